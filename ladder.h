@@ -1,0 +1,8291 @@
+#ifndef LADDER_H_INCLUDED
+#define LADDER_H_INCLUDED
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define LADDER_VERSION        "0.1.0"
+#define LADDER_VERSION_NUMBER 100      /* major*10000 + minor*100 + patch */
+
+#ifndef LDR_API
+  #ifdef LADDER_STATIC
+    #if defined(__GNUC__) || defined(__clang__)
+      #define LDR_API static __attribute__((unused))
+    #else
+      #define LDR_API static
+    #endif
+  #else
+    #define LDR_API extern
+  #endif
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ======================================================================================
+   >>api-errors        Statuses and the error report
+   ====================================================================================== */
+
+/* The one list of statuses: name, sentence. Malformed (FORMAT, JSON), unsupported
+   (UNSUPPORTED) and too large (LIMIT) are three different answers. */
+#define LDR_STATUSES(X)                                                                   \
+    X(OK,          "success")                                                             \
+    X(ARGUMENT,    "the call itself is wrong")                                            \
+    X(MEMORY,      "the allocator returned NULL")                                         \
+    X(IO,          "a file could not be opened, read, written or renamed")                \
+    X(JSON,        "the text is not JSON")                                                \
+    X(FORMAT,      "the file breaks the rules of its format")                             \
+    X(LIMIT,       "the file is well formed but over a limit of this build")              \
+    X(UNSUPPORTED, "the file asks for something this library does not do")                \
+    X(MISSING,     "a tensor, key or file that must be there is not")                     \
+    X(EXTRA,       "the file holds a tensor the model has no place for")                  \
+    X(SHAPE,       "a tensor has the wrong shape")                                        \
+    X(DTYPE,       "a tensor has the wrong element type")                                 \
+    X(VOCAB,       "the vocabulary cannot be used")                                       \
+    X(DATA,        "a training or evaluation example is unusable")                        \
+    X(MISMATCH,    "the file belongs to another backbone, ladder or run")                 \
+    X(CORRUPT,     "the bytes do not match their checksum")                               \
+    X(NUMERIC,     "a value became infinite or not a number")
+
+typedef enum ldr_status {
+#define LDR__ENUM(name, text) LDR_##name,
+    LDR_STATUSES(LDR__ENUM)
+#undef LDR__ENUM
+    LDR_STATUS_COUNT
+} ldr_status;
+
+#define LDR_NO_OFFSET UINT64_MAX
+
+/* Filled by the first failure and left alone by later ones, so one ldr_error can be passed
+   through a whole sequence of calls. Start it as `ldr_error err = {0};` (C++: `{}`).
+   Every function takes NULL for "do not report". */
+typedef struct ldr_error {
+    ldr_status status;
+    uint64_t   offset;            /* byte in the file or text, or LDR_NO_OFFSET             */
+    char       message[480];      /* one sentence: what was found, expected, what to do     */
+} ldr_error;
+
+/* "LDR_FORMAT" and "the file breaks the rules of its format"; never NULL. */
+LDR_API const char *ldr_status_name(ldr_status status);
+LDR_API const char *ldr_status_text(ldr_status status);
+
+/* ======================================================================================
+   >>api-memory        Allocators, memory reports
+   ====================================================================================== */
+
+/* Both functions or neither. alloc_fn returns NULL when it cannot; free_fn gets the size that
+   was asked for. All calls come from the thread that called the library. Alignment: that of
+   malloc is enough. Copied into the object; `user` must outlive it. */
+typedef struct ldr_allocator {
+    void *(*alloc_fn)(size_t size, void *user);
+    void  (*free_fn)(void *ptr, size_t size, void *user);
+    void  *user;
+} ldr_allocator;
+
+/* An itemised plan: what an object needs, or will need, in bytes. */
+#define LDR_MEMORY_ITEMS 24
+typedef struct ldr_memory {
+    uint64_t total;
+    int32_t  count;
+    struct { const char *name; uint64_t bytes; } items[LDR_MEMORY_ITEMS];
+} ldr_memory;
+
+/* ======================================================================================
+   >>api-tensors       Element types, tensors, weight files
+   ====================================================================================== */
+
+typedef enum ldr_dtype {
+    LDR_F32, LDR_F16, LDR_BF16, LDR_F64, LDR_I8, LDR_U8, LDR_I16, LDR_U16, LDR_I32, LDR_U32,
+    LDR_I64, LDR_U64, LDR_BOOL, LDR_DTYPE_COUNT
+} ldr_dtype;
+
+LDR_API const char *ldr_dtype_name(ldr_dtype dtype);      /* "F32", as safetensors spells it */
+LDR_API size_t      ldr_dtype_size(ldr_dtype dtype);      /* bytes of one element            */
+
+#ifndef LADDER_MAX_DIMS
+#define LADDER_MAX_DIMS 8
+#endif
+
+typedef struct ldr_tensor {
+    const char *name;                    /* owned by the ldr_weights                        */
+    ldr_dtype   dtype;
+    int32_t     dims;                    /* 0 = scalar                                      */
+    int64_t     shape[LADDER_MAX_DIMS];
+    const void *data;                    /* little endian, any alignment, never written     */
+    uint64_t    bytes;
+    uint64_t    offset;                  /* of `data` in its file                           */
+    int32_t     file;                    /* which file of a sharded set                     */
+} ldr_tensor;
+
+typedef struct ldr_weights ldr_weights;
+
+/* Opens a .safetensors file, a sharded model.safetensors.index.json, or a directory that holds
+   either. Files are mapped where the platform can, else read whole. Checks everything before
+   it returns: header length, JSON, types, shapes, ranges, overlaps, holes. NULL on failure.
+   Source of the format: the safetensors README (8-byte little-endian header length, JSON, data). */
+LDR_API ldr_weights *ldr_weights_open(const char *path, const ldr_allocator *alloc, ldr_error *err);
+
+/* The same from constant memory (flash, an embedded array): borrowed, never copied or written,
+   any alignment; must outlive the result. */
+LDR_API ldr_weights *ldr_weights_open_memory(const void *data, size_t size, const ldr_allocator *alloc, ldr_error *err);
+LDR_API void              ldr_weights_close(ldr_weights *w);                     /* NULL is fine  */
+LDR_API int32_t           ldr_weights_count(const ldr_weights *w);
+LDR_API const ldr_tensor *ldr_weights_at(const ldr_weights *w, int32_t index);   /* sorted by name */
+LDR_API const ldr_tensor *ldr_weights_find(const ldr_weights *w, const char *name);
+/* Value of a metadata key (unescaped, NUL-terminated, owned by w), or NULL. */
+LDR_API const char       *ldr_weights_meta(const ldr_weights *w, const char *key);
+LDR_API int32_t           ldr_weights_meta_count(const ldr_weights *w);
+LDR_API const char       *ldr_weights_meta_at(const ldr_weights *w, int32_t index, const char **value);
+
+/* Copies n elements starting at element `first` of t to dst as float. F32, F16, BF16, F64 only;
+   returns 0 for other types or a range outside the tensor, else 1. */
+LDR_API int ldr_tensor_read(float *dst, const ldr_tensor *t, uint64_t first, size_t n);
+
+/* ======================================================================================
+   >>api-json          A strict JSON reader (RFC 8259)
+   ====================================================================================== */
+
+typedef enum ldr_json_type { LDR_JSON_NULL, LDR_JSON_FALSE, LDR_JSON_TRUE, LDR_JSON_NUMBER, LDR_JSON_STRING, LDR_JSON_ARRAY, LDR_JSON_OBJECT } ldr_json_type;
+
+typedef struct ldr_json_node {
+    int32_t type;          /* ldr_json_type                                                  */
+    int32_t next;          /* index of the next sibling, or -1                               */
+    int32_t first;         /* containers: index of the first child (object: key,value,...) or -1 */
+    int32_t count;         /* containers: number of elements or members                      */
+    size_t  begin, end;    /* the text of the value; strings without their quotes            */
+} ldr_json_node;
+
+typedef struct ldr_json ldr_json;
+
+/* Parses one value and nothing but white space after it. `text` is borrowed and must outlive
+   the result. Strict: UTF-8 is checked, lone surrogates and depth over LADDER_MAX_JSON_DEPTH
+   are errors. Node 0 is the root. */
+LDR_API ldr_json *ldr_json_parse(const char *text, size_t size, const ldr_allocator *alloc, ldr_error *err);
+/* The same for the first value of `text`; *used receives the bytes consumed (white space after
+   the value included), so files of values one after another can be walked. */
+LDR_API ldr_json *ldr_json_parse_next(const char *text, size_t size, size_t *used, const ldr_allocator *alloc, ldr_error *err);
+LDR_API void                 ldr_json_free(ldr_json *j);
+LDR_API const ldr_json_node *ldr_json_node_at(const ldr_json *j, int32_t node);          /* NULL if out of range */
+LDR_API int32_t              ldr_json_get(const ldr_json *j, int32_t object, const char *key); /* node of the value or -1 */
+/* Unescaped UTF-8 with a final NUL into dst[cap] (cut at cap-1); returns the full length, or
+   -1 when the node is no string. dst may be NULL when cap is 0. */
+LDR_API ptrdiff_t            ldr_json_string(char *dst, size_t cap, const ldr_json *j, int32_t node);
+LDR_API double               ldr_json_number(const ldr_json *j, int32_t node, double otherwise);
+LDR_API int32_t              ldr_json_equals(const ldr_json *j, int32_t node, const char *text); /* is that string */
+
+/* ======================================================================================
+   >>api-tokenizer     Text to token ids (WordPiece)
+   ====================================================================================== */
+
+typedef struct ldr_tokenizer ldr_tokenizer;
+
+typedef enum ldr_choice { LDR_AUTO, LDR_ON, LDR_OFF } ldr_choice;
+
+typedef struct ldr_tokenizer_desc {
+    ldr_allocator alloc;
+    ldr_choice    lower_case;      /* AUTO: tokenizer_config.json / tokenizer.json, else on     */
+    ldr_choice    strip_accents;   /* AUTO: the file's word, else the same as lower_case        */
+    ldr_choice    cjk_spacing;     /* AUTO: the file's word, else on                            */
+} ldr_tokenizer_desc;
+
+/* dir: a model directory (vocab.txt or tokenizer.json, with tokenizer_config.json when there is
+   one) or one of those files. desc may be NULL. */
+LDR_API ldr_tokenizer *ldr_tokenizer_load(const char *dir, const ldr_tokenizer_desc *desc, ldr_error *err);
+/* A vocab.txt (one piece a line) or a tokenizer.json in memory; copied. */
+LDR_API ldr_tokenizer *ldr_tokenizer_load_memory(const void *data, size_t size, const ldr_tokenizer_desc *desc, ldr_error *err);
+LDR_API void           ldr_tokenizer_free(ldr_tokenizer *t);
+LDR_API int32_t        ldr_tokenizer_size(const ldr_tokenizer *t);                       /* pieces                */
+LDR_API const char    *ldr_tokenizer_piece(const ldr_tokenizer *t, int32_t id);          /* NULL if out of range  */
+LDR_API int32_t        ldr_tokenizer_find(const ldr_tokenizer *t, const char *piece);    /* -1 if not there       */
+
+/* Growing arrays, one entry a token; zero-initialise, reuse freely, ldr_encoding_free at the end. */
+typedef struct ldr_encoding {
+    int32_t  count, capacity;
+    int32_t *ids;
+    int32_t *segments;             /* 0 first text, 1 second text                              */
+    int32_t *text;                 /* 0 or 1: which text the token is from, -1 for [CLS] [SEP] */
+    int32_t *begin, *end;          /* bytes of that text the token covers; 0,0 for added tokens */
+    ldr_allocator alloc;           /* zero: the tokenizer's                                    */
+} ldr_encoding;
+
+/* [CLS] text [SEP] or [CLS] text [SEP] text2 [SEP] (text2 NULL for one text), cut longest-first to max_len
+   tokens (0: no limit) exactly as HF's BertTokenizer does. special = 0: the pieces alone. Not
+   UTF-8: each bad byte counts as U+FFFD and is dropped, as HF does. Replaces what out held. */
+LDR_API ldr_status ldr_tokenizer_encode(const ldr_tokenizer *t, ldr_encoding *out, const char *text, size_t size,
+                                        const char *text2, size_t size2, int32_t max_len, int32_t special, ldr_error *err);
+LDR_API void       ldr_encoding_free(ldr_encoding *e);
+
+/* ======================================================================================
+   >>api-simd          Instruction sets
+   ====================================================================================== */
+
+/* The widest set of kernels an object may use; AUTO takes the best the machine has. A set the
+   machine lacks falls back to the next lower one. */
+typedef enum ldr_simd { LDR_SIMD_AUTO, LDR_SIMD_PORTABLE, LDR_SIMD_AVX2, LDR_SIMD_AVX512 } ldr_simd;
+LDR_API const char *ldr_simd_name(ldr_simd wish);        /* "portable", "avx2", "avx512": what would run */
+
+/* ======================================================================================
+   >>api-model         A frozen, pretrained Transformer
+   ====================================================================================== */
+
+typedef struct ldr_model ldr_model;
+
+typedef struct ldr_model_desc {
+    ldr_allocator alloc;
+    ldr_tokenizer_desc tokenizer;
+    int32_t       no_tokenizer;    /* 1: do not look for a vocabulary                         */
+    int32_t       threads;         /* 0: what OpenMP says; without OpenMP always 1            */
+    ldr_simd      simd;
+} ldr_model_desc;
+
+/* Loads a Hugging Face directory: config.json, model.safetensors (or its sharded index) and,
+   when there is one, the vocabulary. Families: bert, roberta, albert, distilbert, gpt2, llama.
+   Weights stay in their file's type and are read in place; only vectors (biases, norms) are
+   copied as float. A missing, extra, misshapen or mistyped tensor, an unknown model_type or an
+   option that would change the result is an error. desc may be NULL. */
+LDR_API ldr_model *ldr_model_load(const char *dir, const ldr_model_desc *desc, ldr_error *err);
+
+/* The same from memory, for flash and WebAssembly. config and weights are needed, vocab may be
+   NULL. weights is borrowed and must outlive the model; the others are only read here. */
+LDR_API ldr_model *ldr_model_load_memory(const void *config, size_t config_size, const void *weights, size_t weights_size,
+                                         const void *vocab, size_t vocab_size, const ldr_model_desc *desc, ldr_error *err);
+LDR_API void       ldr_model_free(ldr_model *m);
+
+typedef struct ldr_model_info {
+    const char *family;            /* "bert", "roberta", ...                                   */
+    int32_t  layers, width, heads, kv_heads, head_dim, ffn, vocabulary, positions;
+    int32_t  causal;               /* 1: decoder, a token sees only what is before it          */
+    int32_t  has_logits;           /* 1: ldr_model_logits can be called                        */
+    uint64_t parameters;           /* elements of the tensors in use                           */
+    uint64_t weight_bytes;         /* mapped or borrowed                                       */
+} ldr_model_info;
+
+LDR_API ldr_model_info       ldr_model_info_get(const ldr_model *m);
+/* A 64-bit hash of the shape and of every weight byte in use; names the backbone in ladder files. Reads
+   every weight once. */
+LDR_API uint64_t             ldr_model_fingerprint(const ldr_model *m);
+LDR_API const ldr_tokenizer *ldr_model_tokenizer(const ldr_model *m);     /* NULL when none was found   */
+LDR_API ldr_memory           ldr_model_memory(const ldr_model *m);        /* what the model object holds */
+
+/* Sequences laid end to end, never padded: sequence s is tokens offsets[s] .. offsets[s+1]-1. */
+typedef struct ldr_batch {
+    int32_t        sequences;
+    const int32_t *offsets;        /* [sequences+1], offsets[0] = 0                            */
+    const int32_t *ids;            /* [offsets[sequences]]                                     */
+    const int32_t *segments;       /* token types, same length, or NULL for all 0              */
+} ldr_batch;
+
+/* hidden[T,width] = state after block `layer` (0: the embedding output; layers or -1: the final hidden state,
+   final norm applied where the family has one). Allocates and frees its own workspace. */
+LDR_API ldr_status ldr_model_hidden(const ldr_model *m, float *hidden, const ldr_batch *batch, int32_t layer, ldr_error *err);
+
+/* logits[rows,vocabulary] of the model's own language-model head on hidden[rows,width], final
+   hidden states. LDR_MISSING when the files hold no such head. */
+LDR_API ldr_status ldr_model_logits(const ldr_model *m, float *logits, const float *hidden, int32_t rows, ldr_error *err);
+
+/* ======================================================================================
+   >>api-dataset       Examples as token ids and labels
+   ====================================================================================== */
+
+typedef enum ldr_head {
+    LDR_HEAD_CLASSIFY,             /* one label a sequence; softmax cross-entropy              */
+    LDR_HEAD_REGRESS,              /* one number a sequence; mean squared error                */
+    LDR_HEAD_TOKENS,               /* one label a token, -100 = ignored; softmax cross-entropy */
+    LDR_HEAD_CHOICE                /* `choices` sequences an example, one score each; softmax over them */
+} ldr_head;
+
+#define LDR_IGNORE (-100)
+
+typedef struct ldr_dataset ldr_dataset;
+
+typedef struct ldr_dataset_desc {
+    ldr_allocator alloc;
+    ldr_head      head;
+    int32_t       max_len;         /* tokens of a sequence, 0: min(128, the model's positions) */
+    int32_t       choices;         /* LDR_HEAD_CHOICE: sequences an example                    */
+    /* Reading files (ldr_dataset_load): */
+    const char   *text, *text2, *label;   /* JSON fields; NULL: "text" or "sentence" or "sentence1", "text2" or "sentence2", "label" */
+    const ldr_dataset *labels;     /* take the label names of this set; an unknown one is an error */
+} ldr_dataset_desc;
+
+LDR_API ldr_dataset *ldr_dataset_create(const ldr_dataset_desc *desc, ldr_error *err);
+LDR_API void         ldr_dataset_free(ldr_dataset *d);
+
+/* One sequence and its target. labels: one per token (TOKENS), else one (CLASSIFY; CHOICE: index
+   of the right choice, read from the first sequence of the group). value: REGRESS. Everything is
+   copied. segments may be NULL. */
+typedef struct ldr_example {
+    int32_t        count;
+    const int32_t *ids, *segments, *labels;
+    float          value;
+} ldr_example;
+
+LDR_API ldr_status ldr_dataset_add(ldr_dataset *d, const ldr_example *e, ldr_error *err);
+/* Tokenises and adds; text2 NULL for a single text. label: class index. TOKENS needs ldr_dataset_add. */
+LDR_API ldr_status ldr_dataset_add_text(ldr_dataset *d, const ldr_tokenizer *t, const char *text, const char *text2, int32_t label, float value, ldr_error *err);
+LDR_API int32_t    ldr_dataset_count(const ldr_dataset *d);               /* sequences (CHOICE: count / choices examples) */
+LDR_API int64_t    ldr_dataset_tokens(const ldr_dataset *d);
+LDR_API ldr_example ldr_dataset_get(const ldr_dataset *d, int32_t index); /* pointers into d, until the next add */
+/* Names of the classes: index of `name`, added when `add`, else -1. */
+LDR_API int32_t     ldr_dataset_label(ldr_dataset *d, const char *name, int32_t add, ldr_error *err);
+LDR_API int32_t     ldr_dataset_labels(const ldr_dataset *d);
+LDR_API const char *ldr_dataset_label_name(const ldr_dataset *d, int32_t index);  /* NULL: unnamed      */
+
+/* Reads `label<TAB>text[<TAB>text2]` lines (.tsv, .txt), JSON lines or a JSON array (.jsonl, .json)
+   for CLASSIFY or REGRESS. An example without text or label is an error with its offset. */
+LDR_API ldr_dataset *ldr_dataset_load(const ldr_model *m, const char *path, const ldr_dataset_desc *desc, ldr_error *err);
+
+/* ======================================================================================
+   >>api-ladder        The side network
+   --------------------------------------------------------------------------------------
+   For the rungs i in order, with tap_i the backbone state and D_i a linear map d -> w:
+
+       m_i = D_i tap_i          u = mix_i(s, m_i)          s = Block_i(u)        (MIX_BEFORE)
+                                u = Block_i(s)             s = mix_i(u, m_i)     (MIX_AFTER)
+       mix(s,m):  a s + (1-a) m,  a = sigmoid(g/T) per channel or one for all;  GATE_NONE: s + m
+       out = sigmoid(v) h_final + (1 - sigmoid(v)) (U s)   |   U s   |   s
+
+   Sung, Cho, Bansal 2022 (LST); output mix after Zhang et al. 2024 (QST).
+   ====================================================================================== */
+
+typedef enum ldr_preset {
+    LDR_PRESET_DEFAULT,            /* block inputs, per-channel gates, sliced, mixed with the backbone's output */
+    LDR_PRESET_PAPER,              /* LST: block outputs, scalar gates with T = 0.1, same heads, U s            */
+    LDR_PRESET_CLUE,               /* LST-CLUE: 4 x 128, added after the block, no biases, s                    */
+    LDR_PRESET_MLP,                /* adapter-like rungs without attention                                      */
+    LDR_PRESET_HEAD                /* no rungs: a head on the frozen backbone (a baseline)                      */
+} ldr_preset;
+
+typedef enum ldr_tap    { LDR_TAP_PRESET, LDR_TAP_INPUT, LDR_TAP_OUTPUT } ldr_tap;
+typedef enum ldr_gate   { LDR_GATE_PRESET, LDR_GATE_SCALAR, LDR_GATE_CHANNEL, LDR_GATE_NONE, LDR_GATE_FIXED } ldr_gate;
+typedef enum ldr_mix    { LDR_MIX_PRESET, LDR_MIX_BEFORE, LDR_MIX_AFTER } ldr_mix;
+typedef enum ldr_output { LDR_OUTPUT_PRESET, LDR_OUTPUT_MIXED, LDR_OUTPUT_UP, LDR_OUTPUT_SIDE } ldr_output;
+typedef enum ldr_init   { LDR_INIT_PRESET, LDR_INIT_RANDOM, LDR_INIT_SLICE } ldr_init;
+typedef enum ldr_importance { LDR_IMPORTANCE_PRESET, LDR_MAGNITUDE, LDR_FISHER, LDR_ENERGY } ldr_importance;
+typedef enum ldr_heads  { LDR_HEADS_PRESET, LDR_HEADS_WHOLE, LDR_HEADS_WITHIN } ldr_heads;
+
+/* Zero-initialise; 0 means the preset's own value, shown by ldr_ladder_desc_defaults. */
+typedef struct ldr_ladder_desc {
+    ldr_allocator  alloc;
+    ldr_preset     preset;
+    int32_t        reduction;      /* r: side width d/r. 0: 8 (clue: ignored)                  */
+    const int32_t *rungs;          /* backbone layers, 0-based, ascending; NULL: all up to 12, else 12 spread evenly; clue: 4 */
+    int32_t        rung_count;
+    int32_t        width, heads, ffn;     /* side dimensions, 0: from r                        */
+    ldr_tap        tap;
+    ldr_gate       gate;
+    float          gate_init;      /* g at the start: 0 means a = 1/2                          */
+    float          gate_temperature;      /* T; 0: 1 (paper 0.1)                               */
+    float          gate_fixed;     /* LDR_GATE_FIXED: a itself, 0 to 1                         */
+    ldr_mix        mix;
+    ldr_output     output;
+    float          output_init;    /* v at the start; 0: 1, that is 0.73 of the backbone       */
+    ldr_init       init;
+    ldr_importance importance;     /* 0: LDR_MAGNITUDE                                         */
+    ldr_heads      slice_heads;    /* whole heads, or the best dimensions inside every head    */
+    const ldr_dataset *sample;     /* LDR_FISHER, LDR_ENERGY: text to look at; labels for Fisher */
+    int32_t        samples;        /* of it at most so many; 0: 1024 (Fisher), 256 (energy)    */
+    float          dropout;        /* 0: preset (paper, clue 0.1; else none); negative: none   */
+    ldr_choice     final_norm;     /* AUTO: where the family has one                           */
+    ldr_choice     down_bias;      /* AUTO: on, clue off                                       */
+    ldr_head       head;
+    int32_t        classes;        /* labels (REGRESS, CHOICE: 1)                              */
+    int32_t        head_hidden;    /* >0: dense, tanh, out; 0: preset (paper: the output width, else none); <0: none */
+    const char *const *label_names;       /* [classes] or NULL; copied, saved with the ladder  */
+    uint64_t       seed;
+} ldr_ladder_desc;
+
+typedef struct ldr_ladder ldr_ladder;
+
+/* What will really run for this model: every 0 replaced. `rungs` is left alone when NULL. */
+LDR_API ldr_ladder_desc ldr_ladder_desc_defaults(const ldr_model *m, const ldr_ladder_desc *desc);
+/* The model is borrowed and must outlive the ladder. One ladder may be used by one thread at a time. */
+LDR_API ldr_ladder *ldr_ladder_create(const ldr_model *m, const ldr_ladder_desc *desc, ldr_error *err);
+LDR_API void        ldr_ladder_free(ldr_ladder *l);
+LDR_API ldr_ladder_desc ldr_ladder_desc_get(const ldr_ladder *l);    /* as it is; pointers belong to l */
+
+typedef struct ldr_param {
+    const char *name;              /* "rung.0.block.attention.query.weight"                    */
+    float      *value, *grad;      /* [rows,columns]; grad NULL before a trainer exists        */
+    int32_t     rows, columns;     /* a vector has one row                                     */
+    int32_t     trainable;
+} ldr_param;
+
+LDR_API int32_t   ldr_ladder_params(const ldr_ladder *l);
+LDR_API ldr_param ldr_ladder_param(const ldr_ladder *l, int32_t index);
+LDR_API int32_t   ldr_ladder_find(const ldr_ladder *l, const char *name);     /* index or -1   */
+LDR_API uint64_t  ldr_ladder_trainable(const ldr_ladder *l);                  /* numbers trained */
+LDR_API const char *ldr_ladder_label(const ldr_ladder *l, int32_t index);     /* class name or NULL */
+
+/* Short texts that travel in the ladder file: a task's name, a length limit. An old value is replaced. */
+LDR_API ldr_status  ldr_ladder_note(ldr_ladder *l, const char *key, const char *value, ldr_error *err);
+LDR_API const char *ldr_ladder_note_get(const ldr_ladder *l, const char *key);      /* NULL when there is none */
+
+/* A safetensors file: parameters, configuration, label names, notes, the
+   backbone's fingerprint, a checksum. Written beside its name and renamed: whole or not at all. */
+LDR_API ldr_status  ldr_ladder_save(const ldr_ladder *l, const char *path, ldr_error *err);
+/* LDR_MISMATCH when the file was trained on another backbone. */
+LDR_API ldr_ladder *ldr_ladder_load(const ldr_model *m, const char *path, const ldr_allocator *alloc, ldr_error *err);
+LDR_API ldr_ladder *ldr_ladder_load_memory(const ldr_model *m, const void *data, size_t size, const ldr_allocator *alloc, ldr_error *err);
+
+/* ======================================================================================
+   >>api-predict       Running a trained ladder
+   ====================================================================================== */
+
+typedef struct ldr_predictor ldr_predictor;
+
+/* A workspace for batches of up to max_sequences sequences and max_tokens tokens together. */
+LDR_API ldr_predictor *ldr_predictor_create(ldr_ladder *l, int32_t max_sequences, int32_t max_tokens, ldr_error *err);
+LDR_API void           ldr_predictor_free(ldr_predictor *p);
+/* scores: CLASSIFY [sequences,classes] probabilities; REGRESS [sequences]; CHOICE [sequences] raw scores;
+   TOKENS [tokens,classes] probabilities. Allocates nothing. */
+LDR_API ldr_status     ldr_predict(ldr_predictor *p, float *scores, const ldr_batch *batch, ldr_error *err);
+
+/* ======================================================================================
+   >>api-train         Training the ladder
+   ====================================================================================== */
+
+typedef enum ldr_optimizer { LDR_ADAMW, LDR_ADAM, LDR_SGD, LDR_ADAFACTOR } ldr_optimizer;
+typedef enum ldr_schedule  { LDR_LINEAR, LDR_COSINE, LDR_CONSTANT } ldr_schedule;
+typedef enum ldr_metric {
+    LDR_METRIC_AUTO,               /* accuracy; regression: Pearson and Spearman; tokens: entity F1 */
+    LDR_METRIC_ACCURACY, LDR_METRIC_F1, LDR_METRIC_ACCURACY_F1, LDR_METRIC_MATTHEWS, LDR_METRIC_CORRELATION, LDR_METRIC_ENTITY_F1
+} ldr_metric;
+LDR_API const char *ldr_metric_name(ldr_metric metric);
+
+typedef struct ldr_progress {
+    int32_t  epoch, epochs, step, steps;      /* counted from 1; steps of the whole run        */
+    double   loss;                            /* mean over this epoch so far                   */
+    double   rate, gradient_norm;
+    int64_t  tokens;                          /* trained on so far, all epochs                 */
+    int32_t  evaluated;                       /* 1: an epoch ended and `metric` is its score   */
+    double   metric, best_metric;
+    int32_t  best_epoch;
+} ldr_progress;
+
+typedef struct ldr_train_desc {
+    ldr_allocator alloc;
+    int32_t       epochs;          /* 0: 10                                                    */
+    int32_t       batch;           /* examples a step; 0: 32                                   */
+    int32_t       accumulate;      /* the step's batch in so many parts; 0: 1                  */
+    ldr_optimizer optimizer;
+    float         rate;            /* 0: 1e-3 (adafactor 5e-3, relative)                       */
+    float         beta1, beta2, epsilon;      /* 0: 0.9, 0.999, 1e-8                            */
+    float         momentum;        /* SGD                                                      */
+    int32_t       nesterov;
+    float         weight_decay;    /* decoupled in AdamW, added to the gradient elsewhere; matrices only */
+    float         clip;            /* global norm; 0: 1, negative: off                          */
+    ldr_schedule  schedule;
+    float         warmup;          /* share of all steps; 0: 0.1, negative: none                */
+    float         label_smoothing; /* 0 to below 1                                              */
+    const float  *class_weights;   /* [classes] or NULL; copied                                 */
+    int32_t       patience;        /* stop after so many epochs without a better dev score; 0: never */
+    ldr_metric    metric;
+    int32_t       cache;           /* 1: keep every example's taps in memory after the first visit */
+    uint64_t      seed;
+    /* Called after every step and every evaluation; non-zero stops cleanly. */
+    int32_t     (*progress_fn)(const ldr_progress *p, void *user);
+    void         *user;
+} ldr_train_desc;
+
+LDR_API ldr_train_desc ldr_train_desc_defaults(const ldr_train_desc *desc);
+
+typedef struct ldr_trainer ldr_trainer;
+
+/* train and dev (may be NULL) are borrowed. Everything a step needs is allocated here. */
+LDR_API ldr_trainer *ldr_trainer_create(ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev, const ldr_train_desc *desc, ldr_error *err);
+LDR_API void         ldr_trainer_free(ldr_trainer *t);
+/* What ldr_trainer_create would allocate, item by item; nothing is allocated. */
+LDR_API ldr_memory   ldr_trainer_plan(const ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev, const ldr_train_desc *desc);
+/* One optimiser step; after an epoch's last one the dev set is scored and the best parameters are
+   kept. LDR_NUMERIC names the step and the tensor. *p may be NULL. Allocates nothing. */
+LDR_API ldr_status   ldr_trainer_step(ldr_trainer *t, ldr_progress *p, ldr_error *err);
+LDR_API int32_t      ldr_trainer_done(const ldr_trainer *t);          /* 1: all epochs run, or patience ran out */
+/* Loss and gradients of one batch of the training set (indices of examples) without a step:
+   for tests and for loops of your own. Gradients are in ldr_ladder_param(...).grad. */
+LDR_API ldr_status   ldr_trainer_gradients(ldr_trainer *t, double *loss, const int32_t *examples, int32_t count, ldr_error *err);
+/* Puts the parameters of the best dev epoch into the ladder (no dev set: does nothing). */
+LDR_API void         ldr_trainer_restore_best(ldr_trainer *t);
+/* Everything needed to go on with the same bits as if never stopped. */
+LDR_API ldr_status   ldr_trainer_save(const ldr_trainer *t, const char *path, ldr_error *err);
+LDR_API ldr_status   ldr_trainer_resume(ldr_trainer *t, const char *path, ldr_error *err);
+
+typedef struct ldr_score {
+    double  value;                 /* the metric                                                */
+    double  loss, accuracy;
+    int32_t examples;
+} ldr_score;
+
+/* Scores the ladder on a set; metric AUTO as in training. */
+LDR_API ldr_status ldr_trainer_evaluate(ldr_trainer *t, const ldr_dataset *d, ldr_score *score, ldr_error *err);
+LDR_API ldr_status ldr_evaluate(ldr_ladder *l, const ldr_dataset *d, ldr_metric metric, ldr_score *score, ldr_error *err);
+
+typedef struct ldr_fit_result {
+    int32_t  best_epoch, steps;
+    double   metric;               /* dev score of the best epoch                               */
+    double   loss;                 /* training loss of the last epoch                           */
+    int64_t  tokens;
+    uint64_t peak_bytes;           /* what the trainer held                                     */
+} ldr_fit_result;
+
+/* Trains to the end and leaves the best epoch's parameters in the ladder. desc and result may be NULL. */
+LDR_API ldr_status ldr_fit(ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev, const ldr_train_desc *desc, ldr_fit_result *result, ldr_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* LADDER_H_INCLUDED */
+#ifdef LADDER_IMPLEMENTATION
+#undef LADDER_IMPLEMENTATION
+
+/* ======================================================================================
+   >>platform          Compiler, operating system, the one OpenMP macro
+   --------------------------------------------------------------------------------------
+   Everything that depends on where the code runs is decided here, once. Below this section
+   only leaf kernels look at the instruction set, and only ldr__source looks at the system.
+   ====================================================================================== */
+
+#include <float.h>
+#include <limits.h>
+#include <math.h>
+#include <stdarg.h>
+#include <string.h>
+
+#ifndef LADDER_NO_MALLOC
+  #include <stdlib.h>
+#endif
+#ifndef LADDER_NO_STDIO
+  #include <errno.h>
+  #include <stdio.h>
+#endif
+#ifdef _OPENMP
+  #include <omp.h>
+#endif
+
+#if !defined(LADDER_NO_STDIO) && !defined(LADDER_NO_MMAP) && (defined(__unix__) || defined(__APPLE__)) && !defined(__wasm__)
+  #define LDR__HAVE_MMAP 1
+  #include <fcntl.h>
+  #include <sys/mman.h>
+  #include <sys/stat.h>
+  #include <unistd.h>
+#else
+  #define LDR__HAVE_MMAP 0
+#endif
+
+#ifndef LADDER_MAX_HEADER          /* bytes of a safetensors header                          */
+#define LADDER_MAX_HEADER 100000000u
+#endif
+#ifndef LADDER_MAX_JSON_DEPTH
+#define LADDER_MAX_JSON_DEPTH 64
+#endif
+#ifndef LADDER_MAX_FILES           /* shards of one model                                    */
+#define LADDER_MAX_FILES 1024
+#endif
+#ifndef LADDER_MAX_PATH
+#define LADDER_MAX_PATH 4096
+#endif
+#ifndef LADDER_MAX_THREADS
+#define LADDER_MAX_THREADS 64
+#endif
+
+#if defined(__GNUC__) || defined(__clang__)
+  #define LDR__INLINE   static inline __attribute__((always_inline, unused))
+  #define LDR__NOINLINE __attribute__((noinline))
+  #define LDR__UNUSED   __attribute__((unused))
+  #define LDR__RESTRICT __restrict
+#else
+  #define LDR__INLINE   static inline
+  #define LDR__NOINLINE
+  #define LDR__UNUSED
+  #define LDR__RESTRICT
+#endif
+
+/* With LADDER_STATIC the declarations above already say `static`. */
+#ifdef LADDER_STATIC
+  #define LDR__DEF LDR_API
+#else
+  #define LDR__DEF
+#endif
+
+/* x86 with GCC or clang: kernels for newer instruction sets are compiled with a target
+   attribute each and chosen at run time. tcc defines __x86_64__ but knows neither. */
+#if !defined(LADDER_NO_SIMD) && (defined(__x86_64__) || defined(__i386__)) && (defined(__GNUC__) || defined(__clang__)) && !defined(__TINYC__)
+  #define LDR__X86 1
+  #ifdef LADDER_IMMINTRIN
+    #include LADDER_IMMINTRIN
+  #else
+    #include <immintrin.h>
+  #endif
+  #include <cpuid.h>
+#else
+  #define LDR__X86 0
+#endif
+
+/* The only OpenMP in this file: a loop whose iterations share nothing they write. `dynamic`
+   is safe for reproducibility because no result depends on which thread ran an iteration. */
+#ifdef _OPENMP
+  #define LDR__PRAGMA(text) _Pragma(#text)
+  #define LDR__FOR(index, count, thread_count)                                                          \
+      LDR__PRAGMA(omp parallel for num_threads(thread_count) schedule(dynamic, 1) if ((count) > 1 && (thread_count) > 1)) \
+      for (int64_t index = 0; index < (count); index++)
+  static int ldr__thread(void) { return omp_get_thread_num(); }
+  static int ldr__max_threads(void) { return omp_get_max_threads(); }
+#else
+  #define LDR__FOR(index, count, thread_count) for (int64_t index = 0; index < (count); index++)
+  static int ldr__thread(void) { return 0; }
+  static int ldr__max_threads(void) { return 1; }
+#endif
+
+#define LDR__MIN(a, b) ((a) < (b) ? (a) : (b))
+#define LDR__MAX(a, b) ((a) > (b) ? (a) : (b))
+#define LDR__STATIC_ASSERT(name, condition) typedef char ldr__assert_##name[(condition) ? 1 : -1]
+LDR__STATIC_ASSERT(float_is_32_bits, sizeof(float) == 4);
+
+/* ======================================================================================
+   >>sizes             Arithmetic that cannot wrap
+   --------------------------------------------------------------------------------------
+   Every size that comes from a file passes through these, so a product of hostile
+   dimensions saturates to "too large" and never to something small.
+   ====================================================================================== */
+
+static int ldr__mul_u64(uint64_t *out, uint64_t a, uint64_t b) {
+    if (a != 0 && b > UINT64_MAX / a) return 0;
+    *out = a * b;
+    return 1;
+}
+
+/* ======================================================================================
+   >>errors            First failure wins
+   ====================================================================================== */
+
+LDR__DEF const char *ldr_status_name(ldr_status status) {
+    static const char *const names[] = {
+#define LDR__NAME(name, text) "LDR_" #name,
+        LDR_STATUSES(LDR__NAME)
+#undef LDR__NAME
+    };
+    return (int)status >= 0 && status < LDR_STATUS_COUNT ? names[status] : "LDR_UNKNOWN";
+}
+
+LDR__DEF const char *ldr_status_text(ldr_status status) {
+    static const char *const texts[] = {
+#define LDR__TEXT(name, text) text,
+        LDR_STATUSES(LDR__TEXT)
+#undef LDR__TEXT
+    };
+    return (int)status >= 0 && status < LDR_STATUS_COUNT ? texts[status] : "unknown status";
+}
+
+/* A text being built in a fixed buffer: always NUL-terminated, `full` once something was cut. */
+typedef struct ldr__text { char *data; size_t size, used; int full; } ldr__text;
+
+static void ldr__text_init(ldr__text *t, char *data, size_t size) {
+    t->data = data;
+    t->size = size;
+    t->used = 0;
+    t->full = 0;
+    data[0] = 0;
+}
+
+static void ldr__text_bytes(ldr__text *t, const char *s, size_t n) {
+    size_t room = t->size - 1 - t->used;
+    if (n > room) {
+        n = room;
+        t->full = 1;
+    }
+    memcpy(t->data + t->used, s, n);
+    t->used += n;
+    t->data[t->used] = 0;
+}
+
+static void ldr__text_string(ldr__text *t, const char *s) { ldr__text_bytes(t, s, strlen(s)); }
+
+static void ldr__text_u64(ldr__text *t, uint64_t v) {
+    char digits[20];
+    size_t n = 0;
+    do {
+        digits[sizeof digits - ++n] = (char)('0' + v % 10);
+        v /= 10;
+    } while (v);
+    ldr__text_bytes(t, digits + sizeof digits - n, n);
+}
+
+static void ldr__text_i64(ldr__text *t, int64_t v) {
+    if (v < 0) ldr__text_bytes(t, "-", 1);
+    ldr__text_u64(t, v < 0 ? (uint64_t)0 - (uint64_t)v : (uint64_t)v);
+}
+
+/* %s text, %d int, %I int64_t, %U uint64_t. Our own, because vsnprintf is neither independent
+   of the locale nor present without stdio. */
+static void ldr__text_format(ldr__text *t, const char *format, va_list args) {
+    for (; *format; format++) {
+        if (*format != '%') {
+            ldr__text_bytes(t, format, 1);
+            continue;
+        }
+        switch (*++format) {
+            case 's': ldr__text_string(t, va_arg(args, const char *)); break;
+            case 'd': ldr__text_i64(t, va_arg(args, int)); break;
+            case 'I': ldr__text_i64(t, va_arg(args, int64_t)); break;
+            case 'U': ldr__text_u64(t, va_arg(args, uint64_t)); break;
+            case 0: return;
+            default: ldr__text_bytes(t, format, 1); break;
+        }
+    }
+}
+
+static void ldr__format(char *dst, size_t cap, const char *format, ...) {
+    ldr__text t;
+    va_list args;
+    ldr__text_init(&t, dst, cap);
+    va_start(args, format);
+    ldr__text_format(&t, format, args);
+    va_end(args);
+}
+
+static LDR__NOINLINE ldr_status ldr__fail(ldr_error *err, ldr_status status, uint64_t offset, const char *format, ...) {
+    if (err && err->status == LDR_OK) {
+        ldr__text t;
+        va_list args;
+        err->status = status;
+        err->offset = offset;
+        ldr__text_init(&t, err->message, sizeof err->message);
+        va_start(args, format);
+        ldr__text_format(&t, format, args);
+        va_end(args);
+        if (offset != LDR_NO_OFFSET) {
+            ldr__text_string(&t, " (offset ");
+            ldr__text_u64(&t, offset);
+            ldr__text_string(&t, ")");
+        }
+    }
+    return status;
+}
+
+/* Names taken from a file may be long or hold anything; messages show a printable, short form. */
+#define LDR__SHOWN 96
+static const char *ldr__show(char *dst, const char *s, size_t n) {
+    size_t i, used = 0;
+    for (i = 0; i < n && used < LDR__SHOWN - 4; i++) {
+        unsigned char c = (unsigned char)s[i];
+        dst[used++] = c < 32 || c == 127 ? '?' : (char)c;
+    }
+    if (i < n) {
+        memcpy(dst + used, "...", 3);
+        used += 3;
+    }
+    dst[used] = 0;
+    return dst;
+}
+
+/* ======================================================================================
+   >>allocation        Allocators, and objects planned before they are made
+   --------------------------------------------------------------------------------------
+   An object with many parts has one layout function that calls ldr__place for each of them.
+   Run over an empty plan it counts; run over memory it hands out the addresses. The size
+   asked for and the size used can therefore never disagree.
+   ====================================================================================== */
+
+static int ldr__allocator_valid(const ldr_allocator *a) { return !a || (!a->alloc_fn == !a->free_fn); }
+
+static void *ldr__alloc(const ldr_allocator *a, size_t size) {
+    if (size == 0) size = 1;
+    if (a && a->alloc_fn) return a->alloc_fn(size, a->user);
+#ifdef LADDER_NO_MALLOC
+    return NULL;
+#else
+    return malloc(size);
+#endif
+}
+
+static void ldr__free(const ldr_allocator *a, void *p, size_t size) {
+    if (!p) return;
+    if (size == 0) size = 1;
+    if (a && a->alloc_fn) a->free_fn(p, size, a->user);
+#ifndef LADDER_NO_MALLOC
+    else free(p);
+#endif
+}
+
+static ldr_allocator ldr__allocator(const ldr_allocator *a) {
+    ldr_allocator none;
+    memset(&none, 0, sizeof none);
+    return a ? *a : none;
+}
+
+/* A growing array of items of `item` bytes; *capacity counts items. */
+static int ldr__grow(const ldr_allocator *a, void **data, size_t *capacity, size_t need, size_t item) {
+    size_t next = *capacity ? *capacity : 16;
+    void *p;
+    if (need <= *capacity) return 1;
+    while (next < need) {
+        if (next > SIZE_MAX / 2) return 0;
+        next *= 2;
+    }
+    if (item && next > SIZE_MAX / item) return 0;
+    p = ldr__alloc(a, next * item);
+    if (!p) return 0;
+    if (*capacity) memcpy(p, *data, *capacity * item);
+    ldr__free(a, *data, *capacity * item);
+    *data = p;
+    *capacity = next;
+    return 1;
+}
+
+#define LDR__ALIGN 64u
+
+#if defined(__SANITIZE_ADDRESS__)
+  #define LDR__ASAN 1
+#elif defined(__has_feature)
+  #if __has_feature(address_sanitizer)
+    #define LDR__ASAN 1
+  #endif
+#endif
+#ifdef LDR__ASAN
+  #include <sanitizer/asan_interface.h>
+  #define LDR__GAP 64u                       /* poisoned, so that an overrun inside a plan is found */
+#else
+  #define LDR__GAP 0u
+#endif
+
+typedef struct ldr__plan {
+    unsigned char *base;       /* NULL while counting                                        */
+    size_t         used;
+    int            overflow;
+    ldr_memory    *report;     /* optional: what each named part takes                       */
+    void          *memory;     /* what ldr__plan_begin allocated                             */
+    size_t         size;
+} ldr__plan;
+
+static void ldr__report(ldr_memory *report, const char *name, uint64_t bytes) {
+    int32_t i;
+    if (!report) return;
+    report->total += bytes;
+    for (i = 0; i < report->count; i++)
+        if (strcmp(report->items[i].name, name) == 0) break;
+    if (i == LDR_MEMORY_ITEMS) i = LDR_MEMORY_ITEMS - 1;
+    if (i == report->count) {
+        report->items[i].name = name;
+        report->items[i].bytes = 0;
+        report->count++;
+    }
+    report->items[i].bytes += bytes;
+}
+
+static void *ldr__place(ldr__plan *p, const char *name, size_t count, size_t item) {
+    size_t bytes, start = p->used;
+    if (item && count > (SIZE_MAX / 2) / item) {
+        p->overflow = 1;
+        return NULL;
+    }
+    bytes = (count * item + LDR__ALIGN - 1) / LDR__ALIGN * LDR__ALIGN + LDR__GAP;
+    if (bytes > SIZE_MAX / 2 - p->used) {
+        p->overflow = 1;
+        return NULL;
+    }
+    p->used += bytes;
+    ldr__report(p->report, name, bytes);
+    if (!p->base) return NULL;
+#ifdef LDR__ASAN
+    ASAN_POISON_MEMORY_REGION(p->base + start + count * item, bytes - count * item);
+#endif
+    return p->base + start;
+}
+
+static float *ldr__place_floats(ldr__plan *p, const char *name, size_t count) {
+    return (float *)ldr__place(p, name, count, sizeof(float));
+}
+
+/* After counting: allocates what was counted, zeroed, and makes the plan ready to place. */
+static ldr_status ldr__plan_begin(ldr__plan *p, const ldr_allocator *a, ldr_error *err) {
+    size_t pad;
+    if (p->overflow) return ldr__fail(err, LDR_LIMIT, LDR_NO_OFFSET, "the sizes asked for do not fit the address space");
+    p->size = p->used + LDR__ALIGN;
+    p->memory = ldr__alloc(a, p->size);
+    if (!p->memory) return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory: %U bytes could not be allocated", (uint64_t)p->size);
+    memset(p->memory, 0, p->size);
+    pad = (size_t)(LDR__ALIGN - (uintptr_t)p->memory % LDR__ALIGN) % LDR__ALIGN;
+    p->base = (unsigned char *)p->memory + pad;
+    p->used = 0;
+    p->report = NULL;
+    return LDR_OK;
+}
+
+static void ldr__plan_end(void *memory, size_t size, const ldr_allocator *a) {
+#ifdef LDR__ASAN
+    if (memory) ASAN_UNPOISON_MEMORY_REGION(memory, size);
+#endif
+    ldr__free(a, memory, size);
+}
+
+/* ======================================================================================
+   >>random            Counter-based random numbers
+   --------------------------------------------------------------------------------------
+   A stream is a key; number i of the stream is a pure function of (key, i). No state is
+   carried, so dropout masks are recomputed in the backward pass instead of stored, shuffles
+   can be repeated from the epoch number, and nothing depends on the order of threads.
+   ====================================================================================== */
+
+enum { LDR__STREAM_INIT = 1, LDR__STREAM_SHUFFLE, LDR__STREAM_DROPOUT, LDR__STREAM_HEAD, LDR__STREAM_SAMPLE };
+
+/* The finaliser of splitmix64 (Steele, Lea, Flood 2014). */
+static uint64_t ldr__mix64(uint64_t z) {
+    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return z ^ (z >> 31);
+}
+
+static uint64_t ldr__stream(uint64_t seed, uint64_t purpose, uint64_t index) {
+    return ldr__mix64(ldr__mix64(seed + UINT64_C(0x9e3779b97f4a7c15) * purpose) + index);
+}
+
+static uint64_t ldr__random_u64(uint64_t key, uint64_t i) { return ldr__mix64(key + UINT64_C(0x9e3779b97f4a7c15) * (i + 1)); }
+
+static double ldr__random_unit(uint64_t key, uint64_t i) { return (double)(ldr__random_u64(key, i) >> 11) * (1.0 / 9007199254740992.0); }
+
+/* Standard normal by Box-Muller from numbers 2i and 2i+1 of the stream. */
+static double ldr__random_normal(uint64_t key, uint64_t i) {
+    double u = 1.0 - ldr__random_unit(key, 2 * i), v = ldr__random_unit(key, 2 * i + 1);
+    return sqrt(-2.0 * log(u)) * cos(6.283185307179586 * v);
+}
+
+/* An integer below n by 64-bit multiply-shift; the bias is below n / 2^32 and n is a data-set size. */
+static uint32_t ldr__random_below(uint64_t key, uint64_t i, uint32_t n) { return (uint32_t)(((ldr__random_u64(key, i) >> 32) * n) >> 32); }
+
+/* Fisher-Yates; order[i] = i on entry or any permutation. */
+static void ldr__shuffle(int32_t *order, int32_t n, uint64_t key) {
+    int32_t i;
+    for (i = n - 1; i > 0; i--) {
+        int32_t j = (int32_t)ldr__random_below(key, (uint64_t)i, (uint32_t)i + 1), t = order[i];
+        order[i] = order[j];
+        order[j] = t;
+    }
+}
+
+/* ======================================================================================
+   >>half              16-bit floats and little-endian loads
+   --------------------------------------------------------------------------------------
+   Weight files are little endian and may start at any byte, so every value is assembled from
+   bytes; compilers turn these into single loads where the machine allows it.
+   ====================================================================================== */
+
+static uint32_t ldr__load_u16(const unsigned char *p) { return (uint32_t)p[0] | (uint32_t)p[1] << 8; }
+static uint32_t ldr__load_u32(const unsigned char *p) { return ldr__load_u16(p) | ldr__load_u16(p + 2) << 16; }
+static uint64_t ldr__load_u64(const unsigned char *p) { return (uint64_t)ldr__load_u32(p) | (uint64_t)ldr__load_u32(p + 4) << 32; }
+
+static void ldr__store_u32(unsigned char *p, uint32_t v) {
+    p[0] = (unsigned char)(v & 255u);
+    p[1] = (unsigned char)(v >> 8 & 255u);
+    p[2] = (unsigned char)(v >> 16 & 255u);
+    p[3] = (unsigned char)(v >> 24);
+}
+
+static void ldr__store_u64(unsigned char *p, uint64_t v) {
+    ldr__store_u32(p, (uint32_t)(v & 0xffffffffu));
+    ldr__store_u32(p + 4, (uint32_t)(v >> 32));
+}
+
+LDR__INLINE float ldr__float_from_bits(uint32_t bits) {
+    float f;
+    memcpy(&f, &bits, 4);
+    return f;
+}
+
+LDR__INLINE uint32_t ldr__bits_from_float(float f) {
+    uint32_t bits;
+    memcpy(&bits, &f, 4);
+    return bits;
+}
+
+/* IEEE binary16 to binary32, exact. Subnormals: the bits are an integer times 2^-24. */
+static float ldr__half_to_float(uint32_t h) {
+    uint32_t sign = (h & 0x8000u) << 16, rest = h & 0x7fffu;
+    if (rest < 0x0400u) {
+        float f = (float)rest * (1.0f / 16777216.0f);
+        return ldr__float_from_bits(ldr__bits_from_float(f) | sign);
+    }
+    if (rest >= 0x7c00u) return ldr__float_from_bits(sign | 0x7f800000u | (rest & 0x03ffu) << 13);
+    return ldr__float_from_bits(sign | ((rest << 13) + 0x38000000u));
+}
+
+/* bfloat16, rounding to nearest even; a NaN stays a NaN. */
+static LDR__UNUSED uint32_t ldr__float_to_bf16(float f) {
+    uint32_t b = ldr__bits_from_float(f);
+    if ((b & 0x7fffffffu) > 0x7f800000u) return (b >> 16 | 0x0040u) & 0xffffu;
+    return (b + 0x7fffu + (b >> 16 & 1u)) >> 16;
+}
+
+/* Element i of a weight array as float, whatever its type, alignment and the machine's byte order. */
+LDR__INLINE float ldr__load(const void *data, ldr_dtype dtype, size_t i) {
+    const unsigned char *p = (const unsigned char *)data;
+    switch (dtype) {
+        case LDR_F16:  return ldr__half_to_float(ldr__load_u16(p + 2 * i));
+        case LDR_BF16: return ldr__float_from_bits(ldr__load_u16(p + 2 * i) << 16);
+        case LDR_F64: {
+            uint64_t bits = ldr__load_u64(p + 8 * i);
+            double d;
+            memcpy(&d, &bits, 8);
+            return (float)d;
+        }
+        default: return ldr__float_from_bits(ldr__load_u32(p + 4 * i));
+    }
+}
+
+static const struct { const char *name; size_t size; } ldr__dtypes[LDR_DTYPE_COUNT] = {
+    { "F32", 4 }, { "F16", 2 }, { "BF16", 2 }, { "F64", 8 }, { "I8", 1 }, { "U8", 1 }, { "I16", 2 }, { "U16", 2 },
+    { "I32", 4 }, { "U32", 4 }, { "I64", 8 }, { "U64", 8 }, { "BOOL", 1 } };
+
+LDR__DEF const char *ldr_dtype_name(ldr_dtype d) { return (int)d >= 0 && d < LDR_DTYPE_COUNT ? ldr__dtypes[d].name : "?"; }
+LDR__DEF size_t ldr_dtype_size(ldr_dtype d) { return (int)d >= 0 && d < LDR_DTYPE_COUNT ? ldr__dtypes[d].size : 0; }
+static int ldr__dtype_is_float(ldr_dtype d) { return d == LDR_F32 || d == LDR_F16 || d == LDR_BF16 || d == LDR_F64; }
+
+LDR__DEF int ldr_tensor_read(float *dst, const ldr_tensor *t, uint64_t first, size_t n) {
+    uint64_t count;
+    size_t i;
+    if (!dst || !t || !ldr__dtype_is_float(t->dtype)) return 0;
+    count = t->bytes / ldr_dtype_size(t->dtype);
+    if (first > count || n > count - first) return 0;
+    for (i = 0; i < n; i++) dst[i] = ldr__load(t->data, t->dtype, (size_t)first + i);
+    return 1;
+}
+
+/* ======================================================================================
+   >>kernels           Leaf loops, once per instruction set
+   --------------------------------------------------------------------------------------
+   A kernel is a leaf function without OpenMP, reached through the table below, because clang
+   rejects intrinsics inside a parallel region and because one binary must run everywhere.
+   The matrix tile is written with intrinsics; the element-wise loops are written once, over
+   lanes of fixed length that a compiler turns into vectors, and compiled again in a shell
+   with the wider instruction set.
+   ====================================================================================== */
+
+typedef struct ldr__kernels {
+    const char *name;
+    int32_t     mr, nr;        /* rows and columns of the register tile                     */
+    /* c[m,n] = (accumulate ? c : bias or 0) + a[m,k] b[k,n], m <= mr, n <= nr. a(i,p) =
+       a[i*rs + p*cs]; b is a packed panel of nr columns a row, zero beyond n. */
+    void (*tile)(float *c, size_t ldc, const float *a, size_t rs, size_t cs, const float *b, size_t k, int32_t m, int32_t n, const float *bias, int accumulate);
+    void (*to_float)(float *dst, const void *src, ldr_dtype dtype, size_t n);
+    /* x = exp(x*scale - max(x*scale)), returns the sum; *peak receives the maximum.         */
+    float (*exp_row)(float *x, size_t n, float scale, float *peak);
+    void (*activate)(float *y, const float *x, size_t n, int32_t kind);             /* y = f(x)      */
+    void (*activate_backward)(float *dx, const float *x, size_t n, int32_t kind);   /* dx *= f'(x)   */
+    void (*adam)(float *w, float *m, float *v, const float *g, size_t n, const float *c);
+} ldr__kernels;
+
+enum { LDR__LANES = 16, LDR__TILE_MAX_N = 32 };
+
+typedef enum ldr_activation { LDR_GELU, LDR_GELU_TANH, LDR_RELU, LDR_SILU, LDR_TANH } ldr_activation;
+
+/* exp(x) for x <= 88: x = n ln2 + r, |r| <= ln2/2, degree-6 polynomial in r, 2^n put into the
+   exponent bits. Relative error below 2e-7; below -87.3 the result is 0. Written without
+   branches so that the lane loops below become vectors. */
+LDR__INLINE float ldr__exp(float x) {
+    float clamped = x < -87.3f ? -87.3f : x > 88.0f ? 88.0f : x;
+    float shifted = clamped * 1.44269504f + 12582912.0f;          /* 1.5 * 2^23: rounds to an integer */
+    float n = shifted - 12582912.0f;
+    float r = clamped - n * 0.693359375f + n * 2.12194440e-4f;    /* ln 2 in two parts               */
+    float p = 1.0f / 720.0f;
+    uint32_t bits = (ldr__bits_from_float(shifted) << 23) + 0x3f800000u;
+    p = p * r + 1.0f / 120.0f;
+    p = p * r + 1.0f / 24.0f;
+    p = p * r + 1.0f / 6.0f;
+    p = p * r + 0.5f;
+    p = p * r + 1.0f;
+    p = p * r + 1.0f;
+    p *= ldr__float_from_bits(bits);
+    return x < -87.3f ? 0.0f : p;
+}
+
+LDR__INLINE float ldr__tanh(float x) {
+    float a = x < 0 ? -x : x, e = ldr__exp(a > 15.0f ? -30.0f : -2.0f * a);
+    float small = x * x, big = (1.0f - e) / (1.0f + e);
+    float series = a * (1.0f - small * (0.33333333f - small * (0.13333333f - small * 0.053968254f)));
+    float t = a < 0.1f ? series : big;
+    return x < 0 ? -t : t;
+}
+
+/* erf by Abramowitz and Stegun 7.1.26 would leave 1.5e-7 absolute; this is the same form with
+   the published high-precision erfc fit (Numerical Recipes "erfccheb" idea is too long here):
+   erf(x) = 1 - t exp(-x^2 + P(t)), t = 1/(1 + x/2), relative error of erfc below 1.2e-7. */
+LDR__INLINE float ldr__erf(float x) {
+    float a = x < 0 ? -x : x, t = 1.0f / (1.0f + 0.5f * a), p = 0.17087277f, small = x * x, series, big;
+    p = p * t - 0.82215223f;
+    p = p * t + 1.48851587f;
+    p = p * t - 1.13520398f;
+    p = p * t + 0.27886807f;
+    p = p * t - 0.18628806f;
+    p = p * t + 0.09678418f;
+    p = p * t + 0.37409196f;
+    p = p * t + 1.00002368f;
+    p = p * t - 1.26551223f;
+    big = 1.0f - t * ldr__exp(p - small);
+    series = a * (1.12837917f - small * (0.37612639f - small * (0.11283792f - small * (0.026866170f - small * 0.0052239776f))));
+    big = a < 0.5f ? series : big;
+    return x < 0 ? -big : big;
+}
+
+LDR__INLINE float ldr__sigmoid(float x) {
+    float e = ldr__exp(x < 0 ? x : -x), s = 1.0f / (1.0f + e);
+    return x < 0 ? e * s : s;
+}
+
+/* f(x):  gelu  x Phi(x)   gelu_tanh  x/2 (1 + tanh(sqrt(2/pi)(x + 0.044715 x^3)))
+          relu  max(x,0)   silu  x sigmoid(x)   tanh                                     */
+LDR__INLINE float ldr__activation(float x, int32_t kind) {
+    switch (kind) {
+        case LDR_GELU:      return 0.5f * x * (1.0f + ldr__erf(x * 0.70710678f));
+        case LDR_GELU_TANH: return 0.5f * x * (1.0f + ldr__tanh(0.79788456f * (x + 0.044715f * x * x * x)));
+        case LDR_RELU:      return x > 0 ? x : 0;
+        case LDR_SILU:      return x * ldr__sigmoid(x);
+        default:            return ldr__tanh(x);
+    }
+}
+
+LDR__INLINE float ldr__activation_slope(float x, int32_t kind) {
+    switch (kind) {
+        case LDR_GELU:      return 0.5f * (1.0f + ldr__erf(x * 0.70710678f)) + x * 0.39894228f * ldr__exp(-0.5f * x * x);
+        case LDR_GELU_TANH: {
+            float t = ldr__tanh(0.79788456f * (x + 0.044715f * x * x * x));
+            return 0.5f * (1.0f + t) + 0.5f * x * (1.0f - t * t) * 0.79788456f * (1.0f + 0.134145f * x * x);
+        }
+        case LDR_RELU:      return x > 0 ? 1.0f : 0.0f;
+        case LDR_SILU: {
+            float s = ldr__sigmoid(x);
+            return s + x * s * (1.0f - s);
+        }
+        default: {
+            float t = ldr__tanh(x);
+            return 1.0f - t * t;
+        }
+    }
+}
+
+/* One loop body for whole groups of lanes (constant trip count: vectorised) and for the rest. */
+#define LDR__LANE_LOOP(i, n, ...)                                                         \
+    do {                                                                                  \
+        size_t i##_full = (n) / LDR__LANES * LDR__LANES, i##_base, i;                     \
+        int i##_lane;                                                                     \
+        for (i##_base = 0; i##_base < i##_full; i##_base += LDR__LANES)                   \
+            for (i##_lane = 0; i##_lane < LDR__LANES; i##_lane++) {                       \
+                i = i##_base + (size_t)i##_lane;                                          \
+                __VA_ARGS__;                                                               \
+            }                                                                             \
+        for (i = i##_full; i < (n); i++) { __VA_ARGS__; }                                      \
+    } while (0)
+
+LDR__INLINE float ldr__exp_row_body(float *x, size_t n, float scale, float *peak) {
+    float lanes[LDR__LANES], m, sum = 0;
+    size_t full = n / LDR__LANES * LDR__LANES, b;
+    int l;
+    for (l = 0; l < LDR__LANES; l++) lanes[l] = -FLT_MAX;
+    for (b = 0; b < full; b += LDR__LANES)
+        for (l = 0; l < LDR__LANES; l++) {
+            x[b + (size_t)l] *= scale;
+            lanes[l] = x[b + (size_t)l] > lanes[l] ? x[b + (size_t)l] : lanes[l];
+        }
+    for (b = full; b < n; b++) {
+        x[b] *= scale;
+        lanes[0] = x[b] > lanes[0] ? x[b] : lanes[0];
+    }
+    m = lanes[0];
+    for (l = 1; l < LDR__LANES; l++) m = lanes[l] > m ? lanes[l] : m;
+    for (l = 0; l < LDR__LANES; l++) lanes[l] = 0;
+    for (b = 0; b < full; b += LDR__LANES)
+        for (l = 0; l < LDR__LANES; l++) {
+            float e = ldr__exp(x[b + (size_t)l] - m);
+            x[b + (size_t)l] = e;
+            lanes[l] += e;
+        }
+    for (b = full; b < n; b++) {
+        x[b] = ldr__exp(x[b] - m);
+        lanes[0] += x[b];
+    }
+    for (l = 0; l < LDR__LANES; l++) sum += lanes[l];
+    *peak = m;
+    return sum;
+}
+
+LDR__INLINE void ldr__activate_body(float *y, const float *x, size_t n, int32_t kind) {
+    switch (kind) {                    /* one loop a kind: a branch inside would stop the vectoriser */
+        case LDR_GELU:      LDR__LANE_LOOP(i, n, y[i] = ldr__activation(x[i], LDR_GELU)); break;
+        case LDR_GELU_TANH: LDR__LANE_LOOP(i, n, y[i] = ldr__activation(x[i], LDR_GELU_TANH)); break;
+        case LDR_RELU:      LDR__LANE_LOOP(i, n, y[i] = ldr__activation(x[i], LDR_RELU)); break;
+        case LDR_SILU:      LDR__LANE_LOOP(i, n, y[i] = ldr__activation(x[i], LDR_SILU)); break;
+        default:            LDR__LANE_LOOP(i, n, y[i] = ldr__activation(x[i], LDR_TANH)); break;
+    }
+}
+
+LDR__INLINE void ldr__activate_backward_body(float *dx, const float *x, size_t n, int32_t kind) {
+    switch (kind) {
+        case LDR_GELU:      LDR__LANE_LOOP(i, n, dx[i] *= ldr__activation_slope(x[i], LDR_GELU)); break;
+        case LDR_GELU_TANH: LDR__LANE_LOOP(i, n, dx[i] *= ldr__activation_slope(x[i], LDR_GELU_TANH)); break;
+        case LDR_RELU:      LDR__LANE_LOOP(i, n, dx[i] *= ldr__activation_slope(x[i], LDR_RELU)); break;
+        case LDR_SILU:      LDR__LANE_LOOP(i, n, dx[i] *= ldr__activation_slope(x[i], LDR_SILU)); break;
+        default:            LDR__LANE_LOOP(i, n, dx[i] *= ldr__activation_slope(x[i], LDR_TANH)); break;
+    }
+}
+
+/* Adam and AdamW (Kingma & Ba 2015, Loshchilov & Hutter 2019), one pass over memory.
+   c = { beta1, beta2, lr/(1-beta1^t), 1/(1-beta2^t), eps, lr*decoupled decay, scale of g } */
+LDR__INLINE void ldr__adam_body(float *w, float *m, float *v, const float *g, size_t n, const float *c) {
+    const float b1 = c[0], b2 = c[1], rate = c[2], unbias = c[3], eps = c[4], decay = c[5], scale = c[6];
+    LDR__LANE_LOOP(i, n, {
+        float gi = g[i] * scale;
+        float mi = b1 * m[i] + (1.0f - b1) * gi;
+        float vi = b2 * v[i] + (1.0f - b2) * gi * gi;
+        m[i] = mi;
+        v[i] = vi;
+        w[i] = w[i] - decay * w[i] - rate * mi / (sqrtf(vi * unbias) + eps);
+    });
+}
+
+static void ldr__to_float_portable(float *dst, const void *src, ldr_dtype dtype, size_t n) {
+    size_t i;
+    for (i = 0; i < n; i++) dst[i] = ldr__load(src, dtype, i);
+}
+
+static float ldr__exp_row_portable(float *x, size_t n, float scale, float *peak) { return ldr__exp_row_body(x, n, scale, peak); }
+static void ldr__activate_portable(float *y, const float *x, size_t n, int32_t kind) { ldr__activate_body(y, x, n, kind); }
+static void ldr__activate_backward_portable(float *dx, const float *x, size_t n, int32_t kind) { ldr__activate_backward_body(dx, x, n, kind); }
+static void ldr__adam_portable(float *w, float *m, float *v, const float *g, size_t n, const float *c) { ldr__adam_body(w, m, v, g, n, c); }
+
+/* The edge of a tile: t holds all mr x nr sums; the wanted ones go to c. Shared by every kernel
+   so that a row or column at an edge gets the bits it would get inside. */
+LDR__INLINE void ldr__tile_store(float *c, size_t ldc, const float *t, int32_t nr, int32_t m, int32_t n, const float *bias, int accumulate) {
+    int32_t i, j;
+    for (i = 0; i < m; i++)
+        for (j = 0; j < n; j++) {
+            float *at = c + (size_t)i * ldc + j;
+            *at = t[i * nr + j] + (accumulate ? *at : bias ? bias[j] : 0.0f);
+        }
+}
+
+static void ldr__tile_portable(float *c, size_t ldc, const float *a, size_t rs, size_t cs, const float *b, size_t k, int32_t m, int32_t n, const float *bias, int accumulate) {
+    float t[4 * 8];
+    const float *a0 = a, *a1 = a + rs * (m > 1 ? 1u : 0u), *a2 = a + rs * (m > 2 ? 2u : 0u), *a3 = a + rs * (m > 3 ? 3u : 0u);
+    size_t p;
+    int j;
+    for (j = 0; j < 32; j++) t[j] = 0;
+    for (p = 0; p < k; p++, b += 8)
+        for (j = 0; j < 8; j++) {
+            t[j] += a0[p * cs] * b[j];
+            t[8 + j] += a1[p * cs] * b[j];
+            t[16 + j] += a2[p * cs] * b[j];
+            t[24 + j] += a3[p * cs] * b[j];
+        }
+    ldr__tile_store(c, ldc, t, 8, m, n, bias, accumulate);
+}
+
+static const ldr__kernels ldr__kernels_portable = { "portable", 4, 8, ldr__tile_portable, ldr__to_float_portable, ldr__exp_row_portable,
+    ldr__activate_portable, ldr__activate_backward_portable, ldr__adam_portable };
+
+#if LDR__X86
+
+#define LDR__AVX2   __attribute__((target("avx2,fma,f16c")))
+#define LDR__AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c")))
+
+/* The accumulators must stay in registers: every loop over them is unrolled by hand-written
+   repetition, since gcc 12 spills an array of vectors as soon as one loop over it is rolled. */
+#define LDR__R6(X)  X(0) X(1) X(2) X(3) X(4) X(5)
+#define LDR__R14(X) LDR__R6(X) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13)
+
+/* 6 x 16: 12 accumulators, 2 columns of b and 1 broadcast of the 16 ymm registers. */
+LDR__AVX2 static void ldr__tile_avx2(float *c, size_t ldc, const float *a, size_t rs, size_t cs, const float *b, size_t k, int32_t m, int32_t n, const float *bias, int accumulate) {
+    size_t p;
+#define LDR__ROW(i) const float *a##i = a + rs * (size_t)(i < m ? i : 0); __m256 x##i = _mm256_setzero_ps(), y##i = _mm256_setzero_ps();
+    LDR__R6(LDR__ROW)
+#undef LDR__ROW
+    for (p = 0; p < k; p++, b += 16) {
+        __m256 b0 = _mm256_loadu_ps(b), b1 = _mm256_loadu_ps(b + 8), v;
+        size_t at = p * cs;
+#define LDR__STEP(i) v = _mm256_broadcast_ss(a##i + at); x##i = _mm256_fmadd_ps(v, b0, x##i); y##i = _mm256_fmadd_ps(v, b1, y##i);
+        LDR__R6(LDR__STEP)
+#undef LDR__STEP
+    }
+    if (n == 16) {
+        __m256 s0 = _mm256_setzero_ps(), s1 = s0;
+        if (!accumulate && bias) {
+            s0 = _mm256_loadu_ps(bias);
+            s1 = _mm256_loadu_ps(bias + 8);
+        }
+#define LDR__STORE(i) if (i < m) { float *at = c + i * ldc;                                                             \
+            _mm256_storeu_ps(at, _mm256_add_ps(x##i, accumulate ? _mm256_loadu_ps(at) : s0));                           \
+            _mm256_storeu_ps(at + 8, _mm256_add_ps(y##i, accumulate ? _mm256_loadu_ps(at + 8) : s1)); }
+        LDR__R6(LDR__STORE)
+#undef LDR__STORE
+    } else {
+        float t[6 * 16];
+#define LDR__SPILL(i) _mm256_storeu_ps(t + i * 16, x##i); _mm256_storeu_ps(t + i * 16 + 8, y##i);
+        LDR__R6(LDR__SPILL)
+#undef LDR__SPILL
+        ldr__tile_store(c, ldc, t, 16, m, n, bias, accumulate);
+    }
+}
+
+/* 14 x 32: 28 accumulators, 2 columns of b, broadcasts from memory, of the 32 zmm registers. */
+LDR__AVX512 static void ldr__tile_avx512(float *c, size_t ldc, const float *a, size_t rs, size_t cs, const float *b, size_t k, int32_t m, int32_t n, const float *bias, int accumulate) {
+    size_t p;
+#define LDR__ROW(i) const float *a##i = a + rs * (size_t)(i < m ? i : 0); __m512 x##i = _mm512_setzero_ps(), y##i = _mm512_setzero_ps();
+    LDR__R14(LDR__ROW)
+#undef LDR__ROW
+    for (p = 0; p < k; p++, b += 32) {
+        __m512 b0 = _mm512_loadu_ps(b), b1 = _mm512_loadu_ps(b + 16), v;
+        size_t at = p * cs;
+#define LDR__STEP(i) v = _mm512_set1_ps(a##i[at]); x##i = _mm512_fmadd_ps(v, b0, x##i); y##i = _mm512_fmadd_ps(v, b1, y##i);
+        LDR__R14(LDR__STEP)
+#undef LDR__STEP
+    }
+    if (n == 32) {
+        __m512 s0 = _mm512_setzero_ps(), s1 = s0;
+        if (!accumulate && bias) {
+            s0 = _mm512_loadu_ps(bias);
+            s1 = _mm512_loadu_ps(bias + 16);
+        }
+#define LDR__STORE(i) if (i < m) { float *at = c + i * ldc;                                                             \
+            _mm512_storeu_ps(at, _mm512_add_ps(x##i, accumulate ? _mm512_loadu_ps(at) : s0));                           \
+            _mm512_storeu_ps(at + 16, _mm512_add_ps(y##i, accumulate ? _mm512_loadu_ps(at + 16) : s1)); }
+        LDR__R14(LDR__STORE)
+#undef LDR__STORE
+    } else {
+        float t[14 * 32];
+#define LDR__SPILL(i) _mm512_storeu_ps(t + i * 32, x##i); _mm512_storeu_ps(t + i * 32 + 16, y##i);
+        LDR__R14(LDR__SPILL)
+#undef LDR__SPILL
+        ldr__tile_store(c, ldc, t, 32, m, n, bias, accumulate);
+    }
+}
+
+LDR__AVX2 static void ldr__to_float_avx2(float *dst, const void *src, ldr_dtype dtype, size_t n) {
+    const unsigned char *s = (const unsigned char *)src;
+    size_t i = 0;
+    if (dtype == LDR_F32) {
+        memcpy(dst, src, n * 4);
+        return;
+    }
+    if (dtype == LDR_F16)
+        for (; i + 8 <= n; i += 8) _mm256_storeu_ps(dst + i, _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(const void *)(s + 2 * i))));
+    if (dtype == LDR_BF16)
+        for (; i + 8 <= n; i += 8)
+            _mm256_storeu_ps(dst + i, _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(const void *)(s + 2 * i))), 16)));
+    for (; i < n; i++) dst[i] = ldr__load(src, dtype, i);
+}
+
+#define LDR__SHELLS(suffix, target)                                                                                                                        \
+    target static float ldr__exp_row_##suffix(float *x, size_t n, float scale, float *peak) { return ldr__exp_row_body(x, n, scale, peak); }                \
+    target static void ldr__activate_##suffix(float *y, const float *x, size_t n, int32_t kind) { ldr__activate_body(y, x, n, kind); }                      \
+    target static void ldr__activate_backward_##suffix(float *dx, const float *x, size_t n, int32_t kind) { ldr__activate_backward_body(dx, x, n, kind); }  \
+    target static void ldr__adam_##suffix(float *w, float *m, float *v, const float *g, size_t n, const float *c) { ldr__adam_body(w, m, v, g, n, c); }
+LDR__SHELLS(avx2, LDR__AVX2)
+LDR__SHELLS(avx512, LDR__AVX512)
+#undef LDR__SHELLS
+
+static const ldr__kernels ldr__kernels_avx2 = { "avx2", 6, 16, ldr__tile_avx2, ldr__to_float_avx2, ldr__exp_row_avx2,
+    ldr__activate_avx2, ldr__activate_backward_avx2, ldr__adam_avx2 };
+static const ldr__kernels ldr__kernels_avx512 = { "avx512", 14, 32, ldr__tile_avx512, ldr__to_float_avx2, ldr__exp_row_avx512,
+    ldr__activate_avx512, ldr__activate_backward_avx512, ldr__adam_avx512 };
+
+/* What both the processor and the operating system offer: 0 portable, 1 AVX2, 2 AVX-512. */
+static int ldr__x86_level(void) {
+    unsigned a, b, c, d, low, high;
+    if (!__get_cpuid(1, &a, &b, &c, &d)) return 0;
+    if (!(c & (1u << 27)) || !(c & (1u << 12)) || !(c & (1u << 29))) return 0;      /* OSXSAVE, FMA, F16C */
+    __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    (void)high;
+    if ((low & 6u) != 6u) return 0;                                                  /* ymm state saved    */
+    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(b & (1u << 5))) return 0;      /* AVX2               */
+    if ((low & 0xe6u) != 0xe6u) return 1;                                            /* zmm state saved    */
+    return (b & (1u << 16)) && (b & (1u << 17)) && (b & (1u << 30)) && (b & (1u << 31)) ? 2 : 1;   /* F DQ BW VL */
+}
+#endif /* LDR__X86 */
+
+/* ======================================================================================
+   >>dispatch          Which kernels run
+   ====================================================================================== */
+
+static const ldr__kernels *ldr__kernels_pick(ldr_simd wish) {
+#if LDR__X86
+    int level = ldr__x86_level();
+    if (wish != LDR_SIMD_AUTO && level > (int)wish - 1) level = (int)wish - 1;
+    return level == 2 ? &ldr__kernels_avx512 : level == 1 ? &ldr__kernels_avx2 : &ldr__kernels_portable;
+#else
+    (void)wish;
+    return &ldr__kernels_portable;
+#endif
+}
+
+LDR__DEF const char *ldr_simd_name(ldr_simd wish) { return ldr__kernels_pick(wish)->name; }
+
+/* ======================================================================================
+   >>gemm              Matrix products over strided, typed operands
+   --------------------------------------------------------------------------------------
+   c[M,N] (+)= a[M,K] b[K,N] (+ bias[N]).  a is float with any row and column stride; b is any
+   float type with any strides, so y = x W^T, dx = dy W and dW = dy^T x are one routine and a
+   transposed (Conv1D) or half-precision weight costs nothing extra. b is packed a block of
+   KC x NC at a time into panels of nr columns; a is read in place when its columns are
+   contiguous and packed by strips when they are not. Splits between threads never change the
+   order of additions in an element, so results are the same for any number of threads.
+   After Goto & van de Geijn 2008.
+   ====================================================================================== */
+
+enum { LDR__KC = 384, LDR__NC = 3072, LDR__MC = 96 };
+
+typedef struct ldr__mat {       /* element (i,j) is number i*rs + j*cs of data                */
+    const void *data;
+    ldr_dtype   dtype;
+    size_t      rs, cs;
+} ldr__mat;
+
+/* Everything an operation needs to run: kernels, threads, and scratch planned beforehand. */
+typedef struct ldr__exec {
+    const ldr__kernels *kernels;
+    int32_t             threads;
+    float              *panel;          /* packed b: LDR__KC * up to LDR__NC                  */
+    float              *scratch;        /* threads * scratch_size floats                      */
+    size_t              scratch_size;
+} ldr__exec;
+
+static ldr__mat ldr__mat_float(const float *data, size_t rs, size_t cs) {
+    ldr__mat m;
+    m.data = data;
+    m.dtype = LDR_F32;
+    m.rs = rs;
+    m.cs = cs;
+    return m;
+}
+
+static ldr__mat ldr__mat_at(ldr__mat m, size_t i, size_t j) {
+    m.data = (const unsigned char *)m.data + (i * m.rs + j * m.cs) * ldr_dtype_size(m.dtype);
+    return m;
+}
+
+static ldr__mat ldr__mat_transposed(ldr__mat m) {
+    size_t t = m.rs;
+    m.rs = m.cs;
+    m.cs = t;
+    return m;
+}
+
+static size_t ldr__round_up(size_t n, size_t to) { return (n + to - 1) / to * to; }
+
+/* Packs columns [0,n) of b, k deep, as panel[p*nr + j]; n <= nr, the rest is zero. */
+static void ldr__pack_panel(const ldr__kernels *ker, float *panel, ldr__mat b, size_t k, size_t n) {
+    size_t nr = (size_t)ker->nr, p, j;
+    if (b.cs == 1) {                                   /* rows of b are contiguous             */
+        for (p = 0; p < k; p++) {
+            float *row = panel + p * nr;
+            ker->to_float(row, (const unsigned char *)b.data + p * b.rs * ldr_dtype_size(b.dtype), b.dtype, n);
+            for (j = n; j < nr; j++) row[j] = 0;
+        }
+    } else if (b.rs == 1) {                            /* columns of b are contiguous: transpose */
+        float line[8][64];
+        size_t block, jj, width;
+        for (j = 0; j < nr; j += 8) {
+            width = LDR__MIN((size_t)8, nr - j);
+            for (block = 0; block < k; block += 64) {
+                size_t depth = LDR__MIN((size_t)64, k - block);
+                for (jj = 0; jj < width; jj++) {
+                    if (j + jj < n) ker->to_float(line[jj], (const unsigned char *)b.data + ((j + jj) * b.cs + block) * ldr_dtype_size(b.dtype), b.dtype, depth);
+                    else memset(line[jj], 0, depth * sizeof(float));
+                }
+                for (p = 0; p < depth; p++)
+                    for (jj = 0; jj < width; jj++) panel[(block + p) * nr + j + jj] = line[jj][p];
+            }
+        }
+    } else {
+        for (p = 0; p < k; p++)
+            for (j = 0; j < nr; j++) panel[p * nr + j] = j < n ? ldr__load(b.data, b.dtype, p * b.rs + j * b.cs) : 0.0f;
+    }
+}
+
+/* a[m,k] as strips of mr rows: strip s holds element (i,p) at s*mr*k + p*mr + i. */
+static void ldr__pack_rows(const ldr__kernels *ker, float *dst, const float *a, size_t rs, size_t cs, size_t m, size_t k) {
+    size_t mr = (size_t)ker->mr, s, p, i;
+    for (s = 0; s < m; s += mr) {
+        size_t rows = LDR__MIN(mr, m - s);
+        for (p = 0; p < k; p++, dst += mr)
+            for (i = 0; i < mr; i++) dst[i] = i < rows ? a[(s + i) * rs + p * cs] : 0.0f;
+    }
+}
+
+/* One block: c[m,n] (+)= a[m,k] times packed panels. `packed` is NULL or room for the strips of a. */
+static void ldr__block_multiply(const ldr__kernels *ker, float *c, size_t ldc, const float *a, size_t rs, size_t cs, const float *panels,
+                                size_t m, size_t n, size_t k, const float *bias, int accumulate, float *packed) {
+    size_t mr = (size_t)ker->mr, nr = (size_t)ker->nr, i, j;
+    if (cs != 1) ldr__pack_rows(ker, packed, a, rs, cs, m, k);
+    for (j = 0; j < n; j += nr)
+        for (i = 0; i < m; i += mr)
+            ker->tile(c + i * ldc + j, ldc, cs != 1 ? packed + i * k : a + i * rs, cs != 1 ? 1 : rs, cs != 1 ? mr : 1, panels + j * k, k,
+                      (int32_t)LDR__MIN(mr, m - i), (int32_t)LDR__MIN(nr, n - j), bias ? bias + j : NULL, accumulate);
+}
+
+/* Floats of per-thread scratch and of the panel buffer that ldr__gemm needs. */
+static size_t ldr__gemm_scratch(void) { return (size_t)LDR__KC * (LDR__MC + 32); }
+static size_t ldr__gemm_panel(size_t n) { return (size_t)LDR__KC * ldr__round_up(LDR__MIN(n, (size_t)LDR__NC), LDR__TILE_MAX_N); }
+
+static void ldr__gemm(const ldr__exec *ex, float *c, size_t ldc, const float *a, size_t rs, size_t cs, ldr__mat b, const float *bias,
+                      size_t m, size_t n, size_t k, int accumulate) {
+    const ldr__kernels *ker = ex->kernels;
+    size_t nr = (size_t)ker->nr, mr = (size_t)ker->mr, j0, k0;
+    size_t mc = LDR__MC / mr * mr;
+    /* Enough blocks to keep the threads busy: fewer rows a block, then several column ranges. */
+    while (mc > mr && (m + mc - 1) / mc < 2 * (size_t)ex->threads) mc = ldr__round_up(mc / 2, mr) < mc ? ldr__round_up(mc / 2, mr) : mr;
+    if (m == 0 || n == 0) return;
+    for (j0 = 0; j0 < n; j0 += LDR__NC) {
+        size_t nc = LDR__MIN((size_t)LDR__NC, n - j0), panels = (nc + nr - 1) / nr, blocks = (m + mc - 1) / mc;
+        size_t splits = blocks >= 2 * (size_t)ex->threads ? 1 : LDR__MIN((2 * (size_t)ex->threads + blocks - 1) / blocks, panels);
+        size_t per = (panels + splits - 1) / splits;
+        for (k0 = 0; k0 < k || k0 == 0; k0 += LDR__KC) {
+            size_t kc = LDR__MIN((size_t)LDR__KC, k - k0);
+            int add = accumulate || k0 > 0;
+            LDR__FOR(p, (int64_t)panels, ex->threads) {
+                size_t j = (size_t)p * nr;
+                ldr__pack_panel(ker, ex->panel + j * kc, ldr__mat_at(b, k0, j0 + j), kc, LDR__MIN(nr, nc - j));
+            }
+            LDR__FOR(task, (int64_t)(blocks * splits), ex->threads) {
+                size_t i = (size_t)task / splits * mc, j = (size_t)task % splits * per * nr;
+                if (j < nc)
+                    ldr__block_multiply(ker, c + i * ldc + j0 + j, ldc, a + i * rs + k0 * cs, rs, cs, ex->panel + j * kc, LDR__MIN(mc, m - i), LDR__MIN(per * nr, nc - j), kc,
+                                        bias ? bias + j0 + j : NULL, add, ex->scratch + (size_t)ldr__thread() * ex->scratch_size);
+            }
+        }
+    }
+}
+
+/* ======================================================================================
+   >>ops               Operations, each forward beside its backward
+   --------------------------------------------------------------------------------------
+   T is the number of tokens of all sequences laid end to end; nothing is ever padded. A
+   backward function takes the gradient of the output and adds to the gradients of weights,
+   but overwrites the gradient of the input unless its comment says otherwise.
+   ====================================================================================== */
+
+enum { LDR__ROWS = 64 };           /* rows a task of a row-wise loop owns                     */
+
+#define LDR__ROW_LOOP(t, rows, ex, ...)                                                   \
+    LDR__FOR(t##_block, ((int64_t)(rows) + LDR__ROWS - 1) / LDR__ROWS, (ex)->threads) {   \
+        size_t t, t##_end = LDR__MIN((size_t)(rows), ((size_t)t##_block + 1) * LDR__ROWS); \
+        for (t = (size_t)t##_block * LDR__ROWS; t < t##_end; t++) { __VA_ARGS__ }                \
+    }
+
+/* Dropout (Srivastava et al. 2014) with masks that are functions of (step, place, token, column):
+   y = x m / (1-p). The same call on a gradient is its own backward. p = 0 is the identity. */
+typedef struct ldr__dropout {
+    float           p;
+    uint64_t        key;           /* step and place in the network                         */
+    const uint64_t *rows;          /* a number for every token that does not depend on its batch */
+} ldr__dropout;
+
+LDR__INLINE float ldr__dropout_factor(uint32_t row, uint32_t column, uint32_t threshold, float scale) {
+    uint32_t h = row ^ (column * 0x9e3779b9u);
+    h = (h ^ h >> 16) * 0x85ebca6bu;
+    h = (h ^ h >> 13) * 0xc2b2ae35u;
+    return (h ^ h >> 16) < threshold ? 0.0f : scale;
+}
+
+static uint32_t ldr__dropout_row(const ldr__dropout *d, size_t t, uint64_t part) {
+    return (uint32_t)(ldr__mix64(d->key + d->rows[t] * UINT64_C(0x9e3779b97f4a7c15) + part * UINT64_C(0xd1342543de82ef95)) >> 32);
+}
+
+static void ldr__dropout_apply(float *x, size_t n, const ldr__dropout *d, size_t t, uint64_t part) {
+    uint32_t row, threshold;
+    float scale;
+    if (!d || d->p <= 0) return;
+    row = ldr__dropout_row(d, t, part);
+    threshold = (uint32_t)((double)d->p * 4294967296.0);
+    scale = 1.0f / (1.0f - d->p);
+    LDR__LANE_LOOP(j, n, x[j] *= ldr__dropout_factor(row, (uint32_t)j, threshold, scale));
+}
+
+/* s[O] += sum over t of dy[T,O]; each column has one owner, rows are added in order. */
+static void ldr__column_sums(const ldr__exec *ex, float *s, const float *dy, size_t ld, size_t rows, size_t columns) {
+    LDR__FOR(block, ((int64_t)columns + 31) / 32, ex->threads) {
+        size_t j0 = (size_t)block * 32, j1 = LDR__MIN(columns, j0 + 32), t, j;
+        float sum[32];
+        for (j = j0; j < j1; j++) sum[j - j0] = 0;
+        for (t = 0; t < rows; t++)
+            for (j = j0; j < j1; j++) sum[j - j0] += dy[t * ld + j];
+        for (j = j0; j < j1; j++) s[j] += sum[j - j0];
+    }
+}
+
+/* y[T,O] = x[T,I] W[O,I]^T + b[O] */
+static void ldr__linear_forward(const ldr__exec *ex, float *y, size_t ldy, const float *x, size_t ldx, ldr__mat w, const float *b, size_t rows, size_t out, size_t in) {
+    ldr__gemm(ex, y, ldy, x, ldx, 1, ldr__mat_transposed(w), b, rows, out, in, 0);
+}
+
+/* dW[O,I] += dy^T x,  db[O] += sum dy,  dx[T,I] (+)= dy W.  Any of dw, db, dx may be NULL. x may be
+   any float type (a stored tap). */
+static void ldr__linear_backward(const ldr__exec *ex, float *dx, size_t lddx, int add_dx, float *dw, float *db, const float *dy, size_t ldy,
+                                 ldr__mat x, ldr__mat w, size_t rows, size_t out, size_t in) {
+    if (dw) ldr__gemm(ex, dw, in, dy, 1, ldy, x, NULL, out, in, rows, 1);
+    if (db) ldr__column_sums(ex, db, dy, ldy, rows, out);
+    if (dx) ldr__gemm(ex, dx, lddx, dy, ldy, 1, w, NULL, rows, in, out, add_dx);
+}
+
+typedef enum ldr_norm { LDR_NORM_LAYER, LDR_NORM_RMS } ldr_norm;
+
+/* layer: y = (x - mean) / sqrt(var + eps) g + b (Ba et al. 2016);  rms: y = x / sqrt(mean x^2 + eps) g
+   (Zhang & Sennrich 2019). stats[2] = { mean (0 for rms), 1/sqrt(...) } is kept for the backward. */
+static void ldr__norm_row(float *y, float *stats, const float *x, const float *g, const float *b, size_t n, ldr_norm kind, float eps) {
+    float lanes[LDR__LANES], mean = 0, rstd;
+    double sum = 0;
+    int l;
+    if (kind == LDR_NORM_LAYER) {
+        for (l = 0; l < LDR__LANES; l++) lanes[l] = 0;
+        LDR__LANE_LOOP(i, n, lanes[i % LDR__LANES] += x[i]);
+        for (l = 0; l < LDR__LANES; l++) sum += (double)lanes[l];
+        mean = (float)(sum / (double)n);
+        sum = 0;
+    }
+    for (l = 0; l < LDR__LANES; l++) lanes[l] = 0;
+    LDR__LANE_LOOP(i, n, lanes[i % LDR__LANES] += (x[i] - mean) * (x[i] - mean));
+    for (l = 0; l < LDR__LANES; l++) sum += (double)lanes[l];
+    rstd = 1.0f / sqrtf((float)(sum / (double)n) + eps);
+    if (stats) {
+        stats[0] = mean;
+        stats[1] = rstd;
+    }
+    if (b) LDR__LANE_LOOP(i, n, y[i] = (x[i] - mean) * rstd * g[i] + b[i]);
+    else LDR__LANE_LOOP(i, n, y[i] = (x[i] - mean) * rstd * g[i]);
+}
+
+/* With xhat = (x - mean) rstd and e = dy g:  layer: dx = rstd (e - mean(e) - xhat mean(e xhat));
+   rms: the same without mean(e). */
+static void ldr__norm_row_backward(float *dx, int add, const float *dy, const float *x, const float *stats, const float *g, size_t n, ldr_norm kind) {
+    float lanes0[LDR__LANES], lanes1[LDR__LANES], mean = stats[0], rstd = stats[1], a = 0, c = 0;
+    int l;
+    for (l = 0; l < LDR__LANES; l++) lanes0[l] = lanes1[l] = 0;
+    LDR__LANE_LOOP(i, n, {
+        float e = dy[i] * g[i];
+        lanes0[i % LDR__LANES] += e;
+        lanes1[i % LDR__LANES] += e * (x[i] - mean) * rstd;
+    });
+    for (l = 0; l < LDR__LANES; l++) {
+        a += lanes0[l];
+        c += lanes1[l];
+    }
+    a = kind == LDR_NORM_LAYER ? a / (float)n : 0.0f;
+    c /= (float)n;
+    if (add) LDR__LANE_LOOP(i, n, dx[i] += rstd * (dy[i] * g[i] - a - (x[i] - mean) * rstd * c));
+    else LDR__LANE_LOOP(i, n, dx[i] = rstd * (dy[i] * g[i] - a - (x[i] - mean) * rstd * c));
+}
+
+/* y[T,n] = norm(x[T,n]) */
+static void ldr__norm_forward(const ldr__exec *ex, float *y, float *stats, const float *x, const float *g, const float *b, size_t rows, size_t n, ldr_norm kind, float eps) {
+    LDR__ROW_LOOP(t, rows, ex, ldr__norm_row(y + t * n, stats ? stats + 2 * t : NULL, x + t * n, g, b, n, kind, eps);)
+}
+
+/* dg += sum dy xhat, db += sum dy, dx (+)= as above; dg and db may be NULL. */
+static void ldr__norm_backward(const ldr__exec *ex, float *dx, int add, float *dg, float *db, const float *dy, const float *x, const float *stats, const float *g, size_t rows, size_t n, ldr_norm kind) {
+    if (dg) {
+        LDR__FOR(block, ((int64_t)n + 31) / 32, ex->threads) {
+            size_t j0 = (size_t)block * 32, j1 = LDR__MIN(n, j0 + 32), t, j;
+            float sum[32];
+            for (j = j0; j < j1; j++) sum[j - j0] = 0;
+            for (t = 0; t < rows; t++)
+                for (j = j0; j < j1; j++) sum[j - j0] += dy[t * n + j] * (x[t * n + j] - stats[2 * t]) * stats[2 * t + 1];
+            for (j = j0; j < j1; j++) dg[j] += sum[j - j0];
+        }
+    }
+    if (db) ldr__column_sums(ex, db, dy, n, rows, n);
+    LDR__ROW_LOOP(t, rows, ex, ldr__norm_row_backward(dx + t * n, add, dy + t * n, x + t * n, stats + 2 * t, g, n, kind);)
+}
+
+/* r = x + dropout(r);  y = norm(r).  The tail of every sublayer, one visit to each row. y NULL: no norm. */
+static void ldr__residual_norm_forward(const ldr__exec *ex, float *y, float *r, const float *x, float *stats, const float *g, const float *b, size_t rows, size_t n,
+                                       ldr_norm kind, float eps, const ldr__dropout *drop) {
+    LDR__ROW_LOOP(t, rows, ex, {
+        float *row = r + t * n;
+        const float *from = x + t * n;
+        ldr__dropout_apply(row, n, drop, t, 0);
+        LDR__LANE_LOOP(i, n, row[i] += from[i]);
+        if (y) ldr__norm_row(y + t * n, stats ? stats + 2 * t : NULL, row, g, b, n, kind, eps);
+    })
+}
+
+/* d = dropout mask applied to dy: the gradient that enters a sublayer from its residual sum. */
+static void ldr__dropout_backward(const ldr__exec *ex, float *d, const float *dy, size_t rows, size_t n, const ldr__dropout *drop) {
+    LDR__ROW_LOOP(t, rows, ex, {
+        memcpy(d + t * n, dy + t * n, n * sizeof(float));
+        ldr__dropout_apply(d + t * n, n, drop, t, 0);
+    })
+}
+
+/* Rotary positions (Su et al. 2021) in the half-split layout of Llama: for i < n/2, angle
+   pos theta^(-2i/n):  (x_i, x_{i+n/2}) -> (x_i cos - x_{i+n/2} sin, x_{i+n/2} cos + x_i sin).
+   direction -1 turns back, which is the backward. */
+static void ldr__rotary(const ldr__exec *ex, float *x, size_t ld, const int32_t *position, size_t rows, int32_t heads, int32_t n, const float *frequency, float direction) {
+    LDR__ROW_LOOP(t, rows, ex, {
+        int32_t h, i;
+        for (i = 0; i < n / 2; i++) {
+            float angle = (float)position[t] * frequency[i], c = cosf(angle), s = sinf(angle) * direction;
+            for (h = 0; h < heads; h++) {
+                float *p = x + t * ld + (size_t)(h * n + i);
+                float u = p[0], v = p[n / 2];
+                p[0] = u * c - v * s;
+                p[n / 2] = v * c + u * s;
+            }
+        }
+    })
+}
+
+/* ---- attention ----------------------------------------------------------------------
+   For every sequence and head:  S = scale Q K^T,  P = softmax(S) (causal: only j <= i),
+   O = dropout(P) V  (Vaswani et al. 2017). Scores exist for LDR__QROWS query rows at a time; the
+   backward makes them again from the log-sum-exp of each row (Dao et al. 2022), so nothing of
+   size T x T is ever stored. A task is one sequence and one key/value head: it alone writes
+   that head's O, dQ, dK and dV. */
+enum { LDR__QROWS = 48 };
+
+typedef struct ldr__attention {
+    int32_t        heads, kv_heads, head_dim, causal;
+    float          scale;
+    int32_t        sequences;
+    const int32_t *offsets;            /* [sequences+1]                                       */
+    size_t         ld;                 /* row stride of q, k, v: heads*head_dim + 2*kv_heads*head_dim */
+    const ldr__dropout *drop;
+} ldr__attention;
+
+/* Floats of per-thread scratch for sequences of up to n tokens, forward and backward. */
+static size_t ldr__attention_scratch(size_t n, size_t head_dim) {
+    size_t np = ldr__round_up(n, LDR__TILE_MAX_N), dp = ldr__round_up(head_dim, LDR__TILE_MAX_N);
+    return 2 * head_dim * np + n * dp + 2 * LDR__QROWS * np + (np + 16) * LDR__QROWS + 2 * LDR__QROWS * dp + LDR__QROWS + 64;
+}
+
+static void ldr__pack_all(const ldr__kernels *ker, float *panels, ldr__mat b, size_t k, size_t n) {
+    size_t j, nr = (size_t)ker->nr;
+    for (j = 0; j < n; j += nr) ldr__pack_panel(ker, panels + j * k, ldr__mat_at(b, 0, j), k, LDR__MIN(nr, n - j));
+}
+
+/* One row of scores to unnormalised probabilities over its first `keys` entries; returns the sum. */
+static float ldr__softmax_row(const ldr__kernels *ker, float *s, size_t keys, size_t all, float scale, float *peak) {
+    float sum = ker->exp_row(s, keys, scale, peak);
+    size_t j;
+    for (j = keys; j < all; j++) s[j] = 0;
+    return sum;
+}
+
+static void ldr__attention_forward(const ldr__exec *ex, float *out, float *lse, const float *qkv, const ldr__attention *a) {
+    const ldr__kernels *ker = ex->kernels;
+    size_t d = (size_t)a->head_dim, inner = (size_t)a->heads * d, ld = a->ld;
+    int32_t group = a->heads / a->kv_heads;
+    LDR__FOR(task, (int64_t)a->sequences * a->kv_heads, ex->threads) {
+        int32_t seq = (int32_t)(task / a->kv_heads), kv = (int32_t)(task % a->kv_heads), h;
+        size_t first = (size_t)a->offsets[seq], n = (size_t)a->offsets[seq + 1] - first, np = ldr__round_up(n, LDR__TILE_MAX_N), i0, i, j;
+        float *scratch = ex->scratch + (size_t)ldr__thread() * ex->scratch_size;
+        float *pk = scratch, *pv = pk + d * np, *s = pv + n * ldr__round_up(d, LDR__TILE_MAX_N);
+        const float *base = qkv + first * ld, *k = base + inner + (size_t)kv * d, *v = k + (size_t)a->kv_heads * d;
+        ldr__pack_all(ker, pk, ldr__mat_float(k, 1, ld), d, n);
+        ldr__pack_all(ker, pv, ldr__mat_float(v, ld, 1), n, d);
+        for (h = kv * group; h < (kv + 1) * group; h++)
+            for (i0 = 0; i0 < n; i0 += LDR__QROWS) {
+                size_t rows = LDR__MIN((size_t)LDR__QROWS, n - i0), keys = a->causal ? i0 + rows : n;
+                float sums[LDR__QROWS];
+                ldr__block_multiply(ker, s, np, base + i0 * ld + (size_t)h * d, ld, 1, pk, rows, keys, d, NULL, 0, NULL);
+                for (i = 0; i < rows; i++) {
+                    float peak;
+                    sums[i] = ldr__softmax_row(ker, s + i * np, a->causal ? i0 + i + 1 : n, keys, a->scale, &peak);
+                    if (lse) lse[(first + i0 + i) * (size_t)a->heads + (size_t)h] = peak + logf(sums[i]);
+                    ldr__dropout_apply(s + i * np, keys, a->drop, first + i0 + i, (uint64_t)h + 1);
+                }
+                ldr__block_multiply(ker, out + (first + i0) * inner + (size_t)h * d, inner, s, np, 1, pv, rows, d, keys, NULL, 0, NULL);
+                for (i = 0; i < rows; i++) {
+                    float *o = out + (first + i0 + i) * inner + (size_t)h * d, r = 1.0f / sums[i];
+                    for (j = 0; j < d; j++) o[j] *= r;
+                }
+            }
+    }
+}
+
+/* With D_i = dO_i . O_i:  dV = dropout(P)^T dO,  dS = scale P (dropout(dO V^T) - D),  dQ = dS K,  dK = dS^T Q.
+   Overwrites dqkv. */
+static void ldr__attention_backward(const ldr__exec *ex, float *dqkv, const float *dout, const float *out, const float *lse, const float *qkv, const ldr__attention *a) {
+    const ldr__kernels *ker = ex->kernels;
+    size_t d = (size_t)a->head_dim, inner = (size_t)a->heads * d, ld = a->ld;
+    int32_t group = a->heads / a->kv_heads;
+    LDR__FOR(task, (int64_t)a->sequences * a->kv_heads, ex->threads) {
+        int32_t seq = (int32_t)(task / a->kv_heads), kv = (int32_t)(task % a->kv_heads), h;
+        size_t first = (size_t)a->offsets[seq], n = (size_t)a->offsets[seq + 1] - first, i0, i, j;
+        size_t np = ldr__round_up(n, LDR__TILE_MAX_N), dp = ldr__round_up(d, LDR__TILE_MAX_N);
+        float *scratch = ex->scratch + (size_t)ldr__thread() * ex->scratch_size;
+        float *pk = scratch, *pvt = pk + d * np, *pkr = pvt + d * np, *s = pkr + n * dp, *ds = s + LDR__QROWS * np;
+        float *rows_packed = ds + LDR__QROWS * np, *pq = rows_packed + (np + 16) * LDR__QROWS, *pdo = pq + LDR__QROWS * dp;
+        const float *base = qkv + first * ld, *k = base + inner + (size_t)kv * d, *v = k + (size_t)a->kv_heads * d;
+        float *dbase = dqkv + first * ld, *dk = dbase + inner + (size_t)kv * d, *dv = dk + (size_t)a->kv_heads * d;
+        ldr__pack_all(ker, pk, ldr__mat_float(k, 1, ld), d, n);
+        ldr__pack_all(ker, pvt, ldr__mat_float(v, 1, ld), d, n);
+        ldr__pack_all(ker, pkr, ldr__mat_float(k, ld, 1), n, d);
+        for (i = 0; i < n; i++)
+            for (j = 0; j < d; j++) dk[i * ld + j] = dv[i * ld + j] = 0;
+        for (h = kv * group; h < (kv + 1) * group; h++)
+            for (i0 = 0; i0 < n; i0 += LDR__QROWS) {
+                size_t rows = LDR__MIN((size_t)LDR__QROWS, n - i0), keys = a->causal ? i0 + rows : n;
+                const float *q = base + i0 * ld + (size_t)h * d, *dob = dout + (first + i0) * inner + (size_t)h * d;
+                ldr__block_multiply(ker, s, np, q, ld, 1, pk, rows, keys, d, NULL, 0, NULL);
+                ldr__block_multiply(ker, ds, np, dob, inner, 1, pvt, rows, keys, d, NULL, 0, NULL);
+                for (i = 0; i < rows; i++) {
+                    const float *o = out + (first + i0 + i) * inner + (size_t)h * d, *g = dob + i * inner;
+                    float *p = s + i * np, *e = ds + i * np, dot = 0, peak = 0, log_sum = lse[(first + i0 + i) * (size_t)a->heads + (size_t)h], c;
+                    size_t mine = a->causal ? i0 + i + 1 : n;
+                    for (j = 0; j < d; j++) dot += g[j] * o[j];
+                    /* exp(S - peak) times exp(peak - lse) is the probability itself. */
+                    ldr__softmax_row(ker, p, mine, keys, a->scale, &peak);
+                    c = ldr__exp(peak - log_sum);
+                    LDR__LANE_LOOP(x, keys, p[x] *= c);
+                    ldr__dropout_apply(e, keys, a->drop, first + i0 + i, (uint64_t)h + 1);
+                    LDR__LANE_LOOP(x, keys, e[x] = a->scale * p[x] * (e[x] - dot));
+                    ldr__dropout_apply(p, keys, a->drop, first + i0 + i, (uint64_t)h + 1);
+                }
+                ldr__block_multiply(ker, dbase + i0 * ld + (size_t)h * d, ld, ds, np, 1, pkr, rows, d, keys, NULL, 0, NULL);
+                ldr__pack_all(ker, pq, ldr__mat_float(q, ld, 1), rows, d);
+                ldr__pack_all(ker, pdo, ldr__mat_float(dob, inner, 1), rows, d);
+                ldr__block_multiply(ker, dk, ld, ds, 1, np, pq, keys, d, rows, NULL, 1, rows_packed);
+                ldr__block_multiply(ker, dv, ld, s, 1, np, pdo, keys, d, rows, NULL, 1, rows_packed);
+            }
+    }
+}
+
+/* ======================================================================================
+   >>json              A strict reader for headers, configurations and data
+   --------------------------------------------------------------------------------------
+   One pass, no recursion, no copy: a node remembers where its text lies. Depth is bounded by
+   a counter and memory by the text (a node needs at least one byte of it).
+   ====================================================================================== */
+
+struct ldr_json {
+    ldr_allocator  alloc;
+    const char    *text;
+    ldr_json_node *nodes;
+    size_t         count, capacity;
+};
+
+/* Length of the well-formed UTF-8 sequence at s (1 to 4), or 0. Unicode 15, table 3-7. */
+static size_t ldr__utf8_length(const unsigned char *s, size_t n) {
+    unsigned c = s[0], low = 0x80, high = 0xbf;
+    size_t need, i;
+    if (c < 0x80) return 1;
+    if (c < 0xc2 || c > 0xf4) return 0;
+    need = c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
+    if (n < need) return 0;
+    if (c == 0xe0) low = 0xa0;
+    if (c == 0xed) high = 0x9f;
+    if (c == 0xf0) low = 0x90;
+    if (c == 0xf4) high = 0x8f;
+    if (s[1] < low || s[1] > high) return 0;
+    for (i = 2; i < need; i++)
+        if ((s[i] & 0xc0) != 0x80) return 0;
+    return need;
+}
+
+static size_t ldr__utf8_put(char *dst, uint32_t c) {
+    if (c < 0x80) {
+        dst[0] = (char)c;
+        return 1;
+    }
+    if (c < 0x800) {
+        dst[0] = (char)(0xc0 | c >> 6);
+        dst[1] = (char)(0x80 | (c & 63));
+        return 2;
+    }
+    if (c < 0x10000) {
+        dst[0] = (char)(0xe0 | c >> 12);
+        dst[1] = (char)(0x80 | (c >> 6 & 63));
+        dst[2] = (char)(0x80 | (c & 63));
+        return 3;
+    }
+    dst[0] = (char)(0xf0 | c >> 18);
+    dst[1] = (char)(0x80 | (c >> 12 & 63));
+    dst[2] = (char)(0x80 | (c >> 6 & 63));
+    dst[3] = (char)(0x80 | (c & 63));
+    return 4;
+}
+
+static int ldr__hex4(const char *s, size_t n, uint32_t *out) {
+    size_t i;
+    uint32_t v = 0;
+    if (n < 4) return 0;
+    for (i = 0; i < 4; i++) {
+        char c = s[i];
+        if (c >= '0' && c <= '9') v = v * 16 + (uint32_t)(c - '0');
+        else if ((c | 32) >= 'a' && (c | 32) <= 'f') v = v * 16 + (uint32_t)((c | 32) - 'a') + 10;
+        else return 0;
+    }
+    *out = v;
+    return 1;
+}
+
+/* Steps over the escape whose backslash is at s[0]; returns its length (2, 6 or 12) and the
+   character, or 0. A surrogate must come with its other half. */
+static size_t ldr__json_escape(const char *s, size_t n, uint32_t *out) {
+    uint32_t high, low;
+    if (n < 2) return 0;
+    switch (s[1]) {
+        case '"': case '\\': case '/': *out = (uint32_t)(unsigned char)s[1]; return 2;
+        case 'b': *out = 8; return 2;
+        case 'f': *out = 12; return 2;
+        case 'n': *out = 10; return 2;
+        case 'r': *out = 13; return 2;
+        case 't': *out = 9; return 2;
+        case 'u': break;
+        default: return 0;
+    }
+    if (!ldr__hex4(s + 2, n - 2, &high) || (high >= 0xdc00 && high <= 0xdfff)) return 0;
+    if (high < 0xd800 || high > 0xdfff) {
+        *out = high;
+        return 6;
+    }
+    if (n < 12 || s[6] != '\\' || s[7] != 'u' || !ldr__hex4(s + 8, n - 8, &low) || low < 0xdc00 || low > 0xdfff) return 0;
+    *out = 0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00);
+    return 12;
+}
+
+static int ldr__digit(char c) { return c >= '0' && c <= '9'; }
+
+/* Length of the JSON number at s, or 0. */
+static size_t ldr__json_number_length(const char *s, size_t n) {
+    size_t i = 0;
+    if (i < n && s[i] == '-') i++;
+    if (i >= n || !ldr__digit(s[i])) return 0;
+    if (s[i] == '0') i++;
+    else while (i < n && ldr__digit(s[i])) i++;
+    if (i < n && s[i] == '.') {
+        if (++i >= n || !ldr__digit(s[i])) return 0;
+        while (i < n && ldr__digit(s[i])) i++;
+    }
+    if (i < n && (s[i] | 32) == 'e') {
+        if (++i < n && (s[i] == '+' || s[i] == '-')) i++;
+        if (i >= n || !ldr__digit(s[i])) return 0;
+        while (i < n && ldr__digit(s[i])) i++;
+    }
+    return i;
+}
+
+static size_t ldr__json_space(const char *s, size_t n, size_t i) {
+    while (i < n && (s[i] == ' ' || s[i] == '\t' || s[i] == '\n' || s[i] == '\r')) i++;
+    return i;
+}
+
+/* Index after the closing quote of the string whose first character is s[i], or 0 with *bad set. */
+static size_t ldr__json_string_end(const char *s, size_t n, size_t i, size_t *bad) {
+    while (i < n && s[i] != '"') {
+        uint32_t c;
+        size_t step = (unsigned char)s[i] < 32 ? 0 : s[i] == '\\' ? ldr__json_escape(s + i, n - i, &c)
+                                                                 : ldr__utf8_length((const unsigned char *)s + i, n - i);
+        if (step == 0) break;
+        i += step;
+    }
+    if (i < n && s[i] == '"') return i + 1;
+    *bad = i;
+    return 0;
+}
+
+static int32_t ldr__json_push(ldr_json *j, ldr_json_type type, size_t begin, size_t end) {
+    void *nodes = j->nodes;
+    ldr_json_node *n;
+    if (j->count >= INT32_MAX || !ldr__grow(&j->alloc, &nodes, &j->capacity, j->count + 1, sizeof *j->nodes)) return -1;
+    j->nodes = (ldr_json_node *)nodes;
+    n = &j->nodes[j->count];
+    n->type = (int32_t)type;
+    n->next = n->first = -1;
+    n->count = 0;
+    n->begin = begin;
+    n->end = end;
+    return (int32_t)j->count++;
+}
+
+/* Reads a scalar (or the opening of a container) at *at; returns its node or -1 with err set. */
+static int32_t ldr__json_value(ldr_json *j, const char *s, size_t n, size_t *at, ldr_error *err) {
+    static const struct { const char *word; size_t length; ldr_json_type type; } words[] = {
+        { "null", 4, LDR_JSON_NULL }, { "false", 5, LDR_JSON_FALSE }, { "true", 4, LDR_JSON_TRUE } };
+    size_t i = *at, length, w, bad = 0;
+    int32_t node = -1;
+    if (i >= n) {
+        ldr__fail(err, LDR_JSON, i, "JSON: the text ends where a value should be");
+        return -1;
+    }
+    if (s[i] == '"') {
+        length = ldr__json_string_end(s, n, i + 1, &bad);
+        if (!length) {
+            ldr__fail(err, LDR_JSON, bad, bad >= n ? "JSON: a string has no closing quote"
+                                                    : "JSON: a string holds a bad escape, a control character or bytes that are not UTF-8");
+            return -1;
+        }
+        node = ldr__json_push(j, LDR_JSON_STRING, i + 1, length - 1);
+        *at = length;
+    } else if (s[i] == '{' || s[i] == '[') {
+        node = ldr__json_push(j, s[i] == '{' ? LDR_JSON_OBJECT : LDR_JSON_ARRAY, i, i + 1);
+        *at = i + 1;
+    } else if ((length = ldr__json_number_length(s + i, n - i)) > 0) {
+        node = ldr__json_push(j, LDR_JSON_NUMBER, i, i + length);
+        *at = i + length;
+    } else {
+        for (w = 0; w < 3; w++)
+            if (n - i >= words[w].length && memcmp(s + i, words[w].word, words[w].length) == 0) break;
+        if (w == 3) {
+            ldr__fail(err, LDR_JSON, i, "JSON: expected a value");
+            return -1;
+        }
+        node = ldr__json_push(j, words[w].type, i, i + words[w].length);
+        *at = i + words[w].length;
+    }
+    if (node < 0) ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while reading JSON");
+    return node;
+}
+
+static ldr_status ldr__json_parse_value(ldr_json *j, const char *s, size_t n, size_t *at, ldr_error *err) {
+    int32_t stack[LADDER_MAX_JSON_DEPTH], last[LADDER_MAX_JSON_DEPTH], depth = 0, node;
+    size_t i = ldr__json_space(s, n, *at);
+    int expect_value = 1;
+    for (;;) {
+        if (expect_value) {
+            int is_key = depth > 0 && j->nodes[stack[depth - 1]].type == LDR_JSON_OBJECT && last[depth - 1] == -2;
+            if (is_key && (i >= n || s[i] != '"')) return ldr__fail(err, LDR_JSON, i, "JSON: expected a key in double quotes");
+            node = ldr__json_value(j, s, n, &i, err);
+            if (node < 0) return err ? err->status : LDR_JSON;
+            if (depth > 0) {
+                ldr_json_node *parent = &j->nodes[stack[depth - 1]];
+                if (parent->first < 0) parent->first = node;
+                if (is_key) {
+                    i = ldr__json_space(s, n, i);
+                    if (i >= n || s[i] != ':') return ldr__fail(err, LDR_JSON, i, "JSON: expected ':' after a key");
+                    i = ldr__json_space(s, n, i + 1);
+                    last[depth - 1] = node;
+                    continue;
+                }
+                parent->count++;
+            }
+            if (j->nodes[node].type >= LDR_JSON_ARRAY) {
+                if (depth == LADDER_MAX_JSON_DEPTH) return ldr__fail(err, LDR_LIMIT, i - 1, "JSON: nested deeper than %d levels (LADDER_MAX_JSON_DEPTH)", LADDER_MAX_JSON_DEPTH);
+                stack[depth] = node;
+                last[depth++] = -2;
+                i = ldr__json_space(s, n, i);
+                if (i < n && s[i] == (j->nodes[node].type == LDR_JSON_OBJECT ? '}' : ']')) expect_value = 0;
+                continue;
+            }
+            expect_value = 0;
+        }
+        /* A value or an empty container stands complete: close containers, or go on after a comma. */
+        if (depth == 0) break;
+        i = ldr__json_space(s, n, i);
+        node = stack[depth - 1];
+        if (i < n && s[i] == (j->nodes[node].type == LDR_JSON_OBJECT ? '}' : ']')) {
+            i++;
+            j->nodes[node].end = i;
+            if (--depth == 0) break;
+        } else if (i < n && s[i] == ',') {
+            i = ldr__json_space(s, n, i + 1);
+            last[depth - 1] = -2;
+            expect_value = 1;
+        } else return ldr__fail(err, LDR_JSON, i, "JSON: expected ',' or the end of the %s", j->nodes[node].type == LDR_JSON_OBJECT ? "object" : "array");
+    }
+    *at = i;
+    return LDR_OK;
+}
+
+/* Siblings are linked afterwards: children are stored in order, and a node's subtree ends where
+   its text ends, so one backward sweep with the container ends is enough. */
+static void ldr__json_link(ldr_json *j) {
+    size_t i;
+    for (i = 0; i < j->count; i++) {
+        ldr_json_node *parent = &j->nodes[i];
+        int32_t child = parent->first, left;
+        if (child < 0) continue;
+        left = parent->count * (parent->type == LDR_JSON_OBJECT ? 2 : 1);
+        while (--left > 0) {
+            ldr_json_node *c = &j->nodes[child];
+            int32_t next = child + 1;
+            if (c->type >= LDR_JSON_ARRAY && c->first >= 0) next = -c->next;
+            c->next = next;
+            child = next;
+        }
+        j->nodes[child].next = -1;
+    }
+}
+
+/* Before linking, a non-empty container's `next` holds minus the index after its subtree. */
+static void ldr__json_mark_subtrees(ldr_json *j) {
+    size_t i;
+    int32_t stack[LADDER_MAX_JSON_DEPTH], depth = 0;
+    for (i = 0; i <= j->count; i++) {
+        while (depth > 0 && (i == j->count || j->nodes[i].begin >= j->nodes[stack[depth - 1]].end)) j->nodes[stack[--depth]].next = -(int32_t)i;
+        if (i < j->count && j->nodes[i].type >= LDR_JSON_ARRAY && j->nodes[i].first >= 0) stack[depth++] = (int32_t)i;
+    }
+}
+
+LDR__DEF ldr_json *ldr_json_parse_next(const char *text, size_t size, size_t *used, const ldr_allocator *alloc, ldr_error *err) {
+    ldr_allocator a = ldr__allocator(alloc);
+    ldr_error local;
+    ldr_json *j;
+    size_t at = 0;
+    memset(&local, 0, sizeof local);
+    if (!err) err = &local;
+    if (!text || !used || !ldr__allocator_valid(alloc)) {
+        ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_json_parse: text or allocator missing");
+        return NULL;
+    }
+    j = (ldr_json *)ldr__alloc(&a, sizeof *j);
+    if (!j) {
+        ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while reading JSON");
+        return NULL;
+    }
+    memset(j, 0, sizeof *j);
+    j->alloc = a;
+    j->text = text;
+    if (ldr__json_parse_value(j, text, size, &at, err)) {
+        ldr_json_free(j);
+        return NULL;
+    }
+    ldr__json_mark_subtrees(j);
+    ldr__json_link(j);
+    if (j->count > 0) j->nodes[0].next = -1;
+    *used = ldr__json_space(text, size, at);
+    return j;
+}
+
+LDR__DEF ldr_json *ldr_json_parse(const char *text, size_t size, const ldr_allocator *alloc, ldr_error *err) {
+    size_t used = 0;
+    ldr_json *j = ldr_json_parse_next(text, size, &used, alloc, err);
+    if (j && used != size) {
+        ldr__fail(err, LDR_JSON, used, "JSON: something stands after the value");
+        ldr_json_free(j);
+        return NULL;
+    }
+    return j;
+}
+
+LDR__DEF void ldr_json_free(ldr_json *j) {
+    ldr_allocator a;
+    if (!j) return;
+    a = j->alloc;
+    ldr__free(&a, j->nodes, j->capacity * sizeof *j->nodes);
+    ldr__free(&a, j, sizeof *j);
+}
+
+LDR__DEF const ldr_json_node *ldr_json_node_at(const ldr_json *j, int32_t node) {
+    return j && node >= 0 && (size_t)node < j->count ? &j->nodes[node] : NULL;
+}
+
+LDR__DEF ptrdiff_t ldr_json_string(char *dst, size_t cap, const ldr_json *j, int32_t node) {
+    const ldr_json_node *n = ldr_json_node_at(j, node);
+    size_t i, length = 0;
+    if (cap) dst[0] = 0;
+    if (!n || n->type != LDR_JSON_STRING) return -1;
+    for (i = n->begin; i < n->end;) {
+        char utf8[4];
+        uint32_t c;
+        size_t bytes = 1, k;
+        utf8[0] = j->text[i];
+        if (j->text[i] == '\\') {
+            i += ldr__json_escape(j->text + i, n->end - i, &c);
+            bytes = ldr__utf8_put(utf8, c);
+        } else i++;
+        for (k = 0; k < bytes; k++, length++)
+            if (length + 1 < cap) dst[length] = utf8[k];
+    }
+    if (cap) dst[LDR__MIN(length, cap - 1)] = 0;
+    return (ptrdiff_t)length;
+}
+
+LDR__DEF int32_t ldr_json_equals(const ldr_json *j, int32_t node, const char *text) {
+    const ldr_json_node *n = ldr_json_node_at(j, node);
+    size_t i, at = 0, length = strlen(text);
+    if (!n || n->type != LDR_JSON_STRING) return 0;
+    for (i = n->begin; i < n->end;) {
+        char utf8[4];
+        uint32_t c;
+        size_t bytes = 1;
+        utf8[0] = j->text[i];
+        if (j->text[i] == '\\') {
+            i += ldr__json_escape(j->text + i, n->end - i, &c);
+            bytes = ldr__utf8_put(utf8, c);
+        } else i++;
+        if (length - at < bytes || memcmp(text + at, utf8, bytes) != 0) return 0;
+        at += bytes;
+    }
+    return at == length;
+}
+
+LDR__DEF int32_t ldr_json_get(const ldr_json *j, int32_t object, const char *key) {
+    const ldr_json_node *n = ldr_json_node_at(j, object);
+    int32_t k, found = -1;
+    if (!n || n->type != LDR_JSON_OBJECT) return -1;
+    for (k = n->first; k >= 0;) {
+        int32_t value = j->nodes[k].next;
+        if (ldr_json_equals(j, k, key)) found = value;     /* a repeated key: the last one counts, as in Python */
+        k = j->nodes[value].next;
+    }
+    return found;
+}
+
+/* Decimal text to double without strtod, whose answer depends on the locale. At most 18 digits
+   enter the mantissa, so the result is within 2 ulp; configurations and labels need no more. */
+static double ldr__parse_double(const char *s, size_t n) {
+    size_t i = 0;
+    int negative = 0, point = 0, digits = 0;
+    int exponent = 0;
+    uint64_t mantissa = 0;
+    double value;
+    if (i < n && (s[i] == '-' || s[i] == '+')) negative = s[i++] == '-';
+    for (; i < n && (ldr__digit(s[i]) || (s[i] == '.' && !point)); i++) {
+        if (s[i] == '.') {
+            point = 1;
+            continue;
+        }
+        if (digits < 18) {
+            mantissa = mantissa * 10 + (uint64_t)(s[i] - '0');
+            if (mantissa) digits++;
+            if (point) exponent--;
+        } else if (!point && exponent < 100000) exponent++;
+    }
+    if (i < n && (s[i] | 32) == 'e') {
+        int e = 0, e_negative = 0;
+        i++;
+        if (i < n && (s[i] == '-' || s[i] == '+')) e_negative = s[i++] == '-';
+        for (; i < n && ldr__digit(s[i]); i++)
+            if (e < 100000) e = e * 10 + (s[i] - '0');
+        exponent += e_negative ? -e : e;
+    }
+    value = (double)mantissa;
+    if (mantissa != 0 && exponent != 0) value = exponent < -330 ? value * pow(10.0, -330.0) * pow(10.0, (double)(exponent + 330)) : exponent < 0 ? value / pow(10.0, (double)-exponent) : value * pow(10.0, (double)exponent);
+    return negative ? -value : value;
+}
+
+LDR__DEF double ldr_json_number(const ldr_json *j, int32_t node, double otherwise) {
+    const ldr_json_node *n = ldr_json_node_at(j, node);
+    if (!n || n->type != LDR_JSON_NUMBER) return otherwise;
+    return ldr__parse_double(j->text + n->begin, n->end - n->begin);
+}
+
+/* ======================================================================================
+   >>source            Bytes from a mapping, a file or constant memory
+   --------------------------------------------------------------------------------------
+   A mapping is read-only: a write into a backbone weight would fault, which is how "the
+   backbone is frozen" is enforced and not only promised.
+   ====================================================================================== */
+
+typedef struct ldr__source {
+    const unsigned char *data;
+    size_t               size;
+    int                  kind;      /* 0 borrowed, 1 allocated, 2 mapped                     */
+    ldr_allocator        alloc;
+} ldr__source;
+
+static void ldr__source_borrow(ldr__source *s, const void *data, size_t size) {
+    memset(s, 0, sizeof *s);
+    s->data = (const unsigned char *)data;
+    s->size = size;
+}
+
+static void ldr__source_close(ldr__source *s) {
+    if (s->kind == 1) ldr__free(&s->alloc, (void *)(uintptr_t)s->data, s->size + 1);      /* and the spare NUL */
+#if LDR__HAVE_MMAP
+    if (s->kind == 2) munmap((void *)(uintptr_t)s->data, s->size);
+#endif
+    memset(s, 0, sizeof *s);
+}
+
+#ifndef LADDER_NO_STDIO
+
+static int ldr__path_join(char *dst, size_t cap, const char *dir, const char *name) {
+    ldr__text t;
+    ldr__text_init(&t, dst, cap);
+    ldr__text_string(&t, dir);
+    if (t.used && dst[t.used - 1] != '/') ldr__text_string(&t, "/");
+    ldr__text_string(&t, name);
+    return !t.full;
+}
+
+static int ldr__file_exists(const char *path) {
+    FILE *f = fopen(path, "rb");
+    if (f) fclose(f);
+    return f != NULL;
+}
+
+/* Reads in growing blocks and never asks for the size: `ftell` is 32-bit on some systems and
+   meaningless for pipes. Ends with one spare NUL byte, not counted. */
+static ldr_status ldr__source_read(ldr__source *s, const char *path, const ldr_allocator *alloc, ldr_error *err) {
+    void *data = NULL;
+    size_t used = 0, capacity = 0, got;
+    FILE *f = fopen(path, "rb");
+    if (!f) return ldr__fail(err, LDR_IO, LDR_NO_OFFSET, "%s: cannot be opened: %s", path, strerror(errno));
+    for (;;) {
+        if (!ldr__grow(alloc, &data, &capacity, used + 65536, 1)) {
+            fclose(f);
+            ldr__free(alloc, data, capacity);
+            return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "%s: out of memory after %U bytes", path, (uint64_t)used);
+        }
+        got = fread((char *)data + used, 1, capacity - used - 1, f);
+        used += got;
+        if (got == 0) break;
+    }
+    if (ferror(f)) {
+        fclose(f);
+        ldr__free(alloc, data, capacity);
+        return ldr__fail(err, LDR_IO, used, "%s: reading failed: %s", path, strerror(errno));
+    }
+    fclose(f);
+    ((unsigned char *)data)[used] = 0;
+    if (capacity != used + 1) {          /* give back the slack: ldr__free wants the exact size */
+        void *exact = ldr__alloc(alloc, used + 1);
+        if (!exact) {
+            ldr__free(alloc, data, capacity);
+            return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "%s: out of memory: %U bytes could not be allocated", path, (uint64_t)used + 1);
+        }
+        memcpy(exact, data, used + 1);
+        ldr__free(alloc, data, capacity);
+        data = exact;
+    }
+    s->data = (const unsigned char *)data;
+    s->size = used;
+    s->kind = 1;
+    s->alloc = ldr__allocator(alloc);
+    return LDR_OK;
+}
+
+static ldr_status ldr__source_open(ldr__source *s, const char *path, const ldr_allocator *alloc, ldr_error *err) {
+    memset(s, 0, sizeof *s);
+#if LDR__HAVE_MMAP
+    {
+        struct stat st;
+        void *map;
+        int fd = open(path, O_RDONLY);
+        if (fd < 0) return ldr__fail(err, LDR_IO, LDR_NO_OFFSET, "%s: cannot be opened: %s", path, strerror(errno));
+        if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 && (uint64_t)st.st_size <= SIZE_MAX) {
+            map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+            if (map != MAP_FAILED) {
+                close(fd);
+                s->data = (const unsigned char *)map;
+                s->size = (size_t)st.st_size;
+                s->kind = 2;
+                return LDR_OK;
+            }
+        }
+        close(fd);
+    }
+#endif
+    return ldr__source_read(s, path, alloc, err);
+}
+
+/* A file that appears whole or not at all: written beside its final name, flushed to the disk,
+   then renamed over it. A crash at any byte leaves the old file as it was. */
+typedef struct ldr__writer {
+    FILE      *f;
+    ldr_status status;
+    char       path[LADDER_MAX_PATH], temporary[LADDER_MAX_PATH];
+} ldr__writer;
+
+static ldr_status ldr__writer_open(ldr__writer *w, const char *path, ldr_error *err) {
+    ldr__text t;
+    memset(w, 0, sizeof *w);
+    ldr__text_init(&t, w->path, sizeof w->path);
+    ldr__text_string(&t, path);
+    ldr__text_init(&t, w->temporary, sizeof w->temporary);
+    ldr__text_string(&t, path);
+    ldr__text_string(&t, ".partial");
+    if (t.full) return w->status = ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "the path is longer than %d bytes", LADDER_MAX_PATH - 16);
+    w->f = fopen(w->temporary, "wb");
+    if (!w->f) return w->status = ldr__fail(err, LDR_IO, LDR_NO_OFFSET, "%s: cannot be created: %s", w->temporary, strerror(errno));
+    return LDR_OK;
+}
+
+static void ldr__writer_put(ldr__writer *w, const void *data, size_t n, ldr_error *err) {
+    if (w->status) return;
+    if (n && fwrite(data, 1, n, w->f) != n) w->status = ldr__fail(err, LDR_IO, LDR_NO_OFFSET, "%s: writing failed: %s", w->temporary, strerror(errno));
+}
+
+static ldr_status ldr__writer_close(ldr__writer *w, ldr_error *err) {
+    if (w->f) {
+        int bad = fclose(w->f) != 0;
+#if LDR__HAVE_MMAP
+        int fd = bad ? -1 : open(w->temporary, O_RDWR);      /* fileno is hidden in strict C99      */
+        if (fd >= 0) {
+            if (fsync(fd) != 0 && errno != EINVAL && errno != EROFS) bad = 1;
+            close(fd);
+        }
+#endif
+        if (bad && !w->status) w->status = ldr__fail(err, LDR_IO, LDR_NO_OFFSET, "%s: writing failed: %s", w->temporary, strerror(errno));
+        w->f = NULL;
+        if (!w->status) {
+#ifdef _WIN32
+            remove(w->path);             /* rename does not replace on Windows                  */
+#endif
+            if (rename(w->temporary, w->path) != 0) w->status = ldr__fail(err, LDR_IO, LDR_NO_OFFSET, "%s: cannot be renamed into place: %s", w->temporary, strerror(errno));
+        }
+        if (w->status) remove(w->temporary);
+    }
+    return w->status;
+}
+#endif /* LADDER_NO_STDIO */
+
+/* ======================================================================================
+   >>safetensors       The weight file, checked before a byte of it is used
+   --------------------------------------------------------------------------------------
+   Everything a header can lie about is checked here: its length, its JSON, each type, shape,
+   product and range, and that the ranges tile the data exactly, without overlap or hole.
+   After that a tensor is a pointer, a type and a shape that can be trusted.
+   ====================================================================================== */
+
+typedef struct ldr__meta { const char *key, *value; } ldr__meta;
+
+struct ldr_weights {
+    ldr_allocator alloc;
+    ldr__source  *files;
+    int32_t       file_count;
+    ldr_tensor   *tensors;
+    size_t        count, capacity;
+    ldr__meta    *metas;
+    size_t        meta_count, meta_capacity;
+    char        **strings;             /* every unescaped name and metadata text, for freeing */
+    size_t        string_count, string_capacity;
+};
+
+static const char *ldr__weights_string(ldr_weights *w, const ldr_json *j, int32_t node, ldr_error *err) {
+    ptrdiff_t n = ldr_json_string(NULL, 0, j, node);
+    void *strings = w->strings;
+    char *s;
+    if (n < 0) return NULL;
+    if (!ldr__grow(&w->alloc, &strings, &w->string_capacity, w->string_count + 1, sizeof *w->strings)) s = NULL;
+    else {
+        w->strings = (char **)strings;
+        s = (char *)ldr__alloc(&w->alloc, (size_t)n + 1);
+    }
+    if (!s) {
+        ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while reading a safetensors header");
+        return NULL;
+    }
+    ldr_json_string(s, (size_t)n + 1, j, node);
+    if (strlen(s) != (size_t)n) {
+        ldr__free(&w->alloc, s, (size_t)n + 1);
+        ldr__fail(err, LDR_FORMAT, 8 + ldr_json_node_at(j, node)->begin, "safetensors header: a name or metadata text holds a NUL character");
+        return NULL;
+    }
+    w->strings[w->string_count++] = s;
+    return s;
+}
+
+/* A JSON number that is a whole, non-negative int64, exactly. */
+static int ldr__json_integer(const ldr_json *j, int32_t node, int64_t *out) {
+    const ldr_json_node *n = ldr_json_node_at(j, node);
+    size_t i;
+    int64_t v = 0;
+    if (!n || n->type != LDR_JSON_NUMBER) return 0;
+    for (i = n->begin; i < n->end; i++) {
+        char c = j->text[i];
+        if (!ldr__digit(c) || v > (INT64_MAX - (c - '0')) / 10) return 0;
+        v = v * 10 + (c - '0');
+    }
+    *out = v;
+    return 1;
+}
+
+static ldr_status ldr__safetensors_tensor(ldr_weights *w, const ldr_json *j, int32_t key, int32_t value, int32_t file,
+                                          const unsigned char *data, uint64_t data_offset, uint64_t data_size, ldr_error *err) {
+    const ldr_json_node *node = ldr_json_node_at(j, value), *shape, *range;
+    int32_t dtype = ldr_json_get(j, value, "dtype"), k, d;
+    uint64_t at = 8 + node->begin, elements = 1, bytes = 0;
+    int64_t begin, end;
+    char shown[LDR__SHOWN];
+    ldr_tensor *t;
+    void *tensors = w->tensors;
+    if (!ldr__grow(&w->alloc, &tensors, &w->capacity, w->count + 1, sizeof *w->tensors)) return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while reading a safetensors header");
+    w->tensors = (ldr_tensor *)tensors;
+    t = &w->tensors[w->count];
+    memset(t, 0, sizeof *t);
+    t->file = file;
+    t->name = ldr__weights_string(w, j, key, err);
+    if (!t->name) return err->status;
+    ldr__show(shown, t->name, strlen(t->name));
+    shape = ldr_json_node_at(j, ldr_json_get(j, value, "shape"));
+    range = ldr_json_node_at(j, ldr_json_get(j, value, "data_offsets"));
+    if (node->type != LDR_JSON_OBJECT || dtype < 0 || !shape || shape->type != LDR_JSON_ARRAY || !range || range->type != LDR_JSON_ARRAY || range->count != 2)
+        return ldr__fail(err, LDR_FORMAT, at, "tensor \"%s\": the header entry must hold dtype, shape and two data_offsets", shown);
+    for (d = 0; d < LDR_DTYPE_COUNT; d++)
+        if (ldr_json_equals(j, dtype, ldr__dtypes[d].name)) break;
+    if (d == LDR_DTYPE_COUNT) {
+        char type_shown[LDR__SHOWN];
+        const ldr_json_node *n = ldr_json_node_at(j, dtype);
+        return ldr__fail(err, LDR_DTYPE, 8 + n->begin, "tensor \"%s\": element type %s is not known", shown, ldr__show(type_shown, j->text + n->begin, n->end - n->begin));
+    }
+    t->dtype = (ldr_dtype)d;
+    if (shape->count > LADDER_MAX_DIMS) return ldr__fail(err, LDR_LIMIT, 8 + shape->begin, "tensor \"%s\": %d dimensions, at most %d (LADDER_MAX_DIMS)", shown, shape->count, LADDER_MAX_DIMS);
+    for (k = shape->first, d = 0; k >= 0; k = ldr_json_node_at(j, k)->next, d++) {
+        if (!ldr__json_integer(j, k, &t->shape[d]) || !ldr__mul_u64(&elements, elements, (uint64_t)t->shape[d]))
+            return ldr__fail(err, LDR_FORMAT, 8 + ldr_json_node_at(j, k)->begin, "tensor \"%s\": its shape is not a list of whole numbers with a product below 2^64", shown);
+    }
+    t->dims = shape->count;
+    if (!ldr__json_integer(j, range->first, &begin) || !ldr__json_integer(j, ldr_json_node_at(j, range->first)->next, &end) || end < begin)
+        return ldr__fail(err, LDR_FORMAT, 8 + range->begin, "tensor \"%s\": data_offsets must be two whole numbers, begin <= end", shown);
+    if (!ldr__mul_u64(&bytes, elements, ldr_dtype_size(t->dtype)) || bytes != (uint64_t)(end - begin))
+        return ldr__fail(err, LDR_FORMAT, 8 + range->begin, "tensor \"%s\": shape and type need %U bytes, data_offsets span %I", shown, bytes, end - begin);
+    if ((uint64_t)end > data_size)
+        return ldr__fail(err, LDR_FORMAT, 8 + range->begin, "tensor \"%s\": its data ends at byte %U of the file, the file has %U: truncated?", shown, data_offset + (uint64_t)end, data_offset + data_size);
+    t->bytes = bytes;
+    t->offset = data_offset + (uint64_t)begin;
+    t->data = data + begin;
+    w->count++;
+    return LDR_OK;
+}
+
+/* Heap sort: no recursion, no extra memory, no libc comparator needed. */
+static void ldr__sort_tensors(ldr_tensor *t, size_t n, int (*before)(const ldr_tensor *, const ldr_tensor *)) {
+    size_t start = n / 2, end = n;
+    while (end > 1) {
+        ldr_tensor moving;
+        size_t root, child;
+        if (start > 0) moving = t[--start];
+        else {
+            moving = t[--end];
+            t[end] = t[0];
+        }
+        for (root = start; (child = 2 * root + 1) < end; root = child) {
+            if (child + 1 < end && before(&t[child], &t[child + 1])) child++;
+            if (!before(&moving, &t[child])) break;
+            t[root] = t[child];
+        }
+        t[root] = moving;
+    }
+}
+
+static int ldr__before_by_name(const ldr_tensor *a, const ldr_tensor *b) { return strcmp(a->name, b->name) < 0; }
+static int ldr__before_by_offset(const ldr_tensor *a, const ldr_tensor *b) {
+    return a->offset != b->offset ? a->offset < b->offset : a->bytes < b->bytes;
+}
+
+static ldr_status ldr__safetensors_parse(ldr_weights *w, int32_t file, ldr_error *err) {
+    const ldr__source *s = &w->files[file];
+    uint64_t header, at;
+    ldr_error json_error;
+    size_t first = w->count, i;
+    ldr_json *j;
+    int32_t k;
+    ldr_status status = LDR_OK;
+    if (s->size < 8) return ldr__fail(err, LDR_FORMAT, 0, "not a safetensors file: %U bytes, the header length alone takes 8", (uint64_t)s->size);
+    header = ldr__load_u64(s->data);
+    if (header > LADDER_MAX_HEADER) return ldr__fail(err, LDR_LIMIT, 0, "not a safetensors file, or its header of %U bytes is over %U (LADDER_MAX_HEADER)", header, (uint64_t)LADDER_MAX_HEADER);
+    if (header > s->size - 8) return ldr__fail(err, LDR_FORMAT, 0, "the header claims %U bytes, the file has %U after the length: truncated?", header, (uint64_t)s->size - 8);
+    memset(&json_error, 0, sizeof json_error);
+    j = ldr_json_parse((const char *)s->data + 8, (size_t)header, &w->alloc, &json_error);
+    if (!j) {
+        char *inner = strstr(json_error.message, " (offset ");       /* counted from the header, not the file */
+        if (inner) *inner = 0;
+    }
+    if (!j) return ldr__fail(err, json_error.status, json_error.offset == LDR_NO_OFFSET ? LDR_NO_OFFSET : json_error.offset + 8, "safetensors header: %s", json_error.message);
+    if (j->nodes[0].type != LDR_JSON_OBJECT) status = ldr__fail(err, LDR_FORMAT, 8, "safetensors header: must be a JSON object");
+    for (k = j->nodes[0].type == LDR_JSON_OBJECT ? j->nodes[0].first : -1; k >= 0 && !status;) {
+        int32_t value = j->nodes[k].next;
+        if (ldr_json_equals(j, k, "__metadata__")) {
+            int32_t m = j->nodes[value].first;
+            if (j->nodes[value].type != LDR_JSON_OBJECT) status = ldr__fail(err, LDR_FORMAT, 8 + j->nodes[value].begin, "safetensors header: __metadata__ must be an object of strings");
+            while (m >= 0 && !status) {
+                int32_t text = j->nodes[m].next;
+                void *metas = w->metas;
+                if (j->nodes[text].type != LDR_JSON_STRING) {
+                    status = ldr__fail(err, LDR_FORMAT, 8 + j->nodes[text].begin, "safetensors header: __metadata__ must be an object of strings");
+                    break;
+                }
+                if (!ldr__grow(&w->alloc, &metas, &w->meta_capacity, w->meta_count + 1, sizeof *w->metas)) {
+                    status = ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while reading a safetensors header");
+                    break;
+                }
+                w->metas = (ldr__meta *)metas;
+                w->metas[w->meta_count].key = ldr__weights_string(w, j, m, err);
+                w->metas[w->meta_count].value = w->metas[w->meta_count].key ? ldr__weights_string(w, j, text, err) : NULL;
+                if (!w->metas[w->meta_count].value) status = err->status;
+                else w->meta_count++;
+                m = j->nodes[text].next;
+            }
+        } else status = ldr__safetensors_tensor(w, j, k, value, file, s->data + 8 + header, 8 + header, s->size - 8 - header, err);
+        k = j->nodes[value].next;
+    }
+    ldr_json_free(j);
+    if (status) return status;
+    ldr__sort_tensors(w->tensors + first, w->count - first, ldr__before_by_offset);
+    for (i = first, at = 8 + header; i < w->count; i++) {
+        const ldr_tensor *t = &w->tensors[i];
+        char shown[LDR__SHOWN];
+        if (t->offset != at)
+            return ldr__fail(err, LDR_FORMAT, LDR__MIN(t->offset, at), t->offset < at ? "tensor \"%s\": its data overlaps another tensor's" : "tensor \"%s\": unused bytes before its data", ldr__show(shown, t->name, strlen(t->name)));
+        at += t->bytes;
+    }
+    if (at != s->size) return ldr__fail(err, LDR_FORMAT, at, "%U bytes after the last tensor belong to none", s->size - at);
+    return LDR_OK;
+}
+
+static ldr_status ldr__weights_finish(ldr_weights *w, ldr_error *err) {
+    size_t i;
+    char shown[LDR__SHOWN];
+    ldr__sort_tensors(w->tensors, w->count, ldr__before_by_name);
+    for (i = 1; i < w->count; i++)
+        if (strcmp(w->tensors[i - 1].name, w->tensors[i].name) == 0)
+            return ldr__fail(err, LDR_FORMAT, w->tensors[i].offset, "tensor \"%s\" is there twice", ldr__show(shown, w->tensors[i].name, strlen(w->tensors[i].name)));
+    return LDR_OK;
+}
+
+static ldr_weights *ldr__weights_new(int32_t files, const ldr_allocator *alloc, ldr_error *err) {
+    ldr_allocator a = ldr__allocator(alloc);
+    ldr_weights *w;
+    if (!ldr__allocator_valid(alloc)) {
+        ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "the allocator must set alloc_fn and free_fn, or neither");
+        return NULL;
+    }
+    w = (ldr_weights *)ldr__alloc(&a, sizeof *w);
+    if (w) {
+        memset(w, 0, sizeof *w);
+        w->alloc = a;
+        w->files = (ldr__source *)ldr__alloc(&a, (size_t)files * sizeof *w->files);
+        if (w->files) {
+            memset(w->files, 0, (size_t)files * sizeof *w->files);
+            w->file_count = files;
+            return w;
+        }
+        ldr__free(&a, w, sizeof *w);
+    }
+    ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while opening weights");
+    return NULL;
+}
+
+LDR__DEF void ldr_weights_close(ldr_weights *w) {
+    ldr_allocator a;
+    size_t i;
+    if (!w) return;
+    a = w->alloc;
+    for (i = 0; i < (size_t)w->file_count; i++) ldr__source_close(&w->files[i]);
+    for (i = 0; i < w->string_count; i++) ldr__free(&a, w->strings[i], strlen(w->strings[i]) + 1);
+    ldr__free(&a, w->strings, w->string_capacity * sizeof *w->strings);
+    ldr__free(&a, w->metas, w->meta_capacity * sizeof *w->metas);
+    ldr__free(&a, w->tensors, w->capacity * sizeof *w->tensors);
+    ldr__free(&a, w->files, (size_t)w->file_count * sizeof *w->files);
+    ldr__free(&a, w, sizeof *w);
+}
+
+LDR__DEF ldr_weights *ldr_weights_open_memory(const void *data, size_t size, const ldr_allocator *alloc, ldr_error *err) {
+    ldr_error local;
+    ldr_weights *w;
+    memset(&local, 0, sizeof local);
+    if (!err) err = &local;
+    w = ldr__weights_new(1, alloc, err);
+    if (!w) return NULL;
+    ldr__source_borrow(&w->files[0], data, size);
+    if (!data) ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_weights_open_memory: no data");
+    else if (!ldr__safetensors_parse(w, 0, err) && !ldr__weights_finish(w, err)) return w;
+    ldr_weights_close(w);
+    return NULL;
+}
+
+#ifndef LADDER_NO_STDIO
+
+/* Puts the file's name before the sentence about it. */
+static void ldr__fail_in_file(ldr_error *err, const char *path) {
+    char copy[sizeof err->message];
+    size_t n = strlen(path), keep = n > 120 ? n - 120 : 0;
+    memcpy(copy, err->message, sizeof copy);
+    if (err->status == LDR_MEMORY || strncmp(copy, path, n) == 0) return;
+    ldr__format(err->message, sizeof err->message, "%s%s: %s", keep ? "..." : "", path + keep, copy);
+}
+
+static ldr_weights *ldr__weights_open_one(const char *path, const ldr_allocator *alloc, ldr_error *err) {
+    ldr_weights *w = ldr__weights_new(1, alloc, err);
+    if (!w) return NULL;
+    if (!ldr__source_open(&w->files[0], path, &w->alloc, err)) {
+        if (!ldr__safetensors_parse(w, 0, err) && !ldr__weights_finish(w, err)) return w;
+        ldr__fail_in_file(err, path);
+    }
+    ldr_weights_close(w);
+    return NULL;
+}
+
+/* The shards an index names, each once. A name may not leave the directory. */
+static ldr_status ldr__index_files(ldr_weights *w, const ldr_json *j, const char *dir, ldr_error *err) {
+    int32_t map = ldr_json_get(j, 0, "weight_map"), k, files = 0;
+    char names[2][512], path[LADDER_MAX_PATH];
+    if (map < 0 || j->nodes[map].type != LDR_JSON_OBJECT) return ldr__fail(err, LDR_FORMAT, 0, "the index has no weight_map object");
+    names[1][0] = 0;
+    for (k = j->nodes[map].first; k >= 0;) {
+        int32_t value = j->nodes[k].next, e;
+        ptrdiff_t n = ldr_json_string(names[0], sizeof names[0], j, value);
+        if (n <= 0 || (size_t)n >= sizeof names[0] || strchr(names[0], '/') || strchr(names[0], '\\')) return ldr__fail(err, LDR_FORMAT, j->nodes[value].begin, "the index names a file that is not a plain file name");
+        for (e = j->nodes[map].first; e != k; e = j->nodes[j->nodes[e].next].next)
+            if (ldr_json_equals(j, j->nodes[e].next, names[0])) break;
+        if (e == k) {
+            if (files == w->file_count) return ldr__fail(err, LDR_LIMIT, j->nodes[value].begin, "more than %d shards (LADDER_MAX_FILES)", w->file_count);
+            if (!ldr__path_join(path, sizeof path, dir, names[0])) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "the path is longer than %d bytes", LADDER_MAX_PATH);
+            if (ldr__source_open(&w->files[files], path, &w->alloc, err)) return err->status;
+            if (ldr__safetensors_parse(w, files, err)) {
+                ldr__fail_in_file(err, path);
+                return err->status;
+            }
+            files++;
+        }
+        k = j->nodes[value].next;
+    }
+    if (ldr__weights_finish(w, err)) return err->status;
+    for (k = j->nodes[map].first; k >= 0; k = j->nodes[j->nodes[k].next].next) {
+        if (ldr_json_string(names[0], sizeof names[0], j, k) < (ptrdiff_t)sizeof names[0] && !ldr_weights_find(w, names[0]))
+            return ldr__fail(err, LDR_MISSING, j->nodes[k].begin, "the index names tensor \"%s\", no shard holds it", names[0]);
+    }
+    return LDR_OK;
+}
+
+static ldr_weights *ldr__weights_open_index(const char *path, const ldr_allocator *alloc, ldr_error *err) {
+    ldr_weights *w = NULL;
+    ldr_json *j = NULL;
+    ldr__source s;
+    char dir[LADDER_MAX_PATH];
+    const char *slash = strrchr(path, '/');
+    ldr_status status = ldr__source_open(&s, path, alloc, err);
+    if (status) return NULL;
+    if (!slash) ldr__format(dir, sizeof dir, ".");
+    else {
+        ldr__format(dir, sizeof dir, "%s", path);
+        if ((size_t)(slash - path) < sizeof dir) dir[slash - path] = 0;
+    }
+    j = ldr_json_parse((const char *)s.data, s.size, alloc, err);
+    w = j ? ldr__weights_new(LADDER_MAX_FILES, alloc, err) : NULL;
+    if (w) status = ldr__index_files(w, j, dir, err);
+    ldr_json_free(j);
+    ldr__source_close(&s);
+    if (w && !status) return w;
+    if (err->status != LDR_IO) ldr__fail_in_file(err, path);
+    ldr_weights_close(w);
+    return NULL;
+}
+
+static int ldr__ends_with(const char *s, const char *tail) {
+    size_t n = strlen(s), m = strlen(tail);
+    return n >= m && strcmp(s + n - m, tail) == 0;
+}
+
+LDR__DEF ldr_weights *ldr_weights_open(const char *path, const ldr_allocator *alloc, ldr_error *err) {
+    static const char *const names[] = { "model.safetensors", "model.safetensors.index.json" };
+    ldr_error local;
+    char full[LADDER_MAX_PATH];
+    size_t i;
+    memset(&local, 0, sizeof local);
+    if (!err) err = &local;
+    if (!path) {
+        ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_weights_open: no path");
+        return NULL;
+    }
+    if (ldr__ends_with(path, ".json")) return ldr__weights_open_index(path, alloc, err);
+    for (i = 0; i < 2; i++)
+        if (ldr__path_join(full, sizeof full, path, names[i]) && ldr__file_exists(full))
+            return i ? ldr__weights_open_index(full, alloc, err) : ldr__weights_open_one(full, alloc, err);
+    if (ldr__path_join(full, sizeof full, path, "config.json") && ldr__file_exists(full)) {
+        int torch = ldr__path_join(full, sizeof full, path, "pytorch_model.bin") && ldr__file_exists(full);
+        ldr__fail(err, torch ? LDR_UNSUPPORTED : LDR_MISSING, LDR_NO_OFFSET, torch ? "%s: holds pytorch_model.bin (a Python pickle) but no model.safetensors: convert it once with safetensors.torch.save_file"
+                                                                                   : "%s: no model.safetensors and no model.safetensors.index.json", path);
+        return NULL;
+    }
+    return ldr__weights_open_one(path, alloc, err);
+}
+#endif /* LADDER_NO_STDIO */
+
+LDR__DEF int32_t ldr_weights_count(const ldr_weights *w) { return w ? (int32_t)w->count : 0; }
+
+LDR__DEF const ldr_tensor *ldr_weights_at(const ldr_weights *w, int32_t i) { return w && i >= 0 && (size_t)i < w->count ? &w->tensors[i] : NULL; }
+
+LDR__DEF const ldr_tensor *ldr_weights_find(const ldr_weights *w, const char *name) {
+    size_t low = 0, high = w && name ? w->count : 0;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = strcmp(w->tensors[middle].name, name);
+        if (order == 0) return &w->tensors[middle];
+        if (order < 0) low = middle + 1;
+        else high = middle;
+    }
+    return NULL;
+}
+
+LDR__DEF const char *ldr_weights_meta(const ldr_weights *w, const char *key) {
+    size_t i;
+    for (i = 0; w && key && i < w->meta_count; i++)
+        if (strcmp(w->metas[i].key, key) == 0) return w->metas[i].value;
+    return NULL;
+}
+
+LDR__DEF int32_t ldr_weights_meta_count(const ldr_weights *w) { return w ? (int32_t)w->meta_count : 0; }
+
+LDR__DEF const char *ldr_weights_meta_at(const ldr_weights *w, int32_t i, const char **value) {
+    if (!w || i < 0 || (size_t)i >= w->meta_count) return NULL;
+    if (value) *value = w->metas[i].value;
+    return w->metas[i].key;
+}
+/* ======================================================================================
+   >>tokenizer         BERT's WordPiece, byte offsets included
+   --------------------------------------------------------------------------------------
+   Text goes through in one pass and without a copy: each character is classified, lowered
+   and stripped of its accents as it is read, collected into one word on the stack together
+   with the bytes it came from, and the word is cut greedily into the longest pieces of the
+   vocabulary. The answer is that of BERT's own code and of HF's BertTokenizer, with two of
+   the latter's habits: lower-casing looks at one character at a time (no final sigma), and
+   characters that Unicode 14 does not know are dropped like control characters. Text that
+   keeps its accents is not composed (NFC) first; newer versions of HF's slow tokenizer do
+   that, its fast one and BERT's own code do not.
+   ====================================================================================== */
+
+#ifndef LADDER_NO_TOKENIZER
+
+#ifndef LADDER_MAX_WORD_CHARS      /* characters of a word that is looked up at all           */
+#define LADDER_MAX_WORD_CHARS 100
+#endif
+#define LDR__VOCAB_BYTES 0x40000000u
+
+/* Generated by tests/reference/make_unicode.py from Unicode 14.0.0. */
+
+/* Where each class of character starts: first * 8 + class. */
+static const uint32_t ldr__class_runs[] = {
+    1, 74, 89, 106, 113, 258, 267, 384, 467, 520, 731, 776, 987, 1017, 1282, 1291, 1296, 1339, 1344, 1371, 1376, 1385,
+    1392, 1459, 1472, 1499, 1504, 1531, 1536, 6148, 7040, 7105, 7120, 7155, 7160, 7169, 7200, 7227, 7232, 7257, 7264,
+    7273, 7280, 7441, 7448, 9244, 9280, 10625, 10632, 10937, 10952, 10963, 11008, 11339, 11353, 11368, 11393, 11404,
+    11763, 11772, 11779, 11788, 11803, 11812, 11827, 11836, 11841, 11904, 12121, 12152, 12187, 12201, 12336, 12363,
+    12376, 12387, 12400, 12420, 12507, 12513, 12523, 12544, 12892, 13056, 13139, 13168, 13188, 13192, 13987, 13992,
+    14004, 14057, 14064, 14076, 14120, 14140, 14152, 14164, 14192, 14339, 14449, 14464, 14476, 14480, 14724, 14937,
+    14952, 15668, 15752, 15761, 15872, 16220, 16288, 16315, 16336, 16345, 16364, 16368, 16564, 16592, 16604, 16672,
+    16684, 16704, 16716, 16753, 16771, 16889, 16896, 17100, 17121, 17139, 17145, 17152, 17241, 17280, 17529, 17604,
+    17664, 18004, 18193, 18204, 18456, 18900, 18904, 18916, 18920, 18956, 19016, 19052, 19056, 19084, 19136, 19220,
+    19235, 19248, 19331, 19336, 19468, 19472, 19489, 19496, 19561, 19576, 19593, 19608, 19785, 19792, 19849, 19856,
+    19865, 19888, 19921, 19940, 19944, 19980, 20009, 20024, 20041, 20056, 20076, 20080, 20089, 20152, 20161, 20192,
+    20209, 20216, 20244, 20257, 20272, 20459, 20468, 20473, 20492, 20504, 20513, 20520, 20569, 20600, 20617, 20632,
+    20809, 20816, 20873, 20880, 20897, 20904, 20921, 20928, 20945, 20964, 20969, 20976, 21004, 21017, 21052, 21065,
+    21084, 21105, 21132, 21137, 21192, 21225, 21232, 21241, 21296, 21380, 21392, 21420, 21427, 21433, 21516, 21528,
+    21537, 21544, 21617, 21624, 21649, 21656, 21833, 21840, 21897, 21904, 21921, 21928, 21969, 21988, 21992, 22028,
+    22065, 22076, 22088, 22097, 22104, 22124, 22129, 22144, 22153, 22272, 22292, 22305, 22320, 22403, 22408, 22417,
+    22472, 22484, 22529, 22540, 22544, 22561, 22568, 22633, 22648, 22665, 22680, 22857, 22864, 22921, 22928, 22945,
+    22952, 22993, 23012, 23016, 23036, 23040, 23052, 23081, 23096, 23113, 23128, 23148, 23153, 23212, 23224, 23233,
+    23264, 23281, 23288, 23316, 23329, 23344, 23489, 23572, 23576, 23585, 23592, 23641, 23664, 23689, 23696, 23729,
+    23752, 23769, 23776, 23785, 23792, 23809, 23832, 23849, 23872, 23897, 23920, 24017, 24048, 24068, 24072, 24089,
+    24112, 24137, 24144, 24172, 24177, 24192, 24201, 24248, 24257, 24368, 24537, 24580, 24584, 24612, 24616, 24681,
+    24688, 24713, 24720, 24905, 24912, 25041, 25060, 25064, 25076, 25096, 25129, 25140, 25161, 25172, 25201, 25260,
+    25273, 25280, 25305, 25320, 25329, 25344, 25364, 25377, 25392, 25473, 25531, 25536, 25612, 25616, 25635, 25640,
+    25705, 25712, 25737, 25744, 25929, 25936, 26017, 26024, 26065, 26084, 26088, 26108, 26112, 26153, 26164, 26168,
+    26185, 26192, 26212, 26225, 26280, 26297, 26344, 26361, 26368, 26388, 26401, 26416, 26497, 26504, 26521, 26628,
+    26640, 26729, 26736, 26761, 26768, 27100, 27112, 27148, 27177, 27184, 27209, 27216, 27244, 27248, 27265, 27296,
+    27412, 27425, 27440, 27649, 27660, 27664, 27681, 27688, 27833, 27856, 28049, 28056, 28129, 28136, 28145, 28160,
+    28217, 28244, 28249, 28280, 28308, 28329, 28340, 28345, 28352, 28417, 28464, 28545, 28560, 28579, 28585, 28680,
+    29068, 29072, 29092, 29145, 29176, 29244, 29307, 29312, 29395, 29409, 29704, 29721, 29728, 29737, 29744, 29785,
+    29792, 29985, 29992, 30001, 30008, 30092, 30096, 30116, 30184, 30193, 30208, 30249, 30256, 30265, 30276, 30321,
+    30336, 30417, 30432, 30465, 30720, 30755, 30872, 30883, 30888, 30916, 30928, 31148, 31152, 31164, 31168, 31180,
+    31187, 31216, 31297, 31304, 31593, 31628, 31736, 31748, 31787, 31796, 31808, 31852, 31937, 31948, 32233, 32240,
+    32308, 32312, 32361, 32368, 32387, 32424, 32459, 32473, 32768, 33132, 33160, 33172, 33216, 33228, 33240, 33260,
+    33272, 33363, 33408, 33476, 33488, 33524, 33544, 33676, 33704, 33812, 33816, 33836, 33848, 33900, 33904, 34028,
+    34032, 34353, 34360, 34369, 34408, 34417, 34432, 34779, 34784, 37449, 37456, 37489, 37504, 37561, 37568, 37577,
+    37584, 37617, 37632, 37961, 37968, 38001, 38016, 38281, 38288, 38321, 38336, 38393, 38400, 38409, 38416, 38449,
+    38464, 38585, 38592, 39049, 39056, 39089, 39104, 39641, 39660, 39683, 39752, 39913, 39936, 40145, 40192, 40881,
+    40896, 40945, 40963, 40968, 45939, 45944, 46082, 46088, 46299, 46313, 46336, 46939, 46960, 47049, 47104, 47252,
+    47272, 47281, 47352, 47508, 47520, 47531, 47545, 47616, 47764, 47777, 47872, 47977, 47984, 48009, 48020, 48033,
+    48128, 48548, 48560, 48572, 48624, 48692, 48696, 48716, 48803, 48824, 48835, 48856, 48876, 48881, 48896, 48977,
+    49024, 49105, 49155, 49244, 49265, 49276, 49280, 49361, 49408, 50121, 50176, 50220, 50232, 50508, 50512, 50521,
+    50560, 51121, 51200, 51449, 51460, 51480, 51516, 51528, 51553, 51584, 51604, 51608, 51660, 51681, 51712, 51721,
+    51747, 51760, 52081, 52096, 52137, 52224, 52577, 52608, 52817, 52864, 52953, 52976, 53436, 53448, 53468, 53473,
+    53491, 53504, 53940, 53944, 53956, 54009, 54020, 54024, 54036, 54040, 54060, 54120, 54172, 54249, 54268, 54272,
+    54353, 54400, 54481, 54531, 54584, 54595, 54641, 54660, 54768, 54780, 54905, 55300, 55328, 55716, 55720, 55732,
+    55768, 55780, 55784, 55828, 55832, 55913, 55936, 56019, 56072, 56156, 56224, 56299, 56313, 56324, 56336, 56596,
+    56624, 56644, 56656, 56668, 56688, 57140, 57144, 57156, 57168, 57196, 57200, 57212, 57232, 57249, 57315, 57344,
+    57700, 57760, 57780, 57793, 57819, 57856, 57937, 57960, 58355, 58368, 58441, 58496, 58841, 58856, 58883, 58945,
+    59012, 59035, 59044, 59144, 59156, 59208, 59244, 59248, 59300, 59304, 59332, 59344, 59353, 59392, 60932, 61440,
+    63665, 63680, 63729, 63744, 64049, 64064, 64113, 64128, 64193, 64200, 64209, 64216, 64225, 64232, 64241, 64248,
+    64497, 64512, 64937, 64944, 65065, 65072, 65185, 65200, 65249, 65256, 65409, 65424, 65449, 65456, 65529, 65538,
+    65625, 65667, 65858, 65873, 65914, 65923, 66080, 66091, 66192, 66203, 66298, 66305, 66432, 66449, 66464, 66539,
+    66552, 66667, 66681, 66688, 66793, 66816, 67081, 67204, 67304, 67340, 67344, 67372, 67465, 67584, 68705, 68736,
+    71747, 71776, 72011, 72024, 74041, 74240, 74329, 74496, 80707, 80816, 81451, 81464, 81715, 81792, 85019, 85192,
+    85699, 85728, 85987, 86000, 88993, 89008, 89265, 89272, 92028, 92048, 92065, 92107, 92136, 92147, 92160, 92465,
+    92472, 92481, 92520, 92529, 92544, 92993, 93048, 93059, 93065, 93180, 93184, 93369, 93440, 93497, 93504, 93561,
+    93568, 93625, 93632, 93689, 93696, 93753, 93760, 93817, 93824, 93881, 93888, 93945, 93956, 94211, 94584, 94595,
+    94848, 94867, 94961, 95232, 95441, 95448, 96161, 96256, 97969, 98176, 98273, 98306, 98315, 98336, 98371, 98448,
+    98467, 98560, 98644, 98672, 98691, 98696, 98795, 98800, 98817, 98824, 99513, 99532, 99544, 99587, 99592, 100315,
+    100320, 100353, 100392, 100737, 100744, 101497, 101504, 102177, 102272, 102649, 102656, 337001, 337024, 337465,
+    337536, 337907, 337920, 340075, 340096, 340321, 340480, 340860, 340864, 340891, 340900, 340979, 340984, 341236,
+    341248, 341892, 341907, 341953, 342016, 343641, 343680, 343697, 343704, 343713, 343720, 343761, 343952, 344084,
+    344088, 344116, 344120, 344156, 344160, 344364, 344376, 344420, 344425, 344448, 344529, 344576, 344995, 345025,
+    345088, 345636, 345649, 345715, 345728, 345809, 345860, 346000, 346051, 346072, 346083, 346088, 346108, 346112,
+    346420, 346483, 346496, 346684, 346768, 346785, 346875, 346880, 347113, 347140, 347160, 347548, 347552, 347572,
+    347600, 347620, 347632, 347659, 347761, 347768, 347857, 347891, 347904, 347948, 347952, 348153, 348160, 348492,
+    348536, 348556, 348568, 348588, 348601, 348672, 348700, 348704, 348772, 348776, 348785, 348800, 348881, 348899,
+    348928, 349156, 349160, 349572, 349576, 349588, 349608, 349628, 349640, 349684, 349696, 349708, 349712, 349721,
+    349912, 349939, 349952, 350052, 350064, 350083, 350096, 350132, 350137, 350216, 350265, 350280, 350329, 350344,
+    350393, 350464, 350521, 350528, 350585, 350592, 351073, 351104, 352044, 352048, 352068, 352072, 352091, 352096,
+    352108, 352113, 352128, 352209, 352256, 441633, 441728, 441913, 441944, 442337, 509952, 512881, 512896, 513745,
+    514048, 514105, 514200, 514241, 514280, 514292, 514296, 514489, 514496, 514537, 514544, 514553, 514560, 514577,
+    514584, 514601, 514608, 515609, 515736, 518643, 518656, 519297, 519312, 519745, 519800, 519809, 520064, 520196,
+    520323, 520401, 520452, 520579, 520857, 520867, 520976, 520987, 520992, 521017, 521027, 521032, 521043, 521057,
+    521088, 521129, 521136, 522217, 522251, 522272, 522283, 522328, 522339, 522368, 522451, 522464, 522491, 522504,
+    522715, 522736, 522747, 522752, 522971, 522976, 522987, 522992, 523003, 523056, 523769, 523792, 523841, 523856,
+    523905, 523920, 523969, 523984, 524009, 524032, 524089, 524096, 524153, 524256, 524265, 524288, 524385, 524392,
+    524601, 524608, 524761, 524768, 524785, 524792, 524913, 524928, 525041, 525312, 526297, 526339, 526361, 526392,
+    526753, 526776, 527481, 527488, 527593, 527616, 527625, 528000, 528364, 528369, 529408, 529641, 529664, 530057,
+    530180, 530184, 530401, 530432, 530721, 530792, 531033, 531072, 531380, 531417, 531456, 531697, 531707, 531712,
+    532001, 532032, 532099, 532104, 532145, 532480, 533745, 533760, 533841, 533888, 534177, 534208, 534497, 534528,
+    534849, 534912, 535329, 535419, 535424, 535513, 535520, 535641, 535648, 535705, 535712, 535729, 535736, 535825,
+    535832, 535953, 535960, 536017, 536024, 536041, 536576, 539065, 539136, 539313, 539392, 539457, 539648, 539697,
+    539704, 540041, 540048, 540121, 540672, 540721, 540736, 540745, 540752, 541105, 541112, 541129, 541152, 541161,
+    541176, 541361, 541371, 541376, 541945, 542008, 542081, 542464, 542617, 542624, 542641, 542680, 542945, 542971,
+    542976, 543185, 543227, 543233, 543744, 544193, 544224, 544385, 544400, 544780, 544801, 544812, 544825, 544868,
+    544896, 544929, 544936, 544961, 544968, 545201, 545220, 545241, 545276, 545280, 545353, 545411, 545481, 545536,
+    545787, 545792, 546049, 546304, 546604, 546617, 546648, 546691, 546745, 546816, 547249, 547275, 547328, 547505,
+    547520, 547737, 547776, 547985, 548043, 548073, 548168, 548225, 548864, 549449, 549888, 550297, 550400, 550809,
+    550864, 551204, 551233, 551296, 551377, 553728, 553977, 553984, 554321, 554332, 554347, 554353, 554368, 554385,
+    555008, 555329, 555392, 555572, 555656, 555691, 555729, 555904, 556052, 556083, 556113, 556416, 556641, 556800,
+    556985, 557056, 557068, 557072, 557508, 557627, 557681, 557712, 557956, 557960, 557980, 557992, 558001, 558076,
+    558096, 558492, 558520, 558540, 558555, 558569, 558579, 558612, 558617, 558720, 558921, 558976, 559057, 559108,
+    559128, 559420, 559456, 559468, 559529, 559536, 559619, 559648, 559681, 559744, 560028, 560035, 560048, 560057,
+    560132, 560144, 560564, 560632, 560683, 560716, 560747, 560752, 560764, 560768, 560859, 560864, 560875, 560897,
+    560904, 561065, 561152, 561297, 561304, 561532, 561552, 561572, 561576, 561588, 561603, 561652, 561657, 562176,
+    562233, 562240, 562249, 562256, 562289, 562296, 562417, 562424, 562507, 562513, 562560, 562940, 562944, 562972,
+    563033, 563072, 563153, 563204, 563216, 563233, 563240, 563305, 563320, 563337, 563352, 563529, 563536, 563593,
+    563600, 563617, 563624, 563665, 563676, 563688, 563716, 563720, 563753, 563768, 563785, 563800, 563825, 563840,
+    563849, 563896, 563905, 563944, 564001, 564020, 564073, 564100, 564137, 565248, 565700, 565760, 565780, 565800,
+    565812, 565816, 565851, 565888, 565971, 565985, 565995, 566004, 566008, 566033, 566272, 566684, 566728, 566740,
+    566744, 566780, 566792, 566804, 566816, 566835, 566840, 566849, 566912, 566993, 568320, 568724, 568753, 568768,
+    568804, 568816, 568828, 568843, 569024, 569060, 569073, 569344, 569756, 569816, 569836, 569840, 569852, 569867,
+    569888, 569897, 569984, 570065, 570115, 570217, 570368, 570716, 570720, 570732, 570736, 570756, 570800, 570812,
+    570816, 570827, 570833, 570880, 570961, 571392, 571609, 571628, 571648, 571668, 571696, 571708, 571745, 571776,
+    571875, 571896, 571961, 573440, 573820, 573888, 573900, 573915, 573921, 574720, 575385, 575480, 575545, 575560,
+    575569, 575584, 575649, 575656, 575673, 575680, 575921, 575928, 575945, 575964, 575976, 575988, 575992, 576028,
+    576035, 576057, 576128, 576209, 576768, 576833, 576848, 577188, 577217, 577236, 577248, 577284, 577288, 577299,
+    577304, 577321, 577536, 577548, 577624, 577948, 577992, 578012, 578043, 578108, 578113, 578176, 578188, 578232,
+    578252, 578272, 578644, 578744, 578756, 578771, 578792, 578803, 578841, 578944, 579529, 581632, 581705, 581712,
+    582020, 582073, 582084, 582128, 582140, 582144, 582155, 582193, 582272, 582505, 582531, 582544, 582785, 582804,
+    582977, 582984, 582996, 583048, 583060, 583072, 583084, 583097, 583680, 583737, 583744, 583761, 583768, 584076,
+    584121, 584148, 584153, 584164, 584177, 584188, 584240, 584252, 584257, 584320, 584401, 584448, 584497, 584504,
+    584521, 584528, 584825, 584836, 584849, 584856, 584876, 584880, 584892, 584896, 584905, 584960, 585041, 587520,
+    587676, 587688, 587707, 587721, 589184, 589193, 589312, 589713, 589819, 589824, 597201, 598016, 598905, 598915,
+    598953, 599040, 600609, 621696, 622475, 622489, 622592, 631161, 663552, 668217, 737280, 741833, 741888, 742137,
+    742144, 742225, 742259, 742272, 742905, 742912, 742993, 743040, 743281, 743300, 743339, 743345, 743424, 743812,
+    743867, 743904, 743971, 743976, 743985, 744064, 744145, 744152, 744209, 744216, 744385, 744424, 744577, 750080,
+    750779, 750809, 751616, 752217, 752252, 752256, 752705, 752764, 752792, 752897, 753408, 753427, 753432, 753444,
+    753449, 753536, 753553, 753664, 802753, 802816, 812721, 813056, 813129, 884608, 884641, 884648, 884705, 884712,
+    884729, 884736, 887065, 887424, 887449, 887584, 887617, 887680, 890849, 909312, 910169, 910208, 910313, 910336,
+    910409, 910464, 910545, 910560, 910572, 910587, 910593, 948228, 948593, 948612, 948793, 948864, 949793, 950272,
+    952241, 952320, 952633, 952648, 953148, 953168, 953241, 953308, 953368, 953388, 953440, 953684, 953712, 954201,
+    954368, 954900, 954920, 954929, 956160, 956321, 956416, 957113, 957184, 957385, 958464, 959145, 959152, 959721,
+    959728, 959745, 959760, 959769, 959784, 959801, 959816, 959849, 959856, 959953, 959960, 959969, 959976, 960033,
+    960040, 960561, 960568, 960601, 960616, 960681, 960688, 960745, 960752, 960977, 960984, 961017, 961024, 961065,
+    961072, 961081, 961104, 961161, 961168, 963889, 963904, 966241, 966256, 970756, 971192, 971228, 971624, 971692,
+    971696, 971812, 971816, 971835, 971873, 971996, 972033, 972044, 972161, 980992, 981241, 983044, 983097, 983108,
+    983241, 983260, 983313, 983324, 983337, 983348, 983385, 985088, 985449, 985476, 985528, 985585, 985600, 985681,
+    985712, 985729, 988288, 988532, 988537, 988672, 989028, 989056, 989137, 989176, 989185, 999168, 999225, 999232,
+    999265, 999272, 999289, 999296, 999417, 999424, 1001001, 1001016, 1001092, 1001145, 1001472, 1002020, 1002072,
+    1002081, 1002112, 1002193, 1002227, 1002241, 1008520, 1009065, 1009672, 1010161, 1011712, 1011745, 1011752,
+    1011969, 1011976, 1011993, 1012000, 1012009, 1012024, 1012033, 1012040, 1012121, 1012128, 1012161, 1012168,
+    1012177, 1012184, 1012193, 1012240, 1012249, 1012280, 1012289, 1012296, 1012305, 1012312, 1012321, 1012328,
+    1012353, 1012360, 1012377, 1012384, 1012393, 1012408, 1012417, 1012424, 1012433, 1012440, 1012449, 1012456,
+    1012465, 1012472, 1012481, 1012488, 1012505, 1012512, 1012521, 1012536, 1012569, 1012576, 1012633, 1012640,
+    1012673, 1012680, 1012713, 1012720, 1012729, 1012736, 1012817, 1012824, 1012961, 1013000, 1013025, 1013032,
+    1013073, 1013080, 1013217, 1013632, 1013649, 1015808, 1016161, 1016192, 1016993, 1017088, 1017209, 1017224,
+    1017345, 1017352, 1017473, 1017480, 1017777, 1017856, 1019249, 1019696, 1019929, 1020032, 1020385, 1020416,
+    1020489, 1020544, 1020561, 1020672, 1020721, 1021952, 1029825, 1029864, 1029993, 1030016, 1030121, 1030144,
+    1031073, 1031168, 1031881, 1031936, 1032033, 1032064, 1032073, 1032192, 1032289, 1032320, 1032769, 1032832,
+    1032913, 1032960, 1033281, 1033344, 1033585, 1033600, 1033617, 1034240, 1036961, 1037056, 1037169, 1037184,
+    1037225, 1037248, 1037289, 1037312, 1037369, 1037440, 1037673, 1037696, 1037785, 1037824, 1037873, 1037952,
+    1038033, 1038080, 1038145, 1038208, 1038265, 1038336, 1039513, 1039520, 1039961, 1040256, 1040337, 1048576,
+    1390337, 1390592, 1423817, 1423872, 1425649, 1425664, 1471761, 1471872, 1531657, 1556480, 1560817, 1572864,
+    1612377, 7342084, 7344001,
+};
+
+/* The run that holds character 256 * i, so that a search stays within one page. */
+static const uint16_t ldr__class_page[] = {
+    0, 28, 28, 29, 44, 46, 71, 99, 117, 141, 193, 268, 341, 409, 456, 494, 530, 562, 562, 588, 604, 605, 605, 616,
+    652, 668, 693, 725, 761, 791, 793, 793, 825, 855, 857, 857, 861, 865, 865, 865, 871, 871, 877, 877, 881, 888, 919,
+    929, 933, 955, 962, 964, 964, 964, 964, 964, 964, 964, 964, 964, 964, 964, 964, 964, 964, 964, 964, 964, 964, 964,
+    964, 964, 964, 964, 964, 964, 964, 964, 964, 964, 964, 964, 964, 964, 964, 964, 964, 964, 964, 964, 964, 964, 964,
+    964, 964, 964, 964, 964, 964, 964, 964, 964, 964, 964, 964, 964, 964, 964, 964, 964, 964, 964, 964, 964, 964, 964,
+    964, 964, 964, 964, 964, 964, 964, 964, 964, 964, 964, 964, 964, 964, 964, 964, 964, 964, 964, 964, 964, 964, 964,
+    964, 964, 964, 964, 964, 964, 964, 964, 964, 964, 964, 964, 964, 964, 964, 964, 964, 964, 964, 964, 964, 964, 964,
+    964, 964, 964, 970, 970, 986, 994, 1023, 1050, 1088, 1112, 1112, 1112, 1112, 1112, 1112, 1112, 1112, 1112, 1112,
+    1112, 1112, 1112, 1112, 1112, 1112, 1112, 1112, 1112, 1112, 1112, 1112, 1112, 1112, 1112, 1112, 1112, 1112, 1112,
+    1112, 1112, 1112, 1112, 1112, 1112, 1112, 1112, 1112, 1112, 1112, 1112, 1112, 1112, 1112, 1117, 1117, 1117, 1117,
+    1117, 1117, 1117, 1117, 1117, 1117, 1117, 1117, 1117, 1117, 1117, 1117, 1117, 1117, 1117, 1117, 1117, 1117, 1117,
+    1117, 1117, 1117, 1117, 1117, 1117, 1117, 1117, 1117, 1117, 1118, 1118, 1122, 1140, 1140, 1149, 1167, 1203,
+};
+
+/* Lower case: first, last, step, what is added to every step-th character. */
+static const int32_t ldr__lower_runs[] = {
+    65,90,1,32, 192,214,1,32, 216,222,1,32, 256,302,2,1, 306,310,2,1, 313,327,2,1, 330,374,2,1, 376,376,1,-121,
+    377,381,2,1, 385,385,1,210, 386,388,2,1, 390,390,1,206, 391,391,1,1, 393,394,1,205, 395,395,1,1, 398,398,1,79,
+    399,399,1,202, 400,400,1,203, 401,401,1,1, 403,403,1,205, 404,404,1,207, 406,406,1,211, 407,407,1,209,
+    408,408,1,1, 412,412,1,211, 413,413,1,213, 415,415,1,214, 416,420,2,1, 422,422,1,218, 423,423,1,1, 425,425,1,218,
+    428,428,1,1, 430,430,1,218, 431,431,1,1, 433,434,1,217, 435,437,2,1, 439,439,1,219, 440,440,1,1, 444,444,1,1,
+    452,452,1,2, 453,453,1,1, 455,455,1,2, 456,456,1,1, 458,458,1,2, 459,475,2,1, 478,494,2,1, 497,497,1,2,
+    498,500,2,1, 502,502,1,-97, 503,503,1,-56, 504,542,2,1, 544,544,1,-130, 546,562,2,1, 570,570,1,10795, 571,571,1,1,
+    573,573,1,-163, 574,574,1,10792, 577,577,1,1, 579,579,1,-195, 580,580,1,69, 581,581,1,71, 582,590,2,1,
+    880,882,2,1, 886,886,1,1, 895,895,1,116, 902,902,1,38, 904,906,1,37, 908,908,1,64, 910,911,1,63, 913,929,1,32,
+    931,939,1,32, 975,975,1,8, 984,1006,2,1, 1012,1012,1,-60, 1015,1015,1,1, 1017,1017,1,-7, 1018,1018,1,1,
+    1021,1023,1,-130, 1024,1039,1,80, 1040,1071,1,32, 1120,1152,2,1, 1162,1214,2,1, 1216,1216,1,15, 1217,1229,2,1,
+    1232,1326,2,1, 1329,1366,1,48, 4256,4293,1,7264, 4295,4295,1,7264, 4301,4301,1,7264, 5024,5103,1,38864,
+    5104,5109,1,8, 7312,7354,1,-3008, 7357,7359,1,-3008, 7680,7828,2,1, 7838,7838,1,-7615, 7840,7934,2,1,
+    7944,7951,1,-8, 7960,7965,1,-8, 7976,7983,1,-8, 7992,7999,1,-8, 8008,8013,1,-8, 8025,8031,2,-8, 8040,8047,1,-8,
+    8072,8079,1,-8, 8088,8095,1,-8, 8104,8111,1,-8, 8120,8121,1,-8, 8122,8123,1,-74, 8124,8124,1,-9, 8136,8139,1,-86,
+    8140,8140,1,-9, 8152,8153,1,-8, 8154,8155,1,-100, 8168,8169,1,-8, 8170,8171,1,-112, 8172,8172,1,-7,
+    8184,8185,1,-128, 8186,8187,1,-126, 8188,8188,1,-9, 8486,8486,1,-7517, 8490,8490,1,-8383, 8491,8491,1,-8262,
+    8498,8498,1,28, 8544,8559,1,16, 8579,8579,1,1, 9398,9423,1,26, 11264,11311,1,48, 11360,11360,1,1,
+    11362,11362,1,-10743, 11363,11363,1,-3814, 11364,11364,1,-10727, 11367,11371,2,1, 11373,11373,1,-10780,
+    11374,11374,1,-10749, 11375,11375,1,-10783, 11376,11376,1,-10782, 11378,11378,1,1, 11381,11381,1,1,
+    11390,11391,1,-10815, 11392,11490,2,1, 11499,11501,2,1, 11506,11506,1,1, 42560,42604,2,1, 42624,42650,2,1,
+    42786,42798,2,1, 42802,42862,2,1, 42873,42875,2,1, 42877,42877,1,-35332, 42878,42886,2,1, 42891,42891,1,1,
+    42893,42893,1,-42280, 42896,42898,2,1, 42902,42920,2,1, 42922,42922,1,-42308, 42923,42923,1,-42319,
+    42924,42924,1,-42315, 42925,42925,1,-42305, 42926,42926,1,-42308, 42928,42928,1,-42258, 42929,42929,1,-42282,
+    42930,42930,1,-42261, 42931,42931,1,928, 42932,42946,2,1, 42948,42948,1,-48, 42949,42949,1,-42307,
+    42950,42950,1,-35384, 42951,42953,2,1, 42960,42960,1,1, 42966,42968,2,1, 42997,42997,1,1, 65313,65338,1,32,
+    66560,66599,1,40, 66736,66771,1,40, 66928,66938,1,39, 66940,66954,1,39, 66956,66962,1,39, 66964,66965,1,39,
+    68736,68786,1,64, 71840,71871,1,32, 93760,93791,1,32, 125184,125217,1,34,
+};
+
+/* Accents off: first, last, step, base; character first + k becomes base + k * step; step -1: see below. */
+static const int32_t ldr__strip_runs[] = {
+    192,197,0,65, 199,199,0,67, 200,203,0,69, 204,207,0,73, 209,210,1,78, 211,214,0,79, 217,220,0,85, 221,221,0,89,
+    224,229,0,97, 231,231,0,99, 232,235,0,101, 236,239,0,105, 241,242,1,110, 243,246,0,111, 249,252,0,117,
+    253,253,0,121, 255,255,0,121, 256,256,0,65, 257,257,0,97, 258,258,0,65, 259,259,0,97, 260,260,0,65, 261,261,0,97,
+    262,262,0,67, 263,263,0,99, 264,264,0,67, 265,265,0,99, 266,266,0,67, 267,267,0,99, 268,268,0,67, 269,269,0,99,
+    270,270,0,68, 271,271,0,100, 274,274,0,69, 275,275,0,101, 276,276,0,69, 277,277,0,101, 278,278,0,69,
+    279,279,0,101, 280,280,0,69, 281,281,0,101, 282,282,0,69, 283,283,0,101, 284,284,0,71, 285,285,0,103,
+    286,286,0,71, 287,287,0,103, 288,288,0,71, 289,289,0,103, 290,290,0,71, 291,291,0,103, 292,292,0,72,
+    293,293,0,104, 296,296,0,73, 297,297,0,105, 298,298,0,73, 299,299,0,105, 300,300,0,73, 301,301,0,105,
+    302,302,0,73, 303,303,0,105, 304,304,0,73, 308,308,0,74, 309,309,0,106, 310,310,0,75, 311,311,0,107, 313,313,0,76,
+    314,314,0,108, 315,315,0,76, 316,316,0,108, 317,317,0,76, 318,318,0,108, 323,323,0,78, 324,324,0,110,
+    325,325,0,78, 326,326,0,110, 327,327,0,78, 328,328,0,110, 332,332,0,79, 333,333,0,111, 334,334,0,79,
+    335,335,0,111, 336,336,0,79, 337,337,0,111, 340,340,0,82, 341,341,0,114, 342,342,0,82, 343,343,0,114,
+    344,344,0,82, 345,345,0,114, 346,346,0,83, 347,347,0,115, 348,348,0,83, 349,349,0,115, 350,350,0,83,
+    351,351,0,115, 352,352,0,83, 353,353,0,115, 354,354,0,84, 355,355,0,116, 356,356,0,84, 357,357,0,116,
+    360,360,0,85, 361,361,0,117, 362,362,0,85, 363,363,0,117, 364,364,0,85, 365,365,0,117, 366,366,0,85,
+    367,367,0,117, 368,368,0,85, 369,369,0,117, 370,370,0,85, 371,371,0,117, 372,372,0,87, 373,373,0,119,
+    374,374,0,89, 375,375,0,121, 376,377,1,89, 378,378,0,122, 379,379,0,90, 380,380,0,122, 381,381,0,90,
+    382,382,0,122, 416,416,0,79, 417,417,0,111, 431,431,0,85, 432,432,0,117, 461,461,0,65, 462,462,0,97, 463,463,0,73,
+    464,464,0,105, 465,465,0,79, 466,466,0,111, 467,467,0,85, 468,468,0,117, 469,469,0,85, 470,470,0,117,
+    471,471,0,85, 472,472,0,117, 473,473,0,85, 474,474,0,117, 475,475,0,85, 476,476,0,117, 478,478,0,65, 479,479,0,97,
+    480,480,0,65, 481,481,0,97, 482,482,0,198, 483,483,0,230, 486,486,0,71, 487,487,0,103, 488,488,0,75,
+    489,489,0,107, 490,490,0,79, 491,491,0,111, 492,492,0,79, 493,493,0,111, 494,494,0,439, 495,495,0,658,
+    496,496,0,106, 500,500,0,71, 501,501,0,103, 504,504,0,78, 505,505,0,110, 506,506,0,65, 507,507,0,97,
+    508,508,0,198, 509,509,0,230, 510,510,0,216, 511,511,0,248, 512,512,0,65, 513,513,0,97, 514,514,0,65,
+    515,515,0,97, 516,516,0,69, 517,517,0,101, 518,518,0,69, 519,519,0,101, 520,520,0,73, 521,521,0,105, 522,522,0,73,
+    523,523,0,105, 524,524,0,79, 525,525,0,111, 526,526,0,79, 527,527,0,111, 528,528,0,82, 529,529,0,114,
+    530,530,0,82, 531,531,0,114, 532,532,0,85, 533,533,0,117, 534,534,0,85, 535,535,0,117, 536,536,0,83,
+    537,537,0,115, 538,538,0,84, 539,539,0,116, 542,542,0,72, 543,543,0,104, 550,550,0,65, 551,551,0,97, 552,552,0,69,
+    553,553,0,101, 554,554,0,79, 555,555,0,111, 556,556,0,79, 557,557,0,111, 558,558,0,79, 559,559,0,111,
+    560,560,0,79, 561,561,0,111, 562,562,0,89, 563,563,0,121, 884,884,0,697, 894,894,0,59, 901,901,0,168,
+    902,902,0,913, 903,903,0,183, 904,904,0,917, 905,905,0,919, 906,906,0,921, 908,908,0,927, 910,910,0,933,
+    911,911,0,937, 912,912,0,953, 938,938,0,921, 939,939,0,933, 940,940,0,945, 941,941,0,949, 942,942,0,951,
+    943,943,0,953, 944,944,0,965, 970,970,0,953, 971,971,0,965, 972,972,0,959, 973,973,0,965, 974,974,0,969,
+    979,980,0,978, 1024,1025,0,1045, 1027,1027,0,1043, 1031,1031,0,1030, 1036,1036,0,1050, 1037,1037,0,1048,
+    1038,1038,0,1059, 1049,1049,0,1048, 1081,1081,0,1080, 1104,1105,0,1077, 1107,1107,0,1075, 1111,1111,0,1110,
+    1116,1116,0,1082, 1117,1117,0,1080, 1118,1118,0,1091, 1142,1143,1,1140, 1217,1217,0,1046, 1218,1218,0,1078,
+    1232,1232,0,1040, 1233,1233,0,1072, 1234,1234,0,1040, 1235,1235,0,1072, 1238,1238,0,1045, 1239,1239,0,1077,
+    1242,1243,1,1240, 1244,1244,0,1046, 1245,1245,0,1078, 1246,1246,0,1047, 1247,1247,0,1079, 1250,1250,0,1048,
+    1251,1251,0,1080, 1252,1252,0,1048, 1253,1253,0,1080, 1254,1254,0,1054, 1255,1255,0,1086, 1258,1259,1,1256,
+    1260,1260,0,1069, 1261,1261,0,1101, 1262,1262,0,1059, 1263,1263,0,1091, 1264,1264,0,1059, 1265,1265,0,1091,
+    1266,1266,0,1059, 1267,1267,0,1091, 1268,1268,0,1063, 1269,1269,0,1095, 1272,1272,0,1067, 1273,1273,0,1099,
+    1570,1571,0,1575, 1572,1572,0,1608, 1573,1573,0,1575, 1574,1574,0,1610, 1728,1728,0,1749, 1730,1730,0,1729,
+    1747,1747,0,1746, 2345,2345,0,2344, 2353,2353,0,2352, 2356,2356,0,2355, 2392,2394,1,2325, 2395,2395,0,2332,
+    2396,2397,1,2337, 2398,2398,0,2347, 2399,2399,0,2351, 2507,2507,-1,0, 2508,2508,-1,3, 2524,2525,1,2465,
+    2527,2527,0,2479, 2611,2611,0,2610, 2614,2614,0,2616, 2649,2650,1,2582, 2651,2651,0,2588, 2654,2654,0,2603,
+    2888,2888,0,2887, 2891,2891,-1,6, 2892,2892,-1,9, 2908,2909,1,2849, 2964,2964,-1,12, 3018,3018,-1,15,
+    3019,3019,-1,18, 3020,3020,-1,21, 3264,3264,0,3285, 3271,3272,1,3285, 3274,3274,0,3266, 3275,3275,-1,24,
+    3402,3402,-1,27, 3403,3403,-1,30, 3404,3404,-1,33, 3546,3546,0,3545, 3548,3548,-1,36, 3549,3549,-1,39,
+    3550,3550,-1,42, 3907,3907,0,3906, 3917,3917,0,3916, 3922,3922,0,3921, 3927,3927,0,3926, 3932,3932,0,3931,
+    3945,3945,0,3904, 4134,4134,0,4133, 6918,6918,-1,45, 6920,6920,-1,48, 6922,6922,-1,51, 6924,6924,-1,54,
+    6926,6926,-1,57, 6930,6930,-1,60, 6971,6971,0,6965, 6973,6973,0,6965, 6976,6976,-1,63, 6977,6977,-1,66,
+    6979,6979,0,6965, 7680,7680,0,65, 7681,7681,0,97, 7682,7682,0,66, 7683,7683,0,98, 7684,7684,0,66, 7685,7685,0,98,
+    7686,7686,0,66, 7687,7687,0,98, 7688,7688,0,67, 7689,7689,0,99, 7690,7690,0,68, 7691,7691,0,100, 7692,7692,0,68,
+    7693,7693,0,100, 7694,7694,0,68, 7695,7695,0,100, 7696,7696,0,68, 7697,7697,0,100, 7698,7698,0,68,
+    7699,7699,0,100, 7700,7700,0,69, 7701,7701,0,101, 7702,7702,0,69, 7703,7703,0,101, 7704,7704,0,69,
+    7705,7705,0,101, 7706,7706,0,69, 7707,7707,0,101, 7708,7708,0,69, 7709,7709,0,101, 7710,7710,0,70,
+    7711,7711,0,102, 7712,7712,0,71, 7713,7713,0,103, 7714,7714,0,72, 7715,7715,0,104, 7716,7716,0,72,
+    7717,7717,0,104, 7718,7718,0,72, 7719,7719,0,104, 7720,7720,0,72, 7721,7721,0,104, 7722,7722,0,72,
+    7723,7723,0,104, 7724,7724,0,73, 7725,7725,0,105, 7726,7726,0,73, 7727,7727,0,105, 7728,7728,0,75,
+    7729,7729,0,107, 7730,7730,0,75, 7731,7731,0,107, 7732,7732,0,75, 7733,7733,0,107, 7734,7734,0,76,
+    7735,7735,0,108, 7736,7736,0,76, 7737,7737,0,108, 7738,7738,0,76, 7739,7739,0,108, 7740,7740,0,76,
+    7741,7741,0,108, 7742,7742,0,77, 7743,7743,0,109, 7744,7744,0,77, 7745,7745,0,109, 7746,7746,0,77,
+    7747,7747,0,109, 7748,7748,0,78, 7749,7749,0,110, 7750,7750,0,78, 7751,7751,0,110, 7752,7752,0,78,
+    7753,7753,0,110, 7754,7754,0,78, 7755,7755,0,110, 7756,7756,0,79, 7757,7757,0,111, 7758,7758,0,79,
+    7759,7759,0,111, 7760,7760,0,79, 7761,7761,0,111, 7762,7762,0,79, 7763,7763,0,111, 7764,7764,0,80,
+    7765,7765,0,112, 7766,7766,0,80, 7767,7767,0,112, 7768,7768,0,82, 7769,7769,0,114, 7770,7770,0,82,
+    7771,7771,0,114, 7772,7772,0,82, 7773,7773,0,114, 7774,7774,0,82, 7775,7775,0,114, 7776,7776,0,83,
+    7777,7777,0,115, 7778,7778,0,83, 7779,7779,0,115, 7780,7780,0,83, 7781,7781,0,115, 7782,7782,0,83,
+    7783,7783,0,115, 7784,7784,0,83, 7785,7785,0,115, 7786,7786,0,84, 7787,7787,0,116, 7788,7788,0,84,
+    7789,7789,0,116, 7790,7790,0,84, 7791,7791,0,116, 7792,7792,0,84, 7793,7793,0,116, 7794,7794,0,85,
+    7795,7795,0,117, 7796,7796,0,85, 7797,7797,0,117, 7798,7798,0,85, 7799,7799,0,117, 7800,7800,0,85,
+    7801,7801,0,117, 7802,7802,0,85, 7803,7803,0,117, 7804,7804,0,86, 7805,7805,0,118, 7806,7806,0,86,
+    7807,7807,0,118, 7808,7808,0,87, 7809,7809,0,119, 7810,7810,0,87, 7811,7811,0,119, 7812,7812,0,87,
+    7813,7813,0,119, 7814,7814,0,87, 7815,7815,0,119, 7816,7816,0,87, 7817,7817,0,119, 7818,7818,0,88,
+    7819,7819,0,120, 7820,7820,0,88, 7821,7821,0,120, 7822,7822,0,89, 7823,7823,0,121, 7824,7824,0,90,
+    7825,7825,0,122, 7826,7826,0,90, 7827,7827,0,122, 7828,7828,0,90, 7829,7829,0,122, 7830,7830,0,104,
+    7831,7831,0,116, 7832,7832,0,119, 7833,7833,0,121, 7835,7835,0,383, 7840,7840,0,65, 7841,7841,0,97,
+    7842,7842,0,65, 7843,7843,0,97, 7844,7844,0,65, 7845,7845,0,97, 7846,7846,0,65, 7847,7847,0,97, 7848,7848,0,65,
+    7849,7849,0,97, 7850,7850,0,65, 7851,7851,0,97, 7852,7852,0,65, 7853,7853,0,97, 7854,7854,0,65, 7855,7855,0,97,
+    7856,7856,0,65, 7857,7857,0,97, 7858,7858,0,65, 7859,7859,0,97, 7860,7860,0,65, 7861,7861,0,97, 7862,7862,0,65,
+    7863,7863,0,97, 7864,7864,0,69, 7865,7865,0,101, 7866,7866,0,69, 7867,7867,0,101, 7868,7868,0,69, 7869,7869,0,101,
+    7870,7870,0,69, 7871,7871,0,101, 7872,7872,0,69, 7873,7873,0,101, 7874,7874,0,69, 7875,7875,0,101, 7876,7876,0,69,
+    7877,7877,0,101, 7878,7878,0,69, 7879,7879,0,101, 7880,7880,0,73, 7881,7881,0,105, 7882,7882,0,73,
+    7883,7883,0,105, 7884,7884,0,79, 7885,7885,0,111, 7886,7886,0,79, 7887,7887,0,111, 7888,7888,0,79,
+    7889,7889,0,111, 7890,7890,0,79, 7891,7891,0,111, 7892,7892,0,79, 7893,7893,0,111, 7894,7894,0,79,
+    7895,7895,0,111, 7896,7896,0,79, 7897,7897,0,111, 7898,7898,0,79, 7899,7899,0,111, 7900,7900,0,79,
+    7901,7901,0,111, 7902,7902,0,79, 7903,7903,0,111, 7904,7904,0,79, 7905,7905,0,111, 7906,7906,0,79,
+    7907,7907,0,111, 7908,7908,0,85, 7909,7909,0,117, 7910,7910,0,85, 7911,7911,0,117, 7912,7912,0,85,
+    7913,7913,0,117, 7914,7914,0,85, 7915,7915,0,117, 7916,7916,0,85, 7917,7917,0,117, 7918,7918,0,85,
+    7919,7919,0,117, 7920,7920,0,85, 7921,7921,0,117, 7922,7922,0,89, 7923,7923,0,121, 7924,7924,0,89,
+    7925,7925,0,121, 7926,7926,0,89, 7927,7927,0,121, 7928,7928,0,89, 7929,7929,0,121, 7936,7943,0,945,
+    7944,7951,0,913, 7952,7957,0,949, 7960,7965,0,917, 7968,7975,0,951, 7976,7983,0,919, 7984,7991,0,953,
+    7992,7999,0,921, 8000,8005,0,959, 8008,8013,0,927, 8016,8023,0,965, 8025,8025,0,933, 8027,8027,0,933,
+    8029,8029,0,933, 8031,8031,0,933, 8032,8039,0,969, 8040,8047,0,937, 8048,8049,0,945, 8050,8051,0,949,
+    8052,8053,0,951, 8054,8055,0,953, 8056,8057,0,959, 8058,8059,0,965, 8060,8061,0,969, 8064,8071,0,945,
+    8072,8079,0,913, 8080,8087,0,951, 8088,8095,0,919, 8096,8103,0,969, 8104,8111,0,937, 8112,8116,0,945,
+    8118,8119,0,945, 8120,8124,0,913, 8126,8126,0,953, 8129,8129,0,168, 8130,8132,0,951, 8134,8135,0,951,
+    8136,8137,0,917, 8138,8140,0,919, 8141,8143,0,8127, 8144,8147,0,953, 8150,8151,0,953, 8152,8155,0,921,
+    8157,8159,0,8190, 8160,8163,0,965, 8164,8165,0,961, 8166,8167,0,965, 8168,8171,0,933, 8172,8172,0,929,
+    8173,8174,0,168, 8175,8175,0,96, 8178,8180,0,969, 8182,8183,0,969, 8184,8185,0,927, 8186,8188,0,937,
+    8189,8189,0,180, 8192,8193,1,8194, 8486,8486,0,937, 8490,8490,0,75, 8491,8491,0,65, 8602,8602,0,8592,
+    8603,8603,0,8594, 8622,8622,0,8596, 8653,8653,0,8656, 8654,8654,0,8660, 8655,8655,0,8658, 8708,8708,0,8707,
+    8713,8713,0,8712, 8716,8716,0,8715, 8740,8740,0,8739, 8742,8742,0,8741, 8769,8769,0,8764, 8772,8772,0,8771,
+    8775,8775,0,8773, 8777,8777,0,8776, 8800,8800,0,61, 8802,8802,0,8801, 8813,8813,0,8781, 8814,8814,0,60,
+    8815,8815,0,62, 8816,8817,1,8804, 8820,8821,1,8818, 8824,8825,1,8822, 8832,8833,1,8826, 8836,8837,1,8834,
+    8840,8841,1,8838, 8876,8876,0,8866, 8877,8878,1,8872, 8879,8879,0,8875, 8928,8929,1,8828, 8930,8931,1,8849,
+    8938,8941,1,8882, 9001,9002,1,12296, 10972,10972,0,10973, 12364,12364,0,12363, 12366,12366,0,12365,
+    12368,12368,0,12367, 12370,12370,0,12369, 12372,12372,0,12371, 12374,12374,0,12373, 12376,12376,0,12375,
+    12378,12378,0,12377, 12380,12380,0,12379, 12382,12382,0,12381, 12384,12384,0,12383, 12386,12386,0,12385,
+    12389,12389,0,12388, 12391,12391,0,12390, 12393,12393,0,12392, 12400,12401,0,12399, 12403,12404,0,12402,
+    12406,12407,0,12405, 12409,12410,0,12408, 12412,12413,0,12411, 12436,12436,0,12358, 12446,12446,0,12445,
+    12460,12460,0,12459, 12462,12462,0,12461, 12464,12464,0,12463, 12466,12466,0,12465, 12468,12468,0,12467,
+    12470,12470,0,12469, 12472,12472,0,12471, 12474,12474,0,12473, 12476,12476,0,12475, 12478,12478,0,12477,
+    12480,12480,0,12479, 12482,12482,0,12481, 12485,12485,0,12484, 12487,12487,0,12486, 12489,12489,0,12488,
+    12496,12497,0,12495, 12499,12500,0,12498, 12502,12503,0,12501, 12505,12506,0,12504, 12508,12509,0,12507,
+    12532,12532,0,12454, 12535,12538,1,12527, 12542,12542,0,12541, 64285,64285,0,1497, 64287,64287,0,1522,
+    64298,64301,0,1513, 64302,64304,0,1488, 64305,64310,1,1489, 64312,64316,1,1496, 64318,64318,0,1502,
+    64320,64321,1,1504, 64323,64324,1,1507, 64326,64330,1,1510, 64331,64331,0,1493, 64332,64332,0,1489,
+    64333,64333,0,1499, 64334,64334,0,1508, 69786,69786,0,69785, 69788,69788,0,69787, 69803,69803,0,69797,
+    70475,70475,-1,69, 70476,70476,-1,72, 70843,70843,0,70841, 70844,70844,-1,75, 70846,70846,-1,78,
+    71098,71098,-1,81, 71099,71099,-1,84, 71992,71992,-1,87, 119134,119134,-1,90, 119135,119135,-1,93,
+    119136,119136,-1,96, 119137,119137,-1,99, 119138,119138,-1,102, 119139,119139,-1,105, 119140,119140,-1,108,
+    119227,119227,-1,111, 119228,119228,-1,114, 119229,119229,-1,117, 119230,119230,-1,120, 119231,119231,-1,123,
+    119232,119232,-1,126,
+};
+
+/* Those that leave two or three characters, from `base` on; 0 ends the shorter ones. */
+static const int32_t ldr__strip_many[] = {
+    2503,2494,0, 2503,2519,0, 2887,2878,0, 2887,2903,0, 2962,3031,0, 3014,3006,0, 3015,3006,0, 3014,3031,0,
+    3266,3285,0, 3398,3390,0, 3399,3390,0, 3398,3415,0, 3545,3535,0, 3545,3535,0, 3545,3551,0, 6917,6965,0,
+    6919,6965,0, 6921,6965,0, 6923,6965,0, 6925,6965,0, 6929,6965,0, 6974,6965,0, 6975,6965,0, 70471,70462,0,
+    70471,70487,0, 70841,70832,0, 70841,70845,0, 71096,71087,0, 71097,71087,0, 71989,71984,0, 119127,119141,0,
+    119128,119141,0, 119128,119141,119150, 119128,119141,119151, 119128,119141,119152, 119128,119141,119153,
+    119128,119141,119154, 119225,119141,0, 119226,119141,0, 119225,119141,119150, 119226,119141,119150,
+    119225,119141,119151, 119226,119141,119151,
+};
+
+/* CJK compatibility ideographs from U+F900 and U+2F800; 0: stays what it is. */
+static const int32_t ldr__strip_f900[] = {
+    35912, 26356, 36554, 36040, 28369, 20018, 21477, 40860, 40860, 22865, 37329, 21895, 22856, 25078, 30313, 32645,
+    34367, 34746, 35064, 37007, 27138, 27931, 28889, 29662, 33853, 37226, 39409, 20098, 21365, 27396, 29211, 34349,
+    40478, 23888, 28651, 34253, 35172, 25289, 33240, 34847, 24266, 26391, 28010, 29436, 37070, 20358, 20919, 21214,
+    25796, 27347, 29200, 30439, 32769, 34310, 34396, 36335, 38706, 39791, 40442, 30860, 31103, 32160, 33737, 37636,
+    40575, 35542, 22751, 24324, 31840, 32894, 29282, 30922, 36034, 38647, 22744, 23650, 27155, 28122, 28431, 32047,
+    32311, 38475, 21202, 32907, 20956, 20940, 31260, 32190, 33777, 38517, 35712, 25295, 27138, 35582, 20025, 23527,
+    24594, 29575, 30064, 21271, 30971, 20415, 24489, 19981, 27852, 25976, 32034, 21443, 22622, 30465, 33865, 35498,
+    27578, 36784, 27784, 25342, 33509, 25504, 30053, 20142, 20841, 20937, 26753, 31975, 33391, 35538, 37327, 21237,
+    21570, 22899, 24300, 26053, 28670, 31018, 38317, 39530, 40599, 40654, 21147, 26310, 27511, 36706, 24180, 24976,
+    25088, 25754, 28451, 29001, 29833, 31178, 32244, 32879, 36646, 34030, 36899, 37706, 21015, 21155, 21693, 28872,
+    35010, 35498, 24265, 24565, 25467, 27566, 31806, 29557, 20196, 22265, 23527, 23994, 24604, 29618, 29801, 32666,
+    32838, 37428, 38646, 38728, 38936, 20363, 31150, 37300, 38584, 24801, 20102, 20698, 23534, 23615, 26009, 27138,
+    29134, 30274, 34044, 36988, 40845, 26248, 38446, 21129, 26491, 26611, 27969, 28316, 29705, 30041, 30827, 32016,
+    39006, 20845, 25134, 38520, 20523, 23833, 28138, 36650, 24459, 24900, 26647, 29575, 38534, 21033, 21519, 23653,
+    26131, 26446, 26792, 27877, 29702, 30178, 32633, 35023, 35041, 37324, 38626, 21311, 28346, 21533, 29136, 29848,
+    34298, 38563, 40023, 40607, 26519, 28107, 33256, 31435, 31520, 31890, 29376, 28825, 35672, 20160, 33590, 21050,
+    20999, 24230, 25299, 31958, 23429, 27934, 26292, 36667, 34892, 38477, 35211, 24275, 20800, 21952, 0, 0, 22618, 0,
+    26228, 0, 0, 20958, 29482, 30410, 31036, 31070, 31077, 31119, 38742, 31934, 32701, 0, 34322, 0, 35576, 0, 0,
+    36920, 37117, 0, 0, 0, 39151, 39164, 39208, 40372, 37086, 38583, 20398, 20711, 20813, 21193, 21220, 21329, 21917,
+    22022, 22120, 22592, 22696, 23652, 23662, 24724, 24936, 24974, 25074, 25935, 26082, 26257, 26757, 28023, 28186,
+    28450, 29038, 29227, 29730, 30865, 31038, 31049, 31048, 31056, 31062, 31069, 31117, 31118, 31296, 31361, 31680,
+    32244, 32265, 32321, 32626, 32773, 33261, 33401, 33401, 33879, 35088, 35222, 35585, 35641, 36051, 36104, 36790,
+    36920, 38627, 38911, 38971, 24693, 148206, 33304, 0, 0, 20006, 20917, 20840, 20352, 20805, 20864, 21191, 21242,
+    21917, 21845, 21913, 21986, 22618, 22707, 22852, 22868, 23138, 23336, 24274, 24281, 24425, 24493, 24792, 24910,
+    24840, 24974, 24928, 25074, 25140, 25540, 25628, 25682, 25942, 26228, 26391, 26395, 26454, 27513, 27578, 27969,
+    28379, 28363, 28450, 28702, 29038, 30631, 29237, 29359, 29482, 29809, 29958, 30011, 30237, 30239, 30410, 30427,
+    30452, 30538, 30528, 30924, 31409, 31680, 31867, 32091, 32244, 32574, 32773, 33618, 33775, 34681, 35137, 35206,
+    35222, 35519, 35576, 35531, 35585, 35582, 35565, 35641, 35722, 36104, 36664, 36978, 37273, 37494, 38524, 38627,
+    38742, 38875, 38911, 38923, 38971, 39698, 40860, 141386, 141380, 144341, 15261, 16408, 16441, 152137, 154832,
+    163539, 40771, 40846,
+};
+
+static const int32_t ldr__strip_2f800[] = {
+    20029, 20024, 20033, 131362, 20320, 20398, 20411, 20482, 20602, 20633, 20711, 20687, 13470, 132666, 20813, 20820,
+    20836, 20855, 132380, 13497, 20839, 20877, 132427, 20887, 20900, 20172, 20908, 20917, 168415, 20981, 20995, 13535,
+    21051, 21062, 21106, 21111, 13589, 21191, 21193, 21220, 21242, 21253, 21254, 21271, 21321, 21329, 21338, 21363,
+    21373, 21375, 21375, 21375, 133676, 28784, 21450, 21471, 133987, 21483, 21489, 21510, 21662, 21560, 21576, 21608,
+    21666, 21750, 21776, 21843, 21859, 21892, 21892, 21913, 21931, 21939, 21954, 22294, 22022, 22295, 22097, 22132,
+    20999, 22766, 22478, 22516, 22541, 22411, 22578, 22577, 22700, 136420, 22770, 22775, 22790, 22810, 22818, 22882,
+    136872, 136938, 23020, 23067, 23079, 23000, 23142, 14062, 14076, 23304, 23358, 23358, 137672, 23491, 23512, 23527,
+    23539, 138008, 23551, 23558, 24403, 23586, 14209, 23648, 23662, 23744, 23693, 138724, 23875, 138726, 23918, 23915,
+    23932, 24033, 24034, 14383, 24061, 24104, 24125, 24169, 14434, 139651, 14460, 24240, 24243, 24246, 24266, 172946,
+    24318, 140081, 140081, 33281, 24354, 24354, 14535, 144056, 156122, 24418, 24427, 14563, 24474, 24525, 24535,
+    24569, 24705, 14650, 14620, 24724, 141012, 24775, 24904, 24908, 24910, 24908, 24954, 24974, 25010, 24996, 25007,
+    25054, 25074, 25078, 25104, 25115, 25181, 25265, 25300, 25424, 142092, 25405, 25340, 25448, 25475, 25572, 142321,
+    25634, 25541, 25513, 14894, 25705, 25726, 25757, 25719, 14956, 25935, 25964, 143370, 26083, 26360, 26185, 15129,
+    26257, 15112, 15076, 20882, 20885, 26368, 26268, 32941, 17369, 26391, 26395, 26401, 26462, 26451, 144323, 15177,
+    26618, 26501, 26706, 26757, 144493, 26766, 26655, 26900, 15261, 26946, 27043, 27114, 27304, 145059, 27355, 15384,
+    27425, 145575, 27476, 15438, 27506, 27551, 27578, 27579, 146061, 138507, 146170, 27726, 146620, 27839, 27853,
+    27751, 27926, 27966, 28023, 27969, 28009, 28024, 28037, 146718, 27956, 28207, 28270, 15667, 28363, 28359, 147153,
+    28153, 28526, 147294, 147342, 28614, 28729, 28702, 28699, 15766, 28746, 28797, 28791, 28845, 132389, 28997,
+    148067, 29084, 148395, 29224, 29237, 29264, 149000, 29312, 29333, 149301, 149524, 29562, 29579, 16044, 29605,
+    16056, 16056, 29767, 29788, 29809, 29829, 29898, 16155, 29988, 150582, 30014, 150674, 30064, 139679, 30224,
+    151457, 151480, 151620, 16380, 16392, 30452, 151795, 151794, 151833, 151859, 30494, 30495, 30495, 30538, 16441,
+    30603, 16454, 16534, 152605, 30798, 30860, 30924, 16611, 153126, 31062, 153242, 153285, 31119, 31211, 16687,
+    31296, 31306, 31311, 153980, 154279, 154279, 31470, 16898, 154539, 31686, 31689, 16935, 154752, 31954, 17056,
+    31976, 31971, 32000, 155526, 32099, 17153, 32199, 32258, 32325, 17204, 156200, 156231, 17241, 156377, 32634,
+    156478, 32661, 32762, 32773, 156890, 156963, 32864, 157096, 32880, 144223, 17365, 32946, 33027, 17419, 33086,
+    23221, 157607, 157621, 144275, 144284, 33281, 33284, 36766, 17515, 33425, 33419, 33437, 21171, 33457, 33459,
+    33469, 33510, 158524, 33509, 33565, 33635, 33709, 33571, 33725, 33767, 33879, 33619, 33738, 33740, 33756, 158774,
+    159083, 158933, 17707, 34033, 34035, 34070, 160714, 34148, 159532, 17757, 17761, 159665, 159954, 17771, 34384,
+    34396, 34407, 34409, 34473, 34440, 34574, 34530, 34681, 34600, 34667, 34694, 17879, 34785, 34817, 17913, 34912,
+    34915, 161383, 35031, 35038, 17973, 35066, 13499, 161966, 162150, 18110, 18119, 35488, 35565, 35722, 35925,
+    162984, 36011, 36033, 36123, 36215, 163631, 133124, 36299, 36284, 36336, 133342, 36564, 36664, 165330, 165357,
+    37012, 37105, 37137, 165678, 37147, 37432, 37591, 37592, 37500, 37881, 37909, 166906, 38283, 18837, 38327, 167287,
+    18918, 38595, 23986, 38691, 168261, 168474, 19054, 19062, 38880, 168970, 19122, 169110, 38923, 38923, 38953,
+    169398, 39138, 19251, 39209, 39335, 39362, 39422, 19406, 170800, 39698, 40000, 40189, 19662, 19693, 40295, 172238,
+    19704, 172293, 172558, 172689, 40635, 19798, 40697, 40702, 40709, 40719, 40726, 40763, 173568,
+};
+
+/* One byte an ASCII character, the classes of ldr__class_runs; letters and digits are 0. */
+enum { LDR__CLASS_LETTER, LDR__CLASS_CONTROL, LDR__CLASS_SPACE, LDR__CLASS_PUNCT, LDR__CLASS_MARK };
+
+static const unsigned char ldr__ascii_class[128] = {
+    1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 1, 1, 2, 1, 1,  1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+    2, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3,  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 3, 3, 3, 3, 3,
+    3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 3, 3, 3, 3,
+    3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 3, 3, 3, 1 };
+
+/* The last run that starts at or before c. Steps by a product and not by a branch: which way a
+   search turns cannot be predicted, and a wrong guess costs more than the whole step. */
+static int ldr__char_class(uint32_t c) {
+    size_t low, n, half;
+    if (c < 128) return ldr__ascii_class[c];
+    if (c >= 0x4e00 && c <= 0x9fff) return LDR__CLASS_LETTER;
+    low = ldr__class_page[c < 0x10000 ? c >> 8 : 256];
+    n = (c < 0x10000 ? ldr__class_page[(c >> 8) + 1] + (size_t)1 : sizeof ldr__class_runs / sizeof *ldr__class_runs) - low;
+    for (; n > 1; n -= half) {
+        half = n / 2;
+        low += half * (size_t)(ldr__class_runs[low + half] >> 3 <= c);
+    }
+    return (int)(ldr__class_runs[low] & 7u);
+}
+
+/* The row (first, last, step, value) of a table that covers c, or NULL. */
+LDR__INLINE const int32_t *ldr__char_row(const int32_t *rows, size_t numbers, uint32_t c) {
+    size_t n = numbers / 4, half;
+    for (; n > 1; n -= half) {
+        half = n / 2;
+        rows += half * 4 * (size_t)((uint32_t)rows[half * 4] <= c);
+    }
+    return c >= (uint32_t)rows[0] && c <= (uint32_t)rows[1] ? rows : NULL;
+}
+
+/* Lower case of one character; U+0130, the only one that becomes two, is its caller's. */
+static uint32_t ldr__char_lower(uint32_t c) {
+    const int32_t *row;
+    if (c < 128) return c >= 'A' && c <= 'Z' ? c + 32 : c;
+    if (c >= 0x2e80 && c < 0xa640) return c;               /* the scripts of East Asia          */
+    row = ldr__char_row(ldr__lower_runs, sizeof ldr__lower_runs / sizeof *ldr__lower_runs, c);
+    if (!row || (c - (uint32_t)row[0]) % (uint32_t)row[2]) return c;
+    return (uint32_t)((int32_t)c + row[3]);
+}
+
+/* A Hangul syllable is its jamo by arithmetic (Unicode 3.12). */
+static int ldr__hangul_split(uint32_t out[3], uint32_t c) {
+    uint32_t s = c - 0xac00, tail = s % 28;
+    out[0] = 0x1100 + s / 588;
+    out[1] = 0x1161 + s % 588 / 28;
+    out[2] = 0x11a7 + tail;
+    return tail ? 3 : 2;
+}
+
+/* What is left of c, itself no nonspacing mark, after canonical decomposition (NFD) and removal
+   of such marks: 1 to 3 characters. The marks that stay (Mc) are not put into canonical order,
+   which tells only texts apart that mix musical signs with Hangul tone marks. */
+static int ldr__char_strip(uint32_t out[3], uint32_t c) {
+    const int32_t *row;
+    int n = 1;
+    out[0] = c;
+    if (c < 0xc0 || (c >= 0x3100 && c < 0xa640)) return 1;
+    if (c >= 0xac00 && c <= 0xd7a3) return ldr__hangul_split(out, c);
+    if (c >= 0xf900 && c <= 0xfad9) row = &ldr__strip_f900[c - 0xf900];
+    else if (c >= 0x2f800 && c <= 0x2fa1d) row = &ldr__strip_2f800[c - 0x2f800];
+    else {
+        row = ldr__char_row(ldr__strip_runs, sizeof ldr__strip_runs / sizeof *ldr__strip_runs, c);
+        if (!row) return 1;
+        if (row[2] >= 0) out[0] = (uint32_t)row[3] + (c - (uint32_t)row[0]) * (uint32_t)row[2];
+        else
+            for (n = 0; n < 3 && ldr__strip_many[row[3] + n]; n++) out[n] = (uint32_t)ldr__strip_many[row[3] + n];
+        return n;
+    }
+    if (*row) out[0] = (uint32_t)*row;
+    return 1;
+}
+
+/* The blocks BERT sets apart with spaces: Han, and neither kana nor Hangul. */
+static int ldr__char_cjk(uint32_t c) {
+    if (c < 0x3400) return 0;
+    return (c >= 0x4e00 && c <= 0x9fff) || c <= 0x4dbf || (c >= 0xf900 && c <= 0xfaff) || (c >= 0x20000 && c <= 0x2a6df) ||
+           (c >= 0x2a700 && c <= 0x2ceaf) || (c >= 0x2f800 && c <= 0x2fa1f);
+}
+
+/* The character of a sequence that ldr__utf8_length has accepted. */
+static uint32_t ldr__utf8_char(const unsigned char *s, size_t n) {
+    uint32_t c;
+    if (n == 1) return s[0];
+    if (n == 2) return (s[0] & 0x1fu) << 6 | (s[1] & 0x3fu);
+    c = (s[0] & 0x0fu) << 12 | (s[1] & 0x3fu) << 6 | (s[2] & 0x3fu);
+    if (n == 3) return c;
+    return (s[0] & 0x07u) << 18 | (s[1] & 0x3fu) << 12 | (s[2] & 0x3fu) << 6 | (s[3] & 0x3fu);
+}
+
+/* ---- the vocabulary ------------------------------------------------------------------ */
+
+typedef struct ldr__vocab_slot { uint32_t hash; int32_t id; } ldr__vocab_slot;
+
+enum { LDR__TOKEN_UNK, LDR__TOKEN_CLS, LDR__TOKEN_SEP, LDR__TOKEN_PAD, LDR__TOKEN_MASK, LDR__TOKEN_COUNT };
+
+struct ldr_tokenizer {
+    ldr_allocator alloc;
+    void         *memory;              /* holds this struct too                              */
+    size_t        memory_size;
+    int32_t       count;
+    uint32_t     *starts;              /* [count + 1]: piece i is text + starts[i], with a NUL */
+    char         *text;
+    ldr__vocab_slot    *slots;               /* [slot_count], a power of two, id -1 = free         */
+    size_t        slot_count;
+    size_t        longest;             /* bytes of the longest piece                         */
+    int32_t       special[LDR__TOKEN_COUNT];
+    unsigned char unk_first;           /* first byte of the unknown token; the others have '[' */
+    int           lower, strip, cjk, clean;
+    int32_t       word_chars;
+    char          prefix[16];          /* of a piece inside a word                           */
+    size_t        prefix_bytes;
+    uint32_t      prefix_hash;
+};
+
+/* What a model's files say, before it is settled: LDR_AUTO where they say nothing. */
+typedef struct ldr__rules {
+    ldr_choice lower, strip, cjk, clean;
+    int64_t    word_chars;
+    char       prefix[16], unk[64];
+} ldr__rules;
+
+/* FNV-1a, because the hash of every beginning of a word falls out of one pass over it. */
+#define LDR__HASH_SEED 2166136261u
+static uint32_t ldr__vocab_hash(uint32_t h, const char *s, size_t n) {
+    size_t i;
+    for (i = 0; i < n; i++) h = (h ^ (unsigned char)s[i]) * 16777619u;
+    return h;
+}
+
+static size_t ldr__piece_bytes(const ldr_tokenizer *t, int32_t id) { return (size_t)t->starts[id + 1] - t->starts[id] - 1; }
+
+/* The slot of prefix + s, or the free one where it would go. */
+static ldr__vocab_slot *ldr__slot_find(const ldr_tokenizer *t, uint32_t hash, const char *prefix, size_t prefix_bytes, const char *s, size_t n) {
+    size_t i = (hash ^ hash >> 15) & (t->slot_count - 1);
+    for (;; i = (i + 1) & (t->slot_count - 1)) {
+        ldr__vocab_slot *slot = t->slots + i;
+        const char *piece;
+        if (slot->id < 0) return slot;
+        if (slot->hash != hash || ldr__piece_bytes(t, slot->id) != prefix_bytes + n) continue;
+        piece = t->text + t->starts[slot->id];
+        if (memcmp(piece, prefix, prefix_bytes) == 0 && memcmp(piece + prefix_bytes, s, n) == 0) return slot;
+    }
+}
+
+static int32_t ldr__piece_find(const ldr_tokenizer *t, const char *s, size_t n) {
+    return ldr__slot_find(t, ldr__vocab_hash(LDR__HASH_SEED, s, n), "", 0, s, n)->id;
+}
+
+/* Lays the tokenizer and its parts out in one block; NULL while the plan counts. */
+static ldr_tokenizer *ldr__tokenizer_place(ldr__plan *p, int32_t count, size_t text_bytes, size_t slot_count) {
+    ldr_tokenizer *t = (ldr_tokenizer *)ldr__place(p, "tokenizer", 1, sizeof *t);
+    uint32_t *starts = (uint32_t *)ldr__place(p, "tokenizer", (size_t)count + 1, sizeof *starts);
+    ldr__vocab_slot *slots = (ldr__vocab_slot *)ldr__place(p, "tokenizer", slot_count, sizeof *slots);
+    char *text = (char *)ldr__place(p, "tokenizer", text_bytes, 1);
+    if (!p->base) return NULL;
+    t->count = count;
+    t->starts = starts;
+    t->slots = slots;
+    t->slot_count = slot_count;
+    t->text = text;
+    return t;
+}
+
+static ldr_tokenizer *ldr__tokenizer_new(int32_t count, size_t text_bytes, const ldr_allocator *alloc, ldr_error *err) {
+    ldr__plan plan;
+    ldr_tokenizer *t;
+    size_t slots = 4;
+    while (slots < (size_t)count + (size_t)count / 2) slots *= 2;
+    memset(&plan, 0, sizeof plan);
+    ldr__tokenizer_place(&plan, count, text_bytes, slots);
+    if (ldr__plan_begin(&plan, alloc, err)) return NULL;
+    t = ldr__tokenizer_place(&plan, count, text_bytes, slots);
+    t->memory = plan.memory;
+    t->memory_size = plan.size;
+    t->alloc = *alloc;
+    return t;
+}
+
+LDR__DEF void ldr_tokenizer_free(ldr_tokenizer *t) {
+    if (t) {
+        ldr_allocator alloc = t->alloc;
+        ldr__plan_end(t->memory, t->memory_size, &alloc);
+    }
+}
+
+/* A piece that occurs twice is found under its last id, as in HF, whose vocabulary is a dict. */
+static void ldr__tokenizer_index(ldr_tokenizer *t) {
+    size_t i;
+    int32_t id;
+    for (i = 0; i < t->slot_count; i++) t->slots[i].id = -1;
+    for (id = 0; id < t->count; id++) {
+        const char *piece = t->text + t->starts[id];
+        size_t n = ldr__piece_bytes(t, id);
+        uint32_t hash = ldr__vocab_hash(LDR__HASH_SEED, piece, n);
+        ldr__vocab_slot *slot = ldr__slot_find(t, hash, "", 0, piece, n);
+        slot->hash = hash;
+        slot->id = id;
+        if (n > t->longest) t->longest = n;
+    }
+}
+
+static int ldr__choose(ldr_choice caller, ldr_choice file, int otherwise) {
+    if (caller != LDR_AUTO) return caller == LDR_ON;
+    return file != LDR_AUTO ? file == LDR_ON : otherwise;
+}
+
+/* The vocabulary is in place: builds the index, settles the options, finds the special tokens. */
+static ldr_status ldr__tokenizer_finish(ldr_tokenizer *t, const ldr_tokenizer_desc *desc, const ldr__rules *r, ldr_error *err) {
+    static const char *const names[LDR__TOKEN_COUNT] = { NULL, "[CLS]", "[SEP]", "[PAD]", "[MASK]" };
+    char shown[LDR__SHOWN];
+    int i;
+    ldr__tokenizer_index(t);
+    t->lower = ldr__choose(desc->lower_case, r->lower, 1);
+    t->strip = ldr__choose(desc->strip_accents, r->strip, t->lower);
+    t->cjk = ldr__choose(desc->cjk_spacing, r->cjk, 1);
+    t->clean = ldr__choose(LDR_AUTO, r->clean, 1);
+    t->word_chars = (int32_t)r->word_chars;
+    memcpy(t->prefix, r->prefix, sizeof t->prefix);
+    t->prefix_bytes = strlen(t->prefix);
+    t->prefix_hash = ldr__vocab_hash(LDR__HASH_SEED, t->prefix, t->prefix_bytes);
+    for (i = 0; i < LDR__TOKEN_COUNT; i++) {
+        const char *name = i == LDR__TOKEN_UNK ? r->unk : names[i];
+        t->special[i] = ldr__piece_find(t, name, strlen(name));
+    }
+    t->unk_first = (unsigned char)(r->unk[0] ? r->unk[0] : '[');
+    if (t->special[LDR__TOKEN_UNK] >= 0) return LDR_OK;
+    return ldr__fail(err, LDR_VOCAB, LDR_NO_OFFSET, "none of the %d pieces is %s, which stands for unknown words; is this the WordPiece vocabulary of a BERT?",
+                     (int)t->count, ldr__show(shown, r->unk, strlen(r->unk)));
+}
+
+static void ldr__rules_init(ldr__rules *r) {
+    memset(r, 0, sizeof *r);
+    r->word_chars = LADDER_MAX_WORD_CHARS < 100 ? LADDER_MAX_WORD_CHARS : 100;
+    memcpy(r->prefix, "##", 3);
+    memcpy(r->unk, "[UNK]", 6);
+}
+
+/* Length of the line at s; *next is where the one after it starts. CR, LF and CR LF end a line,
+   as in Python's text files. */
+static size_t ldr__vocab_line(const unsigned char *s, size_t n, size_t *next) {
+    size_t i = 0;
+    while (i < n && s[i] != '\n' && s[i] != '\r') i++;
+    *next = i + (i < n) + (i + 1 < n && s[i] == '\r' && s[i + 1] == '\n');
+    return i;
+}
+
+static ldr_status ldr__vocab_check(const unsigned char *s, size_t n, ldr_error *err) {
+    size_t i = 0, step;
+    while (i < n) {
+        step = s[i] ? ldr__utf8_length(s + i, n - i) : 0;
+        if (!step) return ldr__fail(err, LDR_VOCAB, i, "the vocabulary is not UTF-8 text; expected one piece a line, or a tokenizer.json");
+        i += step;
+    }
+    return LDR_OK;
+}
+
+static ldr_tokenizer *ldr__tokenizer_from_lines(const unsigned char *s, size_t n, const ldr_tokenizer_desc *desc, const ldr__rules *r, ldr_error *err) {
+    ldr_tokenizer *t;
+    size_t at, next, length, used = 0;
+    int32_t count = 0;
+    if (ldr__vocab_check(s, n, err)) return NULL;
+    for (at = 0; at < n; at += next, count++) ldr__vocab_line(s + at, n - at, &next);
+    t = ldr__tokenizer_new(count, n + 1, &desc->alloc, err);
+    if (!t) return NULL;
+    for (at = 0, count = 0; at < n; at += next, count++) {
+        length = ldr__vocab_line(s + at, n - at, &next);
+        memcpy(t->text + used, s + at, length);
+        t->starts[count] = (uint32_t)used;
+        used += length + 1;
+    }
+    t->starts[count] = (uint32_t)used;
+    if (!ldr__tokenizer_finish(t, desc, r, err)) return t;
+    ldr_tokenizer_free(t);
+    return NULL;
+}
+
+/* ---- tokenizer.json ------------------------------------------------------------------ */
+
+static uint64_t ldr__json_offset(const ldr_json *j, int32_t node) {
+    const ldr_json_node *n = ldr_json_node_at(j, node);
+    return n ? n->begin : LDR_NO_OFFSET;
+}
+
+static ldr_choice ldr__json_choice(const ldr_json *j, int32_t object, const char *key) {
+    const ldr_json_node *n = ldr_json_node_at(j, ldr_json_get(j, object, key));
+    return n && n->type == LDR_JSON_TRUE ? LDR_ON : n && n->type == LDR_JSON_FALSE ? LDR_OFF : LDR_AUTO;
+}
+
+/* object.key must be absent, null or the text `want`; else an error that names what it is. */
+static ldr_status ldr__json_expect(const ldr_json *j, int32_t object, const char *key, const char *want, const char *what, ldr_error *err) {
+    int32_t node = ldr_json_get(j, object, key);
+    const ldr_json_node *n = ldr_json_node_at(j, node);
+    char shown[LDR__SHOWN];
+    if (!n || n->type == LDR_JSON_NULL || ldr_json_equals(j, node, want)) return LDR_OK;
+    return ldr__fail(err, LDR_UNSUPPORTED, n->begin, "the %s is %s, and only %s is supported", what, ldr__show(shown, j->text + n->begin, n->end - n->begin), want);
+}
+
+/* A text of the model table into dst[cap]; what was there stays when the key is absent or null. */
+static ldr_status ldr__json_short_text(char *dst, size_t cap, const ldr_json *j, int32_t object, const char *key, ldr_error *err) {
+    int32_t node = ldr_json_get(j, object, key);
+    const ldr_json_node *n = ldr_json_node_at(j, node);
+    ptrdiff_t length;
+    if (!n || n->type == LDR_JSON_NULL) return LDR_OK;
+    length = ldr_json_string(NULL, 0, j, node);
+    if (length < 0) return ldr__fail(err, LDR_FORMAT, n->begin, "model.%s is not a text", key);
+    if ((size_t)length >= cap) return ldr__fail(err, LDR_LIMIT, n->begin, "model.%s is %I bytes long, and at most %d are read", key, (int64_t)length, (int)cap - 1);
+    ldr_json_string(dst, cap, j, node);
+    return LDR_OK;
+}
+
+/* A null normalizer means that the text is used as it is; an absent one says nothing. */
+static ldr_status ldr__rules_from_normalizer(ldr__rules *r, const ldr_json *j, ldr_error *err) {
+    int32_t node = ldr_json_get(j, 0, "normalizer");
+    const ldr_json_node *n = ldr_json_node_at(j, node);
+    ldr_status status;
+    if (!n) return LDR_OK;
+    if (n->type == LDR_JSON_NULL) {
+        r->lower = r->strip = r->cjk = r->clean = LDR_OFF;
+        return LDR_OK;
+    }
+    status = ldr__json_expect(j, node, "type", "BertNormalizer", "normalizer", err);
+    if (status) return status;
+    r->lower = ldr__json_choice(j, node, "lowercase");
+    r->strip = ldr__json_choice(j, node, "strip_accents");
+    r->cjk = ldr__json_choice(j, node, "handle_chinese_chars");
+    r->clean = ldr__json_choice(j, node, "clean_text");
+    return LDR_OK;
+}
+
+static ldr_status ldr__rules_from_json(ldr__rules *r, const ldr_json *j, int32_t *vocab, ldr_error *err) {
+    int32_t model = ldr_json_get(j, 0, "model"), type = ldr_json_get(j, model, "type"), chars = ldr_json_get(j, model, "max_input_chars_per_word");
+    const ldr_json_node *n = ldr_json_node_at(j, model);
+    ldr_status status;
+    if (!n || n->type != LDR_JSON_OBJECT) return ldr__fail(err, LDR_MISSING, 0, "the tokenizer file has no \"model\" table; is it a tokenizer.json?");
+    if (type < 0) return ldr__fail(err, LDR_UNSUPPORTED, n->begin, "the tokenizer's model has no \"type\", and only WordPiece is supported");
+    if (!ldr_json_equals(j, type, "WordPiece")) {
+        char shown[LDR__SHOWN];
+        const ldr_json_node *k = ldr_json_node_at(j, type);
+        return ldr__fail(err, LDR_UNSUPPORTED, k->begin, "the tokenizer's model is %s, and only WordPiece is supported", ldr__show(shown, j->text + k->begin, k->end - k->begin));
+    }
+    status = ldr__rules_from_normalizer(r, j, err);
+    if (!status) status = ldr__json_expect(j, ldr_json_get(j, 0, "pre_tokenizer"), "type", "BertPreTokenizer", "pre-tokenizer", err);
+    if (!status) status = ldr__json_short_text(r->unk, sizeof r->unk, j, model, "unk_token", err);
+    if (!status) status = ldr__json_short_text(r->prefix, sizeof r->prefix, j, model, "continuing_subword_prefix", err);
+    if (status) return status;
+    if (chars >= 0 && (!ldr__json_integer(j, chars, &r->word_chars) || r->word_chars < 1 || r->word_chars > LADDER_MAX_WORD_CHARS))
+        return ldr__fail(err, LDR_LIMIT, ldr__json_offset(j, chars), "model.max_input_chars_per_word is not a number from 1 to %d; define LADDER_MAX_WORD_CHARS to raise the limit", LADDER_MAX_WORD_CHARS);
+    *vocab = ldr_json_get(j, model, "vocab");
+    n = ldr_json_node_at(j, *vocab);
+    if (!n || n->type != LDR_JSON_OBJECT) return ldr__fail(err, LDR_VOCAB, ldr__json_offset(j, n ? *vocab : model), "model.vocab is not a table of pieces and ids");
+    return LDR_OK;
+}
+
+/* Pass 1 notes each id's length (plus its NUL, so never 0) in starts[id + 1] and refuses an id
+   that is no number below n or comes twice: n different ids below n leave no hole. */
+static ldr_status ldr__vocab_lengths(ldr_tokenizer *t, const ldr_json *j, int32_t vocab, ldr_error *err) {
+    int32_t key, value;
+    for (key = ldr_json_node_at(j, vocab)->first; key >= 0; key = ldr_json_node_at(j, value)->next) {
+        int64_t id = -1;
+        value = ldr_json_node_at(j, key)->next;
+        if (!ldr__json_integer(j, value, &id) || id >= t->count)
+            return ldr__fail(err, LDR_VOCAB, ldr__json_offset(j, value), "the ids of %d pieces must be the numbers 0 to %d, and this is none of them", (int)t->count, (int)t->count - 1);
+        if (t->starts[id + 1])
+            return ldr__fail(err, LDR_VOCAB, ldr__json_offset(j, value), "two pieces of the vocabulary have the id %I", id);
+        t->starts[id + 1] = (uint32_t)ldr_json_string(NULL, 0, j, key) + 1;
+    }
+    return LDR_OK;
+}
+
+/* Pass 2 turns lengths into places and copies the pieces there. */
+static ldr_status ldr__vocab_copy(ldr_tokenizer *t, const ldr_json *j, int32_t vocab, ldr_error *err) {
+    int32_t key, value;
+    for (value = 0; value < t->count; value++) t->starts[value + 1] += t->starts[value];
+    for (key = ldr_json_node_at(j, vocab)->first; key >= 0; key = ldr_json_node_at(j, value)->next) {
+        int64_t id = 0;
+        value = ldr_json_node_at(j, key)->next;
+        if (!ldr__json_integer(j, value, &id)) continue;
+        ldr_json_string(t->text + t->starts[id], ldr__piece_bytes(t, (int32_t)id) + 1, j, key);
+        if (strlen(t->text + t->starts[id]) != ldr__piece_bytes(t, (int32_t)id))
+            return ldr__fail(err, LDR_VOCAB, ldr__json_offset(j, key), "a piece of the vocabulary holds a NUL character");
+    }
+    return LDR_OK;
+}
+
+/* Tokens added after pre-training have rows of their own behind the vocabulary. None is left
+   out silently: its text would be cut into pieces the model has never seen in its place. */
+static ldr_status ldr__added_tokens_check(const ldr_tokenizer *t, const ldr_json *j, ldr_error *err) {
+    const ldr_json_node *list = ldr_json_node_at(j, ldr_json_get(j, 0, "added_tokens"));
+    int32_t node;
+    if (!list || list->type != LDR_JSON_ARRAY) return LDR_OK;
+    for (node = list->first; node >= 0; node = ldr_json_node_at(j, node)->next) {
+        int32_t content = ldr_json_get(j, node, "content"), k;
+        for (k = 0; k < LDR__TOKEN_COUNT; k++)
+            if (t->special[k] >= 0 && ldr_json_equals(j, content, t->text + t->starts[t->special[k]])) break;
+        if (k == LDR__TOKEN_COUNT) {
+            char shown[LDR__SHOWN];
+            const ldr_json_node *n = ldr_json_node_at(j, content);
+            return ldr__fail(err, LDR_UNSUPPORTED, ldr__json_offset(j, node), "the added token %s is none of [UNK] [CLS] [SEP] [PAD] [MASK] of the vocabulary; load the vocab.txt to do without it",
+                             n ? ldr__show(shown, j->text + n->begin, n->end - n->begin) : "without content");
+        }
+    }
+    return LDR_OK;
+}
+
+static ldr_tokenizer *ldr__tokenizer_from_json(const unsigned char *s, size_t n, const ldr_tokenizer_desc *desc, const ldr__rules *config, ldr_error *err) {
+    ldr__rules r = *config;
+    ldr_tokenizer *t = NULL;
+    int32_t vocab = -1;
+    ldr_json *j = ldr_json_parse((const char *)s, n, &desc->alloc, err);
+    if (!j) return NULL;
+    if (!ldr__rules_from_json(&r, j, &vocab, err)) t = ldr__tokenizer_new(ldr_json_node_at(j, vocab)->count, n, &desc->alloc, err);
+    if (config->lower != LDR_AUTO) r.lower = config->lower;
+    if (config->strip != LDR_AUTO) r.strip = config->strip;
+    if (config->cjk != LDR_AUTO) r.cjk = config->cjk;
+    if (t && (ldr__vocab_lengths(t, j, vocab, err) || ldr__vocab_copy(t, j, vocab, err) || ldr__tokenizer_finish(t, desc, &r, err) ||
+              ldr__added_tokens_check(t, j, err))) {
+        ldr_tokenizer_free(t);
+        t = NULL;
+    }
+    ldr_json_free(j);
+    return t;
+}
+
+/* ---- loading ------------------------------------------------------------------------- */
+
+/* A tokenizer.json is an object: '{' and then a name or '}'. No vocab.txt starts so. */
+static int ldr__looks_like_json(const unsigned char *s, size_t n) {
+    size_t i = ldr__json_space((const char *)s, n, 0);
+    if (i >= n || s[i] != '{') return 0;
+    i = ldr__json_space((const char *)s, n, i + 1);
+    return i < n && (s[i] == '"' || s[i] == '}');
+}
+
+static ldr_tokenizer *ldr__tokenizer_from_bytes(const unsigned char *s, size_t n, const ldr_tokenizer_desc *desc, const ldr__rules *r, ldr_error *err) {
+    if (n == 0) {
+        ldr__fail(err, LDR_VOCAB, 0, "the vocabulary is empty");
+        return NULL;
+    }
+    if (n > LDR__VOCAB_BYTES) {
+        ldr__fail(err, LDR_LIMIT, LDR_NO_OFFSET, "the vocabulary is %U bytes long, and at most %U are read", (uint64_t)n, (uint64_t)LDR__VOCAB_BYTES);
+        return NULL;
+    }
+    return ldr__looks_like_json(s, n) ? ldr__tokenizer_from_json(s, n, desc, r, err) : ldr__tokenizer_from_lines(s, n, desc, r, err);
+}
+
+static ldr_status ldr__tokenizer_desc_check(ldr_tokenizer_desc *out, const ldr_tokenizer_desc *desc, ldr_error *err) {
+    memset(out, 0, sizeof *out);
+    if (desc) *out = *desc;
+    if (!ldr__allocator_valid(&out->alloc)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "the allocator has one function of two; set both or neither");
+    if ((unsigned)out->lower_case > LDR_OFF || (unsigned)out->strip_accents > LDR_OFF || (unsigned)out->cjk_spacing > LDR_OFF)
+        return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a choice of the tokenizer is not LDR_AUTO, LDR_ON or LDR_OFF");
+    return LDR_OK;
+}
+
+LDR__DEF ldr_tokenizer *ldr_tokenizer_load_memory(const void *data, size_t size, const ldr_tokenizer_desc *desc, ldr_error *err) {
+    ldr_tokenizer_desc d;
+    ldr__rules r;
+    if (ldr__tokenizer_desc_check(&d, desc, err)) return NULL;
+    if (!data && size) {
+        ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "data is NULL");
+        return NULL;
+    }
+    ldr__rules_init(&r);
+    return ldr__tokenizer_from_bytes((const unsigned char *)data, size, &d, &r, err);
+}
+
+#ifndef LADDER_NO_STDIO
+
+/* tokenizer_config.json: three switches, and two keys by which Japanese models name a splitter
+   that is not BERT's. */
+static ldr_status ldr__rules_from_config(ldr__rules *r, const char *path, const ldr_allocator *alloc, ldr_error *err) {
+    ldr__source source;
+    ldr_json *j;
+    ldr_status status = ldr__source_open(&source, path, alloc, err);
+    if (status) return status;
+    j = ldr_json_parse((const char *)source.data, source.size, alloc, err);
+    if (!j) status = err->status;
+    else {
+        r->lower = ldr__json_choice(j, 0, "do_lower_case");
+        r->strip = ldr__json_choice(j, 0, "strip_accents");
+        r->cjk = ldr__json_choice(j, 0, "tokenize_chinese_chars");
+        status = ldr__json_expect(j, 0, "word_tokenizer_type", "basic", "word tokenizer", err);
+        if (!status) status = ldr__json_expect(j, 0, "subword_tokenizer_type", "wordpiece", "subword tokenizer", err);
+    }
+    ldr_json_free(j);
+    ldr__source_close(&source);
+    return status;
+}
+
+static ldr_tokenizer *ldr__tokenizer_from_file(const char *path, const ldr_tokenizer_desc *desc, const ldr__rules *r, ldr_error *err) {
+    ldr__source source;
+    ldr_tokenizer *t;
+    if (ldr__source_open(&source, path, &desc->alloc, err)) return NULL;
+    t = ldr__tokenizer_from_bytes(source.data, source.size, desc, r, err);
+    ldr__source_close(&source);
+    return t;
+}
+
+/* dir/name into path when there is such a file. */
+static int ldr__tokenizer_has(char *path, const char *dir, const char *name) {
+    return ldr__path_join(path, LADDER_MAX_PATH, dir, name) && ldr__file_exists(path);
+}
+
+static ldr_tokenizer *ldr__tokenizer_from_dir(char *path, const char *dir, const ldr_tokenizer_desc *desc, ldr_error *err) {
+    ldr__rules r;
+    int directory;
+    ldr__rules_init(&r);
+    if (ldr__tokenizer_has(path, dir, "tokenizer_config.json") && ldr__rules_from_config(&r, path, &desc->alloc, err)) return NULL;
+    if (ldr__tokenizer_has(path, dir, "vocab.txt") || ldr__tokenizer_has(path, dir, "tokenizer.json")) return ldr__tokenizer_from_file(path, desc, &r, err);
+    directory = ldr__tokenizer_has(path, dir, ".");
+    memcpy(path, dir, strlen(dir) + 1);
+    if (!directory) return ldr__tokenizer_from_file(path, desc, &r, err);
+    ldr__fail(err, LDR_MISSING, LDR_NO_OFFSET, "neither vocab.txt nor tokenizer.json is there");
+    return NULL;
+}
+
+LDR__DEF ldr_tokenizer *ldr_tokenizer_load(const char *dir, const ldr_tokenizer_desc *desc, ldr_error *err) {
+    ldr_tokenizer_desc d;
+    ldr_error local;
+    ldr_tokenizer *t;
+    char path[LADDER_MAX_PATH];
+    memset(&local, 0, sizeof local);
+    if (ldr__tokenizer_desc_check(&d, desc, err)) return NULL;
+    if (!dir || !*dir || strlen(dir) > LADDER_MAX_PATH - 32) {
+        ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, dir && *dir ? "the path of the tokenizer is too long" : "no path of a tokenizer was given");
+        return NULL;
+    }
+    memcpy(path, dir, strlen(dir) + 1);
+    t = ldr__tokenizer_from_dir(path, dir, &d, &local);
+    if (!t) {
+        ldr__fail_in_file(&local, path);
+        if (err && err->status == LDR_OK) *err = local;
+    }
+    return t;
+}
+#endif /* LADDER_NO_STDIO */
+
+LDR__DEF int32_t ldr_tokenizer_size(const ldr_tokenizer *t) { return t ? t->count : 0; }
+
+LDR__DEF const char *ldr_tokenizer_piece(const ldr_tokenizer *t, int32_t id) {
+    return t && id >= 0 && id < t->count ? t->text + t->starts[id] : NULL;
+}
+
+LDR__DEF int32_t ldr_tokenizer_find(const ldr_tokenizer *t, const char *piece) {
+    return t && piece ? ldr__piece_find(t, piece, strlen(piece)) : -1;
+}
+
+/* ---- encoding ------------------------------------------------------------------------ */
+
+/* A word under way: its normalized characters, and the bytes of the text each came from. */
+typedef struct ldr__word {
+    int32_t  chars;
+    int      alone;                            /* punctuation or Han: nothing may join it    */
+    int      too_long;
+    uint32_t at[LADDER_MAX_WORD_CHARS + 1];    /* character i is text[at[i] .. at[i + 1]]    */
+    int32_t  begin[LADDER_MAX_WORD_CHARS], end[LADDER_MAX_WORD_CHARS];
+    uint32_t hash[LADDER_MAX_WORD_CHARS];
+    char     text[LADDER_MAX_WORD_CHARS * 4];
+} ldr__word;
+
+typedef struct ldr__encoder {
+    const ldr_tokenizer *t;
+    ldr_encoding        *out;
+    int32_t              which;                /* 0 first text, 1 second                     */
+    ldr_status           status;
+    ldr__word            word;
+} ldr__encoder;
+
+/* The five arrays are one block, so that growing either moves all of them or none. */
+static ldr_status ldr__encoding_grow(ldr_encoding *e, const ldr_allocator *alloc) {
+    int32_t capacity = e->capacity ? e->capacity * 2 : 64, k;
+    int32_t *block, *old[5];
+    if (!e->capacity && !e->alloc.alloc_fn) e->alloc = *alloc;
+    if (e->capacity > INT32_MAX / 2 || (uint64_t)capacity > SIZE_MAX / (5 * sizeof *block)) return LDR_MEMORY;
+    block = (int32_t *)ldr__alloc(&e->alloc, (size_t)capacity * 5 * sizeof *block);
+    if (!block) return LDR_MEMORY;
+    old[0] = e->ids;
+    old[1] = e->segments;
+    old[2] = e->text;
+    old[3] = e->begin;
+    old[4] = e->end;
+    for (k = 0; k < 5; k++)
+        if (e->count) memcpy(block + (size_t)k * (size_t)capacity, old[k], (size_t)e->count * sizeof *block);
+    ldr__free(&e->alloc, e->ids, (size_t)e->capacity * 5 * sizeof *block);
+    e->capacity = capacity;
+    e->ids = block;
+    e->segments = block + (size_t)capacity;
+    e->text = block + 2 * (size_t)capacity;
+    e->begin = block + 3 * (size_t)capacity;
+    e->end = block + 4 * (size_t)capacity;
+    return LDR_OK;
+}
+
+LDR__DEF void ldr_encoding_free(ldr_encoding *e) {
+    if (!e) return;
+    ldr__free(&e->alloc, e->ids, (size_t)e->capacity * 5 * sizeof *e->ids);
+    memset(e, 0, sizeof *e);
+}
+
+static void ldr__emit(ldr__encoder *e, int32_t id, int32_t text, int32_t begin, int32_t end) {
+    ldr_encoding *out = e->out;
+    if (out->count == out->capacity && !e->status) e->status = ldr__encoding_grow(out, &e->t->alloc);
+    if (e->status) return;
+    out->ids[out->count] = id;
+    out->segments[out->count] = e->which;
+    out->text[out->count] = text;
+    out->begin[out->count] = begin;
+    out->end[out->count] = end;
+    out->count++;
+}
+
+/* The longest piece of the vocabulary that starts at character `start`; *end is where it stops. */
+static int32_t ldr__word_longest(ldr__encoder *e, int32_t start, int32_t *end) {
+    const ldr_tokenizer *t = e->t;
+    ldr__word *w = &e->word;
+    size_t prefix = start ? t->prefix_bytes : 0;
+    uint32_t hash = start ? t->prefix_hash : LDR__HASH_SEED;
+    int32_t i = start;
+    for (; i < w->chars && w->at[i + 1] - w->at[start] + prefix <= t->longest; i++)
+        w->hash[i] = hash = ldr__vocab_hash(hash, w->text + w->at[i], w->at[i + 1] - w->at[i]);
+    for (; i > start; i--) {
+        int32_t id = ldr__slot_find(t, w->hash[i - 1], t->prefix, prefix, w->text + w->at[start], w->at[i] - w->at[start])->id;
+        *end = i;
+        if (id >= 0) return id;
+    }
+    return -1;
+}
+
+/* Cuts the word into pieces and starts an empty one. A word with a part no piece covers is one
+   unknown token as a whole. */
+static void ldr__word_flush(ldr__encoder *e) {
+    ldr__word *w = &e->word;
+    int32_t first = e->out->count, start = 0, end = 0, id = -1;
+    if (w->chars) {
+        for (; start < w->chars && !w->too_long; start = end) {
+            id = ldr__word_longest(e, start, &end);
+            if (id < 0) break;
+            ldr__emit(e, id, e->which, w->begin[start], w->end[end - 1]);
+        }
+        if (id < 0) {
+            e->out->count = first;
+            ldr__emit(e, e->t->special[LDR__TOKEN_UNK], e->which, w->begin[0], w->end[w->chars - 1]);
+        }
+    }
+    w->chars = 0;
+    w->too_long = 0;
+    w->alone = 0;
+}
+
+/* One normalized character from bytes begin to end of the text. */
+LDR__INLINE void ldr__word_add(ldr__encoder *e, uint32_t c, int alone, int32_t begin, int32_t end) {
+    ldr__word *w = &e->word;
+    if (w->chars && (alone || w->alone)) ldr__word_flush(e);
+    w->alone = alone;
+    if (w->chars == e->t->word_chars) {
+        w->too_long = 1;
+        w->end[w->chars - 1] = end;
+        return;
+    }
+    w->begin[w->chars] = begin;
+    w->end[w->chars] = end;
+    if (c < 128) {
+        w->text[w->at[w->chars]] = (char)c;
+        w->at[w->chars + 1] = w->at[w->chars] + 1;
+    } else w->at[w->chars + 1] = w->at[w->chars] + (uint32_t)ldr__utf8_put(w->text + w->at[w->chars], c);
+    w->chars++;
+}
+
+/* One character of class k, lowered already, without its accents. A mark that falls off still
+   belongs to the bytes of the character before it, so that a token's bytes hold whole letters. */
+static void ldr__text_strip(ldr__encoder *e, uint32_t c, int k, int alone, int32_t begin, int32_t end) {
+    ldr__word *w = &e->word;
+    uint32_t out[3];
+    int n, i;
+    if (k == LDR__CLASS_MARK) {
+        if (w->chars && w->end[w->chars - 1] == begin) w->end[w->chars - 1] = end;
+        return;
+    }
+    n = ldr__char_strip(out, c);
+    for (i = 0; i < n; i++) {
+        if (out[i] != c) k = ldr__char_class(out[i]);
+        ldr__word_add(e, out[i], alone || k == LDR__CLASS_PUNCT, begin, end);
+    }
+}
+
+/* Without clean_text control characters are letters, but those that Unicode calls white space
+   still end a word (the BERT pre-tokenizer does that on its own). */
+static int ldr__text_class(const ldr_tokenizer *t, uint32_t c) {
+    int k = ldr__char_class(c);
+    if (k != LDR__CLASS_CONTROL || t->clean) return k;
+    return c == 0x0b || c == 0x0c || c == 0x85 ? LDR__CLASS_SPACE : LDR__CLASS_LETTER;
+}
+
+static void ldr__text_char(ldr__encoder *e, uint32_t c, int32_t begin, int32_t end) {
+    const ldr_tokenizer *t = e->t;
+    int k = ldr__text_class(t, c), alone = t->cjk && ldr__char_cjk(c), dotted = t->lower && c == 0x130;
+    if (k == LDR__CLASS_CONTROL) return;
+    if (k == LDR__CLASS_SPACE) {
+        ldr__word_flush(e);
+        return;
+    }
+    if (t->lower) c = dotted ? (uint32_t)'i' : ldr__char_lower(c);
+    if (t->strip) ldr__text_strip(e, c, k, alone, begin, end);
+    else ldr__word_add(e, c, alone || k == LDR__CLASS_PUNCT, begin, end);
+    if (dotted && !t->strip) ldr__word_add(e, 0x307, 0, begin, end);
+}
+
+/* Most of most texts: a letter, digit or sign of ASCII changes nothing but its case. */
+LDR__INLINE void ldr__text_ascii(ldr__encoder *e, unsigned char c, int32_t at) {
+    int k = ldr__ascii_class[c];
+    if (k == LDR__CLASS_LETTER) ldr__word_add(e, e->t->lower && c >= 'A' && c <= 'Z' ? c + 32u : c, 0, at, at + 1);
+    else if (k == LDR__CLASS_PUNCT) ldr__word_add(e, c, 1, at, at + 1);
+    else ldr__text_char(e, c, at, at + 1);
+}
+
+/* The special token that s begins with, or -1. */
+static int32_t ldr__text_special(const ldr_tokenizer *t, const unsigned char *s, size_t n) {
+    int i;
+    for (i = 0; i < LDR__TOKEN_COUNT; i++) {
+        int32_t id = t->special[i];
+        if (id >= 0 && ldr__piece_bytes(t, id) <= n && memcmp(t->text + t->starts[id], s, ldr__piece_bytes(t, id)) == 0) return id;
+    }
+    return -1;
+}
+
+/* Stops early once there are `limit` tokens more: what comes after them is cut away anyway. */
+static void ldr__text_encode(ldr__encoder *e, const unsigned char *s, size_t size, int32_t limit) {
+    size_t i = 0, n;
+    int32_t stop = limit < INT32_MAX - e->out->count ? e->out->count + limit : INT32_MAX, id;
+    e->word.chars = e->word.alone = e->word.too_long = 0;
+    e->word.at[0] = 0;
+    while (i < size && e->out->count < stop && !e->status) {
+        if ((s[i] == '[' || s[i] == e->t->unk_first) && (id = ldr__text_special(e->t, s + i, size - i)) >= 0) {
+            n = ldr__piece_bytes(e->t, id);
+            ldr__word_flush(e);
+            ldr__emit(e, id, e->which, (int32_t)i, (int32_t)(i + n));
+        } else if (s[i] < 128) {
+            n = 1;
+            ldr__text_ascii(e, s[i], (int32_t)i);
+        } else {
+            n = ldr__utf8_length(s + i, size - i);      /* 0: a bad byte, dropped like U+FFFD       */
+            if (n) ldr__text_char(e, ldr__utf8_char(s + i, n), (int32_t)i, (int32_t)(i + n));
+            else n = 1;
+        }
+        i += n;
+    }
+    ldr__word_flush(e);
+}
+
+/* Longest first: HF takes one token at a time from the longer text, from the second at a tie.
+   The end of that loop, at once: how many of n1 stay when n1 + n2 must fit into room. */
+static int32_t ldr__longest_first(int32_t n1, int32_t n2, int32_t room) {
+    int32_t half = room / 2 + room % 2;
+    if (n1 <= room - n2) return n1;
+    return LDR__MIN(n1, LDR__MAX(half, room - n2));
+}
+
+static ldr_status ldr__encode_check(const ldr_tokenizer *t, ldr_encoding *out, const char *text, size_t size, const char *text2, size_t size2,
+                                    int32_t max_len, int32_t special, ldr_error *err) {
+    int32_t added = special ? (text2 ? 3 : 2) : 0;
+    if (!t || !out || (!text && size) || (!text2 && size2) || max_len < 0) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "an argument of ldr_tokenizer_encode is NULL or negative");
+    if (!ldr__allocator_valid(&out->alloc)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "the allocator of the encoding has one function of two; set both or neither");
+    if (size > (size_t)INT32_MAX || size2 > (size_t)INT32_MAX) return ldr__fail(err, LDR_LIMIT, LDR_NO_OFFSET, "the text is longer than %d bytes; encode it in parts", (int)INT32_MAX);
+    if (max_len && max_len < added) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "max_len %d does not hold the %d added tokens", (int)max_len, (int)added);
+    if (special && (t->special[LDR__TOKEN_CLS] < 0 || t->special[LDR__TOKEN_SEP] < 0)) return ldr__fail(err, LDR_VOCAB, LDR_NO_OFFSET, "the vocabulary has no [CLS] or no [SEP]; encode without special tokens");
+    return LDR_OK;
+}
+
+/* Moves n tokens down; the second text closes up behind what is left of the first. */
+static void ldr__encoding_move(ldr_encoding *e, int32_t to, int32_t from, int32_t n) {
+    size_t bytes = (size_t)n * sizeof *e->ids;
+    if (!n || to == from) return;
+    memmove(e->ids + to, e->ids + from, bytes);
+    memmove(e->segments + to, e->segments + from, bytes);
+    memmove(e->text + to, e->text + from, bytes);
+    memmove(e->begin + to, e->begin + from, bytes);
+    memmove(e->end + to, e->end + from, bytes);
+}
+
+/* The second text is encoded behind the first and its [SEP], then both are cut and closed up. */
+static void ldr__encode_pair(ldr__encoder *e, const char *text, size_t size, const char *text2, size_t size2, int32_t room, int32_t special) {
+    ldr_encoding *out = e->out;
+    int32_t cls = special ? 1 : 0, n1, n2, keep1, keep2;
+    if (special) ldr__emit(e, e->t->special[LDR__TOKEN_CLS], -1, 0, 0);
+    ldr__text_encode(e, (const unsigned char *)text, size, room);
+    n1 = LDR__MIN(out->count - cls, room);
+    out->count = cls + n1;
+    if (special) ldr__emit(e, e->t->special[LDR__TOKEN_SEP], -1, 0, 0);
+    if (!text2 || e->status) return;
+    e->which = 1;
+    ldr__text_encode(e, (const unsigned char *)text2, size2, room);
+    if (e->status) return;
+    n2 = LDR__MIN(out->count - n1 - 2 * cls, room);
+    keep1 = ldr__longest_first(n1, n2, room);
+    keep2 = LDR__MIN(n2, room - keep1);
+    ldr__encoding_move(out, cls + keep1, cls + n1, cls + keep2);
+    out->count = cls + keep1 + cls + keep2;
+    if (special) ldr__emit(e, e->t->special[LDR__TOKEN_SEP], -1, 0, 0);
+}
+
+LDR__DEF ldr_status ldr_tokenizer_encode(const ldr_tokenizer *t, ldr_encoding *out, const char *text, size_t size, const char *text2, size_t size2,
+                                         int32_t max_len, int32_t special, ldr_error *err) {
+    ldr__encoder e;
+    int32_t added = special ? (text2 ? 3 : 2) : 0;
+    ldr_status status = ldr__encode_check(t, out, text, size, text2, size2, max_len, special, err);
+    if (out) out->count = 0;
+    if (status) return status;
+    e.t = t;
+    e.out = out;
+    e.which = 0;
+    e.status = LDR_OK;
+    ldr__encode_pair(&e, text, size, text2, size2, max_len ? max_len - added : INT32_MAX, special);
+    if (!e.status) return LDR_OK;
+    out->count = 0;
+    return ldr__fail(err, e.status, LDR_NO_OFFSET, "out of memory while encoding a text of %U bytes", (uint64_t)size + size2);
+}
+
+#endif /* LADDER_NO_TOKENIZER */
+
+/* ======================================================================================
+   >>block             One Transformer block for every family and for the ladder
+   --------------------------------------------------------------------------------------
+   A block is a row of choices (ldr__shape) and a list of tensors (ldr__slot). The same
+   forward and backward run the frozen backbone and the side network, at width d and d/r.
+
+       post-norm:  r1 = x + Attn(x)         n = norm1(r1)   r2 = n + FFN(n)          y = norm2(r2)
+       pre-norm:   r1 = x + Attn(norm1(x))                  y = r1 + FFN(norm2(r1))
+       no norm:    the same as pre-norm with the identity; without attention r1 = x
+
+       Attn(z) = O softmax(Q z (K z)^T / sqrt(d_head)) V z       FFN(z) = Down f(Up z)   or   Down (f(Gate z) * Up z)
+   ====================================================================================== */
+
+typedef enum ldr__slot {
+    LDR__Q, LDR__K, LDR__V, LDR__O, LDR__GATE, LDR__UP, LDR__DOWN, LDR__MATRICES,
+    LDR__QB = LDR__MATRICES, LDR__KB, LDR__VB, LDR__OB, LDR__GATEB, LDR__UPB, LDR__DOWNB,
+    LDR__NORM1, LDR__NORM1B, LDR__NORM2, LDR__NORM2B, LDR__SLOTS
+} ldr__slot;
+
+static const char *const ldr__slot_names[LDR__SLOTS] = {
+    "attention.query.weight", "attention.key.weight", "attention.value.weight", "attention.output.weight",
+    "ffn.gate.weight", "ffn.up.weight", "ffn.down.weight",
+    "attention.query.bias", "attention.key.bias", "attention.value.bias", "attention.output.bias",
+    "ffn.gate.bias", "ffn.up.bias", "ffn.down.bias", "norm1.weight", "norm1.bias", "norm2.weight", "norm2.bias" };
+
+typedef enum ldr__place_of_norm { LDR__POST, LDR__PRE, LDR__NO_NORM } ldr__place_of_norm;
+
+typedef struct ldr__shape {
+    int32_t  width, heads, kv_heads, head_dim, ffn;
+    ldr_norm norm;
+    ldr__place_of_norm place;
+    ldr_activation activation;
+    int32_t  gated, rotary, causal, biases;        /* biases: every linear has one            */
+    float    eps;
+} ldr__shape;
+
+/* Rows and columns of a slot, 0 when the block has no such tensor; a vector has one row. */
+static size_t ldr__slot_size(const ldr__shape *s, int slot, size_t *rows, size_t *columns) {
+    size_t w = (size_t)s->width, q = (size_t)s->heads * (size_t)s->head_dim, kv = (size_t)s->kv_heads * (size_t)s->head_dim, f = (size_t)s->ffn;
+    size_t r = 1, c = 0;
+    switch (slot) {
+        case LDR__Q: r = q; c = w; break;
+        case LDR__K: case LDR__V: r = kv; c = w; break;
+        case LDR__O: r = w; c = q; break;
+        case LDR__GATE: r = s->gated ? f : 0; c = w; break;
+        case LDR__UP: r = f; c = w; break;
+        case LDR__DOWN: r = w; c = f; break;
+        case LDR__QB: c = s->biases ? q : 0; break;
+        case LDR__KB: case LDR__VB: c = s->biases ? kv : 0; break;
+        case LDR__OB: c = s->biases && q ? w : 0; break;
+        case LDR__GATEB: c = s->biases && s->gated ? f : 0; break;
+        case LDR__UPB: c = s->biases ? f : 0; break;
+        case LDR__DOWNB: c = s->biases ? w : 0; break;
+        case LDR__NORM1: case LDR__NORM2: c = s->place == LDR__NO_NORM ? 0 : w; break;
+        default: c = s->place == LDR__NO_NORM || s->norm == LDR_NORM_RMS ? 0 : w; break;
+    }
+    if (r * c == 0) r = c = 0;
+    if (rows) *rows = r;
+    if (columns) *columns = c;
+    return r * c;
+}
+
+typedef struct ldr__block {
+    ldr__mat     m[LDR__MATRICES];      /* W[out,in]; data NULL where absent                  */
+    const float *v[LDR__SLOTS];         /* vectors, indexed by slot; NULL where absent        */
+} ldr__block;
+
+/* What a forward pass keeps. With `y` == `x` and u reused in place the same fields serve a frozen block. */
+typedef struct ldr__acts {
+    float *x, *n1, *qkv, *attention, *lse, *r1, *n2, *u, *g, *r2, *y, *stats1, *stats2;
+} ldr__acts;
+
+static size_t ldr__qkv_width(const ldr__shape *s) { return (size_t)(s->heads + 2 * s->kv_heads) * (size_t)s->head_dim; }
+
+/* Places the activations of one block over `rows` tokens. keep: for a backward pass. */
+static void ldr__acts_place(ldr__plan *p, const char *name, ldr__acts *a, const ldr__shape *s, size_t rows, int keep) {
+    size_t w = (size_t)s->width;
+    memset(a, 0, sizeof *a);
+    a->x = ldr__place_floats(p, name, rows * w);
+    a->y = keep ? ldr__place_floats(p, name, rows * w) : a->x;
+    a->r1 = ldr__place_floats(p, name, rows * w);
+    a->n2 = s->place == LDR__NO_NORM ? a->r1 : ldr__place_floats(p, name, rows * w);
+    a->n1 = s->place == LDR__PRE ? (keep ? ldr__place_floats(p, name, rows * w) : a->n2) : a->x;
+    a->r2 = s->place == LDR__POST && keep ? ldr__place_floats(p, name, rows * w) : a->y;
+    if (s->heads) {
+        a->qkv = ldr__place_floats(p, name, rows * ldr__qkv_width(s));
+        a->attention = ldr__place_floats(p, name, rows * (size_t)s->heads * (size_t)s->head_dim);
+        if (keep) a->lse = ldr__place_floats(p, name, rows * (size_t)s->heads);
+    }
+    a->u = ldr__place_floats(p, name, rows * (size_t)s->ffn);
+    if (s->gated) a->g = ldr__place_floats(p, name, rows * (size_t)s->ffn);
+    if (keep && s->place != LDR__NO_NORM) {
+        a->stats1 = ldr__place_floats(p, name, rows * 2);
+        a->stats2 = ldr__place_floats(p, name, rows * 2);
+    }
+}
+
+/* The tokens a pass works on. */
+typedef struct ldr__tokens {
+    int32_t         sequences;
+    const int32_t  *offsets;            /* [sequences+1]                                      */
+    const int32_t  *position;           /* [T] place in its sequence                          */
+    const uint64_t *rows;               /* [T] dropout row numbers                            */
+    size_t          count;              /* T                                                  */
+    const float    *frequency;          /* rotary frequencies for this head size, or NULL     */
+    float           dropout;
+    uint64_t        dropout_key;
+} ldr__tokens;
+
+static ldr__dropout ldr__tokens_dropout(const ldr__tokens *t, uint64_t place) {
+    ldr__dropout d;
+    d.p = t->dropout;
+    d.key = ldr__mix64(t->dropout_key + place * UINT64_C(0x9e3779b97f4a7c15));
+    d.rows = t->rows;
+    return d;
+}
+
+static ldr__attention ldr__block_attention(const ldr__shape *s, const ldr__tokens *t, const ldr__dropout *drop) {
+    ldr__attention a;
+    memset(&a, 0, sizeof a);
+    a.heads = s->heads;
+    a.kv_heads = s->kv_heads;
+    a.head_dim = s->head_dim;
+    a.causal = s->causal;
+    a.scale = 1.0f / sqrtf((float)s->head_dim);
+    a.sequences = t->sequences;
+    a.offsets = t->offsets;
+    a.ld = ldr__qkv_width(s);
+    a.drop = drop;
+    return a;
+}
+
+enum { LDR__PLACE_SCORES, LDR__PLACE_ATTENTION, LDR__PLACE_FFN, LDR__PLACES };
+
+/* f[T,F] from u (and g): f(u), or f(g) * u. Works in place (f == u). */
+static void ldr__ffn_activate(const ldr__exec *ex, float *f, const float *u, float *gate_out, const float *g, size_t rows, const ldr__shape *s) {
+    size_t n = (size_t)s->ffn;
+    LDR__ROW_LOOP(t, rows, ex, {
+        if (!g) ex->kernels->activate(f + t * n, u + t * n, n, (int32_t)s->activation);
+        else {
+            ex->kernels->activate(gate_out + t * n, g + t * n, n, (int32_t)s->activation);
+            LDR__LANE_LOOP(i, n, f[t * n + i] = u[t * n + i] * gate_out[t * n + i]);
+        }
+    })
+}
+
+/* a->x[T,w] to a->y[T,w]. `f` (and `fg` when gated) is room for [T,ffn]; a frozen block passes a->u, a->g. */
+static void ldr__block_forward(const ldr__exec *ex, ldr__acts *a, const ldr__block *b, const ldr__shape *s, const ldr__tokens *t, float *f, float *fg) {
+    size_t rows = t->count, w = (size_t)s->width, q = (size_t)s->heads * (size_t)s->head_dim, kv = (size_t)s->kv_heads * (size_t)s->head_dim, ld = ldr__qkv_width(s);
+    ldr__dropout scores = ldr__tokens_dropout(t, LDR__PLACE_SCORES), after = ldr__tokens_dropout(t, LDR__PLACE_ATTENTION), last = ldr__tokens_dropout(t, LDR__PLACE_FFN);
+    if (s->heads) {
+        ldr__attention at = ldr__block_attention(s, t, &scores);
+        if (s->place == LDR__PRE) ldr__norm_forward(ex, a->n1, a->stats1, a->x, b->v[LDR__NORM1], b->v[LDR__NORM1B], rows, w, s->norm, s->eps);
+        ldr__linear_forward(ex, a->qkv, ld, a->n1, w, b->m[LDR__Q], b->v[LDR__QB], rows, q, w);
+        ldr__linear_forward(ex, a->qkv + q, ld, a->n1, w, b->m[LDR__K], b->v[LDR__KB], rows, kv, w);
+        ldr__linear_forward(ex, a->qkv + q + kv, ld, a->n1, w, b->m[LDR__V], b->v[LDR__VB], rows, kv, w);
+        if (s->rotary) ldr__rotary(ex, a->qkv, ld, t->position, rows, s->heads + s->kv_heads, s->head_dim, t->frequency, 1.0f);
+        ldr__attention_forward(ex, a->attention, a->lse, a->qkv, &at);
+        ldr__linear_forward(ex, a->r1, w, a->attention, q, b->m[LDR__O], b->v[LDR__OB], rows, w, q);
+        /* post-norm normalises with norm1 here, pre-norm with norm2 */
+        ldr__residual_norm_forward(ex, s->place == LDR__NO_NORM ? NULL : a->n2, a->r1, a->x, s->place == LDR__POST ? a->stats1 : a->stats2,
+                                   b->v[s->place == LDR__POST ? LDR__NORM1 : LDR__NORM2], b->v[s->place == LDR__POST ? LDR__NORM1B : LDR__NORM2B], rows, w, s->norm, s->eps, &after);
+    } else memcpy(a->r1, a->x, rows * w * sizeof(float));
+    ldr__linear_forward(ex, a->u, (size_t)s->ffn, a->n2, w, b->m[LDR__UP], b->v[LDR__UPB], rows, (size_t)s->ffn, w);
+    if (s->gated) ldr__linear_forward(ex, a->g, (size_t)s->ffn, a->n2, w, b->m[LDR__GATE], b->v[LDR__GATEB], rows, (size_t)s->ffn, w);
+    ldr__ffn_activate(ex, f, a->u, fg, s->gated ? a->g : NULL, rows, s);
+    ldr__linear_forward(ex, a->r2, w, f, (size_t)s->ffn, b->m[LDR__DOWN], b->v[LDR__DOWNB], rows, w, (size_t)s->ffn);
+    if (s->place == LDR__POST) ldr__residual_norm_forward(ex, a->y, a->r2, a->n2, a->stats2, b->v[LDR__NORM2], b->v[LDR__NORM2B], rows, w, s->norm, s->eps, &last);
+    else ldr__residual_norm_forward(ex, NULL, a->y, a->r1, NULL, NULL, NULL, rows, w, s->norm, s->eps, &last);
+}
+
+/* Buffers of a backward pass, shared by all blocks of one shape. */
+typedef struct ldr__back { float *a, *b, *c, *f, *df, *dg, *attention, *qkv; } ldr__back;
+
+static void ldr__back_place(ldr__plan *p, const char *name, ldr__back *k, const ldr__shape *s, size_t rows) {
+    size_t w = (size_t)s->width;
+    memset(k, 0, sizeof *k);
+    k->a = ldr__place_floats(p, name, rows * w);
+    k->b = ldr__place_floats(p, name, rows * w);
+    k->c = ldr__place_floats(p, name, rows * w);
+    k->f = ldr__place_floats(p, name, rows * (size_t)s->ffn);
+    k->df = ldr__place_floats(p, name, rows * (size_t)s->ffn);
+    if (s->gated) k->dg = ldr__place_floats(p, name, rows * (size_t)s->ffn);
+    if (s->heads) {
+        k->attention = ldr__place_floats(p, name, rows * (size_t)s->heads * (size_t)s->head_dim);
+        k->qkv = ldr__place_floats(p, name, rows * ldr__qkv_width(s));
+    }
+}
+
+/* dn[T,w] (+)= gradient of FFN's input from dd[T,w], the gradient of its output. */
+static void ldr__ffn_backward(const ldr__exec *ex, float *dn, int add, float *const *grad, const float *dd, const ldr__acts *a, const ldr__block *b, const ldr__shape *s, const ldr__back *k, size_t rows) {
+    size_t w = (size_t)s->width, n = (size_t)s->ffn;
+    ldr__mat in = ldr__mat_float(a->n2, w, 1);
+    ldr__ffn_activate(ex, k->f, a->u, k->dg, s->gated ? a->g : NULL, rows, s);
+    ldr__linear_backward(ex, k->df, n, 0, grad[LDR__DOWN], grad[LDR__DOWNB], dd, w, ldr__mat_float(k->f, n, 1), b->m[LDR__DOWN], rows, w, n);
+    LDR__ROW_LOOP(t, rows, ex, {
+        float *df = k->df + t * n;
+        if (!s->gated) ex->kernels->activate_backward(df, a->u + t * n, n, (int32_t)s->activation);
+        else {                                     /* dg holds f(g) from the forward just redone */
+            float *dg = k->dg + t * n;
+            const float *u = a->u + t * n;
+            LDR__LANE_LOOP(i, n, {
+                float d = df[i];
+                df[i] = d * dg[i];
+                dg[i] = d * u[i];
+            });
+            ex->kernels->activate_backward(dg, a->g + t * n, n, (int32_t)s->activation);
+        }
+    })
+    ldr__linear_backward(ex, dn, w, add, grad[LDR__UP], grad[LDR__UPB], k->df, n, in, b->m[LDR__UP], rows, n, w);
+    if (s->gated) ldr__linear_backward(ex, dn, w, 1, grad[LDR__GATE], grad[LDR__GATEB], k->dg, n, in, b->m[LDR__GATE], rows, n, w);
+}
+
+/* dz[T,w] (+)= gradient of Attn's input from dd[T,w], the gradient of its output. */
+static void ldr__self_attention_backward(const ldr__exec *ex, float *dz, int add, float *const *grad, const float *dd, const ldr__acts *a, const ldr__block *b, const ldr__shape *s,
+                                         const ldr__tokens *t, const ldr__back *k) {
+    size_t rows = t->count, w = (size_t)s->width, q = (size_t)s->heads * (size_t)s->head_dim, kv = (size_t)s->kv_heads * (size_t)s->head_dim, ld = ldr__qkv_width(s);
+    ldr__dropout scores = ldr__tokens_dropout(t, LDR__PLACE_SCORES);
+    ldr__attention at = ldr__block_attention(s, t, &scores);
+    ldr__mat in = ldr__mat_float(a->n1, w, 1);
+    ldr__linear_backward(ex, k->attention, q, 0, grad[LDR__O], grad[LDR__OB], dd, w, ldr__mat_float(a->attention, q, 1), b->m[LDR__O], rows, w, q);
+    ldr__attention_backward(ex, k->qkv, k->attention, a->attention, a->lse, a->qkv, &at);
+    if (s->rotary) ldr__rotary(ex, k->qkv, ld, t->position, rows, s->heads + s->kv_heads, s->head_dim, t->frequency, -1.0f);
+    ldr__linear_backward(ex, dz, w, add, grad[LDR__Q], grad[LDR__QB], k->qkv, ld, in, b->m[LDR__Q], rows, q, w);
+    ldr__linear_backward(ex, dz, w, 1, grad[LDR__K], grad[LDR__KB], k->qkv + q, ld, in, b->m[LDR__K], rows, kv, w);
+    ldr__linear_backward(ex, dz, w, 1, grad[LDR__V], grad[LDR__VB], k->qkv + q + kv, ld, in, b->m[LDR__V], rows, kv, w);
+}
+
+/* dx[T,w] from dy[T,w]; adds to the gradients grad[slot] (NULL: not wanted). dx may be dy. */
+static void ldr__block_backward(const ldr__exec *ex, float *dx, float *const *grad, const float *dy, const ldr__acts *a, const ldr__block *b, const ldr__shape *s,
+                                const ldr__tokens *t, const ldr__back *k) {
+    size_t rows = t->count, w = (size_t)s->width, i, n = rows * w;
+    ldr__dropout after = ldr__tokens_dropout(t, LDR__PLACE_ATTENTION), last = ldr__tokens_dropout(t, LDR__PLACE_FFN);
+    float *dr = k->a, *dd = k->b, *dn = k->c;
+    if (s->place == LDR__POST) {
+        ldr__norm_backward(ex, dr, 0, grad[LDR__NORM2], grad[LDR__NORM2B], dy, a->r2, a->stats2, b->v[LDR__NORM2], rows, w, s->norm);
+        ldr__dropout_backward(ex, dd, dr, rows, w, &last);
+        ldr__ffn_backward(ex, dr, 1, grad, dd, a, b, s, k, rows);                                /* dr is now d n2 */
+        ldr__norm_backward(ex, dn, 0, grad[LDR__NORM1], grad[LDR__NORM1B], dr, a->r1, a->stats1, b->v[LDR__NORM1], rows, w, s->norm);
+        ldr__dropout_backward(ex, dd, dn, rows, w, &after);
+        ldr__self_attention_backward(ex, dn, 1, grad, dd, a, b, s, t, k);
+        memcpy(dx, dn, n * sizeof(float));
+        return;
+    }
+    ldr__dropout_backward(ex, dd, dy, rows, w, &last);
+    if (dx != dy) memcpy(dx, dy, n * sizeof(float));
+    ldr__ffn_backward(ex, dn, 0, grad, dd, a, b, s, k, rows);
+    if (s->place == LDR__PRE) ldr__norm_backward(ex, dx, 1, grad[LDR__NORM2], grad[LDR__NORM2B], dn, a->r1, a->stats2, b->v[LDR__NORM2], rows, w, s->norm);
+    else for (i = 0; i < n; i++) dx[i] += dn[i];
+    if (!s->heads) return;
+    ldr__dropout_backward(ex, dd, dx, rows, w, &after);
+    if (s->place == LDR__NO_NORM) {
+        ldr__self_attention_backward(ex, dx, 1, grad, dd, a, b, s, t, k);
+        return;
+    }
+    ldr__self_attention_backward(ex, dn, 0, grad, dd, a, b, s, t, k);
+    ldr__norm_backward(ex, dx, 1, grad[LDR__NORM1], grad[LDR__NORM1B], dn, a->x, a->stats1, b->v[LDR__NORM1], rows, w, s->norm);
+}
+
+/* ======================================================================================
+   >>model             Families as rows of a table, and the frozen forward pass
+   --------------------------------------------------------------------------------------
+   A family is a name map, a few configuration keys and a block description. Loading binds
+   every tensor the description asks for, checks its shape and type, and refuses a file that
+   holds anything else: a model that loads is the model that was trained.
+   ====================================================================================== */
+
+typedef struct ldr__family {
+    const char *type, *prefix;                     /* model_type; optional name prefix          */
+    ldr_norm norm;
+    ldr__place_of_norm place;
+    int32_t gated, rotary, causal, biases;
+    int32_t conv1d;                                /* matrices stored [in,out], q k v side by side */
+    int32_t shared;                                /* all layers use block 0's tensors          */
+    /* configuration keys: width, layers, heads, ffn, positions, activation, norm epsilon       */
+    const char *k_width, *k_layers, *k_heads, *k_ffn, *k_positions, *k_activation, *k_eps;
+    const char *activation;                        /* when the configuration does not say       */
+    const char *slots[LDR__SLOTS];                 /* %d is the layer                           */
+    const char *word, *position, *segment, *embed_norm, *project, *final_norm;
+    /* language-model head: dense + activation + norm, then the output matrix and its bias      */
+    const char *head_dense, *head_norm, *head_out, *head_bias;
+    const char *ignored[12];                       /* other heads and buffers; '*' any text     */
+} ldr__family;
+
+#define LDR__BERT_SLOTS(layer) {                                                                                              \
+    layer "attention.self.query.weight", layer "attention.self.key.weight", layer "attention.self.value.weight",             \
+    layer "attention.output.dense.weight", NULL, layer "intermediate.dense.weight", layer "output.dense.weight",             \
+    layer "attention.self.query.bias", layer "attention.self.key.bias", layer "attention.self.value.bias",                   \
+    layer "attention.output.dense.bias", NULL, layer "intermediate.dense.bias", layer "output.dense.bias",                   \
+    layer "attention.output.LayerNorm.weight", layer "attention.output.LayerNorm.bias",                                       \
+    layer "output.LayerNorm.weight", layer "output.LayerNorm.bias" }
+#define LDR__HF_KEYS "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "max_position_embeddings", "hidden_act"
+
+static const ldr__family ldr__families[] = {
+    { "bert", "bert.", LDR_NORM_LAYER, LDR__POST, 0, 0, 0, 1, 0, 0, LDR__HF_KEYS, "layer_norm_eps", "gelu",
+      LDR__BERT_SLOTS("encoder.layer.%d."),
+      "embeddings.word_embeddings.weight", "embeddings.position_embeddings.weight", "embeddings.token_type_embeddings.weight", "embeddings.LayerNorm", NULL, NULL,
+      "cls.predictions.transform.dense", "cls.predictions.transform.LayerNorm", "cls.predictions.decoder.weight", "cls.predictions.bias",
+      { "*embeddings.position_ids", "*pooler.*", "cls.seq_relationship.*", "cls.predictions.*", "classifier.*", "qa_outputs.*" } },
+    { "roberta", "roberta.", LDR_NORM_LAYER, LDR__POST, 0, 0, 0, 1, 0, 0, LDR__HF_KEYS, "layer_norm_eps", "gelu",
+      LDR__BERT_SLOTS("encoder.layer.%d."),
+      "embeddings.word_embeddings.weight", "embeddings.position_embeddings.weight", "embeddings.token_type_embeddings.weight", "embeddings.LayerNorm", NULL, NULL,
+      "lm_head.dense", "lm_head.layer_norm", "lm_head.decoder.weight", "lm_head.bias",
+      { "*embeddings.position_ids", "*pooler.*", "lm_head.*", "classifier.*", "qa_outputs.*" } },
+    { "albert", "albert.", LDR_NORM_LAYER, LDR__POST, 0, 0, 0, 1, 0, 1, LDR__HF_KEYS, "layer_norm_eps", "gelu_new",
+#define LDR__ALBERT "encoder.albert_layer_groups.0.albert_layers.0."
+      { LDR__ALBERT "attention.query.weight", LDR__ALBERT "attention.key.weight", LDR__ALBERT "attention.value.weight", LDR__ALBERT "attention.dense.weight", NULL,
+        LDR__ALBERT "ffn.weight", LDR__ALBERT "ffn_output.weight", LDR__ALBERT "attention.query.bias", LDR__ALBERT "attention.key.bias", LDR__ALBERT "attention.value.bias",
+        LDR__ALBERT "attention.dense.bias", NULL, LDR__ALBERT "ffn.bias", LDR__ALBERT "ffn_output.bias", LDR__ALBERT "attention.LayerNorm.weight", LDR__ALBERT "attention.LayerNorm.bias",
+        LDR__ALBERT "full_layer_layer_norm.weight", LDR__ALBERT "full_layer_layer_norm.bias" },
+#undef LDR__ALBERT
+      "embeddings.word_embeddings.weight", "embeddings.position_embeddings.weight", "embeddings.token_type_embeddings.weight", "embeddings.LayerNorm", "encoder.embedding_hidden_mapping_in", NULL,
+      "predictions.dense", "predictions.LayerNorm", "predictions.decoder.weight", "predictions.bias",
+      { "*embeddings.position_ids", "*pooler.*", "predictions.*", "sop_classifier.*", "classifier.*", "qa_outputs.*" } },
+    { "distilbert", "distilbert.", LDR_NORM_LAYER, LDR__POST, 0, 0, 0, 1, 0, 0, "dim", "n_layers", "n_heads", "hidden_dim", "max_position_embeddings", "activation", NULL, "gelu",
+#define LDR__DISTIL "transformer.layer.%d."
+      { LDR__DISTIL "attention.q_lin.weight", LDR__DISTIL "attention.k_lin.weight", LDR__DISTIL "attention.v_lin.weight", LDR__DISTIL "attention.out_lin.weight", NULL,
+        LDR__DISTIL "ffn.lin1.weight", LDR__DISTIL "ffn.lin2.weight", LDR__DISTIL "attention.q_lin.bias", LDR__DISTIL "attention.k_lin.bias", LDR__DISTIL "attention.v_lin.bias",
+        LDR__DISTIL "attention.out_lin.bias", NULL, LDR__DISTIL "ffn.lin1.bias", LDR__DISTIL "ffn.lin2.bias", LDR__DISTIL "sa_layer_norm.weight", LDR__DISTIL "sa_layer_norm.bias",
+        LDR__DISTIL "output_layer_norm.weight", LDR__DISTIL "output_layer_norm.bias" },
+#undef LDR__DISTIL
+      "embeddings.word_embeddings.weight", "embeddings.position_embeddings.weight", NULL, "embeddings.LayerNorm", NULL, NULL,
+      "vocab_transform", "vocab_layer_norm", "vocab_projector.weight", "vocab_projector.bias",
+      { "*embeddings.position_ids", "vocab_*", "pre_classifier.*", "classifier.*", "qa_outputs.*" } },
+    { "gpt2", "transformer.", LDR_NORM_LAYER, LDR__PRE, 0, 0, 1, 1, 1, 0, "n_embd", "n_layer", "n_head", "n_inner", "n_positions", "activation_function", "layer_norm_epsilon", "gelu_new",
+      { "h.%d.attn.c_attn.weight", "h.%d.attn.c_attn.weight", "h.%d.attn.c_attn.weight", "h.%d.attn.c_proj.weight", NULL, "h.%d.mlp.c_fc.weight", "h.%d.mlp.c_proj.weight",
+        "h.%d.attn.c_attn.bias", "h.%d.attn.c_attn.bias", "h.%d.attn.c_attn.bias", "h.%d.attn.c_proj.bias", NULL, "h.%d.mlp.c_fc.bias", "h.%d.mlp.c_proj.bias",
+        "h.%d.ln_1.weight", "h.%d.ln_1.bias", "h.%d.ln_2.weight", "h.%d.ln_2.bias" },
+      "wte.weight", "wpe.weight", NULL, NULL, NULL, "ln_f", NULL, NULL, "lm_head.weight", NULL,
+      { "*.attn.bias", "*.attn.masked_bias", "score.*" } },
+    { "llama", "model.", LDR_NORM_RMS, LDR__PRE, 1, 1, 1, 0, 0, 0, LDR__HF_KEYS, "rms_norm_eps", "silu",
+      { "layers.%d.self_attn.q_proj.weight", "layers.%d.self_attn.k_proj.weight", "layers.%d.self_attn.v_proj.weight", "layers.%d.self_attn.o_proj.weight",
+        "layers.%d.mlp.gate_proj.weight", "layers.%d.mlp.up_proj.weight", "layers.%d.mlp.down_proj.weight", NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+        "layers.%d.input_layernorm.weight", NULL, "layers.%d.post_attention_layernorm.weight", NULL },
+      "embed_tokens.weight", NULL, NULL, NULL, NULL, "norm", NULL, NULL, "lm_head.weight", NULL,
+      { "*rotary_emb.inv_freq", "score.*" } }
+};
+#undef LDR__BERT_SLOTS
+#undef LDR__HF_KEYS
+
+struct ldr_model {
+    ldr_allocator      alloc;
+    const ldr__family *family;
+    const ldr__kernels *kernels;
+    int32_t            threads;
+    ldr_weights       *weights;
+    ldr_tokenizer     *tokenizer;
+    ldr__shape         shape;
+    int32_t            layers, vocabulary, positions, position_offset, segments, embed_width;
+    int32_t            tied;                       /* logits through the word embeddings       */
+    float              rope_theta;
+    ldr__mat           word, position, segment, project, head_dense, head_out;
+    const float       *embed_norm[2], *project_bias, *final_norm[2], *head_dense_bias, *head_norm[2], *head_bias;
+    ldr__block        *blocks;                     /* [layers], or [1] when shared             */
+    float             *frequency;                  /* rotary: [head_dim/2]                     */
+    uint64_t           parameters;
+    ldr_memory         memory;
+    void              *plan_memory;
+    size_t             plan_size;
+};
+
+static const ldr__block *ldr__model_block(const ldr_model *m, int32_t layer) { return &m->blocks[m->family->shared ? 0 : layer]; }
+
+/* ---- configuration -------------------------------------------------------------------- */
+
+static ldr_status ldr__config_int(const ldr_json *j, const char *key, int32_t otherwise, int64_t low, int64_t high, int32_t *out, ldr_error *err) {
+    int32_t node = ldr_json_get(j, 0, key);
+    const ldr_json_node *n = ldr_json_node_at(j, node);
+    int64_t v;
+    if ((!n || n->type == LDR_JSON_NULL) && otherwise >= 0) {
+        *out = otherwise;
+        return LDR_OK;
+    }
+    if (!n) return ldr__fail(err, LDR_MISSING, LDR_NO_OFFSET, "config.json: \"%s\" is missing", key);
+    if (!ldr__json_integer(j, node, &v)) return ldr__fail(err, LDR_FORMAT, n->begin, "config.json: \"%s\" must be a whole number", key);
+    if (v < low || v > high) return ldr__fail(err, LDR_LIMIT, n->begin, "config.json: \"%s\" is %I, expected %I to %I", key, v, low, high);
+    *out = (int32_t)v;
+    return LDR_OK;
+}
+
+static int ldr__config_true(const ldr_json *j, const char *key) {
+    const ldr_json_node *n = ldr_json_node_at(j, ldr_json_get(j, 0, key));
+    return n && n->type == LDR_JSON_TRUE;
+}
+
+/* Options that change what the network computes and that this library does not do. A value
+   other than `fine` (NULL: null, false or an empty object or list) is refused by name. */
+static ldr_status ldr__config_refuse(const ldr_json *j, ldr_error *err) {
+    static const struct { const char *key, *fine; } options[] = {
+        { "position_embedding_type", "absolute" }, { "is_decoder", NULL }, { "add_cross_attention", NULL }, { "pruned_heads", NULL },
+        { "rope_scaling", NULL }, { "attention_bias", NULL }, { "mlp_bias", NULL }, { "quantization_config", NULL }, { "scale_attn_by_inverse_layer_idx", NULL } };
+    size_t i;
+    for (i = 0; i < sizeof options / sizeof options[0]; i++) {
+        int32_t node = ldr_json_get(j, 0, options[i].key);
+        const ldr_json_node *n = ldr_json_node_at(j, node);
+        char shown[LDR__SHOWN];
+        if (!n || n->type == LDR_JSON_NULL || n->type == LDR_JSON_FALSE || (n->type >= LDR_JSON_ARRAY && n->count == 0)) continue;
+        if (options[i].fine && ldr_json_equals(j, node, options[i].fine)) continue;
+        return ldr__fail(err, LDR_UNSUPPORTED, n->begin, "config.json: \"%s\": %s is not supported", options[i].key, ldr__show(shown, j->text + n->begin, n->end - n->begin));
+    }
+    return LDR_OK;
+}
+
+static ldr_status ldr__config_activation(ldr_model *m, const ldr_json *j, ldr_error *err) {
+    static const struct { const char *name; ldr_activation value; } names[] = {
+        { "gelu", LDR_GELU }, { "gelu_new", LDR_GELU_TANH }, { "gelu_pytorch_tanh", LDR_GELU_TANH }, { "relu", LDR_RELU }, { "silu", LDR_SILU }, { "swish", LDR_SILU }, { "tanh", LDR_TANH } };
+    int32_t node = ldr_json_get(j, 0, m->family->k_activation);
+    char text[64];
+    size_t i;
+    if (ldr_json_string(text, sizeof text, j, node) < 0) ldr__format(text, sizeof text, "%s", m->family->activation);
+    for (i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(text, names[i].name) == 0) {
+            m->shape.activation = names[i].value;
+            return LDR_OK;
+        }
+    return ldr__fail(err, LDR_UNSUPPORTED, node < 0 ? LDR_NO_OFFSET : ldr_json_node_at(j, node)->begin, "config.json: \"%s\": \"%s\" is not supported (gelu, gelu_new, relu, silu, tanh are)", m->family->k_activation, text);
+}
+
+static ldr_status ldr__config_read(ldr_model *m, const ldr_json *j, ldr_error *err) {
+    int32_t node = ldr_json_get(j, 0, "model_type"), inner = 0, pad = 0;
+    const ldr__family *f;
+    ldr__shape *s = &m->shape;
+    char text[64];
+    size_t i;
+    const int32_t big = 1 << 24;
+    if (ldr_json_string(text, sizeof text, j, node) < 0) return ldr__fail(err, LDR_MISSING, LDR_NO_OFFSET, "config.json: \"model_type\" is missing");
+    for (i = 0; i < sizeof ldr__families / sizeof ldr__families[0]; i++)
+        if (strcmp(ldr__families[i].type, text) == 0) m->family = &ldr__families[i];
+    f = m->family;
+    if (!f) return ldr__fail(err, LDR_UNSUPPORTED, ldr_json_node_at(j, node)->begin, "config.json: model_type \"%s\" is not supported (bert, roberta, albert, distilbert, gpt2, llama are)", text);
+    if (ldr__config_refuse(j, err)) return err->status;
+    s->norm = f->norm;
+    s->place = f->place;
+    s->gated = f->gated;
+    s->rotary = f->rotary;
+    s->causal = f->causal;
+    s->biases = f->biases;
+    if (ldr__config_int(j, f->k_width, -1, 1, 65536, &s->width, err) || ldr__config_int(j, f->k_layers, -1, 1, 1024, &m->layers, err) ||
+        ldr__config_int(j, f->k_heads, -1, 1, 1024, &s->heads, err) || ldr__config_int(j, f->k_ffn, s->width * 4, 1, 1 << 20, &s->ffn, err) ||
+        ldr__config_int(j, "vocab_size", -1, 1, big, &m->vocabulary, err) || ldr__config_int(j, f->k_positions, f->rotary ? 2048 : -1, 1, big, &m->positions, err))
+        return err->status;
+    if (ldr__config_activation(m, j, err)) return err->status;
+    s->eps = (float)ldr_json_number(j, f->k_eps ? ldr_json_get(j, 0, f->k_eps) : -1, f->rotary ? 1e-6 : 1e-12);
+    if (ldr__config_int(j, "num_key_value_heads", s->heads, 1, 1024, &s->kv_heads, err)) return err->status;
+    if (!f->rotary) s->kv_heads = s->heads;
+    if (s->heads % s->kv_heads) return ldr__fail(err, LDR_FORMAT, LDR_NO_OFFSET, "config.json: %d heads cannot share %d key/value heads", s->heads, s->kv_heads);
+    if (ldr__config_int(j, "head_dim", s->width / s->heads, 1, 4096, &s->head_dim, err)) return err->status;
+    if (!f->rotary) s->head_dim = s->width / s->heads;
+    if (!f->rotary && s->width % s->heads) return ldr__fail(err, LDR_FORMAT, LDR_NO_OFFSET, "config.json: width %d is not a multiple of %d heads", s->width, s->heads);
+    if (f->rotary && s->head_dim % 2) return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "config.json: rotary positions need an even head size, not %d", s->head_dim);
+    m->rope_theta = (float)ldr_json_number(j, ldr_json_get(j, 0, "rope_theta"), 10000.0);
+    m->embed_width = s->width;
+    if (f->segment && ldr__config_int(j, "type_vocab_size", 2, 1, 1024, &m->segments, err)) return err->status;
+    if (f->project) {
+        if (ldr__config_int(j, "embedding_size", 128, 1, 65536, &m->embed_width, err) || ldr__config_int(j, "num_hidden_groups", 1, 1, 1024, &inner, err)) return err->status;
+        if (inner != 1) return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "config.json: \"num_hidden_groups\": %d is not supported, only 1", inner);
+        if (ldr__config_int(j, "inner_group_num", 1, 1, 1024, &inner, err)) return err->status;
+        if (inner != 1) return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "config.json: \"inner_group_num\": %d is not supported, only 1", inner);
+    }
+    if (strcmp(f->type, "roberta") == 0) {             /* positions start behind the padding id   */
+        if (ldr__config_int(j, "pad_token_id", 1, 0, 1000, &pad, err)) return err->status;
+        m->position_offset = pad + 1;
+    }
+    node = ldr_json_get(j, 0, "tie_word_embeddings");
+    m->tied = node < 0 ? !f->rotary : ldr__config_true(j, "tie_word_embeddings");
+    return LDR_OK;
+}
+
+/* ---- binding -------------------------------------------------------------------------- */
+
+typedef struct ldr__binder {
+    ldr_model     *m;
+    ldr__plan     *plan;
+    unsigned char *used;           /* [tensors]                                               */
+    const char    *prefix;
+    ldr_error     *err;
+} ldr__binder;
+
+static int ldr__match(const char *pattern, const char *text) {
+    for (; *pattern; pattern++, text++) {
+        if (*pattern == '*') {
+            for (;; text++) {
+                if (ldr__match(pattern + 1, text)) return 1;
+                if (!*text) return 0;
+            }
+        }
+        if (*pattern != *text) return 0;
+    }
+    return !*text;
+}
+
+/* The old TensorFlow names of a norm's two vectors are still found in published files. */
+static const ldr_tensor *ldr__bind_find(ldr__binder *b, char *name, size_t cap) {
+    static const char *const olds[2][2] = { { ".weight", ".gamma" }, { ".bias", ".beta" } };
+    const ldr_tensor *t = ldr_weights_find(b->m->weights, name);
+    int i;
+    for (i = 0; i < 2 && !t; i++) {
+        size_t n = strlen(name), k = strlen(olds[i][0]);
+        char old[256];
+        if (n < k || strcmp(name + n - k, olds[i][0]) != 0 || n >= sizeof old || n >= cap) continue;
+        memcpy(old, name, n - k);
+        memcpy(old + n - k, olds[i][1], strlen(olds[i][1]) + 1);
+        t = ldr_weights_find(b->m->weights, old);
+    }
+    if (t) b->used[t - b->m->weights->tensors] = 1;
+    return t;
+}
+
+static ldr_status ldr__bind_check(ldr__binder *b, const ldr_tensor *t, int32_t dims, size_t d0, size_t d1) {
+    char shown[LDR__SHOWN], wanted[64], found[160];
+    ldr__text text;
+    int32_t i;
+    ldr__show(shown, t->name, strlen(t->name));
+    if (!ldr__dtype_is_float(t->dtype)) return ldr__fail(b->err, LDR_DTYPE, t->offset, "tensor \"%s\": type %s, expected F32, F16, BF16 or F64", shown, ldr_dtype_name(t->dtype));
+    if (t->dims == dims && (uint64_t)t->shape[0] == d0 && (dims == 1 || (uint64_t)t->shape[1] == d1)) return LDR_OK;
+    ldr__text_init(&text, found, sizeof found);
+    for (i = 0; i < t->dims; i++) {
+        if (i) ldr__text_string(&text, ",");
+        ldr__text_i64(&text, t->shape[i]);
+    }
+    if (dims == 1) ldr__format(wanted, sizeof wanted, "%U", (uint64_t)d0);
+    else ldr__format(wanted, sizeof wanted, "%U,%U", (uint64_t)d0, (uint64_t)d1);
+    return ldr__fail(b->err, LDR_SHAPE, t->offset, "tensor \"%s\": shape [%s], config.json asks for [%s]", shown, found, wanted);
+}
+
+static ldr_status ldr__bind_name(ldr__binder *b, char *name, size_t cap, const char *prefix, const char *pattern, int32_t layer) {
+    char rest[192];
+    ldr__format(rest, sizeof rest, pattern, layer);
+    ldr__format(name, cap, "%s%s", prefix, rest);
+    (void)b;
+    return LDR_OK;
+}
+
+/* The matrix W[rows,columns]. part of parts: a slice of a fused [in, parts*out] (Conv1D) tensor. */
+static ldr_status ldr__bind_matrix(ldr__binder *b, ldr__mat *out, const char *prefix, const char *pattern, int32_t layer, size_t rows, size_t columns, int conv1d, size_t part, size_t parts) {
+    char name[256];
+    const ldr_tensor *t;
+    ldr__bind_name(b, name, sizeof name, prefix, pattern, layer);
+    t = ldr__bind_find(b, name, sizeof name);
+    if (!t) return ldr__fail(b->err, LDR_MISSING, LDR_NO_OFFSET, "tensor \"%s\" is missing", name);
+    if (ldr__bind_check(b, t, 2, conv1d ? columns : rows, conv1d ? rows * parts : columns)) return b->err->status;
+    out->data = t->data;
+    out->dtype = t->dtype;
+    out->rs = conv1d ? 1 : columns;
+    out->cs = conv1d ? rows * parts : 1;
+    *out = ldr__mat_at(*out, part * rows, 0);
+    if (b->plan->base) b->m->parameters += rows * columns;
+    return LDR_OK;
+}
+
+/* A vector, copied as float; part of parts as above. */
+static ldr_status ldr__bind_vector(ldr__binder *b, const float **out, const char *prefix, const char *pattern, int32_t layer, size_t n, size_t part, size_t parts) {
+    char name[256];
+    const ldr_tensor *t;
+    float *v;
+    ldr__bind_name(b, name, sizeof name, prefix, pattern, layer);
+    t = ldr__bind_find(b, name, sizeof name);
+    if (!t) return ldr__fail(b->err, LDR_MISSING, LDR_NO_OFFSET, "tensor \"%s\" is missing", name);
+    if (ldr__bind_check(b, t, 1, n * parts, 0)) return b->err->status;
+    v = ldr__place_floats(b->plan, "vectors", n);
+    if (v) {
+        ldr_tensor_read(v, t, part * n, n);
+        b->m->parameters += n;
+    }
+    *out = v;
+    return LDR_OK;
+}
+
+static ldr_status ldr__bind_norm(ldr__binder *b, const float *out[2], const char *prefix, const char *stem, size_t n, ldr_norm kind) {
+    char name[192];
+    ldr__format(name, sizeof name, "%s.weight", stem);
+    if (ldr__bind_vector(b, &out[0], prefix, name, 0, n, 0, 1)) return b->err->status;
+    ldr__format(name, sizeof name, "%s.bias", stem);
+    return kind == LDR_NORM_LAYER ? ldr__bind_vector(b, &out[1], prefix, name, 0, n, 0, 1) : LDR_OK;
+}
+
+static int ldr__bind_has(ldr__binder *b, const char *prefix, const char *pattern, int32_t layer) {
+    char name[256];
+    if (!pattern) return 0;
+    ldr__bind_name(b, name, sizeof name, prefix, pattern, layer);
+    return ldr_weights_find(b->m->weights, name) != NULL;
+}
+
+static ldr_status ldr__bind_block(ldr__binder *b, ldr__block *block, int32_t layer) {
+    const ldr__family *f = b->m->family;
+    int slot;
+    for (slot = 0; slot < LDR__SLOTS; slot++) {
+        size_t rows, columns, part = slot == LDR__K || slot == LDR__KB ? 1 : slot == LDR__V || slot == LDR__VB ? 2 : 0;
+        size_t parts = f->conv1d && (slot <= LDR__V || (slot >= LDR__QB && slot <= LDR__VB)) ? 3 : 1;
+        if (!ldr__slot_size(&b->m->shape, slot, &rows, &columns)) continue;
+        if (parts == 1) part = 0;
+        if (slot < LDR__MATRICES ? ldr__bind_matrix(b, &block->m[slot], b->prefix, f->slots[slot], layer, rows, columns, f->conv1d, part, parts)
+                                 : ldr__bind_vector(b, &block->v[slot], b->prefix, f->slots[slot], layer, columns, part, parts)) return b->err->status;
+    }
+    return LDR_OK;
+}
+
+/* The language-model head is optional; half of one is an error. */
+static ldr_status ldr__bind_head(ldr__binder *b) {
+    ldr_model *m = b->m;
+    const ldr__family *f = m->family;
+    size_t e = (size_t)m->embed_width, w = (size_t)m->shape.width;
+    char name[192];
+    if (f->head_dense) {
+        ldr__format(name, sizeof name, "%s.weight", f->head_dense);
+        if (!ldr__bind_has(b, "", name, 0)) return LDR_OK;
+        if (ldr__bind_matrix(b, &m->head_dense, "", name, 0, e, w, 0, 0, 1)) return b->err->status;
+        ldr__format(name, sizeof name, "%s.bias", f->head_dense);
+        if (ldr__bind_vector(b, &m->head_dense_bias, "", name, 0, e, 0, 1) || ldr__bind_norm(b, m->head_norm, "", f->head_norm, e, LDR_NORM_LAYER) ||
+            ldr__bind_vector(b, &m->head_bias, "", f->head_bias, 0, (size_t)m->vocabulary, 0, 1)) return b->err->status;
+    }
+    if (ldr__bind_has(b, "", f->head_out, 0)) return ldr__bind_matrix(b, &m->head_out, "", f->head_out, 0, (size_t)m->vocabulary, e, 0, 0, 1);
+    if (m->tied || f->head_dense) m->head_out = m->word;
+    return LDR_OK;
+}
+
+static ldr_status ldr__bind_all(ldr__binder *b) {
+    ldr_model *m = b->m;
+    const ldr__family *f = m->family;
+    size_t e = (size_t)m->embed_width, w = (size_t)m->shape.width;
+    int32_t i, blocks = f->shared ? 1 : m->layers;
+    ldr__block one, *block;
+    char name[192];
+    if (ldr__bind_matrix(b, &m->word, b->prefix, f->word, 0, (size_t)m->vocabulary, e, 0, 0, 1)) return b->err->status;
+    if (f->position && ldr__bind_matrix(b, &m->position, b->prefix, f->position, 0, (size_t)m->positions, e, 0, 0, 1)) return b->err->status;
+    if (f->segment && ldr__bind_matrix(b, &m->segment, b->prefix, f->segment, 0, (size_t)m->segments, e, 0, 0, 1)) return b->err->status;
+    if (f->embed_norm && ldr__bind_norm(b, m->embed_norm, b->prefix, f->embed_norm, e, LDR_NORM_LAYER)) return b->err->status;
+    if (f->project) {
+        ldr__format(name, sizeof name, "%s.weight", f->project);
+        if (ldr__bind_matrix(b, &m->project, b->prefix, name, 0, w, e, 0, 0, 1)) return b->err->status;
+        ldr__format(name, sizeof name, "%s.bias", f->project);
+        if (ldr__bind_vector(b, &m->project_bias, b->prefix, name, 0, w, 0, 1)) return b->err->status;
+    }
+    m->blocks = (ldr__block *)ldr__place(b->plan, "block tables", (size_t)blocks, sizeof(ldr__block));
+    for (i = 0; i < blocks; i++) {
+        block = m->blocks ? &m->blocks[i] : &one;
+        memset(block, 0, sizeof *block);
+        if (ldr__bind_block(b, block, i)) return b->err->status;
+    }
+    if (f->final_norm && ldr__bind_norm(b, m->final_norm, b->prefix, f->final_norm, w, f->norm)) return b->err->status;
+    if (ldr__bind_head(b)) return b->err->status;
+    if (f->rotary) {
+        m->frequency = ldr__place_floats(b->plan, "rotary table", (size_t)m->shape.head_dim / 2);
+        for (i = 0; m->frequency && i < m->shape.head_dim / 2; i++) m->frequency[i] = (float)pow((double)m->rope_theta, -2.0 * i / m->shape.head_dim);
+    }
+    return LDR_OK;
+}
+
+static ldr_status ldr__bind_extras(ldr__binder *b) {
+    const ldr_model *m = b->m;
+    size_t i;
+    int k;
+    char shown[LDR__SHOWN];
+    for (i = 0; i < m->weights->count; i++) {
+        const ldr_tensor *t = &m->weights->tensors[i];
+        if (b->used[i]) continue;
+        for (k = 0; k < 12 && m->family->ignored[k]; k++)
+            if (ldr__match(m->family->ignored[k], t->name)) break;
+        if (k == 12 || !m->family->ignored[k]) return ldr__fail(b->err, LDR_EXTRA, t->offset, "tensor \"%s\" has no place in a %s model with %d layers: wrong config.json?", ldr__show(shown, t->name, strlen(t->name)), m->family->type, m->layers);
+    }
+    return LDR_OK;
+}
+
+static ldr_status ldr__model_bind(ldr_model *m, ldr_error *err) {
+    ldr__plan plan;
+    ldr__binder b;
+    ldr_status status;
+    char name[192];
+    memset(&plan, 0, sizeof plan);
+    plan.report = &m->memory;
+    b.m = m;
+    b.plan = &plan;
+    b.err = err;
+    b.used = (unsigned char *)ldr__alloc(&m->alloc, m->weights->count);
+    if (!b.used) return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while loading a model");
+    memset(b.used, 0, m->weights->count);
+    ldr__format(name, sizeof name, "%s%s", m->family->prefix, m->family->word);
+    b.prefix = ldr_weights_find(m->weights, name) ? m->family->prefix : "";
+    status = ldr__bind_all(&b);
+    if (!status) status = ldr__bind_extras(&b);
+    if (!status) status = ldr__plan_begin(&plan, &m->alloc, err);
+    if (!status) {
+        m->plan_memory = plan.memory;
+        m->plan_size = plan.size;
+        status = ldr__bind_all(&b);
+    }
+    ldr__free(&m->alloc, b.used, m->weights->count);
+    return status;
+}
+
+static ldr_model *ldr__model_new(const ldr_model_desc *desc, ldr_error *err) {
+    ldr_allocator a = ldr__allocator(desc ? &desc->alloc : NULL);
+    ldr_model *m;
+    if (!ldr__allocator_valid(&a)) {
+        ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "the allocator must set alloc_fn and free_fn, or neither");
+        return NULL;
+    }
+    m = (ldr_model *)ldr__alloc(&a, sizeof *m);
+    if (!m) {
+        ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while loading a model");
+        return NULL;
+    }
+    memset(m, 0, sizeof *m);
+    m->alloc = a;
+    m->threads = desc && desc->threads > 0 ? desc->threads : ldr__max_threads();
+    m->threads = LDR__MIN(m->threads, LADDER_MAX_THREADS);
+#ifndef _OPENMP
+    m->threads = 1;
+#endif
+    m->kernels = ldr__kernels_pick(desc ? desc->simd : LDR_SIMD_AUTO);
+    return m;
+}
+
+static ldr_status ldr__model_config(ldr_model *m, const char *text, size_t size, ldr_error *err) {
+    ldr_json *j = ldr_json_parse(text, size, &m->alloc, err);
+    ldr_status status;
+    if (!j) return err->status;
+    status = ldr__config_read(m, j, err);
+    ldr_json_free(j);
+    return status;
+}
+
+LDR__DEF void ldr_model_free(ldr_model *m) {
+    ldr_allocator a;
+    if (!m) return;
+    a = m->alloc;
+#ifndef LADDER_NO_TOKENIZER
+    ldr_tokenizer_free(m->tokenizer);
+#endif
+    ldr_weights_close(m->weights);
+    ldr__plan_end(m->plan_memory, m->plan_size, &a);
+    ldr__free(&a, m, sizeof *m);
+}
+
+LDR__DEF ldr_model *ldr_model_load_memory(const void *config, size_t config_size, const void *weights, size_t weights_size, const void *vocab, size_t vocab_size,
+                                          const ldr_model_desc *desc, ldr_error *err) {
+    ldr_error local;
+    ldr_model *m;
+    memset(&local, 0, sizeof local);
+    if (!err) err = &local;
+    m = ldr__model_new(desc, err);
+    if (!m) return NULL;
+    if (!config || !weights) ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_model_load_memory: config and weights are needed");
+    else if (!ldr__model_config(m, (const char *)config, config_size, err)) {
+        m->weights = ldr_weights_open_memory(weights, weights_size, &m->alloc, err);
+        if (m->weights && !ldr__model_bind(m, err)) {
+#ifndef LADDER_NO_TOKENIZER
+            ldr_tokenizer_desc td;
+            if (!vocab) return m;
+            memset(&td, 0, sizeof td);
+            if (desc) td = desc->tokenizer;
+            if (!td.alloc.alloc_fn) td.alloc = m->alloc;
+            m->tokenizer = ldr_tokenizer_load_memory(vocab, vocab_size, &td, err);
+            if (m->tokenizer) return m;
+#else
+            (void)vocab;
+            (void)vocab_size;
+            return m;
+#endif
+        }
+    }
+    ldr_model_free(m);
+    return NULL;
+}
+
+#ifndef LADDER_NO_STDIO
+/* No vocabulary is no error: such a model still takes token ids. An unusable one is. */
+static ldr_status ldr__model_vocabulary(ldr_model *m, const char *dir, const ldr_model_desc *desc, ldr_error *err) {
+#ifndef LADDER_NO_TOKENIZER
+    char path[LADDER_MAX_PATH];
+    ldr_tokenizer_desc td;
+    int found = (ldr__path_join(path, sizeof path, dir, "vocab.txt") && ldr__file_exists(path));
+    int wordpiece = !m->family->causal && strcmp(m->family->type, "roberta") != 0;
+    if (!found) found = ldr__path_join(path, sizeof path, dir, "tokenizer.json") && ldr__file_exists(path);
+    if (!found || !wordpiece || (desc && desc->no_tokenizer)) return LDR_OK;
+    memset(&td, 0, sizeof td);
+    if (desc) td = desc->tokenizer;
+    if (!td.alloc.alloc_fn) td.alloc = m->alloc;
+    m->tokenizer = ldr_tokenizer_load(dir, &td, err);
+    if (!m->tokenizer) return err->status;
+    if (ldr_tokenizer_size(m->tokenizer) > m->vocabulary) return ldr__fail(err, LDR_VOCAB, LDR_NO_OFFSET, "%s: %d pieces in the vocabulary, the model has embeddings for %d", dir, ldr_tokenizer_size(m->tokenizer), m->vocabulary);
+#else
+    (void)m; (void)dir; (void)desc; (void)err;
+#endif
+    return LDR_OK;
+}
+
+LDR__DEF ldr_model *ldr_model_load(const char *dir, const ldr_model_desc *desc, ldr_error *err) {
+    ldr_error local;
+    char path[LADDER_MAX_PATH];
+    ldr__source s;
+    ldr_status status;
+    ldr_model *m;
+    memset(&local, 0, sizeof local);
+    if (!err) err = &local;
+    m = ldr__model_new(desc, err);
+    if (!m) return NULL;
+    memset(&s, 0, sizeof s);
+    if (!dir || !ldr__path_join(path, sizeof path, dir, "config.json")) status = ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_model_load: no directory, or its path is too long");
+    else status = ldr__source_open(&s, path, &m->alloc, err);
+    if (!status) {
+        status = ldr__model_config(m, (const char *)s.data, s.size, err);
+        ldr__source_close(&s);
+        if (status) ldr__fail_in_file(err, path);
+    }
+    if (!status) {
+        m->weights = ldr_weights_open(dir, &m->alloc, err);
+        status = m->weights ? LDR_OK : err->status;
+    }
+    if (!status) {
+        status = ldr__model_bind(m, err);
+        if (status) ldr__fail_in_file(err, dir);
+    }
+    if (!status) status = ldr__model_vocabulary(m, dir, desc, err);
+    if (!status) return m;
+    ldr_model_free(m);
+    return NULL;
+}
+#endif
+
+LDR__DEF ldr_model_info ldr_model_info_get(const ldr_model *m) {
+    ldr_model_info i;
+    int32_t f;
+    memset(&i, 0, sizeof i);
+    if (!m) return i;
+    i.family = m->family->type;
+    i.layers = m->layers;
+    i.width = m->shape.width;
+    i.heads = m->shape.heads;
+    i.kv_heads = m->shape.kv_heads;
+    i.head_dim = m->shape.head_dim;
+    i.ffn = m->shape.ffn;
+    i.vocabulary = m->vocabulary;
+    i.positions = m->positions - m->position_offset;
+    i.causal = m->shape.causal;
+    i.has_logits = m->head_out.data != NULL;
+    i.parameters = m->parameters;
+    for (f = 0; f < m->weights->file_count; f++) i.weight_bytes += m->weights->files[f].size;
+    return i;
+}
+
+LDR__DEF const ldr_tokenizer *ldr_model_tokenizer(const ldr_model *m) { return m ? m->tokenizer : NULL; }
+
+LDR__DEF ldr_memory ldr_model_memory(const ldr_model *m) {
+    ldr_memory r;
+    int32_t f;
+    memset(&r, 0, sizeof r);
+    if (!m) return r;
+    r = m->memory;
+    for (f = 0; f < m->weights->file_count; f++) ldr__report(&r, m->weights->files[f].kind == 1 ? "weights (read)" : "weights (mapped)", m->weights->files[f].size);
+    ldr__report(&r, "tensor table", m->weights->capacity * sizeof(ldr_tensor));
+    return r;
+}
+
+/* Four independent multiply-rotate lanes over 32-byte blocks: fast enough to be limited by memory. */
+static uint64_t ldr__digest(uint64_t seed, const void *data, size_t n) {
+    const unsigned char *p = (const unsigned char *)data;
+    const uint64_t k = UINT64_C(0x9e3779b185ebca87);
+    uint64_t h[4];
+    unsigned char tail[32];
+    size_t i, rest = n;
+    int l;
+    for (l = 0; l < 4; l++) h[l] = ldr__mix64(seed + (uint64_t)l + 1);
+    for (i = 0; i < n / 32 + 1; i++, p += 32) {
+        const unsigned char *block = p;
+        if (rest < 32) {
+            memset(tail, 0, sizeof tail);
+            memcpy(tail, p, rest);
+            block = tail;
+        } else rest -= 32;
+        for (l = 0; l < 4; l++) {
+            h[l] = (h[l] ^ ldr__load_u64(block + 8 * l)) * k;
+            h[l] ^= h[l] >> 29;
+        }
+    }
+    return ldr__mix64(h[0] ^ ldr__mix64(h[1] ^ ldr__mix64(h[2] ^ ldr__mix64(h[3] ^ (uint64_t)n))));
+}
+
+LDR__DEF uint64_t ldr_model_fingerprint(const ldr_model *m) {
+    uint64_t h;
+    size_t i;
+    int k;
+    if (!m) return 0;
+    h = ldr__digest((uint64_t)m->layers * 1000003u + (uint64_t)m->shape.heads, m->family->type, strlen(m->family->type));
+    for (i = 0; i < m->weights->count; i++) {
+        const ldr_tensor *t = &m->weights->tensors[i];
+        for (k = 0; k < 12 && m->family->ignored[k]; k++)
+            if (ldr__match(m->family->ignored[k], t->name)) break;
+        if (k < 12 && m->family->ignored[k]) continue;        /* a head that came and went does not make another backbone */
+        h = ldr__digest(h, t->name, strlen(t->name));
+        h = ldr__digest(h + (uint64_t)t->dtype, t->data, (size_t)t->bytes);
+    }
+    return h;
+}
+
+/* ---- frozen forward ------------------------------------------------------------------- */
+
+/* What a pass over the backbone needs, for up to `tokens` tokens. Nothing survives a block. */
+typedef struct ldr__backbone {
+    ldr__acts acts;                /* acts.x is the state                                     */
+    float    *embed;               /* [T,embed_width] when it differs from the width          */
+} ldr__backbone;
+
+static void ldr__backbone_place(ldr__plan *p, ldr__backbone *b, const ldr_model *m, size_t tokens) {
+    ldr__acts_place(p, "backbone activations", &b->acts, &m->shape, tokens, 0);
+    b->embed = m->project.data ? ldr__place_floats(p, "backbone activations", tokens * (size_t)m->embed_width) : b->acts.x;
+}
+
+/* word[id] + position[pos] + segment[type] of token i */
+static void ldr__embed_sum(const ldr__exec *ex, const ldr_model *m, float *row, const int32_t *ids, const int32_t *segments, const ldr__tokens *t, size_t i) {
+    size_t e = (size_t)m->embed_width, pos = (size_t)(t->position[i] + m->position_offset), type = segments && m->segments > 1 ? (size_t)segments[i] : 0, j;
+    ldr__mat word = ldr__mat_at(m->word, (size_t)ids[i], 0);
+    ex->kernels->to_float(row, word.data, word.dtype, e);
+    if (m->position.data) for (j = 0; j < e; j++) row[j] += ldr__load(m->position.data, m->position.dtype, pos * e + j);
+    if (m->segment.data) for (j = 0; j < e; j++) row[j] += ldr__load(m->segment.data, m->segment.dtype, type * e + j);
+}
+
+/* x[T,d] = project(norm(word[id] + position[pos] + segment[type])) */
+static void ldr__embed_forward(const ldr__exec *ex, const ldr_model *m, float *x, float *embed, const int32_t *ids, const int32_t *segments, const ldr__tokens *t) {
+    size_t e = (size_t)m->embed_width, w = (size_t)m->shape.width;
+    LDR__ROW_LOOP(i, t->count, ex, {
+        float *row = embed + i * e;
+        ldr__embed_sum(ex, m, row, ids, segments, t, i);
+        if (m->embed_norm[0]) ldr__norm_row(row, NULL, row, m->embed_norm[0], m->embed_norm[1], e, LDR_NORM_LAYER, m->shape.eps);
+    })
+    if (m->project.data) ldr__linear_forward(ex, x, w, embed, e, m->project, m->project_bias, t->count, w, e);
+}
+
+static void ldr__model_block_forward(const ldr__exec *ex, const ldr_model *m, ldr__backbone *b, int32_t layer, const ldr__tokens *t) {
+    ldr__block_forward(ex, &b->acts, ldr__model_block(m, layer), &m->shape, t, b->acts.u, b->acts.g);
+}
+
+static size_t ldr__model_scratch(const ldr_model *m, size_t longest) {
+    return LDR__MAX(ldr__gemm_scratch(), ldr__attention_scratch(longest, (size_t)m->shape.head_dim));
+}
+
+static size_t ldr__shape_panel(const ldr__shape *s) { return ldr__gemm_panel((size_t)LDR__MAX(LDR__MAX(s->width, s->ffn), (int32_t)(s->heads * s->head_dim))); }
+
+static ldr_status ldr__batch_check(const ldr_model *m, const ldr_batch *b, size_t *longest, ldr_error *err) {
+    int32_t s, t, limit = m->positions - m->position_offset;
+    *longest = 0;
+    if (!b || !b->offsets || !b->ids || b->sequences < 1 || b->offsets[0] != 0) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a batch needs ids, offsets starting at 0, and a sequence");
+    for (s = 0; s < b->sequences; s++) {
+        int32_t n = b->offsets[s + 1] - b->offsets[s];
+        if (b->offsets[s + 1] <= b->offsets[s]) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "sequence %d of the batch is empty", s);
+        if (n > limit) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "sequence %d has %d tokens, the model has %d positions", s, n, limit);
+        *longest = LDR__MAX(*longest, (size_t)n);
+    }
+    for (t = 0; t < b->offsets[b->sequences]; t++) {
+        if (b->ids[t] < 0 || b->ids[t] >= m->vocabulary) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "token %d of the batch has id %d, the vocabulary has %d", t, b->ids[t], m->vocabulary);
+        if (b->segments && m->segments > 1 && (b->segments[t] < 0 || b->segments[t] >= m->segments)) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "token %d of the batch has segment %d, the model has %d", t, b->segments[t], m->segments);
+    }
+    return LDR_OK;
+}
+
+static void ldr__positions(int32_t *position, const int32_t *offsets, int32_t sequences) {
+    int32_t s, i;
+    for (s = 0; s < sequences; s++)
+        for (i = offsets[s]; i < offsets[s + 1]; i++) position[i] = i - offsets[s];
+}
+
+static void ldr__exec_place(ldr__plan *p, ldr__exec *ex, const ldr_model *m, size_t panel, size_t scratch) {
+    ex->kernels = m->kernels;
+    ex->threads = m->threads;
+    ex->scratch_size = ldr__round_up(scratch, 16);
+    ex->panel = ldr__place_floats(p, "packing buffers", panel);
+    ex->scratch = ldr__place_floats(p, "packing buffers", ex->scratch_size * (size_t)m->threads);
+}
+
+LDR__DEF ldr_status ldr_model_hidden(const ldr_model *m, float *hidden, const ldr_batch *batch, int32_t layer, ldr_error *err) {
+    ldr_error local;
+    ldr__plan plan;
+    ldr__backbone b;
+    ldr__exec ex;
+    ldr__tokens t;
+    int32_t *position = NULL, l;
+    size_t longest, rows, w;
+    int pass;
+    memset(&local, 0, sizeof local);
+    if (!err) err = &local;
+    if (!m || !hidden) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_model_hidden: no model or no destination");
+    if (layer < -1 || layer > m->layers) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "layer %d does not exist, the model has 0 (embeddings) to %d", layer, m->layers);
+    if (ldr__batch_check(m, batch, &longest, err)) return err->status;
+    rows = (size_t)batch->offsets[batch->sequences];
+    w = (size_t)m->shape.width;
+    memset(&plan, 0, sizeof plan);
+    memset(&t, 0, sizeof t);
+    for (pass = 0; pass < 2; pass++) {
+        if (pass && ldr__plan_begin(&plan, &m->alloc, err)) return err->status;
+        ldr__backbone_place(&plan, &b, m, rows);
+        ldr__exec_place(&plan, &ex, m, ldr__shape_panel(&m->shape), ldr__model_scratch(m, longest));
+        position = (int32_t *)ldr__place(&plan, "positions", rows, sizeof(int32_t));
+    }
+    ldr__positions(position, batch->offsets, batch->sequences);
+    t.sequences = batch->sequences;
+    t.offsets = batch->offsets;
+    t.position = position;
+    t.count = rows;
+    t.frequency = m->frequency;
+    ldr__embed_forward(&ex, m, b.acts.x, b.embed, batch->ids, batch->segments, &t);
+    for (l = 0; l < (layer < 0 ? m->layers : layer); l++) ldr__model_block_forward(&ex, m, &b, l, &t);
+    if ((layer < 0 || layer == m->layers) && m->final_norm[0]) ldr__norm_forward(&ex, hidden, NULL, b.acts.x, m->final_norm[0], m->final_norm[1], rows, w, m->shape.norm, m->shape.eps);
+    else memcpy(hidden, b.acts.x, rows * w * sizeof(float));
+    ldr__plan_end(plan.memory, plan.size, &m->alloc);
+    return LDR_OK;
+}
+
+LDR__DEF ldr_status ldr_model_logits(const ldr_model *m, float *logits, const float *hidden, int32_t rows, ldr_error *err) {
+    ldr_error local;
+    ldr__plan plan;
+    ldr__exec ex;
+    float *x = NULL;
+    size_t e, w, n;
+    int pass;
+    memset(&local, 0, sizeof local);
+    if (!err) err = &local;
+    if (!m || !logits || !hidden || rows < 1) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_model_logits: no model, rows or destination");
+    if (!m->head_out.data) return ldr__fail(err, LDR_MISSING, LDR_NO_OFFSET, "this model's files hold no language-model head");
+    e = (size_t)m->embed_width;
+    w = (size_t)m->shape.width;
+    n = (size_t)rows;
+    memset(&plan, 0, sizeof plan);
+    for (pass = 0; pass < 2; pass++) {
+        if (pass && ldr__plan_begin(&plan, &m->alloc, err)) return err->status;
+        x = ldr__place_floats(&plan, "head", n * e);
+        ldr__exec_place(&plan, &ex, m, ldr__gemm_panel((size_t)m->vocabulary), ldr__gemm_scratch());
+    }
+    if (m->head_dense.data) {
+        ldr__linear_forward(&ex, x, e, hidden, w, m->head_dense, m->head_dense_bias, n, e, w);
+        LDR__ROW_LOOP(t, n, &ex, {
+            ex.kernels->activate(x + t * e, x + t * e, e, (int32_t)m->shape.activation);
+            ldr__norm_row(x + t * e, NULL, x + t * e, m->head_norm[0], m->head_norm[1], e, LDR_NORM_LAYER, m->shape.eps);
+        })
+        hidden = x;
+    }
+    ldr__linear_forward(&ex, logits, (size_t)m->vocabulary, hidden, m->head_dense.data ? e : w, m->head_out, m->head_bias, n, (size_t)m->vocabulary, m->head_dense.data ? e : w);
+    ldr__plan_end(plan.memory, plan.size, &m->alloc);
+    return LDR_OK;
+}
+
+/* ======================================================================================
+   >>dataset           Examples, end to end in four arrays
+   ====================================================================================== */
+
+struct ldr_dataset {
+    ldr_allocator alloc;
+    ldr_head      head;
+    int32_t       max_len, choices;
+    int32_t      *ids, *segments;              /* [tokens]                                      */
+    int32_t      *labels;                      /* TOKENS: [tokens], else [count]                */
+    float        *values;                      /* REGRESS: [count]                              */
+    uint64_t     *offsets;                     /* [count+1]                                     */
+    char        **names;                       /* of the classes                                */
+    size_t        ids_cap, segments_cap, labels_cap, values_cap, offsets_cap, names_cap;
+    size_t        tokens, count, name_count;
+    ldr_encoding  encoding;                    /* reused by ldr_dataset_add_text                */
+};
+
+LDR__DEF ldr_dataset *ldr_dataset_create(const ldr_dataset_desc *desc, ldr_error *err) {
+    ldr_allocator a = ldr__allocator(desc ? &desc->alloc : NULL);
+    ldr_dataset *d;
+    void *offsets = NULL;
+    if (!ldr__allocator_valid(&a) || (desc && (desc->max_len < 0 || (int)desc->head < 0 || desc->head > LDR_HEAD_CHOICE || (desc->head == LDR_HEAD_CHOICE && desc->choices < 2)))) {
+        ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_dataset_create: head, max_len, choices (at least 2) or the allocator cannot be");
+        return NULL;
+    }
+    d = (ldr_dataset *)ldr__alloc(&a, sizeof *d);
+    if (d) {
+        memset(d, 0, sizeof *d);
+        d->alloc = a;
+        if (desc) {
+            d->head = desc->head;
+            d->max_len = desc->max_len;
+            d->choices = desc->choices;
+        }
+        if (ldr__grow(&a, &offsets, &d->offsets_cap, 1, sizeof *d->offsets)) {
+            d->offsets = (uint64_t *)offsets;
+            d->offsets[0] = 0;
+            return d;
+        }
+        ldr__free(&a, d, sizeof *d);
+    }
+    ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while making a data set");
+    return NULL;
+}
+
+LDR__DEF void ldr_dataset_free(ldr_dataset *d) {
+    ldr_allocator a;
+    size_t i;
+    if (!d) return;
+    a = d->alloc;
+#ifndef LADDER_NO_TOKENIZER
+    ldr_encoding_free(&d->encoding);
+#endif
+    for (i = 0; i < d->name_count; i++) ldr__free(&a, d->names[i], strlen(d->names[i]) + 1);
+    ldr__free(&a, d->names, d->names_cap * sizeof *d->names);
+    ldr__free(&a, d->ids, d->ids_cap * sizeof *d->ids);
+    ldr__free(&a, d->segments, d->segments_cap * sizeof *d->segments);
+    ldr__free(&a, d->labels, d->labels_cap * sizeof *d->labels);
+    ldr__free(&a, d->values, d->values_cap * sizeof *d->values);
+    ldr__free(&a, d->offsets, d->offsets_cap * sizeof *d->offsets);
+    ldr__free(&a, d, sizeof *d);
+}
+
+static int ldr__grow_i32(const ldr_allocator *a, int32_t **p, size_t *capacity, size_t need) {
+    void *v = *p;
+    int ok = ldr__grow(a, &v, capacity, need, sizeof **p);
+    *p = (int32_t *)v;
+    return ok;
+}
+
+LDR__DEF ldr_status ldr_dataset_add(ldr_dataset *d, const ldr_example *e, ldr_error *err) {
+    size_t n, i, labels;
+    void *values, *offsets;
+    if (!d || !e || !e->ids || e->count < 1 || (d->head != LDR_HEAD_REGRESS && !e->labels)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_dataset_add: an example needs token ids and labels");
+    if (d->count >= INT32_MAX / 2) return ldr__fail(err, LDR_LIMIT, LDR_NO_OFFSET, "a data set holds at most %d sequences", INT32_MAX / 2);
+    n = (size_t)e->count;
+    labels = d->head == LDR_HEAD_TOKENS ? n : 1;
+    for (i = 0; d->head != LDR_HEAD_REGRESS && i < labels; i++)
+        if (e->labels[i] < 0 && !(d->head == LDR_HEAD_TOKENS && e->labels[i] == LDR_IGNORE)) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "example %U: label %d is negative", (uint64_t)d->count, e->labels[i]);
+    if (d->head == LDR_HEAD_REGRESS && !(e->value - e->value == 0)) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "example %U: its value is not a finite number", (uint64_t)d->count);
+    values = d->values;
+    offsets = d->offsets;
+    if (!ldr__grow_i32(&d->alloc, &d->ids, &d->ids_cap, d->tokens + n) || !ldr__grow_i32(&d->alloc, &d->segments, &d->segments_cap, d->tokens + n) ||
+        !ldr__grow_i32(&d->alloc, &d->labels, &d->labels_cap, d->head == LDR_HEAD_TOKENS ? d->tokens + n : d->count + 1)) goto memory;
+    if (!ldr__grow(&d->alloc, &values, &d->values_cap, d->count + 1, sizeof *d->values)) goto memory;
+    d->values = (float *)values;
+    if (!ldr__grow(&d->alloc, &offsets, &d->offsets_cap, d->count + 2, sizeof *d->offsets)) goto memory;
+    d->offsets = (uint64_t *)offsets;
+    memcpy(d->ids + d->tokens, e->ids, n * sizeof(int32_t));
+    if (e->segments) memcpy(d->segments + d->tokens, e->segments, n * sizeof(int32_t));
+    else memset(d->segments + d->tokens, 0, n * sizeof(int32_t));
+    if (d->head == LDR_HEAD_TOKENS) memcpy(d->labels + d->tokens, e->labels, n * sizeof(int32_t));
+    else d->labels[d->count] = d->head == LDR_HEAD_REGRESS ? 0 : e->labels[0];
+    d->values[d->count] = e->value;
+    d->tokens += n;
+    d->offsets[++d->count] = d->tokens;
+    return LDR_OK;
+memory:
+    return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory after %U examples", (uint64_t)d->count);
+}
+
+LDR__DEF int32_t ldr_dataset_count(const ldr_dataset *d) { return d ? (int32_t)d->count : 0; }
+LDR__DEF int64_t ldr_dataset_tokens(const ldr_dataset *d) { return d ? (int64_t)d->tokens : 0; }
+
+LDR__DEF ldr_example ldr_dataset_get(const ldr_dataset *d, int32_t index) {
+    ldr_example e;
+    size_t i = (size_t)index, at;
+    memset(&e, 0, sizeof e);
+    if (!d || index < 0 || i >= d->count) return e;
+    at = (size_t)d->offsets[i];
+    e.count = (int32_t)(d->offsets[i + 1] - d->offsets[i]);
+    e.ids = d->ids + at;
+    e.segments = d->segments + at;
+    e.labels = d->labels + (d->head == LDR_HEAD_TOKENS ? at : i);
+    e.value = d->values[i];
+    return e;
+}
+
+LDR__DEF int32_t ldr_dataset_labels(const ldr_dataset *d) { return d ? (int32_t)d->name_count : 0; }
+LDR__DEF const char *ldr_dataset_label_name(const ldr_dataset *d, int32_t i) { return d && i >= 0 && (size_t)i < d->name_count ? d->names[i] : NULL; }
+
+LDR__DEF int32_t ldr_dataset_label(ldr_dataset *d, const char *name, int32_t add, ldr_error *err) {
+    size_t i, n;
+    void *names;
+    char *copy;
+    if (!d || !name) return -1;
+    for (i = 0; i < d->name_count; i++)
+        if (strcmp(d->names[i], name) == 0) return (int32_t)i;
+    if (!add) return -1;
+    n = strlen(name) + 1;
+    names = d->names;
+    if (ldr__grow(&d->alloc, &names, &d->names_cap, d->name_count + 1, sizeof *d->names)) {
+        d->names = (char **)names;
+        copy = (char *)ldr__alloc(&d->alloc, n);
+        if (copy) {
+            memcpy(copy, name, n);
+            d->names[d->name_count] = copy;
+            return (int32_t)d->name_count++;
+        }
+    }
+    ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory for a label name");
+    return -1;
+}
+
+#ifndef LADDER_NO_TOKENIZER
+LDR__DEF ldr_status ldr_dataset_add_text(ldr_dataset *d, const ldr_tokenizer *t, const char *text, const char *text2, int32_t label, float value, ldr_error *err) {
+    ldr_example e;
+    if (!d || !t || !text) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_dataset_add_text: no data set, tokenizer or text");
+    if (d->head == LDR_HEAD_TOKENS) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a data set with a label for every token takes ldr_dataset_add");
+    if (!d->encoding.alloc.alloc_fn) d->encoding.alloc = d->alloc;
+    if (ldr_tokenizer_encode(t, &d->encoding, text, strlen(text), text2, text2 ? strlen(text2) : 0, d->max_len ? d->max_len : 128, 1, err)) return err ? err->status : LDR_DATA;
+    memset(&e, 0, sizeof e);
+    e.count = d->encoding.count;
+    e.ids = d->encoding.ids;
+    e.segments = d->encoding.segments;
+    e.labels = &label;
+    e.value = value;
+    return ldr_dataset_add(d, &e, err);
+}
+#endif
+
+/* ======================================================================================
+   >>dataset-files     Labelled texts from tab-separated lines and JSON
+   --------------------------------------------------------------------------------------
+   Both formats end in the same three strings: label, text, and perhaps a second text. They
+   are copied into buffers that are reused from one example to the next, because the file is
+   mapped and its fields carry no final NUL.
+   ====================================================================================== */
+
+#if !defined(LADDER_NO_STDIO) && !defined(LADDER_NO_TOKENIZER)
+
+enum { LDR__FIELD_LABEL, LDR__FIELD_TEXT, LDR__FIELD_TEXT2, LDR__FIELDS };
+
+typedef struct ldr__reader {
+    ldr_dataset         *d;
+    const ldr_tokenizer *tokenizer;
+    ldr_dataset_desc     desc;
+    const char          *data;                    /* the whole file; offsets count from here  */
+    size_t               size, begin;             /* begin: after a byte order mark           */
+    void                *field[LDR__FIELDS];
+    size_t               capacity[LDR__FIELDS];
+} ldr__reader;
+
+/* Lines are counted only when something is wrong: a file is read far more often than it is broken. */
+static int64_t ldr__reader_line(const ldr__reader *r, size_t at) {
+    int64_t line = 1;
+    size_t i;
+    for (i = 0; i < at && i < r->size; i++) line += r->data[i] == '\n';
+    return line;
+}
+
+static ldr_status ldr__reader_fail(const ldr__reader *r, size_t at, ldr_error *err, const char *what) {
+    return ldr__fail(err, LDR_DATA, at, "line %I: %s", ldr__reader_line(r, at), what);
+}
+
+static char *ldr__reader_room(ldr__reader *r, int k, size_t size, ldr_error *err) {
+    if (size < SIZE_MAX && ldr__grow(&r->desc.alloc, &r->field[k], &r->capacity[k], size + 1, 1)) return (char *)r->field[k];
+    ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while reading examples");
+    return NULL;
+}
+
+/* A NUL inside a text would end it early; BERT's tokenizer drops NULs, so nothing is lost here. */
+static void ldr__drop_nul(char *s, size_t n) {
+    size_t i, used = 0;
+    for (i = 0; i < n; i++)
+        if (s[i]) s[used++] = s[i];
+    s[used] = 0;
+}
+
+static ldr_status ldr__reader_copy(ldr__reader *r, int k, const char *s, size_t n, ldr_error *err) {
+    char *field = ldr__reader_room(r, k, n, err);
+    if (!field) return LDR_MEMORY;
+    if (n) memcpy(field, s, n);
+    ldr__drop_nul(field, n);
+    return LDR_OK;
+}
+
+/* A number as JSON writes it, and nothing else: "4.", "0x1" and "nan" are mistakes in a label. */
+static int ldr__reader_number(const char *s, float *out) {
+    size_t n = strlen(s);
+    double v;
+    if (n == 0 || ldr__json_number_length(s, n) != n) return 0;
+    v = ldr__parse_double(s, n);
+    if (!(v >= -(double)FLT_MAX && v <= (double)FLT_MAX)) return 0;
+    *out = (float)v;
+    return 1;
+}
+
+/* Adds the example whose fields have been copied; it begins at byte `at`. */
+static ldr_status ldr__reader_add(ldr__reader *r, int pair, size_t at, ldr_error *err) {
+    const char *label = (const char *)r->field[LDR__FIELD_LABEL], *text = (const char *)r->field[LDR__FIELD_TEXT];
+    const char *text2 = pair ? (const char *)r->field[LDR__FIELD_TEXT2] : NULL;
+    char shown[LDR__SHOWN];
+    int32_t index = 0;
+    float value = 0;
+    if (!*label) return ldr__reader_fail(r, at, err, "the example has no label");
+    if (!*text) return ldr__reader_fail(r, at, err, "the example has no text");
+    if (r->desc.head == LDR_HEAD_REGRESS) {
+        if (!ldr__reader_number(label, &value))
+            return ldr__fail(err, LDR_DATA, at, "line %I: the label \"%s\" is not a number", ldr__reader_line(r, at), ldr__show(shown, label, strlen(label)));
+    } else {
+        index = ldr_dataset_label(r->d, label, r->desc.labels == NULL, err);
+        if (index < 0 && r->desc.labels)
+            return ldr__fail(err, LDR_DATA, at, "line %I: the label \"%s\" is none of the %d known ones", ldr__reader_line(r, at), ldr__show(shown, label, strlen(label)), (int)ldr_dataset_labels(r->d));
+        if (index < 0) return err->status ? err->status : LDR_MEMORY;
+    }
+    return ldr_dataset_add_text(r->d, r->tokenizer, text, text2, index, value, err);
+}
+
+/* label<TAB>text[<TAB>text2], without the line's end. */
+static ldr_status ldr__reader_line_add(ldr__reader *r, size_t begin, size_t end, ldr_error *err) {
+    size_t i, from = begin;
+    int k = 0;
+    for (i = begin; i <= end; i++) {
+        if (i < end && r->data[i] != '\t') continue;
+        if (k == LDR__FIELDS) return ldr__reader_fail(r, begin, err, "more than three fields; expected label<TAB>text or label<TAB>text<TAB>text2");
+        if (ldr__reader_copy(r, k++, r->data + from, i - from, err)) return LDR_MEMORY;
+        from = i + 1;
+    }
+    if (k < 2) return ldr__reader_fail(r, begin, err, "the example has no text; expected label<TAB>text or label<TAB>text<TAB>text2");
+    return ldr__reader_add(r, k == LDR__FIELDS, begin, err);
+}
+
+static ldr_status ldr__reader_lines(ldr__reader *r, ldr_error *err) {
+    size_t at = r->begin, end, next;
+    while (at < r->size) {
+        const char *newline = (const char *)memchr(r->data + at, '\n', r->size - at);
+        end = newline ? (size_t)(newline - r->data) : r->size;
+        next = newline ? end + 1 : end;
+        if (end > at && r->data[end - 1] == '\r') end--;
+        if (end > at) {
+            ldr_status status = ldr__reader_line_add(r, at, end, err);
+            if (status) return status;
+        }
+        at = next;
+    }
+    return LDR_OK;
+}
+
+/* The member's string, or for labels also the text of a number, true or false. `base` is where
+   the JSON text starts in the file. */
+static ldr_status ldr__reader_member(ldr__reader *r, int k, const ldr_json *j, int32_t node, size_t base, ldr_error *err) {
+    const ldr_json_node *n = ldr_json_node_at(j, node);
+    int word = n->type == LDR_JSON_NUMBER || n->type == LDR_JSON_TRUE || n->type == LDR_JSON_FALSE;
+    if (n->type == LDR_JSON_STRING) {
+        size_t size = n->end - n->begin;              /* escapes only shrink                  */
+        char *field = ldr__reader_room(r, k, size, err);
+        if (!field) return LDR_MEMORY;
+        ldr__drop_nul(field, (size_t)ldr_json_string(field, size + 1, j, node));
+        return LDR_OK;
+    }
+    if (k == LDR__FIELD_LABEL && word) return ldr__reader_copy(r, k, r->data + base + n->begin, n->end - n->begin, err);
+    return ldr__reader_fail(r, base + n->begin, err, k == LDR__FIELD_LABEL ? "the label is neither a string nor a number nor true or false" : "the text is not a string");
+}
+
+/* The first of the names that the object holds with a value other than null; -1 when none. */
+static int32_t ldr__reader_find(const ldr_json *j, int32_t object, const char *wanted, const char *const *usual) {
+    int32_t node = -1;
+    if (wanted) node = ldr_json_get(j, object, wanted);
+    for (; !wanted && node < 0 && *usual; usual++) node = ldr_json_get(j, object, *usual);
+    return node >= 0 && ldr_json_node_at(j, node)->type != LDR_JSON_NULL ? node : -1;
+}
+
+static ldr_status ldr__reader_object(ldr__reader *r, const ldr_json *j, int32_t object, size_t base, ldr_error *err) {
+    static const char *const labels[] = { "label", NULL }, *const texts[] = { "text", "sentence", "sentence1", NULL }, *const seconds[] = { "text2", "sentence2", NULL };
+    size_t at = base + ldr_json_node_at(j, object)->begin;
+    int32_t label = ldr__reader_find(j, object, r->desc.label, labels), text = ldr__reader_find(j, object, r->desc.text, texts);
+    int32_t text2 = ldr__reader_find(j, object, r->desc.text2, seconds);
+    ldr_status status;
+    if (ldr_json_node_at(j, object)->type != LDR_JSON_OBJECT) return ldr__reader_fail(r, at, err, "an example is a JSON object");
+    if (label < 0) return ldr__fail(err, LDR_DATA, at, "line %I: the example has no label: no member \"%s\"", ldr__reader_line(r, at), r->desc.label ? r->desc.label : "label");
+    if (text < 0) return ldr__fail(err, LDR_DATA, at, "line %I: the example has no text: no member \"%s\"", ldr__reader_line(r, at), r->desc.text ? r->desc.text : "text\", \"sentence\" or \"sentence1");
+    if (text2 < 0 && r->desc.text2) return ldr__fail(err, LDR_DATA, at, "line %I: the example has no second text: no member \"%s\"", ldr__reader_line(r, at), r->desc.text2);
+    status = ldr__reader_member(r, LDR__FIELD_LABEL, j, label, base, err);
+    if (!status) status = ldr__reader_member(r, LDR__FIELD_TEXT, j, text, base, err);
+    if (!status && text2 >= 0) status = ldr__reader_member(r, LDR__FIELD_TEXT2, j, text2, base, err);
+    return status ? status : ldr__reader_add(r, text2 >= 0, at, err);
+}
+
+/* One JSON value from byte `at`, errors counted from the file's start; *used bytes were read. */
+static ldr_json *ldr__reader_json(const ldr__reader *r, size_t at, size_t *used, ldr_error *err) {
+    ldr_error local;
+    ldr_json *j;
+    size_t where, i;
+    memset(&local, 0, sizeof local);
+    j = ldr_json_parse_next(r->data + at, r->size - at, used, &r->desc.alloc, &local);
+    if (j) return j;
+    where = local.offset == LDR_NO_OFFSET ? at : at + (size_t)local.offset;
+    for (i = strlen(local.message); i > 0 && local.message[i] != '('; i--) {}
+    if (i > 0 && local.offset != LDR_NO_OFFSET) local.message[i - 1] = 0;      /* an offset of its own is put there again */
+    ldr__fail(err, local.status, local.offset == LDR_NO_OFFSET ? LDR_NO_OFFSET : where, "line %I: %s", ldr__reader_line(r, where), local.message);
+    return NULL;
+}
+
+/* One array of examples, or examples one after another. */
+static ldr_status ldr__reader_values(ldr__reader *r, ldr_error *err) {
+    size_t at = ldr__json_space(r->data, r->size, r->begin), used = 0;
+    int array = at < r->size && r->data[at] == '[';
+    ldr_status status = LDR_OK;
+    while (!status && at < r->size) {
+        ldr_json *j = ldr__reader_json(r, at, &used, err);
+        int32_t node;
+        if (!j) return err->status;
+        if (!array) status = ldr__reader_object(r, j, 0, at, err);
+        else for (node = ldr_json_node_at(j, 0)->first; !status && node >= 0; node = ldr_json_node_at(j, node)->next) status = ldr__reader_object(r, j, node, at, err);
+        ldr_json_free(j);
+        at += used;
+        if (!status && array && at < r->size) status = ldr__reader_fail(r, at, err, "something stands after the array of examples");
+    }
+    return status;
+}
+
+/* The name decides; under any other name the first character does. */
+static int ldr__reader_is_json(const ldr__reader *r, const char *path) {
+    size_t at = ldr__json_space(r->data, r->size, r->begin);
+    if (ldr__ends_with(path, ".json") || ldr__ends_with(path, ".jsonl")) return 1;
+    if (ldr__ends_with(path, ".tsv") || ldr__ends_with(path, ".txt")) return 0;
+    return at < r->size && (r->data[at] == '{' || r->data[at] == '[');
+}
+
+static ldr_status ldr__reader_labels(ldr__reader *r, ldr_error *err) {
+    int32_t i;
+    for (i = 0; i < ldr_dataset_labels(r->desc.labels); i++) {
+        const char *name = ldr_dataset_label_name(r->desc.labels, i);
+        if (!name) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_dataset_load: the data set given for its labels has classes without a name");
+        if (ldr_dataset_label(r->d, name, 1, err) < 0) return err->status ? err->status : LDR_MEMORY;
+    }
+    return LDR_OK;
+}
+
+static ldr_status ldr__reader_run(ldr__reader *r, const char *path, ldr_error *err) {
+    ldr__source source;
+    ldr_status status = ldr__source_open(&source, path, &r->desc.alloc, err);
+    if (status) return status;
+    r->data = (const char *)source.data;
+    r->size = source.size;
+    r->begin = source.size >= 3 && memcmp(source.data, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+    if (r->desc.labels) status = ldr__reader_labels(r, err);
+    if (!status) status = ldr__reader_is_json(r, path) ? ldr__reader_values(r, err) : ldr__reader_lines(r, err);
+    if (!status && ldr_dataset_count(r->d) == 0) status = ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "the file holds no examples");
+    ldr__source_close(&source);
+    return status;
+}
+
+LDR__DEF ldr_dataset *ldr_dataset_load(const ldr_model *m, const char *path, const ldr_dataset_desc *desc, ldr_error *err) {
+    ldr__reader r;
+    ldr_error local;
+    int k;
+    memset(&r, 0, sizeof r);
+    memset(&local, 0, sizeof local);
+    if (desc) r.desc = *desc;
+    if (!m || !path) {
+        ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_dataset_load: no model or no path");
+        return NULL;
+    }
+    if (r.desc.head != LDR_HEAD_CLASSIFY && r.desc.head != LDR_HEAD_REGRESS) {
+        ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_dataset_load: files hold one label or one number a text; add other examples with ldr_dataset_add");
+        return NULL;
+    }
+    r.tokenizer = ldr_model_tokenizer(m);
+    if (!r.tokenizer) {
+        ldr__fail(err, LDR_MISSING, LDR_NO_OFFSET, "%s: the model has no vocabulary, so texts cannot be read", path);
+        return NULL;
+    }
+    if (r.desc.max_len == 0) r.desc.max_len = LDR__MIN(128, ldr_model_info_get(m).positions);
+    r.d = ldr_dataset_create(&r.desc, err);
+    if (!r.d) return NULL;
+    if (ldr__reader_run(&r, path, &local)) {
+        if (local.status != LDR_IO) ldr__fail_in_file(&local, path);
+        if (err && err->status == LDR_OK) *err = local;
+        ldr_dataset_free(r.d);
+        r.d = NULL;
+    }
+    for (k = 0; k < LDR__FIELDS; k++) ldr__free(&r.desc.alloc, r.field[k], r.capacity[k]);
+    return r.d;
+}
+
+#endif /* !LADDER_NO_STDIO && !LADDER_NO_TOKENIZER */
+
+/* ======================================================================================
+   >>ladder            The side network: dimensions, parameters, layout
+   --------------------------------------------------------------------------------------
+   A ladder is one flat array of floats with a table of names over it. Gradients and
+   optimiser state have the same layout, so an optimiser is one loop and a file is one walk.
+   ====================================================================================== */
+
+enum { LDR__MAX_NOTE = 4096 };
+
+typedef struct ldr__param {
+    char    name[64];
+    size_t  offset;                /* in ldr_ladder.values                                   */
+    int32_t rows, columns;
+    int32_t decay;                 /* weight decay applies: matrices only                    */
+} ldr__param;
+
+typedef struct ldr__rung {
+    int32_t layer;                 /* tapped backbone layer, 0-based                         */
+    int32_t down, down_bias, gate; /* parameter indices, -1: none                            */
+    int32_t slot[LDR__SLOTS];
+} ldr__rung;
+
+typedef struct ldr__note { char *key, *value; } ldr__note;
+
+struct ldr_ladder {
+    ldr_allocator    alloc;
+    const ldr_model *m;
+    ldr_ladder_desc  d;            /* resolved; its pointers lead into this object           */
+    ldr__shape       side;
+    int32_t          has_first;    /* D_first reads the embeddings                           */
+    int32_t          first, first_bias, final_norm, final_norm_bias, up, up_bias, out_gate, head_dense, head_dense_bias, head_out, head_out_bias;
+    int32_t          head_width;   /* of the rows the head reads                             */
+    ldr__rung       *rungs;
+    int32_t         *rung_layers;
+    ldr__param      *params;
+    int32_t          count;
+    size_t           size;         /* floats in values, padding between parameters included  */
+    uint64_t         trainable;
+    float           *values, *grads;           /* grads belong to a trainer, NULL without one */
+    float           *frequency;    /* rotary table of the side heads                         */
+    uint64_t         fingerprint;  /* of the backbone                                        */
+    char           **labels;
+    ldr__note       *notes;
+    size_t           note_count, note_capacity;
+    void            *plan_memory;
+    size_t           plan_size;
+};
+
+static const float *ldr__value(const ldr_ladder *l, int32_t param) { return param < 0 ? NULL : l->values + l->params[param].offset; }
+static float *ldr__grad(const ldr_ladder *l, int32_t param) { return param < 0 || !l->grads ? NULL : l->grads + l->params[param].offset; }
+
+static ldr__mat ldr__value_matrix(const ldr_ladder *l, int32_t param) {
+    return ldr__mat_float(ldr__value(l, param), param < 0 ? 0 : (size_t)l->params[param].columns, 1);
+}
+
+static int32_t ldr__default_i32(int32_t v, int32_t d) { return v ? v : d; }
+
+/* ---- presets -------------------------------------------------------------------------- */
+
+static int32_t ldr__default_rungs(const ldr_model *m, ldr_preset preset) {
+    if (preset == LDR_PRESET_HEAD) return 0;
+    if (preset == LDR_PRESET_CLUE) return LDR__MIN(4, m->layers);
+    return LDR__MIN(12, m->layers);
+}
+
+LDR__DEF ldr_ladder_desc ldr_ladder_desc_defaults(const ldr_model *m, const ldr_ladder_desc *desc) {
+    static const struct { ldr_tap tap; ldr_gate gate; float temperature; ldr_mix mix; ldr_output output; ldr_init init; ldr_heads heads; float dropout; } presets[] = {
+        { LDR_TAP_INPUT,  LDR_GATE_CHANNEL, 1.0f, LDR_MIX_BEFORE, LDR_OUTPUT_MIXED, LDR_INIT_SLICE,  LDR_HEADS_WHOLE,  0.0f },
+        { LDR_TAP_OUTPUT, LDR_GATE_SCALAR,  0.1f, LDR_MIX_BEFORE, LDR_OUTPUT_UP,    LDR_INIT_SLICE,  LDR_HEADS_WITHIN, 0.1f },
+        { LDR_TAP_OUTPUT, LDR_GATE_NONE,    1.0f, LDR_MIX_AFTER,  LDR_OUTPUT_SIDE,  LDR_INIT_RANDOM, LDR_HEADS_WITHIN, 0.1f },
+        { LDR_TAP_OUTPUT, LDR_GATE_SCALAR,  0.1f, LDR_MIX_BEFORE, LDR_OUTPUT_UP,    LDR_INIT_RANDOM, LDR_HEADS_WHOLE,  0.0f },
+        { LDR_TAP_INPUT,  LDR_GATE_NONE,    1.0f, LDR_MIX_BEFORE, LDR_OUTPUT_SIDE,  LDR_INIT_RANDOM, LDR_HEADS_WHOLE,  0.0f } };
+    ldr_ladder_desc d;
+    int32_t r, group, kv;
+    memset(&d, 0, sizeof d);
+    if (desc) d = *desc;
+    if (!m || (int)d.preset < 0 || d.preset > LDR_PRESET_HEAD) return d;
+    if (!d.reduction) d.reduction = 8;
+    r = d.reduction > 0 ? d.reduction : 1;
+    if (!d.rungs) d.rung_count = ldr__default_rungs(m, d.preset);
+    if (!d.tap) d.tap = presets[d.preset].tap;
+    if (!d.gate) d.gate = presets[d.preset].gate;
+    if (!(d.gate_temperature > 0)) d.gate_temperature = presets[d.preset].temperature;
+    if (!d.mix) d.mix = presets[d.preset].mix;
+    if (!d.output) d.output = presets[d.preset].output;
+    if (d.output_init == 0) d.output_init = 1.0f;
+    if (!d.init) d.init = presets[d.preset].init;
+    if (!d.importance) d.importance = LDR_MAGNITUDE;
+    if (!d.slice_heads) d.slice_heads = presets[d.preset].heads;
+    if (!d.samples) d.samples = d.importance == LDR_FISHER ? 1024 : 256;
+    if (d.dropout == 0) d.dropout = presets[d.preset].dropout;
+    if (d.dropout < 0) d.dropout = 0;
+    if (d.preset == LDR_PRESET_CLUE) {
+        d.width = ldr__default_i32(d.width, 128);
+        d.heads = ldr__default_i32(d.heads, 4);
+        d.ffn = ldr__default_i32(d.ffn, 4 * d.width);
+        if (d.down_bias == LDR_AUTO) d.down_bias = LDR_OFF;
+        d.final_norm = LDR_OFF;
+    }
+    d.width = ldr__default_i32(d.width, LDR__MAX(1, m->shape.width / r));
+    if (d.preset == LDR_PRESET_MLP) d.ffn = ldr__default_i32(d.ffn, d.width);
+    d.ffn = ldr__default_i32(d.ffn, LDR__MAX(1, m->shape.ffn / r));
+    group = m->shape.heads / m->shape.kv_heads;
+    kv = d.slice_heads == LDR_HEADS_WHOLE ? LDR__MAX(1, (m->shape.kv_heads + r / 2) / r) : m->shape.kv_heads;
+    d.heads = d.preset == LDR_PRESET_MLP || d.preset == LDR_PRESET_HEAD ? 0 : ldr__default_i32(d.heads, kv * group);
+    if (d.down_bias == LDR_AUTO) d.down_bias = LDR_ON;
+    if (d.final_norm == LDR_AUTO) d.final_norm = m->final_norm[0] && d.preset != LDR_PRESET_MLP ? LDR_ON : LDR_OFF;
+    if (d.head == LDR_HEAD_REGRESS || d.head == LDR_HEAD_CHOICE) d.classes = 1;
+    if (d.head_hidden == 0 && d.preset == LDR_PRESET_PAPER) d.head_hidden = m->shape.width;
+    if (d.head_hidden < 0) d.head_hidden = 0;
+    return d;
+}
+
+/* The dimensions of a side block, and the reasons a wish cannot be met. */
+static ldr_status ldr__ladder_shape(ldr__shape *s, const ldr_model *m, const ldr_ladder_desc *d, ldr_error *err) {
+    const ldr__shape *b = &m->shape;
+    int32_t r = d->reduction, group = b->heads / b->kv_heads;
+    *s = *b;
+    s->width = d->width;
+    s->ffn = d->ffn;
+    s->heads = d->heads;
+    if (r < 1 || r > 1024 || d->width < 1 || d->width > 65536 || d->ffn < 1 || d->ffn > (1 << 20) || d->heads < 0 || d->heads > 4096)
+        return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "reduction %d, side width %d, %d heads or ffn %d cannot be", r, d->width, d->heads, d->ffn);
+    if (d->classes < 1 || d->classes > (1 << 24)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "the head needs classes, not %d", d->classes);
+    if (d->dropout >= 1.0f) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "dropout must be below 1");
+    if (d->gate == LDR_GATE_FIXED && !(d->gate_fixed >= 0 && d->gate_fixed <= 1)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a fixed gate must lie between 0 and 1");
+    if (d->init == LDR_INIT_SLICE && (d->width > b->width || d->ffn > b->ffn)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a sliced side network cannot be wider than the backbone (%d of %d, ffn %d of %d)", d->width, b->width, d->ffn, b->ffn);
+    if (d->preset == LDR_PRESET_HEAD) return LDR_OK;
+    if (d->preset == LDR_PRESET_MLP) {
+        s->place = LDR__NO_NORM;
+        s->heads = s->kv_heads = 0;
+        s->gated = s->rotary = 0;
+        s->biases = 1;
+        return LDR_OK;
+    }
+    if (d->preset == LDR_PRESET_CLUE) {                 /* a BERT block whatever the backbone is       */
+        if (d->width % d->heads) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "side width %d is not a multiple of %d heads", d->width, d->heads);
+        s->norm = LDR_NORM_LAYER;
+        s->place = LDR__POST;
+        s->gated = s->rotary = 0;
+        s->biases = 1;
+        s->activation = LDR_GELU;
+        s->kv_heads = s->heads;
+        s->head_dim = s->width / s->heads;
+        s->eps = 1e-12f;
+        return LDR_OK;
+    }
+    if (d->slice_heads == LDR_HEADS_WHOLE) {
+        if (d->heads % group || d->heads > b->heads) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "%d side heads: whole heads come in groups of %d and there are %d", d->heads, group, b->heads);
+        s->kv_heads = d->heads / group;
+        return LDR_OK;
+    }
+    if (d->heads != b->heads || b->head_dim % r) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "keeping all %d heads needs a reduction that divides the head size %d, not %d; or slice whole heads", b->heads, b->head_dim, r);
+    if (d->preset == LDR_PRESET_PAPER && (b->width % r || b->ffn % r)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "the paper's recipe needs a reduction that divides width %d and ffn %d, not %d", b->width, b->ffn, r);
+    s->head_dim = b->head_dim / r;
+    if (s->rotary && s->head_dim % 2) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "rotary positions need an even side head size, not %d: use a smaller reduction or whole heads", s->head_dim);
+    return LDR_OK;
+}
+
+/* ---- layout --------------------------------------------------------------------------- */
+
+typedef struct ldr__layout {
+    ldr_ladder *l;
+    int32_t     count;             /* parameters so far                                      */
+    size_t      floats;
+    uint64_t    trainable;
+} ldr__layout;
+
+static int32_t ldr__add_param(ldr__layout *y, int32_t rung, const char *name, size_t rows, size_t columns) {
+    if (y->l->params) {
+        ldr__param *p = &y->l->params[y->count];
+        if (rung >= 0) ldr__format(p->name, sizeof p->name, "rung.%d.%s", rung, name);
+        else ldr__format(p->name, sizeof p->name, "%s", name);
+        p->offset = y->floats;
+        p->rows = (int32_t)rows;
+        p->columns = (int32_t)columns;
+        p->decay = rows > 1;
+    }
+    y->floats += ldr__round_up(rows * columns, 16);
+    y->trainable += (uint64_t)rows * columns;
+    return y->count++;
+}
+
+/* Walks all parameters in order; run once to count and once to place. */
+static void ldr__ladder_layout(ldr__layout *y, ldr__rung *rungs) {
+    ldr_ladder *l = y->l;
+    const ldr_ladder_desc *d = &l->d;
+    size_t w = (size_t)d->width, big = (size_t)l->m->shape.width, rows, columns;
+    char name[64];
+    int32_t i, slot, bias = d->down_bias == LDR_ON, has_side = d->rung_count > 0;
+    l->first = l->first_bias = l->final_norm = l->final_norm_bias = l->up = l->up_bias = l->out_gate = l->head_dense = l->head_dense_bias = -1;
+    y->count = 0;
+    y->floats = 0;
+    y->trainable = 0;
+    if (l->has_first) {
+        l->first = ldr__add_param(y, -1, "first.down.weight", w, big);
+        if (bias) l->first_bias = ldr__add_param(y, -1, "first.down.bias", 1, w);
+    }
+    for (i = 0; i < d->rung_count; i++) {
+        ldr__rung none, *g = rungs ? &rungs[i] : &none;
+        g->down = ldr__add_param(y, i, "down.weight", w, big);
+        g->down_bias = bias ? ldr__add_param(y, i, "down.bias", 1, w) : -1;
+        g->gate = -1;
+        if ((i > 0 || l->has_first) && (d->gate == LDR_GATE_SCALAR || d->gate == LDR_GATE_CHANNEL)) g->gate = ldr__add_param(y, i, "gate", 1, d->gate == LDR_GATE_SCALAR ? 1 : w);
+        for (slot = 0; slot < LDR__SLOTS; slot++) {
+            g->slot[slot] = -1;
+            if (!ldr__slot_size(&l->side, slot, &rows, &columns)) continue;
+            ldr__format(name, sizeof name, "block.%s", ldr__slot_names[slot]);
+            g->slot[slot] = ldr__add_param(y, i, name, rows, columns);
+        }
+    }
+    if (has_side && d->final_norm == LDR_ON) {
+        l->final_norm = ldr__add_param(y, -1, "final_norm.weight", 1, w);
+        if (l->side.norm == LDR_NORM_LAYER) l->final_norm_bias = ldr__add_param(y, -1, "final_norm.bias", 1, w);
+    }
+    if (has_side && d->output != LDR_OUTPUT_SIDE) {
+        l->up = ldr__add_param(y, -1, "up.weight", big, w);
+        if (bias) l->up_bias = ldr__add_param(y, -1, "up.bias", 1, big);
+        if (d->output == LDR_OUTPUT_MIXED) l->out_gate = ldr__add_param(y, -1, "output.gate", 1, big);
+    }
+    l->head_width = has_side && d->output == LDR_OUTPUT_SIDE ? d->width : l->m->shape.width;
+    columns = (size_t)l->head_width;
+    if (d->head_hidden > 0) {
+        l->head_dense = ldr__add_param(y, -1, "head.dense.weight", (size_t)d->head_hidden, columns);
+        l->head_dense_bias = ldr__add_param(y, -1, "head.dense.bias", 1, (size_t)d->head_hidden);
+        columns = (size_t)d->head_hidden;
+    }
+    l->head_out = ldr__add_param(y, -1, "head.out.weight", (size_t)d->classes, columns);
+    l->head_out_bias = ldr__add_param(y, -1, "head.out.bias", 1, (size_t)d->classes);
+}
+
+static ldr__block ldr__rung_block(const ldr_ladder *l, int32_t rung) {
+    ldr__block b;
+    int slot;
+    memset(&b, 0, sizeof b);
+    for (slot = 0; slot < LDR__SLOTS; slot++) {
+        int32_t p = l->rungs[rung].slot[slot];
+        if (slot < LDR__MATRICES) b.m[slot] = ldr__value_matrix(l, p);
+        else b.v[slot] = ldr__value(l, p);
+    }
+    return b;
+}
+
+/* Gate a of rung i, channel c. */
+static float ldr__gate_value(const ldr_ladder *l, int32_t rung, size_t c) {
+    const ldr_ladder_desc *d = &l->d;
+    const float *g = ldr__value(l, l->rungs[rung].gate);
+    if (d->gate == LDR_GATE_FIXED) return d->gate_fixed;
+    return ldr__sigmoid((g ? g[d->gate == LDR_GATE_SCALAR ? 0 : c] : 0) / d->gate_temperature);
+}
+
+static ldr_status ldr__ladder_rungs(int32_t *layers, const ldr_model *m, const ldr_ladder_desc *d, ldr_error *err) {
+    int32_t i, n = d->rung_count, count = m->layers;
+    for (i = 0; i < n; i++) {
+        layers[i] = d->rungs ? d->rungs[i] : (int32_t)((int64_t)(i + 1) * count / n) - 1;
+        if (layers[i] < 0 || layers[i] >= count || (i && layers[i] <= layers[i - 1])) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "rung %d taps layer %d: layers must ascend from 0 to %d", i, layers[i], count - 1);
+    }
+    return LDR_OK;
+}
+
+static void ldr__fill_normal(float *v, size_t n, uint64_t key, double std) {
+    size_t i;
+    for (i = 0; i < n; i++) v[i] = (float)(std * ldr__random_normal(key, i));
+}
+
+/* LST-CLUE: a normal cut at two deviations, std = 1.13684723 / sqrt(fan) / sqrt(L). */
+static void ldr__fill_truncated(float *v, size_t n, uint64_t key, double std) {
+    size_t i;
+    uint64_t draw;
+    for (i = 0; i < n; i++) {
+        double x = 3;
+        for (draw = 0; fabs(x) > 2; draw++) x = ldr__random_normal(ldr__mix64(key + draw), i);
+        v[i] = (float)(std * x);
+    }
+}
+
+/* Random start: norms 1, biases 0, gates as asked for; matrices N(0, 0.01^2) as in the reference code
+   (lst.md 2.1), N(0, 0.02^2) in heads and blocks without a backbone to slice, or LST-CLUE's rule. */
+static void ldr__ladder_random(ldr_ladder *l) {
+    const ldr_ladder_desc *d = &l->d;
+    int32_t p, i;
+    for (p = 0; p < l->count; p++) {
+        ldr__param *q = &l->params[p];
+        float *v = l->values + q->offset;
+        size_t n = (size_t)q->rows * (size_t)q->columns, k;
+        uint64_t key = ldr__stream(d->seed, LDR__STREAM_INIT, (uint64_t)p);
+        int gate = strstr(q->name, "gate") != NULL && q->rows == 1 && strstr(q->name, "bias") == NULL;
+        if (gate) for (k = 0; k < n; k++) v[k] = p == l->out_gate ? d->output_init : d->gate_init;
+        else if (strstr(q->name, "norm") && strstr(q->name, "weight")) for (k = 0; k < n; k++) v[k] = 1;
+        else if (q->rows == 1 && p != l->head_out) memset(v, 0, n * sizeof(float));
+        else if (d->preset == LDR_PRESET_CLUE && p != l->head_out && p != l->head_dense) ldr__fill_truncated(v, n, key, 1.13684723 / sqrt((double)q->columns) / sqrt((double)d->rung_count));
+        else ldr__fill_normal(v, n, key, d->preset == LDR_PRESET_PAPER && p != l->head_out && p != l->head_dense ? 0.01 : 0.02);
+    }
+    /* Without slicing a down-projection must keep the size of what it reads, or small states
+       vanish behind the first block: scale by 1/sqrt(d). The paper's 0.01 is kept as it is. */
+    if (d->preset == LDR_PRESET_DEFAULT || d->preset == LDR_PRESET_MLP)
+        for (i = -1; i < d->rung_count; i++) {
+            int32_t down = i < 0 ? l->first : l->rungs[i].down;
+            if (down >= 0) ldr__fill_normal(l->values + l->params[down].offset, (size_t)d->width * (size_t)l->m->shape.width, ldr__stream(d->seed, LDR__STREAM_INIT, (uint64_t)down), 1.0 / sqrt((double)l->m->shape.width));
+        }
+}
+
+LDR__DEF void ldr_ladder_free(ldr_ladder *l) {
+    ldr_allocator a;
+    size_t i;
+    if (!l) return;
+    a = l->alloc;
+    for (i = 0; i < l->note_count; i++) {
+        ldr__free(&a, l->notes[i].key, strlen(l->notes[i].key) + 1);
+        ldr__free(&a, l->notes[i].value, strlen(l->notes[i].value) + 1);
+    }
+    ldr__free(&a, l->notes, l->note_capacity * sizeof *l->notes);
+    for (i = 0; l->labels && i < (size_t)l->d.classes; i++)
+        if (l->labels[i]) ldr__free(&a, l->labels[i], strlen(l->labels[i]) + 1);
+    ldr__plan_end(l->plan_memory, l->plan_size, &a);
+    ldr__free(&a, l, sizeof *l);
+}
+
+static char *ldr__copy_text(const ldr_allocator *a, const char *s) {
+    size_t n = strlen(s) + 1;
+    char *p = (char *)ldr__alloc(a, n);
+    if (p) memcpy(p, s, n);
+    return p;
+}
+
+/* A ladder with a random start; slicing comes after. */
+static ldr_ladder *ldr__ladder_new(const ldr_model *m, const ldr_ladder_desc *desc, ldr_error *err) {
+    ldr_ladder_desc d;
+    ldr_ladder *l;
+    ldr__plan plan;
+    ldr__layout y;
+    ldr_allocator a = ldr__allocator(desc ? &desc->alloc : NULL);
+    int32_t i;
+    int pass;
+    if (!m || !desc || (int)desc->preset < 0 || desc->preset > LDR_PRESET_HEAD || (int)desc->head < 0 || desc->head > LDR_HEAD_CHOICE || !ldr__allocator_valid(&a) || (desc->rungs && desc->rung_count < 1)) {
+        ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_ladder_create: no model or description, or one that cannot be");
+        return NULL;
+    }
+    if (!a.alloc_fn) a = m->alloc;
+    d = ldr_ladder_desc_defaults(m, desc);
+    d.alloc = a;
+    l = (ldr_ladder *)ldr__alloc(&a, sizeof *l);
+    if (!l) {
+        ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while making a ladder");
+        return NULL;
+    }
+    memset(l, 0, sizeof *l);
+    l->alloc = a;
+    l->m = m;
+    l->d = d;
+    l->d.label_names = NULL;
+    l->d.sample = NULL;
+    l->has_first = d.rung_count > 0 && (d.tap == LDR_TAP_OUTPUT || d.mix == LDR_MIX_AFTER);
+    if (ldr__ladder_shape(&l->side, m, &d, err)) goto fail;
+    memset(&plan, 0, sizeof plan);
+    memset(&y, 0, sizeof y);
+    y.l = l;
+    for (pass = 0; pass < 2; pass++) {
+        if (pass && ldr__plan_begin(&plan, &a, err)) goto fail;
+        if (pass) {
+            l->plan_memory = plan.memory;
+            l->plan_size = plan.size;
+        }
+        if (!pass) ldr__ladder_layout(&y, NULL);
+        l->count = y.count;
+        l->size = y.floats;
+        l->trainable = y.trainable;
+        l->params = (ldr__param *)ldr__place(&plan, "tables", (size_t)y.count, sizeof(ldr__param));
+        l->rungs = (ldr__rung *)ldr__place(&plan, "tables", (size_t)d.rung_count, sizeof(ldr__rung));
+        l->rung_layers = (int32_t *)ldr__place(&plan, "tables", (size_t)d.rung_count, sizeof(int32_t));
+        l->labels = (char **)ldr__place(&plan, "tables", (size_t)d.classes, sizeof(char *));
+        l->values = ldr__place_floats(&plan, "parameters", y.floats);
+        l->frequency = l->side.rotary ? ldr__place_floats(&plan, "tables", (size_t)l->side.head_dim / 2) : NULL;
+    }
+    ldr__ladder_layout(&y, l->rungs);
+    if (ldr__ladder_rungs(l->rung_layers, m, &d, err)) goto fail;
+    for (i = 0; i < d.rung_count; i++) l->rungs[i].layer = l->rung_layers[i];
+    l->d.rungs = l->rung_layers;
+    for (i = 0; l->frequency && i < l->side.head_dim / 2; i++) l->frequency[i] = (float)pow((double)m->rope_theta, -2.0 * i / l->side.head_dim);
+    for (i = 0; desc->label_names && i < d.classes; i++) {
+        l->labels[i] = desc->label_names[i] ? ldr__copy_text(&a, desc->label_names[i]) : NULL;
+        if (desc->label_names[i] && !l->labels[i]) {
+            ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while making a ladder");
+            goto fail;
+        }
+    }
+    l->d.label_names = (const char *const *)l->labels;
+    ldr__ladder_random(l);
+    return l;
+fail:
+    ldr_ladder_free(l);
+    return NULL;
+}
+
+LDR__DEF ldr_ladder_desc ldr_ladder_desc_get(const ldr_ladder *l) {
+    ldr_ladder_desc none;
+    memset(&none, 0, sizeof none);
+    return l ? l->d : none;
+}
+
+LDR__DEF int32_t ldr_ladder_params(const ldr_ladder *l) { return l ? l->count : 0; }
+LDR__DEF uint64_t ldr_ladder_trainable(const ldr_ladder *l) { return l ? l->trainable : 0; }
+LDR__DEF const char *ldr_ladder_label(const ldr_ladder *l, int32_t i) { return l && i >= 0 && i < l->d.classes ? l->labels[i] : NULL; }
+
+LDR__DEF ldr_param ldr_ladder_param(const ldr_ladder *l, int32_t index) {
+    ldr_param p;
+    memset(&p, 0, sizeof p);
+    if (!l || index < 0 || index >= l->count) return p;
+    p.name = l->params[index].name;
+    p.value = l->values + l->params[index].offset;
+    p.grad = ldr__grad(l, index);
+    p.rows = l->params[index].rows;
+    p.columns = l->params[index].columns;
+    p.trainable = 1;
+    return p;
+}
+
+LDR__DEF int32_t ldr_ladder_find(const ldr_ladder *l, const char *name) {
+    int32_t i;
+    for (i = 0; l && name && i < l->count; i++)
+        if (strcmp(l->params[i].name, name) == 0) return i;
+    return -1;
+}
+
+LDR__DEF const char *ldr_ladder_note_get(const ldr_ladder *l, const char *key) {
+    size_t i;
+    for (i = 0; l && key && i < l->note_count; i++)
+        if (strcmp(l->notes[i].key, key) == 0) return l->notes[i].value;
+    return NULL;
+}
+
+LDR__DEF ldr_status ldr_ladder_note(ldr_ladder *l, const char *key, const char *value, ldr_error *err) {
+    size_t i;
+    void *notes;
+    char *k, *v;
+    if (!l || !key || !value || strlen(key) + strlen(value) > LDR__MAX_NOTE) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a note needs a key and a value of together at most %d bytes", LDR__MAX_NOTE);
+    v = ldr__copy_text(&l->alloc, value);
+    if (!v) return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory for a note");
+    for (i = 0; i < l->note_count; i++)
+        if (strcmp(l->notes[i].key, key) == 0) {
+            ldr__free(&l->alloc, l->notes[i].value, strlen(l->notes[i].value) + 1);
+            l->notes[i].value = v;
+            return LDR_OK;
+        }
+    k = ldr__copy_text(&l->alloc, key);
+    notes = l->notes;
+    if (!k || !ldr__grow(&l->alloc, &notes, &l->note_capacity, l->note_count + 1, sizeof *l->notes)) {
+        ldr__free(&l->alloc, v, strlen(v) + 1);
+        if (k) ldr__free(&l->alloc, k, strlen(k) + 1);
+        return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory for a note");
+    }
+    l->notes = (ldr__note *)notes;
+    l->notes[l->note_count].key = k;
+    l->notes[l->note_count++].value = v;
+    return LDR_OK;
+}
+
+/* ======================================================================================
+   >>heads             Heads and losses
+   --------------------------------------------------------------------------------------
+   The head reads R rows: one a sequence (first token; last token in a causal model), or every
+   token. Losses follow PyTorch: a weighted mean over the targets that count. The sum and the
+   weight are kept apart so that a batch in parts gives the loss of the whole.
+   ====================================================================================== */
+
+/* What the loss is measured against; arrays run over the rows of the head. */
+typedef struct ldr__targets {
+    const int32_t *labels;         /* [R] class, LDR_IGNORE: none; CHOICE: [R/choices]        */
+    const float   *values;         /* REGRESS: [R]                                            */
+    const float   *class_weights;  /* [classes] or NULL                                       */
+    float          smoothing;
+    int32_t        choices;
+} ldr__targets;
+
+/* Cross-entropy of one row of n scores with label y and smoothing e:
+       loss = (1-e) w_y (-log p_y) + e/n sum_c w_c (-log p_c)
+   d[n] = its gradient (may be NULL), *weight += w_y. d may be z. */
+static double ldr__cross_entropy_row(float *d, const float *z, size_t n, int32_t y, const float *w, float e, double *weight) {
+    double peak = -1e300, sum = 0, loss, wy = w ? (double)w[y] : 1.0, smooth = 0, total = 0, es = (double)e;
+    size_t c;
+    for (c = 0; c < n; c++) peak = LDR__MAX(peak, (double)z[c]);
+    for (c = 0; c < n; c++) sum += exp((double)z[c] - peak);
+    loss = peak + log(sum) - (double)z[y];
+    if (e > 0)
+        for (c = 0; c < n; c++) {
+            double wc = w ? (double)w[c] : 1.0;
+            smooth += wc * (peak + log(sum) - (double)z[c]);
+            total += wc;
+        }
+    *weight += wy;
+    if (d) {
+        double zy = (double)z[y];
+        for (c = 0; c < n; c++) {
+            double p = exp((c == (size_t)y ? zy : (double)z[c]) - peak) / sum, wc = w ? (double)w[c] : 1.0;
+            d[c] = (float)((1.0 - es) * wy * (p - (c == (size_t)y ? 1.0 : 0.0)) + es / (double)n * (total * p - (e > 0 ? wc : 0.0)));
+        }
+    }
+    return (1.0 - es) * wy * loss + es / (double)n * smooth;
+}
+
+/* Weight of row r in the mean, before any forward pass. */
+static double ldr__target_weight(const ldr__targets *t, ldr_head head, size_t r) {
+    if (head == LDR_HEAD_REGRESS || head == LDR_HEAD_CHOICE) return 1.0;
+    return t->labels[r] < 0 ? 0.0 : t->class_weights ? (double)t->class_weights[t->labels[r]] : 1.0;
+}
+
+/* Sum of the losses of all rows; dz (may be NULL) = gradient of that sum divided by `normalizer`. */
+static double ldr__loss(float *dz, const float *z, const ldr__targets *t, ldr_head head, size_t rows, size_t classes, double normalizer) {
+    double loss = 0, weight = 0;
+    size_t r, c, n = classes, step = 1;
+    if (head == LDR_HEAD_REGRESS) {
+        for (r = 0; r < rows; r++) {
+            double e = (double)z[r] - (double)t->values[r];
+            loss += e * e;
+            if (dz) dz[r] = (float)(2.0 * e / normalizer);
+        }
+        return loss;
+    }
+    if (head == LDR_HEAD_CHOICE) {                     /* the scores of a group are one row          */
+        n = (size_t)t->choices;
+        step = n;
+    }
+    for (r = 0; r < rows; r += step) {
+        const float *row = z + r * (head == LDR_HEAD_CHOICE ? 1 : n);
+        float *d = dz ? dz + (row - z) : NULL;
+        int32_t y = t->labels[r / step];
+        if (y >= 0) loss += ldr__cross_entropy_row(d, row, n, y, head == LDR_HEAD_CHOICE ? NULL : t->class_weights, t->smoothing, &weight);
+        for (c = 0; d && c < n; c++) d[c] = y >= 0 ? (float)((double)d[c] / normalizer) : 0.0f;
+    }
+    return loss;
+}
+
+/* Scores to probabilities, in place. */
+static void ldr__softmax_rows(float *z, size_t rows, size_t n) {
+    size_t r, c;
+    for (r = 0; r < rows; r++, z += n) {
+        double peak = (double)z[0], sum = 0;
+        for (c = 1; c < n; c++) peak = LDR__MAX(peak, (double)z[c]);
+        for (c = 0; c < n; c++) sum += exp((double)z[c] - peak);
+        for (c = 0; c < n; c++) z[c] = (float)(exp((double)z[c] - peak) / sum);
+    }
+}
+
+/* ======================================================================================
+   >>pass              One batch through backbone and ladder, and back through the ladder
+   --------------------------------------------------------------------------------------
+   Backbone and ladder advance together, so that without training one tap is alive at a time.
+   For training each tap is kept, because the gradient of D_i needs it; it is also what the tap
+   cache stores. The backward pass starts at the head and ends at the first down-projection:
+   nothing below it has a gradient.
+   ====================================================================================== */
+
+enum { LDR__PLACE_FIRST = 1000, LDR__PLACE_HEAD };
+
+typedef struct ldr__pass {
+    ldr_ladder    *l;
+    ldr__exec      ex;
+    ldr__backbone  backbone;
+    int32_t        keep;           /* for a backward pass                                     */
+    size_t         max_tokens, max_sequences, max_rows;
+    /* the batch */
+    int32_t       *offsets, *ids, *segments, *position, *labels;
+    float         *values;
+    uint64_t      *token_rows;
+    int32_t       *rows;           /* token each head row reads                               */
+    size_t         row_count;
+    ldr__tokens    t;
+    /* taps: [has_first + rungs] of [T,d], and the backbone's final state at the head's rows */
+    float        **taps, *final;
+    int32_t        tap_count;
+    /* the ladder */
+    ldr__acts     *acts;           /* [rungs], or one shared                                  */
+    float        **m;              /* [rungs] D_i tap_i                                       */
+    float         *first, *top, *f, *fg, *gate;
+    float         *picked, *normed, *stats, *up, *mixed, *hidden_in, *hidden, *logits;
+    /* backward */
+    ldr__back      back;
+    float         *ds, *dm, *dlogits, *dhidden, *dout, *dup, *dnormed, *dpicked;
+} ldr__pass;
+
+static size_t ldr__pass_longest(size_t max_tokens, const ldr_model *m) { return LDR__MIN(max_tokens, (size_t)(m->positions - m->position_offset)); }
+
+/* Places a pass for up to max_tokens and max_sequences. */
+static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, size_t max_tokens, size_t max_sequences, int32_t keep) {
+    const ldr_model *m = l->m;
+    size_t d = (size_t)m->shape.width, w = (size_t)l->d.width, c = (size_t)l->d.classes, hw = (size_t)l->head_width, hh = (size_t)l->d.head_hidden, r, k;
+    size_t rungs = (size_t)l->d.rung_count, longest = ldr__pass_longest(max_tokens, m), panel = ldr__shape_panel(&m->shape);
+    const char *side = "ladder activations";
+    memset(s, 0, sizeof *s);
+    s->l = l;
+    s->keep = keep;
+    s->max_tokens = max_tokens;
+    s->max_sequences = max_sequences;
+    r = s->max_rows = l->d.head == LDR_HEAD_TOKENS ? max_tokens : max_sequences;
+    s->tap_count = l->has_first + (int32_t)rungs;
+    s->offsets = (int32_t *)ldr__place(p, "batch", max_sequences + 1, sizeof(int32_t));
+    s->ids = (int32_t *)ldr__place(p, "batch", max_tokens, sizeof(int32_t));
+    s->segments = (int32_t *)ldr__place(p, "batch", max_tokens, sizeof(int32_t));
+    s->position = (int32_t *)ldr__place(p, "batch", max_tokens, sizeof(int32_t));
+    s->token_rows = (uint64_t *)ldr__place(p, "batch", max_tokens, sizeof(uint64_t));
+    s->labels = (int32_t *)ldr__place(p, "batch", r, sizeof(int32_t));
+    s->values = ldr__place_floats(p, "batch", r);
+    s->rows = (int32_t *)ldr__place(p, "batch", r, sizeof(int32_t));
+    ldr__backbone_place(p, &s->backbone, m, max_tokens);
+    panel = LDR__MAX(panel, LDR__MAX(ldr__shape_panel(&l->side), ldr__gemm_panel(LDR__MAX(c, LDR__MAX(d, hh)))));
+    ldr__exec_place(p, &s->ex, m, panel, LDR__MAX(ldr__model_scratch(m, longest), ldr__attention_scratch(longest, (size_t)l->side.head_dim)));
+    s->taps = (float **)ldr__place(p, "taps", (size_t)s->tap_count + 1, sizeof(float *));
+    for (k = 0; k < (size_t)s->tap_count; k++) {
+        float *tap = keep ? ldr__place_floats(p, "taps", max_tokens * d) : NULL;
+        if (s->taps) s->taps[k] = tap;
+    }
+    s->final = ldr__place_floats(p, "taps", r * d);
+    s->acts = (ldr__acts *)ldr__place(p, side, rungs + 1, sizeof(ldr__acts));
+    s->m = (float **)ldr__place(p, side, rungs + 1, sizeof(float *));
+    for (k = 0; k < (keep ? rungs : LDR__MIN(rungs, (size_t)1)); k++) {
+        ldr__acts a;
+        float *mk = ldr__place_floats(p, side, max_tokens * w);
+        ldr__acts_place(p, side, &a, &l->side, max_tokens, keep);
+        if (s->acts) s->acts[k] = a;
+        if (s->m) s->m[k] = mk;
+    }
+    for (; s->acts && k < rungs; k++) {
+        s->acts[k] = s->acts[0];
+        s->m[k] = s->m[0];
+    }
+    if (rungs) {
+        s->first = l->has_first ? (keep ? ldr__place_floats(p, side, max_tokens * w) : (s->acts ? s->acts[0].x : NULL)) : NULL;
+        s->top = keep && l->d.mix == LDR_MIX_AFTER ? ldr__place_floats(p, side, max_tokens * w) : NULL;
+        s->f = ldr__place_floats(p, side, max_tokens * (size_t)l->d.ffn);
+        s->fg = l->side.gated ? ldr__place_floats(p, side, max_tokens * (size_t)l->d.ffn) : NULL;
+        s->gate = ldr__place_floats(p, side, w);
+        s->picked = ldr__place_floats(p, "head", r * w);
+        s->normed = l->final_norm >= 0 ? ldr__place_floats(p, "head", r * w) : s->picked;
+        s->stats = ldr__place_floats(p, "head", r * 2);
+        s->up = l->up >= 0 ? ldr__place_floats(p, "head", r * d) : s->normed;
+        s->mixed = l->out_gate >= 0 ? ldr__place_floats(p, "head", r * d) : s->up;
+    } else s->mixed = s->final;
+    s->hidden_in = ldr__place_floats(p, "head", r * hw);
+    s->hidden = hh ? ldr__place_floats(p, "head", r * hh) : s->hidden_in;
+    s->logits = ldr__place_floats(p, "head", r * c);
+    if (!keep) return;
+    if (rungs) {
+        ldr__back_place(p, "ladder gradients", &s->back, &l->side, max_tokens);
+        s->ds = ldr__place_floats(p, "ladder gradients", max_tokens * w);
+        s->dm = ldr__place_floats(p, "ladder gradients", max_tokens * w);
+        s->dpicked = ldr__place_floats(p, "head", r * w);
+        s->dnormed = l->final_norm >= 0 ? ldr__place_floats(p, "head", r * w) : s->dpicked;
+        s->dup = ldr__place_floats(p, "head", r * d);
+    }
+    s->dlogits = ldr__place_floats(p, "head", r * c);
+    s->dhidden = ldr__place_floats(p, "head", r * LDR__MAX(hh, (size_t)1));
+    s->dout = ldr__place_floats(p, "head", r * hw);
+}
+
+/* After ids, segments and offsets are in place: positions, dropout rows and the rows of the head.
+   `ordinals` numbers the sequences of the whole step, so a mask does not depend on how the step
+   was divided. */
+static void ldr__pass_begin(ldr__pass *s, int32_t sequences, const uint64_t *ordinals, float dropout, uint64_t step_key) {
+    const ldr_ladder *l = s->l;
+    int32_t i, t;
+    s->t.sequences = sequences;
+    s->t.offsets = s->offsets;
+    s->t.position = s->position;
+    s->t.rows = s->token_rows;
+    s->t.count = (size_t)s->offsets[sequences];
+    s->t.dropout = dropout;
+    s->t.dropout_key = step_key;
+    ldr__positions(s->position, s->offsets, sequences);
+    for (i = 0; i < sequences; i++)
+        for (t = s->offsets[i]; t < s->offsets[i + 1]; t++) s->token_rows[t] = ldr__mix64(ordinals ? ordinals[i] : (uint64_t)i) + (uint64_t)s->position[t];
+    if (l->d.head == LDR_HEAD_TOKENS) {
+        s->row_count = s->t.count;
+        for (t = 0; t < (int32_t)s->t.count; t++) s->rows[t] = t;
+    } else {
+        s->row_count = (size_t)sequences;
+        for (i = 0; i < sequences; i++) s->rows[i] = l->m->shape.causal ? s->offsets[i + 1] - 1 : s->offsets[i];
+    }
+}
+
+static ldr__tokens ldr__side_tokens(const ldr__pass *s, int32_t rung) {
+    ldr__tokens t = s->t;
+    t.frequency = s->l->frequency;
+    t.dropout_key = ldr__mix64(s->t.dropout_key + (uint64_t)rung * UINT64_C(0x632be59bd9b4e019));
+    return t;
+}
+
+static void ldr__gate_fill(const ldr_ladder *l, float *a, int32_t rung) {
+    size_t c;
+    for (c = 0; c < (size_t)l->d.width; c++) a[c] = ldr__gate_value(l, rung, c);
+}
+
+/* s = a s + (1-a) m, or s + m; out may be s. */
+static void ldr__mix_forward(const ldr__pass *s, float *out, const float *state, const float *m, int32_t rung) {
+    size_t w = (size_t)s->l->d.width;
+    const float *a = s->gate;
+    if (s->l->d.gate != LDR_GATE_NONE) ldr__gate_fill(s->l, s->gate, rung);
+    LDR__ROW_LOOP(t, s->t.count, &s->ex, {
+        if (s->l->d.gate == LDR_GATE_NONE) LDR__LANE_LOOP(i, w, out[t * w + i] = state[t * w + i] + m[t * w + i]);
+        else LDR__LANE_LOOP(i, w, out[t * w + i] = a[i] * state[t * w + i] + (1.0f - a[i]) * m[t * w + i]);
+    })
+}
+
+/* From du: dm = (1-a) du, du becomes ds = a du, dg += a(1-a)/T sum du (s - m). */
+static void ldr__mix_backward(const ldr__pass *s, float *dm, float *du, const float *state, const float *m, int32_t rung) {
+    const ldr_ladder *l = s->l;
+    size_t w = (size_t)l->d.width, c, t;
+    float *dg = ldr__grad(l, l->rungs[rung].gate), *a = s->gate;
+    if (l->d.gate == LDR_GATE_NONE) {
+        memcpy(dm, du, s->t.count * w * sizeof(float));
+        return;
+    }
+    ldr__gate_fill(l, a, rung);
+    if (dg) {
+        double scalar = 0;
+        for (c = 0; c < w; c++) {
+            float sum = 0;
+            for (t = 0; t < s->t.count; t++) sum += du[t * w + c] * (state[t * w + c] - m[t * w + c]);
+            sum *= a[c] * (1.0f - a[c]) / l->d.gate_temperature;
+            if (l->d.gate == LDR_GATE_SCALAR) scalar += (double)sum;
+            else dg[c] += sum;
+        }
+        if (l->d.gate == LDR_GATE_SCALAR) dg[0] += (float)scalar;
+    }
+    LDR__ROW_LOOP(t_, s->t.count, &s->ex, LDR__LANE_LOOP(i, w, {
+        float d = du[t_ * w + i];
+        dm[t_ * w + i] = (1.0f - a[i]) * d;
+        du[t_ * w + i] = a[i] * d;
+    });)
+}
+
+/* Where the state lies before and after rung k. */
+static float *ldr__state_before(const ldr__pass *s, int32_t k) {
+    if (s->l->d.mix == LDR_MIX_AFTER) return s->acts[k].x;
+    return k ? s->acts[k - 1].y : s->first;
+}
+
+static float *ldr__state_after(const ldr__pass *s, int32_t k) {
+    if (s->l->d.mix == LDR_MIX_BEFORE) return s->acts[k].y;
+    return !s->keep ? s->acts[0].x : k + 1 < s->l->d.rung_count ? s->acts[k + 1].x : s->top;
+}
+
+/* D: m[T,w] = D tap[T,d] */
+static void ldr__down_forward(const ldr__pass *s, float *m, const float *tap, int32_t weight, int32_t bias) {
+    size_t d = (size_t)s->l->m->shape.width, w = (size_t)s->l->d.width;
+    ldr__linear_forward(&s->ex, m, w, tap, d, ldr__value_matrix(s->l, weight), ldr__value(s->l, bias), s->t.count, w, d);
+}
+
+static void ldr__first_forward(ldr__pass *s, const float *tap) {
+    size_t w = (size_t)s->l->d.width;
+    float *first = s->l->d.mix == LDR_MIX_AFTER ? s->acts[0].x : s->first;
+    ldr__dropout drop = ldr__tokens_dropout(&s->t, LDR__PLACE_FIRST);
+    ldr__down_forward(s, first, tap, s->l->first, s->l->first_bias);
+    LDR__ROW_LOOP(t, s->t.count, &s->ex, ldr__dropout_apply(first + t * w, w, &drop, t, 0);)
+}
+
+static void ldr__rung_forward(ldr__pass *s, int32_t k, const float *tap) {
+    const ldr_ladder *l = s->l;
+    const ldr__rung *g = &l->rungs[k];
+    ldr__acts *a = &s->acts[k];
+    ldr__block b = ldr__rung_block(l, k);
+    ldr__tokens t = ldr__side_tokens(s, k);
+    int alone = k == 0 && !l->has_first;               /* nothing to mix with yet                     */
+    ldr__down_forward(s, alone ? a->x : s->m[k], tap, g->down, g->down_bias);
+    if (l->d.mix == LDR_MIX_BEFORE && !alone) ldr__mix_forward(s, a->x, ldr__state_before(s, k), s->m[k], k);
+    ldr__block_forward(&s->ex, a, &b, &l->side, &t, s->f, s->fg);
+    if (l->d.mix == LDR_MIX_AFTER) ldr__mix_forward(s, ldr__state_after(s, k), a->y, s->m[k], k);
+}
+
+/* The backbone reached tap k (in the order first, rung 0, rung 1, ...). */
+static void ldr__tap_forward(ldr__pass *s, int32_t k, const float *h) {
+    if (s->keep && h != s->taps[k]) {
+        memcpy(s->taps[k], h, s->t.count * (size_t)s->l->m->shape.width * sizeof(float));
+        h = s->taps[k];
+    }
+    if (k < s->l->has_first) ldr__first_forward(s, h);
+    else ldr__rung_forward(s, k - s->l->has_first, h);
+}
+
+/* Runs the frozen backbone, feeding the ladder on the way. */
+static void ldr__pass_backbone(ldr__pass *s) {
+    const ldr_ladder *l = s->l;
+    const ldr_model *m = l->m;
+    size_t d = (size_t)m->shape.width, r;
+    int32_t layer, tap = 0, rung = 0, last = l->d.rung_count ? l->rungs[l->d.rung_count - 1].layer : -1;
+    int need_final = l->d.rung_count == 0 || l->out_gate >= 0;
+    float *x = s->backbone.acts.x;
+    ldr__tokens t = s->t;
+    t.dropout = 0;
+    t.frequency = m->frequency;
+    ldr__embed_forward(&s->ex, m, x, s->backbone.embed, s->ids, s->segments, &t);
+    if (l->has_first) ldr__tap_forward(s, tap++, x);
+    for (layer = 0; layer < m->layers && (need_final || layer <= last); layer++) {
+        int here = rung < l->d.rung_count && l->rungs[rung].layer == layer;
+        if (here && l->d.tap == LDR_TAP_INPUT) {
+            ldr__tap_forward(s, tap++, x);
+            rung++;
+            if (!need_final && rung == l->d.rung_count) break;
+        }
+        ldr__model_block_forward(&s->ex, m, &s->backbone, layer, &t);
+        if (here && l->d.tap == LDR_TAP_OUTPUT) {
+            ldr__tap_forward(s, tap++, x);
+            rung++;
+        }
+    }
+    if (!need_final) return;
+    for (r = 0; r < s->row_count; r++) {
+        const float *row = x + (size_t)s->rows[r] * d;
+        if (m->final_norm[0]) ldr__norm_row(s->final + r * d, NULL, row, m->final_norm[0], m->final_norm[1], d, m->shape.norm, m->shape.eps);
+        else memcpy(s->final + r * d, row, d * sizeof(float));
+    }
+}
+
+/* The ladder alone on taps that are already in place (from a cache). */
+static void ldr__pass_from_taps(ldr__pass *s) {
+    int32_t k;
+    for (k = 0; k < s->tap_count; k++) ldr__tap_forward(s, k, s->taps[k]);
+}
+
+/* From the last state to the logits: pick rows, final norm, U, output mix, head. */
+static void ldr__head_forward(ldr__pass *s) {
+    const ldr_ladder *l = s->l;
+    size_t d = (size_t)l->m->shape.width, w = (size_t)l->d.width, hw = (size_t)l->head_width, hh = (size_t)l->d.head_hidden, c = (size_t)l->d.classes, R = s->row_count, r;
+    ldr__dropout drop = ldr__tokens_dropout(&s->t, LDR__PLACE_HEAD);
+    if (l->d.rung_count) {
+        const float *top = ldr__state_after(s, l->d.rung_count - 1);
+        for (r = 0; r < R; r++) memcpy(s->picked + r * w, top + (size_t)s->rows[r] * w, w * sizeof(float));
+        if (l->final_norm >= 0) ldr__norm_forward(&s->ex, s->normed, s->stats, s->picked, ldr__value(l, l->final_norm), ldr__value(l, l->final_norm_bias), R, w, l->side.norm, l->side.eps);
+        if (l->up >= 0) ldr__linear_forward(&s->ex, s->up, d, s->normed, w, ldr__value_matrix(l, l->up), ldr__value(l, l->up_bias), R, d, w);
+        if (l->out_gate >= 0) {
+            const float *v = ldr__value(l, l->out_gate);
+            LDR__ROW_LOOP(t, R, &s->ex, LDR__LANE_LOOP(i, d, {
+                float a = ldr__sigmoid(v[i]);
+                s->mixed[t * d + i] = a * s->final[t * d + i] + (1.0f - a) * s->up[t * d + i];
+            });)
+        }
+    }
+    memcpy(s->hidden_in, s->mixed, R * hw * sizeof(float));
+    for (r = 0; r < R; r++) ldr__dropout_apply(s->hidden_in + r * hw, hw, &drop, (size_t)s->rows[r], 0);
+    if (hh) {
+        ldr__linear_forward(&s->ex, s->hidden, hh, s->hidden_in, hw, ldr__value_matrix(l, l->head_dense), ldr__value(l, l->head_dense_bias), R, hh, hw);
+        for (r = 0; r < R; r++) s->ex.kernels->activate(s->hidden + r * hh, s->hidden + r * hh, hh, LDR_TANH);
+    }
+    ldr__linear_forward(&s->ex, s->logits, c, s->hidden, hh ? hh : hw, ldr__value_matrix(l, l->head_out), ldr__value(l, l->head_out_bias), R, c, hh ? hh : hw);
+}
+
+/* dlogits to dout, the gradient of the rows the head read, adding to the head's gradients. */
+static void ldr__head_backward(ldr__pass *s) {
+    const ldr_ladder *l = s->l;
+    size_t hw = (size_t)l->head_width, hh = (size_t)l->d.head_hidden, c = (size_t)l->d.classes, R = s->row_count, r;
+    ldr__dropout drop = ldr__tokens_dropout(&s->t, LDR__PLACE_HEAD);
+    float *into = hh ? s->dhidden : s->dout;
+    size_t in = hh ? hh : hw;
+    ldr__linear_backward(&s->ex, into, in, 0, ldr__grad(l, l->head_out), ldr__grad(l, l->head_out_bias), s->dlogits, c, ldr__mat_float(s->hidden, in, 1), ldr__value_matrix(l, l->head_out), R, c, in);
+    if (hh) {
+        LDR__ROW_LOOP(t, R, &s->ex, LDR__LANE_LOOP(i, hh, s->dhidden[t * hh + i] *= 1.0f - s->hidden[t * hh + i] * s->hidden[t * hh + i]);)
+        ldr__linear_backward(&s->ex, s->dout, hw, 0, ldr__grad(l, l->head_dense), ldr__grad(l, l->head_dense_bias), s->dhidden, hh, ldr__mat_float(s->hidden_in, hw, 1), ldr__value_matrix(l, l->head_dense), R, hh, hw);
+    }
+    for (r = 0; r < R; r++) ldr__dropout_apply(s->dout + r * hw, hw, &drop, (size_t)s->rows[r], 0);
+}
+
+/* dout to ds, the gradient of the last side state, through output mix, U and final norm. */
+static void ldr__output_backward(ldr__pass *s) {
+    const ldr_ladder *l = s->l;
+    size_t d = (size_t)l->m->shape.width, w = (size_t)l->d.width, R = s->row_count, r;
+    const float *dup = s->dout;
+    if (l->out_gate >= 0) {
+        const float *v = ldr__value(l, l->out_gate);
+        float *dv = ldr__grad(l, l->out_gate);
+        dup = s->dup;
+        LDR__FOR(block, ((int64_t)d + 31) / 32, s->ex.threads) {
+            size_t i, end = LDR__MIN(d, ((size_t)block + 1) * 32), t;
+            for (i = (size_t)block * 32; i < end; i++) {
+                float a = ldr__sigmoid(v[i]), sum = 0;
+                for (t = 0; t < R; t++) {
+                    sum += s->dout[t * d + i] * (s->final[t * d + i] - s->up[t * d + i]);
+                    s->dup[t * d + i] = (1.0f - a) * s->dout[t * d + i];
+                }
+                if (dv) dv[i] += a * (1.0f - a) * sum;
+            }
+        }
+    }
+    if (l->up >= 0) ldr__linear_backward(&s->ex, s->dnormed, w, 0, ldr__grad(l, l->up), ldr__grad(l, l->up_bias), dup, d, ldr__mat_float(s->normed, w, 1), ldr__value_matrix(l, l->up), R, d, w);
+    else memcpy(s->dnormed, s->dout, R * w * sizeof(float));
+    if (l->final_norm >= 0) ldr__norm_backward(&s->ex, s->dpicked, 0, ldr__grad(l, l->final_norm), ldr__grad(l, l->final_norm_bias), s->dnormed, s->picked, s->stats, ldr__value(l, l->final_norm), R, w, l->side.norm);
+    memset(s->ds, 0, s->t.count * w * sizeof(float));
+    for (r = 0; r < R; r++) memcpy(s->ds + (size_t)s->rows[r] * w, s->dpicked + r * w, w * sizeof(float));
+}
+
+/* dD from dm and the stored tap; there is no gradient for the tap. */
+static void ldr__down_backward(const ldr__pass *s, const float *dm, int32_t k, int32_t weight, int32_t bias) {
+    size_t d = (size_t)s->l->m->shape.width, w = (size_t)s->l->d.width;
+    ldr__linear_backward(&s->ex, NULL, 0, 0, ldr__grad(s->l, weight), ldr__grad(s->l, bias), dm, w, ldr__mat_float(s->taps[k], d, 1), ldr__value_matrix(s->l, weight), s->t.count, w, d);
+}
+
+static void ldr__rung_backward(ldr__pass *s, int32_t k) {
+    const ldr_ladder *l = s->l;
+    const ldr__rung *g = &l->rungs[k];
+    const ldr__acts *a = &s->acts[k];
+    ldr__block b = ldr__rung_block(l, k);
+    ldr__tokens t = ldr__side_tokens(s, k);
+    float *grads[LDR__SLOTS];
+    int slot, alone = k == 0 && !l->has_first;
+    for (slot = 0; slot < LDR__SLOTS; slot++) grads[slot] = ldr__grad(l, g->slot[slot]);
+    if (l->d.mix == LDR_MIX_AFTER) ldr__mix_backward(s, s->dm, s->ds, a->y, s->m[k], k);
+    ldr__block_backward(&s->ex, s->ds, grads, s->ds, a, &b, &l->side, &t, &s->back);
+    if (l->d.mix == LDR_MIX_BEFORE && !alone) ldr__mix_backward(s, s->dm, s->ds, ldr__state_before(s, k), s->m[k], k);
+    ldr__down_backward(s, alone ? s->ds : s->dm, k + l->has_first, g->down, g->down_bias);
+}
+
+static void ldr__pass_backward(ldr__pass *s) {
+    const ldr_ladder *l = s->l;
+    size_t w = (size_t)l->d.width;
+    int32_t k;
+    ldr__head_backward(s);
+    if (!l->d.rung_count) return;
+    ldr__output_backward(s);
+    for (k = l->d.rung_count - 1; k >= 0; k--) ldr__rung_backward(s, k);
+    if (l->has_first) {
+        ldr__dropout drop = ldr__tokens_dropout(&s->t, LDR__PLACE_FIRST);
+        LDR__ROW_LOOP(t, s->t.count, &s->ex, ldr__dropout_apply(s->ds + t * w, w, &drop, t, 0);)
+        ldr__down_backward(s, s->ds, 0, l->first, l->first_bias);
+    }
+}
+
+/* ======================================================================================
+   >>slice             Starting the ladder from the backbone's own weights
+   --------------------------------------------------------------------------------------
+   Importance says which dimensions of the backbone matter; slicing copies those. In the
+   default recipe ONE set of residual dimensions serves every reader and writer of the whole net, so
+   that residual sums add like to like, and attention is cut head by head. The paper's recipe is the
+   reference's chain, kept for parity: every projection picks its own rows and only the next
+   reader follows (lst.md 2.4; BERT order 2.7, without its sign error).
+   Sums are doubles: the product of three squared gradients underflows a float.
+   ====================================================================================== */
+
+typedef struct ldr__importance {
+    const ldr_model *m;
+    ldr_importance   kind;
+    float           *fisher;           /* [blocks][block_size], squared gradients               */
+    size_t           block_size, slot_offset[LDR__SLOTS];
+    double          *embedding;        /* [d]                                                   */
+    double          *residual;         /* [d]                                                   */
+    double          *qk, *vo, *ffn;    /* [layers][kv*hd], [layers][kv*hd], [layers][ffn]       */
+    int32_t         *work;
+    double          *scores;
+} ldr__importance;
+
+static size_t ldr__kv_width(const ldr__shape *s) { return (size_t)s->kv_heads * (size_t)s->head_dim; }
+
+static void ldr__importance_place(ldr__plan *p, ldr__importance *i, const ldr_model *m, ldr_importance kind) {
+    const ldr__shape *s = &m->shape;
+    size_t layers = (size_t)m->layers, widest = (size_t)LDR__MAX(LDR__MAX(s->width, s->ffn), s->heads * s->head_dim);
+    int slot;
+    memset(i, 0, sizeof *i);
+    i->m = m;
+    i->kind = kind;
+    for (slot = 0; slot < LDR__SLOTS; slot++) {
+        i->slot_offset[slot] = i->block_size;
+        i->block_size += ldr__slot_size(s, slot, NULL, NULL);
+    }
+    i->fisher = kind == LDR_FISHER ? ldr__place_floats(p, "fisher", i->block_size * (m->family->shared ? 1 : layers)) : NULL;
+    i->embedding = (double *)ldr__place(p, "importance", (size_t)s->width, sizeof(double));
+    i->residual = (double *)ldr__place(p, "importance", (size_t)s->width, sizeof(double));
+    i->qk = (double *)ldr__place(p, "importance", layers * ldr__kv_width(s), sizeof(double));
+    i->vo = (double *)ldr__place(p, "importance", layers * ldr__kv_width(s), sizeof(double));
+    i->ffn = (double *)ldr__place(p, "importance", layers * (size_t)s->ffn, sizeof(double));
+    i->scores = (double *)ldr__place(p, "importance", widest, sizeof(double));
+    i->work = (int32_t *)ldr__place(p, "importance", widest, sizeof(int32_t));
+}
+
+/* Importance of one element of a matrix. */
+static double ldr__element(const ldr__importance *i, int32_t layer, int slot, size_t row, size_t column) {
+    const ldr__mat *w = &ldr__model_block(i->m, layer)->m[slot];
+    size_t columns;
+    if (i->kind != LDR_FISHER) return fabs((double)ldr__load(w->data, w->dtype, row * w->rs + column * w->cs));
+    ldr__slot_size(&i->m->shape, slot, NULL, &columns);
+    return (double)i->fisher[(i->m->family->shared ? 0 : (size_t)layer) * i->block_size + i->slot_offset[slot] + row * columns + column];
+}
+
+/* From elements to units: every residual dimension, head dimension and FFN unit gets the sum of
+   what its readers and writers hold. */
+static void ldr__importance_units(ldr__importance *im) {
+    const ldr__shape *s = &im->m->shape;
+    size_t kv = ldr__kv_width(s), hd = (size_t)s->head_dim, group = (size_t)(s->heads / s->kv_heads), rows, columns, r, c;
+    int32_t l;
+    int slot;
+    for (l = 0; l < im->m->layers; l++)
+        for (slot = 0; slot < LDR__MATRICES; slot++) {
+            int writer = slot == LDR__O || slot == LDR__DOWN;
+            if (!ldr__slot_size(s, slot, &rows, &columns)) continue;
+            for (r = 0; r < rows; r++)
+                for (c = 0; c < columns; c++) {
+                    double e = ldr__element(im, l, slot, r, c);
+                    size_t inner = writer ? c : r;
+                    im->residual[writer ? r : c] += e;
+                    if (slot == LDR__Q || slot == LDR__O) inner = inner / hd / group * hd + inner % hd;     /* query head to its kv head */
+                    if (slot == LDR__Q || slot == LDR__K) im->qk[(size_t)l * kv + inner] += e;
+                    else if (slot == LDR__V || slot == LDR__O) im->vo[(size_t)l * kv + inner] += e;
+                    else im->ffn[(size_t)l * (size_t)s->ffn + inner] += e;
+                }
+        }
+}
+
+/* The k best of n scores as ascending indices; equal scores: the lower index. A heap whose top is
+   the worst kept so far. */
+static int ldr__worse(const double *score, int32_t a, int32_t b) { return score[a] != score[b] ? score[a] < score[b] : a > b; }
+
+static void ldr__sift(int32_t *heap, size_t n, size_t i, const double *score) {
+    for (;;) {
+        size_t child = 2 * i + 1;
+        int32_t t;
+        if (child >= n) return;
+        if (child + 1 < n && ldr__worse(score, heap[child + 1], heap[child])) child++;
+        if (!ldr__worse(score, heap[child], heap[i])) return;
+        t = heap[i];
+        heap[i] = heap[child];
+        heap[child] = t;
+        i = child;
+    }
+}
+
+static void ldr__top_indices(int32_t *out, size_t k, const double *score, size_t n, int32_t *heap) {
+    size_t i, j = 0, last;
+    for (i = 0; i < k; i++) heap[i] = (int32_t)i;
+    for (i = k / 2; i-- > 0;) ldr__sift(heap, k, i, score);
+    for (i = k; i < n; i++)
+        if (ldr__worse(score, heap[0], (int32_t)i)) {
+            heap[0] = (int32_t)i;
+            ldr__sift(heap, k, 0, score);
+        }
+    /* ascending: everything not worse than the worst kept, which is what the heap holds */
+    last = (size_t)heap[0];
+    for (i = 0; i < n && j < k; i++)
+        if (i == last || ldr__worse(score, (int32_t)last, (int32_t)i)) out[j++] = (int32_t)i;
+}
+
+/* ---- which rows and columns ------------------------------------------------------------ */
+
+/* Index lists of one sliced block: the columns of q,k,v and norm before attention (in), rows of q,
+   of k, of v, columns of o, rows of o and columns of up (mid), FFN units, rows of down (out). */
+typedef struct ldr__cut { int32_t *in, *q, *k, *v, *o, *mid, *ffn, *out; } ldr__cut;
+
+static void ldr__cut_place(ldr__plan *p, ldr__cut *c, const ldr__shape *side) {
+    size_t w = (size_t)side->width, q = (size_t)(side->heads * side->head_dim), kv = ldr__kv_width(side);
+    c->in = (int32_t *)ldr__place(p, "slices", w, sizeof(int32_t));
+    c->q = (int32_t *)ldr__place(p, "slices", q, sizeof(int32_t));
+    c->k = (int32_t *)ldr__place(p, "slices", kv, sizeof(int32_t));
+    c->v = (int32_t *)ldr__place(p, "slices", kv, sizeof(int32_t));
+    c->o = (int32_t *)ldr__place(p, "slices", q, sizeof(int32_t));
+    c->mid = (int32_t *)ldr__place(p, "slices", w, sizeof(int32_t));
+    c->ffn = (int32_t *)ldr__place(p, "slices", (size_t)side->ffn, sizeof(int32_t));
+    c->out = (int32_t *)ldr__place(p, "slices", w, sizeof(int32_t));
+}
+
+/* The best `keep` dimensions of every kept head, or all of them. Rotary dimensions turn in pairs
+   (i, i+hd/2) and are kept or dropped together. */
+static void ldr__cut_head_dims(int32_t *out, const ldr__importance *im, const double *score, size_t hd, size_t keep, int pairs) {
+    size_t i;
+    if (!pairs) {
+        ldr__top_indices(out, keep, score, hd, im->work);
+        return;
+    }
+    for (i = 0; i < hd / 2; i++) im->scores[i] = score[i] + score[i + hd / 2];
+    ldr__top_indices(out, keep / 2, im->scores, hd / 2, im->work);
+    for (i = 0; i < keep / 2; i++) out[keep / 2 + i] = out[i] + (int32_t)(hd / 2);
+}
+
+static void ldr__cut_default(ldr__cut *c, const ldr__importance *im, const ldr_ladder *l, int32_t layer, const int32_t *residual) {
+    const ldr__shape *b = &im->m->shape, *s = &l->side;
+    size_t hd = (size_t)b->head_dim, keep = (size_t)s->head_dim, kv = ldr__kv_width(b), group = (size_t)(b->heads / b->kv_heads), g, h, i;
+    const double *qk = im->qk + (size_t)layer * kv, *vo = im->vo + (size_t)layer * kv;
+    int32_t heads[1024];
+    memcpy(c->in, residual, (size_t)s->width * sizeof(int32_t));
+    memcpy(c->mid, residual, (size_t)s->width * sizeof(int32_t));
+    memcpy(c->out, residual, (size_t)s->width * sizeof(int32_t));
+    for (g = 0; g < (size_t)b->kv_heads; g++) {
+        im->scores[g] = 0;
+        for (i = 0; i < hd; i++) im->scores[g] += qk[g * hd + i] + vo[g * hd + i];
+    }
+    ldr__top_indices(heads, (size_t)s->kv_heads, im->scores, (size_t)b->kv_heads, im->work);
+    for (g = 0; g < (size_t)s->kv_heads; g++) {
+        size_t from = (size_t)heads[g] * hd;
+        ldr__cut_head_dims(c->k + g * keep, im, qk + from, hd, keep, b->rotary);
+        ldr__cut_head_dims(c->v + g * keep, im, vo + from, hd, keep, 0);
+        for (h = 0; h < group; h++)
+            for (i = 0; i < keep; i++) {
+                size_t at = (g * group + h) * keep + i, head = ((size_t)heads[g] * group + h) * hd;
+                c->q[at] = (int32_t)head + c->k[g * keep + i];
+                c->o[at] = (int32_t)head + c->v[g * keep + i];
+            }
+        for (i = 0; i < keep; i++) {
+            c->k[g * keep + i] += (int32_t)from;
+            c->v[g * keep + i] += (int32_t)from;
+        }
+    }
+    ldr__top_indices(c->ffn, (size_t)s->ffn, im->ffn + (size_t)layer * (size_t)b->ffn, (size_t)b->ffn, im->work);
+}
+
+/* Row scores of a matrix over the columns kept so far. */
+static void ldr__row_scores(const ldr__importance *im, int32_t layer, int slot, const int32_t *columns, size_t n) {
+    size_t rows, r, c;
+    ldr__slot_size(&im->m->shape, slot, &rows, NULL);
+    for (r = 0; r < rows; r++) {
+        im->scores[r] = 0;
+        for (c = 0; c < n; c++) im->scores[r] += ldr__element(im, layer, slot, r, (size_t)columns[c]);
+    }
+}
+
+/* One layer of the reference's chain; `running` is the last index picked, and becomes this layer's. */
+static void ldr__cut_paper(ldr__cut *c, const ldr__importance *im, const ldr_ladder *l, int32_t layer, int32_t *running) {
+    const ldr__shape *b = &im->m->shape, *s = &l->side;
+    size_t w = (size_t)s->width, q = (size_t)(b->heads * b->head_dim), qs = (size_t)(s->heads * s->head_dim), kv = ldr__kv_width(b), kvs = ldr__kv_width(s), r, i, group = (size_t)(b->heads / b->kv_heads), hd = (size_t)b->head_dim;
+    memcpy(c->in, running, w * sizeof(int32_t));
+    for (r = 0; r < q; r++) {                          /* F(q) F(k) F(v) on the kept columns, summed     */
+        size_t kr = r / hd / group * hd + r % hd;
+        im->scores[r] = 0;
+        for (i = 0; i < w; i++) {
+            size_t column = (size_t)c->in[i];
+            im->scores[r] += ldr__element(im, layer, LDR__Q, r, column) * ldr__element(im, layer, LDR__K, kr, column) * ldr__element(im, layer, LDR__V, kr, column);
+        }
+    }
+    ldr__top_indices(c->q, qs, im->scores, q, im->work);
+    memcpy(c->o, c->q, qs * sizeof(int32_t));
+    if (group == 1) memcpy(c->k, c->q, qs * sizeof(int32_t));
+    else {                                             /* grouped heads: keys pick among themselves     */
+        ldr__row_scores(im, layer, LDR__K, c->in, w);
+        ldr__top_indices(c->k, kvs, im->scores, kv, im->work);
+    }
+    memcpy(c->v, c->k, kvs * sizeof(int32_t));
+    ldr__row_scores(im, layer, LDR__O, c->o, qs);
+    ldr__top_indices(c->mid, w, im->scores, (size_t)b->width, im->work);
+    ldr__row_scores(im, layer, LDR__UP, c->mid, w);
+    ldr__top_indices(c->ffn, (size_t)s->ffn, im->scores, (size_t)b->ffn, im->work);
+    ldr__row_scores(im, layer, LDR__DOWN, c->ffn, (size_t)s->ffn);
+    ldr__top_indices(c->out, w, im->scores, (size_t)b->width, im->work);
+    memcpy(running, c->out, w * sizeof(int32_t));
+}
+
+/* ---- copying --------------------------------------------------------------------------- */
+
+static void ldr__slice_matrix(ldr_ladder *l, int32_t param, ldr__mat from, const int32_t *rows, const int32_t *columns) {
+    const ldr__param *p;
+    size_t r, c;
+    float *to;
+    if (param < 0) return;
+    p = &l->params[param];
+    to = l->values + p->offset;
+    for (r = 0; r < (size_t)p->rows; r++)
+        for (c = 0; c < (size_t)p->columns; c++) to[r * (size_t)p->columns + c] = ldr__load(from.data, from.dtype, (size_t)rows[r] * from.rs + (size_t)columns[c] * from.cs);
+}
+
+static void ldr__slice_vector(ldr_ladder *l, int32_t param, const float *from, const int32_t *index) {
+    int32_t i;
+    float *to;
+    if (param < 0 || !from) return;
+    to = l->values + l->params[param].offset;
+    for (i = 0; i < l->params[param].columns; i++) to[i] = from[index[i]];
+}
+
+static void ldr__slice_block(ldr_ladder *l, int32_t rung, const ldr__block *b, const ldr__cut *c) {
+    const int32_t *slot = l->rungs[rung].slot;
+    int pre = l->side.place == LDR__PRE;
+    ldr__slice_matrix(l, slot[LDR__Q], b->m[LDR__Q], c->q, c->in);
+    ldr__slice_matrix(l, slot[LDR__K], b->m[LDR__K], c->k, c->in);
+    ldr__slice_matrix(l, slot[LDR__V], b->m[LDR__V], c->v, c->in);
+    ldr__slice_matrix(l, slot[LDR__O], b->m[LDR__O], c->mid, c->o);
+    ldr__slice_matrix(l, slot[LDR__GATE], b->m[LDR__GATE], c->ffn, c->mid);
+    ldr__slice_matrix(l, slot[LDR__UP], b->m[LDR__UP], c->ffn, c->mid);
+    ldr__slice_matrix(l, slot[LDR__DOWN], b->m[LDR__DOWN], c->out, c->ffn);
+    ldr__slice_vector(l, slot[LDR__QB], b->v[LDR__QB], c->q);
+    ldr__slice_vector(l, slot[LDR__KB], b->v[LDR__KB], c->k);
+    ldr__slice_vector(l, slot[LDR__VB], b->v[LDR__VB], c->v);
+    ldr__slice_vector(l, slot[LDR__OB], b->v[LDR__OB], c->mid);
+    ldr__slice_vector(l, slot[LDR__GATEB], b->v[LDR__GATEB], c->ffn);
+    ldr__slice_vector(l, slot[LDR__UPB], b->v[LDR__UPB], c->ffn);
+    ldr__slice_vector(l, slot[LDR__DOWNB], b->v[LDR__DOWNB], c->out);
+    ldr__slice_vector(l, slot[LDR__NORM1], b->v[LDR__NORM1], pre ? c->in : c->mid);
+    ldr__slice_vector(l, slot[LDR__NORM1B], b->v[LDR__NORM1B], pre ? c->in : c->mid);
+    ldr__slice_vector(l, slot[LDR__NORM2], b->v[LDR__NORM2], pre ? c->mid : c->out);
+    ldr__slice_vector(l, slot[LDR__NORM2B], b->v[LDR__NORM2B], pre ? c->mid : c->out);
+}
+
+/* down: row k reads residual dimension index[k]; up: its transpose. Biases are 0 already. */
+static void ldr__slice_selection(ldr_ladder *l, int32_t param, const int32_t *index, int transposed) {
+    const ldr__param *p;
+    int32_t k;
+    float *to;
+    if (param < 0) return;
+    p = &l->params[param];
+    to = l->values + p->offset;
+    memset(to, 0, (size_t)p->rows * (size_t)p->columns * sizeof(float));
+    for (k = 0; k < l->d.width; k++) to[transposed ? (size_t)index[k] * (size_t)p->columns + (size_t)k : (size_t)k * (size_t)p->columns + (size_t)index[k]] = 1.0f;
+}
+
+static void ldr__slice_all(ldr_ladder *l, ldr__importance *im, ldr__cut *c, int32_t *running) {
+    const ldr_model *m = l->m;
+    size_t d = (size_t)m->shape.width, w = (size_t)l->d.width;
+    int32_t layer, rung = 0;
+    int paper = l->d.preset == LDR_PRESET_PAPER;
+    ldr__top_indices(running, w, paper ? im->embedding : im->residual, d, im->work);
+    for (layer = 0; layer < m->layers; layer++) {
+        int here = rung < l->d.rung_count && l->rungs[rung].layer == layer;
+        if (paper) ldr__cut_paper(c, im, l, layer, running);
+        else if (here) ldr__cut_default(c, im, l, layer, running);
+        if (here) ldr__slice_block(l, rung++, ldr__model_block(m, layer), c);
+    }
+    ldr__slice_vector(l, l->final_norm, m->final_norm[0], running);
+    ldr__slice_vector(l, l->final_norm_bias, m->final_norm[1], running);
+    if (paper) return;                                 /* D and U stay random in the reference        */
+    ldr__slice_selection(l, l->first, running, 0);
+    for (rung = 0; rung < l->d.rung_count; rung++) ldr__slice_selection(l, l->rungs[rung].down, running, 0);
+    ldr__slice_selection(l, l->up, running, 1);
+}
+
+/* ---- looking at sample text: energy and Fisher ----------------------------------------- */
+
+/* Copies examples order[0..count) into a pass; returns the tokens used. Labels and values follow the head. */
+static void ldr__pass_load(ldr__pass *s, const ldr_dataset *d, const int32_t *examples, int32_t count, const uint64_t *ordinals, float dropout, uint64_t step_key) {
+    int32_t i, c, n = 0, per = d->head == LDR_HEAD_CHOICE ? d->choices : 1;
+    size_t at = 0;
+    s->offsets[0] = 0;
+    for (i = 0; i < count; i++)
+        for (c = 0; c < per; c++, n++) {
+            ldr_example e = ldr_dataset_get(d, examples[i] * per + c);
+            memcpy(s->ids + at, e.ids, (size_t)e.count * sizeof(int32_t));
+            memcpy(s->segments + at, e.segments, (size_t)e.count * sizeof(int32_t));
+            if (d->head == LDR_HEAD_TOKENS) memcpy(s->labels + at, e.labels, (size_t)e.count * sizeof(int32_t));
+            else if (c == 0) s->labels[i] = e.labels[0];
+            if (d->head == LDR_HEAD_REGRESS) s->values[i] = e.value;
+            at += (size_t)e.count;
+            s->offsets[n + 1] = (int32_t)at;
+        }
+    ldr__pass_begin(s, n, ordinals, dropout, step_key);
+}
+
+static ldr__targets ldr__pass_targets(const ldr__pass *s, const float *class_weights, float smoothing, int32_t choices) {
+    ldr__targets t;
+    t.labels = s->labels;
+    t.values = s->values;
+    t.class_weights = class_weights;
+    t.smoothing = smoothing;
+    t.choices = choices;
+    return t;
+}
+
+static double ldr__batch_weight(const ldr__pass *s, const ldr__targets *t) {
+    double weight = 0;
+    size_t r, n = s->l->d.head == LDR_HEAD_CHOICE ? s->row_count / (size_t)t->choices : s->row_count;
+    for (r = 0; r < n; r++) weight += ldr__target_weight(t, s->l->d.head, r);
+    return weight;
+}
+
+/* Sequences and tokens of the largest batch of `batch` examples a set can give. */
+static void ldr__batch_limits(const ldr_dataset *d, int32_t batch, size_t *tokens, size_t *sequences) {
+    int32_t per = d->head == LDR_HEAD_CHOICE ? d->choices : 1, i, n = (int32_t)d->count / per;
+    /* a histogram of lengths would be exact; the longest example times the batch is simple and
+       only generous when a few examples are much longer than the rest */
+    size_t longest = 0, at;
+    for (i = 0; i < n; i++) {
+        at = (size_t)(d->offsets[(i + 1) * per] - d->offsets[i * per]);
+        longest = LDR__MAX(longest, at);
+    }
+    *sequences = LDR__MAX(*sequences, (size_t)(LDR__MIN(batch, n) * per));
+    *tokens = LDR__MAX(*tokens, LDR__MIN(longest * (size_t)LDR__MIN(batch, n), (size_t)d->tokens));
+}
+
+/* Mean square of states, of keys and queries, of attention outputs and of FFN units over the sample. */
+static void ldr__energy_add(ldr__importance *im, const ldr__pass *s, int32_t layer, int before) {
+    const ldr__shape *b = &im->m->shape;
+    const ldr__acts *a = &s->backbone.acts;
+    size_t t, i, d = (size_t)b->width, hd = (size_t)b->head_dim, q = (size_t)b->heads * hd, kv = ldr__kv_width(b), ld = ldr__qkv_width(b), group = (size_t)(b->heads / b->kv_heads), f = (size_t)b->ffn;
+    for (t = 0; t < s->t.count; t++) {
+        if (before) {
+            for (i = 0; i < d; i++) im->residual[i] += (double)a->x[t * d + i] * (double)a->x[t * d + i];
+            continue;
+        }
+        for (i = 0; i < q; i++) {
+            size_t unit = (size_t)layer * kv + i / hd / group * hd + i % hd;
+            im->qk[unit] += (double)a->qkv[t * ld + i] * (double)a->qkv[t * ld + i];
+            im->vo[unit] += (double)a->attention[t * q + i] * (double)a->attention[t * q + i];
+        }
+        for (i = 0; i < kv; i++) im->qk[(size_t)layer * kv + i] += (double)a->qkv[t * ld + q + i] * (double)a->qkv[t * ld + q + i];
+        for (i = 0; i < f; i++) im->ffn[(size_t)layer * f + i] += (double)a->u[t * f + i] * (double)a->u[t * f + i];
+    }
+}
+
+static void ldr__energy_sample(ldr__importance *im, ldr__pass *s) {
+    int32_t layer;
+    ldr__embed_forward(&s->ex, im->m, s->backbone.acts.x, s->backbone.embed, s->ids, s->segments, &s->t);
+    for (layer = 0; layer < im->m->layers; layer++) {
+        ldr__energy_add(im, s, layer, 1);
+        ldr__model_block_forward(&s->ex, im->m, &s->backbone, layer, &s->t);
+        ldr__energy_add(im, s, layer, 0);
+    }
+}
+
+/* What the backward pass through the whole backbone needs, for one example at a time. */
+typedef struct ldr__deep { ldr__acts *acts; float *f, *fg, *dx, *gradient, *row; ldr__back back; } ldr__deep;
+
+static void ldr__deep_place(ldr__plan *p, ldr__deep *k, const ldr_model *m, size_t tokens, size_t block_size) {
+    int32_t l;
+    ldr__acts a;
+    k->acts = (ldr__acts *)ldr__place(p, "backbone activations", (size_t)m->layers, sizeof(ldr__acts));
+    for (l = 0; l < m->layers; l++) {
+        ldr__acts_place(p, "backbone activations", &a, &m->shape, tokens, 1);
+        if (k->acts) k->acts[l] = a;
+    }
+    k->f = ldr__place_floats(p, "backbone activations", tokens * (size_t)m->shape.ffn);
+    k->fg = m->shape.gated ? ldr__place_floats(p, "backbone activations", tokens * (size_t)m->shape.ffn) : NULL;
+    k->dx = ldr__place_floats(p, "backbone gradients", tokens * (size_t)m->shape.width);
+    k->gradient = ldr__place_floats(p, "backbone gradients", block_size);
+    k->row = ldr__place_floats(p, "backbone gradients", 2 * (size_t)m->shape.width);
+    ldr__back_place(p, "backbone gradients", &k->back, &m->shape, tokens);
+}
+
+static void ldr__fisher_add(ldr__importance *im, ldr__deep *k, int32_t layer) {
+    float *f = im->fisher + (im->m->family->shared ? 0 : (size_t)layer) * im->block_size;
+    size_t i;
+    for (i = 0; i < im->block_size; i++) {
+        f[i] += k->gradient[i] * k->gradient[i];
+        k->gradient[i] = 0;
+    }
+}
+
+/* Column sums of the squared word-embedding gradient; equal ids are one row and add up first. dx is
+   the gradient of the embedding output and is used up; row is room for one token. */
+static void ldr__fisher_embedding(ldr__importance *im, const ldr__pass *s, float *dx, float *row) {
+    const ldr_model *m = im->m;
+    size_t d = (size_t)m->shape.width, i, t, u;
+    if (m->project.data) {                             /* the projection's rows write the stream: use its bias gradient */
+        for (t = 0; t < s->t.count; t++)
+            for (i = 0; i < d; i++) im->embedding[i] += (double)dx[t * d + i] * (double)dx[t * d + i];
+        return;
+    }
+    for (t = 0; m->embed_norm[0] && t < s->t.count; t++) {
+        float stats[2];
+        ldr__embed_sum(&s->ex, m, row, s->ids, s->segments, &s->t, t);
+        ldr__norm_row(row + d, stats, row, m->embed_norm[0], m->embed_norm[1], d, LDR_NORM_LAYER, m->shape.eps);
+        ldr__norm_row_backward(dx + t * d, 0, dx + t * d, row, stats, m->embed_norm[0], d, LDR_NORM_LAYER);
+    }
+    for (t = 0; t < s->t.count; t++) {
+        for (u = 0; u < t; u++)
+            if (s->ids[u] == s->ids[t]) break;
+        if (u < t) continue;
+        for (i = 0; i < d; i++) {
+            double g = 0;
+            for (u = t; u < s->t.count; u++)
+                if (s->ids[u] == s->ids[t]) g += (double)dx[u * d + i];
+            im->embedding[i] += g * g;
+        }
+    }
+}
+
+/* F += (d loss / d w)^2 for one example: empirical Fisher with the gold label (lst.md 2.2). */
+static void ldr__fisher_sample(ldr__importance *im, ldr__pass *s, ldr__deep *k, int32_t choices) {
+    const ldr_model *m = im->m;
+    size_t d = (size_t)m->shape.width, r;
+    ldr__targets target = ldr__pass_targets(s, NULL, 0, choices);
+    double weight = ldr__batch_weight(s, &target);
+    float *x, *grads[LDR__SLOTS];
+    int32_t layer;
+    int slot;
+    if (weight <= 0) return;
+    for (layer = 1; layer < m->layers; layer++) k->acts[layer].x = k->acts[layer - 1].y;
+    ldr__embed_forward(&s->ex, m, k->acts[0].x, m->project.data ? s->backbone.embed : k->acts[0].x, s->ids, s->segments, &s->t);
+    for (layer = 0; layer < m->layers; layer++) {
+        if (m->shape.place == LDR__POST) k->acts[layer].n1 = k->acts[layer].x;
+        ldr__block_forward(&s->ex, &k->acts[layer], ldr__model_block(m, layer), &m->shape, &s->t, k->f, k->fg);
+    }
+    x = k->acts[m->layers - 1].y;
+    for (r = 0; r < s->row_count; r++) {
+        const float *row = x + (size_t)s->rows[r] * d;
+        if (m->final_norm[0]) ldr__norm_row(s->final + r * d, NULL, row, m->final_norm[0], m->final_norm[1], d, m->shape.norm, m->shape.eps);
+        else memcpy(s->final + r * d, row, d * sizeof(float));
+    }
+    ldr__head_forward(s);
+    ldr__loss(s->dlogits, s->logits, &target, s->l->d.head, s->row_count, (size_t)s->l->d.classes, weight);
+    ldr__head_backward(s);
+    memset(k->dx, 0, s->t.count * d * sizeof(float));
+    for (r = 0; r < s->row_count; r++) {
+        size_t at = (size_t)s->rows[r] * d;
+        if (m->final_norm[0]) {
+            float stats[2];
+            ldr__norm_row(s->final + r * d, stats, x + at, m->final_norm[0], m->final_norm[1], d, m->shape.norm, m->shape.eps);
+            ldr__norm_row_backward(k->dx + at, 0, s->dout + r * d, x + at, stats, m->final_norm[0], d, m->shape.norm);
+        } else memcpy(k->dx + at, s->dout + r * d, d * sizeof(float));
+    }
+    for (slot = 0; slot < LDR__SLOTS; slot++) grads[slot] = ldr__slot_size(&m->shape, slot, NULL, NULL) ? k->gradient + im->slot_offset[slot] : NULL;
+    for (layer = m->layers - 1; layer >= 0; layer--) {
+        ldr__block_backward(&s->ex, k->dx, grads, k->dx, &k->acts[layer], ldr__model_block(m, layer), &m->shape, &s->t, &k->back);
+        if (!m->family->shared || layer == 0) ldr__fisher_add(im, k, layer);
+    }
+    ldr__fisher_embedding(im, s, k->dx, k->row);
+}
+
+/* A data set the ladder can learn from or be scored on: same head, ids and labels in range. */
+static ldr_status ldr__dataset_check(const ldr_ladder *l, const ldr_dataset *d, const char *what, ldr_error *err) {
+    const ldr_model *m = l->m;
+    size_t i, n = d->head == LDR_HEAD_TOKENS ? d->tokens : d->count;
+    int32_t limit = m->positions - m->position_offset;
+    if (d->head != l->d.head) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "%s: its examples are made for another kind of head than the ladder's", what);
+    if (d->count < 1 || (d->head == LDR_HEAD_CHOICE && d->count % (size_t)d->choices)) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "%s: %U sequences are no whole number of examples", what, (uint64_t)d->count);
+    for (i = 0; i < d->tokens; i++) {
+        if (d->ids[i] < 0 || d->ids[i] >= m->vocabulary) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "%s: token id %d, the vocabulary has %d", what, d->ids[i], m->vocabulary);
+        if (m->segments > 1 && (d->segments[i] < 0 || d->segments[i] >= m->segments)) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "%s: segment %d, the model has %d", what, d->segments[i], m->segments);
+    }
+    for (i = 0; i < d->count; i++)
+        if (d->offsets[i + 1] - d->offsets[i] > (uint64_t)limit) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "%s: example %U has %U tokens, the model has %d positions: set max_len", what, (uint64_t)i, d->offsets[i + 1] - d->offsets[i], limit);
+    for (i = 0; i < n; i++)
+        if (d->labels[i] >= (d->head == LDR_HEAD_CHOICE ? d->choices : l->d.classes)) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "%s: label %d, the head has %d classes", what, d->labels[i], d->head == LDR_HEAD_CHOICE ? d->choices : l->d.classes);
+    return LDR_OK;
+}
+
+/* Fills the importance; allocates for the time of the call. */
+static ldr_status ldr__importance_sample(ldr__importance *im, const ldr_ladder *l, const ldr_dataset *set, ldr_error *err) {
+    ldr_ladder_desc hd;
+    ldr_ladder *head = NULL;
+    ldr__plan plan;
+    ldr__pass s;
+    ldr__deep k;
+    size_t tokens = 0, sequences = 0;
+    int32_t per = set->head == LDR_HEAD_CHOICE ? set->choices : 1, n = (int32_t)set->count / per, i, take, *order;
+    int pass;
+    if (ldr__dataset_check(l, set, "the sample", err)) return err->status;
+    memset(&hd, 0, sizeof hd);
+    hd.alloc = l->alloc;
+    hd.preset = LDR_PRESET_HEAD;
+    hd.head = l->d.head;
+    hd.classes = l->d.classes;
+    hd.seed = l->d.seed;
+    head = ldr__ladder_new(l->m, &hd, err);
+    if (!head) return err->status;
+    ldr__batch_limits(set, 1, &tokens, &sequences);
+    memset(&plan, 0, sizeof plan);
+    memset(&k, 0, sizeof k);
+    order = NULL;
+    for (pass = 0; pass < 2; pass++) {
+        if (pass && ldr__plan_begin(&plan, &l->alloc, err)) {
+            ldr_ladder_free(head);
+            return err->status;
+        }
+        ldr__pass_place(&plan, &s, head, tokens, sequences, 1);
+        if (im->kind == LDR_FISHER) ldr__deep_place(&plan, &k, l->m, tokens, im->block_size);
+        order = (int32_t *)ldr__place(&plan, "order", (size_t)n, sizeof(int32_t));
+    }
+    for (i = 0; i < n; i++) order[i] = i;
+    ldr__shuffle(order, n, ldr__stream(l->d.seed, LDR__STREAM_SAMPLE, 0));
+    take = LDR__MIN(n, l->d.samples);
+    for (i = 0; i < take; i++) {
+        ldr__pass_load(&s, set, &order[i], 1, NULL, 0, 0);
+        s.t.frequency = l->m->frequency;
+        if (im->kind == LDR_FISHER) ldr__fisher_sample(im, &s, &k, set->choices);
+        else ldr__energy_sample(im, &s);
+    }
+    ldr__plan_end(plan.memory, plan.size, &l->alloc);
+    ldr_ladder_free(head);
+    return LDR_OK;
+}
+
+/* Magnitude of the embeddings: of the word table, or of what projects it to the model's width. */
+static void ldr__embedding_magnitude(ldr__importance *im) {
+    const ldr_model *m = im->m;
+    size_t d = (size_t)m->shape.width, i, v, n = m->project.data ? (size_t)m->embed_width : (size_t)m->vocabulary;
+    for (v = 0; v < n; v++)
+        for (i = 0; i < d; i++) im->embedding[i] += fabs((double)(m->project.data ? ldr__load(m->project.data, m->project.dtype, i * m->project.rs + v * m->project.cs)
+                                                                                  : ldr__load(m->word.data, m->word.dtype, v * d + i)));
+}
+
+static ldr_status ldr__ladder_slice(ldr_ladder *l, const ldr_dataset *sample, ldr_error *err) {
+    ldr__plan plan;
+    ldr__importance im;
+    ldr__cut cut;
+    int32_t *running = NULL;
+    int pass;
+    ldr_status status = LDR_OK;
+    if (l->d.preset == LDR_PRESET_CLUE || l->d.preset == LDR_PRESET_MLP) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "this preset's blocks are not shaped like the backbone's and cannot be sliced from it");
+    if (l->d.importance == LDR_ENERGY && l->d.preset == LDR_PRESET_PAPER) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "the paper's chain ranks single weights: use magnitude or fisher, not energy");
+    if (l->d.importance != LDR_MAGNITUDE && !sample) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "slicing by fisher or energy needs sample text in the description");
+    memset(&plan, 0, sizeof plan);
+    for (pass = 0; pass < 2; pass++) {
+        if (pass && ldr__plan_begin(&plan, &l->alloc, err)) return err->status;
+        ldr__importance_place(&plan, &im, l->m, l->d.importance);
+        ldr__cut_place(&plan, &cut, &l->side);
+        running = (int32_t *)ldr__place(&plan, "slices", (size_t)l->d.width, sizeof(int32_t));
+    }
+    if (l->d.importance != LDR_MAGNITUDE) status = ldr__importance_sample(&im, l, sample, err);
+    if (!status) {
+        if (l->d.importance == LDR_MAGNITUDE) ldr__embedding_magnitude(&im);
+        if (l->d.importance != LDR_ENERGY && l->d.preset != LDR_PRESET_PAPER) ldr__importance_units(&im);
+        ldr__slice_all(l, &im, &cut, running);
+    }
+    ldr__plan_end(plan.memory, plan.size, &l->alloc);
+    return status;
+}
+
+LDR__DEF ldr_ladder *ldr_ladder_create(const ldr_model *m, const ldr_ladder_desc *desc, ldr_error *err) {
+    ldr_error local;
+    ldr_ladder *l;
+    memset(&local, 0, sizeof local);
+    if (!err) err = &local;
+    l = ldr__ladder_new(m, desc, err);
+    if (!l) return NULL;
+    if (l->d.init == LDR_INIT_SLICE && l->d.rung_count > 0 && ldr__ladder_slice(l, desc->sample, err)) {
+        ldr_ladder_free(l);
+        return NULL;
+    }
+    l->fingerprint = ldr_model_fingerprint(m);
+    return l;
+}
+
+/* ======================================================================================
+   >>metrics           Scores
+   ====================================================================================== */
+
+LDR__DEF const char *ldr_metric_name(ldr_metric metric) {
+    static const char *const names[] = { "auto", "accuracy", "f1", "accuracy_f1", "matthews", "correlation", "entity_f1" };
+    return (int)metric >= 0 && metric <= LDR_METRIC_ENTITY_F1 ? names[metric] : "?";
+}
+
+static ldr_metric ldr__metric_for(ldr_metric metric, ldr_head head) {
+    if (metric != LDR_METRIC_AUTO) return metric;
+    return head == LDR_HEAD_REGRESS ? LDR_METRIC_CORRELATION : head == LDR_HEAD_TOKENS ? LDR_METRIC_ENTITY_F1 : LDR_METRIC_ACCURACY;
+}
+
+/* Everything the metrics need, gathered batch by batch. Positive class of F1 and Matthews: 1. */
+typedef struct ldr__tally {
+    double  loss, weight;
+    int64_t right, counted, tp, fp, tn, fn;            /* of class 1                              */
+    int64_t found, wanted, matched;                    /* entities                                */
+    float  *predicted, *actual;                        /* REGRESS: [examples]                     */
+    size_t  values;
+} ldr__tally;
+
+static double ldr__ratio(double a, double b) { return b > 0 ? a / b : 0; }
+
+/* The entity that starts at tag i of BIO tags (0: O, 1+2k: B-k, 2+2k: I-k): its end, or i when none
+   does. A stray I- opens an entity too, as in the CoNLL evaluation. */
+static size_t ldr__entity_end(const int32_t *tag, const int32_t *gold, size_t i, size_t n) {
+    size_t j;
+    int32_t kind;
+    if (tag[i] <= 0 || gold[i] == LDR_IGNORE) return i;
+    kind = (tag[i] - 1) / 2;
+    if (tag[i] % 2 == 0 && i > 0 && gold[i - 1] != LDR_IGNORE && tag[i - 1] > 0 && (tag[i - 1] - 1) / 2 == kind) return i;   /* inside one */
+    for (j = i + 1; j < n && gold[j] != LDR_IGNORE && tag[j] == 2 + 2 * kind; j++) {}
+    return j;
+}
+
+static void ldr__tally_entities(ldr__tally *y, const int32_t *guess, const int32_t *gold, size_t n) {
+    size_t i;
+    for (i = 0; i < n; i++) {
+        size_t g = ldr__entity_end(guess, gold, i, n), w = ldr__entity_end(gold, gold, i, n);
+        y->found += g > i;
+        y->wanted += w > i;
+        y->matched += g > i && g == w && (guess[i] - 1) / 2 == (gold[i] - 1) / 2;
+    }
+}
+
+static void ldr__tally_class(ldr__tally *y, int32_t guess, int32_t gold) {
+    y->counted++;
+    y->right += guess == gold;
+    if (guess == 1) gold == 1 ? y->tp++ : y->fp++;
+    else gold == 1 ? y->fn++ : y->tn++;
+}
+
+static int32_t ldr__argmax(const float *z, size_t n) {
+    size_t c, best = 0;
+    for (c = 1; c < n; c++)
+        if (z[c] > z[best]) best = c;
+    return (int32_t)best;
+}
+
+/* Adds a batch whose logits stand in the pass. `scratch` is room for the predicted tags. */
+static void ldr__tally_batch(ldr__tally *y, const ldr__pass *s, const ldr__targets *t, int32_t *scratch) {
+    ldr_head head = s->l->d.head;
+    size_t n = (size_t)s->l->d.classes, r;
+    y->loss += ldr__loss(NULL, s->logits, t, head, s->row_count, n, 1.0);
+    y->weight += ldr__batch_weight(s, t);
+    if (head == LDR_HEAD_REGRESS)
+        for (r = 0; r < s->row_count; r++, y->values++) {
+            y->predicted[y->values] = s->logits[r];
+            y->actual[y->values] = s->values[r];
+        }
+    else if (head == LDR_HEAD_CHOICE)
+        for (r = 0; r < s->row_count / (size_t)t->choices; r++) ldr__tally_class(y, ldr__argmax(s->logits + r * (size_t)t->choices, (size_t)t->choices), s->labels[r]);
+    else if (head == LDR_HEAD_CLASSIFY)
+        for (r = 0; r < s->row_count; r++) ldr__tally_class(y, ldr__argmax(s->logits + r * n, n), s->labels[r]);
+    else {
+        int32_t q;
+        for (r = 0; r < s->row_count; r++) {
+            scratch[r] = ldr__argmax(s->logits + r * n, n);
+            if (s->labels[r] != LDR_IGNORE) ldr__tally_class(y, scratch[r], s->labels[r]);
+        }
+        for (q = 0; q < s->t.sequences; q++) ldr__tally_entities(y, scratch + s->offsets[q], s->labels + s->offsets[q], (size_t)(s->offsets[q + 1] - s->offsets[q]));
+    }
+}
+
+static double ldr__pearson(const float *a, const float *b, size_t n) {
+    double ma = 0, mb = 0, ab = 0, aa = 0, bb = 0;
+    size_t i;
+    for (i = 0; i < n; i++) {
+        ma += (double)a[i] / (double)n;
+        mb += (double)b[i] / (double)n;
+    }
+    for (i = 0; i < n; i++) {
+        ab += ((double)a[i] - ma) * ((double)b[i] - mb);
+        aa += ((double)a[i] - ma) * ((double)a[i] - ma);
+        bb += ((double)b[i] - mb) * ((double)b[i] - mb);
+    }
+    return aa > 0 && bb > 0 ? ab / sqrt(aa * bb) : 0;
+}
+
+/* Replaces values by their ranks, ties by the mean rank: Spearman is Pearson of ranks. Quadratic, which
+   a development set of thousands allows without a buffer for sorting. */
+static void ldr__ranks(float *rank, const float *v, size_t n) {
+    size_t i, j;
+    for (i = 0; i < n; i++) {
+        size_t less = 0, same = 0;
+        for (j = 0; j < n; j++) {
+            less += v[j] < v[i];
+            same += v[j] == v[i];
+        }
+        rank[i] = (float)((double)less + ((double)same - 1) / 2);
+    }
+}
+
+static double ldr__tally_value(const ldr__tally *y, ldr_metric metric, float *scratch) {
+    double accuracy = ldr__ratio((double)y->right, (double)y->counted), f1 = ldr__ratio(2.0 * (double)y->tp, 2.0 * (double)y->tp + (double)y->fp + (double)y->fn), under;
+    switch (metric) {
+        case LDR_METRIC_F1: return f1;
+        case LDR_METRIC_ACCURACY_F1: return (accuracy + f1) / 2;
+        case LDR_METRIC_ENTITY_F1: return ldr__ratio(2.0 * (double)y->matched, (double)(y->found + y->wanted));
+        case LDR_METRIC_MATTHEWS:
+            under = (double)(y->tp + y->fp) * (double)(y->tp + y->fn) * (double)(y->tn + y->fp) * (double)(y->tn + y->fn);
+            return under > 0 ? ((double)y->tp * (double)y->tn - (double)y->fp * (double)y->fn) / sqrt(under) : 0;
+        case LDR_METRIC_CORRELATION: {
+            double pearson = ldr__pearson(y->predicted, y->actual, y->values);
+            ldr__ranks(scratch, y->predicted, y->values);
+            ldr__ranks(scratch + y->values, y->actual, y->values);
+            return (pearson + ldr__pearson(scratch, scratch + y->values, y->values)) / 2;
+        }
+        default: return accuracy;
+    }
+}
+
+/* ======================================================================================
+   >>optimiser         SGD, Adam, AdamW, Adafactor over one flat array
+   --------------------------------------------------------------------------------------
+   t counts from 1.  Adam(W): ldr__adam_body.  Adam adds decay to the gradient, AdamW takes it from
+   the weight.   SGD: b = mu b + g;  w -= rate (nesterov: g + mu b, else b).   Adafactor unfactored
+   (Shazeer & Stern 2018; lst-clue.md): beta2_t = 1 - t^-0.8, u = g / sqrt(v), u /= max(1, rms(u)),
+   m = beta1 m + (1-beta1) u,  w -= rate max(1e-3, rms(w)) m, one rms a tensor.
+   ====================================================================================== */
+
+static double ldr__rms(const float *v, size_t n) {
+    double s = 0;
+    size_t i;
+    for (i = 0; i < n; i++) s += (double)v[i] * (double)v[i];
+    return n ? sqrt(s / (double)n) : 0;
+}
+
+static void ldr__adafactor(float *w, float *m, float *v, float *g, size_t n, double rate, double beta1, int64_t t) {
+    double b2 = 1.0 - pow((double)t, -0.8), scale;
+    size_t i;
+    for (i = 0; i < n; i++) {
+        v[i] = (float)(b2 * (double)v[i] + (1.0 - b2) * ((double)g[i] * (double)g[i] + 1e-30));
+        g[i] = (float)((double)g[i] / sqrt((double)v[i]));
+    }
+    scale = ldr__rms(g, n);
+    scale = 1.0 / LDR__MAX(1.0, scale);
+    rate *= LDR__MAX(1e-3, ldr__rms(w, n));
+    for (i = 0; i < n; i++) {
+        m[i] = (float)(beta1 * (double)m[i] + (1.0 - beta1) * (double)g[i] * scale);
+        w[i] = (float)((double)w[i] - rate * (double)m[i]);
+    }
+}
+
+/* One step; gradients are scaled by `scale` (clipping) and may be overwritten. */
+static void ldr__optimise(const ldr_ladder *l, float *m, float *v, const ldr_train_desc *d, double rate, double scale, int64_t t) {
+    int32_t p;
+    for (p = 0; p < l->count; p++) {
+        const ldr__param *q = &l->params[p];
+        size_t n = (size_t)q->rows * (size_t)q->columns, i;
+        float *w = l->values + q->offset, *g = l->grads + q->offset, *mp = m + q->offset, *vp = v ? v + q->offset : NULL, decay = q->decay ? d->weight_decay : 0, s = (float)scale;
+        if (d->optimizer == LDR_ADAMW || d->optimizer == LDR_ADAM) {
+            float c[7];
+            if (d->optimizer == LDR_ADAM && decay > 0) {
+                for (i = 0; i < n; i++) g[i] = g[i] * s + decay * w[i];
+                s = 1;
+            }
+            c[0] = d->beta1;
+            c[1] = d->beta2;
+            c[2] = (float)(rate / (1.0 - pow((double)d->beta1, (double)t)));
+            c[3] = (float)(1.0 / (1.0 - pow((double)d->beta2, (double)t)));
+            c[4] = d->epsilon;
+            c[5] = d->optimizer == LDR_ADAMW ? (float)(rate * (double)decay) : 0;
+            c[6] = s;
+            l->m->kernels->adam(w, mp, vp, g, n, c);
+            continue;
+        }
+        for (i = 0; i < n; i++) g[i] = g[i] * s + decay * w[i];
+        if (d->optimizer == LDR_ADAFACTOR) ldr__adafactor(w, mp, vp, g, n, rate, (double)d->beta1, t);
+        else for (i = 0; i < n; i++) {
+            mp[i] = d->momentum * mp[i] + g[i];
+            w[i] -= (float)rate * (d->nesterov ? g[i] + d->momentum * mp[i] : mp[i]);
+        }
+    }
+}
+
+/* Rate of step t (from 0) of n: (t+1)/warm during warm-up, then linear or cosine to 0, or constant. */
+static double ldr__rate(const ldr_train_desc *d, int64_t t, int64_t n) {
+    int64_t warm = d->warmup > 0 ? (int64_t)((double)d->warmup * (double)n) : 0;
+    double rest;
+    if (t < warm) return (double)d->rate * (double)(t + 1) / (double)warm;
+    rest = n > warm ? (double)(t - warm) / (double)(n - warm) : 0;
+    if (d->schedule == LDR_LINEAR) return (double)d->rate * (1.0 - rest);
+    if (d->schedule == LDR_COSINE) return (double)d->rate * 0.5 * (1.0 + cos(3.141592653589793 * rest));
+    return (double)d->rate;
+}
+
+/* ======================================================================================
+   >>tap-cache         Taps of every example, computed once
+   --------------------------------------------------------------------------------------
+   Backbone dropout is off, so taps are a function of the text alone, and a row of a product does
+   not depend on the other rows of a batch: a cached tap has the bits a fresh one would have.
+   ====================================================================================== */
+
+typedef struct ldr__cache {
+    const ldr_dataset *d;
+    float             *taps;           /* [tokens][tap_count][width]                             */
+    float             *final;          /* [rows][width]                                          */
+    unsigned char     *have;           /* [examples]                                             */
+} ldr__cache;
+
+static int ldr__uses_final(const ldr_ladder *l) { return l->d.rung_count == 0 || l->out_gate >= 0; }
+
+static void ldr__cache_place(ldr__plan *p, ldr__cache *c, const ldr_ladder *l, const ldr_dataset *d) {
+    size_t width = (size_t)l->m->shape.width, taps = (size_t)(l->has_first + l->d.rung_count), rows = d->head == LDR_HEAD_TOKENS ? d->tokens : d->count;
+    c->d = d;
+    c->taps = ldr__place_floats(p, "tap cache", taps && d->tokens > SIZE_MAX / (taps * width * 8) ? SIZE_MAX / 2 : d->tokens * taps * width);
+    c->final = ldr__uses_final(l) ? ldr__place_floats(p, "tap cache", rows * width) : NULL;
+    c->have = (unsigned char *)ldr__place(p, "tap cache", d->count, 1);
+}
+
+/* Moves one sequence's taps between cache and pass. */
+static void ldr__cache_copy(const ldr__cache *c, const ldr__pass *s, int32_t sequence, int32_t q, int store) {
+    size_t width = (size_t)s->l->m->shape.width, n = (size_t)(s->offsets[q + 1] - s->offsets[q]), at = (size_t)c->d->offsets[sequence] * (size_t)s->tap_count * width, k;
+    size_t rows = c->d->head == LDR_HEAD_TOKENS ? n : 1, row = c->d->head == LDR_HEAD_TOKENS ? (size_t)c->d->offsets[sequence] : (size_t)sequence, mine = c->d->head == LDR_HEAD_TOKENS ? (size_t)s->offsets[q] : (size_t)q;
+    for (k = 0; k < (size_t)s->tap_count; k++, at += n * width) {
+        float *a = c->taps + at, *b = s->taps[k] + (size_t)s->offsets[q] * width;
+        memcpy(store ? a : b, store ? b : a, n * width * sizeof(float));
+    }
+    if (c->final) memcpy(store ? c->final + row * width : s->final + mine * width, store ? s->final + mine * width : c->final + row * width, rows * width * sizeof(float));
+    if (store) c->have[sequence] = 1;
+}
+
+/* ======================================================================================
+   >>trainer           Steps, epochs, evaluation
+   ====================================================================================== */
+
+struct ldr_trainer {
+    ldr_allocator      alloc;
+    ldr_ladder        *l;
+    const ldr_dataset *train, *dev;
+    ldr_train_desc     d;
+    ldr__pass          pass;
+    ldr__cache         caches[2];          /* train, dev; unused without cache                 */
+    float             *grads, *m, *v, *best;
+    float             *class_weights;
+    int32_t           *order, *tags;       /* examples of this epoch; predicted tags           */
+    float             *values;             /* correlation: 4 x examples                        */
+    uint64_t          *ordinals;
+    int32_t            examples, batch, part, steps_per_epoch;
+    int64_t            step, tokens;       /* done                                             */
+    int32_t            order_epoch, epoch_done, best_epoch, stopped;
+    double             best_metric, epoch_loss, epoch_weight, last_loss, last_metric, last_rate, last_norm;
+    void              *plan_memory;
+    size_t             plan_size;
+};
+
+LDR__DEF ldr_train_desc ldr_train_desc_defaults(const ldr_train_desc *desc) {
+    ldr_train_desc d;
+    memset(&d, 0, sizeof d);
+    if (desc) d = *desc;
+    if (!d.epochs) d.epochs = 10;
+    if (!d.batch) d.batch = 32;
+    if (!d.accumulate) d.accumulate = 1;
+    if (d.rate == 0) d.rate = d.optimizer == LDR_ADAFACTOR ? 5e-3f : 1e-3f;
+    if (d.beta1 == 0) d.beta1 = 0.9f;
+    if (d.beta2 == 0) d.beta2 = 0.999f;
+    if (d.epsilon == 0) d.epsilon = 1e-8f;
+    if (d.clip == 0) d.clip = 1.0f;
+    if (d.warmup == 0) d.warmup = 0.1f;
+    return d;
+}
+
+static int32_t ldr__examples(const ldr_dataset *d) { return d ? (int32_t)(d->count / (size_t)(d->head == LDR_HEAD_CHOICE ? d->choices : 1)) : 0; }
+
+static void ldr__trainer_place(ldr__plan *p, ldr_trainer *t) {
+    const ldr_ladder *l = t->l;
+    size_t tokens = 1, sequences = 1, values = 0;
+    ldr__batch_limits(t->train, t->part, &tokens, &sequences);
+    if (t->dev) ldr__batch_limits(t->dev, t->part, &tokens, &sequences);
+    ldr__pass_place(p, &t->pass, t->l, tokens, sequences, 1);
+    t->grads = ldr__place_floats(p, "gradients", l->size);
+    t->m = ldr__place_floats(p, "optimiser state", l->size);
+    t->v = t->d.optimizer == LDR_SGD ? NULL : ldr__place_floats(p, "optimiser state", l->size);
+    t->best = t->dev ? ldr__place_floats(p, "best parameters", l->size) : NULL;
+    t->class_weights = t->d.class_weights ? ldr__place_floats(p, "tables", (size_t)l->d.classes) : NULL;
+    t->order = (int32_t *)ldr__place(p, "tables", (size_t)t->examples, sizeof(int32_t));
+    t->tags = (int32_t *)ldr__place(p, "tables", tokens, sizeof(int32_t));
+    t->ordinals = (uint64_t *)ldr__place(p, "tables", sequences, sizeof(uint64_t));
+    if (l->d.head == LDR_HEAD_REGRESS) values = 4 * (size_t)LDR__MAX(t->examples, ldr__examples(t->dev));
+    t->values = ldr__place_floats(p, "tables", values);
+    if (!t->d.cache) return;
+    ldr__cache_place(p, &t->caches[0], l, t->train);
+    if (t->dev) ldr__cache_place(p, &t->caches[1], l, t->dev);
+}
+
+static ldr_status ldr__trainer_check(const ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev, const ldr_train_desc *d, ldr_error *err) {
+    if (!l || !train || !ldr__allocator_valid(&d->alloc)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "training needs a ladder and a training set");
+    if (d->epochs < 0 || d->batch < 1 || d->accumulate < 1 || d->accumulate > d->batch || !(d->rate >= 0) || !(d->beta1 >= 0 && d->beta1 < 1) || !(d->beta2 >= 0 && d->beta2 < 1) || !(d->epsilon > 0) ||
+        !(d->momentum >= 0 && d->momentum < 1) || !(d->weight_decay >= 0) || d->warmup > 1 || !(d->label_smoothing >= 0 && d->label_smoothing < 1) || (int)d->optimizer < 0 || d->optimizer > LDR_ADAFACTOR ||
+        (int)d->schedule < 0 || d->schedule > LDR_CONSTANT || (int)d->metric < 0 || d->metric > LDR_METRIC_ENTITY_F1)
+        return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a value of the training description is out of its range");
+    if (ldr__dataset_check(l, train, "the training set", err)) return err->status;
+    return dev ? ldr__dataset_check(l, dev, "the dev set", err) : LDR_OK;
+}
+
+static void ldr__trainer_init(ldr_trainer *t, ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev, const ldr_train_desc *d) {
+    memset(t, 0, sizeof *t);
+    t->alloc = d->alloc.alloc_fn ? d->alloc : l->alloc;
+    t->l = l;
+    t->train = train;
+    t->dev = dev;
+    t->d = *d;
+    t->examples = ldr__examples(train);
+    t->batch = LDR__MIN(d->batch, t->examples);
+    t->part = (d->batch + d->accumulate - 1) / d->accumulate;
+    t->steps_per_epoch = (t->examples + t->batch - 1) / t->batch;
+    t->best_metric = -1e30;
+    t->order_epoch = -1;
+}
+
+LDR__DEF ldr_memory ldr_trainer_plan(const ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev, const ldr_train_desc *desc) {
+    ldr_train_desc d = ldr_train_desc_defaults(desc);
+    ldr_memory report;
+    ldr__plan plan;
+    ldr_error err;
+    ldr_trainer t;
+    memset(&report, 0, sizeof report);
+    memset(&err, 0, sizeof err);
+    memset(&plan, 0, sizeof plan);
+    if (ldr__trainer_check(l, train, dev, &d, &err)) return report;
+    ldr__trainer_init(&t, (ldr_ladder *)(uintptr_t)l, train, dev, &d);
+    plan.report = &report;
+    ldr__trainer_place(&plan, &t);
+    return report;
+}
+
+LDR__DEF void ldr_trainer_free(ldr_trainer *t) {
+    ldr_allocator a;
+    if (!t) return;
+    a = t->alloc;
+    if (t->l->grads == t->grads) t->l->grads = NULL;
+    ldr__plan_end(t->plan_memory, t->plan_size, &a);
+    ldr__free(&a, t, sizeof *t);
+}
+
+LDR__DEF ldr_trainer *ldr_trainer_create(ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev, const ldr_train_desc *desc, ldr_error *err) {
+    ldr_train_desc d = ldr_train_desc_defaults(desc);
+    ldr_error local;
+    ldr__plan plan;
+    ldr_trainer *t;
+    ldr_allocator a;
+    int32_t c;
+    memset(&local, 0, sizeof local);
+    if (!err) err = &local;
+    if (ldr__trainer_check(l, train, dev, &d, err)) return NULL;
+    a = d.alloc.alloc_fn ? d.alloc : l->alloc;
+    t = (ldr_trainer *)ldr__alloc(&a, sizeof *t);
+    if (!t) {
+        ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while making a trainer");
+        return NULL;
+    }
+    ldr__trainer_init(t, l, train, dev, &d);
+    memset(&plan, 0, sizeof plan);
+    ldr__trainer_place(&plan, t);
+    if (ldr__plan_begin(&plan, &t->alloc, err)) {
+        ldr__free(&a, t, sizeof *t);
+        return NULL;
+    }
+    t->plan_memory = plan.memory;
+    t->plan_size = plan.size;
+    ldr__trainer_place(&plan, t);
+    for (c = 0; t->class_weights && c < l->d.classes; c++) t->class_weights[c] = d.class_weights[c];
+    t->d.class_weights = t->class_weights;
+    l->grads = t->grads;
+    return t;
+}
+
+/* Taps for the batch in the pass: from the cache when every sequence is there, else from the backbone. */
+static void ldr__trainer_forward(ldr_trainer *t, const ldr_dataset *d, const int32_t *examples, int32_t count) {
+    ldr__cache *c = t->d.cache ? (d == t->train ? &t->caches[0] : d == t->dev ? &t->caches[1] : NULL) : NULL;
+    int32_t i, q, per = d->head == LDR_HEAD_CHOICE ? d->choices : 1, all = c != NULL;
+    for (i = 0; all && i < count * per; i++) all = c->have[examples[i / per] * per + i % per];
+    if (!all) ldr__pass_backbone(&t->pass);
+    for (q = 0; c && q < count * per; q++) ldr__cache_copy(c, &t->pass, examples[q / per] * per + q % per, q, !all);
+    if (all) ldr__pass_from_taps(&t->pass);
+    ldr__head_forward(&t->pass);
+}
+
+/* Total target weight of examples, known before any forward pass. */
+static double ldr__examples_weight(const ldr_trainer *t, const ldr_dataset *d, const int32_t *examples, int32_t count) {
+    ldr__targets target;
+    double weight = 0;
+    int32_t i, k;
+    memset(&target, 0, sizeof target);
+    target.class_weights = t->class_weights;
+    for (i = 0; i < count; i++) {
+        ldr_example e = ldr_dataset_get(d, examples[i] * (d->head == LDR_HEAD_CHOICE ? d->choices : 1));
+        target.labels = e.labels;
+        for (k = 0; k < (d->head == LDR_HEAD_TOKENS ? e.count : 1); k++) weight += ldr__target_weight(&target, d->head, (size_t)k);
+    }
+    return weight;
+}
+
+static ldr_status ldr__name_not_finite(const ldr_trainer *t, ldr_error *err) {
+    const ldr_ladder *l = t->l;
+    int32_t p, which;
+    for (which = 0; which < 2; which++)
+        for (p = 0; p < l->count; p++) {
+            const float *v = (which ? l->grads : l->values) + l->params[p].offset;
+            size_t i, n = (size_t)l->params[p].rows * (size_t)l->params[p].columns;
+            for (i = 0; i < n; i++)
+                if (!(v[i] - v[i] == 0)) return ldr__fail(err, LDR_NUMERIC, LDR_NO_OFFSET, "step %I: %s \"%s\" holds a value that is not finite: lower the rate or clip", t->step + 1, which ? "the gradient of" : "parameter", l->params[p].name);
+        }
+    return ldr__fail(err, LDR_NUMERIC, LDR_NO_OFFSET, "step %I: the loss is not finite: \"logits\" overflow; lower the rate", t->step + 1);
+}
+
+/* Gradients of the mean loss over `count` examples, in parts of at most t->part. Returns the sum of losses. */
+static double ldr__trainer_gradients(ldr_trainer *t, const int32_t *examples, int32_t count, double weight, float dropout) {
+    ldr__pass *s = &t->pass;
+    double loss = 0;
+    int32_t i, q, per = t->train->head == LDR_HEAD_CHOICE ? t->train->choices : 1;
+    uint64_t key = ldr__stream(t->d.seed, LDR__STREAM_DROPOUT, (uint64_t)t->step);
+    memset(t->grads, 0, t->l->size * sizeof(float));
+    for (i = 0; i < count; i += t->part) {
+        int32_t n = LDR__MIN(t->part, count - i);
+        ldr__targets target;
+        for (q = 0; q < n * per; q++) t->ordinals[q] = (uint64_t)(i * per + q);
+        ldr__pass_load(s, t->train, examples + i, n, t->ordinals, dropout, key);
+        target = ldr__pass_targets(s, t->class_weights, t->d.label_smoothing, t->train->choices);
+        ldr__trainer_forward(t, t->train, examples + i, n);
+        loss += ldr__loss(s->dlogits, s->logits, &target, t->l->d.head, s->row_count, (size_t)t->l->d.classes, weight);
+        ldr__pass_backward(s);
+    }
+    return loss;
+}
+
+LDR__DEF ldr_status ldr_trainer_gradients(ldr_trainer *t, double *loss, const int32_t *examples, int32_t count, ldr_error *err) {
+    double weight, sum;
+    int32_t i;
+    if (!t || !examples || count < 1) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_trainer_gradients: no trainer or examples");
+    for (i = 0; i < count; i++)
+        if (examples[i] < 0 || examples[i] >= t->examples) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "example %d: the training set has %d", examples[i], t->examples);
+    t->l->grads = t->grads;
+    weight = ldr__examples_weight(t, t->train, examples, count);
+    if (!(weight > 0)) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "no example of the batch has a target");
+    sum = ldr__trainer_gradients(t, examples, count, weight, t->l->d.dropout);
+    if (loss) *loss = sum / weight;
+    return sum - sum == 0 ? LDR_OK : ldr__name_not_finite(t, err);
+}
+
+/* Sum of squares with a fixed order: one partial sum a parameter. */
+static double ldr__gradient_norm(const ldr_ladder *l) {
+    double s = 0;
+    int32_t p;
+    for (p = 0; p < l->count; p++) {
+        size_t n = (size_t)l->params[p].rows * (size_t)l->params[p].columns;
+        double r = ldr__rms(l->grads + l->params[p].offset, n);
+        s += r * r * (double)n;
+    }
+    return sqrt(s);
+}
+
+LDR__DEF ldr_status ldr_trainer_evaluate(ldr_trainer *t, const ldr_dataset *d, ldr_score *score, ldr_error *err) {
+    ldr__tally y;
+    ldr_metric metric;
+    int32_t i, n, k, part;
+    if (!t || !d || !score) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_trainer_evaluate: no trainer, data set or score");
+    if (d != t->dev && d != t->train) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a trainer has room for its own two sets: use ldr_evaluate for another");
+    memset(&y, 0, sizeof y);
+    n = ldr__examples(d);
+    y.predicted = t->values;
+    y.actual = t->values + n;
+    metric = ldr__metric_for(t->d.metric, d->head);
+    for (i = 0; i < n; i += part) {
+        int32_t batch[64];
+        ldr__targets target;
+        part = LDR__MIN(LDR__MIN(t->part, n - i), 64);
+        for (k = 0; k < part; k++) batch[k] = i + k;
+        ldr__pass_load(&t->pass, d, batch, part, NULL, 0, 0);
+        target = ldr__pass_targets(&t->pass, NULL, 0, d->choices);
+        ldr__trainer_forward(t, d, batch, part);
+        ldr__tally_batch(&y, &t->pass, &target, t->tags);
+    }
+    memset(score, 0, sizeof *score);
+    score->value = ldr__tally_value(&y, metric, t->values + 2 * n);
+    score->loss = ldr__ratio(y.loss, y.weight);
+    score->accuracy = ldr__ratio((double)y.right, (double)y.counted);
+    score->examples = n;
+    return LDR_OK;
+}
+
+static void ldr__trainer_order(ldr_trainer *t, int32_t epoch) {
+    int32_t i;
+    if (t->order_epoch == epoch) return;
+    t->order_epoch = epoch;
+    for (i = 0; i < t->examples; i++) t->order[i] = i;
+    ldr__shuffle(t->order, t->examples, ldr__stream(t->d.seed, LDR__STREAM_SHUFFLE, (uint64_t)epoch));
+}
+
+LDR__DEF int32_t ldr_trainer_done(const ldr_trainer *t) { return !t || t->stopped || t->step >= (int64_t)t->d.epochs * t->steps_per_epoch; }
+
+static void ldr__trainer_progress(const ldr_trainer *t, ldr_progress *p, int32_t evaluated) {
+    memset(p, 0, sizeof *p);
+    p->step = (int32_t)t->step;
+    p->steps = t->d.epochs * t->steps_per_epoch;
+    p->epoch = (int32_t)((t->step + t->steps_per_epoch - 1) / t->steps_per_epoch);
+    p->epochs = t->d.epochs;
+    p->loss = t->epoch_weight > 0 ? t->epoch_loss / t->epoch_weight : t->last_loss;
+    p->rate = t->last_rate;
+    p->gradient_norm = t->last_norm;
+    p->tokens = t->tokens;
+    p->evaluated = evaluated;
+    p->metric = t->last_metric;
+    p->best_metric = t->best_epoch ? t->best_metric : 0;
+    p->best_epoch = t->best_epoch;
+}
+
+/* The end of an epoch: score, remember the best, decide whether to go on. */
+static ldr_status ldr__trainer_epoch_end(ldr_trainer *t, ldr_error *err) {
+    ldr_score score;
+    t->epoch_done++;
+    t->last_loss = ldr__ratio(t->epoch_loss, t->epoch_weight);
+    t->epoch_loss = t->epoch_weight = 0;
+    if (!t->dev) return LDR_OK;
+    if (ldr_trainer_evaluate(t, t->dev, &score, err)) return err->status;
+    t->last_metric = score.value;
+    if (score.value > t->best_metric) {
+        t->best_metric = score.value;
+        t->best_epoch = t->epoch_done;
+        memcpy(t->best, t->l->values, t->l->size * sizeof(float));
+    }
+    if (t->d.patience > 0 && t->epoch_done - t->best_epoch >= t->d.patience) t->stopped = 1;
+    return LDR_OK;
+}
+
+LDR__DEF ldr_status ldr_trainer_step(ldr_trainer *t, ldr_progress *p, ldr_error *err) {
+    ldr_error local;
+    ldr_progress progress;
+    const int32_t *examples;
+    int32_t in_epoch, count, i;
+    double weight, loss, scale = 1;
+    int end;
+    memset(&local, 0, sizeof local);
+    if (!err) err = &local;
+    if (ldr_trainer_done(t)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_trainer_step: no trainer, or its training is over");
+    t->l->grads = t->grads;
+    in_epoch = (int32_t)(t->step % t->steps_per_epoch);
+    ldr__trainer_order(t, (int32_t)(t->step / t->steps_per_epoch));
+    examples = t->order + (size_t)in_epoch * (size_t)t->batch;
+    count = LDR__MIN(t->batch, t->examples - in_epoch * t->batch);
+    weight = ldr__examples_weight(t, t->train, examples, count);
+    loss = weight > 0 ? ldr__trainer_gradients(t, examples, count, weight, t->l->d.dropout) : 0;
+    if (weight > 0) {
+        t->last_norm = ldr__gradient_norm(t->l);
+        if (!(loss - loss == 0) || !(t->last_norm - t->last_norm == 0)) return ldr__name_not_finite(t, err);
+        if (t->d.clip > 0 && t->last_norm > (double)t->d.clip) scale = (double)t->d.clip / (t->last_norm + 1e-6);
+        t->last_rate = ldr__rate(&t->d, t->step, (int64_t)t->d.epochs * t->steps_per_epoch);
+        ldr__optimise(t->l, t->m, t->v, &t->d, t->last_rate, scale, t->step + 1);
+    }
+    t->step++;
+    for (i = 0; i < count; i++) {
+        int32_t per = t->train->head == LDR_HEAD_CHOICE ? t->train->choices : 1;
+        t->tokens += (int64_t)(t->train->offsets[(examples[i] + 1) * per] - t->train->offsets[examples[i] * per]);
+    }
+    t->epoch_loss += loss;
+    t->epoch_weight += weight;
+    end = t->step % t->steps_per_epoch == 0;
+    if (end && ldr__trainer_epoch_end(t, err)) return err->status;
+    ldr__trainer_progress(t, &progress, end && t->dev);
+    if (p) *p = progress;
+    if (t->d.progress_fn && t->d.progress_fn(&progress, t->d.user)) t->stopped = 1;
+    return LDR_OK;
+}
+
+LDR__DEF void ldr_trainer_restore_best(ldr_trainer *t) {
+    if (t && t->best_epoch) memcpy(t->l->values, t->best, t->l->size * sizeof(float));
+}
+
+LDR__DEF ldr_status ldr_fit(ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev, const ldr_train_desc *desc, ldr_fit_result *result, ldr_error *err) {
+    ldr_error local;
+    ldr_trainer *t;
+    ldr_status status = LDR_OK;
+    memset(&local, 0, sizeof local);
+    if (!err) err = &local;
+    t = ldr_trainer_create(l, train, dev, desc, err);
+    if (!t) return err->status;
+    while (!status && !ldr_trainer_done(t)) status = ldr_trainer_step(t, NULL, err);
+    if (!status) ldr_trainer_restore_best(t);
+    if (result) {
+        memset(result, 0, sizeof *result);
+        result->best_epoch = t->best_epoch;
+        result->steps = (int32_t)t->step;
+        result->metric = t->best_epoch ? t->best_metric : 0;
+        result->loss = t->last_loss;
+        result->tokens = t->tokens;
+        result->peak_bytes = t->plan_size;
+    }
+    ldr_trainer_free(t);
+    return status;
+}
+
+/* ======================================================================================
+   >>predict           Scores from a trained ladder
+   ====================================================================================== */
+
+struct ldr_predictor {
+    ldr_allocator alloc;
+    ldr__pass     pass;
+    int32_t      *tags;
+    void         *plan_memory;
+    size_t        plan_size;
+};
+
+LDR__DEF ldr_predictor *ldr_predictor_create(ldr_ladder *l, int32_t max_sequences, int32_t max_tokens, ldr_error *err) {
+    ldr_error local;
+    ldr_predictor *p;
+    ldr__plan plan;
+    int pass;
+    memset(&local, 0, sizeof local);
+    if (!err) err = &local;
+    if (!l || max_sequences < 1 || max_tokens < 1) {
+        ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_predictor_create: no ladder, or room for nothing");
+        return NULL;
+    }
+    p = (ldr_predictor *)ldr__alloc(&l->alloc, sizeof *p);
+    if (!p) {
+        ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while making a predictor");
+        return NULL;
+    }
+    memset(&plan, 0, sizeof plan);
+    for (pass = 0; pass < 2; pass++) {
+        if (pass && ldr__plan_begin(&plan, &l->alloc, err)) {
+            ldr__free(&l->alloc, p, sizeof *p);
+            return NULL;
+        }
+        ldr__pass_place(&plan, &p->pass, l, (size_t)max_tokens, (size_t)max_sequences, 0);
+        p->tags = (int32_t *)ldr__place(&plan, "tables", (size_t)max_tokens, sizeof(int32_t));
+    }
+    p->alloc = l->alloc;
+    p->plan_memory = plan.memory;
+    p->plan_size = plan.size;
+    return p;
+}
+
+LDR__DEF void ldr_predictor_free(ldr_predictor *p) {
+    ldr_allocator a;
+    if (!p) return;
+    a = p->alloc;
+    ldr__plan_end(p->plan_memory, p->plan_size, &a);
+    ldr__free(&a, p, sizeof *p);
+}
+
+LDR__DEF ldr_status ldr_predict(ldr_predictor *p, float *scores, const ldr_batch *batch, ldr_error *err) {
+    ldr_error local;
+    ldr__pass *s;
+    const ldr_ladder *l;
+    size_t longest, n;
+    memset(&local, 0, sizeof local);
+    if (!err) err = &local;
+    if (!p || !scores) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_predict: no predictor or no destination");
+    s = &p->pass;
+    l = s->l;
+    if (ldr__batch_check(l->m, batch, &longest, err)) return err->status;
+    n = (size_t)batch->offsets[batch->sequences];
+    if ((size_t)batch->sequences > s->max_sequences || n > s->max_tokens)
+        return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a batch of %d sequences and %U tokens: the predictor was made for %U and %U", batch->sequences, (uint64_t)n, (uint64_t)s->max_sequences, (uint64_t)s->max_tokens);
+    memcpy(s->offsets, batch->offsets, ((size_t)batch->sequences + 1) * sizeof(int32_t));
+    memcpy(s->ids, batch->ids, n * sizeof(int32_t));
+    if (batch->segments) memcpy(s->segments, batch->segments, n * sizeof(int32_t));
+    else memset(s->segments, 0, n * sizeof(int32_t));
+    ldr__pass_begin(s, batch->sequences, NULL, 0, 0);
+    ldr__pass_backbone(s);
+    ldr__head_forward(s);
+    memcpy(scores, s->logits, s->row_count * (size_t)l->d.classes * sizeof(float));
+    if (l->d.head == LDR_HEAD_CLASSIFY || l->d.head == LDR_HEAD_TOKENS) ldr__softmax_rows(scores, s->row_count, (size_t)l->d.classes);
+    return LDR_OK;
+}
+
+LDR__DEF ldr_status ldr_evaluate(ldr_ladder *l, const ldr_dataset *d, ldr_metric metric, ldr_score *score, ldr_error *err) {
+    ldr_train_desc td;
+    ldr_error local;
+    ldr_trainer *t;
+    ldr_status status;
+    memset(&local, 0, sizeof local);
+    memset(&td, 0, sizeof td);
+    if (!err) err = &local;
+    td.metric = metric;
+    td.optimizer = LDR_SGD;
+    t = ldr_trainer_create(l, d, NULL, &td, err);
+    if (!t) return err->status;
+    status = ldr_trainer_evaluate(t, d, score, err);
+    ldr_trainer_free(t);
+    return status;
+}
+
+/* ======================================================================================
+   >>ladder-file       Saving, loading, stopping and going on
+   --------------------------------------------------------------------------------------
+   Both files are safetensors, so every other tool can look into them. Numbers in the metadata
+   that must come back exactly are written as the hexadecimal bits of the float or double.
+   ====================================================================================== */
+
+/* The configuration of a ladder as metadata: one row a field, used for writing and for reading. */
+enum { LDR__FIELD_INT, LDR__FIELD_FLOAT };
+static const struct { const char *key; size_t offset; int kind; } ldr__fields[] = {
+#define LDR__INT(name)   { "ladder." #name, offsetof(ldr_ladder_desc, name), LDR__FIELD_INT }
+#define LDR__FLOAT(name) { "ladder." #name, offsetof(ldr_ladder_desc, name), LDR__FIELD_FLOAT }
+    LDR__INT(preset), LDR__INT(reduction), LDR__INT(rung_count), LDR__INT(width), LDR__INT(heads), LDR__INT(ffn), LDR__INT(tap), LDR__INT(gate),
+    LDR__FLOAT(gate_init), LDR__FLOAT(gate_temperature), LDR__FLOAT(gate_fixed), LDR__INT(mix), LDR__INT(output), LDR__FLOAT(output_init), LDR__INT(init),
+    LDR__INT(importance), LDR__INT(slice_heads), LDR__INT(samples), LDR__FLOAT(dropout), LDR__INT(final_norm), LDR__INT(down_bias), LDR__INT(head), LDR__INT(classes), LDR__INT(head_hidden)
+#undef LDR__INT
+#undef LDR__FLOAT
+};
+LDR__STATIC_ASSERT(enums_are_ints, sizeof(ldr_preset) == sizeof(int32_t));
+
+static void ldr__text_hex(ldr__text *t, uint64_t v, int digits) {
+    static const char hex[] = "0123456789abcdef";
+    while (digits-- > 0) ldr__text_bytes(t, &hex[v >> (4 * digits) & 15], 1);
+}
+
+static int ldr__parse_hex(const char *s, int digits, uint64_t *out) {
+    uint64_t v = 0;
+    int i;
+    if (!s || strlen(s) != (size_t)digits) return 0;
+    for (i = 0; i < digits; i++) {
+        char c = s[i];
+        if (!ldr__digit(c) && !(c >= 'a' && c <= 'f')) return 0;
+        v = v << 4 | (uint64_t)(ldr__digit(c) ? c - '0' : c - 'a' + 10);
+    }
+    *out = v;
+    return 1;
+}
+
+static int ldr__parse_i64(const char *s, int64_t *out) {
+    int64_t v = 0;
+    int negative;
+    if (!s) return 0;
+    negative = *s == '-';
+    if (negative) s++;
+    if (!*s || strlen(s) > 18) return 0;
+    for (; *s; s++) {
+        if (!ldr__digit(*s)) return 0;
+        v = v * 10 + (*s - '0');
+    }
+    *out = negative ? -v : v;
+    return 1;
+}
+
+static void ldr__text_json(ldr__text *t, const char *s) {
+    ldr__text_bytes(t, "\"", 1);
+    for (; *s; s++) {
+        unsigned char c = (unsigned char)*s;
+        if (c == '"' || c == '\\') ldr__text_bytes(t, "\\", 1);
+        if (c < 32) {
+            ldr__text_string(t, "\\u");
+            ldr__text_hex(t, c, 4);
+        } else ldr__text_bytes(t, s, 1);
+    }
+    ldr__text_bytes(t, "\"", 1);
+}
+
+static void ldr__text_meta(ldr__text *t, const char *key, const char *value) {
+    if (t->used && t->data[t->used - 1] != '{') ldr__text_bytes(t, ",", 1);
+    ldr__text_json(t, key);
+    ldr__text_bytes(t, ":", 1);
+    ldr__text_json(t, value);
+}
+
+static void ldr__meta_i64(ldr__text *t, const char *key, int64_t v) {
+    char text[32];
+    ldr__format(text, sizeof text, "%I", v);
+    ldr__text_meta(t, key, text);
+}
+
+static void ldr__meta_hex(ldr__text *t, const char *key, uint64_t v, int digits) {
+    char text[20];
+    ldr__text hex;
+    ldr__text_init(&hex, text, sizeof text);
+    ldr__text_hex(&hex, v, digits);
+    ldr__text_meta(t, key, text);
+}
+
+static void ldr__meta_ladder(ldr__text *t, const ldr_ladder *l) {
+    char key[64];
+    int32_t i;
+    size_t f;
+    ldr__text_meta(t, "ladder.version", LADDER_VERSION);
+    ldr__meta_hex(t, "backbone.fingerprint", l->fingerprint, 16);
+    ldr__text_meta(t, "backbone.family", l->m->family->type);
+    for (f = 0; f < sizeof ldr__fields / sizeof ldr__fields[0]; f++) {
+        const unsigned char *at = (const unsigned char *)&l->d + ldr__fields[f].offset;
+        int32_t v;
+        uint32_t bits;
+        memcpy(&v, at, 4);
+        memcpy(&bits, at, 4);
+        if (ldr__fields[f].kind == LDR__FIELD_INT) ldr__meta_i64(t, ldr__fields[f].key, v);
+        else ldr__meta_hex(t, ldr__fields[f].key, bits, 8);
+    }
+    ldr__meta_hex(t, "ladder.seed", l->d.seed, 16);
+    for (i = 0; i < l->d.rung_count; i++) {
+        ldr__format(key, sizeof key, "rung.%d", i);
+        ldr__meta_i64(t, key, l->rung_layers[i]);
+    }
+    for (i = 0; i < l->d.classes; i++)
+        if (l->labels[i]) {
+            ldr__format(key, sizeof key, "label.%d", i);
+            ldr__text_meta(t, key, l->labels[i]);
+        }
+    for (f = 0; f < l->note_count; f++) {
+        char note[LDR__MAX_NOTE + 16];
+        ldr__format(note, sizeof note, "note.%s", l->notes[f].key);
+        ldr__text_meta(t, note, l->notes[f].value);
+    }
+}
+
+/* An upper bound of the header's text: an escaped byte takes at most six. */
+static size_t ldr__header_bound(const ldr_ladder *l) {
+    size_t n = 8192 + (size_t)l->count * 256 + (size_t)l->d.rung_count * 64, i;
+    for (i = 0; i < (size_t)l->d.classes; i++) n += l->labels[i] ? 64 + 6 * strlen(l->labels[i]) : 0;
+    for (i = 0; i < l->note_count; i++) n += 64 + 6 * (strlen(l->notes[i].key) + strlen(l->notes[i].value));
+    return n;
+}
+
+/* Floats as little-endian bytes, a block at a time; the digest runs over the same blocks. */
+enum { LDR__BLOCK = 1024 };
+
+static size_t ldr__float_block(unsigned char *bytes, const float *v, size_t n) {
+    size_t i, take = LDR__MIN(n, (size_t)LDR__BLOCK);
+    for (i = 0; i < take; i++) ldr__store_u32(bytes + 4 * i, ldr__bits_from_float(v[i]));
+    return take;
+}
+
+static uint64_t ldr__floats_digest(uint64_t h, const float *v, size_t n) {
+    unsigned char bytes[4 * LDR__BLOCK];
+    while (n) {
+        size_t take = ldr__float_block(bytes, v, n);
+        h = ldr__digest(h, bytes, 4 * take);
+        v += take;
+        n -= take;
+    }
+    return h;
+}
+
+/* A named array of a file: where its floats lie in memory and how it is called. */
+typedef struct ldr__array { const char *name; float *data; size_t rows, columns; } ldr__array;
+
+static ldr__array ldr__ladder_array(const ldr_ladder *l, int32_t i) {
+    ldr__array a;
+    a.name = l->params[i].name;
+    a.data = l->values + l->params[i].offset;
+    a.rows = (size_t)l->params[i].rows;
+    a.columns = (size_t)l->params[i].columns;
+    return a;
+}
+
+static void ldr__header_array(ldr__text *t, const ldr__array *a, uint64_t *at) {
+    uint64_t end = *at + 4 * (uint64_t)a->rows * a->columns;
+    ldr__text_bytes(t, ",", 1);
+    ldr__text_json(t, a->name);
+    ldr__text_string(t, ":{\"dtype\":\"F32\",\"shape\":[");
+    if (a->rows > 1) {
+        ldr__text_u64(t, a->rows);
+        ldr__text_bytes(t, ",", 1);
+    }
+    ldr__text_u64(t, a->columns);
+    ldr__text_string(t, "],\"data_offsets\":[");
+    ldr__text_u64(t, *at);
+    ldr__text_bytes(t, ",", 1);
+    ldr__text_u64(t, end);
+    ldr__text_string(t, "]}");
+    *at = end;
+}
+
+#ifndef LADDER_NO_STDIO
+static void ldr__writer_floats(ldr__writer *w, const float *v, size_t n, ldr_error *err) {
+    unsigned char bytes[4 * LDR__BLOCK];
+    while (n && !w->status) {
+        size_t take = ldr__float_block(bytes, v, n);
+        ldr__writer_put(w, bytes, 4 * take, err);
+        v += take;
+        n -= take;
+    }
+}
+
+static void ldr__writer_header(ldr__writer *w, ldr__text *t, ldr_error *err) {
+    unsigned char length[8];
+    while (t->used % 8 && !t->full) ldr__text_bytes(t, " ", 1);      /* data aligned for a mapping */
+    if (t->full) w->status = ldr__fail(err, LDR_LIMIT, LDR_NO_OFFSET, "the ladder's metadata is too long to save");
+    ldr__store_u64(length, t->used);
+    ldr__writer_put(w, length, 8, err);
+    ldr__writer_put(w, t->data, t->used, err);
+}
+
+LDR__DEF ldr_status ldr_ladder_save(const ldr_ladder *l, const char *path, ldr_error *err) {
+    ldr_error local;
+    ldr__text t;
+    ldr__writer w;
+    uint64_t h = 0, at = 0;
+    size_t bound;
+    char *text;
+    int32_t i;
+    memset(&local, 0, sizeof local);
+    if (!err) err = &local;
+    if (!l || !path) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_ladder_save: no ladder or no path");
+    bound = ldr__header_bound(l);
+    text = (char *)ldr__alloc(&l->alloc, bound);
+    if (!text) return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while saving a ladder");
+    for (i = 0; i < l->count; i++) {
+        ldr__array a = ldr__ladder_array(l, i);
+        h = ldr__floats_digest(h, a.data, a.rows * a.columns);
+    }
+    ldr__text_init(&t, text, bound);
+    ldr__text_string(&t, "{\"__metadata__\":{");
+    ldr__text_meta(&t, "format", "ladder");
+    ldr__meta_ladder(&t, l);
+    ldr__meta_hex(&t, "checksum", h, 16);
+    ldr__text_bytes(&t, "}", 1);
+    for (i = 0; i < l->count; i++) {
+        ldr__array a = ldr__ladder_array(l, i);
+        ldr__header_array(&t, &a, &at);
+    }
+    ldr__text_bytes(&t, "}", 1);
+    if (!ldr__writer_open(&w, path, err)) {
+        ldr__writer_header(&w, &t, err);
+        for (i = 0; i < l->count; i++) {
+            ldr__array a = ldr__ladder_array(l, i);
+            ldr__writer_floats(&w, a.data, a.rows * a.columns, err);
+        }
+        ldr__writer_close(&w, err);
+    }
+    ldr__free(&l->alloc, text, bound);
+    return w.status;
+}
+#endif
+
+/* Reads one array of a file into its place, checking name, type and size. */
+static ldr_status ldr__array_read(const ldr_weights *w, const ldr__array *a, ldr_error *err) {
+    const ldr_tensor *t = ldr_weights_find(w, a->name);
+    uint64_t n = (uint64_t)a->rows * a->columns;
+    if (!t) return ldr__fail(err, LDR_MISSING, LDR_NO_OFFSET, "tensor \"%s\" is missing", a->name);
+    if (t->dtype != LDR_F32) return ldr__fail(err, LDR_DTYPE, t->offset, "tensor \"%s\": type %s, expected F32", a->name, ldr_dtype_name(t->dtype));
+    if (t->bytes != 4 * n) return ldr__fail(err, LDR_SHAPE, t->offset, "tensor \"%s\": %U values, expected %U", a->name, t->bytes / 4, n);
+    ldr_tensor_read(a->data, t, 0, (size_t)n);
+    return LDR_OK;
+}
+
+static ldr_status ldr__meta_missing(const char *key, ldr_error *err) { return ldr__fail(err, LDR_FORMAT, LDR_NO_OFFSET, "not a ladder file, or a damaged one: metadata \"%s\" is missing or unreadable", key); }
+
+static ldr_status ldr__meta_desc(const ldr_weights *w, ldr_ladder_desc *d, int32_t *rungs, ldr_error *err) {
+    char key[64];
+    size_t f;
+    int32_t i;
+    int64_t v;
+    uint64_t bits;
+    for (f = 0; f < sizeof ldr__fields / sizeof ldr__fields[0]; f++) {
+        const char *text = ldr_weights_meta(w, ldr__fields[f].key);
+        unsigned char *at = (unsigned char *)d + ldr__fields[f].offset;
+        if (ldr__fields[f].kind == LDR__FIELD_INT) {
+            int32_t small;
+            if (!ldr__parse_i64(text, &v) || v < INT32_MIN || v > INT32_MAX) return ldr__meta_missing(ldr__fields[f].key, err);
+            small = (int32_t)v;
+            memcpy(at, &small, 4);
+        } else {
+            uint32_t small;
+            if (!ldr__parse_hex(text, 8, &bits)) return ldr__meta_missing(ldr__fields[f].key, err);
+            small = (uint32_t)bits;
+            memcpy(at, &small, 4);
+        }
+    }
+    if (!ldr__parse_hex(ldr_weights_meta(w, "ladder.seed"), 16, &d->seed)) return ldr__meta_missing("ladder.seed", err);
+    if (d->rung_count < 0 || d->rung_count > 1024 || (int)d->preset < 0 || d->preset > LDR_PRESET_HEAD || d->tap < 1 || d->tap > 2 || d->gate < 1 || d->gate > 4 || d->mix < 1 || d->mix > 2 || d->output < 1 || d->output > 3 ||
+        !(d->gate_temperature > 0) || !(d->dropout >= 0)) return ldr__meta_missing("ladder", err);
+    for (i = 0; i < d->rung_count; i++) {
+        ldr__format(key, sizeof key, "rung.%d", i);
+        if (!ldr__parse_i64(ldr_weights_meta(w, key), &v) || v < 0 || v > 1024) return ldr__meta_missing(key, err);
+        rungs[i] = (int32_t)v;
+    }
+    /* the stored values are final: keep 0 from meaning "preset" again */
+    if (d->dropout == 0) d->dropout = -1;
+    if (d->head_hidden == 0) d->head_hidden = -1;
+    d->rungs = d->rung_count ? rungs : NULL;
+    return LDR_OK;
+}
+
+static ldr_status ldr__ladder_read_texts(ldr_ladder *l, const ldr_weights *w, ldr_error *err) {
+    int32_t i;
+    char key[64];
+    for (i = 0; i < l->d.classes; i++) {
+        const char *label;
+        ldr__format(key, sizeof key, "label.%d", i);
+        label = ldr_weights_meta(w, key);
+        if (!label) continue;
+        l->labels[i] = ldr__copy_text(&l->alloc, label);
+        if (!l->labels[i]) return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while loading a ladder");
+    }
+    for (i = 0; i < ldr_weights_meta_count(w); i++) {
+        const char *value, *name = ldr_weights_meta_at(w, i, &value);
+        if (strncmp(name, "note.", 5) == 0 && ldr_ladder_note(l, name + 5, value, err)) return err->status;
+    }
+    return LDR_OK;
+}
+
+static ldr_ladder *ldr__ladder_from(const ldr_model *m, const ldr_weights *w, const ldr_allocator *alloc, ldr_error *err) {
+    ldr_ladder_desc d;
+    ldr_ladder *l = NULL;
+    int32_t rungs[1024], i;
+    uint64_t fingerprint, mine, h = 0, wanted;
+    const char *format = ldr_weights_meta(w, "format");
+    memset(&d, 0, sizeof d);
+    d.alloc = ldr__allocator(alloc);
+    if (!format || strcmp(format, "ladder") != 0 || !ldr__parse_hex(ldr_weights_meta(w, "backbone.fingerprint"), 16, &fingerprint) || !ldr__parse_hex(ldr_weights_meta(w, "checksum"), 16, &wanted)) {
+        ldr__meta_missing("format", err);
+        return NULL;
+    }
+    if (ldr__meta_desc(w, &d, rungs, err)) return NULL;
+    mine = ldr_model_fingerprint(m);
+    if (mine != fingerprint) {
+        const char *family = ldr_weights_meta(w, "backbone.family");
+        ldr__fail(err, LDR_MISMATCH, LDR_NO_OFFSET, "this ladder was trained on another backbone (a %s, fingerprint %s); the model given is a %s with other weights", family ? family : "?", ldr_weights_meta(w, "backbone.fingerprint"), m->family->type);
+        return NULL;
+    }
+    l = ldr__ladder_new(m, &d, err);
+    if (!l) return NULL;
+    l->fingerprint = mine;
+    if (ldr_weights_count(w) != l->count) ldr__fail(err, LDR_EXTRA, LDR_NO_OFFSET, "%d tensors in the file, the ladder it describes has %d", ldr_weights_count(w), l->count);
+    for (i = 0; i < l->count && !err->status; i++) {
+        ldr__array a = ldr__ladder_array(l, i);
+        if (!ldr__array_read(w, &a, err)) h = ldr__floats_digest(h, a.data, a.rows * a.columns);
+    }
+    if (!err->status && h != wanted) ldr__fail(err, LDR_CORRUPT, LDR_NO_OFFSET, "the parameters do not match their checksum: the file was damaged");
+    if (!err->status) ldr__ladder_read_texts(l, w, err);
+    if (!err->status) return l;
+    ldr_ladder_free(l);
+    return NULL;
+}
+
+LDR__DEF ldr_ladder *ldr_ladder_load_memory(const ldr_model *m, const void *data, size_t size, const ldr_allocator *alloc, ldr_error *err) {
+    ldr_error local;
+    ldr_weights *w;
+    ldr_ladder *l = NULL;
+    memset(&local, 0, sizeof local);
+    if (!err) err = &local;
+    if (!m) ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_ladder_load_memory: no model");
+    w = m ? ldr_weights_open_memory(data, size, alloc ? alloc : &m->alloc, err) : NULL;
+    if (w) l = ldr__ladder_from(m, w, alloc, err);
+    ldr_weights_close(w);
+    return l;
+}
+
+#ifndef LADDER_NO_STDIO
+LDR__DEF ldr_ladder *ldr_ladder_load(const ldr_model *m, const char *path, const ldr_allocator *alloc, ldr_error *err) {
+    ldr_error local;
+    ldr_weights *w;
+    ldr_ladder *l = NULL;
+    memset(&local, 0, sizeof local);
+    if (!err) err = &local;
+    if (!m || !path) ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_ladder_load: no model or no path");
+    w = m && path ? ldr__weights_open_one(path, alloc ? alloc : &m->alloc, err) : NULL;
+    if (w) {
+        l = ldr__ladder_from(m, w, alloc, err);
+        if (!l) ldr__fail_in_file(err, path);
+    }
+    ldr_weights_close(w);
+    return l;
+}
+
+/* ---- training state -------------------------------------------------------------------- */
+
+/* What a run is: two runs with the same digest and the same step continue each other. */
+static uint64_t ldr__run_digest(const ldr_trainer *t) {
+    const ldr_train_desc *d = &t->d;
+    const ldr_dataset *sets[2];
+    uint64_t h = t->l->fingerprint;
+    float f[9];
+    int64_t n[10];
+    int i;
+    f[0] = d->rate; f[1] = d->beta1; f[2] = d->beta2; f[3] = d->epsilon; f[4] = d->momentum; f[5] = d->weight_decay; f[6] = d->clip; f[7] = d->warmup; f[8] = d->label_smoothing;
+    n[0] = d->epochs; n[1] = d->batch; n[2] = d->accumulate; n[3] = d->optimizer; n[4] = d->nesterov; n[5] = d->schedule; n[6] = d->patience; n[7] = d->metric; n[8] = (int64_t)t->l->size; n[9] = (int64_t)(d->seed & INT64_MAX);
+    h = ldr__floats_digest(h, f, 9);
+    for (i = 0; i < 10; i++) h = ldr__mix64(h ^ (uint64_t)n[i]);
+    if (t->class_weights) h = ldr__floats_digest(h, t->class_weights, (size_t)t->l->d.classes);
+    sets[0] = t->train;
+    sets[1] = t->dev;
+    for (i = 0; i < 2; i++) {
+        size_t k, labels;
+        if (!sets[i]) continue;
+        labels = sets[i]->head == LDR_HEAD_TOKENS ? sets[i]->tokens : sets[i]->count;
+        for (k = 0; k < sets[i]->tokens; k++) h = ldr__mix64(h ^ (uint64_t)(uint32_t)sets[i]->ids[k]);
+        for (k = 0; k < labels; k++) h = ldr__mix64(h ^ (uint64_t)(uint32_t)sets[i]->labels[k]);
+        for (k = 0; k <= sets[i]->count; k++) h = ldr__mix64(h ^ sets[i]->offsets[k]);
+        h = ldr__floats_digest(h, sets[i]->values, sets[i]->count);
+    }
+    return h;
+}
+
+static uint64_t ldr__double_bits(double v) {
+    uint64_t b;
+    memcpy(&b, &v, 8);
+    return b;
+}
+
+/* The scalars of a trainer, one row each, for writing and reading. */
+enum { LDR__STATE_I32, LDR__STATE_I64, LDR__STATE_DOUBLE };
+static const struct { const char *key; size_t offset; int kind; } ldr__states[] = {
+    { "state.step", offsetof(ldr_trainer, step), LDR__STATE_I64 }, { "state.tokens", offsetof(ldr_trainer, tokens), LDR__STATE_I64 },
+    { "state.epoch_done", offsetof(ldr_trainer, epoch_done), LDR__STATE_I32 }, { "state.best_epoch", offsetof(ldr_trainer, best_epoch), LDR__STATE_I32 },
+    { "state.best_metric", offsetof(ldr_trainer, best_metric), LDR__STATE_DOUBLE }, { "state.epoch_loss", offsetof(ldr_trainer, epoch_loss), LDR__STATE_DOUBLE },
+    { "state.epoch_weight", offsetof(ldr_trainer, epoch_weight), LDR__STATE_DOUBLE }, { "state.last_loss", offsetof(ldr_trainer, last_loss), LDR__STATE_DOUBLE },
+    { "state.last_metric", offsetof(ldr_trainer, last_metric), LDR__STATE_DOUBLE } };
+
+static int ldr__state_arrays(const ldr_trainer *t, ldr__array *a) {
+    int n = 0, i;
+    const char *const names[] = { "values", "momentum", "variance", "best" };
+    float *const data[] = { t->l->values, t->m, t->v, t->best };
+    for (i = 0; i < 4; i++)
+        if (data[i]) {
+            a[n].name = names[i];
+            a[n].data = data[i];
+            a[n].rows = 1;
+            a[n++].columns = t->l->size;
+        }
+    return n;
+}
+
+LDR__DEF ldr_status ldr_trainer_save(const ldr_trainer *t, const char *path, ldr_error *err) {
+    ldr_error local;
+    ldr__array a[4];
+    ldr__text text;
+    ldr__writer w;
+    uint64_t h = 0, at = 0;
+    int n, i;
+    size_t s, bound;
+    char *buffer;
+    memset(&local, 0, sizeof local);
+    if (!err) err = &local;
+    if (!t || !path) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_trainer_save: no trainer or no path");
+    bound = ldr__header_bound(t->l);
+    buffer = (char *)ldr__alloc(&t->alloc, bound);
+    if (!buffer) return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while saving a run");
+    n = ldr__state_arrays(t, a);
+    for (i = 0; i < n; i++) h = ldr__floats_digest(h, a[i].data, a[i].columns);
+    ldr__text_init(&text, buffer, bound);
+    ldr__text_string(&text, "{\"__metadata__\":{");
+    ldr__text_meta(&text, "format", "ladder-run");
+    ldr__meta_ladder(&text, t->l);
+    ldr__meta_hex(&text, "run", ldr__run_digest(t), 16);
+    for (s = 0; s < sizeof ldr__states / sizeof ldr__states[0]; s++) {
+        const unsigned char *from = (const unsigned char *)t + ldr__states[s].offset;
+        int32_t small;
+        int64_t large;
+        double real;
+        if (ldr__states[s].kind == LDR__STATE_I32) {
+            memcpy(&small, from, sizeof small);
+            ldr__meta_i64(&text, ldr__states[s].key, small);
+        } else if (ldr__states[s].kind == LDR__STATE_I64) {
+            memcpy(&large, from, sizeof large);
+            ldr__meta_i64(&text, ldr__states[s].key, large);
+        } else {
+            memcpy(&real, from, sizeof real);
+            ldr__meta_hex(&text, ldr__states[s].key, ldr__double_bits(real), 16);
+        }
+    }
+    ldr__meta_hex(&text, "checksum", h, 16);
+    ldr__text_bytes(&text, "}", 1);
+    for (i = 0; i < n; i++) ldr__header_array(&text, &a[i], &at);
+    ldr__text_bytes(&text, "}", 1);
+    if (!ldr__writer_open(&w, path, err)) {
+        ldr__writer_header(&w, &text, err);
+        for (i = 0; i < n; i++) ldr__writer_floats(&w, a[i].data, a[i].columns, err);
+        ldr__writer_close(&w, err);
+    }
+    ldr__free(&t->alloc, buffer, bound);
+    return w.status;
+}
+
+/* Everything is checked before the first byte of the trainer changes. */
+static ldr_status ldr__resume_check(const ldr_trainer *t, const ldr_weights *w, const ldr__array *a, int n, ldr_error *err) {
+    const char *format = ldr_weights_meta(w, "format");
+    uint64_t run, wanted, h = 0, bits;
+    int64_t v;
+    int i;
+    size_t s;
+    if (!format || strcmp(format, "ladder-run") != 0 || !ldr__parse_hex(ldr_weights_meta(w, "run"), 16, &run) || !ldr__parse_hex(ldr_weights_meta(w, "checksum"), 16, &wanted)) return ldr__meta_missing("format", err);
+    if (run != ldr__run_digest(t)) return ldr__fail(err, LDR_MISMATCH, LDR_NO_OFFSET, "the saved run had another backbone, ladder, data set or training description");
+    for (s = 0; s < sizeof ldr__states / sizeof ldr__states[0]; s++) {
+        const char *text = ldr_weights_meta(w, ldr__states[s].key);
+        if (ldr__states[s].kind == LDR__STATE_DOUBLE ? !ldr__parse_hex(text, 16, &bits) : !ldr__parse_i64(text, &v) || v < 0 || v > INT64_MAX / 2) return ldr__meta_missing(ldr__states[s].key, err);
+    }
+    for (i = 0; i < n; i++) {
+        const ldr_tensor *x = ldr_weights_find(w, a[i].name);
+        size_t at, take;
+        if (!x) return ldr__fail(err, LDR_MISSING, LDR_NO_OFFSET, "tensor \"%s\" is missing", a[i].name);
+        if (x->dtype != LDR_F32 || x->bytes != 4 * (uint64_t)a[i].columns) return ldr__fail(err, LDR_SHAPE, x->offset, "tensor \"%s\": %U bytes, expected %U", a[i].name, x->bytes, 4 * (uint64_t)a[i].columns);
+        for (at = 0; at < a[i].columns; at += take) {
+            take = LDR__MIN((size_t)LDR__BLOCK, a[i].columns - at);
+            h = ldr__digest(h, (const unsigned char *)x->data + 4 * at, 4 * take);
+        }
+    }
+    return h == wanted ? LDR_OK : ldr__fail(err, LDR_CORRUPT, LDR_NO_OFFSET, "the saved run does not match its checksum: the file was damaged");
+}
+
+LDR__DEF ldr_status ldr_trainer_resume(ldr_trainer *t, const char *path, ldr_error *err) {
+    ldr_error local;
+    ldr__array a[4];
+    ldr_weights *w;
+    int n, i;
+    size_t s;
+    memset(&local, 0, sizeof local);
+    if (!err) err = &local;
+    if (!t || !path) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_trainer_resume: no trainer or no path");
+    w = ldr__weights_open_one(path, &t->alloc, err);
+    if (!w) return err->status;
+    n = ldr__state_arrays(t, a);
+    if (ldr__resume_check(t, w, a, n, err)) ldr__fail_in_file(err, path);
+    else {
+        for (i = 0; i < n; i++) ldr__array_read(w, &a[i], err);
+        for (s = 0; s < sizeof ldr__states / sizeof ldr__states[0]; s++) {
+            const char *text = ldr_weights_meta(w, ldr__states[s].key);
+            unsigned char *to = (unsigned char *)t + ldr__states[s].offset;
+            uint64_t bits = 0;
+            int64_t v = 0;
+            int32_t small;
+            if (ldr__states[s].kind == LDR__STATE_DOUBLE) {
+                ldr__parse_hex(text, 16, &bits);
+                memcpy(to, &bits, 8);
+                continue;
+            }
+            ldr__parse_i64(text, &v);
+            small = (int32_t)v;
+            if (ldr__states[s].kind == LDR__STATE_I32) memcpy(to, &small, 4);
+            else memcpy(to, &v, 8);
+        }
+        t->order_epoch = -1;
+        t->stopped = t->dev && t->d.patience > 0 && t->epoch_done - t->best_epoch >= t->d.patience;
+    }
+    ldr_weights_close(w);
+    return err->status;
+}
+#endif /* LADDER_NO_STDIO */
+#endif /* LADDER_IMPLEMENTATION */

@@ -1,0 +1,234 @@
+/* ldr_tiny.h: random models of every family, built in memory, so that most tests need no file.
+   Include after the implementation of ladder.h and after ldr_test.h. */
+#ifndef LDR_TINY_H
+#define LDR_TINY_H
+
+typedef struct tiny_file { char *data; size_t size, capacity; char header[65536]; size_t used; uint64_t at; uint64_t key, count; } tiny_file;
+
+static void tiny_bytes(tiny_file *f, const void *p, size_t n) {
+    if (f->size + n > f->capacity) {
+        f->capacity = (f->size + n) * 2;
+        f->data = (char *)realloc(f->data, f->capacity);
+    }
+    memcpy(f->data + f->size, p, n);
+    f->size += n;
+}
+
+/* A tensor of normal numbers: mean + scale * N(0,1). half: stored as F16-exact BF16 bits when 1. */
+static void tiny_tensor(tiny_file *f, const char *name, int rows, int columns, double mean, double scale, ldr_dtype dtype) {
+    size_t n = (size_t)(rows ? rows : 1) * (size_t)columns, i, size = dtype == LDR_F32 ? 4 : 2;
+    char shape[64];
+    if (rows) sprintf(shape, "%d,%d", rows, columns);
+    else sprintf(shape, "%d", columns);
+    f->used += (size_t)sprintf(f->header + f->used, "%s\"%s\":{\"dtype\":\"%s\",\"shape\":[%s],\"data_offsets\":[%llu,%llu]}", f->used ? "," : "", name, ldr_dtype_name(dtype), shape,
+                               (unsigned long long)f->at, (unsigned long long)(f->at + n * size));
+    f->at += n * size;
+    for (i = 0; i < n; i++) {
+        float v = (float)(mean + scale * ldr__random_normal(f->key, f->count++));
+        unsigned char b[4];
+        if (dtype == LDR_F32) ldr__store_u32(b, ldr__bits_from_float(v));
+        else {
+            uint32_t h = ldr__float_to_bf16(v);
+            b[0] = (unsigned char)(h & 255);
+            b[1] = (unsigned char)(h >> 8);
+        }
+        tiny_bytes(f, b, size);
+    }
+}
+
+static void tiny_linear(tiny_file *f, const char *stem, int out, int in, int bias, int conv1d, ldr_dtype t) {
+    char name[128];
+    sprintf(name, "%s.weight", stem);
+    tiny_tensor(f, name, conv1d ? in : out, conv1d ? out : in, 0, 0.9 / sqrt((double)in), t);
+    sprintf(name, "%s.bias", stem);
+    if (bias) tiny_tensor(f, name, 0, out, 0, 0.1, t);
+}
+
+static void tiny_norm(tiny_file *f, const char *stem, int n, int bias, ldr_dtype t) {
+    char name[128];
+    sprintf(name, "%s.weight", stem);
+    tiny_tensor(f, name, 0, n, 1, 0.2, t);
+    sprintf(name, "%s.bias", stem);
+    if (bias) tiny_tensor(f, name, 0, n, 0, 0.1, t);
+}
+
+typedef struct tiny_spec { const char *family; int layers, width, heads, kv, ffn, vocab, positions, embed; ldr_dtype dtype; uint64_t seed; int threads; ldr_simd simd; const ldr_allocator *alloc; } tiny_spec;
+
+static tiny_spec tiny_default(const char *family) {
+    tiny_spec s;
+    memset(&s, 0, sizeof s);
+    s.family = family;
+    s.layers = 3;
+    s.width = 24;
+    s.heads = 4;
+    s.kv = strcmp(family, "llama") == 0 ? 2 : 4;
+    s.ffn = 40;
+    s.vocab = 31;
+    s.positions = 40;
+    s.embed = strcmp(family, "albert") == 0 ? 12 : 24;
+    s.dtype = LDR_F32;
+    s.seed = 7;
+    return s;
+}
+
+static void tiny_block(tiny_file *f, const tiny_spec *s, int l) {
+    char n[128];
+    int d = s->width, kv = d / s->heads * s->kv;
+    ldr_dtype t = s->dtype;
+#define TINY_NAME(...) (sprintf(n, __VA_ARGS__), n)
+    if (strcmp(s->family, "bert") == 0 || strcmp(s->family, "roberta") == 0) {
+        static const char *const a[] = { "attention.self.query", "attention.self.key", "attention.self.value", "attention.output.dense" };
+        int i;
+        for (i = 0; i < 4; i++) tiny_linear(f, TINY_NAME("%s.encoder.layer.%d.%s", s->family, l, a[i]), d, d, 1, 0, t);
+        tiny_norm(f, TINY_NAME("%s.encoder.layer.%d.attention.output.LayerNorm", s->family, l), d, 1, t);
+        tiny_linear(f, TINY_NAME("%s.encoder.layer.%d.intermediate.dense", s->family, l), s->ffn, d, 1, 0, t);
+        tiny_linear(f, TINY_NAME("%s.encoder.layer.%d.output.dense", s->family, l), d, s->ffn, 1, 0, t);
+        tiny_norm(f, TINY_NAME("%s.encoder.layer.%d.output.LayerNorm", s->family, l), d, 1, t);
+    } else if (strcmp(s->family, "albert") == 0) {
+        static const char *const a[] = { "query", "key", "value", "dense" };
+        const char *p = "albert.encoder.albert_layer_groups.0.albert_layers.0";
+        int i;
+        if (l) return;
+        for (i = 0; i < 4; i++) tiny_linear(f, TINY_NAME("%s.attention.%s", p, a[i]), d, d, 1, 0, t);
+        tiny_norm(f, TINY_NAME("%s.attention.LayerNorm", p), d, 1, t);
+        tiny_linear(f, TINY_NAME("%s.ffn", p), s->ffn, d, 1, 0, t);
+        tiny_linear(f, TINY_NAME("%s.ffn_output", p), d, s->ffn, 1, 0, t);
+        tiny_norm(f, TINY_NAME("%s.full_layer_layer_norm", p), d, 1, t);
+    } else if (strcmp(s->family, "distilbert") == 0) {
+        static const char *const a[] = { "attention.q_lin", "attention.k_lin", "attention.v_lin", "attention.out_lin" };
+        int i;
+        for (i = 0; i < 4; i++) tiny_linear(f, TINY_NAME("distilbert.transformer.layer.%d.%s", l, a[i]), d, d, 1, 0, t);
+        tiny_norm(f, TINY_NAME("distilbert.transformer.layer.%d.sa_layer_norm", l), d, 1, t);
+        tiny_linear(f, TINY_NAME("distilbert.transformer.layer.%d.ffn.lin1", l), s->ffn, d, 1, 0, t);
+        tiny_linear(f, TINY_NAME("distilbert.transformer.layer.%d.ffn.lin2", l), d, s->ffn, 1, 0, t);
+        tiny_norm(f, TINY_NAME("distilbert.transformer.layer.%d.output_layer_norm", l), d, 1, t);
+    } else if (strcmp(s->family, "gpt2") == 0) {
+        tiny_norm(f, TINY_NAME("transformer.h.%d.ln_1", l), d, 1, t);
+        tiny_linear(f, TINY_NAME("transformer.h.%d.attn.c_attn", l), 3 * d, d, 1, 1, t);
+        tiny_linear(f, TINY_NAME("transformer.h.%d.attn.c_proj", l), d, d, 1, 1, t);
+        tiny_norm(f, TINY_NAME("transformer.h.%d.ln_2", l), d, 1, t);
+        tiny_linear(f, TINY_NAME("transformer.h.%d.mlp.c_fc", l), s->ffn, d, 1, 1, t);
+        tiny_linear(f, TINY_NAME("transformer.h.%d.mlp.c_proj", l), d, s->ffn, 1, 1, t);
+    } else {
+        tiny_norm(f, TINY_NAME("model.layers.%d.input_layernorm", l), d, 0, t);
+        tiny_linear(f, TINY_NAME("model.layers.%d.self_attn.q_proj", l), d, d, 0, 0, t);
+        tiny_linear(f, TINY_NAME("model.layers.%d.self_attn.k_proj", l), kv, d, 0, 0, t);
+        tiny_linear(f, TINY_NAME("model.layers.%d.self_attn.v_proj", l), kv, d, 0, 0, t);
+        tiny_linear(f, TINY_NAME("model.layers.%d.self_attn.o_proj", l), d, d, 0, 0, t);
+        tiny_norm(f, TINY_NAME("model.layers.%d.post_attention_layernorm", l), d, 0, t);
+        tiny_linear(f, TINY_NAME("model.layers.%d.mlp.gate_proj", l), s->ffn, d, 0, 0, t);
+        tiny_linear(f, TINY_NAME("model.layers.%d.mlp.up_proj", l), s->ffn, d, 0, 0, t);
+        tiny_linear(f, TINY_NAME("model.layers.%d.mlp.down_proj", l), d, s->ffn, 0, 0, t);
+    }
+#undef TINY_NAME
+}
+
+static void tiny_config(char *c, const tiny_spec *s) {
+    int gpt = strcmp(s->family, "gpt2") == 0, distil = strcmp(s->family, "distilbert") == 0, llama = strcmp(s->family, "llama") == 0, roberta = strcmp(s->family, "roberta") == 0;
+    c += sprintf(c, "{\"model_type\":\"%s\",\"vocab_size\":%d,\"%s\":%d,\"%s\":%d,\"%s\":%d,\"%s\":%d,\"%s\":%d", s->family, s->vocab, gpt ? "n_embd" : distil ? "dim" : "hidden_size", s->width,
+                 gpt ? "n_layer" : distil ? "n_layers" : "num_hidden_layers", s->layers, gpt ? "n_head" : distil ? "n_heads" : "num_attention_heads", s->heads,
+                 gpt ? "n_inner" : distil ? "hidden_dim" : "intermediate_size", s->ffn, gpt ? "n_positions" : "max_position_embeddings", s->positions + (roberta ? 2 : 0));
+    if (llama) c += sprintf(c, ",\"num_key_value_heads\":%d,\"rms_norm_eps\":1e-5,\"hidden_act\":\"silu\",\"rope_theta\":10000.0,\"tie_word_embeddings\":true", s->kv);
+    if (strcmp(s->family, "albert") == 0) c += sprintf(c, ",\"embedding_size\":%d", s->embed);
+    if (roberta) c += sprintf(c, ",\"type_vocab_size\":1");
+    sprintf(c, "}");
+}
+
+/* The bytes of a safetensors file; free() them. */
+static char *tiny_weights(const tiny_spec *s, size_t *size) {
+    static tiny_file f;
+    char *out;
+    int l, d = s->width, e = s->embed;
+    size_t header;
+    ldr_dtype t = s->dtype;
+    memset(&f, 0, sizeof f);
+    f.key = s->seed;
+    if (strcmp(s->family, "gpt2") == 0) {
+        tiny_tensor(&f, "transformer.wte.weight", s->vocab, d, 0, 0.5, t);
+        tiny_tensor(&f, "transformer.wpe.weight", s->positions, d, 0, 0.2, t);
+    } else if (strcmp(s->family, "llama") == 0) tiny_tensor(&f, "model.embed_tokens.weight", s->vocab, d, 0, 0.5, t);
+    else {
+        char n[96];
+        sprintf(n, "%s.embeddings.word_embeddings.weight", s->family);
+        tiny_tensor(&f, n, s->vocab, e, 0, 0.5, t);
+        sprintf(n, "%s.embeddings.position_embeddings.weight", s->family);
+        tiny_tensor(&f, n, s->positions + (strcmp(s->family, "roberta") == 0 ? 2 : 0), e, 0, 0.2, t);
+        sprintf(n, "%s.embeddings.token_type_embeddings.weight", s->family);
+        if (strcmp(s->family, "distilbert") != 0) tiny_tensor(&f, n, strcmp(s->family, "roberta") == 0 ? 1 : 2, e, 0, 0.2, t);
+        sprintf(n, "%s.embeddings.LayerNorm", s->family);
+        tiny_norm(&f, n, e, 1, t);
+        if (strcmp(s->family, "albert") == 0) tiny_linear(&f, "albert.encoder.embedding_hidden_mapping_in", d, e, 1, 0, t);
+    }
+    for (l = 0; l < s->layers; l++) tiny_block(&f, s, l);
+    if (strcmp(s->family, "gpt2") == 0) tiny_norm(&f, "transformer.ln_f", d, 1, t);
+    if (strcmp(s->family, "llama") == 0) tiny_norm(&f, "model.norm", d, 0, t);
+    header = (f.used + 2 + 7) / 8 * 8;
+    *size = 8 + header + f.size;
+    out = (char *)malloc(*size);
+    memset(out, ' ', 8 + header);
+    ldr__store_u64((unsigned char *)out, header);
+    out[8] = '{';
+    memcpy(out + 9, f.header, f.used);
+    out[9 + f.used] = '}';
+    memcpy(out + 8 + header, f.data, f.size);
+    free(f.data);
+    return out;
+}
+
+typedef struct tiny_model { char config[1024]; char *weights; size_t size; ldr_model *m; } tiny_model;
+
+static tiny_model tiny_open(tiny_spec s, ldr_error *err) {
+    tiny_model t;
+    ldr_model_desc d;
+    memset(&t, 0, sizeof t);
+    memset(&d, 0, sizeof d);
+    d.threads = s.threads ? s.threads : 1;
+    d.simd = s.simd;
+    if (s.alloc) d.alloc = *s.alloc;
+    tiny_config(t.config, &s);
+    t.weights = tiny_weights(&s, &t.size);
+    t.m = ldr_model_load_memory(t.config, strlen(t.config), t.weights, t.size, NULL, 0, &d, err);
+    return t;
+}
+
+static void tiny_close(tiny_model *t) {
+    ldr_model_free(t->m);
+    free(t->weights);
+    memset(t, 0, sizeof *t);
+}
+
+/* n examples of 3 to 12 random tokens for a head; labels follow the first tokens, so they can be learned. */
+static ldr_dataset *tiny_dataset(const tiny_spec *s, ldr_head head, int classes, int n, uint64_t seed) {
+    ldr_dataset_desc d;
+    ldr_dataset *set;
+    int i, k, c;
+    memset(&d, 0, sizeof d);
+    d.head = head;
+    d.choices = head == LDR_HEAD_CHOICE ? 3 : 0;
+    if (s->alloc) d.alloc = *s->alloc;
+    set = ldr_dataset_create(&d, NULL);
+    for (i = 0; set && i < n * (head == LDR_HEAD_CHOICE ? 3 : 1); i++) {
+        int32_t ids[16], seg[16], labels[16];
+        ldr_example e;
+        memset(&e, 0, sizeof e);
+        e.count = 3 + (int32_t)ldr__random_below(seed, (uint64_t)i * 32, 10);
+        for (k = 0; k < e.count; k++) {
+            ids[k] = (int32_t)ldr__random_below(seed, (uint64_t)i * 32 + 1 + (uint64_t)k, (uint32_t)s->vocab);
+            seg[k] = strcmp(s->family, "bert") == 0 && k > e.count / 2;
+        }
+        for (k = 0, c = 0; k < e.count; k++) {
+            c += ids[k];
+            labels[k] = head == LDR_HEAD_TOKENS ? (k == 0 ? LDR_IGNORE : ids[k] % classes) : ids[0] % (head == LDR_HEAD_CHOICE ? 3 : classes);
+        }
+        e.ids = ids;
+        e.segments = seg;
+        e.labels = labels;
+        e.value = (float)c / (float)(s->vocab * e.count) - 0.5f;
+        if (ldr_dataset_add(set, &e, NULL)) {
+            ldr_dataset_free(set);
+            return NULL;
+        }
+    }
+    return set;
+}
+#endif

@@ -1,0 +1,452 @@
+/* The command line program, run as a user runs it: exit statuses, messages, files.
+   LADDER_CLI names the program, default ../tools/ladder. */
+
+#define _XOPEN_SOURCE 700
+#define LADDER_IMPLEMENTATION
+#include "../ladder.h"
+#include "ldr_test.h"
+
+#if defined(__unix__) || defined(__APPLE__)
+
+#include <sys/wait.h>
+
+static char program[LADDER_MAX_PATH], folder[64];
+
+static void remove_folder(void) {
+    char command[128];
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    if (system(command) != 0) fprintf(stderr, "%s was left behind\n", folder);
+}
+
+/* The program's full path and an empty folder to run it in, or 0. */
+static int ready(void) {
+    const char *name = getenv("LADDER_CLI");
+    if (folder[0]) return program[0] != 0;
+    strcpy(folder, "/tmp/ladder-cli-XXXXXX");
+    if (!mkdtemp(folder)) return 0;
+    atexit(remove_folder);
+    if (!realpath(name ? name : "../tools/ladder", program)) program[0] = 0;
+    return program[0] != 0;
+}
+
+/* Runs a shell line in the folder; $L is the program. Returns its exit status, -1 for a signal. */
+static int shell(const char *line) {
+    static char command[16384];
+    int status;
+    snprintf(command, sizeof command, "cd %s && L=%s && { %s; } >out 2>err", folder, program, line);
+    fflush(stdout);
+    status = system(command);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static int shellf(const char *format, ...) {
+    static char line[12000];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    return shell(line);
+}
+
+/* Checks an exit status, and shows what the program said when it is another one. */
+static void expect(int want, int got, int line) {
+    char path[LADDER_MAX_PATH], *err;
+    size_t n;
+    ldr_test_int(got, want, "the exit status", __FILE__, line);
+    if (got == want) return;
+    snprintf(path, sizeof path, "%s/err", folder);
+    err = ldr_test_read(path, &n);
+    printf("  standard error: %s\n", n ? err : "(nothing)");
+    free(err);
+}
+
+#define EXPECT(want, ...) expect((want), shellf(__VA_ARGS__), __LINE__)
+
+static void full_path(char path[LADDER_MAX_PATH], const char *name) { snprintf(path, LADDER_MAX_PATH, "%s/%s", folder, name); }
+
+/* A file of the folder, for free(). */
+static char *slurp(const char *name, size_t *size) {
+    char path[LADDER_MAX_PATH];
+    full_path(path, name);
+    return ldr_test_read(path, size);
+}
+
+static int put_file(const char *name, const char *data) {
+    char path[LADDER_MAX_PATH];
+    full_path(path, name);
+    return ldr_test_write(path, data, strlen(data));
+}
+
+static int same_files(const char *a, const char *b) {
+    size_t n = 0, m = 0;
+    char *x = slurp(a, &n), *y = slurp(b, &m);
+    int same = x && y && n > 0 && n == m && memcmp(x, y, n) == 0;
+    free(x);
+    free(y);
+    return same;
+}
+
+/* Standard error is one line that starts with "ladder: ". */
+static int one_error_line(void) {
+    size_t n;
+    char *err = slurp("err", &n);
+    int ok = err && strncmp(err, "ladder: ", 8) == 0 && n > 9 && strchr(err, '\n') == err + n - 1;
+    if (!ok) printf("standard error is: %s\n", err ? err : "(nothing)");
+    free(err);
+    return ok;
+}
+
+/* Standard output as one JSON value, or as the last of several lines; *text is for free(). */
+static ldr_json *output_json(char **text) {
+    size_t n, at;
+    char *out = slurp("out", &n);
+    *text = out;
+    if (!out || n == 0) return NULL;
+    for (at = n - 1; at > 0 && out[at - 1] != '\n'; at--) {}
+    return ldr_json_parse(out + at, n - at, NULL, NULL);
+}
+
+static double json_member(const ldr_json *j, const char *key) { return ldr_json_number(j, ldr_json_get(j, 0, key), -12345); }
+
+/* The folder of a model into a LADDER_MAX_PATH array, as a full path. */
+static int model_folder(char *path, const char *name) {
+    char file[LADDER_MAX_PATH], config[256];
+    snprintf(config, sizeof config, "models/%s/config.json", name);
+    if (!ldr_test_data_path(file, sizeof file, config) || !realpath(file, path)) return 0;
+    *strrchr(path, '/') = 0;
+    return 1;
+}
+
+#define NEED_PROGRAM() do { if (!ready()) SKIP("no command line program (make -C tools, or set LADDER_CLI)"); } while (0)
+#define NEED_MODEL(path, name) do { if (!model_folder((path), (name))) SKIP("no models/" name " (set LADDER_DATA to the data folder)"); } while (0)
+
+/* Forty texts whose class is told by one word, in an order that mixes the classes. */
+static int write_texts(void) {
+    static const char *const good[] = { "good", "great", "lovely", "fine", "superb" }, *const bad[] = { "bad", "awful", "terrible", "poor", "dreadful" };
+    static const char *const things[] = { "film", "meal", "room", "book" };
+    char text[4096];
+    size_t used = 0;
+    int i;
+    for (i = 0; i < 40; i++)
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s\ta %s %s\n", i % 2 ? "plus" : "minus", (i % 2 ? good : bad)[i / 2 % 5], things[i / 2 % 4]);
+    return put_file("train.tsv", text) && put_file("dev.tsv", text);
+}
+
+TEST(usage_errors) {
+    static const char *const lines[] = {
+        "frobnicate", "train", "train --frobnicate 3", "train --lr", "train --lr abc", "train --lr 0", "train --lr 1,5", "train --epochs 0", "train --epochs 2x",
+        "train --epochs 99999999999", "train --seed -1", "train --method lora", "train --preset big", "train --rungs 1,,2", "train --rungs 1,", "train --json=1", "train -x",
+        "train --model m --train t", "train --model m --train t --out o --task nothing", "train --model m --train t --out o --method head --preset clue", "train --cache disk",
+        "eval --model m", "predict --model m", "predict --model m --ladder l a b", "predict --model m --ladder l --epochs 3", "features --model m --pool max", "tokenize", "inspect", "plan extra --model m" };
+    size_t i, n;
+    NEED_PROGRAM();
+    for (i = 0; i < sizeof lines / sizeof *lines; i++) {
+        int status = shellf("$L %s", lines[i]);
+        char *out = slurp("out", &n);
+        if (status != 2 || n != 0) printf("ladder %s\n", lines[i]);
+        CHECK_INT(status, 2);
+        CHECK_INT(n, 0);
+        CHECK(one_error_line());
+        free(out);
+    }
+    EXPECT(2, "$L");
+}
+
+TEST(help_and_version) {
+    static const char *const commands[] = { "train", "eval", "predict", "features", "tokenize", "inspect", "plan" };
+    size_t i, n;
+    char *out;
+    NEED_PROGRAM();
+    EXPECT(0, "$L --help");
+    out = slurp("out", &n);
+    for (i = 0; out && i < sizeof commands / sizeof *commands; i++) {
+        CHECK(strstr(out, commands[i]) != NULL);
+        EXPECT(0, "$L %s --help", commands[i]);
+    }
+    free(out);
+    EXPECT(0, "$L --version");
+    out = slurp("out", &n);
+    CHECK(out && strncmp(out, "ladder " LADDER_VERSION, strlen("ladder " LADDER_VERSION)) == 0);
+    free(out);
+}
+
+TEST(bad_weight_files_fail) {
+    NEED_PROGRAM();
+    CHECK(put_file("short.safetensors", "1234"));
+    CHECK(put_file("text.safetensors", "this is a text and no tensor file"));
+    EXPECT(1, "$L inspect short.safetensors");
+    CHECK(one_error_line());
+    EXPECT(1, "$L inspect text.safetensors --json");
+    CHECK(one_error_line());
+    EXPECT(1, "$L inspect nowhere.safetensors");
+    CHECK(one_error_line());
+    EXPECT(1, "echo hello | $L tokenize --model nowhere");
+    CHECK(one_error_line());
+}
+
+TEST(bad_data_files_fail) {
+    static const char *const names[] = { "nowhere.tsv", "empty.tsv", "onefield.tsv", "broken.jsonl", "nolabel.jsonl" };
+    char model[LADDER_MAX_PATH];
+    size_t i;
+    NEED_PROGRAM();
+    NEED_MODEL(model, "en-mini");
+    CHECK(put_file("empty.tsv", ""));
+    CHECK(put_file("onefield.tsv", "a\tgood one\nbad one\n"));
+    CHECK(put_file("broken.jsonl", "{\"label\":1,\"text\":\"a\"}\n{\"label\":1,,}\n"));
+    CHECK(put_file("nolabel.jsonl", "{\"text\":\"a\"}\n"));
+    for (i = 0; i < sizeof names / sizeof *names; i++) {
+        EXPECT(1, "$L train --model '%s' --train %s --out x.ladder", model, names[i]);
+        CHECK(one_error_line());
+    }
+    CHECK(write_texts());
+    EXPECT(1, "$L train --model '%s' --train train.tsv --out nowhere/x.ladder", model);
+    CHECK(one_error_line());
+    EXPECT(1, "$L train --model '%s' --train train.tsv --max-len 5000 --out x.ladder", model);
+    CHECK(one_error_line());
+    EXPECT(1, "$L eval --model '%s' --ladder train.tsv --data dev.tsv", model);
+    CHECK(one_error_line());
+    EXPECT(1, "echo 1 x | $L features --ids --model '%s'", model);
+    CHECK(one_error_line());
+}
+
+TEST(tokenize_and_features) {
+    char model[LADDER_MAX_PATH], *text;
+    ldr_json *j;
+    size_t n;
+    NEED_PROGRAM();
+    NEED_MODEL(model, "en-mini");
+    EXPECT(0, "printf 'hello world !\\r\\n\\nhello' | $L tokenize --model '%s'", model);
+    text = slurp("out", &n);
+    CHECK_STR(text, "101 7592 2088 999 102\n101 102\n101 7592 102\n");
+    free(text);
+    EXPECT(0, "printf 'hello\\tworld !' | $L tokenize --pieces --pair --model '%s'", model);
+    text = slurp("out", &n);
+    CHECK_STR(text, "[CLS] hello [SEP] world ! [SEP]\n");
+    free(text);
+    EXPECT(0, "echo hello | $L features --model '%s'; cp out first; echo 101 7592 102 | $L features --ids --model '%s'", model, model);
+    text = slurp("out", &n);
+    CHECK(text && n % 2 == 0 && memcmp(text, text + n / 2, n / 2) == 0);
+    free(text);
+    EXPECT(0, "echo hello | $L features --pool mean --layer 0 --model '%s'", model);
+    j = output_json(&text);
+    CHECK(j != NULL);
+    CHECK_INT(j ? ldr_json_node_at(j, ldr_json_get(j, 0, "ids"))->count : 0, 3);
+    CHECK_INT(j ? ldr_json_node_at(j, ldr_json_get(j, 0, "vector"))->count : 0, 256);
+    ldr_json_free(j);
+    free(text);
+}
+
+TEST(inspect_and_plan_are_json) {
+    char model[LADDER_MAX_PATH], *text;
+    ldr_json *j;
+    double sum = 0;
+    int32_t item;
+    NEED_PROGRAM();
+    NEED_MODEL(model, "en-mini");
+    EXPECT(0, "$L inspect --json '%s'", model);
+    j = output_json(&text);
+    CHECK(j && ldr_json_get(j, 0, "tensors") >= 0 && ldr_json_get(j, 0, "metadata") >= 0 && ldr_json_get(j, 0, "model") >= 0);
+    ldr_json_free(j);
+    free(text);
+    EXPECT(0, "$L plan --json --model '%s'", model);
+    j = output_json(&text);
+    item = j ? ldr_json_node_at(j, ldr_json_get(j, 0, "items"))->first : -1;
+    CHECK(item >= 0);
+    for (; item >= 0; item = ldr_json_node_at(j, item)->next) sum += ldr_json_number(j, ldr_json_get(j, item, "bytes"), -1e18);
+    CHECK_NEAR(sum, json_member(j, "total"), 0.5);
+    ldr_json_free(j);
+    free(text);
+}
+
+TEST(train_eval_predict) {
+    static const char *const keys[] = { "metric", "dev", "best_epoch", "trainable", "total", "steps", "seconds", "tokens_per_second", "peak_bytes", "majority", "test" };
+    char model[LADDER_MAX_PATH], *text;
+    ldr_json *j;
+    double dev = -1;
+    size_t i;
+    int32_t scores;
+    NEED_PROGRAM();
+    NEED_MODEL(model, "en-mini");
+    CHECK(write_texts());
+    EXPECT(0, "$L train --model '%s' --train train.tsv --dev dev.tsv --test dev.tsv --out a.ladder --epochs 6 --batch 8 --lr 3e-3 --log a.jsonl --json", model);
+    j = output_json(&text);
+    CHECK(j != NULL);
+    for (i = 0; j && i < sizeof keys / sizeof *keys; i++) CHECK(ldr_json_get(j, 0, keys[i]) >= 0);
+    CHECK(j && ldr_json_equals(j, ldr_json_get(j, 0, "metric"), "accuracy"));
+    CHECK_INT(json_member(j, "steps"), 30);
+    CHECK_NEAR(json_member(j, "majority"), 0.5, 0);
+    if (j) dev = json_member(j, "dev");
+    CHECK(dev > 0.9);
+    CHECK_NEAR(json_member(j, "test"), dev, 0);
+    ldr_json_free(j);
+    free(text);
+    EXPECT(0, "test $(grep -c '^{\"step\":' a.jsonl) = 30 && test $(grep -c '^{\"epoch\":' a.jsonl) = 6");
+
+    EXPECT(0, "$L eval --model '%s' --ladder a.ladder --data dev.tsv --json", model);
+    j = output_json(&text);
+    CHECK_NEAR(json_member(j, "value"), dev, 0);
+    CHECK_INT(json_member(j, "examples"), 40);
+    ldr_json_free(j);
+    free(text);
+
+    EXPECT(0, "echo 'a lovely meal' | $L predict --model '%s' --ladder a.ladder", model);
+    j = output_json(&text);
+    CHECK(j && ldr_json_equals(j, ldr_json_get(j, 0, "label"), "plus"));
+    scores = ldr_json_get(j, 0, "scores");
+    CHECK_NEAR(ldr_json_number(j, ldr_json_get(j, scores, "plus"), 0) + ldr_json_number(j, ldr_json_get(j, scores, "minus"), 0), 1, 1e-5);
+    ldr_json_free(j);
+    free(text);
+    EXPECT(0, "cut -f2 dev.tsv > texts; $L predict --model '%s' --ladder a.ladder texts > p1; $L predict --model '%s' --ladder a.ladder < texts > p2; cmp p1 p2 && test $(wc -l < p1) = 40", model, model);
+}
+
+TEST(same_seed_same_bytes) {
+    char model[LADDER_MAX_PATH];
+    NEED_PROGRAM();
+    NEED_MODEL(model, "en-mini");
+    CHECK(write_texts());
+    EXPECT(0, "for n in s1 s2; do $L train --model '%s' --train train.tsv --out $n --epochs 1 --batch 8 --seed 7; done; $L train --model '%s' --train train.tsv --out s3 --epochs 1 --batch 8 --seed 8", model, model);
+    CHECK(same_files("s1", "s2"));
+    CHECK(!same_files("s1", "s3"));
+}
+
+TEST(resume_changes_nothing) {
+    char model[LADDER_MAX_PATH], options[LADDER_MAX_PATH + 256];
+    NEED_PROGRAM();
+    NEED_MODEL(model, "en-mini");
+    CHECK(write_texts());
+    snprintf(options, sizeof options, "--model '%s' --train train.tsv --dev dev.tsv --epochs 4 --batch 8 --preset clue --seed 3", model);
+    EXPECT(0, "$L train %s --out whole.ladder", options);
+    EXPECT(1, "$L train %s --out part.ladder --checkpoint c --stop-at 8", options);
+    CHECK(one_error_line());
+    EXPECT(0, "test ! -e part.ladder && test -s c");
+    EXPECT(0, "$L train %s --out part.ladder --resume c", options);
+    CHECK(same_files("whole.ladder", "part.ladder"));
+    EXPECT(1, "$L train %s --out part.ladder --resume train.tsv", options);
+    CHECK(one_error_line());
+}
+
+/* Ctrl-C at whatever step it comes; the state is found beside the result. */
+TEST(interrupt_and_resume_change_nothing) {
+    char model[LADDER_MAX_PATH], options[LADDER_MAX_PATH + 256];
+    NEED_PROGRAM();
+    NEED_MODEL(model, "en-mini");
+    CHECK(write_texts());
+    snprintf(options, sizeof options, "--model '%s' --train train.tsv --dev dev.tsv --epochs 30 --batch 8 --seed 3", model);
+    EXPECT(0, "$L train %s --out whole.ladder", options);
+    EXPECT(1, "rm -f log; $L train %s --out cut.ladder --log log & p=$!; i=0; while test $i -lt 600 && ! grep -qs '\"step\":7,' log; do i=$((i+1)); sleep 0.02; done; kill -INT $p; wait $p", options);
+    CHECK(one_error_line());
+    EXPECT(0, "test ! -e cut.ladder && $L train %s --out cut.ladder --resume cut.ladder.checkpoint", options);
+    CHECK(same_files("whole.ladder", "cut.ladder"));
+}
+
+TEST(numbers_are_predicted) {
+    char model[LADDER_MAX_PATH], *text;
+    ldr_json *j;
+    NEED_PROGRAM();
+    NEED_MODEL(model, "en-mini");
+    CHECK(write_texts());
+    EXPECT(0, "sed 's/^plus/1.5/;s/^minus/-0.5/' train.tsv > numbers.tsv; $L train --model '%s' --train numbers.tsv --dev numbers.tsv --regress --epochs 3 --batch 8 --out n.ladder --json", model);
+    EXPECT(0, "$L eval --model '%s' --ladder n.ladder --data numbers.tsv --json", model);
+    j = output_json(&text);
+    CHECK(j && json_member(j, "value") > 0.2);
+    ldr_json_free(j);
+    free(text);
+    EXPECT(0, "echo 'a good film' | $L predict --model '%s' --ladder n.ladder", model);
+    j = output_json(&text);
+    CHECK(j && json_member(j, "value") > -12345);
+    ldr_json_free(j);
+    free(text);
+    EXPECT(1, "$L train --model '%s' --train train.tsv --regress --out n.ladder", model);
+    CHECK(one_error_line());
+}
+
+/* Twelve sentences with a name and a place at changing characters, learned by heart. */
+TEST(entities_have_character_offsets) {
+    static const char *const names[] = { "张三", "李四", "王小五" }, *const places[] = { "北京", "上海", "台湾", "广州" };
+    char model[LADDER_MAX_PATH], data[8192], *text;
+    ldr_json *j;
+    size_t used = 0;
+    int i, n, p;
+    int32_t e;
+    NEED_PROGRAM();
+    NEED_MODEL(model, "zh-mini");
+    for (i = 0; i < 12; i++) {
+        n = i % 3 == 2 ? 3 : 2;
+        p = n + 2;
+        used += (size_t)snprintf(data + used, sizeof data - used, "{\n \"text\": \"%s住在%s。\",\n \"label\": {\"name\": {\"%s\": [[0, %d]]}, \"address\": {\"%s\": [[%d, %d]]}}\n}\n", names[i % 3], places[i % 4], names[i % 3], n - 1, places[i % 4], p, p + 1);
+    }
+    CHECK(put_file("entities.json", data));
+    EXPECT(0, "$L train --task cluener --model '%s' --train entities.json --dev entities.json --epochs 60 --batch 4 --lr 3e-3 --out e.ladder --json", model);
+    j = output_json(&text);
+    CHECK(j && json_member(j, "dev") > 0.95);
+    ldr_json_free(j);
+    free(text);
+    EXPECT(0, "printf '李四住在台湾。\\n' | $L predict --model '%s' --ladder e.ladder", model);
+    j = output_json(&text);
+    CHECK(j != NULL);
+    e = j ? ldr_json_node_at(j, ldr_json_get(j, 0, "entities"))->first : -1;
+    CHECK(e >= 0 && ldr_json_equals(j, ldr_json_get(j, e, "type"), "name") && ldr_json_equals(j, ldr_json_get(j, e, "text"), "李四"));
+    CHECK_INT(ldr_json_number(j, ldr_json_get(j, e, "start"), -1), 0);
+    CHECK_INT(ldr_json_number(j, ldr_json_get(j, e, "end"), -1), 2);
+    e = e >= 0 ? ldr_json_node_at(j, e)->next : -1;
+    CHECK(e >= 0 && ldr_json_equals(j, ldr_json_get(j, e, "type"), "address") && ldr_json_equals(j, ldr_json_get(j, e, "text"), "台湾"));
+    CHECK_INT(ldr_json_number(j, ldr_json_get(j, e, "start"), -1), 4);
+    ldr_json_free(j);
+    free(text);
+}
+
+/* The tasks' own files, as they are shipped. `tokens` at 32 a text is not checked: that every line
+   is understood is. The examples were counted by other means (tasks/README). */
+TEST(task_files_are_understood) {
+    static const struct { const char *task, *model, *path, *probe; } tasks[] = {
+        { "tnews", "zh-mini", "tasks/fewclue/tnews", "train_few_all.json" }, { "iflytek", "zh-mini", "tasks/fewclue/iflytek", "train_few_all.json" },
+        { "afqmc", "zh-mini", "tasks/afqmc", "dev.json" }, { "ocnli", "zh-mini", "tasks/ocnli", "train.10k.json" }, { "csl", "zh-mini", "tasks/fewclue/csl", "train_few_all.json" },
+        { "cluener", "zh-mini", "tasks/cluener", "train.json" }, { "chnsenticorp", "zh-mini", "tasks/chnsenticorp", "train.txt" }, { "sst2", "en-mini", "tasks/glue/SST-2", "train.tsv" },
+        { "cola", "en-mini", "tasks/glue/CoLA", "in_domain_train.tsv" }, { "mrpc", "en-mini", "tasks/glue/MRPC_official", "msr_paraphrase_train.txt" },
+        { "rte", "en-mini", "tasks/glue/RTE", "train.tsv" }, { "stsb", "en-mini", "tasks/glue/STS-B", "train.tsv" } };
+    char model[LADDER_MAX_PATH], probe[LADDER_MAX_PATH], path[LADDER_MAX_PATH], relative[256];
+    size_t i, found = 0;
+    NEED_PROGRAM();
+    for (i = 0; i < sizeof tasks / sizeof *tasks; i++) {
+        snprintf(relative, sizeof relative, "%s/%s", tasks[i].path, tasks[i].probe);
+        if (!model_folder(model, tasks[i].model) || !ldr_test_data_path(probe, sizeof probe, relative) || !realpath(probe, path)) continue;
+        found++;
+        if (strcmp(tasks[i].task, "afqmc") != 0) *strrchr(path, '/') = 0;
+        EXPECT(0, "$L plan --task %s --model '%s' --train '%s' --max-len 32 --json", tasks[i].task, model, path);
+    }
+    if (!found) SKIP("no tasks or models (set LADDER_DATA to the data folder)");
+}
+
+/* OCNLI's 3000 dev pairs have 50 without a decision, MRPC's header is no example. */
+TEST(task_examples_are_counted) {
+    static const struct { const char *task, *model, *data; int head, examples; } tasks[] = {
+        { "ocnli", "zh-mini", "tasks/ocnli/dev.json", 40, 2950 }, { "mrpc", "en-mini", "tasks/glue/MRPC_official/msr_paraphrase_test.txt", 41, 1725 } };
+    char model[LADDER_MAX_PATH], data[LADDER_MAX_PATH], path[LADDER_MAX_PATH], *text;
+    size_t i, found = 0;
+    NEED_PROGRAM();
+    for (i = 0; i < sizeof tasks / sizeof *tasks; i++) {
+        ldr_json *j;
+        if (!model_folder(model, tasks[i].model) || !ldr_test_data_path(data, sizeof data, tasks[i].data) || !realpath(data, path)) continue;
+        found++;
+        EXPECT(0, "head -n %d '%s' > some && $L train --task %s --model '%s' --train some --method head --epochs 1 --max-len 8 --out t.ladder", tasks[i].head, path, tasks[i].task, model);
+        EXPECT(0, "$L eval --model '%s' --ladder t.ladder --data '%s' --json", model, path);
+        j = output_json(&text);
+        CHECK_INT(json_member(j, "examples"), tasks[i].examples);
+        ldr_json_free(j);
+        free(text);
+    }
+    if (!found) SKIP("no tasks or models (set LADDER_DATA to the data folder)");
+}
+
+#define TESTS(X) X(usage_errors) X(help_and_version) X(bad_weight_files_fail) X(bad_data_files_fail) X(tokenize_and_features) X(inspect_and_plan_are_json) \
+    X(train_eval_predict) X(same_seed_same_bytes) X(resume_changes_nothing) X(interrupt_and_resume_change_nothing) X(numbers_are_predicted) \
+    X(entities_have_character_offsets) X(task_files_are_understood) X(task_examples_are_counted)
+
+#else
+
+TEST(needs_a_shell) { SKIP("these tests run a POSIX shell"); }
+#define TESTS(X) X(needs_a_shell)
+
+#endif
+
+LDR_TEST_MAIN("cli", TESTS)

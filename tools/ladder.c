@@ -1,0 +1,1790 @@
+/* ladder: fine-tunes a frozen Transformer by Ladder Side-Tuning from the command line, and runs
+   and looks at the results.
+
+       cc -std=c99 -O2 -fopenmp ladder.c -lm -o ladder        (or: make -C tools)
+
+   Order of the file: output and platform, options, tasks and their readers, what commands share,
+   one section a command, main. Exit status: 0 success, 1 failure with one line on standard error,
+   2 wrong usage. */
+
+#define _POSIX_C_SOURCE 200809L      /* isatty, clock_gettime, getrusage in strict C99 */
+#define LADDER_IMPLEMENTATION
+#include "../ladder.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#if defined(__unix__) || defined(__APPLE__)
+  #define HAVE_POSIX 1
+  #include <sys/resource.h>
+  #include <unistd.h>
+#else
+  #define HAVE_POSIX 0
+#endif
+
+enum { EXIT_DONE, EXIT_FAILED, EXIT_USAGE };
+
+/* ---- platform ------------------------------------------------------------------------- */
+
+static double seconds_now(void) {
+#if HAVE_POSIX
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+#else
+    return (double)clock() / CLOCKS_PER_SEC;
+#endif
+}
+
+/* The most memory the process ever held, or 0 where the system does not say. */
+static uint64_t peak_bytes(void) {
+#if HAVE_POSIX
+    struct rusage usage;
+    if (getrusage(RUSAGE_SELF, &usage) != 0) return 0;
+  #ifdef __APPLE__
+    return (uint64_t)usage.ru_maxrss;
+  #else
+    return (uint64_t)usage.ru_maxrss * 1024u;
+  #endif
+#else
+    return 0;
+#endif
+}
+
+static int on_terminal(void) {
+#if HAVE_POSIX
+    return isatty(2);
+#else
+    return 0;
+#endif
+}
+
+static volatile sig_atomic_t interrupted;
+
+/* The second signal ends the program at once, should a step take too long. */
+static void on_signal(int number) {
+    interrupted = 1;
+    signal(number, SIG_DFL);
+}
+
+/* ---- text and JSON -------------------------------------------------------------------- */
+
+typedef struct text { char *data; size_t used, capacity; } text;
+
+static int text_room(text *t, size_t more) {
+    size_t capacity = t->capacity ? t->capacity : 256;
+    char *data;
+    if (more > SIZE_MAX / 4 || t->used > SIZE_MAX / 4) return 0;
+    while (capacity < t->used + more + 1) capacity *= 2;
+    if (capacity == t->capacity) return 1;
+    data = (char *)realloc(t->data, capacity);
+    if (!data) return 0;
+    t->data = data;
+    t->capacity = capacity;
+    return 1;
+}
+
+static int text_byte(text *t, char c) {
+    if (!text_room(t, 1)) return 0;
+    t->data[t->used++] = c;
+    t->data[t->used] = 0;
+    return 1;
+}
+
+/* A line without its end (LF or CRLF): 1, 0 at the end of the file, -1 out of memory. */
+static int read_line(FILE *f, text *line) {
+    int c = getc(f);
+    line->used = 0;
+    if (c == EOF) return 0;
+    for (; c != EOF && c != '\n'; c = getc(f))
+        if (!text_byte(line, (char)c)) return -1;
+    if (line->used && line->data[line->used - 1] == '\r') line->used--;
+    if (!text_room(line, 0)) return -1;
+    line->data[line->used] = 0;
+    return 1;
+}
+
+/* A JSON string; bytes that are not UTF-8 become U+FFFD, so the output always parses. */
+static void put_bytes(FILE *f, const char *s, size_t n) {
+    size_t i, length;
+    putc('"', f);
+    for (i = 0; i < n; i += length ? length : 1) {
+        unsigned char c = (unsigned char)s[i];
+        length = ldr__utf8_length((const unsigned char *)s + i, n - i);
+        if (length == 0) fputs("\\ufffd", f);
+        else if (c == '"' || c == '\\') fprintf(f, "\\%c", c);
+        else if (c < 32 || c == 127) fprintf(f, "\\u%04x", c);
+        else fwrite(s + i, 1, length, f);
+    }
+    putc('"', f);
+}
+
+static void put_string(FILE *f, const char *s) { put_bytes(f, s, strlen(s)); }
+
+/* Nine digits give a float back exactly; JSON has no infinity and no NaN. */
+static void put_number(FILE *f, double v) {
+    if (v - v != 0.0) fputs("null", f);
+    else fprintf(f, "%.9g", v);
+}
+
+static void put_floats(FILE *f, const float *v, int32_t n) {
+    int32_t i;
+    putc('[', f);
+    for (i = 0; i < n; i++) {
+        if (i) putc(',', f);
+        put_number(f, (double)v[i]);
+    }
+    putc(']', f);
+}
+
+/* ---- options -------------------------------------------------------------------------- */
+
+enum { CMD_TRAIN = 1, CMD_EVAL = 2, CMD_PREDICT = 4, CMD_FEATURES = 8, CMD_TOKENIZE = 16, CMD_INSPECT = 32, CMD_PLAN = 64,
+       CMD_FIT = CMD_TRAIN | CMD_PLAN, CMD_RUN = CMD_FIT | CMD_EVAL | CMD_PREDICT | CMD_FEATURES, CMD_ALL = 127 };
+
+enum { POOL_NONE = 1, POOL_CLS, POOL_MEAN };
+enum { METHOD_LADDER = 1, METHOD_HEAD };
+enum { CACHE_OFF = 1, CACHE_RAM };
+enum { MAX_RUNGS = 256 };
+
+/* A word option holds the place of its word, counted from 1; 0 is "not given" everywhere. */
+typedef struct options {
+    unsigned    command;
+    const char *model, *ladder, *task, *train, *dev, *test, *data, *out, *resume, *checkpoint, *log, *file;
+    int32_t     method, preset, init, importance, slice_heads, optimizer, schedule, cache, simd, pool;
+    int32_t     reduction, head_hidden, epochs, batch, accumulate, max_len, patience, stop_at, threads, layer;
+    int32_t     regress, ids, pair, pieces, no_special, json, help;
+    float       lr, warmup, weight_decay, dropout, label_smoothing, clip;
+    uint64_t    seed;
+    int32_t     rungs[MAX_RUNGS], rung_count;
+} options;
+
+/* OFF kinds: a given 0 means "none" and is kept as -1, because a 0 in a description means "the default". */
+typedef enum option_kind { KIND_FLAG, KIND_TEXT, KIND_WORD, KIND_COUNT, KIND_COUNT_OFF, KIND_NUMBER, KIND_NUMBER_OFF, KIND_SEED, KIND_LIST } option_kind;
+
+typedef struct option {
+    const char *name;
+    option_kind kind;
+    size_t      at;            /* where in struct options                                    */
+    unsigned    commands;      /* that know it                                               */
+    unsigned    needed;        /* that cannot do without it                                  */
+    const char *value;         /* shown in the help; KIND_WORD: the words                    */
+    double      low, high;     /* of numbers; low itself is allowed for counts only          */
+    const char *help;
+} option;
+
+#define AT(member) offsetof(options, member)
+
+static const option option_table[] = {
+    { "--model", KIND_TEXT, AT(model), CMD_RUN | CMD_TOKENIZE, CMD_RUN | CMD_TOKENIZE, "DIR", 0, 0, "the pretrained model, a Hugging Face directory" },
+    { "--train", KIND_TEXT, AT(train), CMD_FIT, CMD_TRAIN, "FILE", 0, 0, "training examples; with --task also a directory" },
+    { "--dev", KIND_TEXT, AT(dev), CMD_FIT, 0, "FILE", 0, 0, "scored after each epoch; the best epoch is kept" },
+    { "--test", KIND_TEXT, AT(test), CMD_TRAIN, 0, "FILE", 0, 0, "scored once at the end, with the best parameters" },
+    { "--out", KIND_TEXT, AT(out), CMD_TRAIN, CMD_TRAIN, "FILE", 0, 0, "the ladder file to write" },
+    { "--ladder", KIND_TEXT, AT(ladder), CMD_EVAL | CMD_PREDICT, CMD_EVAL | CMD_PREDICT, "FILE", 0, 0, "a ladder file made by train" },
+    { "--data", KIND_TEXT, AT(data), CMD_EVAL, CMD_EVAL, "FILE", 0, 0, "the examples to score" },
+    { "--task", KIND_TEXT, AT(task), CMD_FIT | CMD_EVAL, 0, "NAME", 0, 0, "a known task: its reader, head, metric and recipe" },
+    { "--regress", KIND_FLAG, AT(regress), CMD_FIT, 0, NULL, 0, 0, "without a task: labels are numbers to be predicted" },
+    { "--method", KIND_WORD, AT(method), CMD_FIT, 0, "ladder|head", 0, 0, "what is trained: a ladder, or a head on the frozen backbone" },
+    { "--preset", KIND_WORD, AT(preset), CMD_FIT, 0, "default|paper|clue|mlp", 0, 0, "the shape of the ladder" },
+    { "--reduction", KIND_COUNT, AT(reduction), CMD_FIT, 0, "R", 1, 65536, "the side network is so many times narrower than the backbone" },
+    { "--rungs", KIND_LIST, AT(rungs), CMD_FIT, 0, "LIST", 0, 65535, "backbone layers with a rung, counted from 0: 0,3,6" },
+    { "--init", KIND_WORD, AT(init), CMD_FIT, 0, "random|slice", 0, 0, "how the side blocks start" },
+    { "--importance", KIND_WORD, AT(importance), CMD_FIT, 0, "magnitude|fisher|energy", 0, 0, "what decides which dimensions a slice keeps" },
+    { "--slice-heads", KIND_WORD, AT(slice_heads), CMD_FIT, 0, "whole|within", 0, 0, "keep whole heads, or the best dimensions inside each" },
+    { "--dropout", KIND_NUMBER_OFF, AT(dropout), CMD_FIT, 0, "P", 0, 1, "in the side network" },
+    { "--head-hidden", KIND_COUNT_OFF, AT(head_hidden), CMD_FIT, 0, "N", 0, 65536, "a hidden layer of this width in the head" },
+    { "--epochs", KIND_COUNT, AT(epochs), CMD_FIT, 0, "N", 1, 1000000, "passes over the training set" },
+    { "--batch", KIND_COUNT, AT(batch), CMD_FIT | CMD_PREDICT, 0, "N", 1, 65536, "examples a step; predict: lines at a time" },
+    { "--accumulate", KIND_COUNT, AT(accumulate), CMD_FIT, 0, "N", 1, 65536, "work through a batch in so many parts" },
+    { "--lr", KIND_NUMBER, AT(lr), CMD_FIT, 0, "X", 0, 1e6, "the highest learning rate" },
+    { "--optimizer", KIND_WORD, AT(optimizer), CMD_FIT, 0, "adamw|adam|sgd|adafactor", 0, 0, "how gradients become steps" },
+    { "--schedule", KIND_WORD, AT(schedule), CMD_FIT, 0, "linear|cosine|constant", 0, 0, "of the learning rate after the warm-up" },
+    { "--warmup", KIND_NUMBER_OFF, AT(warmup), CMD_FIT, 0, "P", 0, 1, "share of all steps in which the rate rises" },
+    { "--weight-decay", KIND_NUMBER, AT(weight_decay), CMD_FIT, 0, "X", -1, 1e6, "of matrices, not of vectors" },
+    { "--clip", KIND_NUMBER_OFF, AT(clip), CMD_FIT, 0, "X", 0, 1e30, "largest norm of all gradients together" },
+    { "--label-smoothing", KIND_NUMBER, AT(label_smoothing), CMD_FIT, 0, "P", -1, 0.999, "share of the target spread over all classes" },
+    { "--patience", KIND_COUNT_OFF, AT(patience), CMD_FIT, 0, "N", 0, 1000000, "stop after so many epochs without a better dev score" },
+    { "--max-len", KIND_COUNT, AT(max_len), CMD_RUN | CMD_TOKENIZE, 0, "N", 1, 1000000, "cut texts to so many tokens" },
+    { "--seed", KIND_SEED, AT(seed), CMD_FIT, 0, "N", 0, 0, "of the initial values and of the order of examples" },
+    { "--threads", KIND_COUNT, AT(threads), CMD_RUN, 0, "N", 1, 1024, "processor threads to use" },
+    { "--simd", KIND_WORD, AT(simd), CMD_RUN, 0, "portable|avx2|avx512", 0, 0, "the widest instruction set to use" },
+    { "--cache", KIND_WORD, AT(cache), CMD_FIT, 0, "off|ram", 0, 0, "keep the backbone's states of all examples after the first epoch" },
+    { "--checkpoint", KIND_TEXT, AT(checkpoint), CMD_TRAIN, 0, "FILE", 0, 0, "save the trainer's state after each epoch and on Ctrl-C" },
+    { "--resume", KIND_TEXT, AT(resume), CMD_TRAIN, 0, "FILE", 0, 0, "go on from a checkpoint, with otherwise the same options" },
+    { "--stop-at", KIND_COUNT, AT(stop_at), CMD_TRAIN, 0, "N", 1, 2147483647, "do after step N what Ctrl-C does" },
+    { "--log", KIND_TEXT, AT(log), CMD_TRAIN, 0, "FILE", 0, 0, "a JSON line for each step and each epoch" },
+    { "--layer", KIND_COUNT, AT(layer), CMD_FEATURES, 0, "N", 0, 65536, "0: embeddings, i: output of block i; else the final state" },
+    { "--pool", KIND_WORD, AT(pool), CMD_FEATURES, 0, "none|cls|mean", 0, 0, "one vector a line: the first token's, or the mean" },
+    { "--ids", KIND_FLAG, AT(ids), CMD_FEATURES, 0, NULL, 0, 0, "lines are token ids, not text" },
+    { "--pair", KIND_FLAG, AT(pair), CMD_FEATURES | CMD_TOKENIZE, 0, NULL, 0, 0, "a TAB separates two texts" },
+    { "--pieces", KIND_FLAG, AT(pieces), CMD_TOKENIZE, 0, NULL, 0, 0, "print the pieces instead of their ids" },
+    { "--no-special", KIND_FLAG, AT(no_special), CMD_TOKENIZE, 0, NULL, 0, 0, "without [CLS] and [SEP]" },
+    { "--json", KIND_FLAG, AT(json), CMD_FIT | CMD_EVAL | CMD_INSPECT, 0, NULL, 0, 0, "print the result as one line of JSON" },
+    { "--help", KIND_FLAG, AT(help), CMD_ALL, 0, NULL, 0, 0, "this list" },
+};
+
+enum { OPTION_COUNT = (int)(sizeof option_table / sizeof *option_table) };
+
+static const struct command { const char *name; unsigned bit; const char *takes, *help; } command_table[] = {
+    { "train", CMD_TRAIN, "", "fine-tune: train a ladder on labelled texts" },
+    { "eval", CMD_EVAL, "", "score a trained ladder on labelled texts" },
+    { "predict", CMD_PREDICT, " [FILE]", "one JSON object for each line of FILE or standard input; a TAB separates a pair" },
+    { "features", CMD_FEATURES, "", "hidden states of standard input's lines as JSON lines" },
+    { "tokenize", CMD_TOKENIZE, "", "token ids of standard input's lines" },
+    { "inspect", CMD_INSPECT, " FILE|DIR", "tensors and metadata of a weight file, a ladder file or a model" },
+    { "plan", CMD_PLAN, "", "the memory that train with these options would need" },
+};
+
+enum { COMMAND_COUNT = (int)(sizeof command_table / sizeof *command_table) };
+
+static const struct command *find_command(const char *name) {
+    int i;
+    for (i = 0; i < COMMAND_COUNT; i++)
+        if (strcmp(command_table[i].name, name) == 0) return &command_table[i];
+    return NULL;
+}
+
+static void print_usage(FILE *f) {
+    int i;
+    fputs("usage: ladder COMMAND [OPTIONS]\n\n", f);
+    for (i = 0; i < COMMAND_COUNT; i++) fprintf(f, "  %-9s %s\n", command_table[i].name, command_table[i].help);
+    fputs("\n`ladder COMMAND --help` lists the options of a command; `ladder --version` prints the version.\n"
+          "Data: label<TAB>text[<TAB>text2] lines, JSON lines or a JSON array of {\"text\", \"text2\", \"label\"}.\n", f);
+}
+
+static void print_help(const struct command *c, FILE *f) {
+    int i;
+    fprintf(f, "usage: ladder %s%s [OPTIONS]\n%s\n\n", c->name, c->takes, c->help);
+    for (i = 0; i < OPTION_COUNT; i++) {
+        const option *o = &option_table[i];
+        char head[64];
+        if (!(o->commands & c->bit)) continue;
+        snprintf(head, sizeof head, "%s%s%s", o->name, o->value ? " " : "", o->value ? o->value : "");
+        fprintf(f, "  %-38s %s%s\n", head, o->help, o->needed & c->bit ? " (needed)" : "");
+    }
+}
+
+/* Prints "ladder: NAME WHAT" as the one line a wrong call gets. */
+static int usage_error(const struct command *c, const char *name, const char *what) {
+    fprintf(stderr, "ladder: %s%s%s (see `ladder %s%s--help`)\n", name, *what == ':' ? "" : " ", what, c ? c->name : "", c ? " " : "");
+    return EXIT_USAGE;
+}
+
+/* The whole text must be a decimal number: [-]digits[.digits][e[+-]digits], digits on one side of
+   the point at least. strtod is not used because it asks the locale what a point looks like. */
+static int parse_number(const char *s, double *out) {
+    size_t n = strlen(s), i = s[0] == '-', digits = 0, exponent = 0;
+    for (; i < n && (ldr__digit(s[i]) || s[i] == '.'); i++) {
+        if (s[i] != '.') digits++;
+        else if (memchr(s, '.', i)) return 0;
+    }
+    if (digits == 0) return 0;
+    if (i < n && (s[i] | 32) == 'e') {
+        i++;
+        if (i < n && (s[i] == '-' || s[i] == '+')) i++;
+        for (; i < n && ldr__digit(s[i]); i++) exponent++;
+        if (exponent == 0) return 0;
+    }
+    if (i != n) return 0;
+    *out = ldr__parse_double(s, n);
+    return 1;
+}
+
+/* Decimal digits up to `end`; returns how many characters were read, 0 for none or too large. */
+static size_t parse_u64(const char *s, char end, uint64_t *out) {
+    size_t i;
+    uint64_t v = 0;
+    for (i = 0; s[i] && s[i] != end; i++) {
+        uint64_t d = (uint64_t)(unsigned char)s[i] - '0';
+        if (d > 9 || v > (UINT64_MAX - d) / 10) return 0;
+        v = v * 10 + d;
+    }
+    *out = v;
+    return i;
+}
+
+/* Place of `value` among "a|b|c", counted from 1; 0 when it is none of them. */
+static int32_t word_index(const char *words, const char *value) {
+    size_t n = strlen(value);
+    int32_t index = 1;
+    for (; *words; index++) {
+        const char *end = strchr(words, '|');
+        size_t length = end ? (size_t)(end - words) : strlen(words);
+        if (length == n && memcmp(words, value, n) == 0) return index;
+        words += length + (end != NULL);
+    }
+    return 0;
+}
+
+static int parse_list(options *o, const char *s, double high) {
+    uint64_t v;
+    size_t n;
+    for (o->rung_count = 0; *s; s += n + (s[n] == ',')) {
+        n = parse_u64(s, ',', &v);
+        if (n == 0 || v > (uint64_t)high || o->rung_count == MAX_RUNGS || (s[n] == ',' && !s[n + 1])) return 0;
+        o->rungs[o->rung_count++] = (int32_t)v;
+    }
+    return o->rung_count > 0;
+}
+
+/* Stores one value; 0 when the text is not one. */
+static int set_option(options *o, const option *d, const char *value) {
+    void *at = (char *)o + d->at;
+    double number = 0;
+    uint64_t count = 0;
+    switch (d->kind) {
+        case KIND_FLAG: *(int32_t *)at = 1; return 1;
+        case KIND_TEXT: *(const char **)at = value; return *value != 0;
+        case KIND_WORD: *(int32_t *)at = word_index(d->value, value); return *(int32_t *)at > 0;
+        case KIND_LIST: return parse_list(o, value, d->high);
+        case KIND_SEED: return parse_u64(value, 0, (uint64_t *)at) > 0;
+        case KIND_COUNT: case KIND_COUNT_OFF:
+            if (!parse_u64(value, 0, &count) || (double)count < d->low || (double)count > d->high) return 0;
+            *(int32_t *)at = d->kind == KIND_COUNT_OFF && count == 0 ? -1 : (int32_t)count;
+            return 1;
+        default:
+            if (!parse_number(value, &number) || number < 0 || number > d->high || (d->kind == KIND_NUMBER && number <= d->low)) return 0;
+            *(float *)at = d->kind == KIND_NUMBER_OFF && number == 0 ? -1.0f : (float)number;
+            return 1;
+    }
+}
+
+static const option *find_option(const struct command *c, const char *name, size_t n) {
+    int i;
+    for (i = 0; i < OPTION_COUNT; i++)
+        if ((option_table[i].commands & c->bit) && strlen(option_table[i].name) == n && memcmp(option_table[i].name, name, n) == 0) return &option_table[i];
+    return NULL;
+}
+
+static int bad_value(const struct command *c, const option *d, const char *value) {
+    char what[400];
+    const char *wants = d->kind == KIND_WORD ? "is none of " : d->kind == KIND_LIST ? "is no list of numbers like 0,3,6" : d->kind == KIND_TEXT ? "is empty" : "is not a number in its range";
+    snprintf(what, sizeof what, ": \"%.100s\" %s%s", value, wants, d->kind == KIND_WORD ? d->value : "");
+    return usage_error(c, d->name, what);
+}
+
+static int check_needed(const struct command *c, const options *o) {
+    int i;
+    for (i = 0; i < OPTION_COUNT; i++)
+        if ((option_table[i].needed & c->bit) && !*(const char *const *)(const void *)((const char *)o + option_table[i].at)) return usage_error(c, option_table[i].name, "is missing");
+    if (c->bit == CMD_INSPECT && !o->file) return usage_error(c, "FILE or DIR", "is missing");
+    if (o->method == METHOD_HEAD && o->preset) return usage_error(c, "--preset", "describes a ladder and does not go with --method head");
+    if (o->task && o->regress) return usage_error(c, "--regress", "does not go with --task, which knows its labels");
+    return EXIT_DONE;
+}
+
+/* `--name value` and `--name=value`; one argument without dashes is the file. */
+static int parse_options(const struct command *c, options *o, int argc, char **argv) {
+    int i;
+    memset(o, 0, sizeof *o);
+    o->command = c->bit;
+    o->layer = -1;
+    for (i = 0; i < argc; i++) {
+        const char *a = argv[i], *equals = strchr(a, '='), *value = equals ? equals + 1 : NULL;
+        const option *d;
+        if (a[0] != '-' || a[1] != '-') {
+            if (a[0] == '-' && a[1]) return usage_error(c, a, "is no option; options start with two dashes");
+            if (o->file || !(c->bit & (CMD_PREDICT | CMD_INSPECT))) return usage_error(c, a, "was not expected here");
+            o->file = a;
+            continue;
+        }
+        d = find_option(c, a, equals ? (size_t)(equals - a) : strlen(a));
+        if (!d) return usage_error(c, a, "is no option of this command");
+        if (d->kind == KIND_FLAG && value) return usage_error(c, d->name, "takes no value");
+        if (d->kind != KIND_FLAG && !value) {
+            if (++i == argc) return usage_error(c, d->name, "needs a value");
+            value = argv[i];
+        }
+        if (!set_option(o, d, value)) return bad_value(c, d, value);
+    }
+    return o->help ? EXIT_DONE : check_needed(c, o);
+}
+
+/* ---- tasks ---------------------------------------------------------------------------- */
+
+typedef enum task_format { FORMAT_TSV, FORMAT_JSON, FORMAT_ENTITIES } task_format;
+
+/* Names and columns are those of label, text and second text, as the task's own files have them. A
+   TSV file's first line is a header when its label column holds the label's name. Lengths, batches
+   and epochs: the CLUE recipe for its tasks; 10 epochs for large and 20 for small GLUE tasks. */
+typedef struct task {
+    const char *name;
+    task_format format;
+    ldr_head    head;
+    ldr_metric  metric;
+    int32_t     max_len, batch, epochs, patience;
+    const char *field[LDR__FIELDS];
+    int32_t     column[LDR__FIELDS];
+    const char *drop;                      /* examples with this label are left out            */
+} task;
+
+static const task task_table[] = {
+    { "tnews", FORMAT_JSON, LDR_HEAD_CLASSIFY, LDR_METRIC_ACCURACY, 128, 32, 10, 0, { "label", "sentence", NULL }, { 0, 0, 0 }, NULL },
+    { "iflytek", FORMAT_JSON, LDR_HEAD_CLASSIFY, LDR_METRIC_ACCURACY, 128, 32, 10, 0, { "label", "sentence", NULL }, { 0, 0, 0 }, NULL },
+    { "afqmc", FORMAT_JSON, LDR_HEAD_CLASSIFY, LDR_METRIC_ACCURACY, 128, 32, 10, 0, { "label", "sentence1", "sentence2" }, { 0, 0, 0 }, NULL },
+    { "ocnli", FORMAT_JSON, LDR_HEAD_CLASSIFY, LDR_METRIC_ACCURACY, 128, 32, 10, 0, { "label", "sentence1", "sentence2" }, { 0, 0, 0 }, "-" },
+    { "csl", FORMAT_JSON, LDR_HEAD_CLASSIFY, LDR_METRIC_ACCURACY, 128, 32, 10, 0, { "label", "keyword", "abst" }, { 0, 0, 0 }, NULL },
+    { "cluener", FORMAT_ENTITIES, LDR_HEAD_TOKENS, LDR_METRIC_ENTITY_F1, 256, 32, 10, 0, { "label", "text", NULL }, { 0, 0, 0 }, NULL },
+    { "chnsenticorp", FORMAT_TSV, LDR_HEAD_CLASSIFY, LDR_METRIC_ACCURACY, 256, 32, 10, 0, { "label", NULL, NULL }, { 1, 0, -1 }, NULL },
+    { "sst2", FORMAT_TSV, LDR_HEAD_CLASSIFY, LDR_METRIC_ACCURACY, 128, 32, 10, 0, { "label", NULL, NULL }, { 1, 0, -1 }, NULL },
+    { "cola", FORMAT_TSV, LDR_HEAD_CLASSIFY, LDR_METRIC_MATTHEWS, 128, 32, 20, 0, { "label", NULL, NULL }, { 1, 3, -1 }, NULL },
+    { "mrpc", FORMAT_TSV, LDR_HEAD_CLASSIFY, LDR_METRIC_ACCURACY_F1, 128, 32, 20, 0, { "Quality", NULL, NULL }, { 0, 3, 4 }, NULL },
+    { "rte", FORMAT_TSV, LDR_HEAD_CLASSIFY, LDR_METRIC_ACCURACY, 128, 32, 20, 0, { "label", NULL, NULL }, { 3, 1, 2 }, NULL },
+    { "stsb", FORMAT_TSV, LDR_HEAD_REGRESS, LDR_METRIC_CORRELATION, 128, 32, 20, 0, { "score", NULL, NULL }, { 9, 7, 8 }, NULL },
+};
+
+enum { TASK_COUNT = (int)(sizeof task_table / sizeof *task_table) };
+
+static const task *find_task(const char *name) {
+    int i;
+    for (i = 0; name && i < TASK_COUNT; i++)
+        if (strcmp(task_table[i].name, name) == 0) return &task_table[i];
+    return NULL;
+}
+
+/* File names under which tasks come, by role; the first that is there is taken. */
+static const char *const train_names[] = { "train.json", "train.50k.json", "train.10k.json", "train_few_all.json", "train.jsonl", "train.tsv", "train.txt", "in_domain_train.tsv", "msr_paraphrase_train.txt", NULL };
+static const char *const dev_names[] = { "dev.json", "dev_few_all.json", "dev.jsonl", "dev.tsv", "dev.txt", "in_domain_dev.tsv", "msr_paraphrase_test.txt", NULL };
+static const char *const test_names[] = { "test_public.json", "test.json", "test.jsonl", "test.tsv", "test.txt", "out_of_domain_dev.tsv", NULL };
+
+/* `path` itself, or the file of that role when path is a directory that holds one (then in buffer). */
+static const char *file_for_role(const char *path, const char *const *names, char buffer[LADDER_MAX_PATH]) {
+    for (; path && *names; names++)
+        if (ldr__path_join(buffer, LADDER_MAX_PATH, path, *names) && ldr__file_exists(buffer)) return buffer;
+    return path;
+}
+
+/* Names of classes, sorted before use so that a class has the same index whatever file came first. */
+typedef struct name_list { char **names; int32_t count, capacity; } name_list;
+
+static void free_names(name_list *l) {
+    int32_t i;
+    for (i = 0; i < l->count; i++) free(l->names[i]);
+    free(l->names);
+}
+
+static ldr_status add_name(name_list *l, const char *name, ldr_error *err) {
+    int32_t i;
+    for (i = 0; i < l->count; i++)
+        if (strcmp(l->names[i], name) == 0) return LDR_OK;
+    if (l->count == l->capacity) {
+        int32_t capacity = l->capacity ? l->capacity * 2 : 32;
+        char **names = (char **)realloc(l->names, (size_t)capacity * sizeof *names);
+        if (!names) return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while reading labels");
+        l->names = names;
+        l->capacity = capacity;
+    }
+    l->names[l->count] = (char *)malloc(strlen(name) + 1);
+    if (!l->names[l->count]) return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while reading labels");
+    strcpy(l->names[l->count++], name);
+    return LDR_OK;
+}
+
+/* Numbers by value and before words; words by their bytes. */
+static int compare_names(const void *a, const void *b) {
+    const char *x = *(char *const *)a, *y = *(char *const *)b;
+    double u = 0, v = 0;
+    int x_number = parse_number(x, &u), y_number = parse_number(y, &v);
+    if (x_number != y_number) return x_number ? -1 : 1;
+    if (x_number && u < v) return -1;
+    if (x_number && u > v) return 1;
+    return strcmp(x, y);
+}
+
+enum { MAX_TYPE = 64, MAX_LABEL = MAX_TYPE + 2 };
+typedef struct span { char type[MAX_TYPE]; int64_t first, last; } span;     /* characters, both included */
+
+/* One pass over a task's file. The library's reader holds the file and the fields of the example
+   under way; row_fn takes each example from there. */
+typedef struct rows {
+    ldr__reader   r;
+    const task   *task;
+    span         *spans;
+    int32_t       span_count, span_capacity;
+    name_list    *names;                   /* first pass: the labels seen                     */
+    ldr_encoding  encoding;                /* entities: reused                                */
+    int32_t      *classes;
+    int32_t       class_capacity;
+    ldr_status  (*row_fn)(struct rows *s, int pair, size_t at, ldr_error *err);
+} rows;
+
+static ldr_status row_labels(rows *s, int pair, size_t at, ldr_error *err) {
+    int32_t i;
+    (void)pair;
+    (void)at;
+    if (s->task->format != FORMAT_ENTITIES) return add_name(s->names, (const char *)s->r.field[LDR__FIELD_LABEL], err);
+    for (i = 0; i < s->span_count; i++)
+        if (add_name(s->names, s->spans[i].type, err)) return LDR_MEMORY;
+    return LDR_OK;
+}
+
+static ldr_status row_example(rows *s, int pair, size_t at, ldr_error *err) { return ldr__reader_add(&s->r, pair, at, err); }
+
+/* The byte at which character number `index` of s begins; bad bytes count as one character each. */
+static size_t byte_of_char(const char *s, size_t n, int64_t index) {
+    size_t i = 0;
+    for (; index > 0 && i < n; index--) {
+        size_t length = ldr__utf8_length((const unsigned char *)s + i, n - i);
+        i += length ? length : 1;
+    }
+    return i;
+}
+
+static int64_t chars_before(const char *s, size_t n, size_t byte) {
+    int64_t count = 0;
+    size_t i;
+    for (i = 0; i < byte && i < n; count++) {
+        size_t length = ldr__utf8_length((const unsigned char *)s + i, n - i);
+        i += length ? length : 1;
+    }
+    return count;
+}
+
+/* Writes B and I classes over the tokens that overlap the span and have no class yet. */
+static ldr_status mark_span(rows *s, const span *e, const char *t, size_t n, size_t at, ldr_error *err) {
+    const ldr_encoding *c = &s->encoding;
+    size_t from = byte_of_char(t, n, e->first), to = byte_of_char(t, n, e->last + 1);
+    char name[MAX_LABEL];
+    int32_t i, begin, inside = 0;
+    snprintf(name, sizeof name, "B-%s", e->type);
+    begin = ldr_dataset_label(s->r.d, name, 0, err);
+    if (begin < 0) return ldr__fail(err, LDR_DATA, at, "line %I: the entity type \"%s\" is none of the known ones", ldr__reader_line(&s->r, at), e->type);
+    for (i = 0; i < c->count; i++) {
+        if (c->text[i] != 0 || (size_t)c->end[i] <= from || (size_t)c->begin[i] >= to || s->classes[i] != 0) continue;
+        s->classes[i] = begin + inside;
+        inside = 1;
+    }
+    return LDR_OK;
+}
+
+static ldr_status row_entities(rows *s, int pair, size_t at, ldr_error *err) {
+    const char *t = (const char *)s->r.field[LDR__FIELD_TEXT];
+    size_t n = strlen(t);
+    ldr_example e;
+    ldr_status status = ldr_tokenizer_encode(s->r.tokenizer, &s->encoding, t, n, NULL, 0, s->r.desc.max_len, 1, err);
+    int32_t i;
+    (void)pair;
+    if (status) return status;
+    if (s->encoding.count > s->class_capacity) {
+        int32_t *classes = (int32_t *)realloc(s->classes, (size_t)s->encoding.count * sizeof *classes);
+        if (!classes) return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while reading entities");
+        s->classes = classes;
+        s->class_capacity = s->encoding.count;
+    }
+    for (i = 0; i < s->encoding.count; i++) s->classes[i] = s->encoding.text[i] < 0 ? LDR_IGNORE : 0;
+    for (i = 0; i < s->span_count && !status; i++) status = mark_span(s, &s->spans[i], t, n, at, err);
+    if (status) return status;
+    memset(&e, 0, sizeof e);
+    e.count = s->encoding.count;
+    e.ids = s->encoding.ids;
+    e.segments = s->encoding.segments;
+    e.labels = s->classes;
+    return ldr_dataset_add(s->r.d, &e, err);
+}
+
+/* Hands on the example whose fields are copied, unless its label says to leave it out. */
+static ldr_status give_row(rows *s, int pair, size_t at, ldr_error *err) {
+    const char *label = (const char *)s->r.field[LDR__FIELD_LABEL];
+    if (s->task->drop && label && strcmp(label, s->task->drop) == 0) return LDR_OK;
+    return s->row_fn(s, pair, at, err);
+}
+
+/* One line of a GLUE file: TAB-separated columns in which quotes are ordinary characters. */
+static ldr_status read_columns(rows *s, size_t at, size_t end, int first, ldr_error *err) {
+    const task *k = s->task;
+    size_t i, from = at;
+    int32_t column = 0, found = 0, wanted = 0;
+    int f;
+    for (f = 0; f < LDR__FIELDS; f++) wanted += k->column[f] >= 0;
+    for (i = at; i <= end; i++) {
+        if (i < end && s->r.data[i] != '\t') continue;
+        for (f = 0; f < LDR__FIELDS; f++)
+            if (k->column[f] == column) {
+                if (ldr__reader_copy(&s->r, f, s->r.data + from, i - from, err)) return LDR_MEMORY;
+                found++;
+            }
+        column++;
+        from = i + 1;
+    }
+    if (found < wanted) return ldr__reader_fail(&s->r, at, err, "the line has fewer columns than the task's files have");
+    if (first && strcmp((const char *)s->r.field[LDR__FIELD_LABEL], k->field[LDR__FIELD_LABEL]) == 0) return LDR_OK;
+    return give_row(s, k->column[LDR__FIELD_TEXT2] >= 0, at, err);
+}
+
+static ldr_status read_tsv(rows *s, ldr_error *err) {
+    size_t at = s->r.begin, end, next;
+    ldr_status status = LDR_OK;
+    for (; !status && at < s->r.size; at = next) {
+        const char *newline = (const char *)memchr(s->r.data + at, '\n', s->r.size - at);
+        end = newline ? (size_t)(newline - s->r.data) : s->r.size;
+        next = newline ? end + 1 : end;
+        if (end > at && s->r.data[end - 1] == '\r') end--;
+        if (end > at) status = read_columns(s, at, end, at == s->r.begin, err);
+    }
+    return status;
+}
+
+/* An array of strings (csl's keywords) becomes one text, joined by a full-width semicolon. */
+static ldr_status copy_member(rows *s, int f, const ldr_json *j, int32_t node, size_t base, ldr_error *err) {
+    static const char semicolon[] = "\xef\xbc\x9b";
+    const ldr_json_node *n = ldr_json_node_at(j, node);
+    size_t used = 0;
+    int32_t item;
+    char *out;
+    if (n->type != LDR_JSON_ARRAY) return ldr__reader_member(&s->r, f, j, node, base, err);
+    out = ldr__reader_room(&s->r, f, 3 * (n->end - n->begin), err);
+    if (!out) return LDR_MEMORY;
+    for (item = n->first; item >= 0; item = ldr_json_node_at(j, item)->next) {
+        const ldr_json_node *e = ldr_json_node_at(j, item);
+        if (e->type != LDR_JSON_STRING) return ldr__reader_fail(&s->r, base + e->begin, err, "a text made of parts wants strings");
+        if (item != n->first) {
+            memcpy(out + used, semicolon, 3);
+            used += 3;
+        }
+        used += (size_t)ldr_json_string(out + used, e->end - e->begin + 1, j, item);
+    }
+    ldr__drop_nul(out, used);
+    return LDR_OK;
+}
+
+static ldr_status read_json(rows *s, const ldr_json *j, int32_t object, size_t base, ldr_error *err) {
+    size_t at = base + ldr_json_node_at(j, object)->begin;
+    int f;
+    for (f = 0; f < LDR__FIELDS; f++) {
+        const char *name = s->task->field[f];
+        int32_t node = name ? ldr_json_get(j, object, name) : -1;
+        ldr_status status;
+        if (!name) continue;
+        if (node < 0) return ldr__fail(err, LDR_DATA, at, "line %I: the example has no member \"%s\"", ldr__reader_line(&s->r, at), name);
+        status = copy_member(s, f, j, node, base, err);
+        if (status) return status;
+    }
+    return give_row(s, s->task->field[LDR__FIELD_TEXT2] != NULL, at, err);
+}
+
+static ldr_status add_span(rows *s, const ldr_json *j, int32_t type, int32_t place, size_t base, ldr_error *err) {
+    const ldr_json_node *n = ldr_json_node_at(j, place);
+    int64_t first = -1, last = -1;
+    if (n->type == LDR_JSON_ARRAY && n->count == 2 && (!ldr__json_integer(j, n->first, &first) || !ldr__json_integer(j, ldr_json_node_at(j, n->first)->next, &last))) first = -1;
+    if (first < 0 || last < first) return ldr__reader_fail(&s->r, base + n->begin, err, "an entity's place is [first,last], counted in characters");
+    if (s->span_count == s->span_capacity) {
+        int32_t capacity = s->span_capacity ? s->span_capacity * 2 : 16;
+        span *spans = (span *)realloc(s->spans, (size_t)capacity * sizeof *spans);
+        if (!spans) return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while reading entities");
+        s->spans = spans;
+        s->span_capacity = capacity;
+    }
+    if (ldr_json_string(s->spans[s->span_count].type, MAX_TYPE, j, type) >= MAX_TYPE) return ldr__reader_fail(&s->r, base, err, "the name of an entity type is too long");
+    s->spans[s->span_count].first = first;
+    s->spans[s->span_count++].last = last;
+    return LDR_OK;
+}
+
+/* {"text": T, "label": {type: {entity: [[first,last], ...]}}} */
+static ldr_status read_entities(rows *s, const ldr_json *j, int32_t object, size_t base, ldr_error *err) {
+    size_t at = base + ldr_json_node_at(j, object)->begin;
+    int32_t t = ldr_json_get(j, object, s->task->field[LDR__FIELD_TEXT]), label = ldr_json_get(j, object, s->task->field[LDR__FIELD_LABEL]);
+    int32_t type, types, entity, entities, place;
+    ldr_status status;
+    if (t < 0 || label < 0 || ldr_json_node_at(j, label)->type != LDR_JSON_OBJECT) return ldr__reader_fail(&s->r, at, err, "an example is {\"text\": ..., \"label\": {type: {entity: [[first,last]]}}}");
+    status = ldr__reader_member(&s->r, LDR__FIELD_TEXT, j, t, base, err);
+    s->span_count = 0;
+    for (type = ldr_json_node_at(j, label)->first; !status && type >= 0; type = ldr_json_node_at(j, types)->next) {
+        types = ldr_json_node_at(j, type)->next;
+        if (ldr_json_node_at(j, types)->type != LDR_JSON_OBJECT) return ldr__reader_fail(&s->r, at, err, "an entity type holds an object of entities");
+        for (entity = ldr_json_node_at(j, types)->first; !status && entity >= 0; entity = ldr_json_node_at(j, entities)->next) {
+            entities = ldr_json_node_at(j, entity)->next;
+            if (ldr_json_node_at(j, entities)->type != LDR_JSON_ARRAY) return ldr__reader_fail(&s->r, at, err, "an entity holds an array of places");
+            for (place = ldr_json_node_at(j, entities)->first; !status && place >= 0; place = ldr_json_node_at(j, place)->next) status = add_span(s, j, type, place, base, err);
+        }
+    }
+    return status ? status : give_row(s, 0, at, err);
+}
+
+/* JSON values one after another, or one array of them. */
+static ldr_status read_values(rows *s, ldr_error *err) {
+    ldr_status (*read)(rows *, const ldr_json *, int32_t, size_t, ldr_error *) = s->task->format == FORMAT_ENTITIES ? read_entities : read_json;
+    size_t at = ldr__json_space(s->r.data, s->r.size, s->r.begin), used = 0;
+    ldr_status status = LDR_OK;
+    for (; !status && at < s->r.size; at += used) {
+        ldr_json *j = ldr__reader_json(&s->r, at, &used, err);
+        int32_t node;
+        if (!j) return err->status;
+        if (ldr_json_node_at(j, 0)->type != LDR_JSON_ARRAY) status = read(s, j, 0, at, err);
+        else for (node = ldr_json_node_at(j, 0)->first; !status && node >= 0; node = ldr_json_node_at(j, node)->next) status = read(s, j, node, at, err);
+        ldr_json_free(j);
+    }
+    return status;
+}
+
+static ldr_status read_task_file(rows *s, const char *path, ldr_error *err) {
+    ldr__source source;
+    ldr_status status = ldr__source_open(&source, path, NULL, err);
+    if (status) return status;
+    s->r.data = (const char *)source.data;
+    s->r.size = source.size;
+    s->r.begin = source.size >= 3 && memcmp(source.data, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+    status = s->task->format == FORMAT_TSV ? read_tsv(s, err) : read_values(s, err);
+    if (status) ldr__fail_in_file(err, path);
+    ldr__source_close(&source);
+    return status;
+}
+
+static void free_rows(rows *s) {
+    int f;
+    for (f = 0; f < LDR__FIELDS; f++) ldr__free(NULL, s->r.field[f], s->r.capacity[f]);
+    ldr_encoding_free(&s->encoding);
+    free(s->spans);
+    free(s->classes);
+}
+
+static ldr_status read_labels(const task *k, const char *path, name_list *names, ldr_error *err) {
+    rows s;
+    ldr_status status;
+    memset(&s, 0, sizeof s);
+    s.task = k;
+    s.names = names;
+    s.row_fn = row_labels;
+    status = read_task_file(&s, path, err);
+    free_rows(&s);
+    return status;
+}
+
+/* A set without examples that knows the task's labels, for the sets that follow to agree on. */
+static ldr_dataset *task_label_set(const task *k, const char *const *paths, int count, ldr_error *err) {
+    name_list names = { NULL, 0, 0 };
+    ldr_dataset_desc desc;
+    ldr_dataset *d;
+    char name[MAX_LABEL];
+    int32_t i;
+    int bad = 0;
+    memset(&desc, 0, sizeof desc);
+    desc.head = k->head;
+    d = ldr_dataset_create(&desc, err);
+    bad = d == NULL;
+    for (i = 0; i < count && !bad && k->head != LDR_HEAD_REGRESS; i++)
+        if (paths[i]) bad = read_labels(k, paths[i], &names, err) != LDR_OK;
+    if (names.count) qsort(names.names, (size_t)names.count, sizeof *names.names, compare_names);
+    if (!bad && k->format == FORMAT_ENTITIES) bad = ldr_dataset_label(d, "O", 1, err) < 0;
+    for (i = 0; i < names.count && !bad; i++) {
+        if (k->format != FORMAT_ENTITIES) {
+            bad = ldr_dataset_label(d, names.names[i], 1, err) < 0;
+            continue;
+        }
+        snprintf(name, sizeof name, "B-%.63s", names.names[i]);
+        bad = ldr_dataset_label(d, name, 1, err) < 0;
+        name[0] = 'I';
+        bad = bad || ldr_dataset_label(d, name, 1, err) < 0;
+    }
+    free_names(&names);
+    if (!bad) return d;
+    ldr_dataset_free(d);
+    return NULL;
+}
+
+static ldr_dataset *load_task(const task *k, const ldr_model *m, const char *path, const ldr_dataset *labels, int32_t max_len, ldr_error *err) {
+    rows s;
+    ldr_status status = LDR_OK;
+    memset(&s, 0, sizeof s);
+    s.task = k;
+    s.row_fn = k->format == FORMAT_ENTITIES ? row_entities : row_example;
+    s.r.desc.head = k->head;
+    s.r.desc.max_len = max_len;
+    s.r.desc.labels = labels;
+    s.r.tokenizer = ldr_model_tokenizer(m);
+    if (!s.r.tokenizer) status = ldr__fail(err, LDR_MISSING, LDR_NO_OFFSET, "the model has no vocabulary, so texts cannot be read");
+    else s.r.d = ldr_dataset_create(&s.r.desc, err);
+    if (s.r.d && k->head != LDR_HEAD_REGRESS) status = ldr__reader_labels(&s.r, err);
+    if (s.r.d && !status) status = read_task_file(&s, path, err);
+    if (s.r.d && !status && ldr_dataset_count(s.r.d) == 0) status = ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "%s: the file holds no examples", path);
+    if (status) {
+        ldr_dataset_free(s.r.d);
+        s.r.d = NULL;
+    }
+    free_rows(&s);
+    return s.r.d;
+}
+
+/* ---- what commands share -------------------------------------------------------------- */
+
+typedef struct run {
+    options        o;
+    const task    *task;
+    ldr_error      err;
+    ldr_model     *model;
+    ldr_model_info info;
+    int32_t        max_len;
+    ldr_head       head;
+    ldr_metric     metric;
+    ldr_dataset   *labels, *train, *dev, *test;
+    ldr_ladder    *ladder;
+    ldr_trainer   *trainer;
+    ldr_train_desc train_desc;
+    FILE          *log;
+} run;
+
+static void free_run(run *r) {
+    ldr_trainer_free(r->trainer);
+    ldr_ladder_free(r->ladder);
+    ldr_dataset_free(r->test);
+    ldr_dataset_free(r->dev);
+    ldr_dataset_free(r->train);
+    ldr_dataset_free(r->labels);
+    ldr_model_free(r->model);
+    if (r->log) fclose(r->log);
+}
+
+static int fail(run *r, ldr_status status, const char *what, const char *name) {
+    ldr__fail(&r->err, status, LDR_NO_OFFSET, what, name);
+    return EXIT_FAILED;
+}
+
+static int open_model(run *r) {
+    ldr_model_desc desc;
+    memset(&desc, 0, sizeof desc);
+    desc.threads = r->o.threads;
+    desc.simd = (ldr_simd)r->o.simd;
+    r->model = ldr_model_load(r->o.model, &desc, &r->err);
+    if (!r->model) return EXIT_FAILED;
+    r->info = ldr_model_info_get(r->model);
+    return EXIT_DONE;
+}
+
+/* The length asked for must fit the model; the one a task or ladder brings is cut to it. */
+static int choose_max_len(run *r, int32_t usual) {
+    r->max_len = r->o.max_len ? r->o.max_len : usual ? usual : 128;
+    if (r->info.positions > 0 && r->max_len > r->info.positions) {
+        if (r->o.max_len) {
+            ldr__fail(&r->err, LDR_ARGUMENT, LDR_NO_OFFSET, "--max-len %d is more than the model's %d positions", r->o.max_len, r->info.positions);
+            return EXIT_FAILED;
+        }
+        r->max_len = r->info.positions;
+    }
+    return EXIT_DONE;
+}
+
+static ldr_metric metric_of_head(ldr_head head) {
+    return head == LDR_HEAD_REGRESS ? LDR_METRIC_CORRELATION : head == LDR_HEAD_TOKENS ? LDR_METRIC_ENTITY_F1 : LDR_METRIC_ACCURACY;
+}
+
+static int choose_task(run *r, const char *name) {
+    r->task = find_task(name);
+    if (name && !r->task) {
+        int i;
+        fprintf(stderr, "ladder: --task: \"%.100s\" is none of", name);
+        for (i = 0; i < TASK_COUNT; i++) fprintf(stderr, " %s", task_table[i].name);
+        putc('\n', stderr);
+        return EXIT_USAGE;
+    }
+    r->head = r->task ? r->task->head : r->o.regress ? LDR_HEAD_REGRESS : LDR_HEAD_CLASSIFY;
+    r->metric = r->task ? r->task->metric : metric_of_head(r->head);
+    return EXIT_DONE;
+}
+
+/* labels NULL: the file brings its own, in the order in which they appear. */
+static ldr_dataset *load_set(run *r, const char *path, const ldr_dataset *labels) {
+    ldr_dataset_desc desc;
+    if (r->task) return load_task(r->task, r->model, path, labels, r->max_len, &r->err);
+    memset(&desc, 0, sizeof desc);
+    desc.head = r->head;
+    desc.max_len = r->max_len;
+    desc.labels = r->head == LDR_HEAD_REGRESS ? NULL : labels;
+    return ldr_dataset_load(r->model, path, &desc, &r->err);
+}
+
+static int load_sets(run *r) {
+    char train_buffer[LADDER_MAX_PATH], dev_buffer[LADDER_MAX_PATH], test_buffer[LADDER_MAX_PATH];
+    const char *paths[3], *dev = r->o.dev;
+    paths[0] = file_for_role(r->o.train, train_names, train_buffer);
+    if (!dev && paths[0] == train_buffer && file_for_role(r->o.train, dev_names, dev_buffer) == dev_buffer) dev = r->o.train;
+    paths[1] = file_for_role(dev, dev_names, dev_buffer);
+    paths[2] = file_for_role(r->o.test, test_names, test_buffer);
+    if (r->task) {
+        r->labels = task_label_set(r->task, paths, 3, &r->err);
+        if (!r->labels) return EXIT_FAILED;
+    }
+    r->train = load_set(r, paths[0], r->labels);
+    if (!r->train) return EXIT_FAILED;
+    if (paths[1]) r->dev = load_set(r, paths[1], r->labels ? r->labels : r->train);
+    if (paths[2]) r->test = load_set(r, paths[2], r->labels ? r->labels : r->train);
+    return (paths[1] && !r->dev) || (paths[2] && !r->test) ? EXIT_FAILED : EXIT_DONE;
+}
+
+/* For a plan without data: one batch of full-length sequences, the most a step can hold. */
+static int make_full_batch(run *r) {
+    ldr_dataset_desc desc;
+    ldr_example e;
+    int32_t *zeros = (int32_t *)calloc((size_t)r->max_len, sizeof *zeros), i, two[2] = { 0, 1 };
+    int bad;
+    memset(&desc, 0, sizeof desc);
+    memset(&e, 0, sizeof e);
+    desc.head = r->head;
+    desc.max_len = r->max_len;
+    if (zeros) r->train = ldr_dataset_create(&desc, &r->err);
+    else ldr__fail(&r->err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory");
+    bad = r->train == NULL;
+    if (!bad && r->head != LDR_HEAD_REGRESS) bad = ldr_dataset_label(r->train, "0", 1, &r->err) < 0 || ldr_dataset_label(r->train, "1", 1, &r->err) < 0;
+    for (i = 0; i < r->train_desc.batch && !bad; i++) {
+        e.count = r->max_len;
+        e.ids = zeros;
+        e.labels = r->head == LDR_HEAD_TOKENS ? zeros : &two[i & 1];
+        bad = ldr_dataset_add(r->train, &e, &r->err) != LDR_OK;
+    }
+    free(zeros);
+    return bad ? EXIT_FAILED : EXIT_DONE;
+}
+
+static ldr_train_desc make_train_desc(const run *r) {
+    const options *o = &r->o;
+    ldr_train_desc d;
+    memset(&d, 0, sizeof d);
+    d.epochs = o->epochs ? o->epochs : r->task ? r->task->epochs : 0;
+    d.batch = o->batch ? o->batch : r->task ? r->task->batch : 0;
+    d.patience = o->patience ? LDR__MAX(o->patience, 0) : r->task ? r->task->patience : 0;
+    d.accumulate = o->accumulate;
+    d.optimizer = o->optimizer ? (ldr_optimizer)(o->optimizer - 1) : LDR_ADAMW;
+    d.schedule = o->schedule ? (ldr_schedule)(o->schedule - 1) : LDR_LINEAR;
+    d.rate = o->lr;
+    d.warmup = o->warmup;
+    d.weight_decay = o->weight_decay;
+    d.clip = o->clip;
+    d.label_smoothing = o->label_smoothing;
+    d.metric = r->metric;
+    d.cache = o->cache == CACHE_RAM;
+    d.seed = o->seed;
+    return ldr_train_desc_defaults(&d);
+}
+
+/* A plan wants sizes only, so it leaves out the passes over the data that Fisher and energy need. */
+static int make_ladder(run *r) {
+    const options *o = &r->o;
+    ldr_ladder_desc d;
+    const char **names = NULL;
+    int32_t i;
+    memset(&d, 0, sizeof d);
+    d.preset = o->method == METHOD_HEAD ? LDR_PRESET_HEAD : o->preset ? (ldr_preset)(o->preset - 1) : LDR_PRESET_DEFAULT;
+    d.reduction = o->reduction;
+    d.rungs = o->rung_count ? o->rungs : NULL;
+    d.rung_count = o->rung_count;
+    d.init = (ldr_init)o->init;
+    d.importance = o->command == CMD_PLAN ? LDR_IMPORTANCE_PRESET : (ldr_importance)o->importance;
+    d.slice_heads = (ldr_heads)o->slice_heads;
+    d.sample = r->train;
+    d.dropout = o->dropout;
+    d.head = r->head;
+    d.head_hidden = o->head_hidden;
+    d.seed = o->seed;
+    d.classes = r->head == LDR_HEAD_REGRESS ? 1 : ldr_dataset_labels(r->train);
+    if (r->head != LDR_HEAD_REGRESS) {
+        names = (const char **)calloc((size_t)d.classes + 1, sizeof *names);
+        if (!names) return fail(r, LDR_MEMORY, "out of memory", "");
+        for (i = 0; i < d.classes; i++) names[i] = ldr_dataset_label_name(r->train, i);
+        d.label_names = names;
+    }
+    r->ladder = ldr_ladder_create(r->model, &d, &r->err);
+    free((void *)(uintptr_t)names);
+    return r->ladder ? EXIT_DONE : EXIT_FAILED;
+}
+
+/* Model, data, ladder and training recipe, as `train` and `plan` both need them. */
+static int prepare(run *r) {
+    int status = choose_task(r, r->o.task);
+    if (!status) status = open_model(r);
+    if (!status) status = choose_max_len(r, r->task ? r->task->max_len : 0);
+    if (status) return status;
+    r->train_desc = make_train_desc(r);
+    status = r->o.train ? load_sets(r) : make_full_batch(r);
+    return status ? status : make_ladder(r);
+}
+
+/* ---- train ---------------------------------------------------------------------------- */
+
+typedef struct watch {
+    double  start, shown, epoch_start;
+    int64_t first_tokens;          /* where a resumed run stood                              */
+    int32_t first_step;
+    int     terminal;
+} watch;
+
+static double tokens_per_second(const watch *w, const ldr_progress *p, double now) {
+    return now > w->start ? (double)(p->tokens - w->first_tokens) / (now - w->start) : 0;
+}
+
+/* One line, written over itself ten times a second at most. */
+static void show_bar(watch *w, const ldr_progress *p) {
+    enum { WIDTH = 24 };
+    double now = seconds_now(), left;
+    char bar[WIDTH + 1];
+    int full;
+    if (now - w->shown < 0.1 && p->step != p->steps) return;
+    w->shown = now;
+    full = p->steps > 0 ? (int)((int64_t)p->step * WIDTH / p->steps) : 0;
+    memset(bar, '.', WIDTH);
+    memset(bar, '#', (size_t)full);
+    bar[WIDTH] = 0;
+    left = p->step > w->first_step ? (now - w->start) * (double)(p->steps - p->step) / (double)(p->step - w->first_step) : 0;
+    fprintf(stderr, "\r[%s] epoch %d/%d step %d/%d loss %.4f %.0f tokens/s %d:%02d left ", bar, (int)p->epoch, (int)p->epochs, (int)p->step, (int)p->steps,
+            p->loss, tokens_per_second(w, p, now), (int)(left / 60), (int)left % 60);
+    fflush(stderr);
+}
+
+static void clear_bar(const watch *w) {
+    if (w->terminal) fputs("\r\033[K", stderr);
+}
+
+static void show_epoch(const run *r, const watch *w, const ldr_progress *p) {
+    FILE *f = r->o.json ? stderr : stdout;
+    if (r->o.json && !w->terminal) return;
+    clear_bar(w);
+    fprintf(f, "epoch %d/%d  step %d/%d  loss %.4f", (int)p->epoch, (int)p->epochs, (int)p->step, (int)p->steps, p->loss);
+    if (p->evaluated) fprintf(f, "  dev %s %.4f%s", ldr_metric_name(r->metric), p->metric, p->best_epoch == p->epoch ? " (best)" : "");
+    fprintf(f, "  %.0f tokens/s\n", tokens_per_second(w, p, seconds_now()));
+    fflush(f);
+}
+
+static void log_step(FILE *f, const ldr_progress *p) {
+    fprintf(f, "{\"step\":%d,\"loss\":", (int)p->step);
+    put_number(f, p->loss);
+    fputs(",\"rate\":", f);
+    put_number(f, p->rate);
+    fputs(",\"gradient_norm\":", f);
+    put_number(f, p->gradient_norm);
+    fputs("}\n", f);
+    fflush(f);
+}
+
+static void log_epoch(const run *r, const watch *w, const ldr_progress *p) {
+    FILE *f = r->log;
+    fprintf(f, "{\"epoch\":%d,\"step\":%d,\"loss\":", (int)p->epoch, (int)p->step);
+    put_number(f, p->loss);
+    if (p->evaluated) {
+        fputs(",\"metric\":", f);
+        put_string(f, ldr_metric_name(r->metric));
+        fputs(",\"dev\":", f);
+        put_number(f, p->metric);
+        fprintf(f, ",\"best_epoch\":%d", (int)p->best_epoch);
+    }
+    fprintf(f, ",\"tokens\":%" PRId64 ",\"seconds\":", p->tokens);
+    put_number(f, seconds_now() - w->epoch_start);
+    fputs("}\n", f);
+    fflush(f);
+}
+
+/* Share of the most frequent class: what a classifier reaches that never looks at the text. */
+static double majority_share(const ldr_dataset *d) {
+    int32_t i, n = ldr_dataset_count(d), classes = ldr_dataset_labels(d), best = 0;
+    int32_t *counts = (int32_t *)calloc((size_t)classes + 1, sizeof *counts);
+    if (!counts) return 0;
+    for (i = 0; i < n; i++) {
+        ldr_example e = ldr_dataset_get(d, i);
+        if (e.labels[0] >= 0 && e.labels[0] < classes && ++counts[e.labels[0]] > best) best = counts[e.labels[0]];
+    }
+    free(counts);
+    return n ? (double)best / n : 0;
+}
+
+/* Found out before hours of training, not after: the place of the result can be written. */
+static int check_writable(run *r, const char *path) {
+    char partial[LADDER_MAX_PATH];
+    FILE *f;
+    if (strlen(path) + sizeof ".partial" > sizeof partial) return fail(r, LDR_ARGUMENT, "%s: the path is too long", path);
+    strcpy(partial, path);
+    strcat(partial, ".partial");
+    f = fopen(partial, "wb");
+    if (!f) {
+        ldr__fail(&r->err, LDR_IO, LDR_NO_OFFSET, "%s: cannot be created: %s", path, strerror(errno));
+        return EXIT_FAILED;
+    }
+    fclose(f);
+    remove(partial);
+    return EXIT_DONE;
+}
+
+static int open_trainer(run *r) {
+    if (check_writable(r, r->o.out) || (r->o.checkpoint && check_writable(r, r->o.checkpoint))) return EXIT_FAILED;
+    r->trainer = ldr_trainer_create(r->ladder, r->train, r->dev, &r->train_desc, &r->err);
+    if (!r->trainer || (r->o.resume && ldr_trainer_resume(r->trainer, r->o.resume, &r->err))) return EXIT_FAILED;
+    if (r->o.log) {
+        r->log = fopen(r->o.log, r->o.resume ? "a" : "w");
+        if (!r->log) return fail(r, LDR_IO, "%s: the log cannot be created", r->o.log);
+    }
+    return EXIT_DONE;
+}
+
+/* Without --checkpoint the state goes beside the result, so that nothing is lost. */
+static int stop_early(run *r, const watch *w, const ldr_progress *p) {
+    char beside[LADDER_MAX_PATH];
+    const char *path = r->o.checkpoint;
+    if (!path) {
+        if (strlen(r->o.out) + sizeof ".checkpoint" > sizeof beside) return fail(r, LDR_ARGUMENT, "%s: the path is too long", r->o.out);
+        strcpy(beside, r->o.out);
+        strcat(beside, ".checkpoint");
+        path = beside;
+    }
+    clear_bar(w);
+    if (ldr_trainer_save(r->trainer, path, &r->err)) return EXIT_FAILED;
+    ldr__fail(&r->err, LDR_OK, LDR_NO_OFFSET, "stopped after step %d of %d; --resume %s goes on from here", p->step, p->steps, path);
+    return EXIT_FAILED;
+}
+
+static int train_steps(run *r, watch *w, ldr_progress *p) {
+    while (!ldr_trainer_done(r->trainer)) {
+        int epoch_ended;
+        if (ldr_trainer_step(r->trainer, p, &r->err)) {
+            clear_bar(w);
+            return EXIT_FAILED;
+        }
+        epoch_ended = p->evaluated || (p->epochs > 0 && p->step % LDR__MAX(p->steps / p->epochs, 1) == 0);
+        if (r->log) log_step(r->log, p);
+        if (w->terminal) show_bar(w, p);
+        if (epoch_ended) {
+            show_epoch(r, w, p);
+            if (r->log) log_epoch(r, w, p);
+            if (r->o.checkpoint && ldr_trainer_save(r->trainer, r->o.checkpoint, &r->err)) return EXIT_FAILED;
+            w->epoch_start = seconds_now();
+        }
+        if ((interrupted || p->step == r->o.stop_at) && !ldr_trainer_done(r->trainer)) return stop_early(r, w, p);
+    }
+    return EXIT_DONE;
+}
+
+static int save_ladder(run *r) {
+    char length[16];
+    snprintf(length, sizeof length, "%d", (int)r->max_len);
+    if (ldr_ladder_note(r->ladder, "max_len", length, &r->err)) return EXIT_FAILED;
+    if (r->task && ldr_ladder_note(r->ladder, "task", r->task->name, &r->err)) return EXIT_FAILED;
+    return ldr_ladder_save(r->ladder, r->o.out, &r->err) ? EXIT_FAILED : EXIT_DONE;
+}
+
+typedef struct summary {
+    double   dev, test, seconds, speed;
+    int32_t  best_epoch, steps;
+    uint64_t trainable, total, peak;
+} summary;
+
+static void print_summary_json(const run *r, const summary *s) {
+    fputs("{\"metric\":", stdout);
+    put_string(stdout, ldr_metric_name(r->metric));
+    fputs(",\"dev\":", stdout);
+    if (r->dev) put_number(stdout, s->dev);
+    else fputs("null", stdout);
+    printf(",\"best_epoch\":%d,\"trainable\":%" PRIu64 ",\"total\":%" PRIu64 ",\"steps\":%d,\"seconds\":", (int)s->best_epoch, s->trainable, s->total, (int)s->steps);
+    put_number(stdout, s->seconds);
+    fputs(",\"tokens_per_second\":", stdout);
+    put_number(stdout, s->speed);
+    printf(",\"peak_bytes\":%" PRIu64, s->peak);
+    if (r->dev && r->head == LDR_HEAD_CLASSIFY) {
+        fputs(",\"majority\":", stdout);
+        put_number(stdout, majority_share(r->dev));
+    }
+    if (r->test) {
+        fputs(",\"test\":", stdout);
+        put_number(stdout, s->test);
+    }
+    fputs("}\n", stdout);
+}
+
+static void print_summary(const run *r, const summary *s) {
+    printf("%s", ldr_metric_name(r->metric));
+    if (r->dev) printf(" %.4f on dev (best epoch %d)", s->dev, (int)s->best_epoch);
+    if (r->test) printf(" %.4f on test", s->test);
+    if (!r->dev && !r->test) printf(" not measured");
+    if (r->dev && r->head == LDR_HEAD_CLASSIFY) printf(", majority class %.4f", majority_share(r->dev));
+    printf(", %" PRIu64 " parameters trained beside %" PRIu64 ", %.1f seconds, %.0f tokens/s", s->trainable, s->total - s->trainable, s->seconds, s->speed);
+    if (s->peak) printf(", peak memory %.0f MiB", (double)s->peak / 1048576.0);
+    printf(", saved to %s\n", r->o.out);
+}
+
+/* With the best parameters in place: what was reached, and what it took. */
+static int summarize(run *r, const watch *w, const ldr_progress *p, summary *s) {
+    double end = seconds_now();
+    ldr_score score;
+    s->seconds = end - w->start;
+    s->speed = tokens_per_second(w, p, end);
+    s->steps = p->step;
+    s->best_epoch = r->dev ? p->best_epoch : p->epoch;
+    s->dev = p->best_metric;
+    if (r->test) {
+        if (ldr_evaluate(r->ladder, r->test, r->metric, &score, &r->err)) return EXIT_FAILED;
+        s->test = score.value;
+    }
+    s->trainable = ldr_ladder_trainable(r->ladder);
+    s->total = s->trainable + r->info.parameters;
+    s->peak = peak_bytes();
+    if (!s->peak) s->peak = ldr_model_memory(r->model).total + ldr_trainer_plan(r->ladder, r->train, r->dev, &r->train_desc).total;
+    return EXIT_DONE;
+}
+
+static int command_train(run *r) {
+    ldr_progress p;
+    summary s;
+    watch w;
+    int status = prepare(r);
+    memset(&w, 0, sizeof w);
+    memset(&s, 0, sizeof s);
+    if (!status) status = open_trainer(r);
+    if (status) return status;
+    ldr__trainer_progress(r->trainer, &p, 0);             /* a resumed run does not start at 0  */
+    w.first_step = p.step;
+    w.first_tokens = p.tokens;
+    w.terminal = on_terminal();
+    w.start = w.epoch_start = seconds_now();
+    signal(SIGINT, on_signal);
+    signal(SIGTERM, on_signal);
+    status = train_steps(r, &w, &p);
+    if (status) return status;
+    ldr_trainer_restore_best(r->trainer);
+    status = summarize(r, &w, &p, &s);
+    if (status || save_ladder(r)) return EXIT_FAILED;
+    if (r->log && fflush(r->log) != 0) return fail(r, LDR_IO, "%s: writing failed", r->o.log);
+    if (r->o.json) print_summary_json(r, &s);
+    else print_summary(r, &s);
+    return EXIT_DONE;
+}
+
+/* ---- eval and predict ----------------------------------------------------------------- */
+
+/* The trained ladder and what its notes say: task and length of texts. */
+static int open_ladder(run *r) {
+    const char *length;
+    uint64_t usual = 0;
+    int status = open_model(r);
+    if (status) return status;
+    r->ladder = ldr_ladder_load(r->model, r->o.ladder, NULL, &r->err);
+    if (!r->ladder) return EXIT_FAILED;
+    status = choose_task(r, r->o.task ? r->o.task : ldr_ladder_note_get(r->ladder, "task"));
+    if (status) return status;
+    r->head = ldr_ladder_desc_get(r->ladder).head;
+    if (!r->task) r->metric = metric_of_head(r->head);
+    else if (r->head != r->task->head) return fail(r, LDR_MISMATCH, "the ladder was not trained for the task %s", r->task->name);
+    length = ldr_ladder_note_get(r->ladder, "max_len");
+    if (length && (!parse_u64(length, 0, &usual) || usual > INT32_MAX)) usual = 0;
+    return choose_max_len(r, (int32_t)usual);
+}
+
+static int ladder_labels(run *r) {
+    ldr_dataset_desc desc;
+    int32_t i, classes = ldr_ladder_desc_get(r->ladder).classes;
+    memset(&desc, 0, sizeof desc);
+    desc.head = r->head;
+    r->labels = ldr_dataset_create(&desc, &r->err);
+    if (!r->labels) return EXIT_FAILED;
+    for (i = 0; i < classes && r->head != LDR_HEAD_REGRESS; i++) {
+        const char *name = ldr_ladder_label(r->ladder, i);
+        if (!name) return fail(r, LDR_MISSING, "%s: the ladder names no classes, so labels cannot be read", r->o.ladder);
+        if (ldr_dataset_label(r->labels, name, 1, &r->err) < 0) return EXIT_FAILED;
+    }
+    return EXIT_DONE;
+}
+
+static int command_eval(run *r) {
+    char buffer[LADDER_MAX_PATH];
+    ldr_score score;
+    int status = open_ladder(r);
+    if (!status) status = ladder_labels(r);
+    if (status) return status;
+    r->dev = load_set(r, file_for_role(r->o.data, dev_names, buffer), r->labels);
+    if (!r->dev || ldr_evaluate(r->ladder, r->dev, r->metric, &score, &r->err)) return EXIT_FAILED;
+    if (r->o.json) {
+        fputs("{\"metric\":", stdout);
+        put_string(stdout, ldr_metric_name(r->metric));
+        fputs(",\"value\":", stdout);
+        put_number(stdout, score.value);
+        printf(",\"examples\":%d}\n", (int)score.examples);
+        return EXIT_DONE;
+    }
+    printf("%s %.4f on %d examples, loss %.4f", ldr_metric_name(r->metric), score.value, (int)score.examples, score.loss);
+    if (r->head == LDR_HEAD_CLASSIFY) printf(", majority class %.4f", majority_share(r->dev));
+    putchar('\n');
+    return EXIT_DONE;
+}
+
+/* A line's texts: all of it, or what lies before and after the first TAB. */
+typedef struct texts { const char *first, *second; size_t size, size2; } texts;
+
+static texts split_line(const text *line, int pair) {
+    texts t;
+    const char *tab = pair ? (const char *)memchr(line->data, '\t', line->used) : NULL;
+    t.first = line->data;
+    t.size = tab ? (size_t)(tab - line->data) : line->used;
+    t.second = tab ? tab + 1 : NULL;
+    t.size2 = tab ? line->used - t.size - 1 : 0;
+    return t;
+}
+
+static void print_classes(const run *r, const float *scores, int32_t classes) {
+    char number[16];
+    int32_t i, best = 0;
+    for (i = 1; i < classes; i++)
+        if (scores[i] > scores[best]) best = i;
+    for (i = -1; i < classes; i++) {
+        int32_t at = i < 0 ? best : i;
+        const char *name = ldr_ladder_label(r->ladder, at);
+        snprintf(number, sizeof number, "%d", (int)at);
+        fputs(i < 0 ? "{\"label\":" : i == 0 ? ",\"scores\":{" : ",", stdout);
+        put_string(stdout, name ? name : number);
+        if (i < 0) continue;
+        putchar(':');
+        put_number(stdout, (double)scores[i]);
+    }
+    fputs("}}\n", stdout);
+}
+
+/* Offsets count characters from 0; `end` is the one after the last, so text[start:end] in Python. */
+static void print_entity(const char *type, const char *s, size_t n, int32_t begin, int32_t end, int first) {
+    if (!first) putchar(',');
+    fputs("{\"type\":", stdout);
+    put_string(stdout, type);
+    printf(",\"start\":%" PRId64 ",\"end\":%" PRId64 ",\"text\":", chars_before(s, n, (size_t)begin), chars_before(s, n, (size_t)end));
+    put_bytes(stdout, s + begin, (size_t)(end - begin));
+    putchar('}');
+}
+
+/* The most probable class of each token, read as BIO: an I that continues nothing opens an entity. */
+static void print_entities(const run *r, const ldr_encoding *c, const texts *t, const float *scores, int32_t classes) {
+    const char *open = NULL;                /* type of the entity under way                    */
+    int32_t i, k, begin = 0, end = 0, printed = 0;
+    fputs("{\"entities\":[", stdout);
+    for (i = 0; i <= c->count; i++) {
+        const char *name = "O";
+        if (i < c->count) {
+            int32_t best = 0;
+            for (k = 1; k < classes; k++)
+                if (scores[(size_t)i * (size_t)classes + (size_t)k] > scores[(size_t)i * (size_t)classes + (size_t)best]) best = k;
+            if (c->text[i] == 0 && ldr_ladder_label(r->ladder, best)) name = ldr_ladder_label(r->ladder, best);
+        }
+        if (open && (name[0] != 'I' || strcmp(name + 2, open) != 0)) {
+            print_entity(open, t->first, t->size, begin, end, printed++ == 0);
+            open = NULL;
+        }
+        if (name[0] == 'O' || !name[1]) continue;
+        if (!open) begin = c->begin[i];
+        open = name + 2;
+        end = c->end[i];
+    }
+    fputs("]}\n", stdout);
+}
+
+/* Lines waiting to be run together. */
+typedef struct queue {
+    int32_t       capacity, count;
+    text         *lines;
+    ldr_encoding *encodings;
+    int32_t      *offsets, *ids, *segments;
+    float        *scores;
+} queue;
+
+static void free_queue(queue *q) {
+    int32_t i;
+    for (i = 0; i < q->capacity; i++) {
+        if (q->lines) free(q->lines[i].data);
+        if (q->encodings) ldr_encoding_free(&q->encodings[i]);
+    }
+    free(q->lines);
+    free(q->encodings);
+    free(q->offsets);
+    free(q->ids);
+    free(q->segments);
+    free(q->scores);
+}
+
+static int make_queue(queue *q, int32_t capacity, int32_t max_len, int32_t classes) {
+    size_t n = (size_t)capacity, tokens = n * (size_t)max_len;
+    memset(q, 0, sizeof *q);
+    q->capacity = capacity;
+    q->lines = (text *)calloc(n, sizeof *q->lines);
+    q->encodings = (ldr_encoding *)calloc(n, sizeof *q->encodings);
+    q->offsets = (int32_t *)calloc(n + 1, sizeof *q->offsets);
+    q->ids = (int32_t *)calloc(tokens, sizeof *q->ids);
+    q->segments = (int32_t *)calloc(tokens, sizeof *q->segments);
+    q->scores = (float *)calloc(tokens * (size_t)classes, sizeof *q->scores);
+    return q->lines && q->encodings && q->offsets && q->ids && q->segments && q->scores;
+}
+
+static int predict_queue(run *r, ldr_predictor *p, queue *q, int32_t classes) {
+    ldr_batch batch;
+    int32_t i;
+    for (i = 0; i < q->count; i++) {
+        const ldr_encoding *c = &q->encodings[i];
+        memcpy(q->ids + q->offsets[i], c->ids, (size_t)c->count * sizeof *c->ids);
+        memcpy(q->segments + q->offsets[i], c->segments, (size_t)c->count * sizeof *c->segments);
+        q->offsets[i + 1] = q->offsets[i] + c->count;
+    }
+    batch.sequences = q->count;
+    batch.offsets = q->offsets;
+    batch.ids = q->ids;
+    batch.segments = q->segments;
+    if (q->count && ldr_predict(p, q->scores, &batch, &r->err)) return EXIT_FAILED;
+    for (i = 0; i < q->count; i++) {
+        texts t = split_line(&q->lines[i], 1);
+        if (r->head == LDR_HEAD_TOKENS) print_entities(r, &q->encodings[i], &t, q->scores + (size_t)q->offsets[i] * (size_t)classes, classes);
+        else if (r->head == LDR_HEAD_CLASSIFY) print_classes(r, q->scores + (size_t)i * (size_t)classes, classes);
+        else {
+            fputs("{\"value\":", stdout);
+            put_number(stdout, (double)q->scores[i]);
+            fputs("}\n", stdout);
+        }
+    }
+    q->count = 0;
+    fflush(stdout);
+    return EXIT_DONE;
+}
+
+static int predict_lines(run *r, FILE *f, ldr_predictor *p, queue *q, int32_t classes) {
+    const ldr_tokenizer *tokenizer = ldr_model_tokenizer(r->model);
+    int more;
+    if (!tokenizer) return fail(r, LDR_MISSING, "%s: the model has no vocabulary", r->o.model);
+    while ((more = read_line(f, &q->lines[q->count])) > 0) {
+        texts t = split_line(&q->lines[q->count], r->head != LDR_HEAD_TOKENS);
+        if (ldr_tokenizer_encode(tokenizer, &q->encodings[q->count], t.first, t.size, t.second, t.size2, r->max_len, 1, &r->err)) return EXIT_FAILED;
+        if (++q->count == q->capacity && predict_queue(r, p, q, classes)) return EXIT_FAILED;
+    }
+    if (more < 0) return fail(r, LDR_MEMORY, "out of memory: a line is too long", "");
+    if (ferror(f)) return fail(r, LDR_IO, "%s: reading failed", r->o.file ? r->o.file : "standard input");
+    return predict_queue(r, p, q, classes);
+}
+
+/* Standard input is answered line by line, because someone may be waiting for the answer before
+   writing the next line; a file is read in batches. */
+static int command_predict(run *r) {
+    int32_t capacity = r->o.batch ? r->o.batch : r->o.file ? 32 : 1, classes;
+    ldr_predictor *p = NULL;
+    queue q;
+    FILE *f = stdin;
+    int status = open_ladder(r);
+    if (status) return status;
+    if (capacity > INT32_MAX / r->max_len) return fail(r, LDR_ARGUMENT, "--batch times --max-len is too large", "");
+    if (r->o.file) {
+        f = fopen(r->o.file, "rb");
+        if (!f) {
+            ldr__fail(&r->err, LDR_IO, LDR_NO_OFFSET, "%s: cannot be opened: %s", r->o.file, strerror(errno));
+            return EXIT_FAILED;
+        }
+    }
+    classes = LDR__MAX(ldr_ladder_desc_get(r->ladder).classes, 1);
+    status = make_queue(&q, capacity, r->max_len, classes) ? EXIT_DONE : fail(r, LDR_MEMORY, "out of memory", "");
+    if (!status) {
+        p = ldr_predictor_create(r->ladder, capacity, capacity * r->max_len, &r->err);
+        status = p ? predict_lines(r, f, p, &q, classes) : EXIT_FAILED;
+    }
+    ldr_predictor_free(p);
+    free_queue(&q);
+    if (r->o.file) fclose(f);
+    return status;
+}
+
+/* ---- features and tokenize ------------------------------------------------------------ */
+
+static int parse_ids(run *r, const text *line, ldr_encoding *c, int32_t *capacity) {
+    const char *s = line->data;
+    uint64_t v = 0;
+    size_t n;
+    for (c->count = 0;; s += n) {
+        while (*s == ' ' || *s == '\t') s++;
+        if (!*s) return EXIT_DONE;
+        n = strcspn(s, " \t");
+        if (n > 9 || parse_u64(s, s[n], &v) != n) return fail(r, LDR_DATA, "the line goes on with \"%s\", which is not a token id", s);
+        if (c->count == *capacity) {
+            int32_t *ids = (int32_t *)realloc(c->ids, (size_t)(*capacity * 2 + 64) * sizeof *ids);
+            if (!ids) return fail(r, LDR_MEMORY, "out of memory", "");
+            c->ids = ids;
+            *capacity = *capacity * 2 + 64;
+        }
+        c->ids[c->count++] = (int32_t)v;
+    }
+}
+
+static void print_features(const run *r, const ldr_encoding *c, float *hidden) {
+    int32_t i, k, d = r->info.width;
+    fputs("{\"ids\":[", stdout);
+    for (i = 0; i < c->count; i++) printf(i ? ",%d" : "%d", (int)c->ids[i]);
+    if (r->o.pool <= POOL_NONE) {
+        fputs("],\"hidden\":[", stdout);
+        for (i = 0; i < c->count; i++) {
+            if (i) putchar(',');
+            put_floats(stdout, hidden + (size_t)i * (size_t)d, d);
+        }
+        fputs("]}\n", stdout);
+        return;
+    }
+    for (k = 0; r->o.pool == POOL_MEAN && k < d; k++) {
+        double sum = 0;
+        for (i = 0; i < c->count; i++) sum += (double)hidden[(size_t)i * (size_t)d + (size_t)k];
+        hidden[k] = (float)(sum / c->count);
+    }
+    fputs("],\"vector\":", stdout);
+    put_floats(stdout, hidden, d);
+    fputs("}\n", stdout);
+}
+
+static int features_of(run *r, const ldr_encoding *c) {
+    int32_t offsets[2];
+    ldr_batch batch;
+    float *hidden;
+    int status = EXIT_FAILED;
+    if (c->count == 0) {
+        puts(r->o.pool <= POOL_NONE ? "{\"ids\":[],\"hidden\":[]}" : "{\"ids\":[],\"vector\":null}");
+        return EXIT_DONE;
+    }
+    offsets[0] = 0;
+    offsets[1] = c->count;
+    batch.sequences = 1;
+    batch.offsets = offsets;
+    batch.ids = c->ids;
+    batch.segments = c->segments;
+    hidden = (float *)malloc((size_t)c->count * (size_t)r->info.width * sizeof *hidden);
+    if (!hidden) fail(r, LDR_MEMORY, "out of memory", "");
+    else if (!ldr_model_hidden(r->model, hidden, &batch, r->o.layer, &r->err)) {
+        print_features(r, c, hidden);
+        status = EXIT_DONE;
+    }
+    free(hidden);
+    fflush(stdout);
+    return status;
+}
+
+static int features_lines(run *r, text *line, ldr_encoding *c) {
+    const ldr_tokenizer *tokenizer = ldr_model_tokenizer(r->model);
+    int32_t capacity = 0;
+    int more, status = EXIT_DONE;
+    if (!tokenizer && !r->o.ids) return fail(r, LDR_MISSING, "%s: the model has no vocabulary; --ids reads token ids", r->o.model);
+    while (!status && (more = read_line(stdin, line)) != 0) {
+        texts t = split_line(line, r->o.pair);
+        if (more < 0) return fail(r, LDR_MEMORY, "out of memory: a line is too long", "");
+        if (r->o.ids) status = parse_ids(r, line, c, &capacity);
+        else if (ldr_tokenizer_encode(tokenizer, c, t.first, t.size, t.second, t.size2, r->max_len, 1, &r->err)) status = EXIT_FAILED;
+        if (!status) status = features_of(r, c);
+    }
+    return status;
+}
+
+/* With --ids the arrays of the encoding are ours: the library frees only what it allocated. */
+static int command_features(run *r) {
+    text line = { NULL, 0, 0 };
+    ldr_encoding c;
+    int status = open_model(r);
+    memset(&c, 0, sizeof c);
+    if (!status) status = choose_max_len(r, r->info.positions);
+    if (!status && r->o.layer > r->info.layers) {
+        ldr__fail(&r->err, LDR_ARGUMENT, LDR_NO_OFFSET, "--layer %d: the model has %d layers", r->o.layer, r->info.layers);
+        status = EXIT_FAILED;
+    }
+    if (!status) status = features_lines(r, &line, &c);
+    if (r->o.ids) free(c.ids);
+    else ldr_encoding_free(&c);
+    free(line.data);
+    return status;
+}
+
+static int command_tokenize(run *r) {
+    ldr_tokenizer *tokenizer = ldr_tokenizer_load(r->o.model, NULL, &r->err);
+    text line = { NULL, 0, 0 };
+    ldr_encoding c;
+    int more = 0, status = tokenizer ? EXIT_DONE : EXIT_FAILED;
+    memset(&c, 0, sizeof c);
+    while (!status && (more = read_line(stdin, &line)) > 0) {
+        texts t = split_line(&line, r->o.pair);
+        int32_t i;
+        if (ldr_tokenizer_encode(tokenizer, &c, t.first, t.size, t.second, t.size2, r->o.max_len, !r->o.no_special, &r->err)) status = EXIT_FAILED;
+        for (i = 0; i < c.count && !status; i++) {
+            const char *piece = r->o.pieces ? ldr_tokenizer_piece(tokenizer, c.ids[i]) : NULL;
+            if (i) putchar(' ');
+            if (piece) fputs(piece, stdout);
+            else printf("%d", (int)c.ids[i]);
+        }
+        if (!status) putchar('\n');
+    }
+    if (more < 0) status = fail(r, LDR_MEMORY, "out of memory: a line is too long", "");
+    ldr_encoding_free(&c);
+    ldr_tokenizer_free(tokenizer);
+    free(line.data);
+    return status;
+}
+
+/* ---- inspect -------------------------------------------------------------------------- */
+
+static void print_shape(const ldr_tensor *t) {
+    int32_t k;
+    putchar('[');
+    for (k = 0; k < t->dims; k++) printf(k ? ",%" PRId64 : "%" PRId64, t->shape[k]);
+    putchar(']');
+}
+
+static uint64_t weights_bytes(const ldr_weights *w, uint64_t *elements) {
+    uint64_t bytes = 0;
+    int32_t i;
+    *elements = 0;
+    for (i = 0; i < ldr_weights_count(w); i++) {
+        const ldr_tensor *t = ldr_weights_at(w, i);
+        bytes += t->bytes;
+        *elements += t->bytes / ldr_dtype_size(t->dtype);
+    }
+    return bytes;
+}
+
+static void inspect_json(const run *r, const ldr_weights *w) {
+    uint64_t elements, bytes = weights_bytes(w, &elements);
+    int32_t i;
+    fputs("{\"file\":", stdout);
+    put_string(stdout, r->o.file);
+    printf(",\"elements\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"tensors\":[", elements, bytes);
+    for (i = 0; i < ldr_weights_count(w); i++) {
+        const ldr_tensor *t = ldr_weights_at(w, i);
+        fputs(i ? ",{\"name\":" : "{\"name\":", stdout);
+        put_string(stdout, t->name);
+        printf(",\"dtype\":\"%s\",\"shape\":", ldr_dtype_name(t->dtype));
+        print_shape(t);
+        printf(",\"bytes\":%" PRIu64 ",\"offset\":%" PRIu64 ",\"file\":%d}", t->bytes, t->offset, (int)t->file);
+    }
+    fputs("],\"metadata\":{", stdout);
+    for (i = 0; i < ldr_weights_meta_count(w); i++) {
+        const char *value = "", *key = ldr_weights_meta_at(w, i, &value);
+        if (i) putchar(',');
+        put_string(stdout, key);
+        putchar(':');
+        put_string(stdout, value);
+    }
+    putchar('}');
+    if (r->model) {
+        const ldr_model_info *m = &r->info;
+        fputs(",\"model\":{\"family\":", stdout);
+        put_string(stdout, m->family);
+        printf(",\"layers\":%d,\"width\":%d,\"heads\":%d,\"kv_heads\":%d,\"head_dim\":%d,\"ffn\":%d,\"vocabulary\":%d,\"positions\":%d", (int)m->layers, (int)m->width,
+               (int)m->heads, (int)m->kv_heads, (int)m->head_dim, (int)m->ffn, (int)m->vocabulary, (int)m->positions);
+        printf(",\"causal\":%s,\"has_logits\":%s,\"parameters\":%" PRIu64 ",\"fingerprint\":\"%016" PRIx64 "\",\"tokenizer\":%d}", m->causal ? "true" : "false",
+               m->has_logits ? "true" : "false", m->parameters, ldr_model_fingerprint(r->model), (int)(ldr_model_tokenizer(r->model) ? ldr_tokenizer_size(ldr_model_tokenizer(r->model)) : 0));
+    }
+    fputs("}\n", stdout);
+}
+
+static void inspect_plain(const run *r, const ldr_weights *w) {
+    uint64_t elements, bytes = weights_bytes(w, &elements);
+    int32_t i;
+    for (i = 0; i < ldr_weights_count(w); i++) {
+        const ldr_tensor *t = ldr_weights_at(w, i);
+        printf("%-64s %-4s %12" PRIu64 "  ", t->name, ldr_dtype_name(t->dtype), t->bytes);
+        print_shape(t);
+        putchar('\n');
+    }
+    for (i = 0; i < ldr_weights_meta_count(w); i++) {
+        const char *value = "", *key = ldr_weights_meta_at(w, i, &value);
+        printf("metadata %s: %s\n", key, value);
+    }
+    if (r->model) {
+        const ldr_model_info *m = &r->info;
+        printf("model %s: %d layers, width %d, %d heads (%d for keys and values) of %d, feed-forward %d, %d tokens, %d positions, %s, %s\n", m->family, (int)m->layers, (int)m->width,
+               (int)m->heads, (int)m->kv_heads, (int)m->head_dim, (int)m->ffn, (int)m->vocabulary, (int)m->positions, m->causal ? "decoder" : "encoder",
+               m->has_logits ? "with a language-model head" : "without a language-model head");
+    }
+    printf("%d tensors, %" PRIu64 " elements, %" PRIu64 " bytes\n", (int)ldr_weights_count(w), elements, bytes);
+}
+
+static int command_inspect(run *r) {
+    char config[LADDER_MAX_PATH];
+    ldr_weights *w = ldr_weights_open(r->o.file, NULL, &r->err);
+    int status = EXIT_DONE;
+    if (!w) return EXIT_FAILED;
+    r->o.model = r->o.file;
+    if (ldr__path_join(config, sizeof config, r->o.file, "config.json") && ldr__file_exists(config)) status = open_model(r);
+    if (!status && r->o.json) inspect_json(r, w);
+    else if (!status) inspect_plain(r, w);
+    ldr_weights_close(w);
+    return status;
+}
+
+/* ---- plan ----------------------------------------------------------------------------- */
+
+static void plan_group(const char *group, const ldr_memory *m, int json, int first) {
+    char name[128];
+    int32_t i;
+    for (i = 0; i < m->count; i++) {
+        snprintf(name, sizeof name, "%s: %s", group, m->items[i].name);
+        if (!json) {
+            printf("%-44s %12.2f MiB\n", name, (double)m->items[i].bytes / 1048576.0);
+            continue;
+        }
+        fputs(first && i == 0 ? "{\"name\":" : ",{\"name\":", stdout);
+        put_string(stdout, name);
+        printf(",\"bytes\":%" PRIu64 "}", m->items[i].bytes);
+    }
+}
+/* What is held outside the model and the trainer. */
+static ldr_memory other_memory(const run *r) {
+    ldr_memory m;
+    uint64_t parameters = 0;
+    int32_t i;
+    memset(&m, 0, sizeof m);
+    for (i = 0; i < ldr_ladder_params(r->ladder); i++) {
+        ldr_param p = ldr_ladder_param(r->ladder, i);
+        parameters += (uint64_t)p.rows * (uint64_t)p.columns * sizeof(float);
+    }
+    ldr__report(&m, "ladder parameters", parameters);
+    ldr__report(&m, "token ids and segments", 2u * sizeof(int32_t) * (uint64_t)(ldr_dataset_tokens(r->train) + ldr_dataset_tokens(r->dev)));
+    return m;
+}
+
+static int command_plan(run *r) {
+    ldr_memory other, model, trainer;
+    uint64_t total;
+    int json = r->o.json, status = prepare(r);
+    if (status) return status;
+    other = other_memory(r);
+    model = ldr_model_memory(r->model);
+    trainer = ldr_trainer_plan(r->ladder, r->train, r->dev, &r->train_desc);
+    total = other.total + model.total + trainer.total;
+    if (json) printf("{\"total\":%" PRIu64 ",\"items\":[", total);
+    plan_group("held", &other, json, 1);
+    plan_group("model", &model, json, 0);
+    plan_group("training", &trainer, json, 0);
+    if (json) fputs("]}\n", stdout);
+    else printf("%-44s %12.2f MiB\n", "total", (double)total / 1048576.0);
+    return EXIT_DONE;
+}
+
+/* ---- main ----------------------------------------------------------------------------- */
+
+static int run_command(const struct command *c, int argc, char **argv) {
+    static const struct { unsigned bit; int (*command)(run *r); } bodies[COMMAND_COUNT] = {
+        { CMD_TRAIN, command_train }, { CMD_EVAL, command_eval }, { CMD_PREDICT, command_predict }, { CMD_FEATURES, command_features },
+        { CMD_TOKENIZE, command_tokenize }, { CMD_INSPECT, command_inspect }, { CMD_PLAN, command_plan } };
+    static run r;
+    int i, status;
+    status = parse_options(c, &r.o, argc, argv);
+    if (status) return status;
+    if (r.o.help) {
+        print_help(c, stdout);
+        return EXIT_DONE;
+    }
+    for (i = 0; i < COMMAND_COUNT; i++)
+        if (bodies[i].bit == c->bit) status = bodies[i].command(&r);
+    if (!status && (fflush(stdout) != 0 || ferror(stdout))) status = fail(&r, LDR_IO, "standard output: writing failed", "");
+    if (status == EXIT_FAILED) {
+        for (i = 0; r.err.message[i]; i++)
+            if ((unsigned char)r.err.message[i] < 32) r.err.message[i] = ' ';
+        fflush(stdout);
+        fprintf(stderr, "ladder: %s\n", r.err.message[0] ? r.err.message : ldr_status_text(r.err.status));
+    }
+    free_run(&r);
+    return status;
+}
+
+int main(int argc, char **argv) {
+    const struct command *c = argc > 1 ? find_command(argv[1]) : NULL;
+    if (argc < 2) {
+        print_usage(stderr);
+        return EXIT_USAGE;
+    }
+    if (c) return run_command(c, argc - 2, argv + 2);
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
+        print_usage(stdout);
+        return EXIT_DONE;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        printf("ladder %s (%s)\n", LADDER_VERSION, ldr_simd_name(LDR_SIMD_AUTO));
+        return EXIT_DONE;
+    }
+    return usage_error(NULL, argv[1], "is no command");
+}
