@@ -1,3 +1,134 @@
+/* ladder.h - version 0.1.0 - fine-tune pretrained Transformers by Ladder Side-Tuning
+   One C header, C99 and C++11, nothing but libc (and OpenMP if you like). MIT licence at the end.
+
+   The large pretrained model (the backbone) stays frozen and is only read. Beside it a small side
+   network, the ladder, is trained on its intermediate activations. No gradient ever goes through
+   the backbone, so training costs little more than inference, in time and in memory.
+
+   Do this in ONE C file to create the implementation:
+
+       #define LADDER_IMPLEMENTATION
+       #include "ladder.h"
+
+   and plain #include "ladder.h" everywhere else. Link with -lm; add -fopenmp for threads.
+
+   A complete program: learn to tell the lines of train.tsv (label<TAB>text) apart.
+
+// >>quick-start
+       #define LADDER_IMPLEMENTATION
+       #include "ladder.h"
+       #include <stdio.h>
+       int main(int argc, char **argv) {
+           ldr_error        err = {0};
+           ldr_dataset_desc set = {0};
+           ldr_ladder_desc  desc = {0};
+           ldr_fit_result   result = {0};
+           const char      *dir = argc > 1 ? argv[1] : "bert-base-uncased", *file = argc > 2 ? argv[2] : "train.tsv";
+           ldr_model       *model = ldr_model_load(dir, NULL, &err);
+           ldr_dataset     *train = ldr_dataset_load(model, file, &set, &err);
+           ldr_ladder      *ladder;
+           desc.classes = ldr_dataset_labels(train);
+           ladder = ldr_ladder_create(model, &desc, &err);
+           if (ladder && ldr_fit(ladder, train, NULL, NULL, &result, &err) == LDR_OK && ldr_ladder_save(ladder, "my.ladder", &err) == LDR_OK)
+               printf("loss %.4f after %d steps, %llu numbers trained\n", result.loss, (int)result.steps, (unsigned long long)ldr_ladder_trainable(ladder));
+           else
+               fprintf(stderr, "%s\n", err.message);
+           ldr_ladder_free(ladder);
+           ldr_dataset_free(train);
+           ldr_model_free(model);
+           return err.status != LDR_OK;
+       }
+// <<quick-start
+
+   DOES
+     read Hugging Face directories (safetensors; F32, F16, BF16) of BERT, RoBERTa, ALBERT, DistilBERT, GPT-2 and Llama,
+     in place, never expanded in memory; tokenise for BERT; train ladders of several published recipes; classification,
+     regression, sentence pairs, token labels, multiple choice; stop, save and go on with the same bits; predict.
+   DOES NOT
+     train the backbone, run on a GPU, differentiate arbitrary graphs, download anything, read Python pickles,
+     tokenise for byte-level or SentencePiece vocabularies (give token ids instead), generate text.
+
+   TABLE OF CONTENTS (search for the tag)
+     manual       >>manual-steps >>manual-ladder >>manual-memory >>manual-threads >>manual-errors >>manual-security
+                  >>manual-embedded >>manual-cpp >>options
+     interface    >>api-errors >>api-memory >>api-simd >>api-tensors >>api-json >>api-tokenizer >>api-model
+                  >>api-dataset >>api-ladder >>api-predict >>api-train
+     inside       >>platform >>sizes >>errors >>allocation >>random >>half >>kernels >>dispatch >>gemm >>ops >>json
+                  >>source >>safetensors >>tokenizer >>block >>model >>dataset >>dataset-files >>ladder >>heads >>pass
+                  >>slice >>metrics >>optimiser >>tap-cache >>trainer >>predict >>ladder-file
+
+   >>manual-steps         STEP BY STEP
+     1. ldr_model_load reads config.json, binds every tensor and loads the vocabulary. Weights are mapped read-only.
+     2. ldr_dataset_load reads label<TAB>text lines or JSON; ldr_dataset_add takes token ids from anywhere else.
+     3. ldr_ladder_create builds the side network and, by default, cuts its first weights out of the backbone's.
+     4. ldr_fit runs epochs, scores the dev set after each and keeps the best. Or write the loop yourself:
+            ldr_trainer *t = ldr_trainer_create(ladder, train, dev, &desc, &err);
+            while (!ldr_trainer_done(t) && !ldr_trainer_step(t, &progress, &err)) ...
+     5. ldr_ladder_save writes the ladder alone (the backbone is only named, by fingerprint).
+     6. ldr_ladder_load, ldr_predictor_create, ldr_predict.
+
+   >>manual-ladder        WHAT A LADDER IS
+     Rung i reads a tap, the state of one backbone layer, through a small linear map D_i, mixes it with the side state
+     and passes the mix through a Transformer block r times narrower than the backbone's. The formulas stand at
+     >>api-ladder. Presets differ in where they tap, how they mix and how they start:
+       default   taps the INPUT of a layer, the stream the layer's own weights were trained on, and starts as a sliced copy of
+                 that layer; its output is mixed with the backbone's. With r = 1 and all layers it IS the backbone.
+       paper     Sung et al. 2022: taps outputs, one scalar gate a rung, sliced by the published chain.
+       clue      the LST-CLUE recipe: four post-norm blocks 128 wide, taps added after each block, random start.
+       mlp       rungs without attention.       head   no rungs: a linear head on the frozen backbone, the baseline.
+     Slicing (init) ranks dimensions by weight magnitude, by empirical Fisher information of your examples, or by
+     activation energy on your text, and copies the best; ldr_ladder_desc has the choices.
+
+   >>manual-memory        MEMORY
+     Every object is planned before it is made and lives in one block: model, ladder, trainer, predictor. A training
+     step and a prediction allocate nothing. ldr_trainer_plan tells what a trainer will take, item by item, without making
+     it. Weights are read through the mapping in their own type; only vectors are copied.
+     All allocations go through the ldr_allocator of a description, if one is given.
+
+   >>manual-threads       THREADS AND DETERMINISM
+     With OpenMP the loops inside one call run on desc.threads threads (0: OpenMP's own choice). Results have the same
+     bits for any number of threads and do not depend on what else is in a batch, because every output element has one
+     owner that adds in a fixed order. They may differ between instruction sets and between compilers (fused multiply-add,
+     libm); LDR_SIMD_PORTABLE with -ffp-contract=off removes most of that. -ffast-math breaks the NaN checks: do not use it.
+     Different objects may be used from different threads; one object by one thread at a time. A model is only read.
+
+   >>manual-errors        ERRORS
+     Functions return a status or NULL and fill an ldr_error: the status, the byte offset where it applies, and a
+     sentence that says what was found, what was expected and what to do. The first error is kept, so a whole sequence
+     of calls can share one. The library never prints, exits, aborts or asserts on data.
+
+   >>manual-security      SECURITY
+     Model, vocabulary, data and ladder files may come from anywhere: every length, product, index and nesting depth is
+     checked before use. A file that changes while it is mapped is outside what can be checked. There is no protection
+     against a model that is trained to answer wrongly.
+
+   >>manual-embedded      WITHOUT FILES OR MALLOC
+     ldr_model_load_memory and ldr_ladder_load_memory run from constant memory (flash), unaligned and never written. With
+     LADDER_NO_STDIO no file function is compiled; with LADDER_NO_MALLOC an ldr_allocator must be given in every description.
+
+   >>manual-cpp           C++
+     The header and the implementation compile as C++11 and later. Start structs with `= {}` there.
+
+   >>options              OPTIONS (define before the implementation; those marked * also before every include)
+     LADDER_STATIC *          everything static, for one copy a file
+     LDR_API *                your own linkage for the declarations
+     LADDER_NO_STDIO *        no file functions (about 20 KB of code less)
+     LADDER_NO_MALLOC         never call malloc; allocators must be given
+     LADDER_NO_MMAP           read files instead of mapping them
+     LADDER_NO_SIMD           portable kernels only
+     LADDER_NO_TOKENIZER *    no tokenizer and no Unicode tables (about 60 KB of code and data less)
+     LADDER_MAX_HEADER        bytes of a safetensors header             100000000
+     LADDER_MAX_JSON_DEPTH    nesting of JSON                                  64
+     LADDER_MAX_DIMS *        dimensions of a tensor                            8
+     LADDER_MAX_FILES         shards of one model                            1024
+     LADDER_MAX_PATH          bytes of a path                                4096
+     LADDER_MAX_THREADS       threads                                          64
+     LADDER_MAX_WORD_CHARS    a longer word is the unknown token              100
+     LADDER_IMMINTRIN         another header for the x86 intrinsics (an emulator)
+
+   CHANGES
+     0.1.0  first version
+*/
 #ifndef LADDER_H_INCLUDED
 #define LADDER_H_INCLUDED
 
@@ -124,7 +255,9 @@ typedef struct ldr_weights ldr_weights;
    either. Files are mapped where the platform can, else read whole. Checks everything before
    it returns: header length, JSON, types, shapes, ranges, overlaps, holes. NULL on failure.
    Source of the format: the safetensors README (8-byte little-endian header length, JSON, data). */
+#ifndef LADDER_NO_STDIO
 LDR_API ldr_weights *ldr_weights_open(const char *path, const ldr_allocator *alloc, ldr_error *err);
+#endif
 
 /* The same from constant memory (flash, an embedded array): borrowed, never copied or written,
    any alignment; must outlive the result. */
@@ -189,16 +322,6 @@ typedef struct ldr_tokenizer_desc {
     ldr_choice    cjk_spacing;     /* AUTO: the file's word, else on                            */
 } ldr_tokenizer_desc;
 
-/* dir: a model directory (vocab.txt or tokenizer.json, with tokenizer_config.json when there is
-   one) or one of those files. desc may be NULL. */
-LDR_API ldr_tokenizer *ldr_tokenizer_load(const char *dir, const ldr_tokenizer_desc *desc, ldr_error *err);
-/* A vocab.txt (one piece a line) or a tokenizer.json in memory; copied. */
-LDR_API ldr_tokenizer *ldr_tokenizer_load_memory(const void *data, size_t size, const ldr_tokenizer_desc *desc, ldr_error *err);
-LDR_API void           ldr_tokenizer_free(ldr_tokenizer *t);
-LDR_API int32_t        ldr_tokenizer_size(const ldr_tokenizer *t);                       /* pieces                */
-LDR_API const char    *ldr_tokenizer_piece(const ldr_tokenizer *t, int32_t id);          /* NULL if out of range  */
-LDR_API int32_t        ldr_tokenizer_find(const ldr_tokenizer *t, const char *piece);    /* -1 if not there       */
-
 /* Growing arrays, one entry a token; zero-initialise, reuse freely, ldr_encoding_free at the end. */
 typedef struct ldr_encoding {
     int32_t  count, capacity;
@@ -209,12 +332,26 @@ typedef struct ldr_encoding {
     ldr_allocator alloc;           /* zero: the tokenizer's                                    */
 } ldr_encoding;
 
+#ifndef LADDER_NO_TOKENIZER
+/* dir: a model directory (vocab.txt or tokenizer.json, with tokenizer_config.json when there is
+   one) or one of those files. desc may be NULL. */
+#ifndef LADDER_NO_STDIO
+LDR_API ldr_tokenizer *ldr_tokenizer_load(const char *dir, const ldr_tokenizer_desc *desc, ldr_error *err);
+#endif
+/* A vocab.txt (one piece a line) or a tokenizer.json in memory; copied. */
+LDR_API ldr_tokenizer *ldr_tokenizer_load_memory(const void *data, size_t size, const ldr_tokenizer_desc *desc, ldr_error *err);
+LDR_API void           ldr_tokenizer_free(ldr_tokenizer *t);
+LDR_API int32_t        ldr_tokenizer_size(const ldr_tokenizer *t);                       /* pieces                */
+LDR_API const char    *ldr_tokenizer_piece(const ldr_tokenizer *t, int32_t id);          /* NULL if out of range  */
+LDR_API int32_t        ldr_tokenizer_find(const ldr_tokenizer *t, const char *piece);    /* -1 if not there       */
+
 /* [CLS] text [SEP] or [CLS] text [SEP] text2 [SEP] (text2 NULL for one text), cut longest-first to max_len
    tokens (0: no limit) exactly as HF's BertTokenizer does. special = 0: the pieces alone. Not
    UTF-8: each bad byte counts as U+FFFD and is dropped, as HF does. Replaces what out held. */
 LDR_API ldr_status ldr_tokenizer_encode(const ldr_tokenizer *t, ldr_encoding *out, const char *text, size_t size,
                                         const char *text2, size_t size2, int32_t max_len, int32_t special, ldr_error *err);
 LDR_API void       ldr_encoding_free(ldr_encoding *e);
+#endif /* LADDER_NO_TOKENIZER */
 
 /* ======================================================================================
    >>api-simd          Instruction sets
@@ -244,7 +381,9 @@ typedef struct ldr_model_desc {
    Weights stay in their file's type and are read in place; only vectors (biases, norms) are
    copied as float. A missing, extra, misshapen or mistyped tensor, an unknown model_type or an
    option that would change the result is an error. desc may be NULL. */
+#ifndef LADDER_NO_STDIO
 LDR_API ldr_model *ldr_model_load(const char *dir, const ldr_model_desc *desc, ldr_error *err);
+#endif
 
 /* The same from memory, for flash and WebAssembly. config and weights are needed, vocab may be
    NULL. weights is borrowed and must outlive the model; the others are only read here. */
@@ -322,8 +461,10 @@ typedef struct ldr_example {
 } ldr_example;
 
 LDR_API ldr_status ldr_dataset_add(ldr_dataset *d, const ldr_example *e, ldr_error *err);
+#ifndef LADDER_NO_TOKENIZER
 /* Tokenises and adds; text2 NULL for a single text. label: class index. TOKENS needs ldr_dataset_add. */
 LDR_API ldr_status ldr_dataset_add_text(ldr_dataset *d, const ldr_tokenizer *t, const char *text, const char *text2, int32_t label, float value, ldr_error *err);
+#endif
 LDR_API int32_t    ldr_dataset_count(const ldr_dataset *d);               /* sequences (CHOICE: count / choices examples) */
 LDR_API int64_t    ldr_dataset_tokens(const ldr_dataset *d);
 LDR_API ldr_example ldr_dataset_get(const ldr_dataset *d, int32_t index); /* pointers into d, until the next add */
@@ -332,9 +473,11 @@ LDR_API int32_t     ldr_dataset_label(ldr_dataset *d, const char *name, int32_t 
 LDR_API int32_t     ldr_dataset_labels(const ldr_dataset *d);
 LDR_API const char *ldr_dataset_label_name(const ldr_dataset *d, int32_t index);  /* NULL: unnamed      */
 
+#if !defined(LADDER_NO_STDIO) && !defined(LADDER_NO_TOKENIZER)
 /* Reads `label<TAB>text[<TAB>text2]` lines (.tsv, .txt), JSON lines or a JSON array (.jsonl, .json)
    for CLASSIFY or REGRESS. An example without text or label is an error with its offset. */
 LDR_API ldr_dataset *ldr_dataset_load(const ldr_model *m, const char *path, const ldr_dataset_desc *desc, ldr_error *err);
+#endif
 
 /* ======================================================================================
    >>api-ladder        The side network
@@ -424,9 +567,13 @@ LDR_API const char *ldr_ladder_note_get(const ldr_ladder *l, const char *key);  
 
 /* A safetensors file: parameters, configuration, label names, notes, the
    backbone's fingerprint, a checksum. Written beside its name and renamed: whole or not at all. */
+#ifndef LADDER_NO_STDIO
 LDR_API ldr_status  ldr_ladder_save(const ldr_ladder *l, const char *path, ldr_error *err);
+#endif
 /* LDR_MISMATCH when the file was trained on another backbone. */
+#ifndef LADDER_NO_STDIO
 LDR_API ldr_ladder *ldr_ladder_load(const ldr_model *m, const char *path, const ldr_allocator *alloc, ldr_error *err);
+#endif
 LDR_API ldr_ladder *ldr_ladder_load_memory(const ldr_model *m, const void *data, size_t size, const ldr_allocator *alloc, ldr_error *err);
 
 /* ======================================================================================
@@ -456,7 +603,7 @@ LDR_API const char *ldr_metric_name(ldr_metric metric);
 
 typedef struct ldr_progress {
     int32_t  epoch, epochs, step, steps;      /* counted from 1; steps of the whole run        */
-    double   loss;                            /* mean over this epoch so far                   */
+    double   loss, step_loss;                 /* mean over this epoch so far; of this step     */
     double   rate, gradient_norm;
     int64_t  tokens;                          /* trained on so far, all epochs                 */
     int32_t  evaluated;                       /* 1: an epoch ended and `metric` is its score   */
@@ -501,6 +648,7 @@ LDR_API ldr_memory   ldr_trainer_plan(const ldr_ladder *l, const ldr_dataset *tr
 /* One optimiser step; after an epoch's last one the dev set is scored and the best parameters are
    kept. LDR_NUMERIC names the step and the tensor. *p may be NULL. Allocates nothing. */
 LDR_API ldr_status   ldr_trainer_step(ldr_trainer *t, ldr_progress *p, ldr_error *err);
+LDR_API ldr_progress ldr_trainer_progress(const ldr_trainer *t);      /* where it stands, after a resume too */
 LDR_API int32_t      ldr_trainer_done(const ldr_trainer *t);          /* 1: all epochs run, or patience ran out */
 /* Loss and gradients of one batch of the training set (indices of examples) without a step:
    for tests and for loops of your own. Gradients are in ldr_ladder_param(...).grad. */
@@ -508,8 +656,10 @@ LDR_API ldr_status   ldr_trainer_gradients(ldr_trainer *t, double *loss, const i
 /* Puts the parameters of the best dev epoch into the ladder (no dev set: does nothing). */
 LDR_API void         ldr_trainer_restore_best(ldr_trainer *t);
 /* Everything needed to go on with the same bits as if never stopped. */
+#ifndef LADDER_NO_STDIO
 LDR_API ldr_status   ldr_trainer_save(const ldr_trainer *t, const char *path, ldr_error *err);
 LDR_API ldr_status   ldr_trainer_resume(ldr_trainer *t, const char *path, ldr_error *err);
+#endif
 
 typedef struct ldr_score {
     double  value;                 /* the metric                                                */
@@ -536,6 +686,11 @@ LDR_API ldr_status ldr_fit(ldr_ladder *l, const ldr_dataset *train, const ldr_da
 }
 #endif
 #endif /* LADDER_H_INCLUDED */
+
+/* ======================================================================================
+   Stop here if you only want the API.
+   ====================================================================================== */
+
 #ifdef LADDER_IMPLEMENTATION
 #undef LADDER_IMPLEMENTATION
 
@@ -632,7 +787,7 @@ LDR_API ldr_status ldr_fit(ldr_ladder *l, const ldr_dataset *train, const ldr_da
   static int ldr__thread(void) { return omp_get_thread_num(); }
   static int ldr__max_threads(void) { return omp_get_max_threads(); }
 #else
-  #define LDR__FOR(index, count, thread_count) for (int64_t index = 0; index < (count); index++)
+  #define LDR__FOR(index, count, thread_count) for (int64_t index = ((void)(thread_count), 0); index < (count); index++)
   static int ldr__thread(void) { return 0; }
   static int ldr__max_threads(void) { return 1; }
 #endif
@@ -1078,39 +1233,44 @@ enum { LDR__LANES = 16, LDR__TILE_MAX_N = 32 };
 
 typedef enum ldr_activation { LDR_GELU, LDR_GELU_TANH, LDR_RELU, LDR_SILU, LDR_TANH } ldr_activation;
 
-/* exp(x) for x <= 88: x = n ln2 + r, |r| <= ln2/2, degree-6 polynomial in r, 2^n put into the
-   exponent bits. Relative error below 2e-7; below -87.3 the result is 0. Written without
-   branches so that the lane loops below become vectors. */
+/* condition ? a : b by masks. A real branch, even a short one, would stop the vectoriser. */
+LDR__INLINE float ldr__select(int condition, float a, float b) {
+    uint32_t mask = 0u - (uint32_t)condition;
+    return ldr__float_from_bits((ldr__bits_from_float(a) & mask) | (ldr__bits_from_float(b) & ~mask));
+}
+
+LDR__INLINE float ldr__abs(float x) { return ldr__float_from_bits(ldr__bits_from_float(x) & 0x7fffffffu); }
+LDR__INLINE float ldr__with_sign(float x, float sign) { return ldr__float_from_bits(ldr__bits_from_float(x) | (ldr__bits_from_float(sign) & 0x80000000u)); }
+
+/* exp(x): x = n ln2 + r, |r| <= ln2/2, degree-6 polynomial in r, 2^n put into the exponent bits.
+   Relative error below 2e-7; 0 below -87.3; above 88 the value at 88. NaN stays NaN. */
 LDR__INLINE float ldr__exp(float x) {
-    float clamped = x < -87.3f ? -87.3f : x > 88.0f ? 88.0f : x;
+    float low = ldr__select(x < -87.3f, -87.3f, x), clamped = ldr__select(low > 88.0f, 88.0f, low);
     float shifted = clamped * 1.44269504f + 12582912.0f;          /* 1.5 * 2^23: rounds to an integer */
     float n = shifted - 12582912.0f;
     float r = clamped - n * 0.693359375f + n * 2.12194440e-4f;    /* ln 2 in two parts               */
     float p = 1.0f / 720.0f;
-    uint32_t bits = (ldr__bits_from_float(shifted) << 23) + 0x3f800000u;
     p = p * r + 1.0f / 120.0f;
     p = p * r + 1.0f / 24.0f;
     p = p * r + 1.0f / 6.0f;
     p = p * r + 0.5f;
     p = p * r + 1.0f;
     p = p * r + 1.0f;
-    p *= ldr__float_from_bits(bits);
-    return x < -87.3f ? 0.0f : p;
+    p *= ldr__float_from_bits((ldr__bits_from_float(shifted) << 23) + 0x3f800000u);
+    return ldr__select(x < -87.3f, 0.0f, p);
 }
 
+/* tanh(x) = (1 - e) / (1 + e), e = exp(-2|x|); near 0, where that cancels, its series. */
 LDR__INLINE float ldr__tanh(float x) {
-    float a = x < 0 ? -x : x, e = ldr__exp(a > 15.0f ? -30.0f : -2.0f * a);
-    float small = x * x, big = (1.0f - e) / (1.0f + e);
-    float series = a * (1.0f - small * (0.33333333f - small * (0.13333333f - small * 0.053968254f)));
-    float t = a < 0.1f ? series : big;
-    return x < 0 ? -t : t;
+    float a = ldr__abs(x), e = ldr__exp(-2.0f * a), s = x * x;
+    float series = a * (1.0f - s * (0.33333333f - s * (0.13333333f - s * 0.053968254f)));
+    return ldr__with_sign(ldr__select(a < 0.1f, series, (1.0f - e) / (1.0f + e)), x);
 }
 
-/* erf by Abramowitz and Stegun 7.1.26 would leave 1.5e-7 absolute; this is the same form with
-   the published high-precision erfc fit (Numerical Recipes "erfccheb" idea is too long here):
-   erf(x) = 1 - t exp(-x^2 + P(t)), t = 1/(1 + x/2), relative error of erfc below 1.2e-7. */
+/* erf(x) = 1 - t exp(P(t) - x^2), t = 1/(1 + |x|/2), with the published Chebyshev fit of erfc (relative
+   error below 1.2e-7); near 0, where that cancels, the Taylor series. */
 LDR__INLINE float ldr__erf(float x) {
-    float a = x < 0 ? -x : x, t = 1.0f / (1.0f + 0.5f * a), p = 0.17087277f, small = x * x, series, big;
+    float a = ldr__abs(x), t = 1.0f / (1.0f + 0.5f * a), p = 0.17087277f, s = x * x, series;
     p = p * t - 0.82215223f;
     p = p * t + 1.48851587f;
     p = p * t - 1.13520398f;
@@ -1120,15 +1280,13 @@ LDR__INLINE float ldr__erf(float x) {
     p = p * t + 0.37409196f;
     p = p * t + 1.00002368f;
     p = p * t - 1.26551223f;
-    big = 1.0f - t * ldr__exp(p - small);
-    series = a * (1.12837917f - small * (0.37612639f - small * (0.11283792f - small * (0.026866170f - small * 0.0052239776f))));
-    big = a < 0.5f ? series : big;
-    return x < 0 ? -big : big;
+    series = a * (1.12837917f - s * (0.37612639f - s * (0.11283792f - s * (0.026866170f - s * 0.0052239776f))));
+    return ldr__with_sign(ldr__select(a < 0.5f, series, 1.0f - t * ldr__exp(p - s)), x);
 }
 
 LDR__INLINE float ldr__sigmoid(float x) {
-    float e = ldr__exp(x < 0 ? x : -x), s = 1.0f / (1.0f + e);
-    return x < 0 ? e * s : s;
+    float e = ldr__exp(-ldr__abs(x)), s = 1.0f / (1.0f + e);
+    return ldr__select(x < 0, e * s, s);
 }
 
 /* f(x):  gelu  x Phi(x)   gelu_tanh  x/2 (1 + tanh(sqrt(2/pi)(x + 0.044715 x^3)))
@@ -1137,7 +1295,7 @@ LDR__INLINE float ldr__activation(float x, int32_t kind) {
     switch (kind) {
         case LDR_GELU:      return 0.5f * x * (1.0f + ldr__erf(x * 0.70710678f));
         case LDR_GELU_TANH: return 0.5f * x * (1.0f + ldr__tanh(0.79788456f * (x + 0.044715f * x * x * x)));
-        case LDR_RELU:      return x > 0 ? x : 0;
+        case LDR_RELU:      return ldr__select(x < 0, 0, x);
         case LDR_SILU:      return x * ldr__sigmoid(x);
         default:            return ldr__tanh(x);
     }
@@ -1150,7 +1308,7 @@ LDR__INLINE float ldr__activation_slope(float x, int32_t kind) {
             float t = ldr__tanh(0.79788456f * (x + 0.044715f * x * x * x));
             return 0.5f * (1.0f + t) + 0.5f * x * (1.0f - t * t) * 0.79788456f * (1.0f + 0.134145f * x * x);
         }
-        case LDR_RELU:      return x > 0 ? 1.0f : 0.0f;
+        case LDR_RELU:      return ldr__select(x > 0, 1.0f, 0.0f);
         case LDR_SILU: {
             float s = ldr__sigmoid(x);
             return s + x * s * (1.0f - s);
@@ -1162,7 +1320,7 @@ LDR__INLINE float ldr__activation_slope(float x, int32_t kind) {
     }
 }
 
-/* One loop body for whole groups of lanes (constant trip count: vectorised) and for the rest. */
+/* One loop body for whole groups of lanes (constant trip count) and for the rest. */
 #define LDR__LANE_LOOP(i, n, ...)                                                         \
     do {                                                                                  \
         size_t i##_full = (n) / LDR__LANES * LDR__LANES, i##_base, i;                     \
@@ -1170,37 +1328,79 @@ LDR__INLINE float ldr__activation_slope(float x, int32_t kind) {
         for (i##_base = 0; i##_base < i##_full; i##_base += LDR__LANES)                   \
             for (i##_lane = 0; i##_lane < LDR__LANES; i##_lane++) {                       \
                 i = i##_base + (size_t)i##_lane;                                          \
-                __VA_ARGS__;                                                               \
+                __VA_ARGS__;                                                              \
             }                                                                             \
-        for (i = i##_full; i < (n); i++) { __VA_ARGS__; }                                      \
+        for (i = i##_full; i < (n); i++) { __VA_ARGS__; }                                 \
+    } while (0)
+
+/* The same through a local copy z of the lanes of `src`, written to `dst` after `expr`, a function of
+   z. A local array cannot alias anything, so even a careful -O2 makes vectors of it. */
+#define LDR__LANE_MAP(dst, src, n, expr)                                                  \
+    do {                                                                                  \
+        float lanes_[LDR__LANES];                                                         \
+        size_t at_, left_ = (n);                                                          \
+        int l_;                                                                           \
+        for (at_ = 0; at_ < (n); at_ += LDR__LANES, left_ -= LDR__LANES) {                \
+            size_t take_ = left_ < LDR__LANES ? left_ : (size_t)LDR__LANES;               \
+            if (take_ < LDR__LANES) memset(lanes_, 0, sizeof lanes_);                     \
+            memcpy(lanes_, (src) + at_, take_ * sizeof(float));                           \
+            for (l_ = 0; l_ < LDR__LANES; l_++) {                                         \
+                const float z = lanes_[l_];                                               \
+                lanes_[l_] = (expr);                                                      \
+            }                                                                             \
+            memcpy((dst) + at_, lanes_, take_ * sizeof(float));                           \
+        }                                                                                 \
+    } while (0)
+
+/* dst[i] *= expr, a function of z = src[i]. */
+#define LDR__LANE_SCALE(dst, src, n, expr)                                                \
+    do {                                                                                  \
+        float lanes_[LDR__LANES], out_[LDR__LANES];                                       \
+        size_t at_, left_ = (n);                                                          \
+        int l_;                                                                           \
+        for (at_ = 0; at_ < (n); at_ += LDR__LANES, left_ -= LDR__LANES) {                \
+            size_t take_ = left_ < LDR__LANES ? left_ : (size_t)LDR__LANES;               \
+            if (take_ < LDR__LANES) {                                                     \
+                memset(lanes_, 0, sizeof lanes_);                                         \
+                memset(out_, 0, sizeof out_);                                             \
+            }                                                                             \
+            memcpy(lanes_, (src) + at_, take_ * sizeof(float));                           \
+            memcpy(out_, (dst) + at_, take_ * sizeof(float));                             \
+            for (l_ = 0; l_ < LDR__LANES; l_++) {                                         \
+                const float z = lanes_[l_];                                               \
+                out_[l_] *= (expr);                                                       \
+            }                                                                             \
+            memcpy((dst) + at_, out_, take_ * sizeof(float));                             \
+        }                                                                                 \
     } while (0)
 
 LDR__INLINE float ldr__exp_row_body(float *x, size_t n, float scale, float *peak) {
-    float lanes[LDR__LANES], m, sum = 0;
-    size_t full = n / LDR__LANES * LDR__LANES, b;
+    float lanes[LDR__LANES], v[LDR__LANES], m, sum = 0;
+    size_t at, left;
     int l;
     for (l = 0; l < LDR__LANES; l++) lanes[l] = -FLT_MAX;
-    for (b = 0; b < full; b += LDR__LANES)
+    for (at = 0, left = n; at < n; at += LDR__LANES, left -= LDR__LANES) {
+        size_t take = left < LDR__LANES ? left : (size_t)LDR__LANES;
+        if (take < LDR__LANES) for (l = 0; l < LDR__LANES; l++) v[l] = x[at];        /* fill with a value of the row */
+        memcpy(v, x + at, take * sizeof(float));
         for (l = 0; l < LDR__LANES; l++) {
-            x[b + (size_t)l] *= scale;
-            lanes[l] = x[b + (size_t)l] > lanes[l] ? x[b + (size_t)l] : lanes[l];
+            v[l] *= scale;
+            lanes[l] = ldr__select(lanes[l] < v[l], v[l], lanes[l]);
         }
-    for (b = full; b < n; b++) {
-        x[b] *= scale;
-        lanes[0] = x[b] > lanes[0] ? x[b] : lanes[0];
+        memcpy(x + at, v, take * sizeof(float));
     }
     m = lanes[0];
     for (l = 1; l < LDR__LANES; l++) m = lanes[l] > m ? lanes[l] : m;
     for (l = 0; l < LDR__LANES; l++) lanes[l] = 0;
-    for (b = 0; b < full; b += LDR__LANES)
+    for (at = 0, left = n; at < n; at += LDR__LANES, left -= LDR__LANES) {
+        size_t take = left < LDR__LANES ? left : (size_t)LDR__LANES;
+        if (take < LDR__LANES) for (l = 0; l < LDR__LANES; l++) v[l] = -FLT_MAX;     /* exp gives 0          */
+        memcpy(v, x + at, take * sizeof(float));
         for (l = 0; l < LDR__LANES; l++) {
-            float e = ldr__exp(x[b + (size_t)l] - m);
-            x[b + (size_t)l] = e;
-            lanes[l] += e;
+            v[l] = ldr__exp(v[l] - m);
+            lanes[l] += v[l];
         }
-    for (b = full; b < n; b++) {
-        x[b] = ldr__exp(x[b] - m);
-        lanes[0] += x[b];
+        memcpy(x + at, v, take * sizeof(float));
     }
     for (l = 0; l < LDR__LANES; l++) sum += lanes[l];
     *peak = m;
@@ -1209,21 +1409,21 @@ LDR__INLINE float ldr__exp_row_body(float *x, size_t n, float scale, float *peak
 
 LDR__INLINE void ldr__activate_body(float *y, const float *x, size_t n, int32_t kind) {
     switch (kind) {                    /* one loop a kind: a branch inside would stop the vectoriser */
-        case LDR_GELU:      LDR__LANE_LOOP(i, n, y[i] = ldr__activation(x[i], LDR_GELU)); break;
-        case LDR_GELU_TANH: LDR__LANE_LOOP(i, n, y[i] = ldr__activation(x[i], LDR_GELU_TANH)); break;
-        case LDR_RELU:      LDR__LANE_LOOP(i, n, y[i] = ldr__activation(x[i], LDR_RELU)); break;
-        case LDR_SILU:      LDR__LANE_LOOP(i, n, y[i] = ldr__activation(x[i], LDR_SILU)); break;
-        default:            LDR__LANE_LOOP(i, n, y[i] = ldr__activation(x[i], LDR_TANH)); break;
+        case LDR_GELU:      LDR__LANE_MAP(y, x, n, ldr__activation(z, LDR_GELU)); break;
+        case LDR_GELU_TANH: LDR__LANE_MAP(y, x, n, ldr__activation(z, LDR_GELU_TANH)); break;
+        case LDR_RELU:      LDR__LANE_MAP(y, x, n, ldr__activation(z, LDR_RELU)); break;
+        case LDR_SILU:      LDR__LANE_MAP(y, x, n, ldr__activation(z, LDR_SILU)); break;
+        default:            LDR__LANE_MAP(y, x, n, ldr__activation(z, LDR_TANH)); break;
     }
 }
 
 LDR__INLINE void ldr__activate_backward_body(float *dx, const float *x, size_t n, int32_t kind) {
     switch (kind) {
-        case LDR_GELU:      LDR__LANE_LOOP(i, n, dx[i] *= ldr__activation_slope(x[i], LDR_GELU)); break;
-        case LDR_GELU_TANH: LDR__LANE_LOOP(i, n, dx[i] *= ldr__activation_slope(x[i], LDR_GELU_TANH)); break;
-        case LDR_RELU:      LDR__LANE_LOOP(i, n, dx[i] *= ldr__activation_slope(x[i], LDR_RELU)); break;
-        case LDR_SILU:      LDR__LANE_LOOP(i, n, dx[i] *= ldr__activation_slope(x[i], LDR_SILU)); break;
-        default:            LDR__LANE_LOOP(i, n, dx[i] *= ldr__activation_slope(x[i], LDR_TANH)); break;
+        case LDR_GELU:      LDR__LANE_SCALE(dx, x, n, ldr__activation_slope(z, LDR_GELU)); break;
+        case LDR_GELU_TANH: LDR__LANE_SCALE(dx, x, n, ldr__activation_slope(z, LDR_GELU_TANH)); break;
+        case LDR_RELU:      LDR__LANE_SCALE(dx, x, n, ldr__activation_slope(z, LDR_RELU)); break;
+        case LDR_SILU:      LDR__LANE_SCALE(dx, x, n, ldr__activation_slope(z, LDR_SILU)); break;
+        default:            LDR__LANE_SCALE(dx, x, n, ldr__activation_slope(z, LDR_TANH)); break;
     }
 }
 
@@ -7300,7 +7500,7 @@ struct ldr_trainer {
     int32_t            examples, batch, part, steps_per_epoch;
     int64_t            step, tokens;       /* done                                             */
     int32_t            order_epoch, epoch_done, best_epoch, stopped;
-    double             best_metric, epoch_loss, epoch_weight, last_loss, last_metric, last_rate, last_norm;
+    double             best_metric, epoch_loss, epoch_weight, last_loss, last_metric, last_rate, last_norm, last_step_loss;
     void              *plan_memory;
     size_t             plan_size;
 };
@@ -7550,20 +7750,24 @@ static void ldr__trainer_order(ldr_trainer *t, int32_t epoch) {
 
 LDR__DEF int32_t ldr_trainer_done(const ldr_trainer *t) { return !t || t->stopped || t->step >= (int64_t)t->d.epochs * t->steps_per_epoch; }
 
-static void ldr__trainer_progress(const ldr_trainer *t, ldr_progress *p, int32_t evaluated) {
+LDR__DEF ldr_progress ldr_trainer_progress(const ldr_trainer *t) {
+    ldr_progress progress, *p = &progress;
     memset(p, 0, sizeof *p);
+    if (!t) return progress;
     p->step = (int32_t)t->step;
     p->steps = t->d.epochs * t->steps_per_epoch;
     p->epoch = (int32_t)((t->step + t->steps_per_epoch - 1) / t->steps_per_epoch);
     p->epochs = t->d.epochs;
     p->loss = t->epoch_weight > 0 ? t->epoch_loss / t->epoch_weight : t->last_loss;
+    p->step_loss = t->last_step_loss;
     p->rate = t->last_rate;
     p->gradient_norm = t->last_norm;
     p->tokens = t->tokens;
-    p->evaluated = evaluated;
+    p->evaluated = t->dev && t->step > 0 && t->step % t->steps_per_epoch == 0;
     p->metric = t->last_metric;
     p->best_metric = t->best_epoch ? t->best_metric : 0;
     p->best_epoch = t->best_epoch;
+    return progress;
 }
 
 /* The end of an epoch: score, remember the best, decide whether to go on. */
@@ -7613,11 +7817,12 @@ LDR__DEF ldr_status ldr_trainer_step(ldr_trainer *t, ldr_progress *p, ldr_error 
         int32_t per = t->train->head == LDR_HEAD_CHOICE ? t->train->choices : 1;
         t->tokens += (int64_t)(t->train->offsets[(examples[i] + 1) * per] - t->train->offsets[examples[i] * per]);
     }
+    t->last_step_loss = ldr__ratio(loss, weight);
     t->epoch_loss += loss;
     t->epoch_weight += weight;
     end = t->step % t->steps_per_epoch == 0;
     if (end && ldr__trainer_epoch_end(t, err)) return err->status;
-    ldr__trainer_progress(t, &progress, end && t->dev);
+    progress = ldr_trainer_progress(t);
     if (p) *p = progress;
     if (t->d.progress_fn && t->d.progress_fn(&progress, t->d.user)) t->stopped = 1;
     return LDR_OK;
@@ -8045,7 +8250,7 @@ static ldr_status ldr__ladder_read_texts(ldr_ladder *l, const ldr_weights *w, ld
         if (!l->labels[i]) return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while loading a ladder");
     }
     for (i = 0; i < ldr_weights_meta_count(w); i++) {
-        const char *value, *name = ldr_weights_meta_at(w, i, &value);
+        const char *value = NULL, *name = ldr_weights_meta_at(w, i, &value);
         if (strncmp(name, "note.", 5) == 0 && ldr_ladder_note(l, name + 5, value, err)) return err->status;
     }
     return LDR_OK;
@@ -8289,3 +8494,27 @@ LDR__DEF ldr_status ldr_trainer_resume(ldr_trainer *t, const char *path, ldr_err
 }
 #endif /* LADDER_NO_STDIO */
 #endif /* LADDER_IMPLEMENTATION */
+
+/*
+   MIT License
+
+   Copyright (c) 2026 ladder.h authors
+
+   Permission is hereby granted, free of charge, to any person obtaining a copy
+   of this software and associated documentation files (the "Software"), to deal
+   in the Software without restriction, including without limitation the rights
+   to use, copy, modify, merge, publish, distribute, sublicense, and/or sell
+   copies of the Software, and to permit persons to whom the Software is
+   furnished to do so, subject to the following conditions:
+
+   The above copyright notice and this permission notice shall be included in all
+   copies or substantial portions of the Software.
+
+   THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR
+   IMPLIED, INCLUDING BUT NOT LIMITED TO THE WARRANTIES OF MERCHANTABILITY,
+   FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE
+   AUTHORS OR COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER
+   LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING FROM,
+   OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE
+   SOFTWARE.
+*/

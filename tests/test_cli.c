@@ -395,8 +395,7 @@ TEST(entities_have_character_offsets) {
     free(text);
 }
 
-/* The tasks' own files, as they are shipped. `tokens` at 32 a text is not checked: that every line
-   is understood is. The examples were counted by other means (tasks/README). */
+/* The tasks' own files, as they are shipped: every line must be understood. */
 TEST(task_files_are_understood) {
     static const struct { const char *task, *model, *path, *probe; } tasks[] = {
         { "tnews", "zh-mini", "tasks/fewclue/tnews", "train_few_all.json" }, { "iflytek", "zh-mini", "tasks/fewclue/iflytek", "train_few_all.json" },

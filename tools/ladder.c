@@ -1227,7 +1227,7 @@ static int command_train(run *r) {
     memset(&s, 0, sizeof s);
     if (!status) status = open_trainer(r);
     if (status) return status;
-    ldr__trainer_progress(r->trainer, &p, 0);             /* a resumed run does not start at 0  */
+    p = ldr_trainer_progress(r->trainer);                 /* a resumed run does not start at 0  */
     w.first_step = p.step;
     w.first_tokens = p.tokens;
     w.terminal = on_terminal();
