@@ -570,6 +570,8 @@ LDR_API const char *ldr_ladder_note_get(const ldr_ladder *l, const char *key);  
 #ifndef LADDER_NO_STDIO
 LDR_API ldr_status  ldr_ladder_save(const ldr_ladder *l, const char *path, ldr_error *err);
 #endif
+/* The same bytes into memory. *size receives what is needed; data NULL: only that. */
+LDR_API ldr_status  ldr_ladder_save_memory(const ldr_ladder *l, void *data, size_t capacity, size_t *size, ldr_error *err);
 /* LDR_MISMATCH when the file was trained on another backbone. */
 #ifndef LADDER_NO_STDIO
 LDR_API ldr_ladder *ldr_ladder_load(const ldr_model *m, const char *path, const ldr_allocator *alloc, ldr_error *err);
@@ -2486,6 +2488,31 @@ static void ldr__source_close(ldr__source *s) {
     memset(s, 0, sizeof *s);
 }
 
+/* Where a saved object goes: a file, or memory (NULL: only counted). */
+typedef struct ldr__writer {
+    ldr_status     status;
+    unsigned char *memory;
+    size_t         capacity, used;
+#ifndef LADDER_NO_STDIO
+    FILE          *f;
+    char           path[LADDER_MAX_PATH], temporary[LADDER_MAX_PATH];
+#endif
+} ldr__writer;
+
+static void ldr__writer_put(ldr__writer *w, const void *data, size_t n, ldr_error *err) {
+    if (w->status) return;
+    w->used += n;
+#ifndef LADDER_NO_STDIO
+    if (w->f) {
+        if (n && fwrite(data, 1, n, w->f) != n) w->status = ldr__fail(err, LDR_IO, LDR_NO_OFFSET, "%s: writing failed: %s", w->temporary, strerror(errno));
+        return;
+    }
+#endif
+    if (!w->memory) return;
+    if (w->used > w->capacity) w->status = ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "the memory given holds %U bytes and more are needed: ask for the size first", (uint64_t)w->capacity);
+    else memcpy(w->memory + w->used - n, data, n);
+}
+
 #ifndef LADDER_NO_STDIO
 
 static int ldr__path_join(char *dst, size_t cap, const char *dir, const char *name) {
@@ -2568,14 +2595,8 @@ static ldr_status ldr__source_open(ldr__source *s, const char *path, const ldr_a
     return ldr__source_read(s, path, alloc, err);
 }
 
-/* A file that appears whole or not at all: written beside its final name, flushed to the disk,
-   then renamed over it. A crash at any byte leaves the old file as it was. */
-typedef struct ldr__writer {
-    FILE      *f;
-    ldr_status status;
-    char       path[LADDER_MAX_PATH], temporary[LADDER_MAX_PATH];
-} ldr__writer;
-
+/* A file appears whole or not at all: written beside its final name, flushed to the disk, then
+   renamed over it. A crash at any byte leaves the old file as it was. */
 static ldr_status ldr__writer_open(ldr__writer *w, const char *path, ldr_error *err) {
     ldr__text t;
     memset(w, 0, sizeof *w);
@@ -2588,11 +2609,6 @@ static ldr_status ldr__writer_open(ldr__writer *w, const char *path, ldr_error *
     w->f = fopen(w->temporary, "wb");
     if (!w->f) return w->status = ldr__fail(err, LDR_IO, LDR_NO_OFFSET, "%s: cannot be created: %s", w->temporary, strerror(errno));
     return LDR_OK;
-}
-
-static void ldr__writer_put(ldr__writer *w, const void *data, size_t n, ldr_error *err) {
-    if (w->status) return;
-    if (n && fwrite(data, 1, n, w->f) != n) w->status = ldr__fail(err, LDR_IO, LDR_NO_OFFSET, "%s: writing failed: %s", w->temporary, strerror(errno));
 }
 
 static ldr_status ldr__writer_close(ldr__writer *w, ldr_error *err) {
@@ -7055,9 +7071,12 @@ static void ldr__fisher_add(ldr__importance *im, ldr__deep *k, int32_t layer) {
 static void ldr__fisher_embedding(ldr__importance *im, const ldr__pass *s, float *dx, float *row) {
     const ldr_model *m = im->m;
     size_t d = (size_t)m->shape.width, i, t, u;
-    if (m->project.data) {                             /* the projection's rows write the stream: use its bias gradient */
-        for (t = 0; t < s->t.count; t++)
-            for (i = 0; i < d; i++) im->embedding[i] += (double)dx[t * d + i] * (double)dx[t * d + i];
+    if (m->project.data) {                             /* the projection's rows write the stream: its bias gradient */
+        for (i = 0; i < d; i++) {
+            double g = 0;
+            for (t = 0; t < s->t.count; t++) g += (double)dx[t * d + i];
+            im->embedding[i] += g * g;
+        }
         return;
     }
     for (t = 0; m->embed_norm[0] && t < s->t.count; t++) {
@@ -8127,7 +8146,6 @@ static void ldr__header_array(ldr__text *t, const ldr__array *a, uint64_t *at) {
     *at = end;
 }
 
-#ifndef LADDER_NO_STDIO
 static void ldr__writer_floats(ldr__writer *w, const float *v, size_t n, ldr_error *err) {
     unsigned char bytes[4 * LDR__BLOCK];
     while (n && !w->status) {
@@ -8147,20 +8165,13 @@ static void ldr__writer_header(ldr__writer *w, ldr__text *t, ldr_error *err) {
     ldr__writer_put(w, t->data, t->used, err);
 }
 
-LDR__DEF ldr_status ldr_ladder_save(const ldr_ladder *l, const char *path, ldr_error *err) {
-    ldr_error local;
+static ldr_status ldr__ladder_write(ldr__writer *w, const ldr_ladder *l, ldr_error *err) {
     ldr__text t;
-    ldr__writer w;
     uint64_t h = 0, at = 0;
-    size_t bound;
-    char *text;
+    size_t bound = ldr__header_bound(l);
+    char *text = (char *)ldr__alloc(&l->alloc, bound);
     int32_t i;
-    memset(&local, 0, sizeof local);
-    if (!err) err = &local;
-    if (!l || !path) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_ladder_save: no ladder or no path");
-    bound = ldr__header_bound(l);
-    text = (char *)ldr__alloc(&l->alloc, bound);
-    if (!text) return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while saving a ladder");
+    if (!text) return w->status = ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while saving a ladder");
     for (i = 0; i < l->count; i++) {
         ldr__array a = ldr__ladder_array(l, i);
         h = ldr__floats_digest(h, a.data, a.rows * a.columns);
@@ -8176,16 +8187,33 @@ LDR__DEF ldr_status ldr_ladder_save(const ldr_ladder *l, const char *path, ldr_e
         ldr__header_array(&t, &a, &at);
     }
     ldr__text_bytes(&t, "}", 1);
-    if (!ldr__writer_open(&w, path, err)) {
-        ldr__writer_header(&w, &t, err);
-        for (i = 0; i < l->count; i++) {
-            ldr__array a = ldr__ladder_array(l, i);
-            ldr__writer_floats(&w, a.data, a.rows * a.columns, err);
-        }
-        ldr__writer_close(&w, err);
+    ldr__writer_header(w, &t, err);
+    for (i = 0; i < l->count; i++) {
+        ldr__array a = ldr__ladder_array(l, i);
+        ldr__writer_floats(w, a.data, a.rows * a.columns, err);
     }
     ldr__free(&l->alloc, text, bound);
+    return w->status;
+}
+
+LDR__DEF ldr_status ldr_ladder_save_memory(const ldr_ladder *l, void *data, size_t capacity, size_t *size, ldr_error *err) {
+    ldr__writer w;
+    if (!l || !size) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_ladder_save_memory: no ladder, or nowhere to put the size");
+    memset(&w, 0, sizeof w);
+    w.memory = (unsigned char *)data;
+    w.capacity = capacity;
+    ldr__ladder_write(&w, l, err);
+    *size = w.used;
     return w.status;
+}
+
+#ifndef LADDER_NO_STDIO
+LDR__DEF ldr_status ldr_ladder_save(const ldr_ladder *l, const char *path, ldr_error *err) {
+    ldr__writer w;
+    if (!l || !path) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_ladder_save: no ladder or no path");
+    if (ldr__writer_open(&w, path, err)) return w.status;
+    ldr__ladder_write(&w, l, err);
+    return ldr__writer_close(&w, err);
 }
 #endif
 

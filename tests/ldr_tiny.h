@@ -37,18 +37,18 @@ static void tiny_tensor(tiny_file *f, const char *name, int rows, int columns, d
 }
 
 static void tiny_linear(tiny_file *f, const char *stem, int out, int in, int bias, int conv1d, ldr_dtype t) {
-    char name[128];
-    sprintf(name, "%s.weight", stem);
+    char name[256];
+    sprintf(name, "%.200s.weight", stem);
     tiny_tensor(f, name, conv1d ? in : out, conv1d ? out : in, 0, 0.9 / sqrt((double)in), t);
-    sprintf(name, "%s.bias", stem);
+    sprintf(name, "%.200s.bias", stem);
     if (bias) tiny_tensor(f, name, 0, out, 0, 0.1, t);
 }
 
 static void tiny_norm(tiny_file *f, const char *stem, int n, int bias, ldr_dtype t) {
-    char name[128];
-    sprintf(name, "%s.weight", stem);
+    char name[256];
+    sprintf(name, "%.200s.weight", stem);
     tiny_tensor(f, name, 0, n, 1, 0.2, t);
-    sprintf(name, "%s.bias", stem);
+    sprintf(name, "%.200s.bias", stem);
     if (bias) tiny_tensor(f, name, 0, n, 0, 0.1, t);
 }
 

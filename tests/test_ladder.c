@@ -149,5 +149,529 @@ TEST(gradients_of_every_gate_mix_and_output) {
 
 TEST(a_wrong_sign_is_caught) { check_gradients("bert", plain_desc(LDR_PRESET_DEFAULT, LDR_HEAD_CLASSIFY), 0); }
 
-#define TESTS(X) X(gradients_of_every_family_and_preset) X(gradients_of_every_head) X(gradients_of_every_gate_mix_and_output) X(a_wrong_sign_is_caught)
+
+/* ---- exactness ------------------------------------------------------------------------- */
+
+static double relative(const float *a, const float *b, size_t n) {
+    double worst = 0, size = 0;
+    size_t i;
+    for (i = 0; i < n; i++) {
+        double d = fabs((double)a[i] - (double)b[i]);
+        if (!(d <= worst)) worst = d;
+        size = fmax(size, fabs((double)b[i]));
+    }
+    return worst / size;
+}
+
+/* The rows a token head reads, straight from the pass, for one batch. */
+static double output_against_backbone(tiny_spec s, ldr_ladder_desc d, int identity_first) {
+    ldr_error err;
+    tiny_model m;
+    ldr_ladder *l;
+    ldr_predictor *p;
+    static const int32_t offsets[] = { 0, 5, 6, 13 };
+    int32_t ids[13], i;
+    float *scores, *hidden;
+    ldr_batch batch;
+    double e = 1e9;
+    memset(&err, 0, sizeof err);
+    memset(&batch, 0, sizeof batch);
+    for (i = 0; i < 13; i++) ids[i] = (i * 7 + 3) % s.vocab;
+    batch.sequences = 3;
+    batch.offsets = offsets;
+    batch.ids = ids;
+    m = tiny_open(s, &err);
+    d.head = LDR_HEAD_TOKENS;
+    l = ldr_ladder_create(m.m, &d, &err);
+    CHECK_STR(err.message, "");
+    scores = (float *)malloc(13 * 3 * sizeof(float));
+    hidden = (float *)malloc(13 * (size_t)s.width * sizeof(float));
+    p = l ? ldr_predictor_create(l, 3, 13, &err) : NULL;
+    if (p) {
+        if (identity_first) {                          /* the paper's D_first and U are random: make them the identity */
+            ldr_param first = ldr_ladder_param(l, ldr_ladder_find(l, "first.down.weight")), up = ldr_ladder_param(l, ldr_ladder_find(l, "up.weight"));
+            for (i = 0; i < s.width * s.width; i++) first.value[i] = up.value[i] = i / s.width == i % s.width ? 1.0f : 0.0f;
+        }
+        CHECK_INT(ldr_predict(p, scores, &batch, &err), LDR_OK);
+        CHECK_INT(ldr_model_hidden(m.m, hidden, &batch, -1, &err), LDR_OK);
+        e = relative(p->pass.mixed, hidden, 13 * (size_t)s.width);
+    }
+    free(scores);
+    free(hidden);
+    ldr_predictor_free(p);
+    ldr_ladder_free(l);
+    tiny_close(&m);
+    return e;
+}
+
+TEST(default_at_r1_is_the_backbone_for_any_gate) {
+    int f, g;
+    for (f = 0; f < 6; f++)
+        for (g = -1; g <= 1; g++) {
+            ldr_ladder_desc d = plain_desc(LDR_PRESET_DEFAULT, LDR_HEAD_TOKENS);
+            double e;
+            d.reduction = 1;
+            d.gate_init = (float)g * 3;
+            d.output_init = (float)g * 2 - 0.5f;
+            e = output_against_backbone(tiny_default(families[f]), d, 0);
+            if (!(e <= 1e-5)) printf("  %s gate %d: %g\n", families[f], g, e);
+            CHECK(e <= 1e-5);
+        }
+}
+
+TEST(paper_at_r1_is_the_backbone_with_gates_on_the_side_stream) {
+    int f;
+    for (f = 0; f < 6; f++) {
+        ldr_ladder_desc d = plain_desc(LDR_PRESET_PAPER, LDR_HEAD_TOKENS);
+        double e;
+        d.reduction = 1;
+        d.gate_init = 100;
+        d.dropout = -1;
+        e = output_against_backbone(tiny_default(families[f]), d, 1);
+        if (!(e <= 1e-5)) printf("  %s: %g\n", families[f], e);
+        CHECK(e <= 1e-5);
+        d.gate_init = 0;                               /* half the tap mixed in: no longer the backbone */
+        CHECK(output_against_backbone(tiny_default(families[f]), d, 1) > 1e-3);
+    }
+}
+
+/* A slice must start nearer to the backbone than noise does: the side state predicts the kept dimensions. */
+TEST(a_slice_starts_as_a_working_copy) {
+    tiny_spec s = tiny_default("bert");
+    double slice, noise;
+    ldr_ladder_desc d = plain_desc(LDR_PRESET_DEFAULT, LDR_HEAD_TOKENS);
+    d.reduction = 2;
+    d.output_init = -30;                               /* U s alone */
+    slice = output_against_backbone(s, d, 0);
+    d.init = LDR_INIT_RANDOM;
+    noise = output_against_backbone(s, d, 0);
+    CHECK(slice < noise);
+}
+
+/* ---- counts ----------------------------------------------------------------------------- */
+
+static uint64_t count_for(int layers, int width, int heads, int ffn, ldr_ladder_desc d) {
+    tiny_spec s = tiny_default("bert");
+    ldr_error err;
+    tiny_model m;
+    ldr_ladder *l;
+    uint64_t n = 0;
+    memset(&err, 0, sizeof err);
+    s.layers = layers;
+    s.width = s.embed = width;
+    s.heads = s.kv = heads;
+    s.ffn = ffn;
+    s.vocab = 8;
+    s.positions = 8;
+    s.dtype = LDR_BF16;
+    m = tiny_open(s, &err);
+    d.init = LDR_INIT_RANDOM;
+    l = m.m ? ldr_ladder_create(m.m, &d, &err) : NULL;
+    CHECK_STR(err.message, "");
+    n = ldr_ladder_trainable(l);
+    ldr_ladder_free(l);
+    tiny_close(&m);
+    return n;
+}
+
+TEST(published_parameter_counts) {
+    ldr_ladder_desc d = plain_desc(LDR_PRESET_PAPER, LDR_HEAD_CLASSIFY);
+    d.reduction = 8;
+    d.classes = 2;
+    CHECK_INT(count_for(12, 1024, 16, 4096, d), 5268622);     /* BART-large encoder, r = 8, all 12, 2-class head */
+    d = plain_desc(LDR_PRESET_CLUE, LDR_HEAD_CLASSIFY);
+    d.reduction = 0;
+    d.classes = 15;
+    /* 5 maps 768 -> 128, 4 blocks of 128 wide with ffn 512 (198272 each), 128 -> 15 */
+    CHECK_INT(count_for(12, 768, 12, 3072, d), 5 * 768 * 128 + 4 * 198272 + 128 * 15 + 15);
+    CHECK_INT(count_for(24, 1024, 16, 4096, d), 5 * 1024 * 128 + 4 * 198272 + 128 * 15 + 15);
+}
+
+/* ---- reproducibility ---------------------------------------------------------------------- */
+
+typedef struct run_options { int threads, accumulate, cache, stop_at; ldr_preset preset; float dropout; ldr_head head; const char *family; ldr_simd simd; ldr_optimizer optimizer; } run_options;
+
+static run_options plain_run(void) {
+    run_options o;
+    memset(&o, 0, sizeof o);
+    o.threads = 1;
+    o.accumulate = 1;
+    o.family = "bert";
+    return o;
+}
+
+/* Trains three epochs and returns the ladder file's bytes; free() them. With stop_at the run is saved
+   after that step, thrown away, and gone on with from the file. */
+static unsigned char *train_bytes(run_options o, size_t *size) {
+    tiny_spec s = tiny_default(o.family);
+    ldr_ladder_desc d = plain_desc(o.preset, o.head);
+    ldr_train_desc td;
+    ldr_error err;
+    tiny_model m;
+    ldr_dataset *train, *dev;
+    ldr_ladder *l;
+    ldr_trainer *t;
+    unsigned char *bytes = NULL;
+    *size = 0;
+    memset(&err, 0, sizeof err);
+    memset(&td, 0, sizeof td);
+    s.threads = o.threads;
+    s.simd = o.simd;
+    m = tiny_open(s, &err);
+    d.dropout = o.dropout;
+    d.width = o.preset == LDR_PRESET_CLUE ? 16 : 0;
+    train = tiny_dataset(&s, o.head, 3, 22, 3);
+    dev = tiny_dataset(&s, o.head, 3, 7, 4);
+    td.epochs = 3;
+    td.batch = 8;
+    td.accumulate = o.accumulate;
+    td.cache = o.cache;
+    td.seed = 11;
+    td.optimizer = o.optimizer;
+    td.rate = o.optimizer == LDR_SGD ? 0.05f : 3e-3f;
+    td.momentum = o.optimizer == LDR_SGD ? 0.9f : 0;
+    l = ldr_ladder_create(m.m, &d, &err);
+    t = l ? ldr_trainer_create(l, train, dev, &td, &err) : NULL;
+    while (t && !ldr_trainer_done(t) && !ldr_trainer_step(t, NULL, &err))
+        if (o.stop_at && ldr_trainer_progress(t).step == o.stop_at) {
+            const char *path = "ladder-test.run";
+            o.stop_at = 0;
+            CHECK_INT(ldr_trainer_save(t, path, &err), LDR_OK);
+            ldr_trainer_free(t);
+            ldr_ladder_free(l);
+            l = ldr_ladder_create(m.m, &d, &err);
+            t = ldr_trainer_create(l, train, dev, &td, &err);
+            CHECK_INT(ldr_trainer_resume(t, path, &err), LDR_OK);
+            remove(path);
+        }
+    CHECK_STR(err.message, "");
+    if (t) {
+        ldr_trainer_restore_best(t);
+        CHECK_INT(ldr_ladder_save_memory(l, NULL, 0, size, &err), LDR_OK);
+        bytes = (unsigned char *)malloc(*size);
+        CHECK_INT(ldr_ladder_save_memory(l, bytes, *size, size, &err), LDR_OK);
+    }
+    ldr_trainer_free(t);
+    ldr_ladder_free(l);
+    ldr_dataset_free(train);
+    ldr_dataset_free(dev);
+    tiny_close(&m);
+    return bytes;
+}
+
+static int same_run(run_options a, run_options b) {
+    size_t na, nb;
+    unsigned char *x = train_bytes(a, &na), *y = train_bytes(b, &nb);
+    int same = x && y && na == nb && memcmp(x, y, na) == 0;
+    free(x);
+    free(y);
+    return same;
+}
+
+TEST(same_bits_for_any_number_of_threads) {
+    static const int threads[] = { 2, 3, 7 };
+    int p, i;
+    for (p = 0; p < LDR_PRESET_HEAD; p++)
+        for (i = 0; i < 3; i++) {
+            run_options a = plain_run(), b;
+            a.preset = (ldr_preset)p;
+            a.family = p == 0 ? "llama" : "bert";
+            a.dropout = 0.1f;
+            b = a;
+            b.threads = threads[i];
+            CHECK(same_run(a, b));
+        }
+}
+
+TEST(stop_and_resume_gives_the_same_bits) {
+    int step, o;
+    for (o = LDR_ADAMW; o <= LDR_ADAFACTOR; o++)
+        for (step = 1; step <= 8; step += o == LDR_ADAMW ? 1 : 4) {
+            run_options a = plain_run(), b;
+            a.dropout = 0.1f;
+            a.optimizer = (ldr_optimizer)o;
+            b = a;
+            b.stop_at = step;
+            CHECK(same_run(a, b));
+        }
+}
+
+TEST(the_tap_cache_changes_nothing) {
+    int h, p;
+    for (h = 0; h <= LDR_HEAD_CHOICE; h++)
+        for (p = 0; p <= LDR_PRESET_HEAD; p++) {
+            run_options a = plain_run(), b;
+            a.head = (ldr_head)h;
+            a.preset = (ldr_preset)p;
+            a.dropout = 0.1f;
+            b = a;
+            b.cache = 1;
+            CHECK(same_run(a, b));
+        }
+}
+
+/* A batch in parts: the same gradient up to rounding, dropout masks included. */
+TEST(accumulation_is_the_large_batch) {
+    tiny_spec s = tiny_default("bert");
+    int h, parts;
+    for (h = 0; h <= LDR_HEAD_CHOICE; h++)
+        for (parts = 2; parts <= 8; parts += 3) {
+            ldr_ladder_desc d = plain_desc(LDR_PRESET_DEFAULT, (ldr_head)h);
+            static const int32_t batch[] = { 3, 1, 4, 0, 5, 2, 6, 7 };
+            ldr_error err;
+            tiny_model m;
+            ldr_dataset *set;
+            ldr_ladder *l;
+            float *grads = NULL;
+            double loss[2];
+            int k;
+            memset(&err, 0, sizeof err);
+            m = tiny_open(s, &err);
+            set = tiny_dataset(&s, d.head, 3, 8, 3);
+            d.dropout = 0.2f;
+            l = ldr_ladder_create(m.m, &d, &err);
+            for (k = 0; k < 2; k++) {
+                ldr_train_desc td;
+                ldr_trainer *t;
+                memset(&td, 0, sizeof td);
+                td.batch = 8;
+                td.accumulate = k ? parts : 1;
+                t = ldr_trainer_create(l, set, NULL, &td, &err);
+                CHECK_INT(ldr_trainer_gradients(t, &loss[k], batch, 8, &err), LDR_OK);
+                if (k == 0) {
+                    grads = (float *)malloc(l->size * sizeof(float));
+                    memcpy(grads, l->grads, l->size * sizeof(float));
+                } else {
+                    CHECK(relative(l->grads, grads, l->size) < 1e-5);
+                    CHECK_NEAR(loss[1], loss[0], 1e-6);
+                }
+                ldr_trainer_free(t);
+            }
+            free(grads);
+            ldr_ladder_free(l);
+            ldr_dataset_free(set);
+            tiny_close(&m);
+        }
+}
+
+TEST(instruction_sets_agree) {
+    static const ldr_simd sets[] = { LDR_SIMD_PORTABLE, LDR_SIMD_AVX2, LDR_SIMD_AVX512 };
+    float first[64];
+    int k;
+    for (k = 0; k < 3; k++) {
+        tiny_spec s = tiny_default("bert");
+        ldr_ladder_desc d = plain_desc(LDR_PRESET_DEFAULT, LDR_HEAD_CLASSIFY);
+        ldr_error err;
+        tiny_model m;
+        ldr_dataset *set;
+        ldr_ladder *l;
+        ldr_trainer *t;
+        static const int32_t batch[] = { 0, 1, 2, 3 };
+        memset(&err, 0, sizeof err);
+        s.simd = sets[k];
+        m = tiny_open(s, &err);
+        set = tiny_dataset(&s, d.head, 3, 8, 3);
+        l = ldr_ladder_create(m.m, &d, &err);
+        t = ldr_trainer_create(l, set, NULL, NULL, &err);
+        CHECK_INT(ldr_trainer_gradients(t, NULL, batch, 4, &err), LDR_OK);
+        if (k == 0) memcpy(first, ldr_ladder_param(l, 0).grad, sizeof first);
+        else CHECK(relative(ldr_ladder_param(l, 0).grad, first, 64) < 1e-4);
+        ldr_trainer_free(t);
+        ldr_ladder_free(l);
+        ldr_dataset_free(set);
+        tiny_close(&m);
+    }
+}
+
+/* A result does not depend on what else is in the batch. */
+TEST(batches_do_not_mix) {
+    tiny_spec s = tiny_default("llama");
+    ldr_error err;
+    tiny_model m;
+    static const int32_t offsets[] = { 0, 5, 6, 13 };
+    int32_t ids[13], i, q;
+    float together[13 * 24], alone[13 * 24];
+    ldr_batch batch;
+    memset(&err, 0, sizeof err);
+    memset(&batch, 0, sizeof batch);
+    for (i = 0; i < 13; i++) ids[i] = (i * 5 + 1) % s.vocab;
+    m = tiny_open(s, &err);
+    batch.sequences = 3;
+    batch.offsets = offsets;
+    batch.ids = ids;
+    CHECK_INT(ldr_model_hidden(m.m, together, &batch, -1, &err), LDR_OK);
+    for (q = 0; q < 3; q++) {
+        int32_t one[2];
+        one[0] = 0;
+        one[1] = offsets[q + 1] - offsets[q];
+        batch.sequences = 1;
+        batch.offsets = one;
+        batch.ids = ids + offsets[q];
+        CHECK_INT(ldr_model_hidden(m.m, alone, &batch, -1, &err), LDR_OK);
+        CHECK(memcmp(alone, together + offsets[q] * 24, (size_t)one[1] * 24 * sizeof(float)) == 0);
+    }
+    tiny_close(&m);
+}
+
+/* ---- learning, saving, predicting ----------------------------------------------------------- */
+
+TEST(every_preset_learns_and_comes_back_from_its_file) {
+    int p, h;
+    for (p = 0; p <= LDR_PRESET_HEAD; p++)
+        for (h = 0; h <= LDR_HEAD_CHOICE; h++) {
+            tiny_spec s = tiny_default("bert");
+            ldr_ladder_desc d = plain_desc((ldr_preset)p, (ldr_head)h);
+            static const char *const names[] = { "zero", "one \"quoted\"", "zw\xc3\xb6lf" };
+            ldr_train_desc td;
+            ldr_error err;
+            tiny_model m;
+            ldr_dataset *set;
+            ldr_ladder *l, *back;
+            ldr_score before, after, again;
+            unsigned char *bytes;
+            size_t size;
+            memset(&err, 0, sizeof err);
+            memset(&td, 0, sizeof td);
+            m = tiny_open(s, &err);
+            set = tiny_dataset(&s, d.head, 3, 24, 3);
+            d.label_names = h == LDR_HEAD_CLASSIFY ? names : NULL;
+            d.width = p == LDR_PRESET_CLUE ? 16 : 0;
+            d.head_hidden = p == LDR_PRESET_HEAD ? 16 : 0;
+            l = ldr_ladder_create(m.m, &d, &err);
+            CHECK_STR(err.message, "");
+            CHECK_INT(ldr_ladder_note(l, "task", "tiny", &err), LDR_OK);
+            CHECK_INT(ldr_evaluate(l, set, LDR_METRIC_AUTO, &before, &err), LDR_OK);
+            td.epochs = 12;
+            td.batch = 8;
+            td.rate = 5e-3f;
+            CHECK_INT(ldr_fit(l, set, NULL, &td, NULL, &err), LDR_OK);
+            CHECK_INT(ldr_evaluate(l, set, LDR_METRIC_AUTO, &after, &err), LDR_OK);
+            /* a head alone on a random backbone has little to go by */
+            if (!(after.loss < before.loss * (p == LDR_PRESET_HEAD ? 0.95 : 0.9))) printf("  preset %d head %d: loss %g to %g\n", p, h, before.loss, after.loss);
+            CHECK(after.loss < before.loss * (p == LDR_PRESET_HEAD ? 0.95 : 0.9));
+            CHECK_INT(ldr_ladder_save_memory(l, NULL, 0, &size, &err), LDR_OK);
+            bytes = (unsigned char *)malloc(size);
+            CHECK_INT(ldr_ladder_save_memory(l, bytes, size, &size, &err), LDR_OK);
+            back = ldr_ladder_load_memory(m.m, bytes, size, NULL, &err);
+            CHECK_STR(err.message, "");
+            if (back) {
+                CHECK_INT(ldr_evaluate(back, set, LDR_METRIC_AUTO, &again, &err), LDR_OK);
+                CHECK(again.loss == after.loss && again.value == after.value);
+                CHECK_STR(ldr_ladder_note_get(back, "task"), "tiny");
+                if (d.label_names) CHECK_STR(ldr_ladder_label(back, 1), names[1]);
+            }
+            ldr_ladder_free(back);
+            free(bytes);
+            ldr_ladder_free(l);
+            ldr_dataset_free(set);
+            tiny_close(&m);
+        }
+}
+
+TEST(early_stopping_keeps_the_best_epoch) {
+    tiny_spec s = tiny_default("bert");
+    ldr_ladder_desc d = plain_desc(LDR_PRESET_DEFAULT, LDR_HEAD_CLASSIFY);
+    ldr_train_desc td;
+    ldr_fit_result r;
+    ldr_score score;
+    ldr_error err;
+    tiny_model m;
+    ldr_dataset *train, *dev;
+    ldr_ladder *l;
+    memset(&err, 0, sizeof err);
+    memset(&td, 0, sizeof td);
+    m = tiny_open(s, &err);
+    train = tiny_dataset(&s, d.head, 3, 24, 3);
+    dev = tiny_dataset(&s, d.head, 3, 12, 4);
+    l = ldr_ladder_create(m.m, &d, &err);
+    td.epochs = 40;
+    td.batch = 8;
+    td.rate = 5e-3f;
+    td.patience = 3;
+    CHECK_INT(ldr_fit(l, train, dev, &td, &r, &err), LDR_OK);
+    CHECK(r.steps == 3 * (r.best_epoch + 3) || r.steps == 3 * 40);
+    CHECK_INT(ldr_evaluate(l, dev, LDR_METRIC_AUTO, &score, &err), LDR_OK);
+    CHECK(score.value == r.metric);
+    ldr_ladder_free(l);
+    ldr_dataset_free(train);
+    ldr_dataset_free(dev);
+    tiny_close(&m);
+}
+
+TEST(not_a_number_names_step_and_tensor) {
+    tiny_spec s = tiny_default("bert");
+    ldr_ladder_desc d = plain_desc(LDR_PRESET_DEFAULT, LDR_HEAD_CLASSIFY);
+    ldr_error err;
+    tiny_model m;
+    ldr_dataset *set;
+    ldr_ladder *l;
+    ldr_trainer *t;
+    memset(&err, 0, sizeof err);
+    m = tiny_open(s, &err);
+    set = tiny_dataset(&s, d.head, 3, 8, 3);
+    l = ldr_ladder_create(m.m, &d, &err);
+    t = ldr_trainer_create(l, set, NULL, NULL, &err);
+    CHECK_INT(ldr_trainer_step(t, NULL, &err), LDR_OK);
+    ldr_ladder_param(l, ldr_ladder_find(l, "rung.1.block.ffn.up.weight")).value[3] = (float)HUGE_VAL;
+    CHECK_INT(ldr_trainer_step(t, NULL, &err), LDR_NUMERIC);
+    CHECK(strstr(err.message, "step 2") && strstr(err.message, "rung.1.block.ffn.up.weight"));
+    ldr_trainer_free(t);
+    ldr_ladder_free(l);
+    ldr_dataset_free(set);
+    tiny_close(&m);
+}
+
+TEST(the_plan_is_what_is_allocated) {
+    tiny_spec s = tiny_default("bert");
+    ldr_test_heap heap;
+    ldr_allocator a;
+    ldr_ladder_desc d = plain_desc(LDR_PRESET_DEFAULT, LDR_HEAD_CLASSIFY);
+    ldr_train_desc td;
+    ldr_memory plan;
+    ldr_error err;
+    tiny_model m;
+    ldr_dataset *set;
+    ldr_ladder *l;
+    ldr_trainer *t;
+    size_t before;
+    long calls;
+    uint64_t sum = 0;
+    int i;
+    memset(&heap, 0, sizeof heap);
+    memset(&err, 0, sizeof err);
+    memset(&td, 0, sizeof td);
+    a.alloc_fn = ldr_test_heap_alloc;
+    a.free_fn = ldr_test_heap_free;
+    a.user = &heap;
+    s.alloc = &a;
+    m = tiny_open(s, &err);
+    set = tiny_dataset(&s, d.head, 3, 16, 3);
+    l = ldr_ladder_create(m.m, &d, &err);
+    td.cache = 1;
+    td.epochs = 2;
+    plan = ldr_trainer_plan(l, set, set, &td);
+    for (i = 0; i < plan.count; i++) sum += plan.items[i].bytes;
+    CHECK(sum == plan.total && plan.total > 0);
+    before = heap.bytes;
+    t = ldr_trainer_create(l, set, set, &td, &err);
+    CHECK_NEAR((double)(heap.bytes - before), (double)plan.total, 0.02 * (double)plan.total + 2048);
+    calls = heap.calls;
+    while (!ldr_trainer_done(t)) CHECK_INT(ldr_trainer_step(t, NULL, &err), LDR_OK);
+    CHECK_INT(heap.calls - calls, 0);                  /* a step allocates nothing */
+    ldr_trainer_free(t);
+    ldr_ladder_free(l);
+    ldr_dataset_free(set);
+    tiny_close(&m);
+    CHECK_INT(heap.live, 0);
+    CHECK_INT(heap.bad, 0);
+}
+
+#define TESTS(X)                                                                                                    \
+    X(gradients_of_every_family_and_preset) X(gradients_of_every_head) X(gradients_of_every_gate_mix_and_output)   \
+    X(a_wrong_sign_is_caught) X(default_at_r1_is_the_backbone_for_any_gate)                                        \
+    X(paper_at_r1_is_the_backbone_with_gates_on_the_side_stream) X(a_slice_starts_as_a_working_copy)               \
+    X(published_parameter_counts) X(same_bits_for_any_number_of_threads) X(stop_and_resume_gives_the_same_bits)    \
+    X(the_tap_cache_changes_nothing) X(accumulation_is_the_large_batch) X(instruction_sets_agree)                  \
+    X(batches_do_not_mix) X(every_preset_learns_and_comes_back_from_its_file) X(early_stopping_keeps_the_best_epoch) \
+    X(not_a_number_names_step_and_tensor) X(the_plan_is_what_is_allocated)
 LDR_TEST_MAIN("ladder", TESTS)

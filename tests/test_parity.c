@@ -438,6 +438,7 @@ static void fisher(const char *name, double *worst_f, double *worst_embedding) {
         hd.classes = 3;
         l = ldr_ladder_create(g.m, &hd, &err);
         CHECK_STR(err.message, "");
+        if (!l) return;
         for (i = 0; i < ldr_ladder_params(l); i++) {
             ldr_param p = ldr_ladder_param(l, i);
             size_t n;
@@ -527,7 +528,9 @@ TEST(fisher_information) {
     for (i = 0; i < 4; i++) {
         double f = 0, embedding = 0;
         fisher(names[i], &f, &embedding);
-        printf("  Fisher, %s: weights %.1e, embedding %.1e\n", names[i], f, embedding);
+        printf("  Fisher, %s: weights %.1e", names[i], f);
+        if (strcmp(names[i], "albert") != 0) printf(", embedding %.1e", embedding);       /* it projects its embeddings: no golden */
+        printf("\n");
         CHECK(f <= 1e-3);
         CHECK(embedding <= 1e-3);
     }
@@ -558,6 +561,7 @@ TEST(optimisers_equal_torch) {
         hd.classes = 3;
         l = ldr_ladder_create(g.m, &hd, &err);
         CHECK_STR(err.message, "");
+        if (!l) return;
         state = (float *)malloc(3 * l->size * sizeof(float));
         l->grads = state;
         for (k = j ? ldr_json_node_at(j, 0)->first : -1; k >= 0; k = ldr_json_node_at(j, k)->next) {
@@ -622,7 +626,6 @@ TEST(training_equals_torch) {
     for (f = 0; f < 2; f++) {
         golden g;
         double e = 1e30;
-        const char *at = "";
         int open = golden_open(&g, files[f], "", "model.safetensors", LDR_SIMD_AUTO);
         ldr_json *j = open ? cases_open(&g, "cases") : NULL;
         if (j) {
@@ -647,14 +650,14 @@ TEST(training_equals_torch) {
                 CHECK_INT(ldr_fit(l, set, NULL, &c.t, NULL, &err), LDR_OK);
                 CHECK_STR(err.message, "");
                 /* without the key's bias: its gradient is 0 but for rounding, which Adam magnifies */
-                e = walk(l, j, c.params, g.w, "train.param", COMPARE, 0, "key.bias", &at);
+                e = walk(l, j, c.params, g.w, "train.param", COMPARE, 0, "key.bias", NULL);
             }
             ldr_ladder_free(l);
             ldr_dataset_free(set);
         }
         ldr_json_free(j);
         golden_close(&g);
-        printf("  five steps of training, %s: parameters %.1e (%s)\n", files[f], e, at);
+        printf("  five steps of training, %s: parameters %.1e\n", files[f], e);
         CHECK(e <= 1e-3);
     }
 }

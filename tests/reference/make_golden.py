@@ -694,8 +694,7 @@ def family_file(family, kind="f32", cases=None, slices=(), train=False, **size):
     for layer in range(bb.layers + 1):
         x = torch.cat([h[layer] for h in states])
         out["hidden.%d" % layer] = bb.final(x) if layer == bb.layers else x
-    if kind == "f32":
-        out["lm"] = bb.lm(out["hidden.%d" % bb.layers])[:5]
+    out["lm"] = bb.lm(out["hidden.%d" % bb.layers])[:5]
     for n, case in enumerate(cases):
         lad, name = Ladder(bb, case), case["name"]
         P = lad.random(100 + n)
