@@ -4,6 +4,9 @@
 #include "../ladder.h"
 #include "ldr_test.h"
 #include "ldr_tiny.h"
+#if defined(__unix__) || defined(__APPLE__)
+#include <dirent.h>
+#endif
 
 /* ---- helpers ----------------------------------------------------------------------------- */
 
@@ -94,16 +97,16 @@ TEST(statuses_have_names_and_texts) {
     CHECK_STR(ldr_status_name(LDR_NUMERIC), "LDR_NUMERIC");
     CHECK_STR(ldr_status_text(LDR_MEMORY), "the allocator returned NULL");
     CHECK_STR(ldr_status_name(LDR_STATUS_COUNT), "LDR_UNKNOWN");
-    CHECK_STR(ldr_status_name((ldr_status)-1), "LDR_UNKNOWN");
-    CHECK_STR(ldr_status_text((ldr_status)999), "unknown status");
+    CHECK_STR(ldr_status_name((ldr_status)31), "LDR_UNKNOWN");
+    CHECK_STR(ldr_status_text((ldr_status)31), "unknown status");
     for (i = 0; i < LDR_STATUS_COUNT; i++) {
         CHECK(strncmp(ldr_status_name((ldr_status)i), "LDR_", 4) == 0 && strlen(ldr_status_text((ldr_status)i)) > 5);
         for (k = 0; k < i; k++) CHECK(strcmp(ldr_status_name((ldr_status)i), ldr_status_name((ldr_status)k)) != 0 && strcmp(ldr_status_text((ldr_status)i), ldr_status_text((ldr_status)k)) != 0);
     }
     CHECK_STR(ldr_dtype_name(LDR_BF16), "BF16");
-    CHECK_STR(ldr_dtype_name((ldr_dtype)99), "?");
+    CHECK_STR(ldr_dtype_name((ldr_dtype)15), "?");
     CHECK_INT(ldr_dtype_size(LDR_F64), 8);
-    CHECK_INT(ldr_dtype_size((ldr_dtype)-1), 0);
+    CHECK_INT(ldr_dtype_size(LDR_DTYPE_COUNT), 0);
 }
 
 TEST(the_first_error_wins) {
@@ -212,17 +215,17 @@ TEST(exponential_and_its_kin) {
             e_erf_rel = fmax(e_erf_rel, fabs((double)ldr__erf(y) / erf(s) - 1));
         }
     }
-    CHECK_NEAR(e_exp, 0, 2.0e-7);
+    CHECK_NEAR(e_exp, 0, 2.6e-7);
     CHECK_NEAR(e_sigmoid, 0, 3.5e-7);
-    CHECK_NEAR(e_tanh, 0, 2.5e-7);
+    CHECK_NEAR(e_tanh, 0, 1.5e-7);
     CHECK_NEAR(e_tanh_rel, 0, 7e-7);
-    CHECK_NEAR(e_erf, 0, 2.5e-7);
-    CHECK_NEAR(e_erf_rel, 0, 6e-7);
+    CHECK_NEAR(e_erf, 0, 5e-7);
+    CHECK_NEAR(e_erf_rel, 0, 1e-6);
     for (i = -126; i < -13; i++) {                 /* small arguments keep their relative precision */
         float x = (float)ldexp(1.3, i);
         CHECK_NEAR((double)ldr__tanh(x) / tanh((double)x), 1, 2e-7);
         CHECK_NEAR((double)ldr__erf(-x) / -erf((double)x), 1, 2e-7);
-        CHECK(ldr__exp(x) == 1.0f || i > -24);
+        CHECK(ldr__exp(x) == 1.0f || i > -25);
     }
 }
 
@@ -243,7 +246,7 @@ TEST(extreme_arguments) {
         for (i = 0; i < sizeof huge / sizeof *huge; i++) {
             float up = ldr__activation(huge[i], (int32_t)k), down = ldr__activation(-huge[i], (int32_t)k);
             CHECK(up - up == 0 && down - down == 0);
-            CHECK_NEAR(up, want_activation((double)huge[i], (int)k), 1e-6 * (double)huge[i]);
+            CHECK_NEAR(up, want_activation((double)huge[i], (int)k), 1e-6 * (double)huge[i] + 1.5e-45);
             if (huge[i] > 80) CHECK_NEAR(down, k == LDR_TANH ? -1 : 0, 1e-6);
         }
     }
@@ -262,19 +265,19 @@ TEST(slopes_stay_finite_for_every_finite_argument) {
 }
 
 TEST(activations_of_every_kernel_set) {
-    static const double limit[] = { 2.5e-7, 2.5e-7, 0, 2.5e-7, 2.5e-7 }, slope_limit[] = { 4e-7, 7e-7, 0, 5e-7, 6e-7 };
-    enum { N = 40013 };
+    static const double limit[] = { 2.5e-7, 2.5e-7, 0, 2.5e-7, 2.5e-7 }, slope_limit[] = { 8e-7, 1.2e-6, 0, 5e-7, 6e-7 };
+    const int N = 40013;
     const ldr__kernels *sets[3];
     int count = kernel_sets(sets), s, kind, i;
-    float *x = floats(N), *y = floats(N), *d = floats(N), *y0 = floats(N), *d0 = floats(N);
-    for (i = 0; i < N; i++) x[i] = (float)(i - N / 2) * (20.0f / N);
+    float *x = floats((size_t)N), *y = floats((size_t)N), *d = floats((size_t)N), *y0 = floats((size_t)N), *d0 = floats((size_t)N);
+    for (i = 0; i < N; i++) x[i] = (float)(i - N / 2) * (20.0f / (float)N);
     for (kind = 0; kind < 5; kind++)
         for (s = 0; s < count; s++) {
             double e = 0, es = 0, between = 0;
             for (i = 0; i < N; i++) d[i] = 1;
-            sets[s]->activate(y, x, N, kind);
-            sets[s]->activate_backward(d, x, N, kind);
-            if (!s) memcpy(y0, y, N * sizeof(float)), memcpy(d0, d, N * sizeof(float));
+            sets[s]->activate(y, x, (size_t)N, kind);
+            sets[s]->activate_backward(d, x, (size_t)N, kind);
+            if (!s) memcpy(y0, y, (size_t)N * sizeof(float)), memcpy(d0, d, (size_t)N * sizeof(float));
             for (i = 0; i < N; i++) {
                 double v = (double)x[i];
                 e = fmax(e, fabs((double)y[i] - want_activation(v, kind)) / fmax(1, fabs(v)));
@@ -559,3 +562,620 @@ TEST(an_empty_product_is_its_bias) {
     CHECK(c[0] == 3);
     rig_close(&g);
 }
+
+/* ---- operations: gradients against central differences of a double reference -------------------- */
+
+/* A weighted sum of outputs makes a scalar of them; its weights are the incoming gradient. */
+typedef struct norm_case { size_t rows, n; ldr_norm kind; const float *dy; } norm_case;
+
+/* x is [x, g, b] end to end. */
+static double norm_scalar(const double *x, void *context) {
+    const norm_case *c = (const norm_case *)context;
+    const double *g = x + c->rows * c->n, *b = g + c->n;
+    double total = 0;
+    size_t t, i;
+    for (t = 0; t < c->rows; t++) {
+        const double *row = x + t * c->n;
+        double mean = 0, square = 0;
+        for (i = 0; i < c->n; i++) mean += row[i] / (double)c->n;
+        if (c->kind == LDR_NORM_RMS) mean = 0;
+        for (i = 0; i < c->n; i++) square += (row[i] - mean) * (row[i] - mean) / (double)c->n;
+        for (i = 0; i < c->n; i++) total += (double)c->dy[t * c->n + i] * ((row[i] - mean) / sqrt(square + (double)1e-5f) * g[i] + (c->kind == LDR_NORM_LAYER ? b[i] : 0));
+    }
+    return total;
+}
+
+TEST(norms_and_their_gradients) {
+    static const size_t widths[] = { 1, 2, 7, 16, 33, 70 };
+    rig g = rig_open(&ldr__kernels_portable, 1, 8, 0, 0);
+    ldr_test_rng r = { 21 };
+    size_t w, i;
+    int kind;
+    for (w = 1; w < sizeof widths / sizeof *widths; w++)
+        for (kind = 0; kind < 2; kind++) {
+            size_t n = widths[w], rows = 3, all = rows * n + 2 * n;
+            float *x = random_floats(all, &r), *y = floats(rows * n), *stats = floats(2 * rows), *dy = random_floats(rows * n, &r), *dx = floats(all), *more = floats(rows * n);
+            norm_case c = { rows, n, kind ? LDR_NORM_RMS : LDR_NORM_LAYER, dy };
+            double got = 0, *at = (double *)malloc(all * sizeof(double));
+            ldr__norm_forward(&g.ex, y, stats, x, x + rows * n, kind ? NULL : x + rows * n + n, rows, n, c.kind, 1e-5f);
+            for (i = 0; i < rows * n; i++) got += (double)y[i] * (double)dy[i];
+            for (i = 0; i < all; i++) at[i] = (double)x[i];
+            CHECK_NEAR(got, norm_scalar(at, &c), 1e-4);
+            ldr__norm_backward(&g.ex, dx, 0, dx + rows * n, kind ? NULL : dx + rows * n + n, dy, x, stats, x + rows * n, rows, n, c.kind);
+            check_slopes(norm_scalar, &c, x, dx, all, n > 2 ? 2e-5 : 1e-3);
+            for (i = 0; i < rows * n; i++) more[i] = 2;
+            ldr__norm_backward(&g.ex, more, 1, NULL, NULL, dy, x, stats, x + rows * n, rows, n, c.kind);
+            for (i = 0; i < rows * n; i++) CHECK_NEAR(more[i], 2 + (double)dx[i], 1e-6 * (2 + fabs((double)dx[i])));
+            free(x); free(y); free(stats); free(dy); free(dx); free(more); free(at);
+        }
+    rig_close(&g);
+}
+
+typedef struct linear_case { size_t rows, out, in; const float *dy; } linear_case;
+
+/* [x, w, b] */
+static double linear_scalar(const double *x, void *context) {
+    const linear_case *c = (const linear_case *)context;
+    const double *w = x + c->rows * c->in, *b = w + c->out * c->in;
+    double total = 0;
+    size_t t, o, i;
+    for (t = 0; t < c->rows; t++)
+        for (o = 0; o < c->out; o++) {
+            double v = b[o];
+            for (i = 0; i < c->in; i++) v += x[t * c->in + i] * w[o * c->in + i];
+            total += v * (double)c->dy[t * c->out + o];
+        }
+    return total;
+}
+
+TEST(linear_maps_and_their_gradients) {
+    rig g = rig_open(ldr__kernels_pick(LDR_SIMD_AUTO), 1, 64, 0, 0);
+    ldr_test_rng r = { 22 };
+    int round;
+    for (round = 0; round < 12; round++) {
+        size_t rows = 1 + ldr_test_below(&r, 9), out = 1 + ldr_test_below(&r, 19), in = 1 + ldr_test_below(&r, 19), all = rows * in + out * in + out, i;
+        float *x = random_floats(all, &r), *dx = floats(all), *y = floats(rows * out), *dy = random_floats(rows * out, &r), *w = x + rows * in;
+        linear_case c = { rows, out, in, dy };
+        double got = 0, *at = (double *)malloc(all * sizeof(double));
+        ldr__linear_forward(&g.ex, y, out, x, in, ldr__mat_float(w, in, 1), w + out * in, rows, out, in);
+        for (i = 0; i < rows * out; i++) got += (double)y[i] * (double)dy[i];
+        for (i = 0; i < all; i++) at[i] = (double)x[i];
+        CHECK_NEAR(got, linear_scalar(at, &c), 1e-4);
+        ldr__linear_backward(&g.ex, dx, in, 0, dx + rows * in, dx + rows * in + out * in, dy, out, ldr__mat_float(x, in, 1), ldr__mat_float(w, in, 1), rows, out, in);
+        check_slopes(linear_scalar, &c, x, dx, all, 1e-5);
+        free(x); free(dx); free(y); free(dy); free(at);
+    }
+    rig_close(&g);
+}
+
+TEST(rotary_positions_turn_and_turn_back) {
+    enum { ROWS = 70, HEADS = 3, N = 6, LD = 23 };
+    rig g = rig_open(&ldr__kernels_portable, 1, 8, 0, 0);
+    ldr_test_rng r = { 23 };
+    float *x = random_floats(ROWS * LD, &r), *y = floats(ROWS * LD), frequency[N / 2];
+    int32_t position[ROWS], t, h, i;
+    for (i = 0; i < N / 2; i++) frequency[i] = (float)pow(10000.0, -2.0 * i / (int)N);
+    for (t = 0; t < ROWS; t++) position[t] = t * 7 % 50;
+    memcpy(y, x, ROWS * LD * sizeof(float));
+    ldr__rotary(&g.ex, y, LD, position, ROWS, HEADS, N, frequency, 1);
+    for (t = 0; t < ROWS; t++)
+        for (h = 0; h < HEADS; h++)
+            for (i = 0; i < N / 2; i++) {
+                double a = (double)position[t] * (double)frequency[i], u = (double)x[t * LD + h * N + i], v = (double)x[t * LD + h * N + i + N / 2];
+                CHECK_NEAR(y[t * LD + h * N + i], u * cos(a) - v * sin(a), 1e-5);
+                CHECK_NEAR(y[t * LD + h * N + i + N / 2], v * cos(a) + u * sin(a), 1e-5);
+            }
+    for (t = 0; t < ROWS; t++)
+        for (i = HEADS * N; i < LD; i++) CHECK(y[t * LD + i] == x[t * LD + i]);
+    ldr__rotary(&g.ex, y, LD, position, ROWS, HEADS, N, frequency, -1);      /* a rotation's gradient is its inverse */
+    for (t = 0; t < ROWS * LD; t++) CHECK_NEAR(y[t], x[t], 1e-6);
+    free(x);
+    free(y);
+    rig_close(&g);
+}
+
+/* Naive attention in double over [T, ld] of q, k, v; the dropout mask is asked of the library, entry by entry. */
+static double attention_scalar_of(const double *x, const ldr__attention *a, const float *dy, double *out) {
+    size_t d = (size_t)a->head_dim, inner = (size_t)a->heads * d;
+    double total = 0;
+    int32_t s, h;
+    for (s = 0; s < a->sequences; s++)
+        for (h = 0; h < a->heads; h++) {
+            size_t first = (size_t)a->offsets[s], n = (size_t)a->offsets[s + 1] - first, i, j, c;
+            size_t qc = (size_t)h * d, kc = inner + (size_t)(h / (a->heads / a->kv_heads)) * d, vc = kc + (size_t)a->kv_heads * d;
+            double *p = (double *)malloc(n * sizeof(double));
+            for (i = 0; i < n; i++) {
+                size_t keys = a->causal ? i + 1 : n;
+                double sum = 0, top = -1e300;
+                for (j = 0; j < keys; j++) {
+                    for (p[j] = 0, c = 0; c < d; c++) p[j] += (double)a->scale * x[(first + i) * a->ld + qc + c] * x[(first + j) * a->ld + kc + c];
+                    top = fmax(top, p[j]);
+                }
+                for (j = 0; j < keys; j++) sum += p[j] = exp(p[j] - top);
+                for (j = 0; j < keys; j++) {
+                    p[j] /= sum;
+                    if (a->drop && a->drop->p > 0)
+                        p[j] *= (double)ldr__dropout_factor(ldr__dropout_row(a->drop, first + i, (uint64_t)h + 1), (uint32_t)j, (uint32_t)((double)a->drop->p * 4294967296.0), 1 / (1 - a->drop->p));
+                }
+                for (c = 0; c < d; c++) {
+                    double o = 0;
+                    for (j = 0; j < keys; j++) o += p[j] * x[(first + j) * a->ld + vc + c];
+                    if (out) out[(first + i) * inner + qc + c] = o;
+                    total += o * (double)dy[(first + i) * inner + qc + c];
+                }
+            }
+            free(p);
+        }
+    return total;
+}
+
+typedef struct attention_case { const ldr__attention *a; const float *dy, *x, *direction; size_t n; } attention_case;
+
+static double attention_scalar(const double *x, void *context) {
+    const attention_case *c = (const attention_case *)context;
+    return attention_scalar_of(x, c->a, c->dy, NULL);
+}
+
+/* One number: how far to go along a direction, for sequences too long to visit every entry. */
+static double attention_along(const double *step, void *context) {
+    const attention_case *c = (const attention_case *)context;
+    double *x = (double *)malloc(c->n * sizeof(double)), v;
+    size_t i;
+    for (i = 0; i < c->n; i++) x[i] = (double)c->x[i] + step[0] * (double)c->direction[i];
+    v = attention_scalar_of(x, c->a, c->dy, NULL);
+    free(x);
+    return v;
+}
+
+static void check_attention(const ldr__kernels *k, int32_t heads, int32_t kv_heads, int32_t d, int causal, float p, const int32_t *offsets, int32_t sequences, int every) {
+    size_t tokens = (size_t)offsets[sequences], inner = (size_t)(heads * d), ld = inner + (size_t)(2 * kv_heads * d), n = tokens * ld, i, longest = 0;
+    ldr_test_rng r = { 24 };
+    float *x = random_floats(n, &r), *dx = random_floats(n, &r), *out = floats(tokens * inner), *dy = random_floats(tokens * inner, &r), *lse = floats(tokens * (size_t)heads), *direction = random_floats(n, &r);
+    double *at = (double *)malloc(n * sizeof(double)), *want = (double *)malloc(tokens * inner * sizeof(double)), worst = 0;
+    uint64_t *rows = (uint64_t *)malloc(tokens * sizeof(uint64_t));
+    ldr__dropout drop;
+    ldr__attention a;
+    attention_case c;
+    rig g;
+    for (i = 0; i < (size_t)sequences; i++) longest = LDR__MAX(longest, (size_t)(offsets[i + 1] - offsets[i]));
+    g = rig_open(k, 2, 64, longest, (size_t)d);
+    for (i = 0; i < tokens; i++) rows[i] = 1000 + 7 * i;
+    for (i = 0; i < n; i++) x[i] *= 2, at[i] = (double)x[i];
+    drop.p = p;
+    drop.key = 77;
+    drop.rows = rows;
+    memset(&a, 0, sizeof a);
+    a.heads = heads;
+    a.kv_heads = kv_heads;
+    a.head_dim = d;
+    a.causal = causal;
+    a.scale = 0.5f;
+    a.sequences = sequences;
+    a.offsets = offsets;
+    a.ld = ld;
+    a.drop = p > 0 ? &drop : NULL;
+    c.a = &a;
+    c.dy = dy;
+    c.x = x;
+    c.direction = direction;
+    c.n = n;
+    ldr__attention_forward(&g.ex, out, lse, x, &a);
+    attention_scalar_of(at, &a, dy, want);
+    for (i = 0; i < tokens * inner; i++) worst = fmax(worst, fabs((double)out[i] - want[i]));
+    CHECK_NEAR(worst, 0, 8e-6);
+    ldr__attention_backward(&g.ex, dx, dy, out, lse, x, &a);
+    if (every) check_slopes(attention_scalar, &c, x, dx, n, 2e-5);
+    else {
+        const float zero = 0;
+        float slope;
+        double sum = 0;
+        for (i = 0; i < n; i++) sum += (double)dx[i] * (double)direction[i];
+        slope = (float)sum;
+        check_slopes(attention_along, &c, &zero, &slope, 1, 1e-4);
+    }
+    free(x); free(dx); free(out); free(dy); free(lse); free(direction); free(at); free(want); free(rows);
+    rig_close(&g);
+}
+
+TEST(attention_and_its_gradients) {
+    static const int32_t small[] = { 0, 5, 6, 13 }, large[] = { 0, 50, 147, 148, 180 };
+    static const int32_t shapes[][3] = { { 2, 2, 4 }, { 4, 2, 2 }, { 3, 1, 5 }, { 1, 1, 1 } };
+    const ldr__kernels *sets[3];
+    int count = kernel_sets(sets), s, i, causal, drop;
+    for (s = 0; s < count; s++)
+        for (causal = 0; causal < 2; causal++)
+            for (drop = 0; drop < 2; drop++)
+                for (i = 0; i < 4; i++) {
+                    if (s == 0) check_attention(sets[s], shapes[i][0], shapes[i][1], shapes[i][2], causal, drop ? 0.3f : 0, small, 3, 1);
+                    check_attention(sets[s], shapes[i][0], shapes[i][1], shapes[i][2] * 7, causal, drop ? 0.3f : 0, large, 4, 0);
+                }
+}
+
+TEST(dropout_has_its_rate_and_one_mask) {
+    enum { ROWS = 300, N = 500 };
+    static const float rates[] = { 0.05f, 0.1f, 0.5f, 0.9f };
+    rig g = rig_open(&ldr__kernels_portable, 1, 8, 0, 0), g3 = rig_open(&ldr__kernels_portable, 3, 8, 0, 0);
+    float *r = floats(ROWS * N), *zero = floats(ROWS * N), *ones = floats(ROWS * N), *back = floats(ROWS * N);
+    uint64_t *rows = (uint64_t *)malloc(ROWS * sizeof(uint64_t));
+    ldr__dropout drop, half;
+    size_t i, k;
+    for (i = 0; i < ROWS; i++) rows[i] = ldr__mix64(i / 10) + i % 10;
+    for (i = 0; i < ROWS * N; i++) ones[i] = 1;
+    for (k = 0; k < 4; k++) {
+        double p = (double)rates[k], gone = 0, n = (double)ROWS * (double)N, column[N];
+        drop.p = rates[k];
+        drop.key = 5 + k;
+        drop.rows = rows;
+        memset(column, 0, sizeof column);
+        memcpy(r, ones, ROWS * N * sizeof(float));
+        ldr__residual_norm_forward(&g.ex, NULL, r, zero, NULL, NULL, NULL, ROWS, N, LDR_NORM_LAYER, 0, &drop);
+        for (i = 0; i < ROWS * N; i++) {
+            CHECK(r[i] == 0 || r[i] == 1 / (1 - rates[k]));
+            gone += r[i] == 0;
+            column[i % N] += r[i] == 0;
+        }
+        CHECK_NEAR(gone / n, p, 4 * sqrt(p * (1 - p) / n));
+        for (i = 0; i < N; i++) CHECK_NEAR(column[i] / (double)ROWS, p, 5.5 * sqrt(p * (1 - p) / (double)ROWS));     /* no column is favoured */
+        ldr__dropout_backward(&g3.ex, back, ones, ROWS, N, &drop);
+        CHECK(same_bits(back, r, ROWS * N));
+        half = drop;                               /* the second part of the batch alone */
+        half.rows = rows + 130;
+        ldr__dropout_backward(&g.ex, back, ones, ROWS - 130, N, &half);
+        CHECK(same_bits(back, r + 130 * N, (ROWS - 130) * N));
+        half = drop;
+        half.key++;
+        ldr__dropout_backward(&g.ex, back, ones, ROWS, N, &half);
+        for (gone = 0, i = 0; i < ROWS * N; i++) gone += (back[i] == 0) != (r[i] == 0);
+        CHECK_NEAR(gone / n, 2 * p * (1 - p), 0.01);                                                  /* another step, an independent mask */
+    }
+    drop.p = 0;
+    ldr__dropout_backward(&g.ex, back, ones, ROWS, N, &drop);
+    CHECK(same_bits(back, ones, ROWS * N));
+    ldr__dropout_backward(&g.ex, back, ones, ROWS, N, NULL);
+    CHECK(same_bits(back, ones, ROWS * N));
+    free(r); free(zero); free(ones); free(back); free(rows);
+    rig_close(&g);
+    rig_close(&g3);
+}
+
+TEST(a_batch_in_parts_has_the_same_masks) {
+    tiny_spec s = tiny_default("bert");
+    ldr_error err;
+    tiny_model m;
+    ldr_dataset *set;
+    ldr_ladder_desc d;
+    static const int32_t batch[] = { 3, 1, 4, 0, 5, 2, 6 };
+    double loss[3];
+    float *grads[3];
+    int32_t parts[] = { 1, 3, 7 }, k, p, i;
+    memset(&err, 0, sizeof err);
+    memset(&d, 0, sizeof d);
+    m = tiny_open(s, &err);
+    set = tiny_dataset(&s, LDR_HEAD_CLASSIFY, 3, 7, 4);
+    d.classes = 3;
+    d.reduction = 2;
+    d.dropout = 0.4f;
+    for (k = 0; k < 3; k++) {
+        ldr_ladder *l = ldr_ladder_create(m.m, &d, &err);
+        ldr_train_desc td;
+        ldr_trainer *t;
+        float *to = grads[k] = floats(20000);
+        memset(&td, 0, sizeof td);
+        td.batch = 7;
+        td.accumulate = parts[k];
+        t = ldr_trainer_create(l, set, NULL, &td, &err);
+        CHECK_INT(ldr_trainer_gradients(t, &loss[k], batch, 7, &err), LDR_OK);
+        for (p = 0; p < ldr_ladder_params(l); p++) {
+            ldr_param q = ldr_ladder_param(l, p);
+            for (i = 0; i < q.rows * q.columns; i++) *to++ = q.grad[i];
+        }
+        ldr_trainer_free(t);
+        ldr_ladder_free(l);
+        CHECK_NEAR(loss[k], loss[0], 1e-6);
+        for (i = 0; i < 20000; i++) CHECK_NEAR(grads[k][i], grads[0][i], 1e-5 * (1 + fabs((double)grads[0][i])));
+    }
+    for (k = 0; k < 3; k++) free(grads[k]);
+    CHECK_STR(err.message, "");
+    ldr_dataset_free(set);
+    tiny_close(&m);
+}
+
+/* The mix of state and down-projection through the functions a pass uses, every gate. */
+typedef struct mix_case { size_t rows, w; ldr_gate gate; float temperature, fixed; const float *dy; } mix_case;
+
+/* [state, m, g] */
+static double mix_scalar(const double *x, void *context) {
+    const mix_case *c = (const mix_case *)context;
+    const double *m = x + c->rows * c->w, *g = m + c->rows * c->w;
+    double total = 0;
+    size_t t, i;
+    for (t = 0; t < c->rows; t++)
+        for (i = 0; i < c->w; i++) {
+            double a = c->gate == LDR_GATE_FIXED ? (double)c->fixed : 1 / (1 + exp(-g[c->gate == LDR_GATE_SCALAR ? 0 : i] / (double)c->temperature)), u = x[t * c->w + i], v = m[t * c->w + i];
+            total += (double)c->dy[t * c->w + i] * (c->gate == LDR_GATE_NONE ? u + v : a * u + (1 - a) * v);
+        }
+    return total;
+}
+
+TEST(mixes_and_their_gradients) {
+    enum { ROWS = 5 };
+    tiny_spec spec = tiny_default("bert");
+    ldr_error err;
+    ldr_test_rng r = { 31 };
+    tiny_model m;
+    int gate;
+    memset(&err, 0, sizeof err);
+    m = tiny_open(spec, &err);
+    for (gate = LDR_GATE_SCALAR; gate <= LDR_GATE_FIXED; gate++) {
+        ldr_ladder_desc d;
+        ldr_ladder *l;
+        ldr__pass s;
+        mix_case c;
+        rig g = rig_open(&ldr__kernels_portable, 1, 8, 0, 0);
+        memset(&d, 0, sizeof d);
+        memset(&s, 0, sizeof s);
+        d.classes = 2;
+        d.reduction = 2;
+        d.gate = (ldr_gate)gate;
+        d.gate_temperature = 0.3f;
+        d.gate_fixed = 0.7f;
+        d.init = LDR_INIT_RANDOM;
+        l = ldr_ladder_create(m.m, &d, &err);
+        CHECK_STR(err.message, "");
+        if (l) {
+            size_t w = (size_t)l->d.width, n = ROWS * w, gates = gate == LDR_GATE_SCALAR ? 1 : gate == LDR_GATE_CHANNEL ? w : 0, all = 2 * n + gates, i;
+            float *x = random_floats(all, &r), *dx = floats(all), *out = floats(n), *dy = random_floats(n, &r), *own = floats(l->size);
+            double got = 0, *at = (double *)malloc(all * sizeof(double));
+            s.l = l;
+            s.ex = g.ex;
+            s.t.count = ROWS;
+            s.gate = floats(w);
+            l->grads = own;
+            if (gates) memcpy(l->values + l->params[l->rungs[1].gate].offset, x + 2 * n, gates * sizeof(float));
+            c.rows = ROWS;
+            c.w = w;
+            c.gate = d.gate;
+            c.temperature = d.gate_temperature;
+            c.fixed = d.gate_fixed;
+            c.dy = dy;
+            ldr__mix_forward(&s, out, x, x + n, 1);
+            for (i = 0; i < n; i++) got += (double)out[i] * (double)dy[i];
+            for (i = 0; i < all; i++) at[i] = (double)x[i];
+            CHECK_NEAR(got, mix_scalar(at, &c), 1e-5);
+            memcpy(dx, dy, n * sizeof(float));
+            ldr__mix_backward(&s, dx + n, dx, x, x + n, 1);
+            if (gates) memcpy(dx + 2 * n, own + l->params[l->rungs[1].gate].offset, gates * sizeof(float));
+            check_slopes(mix_scalar, &c, x, dx, all, 2e-5);
+            l->grads = NULL;
+            free(x); free(dx); free(out); free(dy); free(own); free(at); free(s.gate);
+        }
+        ldr_ladder_free(l);
+        rig_close(&g);
+    }
+    tiny_close(&m);
+}
+
+/* ---- JSON ----------------------------------------------------------------------------------- */
+
+#define DEEP8 "[[[[[[[["
+#define DEEP64 DEEP8 DEEP8 DEEP8 DEEP8 DEEP8 DEEP8 DEEP8 DEEP8
+#define FLAT8 "]]]]]]]]"
+#define FLAT64 FLAT8 FLAT8 FLAT8 FLAT8 FLAT8 FLAT8 FLAT8 FLAT8
+
+TEST(bad_json_is_refused_at_its_place) {
+    static const struct { const char *text; ldr_status status; int offset; } bad[] = {
+        { "", LDR_JSON, 0 }, { "  ", LDR_JSON, 2 }, { "nul", LDR_JSON, 0 }, { "True", LDR_JSON, 0 }, { "[1,]", LDR_JSON, 3 }, { "[,1]", LDR_JSON, 1 }, { "[1 2]", LDR_JSON, 3 }, { "[1", LDR_JSON, 2 },
+        { "]", LDR_JSON, 0 }, { "{\"a\":1,}", LDR_JSON, 7 }, { "{\"a\" 1}", LDR_JSON, 5 }, { "{\"a\":}", LDR_JSON, 5 }, { "{a:1}", LDR_JSON, 1 }, { "{1:1}", LDR_JSON, 1 }, { "{\"a\":1", LDR_JSON, 6 },
+        { "{\"a\"", LDR_JSON, 4 }, { "{", LDR_JSON, 1 }, { "{\"a\":1]", LDR_JSON, 6 }, { "[1}", LDR_JSON, 2 }, { "01", LDR_JSON, 1 }, { "-", LDR_JSON, 0 }, { "+1", LDR_JSON, 0 }, { "1.", LDR_JSON, 0 },
+        { ".5", LDR_JSON, 0 }, { "1e", LDR_JSON, 0 }, { "1e+", LDR_JSON, 0 }, { "NaN", LDR_JSON, 0 }, { "Infinity", LDR_JSON, 0 }, { "0x10", LDR_JSON, 1 }, { "\"abc", LDR_JSON, 4 },
+        { "\"a\nb\"", LDR_JSON, 2 }, { "\"a\\x\"", LDR_JSON, 2 }, { "\"\\u12g4\"", LDR_JSON, 1 }, { "\"\\ud800\"", LDR_JSON, 1 }, { "\"\\udc00\"", LDR_JSON, 1 }, { "\"\\ud800\\u0041\"", LDR_JSON, 1 },
+        { "\"\\", LDR_JSON, 1 }, { "\"\xff\"", LDR_JSON, 1 }, { "\"ab\xc0\xaf\"", LDR_JSON, 3 }, { "\"\xe4\xbd\"", LDR_JSON, 1 }, { "\"\xed\xa0\x80\"", LDR_JSON, 1 }, { "\"\xf4\x90\x80\x80\"", LDR_JSON, 1 },
+        { "1 2", LDR_JSON, 2 }, { "{} x", LDR_JSON, 3 }, { "'a'", LDR_JSON, 0 }, { "[1]//", LDR_JSON, 3 }, { "\xef\xbb\xbf{}", LDR_JSON, 0 }, { "[1\v]", LDR_JSON, 2 }, { "{\"a\":[{\"b\":[1,2,}]}", LDR_JSON, 16 },
+        { DEEP64 "[", LDR_LIMIT, 64 }, { DEEP64 "{", LDR_LIMIT, 64 } };
+    size_t i;
+    ldr_error err;
+    ldr_json *j;
+    for (i = 0; i < sizeof bad / sizeof *bad; i++) {
+        size_t n = strlen(bad[i].text);
+        char *exact = (char *)malloc(n ? n : 1);       /* no NUL behind it: an overrun is seen by a sanitizer */
+        memcpy(exact, bad[i].text, n);
+        memset(&err, 0, sizeof err);
+        j = ldr_json_parse(exact, n, NULL, &err);
+        CHECK(j == NULL && err.message[0] != 0);
+        CHECK_INT(err.status, bad[i].status);
+        if (err.offset != (uint64_t)bad[i].offset) printf("  %s\n", bad[i].text);
+        CHECK_INT(err.offset, bad[i].offset);
+        ldr_json_free(j);
+        CHECK(ldr_json_parse(exact, n, NULL, NULL) == NULL);
+        free(exact);
+    }
+    memset(&err, 0, sizeof err);
+    j = ldr_json_parse(DEEP64 FLAT64, 128, NULL, &err);
+    CHECK(j != NULL);
+    ldr_json_free(j);
+}
+
+TEST(the_public_json_suite) {
+#if defined(__unix__) || defined(__APPLE__)
+    char folder[1024];
+    DIR *list;
+    struct dirent *entry;
+    int files = 0;
+    NEED_DATA(folder, "conformance/JSONTestSuite/LICENSE");
+    strcpy(folder + strlen(folder) - strlen("LICENSE"), "test_parsing");
+    list = opendir(folder);
+    CHECK(list != NULL);
+    while (list && (entry = readdir(list)) != NULL) {
+        const char *name = entry->d_name;
+        char path[2048];
+        size_t size;
+        char *text, *exact;
+        ldr_json *j;
+        ldr_error err;
+        if (name[0] == '.') continue;
+        sprintf(path, "%.1000s/%.1000s", folder, name);
+        text = ldr_test_read(path, &size);
+        CHECK(text != NULL);
+        if (!text) continue;
+        exact = (char *)malloc(size ? size : 1);
+        memcpy(exact, text, size);
+        memset(&err, 0, sizeof err);
+        j = ldr_json_parse(exact, size, NULL, &err);
+        if ((name[0] == 'y' && !j) || (name[0] == 'n' && j)) printf("  %s: %s\n", name, err.message);
+        if (name[0] == 'y') CHECK(j != NULL);
+        if (name[0] == 'n') CHECK(j == NULL && (err.status == LDR_JSON || err.status == LDR_LIMIT));
+        files++;
+        ldr_json_free(j);
+        free(exact);
+        free(text);
+    }
+    if (list) closedir(list);
+    CHECK(files > 300);
+#else
+    SKIP("no dirent.h to list the folder with");
+#endif
+}
+
+TEST(numbers_are_read_without_the_locale) {
+    static const struct { const char *text; double value; } good[] = {
+        { "0", 0 }, { "-0", 0 }, { "1", 1 }, { "-17", -17 }, { "3.25", 3.25 }, { "1e3", 1000 }, { "1E+3", 1000 }, { "25e-2", 0.25 }, { "0.1", 0.1 }, { "1e-12", 1e-12 }, { "123456789012345678", 123456789012345678.0 },
+        { "1234567890123456789012", 1234567890123456789012.0 }, { "0.000000000000000000000000000001", 1e-30 }, { "0.00000000000000000000000000000123456789", 1.23456789e-30 }, { "1.7976931348623157e308", 1.7976931348623157e308 },
+        { "2.2250738585072014e-308", 2.2250738585072014e-308 }, { "5e-324", 5e-324 }, { "1e-400", 0 }, { "100000000000000000000000000000000000000000e-41", 1 }, { "9007199254740993", 9007199254740993.0 } };
+    size_t i;
+    ldr_json *j;
+    for (i = 0; i < sizeof good / sizeof *good; i++) {
+        j = ldr_json_parse(good[i].text, strlen(good[i].text), NULL, NULL);
+        CHECK(j != NULL);
+        CHECK_NEAR(ldr_json_number(j, 0, 99), good[i].value, fabs(good[i].value) * 1e-15 + 5e-324);
+        ldr_json_free(j);
+    }
+    j = ldr_json_parse("[1e999,-1e999,1e-999999999999,\"5\"]", 34, NULL, NULL);
+    CHECK(j != NULL);
+    CHECK(ldr_json_number(j, 1, 0) > DBL_MAX);
+    CHECK(ldr_json_number(j, 2, 0) < -DBL_MAX);
+    CHECK(ldr_json_number(j, 3, 1) == 0);
+    CHECK(ldr_json_number(j, 4, 7) == 7);              /* a string is no number */
+    CHECK(ldr_json_number(j, 99, 8) == 8);
+    CHECK(ldr_json_number(j, -1, 9) == 9);
+    ldr_json_free(j);
+}
+
+TEST(trees_keys_and_escapes) {
+    static const char text[] = " {\"a\":[1,{\"x\":[]},[[]],\"s\"], \"b\\u0041\":{\"k\":{}}, \"t\":\"q\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e9\\ud83d\\ude00\xe4\xb8\xad\", \"a\":2, \"z\\u0000\":3} ";
+    ldr_json *j = ldr_json_parse(text, sizeof text - 1, NULL, NULL);
+    const ldr_json_node *root = ldr_json_node_at(j, 0), *n;
+    char dst[64];
+    int32_t k, first;
+    CHECK(j != NULL);
+    if (!j) return;
+    CHECK_INT(root->type, LDR_JSON_OBJECT);
+    CHECK_INT(root->count, 5);
+    CHECK_INT(root->next, -1);
+    CHECK_INT(root->begin, 1);
+    CHECK_INT(root->end, sizeof text - 2);
+    CHECK(ldr_json_number(j, ldr_json_get(j, 0, "a"), 0) == 2);        /* the last of two counts */
+    first = ldr_json_node_at(j, root->first)->next;
+    n = ldr_json_node_at(j, first);
+    CHECK_INT(n->type, LDR_JSON_ARRAY);
+    CHECK_INT(n->count, 4);
+    for (k = n->first, first = 0; k >= 0; k = ldr_json_node_at(j, k)->next) first++;
+    CHECK_INT(first, 4);
+    CHECK_INT(ldr_json_node_at(j, ldr_json_get(j, ldr_json_get(j, 0, "bA"), "k"))->type, LDR_JSON_OBJECT);
+    CHECK_INT(ldr_json_get(j, 0, "none"), -1);
+    CHECK_INT(ldr_json_get(j, 0, "z"), -1);            /* the key goes on after its NUL */
+    CHECK_INT(ldr_json_get(j, ldr_json_get(j, 0, "a"), "x"), -1);
+    CHECK_INT(ldr_json_get(NULL, 0, "a"), -1);
+    k = ldr_json_get(j, 0, "t");
+    CHECK_INT(ldr_json_string(dst, sizeof dst, j, k), 18);
+    CHECK_STR(dst, "q\"\\/\b\f\n\r\t\xc3\xa9\xf0\x9f\x98\x80\xe4\xb8\xad");
+    CHECK_INT(ldr_json_string(dst, 4, j, k), 18);
+    CHECK_STR(dst, "q\"\\");
+    CHECK_INT(ldr_json_string(NULL, 0, j, k), 18);
+    CHECK_INT(ldr_json_string(dst, sizeof dst, j, 0), -1);
+    CHECK_STR(dst, "");
+    CHECK_INT(ldr_json_string(dst, sizeof dst, j, 1000), -1);
+    CHECK(ldr_json_equals(j, k, "q\"\\/\b\f\n\r\t\xc3\xa9\xf0\x9f\x98\x80\xe4\xb8\xad"));
+    CHECK(!ldr_json_equals(j, k, "q\"\\/\b\f\n\r\t\xc3\xa9\xf0\x9f\x98\x80\xe4\xb8"));
+    CHECK(!ldr_json_equals(j, k, "q") && !ldr_json_equals(j, 0, "") && !ldr_json_equals(j, -1, ""));
+    CHECK(ldr_json_node_at(j, -1) == NULL && ldr_json_node_at(j, 10000) == NULL && ldr_json_node_at(NULL, 0) == NULL);
+    ldr_json_free(j);
+    ldr_json_free(NULL);
+}
+
+TEST(values_one_after_another) {
+    static const char text[] = "{\"a\":1}\n[2] 3\"x\"  null true{}";
+    static const int32_t types[] = { LDR_JSON_OBJECT, LDR_JSON_ARRAY, LDR_JSON_NUMBER, LDR_JSON_STRING, LDR_JSON_NULL, LDR_JSON_TRUE, LDR_JSON_OBJECT };
+    size_t at = 0, used, k;
+    ldr_error err;
+    memset(&err, 0, sizeof err);
+    for (k = 0; at < sizeof text - 1 && k < 7; k++) {
+        ldr_json *j = ldr_json_parse_next(text + at, sizeof text - 1 - at, &used, NULL, &err);
+        CHECK(j != NULL);
+        if (!j) break;
+        CHECK_INT(ldr_json_node_at(j, 0)->type, types[k]);
+        CHECK(used > 0);
+        at += used;
+        ldr_json_free(j);
+    }
+    CHECK_INT(k, 7);
+    CHECK_INT(at, sizeof text - 1);
+    CHECK(ldr_json_parse_next("", 0, &used, NULL, &err) == NULL);
+    memset(&err, 0, sizeof err);
+    CHECK(ldr_json_parse_next(NULL, 0, &used, NULL, &err) == NULL);
+    CHECK_INT(err.status, LDR_ARGUMENT);
+    memset(&err, 0, sizeof err);
+    CHECK(ldr_json_parse_next("1", 1, NULL, NULL, &err) == NULL);
+    CHECK_INT(err.status, LDR_ARGUMENT);
+}
+
+TEST(json_survives_every_byte_and_every_failed_allocation) {
+    static const char text[] = "{\"key\":[1,-2.5e3,\"\\u00e9\\ud83d\\ude00\xe4\xb8\xad\",{\"n\":null,\"t\":true}],\"f\":false}";
+    ldr_test_rng r = { 6 };
+    size_t n = sizeof text - 1, i;
+    char *exact = (char *)malloc(n);
+    long at;
+    int b;
+    for (i = 0; i <= n; i++) {
+        char *cut = (char *)malloc(i ? i : 1);
+        ldr_json *j;
+        memcpy(cut, text, i);
+        j = ldr_json_parse(cut, i, NULL, NULL);
+        CHECK((j != NULL) == (i == n));
+        ldr_json_free(j);
+        free(cut);
+    }
+    memcpy(exact, text, n);
+    for (i = 0; i < n; i++)
+        for (b = 0; b < 256; b++) {
+            exact[i] = (char)b;
+            ldr_json_free(ldr_json_parse(exact, n, NULL, NULL));
+            exact[i] = text[i];
+        }
+    for (i = 0; i < 20000; i++) {
+        size_t p = ldr_test_below(&r, (uint32_t)n), q = ldr_test_below(&r, (uint32_t)n);
+        exact[p] = text[q];
+        if (i % 8 == 0) memcpy(exact, text, n);
+        ldr_json_free(ldr_json_parse(exact, n, NULL, NULL));
+    }
+    for (at = 1; at < 5; at++) {
+        ldr_test_heap h;
+        ldr_allocator a = ldr_test_alloc(&h, at);
+        ldr_error err;
+        ldr_json *j;
+        memset(&err, 0, sizeof err);
+        j = ldr_json_parse(text, n, &a, &err);
+        CHECK(j ? err.status == LDR_OK : err.status == LDR_MEMORY);
+        ldr_json_free(j);
+        CHECK_INT(h.live, 0);
+        CHECK_INT(h.bad, 0);
+    }
+    free(exact);
+}
+
+#define TESTS(X) X(statuses_have_names_and_texts) X(the_first_error_wins) X(a_message_keeps_its_first_error_when_a_file_fails_later) X(long_messages_are_cut_not_overrun) X(random_numbers_are_the_published_ones) \
+    X(exponential_and_its_kin) X(extreme_arguments) X(slopes_stay_finite_for_every_finite_argument) X(activations_of_every_kernel_set) X(rows_of_exponentials_and_adam_agree_between_kernel_sets) \
+    X(every_half_is_exact) X(bfloat16_rounds_to_nearest_even) X(tensors_read_as_float) X(products_of_every_layout_and_type) X(products_do_not_depend_on_threads) \
+    X(a_row_of_a_product_does_not_depend_on_the_others) X(an_empty_product_is_its_bias) X(norms_and_their_gradients) X(linear_maps_and_their_gradients) X(rotary_positions_turn_and_turn_back) \
+    X(attention_and_its_gradients) X(dropout_has_its_rate_and_one_mask) X(a_batch_in_parts_has_the_same_masks) X(mixes_and_their_gradients) X(bad_json_is_refused_at_its_place) X(the_public_json_suite) \
+    X(numbers_are_read_without_the_locale) X(trees_keys_and_escapes) X(values_one_after_another) X(json_survives_every_byte_and_every_failed_allocation)
+LDR_TEST_MAIN("core", TESTS)

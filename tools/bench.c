@@ -1,0 +1,318 @@
+/* bench.c: what this machine can do, and what share of it the kernels and whole steps reach.
+
+       make -C tools && tools/bench                 matrix products beside the multiply-add peak
+       tools/bench step [options]                   one ladder step on a backbone of random weights
+           --layers 12 --width 768 --heads 12 --ffn 3072 --batch 16 --len 128 --steps 7
+           --preset default|paper|clue|mlp|head --reduction 8 --threads N --cache --json
+
+   Every share is taken in one run, peak and product in turn, because machines drift. */
+#if !defined(_POSIX_C_SOURCE) && !defined(_WIN32)
+#define _POSIX_C_SOURCE 200809L      /* clock_gettime and getrusage under -std=c99 */
+#endif
+#define LADDER_IMPLEMENTATION
+#include "../ladder.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#if defined(__unix__) || defined(__APPLE__)
+#include <sys/resource.h>
+#endif
+
+static double now(void) {
+#if defined(CLOCK_MONOTONIC)
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+#else
+    return (double)clock() / CLOCKS_PER_SEC;
+#endif
+}
+
+static double peak_megabytes(void) {
+#if defined(__unix__) || defined(__APPLE__)
+    struct rusage u;
+    getrusage(RUSAGE_SELF, &u);
+    return (double)u.ru_maxrss / 1024;
+#else
+    return 0;
+#endif
+}
+
+static volatile float sink;
+
+/* Independent multiply-adds in registers: the machine's single-precision peak of one thread, GFLOP/s. */
+#if LDR__X86
+#define TEN(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9)
+LDR__AVX2 static LDR__NOINLINE double peak_avx2(void) {
+    long n = 3000000, k;
+    double t;
+    __m256 a = _mm256_set1_ps(0.999f), b = _mm256_set1_ps(1e-3f);
+#define START(i) __m256 c##i = _mm256_set1_ps((float)i);
+    TEN(START)
+    t = now();
+    for (k = 0; k < n; k++) {
+#define STEP(i) __asm__ volatile("vfmadd213ps %2, %1, %0" : "+x"(c##i) : "x"(a), "x"(b));
+        TEN(STEP)
+    }
+    t = now() - t;
+#define END(i) a = _mm256_add_ps(a, c##i);
+    TEN(END)
+    sink = _mm256_cvtss_f32(a);
+    return 10.0 * 16 * (double)n / t * 1e-9;
+#undef START
+#undef STEP
+#undef END
+}
+
+LDR__AVX512 static LDR__NOINLINE double peak_avx512(void) {
+    long n = 3000000, k;
+    double t;
+    __m512 a = _mm512_set1_ps(0.999f), b = _mm512_set1_ps(1e-3f);
+#define START(i) __m512 c##i = _mm512_set1_ps((float)i);
+    TEN(START)
+    t = now();
+    for (k = 0; k < n; k++) {
+#define STEP(i) __asm__ volatile("vfmadd213ps %2, %1, %0" : "+v"(c##i) : "v"(a), "v"(b));
+        TEN(STEP)
+    }
+    t = now() - t;
+#define END(i) a = _mm512_add_ps(a, c##i);
+    TEN(END)
+    sink = _mm512_cvtss_f32(a);
+    return 10.0 * 32 * (double)n / t * 1e-9;
+#undef START
+#undef STEP
+#undef END
+}
+#endif
+
+static double peak_once(const ldr__kernels *k) {
+#if LDR__X86
+    return k == &ldr__kernels_avx512 ? peak_avx512() : peak_avx2();
+#else
+    (void)k;
+    return 0;
+#endif
+}
+
+static int by_value(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* All threads at once, so that a clock shared between cores shows. */
+static double peak_all(const ldr__kernels *k, int threads) {
+    double each[LADDER_MAX_THREADS], sum = 0;
+    int i;
+    LDR__FOR(t, threads, threads) { each[t] = peak_once(k); }
+    for (i = 0; i < threads; i++) sum += each[i];
+    return sum;
+}
+
+/* mode 0: y = x W^T, 1: dx = dy W, 2: dW = dy^T x */
+static void bench_gemm(size_t m, size_t n, size_t k, int mode, int threads, int json, const ldr__kernels *kernels) {
+    static const char *const names[] = { "NT", "NN", "TN" };
+    float *a = (float *)malloc(m * k * 4), *b = (float *)malloc(k * n * 4), *c = (float *)malloc(m * n * 4);
+    ldr__exec ex;
+    double rate[64], best = 0, peak = 0, flop = 2.0 * (double)m * (double)n * (double)k * 1e-9;
+    size_t i;
+    int reps = 0, inner = (int)(0.2 / flop) + 1;
+    ex.kernels = kernels;
+    ex.threads = threads;
+    ex.scratch_size = ldr__gemm_scratch();
+    ex.panel = (float *)malloc(ldr__gemm_panel(n) * 4);
+    ex.scratch = (float *)malloc(ex.scratch_size * (size_t)threads * 4);
+    for (i = 0; i < m * k; i++) a[i] = (float)(i % 13) - 6;
+    for (i = 0; i < k * n; i++) b[i] = (float)(i % 11) - 5;
+    while (reps < 21) {
+        double t, p;
+        int r;
+        t = now();
+        for (r = 0; r < inner; r++) {
+            if (mode == 0) ldr__gemm(&ex, c, n, a, k, 1, ldr__mat_float(b, 1, k), NULL, m, n, k, 0);
+            if (mode == 1) ldr__gemm(&ex, c, n, a, k, 1, ldr__mat_float(b, n, 1), NULL, m, n, k, 0);
+            if (mode == 2) ldr__gemm(&ex, c, n, a, 1, m, ldr__mat_float(b, n, 1), NULL, m, n, k, 0);
+        }
+        rate[reps++] = flop * inner / (now() - t);
+        if (reps % 3 == 1) {
+            p = peak_all(kernels, threads);
+            if (p > peak) peak = p;
+        }
+    }
+    qsort(rate, (size_t)reps, sizeof rate[0], by_value);
+    best = rate[reps - 1];
+    if (json) printf("{\"product\":\"%s\",\"m\":%d,\"n\":%d,\"k\":%d,\"threads\":%d,\"kernels\":\"%s\",\"median\":%.1f,\"best\":%.1f,\"peak\":%.1f}\n", names[mode], (int)m, (int)n, (int)k, threads, kernels->name, rate[reps / 2], best, peak);
+    else printf("%s %5d x %5d x %5d  %d threads  %-8s  median %6.1f  best %6.1f GFLOP/s   %3.0f %% and %3.0f %% of the peak %.1f\n", names[mode], (int)m, (int)n, (int)k, threads, kernels->name, rate[reps / 2], best,
+                peak > 0 ? 100 * rate[reps / 2] / peak : 0, peak > 0 ? 100 * best / peak : 0, peak);
+    fflush(stdout);
+    free(a);
+    free(b);
+    free(c);
+    free(ex.panel);
+    free(ex.scratch);
+}
+
+static void bench_products(int json) {
+    static const int shapes[][4] = { { 2048, 768, 768, 0 }, { 2048, 3072, 768, 0 }, { 2048, 768, 3072, 0 }, { 512, 768, 768, 0 }, { 128, 768, 768, 0 }, { 2048, 768, 768, 1 }, { 768, 768, 2048, 2 },
+                                     { 2048, 96, 96, 0 }, { 2048, 96, 768, 0 }, { 2048, 384, 96, 0 }, { 96, 768, 2048, 2 }, { 96, 96, 2048, 2 } };
+    int max = ldr__max_threads(), threads;
+    size_t i;
+    for (threads = max; threads >= 1; threads = threads > 1 ? 1 : 0)
+        for (i = 0; i < sizeof shapes / sizeof shapes[0]; i++) bench_gemm((size_t)shapes[i][0], (size_t)shapes[i][1], (size_t)shapes[i][2], shapes[i][3], threads, json, ldr__kernels_pick(LDR_SIMD_AUTO));
+}
+
+/* ---- one ladder step -------------------------------------------------------------------- */
+
+typedef struct step_options { int layers, width, heads, ffn, batch, len, steps, reduction, threads, cache, json; ldr_preset preset; } step_options;
+
+static void put_tensor(char **header, float **data, size_t *at, const char *name, int rows, int columns, float mean, float scale) {
+    size_t n = (size_t)(rows ? rows : 1) * (size_t)columns, i;
+    if (rows) *header += sprintf(*header, ",\"%s\":{\"dtype\":\"F32\",\"shape\":[%d,%d],\"data_offsets\":[%llu,%llu]}", name, rows, columns, (unsigned long long)*at * 4, (unsigned long long)(*at + n) * 4);
+    else *header += sprintf(*header, ",\"%s\":{\"dtype\":\"F32\",\"shape\":[%d],\"data_offsets\":[%llu,%llu]}", name, columns, (unsigned long long)*at * 4, (unsigned long long)(*at + n) * 4);
+    for (i = 0; *data && i < n; i++) (*data)[*at + i] = mean + scale * ((float)(ldr__mix64(*at + i) >> 40) / 8388608.0f - 1.0f);
+    *at += n;
+}
+
+/* A BERT of random weights: header text and, when `data` is there, the numbers. Returns the floats. */
+static size_t random_bert(char *header, float *data, const step_options *o) {
+    static const struct { const char *name; int out, in; } linears[] = {      /* 0: width, 1: ffn */
+        { "attention.self.query", 0, 0 }, { "attention.self.key", 0, 0 }, { "attention.self.value", 0, 0 }, { "attention.output.dense", 0, 0 }, { "intermediate.dense", 1, 0 }, { "output.dense", 0, 1 } };
+    static const char *const norms[] = { "attention.output.LayerNorm", "output.LayerNorm" };
+    size_t at = 0;
+    char name[128];
+    int l, i, w = o->width;
+    header += sprintf(header, "{\"__metadata__\":{}");
+    put_tensor(&header, &data, &at, "embeddings.word_embeddings.weight", 30522, w, 0, 0.05f);
+    put_tensor(&header, &data, &at, "embeddings.position_embeddings.weight", 512, w, 0, 0.05f);
+    put_tensor(&header, &data, &at, "embeddings.token_type_embeddings.weight", 2, w, 0, 0.05f);
+    put_tensor(&header, &data, &at, "embeddings.LayerNorm.weight", 0, w, 1, 0);
+    put_tensor(&header, &data, &at, "embeddings.LayerNorm.bias", 0, w, 0, 0);
+    for (l = 0; l < o->layers; l++) {
+        for (i = 0; i < 6; i++) {
+            int out = linears[i].out ? o->ffn : w, in = linears[i].in ? o->ffn : w;
+            sprintf(name, "encoder.layer.%d.%s.weight", l, linears[i].name);
+            put_tensor(&header, &data, &at, name, out, in, 0, 1.7f / sqrtf((float)in));
+            sprintf(name, "encoder.layer.%d.%s.bias", l, linears[i].name);
+            put_tensor(&header, &data, &at, name, 0, out, 0, 0.02f);
+        }
+        for (i = 0; i < 2; i++) {
+            sprintf(name, "encoder.layer.%d.%s.weight", l, norms[i]);
+            put_tensor(&header, &data, &at, name, 0, w, 1, 0);
+            sprintf(name, "encoder.layer.%d.%s.bias", l, norms[i]);
+            put_tensor(&header, &data, &at, name, 0, w, 0, 0);
+        }
+    }
+    strcpy(header, "}");
+    return at;
+}
+
+static int bench_step(const step_options *o) {
+    static char header[1 << 20];
+    char config[512];
+    float *none = NULL, *data;
+    unsigned char *file;
+    size_t floats, length, size;
+    ldr_error err;
+    ldr_model_desc md;
+    ldr_ladder_desc ld;
+    ldr_train_desc td;
+    ldr_dataset_desc dd;
+    ldr_model *m;
+    ldr_ladder *l;
+    ldr_dataset *d;
+    ldr_trainer *t;
+    double seconds[256], base;
+    int i, k, status = 1;
+    memset(&err, 0, sizeof err);
+    memset(&md, 0, sizeof md);
+    memset(&ld, 0, sizeof ld);
+    memset(&td, 0, sizeof td);
+    memset(&dd, 0, sizeof dd);
+    floats = random_bert(header, none, o);
+    length = (strlen(header) + 7) / 8 * 8;
+    size = 8 + length + floats * 4;
+    file = (unsigned char *)malloc(size + 4096);
+    if (!file) return 1;
+    data = (float *)(void *)(file + 8 + length);
+    memset(file, ' ', 8 + length);
+    ldr__store_u64(file, length);
+    memcpy(file + 8, header, strlen(header));
+    random_bert(header, data, o);
+    sprintf(config, "{\"model_type\":\"bert\",\"vocab_size\":30522,\"hidden_size\":%d,\"num_hidden_layers\":%d,\"num_attention_heads\":%d,\"intermediate_size\":%d,\"max_position_embeddings\":512}", o->width, o->layers, o->heads, o->ffn);
+    md.threads = o->threads;
+    m = ldr_model_load_memory(config, strlen(config), file, size, NULL, 0, &md, &err);
+    ld.preset = o->preset;
+    ld.reduction = o->reduction;
+    ld.classes = 2;
+    l = m ? ldr_ladder_create(m, &ld, &err) : NULL;
+    dd.max_len = o->len;
+    d = ldr_dataset_create(&dd, &err);
+    for (i = 0; d && i < 3 * o->batch; i++) {
+        int32_t ids[512], label = i & 1;
+        ldr_example e;
+        memset(&e, 0, sizeof e);
+        for (k = 0; k < o->len; k++) ids[k] = (int32_t)(ldr__mix64((uint64_t)(i * 512 + k)) % 30522);
+        e.count = o->len;
+        e.ids = ids;
+        e.labels = &label;
+        ldr_dataset_add(d, &e, &err);
+    }
+    base = peak_megabytes();
+    td.epochs = 1000000;
+    td.batch = o->batch;
+    td.cache = o->cache;
+    td.schedule = LDR_CONSTANT;
+    t = l && d ? ldr_trainer_create(l, d, NULL, &td, &err) : NULL;
+    for (i = -3; t && i < o->steps; i++) {
+        double start = now();
+        if (ldr_trainer_step(t, NULL, &err)) break;
+        if (i >= 0) seconds[i] = now() - start;
+    }
+    if (t && !err.status) {
+        double median;
+        qsort(seconds, (size_t)o->steps, sizeof seconds[0], by_value);
+        median = seconds[o->steps / 2];
+        if (o->json) printf("{\"step\":%.4f,\"best\":%.4f,\"tokens_per_second\":%.0f,\"trainable\":%llu,\"peak_megabytes\":%.1f,\"beyond_weights_megabytes\":%.1f}\n", median, seconds[0], o->batch * o->len / median, (unsigned long long)ldr_ladder_trainable(l), peak_megabytes(), peak_megabytes() - base);
+        else printf("%d layers x %d, %d x %d tokens, preset %d, %s%s: step median %.3f s, best %.3f s, %.0f tokens/s, %llu trained, peak %.0f MB of which %.0f beyond the weights\n", o->layers, o->width, o->batch, o->len, (int)o->preset,
+                    m->kernels->name, o->cache ? ", cached taps" : "", median, seconds[0], o->batch * o->len / median, (unsigned long long)ldr_ladder_trainable(l), peak_megabytes(), peak_megabytes() - base);
+        status = 0;
+    } else fprintf(stderr, "bench: %s\n", err.message);
+    ldr_trainer_free(t);
+    ldr_dataset_free(d);
+    ldr_ladder_free(l);
+    ldr_model_free(m);
+    free(file);
+    return status;
+}
+
+int main(int argc, char **argv) {
+    static const char *const presets[] = { "default", "paper", "clue", "mlp", "head" };
+    step_options o = { 12, 768, 12, 3072, 16, 128, 7, 8, 0, 0, 0, LDR_PRESET_DEFAULT };
+    struct { const char *name; int *value; } options[] = { { "--layers", &o.layers }, { "--width", &o.width }, { "--heads", &o.heads }, { "--ffn", &o.ffn }, { "--batch", &o.batch }, { "--len", &o.len },
+                                                           { "--steps", &o.steps }, { "--reduction", &o.reduction }, { "--threads", &o.threads } };
+    int i, step = argc > 1 && strcmp(argv[1], "step") == 0;
+    size_t k;
+    for (i = 1 + step; i < argc; i++) {
+        if (strcmp(argv[i], "--json") == 0) o.json = 1;
+        else if (strcmp(argv[i], "--cache") == 0) o.cache = 1;
+        else if (strcmp(argv[i], "--preset") == 0 && i + 1 < argc) {
+            for (k = 0, i++; k < 5; k++)
+                if (strcmp(argv[i], presets[k]) == 0) o.preset = (ldr_preset)k;
+        } else {
+            for (k = 0; k < sizeof options / sizeof options[0]; k++)
+                if (strcmp(argv[i], options[k].name) == 0 && i + 1 < argc) break;
+            if (k == sizeof options / sizeof options[0]) {
+                fprintf(stderr, "bench: unknown option %s (see the top of tools/bench.c)\n", argv[i]);
+                return 2;
+            }
+            *options[k].value = atoi(argv[++i]);
+        }
+    }
+    if (o.len < 1 || o.len > 512 || o.steps < 1 || o.steps > 256 || o.batch < 1 || o.batch > 4096) {
+        fprintf(stderr, "bench: --len 1 to 512, --steps 1 to 256, --batch 1 to 4096\n");
+        return 2;
+    }
+    if (step) return bench_step(&o);
+    bench_products(o.json);
+    return 0;
+}
