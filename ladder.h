@@ -629,6 +629,7 @@ typedef struct ldr_train_desc {
     float         warmup;          /* share of all steps; 0: 0.1, negative: none                */
     float         label_smoothing; /* 0 to below 1                                              */
     const float  *class_weights;   /* [classes] or NULL; copied                                 */
+    int32_t       balance;         /* 1: weight class c by examples / (classes * examples of c); not with class_weights */
     int32_t       patience;        /* stop after so many epochs without a better dev score; 0: never */
     ldr_metric    metric;
     int32_t       cache;           /* 1: keep every example's taps in memory after the first visit */
@@ -1485,8 +1486,13 @@ static const ldr__kernels ldr__kernels_portable = { "portable", 4, 8, ldr__tile_
 
 #if LDR__X86
 
-#define LDR__AVX2   __attribute__((target("avx2,fma,f16c")))
-#define LDR__AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c")))
+#ifdef LADDER_IMMINTRIN            /* emulated: nothing may be compiled for an instruction set that is not there */
+  #define LDR__AVX2
+  #define LDR__AVX512
+#else
+  #define LDR__AVX2   __attribute__((target("avx2,fma,f16c")))
+  #define LDR__AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c")))
+#endif
 
 /* The accumulators must stay in registers: every loop over them is unrolled by hand-written
    repetition, since gcc 12 spills an array of vectors as soon as one loop over it is rolled. */
@@ -7542,6 +7548,22 @@ LDR__DEF ldr_train_desc ldr_train_desc_defaults(const ldr_train_desc *desc) {
 
 static int32_t ldr__examples(const ldr_dataset *d) { return d ? (int32_t)(d->count / (size_t)(d->head == LDR_HEAD_CHOICE ? d->choices : 1)) : 0; }
 
+static int ldr__balances(const ldr_trainer *t) { return t->d.balance && !t->d.class_weights && (t->l->d.head == LDR_HEAD_CLASSIFY || t->l->d.head == LDR_HEAD_TOKENS); }
+
+/* Class weights that make every class count the same in the whole training set. */
+static void ldr__balance(ldr_trainer *t) {
+    size_t i, n = t->train->head == LDR_HEAD_TOKENS ? t->train->tokens : t->train->count;
+    double total = 0;
+    int32_t c, classes = t->l->d.classes;
+    for (i = 0; i < n; i++)
+        if (t->train->labels[i] >= 0) {
+            t->class_weights[t->train->labels[i]] += 1;
+            total += 1;
+        }
+    for (c = 0; c < classes; c++)
+        if (t->class_weights[c] > 0) t->class_weights[c] = (float)(total / ((double)classes * (double)t->class_weights[c]));
+}
+
 static void ldr__trainer_place(ldr__plan *p, ldr_trainer *t) {
     const ldr_ladder *l = t->l;
     size_t tokens = 1, sequences = 1, values = 0;
@@ -7552,7 +7574,7 @@ static void ldr__trainer_place(ldr__plan *p, ldr_trainer *t) {
     t->m = ldr__place_floats(p, "optimiser state", l->size);
     t->v = t->d.optimizer == LDR_SGD ? NULL : ldr__place_floats(p, "optimiser state", l->size);
     t->best = t->dev ? ldr__place_floats(p, "best parameters", l->size) : NULL;
-    t->class_weights = t->d.class_weights ? ldr__place_floats(p, "tables", (size_t)l->d.classes) : NULL;
+    t->class_weights = t->d.class_weights || ldr__balances(t) ? ldr__place_floats(p, "tables", (size_t)l->d.classes) : NULL;
     t->order = (int32_t *)ldr__place(p, "tables", (size_t)t->examples, sizeof(int32_t));
     t->tags = (int32_t *)ldr__place(p, "tables", tokens, sizeof(int32_t));
     t->ordinals = (uint64_t *)ldr__place(p, "tables", sequences, sizeof(uint64_t));
@@ -7639,7 +7661,8 @@ LDR__DEF ldr_trainer *ldr_trainer_create(ldr_ladder *l, const ldr_dataset *train
     t->plan_memory = plan.memory;
     t->plan_size = plan.size;
     ldr__trainer_place(&plan, t);
-    for (c = 0; t->class_weights && c < l->d.classes; c++) t->class_weights[c] = d.class_weights[c];
+    if (ldr__balances(t)) ldr__balance(t);
+    else for (c = 0; t->class_weights && c < l->d.classes; c++) t->class_weights[c] = d.class_weights[c];
     t->d.class_weights = t->class_weights;
     l->grads = t->grads;
     return t;

@@ -155,7 +155,7 @@ typedef struct options {
     const char *model, *ladder, *task, *train, *dev, *test, *data, *out, *resume, *checkpoint, *log, *file;
     int32_t     method, preset, init, importance, slice_heads, optimizer, schedule, cache, simd, pool;
     int32_t     reduction, head_hidden, epochs, batch, accumulate, max_len, patience, stop_at, threads, layer;
-    int32_t     regress, ids, pair, pieces, no_special, json, help;
+    int32_t     regress, balance, ids, pair, pieces, no_special, json, help;
     float       lr, warmup, weight_decay, dropout, label_smoothing, clip;
     uint64_t    seed;
     int32_t     rungs[MAX_RUNGS], rung_count;
@@ -206,6 +206,7 @@ static const option option_table[] = {
     { "--weight-decay", KIND_NUMBER, AT(weight_decay), CMD_FIT, 0, "X", -1, 1e6, "of matrices, not of vectors" },
     { "--clip", KIND_NUMBER_OFF, AT(clip), CMD_FIT, 0, "X", 0, 1e30, "largest norm of all gradients together" },
     { "--label-smoothing", KIND_NUMBER, AT(label_smoothing), CMD_FIT, 0, "P", -1, 0.999, "share of the target spread over all classes" },
+    { "--balance", KIND_FLAG, AT(balance), CMD_FIT, 0, NULL, 0, 0, "give every class the same weight in the loss" },
     { "--patience", KIND_COUNT_OFF, AT(patience), CMD_FIT, 0, "N", 0, 1000000, "stop after so many epochs without a better dev score" },
     { "--max-len", KIND_COUNT, AT(max_len), CMD_RUN | CMD_TOKENIZE, 0, "N", 1, 1000000, "cut texts to so many tokens" },
     { "--seed", KIND_SEED, AT(seed), CMD_FIT, 0, "N", 0, 0, "of the initial values and of the order of examples" },
@@ -952,6 +953,7 @@ static ldr_train_desc make_train_desc(const run *r) {
     d.weight_decay = o->weight_decay;
     d.clip = o->clip;
     d.label_smoothing = o->label_smoothing;
+    d.balance = o->balance || (r->task && r->task->metric == LDR_METRIC_MATTHEWS);   /* which asks for both classes alike */
     d.metric = r->metric;
     d.cache = o->cache == CACHE_RAM;
     d.seed = o->seed;
@@ -1047,7 +1049,7 @@ static void show_epoch(const run *r, const watch *w, const ldr_progress *p) {
 
 static void log_step(FILE *f, const ldr_progress *p) {
     fprintf(f, "{\"step\":%d,\"loss\":", (int)p->step);
-    put_number(f, p->loss);
+    put_number(f, p->step_loss);
     fputs(",\"rate\":", f);
     put_number(f, p->rate);
     fputs(",\"gradient_norm\":", f);
