@@ -836,13 +836,14 @@ LDR__DEF const char *ldr_status_text(ldr_status status) {
 }
 
 /* A text being built in a fixed buffer: always NUL-terminated, `full` once something was cut. */
-typedef struct ldr__text { char *data; size_t size, used; int full; } ldr__text;
+typedef struct ldr__text { char *data; size_t size, used; int full; uint64_t digest; } ldr__text;
 
 static void ldr__text_init(ldr__text *t, char *data, size_t size) {
     t->data = data;
     t->size = size;
     t->used = 0;
     t->full = 0;
+    t->digest = 0;
     data[0] = 0;
 }
 
@@ -1308,8 +1309,9 @@ LDR__INLINE float ldr__activation_slope(float x, int32_t kind) {
     switch (kind) {
         case LDR_GELU:      return 0.5f * (1.0f + ldr__erf(x * 0.70710678f)) + x * 0.39894228f * ldr__exp(-0.5f * x * x);
         case LDR_GELU_TANH: {
-            float t = ldr__tanh(0.79788456f * (x + 0.044715f * x * x * x));
-            return 0.5f * (1.0f + t) + 0.5f * x * (1.0f - t * t) * 0.79788456f * (1.0f + 0.134145f * x * x);
+            float c = ldr__select(ldr__abs(x) > 16.0f, 16.0f, ldr__abs(x)), z = ldr__select(x != x, x, ldr__with_sign(c, x));    /* beyond, x^2 could overflow */
+            float t = ldr__tanh(0.79788456f * (z + 0.044715f * z * z * z));
+            return 0.5f * (1.0f + t) + 0.5f * z * (1.0f - t * t) * 0.79788456f * (1.0f + 0.134145f * z * z);
         }
         case LDR_RELU:      return ldr__select(x > 0, 1.0f, 0.0f);
         case LDR_SILU: {
@@ -1717,14 +1719,14 @@ static void ldr__pack_rows(const ldr__kernels *ker, float *dst, const float *a, 
     }
 }
 
-/* One block: c[m,n] (+)= a[m,k] times packed panels. `packed` is NULL or room for the strips of a. */
-static void ldr__block_multiply(const ldr__kernels *ker, float *c, size_t ldc, const float *a, size_t rs, size_t cs, const float *panels,
+/* One block: c[m,n] (+)= a[m,k] times the first k rows of panels packed `depth` deep. `packed` is NULL or room for the strips of a. */
+static void ldr__block_multiply(const ldr__kernels *ker, float *c, size_t ldc, const float *a, size_t rs, size_t cs, const float *panels, size_t depth,
                                 size_t m, size_t n, size_t k, const float *bias, int accumulate, float *packed) {
     size_t mr = (size_t)ker->mr, nr = (size_t)ker->nr, i, j;
     if (cs != 1) ldr__pack_rows(ker, packed, a, rs, cs, m, k);
     for (j = 0; j < n; j += nr)
         for (i = 0; i < m; i += mr)
-            ker->tile(c + i * ldc + j, ldc, cs != 1 ? packed + i * k : a + i * rs, cs != 1 ? 1 : rs, cs != 1 ? mr : 1, panels + j * k, k,
+            ker->tile(c + i * ldc + j, ldc, cs != 1 ? packed + i * k : a + i * rs, cs != 1 ? 1 : rs, cs != 1 ? mr : 1, panels + j * depth, k,
                       (int32_t)LDR__MIN(mr, m - i), (int32_t)LDR__MIN(nr, n - j), bias ? bias + j : NULL, accumulate);
 }
 
@@ -1754,7 +1756,7 @@ static void ldr__gemm(const ldr__exec *ex, float *c, size_t ldc, const float *a,
             LDR__FOR(task, (int64_t)(blocks * splits), ex->threads) {
                 size_t i = (size_t)task / splits * mc, j = (size_t)task % splits * per * nr;
                 if (j < nc)
-                    ldr__block_multiply(ker, c + i * ldc + j0 + j, ldc, a + i * rs + k0 * cs, rs, cs, ex->panel + j * kc, LDR__MIN(mc, m - i), LDR__MIN(per * nr, nc - j), kc,
+                    ldr__block_multiply(ker, c + i * ldc + j0 + j, ldc, a + i * rs + k0 * cs, rs, cs, ex->panel + j * kc, kc, LDR__MIN(mc, m - i), LDR__MIN(per * nr, nc - j), kc,
                                         bias ? bias + j0 + j : NULL, add, ex->scratch + (size_t)ldr__thread() * ex->scratch_size);
             }
         }
@@ -1991,14 +1993,14 @@ static void ldr__attention_forward(const ldr__exec *ex, float *out, float *lse, 
             for (i0 = 0; i0 < n; i0 += LDR__QROWS) {
                 size_t rows = LDR__MIN((size_t)LDR__QROWS, n - i0), keys = a->causal ? i0 + rows : n;
                 float sums[LDR__QROWS];
-                ldr__block_multiply(ker, s, np, base + i0 * ld + (size_t)h * d, ld, 1, pk, rows, keys, d, NULL, 0, NULL);
+                ldr__block_multiply(ker, s, np, base + i0 * ld + (size_t)h * d, ld, 1, pk, d, rows, keys, d, NULL, 0, NULL);
                 for (i = 0; i < rows; i++) {
                     float peak;
                     sums[i] = ldr__softmax_row(ker, s + i * np, a->causal ? i0 + i + 1 : n, keys, a->scale, &peak);
                     if (lse) lse[(first + i0 + i) * (size_t)a->heads + (size_t)h] = peak + logf(sums[i]);
                     ldr__dropout_apply(s + i * np, keys, a->drop, first + i0 + i, (uint64_t)h + 1);
                 }
-                ldr__block_multiply(ker, out + (first + i0) * inner + (size_t)h * d, inner, s, np, 1, pv, rows, d, keys, NULL, 0, NULL);
+                ldr__block_multiply(ker, out + (first + i0) * inner + (size_t)h * d, inner, s, np, 1, pv, n, rows, d, keys, NULL, 0, NULL);
                 for (i = 0; i < rows; i++) {
                     float *o = out + (first + i0 + i) * inner + (size_t)h * d, r = 1.0f / sums[i];
                     for (j = 0; j < d; j++) o[j] *= r;
@@ -2031,8 +2033,8 @@ static void ldr__attention_backward(const ldr__exec *ex, float *dqkv, const floa
             for (i0 = 0; i0 < n; i0 += LDR__QROWS) {
                 size_t rows = LDR__MIN((size_t)LDR__QROWS, n - i0), keys = a->causal ? i0 + rows : n;
                 const float *q = base + i0 * ld + (size_t)h * d, *dob = dout + (first + i0) * inner + (size_t)h * d;
-                ldr__block_multiply(ker, s, np, q, ld, 1, pk, rows, keys, d, NULL, 0, NULL);
-                ldr__block_multiply(ker, ds, np, dob, inner, 1, pvt, rows, keys, d, NULL, 0, NULL);
+                ldr__block_multiply(ker, s, np, q, ld, 1, pk, d, rows, keys, d, NULL, 0, NULL);
+                ldr__block_multiply(ker, ds, np, dob, inner, 1, pvt, d, rows, keys, d, NULL, 0, NULL);
                 for (i = 0; i < rows; i++) {
                     const float *o = out + (first + i0 + i) * inner + (size_t)h * d, *g = dob + i * inner;
                     float *p = s + i * np, *e = ds + i * np, dot = 0, peak = 0, log_sum = lse[(first + i0 + i) * (size_t)a->heads + (size_t)h], c;
@@ -2046,11 +2048,11 @@ static void ldr__attention_backward(const ldr__exec *ex, float *dqkv, const floa
                     LDR__LANE_LOOP(x, keys, e[x] = a->scale * p[x] * (e[x] - dot));
                     ldr__dropout_apply(p, keys, a->drop, first + i0 + i, (uint64_t)h + 1);
                 }
-                ldr__block_multiply(ker, dbase + i0 * ld + (size_t)h * d, ld, ds, np, 1, pkr, rows, d, keys, NULL, 0, NULL);
+                ldr__block_multiply(ker, dbase + i0 * ld + (size_t)h * d, ld, ds, np, 1, pkr, n, rows, d, keys, NULL, 0, NULL);
                 ldr__pack_all(ker, pq, ldr__mat_float(q, ld, 1), rows, d);
                 ldr__pack_all(ker, pdo, ldr__mat_float(dob, inner, 1), rows, d);
-                ldr__block_multiply(ker, dk, ld, ds, 1, np, pq, keys, d, rows, NULL, 1, rows_packed);
-                ldr__block_multiply(ker, dv, ld, s, 1, np, pdo, keys, d, rows, NULL, 1, rows_packed);
+                ldr__block_multiply(ker, dk, ld, ds, 1, np, pq, rows, keys, d, rows, NULL, 1, rows_packed);
+                ldr__block_multiply(ker, dv, ld, s, 1, np, pdo, rows, keys, d, rows, NULL, 1, rows_packed);
             }
     }
 }
@@ -2328,7 +2330,7 @@ LDR__DEF ldr_json *ldr_json_parse_next(const char *text, size_t size, size_t *us
     ldr_json *j;
     size_t at = 0;
     memset(&local, 0, sizeof local);
-    if (!err) err = &local;
+    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
     if (!text || !used || !ldr__allocator_valid(alloc)) {
         ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_json_parse: text or allocator missing");
         return NULL;
@@ -2456,7 +2458,7 @@ static double ldr__parse_double(const char *s, size_t n) {
         exponent += e_negative ? -e : e;
     }
     value = (double)mantissa;
-    if (mantissa != 0 && exponent != 0) value = exponent < -330 ? value * pow(10.0, -330.0) * pow(10.0, (double)(exponent + 330)) : exponent < 0 ? value / pow(10.0, (double)-exponent) : value * pow(10.0, (double)exponent);
+    if (mantissa != 0 && exponent != 0) value = exponent < -300 ? value / 1e300 / pow(10.0, (double)-(exponent + 300)) : exponent < 0 ? value / pow(10.0, (double)-exponent) : value * pow(10.0, (double)exponent);
     return negative ? -value : value;
 }
 
@@ -2886,7 +2888,7 @@ LDR__DEF ldr_weights *ldr_weights_open_memory(const void *data, size_t size, con
     ldr_error local;
     ldr_weights *w;
     memset(&local, 0, sizeof local);
-    if (!err) err = &local;
+    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
     w = ldr__weights_new(1, alloc, err);
     if (!w) return NULL;
     ldr__source_borrow(&w->files[0], data, size);
@@ -2985,7 +2987,7 @@ LDR__DEF ldr_weights *ldr_weights_open(const char *path, const ldr_allocator *al
     char full[LADDER_MAX_PATH];
     size_t i;
     memset(&local, 0, sizeof local);
-    if (!err) err = &local;
+    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
     if (!path) {
         ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_weights_open: no path");
         return NULL;
@@ -4668,6 +4670,17 @@ static ldr_status ldr__config_int(const ldr_json *j, const char *key, int32_t ot
     return LDR_OK;
 }
 
+/* A number from low to high; missing or null: `otherwise`. */
+static ldr_status ldr__config_real(const ldr_json *j, const char *key, double otherwise, double low, double high, float *out, ldr_error *err) {
+    int32_t node = key ? ldr_json_get(j, 0, key) : -1;
+    const ldr_json_node *n = ldr_json_node_at(j, node);
+    double v = ldr_json_number(j, node, otherwise);
+    if (n && n->type != LDR_JSON_NULL && n->type != LDR_JSON_NUMBER) return ldr__fail(err, LDR_FORMAT, n->begin, "config.json: \"%s\" must be a number", key);
+    if (!(v >= low && v <= high)) return ldr__fail(err, LDR_LIMIT, n ? n->begin : LDR_NO_OFFSET, "config.json: \"%s\" is out of its range", key);
+    *out = (float)v;
+    return LDR_OK;
+}
+
 static int ldr__config_true(const ldr_json *j, const char *key) {
     const ldr_json_node *n = ldr_json_node_at(j, ldr_json_get(j, 0, key));
     return n && n->type == LDR_JSON_TRUE;
@@ -4695,8 +4708,10 @@ static ldr_status ldr__config_activation(ldr_model *m, const ldr_json *j, ldr_er
     static const struct { const char *name; ldr_activation value; } names[] = {
         { "gelu", LDR_GELU }, { "gelu_new", LDR_GELU_TANH }, { "gelu_pytorch_tanh", LDR_GELU_TANH }, { "relu", LDR_RELU }, { "silu", LDR_SILU }, { "swish", LDR_SILU }, { "tanh", LDR_TANH } };
     int32_t node = ldr_json_get(j, 0, m->family->k_activation);
+    const ldr_json_node *n = ldr_json_node_at(j, node);
     char text[64];
     size_t i;
+    if (n && n->type != LDR_JSON_NULL && n->type != LDR_JSON_STRING) return ldr__fail(err, LDR_FORMAT, n->begin, "config.json: \"%s\" must be a name", m->family->k_activation);
     if (ldr_json_string(text, sizeof text, j, node) < 0) ldr__format(text, sizeof text, "%s", m->family->activation);
     for (i = 0; i < sizeof names / sizeof names[0]; i++)
         if (strcmp(text, names[i].name) == 0) {
@@ -4730,15 +4745,15 @@ static ldr_status ldr__config_read(ldr_model *m, const ldr_json *j, ldr_error *e
         ldr__config_int(j, "vocab_size", -1, 1, big, &m->vocabulary, err) || ldr__config_int(j, f->k_positions, f->rotary ? 2048 : -1, 1, big, &m->positions, err))
         return err->status;
     if (ldr__config_activation(m, j, err)) return err->status;
-    s->eps = (float)ldr_json_number(j, f->k_eps ? ldr_json_get(j, 0, f->k_eps) : -1, f->rotary ? 1e-6 : 1e-12);
+    if (ldr__config_real(j, f->k_eps, f->rotary ? 1e-6 : 1e-12, 0, 1, &s->eps, err) || ldr__config_real(j, "rope_theta", 10000.0, 1, 1e12, &m->rope_theta, err)) return err->status;
     if (ldr__config_int(j, "num_key_value_heads", s->heads, 1, 1024, &s->kv_heads, err)) return err->status;
     if (!f->rotary) s->kv_heads = s->heads;
     if (s->heads % s->kv_heads) return ldr__fail(err, LDR_FORMAT, LDR_NO_OFFSET, "config.json: %d heads cannot share %d key/value heads", s->heads, s->kv_heads);
     if (ldr__config_int(j, "head_dim", s->width / s->heads, 1, 4096, &s->head_dim, err)) return err->status;
     if (!f->rotary) s->head_dim = s->width / s->heads;
+    if (s->head_dim < 1) return ldr__fail(err, LDR_FORMAT, LDR_NO_OFFSET, "config.json: width %d is less than one for each of %d heads", s->width, s->heads);
     if (!f->rotary && s->width % s->heads) return ldr__fail(err, LDR_FORMAT, LDR_NO_OFFSET, "config.json: width %d is not a multiple of %d heads", s->width, s->heads);
     if (f->rotary && s->head_dim % 2) return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "config.json: rotary positions need an even head size, not %d", s->head_dim);
-    m->rope_theta = (float)ldr_json_number(j, ldr_json_get(j, 0, "rope_theta"), 10000.0);
     m->embed_width = s->width;
     if (f->segment && ldr__config_int(j, "type_vocab_size", 2, 1, 1024, &m->segments, err)) return err->status;
     if (f->project) {
@@ -5027,7 +5042,7 @@ LDR__DEF ldr_model *ldr_model_load_memory(const void *config, size_t config_size
     ldr_error local;
     ldr_model *m;
     memset(&local, 0, sizeof local);
-    if (!err) err = &local;
+    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
     m = ldr__model_new(desc, err);
     if (!m) return NULL;
     if (!config || !weights) ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_model_load_memory: config and weights are needed");
@@ -5082,7 +5097,7 @@ LDR__DEF ldr_model *ldr_model_load(const char *dir, const ldr_model_desc *desc, 
     ldr_status status;
     ldr_model *m;
     memset(&local, 0, sizeof local);
-    if (!err) err = &local;
+    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
     m = ldr__model_new(desc, err);
     if (!m) return NULL;
     memset(&s, 0, sizeof s);
@@ -5267,7 +5282,7 @@ LDR__DEF ldr_status ldr_model_hidden(const ldr_model *m, float *hidden, const ld
     size_t longest, rows, w;
     int pass;
     memset(&local, 0, sizeof local);
-    if (!err) err = &local;
+    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
     if (!m || !hidden) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_model_hidden: no model or no destination");
     if (layer < -1 || layer > m->layers) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "layer %d does not exist, the model has 0 (embeddings) to %d", layer, m->layers);
     if (ldr__batch_check(m, batch, &longest, err)) return err->status;
@@ -5303,7 +5318,7 @@ LDR__DEF ldr_status ldr_model_logits(const ldr_model *m, float *logits, const fl
     size_t e, w, n;
     int pass;
     memset(&local, 0, sizeof local);
-    if (!err) err = &local;
+    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
     if (!m || !logits || !hidden || rows < 1) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_model_logits: no model, rows or destination");
     if (!m->head_out.data) return ldr__fail(err, LDR_MISSING, LDR_NO_OFFSET, "this model's files hold no language-model head");
     e = (size_t)m->embed_width;
@@ -5872,7 +5887,10 @@ static ldr_status ldr__ladder_shape(ldr__shape *s, const ldr_model *m, const ldr
     if (r < 1 || r > 1024 || d->width < 1 || d->width > 65536 || d->ffn < 1 || d->ffn > (1 << 20) || d->heads < 0 || d->heads > 4096)
         return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "reduction %d, side width %d, %d heads or ffn %d cannot be", r, d->width, d->heads, d->ffn);
     if (d->classes < 1 || d->classes > (1 << 24)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "the head needs classes, not %d", d->classes);
-    if (d->dropout >= 1.0f) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "dropout must be below 1");
+    if ((int)d->tap < 1 || d->tap > LDR_TAP_OUTPUT || (int)d->gate < 1 || d->gate > LDR_GATE_FIXED || (int)d->mix < 1 || d->mix > LDR_MIX_AFTER || (int)d->output < 1 || d->output > LDR_OUTPUT_SIDE ||
+        (int)d->init < 1 || d->init > LDR_INIT_SLICE || (int)d->importance < 1 || d->importance > LDR_ENERGY || (int)d->slice_heads < 1 || d->slice_heads > LDR_HEADS_WITHIN)
+        return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "tap, gate, mix, output, init, importance or slice_heads is none of its names");
+    if (!(d->dropout < 1.0f)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "dropout must be below 1");
     if (d->gate == LDR_GATE_FIXED && !(d->gate_fixed >= 0 && d->gate_fixed <= 1)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a fixed gate must lie between 0 and 1");
     if (d->init == LDR_INIT_SLICE && (d->width > b->width || d->ffn > b->ffn)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a sliced side network cannot be wider than the backbone (%d of %d, ffn %d of %d)", d->width, b->width, d->ffn, b->ffn);
     if (d->preset == LDR_PRESET_HEAD) return LDR_OK;
@@ -5927,7 +5945,7 @@ static int32_t ldr__add_param(ldr__layout *y, int32_t rung, const char *name, si
         p->decay = rows > 1;
     }
     y->floats += ldr__round_up(rows * columns, 16);
-    y->trainable += (uint64_t)rows * columns;
+    y->trainable += (uint64_t)rows * columns;           /* 64 bits everywhere: `floats` may have wrapped, this has not */
     return y->count++;
 }
 
@@ -6073,8 +6091,8 @@ static char *ldr__copy_text(const ldr_allocator *a, const char *s) {
     return p;
 }
 
-/* A ladder with a random start; slicing comes after. */
-static ldr_ladder *ldr__ladder_new(const ldr_model *m, const ldr_ladder_desc *desc, ldr_error *err) {
+/* A ladder with a random start; slicing comes after. At most `limit` numbers: a file cannot ask for more than it holds. */
+static ldr_ladder *ldr__ladder_new(const ldr_model *m, const ldr_ladder_desc *desc, uint64_t limit, ldr_error *err) {
     ldr_ladder_desc d;
     ldr_ladder *l;
     ldr__plan plan;
@@ -6112,6 +6130,10 @@ static ldr_ladder *ldr__ladder_new(const ldr_model *m, const ldr_ladder_desc *de
             l->plan_size = plan.size;
         }
         if (!pass) ldr__ladder_layout(&y, NULL);
+        if (y.trainable > limit) {
+            ldr__fail(err, LDR_FORMAT, LDR_NO_OFFSET, "the ladder described has %U numbers, there are %U", y.trainable, limit);
+            goto fail;
+        }
         l->count = y.count;
         l->size = y.floats;
         l->trainable = y.trainable;
@@ -7181,7 +7203,7 @@ static ldr_status ldr__importance_sample(ldr__importance *im, const ldr_ladder *
     hd.head = l->d.head;
     hd.classes = l->d.classes;
     hd.seed = l->d.seed;
-    head = ldr__ladder_new(l->m, &hd, err);
+    head = ldr__ladder_new(l->m, &hd, SIZE_MAX / 16, err);
     if (!head) return err->status;
     ldr__batch_limits(set, 1, &tokens, &sequences);
     memset(&plan, 0, sizeof plan);
@@ -7250,8 +7272,8 @@ LDR__DEF ldr_ladder *ldr_ladder_create(const ldr_model *m, const ldr_ladder_desc
     ldr_error local;
     ldr_ladder *l;
     memset(&local, 0, sizeof local);
-    if (!err) err = &local;
-    l = ldr__ladder_new(m, desc, err);
+    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    l = ldr__ladder_new(m, desc, SIZE_MAX / 16, err);
     if (!l) return NULL;
     if (l->d.init == LDR_INIT_SLICE && l->d.rung_count > 0 && ldr__ladder_slice(l, desc->sample, err)) {
         ldr_ladder_free(l);
@@ -7588,9 +7610,10 @@ static void ldr__trainer_place(ldr__plan *p, ldr_trainer *t) {
 static ldr_status ldr__trainer_check(const ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev, const ldr_train_desc *d, ldr_error *err) {
     if (!l || !train || !ldr__allocator_valid(&d->alloc)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "training needs a ladder and a training set");
     if (d->epochs < 0 || d->batch < 1 || d->accumulate < 1 || d->accumulate > d->batch || !(d->rate >= 0) || !(d->beta1 >= 0 && d->beta1 < 1) || !(d->beta2 >= 0 && d->beta2 < 1) || !(d->epsilon > 0) ||
-        !(d->momentum >= 0 && d->momentum < 1) || !(d->weight_decay >= 0) || d->warmup > 1 || !(d->label_smoothing >= 0 && d->label_smoothing < 1) || (int)d->optimizer < 0 || d->optimizer > LDR_ADAFACTOR ||
+        !(d->momentum >= 0 && d->momentum < 1) || !(d->weight_decay >= 0) || !(d->warmup <= 1) || d->clip != d->clip || d->patience < 0 || !(d->label_smoothing >= 0 && d->label_smoothing < 1) || (int)d->optimizer < 0 || d->optimizer > LDR_ADAFACTOR ||
         (int)d->schedule < 0 || d->schedule > LDR_CONSTANT || (int)d->metric < 0 || d->metric > LDR_METRIC_ENTITY_F1)
         return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a value of the training description is out of its range");
+    if ((int64_t)d->epochs * ldr__examples(train) > INT32_MAX) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "%d epochs of %d examples are more steps than can be counted", d->epochs, ldr__examples(train));
     if (ldr__dataset_check(l, train, "the training set", err)) return err->status;
     return dev ? ldr__dataset_check(l, dev, "the dev set", err) : LDR_OK;
 }
@@ -7604,7 +7627,7 @@ static void ldr__trainer_init(ldr_trainer *t, ldr_ladder *l, const ldr_dataset *
     t->d = *d;
     t->examples = ldr__examples(train);
     t->batch = LDR__MIN(d->batch, t->examples);
-    t->part = (d->batch + d->accumulate - 1) / d->accumulate;
+    t->part = t->batch / d->accumulate + (t->batch % d->accumulate != 0);
     t->steps_per_epoch = (t->examples + t->batch - 1) / t->batch;
     t->best_metric = -1e30;
     t->order_epoch = -1;
@@ -7643,7 +7666,7 @@ LDR__DEF ldr_trainer *ldr_trainer_create(ldr_ladder *l, const ldr_dataset *train
     ldr_allocator a;
     int32_t c;
     memset(&local, 0, sizeof local);
-    if (!err) err = &local;
+    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
     if (ldr__trainer_check(l, train, dev, &d, err)) return NULL;
     a = d.alloc.alloc_fn ? d.alloc : l->alloc;
     t = (ldr_trainer *)ldr__alloc(&a, sizeof *t);
@@ -7838,7 +7861,7 @@ LDR__DEF ldr_status ldr_trainer_step(ldr_trainer *t, ldr_progress *p, ldr_error 
     double weight, loss, scale = 1;
     int end;
     memset(&local, 0, sizeof local);
-    if (!err) err = &local;
+    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
     if (ldr_trainer_done(t)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_trainer_step: no trainer, or its training is over");
     t->l->grads = t->grads;
     in_epoch = (int32_t)(t->step % t->steps_per_epoch);
@@ -7879,7 +7902,7 @@ LDR__DEF ldr_status ldr_fit(ldr_ladder *l, const ldr_dataset *train, const ldr_d
     ldr_trainer *t;
     ldr_status status = LDR_OK;
     memset(&local, 0, sizeof local);
-    if (!err) err = &local;
+    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
     t = ldr_trainer_create(l, train, dev, desc, err);
     if (!t) return err->status;
     while (!status && !ldr_trainer_done(t)) status = ldr_trainer_step(t, NULL, err);
@@ -7915,7 +7938,7 @@ LDR__DEF ldr_predictor *ldr_predictor_create(ldr_ladder *l, int32_t max_sequence
     ldr__plan plan;
     int pass;
     memset(&local, 0, sizeof local);
-    if (!err) err = &local;
+    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
     if (!l || max_sequences < 1 || max_tokens < 1) {
         ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_predictor_create: no ladder, or room for nothing");
         return NULL;
@@ -7954,7 +7977,7 @@ LDR__DEF ldr_status ldr_predict(ldr_predictor *p, float *scores, const ldr_batch
     const ldr_ladder *l;
     size_t longest, n;
     memset(&local, 0, sizeof local);
-    if (!err) err = &local;
+    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
     if (!p || !scores) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_predict: no predictor or no destination");
     s = &p->pass;
     l = s->l;
@@ -7981,7 +8004,7 @@ LDR__DEF ldr_status ldr_evaluate(ldr_ladder *l, const ldr_dataset *d, ldr_metric
     ldr_status status;
     memset(&local, 0, sizeof local);
     memset(&td, 0, sizeof td);
-    if (!err) err = &local;
+    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
     td.metric = metric;
     td.optimizer = LDR_SGD;
     t = ldr_trainer_create(l, d, NULL, &td, err);
@@ -8062,6 +8085,16 @@ static void ldr__text_meta(ldr__text *t, const char *key, const char *value) {
     ldr__text_json(t, key);
     ldr__text_bytes(t, ":", 1);
     ldr__text_json(t, value);
+    t->digest = ldr__digest(ldr__digest(t->digest, key, strlen(key)), value, strlen(value));
+}
+
+/* The same digest over the metadata of a file; "checksum" itself is left out. */
+static uint64_t ldr__meta_digest(const ldr_weights *w) {
+    uint64_t h = 0;
+    size_t i;
+    for (i = 0; i < w->meta_count; i++)
+        if (strcmp(w->metas[i].key, "checksum") != 0) h = ldr__digest(ldr__digest(h, w->metas[i].key, strlen(w->metas[i].key)), w->metas[i].value, strlen(w->metas[i].value));
+    return h;
 }
 
 static void ldr__meta_i64(ldr__text *t, const char *key, int64_t v) {
@@ -8203,7 +8236,7 @@ static ldr_status ldr__ladder_write(ldr__writer *w, const ldr_ladder *l, ldr_err
     ldr__text_string(&t, "{\"__metadata__\":{");
     ldr__text_meta(&t, "format", "ladder");
     ldr__meta_ladder(&t, l);
-    ldr__meta_hex(&t, "checksum", h, 16);
+    ldr__meta_hex(&t, "checksum", ldr__mix64(h ^ t.digest), 16);
     ldr__text_bytes(&t, "}", 1);
     for (i = 0; i < l->count; i++) {
         ldr__array a = ldr__ladder_array(l, i);
@@ -8311,14 +8344,14 @@ static ldr_ladder *ldr__ladder_from(const ldr_model *m, const ldr_weights *w, co
     ldr_ladder_desc d;
     ldr_ladder *l = NULL;
     int32_t rungs[1024], i;
-    uint64_t fingerprint, mine, h = 0, wanted;
+    uint64_t held = 0, fingerprint = 0, mine, h = 0, wanted = 0;
     const char *format = ldr_weights_meta(w, "format");
     memset(&d, 0, sizeof d);
     d.alloc = ldr__allocator(alloc);
-    if (!format || strcmp(format, "ladder") != 0 || !ldr__parse_hex(ldr_weights_meta(w, "backbone.fingerprint"), 16, &fingerprint) || !ldr__parse_hex(ldr_weights_meta(w, "checksum"), 16, &wanted)) {
-        ldr__meta_missing("format", err);
-        return NULL;
-    }
+    if (!format || strcmp(format, "ladder") != 0) ldr__meta_missing("format", err);
+    else if (!ldr__parse_hex(ldr_weights_meta(w, "backbone.fingerprint"), 16, &fingerprint)) ldr__meta_missing("backbone.fingerprint", err);
+    else if (!ldr__parse_hex(ldr_weights_meta(w, "checksum"), 16, &wanted)) ldr__meta_missing("checksum", err);
+    if (err->status) return NULL;
     if (ldr__meta_desc(w, &d, rungs, err)) return NULL;
     mine = ldr_model_fingerprint(m);
     if (mine != fingerprint) {
@@ -8326,7 +8359,8 @@ static ldr_ladder *ldr__ladder_from(const ldr_model *m, const ldr_weights *w, co
         ldr__fail(err, LDR_MISMATCH, LDR_NO_OFFSET, "this ladder was trained on another backbone (a %s, fingerprint %s); the model given is a %s with other weights", family ? family : "?", ldr_weights_meta(w, "backbone.fingerprint"), m->family->type);
         return NULL;
     }
-    l = ldr__ladder_new(m, &d, err);
+    for (i = 0; i < ldr_weights_count(w); i++) held += ldr_weights_at(w, i)->bytes / 4;
+    l = ldr__ladder_new(m, &d, held, err);
     if (!l) return NULL;
     l->fingerprint = mine;
     if (ldr_weights_count(w) != l->count) ldr__fail(err, LDR_EXTRA, LDR_NO_OFFSET, "%d tensors in the file, the ladder it describes has %d", ldr_weights_count(w), l->count);
@@ -8334,7 +8368,7 @@ static ldr_ladder *ldr__ladder_from(const ldr_model *m, const ldr_weights *w, co
         ldr__array a = ldr__ladder_array(l, i);
         if (!ldr__array_read(w, &a, err)) h = ldr__floats_digest(h, a.data, a.rows * a.columns);
     }
-    if (!err->status && h != wanted) ldr__fail(err, LDR_CORRUPT, LDR_NO_OFFSET, "the parameters do not match their checksum: the file was damaged");
+    if (!err->status && ldr__mix64(h ^ ldr__meta_digest(w)) != wanted) ldr__fail(err, LDR_CORRUPT, LDR_NO_OFFSET, "the parameters or the metadata do not match their checksum: the file was damaged");
     if (!err->status) ldr__ladder_read_texts(l, w, err);
     if (!err->status) return l;
     ldr_ladder_free(l);
@@ -8346,7 +8380,7 @@ LDR__DEF ldr_ladder *ldr_ladder_load_memory(const ldr_model *m, const void *data
     ldr_weights *w;
     ldr_ladder *l = NULL;
     memset(&local, 0, sizeof local);
-    if (!err) err = &local;
+    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
     if (!m) ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_ladder_load_memory: no model");
     w = m ? ldr_weights_open_memory(data, size, alloc ? alloc : &m->alloc, err) : NULL;
     if (w) l = ldr__ladder_from(m, w, alloc, err);
@@ -8360,7 +8394,7 @@ LDR__DEF ldr_ladder *ldr_ladder_load(const ldr_model *m, const char *path, const
     ldr_weights *w;
     ldr_ladder *l = NULL;
     memset(&local, 0, sizeof local);
-    if (!err) err = &local;
+    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
     if (!m || !path) ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_ladder_load: no model or no path");
     w = m && path ? ldr__weights_open_one(path, alloc ? alloc : &m->alloc, err) : NULL;
     if (w) {
@@ -8439,7 +8473,7 @@ LDR__DEF ldr_status ldr_trainer_save(const ldr_trainer *t, const char *path, ldr
     size_t s, bound;
     char *buffer;
     memset(&local, 0, sizeof local);
-    if (!err) err = &local;
+    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
     if (!t || !path) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_trainer_save: no trainer or no path");
     bound = ldr__header_bound(t->l);
     buffer = (char *)ldr__alloc(&t->alloc, bound);
@@ -8467,7 +8501,7 @@ LDR__DEF ldr_status ldr_trainer_save(const ldr_trainer *t, const char *path, ldr
             ldr__meta_hex(&text, ldr__states[s].key, ldr__double_bits(real), 16);
         }
     }
-    ldr__meta_hex(&text, "checksum", h, 16);
+    ldr__meta_hex(&text, "checksum", ldr__mix64(h ^ text.digest), 16);
     ldr__text_bytes(&text, "}", 1);
     for (i = 0; i < n; i++) ldr__header_array(&text, &a[i], &at);
     ldr__text_bytes(&text, "}", 1);
@@ -8503,7 +8537,7 @@ static ldr_status ldr__resume_check(const ldr_trainer *t, const ldr_weights *w, 
             h = ldr__digest(h, (const unsigned char *)x->data + 4 * at, 4 * take);
         }
     }
-    return h == wanted ? LDR_OK : ldr__fail(err, LDR_CORRUPT, LDR_NO_OFFSET, "the saved run does not match its checksum: the file was damaged");
+    return ldr__mix64(h ^ ldr__meta_digest(w)) == wanted ? LDR_OK : ldr__fail(err, LDR_CORRUPT, LDR_NO_OFFSET, "the saved run does not match its checksum: the file was damaged");
 }
 
 LDR__DEF ldr_status ldr_trainer_resume(ldr_trainer *t, const char *path, ldr_error *err) {
@@ -8513,7 +8547,7 @@ LDR__DEF ldr_status ldr_trainer_resume(ldr_trainer *t, const char *path, ldr_err
     int n, i;
     size_t s;
     memset(&local, 0, sizeof local);
-    if (!err) err = &local;
+    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
     if (!t || !path) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_trainer_resume: no trainer or no path");
     w = ldr__weights_open_one(path, &t->alloc, err);
     if (!w) return err->status;
