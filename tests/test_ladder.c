@@ -666,6 +666,48 @@ TEST(the_plan_is_what_is_allocated) {
     CHECK_INT(heap.bad, 0);
 }
 
+/* Balanced classes: the weights make every class the same share of the loss. */
+TEST(balanced_class_weights) {
+    tiny_spec s = tiny_default("bert");
+    ldr_ladder_desc d = plain_desc(LDR_PRESET_HEAD, LDR_HEAD_CLASSIFY);
+    static const int32_t ids[] = { 1, 2, 3 }, classes[] = { 0, 0, 0, 0, 0, 0, 1, 1 };      /* none of class 2 */
+    ldr_train_desc td;
+    ldr_error err;
+    tiny_model m;
+    ldr_dataset_desc sd;
+    ldr_dataset *set;
+    ldr_ladder *l;
+    ldr_trainer *t;
+    int i;
+    memset(&err, 0, sizeof err);
+    memset(&td, 0, sizeof td);
+    memset(&sd, 0, sizeof sd);
+    m = tiny_open(s, &err);
+    set = ldr_dataset_create(&sd, &err);
+    for (i = 0; i < 8; i++) {
+        ldr_example e;
+        memset(&e, 0, sizeof e);
+        e.count = 3;
+        e.ids = ids;
+        e.labels = &classes[i];
+        CHECK_INT(ldr_dataset_add(set, &e, &err), LDR_OK);
+    }
+    l = ldr_ladder_create(m.m, &d, &err);
+    td.balance = 1;
+    t = ldr_trainer_create(l, set, NULL, &td, &err);
+    CHECK_STR(err.message, "");
+    if (t) {
+        CHECK_NEAR(t->class_weights[0], 8.0 / (3 * 6), 1e-6);
+        CHECK_NEAR(t->class_weights[1], 8.0 / (3 * 2), 1e-6);
+        CHECK_NEAR(t->class_weights[2], 0, 0);
+        CHECK_INT(ldr_trainer_step(t, NULL, &err), LDR_OK);
+    }
+    ldr_trainer_free(t);
+    ldr_ladder_free(l);
+    ldr_dataset_free(set);
+    tiny_close(&m);
+}
+
 #define TESTS(X)                                                                                                    \
     X(gradients_of_every_family_and_preset) X(gradients_of_every_head) X(gradients_of_every_gate_mix_and_output)   \
     X(a_wrong_sign_is_caught) X(default_at_r1_is_the_backbone_for_any_gate)                                        \
@@ -673,5 +715,5 @@ TEST(the_plan_is_what_is_allocated) {
     X(published_parameter_counts) X(same_bits_for_any_number_of_threads) X(stop_and_resume_gives_the_same_bits)    \
     X(the_tap_cache_changes_nothing) X(accumulation_is_the_large_batch) X(instruction_sets_agree)                  \
     X(batches_do_not_mix) X(every_preset_learns_and_comes_back_from_its_file) X(early_stopping_keeps_the_best_epoch) \
-    X(not_a_number_names_step_and_tensor) X(the_plan_is_what_is_allocated)
+    X(balanced_class_weights) X(not_a_number_names_step_and_tensor) X(the_plan_is_what_is_allocated)
 LDR_TEST_MAIN("ladder", TESTS)
