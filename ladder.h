@@ -441,7 +441,7 @@ typedef struct ldr_dataset ldr_dataset;
 typedef struct ldr_dataset_desc {
     ldr_allocator alloc;
     ldr_head      head;
-    int32_t       max_len;         /* tokens of a sequence, 0: min(128, the model's positions) */
+    int32_t       max_len;         /* texts are cut to so many tokens, 0: 128 (ldr_dataset_load: or the model's positions) */
     int32_t       choices;         /* LDR_HEAD_CHOICE: sequences an example                    */
     /* Reading files (ldr_dataset_load): */
     const char   *text, *text2, *label;   /* JSON fields; NULL: "text" or "sentence" or "sentence1", "text2" or "sentence2", "label" */
@@ -452,7 +452,7 @@ LDR_API ldr_dataset *ldr_dataset_create(const ldr_dataset_desc *desc, ldr_error 
 LDR_API void         ldr_dataset_free(ldr_dataset *d);
 
 /* One sequence and its target. labels: one per token (TOKENS), else one (CLASSIFY; CHOICE: index
-   of the right choice, read from the first sequence of the group). value: REGRESS. Everything is
+   of the right choice, the same on every sequence of the group). value: REGRESS. Everything is
    copied. segments may be NULL. */
 typedef struct ldr_example {
     int32_t        count;
@@ -599,7 +599,8 @@ typedef enum ldr_optimizer { LDR_ADAMW, LDR_ADAM, LDR_SGD, LDR_ADAFACTOR } ldr_o
 typedef enum ldr_schedule  { LDR_LINEAR, LDR_COSINE, LDR_CONSTANT } ldr_schedule;
 typedef enum ldr_metric {
     LDR_METRIC_AUTO,               /* accuracy; regression: Pearson and Spearman; tokens: entity F1 */
-    LDR_METRIC_ACCURACY, LDR_METRIC_F1, LDR_METRIC_ACCURACY_F1, LDR_METRIC_MATTHEWS, LDR_METRIC_CORRELATION, LDR_METRIC_ENTITY_F1
+    LDR_METRIC_ACCURACY, LDR_METRIC_F1,         /* F1 and Matthews: class 1 is the positive one */
+    LDR_METRIC_ACCURACY_F1, LDR_METRIC_MATTHEWS, LDR_METRIC_CORRELATION, LDR_METRIC_ENTITY_F1
 } ldr_metric;
 LDR_API const char *ldr_metric_name(ldr_metric metric);
 
@@ -634,7 +635,7 @@ typedef struct ldr_train_desc {
     ldr_metric    metric;
     int32_t       cache;           /* 1: keep every example's taps in memory after the first visit */
     uint64_t      seed;
-    /* Called after every step and every evaluation; non-zero stops cleanly. */
+    /* Called after every step (the last of an epoch carries its score); non-zero stops cleanly. */
     int32_t     (*progress_fn)(const ldr_progress *p, void *user);
     void         *user;
 } ldr_train_desc;
@@ -643,7 +644,8 @@ LDR_API ldr_train_desc ldr_train_desc_defaults(const ldr_train_desc *desc);
 
 typedef struct ldr_trainer ldr_trainer;
 
-/* train and dev (may be NULL) are borrowed. Everything a step needs is allocated here. */
+/* train and dev (may be NULL) are borrowed and must not change meanwhile. Everything a step needs is
+   allocated here. */
 LDR_API ldr_trainer *ldr_trainer_create(ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev, const ldr_train_desc *desc, ldr_error *err);
 LDR_API void         ldr_trainer_free(ldr_trainer *t);
 /* What ldr_trainer_create would allocate, item by item; nothing is allocated. */
@@ -653,7 +655,7 @@ LDR_API ldr_memory   ldr_trainer_plan(const ldr_ladder *l, const ldr_dataset *tr
 LDR_API ldr_status   ldr_trainer_step(ldr_trainer *t, ldr_progress *p, ldr_error *err);
 LDR_API ldr_progress ldr_trainer_progress(const ldr_trainer *t);      /* where it stands, after a resume too */
 LDR_API int32_t      ldr_trainer_done(const ldr_trainer *t);          /* 1: all epochs run, or patience ran out */
-/* Loss and gradients of one batch of the training set (indices of examples) without a step:
+/* Loss and gradients of one batch of the training set (indices of examples, one may come twice) without a step:
    for tests and for loops of your own. Gradients are in ldr_ladder_param(...).grad. */
 LDR_API ldr_status   ldr_trainer_gradients(ldr_trainer *t, double *loss, const int32_t *examples, int32_t count, ldr_error *err);
 /* Puts the parameters of the best dev epoch into the ladder (no dev set: does nothing). */
@@ -670,7 +672,8 @@ typedef struct ldr_score {
     int32_t examples;
 } ldr_score;
 
-/* Scores the ladder on a set; metric AUTO as in training. */
+/* Scores the ladder on one of the trainer's two sets, or (ldr_evaluate, which makes room for the time of the call)
+   on any; metric AUTO as in training. */
 LDR_API ldr_status ldr_trainer_evaluate(ldr_trainer *t, const ldr_dataset *d, ldr_score *score, ldr_error *err);
 LDR_API ldr_status ldr_evaluate(ldr_ladder *l, const ldr_dataset *d, ldr_metric metric, ldr_score *score, ldr_error *err);
 
@@ -1052,9 +1055,13 @@ static void *ldr__place(ldr__plan *p, const char *name, size_t count, size_t ite
     return p->base + start;
 }
 
-static float *ldr__place_floats(ldr__plan *p, const char *name, size_t count) {
-    return (float *)ldr__place(p, name, count, sizeof(float));
+/* rows x columns floats. Columns are dimensions of a model (below 2^28), so only the product with rows can wrap, and ldr__place
+   looks at that. */
+static float *ldr__place_matrix(ldr__plan *p, const char *name, size_t rows, size_t columns) {
+    return (float *)ldr__place(p, name, rows, columns * sizeof(float));
 }
+
+static float *ldr__place_floats(ldr__plan *p, const char *name, size_t count) { return ldr__place_matrix(p, name, count, 1); }
 
 /* After counting: allocates what was counted, zeroed, and makes the plan ready to place. */
 static ldr_status ldr__plan_begin(ldr__plan *p, const ldr_allocator *a, ldr_error *err) {
@@ -1086,7 +1093,7 @@ static void ldr__plan_end(void *memory, size_t size, const ldr_allocator *a) {
    can be repeated from the epoch number, and nothing depends on the order of threads.
    ====================================================================================== */
 
-enum { LDR__STREAM_INIT = 1, LDR__STREAM_SHUFFLE, LDR__STREAM_DROPOUT, LDR__STREAM_HEAD, LDR__STREAM_SAMPLE };
+enum { LDR__STREAM_INIT = 1, LDR__STREAM_SHUFFLE, LDR__STREAM_DROPOUT, LDR__STREAM_SAMPLE };
 
 /* The finaliser of splitmix64 (Steele, Lea, Flood 2014). */
 static uint64_t ldr__mix64(uint64_t z) {
@@ -2087,6 +2094,15 @@ static size_t ldr__utf8_length(const unsigned char *s, size_t n) {
     for (i = 2; i < need; i++)
         if ((s[i] & 0xc0) != 0x80) return 0;
     return need;
+}
+
+static int ldr__is_utf8(const char *s) {
+    size_t n = strlen(s), i, k;
+    for (i = 0; i < n; i += k) {
+        k = ldr__utf8_length((const unsigned char *)s + i, n - i);
+        if (!k) return 0;
+    }
+    return 1;
 }
 
 static size_t ldr__utf8_put(char *dst, uint32_t c) {
@@ -4346,7 +4362,7 @@ static size_t ldr__slot_size(const ldr__shape *s, int slot, size_t *rows, size_t
         case LDR__NORM1: case LDR__NORM2: c = s->place == LDR__NO_NORM ? 0 : w; break;
         default: c = s->place == LDR__NO_NORM || s->norm == LDR_NORM_RMS ? 0 : w; break;
     }
-    if (r * c == 0) r = c = 0;
+    if (r == 0 || c == 0) r = c = 0;
     if (rows) *rows = r;
     if (columns) *columns = c;
     return r * c;
@@ -4368,22 +4384,22 @@ static size_t ldr__qkv_width(const ldr__shape *s) { return (size_t)(s->heads + 2
 static void ldr__acts_place(ldr__plan *p, const char *name, ldr__acts *a, const ldr__shape *s, size_t rows, int keep) {
     size_t w = (size_t)s->width;
     memset(a, 0, sizeof *a);
-    a->x = ldr__place_floats(p, name, rows * w);
-    a->y = keep ? ldr__place_floats(p, name, rows * w) : a->x;
-    a->r1 = ldr__place_floats(p, name, rows * w);
-    a->n2 = s->place == LDR__NO_NORM ? a->r1 : ldr__place_floats(p, name, rows * w);
-    a->n1 = s->place == LDR__PRE ? (keep ? ldr__place_floats(p, name, rows * w) : a->n2) : a->x;
-    a->r2 = s->place == LDR__POST && keep ? ldr__place_floats(p, name, rows * w) : a->y;
+    a->x = ldr__place_matrix(p, name, rows, w);
+    a->y = keep ? ldr__place_matrix(p, name, rows, w) : a->x;
+    a->r1 = ldr__place_matrix(p, name, rows, w);
+    a->n2 = s->place == LDR__NO_NORM ? a->r1 : ldr__place_matrix(p, name, rows, w);
+    a->n1 = s->place == LDR__PRE ? (keep ? ldr__place_matrix(p, name, rows, w) : a->n2) : a->x;
+    a->r2 = s->place == LDR__POST && keep ? ldr__place_matrix(p, name, rows, w) : a->y;
     if (s->heads) {
-        a->qkv = ldr__place_floats(p, name, rows * ldr__qkv_width(s));
-        a->attention = ldr__place_floats(p, name, rows * (size_t)s->heads * (size_t)s->head_dim);
-        if (keep) a->lse = ldr__place_floats(p, name, rows * (size_t)s->heads);
+        a->qkv = ldr__place_matrix(p, name, rows, ldr__qkv_width(s));
+        a->attention = ldr__place_matrix(p, name, rows, (size_t)s->heads * (size_t)s->head_dim);
+        if (keep) a->lse = ldr__place_matrix(p, name, rows, (size_t)s->heads);
     }
-    a->u = ldr__place_floats(p, name, rows * (size_t)s->ffn);
-    if (s->gated) a->g = ldr__place_floats(p, name, rows * (size_t)s->ffn);
+    a->u = ldr__place_matrix(p, name, rows, (size_t)s->ffn);
+    if (s->gated) a->g = ldr__place_matrix(p, name, rows, (size_t)s->ffn);
     if (keep && s->place != LDR__NO_NORM) {
-        a->stats1 = ldr__place_floats(p, name, rows * 2);
-        a->stats2 = ldr__place_floats(p, name, rows * 2);
+        a->stats1 = ldr__place_matrix(p, name, rows, 2);
+        a->stats2 = ldr__place_matrix(p, name, rows, 2);
     }
 }
 
@@ -4467,15 +4483,15 @@ typedef struct ldr__back { float *a, *b, *c, *f, *df, *dg, *attention, *qkv; } l
 static void ldr__back_place(ldr__plan *p, const char *name, ldr__back *k, const ldr__shape *s, size_t rows) {
     size_t w = (size_t)s->width;
     memset(k, 0, sizeof *k);
-    k->a = ldr__place_floats(p, name, rows * w);
-    k->b = ldr__place_floats(p, name, rows * w);
-    k->c = ldr__place_floats(p, name, rows * w);
-    k->f = ldr__place_floats(p, name, rows * (size_t)s->ffn);
-    k->df = ldr__place_floats(p, name, rows * (size_t)s->ffn);
-    if (s->gated) k->dg = ldr__place_floats(p, name, rows * (size_t)s->ffn);
+    k->a = ldr__place_matrix(p, name, rows, w);
+    k->b = ldr__place_matrix(p, name, rows, w);
+    k->c = ldr__place_matrix(p, name, rows, w);
+    k->f = ldr__place_matrix(p, name, rows, (size_t)s->ffn);
+    k->df = ldr__place_matrix(p, name, rows, (size_t)s->ffn);
+    if (s->gated) k->dg = ldr__place_matrix(p, name, rows, (size_t)s->ffn);
     if (s->heads) {
-        k->attention = ldr__place_floats(p, name, rows * (size_t)s->heads * (size_t)s->head_dim);
-        k->qkv = ldr__place_floats(p, name, rows * ldr__qkv_width(s));
+        k->attention = ldr__place_matrix(p, name, rows, (size_t)s->heads * (size_t)s->head_dim);
+        k->qkv = ldr__place_matrix(p, name, rows, ldr__qkv_width(s));
     }
 }
 
@@ -4765,6 +4781,7 @@ static ldr_status ldr__config_read(ldr_model *m, const ldr_json *j, ldr_error *e
     if (strcmp(f->type, "roberta") == 0) {             /* positions start behind the padding id   */
         if (ldr__config_int(j, "pad_token_id", 1, 0, 1000, &pad, err)) return err->status;
         m->position_offset = pad + 1;
+        if (m->position_offset >= m->positions) return ldr__fail(err, LDR_FORMAT, LDR_NO_OFFSET, "config.json: pad_token_id %d leaves none of %d positions", pad, m->positions);
     }
     node = ldr_json_get(j, 0, "tie_word_embeddings");
     m->tied = node < 0 ? !f->rotary : ldr__config_true(j, "tie_word_embeddings");
@@ -5208,7 +5225,7 @@ typedef struct ldr__backbone {
 
 static void ldr__backbone_place(ldr__plan *p, ldr__backbone *b, const ldr_model *m, size_t tokens) {
     ldr__acts_place(p, "backbone activations", &b->acts, &m->shape, tokens, 0);
-    b->embed = m->project.data ? ldr__place_floats(p, "backbone activations", tokens * (size_t)m->embed_width) : b->acts.x;
+    b->embed = m->project.data ? ldr__place_matrix(p, "backbone activations", tokens, (size_t)m->embed_width) : b->acts.x;
 }
 
 /* word[id] + position[pos] + segment[type] of token i */
@@ -5246,8 +5263,9 @@ static ldr_status ldr__batch_check(const ldr_model *m, const ldr_batch *b, size_
     *longest = 0;
     if (!b || !b->offsets || !b->ids || b->sequences < 1 || b->offsets[0] != 0) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a batch needs ids, offsets starting at 0, and a sequence");
     for (s = 0; s < b->sequences; s++) {
-        int32_t n = b->offsets[s + 1] - b->offsets[s];
+        int32_t n;
         if (b->offsets[s + 1] <= b->offsets[s]) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "sequence %d of the batch is empty", s);
+        n = b->offsets[s + 1] - b->offsets[s];
         if (n > limit) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "sequence %d has %d tokens, the model has %d positions", s, n, limit);
         *longest = LDR__MAX(*longest, (size_t)n);
     }
@@ -5327,7 +5345,7 @@ LDR__DEF ldr_status ldr_model_logits(const ldr_model *m, float *logits, const fl
     memset(&plan, 0, sizeof plan);
     for (pass = 0; pass < 2; pass++) {
         if (pass && ldr__plan_begin(&plan, &m->alloc, err)) return err->status;
-        x = ldr__place_floats(&plan, "head", n * e);
+        x = ldr__place_matrix(&plan, "head", n, e);
         ldr__exec_place(&plan, &ex, m, ldr__gemm_panel((size_t)m->vocabulary), ldr__gemm_scratch());
     }
     if (m->head_dense.data) {
@@ -5473,6 +5491,10 @@ LDR__DEF int32_t ldr_dataset_label(ldr_dataset *d, const char *name, int32_t add
     for (i = 0; i < d->name_count; i++)
         if (strcmp(d->names[i], name) == 0) return (int32_t)i;
     if (!add) return -1;
+    if (!ldr__is_utf8(name)) {
+        ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "a label is not UTF-8 and could not be saved: convert the file");
+        return -1;
+    }
     n = strlen(name) + 1;
     names = d->names;
     if (ldr__grow(&d->alloc, &names, &d->names_cap, d->name_count + 1, sizeof *d->names)) {
@@ -5884,6 +5906,7 @@ static ldr_status ldr__ladder_shape(ldr__shape *s, const ldr_model *m, const ldr
     s->width = d->width;
     s->ffn = d->ffn;
     s->heads = d->heads;
+    if (d->samples < 1) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "slicing needs at least one sample");
     if (r < 1 || r > 1024 || d->width < 1 || d->width > 65536 || d->ffn < 1 || d->ffn > (1 << 20) || d->heads < 0 || d->heads > 4096)
         return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "reduction %d, side width %d, %d heads or ffn %d cannot be", r, d->width, d->heads, d->ffn);
     if (d->classes < 1 || d->classes > (1 << 24)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "the head needs classes, not %d", d->classes);
@@ -5893,7 +5916,7 @@ static ldr_status ldr__ladder_shape(ldr__shape *s, const ldr_model *m, const ldr
     if (!(d->dropout < 1.0f)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "dropout must be below 1");
     if (d->gate == LDR_GATE_FIXED && !(d->gate_fixed >= 0 && d->gate_fixed <= 1)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a fixed gate must lie between 0 and 1");
     if (d->init == LDR_INIT_SLICE && (d->width > b->width || d->ffn > b->ffn)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a sliced side network cannot be wider than the backbone (%d of %d, ffn %d of %d)", d->width, b->width, d->ffn, b->ffn);
-    if (d->preset == LDR_PRESET_HEAD) return LDR_OK;
+    if (d->preset == LDR_PRESET_HEAD) return d->rung_count ? ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "the head preset has no rungs, %d were given", d->rung_count) : LDR_OK;
     if (d->preset == LDR_PRESET_MLP) {
         s->place = LDR__NO_NORM;
         s->heads = s->kv_heads = 0;
@@ -5942,7 +5965,7 @@ static int32_t ldr__add_param(ldr__layout *y, int32_t rung, const char *name, si
         p->offset = y->floats;
         p->rows = (int32_t)rows;
         p->columns = (int32_t)columns;
-        p->decay = rows > 1;
+        p->decay = strstr(p->name, ".weight") != NULL && strstr(p->name, "norm") == NULL;      /* a matrix may have one row */
     }
     y->floats += ldr__round_up(rows * columns, 16);
     y->trainable += (uint64_t)rows * columns;           /* 64 bits everywhere: `floats` may have wrapped, this has not */
@@ -6052,10 +6075,10 @@ static void ldr__ladder_random(ldr_ladder *l) {
         float *v = l->values + q->offset;
         size_t n = (size_t)q->rows * (size_t)q->columns, k;
         uint64_t key = ldr__stream(d->seed, LDR__STREAM_INIT, (uint64_t)p);
-        int gate = strstr(q->name, "gate") != NULL && q->rows == 1 && strstr(q->name, "bias") == NULL;
+        int gate = strstr(q->name, "gate") != NULL && strstr(q->name, ".weight") == NULL && strstr(q->name, ".bias") == NULL;
         if (gate) for (k = 0; k < n; k++) v[k] = p == l->out_gate ? d->output_init : d->gate_init;
         else if (strstr(q->name, "norm") && strstr(q->name, "weight")) for (k = 0; k < n; k++) v[k] = 1;
-        else if (q->rows == 1 && p != l->head_out) memset(v, 0, n * sizeof(float));
+        else if (!q->decay) memset(v, 0, n * sizeof(float));
         else if (d->preset == LDR_PRESET_CLUE && p != l->head_out && p != l->head_dense) ldr__fill_truncated(v, n, key, 1.13684723 / sqrt((double)q->columns) / sqrt((double)d->rung_count));
         else ldr__fill_normal(v, n, key, d->preset == LDR_PRESET_PAPER && p != l->head_out && p != l->head_dense ? 0.01 : 0.02);
     }
@@ -6150,6 +6173,10 @@ static ldr_ladder *ldr__ladder_new(const ldr_model *m, const ldr_ladder_desc *de
     l->d.rungs = l->rung_layers;
     for (i = 0; l->frequency && i < l->side.head_dim / 2; i++) l->frequency[i] = (float)pow((double)m->rope_theta, -2.0 * i / l->side.head_dim);
     for (i = 0; desc->label_names && i < d.classes; i++) {
+        if (desc->label_names[i] && !ldr__is_utf8(desc->label_names[i])) {
+            ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "the name of label %d is not UTF-8", i);
+            goto fail;
+        }
         l->labels[i] = desc->label_names[i] ? ldr__copy_text(&a, desc->label_names[i]) : NULL;
         if (desc->label_names[i] && !l->labels[i]) {
             ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while making a ladder");
@@ -6205,7 +6232,7 @@ LDR__DEF ldr_status ldr_ladder_note(ldr_ladder *l, const char *key, const char *
     size_t i;
     void *notes;
     char *k, *v;
-    if (!l || !key || !value || strlen(key) + strlen(value) > LDR__MAX_NOTE) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a note needs a key and a value of together at most %d bytes", LDR__MAX_NOTE);
+    if (!l || !key || !value || strlen(key) + strlen(value) > LDR__MAX_NOTE || !ldr__is_utf8(key) || !ldr__is_utf8(value)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a note needs a key and a value in UTF-8 of together at most %d bytes", LDR__MAX_NOTE);
     v = ldr__copy_text(&l->alloc, value);
     if (!v) return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory for a note");
     for (i = 0; i < l->note_count; i++)
@@ -6378,15 +6405,15 @@ static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, size_t ma
     ldr__exec_place(p, &s->ex, m, panel, LDR__MAX(ldr__model_scratch(m, longest), ldr__attention_scratch(longest, (size_t)l->side.head_dim)));
     s->taps = (float **)ldr__place(p, "taps", (size_t)s->tap_count + 1, sizeof(float *));
     for (k = 0; k < (size_t)s->tap_count; k++) {
-        float *tap = keep ? ldr__place_floats(p, "taps", max_tokens * d) : NULL;
+        float *tap = keep ? ldr__place_matrix(p, "taps", max_tokens, d) : NULL;
         if (s->taps) s->taps[k] = tap;
     }
-    s->final = ldr__place_floats(p, "taps", r * d);
+    s->final = ldr__place_matrix(p, "taps", r, d);
     s->acts = (ldr__acts *)ldr__place(p, side, rungs + 1, sizeof(ldr__acts));
     s->m = (float **)ldr__place(p, side, rungs + 1, sizeof(float *));
     for (k = 0; k < (keep ? rungs : LDR__MIN(rungs, (size_t)1)); k++) {
         ldr__acts a;
-        float *mk = ldr__place_floats(p, side, max_tokens * w);
+        float *mk = ldr__place_matrix(p, side, max_tokens, w);
         ldr__acts_place(p, side, &a, &l->side, max_tokens, keep);
         if (s->acts) s->acts[k] = a;
         if (s->m) s->m[k] = mk;
@@ -6396,32 +6423,32 @@ static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, size_t ma
         s->m[k] = s->m[0];
     }
     if (rungs) {
-        s->first = l->has_first ? (keep ? ldr__place_floats(p, side, max_tokens * w) : (s->acts ? s->acts[0].x : NULL)) : NULL;
-        s->top = keep && l->d.mix == LDR_MIX_AFTER ? ldr__place_floats(p, side, max_tokens * w) : NULL;
-        s->f = ldr__place_floats(p, side, max_tokens * (size_t)l->d.ffn);
-        s->fg = l->side.gated ? ldr__place_floats(p, side, max_tokens * (size_t)l->d.ffn) : NULL;
+        s->first = l->has_first ? (keep ? ldr__place_matrix(p, side, max_tokens, w) : (s->acts ? s->acts[0].x : NULL)) : NULL;
+        s->top = keep && l->d.mix == LDR_MIX_AFTER ? ldr__place_matrix(p, side, max_tokens, w) : NULL;
+        s->f = ldr__place_matrix(p, side, max_tokens, (size_t)l->d.ffn);
+        s->fg = l->side.gated ? ldr__place_matrix(p, side, max_tokens, (size_t)l->d.ffn) : NULL;
         s->gate = ldr__place_floats(p, side, w);
-        s->picked = ldr__place_floats(p, "head", r * w);
-        s->normed = l->final_norm >= 0 ? ldr__place_floats(p, "head", r * w) : s->picked;
-        s->stats = ldr__place_floats(p, "head", r * 2);
-        s->up = l->up >= 0 ? ldr__place_floats(p, "head", r * d) : s->normed;
-        s->mixed = l->out_gate >= 0 ? ldr__place_floats(p, "head", r * d) : s->up;
+        s->picked = ldr__place_matrix(p, "head", r, w);
+        s->normed = l->final_norm >= 0 ? ldr__place_matrix(p, "head", r, w) : s->picked;
+        s->stats = ldr__place_matrix(p, "head", r, 2);
+        s->up = l->up >= 0 ? ldr__place_matrix(p, "head", r, d) : s->normed;
+        s->mixed = l->out_gate >= 0 ? ldr__place_matrix(p, "head", r, d) : s->up;
     } else s->mixed = s->final;
-    s->hidden_in = ldr__place_floats(p, "head", r * hw);
-    s->hidden = hh ? ldr__place_floats(p, "head", r * hh) : s->hidden_in;
-    s->logits = ldr__place_floats(p, "head", r * c);
+    s->hidden_in = ldr__place_matrix(p, "head", r, hw);
+    s->hidden = hh ? ldr__place_matrix(p, "head", r, hh) : s->hidden_in;
+    s->logits = ldr__place_matrix(p, "head", r, c);
     if (!keep) return;
     if (rungs) {
         ldr__back_place(p, "ladder gradients", &s->back, &l->side, max_tokens);
-        s->ds = ldr__place_floats(p, "ladder gradients", max_tokens * w);
-        s->dm = ldr__place_floats(p, "ladder gradients", max_tokens * w);
-        s->dpicked = ldr__place_floats(p, "head", r * w);
-        s->dnormed = l->final_norm >= 0 ? ldr__place_floats(p, "head", r * w) : s->dpicked;
-        s->dup = ldr__place_floats(p, "head", r * d);
+        s->ds = ldr__place_matrix(p, "ladder gradients", max_tokens, w);
+        s->dm = ldr__place_matrix(p, "ladder gradients", max_tokens, w);
+        s->dpicked = ldr__place_matrix(p, "head", r, w);
+        s->dnormed = l->final_norm >= 0 ? ldr__place_matrix(p, "head", r, w) : s->dpicked;
+        s->dup = ldr__place_matrix(p, "head", r, d);
     }
-    s->dlogits = ldr__place_floats(p, "head", r * c);
-    s->dhidden = ldr__place_floats(p, "head", r * LDR__MAX(hh, (size_t)1));
-    s->dout = ldr__place_floats(p, "head", r * hw);
+    s->dlogits = ldr__place_matrix(p, "head", r, c);
+    s->dhidden = ldr__place_matrix(p, "head", r, LDR__MAX(hh, (size_t)1));
+    s->dout = ldr__place_matrix(p, "head", r, hw);
 }
 
 /* After ids, segments and offsets are in place: positions, dropout rows and the rows of the head.
@@ -6730,7 +6757,7 @@ static void ldr__importance_place(ldr__plan *p, ldr__importance *i, const ldr_mo
         i->slot_offset[slot] = i->block_size;
         i->block_size += ldr__slot_size(s, slot, NULL, NULL);
     }
-    i->fisher = kind == LDR_FISHER ? ldr__place_floats(p, "fisher", i->block_size * (m->family->shared ? 1 : layers)) : NULL;
+    i->fisher = kind == LDR_FISHER ? (float *)ldr__place(p, "fisher", m->family->shared ? 1 : layers, i->block_size * sizeof(float)) : NULL;
     i->embedding = (double *)ldr__place(p, "importance", (size_t)s->width, sizeof(double));
     i->residual = (double *)ldr__place(p, "importance", (size_t)s->width, sizeof(double));
     i->qk = (double *)ldr__place(p, "importance", layers * ldr__kv_width(s), sizeof(double));
@@ -6986,7 +7013,7 @@ static void ldr__slice_all(ldr_ladder *l, ldr__importance *im, ldr__cut *c, int3
 
 /* ---- looking at sample text: energy and Fisher ----------------------------------------- */
 
-/* Copies examples order[0..count) into a pass; returns the tokens used. Labels and values follow the head. */
+/* Copies examples[0..count) into a pass, labels and values as its head reads them. */
 static void ldr__pass_load(ldr__pass *s, const ldr_dataset *d, const int32_t *examples, int32_t count, const uint64_t *ordinals, float dropout, uint64_t step_key) {
     int32_t i, c, n = 0, per = d->head == LDR_HEAD_CHOICE ? d->choices : 1;
     size_t at = 0;
@@ -7033,7 +7060,8 @@ static void ldr__batch_limits(const ldr_dataset *d, int32_t batch, size_t *token
         longest = LDR__MAX(longest, at);
     }
     *sequences = LDR__MAX(*sequences, (size_t)(LDR__MIN(batch, n) * per));
-    *tokens = LDR__MAX(*tokens, LDR__MIN(longest * (size_t)LDR__MIN(batch, n), (size_t)d->tokens));
+    /* not capped at d->tokens: ldr_trainer_gradients may name an example twice */
+    *tokens = LDR__MAX(*tokens, longest > SIZE_MAX / 16 / (size_t)LDR__MIN(batch, n) ? SIZE_MAX / 16 : longest * (size_t)LDR__MIN(batch, n));
 }
 
 /* Mean square of states, of keys and queries, of attention outputs and of FFN units over the sample. */
@@ -7077,9 +7105,9 @@ static void ldr__deep_place(ldr__plan *p, ldr__deep *k, const ldr_model *m, size
         ldr__acts_place(p, "backbone activations", &a, &m->shape, tokens, 1);
         if (k->acts) k->acts[l] = a;
     }
-    k->f = ldr__place_floats(p, "backbone activations", tokens * (size_t)m->shape.ffn);
-    k->fg = m->shape.gated ? ldr__place_floats(p, "backbone activations", tokens * (size_t)m->shape.ffn) : NULL;
-    k->dx = ldr__place_floats(p, "backbone gradients", tokens * (size_t)m->shape.width);
+    k->f = ldr__place_matrix(p, "backbone activations", tokens, (size_t)m->shape.ffn);
+    k->fg = m->shape.gated ? ldr__place_matrix(p, "backbone activations", tokens, (size_t)m->shape.ffn) : NULL;
+    k->dx = ldr__place_matrix(p, "backbone gradients", tokens, (size_t)m->shape.width);
     k->gradient = ldr__place_floats(p, "backbone gradients", block_size);
     k->row = ldr__place_floats(p, "backbone gradients", 2 * (size_t)m->shape.width);
     ldr__back_place(p, "backbone gradients", &k->back, &m->shape, tokens);
@@ -7310,20 +7338,27 @@ static double ldr__ratio(double a, double b) { return b > 0 ? a / b : 0; }
 
 /* The entity that starts at tag i of BIO tags (0: O, 1+2k: B-k, 2+2k: I-k): its end, or i when none
    does. A stray I- opens an entity too, as in the CoNLL evaluation. */
-static size_t ldr__entity_end(const int32_t *tag, const int32_t *gold, size_t i, size_t n) {
+static size_t ldr__entity_end(const int32_t *tag, size_t i, size_t n) {
     size_t j;
     int32_t kind;
-    if (tag[i] <= 0 || gold[i] == LDR_IGNORE) return i;
+    if (tag[i] <= 0) return i;
     kind = (tag[i] - 1) / 2;
-    if (tag[i] % 2 == 0 && i > 0 && gold[i - 1] != LDR_IGNORE && tag[i - 1] > 0 && (tag[i - 1] - 1) / 2 == kind) return i;   /* inside one */
-    for (j = i + 1; j < n && gold[j] != LDR_IGNORE && tag[j] == 2 + 2 * kind; j++) {}
+    if (tag[i] % 2 == 0 && i > 0 && tag[i - 1] > 0 && (tag[i - 1] - 1) / 2 == kind) return i;      /* inside one */
+    for (j = i + 1; j < n && tag[j] == 2 + 2 * kind; j++) {}
     return j;
 }
 
-static void ldr__tally_entities(ldr__tally *y, const int32_t *guess, const int32_t *gold, size_t n) {
-    size_t i;
-    for (i = 0; i < n; i++) {
-        size_t g = ldr__entity_end(guess, gold, i, n), w = ldr__entity_end(gold, gold, i, n);
+/* Ignored tokens (the later pieces of a word, often) are not there: an entity runs across them. Both
+   lists are closed up in place. */
+static void ldr__tally_entities(ldr__tally *y, int32_t *guess, int32_t *gold, size_t n) {
+    size_t i, kept = 0;
+    for (i = 0; i < n; i++)
+        if (gold[i] != LDR_IGNORE) {
+            guess[kept] = guess[i];
+            gold[kept++] = gold[i];
+        }
+    for (i = 0; i < kept; i++) {
+        size_t g = ldr__entity_end(guess, i, kept), w = ldr__entity_end(gold, i, kept);
         y->found += g > i;
         y->wanted += w > i;
         y->matched += g > i && g == w && (guess[i] - 1) / 2 == (gold[i] - 1) / 2;
@@ -7511,8 +7546,8 @@ static int ldr__uses_final(const ldr_ladder *l) { return l->d.rung_count == 0 ||
 static void ldr__cache_place(ldr__plan *p, ldr__cache *c, const ldr_ladder *l, const ldr_dataset *d) {
     size_t width = (size_t)l->m->shape.width, taps = (size_t)(l->has_first + l->d.rung_count), rows = d->head == LDR_HEAD_TOKENS ? d->tokens : d->count;
     c->d = d;
-    c->taps = ldr__place_floats(p, "tap cache", taps && d->tokens > SIZE_MAX / (taps * width * 8) ? SIZE_MAX / 2 : d->tokens * taps * width);
-    c->final = ldr__uses_final(l) ? ldr__place_floats(p, "tap cache", rows * width) : NULL;
+    c->taps = ldr__place_matrix(p, "tap cache", d->tokens, taps * width);
+    c->final = ldr__uses_final(l) ? ldr__place_matrix(p, "tap cache", rows, width) : NULL;
     c->have = (unsigned char *)ldr__place(p, "tap cache", d->count, 1);
 }
 
@@ -7541,6 +7576,7 @@ struct ldr_trainer {
     ldr__cache         caches[2];          /* train, dev; unused without cache                 */
     float             *grads, *m, *v, *best;
     float             *class_weights;
+    int64_t           *class_counts;       /* for balancing                                    */
     int32_t           *order, *tags;       /* examples of this epoch; predicted tags           */
     float             *values;             /* correlation: 4 x examples                        */
     uint64_t          *ordinals;
@@ -7579,11 +7615,11 @@ static void ldr__balance(ldr_trainer *t) {
     int32_t c, classes = t->l->d.classes;
     for (i = 0; i < n; i++)
         if (t->train->labels[i] >= 0) {
-            t->class_weights[t->train->labels[i]] += 1;
+            t->class_counts[t->train->labels[i]]++;
             total += 1;
         }
     for (c = 0; c < classes; c++)
-        if (t->class_weights[c] > 0) t->class_weights[c] = (float)(total / ((double)classes * (double)t->class_weights[c]));
+        if (t->class_counts[c] > 0) t->class_weights[c] = (float)(total / ((double)classes * (double)t->class_counts[c]));
 }
 
 static void ldr__trainer_place(ldr__plan *p, ldr_trainer *t) {
@@ -7597,6 +7633,7 @@ static void ldr__trainer_place(ldr__plan *p, ldr_trainer *t) {
     t->v = t->d.optimizer == LDR_SGD ? NULL : ldr__place_floats(p, "optimiser state", l->size);
     t->best = t->dev ? ldr__place_floats(p, "best parameters", l->size) : NULL;
     t->class_weights = t->d.class_weights || ldr__balances(t) ? ldr__place_floats(p, "tables", (size_t)l->d.classes) : NULL;
+    t->class_counts = ldr__balances(t) ? (int64_t *)ldr__place(p, "tables", (size_t)l->d.classes, sizeof(int64_t)) : NULL;
     t->order = (int32_t *)ldr__place(p, "tables", (size_t)t->examples, sizeof(int32_t));
     t->tags = (int32_t *)ldr__place(p, "tables", tokens, sizeof(int32_t));
     t->ordinals = (uint64_t *)ldr__place(p, "tables", sequences, sizeof(uint64_t));
@@ -7604,16 +7641,21 @@ static void ldr__trainer_place(ldr__plan *p, ldr_trainer *t) {
     t->values = ldr__place_floats(p, "tables", values);
     if (!t->d.cache) return;
     ldr__cache_place(p, &t->caches[0], l, t->train);
-    if (t->dev) ldr__cache_place(p, &t->caches[1], l, t->dev);
+    if (t->dev && t->dev != t->train) ldr__cache_place(p, &t->caches[1], l, t->dev);
 }
 
 static ldr_status ldr__trainer_check(const ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev, const ldr_train_desc *d, ldr_error *err) {
+    int32_t c;
     if (!l || !train || !ldr__allocator_valid(&d->alloc)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "training needs a ladder and a training set");
     if (d->epochs < 0 || d->batch < 1 || d->accumulate < 1 || d->accumulate > d->batch || !(d->rate >= 0) || !(d->beta1 >= 0 && d->beta1 < 1) || !(d->beta2 >= 0 && d->beta2 < 1) || !(d->epsilon > 0) ||
         !(d->momentum >= 0 && d->momentum < 1) || !(d->weight_decay >= 0) || !(d->warmup <= 1) || d->clip != d->clip || d->patience < 0 || !(d->label_smoothing >= 0 && d->label_smoothing < 1) || (int)d->optimizer < 0 || d->optimizer > LDR_ADAFACTOR ||
         (int)d->schedule < 0 || d->schedule > LDR_CONSTANT || (int)d->metric < 0 || d->metric > LDR_METRIC_ENTITY_F1)
         return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a value of the training description is out of its range");
     if ((int64_t)d->epochs * ldr__examples(train) > INT32_MAX) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "%d epochs of %d examples are more steps than can be counted", d->epochs, ldr__examples(train));
+    if (d->metric && ((d->metric == LDR_METRIC_CORRELATION) != (l->d.head == LDR_HEAD_REGRESS) || (d->metric == LDR_METRIC_ENTITY_F1 && l->d.head != LDR_HEAD_TOKENS)))
+        return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "metric %s does not fit the ladder's head", ldr_metric_name(d->metric));
+    for (c = 0; d->class_weights && c < l->d.classes; c++)
+        if (!(d->class_weights[c] >= 0 && d->class_weights[c] <= FLT_MAX)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "the weight of class %d is negative or not finite", c);
     if (ldr__dataset_check(l, train, "the training set", err)) return err->status;
     return dev ? ldr__dataset_check(l, dev, "the dev set", err) : LDR_OK;
 }
@@ -7658,6 +7700,29 @@ LDR__DEF void ldr_trainer_free(ldr_trainer *t) {
     ldr__free(&a, t, sizeof *t);
 }
 
+/* Total target weight of examples, known before any forward pass. */
+static double ldr__examples_weight(const ldr_trainer *t, const ldr_dataset *d, const int32_t *examples, int32_t count) {
+    ldr__targets target;
+    double weight = 0;
+    int32_t i, k;
+    memset(&target, 0, sizeof target);
+    target.class_weights = t->class_weights;
+    for (i = 0; i < count; i++) {
+        ldr_example e = ldr_dataset_get(d, examples[i] * (d->head == LDR_HEAD_CHOICE ? d->choices : 1));
+        target.labels = e.labels;
+        for (k = 0; k < (d->head == LDR_HEAD_TOKENS ? e.count : 1); k++) weight += ldr__target_weight(&target, d->head, (size_t)k);
+    }
+    return weight;
+}
+
+static void ldr__trainer_order(ldr_trainer *t, int32_t epoch) {
+    int32_t i;
+    if (t->order_epoch == epoch) return;
+    t->order_epoch = epoch;
+    for (i = 0; i < t->examples; i++) t->order[i] = i;
+    ldr__shuffle(t->order, t->examples, ldr__stream(t->d.seed, LDR__STREAM_SHUFFLE, (uint64_t)epoch));
+}
+
 LDR__DEF ldr_trainer *ldr_trainer_create(ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev, const ldr_train_desc *desc, ldr_error *err) {
     ldr_train_desc d = ldr_train_desc_defaults(desc);
     ldr_error local;
@@ -7687,6 +7752,12 @@ LDR__DEF ldr_trainer *ldr_trainer_create(ldr_ladder *l, const ldr_dataset *train
     if (ldr__balances(t)) ldr__balance(t);
     else for (c = 0; t->class_weights && c < l->d.classes; c++) t->class_weights[c] = d.class_weights[c];
     t->d.class_weights = t->class_weights;
+    ldr__trainer_order(t, 0);
+    if (!(ldr__examples_weight(t, train, t->order, t->examples) > 0)) {
+        ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "no example of the training set has a target that counts");
+        ldr_trainer_free(t);
+        return NULL;
+    }
     l->grads = t->grads;
     return t;
 }
@@ -7700,21 +7771,6 @@ static void ldr__trainer_forward(ldr_trainer *t, const ldr_dataset *d, const int
     for (q = 0; c && q < count * per; q++) ldr__cache_copy(c, &t->pass, examples[q / per] * per + q % per, q, !all);
     if (all) ldr__pass_from_taps(&t->pass);
     ldr__head_forward(&t->pass);
-}
-
-/* Total target weight of examples, known before any forward pass. */
-static double ldr__examples_weight(const ldr_trainer *t, const ldr_dataset *d, const int32_t *examples, int32_t count) {
-    ldr__targets target;
-    double weight = 0;
-    int32_t i, k;
-    memset(&target, 0, sizeof target);
-    target.class_weights = t->class_weights;
-    for (i = 0; i < count; i++) {
-        ldr_example e = ldr_dataset_get(d, examples[i] * (d->head == LDR_HEAD_CHOICE ? d->choices : 1));
-        target.labels = e.labels;
-        for (k = 0; k < (d->head == LDR_HEAD_TOKENS ? e.count : 1); k++) weight += ldr__target_weight(&target, d->head, (size_t)k);
-    }
-    return weight;
 }
 
 static ldr_status ldr__name_not_finite(const ldr_trainer *t, ldr_error *err) {
@@ -7805,14 +7861,6 @@ LDR__DEF ldr_status ldr_trainer_evaluate(ldr_trainer *t, const ldr_dataset *d, l
     return LDR_OK;
 }
 
-static void ldr__trainer_order(ldr_trainer *t, int32_t epoch) {
-    int32_t i;
-    if (t->order_epoch == epoch) return;
-    t->order_epoch = epoch;
-    for (i = 0; i < t->examples; i++) t->order[i] = i;
-    ldr__shuffle(t->order, t->examples, ldr__stream(t->d.seed, LDR__STREAM_SHUFFLE, (uint64_t)epoch));
-}
-
 LDR__DEF int32_t ldr_trainer_done(const ldr_trainer *t) { return !t || t->stopped || t->step >= (int64_t)t->d.epochs * t->steps_per_epoch; }
 
 LDR__DEF ldr_progress ldr_trainer_progress(const ldr_trainer *t) {
@@ -7894,7 +7942,7 @@ LDR__DEF ldr_status ldr_trainer_step(ldr_trainer *t, ldr_progress *p, ldr_error 
 }
 
 LDR__DEF void ldr_trainer_restore_best(ldr_trainer *t) {
-    if (t && t->best_epoch) memcpy(t->l->values, t->best, t->l->size * sizeof(float));
+    if (t && t->best && t->best_epoch) memcpy(t->l->values, t->best, t->l->size * sizeof(float));
 }
 
 LDR__DEF ldr_status ldr_fit(ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev, const ldr_train_desc *desc, ldr_fit_result *result, ldr_error *err) {
@@ -7912,7 +7960,7 @@ LDR__DEF ldr_status ldr_fit(ldr_ladder *l, const ldr_dataset *train, const ldr_d
         result->best_epoch = t->best_epoch;
         result->steps = (int32_t)t->step;
         result->metric = t->best_epoch ? t->best_metric : 0;
-        result->loss = t->last_loss;
+        result->loss = ldr_trainer_progress(t).loss;
         result->tokens = t->tokens;
         result->peak_bytes = t->plan_size;
     }
@@ -7927,7 +7975,6 @@ LDR__DEF ldr_status ldr_fit(ldr_ladder *l, const ldr_dataset *train, const ldr_d
 struct ldr_predictor {
     ldr_allocator alloc;
     ldr__pass     pass;
-    int32_t      *tags;
     void         *plan_memory;
     size_t        plan_size;
 };
@@ -7955,7 +8002,6 @@ LDR__DEF ldr_predictor *ldr_predictor_create(ldr_ladder *l, int32_t max_sequence
             return NULL;
         }
         ldr__pass_place(&plan, &p->pass, l, (size_t)max_tokens, (size_t)max_sequences, 0);
-        p->tags = (int32_t *)ldr__place(&plan, "tables", (size_t)max_tokens, sizeof(int32_t));
     }
     p->alloc = l->alloc;
     p->plan_memory = plan.memory;
@@ -8001,16 +8047,19 @@ LDR__DEF ldr_status ldr_evaluate(ldr_ladder *l, const ldr_dataset *d, ldr_metric
     ldr_train_desc td;
     ldr_error local;
     ldr_trainer *t;
+    float *grads;
     ldr_status status;
     memset(&local, 0, sizeof local);
     memset(&td, 0, sizeof td);
     if (!err || err->status) err = &local;      /* an earlier error stays as it is */
     td.metric = metric;
     td.optimizer = LDR_SGD;
+    grads = l ? l->grads : NULL;
     t = ldr_trainer_create(l, d, NULL, &td, err);
     if (!t) return err->status;
     status = ldr_trainer_evaluate(t, d, score, err);
     ldr_trainer_free(t);
+    l->grads = grads;                  /* of a trainer that still lives */
     return status;
 }
 
@@ -8420,13 +8469,20 @@ static uint64_t ldr__run_digest(const ldr_trainer *t) {
     h = ldr__floats_digest(h, f, 9);
     for (i = 0; i < 10; i++) h = ldr__mix64(h ^ (uint64_t)n[i]);
     if (t->class_weights) h = ldr__floats_digest(h, t->class_weights, (size_t)t->l->d.classes);
+    for (i = 0; i < (int)(sizeof ldr__fields / sizeof ldr__fields[0]); i++) {
+        uint32_t bits;
+        memcpy(&bits, (const unsigned char *)&t->l->d + ldr__fields[i].offset, 4);
+        h = ldr__mix64(h ^ bits);
+    }
+    for (i = 0; i < t->l->d.rung_count; i++) h = ldr__mix64(h ^ (uint64_t)t->l->rung_layers[i]);
     sets[0] = t->train;
     sets[1] = t->dev;
     for (i = 0; i < 2; i++) {
         size_t k, labels;
         if (!sets[i]) continue;
         labels = sets[i]->head == LDR_HEAD_TOKENS ? sets[i]->tokens : sets[i]->count;
-        for (k = 0; k < sets[i]->tokens; k++) h = ldr__mix64(h ^ (uint64_t)(uint32_t)sets[i]->ids[k]);
+        h = ldr__mix64(h ^ (uint64_t)sets[i]->choices);
+        for (k = 0; k < sets[i]->tokens; k++) h = ldr__mix64(h ^ ((uint64_t)(uint32_t)sets[i]->ids[k] << 16) ^ (uint64_t)(uint32_t)sets[i]->segments[k]);
         for (k = 0; k < labels; k++) h = ldr__mix64(h ^ (uint64_t)(uint32_t)sets[i]->labels[k]);
         for (k = 0; k <= sets[i]->count; k++) h = ldr__mix64(h ^ sets[i]->offsets[k]);
         h = ldr__floats_digest(h, sets[i]->values, sets[i]->count);
@@ -8447,7 +8503,8 @@ static const struct { const char *key; size_t offset; int kind; } ldr__states[] 
     { "state.epoch_done", offsetof(ldr_trainer, epoch_done), LDR__STATE_I32 }, { "state.best_epoch", offsetof(ldr_trainer, best_epoch), LDR__STATE_I32 },
     { "state.best_metric", offsetof(ldr_trainer, best_metric), LDR__STATE_DOUBLE }, { "state.epoch_loss", offsetof(ldr_trainer, epoch_loss), LDR__STATE_DOUBLE },
     { "state.epoch_weight", offsetof(ldr_trainer, epoch_weight), LDR__STATE_DOUBLE }, { "state.last_loss", offsetof(ldr_trainer, last_loss), LDR__STATE_DOUBLE },
-    { "state.last_metric", offsetof(ldr_trainer, last_metric), LDR__STATE_DOUBLE } };
+    { "state.last_metric", offsetof(ldr_trainer, last_metric), LDR__STATE_DOUBLE }, { "state.last_rate", offsetof(ldr_trainer, last_rate), LDR__STATE_DOUBLE },
+    { "state.last_norm", offsetof(ldr_trainer, last_norm), LDR__STATE_DOUBLE }, { "state.last_step_loss", offsetof(ldr_trainer, last_step_loss), LDR__STATE_DOUBLE } };
 
 static int ldr__state_arrays(const ldr_trainer *t, ldr__array *a) {
     int n = 0, i;
