@@ -2841,7 +2841,7 @@ static ldr_status ldr__safetensors_parse(ldr_weights *w, int32_t file, ldr_error
     }
     ldr_json_free(j);
     if (status) return status;
-    ldr__sort_tensors(w->tensors + first, w->count - first, ldr__before_by_offset);
+    if (w->count > first) ldr__sort_tensors(w->tensors + first, w->count - first, ldr__before_by_offset);
     for (i = first, at = 8 + header; i < w->count; i++) {
         const ldr_tensor *t = &w->tensors[i];
         char shown[LDR__SHOWN];
