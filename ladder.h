@@ -4845,19 +4845,17 @@ static ldr_status ldr__bind_check(ldr__binder *b, const ldr_tensor *t, int32_t d
     return ldr__fail(b->err, LDR_SHAPE, t->offset, "tensor \"%s\": shape [%s], config.json asks for [%s]", shown, found, wanted);
 }
 
-static ldr_status ldr__bind_name(ldr__binder *b, char *name, size_t cap, const char *prefix, const char *pattern, int32_t layer) {
+static void ldr__bind_name(char *name, size_t cap, const char *prefix, const char *pattern, int32_t layer) {
     char rest[192];
     ldr__format(rest, sizeof rest, pattern, layer);
     ldr__format(name, cap, "%s%s", prefix, rest);
-    (void)b;
-    return LDR_OK;
 }
 
 /* The matrix W[rows,columns]. part of parts: a slice of a fused [in, parts*out] (Conv1D) tensor. */
 static ldr_status ldr__bind_matrix(ldr__binder *b, ldr__mat *out, const char *prefix, const char *pattern, int32_t layer, size_t rows, size_t columns, int conv1d, size_t part, size_t parts) {
     char name[256];
     const ldr_tensor *t;
-    ldr__bind_name(b, name, sizeof name, prefix, pattern, layer);
+    ldr__bind_name(name, sizeof name, prefix, pattern, layer);
     t = ldr__bind_find(b, name, sizeof name);
     if (!t) return ldr__fail(b->err, LDR_MISSING, LDR_NO_OFFSET, "tensor \"%s\" is missing", name);
     if (ldr__bind_check(b, t, 2, conv1d ? columns : rows, conv1d ? rows * parts : columns)) return b->err->status;
@@ -4875,7 +4873,7 @@ static ldr_status ldr__bind_vector(ldr__binder *b, const float **out, const char
     char name[256];
     const ldr_tensor *t;
     float *v;
-    ldr__bind_name(b, name, sizeof name, prefix, pattern, layer);
+    ldr__bind_name(name, sizeof name, prefix, pattern, layer);
     t = ldr__bind_find(b, name, sizeof name);
     if (!t) return ldr__fail(b->err, LDR_MISSING, LDR_NO_OFFSET, "tensor \"%s\" is missing", name);
     if (ldr__bind_check(b, t, 1, n * parts, 0)) return b->err->status;
@@ -4899,7 +4897,7 @@ static ldr_status ldr__bind_norm(ldr__binder *b, const float *out[2], const char
 static int ldr__bind_has(ldr__binder *b, const char *prefix, const char *pattern, int32_t layer) {
     char name[256];
     if (!pattern) return 0;
-    ldr__bind_name(b, name, sizeof name, prefix, pattern, layer);
+    ldr__bind_name(name, sizeof name, prefix, pattern, layer);
     return ldr_weights_find(b->m->weights, name) != NULL;
 }
 
@@ -6575,11 +6573,21 @@ static void ldr__tap_forward(ldr__pass *s, int32_t k, const float *h) {
     else ldr__rung_forward(s, k - s->l->has_first, h);
 }
 
+/* The backbone's final state at the rows the head reads, from its last block's output x[T,d]. */
+static void ldr__final_rows(ldr__pass *s, const float *x) {
+    const ldr_model *m = s->l->m;
+    size_t d = (size_t)m->shape.width, r;
+    for (r = 0; r < s->row_count; r++) {
+        const float *row = x + (size_t)s->rows[r] * d;
+        if (m->final_norm[0]) ldr__norm_row(s->final + r * d, NULL, row, m->final_norm[0], m->final_norm[1], d, m->shape.norm, m->shape.eps);
+        else memcpy(s->final + r * d, row, d * sizeof(float));
+    }
+}
+
 /* Runs the frozen backbone, feeding the ladder on the way. */
 static void ldr__pass_backbone(ldr__pass *s) {
     const ldr_ladder *l = s->l;
     const ldr_model *m = l->m;
-    size_t d = (size_t)m->shape.width, r;
     int32_t layer, tap = 0, rung = 0, last = l->d.rung_count ? l->rungs[l->d.rung_count - 1].layer : -1;
     int need_final = l->d.rung_count == 0 || l->out_gate >= 0;
     float *x = s->backbone.acts.x;
@@ -6601,12 +6609,7 @@ static void ldr__pass_backbone(ldr__pass *s) {
             rung++;
         }
     }
-    if (!need_final) return;
-    for (r = 0; r < s->row_count; r++) {
-        const float *row = x + (size_t)s->rows[r] * d;
-        if (m->final_norm[0]) ldr__norm_row(s->final + r * d, NULL, row, m->final_norm[0], m->final_norm[1], d, m->shape.norm, m->shape.eps);
-        else memcpy(s->final + r * d, row, d * sizeof(float));
-    }
+    if (need_final) ldr__final_rows(s, x);
 }
 
 /* The ladder alone on taps that are already in place (from a cache). */
@@ -7171,11 +7174,7 @@ static void ldr__fisher_sample(ldr__importance *im, ldr__pass *s, ldr__deep *k, 
         ldr__block_forward(&s->ex, &k->acts[layer], ldr__model_block(m, layer), &m->shape, &s->t, k->f, k->fg);
     }
     x = k->acts[m->layers - 1].y;
-    for (r = 0; r < s->row_count; r++) {
-        const float *row = x + (size_t)s->rows[r] * d;
-        if (m->final_norm[0]) ldr__norm_row(s->final + r * d, NULL, row, m->final_norm[0], m->final_norm[1], d, m->shape.norm, m->shape.eps);
-        else memcpy(s->final + r * d, row, d * sizeof(float));
-    }
+    ldr__final_rows(s, x);
     ldr__head_forward(s);
     ldr__loss(s->dlogits, s->logits, &target, s->l->d.head, s->row_count, (size_t)s->l->d.classes, weight);
     ldr__head_backward(s);
