@@ -730,6 +730,11 @@ LDR_API ldr_status ldr_fit(ldr_ladder *l, const ldr_dataset *train, const ldr_da
   #include <sys/mman.h>
   #include <sys/stat.h>
   #include <unistd.h>
+  #if defined(__linux__) && !defined(MADV_HUGEPAGE) && !defined(__cplusplus)
+    #define MADV_DONTNEED 4              /* hidden by -std=c99, but there */
+    #define MADV_HUGEPAGE 14
+    extern int madvise(void *, size_t, int);
+  #endif
 #else
   #define LDR__HAVE_MMAP 0
 #endif
@@ -1063,6 +1068,19 @@ static float *ldr__place_matrix(ldr__plan *p, const char *name, size_t rows, siz
 
 static float *ldr__place_floats(ldr__plan *p, const char *name, size_t count) { return ldr__place_matrix(p, name, count, 1); }
 
+/* Large plans ask for large pages: rows of a batch are pages apart, and a matrix kernel that visits
+   many rows would wait for address translation more than for data. A hint, without effect elsewhere. */
+static void ldr__large_pages(void *memory, size_t size) {
+#if LDR__HAVE_MMAP && defined(MADV_HUGEPAGE)
+    const uintptr_t page = (uintptr_t)1 << 21;
+    uintptr_t first = ((uintptr_t)memory + page - 1) / page * page, last = ((uintptr_t)memory + size) / page * page;
+    if (last > first) (void)madvise((void *)first, (size_t)(last - first), MADV_HUGEPAGE);
+#else
+    (void)memory;
+    (void)size;
+#endif
+}
+
 /* After counting: allocates what was counted, zeroed, and makes the plan ready to place. */
 static ldr_status ldr__plan_begin(ldr__plan *p, const ldr_allocator *a, ldr_error *err) {
     size_t pad;
@@ -1070,6 +1088,7 @@ static ldr_status ldr__plan_begin(ldr__plan *p, const ldr_allocator *a, ldr_erro
     p->size = p->used + LDR__ALIGN;
     p->memory = ldr__alloc(a, p->size);
     if (!p->memory) return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory: %U bytes could not be allocated", (uint64_t)p->size);
+    ldr__large_pages(p->memory, p->size);
     memset(p->memory, 0, p->size);
     pad = (size_t)(LDR__ALIGN - (uintptr_t)p->memory % LDR__ALIGN) % LDR__ALIGN;
     p->base = (unsigned char *)p->memory + pad;
@@ -1233,6 +1252,8 @@ typedef struct ldr__kernels {
        a[i*rs + p*cs]; b is a packed panel of nr columns a row, zero beyond n. */
     void (*tile)(float *c, size_t ldc, const float *a, size_t rs, size_t cs, const float *b, size_t k, int32_t m, int32_t n, const float *bias, int accumulate);
     void (*to_float)(float *dst, const void *src, ldr_dtype dtype, size_t n);
+    /* dst[p*ld + j] = src[j*stride + p], j < 8, p < n: eight rows become columns of a panel. */
+    void (*weave)(float *dst, size_t ld, const float *src, size_t stride, size_t n);
     /* x = exp(x*scale - max(x*scale)), returns the sum; *peak receives the maximum.         */
     float (*exp_row)(float *x, size_t n, float scale, float *peak);
     void (*activate)(float *y, const float *x, size_t n, int32_t kind);             /* y = f(x)      */
@@ -1240,7 +1261,7 @@ typedef struct ldr__kernels {
     void (*adam)(float *w, float *m, float *v, const float *g, size_t n, const float *c);
 } ldr__kernels;
 
-enum { LDR__LANES = 16, LDR__TILE_MAX_N = 32 };
+enum { LDR__LANES = 16, LDR__TILE_MAX_M = 16, LDR__TILE_MAX_N = 32 };
 
 typedef enum ldr_activation { LDR_GELU, LDR_GELU_TANH, LDR_RELU, LDR_SILU, LDR_TANH } ldr_activation;
 
@@ -1458,6 +1479,13 @@ static void ldr__to_float_portable(float *dst, const void *src, ldr_dtype dtype,
     for (i = 0; i < n; i++) dst[i] = ldr__load(src, dtype, i);
 }
 
+static void ldr__weave_portable(float *dst, size_t ld, const float *src, size_t stride, size_t n) {
+    size_t p;
+    int j;
+    for (p = 0; p < n; p++)
+        for (j = 0; j < 8; j++) dst[p * ld + (size_t)j] = src[(size_t)j * stride + p];
+}
+
 static float ldr__exp_row_portable(float *x, size_t n, float scale, float *peak) { return ldr__exp_row_body(x, n, scale, peak); }
 static void ldr__activate_portable(float *y, const float *x, size_t n, int32_t kind) { ldr__activate_body(y, x, n, kind); }
 static void ldr__activate_backward_portable(float *dx, const float *x, size_t n, int32_t kind) { ldr__activate_backward_body(dx, x, n, kind); }
@@ -1490,7 +1518,7 @@ static void ldr__tile_portable(float *c, size_t ldc, const float *a, size_t rs, 
     ldr__tile_store(c, ldc, t, 8, m, n, bias, accumulate);
 }
 
-static const ldr__kernels ldr__kernels_portable = { "portable", 4, 8, ldr__tile_portable, ldr__to_float_portable, ldr__exp_row_portable,
+static const ldr__kernels ldr__kernels_portable = { "portable", 4, 8, ldr__tile_portable, ldr__to_float_portable, ldr__weave_portable, ldr__exp_row_portable,
     ldr__activate_portable, ldr__activate_backward_portable, ldr__adam_portable };
 
 #if LDR__X86
@@ -1589,6 +1617,36 @@ LDR__AVX2 static void ldr__to_float_avx2(float *dst, const void *src, ldr_dtype 
     for (; i < n; i++) dst[i] = ldr__load(src, dtype, i);
 }
 
+/* 8 x 8 at a time: pairs, fours, then halves of the registers change places. */
+LDR__AVX2 static void ldr__weave_avx2(float *dst, size_t ld, const float *src, size_t stride, size_t n) {
+    size_t p = 0;
+    for (; p + 8 <= n; p += 8) {
+        const float *s = src + p;
+        float *d = dst + p * ld;
+        __m256 a0 = _mm256_loadu_ps(s), a1 = _mm256_loadu_ps(s + stride), a2 = _mm256_loadu_ps(s + 2 * stride), a3 = _mm256_loadu_ps(s + 3 * stride);
+        __m256 a4 = _mm256_loadu_ps(s + 4 * stride), a5 = _mm256_loadu_ps(s + 5 * stride), a6 = _mm256_loadu_ps(s + 6 * stride), a7 = _mm256_loadu_ps(s + 7 * stride);
+        __m256 b0 = _mm256_unpacklo_ps(a0, a1), b1 = _mm256_unpackhi_ps(a0, a1), b2 = _mm256_unpacklo_ps(a2, a3), b3 = _mm256_unpackhi_ps(a2, a3);
+        __m256 b4 = _mm256_unpacklo_ps(a4, a5), b5 = _mm256_unpackhi_ps(a4, a5), b6 = _mm256_unpacklo_ps(a6, a7), b7 = _mm256_unpackhi_ps(a6, a7);
+        a0 = _mm256_shuffle_ps(b0, b2, 0x44);
+        a1 = _mm256_shuffle_ps(b0, b2, 0xee);
+        a2 = _mm256_shuffle_ps(b1, b3, 0x44);
+        a3 = _mm256_shuffle_ps(b1, b3, 0xee);
+        a4 = _mm256_shuffle_ps(b4, b6, 0x44);
+        a5 = _mm256_shuffle_ps(b4, b6, 0xee);
+        a6 = _mm256_shuffle_ps(b5, b7, 0x44);
+        a7 = _mm256_shuffle_ps(b5, b7, 0xee);
+        _mm256_storeu_ps(d, _mm256_permute2f128_ps(a0, a4, 0x20));
+        _mm256_storeu_ps(d + ld, _mm256_permute2f128_ps(a1, a5, 0x20));
+        _mm256_storeu_ps(d + 2 * ld, _mm256_permute2f128_ps(a2, a6, 0x20));
+        _mm256_storeu_ps(d + 3 * ld, _mm256_permute2f128_ps(a3, a7, 0x20));
+        _mm256_storeu_ps(d + 4 * ld, _mm256_permute2f128_ps(a0, a4, 0x31));
+        _mm256_storeu_ps(d + 5 * ld, _mm256_permute2f128_ps(a1, a5, 0x31));
+        _mm256_storeu_ps(d + 6 * ld, _mm256_permute2f128_ps(a2, a6, 0x31));
+        _mm256_storeu_ps(d + 7 * ld, _mm256_permute2f128_ps(a3, a7, 0x31));
+    }
+    ldr__weave_portable(dst + p * ld, ld, src + p, stride, n - p);
+}
+
 #define LDR__SHELLS(suffix, target)                                                                                                                        \
     target static float ldr__exp_row_##suffix(float *x, size_t n, float scale, float *peak) { return ldr__exp_row_body(x, n, scale, peak); }                \
     target static void ldr__activate_##suffix(float *y, const float *x, size_t n, int32_t kind) { ldr__activate_body(y, x, n, kind); }                      \
@@ -1598,9 +1656,9 @@ LDR__SHELLS(avx2, LDR__AVX2)
 LDR__SHELLS(avx512, LDR__AVX512)
 #undef LDR__SHELLS
 
-static const ldr__kernels ldr__kernels_avx2 = { "avx2", 6, 16, ldr__tile_avx2, ldr__to_float_avx2, ldr__exp_row_avx2,
+static const ldr__kernels ldr__kernels_avx2 = { "avx2", 6, 16, ldr__tile_avx2, ldr__to_float_avx2, ldr__weave_avx2, ldr__exp_row_avx2,
     ldr__activate_avx2, ldr__activate_backward_avx2, ldr__adam_avx2 };
-static const ldr__kernels ldr__kernels_avx512 = { "avx512", 14, 32, ldr__tile_avx512, ldr__to_float_avx2, ldr__exp_row_avx512,
+static const ldr__kernels ldr__kernels_avx512 = { "avx512", 14, 32, ldr__tile_avx512, ldr__to_float_avx2, ldr__weave_avx2, ldr__exp_row_avx512,
     ldr__activate_avx512, ldr__activate_backward_avx512, ldr__adam_avx512 };
 
 /* What both the processor and the operating system offer: 0 portable, 1 AVX2, 2 AVX-512. */
@@ -1639,14 +1697,18 @@ LDR__DEF const char *ldr_simd_name(ldr_simd wish) { return ldr__kernels_pick(wis
    --------------------------------------------------------------------------------------
    c[M,N] (+)= a[M,K] b[K,N] (+ bias[N]).  a is float with any row and column stride; b is any
    float type with any strides, so y = x W^T, dx = dy W and dW = dy^T x are one routine and a
-   transposed (Conv1D) or half-precision weight costs nothing extra. b is packed a block of
-   KC x NC at a time into panels of nr columns; a is read in place when its columns are
-   contiguous and packed by strips when they are not. Splits between threads never change the
-   order of additions in an element, so results are the same for any number of threads.
-   After Goto & van de Geijn 2008.
+   transposed (Conv1D) or half-precision weight costs nothing extra.
+
+   c is cut into blocks of up to MB x NB, a task each. A task walks down K in steps of KC; in a
+   step it packs its KC x NB of b into panels of nr columns, which stay in the second-level
+   cache, then takes mr rows of a at a time (read in place when their columns are contiguous,
+   else packed), which stay in the first-level cache while all panels stream past them. A block
+   of b that several tasks need is packed by each: 1/MB of the work, and nobody waits.
+   Neither cut changes the order of additions in an element, so results are the same for any
+   number of threads. After Goto & van de Geijn 2008.
    ====================================================================================== */
 
-enum { LDR__KC = 384, LDR__NC = 3072, LDR__MC = 96 };
+enum { LDR__KC = 384, LDR__NB = 192, LDR__MB = 512 };
 
 typedef struct ldr__mat {       /* element (i,j) is number i*rs + j*cs of data                */
     const void *data;
@@ -1658,7 +1720,6 @@ typedef struct ldr__mat {       /* element (i,j) is number i*rs + j*cs of data  
 typedef struct ldr__exec {
     const ldr__kernels *kernels;
     int32_t             threads;
-    float              *panel;          /* packed b: LDR__KC * up to LDR__NC                  */
     float              *scratch;        /* threads * scratch_size floats                      */
     size_t              scratch_size;
 } ldr__exec;
@@ -1686,86 +1747,126 @@ static ldr__mat ldr__mat_transposed(ldr__mat m) {
 
 static size_t ldr__round_up(size_t n, size_t to) { return (n + to - 1) / to * to; }
 
-/* Packs columns [0,n) of b, k deep, as panel[p*nr + j]; n <= nr, the rest is zero. */
-static void ldr__pack_panel(const ldr__kernels *ker, float *panel, ldr__mat b, size_t k, size_t n) {
-    size_t nr = (size_t)ker->nr, p, j;
-    if (b.cs == 1) {                                   /* rows of b are contiguous             */
-        for (p = 0; p < k; p++) {
-            float *row = panel + p * nr;
-            ker->to_float(row, (const unsigned char *)b.data + p * b.rs * ldr_dtype_size(b.dtype), b.dtype, n);
-            for (j = n; j < nr; j++) row[j] = 0;
-        }
-    } else if (b.rs == 1) {                            /* columns of b are contiguous: transpose */
-        float line[8][64];
-        size_t block, jj, width;
-        for (j = 0; j < nr; j += 8) {
-            width = LDR__MIN((size_t)8, nr - j);
-            for (block = 0; block < k; block += 64) {
-                size_t depth = LDR__MIN((size_t)64, k - block);
-                for (jj = 0; jj < width; jj++) {
-                    if (j + jj < n) ker->to_float(line[jj], (const unsigned char *)b.data + ((j + jj) * b.cs + block) * ldr_dtype_size(b.dtype), b.dtype, depth);
-                    else memset(line[jj], 0, depth * sizeof(float));
+/* Packs b[k,n] into panels: element (p,j) at j/nr*nr*k + p*nr + j%nr, zero beyond column n. */
+static void ldr__pack_panels(const ldr__kernels *ker, float *panels, ldr__mat b, size_t k, size_t n) {
+    size_t nr = (size_t)ker->nr, size = ldr_dtype_size(b.dtype), whole = ldr__round_up(n, nr), p, j;
+    const unsigned char *data = (const unsigned char *)b.data;
+    if (b.cs == 1) {                                   /* rows of b are contiguous              */
+        float line[LDR__TILE_MAX_N];
+        for (p = 0; p < k; p++)
+            for (j = 0; j < n; j += nr) {
+                const unsigned char *from = data + (p * b.rs + j) * size;
+                float *to = panels + j * k + p * nr;
+                size_t width = LDR__MIN(nr, n - j), x;
+                if (b.dtype == LDR_F32 && width == nr)
+                    for (x = 0; x < nr; x += 8) memcpy(to + x, from + x * sizeof(float), 8 * sizeof(float));
+                else {
+                    memset(line, 0, nr * sizeof(float));
+                    ker->to_float(line, from, b.dtype, width);
+                    memcpy(to, line, nr * sizeof(float));
                 }
-                for (p = 0; p < depth; p++)
-                    for (jj = 0; jj < width; jj++) panel[(block + p) * nr + j + jj] = line[jj][p];
+            }
+    } else if (b.rs == 1) {                            /* columns of b are contiguous: transpose */
+        float lines[8][64];
+        for (j = 0; j < whole; j += 8) {
+            float *to = panels + j / nr * nr * k + j % nr;
+            size_t width = j < n ? LDR__MIN((size_t)8, n - j) : 0, depth, i;
+            if (b.dtype == LDR_F32 && width == 8 && (uintptr_t)data % sizeof(float) == 0) {
+                ker->weave(to, nr, (const float *)(const void *)(data + j * b.cs * size), b.cs, k);
+                continue;
+            }
+            for (p = 0; p < k; p += depth) {
+                depth = LDR__MIN((size_t)64, k - p);
+                for (i = 0; i < 8; i++) {
+                    if (i < width) ker->to_float(lines[i], data + ((j + i) * b.cs + p) * size, b.dtype, depth);
+                    else memset(lines[i], 0, depth * sizeof(float));
+                }
+                ker->weave(to + p * nr, nr, lines[0], 64, depth);
             }
         }
     } else {
-        for (p = 0; p < k; p++)
-            for (j = 0; j < nr; j++) panel[p * nr + j] = j < n ? ldr__load(b.data, b.dtype, p * b.rs + j * b.cs) : 0.0f;
+        for (j = 0; j < whole; j++)
+            for (p = 0; p < k; p++) panels[j / nr * nr * k + p * nr + j % nr] = j < n ? ldr__load(b.data, b.dtype, p * b.rs + j * b.cs) : 0.0f;
     }
 }
 
-/* a[m,k] as strips of mr rows: strip s holds element (i,p) at s*mr*k + p*mr + i. */
-static void ldr__pack_rows(const ldr__kernels *ker, float *dst, const float *a, size_t rs, size_t cs, size_t m, size_t k) {
-    size_t mr = (size_t)ker->mr, s, p, i;
-    for (s = 0; s < m; s += mr) {
-        size_t rows = LDR__MIN(mr, m - s);
-        for (p = 0; p < k; p++, dst += mr)
-            for (i = 0; i < mr; i++) dst[i] = i < rows ? a[(s + i) * rs + p * cs] : 0.0f;
+/* rows <= mr rows of a as a strip: element (i,p) at p*mr + i. */
+static void ldr__pack_strip(const ldr__kernels *ker, float *dst, const float *a, size_t rs, size_t cs, size_t rows, size_t k) {
+    size_t mr = (size_t)ker->mr, p, i;
+#define LDR__COPY(width) if (rs == 1 && rows == mr && mr == (width)) for (p = 0; p < k; p++) memcpy(dst + p * (width), a + p * cs, (width) * sizeof(float))
+    LDR__COPY(4);                          /* a constant width makes each copy a few moves */
+    else LDR__COPY(6);
+    else LDR__COPY(14);
+    else for (p = 0; p < k; p++)
+        for (i = 0; i < mr; i++) dst[p * mr + i] = i < rows ? a[i * rs + p * cs] : 0.0f;
+#undef LDR__COPY
+}
+
+/* What becomes of finished elements of c: bias[N] is added; with f, f[M,N] = activation(c). f may be c. */
+typedef struct ldr__finish {
+    const float *bias;
+    float       *f;
+    size_t       ldf;
+    int32_t      activation;
+} ldr__finish;
+
+static ldr__finish ldr__finish_bias(const float *bias) {
+    ldr__finish f;
+    memset(&f, 0, sizeof f);
+    f.bias = bias;
+    return f;
+}
+
+static ldr__finish ldr__finish_at(ldr__finish f, size_t i, size_t j) {
+    if (f.bias) f.bias += j;
+    if (f.f) f.f += i * f.ldf + j;
+    return f;
+}
+
+/* c[m,n] (+)= a[m,k] times the first k rows of panels packed `depth` deep. strip: room for mr*k floats, or NULL when cs is 1. */
+static void ldr__panels_multiply(const ldr__kernels *ker, float *c, size_t ldc, const float *a, size_t rs, size_t cs, const float *panels, size_t depth,
+                                 size_t m, size_t n, size_t k, const float *bias, const ldr__finish *last, int accumulate, float *strip) {
+    size_t mr = (size_t)ker->mr, nr = (size_t)ker->nr, i, j, t;
+    for (i = 0; i < m; i += mr) {
+        const float *from = cs == 1 ? a + i * rs : strip;
+        size_t rows = LDR__MIN(mr, m - i);
+        if (cs != 1) ldr__pack_strip(ker, strip, a + i * rs, rs, cs, rows, k);
+        for (j = 0; j < n; j += nr)
+            ker->tile(c + i * ldc + j, ldc, from, cs == 1 ? rs : 1, cs == 1 ? 1 : mr, panels + j * depth, k, (int32_t)rows, (int32_t)LDR__MIN(nr, n - j), bias ? bias + j : NULL, accumulate);
+        if (last && last->f)
+            for (t = i; t < i + rows; t++) ker->activate(last->f + t * last->ldf, c + t * ldc, n, last->activation);
     }
 }
 
-/* One block: c[m,n] (+)= a[m,k] times the first k rows of panels packed `depth` deep. `packed` is NULL or room for the strips of a. */
-static void ldr__block_multiply(const ldr__kernels *ker, float *c, size_t ldc, const float *a, size_t rs, size_t cs, const float *panels, size_t depth,
-                                size_t m, size_t n, size_t k, const float *bias, int accumulate, float *packed) {
-    size_t mr = (size_t)ker->mr, nr = (size_t)ker->nr, i, j;
-    if (cs != 1) ldr__pack_rows(ker, packed, a, rs, cs, m, k);
-    for (j = 0; j < n; j += nr)
-        for (i = 0; i < m; i += mr)
-            ker->tile(c + i * ldc + j, ldc, cs != 1 ? packed + i * k : a + i * rs, cs != 1 ? 1 : rs, cs != 1 ? mr : 1, panels + j * depth, k,
-                      (int32_t)LDR__MIN(mr, m - i), (int32_t)LDR__MIN(nr, n - j), bias ? bias + j : NULL, accumulate);
+/* Floats of per-thread scratch that ldr__gemm needs for products up to n wide and k deep. */
+static size_t ldr__gemm_scratch(size_t n, size_t k) {
+    return LDR__MIN((size_t)LDR__KC, k) * (LDR__MIN((size_t)LDR__NB, ldr__round_up(n, LDR__TILE_MAX_N)) + LDR__TILE_MAX_M);
 }
 
-/* Floats of per-thread scratch and of the panel buffer that ldr__gemm needs. */
-static size_t ldr__gemm_scratch(void) { return (size_t)LDR__KC * (LDR__MC + 32); }
-static size_t ldr__gemm_panel(size_t n) { return (size_t)LDR__KC * ldr__round_up(LDR__MIN(n, (size_t)LDR__NC), LDR__TILE_MAX_N); }
-
-static void ldr__gemm(const ldr__exec *ex, float *c, size_t ldc, const float *a, size_t rs, size_t cs, ldr__mat b, const float *bias,
+static void ldr__gemm(const ldr__exec *ex, float *c, size_t ldc, const float *a, size_t rs, size_t cs, ldr__mat b, ldr__finish finish,
                       size_t m, size_t n, size_t k, int accumulate) {
     const ldr__kernels *ker = ex->kernels;
-    size_t nr = (size_t)ker->nr, mr = (size_t)ker->mr, j0, k0;
-    size_t mc = LDR__MC / mr * mr;
-    /* Enough blocks to keep the threads busy: fewer rows a block, then several column ranges. */
-    while (mc > mr && (m + mc - 1) / mc < 2 * (size_t)ex->threads) mc = ldr__round_up(mc / 2, mr) < mc ? ldr__round_up(mc / 2, mr) : mr;
+    size_t nr = (size_t)ker->nr, mr = (size_t)ker->mr, columns = (n + LDR__NB - 1) / LDR__NB, rows, nb, mb, smallest;
     if (m == 0 || n == 0) return;
-    for (j0 = 0; j0 < n; j0 += LDR__NC) {
-        size_t nc = LDR__MIN((size_t)LDR__NC, n - j0), panels = (nc + nr - 1) / nr, blocks = (m + mc - 1) / mc;
-        size_t splits = blocks >= 2 * (size_t)ex->threads ? 1 : LDR__MIN((2 * (size_t)ex->threads + blocks - 1) / blocks, panels);
-        size_t per = (panels + splits - 1) / splits;
+    nb = LDR__MIN(ldr__round_up((n + columns - 1) / columns, nr), (size_t)LDR__NB);
+    columns = (n + nb - 1) / nb;
+    /* Several tasks a thread, so that none waits long for the last; but each repeats the packing of b. */
+    smallest = cs == 1 ? 64 : 24;
+    rows = (4 * (size_t)ex->threads + columns - 1) / columns;
+    rows = LDR__MIN(rows, (m + smallest - 1) / smallest);
+    rows = LDR__MAX(rows, (m + LDR__MB - 1) / LDR__MB);
+    if (ex->threads == 1) rows = (m + LDR__MB - 1) / LDR__MB;
+    mb = ldr__round_up((m + rows - 1) / rows, mr);
+    rows = (m + mb - 1) / mb;
+    LDR__FOR(task, (int64_t)(rows * columns), ex->threads) {
+        size_t i = (size_t)task / columns * mb, j = (size_t)task % columns * nb, mine = LDR__MIN(nb, n - j), height = LDR__MIN(mb, m - i), k0, kc;
+        float *panels = ex->scratch + (size_t)ldr__thread() * ex->scratch_size, *strip = panels + LDR__MIN((size_t)LDR__KC, k) * ldr__round_up(mine, nr);
+        ldr__finish mend = ldr__finish_at(finish, i, j);
         for (k0 = 0; k0 < k || k0 == 0; k0 += LDR__KC) {
-            size_t kc = LDR__MIN((size_t)LDR__KC, k - k0);
-            int add = accumulate || k0 > 0;
-            LDR__FOR(p, (int64_t)panels, ex->threads) {
-                size_t j = (size_t)p * nr;
-                ldr__pack_panel(ker, ex->panel + j * kc, ldr__mat_at(b, k0, j0 + j), kc, LDR__MIN(nr, nc - j));
-            }
-            LDR__FOR(task, (int64_t)(blocks * splits), ex->threads) {
-                size_t i = (size_t)task / splits * mc, j = (size_t)task % splits * per * nr;
-                if (j < nc)
-                    ldr__block_multiply(ker, c + i * ldc + j0 + j, ldc, a + i * rs + k0 * cs, rs, cs, ex->panel + j * kc, kc, LDR__MIN(mc, m - i), LDR__MIN(per * nr, nc - j), kc,
-                                        bias ? bias + j0 + j : NULL, add, ex->scratch + (size_t)ldr__thread() * ex->scratch_size);
-            }
+            kc = LDR__MIN((size_t)LDR__KC, k - k0);
+            ldr__pack_panels(ker, panels, ldr__mat_at(b, k0, j), kc, mine);
+            ldr__panels_multiply(ker, c + i * ldc + j, ldc, a + i * rs + k0 * cs, rs, cs, panels, kc, height, mine, kc,
+                                 mend.bias, k0 + kc == k ? &mend : NULL, accumulate || k0 > 0, strip);
         }
     }
 }
@@ -1829,16 +1930,25 @@ static void ldr__column_sums(const ldr__exec *ex, float *s, const float *dy, siz
 
 /* y[T,O] = x[T,I] W[O,I]^T + b[O] */
 static void ldr__linear_forward(const ldr__exec *ex, float *y, size_t ldy, const float *x, size_t ldx, ldr__mat w, const float *b, size_t rows, size_t out, size_t in) {
-    ldr__gemm(ex, y, ldy, x, ldx, 1, ldr__mat_transposed(w), b, rows, out, in, 0);
+    ldr__gemm(ex, y, ldy, x, ldx, 1, ldr__mat_transposed(w), ldr__finish_bias(b), rows, out, in, 0);
+}
+
+/* The same, then f[T,O] = activation(y) while y is still in the cache. f may be y. */
+static void ldr__linear_activate_forward(const ldr__exec *ex, float *y, float *f, const float *x, ldr__mat w, const float *b, size_t rows, size_t out, size_t in, ldr_activation kind) {
+    ldr__finish finish = ldr__finish_bias(b);
+    finish.f = f;
+    finish.ldf = out;
+    finish.activation = (int32_t)kind;
+    ldr__gemm(ex, y, out, x, in, 1, ldr__mat_transposed(w), finish, rows, out, in, 0);
 }
 
 /* dW[O,I] += dy^T x,  db[O] += sum dy,  dx[T,I] (+)= dy W.  Any of dw, db, dx may be NULL. x may be
    any float type (a stored tap). */
 static void ldr__linear_backward(const ldr__exec *ex, float *dx, size_t lddx, int add_dx, float *dw, float *db, const float *dy, size_t ldy,
                                  ldr__mat x, ldr__mat w, size_t rows, size_t out, size_t in) {
-    if (dw) ldr__gemm(ex, dw, in, dy, 1, ldy, x, NULL, out, in, rows, 1);
+    if (dw) ldr__gemm(ex, dw, in, dy, 1, ldy, x, ldr__finish_bias(NULL), out, in, rows, 1);
     if (db) ldr__column_sums(ex, db, dy, ldy, rows, out);
-    if (dx) ldr__gemm(ex, dx, lddx, dy, ldy, 1, w, NULL, rows, in, out, add_dx);
+    if (dx) ldr__gemm(ex, dx, lddx, dy, ldy, 1, w, ldr__finish_bias(NULL), rows, in, out, add_dx);
 }
 
 typedef enum ldr_norm { LDR_NORM_LAYER, LDR_NORM_RMS } ldr_norm;
@@ -1971,11 +2081,6 @@ static size_t ldr__attention_scratch(size_t n, size_t head_dim) {
     return 2 * head_dim * np + n * dp + 2 * LDR__QROWS * np + (np + 16) * LDR__QROWS + 2 * LDR__QROWS * dp + LDR__QROWS + 64;
 }
 
-static void ldr__pack_all(const ldr__kernels *ker, float *panels, ldr__mat b, size_t k, size_t n) {
-    size_t j, nr = (size_t)ker->nr;
-    for (j = 0; j < n; j += nr) ldr__pack_panel(ker, panels + j * k, ldr__mat_at(b, 0, j), k, LDR__MIN(nr, n - j));
-}
-
 /* One row of scores to unnormalised probabilities over its first `keys` entries; returns the sum. */
 static float ldr__softmax_row(const ldr__kernels *ker, float *s, size_t keys, size_t all, float scale, float *peak) {
     float sum = ker->exp_row(s, keys, scale, peak);
@@ -1994,20 +2099,20 @@ static void ldr__attention_forward(const ldr__exec *ex, float *out, float *lse, 
         float *scratch = ex->scratch + (size_t)ldr__thread() * ex->scratch_size;
         float *pk = scratch, *pv = pk + d * np, *s = pv + n * ldr__round_up(d, LDR__TILE_MAX_N);
         const float *base = qkv + first * ld, *k = base + inner + (size_t)kv * d, *v = k + (size_t)a->kv_heads * d;
-        ldr__pack_all(ker, pk, ldr__mat_float(k, 1, ld), d, n);
-        ldr__pack_all(ker, pv, ldr__mat_float(v, ld, 1), n, d);
+        ldr__pack_panels(ker, pk, ldr__mat_float(k, 1, ld), d, n);
+        ldr__pack_panels(ker, pv, ldr__mat_float(v, ld, 1), n, d);
         for (h = kv * group; h < (kv + 1) * group; h++)
             for (i0 = 0; i0 < n; i0 += LDR__QROWS) {
                 size_t rows = LDR__MIN((size_t)LDR__QROWS, n - i0), keys = a->causal ? i0 + rows : n;
                 float sums[LDR__QROWS];
-                ldr__block_multiply(ker, s, np, base + i0 * ld + (size_t)h * d, ld, 1, pk, d, rows, keys, d, NULL, 0, NULL);
+                ldr__panels_multiply(ker, s, np, base + i0 * ld + (size_t)h * d, ld, 1, pk, d, rows, keys, d, NULL, NULL, 0, NULL);
                 for (i = 0; i < rows; i++) {
                     float peak;
                     sums[i] = ldr__softmax_row(ker, s + i * np, a->causal ? i0 + i + 1 : n, keys, a->scale, &peak);
                     if (lse) lse[(first + i0 + i) * (size_t)a->heads + (size_t)h] = peak + logf(sums[i]);
                     ldr__dropout_apply(s + i * np, keys, a->drop, first + i0 + i, (uint64_t)h + 1);
                 }
-                ldr__block_multiply(ker, out + (first + i0) * inner + (size_t)h * d, inner, s, np, 1, pv, n, rows, d, keys, NULL, 0, NULL);
+                ldr__panels_multiply(ker, out + (first + i0) * inner + (size_t)h * d, inner, s, np, 1, pv, n, rows, d, keys, NULL, NULL, 0, NULL);
                 for (i = 0; i < rows; i++) {
                     float *o = out + (first + i0 + i) * inner + (size_t)h * d, r = 1.0f / sums[i];
                     for (j = 0; j < d; j++) o[j] *= r;
@@ -2031,17 +2136,17 @@ static void ldr__attention_backward(const ldr__exec *ex, float *dqkv, const floa
         float *rows_packed = ds + LDR__QROWS * np, *pq = rows_packed + (np + 16) * LDR__QROWS, *pdo = pq + LDR__QROWS * dp;
         const float *base = qkv + first * ld, *k = base + inner + (size_t)kv * d, *v = k + (size_t)a->kv_heads * d;
         float *dbase = dqkv + first * ld, *dk = dbase + inner + (size_t)kv * d, *dv = dk + (size_t)a->kv_heads * d;
-        ldr__pack_all(ker, pk, ldr__mat_float(k, 1, ld), d, n);
-        ldr__pack_all(ker, pvt, ldr__mat_float(v, 1, ld), d, n);
-        ldr__pack_all(ker, pkr, ldr__mat_float(k, ld, 1), n, d);
+        ldr__pack_panels(ker, pk, ldr__mat_float(k, 1, ld), d, n);
+        ldr__pack_panels(ker, pvt, ldr__mat_float(v, 1, ld), d, n);
+        ldr__pack_panels(ker, pkr, ldr__mat_float(k, ld, 1), n, d);
         for (i = 0; i < n; i++)
             for (j = 0; j < d; j++) dk[i * ld + j] = dv[i * ld + j] = 0;
         for (h = kv * group; h < (kv + 1) * group; h++)
             for (i0 = 0; i0 < n; i0 += LDR__QROWS) {
                 size_t rows = LDR__MIN((size_t)LDR__QROWS, n - i0), keys = a->causal ? i0 + rows : n;
                 const float *q = base + i0 * ld + (size_t)h * d, *dob = dout + (first + i0) * inner + (size_t)h * d;
-                ldr__block_multiply(ker, s, np, q, ld, 1, pk, d, rows, keys, d, NULL, 0, NULL);
-                ldr__block_multiply(ker, ds, np, dob, inner, 1, pvt, d, rows, keys, d, NULL, 0, NULL);
+                ldr__panels_multiply(ker, s, np, q, ld, 1, pk, d, rows, keys, d, NULL, NULL, 0, NULL);
+                ldr__panels_multiply(ker, ds, np, dob, inner, 1, pvt, d, rows, keys, d, NULL, NULL, 0, NULL);
                 for (i = 0; i < rows; i++) {
                     const float *o = out + (first + i0 + i) * inner + (size_t)h * d, *g = dob + i * inner;
                     float *p = s + i * np, *e = ds + i * np, dot = 0, peak = 0, log_sum = lse[(first + i0 + i) * (size_t)a->heads + (size_t)h], c;
@@ -2055,11 +2160,11 @@ static void ldr__attention_backward(const ldr__exec *ex, float *dqkv, const floa
                     LDR__LANE_LOOP(x, keys, e[x] = a->scale * p[x] * (e[x] - dot));
                     ldr__dropout_apply(p, keys, a->drop, first + i0 + i, (uint64_t)h + 1);
                 }
-                ldr__block_multiply(ker, dbase + i0 * ld + (size_t)h * d, ld, ds, np, 1, pkr, n, rows, d, keys, NULL, 0, NULL);
-                ldr__pack_all(ker, pq, ldr__mat_float(q, ld, 1), rows, d);
-                ldr__pack_all(ker, pdo, ldr__mat_float(dob, inner, 1), rows, d);
-                ldr__block_multiply(ker, dk, ld, ds, 1, np, pq, rows, keys, d, rows, NULL, 1, rows_packed);
-                ldr__block_multiply(ker, dv, ld, s, 1, np, pdo, rows, keys, d, rows, NULL, 1, rows_packed);
+                ldr__panels_multiply(ker, dbase + i0 * ld + (size_t)h * d, ld, ds, np, 1, pkr, n, rows, d, keys, NULL, NULL, 0, NULL);
+                ldr__pack_panels(ker, pq, ldr__mat_float(q, ld, 1), rows, d);
+                ldr__pack_panels(ker, pdo, ldr__mat_float(dob, inner, 1), rows, d);
+                ldr__panels_multiply(ker, dk, ld, ds, 1, np, pq, rows, keys, d, rows, NULL, NULL, 1, rows_packed);
+                ldr__panels_multiply(ker, dv, ld, s, 1, np, pdo, rows, keys, d, rows, NULL, NULL, 1, rows_packed);
             }
     }
 }
@@ -4440,16 +4545,16 @@ static ldr__attention ldr__block_attention(const ldr__shape *s, const ldr__token
 
 enum { LDR__PLACE_SCORES, LDR__PLACE_ATTENTION, LDR__PLACE_FFN, LDR__PLACES };
 
-/* f[T,F] from u (and g): f(u), or f(g) * u. Works in place (f == u). */
-static void ldr__ffn_activate(const ldr__exec *ex, float *f, const float *u, float *gate_out, const float *g, size_t rows, const ldr__shape *s) {
-    size_t n = (size_t)s->ffn;
-    LDR__ROW_LOOP(t, rows, ex, {
-        if (!g) ex->kernels->activate(f + t * n, u + t * n, n, (int32_t)s->activation);
-        else {
-            ex->kernels->activate(gate_out + t * n, g + t * n, n, (int32_t)s->activation);
-            LDR__LANE_LOOP(i, n, f[t * n + i] = u[t * n + i] * gate_out[t * n + i]);
-        }
-    })
+/* The inner half of FFN: u = Up z and f = activation(u), or f = activation(Gate z) u. f may be u, fg may be g. */
+static void ldr__ffn_forward(const ldr__exec *ex, float *f, float *fg, const ldr__acts *a, const ldr__block *b, const ldr__shape *s, size_t rows) {
+    size_t w = (size_t)s->width, n = (size_t)s->ffn;
+    if (!s->gated) {
+        ldr__linear_activate_forward(ex, a->u, f, a->n2, b->m[LDR__UP], b->v[LDR__UPB], rows, n, w, s->activation);
+        return;
+    }
+    ldr__linear_forward(ex, a->u, n, a->n2, w, b->m[LDR__UP], b->v[LDR__UPB], rows, n, w);
+    ldr__linear_activate_forward(ex, a->g, fg, a->n2, b->m[LDR__GATE], b->v[LDR__GATEB], rows, n, w, s->activation);
+    LDR__ROW_LOOP(t, rows, ex, LDR__LANE_LOOP(i, n, f[t * n + i] = a->u[t * n + i] * fg[t * n + i]);)
 }
 
 /* a->x[T,w] to a->y[T,w]. `f` (and `fg` when gated) is room for [T,ffn]; a frozen block passes a->u, a->g. */
@@ -4469,9 +4574,7 @@ static void ldr__block_forward(const ldr__exec *ex, ldr__acts *a, const ldr__blo
         ldr__residual_norm_forward(ex, s->place == LDR__NO_NORM ? NULL : a->n2, a->r1, a->x, s->place == LDR__POST ? a->stats1 : a->stats2,
                                    b->v[s->place == LDR__POST ? LDR__NORM1 : LDR__NORM2], b->v[s->place == LDR__POST ? LDR__NORM1B : LDR__NORM2B], rows, w, s->norm, s->eps, &after);
     } else memcpy(a->r1, a->x, rows * w * sizeof(float));
-    ldr__linear_forward(ex, a->u, (size_t)s->ffn, a->n2, w, b->m[LDR__UP], b->v[LDR__UPB], rows, (size_t)s->ffn, w);
-    if (s->gated) ldr__linear_forward(ex, a->g, (size_t)s->ffn, a->n2, w, b->m[LDR__GATE], b->v[LDR__GATEB], rows, (size_t)s->ffn, w);
-    ldr__ffn_activate(ex, f, a->u, fg, s->gated ? a->g : NULL, rows, s);
+    ldr__ffn_forward(ex, f, fg, a, b, s, rows);
     ldr__linear_forward(ex, a->r2, w, f, (size_t)s->ffn, b->m[LDR__DOWN], b->v[LDR__DOWNB], rows, w, (size_t)s->ffn);
     if (s->place == LDR__POST) ldr__residual_norm_forward(ex, a->y, a->r2, a->n2, a->stats2, b->v[LDR__NORM2], b->v[LDR__NORM2B], rows, w, s->norm, s->eps, &last);
     else ldr__residual_norm_forward(ex, NULL, a->y, a->r1, NULL, NULL, NULL, rows, w, s->norm, s->eps, &last);
@@ -4495,11 +4598,23 @@ static void ldr__back_place(ldr__plan *p, const char *name, ldr__back *k, const 
     }
 }
 
+/* f[T,F] again from stored u (and g): f(u), or f(g) * u. */
+static void ldr__ffn_again(const ldr__exec *ex, float *f, float *gate_out, const float *u, const float *g, size_t rows, const ldr__shape *s) {
+    size_t n = (size_t)s->ffn;
+    LDR__ROW_LOOP(t, rows, ex, {
+        if (!g) ex->kernels->activate(f + t * n, u + t * n, n, (int32_t)s->activation);
+        else {
+            ex->kernels->activate(gate_out + t * n, g + t * n, n, (int32_t)s->activation);
+            LDR__LANE_LOOP(i, n, f[t * n + i] = u[t * n + i] * gate_out[t * n + i]);
+        }
+    })
+}
+
 /* dn[T,w] (+)= gradient of FFN's input from dd[T,w], the gradient of its output. */
 static void ldr__ffn_backward(const ldr__exec *ex, float *dn, int add, float *const *grad, const float *dd, const ldr__acts *a, const ldr__block *b, const ldr__shape *s, const ldr__back *k, size_t rows) {
     size_t w = (size_t)s->width, n = (size_t)s->ffn;
     ldr__mat in = ldr__mat_float(a->n2, w, 1);
-    ldr__ffn_activate(ex, k->f, a->u, k->dg, s->gated ? a->g : NULL, rows, s);
+    ldr__ffn_again(ex, k->f, k->dg, a->u, s->gated ? a->g : NULL, rows, s);
     ldr__linear_backward(ex, k->df, n, 0, grad[LDR__DOWN], grad[LDR__DOWNB], dd, w, ldr__mat_float(k->f, n, 1), b->m[LDR__DOWN], rows, w, n);
     LDR__ROW_LOOP(t, rows, ex, {
         float *df = k->df + t * n;
@@ -5250,11 +5365,11 @@ static void ldr__model_block_forward(const ldr__exec *ex, const ldr_model *m, ld
     ldr__block_forward(ex, &b->acts, ldr__model_block(m, layer), &m->shape, t, b->acts.u, b->acts.g);
 }
 
-static size_t ldr__model_scratch(const ldr_model *m, size_t longest) {
-    return LDR__MAX(ldr__gemm_scratch(), ldr__attention_scratch(longest, (size_t)m->shape.head_dim));
+/* Scratch for passes of blocks of one shape over `rows` tokens in sequences of up to `longest`. */
+static size_t ldr__shape_scratch(const ldr__shape *s, size_t rows, size_t longest) {
+    size_t widest = (size_t)LDR__MAX(LDR__MAX(s->width, s->ffn), (int32_t)(s->heads * s->head_dim));
+    return LDR__MAX(ldr__gemm_scratch(widest, LDR__MAX(widest, rows)), s->heads ? ldr__attention_scratch(longest, (size_t)s->head_dim) : 0);
 }
-
-static size_t ldr__shape_panel(const ldr__shape *s) { return ldr__gemm_panel((size_t)LDR__MAX(LDR__MAX(s->width, s->ffn), (int32_t)(s->heads * s->head_dim))); }
 
 static ldr_status ldr__batch_check(const ldr_model *m, const ldr_batch *b, size_t *longest, ldr_error *err) {
     int32_t s, t, limit = m->positions - m->position_offset;
@@ -5280,11 +5395,10 @@ static void ldr__positions(int32_t *position, const int32_t *offsets, int32_t se
         for (i = offsets[s]; i < offsets[s + 1]; i++) position[i] = i - offsets[s];
 }
 
-static void ldr__exec_place(ldr__plan *p, ldr__exec *ex, const ldr_model *m, size_t panel, size_t scratch) {
+static void ldr__exec_place(ldr__plan *p, ldr__exec *ex, const ldr_model *m, size_t scratch) {
     ex->kernels = m->kernels;
     ex->threads = m->threads;
     ex->scratch_size = ldr__round_up(scratch, 16);
-    ex->panel = ldr__place_floats(p, "packing buffers", panel);
     ex->scratch = ldr__place_floats(p, "packing buffers", ex->scratch_size * (size_t)m->threads);
 }
 
@@ -5309,7 +5423,7 @@ LDR__DEF ldr_status ldr_model_hidden(const ldr_model *m, float *hidden, const ld
     for (pass = 0; pass < 2; pass++) {
         if (pass && ldr__plan_begin(&plan, &m->alloc, err)) return err->status;
         ldr__backbone_place(&plan, &b, m, rows);
-        ldr__exec_place(&plan, &ex, m, ldr__shape_panel(&m->shape), ldr__model_scratch(m, longest));
+        ldr__exec_place(&plan, &ex, m, LDR__MAX(ldr__shape_scratch(&m->shape, rows, longest), ldr__gemm_scratch(w, (size_t)m->embed_width)));
         position = (int32_t *)ldr__place(&plan, "positions", rows, sizeof(int32_t));
     }
     ldr__positions(position, batch->offsets, batch->sequences);
@@ -5344,7 +5458,7 @@ LDR__DEF ldr_status ldr_model_logits(const ldr_model *m, float *logits, const fl
     for (pass = 0; pass < 2; pass++) {
         if (pass && ldr__plan_begin(&plan, &m->alloc, err)) return err->status;
         x = ldr__place_matrix(&plan, "head", n, e);
-        ldr__exec_place(&plan, &ex, m, ldr__gemm_panel((size_t)m->vocabulary), ldr__gemm_scratch());
+        ldr__exec_place(&plan, &ex, m, ldr__gemm_scratch((size_t)m->vocabulary, LDR__MAX(e, w)));
     }
     if (m->head_dense.data) {
         ldr__linear_forward(&ex, x, e, hidden, w, m->head_dense, m->head_dense_bias, n, e, w);
@@ -6381,7 +6495,7 @@ static size_t ldr__pass_longest(size_t max_tokens, const ldr_model *m) { return 
 static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, size_t max_tokens, size_t max_sequences, int32_t keep) {
     const ldr_model *m = l->m;
     size_t d = (size_t)m->shape.width, w = (size_t)l->d.width, c = (size_t)l->d.classes, hw = (size_t)l->head_width, hh = (size_t)l->d.head_hidden, r, k;
-    size_t rungs = (size_t)l->d.rung_count, longest = ldr__pass_longest(max_tokens, m), panel = ldr__shape_panel(&m->shape);
+    size_t rungs = (size_t)l->d.rung_count, longest = ldr__pass_longest(max_tokens, m), scratch;
     const char *side = "ladder activations";
     memset(s, 0, sizeof *s);
     s->l = l;
@@ -6399,8 +6513,9 @@ static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, size_t ma
     s->values = ldr__place_floats(p, "batch", r);
     s->rows = (int32_t *)ldr__place(p, "batch", r, sizeof(int32_t));
     ldr__backbone_place(p, &s->backbone, m, max_tokens);
-    panel = LDR__MAX(panel, LDR__MAX(ldr__shape_panel(&l->side), ldr__gemm_panel(LDR__MAX(c, LDR__MAX(d, hh)))));
-    ldr__exec_place(p, &s->ex, m, panel, LDR__MAX(ldr__model_scratch(m, longest), ldr__attention_scratch(longest, (size_t)l->side.head_dim)));
+    scratch = LDR__MAX(ldr__shape_scratch(&m->shape, max_tokens, longest), ldr__shape_scratch(&l->side, max_tokens, longest));
+    k = LDR__MAX(LDR__MAX(c, hh), LDR__MAX(d, (size_t)m->embed_width));        /* the head, and ALBERT's projection */
+    ldr__exec_place(p, &s->ex, m, LDR__MAX(scratch, ldr__gemm_scratch(k, LDR__MAX(k, max_tokens))));
     s->taps = (float **)ldr__place(p, "taps", (size_t)s->tap_count + 1, sizeof(float *));
     for (k = 0; k < (size_t)s->tap_count; k++) {
         float *tap = keep ? ldr__place_matrix(p, "taps", max_tokens, d) : NULL;

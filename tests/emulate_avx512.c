@@ -30,13 +30,11 @@ TEST(tile_agrees_with_portable) {
             memset(&ex, 0, sizeof ex);
             ex.kernels = sets[v];
             ex.threads = 1;
-            ex.scratch_size = ldr__gemm_scratch();
-            ex.panel = (float *)malloc(ldr__gemm_panel(n) * sizeof(float));
+            ex.scratch_size = ldr__gemm_scratch(n, LDR__KC);
             ex.scratch = (float *)malloc(ex.scratch_size * sizeof(float));
             for (k = 0; k < 6000; k++) c[v][k] = (float)(k % 7);
-            ldr__gemm(&ex, c[v], n, a, transposed ? 1 : depth, transposed ? m : 1, columns ? ldr__mat_float(b, 1, depth) : ldr__mat_float(b, n, 1), with_bias ? bias : NULL, m, n, depth, add);
+            ldr__gemm(&ex, c[v], n, a, transposed ? 1 : depth, transposed ? m : 1, columns ? ldr__mat_float(b, 1, depth) : ldr__mat_float(b, n, 1), ldr__finish_bias(with_bias ? bias : NULL), m, n, depth, add);
             CHECK(memcmp(c[v], c[0], sizeof c[0]) == 0);
-            free(ex.panel);
             free(ex.scratch);
         }
     }

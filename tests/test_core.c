@@ -38,17 +38,15 @@ typedef struct rig { ldr__exec ex; } rig;
 
 static rig rig_open(const ldr__kernels *k, int32_t threads, size_t columns, size_t longest, size_t head_dim) {
     rig g;
-    size_t need = ldr__gemm_scratch(), other = longest ? ldr__attention_scratch(longest, head_dim) : 0;
+    size_t need = ldr__gemm_scratch(columns, LDR__KC), other = longest ? ldr__attention_scratch(longest, head_dim) : 0;
     g.ex.kernels = k;
     g.ex.threads = threads;
     g.ex.scratch_size = need > other ? need : other;
-    g.ex.panel = floats(ldr__gemm_panel(columns));
     g.ex.scratch = floats(g.ex.scratch_size * (size_t)threads);
     return g;
 }
 
 static void rig_close(rig *g) {
-    free(g->ex.panel);
     free(g->ex.scratch);
 }
 
@@ -448,7 +446,7 @@ static void product_run(product *p, const ldr__exec *ex, float *c, size_t row, s
     b.dtype = p->type;
     b.rs = p->brs;
     b.cs = p->bcs;
-    ldr__gemm(ex, c, p->ldc, p->a + row * p->rs, p->rs, p->cs, b, p->bias ? p->bias_v : NULL, rows, p->n, p->k, p->accumulate);
+    ldr__gemm(ex, c, p->ldc, p->a + row * p->rs, p->rs, p->cs, b, ldr__finish_bias(p->bias ? p->bias_v : NULL), rows, p->n, p->k, p->accumulate);
 }
 
 /* Largest error, relative to the sum of absolute products; columns behind n must stay as they were. */
@@ -505,7 +503,7 @@ TEST(products_of_every_layout_and_type) {
 
 TEST(products_do_not_depend_on_threads) {
     static const int32_t threads[] = { 1, 2, 3, 7 };
-    static const size_t rows[] = { 1, 5, 13, 97, 200 }, columns[] = { 3, 33, 130, LDR__NC + 5 };
+    static const size_t rows[] = { 1, 5, 13, 97, 200 }, columns[] = { 3, 33, 130, LDR__NB + 5 };
     const ldr__kernels *sets[3];
     int count = kernel_sets(sets), s, t, i;
     ldr_test_rng r = { 12 };
@@ -556,9 +554,9 @@ TEST(an_empty_product_is_its_bias) {
     rig g = rig_open(&ldr__kernels_portable, 1, 8, 0, 0);
     float c[4] = { 9, 9, 9, 9 };
     const float bias[2] = { 3, 4 };
-    ldr__gemm(&g.ex, c, 2, c, 1, 1, ldr__mat_float(c, 1, 1), bias, 2, 2, 0, 0);
+    ldr__gemm(&g.ex, c, 2, c, 1, 1, ldr__mat_float(c, 1, 1), ldr__finish_bias(bias), 2, 2, 0, 0);
     CHECK(c[0] == 3 && c[1] == 4 && c[2] == 3 && c[3] == 4);
-    ldr__gemm(&g.ex, c, 2, c, 1, 1, ldr__mat_float(c, 1, 1), bias, 0, 2, 5, 0);
+    ldr__gemm(&g.ex, c, 2, c, 1, 1, ldr__mat_float(c, 1, 1), ldr__finish_bias(bias), 0, 2, 5, 0);
     CHECK(c[0] == 3);
     rig_close(&g);
 }

@@ -119,9 +119,11 @@ static void bench_gemm(size_t m, size_t n, size_t k, int mode, int threads, int 
     int reps = 0, inner = (int)(0.2 / flop) + 1;
     ex.kernels = kernels;
     ex.threads = threads;
-    ex.scratch_size = ldr__gemm_scratch();
-    ex.panel = (float *)malloc(ldr__gemm_panel(n) * 4);
+    ex.scratch_size = ldr__gemm_scratch(n, LDR__KC);
     ex.scratch = (float *)malloc(ex.scratch_size * (size_t)threads * 4);
+    ldr__large_pages(a, m * k * 4);              /* as a plan does */
+    ldr__large_pages(b, k * n * 4);
+    ldr__large_pages(c, m * n * 4);
     for (i = 0; i < m * k; i++) a[i] = (float)(i % 13) - 6;
     for (i = 0; i < k * n; i++) b[i] = (float)(i % 11) - 5;
     while (reps < 21) {
@@ -129,9 +131,9 @@ static void bench_gemm(size_t m, size_t n, size_t k, int mode, int threads, int 
         int r;
         t = now();
         for (r = 0; r < inner; r++) {
-            if (mode == 0) ldr__gemm(&ex, c, n, a, k, 1, ldr__mat_float(b, 1, k), NULL, m, n, k, 0);
-            if (mode == 1) ldr__gemm(&ex, c, n, a, k, 1, ldr__mat_float(b, n, 1), NULL, m, n, k, 0);
-            if (mode == 2) ldr__gemm(&ex, c, n, a, 1, m, ldr__mat_float(b, n, 1), NULL, m, n, k, 0);
+            if (mode == 0) ldr__gemm(&ex, c, n, a, k, 1, ldr__mat_float(b, 1, k), ldr__finish_bias(NULL), m, n, k, 0);
+            if (mode == 1) ldr__gemm(&ex, c, n, a, k, 1, ldr__mat_float(b, n, 1), ldr__finish_bias(NULL), m, n, k, 0);
+            if (mode == 2) ldr__gemm(&ex, c, n, a, 1, m, ldr__mat_float(b, n, 1), ldr__finish_bias(NULL), m, n, k, 0);
         }
         rate[reps++] = flop * inner / (now() - t);
         if (reps % 3 == 1) {
@@ -148,7 +150,6 @@ static void bench_gemm(size_t m, size_t n, size_t k, int mode, int threads, int 
     free(a);
     free(b);
     free(c);
-    free(ex.panel);
     free(ex.scratch);
 }
 
