@@ -512,7 +512,7 @@ typedef enum ldr_heads  { LDR_HEADS_PRESET, LDR_HEADS_WHOLE, LDR_HEADS_WITHIN } 
 typedef struct ldr_ladder_desc {
     ldr_allocator  alloc;
     ldr_preset     preset;
-    int32_t        reduction;      /* r: side width d/r. 0: 8 (clue: ignored)                  */
+    int32_t        reduction;      /* r: side width d/r. 0: 8, less (to 2) where d/8 < 64; paper: 8 */
     const int32_t *rungs;          /* backbone layers, 0-based, ascending; NULL: all up to 12, else 12 spread evenly; clue: 4 */
     int32_t        rung_count;
     int32_t        width, heads, ffn;     /* side dimensions, 0: from r                        */
@@ -5974,7 +5974,8 @@ LDR__DEF ldr_ladder_desc ldr_ladder_desc_defaults(const ldr_model *m, const ldr_
     memset(&d, 0, sizeof d);
     if (desc) d = *desc;
     if (!m || (int)d.preset < 0 || d.preset > LDR_PRESET_HEAD) return d;
-    if (!d.reduction) d.reduction = 8;
+    /* Small backbones keep 64 channels where 8 times narrower would leave too few to learn with. */
+    if (!d.reduction) d.reduction = d.preset == LDR_PRESET_PAPER ? 8 : LDR__MAX(2, LDR__MIN(8, m->shape.width / 64));
     r = d.reduction > 0 ? d.reduction : 1;
     if (!d.rungs) d.rung_count = ldr__default_rungs(m, d.preset);
     if (!d.tap) d.tap = presets[d.preset].tap;
