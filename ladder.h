@@ -359,8 +359,8 @@ LDR_API void       ldr_encoding_free(ldr_encoding *e);
 
 /* The widest set of kernels an object may use; AUTO takes the best the machine has. A set the
    machine lacks falls back to the next lower one. */
-typedef enum ldr_simd { LDR_SIMD_AUTO, LDR_SIMD_PORTABLE, LDR_SIMD_AVX2, LDR_SIMD_AVX512 } ldr_simd;
-LDR_API const char *ldr_simd_name(ldr_simd wish);        /* "portable", "avx2", "avx512": what would run */
+typedef enum ldr_simd { LDR_SIMD_AUTO, LDR_SIMD_PORTABLE, LDR_SIMD_AVX2, LDR_SIMD_AVX512, LDR_SIMD_AVX512_VNNI } ldr_simd;
+LDR_API const char *ldr_simd_name(ldr_simd wish);        /* "portable", "avx2", "avx512", "avx512vnni": what would run */
 
 /* ======================================================================================
    >>api-model         A frozen, pretrained Transformer
@@ -368,12 +368,20 @@ LDR_API const char *ldr_simd_name(ldr_simd wish);        /* "portable", "avx2", 
 
 typedef struct ldr_model ldr_model;
 
+/* How the frozen blocks multiply. F32: weights of any type are widened as they are used. INT8: at
+   load every matrix of a block is rounded to 8 bits with a scale for each output, and every token's
+   activations are as they arrive (symmetric, to nearest); products are exact integers. The same
+   numbers for every instruction set up to the rounding of the scales; about 1 % of a state's length off
+   F32. Embeddings, norms, softmax, the ladder and its training stay in float. */
+typedef enum ldr_compute { LDR_COMPUTE_F32, LDR_COMPUTE_INT8 } ldr_compute;
+
 typedef struct ldr_model_desc {
     ldr_allocator alloc;
     ldr_tokenizer_desc tokenizer;
     int32_t       no_tokenizer;    /* 1: do not look for a vocabulary                         */
     int32_t       threads;         /* 0: what OpenMP says; without OpenMP always 1            */
     ldr_simd      simd;
+    ldr_compute   compute;
 } ldr_model_desc;
 
 /* Loads a Hugging Face directory: config.json, model.safetensors (or its sharded index) and,
@@ -1259,6 +1267,15 @@ typedef struct ldr__kernels {
     void (*activate)(float *y, const float *x, size_t n, int32_t kind);             /* y = f(x)      */
     void (*activate_backward)(float *dx, const float *x, size_t n, int32_t kind);   /* dx *= f'(x)   */
     void (*adam)(float *w, float *m, float *v, const float *g, size_t n, const float *c);
+    /* 8-bit products. `unit` values of k lie side by side: 2 of 16 bits, or 4 of 8 bits, which are
+       then 128 too large in a. quantise: q = round(x / scale), scale = max|x| / 127, zeros to `padded`. */
+    size_t unit;
+    void (*quantise)(void *q, float *scale, const float *x, size_t n, size_t padded);
+    void (*widen)(int16_t *dst, const int8_t *src, size_t n);                       /* unit 2: a panel for use */
+    /* c[i,j] = a_scale[i] b_scale[j] (sum over k of a b) + (accumulate ? c : bias or 0); a(i,.) at i*lda
+       bytes, b a panel of units*nr*unit values, b_sum[j] its column sums. */
+    void (*tile_int8)(float *c, size_t ldc, const void *a, size_t lda, const void *b, size_t units, int32_t m, int32_t n, const float *a_scale, const float *b_scale, const int32_t *b_sum,
+                      const float *bias, int accumulate);
 } ldr__kernels;
 
 enum { LDR__LANES = 16, LDR__TILE_MAX_M = 16, LDR__TILE_MAX_N = 32 };
@@ -1474,6 +1491,50 @@ LDR__INLINE void ldr__adam_body(float *w, float *m, float *v, const float *g, si
     });
 }
 
+/* Infinity or NaN in x makes the scale NaN, so that it shows in every product. unit 4 stores q + 128. */
+LDR__INLINE void ldr__quantise_body(void *q, float *scale, const float *x, size_t n, size_t padded, int unit) {
+    float lanes[LDR__LANES], bad[LDR__LANES], v[LDR__LANES], m = 0, nothing = 0, inverse;
+    int16_t wide[LDR__LANES];
+    uint8_t narrow[LDR__LANES];
+    unsigned char *to = (unsigned char *)q;
+    size_t at, left;
+    int l;
+    for (l = 0; l < LDR__LANES; l++) lanes[l] = bad[l] = 0;
+    for (at = 0, left = n; at < n; at += LDR__LANES, left -= LDR__LANES) {
+        if (left < LDR__LANES) memset(v, 0, sizeof v);
+        memcpy(v, x + at, LDR__MIN(left, (size_t)LDR__LANES) * sizeof(float));
+        for (l = 0; l < LDR__LANES; l++) {
+            float a = ldr__abs(v[l]);
+            lanes[l] = ldr__select(lanes[l] < a, a, lanes[l]);
+            bad[l] += v[l] * 0.0f;
+        }
+    }
+    for (l = 0; l < LDR__LANES; l++) {
+        m = lanes[l] > m ? lanes[l] : m;
+        nothing += bad[l];
+    }
+    inverse = m > 1e-30f ? 127.0f / m : 0.0f;
+    *scale = m / 127.0f + nothing;
+    for (at = 0, left = n; at < padded; at += LDR__LANES) {
+        size_t take = LDR__MIN(padded - at, (size_t)LDR__LANES), real = LDR__MIN(left, take);
+        if (real < LDR__LANES) memset(v, 0, sizeof v);
+        if (real) memcpy(v, x + at, real * sizeof(float));
+        left -= real;
+        for (l = 0; l < LDR__LANES; l++) {
+            int32_t whole = (int32_t)(ldr__bits_from_float(v[l] * inverse + 12582912.0f) - 0x4b400000u);     /* 1.5 * 2^23 rounds */
+            wide[l] = (int16_t)whole;
+            narrow[l] = (uint8_t)(whole + 128);
+        }
+        if (unit == 2) memcpy(to + 2 * at, wide, take * 2);
+        else memcpy(to + at, narrow, take);
+    }
+}
+
+LDR__INLINE void ldr__widen_body(int16_t *dst, const int8_t *src, size_t n) {
+    size_t i;
+    for (i = 0; i < n; i++) dst[i] = src[i];
+}
+
 static void ldr__to_float_portable(float *dst, const void *src, ldr_dtype dtype, size_t n) {
     size_t i;
     for (i = 0; i < n; i++) dst[i] = ldr__load(src, dtype, i);
@@ -1490,6 +1551,34 @@ static float ldr__exp_row_portable(float *x, size_t n, float scale, float *peak)
 static void ldr__activate_portable(float *y, const float *x, size_t n, int32_t kind) { ldr__activate_body(y, x, n, kind); }
 static void ldr__activate_backward_portable(float *dx, const float *x, size_t n, int32_t kind) { ldr__activate_backward_body(dx, x, n, kind); }
 static void ldr__adam_portable(float *w, float *m, float *v, const float *g, size_t n, const float *c) { ldr__adam_body(w, m, v, g, n, c); }
+static void ldr__quantise_portable(void *q, float *scale, const float *x, size_t n, size_t padded) { ldr__quantise_body(q, scale, x, n, padded, 2); }
+static void ldr__widen_portable(int16_t *dst, const int8_t *src, size_t n) { ldr__widen_body(dst, src, n); }
+
+/* The end of every integer tile: t holds mr x nr exact sums (below 2^24, so float holds them too). */
+LDR__INLINE void ldr__tile_int8_store(float *c, size_t ldc, const int32_t *t, int32_t nr, int32_t m, int32_t n, const float *a_scale, const float *b_scale, const float *bias, int accumulate) {
+    int32_t i, j;
+    for (i = 0; i < m; i++)
+        for (j = 0; j < n; j++) {
+            float *at = c + (size_t)i * ldc + j;
+            *at = (float)t[i * nr + j] * a_scale[i] * b_scale[j] + (accumulate ? *at : bias ? bias[j] : 0.0f);
+        }
+}
+
+static void ldr__tile_int8_portable(float *c, size_t ldc, const void *a, size_t lda, const void *b, size_t units, int32_t m, int32_t n, const float *a_scale, const float *b_scale, const int32_t *b_sum,
+                                    const float *bias, int accumulate) {
+    const int16_t *w = (const int16_t *)b;
+    int32_t t[4 * 8], i, j;
+    size_t p;
+    (void)b_sum;
+    for (i = 0; i < 4; i++)
+        for (j = 0; j < 8; j++) t[i * 8 + j] = 0;
+    for (i = 0; i < m; i++) {
+        const int16_t *x = (const int16_t *)(const void *)((const unsigned char *)a + (size_t)i * lda);
+        for (p = 0; p < units; p++)
+            for (j = 0; j < 8; j++) t[i * 8 + j] += x[2 * p] * w[16 * p + 2 * (size_t)j] + x[2 * p + 1] * w[16 * p + 2 * (size_t)j + 1];
+    }
+    ldr__tile_int8_store(c, ldc, t, 8, m, n, a_scale, b_scale, bias, accumulate);
+}
 
 /* The edge of a tile: t holds all mr x nr sums; the wanted ones go to c. Shared by every kernel
    so that a row or column at an edge gets the bits it would get inside. */
@@ -1519,16 +1608,18 @@ static void ldr__tile_portable(float *c, size_t ldc, const float *a, size_t rs, 
 }
 
 static const ldr__kernels ldr__kernels_portable = { "portable", 4, 8, ldr__tile_portable, ldr__to_float_portable, ldr__weave_portable, ldr__exp_row_portable,
-    ldr__activate_portable, ldr__activate_backward_portable, ldr__adam_portable };
+    ldr__activate_portable, ldr__activate_backward_portable, ldr__adam_portable, 2, ldr__quantise_portable, ldr__widen_portable, ldr__tile_int8_portable };
 
 #if LDR__X86
 
 #ifdef LADDER_IMMINTRIN            /* emulated: nothing may be compiled for an instruction set that is not there */
   #define LDR__AVX2
   #define LDR__AVX512
+  #define LDR__VNNI
 #else
   #define LDR__AVX2   __attribute__((target("avx2,fma,f16c")))
   #define LDR__AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c")))
+  #define LDR__VNNI   __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c")))
 #endif
 
 /* The accumulators must stay in registers: every loop over them is unrolled by hand-written
@@ -1602,6 +1693,84 @@ LDR__AVX512 static void ldr__tile_avx512(float *c, size_t ldc, const float *a, s
     }
 }
 
+/* gcc 12 would reorder these sums until the registers no longer suffice; an empty statement between rows stops it. */
+#ifdef LADDER_IMMINTRIN
+  #define LDR__PIN(x, y) (void)0
+#else
+  #define LDR__PIN(x, y) __asm__ volatile("" : "+v"(x), "+v"(y))
+#endif
+
+/* 6 x 16, two k at a time: vpmaddwd multiplies 16-bit pairs and adds each pair. */
+LDR__AVX2 static void ldr__tile_int8_avx2(float *c, size_t ldc, const void *a, size_t lda, const void *b, size_t units, int32_t m, int32_t n, const float *a_scale, const float *b_scale, const int32_t *b_sum,
+                                          const float *bias, int accumulate) {
+    const unsigned char *w = (const unsigned char *)b;
+    int32_t t[6 * 16];
+    size_t p;
+    (void)b_sum;
+#define LDR__ROW(i) const unsigned char *a##i = (const unsigned char *)a + lda * (size_t)(i < m ? i : 0); __m256i x##i = _mm256_setzero_si256(), y##i = _mm256_setzero_si256();
+    LDR__R6(LDR__ROW)
+#undef LDR__ROW
+    for (p = 0; p < units; p++, w += 64) {
+        __m256i b0 = _mm256_loadu_si256((const __m256i *)(const void *)w), b1 = _mm256_loadu_si256((const __m256i *)(const void *)(w + 32)), v;
+#define LDR__STEP(i) v = _mm256_castps_si256(_mm256_broadcast_ss((const float *)(const void *)(a##i + 4 * p)));                              \
+        x##i = _mm256_add_epi32(x##i, _mm256_madd_epi16(v, b0)); y##i = _mm256_add_epi32(y##i, _mm256_madd_epi16(v, b1)); LDR__PIN(x##i, y##i);
+        LDR__R6(LDR__STEP)
+#undef LDR__STEP
+    }
+#define LDR__SPILL(i) _mm256_storeu_si256((__m256i *)(void *)(t + i * 16), x##i); _mm256_storeu_si256((__m256i *)(void *)(t + i * 16 + 8), y##i);
+    LDR__R6(LDR__SPILL)
+#undef LDR__SPILL
+    if (n < 16) {
+        ldr__tile_int8_store(c, ldc, t, 16, m, n, a_scale, b_scale, bias, accumulate);
+        return;
+    }
+    for (p = 0; p < (size_t)m; p++) {
+        float *at = c + p * ldc;
+        __m256 s = _mm256_set1_ps(a_scale[p]), old0 = _mm256_setzero_ps(), old1 = old0;
+        __m256 v0 = _mm256_cvtepi32_ps(_mm256_loadu_si256((const __m256i *)(const void *)(t + 16 * p))), v1 = _mm256_cvtepi32_ps(_mm256_loadu_si256((const __m256i *)(const void *)(t + 16 * p + 8)));
+        if (accumulate || bias) {
+            old0 = _mm256_loadu_ps(accumulate ? at : bias);
+            old1 = _mm256_loadu_ps(accumulate ? at + 8 : bias + 8);
+        }
+        _mm256_storeu_ps(at, _mm256_add_ps(_mm256_mul_ps(_mm256_mul_ps(v0, s), _mm256_loadu_ps(b_scale)), old0));
+        _mm256_storeu_ps(at + 8, _mm256_add_ps(_mm256_mul_ps(_mm256_mul_ps(v1, s), _mm256_loadu_ps(b_scale + 8)), old1));
+    }
+}
+
+/* 14 x 32, the same with wider registers; with VNNI four 8-bit k at a time, a as unsigned bytes 128 too large. */
+#define LDR__TILE_INT8_512(name, target, multiply, correction)                                                                                      \
+target static void name(float *c, size_t ldc, const void *a, size_t lda, const void *b, size_t units, int32_t m, int32_t n, const float *a_scale,  \
+                        const float *b_scale, const int32_t *b_sum, const float *bias, int accumulate) {                                            \
+    const unsigned char *w = (const unsigned char *)b;                                                                                              \
+    int32_t t[14 * 32], word, i, j;                                                                                                                 \
+    size_t p;                                                                                                                                       \
+    LDR__R14(LDR__ROW)                                                                                                                              \
+    for (p = 0; p < units; p++, w += 128) {                                                                                                         \
+        __m512i b0 = _mm512_loadu_si512((const void *)w), b1 = _mm512_loadu_si512((const void *)(w + 64)), v;                                       \
+        LDR__R14(multiply)                                                                                                                          \
+    }                                                                                                                                               \
+    LDR__R14(LDR__SPILL)                                                                                                                            \
+    if (correction)                                                                                                                                 \
+        for (i = 0; i < m; i++)                                                                                                                     \
+            for (j = 0; j < 32; j++) t[i * 32 + j] -= 128 * b_sum[j];                                                                               \
+    (void)b_sum;                                                                                                                                    \
+    ldr__tile_int8_store(c, ldc, t, 32, m, n, a_scale, b_scale, bias, accumulate);                                                                  \
+}
+#define LDR__ROW(i) const unsigned char *a##i = (const unsigned char *)a + lda * (size_t)(i < m ? i : 0); __m512i x##i = _mm512_setzero_si512(), y##i = _mm512_setzero_si512();
+#define LDR__SPILL(i) _mm512_storeu_si512((void *)(t + i * 32), x##i); _mm512_storeu_si512((void *)(t + i * 32 + 16), y##i);
+#define LDR__MADD(i) memcpy(&word, a##i + 4 * p, 4); v = _mm512_set1_epi32(word);                                                                   \
+        x##i = _mm512_add_epi32(x##i, _mm512_madd_epi16(v, b0)); y##i = _mm512_add_epi32(y##i, _mm512_madd_epi16(v, b1)); LDR__PIN(x##i, y##i);
+#define LDR__DOT(i) memcpy(&word, a##i + 4 * p, 4); v = _mm512_set1_epi32(word); x##i = _mm512_dpbusd_epi32(x##i, v, b0); y##i = _mm512_dpbusd_epi32(y##i, v, b1);
+LDR__TILE_INT8_512(ldr__tile_int8_avx512, LDR__AVX512, LDR__MADD, 0)
+LDR__TILE_INT8_512(ldr__tile_int8_vnni, LDR__VNNI, LDR__DOT, 1)
+#undef LDR__ROW
+#undef LDR__SPILL
+#undef LDR__MADD
+#undef LDR__DOT
+#undef LDR__TILE_INT8_512
+
+LDR__AVX512 static void ldr__quantise_vnni(void *q, float *scale, const float *x, size_t n, size_t padded) { ldr__quantise_body(q, scale, x, n, padded, 4); }
+
 LDR__AVX2 static void ldr__to_float_avx2(float *dst, const void *src, ldr_dtype dtype, size_t n) {
     const unsigned char *s = (const unsigned char *)src;
     size_t i = 0;
@@ -1651,17 +1820,21 @@ LDR__AVX2 static void ldr__weave_avx2(float *dst, size_t ld, const float *src, s
     target static float ldr__exp_row_##suffix(float *x, size_t n, float scale, float *peak) { return ldr__exp_row_body(x, n, scale, peak); }                \
     target static void ldr__activate_##suffix(float *y, const float *x, size_t n, int32_t kind) { ldr__activate_body(y, x, n, kind); }                      \
     target static void ldr__activate_backward_##suffix(float *dx, const float *x, size_t n, int32_t kind) { ldr__activate_backward_body(dx, x, n, kind); }  \
-    target static void ldr__adam_##suffix(float *w, float *m, float *v, const float *g, size_t n, const float *c) { ldr__adam_body(w, m, v, g, n, c); }
+    target static void ldr__adam_##suffix(float *w, float *m, float *v, const float *g, size_t n, const float *c) { ldr__adam_body(w, m, v, g, n, c); }  \
+    target static void ldr__quantise_##suffix(void *q, float *scale, const float *x, size_t n, size_t padded) { ldr__quantise_body(q, scale, x, n, padded, 2); }  \
+    target static void ldr__widen_##suffix(int16_t *dst, const int8_t *src, size_t n) { ldr__widen_body(dst, src, n); }
 LDR__SHELLS(avx2, LDR__AVX2)
 LDR__SHELLS(avx512, LDR__AVX512)
 #undef LDR__SHELLS
 
 static const ldr__kernels ldr__kernels_avx2 = { "avx2", 6, 16, ldr__tile_avx2, ldr__to_float_avx2, ldr__weave_avx2, ldr__exp_row_avx2,
-    ldr__activate_avx2, ldr__activate_backward_avx2, ldr__adam_avx2 };
+    ldr__activate_avx2, ldr__activate_backward_avx2, ldr__adam_avx2, 2, ldr__quantise_avx2, ldr__widen_avx2, ldr__tile_int8_avx2 };
 static const ldr__kernels ldr__kernels_avx512 = { "avx512", 14, 32, ldr__tile_avx512, ldr__to_float_avx2, ldr__weave_avx2, ldr__exp_row_avx512,
-    ldr__activate_avx512, ldr__activate_backward_avx512, ldr__adam_avx512 };
+    ldr__activate_avx512, ldr__activate_backward_avx512, ldr__adam_avx512, 2, ldr__quantise_avx512, ldr__widen_avx512, ldr__tile_int8_avx512 };
+static const ldr__kernels ldr__kernels_vnni = { "avx512vnni", 14, 32, ldr__tile_avx512, ldr__to_float_avx2, ldr__weave_avx2, ldr__exp_row_avx512,
+    ldr__activate_avx512, ldr__activate_backward_avx512, ldr__adam_avx512, 4, ldr__quantise_vnni, ldr__widen_avx512, ldr__tile_int8_vnni };
 
-/* What both the processor and the operating system offer: 0 portable, 1 AVX2, 2 AVX-512. */
+/* What both the processor and the operating system offer: 0 portable, 1 AVX2, 2 AVX-512, 3 with VNNI. */
 static int ldr__x86_level(void) {
     unsigned a, b, c, d, low, high;
     if (!__get_cpuid(1, &a, &b, &c, &d)) return 0;
@@ -1671,7 +1844,8 @@ static int ldr__x86_level(void) {
     if ((low & 6u) != 6u) return 0;                                                  /* ymm state saved    */
     if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(b & (1u << 5))) return 0;      /* AVX2               */
     if ((low & 0xe6u) != 0xe6u) return 1;                                            /* zmm state saved    */
-    return (b & (1u << 16)) && (b & (1u << 17)) && (b & (1u << 30)) && (b & (1u << 31)) ? 2 : 1;   /* F DQ BW VL */
+    if (!(b & (1u << 16)) || !(b & (1u << 17)) || !(b & (1u << 30)) || !(b & (1u << 31))) return 1;  /* F DQ BW VL */
+    return c & (1u << 11) ? 3 : 2;
 }
 #endif /* LDR__X86 */
 
@@ -1683,7 +1857,7 @@ static const ldr__kernels *ldr__kernels_pick(ldr_simd wish) {
 #if LDR__X86
     int level = ldr__x86_level();
     if (wish != LDR_SIMD_AUTO && level > (int)wish - 1) level = (int)wish - 1;
-    return level == 2 ? &ldr__kernels_avx512 : level == 1 ? &ldr__kernels_avx2 : &ldr__kernels_portable;
+    return level == 3 ? &ldr__kernels_vnni : level == 2 ? &ldr__kernels_avx512 : level == 1 ? &ldr__kernels_avx2 : &ldr__kernels_portable;
 #else
     (void)wish;
     return &ldr__kernels_portable;
@@ -1722,6 +1896,8 @@ typedef struct ldr__exec {
     int32_t             threads;
     float              *scratch;        /* threads * scratch_size floats                      */
     size_t              scratch_size;
+    unsigned char      *quantised;      /* int8: room for the rows of one product             */
+    float              *row_scales;
 } ldr__exec;
 
 static ldr__mat ldr__mat_float(const float *data, size_t rs, size_t cs) {
@@ -1843,30 +2019,104 @@ static size_t ldr__gemm_scratch(size_t n, size_t k) {
     return LDR__MIN((size_t)LDR__KC, k) * (LDR__MIN((size_t)LDR__NB, ldr__round_up(n, LDR__TILE_MAX_N)) + LDR__TILE_MAX_M);
 }
 
+/* How c[m,n] is cut: blocks of mb x nb, `columns` of them side by side. */
+typedef struct ldr__grid { size_t mb, nb, columns, tasks; } ldr__grid;
+
+static ldr__grid ldr__grid_of(const ldr__exec *ex, size_t m, size_t n, size_t smallest) {
+    ldr__grid g;
+    size_t nr = (size_t)ex->kernels->nr, rows, threads = (size_t)ex->threads;
+    g.columns = (n + LDR__NB - 1) / LDR__NB;
+    g.nb = LDR__MIN(ldr__round_up((n + g.columns - 1) / g.columns, nr), (size_t)LDR__NB);
+    g.columns = (n + g.nb - 1) / g.nb;
+    /* Several tasks a thread, so that none waits long for the last; but each row of blocks repeats the packing of b. */
+    rows = threads == 1 ? 1 : LDR__MIN((4 * threads + g.columns - 1) / g.columns, (m + smallest - 1) / smallest);
+    rows = LDR__MAX(rows, (m + LDR__MB - 1) / LDR__MB);
+    g.mb = ldr__round_up((m + rows - 1) / rows, (size_t)ex->kernels->mr);
+    g.tasks = (m + g.mb - 1) / g.mb * g.columns;
+    return g;
+}
+
 static void ldr__gemm(const ldr__exec *ex, float *c, size_t ldc, const float *a, size_t rs, size_t cs, ldr__mat b, ldr__finish finish,
                       size_t m, size_t n, size_t k, int accumulate) {
     const ldr__kernels *ker = ex->kernels;
-    size_t nr = (size_t)ker->nr, mr = (size_t)ker->mr, columns = (n + LDR__NB - 1) / LDR__NB, rows, nb, mb, smallest;
+    ldr__grid g;
     if (m == 0 || n == 0) return;
-    nb = LDR__MIN(ldr__round_up((n + columns - 1) / columns, nr), (size_t)LDR__NB);
-    columns = (n + nb - 1) / nb;
-    /* Several tasks a thread, so that none waits long for the last; but each repeats the packing of b. */
-    smallest = cs == 1 ? 64 : 24;
-    rows = (4 * (size_t)ex->threads + columns - 1) / columns;
-    rows = LDR__MIN(rows, (m + smallest - 1) / smallest);
-    rows = LDR__MAX(rows, (m + LDR__MB - 1) / LDR__MB);
-    if (ex->threads == 1) rows = (m + LDR__MB - 1) / LDR__MB;
-    mb = ldr__round_up((m + rows - 1) / rows, mr);
-    rows = (m + mb - 1) / mb;
-    LDR__FOR(task, (int64_t)(rows * columns), ex->threads) {
-        size_t i = (size_t)task / columns * mb, j = (size_t)task % columns * nb, mine = LDR__MIN(nb, n - j), height = LDR__MIN(mb, m - i), k0, kc;
-        float *panels = ex->scratch + (size_t)ldr__thread() * ex->scratch_size, *strip = panels + LDR__MIN((size_t)LDR__KC, k) * ldr__round_up(mine, nr);
+    g = ldr__grid_of(ex, m, n, cs == 1 ? 64 : 24);
+    LDR__FOR(task, (int64_t)g.tasks, ex->threads) {
+        size_t i = (size_t)task / g.columns * g.mb, j = (size_t)task % g.columns * g.nb, mine = LDR__MIN(g.nb, n - j), height = LDR__MIN(g.mb, m - i), k0, kc;
+        float *panels = ex->scratch + (size_t)ldr__thread() * ex->scratch_size, *strip = panels + LDR__MIN((size_t)LDR__KC, k) * ldr__round_up(mine, (size_t)ker->nr);
         ldr__finish mend = ldr__finish_at(finish, i, j);
         for (k0 = 0; k0 < k || k0 == 0; k0 += LDR__KC) {
             kc = LDR__MIN((size_t)LDR__KC, k - k0);
             ldr__pack_panels(ker, panels, ldr__mat_at(b, k0, j), kc, mine);
             ldr__panels_multiply(ker, c + i * ldc + j, ldc, a + i * rs + k0 * cs, rs, cs, panels, kc, height, mine, kc,
                                  mend.bias, k0 + kc == k ? &mend : NULL, accumulate || k0 > 0, strip);
+        }
+    }
+}
+
+/* A frozen matrix W[out,in] in 8 bits: W(o,i) ~ scale[o] q(o,i), laid out for the kernels' panels:
+   panel o/nr, then i/unit, then o%nr, then i%unit. bias is float. */
+typedef struct ldr__int8 {
+    int8_t  *q;
+    float   *scale, *bias;              /* [panels * nr]; bias NULL: none                     */
+    int32_t *sums;                      /* [blocks of depth][panels * nr]                     */
+    size_t   out, in;
+} ldr__int8;
+
+/* A depth whose sums of products of 127 by 127 stay below 2^24. */
+enum { LDR__INT8_KC = 768 };
+LDR__STATIC_ASSERT(int8_sums_fit_floats, LDR__INT8_KC * 127 * 127 < 16777216 && LDR__INT8_KC % 4 == 0);
+
+static size_t ldr__int8_depth(const ldr__kernels *ker, size_t in) { return ldr__round_up(in, ker->unit); }
+static size_t ldr__int8_blocks(size_t in) { return (in + LDR__INT8_KC - 1) / LDR__INT8_KC; }
+
+/* Rows [first, first + rows) of the matrix from w; scratch holds one row. */
+static void ldr__int8_fill(const ldr__kernels *ker, ldr__int8 *m, size_t first, ldr__mat w, const float *bias, size_t rows, float *scratch) {
+    size_t nr = (size_t)ker->nr, depth = ldr__int8_depth(ker, m->in), unit = ker->unit, whole = ldr__round_up(m->out, nr), r, i;
+    for (r = 0; r < rows; r++) {
+        size_t o = first + r;
+        int8_t *to = m->q + o / nr * nr * depth + o % nr * unit;
+        float peak = 0, inverse;
+        for (i = 0; i < m->in; i++) {
+            scratch[i] = ldr__load(w.data, w.dtype, r * w.rs + i * w.cs);
+            peak = LDR__MAX(peak, fabsf(scratch[i]));
+        }
+        inverse = peak > 1e-30f ? 127.0f / peak : 0.0f;
+        m->scale[o] = peak / 127.0f;
+        if (m->bias) m->bias[o] = bias ? bias[r] : 0.0f;
+        for (i = 0; i < m->in; i++) {
+            int32_t q = (int32_t)floorf(scratch[i] * inverse + 0.5f);
+            to[i / unit * nr * unit + i % unit] = (int8_t)q;
+            m->sums[i / LDR__INT8_KC * whole + o] += q;
+        }
+    }
+}
+
+/* y[T,out] = x[T,in] W^T + bias, then f[T,out] = activation(y) with f (which may be y). */
+static void ldr__int8_forward(const ldr__exec *ex, float *y, size_t ldy, float *f, const float *x, size_t ldx, const ldr__int8 *w, size_t rows, int32_t activation) {
+    const ldr__kernels *ker = ex->kernels;
+    size_t nr = (size_t)ker->nr, mr = (size_t)ker->mr, unit = ker->unit, depth = ldr__int8_depth(ker, w->in), each = unit == 2 ? 2 : 1, lda = depth * each, whole = ldr__round_up(w->out, nr);
+    ldr__grid g;
+    if (rows == 0) return;
+    LDR__FOR(row, (int64_t)rows, ex->threads) { ker->quantise(ex->quantised + (size_t)row * lda, ex->row_scales + row, x + (size_t)row * ldx, w->in, depth); }
+    g = ldr__grid_of(ex, rows, w->out, 64);
+    LDR__FOR(task, (int64_t)g.tasks, ex->threads) {
+        size_t i0 = (size_t)task / g.columns * g.mb, j0 = (size_t)task % g.columns * g.nb, n = LDR__MIN(g.nb, w->out - j0), m = LDR__MIN(g.mb, rows - i0), k0, i, j, t;
+        int16_t *wide = (int16_t *)(void *)(ex->scratch + (size_t)ldr__thread() * ex->scratch_size);
+        for (k0 = 0; k0 < depth; k0 += LDR__INT8_KC) {
+            size_t kc = LDR__MIN((size_t)LDR__INT8_KC, depth - k0);
+            const int32_t *sums = w->sums + k0 / LDR__INT8_KC * whole;
+            if (unit == 2)
+                for (j = 0; j < n; j += nr) ker->widen(wide + j * kc, w->q + (j0 + j) * depth + k0 * nr, kc * nr);
+            for (i = i0; i < i0 + m; i += mr) {
+                int32_t height = (int32_t)LDR__MIN(mr, i0 + m - i);
+                for (j = 0; j < n; j += nr)
+                    ker->tile_int8(y + i * ldy + j0 + j, ldy, ex->quantised + i * lda + k0 * each, lda, unit == 2 ? (const void *)(wide + j * kc) : (const void *)(w->q + (j0 + j) * depth + k0 * nr),
+                                   kc / unit, height, (int32_t)LDR__MIN(nr, n - j), ex->row_scales + i, w->scale + j0 + j, sums + j0 + j, w->bias ? w->bias + j0 + j : NULL, k0 > 0);
+                if (f && k0 + kc == depth)
+                    for (t = i; t < i + (size_t)height; t++) ker->activate(f + t * w->out + j0, y + t * ldy + j0, n, activation);
+            }
         }
     }
 }
@@ -4473,9 +4723,13 @@ static size_t ldr__slot_size(const ldr__shape *s, int slot, size_t *rows, size_t
     return r * c;
 }
 
+/* The matrices of a block in 8 bits; q, k and v are one. */
+typedef struct ldr__int8_block { ldr__int8 qkv, o, gate, up, down; } ldr__int8_block;
+
 typedef struct ldr__block {
     ldr__mat     m[LDR__MATRICES];      /* W[out,in]; data NULL where absent                  */
     const float *v[LDR__SLOTS];         /* vectors, indexed by slot; NULL where absent        */
+    const ldr__int8_block *int8;        /* used in place of m and its biases; or NULL         */
 } ldr__block;
 
 /* What a forward pass keeps. With `y` == `x` and u reused in place the same fields serve a frozen block. */
@@ -4548,13 +4802,16 @@ enum { LDR__PLACE_SCORES, LDR__PLACE_ATTENTION, LDR__PLACE_FFN, LDR__PLACES };
 /* The inner half of FFN: u = Up z and f = activation(u), or f = activation(Gate z) u. f may be u, fg may be g. */
 static void ldr__ffn_forward(const ldr__exec *ex, float *f, float *fg, const ldr__acts *a, const ldr__block *b, const ldr__shape *s, size_t rows) {
     size_t w = (size_t)s->width, n = (size_t)s->ffn;
-    if (!s->gated) {
+    if (b->int8) {
+        ldr__int8_forward(ex, a->u, n, s->gated ? NULL : f, a->n2, w, &b->int8->up, rows, (int32_t)s->activation);
+        if (s->gated) ldr__int8_forward(ex, a->g, n, fg, a->n2, w, &b->int8->gate, rows, (int32_t)s->activation);
+    } else if (!s->gated)
         ldr__linear_activate_forward(ex, a->u, f, a->n2, b->m[LDR__UP], b->v[LDR__UPB], rows, n, w, s->activation);
-        return;
+    else {
+        ldr__linear_forward(ex, a->u, n, a->n2, w, b->m[LDR__UP], b->v[LDR__UPB], rows, n, w);
+        ldr__linear_activate_forward(ex, a->g, fg, a->n2, b->m[LDR__GATE], b->v[LDR__GATEB], rows, n, w, s->activation);
     }
-    ldr__linear_forward(ex, a->u, n, a->n2, w, b->m[LDR__UP], b->v[LDR__UPB], rows, n, w);
-    ldr__linear_activate_forward(ex, a->g, fg, a->n2, b->m[LDR__GATE], b->v[LDR__GATEB], rows, n, w, s->activation);
-    LDR__ROW_LOOP(t, rows, ex, LDR__LANE_LOOP(i, n, f[t * n + i] = a->u[t * n + i] * fg[t * n + i]);)
+    if (s->gated) LDR__ROW_LOOP(t, rows, ex, LDR__LANE_LOOP(i, n, f[t * n + i] = a->u[t * n + i] * fg[t * n + i]);)
 }
 
 /* a->x[T,w] to a->y[T,w]. `f` (and `fg` when gated) is room for [T,ffn]; a frozen block passes a->u, a->g. */
@@ -4564,18 +4821,23 @@ static void ldr__block_forward(const ldr__exec *ex, ldr__acts *a, const ldr__blo
     if (s->heads) {
         ldr__attention at = ldr__block_attention(s, t, &scores);
         if (s->place == LDR__PRE) ldr__norm_forward(ex, a->n1, a->stats1, a->x, b->v[LDR__NORM1], b->v[LDR__NORM1B], rows, w, s->norm, s->eps);
-        ldr__linear_forward(ex, a->qkv, ld, a->n1, w, b->m[LDR__Q], b->v[LDR__QB], rows, q, w);
-        ldr__linear_forward(ex, a->qkv + q, ld, a->n1, w, b->m[LDR__K], b->v[LDR__KB], rows, kv, w);
-        ldr__linear_forward(ex, a->qkv + q + kv, ld, a->n1, w, b->m[LDR__V], b->v[LDR__VB], rows, kv, w);
+        if (b->int8) ldr__int8_forward(ex, a->qkv, ld, NULL, a->n1, w, &b->int8->qkv, rows, 0);
+        else {
+            ldr__linear_forward(ex, a->qkv, ld, a->n1, w, b->m[LDR__Q], b->v[LDR__QB], rows, q, w);
+            ldr__linear_forward(ex, a->qkv + q, ld, a->n1, w, b->m[LDR__K], b->v[LDR__KB], rows, kv, w);
+            ldr__linear_forward(ex, a->qkv + q + kv, ld, a->n1, w, b->m[LDR__V], b->v[LDR__VB], rows, kv, w);
+        }
         if (s->rotary) ldr__rotary(ex, a->qkv, ld, t->position, rows, s->heads + s->kv_heads, s->head_dim, t->frequency, 1.0f);
         ldr__attention_forward(ex, a->attention, a->lse, a->qkv, &at);
-        ldr__linear_forward(ex, a->r1, w, a->attention, q, b->m[LDR__O], b->v[LDR__OB], rows, w, q);
+        if (b->int8) ldr__int8_forward(ex, a->r1, w, NULL, a->attention, q, &b->int8->o, rows, 0);
+        else ldr__linear_forward(ex, a->r1, w, a->attention, q, b->m[LDR__O], b->v[LDR__OB], rows, w, q);
         /* post-norm normalises with norm1 here, pre-norm with norm2 */
         ldr__residual_norm_forward(ex, s->place == LDR__NO_NORM ? NULL : a->n2, a->r1, a->x, s->place == LDR__POST ? a->stats1 : a->stats2,
                                    b->v[s->place == LDR__POST ? LDR__NORM1 : LDR__NORM2], b->v[s->place == LDR__POST ? LDR__NORM1B : LDR__NORM2B], rows, w, s->norm, s->eps, &after);
     } else memcpy(a->r1, a->x, rows * w * sizeof(float));
     ldr__ffn_forward(ex, f, fg, a, b, s, rows);
-    ldr__linear_forward(ex, a->r2, w, f, (size_t)s->ffn, b->m[LDR__DOWN], b->v[LDR__DOWNB], rows, w, (size_t)s->ffn);
+    if (b->int8) ldr__int8_forward(ex, a->r2, w, NULL, f, (size_t)s->ffn, &b->int8->down, rows, 0);
+    else ldr__linear_forward(ex, a->r2, w, f, (size_t)s->ffn, b->m[LDR__DOWN], b->v[LDR__DOWNB], rows, w, (size_t)s->ffn);
     if (s->place == LDR__POST) ldr__residual_norm_forward(ex, a->y, a->r2, a->n2, a->stats2, b->v[LDR__NORM2], b->v[LDR__NORM2B], rows, w, s->norm, s->eps, &last);
     else ldr__residual_norm_forward(ex, NULL, a->y, a->r1, NULL, NULL, NULL, rows, w, s->norm, s->eps, &last);
 }
@@ -4775,6 +5037,8 @@ struct ldr_model {
     ldr__mat           word, position, segment, project, head_dense, head_out;
     const float       *embed_norm[2], *project_bias, *final_norm[2], *head_dense_bias, *head_norm[2], *head_bias;
     ldr__block        *blocks;                     /* [layers], or [1] when shared             */
+    ldr__int8_block   *int8;                       /* the same in 8 bits, or NULL              */
+    ldr_compute        compute;
     float             *frequency;                  /* rotary: [head_dim/2]                     */
     uint64_t           parameters;
     ldr_memory         memory;
@@ -5049,6 +5313,44 @@ static ldr_status ldr__bind_head(ldr__binder *b) {
     return LDR_OK;
 }
 
+static ldr__int8 ldr__int8_place(ldr__binder *b, size_t out, size_t in) {
+    const ldr__kernels *ker = b->m->kernels;
+    size_t whole = ldr__round_up(out, (size_t)ker->nr);
+    ldr__int8 w;
+    memset(&w, 0, sizeof w);
+    w.out = out;
+    w.in = in;
+    if (out == 0) return w;
+    w.q = (int8_t *)ldr__place(b->plan, "int8 weights", whole, ldr__int8_depth(ker, in));
+    w.scale = ldr__place_floats(b->plan, "int8 weights", whole);
+    w.bias = b->m->shape.biases ? ldr__place_floats(b->plan, "int8 weights", whole) : NULL;
+    w.sums = (int32_t *)ldr__place(b->plan, "int8 weights", whole * ldr__int8_blocks(in), sizeof(int32_t));
+    return w;
+}
+
+/* Places the 8-bit copy of a block and, once there is memory, fills it from `from`. */
+static void ldr__bind_int8(ldr__binder *b, ldr__int8_block *block, const ldr__block *from) {
+    const ldr__shape *s = &b->m->shape;
+    const ldr__kernels *ker = b->m->kernels;
+    size_t w = (size_t)s->width, q = (size_t)s->heads * (size_t)s->head_dim, kv = (size_t)s->kv_heads * (size_t)s->head_dim, n = (size_t)s->ffn;
+    ldr__int8_block i;
+    float *row = ldr__place_floats(b->plan, "int8 weights", LDR__MAX(LDR__MAX(w, q), n));
+    i.qkv = ldr__int8_place(b, q + 2 * kv, w);
+    i.o = ldr__int8_place(b, w, q);
+    i.gate = ldr__int8_place(b, s->gated ? n : 0, w);
+    i.up = ldr__int8_place(b, n, w);
+    i.down = ldr__int8_place(b, w, n);
+    if (!block) return;
+    ldr__int8_fill(ker, &i.qkv, 0, from->m[LDR__Q], from->v[LDR__QB], q, row);
+    ldr__int8_fill(ker, &i.qkv, q, from->m[LDR__K], from->v[LDR__KB], kv, row);
+    ldr__int8_fill(ker, &i.qkv, q + kv, from->m[LDR__V], from->v[LDR__VB], kv, row);
+    ldr__int8_fill(ker, &i.o, 0, from->m[LDR__O], from->v[LDR__OB], w, row);
+    if (s->gated) ldr__int8_fill(ker, &i.gate, 0, from->m[LDR__GATE], from->v[LDR__GATEB], n, row);
+    ldr__int8_fill(ker, &i.up, 0, from->m[LDR__UP], from->v[LDR__UPB], n, row);
+    ldr__int8_fill(ker, &i.down, 0, from->m[LDR__DOWN], from->v[LDR__DOWNB], w, row);
+    *block = i;
+}
+
 static ldr_status ldr__bind_all(ldr__binder *b) {
     ldr_model *m = b->m;
     const ldr__family *f = m->family;
@@ -5071,6 +5373,10 @@ static ldr_status ldr__bind_all(ldr__binder *b) {
         block = m->blocks ? &m->blocks[i] : &one;
         memset(block, 0, sizeof *block);
         if (ldr__bind_block(b, block, i)) return b->err->status;
+    }
+    if (m->compute == LDR_COMPUTE_INT8) {
+        m->int8 = (ldr__int8_block *)ldr__place(b->plan, "int8 weights", (size_t)blocks, sizeof(ldr__int8_block));
+        for (i = 0; i < blocks; i++) ldr__bind_int8(b, m->int8 ? &m->int8[i] : NULL, m->int8 ? &m->blocks[i] : NULL);
     }
     if (f->final_norm && ldr__bind_norm(b, m->final_norm, b->prefix, f->final_norm, w, f->norm)) return b->err->status;
     if (ldr__bind_head(b)) return b->err->status;
@@ -5143,6 +5449,7 @@ static ldr_model *ldr__model_new(const ldr_model_desc *desc, ldr_error *err) {
     m->threads = 1;
 #endif
     m->kernels = ldr__kernels_pick(desc ? desc->simd : LDR_SIMD_AUTO);
+    m->compute = desc ? desc->compute : LDR_COMPUTE_F32;
     return m;
 }
 
@@ -5362,7 +5669,9 @@ static void ldr__embed_forward(const ldr__exec *ex, const ldr_model *m, float *x
 }
 
 static void ldr__model_block_forward(const ldr__exec *ex, const ldr_model *m, ldr__backbone *b, int32_t layer, const ldr__tokens *t) {
-    ldr__block_forward(ex, &b->acts, ldr__model_block(m, layer), &m->shape, t, b->acts.u, b->acts.g);
+    ldr__block block = *ldr__model_block(m, layer);
+    if (m->int8) block.int8 = &m->int8[m->family->shared ? 0 : layer];
+    ldr__block_forward(ex, &b->acts, &block, &m->shape, t, b->acts.u, b->acts.g);
 }
 
 /* Scratch for passes of blocks of one shape over `rows` tokens in sequences of up to `longest`. */
@@ -5395,7 +5704,15 @@ static void ldr__positions(int32_t *position, const int32_t *offsets, int32_t se
         for (i = offsets[s]; i < offsets[s + 1]; i++) position[i] = i - offsets[s];
 }
 
-static void ldr__exec_place(ldr__plan *p, ldr__exec *ex, const ldr_model *m, size_t scratch) {
+/* rows: the most a product with the backbone's matrices will have; 0: there are none. */
+static void ldr__exec_place(ldr__plan *p, ldr__exec *ex, const ldr_model *m, size_t scratch, size_t rows) {
+    size_t deepest = (size_t)LDR__MAX(LDR__MAX(m->shape.width, m->shape.ffn), m->shape.heads * m->shape.head_dim);
+    ex->quantised = NULL;
+    ex->row_scales = NULL;
+    if (m->int8 && rows) {
+        ex->quantised = (unsigned char *)ldr__place(p, "packing buffers", rows, (deepest + 3) * 2);
+        ex->row_scales = ldr__place_floats(p, "packing buffers", rows);
+    }
     ex->kernels = m->kernels;
     ex->threads = m->threads;
     ex->scratch_size = ldr__round_up(scratch, 16);
@@ -5423,7 +5740,7 @@ LDR__DEF ldr_status ldr_model_hidden(const ldr_model *m, float *hidden, const ld
     for (pass = 0; pass < 2; pass++) {
         if (pass && ldr__plan_begin(&plan, &m->alloc, err)) return err->status;
         ldr__backbone_place(&plan, &b, m, rows);
-        ldr__exec_place(&plan, &ex, m, LDR__MAX(ldr__shape_scratch(&m->shape, rows, longest), ldr__gemm_scratch(w, (size_t)m->embed_width)));
+        ldr__exec_place(&plan, &ex, m, LDR__MAX(ldr__shape_scratch(&m->shape, rows, longest), ldr__gemm_scratch(w, (size_t)m->embed_width)), rows);
         position = (int32_t *)ldr__place(&plan, "positions", rows, sizeof(int32_t));
     }
     ldr__positions(position, batch->offsets, batch->sequences);
@@ -5458,7 +5775,7 @@ LDR__DEF ldr_status ldr_model_logits(const ldr_model *m, float *logits, const fl
     for (pass = 0; pass < 2; pass++) {
         if (pass && ldr__plan_begin(&plan, &m->alloc, err)) return err->status;
         x = ldr__place_matrix(&plan, "head", n, e);
-        ldr__exec_place(&plan, &ex, m, ldr__gemm_scratch((size_t)m->vocabulary, LDR__MAX(e, w)));
+        ldr__exec_place(&plan, &ex, m, ldr__gemm_scratch((size_t)m->vocabulary, LDR__MAX(e, w)), 0);
     }
     if (m->head_dense.data) {
         ldr__linear_forward(&ex, x, e, hidden, w, m->head_dense, m->head_dense_bias, n, e, w);
@@ -6516,7 +6833,7 @@ static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, size_t ma
     ldr__backbone_place(p, &s->backbone, m, max_tokens);
     scratch = LDR__MAX(ldr__shape_scratch(&m->shape, max_tokens, longest), ldr__shape_scratch(&l->side, max_tokens, longest));
     k = LDR__MAX(LDR__MAX(c, hh), LDR__MAX(d, (size_t)m->embed_width));        /* the head, and ALBERT's projection */
-    ldr__exec_place(p, &s->ex, m, LDR__MAX(scratch, ldr__gemm_scratch(k, LDR__MAX(k, max_tokens))));
+    ldr__exec_place(p, &s->ex, m, LDR__MAX(scratch, ldr__gemm_scratch(k, LDR__MAX(k, max_tokens))), max_tokens);
     s->taps = (float **)ldr__place(p, "taps", (size_t)s->tap_count + 1, sizeof(float *));
     for (k = 0; k < (size_t)s->tap_count; k++) {
         float *tap = keep ? ldr__place_matrix(p, "taps", max_tokens, d) : NULL;

@@ -3,7 +3,7 @@
        make -C tools && tools/bench                 matrix products beside the multiply-add peak
        tools/bench step [options]                   one ladder step on a backbone of random weights
            --layers 12 --width 768 --heads 12 --ffn 3072 --batch 16 --len 128 --steps 7
-           --preset default|paper|clue|mlp|head --reduction 8 --threads N --cache --json
+           --preset default|paper|clue|mlp|head --reduction 8 --threads N --cache --int8 --json
 
    Every share is taken in one run, peak and product in turn, because machines drift. */
 #if !defined(_POSIX_C_SOURCE) && !defined(_WIN32)
@@ -164,7 +164,7 @@ static void bench_products(int json) {
 
 /* ---- one ladder step -------------------------------------------------------------------- */
 
-typedef struct step_options { int layers, width, heads, ffn, batch, len, steps, reduction, threads, cache, json; ldr_preset preset; } step_options;
+typedef struct step_options { int layers, width, heads, ffn, batch, len, steps, reduction, threads, cache, json; ldr_preset preset; ldr_compute compute; } step_options;
 
 static void put_tensor(char **header, float **data, size_t *at, const char *name, int rows, int columns, float mean, float scale) {
     size_t n = (size_t)(rows ? rows : 1) * (size_t)columns, i;
@@ -241,6 +241,7 @@ static int bench_step(const step_options *o) {
     random_bert(header, data, o);
     sprintf(config, "{\"model_type\":\"bert\",\"vocab_size\":30522,\"hidden_size\":%d,\"num_hidden_layers\":%d,\"num_attention_heads\":%d,\"intermediate_size\":%d,\"max_position_embeddings\":512}", o->width, o->layers, o->heads, o->ffn);
     md.threads = o->threads;
+    md.compute = o->compute;
     m = ldr_model_load_memory(config, strlen(config), file, size, NULL, 0, &md, &err);
     ld.preset = o->preset;
     ld.reduction = o->reduction;
@@ -288,7 +289,7 @@ static int bench_step(const step_options *o) {
 
 int main(int argc, char **argv) {
     static const char *const presets[] = { "default", "paper", "clue", "mlp", "head" };
-    step_options o = { 12, 768, 12, 3072, 16, 128, 7, 8, 0, 0, 0, LDR_PRESET_DEFAULT };
+    step_options o = { 12, 768, 12, 3072, 16, 128, 7, 8, 0, 0, 0, LDR_PRESET_DEFAULT, LDR_COMPUTE_F32 };
     struct { const char *name; int *value; } options[] = { { "--layers", &o.layers }, { "--width", &o.width }, { "--heads", &o.heads }, { "--ffn", &o.ffn }, { "--batch", &o.batch }, { "--len", &o.len },
                                                            { "--steps", &o.steps }, { "--reduction", &o.reduction }, { "--threads", &o.threads } };
     int i, step = argc > 1 && strcmp(argv[1], "step") == 0;
@@ -296,6 +297,7 @@ int main(int argc, char **argv) {
     for (i = 1 + step; i < argc; i++) {
         if (strcmp(argv[i], "--json") == 0) o.json = 1;
         else if (strcmp(argv[i], "--cache") == 0) o.cache = 1;
+        else if (strcmp(argv[i], "--int8") == 0) o.compute = LDR_COMPUTE_INT8;
         else if (strcmp(argv[i], "--preset") == 0 && i + 1 < argc) {
             for (k = 0, i++; k < 5; k++)
                 if (strcmp(argv[i], presets[k]) == 0) o.preset = (ldr_preset)k;

@@ -153,7 +153,7 @@ enum { MAX_RUNGS = 256 };
 typedef struct options {
     unsigned    command;
     const char *model, *ladder, *task, *train, *dev, *test, *data, *out, *resume, *checkpoint, *log, *file;
-    int32_t     method, preset, init, importance, slice_heads, optimizer, schedule, cache, simd, pool;
+    int32_t     method, preset, init, importance, slice_heads, optimizer, schedule, cache, simd, compute, pool;
     int32_t     reduction, head_hidden, epochs, batch, accumulate, max_len, patience, stop_at, threads, layer;
     int32_t     regress, balance, ids, pair, pieces, no_special, json, help;
     float       lr, warmup, weight_decay, dropout, label_smoothing, clip;
@@ -211,7 +211,8 @@ static const option option_table[] = {
     { "--max-len", KIND_COUNT, AT(max_len), CMD_RUN | CMD_TOKENIZE, 0, "N", 1, 1000000, "cut texts to so many tokens" },
     { "--seed", KIND_SEED, AT(seed), CMD_FIT, 0, "N", 0, 0, "of the initial values and of the order of examples" },
     { "--threads", KIND_COUNT, AT(threads), CMD_RUN, 0, "N", 1, 1024, "processor threads to use" },
-    { "--simd", KIND_WORD, AT(simd), CMD_RUN, 0, "portable|avx2|avx512", 0, 0, "the widest instruction set to use" },
+    { "--simd", KIND_WORD, AT(simd), CMD_RUN, 0, "portable|avx2|avx512|avx512vnni", 0, 0, "the widest instruction set to use" },
+    { "--compute", KIND_WORD, AT(compute), CMD_RUN, 0, "f32|int8", 0, 0, "how the frozen backbone multiplies: int8 is faster, smaller and about 1 % off" },
     { "--cache", KIND_WORD, AT(cache), CMD_FIT, 0, "off|ram", 0, 0, "keep the backbone's states of all examples after the first epoch" },
     { "--checkpoint", KIND_TEXT, AT(checkpoint), CMD_TRAIN, 0, "FILE", 0, 0, "save the trainer's state after each epoch and on Ctrl-C" },
     { "--resume", KIND_TEXT, AT(resume), CMD_TRAIN, 0, "FILE", 0, 0, "go on from a checkpoint, with otherwise the same options" },
@@ -848,6 +849,7 @@ static int open_model(run *r) {
     memset(&desc, 0, sizeof desc);
     desc.threads = r->o.threads;
     desc.simd = (ldr_simd)r->o.simd;
+    desc.compute = r->o.compute == 2 ? LDR_COMPUTE_INT8 : LDR_COMPUTE_F32;
     r->model = ldr_model_load(r->o.model, &desc, &r->err);
     if (!r->model) return EXIT_FAILED;
     r->info = ldr_model_info_get(r->model);
