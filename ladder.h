@@ -1258,7 +1258,7 @@ LDR__INLINE float ldr__with_sign(float x, float sign) { return ldr__float_from_b
 LDR__INLINE float ldr__exp(float x) {
     float low = ldr__select(x < -87.3f, -87.3f, x), clamped = ldr__select(low > 88.0f, 88.0f, low);
     float shifted = clamped * 1.44269504f + 12582912.0f;          /* 1.5 * 2^23: rounds to an integer */
-    float n = shifted - 12582912.0f;
+    float n = (float)(int32_t)(ldr__bits_from_float(shifted) - 0x4b400000u);   /* by its bits: x87 may hold `shifted` unrounded */
     float r = clamped - n * 0.693359375f + n * 2.12194440e-4f;    /* ln 2 in two parts               */
     float p = 1.0f / 720.0f;
     p = p * r + 1.0f / 120.0f;
