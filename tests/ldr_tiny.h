@@ -179,7 +179,7 @@ static char *tiny_weights(const tiny_spec *s, size_t *size) {
 
 typedef struct tiny_model { char config[1024]; char *weights; size_t size; ldr_model *m; } tiny_model;
 
-static tiny_model tiny_open(tiny_spec s, ldr_error *err) {
+static inline tiny_model tiny_open(tiny_spec s, ldr_error *err) {
     tiny_model t;
     ldr_model_desc d;
     memset(&t, 0, sizeof t);
@@ -193,14 +193,14 @@ static tiny_model tiny_open(tiny_spec s, ldr_error *err) {
     return t;
 }
 
-static void tiny_close(tiny_model *t) {
+static inline void tiny_close(tiny_model *t) {
     ldr_model_free(t->m);
     free(t->weights);
     memset(t, 0, sizeof *t);
 }
 
 /* n examples of 3 to 12 random tokens for a head; labels follow the first tokens, so they can be learned. */
-static ldr_dataset *tiny_dataset(const tiny_spec *s, ldr_head head, int classes, int n, uint64_t seed) {
+static inline ldr_dataset *tiny_dataset(const tiny_spec *s, ldr_head head, int classes, int n, uint64_t seed) {
     ldr_dataset_desc d;
     ldr_dataset *set;
     int i, k, c;

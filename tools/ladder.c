@@ -1684,6 +1684,7 @@ static void inspect_plain(const run *r, const ldr_weights *w) {
     printf("%d tensors, %" PRIu64 " elements, %" PRIu64 " bytes\n", (int)ldr_weights_count(w), elements, bytes);
 }
 
+/* A model that cannot be loaded is what one most wants to look into: its tensors are listed all the same. */
 static int command_inspect(run *r) {
     char config[LADDER_MAX_PATH];
     ldr_weights *w = ldr_weights_open(r->o.file, NULL, &r->err);
@@ -1691,8 +1692,8 @@ static int command_inspect(run *r) {
     if (!w) return EXIT_FAILED;
     r->o.model = r->o.file;
     if (ldr__path_join(config, sizeof config, r->o.file, "config.json") && ldr__file_exists(config)) status = open_model(r);
-    if (!status && r->o.json) inspect_json(r, w);
-    else if (!status) inspect_plain(r, w);
+    if (r->o.json) inspect_json(r, w);
+    else inspect_plain(r, w);
     ldr_weights_close(w);
     return status;
 }
