@@ -1296,7 +1296,7 @@ LDR__INLINE float ldr__with_sign(float x, float sign) { return ldr__float_from_b
 LDR__INLINE float ldr__exp(float x) {
     float low = ldr__select(x < -87.3f, -87.3f, x), clamped = ldr__select(low > 88.0f, 88.0f, low);
     float shifted = clamped * 1.44269504f + 12582912.0f;          /* 1.5 * 2^23: rounds to an integer */
-    float n = shifted - 12582912.0f;
+    float n = (float)(int32_t)(ldr__bits_from_float(shifted) - 0x4b400000u);   /* by its bits: x87 may hold `shifted` unrounded */
     float r = clamped - n * 0.693359375f + n * 2.12194440e-4f;    /* ln 2 in two parts               */
     float p = 1.0f / 720.0f;
     p = p * r + 1.0f / 120.0f;
@@ -3291,34 +3291,38 @@ static ldr_weights *ldr__weights_open_one(const char *path, const ldr_allocator 
     return NULL;
 }
 
-/* The shards an index names, each once. A name may not leave the directory. */
+/* The shards an index names, each once. A name may not leave the directory. Names met before are
+   looked up by hash: comparing with every entry before would let an index cost quadratic time. */
 static ldr_status ldr__index_files(ldr_weights *w, const ldr_json *j, const char *dir, ldr_error *err) {
-    int32_t map = ldr_json_get(j, 0, "weight_map"), k, files = 0;
-    char names[2][512], path[LADDER_MAX_PATH];
+    enum { SLOTS = 2 * LADDER_MAX_FILES };
+    int32_t map = ldr_json_get(j, 0, "weight_map"), k, files = 0, slots[SLOTS];      /* 1 + the entry that named a shard first */
+    char name[512], path[LADDER_MAX_PATH];
     if (map < 0 || j->nodes[map].type != LDR_JSON_OBJECT) return ldr__fail(err, LDR_FORMAT, 0, "the index has no weight_map object");
-    names[1][0] = 0;
+    memset(slots, 0, sizeof slots);
     for (k = j->nodes[map].first; k >= 0;) {
-        int32_t value = j->nodes[k].next, e;
-        ptrdiff_t n = ldr_json_string(names[0], sizeof names[0], j, value);
-        if (n <= 0 || (size_t)n >= sizeof names[0] || strchr(names[0], '/') || strchr(names[0], '\\')) return ldr__fail(err, LDR_FORMAT, j->nodes[value].begin, "the index names a file that is not a plain file name");
-        for (e = j->nodes[map].first; e != k; e = j->nodes[j->nodes[e].next].next)
-            if (ldr_json_equals(j, j->nodes[e].next, names[0])) break;
-        if (e == k) {
+        int32_t value = j->nodes[k].next;
+        uint32_t slot = 2166136261u;                                                  /* FNV-1a */
+        ptrdiff_t n = ldr_json_string(name, sizeof name, j, value), i;
+        if (n <= 0 || (size_t)n >= sizeof name || strchr(name, '/') || strchr(name, '\\')) return ldr__fail(err, LDR_FORMAT, j->nodes[value].begin, "the index names a file that is not a plain file name");
+        for (i = 0; i < n; i++) slot = (slot ^ (unsigned char)name[i]) * 16777619u;
+        for (slot = (slot ^ slot >> 15) % SLOTS; slots[slot] && !ldr_json_equals(j, slots[slot] - 1, name); slot = (slot + 1) % SLOTS) {}
+        if (!slots[slot]) {
             if (files == w->file_count) return ldr__fail(err, LDR_LIMIT, j->nodes[value].begin, "more than %d shards (LADDER_MAX_FILES)", w->file_count);
-            if (!ldr__path_join(path, sizeof path, dir, names[0])) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "the path is longer than %d bytes", LADDER_MAX_PATH);
+            if (!ldr__path_join(path, sizeof path, dir, name)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "the path is longer than %d bytes", LADDER_MAX_PATH);
             if (ldr__source_open(&w->files[files], path, &w->alloc, err)) return err->status;
             if (ldr__safetensors_parse(w, files, err)) {
                 ldr__fail_in_file(err, path);
                 return err->status;
             }
             files++;
+            slots[slot] = value + 1;
         }
         k = j->nodes[value].next;
     }
     if (ldr__weights_finish(w, err)) return err->status;
     for (k = j->nodes[map].first; k >= 0; k = j->nodes[j->nodes[k].next].next) {
-        if (ldr_json_string(names[0], sizeof names[0], j, k) < (ptrdiff_t)sizeof names[0] && !ldr_weights_find(w, names[0]))
-            return ldr__fail(err, LDR_MISSING, j->nodes[k].begin, "the index names tensor \"%s\", no shard holds it", names[0]);
+        if (ldr_json_string(name, sizeof name, j, k) < (ptrdiff_t)sizeof name && !ldr_weights_find(w, name))
+            return ldr__fail(err, LDR_MISSING, j->nodes[k].begin, "the index names tensor \"%s\", no shard holds it", name);
     }
     return LDR_OK;
 }

@@ -3,7 +3,7 @@
 #ifndef LDR_TINY_H
 #define LDR_TINY_H
 
-typedef struct tiny_file { char *data; size_t size, capacity; char header[65536]; size_t used; uint64_t at; uint64_t key, count; } tiny_file;
+typedef struct tiny_file { char *data; size_t size, capacity; char header[65536]; size_t used; uint64_t at; uint64_t key, count; int blank; } tiny_file;
 
 static void tiny_bytes(tiny_file *f, const void *p, size_t n) {
     if (f->size + n > f->capacity) {
@@ -23,7 +23,7 @@ static void tiny_tensor(tiny_file *f, const char *name, int rows, int columns, d
     f->used += (size_t)sprintf(f->header + f->used, "%s\"%s\":{\"dtype\":\"%s\",\"shape\":[%s],\"data_offsets\":[%llu,%llu]}", f->used ? "," : "", name, ldr_dtype_name(dtype), shape,
                                (unsigned long long)f->at, (unsigned long long)(f->at + n * size));
     f->at += n * size;
-    for (i = 0; i < n; i++) {
+    for (i = 0; i < n && !f->blank; i++) {
         float v = (float)(mean + scale * ldr__random_normal(f->key, f->count++));
         unsigned char b[4];
         if (dtype == LDR_F32) ldr__store_u32(b, ldr__bits_from_float(v));
@@ -52,7 +52,8 @@ static void tiny_norm(tiny_file *f, const char *stem, int n, int bias, ldr_dtype
     if (bias) tiny_tensor(f, name, 0, n, 0, 0.1, t);
 }
 
-typedef struct tiny_spec { const char *family; int layers, width, heads, kv, ffn, vocab, positions, embed; ldr_dtype dtype; uint64_t seed; int threads; ldr_simd simd; const ldr_allocator *alloc; } tiny_spec;
+/* blank: all weights are 0, for models so large that only their shape is wanted. */
+typedef struct tiny_spec { const char *family; int layers, width, heads, kv, ffn, vocab, positions, embed; ldr_dtype dtype; uint64_t seed; int threads, blank; ldr_simd simd; const ldr_allocator *alloc; } tiny_spec;
 
 static tiny_spec tiny_default(const char *family) {
     tiny_spec s;
@@ -143,6 +144,7 @@ static char *tiny_weights(const tiny_spec *s, size_t *size) {
     ldr_dtype t = s->dtype;
     memset(&f, 0, sizeof f);
     f.key = s->seed;
+    f.blank = s->blank;
     if (strcmp(s->family, "gpt2") == 0) {
         tiny_tensor(&f, "transformer.wte.weight", s->vocab, d, 0, 0.5, t);
         tiny_tensor(&f, "transformer.wpe.weight", s->positions, d, 0, 0.2, t);
@@ -163,21 +165,21 @@ static char *tiny_weights(const tiny_spec *s, size_t *size) {
     if (strcmp(s->family, "gpt2") == 0) tiny_norm(&f, "transformer.ln_f", d, 1, t);
     if (strcmp(s->family, "llama") == 0) tiny_norm(&f, "model.norm", d, 0, t);
     header = (f.used + 2 + 7) / 8 * 8;
-    *size = 8 + header + f.size;
-    out = (char *)malloc(*size);
+    *size = 8 + header + (size_t)f.at;
+    out = (char *)calloc(*size, 1);                    /* a blank model's pages are never touched */
     memset(out, ' ', 8 + header);
     ldr__store_u64((unsigned char *)out, header);
     out[8] = '{';
     memcpy(out + 9, f.header, f.used);
     out[9 + f.used] = '}';
-    memcpy(out + 8 + header, f.data, f.size);
+    if (f.size) memcpy(out + 8 + header, f.data, f.size);
     free(f.data);
     return out;
 }
 
 typedef struct tiny_model { char config[1024]; char *weights; size_t size; ldr_model *m; } tiny_model;
 
-static tiny_model tiny_open(tiny_spec s, ldr_error *err) {
+static inline tiny_model tiny_open(tiny_spec s, ldr_error *err) {
     tiny_model t;
     ldr_model_desc d;
     memset(&t, 0, sizeof t);
@@ -191,14 +193,14 @@ static tiny_model tiny_open(tiny_spec s, ldr_error *err) {
     return t;
 }
 
-static void tiny_close(tiny_model *t) {
+static inline void tiny_close(tiny_model *t) {
     ldr_model_free(t->m);
     free(t->weights);
     memset(t, 0, sizeof *t);
 }
 
 /* n examples of 3 to 12 random tokens for a head; labels follow the first tokens, so they can be learned. */
-static ldr_dataset *tiny_dataset(const tiny_spec *s, ldr_head head, int classes, int n, uint64_t seed) {
+static inline ldr_dataset *tiny_dataset(const tiny_spec *s, ldr_head head, int classes, int n, uint64_t seed) {
     ldr_dataset_desc d;
     ldr_dataset *set;
     int i, k, c;

@@ -5,6 +5,7 @@
 #define LADDER_IMPLEMENTATION
 #include "../ladder.h"
 #include "ldr_test.h"
+#include "ldr_tiny.h"
 
 #if defined(__unix__) || defined(__APPLE__)
 
@@ -119,6 +120,9 @@ static int model_folder(char *path, const char *name) {
 
 #define NEED_PROGRAM() do { if (!ready()) SKIP("no command line program (make -C tools, or set LADDER_CLI)"); } while (0)
 #define NEED_MODEL(path, name) do { if (!model_folder((path), (name))) SKIP("no models/" name " (set LADDER_DATA to the data folder)"); } while (0)
+
+/* LDR_TEST_SLOW says that this build has no optimiser: what would take minutes is skipped, by name. */
+#define NEED_SPEED() do { if (getenv("LDR_TEST_SLOW")) SKIP("takes minutes in a build without an optimiser (LDR_TEST_SLOW is set)"); } while (0)
 
 /* Forty texts whose class is told by one word, in an order that mixes the classes. */
 static int write_texts(void) {
@@ -258,6 +262,40 @@ TEST(inspect_and_plan_are_json) {
     free(text);
 }
 
+/* A directory whose model lacks a tensor: the tensors it has are listed, the reason ends it. */
+TEST(inspect_lists_what_a_broken_model_holds) {
+    tiny_spec s = tiny_default("bert");
+    char config[1024], path[LADDER_MAX_PATH], *text, *file, *at;
+    ldr_json *j;
+    size_t n, size;
+    NEED_PROGRAM();
+    EXPECT(0, "mkdir -p broken");
+    tiny_config(config, &s);
+    file = tiny_weights(&s, &size);
+    at = strstr(file + 8, "bert.encoder.layer.1.output.dense.bias");
+    CHECK(at != NULL);
+    if (at) at[0] = 'x';
+    full_path(path, "broken/model.safetensors");
+    CHECK(put_file("broken/config.json", config) && ldr_test_write(path, file, size));
+    free(file);
+    EXPECT(1, "$L inspect broken");
+    CHECK(one_error_line());
+    text = slurp("err", &n);
+    CHECK(text && strstr(text, "bert.encoder.layer.1.output.dense.bias"));
+    free(text);
+    text = slurp("out", &n);
+    CHECK(text && strstr(text, "xert.encoder.layer.1.output.dense.bias") && strstr(text, "F32") && strstr(text, "[40,24]") && strstr(text, " tensors, "));
+    free(text);
+    EXPECT(1, "$L inspect --json broken");
+    CHECK(one_error_line());
+    j = output_json(&text);
+    CHECK(j && ldr_json_node_at(j, ldr_json_get(j, 0, "tensors"))->count > 40 && ldr_json_get(j, 0, "model") < 0);
+    ldr_json_free(j);
+    free(text);
+    EXPECT(1, "rm broken/model.safetensors; $L inspect broken");
+    CHECK(one_error_line());
+}
+
 TEST(train_eval_predict) {
     static const char *const keys[] = { "metric", "dev", "best_epoch", "trainable", "total", "steps", "seconds", "tokens_per_second", "peak_bytes", "majority", "test" };
     char model[LADDER_MAX_PATH], *text;
@@ -331,9 +369,9 @@ TEST(interrupt_and_resume_change_nothing) {
     NEED_PROGRAM();
     NEED_MODEL(model, "en-mini");
     CHECK(write_texts());
-    snprintf(options, sizeof options, "--model '%s' --train train.tsv --dev dev.tsv --epochs 30 --batch 8 --seed 3", model);
+    snprintf(options, sizeof options, "--model '%s' --train train.tsv --dev dev.tsv --epochs 12 --batch 8 --seed 3", model);
     EXPECT(0, "$L train %s --out whole.ladder", options);
-    EXPECT(1, "rm -f log; $L train %s --out cut.ladder --log log & p=$!; i=0; while test $i -lt 600 && ! grep -qs '\"step\":7,' log; do i=$((i+1)); sleep 0.02; done; kill -INT $p; wait $p", options);
+    EXPECT(1, "rm -f log; $L train %s --out cut.ladder --log log & p=$!; i=0; while test $i -lt 6000 && ! grep -qs '\"step\":7,' log; do i=$((i+1)); sleep 0.02; done; kill -INT $p; wait $p", options);
     CHECK(one_error_line());
     EXPECT(0, "test ! -e cut.ladder && $L train %s --out cut.ladder --resume cut.ladder.checkpoint", options);
     CHECK(same_files("whole.ladder", "cut.ladder"));
@@ -368,6 +406,7 @@ TEST(entities_have_character_offsets) {
     size_t used = 0;
     int i, n, p;
     int32_t e;
+    NEED_SPEED();
     NEED_PROGRAM();
     NEED_MODEL(model, "zh-mini");
     for (i = 0; i < 12; i++) {
@@ -422,6 +461,7 @@ TEST(task_examples_are_counted) {
         { "ocnli", "zh-mini", "tasks/ocnli/dev.json", 40, 2950 }, { "mrpc", "en-mini", "tasks/glue/MRPC_official/msr_paraphrase_test.txt", 41, 1725 } };
     char model[LADDER_MAX_PATH], data[LADDER_MAX_PATH], path[LADDER_MAX_PATH], *text;
     size_t i, found = 0;
+    NEED_SPEED();
     NEED_PROGRAM();
     for (i = 0; i < sizeof tasks / sizeof *tasks; i++) {
         ldr_json *j;
@@ -437,7 +477,7 @@ TEST(task_examples_are_counted) {
     if (!found) SKIP("no tasks or models (set LADDER_DATA to the data folder)");
 }
 
-#define TESTS(X) X(usage_errors) X(help_and_version) X(bad_weight_files_fail) X(bad_data_files_fail) X(tokenize_and_features) X(inspect_and_plan_are_json) \
+#define TESTS(X) X(usage_errors) X(help_and_version) X(bad_weight_files_fail) X(bad_data_files_fail) X(tokenize_and_features) X(inspect_and_plan_are_json) X(inspect_lists_what_a_broken_model_holds) \
     X(train_eval_predict) X(same_seed_same_bytes) X(resume_changes_nothing) X(interrupt_and_resume_change_nothing) X(numbers_are_predicted) \
     X(entities_have_character_offsets) X(task_files_are_understood) X(task_examples_are_counted)
 

@@ -6,8 +6,12 @@
 
 static const char *header_path(void) { return ldr_test_exists("../ladder.h") ? "../ladder.h" : "ladder.h"; }
 
+/* Built as C++, this file still checks C programs, and those with the C compiler. */
 static const char *compiler(const char *variable, const char *otherwise) {
     const char *c = getenv(variable);
+#ifdef __cplusplus
+    c = NULL;
+#endif
     return c && *c ? c : otherwise;
 }
 

@@ -342,6 +342,37 @@ static ldr_model *load_pair(const char *config, const char *weights, size_t size
     return m;
 }
 
+/* Half the entries name one shard, half another: comparing every entry with all before would take 40 thousand million steps. */
+TEST(an_index_of_many_entries_costs_no_more_than_reading_it) {
+#if HAVE_POSIX
+    enum { ENTRIES = 400000 };
+    tiny_spec s = tiny_default("bert");
+    static char map[65536];
+    char *data, *text = (char *)malloc(64 + (size_t)ENTRIES * 24);
+    size_t size, used, i;
+    ldr_error err = no_error();
+    CHECK(folder_make() && text != NULL);
+    if (!text) return;
+    data = tiny_weights(&s, &size);
+    write_shard(in_folder("a.safetensors"), data, size, 0, NULL, map);
+    write_shard(in_folder("b.safetensors"), data, size, 1, NULL, map);
+    used = (size_t)sprintf(text, "{\"weight_map\":{");
+    for (i = 0; i < ENTRIES; i++) used += (size_t)sprintf(text + used, "%s\"%x\":\"%c.safetensors\"", i ? "," : "", (unsigned)i, i < ENTRIES / 2 ? 'a' : 'b');
+    sprintf(text + used, "}}");
+    CHECK(write_text(in_folder("model.safetensors.index.json"), text));
+    CHECK(ldr_weights_open(folder, NULL, &err) == NULL);
+    CHECK_INT(err.status, LDR_MISSING);
+    remove(in_folder("a.safetensors"));
+    remove(in_folder("b.safetensors"));
+    remove(in_folder("model.safetensors.index.json"));
+    folder_remove();
+    free(data);
+    free(text);
+#else
+    SKIP("needs a folder");
+#endif
+}
+
 TEST(configurations_that_cannot_be) {
     static const struct { const char *family, *from, *to; ldr_status status; const char *culprit; int offset; } bad[] = {
         { "bert", "\"model_type\":\"bert\",", "", LDR_MISSING, "model_type", 0 },
@@ -600,5 +631,5 @@ TEST(a_model_file_damaged_anywhere) {
 }
 
 #define TESTS(X) X(headers_that_lie_are_refused_at_their_place) X(header_lengths_that_lie) X(good_headers_are_read) X(published_weight_files) X(broken_downloads_and_other_formats) X(a_good_file_cut_or_damaged_anywhere) \
-    X(weights_in_shards) X(configurations_that_cannot_be) X(options_of_the_wrong_type_are_not_ignored) X(tensors_that_do_not_fit_the_model) X(examples_and_fingerprints_that_do_not_fit) X(weights_of_any_type_at_any_address) X(a_model_file_damaged_anywhere)
+    X(weights_in_shards) X(an_index_of_many_entries_costs_no_more_than_reading_it) X(configurations_that_cannot_be) X(options_of_the_wrong_type_are_not_ignored) X(tensors_that_do_not_fit_the_model) X(examples_and_fingerprints_that_do_not_fit) X(weights_of_any_type_at_any_address) X(a_model_file_damaged_anywhere)
 LDR_TEST_MAIN("hostile", TESTS)

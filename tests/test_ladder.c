@@ -26,17 +26,30 @@ static void shake(ldr_ladder *l, double by) {
     }
 }
 
+/* The loss of ldr_trainer_gradients without the way back, which is most of the work and would be thrown away. */
+static double loss_only(ldr_trainer *t, const int32_t *batch, int32_t count) {
+    ldr__targets target;
+    double weight = ldr__examples_weight(t, t->train, batch, count);
+    int32_t q, n = count * (t->train->head == LDR_HEAD_CHOICE ? t->train->choices : 1);
+    for (q = 0; q < n; q++) t->ordinals[q] = (uint64_t)q;
+    ldr__pass_load(&t->pass, t->train, batch, count, t->ordinals, t->l->d.dropout, ldr__stream(t->d.seed, LDR__STREAM_DROPOUT, (uint64_t)t->step));
+    target = ldr__pass_targets(&t->pass, t->class_weights, t->d.label_smoothing, t->train->choices);
+    ldr__trainer_forward(t, t->train, batch, count);
+    return ldr__loss(t->pass.dlogits, t->pass.logits, &target, t->l->d.head, t->pass.row_count, (size_t)t->l->d.classes, weight) / weight;
+}
+
 /* Largest disagreement, relative to the size of the two slopes, between the gradient and central differences
    along random directions, one a parameter. `flip` negates the gradient of one parameter first. */
 static double gradient_error(ldr_trainer *t, ldr_ladder *l, int32_t flip, const char **worst) {
     static const int32_t batch[] = { 0, 1, 2, 3, 4 };
-    double worst_error = 0;
+    double worst_error = 0, loss;
     int32_t p, i;
     float *copy = (float *)malloc(sizeof(float) * 200000), *direction = (float *)malloc(sizeof(float) * 200000);
     double *slopes = (double *)malloc(sizeof(double) * (size_t)ldr_ladder_params(l));
     ldr_error err;
     memset(&err, 0, sizeof err);
-    CHECK(ldr_trainer_gradients(t, NULL, batch, 5, &err) == LDR_OK);
+    CHECK(ldr_trainer_gradients(t, &loss, batch, 5, &err) == LDR_OK);
+    CHECK_NEAR(loss_only(t, batch, 5), loss, 1e-12);   /* x87 may round a double twice */
     for (p = 0; p < ldr_ladder_params(l); p++) {
         ldr_param q = ldr_ladder_param(l, p);
         double slope = 0;
@@ -53,9 +66,9 @@ static double gradient_error(ldr_trainer *t, ldr_ladder *l, int32_t flip, const 
             double up, down;
             h = (k + 1) * 1e-2 / sqrt((double)n);
             for (i = 0; i < n; i++) q.value[i] = (float)((double)copy[i] + h * (double)direction[i]);
-            CHECK(ldr_trainer_gradients(t, &up, batch, 5, &err) == LDR_OK);
+            up = loss_only(t, batch, 5);
             for (i = 0; i < n; i++) q.value[i] = (float)((double)copy[i] - h * (double)direction[i]);
-            CHECK(ldr_trainer_gradients(t, &down, batch, 5, &err) == LDR_OK);
+            down = loss_only(t, batch, 5);
             difference[k] = (up - down) / (2 * h);
         }
         memcpy(q.value, copy, sizeof(float) * (size_t)n);
@@ -94,6 +107,7 @@ static void check_gradients(const char *family, ldr_ladder_desc d, int expect_sm
     if (l) {
         shake(l, 0.1);
         td.label_smoothing = d.head == LDR_HEAD_REGRESS ? 0 : 0.1f;
+        td.cache = 1;                                  /* the backbone is run once and not for every difference */
         t = ldr_trainer_create(l, set, NULL, &td, &err);
         CHECK_STR(err.message, "");
         if (t) {
@@ -248,6 +262,177 @@ TEST(a_slice_starts_as_a_working_copy) {
     CHECK(slice < noise);
 }
 
+/* ---- energy, counted naively ------------------------------------------------------------ */
+
+/* A tensor of the backbone as doubles. */
+static void tensor_values(double *to, const ldr_weights *w, int layer, const char *name) {
+    char full[256];
+    const ldr_tensor *t;
+    size_t i;
+    sprintf(full, "bert.encoder.layer.%d.%s", layer, name);
+    t = ldr_weights_find(w, full);
+    CHECK(t != NULL && t->dtype == LDR_F32);
+    for (i = 0; t && i < (size_t)t->bytes / 4; i++) to[i] = (double)ldr__load(t->data, LDR_F32, i);
+}
+
+static void naive_linear(double *y, const double *x, const ldr_weights *w, int layer, const char *stem, int tokens, int in, int out) {
+    static double matrix[64 * 64], bias[64];
+    char name[128];
+    int t, i, o;
+    sprintf(name, "%s.weight", stem);
+    tensor_values(matrix, w, layer, name);
+    sprintf(name, "%s.bias", stem);
+    tensor_values(bias, w, layer, name);
+    for (t = 0; t < tokens; t++)
+        for (o = 0; o < out; o++) {
+            y[t * out + o] = bias[o];
+            for (i = 0; i < in; i++) y[t * out + o] += matrix[o * in + i] * x[t * in + i];
+        }
+}
+
+/* The k largest of n scores, ascending. */
+static void naive_best(int *out, int k, const double *score, int n) {
+    int i, j, kept = 0;
+    for (i = 0; i < n; i++) {
+        int above = 0;
+        for (j = 0; j < n; j++) above += score[j] > score[i];
+        if (above < k) out[kept++] = i;
+    }
+    CHECK_INT(kept, k);
+}
+
+/* Does the ladder's parameter hold exactly the backbone's rows and columns? columns NULL: a vector. */
+static int holds(const ldr_ladder *l, int rung, const char *param, const ldr_weights *w, const char *tensor, const int *rows, int row_count, const int *columns, int column_count, int stride) {
+    static double from[64 * 64];
+    char name[128];
+    int32_t at;
+    ldr_param p;
+    int r, c;
+    sprintf(name, "rung.%d.block.%s", rung, param);
+    at = ldr_ladder_find(l, name);
+    if (at < 0) return 0;
+    p = ldr_ladder_param(l, at);
+    tensor_values(from, w, rung, tensor);
+    if (p.rows != (columns ? row_count : 1) || p.columns != (columns ? column_count : row_count)) return 0;
+    for (r = 0; r < row_count; r++)
+        for (c = 0; c < (columns ? column_count : 1); c++)
+            if ((double)p.value[columns ? r * column_count + c : r] != from[columns ? rows[r] * stride + columns[c] : rows[r]]) return 0;
+    return 1;
+}
+
+/* Sums of squares over the sample, in doubles and without any of the library's kernels: states from ldr_model_hidden,
+   the rest of each block from those and the weights. What the slice copied must be what these sums pick. */
+TEST(energy_picks_what_a_naive_count_picks) {
+    enum { D = 24, F = 40, H = 4, HD = 6, N = 9, L = 3, MOST = 16 };
+    tiny_spec s = tiny_default("bert");
+    ldr_ladder_desc d = plain_desc(LDR_PRESET_DEFAULT, LDR_HEAD_CLASSIFY);
+    static double residual[D], qk[L][D], vo[L][D], ffn[L][F], x[MOST * D], q[MOST * D], k[MOST * D], v[MOST * D], a[MOST * D], u[MOST * F], g[2][D];
+    static float hidden[MOST * D];
+    int heads_kind, e, layer, t, i, j, h, chosen[D], units[F];
+    ldr_error err;
+    tiny_model m;
+    ldr_weights *w;
+    ldr_dataset *set;
+    memset(&err, 0, sizeof err);
+    m = tiny_open(s, &err);
+    w = ldr_weights_open_memory(m.weights, m.size, NULL, &err);
+    set = tiny_dataset(&s, LDR_HEAD_CLASSIFY, 3, N, 6);
+    CHECK_STR(err.message, "");
+    memset(residual, 0, sizeof residual);
+    memset(qk, 0, sizeof qk);
+    memset(vo, 0, sizeof vo);
+    memset(ffn, 0, sizeof ffn);
+    for (e = 0; e < N; e++)
+        for (layer = 0; layer < L; layer++) {
+            int32_t offsets[2];
+            int n = (int)(set->offsets[e + 1] - set->offsets[e]);
+            ldr_batch b;
+            offsets[0] = 0;
+            offsets[1] = n;
+            memset(&b, 0, sizeof b);
+            b.sequences = 1;
+            b.offsets = offsets;
+            b.ids = set->ids + set->offsets[e];
+            b.segments = set->segments + set->offsets[e];
+            CHECK_INT(ldr_model_hidden(m.m, hidden, &b, layer, &err), LDR_OK);
+            for (i = 0; i < n * D; i++) x[i] = (double)hidden[i];
+            naive_linear(q, x, w, layer, "attention.self.query", n, D, D);
+            naive_linear(k, x, w, layer, "attention.self.key", n, D, D);
+            naive_linear(v, x, w, layer, "attention.self.value", n, D, D);
+            for (t = 0; t < n; t++)
+                for (h = 0; h < H; h++) {
+                    double p[MOST], total = 0;
+                    for (j = 0; j < n; j++) {
+                        for (i = 0, p[j] = 0; i < HD; i++) p[j] += q[t * D + h * HD + i] * k[j * D + h * HD + i];
+                        total += p[j] = exp(p[j] / sqrt((double)HD));
+                    }
+                    for (i = 0; i < HD; i++)
+                        for (j = 0, a[t * D + h * HD + i] = 0; j < n; j++) a[t * D + h * HD + i] += p[j] / total * v[j * D + h * HD + i];
+                }
+            for (i = 0; i < n * D; i++) {
+                residual[i % D] += x[i] * x[i];
+                qk[layer][i % D] += q[i] * q[i] + k[i] * k[i];
+                vo[layer][i % D] += a[i] * a[i];
+            }
+            naive_linear(q, a, w, layer, "attention.output.dense", n, D, D);
+            tensor_values(g[0], w, layer, "attention.output.LayerNorm.weight");
+            tensor_values(g[1], w, layer, "attention.output.LayerNorm.bias");
+            for (t = 0; t < n; t++) {
+                double mean = 0, variance = 0;
+                for (i = 0; i < D; i++) mean += (x[t * D + i] += q[t * D + i]) / D;
+                for (i = 0; i < D; i++) variance += (x[t * D + i] - mean) * (x[t * D + i] - mean) / D;
+                for (i = 0; i < D; i++) x[t * D + i] = (x[t * D + i] - mean) / sqrt(variance + 1e-12) * g[0][i] + g[1][i];
+            }
+            naive_linear(u, x, w, layer, "intermediate.dense", n, D, F);
+            for (i = 0; i < n * F; i++) {
+                u[i] = 0.5 * u[i] * (1 + erf(u[i] / sqrt(2.0)));
+                ffn[layer][i % F] += u[i] * u[i];
+            }
+        }
+    for (heads_kind = LDR_HEADS_WHOLE; heads_kind <= LDR_HEADS_WITHIN; heads_kind++) {
+        int side_heads = heads_kind == LDR_HEADS_WHOLE ? H / 2 : H, keep = D / 2 / side_heads, best[H], dims[HD], qk_rows[D], vo_rows[D];
+        ldr_ladder *l;
+        d.importance = LDR_ENERGY;
+        d.slice_heads = (ldr_heads)heads_kind;
+        d.sample = set;
+        l = ldr_ladder_create(m.m, &d, &err);
+        CHECK_STR(err.message, "");
+        if (!l) continue;
+        CHECK_INT(ldr_ladder_desc_get(l).heads, side_heads);
+        naive_best(chosen, D / 2, residual, D);
+        for (layer = 0; layer < L; layer++) {
+            double score[H];
+            char name[64];
+            int32_t down;
+            for (h = 0; h < H; h++)
+                for (i = 0, score[h] = 0; i < HD; i++) score[h] += qk[layer][h * HD + i] + vo[layer][h * HD + i];
+            naive_best(best, side_heads, score, H);
+            for (h = 0; h < side_heads; h++) {
+                naive_best(dims, keep, qk[layer] + best[h] * HD, HD);
+                for (i = 0; i < keep; i++) qk_rows[h * keep + i] = best[h] * HD + dims[i];
+                naive_best(dims, keep, vo[layer] + best[h] * HD, HD);
+                for (i = 0; i < keep; i++) vo_rows[h * keep + i] = best[h] * HD + dims[i];
+            }
+            naive_best(units, F / 2, ffn[layer], F);
+            CHECK(holds(l, layer, "attention.query.weight", w, "attention.self.query.weight", qk_rows, D / 2, chosen, D / 2, D));
+            CHECK(holds(l, layer, "attention.key.weight", w, "attention.self.key.weight", qk_rows, D / 2, chosen, D / 2, D));
+            CHECK(holds(l, layer, "attention.value.weight", w, "attention.self.value.weight", vo_rows, D / 2, chosen, D / 2, D));
+            CHECK(holds(l, layer, "attention.output.weight", w, "attention.output.dense.weight", chosen, D / 2, vo_rows, D / 2, D));
+            CHECK(holds(l, layer, "ffn.up.weight", w, "intermediate.dense.weight", units, F / 2, chosen, D / 2, D));
+            CHECK(holds(l, layer, "ffn.up.bias", w, "intermediate.dense.bias", units, F / 2, NULL, 0, 0));
+            CHECK(holds(l, layer, "ffn.down.weight", w, "output.dense.weight", chosen, D / 2, units, F / 2, F));
+            sprintf(name, "rung.%d.down.weight", layer);
+            down = ldr_ladder_find(l, name);
+            CHECK(down >= 0);
+            for (i = 0; down >= 0 && i < D / 2; i++) CHECK(ldr_ladder_param(l, down).value[i * D + chosen[i]] == 1.0f);
+        }
+        ldr_ladder_free(l);
+    }
+    ldr_weights_close(w);
+    ldr_dataset_free(set);
+    tiny_close(&m);
+}
+
 /* ---- counts ----------------------------------------------------------------------------- */
 
 static uint64_t count_for(int layers, int width, int heads, int ffn, ldr_ladder_desc d) {
@@ -264,6 +449,7 @@ static uint64_t count_for(int layers, int width, int heads, int ffn, ldr_ladder_
     s.vocab = 8;
     s.positions = 8;
     s.dtype = LDR_BF16;
+    s.blank = 1;                                       /* 300 million random numbers would say no more */
     m = tiny_open(s, &err);
     d.init = LDR_INIT_RANDOM;
     l = m.m ? ldr_ladder_create(m.m, &d, &err) : NULL;
@@ -711,7 +897,7 @@ TEST(balanced_class_weights) {
 #define TESTS(X)                                                                                                    \
     X(gradients_of_every_family_and_preset) X(gradients_of_every_head) X(gradients_of_every_gate_mix_and_output)   \
     X(a_wrong_sign_is_caught) X(default_at_r1_is_the_backbone_for_any_gate)                                        \
-    X(paper_at_r1_is_the_backbone_with_gates_on_the_side_stream) X(a_slice_starts_as_a_working_copy)               \
+    X(paper_at_r1_is_the_backbone_with_gates_on_the_side_stream) X(a_slice_starts_as_a_working_copy) X(energy_picks_what_a_naive_count_picks)               \
     X(published_parameter_counts) X(same_bits_for_any_number_of_threads) X(stop_and_resume_gives_the_same_bits)    \
     X(the_tap_cache_changes_nothing) X(accumulation_is_the_large_batch) X(instruction_sets_agree)                  \
     X(batches_do_not_mix) X(every_preset_learns_and_comes_back_from_its_file) X(early_stopping_keeps_the_best_epoch) \

@@ -412,7 +412,7 @@ typedef enum task_format { FORMAT_TSV, FORMAT_JSON, FORMAT_ENTITIES } task_forma
 /* Names and columns are those of label, text and second text, as the task's own files have them. A
    TSV file's first line is a header when its label column holds the label's name. Lengths, batches
    and epochs: the CLUE recipe for its tasks; 10 epochs for large and 20 for small GLUE tasks. */
-typedef struct task {
+typedef struct task_info {
     const char *name;
     task_format format;
     ldr_head    head;
@@ -421,9 +421,9 @@ typedef struct task {
     const char *field[LDR__FIELDS];
     int32_t     column[LDR__FIELDS];
     const char *drop;                      /* examples with this label are left out            */
-} task;
+} task_info;
 
-static const task task_table[] = {
+static const task_info task_table[] = {
     { "tnews", FORMAT_JSON, LDR_HEAD_CLASSIFY, LDR_METRIC_ACCURACY, 128, 32, 10, 0, { "label", "sentence", NULL }, { 0, 0, 0 }, NULL },
     { "iflytek", FORMAT_JSON, LDR_HEAD_CLASSIFY, LDR_METRIC_ACCURACY, 128, 32, 10, 0, { "label", "sentence", NULL }, { 0, 0, 0 }, NULL },
     { "afqmc", FORMAT_JSON, LDR_HEAD_CLASSIFY, LDR_METRIC_ACCURACY, 128, 32, 10, 0, { "label", "sentence1", "sentence2" }, { 0, 0, 0 }, NULL },
@@ -440,7 +440,7 @@ static const task task_table[] = {
 
 enum { TASK_COUNT = (int)(sizeof task_table / sizeof *task_table) };
 
-static const task *find_task(const char *name) {
+static const task_info *find_task(const char *name) {
     int i;
     for (i = 0; name && i < TASK_COUNT; i++)
         if (strcmp(task_table[i].name, name) == 0) return &task_table[i];
@@ -503,7 +503,7 @@ typedef struct span { char type[MAX_TYPE]; int64_t first, last; } span;     /* c
    under way; row_fn takes each example from there. */
 typedef struct rows {
     ldr__reader   r;
-    const task   *task;
+    const task_info *task;
     span         *spans;
     int32_t       span_count, span_capacity;
     name_list    *names;                   /* first pass: the labels seen                     */
@@ -596,7 +596,7 @@ static ldr_status give_row(rows *s, int pair, size_t at, ldr_error *err) {
 
 /* One line of a GLUE file: TAB-separated columns in which quotes are ordinary characters. */
 static ldr_status read_columns(rows *s, size_t at, size_t end, int first, ldr_error *err) {
-    const task *k = s->task;
+    const task_info *k = s->task;
     size_t i, from = at;
     int32_t column = 0, found = 0, wanted = 0;
     int f;
@@ -743,7 +743,7 @@ static void free_rows(rows *s) {
     free(s->classes);
 }
 
-static ldr_status read_labels(const task *k, const char *path, name_list *names, ldr_error *err) {
+static ldr_status read_labels(const task_info *k, const char *path, name_list *names, ldr_error *err) {
     rows s;
     ldr_status status;
     memset(&s, 0, sizeof s);
@@ -756,7 +756,7 @@ static ldr_status read_labels(const task *k, const char *path, name_list *names,
 }
 
 /* A set without examples that knows the task's labels, for the sets that follow to agree on. */
-static ldr_dataset *task_label_set(const task *k, const char *const *paths, int count, ldr_error *err) {
+static ldr_dataset *task_label_set(const task_info *k, const char *const *paths, int count, ldr_error *err) {
     name_list names = { NULL, 0, 0 };
     ldr_dataset_desc desc;
     ldr_dataset *d;
@@ -787,7 +787,7 @@ static ldr_dataset *task_label_set(const task *k, const char *const *paths, int 
     return NULL;
 }
 
-static ldr_dataset *load_task(const task *k, const ldr_model *m, const char *path, const ldr_dataset *labels, int32_t max_len, ldr_error *err) {
+static ldr_dataset *load_task(const task_info *k, const ldr_model *m, const char *path, const ldr_dataset *labels, int32_t max_len, ldr_error *err) {
     rows s;
     ldr_status status = LDR_OK;
     memset(&s, 0, sizeof s);
@@ -814,7 +814,7 @@ static ldr_dataset *load_task(const task *k, const ldr_model *m, const char *pat
 
 typedef struct run {
     options        o;
-    const task    *task;
+    const task_info *task;
     ldr_error      err;
     ldr_model     *model;
     ldr_model_info info;
@@ -1686,6 +1686,7 @@ static void inspect_plain(const run *r, const ldr_weights *w) {
     printf("%d tensors, %" PRIu64 " elements, %" PRIu64 " bytes\n", (int)ldr_weights_count(w), elements, bytes);
 }
 
+/* A model that cannot be loaded is what one most wants to look into: its tensors are listed all the same. */
 static int command_inspect(run *r) {
     char config[LADDER_MAX_PATH];
     ldr_weights *w = ldr_weights_open(r->o.file, NULL, &r->err);
@@ -1693,8 +1694,8 @@ static int command_inspect(run *r) {
     if (!w) return EXIT_FAILED;
     r->o.model = r->o.file;
     if (ldr__path_join(config, sizeof config, r->o.file, "config.json") && ldr__file_exists(config)) status = open_model(r);
-    if (!status && r->o.json) inspect_json(r, w);
-    else if (!status) inspect_plain(r, w);
+    if (r->o.json) inspect_json(r, w);
+    else inspect_plain(r, w);
     ldr_weights_close(w);
     return status;
 }
