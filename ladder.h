@@ -83,6 +83,11 @@
      Every object is planned before it is made and lives in one block: model, ladder, trainer, predictor. A training
      step and a prediction allocate nothing. ldr_trainer_plan tells what a trainer will take, item by item, without making
      it. Weights are read through the mapping in their own type; only vectors are copied.
+     The taps of an example never change, so desc.cache keeps them and later epochs run the ladder alone: in memory or
+     (cache_dir) in files that the next run with the same backbone, rungs and texts uses again. f32 keeps the bits; bf16
+     and int8 take a half and a quarter of the room, and the scores in training are then those of rounded taps. A cache
+     is filled in the first epoch or (cache_layers) before it, one layer after the other over all examples. For a
+     backbone larger than memory: ldr_model_desc.release, best with cache_layers, which reads every layer once.
      All allocations go through the ldr_allocator of a description, if one is given.
 
    >>manual-threads       THREADS AND DETERMINISM
