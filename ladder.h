@@ -644,7 +644,8 @@ typedef struct ldr_train_desc {
     const char   *cache_dir;       /* keep them in train.taps and dev.taps of this directory (made if it is not there), where the
                                       next run finds them again; NULL: in memory. Implies cache. One run at a time may fill it */
     ldr_dtype     cache_type;      /* of the kept taps: LDR_F32 changes nothing; LDR_BF16 or LDR_I8 (a scale a token) round them  */
-    int32_t       cache_layers;    /* 1: ldr_trainer_create fills the cache, one backbone layer after the other over all examples */
+    int32_t       cache_layers;    /* 1: ldr_trainer_create fills the cache, one backbone layer after the other over all examples;
+                                      the memory of a layer that is mapped is given back behind it */
     uint64_t      seed;
     /* Called after every step (the last of an epoch carries its score); non-zero stops cleanly. */
     int32_t     (*progress_fn)(const ldr_progress *p, void *user);

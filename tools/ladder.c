@@ -1014,7 +1014,7 @@ static int prepare(run *r) {
 /* ---- train ---------------------------------------------------------------------------- */
 
 typedef struct watch {
-    double  start, shown, epoch_start;
+    double  opened, start, shown, epoch_start;      /* opened: before a cache is filled layer by layer */
     int64_t first_tokens;          /* where a resumed run stood                              */
     int32_t first_step;
     int     terminal;
@@ -1223,8 +1223,8 @@ static void print_summary(const run *r, const summary *s) {
 static int summarize(run *r, const watch *w, const ldr_progress *p, summary *s) {
     double end = seconds_now();
     ldr_score score;
-    s->seconds = end - w->start;
-    s->speed = tokens_per_second(w, p, end);
+    s->seconds = end - w->opened;
+    s->speed = s->seconds > 0 ? (double)(p->tokens - w->first_tokens) / s->seconds : 0;
     s->steps = p->step;
     s->best_epoch = r->dev ? p->best_epoch : p->epoch;
     s->dev = p->best_metric;
@@ -1246,6 +1246,7 @@ static int command_train(run *r) {
     int status = prepare(r);
     memset(&w, 0, sizeof w);
     memset(&s, 0, sizeof s);
+    w.opened = seconds_now();
     if (!status) status = open_trainer(r);
     if (status) return status;
     p = ldr_trainer_progress(r->trainer);                 /* a resumed run does not start at 0  */
