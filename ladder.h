@@ -641,8 +641,8 @@ typedef struct ldr_train_desc {
     int32_t       patience;        /* stop after so many epochs without a better dev score; 0: never */
     ldr_metric    metric;
     int32_t       cache;           /* 1: keep every example's taps after the first visit; later epochs never run the backbone */
-    const char   *cache_dir;       /* keep them in train.taps and dev.taps of this directory (made if it is not there), where the
-                                      next run finds them again; NULL: in memory. Implies cache. One run at a time may fill it */
+    const char   *cache_dir;       /* keep them in train.taps and dev.taps of this directory (on POSIX made if it is not there), where
+                                      the next run finds them again; NULL: in memory. Implies cache. One run at a time may fill it */
     ldr_dtype     cache_type;      /* of the kept taps: LDR_F32 changes nothing; LDR_BF16 or LDR_I8 (a scale a token) round them  */
     int32_t       cache_layers;    /* 1: ldr_trainer_create fills the cache, one backbone layer after the other over all examples;
                                       the memory of a layer that is mapped is given back behind it */
@@ -7982,6 +7982,9 @@ static ldr_status ldr__hidden_open(ldr__hidden *s, const ldr__cache *c, const ld
         s->f = fopen(s->path, "w+b");
         if (!s->f) return ldr__fail(err, LDR_IO, LDR_NO_OFFSET, "%s: cannot be created: %s", s->path, strerror(errno));
         setvbuf(s->f, NULL, _IONBF, 0);
+#if LDR__HAVE_MMAP
+        remove(s->path);                   /* an open file needs no name: a crash leaves nothing   */
+#endif
         return LDR_OK;
     }
 #endif
@@ -7993,7 +7996,9 @@ static void ldr__hidden_close(ldr__hidden *s, const ldr_allocator *a) {
 #ifndef LADDER_NO_STDIO
     if (s->f) {
         fclose(s->f);
+#if !LDR__HAVE_MMAP
         remove(s->path);
+#endif
     }
 #endif
     ldr__free(a, s->memory, s->size);

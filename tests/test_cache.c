@@ -15,9 +15,12 @@
   #include <sys/stat.h>
   #include <sys/wait.h>
   #include <unistd.h>
-  #define DIR_NAME "cache-test.tmp"
 #else
   #define HAVE_POSIX 0
+#endif
+#if HAVE_POSIX && LDR__HAVE_MMAP
+  #define DIR_NAME "cache-test.tmp"
+#else                          /* nobody makes a folder here */
   #define DIR_NAME "."
 #endif
 #define TRAIN_FILE DIR_NAME "/train.taps"
@@ -520,7 +523,45 @@ TEST(a_full_disk_is_an_error) {
         }
     sigaction(SIGXFSZ, &old, NULL);
 }
-#define POSIX_TESTS(X) X(a_full_disk_is_an_error) X(released_weights_give_the_same_bits)
+
+/* Killed in the middle of a write, at many places: the same limit, and a signal nobody catches. */
+TEST(a_killed_fill_leaves_no_cache) {
+    struct rlimit limit;
+    setup o = plain();
+    outcome want = train(o), got;
+    int layers, killed = 0;
+    rlim_t at;
+    getrlimit(RLIMIT_CORE, &limit);
+    for (layers = 0; layers < 2; layers++)
+        for (at = 100; at < 40000; at += 2700) {
+            pid_t child;
+            int status = 0;
+            o = on_disk();
+            o.layers = layers;
+            fflush(stdout);
+            child = fork();
+            if (child == 0) {
+                bench b;
+                limit.rlim_cur = 0;
+                setrlimit(RLIMIT_CORE, &limit);
+                getrlimit(RLIMIT_FSIZE, &limit);
+                limit.rlim_cur = at;
+                setrlimit(RLIMIT_FSIZE, &limit);
+                b = open_bench(&o, NULL);
+                while (b.t && !ldr_trainer_done(b.t) && !ldr_trainer_step(b.t, NULL, &b.err)) continue;
+                _exit(0);
+            }
+            CHECK(child > 0 && waitpid(child, &status, 0) == child);
+            killed += WIFSIGNALED(status) != 0;
+            CHECK(!WIFSIGNALED(status) || !ldr_test_exists(TRAIN_FILE) || !ldr_test_exists(DEV_FILE));
+            got = train(o);
+            CHECK(got.bits == want.bits && got.loss == want.loss);
+            CHECK(no_loose_ends());
+            clear_files();
+        }
+    CHECK(killed > 10);
+}
+#define POSIX_TESTS(X) X(a_full_disk_is_an_error) X(a_killed_fill_leaves_no_cache) X(released_weights_give_the_same_bits)
 #else
 #define POSIX_TESTS(X)
 #endif
