@@ -8360,23 +8360,24 @@ LDR__DEF ldr_trainer *ldr_trainer_create(ldr_ladder *l, const ldr_dataset *train
     return t;
 }
 
+/* Number in its set of the q-th sequence of a batch of examples with `per` sequences each. */
+static size_t ldr__sequence_of(const int32_t *examples, int32_t per, int32_t q) { return (size_t)examples[q / per] * (size_t)per + (size_t)(q % per); }
+
 /* Taps for the batch in the pass: from the cache when every sequence is there, else from the backbone. */
 static ldr_status ldr__trainer_forward(ldr_trainer *t, const ldr_dataset *d, const int32_t *examples, int32_t count, ldr_error *err) {
     ldr__cache *c = t->d.cache ? (d == t->train ? &t->caches[0] : d == t->dev ? &t->caches[1] : NULL) : NULL;
     int32_t q, per = d->head == LDR_HEAD_CHOICE ? d->choices : 1, n = count * per, all = c != NULL;
-#define LDR__SEQUENCE(q) ((size_t)examples[(q) / per] * (size_t)per + (size_t)((q) % per))
-    for (q = 0; all && q < n; q++) all = c->have[LDR__SEQUENCE(q)];
-    for (q = 0; all && q < n; q++) all = ldr__cache_get(c, &t->pass, LDR__SEQUENCE(q), q);
+    for (q = 0; all && q < n; q++) all = c->have[ldr__sequence_of(examples, per, q)];
+    for (q = 0; all && q < n; q++) all = ldr__cache_get(c, &t->pass, ldr__sequence_of(examples, per, q), q);
     if (!all) {
         t->backbone_runs++;
         ldr__pass_backbone(&t->pass);
         for (q = 0; c && q < n; q++)
-            if (ldr__cache_put(c, &t->pass, LDR__SEQUENCE(q), q, err)) return err->status;
+            if (ldr__cache_put(c, &t->pass, ldr__sequence_of(examples, per, q), q, err)) return err->status;
 #ifndef LADDER_NO_STDIO
         if (c && c->hash && ldr__cache_finish(c, err)) return err->status;
 #endif
     }
-#undef LDR__SEQUENCE
     if (all || (c && c->type != LDR_F32)) ldr__pass_from_taps(&t->pass);      /* after rounding once more */
     ldr__head_forward(&t->pass);
     return LDR_OK;
