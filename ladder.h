@@ -363,9 +363,10 @@ LDR_API void       ldr_encoding_free(ldr_encoding *e);
    ====================================================================================== */
 
 /* The widest set of kernels an object may use; AUTO takes the best the machine has. A set the
-   machine lacks falls back to the next lower one. */
+   machine lacks falls back to the next lower one. On 64-bit ARM ("neon") and in WebAssembly with
+   vectors ("simd128") everything but PORTABLE means the one set compiled in. */
 typedef enum ldr_simd { LDR_SIMD_AUTO, LDR_SIMD_PORTABLE, LDR_SIMD_AVX2, LDR_SIMD_AVX512, LDR_SIMD_AVX512_VNNI } ldr_simd;
-LDR_API const char *ldr_simd_name(ldr_simd wish);        /* "portable", "avx2", "avx512", "avx512vnni": what would run */
+LDR_API const char *ldr_simd_name(ldr_simd wish);        /* "portable", "avx2", "avx512", ...: what would run          */
 
 /* ======================================================================================
    >>api-model         A frozen, pretrained Transformer
@@ -819,6 +820,20 @@ LDR_API ldr_status ldr_fit(ldr_ladder *l, const ldr_dataset *train, const ldr_da
   #include <cpuid.h>
 #else
   #define LDR__X86 0
+#endif
+
+/* Elsewhere the compiler's target decides: every 64-bit ARM has NEON, WebAssembly has vectors or not. */
+#if !defined(LADDER_NO_SIMD) && defined(__aarch64__) && defined(__ARM_NEON) && (defined(__GNUC__) || defined(__clang__))
+  #define LDR__NEON 1
+  #include <arm_neon.h>
+#else
+  #define LDR__NEON 0
+#endif
+#if !defined(LADDER_NO_SIMD) && defined(__wasm_simd128__)
+  #define LDR__WASM 1
+  #include <wasm_simd128.h>
+#else
+  #define LDR__WASM 0
 #endif
 
 /* The only OpenMP in this file: a loop whose iterations share nothing they write. `dynamic`
@@ -1589,20 +1604,24 @@ LDR__INLINE void ldr__tile_int8_store(float *c, size_t ldc, const int32_t *t, in
         }
 }
 
-static void ldr__tile_int8_portable(float *c, size_t ldc, const void *a, size_t lda, const void *b, size_t units, int32_t m, int32_t n, const float *a_scale, const float *b_scale, const int32_t *b_sum,
-                                    const float *bias, int accumulate) {
+LDR__INLINE void ldr__tile_int8_body(float *c, size_t ldc, const void *a, size_t lda, const void *b, size_t units, int32_t m, int32_t n, const float *a_scale, const float *b_scale,
+                                     const float *bias, int accumulate, int nr) {
     const int16_t *w = (const int16_t *)b;
-    int32_t t[4 * 8], i, j;
+    int32_t t[6 * 16], i, j;
     size_t p;
-    (void)b_sum;
-    for (i = 0; i < 4; i++)
-        for (j = 0; j < 8; j++) t[i * 8 + j] = 0;
+    for (i = 0; i < m * nr; i++) t[i] = 0;
     for (i = 0; i < m; i++) {
         const int16_t *x = (const int16_t *)(const void *)((const unsigned char *)a + (size_t)i * lda);
         for (p = 0; p < units; p++)
-            for (j = 0; j < 8; j++) t[i * 8 + j] += x[2 * p] * w[16 * p + 2 * (size_t)j] + x[2 * p + 1] * w[16 * p + 2 * (size_t)j + 1];
+            for (j = 0; j < nr; j++) t[i * nr + j] += x[2 * p] * w[(2 * p * (size_t)nr) + 2 * (size_t)j] + x[2 * p + 1] * w[(2 * p * (size_t)nr) + 2 * (size_t)j + 1];
     }
-    ldr__tile_int8_store(c, ldc, t, 8, m, n, a_scale, b_scale, bias, accumulate);
+    ldr__tile_int8_store(c, ldc, t, nr, m, n, a_scale, b_scale, bias, accumulate);
+}
+
+static void ldr__tile_int8_portable(float *c, size_t ldc, const void *a, size_t lda, const void *b, size_t units, int32_t m, int32_t n, const float *a_scale, const float *b_scale, const int32_t *b_sum,
+                                    const float *bias, int accumulate) {
+    (void)b_sum;
+    ldr__tile_int8_body(c, ldc, a, lda, b, units, m, n, a_scale, b_scale, bias, accumulate, 8);
 }
 
 /* The edge of a tile: t holds all mr x nr sums; the wanted ones go to c. Shared by every kernel
@@ -1635,6 +1654,93 @@ static void ldr__tile_portable(float *c, size_t ldc, const float *a, size_t rs, 
 static const ldr__kernels ldr__kernels_portable = { "portable", 4, 8, ldr__tile_portable, ldr__to_float_portable, ldr__weave_portable, ldr__exp_row_portable,
     ldr__activate_portable, ldr__activate_backward_portable, ldr__adam_portable, 2, ldr__quantise_portable, ldr__widen_portable, ldr__tile_int8_portable };
 
+/* The accumulators must stay in registers: every loop over them is unrolled by hand-written
+   repetition, since gcc 12 spills an array of vectors as soon as one loop over it is rolled. */
+#define LDR__R6(X)  X(0) X(1) X(2) X(3) X(4) X(5)
+#define LDR__R14(X) LDR__R6(X) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13)
+
+#if LDR__NEON
+/* 6 x 16: 24 accumulators, 4 of b and 1 of the 32 registers. */
+static void ldr__tile_neon(float *c, size_t ldc, const float *a, size_t rs, size_t cs, const float *b, size_t k, int32_t m, int32_t n, const float *bias, int accumulate) {
+    float t[6 * 16];
+    size_t p;
+#define LDR__ROW(i) const float *a##i = a + rs * (size_t)(i < m ? i : 0); float32x4_t w##i = vdupq_n_f32(0), x##i = w##i, y##i = w##i, z##i = w##i;
+    LDR__R6(LDR__ROW)
+#undef LDR__ROW
+    for (p = 0; p < k; p++, b += 16) {
+        float32x4_t b0 = vld1q_f32(b), b1 = vld1q_f32(b + 4), b2 = vld1q_f32(b + 8), b3 = vld1q_f32(b + 12), v;
+        size_t at = p * cs;
+#define LDR__STEP(i) v = vld1q_dup_f32(a##i + at); w##i = vfmaq_f32(w##i, v, b0); x##i = vfmaq_f32(x##i, v, b1); y##i = vfmaq_f32(y##i, v, b2); z##i = vfmaq_f32(z##i, v, b3);
+        LDR__R6(LDR__STEP)
+#undef LDR__STEP
+    }
+#define LDR__SPILL(i) vst1q_f32(t + 16 * i, w##i); vst1q_f32(t + 16 * i + 4, x##i); vst1q_f32(t + 16 * i + 8, y##i); vst1q_f32(t + 16 * i + 12, z##i);
+    LDR__R6(LDR__SPILL)
+#undef LDR__SPILL
+    ldr__tile_store(c, ldc, t, 16, m, n, bias, accumulate);
+}
+
+static void ldr__tile_int8_neon(float *c, size_t ldc, const void *a, size_t lda, const void *b, size_t units, int32_t m, int32_t n, const float *a_scale, const float *b_scale, const int32_t *b_sum,
+                                const float *bias, int accumulate) {
+    (void)b_sum;
+    ldr__tile_int8_body(c, ldc, a, lda, b, units, m, n, a_scale, b_scale, bias, accumulate, 16);
+}
+
+static const ldr__kernels ldr__kernels_neon = { "neon", 6, 16, ldr__tile_neon, ldr__to_float_portable, ldr__weave_portable, ldr__exp_row_portable,
+    ldr__activate_portable, ldr__activate_backward_portable, ldr__adam_portable, 2, ldr__quantise_portable, ldr__widen_portable, ldr__tile_int8_neon };
+#endif
+
+#if LDR__WASM
+/* 4 x 8: engines on x86 have 16 registers for us, and a wider tile would spill. */
+static void ldr__tile_wasm(float *c, size_t ldc, const float *a, size_t rs, size_t cs, const float *b, size_t k, int32_t m, int32_t n, const float *bias, int accumulate) {
+    float t[4 * 8];
+    size_t p;
+#define LDR__R4(X) X(0) X(1) X(2) X(3)
+#define LDR__ROW(i) const float *a##i = a + rs * (size_t)(i < m ? i : 0); v128_t x##i = wasm_f32x4_splat(0), y##i = x##i;
+    LDR__R4(LDR__ROW)
+#undef LDR__ROW
+    for (p = 0; p < k; p++, b += 8) {
+        v128_t b0 = wasm_v128_load(b), b1 = wasm_v128_load(b + 4), v;
+        size_t at = p * cs;
+#define LDR__STEP(i) v = wasm_v128_load32_splat(a##i + at); x##i = wasm_f32x4_add(x##i, wasm_f32x4_mul(v, b0)); y##i = wasm_f32x4_add(y##i, wasm_f32x4_mul(v, b1));
+        LDR__R4(LDR__STEP)
+#undef LDR__STEP
+    }
+#define LDR__SPILL(i) wasm_v128_store(t + 8 * i, x##i); wasm_v128_store(t + 8 * i + 4, y##i);
+    LDR__R4(LDR__SPILL)
+#undef LDR__SPILL
+#undef LDR__R4
+    ldr__tile_store(c, ldc, t, 8, m, n, bias, accumulate);
+}
+
+/* 4 x 8, two k at a time. */
+static void ldr__tile_int8_wasm(float *c, size_t ldc, const void *a, size_t lda, const void *b, size_t units, int32_t m, int32_t n, const float *a_scale, const float *b_scale, const int32_t *b_sum,
+                                const float *bias, int accumulate) {
+    const int16_t *w = (const int16_t *)b;
+    int32_t t[4 * 8];
+    size_t p;
+    (void)b_sum;
+#define LDR__R4(X) X(0) X(1) X(2) X(3)
+#define LDR__ROW(i) const unsigned char *a##i = (const unsigned char *)a + lda * (size_t)(i < m ? i : 0); v128_t x##i = wasm_i32x4_splat(0), y##i = x##i;
+    LDR__R4(LDR__ROW)
+#undef LDR__ROW
+    for (p = 0; p < units; p++, w += 16) {
+        v128_t b0 = wasm_v128_load(w), b1 = wasm_v128_load(w + 8), v;
+#define LDR__STEP(i) v = wasm_v128_load32_splat(a##i + 4 * p); x##i = wasm_i32x4_add(x##i, wasm_i32x4_dot_i16x8(v, b0)); y##i = wasm_i32x4_add(y##i, wasm_i32x4_dot_i16x8(v, b1));
+        LDR__R4(LDR__STEP)
+#undef LDR__STEP
+    }
+#define LDR__SPILL(i) wasm_v128_store(t + 8 * i, x##i); wasm_v128_store(t + 8 * i + 4, y##i);
+    LDR__R4(LDR__SPILL)
+#undef LDR__SPILL
+#undef LDR__R4
+    ldr__tile_int8_store(c, ldc, t, 8, m, n, a_scale, b_scale, bias, accumulate);
+}
+
+static const ldr__kernels ldr__kernels_wasm = { "simd128", 4, 8, ldr__tile_wasm, ldr__to_float_portable, ldr__weave_portable, ldr__exp_row_portable,
+    ldr__activate_portable, ldr__activate_backward_portable, ldr__adam_portable, 2, ldr__quantise_portable, ldr__widen_portable, ldr__tile_int8_wasm };
+#endif
+
 #if LDR__X86
 
 #ifdef LADDER_IMMINTRIN            /* emulated: nothing may be compiled for an instruction set that is not there */
@@ -1646,11 +1752,6 @@ static const ldr__kernels ldr__kernels_portable = { "portable", 4, 8, ldr__tile_
   #define LDR__AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c")))
   #define LDR__VNNI   __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c")))
 #endif
-
-/* The accumulators must stay in registers: every loop over them is unrolled by hand-written
-   repetition, since gcc 12 spills an array of vectors as soon as one loop over it is rolled. */
-#define LDR__R6(X)  X(0) X(1) X(2) X(3) X(4) X(5)
-#define LDR__R14(X) LDR__R6(X) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13)
 
 /* 6 x 16: 12 accumulators, 2 columns of b and 1 broadcast of the 16 ymm registers. */
 LDR__AVX2 static void ldr__tile_avx2(float *c, size_t ldc, const float *a, size_t rs, size_t cs, const float *b, size_t k, int32_t m, int32_t n, const float *bias, int accumulate) {
@@ -1883,6 +1984,10 @@ static const ldr__kernels *ldr__kernels_pick(ldr_simd wish) {
     int level = ldr__x86_level();
     if (wish != LDR_SIMD_AUTO && level > (int)wish - 1) level = (int)wish - 1;
     return level == 3 ? &ldr__kernels_vnni : level == 2 ? &ldr__kernels_avx512 : level == 1 ? &ldr__kernels_avx2 : &ldr__kernels_portable;
+#elif LDR__NEON
+    return wish == LDR_SIMD_PORTABLE ? &ldr__kernels_portable : &ldr__kernels_neon;
+#elif LDR__WASM
+    return wish == LDR_SIMD_PORTABLE ? &ldr__kernels_portable : &ldr__kernels_wasm;
 #else
     (void)wish;
     return &ldr__kernels_portable;

@@ -18,6 +18,10 @@ static int kernel_sets(const ldr__kernels **sets) {
     if (ldr__x86_level() >= 1) sets[n++] = &ldr__kernels_avx2;
     if (ldr__x86_level() >= 2) sets[n++] = &ldr__kernels_avx512;
     if (ldr__x86_level() >= 3) sets[n++] = &ldr__kernels_vnni;
+#elif LDR__NEON
+    sets[n++] = &ldr__kernels_neon;
+#elif LDR__WASM
+    sets[n++] = &ldr__kernels_wasm;
 #endif
     return n;
 }
