@@ -9225,7 +9225,7 @@ static int ldr__quantise_block(unsigned char *out, const float *x, ldr_dtype for
         return 1;
     }
     for (i = 0; i < LDR__QBLOCK / 2; i++) {
-        int32_t low = (int32_t)(ldr__rounded(x[i] * inverse) + 8.5f), high = (int32_t)(ldr__rounded(x[i + LDR__QBLOCK / 2] * inverse) + 8.5f);
+        int32_t low = (int32_t)ldr__rounded(ldr__rounded(x[i] * inverse) + 8.5f), high = (int32_t)ldr__rounded(ldr__rounded(x[i + LDR__QBLOCK / 2] * inverse) + 8.5f);
         out[2 + i] = (unsigned char)(LDR__MIN(low, 15) | LDR__MIN(high, 15) << 4);
     }
     return 1;
