@@ -84,6 +84,11 @@
      step and a prediction allocate nothing. ldr_trainer_plan tells what a trainer will take, item by item, without making
      it. Weights are read through the mapping in their own type; only vectors are copied. ldr_model_quantise writes a
      backbone of 8 or 4 bits a weight, which is unpacked a tile at a time where it is used and never as a whole.
+     The taps of an example never change, so desc.cache keeps them and later epochs run the ladder alone: in memory or
+     (cache_dir) in files that the next run with the same backbone, rungs and texts uses again. f32 keeps the bits; bf16
+     and int8 take a half and a quarter of the room, and the scores in training are then those of rounded taps. A cache
+     is filled in the first epoch or (cache_layers) before it, one layer after the other over all examples. For a
+     backbone larger than memory: ldr_model_desc.release, best with cache_layers, which reads every layer once.
      All allocations go through the ldr_allocator of a description, if one is given.
 
    >>manual-threads       THREADS AND DETERMINISM
@@ -367,9 +372,10 @@ LDR_API void       ldr_encoding_free(ldr_encoding *e);
    ====================================================================================== */
 
 /* The widest set of kernels an object may use; AUTO takes the best the machine has. A set the
-   machine lacks falls back to the next lower one. */
+   machine lacks falls back to the next lower one. On 64-bit ARM ("neon") and in WebAssembly with
+   vectors ("simd128") everything but PORTABLE means the one set compiled in. */
 typedef enum ldr_simd { LDR_SIMD_AUTO, LDR_SIMD_PORTABLE, LDR_SIMD_AVX2, LDR_SIMD_AVX512, LDR_SIMD_AVX512_VNNI } ldr_simd;
-LDR_API const char *ldr_simd_name(ldr_simd wish);        /* "portable", "avx2", "avx512", "avx512vnni": what would run */
+LDR_API const char *ldr_simd_name(ldr_simd wish);        /* "portable", "avx2", "avx512", ...: what would run          */
 
 /* ======================================================================================
    >>api-model         A frozen, pretrained Transformer
@@ -391,6 +397,8 @@ typedef struct ldr_model_desc {
     int32_t       threads;         /* 0: what OpenMP says; without OpenMP always 1            */
     ldr_simd      simd;
     ldr_compute   compute;
+    int32_t       release;         /* 1: give the memory of mapped weights back to the system after each use, for a backbone
+                                      larger than memory. They are read again when needed: the same bits, slower */
 } ldr_model_desc;
 
 /* Loads a Hugging Face directory: config.json, model.safetensors (or its sharded index) and,
@@ -660,7 +668,12 @@ typedef struct ldr_train_desc {
     int32_t       balance;         /* 1: weight class c by examples / (classes * examples of c); not with class_weights */
     int32_t       patience;        /* stop after so many epochs without a better dev score; 0: never */
     ldr_metric    metric;
-    int32_t       cache;           /* 1: keep every example's taps in memory after the first visit */
+    int32_t       cache;           /* 1: keep every example's taps after the first visit; later epochs never run the backbone */
+    const char   *cache_dir;       /* keep them in train.taps and dev.taps of this directory (on POSIX made if it is not there), where
+                                      the next run finds them again; NULL: in memory. Implies cache. One run at a time may fill it */
+    ldr_dtype     cache_type;      /* of the kept taps: LDR_F32 changes nothing; LDR_BF16 or LDR_I8 (a scale a token) round them  */
+    int32_t       cache_layers;    /* 1: ldr_trainer_create fills the cache, one backbone layer after the other over all examples;
+                                      the memory of a layer that is mapped is given back behind it */
     uint64_t      seed;
     /* Called after every step (the last of an epoch carries its score); non-zero stops cleanly. */
     int32_t     (*progress_fn)(const ldr_progress *p, void *user);
@@ -687,6 +700,18 @@ LDR_API int32_t      ldr_trainer_done(const ldr_trainer *t);          /* 1: all 
 LDR_API ldr_status   ldr_trainer_gradients(ldr_trainer *t, double *loss, const int32_t *examples, int32_t count, ldr_error *err);
 /* Puts the parameters of the best dev epoch into the ladder (no dev set: does nothing). */
 LDR_API void         ldr_trainer_restore_best(ldr_trainer *t);
+/* How the tap cache stands. */
+typedef struct ldr_cache_info {
+    int32_t     sequences, filled; /* of both sets; those whose taps are kept                  */
+    int32_t     reused;            /* sets whose taps an earlier run left behind: 0 to 2       */
+    int32_t     damaged;           /* records whose checksum was wrong; computed again         */
+    int64_t     backbone_runs;     /* batches that went through the backbone                   */
+    uint64_t    memory, disk;      /* bytes                                                    */
+    const char *note[2];           /* train, dev: what became of an earlier file, or "". Belongs to the trainer */
+} ldr_cache_info;
+LDR_API ldr_cache_info ldr_trainer_cache(const ldr_trainer *t);
+/* What the files of cache_dir will take in bytes; 0 without it. */
+LDR_API uint64_t     ldr_trainer_plan_disk(const ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev, const ldr_train_desc *desc);
 /* Everything needed to go on with the same bits as if never stopped. */
 #ifndef LADDER_NO_STDIO
 LDR_API ldr_status   ldr_trainer_save(const ldr_trainer *t, const char *path, ldr_error *err);
@@ -757,13 +782,14 @@ LDR_API ldr_status ldr_fit(ldr_ladder *l, const ldr_dataset *train, const ldr_da
   #include <sys/mman.h>
   #include <sys/stat.h>
   #include <unistd.h>
-  #if defined(__linux__) && !defined(MADV_HUGEPAGE) && !defined(__cplusplus)
-    #define MADV_DONTNEED 4              /* hidden by -std=c99, but there */
-    #define MADV_HUGEPAGE 14
-    extern int madvise(void *, size_t, int);
-  #endif
 #else
   #define LDR__HAVE_MMAP 0
+#endif
+/* glibc hides madvise in strict C99, but it is there. Only Linux promises that the pages leave at once and come back unchanged. */
+#if LDR__HAVE_MMAP && defined(__linux__) && !defined(MADV_DONTNEED) && !defined(__alpha__)
+  #define MADV_DONTNEED 4
+  #define MADV_HUGEPAGE 14
+  extern int madvise(void *address, size_t length, int advice);
 #endif
 
 #ifndef LADDER_MAX_HEADER          /* bytes of a safetensors header                          */
@@ -813,6 +839,20 @@ LDR_API ldr_status ldr_fit(ldr_ladder *l, const ldr_dataset *train, const ldr_da
   #include <cpuid.h>
 #else
   #define LDR__X86 0
+#endif
+
+/* Elsewhere the compiler's target decides: every 64-bit ARM has NEON, WebAssembly has vectors or not. */
+#if !defined(LADDER_NO_SIMD) && defined(__aarch64__) && defined(__ARM_NEON) && (defined(__GNUC__) || defined(__clang__))
+  #define LDR__NEON 1
+  #include <arm_neon.h>
+#else
+  #define LDR__NEON 0
+#endif
+#if !defined(LADDER_NO_SIMD) && defined(__wasm_simd128__)
+  #define LDR__WASM 1
+  #include <wasm_simd128.h>
+#else
+  #define LDR__WASM 0
 #endif
 
 /* The only OpenMP in this file: a loop whose iterations share nothing they write. `dynamic`
@@ -1596,20 +1636,24 @@ LDR__INLINE void ldr__tile_int8_store(float *c, size_t ldc, const int32_t *t, in
         }
 }
 
-static void ldr__tile_int8_portable(float *c, size_t ldc, const void *a, size_t lda, const void *b, size_t units, int32_t m, int32_t n, const float *a_scale, const float *b_scale, const int32_t *b_sum,
-                                    const float *bias, int accumulate) {
+LDR__INLINE void ldr__tile_int8_body(float *c, size_t ldc, const void *a, size_t lda, const void *b, size_t units, int32_t m, int32_t n, const float *a_scale, const float *b_scale,
+                                     const float *bias, int accumulate, int nr) {
     const int16_t *w = (const int16_t *)b;
-    int32_t t[4 * 8], i, j;
+    int32_t t[6 * 16], i, j;
     size_t p;
-    (void)b_sum;
-    for (i = 0; i < 4; i++)
-        for (j = 0; j < 8; j++) t[i * 8 + j] = 0;
+    for (i = 0; i < m * nr; i++) t[i] = 0;
     for (i = 0; i < m; i++) {
         const int16_t *x = (const int16_t *)(const void *)((const unsigned char *)a + (size_t)i * lda);
         for (p = 0; p < units; p++)
-            for (j = 0; j < 8; j++) t[i * 8 + j] += x[2 * p] * w[16 * p + 2 * (size_t)j] + x[2 * p + 1] * w[16 * p + 2 * (size_t)j + 1];
+            for (j = 0; j < nr; j++) t[i * nr + j] += x[2 * p] * w[(2 * p * (size_t)nr) + 2 * (size_t)j] + x[2 * p + 1] * w[(2 * p * (size_t)nr) + 2 * (size_t)j + 1];
     }
-    ldr__tile_int8_store(c, ldc, t, 8, m, n, a_scale, b_scale, bias, accumulate);
+    ldr__tile_int8_store(c, ldc, t, nr, m, n, a_scale, b_scale, bias, accumulate);
+}
+
+static void ldr__tile_int8_portable(float *c, size_t ldc, const void *a, size_t lda, const void *b, size_t units, int32_t m, int32_t n, const float *a_scale, const float *b_scale, const int32_t *b_sum,
+                                    const float *bias, int accumulate) {
+    (void)b_sum;
+    ldr__tile_int8_body(c, ldc, a, lda, b, units, m, n, a_scale, b_scale, bias, accumulate, 8);
 }
 
 /* The edge of a tile: t holds all mr x nr sums; the wanted ones go to c. Shared by every kernel
@@ -1642,6 +1686,93 @@ static void ldr__tile_portable(float *c, size_t ldc, const float *a, size_t rs, 
 static const ldr__kernels ldr__kernels_portable = { "portable", 4, 8, ldr__tile_portable, ldr__to_float_portable, ldr__weave_portable, ldr__exp_row_portable,
     ldr__activate_portable, ldr__activate_backward_portable, ldr__adam_portable, 2, ldr__quantise_portable, ldr__widen_portable, ldr__tile_int8_portable };
 
+/* The accumulators must stay in registers: every loop over them is unrolled by hand-written
+   repetition, since gcc 12 spills an array of vectors as soon as one loop over it is rolled. */
+#define LDR__R6(X)  X(0) X(1) X(2) X(3) X(4) X(5)
+#define LDR__R14(X) LDR__R6(X) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13)
+
+#if LDR__NEON
+/* 6 x 16: 24 accumulators, 4 of b and 1 of the 32 registers. */
+static void ldr__tile_neon(float *c, size_t ldc, const float *a, size_t rs, size_t cs, const float *b, size_t k, int32_t m, int32_t n, const float *bias, int accumulate) {
+    float t[6 * 16];
+    size_t p;
+#define LDR__ROW(i) const float *a##i = a + rs * (size_t)(i < m ? i : 0); float32x4_t w##i = vdupq_n_f32(0), x##i = w##i, y##i = w##i, z##i = w##i;
+    LDR__R6(LDR__ROW)
+#undef LDR__ROW
+    for (p = 0; p < k; p++, b += 16) {
+        float32x4_t b0 = vld1q_f32(b), b1 = vld1q_f32(b + 4), b2 = vld1q_f32(b + 8), b3 = vld1q_f32(b + 12), v;
+        size_t at = p * cs;
+#define LDR__STEP(i) v = vld1q_dup_f32(a##i + at); w##i = vfmaq_f32(w##i, v, b0); x##i = vfmaq_f32(x##i, v, b1); y##i = vfmaq_f32(y##i, v, b2); z##i = vfmaq_f32(z##i, v, b3);
+        LDR__R6(LDR__STEP)
+#undef LDR__STEP
+    }
+#define LDR__SPILL(i) vst1q_f32(t + 16 * i, w##i); vst1q_f32(t + 16 * i + 4, x##i); vst1q_f32(t + 16 * i + 8, y##i); vst1q_f32(t + 16 * i + 12, z##i);
+    LDR__R6(LDR__SPILL)
+#undef LDR__SPILL
+    ldr__tile_store(c, ldc, t, 16, m, n, bias, accumulate);
+}
+
+static void ldr__tile_int8_neon(float *c, size_t ldc, const void *a, size_t lda, const void *b, size_t units, int32_t m, int32_t n, const float *a_scale, const float *b_scale, const int32_t *b_sum,
+                                const float *bias, int accumulate) {
+    (void)b_sum;
+    ldr__tile_int8_body(c, ldc, a, lda, b, units, m, n, a_scale, b_scale, bias, accumulate, 16);
+}
+
+static const ldr__kernels ldr__kernels_neon = { "neon", 6, 16, ldr__tile_neon, ldr__to_float_portable, ldr__weave_portable, ldr__exp_row_portable,
+    ldr__activate_portable, ldr__activate_backward_portable, ldr__adam_portable, 2, ldr__quantise_portable, ldr__widen_portable, ldr__tile_int8_neon };
+#endif
+
+#if LDR__WASM
+/* 4 x 8: engines on x86 have 16 registers for us, and a wider tile would spill. */
+static void ldr__tile_wasm(float *c, size_t ldc, const float *a, size_t rs, size_t cs, const float *b, size_t k, int32_t m, int32_t n, const float *bias, int accumulate) {
+    float t[4 * 8];
+    size_t p;
+#define LDR__R4(X) X(0) X(1) X(2) X(3)
+#define LDR__ROW(i) const float *a##i = a + rs * (size_t)(i < m ? i : 0); v128_t x##i = wasm_f32x4_splat(0), y##i = x##i;
+    LDR__R4(LDR__ROW)
+#undef LDR__ROW
+    for (p = 0; p < k; p++, b += 8) {
+        v128_t b0 = wasm_v128_load(b), b1 = wasm_v128_load(b + 4), v;
+        size_t at = p * cs;
+#define LDR__STEP(i) v = wasm_v128_load32_splat(a##i + at); x##i = wasm_f32x4_add(x##i, wasm_f32x4_mul(v, b0)); y##i = wasm_f32x4_add(y##i, wasm_f32x4_mul(v, b1));
+        LDR__R4(LDR__STEP)
+#undef LDR__STEP
+    }
+#define LDR__SPILL(i) wasm_v128_store(t + 8 * i, x##i); wasm_v128_store(t + 8 * i + 4, y##i);
+    LDR__R4(LDR__SPILL)
+#undef LDR__SPILL
+#undef LDR__R4
+    ldr__tile_store(c, ldc, t, 8, m, n, bias, accumulate);
+}
+
+/* 4 x 8, two k at a time. */
+static void ldr__tile_int8_wasm(float *c, size_t ldc, const void *a, size_t lda, const void *b, size_t units, int32_t m, int32_t n, const float *a_scale, const float *b_scale, const int32_t *b_sum,
+                                const float *bias, int accumulate) {
+    const int16_t *w = (const int16_t *)b;
+    int32_t t[4 * 8];
+    size_t p;
+    (void)b_sum;
+#define LDR__R4(X) X(0) X(1) X(2) X(3)
+#define LDR__ROW(i) const unsigned char *a##i = (const unsigned char *)a + lda * (size_t)(i < m ? i : 0); v128_t x##i = wasm_i32x4_splat(0), y##i = x##i;
+    LDR__R4(LDR__ROW)
+#undef LDR__ROW
+    for (p = 0; p < units; p++, w += 16) {
+        v128_t b0 = wasm_v128_load(w), b1 = wasm_v128_load(w + 8), v;
+#define LDR__STEP(i) v = wasm_v128_load32_splat(a##i + 4 * p); x##i = wasm_i32x4_add(x##i, wasm_i32x4_dot_i16x8(v, b0)); y##i = wasm_i32x4_add(y##i, wasm_i32x4_dot_i16x8(v, b1));
+        LDR__R4(LDR__STEP)
+#undef LDR__STEP
+    }
+#define LDR__SPILL(i) wasm_v128_store(t + 8 * i, x##i); wasm_v128_store(t + 8 * i + 4, y##i);
+    LDR__R4(LDR__SPILL)
+#undef LDR__SPILL
+#undef LDR__R4
+    ldr__tile_int8_store(c, ldc, t, 8, m, n, a_scale, b_scale, bias, accumulate);
+}
+
+static const ldr__kernels ldr__kernels_wasm = { "simd128", 4, 8, ldr__tile_wasm, ldr__to_float_portable, ldr__weave_portable, ldr__exp_row_portable,
+    ldr__activate_portable, ldr__activate_backward_portable, ldr__adam_portable, 2, ldr__quantise_portable, ldr__widen_portable, ldr__tile_int8_wasm };
+#endif
+
 #if LDR__X86
 
 #ifdef LADDER_IMMINTRIN            /* emulated: nothing may be compiled for an instruction set that is not there */
@@ -1653,11 +1784,6 @@ static const ldr__kernels ldr__kernels_portable = { "portable", 4, 8, ldr__tile_
   #define LDR__AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c")))
   #define LDR__VNNI   __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c")))
 #endif
-
-/* The accumulators must stay in registers: every loop over them is unrolled by hand-written
-   repetition, since gcc 12 spills an array of vectors as soon as one loop over it is rolled. */
-#define LDR__R6(X)  X(0) X(1) X(2) X(3) X(4) X(5)
-#define LDR__R14(X) LDR__R6(X) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13)
 
 /* 6 x 16: 12 accumulators, 2 columns of b and 1 broadcast of the 16 ymm registers. */
 LDR__AVX2 static void ldr__tile_avx2(float *c, size_t ldc, const float *a, size_t rs, size_t cs, const float *b, size_t k, int32_t m, int32_t n, const float *bias, int accumulate) {
@@ -1913,6 +2039,10 @@ static const ldr__kernels *ldr__kernels_pick(ldr_simd wish) {
     int level = ldr__x86_level();
     if (wish != LDR_SIMD_AUTO && level > (int)wish - 1) level = (int)wish - 1;
     return level == 3 ? &ldr__kernels_vnni : level == 2 ? &ldr__kernels_avx512 : level == 1 ? &ldr__kernels_avx2 : &ldr__kernels_portable;
+#elif LDR__NEON
+    return wish == LDR_SIMD_PORTABLE ? &ldr__kernels_portable : &ldr__kernels_neon;
+#elif LDR__WASM
+    return wish == LDR_SIMD_PORTABLE ? &ldr__kernels_portable : &ldr__kernels_wasm;
 #else
     (void)wish;
     return &ldr__kernels_portable;
@@ -2937,6 +3067,21 @@ static void ldr__source_borrow(ldr__source *s, const void *data, size_t size) {
     s->size = size;
 }
 
+/* Hands the memory of whole pages within data[0..size) back to the system. They are pages of a file that is only read: the next
+   look at them gets the same bytes again, from the system's cache or the disk. For anything but a mapping it does nothing. */
+static void ldr__source_release(const ldr__source *s, const void *data, size_t size) {
+#if LDR__HAVE_MMAP && defined(MADV_DONTNEED)
+    uintptr_t base = (uintptr_t)s->data, begin = (uintptr_t)data, end = begin + size;
+    long page = sysconf(_SC_PAGESIZE);
+    if (s->kind != 2 || page < 1 || begin < base || begin - base > s->size || size > s->size - (begin - base)) return;
+    begin = base + (begin - base + (uintptr_t)page - 1) / (uintptr_t)page * (uintptr_t)page;
+    end = base + (end - base) / (uintptr_t)page * (uintptr_t)page;
+    if (begin < end) madvise((void *)begin, (size_t)(end - begin), MADV_DONTNEED);
+#else
+    (void)s; (void)data; (void)size;
+#endif
+}
+
 static void ldr__source_close(ldr__source *s) {
     if (s->kind == 1) ldr__free(&s->alloc, (void *)(uintptr_t)s->data, s->size + 1);      /* and the spare NUL */
 #if LDR__HAVE_MMAP
@@ -3063,7 +3208,7 @@ static ldr_status ldr__writer_open(ldr__writer *w, const char *path, ldr_error *
     ldr__text_string(&t, path);
     ldr__text_string(&t, ".partial");
     if (t.full) return w->status = ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "the path is longer than %d bytes", LADDER_MAX_PATH - 16);
-    w->f = fopen(w->temporary, "wb");
+    w->f = fopen(w->temporary, "w+b");      /* a tap cache reads what it has written            */
     if (!w->f) return w->status = ldr__fail(err, LDR_IO, LDR_NO_OFFSET, "%s: cannot be created: %s", w->temporary, strerror(errno));
     return LDR_OK;
 }
@@ -5138,7 +5283,7 @@ struct ldr_model {
     ldr_allocator      alloc;
     const ldr__family *family;
     const ldr__kernels *kernels;
-    int32_t            threads;
+    int32_t            threads, release;
     ldr_weights       *weights;
     ldr_tokenizer     *tokenizer;
     ldr__shape         shape;
@@ -5158,6 +5303,41 @@ struct ldr_model {
 };
 
 static const ldr__block *ldr__model_block(const ldr_model *m, int32_t layer) { return &m->blocks[m->family->shared ? 0 : layer]; }
+
+/* Gives back the pages under a matrix, a layer, the embeddings: a hint, they stay readable. */
+static void ldr__release(const ldr_model *m, const void *data, size_t size) {
+    int32_t f;
+    for (f = 0; data && f < m->weights->file_count; f++) ldr__source_release(&m->weights->files[f], data, size);
+}
+
+static void ldr__release_matrix(const ldr_model *m, const ldr__mat *w, size_t rows, size_t columns) {
+    const unsigned char *from, *last;
+    if (!w->data || !rows || !columns) return;
+    from = ldr__element_at(w->data, w->dtype, w->first);
+    last = ldr__element_at(w->data, w->dtype, w->first + (rows - 1) * w->rs + (columns - 1) * w->cs);
+    ldr__release(m, from, (size_t)(last - from) + ldr_dtype_size(w->dtype));
+}
+
+static void ldr__release_layer(const ldr_model *m, int32_t layer) {
+    const ldr__block *b = ldr__model_block(m, layer);
+    size_t rows, columns;
+    int slot;
+    if (m->family->shared && layer + 1 < m->layers) return;      /* the next layer is the same one */
+    for (slot = 0; slot < LDR__MATRICES; slot++)
+        if (ldr__slot_size(&m->shape, slot, &rows, &columns)) ldr__release_matrix(m, &b->m[slot], rows, columns);
+}
+
+static void ldr__release_embeddings(const ldr_model *m) {
+    ldr__release_matrix(m, &m->word, (size_t)m->vocabulary, (size_t)m->embed_width);
+    ldr__release_matrix(m, &m->position, (size_t)m->positions, (size_t)m->embed_width);
+}
+
+/* The block as the frozen pass runs it: in 8 bits where the model was loaded so. */
+static ldr__block ldr__run_block(const ldr_model *m, int32_t layer) {
+    ldr__block block = *ldr__model_block(m, layer);
+    if (m->int8) block.int8 = &m->int8[m->family->shared ? 0 : layer];
+    return block;
+}
 
 /* ---- configuration -------------------------------------------------------------------- */
 
@@ -5562,6 +5742,7 @@ static ldr_model *ldr__model_new(const ldr_model_desc *desc, ldr_error *err) {
 #endif
     m->kernels = ldr__kernels_pick(desc ? desc->simd : LDR_SIMD_AUTO);
     m->compute = desc ? desc->compute : LDR_COMPUTE_F32;
+    m->release = desc && desc->release;
     return m;
 }
 
@@ -5743,6 +5924,7 @@ LDR__DEF uint64_t ldr_model_fingerprint(const ldr_model *m) {
         if (k < 12 && m->family->ignored[k]) continue;        /* a head that came and went does not make another backbone */
         h = ldr__digest(h, t->name, strlen(t->name));
         h = ldr__digest(h + (uint64_t)t->dtype, t->data, (size_t)t->bytes);
+        if (m->release) ldr__release(m, t->data, (size_t)t->bytes);
     }
     return h;
 }
@@ -5780,9 +5962,10 @@ static void ldr__embed_forward(const ldr__exec *ex, const ldr_model *m, float *x
 }
 
 static void ldr__model_block_forward(const ldr__exec *ex, const ldr_model *m, ldr__backbone *b, int32_t layer, const ldr__tokens *t) {
-    ldr__block block = *ldr__model_block(m, layer);
-    if (m->int8) block.int8 = &m->int8[m->family->shared ? 0 : layer];
+    ldr__block block = ldr__run_block(m, layer);
     ldr__block_forward(ex, &b->acts, &block, &m->shape, t, b->acts.u, b->acts.g);
+    if (m->release) ldr__release_layer(m, layer);
+    if (m->release && layer == 0) ldr__release_embeddings(m);
 }
 
 /* Scratch for passes of blocks of one shape over `rows` tokens in sequences of up to `longest`. */
@@ -7330,7 +7513,7 @@ static void ldr__importance_units(ldr__importance *im) {
     size_t kv = ldr__kv_width(s), hd = (size_t)s->head_dim, group = (size_t)(s->heads / s->kv_heads), rows, columns, r, c;
     int32_t l;
     int slot;
-    for (l = 0; l < im->m->layers; l++)
+    for (l = 0; l < im->m->layers; l++) {
         for (slot = 0; slot < LDR__MATRICES; slot++) {
             int writer = slot == LDR__O || slot == LDR__DOWN;
             if (!ldr__slot_size(s, slot, &rows, &columns)) continue;
@@ -7345,6 +7528,8 @@ static void ldr__importance_units(ldr__importance *im) {
                     else im->ffn[(size_t)l * (size_t)s->ffn + inner] += e;
                 }
         }
+        if (im->m->release) ldr__release_layer(im->m, l);
+    }
 }
 
 /* The k best of n scores as ascending indices; equal scores: the lower index. A heap whose top is
@@ -7549,6 +7734,7 @@ static void ldr__slice_all(ldr_ladder *l, ldr__importance *im, ldr__cut *c, int3
         if (paper) ldr__cut_paper(c, im, l, layer, running);
         else if (here) ldr__cut_default(c, im, l, layer, running);
         if (here) ldr__slice_block(l, rung++, ldr__model_block(m, layer), c);
+        if (m->release) ldr__release_layer(m, layer);
     }
     ldr__slice_vector(l, l->final_norm, m->final_norm[0], running);
     ldr__slice_vector(l, l->final_norm_bias, m->final_norm[1], running);
@@ -7809,6 +7995,7 @@ static void ldr__embedding_magnitude(ldr__importance *im) {
     size_t d = (size_t)m->shape.width, i, v, n = m->project.data ? (size_t)m->embed_width : (size_t)m->vocabulary;
     for (v = 0; v < n; v++)
         for (i = 0; i < d; i++) im->embedding[i] += fabs((double)(m->project.data ? ldr__mat_get(&m->project, i, v) : ldr__mat_get(&m->word, v, i)));
+    if (m->release) ldr__release_embeddings(m);
 }
 
 static ldr_status ldr__ladder_slice(ldr_ladder *l, const ldr_dataset *sample, ldr_error *err) {
@@ -8073,36 +8260,490 @@ static double ldr__rate(const ldr_train_desc *d, int64_t t, int64_t n) {
    >>tap-cache         Taps of every example, computed once
    --------------------------------------------------------------------------------------
    Backbone dropout is off, so taps are a function of the text alone, and a row of a product does
-   not depend on the other rows of a batch: a cached tap has the bits a fresh one would have.
+   not depend on the other rows of a batch: a cached tap has the bits a fresh one would have. Taps
+   kept as bf16 or int8 are rounded before the ladder first sees them, so that the first epoch, a
+   later one, a cache filled layer by layer and one read from disk all train on the same numbers.
+
+   A record is one tap of one sequence (the last one: the final state at the head's rows), row by
+   row, little endian; an int8 row is a float scale and its numbers plus 128. In memory records lie
+   end to end. A file holds
+
+       128 bytes   "LDRTAPS1", u32 version, u32 type, u64 each: hashes of backbone, settings and
+                   texts, sequences, tokens, records a sequence, width, bytes of the file, zeros, hash of all that
+       records     sequence by sequence, each followed by a u64 hash seeded with its place
+       16 bytes    "LDRTAPSE", the header's hash again
+
+   and appears under its name only when the last record is in. Every record is checked whenever it
+   is read; one that fails is computed and written again, a file that does not fit is made anew.
    ====================================================================================== */
+
+enum { LDR__TAPS_HEADER = 128, LDR__TAPS_END = 16 };
 
 typedef struct ldr__cache {
     const ldr_dataset *d;
-    float             *taps;           /* [tokens][tap_count][width]                             */
-    float             *final;          /* [rows][width]                                          */
-    unsigned char     *have;           /* [examples]                                             */
+    ldr_dtype          type;
+    size_t             width, row, hash;   /* numbers and bytes of a row; bytes of a record's hash */
+    size_t             taps, records;      /* a sequence: without and with the final state     */
+    int                token_rows;         /* the head reads every token                       */
+    unsigned char     *data;               /* all records, or room for one                     */
+    unsigned char     *have;               /* [sequences]                                      */
+    size_t             filled, damaged;
+    int                reused;
+    char               note[320];
+#ifndef LADDER_NO_STDIO
+    FILE              *f;
+    int                writable;
+    uint64_t           seed;               /* of the records' hashes                           */
+    ldr__writer        writer;             /* of a file in the making; its path always         */
+#endif
 } ldr__cache;
 
 static int ldr__uses_final(const ldr_ladder *l) { return l->d.rung_count == 0 || l->out_gate >= 0; }
 
-static void ldr__cache_place(ldr__plan *p, ldr__cache *c, const ldr_ladder *l, const ldr_dataset *d) {
-    size_t width = (size_t)l->m->shape.width, taps = (size_t)(l->has_first + l->d.rung_count), rows = d->head == LDR_HEAD_TOKENS ? d->tokens : d->count;
-    c->d = d;
-    c->taps = ldr__place_matrix(p, "tap cache", d->tokens, taps * width);
-    c->final = ldr__uses_final(l) ? ldr__place_matrix(p, "tap cache", rows, width) : NULL;
-    c->have = (unsigned char *)ldr__place(p, "tap cache", d->count, 1);
+/* Rows of record k of a sequence of n tokens. */
+static size_t ldr__cache_rows(const ldr__cache *c, size_t k, size_t n) { return k < c->taps || c->token_rows ? n : 1; }
+
+/* Where record k of a sequence lies, behind the header; sequence = count, k = 0: the end. */
+static uint64_t ldr__cache_at(const ldr__cache *c, size_t sequence, size_t k) {
+    uint64_t before = c->d->offsets[sequence], rows = before * c->taps, n = k ? c->d->offsets[sequence + 1] - before : 0;
+    if (c->records > c->taps) rows += c->token_rows ? before : (uint64_t)sequence;
+    return (rows + k * n) * c->row + ((uint64_t)sequence * c->records + k) * c->hash;
 }
 
-/* Moves one sequence's taps between cache and pass. */
-static void ldr__cache_copy(const ldr__cache *c, const ldr__pass *s, int32_t sequence, int32_t q, int store) {
-    size_t width = (size_t)s->l->m->shape.width, n = (size_t)(s->offsets[q + 1] - s->offsets[q]), at = (size_t)c->d->offsets[sequence] * (size_t)s->tap_count * width, k;
-    size_t rows = c->d->head == LDR_HEAD_TOKENS ? n : 1, row = c->d->head == LDR_HEAD_TOKENS ? (size_t)c->d->offsets[sequence] : (size_t)sequence, mine = c->d->head == LDR_HEAD_TOKENS ? (size_t)s->offsets[q] : (size_t)q;
-    for (k = 0; k < (size_t)s->tap_count; k++, at += n * width) {
-        float *a = c->taps + at, *b = s->taps[k] + (size_t)s->offsets[q] * width;
-        memcpy(store ? a : b, store ? b : a, n * width * sizeof(float));
+static void ldr__cache_shape(ldr__cache *c, const ldr_ladder *l, const ldr_dataset *d, ldr_dtype type, int disk) {
+    memset(c, 0, sizeof *c);
+    c->d = d;
+    c->type = type;
+    c->width = (size_t)l->m->shape.width;
+    c->row = type == LDR_I8 ? 4 + c->width : c->width * ldr_dtype_size(type);
+    c->hash = disk ? 8 : 0;
+    c->taps = (size_t)(l->has_first + l->d.rung_count);
+    c->records = c->taps + (size_t)ldr__uses_final(l);
+    c->token_rows = d->head == LDR_HEAD_TOKENS;
+}
+
+static uint64_t ldr__cache_file_size(const ldr__cache *c) { return LDR__TAPS_HEADER + ldr__cache_at(c, c->d->count, 0) + LDR__TAPS_END; }
+
+static void ldr__cache_place(ldr__plan *p, ldr__cache *c) {
+    uint64_t bytes = ldr__cache_at(c, c->d->count, 0), limit, rows = (uint64_t)c->d->tokens * c->records;
+    size_t i, longest = 1;
+    if (!ldr__mul_u64(&limit, rows, c->row + c->hash) || (!c->hash && bytes > SIZE_MAX / 2)) p->overflow = 1;
+    for (i = 0; i < c->d->count; i++) longest = LDR__MAX(longest, (size_t)(c->d->offsets[i + 1] - c->d->offsets[i]));
+    if (c->hash) c->data = (unsigned char *)ldr__place(p, "tap cache: one record", longest * c->row + c->hash, 1);
+    else c->data = (unsigned char *)ldr__place(p, "tap cache: taps", (size_t)bytes, 1);
+    c->have = (unsigned char *)ldr__place(p, "tap cache: marks", c->d->count, 1);
+}
+
+/* ---- element types --------------------------------------------------------------------- */
+
+static int ldr__little_endian(void) {
+    const uint16_t one = 1;
+    unsigned char first;
+    memcpy(&first, &one, 1);
+    return first;
+}
+
+/* A row as scale and rounded numbers: q = round(x 127 / max|x|). A row that holds an infinity or a NaN comes back as NaN throughout. */
+static void ldr__row_to_i8(unsigned char *out, const float *x, size_t n) {
+    uint32_t lanes[LDR__LANES], top = 0;
+    float scale, inverse;
+    int l;
+    memset(lanes, 0, sizeof lanes);
+    LDR__LANE_LOOP(i, n, {
+        uint32_t b = ldr__bits_from_float(x[i]) & 0x7fffffffu;      /* as integers, sizes compare like the floats do */
+        lanes[i % LDR__LANES] = lanes[i % LDR__LANES] > b ? lanes[i % LDR__LANES] : b;
+    });
+    for (l = 0; l < LDR__LANES; l++) top = LDR__MAX(top, lanes[l]);
+    scale = top >= 0x7f800000u ? ldr__float_from_bits(0x7fc00000u) : ldr__float_from_bits(top) < 1e-30f ? 0.0f : ldr__float_from_bits(top) / 127.0f;
+    ldr__store_u32(out, ldr__bits_from_float(scale));
+    out += 4;
+    if (!(scale > 0)) {
+        memset(out, 128, n);
+        return;
     }
-    if (c->final) memcpy(store ? c->final + row * width : s->final + mine * width, store ? s->final + mine * width : c->final + row * width, rows * width * sizeof(float));
-    if (store) c->have[sequence] = 1;
+    inverse = 127.0f / ldr__float_from_bits(top);
+    LDR__LANE_LOOP(i, n, {
+        float v = x[i] * inverse;
+        out[i] = (unsigned char)((int)(v + (v < 0 ? -0.5f : 0.5f)) + 128);
+    });
+}
+
+static void ldr__rows_pack(unsigned char *out, const float *x, size_t rows, size_t n, ldr_dtype type) {
+    size_t r, all = rows * n;
+    if (type == LDR_I8) {
+        for (r = 0; r < rows; r++) ldr__row_to_i8(out + r * (n + 4), x + r * n, n);
+    } else if (type == LDR_BF16) {
+        LDR__LANE_LOOP(i, all, {
+            uint32_t h = ldr__float_to_bf16(x[i]);
+            out[2 * i] = (unsigned char)(h & 255u);
+            out[2 * i + 1] = (unsigned char)(h >> 8);
+        });
+    } else if (ldr__little_endian()) memcpy(out, x, all * sizeof(float));
+    else for (r = 0; r < all; r++) ldr__store_u32(out + 4 * r, ldr__bits_from_float(x[r]));
+}
+
+static void ldr__rows_unpack(float *x, const unsigned char *in, size_t rows, size_t n, ldr_dtype type) {
+    size_t r, all = rows * n;
+    if (type == LDR_I8) {
+        for (r = 0; r < rows; r++) {
+            const unsigned char *q = in + r * (n + 4) + 4;
+            float scale = ldr__float_from_bits(ldr__load_u32(q - 4)), *to = x + r * n;
+            LDR__LANE_LOOP(i, n, to[i] = scale * (float)((int)q[i] - 128));
+        }
+    } else if (type == LDR_BF16) {
+        LDR__LANE_LOOP(i, all, x[i] = ldr__float_from_bits(ldr__load_u16(in + 2 * i) << 16));
+    } else if (ldr__little_endian()) memcpy(x, in, all * sizeof(float));
+    else for (r = 0; r < all; r++) x[r] = ldr__float_from_bits(ldr__load_u32(in + 4 * r));
+}
+
+/* ---- the file -------------------------------------------------------------------------- */
+
+#ifndef LADDER_NO_STDIO
+
+/* Anywhere in a file of any size: fseek ends where long does. */
+static int ldr__file_seek(FILE *f, uint64_t at) {
+#ifdef _WIN32
+    return at <= INT64_MAX && _fseeki64(f, (int64_t)at, SEEK_SET) == 0;
+#else
+    return at <= (uint64_t)LONG_MAX && fseek(f, (long)at, SEEK_SET) == 0;
+#endif
+}
+
+static uint64_t ldr__record_hash(const ldr__cache *c, const unsigned char *bytes, size_t n, uint64_t at) { return ldr__digest(ldr__mix64(c->seed + at), bytes, n); }
+
+static uint64_t ldr__backbone_hash(const ldr_model *m, uint64_t fingerprint) {
+    const uint32_t n[5] = { ldr__bits_from_float(m->shape.eps), ldr__bits_from_float(m->rope_theta), (uint32_t)m->shape.activation, (uint32_t)m->position_offset, (uint32_t)m->compute };
+    int i;
+    for (i = 0; i < 5; i++) fingerprint = ldr__mix64(fingerprint ^ n[i]);
+    return fingerprint;
+}
+
+/* What is kept, and by which kernels it was computed: instruction sets differ in the last bits. */
+static uint64_t ldr__settings_hash(const ldr_ladder *l, const ldr__cache *c) {
+    uint64_t h = ldr__digest((uint64_t)l->has_first * 4 + (uint64_t)ldr__uses_final(l) * 2 + (uint64_t)c->token_rows, l->m->kernels->name, strlen(l->m->kernels->name));
+    int32_t r;
+    for (r = 0; r < l->d.rung_count; r++) h = ldr__mix64(h ^ ((uint64_t)l->rungs[r].layer << 2 | (uint64_t)l->d.tap));
+    return h;
+}
+
+/* Token ids stand for the tokenizer, the length limit and the texts alike. Labels are no part of a tap. */
+static uint64_t ldr__texts_hash(const ldr_dataset *d) {
+    uint64_t h = (uint64_t)d->count;
+    size_t k;
+    for (k = 0; k < d->tokens; k++) h = ldr__mix64(h ^ ((uint64_t)(uint32_t)d->ids[k] << 16) ^ (uint64_t)(uint32_t)d->segments[k]);
+    for (k = 0; k <= d->count; k++) h = ldr__mix64(h ^ d->offsets[k]);
+    return h;
+}
+
+static void ldr__cache_header(const ldr__cache *c, const ldr_ladder *l, unsigned char *header) {
+    const uint64_t n[8] = { ldr__backbone_hash(l->m, l->fingerprint), ldr__settings_hash(l, c), ldr__texts_hash(c->d), c->d->count, c->d->tokens, c->records, c->width, ldr__cache_file_size(c) };
+    int i;
+    memset(header, 0, LDR__TAPS_HEADER);
+    memcpy(header, "LDRTAPS1", 8);
+    ldr__store_u32(header + 8, 1);
+    ldr__store_u32(header + 12, (uint32_t)c->type);
+    for (i = 0; i < 8; i++) ldr__store_u64(header + 16 + 8 * i, n[i]);
+    ldr__store_u64(header + LDR__TAPS_HEADER - 8, ldr__digest(0, header, LDR__TAPS_HEADER - 8));
+}
+
+static void ldr__cache_end(unsigned char *end, uint64_t header_hash) {
+    memcpy(end, "LDRTAPSE", 8);
+    ldr__store_u64(end + 8, header_hash);
+}
+
+/* NULL when the open file is the cache that `header` describes, else why not. */
+static const char *ldr__cache_misfit(FILE *f, const unsigned char *header, uint64_t size) {
+    unsigned char found[LDR__TAPS_HEADER], end[LDR__TAPS_END], wanted[LDR__TAPS_END];
+    if (fread(found, 1, sizeof found, f) != sizeof found) return "it is cut off";
+    if (memcmp(found, header, 8) != 0) return "it is damaged, or no tap cache of this version";
+    if (ldr__load_u64(found + LDR__TAPS_HEADER - 8) != ldr__digest(0, found, LDR__TAPS_HEADER - 8)) return "its header is damaged";
+    if (memcmp(found + 8, header + 8, 4) != 0) return "another version of this library wrote it";
+    if (memcmp(found + 16, header + 16, 8) != 0) return "it was made with another backbone";
+    if (memcmp(found + 32, header + 32, 24) != 0) return "it was made from other texts, or with another tokenizer or length limit";
+    if (memcmp(found + 24, header + 24, 8) != 0) return "it was made for other rungs or taps, another kind of head, or on another instruction set";
+    if (memcmp(found + 12, header + 12, 4) != 0) return "it holds another element type";
+    if (memcmp(found, header, sizeof found) != 0) return "its header is damaged";
+    ldr__cache_end(wanted, ldr__load_u64(header + LDR__TAPS_HEADER - 8));
+    if (!ldr__file_seek(f, size - sizeof end) || fread(end, 1, sizeof end, f) != sizeof end) return "it is cut off";
+    if (memcmp(end, wanted, sizeof end) != 0 || getc(f) != EOF) return "its end is damaged";
+    return NULL;
+}
+
+/* Looks for the file of an earlier run; without one that fits, begins a new one. */
+static ldr_status ldr__cache_open(ldr__cache *c, const ldr_ladder *l, const char *dir, const char *name, ldr_error *err) {
+    unsigned char header[LDR__TAPS_HEADER];
+    char path[LADDER_MAX_PATH];
+    const char *misfit;
+    if (!ldr__path_join(path, sizeof path, dir, name)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "the path of the tap cache is longer than %d bytes", LADDER_MAX_PATH - 32);
+#if !defined(_WIN32) && LONG_MAX < INT64_MAX
+    if (ldr__cache_file_size(c) > (uint64_t)LONG_MAX) return ldr__fail(err, LDR_LIMIT, LDR_NO_OFFSET, "%s: %U bytes are more than this system's files can be moved about in: use a smaller type or fewer rungs", path, ldr__cache_file_size(c));
+#endif
+    ldr__cache_header(c, l, header);
+    c->seed = ldr__load_u64(header + LDR__TAPS_HEADER - 8);
+    c->f = fopen(path, "r+b");
+    c->writable = c->f != NULL;
+    if (!c->f) c->f = fopen(path, "rb");
+    if (c->f) {
+        setvbuf(c->f, NULL, _IONBF, 0);
+        misfit = ldr__cache_misfit(c->f, header, ldr__cache_file_size(c));
+        if (!misfit) {
+            ldr__format(c->writer.path, sizeof c->writer.path, "%s", path);
+            ldr__format(c->note, sizeof c->note, "%s: taps of an earlier run are used again", path);
+            memset(c->have, 1, c->d->count);
+            c->filled = c->d->count;
+            c->reused = 1;
+            return LDR_OK;
+        }
+        ldr__format(c->note, sizeof c->note, "%s: %s; it is made again", path, misfit);
+        fclose(c->f);
+        c->f = NULL;
+    }
+#if LDR__HAVE_MMAP
+    mkdir(dir, 0777);                      /* what cannot be, the next line says                  */
+#endif
+    if (ldr__writer_open(&c->writer, path, err)) return err->status;
+    c->f = c->writer.f;
+    c->writable = 1;
+    setvbuf(c->f, NULL, _IONBF, 0);        /* records go straight between file and room            */
+    ldr__writer_put(&c->writer, header, sizeof header, err);
+    return c->writer.status;
+}
+
+/* All records are in: the file gets its end and its name. */
+static ldr_status ldr__cache_finish(ldr__cache *c, ldr_error *err) {
+    unsigned char end[LDR__TAPS_END];
+    ldr__writer *w = &c->writer;
+    if (!w->f || c->filled < c->d->count) return LDR_OK;
+    ldr__cache_end(end, c->seed);
+    if (!ldr__file_seek(w->f, ldr__cache_file_size(c) - sizeof end)) w->status = ldr__fail(err, LDR_IO, LDR_NO_OFFSET, "%s: writing failed: %s", w->temporary, strerror(errno));
+    ldr__writer_put(w, end, sizeof end, err);
+    c->f = NULL;
+    if (ldr__writer_close(w, err)) return w->status;
+    c->f = fopen(w->path, "r+b");
+    if (!c->f) return ldr__fail(err, LDR_IO, LDR_NO_OFFSET, "%s: cannot be opened: %s", w->path, strerror(errno));
+    setvbuf(c->f, NULL, _IONBF, 0);
+    return LDR_OK;
+}
+
+static void ldr__cache_close(ldr__cache *c) {
+    if (c->writer.f) {                     /* not all records are in: nothing may look like a cache */
+        c->writer.status = LDR_IO;
+        ldr__writer_close(&c->writer, NULL);
+    } else if (c->f) fclose(c->f);
+    c->f = NULL;
+}
+#endif
+
+/* ---- records --------------------------------------------------------------------------- */
+
+/* Packs x[rows,width] where the record lies in memory, or into the room for one. */
+static unsigned char *ldr__cache_pack(const ldr__cache *c, size_t sequence, size_t k, const float *x, size_t rows) {
+    unsigned char *to = c->hash ? c->data : c->data + (size_t)ldr__cache_at(c, sequence, k);
+    ldr__rows_pack(to, x, rows, c->width, c->type);
+    return to;
+}
+
+static ldr_status ldr__cache_write(ldr__cache *c, size_t sequence, size_t k, unsigned char *packed, size_t rows, ldr_error *err) {
+#ifndef LADDER_NO_STDIO
+    uint64_t at = LDR__TAPS_HEADER + ldr__cache_at(c, sequence, k);
+    size_t n = rows * c->row;
+    if (!c->hash || !c->writable) return LDR_OK;
+    if (!c->f) return ldr__fail(err, LDR_IO, LDR_NO_OFFSET, "%s: the tap cache could not be finished", c->writer.path);
+    ldr__store_u64(packed + n, ldr__record_hash(c, packed, n, at));
+    if (!ldr__file_seek(c->f, at) || fwrite(packed, 1, n + 8, c->f) != n + 8)
+        return ldr__fail(err, LDR_IO, at, "%s: writing %U bytes of taps failed: %s", c->writer.f ? c->writer.temporary : c->writer.path, (uint64_t)n + 8, strerror(errno));
+#else
+    (void)c; (void)sequence; (void)k; (void)packed; (void)rows; (void)err;
+#endif
+    return LDR_OK;
+}
+
+/* 0 when the record could not be read or does not match its hash. */
+static int ldr__cache_read(ldr__cache *c, size_t sequence, size_t k, float *x, size_t rows) {
+    const unsigned char *from = c->hash ? c->data : c->data + (size_t)ldr__cache_at(c, sequence, k);
+#ifndef LADDER_NO_STDIO
+    if (c->hash) {
+        uint64_t at = LDR__TAPS_HEADER + ldr__cache_at(c, sequence, k);
+        size_t n = rows * c->row;
+        if (!c->f || !ldr__file_seek(c->f, at) || fread(c->data, 1, n + 8, c->f) != n + 8 || ldr__load_u64(c->data + n) != ldr__record_hash(c, c->data, n, at)) {
+            if (c->damaged++ == 0) ldr__format(c->note, sizeof c->note, "%s: the record at byte %U does not match its checksum; it is computed again", c->writer.path, at);
+            return 0;
+        }
+    }
+#endif
+    ldr__rows_unpack(x, from, rows, c->width, c->type);
+    return 1;
+}
+
+/* The place in a pass of record k of its q-th sequence. */
+static float *ldr__cache_place_in(const ldr__cache *c, const ldr__pass *s, size_t k, int32_t q) {
+    size_t row = k < c->taps || c->token_rows ? (size_t)s->offsets[q] : (size_t)q;
+    return (k < c->taps ? s->taps[k] : s->final) + row * c->width;
+}
+
+/* Taps of sequence `sequence` into the pass, as its q-th; 0 when they are damaged. */
+static int ldr__cache_get(ldr__cache *c, const ldr__pass *s, size_t sequence, int32_t q) {
+    size_t k, n = (size_t)(s->offsets[q + 1] - s->offsets[q]);
+    for (k = 0; k < c->records; k++)
+        if (!ldr__cache_read(c, sequence, k, ldr__cache_place_in(c, s, k, q), ldr__cache_rows(c, k, n))) {
+            c->have[sequence] = 0;
+            c->filled--;
+            return 0;
+        }
+    return 1;
+}
+
+/* Keeps the pass's taps of its q-th sequence, and rounds them to what is kept. */
+static ldr_status ldr__cache_put(ldr__cache *c, const ldr__pass *s, size_t sequence, int32_t q, ldr_error *err) {
+    size_t k, n = (size_t)(s->offsets[q + 1] - s->offsets[q]);
+    for (k = 0; k < c->records; k++) {
+        size_t rows = ldr__cache_rows(c, k, n);
+        float *x = ldr__cache_place_in(c, s, k, q);
+        unsigned char *packed = ldr__cache_pack(c, sequence, k, x, rows);
+        if (!c->have[sequence] && ldr__cache_write(c, sequence, k, packed, rows, err)) return err->status;
+        if (c->type != LDR_F32) ldr__rows_unpack(x, packed, rows, c->width, c->type);
+    }
+    c->filled += !c->have[sequence];
+    c->have[sequence] = 1;
+    return LDR_OK;
+}
+
+/* ---- layer by layer -------------------------------------------------------------------- */
+
+/* States of all tokens between two layers: in memory, or in a file beside the cache. */
+typedef struct ldr__hidden {
+    float *memory;
+    size_t size, width;
+#ifndef LADDER_NO_STDIO
+    FILE  *f;
+    char   path[LADDER_MAX_PATH];
+#endif
+} ldr__hidden;
+
+static size_t ldr__hidden_size(const ldr__cache *c) { return c->hash ? 0 : c->d->tokens > SIZE_MAX / 8 / c->width ? SIZE_MAX / 2 : c->d->tokens * c->width * sizeof(float); }
+
+static ldr_status ldr__hidden_open(ldr__hidden *s, const ldr__cache *c, const ldr_allocator *a, ldr_error *err) {
+    memset(s, 0, sizeof *s);
+    s->width = c->width;
+    s->size = ldr__hidden_size(c);
+#ifndef LADDER_NO_STDIO
+    if (c->hash) {
+        ldr__text t;
+        ldr__text_init(&t, s->path, sizeof s->path);
+        ldr__text_string(&t, c->writer.path);
+        ldr__text_string(&t, ".states");
+        if (t.full) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "the path of the tap cache is longer than %d bytes", LADDER_MAX_PATH - 32);
+        s->f = fopen(s->path, "w+b");
+        if (!s->f) return ldr__fail(err, LDR_IO, LDR_NO_OFFSET, "%s: cannot be created: %s", s->path, strerror(errno));
+        setvbuf(s->f, NULL, _IONBF, 0);
+#if LDR__HAVE_MMAP
+        remove(s->path);                   /* an open file needs no name: a crash leaves nothing   */
+#endif
+        return LDR_OK;
+    }
+#endif
+    s->memory = (float *)ldr__alloc(a, s->size);
+    return s->memory ? LDR_OK : ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory: %U bytes for the states between two layers; fill the cache in the first epoch instead, or keep it on disk", (uint64_t)s->size);
+}
+
+static void ldr__hidden_close(ldr__hidden *s, const ldr_allocator *a) {
+#ifndef LADDER_NO_STDIO
+    if (s->f) {
+        fclose(s->f);
+#if !LDR__HAVE_MMAP
+        remove(s->path);
+#endif
+    }
+#endif
+    ldr__free(a, s->memory, s->size);
+}
+
+/* x[n,width] out of, or into, the states from token `first` on. */
+static ldr_status ldr__hidden_move(ldr__hidden *s, float *x, uint64_t first, size_t n, int store, ldr_error *err) {
+    size_t bytes = n * s->width * sizeof(float);
+#ifndef LADDER_NO_STDIO
+    if (s->f) {
+        uint64_t at = first * s->width * sizeof(float);
+        if (!ldr__file_seek(s->f, at) || (store ? fwrite(x, 1, bytes, s->f) : fread(x, 1, bytes, s->f)) != bytes)
+            return ldr__fail(err, LDR_IO, at, "%s: %s failed: %s", s->path, store ? "writing" : "reading", strerror(errno));
+        return LDR_OK;
+    }
+#else
+    (void)err;
+#endif
+    if (store) memcpy(s->memory + (size_t)first * s->width, x, bytes);
+    else memcpy(x, s->memory + (size_t)first * s->width, bytes);
+    return LDR_OK;
+}
+
+/* Record k of every sequence of the pass, from x[T,width] (the final one: from x[rows,width]). */
+static ldr_status ldr__fill_record(ldr__cache *c, const ldr__pass *s, size_t sequence, size_t k, const float *x, ldr_error *err) {
+    int32_t q;
+    for (q = 0; q < s->t.sequences; q++) {
+        size_t rows = ldr__cache_rows(c, k, (size_t)(s->offsets[q + 1] - s->offsets[q]));
+        const float *from = x + (k < c->taps || c->token_rows ? (size_t)s->offsets[q] : (size_t)q) * c->width;
+        unsigned char *packed = ldr__cache_pack(c, sequence + (size_t)q, k, from, rows);
+        if (ldr__cache_write(c, sequence + (size_t)q, k, packed, rows, err)) return err->status;
+    }
+    return LDR_OK;
+}
+
+/* One batch, from the sequence `first` on, through one layer; its taps go into the cache. */
+static ldr_status ldr__fill_batch(ldr__cache *c, ldr__pass *s, ldr__hidden *states, size_t first, int32_t layer, int32_t layers, ldr_error *err) {
+    const ldr_ladder *l = s->l;
+    const ldr_model *m = l->m;
+    ldr__tokens t = s->t;
+    ldr__block block;
+    float *x = s->backbone.acts.x;
+    int32_t rung = 0;
+    int here;
+    t.dropout = 0;
+    t.frequency = m->frequency;
+    if (layer == 0) {
+        ldr__embed_forward(&s->ex, m, x, s->backbone.embed, s->ids, s->segments, &t);
+        if (l->has_first && ldr__fill_record(c, s, first, 0, x, err)) return err->status;
+    } else if (ldr__hidden_move(states, x, c->d->offsets[first], t.count, 0, err)) return err->status;
+    while (rung < l->d.rung_count && l->rungs[rung].layer != layer) rung++;
+    here = rung < l->d.rung_count;
+    if (here && l->d.tap == LDR_TAP_INPUT && ldr__fill_record(c, s, first, (size_t)(l->has_first + rung), x, err)) return err->status;
+    if (here && l->d.tap == LDR_TAP_INPUT && layer + 1 == layers && c->records == c->taps) return LDR_OK;      /* nobody asks for what comes after */
+    block = ldr__run_block(m, layer);
+    ldr__block_forward(&s->ex, &s->backbone.acts, &block, &m->shape, &t, s->backbone.acts.u, s->backbone.acts.g);
+    if (here && l->d.tap == LDR_TAP_OUTPUT && ldr__fill_record(c, s, first, (size_t)(l->has_first + rung), x, err)) return err->status;
+    if (layer + 1 < layers) return ldr__hidden_move(states, x, c->d->offsets[first], t.count, 1, err);
+    if (c->records == c->taps) return LDR_OK;
+    ldr__final_rows(s, x);
+    return ldr__fill_record(c, s, first, c->taps, s->final, err);
+}
+
+/* Every example through layer 0, then through layer 1, ...: each layer is read once, and its pages are given back behind it. */
+static ldr_status ldr__cache_fill(ldr__cache *c, ldr__pass *s, int32_t part, const ldr_allocator *a, ldr_error *err) {
+    const ldr_ladder *l = s->l;
+    const ldr_dataset *d = c->d;
+    int32_t per = d->head == LDR_HEAD_CHOICE ? d->choices : 1, n = (int32_t)(d->count / (size_t)per), layers, layer, i, k, take, batch[64];
+    ldr__hidden states;
+    ldr_status status;
+    if (c->filled == d->count) return LDR_OK;
+    layers = c->records > c->taps ? l->m->layers : l->rungs[l->d.rung_count - 1].layer + 1;
+    status = ldr__hidden_open(&states, c, a, err);
+    for (layer = 0; layer < layers && !status; layer++) {
+        for (i = 0; i < n && !status; i += take) {
+            take = LDR__MIN(LDR__MIN(part, n - i), 64);
+            for (k = 0; k < take; k++) batch[k] = i + k;
+            ldr__pass_load(s, d, batch, take, NULL, 0, 0);
+            status = ldr__fill_batch(c, s, &states, (size_t)i * (size_t)per, layer, layers, err);
+        }
+        if (layer == 0) ldr__release_embeddings(l->m);
+        ldr__release_layer(l->m, layer);
+    }
+    ldr__hidden_close(&states, a);
+    if (status) return status;
+    memset(c->have, 1, d->count);
+    c->filled = d->count;
+#ifndef LADDER_NO_STDIO
+    if (c->hash) status = ldr__cache_finish(c, err);
+#endif
+    return status;
 }
 
 /* ======================================================================================
@@ -8124,6 +8765,8 @@ struct ldr_trainer {
     uint64_t          *ordinals;
     int32_t            examples, batch, part, steps_per_epoch;
     int64_t            step, tokens;       /* done                                             */
+    int64_t            backbone_runs;
+    size_t             fill_size;          /* held for a while by ldr_trainer_create           */
     int32_t            order_epoch, epoch_done, best_epoch, stopped;
     double             best_metric, epoch_loss, epoch_weight, last_loss, last_metric, last_rate, last_norm, last_step_loss;
     void              *plan_memory;
@@ -8143,6 +8786,7 @@ LDR__DEF ldr_train_desc ldr_train_desc_defaults(const ldr_train_desc *desc) {
     if (d.epsilon == 0) d.epsilon = 1e-8f;
     if (d.clip == 0) d.clip = 1.0f;
     if (d.warmup == 0) d.warmup = 0.1f;
+    if (d.cache_dir) d.cache = 1;
     return d;
 }
 
@@ -8167,6 +8811,7 @@ static void ldr__balance(ldr_trainer *t) {
 static void ldr__trainer_place(ldr__plan *p, ldr_trainer *t) {
     const ldr_ladder *l = t->l;
     size_t tokens = 1, sequences = 1, values = 0;
+    int i;
     ldr__batch_limits(t->train, t->part, &tokens, &sequences);
     if (t->dev) ldr__batch_limits(t->dev, t->part, &tokens, &sequences);
     ldr__pass_place(p, &t->pass, t->l, tokens, sequences, 1);
@@ -8181,9 +8826,8 @@ static void ldr__trainer_place(ldr__plan *p, ldr_trainer *t) {
     t->ordinals = (uint64_t *)ldr__place(p, "tables", sequences, sizeof(uint64_t));
     if (l->d.head == LDR_HEAD_REGRESS) values = 4 * (size_t)LDR__MAX(t->examples, ldr__examples(t->dev));
     t->values = ldr__place_floats(p, "tables", values);
-    if (!t->d.cache) return;
-    ldr__cache_place(p, &t->caches[0], l, t->train);
-    if (t->dev && t->dev != t->train) ldr__cache_place(p, &t->caches[1], l, t->dev);
+    for (i = 0; i < 2; i++)
+        if (t->caches[i].d) ldr__cache_place(p, &t->caches[i]);
 }
 
 static ldr_status ldr__trainer_check(const ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev, const ldr_train_desc *d, ldr_error *err) {
@@ -8191,8 +8835,11 @@ static ldr_status ldr__trainer_check(const ldr_ladder *l, const ldr_dataset *tra
     if (!l || !train || !ldr__allocator_valid(&d->alloc)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "training needs a ladder and a training set");
     if (d->epochs < 0 || d->batch < 1 || d->accumulate < 1 || d->accumulate > d->batch || !(d->rate >= 0) || !(d->beta1 >= 0 && d->beta1 < 1) || !(d->beta2 >= 0 && d->beta2 < 1) || !(d->epsilon > 0) ||
         !(d->momentum >= 0 && d->momentum < 1) || !(d->weight_decay >= 0) || !(d->warmup <= 1) || d->clip != d->clip || d->patience < 0 || !(d->label_smoothing >= 0 && d->label_smoothing < 1) || (int)d->optimizer < 0 || d->optimizer > LDR_ADAFACTOR ||
-        (int)d->schedule < 0 || d->schedule > LDR_CONSTANT || (int)d->metric < 0 || d->metric > LDR_METRIC_ENTITY_F1)
+        (int)d->schedule < 0 || d->schedule > LDR_CONSTANT || (int)d->metric < 0 || d->metric > LDR_METRIC_ENTITY_F1 || (d->cache_type != LDR_F32 && d->cache_type != LDR_BF16 && d->cache_type != LDR_I8))
         return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a value of the training description is out of its range");
+#ifdef LADDER_NO_STDIO
+    if (d->cache_dir) return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "this build has no files (LADDER_NO_STDIO): a tap cache can be in memory only");
+#endif
     if ((int64_t)d->epochs * ldr__examples(train) > INT32_MAX) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "%d epochs of %d examples are more steps than can be counted", d->epochs, ldr__examples(train));
     if (d->metric && ((d->metric == LDR_METRIC_CORRELATION) != (l->d.head == LDR_HEAD_REGRESS) || (d->metric == LDR_METRIC_ENTITY_F1 && l->d.head != LDR_HEAD_TOKENS)))
         return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "metric %s does not fit the ladder's head", ldr_metric_name(d->metric));
@@ -8203,6 +8850,7 @@ static ldr_status ldr__trainer_check(const ldr_ladder *l, const ldr_dataset *tra
 }
 
 static void ldr__trainer_init(ldr_trainer *t, ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev, const ldr_train_desc *d) {
+    int i;
     memset(t, 0, sizeof *t);
     t->alloc = d->alloc.alloc_fn ? d->alloc : l->alloc;
     t->l = l;
@@ -8215,6 +8863,11 @@ static void ldr__trainer_init(ldr_trainer *t, ldr_ladder *l, const ldr_dataset *
     t->steps_per_epoch = (t->examples + t->batch - 1) / t->batch;
     t->best_metric = -1e30;
     t->order_epoch = -1;
+    if (!d->cache) return;
+    ldr__cache_shape(&t->caches[0], l, train, d->cache_type, d->cache_dir != NULL);
+    if (dev && dev != train) ldr__cache_shape(&t->caches[1], l, dev, d->cache_type, d->cache_dir != NULL);
+    for (i = 0; i < 2; i++)
+        if (t->caches[i].d && d->cache_layers) t->fill_size = LDR__MAX(t->fill_size, ldr__hidden_size(&t->caches[i]));
 }
 
 LDR__DEF ldr_memory ldr_trainer_plan(const ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev, const ldr_train_desc *desc) {
@@ -8230,7 +8883,43 @@ LDR__DEF ldr_memory ldr_trainer_plan(const ldr_ladder *l, const ldr_dataset *tra
     ldr__trainer_init(&t, (ldr_ladder *)(uintptr_t)l, train, dev, &d);
     plan.report = &report;
     ldr__trainer_place(&plan, &t);
+    if (t.fill_size) ldr__report(&report, "tap cache: states while filling", t.fill_size);
     return report;
+}
+
+LDR__DEF uint64_t ldr_trainer_plan_disk(const ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev, const ldr_train_desc *desc) {
+    ldr_train_desc d = ldr_train_desc_defaults(desc);
+    uint64_t bytes = 0;
+    ldr_error err;
+    ldr_trainer t;
+    int i;
+    memset(&err, 0, sizeof err);
+    if (!d.cache_dir || ldr__trainer_check(l, train, dev, &d, &err)) return 0;
+    ldr__trainer_init(&t, (ldr_ladder *)(uintptr_t)l, train, dev, &d);
+    for (i = 0; i < 2; i++)
+        if (t.caches[i].d) bytes += ldr__cache_file_size(&t.caches[i]);
+    return bytes;
+}
+
+LDR__DEF ldr_cache_info ldr_trainer_cache(const ldr_trainer *t) {
+    ldr_cache_info info;
+    int i;
+    memset(&info, 0, sizeof info);
+    info.note[0] = info.note[1] = "";
+    if (!t) return info;
+    info.backbone_runs = t->backbone_runs;
+    for (i = 0; i < 2; i++) {
+        const ldr__cache *c = &t->caches[i];
+        if (!c->d) continue;
+        info.sequences += (int32_t)c->d->count;
+        info.filled += (int32_t)c->filled;
+        info.reused += c->reused;
+        info.damaged += (int32_t)LDR__MIN(c->damaged, (size_t)INT32_MAX / 2);
+        info.disk += c->hash ? ldr__cache_file_size(c) : 0;
+        info.memory += c->d->count + (c->hash ? 0 : ldr__cache_at(c, c->d->count, 0));
+        info.note[i] = c->note;
+    }
+    return info;
 }
 
 LDR__DEF void ldr_trainer_free(ldr_trainer *t) {
@@ -8238,6 +8927,10 @@ LDR__DEF void ldr_trainer_free(ldr_trainer *t) {
     if (!t) return;
     a = t->alloc;
     if (t->l->grads == t->grads) t->l->grads = NULL;
+#ifndef LADDER_NO_STDIO
+    ldr__cache_close(&t->caches[0]);
+    ldr__cache_close(&t->caches[1]);
+#endif
     ldr__plan_end(t->plan_memory, t->plan_size, &a);
     ldr__free(&a, t, sizeof *t);
 }
@@ -8263,6 +8956,21 @@ static void ldr__trainer_order(ldr_trainer *t, int32_t epoch) {
     t->order_epoch = epoch;
     for (i = 0; i < t->examples; i++) t->order[i] = i;
     ldr__shuffle(t->order, t->examples, ldr__stream(t->d.seed, LDR__STREAM_SHUFFLE, (uint64_t)epoch));
+}
+
+/* Opens the cache's files, and with cache_layers fills it. */
+static ldr_status ldr__trainer_caches(ldr_trainer *t, ldr_error *err) {
+    int i;
+    for (i = 0; i < 2; i++) {
+        ldr__cache *c = &t->caches[i];
+        if (!c->d) continue;
+#ifndef LADDER_NO_STDIO
+        if (c->hash && ldr__cache_open(c, t->l, t->d.cache_dir, i ? "dev.taps" : "train.taps", err)) return err->status;
+#endif
+        if (t->d.cache_layers && ldr__cache_fill(c, &t->pass, t->part, &t->alloc, err)) return err->status;
+    }
+    t->d.cache_dir = NULL;                 /* its text belongs to the caller                      */
+    return LDR_OK;
 }
 
 LDR__DEF ldr_trainer *ldr_trainer_create(ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev, const ldr_train_desc *desc, ldr_error *err) {
@@ -8300,19 +9008,35 @@ LDR__DEF ldr_trainer *ldr_trainer_create(ldr_ladder *l, const ldr_dataset *train
         ldr_trainer_free(t);
         return NULL;
     }
+    if (ldr__trainer_caches(t, err)) {
+        ldr_trainer_free(t);
+        return NULL;
+    }
     l->grads = t->grads;
     return t;
 }
 
+/* Number in its set of the q-th sequence of a batch of examples with `per` sequences each. */
+static size_t ldr__sequence_of(const int32_t *examples, int32_t per, int32_t q) { return (size_t)examples[q / per] * (size_t)per + (size_t)(q % per); }
+
 /* Taps for the batch in the pass: from the cache when every sequence is there, else from the backbone. */
-static void ldr__trainer_forward(ldr_trainer *t, const ldr_dataset *d, const int32_t *examples, int32_t count) {
+static ldr_status ldr__trainer_forward(ldr_trainer *t, const ldr_dataset *d, const int32_t *examples, int32_t count, ldr_error *err) {
     ldr__cache *c = t->d.cache ? (d == t->train ? &t->caches[0] : d == t->dev ? &t->caches[1] : NULL) : NULL;
-    int32_t i, q, per = d->head == LDR_HEAD_CHOICE ? d->choices : 1, all = c != NULL;
-    for (i = 0; all && i < count * per; i++) all = c->have[examples[i / per] * per + i % per];
-    if (!all) ldr__pass_backbone(&t->pass);
-    for (q = 0; c && q < count * per; q++) ldr__cache_copy(c, &t->pass, examples[q / per] * per + q % per, q, !all);
-    if (all) ldr__pass_from_taps(&t->pass);
+    int32_t q, per = d->head == LDR_HEAD_CHOICE ? d->choices : 1, n = count * per, all = c != NULL;
+    for (q = 0; all && q < n; q++) all = c->have[ldr__sequence_of(examples, per, q)];
+    for (q = 0; all && q < n; q++) all = ldr__cache_get(c, &t->pass, ldr__sequence_of(examples, per, q), q);
+    if (!all) {
+        t->backbone_runs++;
+        ldr__pass_backbone(&t->pass);
+        for (q = 0; c && q < n; q++)
+            if (ldr__cache_put(c, &t->pass, ldr__sequence_of(examples, per, q), q, err)) return err->status;
+#ifndef LADDER_NO_STDIO
+        if (c && c->hash && ldr__cache_finish(c, err)) return err->status;
+#endif
+    }
+    if (all || (c && c->type != LDR_F32)) ldr__pass_from_taps(&t->pass);      /* after rounding once more */
     ldr__head_forward(&t->pass);
+    return LDR_OK;
 }
 
 static ldr_status ldr__name_not_finite(const ldr_trainer *t, ldr_error *err) {
@@ -8328,12 +9052,12 @@ static ldr_status ldr__name_not_finite(const ldr_trainer *t, ldr_error *err) {
     return ldr__fail(err, LDR_NUMERIC, LDR_NO_OFFSET, "step %I: the loss is not finite: \"logits\" overflow; lower the rate", t->step + 1);
 }
 
-/* Gradients of the mean loss over `count` examples, in parts of at most t->part. Returns the sum of losses. */
-static double ldr__trainer_gradients(ldr_trainer *t, const int32_t *examples, int32_t count, double weight, float dropout) {
+/* Gradients of the mean loss over `count` examples, in parts of at most t->part; *loss is the sum of losses. */
+static ldr_status ldr__trainer_gradients(ldr_trainer *t, double *loss, const int32_t *examples, int32_t count, double weight, float dropout, ldr_error *err) {
     ldr__pass *s = &t->pass;
-    double loss = 0;
     int32_t i, q, per = t->train->head == LDR_HEAD_CHOICE ? t->train->choices : 1;
     uint64_t key = ldr__stream(t->d.seed, LDR__STREAM_DROPOUT, (uint64_t)t->step);
+    *loss = 0;
     memset(t->grads, 0, t->l->size * sizeof(float));
     for (i = 0; i < count; i += t->part) {
         int32_t n = LDR__MIN(t->part, count - i);
@@ -8341,23 +9065,26 @@ static double ldr__trainer_gradients(ldr_trainer *t, const int32_t *examples, in
         for (q = 0; q < n * per; q++) t->ordinals[q] = (uint64_t)(i * per + q);
         ldr__pass_load(s, t->train, examples + i, n, t->ordinals, dropout, key);
         target = ldr__pass_targets(s, t->class_weights, t->d.label_smoothing, t->train->choices);
-        ldr__trainer_forward(t, t->train, examples + i, n);
-        loss += ldr__loss(s->dlogits, s->logits, &target, t->l->d.head, s->row_count, (size_t)t->l->d.classes, weight);
+        if (ldr__trainer_forward(t, t->train, examples + i, n, err)) return err->status;
+        *loss += ldr__loss(s->dlogits, s->logits, &target, t->l->d.head, s->row_count, (size_t)t->l->d.classes, weight);
         ldr__pass_backward(s);
     }
-    return loss;
+    return LDR_OK;
 }
 
 LDR__DEF ldr_status ldr_trainer_gradients(ldr_trainer *t, double *loss, const int32_t *examples, int32_t count, ldr_error *err) {
+    ldr_error local;
     double weight, sum;
     int32_t i;
+    memset(&local, 0, sizeof local);
+    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
     if (!t || !examples || count < 1) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_trainer_gradients: no trainer or examples");
     for (i = 0; i < count; i++)
         if (examples[i] < 0 || examples[i] >= t->examples) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "example %d: the training set has %d", examples[i], t->examples);
     t->l->grads = t->grads;
     weight = ldr__examples_weight(t, t->train, examples, count);
     if (!(weight > 0)) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "no example of the batch has a target");
-    sum = ldr__trainer_gradients(t, examples, count, weight, t->l->d.dropout);
+    if (ldr__trainer_gradients(t, &sum, examples, count, weight, t->l->d.dropout, err)) return err->status;
     if (loss) *loss = sum / weight;
     return sum - sum == 0 ? LDR_OK : ldr__name_not_finite(t, err);
 }
@@ -8375,9 +9102,12 @@ static double ldr__gradient_norm(const ldr_ladder *l) {
 }
 
 LDR__DEF ldr_status ldr_trainer_evaluate(ldr_trainer *t, const ldr_dataset *d, ldr_score *score, ldr_error *err) {
+    ldr_error local;
     ldr__tally y;
     ldr_metric metric;
     int32_t i, n, k, part;
+    memset(&local, 0, sizeof local);
+    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
     if (!t || !d || !score) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_trainer_evaluate: no trainer, data set or score");
     if (d != t->dev && d != t->train) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a trainer has room for its own two sets: use ldr_evaluate for another");
     memset(&y, 0, sizeof y);
@@ -8392,7 +9122,7 @@ LDR__DEF ldr_status ldr_trainer_evaluate(ldr_trainer *t, const ldr_dataset *d, l
         for (k = 0; k < part; k++) batch[k] = i + k;
         ldr__pass_load(&t->pass, d, batch, part, NULL, 0, 0);
         target = ldr__pass_targets(&t->pass, NULL, 0, d->choices);
-        ldr__trainer_forward(t, d, batch, part);
+        if (ldr__trainer_forward(t, d, batch, part, err)) return err->status;
         ldr__tally_batch(&y, &t->pass, &target, t->tags);
     }
     memset(score, 0, sizeof *score);
@@ -8448,7 +9178,7 @@ LDR__DEF ldr_status ldr_trainer_step(ldr_trainer *t, ldr_progress *p, ldr_error 
     ldr_progress progress;
     const int32_t *examples;
     int32_t in_epoch, count, i;
-    double weight, loss, scale = 1;
+    double weight, loss = 0, scale = 1;
     int end;
     memset(&local, 0, sizeof local);
     if (!err || err->status) err = &local;      /* an earlier error stays as it is */
@@ -8459,8 +9189,8 @@ LDR__DEF ldr_status ldr_trainer_step(ldr_trainer *t, ldr_progress *p, ldr_error 
     examples = t->order + (size_t)in_epoch * (size_t)t->batch;
     count = LDR__MIN(t->batch, t->examples - in_epoch * t->batch);
     weight = ldr__examples_weight(t, t->train, examples, count);
-    loss = weight > 0 ? ldr__trainer_gradients(t, examples, count, weight, t->l->d.dropout) : 0;
     if (weight > 0) {
+        if (ldr__trainer_gradients(t, &loss, examples, count, weight, t->l->d.dropout, err)) return err->status;
         t->last_norm = ldr__gradient_norm(t->l);
         if (!(loss - loss == 0) || !(t->last_norm - t->last_norm == 0)) return ldr__name_not_finite(t, err);
         if (t->d.clip > 0 && t->last_norm > (double)t->d.clip) scale = (double)t->d.clip / (t->last_norm + 1e-6);
@@ -8504,7 +9234,7 @@ LDR__DEF ldr_status ldr_fit(ldr_ladder *l, const ldr_dataset *train, const ldr_d
         result->metric = t->best_epoch ? t->best_metric : 0;
         result->loss = ldr_trainer_progress(t).loss;
         result->tokens = t->tokens;
-        result->peak_bytes = t->plan_size;
+        result->peak_bytes = (uint64_t)t->plan_size + t->fill_size;
     }
     ldr_trainer_free(t);
     return status;
@@ -9014,6 +9744,7 @@ static uint64_t ldr__run_digest(const ldr_trainer *t) {
     n[0] = d->epochs; n[1] = d->batch; n[2] = d->accumulate; n[3] = d->optimizer; n[4] = d->nesterov; n[5] = d->schedule; n[6] = d->patience; n[7] = d->metric; n[8] = (int64_t)t->l->size; n[9] = (int64_t)(d->seed & INT64_MAX);
     h = ldr__floats_digest(h, f, 9);
     for (i = 0; i < 10; i++) h = ldr__mix64(h ^ (uint64_t)n[i]);
+    if (t->d.cache && t->d.cache_type != LDR_F32) h = ldr__mix64(h ^ (uint64_t)t->d.cache_type);      /* rounded taps make another run */
     if (t->class_weights) h = ldr__floats_digest(h, t->class_weights, (size_t)t->l->d.classes);
     for (i = 0; i < (int)(sizeof ldr__fields / sizeof ldr__fields[0]); i++) {
         uint32_t bits;
@@ -9346,6 +10077,7 @@ LDR__DEF ldr_status ldr_model_quantise(const ldr_model *m, const char *path, ldr
         for (at = 0; !w.status && (t = ldr__quantised_next(m, format, &at, &type)) != NULL;) {
             if (type == t->dtype) ldr__writer_put(&w, t->data, (size_t)t->bytes, err);
             else ldr__quantised_tensor(&w, m, t, type, err);
+            if (m->release) ldr__release(m, t->data, (size_t)t->bytes);
         }
         ldr__writer_close(&w, err);
     }

@@ -5,10 +5,13 @@
 #include <simde/x86/avx512.h>
 #include <simde/x86/fma.h>
 #include <simde/x86/f16c.h>
+#undef _mm512_madd_epi16                 /* SIMDe 0.7.4 gives this name the masked form's arguments */
+#define _mm512_madd_epi16(a, b) simde_mm512_madd_epi16(a, b)
 #define LADDER_IMMINTRIN <stdint.h>
 #define LADDER_IMPLEMENTATION
 #include "../ladder.h"
 #include "ldr_test.h"
+#include "ldr_int8.h"
 
 /* Whole numbers, so that every order of additions gives the same sum and agreement must be exact. */
 TEST(tile_agrees_with_portable) {
@@ -40,5 +43,13 @@ TEST(tile_agrees_with_portable) {
     }
 }
 
-#define TESTS(X) X(tile_agrees_with_portable)
+TEST(int8_tiles_are_exact_sums) {
+    static const ldr__kernels *const sets[] = { &ldr__kernels_avx2, &ldr__kernels_avx512, &ldr__kernels_vnni };
+    static float y[20000];
+    int i, v;
+    for (i = 0; i < 30; i++)
+        for (v = 0; v < 3; v++) CHECK_NEAR(int8_error(sets[v], 1 + (size_t)i, 1 + (size_t)i * 5, 1 + (size_t)i * 41, i % 2, i % 3 == 0, 1, (uint64_t)i, y), 0, 4e-7);
+}
+
+#define TESTS(X) X(tile_agrees_with_portable) X(int8_tiles_are_exact_sums)
 LDR_TEST_MAIN("emulated avx512", TESTS)

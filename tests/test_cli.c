@@ -140,7 +140,8 @@ TEST(usage_errors) {
     static const char *const lines[] = {
         "frobnicate", "train", "train --frobnicate 3", "train --lr", "train --lr abc", "train --lr 0", "train --lr 1,5", "train --epochs 0", "train --epochs 2x",
         "train --epochs 99999999999", "train --seed -1", "train --method lora", "train --preset big", "train --rungs 1,,2", "train --rungs 1,", "train --json=1", "train -x",
-        "train --model m --train t", "train --model m --train t --out o --task nothing", "train --model m --train t --out o --method head --preset clue", "train --cache disk",
+        "train --model m --train t", "train --model m --train t --out o --task nothing", "train --model m --train t --out o --method head --preset clue", "train --cache-type f16", "train --cache-fill both",
+        "train --model m --train t --out o --cache-type int8", "train --model m --train t --out o --cache off --cache-fill layers", "inspect --release f",
         "eval --model m", "predict --model m", "predict --model m --ladder l a b", "predict --model m --ladder l --epochs 3", "features --model m --pool max", "tokenize", "inspect", "plan extra --model m" };
     size_t i, n;
     NEED_PROGRAM();
@@ -320,6 +321,7 @@ TEST(quantize_makes_a_whole_model) {
         EXPECT(0, "$L train --model %s --train train.tsv --dev dev.tsv --out q.ladder --epochs 6 --batch 8 --lr 3e-3 --cache ram", types[q]);
         EXPECT(0, "echo 'a lovely meal' | $L predict --model %s --ladder q.ladder | grep -q '\"label\":\"plus\"'", types[q]);
         EXPECT(0, "echo 'a lovely meal' | $L features --model %s --pool mean --compute int8", types[q]);
+        EXPECT(0, "cut -f2 dev.tsv > texts; $L features --model %s --pool mean < texts > f1; $L features --model %s --pool mean --release < texts > f2; cmp f1 f2", types[q], types[q]);
         EXPECT(1, "echo 'a lovely meal' | $L predict --model '%s' --ladder q.ladder", model);       /* another backbone */
         CHECK(one_error_line());
     }
@@ -419,6 +421,50 @@ TEST(interrupt_and_resume_change_nothing) {
     CHECK(one_error_line());
     EXPECT(0, "test ! -e cut.ladder && $L train %s --out cut.ladder --resume cut.ladder.checkpoint", options);
     CHECK(same_files("whole.ladder", "cut.ladder"));
+}
+
+static int err_holds(const char *text) {
+    size_t n;
+    char *err = slurp("err", &n);
+    int holds = err && strstr(err, text) != NULL;
+    free(err);
+    return holds;
+}
+
+/* Where taps lie and how they came there changes no byte of the result. */
+TEST(the_cache_lies_in_a_folder) {
+    char model[LADDER_MAX_PATH], options[LADDER_MAX_PATH + 256], *text;
+    ldr_json *j;
+    double disk;
+    NEED_PROGRAM();
+    NEED_MODEL(model, "en-mini");
+    CHECK(write_texts());
+    snprintf(options, sizeof options, "--model '%s' --train train.tsv --dev dev.tsv --epochs 2 --batch 8 --seed 5", model);
+    EXPECT(0, "$L train %s --out c0", options);
+    EXPECT(0, "$L train %s --out c1 --cache ram --cache-fill layers --release", options);
+    CHECK(same_files("c0", "c1"));
+    EXPECT(0, "$L plan %s --cache taps --json", options);
+    j = output_json(&text);
+    disk = json_member(j, "disk");
+    CHECK(text && strstr(text, "tap cache: one record") && !strstr(text, "tap cache: taps"));
+    ldr_json_free(j);
+    free(text);
+    EXPECT(0, "$L train %s --out c1 --cache taps && test $(cat taps/train.taps taps/dev.taps | wc -c) = %.0f", options, disk);
+    CHECK(same_files("c0", "c1"));
+    CHECK(!err_holds("note"));
+    EXPECT(0, "$L train %s --out c2 --cache taps", options);
+    CHECK(same_files("c0", "c2"));
+    CHECK(err_holds("ladder: note: taps/train.taps: ") && err_holds("used again"));
+    EXPECT(0, "printf x | dd of=taps/train.taps bs=1 seek=5000 conv=notrunc 2>dd && $L train %s --out c2 --cache taps", options);
+    CHECK(same_files("c0", "c2"));
+    CHECK(err_holds("taps/train.taps: the record at byte") && err_holds("checksum"));
+    EXPECT(0, "$L train %s --out c2 --cache taps --max-len 4", options);
+    CHECK(err_holds("length limit; it is made again"));
+    EXPECT(0, "$L train %s --out i1 --cache ram --cache-type int8 && $L train %s --out i2 --cache taps --cache-type int8 --cache-fill layers", options, options);
+    CHECK(same_files("i1", "i2"));
+    CHECK(!same_files("c0", "i1"));
+    EXPECT(1, "$L train %s --out c2 --cache train.tsv", options);
+    CHECK(one_error_line() && err_holds("train.tsv/train.taps"));
 }
 
 TEST(numbers_are_predicted) {
@@ -522,7 +568,7 @@ TEST(task_examples_are_counted) {
 }
 
 #define TESTS(X) X(usage_errors) X(help_and_version) X(bad_weight_files_fail) X(bad_data_files_fail) X(tokenize_and_features) X(inspect_and_plan_are_json) X(inspect_lists_what_a_broken_model_holds) \
-    X(quantize_makes_a_whole_model) X(train_eval_predict) X(same_seed_same_bytes) X(resume_changes_nothing) X(interrupt_and_resume_change_nothing) X(numbers_are_predicted) \
+    X(quantize_makes_a_whole_model) X(train_eval_predict) X(same_seed_same_bytes) X(resume_changes_nothing) X(interrupt_and_resume_change_nothing) X(the_cache_lies_in_a_folder) X(numbers_are_predicted) \
     X(entities_have_character_offsets) X(task_files_are_understood) X(task_examples_are_counted)
 
 #else

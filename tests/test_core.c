@@ -3,6 +3,7 @@
 #define LADDER_IMPLEMENTATION
 #include "../ladder.h"
 #include "ldr_test.h"
+#include "ldr_int8.h"
 #include "ldr_tiny.h"
 #if defined(__unix__) || defined(__APPLE__)
 #include <dirent.h>
@@ -16,6 +17,11 @@ static int kernel_sets(const ldr__kernels **sets) {
 #if LDR__X86
     if (ldr__x86_level() >= 1) sets[n++] = &ldr__kernels_avx2;
     if (ldr__x86_level() >= 2) sets[n++] = &ldr__kernels_avx512;
+    if (ldr__x86_level() >= 3) sets[n++] = &ldr__kernels_vnni;
+#elif LDR__NEON
+    sets[n++] = &ldr__kernels_neon;
+#elif LDR__WASM
+    sets[n++] = &ldr__kernels_wasm;
 #endif
     return n;
 }
@@ -266,7 +272,7 @@ TEST(slopes_stay_finite_for_every_finite_argument) {
 TEST(activations_of_every_kernel_set) {
     static const double limit[] = { 2.5e-7, 2.5e-7, 0, 2.5e-7, 2.5e-7 }, slope_limit[] = { 8e-7, 1.2e-6, 0, 8e-7, 8e-7 };
     const int N = 40013;
-    const ldr__kernels *sets[3];
+    const ldr__kernels *sets[4];
     int count = kernel_sets(sets), s, kind, i;
     float *x = floats((size_t)N), *y = floats((size_t)N), *d = floats((size_t)N), *y0 = floats((size_t)N), *d0 = floats((size_t)N);
     for (i = 0; i < N; i++) x[i] = (float)(i - N / 2) * (20.0f / (float)N);
@@ -291,7 +297,7 @@ TEST(activations_of_every_kernel_set) {
 }
 
 TEST(rows_of_exponentials_and_adam_agree_between_kernel_sets) {
-    const ldr__kernels *sets[3];
+    const ldr__kernels *sets[4];
     int count = kernel_sets(sets), s;
     ldr_test_rng r = { 4 };
     size_t n, i;
@@ -329,7 +335,7 @@ static double half_value(uint32_t h) {
 }
 
 TEST(every_half_is_exact) {
-    const ldr__kernels *sets[3];
+    const ldr__kernels *sets[4];
     int count = kernel_sets(sets), s, type;
     unsigned char *bytes = (unsigned char *)malloc(2 * 65536 + 2);
     float *out = floats(65536);
@@ -478,7 +484,7 @@ static const size_t depths[] = { 1, 2, 3, 5, 16, 31, 63, 64, 65, 127, LDR__KC - 
 
 TEST(products_of_every_layout_and_type) {
     static const ldr_dtype types[] = { LDR_F32, LDR_F16, LDR_BF16 };
-    const ldr__kernels *sets[3];
+    const ldr__kernels *sets[4];
     int count = kernel_sets(sets), s, i;
     ldr_test_rng r = { 11 };
     double worst = 0, between = 0;
@@ -506,7 +512,7 @@ TEST(products_of_every_layout_and_type) {
 TEST(products_do_not_depend_on_threads) {
     static const int32_t threads[] = { 1, 2, 3, 7 };
     static const size_t rows[] = { 1, 5, 13, 97, 200 }, columns[] = { 3, 33, 130, LDR__NB + 5 };
-    const ldr__kernels *sets[3];
+    const ldr__kernels *sets[4];
     int count = kernel_sets(sets), s, t, i;
     ldr_test_rng r = { 12 };
     for (s = 0; s < count; s++)
@@ -529,7 +535,7 @@ TEST(products_do_not_depend_on_threads) {
 }
 
 TEST(a_row_of_a_product_does_not_depend_on_the_others) {
-    const ldr__kernels *sets[3];
+    const ldr__kernels *sets[4];
     int count = kernel_sets(sets), s, i;
     ldr_test_rng r = { 13 };
     for (s = 0; s < count; s++) {
@@ -561,6 +567,44 @@ TEST(an_empty_product_is_its_bias) {
     ldr__gemm(&g.ex, c, 2, c, 1, 1, ldr__mat_float(c, 1, 1), ldr__finish_bias(bias), 0, 2, 5, 0);
     CHECK(c[0] == 3);
     rig_close(&g);
+}
+
+TEST(int8_products_are_exact_sums) {
+    static const size_t outs[] = { 1, 7, 16, 33, LDR__NB + 5 }, ins[] = { 1, 3, 32, 77, LDR__INT8_KC, LDR__INT8_KC + 2, 2 * LDR__INT8_KC + 9 }, rows[] = { 1, 5, 14, 70 };
+    const ldr__kernels *sets[4];
+    int count = kernel_sets(sets), s, i;
+    for (i = 0; i < 60; i++) {
+        size_t out = outs[i % 5], in = ins[i % 7], m = rows[i % 4], n = m * (out + 3);
+        float *first = floats(n), *y = floats(n);
+        for (s = 0; s < count; s++) {
+            CHECK_NEAR(int8_error(sets[s], m, out, in, i % 3 != 0, i % 2, 1, (uint64_t)i, first), 0, 4e-7);
+            CHECK_NEAR(int8_error(sets[s], m, out, in, i % 3 != 0, i % 2, 3, (uint64_t)i, y), 0, 4e-7);
+            CHECK(same_bits(first, y, n));
+        }
+        free(first);
+        free(y);
+    }
+}
+
+/* Whatever is not a number in a token's state must stay so. */
+TEST(int8_rows_show_what_is_not_finite) {
+    const ldr__kernels *sets[4];
+    int count = kernel_sets(sets), s, i;
+    for (s = 0; s < count; s++)
+        for (i = 0; i < 4; i++) {
+            float x[40], scale;
+            unsigned char q[160];
+            int k;
+            for (k = 0; k < 40; k++) x[k] = (float)k;
+            sets[s]->quantise(q, &scale, x, 37, 40);
+            CHECK(scale == 36.0f / 127.0f);
+            x[i * 12] = i % 2 ? (float)INFINITY : (float)NAN;
+            sets[s]->quantise(q, &scale, x, 37, 40);
+            CHECK(scale != scale);
+            for (k = 0; k < 40; k++) x[k] = 0;
+            sets[s]->quantise(q, &scale, x, 37, 40);
+            CHECK(scale == 0);
+        }
 }
 
 /* ---- operations: gradients against central differences of a double reference -------------------- */
@@ -780,7 +824,7 @@ static void check_attention(const ldr__kernels *k, int32_t heads, int32_t kv_hea
 TEST(attention_and_its_gradients) {
     static const int32_t small[] = { 0, 5, 6, 13 }, large[] = { 0, 50, 147, 148, 180 };
     static const int32_t shapes[][3] = { { 2, 2, 4 }, { 4, 2, 2 }, { 3, 1, 5 }, { 1, 1, 1 } };
-    const ldr__kernels *sets[3];
+    const ldr__kernels *sets[4];
     int count = kernel_sets(sets), s, i, causal, drop;
     for (s = 0; s < count; s++)
         for (causal = 0; causal < 2; causal++)
@@ -1175,7 +1219,7 @@ TEST(json_survives_every_byte_and_every_failed_allocation) {
 #define TESTS(X) X(statuses_have_names_and_texts) X(the_first_error_wins) X(a_message_keeps_its_first_error_when_a_file_fails_later) X(long_messages_are_cut_not_overrun) X(random_numbers_are_the_published_ones) \
     X(exponential_and_its_kin) X(extreme_arguments) X(slopes_stay_finite_for_every_finite_argument) X(activations_of_every_kernel_set) X(rows_of_exponentials_and_adam_agree_between_kernel_sets) \
     X(every_half_is_exact) X(bfloat16_rounds_to_nearest_even) X(tensors_read_as_float) X(products_of_every_layout_and_type) X(products_do_not_depend_on_threads) \
-    X(a_row_of_a_product_does_not_depend_on_the_others) X(an_empty_product_is_its_bias) X(norms_and_their_gradients) X(linear_maps_and_their_gradients) X(rotary_positions_turn_and_turn_back) \
+    X(a_row_of_a_product_does_not_depend_on_the_others) X(an_empty_product_is_its_bias) X(int8_products_are_exact_sums) X(int8_rows_show_what_is_not_finite) X(norms_and_their_gradients) X(linear_maps_and_their_gradients) X(rotary_positions_turn_and_turn_back) \
     X(attention_and_its_gradients) X(dropout_has_its_rate_and_one_mask) X(a_batch_in_parts_has_the_same_masks) X(mixes_and_their_gradients) X(bad_json_is_refused_at_its_place) X(the_public_json_suite) \
     X(numbers_are_read_without_the_locale) X(trees_keys_and_escapes) X(values_one_after_another) X(json_survives_every_byte_and_every_failed_allocation)
 LDR_TEST_MAIN("core", TESTS)

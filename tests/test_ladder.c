@@ -34,7 +34,7 @@ static double loss_only(ldr_trainer *t, const int32_t *batch, int32_t count) {
     for (q = 0; q < n; q++) t->ordinals[q] = (uint64_t)q;
     ldr__pass_load(&t->pass, t->train, batch, count, t->ordinals, t->l->d.dropout, ldr__stream(t->d.seed, LDR__STREAM_DROPOUT, (uint64_t)t->step));
     target = ldr__pass_targets(&t->pass, t->class_weights, t->d.label_smoothing, t->train->choices);
-    ldr__trainer_forward(t, t->train, batch, count);
+    ldr__trainer_forward(t, t->train, batch, count, NULL);
     return ldr__loss(t->pass.dlogits, t->pass.logits, &target, t->l->d.head, t->pass.row_count, (size_t)t->l->d.classes, weight) / weight;
 }
 
@@ -641,10 +641,10 @@ TEST(accumulation_is_the_large_batch) {
 }
 
 TEST(instruction_sets_agree) {
-    static const ldr_simd sets[] = { LDR_SIMD_PORTABLE, LDR_SIMD_AVX2, LDR_SIMD_AVX512 };
+    static const ldr_simd sets[] = { LDR_SIMD_PORTABLE, LDR_SIMD_AVX2, LDR_SIMD_AVX512, LDR_SIMD_AVX512_VNNI };
     float first[64];
     int k;
-    for (k = 0; k < 3; k++) {
+    for (k = 0; k < 4; k++) {
         tiny_spec s = tiny_default("bert");
         ldr_ladder_desc d = plain_desc(LDR_PRESET_DEFAULT, LDR_HEAD_CLASSIFY);
         ldr_error err;
@@ -666,6 +666,42 @@ TEST(instruction_sets_agree) {
         ldr_ladder_free(l);
         ldr_dataset_free(set);
         tiny_close(&m);
+    }
+}
+
+/* Every family in 8 bits: near the float model, but not it; any number of threads; and a ladder learns on it. */
+TEST(int8_backbones_stay_near) {
+    static const char *const families[] = { "bert", "roberta", "albert", "distilbert", "gpt2", "llama" };
+    static const int32_t ids[] = { 1, 5, 9, 2, 8, 3, 3, 11, 4 }, offsets[] = { 0, 4, 9 };
+    int f;
+    for (f = 0; f < 6; f++) {
+        float *hidden[3];
+        int v;
+        for (v = 0; v < 3; v++) {
+            tiny_spec s = tiny_default(families[f]);
+            ldr_error err;
+            ldr_batch b;
+            tiny_model m;
+            memset(&err, 0, sizeof err);
+            memset(&b, 0, sizeof b);
+            s.compute = v ? LDR_COMPUTE_INT8 : LDR_COMPUTE_F32;
+            s.threads = v == 2 ? 3 : 1;
+            m = tiny_open(s, &err);
+            CHECK(m.m);
+            b.ids = ids;
+            b.offsets = offsets;
+            b.sequences = 2;
+            hidden[v] = (float *)calloc(9 * (size_t)s.width, sizeof(float));
+            CHECK_INT(ldr_model_hidden(m.m, hidden[v], &b, -1, &err), LDR_OK);
+            if (v) {
+                double e = relative(hidden[v], hidden[0], 9 * s.width);
+                if (v == 1) printf("  %s in 8 bits: %.1f %% off\n", families[f], 100 * e);
+                CHECK(e > 1e-5 && e < 0.06);
+            }
+            tiny_close(&m);
+        }
+        CHECK(memcmp(hidden[1], hidden[2], 9 * (size_t)tiny_default(families[f]).width * sizeof(float)) == 0);
+        for (v = 0; v < 3; v++) free(hidden[v]);
     }
 }
 
@@ -899,7 +935,7 @@ TEST(balanced_class_weights) {
     X(a_wrong_sign_is_caught) X(default_at_r1_is_the_backbone_for_any_gate)                                        \
     X(paper_at_r1_is_the_backbone_with_gates_on_the_side_stream) X(a_slice_starts_as_a_working_copy) X(energy_picks_what_a_naive_count_picks)               \
     X(published_parameter_counts) X(same_bits_for_any_number_of_threads) X(stop_and_resume_gives_the_same_bits)    \
-    X(the_tap_cache_changes_nothing) X(accumulation_is_the_large_batch) X(instruction_sets_agree)                  \
+    X(the_tap_cache_changes_nothing) X(accumulation_is_the_large_batch) X(instruction_sets_agree) X(int8_backbones_stay_near)                  \
     X(batches_do_not_mix) X(every_preset_learns_and_comes_back_from_its_file) X(early_stopping_keeps_the_best_epoch) \
     X(balanced_class_weights) X(not_a_number_names_step_and_tensor) X(the_plan_is_what_is_allocated)
 LDR_TEST_MAIN("ladder", TESTS)

@@ -150,16 +150,17 @@ enum { CMD_TRAIN = 1, CMD_EVAL = 2, CMD_PREDICT = 4, CMD_FEATURES = 8, CMD_TOKEN
 
 enum { POOL_NONE = 1, POOL_CLS, POOL_MEAN };
 enum { METHOD_LADDER = 1, METHOD_HEAD };
-enum { CACHE_OFF = 1, CACHE_RAM };
+enum { TYPE_F32 = 1, TYPE_BF16, TYPE_I8 };
+enum { FILL_EPOCH = 1, FILL_LAYERS };
 enum { MAX_RUNGS = 256 };
 
 /* A word option holds the place of its word, counted from 1; 0 is "not given" everywhere. */
 typedef struct options {
     unsigned    command;
-    const char *model, *ladder, *task, *train, *dev, *test, *data, *out, *resume, *checkpoint, *log, *file;
-    int32_t     method, preset, init, importance, slice_heads, optimizer, schedule, cache, simd, compute, pool, type;
+    const char *model, *ladder, *task, *train, *dev, *test, *data, *out, *resume, *checkpoint, *log, *file, *cache;
+    int32_t     method, preset, init, importance, slice_heads, optimizer, schedule, cache_type, cache_fill, simd, compute, pool, type;
     int32_t     reduction, head_hidden, epochs, batch, accumulate, max_len, patience, stop_at, threads, layer;
-    int32_t     regress, balance, ids, pair, pieces, no_special, json, help;
+    int32_t     regress, balance, ids, pair, pieces, no_special, release, json, help;
     float       lr, warmup, weight_decay, dropout, label_smoothing, clip;
     uint64_t    seed;
     int32_t     rungs[MAX_RUNGS], rung_count;
@@ -219,7 +220,10 @@ static const option option_table[] = {
     { "--threads", KIND_COUNT, AT(threads), CMD_RUN, 0, "N", 1, 1024, "processor threads to use" },
     { "--simd", KIND_WORD, AT(simd), CMD_RUN, 0, "portable|avx2|avx512|avx512vnni", 0, 0, "the widest instruction set to use" },
     { "--compute", KIND_WORD, AT(compute), CMD_RUN, 0, "f32|int8", 0, 0, "how the frozen backbone multiplies: int8 is faster, smaller and about 1 % off" },
-    { "--cache", KIND_WORD, AT(cache), CMD_FIT, 0, "off|ram", 0, 0, "keep the backbone's states of all examples after the first epoch" },
+    { "--cache", KIND_TEXT, AT(cache), CMD_FIT, 0, "off|ram|DIR", 0, 0, "run the backbone once: keep its taps in memory, or in a folder for later runs too" },
+    { "--cache-type", KIND_WORD, AT(cache_type), CMD_FIT, 0, "f32|bf16|int8", 0, 0, "of the kept taps: exact, or rounded to a half or a quarter of the space" },
+    { "--cache-fill", KIND_WORD, AT(cache_fill), CMD_FIT, 0, "epoch|layers", 0, 0, "in the first epoch, or before it, reading each backbone layer once" },
+    { "--release", KIND_FLAG, AT(release), CMD_RUN, 0, NULL, 0, 0, "hold one backbone layer in memory at a time (slower)" },
     { "--checkpoint", KIND_TEXT, AT(checkpoint), CMD_TRAIN, 0, "FILE", 0, 0, "save the trainer's state after each epoch and on Ctrl-C" },
     { "--resume", KIND_TEXT, AT(resume), CMD_TRAIN, 0, "FILE", 0, 0, "go on from a checkpoint, with otherwise the same options" },
     { "--stop-at", KIND_COUNT, AT(stop_at), CMD_TRAIN, 0, "N", 1, 2147483647, "do after step N what Ctrl-C does" },
@@ -381,6 +385,7 @@ static int check_needed(const struct command *c, const options *o) {
         if ((option_table[i].needed & c->bit) && !*(const char *const *)(const void *)((const char *)o + option_table[i].at)) return usage_error(c, option_table[i].name, "is missing");
     if (c->bit == CMD_INSPECT && !o->file) return usage_error(c, "FILE or DIR", "is missing");
     if (o->method == METHOD_HEAD && o->preset) return usage_error(c, "--preset", "describes a ladder and does not go with --method head");
+    if ((o->cache_type || o->cache_fill) && (!o->cache || strcmp(o->cache, "off") == 0)) return usage_error(c, o->cache_type ? "--cache-type" : "--cache-fill", "needs --cache ram or --cache DIR");
     if (o->task && o->regress) return usage_error(c, "--regress", "does not go with --task, which knows its labels");
     return EXIT_DONE;
 }
@@ -857,6 +862,7 @@ static int open_model(run *r) {
     desc.threads = r->o.threads;
     desc.simd = (ldr_simd)r->o.simd;
     desc.compute = r->o.compute == 2 ? LDR_COMPUTE_INT8 : LDR_COMPUTE_F32;
+    desc.release = r->o.release;
     r->model = ldr_model_load(r->o.model, &desc, &r->err);
     if (!r->model) return EXIT_FAILED;
     r->info = ldr_model_info_get(r->model);
@@ -964,7 +970,10 @@ static ldr_train_desc make_train_desc(const run *r) {
     d.label_smoothing = o->label_smoothing;
     d.balance = o->balance || (r->task && r->task->metric == LDR_METRIC_MATTHEWS);   /* which asks for both classes alike */
     d.metric = r->metric;
-    d.cache = o->cache == CACHE_RAM;
+    d.cache = o->cache && strcmp(o->cache, "off") != 0;
+    d.cache_dir = d.cache && strcmp(o->cache, "ram") != 0 ? o->cache : NULL;
+    d.cache_type = o->cache_type == TYPE_BF16 ? LDR_BF16 : o->cache_type == TYPE_I8 ? LDR_I8 : LDR_F32;
+    d.cache_layers = o->cache_fill == FILL_LAYERS;
     d.seed = o->seed;
     return ldr_train_desc_defaults(&d);
 }
@@ -1014,7 +1023,7 @@ static int prepare(run *r) {
 /* ---- train ---------------------------------------------------------------------------- */
 
 typedef struct watch {
-    double  start, shown, epoch_start;
+    double  opened, start, shown, epoch_start;      /* opened: before a cache is filled layer by layer */
     int64_t first_tokens;          /* where a resumed run stood                              */
     int32_t first_step;
     int     terminal;
@@ -1114,10 +1123,20 @@ static int check_writable(run *r, const char *path) {
     return EXIT_DONE;
 }
 
+/* What became of the caches of an earlier run: worth a line on standard error, but no error. */
+static void show_cache_notes(const run *r) {
+    ldr_cache_info c = ldr_trainer_cache(r->trainer);
+    int i;
+    for (i = 0; i < 2; i++)
+        if (*c.note[i]) fprintf(stderr, "ladder: note: %s\n", c.note[i]);
+}
+
 static int open_trainer(run *r) {
     if (check_writable(r, r->o.out) || (r->o.checkpoint && check_writable(r, r->o.checkpoint))) return EXIT_FAILED;
+    if (r->train_desc.cache && r->train_desc.cache_layers && on_terminal()) fputs("filling the tap cache, layer by layer ...\n", stderr);
     r->trainer = ldr_trainer_create(r->ladder, r->train, r->dev, &r->train_desc, &r->err);
     if (!r->trainer || (r->o.resume && ldr_trainer_resume(r->trainer, r->o.resume, &r->err))) return EXIT_FAILED;
+    show_cache_notes(r);
     if (r->o.log) {
         r->log = fopen(r->o.log, r->o.resume ? "a" : "w");
         if (!r->log) return fail(r, LDR_IO, "%s: the log cannot be created", r->o.log);
@@ -1213,8 +1232,8 @@ static void print_summary(const run *r, const summary *s) {
 static int summarize(run *r, const watch *w, const ldr_progress *p, summary *s) {
     double end = seconds_now();
     ldr_score score;
-    s->seconds = end - w->start;
-    s->speed = tokens_per_second(w, p, end);
+    s->seconds = end - w->opened;
+    s->speed = s->seconds > 0 ? (double)(p->tokens - w->first_tokens) / s->seconds : 0;
     s->steps = p->step;
     s->best_epoch = r->dev ? p->best_epoch : p->epoch;
     s->dev = p->best_metric;
@@ -1236,6 +1255,7 @@ static int command_train(run *r) {
     int status = prepare(r);
     memset(&w, 0, sizeof w);
     memset(&s, 0, sizeof s);
+    w.opened = seconds_now();
     if (!status) status = open_trainer(r);
     if (status) return status;
     p = ldr_trainer_progress(r->trainer);                 /* a resumed run does not start at 0  */
@@ -1247,6 +1267,7 @@ static int command_train(run *r) {
     signal(SIGTERM, on_signal);
     status = train_steps(r, &w, &p);
     if (status) return status;
+    if (ldr_trainer_cache(r->trainer).damaged) show_cache_notes(r);
     ldr_trainer_restore_best(r->trainer);
     status = summarize(r, &w, &p, &s);
     if (status || save_ladder(r)) return EXIT_FAILED;
@@ -1740,7 +1761,7 @@ static ldr_memory other_memory(const run *r) {
 
 static int command_plan(run *r) {
     ldr_memory other, model, trainer;
-    uint64_t total;
+    uint64_t total, disk;
     int json = r->o.json, status = prepare(r);
     if (status) return status;
     other = other_memory(r);
@@ -1751,8 +1772,15 @@ static int command_plan(run *r) {
     plan_group("held", &other, json, 1);
     plan_group("model", &model, json, 0);
     plan_group("training", &trainer, json, 0);
-    if (json) fputs("]}\n", stdout);
-    else printf("%-44s %12.2f MiB\n", "total", (double)total / 1048576.0);
+    disk = ldr_trainer_plan_disk(r->ladder, r->train, r->dev, &r->train_desc);
+    if (json) {
+        fputs("]", stdout);
+        if (disk) printf(",\"disk\":%" PRIu64, disk);
+        fputs("}\n", stdout);
+    } else {
+        printf("%-44s %12.2f MiB\n", "total", (double)total / 1048576.0);
+        if (disk) printf("%-44s %12.2f MiB\n", "on disk: tap cache", (double)disk / 1048576.0);
+    }
     return EXIT_DONE;
 }
 
@@ -1796,6 +1824,7 @@ static int command_quantize(run *r) {
         if (!ldr__path_join(path, sizeof path, r->o.out, weights[i])) return fail(r, LDR_ARGUMENT, "%s: the path is too long", r->o.out);
         if (ldr__file_exists(path)) return fail(r, LDR_ARGUMENT, "%s: is there already and is not replaced", path);
     }
+    r->o.release = 1;              /* every weight is read once */
     if (open_model(r)) return EXIT_FAILED;
     if (!make_directory(r->o.out)) return fail(r, LDR_IO, "%s: the directory cannot be made", r->o.out);
     for (i = 0; i < sizeof others / sizeof *others; i++)

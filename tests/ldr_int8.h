@@ -1,0 +1,66 @@
+/* An 8-bit product against a count in whole numbers, for every set of kernels and for the emulated ones. */
+
+/* Rounds a row as the header says it does; the scale is the one the kernel must report. */
+static void int8_round(int32_t *q, float *scale, const float *x, size_t n) {
+    float peak = 0;
+    size_t i;
+    for (i = 0; i < n; i++) peak = fabsf(x[i]) > peak ? fabsf(x[i]) : peak;
+    *scale = peak / 127.0f;
+    for (i = 0; i < n; i++) {
+        float exact = peak > 0 ? x[i] * (127.0f / peak) : 0.0f;
+        q[i] = (int32_t)rint((double)exact);
+    }
+}
+
+/* Largest error of y[rows,out] relative to the sum of absolute products. Weights are made to hit their
+   grid exactly, so only the activations are rounded. */
+static double int8_error(const ldr__kernels *ker, size_t rows, size_t out, size_t in, int with_bias, int activate, int threads, uint64_t seed, float *y) {
+    size_t whole = ldr__round_up(out, (size_t)ker->nr), blocks = ldr__int8_blocks(in), o, i, t, ld = out + 3;
+    float *w = (float *)calloc(out * in, sizeof(float)), *x = (float *)calloc(rows * in, sizeof(float)), *row = (float *)calloc(in, sizeof(float)), *bias = (float *)calloc(out, sizeof(float));
+    int32_t *qw = (int32_t *)calloc(out * in, sizeof(int32_t)), *qx = (int32_t *)calloc(in, sizeof(int32_t));
+    float *f = (float *)calloc(rows * out, sizeof(float));
+    ldr__int8 m;
+    ldr__exec ex;
+    double worst = 0;
+    memset(&m, 0, sizeof m);
+    memset(&ex, 0, sizeof ex);
+    m.out = out;
+    m.in = in;
+    m.q = (int8_t *)calloc(whole, ldr__int8_depth(ker, in));
+    m.scale = (float *)calloc(whole, sizeof(float));
+    m.bias = with_bias ? (float *)calloc(whole, sizeof(float)) : NULL;
+    m.sums = (int32_t *)calloc(whole * blocks, sizeof(int32_t));
+    ex.kernels = ker;
+    ex.threads = threads;
+    ex.scratch_size = ldr__gemm_scratch(out, in);
+    ex.scratch = (float *)calloc(ex.scratch_size * (size_t)threads, sizeof(float));
+    ex.quantised = (unsigned char *)calloc(rows, (in + 3) * 2);
+    ex.row_scales = (float *)calloc(rows, sizeof(float));
+    for (o = 0; o < out; o++) {
+        bias[o] = (float)ldr__random_unit(seed + 1, o);
+        for (i = 0; i < in; i++) {
+            qw[o * in + i] = i == o % in ? 127 : (int32_t)ldr__random_below(seed + 2, o * in + i, 255) - 127;
+            w[o * in + i] = (float)qw[o * in + i] / 64.0f;
+        }
+    }
+    for (i = 0; i < rows * in; i++) x[i] = (float)(ldr__random_unit(seed + 3, i) - 0.5) * (i % 7 == 0 ? 4.0f : 1.0f);
+    ldr__int8_fill(ker, &m, 0, ldr__mat_float(w, in, 1), with_bias ? bias : NULL, out, row);
+    ldr__int8_forward(&ex, y, ld, activate ? f : NULL, x, in, &m, rows, LDR_GELU);
+    for (t = 0; t < rows; t++) {
+        float scale;
+        int8_round(qx, &scale, x + t * in, in);
+        for (o = 0; o < out; o++) {
+            double sum = with_bias ? (double)bias[o] : 0, size = 1e-6 + fabs(sum);
+            for (i = 0; i < in; i++) {
+                double v = (double)qx[i] * (double)scale * (double)w[o * in + i];
+                sum += v;
+                size += fabs(v);
+            }
+            worst = fmax(worst, fabs((double)y[t * ld + o] - sum) / size);
+            if (activate) worst = fmax(worst, fabs((double)f[t * out + o] - (double)ldr__activation(y[t * ld + o], LDR_GELU)) * 0.1);
+        }
+    }
+    free(w); free(x); free(row); free(bias); free(qw); free(qx); free(f);
+    free(m.q); free(m.scale); free(m.bias); free(m.sums); free(ex.scratch); free(ex.quantised); free(ex.row_scales);
+    return worst;
+}
