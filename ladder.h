@@ -1608,8 +1608,23 @@ LDR__INLINE void ldr__widen_body(int16_t *dst, const int8_t *src, size_t n) {
 }
 
 static void ldr__to_float_portable(float *dst, const void *src, ldr_dtype dtype, size_t n) {
-    size_t i;
-    for (i = 0; i < n; i++) dst[i] = ldr__load(src, dtype, i);
+    const unsigned char *s = (const unsigned char *)src;
+    size_t i = 0;
+    int l;
+    if (dtype == LDR_Q8_0)                             /* whole blocks: the scale is widened once */
+        for (; i + LDR__QBLOCK <= n; i += LDR__QBLOCK, s += LDR__Q8_0_BYTES) {
+            float d = ldr__half_to_float(ldr__load_u16(s));
+            for (l = 0; l < LDR__QBLOCK; l++) dst[i + (size_t)l] = d * (float)((int32_t)(s[2 + l] ^ 128u) - 128);
+        }
+    if (dtype == LDR_Q4_0)
+        for (; i + LDR__QBLOCK <= n; i += LDR__QBLOCK, s += LDR__Q4_0_BYTES) {
+            float d = ldr__half_to_float(ldr__load_u16(s));
+            for (l = 0; l < LDR__QBLOCK / 2; l++) {
+                dst[i + (size_t)l] = d * (float)((int32_t)(s[2 + l] & 15u) - 8);
+                dst[i + LDR__QBLOCK / 2 + (size_t)l] = d * (float)((int32_t)(s[2 + l] >> 4) - 8);
+            }
+        }
+    for (; i < n; i++) dst[i] = ldr__load(src, dtype, i);
 }
 
 static void ldr__weave_portable(float *dst, size_t ld, const float *src, size_t stride, size_t n) {
