@@ -1328,12 +1328,13 @@ LDR__DEF int ldr_tensor_read(float *dst, const ldr_tensor *t, uint64_t first, si
 typedef struct ldr__kernels {
     const char *name;
     int32_t     mr, nr;        /* rows and columns of the register tile                     */
-    /* c[m,n] = (accumulate ? c : bias or 0) + a[m,k] b[k,n], m <= mr, n <= nr. a(i,p) =
-       a[i*rs + p*cs]; b is a packed panel of nr columns a row, zero beyond n. */
-    void (*tile)(float *c, size_t ldc, const float *a, size_t rs, size_t cs, const float *b, size_t k, int32_t m, int32_t n, const float *bias, int accumulate);
+    /* c[m,n] = (accumulate ? c : bias or 0) + a[m,k] b[k,n], m <= mr, n <= nr. a is a strip, a(i,p) at
+       p*mr + i; b a panel, b(p,j) at p*nr + j. Both are whole: zeros beyond m and n. */
+    void (*tile)(float *c, size_t ldc, const float *a, const float *b, size_t k, int32_t m, int32_t n, const float *bias, int accumulate);
     void (*to_float)(float *dst, const void *src, ldr_dtype dtype, size_t n);       /* src: the start of a block */
-    /* dst[p*ld + j] = src[j*stride + p], j < 8, p < n: eight rows become columns of a panel. */
-    void (*weave)(float *dst, size_t ld, const float *src, size_t stride, size_t n);
+    /* dst[p*ld + j] = src[j*stride + p] for j < rows, else 0; j < 8, p < n: up to eight rows become columns. In order
+       of p, so that with ld < 8 the next one mends what spills over; the last leaves 8 - ld words behind it. Bits are kept. */
+    void (*weave)(float *dst, size_t ld, const float *src, size_t stride, size_t rows, size_t n);
     /* x = exp(x*scale - max(x*scale)), returns the sum; *peak receives the maximum.         */
     float (*exp_row)(float *x, size_t n, float scale, float *peak);
     void (*activate)(float *y, const float *x, size_t n, int32_t kind);             /* y = f(x)      */
@@ -1344,9 +1345,9 @@ typedef struct ldr__kernels {
     size_t unit;
     void (*quantise)(void *q, float *scale, const float *x, size_t n, size_t padded);
     void (*widen)(int16_t *dst, const int8_t *src, size_t n);                       /* unit 2: a panel for use */
-    /* c[i,j] = a_scale[i] b_scale[j] (sum over k of a b) + (accumulate ? c : bias or 0); a(i,.) at i*lda
-       bytes, b a panel of units*nr*unit values, b_sum[j] its column sums. */
-    void (*tile_int8)(float *c, size_t ldc, const void *a, size_t lda, const void *b, size_t units, int32_t m, int32_t n, const float *a_scale, const float *b_scale, const int32_t *b_sum,
+    /* c[i,j] = a_scale[i] b_scale[j] (sum over k of a b) + (accumulate ? c : bias or 0); strip and panel
+       as above with a unit, 4 bytes, in place of a number; b_sum[j]: the panel's column sums. */
+    void (*tile_int8)(float *c, size_t ldc, const void *a, const void *b, size_t units, int32_t m, int32_t n, const float *a_scale, const float *b_scale, const int32_t *b_sum,
                       const float *bias, int accumulate);
 } ldr__kernels;
 
@@ -1627,11 +1628,11 @@ static void ldr__to_float_portable(float *dst, const void *src, ldr_dtype dtype,
     for (; i < n; i++) dst[i] = ldr__load(src, dtype, i);
 }
 
-static void ldr__weave_portable(float *dst, size_t ld, const float *src, size_t stride, size_t n) {
-    size_t p;
-    int j;
+static void ldr__weave_portable(float *dst, size_t ld, const float *src, size_t stride, size_t rows, size_t n) {
+    static const float zero = 0;
+    size_t p, j;
     for (p = 0; p < n; p++)
-        for (j = 0; j < 8; j++) dst[p * ld + (size_t)j] = src[(size_t)j * stride + p];
+        for (j = 0; j < 8; j++) memcpy(dst + p * ld + j, j < rows ? src + j * stride + p : &zero, sizeof(float));
 }
 
 static float ldr__exp_row_portable(float *x, size_t n, float scale, float *peak) { return ldr__exp_row_body(x, n, scale, peak); }
@@ -1651,24 +1652,22 @@ LDR__INLINE void ldr__tile_int8_store(float *c, size_t ldc, const int32_t *t, in
         }
 }
 
-LDR__INLINE void ldr__tile_int8_body(float *c, size_t ldc, const void *a, size_t lda, const void *b, size_t units, int32_t m, int32_t n, const float *a_scale, const float *b_scale,
-                                     const float *bias, int accumulate, int nr) {
-    const int16_t *w = (const int16_t *)b;
+LDR__INLINE void ldr__tile_int8_body(float *c, size_t ldc, const void *a, const void *b, size_t units, int32_t m, int32_t n, const float *a_scale, const float *b_scale,
+                                     const float *bias, int accumulate, int mr, int nr) {
+    const int16_t *x = (const int16_t *)a, *w = (const int16_t *)b;
     int32_t t[6 * 16], i, j;
     size_t p;
-    for (i = 0; i < m * nr; i++) t[i] = 0;
-    for (i = 0; i < m; i++) {
-        const int16_t *x = (const int16_t *)(const void *)((const unsigned char *)a + (size_t)i * lda);
-        for (p = 0; p < units; p++)
-            for (j = 0; j < nr; j++) t[i * nr + j] += x[2 * p] * w[(2 * p * (size_t)nr) + 2 * (size_t)j] + x[2 * p + 1] * w[(2 * p * (size_t)nr) + 2 * (size_t)j + 1];
-    }
+    for (i = 0; i < mr * nr; i++) t[i] = 0;
+    for (p = 0; p < units; p++, x += 2 * mr, w += 2 * nr)
+        for (i = 0; i < mr; i++)
+            for (j = 0; j < nr; j++) t[i * nr + j] += x[2 * i] * w[2 * j] + x[2 * i + 1] * w[2 * j + 1];
     ldr__tile_int8_store(c, ldc, t, nr, m, n, a_scale, b_scale, bias, accumulate);
 }
 
-static void ldr__tile_int8_portable(float *c, size_t ldc, const void *a, size_t lda, const void *b, size_t units, int32_t m, int32_t n, const float *a_scale, const float *b_scale, const int32_t *b_sum,
+static void ldr__tile_int8_portable(float *c, size_t ldc, const void *a, const void *b, size_t units, int32_t m, int32_t n, const float *a_scale, const float *b_scale, const int32_t *b_sum,
                                     const float *bias, int accumulate) {
     (void)b_sum;
-    ldr__tile_int8_body(c, ldc, a, lda, b, units, m, n, a_scale, b_scale, bias, accumulate, 8);
+    ldr__tile_int8_body(c, ldc, a, b, units, m, n, a_scale, b_scale, bias, accumulate, 4, 8);
 }
 
 /* The edge of a tile: t holds all mr x nr sums; the wanted ones go to c. Shared by every kernel
@@ -1682,18 +1681,17 @@ LDR__INLINE void ldr__tile_store(float *c, size_t ldc, const float *t, int32_t n
         }
 }
 
-static void ldr__tile_portable(float *c, size_t ldc, const float *a, size_t rs, size_t cs, const float *b, size_t k, int32_t m, int32_t n, const float *bias, int accumulate) {
+static void ldr__tile_portable(float *c, size_t ldc, const float *a, const float *b, size_t k, int32_t m, int32_t n, const float *bias, int accumulate) {
     float t[4 * 8];
-    const float *a0 = a, *a1 = a + rs * (m > 1 ? 1u : 0u), *a2 = a + rs * (m > 2 ? 2u : 0u), *a3 = a + rs * (m > 3 ? 3u : 0u);
     size_t p;
     int j;
     for (j = 0; j < 32; j++) t[j] = 0;
-    for (p = 0; p < k; p++, b += 8)
+    for (p = 0; p < k; p++, a += 4, b += 8)
         for (j = 0; j < 8; j++) {
-            t[j] += a0[p * cs] * b[j];
-            t[8 + j] += a1[p * cs] * b[j];
-            t[16 + j] += a2[p * cs] * b[j];
-            t[24 + j] += a3[p * cs] * b[j];
+            t[j] += a[0] * b[j];
+            t[8 + j] += a[1] * b[j];
+            t[16 + j] += a[2] * b[j];
+            t[24 + j] += a[3] * b[j];
         }
     ldr__tile_store(c, ldc, t, 8, m, n, bias, accumulate);
 }
@@ -1708,16 +1706,15 @@ static const ldr__kernels ldr__kernels_portable = { "portable", 4, 8, ldr__tile_
 
 #if LDR__NEON
 /* 6 x 16: 24 accumulators, 4 of b and 1 of the 32 registers. */
-static void ldr__tile_neon(float *c, size_t ldc, const float *a, size_t rs, size_t cs, const float *b, size_t k, int32_t m, int32_t n, const float *bias, int accumulate) {
+static void ldr__tile_neon(float *c, size_t ldc, const float *a, const float *b, size_t k, int32_t m, int32_t n, const float *bias, int accumulate) {
     float t[6 * 16];
     size_t p;
-#define LDR__ROW(i) const float *a##i = a + rs * (size_t)(i < m ? i : 0); float32x4_t w##i = vdupq_n_f32(0), x##i = w##i, y##i = w##i, z##i = w##i;
+#define LDR__ROW(i) float32x4_t w##i = vdupq_n_f32(0), x##i = w##i, y##i = w##i, z##i = w##i;
     LDR__R6(LDR__ROW)
 #undef LDR__ROW
-    for (p = 0; p < k; p++, b += 16) {
+    for (p = 0; p < k; p++, a += 6, b += 16) {
         float32x4_t b0 = vld1q_f32(b), b1 = vld1q_f32(b + 4), b2 = vld1q_f32(b + 8), b3 = vld1q_f32(b + 12), v;
-        size_t at = p * cs;
-#define LDR__STEP(i) v = vld1q_dup_f32(a##i + at); w##i = vfmaq_f32(w##i, v, b0); x##i = vfmaq_f32(x##i, v, b1); y##i = vfmaq_f32(y##i, v, b2); z##i = vfmaq_f32(z##i, v, b3);
+#define LDR__STEP(i) v = vld1q_dup_f32(a + i); w##i = vfmaq_f32(w##i, v, b0); x##i = vfmaq_f32(x##i, v, b1); y##i = vfmaq_f32(y##i, v, b2); z##i = vfmaq_f32(z##i, v, b3);
         LDR__R6(LDR__STEP)
 #undef LDR__STEP
     }
@@ -1727,10 +1724,10 @@ static void ldr__tile_neon(float *c, size_t ldc, const float *a, size_t rs, size
     ldr__tile_store(c, ldc, t, 16, m, n, bias, accumulate);
 }
 
-static void ldr__tile_int8_neon(float *c, size_t ldc, const void *a, size_t lda, const void *b, size_t units, int32_t m, int32_t n, const float *a_scale, const float *b_scale, const int32_t *b_sum,
+static void ldr__tile_int8_neon(float *c, size_t ldc, const void *a, const void *b, size_t units, int32_t m, int32_t n, const float *a_scale, const float *b_scale, const int32_t *b_sum,
                                 const float *bias, int accumulate) {
     (void)b_sum;
-    ldr__tile_int8_body(c, ldc, a, lda, b, units, m, n, a_scale, b_scale, bias, accumulate, 16);
+    ldr__tile_int8_body(c, ldc, a, b, units, m, n, a_scale, b_scale, bias, accumulate, 6, 16);
 }
 
 static const ldr__kernels ldr__kernels_neon = { "neon", 6, 16, ldr__tile_neon, ldr__to_float_portable, ldr__weave_portable, ldr__exp_row_portable,
@@ -1739,17 +1736,16 @@ static const ldr__kernels ldr__kernels_neon = { "neon", 6, 16, ldr__tile_neon, l
 
 #if LDR__WASM
 /* 4 x 8: engines on x86 have 16 registers for us, and a wider tile would spill. */
-static void ldr__tile_wasm(float *c, size_t ldc, const float *a, size_t rs, size_t cs, const float *b, size_t k, int32_t m, int32_t n, const float *bias, int accumulate) {
+static void ldr__tile_wasm(float *c, size_t ldc, const float *a, const float *b, size_t k, int32_t m, int32_t n, const float *bias, int accumulate) {
     float t[4 * 8];
     size_t p;
 #define LDR__R4(X) X(0) X(1) X(2) X(3)
-#define LDR__ROW(i) const float *a##i = a + rs * (size_t)(i < m ? i : 0); v128_t x##i = wasm_f32x4_splat(0), y##i = x##i;
+#define LDR__ROW(i) v128_t x##i = wasm_f32x4_splat(0), y##i = x##i;
     LDR__R4(LDR__ROW)
 #undef LDR__ROW
-    for (p = 0; p < k; p++, b += 8) {
+    for (p = 0; p < k; p++, a += 4, b += 8) {
         v128_t b0 = wasm_v128_load(b), b1 = wasm_v128_load(b + 4), v;
-        size_t at = p * cs;
-#define LDR__STEP(i) v = wasm_v128_load32_splat(a##i + at); x##i = wasm_f32x4_add(x##i, wasm_f32x4_mul(v, b0)); y##i = wasm_f32x4_add(y##i, wasm_f32x4_mul(v, b1));
+#define LDR__STEP(i) v = wasm_v128_load32_splat(a + i); x##i = wasm_f32x4_add(x##i, wasm_f32x4_mul(v, b0)); y##i = wasm_f32x4_add(y##i, wasm_f32x4_mul(v, b1));
         LDR__R4(LDR__STEP)
 #undef LDR__STEP
     }
@@ -1761,19 +1757,19 @@ static void ldr__tile_wasm(float *c, size_t ldc, const float *a, size_t rs, size
 }
 
 /* 4 x 8, two k at a time. */
-static void ldr__tile_int8_wasm(float *c, size_t ldc, const void *a, size_t lda, const void *b, size_t units, int32_t m, int32_t n, const float *a_scale, const float *b_scale, const int32_t *b_sum,
+static void ldr__tile_int8_wasm(float *c, size_t ldc, const void *a, const void *b, size_t units, int32_t m, int32_t n, const float *a_scale, const float *b_scale, const int32_t *b_sum,
                                 const float *bias, int accumulate) {
-    const int16_t *w = (const int16_t *)b;
+    const int16_t *x = (const int16_t *)a, *w = (const int16_t *)b;
     int32_t t[4 * 8];
     size_t p;
     (void)b_sum;
 #define LDR__R4(X) X(0) X(1) X(2) X(3)
-#define LDR__ROW(i) const unsigned char *a##i = (const unsigned char *)a + lda * (size_t)(i < m ? i : 0); v128_t x##i = wasm_i32x4_splat(0), y##i = x##i;
+#define LDR__ROW(i) v128_t x##i = wasm_i32x4_splat(0), y##i = x##i;
     LDR__R4(LDR__ROW)
 #undef LDR__ROW
-    for (p = 0; p < units; p++, w += 16) {
+    for (p = 0; p < units; p++, x += 8, w += 16) {
         v128_t b0 = wasm_v128_load(w), b1 = wasm_v128_load(w + 8), v;
-#define LDR__STEP(i) v = wasm_v128_load32_splat(a##i + 4 * p); x##i = wasm_i32x4_add(x##i, wasm_i32x4_dot_i16x8(v, b0)); y##i = wasm_i32x4_add(y##i, wasm_i32x4_dot_i16x8(v, b1));
+#define LDR__STEP(i) v = wasm_v128_load32_splat(x + 2 * i); x##i = wasm_i32x4_add(x##i, wasm_i32x4_dot_i16x8(v, b0)); y##i = wasm_i32x4_add(y##i, wasm_i32x4_dot_i16x8(v, b1));
         LDR__R4(LDR__STEP)
 #undef LDR__STEP
     }
@@ -1800,19 +1796,32 @@ static const ldr__kernels ldr__kernels_wasm = { "simd128", 4, 8, ldr__tile_wasm,
   #define LDR__VNNI   __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c")))
 #endif
 
-/* 6 x 16: 12 accumulators, 2 columns of b and 1 broadcast of the 16 ymm registers. */
-LDR__AVX2 static void ldr__tile_avx2(float *c, size_t ldc, const float *a, size_t rs, size_t cs, const float *b, size_t k, int32_t m, int32_t n, const float *bias, int accumulate) {
+/* acc += v b with the sum left where it is. gcc 12 moves sums between registers and to the stack when it
+   sees through a tile, a third of its speed; so it is shown single instructions in a fixed order. */
+#ifdef LADDER_IMMINTRIN
+  #define LDR__FMA256(acc, v, b) acc = _mm256_fmadd_ps(v, b, acc)
+  #define LDR__FMA512(acc, v, b) acc = _mm512_fmadd_ps(v, b, acc)
+  #define LDR__PIN(x, y) (void)0
+#else
+  #define LDR__FMA256(acc, v, b) __asm__ volatile("vfmadd231ps {%2, %1, %0|%0, %1, %2}" : "+x"(acc) : "x"(v), "x"(b))
+  #define LDR__FMA512(acc, v, b) __asm__ volatile("vfmadd231ps {%2, %1, %0|%0, %1, %2}" : "+v"(acc) : "v"(v), "v"(b))
+  #define LDR__PIN(x, y) __asm__ volatile("" : "+v"(x), "+v"(y))
+#endif
+
+/* 6 x 16: 12 accumulators, 2 columns of b and 1 broadcast of the 16 ymm registers. Four k at a time: what a loop
+   costs besides its sums counts where a core is shared. */
+LDR__AVX2 static void ldr__tile_avx2(float *c, size_t ldc, const float *a, const float *b, size_t k, int32_t m, int32_t n, const float *bias, int accumulate) {
     size_t p;
-#define LDR__ROW(i) const float *a##i = a + rs * (size_t)(i < m ? i : 0); __m256 x##i = _mm256_setzero_ps(), y##i = _mm256_setzero_ps();
+    __m256 b0, b1, v;
+#define LDR__ROW(i) __m256 x##i = _mm256_setzero_ps(), y##i = _mm256_setzero_ps();
     LDR__R6(LDR__ROW)
 #undef LDR__ROW
-    for (p = 0; p < k; p++, b += 16) {
-        __m256 b0 = _mm256_loadu_ps(b), b1 = _mm256_loadu_ps(b + 8), v;
-        size_t at = p * cs;
-#define LDR__STEP(i) v = _mm256_broadcast_ss(a##i + at); x##i = _mm256_fmadd_ps(v, b0, x##i); y##i = _mm256_fmadd_ps(v, b1, y##i);
-        LDR__R6(LDR__STEP)
+#define LDR__SUMS(i) v = _mm256_broadcast_ss(a + (i)); LDR__FMA256(x##i, v, b0); LDR__FMA256(y##i, v, b1);
+#define LDR__STEP b0 = _mm256_loadu_ps(b); b1 = _mm256_loadu_ps(b + 8); LDR__R6(LDR__SUMS) a += 6; b += 16;
+    for (p = 0; p + 4 <= k; p += 4) { LDR__STEP LDR__STEP LDR__STEP LDR__STEP }
+    for (; p < k; p++) { LDR__STEP }
+#undef LDR__SUMS
 #undef LDR__STEP
-    }
     if (n == 16) {
         __m256 s0 = _mm256_setzero_ps(), s1 = s0;
         if (!accumulate && bias) {
@@ -1833,19 +1842,19 @@ LDR__AVX2 static void ldr__tile_avx2(float *c, size_t ldc, const float *a, size_
     }
 }
 
-/* 14 x 32: 28 accumulators, 2 columns of b, broadcasts from memory, of the 32 zmm registers. */
-LDR__AVX512 static void ldr__tile_avx512(float *c, size_t ldc, const float *a, size_t rs, size_t cs, const float *b, size_t k, int32_t m, int32_t n, const float *bias, int accumulate) {
+/* 14 x 32: 28 accumulators, 2 columns of b and 1 broadcast of the 32 zmm registers. */
+LDR__AVX512 static void ldr__tile_avx512(float *c, size_t ldc, const float *a, const float *b, size_t k, int32_t m, int32_t n, const float *bias, int accumulate) {
     size_t p;
-#define LDR__ROW(i) const float *a##i = a + rs * (size_t)(i < m ? i : 0); __m512 x##i = _mm512_setzero_ps(), y##i = _mm512_setzero_ps();
+    __m512 b0, b1, v;
+#define LDR__ROW(i) __m512 x##i = _mm512_setzero_ps(), y##i = _mm512_setzero_ps();
     LDR__R14(LDR__ROW)
 #undef LDR__ROW
-    for (p = 0; p < k; p++, b += 32) {
-        __m512 b0 = _mm512_loadu_ps(b), b1 = _mm512_loadu_ps(b + 16), v;
-        size_t at = p * cs;
-#define LDR__STEP(i) v = _mm512_set1_ps(a##i[at]); x##i = _mm512_fmadd_ps(v, b0, x##i); y##i = _mm512_fmadd_ps(v, b1, y##i);
-        LDR__R14(LDR__STEP)
+#define LDR__SUMS(i) v = _mm512_set1_ps(a[i]); LDR__FMA512(x##i, v, b0); LDR__FMA512(y##i, v, b1);
+#define LDR__STEP b0 = _mm512_loadu_ps(b); b1 = _mm512_loadu_ps(b + 16); LDR__R14(LDR__SUMS) a += 14; b += 32;
+    for (p = 0; p + 2 <= k; p += 2) { LDR__STEP LDR__STEP }
+    for (; p < k; p++) { LDR__STEP }
+#undef LDR__SUMS
 #undef LDR__STEP
-    }
     if (n == 32) {
         __m512 s0 = _mm512_setzero_ps(), s1 = s0;
         if (!accumulate && bias) {
@@ -1866,30 +1875,24 @@ LDR__AVX512 static void ldr__tile_avx512(float *c, size_t ldc, const float *a, s
     }
 }
 
-/* gcc 12 would reorder these sums until the registers no longer suffice; an empty statement between rows stops it. */
-#ifdef LADDER_IMMINTRIN
-  #define LDR__PIN(x, y) (void)0
-#else
-  #define LDR__PIN(x, y) __asm__ volatile("" : "+v"(x), "+v"(y))
-#endif
-
 /* 6 x 16, two k at a time: vpmaddwd multiplies 16-bit pairs and adds each pair. */
-LDR__AVX2 static void ldr__tile_int8_avx2(float *c, size_t ldc, const void *a, size_t lda, const void *b, size_t units, int32_t m, int32_t n, const float *a_scale, const float *b_scale, const int32_t *b_sum,
+LDR__AVX2 static void ldr__tile_int8_avx2(float *c, size_t ldc, const void *a, const void *b, size_t units, int32_t m, int32_t n, const float *a_scale, const float *b_scale, const int32_t *b_sum,
                                           const float *bias, int accumulate) {
-    const unsigned char *w = (const unsigned char *)b;
+    const unsigned char *u = (const unsigned char *)a, *w = (const unsigned char *)b;
     int32_t t[6 * 16];
     size_t p;
+    __m256i b0, b1, v;
     (void)b_sum;
-#define LDR__ROW(i) const unsigned char *a##i = (const unsigned char *)a + lda * (size_t)(i < m ? i : 0); __m256i x##i = _mm256_setzero_si256(), y##i = _mm256_setzero_si256();
+#define LDR__ROW(i) __m256i x##i = _mm256_setzero_si256(), y##i = _mm256_setzero_si256();
     LDR__R6(LDR__ROW)
 #undef LDR__ROW
-    for (p = 0; p < units; p++, w += 64) {
-        __m256i b0 = _mm256_loadu_si256((const __m256i *)(const void *)w), b1 = _mm256_loadu_si256((const __m256i *)(const void *)(w + 32)), v;
-#define LDR__STEP(i) v = _mm256_castps_si256(_mm256_broadcast_ss((const float *)(const void *)(a##i + 4 * p)));                              \
+#define LDR__SUMS(i) v = _mm256_castps_si256(_mm256_broadcast_ss((const float *)(const void *)(u + 4 * (i))));                                 \
         x##i = _mm256_add_epi32(x##i, _mm256_madd_epi16(v, b0)); y##i = _mm256_add_epi32(y##i, _mm256_madd_epi16(v, b1)); LDR__PIN(x##i, y##i);
-        LDR__R6(LDR__STEP)
+#define LDR__STEP b0 = _mm256_loadu_si256((const __m256i *)(const void *)w); b1 = _mm256_loadu_si256((const __m256i *)(const void *)(w + 32)); LDR__R6(LDR__SUMS) u += 24; w += 64;
+    for (p = 0; p + 4 <= units; p += 4) { LDR__STEP LDR__STEP LDR__STEP LDR__STEP }
+    for (; p < units; p++) { LDR__STEP }
+#undef LDR__SUMS
 #undef LDR__STEP
-    }
 #define LDR__SPILL(i) _mm256_storeu_si256((__m256i *)(void *)(t + i * 16), x##i); _mm256_storeu_si256((__m256i *)(void *)(t + i * 16 + 8), y##i);
     LDR__R6(LDR__SPILL)
 #undef LDR__SPILL
@@ -1912,13 +1915,13 @@ LDR__AVX2 static void ldr__tile_int8_avx2(float *c, size_t ldc, const void *a, s
 
 /* 14 x 32, the same with wider registers; with VNNI four 8-bit k at a time, a as unsigned bytes 128 too large. */
 #define LDR__TILE_INT8_512(name, target, multiply, correction)                                                                                      \
-target static void name(float *c, size_t ldc, const void *a, size_t lda, const void *b, size_t units, int32_t m, int32_t n, const float *a_scale,  \
+target static void name(float *c, size_t ldc, const void *a, const void *b, size_t units, int32_t m, int32_t n, const float *a_scale,              \
                         const float *b_scale, const int32_t *b_sum, const float *bias, int accumulate) {                                            \
-    const unsigned char *w = (const unsigned char *)b;                                                                                              \
+    const unsigned char *u = (const unsigned char *)a, *w = (const unsigned char *)b;                                                               \
     int32_t t[14 * 32], word, i, j;                                                                                                                 \
     size_t p;                                                                                                                                       \
     LDR__R14(LDR__ROW)                                                                                                                              \
-    for (p = 0; p < units; p++, w += 128) {                                                                                                         \
+    for (p = 0; p < units; p++, u += 56, w += 128) {                                                                                                         \
         __m512i b0 = _mm512_loadu_si512((const void *)w), b1 = _mm512_loadu_si512((const void *)(w + 64)), v;                                       \
         LDR__R14(multiply)                                                                                                                          \
     }                                                                                                                                               \
@@ -1929,11 +1932,11 @@ target static void name(float *c, size_t ldc, const void *a, size_t lda, const v
     (void)b_sum;                                                                                                                                    \
     ldr__tile_int8_store(c, ldc, t, 32, m, n, a_scale, b_scale, bias, accumulate);                                                                  \
 }
-#define LDR__ROW(i) const unsigned char *a##i = (const unsigned char *)a + lda * (size_t)(i < m ? i : 0); __m512i x##i = _mm512_setzero_si512(), y##i = _mm512_setzero_si512();
+#define LDR__ROW(i) __m512i x##i = _mm512_setzero_si512(), y##i = _mm512_setzero_si512();
 #define LDR__SPILL(i) _mm512_storeu_si512((void *)(t + i * 32), x##i); _mm512_storeu_si512((void *)(t + i * 32 + 16), y##i);
-#define LDR__MADD(i) memcpy(&word, a##i + 4 * p, 4); v = _mm512_set1_epi32(word);                                                                   \
+#define LDR__MADD(i) memcpy(&word, u + 4 * (i), 4); v = _mm512_set1_epi32(word);                                                                   \
         x##i = _mm512_add_epi32(x##i, _mm512_madd_epi16(v, b0)); y##i = _mm512_add_epi32(y##i, _mm512_madd_epi16(v, b1)); LDR__PIN(x##i, y##i);
-#define LDR__DOT(i) memcpy(&word, a##i + 4 * p, 4); v = _mm512_set1_epi32(word); x##i = _mm512_dpbusd_epi32(x##i, v, b0); y##i = _mm512_dpbusd_epi32(y##i, v, b1);
+#define LDR__DOT(i) memcpy(&word, u + 4 * (i), 4); v = _mm512_set1_epi32(word); x##i = _mm512_dpbusd_epi32(x##i, v, b0); y##i = _mm512_dpbusd_epi32(y##i, v, b1);
 LDR__TILE_INT8_512(ldr__tile_int8_avx512, LDR__AVX512, LDR__MADD, 0)
 LDR__TILE_INT8_512(ldr__tile_int8_vnni, LDR__VNNI, LDR__DOT, 1)
 #undef LDR__ROW
@@ -1983,13 +1986,15 @@ LDR__AVX2 static void ldr__to_float_avx2(float *dst, const void *src, ldr_dtype 
 }
 
 /* 8 x 8 at a time: pairs, fours, then halves of the registers change places. */
-LDR__AVX2 static void ldr__weave_avx2(float *dst, size_t ld, const float *src, size_t stride, size_t n) {
+LDR__AVX2 static void ldr__weave_avx2(float *dst, size_t ld, const float *src, size_t stride, size_t rows, size_t n) {
     size_t p = 0;
+    __m256 zero = _mm256_setzero_ps();
     for (; p + 8 <= n; p += 8) {
         const float *s = src + p;
         float *d = dst + p * ld;
-        __m256 a0 = _mm256_loadu_ps(s), a1 = _mm256_loadu_ps(s + stride), a2 = _mm256_loadu_ps(s + 2 * stride), a3 = _mm256_loadu_ps(s + 3 * stride);
-        __m256 a4 = _mm256_loadu_ps(s + 4 * stride), a5 = _mm256_loadu_ps(s + 5 * stride), a6 = _mm256_loadu_ps(s + 6 * stride), a7 = _mm256_loadu_ps(s + 7 * stride);
+#define LDR__ROW(j) rows > (j) ? _mm256_loadu_ps(s + (j) * stride) : zero
+        __m256 a0 = LDR__ROW(0), a1 = LDR__ROW(1), a2 = LDR__ROW(2), a3 = LDR__ROW(3), a4 = LDR__ROW(4), a5 = LDR__ROW(5), a6 = LDR__ROW(6), a7 = LDR__ROW(7);
+#undef LDR__ROW
         __m256 b0 = _mm256_unpacklo_ps(a0, a1), b1 = _mm256_unpackhi_ps(a0, a1), b2 = _mm256_unpacklo_ps(a2, a3), b3 = _mm256_unpackhi_ps(a2, a3);
         __m256 b4 = _mm256_unpacklo_ps(a4, a5), b5 = _mm256_unpackhi_ps(a4, a5), b6 = _mm256_unpacklo_ps(a6, a7), b7 = _mm256_unpackhi_ps(a6, a7);
         a0 = _mm256_shuffle_ps(b0, b2, 0x44);
@@ -2009,7 +2014,7 @@ LDR__AVX2 static void ldr__weave_avx2(float *dst, size_t ld, const float *src, s
         _mm256_storeu_ps(d + 6 * ld, _mm256_permute2f128_ps(a2, a6, 0x31));
         _mm256_storeu_ps(d + 7 * ld, _mm256_permute2f128_ps(a3, a7, 0x31));
     }
-    ldr__weave_portable(dst + p * ld, ld, src + p, stride, n - p);
+    ldr__weave_portable(dst + p * ld, ld, src + p, stride, rows, n - p);
 }
 
 #define LDR__SHELLS(suffix, target)                                                                                                                        \
@@ -2075,14 +2080,14 @@ LDR__DEF const char *ldr_simd_name(ldr_simd wish) { return ldr__kernels_pick(wis
 
    c is cut into blocks of up to MB x NB, a task each. A task walks down K in steps of KC; in a
    step it packs its KC x NB of b into panels of nr columns, which stay in the second-level
-   cache, then takes mr rows of a at a time (read in place when their columns are contiguous,
-   else packed), which stay in the first-level cache while all panels stream past them. A block
-   of b that several tasks need is packed by each: 1/MB of the work, and nobody waits.
+   cache, then takes MC rows of a at a time, packed into strips of mr rows. One panel stays in
+   the first-level cache while the strips pass it. A block of b that several tasks need is
+   packed by each: 1/MB of the work, and nobody waits.
    Neither cut changes the order of additions in an element, so results are the same for any
    number of threads. After Goto & van de Geijn 2008.
    ====================================================================================== */
 
-enum { LDR__KC = 384, LDR__NB = 192, LDR__MB = 512 };
+enum { LDR__KC = 256, LDR__NB = 192, LDR__MB = 512, LDR__MC = 48 };
 
 typedef struct ldr__mat {       /* element (i,j) is number first + i*rs + j*cs of data        */
     const void *data;           /* a part of a matrix may begin inside a block, so `first` moves and not this */
@@ -2096,7 +2101,7 @@ typedef struct ldr__exec {
     int32_t             threads;
     float              *scratch;        /* threads * scratch_size floats                      */
     size_t              scratch_size;
-    unsigned char      *quantised;      /* int8: room for the rows of one product             */
+    float              *quantised;      /* int8: room for the strips of one product, in words */
     float              *row_scales;
 } ldr__exec;
 
@@ -2172,16 +2177,13 @@ static void ldr__pack_panels(const ldr__kernels *ker, float *panels, ldr__mat b,
             float *to = panels + j / nr * nr * k + j % nr;
             size_t width = j < n ? LDR__MIN((size_t)8, n - j) : 0, depth, i;
             if (b.dtype == LDR_F32 && width == 8 && (uintptr_t)data % sizeof(float) == 0) {
-                ker->weave(to, nr, (const float *)(const void *)(data + j * b.cs * sizeof(float)), b.cs, k);
+                ker->weave(to, nr, (const float *)(const void *)(data + j * b.cs * sizeof(float)), b.cs, 8, k);
                 continue;
             }
             for (p = 0; p < k; p += depth) {
                 depth = LDR__MIN((size_t)64, k - p);
-                for (i = 0; i < 8; i++) {
-                    if (i < width) ldr__mat_run(ker, lines[i], &b, p, j + i, depth);
-                    else memset(lines[i], 0, depth * sizeof(float));
-                }
-                ker->weave(to + p * nr, nr, lines[0], 64, depth);
+                for (i = 0; i < width; i++) ldr__mat_run(ker, lines[i], &b, p, j + i, depth);
+                ker->weave(to + p * nr, nr, lines[0], 64, width, depth);
             }
         }
     } else {
@@ -2190,11 +2192,13 @@ static void ldr__pack_panels(const ldr__kernels *ker, float *panels, ldr__mat b,
     }
 }
 
-/* rows <= mr rows of a as a strip: element (i,p) at p*mr + i. */
+/* rows <= mr rows of a as a strip: element (i,p) at p*mr + i, zeros beyond `rows`. Leaves up to 8 words behind it. */
 static void ldr__pack_strip(const ldr__kernels *ker, float *dst, const float *a, size_t rs, size_t cs, size_t rows, size_t k) {
     size_t mr = (size_t)ker->mr, p, i;
 #define LDR__COPY(width) if (rs == 1 && rows == mr && mr == (width)) for (p = 0; p < k; p++) memcpy(dst + p * (width), a + p * cs, (width) * sizeof(float))
-    LDR__COPY(4);                          /* a constant width makes each copy a few moves */
+    if (cs == 1)                           /* the last eight rows first: each spills only over what is still to come */
+        for (i = ldr__round_up(mr, 8); i >= 8; i -= 8) ker->weave(dst + i - 8, mr, i - 8 < rows ? a + (i - 8) * rs : a, rs, i - 8 < rows ? rows - (i - 8) : 0, k);
+    else LDR__COPY(4);                     /* a constant width makes each copy a few moves */
     else LDR__COPY(6);
     else LDR__COPY(14);
     else for (p = 0; p < k; p++)
@@ -2223,24 +2227,27 @@ static ldr__finish ldr__finish_at(ldr__finish f, size_t i, size_t j) {
     return f;
 }
 
-/* c[m,n] (+)= a[m,k] times the first k rows of panels packed `depth` deep. strip: room for mr*k floats, or NULL when cs is 1. */
+/* c[m,n] (+)= a[m,k] times the first k rows of panels packed `depth` deep. strips: room for ldr__strips_size(k) floats. */
 static void ldr__panels_multiply(const ldr__kernels *ker, float *c, size_t ldc, const float *a, size_t rs, size_t cs, const float *panels, size_t depth,
-                                 size_t m, size_t n, size_t k, const float *bias, const ldr__finish *last, int accumulate, float *strip) {
-    size_t mr = (size_t)ker->mr, nr = (size_t)ker->nr, i, j, t;
-    for (i = 0; i < m; i += mr) {
-        const float *from = cs == 1 ? a + i * rs : strip;
-        size_t rows = LDR__MIN(mr, m - i);
-        if (cs != 1) ldr__pack_strip(ker, strip, a + i * rs, rs, cs, rows, k);
+                                 size_t m, size_t n, size_t k, const float *bias, const ldr__finish *last, int accumulate, float *strips) {
+    size_t mr = (size_t)ker->mr, nr = (size_t)ker->nr, mc = LDR__MC / mr * mr, i0, i, j;
+    for (i0 = 0; i0 < m; i0 += mc) {
+        size_t end = LDR__MIN(m, i0 + mc);
+        for (i = i0; i < end; i += mr) ldr__pack_strip(ker, strips + (i - i0) * k, a + i * rs, rs, cs, LDR__MIN(mr, end - i), k);
         for (j = 0; j < n; j += nr)
-            ker->tile(c + i * ldc + j, ldc, from, cs == 1 ? rs : 1, cs == 1 ? 1 : mr, panels + j * depth, k, (int32_t)rows, (int32_t)LDR__MIN(nr, n - j), bias ? bias + j : NULL, accumulate);
+            for (i = i0; i < end; i += mr)
+                ker->tile(c + i * ldc + j, ldc, strips + (i - i0) * k, panels + j * depth, k, (int32_t)LDR__MIN(mr, end - i), (int32_t)LDR__MIN(nr, n - j), bias ? bias + j : NULL, accumulate);
         if (last && last->f)
-            for (t = i; t < i + rows; t++) ker->activate(last->f + t * last->ldf, c + t * ldc, n, last->activation);
+            for (i = i0; i < end; i++) ker->activate(last->f + i * last->ldf, c + i * ldc, n, last->activation);
     }
 }
 
+static size_t ldr__strips_size(size_t k) { return k * (LDR__MC + LDR__TILE_MAX_M) + 16; }
+
 /* Floats of per-thread scratch that ldr__gemm needs for products up to n wide and k deep. */
 static size_t ldr__gemm_scratch(size_t n, size_t k) {
-    return LDR__MIN((size_t)LDR__KC, k) * (LDR__MIN((size_t)LDR__NB, ldr__round_up(n, LDR__TILE_MAX_N)) + LDR__TILE_MAX_M);
+    size_t kc = LDR__MIN((size_t)LDR__KC, k);
+    return kc * LDR__MIN((size_t)LDR__NB, ldr__round_up(n, LDR__TILE_MAX_N)) + LDR__MAX(ldr__strips_size(kc), (k + 3) / 2 * LDR__TILE_MAX_M);
 }
 
 /* How c[m,n] is cut: blocks of mb x nb, `columns` of them side by side. */
@@ -2265,7 +2272,7 @@ static void ldr__gemm(const ldr__exec *ex, float *c, size_t ldc, const float *a,
     const ldr__kernels *ker = ex->kernels;
     ldr__grid g;
     if (m == 0 || n == 0) return;
-    g = ldr__grid_of(ex, m, n, cs == 1 ? 64 : 24);
+    g = ldr__grid_of(ex, m, n, 48);
     LDR__FOR(task, (int64_t)g.tasks, ex->threads) {
         size_t i = (size_t)task / g.columns * g.mb, j = (size_t)task % g.columns * g.nb, mine = LDR__MIN(g.nb, n - j), height = LDR__MIN(g.mb, m - i), k0, kc;
         float *panels = ex->scratch + (size_t)ldr__thread() * ex->scratch_size, *strip = panels + LDR__MIN((size_t)LDR__KC, k) * ldr__round_up(mine, (size_t)ker->nr);
@@ -2289,10 +2296,12 @@ typedef struct ldr__int8 {
 } ldr__int8;
 
 /* A depth whose sums of products of 127 by 127 stay below 2^24. */
-enum { LDR__INT8_KC = 768 };
+enum { LDR__INT8_KC = 512 };
 LDR__STATIC_ASSERT(int8_sums_fit_floats, LDR__INT8_KC * 127 * 127 < 16777216 && LDR__INT8_KC % 4 == 0);
 
 static size_t ldr__int8_depth(const ldr__kernels *ker, size_t in) { return ldr__round_up(in, ker->unit); }
+/* Words of the strips of `rows` rows, with what a strip leaves behind it. */
+static size_t ldr__int8_words(size_t rows, size_t in) { return (rows + LDR__TILE_MAX_M) * ((in + 3) / 2 + 2); }
 static size_t ldr__int8_blocks(size_t in) { return (in + LDR__INT8_KC - 1) / LDR__INT8_KC; }
 
 /* Rows [first, first + rows) of the matrix from w; scratch holds one row. */
@@ -2319,10 +2328,16 @@ static void ldr__int8_fill(const ldr__kernels *ker, ldr__int8 *m, size_t first, 
 /* y[T,out] = x[T,in] W^T + bias, then f[T,out] = activation(y) with f (which may be y). */
 static void ldr__int8_forward(const ldr__exec *ex, float *y, size_t ldy, float *f, const float *x, size_t ldx, const ldr__int8 *w, size_t rows, int32_t activation) {
     const ldr__kernels *ker = ex->kernels;
-    size_t nr = (size_t)ker->nr, mr = (size_t)ker->mr, unit = ker->unit, depth = ldr__int8_depth(ker, w->in), each = unit == 2 ? 2 : 1, lda = depth * each, whole = ldr__round_up(w->out, nr);
+    size_t nr = (size_t)ker->nr, mr = (size_t)ker->mr, unit = ker->unit, depth = ldr__int8_depth(ker, w->in), units = depth / unit, whole = ldr__round_up(w->out, nr), mc = LDR__MC / mr * mr;
+    size_t stride = units * mr + 8;            /* what a strip leaves behind it must not fall on another thread's */
     ldr__grid g;
     if (rows == 0) return;
-    LDR__FOR(row, (int64_t)rows, ex->threads) { ker->quantise(ex->quantised + (size_t)row * lda, ex->row_scales + row, x + (size_t)row * ldx, w->in, depth); }
+    LDR__FOR(strip, ((int64_t)rows + (int64_t)mr - 1) / (int64_t)mr, ex->threads) {      /* rounded once, as strips, for all tasks */
+        size_t first = (size_t)strip * mr, height = LDR__MIN(mr, rows - first), t;
+        float *words = ex->scratch + (size_t)ldr__thread() * ex->scratch_size;
+        for (t = 0; t < height; t++) ker->quantise(words + t * units, ex->row_scales + first + t, x + (first + t) * ldx, w->in, depth);
+        ldr__pack_strip(ker, ex->quantised + (size_t)strip * stride, words, units, 1, height, units);
+    }
     g = ldr__grid_of(ex, rows, w->out, 64);
     LDR__FOR(task, (int64_t)g.tasks, ex->threads) {
         size_t i0 = (size_t)task / g.columns * g.mb, j0 = (size_t)task % g.columns * g.nb, n = LDR__MIN(g.nb, w->out - j0), m = LDR__MIN(g.mb, rows - i0), k0, i, j, t;
@@ -2332,13 +2347,14 @@ static void ldr__int8_forward(const ldr__exec *ex, float *y, size_t ldy, float *
             const int32_t *sums = w->sums + k0 / LDR__INT8_KC * whole;
             if (unit == 2)
                 for (j = 0; j < n; j += nr) ker->widen(wide + j * kc, w->q + (j0 + j) * depth + k0 * nr, kc * nr);
-            for (i = i0; i < i0 + m; i += mr) {
-                int32_t height = (int32_t)LDR__MIN(mr, i0 + m - i);
+            for (i = i0; i < i0 + m; i += mc) {
+                size_t end = LDR__MIN(i0 + m, i + mc);
                 for (j = 0; j < n; j += nr)
-                    ker->tile_int8(y + i * ldy + j0 + j, ldy, ex->quantised + i * lda + k0 * each, lda, unit == 2 ? (const void *)(wide + j * kc) : (const void *)(w->q + (j0 + j) * depth + k0 * nr),
-                                   kc / unit, height, (int32_t)LDR__MIN(nr, n - j), ex->row_scales + i, w->scale + j0 + j, sums + j0 + j, w->bias ? w->bias + j0 + j : NULL, k0 > 0);
+                    for (t = i; t < end; t += mr)
+                        ker->tile_int8(y + t * ldy + j0 + j, ldy, ex->quantised + t / mr * stride + k0 / unit * mr, unit == 2 ? (const void *)(wide + j * kc) : (const void *)(w->q + (j0 + j) * depth + k0 * nr),
+                                       kc / unit, (int32_t)LDR__MIN(mr, end - t), (int32_t)LDR__MIN(nr, n - j), ex->row_scales + t, w->scale + j0 + j, sums + j0 + j, w->bias ? w->bias + j0 + j : NULL, k0 > 0);
                 if (f && k0 + kc == depth)
-                    for (t = i; t < i + (size_t)height; t++) ker->activate(f + t * w->out + j0, y + t * ldy + j0, n, activation);
+                    for (t = i; t < end; t++) ker->activate(f + t * w->out + j0, y + t * ldy + j0, n, activation);
             }
         }
     }
@@ -2551,7 +2567,7 @@ typedef struct ldr__attention {
 /* Floats of per-thread scratch for sequences of up to n tokens, forward and backward. */
 static size_t ldr__attention_scratch(size_t n, size_t head_dim) {
     size_t np = ldr__round_up(n, LDR__TILE_MAX_N), dp = ldr__round_up(head_dim, LDR__TILE_MAX_N);
-    return 2 * head_dim * np + n * dp + 2 * LDR__QROWS * np + (np + 16) * LDR__QROWS + 2 * LDR__QROWS * dp + LDR__QROWS + 64;
+    return 2 * head_dim * np + n * dp + 2 * LDR__QROWS * np + 2 * LDR__QROWS * dp + ldr__strips_size(LDR__MAX(LDR__MAX(np, dp), (size_t)LDR__QROWS));
 }
 
 /* One row of scores to unnormalised probabilities over its first `keys` entries; returns the sum. */
@@ -2570,7 +2586,7 @@ static void ldr__attention_forward(const ldr__exec *ex, float *out, float *lse, 
         int32_t seq = (int32_t)(task / a->kv_heads), kv = (int32_t)(task % a->kv_heads), h;
         size_t first = (size_t)a->offsets[seq], n = (size_t)a->offsets[seq + 1] - first, np = ldr__round_up(n, LDR__TILE_MAX_N), i0, i, j;
         float *scratch = ex->scratch + (size_t)ldr__thread() * ex->scratch_size;
-        float *pk = scratch, *pv = pk + d * np, *s = pv + n * ldr__round_up(d, LDR__TILE_MAX_N);
+        float *pk = scratch, *pv = pk + d * np, *s = pv + n * ldr__round_up(d, LDR__TILE_MAX_N), *strip = s + LDR__QROWS * np;
         const float *base = qkv + first * ld, *k = base + inner + (size_t)kv * d, *v = k + (size_t)a->kv_heads * d;
         ldr__pack_panels(ker, pk, ldr__mat_float(k, 1, ld), d, n);
         ldr__pack_panels(ker, pv, ldr__mat_float(v, ld, 1), n, d);
@@ -2578,14 +2594,14 @@ static void ldr__attention_forward(const ldr__exec *ex, float *out, float *lse, 
             for (i0 = 0; i0 < n; i0 += LDR__QROWS) {
                 size_t rows = LDR__MIN((size_t)LDR__QROWS, n - i0), keys = a->causal ? i0 + rows : n;
                 float sums[LDR__QROWS];
-                ldr__panels_multiply(ker, s, np, base + i0 * ld + (size_t)h * d, ld, 1, pk, d, rows, keys, d, NULL, NULL, 0, NULL);
+                ldr__panels_multiply(ker, s, np, base + i0 * ld + (size_t)h * d, ld, 1, pk, d, rows, keys, d, NULL, NULL, 0, strip);
                 for (i = 0; i < rows; i++) {
                     float peak;
                     sums[i] = ldr__softmax_row(ker, s + i * np, a->causal ? i0 + i + 1 : n, keys, a->scale, &peak);
                     if (lse) lse[(first + i0 + i) * (size_t)a->heads + (size_t)h] = peak + logf(sums[i]);
                     ldr__dropout_apply(s + i * np, keys, a->drop, first + i0 + i, (uint64_t)h + 1);
                 }
-                ldr__panels_multiply(ker, out + (first + i0) * inner + (size_t)h * d, inner, s, np, 1, pv, n, rows, d, keys, NULL, NULL, 0, NULL);
+                ldr__panels_multiply(ker, out + (first + i0) * inner + (size_t)h * d, inner, s, np, 1, pv, n, rows, d, keys, NULL, NULL, 0, strip);
                 for (i = 0; i < rows; i++) {
                     float *o = out + (first + i0 + i) * inner + (size_t)h * d, r = 1.0f / sums[i];
                     for (j = 0; j < d; j++) o[j] *= r;
@@ -2606,7 +2622,7 @@ static void ldr__attention_backward(const ldr__exec *ex, float *dqkv, const floa
         size_t np = ldr__round_up(n, LDR__TILE_MAX_N), dp = ldr__round_up(d, LDR__TILE_MAX_N);
         float *scratch = ex->scratch + (size_t)ldr__thread() * ex->scratch_size;
         float *pk = scratch, *pvt = pk + d * np, *pkr = pvt + d * np, *s = pkr + n * dp, *ds = s + LDR__QROWS * np;
-        float *rows_packed = ds + LDR__QROWS * np, *pq = rows_packed + (np + 16) * LDR__QROWS, *pdo = pq + LDR__QROWS * dp;
+        float *pq = ds + LDR__QROWS * np, *pdo = pq + LDR__QROWS * dp, *strip = pdo + LDR__QROWS * dp;
         const float *base = qkv + first * ld, *k = base + inner + (size_t)kv * d, *v = k + (size_t)a->kv_heads * d;
         float *dbase = dqkv + first * ld, *dk = dbase + inner + (size_t)kv * d, *dv = dk + (size_t)a->kv_heads * d;
         ldr__pack_panels(ker, pk, ldr__mat_float(k, 1, ld), d, n);
@@ -2618,8 +2634,8 @@ static void ldr__attention_backward(const ldr__exec *ex, float *dqkv, const floa
             for (i0 = 0; i0 < n; i0 += LDR__QROWS) {
                 size_t rows = LDR__MIN((size_t)LDR__QROWS, n - i0), keys = a->causal ? i0 + rows : n;
                 const float *q = base + i0 * ld + (size_t)h * d, *dob = dout + (first + i0) * inner + (size_t)h * d;
-                ldr__panels_multiply(ker, s, np, q, ld, 1, pk, d, rows, keys, d, NULL, NULL, 0, NULL);
-                ldr__panels_multiply(ker, ds, np, dob, inner, 1, pvt, d, rows, keys, d, NULL, NULL, 0, NULL);
+                ldr__panels_multiply(ker, s, np, q, ld, 1, pk, d, rows, keys, d, NULL, NULL, 0, strip);
+                ldr__panels_multiply(ker, ds, np, dob, inner, 1, pvt, d, rows, keys, d, NULL, NULL, 0, strip);
                 for (i = 0; i < rows; i++) {
                     const float *o = out + (first + i0 + i) * inner + (size_t)h * d, *g = dob + i * inner;
                     float *p = s + i * np, *e = ds + i * np, dot = 0, peak = 0, log_sum = lse[(first + i0 + i) * (size_t)a->heads + (size_t)h], c;
@@ -2633,11 +2649,11 @@ static void ldr__attention_backward(const ldr__exec *ex, float *dqkv, const floa
                     LDR__LANE_LOOP(x, keys, e[x] = a->scale * p[x] * (e[x] - dot));
                     ldr__dropout_apply(p, keys, a->drop, first + i0 + i, (uint64_t)h + 1);
                 }
-                ldr__panels_multiply(ker, dbase + i0 * ld + (size_t)h * d, ld, ds, np, 1, pkr, n, rows, d, keys, NULL, NULL, 0, NULL);
+                ldr__panels_multiply(ker, dbase + i0 * ld + (size_t)h * d, ld, ds, np, 1, pkr, n, rows, d, keys, NULL, NULL, 0, strip);
                 ldr__pack_panels(ker, pq, ldr__mat_float(q, ld, 1), rows, d);
                 ldr__pack_panels(ker, pdo, ldr__mat_float(dob, inner, 1), rows, d);
-                ldr__panels_multiply(ker, dk, ld, ds, 1, np, pq, rows, keys, d, rows, NULL, NULL, 1, rows_packed);
-                ldr__panels_multiply(ker, dv, ld, s, 1, np, pdo, rows, keys, d, rows, NULL, NULL, 1, rows_packed);
+                ldr__panels_multiply(ker, dk, ld, ds, 1, np, pq, rows, keys, d, rows, NULL, NULL, 1, strip);
+                ldr__panels_multiply(ker, dv, ld, s, 1, np, pdo, rows, keys, d, rows, NULL, NULL, 1, strip);
             }
     }
 }
@@ -6019,7 +6035,7 @@ static void ldr__exec_place(ldr__plan *p, ldr__exec *ex, const ldr_model *m, siz
     ex->quantised = NULL;
     ex->row_scales = NULL;
     if (m->int8 && rows) {
-        ex->quantised = (unsigned char *)ldr__place(p, "packing buffers", rows, (deepest + 3) * 2);
+        ex->quantised = ldr__place_floats(p, "packing buffers", ldr__int8_words(rows, deepest));
         ex->row_scales = ldr__place_floats(p, "packing buffers", rows);
     }
     ex->kernels = m->kernels;

@@ -34,7 +34,7 @@ static double int8_error(const ldr__kernels *ker, size_t rows, size_t out, size_
     ex.threads = threads;
     ex.scratch_size = ldr__gemm_scratch(out, in);
     ex.scratch = (float *)calloc(ex.scratch_size * (size_t)threads, sizeof(float));
-    ex.quantised = (unsigned char *)calloc(rows, (in + 3) * 2);
+    ex.quantised = (float *)calloc(ldr__int8_words(rows, in), sizeof(float));
     ex.row_scales = (float *)calloc(rows, sizeof(float));
     for (o = 0; o < out; o++) {
         bias[o] = (float)ldr__random_unit(seed + 1, o);

@@ -28,13 +28,15 @@ static void shake(ldr_ladder *l, double by) {
 
 /* The loss of ldr_trainer_gradients without the way back, which is most of the work and would be thrown away. */
 static double loss_only(ldr_trainer *t, const int32_t *batch, int32_t count) {
+    ldr_error err;
     ldr__targets target;
     double weight = ldr__examples_weight(t, t->train, batch, count);
     int32_t q, n = count * (t->train->head == LDR_HEAD_CHOICE ? t->train->choices : 1);
     for (q = 0; q < n; q++) t->ordinals[q] = (uint64_t)q;
     ldr__pass_load(&t->pass, t->train, batch, count, t->ordinals, t->l->d.dropout, ldr__stream(t->d.seed, LDR__STREAM_DROPOUT, (uint64_t)t->step));
     target = ldr__pass_targets(&t->pass, t->class_weights, t->d.label_smoothing, t->train->choices);
-    ldr__trainer_forward(t, t->train, batch, count, NULL);
+    memset(&err, 0, sizeof err);
+    CHECK_INT(ldr__trainer_forward(t, t->train, batch, count, &err), LDR_OK);
     return ldr__loss(t->pass.dlogits, t->pass.logits, &target, t->l->d.head, t->pass.row_count, (size_t)t->l->d.classes, weight) / weight;
 }
 

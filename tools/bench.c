@@ -1,9 +1,11 @@
 /* bench.c: what this machine can do, and what share of it the kernels and whole steps reach.
 
-       make -C tools && tools/bench                 matrix products beside the multiply-add peak
+       make -C tools && tools/bench [--simd portable|avx2|avx512|avx512vnni] [--threads N] [--json]
+           peaks (multiply-add, 8-bit dot, memory read), then matrix products beside them
        tools/bench step [options]                   one ladder step on a backbone of random weights
            --layers 12 --width 768 --heads 12 --ffn 3072 --batch 16 --len 128 --steps 7
            --preset default|paper|clue|mlp|head --reduction 8 --threads N --cache --int8 --json
+       tools/bench forward [options]                the frozen backbone alone
 
    Every share is taken in one run, peak and product in turn, because machines drift. */
 #if !defined(_POSIX_C_SOURCE) && !defined(_WIN32)
@@ -86,13 +88,86 @@ LDR__AVX512 static LDR__NOINLINE double peak_avx512(void) {
 }
 #endif
 
-static double peak_once(const ldr__kernels *k) {
+/* The same for the 8-bit products: 16-bit pairs multiplied and added, then added up; with VNNI four bytes at once. */
 #if LDR__X86
-    return k == &ldr__kernels_avx512 ? peak_avx512() : peak_avx2();
+LDR__AVX2 static LDR__NOINLINE double peak_pairs(void) {
+    long n = 3000000, k;
+    double t;
+    __m256i a = _mm256_set1_epi16(3), b = _mm256_set1_epi16(5), v = a;
+#define START(i) __m256i c##i = _mm256_set1_epi32(i);
+    TEN(START)
+    t = now();
+    for (k = 0; k < n; k++) {
+#define STEP(i) __asm__ volatile("vpmaddwd %2, %1, %3\n\tvpaddd %3, %0, %0" : "+x"(c##i), "+x"(a), "+x"(b), "=x"(v));
+        TEN(STEP)
+    }
+    t = now() - t;
+#define END(i) a = _mm256_add_epi32(a, c##i);
+    TEN(END)
+    sink = (float)_mm256_extract_epi32(_mm256_add_epi32(a, v), 0);
+    return 10.0 * 32 * (double)n / t * 1e-9;
+#undef START
+#undef STEP
+#undef END
+}
+
+LDR__VNNI static LDR__NOINLINE double peak_bytes(void) {
+    long n = 3000000, k;
+    double t;
+    __m512i a = _mm512_set1_epi8(3), b = _mm512_set1_epi8(5);
+#define START(i) __m512i c##i = _mm512_set1_epi32(i);
+    TEN(START)
+    t = now();
+    for (k = 0; k < n; k++) {
+#define STEP(i) __asm__ volatile("vpdpbusd %2, %1, %0" : "+v"(c##i) : "v"(a), "v"(b));
+        TEN(STEP)
+    }
+    t = now() - t;
+#define END(i) a = _mm512_add_epi32(a, c##i);
+    TEN(END)
+    sink = (float)_mm512_reduce_add_epi32(a);
+    return 10.0 * 128 * (double)n / t * 1e-9;
+#undef START
+#undef STEP
+#undef END
+}
+#endif
+
+/* GFLOP/s or GOP/s of one thread; 0 where nobody wrote the loop. The portable set is measured beside AVX2, which the machine has. */
+static double peak_once(const ldr__kernels *k, int int8) {
+#if LDR__X86
+    if (int8) return k == &ldr__kernels_vnni ? peak_bytes() : ldr__x86_level() ? peak_pairs() * (k == &ldr__kernels_avx512 ? 2 : 1) : 0;
+    return k == &ldr__kernels_avx512 || k == &ldr__kernels_vnni ? peak_avx512() : ldr__x86_level() ? peak_avx2() : 0;
 #else
     (void)k;
+    (void)int8;
     return 0;
 #endif
+}
+
+/* Sums 256 MB that no cache holds, GB/s of all threads together. */
+static double memory_read(int threads) {
+    size_t n = (size_t)1 << 26, i;
+    float *p = (float *)malloc(n * sizeof(float));
+    double best = 0, t;
+    int r;
+    if (!p) return 0;
+    for (i = 0; i < n; i++) p[i] = (float)(i & 15);
+    for (r = 0; r < 5; r++) {
+        t = now();
+        LDR__FOR(block, 64, threads) {
+            float lanes[16] = { 0 };
+            size_t k, l, end = ((size_t)block + 1) * (n / 64);
+            for (k = (size_t)block * (n / 64); k < end; k += 16)
+                for (l = 0; l < 16; l++) lanes[l] += p[k + l];
+            for (l = 1; l < 16; l++) lanes[0] += lanes[l];
+            p[(size_t)block * (n / 64)] = lanes[0] > 1e30f;
+        }
+        t = (double)n * sizeof(float) / (now() - t) * 1e-9;
+        if (t > best) best = t;
+    }
+    free(p);
+    return best;
 }
 
 static int by_value(const void *a, const void *b) {
@@ -101,65 +176,91 @@ static int by_value(const void *a, const void *b) {
 }
 
 /* All threads at once, so that a clock shared between cores shows. */
-static double peak_all(const ldr__kernels *k, int threads) {
+static double peak_all(const ldr__kernels *k, int threads, int int8) {
     double each[LADDER_MAX_THREADS], sum = 0;
     int i;
-    LDR__FOR(t, threads, threads) { each[t] = peak_once(k); }
+    LDR__FOR(t, threads, threads) { each[t] = peak_once(k, int8); }
     for (i = 0; i < threads; i++) sum += each[i];
     return sum;
 }
 
-/* mode 0: y = x W^T, 1: dx = dy W, 2: dW = dy^T x */
+/* mode 0: y = x W^T, 1: dx = dy W, 2: dW = dy^T x, 3: y = x W^T in 8 bits */
 static void bench_gemm(size_t m, size_t n, size_t k, int mode, int threads, int json, const ldr__kernels *kernels) {
-    static const char *const names[] = { "NT", "NN", "TN" };
-    float *a = (float *)malloc(m * k * 4), *b = (float *)malloc(k * n * 4), *c = (float *)malloc(m * n * 4);
+    static const char *const names[] = { "NT", "NN", "TN", "int8" };
+    size_t whole = ldr__round_up(n, LDR__TILE_MAX_N), i;
+    float *a = (float *)malloc(m * k * 4), *b = (float *)malloc(k * n * 4), *c = (float *)malloc(m * n * 4), *row = (float *)malloc(k * 4);
     ldr__exec ex;
-    double rate[64], best = 0, peak = 0, flop = 2.0 * (double)m * (double)n * (double)k * 1e-9;
-    size_t i;
+    ldr__int8 w;
+    double rate[64], peak = 0, median, flop = 2.0 * (double)m * (double)n * (double)k * 1e-9;
     int reps = 0, inner = (int)(0.2 / flop) + 1;
+    memset(&ex, 0, sizeof ex);
+    memset(&w, 0, sizeof w);
     ex.kernels = kernels;
     ex.threads = threads;
-    ex.scratch_size = ldr__gemm_scratch(n, LDR__KC);
+    ex.scratch_size = ldr__gemm_scratch(n, k);
     ex.scratch = (float *)malloc(ex.scratch_size * (size_t)threads * 4);
     ldr__large_pages(a, m * k * 4);              /* as a plan does */
     ldr__large_pages(b, k * n * 4);
     ldr__large_pages(c, m * n * 4);
     for (i = 0; i < m * k; i++) a[i] = (float)(i % 13) - 6;
     for (i = 0; i < k * n; i++) b[i] = (float)(i % 11) - 5;
+    if (mode == 3) {
+        w.out = n;
+        w.in = k;
+        w.q = (int8_t *)calloc(whole, k + 4);
+        w.scale = (float *)calloc(whole, 4);
+        w.sums = (int32_t *)calloc(whole * ldr__int8_blocks(k), 4);
+        ex.quantised = (float *)malloc(ldr__int8_words(m, k) * 4);
+        ex.row_scales = (float *)malloc(m * 4);
+        ldr__int8_fill(kernels, &w, 0, ldr__mat_float(b, k, 1), NULL, n, row);
+    }
     while (reps < 21) {
-        double t, p;
+        double t = now();
         int r;
-        t = now();
         for (r = 0; r < inner; r++) {
             if (mode == 0) ldr__gemm(&ex, c, n, a, k, 1, ldr__mat_float(b, 1, k), ldr__finish_bias(NULL), m, n, k, 0);
             if (mode == 1) ldr__gemm(&ex, c, n, a, k, 1, ldr__mat_float(b, n, 1), ldr__finish_bias(NULL), m, n, k, 0);
             if (mode == 2) ldr__gemm(&ex, c, n, a, 1, m, ldr__mat_float(b, n, 1), ldr__finish_bias(NULL), m, n, k, 0);
+            if (mode == 3) ldr__int8_forward(&ex, c, n, NULL, a, k, &w, m, 0);
         }
         rate[reps++] = flop * inner / (now() - t);
-        if (reps % 3 == 1) {
-            p = peak_all(kernels, threads);
-            if (p > peak) peak = p;
-        }
+        if (reps % 3 == 1) peak = LDR__MAX(peak, peak_all(kernels, threads, mode == 3));
     }
     qsort(rate, (size_t)reps, sizeof rate[0], by_value);
-    best = rate[reps - 1];
-    if (json) printf("{\"product\":\"%s\",\"m\":%d,\"n\":%d,\"k\":%d,\"threads\":%d,\"kernels\":\"%s\",\"median\":%.1f,\"best\":%.1f,\"peak\":%.1f}\n", names[mode], (int)m, (int)n, (int)k, threads, kernels->name, rate[reps / 2], best, peak);
-    else printf("%s %5d x %5d x %5d  %d threads  %-8s  median %6.1f  best %6.1f GFLOP/s   %3.0f %% and %3.0f %% of the peak %.1f\n", names[mode], (int)m, (int)n, (int)k, threads, kernels->name, rate[reps / 2], best,
-                peak > 0 ? 100 * rate[reps / 2] / peak : 0, peak > 0 ? 100 * best / peak : 0, peak);
+    median = rate[reps / 2];
+    if (json) printf("{\"product\":\"%s\",\"m\":%d,\"n\":%d,\"k\":%d,\"threads\":%d,\"kernels\":\"%s\",\"median\":%.1f,\"best\":%.1f,\"peak\":%.1f}\n", names[mode], (int)m, (int)n, (int)k, threads, kernels->name, median, rate[reps - 1], peak);
+    else printf("%-4s %5d x %5d x %5d  %d threads  median %6.1f  best %6.1f  %3.0f %% and %3.0f %% of the peak %.1f\n", names[mode], (int)m, (int)n, (int)k, threads, median, rate[reps - 1],
+                peak > 0 ? 100 * median / peak : 0, peak > 0 ? 100 * rate[reps - 1] / peak : 0, peak);
     fflush(stdout);
     free(a);
     free(b);
     free(c);
+    free(row);
     free(ex.scratch);
+    free(w.q);
+    free(w.scale);
+    free(w.sums);
+    free(ex.quantised);
+    free(ex.row_scales);
 }
 
-static void bench_products(int json) {
-    static const int shapes[][4] = { { 2048, 768, 768, 0 }, { 2048, 3072, 768, 0 }, { 2048, 768, 3072, 0 }, { 512, 768, 768, 0 }, { 128, 768, 768, 0 }, { 2048, 768, 768, 1 }, { 768, 768, 2048, 2 },
-                                     { 2048, 96, 96, 0 }, { 2048, 96, 768, 0 }, { 2048, 384, 96, 0 }, { 96, 768, 2048, 2 }, { 96, 96, 2048, 2 } };
-    int max = ldr__max_threads(), threads;
+static void bench_products(const ldr__kernels *kernels, int threads, int json) {
+    static const int shapes[][4] = { { 2048, 768, 768, 0 }, { 2048, 3072, 768, 0 }, { 2048, 768, 3072, 0 }, { 512, 768, 768, 0 }, { 128, 768, 768, 0 }, { 2048, 768, 768, 1 }, { 2048, 768, 3072, 1 },
+                                     { 768, 768, 2048, 2 }, { 3072, 768, 2048, 2 }, { 2048, 96, 96, 0 }, { 2048, 96, 768, 0 }, { 2048, 384, 96, 0 }, { 2048, 96, 384, 1 }, { 96, 768, 2048, 2 }, { 96, 96, 2048, 2 },
+                                     { 2048, 768, 768, 3 }, { 2048, 3072, 768, 3 }, { 2048, 768, 3072, 3 }, { 128, 768, 768, 3 } };
+    int max = threads ? threads : ldr__max_threads();
     size_t i;
-    for (threads = max; threads >= 1; threads = threads > 1 ? 1 : 0)
-        for (i = 0; i < sizeof shapes / sizeof shapes[0]; i++) bench_gemm((size_t)shapes[i][0], (size_t)shapes[i][1], (size_t)shapes[i][2], shapes[i][3], threads, json, ldr__kernels_pick(LDR_SIMD_AUTO));
+    for (threads = max; threads >= 1; threads = threads > 1 ? 1 : 0) {
+        double f = 0, q = 0, r = memory_read(threads);
+        int k;
+        for (k = 0; k < 5; k++) {
+            f = LDR__MAX(f, peak_all(kernels, threads, 0));
+            q = LDR__MAX(q, peak_all(kernels, threads, 1));
+        }
+        if (json) printf("{\"peaks\":\"%s\",\"threads\":%d,\"f32\":%.1f,\"int8\":%.1f,\"read_gigabytes\":%.1f}\n", kernels->name, threads, f, q, r);
+        else printf("%s, %d threads: multiply-add %.1f GFLOP/s, 8-bit dot %.1f GOP/s, memory read %.1f GB/s\n", kernels->name, threads, f, q, r);
+        for (i = 0; i < sizeof shapes / sizeof shapes[0]; i++) bench_gemm((size_t)shapes[i][0], (size_t)shapes[i][1], (size_t)shapes[i][2], shapes[i][3], threads, json, kernels);
+    }
 }
 
 /* ---- one ladder step -------------------------------------------------------------------- */
@@ -207,7 +308,7 @@ static size_t random_bert(char *header, float *data, const step_options *o) {
     return at;
 }
 
-static int bench_step(const step_options *o) {
+static int bench_step(const step_options *o, int forward) {
     static char header[1 << 20];
     char config[512];
     float *none = NULL, *data;
@@ -264,19 +365,36 @@ static int bench_step(const step_options *o) {
     td.batch = o->batch;
     td.cache = o->cache;
     td.schedule = LDR_CONSTANT;
-    t = l && d ? ldr_trainer_create(l, d, NULL, &td, &err) : NULL;
+    if (forward) {
+        static int32_t ids[4096 * 512], offsets[4097];
+        float *hidden = (float *)malloc((size_t)o->batch * (size_t)o->len * (size_t)o->width * 4);
+        ldr_batch b;
+        memset(&b, 0, sizeof b);
+        for (i = 0; i < o->batch * o->len; i++) ids[i] = (int32_t)(ldr__mix64((uint64_t)i) % 30522);
+        for (i = 0; i <= o->batch; i++) offsets[i] = i * o->len;
+        b.ids = ids;
+        b.offsets = offsets;
+        b.sequences = o->batch;
+        for (i = -2; m && hidden && i < o->steps; i++) {
+            double start = now();
+            if (ldr_model_hidden(m, hidden, &b, -1, &err)) break;
+            if (i >= 0) seconds[i] = now() - start;
+        }
+        free(hidden);
+    }
+    t = !forward && l && d ? ldr_trainer_create(l, d, NULL, &td, &err) : NULL;
     for (i = -3; t && i < o->steps; i++) {
         double start = now();
         if (ldr_trainer_step(t, NULL, &err)) break;
         if (i >= 0) seconds[i] = now() - start;
     }
-    if (t && !err.status) {
+    if ((t || (forward && m)) && !err.status) {
         double median;
         qsort(seconds, (size_t)o->steps, sizeof seconds[0], by_value);
         median = seconds[o->steps / 2];
         if (o->json) printf("{\"step\":%.4f,\"best\":%.4f,\"tokens_per_second\":%.0f,\"trainable\":%llu,\"peak_megabytes\":%.1f,\"beyond_weights_megabytes\":%.1f}\n", median, seconds[0], o->batch * o->len / median, (unsigned long long)ldr_ladder_trainable(l), peak_megabytes(), peak_megabytes() - base);
-        else printf("%d layers x %d, %d x %d tokens, preset %d, %s%s: step median %.3f s, best %.3f s, %.0f tokens/s, %llu trained, peak %.0f MB of which %.0f beyond the weights\n", o->layers, o->width, o->batch, o->len, (int)o->preset,
-                    m->kernels->name, o->cache ? ", cached taps" : "", median, seconds[0], o->batch * o->len / median, (unsigned long long)ldr_ladder_trainable(l), peak_megabytes(), peak_megabytes() - base);
+        else printf("%s%d layers x %d, %d x %d tokens, preset %d, %s%s%s: median %.3f s, best %.3f s, %.0f tokens/s, %llu trained, peak %.0f MB of which %.0f beyond the weights\n", forward ? "forward, " : "step, ", o->layers, o->width, o->batch, o->len, (int)o->preset,
+                    m->kernels->name, o->compute ? ", int8" : "", o->cache ? ", cached taps" : "", median, seconds[0], o->batch * o->len / median, (unsigned long long)ldr_ladder_trainable(l), peak_megabytes(), peak_megabytes() - base);
         status = 0;
     } else fprintf(stderr, "bench: %s\n", err.message);
     ldr_trainer_free(t);
@@ -288,16 +406,22 @@ static int bench_step(const step_options *o) {
 }
 
 int main(int argc, char **argv) {
+    static const char *const sets[] = { "portable", "avx2", "avx512", "avx512vnni" };
+    ldr_simd simd = LDR_SIMD_AUTO;
     static const char *const presets[] = { "default", "paper", "clue", "mlp", "head" };
     step_options o = { 12, 768, 12, 3072, 16, 128, 7, 8, 0, 0, 0, LDR_PRESET_DEFAULT, LDR_COMPUTE_F32 };
     struct { const char *name; int *value; } options[] = { { "--layers", &o.layers }, { "--width", &o.width }, { "--heads", &o.heads }, { "--ffn", &o.ffn }, { "--batch", &o.batch }, { "--len", &o.len },
                                                            { "--steps", &o.steps }, { "--reduction", &o.reduction }, { "--threads", &o.threads } };
-    int i, step = argc > 1 && strcmp(argv[1], "step") == 0;
+    int i, step = argc > 1 ? strcmp(argv[1], "step") == 0 ? 1 : strcmp(argv[1], "forward") == 0 ? 2 : 0 : 0;
     size_t k;
-    for (i = 1 + step; i < argc; i++) {
+    for (i = 1 + (step > 0); i < argc; i++) {
         if (strcmp(argv[i], "--json") == 0) o.json = 1;
         else if (strcmp(argv[i], "--cache") == 0) o.cache = 1;
         else if (strcmp(argv[i], "--int8") == 0) o.compute = LDR_COMPUTE_INT8;
+        else if (strcmp(argv[i], "--simd") == 0 && i + 1 < argc) {
+            for (k = 0, i++; k < 4; k++)
+                if (strcmp(argv[i], sets[k]) == 0) simd = (ldr_simd)(k + 1);
+        }
         else if (strcmp(argv[i], "--preset") == 0 && i + 1 < argc) {
             for (k = 0, i++; k < 5; k++)
                 if (strcmp(argv[i], presets[k]) == 0) o.preset = (ldr_preset)k;
@@ -315,7 +439,7 @@ int main(int argc, char **argv) {
         fprintf(stderr, "bench: --len 1 to 512, --steps 1 to 256, --batch 1 to 4096\n");
         return 2;
     }
-    if (step) return bench_step(&o);
-    bench_products(o.json);
+    if (step) return bench_step(&o, step == 2);
+    bench_products(ldr__kernels_pick(simd), o.threads, o.json);
     return 0;
 }

@@ -1,0 +1,132 @@
+"""The work of tools/bench in PyTorch, printed beside ours. Random weights, so only time and memory mean anything.
+
+    make -C tools && OMP_NUM_THREADS=2 python3 tests/reference/bench_torch.py [products] [forward] [step] [cached]
+
+Each pair runs in turn, `--rounds` times (3), and medians are compared. Fair settings for Debian's PyTorch: the OpenMP build
+of OpenBLAS on LD_LIBRARY_PATH, and neither OPENBLAS_CORETYPE nor OPENBLAS_L2_SIZE set.
+"""
+import argparse, json, os, resource, statistics, subprocess, sys, time
+
+BENCH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tools", "bench")
+LAYERS, WIDTH, HEADS, FFN, BATCH, LENGTH, SIDE = 12, 768, 12, 3072, 16, 128, 96
+
+
+def ours(*arguments):
+    lines = subprocess.run([BENCH, *arguments, "--json"], check=True, capture_output=True, text=True).stdout.splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def theirs(what):
+    """Runs this file as another process, so that its peak memory is its own."""
+    return json.loads(subprocess.run([sys.executable, __file__, "--only", what], check=True, capture_output=True, text=True).stdout)
+
+
+def worker(what):
+    import torch
+    from torch import nn
+    from torch.nn import functional as F
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "2")))
+
+    def median(f, repeats=5):
+        f()
+        seconds = []
+        for _ in range(repeats):
+            start = time.perf_counter()
+            f()
+            seconds.append(time.perf_counter() - start)
+        return statistics.median(seconds)
+
+    if what.startswith("product"):
+        _, kind, m, n, k = what.split(":")
+        m, n, k = int(m), int(n), int(k)
+        a, b = torch.randn(m, k), torch.randn(k, n)
+        if kind in ("NT", "int8"):
+            b = torch.randn(n, k).t()
+        if kind == "TN":
+            a = torch.randn(k, m).t()
+        out = torch.empty(m, n)
+        return {"median": 2e-9 * m * n * k / median(lambda: torch.mm(a, b, out=out), 21)}
+
+    class Block(nn.Module):
+        def __init__(self, width, heads, ffn):
+            super().__init__()
+            self.heads, self.size = heads, width // heads
+            self.qkv, self.o = nn.Linear(width, 3 * width), nn.Linear(width, width)
+            self.up, self.down = nn.Linear(width, ffn), nn.Linear(ffn, width)
+            self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
+
+        def forward(self, x):
+            b, n, w = x.shape
+            q, k, v = self.qkv(x).view(b, n, 3, self.heads, self.size).permute(2, 0, 3, 1, 4)
+            p = torch.softmax(q @ k.transpose(-1, -2) * self.size ** -0.5, -1)
+            x = self.norm1(x + self.o((p @ v).transpose(1, 2).reshape(b, n, w)))
+            return self.norm2(x + self.down(F.gelu(self.up(x))))
+
+    class Ladder(nn.Module):
+        """The published shape: a scalar gate a rung, blocks of the backbone's kind at an eighth of the width."""
+        def __init__(self):
+            super().__init__()
+            self.down = nn.ModuleList(nn.Linear(WIDTH, SIDE) for _ in range(LAYERS + 1))
+            self.gate = nn.ParameterList(nn.Parameter(torch.zeros(())) for _ in range(LAYERS))
+            self.blocks = nn.ModuleList(Block(SIDE, HEADS, FFN * SIDE // WIDTH) for _ in range(LAYERS))
+            self.up, self.head = nn.Linear(SIDE, WIDTH), nn.Linear(WIDTH, 2)
+
+        def forward(self, states):
+            s = self.down[0](states[0])
+            for i in range(LAYERS):
+                a = torch.sigmoid(self.gate[i] / 0.1)
+                s = self.blocks[i](a * s + (1 - a) * self.down[i + 1](states[i + 1]))
+            return self.head(self.up(s[:, 0]))
+
+    words, norm = nn.Embedding(30522, WIDTH), nn.LayerNorm(WIDTH)
+    backbone = nn.ModuleList(Block(WIDTH, HEADS, FFN) for _ in range(LAYERS))
+    ids, labels = torch.randint(0, 30522, (BATCH, LENGTH)), torch.randint(0, 2, (BATCH,))
+
+    def states():
+        with torch.no_grad():
+            out = [norm(words(ids))]
+            for block in backbone:
+                out.append(block(out[-1]))
+        return out
+
+    ladder = Ladder()
+    optimiser = torch.optim.Adam(ladder.parameters(), 1e-3)
+    kept = states() if what == "cached" else None
+
+    def step():
+        optimiser.zero_grad()
+        F.cross_entropy(ladder(kept or states()), labels).backward()
+        optimiser.step()
+
+    seconds = median(states if what == "forward" else step)
+    return {"median": seconds, "peak_megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("parts", nargs="*", default=["products", "forward", "step", "cached"])
+    p.add_argument("--rounds", type=int, default=3)
+    p.add_argument("--only")
+    o = p.parse_args()
+    if o.only:
+        print(json.dumps(worker(o.only)))
+        return
+    if "products" in o.parts:
+        threads = int(os.environ.get("OMP_NUM_THREADS", "2"))
+        for r in (r for r in ours("--threads", str(threads)) if r.get("threads") == threads and "product" in r and r["product"] != "int8"):
+            t = theirs(f"product:{r['product']}:{r['m']}:{r['n']}:{r['k']}")["median"]
+            print(f"{r['product']} {r['m']:5} x {r['n']:5} x {r['k']:5}: ours {r['median']:6.1f} GFLOP/s ({100 * r['median'] / r['peak']:.0f} % of the peak), PyTorch {t:6.1f}, ratio {r['median'] / t:.2f}")
+    common = ["--preset", "paper", "--steps", "5"]
+    for part, arguments, name in (("forward", ["forward", "--steps", "5"], "backbone forward, f32"), ("forward", ["forward", "--steps", "5", "--int8"], "backbone forward, int8"),
+                                  ("step", ["step"] + common, "ladder step, f32"), ("step", ["step", "--int8"] + common, "ladder step, int8 backbone"),
+                                  ("cached", ["step", "--cache"] + common, "ladder step, cached taps")):
+        if part not in o.parts:
+            continue
+        pairs = [(ours(*arguments)[0], theirs(part)) for _ in range(o.rounds)]
+        a, b = statistics.median(x["step"] for x, _ in pairs), statistics.median(y["median"] for _, y in pairs)
+        print(f"{name}: ours {a:.3f} s, {pairs[0][0]['peak_megabytes']:.0f} MB ({pairs[0][0]['beyond_weights_megabytes']:.0f} beyond the weights); "
+              f"PyTorch f32 {b:.3f} s, {pairs[0][1]['peak_megabytes']:.0f} MB; ratio {a / b:.2f}")
+
+
+if __name__ == "__main__":
+    main()
