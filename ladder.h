@@ -41,7 +41,7 @@
 // <<quick-start
 
    DOES
-     read Hugging Face directories (safetensors; F32, F16, BF16) of BERT, RoBERTa, ALBERT, DistilBERT, GPT-2 and Llama,
+     read Hugging Face directories (safetensors; F32, F16, BF16, quantised blocks) of BERT, RoBERTa, ALBERT, DistilBERT, GPT-2 and Llama,
      in place, never expanded in memory; tokenise for BERT; train ladders of several published recipes; classification,
      regression, sentence pairs, token labels, multiple choice; stop, save and go on with the same bits; predict.
    DOES NOT
@@ -55,7 +55,7 @@
                   >>api-dataset >>api-ladder >>api-predict >>api-train
      inside       >>platform >>sizes >>errors >>allocation >>random >>half >>kernels >>dispatch >>gemm >>ops >>json
                   >>source >>safetensors >>tokenizer >>block >>model >>dataset >>dataset-files >>ladder >>heads >>pass
-                  >>slice >>metrics >>optimiser >>tap-cache >>trainer >>predict >>ladder-file
+                  >>slice >>metrics >>optimiser >>tap-cache >>trainer >>predict >>ladder-file >>quantise
 
    >>manual-steps         STEP BY STEP
      1. ldr_model_load reads config.json, binds every tensor and loads the vocabulary. Weights are mapped read-only.
@@ -82,7 +82,8 @@
    >>manual-memory        MEMORY
      Every object is planned before it is made and lives in one block: model, ladder, trainer, predictor. A training
      step and a prediction allocate nothing. ldr_trainer_plan tells what a trainer will take, item by item, without making
-     it. Weights are read through the mapping in their own type; only vectors are copied.
+     it. Weights are read through the mapping in their own type; only vectors are copied. ldr_model_quantise writes a
+     backbone of 8 or 4 bits a weight, which is unpacked a tile at a time where it is used and never as a whole.
      The taps of an example never change, so desc.cache keeps them and later epochs run the ladder alone: in memory or
      (cache_dir) in files that the next run with the same backbone, rungs and texts uses again. f32 keeps the bits; bf16
      and int8 take a half and a quarter of the room, and the scores in training are then those of rounded taps. A cache
@@ -233,11 +234,19 @@ typedef struct ldr_memory {
 
 typedef enum ldr_dtype {
     LDR_F32, LDR_F16, LDR_BF16, LDR_F64, LDR_I8, LDR_U8, LDR_I16, LDR_U16, LDR_I32, LDR_U32,
-    LDR_I64, LDR_U64, LDR_BOOL, LDR_DTYPE_COUNT
+    LDR_I64, LDR_U64, LDR_BOOL,
+    LDR_Q8_0, LDR_Q4_0,                  /* blocks of 32 elements of a row, as in ggml      */
+    LDR_DTYPE_COUNT
 } ldr_dtype;
 
 LDR_API const char *ldr_dtype_name(ldr_dtype dtype);      /* "F32", as safetensors spells it */
-LDR_API size_t      ldr_dtype_size(ldr_dtype dtype);      /* bytes of one element            */
+LDR_API size_t      ldr_dtype_size(ldr_dtype dtype);      /* bytes of one element, or block  */
+LDR_API size_t      ldr_dtype_block(ldr_dtype dtype);     /* elements in these bytes: 1 or 32 */
+
+/* A block begins with a scale d, an F16. Q8_0: 32 signed bytes q follow, an element is d q. Q4_0: 16 bytes follow,
+   their low halves q for elements 0 to 15, their high halves for 16 to 31; an element is d (q - 8).
+   Safetensors has no such types: a file holds blocks as U8 [rows, bytes of a row], and the metadata entry
+   "ladder.quantised.NAME": "Q8_0" says so of tensor NAME. Here it has its type and the shape in elements. */
 
 #ifndef LADDER_MAX_DIMS
 #define LADDER_MAX_DIMS 8
@@ -276,8 +285,8 @@ LDR_API const char       *ldr_weights_meta(const ldr_weights *w, const char *key
 LDR_API int32_t           ldr_weights_meta_count(const ldr_weights *w);
 LDR_API const char       *ldr_weights_meta_at(const ldr_weights *w, int32_t index, const char **value);
 
-/* Copies n elements starting at element `first` of t to dst as float. F32, F16, BF16, F64 only;
-   returns 0 for other types or a range outside the tensor, else 1. */
+/* Copies n elements starting at element `first` of t to dst as float. F32, F16, BF16, F64, Q8_0, Q4_0
+   only; returns 0 for other types or a range outside the tensor, else 1. */
 LDR_API int ldr_tensor_read(float *dst, const ldr_tensor *t, uint64_t first, size_t n);
 
 /* ======================================================================================
@@ -438,6 +447,16 @@ LDR_API ldr_status ldr_model_hidden(const ldr_model *m, float *hidden, const ldr
 /* logits[rows,vocabulary] of the model's own language-model head on hidden[rows,width], final
    hidden states. LDR_MISSING when the files hold no such head. */
 LDR_API ldr_status ldr_model_logits(const ldr_model *m, float *logits, const float *hidden, int32_t rows, ldr_error *err);
+
+#ifndef LADDER_NO_STDIO
+/* Writes the model's weights to one safetensors file in blocks (see >>api-tensors): the matrices of the blocks as
+   `format`, LDR_Q8_0 or LDR_Q4_0; word embeddings and the output matrix always as Q8_0. Vectors, position and
+   segment tables and matrices whose rows are no multiple of 32 long stay as they are. With the model's own
+   config.json and vocabulary beside it the file is a model: it is trained on and predicted with in place, 8.5
+   or 4.5 bits a weight. To ladder files it is another backbone: its fingerprint is another.
+   Appears whole or not at all; needs memory for the header only. */
+LDR_API ldr_status ldr_model_quantise(const ldr_model *m, const char *path, ldr_dtype format, ldr_error *err);
+#endif
 
 /* ======================================================================================
    >>api-dataset       Examples as token ids and labels
@@ -1249,7 +1268,10 @@ static LDR__UNUSED uint32_t ldr__float_to_bf16(float f) {
     return (b + 0x7fffu + (b >> 16 & 1u)) >> 16;
 }
 
-/* Element i of a weight array as float, whatever its type, alignment and the machine's byte order. */
+enum { LDR__QBLOCK = 32, LDR__Q8_0_BYTES = 2 + LDR__QBLOCK, LDR__Q4_0_BYTES = 2 + LDR__QBLOCK / 2 };
+
+/* Element i of a weight array as float, whatever its type, alignment and the machine's byte order. The products
+   of a 16-bit scale and a small integer are exact, so every kernel gets the same bits. */
 LDR__INLINE float ldr__load(const void *data, ldr_dtype dtype, size_t i) {
     const unsigned char *p = (const unsigned char *)data;
     switch (dtype) {
@@ -1261,23 +1283,33 @@ LDR__INLINE float ldr__load(const void *data, ldr_dtype dtype, size_t i) {
             memcpy(&d, &bits, 8);
             return (float)d;
         }
+        case LDR_Q8_0:
+            p += i / LDR__QBLOCK * LDR__Q8_0_BYTES;
+            return ldr__half_to_float(ldr__load_u16(p)) * (float)((int32_t)(p[2 + i % LDR__QBLOCK] ^ 128u) - 128);
+        case LDR_Q4_0:
+            p += i / LDR__QBLOCK * LDR__Q4_0_BYTES;
+            return ldr__half_to_float(ldr__load_u16(p)) * (float)((int32_t)(p[2 + i % 16] >> (i / 16 % 2 * 4) & 15u) - 8);
         default: return ldr__float_from_bits(ldr__load_u32(p + 4 * i));
     }
 }
 
-static const struct { const char *name; size_t size; } ldr__dtypes[LDR_DTYPE_COUNT] = {
-    { "F32", 4 }, { "F16", 2 }, { "BF16", 2 }, { "F64", 8 }, { "I8", 1 }, { "U8", 1 }, { "I16", 2 }, { "U16", 2 },
-    { "I32", 4 }, { "U32", 4 }, { "I64", 8 }, { "U64", 8 }, { "BOOL", 1 } };
+static const struct { const char *name; size_t size, block; } ldr__dtypes[LDR_DTYPE_COUNT] = {
+    { "F32", 4, 1 }, { "F16", 2, 1 }, { "BF16", 2, 1 }, { "F64", 8, 1 }, { "I8", 1, 1 }, { "U8", 1, 1 }, { "I16", 2, 1 }, { "U16", 2, 1 },
+    { "I32", 4, 1 }, { "U32", 4, 1 }, { "I64", 8, 1 }, { "U64", 8, 1 }, { "BOOL", 1, 1 }, { "Q8_0", LDR__Q8_0_BYTES, LDR__QBLOCK }, { "Q4_0", LDR__Q4_0_BYTES, LDR__QBLOCK } };
 
 LDR__DEF const char *ldr_dtype_name(ldr_dtype d) { return (int)d >= 0 && d < LDR_DTYPE_COUNT ? ldr__dtypes[d].name : "?"; }
 LDR__DEF size_t ldr_dtype_size(ldr_dtype d) { return (int)d >= 0 && d < LDR_DTYPE_COUNT ? ldr__dtypes[d].size : 0; }
-static int ldr__dtype_is_float(ldr_dtype d) { return d == LDR_F32 || d == LDR_F16 || d == LDR_BF16 || d == LDR_F64; }
+LDR__DEF size_t ldr_dtype_block(ldr_dtype d) { return (int)d >= 0 && d < LDR_DTYPE_COUNT ? ldr__dtypes[d].block : 0; }
+static int ldr__dtype_is_float(ldr_dtype d) { return d == LDR_F32 || d == LDR_F16 || d == LDR_BF16 || d == LDR_F64 || d == LDR_Q8_0 || d == LDR_Q4_0; }
+
+/* Where element `first` of an array lies; of a block type, its block. */
+static const unsigned char *ldr__element_at(const void *data, ldr_dtype d, size_t first) { return (const unsigned char *)data + first / ldr__dtypes[d].block * ldr__dtypes[d].size; }
 
 LDR__DEF int ldr_tensor_read(float *dst, const ldr_tensor *t, uint64_t first, size_t n) {
     uint64_t count;
     size_t i;
     if (!dst || !t || !ldr__dtype_is_float(t->dtype)) return 0;
-    count = t->bytes / ldr_dtype_size(t->dtype);
+    count = t->bytes / ldr_dtype_size(t->dtype) * ldr_dtype_block(t->dtype);
     if (first > count || n > count - first) return 0;
     for (i = 0; i < n; i++) dst[i] = ldr__load(t->data, t->dtype, (size_t)first + i);
     return 1;
@@ -1299,7 +1331,7 @@ typedef struct ldr__kernels {
     /* c[m,n] = (accumulate ? c : bias or 0) + a[m,k] b[k,n], m <= mr, n <= nr. a is a strip, a(i,p) at
        p*mr + i; b a panel, b(p,j) at p*nr + j. Both are whole: zeros beyond m and n. */
     void (*tile)(float *c, size_t ldc, const float *a, const float *b, size_t k, int32_t m, int32_t n, const float *bias, int accumulate);
-    void (*to_float)(float *dst, const void *src, ldr_dtype dtype, size_t n);
+    void (*to_float)(float *dst, const void *src, ldr_dtype dtype, size_t n);       /* src: the start of a block */
     /* dst[p*ld + j] = src[j*stride + p] for j < rows, else 0; j < 8, p < n: up to eight rows become columns. In order
        of p, so that with ld < 8 the next one mends what spills over; the last leaves 8 - ld words behind it. Bits are kept. */
     void (*weave)(float *dst, size_t ld, const float *src, size_t stride, size_t rows, size_t n);
@@ -1577,8 +1609,23 @@ LDR__INLINE void ldr__widen_body(int16_t *dst, const int8_t *src, size_t n) {
 }
 
 static void ldr__to_float_portable(float *dst, const void *src, ldr_dtype dtype, size_t n) {
-    size_t i;
-    for (i = 0; i < n; i++) dst[i] = ldr__load(src, dtype, i);
+    const unsigned char *s = (const unsigned char *)src;
+    size_t i = 0;
+    int l;
+    if (dtype == LDR_Q8_0)                             /* whole blocks: the scale is widened once */
+        for (; i + LDR__QBLOCK <= n; i += LDR__QBLOCK, s += LDR__Q8_0_BYTES) {
+            float d = ldr__half_to_float(ldr__load_u16(s));
+            for (l = 0; l < LDR__QBLOCK; l++) dst[i + (size_t)l] = d * (float)((int32_t)(s[2 + l] ^ 128u) - 128);
+        }
+    if (dtype == LDR_Q4_0)
+        for (; i + LDR__QBLOCK <= n; i += LDR__QBLOCK, s += LDR__Q4_0_BYTES) {
+            float d = ldr__half_to_float(ldr__load_u16(s));
+            for (l = 0; l < LDR__QBLOCK / 2; l++) {
+                dst[i + (size_t)l] = d * (float)((int32_t)(s[2 + l] & 15u) - 8);
+                dst[i + LDR__QBLOCK / 2 + (size_t)l] = d * (float)((int32_t)(s[2 + l] >> 4) - 8);
+            }
+        }
+    for (; i < n; i++) dst[i] = ldr__load(src, dtype, i);
 }
 
 static void ldr__weave_portable(float *dst, size_t ld, const float *src, size_t stride, size_t rows, size_t n) {
@@ -1912,6 +1959,29 @@ LDR__AVX2 static void ldr__to_float_avx2(float *dst, const void *src, ldr_dtype 
     if (dtype == LDR_BF16)
         for (; i + 8 <= n; i += 8)
             _mm256_storeu_ps(dst + i, _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(const void *)(s + 2 * i))), 16)));
+#define LDR__SCALE  __m256 d = _mm256_broadcastss_ps(_mm_cvtph_ps(_mm_cvtsi32_si128((int)ldr__load_u16(s))))
+#define LDR__EIGHT(at, bytes) _mm256_storeu_ps(dst + i + (at), _mm256_mul_ps(d, _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes))))
+    if (dtype == LDR_Q8_0)
+        for (; i + LDR__QBLOCK <= n; i += LDR__QBLOCK, s += LDR__Q8_0_BYTES) {
+            __m128i low = _mm_loadu_si128((const __m128i *)(const void *)(s + 2)), high = _mm_loadu_si128((const __m128i *)(const void *)(s + 18));
+            LDR__SCALE;
+            LDR__EIGHT(0, low);
+            LDR__EIGHT(8, _mm_srli_si128(low, 8));
+            LDR__EIGHT(16, high);
+            LDR__EIGHT(24, _mm_srli_si128(high, 8));
+        }
+    if (dtype == LDR_Q4_0)
+        for (; i + LDR__QBLOCK <= n; i += LDR__QBLOCK, s += LDR__Q4_0_BYTES) {
+            __m128i both = _mm_loadu_si128((const __m128i *)(const void *)(s + 2)), fifteen = _mm_set1_epi8(15), eight = _mm_set1_epi8(8);
+            __m128i low = _mm_sub_epi8(_mm_and_si128(both, fifteen), eight), high = _mm_sub_epi8(_mm_and_si128(_mm_srli_epi16(both, 4), fifteen), eight);
+            LDR__SCALE;
+            LDR__EIGHT(0, low);
+            LDR__EIGHT(8, _mm_srli_si128(low, 8));
+            LDR__EIGHT(16, high);
+            LDR__EIGHT(24, _mm_srli_si128(high, 8));
+        }
+#undef LDR__SCALE
+#undef LDR__EIGHT
     for (; i < n; i++) dst[i] = ldr__load(src, dtype, i);
 }
 
@@ -2019,10 +2089,10 @@ LDR__DEF const char *ldr_simd_name(ldr_simd wish) { return ldr__kernels_pick(wis
 
 enum { LDR__KC = 256, LDR__NB = 192, LDR__MB = 512, LDR__MC = 48 };
 
-typedef struct ldr__mat {       /* element (i,j) is number i*rs + j*cs of data                */
-    const void *data;
+typedef struct ldr__mat {       /* element (i,j) is number first + i*rs + j*cs of data        */
+    const void *data;           /* a part of a matrix may begin inside a block, so `first` moves and not this */
     ldr_dtype   dtype;
-    size_t      rs, cs;
+    size_t      rs, cs, first;
 } ldr__mat;
 
 /* Everything an operation needs to run: kernels, threads, and scratch planned beforehand. */
@@ -2041,12 +2111,33 @@ static ldr__mat ldr__mat_float(const float *data, size_t rs, size_t cs) {
     m.dtype = LDR_F32;
     m.rs = rs;
     m.cs = cs;
+    m.first = 0;
     return m;
 }
 
 static ldr__mat ldr__mat_at(ldr__mat m, size_t i, size_t j) {
-    m.data = (const unsigned char *)m.data + (i * m.rs + j * m.cs) * ldr_dtype_size(m.dtype);
+    m.first += i * m.rs + j * m.cs;
     return m;
+}
+
+LDR__INLINE float ldr__mat_get(const ldr__mat *m, size_t i, size_t j) { return ldr__load(m->data, m->dtype, m->first + i * m->rs + j * m->cs); }
+
+/* The n elements that lie one after another from (i,j) on. A block that is only partly wanted is unpacked beside. */
+static void ldr__mat_run(const ldr__kernels *ker, float *dst, const ldr__mat *m, size_t i, size_t j, size_t n) {
+    size_t at = m->first + i * m->rs + j * m->cs, block = ldr__dtypes[m->dtype].block, take;
+    for (; n; n -= take, at += take, dst += take) {
+        float beside[LDR__QBLOCK];
+        size_t skip = at % block;
+        const unsigned char *from = ldr__element_at(m->data, m->dtype, at);
+        take = n / block * block;
+        if (skip == 0 && take) {
+            ker->to_float(dst, from, m->dtype, take);
+            continue;
+        }
+        take = LDR__MIN(block - skip, n);
+        ker->to_float(beside, from, m->dtype, block);
+        memcpy(dst, beside + skip, take * sizeof(float));
+    }
 }
 
 static ldr__mat ldr__mat_transposed(ldr__mat m) {
@@ -2060,22 +2151,25 @@ static size_t ldr__round_up(size_t n, size_t to) { return (n + to - 1) / to * to
 
 /* Packs b[k,n] into panels: element (p,j) at j/nr*nr*k + p*nr + j%nr, zero beyond column n. */
 static void ldr__pack_panels(const ldr__kernels *ker, float *panels, ldr__mat b, size_t k, size_t n) {
-    size_t nr = (size_t)ker->nr, size = ldr_dtype_size(b.dtype), whole = ldr__round_up(n, nr), p, j;
-    const unsigned char *data = (const unsigned char *)b.data;
+    size_t nr = (size_t)ker->nr, whole = ldr__round_up(n, nr), p, j;
+    const unsigned char *data = ldr__element_at(b.data, b.dtype, b.first);
     if (b.cs == 1) {                                   /* rows of b are contiguous              */
-        float line[LDR__TILE_MAX_N];
+        float line[64];
+        size_t step = 64 / nr * nr;
         for (p = 0; p < k; p++)
-            for (j = 0; j < n; j += nr) {
-                const unsigned char *from = data + (p * b.rs + j) * size;
+            for (j = 0; j < n;) {
                 float *to = panels + j * k + p * nr;
-                size_t width = LDR__MIN(nr, n - j), x;
-                if (b.dtype == LDR_F32 && width == nr)
+                size_t width = LDR__MIN(step, n - j), x;
+                if (b.dtype == LDR_F32 && width >= nr) {
+                    const unsigned char *from = data + (p * b.rs + j) * sizeof(float);
                     for (x = 0; x < nr; x += 8) memcpy(to + x, from + x * sizeof(float), 8 * sizeof(float));
-                else {
-                    memset(line, 0, nr * sizeof(float));
-                    ker->to_float(line, from, b.dtype, width);
-                    memcpy(to, line, nr * sizeof(float));
+                    j += nr;
+                    continue;
                 }
+                memset(line, 0, sizeof line);
+                ldr__mat_run(ker, line, &b, p, j, width);
+                for (x = 0; x < width; x += nr) memcpy(to + x * k, line + x, nr * sizeof(float));
+                j += width;
             }
     } else if (b.rs == 1) {                            /* columns of b are contiguous: transpose */
         float lines[8][64];
@@ -2083,18 +2177,18 @@ static void ldr__pack_panels(const ldr__kernels *ker, float *panels, ldr__mat b,
             float *to = panels + j / nr * nr * k + j % nr;
             size_t width = j < n ? LDR__MIN((size_t)8, n - j) : 0, depth, i;
             if (b.dtype == LDR_F32 && width == 8 && (uintptr_t)data % sizeof(float) == 0) {
-                ker->weave(to, nr, (const float *)(const void *)(data + j * b.cs * size), b.cs, 8, k);
+                ker->weave(to, nr, (const float *)(const void *)(data + j * b.cs * sizeof(float)), b.cs, 8, k);
                 continue;
             }
             for (p = 0; p < k; p += depth) {
                 depth = LDR__MIN((size_t)64, k - p);
-                for (i = 0; i < width; i++) ker->to_float(lines[i], data + ((j + i) * b.cs + p) * size, b.dtype, depth);
+                for (i = 0; i < width; i++) ldr__mat_run(ker, lines[i], &b, p, j + i, depth);
                 ker->weave(to + p * nr, nr, lines[0], 64, width, depth);
             }
         }
     } else {
         for (j = 0; j < whole; j++)
-            for (p = 0; p < k; p++) panels[j / nr * nr * k + p * nr + j % nr] = j < n ? ldr__load(b.data, b.dtype, p * b.rs + j * b.cs) : 0.0f;
+            for (p = 0; p < k; p++) panels[j / nr * nr * k + p * nr + j % nr] = j < n ? ldr__mat_get(&b, p, j) : 0.0f;
     }
 }
 
@@ -2217,10 +2311,9 @@ static void ldr__int8_fill(const ldr__kernels *ker, ldr__int8 *m, size_t first, 
         size_t o = first + r;
         int8_t *to = m->q + o / nr * nr * depth + o % nr * unit;
         float peak = 0, inverse;
-        for (i = 0; i < m->in; i++) {
-            scratch[i] = ldr__load(w.data, w.dtype, r * w.rs + i * w.cs);
-            peak = LDR__MAX(peak, fabsf(scratch[i]));
-        }
+        if (w.cs == 1) ldr__mat_run(ker, scratch, &w, r, 0, m->in);
+        else for (i = 0; i < m->in; i++) scratch[i] = ldr__mat_get(&w, r, i);
+        for (i = 0; i < m->in; i++) peak = LDR__MAX(peak, fabsf(scratch[i]));
         inverse = peak > 1e-30f ? 127.0f / peak : 0.0f;
         m->scale[o] = peak / 127.0f;
         if (m->bias) m->bias[o] = bias ? bias[r] : 0.0f;
@@ -3183,7 +3276,7 @@ static ldr_status ldr__writer_close(ldr__writer *w, ldr_error *err) {
    After that a tensor is a pointer, a type and a shape that can be trusted.
    ====================================================================================== */
 
-typedef struct ldr__meta { const char *key, *value; } ldr__meta;
+typedef struct ldr__meta { const char *key, *value; uint64_t at; } ldr__meta;      /* at: the value's place in its file */
 
 struct ldr_weights {
     ldr_allocator alloc;
@@ -3258,7 +3351,7 @@ static ldr_status ldr__safetensors_tensor(ldr_weights *w, const ldr_json *j, int
     if (node->type != LDR_JSON_OBJECT || dtype < 0 || !shape || shape->type != LDR_JSON_ARRAY || !range || range->type != LDR_JSON_ARRAY || range->count != 2)
         return ldr__fail(err, LDR_FORMAT, at, "tensor \"%s\": the header entry must hold dtype, shape and two data_offsets", shown);
     for (d = 0; d < LDR_DTYPE_COUNT; d++)
-        if (ldr_json_equals(j, dtype, ldr__dtypes[d].name)) break;
+        if (ldr__dtypes[d].block == 1 && ldr_json_equals(j, dtype, ldr__dtypes[d].name)) break;
     if (d == LDR_DTYPE_COUNT) {
         char type_shown[LDR__SHOWN];
         const ldr_json_node *n = ldr_json_node_at(j, dtype);
@@ -3348,6 +3441,7 @@ static ldr_status ldr__safetensors_parse(ldr_weights *w, int32_t file, ldr_error
                 w->metas = (ldr__meta *)metas;
                 w->metas[w->meta_count].key = ldr__weights_string(w, j, m, err);
                 w->metas[w->meta_count].value = w->metas[w->meta_count].key ? ldr__weights_string(w, j, text, err) : NULL;
+                w->metas[w->meta_count].at = 8 + j->nodes[text].begin;
                 if (!w->metas[w->meta_count].value) status = err->status;
                 else w->meta_count++;
                 m = j->nodes[text].next;
@@ -3369,6 +3463,34 @@ static ldr_status ldr__safetensors_parse(ldr_weights *w, int32_t file, ldr_error
     return LDR_OK;
 }
 
+#define LDR__QUANTISED "ladder.quantised."
+
+/* The U8 tensors that the metadata calls blocks get their type and their shape in elements. */
+static ldr_status ldr__weights_quantised(ldr_weights *w, ldr_error *err) {
+    size_t i, size;
+    int32_t d;
+    char shown[LDR__SHOWN], format[LDR__SHOWN];
+    for (i = 0; i < w->meta_count; i++) {
+        const ldr__meta *m = &w->metas[i];
+        const char *name = m->key + sizeof LDR__QUANTISED - 1;
+        ldr_tensor *t;
+        if (strncmp(m->key, LDR__QUANTISED, sizeof LDR__QUANTISED - 1) != 0) continue;
+        ldr__show(shown, name, strlen(name));
+        for (d = 0; d < LDR_DTYPE_COUNT; d++)
+            if (ldr__dtypes[d].block > 1 && strcmp(ldr__dtypes[d].name, m->value) == 0) break;
+        if (d == LDR_DTYPE_COUNT) return ldr__fail(err, LDR_UNSUPPORTED, m->at, "tensor \"%s\": the metadata says it is quantised as \"%s\": only Q8_0 and Q4_0 are known", shown, ldr__show(format, m->value, strlen(m->value)));
+        t = (ldr_tensor *)(uintptr_t)ldr_weights_find(w, name);
+        if (!t) return ldr__fail(err, LDR_MISSING, m->at, "the metadata says that tensor \"%s\" is quantised: no such tensor is there", shown);
+        if (t->dtype != LDR_U8) return ldr__fail(err, LDR_DTYPE, m->at, "tensor \"%s\": type %s, %s blocks must be U8 and be named once", shown, ldr_dtype_name(t->dtype), m->value);
+        size = ldr__dtypes[d].size;
+        if (t->dims != 2 || t->shape[1] % (int64_t)size) return ldr__fail(err, LDR_SHAPE, m->at, "tensor \"%s\": %d dimensions, the last of %I bytes; %s needs 2, the last a multiple of %d", shown, t->dims, t->dims ? t->shape[t->dims - 1] : (int64_t)0, m->value, (int)size);
+        if (t->shape[1] / (int64_t)size > INT64_MAX / LDR__QBLOCK || t->bytes / size > SIZE_MAX / LDR__QBLOCK) return ldr__fail(err, LDR_LIMIT, m->at, "tensor \"%s\": more elements than this machine can count", shown);
+        t->dtype = (ldr_dtype)d;
+        t->shape[1] = t->shape[1] / (int64_t)size * LDR__QBLOCK;
+    }
+    return LDR_OK;
+}
+
 static ldr_status ldr__weights_finish(ldr_weights *w, ldr_error *err) {
     size_t i;
     char shown[LDR__SHOWN];
@@ -3376,7 +3498,7 @@ static ldr_status ldr__weights_finish(ldr_weights *w, ldr_error *err) {
     for (i = 1; i < w->count; i++)
         if (strcmp(w->tensors[i - 1].name, w->tensors[i].name) == 0)
             return ldr__fail(err, LDR_FORMAT, w->tensors[i].offset, "tensor \"%s\" is there twice", ldr__show(shown, w->tensors[i].name, strlen(w->tensors[i].name)));
-    return LDR_OK;
+    return ldr__weights_quantised(w, err);
 }
 
 static ldr_weights *ldr__weights_new(int32_t files, const ldr_allocator *alloc, ldr_error *err) {
@@ -5220,7 +5342,11 @@ static void ldr__release(const ldr_model *m, const void *data, size_t size) {
 }
 
 static void ldr__release_matrix(const ldr_model *m, const ldr__mat *w, size_t rows, size_t columns) {
-    if (w->data && rows && columns) ldr__release(m, w->data, ((rows - 1) * w->rs + (columns - 1) * w->cs + 1) * ldr_dtype_size(w->dtype));
+    const unsigned char *from, *last;
+    if (!w->data || !rows || !columns) return;
+    from = ldr__element_at(w->data, w->dtype, w->first);
+    last = ldr__element_at(w->data, w->dtype, w->first + (rows - 1) * w->rs + (columns - 1) * w->cs);
+    ldr__release(m, from, (size_t)(last - from) + ldr_dtype_size(w->dtype));
 }
 
 static void ldr__release_layer(const ldr_model *m, int32_t layer) {
@@ -5408,7 +5534,7 @@ static ldr_status ldr__bind_check(ldr__binder *b, const ldr_tensor *t, int32_t d
     ldr__text text;
     int32_t i;
     ldr__show(shown, t->name, strlen(t->name));
-    if (!ldr__dtype_is_float(t->dtype)) return ldr__fail(b->err, LDR_DTYPE, t->offset, "tensor \"%s\": type %s, expected F32, F16, BF16 or F64", shown, ldr_dtype_name(t->dtype));
+    if (!ldr__dtype_is_float(t->dtype)) return ldr__fail(b->err, LDR_DTYPE, t->offset, "tensor \"%s\": type %s, expected F32, F16, BF16, F64 or named quantised blocks", shown, ldr_dtype_name(t->dtype));
     if (t->dims == dims && (uint64_t)t->shape[0] == d0 && (dims == 1 || (uint64_t)t->shape[1] == d1)) return LDR_OK;
     ldr__text_init(&text, found, sizeof found);
     for (i = 0; i < t->dims; i++) {
@@ -5438,6 +5564,7 @@ static ldr_status ldr__bind_matrix(ldr__binder *b, ldr__mat *out, const char *pr
     out->dtype = t->dtype;
     out->rs = conv1d ? 1 : columns;
     out->cs = conv1d ? rows * parts : 1;
+    out->first = 0;
     *out = ldr__mat_at(*out, part * rows, 0);
     if (b->plan->base) b->m->parameters += rows * columns;
     return LDR_OK;
@@ -5849,10 +5976,9 @@ static void ldr__backbone_place(ldr__plan *p, ldr__backbone *b, const ldr_model 
 /* word[id] + position[pos] + segment[type] of token i */
 static void ldr__embed_sum(const ldr__exec *ex, const ldr_model *m, float *row, const int32_t *ids, const int32_t *segments, const ldr__tokens *t, size_t i) {
     size_t e = (size_t)m->embed_width, pos = (size_t)(t->position[i] + m->position_offset), type = segments && m->segments > 1 ? (size_t)segments[i] : 0, j;
-    ldr__mat word = ldr__mat_at(m->word, (size_t)ids[i], 0);
-    ex->kernels->to_float(row, word.data, word.dtype, e);
-    if (m->position.data) for (j = 0; j < e; j++) row[j] += ldr__load(m->position.data, m->position.dtype, pos * e + j);
-    if (m->segment.data) for (j = 0; j < e; j++) row[j] += ldr__load(m->segment.data, m->segment.dtype, type * e + j);
+    ldr__mat_run(ex->kernels, row, &m->word, (size_t)ids[i], 0, e);
+    if (m->position.data) for (j = 0; j < e; j++) row[j] += ldr__mat_get(&m->position, pos, j);
+    if (m->segment.data) for (j = 0; j < e; j++) row[j] += ldr__mat_get(&m->segment, type, j);
 }
 
 /* x[T,d] = project(norm(word[id] + position[pos] + segment[type])) */
@@ -7406,7 +7532,7 @@ static void ldr__importance_place(ldr__plan *p, ldr__importance *i, const ldr_mo
 static double ldr__element(const ldr__importance *i, int32_t layer, int slot, size_t row, size_t column) {
     const ldr__mat *w = &ldr__model_block(i->m, layer)->m[slot];
     size_t columns;
-    if (i->kind != LDR_FISHER) return fabs((double)ldr__load(w->data, w->dtype, row * w->rs + column * w->cs));
+    if (i->kind != LDR_FISHER) return fabs((double)ldr__mat_get(w, row, column));
     ldr__slot_size(&i->m->shape, slot, NULL, &columns);
     return (double)i->fisher[(i->m->family->shared ? 0 : (size_t)layer) * i->block_size + i->slot_offset[slot] + row * columns + column];
 }
@@ -7582,7 +7708,7 @@ static void ldr__slice_matrix(ldr_ladder *l, int32_t param, ldr__mat from, const
     p = &l->params[param];
     to = l->values + p->offset;
     for (r = 0; r < (size_t)p->rows; r++)
-        for (c = 0; c < (size_t)p->columns; c++) to[r * (size_t)p->columns + c] = ldr__load(from.data, from.dtype, (size_t)rows[r] * from.rs + (size_t)columns[c] * from.cs);
+        for (c = 0; c < (size_t)p->columns; c++) to[r * (size_t)p->columns + c] = ldr__mat_get(&from, (size_t)rows[r], (size_t)columns[c]);
 }
 
 static void ldr__slice_vector(ldr_ladder *l, int32_t param, const float *from, const int32_t *index) {
@@ -7899,8 +8025,7 @@ static void ldr__embedding_magnitude(ldr__importance *im) {
     const ldr_model *m = im->m;
     size_t d = (size_t)m->shape.width, i, v, n = m->project.data ? (size_t)m->embed_width : (size_t)m->vocabulary;
     for (v = 0; v < n; v++)
-        for (i = 0; i < d; i++) im->embedding[i] += fabs((double)(m->project.data ? ldr__load(m->project.data, m->project.dtype, i * m->project.rs + v * m->project.cs)
-                                                                                  : ldr__load(m->word.data, m->word.dtype, v * d + i)));
+        for (i = 0; i < d; i++) im->embedding[i] += fabs((double)(m->project.data ? ldr__mat_get(&m->project, i, v) : ldr__mat_get(&m->word, v, i)));
     if (m->release) ldr__release_embeddings(m);
 }
 
@@ -9294,8 +9419,7 @@ static int ldr__parse_i64(const char *s, int64_t *out) {
     return 1;
 }
 
-static void ldr__text_json(ldr__text *t, const char *s) {
-    ldr__text_bytes(t, "\"", 1);
+static void ldr__text_escaped(ldr__text *t, const char *s) {
     for (; *s; s++) {
         unsigned char c = (unsigned char)*s;
         if (c == '"' || c == '\\') ldr__text_bytes(t, "\\", 1);
@@ -9304,6 +9428,11 @@ static void ldr__text_json(ldr__text *t, const char *s) {
             ldr__text_hex(t, c, 4);
         } else ldr__text_bytes(t, s, 1);
     }
+}
+
+static void ldr__text_json(ldr__text *t, const char *s) {
+    ldr__text_bytes(t, "\"", 1);
+    ldr__text_escaped(t, s);
     ldr__text_bytes(t, "\"", 1);
 }
 
@@ -9812,6 +9941,179 @@ LDR__DEF ldr_status ldr_trainer_resume(ldr_trainer *t, const char *path, ldr_err
     }
     ldr_weights_close(w);
     return err->status;
+}
+#endif /* LADDER_NO_STDIO */
+
+#ifndef LADDER_NO_STDIO
+/* ======================================================================================
+   >>quantise          A backbone in blocks of 8 or 4 bits
+   --------------------------------------------------------------------------------------
+   The block formats and their rounding are those of ggml's reference quantiser, so the blocks
+   of a tensor have the bytes they would have there.
+   ====================================================================================== */
+
+/* A float as the machine would store it: not fused into the next operation, not wider than 32 bits. */
+static float ldr__rounded(float x) {
+    volatile float v = x;
+    return v;
+}
+
+/* binary16, rounding to nearest even. Below 2^-14 the sum with 0.5 has its last bit at 2^-24, where a half's is. */
+static uint32_t ldr__float_to_half(float f) {
+    uint32_t sign = ldr__bits_from_float(f) >> 16 & 0x8000u, a = ldr__bits_from_float(f) & 0x7fffffffu;
+    if (a > 0x7f800000u) return sign | 0x7e00u;
+    if (a >= 0x477ff000u) return sign | 0x7c00u;
+    if (a < 0x38800000u) return sign | (ldr__bits_from_float(ldr__rounded(ldr__float_from_bits(a) + 0.5f)) - 0x3f000000u);
+    return sign | (a - 0x38000000u + 0x0fffu + (a >> 13 & 1u)) >> 13;
+}
+
+/* One block of LDR__QBLOCK values; returns 0 when they are not finite or the scale does not fit a half. */
+static int ldr__quantise_block(unsigned char *out, const float *x, ldr_dtype format) {
+    float peak = 0, scale, inverse;
+    uint32_t half;
+    int i;
+    for (i = 0; i < LDR__QBLOCK; i++) {
+        if (!(fabsf(x[i]) <= FLT_MAX)) return 0;
+        if (fabsf(x[i]) > fabsf(peak)) peak = x[i];
+    }
+    scale = ldr__rounded(format == LDR_Q8_0 ? fabsf(peak) / 127.0f : peak / -8.0f);
+    inverse = fabsf(scale) > 1e-37f ? ldr__rounded(1.0f / scale) : 0.0f;       /* less is 0 as a half anyway */
+    half = ldr__float_to_half(scale);
+    if ((half & 0x7fffu) == 0x7c00u) return 0;
+    out[0] = (unsigned char)(half & 255u);
+    out[1] = (unsigned char)(half >> 8);
+    if (format == LDR_Q8_0) {
+        for (i = 0; i < LDR__QBLOCK; i++) out[2 + i] = (unsigned char)((uint32_t)(int32_t)roundf(ldr__rounded(x[i] * inverse)) & 255u);
+        return 1;
+    }
+    for (i = 0; i < LDR__QBLOCK / 2; i++) {
+        int32_t low = (int32_t)ldr__rounded(ldr__rounded(x[i] * inverse) + 8.5f), high = (int32_t)ldr__rounded(ldr__rounded(x[i + LDR__QBLOCK / 2] * inverse) + 8.5f);
+        out[2 + i] = (unsigned char)(LDR__MIN(low, 15) | LDR__MIN(high, 15) << 4);
+    }
+    return 1;
+}
+
+/* What a tensor of the model becomes. Word embeddings and the output matrix stay at 8 bits: a token meets one row
+   of them alone, and little else is left of the file. */
+static ldr_dtype ldr__quantised_type(const ldr_model *m, const ldr_tensor *t, ldr_dtype format) {
+    int32_t l;
+    int slot;
+    if (t->dims != 2 || !ldr__dtype_is_float(t->dtype) || t->bytes == 0 || t->shape[1] % LDR__QBLOCK) return t->dtype;
+    if (t->data == m->word.data || t->data == m->head_out.data) return LDR_Q8_0;
+    if (t->data == m->project.data || t->data == m->head_dense.data) return format;
+    for (l = 0; l < (m->family->shared ? 1 : m->layers); l++)
+        for (slot = 0; slot < LDR__MATRICES; slot++)
+            if (t->data == m->blocks[l].m[slot].data) return format;
+    return t->dtype;
+}
+
+/* The tensors in the order of the file: the widest elements first, so that all are aligned. */
+static const ldr_tensor *ldr__quantised_next(const ldr_model *m, ldr_dtype format, size_t *at, ldr_dtype *type) {
+    size_t n = m->weights->count;
+    for (; *at < 4 * n; ++*at) {
+        const ldr_tensor *t = &m->weights->tensors[*at % n];
+        *type = ldr__quantised_type(m, t, format);
+        if ((ldr_dtype_block(*type) > 1 ? 1u : ldr_dtype_size(*type)) != (size_t)8 >> *at / n) continue;
+        ++*at;
+        return t;
+    }
+    return NULL;
+}
+
+static uint64_t ldr__quantised_bytes(const ldr_tensor *t, ldr_dtype type) {
+    return type == t->dtype ? t->bytes : t->bytes / ldr_dtype_size(t->dtype) / LDR__QBLOCK * ldr_dtype_size(type);
+}
+
+static void ldr__quantised_header(ldr__text *text, const ldr_model *m, ldr_dtype format) {
+    const char *as = ldr_weights_meta(m->weights, "format");
+    const ldr_tensor *t;
+    ldr_dtype type;
+    uint64_t offset = 0;
+    size_t at;
+    int32_t k;
+    ldr__text_string(text, "{\"__metadata__\":{");
+    if (as) ldr__text_meta(text, "format", as);        /* "pt": other readers ask for it */
+    for (at = 0; (t = ldr__quantised_next(m, format, &at, &type)) != NULL;) {
+        if (type == t->dtype) continue;
+        if (text->data[text->used - 1] != '{') ldr__text_string(text, ",");
+        ldr__text_string(text, "\"" LDR__QUANTISED);
+        ldr__text_escaped(text, t->name);
+        ldr__text_string(text, "\":");
+        ldr__text_json(text, ldr_dtype_name(type));
+    }
+    ldr__text_string(text, "}");
+    for (at = 0; (t = ldr__quantised_next(m, format, &at, &type)) != NULL;) {
+        ldr__text_string(text, ",");
+        ldr__text_json(text, t->name);
+        ldr__text_string(text, ":{\"dtype\":\"");
+        ldr__text_string(text, ldr_dtype_name(type == t->dtype ? type : LDR_U8));
+        ldr__text_string(text, "\",\"shape\":[");
+        for (k = 0; k < t->dims; k++) {
+            if (k) ldr__text_string(text, ",");
+            ldr__text_i64(text, type != t->dtype && k == 1 ? t->shape[1] / LDR__QBLOCK * (int64_t)ldr_dtype_size(type) : t->shape[k]);
+        }
+        ldr__text_string(text, "],\"data_offsets\":[");
+        ldr__text_u64(text, offset);
+        ldr__text_string(text, ",");
+        offset += ldr__quantised_bytes(t, type);
+        ldr__text_u64(text, offset);
+        ldr__text_string(text, "]}");
+    }
+    ldr__text_string(text, "}");
+}
+
+static void ldr__quantised_tensor(ldr__writer *w, const ldr_model *m, const ldr_tensor *t, ldr_dtype type, ldr_error *err) {
+    enum { TAKE = 32 };                                /* blocks at a time */
+    float x[TAKE * LDR__QBLOCK];
+    unsigned char out[TAKE * LDR__Q8_0_BYTES];
+    size_t blocks = (size_t)(t->bytes / ldr_dtype_size(t->dtype) / LDR__QBLOCK), done, take, i, size = ldr_dtype_size(type);
+    char shown[LDR__SHOWN];
+    for (done = 0; done < blocks && !w->status; done += take) {
+        take = LDR__MIN((size_t)TAKE, blocks - done);
+        m->kernels->to_float(x, ldr__element_at(t->data, t->dtype, done * LDR__QBLOCK), t->dtype, take * LDR__QBLOCK);
+        for (i = 0; i < take; i++)
+            if (!ldr__quantise_block(out + i * size, x + i * LDR__QBLOCK, type)) {
+                w->status = ldr__fail(err, LDR_NUMERIC, t->offset + (uint64_t)(done + i) * LDR__QBLOCK * ldr_dtype_size(t->dtype),
+                                      "tensor \"%s\": 32 values from here on are not finite or too large for %s blocks", ldr__show(shown, t->name, strlen(t->name)), ldr_dtype_name(type));
+                return;
+            }
+        ldr__writer_put(w, out, take * size, err);
+    }
+}
+
+LDR__DEF ldr_status ldr_model_quantise(const ldr_model *m, const char *path, ldr_dtype format, ldr_error *err) {
+    ldr__writer w;
+    ldr__text text;
+    ldr_dtype type;
+    const ldr_tensor *t;
+    uint64_t bound = 4096;
+    size_t at, i, changed = 0;
+    char *header, shown[LDR__SHOWN];
+    if (!m || !path) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_model_quantise: no model or no path");
+    if (format != LDR_Q8_0 && format != LDR_Q4_0) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_model_quantise: the format must be LDR_Q8_0 or LDR_Q4_0");
+    for (i = 0; i < m->weights->count; i++) {
+        t = &m->weights->tensors[i];
+        if (ldr_dtype_block(t->dtype) > 1) return ldr__fail(err, LDR_ARGUMENT, t->offset, "tensor \"%s\" is quantised already: start from the float model", ldr__show(shown, t->name, strlen(t->name)));
+        changed += ldr__quantised_type(m, t, format) != t->dtype;
+        bound += 512 + 12 * (uint64_t)strlen(t->name);
+    }
+    if (changed == 0) return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "nothing to quantise: no matrix of the model has rows of a multiple of 32 elements");
+    bound = LDR__MIN(bound + 6 * (uint64_t)strlen(ldr_weights_meta(m->weights, "format") ? ldr_weights_meta(m->weights, "format") : ""), (uint64_t)LADDER_MAX_HEADER);
+    header = (char *)ldr__alloc(&m->alloc, (size_t)bound);
+    if (!header) return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while quantising a model");
+    ldr__text_init(&text, header, (size_t)bound);
+    ldr__quantised_header(&text, m, format);
+    if (!ldr__writer_open(&w, path, err)) {
+        ldr__writer_header(&w, &text, err);
+        for (at = 0; !w.status && (t = ldr__quantised_next(m, format, &at, &type)) != NULL;) {
+            if (type == t->dtype) ldr__writer_put(&w, t->data, (size_t)t->bytes, err);
+            else ldr__quantised_tensor(&w, m, t, type, err);
+            if (m->release) ldr__release(m, t->data, (size_t)t->bytes);
+        }
+        ldr__writer_close(&w, err);
+    }
+    ldr__free(&m->alloc, header, (size_t)bound);
+    return w.status;
 }
 #endif /* LADDER_NO_STDIO */
 #endif /* LADDER_IMPLEMENTATION */

@@ -297,6 +297,51 @@ TEST(inspect_lists_what_a_broken_model_holds) {
     CHECK(one_error_line());
 }
 
+/* A model directory becomes one of 8 or 4 bits that every command takes; nothing that is there is replaced. */
+TEST(quantize_makes_a_whole_model) {
+    static const char *const types[] = { "q8_0", "q4_0" }, *const names[] = { "Q8_0", "Q4_0" };
+    char model[LADDER_MAX_PATH], *text;
+    size_t n, m;
+    int q;
+    NEED_PROGRAM();
+    EXPECT(1, "$L quantize --model nowhere --out q");
+    CHECK(one_error_line());
+    EXPECT(2, "$L quantize --model nowhere --out q --type q5_k");
+    EXPECT(2, "$L quantize --model nowhere");
+    EXPECT(2, "$L quantize --out q");
+    EXPECT(1, "test -d q");
+    NEED_MODEL(model, "en-mini");
+    CHECK(write_texts());
+    for (q = 0; q < 2; q++) {
+        EXPECT(0, "$L quantize --model '%s' --type %s --out %s && test ! -e %s/model.safetensors.partial", model, types[q], types[q], types[q]);
+        EXPECT(0, "cmp '%s/config.json' %s/config.json && cmp '%s/vocab.txt' %s/vocab.txt && cmp '%s/tokenizer_config.json' %s/tokenizer_config.json", model, types[q], model, types[q], model, types[q]);
+        EXPECT(0, "$L inspect %s | grep 'encoder.layer.0.attention.self.query.weight' | grep -q ' %s '", types[q], names[q]);
+        EXPECT(0, "$L inspect %s | grep 'word_embeddings.weight' | grep -q ' Q8_0 '", types[q]);
+        EXPECT(0, "$L inspect %s | tail -n 1 | cut -d' ' -f1-4 > sizes; $L inspect '%s' | tail -n 1 | cut -d' ' -f1-4 | cmp - sizes", types[q], model);      /* as many tensors and elements */
+        EXPECT(0, "$L train --model %s --train train.tsv --dev dev.tsv --out q.ladder --epochs 6 --batch 8 --lr 3e-3 --cache ram", types[q]);
+        EXPECT(0, "echo 'a lovely meal' | $L predict --model %s --ladder q.ladder | grep -q '\"label\":\"plus\"'", types[q]);
+        EXPECT(0, "echo 'a lovely meal' | $L features --model %s --pool mean --compute int8", types[q]);
+        EXPECT(0, "cut -f2 dev.tsv > texts; $L features --model %s --pool mean < texts > f1; $L features --model %s --pool mean --release < texts > f2; cmp f1 f2", types[q], types[q]);
+        EXPECT(1, "echo 'a lovely meal' | $L predict --model '%s' --ladder q.ladder", model);       /* another backbone */
+        CHECK(one_error_line());
+    }
+    text = slurp("q8_0/model.safetensors", &n);
+    free(text);
+    text = slurp("q4_0/model.safetensors", &m);
+    free(text);
+    CHECK(m < n && n < 12600000);                      /* of 22.4 million bytes */
+    EXPECT(1, "cp q4_0/model.safetensors kept; $L quantize --model '%s' --out q4_0", model);
+    CHECK(one_error_line());
+    CHECK(same_files("kept", "q4_0/model.safetensors"));
+    EXPECT(1, "$L quantize --model '%s' --out '%s'", model, model);
+    CHECK(one_error_line());
+    EXPECT(1, "$L quantize --model q8_0 --out again");      /* rounded once is enough */
+    CHECK(one_error_line());
+    EXPECT(1, "test -e again/model.safetensors");
+    EXPECT(1, "$L quantize --model '%s' --out train.tsv", model);
+    CHECK(one_error_line());
+}
+
 TEST(train_eval_predict) {
     static const char *const keys[] = { "metric", "dev", "best_epoch", "trainable", "total", "steps", "seconds", "tokens_per_second", "peak_bytes", "majority", "test" };
     char model[LADDER_MAX_PATH], *text;
@@ -523,7 +568,7 @@ TEST(task_examples_are_counted) {
 }
 
 #define TESTS(X) X(usage_errors) X(help_and_version) X(bad_weight_files_fail) X(bad_data_files_fail) X(tokenize_and_features) X(inspect_and_plan_are_json) X(inspect_lists_what_a_broken_model_holds) \
-    X(train_eval_predict) X(same_seed_same_bytes) X(resume_changes_nothing) X(interrupt_and_resume_change_nothing) X(the_cache_lies_in_a_folder) X(numbers_are_predicted) \
+    X(quantize_makes_a_whole_model) X(train_eval_predict) X(same_seed_same_bytes) X(resume_changes_nothing) X(interrupt_and_resume_change_nothing) X(the_cache_lies_in_a_folder) X(numbers_are_predicted) \
     X(entities_have_character_offsets) X(task_files_are_understood) X(task_examples_are_counted)
 
 #else

@@ -451,6 +451,7 @@ static void product_run(product *p, const ldr__exec *ex, float *c, size_t row, s
     ldr__mat b;
     b.data = p->b;
     b.dtype = p->type;
+    b.first = 0;
     b.rs = p->brs;
     b.cs = p->bcs;
     ldr__gemm(ex, c, p->ldc, p->a + row * p->rs, p->rs, p->cs, b, ldr__finish_bias(p->bias ? p->bias_v : NULL), rows, p->n, p->k, p->accumulate);

@@ -19,9 +19,13 @@
 #if defined(__unix__) || defined(__APPLE__)
   #define HAVE_POSIX 1
   #include <sys/resource.h>
+  #include <sys/stat.h>
   #include <unistd.h>
 #else
   #define HAVE_POSIX 0
+#endif
+#ifdef _WIN32
+  #include <direct.h>
 #endif
 
 enum { EXIT_DONE, EXIT_FAILED, EXIT_USAGE };
@@ -141,8 +145,8 @@ static void put_floats(FILE *f, const float *v, int32_t n) {
 
 /* ---- options -------------------------------------------------------------------------- */
 
-enum { CMD_TRAIN = 1, CMD_EVAL = 2, CMD_PREDICT = 4, CMD_FEATURES = 8, CMD_TOKENIZE = 16, CMD_INSPECT = 32, CMD_PLAN = 64,
-       CMD_FIT = CMD_TRAIN | CMD_PLAN, CMD_RUN = CMD_FIT | CMD_EVAL | CMD_PREDICT | CMD_FEATURES, CMD_ALL = 127 };
+enum { CMD_TRAIN = 1, CMD_EVAL = 2, CMD_PREDICT = 4, CMD_FEATURES = 8, CMD_TOKENIZE = 16, CMD_INSPECT = 32, CMD_PLAN = 64, CMD_QUANTIZE = 128,
+       CMD_FIT = CMD_TRAIN | CMD_PLAN, CMD_RUN = CMD_FIT | CMD_EVAL | CMD_PREDICT | CMD_FEATURES, CMD_ALL = 255 };
 
 enum { POOL_NONE = 1, POOL_CLS, POOL_MEAN };
 enum { METHOD_LADDER = 1, METHOD_HEAD };
@@ -154,7 +158,7 @@ enum { MAX_RUNGS = 256 };
 typedef struct options {
     unsigned    command;
     const char *model, *ladder, *task, *train, *dev, *test, *data, *out, *resume, *checkpoint, *log, *file, *cache;
-    int32_t     method, preset, init, importance, slice_heads, optimizer, schedule, cache_type, cache_fill, simd, compute, pool;
+    int32_t     method, preset, init, importance, slice_heads, optimizer, schedule, cache_type, cache_fill, simd, compute, pool, type;
     int32_t     reduction, head_hidden, epochs, batch, accumulate, max_len, patience, stop_at, threads, layer;
     int32_t     regress, balance, ids, pair, pieces, no_special, release, json, help;
     float       lr, warmup, weight_decay, dropout, label_smoothing, clip;
@@ -179,11 +183,13 @@ typedef struct option {
 #define AT(member) offsetof(options, member)
 
 static const option option_table[] = {
-    { "--model", KIND_TEXT, AT(model), CMD_RUN | CMD_TOKENIZE, CMD_RUN | CMD_TOKENIZE, "DIR", 0, 0, "the pretrained model, a Hugging Face directory" },
+    { "--model", KIND_TEXT, AT(model), CMD_RUN | CMD_TOKENIZE | CMD_QUANTIZE, CMD_RUN | CMD_TOKENIZE | CMD_QUANTIZE, "DIR", 0, 0, "the pretrained model, a Hugging Face directory" },
     { "--train", KIND_TEXT, AT(train), CMD_FIT, CMD_TRAIN, "FILE", 0, 0, "training examples; with --task also a directory" },
     { "--dev", KIND_TEXT, AT(dev), CMD_FIT, 0, "FILE", 0, 0, "scored after each epoch; the best epoch is kept" },
     { "--test", KIND_TEXT, AT(test), CMD_TRAIN, 0, "FILE", 0, 0, "scored once at the end, with the best parameters" },
     { "--out", KIND_TEXT, AT(out), CMD_TRAIN, CMD_TRAIN, "FILE", 0, 0, "the ladder file to write" },
+    { "--type", KIND_WORD, AT(type), CMD_QUANTIZE, 0, "q8_0|q4_0", 0, 0, "blocks of 32 weights in 34 or in 18 bytes; q8_0 if not given" },
+    { "--out", KIND_TEXT, AT(out), CMD_QUANTIZE, CMD_QUANTIZE, "DIR", 0, 0, "the model directory to write, without weights yet" },
     { "--ladder", KIND_TEXT, AT(ladder), CMD_EVAL | CMD_PREDICT, CMD_EVAL | CMD_PREDICT, "FILE", 0, 0, "a ladder file made by train" },
     { "--data", KIND_TEXT, AT(data), CMD_EVAL, CMD_EVAL, "FILE", 0, 0, "the examples to score" },
     { "--task", KIND_TEXT, AT(task), CMD_FIT | CMD_EVAL, 0, "NAME", 0, 0, "a known task: its reader, head, metric and recipe" },
@@ -241,6 +247,7 @@ static const struct command { const char *name; unsigned bit; const char *takes,
     { "features", CMD_FEATURES, "", "hidden states of standard input's lines as JSON lines" },
     { "tokenize", CMD_TOKENIZE, "", "token ids of standard input's lines" },
     { "inspect", CMD_INSPECT, " FILE|DIR", "tensors and metadata of a weight file, a ladder file or a model" },
+    { "quantize", CMD_QUANTIZE, "", "a copy of a model with 8-bit or 4-bit weights, to train on and predict with" },
     { "plan", CMD_PLAN, "", "the memory that train with these options would need" },
 };
 
@@ -1645,7 +1652,7 @@ static uint64_t weights_bytes(const ldr_weights *w, uint64_t *elements) {
     for (i = 0; i < ldr_weights_count(w); i++) {
         const ldr_tensor *t = ldr_weights_at(w, i);
         bytes += t->bytes;
-        *elements += t->bytes / ldr_dtype_size(t->dtype);
+        *elements += t->bytes / ldr_dtype_size(t->dtype) * ldr_dtype_block(t->dtype);
     }
     return bytes;
 }
@@ -1777,12 +1784,62 @@ static int command_plan(run *r) {
     return EXIT_DONE;
 }
 
+/* ---- quantize ------------------------------------------------------------------------- */
+
+static int make_directory(const char *path) {
+#if HAVE_POSIX
+    return mkdir(path, 0777) == 0 || errno == EEXIST;
+#elif defined(_WIN32)
+    return _mkdir(path) == 0 || errno == EEXIST;
+#else
+    (void)path;
+    return 1;                      /* opening a file in it will tell */
+#endif
+}
+
+/* Copies one file of the model's directory, when there is one. */
+static int copy_file(run *r, const char *name) {
+    char from[LADDER_MAX_PATH], to[LADDER_MAX_PATH];
+    ldr__source s;
+    ldr__writer w;
+    if (!ldr__path_join(from, sizeof from, r->o.model, name) || !ldr__path_join(to, sizeof to, r->o.out, name)) return fail(r, LDR_ARGUMENT, "%s: the path is too long", name);
+    if (!ldr__file_exists(from)) return EXIT_DONE;
+    if (ldr__source_open(&s, from, NULL, &r->err)) return EXIT_FAILED;
+    if (!ldr__writer_open(&w, to, &r->err)) {
+        ldr__writer_put(&w, s.data, s.size, &r->err);
+        ldr__writer_close(&w, &r->err);
+    }
+    ldr__source_close(&s);
+    return w.status ? EXIT_FAILED : EXIT_DONE;
+}
+
+/* The weights come last: a directory with weights in it is complete. */
+static int command_quantize(run *r) {
+    static const char *const weights[] = { "model.safetensors", "model.safetensors.index.json" };
+    static const char *const others[] = { "config.json", "vocab.txt", "tokenizer_config.json", "tokenizer.json", "special_tokens_map.json", "added_tokens.json",
+                                          "vocab.json", "merges.txt", "tokenizer.model", "spiece.model", "sentencepiece.bpe.model", "LICENSE" };
+    char path[LADDER_MAX_PATH];
+    size_t i;
+    for (i = sizeof weights / sizeof *weights; i-- > 0;) {
+        if (!ldr__path_join(path, sizeof path, r->o.out, weights[i])) return fail(r, LDR_ARGUMENT, "%s: the path is too long", r->o.out);
+        if (ldr__file_exists(path)) return fail(r, LDR_ARGUMENT, "%s: is there already and is not replaced", path);
+    }
+    r->o.release = 1;              /* every weight is read once */
+    if (open_model(r)) return EXIT_FAILED;
+    if (!make_directory(r->o.out)) return fail(r, LDR_IO, "%s: the directory cannot be made", r->o.out);
+    for (i = 0; i < sizeof others / sizeof *others; i++)
+        if (copy_file(r, others[i])) return EXIT_FAILED;
+    if (ldr_model_quantise(r->model, path, r->o.type == 2 ? LDR_Q4_0 : LDR_Q8_0, &r->err)) return EXIT_FAILED;
+    printf("%s written\n", path);
+    return EXIT_DONE;
+}
+
 /* ---- main ----------------------------------------------------------------------------- */
 
 static int run_command(const struct command *c, int argc, char **argv) {
     static const struct { unsigned bit; int (*command)(run *r); } bodies[COMMAND_COUNT] = {
         { CMD_TRAIN, command_train }, { CMD_EVAL, command_eval }, { CMD_PREDICT, command_predict }, { CMD_FEATURES, command_features },
-        { CMD_TOKENIZE, command_tokenize }, { CMD_INSPECT, command_inspect }, { CMD_PLAN, command_plan } };
+        { CMD_TOKENIZE, command_tokenize }, { CMD_INSPECT, command_inspect }, { CMD_PLAN, command_plan }, { CMD_QUANTIZE, command_quantize } };
     static run r;
     int i, status;
     status = parse_options(c, &r.o, argc, argv);
