@@ -1833,12 +1833,18 @@ LDR__AVX2 static void ldr__tile_avx2(float *c, size_t ldc, const float *a, const
             _mm256_storeu_ps(at + 8, _mm256_add_ps(y##i, accumulate ? _mm256_loadu_ps(at + 8) : s1)); }
         LDR__R6(LDR__STORE)
 #undef LDR__STORE
-    } else {
-        float t[6 * 16];
-#define LDR__SPILL(i) _mm256_storeu_ps(t + i * 16, x##i); _mm256_storeu_ps(t + i * 16 + 8, y##i);
-        LDR__R6(LDR__SPILL)
-#undef LDR__SPILL
-        ldr__tile_store(c, ldc, t, 16, m, n, bias, accumulate);
+    } else {                               /* an edge, or a head narrower than the tile: only the n columns that are there */
+        __m256i place = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7), low = _mm256_cmpgt_epi32(_mm256_set1_epi32(n), place), high = _mm256_cmpgt_epi32(_mm256_set1_epi32(n - 8), place);
+        __m256 s0 = _mm256_setzero_ps(), s1 = s0;
+        if (!accumulate && bias) {
+            s0 = _mm256_maskload_ps(bias, low);
+            if (n > 8) s1 = _mm256_maskload_ps(bias + 8, high);
+        }
+#define LDR__STORE(i) if (i < m) { float *at = c + i * ldc;                                                             \
+            _mm256_maskstore_ps(at, low, _mm256_add_ps(x##i, accumulate ? _mm256_maskload_ps(at, low) : s0));           \
+            if (n > 8) _mm256_maskstore_ps(at + 8, high, _mm256_add_ps(y##i, accumulate ? _mm256_maskload_ps(at + 8, high) : s1)); }
+        LDR__R6(LDR__STORE)
+#undef LDR__STORE
     }
 }
 

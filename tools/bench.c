@@ -347,6 +347,7 @@ static int bench_step(const step_options *o, int forward) {
     ld.preset = o->preset;
     ld.reduction = o->reduction;
     ld.classes = 2;
+    ld.dropout = -1;                             /* off, as in the peers */
     l = m ? ldr_ladder_create(m, &ld, &err) : NULL;
     dd.max_len = o->len;
     d = ldr_dataset_create(&dd, &err);
