@@ -2085,15 +2085,15 @@ LDR__DEF const char *ldr_simd_name(ldr_simd wish) { return ldr__kernels_pick(wis
    transposed (Conv1D) or half-precision weight costs nothing extra.
 
    c is cut into blocks of up to MB x NB, a task each. A task walks down K in steps of KC; in a
-   step it packs its KC x NB of b into panels of nr columns, which stay in the second-level
-   cache, then takes MC rows of a at a time, packed into strips of mr rows. One panel stays in
-   the first-level cache while the strips pass it. A block of b that several tasks need is
+   step it packs its KC x NB of b into panels of nr columns, then takes MC rows of a at a time,
+   packed into strips of mr rows, which stay in the second-level cache. One panel after the
+   other comes into the first-level cache and stays while the strips pass it. A block of b that several tasks need is
    packed by each: 1/MB of the work, and nobody waits.
    Neither cut changes the order of additions in an element, so results are the same for any
    number of threads. After Goto & van de Geijn 2008.
    ====================================================================================== */
 
-enum { LDR__KC = 256, LDR__NB = 192, LDR__MB = 512, LDR__MC = 48 };
+enum { LDR__KC = 256, LDR__NB = 768, LDR__MB = 512, LDR__MC = 48 };
 
 typedef struct ldr__mat {       /* element (i,j) is number first + i*rs + j*cs of data        */
     const void *data;           /* a part of a matrix may begin inside a block, so `first` moves and not this */
@@ -2261,12 +2261,13 @@ typedef struct ldr__grid { size_t mb, nb, columns, tasks; } ldr__grid;
 
 static ldr__grid ldr__grid_of(const ldr__exec *ex, size_t m, size_t n, size_t smallest) {
     ldr__grid g;
-    size_t nr = (size_t)ex->kernels->nr, rows, threads = (size_t)ex->threads;
+    size_t nr = (size_t)ex->kernels->nr, threads = (size_t)ex->threads, tall = (m + smallest - 1) / smallest, rows;
     g.columns = (n + LDR__NB - 1) / LDR__NB;
+    if (threads > 1 && tall * g.columns < 4 * threads) g.columns = LDR__MIN((4 * threads + tall - 1) / tall, (n + nr - 1) / nr);      /* too few rows to share */
     g.nb = LDR__MIN(ldr__round_up((n + g.columns - 1) / g.columns, nr), (size_t)LDR__NB);
     g.columns = (n + g.nb - 1) / g.nb;
     /* Several tasks a thread, so that none waits long for the last; but each row of blocks repeats the packing of b. */
-    rows = threads == 1 ? 1 : LDR__MIN((4 * threads + g.columns - 1) / g.columns, (m + smallest - 1) / smallest);
+    rows = threads == 1 ? 1 : LDR__MIN((4 * threads + g.columns - 1) / g.columns, tall);
     rows = LDR__MAX(rows, (m + LDR__MB - 1) / LDR__MB);
     g.mb = ldr__round_up((m + rows - 1) / rows, (size_t)ex->kernels->mr);
     g.tasks = (m + g.mb - 1) / g.mb * g.columns;
