@@ -387,7 +387,8 @@ typedef struct ldr_model ldr_model;
    load every matrix of a block is rounded to 8 bits with a scale for each output, and every token's
    activations are as they arrive (symmetric, to nearest); products are exact integers. The same
    numbers for every instruction set up to the rounding of the scales; about 1 % of a state's length off
-   F32. Embeddings, norms, softmax, the ladder and its training stay in float. */
+   F32. Embeddings, norms, softmax, the ladder and its training stay in float. Implies `release`: the
+   file's own weights leave memory once they are rounded. */
 typedef enum ldr_compute { LDR_COMPUTE_F32, LDR_COMPUTE_INT8 } ldr_compute;
 
 typedef struct ldr_model_desc {
@@ -5706,7 +5707,10 @@ static ldr_status ldr__bind_all(ldr__binder *b) {
     }
     if (m->compute == LDR_COMPUTE_INT8) {
         m->int8 = (ldr__int8_block *)ldr__place(b->plan, "int8 weights", (size_t)blocks, sizeof(ldr__int8_block));
-        for (i = 0; i < blocks; i++) ldr__bind_int8(b, m->int8 ? &m->int8[i] : NULL, m->int8 ? &m->blocks[i] : NULL);
+        for (i = 0; i < blocks; i++) {
+            ldr__bind_int8(b, m->int8 ? &m->int8[i] : NULL, m->int8 ? &m->blocks[i] : NULL);
+            if (m->int8 && m->release) ldr__release_layer(m, f->shared ? m->layers - 1 : i);
+        }
     }
     if (f->final_norm && ldr__bind_norm(b, m->final_norm, b->prefix, f->final_norm, w, f->norm)) return b->err->status;
     if (ldr__bind_head(b)) return b->err->status;
@@ -5780,7 +5784,7 @@ static ldr_model *ldr__model_new(const ldr_model_desc *desc, ldr_error *err) {
 #endif
     m->kernels = ldr__kernels_pick(desc ? desc->simd : LDR_SIMD_AUTO);
     m->compute = desc ? desc->compute : LDR_COMPUTE_F32;
-    m->release = desc && desc->release;
+    m->release = desc && (desc->release || desc->compute == LDR_COMPUTE_INT8);      /* the originals are hardly read again */
     return m;
 }
 
