@@ -90,6 +90,8 @@
      is filled in the first epoch or (cache_layers) before it, one layer after the other over all examples. For a
      backbone larger than memory: ldr_model_desc.release, best with cache_layers, which reads every layer once.
      All allocations go through the ldr_allocator of a description, if one is given.
+     With `compute` LDR_COMPUTE_INT8 the frozen blocks are rounded to 8 bits at load and multiplied so: a quarter of the memory of
+     F32 weights, faster where the processor has an instruction for it, states 1 to 3 % off.
 
    >>manual-threads       THREADS AND DETERMINISM
      With OpenMP the loops inside one call run on desc.threads threads (0: OpenMP's own choice). Results have the same
@@ -386,7 +388,7 @@ typedef struct ldr_model ldr_model;
 /* How the frozen blocks multiply. F32: weights of any type are widened as they are used. INT8: at
    load every matrix of a block is rounded to 8 bits with a scale for each output, and every token's
    activations are as they arrive (symmetric, to nearest); products are exact integers. The same
-   numbers for every instruction set up to the rounding of the scales; about 1 % of a state's length off
+   numbers for every instruction set up to the rounding of the scales; 1 to 3 % of a state's length off
    F32. Embeddings, norms, softmax, the ladder and its training stay in float. Implies `release`: the
    file's own weights leave memory once they are rounded. */
 typedef enum ldr_compute { LDR_COMPUTE_F32, LDR_COMPUTE_INT8 } ldr_compute;
