@@ -530,6 +530,24 @@ LDR_API ldr_dataset *ldr_dataset_load(const ldr_model *m, const char *path, cons
    Sung, Cho, Bansal 2022 (LST); output mix after Zhang et al. 2024 (QST).
    ====================================================================================== */
 
+/* What is trained. All methods run through the same blocks, trainer and file; how deep the backward pass goes follows
+   from what they train. Only LADDER and HEAD leave the backbone without a gradient. The others cannot use a tap cache
+   or an 8-bit backbone (LDR_COMPUTE_INT8); quantised and half weights are fine. */
+typedef enum ldr_method {
+    LDR_METHOD_LADDER,             /* the side network                                        */
+    LDR_METHOD_HEAD,               /* nothing but the head                                    */
+    LDR_METHOD_FULL,               /* every tensor of the backbone, as a float copy           */
+    LDR_METHOD_BITFIT,             /* every bias, added where there was none (Ben Zaken et al. 2022)  */
+    LDR_METHOD_LORA,               /* W + (alpha/rank) B A (Hu et al. 2021)                   */
+    LDR_METHOD_ADAPTER,            /* z + Up gelu(Down z) after attention and FFN, and the norms (Houlsby et al. 2019) */
+    LDR_METHOD_PROMPT,             /* virtual tokens before every text (Lester et al. 2021)   */
+    LDR_METHOD_PREFIX              /* keys and values of virtual tokens in every block (Li & Liang 2021) */
+} ldr_method;
+LDR_API const char *ldr_method_name(ldr_method method);       /* "ladder", "head", "full", ...            */
+
+/* Matrices LoRA may change; added up. GATE exists in gated blocks only. */
+typedef enum ldr_target { LDR_TARGET_QUERY = 1, LDR_TARGET_KEY = 2, LDR_TARGET_VALUE = 4, LDR_TARGET_OUTPUT = 8, LDR_TARGET_GATE = 16, LDR_TARGET_UP = 32, LDR_TARGET_DOWN = 64 } ldr_target;
+
 typedef enum ldr_preset {
     LDR_PRESET_DEFAULT,            /* block inputs, per-channel gates, sliced, mixed with the backbone's output */
     LDR_PRESET_PAPER,              /* LST: block outputs, scalar gates with T = 0.1, same heads, U s            */
@@ -549,7 +567,15 @@ typedef enum ldr_heads  { LDR_HEADS_PRESET, LDR_HEADS_WHOLE, LDR_HEADS_WITHIN } 
 /* Zero-initialise; 0 means the preset's own value, shown by ldr_ladder_desc_defaults. */
 typedef struct ldr_ladder_desc {
     ldr_allocator  alloc;
-    ldr_preset     preset;
+    ldr_method     method;
+    int32_t        rank;           /* LORA; 0: 8                                               */
+    float          alpha;          /* LORA; 0: 2 rank                                          */
+    int32_t        targets;        /* LORA: sum of ldr_target; 0: query and value              */
+    int32_t        bottleneck;     /* ADAPTER; 0: d/16, at least 4                             */
+    int32_t        virtual_tokens; /* PROMPT, PREFIX; 0: 16. A prompt takes as many of the model's positions */
+    ldr_choice     tune_biases, tune_norms;   /* train these too; AUTO: as the method's entry above says */
+    int32_t        tune_layers;    /* methods inside the backbone: only its last so many blocks, and no embeddings; 0: all */
+    ldr_preset     preset;         /* LADDER; the other methods have no rungs                  */
     int32_t        reduction;      /* r: side width d/r. 0: 8, less (to 2) where d/8 < 64; paper: 8 */
     const int32_t *rungs;          /* backbone layers, 0-based, ascending; NULL: all up to 12, else 12 spread evenly; clue: 4 */
     int32_t        rung_count;
@@ -658,7 +684,7 @@ typedef struct ldr_train_desc {
     int32_t       batch;           /* examples a step; 0: 32                                   */
     int32_t       accumulate;      /* the step's batch in so many parts; 0: 1                  */
     ldr_optimizer optimizer;
-    float         rate;            /* 0: 1e-3 (adafactor 5e-3, relative)                       */
+    float         rate;            /* 0: 1e-3, full 1e-4, prompt and prefix 1e-2, head 3e-3 (adafactor 5e-3, relative) */
     float         beta1, beta2, epsilon;      /* 0: 0.9, 0.999, 1e-8                            */
     float         momentum;        /* SGD                                                      */
     int32_t       nesterov;
@@ -677,13 +703,16 @@ typedef struct ldr_train_desc {
     ldr_dtype     cache_type;      /* of the kept taps: LDR_F32 changes nothing; LDR_BF16 or LDR_I8 (a scale a token) round them  */
     int32_t       cache_layers;    /* 1: ldr_trainer_create fills the cache, one backbone layer after the other over all examples;
                                       the memory of a layer that is mapped is given back behind it */
+    int32_t       checkpoint;      /* methods inside the backbone: keep one state a block and make the rest again on the way back.
+                                      The same numbers for about a third more time and far less memory (Chen et al. 2016) */
     uint64_t      seed;
     /* Called after every step (the last of an epoch carries its score); non-zero stops cleanly. */
     int32_t     (*progress_fn)(const ldr_progress *p, void *user);
     void         *user;
 } ldr_train_desc;
 
-LDR_API ldr_train_desc ldr_train_desc_defaults(const ldr_train_desc *desc);
+/* What will really run: every 0 replaced. l says the method and may be NULL (a ladder's). */
+LDR_API ldr_train_desc ldr_train_desc_defaults(const ldr_ladder *l, const ldr_train_desc *desc);
 
 typedef struct ldr_trainer ldr_trainer;
 
@@ -2147,6 +2176,13 @@ static void ldr__mat_run(const ldr__kernels *ker, float *dst, const ldr__mat *m,
         ker->to_float(beside, from, m->dtype, block);
         memcpy(dst, beside + skip, take * sizeof(float));
     }
+}
+
+/* Row i, n long, however it lies. */
+static void ldr__mat_row(const ldr__kernels *ker, float *dst, const ldr__mat *m, size_t i, size_t n) {
+    size_t j;
+    if (m->cs == 1) ldr__mat_run(ker, dst, m, i, 0, n);
+    else for (j = 0; j < n; j++) dst[j] = ldr__mat_get(m, i, j);
 }
 
 static ldr__mat ldr__mat_transposed(ldr__mat m) {
@@ -4969,19 +5005,34 @@ LDR__DEF ldr_status ldr_tokenizer_encode(const ldr_tokenizer *t, ldr_encoding *o
        no norm:    the same as pre-norm with the identity; without attention r1 = x
 
        Attn(z) = O softmax(Q z (K z)^T / sqrt(d_head)) V z       FFN(z) = Down f(Up z)   or   Down (f(Gate z) * Up z)
+
+   Tuning methods that reach into a block (>>tune) add tensors of their own to it. Absent ones cost nothing:
+
+       low rank:   W z + (alpha/rank) B A z for any of the matrices (LoRA: Hu et al. 2021)
+       adapters:   Attn and FFN give z + Up f(Down z) for z (Houlsby et al. 2019)
+       prefix:     the first tokens of every sequence have trained keys and values (Li & Liang 2021)
    ====================================================================================== */
 
 typedef enum ldr__slot {
     LDR__Q, LDR__K, LDR__V, LDR__O, LDR__GATE, LDR__UP, LDR__DOWN, LDR__MATRICES,
     LDR__QB = LDR__MATRICES, LDR__KB, LDR__VB, LDR__OB, LDR__GATEB, LDR__UPB, LDR__DOWNB,
-    LDR__NORM1, LDR__NORM1B, LDR__NORM2, LDR__NORM2B, LDR__SLOTS
+    LDR__NORM1, LDR__NORM1B, LDR__NORM2, LDR__NORM2B, LDR__SLOTS,
+    /* added by tuning methods: A and B of every matrix; adapters after attention, after FFN: down, bias, up, bias */
+    LDR__LOW_A = LDR__SLOTS, LDR__LOW_B = LDR__LOW_A + LDR__MATRICES, LDR__ADAPTER1 = LDR__LOW_B + LDR__MATRICES, LDR__ADAPTER2 = LDR__ADAPTER1 + 4,
+    LDR__PREFIX_K = LDR__ADAPTER2 + 4, LDR__PREFIX_V, LDR__ALL_SLOTS
 } ldr__slot;
 
-static const char *const ldr__slot_names[LDR__SLOTS] = {
+static const char *const ldr__slot_names[LDR__ALL_SLOTS] = {
     "attention.query.weight", "attention.key.weight", "attention.value.weight", "attention.output.weight",
     "ffn.gate.weight", "ffn.up.weight", "ffn.down.weight",
     "attention.query.bias", "attention.key.bias", "attention.value.bias", "attention.output.bias",
-    "ffn.gate.bias", "ffn.up.bias", "ffn.down.bias", "norm1.weight", "norm1.bias", "norm2.weight", "norm2.bias" };
+    "ffn.gate.bias", "ffn.up.bias", "ffn.down.bias", "norm1.weight", "norm1.bias", "norm2.weight", "norm2.bias",
+    "attention.query.low_a.weight", "attention.key.low_a.weight", "attention.value.low_a.weight", "attention.output.low_a.weight",
+    "ffn.gate.low_a.weight", "ffn.up.low_a.weight", "ffn.down.low_a.weight",
+    "attention.query.low_b.weight", "attention.key.low_b.weight", "attention.value.low_b.weight", "attention.output.low_b.weight",
+    "ffn.gate.low_b.weight", "ffn.up.low_b.weight", "ffn.down.low_b.weight",
+    "adapter1.down.weight", "adapter1.down.bias", "adapter1.up.weight", "adapter1.up.bias",
+    "adapter2.down.weight", "adapter2.down.bias", "adapter2.up.weight", "adapter2.up.bias", "prefix.key", "prefix.value" };
 
 typedef enum ldr__place_of_norm { LDR__POST, LDR__PRE, LDR__NO_NORM } ldr__place_of_norm;
 
@@ -4992,13 +5043,24 @@ typedef struct ldr__shape {
     ldr_activation activation;
     int32_t  gated, rotary, causal, biases;        /* biases: every linear has one            */
     float    eps;
+    int32_t  low_rank, low_set, bottleneck, prefix;        /* added by tuning; low_set: a bit for each matrix */
+    float    low_scale;                            /* alpha / rank                            */
 } ldr__shape;
 
 /* Rows and columns of a slot, 0 when the block has no such tensor; a vector has one row. */
 static size_t ldr__slot_size(const ldr__shape *s, int slot, size_t *rows, size_t *columns) {
     size_t w = (size_t)s->width, q = (size_t)s->heads * (size_t)s->head_dim, kv = (size_t)s->kv_heads * (size_t)s->head_dim, f = (size_t)s->ffn;
-    size_t r = 1, c = 0;
-    switch (slot) {
+    size_t r = 1, c = 0, n = (size_t)s->bottleneck;
+    int of = (slot - LDR__LOW_A) % LDR__MATRICES;
+    if (slot >= LDR__LOW_A && slot < LDR__ADAPTER1) {
+        if ((s->low_set >> of & 1) && ldr__slot_size(s, of, &r, &c)) *(slot < LDR__LOW_B ? &r : &c) = (size_t)s->low_rank;
+        else c = 0;
+    } else switch (slot) {
+        case LDR__ADAPTER1: case LDR__ADAPTER2: r = n; c = w; break;
+        case LDR__ADAPTER1 + 1: case LDR__ADAPTER2 + 1: c = n; break;
+        case LDR__ADAPTER1 + 2: case LDR__ADAPTER2 + 2: r = w; c = n; break;
+        case LDR__ADAPTER1 + 3: case LDR__ADAPTER2 + 3: c = n ? w : 0; break;
+        case LDR__PREFIX_K: case LDR__PREFIX_V: r = (size_t)s->prefix; c = kv; break;
         case LDR__Q: r = q; c = w; break;
         case LDR__K: case LDR__V: r = kv; c = w; break;
         case LDR__O: r = w; c = q; break;
@@ -5014,6 +5076,7 @@ static size_t ldr__slot_size(const ldr__shape *s, int slot, size_t *rows, size_t
         case LDR__NORM1: case LDR__NORM2: c = s->place == LDR__NO_NORM ? 0 : w; break;
         default: c = s->place == LDR__NO_NORM || s->norm == LDR_NORM_RMS ? 0 : w; break;
     }
+    if (slot >= LDR__ADAPTER1 && slot < LDR__ADAPTER2 && !s->heads) c = 0;
     if (r == 0 || c == 0) r = c = 0;
     if (rows) *rows = r;
     if (columns) *columns = c;
@@ -5025,23 +5088,29 @@ typedef struct ldr__int8_block { ldr__int8 qkv, o, gate, up, down; } ldr__int8_b
 
 typedef struct ldr__block {
     ldr__mat     m[LDR__MATRICES];      /* W[out,in]; data NULL where absent                  */
-    const float *v[LDR__SLOTS];         /* vectors, indexed by slot; NULL where absent        */
+    const float *v[LDR__ALL_SLOTS];     /* everything else, indexed by slot; NULL where absent */
     const ldr__int8_block *int8;        /* used in place of m and its biases; or NULL         */
 } ldr__block;
 
 /* What a forward pass keeps. With `y` == `x` and u reused in place the same fields serve a frozen block. */
 typedef struct ldr__acts {
     float *x, *n1, *qkv, *attention, *lse, *r1, *n2, *u, *g, *r2, *y, *stats1, *stats2;
+    float *low, *z[2], *down[2], *bent;     /* A z; what each adapter read, Down of it, f of that */
 } ldr__acts;
 
 static size_t ldr__qkv_width(const ldr__shape *s) { return (size_t)(s->heads + 2 * s->kv_heads) * (size_t)s->head_dim; }
 
-/* Places the activations of one block over `rows` tokens. keep: for a backward pass. */
+/* What is kept for a backward pass. Blocks in a row share states: the caller has x and y (ldr__deep_acts). */
+enum { LDR__KEEP = 1, LDR__KEEP_INSIDE = 2 };
+
+/* Places the activations of one block over `rows` tokens. keep: 0, or one of the above. */
 static void ldr__acts_place(ldr__plan *p, const char *name, ldr__acts *a, const ldr__shape *s, size_t rows, int keep) {
     size_t w = (size_t)s->width;
     memset(a, 0, sizeof *a);
-    a->x = ldr__place_matrix(p, name, rows, w);
-    a->y = keep ? ldr__place_matrix(p, name, rows, w) : a->x;
+    if (keep != LDR__KEEP_INSIDE) {
+        a->x = ldr__place_matrix(p, name, rows, w);
+        a->y = keep ? ldr__place_matrix(p, name, rows, w) : a->x;
+    }
     a->r1 = ldr__place_matrix(p, name, rows, w);
     a->n2 = s->place == LDR__NO_NORM ? a->r1 : ldr__place_matrix(p, name, rows, w);
     a->n1 = s->place == LDR__PRE ? (keep ? ldr__place_matrix(p, name, rows, w) : a->n2) : a->x;
@@ -5056,6 +5125,15 @@ static void ldr__acts_place(ldr__plan *p, const char *name, ldr__acts *a, const 
     if (keep && s->place != LDR__NO_NORM) {
         a->stats1 = ldr__place_matrix(p, name, rows, 2);
         a->stats2 = ldr__place_matrix(p, name, rows, 2);
+    }
+    if (s->low_rank) a->low = ldr__place_matrix(p, name, rows, (size_t)s->low_rank);
+    if (s->bottleneck) {
+        int i;
+        a->bent = ldr__place_matrix(p, name, rows, (size_t)s->bottleneck);
+        for (i = 0; i < 2; i++) {
+            a->down[i] = keep ? ldr__place_matrix(p, name, rows, (size_t)s->bottleneck) : a->bent;
+            if (keep) a->z[i] = ldr__place_matrix(p, name, rows, w);
+        }
     }
 }
 
@@ -5096,51 +5174,8 @@ static ldr__attention ldr__block_attention(const ldr__shape *s, const ldr__token
 
 enum { LDR__PLACE_SCORES, LDR__PLACE_ATTENTION, LDR__PLACE_FFN, LDR__PLACES };
 
-/* The inner half of FFN: u = Up z and f = activation(u), or f = activation(Gate z) u. f may be u, fg may be g. */
-static void ldr__ffn_forward(const ldr__exec *ex, float *f, float *fg, const ldr__acts *a, const ldr__block *b, const ldr__shape *s, size_t rows) {
-    size_t w = (size_t)s->width, n = (size_t)s->ffn;
-    if (b->int8) {
-        ldr__int8_forward(ex, a->u, n, s->gated ? NULL : f, a->n2, w, &b->int8->up, rows, (int32_t)s->activation);
-        if (s->gated) ldr__int8_forward(ex, a->g, n, fg, a->n2, w, &b->int8->gate, rows, (int32_t)s->activation);
-    } else if (!s->gated)
-        ldr__linear_activate_forward(ex, a->u, f, a->n2, b->m[LDR__UP], b->v[LDR__UPB], rows, n, w, s->activation);
-    else {
-        ldr__linear_forward(ex, a->u, n, a->n2, w, b->m[LDR__UP], b->v[LDR__UPB], rows, n, w);
-        ldr__linear_activate_forward(ex, a->g, fg, a->n2, b->m[LDR__GATE], b->v[LDR__GATEB], rows, n, w, s->activation);
-    }
-    if (s->gated) LDR__ROW_LOOP(t, rows, ex, LDR__LANE_LOOP(i, n, f[t * n + i] = a->u[t * n + i] * fg[t * n + i]);)
-}
-
-/* a->x[T,w] to a->y[T,w]. `f` (and `fg` when gated) is room for [T,ffn]; a frozen block passes a->u, a->g. */
-static void ldr__block_forward(const ldr__exec *ex, ldr__acts *a, const ldr__block *b, const ldr__shape *s, const ldr__tokens *t, float *f, float *fg) {
-    size_t rows = t->count, w = (size_t)s->width, q = (size_t)s->heads * (size_t)s->head_dim, kv = (size_t)s->kv_heads * (size_t)s->head_dim, ld = ldr__qkv_width(s);
-    ldr__dropout scores = ldr__tokens_dropout(t, LDR__PLACE_SCORES), after = ldr__tokens_dropout(t, LDR__PLACE_ATTENTION), last = ldr__tokens_dropout(t, LDR__PLACE_FFN);
-    if (s->heads) {
-        ldr__attention at = ldr__block_attention(s, t, &scores);
-        if (s->place == LDR__PRE) ldr__norm_forward(ex, a->n1, a->stats1, a->x, b->v[LDR__NORM1], b->v[LDR__NORM1B], rows, w, s->norm, s->eps);
-        if (b->int8) ldr__int8_forward(ex, a->qkv, ld, NULL, a->n1, w, &b->int8->qkv, rows, 0);
-        else {
-            ldr__linear_forward(ex, a->qkv, ld, a->n1, w, b->m[LDR__Q], b->v[LDR__QB], rows, q, w);
-            ldr__linear_forward(ex, a->qkv + q, ld, a->n1, w, b->m[LDR__K], b->v[LDR__KB], rows, kv, w);
-            ldr__linear_forward(ex, a->qkv + q + kv, ld, a->n1, w, b->m[LDR__V], b->v[LDR__VB], rows, kv, w);
-        }
-        if (s->rotary) ldr__rotary(ex, a->qkv, ld, t->position, rows, s->heads + s->kv_heads, s->head_dim, t->frequency, 1.0f);
-        ldr__attention_forward(ex, a->attention, a->lse, a->qkv, &at);
-        if (b->int8) ldr__int8_forward(ex, a->r1, w, NULL, a->attention, q, &b->int8->o, rows, 0);
-        else ldr__linear_forward(ex, a->r1, w, a->attention, q, b->m[LDR__O], b->v[LDR__OB], rows, w, q);
-        /* post-norm normalises with norm1 here, pre-norm with norm2 */
-        ldr__residual_norm_forward(ex, s->place == LDR__NO_NORM ? NULL : a->n2, a->r1, a->x, s->place == LDR__POST ? a->stats1 : a->stats2,
-                                   b->v[s->place == LDR__POST ? LDR__NORM1 : LDR__NORM2], b->v[s->place == LDR__POST ? LDR__NORM1B : LDR__NORM2B], rows, w, s->norm, s->eps, &after);
-    } else memcpy(a->r1, a->x, rows * w * sizeof(float));
-    ldr__ffn_forward(ex, f, fg, a, b, s, rows);
-    if (b->int8) ldr__int8_forward(ex, a->r2, w, NULL, f, (size_t)s->ffn, &b->int8->down, rows, 0);
-    else ldr__linear_forward(ex, a->r2, w, f, (size_t)s->ffn, b->m[LDR__DOWN], b->v[LDR__DOWNB], rows, w, (size_t)s->ffn);
-    if (s->place == LDR__POST) ldr__residual_norm_forward(ex, a->y, a->r2, a->n2, a->stats2, b->v[LDR__NORM2], b->v[LDR__NORM2B], rows, w, s->norm, s->eps, &last);
-    else ldr__residual_norm_forward(ex, NULL, a->y, a->r1, NULL, NULL, NULL, rows, w, s->norm, s->eps, &last);
-}
-
 /* Buffers of a backward pass, shared by all blocks of one shape. */
-typedef struct ldr__back { float *a, *b, *c, *f, *df, *dg, *attention, *qkv; } ldr__back;
+typedef struct ldr__back { float *a, *b, *c, *f, *df, *dg, *attention, *qkv, *low, *bent; } ldr__back;
 
 static void ldr__back_place(ldr__plan *p, const char *name, ldr__back *k, const ldr__shape *s, size_t rows) {
     size_t w = (size_t)s->width;
@@ -5155,6 +5190,138 @@ static void ldr__back_place(ldr__plan *p, const char *name, ldr__back *k, const 
         k->attention = ldr__place_matrix(p, name, rows, (size_t)s->heads * (size_t)s->head_dim);
         k->qkv = ldr__place_matrix(p, name, rows, ldr__qkv_width(s));
     }
+    if (s->low_rank) k->low = ldr__place_matrix(p, name, rows, (size_t)s->low_rank);
+    if (s->bottleneck) k->bent = ldr__place_matrix(p, name, rows, (size_t)s->bottleneck);
+}
+
+/* A z, times alpha/rank: low[T,rank]. */
+static void ldr__low_rank(const ldr__exec *ex, float *low, const float *x, size_t ldx, const ldr__block *b, const ldr__shape *s, int slot, size_t rows, size_t in) {
+    size_t n = (size_t)s->low_rank;
+    ldr__linear_forward(ex, low, n, x, ldx, ldr__mat_float(b->v[LDR__LOW_A + slot], in, 1), NULL, rows, n, in);
+    LDR__ROW_LOOP(t, rows, ex, LDR__LANE_LOOP(i, n, low[t * n + i] *= s->low_scale);)
+}
+
+/* y[T,O] = x[T,I] W^T + b + (alpha/rank) x A^T B^T for the matrix in `slot`. low: room for [T,rank]. */
+static void ldr__block_linear_forward(const ldr__exec *ex, float *y, size_t ldy, const float *x, size_t ldx, const ldr__block *b, const ldr__shape *s, int slot, size_t rows, float *low) {
+    size_t out, in, n = (size_t)s->low_rank;
+    ldr__slot_size(s, slot, &out, &in);
+    ldr__linear_forward(ex, y, ldy, x, ldx, b->m[slot], b->v[LDR__QB + slot], rows, out, in);
+    if (!b->v[LDR__LOW_A + slot]) return;
+    ldr__low_rank(ex, low, x, ldx, b, s, slot, rows, in);
+    ldr__gemm(ex, y, ldy, low, n, 1, ldr__mat_transposed(ldr__mat_float(b->v[LDR__LOW_B + slot], n, 1)), ldr__finish_bias(NULL), rows, out, n, 1);
+}
+
+/* dx (+)= dy W + (alpha/rank) dy B A, and the gradients of all four that are wanted. A z is made again; dlow: room like low. */
+static void ldr__block_linear_backward(const ldr__exec *ex, float *dx, size_t lddx, int add, float *const *grad, const float *dy, size_t ldy, const float *x, size_t ldx,
+                                       const ldr__block *b, const ldr__shape *s, int slot, size_t rows, float *low, float *dlow) {
+    size_t out, in, n = (size_t)s->low_rank;
+    ldr__slot_size(s, slot, &out, &in);
+    ldr__linear_backward(ex, dx, lddx, add, grad[slot], grad[LDR__QB + slot], dy, ldy, ldr__mat_float(x, ldx, 1), b->m[slot], rows, out, in);
+    if (!b->v[LDR__LOW_A + slot]) return;
+    ldr__low_rank(ex, low, x, ldx, b, s, slot, rows, in);
+    ldr__linear_backward(ex, dlow, n, 0, grad[LDR__LOW_B + slot], NULL, dy, ldy, ldr__mat_float(low, n, 1), ldr__mat_float(b->v[LDR__LOW_B + slot], n, 1), rows, out, n);
+    LDR__ROW_LOOP(t, rows, ex, LDR__LANE_LOOP(i, n, dlow[t * n + i] *= s->low_scale);)
+    ldr__linear_backward(ex, dx, lddx, 1, grad[LDR__LOW_A + slot], NULL, dlow, n, ldr__mat_float(x, ldx, 1), ldr__mat_float(b->v[LDR__LOW_A + slot], in, 1), rows, n, in);
+}
+
+/* z[T,w] += Up f(Down z + b) + c, f = gelu; adapter 0 stands after attention, 1 after FFN. */
+static void ldr__adapter_forward(const ldr__exec *ex, float *z, const ldr__acts *a, const ldr__block *b, const ldr__shape *s, int which, size_t rows) {
+    const float *const *v = b->v + (which ? LDR__ADAPTER2 : LDR__ADAPTER1);
+    size_t w = (size_t)s->width, n = (size_t)s->bottleneck;
+    if (!v[0]) return;
+    if (a->z[which]) memcpy(a->z[which], z, rows * w * sizeof(float));
+    ldr__linear_activate_forward(ex, a->down[which], a->bent, z, ldr__mat_float(v[0], w, 1), v[1], rows, n, w, LDR_GELU_TANH);
+    LDR__ROW_LOOP(t, rows, ex, LDR__LANE_LOOP(i, w, z[t * w + i] += v[3][i]);)
+    ldr__gemm(ex, z, w, a->bent, n, 1, ldr__mat_transposed(ldr__mat_float(v[2], n, 1)), ldr__finish_bias(NULL), rows, w, n, 1);
+}
+
+/* dz[T,w]: from the gradient of the adapter's output to that of its input, in place. */
+static void ldr__adapter_backward(const ldr__exec *ex, float *dz, float *const *grad, const ldr__acts *a, const ldr__block *b, const ldr__shape *s, int which, size_t rows, const ldr__back *k) {
+    const int first = which ? LDR__ADAPTER2 : LDR__ADAPTER1;
+    const float *const *v = b->v + first;
+    size_t w = (size_t)s->width, n = (size_t)s->bottleneck;
+    if (!v[0]) return;
+    LDR__ROW_LOOP(t, rows, ex, ex->kernels->activate(a->bent + t * n, a->down[which] + t * n, n, LDR_GELU_TANH);)
+    ldr__linear_backward(ex, k->bent, n, 0, grad[first + 2], grad[first + 3], dz, w, ldr__mat_float(a->bent, n, 1), ldr__mat_float(v[2], n, 1), rows, w, n);
+    LDR__ROW_LOOP(t, rows, ex, ex->kernels->activate_backward(k->bent + t * n, a->down[which] + t * n, n, LDR_GELU_TANH);)
+    ldr__linear_backward(ex, dz, w, 1, grad[first], grad[first + 1], k->bent, n, ldr__mat_float(a->z[which], w, 1), ldr__mat_float(v[0], w, 1), rows, n, w);
+}
+
+/* The keys and values of the first tokens of every sequence are the prefix, whatever those tokens hold. */
+static void ldr__prefix_forward(float *qkv, const ldr__block *b, const ldr__shape *s, const ldr__tokens *t) {
+    size_t q = (size_t)s->heads * (size_t)s->head_dim, kv = (size_t)s->kv_heads * (size_t)s->head_dim, ld = ldr__qkv_width(s), p;
+    int32_t i;
+    for (i = 0; s->prefix && i < t->sequences; i++)
+        for (p = 0; p < (size_t)s->prefix; p++) {
+            float *row = qkv + ((size_t)t->offsets[i] + p) * ld + q;
+            memcpy(row, b->v[LDR__PREFIX_K] + p * kv, kv * sizeof(float));
+            memcpy(row + kv, b->v[LDR__PREFIX_V] + p * kv, kv * sizeof(float));
+        }
+}
+
+/* Takes the gradient out of those rows: nothing flows on to what they replaced. */
+static void ldr__prefix_backward(float *dqkv, float *const *grad, const ldr__shape *s, const ldr__tokens *t) {
+    size_t q = (size_t)s->heads * (size_t)s->head_dim, kv = (size_t)s->kv_heads * (size_t)s->head_dim, ld = ldr__qkv_width(s), p, c;
+    int32_t i;
+    for (i = 0; s->prefix && i < t->sequences; i++)
+        for (p = 0; p < (size_t)s->prefix; p++) {
+            float *row = dqkv + ((size_t)t->offsets[i] + p) * ld;
+            for (c = 0; grad[LDR__PREFIX_K] && c < kv; c++) {
+                grad[LDR__PREFIX_K][p * kv + c] += row[q + c];
+                grad[LDR__PREFIX_V][p * kv + c] += row[q + kv + c];
+            }
+            memset(row, 0, ld * sizeof(float));
+        }
+}
+
+/* The inner half of FFN: u = Up z and f = activation(u), or f = activation(Gate z) u. f may be u, fg may be g. */
+static void ldr__ffn_forward(const ldr__exec *ex, float *f, float *fg, const ldr__acts *a, const ldr__block *b, const ldr__shape *s, size_t rows) {
+    size_t w = (size_t)s->width, n = (size_t)s->ffn;
+    if (b->int8) {
+        ldr__int8_forward(ex, a->u, n, s->gated ? NULL : f, a->n2, w, &b->int8->up, rows, (int32_t)s->activation);
+        if (s->gated) ldr__int8_forward(ex, a->g, n, fg, a->n2, w, &b->int8->gate, rows, (int32_t)s->activation);
+    } else {
+        const int last = s->gated ? LDR__GATE : LDR__UP;       /* what is activated */
+        float *y = s->gated ? a->g : a->u, *fy = s->gated ? fg : f;
+        if (s->gated) ldr__block_linear_forward(ex, a->u, n, a->n2, w, b, s, LDR__UP, rows, a->low);
+        if (!b->v[LDR__LOW_A + last]) ldr__linear_activate_forward(ex, y, fy, a->n2, b->m[last], b->v[LDR__QB + last], rows, n, w, s->activation);
+        else {
+            ldr__block_linear_forward(ex, y, n, a->n2, w, b, s, last, rows, a->low);
+            LDR__ROW_LOOP(t, rows, ex, ex->kernels->activate(fy + t * n, y + t * n, n, (int32_t)s->activation);)
+        }
+    }
+    if (s->gated) LDR__ROW_LOOP(t, rows, ex, LDR__LANE_LOOP(i, n, f[t * n + i] = a->u[t * n + i] * fg[t * n + i]);)
+}
+
+/* a->x[T,w] to a->y[T,w]. `f` (and `fg` when gated) is room for [T,ffn]; a frozen block passes a->u, a->g. */
+static void ldr__block_forward(const ldr__exec *ex, ldr__acts *a, const ldr__block *b, const ldr__shape *s, const ldr__tokens *t, float *f, float *fg) {
+    size_t rows = t->count, w = (size_t)s->width, q = (size_t)s->heads * (size_t)s->head_dim, kv = (size_t)s->kv_heads * (size_t)s->head_dim, ld = ldr__qkv_width(s);
+    ldr__dropout scores = ldr__tokens_dropout(t, LDR__PLACE_SCORES), after = ldr__tokens_dropout(t, LDR__PLACE_ATTENTION), last = ldr__tokens_dropout(t, LDR__PLACE_FFN);
+    if (s->heads) {
+        ldr__attention at = ldr__block_attention(s, t, &scores);
+        if (s->place == LDR__PRE) ldr__norm_forward(ex, a->n1, a->stats1, a->x, b->v[LDR__NORM1], b->v[LDR__NORM1B], rows, w, s->norm, s->eps);
+        if (b->int8) ldr__int8_forward(ex, a->qkv, ld, NULL, a->n1, w, &b->int8->qkv, rows, 0);
+        else {
+            ldr__block_linear_forward(ex, a->qkv, ld, a->n1, w, b, s, LDR__Q, rows, a->low);
+            ldr__block_linear_forward(ex, a->qkv + q, ld, a->n1, w, b, s, LDR__K, rows, a->low);
+            ldr__block_linear_forward(ex, a->qkv + q + kv, ld, a->n1, w, b, s, LDR__V, rows, a->low);
+        }
+        if (s->rotary) ldr__rotary(ex, a->qkv, ld, t->position, rows, s->heads + s->kv_heads, s->head_dim, t->frequency, 1.0f);
+        ldr__prefix_forward(a->qkv, b, s, t);
+        ldr__attention_forward(ex, a->attention, a->lse, a->qkv, &at);
+        if (b->int8) ldr__int8_forward(ex, a->r1, w, NULL, a->attention, q, &b->int8->o, rows, 0);
+        else ldr__block_linear_forward(ex, a->r1, w, a->attention, q, b, s, LDR__O, rows, a->low);
+        ldr__adapter_forward(ex, a->r1, a, b, s, 0, rows);
+        /* post-norm normalises with norm1 here, pre-norm with norm2 */
+        ldr__residual_norm_forward(ex, s->place == LDR__NO_NORM ? NULL : a->n2, a->r1, a->x, s->place == LDR__POST ? a->stats1 : a->stats2,
+                                   b->v[s->place == LDR__POST ? LDR__NORM1 : LDR__NORM2], b->v[s->place == LDR__POST ? LDR__NORM1B : LDR__NORM2B], rows, w, s->norm, s->eps, &after);
+    } else memcpy(a->r1, a->x, rows * w * sizeof(float));
+    ldr__ffn_forward(ex, f, fg, a, b, s, rows);
+    if (b->int8) ldr__int8_forward(ex, a->r2, w, NULL, f, (size_t)s->ffn, &b->int8->down, rows, 0);
+    else ldr__block_linear_forward(ex, a->r2, w, f, (size_t)s->ffn, b, s, LDR__DOWN, rows, a->low);
+    ldr__adapter_forward(ex, a->r2, a, b, s, 1, rows);
+    if (s->place == LDR__POST) ldr__residual_norm_forward(ex, a->y, a->r2, a->n2, a->stats2, b->v[LDR__NORM2], b->v[LDR__NORM2B], rows, w, s->norm, s->eps, &last);
+    else ldr__residual_norm_forward(ex, NULL, a->y, a->r1, NULL, NULL, NULL, rows, w, s->norm, s->eps, &last);
 }
 
 /* f[T,F] again from stored u (and g): f(u), or f(g) * u. */
@@ -5172,9 +5339,8 @@ static void ldr__ffn_again(const ldr__exec *ex, float *f, float *gate_out, const
 /* dn[T,w] (+)= gradient of FFN's input from dd[T,w], the gradient of its output. */
 static void ldr__ffn_backward(const ldr__exec *ex, float *dn, int add, float *const *grad, const float *dd, const ldr__acts *a, const ldr__block *b, const ldr__shape *s, const ldr__back *k, size_t rows) {
     size_t w = (size_t)s->width, n = (size_t)s->ffn;
-    ldr__mat in = ldr__mat_float(a->n2, w, 1);
     ldr__ffn_again(ex, k->f, k->dg, a->u, s->gated ? a->g : NULL, rows, s);
-    ldr__linear_backward(ex, k->df, n, 0, grad[LDR__DOWN], grad[LDR__DOWNB], dd, w, ldr__mat_float(k->f, n, 1), b->m[LDR__DOWN], rows, w, n);
+    ldr__block_linear_backward(ex, k->df, n, 0, grad, dd, w, k->f, n, b, s, LDR__DOWN, rows, a->low, k->low);
     LDR__ROW_LOOP(t, rows, ex, {
         float *df = k->df + t * n;
         if (!s->gated) ex->kernels->activate_backward(df, a->u + t * n, n, (int32_t)s->activation);
@@ -5189,8 +5355,8 @@ static void ldr__ffn_backward(const ldr__exec *ex, float *dn, int add, float *co
             ex->kernels->activate_backward(dg, a->g + t * n, n, (int32_t)s->activation);
         }
     })
-    ldr__linear_backward(ex, dn, w, add, grad[LDR__UP], grad[LDR__UPB], k->df, n, in, b->m[LDR__UP], rows, n, w);
-    if (s->gated) ldr__linear_backward(ex, dn, w, 1, grad[LDR__GATE], grad[LDR__GATEB], k->dg, n, in, b->m[LDR__GATE], rows, n, w);
+    ldr__block_linear_backward(ex, dn, w, add, grad, k->df, n, a->n2, w, b, s, LDR__UP, rows, a->low, k->low);
+    if (s->gated) ldr__block_linear_backward(ex, dn, w, 1, grad, k->dg, n, a->n2, w, b, s, LDR__GATE, rows, a->low, k->low);
 }
 
 /* dz[T,w] (+)= gradient of Attn's input from dd[T,w], the gradient of its output. */
@@ -5199,13 +5365,13 @@ static void ldr__self_attention_backward(const ldr__exec *ex, float *dz, int add
     size_t rows = t->count, w = (size_t)s->width, q = (size_t)s->heads * (size_t)s->head_dim, kv = (size_t)s->kv_heads * (size_t)s->head_dim, ld = ldr__qkv_width(s);
     ldr__dropout scores = ldr__tokens_dropout(t, LDR__PLACE_SCORES);
     ldr__attention at = ldr__block_attention(s, t, &scores);
-    ldr__mat in = ldr__mat_float(a->n1, w, 1);
-    ldr__linear_backward(ex, k->attention, q, 0, grad[LDR__O], grad[LDR__OB], dd, w, ldr__mat_float(a->attention, q, 1), b->m[LDR__O], rows, w, q);
+    ldr__block_linear_backward(ex, k->attention, q, 0, grad, dd, w, a->attention, q, b, s, LDR__O, rows, a->low, k->low);
     ldr__attention_backward(ex, k->qkv, k->attention, a->attention, a->lse, a->qkv, &at);
+    ldr__prefix_backward(k->qkv, grad, s, t);
     if (s->rotary) ldr__rotary(ex, k->qkv, ld, t->position, rows, s->heads + s->kv_heads, s->head_dim, t->frequency, -1.0f);
-    ldr__linear_backward(ex, dz, w, add, grad[LDR__Q], grad[LDR__QB], k->qkv, ld, in, b->m[LDR__Q], rows, q, w);
-    ldr__linear_backward(ex, dz, w, 1, grad[LDR__K], grad[LDR__KB], k->qkv + q, ld, in, b->m[LDR__K], rows, kv, w);
-    ldr__linear_backward(ex, dz, w, 1, grad[LDR__V], grad[LDR__VB], k->qkv + q + kv, ld, in, b->m[LDR__V], rows, kv, w);
+    ldr__block_linear_backward(ex, dz, w, add, grad, k->qkv, ld, a->n1, w, b, s, LDR__Q, rows, a->low, k->low);
+    ldr__block_linear_backward(ex, dz, w, 1, grad, k->qkv + q, ld, a->n1, w, b, s, LDR__K, rows, a->low, k->low);
+    ldr__block_linear_backward(ex, dz, w, 1, grad, k->qkv + q + kv, ld, a->n1, w, b, s, LDR__V, rows, a->low, k->low);
 }
 
 /* dx[T,w] from dy[T,w]; adds to the gradients grad[slot] (NULL: not wanted). dx may be dy. */
@@ -5217,20 +5383,24 @@ static void ldr__block_backward(const ldr__exec *ex, float *dx, float *const *gr
     if (s->place == LDR__POST) {
         ldr__norm_backward(ex, dr, 0, grad[LDR__NORM2], grad[LDR__NORM2B], dy, a->r2, a->stats2, b->v[LDR__NORM2], rows, w, s->norm);
         ldr__dropout_backward(ex, dd, dr, rows, w, &last);
+        ldr__adapter_backward(ex, dd, grad, a, b, s, 1, rows, k);
         ldr__ffn_backward(ex, dr, 1, grad, dd, a, b, s, k, rows);                                /* dr is now d n2 */
         ldr__norm_backward(ex, dn, 0, grad[LDR__NORM1], grad[LDR__NORM1B], dr, a->r1, a->stats1, b->v[LDR__NORM1], rows, w, s->norm);
         ldr__dropout_backward(ex, dd, dn, rows, w, &after);
+        ldr__adapter_backward(ex, dd, grad, a, b, s, 0, rows, k);
         ldr__self_attention_backward(ex, dn, 1, grad, dd, a, b, s, t, k);
         memcpy(dx, dn, n * sizeof(float));
         return;
     }
     ldr__dropout_backward(ex, dd, dy, rows, w, &last);
+    ldr__adapter_backward(ex, dd, grad, a, b, s, 1, rows, k);
     if (dx != dy) memcpy(dx, dy, n * sizeof(float));
     ldr__ffn_backward(ex, dn, 0, grad, dd, a, b, s, k, rows);
     if (s->place == LDR__PRE) ldr__norm_backward(ex, dx, 1, grad[LDR__NORM2], grad[LDR__NORM2B], dn, a->r1, a->stats2, b->v[LDR__NORM2], rows, w, s->norm);
     else for (i = 0; i < n; i++) dx[i] += dn[i];
     if (!s->heads) return;
     ldr__dropout_backward(ex, dd, dx, rows, w, &after);
+    ldr__adapter_backward(ex, dd, grad, a, b, s, 0, rows, k);
     if (s->place == LDR__NO_NORM) {
         ldr__self_attention_backward(ex, dx, 1, grad, dd, a, b, s, t, k);
         return;
@@ -5320,6 +5490,19 @@ static const ldr__family ldr__families[] = {
 #undef LDR__BERT_SLOTS
 #undef LDR__HF_KEYS
 
+/* The tensors before the first block and after the last. */
+typedef enum ldr__end {
+    LDR__WORD, LDR__POSITION, LDR__SEGMENT, LDR__PROJECT, LDR__LM_DENSE, LDR__LM_OUT, LDR__END_MATRICES,
+    LDR__PROJECTB = LDR__END_MATRICES, LDR__LM_DENSEB, LDR__LM_BIAS, LDR__EMBED_NORM, LDR__EMBED_NORMB, LDR__FINAL, LDR__FINALB, LDR__LM_NORM, LDR__LM_NORMB,
+    LDR__PROMPT,                        /* added by prompt tuning: [virtual tokens, embed_width] */
+    LDR__ENDS
+} ldr__end;
+
+typedef struct ldr__ends {
+    ldr__mat     m[LDR__END_MATRICES];  /* data NULL where absent                             */
+    const float *v[LDR__ENDS];
+} ldr__ends;
+
 struct ldr_model {
     ldr_allocator      alloc;
     const ldr__family *family;
@@ -5331,8 +5514,7 @@ struct ldr_model {
     int32_t            layers, vocabulary, positions, position_offset, segments, embed_width;
     int32_t            tied;                       /* logits through the word embeddings       */
     float              rope_theta;
-    ldr__mat           word, position, segment, project, head_dense, head_out;
-    const float       *embed_norm[2], *project_bias, *final_norm[2], *head_dense_bias, *head_norm[2], *head_bias;
+    ldr__ends          ends;
     ldr__block        *blocks;                     /* [layers], or [1] when shared             */
     ldr__int8_block   *int8;                       /* the same in 8 bits, or NULL              */
     ldr_compute        compute;
@@ -5369,8 +5551,8 @@ static void ldr__release_layer(const ldr_model *m, int32_t layer) {
 }
 
 static void ldr__release_embeddings(const ldr_model *m) {
-    ldr__release_matrix(m, &m->word, (size_t)m->vocabulary, (size_t)m->embed_width);
-    ldr__release_matrix(m, &m->position, (size_t)m->positions, (size_t)m->embed_width);
+    ldr__release_matrix(m, &m->ends.m[LDR__WORD], (size_t)m->vocabulary, (size_t)m->embed_width);
+    ldr__release_matrix(m, &m->ends.m[LDR__POSITION], (size_t)m->positions, (size_t)m->embed_width);
 }
 
 /* The block as the frozen pass runs it: in 8 bits where the model was loaded so. */
@@ -5636,13 +5818,13 @@ static ldr_status ldr__bind_head(ldr__binder *b) {
     if (f->head_dense) {
         ldr__format(name, sizeof name, "%s.weight", f->head_dense);
         if (!ldr__bind_has(b, "", name, 0)) return LDR_OK;
-        if (ldr__bind_matrix(b, &m->head_dense, "", name, 0, e, w, 0, 0, 1)) return b->err->status;
+        if (ldr__bind_matrix(b, &m->ends.m[LDR__LM_DENSE], "", name, 0, e, w, 0, 0, 1)) return b->err->status;
         ldr__format(name, sizeof name, "%s.bias", f->head_dense);
-        if (ldr__bind_vector(b, &m->head_dense_bias, "", name, 0, e, 0, 1) || ldr__bind_norm(b, m->head_norm, "", f->head_norm, e, LDR_NORM_LAYER) ||
-            ldr__bind_vector(b, &m->head_bias, "", f->head_bias, 0, (size_t)m->vocabulary, 0, 1)) return b->err->status;
+        if (ldr__bind_vector(b, &m->ends.v[LDR__LM_DENSEB], "", name, 0, e, 0, 1) || ldr__bind_norm(b, &m->ends.v[LDR__LM_NORM], "", f->head_norm, e, LDR_NORM_LAYER) ||
+            ldr__bind_vector(b, &m->ends.v[LDR__LM_BIAS], "", f->head_bias, 0, (size_t)m->vocabulary, 0, 1)) return b->err->status;
     }
-    if (ldr__bind_has(b, "", f->head_out, 0)) return ldr__bind_matrix(b, &m->head_out, "", f->head_out, 0, (size_t)m->vocabulary, e, 0, 0, 1);
-    if (m->tied || f->head_dense) m->head_out = m->word;
+    if (ldr__bind_has(b, "", f->head_out, 0)) return ldr__bind_matrix(b, &m->ends.m[LDR__LM_OUT], "", f->head_out, 0, (size_t)m->vocabulary, e, 0, 0, 1);
+    if (m->tied || f->head_dense) m->ends.m[LDR__LM_OUT] = m->ends.m[LDR__WORD];
     return LDR_OK;
 }
 
@@ -5691,15 +5873,15 @@ static ldr_status ldr__bind_all(ldr__binder *b) {
     int32_t i, blocks = f->shared ? 1 : m->layers;
     ldr__block one, *block;
     char name[192];
-    if (ldr__bind_matrix(b, &m->word, b->prefix, f->word, 0, (size_t)m->vocabulary, e, 0, 0, 1)) return b->err->status;
-    if (f->position && ldr__bind_matrix(b, &m->position, b->prefix, f->position, 0, (size_t)m->positions, e, 0, 0, 1)) return b->err->status;
-    if (f->segment && ldr__bind_matrix(b, &m->segment, b->prefix, f->segment, 0, (size_t)m->segments, e, 0, 0, 1)) return b->err->status;
-    if (f->embed_norm && ldr__bind_norm(b, m->embed_norm, b->prefix, f->embed_norm, e, LDR_NORM_LAYER)) return b->err->status;
+    if (ldr__bind_matrix(b, &m->ends.m[LDR__WORD], b->prefix, f->word, 0, (size_t)m->vocabulary, e, 0, 0, 1)) return b->err->status;
+    if (f->position && ldr__bind_matrix(b, &m->ends.m[LDR__POSITION], b->prefix, f->position, 0, (size_t)m->positions, e, 0, 0, 1)) return b->err->status;
+    if (f->segment && ldr__bind_matrix(b, &m->ends.m[LDR__SEGMENT], b->prefix, f->segment, 0, (size_t)m->segments, e, 0, 0, 1)) return b->err->status;
+    if (f->embed_norm && ldr__bind_norm(b, &m->ends.v[LDR__EMBED_NORM], b->prefix, f->embed_norm, e, LDR_NORM_LAYER)) return b->err->status;
     if (f->project) {
         ldr__format(name, sizeof name, "%s.weight", f->project);
-        if (ldr__bind_matrix(b, &m->project, b->prefix, name, 0, w, e, 0, 0, 1)) return b->err->status;
+        if (ldr__bind_matrix(b, &m->ends.m[LDR__PROJECT], b->prefix, name, 0, w, e, 0, 0, 1)) return b->err->status;
         ldr__format(name, sizeof name, "%s.bias", f->project);
-        if (ldr__bind_vector(b, &m->project_bias, b->prefix, name, 0, w, 0, 1)) return b->err->status;
+        if (ldr__bind_vector(b, &m->ends.v[LDR__PROJECTB], b->prefix, name, 0, w, 0, 1)) return b->err->status;
     }
     m->blocks = (ldr__block *)ldr__place(b->plan, "block tables", (size_t)blocks, sizeof(ldr__block));
     for (i = 0; i < blocks; i++) {
@@ -5714,7 +5896,7 @@ static ldr_status ldr__bind_all(ldr__binder *b) {
             if (m->int8 && m->release) ldr__release_layer(m, f->shared ? m->layers - 1 : i);
         }
     }
-    if (f->final_norm && ldr__bind_norm(b, m->final_norm, b->prefix, f->final_norm, w, f->norm)) return b->err->status;
+    if (f->final_norm && ldr__bind_norm(b, &m->ends.v[LDR__FINAL], b->prefix, f->final_norm, w, f->norm)) return b->err->status;
     if (ldr__bind_head(b)) return b->err->status;
     if (f->rotary) {
         m->frequency = ldr__place_floats(b->plan, "rotary table", (size_t)m->shape.head_dim / 2);
@@ -5912,7 +6094,7 @@ LDR__DEF ldr_model_info ldr_model_info_get(const ldr_model *m) {
     i.vocabulary = m->vocabulary;
     i.positions = m->positions - m->position_offset;
     i.causal = m->shape.causal;
-    i.has_logits = m->head_out.data != NULL;
+    i.has_logits = m->ends.m[LDR__LM_OUT].data != NULL;
     i.parameters = m->parameters;
     for (f = 0; f < m->weights->file_count; f++) i.weight_bytes += m->weights->files[f].size;
     return i;
@@ -5981,28 +6163,66 @@ typedef struct ldr__backbone {
     float    *embed;               /* [T,embed_width] when it differs from the width          */
 } ldr__backbone;
 
-static void ldr__backbone_place(ldr__plan *p, ldr__backbone *b, const ldr_model *m, size_t tokens) {
-    ldr__acts_place(p, "backbone activations", &b->acts, &m->shape, tokens, 0);
-    b->embed = m->project.data ? ldr__place_matrix(p, "backbone activations", tokens, (size_t)m->embed_width) : b->acts.x;
+static void ldr__backbone_place(ldr__plan *p, ldr__backbone *b, const ldr_model *m, const ldr__shape *shape, size_t tokens) {
+    ldr__acts_place(p, "backbone activations", &b->acts, shape, tokens, 0);
+    b->embed = m->ends.m[LDR__PROJECT].data ? ldr__place_matrix(p, "backbone activations", tokens, (size_t)m->embed_width) : b->acts.x;
 }
 
-/* word[id] + position[pos] + segment[type] of token i */
-static void ldr__embed_sum(const ldr__exec *ex, const ldr_model *m, float *row, const int32_t *ids, const int32_t *segments, const ldr__tokens *t, size_t i) {
+/* word[id] + position[pos] + segment[type] of token i; -1, -2, ... are a prompt's vectors, or nothing. */
+static void ldr__embed_sum(const ldr__exec *ex, const ldr_model *m, const ldr__ends *ends, float *row, const int32_t *ids, const int32_t *segments, const ldr__tokens *t, size_t i) {
+    const ldr__mat *position = &ends->m[LDR__POSITION], *segment = &ends->m[LDR__SEGMENT];
     size_t e = (size_t)m->embed_width, pos = (size_t)(t->position[i] + m->position_offset), type = segments && m->segments > 1 ? (size_t)segments[i] : 0, j;
-    ldr__mat_run(ex->kernels, row, &m->word, (size_t)ids[i], 0, e);
-    if (m->position.data) for (j = 0; j < e; j++) row[j] += ldr__mat_get(&m->position, pos, j);
-    if (m->segment.data) for (j = 0; j < e; j++) row[j] += ldr__mat_get(&m->segment, type, j);
+    if (ids[i] >= 0) ldr__mat_run(ex->kernels, row, &ends->m[LDR__WORD], (size_t)ids[i], 0, e);
+    else if (ends->v[LDR__PROMPT]) memcpy(row, ends->v[LDR__PROMPT] + (size_t)(-1 - ids[i]) * e, e * sizeof(float));
+    else memset(row, 0, e * sizeof(float));
+    if (position->data) for (j = 0; j < e; j++) row[j] += ldr__mat_get(position, pos, j);
+    if (segment->data) for (j = 0; j < e; j++) row[j] += ldr__mat_get(segment, type, j);
 }
 
 /* x[T,d] = project(norm(word[id] + position[pos] + segment[type])) */
-static void ldr__embed_forward(const ldr__exec *ex, const ldr_model *m, float *x, float *embed, const int32_t *ids, const int32_t *segments, const ldr__tokens *t) {
+static void ldr__embed_forward(const ldr__exec *ex, const ldr_model *m, const ldr__ends *ends, float *x, float *embed, const int32_t *ids, const int32_t *segments, const ldr__tokens *t) {
     size_t e = (size_t)m->embed_width, w = (size_t)m->shape.width;
     LDR__ROW_LOOP(i, t->count, ex, {
         float *row = embed + i * e;
-        ldr__embed_sum(ex, m, row, ids, segments, t, i);
-        if (m->embed_norm[0]) ldr__norm_row(row, NULL, row, m->embed_norm[0], m->embed_norm[1], e, LDR_NORM_LAYER, m->shape.eps);
+        ldr__embed_sum(ex, m, ends, row, ids, segments, t, i);
+        if (ends->v[LDR__EMBED_NORM]) ldr__norm_row(row, NULL, row, ends->v[LDR__EMBED_NORM], ends->v[LDR__EMBED_NORMB], e, LDR_NORM_LAYER, m->shape.eps);
     })
-    if (m->project.data) ldr__linear_forward(ex, x, w, embed, e, m->project, m->project_bias, t->count, w, e);
+    if (ends->m[LDR__PROJECT].data) ldr__linear_forward(ex, x, w, embed, e, ends->m[LDR__PROJECT], ends->v[LDR__PROJECTB], t->count, w, e);
+}
+
+/* Room for the way back: sums and their norms are made again. */
+typedef struct ldr__embed_back { float *sums, *normed, *stats, *dsums; } ldr__embed_back;
+
+static void ldr__embed_back_place(ldr__plan *p, ldr__embed_back *k, const ldr_model *m, size_t tokens) {
+    size_t e = (size_t)m->embed_width;
+    k->sums = ldr__place_matrix(p, "backbone gradients", tokens, e);
+    k->normed = m->ends.v[LDR__EMBED_NORM] ? ldr__place_matrix(p, "backbone gradients", tokens, e) : k->sums;
+    k->stats = ldr__place_matrix(p, "backbone gradients", tokens, 2);
+    k->dsums = m->ends.m[LDR__PROJECT].data ? ldr__place_matrix(p, "backbone gradients", tokens, e) : NULL;
+}
+
+/* From dx[T,d], which is used up, to the gradients of the tables that are wanted: grad[end]. */
+static void ldr__embed_backward(const ldr__exec *ex, const ldr_model *m, const ldr__ends *ends, float *const *grad, float *dx, const ldr__embed_back *k, const int32_t *ids, const int32_t *segments,
+                                const ldr__tokens *t) {
+    size_t e = (size_t)m->embed_width, w = (size_t)m->shape.width;
+    float *de = k->dsums ? k->dsums : dx;
+    LDR__ROW_LOOP(i, t->count, ex, ldr__embed_sum(ex, m, ends, k->sums + i * e, ids, segments, t, i);)
+    if (ends->v[LDR__EMBED_NORM]) ldr__norm_forward(ex, k->normed, k->stats, k->sums, ends->v[LDR__EMBED_NORM], ends->v[LDR__EMBED_NORMB], t->count, e, LDR_NORM_LAYER, m->shape.eps);
+    if (k->dsums) ldr__linear_backward(ex, de, e, 0, grad[LDR__PROJECT], grad[LDR__PROJECTB], dx, w, ldr__mat_float(k->normed, e, 1), ends->m[LDR__PROJECT], t->count, w, e);
+    if (ends->v[LDR__EMBED_NORM]) ldr__norm_backward(ex, de, 0, grad[LDR__EMBED_NORM], grad[LDR__EMBED_NORMB], de, k->sums, k->stats, ends->v[LDR__EMBED_NORM], t->count, e, LDR_NORM_LAYER);
+    LDR__FOR(block, ((int64_t)e + 31) / 32, ex->threads) {         /* a column has one owner, tokens come in order */
+        size_t j0 = (size_t)block * 32, j1 = LDR__MIN(e, j0 + 32), i, j;
+        for (i = 0; i < t->count; i++) {
+            size_t type = segments && m->segments > 1 ? (size_t)segments[i] : 0;
+            float *into[3];
+            int n;
+            into[0] = ids[i] >= 0 ? (grad[LDR__WORD] ? grad[LDR__WORD] + (size_t)ids[i] * e : NULL) : grad[LDR__PROMPT] ? grad[LDR__PROMPT] + (size_t)(-1 - ids[i]) * e : NULL;
+            into[1] = grad[LDR__POSITION] ? grad[LDR__POSITION] + (size_t)(t->position[i] + m->position_offset) * e : NULL;
+            into[2] = grad[LDR__SEGMENT] ? grad[LDR__SEGMENT] + type * e : NULL;
+            for (n = 0; n < 3; n++)
+                for (j = j0; into[n] && j < j1; j++) into[n][j] += de[i * e + j];
+        }
+    }
 }
 
 static void ldr__model_block_forward(const ldr__exec *ex, const ldr_model *m, ldr__backbone *b, int32_t layer, const ldr__tokens *t) {
@@ -6014,7 +6234,7 @@ static void ldr__model_block_forward(const ldr__exec *ex, const ldr_model *m, ld
 
 /* Scratch for passes of blocks of one shape over `rows` tokens in sequences of up to `longest`. */
 static size_t ldr__shape_scratch(const ldr__shape *s, size_t rows, size_t longest) {
-    size_t widest = (size_t)LDR__MAX(LDR__MAX(s->width, s->ffn), (int32_t)(s->heads * s->head_dim));
+    size_t widest = (size_t)LDR__MAX(LDR__MAX(LDR__MAX(s->width, s->ffn), (int32_t)(s->heads * s->head_dim)), LDR__MAX(s->low_rank, s->bottleneck));
     return LDR__MAX(ldr__gemm_scratch(widest, LDR__MAX(widest, rows)), s->heads ? ldr__attention_scratch(longest, (size_t)s->head_dim) : 0);
 }
 
@@ -6077,7 +6297,7 @@ LDR__DEF ldr_status ldr_model_hidden(const ldr_model *m, float *hidden, const ld
     memset(&t, 0, sizeof t);
     for (pass = 0; pass < 2; pass++) {
         if (pass && ldr__plan_begin(&plan, &m->alloc, err)) return err->status;
-        ldr__backbone_place(&plan, &b, m, rows);
+        ldr__backbone_place(&plan, &b, m, &m->shape, rows);
         ldr__exec_place(&plan, &ex, m, LDR__MAX(ldr__shape_scratch(&m->shape, rows, longest), ldr__gemm_scratch(w, (size_t)m->embed_width)), rows);
         position = (int32_t *)ldr__place(&plan, "positions", rows, sizeof(int32_t));
     }
@@ -6087,9 +6307,9 @@ LDR__DEF ldr_status ldr_model_hidden(const ldr_model *m, float *hidden, const ld
     t.position = position;
     t.count = rows;
     t.frequency = m->frequency;
-    ldr__embed_forward(&ex, m, b.acts.x, b.embed, batch->ids, batch->segments, &t);
+    ldr__embed_forward(&ex, m, &m->ends, b.acts.x, b.embed, batch->ids, batch->segments, &t);
     for (l = 0; l < (layer < 0 ? m->layers : layer); l++) ldr__model_block_forward(&ex, m, &b, l, &t);
-    if ((layer < 0 || layer == m->layers) && m->final_norm[0]) ldr__norm_forward(&ex, hidden, NULL, b.acts.x, m->final_norm[0], m->final_norm[1], rows, w, m->shape.norm, m->shape.eps);
+    if ((layer < 0 || layer == m->layers) && m->ends.v[LDR__FINAL]) ldr__norm_forward(&ex, hidden, NULL, b.acts.x, m->ends.v[LDR__FINAL], m->ends.v[LDR__FINALB], rows, w, m->shape.norm, m->shape.eps);
     else memcpy(hidden, b.acts.x, rows * w * sizeof(float));
     ldr__plan_end(plan.memory, plan.size, &m->alloc);
     return LDR_OK;
@@ -6105,7 +6325,7 @@ LDR__DEF ldr_status ldr_model_logits(const ldr_model *m, float *logits, const fl
     memset(&local, 0, sizeof local);
     if (!err || err->status) err = &local;      /* an earlier error stays as it is */
     if (!m || !logits || !hidden || rows < 1) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_model_logits: no model, rows or destination");
-    if (!m->head_out.data) return ldr__fail(err, LDR_MISSING, LDR_NO_OFFSET, "this model's files hold no language-model head");
+    if (!m->ends.m[LDR__LM_OUT].data) return ldr__fail(err, LDR_MISSING, LDR_NO_OFFSET, "this model's files hold no language-model head");
     e = (size_t)m->embed_width;
     w = (size_t)m->shape.width;
     n = (size_t)rows;
@@ -6115,15 +6335,15 @@ LDR__DEF ldr_status ldr_model_logits(const ldr_model *m, float *logits, const fl
         x = ldr__place_matrix(&plan, "head", n, e);
         ldr__exec_place(&plan, &ex, m, ldr__gemm_scratch((size_t)m->vocabulary, LDR__MAX(e, w)), 0);
     }
-    if (m->head_dense.data) {
-        ldr__linear_forward(&ex, x, e, hidden, w, m->head_dense, m->head_dense_bias, n, e, w);
+    if (m->ends.m[LDR__LM_DENSE].data) {
+        ldr__linear_forward(&ex, x, e, hidden, w, m->ends.m[LDR__LM_DENSE], m->ends.v[LDR__LM_DENSEB], n, e, w);
         LDR__ROW_LOOP(t, n, &ex, {
             ex.kernels->activate(x + t * e, x + t * e, e, (int32_t)m->shape.activation);
-            ldr__norm_row(x + t * e, NULL, x + t * e, m->head_norm[0], m->head_norm[1], e, LDR_NORM_LAYER, m->shape.eps);
+            ldr__norm_row(x + t * e, NULL, x + t * e, m->ends.v[LDR__LM_NORM], m->ends.v[LDR__LM_NORMB], e, LDR_NORM_LAYER, m->shape.eps);
         })
         hidden = x;
     }
-    ldr__linear_forward(&ex, logits, (size_t)m->vocabulary, hidden, m->head_dense.data ? e : w, m->head_out, m->head_bias, n, (size_t)m->vocabulary, m->head_dense.data ? e : w);
+    ldr__linear_forward(&ex, logits, (size_t)m->vocabulary, hidden, m->ends.m[LDR__LM_DENSE].data ? e : w, m->ends.m[LDR__LM_OUT], m->ends.v[LDR__LM_BIAS], n, (size_t)m->vocabulary, m->ends.m[LDR__LM_DENSE].data ? e : w);
     ldr__plan_end(plan.memory, plan.size, &m->alloc);
     return LDR_OK;
 }
@@ -6571,8 +6791,11 @@ typedef struct ldr__param {
 typedef struct ldr__rung {
     int32_t layer;                 /* tapped backbone layer, 0-based                         */
     int32_t down, down_bias, gate; /* parameter indices, -1: none                            */
-    int32_t slot[LDR__SLOTS];
+    int32_t slot[LDR__ALL_SLOTS];
 } ldr__rung;
+
+/* Which parameters stand for the tensors of a backbone block, by slot; -1: the model's own, frozen, or none. */
+typedef struct ldr__tuned { int32_t slot[LDR__ALL_SLOTS]; } ldr__tuned;
 
 typedef struct ldr__note { char *key, *value; } ldr__note;
 
@@ -6586,6 +6809,11 @@ struct ldr_ladder {
     int32_t          head_width;   /* of the rows the head reads                             */
     ldr__rung       *rungs;
     int32_t         *rung_layers;
+    int32_t          deep;         /* 1: parameters inside the backbone                      */
+    int32_t          from;         /* first block with any; the backward pass ends there      */
+    ldr__shape       tuned_shape;  /* of a backbone block with what the method adds           */
+    ldr__tuned      *tuned;        /* [blocks of the model], when deep                        */
+    int32_t          end[LDR__ENDS];
     ldr__param      *params;
     int32_t          count;
     size_t           size;         /* floats in values, padding between parameters included  */
@@ -6609,6 +6837,11 @@ static ldr__mat ldr__value_matrix(const ldr_ladder *l, int32_t param) {
 
 static int32_t ldr__default_i32(int32_t v, int32_t d) { return v ? v : d; }
 
+LDR__DEF const char *ldr_method_name(ldr_method method) {
+    static const char *const names[] = { "ladder", "head", "full", "bitfit", "lora", "adapter", "prompt", "prefix" };
+    return (int)method >= 0 && method <= LDR_METHOD_PREFIX ? names[method] : "?";
+}
+
 /* ---- presets -------------------------------------------------------------------------- */
 
 static int32_t ldr__default_rungs(const ldr_model *m, ldr_preset preset) {
@@ -6628,7 +6861,16 @@ LDR__DEF ldr_ladder_desc ldr_ladder_desc_defaults(const ldr_model *m, const ldr_
     int32_t r, group, kv;
     memset(&d, 0, sizeof d);
     if (desc) d = *desc;
-    if (!m || (int)d.preset < 0 || d.preset > LDR_PRESET_HEAD) return d;
+    if (!m || (int)d.preset < 0 || d.preset > LDR_PRESET_HEAD || (int)d.method < 0 || d.method > LDR_METHOD_PREFIX) return d;
+    if (d.method != LDR_METHOD_LADDER) d.preset = LDR_PRESET_HEAD;
+    else if (d.preset == LDR_PRESET_HEAD) d.method = LDR_METHOD_HEAD;
+    if (d.method == LDR_METHOD_LORA && !d.rank) d.rank = 8;
+    if (d.method == LDR_METHOD_LORA && d.alpha == 0) d.alpha = 2.0f * (float)d.rank;
+    if (d.method == LDR_METHOD_LORA && !d.targets) d.targets = LDR_TARGET_QUERY | LDR_TARGET_VALUE;
+    if (d.method == LDR_METHOD_ADAPTER && !d.bottleneck) d.bottleneck = LDR__MAX(4, m->shape.width / 16);
+    if ((d.method == LDR_METHOD_PROMPT || d.method == LDR_METHOD_PREFIX) && !d.virtual_tokens) d.virtual_tokens = 16;
+    if (d.tune_biases == LDR_AUTO) d.tune_biases = d.method == LDR_METHOD_FULL || d.method == LDR_METHOD_BITFIT ? LDR_ON : LDR_OFF;
+    if (d.tune_norms == LDR_AUTO) d.tune_norms = d.method == LDR_METHOD_FULL || d.method == LDR_METHOD_ADAPTER ? LDR_ON : LDR_OFF;
     /* Small backbones keep 64 channels where 8 times narrower would leave too few to learn with. */
     if (!d.reduction) d.reduction = d.preset == LDR_PRESET_PAPER ? 8 : LDR__MAX(2, LDR__MIN(8, m->shape.width / 64));
     r = d.reduction > 0 ? d.reduction : 1;
@@ -6659,11 +6901,38 @@ LDR__DEF ldr_ladder_desc ldr_ladder_desc_defaults(const ldr_model *m, const ldr_
     kv = d.slice_heads == LDR_HEADS_WHOLE ? LDR__MAX(1, (m->shape.kv_heads + r / 2) / r) : m->shape.kv_heads;
     d.heads = d.preset == LDR_PRESET_MLP || d.preset == LDR_PRESET_HEAD ? 0 : ldr__default_i32(d.heads, kv * group);
     if (d.down_bias == LDR_AUTO) d.down_bias = LDR_ON;
-    if (d.final_norm == LDR_AUTO) d.final_norm = m->final_norm[0] && d.preset != LDR_PRESET_MLP ? LDR_ON : LDR_OFF;
+    if (d.final_norm == LDR_AUTO) d.final_norm = m->ends.v[LDR__FINAL] && d.preset != LDR_PRESET_MLP ? LDR_ON : LDR_OFF;
     if (d.head == LDR_HEAD_REGRESS || d.head == LDR_HEAD_CHOICE) d.classes = 1;
     if (d.head_hidden == 0 && d.preset == LDR_PRESET_PAPER) d.head_hidden = m->shape.width;
     if (d.head_hidden < 0) d.head_hidden = 0;
     return d;
+}
+
+/* What the method adds to the backbone's blocks, and the reasons a wish cannot be met. */
+static ldr_status ldr__ladder_method(ldr_ladder *l, const ldr_ladder_desc *d, ldr_error *err) {
+    const ldr_model *m = l->m;
+    ldr__shape *s = &l->tuned_shape;
+    *s = m->shape;
+    l->deep = d->method > LDR_METHOD_HEAD;
+    if (!l->deep) return LDR_OK;
+    if (m->compute != LDR_COMPUTE_F32) return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "method %s needs gradients through the backbone, and 8-bit products have none: load the model with LDR_COMPUTE_F32", ldr_method_name(d->method));
+    if (d->tune_layers < 0 || d->tune_layers > m->layers || (d->tune_layers && (m->family->shared || d->method == LDR_METHOD_PROMPT)))
+        return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "the last %d of %d blocks cannot be tuned alone (layers that share their tensors, and prompts, need all)", d->tune_layers, m->layers);
+    if (d->method == LDR_METHOD_LORA && (d->rank < 1 || d->rank > 4096 || !(d->alpha - d->alpha == 0) || d->targets < 1 || d->targets >= 1 << LDR__MATRICES))
+        return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "LoRA of rank %d on the matrices %d cannot be", d->rank, d->targets);
+    if (d->method == LDR_METHOD_ADAPTER && (d->bottleneck < 1 || d->bottleneck > 65536)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "an adapter %d wide cannot be", d->bottleneck);
+    if (d->virtual_tokens < 0 || d->virtual_tokens > 4096 || (d->method == LDR_METHOD_PROMPT && d->virtual_tokens >= m->positions - m->position_offset))
+        return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "%d virtual tokens: the model has %d positions", d->virtual_tokens, m->positions - m->position_offset);
+    l->from = d->tune_layers ? m->layers - d->tune_layers : 0;
+    if (d->tune_biases == LDR_ON) s->biases = 1;
+    if (d->method == LDR_METHOD_LORA) {
+        s->low_rank = d->rank;
+        s->low_set = d->targets;
+        s->low_scale = d->alpha / (float)d->rank;
+    }
+    if (d->method == LDR_METHOD_ADAPTER) s->bottleneck = d->bottleneck;
+    if (d->method == LDR_METHOD_PREFIX) s->prefix = d->virtual_tokens;
+    return LDR_OK;
 }
 
 /* The dimensions of a side block, and the reasons a wish cannot be met. */
@@ -6725,11 +6994,13 @@ typedef struct ldr__layout {
     uint64_t    trainable;
 } ldr__layout;
 
-static int32_t ldr__add_param(ldr__layout *y, int32_t rung, const char *name, size_t rows, size_t columns) {
+/* `of` is a pattern for the number of the rung or block; number -1: the name stands alone. */
+static int32_t ldr__add_part(ldr__layout *y, const char *of, int32_t number, const char *name, size_t rows, size_t columns) {
     if (y->l->params) {
         ldr__param *p = &y->l->params[y->count];
-        if (rung >= 0) ldr__format(p->name, sizeof p->name, "rung.%d.%s", rung, name);
-        else ldr__format(p->name, sizeof p->name, "%s", name);
+        char first[32] = "";
+        if (number >= 0) ldr__format(first, sizeof first, of, number);
+        ldr__format(p->name, sizeof p->name, "%s%s", first, name);
         p->offset = y->floats;
         p->rows = (int32_t)rows;
         p->columns = (int32_t)columns;
@@ -6740,8 +7011,142 @@ static int32_t ldr__add_param(ldr__layout *y, int32_t rung, const char *name, si
     return y->count++;
 }
 
+static int32_t ldr__add_param(ldr__layout *y, int32_t rung, const char *name, size_t rows, size_t columns) { return ldr__add_part(y, "rung.%d.", rung, name, rows, columns); }
+
+/* ---- tuning inside the backbone: >>tune ----------------------------------------------- */
+
+static const char *const ldr__end_names[LDR__ENDS] = {
+    "embeddings.word.weight", "embeddings.position.weight", "embeddings.segment.weight", "embeddings.project.weight", "lm.dense.weight", "lm.out.weight",
+    "embeddings.project.bias", "lm.dense.bias", "lm.bias", "embeddings.norm.weight", "embeddings.norm.bias", "backbone.final_norm.weight", "backbone.final_norm.bias",
+    "lm.norm.weight", "lm.norm.bias", "embeddings.prompt" };
+
+/* Rows and columns of a tensor outside the blocks, 0 when the model has none. */
+static size_t ldr__end_size(const ldr_model *m, const ldr_ladder_desc *d, int end, size_t *rows, size_t *columns) {
+    size_t e = (size_t)m->embed_width, w = (size_t)m->shape.width, r = 1, c = e;
+    switch (end) {
+        case LDR__WORD: case LDR__LM_OUT: r = (size_t)m->vocabulary; break;
+        case LDR__POSITION: r = (size_t)m->positions; break;
+        case LDR__SEGMENT: r = (size_t)m->segments; break;
+        case LDR__PROJECT: r = w; break;
+        case LDR__LM_DENSE: r = e; c = w; break;
+        case LDR__LM_BIAS: c = (size_t)m->vocabulary; break;
+        case LDR__PROJECTB: case LDR__FINAL: case LDR__FINALB: c = w; break;
+        case LDR__PROMPT: r = d->method == LDR_METHOD_PROMPT ? (size_t)d->virtual_tokens : 0; break;
+        default: break;
+    }
+    if (end < LDR__END_MATRICES ? !m->ends.m[end].data : end != LDR__PROMPT && !m->ends.v[end]) r = 0;
+    if (r == 0) c = 0;
+    *rows = r;
+    *columns = c;
+    return r * c;
+}
+
+/* What a method trains, by kind of tensor. */
+static int ldr__trains_slot(const ldr_ladder_desc *d, int slot) {
+    if (slot >= LDR__SLOTS) return 1;              /* there only because the method added it        */
+    if (slot >= LDR__NORM1) return d->tune_norms == LDR_ON || ((slot == LDR__NORM1B || slot == LDR__NORM2B) && d->tune_biases == LDR_ON);
+    if (slot >= LDR__MATRICES) return d->tune_biases == LDR_ON;
+    return d->method == LDR_METHOD_FULL;
+}
+
+static int ldr__trains_end(const ldr_ladder_desc *d, int end) {
+    if (end == LDR__PROMPT) return 1;
+    if (end == LDR__FINAL || end == LDR__FINALB) return d->tune_norms == LDR_ON || (end == LDR__FINALB && d->tune_biases == LDR_ON);
+    if (d->tune_layers) return 0;
+    if (end == LDR__EMBED_NORM || end == LDR__EMBED_NORMB) return d->tune_norms == LDR_ON || (end == LDR__EMBED_NORMB && d->tune_biases == LDR_ON);
+    if (end == LDR__PROJECTB) return d->tune_biases == LDR_ON;
+    return d->method == LDR_METHOD_FULL && end <= LDR__PROJECT;
+}
+
+static void ldr__tuned_layout(ldr__layout *y, ldr__tuned *tuned) {
+    ldr_ladder *l = y->l;
+    const ldr_model *m = l->m;
+    size_t rows, columns;
+    int32_t i, blocks = m->family->shared ? 1 : m->layers;
+    int slot;
+    for (slot = 0; slot < LDR__ENDS; slot++) {
+        l->end[slot] = -1;
+        if (l->deep && ldr__trains_end(&l->d, slot) && ldr__end_size(m, &l->d, slot, &rows, &columns)) l->end[slot] = ldr__add_param(y, -1, ldr__end_names[slot], rows, columns);
+    }
+    for (i = 0; l->deep && i < blocks; i++)
+        for (slot = 0; slot < LDR__ALL_SLOTS; slot++) {
+            int32_t p = -1;
+            if (i >= l->from && ldr__trains_slot(&l->d, slot) && ldr__slot_size(&l->tuned_shape, slot, &rows, &columns)) p = ldr__add_part(y, "layer.%d.", i, ldr__slot_names[slot], rows, columns);
+            if (tuned) tuned[i].slot[slot] = p;
+        }
+}
+
+/* A block of the backbone with what is trained of it in place of what was loaded. */
+static ldr__block ldr__tuned_block(const ldr_ladder *l, int32_t layer) {
+    ldr__block b = *ldr__model_block(l->m, layer);
+    int slot;
+    if (!l->deep) return b;
+    for (slot = 0; slot < LDR__ALL_SLOTS; slot++) {
+        int32_t p = l->tuned[l->m->family->shared ? 0 : layer].slot[slot];
+        if (p < 0) continue;
+        if (slot < LDR__MATRICES) b.m[slot] = ldr__value_matrix(l, p);
+        else b.v[slot] = ldr__value(l, p);
+    }
+    return b;
+}
+
+static ldr__ends ldr__tuned_ends(const ldr_ladder *l) {
+    ldr__ends e = l->m->ends;
+    int end;
+    for (end = 0; l->deep && end < LDR__ENDS; end++) {
+        if (l->end[end] < 0) continue;
+        if (end < LDR__END_MATRICES) e.m[end] = ldr__value_matrix(l, l->end[end]);
+        else e.v[end] = ldr__value(l, l->end[end]);
+    }
+    return e;
+}
+
+static void ldr__fill_normal(float *v, size_t n, uint64_t key, double std) {
+    size_t i;
+    for (i = 0; i < n; i++) v[i] = (float)(std * ldr__random_normal(key, i));
+}
+
+/* Parameters that stand for tensors of the backbone start as those; what a method adds starts so that it changes nothing. */
+static void ldr__tuned_start(ldr_ladder *l) {
+    const ldr_model *m = l->m;
+    const ldr_ladder_desc *d = &l->d;
+    int32_t i, blocks = m->family->shared ? 1 : m->layers, p;
+    int slot;
+    size_t r;
+    if (!l->deep) return;
+    for (i = 0; i < blocks; i++) {
+        const ldr__block *b = ldr__model_block(m, i);
+        for (slot = 0; slot < LDR__ALL_SLOTS; slot++) {
+            float *v;
+            size_t rows, columns;
+            p = l->tuned[i].slot[slot];
+            if (p < 0) continue;
+            v = l->values + l->params[p].offset;
+            rows = (size_t)l->params[p].rows;
+            columns = (size_t)l->params[p].columns;
+            if (slot < LDR__MATRICES) for (r = 0; r < rows; r++) ldr__mat_row(m->kernels, v + r * columns, &b->m[slot], r, columns);
+            else if (slot < LDR__SLOTS && b->v[slot]) memcpy(v, b->v[slot], columns * sizeof(float));
+            else if (slot >= LDR__LOW_A && slot < LDR__LOW_B) ldr__fill_normal(v, rows * columns, ldr__stream(d->seed, LDR__STREAM_INIT, (uint64_t)p), 1.0 / sqrt(3.0 * (double)columns));
+            else if (slot >= LDR__PREFIX_K || slot == LDR__ADAPTER1 || slot == LDR__ADAPTER2) ldr__fill_normal(v, rows * columns, ldr__stream(d->seed, LDR__STREAM_INIT, (uint64_t)p), 0.02);
+            else memset(v, 0, rows * columns * sizeof(float));         /* B, Up and biases that were not there */
+        }
+        if (m->release) ldr__release_layer(m, m->family->shared ? m->layers - 1 : i);
+    }
+    for (slot = 0; slot < LDR__ENDS; slot++) {
+        float *v;
+        p = l->end[slot];
+        if (p < 0) continue;
+        v = l->values + l->params[p].offset;
+        if (slot < LDR__END_MATRICES) for (r = 0; r < (size_t)l->params[p].rows; r++) ldr__mat_row(m->kernels, v + r * (size_t)l->params[p].columns, &m->ends.m[slot], r, (size_t)l->params[p].columns);
+        else if (slot != LDR__PROMPT) memcpy(v, m->ends.v[slot], (size_t)l->params[p].columns * sizeof(float));
+        else for (r = 0; r < (size_t)l->params[p].rows; r++)           /* words at random, as Lester et al. found to work */
+            ldr__mat_run(m->kernels, v + r * (size_t)m->embed_width, &m->ends.m[LDR__WORD], ldr__random_below(ldr__stream(d->seed, LDR__STREAM_INIT, (uint64_t)p), r, (uint32_t)m->vocabulary), 0, (size_t)m->embed_width);
+    }
+    if (m->release) ldr__release_embeddings(m);
+}
+
 /* Walks all parameters in order; run once to count and once to place. */
-static void ldr__ladder_layout(ldr__layout *y, ldr__rung *rungs) {
+static void ldr__ladder_layout(ldr__layout *y, ldr__rung *rungs, ldr__tuned *tuned) {
     ldr_ladder *l = y->l;
     const ldr_ladder_desc *d = &l->d;
     size_t w = (size_t)d->width, big = (size_t)l->m->shape.width, rows, columns;
@@ -6751,6 +7156,7 @@ static void ldr__ladder_layout(ldr__layout *y, ldr__rung *rungs) {
     y->count = 0;
     y->floats = 0;
     y->trainable = 0;
+    ldr__tuned_layout(y, tuned);
     if (l->has_first) {
         l->first = ldr__add_param(y, -1, "first.down.weight", w, big);
         if (bias) l->first_bias = ldr__add_param(y, -1, "first.down.bias", 1, w);
@@ -6761,7 +7167,7 @@ static void ldr__ladder_layout(ldr__layout *y, ldr__rung *rungs) {
         g->down_bias = bias ? ldr__add_param(y, i, "down.bias", 1, w) : -1;
         g->gate = -1;
         if ((i > 0 || l->has_first) && (d->gate == LDR_GATE_SCALAR || d->gate == LDR_GATE_CHANNEL)) g->gate = ldr__add_param(y, i, "gate", 1, d->gate == LDR_GATE_SCALAR ? 1 : w);
-        for (slot = 0; slot < LDR__SLOTS; slot++) {
+        for (slot = 0; slot < LDR__ALL_SLOTS; slot++) {
             g->slot[slot] = -1;
             if (!ldr__slot_size(&l->side, slot, &rows, &columns)) continue;
             ldr__format(name, sizeof name, "block.%s", ldr__slot_names[slot]);
@@ -6815,11 +7221,6 @@ static ldr_status ldr__ladder_rungs(int32_t *layers, const ldr_model *m, const l
         if (layers[i] < 0 || layers[i] >= count || (i && layers[i] <= layers[i - 1])) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "rung %d taps layer %d: layers must ascend from 0 to %d", i, layers[i], count - 1);
     }
     return LDR_OK;
-}
-
-static void ldr__fill_normal(float *v, size_t n, uint64_t key, double std) {
-    size_t i;
-    for (i = 0; i < n; i++) v[i] = (float)(std * ldr__random_normal(key, i));
 }
 
 /* LST-CLUE: a normal cut at two deviations, std = 1.13684723 / sqrt(fan) / sqrt(L). */
@@ -6891,7 +7292,7 @@ static ldr_ladder *ldr__ladder_new(const ldr_model *m, const ldr_ladder_desc *de
     ldr_allocator a = ldr__allocator(desc ? &desc->alloc : NULL);
     int32_t i;
     int pass;
-    if (!m || !desc || (int)desc->preset < 0 || desc->preset > LDR_PRESET_HEAD || (int)desc->head < 0 || desc->head > LDR_HEAD_CHOICE || !ldr__allocator_valid(&a) || (desc->rungs && desc->rung_count < 1)) {
+    if (!m || !desc || (int)desc->preset < 0 || desc->preset > LDR_PRESET_HEAD || (int)desc->method < 0 || desc->method > LDR_METHOD_PREFIX || (int)desc->head < 0 || desc->head > LDR_HEAD_CHOICE || !ldr__allocator_valid(&a) || (desc->rungs && desc->rung_count < 1)) {
         ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_ladder_create: no model or description, or one that cannot be");
         return NULL;
     }
@@ -6910,7 +7311,7 @@ static ldr_ladder *ldr__ladder_new(const ldr_model *m, const ldr_ladder_desc *de
     l->d.label_names = NULL;
     l->d.sample = NULL;
     l->has_first = d.rung_count > 0 && (d.tap == LDR_TAP_OUTPUT || d.mix == LDR_MIX_AFTER);
-    if (ldr__ladder_shape(&l->side, m, &d, err)) goto fail;
+    if (ldr__ladder_shape(&l->side, m, &d, err) || ldr__ladder_method(l, &d, err)) goto fail;
     memset(&plan, 0, sizeof plan);
     memset(&y, 0, sizeof y);
     y.l = l;
@@ -6920,7 +7321,7 @@ static ldr_ladder *ldr__ladder_new(const ldr_model *m, const ldr_ladder_desc *de
             l->plan_memory = plan.memory;
             l->plan_size = plan.size;
         }
-        if (!pass) ldr__ladder_layout(&y, NULL);
+        if (!pass) ldr__ladder_layout(&y, NULL, NULL);
         if (y.trainable > limit) {
             ldr__fail(err, LDR_FORMAT, LDR_NO_OFFSET, "the ladder described has %U numbers, there are %U", y.trainable, limit);
             goto fail;
@@ -6931,11 +7332,12 @@ static ldr_ladder *ldr__ladder_new(const ldr_model *m, const ldr_ladder_desc *de
         l->params = (ldr__param *)ldr__place(&plan, "tables", (size_t)y.count, sizeof(ldr__param));
         l->rungs = (ldr__rung *)ldr__place(&plan, "tables", (size_t)d.rung_count, sizeof(ldr__rung));
         l->rung_layers = (int32_t *)ldr__place(&plan, "tables", (size_t)d.rung_count, sizeof(int32_t));
+        l->tuned = (ldr__tuned *)ldr__place(&plan, "tables", l->deep ? (size_t)m->layers : 0, sizeof(ldr__tuned));
         l->labels = (char **)ldr__place(&plan, "tables", (size_t)d.classes, sizeof(char *));
         l->values = ldr__place_floats(&plan, "parameters", y.floats);
         l->frequency = l->side.rotary ? ldr__place_floats(&plan, "tables", (size_t)l->side.head_dim / 2) : NULL;
     }
-    ldr__ladder_layout(&y, l->rungs);
+    ldr__ladder_layout(&y, l->rungs, l->tuned);
     if (ldr__ladder_rungs(l->rung_layers, m, &d, err)) goto fail;
     for (i = 0; i < d.rung_count; i++) l->rungs[i].layer = l->rung_layers[i];
     l->d.rungs = l->rung_layers;
@@ -6953,6 +7355,7 @@ static ldr_ladder *ldr__ladder_new(const ldr_model *m, const ldr_ladder_desc *de
     }
     l->d.label_names = (const char *const *)l->labels;
     ldr__ladder_random(l);
+    ldr__tuned_start(l);
     return l;
 fail:
     ldr_ladder_free(l);
@@ -7115,18 +7518,33 @@ static void ldr__softmax_rows(float *z, size_t rows, size_t n) {
    For training each tap is kept, because the gradient of D_i needs it; it is also what the tap
    cache stores. The backward pass starts at the head and ends at the first down-projection:
    nothing below it has a gradient.
+
+   >>tune: methods that train inside the backbone put their tensors in its blocks' place and go back
+   through them, down to the lowest block that holds any, or through the embeddings.
    ====================================================================================== */
 
 enum { LDR__PLACE_FIRST = 1000, LDR__PLACE_HEAD };
+
+/* The way through the backbone and back. state[i] is what block from+i reads. */
+typedef struct ldr__deep {
+    int32_t          from, checkpoint;
+    ldr__acts       *acts;         /* of every block from there, or one that is filled again for each (checkpoint) */
+    float          **state;        /* [blocks + 1] of [T,d]                                   */
+    float           *f, *fg, *dx;
+    ldr__back        back;
+    ldr__embed_back  embed;
+} ldr__deep;
 
 typedef struct ldr__pass {
     ldr_ladder    *l;
     ldr__exec      ex;
     ldr__backbone  backbone;
+    ldr__ends      ends;           /* the model's, with what is trained of them               */
+    ldr__deep      deep;
     int32_t        keep;           /* for a backward pass                                     */
     size_t         max_tokens, max_sequences, max_rows;
-    /* the batch */
-    int32_t       *offsets, *ids, *segments, *position, *labels;
+    /* the batch; t.offsets counts virtual tokens, offsets does not */
+    int32_t       *offsets, *wide_offsets, *ids, *segments, *position, *labels;
     float         *values;
     uint64_t      *token_rows;
     int32_t       *rows;           /* token each head row reads                               */
@@ -7147,12 +7565,52 @@ typedef struct ldr__pass {
 
 static size_t ldr__pass_longest(size_t max_tokens, const ldr_model *m) { return LDR__MIN(max_tokens, (size_t)(m->positions - m->position_offset)); }
 
-/* Places a pass for up to max_tokens and max_sequences. */
-static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, size_t max_tokens, size_t max_sequences, int32_t keep) {
+static size_t ldr__virtual_tokens(const ldr_ladder *l) { return l->d.method == LDR_METHOD_PROMPT || l->d.method == LDR_METHOD_PREFIX ? (size_t)l->d.virtual_tokens : 0; }
+
+/* Tokens of a text the model has positions for. */
+static int32_t ldr__text_positions(const ldr_ladder *l) { return l->m->positions - l->m->position_offset - (l->d.method == LDR_METHOD_PROMPT ? l->d.virtual_tokens : 0); }
+
+/* Places what a backward pass through the blocks from `from` on needs; embeddings: through those too. */
+static void ldr__deep_place(ldr__plan *p, ldr__deep *k, const ldr_model *m, const ldr__shape *shape, int32_t from, size_t tokens, int32_t checkpoint, int embeddings) {
+    const char *name = "backbone activations";
+    int32_t i, blocks = m->layers - from;
+    ldr__acts a;
+    k->from = from;
+    k->checkpoint = checkpoint;
+    k->acts = (ldr__acts *)ldr__place(p, name, (size_t)blocks, sizeof(ldr__acts));
+    k->state = (float **)ldr__place(p, name, (size_t)blocks + 1, sizeof(float *));
+    for (i = 0; i <= blocks; i++) {
+        float *state = ldr__place_matrix(p, name, tokens, (size_t)shape->width);
+        if (k->state) k->state[i] = state;
+    }
+    for (i = 0; i < blocks; i++) {
+        if (i == 0 || !checkpoint) ldr__acts_place(p, name, &a, shape, tokens, LDR__KEEP_INSIDE);
+        if (k->acts) k->acts[i] = a;
+    }
+    k->f = ldr__place_matrix(p, name, tokens, (size_t)shape->ffn);
+    k->fg = shape->gated ? ldr__place_matrix(p, name, tokens, (size_t)shape->ffn) : NULL;
+    k->dx = ldr__place_matrix(p, "backbone gradients", tokens, (size_t)shape->width);
+    ldr__back_place(p, "backbone gradients", &k->back, shape, tokens);
+    if (embeddings) ldr__embed_back_place(p, &k->embed, m, tokens);
+}
+
+/* 1: the gradient is wanted below the first block. */
+static int ldr__tunes_embeddings(const ldr_ladder *l) {
+    int end;
+    for (end = 0; l->deep && end < LDR__ENDS; end++)
+        if (l->end[end] >= 0 && end != LDR__FINAL && end != LDR__FINALB) return 1;
+    return 0;
+}
+
+/* Places a pass for up to max_tokens and max_sequences. keep: 1 to train. */
+static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, size_t max_tokens, size_t max_sequences, int32_t keep, int32_t checkpoint) {
     const ldr_model *m = l->m;
     size_t d = (size_t)m->shape.width, w = (size_t)l->d.width, c = (size_t)l->d.classes, hw = (size_t)l->head_width, hh = (size_t)l->d.head_hidden, r, k;
-    size_t rungs = (size_t)l->d.rung_count, longest = ldr__pass_longest(max_tokens, m), scratch;
+    size_t rungs = (size_t)l->d.rung_count, virtuals = ldr__virtual_tokens(l), wide, longest, scratch;
     const char *side = "ladder activations";
+    if (virtuals && max_sequences > SIZE_MAX / 16 / virtuals) p->overflow = 1;
+    wide = max_tokens + virtuals * max_sequences;               /* tokens in the backbone */
+    longest = LDR__MIN(wide, ldr__pass_longest(max_tokens, m) + virtuals);
     memset(s, 0, sizeof *s);
     s->l = l;
     s->keep = keep;
@@ -7161,17 +7619,20 @@ static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, size_t ma
     r = s->max_rows = l->d.head == LDR_HEAD_TOKENS ? max_tokens : max_sequences;
     s->tap_count = l->has_first + (int32_t)rungs;
     s->offsets = (int32_t *)ldr__place(p, "batch", max_sequences + 1, sizeof(int32_t));
-    s->ids = (int32_t *)ldr__place(p, "batch", max_tokens, sizeof(int32_t));
-    s->segments = (int32_t *)ldr__place(p, "batch", max_tokens, sizeof(int32_t));
-    s->position = (int32_t *)ldr__place(p, "batch", max_tokens, sizeof(int32_t));
-    s->token_rows = (uint64_t *)ldr__place(p, "batch", max_tokens, sizeof(uint64_t));
+    s->wide_offsets = virtuals ? (int32_t *)ldr__place(p, "batch", max_sequences + 1, sizeof(int32_t)) : s->offsets;
+    s->ids = (int32_t *)ldr__place(p, "batch", wide, sizeof(int32_t));
+    s->segments = (int32_t *)ldr__place(p, "batch", wide, sizeof(int32_t));
+    s->position = (int32_t *)ldr__place(p, "batch", wide, sizeof(int32_t));
+    s->token_rows = (uint64_t *)ldr__place(p, "batch", wide, sizeof(uint64_t));
     s->labels = (int32_t *)ldr__place(p, "batch", r, sizeof(int32_t));
     s->values = ldr__place_floats(p, "batch", r);
     s->rows = (int32_t *)ldr__place(p, "batch", r, sizeof(int32_t));
-    ldr__backbone_place(p, &s->backbone, m, max_tokens);
-    scratch = LDR__MAX(ldr__shape_scratch(&m->shape, max_tokens, longest), ldr__shape_scratch(&l->side, max_tokens, longest));
+    if (keep && l->deep) ldr__deep_place(p, &s->deep, m, &l->tuned_shape, l->from, wide, checkpoint, ldr__tunes_embeddings(l));
+    if (!keep || !l->deep || l->from) ldr__backbone_place(p, &s->backbone, m, &l->tuned_shape, wide);
+    else s->backbone.embed = m->ends.m[LDR__PROJECT].data ? ldr__place_matrix(p, "backbone activations", wide, (size_t)m->embed_width) : NULL;
+    scratch = LDR__MAX(ldr__shape_scratch(&l->tuned_shape, wide, longest), ldr__shape_scratch(&l->side, max_tokens, longest));
     k = LDR__MAX(LDR__MAX(c, hh), LDR__MAX(d, (size_t)m->embed_width));        /* the head, and ALBERT's projection */
-    ldr__exec_place(p, &s->ex, m, LDR__MAX(scratch, ldr__gemm_scratch(k, LDR__MAX(k, max_tokens))), max_tokens);
+    ldr__exec_place(p, &s->ex, m, LDR__MAX(scratch, ldr__gemm_scratch(k, LDR__MAX(k, wide))), wide);
     s->taps = (float **)ldr__place(p, "taps", (size_t)s->tap_count + 1, sizeof(float *));
     for (k = 0; k < (size_t)s->tap_count; k++) {
         float *tap = keep ? ldr__place_matrix(p, "taps", max_tokens, d) : NULL;
@@ -7220,28 +7681,48 @@ static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, size_t ma
     s->dout = ldr__place_matrix(p, "head", r, hw);
 }
 
+/* Makes room for `virtuals` tokens before every sequence, from the last to the first; their ids are -1, -2, ... */
+static void ldr__pass_widen(ldr__pass *s, int32_t sequences, int32_t virtuals) {
+    int32_t i, p;
+    for (i = 0; i <= sequences; i++) s->wide_offsets[i] = s->offsets[i] + i * virtuals;
+    for (i = sequences - 1; i >= 0; i--) {
+        size_t n = (size_t)(s->offsets[i + 1] - s->offsets[i]), to = (size_t)(s->wide_offsets[i] + virtuals);
+        memmove(s->ids + to, s->ids + s->offsets[i], n * sizeof(int32_t));
+        memmove(s->segments + to, s->segments + s->offsets[i], n * sizeof(int32_t));
+        for (p = 0; p < virtuals; p++) {
+            s->ids[s->wide_offsets[i] + p] = -1 - p;
+            s->segments[s->wide_offsets[i] + p] = 0;
+        }
+    }
+}
+
 /* After ids, segments and offsets are in place: positions, dropout rows and the rows of the head.
    `ordinals` numbers the sequences of the whole step, so a mask does not depend on how the step
    was divided. */
 static void ldr__pass_begin(ldr__pass *s, int32_t sequences, const uint64_t *ordinals, float dropout, uint64_t step_key) {
     const ldr_ladder *l = s->l;
-    int32_t i, t;
+    int32_t i, t, virtuals = (int32_t)ldr__virtual_tokens(l);
+    if (virtuals) ldr__pass_widen(s, sequences, virtuals);
+    s->ends = ldr__tuned_ends(l);
     s->t.sequences = sequences;
-    s->t.offsets = s->offsets;
+    s->t.offsets = s->wide_offsets;
     s->t.position = s->position;
     s->t.rows = s->token_rows;
-    s->t.count = (size_t)s->offsets[sequences];
+    s->t.count = (size_t)s->wide_offsets[sequences];
     s->t.dropout = dropout;
     s->t.dropout_key = step_key;
-    ldr__positions(s->position, s->offsets, sequences);
+    ldr__positions(s->position, s->wide_offsets, sequences);
     for (i = 0; i < sequences; i++)
-        for (t = s->offsets[i]; t < s->offsets[i + 1]; t++) s->token_rows[t] = ldr__mix64(ordinals ? ordinals[i] : (uint64_t)i) + (uint64_t)s->position[t];
+        for (t = s->wide_offsets[i]; t < s->wide_offsets[i + 1]; t++) s->token_rows[t] = ldr__mix64(ordinals ? ordinals[i] : (uint64_t)i) + (uint64_t)s->position[t];
+    for (i = 0; l->tuned_shape.prefix && i < sequences; i++)        /* a prefix takes no position from the text */
+        for (t = s->wide_offsets[i]; t < s->wide_offsets[i + 1]; t++) s->position[t] = LDR__MAX(0, s->position[t] - virtuals);
     if (l->d.head == LDR_HEAD_TOKENS) {
-        s->row_count = s->t.count;
-        for (t = 0; t < (int32_t)s->t.count; t++) s->rows[t] = t;
+        s->row_count = (size_t)s->offsets[sequences];
+        for (i = 0; i < sequences; i++)
+            for (t = s->offsets[i]; t < s->offsets[i + 1]; t++) s->rows[t] = t + (i + 1) * virtuals;
     } else {
         s->row_count = (size_t)sequences;
-        for (i = 0; i < sequences; i++) s->rows[i] = l->m->shape.causal ? s->offsets[i + 1] - 1 : s->offsets[i];
+        for (i = 0; i < sequences; i++) s->rows[i] = l->m->shape.causal ? s->wide_offsets[i + 1] - 1 : s->wide_offsets[i] + virtuals;
     }
 }
 
@@ -7350,9 +7831,97 @@ static void ldr__final_rows(ldr__pass *s, const float *x) {
     size_t d = (size_t)m->shape.width, r;
     for (r = 0; r < s->row_count; r++) {
         const float *row = x + (size_t)s->rows[r] * d;
-        if (m->final_norm[0]) ldr__norm_row(s->final + r * d, NULL, row, m->final_norm[0], m->final_norm[1], d, m->shape.norm, m->shape.eps);
+        if (s->ends.v[LDR__FINAL]) ldr__norm_row(s->final + r * d, NULL, row, s->ends.v[LDR__FINAL], s->ends.v[LDR__FINALB], d, m->shape.norm, m->shape.eps);
         else memcpy(s->final + r * d, row, d * sizeof(float));
     }
+}
+
+/* ---- through the backbone and back: >>tune -------------------------------------------- */
+
+static ldr__tokens ldr__deep_tokens(const ldr__pass *s, int32_t layer) {
+    ldr__tokens t = s->t;
+    t.frequency = s->l->m->frequency;
+    t.dropout_key = ldr__mix64(s->t.dropout_key + (uint64_t)(layer + 2000) * UINT64_C(0x632be59bd9b4e019));
+    return t;
+}
+
+/* What block `layer` keeps, with the states it reads and writes. */
+static ldr__acts ldr__deep_acts(const ldr__pass *s, int32_t layer) {
+    const ldr__deep *k = &s->deep;
+    ldr__acts a = k->acts[layer - k->from];
+    a.x = k->state[layer - k->from];
+    a.y = k->state[layer - k->from + 1];
+    if (s->l->m->shape.place == LDR__PRE) a.r2 = a.y;
+    else a.n1 = a.x;
+    return a;
+}
+
+static void ldr__deep_block_forward(ldr__pass *s, int32_t layer) {
+    ldr__acts a = ldr__deep_acts(s, layer);
+    ldr__block b = ldr__tuned_block(s->l, layer);
+    ldr__tokens t = ldr__deep_tokens(s, layer);
+    ldr__block_forward(&s->ex, &a, &b, &s->l->tuned_shape, &t, s->deep.f, s->deep.fg);
+}
+
+static void ldr__deep_forward(ldr__pass *s) {
+    const ldr_model *m = s->l->m;
+    ldr__deep *k = &s->deep;
+    ldr__tokens t = s->t;
+    float *x = k->from ? s->backbone.acts.x : k->state[0];
+    int32_t layer;
+    t.dropout = 0;
+    t.frequency = m->frequency;
+    ldr__embed_forward(&s->ex, m, &s->ends, x, m->ends.m[LDR__PROJECT].data ? s->backbone.embed : x, s->ids, s->segments, &t);
+    for (layer = 0; layer < k->from; layer++) ldr__model_block_forward(&s->ex, m, &s->backbone, layer, &t);
+    if (k->from) memcpy(k->state[0], x, t.count * (size_t)m->shape.width * sizeof(float));
+    for (; layer < m->layers; layer++) ldr__deep_block_forward(s, layer);
+    ldr__final_rows(s, k->state[m->layers - k->from]);
+}
+
+/* dx[T,d] = gradient of the last block's output, from s->dout, that of the final state at the head's rows. */
+static void ldr__final_backward(ldr__pass *s, float *dg, float *db) {
+    const ldr_model *m = s->l->m;
+    const ldr__deep *k = &s->deep;
+    const float *x = k->state[m->layers - k->from], *g = s->ends.v[LDR__FINAL];
+    size_t d = (size_t)m->shape.width, r, i;
+    memset(k->dx, 0, s->t.count * d * sizeof(float));
+    for (r = 0; r < s->row_count; r++) {
+        size_t at = (size_t)s->rows[r] * d;
+        const float *dy = s->dout + r * d;
+        float stats[2];
+        if (!g) {
+            memcpy(k->dx + at, dy, d * sizeof(float));
+            continue;
+        }
+        ldr__norm_row(s->final + r * d, stats, x + at, g, s->ends.v[LDR__FINALB], d, m->shape.norm, m->shape.eps);
+        ldr__norm_row_backward(k->dx + at, 0, dy, x + at, stats, g, d, m->shape.norm);
+        for (i = 0; dg && i < d; i++) dg[i] += dy[i] * (x[at + i] - stats[0]) * stats[1];
+        for (i = 0; db && i < d; i++) db[i] += dy[i];
+    }
+}
+
+/* One block back: k->dx from the gradient of its output to that of its input. */
+static void ldr__deep_block_backward(ldr__pass *s, int32_t layer, float *const *grads) {
+    ldr__deep *k = &s->deep;
+    ldr__acts a = ldr__deep_acts(s, layer);
+    ldr__block b = ldr__tuned_block(s->l, layer);
+    ldr__tokens t = ldr__deep_tokens(s, layer);
+    if (k->checkpoint) ldr__block_forward(&s->ex, &a, &b, &s->l->tuned_shape, &t, k->f, k->fg);
+    ldr__block_backward(&s->ex, k->dx, grads, k->dx, &a, &b, &s->l->tuned_shape, &t, &k->back);
+}
+
+static void ldr__deep_backward(ldr__pass *s) {
+    const ldr_ladder *l = s->l;
+    float *grads[LDR__ALL_SLOTS], *ends[LDR__ENDS];
+    int32_t layer;
+    int slot;
+    for (slot = 0; slot < LDR__ENDS; slot++) ends[slot] = ldr__grad(l, l->end[slot]);
+    ldr__final_backward(s, ends[LDR__FINAL], ends[LDR__FINALB]);
+    for (layer = l->m->layers - 1; layer >= l->from; layer--) {
+        for (slot = 0; slot < LDR__ALL_SLOTS; slot++) grads[slot] = ldr__grad(l, l->tuned[l->m->family->shared ? 0 : layer].slot[slot]);
+        ldr__deep_block_backward(s, layer, grads);
+    }
+    if (ldr__tunes_embeddings(l)) ldr__embed_backward(&s->ex, l->m, &s->ends, ends, s->deep.dx, &s->deep.embed, s->ids, s->segments, &s->t);
 }
 
 /* Runs the frozen backbone, feeding the ladder on the way. */
@@ -7363,9 +7932,13 @@ static void ldr__pass_backbone(ldr__pass *s) {
     int need_final = l->d.rung_count == 0 || l->out_gate >= 0;
     float *x = s->backbone.acts.x;
     ldr__tokens t = s->t;
+    if (s->keep && l->deep) {
+        ldr__deep_forward(s);
+        return;
+    }
     t.dropout = 0;
     t.frequency = m->frequency;
-    ldr__embed_forward(&s->ex, m, x, s->backbone.embed, s->ids, s->segments, &t);
+    ldr__embed_forward(&s->ex, m, &s->ends, x, s->backbone.embed, s->ids, s->segments, &t);
     if (l->has_first) ldr__tap_forward(s, tap++, x);
     for (layer = 0; layer < m->layers && (need_final || layer <= last); layer++) {
         int here = rung < l->d.rung_count && l->rungs[rung].layer == layer;
@@ -7374,7 +7947,10 @@ static void ldr__pass_backbone(ldr__pass *s) {
             rung++;
             if (!need_final && rung == l->d.rung_count) break;
         }
-        ldr__model_block_forward(&s->ex, m, &s->backbone, layer, &t);
+        if (l->deep) {
+            ldr__block b = ldr__tuned_block(l, layer);
+            ldr__block_forward(&s->ex, &s->backbone.acts, &b, &l->tuned_shape, &t, s->backbone.acts.u, s->backbone.acts.g);
+        } else ldr__model_block_forward(&s->ex, m, &s->backbone, layer, &t);
         if (here && l->d.tap == LDR_TAP_OUTPUT) {
             ldr__tap_forward(s, tap++, x);
             rung++;
@@ -7471,9 +8047,9 @@ static void ldr__rung_backward(ldr__pass *s, int32_t k) {
     const ldr__acts *a = &s->acts[k];
     ldr__block b = ldr__rung_block(l, k);
     ldr__tokens t = ldr__side_tokens(s, k);
-    float *grads[LDR__SLOTS];
+    float *grads[LDR__ALL_SLOTS];
     int slot, alone = k == 0 && !l->has_first;
-    for (slot = 0; slot < LDR__SLOTS; slot++) grads[slot] = ldr__grad(l, g->slot[slot]);
+    for (slot = 0; slot < LDR__ALL_SLOTS; slot++) grads[slot] = ldr__grad(l, g->slot[slot]);
     if (l->d.mix == LDR_MIX_AFTER) ldr__mix_backward(s, s->dm, s->ds, a->y, s->m[k], k);
     ldr__block_backward(&s->ex, s->ds, grads, s->ds, a, &b, &l->side, &t, &s->back);
     if (l->d.mix == LDR_MIX_BEFORE && !alone) ldr__mix_backward(s, s->dm, s->ds, ldr__state_before(s, k), s->m[k], k);
@@ -7485,6 +8061,7 @@ static void ldr__pass_backward(ldr__pass *s) {
     size_t w = (size_t)l->d.width;
     int32_t k;
     ldr__head_backward(s);
+    if (l->deep) ldr__deep_backward(s);
     if (!l->d.rung_count) return;
     ldr__output_backward(s);
     for (k = l->d.rung_count - 1; k >= 0; k--) ldr__rung_backward(s, k);
@@ -7510,6 +8087,7 @@ typedef struct ldr__importance {
     const ldr_model *m;
     ldr_importance   kind;
     float           *fisher;           /* [blocks][block_size], squared gradients               */
+    float           *gradient, *row;   /* of a block; room for one token, twice                 */
     size_t           block_size, slot_offset[LDR__SLOTS];
     double          *embedding;        /* [d]                                                   */
     double          *residual;         /* [d]                                                   */
@@ -7532,6 +8110,8 @@ static void ldr__importance_place(ldr__plan *p, ldr__importance *i, const ldr_mo
         i->block_size += ldr__slot_size(s, slot, NULL, NULL);
     }
     i->fisher = kind == LDR_FISHER ? (float *)ldr__place(p, "fisher", m->family->shared ? 1 : layers, i->block_size * sizeof(float)) : NULL;
+    i->gradient = kind == LDR_FISHER ? ldr__place_floats(p, "fisher", i->block_size) : NULL;
+    i->row = ldr__place_floats(p, "importance", 2 * (size_t)s->width);
     i->embedding = (double *)ldr__place(p, "importance", (size_t)s->width, sizeof(double));
     i->residual = (double *)ldr__place(p, "importance", (size_t)s->width, sizeof(double));
     i->qk = (double *)ldr__place(p, "importance", layers * ldr__kv_width(s), sizeof(double));
@@ -7780,8 +8360,8 @@ static void ldr__slice_all(ldr_ladder *l, ldr__importance *im, ldr__cut *c, int3
         if (here) ldr__slice_block(l, rung++, ldr__model_block(m, layer), c);
         if (m->release) ldr__release_layer(m, layer);
     }
-    ldr__slice_vector(l, l->final_norm, m->final_norm[0], running);
-    ldr__slice_vector(l, l->final_norm_bias, m->final_norm[1], running);
+    ldr__slice_vector(l, l->final_norm, m->ends.v[LDR__FINAL], running);
+    ldr__slice_vector(l, l->final_norm_bias, m->ends.v[LDR__FINALB], running);
     if (paper) return;                                 /* D and U stay random in the reference        */
     ldr__slice_selection(l, l->first, running, 0);
     for (rung = 0; rung < l->d.rung_count; rung++) ldr__slice_selection(l, l->rungs[rung].down, running, 0);
@@ -7863,7 +8443,7 @@ static void ldr__energy_add(ldr__importance *im, const ldr__pass *s, int32_t lay
 
 static void ldr__energy_sample(ldr__importance *im, ldr__pass *s) {
     int32_t layer;
-    ldr__embed_forward(&s->ex, im->m, s->backbone.acts.x, s->backbone.embed, s->ids, s->segments, &s->t);
+    ldr__embed_forward(&s->ex, im->m, &s->ends, s->backbone.acts.x, s->backbone.embed, s->ids, s->segments, &s->t);
     for (layer = 0; layer < im->m->layers; layer++) {
         ldr__energy_add(im, s, layer, 1);
         ldr__model_block_forward(&s->ex, im->m, &s->backbone, layer, &s->t);
@@ -7871,40 +8451,22 @@ static void ldr__energy_sample(ldr__importance *im, ldr__pass *s) {
     }
 }
 
-/* What the backward pass through the whole backbone needs, for one example at a time. */
-typedef struct ldr__deep { ldr__acts *acts; float *f, *fg, *dx, *gradient, *row; ldr__back back; } ldr__deep;
-
-static void ldr__deep_place(ldr__plan *p, ldr__deep *k, const ldr_model *m, size_t tokens, size_t block_size) {
-    int32_t l;
-    ldr__acts a;
-    k->acts = (ldr__acts *)ldr__place(p, "backbone activations", (size_t)m->layers, sizeof(ldr__acts));
-    for (l = 0; l < m->layers; l++) {
-        ldr__acts_place(p, "backbone activations", &a, &m->shape, tokens, 1);
-        if (k->acts) k->acts[l] = a;
-    }
-    k->f = ldr__place_matrix(p, "backbone activations", tokens, (size_t)m->shape.ffn);
-    k->fg = m->shape.gated ? ldr__place_matrix(p, "backbone activations", tokens, (size_t)m->shape.ffn) : NULL;
-    k->dx = ldr__place_matrix(p, "backbone gradients", tokens, (size_t)m->shape.width);
-    k->gradient = ldr__place_floats(p, "backbone gradients", block_size);
-    k->row = ldr__place_floats(p, "backbone gradients", 2 * (size_t)m->shape.width);
-    ldr__back_place(p, "backbone gradients", &k->back, &m->shape, tokens);
-}
-
-static void ldr__fisher_add(ldr__importance *im, ldr__deep *k, int32_t layer) {
+static void ldr__fisher_add(ldr__importance *im, int32_t layer) {
     float *f = im->fisher + (im->m->family->shared ? 0 : (size_t)layer) * im->block_size;
     size_t i;
     for (i = 0; i < im->block_size; i++) {
-        f[i] += k->gradient[i] * k->gradient[i];
-        k->gradient[i] = 0;
+        f[i] += im->gradient[i] * im->gradient[i];
+        im->gradient[i] = 0;
     }
 }
 
 /* Column sums of the squared word-embedding gradient; equal ids are one row and add up first. dx is
-   the gradient of the embedding output and is used up; row is room for one token. */
-static void ldr__fisher_embedding(ldr__importance *im, const ldr__pass *s, float *dx, float *row) {
+   the gradient of the embedding output and is used up. */
+static void ldr__fisher_embedding(ldr__importance *im, const ldr__pass *s, float *dx) {
     const ldr_model *m = im->m;
+    float *row = im->row;
     size_t d = (size_t)m->shape.width, i, t, u;
-    if (m->project.data) {                             /* the projection's rows write the stream: its bias gradient */
+    if (m->ends.m[LDR__PROJECT].data) {                             /* the projection's rows write the stream: its bias gradient */
         for (i = 0; i < d; i++) {
             double g = 0;
             for (t = 0; t < s->t.count; t++) g += (double)dx[t * d + i];
@@ -7912,11 +8474,11 @@ static void ldr__fisher_embedding(ldr__importance *im, const ldr__pass *s, float
         }
         return;
     }
-    for (t = 0; m->embed_norm[0] && t < s->t.count; t++) {
+    for (t = 0; m->ends.v[LDR__EMBED_NORM] && t < s->t.count; t++) {
         float stats[2];
-        ldr__embed_sum(&s->ex, m, row, s->ids, s->segments, &s->t, t);
-        ldr__norm_row(row + d, stats, row, m->embed_norm[0], m->embed_norm[1], d, LDR_NORM_LAYER, m->shape.eps);
-        ldr__norm_row_backward(dx + t * d, 0, dx + t * d, row, stats, m->embed_norm[0], d, LDR_NORM_LAYER);
+        ldr__embed_sum(&s->ex, m, &m->ends, row, s->ids, s->segments, &s->t, t);
+        ldr__norm_row(row + d, stats, row, m->ends.v[LDR__EMBED_NORM], m->ends.v[LDR__EMBED_NORMB], d, LDR_NORM_LAYER, m->shape.eps);
+        ldr__norm_row_backward(dx + t * d, 0, dx + t * d, row, stats, m->ends.v[LDR__EMBED_NORM], d, LDR_NORM_LAYER);
     }
     for (t = 0; t < s->t.count; t++) {
         for (u = 0; u < t; u++)
@@ -7932,48 +8494,32 @@ static void ldr__fisher_embedding(ldr__importance *im, const ldr__pass *s, float
 }
 
 /* F += (d loss / d w)^2 for one example: empirical Fisher with the gold label (lst.md 2.2). */
-static void ldr__fisher_sample(ldr__importance *im, ldr__pass *s, ldr__deep *k, int32_t choices) {
+static void ldr__fisher_sample(ldr__importance *im, ldr__pass *s, int32_t choices) {
     const ldr_model *m = im->m;
-    size_t d = (size_t)m->shape.width, r;
     ldr__targets target = ldr__pass_targets(s, NULL, 0, choices);
     double weight = ldr__batch_weight(s, &target);
-    float *x, *grads[LDR__SLOTS];
+    float *grads[LDR__ALL_SLOTS];
     int32_t layer;
     int slot;
     if (weight <= 0) return;
-    for (layer = 1; layer < m->layers; layer++) k->acts[layer].x = k->acts[layer - 1].y;
-    ldr__embed_forward(&s->ex, m, k->acts[0].x, m->project.data ? s->backbone.embed : k->acts[0].x, s->ids, s->segments, &s->t);
-    for (layer = 0; layer < m->layers; layer++) {
-        if (m->shape.place == LDR__POST) k->acts[layer].n1 = k->acts[layer].x;
-        ldr__block_forward(&s->ex, &k->acts[layer], ldr__model_block(m, layer), &m->shape, &s->t, k->f, k->fg);
-    }
-    x = k->acts[m->layers - 1].y;
-    ldr__final_rows(s, x);
+    ldr__deep_forward(s);
     ldr__head_forward(s);
     ldr__loss(s->dlogits, s->logits, &target, s->l->d.head, s->row_count, (size_t)s->l->d.classes, weight);
     ldr__head_backward(s);
-    memset(k->dx, 0, s->t.count * d * sizeof(float));
-    for (r = 0; r < s->row_count; r++) {
-        size_t at = (size_t)s->rows[r] * d;
-        if (m->final_norm[0]) {
-            float stats[2];
-            ldr__norm_row(s->final + r * d, stats, x + at, m->final_norm[0], m->final_norm[1], d, m->shape.norm, m->shape.eps);
-            ldr__norm_row_backward(k->dx + at, 0, s->dout + r * d, x + at, stats, m->final_norm[0], d, m->shape.norm);
-        } else memcpy(k->dx + at, s->dout + r * d, d * sizeof(float));
-    }
-    for (slot = 0; slot < LDR__SLOTS; slot++) grads[slot] = ldr__slot_size(&m->shape, slot, NULL, NULL) ? k->gradient + im->slot_offset[slot] : NULL;
+    ldr__final_backward(s, NULL, NULL);
+    for (slot = 0; slot < LDR__ALL_SLOTS; slot++) grads[slot] = slot < LDR__SLOTS && ldr__slot_size(&m->shape, slot, NULL, NULL) ? im->gradient + im->slot_offset[slot] : NULL;
     for (layer = m->layers - 1; layer >= 0; layer--) {
-        ldr__block_backward(&s->ex, k->dx, grads, k->dx, &k->acts[layer], ldr__model_block(m, layer), &m->shape, &s->t, &k->back);
-        if (!m->family->shared || layer == 0) ldr__fisher_add(im, k, layer);
+        ldr__deep_block_backward(s, layer, grads);
+        if (!m->family->shared || layer == 0) ldr__fisher_add(im, layer);
     }
-    ldr__fisher_embedding(im, s, k->dx, k->row);
+    ldr__fisher_embedding(im, s, s->deep.dx);
 }
 
 /* A data set the ladder can learn from or be scored on: same head, ids and labels in range. */
 static ldr_status ldr__dataset_check(const ldr_ladder *l, const ldr_dataset *d, const char *what, ldr_error *err) {
     const ldr_model *m = l->m;
     size_t i, n = d->head == LDR_HEAD_TOKENS ? d->tokens : d->count;
-    int32_t limit = m->positions - m->position_offset;
+    int32_t limit = ldr__text_positions(l);
     if (d->head != l->d.head) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "%s: its examples are made for another kind of head than the ladder's", what);
     if (d->count < 1 || (d->head == LDR_HEAD_CHOICE && d->count % (size_t)d->choices)) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "%s: %U sequences are no whole number of examples", what, (uint64_t)d->count);
     for (i = 0; i < d->tokens; i++) {
@@ -7981,7 +8527,7 @@ static ldr_status ldr__dataset_check(const ldr_ladder *l, const ldr_dataset *d, 
         if (m->segments > 1 && (d->segments[i] < 0 || d->segments[i] >= m->segments)) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "%s: segment %d, the model has %d", what, d->segments[i], m->segments);
     }
     for (i = 0; i < d->count; i++)
-        if (d->offsets[i + 1] - d->offsets[i] > (uint64_t)limit) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "%s: example %U has %U tokens, the model has %d positions: set max_len", what, (uint64_t)i, d->offsets[i + 1] - d->offsets[i], limit);
+        if (d->offsets[i + 1] - d->offsets[i] > (uint64_t)limit) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "%s: example %U has %U tokens, the model has %d positions for it: set max_len", what, (uint64_t)i, d->offsets[i + 1] - d->offsets[i], limit);
     for (i = 0; i < n; i++)
         if (d->labels[i] >= (d->head == LDR_HEAD_CHOICE ? d->choices : l->d.classes)) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "%s: label %d, the head has %d classes", what, d->labels[i], d->head == LDR_HEAD_CHOICE ? d->choices : l->d.classes);
     return LDR_OK;
@@ -7993,7 +8539,6 @@ static ldr_status ldr__importance_sample(ldr__importance *im, const ldr_ladder *
     ldr_ladder *head = NULL;
     ldr__plan plan;
     ldr__pass s;
-    ldr__deep k;
     size_t tokens = 0, sequences = 0;
     int32_t per = set->head == LDR_HEAD_CHOICE ? set->choices : 1, n = (int32_t)set->count / per, i, take, *order;
     int pass;
@@ -8008,15 +8553,14 @@ static ldr_status ldr__importance_sample(ldr__importance *im, const ldr_ladder *
     if (!head) return err->status;
     ldr__batch_limits(set, 1, &tokens, &sequences);
     memset(&plan, 0, sizeof plan);
-    memset(&k, 0, sizeof k);
     order = NULL;
     for (pass = 0; pass < 2; pass++) {
         if (pass && ldr__plan_begin(&plan, &l->alloc, err)) {
             ldr_ladder_free(head);
             return err->status;
         }
-        ldr__pass_place(&plan, &s, head, tokens, sequences, 1);
-        if (im->kind == LDR_FISHER) ldr__deep_place(&plan, &k, l->m, tokens, im->block_size);
+        ldr__pass_place(&plan, &s, head, tokens, sequences, 1, 0);
+        if (im->kind == LDR_FISHER) ldr__deep_place(&plan, &s.deep, l->m, &l->m->shape, 0, tokens, 0, 0);
         order = (int32_t *)ldr__place(&plan, "order", (size_t)n, sizeof(int32_t));
     }
     for (i = 0; i < n; i++) order[i] = i;
@@ -8025,7 +8569,7 @@ static ldr_status ldr__importance_sample(ldr__importance *im, const ldr_ladder *
     for (i = 0; i < take; i++) {
         ldr__pass_load(&s, set, &order[i], 1, NULL, 0, 0);
         s.t.frequency = l->m->frequency;
-        if (im->kind == LDR_FISHER) ldr__fisher_sample(im, &s, &k, set->choices);
+        if (im->kind == LDR_FISHER) ldr__fisher_sample(im, &s, set->choices);
         else ldr__energy_sample(im, &s);
     }
     ldr__plan_end(plan.memory, plan.size, &l->alloc);
@@ -8036,9 +8580,9 @@ static ldr_status ldr__importance_sample(ldr__importance *im, const ldr_ladder *
 /* Magnitude of the embeddings: of the word table, or of what projects it to the model's width. */
 static void ldr__embedding_magnitude(ldr__importance *im) {
     const ldr_model *m = im->m;
-    size_t d = (size_t)m->shape.width, i, v, n = m->project.data ? (size_t)m->embed_width : (size_t)m->vocabulary;
+    size_t d = (size_t)m->shape.width, i, v, n = m->ends.m[LDR__PROJECT].data ? (size_t)m->embed_width : (size_t)m->vocabulary;
     for (v = 0; v < n; v++)
-        for (i = 0; i < d; i++) im->embedding[i] += fabs((double)(m->project.data ? ldr__mat_get(&m->project, i, v) : ldr__mat_get(&m->word, v, i)));
+        for (i = 0; i < d; i++) im->embedding[i] += fabs((double)(m->ends.m[LDR__PROJECT].data ? ldr__mat_get(&m->ends.m[LDR__PROJECT], i, v) : ldr__mat_get(&m->ends.m[LDR__WORD], v, i)));
     if (m->release) ldr__release_embeddings(m);
 }
 
@@ -8744,7 +9288,7 @@ static ldr_status ldr__fill_batch(ldr__cache *c, ldr__pass *s, ldr__hidden *stat
     t.dropout = 0;
     t.frequency = m->frequency;
     if (layer == 0) {
-        ldr__embed_forward(&s->ex, m, x, s->backbone.embed, s->ids, s->segments, &t);
+        ldr__embed_forward(&s->ex, m, &s->ends, x, s->backbone.embed, s->ids, s->segments, &t);
         if (l->has_first && ldr__fill_record(c, s, first, 0, x, err)) return err->status;
     } else if (ldr__hidden_move(states, x, c->d->offsets[first], t.count, 0, err)) return err->status;
     while (rung < l->d.rung_count && l->rungs[rung].layer != layer) rung++;
@@ -8817,14 +9361,15 @@ struct ldr_trainer {
     size_t             plan_size;
 };
 
-LDR__DEF ldr_train_desc ldr_train_desc_defaults(const ldr_train_desc *desc) {
+LDR__DEF ldr_train_desc ldr_train_desc_defaults(const ldr_ladder *l, const ldr_train_desc *desc) {
+    static const float rates[] = { 1e-3f, 3e-3f, 1e-4f, 1e-3f, 1e-3f, 1e-3f, 1e-2f, 1e-2f };        /* by ldr_method */
     ldr_train_desc d;
     memset(&d, 0, sizeof d);
     if (desc) d = *desc;
+    if (d.rate == 0) d.rate = d.optimizer == LDR_ADAFACTOR ? 5e-3f : rates[l ? l->d.method : LDR_METHOD_LADDER];
     if (!d.epochs) d.epochs = 10;
     if (!d.batch) d.batch = 32;
     if (!d.accumulate) d.accumulate = 1;
-    if (d.rate == 0) d.rate = d.optimizer == LDR_ADAFACTOR ? 5e-3f : 1e-3f;
     if (d.beta1 == 0) d.beta1 = 0.9f;
     if (d.beta2 == 0) d.beta2 = 0.999f;
     if (d.epsilon == 0) d.epsilon = 1e-8f;
@@ -8858,7 +9403,7 @@ static void ldr__trainer_place(ldr__plan *p, ldr_trainer *t) {
     int i;
     ldr__batch_limits(t->train, t->part, &tokens, &sequences);
     if (t->dev) ldr__batch_limits(t->dev, t->part, &tokens, &sequences);
-    ldr__pass_place(p, &t->pass, t->l, tokens, sequences, 1);
+    ldr__pass_place(p, &t->pass, t->l, tokens, sequences, 1, t->d.checkpoint);
     t->grads = ldr__place_floats(p, "gradients", l->size);
     t->m = ldr__place_floats(p, "optimiser state", l->size);
     t->v = t->d.optimizer == LDR_SGD ? NULL : ldr__place_floats(p, "optimiser state", l->size);
@@ -8881,6 +9426,7 @@ static ldr_status ldr__trainer_check(const ldr_ladder *l, const ldr_dataset *tra
         !(d->momentum >= 0 && d->momentum < 1) || !(d->weight_decay >= 0) || !(d->warmup <= 1) || d->clip != d->clip || d->patience < 0 || !(d->label_smoothing >= 0 && d->label_smoothing < 1) || (int)d->optimizer < 0 || d->optimizer > LDR_ADAFACTOR ||
         (int)d->schedule < 0 || d->schedule > LDR_CONSTANT || (int)d->metric < 0 || d->metric > LDR_METRIC_ENTITY_F1 || (d->cache_type != LDR_F32 && d->cache_type != LDR_BF16 && d->cache_type != LDR_I8))
         return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a value of the training description is out of its range");
+    if (d->cache && l->deep) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a tap cache keeps what a frozen backbone computes, and method %s changes the backbone: train without a cache", ldr_method_name(l->d.method));
 #ifdef LADDER_NO_STDIO
     if (d->cache_dir) return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "this build has no files (LADDER_NO_STDIO): a tap cache can be in memory only");
 #endif
@@ -8915,7 +9461,7 @@ static void ldr__trainer_init(ldr_trainer *t, ldr_ladder *l, const ldr_dataset *
 }
 
 LDR__DEF ldr_memory ldr_trainer_plan(const ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev, const ldr_train_desc *desc) {
-    ldr_train_desc d = ldr_train_desc_defaults(desc);
+    ldr_train_desc d = ldr_train_desc_defaults(l, desc);
     ldr_memory report;
     ldr__plan plan;
     ldr_error err;
@@ -8932,7 +9478,7 @@ LDR__DEF ldr_memory ldr_trainer_plan(const ldr_ladder *l, const ldr_dataset *tra
 }
 
 LDR__DEF uint64_t ldr_trainer_plan_disk(const ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev, const ldr_train_desc *desc) {
-    ldr_train_desc d = ldr_train_desc_defaults(desc);
+    ldr_train_desc d = ldr_train_desc_defaults(l, desc);
     uint64_t bytes = 0;
     ldr_error err;
     ldr_trainer t;
@@ -9018,7 +9564,7 @@ static ldr_status ldr__trainer_caches(ldr_trainer *t, ldr_error *err) {
 }
 
 LDR__DEF ldr_trainer *ldr_trainer_create(ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev, const ldr_train_desc *desc, ldr_error *err) {
-    ldr_train_desc d = ldr_train_desc_defaults(desc);
+    ldr_train_desc d = ldr_train_desc_defaults(l, desc);
     ldr_error local;
     ldr__plan plan;
     ldr_trainer *t;
@@ -9317,7 +9863,7 @@ LDR__DEF ldr_predictor *ldr_predictor_create(ldr_ladder *l, int32_t max_sequence
             ldr__free(&l->alloc, p, sizeof *p);
             return NULL;
         }
-        ldr__pass_place(&plan, &p->pass, l, (size_t)max_tokens, (size_t)max_sequences, 0);
+        ldr__pass_place(&plan, &p->pass, l, (size_t)max_tokens, (size_t)max_sequences, 0, 0);
     }
     p->alloc = l->alloc;
     p->plan_memory = plan.memory;
@@ -9344,6 +9890,7 @@ LDR__DEF ldr_status ldr_predict(ldr_predictor *p, float *scores, const ldr_batch
     s = &p->pass;
     l = s->l;
     if (ldr__batch_check(l->m, batch, &longest, err)) return err->status;
+    if (longest > (size_t)ldr__text_positions(l)) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "a sequence of the batch has %U tokens, beside its prompt there are %d positions", (uint64_t)longest, ldr__text_positions(l));
     n = (size_t)batch->offsets[batch->sequences];
     if ((size_t)batch->sequences > s->max_sequences || n > s->max_tokens)
         return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a batch of %d sequences and %U tokens: the predictor was made for %U and %U", batch->sequences, (uint64_t)n, (uint64_t)s->max_sequences, (uint64_t)s->max_tokens);
@@ -9391,6 +9938,7 @@ enum { LDR__FIELD_INT, LDR__FIELD_FLOAT };
 static const struct { const char *key; size_t offset; int kind; } ldr__fields[] = {
 #define LDR__INT(name)   { "ladder." #name, offsetof(ldr_ladder_desc, name), LDR__FIELD_INT }
 #define LDR__FLOAT(name) { "ladder." #name, offsetof(ldr_ladder_desc, name), LDR__FIELD_FLOAT }
+    LDR__INT(method), LDR__INT(rank), LDR__FLOAT(alpha), LDR__INT(targets), LDR__INT(bottleneck), LDR__INT(virtual_tokens), LDR__INT(tune_biases), LDR__INT(tune_norms), LDR__INT(tune_layers),
     LDR__INT(preset), LDR__INT(reduction), LDR__INT(rung_count), LDR__INT(width), LDR__INT(heads), LDR__INT(ffn), LDR__INT(tap), LDR__INT(gate),
     LDR__FLOAT(gate_init), LDR__FLOAT(gate_temperature), LDR__FLOAT(gate_fixed), LDR__INT(mix), LDR__INT(output), LDR__FLOAT(output_init), LDR__INT(init),
     LDR__INT(importance), LDR__INT(slice_heads), LDR__INT(samples), LDR__FLOAT(dropout), LDR__INT(final_norm), LDR__INT(down_bias), LDR__INT(head), LDR__INT(classes), LDR__INT(head_hidden)
@@ -9677,7 +10225,7 @@ static ldr_status ldr__meta_desc(const ldr_weights *w, ldr_ladder_desc *d, int32
         }
     }
     if (!ldr__parse_hex(ldr_weights_meta(w, "ladder.seed"), 16, &d->seed)) return ldr__meta_missing("ladder.seed", err);
-    if (d->rung_count < 0 || d->rung_count > 1024 || (int)d->preset < 0 || d->preset > LDR_PRESET_HEAD || d->tap < 1 || d->tap > 2 || d->gate < 1 || d->gate > 4 || d->mix < 1 || d->mix > 2 || d->output < 1 || d->output > 3 ||
+    if (d->rung_count < 0 || d->rung_count > 1024 || (int)d->preset < 0 || d->preset > LDR_PRESET_HEAD || (int)d->method < 0 || d->method > LDR_METHOD_PREFIX || d->tap < 1 || d->tap > 2 || d->gate < 1 || d->gate > 4 || d->mix < 1 || d->mix > 2 || d->output < 1 || d->output > 3 ||
         !(d->gate_temperature > 0) || !(d->dropout >= 0)) return ldr__meta_missing("ladder", err);
     for (i = 0; i < d->rung_count; i++) {
         ldr__format(key, sizeof key, "rung.%d", i);
@@ -10012,8 +10560,8 @@ static ldr_dtype ldr__quantised_type(const ldr_model *m, const ldr_tensor *t, ld
     int32_t l;
     int slot;
     if (t->dims != 2 || !ldr__dtype_is_float(t->dtype) || t->bytes == 0 || t->shape[1] % LDR__QBLOCK) return t->dtype;
-    if (t->data == m->word.data || t->data == m->head_out.data) return LDR_Q8_0;
-    if (t->data == m->project.data || t->data == m->head_dense.data) return format;
+    if (t->data == m->ends.m[LDR__WORD].data || t->data == m->ends.m[LDR__LM_OUT].data) return LDR_Q8_0;
+    if (t->data == m->ends.m[LDR__PROJECT].data || t->data == m->ends.m[LDR__LM_DENSE].data) return format;
     for (l = 0; l < (m->family->shared ? 1 : m->layers); l++)
         for (slot = 0; slot < LDR__MATRICES; slot++)
             if (t->data == m->blocks[l].m[slot].data) return format;

@@ -579,7 +579,7 @@ TEST(optimisers_equal_torch) {
             d.momentum = (float)number(j, k, "momentum");
             d.nesterov = whole(j, k, "nesterov");
             d.weight_decay = (float)number(j, k, "weight_decay");
-            d = ldr_train_desc_defaults(&d);
+            d = ldr_train_desc_defaults(NULL, &d);
             for (step = -1; step < 5; step++) {
                 double scale = 1, norm;
                 for (p = 0; p < ldr_ladder_params(l); p++) {

@@ -975,7 +975,7 @@ static ldr_train_desc make_train_desc(const run *r) {
     d.cache_type = o->cache_type == TYPE_BF16 ? LDR_BF16 : o->cache_type == TYPE_I8 ? LDR_I8 : LDR_F32;
     d.cache_layers = o->cache_fill == FILL_LAYERS;
     d.seed = o->seed;
-    return ldr_train_desc_defaults(&d);
+    return ldr_train_desc_defaults(NULL, &d);
 }
 
 /* A plan wants sizes only, so it leaves out the passes over the data that Fisher and energy need. */

@@ -1,0 +1,378 @@
+/* Tuning inside the backbone: full, bitfit, lora, adapter, prompt, prefix. */
+#define LADDER_IMPLEMENTATION
+#include "../ladder.h"
+#include "ldr_test.h"
+#include "ldr_tiny.h"
+#include "ldr_gradient.h"
+
+static const char *const families[] = { "bert", "roberta", "albert", "distilbert", "gpt2", "llama" };
+
+static ldr_ladder_desc method_desc(ldr_method method) {
+    ldr_ladder_desc d;
+    memset(&d, 0, sizeof d);
+    d.method = method;
+    d.classes = 3;
+    d.rank = method == LDR_METHOD_LORA ? 3 : 0;
+    d.bottleneck = method == LDR_METHOD_ADAPTER ? 5 : 0;
+    d.virtual_tokens = method == LDR_METHOD_PROMPT || method == LDR_METHOD_PREFIX ? 4 : 0;
+    d.seed = 5;
+    return d;
+}
+
+typedef struct fixture { tiny_spec s; tiny_model m; ldr_dataset *set; ldr_ladder *l; ldr_trainer *t; ldr_error err; } fixture;
+
+static fixture open_fixture(tiny_spec s, ldr_ladder_desc d, ldr_train_desc td) {
+    fixture f;
+    memset(&f, 0, sizeof f);
+    f.s = s;
+    f.m = tiny_open(s, &f.err);
+    f.set = tiny_dataset(&s, d.head, d.classes, 12, 3);
+    if (f.m.m) f.l = ldr_ladder_create(f.m.m, &d, &f.err);
+    if (f.l) f.t = ldr_trainer_create(f.l, f.set, NULL, &td, &f.err);
+    return f;
+}
+
+static void close_fixture(fixture *f) {
+    ldr_trainer_free(f->t);
+    ldr_ladder_free(f->l);
+    ldr_dataset_free(f->set);
+    tiny_close(&f->m);
+}
+
+static ldr_train_desc plain_training(void) {
+    ldr_train_desc td;
+    memset(&td, 0, sizeof td);
+    td.batch = 5;
+    td.epochs = 2;
+    return td;
+}
+
+static void check_gradients(const char *family, ldr_ladder_desc d, int32_t checkpoint, int flip) {
+    ldr_train_desc td = plain_training();
+    fixture f;
+    const char *worst = "";
+    double e;
+    td.checkpoint = checkpoint;
+    f = open_fixture(tiny_default(family), d, td);
+    CHECK_STR(f.err.message, "");
+    if (f.t) {
+        shake(f.l, 0.1);
+        e = gradient_error(f.t, f.l, -1, &worst);
+        if (e > 1e-2) printf("  %s %s head %d: %s is off by %g\n", family, ldr_method_name(d.method), (int)d.head, worst, e);
+        CHECK(e <= 1e-2);
+        if (flip) CHECK(gradient_error(f.t, f.l, ldr_ladder_params(f.l) / 2, NULL) > 0.5);
+    }
+    close_fixture(&f);
+}
+
+TEST(gradients_of_every_family_and_method) {
+    int f, m;
+    for (f = 0; f < 6; f++)
+        for (m = LDR_METHOD_FULL; m <= LDR_METHOD_PREFIX; m++) {
+            ldr_ladder_desc d = method_desc((ldr_method)m);
+            d.dropout = 0.1f;
+            if (m == LDR_METHOD_LORA) d.targets = 127 - (strcmp(families[f], "llama") == 0 ? 0 : LDR_TARGET_GATE);
+            check_gradients(families[f], d, f % 2, 0);
+        }
+}
+
+TEST(gradients_of_every_head_with_virtual_tokens) {
+    int h;
+    for (h = 0; h <= LDR_HEAD_CHOICE; h++) {
+        ldr_ladder_desc d = method_desc(h % 2 ? LDR_METHOD_PROMPT : LDR_METHOD_PREFIX);
+        d.head = (ldr_head)h;
+        check_gradients(h / 2 ? "gpt2" : "bert", d, 0, 0);
+    }
+}
+
+TEST(gradients_where_only_the_last_blocks_are_tuned) {
+    int m;
+    for (m = LDR_METHOD_FULL; m <= LDR_METHOD_ADAPTER; m++) {
+        ldr_ladder_desc d = method_desc((ldr_method)m);
+        d.tune_layers = 1 + m % 2;
+        d.tune_norms = LDR_ON;
+        check_gradients(m % 2 ? "bert" : "gpt2", d, m % 2, 0);
+    }
+}
+
+TEST(a_wrong_sign_is_caught) { check_gradients("bert", method_desc(LDR_METHOD_LORA), 0, 1); }
+
+static void states(fixture *f, float *scores) {
+    ldr_predictor *p = ldr_predictor_create(f->l, 4, 64, &f->err);
+    int32_t i;
+    CHECK_STR(f->err.message, "");
+    for (i = 0; p && i < 4; i++) {
+        ldr_example e = ldr_dataset_get(f->set, i);
+        int32_t offsets[2];
+        ldr_batch b;
+        memset(&b, 0, sizeof b);
+        offsets[0] = 0;
+        offsets[1] = e.count;
+        b.sequences = 1;
+        b.offsets = offsets;
+        b.ids = e.ids;
+        b.segments = e.segments;
+        CHECK_INT(ldr_predict(p, scores + 3 * i, &b, &f->err), LDR_OK);
+    }
+    ldr_predictor_free(p);
+}
+
+/* The head is the same in all (same seed, same name); what surrounds it starts as the identity, prompts and prefixes aside. */
+TEST(every_method_starts_at_the_backbone) {
+    int f, m, i;
+    for (f = 0; f < 6; f++) {
+        float base[12], other[12];
+        for (m = LDR_METHOD_HEAD; m <= LDR_METHOD_ADAPTER; m++) {
+            fixture x = open_fixture(tiny_default(families[f]), method_desc((ldr_method)m), plain_training());
+            int32_t head = ldr_ladder_find(x.l, "head.out.weight");
+            ldr_param w = ldr_ladder_param(x.l, head);
+            for (i = 0; i < w.rows * w.columns; i++) w.value[i] = (float)ldr__random_normal(4, (uint64_t)i);
+            states(&x, m == LDR_METHOD_HEAD ? base : other);
+            for (i = 0; m > LDR_METHOD_HEAD && i < 12; i++) CHECK_NEAR(other[i], base[i], 1e-6);
+            close_fixture(&x);
+        }
+    }
+}
+
+/* A step changes what the method trains and not a byte of what was loaded. */
+TEST(the_loaded_weights_are_never_written) {
+    int m;
+    for (m = LDR_METHOD_FULL; m <= LDR_METHOD_PREFIX; m++) {
+        fixture x = open_fixture(tiny_default("bert"), method_desc((ldr_method)m), plain_training());
+        char *copy = (char *)malloc(x.m.size);
+        int32_t p, i, moved = 0;
+        float *before = (float *)malloc(sizeof(float) * x.l->size);
+        memcpy(copy, x.m.weights, x.m.size);
+        memcpy(before, x.l->values, sizeof(float) * x.l->size);
+        while (x.t && !ldr_trainer_done(x.t)) CHECK_INT(ldr_trainer_step(x.t, NULL, &x.err), LDR_OK);
+        CHECK(memcmp(copy, x.m.weights, x.m.size) == 0);
+        for (p = 0; p < ldr_ladder_params(x.l); p++) {
+            ldr_param q = ldr_ladder_param(x.l, p);
+            for (i = 0; i < q.rows * q.columns; i++)
+                if (q.value[i] != before[(q.value - x.l->values) + i]) break;
+            moved += i < q.rows * q.columns;
+        }
+        CHECK_INT(moved, ldr_ladder_params(x.l));
+        free(copy);
+        free(before);
+        close_fixture(&x);
+    }
+}
+
+TEST(checkpointing_and_threads_change_no_bit) {
+    int m, k;
+    for (m = LDR_METHOD_FULL; m <= LDR_METHOD_PREFIX; m++) {
+        uint64_t digest[4];
+        uint64_t bytes[2];
+        for (k = 0; k < 4; k++) {
+            tiny_spec s = tiny_default(m % 2 ? "llama" : "bert");
+            ldr_train_desc td = plain_training();
+            ldr_ladder_desc d = method_desc((ldr_method)m);
+            fixture x;
+            s.threads = k == 0 ? 1 : k == 1 ? 2 : k == 2 ? 3 : 7;
+            td.checkpoint = k % 2;
+            d.dropout = 0.1f;
+            x = open_fixture(s, d, td);
+            CHECK_STR(x.err.message, "");
+            if (k < 2) bytes[k] = (uint64_t)x.t->plan_size;
+            while (x.t && !ldr_trainer_done(x.t)) CHECK_INT(ldr_trainer_step(x.t, NULL, &x.err), LDR_OK);
+            digest[k] = x.l ? ldr__digest(0, x.l->values, x.l->size * sizeof(float)) : (uint64_t)k;
+            CHECK(digest[k] == digest[0]);
+            close_fixture(&x);
+        }
+        (void)bytes;
+    }
+}
+
+/* Only one state a block is left of a deep backbone's activations. */
+TEST(checkpointing_saves_memory) {
+    tiny_spec s = tiny_default("bert");
+    ldr_ladder_desc d = method_desc(LDR_METHOD_LORA);
+    ldr_train_desc td = plain_training();
+    fixture x;
+    ldr_memory kept, again;
+    s.layers = 12;
+    x = open_fixture(s, d, td);
+    CHECK_STR(x.err.message, "");
+    kept = ldr_trainer_plan(x.l, x.set, NULL, &td);
+    td.checkpoint = 1;
+    again = ldr_trainer_plan(x.l, x.set, NULL, &td);
+    CHECK(kept.total > 0 && again.total * 2 < kept.total);
+    close_fixture(&x);
+}
+
+TEST(saved_and_loaded_it_answers_the_same) {
+    int m, i;
+    for (m = LDR_METHOD_FULL; m <= LDR_METHOD_PREFIX; m++) {
+        fixture x = open_fixture(tiny_default(m % 2 ? "albert" : "gpt2"), method_desc((ldr_method)m), plain_training());
+        size_t size = 0;
+        unsigned char *file;
+        float before[12], after[12];
+        ldr_ladder *again, *own;
+        while (x.t && !ldr_trainer_done(x.t)) CHECK_INT(ldr_trainer_step(x.t, NULL, &x.err), LDR_OK);
+        states(&x, before);
+        CHECK_INT(ldr_ladder_save_memory(x.l, NULL, 0, &size, &x.err), LDR_OK);
+        file = (unsigned char *)malloc(size);
+        CHECK_INT(ldr_ladder_save_memory(x.l, file, size, &size, &x.err), LDR_OK);
+        again = ldr_ladder_load_memory(x.m.m, file, size, NULL, &x.err);
+        CHECK_STR(x.err.message, "");
+        own = x.l;
+        x.l = again;
+        if (again) {
+            CHECK_INT(ldr_ladder_desc_get(again).method, m);
+            states(&x, after);
+            for (i = 0; i < 12; i++) CHECK(before[i] == after[i]);
+        }
+        ldr_ladder_free(again);
+        x.l = own;
+        free(file);
+        close_fixture(&x);
+    }
+}
+
+/* The loss goes down: labels follow the first token. */
+TEST(every_method_learns) {
+    int m;
+    for (m = LDR_METHOD_FULL; m <= LDR_METHOD_PREFIX; m++) {
+        ldr_train_desc td = plain_training();
+        fixture x;
+        ldr_progress p;
+        double first = 0;
+        td.epochs = 30;
+        td.rate = m == LDR_METHOD_FULL ? 1e-3f : 1e-2f;
+        x = open_fixture(tiny_default("bert"), method_desc((ldr_method)m), td);
+        memset(&p, 0, sizeof p);
+        while (x.t && !ldr_trainer_done(x.t)) {
+            CHECK_INT(ldr_trainer_step(x.t, &p, &x.err), LDR_OK);
+            if (p.step == 1) first = p.step_loss;
+        }
+        if (!(p.loss < 0.7 * first)) printf("  %s: %g, at first %g\n", ldr_method_name((ldr_method)m), p.loss, first);
+        CHECK(p.loss < 0.7 * first);
+        close_fixture(&x);
+    }
+}
+
+/* lst.md 1.12 on a BERT-base: 24 adapters 48 wide and the norms; 100 prompts of 768; every bias; LoRA on q and v. */
+TEST(parameter_counts_of_a_bert_base) {
+    static const struct { ldr_method method; int32_t rank, bottleneck, virtuals; uint64_t want; } rows[] = {
+        { LDR_METHOD_ADAPTER, 0, 48, 0, 24 * (2 * 48 * 768 + 48 + 768) + 25 * 2 * 768 },
+        { LDR_METHOD_PROMPT, 0, 0, 100, 76800 },
+        { LDR_METHOD_BITFIT, 0, 0, 0, 12 * (4 * 768 + 3072 + 768 + 2 * 768) + 768 },
+        { LDR_METHOD_LORA, 32, 0, 0, 12 * 2 * 32 * (768 + 768) },
+        { LDR_METHOD_PREFIX, 0, 0, 20, 12 * 2 * 20 * 768 },
+        { LDR_METHOD_FULL, 0, 0, 0, 12 * (UINT64_C(4) * (768 * 768 + 768) + 2 * 768 * 3072 + 3072 + 768 + 4 * 768) + 768 * (30522 + 512 + 2 + 2) } };
+    size_t i;
+    tiny_spec s = tiny_default("bert");
+    ldr_error err;
+    tiny_model m;
+    if (sizeof(size_t) < 8) SKIP("a BERT-base does not fit twice into 32 bits");
+    memset(&err, 0, sizeof err);
+    s.layers = 12;
+    s.width = s.embed = 768;
+    s.heads = s.kv = 12;
+    s.ffn = 3072;
+    s.vocab = 30522;
+    s.positions = 512;
+    s.blank = 1;
+    m = tiny_open(s, &err);
+    CHECK_STR(err.message, "");
+    for (i = 0; m.m && i < sizeof rows / sizeof rows[0]; i++) {
+        ldr_ladder_desc d;
+        ldr_ladder *l;
+        memset(&d, 0, sizeof d);
+        d.method = rows[i].method;
+        d.rank = rows[i].rank;
+        d.bottleneck = rows[i].bottleneck;
+        d.virtual_tokens = rows[i].virtuals;
+        d.classes = 2;
+        l = ldr_ladder_create(m.m, &d, &err);
+        CHECK_STR(err.message, "");
+        CHECK_INT(ldr_ladder_trainable(l), rows[i].want + 2 * 768 + 2);
+        ldr_ladder_free(l);
+    }
+    tiny_close(&m);
+}
+
+static void refused(ldr_ladder_desc d, ldr_compute compute, ldr_status status, const char *says) {
+    tiny_spec s = tiny_default("albert");
+    ldr_error err;
+    tiny_model m;
+    ldr_ladder *l;
+    memset(&err, 0, sizeof err);
+    s.compute = compute;
+    m = tiny_open(s, &err);
+    CHECK_STR(err.message, "");
+    l = ldr_ladder_create(m.m, &d, &err);
+    CHECK(l == NULL);
+    CHECK_INT(err.status, status);
+    if (!strstr(err.message, says)) printf("  %s\n", err.message);
+    CHECK(strstr(err.message, says) != NULL);
+    ldr_ladder_free(l);
+    tiny_close(&m);
+}
+
+TEST(what_cannot_be_tuned_is_refused) {
+    ldr_ladder_desc d = method_desc(LDR_METHOD_LORA);
+    refused(d, LDR_COMPUTE_INT8, LDR_UNSUPPORTED, "method lora needs gradients");
+    d.rank = -1;
+    refused(d, LDR_COMPUTE_F32, LDR_ARGUMENT, "LoRA of rank -1");
+    d = method_desc(LDR_METHOD_LORA);
+    d.targets = 128;
+    refused(d, LDR_COMPUTE_F32, LDR_ARGUMENT, "on the matrices 128");
+    d = method_desc(LDR_METHOD_FULL);
+    d.tune_layers = 1;
+    refused(d, LDR_COMPUTE_F32, LDR_ARGUMENT, "the last 1 of 3 blocks");
+    d = method_desc(LDR_METHOD_PROMPT);
+    d.virtual_tokens = 40;
+    refused(d, LDR_COMPUTE_F32, LDR_ARGUMENT, "40 virtual tokens: the model has 40 positions");
+    d = method_desc(LDR_METHOD_ADAPTER);
+    d.bottleneck = -3;
+    refused(d, LDR_COMPUTE_F32, LDR_ARGUMENT, "an adapter -3 wide");
+    d = method_desc((ldr_method)77);
+    refused(d, LDR_COMPUTE_F32, LDR_ARGUMENT, "description");
+}
+
+TEST(a_cache_is_refused_where_the_backbone_changes) {
+    ldr_train_desc td = plain_training();
+    fixture x;
+    td.cache = 1;
+    x = open_fixture(tiny_default("bert"), method_desc(LDR_METHOD_BITFIT), td);
+    CHECK(x.l != NULL && x.t == NULL);
+    CHECK_INT(x.err.status, LDR_ARGUMENT);
+    CHECK(strstr(x.err.message, "method bitfit changes the backbone") != NULL);
+    close_fixture(&x);
+}
+
+/* 36 tokens fit 40 positions, with a prompt of 5 they do not. */
+TEST(a_prompt_takes_positions) {
+    ldr_train_desc td = plain_training();
+    ldr_ladder_desc d = method_desc(LDR_METHOD_PROMPT);
+    fixture x;
+    ldr_predictor *p;
+    int32_t ids[36], offsets[2] = { 0, 36 };
+    float scores[3];
+    ldr_batch b;
+    d.virtual_tokens = 5;
+    memset(ids, 0, sizeof ids);
+    memset(&b, 0, sizeof b);
+    b.sequences = 1;
+    b.offsets = offsets;
+    b.ids = ids;
+    x = open_fixture(tiny_default("bert"), d, td);
+    CHECK_STR(x.err.message, "");
+    p = ldr_predictor_create(x.l, 1, 36, &x.err);
+    CHECK_INT(ldr_predict(p, scores, &b, &x.err), LDR_DATA);
+    CHECK(strstr(x.err.message, "beside its prompt there are 35 positions") != NULL);
+    offsets[1] = 35;
+    memset(&x.err, 0, sizeof x.err);
+    CHECK_INT(ldr_predict(p, scores, &b, &x.err), LDR_OK);
+    ldr_predictor_free(p);
+    close_fixture(&x);
+}
+
+#define TESTS(X) \
+    X(gradients_of_every_family_and_method) X(gradients_of_every_head_with_virtual_tokens) X(gradients_where_only_the_last_blocks_are_tuned) X(a_wrong_sign_is_caught) \
+    X(every_method_starts_at_the_backbone) X(the_loaded_weights_are_never_written) X(checkpointing_and_threads_change_no_bit) X(checkpointing_saves_memory) \
+    X(saved_and_loaded_it_answers_the_same) X(every_method_learns) X(parameter_counts_of_a_bert_base) X(what_cannot_be_tuned_is_refused) \
+    X(a_cache_is_refused_where_the_backbone_changes) X(a_prompt_takes_positions)
+LDR_TEST_MAIN("methods", TESTS)
