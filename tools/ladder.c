@@ -149,7 +149,7 @@ enum { CMD_TRAIN = 1, CMD_EVAL = 2, CMD_PREDICT = 4, CMD_FEATURES = 8, CMD_TOKEN
        CMD_FIT = CMD_TRAIN | CMD_PLAN, CMD_RUN = CMD_FIT | CMD_EVAL | CMD_PREDICT | CMD_FEATURES, CMD_ALL = 255 };
 
 enum { POOL_NONE = 1, POOL_CLS, POOL_MEAN };
-enum { METHOD_LADDER = 1, METHOD_HEAD };
+enum { METHOD_LADDER = 1, METHOD_HEAD, METHOD_FULL, METHOD_BITFIT, METHOD_LORA, METHOD_ADAPTER, METHOD_PROMPT, METHOD_PREFIX };
 enum { TYPE_F32 = 1, TYPE_BF16, TYPE_I8 };
 enum { FILL_EPOCH = 1, FILL_LAYERS };
 enum { MAX_RUNGS = 256 };
@@ -157,11 +157,12 @@ enum { MAX_RUNGS = 256 };
 /* A word option holds the place of its word, counted from 1; 0 is "not given" everywhere. */
 typedef struct options {
     unsigned    command;
-    const char *model, *ladder, *task, *train, *dev, *test, *data, *out, *resume, *checkpoint, *log, *file, *cache;
+    const char *model, *ladder, *task, *train, *dev, *test, *data, *out, *resume, *checkpoint, *log, *file, *cache, *targets;
     int32_t     method, preset, init, importance, slice_heads, optimizer, schedule, cache_type, cache_fill, simd, compute, pool, type;
     int32_t     reduction, head_hidden, epochs, batch, accumulate, max_len, patience, stop_at, threads, layer;
-    int32_t     regress, balance, ids, pair, pieces, no_special, release, json, help;
-    float       lr, warmup, weight_decay, dropout, label_smoothing, clip;
+    int32_t     rank, bottleneck, virtual_tokens, tune_layers;
+    int32_t     regress, balance, ids, pair, pieces, no_special, release, recompute, tune_biases, tune_norms, json, help;
+    float       alpha, lr, warmup, weight_decay, dropout, label_smoothing, clip;
     uint64_t    seed;
     int32_t     rungs[MAX_RUNGS], rung_count;
 } options;
@@ -194,7 +195,16 @@ static const option option_table[] = {
     { "--data", KIND_TEXT, AT(data), CMD_EVAL, CMD_EVAL, "FILE", 0, 0, "the examples to score" },
     { "--task", KIND_TEXT, AT(task), CMD_FIT | CMD_EVAL, 0, "NAME", 0, 0, "a known task: its reader, head, metric and recipe" },
     { "--regress", KIND_FLAG, AT(regress), CMD_FIT, 0, NULL, 0, 0, "without a task: labels are numbers to be predicted" },
-    { "--method", KIND_WORD, AT(method), CMD_FIT, 0, "ladder|head", 0, 0, "what is trained: a ladder, or a head on the frozen backbone" },
+    { "--method", KIND_WORD, AT(method), CMD_FIT, 0, "ladder|head|full|bitfit|lora|adapter|prompt|prefix", 0, 0, "what is trained; all but the first two go back through the backbone" },
+    { "--rank", KIND_COUNT, AT(rank), CMD_FIT, 0, "N", 1, 4096, "lora: of the update, 8 if not given" },
+    { "--alpha", KIND_NUMBER, AT(alpha), CMD_FIT, 0, "X", 0, 1e6, "lora: the update is scaled by alpha / rank; twice the rank if not given" },
+    { "--targets", KIND_TEXT, AT(targets), CMD_FIT, 0, "LIST", 0, 0, "lora: some of query,key,value,output,gate,up,down; query,value if not given" },
+    { "--bottleneck", KIND_COUNT, AT(bottleneck), CMD_FIT, 0, "N", 1, 65536, "adapter: its width" },
+    { "--virtual-tokens", KIND_COUNT, AT(virtual_tokens), CMD_FIT, 0, "N", 1, 4096, "prompt, prefix: so many, 16 if not given" },
+    { "--tune-layers", KIND_COUNT, AT(tune_layers), CMD_FIT, 0, "N", 1, 65536, "change only the last N blocks of the backbone, and no embeddings" },
+    { "--tune-biases", KIND_FLAG, AT(tune_biases), CMD_FIT, 0, NULL, 0, 0, "train the backbone's biases as well" },
+    { "--tune-norms", KIND_FLAG, AT(tune_norms), CMD_FIT, 0, NULL, 0, 0, "train the backbone's norms as well" },
+    { "--recompute", KIND_FLAG, AT(recompute), CMD_FIT, 0, NULL, 0, 0, "keep one state a block and make the rest again: less memory, more time" },
     { "--preset", KIND_WORD, AT(preset), CMD_FIT, 0, "default|paper|clue|mlp", 0, 0, "the shape of the ladder" },
     { "--reduction", KIND_COUNT, AT(reduction), CMD_FIT, 0, "R", 1, 65536, "the side network is so many times narrower than the backbone" },
     { "--rungs", KIND_LIST, AT(rungs), CMD_FIT, 0, "LIST", 0, 65535, "backbone layers with a rung, counted from 0: 0,3,6" },
@@ -379,12 +389,36 @@ static int bad_value(const struct command *c, const option *d, const char *value
     return usage_error(c, d->name, what);
 }
 
+/* The sum of ldr_target for a list of names; 0 when one is unknown. */
+static int32_t target_bits(const char *list) {
+    int32_t bits = 0;
+    while (*list) {
+        size_t n = strcspn(list, ",");
+        char word[16];
+        int32_t i;
+        if (n >= sizeof word) return 0;
+        memcpy(word, list, n);
+        word[n] = 0;
+        i = word_index("query|key|value|output|gate|up|down", word);
+        if (!i) return 0;
+        bits |= 1 << (i - 1);
+        list += n + (list[n] == ',');
+    }
+    return bits;
+}
+
 static int check_needed(const struct command *c, const options *o) {
     int i;
     for (i = 0; i < OPTION_COUNT; i++)
         if ((option_table[i].needed & c->bit) && !*(const char *const *)(const void *)((const char *)o + option_table[i].at)) return usage_error(c, option_table[i].name, "is missing");
     if (c->bit == CMD_INSPECT && !o->file) return usage_error(c, "FILE or DIR", "is missing");
-    if (o->method == METHOD_HEAD && o->preset) return usage_error(c, "--preset", "describes a ladder and does not go with --method head");
+    if (o->method > METHOD_LADDER && o->preset) return usage_error(c, "--preset", "describes a ladder and does not go with another --method");
+    if (o->method != METHOD_LORA && (o->rank || o->alpha > 0 || o->targets)) return usage_error(c, o->rank ? "--rank" : o->targets ? "--targets" : "--alpha", "goes with --method lora only");
+    if (o->method != METHOD_ADAPTER && o->bottleneck) return usage_error(c, "--bottleneck", "goes with --method adapter only");
+    if (o->method != METHOD_PROMPT && o->method != METHOD_PREFIX && o->virtual_tokens) return usage_error(c, "--virtual-tokens", "goes with --method prompt or prefix only");
+    if (o->method <= METHOD_HEAD && (o->tune_layers || o->tune_biases || o->tune_norms || o->recompute))
+        return usage_error(c, o->tune_layers ? "--tune-layers" : o->tune_biases ? "--tune-biases" : o->tune_norms ? "--tune-norms" : "--recompute", "goes with a --method that changes the backbone");
+    if (o->targets && !target_bits(o->targets)) return usage_error(c, "--targets", "takes some of query,key,value,output,gate,up,down");
     if ((o->cache_type || o->cache_fill) && (!o->cache || strcmp(o->cache, "off") == 0)) return usage_error(c, o->cache_type ? "--cache-type" : "--cache-fill", "needs --cache ram or --cache DIR");
     if (o->task && o->regress) return usage_error(c, "--regress", "does not go with --task, which knows its labels");
     return EXIT_DONE;
@@ -974,8 +1008,9 @@ static ldr_train_desc make_train_desc(const run *r) {
     d.cache_dir = d.cache && strcmp(o->cache, "ram") != 0 ? o->cache : NULL;
     d.cache_type = o->cache_type == TYPE_BF16 ? LDR_BF16 : o->cache_type == TYPE_I8 ? LDR_I8 : LDR_F32;
     d.cache_layers = o->cache_fill == FILL_LAYERS;
+    d.checkpoint = o->recompute;
     d.seed = o->seed;
-    return ldr_train_desc_defaults(NULL, &d);
+    return ldr_train_desc_defaults(r->ladder, &d);
 }
 
 /* A plan wants sizes only, so it leaves out the passes over the data that Fisher and energy need. */
@@ -985,7 +1020,16 @@ static int make_ladder(run *r) {
     const char **names = NULL;
     int32_t i;
     memset(&d, 0, sizeof d);
-    d.preset = o->method == METHOD_HEAD ? LDR_PRESET_HEAD : o->preset ? (ldr_preset)(o->preset - 1) : LDR_PRESET_DEFAULT;
+    d.method = o->method ? (ldr_method)(o->method - 1) : LDR_METHOD_LADDER;
+    d.rank = o->rank;
+    d.alpha = o->alpha;
+    d.targets = o->targets ? target_bits(o->targets) : 0;
+    d.bottleneck = o->bottleneck;
+    d.virtual_tokens = o->virtual_tokens;
+    d.tune_layers = o->tune_layers;
+    d.tune_biases = o->tune_biases ? LDR_ON : LDR_AUTO;
+    d.tune_norms = o->tune_norms ? LDR_ON : LDR_AUTO;
+    d.preset = o->preset ? (ldr_preset)(o->preset - 1) : LDR_PRESET_DEFAULT;
     d.reduction = o->reduction;
     d.rungs = o->rung_count ? o->rungs : NULL;
     d.rung_count = o->rung_count;
@@ -1017,7 +1061,9 @@ static int prepare(run *r) {
     if (status) return status;
     r->train_desc = make_train_desc(r);
     status = r->o.train ? load_sets(r) : make_full_batch(r);
-    return status ? status : make_ladder(r);
+    if (!status) status = make_ladder(r);
+    r->train_desc = make_train_desc(r);                /* once more: the rate depends on the method */
+    return status;
 }
 
 /* ---- train ---------------------------------------------------------------------------- */
@@ -1223,9 +1269,22 @@ static void print_summary(const run *r, const summary *s) {
     if (r->test) printf(" %.4f on test", s->test);
     if (!r->dev && !r->test) printf(" not measured");
     if (r->dev && r->head == LDR_HEAD_CLASSIFY) printf(", majority class %.4f", majority_share(r->dev));
-    printf(", %" PRIu64 " parameters trained beside %" PRIu64 ", %.1f seconds, %.0f tokens/s", s->trainable, s->total - s->trainable, s->seconds, s->speed);
+    printf(", %" PRIu64 " parameters trained, %" PRIu64 " frozen, %.1f seconds, %.0f tokens/s", s->trainable, s->total - s->trainable, s->seconds, s->speed);
     if (s->peak) printf(", peak memory %.0f MiB", (double)s->peak / 1048576.0);
     printf(", saved to %s\n", r->o.out);
+}
+
+/* Those that stand for numbers of the backbone and do not come on top of them. */
+static uint64_t replaced_parameters(const ldr_ladder *l) {
+    uint64_t n = 0;
+    int32_t i;
+    for (i = 0; i < ldr_ladder_params(l); i++) {
+        ldr_param p = ldr_ladder_param(l, i);
+        int backbone = strncmp(p.name, "layer.", 6) == 0 || strncmp(p.name, "embeddings.", 11) == 0 || strncmp(p.name, "backbone.", 9) == 0;
+        int added = strstr(p.name, ".low_") || strstr(p.name, ".adapter") || strstr(p.name, ".prefix") || strstr(p.name, ".prompt");
+        if (backbone && !added) n += (uint64_t)p.rows * (uint64_t)p.columns;
+    }
+    return n;
 }
 
 /* With the best parameters in place: what was reached, and what it took. */
@@ -1242,7 +1301,7 @@ static int summarize(run *r, const watch *w, const ldr_progress *p, summary *s) 
         s->test = score.value;
     }
     s->trainable = ldr_ladder_trainable(r->ladder);
-    s->total = s->trainable + r->info.parameters;
+    s->total = s->trainable + r->info.parameters - replaced_parameters(r->ladder);
     s->peak = peak_bytes();
     if (!s->peak) s->peak = ldr_model_memory(r->model).total + ldr_trainer_plan(r->ladder, r->train, r->dev, &r->train_desc).total;
     return EXIT_DONE;
