@@ -469,7 +469,9 @@ typedef enum ldr_head {
     LDR_HEAD_CLASSIFY,             /* one label a sequence; softmax cross-entropy              */
     LDR_HEAD_REGRESS,              /* one number a sequence; mean squared error                */
     LDR_HEAD_TOKENS,               /* one label a token, -100 = ignored; softmax cross-entropy */
-    LDR_HEAD_CHOICE                /* `choices` sequences an example, one score each; softmax over them */
+    LDR_HEAD_CHOICE,               /* `choices` sequences an example, one score each; softmax over them */
+    LDR_HEAD_WORDS                 /* one word a token, -100 = ignored: the model's own language-model head. Masked words or
+                                      next words, as the labels say. It is trained by LDR_METHOD_FULL and frozen otherwise */
 } ldr_head;
 
 #define LDR_IGNORE (-100)
@@ -503,6 +505,9 @@ LDR_API ldr_status ldr_dataset_add(ldr_dataset *d, const ldr_example *e, ldr_err
 /* Tokenises and adds; text2 NULL for a single text. label: class index. TOKENS needs ldr_dataset_add. */
 LDR_API ldr_status ldr_dataset_add_text(ldr_dataset *d, const ldr_tokenizer *t, const char *text, const char *text2, int32_t label, float value, ldr_error *err);
 #endif
+/* Takes all examples out and keeps the room and the label names. A trainer may go on with a set that was filled again
+   between two steps, with as many examples and no more tokens than before: for text that streams by. */
+LDR_API void       ldr_dataset_clear(ldr_dataset *d);
 LDR_API int32_t    ldr_dataset_count(const ldr_dataset *d);               /* sequences (CHOICE: count / choices examples) */
 LDR_API int64_t    ldr_dataset_tokens(const ldr_dataset *d);
 LDR_API ldr_example ldr_dataset_get(const ldr_dataset *d, int32_t index); /* pointers into d, until the next add */
@@ -6352,6 +6357,8 @@ LDR__DEF ldr_status ldr_model_logits(const ldr_model *m, float *logits, const fl
    >>dataset           Examples, end to end in four arrays
    ====================================================================================== */
 
+static int ldr__per_token(ldr_head head) { return head == LDR_HEAD_TOKENS || head == LDR_HEAD_WORDS; }      /* labels, that is */
+
 struct ldr_dataset {
     ldr_allocator alloc;
     ldr_head      head;
@@ -6363,6 +6370,7 @@ struct ldr_dataset {
     char        **names;                       /* of the classes                                */
     size_t        ids_cap, segments_cap, labels_cap, values_cap, offsets_cap, names_cap;
     size_t        tokens, count, name_count;
+    uint64_t      version;                     /* how often it was emptied                      */
     ldr_encoding  encoding;                    /* reused by ldr_dataset_add_text                */
 };
 
@@ -6370,7 +6378,7 @@ LDR__DEF ldr_dataset *ldr_dataset_create(const ldr_dataset_desc *desc, ldr_error
     ldr_allocator a = ldr__allocator(desc ? &desc->alloc : NULL);
     ldr_dataset *d;
     void *offsets = NULL;
-    if (!ldr__allocator_valid(&a) || (desc && (desc->max_len < 0 || (int)desc->head < 0 || desc->head > LDR_HEAD_CHOICE || (desc->head == LDR_HEAD_CHOICE && desc->choices < 2)))) {
+    if (!ldr__allocator_valid(&a) || (desc && (desc->max_len < 0 || (int)desc->head < 0 || desc->head > LDR_HEAD_WORDS || (desc->head == LDR_HEAD_CHOICE && desc->choices < 2)))) {
         ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_dataset_create: head, max_len, choices (at least 2) or the allocator cannot be");
         return NULL;
     }
@@ -6419,20 +6427,26 @@ static int ldr__grow_i32(const ldr_allocator *a, int32_t **p, size_t *capacity, 
     return ok;
 }
 
+LDR__DEF void ldr_dataset_clear(ldr_dataset *d) {
+    if (!d) return;
+    d->tokens = d->count = 0;
+    d->version++;
+}
+
 LDR__DEF ldr_status ldr_dataset_add(ldr_dataset *d, const ldr_example *e, ldr_error *err) {
     size_t n, i, labels;
     void *values, *offsets;
     if (!d || !e || !e->ids || e->count < 1 || (d->head != LDR_HEAD_REGRESS && !e->labels)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_dataset_add: an example needs token ids and labels");
     if (d->count >= INT32_MAX / 2) return ldr__fail(err, LDR_LIMIT, LDR_NO_OFFSET, "a data set holds at most %d sequences", INT32_MAX / 2);
     n = (size_t)e->count;
-    labels = d->head == LDR_HEAD_TOKENS ? n : 1;
+    labels = ldr__per_token(d->head) ? n : 1;
     for (i = 0; d->head != LDR_HEAD_REGRESS && i < labels; i++)
-        if (e->labels[i] < 0 && !(d->head == LDR_HEAD_TOKENS && e->labels[i] == LDR_IGNORE)) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "example %U: label %d is negative", (uint64_t)d->count, e->labels[i]);
+        if (e->labels[i] < 0 && !(ldr__per_token(d->head) && e->labels[i] == LDR_IGNORE)) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "example %U: label %d is negative", (uint64_t)d->count, e->labels[i]);
     if (d->head == LDR_HEAD_REGRESS && !(e->value - e->value == 0)) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "example %U: its value is not a finite number", (uint64_t)d->count);
     values = d->values;
     offsets = d->offsets;
     if (!ldr__grow_i32(&d->alloc, &d->ids, &d->ids_cap, d->tokens + n) || !ldr__grow_i32(&d->alloc, &d->segments, &d->segments_cap, d->tokens + n) ||
-        !ldr__grow_i32(&d->alloc, &d->labels, &d->labels_cap, d->head == LDR_HEAD_TOKENS ? d->tokens + n : d->count + 1)) goto memory;
+        !ldr__grow_i32(&d->alloc, &d->labels, &d->labels_cap, ldr__per_token(d->head) ? d->tokens + n : d->count + 1)) goto memory;
     if (!ldr__grow(&d->alloc, &values, &d->values_cap, d->count + 1, sizeof *d->values)) goto memory;
     d->values = (float *)values;
     if (!ldr__grow(&d->alloc, &offsets, &d->offsets_cap, d->count + 2, sizeof *d->offsets)) goto memory;
@@ -6440,7 +6454,7 @@ LDR__DEF ldr_status ldr_dataset_add(ldr_dataset *d, const ldr_example *e, ldr_er
     memcpy(d->ids + d->tokens, e->ids, n * sizeof(int32_t));
     if (e->segments) memcpy(d->segments + d->tokens, e->segments, n * sizeof(int32_t));
     else memset(d->segments + d->tokens, 0, n * sizeof(int32_t));
-    if (d->head == LDR_HEAD_TOKENS) memcpy(d->labels + d->tokens, e->labels, n * sizeof(int32_t));
+    if (ldr__per_token(d->head)) memcpy(d->labels + d->tokens, e->labels, n * sizeof(int32_t));
     else d->labels[d->count] = d->head == LDR_HEAD_REGRESS ? 0 : e->labels[0];
     d->values[d->count] = e->value;
     d->tokens += n;
@@ -6462,7 +6476,7 @@ LDR__DEF ldr_example ldr_dataset_get(const ldr_dataset *d, int32_t index) {
     e.count = (int32_t)(d->offsets[i + 1] - d->offsets[i]);
     e.ids = d->ids + at;
     e.segments = d->segments + at;
-    e.labels = d->labels + (d->head == LDR_HEAD_TOKENS ? at : i);
+    e.labels = d->labels + (ldr__per_token(d->head) ? at : i);
     e.value = d->values[i];
     return e;
 }
@@ -6501,7 +6515,7 @@ LDR__DEF int32_t ldr_dataset_label(ldr_dataset *d, const char *name, int32_t add
 LDR__DEF ldr_status ldr_dataset_add_text(ldr_dataset *d, const ldr_tokenizer *t, const char *text, const char *text2, int32_t label, float value, ldr_error *err) {
     ldr_example e;
     if (!d || !t || !text) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_dataset_add_text: no data set, tokenizer or text");
-    if (d->head == LDR_HEAD_TOKENS) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a data set with a label for every token takes ldr_dataset_add");
+    if (ldr__per_token(d->head)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a data set with a label for every token takes ldr_dataset_add");
     if (!d->encoding.alloc.alloc_fn) d->encoding.alloc = d->alloc;
     if (ldr_tokenizer_encode(t, &d->encoding, text, strlen(text), text2, text2 ? strlen(text2) : 0, d->max_len ? d->max_len : 128, 1, err)) return err ? err->status : LDR_DATA;
     memset(&e, 0, sizeof e);
@@ -6903,8 +6917,9 @@ LDR__DEF ldr_ladder_desc ldr_ladder_desc_defaults(const ldr_model *m, const ldr_
     if (d.down_bias == LDR_AUTO) d.down_bias = LDR_ON;
     if (d.final_norm == LDR_AUTO) d.final_norm = m->ends.v[LDR__FINAL] && d.preset != LDR_PRESET_MLP ? LDR_ON : LDR_OFF;
     if (d.head == LDR_HEAD_REGRESS || d.head == LDR_HEAD_CHOICE) d.classes = 1;
+    if (d.head == LDR_HEAD_WORDS) d.classes = m->vocabulary;
     if (d.head_hidden == 0 && d.preset == LDR_PRESET_PAPER) d.head_hidden = m->shape.width;
-    if (d.head_hidden < 0) d.head_hidden = 0;
+    if (d.head_hidden < 0 || d.head == LDR_HEAD_WORDS) d.head_hidden = 0;
     return d;
 }
 
@@ -6950,6 +6965,8 @@ static ldr_status ldr__ladder_shape(ldr__shape *s, const ldr_model *m, const ldr
     if ((int)d->tap < 1 || d->tap > LDR_TAP_OUTPUT || (int)d->gate < 1 || d->gate > LDR_GATE_FIXED || (int)d->mix < 1 || d->mix > LDR_MIX_AFTER || (int)d->output < 1 || d->output > LDR_OUTPUT_SIDE ||
         (int)d->init < 1 || d->init > LDR_INIT_SLICE || (int)d->importance < 1 || d->importance > LDR_ENERGY || (int)d->slice_heads < 1 || d->slice_heads > LDR_HEADS_WITHIN)
         return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "tap, gate, mix, output, init, importance or slice_heads is none of its names");
+    if (d->head == LDR_HEAD_WORDS && !m->ends.m[LDR__LM_OUT].data) return ldr__fail(err, LDR_MISSING, LDR_NO_OFFSET, "a words head is the model's own language-model head, and its files hold none");
+    if (d->head == LDR_HEAD_WORDS && d->output == LDR_OUTPUT_SIDE && d->rung_count) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "the language-model head reads rows as wide as the backbone: use output MIXED or UP");
     if (!(d->dropout < 1.0f)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "dropout must be below 1");
     if (d->gate == LDR_GATE_FIXED && !(d->gate_fixed >= 0 && d->gate_fixed <= 1)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a fixed gate must lie between 0 and 1");
     if (d->init == LDR_INIT_SLICE && (d->width > b->width || d->ffn > b->ffn)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a sliced side network cannot be wider than the backbone (%d of %d, ffn %d of %d)", d->width, b->width, d->ffn, b->ffn);
@@ -7020,6 +7037,9 @@ static const char *const ldr__end_names[LDR__ENDS] = {
     "embeddings.project.bias", "lm.dense.bias", "lm.bias", "embeddings.norm.weight", "embeddings.norm.bias", "backbone.final_norm.weight", "backbone.final_norm.bias",
     "lm.norm.weight", "lm.norm.bias", "embeddings.prompt" };
 
+/* The output matrix is the table of word embeddings. */
+static int ldr__tied(const ldr_model *m) { return m->ends.m[LDR__LM_OUT].data == m->ends.m[LDR__WORD].data; }
+
 /* Rows and columns of a tensor outside the blocks, 0 when the model has none. */
 static size_t ldr__end_size(const ldr_model *m, const ldr_ladder_desc *d, int end, size_t *rows, size_t *columns) {
     size_t e = (size_t)m->embed_width, w = (size_t)m->shape.width, r = 1, c = e;
@@ -7034,6 +7054,7 @@ static size_t ldr__end_size(const ldr_model *m, const ldr_ladder_desc *d, int en
         case LDR__PROMPT: r = d->method == LDR_METHOD_PROMPT ? (size_t)d->virtual_tokens : 0; break;
         default: break;
     }
+    if (end == LDR__LM_OUT && ldr__tied(m)) r = 0;
     if (end < LDR__END_MATRICES ? !m->ends.m[end].data : end != LDR__PROMPT && !m->ends.v[end]) r = 0;
     if (r == 0) c = 0;
     *rows = r;
@@ -7055,7 +7076,7 @@ static int ldr__trains_end(const ldr_ladder_desc *d, int end) {
     if (d->tune_layers) return 0;
     if (end == LDR__EMBED_NORM || end == LDR__EMBED_NORMB) return d->tune_norms == LDR_ON || (end == LDR__EMBED_NORMB && d->tune_biases == LDR_ON);
     if (end == LDR__PROJECTB) return d->tune_biases == LDR_ON;
-    return d->method == LDR_METHOD_FULL && end <= LDR__PROJECT;
+    return d->method == LDR_METHOD_FULL && (end <= LDR__PROJECT || d->head == LDR_HEAD_WORDS);
 }
 
 static void ldr__tuned_layout(ldr__layout *y, ldr__tuned *tuned) {
@@ -7098,6 +7119,7 @@ static ldr__ends ldr__tuned_ends(const ldr_ladder *l) {
         if (end < LDR__END_MATRICES) e.m[end] = ldr__value_matrix(l, l->end[end]);
         else e.v[end] = ldr__value(l, l->end[end]);
     }
+    if (ldr__tied(l->m)) e.m[LDR__LM_OUT] = e.m[LDR__WORD];
     return e;
 }
 
@@ -7190,6 +7212,8 @@ static void ldr__ladder_layout(ldr__layout *y, ldr__rung *rungs, ldr__tuned *tun
         l->head_dense_bias = ldr__add_param(y, -1, "head.dense.bias", 1, (size_t)d->head_hidden);
         columns = (size_t)d->head_hidden;
     }
+    l->head_out = l->head_out_bias = -1;
+    if (d->head == LDR_HEAD_WORDS) return;
     l->head_out = ldr__add_param(y, -1, "head.out.weight", (size_t)d->classes, columns);
     l->head_out_bias = ldr__add_param(y, -1, "head.out.bias", 1, (size_t)d->classes);
 }
@@ -7292,7 +7316,7 @@ static ldr_ladder *ldr__ladder_new(const ldr_model *m, const ldr_ladder_desc *de
     ldr_allocator a = ldr__allocator(desc ? &desc->alloc : NULL);
     int32_t i;
     int pass;
-    if (!m || !desc || (int)desc->preset < 0 || desc->preset > LDR_PRESET_HEAD || (int)desc->method < 0 || desc->method > LDR_METHOD_PREFIX || (int)desc->head < 0 || desc->head > LDR_HEAD_CHOICE || !ldr__allocator_valid(&a) || (desc->rungs && desc->rung_count < 1)) {
+    if (!m || !desc || (int)desc->preset < 0 || desc->preset > LDR_PRESET_HEAD || (int)desc->method < 0 || desc->method > LDR_METHOD_PREFIX || (int)desc->head < 0 || desc->head > LDR_HEAD_WORDS || !ldr__allocator_valid(&a) || (desc->rungs && desc->rung_count < 1)) {
         ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_ladder_create: no model or description, or one that cannot be");
         return NULL;
     }
@@ -7324,6 +7348,10 @@ static ldr_ladder *ldr__ladder_new(const ldr_model *m, const ldr_ladder_desc *de
         if (!pass) ldr__ladder_layout(&y, NULL, NULL);
         if (y.trainable > limit) {
             ldr__fail(err, LDR_FORMAT, LDR_NO_OFFSET, "the ladder described has %U numbers, there are %U", y.trainable, limit);
+            goto fail;
+        }
+        if (y.count == 0) {
+            ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "nothing would be trained: a frozen words head on a frozen backbone");
             goto fail;
         }
         l->count = y.count;
@@ -7468,6 +7496,13 @@ static double ldr__cross_entropy_row(float *d, const float *z, size_t n, int32_t
     return (1.0 - es) * wy * loss + es / (double)n * smooth;
 }
 
+static int32_t ldr__argmax(const float *z, size_t n) {
+    size_t c, best = 0;
+    for (c = 1; c < n; c++)
+        if (z[c] > z[best]) best = c;
+    return (int32_t)best;
+}
+
 /* Weight of row r in the mean, before any forward pass. */
 static double ldr__target_weight(const ldr__targets *t, ldr_head head, size_t r) {
     if (head == LDR_HEAD_REGRESS || head == LDR_HEAD_CHOICE) return 1.0;
@@ -7524,6 +7559,7 @@ static void ldr__softmax_rows(float *z, size_t rows, size_t n) {
    ====================================================================================== */
 
 enum { LDR__PLACE_FIRST = 1000, LDR__PLACE_HEAD };
+enum { LDR__WORD_ROWS = 128 };          /* rows with scores for a whole vocabulary at a time     */
 
 /* The way through the backbone and back. state[i] is what block from+i reads. */
 typedef struct ldr__deep {
@@ -7558,6 +7594,10 @@ typedef struct ldr__pass {
     float        **m;              /* [rungs] D_i tap_i                                       */
     float         *first, *top, *f, *fg, *gate;
     float         *picked, *normed, *stats, *up, *mixed, *hidden_in, *hidden, *logits;
+    /* LDR_HEAD_WORDS: dense, activated, normed rows; best words; losses of a chunk */
+    float         *words_u, *words_f, *words, *words_stats, *dwords;
+    int32_t       *guess;
+    double        *row_loss;
     /* backward */
     ldr__back      back;
     float         *ds, *dm, *dlogits, *dhidden, *dout, *dup, *dnormed, *dpicked;
@@ -7598,7 +7638,7 @@ static void ldr__deep_place(ldr__plan *p, ldr__deep *k, const ldr_model *m, cons
 static int ldr__tunes_embeddings(const ldr_ladder *l) {
     int end;
     for (end = 0; l->deep && end < LDR__ENDS; end++)
-        if (l->end[end] >= 0 && end != LDR__FINAL && end != LDR__FINALB) return 1;
+        if (l->end[end] >= 0 && (end <= LDR__PROJECT || end == LDR__PROJECTB || end == LDR__EMBED_NORM || end == LDR__EMBED_NORMB || end == LDR__PROMPT)) return 1;
     return 0;
 }
 
@@ -7616,7 +7656,7 @@ static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, size_t ma
     s->keep = keep;
     s->max_tokens = max_tokens;
     s->max_sequences = max_sequences;
-    r = s->max_rows = l->d.head == LDR_HEAD_TOKENS ? max_tokens : max_sequences;
+    r = s->max_rows = ldr__per_token(l->d.head) ? max_tokens : max_sequences;
     s->tap_count = l->has_first + (int32_t)rungs;
     s->offsets = (int32_t *)ldr__place(p, "batch", max_sequences + 1, sizeof(int32_t));
     s->wide_offsets = virtuals ? (int32_t *)ldr__place(p, "batch", max_sequences + 1, sizeof(int32_t)) : s->offsets;
@@ -7666,7 +7706,17 @@ static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, size_t ma
     } else s->mixed = s->final;
     s->hidden_in = ldr__place_matrix(p, "head", r, hw);
     s->hidden = hh ? ldr__place_matrix(p, "head", r, hh) : s->hidden_in;
-    s->logits = ldr__place_matrix(p, "head", r, c);
+    s->logits = ldr__place_matrix(p, "head", l->d.head == LDR_HEAD_WORDS ? LDR__MIN(r, (size_t)LDR__WORD_ROWS) : r, c);
+    if (l->d.head == LDR_HEAD_WORDS) {
+        size_t e = m->ends.m[LDR__LM_DENSE].data ? (size_t)m->embed_width : d;
+        s->words_u = m->ends.m[LDR__LM_DENSE].data ? ldr__place_matrix(p, "head", r, e) : NULL;
+        s->words_f = m->ends.m[LDR__LM_DENSE].data ? ldr__place_matrix(p, "head", r, e) : NULL;
+        s->words = m->ends.m[LDR__LM_DENSE].data ? ldr__place_matrix(p, "head", r, e) : s->hidden_in;
+        s->words_stats = ldr__place_matrix(p, "head", r, 2);
+        s->dwords = keep ? ldr__place_matrix(p, "head", r, e) : NULL;
+        s->guess = (int32_t *)ldr__place(p, "head", r, sizeof(int32_t));
+        s->row_loss = (double *)ldr__place(p, "head", LDR__WORD_ROWS, sizeof(double));
+    }
     if (!keep) return;
     if (rungs) {
         ldr__back_place(p, "ladder gradients", &s->back, &l->side, max_tokens);
@@ -7676,7 +7726,7 @@ static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, size_t ma
         s->dnormed = l->final_norm >= 0 ? ldr__place_matrix(p, "head", r, w) : s->dpicked;
         s->dup = ldr__place_matrix(p, "head", r, d);
     }
-    s->dlogits = ldr__place_matrix(p, "head", r, c);
+    s->dlogits = l->d.head == LDR_HEAD_WORDS ? s->logits : ldr__place_matrix(p, "head", r, c);
     s->dhidden = ldr__place_matrix(p, "head", r, LDR__MAX(hh, (size_t)1));
     s->dout = ldr__place_matrix(p, "head", r, hw);
 }
@@ -7720,6 +7770,14 @@ static void ldr__pass_begin(ldr__pass *s, int32_t sequences, const uint64_t *ord
         s->row_count = (size_t)s->offsets[sequences];
         for (i = 0; i < sequences; i++)
             for (t = s->offsets[i]; t < s->offsets[i + 1]; t++) s->rows[t] = t + (i + 1) * virtuals;
+    } else if (l->d.head == LDR_HEAD_WORDS) {          /* only rows with a target are looked at       */
+        s->row_count = 0;
+        for (i = 0; i < sequences; i++)
+            for (t = s->offsets[i]; t < s->offsets[i + 1]; t++) {
+                if (s->labels[t] < 0) continue;
+                s->rows[s->row_count] = t + (i + 1) * virtuals;
+                s->labels[s->row_count++] = s->labels[t];
+            }
     } else {
         s->row_count = (size_t)sequences;
         for (i = 0; i < sequences; i++) s->rows[i] = l->m->shape.causal ? s->wide_offsets[i + 1] - 1 : s->wide_offsets[i] + virtuals;
@@ -7965,6 +8023,71 @@ static void ldr__pass_from_taps(ldr__pass *s) {
     for (k = 0; k < s->tap_count; k++) ldr__tap_forward(s, k, s->taps[k]);
 }
 
+/* ---- the model's own head: words[R,e] = norm(f(dense x)), or x; scores = words out^T + bias ------------ */
+
+static void ldr__words_forward(ldr__pass *s) {
+    const ldr_model *m = s->l->m;
+    const ldr__ends *h = &s->ends;
+    size_t e = (size_t)m->embed_width, d = (size_t)m->shape.width, R = s->row_count;
+    if (!s->words_u) return;
+    ldr__linear_forward(&s->ex, s->words_u, e, s->hidden_in, d, h->m[LDR__LM_DENSE], h->v[LDR__LM_DENSEB], R, e, d);
+    LDR__ROW_LOOP(t, R, &s->ex, s->ex.kernels->activate(s->words_f + t * e, s->words_u + t * e, e, (int32_t)m->shape.activation);)
+    ldr__norm_forward(&s->ex, s->words, s->words_stats, s->words_f, h->v[LDR__LM_NORM], h->v[LDR__LM_NORMB], R, e, LDR_NORM_LAYER, m->shape.eps);
+}
+
+/* Sum of the cross-entropies of all rows. normalizer > 0: goes back as well, from the sum divided by it to s->dwords, the
+   output matrix and its bias. The scores of a vocabulary are many numbers: a chunk of rows at a time has them. */
+static double ldr__words_loss(ldr__pass *s, double normalizer) {
+    const ldr_ladder *l = s->l;
+    const ldr__ends *h = &s->ends;
+    size_t e = s->words_u ? (size_t)l->m->embed_width : (size_t)l->m->shape.width, v = (size_t)l->m->vocabulary, first, n;
+    float *z = s->logits, *dw = ldr__grad(l, l->end[ldr__tied(l->m) ? LDR__WORD : LDR__LM_OUT]), *db = ldr__grad(l, l->end[LDR__LM_BIAS]);
+    double loss = 0;
+    for (first = 0; first < s->row_count; first += n) {
+        const float *x = s->words + first * e;
+        size_t r;
+        n = LDR__MIN((size_t)LDR__WORD_ROWS, s->row_count - first);
+        ldr__linear_forward(&s->ex, z, v, x, e, h->m[LDR__LM_OUT], h->v[LDR__LM_BIAS], n, v, e);
+        LDR__FOR(row, (int64_t)n, s->ex.threads) {
+            float *p = z + (size_t)row * v, peak, sum, scale, one;
+            size_t at = first + (size_t)row, i;
+            int32_t y = s->labels[at];
+            double zy = (double)p[y];
+            s->guess[at] = ldr__argmax(p, v);
+            sum = s->ex.kernels->exp_row(p, v, 1.0f, &peak);
+            s->row_loss[row] = (double)peak + log((double)sum) - zy;
+            one = normalizer > 0 ? (float)(1.0 / normalizer) : 0.0f;
+            scale = one / sum;
+            for (i = 0; i < v; i++) p[i] *= scale;
+            p[y] -= one;
+        }
+        for (r = 0; r < n; r++) loss += s->row_loss[r];
+        if (normalizer > 0) ldr__linear_backward(&s->ex, s->dwords + first * e, e, 0, dw, db, z, v, ldr__mat_float(x, e, 1), h->m[LDR__LM_OUT], n, v, e);
+    }
+    return loss;
+}
+
+/* s->dwords to s->dout. */
+static void ldr__words_backward(ldr__pass *s) {
+    const ldr_ladder *l = s->l;
+    const ldr__ends *h = &s->ends;
+    size_t e = (size_t)l->m->embed_width, d = (size_t)l->m->shape.width, R = s->row_count;
+    if (!s->words_u) {
+        memcpy(s->dout, s->dwords, R * d * sizeof(float));
+        return;
+    }
+    ldr__norm_backward(&s->ex, s->dwords, 0, ldr__grad(l, l->end[LDR__LM_NORM]), ldr__grad(l, l->end[LDR__LM_NORMB]), s->dwords, s->words_f, s->words_stats, h->v[LDR__LM_NORM], R, e, LDR_NORM_LAYER);
+    LDR__ROW_LOOP(t, R, &s->ex, s->ex.kernels->activate_backward(s->dwords + t * e, s->words_u + t * e, e, (int32_t)l->m->shape.activation);)
+    ldr__linear_backward(&s->ex, s->dout, d, 0, ldr__grad(l, l->end[LDR__LM_DENSE]), ldr__grad(l, l->end[LDR__LM_DENSEB]), s->dwords, e, ldr__mat_float(s->hidden_in, d, 1), h->m[LDR__LM_DENSE], R, e, d);
+}
+
+/* Sum of the losses of the rows of the head. normalizer > 0: its gradient, divided by that, is left for ldr__head_backward. */
+static double ldr__pass_loss(ldr__pass *s, const ldr__targets *t, double normalizer) {
+    const ldr_ladder *l = s->l;
+    if (l->d.head == LDR_HEAD_WORDS) return ldr__words_loss(s, normalizer);
+    return ldr__loss(normalizer > 0 ? s->dlogits : NULL, s->logits, t, l->d.head, s->row_count, (size_t)l->d.classes, normalizer > 0 ? normalizer : 1.0);
+}
+
 /* From the last state to the logits: pick rows, final norm, U, output mix, head. */
 static void ldr__head_forward(ldr__pass *s) {
     const ldr_ladder *l = s->l;
@@ -7984,6 +8107,10 @@ static void ldr__head_forward(ldr__pass *s) {
         }
     }
     memcpy(s->hidden_in, s->mixed, R * hw * sizeof(float));
+    if (l->d.head == LDR_HEAD_WORDS) {
+        ldr__words_forward(s);
+        return;
+    }
     for (r = 0; r < R; r++) ldr__dropout_apply(s->hidden_in + r * hw, hw, &drop, (size_t)s->rows[r], 0);
     if (hh) {
         ldr__linear_forward(&s->ex, s->hidden, hh, s->hidden_in, hw, ldr__value_matrix(l, l->head_dense), ldr__value(l, l->head_dense_bias), R, hh, hw);
@@ -7999,6 +8126,10 @@ static void ldr__head_backward(ldr__pass *s) {
     ldr__dropout drop = ldr__tokens_dropout(&s->t, LDR__PLACE_HEAD);
     float *into = hh ? s->dhidden : s->dout;
     size_t in = hh ? hh : hw;
+    if (l->d.head == LDR_HEAD_WORDS) {
+        ldr__words_backward(s);
+        return;
+    }
     ldr__linear_backward(&s->ex, into, in, 0, ldr__grad(l, l->head_out), ldr__grad(l, l->head_out_bias), s->dlogits, c, ldr__mat_float(s->hidden, in, 1), ldr__value_matrix(l, l->head_out), R, c, in);
     if (hh) {
         LDR__ROW_LOOP(t, R, &s->ex, LDR__LANE_LOOP(i, hh, s->dhidden[t * hh + i] *= 1.0f - s->hidden[t * hh + i] * s->hidden[t * hh + i]);)
@@ -8380,7 +8511,7 @@ static void ldr__pass_load(ldr__pass *s, const ldr_dataset *d, const int32_t *ex
             ldr_example e = ldr_dataset_get(d, examples[i] * per + c);
             memcpy(s->ids + at, e.ids, (size_t)e.count * sizeof(int32_t));
             memcpy(s->segments + at, e.segments, (size_t)e.count * sizeof(int32_t));
-            if (d->head == LDR_HEAD_TOKENS) memcpy(s->labels + at, e.labels, (size_t)e.count * sizeof(int32_t));
+            if (ldr__per_token(d->head)) memcpy(s->labels + at, e.labels, (size_t)e.count * sizeof(int32_t));
             else if (c == 0) s->labels[i] = e.labels[0];
             if (d->head == LDR_HEAD_REGRESS) s->values[i] = e.value;
             at += (size_t)e.count;
@@ -8504,7 +8635,7 @@ static void ldr__fisher_sample(ldr__importance *im, ldr__pass *s, int32_t choice
     if (weight <= 0) return;
     ldr__deep_forward(s);
     ldr__head_forward(s);
-    ldr__loss(s->dlogits, s->logits, &target, s->l->d.head, s->row_count, (size_t)s->l->d.classes, weight);
+    ldr__pass_loss(s, &target, weight);
     ldr__head_backward(s);
     ldr__final_backward(s, NULL, NULL);
     for (slot = 0; slot < LDR__ALL_SLOTS; slot++) grads[slot] = slot < LDR__SLOTS && ldr__slot_size(&m->shape, slot, NULL, NULL) ? im->gradient + im->slot_offset[slot] : NULL;
@@ -8518,7 +8649,7 @@ static void ldr__fisher_sample(ldr__importance *im, ldr__pass *s, int32_t choice
 /* A data set the ladder can learn from or be scored on: same head, ids and labels in range. */
 static ldr_status ldr__dataset_check(const ldr_ladder *l, const ldr_dataset *d, const char *what, ldr_error *err) {
     const ldr_model *m = l->m;
-    size_t i, n = d->head == LDR_HEAD_TOKENS ? d->tokens : d->count;
+    size_t i, n = ldr__per_token(d->head) ? d->tokens : d->count;
     int32_t limit = ldr__text_positions(l);
     if (d->head != l->d.head) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "%s: its examples are made for another kind of head than the ladder's", what);
     if (d->count < 1 || (d->head == LDR_HEAD_CHOICE && d->count % (size_t)d->choices)) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "%s: %U sequences are no whole number of examples", what, (uint64_t)d->count);
@@ -8689,19 +8820,16 @@ static void ldr__tally_class(ldr__tally *y, int32_t guess, int32_t gold) {
     else gold == 1 ? y->fn++ : y->tn++;
 }
 
-static int32_t ldr__argmax(const float *z, size_t n) {
-    size_t c, best = 0;
-    for (c = 1; c < n; c++)
-        if (z[c] > z[best]) best = c;
-    return (int32_t)best;
-}
-
 /* Adds a batch whose logits stand in the pass. `scratch` is room for the predicted tags. */
-static void ldr__tally_batch(ldr__tally *y, const ldr__pass *s, const ldr__targets *t, int32_t *scratch) {
+static void ldr__tally_batch(ldr__tally *y, ldr__pass *s, const ldr__targets *t, int32_t *scratch) {
     ldr_head head = s->l->d.head;
     size_t n = (size_t)s->l->d.classes, r;
-    y->loss += ldr__loss(NULL, s->logits, t, head, s->row_count, n, 1.0);
+    y->loss += ldr__pass_loss(s, t, 0);
     y->weight += ldr__batch_weight(s, t);
+    if (head == LDR_HEAD_WORDS) {
+        for (r = 0; r < s->row_count; r++) ldr__tally_class(y, s->guess[r], s->labels[r]);
+        return;
+    }
     if (head == LDR_HEAD_REGRESS)
         for (r = 0; r < s->row_count; r++, y->values++) {
             y->predicted[y->values] = s->logits[r];
@@ -8907,7 +9035,7 @@ static void ldr__cache_shape(ldr__cache *c, const ldr_ladder *l, const ldr_datas
     c->hash = disk ? 8 : 0;
     c->taps = (size_t)(l->has_first + l->d.rung_count);
     c->records = c->taps + (size_t)ldr__uses_final(l);
-    c->token_rows = d->head == LDR_HEAD_TOKENS;
+    c->token_rows = ldr__per_token(d->head);
 }
 
 static uint64_t ldr__cache_file_size(const ldr__cache *c) { return LDR__TAPS_HEADER + ldr__cache_at(c, c->d->count, 0) + LDR__TAPS_END; }
@@ -9356,6 +9484,7 @@ struct ldr_trainer {
     int64_t            backbone_runs;
     size_t             fill_size;          /* held for a while by ldr_trainer_create           */
     int32_t            order_epoch, epoch_done, best_epoch, stopped;
+    uint64_t           version;            /* of the training set that was checked last        */
     double             best_metric, epoch_loss, epoch_weight, last_loss, last_metric, last_rate, last_norm, last_step_loss;
     void              *plan_memory;
     size_t             plan_size;
@@ -9385,7 +9514,7 @@ static int ldr__balances(const ldr_trainer *t) { return t->d.balance && !t->d.cl
 
 /* Class weights that make every class count the same in the whole training set. */
 static void ldr__balance(ldr_trainer *t) {
-    size_t i, n = t->train->head == LDR_HEAD_TOKENS ? t->train->tokens : t->train->count;
+    size_t i, n = ldr__per_token(t->train->head) ? t->train->tokens : t->train->count;
     double total = 0;
     int32_t c, classes = t->l->d.classes;
     for (i = 0; i < n; i++)
@@ -9427,12 +9556,14 @@ static ldr_status ldr__trainer_check(const ldr_ladder *l, const ldr_dataset *tra
         (int)d->schedule < 0 || d->schedule > LDR_CONSTANT || (int)d->metric < 0 || d->metric > LDR_METRIC_ENTITY_F1 || (d->cache_type != LDR_F32 && d->cache_type != LDR_BF16 && d->cache_type != LDR_I8))
         return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a value of the training description is out of its range");
     if (d->cache && l->deep) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a tap cache keeps what a frozen backbone computes, and method %s changes the backbone: train without a cache", ldr_method_name(l->d.method));
+    if (d->cache && l->d.head == LDR_HEAD_WORDS) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a tap cache keeps the rows a head reads, and those of a words head change with the masks: train without a cache");
 #ifdef LADDER_NO_STDIO
     if (d->cache_dir) return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "this build has no files (LADDER_NO_STDIO): a tap cache can be in memory only");
 #endif
     if ((int64_t)d->epochs * ldr__examples(train) > INT32_MAX) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "%d epochs of %d examples are more steps than can be counted", d->epochs, ldr__examples(train));
     if (d->metric && ((d->metric == LDR_METRIC_CORRELATION) != (l->d.head == LDR_HEAD_REGRESS) || (d->metric == LDR_METRIC_ENTITY_F1 && l->d.head != LDR_HEAD_TOKENS)))
         return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "metric %s does not fit the ladder's head", ldr_metric_name(d->metric));
+    if (l->d.head == LDR_HEAD_WORDS && (d->class_weights || d->balance || d->label_smoothing > 0)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a words head has no class weights and no label smoothing");
     for (c = 0; d->class_weights && c < l->d.classes; c++)
         if (!(d->class_weights[c] >= 0 && d->class_weights[c] <= FLT_MAX)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "the weight of class %d is negative or not finite", c);
     if (ldr__dataset_check(l, train, "the training set", err)) return err->status;
@@ -9453,6 +9584,7 @@ static void ldr__trainer_init(ldr_trainer *t, ldr_ladder *l, const ldr_dataset *
     t->steps_per_epoch = (t->examples + t->batch - 1) / t->batch;
     t->best_metric = -1e30;
     t->order_epoch = -1;
+    t->version = train->version;
     if (!d->cache) return;
     ldr__cache_shape(&t->caches[0], l, train, d->cache_type, d->cache_dir != NULL);
     if (dev && dev != train) ldr__cache_shape(&t->caches[1], l, dev, d->cache_type, d->cache_dir != NULL);
@@ -9535,7 +9667,7 @@ static double ldr__examples_weight(const ldr_trainer *t, const ldr_dataset *d, c
     for (i = 0; i < count; i++) {
         ldr_example e = ldr_dataset_get(d, examples[i] * (d->head == LDR_HEAD_CHOICE ? d->choices : 1));
         target.labels = e.labels;
-        for (k = 0; k < (d->head == LDR_HEAD_TOKENS ? e.count : 1); k++) weight += ldr__target_weight(&target, d->head, (size_t)k);
+        for (k = 0; k < (ldr__per_token(d->head) ? e.count : 1); k++) weight += ldr__target_weight(&target, d->head, (size_t)k);
     }
     return weight;
 }
@@ -9642,6 +9774,18 @@ static ldr_status ldr__name_not_finite(const ldr_trainer *t, ldr_error *err) {
     return ldr__fail(err, LDR_NUMERIC, LDR_NO_OFFSET, "step %I: the loss is not finite: \"logits\" overflow; lower the rate", t->step + 1);
 }
 
+/* A training set that was filled again must fit what the old one was given room for. */
+static ldr_status ldr__trainer_refilled(ldr_trainer *t, ldr_error *err) {
+    size_t tokens = 0, sequences = 0;
+    if (t->version == t->train->version) return LDR_OK;
+    if (ldr__dataset_check(t->l, t->train, "the training set", err)) return err->status;
+    ldr__batch_limits(t->train, t->part, &tokens, &sequences);
+    if (t->d.cache || ldr__examples(t->train) != t->examples || tokens > t->pass.max_tokens)
+        return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "the training set was filled again with %d examples and up to %U tokens a batch: the trainer has no cache and room for %d and %U", ldr__examples(t->train), (uint64_t)tokens, t->examples, (uint64_t)t->pass.max_tokens);
+    t->version = t->train->version;
+    return LDR_OK;
+}
+
 /* Gradients of the mean loss over `count` examples, in parts of at most t->part; *loss is the sum of losses. */
 static ldr_status ldr__trainer_gradients(ldr_trainer *t, double *loss, const int32_t *examples, int32_t count, double weight, float dropout, ldr_error *err) {
     ldr__pass *s = &t->pass;
@@ -9656,7 +9800,7 @@ static ldr_status ldr__trainer_gradients(ldr_trainer *t, double *loss, const int
         ldr__pass_load(s, t->train, examples + i, n, t->ordinals, dropout, key);
         target = ldr__pass_targets(s, t->class_weights, t->d.label_smoothing, t->train->choices);
         if (ldr__trainer_forward(t, t->train, examples + i, n, err)) return err->status;
-        *loss += ldr__loss(s->dlogits, s->logits, &target, t->l->d.head, s->row_count, (size_t)t->l->d.classes, weight);
+        *loss += ldr__pass_loss(s, &target, weight);
         ldr__pass_backward(s);
     }
     return LDR_OK;
@@ -9672,6 +9816,7 @@ LDR__DEF ldr_status ldr_trainer_gradients(ldr_trainer *t, double *loss, const in
     for (i = 0; i < count; i++)
         if (examples[i] < 0 || examples[i] >= t->examples) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "example %d: the training set has %d", examples[i], t->examples);
     t->l->grads = t->grads;
+    if (ldr__trainer_refilled(t, err)) return err->status;
     weight = ldr__examples_weight(t, t->train, examples, count);
     if (!(weight > 0)) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "no example of the batch has a target");
     if (ldr__trainer_gradients(t, &sum, examples, count, weight, t->l->d.dropout, err)) return err->status;
@@ -9774,6 +9919,7 @@ LDR__DEF ldr_status ldr_trainer_step(ldr_trainer *t, ldr_progress *p, ldr_error 
     if (!err || err->status) err = &local;      /* an earlier error stays as it is */
     if (ldr_trainer_done(t)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_trainer_step: no trainer, or its training is over");
     t->l->grads = t->grads;
+    if (ldr__trainer_refilled(t, err)) return err->status;
     in_epoch = (int32_t)(t->step % t->steps_per_epoch);
     ldr__trainer_order(t, (int32_t)(t->step / t->steps_per_epoch));
     examples = t->order + (size_t)in_epoch * (size_t)t->batch;
@@ -9850,6 +9996,10 @@ LDR__DEF ldr_predictor *ldr_predictor_create(ldr_ladder *l, int32_t max_sequence
     if (!err || err->status) err = &local;      /* an earlier error stays as it is */
     if (!l || max_sequences < 1 || max_tokens < 1) {
         ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_predictor_create: no ladder, or room for nothing");
+        return NULL;
+    }
+    if (l->d.head == LDR_HEAD_WORDS) {
+        ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "a words head has as many scores as the vocabulary: export the model and use ldr_model_hidden and ldr_model_logits");
         return NULL;
     }
     p = (ldr_predictor *)ldr__alloc(&l->alloc, sizeof *p);
@@ -10349,7 +10499,7 @@ static uint64_t ldr__run_digest(const ldr_trainer *t) {
     for (i = 0; i < 2; i++) {
         size_t k, labels;
         if (!sets[i]) continue;
-        labels = sets[i]->head == LDR_HEAD_TOKENS ? sets[i]->tokens : sets[i]->count;
+        labels = ldr__per_token(sets[i]->head) ? sets[i]->tokens : sets[i]->count;
         h = ldr__mix64(h ^ (uint64_t)sets[i]->choices);
         for (k = 0; k < sets[i]->tokens; k++) h = ldr__mix64(h ^ ((uint64_t)(uint32_t)sets[i]->ids[k] << 16) ^ (uint64_t)(uint32_t)sets[i]->segments[k]);
         for (k = 0; k < labels; k++) h = ldr__mix64(h ^ (uint64_t)(uint32_t)sets[i]->labels[k]);

@@ -52,8 +52,8 @@ static void tiny_norm(tiny_file *f, const char *stem, int n, int bias, ldr_dtype
     if (bias) tiny_tensor(f, name, 0, n, 0, 0.1, t);
 }
 
-/* blank: all weights are 0, for models so large that only their shape is wanted. */
-typedef struct tiny_spec { const char *family; int layers, width, heads, kv, ffn, vocab, positions, embed; ldr_dtype dtype; uint64_t seed; int threads, blank; ldr_simd simd; ldr_compute compute; const ldr_allocator *alloc; } tiny_spec;
+/* lm: bert with its language-model head. blank: all weights are 0, for models so large that only their shape is wanted. */
+typedef struct tiny_spec { const char *family; int layers, width, heads, kv, ffn, vocab, positions, embed; ldr_dtype dtype; uint64_t seed; int threads, blank, lm; ldr_simd simd; ldr_compute compute; const ldr_allocator *alloc; } tiny_spec;
 
 static tiny_spec tiny_default(const char *family) {
     tiny_spec s;
@@ -162,6 +162,11 @@ static char *tiny_weights(const tiny_spec *s, size_t *size) {
         if (strcmp(s->family, "albert") == 0) tiny_linear(&f, "albert.encoder.embedding_hidden_mapping_in", d, e, 1, 0, t);
     }
     for (l = 0; l < s->layers; l++) tiny_block(&f, s, l);
+    if (s->lm && strcmp(s->family, "bert") == 0) {
+        tiny_linear(&f, "cls.predictions.transform.dense", d, d, 1, 0, t);
+        tiny_norm(&f, "cls.predictions.transform.LayerNorm", d, 1, t);
+        tiny_tensor(&f, "cls.predictions.bias", 0, s->vocab, 0, 0.1, t);
+    }
     if (strcmp(s->family, "gpt2") == 0) tiny_norm(&f, "transformer.ln_f", d, 1, t);
     if (strcmp(s->family, "llama") == 0) tiny_norm(&f, "model.norm", d, 0, t);
     header = (f.used + 2 + 7) / 8 * 8;
@@ -221,7 +226,7 @@ static inline ldr_dataset *tiny_dataset(const tiny_spec *s, ldr_head head, int c
         }
         for (k = 0, c = 0; k < e.count; k++) {
             c += ids[k];
-            labels[k] = head == LDR_HEAD_TOKENS ? (k == 0 ? LDR_IGNORE : ids[k] % classes) : ids[0] % (head == LDR_HEAD_CHOICE ? 3 : classes);
+            labels[k] = ldr__per_token(head) ? (k == 0 ? LDR_IGNORE : ids[k] % classes) : ids[0] % (head == LDR_HEAD_CHOICE ? 3 : classes);
         }
         e.ids = ids;
         e.segments = seg;

@@ -26,7 +26,7 @@ static fixture open_fixture(tiny_spec s, ldr_ladder_desc d, ldr_train_desc td) {
     memset(&f, 0, sizeof f);
     f.s = s;
     f.m = tiny_open(s, &f.err);
-    f.set = tiny_dataset(&s, d.head, d.classes, 12, 3);
+    f.set = tiny_dataset(&s, d.head, d.head == LDR_HEAD_WORDS ? s.vocab : d.classes, 12, 3);
     if (f.m.m) f.l = ldr_ladder_create(f.m.m, &d, &f.err);
     if (f.l) f.t = ldr_trainer_create(f.l, f.set, NULL, &td, &f.err);
     return f;
@@ -48,12 +48,14 @@ static ldr_train_desc plain_training(void) {
 }
 
 static void check_gradients(const char *family, ldr_ladder_desc d, int32_t checkpoint, int flip) {
+    tiny_spec s = tiny_default(family);
     ldr_train_desc td = plain_training();
     fixture f;
     const char *worst = "";
     double e;
     td.checkpoint = checkpoint;
-    f = open_fixture(tiny_default(family), d, td);
+    s.lm = 1;
+    f = open_fixture(s, d, td);
     CHECK_STR(f.err.message, "");
     if (f.t) {
         shake(f.l, 0.1);
@@ -93,6 +95,150 @@ TEST(gradients_where_only_the_last_blocks_are_tuned) {
         d.tune_norms = LDR_ON;
         check_gradients(m % 2 ? "bert" : "gpt2", d, m % 2, 0);
     }
+}
+
+/* The model's own head: trained with everything, or frozen at the end of a ladder or a low-rank update. */
+TEST(gradients_of_the_words_head) {
+    static const char *const with_head[] = { "bert", "gpt2", "llama" };
+    static const ldr_method methods[] = { LDR_METHOD_LADDER, LDR_METHOD_FULL, LDR_METHOD_LORA, LDR_METHOD_PROMPT };
+    int f, m;
+    for (f = 0; f < 3; f++)
+        for (m = 0; m < 4; m++) {
+            ldr_ladder_desc d = method_desc(methods[m]);
+            d.head = LDR_HEAD_WORDS;
+            d.reduction = 2;
+            check_gradients(with_head[f], d, m == 1, 0);
+        }
+}
+
+/* 150 rows with a target: more than are scored at a time; the loss is that of the model's own logits. */
+TEST(words_are_scored_in_chunks) {
+    tiny_spec s = tiny_default("bert");
+    ldr_train_desc td = plain_training();
+    ldr_ladder_desc d = method_desc(LDR_METHOD_FULL);
+    ldr_dataset_desc sd;
+    ldr_example e;
+    fixture x;
+    int32_t ids[30], labels[30], offsets[2] = { 0, 30 }, i, k, examples[6] = { 0, 1, 2, 3, 4, 5 };
+    float hidden[30 * 24], logits[30 * 31];
+    double loss = 0, want = 0;
+    ldr_batch b;
+    memset(&x, 0, sizeof x);
+    memset(&sd, 0, sizeof sd);
+    memset(&e, 0, sizeof e);
+    memset(&b, 0, sizeof b);
+    s.lm = 1;
+    d.head = sd.head = LDR_HEAD_WORDS;
+    td.batch = 6;
+    x.m = tiny_open(s, &x.err);
+    x.set = ldr_dataset_create(&sd, &x.err);
+    b.sequences = 1;
+    b.offsets = offsets;
+    b.ids = e.ids = ids;
+    e.labels = labels;
+    e.count = 30;
+    for (i = 0; i < 6; i++) {
+        for (k = 0; k < 30; k++) {
+            ids[k] = (i * 7 + k * k) % 31;
+            labels[k] = k % 6 ? (i + k) % 31 : LDR_IGNORE;
+        }
+        CHECK_INT(ldr_dataset_add(x.set, &e, &x.err), LDR_OK);
+        CHECK_INT(ldr_model_hidden(x.m.m, hidden, &b, -1, &x.err), LDR_OK);
+        CHECK_INT(ldr_model_logits(x.m.m, logits, hidden, 30, &x.err), LDR_OK);
+        for (k = 0; k < 30; k++) {
+            double sum = 0;
+            int c;
+            if (labels[k] < 0) continue;
+            for (c = 0; c < 31; c++) sum += exp((double)logits[k * 31 + c]);
+            want += log(sum) - (double)logits[k * 31 + labels[k]];
+        }
+    }
+    x.l = ldr_ladder_create(x.m.m, &d, &x.err);
+    x.t = x.l ? ldr_trainer_create(x.l, x.set, NULL, &td, &x.err) : NULL;
+    CHECK_STR(x.err.message, "");
+    if (x.t) CHECK_INT(ldr_trainer_gradients(x.t, &loss, examples, 6, &x.err), LDR_OK);
+    CHECK_NEAR(loss, want / 150, 1e-4);
+    close_fixture(&x);
+}
+
+static ldr_dataset *fill_words(ldr_dataset *set, int32_t n, int32_t length, int32_t word) {
+    int32_t ids[40], labels[40], i, k;
+    ldr_example e;
+    memset(&e, 0, sizeof e);
+    e.ids = ids;
+    e.labels = labels;
+    e.count = length;
+    for (i = 0; i < n; i++) {
+        for (k = 0; k < length; k++) {
+            ids[k] = (i + k) % 31;
+            labels[k] = k ? LDR_IGNORE : word;
+        }
+        if (ldr_dataset_add(set, &e, NULL)) return NULL;
+    }
+    return set;
+}
+
+/* Text streams by: the set is emptied and filled between steps. What no longer fits, or names no word, is refused. */
+TEST(a_training_set_may_be_filled_again) {
+    tiny_spec s = tiny_default("bert");
+    ldr_train_desc td = plain_training();
+    ldr_ladder_desc d = method_desc(LDR_METHOD_FULL);
+    ldr_dataset_desc sd;
+    fixture x;
+    ldr_progress p;
+    int i;
+    memset(&x, 0, sizeof x);
+    memset(&sd, 0, sizeof sd);
+    memset(&p, 0, sizeof p);
+    s.lm = 1;
+    d.head = sd.head = LDR_HEAD_WORDS;
+    td.batch = 4;
+    td.epochs = 60;
+    td.rate = 1e-2f;
+    x.m = tiny_open(s, &x.err);
+    x.set = ldr_dataset_create(&sd, &x.err);
+    x.l = ldr_ladder_create(x.m.m, &d, &x.err);
+    x.t = ldr_trainer_create(x.l, fill_words(x.set, 4, 8, 3), NULL, &td, &x.err);
+    CHECK_STR(x.err.message, "");
+    for (i = 0; x.t && i < 40; i++) {
+        ldr_dataset_clear(x.set);
+        fill_words(x.set, 4, 5 + i % 4, 3);
+        CHECK_INT(ldr_trainer_step(x.t, &p, &x.err), LDR_OK);
+    }
+    CHECK(p.step_loss < 0.5);
+    ldr_dataset_clear(x.set);
+    fill_words(x.set, 5, 8, 3);
+    CHECK_INT(ldr_trainer_step(x.t, &p, &x.err), LDR_ARGUMENT);
+    CHECK(strstr(x.err.message, "filled again with 5 examples") != NULL);
+    memset(&x.err, 0, sizeof x.err);
+    ldr_dataset_clear(x.set);
+    fill_words(x.set, 4, 9, 3);
+    CHECK_INT(ldr_trainer_step(x.t, &p, &x.err), LDR_ARGUMENT);
+    memset(&x.err, 0, sizeof x.err);
+    ldr_dataset_clear(x.set);
+    fill_words(x.set, 4, 8, 31);
+    CHECK_INT(ldr_trainer_step(x.t, &p, &x.err), LDR_DATA);
+    CHECK(strstr(x.err.message, "label 31") != NULL);
+    memset(&x.err, 0, sizeof x.err);
+    ldr_dataset_clear(x.set);
+    fill_words(x.set, 4, 8, 3);
+    CHECK_INT(ldr_trainer_step(x.t, &p, &x.err), LDR_OK);
+    close_fixture(&x);
+}
+
+TEST(a_words_head_needs_one_in_the_model) {
+    ldr_ladder_desc d = method_desc(LDR_METHOD_FULL);
+    ldr_error err;
+    tiny_model m;
+    ldr_ladder *l;
+    memset(&err, 0, sizeof err);
+    m = tiny_open(tiny_default("bert"), &err);
+    d.head = LDR_HEAD_WORDS;
+    l = ldr_ladder_create(m.m, &d, &err);
+    CHECK(l == NULL);
+    CHECK_INT(err.status, LDR_MISSING);
+    ldr_ladder_free(l);
+    tiny_close(&m);
 }
 
 TEST(a_wrong_sign_is_caught) { check_gradients("bert", method_desc(LDR_METHOD_LORA), 0, 1); }
@@ -372,6 +518,7 @@ TEST(a_prompt_takes_positions) {
 
 #define TESTS(X) \
     X(gradients_of_every_family_and_method) X(gradients_of_every_head_with_virtual_tokens) X(gradients_where_only_the_last_blocks_are_tuned) X(a_wrong_sign_is_caught) \
+    X(gradients_of_the_words_head) X(words_are_scored_in_chunks) X(a_training_set_may_be_filled_again) X(a_words_head_needs_one_in_the_model) \
     X(every_method_starts_at_the_backbone) X(the_loaded_weights_are_never_written) X(checkpointing_and_threads_change_no_bit) X(checkpointing_saves_memory) \
     X(saved_and_loaded_it_answers_the_same) X(every_method_learns) X(parameter_counts_of_a_bert_base) X(what_cannot_be_tuned_is_refused) \
     X(a_cache_is_refused_where_the_backbone_changes) X(a_prompt_takes_positions)
