@@ -23,7 +23,7 @@ static inline double loss_only(ldr_trainer *t, const int32_t *batch, int32_t cou
     target = ldr__pass_targets(&t->pass, t->class_weights, t->d.label_smoothing, t->train->choices);
     memset(&err, 0, sizeof err);
     CHECK_INT(ldr__trainer_forward(t, t->train, batch, count, &err), LDR_OK);
-    return ldr__loss(t->pass.dlogits, t->pass.logits, &target, t->l->d.head, t->pass.row_count, (size_t)t->l->d.classes, weight) / weight;
+    return ldr__pass_loss(&t->pass, &target, 0) / weight;
 }
 
 /* Largest disagreement, relative to the size of the two slopes, between the gradient and central differences
