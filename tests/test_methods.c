@@ -52,7 +52,7 @@ static void check_gradients(const char *family, ldr_ladder_desc d, int32_t check
     ldr_train_desc td = plain_training();
     fixture f;
     const char *worst = "";
-    double e;
+    double e, limit = d.head == LDR_HEAD_WORDS ? 2e-2 : 1e-2;      /* its exponentials are summed in float: differences are coarser */
     td.checkpoint = checkpoint;
     s.lm = 1;
     f = open_fixture(s, d, td);
@@ -60,8 +60,8 @@ static void check_gradients(const char *family, ldr_ladder_desc d, int32_t check
     if (f.t) {
         shake(f.l, 0.1);
         e = gradient_error(f.t, f.l, -1, &worst);
-        if (e > 1e-2) printf("  %s %s head %d: %s is off by %g\n", family, ldr_method_name(d.method), (int)d.head, worst, e);
-        CHECK(e <= 1e-2);
+        if (e > limit) printf("  %s %s head %d: %s is off by %g\n", family, ldr_method_name(d.method), (int)d.head, worst, e);
+        CHECK(e <= limit);
         if (flip) CHECK(gradient_error(f.t, f.l, ldr_ladder_params(f.l) / 2, NULL) > 0.5);
     }
     close_fixture(&f);
