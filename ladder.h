@@ -55,7 +55,7 @@
                   >>api-dataset >>api-ladder >>api-predict >>api-train
      inside       >>platform >>sizes >>errors >>allocation >>random >>half >>kernels >>dispatch >>gemm >>ops >>json
                   >>source >>safetensors >>tokenizer >>block >>model >>dataset >>dataset-files >>ladder >>heads >>pass
-                  >>slice >>metrics >>optimiser >>tap-cache >>trainer >>predict >>ladder-file >>quantise
+                  >>slice >>metrics >>optimiser >>tap-cache >>trainer >>predict >>ladder-file >>export >>quantise
 
    >>manual-steps         STEP BY STEP
      1. ldr_model_load reads config.json, binds every tensor and loads the vocabulary. Weights are mapped read-only.
@@ -641,6 +641,16 @@ LDR_API ldr_status  ldr_ladder_save(const ldr_ladder *l, const char *path, ldr_e
 #endif
 /* The same bytes into memory. *size receives what is needed; data NULL: only that. */
 LDR_API ldr_status  ldr_ladder_save_memory(const ldr_ladder *l, void *data, size_t capacity, size_t *size, ldr_error *err);
+#ifndef LADDER_NO_STDIO
+/* The backbone with what was trained of it, as a model.safetensors that Hugging Face's classes load (their names and shapes):
+   tensors of FULL and BITFIT in their places, low-rank updates added to their matrices. The head of the ladder is not in it.
+   type: LDR_F32, LDR_F16 or LDR_BF16. Tensors this library does not use (a pooler) are left out. LDR_UNSUPPORTED for adapters,
+   prompts and prefixes, which have no place in it, and for biases the family has no names for. Appears whole or not at all. */
+LDR_API ldr_status  ldr_ladder_export(const ldr_ladder *l, const char *path, ldr_dtype type, ldr_error *err);
+/* Random weights for a config.json (its bytes), language-model head included: N(0, 0.02^2), norms 1, biases 0. What a model that
+   is to be trained from nothing starts as. Written like the above, as F32. */
+LDR_API ldr_status  ldr_model_init(const void *config, size_t config_size, const char *path, uint64_t seed, ldr_error *err);
+#endif
 /* LDR_MISMATCH when the file was trained on another backbone. */
 #ifndef LADDER_NO_STDIO
 LDR_API ldr_ladder *ldr_ladder_load(const ldr_model *m, const char *path, const ldr_allocator *alloc, ldr_error *err);
@@ -5567,6 +5577,25 @@ static ldr__block ldr__run_block(const ldr_model *m, int32_t layer) {
     return block;
 }
 
+/* Rows and columns of a tensor outside the blocks; a vector has one row. */
+static size_t ldr__end_shape(const ldr_model *m, int end, size_t *rows, size_t *columns) {
+    size_t e = (size_t)m->embed_width, w = (size_t)m->shape.width, r = 1, c = e;
+    switch (end) {
+        case LDR__WORD: r = (size_t)m->vocabulary; break;
+        case LDR__LM_OUT: r = (size_t)m->vocabulary; c = m->family->head_dense ? e : w; break;
+        case LDR__POSITION: r = (size_t)m->positions; break;
+        case LDR__SEGMENT: r = (size_t)m->segments; break;
+        case LDR__PROJECT: r = w; break;
+        case LDR__LM_DENSE: r = e; c = w; break;
+        case LDR__LM_BIAS: c = (size_t)m->vocabulary; break;
+        case LDR__PROJECTB: case LDR__FINAL: case LDR__FINALB: c = w; break;
+        default: break;
+    }
+    *rows = r;
+    *columns = c;
+    return r * c;
+}
+
 /* ---- configuration -------------------------------------------------------------------- */
 
 static ldr_status ldr__config_int(const ldr_json *j, const char *key, int32_t otherwise, int64_t low, int64_t high, int32_t *out, ldr_error *err) {
@@ -6939,7 +6968,7 @@ static ldr_status ldr__ladder_method(ldr_ladder *l, const ldr_ladder_desc *d, ld
     if (d->virtual_tokens < 0 || d->virtual_tokens > 4096 || (d->method == LDR_METHOD_PROMPT && d->virtual_tokens >= m->positions - m->position_offset))
         return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "%d virtual tokens: the model has %d positions", d->virtual_tokens, m->positions - m->position_offset);
     l->from = d->tune_layers ? m->layers - d->tune_layers : 0;
-    if (d->tune_biases == LDR_ON) s->biases = 1;
+    if (d->method == LDR_METHOD_BITFIT) s->biases = 1;
     if (d->method == LDR_METHOD_LORA) {
         s->low_rank = d->rank;
         s->low_set = d->targets;
@@ -7042,24 +7071,13 @@ static int ldr__tied(const ldr_model *m) { return m->ends.m[LDR__LM_OUT].data ==
 
 /* Rows and columns of a tensor outside the blocks, 0 when the model has none. */
 static size_t ldr__end_size(const ldr_model *m, const ldr_ladder_desc *d, int end, size_t *rows, size_t *columns) {
-    size_t e = (size_t)m->embed_width, w = (size_t)m->shape.width, r = 1, c = e;
-    switch (end) {
-        case LDR__WORD: case LDR__LM_OUT: r = (size_t)m->vocabulary; break;
-        case LDR__POSITION: r = (size_t)m->positions; break;
-        case LDR__SEGMENT: r = (size_t)m->segments; break;
-        case LDR__PROJECT: r = w; break;
-        case LDR__LM_DENSE: r = e; c = w; break;
-        case LDR__LM_BIAS: c = (size_t)m->vocabulary; break;
-        case LDR__PROJECTB: case LDR__FINAL: case LDR__FINALB: c = w; break;
-        case LDR__PROMPT: r = d->method == LDR_METHOD_PROMPT ? (size_t)d->virtual_tokens : 0; break;
-        default: break;
-    }
-    if (end == LDR__LM_OUT && ldr__tied(m)) r = 0;
-    if (end < LDR__END_MATRICES ? !m->ends.m[end].data : end != LDR__PROMPT && !m->ends.v[end]) r = 0;
-    if (r == 0) c = 0;
-    *rows = r;
-    *columns = c;
-    return r * c;
+    size_t n = end == LDR__PROMPT ? (d->method == LDR_METHOD_PROMPT ? (size_t)d->virtual_tokens * (size_t)m->embed_width : 0) : ldr__end_shape(m, end, rows, columns);
+    if (end == LDR__PROMPT) {
+        *rows = (size_t)d->virtual_tokens;
+        *columns = (size_t)m->embed_width;
+    } else if ((end == LDR__LM_OUT && ldr__tied(m)) || (end < LDR__END_MATRICES ? !m->ends.m[end].data : !m->ends.v[end])) n = 0;
+    if (n == 0) *rows = *columns = 0;
+    return n;
 }
 
 /* What a method trains, by kind of tensor. */
@@ -10657,11 +10675,10 @@ LDR__DEF ldr_status ldr_trainer_resume(ldr_trainer *t, const char *path, ldr_err
 
 #ifndef LADDER_NO_STDIO
 /* ======================================================================================
-   >>quantise          A backbone in blocks of 8 or 4 bits
-   --------------------------------------------------------------------------------------
-   The block formats and their rounding are those of ggml's reference quantiser, so the blocks
-   of a tensor have the bytes they would have there.
+   >>export            A backbone as its family publishes it
    ====================================================================================== */
+
+#ifndef LADDER_NO_STDIO
 
 /* A float as the machine would store it: not fused into the next operation, not wider than 32 bits. */
 static float ldr__rounded(float x) {
@@ -10677,6 +10694,215 @@ static uint32_t ldr__float_to_half(float f) {
     if (a < 0x38800000u) return sign | (ldr__bits_from_float(ldr__rounded(ldr__float_from_bits(a) + 0.5f)) - 0x3f000000u);
     return sign | (a - 0x38000000u + 0x0fffu + (a >> 13 & 1u)) >> 13;
 }
+
+/* A tensor of the file: `parts` matrices or vectors of block `layer` from `slot` on side by side (a fused q k v), or an end. */
+typedef struct ldr__published { char name[256]; int32_t layer, slot, parts; size_t rows, columns; } ldr__published;      /* of one part */
+
+/* Name of a tensor outside the blocks; 0 when the family, or this model, has none. m without weights: all it should have. */
+static int ldr__end_published(char *name, size_t cap, const ldr_model *m, int end) {
+    const ldr__family *f = m->family;
+    const char *stems[LDR__ENDS], *after = "", *prefix = f->prefix;
+    memset((void *)stems, 0, sizeof stems);
+    stems[LDR__WORD] = f->word;
+    stems[LDR__POSITION] = f->position;
+    stems[LDR__SEGMENT] = f->segment;
+    stems[LDR__PROJECT] = stems[LDR__PROJECTB] = f->project;
+    stems[LDR__EMBED_NORM] = stems[LDR__EMBED_NORMB] = f->embed_norm;
+    stems[LDR__FINAL] = f->final_norm;
+    stems[LDR__FINALB] = f->norm == LDR_NORM_LAYER ? f->final_norm : NULL;
+    stems[LDR__LM_DENSE] = stems[LDR__LM_DENSEB] = f->head_dense;
+    stems[LDR__LM_NORM] = stems[LDR__LM_NORMB] = f->head_norm;
+    stems[LDR__LM_OUT] = f->head_out;
+    stems[LDR__LM_BIAS] = f->head_bias;
+    if (end == LDR__PROJECT || end == LDR__EMBED_NORM || end == LDR__FINAL || end == LDR__LM_DENSE || end == LDR__LM_NORM) after = ".weight";
+    if (end == LDR__PROJECTB || end == LDR__EMBED_NORMB || end == LDR__FINALB || end == LDR__LM_DENSEB || end == LDR__LM_NORMB) after = ".bias";
+    if (end == LDR__LM_DENSE || end == LDR__LM_DENSEB || end == LDR__LM_NORM || end == LDR__LM_NORMB || end == LDR__LM_OUT || end == LDR__LM_BIAS) prefix = "";
+    if (!stems[end]) return 0;
+    if (m->weights && (end < LDR__END_MATRICES ? !m->ends.m[end].data : !m->ends.v[end])) return 0;
+    if (end == LDR__LM_OUT && (m->weights ? ldr__tied(m) : m->tied || f->head_dense)) return 0;
+    ldr__format(name, cap, "%s%s%s", prefix, stems[end], after);
+    return 1;
+}
+
+/* The next tensor of the file; *at starts at 0. */
+static int ldr__published_next(ldr__published *p, const ldr_model *m, int32_t *at) {
+    const ldr__family *f = m->family;
+    int32_t blocks = f->shared ? 1 : m->layers;
+    for (; *at < LDR__ENDS + blocks * LDR__SLOTS; ++*at) {
+        int32_t layer = *at < LDR__ENDS ? -1 : (*at - LDR__ENDS) / LDR__SLOTS, slot = layer < 0 ? *at : (*at - LDR__ENDS) % LDR__SLOTS;
+        p->layer = layer;
+        p->slot = slot;
+        p->parts = 1;
+        if (layer < 0) {
+            if (!ldr__end_published(p->name, sizeof p->name, m, slot)) continue;
+            ldr__end_shape(m, slot, &p->rows, &p->columns);
+        } else {
+            int fused = f->conv1d && (slot <= LDR__V || (slot >= LDR__QB && slot <= LDR__VB));
+            if (!f->slots[slot] || !ldr__slot_size(&m->shape, slot, &p->rows, &p->columns) || (fused && slot != LDR__Q && slot != LDR__QB)) continue;
+            if (fused) p->parts = 3;
+            ldr__bind_name(p->name, sizeof p->name, f->prefix, f->slots[slot], layer);
+        }
+        ++*at;
+        return 1;
+    }
+    return 0;
+}
+
+static int ldr__published_matrix(const ldr__published *p) { return p->slot < (p->layer < 0 ? (int32_t)LDR__END_MATRICES : (int32_t)LDR__MATRICES); }
+static int ldr__published_turned(const ldr_model *m, const ldr__published *p) { return m->family->conv1d && p->layer >= 0 && ldr__published_matrix(p); }
+
+static void ldr__published_header(ldr__text *text, const ldr_model *m, ldr_dtype type) {
+    ldr__published p;
+    uint64_t offset = 0;
+    int32_t at = 0;
+    ldr__text_string(text, "{\"__metadata__\":{\"format\":\"pt\"}");
+    while (ldr__published_next(&p, m, &at)) {
+        size_t rows = p.rows, columns = p.columns * (size_t)p.parts;
+        if (ldr__published_turned(m, &p)) {
+            rows = p.columns;
+            columns = p.rows * (size_t)p.parts;
+        }
+        ldr__text_string(text, ",");
+        ldr__text_json(text, p.name);
+        ldr__text_string(text, ":{\"dtype\":\"");
+        ldr__text_string(text, ldr_dtype_name(type));
+        ldr__text_string(text, "\",\"shape\":[");
+        if (ldr__published_matrix(&p)) {
+            ldr__text_u64(text, rows);
+            ldr__text_string(text, ",");
+        }
+        ldr__text_u64(text, columns);
+        ldr__text_string(text, "],\"data_offsets\":[");
+        ldr__text_u64(text, offset);
+        ldr__text_string(text, ",");
+        offset += (uint64_t)rows * columns * ldr_dtype_size(type);
+        ldr__text_u64(text, offset);
+        ldr__text_string(text, "]}");
+    }
+    ldr__text_string(text, "}");
+}
+
+static void ldr__writer_numbers(ldr__writer *w, const float *v, size_t n, ldr_dtype type, ldr_error *err) {
+    unsigned char bytes[2];
+    size_t i;
+    if (type == LDR_F32) {
+        ldr__writer_floats(w, v, n, err);
+        return;
+    }
+    for (i = 0; i < n; i++) {
+        uint32_t h = type == LDR_BF16 ? ldr__float_to_bf16(v[i]) : ldr__float_to_half(v[i]);
+        bytes[0] = (unsigned char)(h & 255u);
+        bytes[1] = (unsigned char)(h >> 8);
+        ldr__writer_put(w, bytes, 2, err);
+    }
+}
+
+/* Row r of a part as it is now: loaded or trained, with its low-rank update. l NULL: a random start. */
+static void ldr__published_row(float *row, const ldr_model *m, const ldr_ladder *l, const ldr__published *p, int32_t part, size_t r, uint64_t key) {
+    int32_t slot = p->slot + part;
+    size_t i, k, n;
+    if (!l) {
+        int norm = p->layer < 0 ? slot == LDR__EMBED_NORM || slot == LDR__FINAL || slot == LDR__LM_NORM : slot == LDR__NORM1 || slot == LDR__NORM2;
+        for (i = 0; i < p->columns; i++) row[i] = ldr__published_matrix(p) ? (float)(0.02 * ldr__random_normal(key, r * p->columns + i)) : norm ? 1.0f : 0.0f;
+    } else if (p->layer < 0) {
+        ldr__ends e = ldr__tuned_ends(l);
+        if (ldr__published_matrix(p)) ldr__mat_row(m->kernels, row, &e.m[slot], r, p->columns);
+        else memcpy(row, e.v[slot], p->columns * sizeof(float));
+    } else {
+        ldr__block b = ldr__tuned_block(l, p->layer);
+        if (!ldr__published_matrix(p)) memcpy(row, b.v[slot], p->columns * sizeof(float));
+        else {
+            ldr__mat_row(m->kernels, row, &b.m[slot], r, p->columns);
+            n = (size_t)l->tuned_shape.low_rank;
+            for (k = 0; b.v[LDR__LOW_A + slot] && k < n; k++)
+                for (i = 0; i < p->columns; i++) row[i] += l->tuned_shape.low_scale * b.v[LDR__LOW_B + slot][r * n + k] * b.v[LDR__LOW_A + slot][k * p->columns + i];
+        }
+    }
+}
+
+/* turned: room for the widest matrix, which Conv1D files hold the other way round. */
+static void ldr__published_tensor(ldr__writer *w, const ldr_model *m, const ldr_ladder *l, const ldr__published *p, float *row, float *turned, ldr_dtype type, uint64_t seed, ldr_error *err) {
+    size_t r, i, all = p->rows * (size_t)p->parts;
+    int32_t part;
+    for (part = 0; part < p->parts; part++)
+        for (r = 0; r < p->rows && !w->status; r++) {
+            ldr__published_row(row, m, l, p, part, r, ldr__stream(seed, LDR__STREAM_INIT, ldr__digest((uint64_t)part, p->name, strlen(p->name))));
+            if (ldr__published_turned(m, p)) for (i = 0; i < p->columns; i++) turned[i * all + (size_t)part * p->rows + r] = row[i];
+            else ldr__writer_numbers(w, row, p->columns, type, err);
+        }
+    if (ldr__published_turned(m, p)) ldr__writer_numbers(w, turned, all * p->columns, type, err);
+}
+
+static ldr_status ldr__publish(const ldr_model *m, const ldr_ladder *l, const char *path, ldr_dtype type, uint64_t seed, ldr_error *err) {
+    ldr__writer w;
+    ldr__text text;
+    ldr__plan plan;
+    ldr__published p;
+    size_t widest = 1, largest = 0, bound = 4096;
+    char *header = NULL;
+    float *row = NULL, *turned = NULL;
+    int32_t at;
+    int pass;
+    for (at = 0; ldr__published_next(&p, m, &at);) {
+        bound += 512 + strlen(p.name);
+        widest = LDR__MAX(widest, p.columns);
+        if (ldr__published_turned(m, &p)) largest = LDR__MAX(largest, p.rows * p.columns * (size_t)p.parts);
+    }
+    memset(&plan, 0, sizeof plan);
+    for (pass = 0; pass < 2; pass++) {
+        if (pass && ldr__plan_begin(&plan, &m->alloc, err)) return err->status;
+        header = (char *)ldr__place(&plan, "header", bound, 1);
+        row = ldr__place_floats(&plan, "row", widest);
+        turned = ldr__place_floats(&plan, "matrix", largest);
+    }
+    ldr__text_init(&text, header, bound);
+    ldr__published_header(&text, m, type);
+    if (!ldr__writer_open(&w, path, err)) {
+        ldr__writer_header(&w, &text, err);
+        for (at = 0; !w.status && ldr__published_next(&p, m, &at);) ldr__published_tensor(&w, m, l, &p, row, turned, type, seed, err);
+        ldr__writer_close(&w, err);
+    }
+    ldr__plan_end(plan.memory, plan.size, &m->alloc);
+    return w.status;
+}
+
+LDR__DEF ldr_status ldr_ladder_export(const ldr_ladder *l, const char *path, ldr_dtype type, ldr_error *err) {
+    ldr_error local;
+    int32_t i;
+    int slot;
+    memset(&local, 0, sizeof local);
+    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    if (!l || !path || (type != LDR_F32 && type != LDR_F16 && type != LDR_BF16)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_ladder_export: no ladder or no path, or a type other than F32, F16 and BF16");
+    if (l->d.method == LDR_METHOD_ADAPTER || l->d.method == LDR_METHOD_PROMPT || l->d.method == LDR_METHOD_PREFIX)
+        return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "what method %s adds has no place in a %s model: save the ladder file instead", ldr_method_name(l->d.method), l->m->family->type);
+    for (i = 0; l->deep && i < (l->m->family->shared ? 1 : l->m->layers); i++)
+        for (slot = 0; slot < LDR__SLOTS; slot++)
+            if (l->tuned[i].slot[slot] >= 0 && !l->m->family->slots[slot]) return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "a %s model has no name for the trained \"%s\": save the ladder file instead", l->m->family->type, ldr__slot_names[slot]);
+    return ldr__publish(l->m, l, path, type, 0, err);
+}
+
+LDR__DEF ldr_status ldr_model_init(const void *config, size_t config_size, const char *path, uint64_t seed, ldr_error *err) {
+    ldr_error local;
+    ldr_model *m;
+    ldr_status status;
+    memset(&local, 0, sizeof local);
+    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    if (!config || !path) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_model_init: no configuration or no path");
+    m = ldr__model_new(NULL, err);
+    if (!m) return err->status;
+    status = ldr__model_config(m, (const char *)config, config_size, err);
+    if (!status) status = ldr__publish(m, NULL, path, LDR_F32, seed, err);
+    ldr_model_free(m);
+    return status;
+}
+#endif
+
+/* ======================================================================================
+   >>quantise          A backbone in blocks of 8 or 4 bits
+   --------------------------------------------------------------------------------------
+   The block formats and their rounding are those of ggml's reference quantiser, so the blocks
+   of a tensor have the bytes they would have there.
+   ====================================================================================== */
 
 /* One block of LDR__QBLOCK values; returns 0 when they are not finite or the scale does not fit a half. */
 static int ldr__quantise_block(unsigned char *out, const float *x, ldr_dtype format) {

@@ -516,10 +516,124 @@ TEST(a_prompt_takes_positions) {
     close_fixture(&x);
 }
 
+/* ---- export ---------------------------------------------------------------------------- */
+
+/* The exported bytes as a model of the same configuration; its scores with x's head. */
+static void exported_scores(fixture *x, ldr_dtype type, float *scores) {
+    ldr_ladder_desc d = method_desc(LDR_METHOD_HEAD);
+    fixture y = *x;
+    ldr_model_desc md;
+    size_t size = 0;
+    char *file;
+    static const char *const head[] = { "head.out.weight", "head.out.bias" };
+    int i;
+    CHECK_INT(ldr_ladder_export(x->l, "methods.tmp", type, &x->err), LDR_OK);
+    CHECK_STR(x->err.message, "");
+    file = ldr_test_read("methods.tmp", &size);
+    remove("methods.tmp");
+    memset(&md, 0, sizeof md);
+    md.threads = 1;
+    y.m.m = ldr_model_load_memory(x->m.config, strlen(x->m.config), file, size, NULL, 0, &md, &y.err);
+    y.l = y.m.m ? ldr_ladder_create(y.m.m, &d, &y.err) : NULL;
+    CHECK_STR(y.err.message, "");
+    for (i = 0; y.l && i < 2; i++) {
+        ldr_param to = ldr_ladder_param(y.l, ldr_ladder_find(y.l, head[i])), from = ldr_ladder_param(x->l, ldr_ladder_find(x->l, head[i]));
+        memcpy(to.value, from.value, sizeof(float) * (size_t)(to.rows * to.columns));
+    }
+    if (y.l) states(&y, scores);
+    ldr_ladder_free(y.l);
+    ldr_model_free(y.m.m);
+    free(file);
+}
+
+/* Full and bias tuning bit for bit; a low-rank update merged into its matrix to rounding. */
+TEST(an_exported_model_answers_like_the_tuned_one) {
+    static const ldr_method methods[] = { LDR_METHOD_HEAD, LDR_METHOD_FULL, LDR_METHOD_BITFIT, LDR_METHOD_LORA };
+    int f, m, i;
+    for (f = 0; f < 6; f++)
+        for (m = 0; m < 4; m++) {
+            ldr_ladder_desc d = method_desc(methods[m]);
+            ldr_train_desc td = plain_training();
+            fixture x;
+            float tuned[12], exported[12];
+            if (methods[m] == LDR_METHOD_BITFIT && strcmp(families[f], "llama") == 0) continue;
+            if (methods[m] == LDR_METHOD_LORA) d.targets = 127 - (strcmp(families[f], "llama") == 0 ? 0 : LDR_TARGET_GATE);
+            td.rate = 1e-2f;
+            x = open_fixture(tiny_default(families[f]), d, td);
+            CHECK_STR(x.err.message, "");
+            while (x.t && !ldr_trainer_done(x.t)) CHECK_INT(ldr_trainer_step(x.t, NULL, &x.err), LDR_OK);
+            states(&x, tuned);
+            exported_scores(&x, LDR_F32, exported);
+            for (i = 0; i < 12; i++) CHECK_NEAR(exported[i], tuned[i], methods[m] == LDR_METHOD_LORA ? 1e-5 : 0);
+            exported_scores(&x, LDR_BF16, exported);
+            for (i = 0; i < 12; i++) CHECK_NEAR(exported[i], tuned[i], 0.05);
+            close_fixture(&x);
+        }
+}
+
+TEST(what_has_no_place_in_a_model_is_not_exported) {
+    static const struct { ldr_method method; const char *family, *says; } rows[] = {
+        { LDR_METHOD_ADAPTER, "bert", "what method adapter adds" }, { LDR_METHOD_PROMPT, "bert", "what method prompt adds" }, { LDR_METHOD_PREFIX, "gpt2", "what method prefix adds" },
+        { LDR_METHOD_BITFIT, "llama", "no name for the trained \"attention.query.bias\"" } };
+    size_t i;
+    for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        fixture x = open_fixture(tiny_default(rows[i].family), method_desc(rows[i].method), plain_training());
+        CHECK_INT(ldr_ladder_export(x.l, "methods.tmp", LDR_F32, &x.err), LDR_UNSUPPORTED);
+        CHECK(strstr(x.err.message, rows[i].says) != NULL);
+        memset(&x.err, 0, sizeof x.err);
+        CHECK_INT(ldr_ladder_export(x.l, "methods.tmp", LDR_Q8_0, &x.err), LDR_ARGUMENT);
+        CHECK(!ldr_test_exists("methods.tmp"));
+        close_fixture(&x);
+    }
+    CHECK_INT(ldr_ladder_export(NULL, "methods.tmp", LDR_F32, NULL), LDR_ARGUMENT);
+}
+
+/* A model made of its configuration alone loads, has a language-model head and knows nothing yet: every word is as likely. */
+TEST(a_model_starts_from_its_configuration) {
+    int f;
+    for (f = 0; f < 6; f++) {
+        tiny_spec s = tiny_default(families[f]);
+        char config[1024], *file;
+        int32_t ids[5] = { 1, 2, 3, 4, 5 }, offsets[2] = { 0, 5 }, i;
+        float hidden[5 * 24], logits[5 * 31];
+        size_t size = 0;
+        double sum = 0;
+        ldr_error err;
+        ldr_model *m;
+        ldr_model_desc md;
+        ldr_batch b;
+        memset(&err, 0, sizeof err);
+        memset(&b, 0, sizeof b);
+        memset(&md, 0, sizeof md);
+        md.threads = 1;
+        tiny_config(config, &s);
+        CHECK_INT(ldr_model_init(config, strlen(config), "methods.tmp", 3, &err), LDR_OK);
+        CHECK_STR(err.message, "");
+        file = ldr_test_read("methods.tmp", &size);
+        remove("methods.tmp");
+        m = ldr_model_load_memory(config, strlen(config), file, size, NULL, 0, &md, &err);
+        CHECK_STR(err.message, "");
+        b.sequences = 1;
+        b.offsets = offsets;
+        b.ids = ids;
+        if (m) {
+            CHECK_INT(ldr_model_hidden(m, hidden, &b, -1, &err), LDR_OK);
+            CHECK_INT(ldr_model_logits(m, logits, hidden, 5, &err), LDR_OK);
+            for (i = 0; i < 31; i++) sum += exp((double)logits[i]);
+            CHECK_NEAR(log(sum) / log(31.0), 1, 0.05);
+        }
+        ldr_model_free(m);
+        free(file);
+    }
+    CHECK_INT(ldr_model_init("{}", 2, "methods.tmp", 0, NULL), LDR_MISSING);
+    CHECK(!ldr_test_exists("methods.tmp"));
+}
+
 #define TESTS(X) \
     X(gradients_of_every_family_and_method) X(gradients_of_every_head_with_virtual_tokens) X(gradients_where_only_the_last_blocks_are_tuned) X(a_wrong_sign_is_caught) \
     X(gradients_of_the_words_head) X(words_are_scored_in_chunks) X(a_training_set_may_be_filled_again) X(a_words_head_needs_one_in_the_model) \
     X(every_method_starts_at_the_backbone) X(the_loaded_weights_are_never_written) X(checkpointing_and_threads_change_no_bit) X(checkpointing_saves_memory) \
     X(saved_and_loaded_it_answers_the_same) X(every_method_learns) X(parameter_counts_of_a_bert_base) X(what_cannot_be_tuned_is_refused) \
+    X(an_exported_model_answers_like_the_tuned_one) X(what_has_no_place_in_a_model_is_not_exported) X(a_model_starts_from_its_configuration) \
     X(a_cache_is_refused_where_the_backbone_changes) X(a_prompt_takes_positions)
 LDR_TEST_MAIN("methods", TESTS)
