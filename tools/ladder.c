@@ -146,8 +146,10 @@ static void put_floats(FILE *f, const float *v, int32_t n) {
 /* ---- options -------------------------------------------------------------------------- */
 
 enum { CMD_TRAIN = 1, CMD_EVAL = 2, CMD_PREDICT = 4, CMD_FEATURES = 8, CMD_TOKENIZE = 16, CMD_INSPECT = 32, CMD_PLAN = 64, CMD_QUANTIZE = 128,
-       CMD_FIT = CMD_TRAIN | CMD_PLAN, CMD_RUN = CMD_FIT | CMD_EVAL | CMD_PREDICT | CMD_FEATURES, CMD_ALL = 255 };
+       CMD_PRETRAIN = 256, CMD_VOCABULARY = 512, CMD_EXPORT = 1024,
+       CMD_FIT = CMD_TRAIN | CMD_PLAN, CMD_RUN = CMD_FIT | CMD_EVAL | CMD_PREDICT | CMD_FEATURES, CMD_ALL = 2047 };
 
+enum { INIT_RANDOM = 1, INIT_SLICE, INIT_RESERVED };
 enum { POOL_NONE = 1, POOL_CLS, POOL_MEAN };
 enum { METHOD_LADDER = 1, METHOD_HEAD, METHOD_FULL, METHOD_BITFIT, METHOD_LORA, METHOD_ADAPTER, METHOD_PROMPT, METHOD_PREFIX };
 enum { TYPE_F32 = 1, TYPE_BF16, TYPE_I8 };
@@ -157,10 +159,10 @@ enum { MAX_RUNGS = 256 };
 /* A word option holds the place of its word, counted from 1; 0 is "not given" everywhere. */
 typedef struct options {
     unsigned    command;
-    const char *model, *ladder, *task, *train, *dev, *test, *data, *out, *resume, *checkpoint, *log, *file, *cache, *targets;
+    const char *model, *ladder, *task, *train, *dev, *test, *data, *out, *resume, *checkpoint, *log, *file, *cache, *targets, *texts, *held_out, *vocab;
     int32_t     method, preset, init, importance, slice_heads, optimizer, schedule, cache_type, cache_fill, simd, compute, pool, type;
     int32_t     reduction, head_hidden, epochs, batch, accumulate, max_len, patience, stop_at, threads, layer;
-    int32_t     rank, bottleneck, virtual_tokens, tune_layers;
+    int32_t     rank, bottleneck, virtual_tokens, tune_layers, layers, width, heads, ffn, size, steps, whole_words, warm_start, cased;
     int32_t     regress, balance, ids, pair, pieces, no_special, release, recompute, tune_biases, tune_norms, json, help;
     float       alpha, lr, warmup, weight_decay, dropout, label_smoothing, clip;
     uint64_t    seed;
@@ -189,6 +191,26 @@ static const option option_table[] = {
     { "--dev", KIND_TEXT, AT(dev), CMD_FIT, 0, "FILE", 0, 0, "scored after each epoch; the best epoch is kept" },
     { "--test", KIND_TEXT, AT(test), CMD_TRAIN, 0, "FILE", 0, 0, "scored once at the end, with the best parameters" },
     { "--out", KIND_TEXT, AT(out), CMD_TRAIN, CMD_TRAIN, "FILE", 0, 0, "the ladder file to write" },
+    { "--texts", KIND_TEXT, AT(texts), CMD_PRETRAIN | CMD_VOCABULARY, CMD_PRETRAIN | CMD_VOCABULARY, "LIST", 0, 0, "plain text files, a paragraph a line, with commas between them" },
+    { "--out", KIND_TEXT, AT(out), CMD_VOCABULARY, CMD_VOCABULARY, "FILE", 0, 0, "the vocab.txt to write" },
+    { "--size", KIND_COUNT, AT(size), CMD_VOCABULARY, 0, "N", 8, 1000000, "pieces of the vocabulary, 8192 if not given" },
+    { "--cased", KIND_FLAG, AT(cased), CMD_VOCABULARY | CMD_PRETRAIN, 0, NULL, 0, 0, "keep capitals and accents" },
+    { "--model", KIND_TEXT, AT(model), CMD_PRETRAIN, 0, "DIR", 0, 0, "go on from this model; without it a new BERT is made" },
+    { "--out", KIND_TEXT, AT(out), CMD_PRETRAIN, CMD_PRETRAIN, "DIR", 0, 0, "the model directory to write; with --method ladder: the ladder file" },
+    { "--held-out", KIND_TEXT, AT(held_out), CMD_PRETRAIN, 0, "LIST", 0, 0, "text files the model never learns from; loss and accuracy are measured on them" },
+    { "--method", KIND_WORD, AT(method), CMD_PRETRAIN, 0, "ladder|head|full", 0, 0, "full: the model; ladder: a ladder beside the frozen model, for train to start from" },
+    { "--vocab", KIND_TEXT, AT(vocab), CMD_PRETRAIN, 0, "FILE", 0, 0, "new model: its vocab.txt (see ladder vocabulary)" },
+    { "--layers", KIND_COUNT, AT(layers), CMD_PRETRAIN, 0, "N", 1, 1000, "new model: blocks, 4 if not given" },
+    { "--width", KIND_COUNT, AT(width), CMD_PRETRAIN, 0, "N", 1, 65536, "new model: of a state, 128 if not given" },
+    { "--heads", KIND_COUNT, AT(heads), CMD_PRETRAIN, 0, "N", 1, 4096, "new model: attention heads, width / 32 if not given" },
+    { "--ffn", KIND_COUNT, AT(ffn), CMD_PRETRAIN, 0, "N", 1, 1000000, "new model: 4 x width if not given" },
+    { "--warm-start", KIND_FLAG, AT(warm_start), CMD_PRETRAIN, 0, NULL, 0, 0, "new model: word embeddings from the texts' co-occurrences, sines for positions" },
+    { "--whole-words", KIND_FLAG, AT(whole_words), CMD_PRETRAIN, 0, NULL, 0, 0, "mask all pieces of a word or none" },
+    { "--steps", KIND_COUNT, AT(steps), CMD_PRETRAIN, 0, "N", 1, 1000000000, "10000 if not given" },
+    { "--type", KIND_WORD, AT(type), CMD_PRETRAIN | CMD_EXPORT, 0, "f32|f16|bf16", 0, 0, "of the weights that are written" },
+    { "--model", KIND_TEXT, AT(model), CMD_EXPORT, CMD_EXPORT, "DIR", 0, 0, "the pretrained model" },
+    { "--ladder", KIND_TEXT, AT(ladder), CMD_EXPORT, CMD_EXPORT, "FILE", 0, 0, "what train --method full, bitfit or lora made beside it" },
+    { "--out", KIND_TEXT, AT(out), CMD_EXPORT, CMD_EXPORT, "DIR", 0, 0, "the model directory to write, without weights yet" },
     { "--type", KIND_WORD, AT(type), CMD_QUANTIZE, 0, "q8_0|q4_0", 0, 0, "blocks of 32 weights in 34 or in 18 bytes; q8_0 if not given" },
     { "--out", KIND_TEXT, AT(out), CMD_QUANTIZE, CMD_QUANTIZE, "DIR", 0, 0, "the model directory to write, without weights yet" },
     { "--ladder", KIND_TEXT, AT(ladder), CMD_EVAL | CMD_PREDICT, CMD_EVAL | CMD_PREDICT, "FILE", 0, 0, "a ladder file made by train" },
@@ -204,40 +226,40 @@ static const option option_table[] = {
     { "--tune-layers", KIND_COUNT, AT(tune_layers), CMD_FIT, 0, "N", 1, 65536, "change only the last N blocks of the backbone, and no embeddings" },
     { "--tune-biases", KIND_FLAG, AT(tune_biases), CMD_FIT, 0, NULL, 0, 0, "train the backbone's biases as well" },
     { "--tune-norms", KIND_FLAG, AT(tune_norms), CMD_FIT, 0, NULL, 0, 0, "train the backbone's norms as well" },
-    { "--recompute", KIND_FLAG, AT(recompute), CMD_FIT, 0, NULL, 0, 0, "keep one state a block and make the rest again: less memory, more time" },
-    { "--preset", KIND_WORD, AT(preset), CMD_FIT, 0, "default|paper|clue|mlp", 0, 0, "the shape of the ladder" },
-    { "--reduction", KIND_COUNT, AT(reduction), CMD_FIT, 0, "R", 1, 65536, "the side network is so many times narrower than the backbone" },
-    { "--rungs", KIND_LIST, AT(rungs), CMD_FIT, 0, "LIST", 0, 65535, "backbone layers with a rung, counted from 0: 0,3,6" },
-    { "--init", KIND_WORD, AT(init), CMD_FIT, 0, "random|slice", 0, 0, "how the side blocks start" },
+    { "--recompute", KIND_FLAG, AT(recompute), CMD_FIT | CMD_PRETRAIN, 0, NULL, 0, 0, "keep one state a block and make the rest again: less memory, more time" },
+    { "--preset", KIND_WORD, AT(preset), CMD_FIT | CMD_PRETRAIN, 0, "default|paper|clue|mlp", 0, 0, "the shape of the ladder" },
+    { "--reduction", KIND_COUNT, AT(reduction), CMD_FIT | CMD_PRETRAIN, 0, "R", 1, 65536, "the side network is so many times narrower than the backbone" },
+    { "--rungs", KIND_LIST, AT(rungs), CMD_FIT | CMD_PRETRAIN, 0, "LIST", 0, 65535, "backbone layers with a rung, counted from 0: 0,3,6" },
+    { "--init", KIND_WORD, AT(init), CMD_FIT, 0, "random|slice|reserved", 0, 0, "how the ladder starts; reserved: as the model's ladder.safetensors, if there is one and nothing else is said" },
     { "--importance", KIND_WORD, AT(importance), CMD_FIT, 0, "magnitude|fisher|energy", 0, 0, "what decides which dimensions a slice keeps" },
     { "--slice-heads", KIND_WORD, AT(slice_heads), CMD_FIT, 0, "whole|within", 0, 0, "keep whole heads, or the best dimensions inside each" },
-    { "--dropout", KIND_NUMBER_OFF, AT(dropout), CMD_FIT, 0, "P", 0, 1, "in the side network" },
+    { "--dropout", KIND_NUMBER_OFF, AT(dropout), CMD_FIT | CMD_PRETRAIN, 0, "P", 0, 1, "in the side network" },
     { "--head-hidden", KIND_COUNT_OFF, AT(head_hidden), CMD_FIT, 0, "N", 0, 65536, "a hidden layer of this width in the head" },
     { "--epochs", KIND_COUNT, AT(epochs), CMD_FIT, 0, "N", 1, 1000000, "passes over the training set" },
-    { "--batch", KIND_COUNT, AT(batch), CMD_FIT | CMD_PREDICT, 0, "N", 1, 65536, "examples a step; predict: lines at a time" },
-    { "--accumulate", KIND_COUNT, AT(accumulate), CMD_FIT, 0, "N", 1, 65536, "work through a batch in so many parts" },
-    { "--lr", KIND_NUMBER, AT(lr), CMD_FIT, 0, "X", 0, 1e6, "the highest learning rate" },
-    { "--optimizer", KIND_WORD, AT(optimizer), CMD_FIT, 0, "adamw|adam|sgd|adafactor", 0, 0, "how gradients become steps" },
-    { "--schedule", KIND_WORD, AT(schedule), CMD_FIT, 0, "linear|cosine|constant", 0, 0, "of the learning rate after the warm-up" },
-    { "--warmup", KIND_NUMBER_OFF, AT(warmup), CMD_FIT, 0, "P", 0, 1, "share of all steps in which the rate rises" },
-    { "--weight-decay", KIND_NUMBER, AT(weight_decay), CMD_FIT, 0, "X", -1, 1e6, "of matrices, not of vectors" },
-    { "--clip", KIND_NUMBER_OFF, AT(clip), CMD_FIT, 0, "X", 0, 1e30, "largest norm of all gradients together" },
+    { "--batch", KIND_COUNT, AT(batch), CMD_FIT | CMD_PREDICT | CMD_PRETRAIN, 0, "N", 1, 65536, "examples a step; predict: lines at a time" },
+    { "--accumulate", KIND_COUNT, AT(accumulate), CMD_FIT | CMD_PRETRAIN, 0, "N", 1, 65536, "work through a batch in so many parts" },
+    { "--lr", KIND_NUMBER, AT(lr), CMD_FIT | CMD_PRETRAIN, 0, "X", 0, 1e6, "the highest learning rate" },
+    { "--optimizer", KIND_WORD, AT(optimizer), CMD_FIT | CMD_PRETRAIN, 0, "adamw|adam|sgd|adafactor", 0, 0, "how gradients become steps" },
+    { "--schedule", KIND_WORD, AT(schedule), CMD_FIT | CMD_PRETRAIN, 0, "linear|cosine|constant", 0, 0, "of the learning rate after the warm-up" },
+    { "--warmup", KIND_NUMBER_OFF, AT(warmup), CMD_FIT | CMD_PRETRAIN, 0, "P", 0, 1, "share of all steps in which the rate rises" },
+    { "--weight-decay", KIND_NUMBER, AT(weight_decay), CMD_FIT | CMD_PRETRAIN, 0, "X", -1, 1e6, "of matrices, not of vectors" },
+    { "--clip", KIND_NUMBER_OFF, AT(clip), CMD_FIT | CMD_PRETRAIN, 0, "X", 0, 1e30, "largest norm of all gradients together" },
     { "--label-smoothing", KIND_NUMBER, AT(label_smoothing), CMD_FIT, 0, "P", -1, 0.999, "share of the target spread over all classes" },
     { "--balance", KIND_FLAG, AT(balance), CMD_FIT, 0, NULL, 0, 0, "give every class the same weight in the loss" },
     { "--patience", KIND_COUNT_OFF, AT(patience), CMD_FIT, 0, "N", 0, 1000000, "stop after so many epochs without a better dev score" },
-    { "--max-len", KIND_COUNT, AT(max_len), CMD_RUN | CMD_TOKENIZE, 0, "N", 1, 1000000, "cut texts to so many tokens" },
-    { "--seed", KIND_SEED, AT(seed), CMD_FIT, 0, "N", 0, 0, "of the initial values and of the order of examples" },
-    { "--threads", KIND_COUNT, AT(threads), CMD_RUN, 0, "N", 1, 1024, "processor threads to use" },
-    { "--simd", KIND_WORD, AT(simd), CMD_RUN, 0, "portable|avx2|avx512|avx512vnni", 0, 0, "the widest instruction set to use" },
+    { "--max-len", KIND_COUNT, AT(max_len), CMD_RUN | CMD_TOKENIZE | CMD_PRETRAIN, 0, "N", 1, 1000000, "cut texts to so many tokens" },
+    { "--seed", KIND_SEED, AT(seed), CMD_FIT | CMD_PRETRAIN, 0, "N", 0, 0, "of the initial values and of the order of examples" },
+    { "--threads", KIND_COUNT, AT(threads), CMD_RUN | CMD_PRETRAIN, 0, "N", 1, 1024, "processor threads to use" },
+    { "--simd", KIND_WORD, AT(simd), CMD_RUN | CMD_PRETRAIN, 0, "portable|avx2|avx512|avx512vnni", 0, 0, "the widest instruction set to use" },
     { "--compute", KIND_WORD, AT(compute), CMD_RUN, 0, "f32|int8", 0, 0, "how the frozen backbone multiplies: int8 is smaller and, with its own instruction, faster; 1 to 3 % off" },
     { "--cache", KIND_TEXT, AT(cache), CMD_FIT, 0, "off|ram|DIR", 0, 0, "run the backbone once: keep its taps in memory, or in a folder for later runs too" },
     { "--cache-type", KIND_WORD, AT(cache_type), CMD_FIT, 0, "f32|bf16|int8", 0, 0, "of the kept taps: exact, or rounded to a half or a quarter of the space" },
     { "--cache-fill", KIND_WORD, AT(cache_fill), CMD_FIT, 0, "epoch|layers", 0, 0, "in the first epoch, or before it, reading each backbone layer once" },
     { "--release", KIND_FLAG, AT(release), CMD_RUN, 0, NULL, 0, 0, "hold one backbone layer in memory at a time (slower)" },
-    { "--checkpoint", KIND_TEXT, AT(checkpoint), CMD_TRAIN, 0, "FILE", 0, 0, "save the trainer's state after each epoch and on Ctrl-C" },
-    { "--resume", KIND_TEXT, AT(resume), CMD_TRAIN, 0, "FILE", 0, 0, "go on from a checkpoint, with otherwise the same options" },
-    { "--stop-at", KIND_COUNT, AT(stop_at), CMD_TRAIN, 0, "N", 1, 2147483647, "do after step N what Ctrl-C does" },
-    { "--log", KIND_TEXT, AT(log), CMD_TRAIN, 0, "FILE", 0, 0, "a JSON line for each step and each epoch" },
+    { "--checkpoint", KIND_TEXT, AT(checkpoint), CMD_TRAIN | CMD_PRETRAIN, 0, "FILE", 0, 0, "save the trainer's state after each epoch and on Ctrl-C" },
+    { "--resume", KIND_TEXT, AT(resume), CMD_TRAIN | CMD_PRETRAIN, 0, "FILE", 0, 0, "go on from a checkpoint, with otherwise the same options" },
+    { "--stop-at", KIND_COUNT, AT(stop_at), CMD_TRAIN | CMD_PRETRAIN, 0, "N", 1, 2147483647, "do after step N what Ctrl-C does" },
+    { "--log", KIND_TEXT, AT(log), CMD_TRAIN | CMD_PRETRAIN, 0, "FILE", 0, 0, "a JSON line for each step and each epoch" },
     { "--layer", KIND_COUNT, AT(layer), CMD_FEATURES, 0, "N", 0, 65536, "0: embeddings, i: output of block i; else the final state" },
     { "--pool", KIND_WORD, AT(pool), CMD_FEATURES, 0, "none|cls|mean", 0, 0, "one vector a line: the first token's, or the mean" },
     { "--ids", KIND_FLAG, AT(ids), CMD_FEATURES, 0, NULL, 0, 0, "lines are token ids, not text" },
@@ -257,6 +279,9 @@ static const struct command { const char *name; unsigned bit; const char *takes,
     { "features", CMD_FEATURES, "", "hidden states of standard input's lines as JSON lines" },
     { "tokenize", CMD_TOKENIZE, "", "token ids of standard input's lines" },
     { "inspect", CMD_INSPECT, " FILE|DIR", "tensors and metadata of a weight file, a ladder file or a model" },
+    { "export", CMD_EXPORT, "", "a model with what was trained inside it, as other programs read it" },
+    { "pretrain", CMD_PRETRAIN, "", "train a model, or a ladder beside one, on plain text" },
+    { "vocabulary", CMD_VOCABULARY, "", "make a WordPiece vocabulary for plain texts" },
     { "quantize", CMD_QUANTIZE, "", "a copy of a model with 8-bit or 4-bit weights, to train on and predict with" },
     { "plan", CMD_PLAN, "", "the memory that train with these options would need" },
 };
@@ -273,7 +298,7 @@ static const struct command *find_command(const char *name) {
 static void print_usage(FILE *f) {
     int i;
     fputs("usage: ladder COMMAND [OPTIONS]\n\n", f);
-    for (i = 0; i < COMMAND_COUNT; i++) fprintf(f, "  %-9s %s\n", command_table[i].name, command_table[i].help);
+    for (i = 0; i < COMMAND_COUNT; i++) fprintf(f, "  %-10s %s\n", command_table[i].name, command_table[i].help);
     fputs("\n`ladder COMMAND --help` lists the options of a command; `ladder --version` prints the version.\n"
           "Data: label<TAB>text[<TAB>text2] lines, JSON lines or a JSON array of {\"text\", \"text2\", \"label\"}.\n", f);
 }
@@ -1013,13 +1038,41 @@ static ldr_train_desc make_train_desc(const run *r) {
     return ldr_train_desc_defaults(r->ladder, &d);
 }
 
+/* The ladder that was trained in advance, when the model has one and no other shape or start is asked for. */
+static int open_reserved(run *r, ldr_ladder **reserved) {
+    const options *o = &r->o;
+    char path[LADDER_MAX_PATH];
+    int asked = o->init == INIT_RESERVED, shaped = o->preset || o->reduction || o->rung_count || o->importance || o->slice_heads || o->method > METHOD_LADDER;
+    *reserved = NULL;
+    if (asked && shaped) return fail(r, LDR_ARGUMENT, "--init reserved brings a ladder of its own shape: leave out --method, --preset, --reduction, --rungs, --importance and --slice-heads", "");
+    if (shaped || (o->init && !asked) || !ldr__path_join(path, sizeof path, o->model, "ladder.safetensors")) return EXIT_DONE;
+    if (!ldr__file_exists(path)) return asked ? fail(r, LDR_MISSING, "%s: there is no reserved ladder", path) : EXIT_DONE;
+    *reserved = ldr_ladder_load(r->model, path, NULL, &r->err);
+    return *reserved ? EXIT_DONE : EXIT_FAILED;
+}
+
+/* Everything but the head, which belongs to the task. */
+static void start_reserved(ldr_ladder *l, const ldr_ladder *reserved) {
+    int32_t i, at;
+    for (i = 0; i < ldr_ladder_params(l); i++) {
+        ldr_param to = ldr_ladder_param(l, i), from;
+        at = strncmp(to.name, "head.", 5) == 0 ? -1 : ldr_ladder_find(reserved, to.name);
+        if (at < 0) continue;
+        from = ldr_ladder_param(reserved, at);
+        if (from.rows == to.rows && from.columns == to.columns) memcpy(to.value, from.value, sizeof(float) * (size_t)to.rows * (size_t)to.columns);
+    }
+}
+
 /* A plan wants sizes only, so it leaves out the passes over the data that Fisher and energy need. */
 static int make_ladder(run *r) {
     const options *o = &r->o;
     ldr_ladder_desc d;
     const char **names = NULL;
+    ldr_ladder *reserved;
     int32_t i;
+    if (open_reserved(r, &reserved)) return EXIT_FAILED;
     memset(&d, 0, sizeof d);
+    if (reserved) d = ldr_ladder_desc_get(reserved);
     d.method = o->method ? (ldr_method)(o->method - 1) : LDR_METHOD_LADDER;
     d.rank = o->rank;
     d.alpha = o->alpha;
@@ -1029,13 +1082,15 @@ static int make_ladder(run *r) {
     d.tune_layers = o->tune_layers;
     d.tune_biases = o->tune_biases ? LDR_ON : LDR_AUTO;
     d.tune_norms = o->tune_norms ? LDR_ON : LDR_AUTO;
-    d.preset = o->preset ? (ldr_preset)(o->preset - 1) : LDR_PRESET_DEFAULT;
-    d.reduction = o->reduction;
-    d.rungs = o->rung_count ? o->rungs : NULL;
-    d.rung_count = o->rung_count;
-    d.init = (ldr_init)o->init;
-    d.importance = o->command == CMD_PLAN ? LDR_IMPORTANCE_PRESET : (ldr_importance)o->importance;
-    d.slice_heads = (ldr_heads)o->slice_heads;
+    if (!reserved) {
+        d.preset = o->preset ? (ldr_preset)(o->preset - 1) : LDR_PRESET_DEFAULT;
+        d.reduction = o->reduction;
+        d.rungs = o->rung_count ? o->rungs : NULL;
+        d.rung_count = o->rung_count;
+        d.importance = o->command == CMD_PLAN ? LDR_IMPORTANCE_PRESET : (ldr_importance)o->importance;
+        d.slice_heads = (ldr_heads)o->slice_heads;
+    }
+    d.init = reserved ? LDR_INIT_RANDOM : (ldr_init)o->init;
     d.sample = r->train;
     d.dropout = o->dropout;
     d.head = r->head;
@@ -1049,6 +1104,8 @@ static int make_ladder(run *r) {
         d.label_names = names;
     }
     r->ladder = ldr_ladder_create(r->model, &d, &r->err);
+    if (r->ladder && reserved) start_reserved(r->ladder, reserved);
+    ldr_ladder_free(reserved);
     free((void *)(uintptr_t)names);
     return r->ladder ? EXIT_DONE : EXIT_FAILED;
 }
@@ -1872,33 +1929,54 @@ static int copy_file(run *r, const char *name) {
     return w.status ? EXIT_FAILED : EXIT_DONE;
 }
 
-/* The weights come last: a directory with weights in it is complete. */
-static int command_quantize(run *r) {
+/* Makes --out a model directory but for its weights, which come last: a directory with weights in it is complete. */
+static int copy_companions(run *r, char path[LADDER_MAX_PATH]) {
     static const char *const weights[] = { "model.safetensors", "model.safetensors.index.json" };
     static const char *const others[] = { "config.json", "vocab.txt", "tokenizer_config.json", "tokenizer.json", "special_tokens_map.json", "added_tokens.json",
                                           "vocab.json", "merges.txt", "tokenizer.model", "spiece.model", "sentencepiece.bpe.model", "LICENSE" };
-    char path[LADDER_MAX_PATH];
     size_t i;
     for (i = sizeof weights / sizeof *weights; i-- > 0;) {
-        if (!ldr__path_join(path, sizeof path, r->o.out, weights[i])) return fail(r, LDR_ARGUMENT, "%s: the path is too long", r->o.out);
+        if (!ldr__path_join(path, LADDER_MAX_PATH, r->o.out, weights[i])) return fail(r, LDR_ARGUMENT, "%s: the path is too long", r->o.out);
         if (ldr__file_exists(path)) return fail(r, LDR_ARGUMENT, "%s: is there already and is not replaced", path);
     }
-    r->o.release = 1;              /* every weight is read once */
     if (open_model(r)) return EXIT_FAILED;
     if (!make_directory(r->o.out)) return fail(r, LDR_IO, "%s: the directory cannot be made", r->o.out);
     for (i = 0; i < sizeof others / sizeof *others; i++)
         if (copy_file(r, others[i])) return EXIT_FAILED;
+    return EXIT_DONE;
+}
+
+static int command_quantize(run *r) {
+    char path[LADDER_MAX_PATH];
+    r->o.release = 1;              /* every weight is read once */
+    if (copy_companions(r, path)) return EXIT_FAILED;
     if (ldr_model_quantise(r->model, path, r->o.type == 2 ? LDR_Q4_0 : LDR_Q8_0, &r->err)) return EXIT_FAILED;
     printf("%s written\n", path);
     return EXIT_DONE;
 }
+
+/* ---- export --------------------------------------------------------------------------- */
+
+static ldr_dtype written_type(const run *r) { return r->o.type == 3 ? LDR_BF16 : r->o.type == 2 ? LDR_F16 : LDR_F32; }
+
+static int command_export(run *r) {
+    char path[LADDER_MAX_PATH];
+    if (copy_companions(r, path)) return EXIT_FAILED;
+    r->ladder = ldr_ladder_load(r->model, r->o.ladder, NULL, &r->err);
+    if (!r->ladder || ldr_ladder_export(r->ladder, path, written_type(r), &r->err)) return EXIT_FAILED;
+    printf("%s written\n", path);
+    return EXIT_DONE;
+}
+
+#include "pretrain.h"
 
 /* ---- main ----------------------------------------------------------------------------- */
 
 static int run_command(const struct command *c, int argc, char **argv) {
     static const struct { unsigned bit; int (*command)(run *r); } bodies[COMMAND_COUNT] = {
         { CMD_TRAIN, command_train }, { CMD_EVAL, command_eval }, { CMD_PREDICT, command_predict }, { CMD_FEATURES, command_features },
-        { CMD_TOKENIZE, command_tokenize }, { CMD_INSPECT, command_inspect }, { CMD_PLAN, command_plan }, { CMD_QUANTIZE, command_quantize } };
+        { CMD_TOKENIZE, command_tokenize }, { CMD_INSPECT, command_inspect }, { CMD_PLAN, command_plan }, { CMD_QUANTIZE, command_quantize },
+        { CMD_PRETRAIN, command_pretrain }, { CMD_VOCABULARY, command_vocabulary }, { CMD_EXPORT, command_export } };
     static run r;
     int i, status;
     status = parse_options(c, &r.o, argc, argv);

@@ -1,0 +1,394 @@
+/* pretrain.h: the pretrain and vocabulary commands of tools/ladder.c, which includes this file. */
+
+#include "words.h"
+
+enum { MAX_TEXTS = 256, POOL = 4096, WARM_SEQUENCES = 40000, HELD_SEQUENCES = 256 };
+
+/* Text files end to end, as sequences [CLS] ... [SEP] of one length. A pool of sequences stands between reading and training, so that
+   neighbours in a book do not come one after another; memory does not grow with the texts. What comes is a function of files and seed. */
+typedef struct stream {
+    const ldr_tokenizer *tokenizer;
+    const char *paths[MAX_TEXTS];
+    char       *names;                     /* the bytes of the paths                                   */
+    int32_t     count, current;            /* files; the one being read                                */
+    FILE       *file;
+    text        line;
+    ldr_encoding pieces;                   /* of the line                                              */
+    int32_t     taken;                     /* of those                                                 */
+    int32_t     length, cls, sep, mask;
+    int32_t    *pool, pooled;
+    uint64_t    seed, drawn;
+    int64_t     tokens;                    /* read in this pass over the texts                         */
+} stream;
+
+static void close_stream(stream *s) {
+    if (s->file) fclose(s->file);
+    free(s->line.data);
+    free(s->pool);
+    free(s->names);
+    ldr_encoding_free(&s->pieces);
+    memset(s, 0, sizeof *s);
+}
+
+/* Splits LIST at its commas. */
+static int split_paths(run *r, const char *list, char **names, const char **paths, int32_t *count) {
+    size_t n = strlen(list) + 1, i, start = 0;
+    *count = 0;
+    *names = (char *)malloc(n);
+    if (!*names) return fail(r, LDR_MEMORY, "out of memory", "");
+    memcpy(*names, list, n);
+    for (i = 0; i < n; i++) {
+        if (list[i] != ',' && list[i]) continue;
+        (*names)[i] = 0;
+        if (i > start) {
+            if (*count == MAX_TEXTS) return fail(r, LDR_LIMIT, "more text files than this program takes: join some of them", "");
+            paths[(*count)++] = *names + start;
+        }
+        start = i + 1;
+    }
+    return *count ? EXIT_DONE : fail(r, LDR_ARGUMENT, "%s: names no text file", list);
+}
+
+static int open_stream(run *r, stream *s, const char *list, int32_t length, int32_t pool) {
+    memset(s, 0, sizeof *s);
+    s->tokenizer = ldr_model_tokenizer(r->model);
+    if (!s->tokenizer) return fail(r, LDR_MISSING, "%s: has no WordPiece vocabulary to read text with", r->o.model);
+    s->cls = ldr_tokenizer_find(s->tokenizer, "[CLS]");
+    s->sep = ldr_tokenizer_find(s->tokenizer, "[SEP]");
+    s->mask = ldr_tokenizer_find(s->tokenizer, "[MASK]");
+    if (s->cls < 0 || s->sep < 0 || s->mask < 0) return fail(r, LDR_MISSING, "the vocabulary lacks [CLS], [SEP] or [MASK]", "");
+    s->length = length;
+    s->seed = r->o.seed;
+    if (split_paths(r, list, &s->names, s->paths, &s->count)) return EXIT_FAILED;
+    s->pooled = pool;
+    s->pool = (int32_t *)calloc((size_t)pool * (size_t)length, sizeof *s->pool);
+    return s->pool ? EXIT_DONE : fail(r, LDR_MEMORY, "out of memory", "");
+}
+
+/* The next line's pieces; after the last file the first comes again. 0: read, 1: a whole pass held no text, else failed. */
+static int next_line(run *r, stream *s) {
+    int got;
+    for (;;) {
+        if (!s->file) {
+            if (s->current == s->count) {
+                if (s->tokens == 0) return 1;
+                s->tokens = 0;
+                s->current = 0;
+            }
+            s->file = fopen(s->paths[s->current], "rb");
+            if (!s->file) return fail(r, LDR_IO, "%s: cannot be opened", s->paths[s->current]), 2;
+        }
+        got = read_line(s->file, &s->line);
+        if (got < 0) return fail(r, LDR_MEMORY, "out of memory", ""), 2;
+        if (got == 0) {
+            fclose(s->file);
+            s->file = NULL;
+            s->current++;
+            continue;
+        }
+        if (ldr_tokenizer_encode(s->tokenizer, &s->pieces, s->line.data, s->line.used, NULL, 0, 0, 0, &r->err)) return 2;
+        s->taken = 0;
+        s->tokens += s->pieces.count;
+        if (s->pieces.count) return 0;
+    }
+}
+
+static int read_sequence(run *r, stream *s, int32_t *ids) {
+    int32_t n;
+    ids[0] = s->cls;
+    ids[s->length - 1] = s->sep;
+    for (n = 1; n < s->length - 1;) {
+        int32_t take = LDR__MIN(s->pieces.count - s->taken, s->length - 1 - n);
+        if (take > 0) memcpy(ids + n, s->pieces.ids + s->taken, (size_t)take * sizeof *ids);
+        n += take;
+        s->taken += take;
+        if (s->taken == s->pieces.count) {
+            int status = next_line(r, s);
+            if (status) return status == 1 ? fail(r, LDR_DATA, "the texts hold not one word", "") : EXIT_FAILED;
+        }
+    }
+    return EXIT_DONE;
+}
+
+static int draw_sequence(run *r, stream *s, int32_t *ids) {
+    int32_t i, at;
+    if (s->drawn == 0)
+        for (i = 0; i < s->pooled; i++)
+            if (read_sequence(r, s, s->pool + (size_t)i * (size_t)s->length)) return EXIT_FAILED;
+    at = (int32_t)ldr__random_below(ldr__mix64(s->seed + 77), s->drawn++, (uint32_t)s->pooled);
+    memcpy(ids, s->pool + (size_t)at * (size_t)s->length, (size_t)s->length * sizeof *ids);
+    return read_sequence(r, s, s->pool + (size_t)at * (size_t)s->length);
+}
+
+/* Devlin et al. 2019: 15 % of the pieces are to be told; of those 80 % become [MASK], 10 % any piece, 10 % stay. `order` is room for
+   the sequence. With whole words the pieces ##... after a chosen one are chosen with it. */
+static void mask_words(const run *r, const stream *s, int32_t *ids, int32_t *labels, int32_t *order, uint64_t key) {
+    int32_t n = s->length - 2, want = LDR__MAX(1, (int32_t)(0.15 * n + 0.5)), i, k, units = 0, chosen = 0;
+    for (i = 0; i < s->length; i++) labels[i] = LDR_IGNORE;
+    for (i = 1; i <= n; i++) {
+        const char *piece = r->o.whole_words && i > 1 ? ldr_tokenizer_piece(s->tokenizer, ids[i]) : NULL;
+        if (!piece || piece[0] != '#' || piece[1] != '#' || !piece[2]) order[units++] = i;
+    }
+    for (i = 0; i < units && chosen < want; i++) {
+        int32_t other = i + (int32_t)ldr__random_below(key, (uint64_t)i, (uint32_t)(units - i)), at = order[other];
+        order[other] = order[i];
+        order[i] = at;
+        for (k = at; k <= n && chosen < want; k++) {
+            const char *piece = k > at ? ldr_tokenizer_piece(s->tokenizer, ids[k]) : NULL;
+            if (k > at && (!r->o.whole_words || !piece || piece[0] != '#' || piece[1] != '#' || !piece[2])) break;
+            if (labels[k] != LDR_IGNORE) break;
+            labels[k] = ids[k];
+            chosen++;
+        }
+    }
+    for (i = 1; i <= n; i++) {
+        double u = ldr__random_unit(ldr__mix64(key + 1), (uint64_t)i);
+        if (labels[i] == LDR_IGNORE) continue;
+        if (u < 0.8) ids[i] = s->mask;
+        else if (u < 0.9) ids[i] = (int32_t)ldr__random_below(ldr__mix64(key + 2), (uint64_t)i, (uint32_t)r->info.vocabulary);
+    }
+}
+
+/* Fills the set with `count` sequences; step numbers the masks. */
+static int fill_batch(run *r, stream *s, ldr_dataset *set, int32_t count, int64_t step) {
+    int32_t *ids = (int32_t *)malloc(3 * (size_t)s->length * sizeof *ids), *labels = ids + s->length, *order = labels + s->length, i, k;
+    int status = ids ? EXIT_DONE : fail(r, LDR_MEMORY, "out of memory", "");
+    ldr_example e;
+    memset(&e, 0, sizeof e);
+    e.ids = ids;
+    e.labels = labels;
+    e.count = s->length;
+    ldr_dataset_clear(set);
+    for (i = 0; i < count && !status; i++) {
+        status = draw_sequence(r, s, ids);
+        if (status) break;
+        if (!r->info.causal) mask_words(r, s, ids, labels, order, ldr__mix64(ldr__mix64(s->seed + 99) + (uint64_t)step * 65536u + (uint64_t)i));
+        else for (k = 0; k < s->length; k++) labels[k] = k + 1 < s->length ? ids[k + 1] : LDR_IGNORE;
+        if (ldr_dataset_add(set, &e, &r->err)) status = EXIT_FAILED;
+    }
+    free(ids);
+    return status;
+}
+
+static ldr_dataset *word_set(run *r) {
+    ldr_dataset_desc d;
+    memset(&d, 0, sizeof d);
+    d.head = LDR_HEAD_WORDS;
+    d.max_len = r->max_len;
+    return ldr_dataset_create(&d, &r->err);
+}
+
+/* The directory of a model that does not exist yet, with random weights. */
+static int make_model(run *r) {
+    options *o = &r->o;
+    char path[LADDER_MAX_PATH], config[1024];
+    ldr_tokenizer *t;
+    ldr_tokenizer_desc td;
+    int32_t width = o->width ? o->width : 128, heads = o->heads ? o->heads : LDR__MAX(1, width / 32), ffn = o->ffn ? o->ffn : 4 * width;
+    const char *vocab = o->vocab;
+    ldr__source s;
+    ldr__writer w;
+    int n;
+    if (!vocab) return fail(r, LDR_ARGUMENT, "a new model needs --vocab FILE (ladder vocabulary makes one), or go on from one with --model DIR", "");
+    memset(&td, 0, sizeof td);
+    t = ldr_tokenizer_load(vocab, &td, &r->err);
+    if (!t) return EXIT_FAILED;
+    n = snprintf(config, sizeof config, "{\n  \"architectures\": [\"BertForMaskedLM\"],\n  \"model_type\": \"bert\",\n  \"vocab_size\": %d,\n  \"hidden_size\": %d,\n  \"num_hidden_layers\": %d,\n"
+                 "  \"num_attention_heads\": %d,\n  \"intermediate_size\": %d,\n  \"max_position_embeddings\": %d,\n  \"type_vocab_size\": 2,\n  \"hidden_act\": \"gelu\",\n  \"layer_norm_eps\": 1e-12,\n"
+                 "  \"initializer_range\": 0.02,\n  \"hidden_dropout_prob\": 0.1,\n  \"attention_probs_dropout_prob\": 0.1,\n  \"pad_token_id\": 0\n}\n",
+                 (int)ldr_tokenizer_size(t), (int)width, (int)(o->layers ? o->layers : 4), (int)heads, (int)ffn, (int)(o->max_len ? o->max_len : 128));
+    ldr_tokenizer_free(t);
+    if (!make_directory(o->out)) return fail(r, LDR_IO, "%s: the directory cannot be made", o->out);
+    if (!ldr__path_join(path, sizeof path, o->out, "vocab.txt")) return fail(r, LDR_ARGUMENT, "%s: the path is too long", o->out);
+    if (ldr__source_open(&s, vocab, NULL, &r->err)) return EXIT_FAILED;
+    if (!ldr__writer_open(&w, path, &r->err)) {
+        ldr__writer_put(&w, s.data, s.size, &r->err);
+        ldr__writer_close(&w, &r->err);
+    }
+    ldr__source_close(&s);
+    if (w.status || !ldr__path_join(path, sizeof path, o->out, "tokenizer_config.json") || ldr__writer_open(&w, path, &r->err)) return EXIT_FAILED;
+    {
+        const char *text = o->cased ? "{\"do_lower_case\": false, \"tokenizer_class\": \"BertTokenizer\"}\n" : "{\"do_lower_case\": true, \"tokenizer_class\": \"BertTokenizer\"}\n";
+        ldr__writer_put(&w, text, strlen(text), &r->err);
+    }
+    if (ldr__writer_close(&w, &r->err) || !ldr__path_join(path, sizeof path, o->out, "config.json") || ldr__writer_open(&w, path, &r->err)) return EXIT_FAILED;
+    ldr__writer_put(&w, config, (size_t)n, &r->err);
+    if (ldr__writer_close(&w, &r->err) || !ldr__path_join(path, sizeof path, o->out, "model.safetensors")) return EXIT_FAILED;
+    return ldr_model_init(config, (size_t)n, path, o->seed, &r->err) ? EXIT_FAILED : EXIT_DONE;
+}
+
+/* Word embeddings from a truncated factorisation of the texts' positive pointwise mutual information, and sines in the position table:
+   what the first thousands of steps would otherwise be spent on. */
+static int warm_start(run *r) {
+    ldr_param word = ldr_ladder_param(r->ladder, ldr_ladder_find(r->ladder, "embeddings.word.weight")), position = ldr_ladder_param(r->ladder, ldr_ladder_find(r->ladder, "embeddings.position.weight"));
+    stream s;
+    word_counts *counts = NULL;
+    int32_t i, k, *ids = (int32_t *)malloc((size_t)r->max_len * sizeof *ids);
+    int status = open_stream(r, &s, r->o.texts, r->max_len, 1);
+    if (!status && !ids) status = fail(r, LDR_MEMORY, "out of memory", "");
+    if (!status) {
+        counts = word_counts_create(r->info.vocabulary, 5, &r->err);
+        status = counts ? EXIT_DONE : EXIT_FAILED;
+    }
+    for (i = 0; i < WARM_SEQUENCES && !status && !interrupted; i++) {
+        int32_t before = s.current;
+        status = read_sequence(r, &s, ids);
+        if (!status && word_counts_add(counts, ids, r->max_len, &r->err)) status = EXIT_FAILED;
+        if (s.current < before) break;         /* once through all of it is enough */
+    }
+    if (!status && word_vectors(word.value, counts, word.columns, 0.04, r->o.seed, &r->err)) status = EXIT_FAILED;
+    for (i = 0; i < position.rows && !status; i++)
+        for (k = 0; k < position.columns; k++) {
+            double angle = i / pow(10000.0, (double)(k / 2 * 2) / position.columns);
+            position.value[(size_t)i * (size_t)position.columns + (size_t)k] = (float)(0.02 * (k % 2 ? cos(angle) : sin(angle)));
+        }
+    word_counts_free(counts);
+    free(ids);
+    close_stream(&s);
+    return status;
+}
+
+static int pretrain_ladder(run *r) {
+    ldr_ladder_desc d;
+    int full = r->o.method == METHOD_FULL || (r->o.method != METHOD_LADDER);
+    memset(&d, 0, sizeof d);
+    d.method = full ? LDR_METHOD_FULL : LDR_METHOD_LADDER;
+    d.preset = r->o.preset ? (ldr_preset)(r->o.preset - 1) : LDR_PRESET_DEFAULT;
+    d.reduction = r->o.reduction;
+    d.rungs = r->o.rung_count ? r->o.rungs : NULL;
+    d.rung_count = r->o.rung_count;
+    d.dropout = r->o.dropout;
+    d.head = LDR_HEAD_WORDS;
+    d.seed = r->o.seed;
+    r->ladder = ldr_ladder_create(r->model, &d, &r->err);
+    return r->ladder ? EXIT_DONE : EXIT_FAILED;
+}
+
+static int report_held_out(run *r, ldr_dataset *held, const ldr_progress *p) {
+    ldr_score score;
+    if (!ldr_dataset_count(held)) return EXIT_DONE;
+    if (ldr_evaluate(r->ladder, held, LDR_METRIC_ACCURACY, &score, &r->err)) return EXIT_FAILED;
+    printf("step %d: held-out loss %.4f, accuracy %.4f\n", (int)p->step, score.loss, score.accuracy);
+    fflush(stdout);
+    if (r->log) {
+        fprintf(r->log, "{\"step\":%d,\"held_out_loss\":", (int)p->step);
+        put_number(r->log, score.loss);
+        fputs(",\"held_out_accuracy\":", r->log);
+        put_number(r->log, score.accuracy);
+        fputs("}\n", r->log);
+    }
+    return EXIT_DONE;
+}
+
+static int pretrain_steps(run *r, stream *s, ldr_dataset *held, watch *w) {
+    ldr_progress p = ldr_trainer_progress(r->trainer);
+    int32_t batch = r->train_desc.batch, every = LDR__MAX(1, r->train_desc.epochs / 20);
+    double loss = 0;
+    int32_t since = 0;
+    w->start = w->shown = seconds_now();
+    w->first_step = p.step;
+    w->first_tokens = p.tokens;
+    while (!ldr_trainer_done(r->trainer)) {
+        if (fill_batch(r, s, r->train, batch, p.step) || ldr_trainer_step(r->trainer, &p, &r->err)) return EXIT_FAILED;
+        loss += p.step_loss;
+        since++;
+        if (r->log) log_step(r->log, &p);
+        if (w->terminal) show_bar(w, &p);
+        if (p.step % every == 0 || p.step == p.steps) {
+            double now = seconds_now();
+            if (w->terminal) clear_bar(w);
+            printf("step %d of %d: loss %.4f, %.0f tokens/s, %.0f s\n", (int)p.step, (int)p.steps, loss / since, (double)(p.tokens - w->first_tokens) / LDR__MAX(now - w->start, 1e-9), now - w->opened);
+            fflush(stdout);
+            loss = since = 0;
+            if (report_held_out(r, held, &p)) return EXIT_FAILED;
+            if (r->o.checkpoint && ldr_trainer_save(r->trainer, r->o.checkpoint, &r->err)) return EXIT_FAILED;
+        }
+        if ((interrupted || p.step == r->o.stop_at) && !ldr_trainer_done(r->trainer)) return stop_early(r, w, &p);
+    }
+    return EXIT_DONE;
+}
+
+/* A resumed run reads the texts again up to where it stood, so that the rest comes as it would have. */
+static int pretrain_open(run *r, stream *s, ldr_dataset *held) {
+    ldr_progress p;
+    int32_t i, batch = r->train_desc.batch;
+    stream h;
+    int status;
+    if (open_stream(r, s, r->o.texts, r->max_len, POOL) || fill_batch(r, s, r->train, batch, 0)) return EXIT_FAILED;
+    if (r->o.held_out) {
+        if (open_stream(r, &h, r->o.held_out, r->max_len, HELD_SEQUENCES)) return EXIT_FAILED;
+        h.seed = 1;                        /* the same masks whatever the run's seed */
+        status = fill_batch(r, &h, held, HELD_SEQUENCES, 0);
+        close_stream(&h);
+        if (status) return status;
+    }
+    r->trainer = ldr_trainer_create(r->ladder, r->train, NULL, &r->train_desc, &r->err);
+    if (!r->trainer || (r->o.resume && ldr_trainer_resume(r->trainer, r->o.resume, &r->err))) return EXIT_FAILED;
+    p = ldr_trainer_progress(r->trainer);
+    s->drawn = 0;
+    close_stream(s);
+    if (open_stream(r, s, r->o.texts, r->max_len, POOL)) return EXIT_FAILED;
+    for (i = 0; i < p.step; i++)
+        if (fill_batch(r, s, r->train, batch, i)) return EXIT_FAILED;
+    return EXIT_DONE;
+}
+
+static int command_pretrain(run *r) {
+    options *o = &r->o;
+    int fresh = !o->model, ladder = o->method == METHOD_LADDER, status;
+    char path[LADDER_MAX_PATH];
+    ldr_dataset *held;
+    stream s;
+    watch w;
+    memset(&s, 0, sizeof s);
+    memset(&w, 0, sizeof w);
+    w.opened = seconds_now();
+    w.terminal = on_terminal();
+    if (ladder && fresh) return fail(r, LDR_ARGUMENT, "a ladder is trained beside a model: give --model DIR", "");
+    if (!fresh && (o->layers || o->width || o->heads || o->ffn || o->vocab || o->warm_start)) return fail(r, LDR_ARGUMENT, "--layers, --width, --heads, --ffn, --vocab and --warm-start are for a new model, without --model", "");
+    if (!ladder && !ldr__path_join(path, sizeof path, o->out, "model.safetensors")) return fail(r, LDR_ARGUMENT, "%s: the path is too long", o->out);
+    if (!ladder && !o->resume && ldr__file_exists(path)) return fail(r, LDR_ARGUMENT, "%s: is there already and is not replaced", path);
+    if (ladder ? check_writable(r, o->out) : fresh && !o->resume && make_model(r)) return EXIT_FAILED;
+    if (fresh) o->model = o->out;
+    if (open_model(r)) return EXIT_FAILED;
+    if (!fresh && !ladder && !o->resume && copy_companions(r, path)) return EXIT_FAILED;
+    status = choose_max_len(r, 128);
+    if (status) return status;
+    if (r->max_len < 3) return fail(r, LDR_ARGUMENT, "--max-len must leave room for a word between [CLS] and [SEP]", "");
+    if (!o->steps) o->steps = 10000;
+    o->epochs = o->steps;                  /* a batch is a data set of its own, an epoch one step */
+    if (!(o->lr > 0)) o->lr = ladder ? 1e-3f : 5e-4f;
+    if (!(o->weight_decay > 0)) o->weight_decay = 0.01f;
+    r->head = LDR_HEAD_WORDS;
+    status = pretrain_ladder(r);
+    if (!status && fresh && !o->resume && o->warm_start) status = warm_start(r);
+    if (status) return status;
+    r->train_desc = make_train_desc(r);
+    r->train = word_set(r);
+    r->dev = held = word_set(r);
+    if (!r->train || !held) return EXIT_FAILED;
+    if (o->log) {
+        r->log = fopen(o->log, o->resume ? "a" : "w");
+        if (!r->log) return fail(r, LDR_IO, "%s: the log cannot be created", o->log);
+    }
+    signal(SIGINT, on_signal);
+    signal(SIGTERM, on_signal);
+    status = pretrain_open(r, &s, held);
+    if (!status) status = pretrain_steps(r, &s, held, &w);
+    close_stream(&s);
+    if (status) return status;
+    if (ladder ? ldr_ladder_save(r->ladder, o->out, &r->err) : ldr_ladder_export(r->ladder, path, written_type(r), &r->err)) return EXIT_FAILED;
+    printf("%s written: %" PRIu64 " parameters trained, %.0f s\n", ladder ? o->out : path, ldr_ladder_trainable(r->ladder), seconds_now() - w.opened);
+    return EXIT_DONE;
+}
+
+static int command_vocabulary(run *r) {
+    const char *paths[MAX_TEXTS];
+    char *names = NULL;
+    int32_t count;
+    int status = split_paths(r, r->o.texts, &names, paths, &count);
+    if (!status && make_vocabulary(paths, count, r->o.size ? r->o.size : 8192, !r->o.cased, r->o.out, &r->err)) status = EXIT_FAILED;
+    free(names);
+    if (!status) printf("%s written\n", r->o.out);
+    return status;
+}
