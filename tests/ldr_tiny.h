@@ -3,6 +3,33 @@
 #ifndef LDR_TINY_H
 #define LDR_TINY_H
 
+/* Every set of kernels this machine can run; room for 4. */
+static inline int kernel_sets(const ldr__kernels **sets) {
+    int n = 0;
+    sets[n++] = &ldr__kernels_portable;
+#if LDR__X86
+    if (ldr__x86_level() >= 1) sets[n++] = &ldr__kernels_avx2;
+    if (ldr__x86_level() >= 2) sets[n++] = &ldr__kernels_avx512;
+    if (ldr__x86_level() >= 3) sets[n++] = &ldr__kernels_vnni;
+#elif LDR__NEON
+    sets[n++] = &ldr__kernels_neon;
+#elif LDR__WASM
+    sets[n++] = &ldr__kernels_wasm;
+#endif
+    return n;
+}
+
+static inline ldr_batch one_sequence(int32_t offsets[2], const int32_t *ids, int32_t n) {
+    ldr_batch b;
+    offsets[0] = 0;
+    offsets[1] = n;
+    memset(&b, 0, sizeof b);
+    b.sequences = 1;
+    b.offsets = offsets;
+    b.ids = ids;
+    return b;
+}
+
 typedef struct tiny_file { char *data; size_t size, capacity; char header[65536]; size_t used; uint64_t at; uint64_t key, count; int blank; } tiny_file;
 
 static void tiny_bytes(tiny_file *f, const void *p, size_t n) {
