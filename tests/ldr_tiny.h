@@ -82,7 +82,7 @@ static void tiny_norm(tiny_file *f, const char *stem, int n, int bias, ldr_dtype
 /* blank: all weights are 0, for models so large that only their shape is wanted. */
 typedef struct tiny_spec { const char *family; int layers, width, heads, kv, ffn, vocab, positions, embed; ldr_dtype dtype; uint64_t seed; int threads, blank; ldr_simd simd; ldr_compute compute; const ldr_allocator *alloc; } tiny_spec;
 
-static tiny_spec tiny_default(const char *family) {
+static inline tiny_spec tiny_default(const char *family) {
     tiny_spec s;
     memset(&s, 0, sizeof s);
     s.family = family;

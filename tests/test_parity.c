@@ -31,8 +31,9 @@ static float *floats(const ldr_weights *w, const char *name, size_t *n) {
 static int32_t *integers(const ldr_weights *w, const char *name, size_t *n) {
     const ldr_tensor *t = ldr_weights_find(w, name);
     int32_t *v = (int32_t *)malloc(t ? (size_t)t->bytes + 4 : 4);
+    size_t i;
     *n = t ? (size_t)t->bytes / 4 : 0;
-    if (t) memcpy(v, t->data, (size_t)t->bytes);
+    for (i = 0; i < *n; i++) v[i] = (int32_t)ldr__load_u32((const unsigned char *)t->data + 4 * i);
     return v;
 }
 
