@@ -457,7 +457,11 @@ LDR_API ldr_status ldr_model_logits(const ldr_model *m, float *logits, const flo
    segment tables and matrices whose rows are no multiple of 32 long stay as they are. With the model's own
    config.json and vocabulary beside it the file is a model: it is trained on and predicted with in place, 8.5
    or 4.5 bits a weight. To ladder files it is another backbone: its fingerprint is another.
-   Appears whole or not at all; needs memory for the header only. */
+   Appears whole or not at all (written as PATH.partial, then renamed); needs memory for the header only. The model is
+   only read, so others may use it meanwhile. Reads the weights the files hold, whatever `compute` is.
+   LDR_ARGUMENT: another format, or a model that holds blocks already (start from the float one). LDR_UNSUPPORTED:
+   no matrix can be blocks. LDR_NUMERIC with the offset in the source: 32 numbers that are not all finite, or too
+   large for a 16-bit scale. LDR_LIMIT, LDR_MEMORY, LDR_IO as everywhere. */
 LDR_API ldr_status ldr_model_quantise(const ldr_model *m, const char *path, ldr_dtype format, ldr_error *err);
 #endif
 
@@ -691,7 +695,7 @@ typedef struct ldr_trainer ldr_trainer;
    allocated here. */
 LDR_API ldr_trainer *ldr_trainer_create(ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev, const ldr_train_desc *desc, ldr_error *err);
 LDR_API void         ldr_trainer_free(ldr_trainer *t);
-/* What ldr_trainer_create would allocate, item by item; nothing is allocated. */
+/* What ldr_trainer_create would allocate, item by item; nothing is allocated. Empty where it would refuse. */
 LDR_API ldr_memory   ldr_trainer_plan(const ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev, const ldr_train_desc *desc);
 /* One optimiser step; after an epoch's last one the dev set is scored and the best parameters are
    kept. LDR_NUMERIC names the step and the tensor. *p may be NULL. Allocates nothing. */
@@ -703,7 +707,7 @@ LDR_API int32_t      ldr_trainer_done(const ldr_trainer *t);          /* 1: all 
 LDR_API ldr_status   ldr_trainer_gradients(ldr_trainer *t, double *loss, const int32_t *examples, int32_t count, ldr_error *err);
 /* Puts the parameters of the best dev epoch into the ladder (no dev set: does nothing). */
 LDR_API void         ldr_trainer_restore_best(ldr_trainer *t);
-/* How the tap cache stands. */
+/* How the tap cache stands; all 0 without one but for backbone_runs. */
 typedef struct ldr_cache_info {
     int32_t     sequences, filled; /* of both sets; those whose taps are kept                  */
     int32_t     reused;            /* sets whose taps an earlier run left behind: 0 to 2       */
@@ -713,7 +717,8 @@ typedef struct ldr_cache_info {
     const char *note[2];           /* train, dev: what became of an earlier file, or "". Belongs to the trainer */
 } ldr_cache_info;
 LDR_API ldr_cache_info ldr_trainer_cache(const ldr_trainer *t);
-/* What the files of cache_dir will take in bytes; 0 without it. */
+/* What the files of cache_dir will take in bytes; 0 without it, or where ldr_trainer_create would refuse. With cache_layers
+   tokens * width * 4 bytes of the larger set come and go while it is filled. */
 LDR_API uint64_t     ldr_trainer_plan_disk(const ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev, const ldr_train_desc *desc);
 /* Everything needed to go on with the same bits as if never stopped. */
 #ifndef LADDER_NO_STDIO
@@ -727,8 +732,10 @@ typedef struct ldr_score {
     int32_t examples;
 } ldr_score;
 
-/* Scores the ladder on one of the trainer's two sets, or (ldr_evaluate, which makes room for the time of the call)
-   on any; metric AUTO as in training. */
+/* Scores the ladder on one of the trainer's two sets (any other is LDR_ARGUMENT), or (ldr_evaluate, which makes room for the
+   time of the call, as for training in batches of 32) on any; metric AUTO as in training. Parameters, gradients and the
+   course of training stay as they are; the trainer's tap cache is used and filled, and can fail with LDR_IO.
+   LDR_ARGUMENT: a metric that does not fit the head. LDR_DATA: a set that does not fit the ladder, or without a target. */
 LDR_API ldr_status ldr_trainer_evaluate(ldr_trainer *t, const ldr_dataset *d, ldr_score *score, ldr_error *err);
 LDR_API ldr_status ldr_evaluate(ldr_ladder *l, const ldr_dataset *d, ldr_metric metric, ldr_score *score, ldr_error *err);
 
@@ -9572,7 +9579,7 @@ static void ldr__writer_floats(ldr__writer *w, const float *v, size_t n, ldr_err
 static void ldr__writer_header(ldr__writer *w, ldr__text *t, ldr_error *err) {
     unsigned char length[8];
     while (t->used % 8 && !t->full) ldr__text_bytes(t, " ", 1);      /* data aligned for a mapping */
-    if (t->full) w->status = ldr__fail(err, LDR_LIMIT, LDR_NO_OFFSET, "the ladder's metadata is too long to save");
+    if (t->full) w->status = ldr__fail(err, LDR_LIMIT, LDR_NO_OFFSET, "names and metadata are too long: a header of %U bytes is the most that can be read again", (uint64_t)LADDER_MAX_HEADER);
     ldr__store_u64(length, t->used);
     ldr__writer_put(w, length, 8, err);
     ldr__writer_put(w, t->data, t->used, err);
@@ -9777,6 +9784,7 @@ static uint64_t ldr__run_digest(const ldr_trainer *t) {
     h = ldr__floats_digest(h, f, 9);
     for (i = 0; i < 10; i++) h = ldr__mix64(h ^ (uint64_t)n[i]);
     if (t->d.cache && t->d.cache_type != LDR_F32) h = ldr__mix64(h ^ (uint64_t)t->d.cache_type);      /* rounded taps make another run */
+    if (t->l->m->compute != LDR_COMPUTE_F32) h = ldr__mix64(h ^ UINT64_C(0x696e7438) ^ (uint64_t)t->l->m->compute);     /* as do those of a rounded backbone */
     if (t->class_weights) h = ldr__floats_digest(h, t->class_weights, (size_t)t->l->d.classes);
     for (i = 0; i < (int)(sizeof ldr__fields / sizeof ldr__fields[0]); i++) {
         uint32_t bits;
