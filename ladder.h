@@ -457,7 +457,11 @@ LDR_API ldr_status ldr_model_logits(const ldr_model *m, float *logits, const flo
    segment tables and matrices whose rows are no multiple of 32 long stay as they are. With the model's own
    config.json and vocabulary beside it the file is a model: it is trained on and predicted with in place, 8.5
    or 4.5 bits a weight. To ladder files it is another backbone: its fingerprint is another.
-   Appears whole or not at all; needs memory for the header only. */
+   Appears whole or not at all (written as PATH.partial, then renamed); needs memory for the header only. The model is
+   only read, so others may use it meanwhile. Reads the weights the files hold, whatever `compute` is.
+   LDR_ARGUMENT: another format, or a model that holds blocks already (start from the float one). LDR_UNSUPPORTED:
+   no matrix can be blocks. LDR_NUMERIC with the offset in the source: 32 numbers that are not all finite, or too
+   large for a 16-bit scale. LDR_LIMIT, LDR_MEMORY, LDR_IO as everywhere. */
 LDR_API ldr_status ldr_model_quantise(const ldr_model *m, const char *path, ldr_dtype format, ldr_error *err);
 #endif
 
@@ -735,7 +739,7 @@ typedef struct ldr_trainer ldr_trainer;
    allocated here. */
 LDR_API ldr_trainer *ldr_trainer_create(ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev, const ldr_train_desc *desc, ldr_error *err);
 LDR_API void         ldr_trainer_free(ldr_trainer *t);
-/* What ldr_trainer_create would allocate, item by item; nothing is allocated. */
+/* What ldr_trainer_create would allocate, item by item; nothing is allocated. Empty where it would refuse. */
 LDR_API ldr_memory   ldr_trainer_plan(const ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev, const ldr_train_desc *desc);
 /* One optimiser step; after an epoch's last one the dev set is scored and the best parameters are
    kept. LDR_NUMERIC names the step and the tensor. *p may be NULL. Allocates nothing. */
@@ -747,7 +751,7 @@ LDR_API int32_t      ldr_trainer_done(const ldr_trainer *t);          /* 1: all 
 LDR_API ldr_status   ldr_trainer_gradients(ldr_trainer *t, double *loss, const int32_t *examples, int32_t count, ldr_error *err);
 /* Puts the parameters of the best dev epoch into the ladder (no dev set: does nothing). */
 LDR_API void         ldr_trainer_restore_best(ldr_trainer *t);
-/* How the tap cache stands. */
+/* How the tap cache stands; all 0 without one but for backbone_runs. */
 typedef struct ldr_cache_info {
     int32_t     sequences, filled; /* of both sets; those whose taps are kept                  */
     int32_t     reused;            /* sets whose taps an earlier run left behind: 0 to 2       */
@@ -757,7 +761,8 @@ typedef struct ldr_cache_info {
     const char *note[2];           /* train, dev: what became of an earlier file, or "". Belongs to the trainer */
 } ldr_cache_info;
 LDR_API ldr_cache_info ldr_trainer_cache(const ldr_trainer *t);
-/* What the files of cache_dir will take in bytes; 0 without it. */
+/* What the files of cache_dir will take in bytes; 0 without it, or where ldr_trainer_create would refuse. With cache_layers
+   tokens * width * 4 bytes of the larger set come and go while it is filled. */
 LDR_API uint64_t     ldr_trainer_plan_disk(const ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev, const ldr_train_desc *desc);
 /* Everything needed to go on with the same bits as if never stopped. */
 #ifndef LADDER_NO_STDIO
@@ -771,8 +776,10 @@ typedef struct ldr_score {
     int32_t examples;
 } ldr_score;
 
-/* Scores the ladder on one of the trainer's two sets, or (ldr_evaluate, which makes room for the time of the call)
-   on any; metric AUTO as in training. */
+/* Scores the ladder on one of the trainer's two sets (any other is LDR_ARGUMENT), or (ldr_evaluate, which makes room for the
+   time of the call, as for training in batches of 32) on any; metric AUTO as in training. Parameters, gradients and the
+   course of training stay as they are; the trainer's tap cache is used and filled, and can fail with LDR_IO.
+   LDR_ARGUMENT: a metric that does not fit the head. LDR_DATA: a set that does not fit the ladder, or without a target. */
 LDR_API ldr_status ldr_trainer_evaluate(ldr_trainer *t, const ldr_dataset *d, ldr_score *score, ldr_error *err);
 LDR_API ldr_status ldr_evaluate(ldr_ladder *l, const ldr_dataset *d, ldr_metric metric, ldr_score *score, ldr_error *err);
 
@@ -921,6 +928,14 @@ LDR_API ldr_status ldr_fit(ldr_ladder *l, const ldr_dataset *train, const ldr_da
 #define LDR__MAX(a, b) ((a) > (b) ? (a) : (b))
 #define LDR__STATIC_ASSERT(name, condition) typedef char ldr__assert_##name[(condition) ? 1 : -1]
 LDR__STATIC_ASSERT(float_is_32_bits, sizeof(float) == 4);
+
+#if defined(__BYTE_ORDER__) && defined(__ORDER_BIG_ENDIAN__)
+  #define LDR__BIG_ENDIAN (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__)
+#else
+  #define LDR__BIG_ENDIAN 0
+#endif
+/* The type of floats in memory. LDR_F32 is the type of floats in a file, and those are little endian everywhere. */
+#define LDR__NATIVE (LDR__BIG_ENDIAN ? LDR_DTYPE_COUNT : LDR_F32)
 
 /* ======================================================================================
    >>sizes             Arithmetic that cannot wrap
@@ -1202,7 +1217,7 @@ static ldr_status ldr__plan_begin(ldr__plan *p, const ldr_allocator *a, ldr_erro
     p->size = p->used + LDR__ALIGN;
     p->memory = ldr__alloc(a, p->size);
     if (!p->memory) return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory: %U bytes could not be allocated", (uint64_t)p->size);
-    ldr__large_pages(p->memory, p->size);
+    if (!a || !a->alloc_fn) ldr__large_pages(p->memory, p->size);      /* what the user's allocator hands out is the user's */
     memset(p->memory, 0, p->size);
     pad = (size_t)(LDR__ALIGN - (uintptr_t)p->memory % LDR__ALIGN) % LDR__ALIGN;
     p->base = (unsigned char *)p->memory + pad;
@@ -1321,6 +1336,11 @@ enum { LDR__QBLOCK = 32, LDR__Q8_0_BYTES = 2 + LDR__QBLOCK, LDR__Q4_0_BYTES = 2 
    of a 16-bit scale and a small integer are exact, so every kernel gets the same bits. */
 LDR__INLINE float ldr__load(const void *data, ldr_dtype dtype, size_t i) {
     const unsigned char *p = (const unsigned char *)data;
+    if (dtype == LDR__NATIVE) {
+        float f;
+        memcpy(&f, p + 4 * i, 4);
+        return f;
+    }
     switch (dtype) {
         case LDR_F16:  return ldr__half_to_float(ldr__load_u16(p + 2 * i));
         case LDR_BF16: return ldr__float_from_bits(ldr__load_u16(p + 2 * i) << 16);
@@ -1340,9 +1360,10 @@ LDR__INLINE float ldr__load(const void *data, ldr_dtype dtype, size_t i) {
     }
 }
 
-static const struct { const char *name; size_t size, block; } ldr__dtypes[LDR_DTYPE_COUNT] = {
+static const struct { const char *name; size_t size, block; } ldr__dtypes[LDR_DTYPE_COUNT + 1] = {
     { "F32", 4, 1 }, { "F16", 2, 1 }, { "BF16", 2, 1 }, { "F64", 8, 1 }, { "I8", 1, 1 }, { "U8", 1, 1 }, { "I16", 2, 1 }, { "U16", 2, 1 },
-    { "I32", 4, 1 }, { "U32", 4, 1 }, { "I64", 8, 1 }, { "U64", 8, 1 }, { "BOOL", 1, 1 }, { "Q8_0", LDR__Q8_0_BYTES, LDR__QBLOCK }, { "Q4_0", LDR__Q4_0_BYTES, LDR__QBLOCK } };
+    { "I32", 4, 1 }, { "U32", 4, 1 }, { "I64", 8, 1 }, { "U64", 8, 1 }, { "BOOL", 1, 1 }, { "Q8_0", LDR__Q8_0_BYTES, LDR__QBLOCK }, { "Q4_0", LDR__Q4_0_BYTES, LDR__QBLOCK },
+    { "", 4, 1 } };                                    /* LDR__NATIVE where it is a type of its own */
 
 LDR__DEF const char *ldr_dtype_name(ldr_dtype d) { return (int)d >= 0 && d < LDR_DTYPE_COUNT ? ldr__dtypes[d].name : "?"; }
 LDR__DEF size_t ldr_dtype_size(ldr_dtype d) { return (int)d >= 0 && d < LDR_DTYPE_COUNT ? ldr__dtypes[d].size : 0; }
@@ -1611,7 +1632,7 @@ LDR__INLINE void ldr__adam_body(float *w, float *m, float *v, const float *g, si
     });
 }
 
-/* Infinity or NaN in x makes the scale NaN, so that it shows in every product. unit 4 stores q + 128. */
+/* Infinity or NaN in x makes the scale NaN, so that it shows in every product. unit 4 stores q + 128. q may be x. */
 LDR__INLINE void ldr__quantise_body(void *q, float *scale, const float *x, size_t n, size_t padded, int unit) {
     float lanes[LDR__LANES], bad[LDR__LANES], v[LDR__LANES], m = 0, nothing = 0, inverse;
     int16_t wide[LDR__LANES];
@@ -1717,8 +1738,8 @@ static void ldr__tile_int8_portable(float *c, size_t ldc, const void *a, const v
     ldr__tile_int8_body(c, ldc, a, b, units, m, n, a_scale, b_scale, bias, accumulate, 4, 8);
 }
 
-/* The edge of a tile: t holds all mr x nr sums; the wanted ones go to c. Shared by every kernel
-   so that a row or column at an edge gets the bits it would get inside. */
+/* The edge of a tile: t holds all mr x nr sums; the wanted ones go to c. A kernel that stores by other means must add
+   the same way, so that a row or column at an edge gets the bits it would get inside. */
 LDR__INLINE void ldr__tile_store(float *c, size_t ldc, const float *t, int32_t nr, int32_t m, int32_t n, const float *bias, int accumulate) {
     int32_t i, j;
     for (i = 0; i < m; i++)
@@ -1748,7 +1769,8 @@ static const ldr__kernels ldr__kernels_portable = { "portable", 4, 8, ldr__tile_
 
 /* The accumulators must stay in registers: every loop over them is unrolled by hand-written
    repetition, since gcc 12 spills an array of vectors as soon as one loop over it is rolled. */
-#define LDR__R6(X)  X(0) X(1) X(2) X(3) X(4) X(5)
+#define LDR__R4(X)  X(0) X(1) X(2) X(3)
+#define LDR__R6(X)  LDR__R4(X) X(4) X(5)
 #define LDR__R14(X) LDR__R6(X) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13)
 
 #if LDR__NEON
@@ -1786,7 +1808,6 @@ static const ldr__kernels ldr__kernels_neon = { "neon", 6, 16, ldr__tile_neon, l
 static void ldr__tile_wasm(float *c, size_t ldc, const float *a, const float *b, size_t k, int32_t m, int32_t n, const float *bias, int accumulate) {
     float t[4 * 8];
     size_t p;
-#define LDR__R4(X) X(0) X(1) X(2) X(3)
 #define LDR__ROW(i) v128_t x##i = wasm_f32x4_splat(0), y##i = x##i;
     LDR__R4(LDR__ROW)
 #undef LDR__ROW
@@ -1799,7 +1820,6 @@ static void ldr__tile_wasm(float *c, size_t ldc, const float *a, const float *b,
 #define LDR__SPILL(i) wasm_v128_store(t + 8 * i, x##i); wasm_v128_store(t + 8 * i + 4, y##i);
     LDR__R4(LDR__SPILL)
 #undef LDR__SPILL
-#undef LDR__R4
     ldr__tile_store(c, ldc, t, 8, m, n, bias, accumulate);
 }
 
@@ -1810,7 +1830,6 @@ static void ldr__tile_int8_wasm(float *c, size_t ldc, const void *a, const void 
     int32_t t[4 * 8];
     size_t p;
     (void)b_sum;
-#define LDR__R4(X) X(0) X(1) X(2) X(3)
 #define LDR__ROW(i) v128_t x##i = wasm_i32x4_splat(0), y##i = x##i;
     LDR__R4(LDR__ROW)
 #undef LDR__ROW
@@ -1823,7 +1842,6 @@ static void ldr__tile_int8_wasm(float *c, size_t ldc, const void *a, const void 
 #define LDR__SPILL(i) wasm_v128_store(t + 8 * i, x##i); wasm_v128_store(t + 8 * i + 4, y##i);
     LDR__R4(LDR__SPILL)
 #undef LDR__SPILL
-#undef LDR__R4
     ldr__tile_int8_store(c, ldc, t, 8, m, n, a_scale, b_scale, bias, accumulate);
 }
 
@@ -2134,8 +2152,8 @@ LDR__DEF const char *ldr_simd_name(ldr_simd wish) { return ldr__kernels_pick(wis
    c is cut into blocks of up to MB x NB, a task each. A task walks down K in steps of KC; in a
    step it packs its KC x NB of b into panels of nr columns, then takes MC rows of a at a time,
    packed into strips of mr rows, which stay in the second-level cache. One panel after the
-   other comes into the first-level cache and stays while the strips pass it. A block of b that several tasks need is
-   packed by each: 1/MB of the work, and nobody waits.
+   other comes into the first-level cache and stays while the strips pass it. A block of b that
+   several tasks need is packed by each: 1/MB of the work, and nobody waits.
    Neither cut changes the order of additions in an element, so results are the same for any
    number of threads. After Goto & van de Geijn 2008.
    ====================================================================================== */
@@ -2161,7 +2179,7 @@ typedef struct ldr__exec {
 static ldr__mat ldr__mat_float(const float *data, size_t rs, size_t cs) {
     ldr__mat m;
     m.data = data;
-    m.dtype = LDR_F32;
+    m.dtype = LDR__NATIVE;
     m.rs = rs;
     m.cs = cs;
     m.first = 0;
@@ -2220,7 +2238,7 @@ static void ldr__pack_panels(const ldr__kernels *ker, float *panels, ldr__mat b,
             for (j = 0; j < n;) {
                 float *to = panels + j * k + p * nr;
                 size_t width = LDR__MIN(step, n - j), x;
-                if (b.dtype == LDR_F32 && width >= nr) {
+                if (b.dtype == LDR__NATIVE && width >= nr) {
                     const unsigned char *from = data + (p * b.rs + j) * sizeof(float);
                     for (x = 0; x < nr; x += 8) memcpy(to + x, from + x * sizeof(float), 8 * sizeof(float));
                     j += nr;
@@ -2236,7 +2254,7 @@ static void ldr__pack_panels(const ldr__kernels *ker, float *panels, ldr__mat b,
         for (j = 0; j < whole; j += 8) {
             float *to = panels + j / nr * nr * k + j % nr;
             size_t width = j < n ? LDR__MIN((size_t)8, n - j) : 0, depth, i;
-            if (b.dtype == LDR_F32 && width == 8 && (uintptr_t)data % sizeof(float) == 0) {
+            if (b.dtype == LDR__NATIVE && width == 8 && (uintptr_t)data % sizeof(float) == 0) {
                 ker->weave(to, nr, (const float *)(const void *)(data + j * b.cs * sizeof(float)), b.cs, 8, k);
                 continue;
             }
@@ -2304,7 +2322,8 @@ static void ldr__panels_multiply(const ldr__kernels *ker, float *c, size_t ldc, 
 
 static size_t ldr__strips_size(size_t k) { return k * (LDR__MC + LDR__TILE_MAX_M) + 16; }
 
-/* Floats of per-thread scratch that ldr__gemm needs for products up to n wide and k deep. */
+/* Floats of per-thread scratch for products up to n wide and k deep: panels and strips of ldr__gemm. ldr__int8_forward puts
+   its widened panels there, half as large each and up to twice as deep, and before that mr rows rounded to words of two numbers. */
 static size_t ldr__gemm_scratch(size_t n, size_t k) {
     size_t kc = LDR__MIN((size_t)LDR__KC, k);
     return kc * LDR__MIN((size_t)LDR__NB, ldr__round_up(n, LDR__TILE_MAX_N)) + LDR__MAX(ldr__strips_size(kc), (k + 3) / 2 * LDR__TILE_MAX_M);
@@ -2313,9 +2332,9 @@ static size_t ldr__gemm_scratch(size_t n, size_t k) {
 /* How c[m,n] is cut: blocks of mb x nb, `columns` of them side by side. */
 typedef struct ldr__grid { size_t mb, nb, columns, tasks; } ldr__grid;
 
-static ldr__grid ldr__grid_of(const ldr__exec *ex, size_t m, size_t n, size_t smallest) {
+static ldr__grid ldr__grid_of(const ldr__exec *ex, size_t m, size_t n) {
     ldr__grid g;
-    size_t nr = (size_t)ex->kernels->nr, threads = (size_t)ex->threads, tall = (m + smallest - 1) / smallest, rows;
+    size_t nr = (size_t)ex->kernels->nr, threads = (size_t)ex->threads, tall = (m + LDR__MC - 1) / LDR__MC, rows;
     g.columns = (n + LDR__NB - 1) / LDR__NB;
     if (threads > 1 && tall * g.columns < 4 * threads) g.columns = LDR__MIN((4 * threads + tall - 1) / tall, (n + nr - 1) / nr);      /* too few rows to share */
     g.nb = LDR__MIN(ldr__round_up((n + g.columns - 1) / g.columns, nr), (size_t)LDR__NB);
@@ -2333,7 +2352,7 @@ static void ldr__gemm(const ldr__exec *ex, float *c, size_t ldc, const float *a,
     const ldr__kernels *ker = ex->kernels;
     ldr__grid g;
     if (m == 0 || n == 0) return;
-    g = ldr__grid_of(ex, m, n, 48);
+    g = ldr__grid_of(ex, m, n);
     LDR__FOR(task, (int64_t)g.tasks, ex->threads) {
         size_t i = (size_t)task / g.columns * g.mb, j = (size_t)task % g.columns * g.nb, mine = LDR__MIN(g.nb, n - j), height = LDR__MIN(g.mb, m - i), k0, kc;
         float *panels = ex->scratch + (size_t)ldr__thread() * ex->scratch_size, *strip = panels + LDR__MIN((size_t)LDR__KC, k) * ldr__round_up(mine, (size_t)ker->nr);
@@ -2365,23 +2384,22 @@ static size_t ldr__int8_depth(const ldr__kernels *ker, size_t in) { return ldr__
 static size_t ldr__int8_words(size_t rows, size_t in) { return (rows + LDR__TILE_MAX_M) * ((in + 3) / 2 + 2); }
 static size_t ldr__int8_blocks(size_t in) { return (in + LDR__INT8_KC - 1) / LDR__INT8_KC; }
 
-/* Rows [first, first + rows) of the matrix from w; scratch holds one row. */
+/* Rows [first, first + rows) of the matrix from w; scratch holds one row. Every set of kernels gets the same bits. */
 static void ldr__int8_fill(const ldr__kernels *ker, ldr__int8 *m, size_t first, ldr__mat w, const float *bias, size_t rows, float *scratch) {
     size_t nr = (size_t)ker->nr, depth = ldr__int8_depth(ker, m->in), unit = ker->unit, whole = ldr__round_up(m->out, nr), r, i;
     for (r = 0; r < rows; r++) {
         size_t o = first + r;
         int8_t *to = m->q + o / nr * nr * depth + o % nr * unit;
-        float peak = 0, inverse;
+        int16_t q;
         if (w.cs == 1) ldr__mat_run(ker, scratch, &w, r, 0, m->in);
         else for (i = 0; i < m->in; i++) scratch[i] = ldr__mat_get(&w, r, i);
-        for (i = 0; i < m->in; i++) peak = LDR__MAX(peak, fabsf(scratch[i]));
-        inverse = peak > 1e-30f ? 127.0f / peak : 0.0f;
-        m->scale[o] = peak / 127.0f;
+        ldr__quantise_portable(scratch, &m->scale[o], scratch, m->in, m->in);      /* in place: 2 bytes go where 4 have been read */
         if (m->bias) m->bias[o] = bias ? bias[r] : 0.0f;
         for (i = 0; i < m->in; i++) {
-            int32_t q = (int32_t)floorf(scratch[i] * inverse + 0.5f);
-            to[i / unit * nr * unit + i % unit] = (int8_t)q;
-            m->sums[i / LDR__INT8_KC * whole + o] += q;
+            int8_t *at = to + i / unit * nr * unit + i % unit;
+            memcpy(&q, (const unsigned char *)scratch + 2 * i, 2);
+            *at = (int8_t)q;
+            m->sums[i / LDR__INT8_KC * whole + o] += *at;
         }
     }
 }
@@ -2399,7 +2417,7 @@ static void ldr__int8_forward(const ldr__exec *ex, float *y, size_t ldy, float *
         for (t = 0; t < height; t++) ker->quantise(words + t * units, ex->row_scales + first + t, x + (first + t) * ldx, w->in, depth);
         ldr__pack_strip(ker, ex->quantised + (size_t)strip * stride, words, units, 1, height, units);
     }
-    g = ldr__grid_of(ex, rows, w->out, 64);
+    g = ldr__grid_of(ex, rows, w->out);
     LDR__FOR(task, (int64_t)g.tasks, ex->threads) {
         size_t i0 = (size_t)task / g.columns * g.mb, j0 = (size_t)task % g.columns * g.nb, n = LDR__MIN(g.nb, w->out - j0), m = LDR__MIN(g.mb, rows - i0), k0, i, j, t;
         int16_t *wide = (int16_t *)(void *)(ex->scratch + (size_t)ldr__thread() * ex->scratch_size);
@@ -5988,6 +6006,10 @@ static ldr_model *ldr__model_new(const ldr_model_desc *desc, ldr_error *err) {
         ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "the allocator must set alloc_fn and free_fn, or neither");
         return NULL;
     }
+    if (desc && ((int)desc->compute < 0 || desc->compute > LDR_COMPUTE_INT8 || (int)desc->simd < 0 || desc->simd > LDR_SIMD_AVX512_VNNI)) {
+        ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_model_desc: compute is %d and simd %d, one of them no value of its enum", (int)desc->compute, (int)desc->simd);
+        return NULL;
+    }
     m = (ldr_model *)ldr__alloc(&a, sizeof *m);
     if (!m) {
         ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while loading a model");
@@ -9070,49 +9092,22 @@ static void ldr__cache_place(ldr__plan *p, ldr__cache *c) {
 
 /* ---- element types --------------------------------------------------------------------- */
 
-static int ldr__little_endian(void) {
-    const uint16_t one = 1;
-    unsigned char first;
-    memcpy(&first, &one, 1);
-    return first;
-}
-
-/* A row as scale and rounded numbers: q = round(x 127 / max|x|). A row that holds an infinity or a NaN comes back as NaN throughout. */
-static void ldr__row_to_i8(unsigned char *out, const float *x, size_t n) {
-    uint32_t lanes[LDR__LANES], top = 0;
-    float scale, inverse;
-    int l;
-    memset(lanes, 0, sizeof lanes);
-    LDR__LANE_LOOP(i, n, {
-        uint32_t b = ldr__bits_from_float(x[i]) & 0x7fffffffu;      /* as integers, sizes compare like the floats do */
-        lanes[i % LDR__LANES] = lanes[i % LDR__LANES] > b ? lanes[i % LDR__LANES] : b;
-    });
-    for (l = 0; l < LDR__LANES; l++) top = LDR__MAX(top, lanes[l]);
-    scale = top >= 0x7f800000u ? ldr__float_from_bits(0x7fc00000u) : ldr__float_from_bits(top) < 1e-30f ? 0.0f : ldr__float_from_bits(top) / 127.0f;
-    ldr__store_u32(out, ldr__bits_from_float(scale));
-    out += 4;
-    if (!(scale > 0)) {
-        memset(out, 128, n);
-        return;
-    }
-    inverse = 127.0f / ldr__float_from_bits(top);
-    LDR__LANE_LOOP(i, n, {
-        float v = x[i] * inverse;
-        out[i] = (unsigned char)((int)(v + (v < 0 ? -0.5f : 0.5f)) + 128);
-    });
-}
-
+/* A row of int8 that held an infinity or a NaN comes back as NaN throughout. */
 static void ldr__rows_pack(unsigned char *out, const float *x, size_t rows, size_t n, ldr_dtype type) {
     size_t r, all = rows * n;
     if (type == LDR_I8) {
-        for (r = 0; r < rows; r++) ldr__row_to_i8(out + r * (n + 4), x + r * n, n);
+        for (r = 0; r < rows; r++, out += n + 4) {
+            float scale;
+            ldr__quantise_body(out + 4, &scale, x + r * n, n, n, 4);
+            ldr__store_u32(out, ldr__bits_from_float(scale));
+        }
     } else if (type == LDR_BF16) {
         LDR__LANE_LOOP(i, all, {
             uint32_t h = ldr__float_to_bf16(x[i]);
             out[2 * i] = (unsigned char)(h & 255u);
             out[2 * i + 1] = (unsigned char)(h >> 8);
         });
-    } else if (ldr__little_endian()) memcpy(out, x, all * sizeof(float));
+    } else if (!LDR__BIG_ENDIAN) memcpy(out, x, all * sizeof(float));
     else for (r = 0; r < all; r++) ldr__store_u32(out + 4 * r, ldr__bits_from_float(x[r]));
 }
 
@@ -9126,7 +9121,7 @@ static void ldr__rows_unpack(float *x, const unsigned char *in, size_t rows, siz
         }
     } else if (type == LDR_BF16) {
         LDR__LANE_LOOP(i, all, x[i] = ldr__float_from_bits(ldr__load_u16(in + 2 * i) << 16));
-    } else if (ldr__little_endian()) memcpy(x, in, all * sizeof(float));
+    } else if (!LDR__BIG_ENDIAN) memcpy(x, in, all * sizeof(float));
     else for (r = 0; r < all; r++) x[r] = ldr__float_from_bits(ldr__load_u32(in + 4 * r));
 }
 
@@ -10300,7 +10295,7 @@ static void ldr__writer_floats(ldr__writer *w, const float *v, size_t n, ldr_err
 static void ldr__writer_header(ldr__writer *w, ldr__text *t, ldr_error *err) {
     unsigned char length[8];
     while (t->used % 8 && !t->full) ldr__text_bytes(t, " ", 1);      /* data aligned for a mapping */
-    if (t->full) w->status = ldr__fail(err, LDR_LIMIT, LDR_NO_OFFSET, "the ladder's metadata is too long to save");
+    if (t->full) w->status = ldr__fail(err, LDR_LIMIT, LDR_NO_OFFSET, "names and metadata are too long: a header of %U bytes is the most that can be read again", (uint64_t)LADDER_MAX_HEADER);
     ldr__store_u64(length, t->used);
     ldr__writer_put(w, length, 8, err);
     ldr__writer_put(w, t->data, t->used, err);
@@ -10505,6 +10500,7 @@ static uint64_t ldr__run_digest(const ldr_trainer *t) {
     h = ldr__floats_digest(h, f, 9);
     for (i = 0; i < 10; i++) h = ldr__mix64(h ^ (uint64_t)n[i]);
     if (t->d.cache && t->d.cache_type != LDR_F32) h = ldr__mix64(h ^ (uint64_t)t->d.cache_type);      /* rounded taps make another run */
+    if (t->l->m->compute != LDR_COMPUTE_F32) h = ldr__mix64(h ^ UINT64_C(0x696e7438) ^ (uint64_t)t->l->m->compute);     /* as do those of a rounded backbone */
     if (t->class_weights) h = ldr__floats_digest(h, t->class_weights, (size_t)t->l->d.classes);
     for (i = 0; i < (int)(sizeof ldr__fields / sizeof ldr__fields[0]); i++) {
         uint32_t bits;

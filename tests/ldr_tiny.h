@@ -3,6 +3,33 @@
 #ifndef LDR_TINY_H
 #define LDR_TINY_H
 
+/* Every set of kernels this machine can run; room for 4. */
+static inline int kernel_sets(const ldr__kernels **sets) {
+    int n = 0;
+    sets[n++] = &ldr__kernels_portable;
+#if LDR__X86
+    if (ldr__x86_level() >= 1) sets[n++] = &ldr__kernels_avx2;
+    if (ldr__x86_level() >= 2) sets[n++] = &ldr__kernels_avx512;
+    if (ldr__x86_level() >= 3) sets[n++] = &ldr__kernels_vnni;
+#elif LDR__NEON
+    sets[n++] = &ldr__kernels_neon;
+#elif LDR__WASM
+    sets[n++] = &ldr__kernels_wasm;
+#endif
+    return n;
+}
+
+static inline ldr_batch one_sequence(int32_t offsets[2], const int32_t *ids, int32_t n) {
+    ldr_batch b;
+    offsets[0] = 0;
+    offsets[1] = n;
+    memset(&b, 0, sizeof b);
+    b.sequences = 1;
+    b.offsets = offsets;
+    b.ids = ids;
+    return b;
+}
+
 typedef struct tiny_file { char *data; size_t size, capacity; char header[65536]; size_t used; uint64_t at; uint64_t key, count; int blank; } tiny_file;
 
 static void tiny_bytes(tiny_file *f, const void *p, size_t n) {
@@ -55,7 +82,7 @@ static void tiny_norm(tiny_file *f, const char *stem, int n, int bias, ldr_dtype
 /* lm: bert with its language-model head. blank: all weights are 0, for models so large that only their shape is wanted. */
 typedef struct tiny_spec { const char *family; int layers, width, heads, kv, ffn, vocab, positions, embed; ldr_dtype dtype; uint64_t seed; int threads, blank, lm; ldr_simd simd; ldr_compute compute; const ldr_allocator *alloc; } tiny_spec;
 
-static tiny_spec tiny_default(const char *family) {
+static inline tiny_spec tiny_default(const char *family) {
     tiny_spec s;
     memset(&s, 0, sizeof s);
     s.family = family;

@@ -668,6 +668,26 @@ TEST(runs_resume_across_places_but_not_types) {
         }
 }
 
+/* A backbone in 8 bits has other taps, and a run on them is another run. */
+TEST(runs_do_not_resume_on_another_arithmetic) {
+    int i, k;
+    for (i = 0; i < 2; i++)
+        for (k = 0; k < 2; k++) {
+            setup a = plain(), b = plain();
+            bench x, y;
+            a.compute = i ? LDR_COMPUTE_INT8 : LDR_COMPUTE_F32;
+            b.compute = k ? LDR_COMPUTE_INT8 : LDR_COMPUTE_F32;
+            x = open_bench(&a, NULL);
+            y = open_bench(&b, NULL);
+            CHECK_INT(ldr_trainer_step(x.t, NULL, &x.err), LDR_OK);
+            CHECK_INT(ldr_trainer_save(x.t, "cache-test.run", &x.err), LDR_OK);
+            CHECK_INT(ldr_trainer_resume(y.t, "cache-test.run", &y.err), i == k ? LDR_OK : LDR_MISMATCH);
+            remove("cache-test.run");
+            close_bench(&x);
+            close_bench(&y);
+        }
+}
+
 TEST(unknown_types_are_refused) {
     setup o = plain();
     bench b;
@@ -764,5 +784,5 @@ TEST(released_weights_give_the_same_bits) {
     X(rounded_caches_agree_and_stay_close) X(a_second_run_never_touches_the_backbone) X(a_stale_cache_is_made_again)    \
     X(a_cut_cache_is_made_again) X(a_flipped_byte_is_never_believed) X(an_unfinished_cache_leaves_nothing)              \
     X(a_place_that_cannot_be_written_is_an_error) X(every_failed_allocation_is_a_clean_error) X(the_plan_is_what_is_taken) \
-    X(runs_resume_across_places_but_not_types) X(unknown_types_are_refused) POSIX_TESTS(X)
+    X(runs_resume_across_places_but_not_types) X(runs_do_not_resume_on_another_arithmetic) X(unknown_types_are_refused) POSIX_TESTS(X)
 LDR_TEST_MAIN("cache", TESTS)

@@ -11,21 +11,6 @@
 
 /* ---- helpers ----------------------------------------------------------------------------- */
 
-static int kernel_sets(const ldr__kernels **sets) {
-    int n = 0;
-    sets[n++] = &ldr__kernels_portable;
-#if LDR__X86
-    if (ldr__x86_level() >= 1) sets[n++] = &ldr__kernels_avx2;
-    if (ldr__x86_level() >= 2) sets[n++] = &ldr__kernels_avx512;
-    if (ldr__x86_level() >= 3) sets[n++] = &ldr__kernels_vnni;
-#elif LDR__NEON
-    sets[n++] = &ldr__kernels_neon;
-#elif LDR__WASM
-    sets[n++] = &ldr__kernels_wasm;
-#endif
-    return n;
-}
-
 static float *floats(size_t n) {
     float *p = (float *)calloc(n ? n : 1, sizeof(float));
     if (!p) abort();
@@ -592,12 +577,12 @@ TEST(int8_rows_show_what_is_not_finite) {
     int count = kernel_sets(sets), s, i;
     for (s = 0; s < count; s++)
         for (i = 0; i < 4; i++) {
-            float x[40], scale;
+            float x[40], scale, want = 36.0f / 127.0f;      /* stored, so that the compiler rounds it */
             unsigned char q[160];
             int k;
             for (k = 0; k < 40; k++) x[k] = (float)k;
             sets[s]->quantise(q, &scale, x, 37, 40);
-            CHECK(scale == 36.0f / 127.0f);
+            CHECK(scale == want);
             x[i * 12] = i % 2 ? (float)INFINITY : (float)NAN;
             sets[s]->quantise(q, &scale, x, 37, 40);
             CHECK(scale != scale);

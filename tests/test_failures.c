@@ -677,6 +677,7 @@ TEST(null_is_refused_or_harmless) {
     ldr_score score;
     float out[9 * 31];
     void *counter = half.user;
+    int i;
     half.free_fn = NULL;
     memset(&md, 0, sizeof md);
     memset(&dd, 0, sizeof dd);
@@ -690,6 +691,12 @@ TEST(null_is_refused_or_harmless) {
     REFUSED(ldr_json_parse("1", 1, &half, &err), LDR_ARGUMENT);
     REFUSED(ldr_model_load(NULL, NULL, &err), LDR_ARGUMENT);
     REFUSED(ldr_model_load("x", &md, &err), LDR_ARGUMENT);
+    for (i = 0; i < 4; i++) {
+        memset(&md, 0, sizeof md);
+        if (i % 2) md.compute = (ldr_compute)(i / 2 ? LDR_COMPUTE_INT8 + 1 : -1);
+        else md.simd = (ldr_simd)(i / 2 ? LDR_SIMD_AVX512_VNNI + 1 : -1);
+        REFUSED(ldr_model_load_memory(r.m.config, strlen(r.m.config), r.m.weights, r.m.size, NULL, 0, &md, &err), LDR_ARGUMENT);
+    }
     REFUSED(ldr_model_load_memory(NULL, 0, r.m.weights, r.m.size, NULL, 0, NULL, &err), LDR_ARGUMENT);
     REFUSED(ldr_model_load_memory(r.m.config, strlen(r.m.config), NULL, 0, NULL, 0, NULL, &err), LDR_ARGUMENT);
     REFUSED(ldr_model_hidden(NULL, out, &b, -1, &err), LDR_ARGUMENT);

@@ -630,6 +630,49 @@ TEST(a_model_file_damaged_anywhere) {
     free(copy);
 }
 
+/* A matrix of every layout with one weight that is no number, or too large to be one in 8 bits. */
+TEST(weights_that_are_not_finite) {
+    static const struct { const char *family, *name; } where[] = { { "bert", "bert.encoder.layer.1.output.dense.weight" }, { "gpt2", "transformer.h.1.mlp.c_proj.weight" }, { "llama", "model.layers.1.mlp.down_proj.weight" } };
+    static const uint32_t bits[] = { 0x7fc00000u, 0xffffffffu, 0x7f800000u, 0xff800000u, 0x7f7fffffu };
+    int w, v, compute, at;
+    for (w = 0; w < 3; w++)
+        for (v = 0; v < 5; v++)
+            for (at = 0; at < 3; at++) {
+                tiny_spec s = tiny_default(where[w].family);
+                ldr_batch b = some_batch();
+                ldr_error err;
+                char config[1024], *weights;
+                size_t size, k;
+                ldr_weights *file;
+                const ldr_tensor *t;
+                tiny_config(config, &s);
+                weights = tiny_weights(&s, &size);
+                file = ldr_weights_open_memory(weights, size, NULL, NULL);
+                t = ldr_weights_find(file, where[w].name);
+                CHECK(t != NULL);
+                if (t) ldr__store_u32((unsigned char *)weights + t->offset + (at == 0 ? 0 : at == 1 ? 4 * 17 : (size_t)t->bytes - 4), bits[v]);
+                ldr_weights_close(file);
+                for (compute = 0; compute < 2; compute++) {
+                    ldr_model_desc d;
+                    ldr_model *m;
+                    float hidden[9 * 24];
+                    memset(&d, 0, sizeof d);
+                    memset(&err, 0, sizeof err);
+                    d.compute = compute ? LDR_COMPUTE_INT8 : LDR_COMPUTE_F32;
+                    m = ldr_model_load_memory(config, strlen(config), weights, size, NULL, 0, &d, &err);
+                    CHECK_INT(ldr_model_hidden(m, hidden, &b, -1, &err), LDR_OK);
+                    CHECK_STR(err.message, "");
+                    for (k = 0; k < 9 && bits[v] != 0x7f7fffffu; k++) {       /* a token of which a number is lost is lost whole in its norm */
+                        int lost = 0, i;
+                        for (i = 0; i < 24; i++) lost += hidden[k * 24 + (size_t)i] != hidden[k * 24 + (size_t)i];
+                        CHECK(lost > 0);
+                    }
+                    ldr_model_free(m);
+                }
+                free(weights);
+            }
+}
+
 #define TESTS(X) X(headers_that_lie_are_refused_at_their_place) X(header_lengths_that_lie) X(good_headers_are_read) X(published_weight_files) X(broken_downloads_and_other_formats) X(a_good_file_cut_or_damaged_anywhere) \
-    X(weights_in_shards) X(an_index_of_many_entries_costs_no_more_than_reading_it) X(configurations_that_cannot_be) X(options_of_the_wrong_type_are_not_ignored) X(tensors_that_do_not_fit_the_model) X(examples_and_fingerprints_that_do_not_fit) X(weights_of_any_type_at_any_address) X(a_model_file_damaged_anywhere)
+    X(weights_in_shards) X(an_index_of_many_entries_costs_no_more_than_reading_it) X(configurations_that_cannot_be) X(options_of_the_wrong_type_are_not_ignored) X(tensors_that_do_not_fit_the_model) X(examples_and_fingerprints_that_do_not_fit) X(weights_of_any_type_at_any_address) X(a_model_file_damaged_anywhere) X(weights_that_are_not_finite)
 LDR_TEST_MAIN("hostile", TESTS)

@@ -277,13 +277,7 @@ TEST(energy_picks_what_a_naive_count_picks) {
         for (layer = 0; layer < L; layer++) {
             int32_t offsets[2];
             int n = (int)(set->offsets[e + 1] - set->offsets[e]);
-            ldr_batch b;
-            offsets[0] = 0;
-            offsets[1] = n;
-            memset(&b, 0, sizeof b);
-            b.sequences = 1;
-            b.offsets = offsets;
-            b.ids = set->ids + set->offsets[e];
+            ldr_batch b = one_sequence(offsets, set->ids + set->offsets[e], n);
             b.segments = set->segments + set->offsets[e];
             CHECK_INT(ldr_model_hidden(m.m, hidden, &b, layer, &err), LDR_OK);
             for (i = 0; i < n * D; i++) x[i] = (double)hidden[i];
@@ -655,11 +649,7 @@ TEST(batches_do_not_mix) {
     CHECK_INT(ldr_model_hidden(m.m, together, &batch, -1, &err), LDR_OK);
     for (q = 0; q < 3; q++) {
         int32_t one[2];
-        one[0] = 0;
-        one[1] = offsets[q + 1] - offsets[q];
-        batch.sequences = 1;
-        batch.offsets = one;
-        batch.ids = ids + offsets[q];
+        batch = one_sequence(one, ids + offsets[q], offsets[q + 1] - offsets[q]);
         CHECK_INT(ldr_model_hidden(m.m, alone, &batch, -1, &err), LDR_OK);
         CHECK(memcmp(alone, together + offsets[q] * 24, (size_t)one[1] * 24 * sizeof(float)) == 0);
     }

@@ -4,6 +4,7 @@
 #define LADDER_IMPLEMENTATION
 #include "../ladder.h"
 #include "ldr_test.h"
+#include "ldr_tiny.h"
 
 /* ---- goldens --------------------------------------------------------------------------- */
 
@@ -30,8 +31,9 @@ static float *floats(const ldr_weights *w, const char *name, size_t *n) {
 static int32_t *integers(const ldr_weights *w, const char *name, size_t *n) {
     const ldr_tensor *t = ldr_weights_find(w, name);
     int32_t *v = (int32_t *)malloc(t ? (size_t)t->bytes + 4 : 4);
+    size_t i;
     *n = t ? (size_t)t->bytes / 4 : 0;
-    if (t) memcpy(v, t->data, (size_t)t->bytes);
+    for (i = 0; i < *n; i++) v[i] = (int32_t)ldr__load_u32((const unsigned char *)t->data + 4 * i);
     return v;
 }
 
@@ -688,17 +690,6 @@ static size_t floats_of(float *v, size_t cap, const ldr_json *j, int32_t node) {
     int32_t k;
     for (k = node >= 0 ? ldr_json_node_at(j, node)->first : -1; k >= 0 && n < cap; k = ldr_json_node_at(j, k)->next) v[n++] = (float)ldr_json_number(j, k, NAN);
     return n;
-}
-
-static ldr_batch one_sequence(int32_t offsets[2], const int32_t *ids, int32_t n) {
-    ldr_batch b;
-    offsets[0] = 0;
-    offsets[1] = n;
-    memset(&b, 0, sizeof b);
-    b.sequences = 1;
-    b.offsets = offsets;
-    b.ids = ids;
-    return b;
 }
 
 /* Every layer of every case, and the sums of the masked-LM logits. */

@@ -71,16 +71,6 @@ static unsigned char *random_blocks(ldr_dtype format, size_t blocks, ldr_test_rn
     return p;
 }
 
-static int kernel_sets(const ldr__kernels **sets) {
-    int n = 0;
-    sets[n++] = &ldr__kernels_portable;
-#if LDR__X86
-    if (ldr__x86_level() >= 1) sets[n++] = &ldr__kernels_avx2;
-    if (ldr__x86_level() >= 2) sets[n++] = &ldr__kernels_avx512;
-#endif
-    return n;
-}
-
 /* 64 wide: every row but those of `ffn` columns is whole blocks. ffn 96: those too. */
 static tiny_spec wide(const char *family, int ffn) {
     tiny_spec s = tiny_default(family);

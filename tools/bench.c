@@ -42,95 +42,37 @@ static double peak_megabytes(void) {
 
 static volatile float sink;
 
-/* Independent multiply-adds in registers: the machine's single-precision peak of one thread, GFLOP/s. */
+/* The machine's peak of one thread: ten independent sums in registers, `count` operations in each step. Of single
+   precision: multiply-adds. Of the 8-bit products: 16-bit pairs multiplied and added, then added up; with VNNI four bytes at once. */
 #if LDR__X86
-#define TEN(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9)
-LDR__AVX2 static LDR__NOINLINE double peak_avx2(void) {
-    long n = 3000000, k;
-    double t;
-    __m256 a = _mm256_set1_ps(0.999f), b = _mm256_set1_ps(1e-3f);
-#define START(i) __m256 c##i = _mm256_set1_ps((float)i);
-    TEN(START)
-    t = now();
-    for (k = 0; k < n; k++) {
-#define STEP(i) __asm__ volatile("vfmadd213ps %2, %1, %0" : "+x"(c##i) : "x"(a), "x"(b));
-        TEN(STEP)
-    }
-    t = now() - t;
-#define END(i) a = _mm256_add_ps(a, c##i);
-    TEN(END)
-    sink = _mm256_cvtss_f32(a);
-    return 10.0 * 16 * (double)n / t * 1e-9;
+#define TEN(X, y) X(0, y) X(1, y) X(2, y) X(3, y) X(4, y) X(5, y) X(6, y) X(7, y) X(8, y) X(9, y)
+#define START(i, vector) vector c##i = a;
+#define STEP(i, code) __asm__ volatile(code : "+v"(c##i), "=&v"(v) : "v"(a), "v"(b));
+#define END(i, add) a = add(a, c##i);
+#define PEAK(name, target, vector, first, second, code, add, number, count)       \
+target static LDR__NOINLINE double name(void) {                                   \
+    long n = 3000000, k;                                                          \
+    double t;                                                                     \
+    vector a = first, b = second, v = a;                                          \
+    TEN(START, vector)                                                            \
+    t = now();                                                                    \
+    for (k = 0; k < n; k++) { TEN(STEP, code) }                                   \
+    t = now() - t;                                                                \
+    TEN(END, add)                                                                 \
+    sink = (float)number(add(a, v));                                              \
+    return 10.0 * (count) * (double)n / t * 1e-9;                                 \
+}
+#define FIRST_INT(v) _mm256_extract_epi32(v, 0)
+PEAK(peak_avx2, LDR__AVX2, __m256, _mm256_set1_ps(0.999f), _mm256_set1_ps(1e-3f), "vfmadd213ps %3, %2, %0", _mm256_add_ps, _mm256_cvtss_f32, 16)
+PEAK(peak_avx512, LDR__AVX512, __m512, _mm512_set1_ps(0.999f), _mm512_set1_ps(1e-3f), "vfmadd213ps %3, %2, %0", _mm512_add_ps, _mm512_cvtss_f32, 32)
+PEAK(peak_pairs, LDR__AVX2, __m256i, _mm256_set1_epi16(3), _mm256_set1_epi16(5), "vpmaddwd %3, %2, %1\n\tvpaddd %1, %0, %0", _mm256_add_epi32, FIRST_INT, 32)
+PEAK(peak_bytes, LDR__VNNI, __m512i, _mm512_set1_epi8(3), _mm512_set1_epi8(5), "vpdpbusd %3, %2, %0", _mm512_add_epi32, _mm512_reduce_add_epi32, 128)
+#undef TEN
 #undef START
 #undef STEP
 #undef END
-}
-
-LDR__AVX512 static LDR__NOINLINE double peak_avx512(void) {
-    long n = 3000000, k;
-    double t;
-    __m512 a = _mm512_set1_ps(0.999f), b = _mm512_set1_ps(1e-3f);
-#define START(i) __m512 c##i = _mm512_set1_ps((float)i);
-    TEN(START)
-    t = now();
-    for (k = 0; k < n; k++) {
-#define STEP(i) __asm__ volatile("vfmadd213ps %2, %1, %0" : "+v"(c##i) : "v"(a), "v"(b));
-        TEN(STEP)
-    }
-    t = now() - t;
-#define END(i) a = _mm512_add_ps(a, c##i);
-    TEN(END)
-    sink = _mm512_cvtss_f32(a);
-    return 10.0 * 32 * (double)n / t * 1e-9;
-#undef START
-#undef STEP
-#undef END
-}
-#endif
-
-/* The same for the 8-bit products: 16-bit pairs multiplied and added, then added up; with VNNI four bytes at once. */
-#if LDR__X86
-LDR__AVX2 static LDR__NOINLINE double peak_pairs(void) {
-    long n = 3000000, k;
-    double t;
-    __m256i a = _mm256_set1_epi16(3), b = _mm256_set1_epi16(5), v = a;
-#define START(i) __m256i c##i = _mm256_set1_epi32(i);
-    TEN(START)
-    t = now();
-    for (k = 0; k < n; k++) {
-#define STEP(i) __asm__ volatile("vpmaddwd %2, %1, %3\n\tvpaddd %3, %0, %0" : "+x"(c##i), "+x"(a), "+x"(b), "=x"(v));
-        TEN(STEP)
-    }
-    t = now() - t;
-#define END(i) a = _mm256_add_epi32(a, c##i);
-    TEN(END)
-    sink = (float)_mm256_extract_epi32(_mm256_add_epi32(a, v), 0);
-    return 10.0 * 32 * (double)n / t * 1e-9;
-#undef START
-#undef STEP
-#undef END
-}
-
-LDR__VNNI static LDR__NOINLINE double peak_bytes(void) {
-    long n = 3000000, k;
-    double t;
-    __m512i a = _mm512_set1_epi8(3), b = _mm512_set1_epi8(5);
-#define START(i) __m512i c##i = _mm512_set1_epi32(i);
-    TEN(START)
-    t = now();
-    for (k = 0; k < n; k++) {
-#define STEP(i) __asm__ volatile("vpdpbusd %2, %1, %0" : "+v"(c##i) : "v"(a), "v"(b));
-        TEN(STEP)
-    }
-    t = now() - t;
-#define END(i) a = _mm512_add_epi32(a, c##i);
-    TEN(END)
-    sink = (float)_mm512_reduce_add_epi32(a);
-    return 10.0 * 128 * (double)n / t * 1e-9;
-#undef START
-#undef STEP
-#undef END
-}
+#undef PEAK
+#undef FIRST_INT
 #endif
 
 /* GFLOP/s or GOP/s of one thread; 0 where nobody wrote the loop. The portable set is measured beside AVX2, which the machine has. */
