@@ -3,7 +3,7 @@
        cc -O2 -fopenmp 03_memory_plan.c -o memory_plan -lm
        ./memory_plan [MODEL [train.tsv]]
 
-   Every object lives in one block whose size follows from the shapes alone. So a program can try settings
+   The room an object needs follows from shapes and settings alone. So a program can try settings
    against the memory it has, and choose, without allocating anything. */
 #define LADDER_IMPLEMENTATION
 #include "../ladder.h"
@@ -16,15 +16,14 @@ static int give_up(const ldr_error *err) {
     return err->status == LDR_IO ? 2 : 1;
 }
 
-/* An allocator that adds up what it is asked for. */
+/* An allocator that knows what is in use. */
 static void *counted(size_t size, void *user) {
     *(uint64_t *)user += size;
     return malloc(size);
 }
 
 static void freed(void *ptr, size_t size, void *user) {
-    (void)size;
-    (void)user;
+    *(uint64_t *)user -= size;
     free(ptr);
 }
 
@@ -73,7 +72,8 @@ int main(int argc, char **argv) {
         printf("%12llu  %s\n", (unsigned long long)plan.total, settings[i].what);
     }
 
-    /* 3. The last of them item by item, then made: the allocator sees what the plan said. */
+    /* 3. The last of them item by item, then made: the allocator sees what the plan said, and the few thousand bytes
+       of the object that owns it. */
     printf("\n");
     show("the trainer with taps in 8 bits", &plan);
     recipe.alloc.alloc_fn = counted;
@@ -81,7 +81,7 @@ int main(int argc, char **argv) {
     recipe.alloc.user = &taken;
     ldr_trainer *trainer = ldr_trainer_create(ladder, train, NULL, &recipe, &err);
     if (!trainer) return give_up(&err);
-    printf("planned %llu bytes, allocated %llu\n", (unsigned long long)plan.total, (unsigned long long)taken);
+    printf("planned %llu bytes, in use %llu\n", (unsigned long long)plan.total, (unsigned long long)taken);
 
     ldr_trainer_free(trainer);
     ldr_ladder_free(ladder);

@@ -31,7 +31,7 @@ static ldr_status run(const job *j, int resume, int32_t stop, void **bytes, size
     ldr_progress    p;
     desc.classes = ldr_dataset_labels(j->train);
     desc.dropout = 0.1f;                   /* random numbers, too, go on where they were */
-    recipe.epochs = 4;
+    recipe.epochs = 2;
     recipe.batch = 32;
     recipe.cache = 1;
     ldr_ladder  *ladder = ldr_ladder_create(j->model, &desc, err);

@@ -45,7 +45,7 @@ static int give_up(const ldr_error *err) {
 static void report(const char *what, const arena *a) { printf("%-28s %4ld calls, %10lu bytes in use\n", what, a->calls, (unsigned long)a->used); }
 
 int main(int argc, char **argv) {
-    static union { unsigned char bytes[192 << 20]; double aligned; } room;     /* touched only as far as it is used */
+    static union { unsigned char bytes[64 << 20]; double aligned; } room;     /* touched only as far as it is used */
     arena            a = { NULL, sizeof room.bytes, 0, 0, 0 };
     ldr_allocator    own;
     ldr_error        err = {0};

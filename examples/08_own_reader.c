@@ -35,7 +35,7 @@ static const char messages[] =
     "[later] The drawer sticks now and then\n"
     "[later] When you have time, please send the bill for May\n";
 
-static const char *const questions[] = { "The ceiling is about to come down", "We might want another shelf next year" };
+static const char *const questions[] = { "Water is coming through the ceiling", "We might want another shelf next year" };
 
 static int give_up(const ldr_error *err) {
     fprintf(stderr, "%s\n", err->message);
