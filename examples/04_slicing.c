@@ -47,7 +47,7 @@ int main(int argc, char **argv) {
     ldr_ladder_desc  desc = {0};
     ldr_train_desc   recipe = {0};
     ldr_progress     p;
-    int32_t          s, i, k;
+    int32_t          s, i, k, steps = STEPS;
 
     ldr_model   *model = ldr_model_load(dir, NULL, &err);
     ldr_dataset *train = ldr_dataset_load(model, argc > 2 ? argv[2] : "data/train.tsv", &set, &err);
@@ -97,12 +97,13 @@ int main(int argc, char **argv) {
             if (ldr_trainer_step(trainer, &p, &err)) return give_up(&err);
             losses[s][i] = p.step_loss;
         }
+        if (i < steps) steps = i;          /* a small file: its epochs were over before */
         ldr_trainer_free(trainer);
         ldr_ladder_free(ladder);
     }
 
     printf("\nmean loss of\nsteps        sliced  random\n");
-    for (i = 0; i < STEPS; i += 20) {
+    for (i = 0; i + 20 <= steps; i += 20) {
         double sum[2] = { 0, 0 };
         for (s = 0; s < 2; s++)
             for (k = i; k < i + 20; k++) sum[s] += losses[s][k] / 20;

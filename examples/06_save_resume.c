@@ -78,8 +78,8 @@ int main(int argc, char **argv) {
 
     printf("in one go\n");
     if (run(&j, 0, 0, &whole, &n, &err)) return give_up(&err);
-    printf("stopped in the second epoch\n");
-    if (run(&j, 0, ldr_dataset_count(train) / 32 + 7, NULL, NULL, &err)) return give_up(&err);
+    printf("stopped half-way through the second epoch\n");
+    if (run(&j, 0, (ldr_dataset_count(train) + 31) / 32 * 3 / 2, NULL, NULL, &err)) return give_up(&err);
     printf("resumed\n");
     if (run(&j, 1, 0, &parts, &m, &err)) return give_up(&err);
     remove(STATE);
