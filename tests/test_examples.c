@@ -100,6 +100,9 @@ static double number_behind(const char *text, const char *what) {
         if (!model[0]) SKIP("no model in examples/tiny (set LADDER_EXAMPLES_MODEL to a Hugging Face directory of a BERT)");                  \
     } while (0)
 
+/* LDR_TEST_SLOW says that this build has no optimiser: the long ones of those that train are skipped, by name. */
+#define NEED_SPEED() do { if (getenv("LDR_TEST_SLOW")) SKIP("takes minutes in a build without an optimiser (LDR_TEST_SLOW is set)"); } while (0)
+
 TEST(a_missing_model_is_explained) {
     size_t i, built = 0;
     if (!ready()) SKIP("no built examples (make -C examples, or set LADDER_EXAMPLES)");
@@ -151,6 +154,7 @@ TEST(memory_plan) {
 TEST(slicing) {
     char *text;
     double kept, same;
+    NEED_SPEED();
     NEED("04_slicing");
     text = output("04_slicing", "train.tsv");
     kept = text ? strtod(text, NULL) : -1;
@@ -163,6 +167,7 @@ TEST(slicing) {
 
 TEST(by_hand) {
     char *text, path[128];
+    NEED_SPEED();
     NEED("05_by_hand");
     text = output("05_by_hand", "train.tsv train.tsv 'it is cold'");
     CHECK_INT(count(text, "epoch 8: loss "), 1);
@@ -173,6 +178,7 @@ TEST(by_hand) {
 
 TEST(save_resume) {
     char *text;
+    NEED_SPEED();
     NEED("06_save_resume");
     text = output("06_save_resume", "train.tsv train.tsv");
     CHECK_INT(count(text, "stopped after step "), 1);
@@ -213,6 +219,7 @@ TEST(own_reader) {
 
 TEST(threads) {
     char *text;
+    NEED_SPEED();
     NEED("09_threads");
     text = output("09_threads", "train.tsv");
     CHECK_INT(count(text, " seconds\n"), 2);
