@@ -1,10 +1,9 @@
 /* The training loop written out: load, plan the memory, step, save, load again, predict.
 
-       cc -O2 -fopenmp examples/01_by_hand.c -o by_hand -lm
-       ./by_hand MODEL train.tsv dev.tsv "a sentence to classify"
+       cc -O2 -fopenmp 05_by_hand.c -o by_hand -lm
+       ./by_hand [MODEL [train.tsv [dev.tsv [TEXT]]]]
 
-   MODEL is a Hugging Face directory (config.json, model.safetensors, vocab.txt); the .tsv files hold
-   label<TAB>text lines. ldr_fit does all of this in one call; here every part is in sight. */
+   ldr_fit does all of this in one call; here every part is in sight. The ladder is left in by_hand.ladder. */
 #define LADDER_IMPLEMENTATION
 #include "../ladder.h"
 #include <stdio.h>
@@ -13,10 +12,12 @@
 /* One place to give up: the library never prints or exits, so the program decides. */
 static int give_up(const ldr_error *err) {
     fprintf(stderr, "%s: %s\n", ldr_status_name(err->status), err->message);
-    return 1;
+    if (err->status == LDR_IO) fprintf(stderr, "usage: by_hand [MODEL [train.tsv [dev.tsv [TEXT]]]]\n");
+    return err->status == LDR_IO ? 2 : 1;
 }
 
 int main(int argc, char **argv) {
+    const char      *dir = argc > 1 ? argv[1] : "tiny", *sentence = argc > 4 ? argv[4] : "Why is it so hot in the study?";
     ldr_error        err = {0};
     ldr_dataset_desc set = {0};
     ldr_ladder_desc  desc = {0};
@@ -28,22 +29,17 @@ int main(int argc, char **argv) {
     int32_t          offsets[2] = { 0, 0 }, i, best = 0;
     float           *scores;
 
-    if (argc != 5) {
-        fprintf(stderr, "usage: by_hand MODEL train.tsv dev.tsv TEXT\n");
-        return 2;
-    }
-
     /* 1. The backbone is mapped read-only: nothing below can change it. */
-    ldr_model *model = ldr_model_load(argv[1], NULL, &err);
+    ldr_model *model = ldr_model_load(dir, NULL, &err);
     if (!model) return give_up(&err);
 
     /* 2. The dev set takes its label names from the training set, so that both agree on the numbers. */
-    ldr_dataset *train = ldr_dataset_load(model, argv[2], &set, &err);
+    ldr_dataset *train = ldr_dataset_load(model, argc > 2 ? argv[2] : "data/train.tsv", &set, &err);
     set.labels = train;
-    ldr_dataset *dev = train ? ldr_dataset_load(model, argv[3], &set, &err) : NULL;
+    ldr_dataset *dev = train ? ldr_dataset_load(model, argc > 3 ? argv[3] : "data/dev.tsv", &set, &err) : NULL;
     if (!dev) return give_up(&err);
 
-    /* 3. The side network, eight times narrower than the backbone, cut out of its weights. */
+    /* 3. The side network, several times narrower than the backbone, cut out of its weights. */
     const char *names[64];
     desc.classes = ldr_dataset_labels(train);
     for (i = 0; i < desc.classes && i < 64; i++) names[i] = ldr_dataset_label_name(train, i);
@@ -53,7 +49,8 @@ int main(int argc, char **argv) {
     printf("%llu of %llu numbers are trained\n", (unsigned long long)ldr_ladder_trainable(ladder), (unsigned long long)ldr_model_info_get(model).parameters);
 
     /* 4. What training will take is known before it is taken. */
-    recipe.epochs = 5;
+    recipe.epochs = 8;
+    recipe.batch = 16;
     recipe.cache = 1;                  /* keep the taps: later epochs never run the backbone */
     plan = ldr_trainer_plan(ladder, train, dev, &recipe);
     for (i = 0; i < plan.count; i++) printf("%12llu bytes  %s\n", (unsigned long long)plan.items[i].bytes, plan.items[i].name);
@@ -75,7 +72,7 @@ int main(int argc, char **argv) {
     if (!ladder) return give_up(&err);
 
     /* 7. Predict: a batch is the tokens of its sequences end to end; here one sequence. */
-    if (ldr_tokenizer_encode(ldr_model_tokenizer(model), &text, argv[4], strlen(argv[4]), NULL, 0, 128, 1, &err)) return give_up(&err);
+    if (ldr_tokenizer_encode(ldr_model_tokenizer(model), &text, sentence, strlen(sentence), NULL, 0, 128, 1, &err)) return give_up(&err);
     offsets[1] = text.count;
     batch.sequences = 1;
     batch.offsets = offsets;
@@ -86,7 +83,7 @@ int main(int argc, char **argv) {
     if (!predictor || !scores || ldr_predict(predictor, scores, &batch, &err)) return give_up(&err);
     for (i = 1; i < desc.classes; i++)
         if (scores[i] > scores[best]) best = i;
-    printf("%s (%.3f)\n", ldr_ladder_label(ladder, best) ? ldr_ladder_label(ladder, best) : "?", scores[best]);
+    printf("%s (%.3f)\n", ldr_ladder_label(ladder, best) ? ldr_ladder_label(ladder, best) : "?", (double)scores[best]);
 
     free(scores);
     ldr_predictor_free(predictor);
