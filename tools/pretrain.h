@@ -208,8 +208,8 @@ static int make_model(run *r) {
     ldr__source_close(&s);
     if (w.status || !ldr__path_join(path, sizeof path, o->out, "tokenizer_config.json") || ldr__writer_open(&w, path, &r->err)) return EXIT_FAILED;
     {
-        const char *text = o->cased ? "{\"do_lower_case\": false, \"tokenizer_class\": \"BertTokenizer\"}\n" : "{\"do_lower_case\": true, \"tokenizer_class\": \"BertTokenizer\"}\n";
-        ldr__writer_put(&w, text, strlen(text), &r->err);
+        const char *settings = o->cased ? "{\"do_lower_case\": false, \"tokenizer_class\": \"BertTokenizer\"}\n" : "{\"do_lower_case\": true, \"tokenizer_class\": \"BertTokenizer\"}\n";
+        ldr__writer_put(&w, settings, strlen(settings), &r->err);
     }
     if (ldr__writer_close(&w, &r->err) || !ldr__path_join(path, sizeof path, o->out, "config.json") || ldr__writer_open(&w, path, &r->err)) return EXIT_FAILED;
     ldr__writer_put(&w, config, (size_t)n, &r->err);
