@@ -37,7 +37,8 @@ BEFORE, AFTER = 1, 2
 MIXED, UP, SIDE = 1, 2, 3
 WHOLE, WITHIN = 1, 2
 ON, OFF = 1, 2
-CLASSIFY, REGRESS, TOKENS, CHOICE = range(4)
+CLASSIFY, REGRESS, TOKENS, CHOICE, WORDS = range(5)
+LADDER, JUST_HEAD, FULL, BITFIT, LORA, ADAPTER, PROMPT, PREFIX = range(8)
 ADAMW, ADAM, SGD, ADAFACTOR = range(4)
 
 
@@ -523,6 +524,137 @@ class Ladder:
         return logits, self.loss(logits, batch)
 
 
+# ---- tuning inside the backbone ---------------------------------------------------------------
+
+class Tuned:
+    """case: as above, with a method. Parameters stand for tensors of the backbone or are added to it."""
+
+    def __init__(self, bb, case):
+        self.bb, self.case, self.method = bb, case, case["method"]
+        self.head, self.classes = case.get("head", 0), case["classes"]
+        self.n = case.get("virtual_tokens", 0)
+        p = bb.family + "." if bb.family not in ("gpt2", "llama") else ""
+        self.ends = {"embeddings.word.weight": {"gpt2": "transformer.wte.weight", "llama": "model.embed_tokens.weight"}.get(bb.family, p + "embeddings.word_embeddings.weight")}
+        if bb.family == "gpt2":
+            self.ends.update({"embeddings.position.weight": "transformer.wpe.weight", "backbone.final_norm.weight": "transformer.ln_f.weight", "backbone.final_norm.bias": "transformer.ln_f.bias"})
+        elif bb.family == "llama":
+            self.ends["backbone.final_norm.weight"] = "model.norm.weight"
+            if self.head == WORDS:
+                self.ends["lm.out.weight"] = "lm_head.weight"
+        else:
+            self.ends["embeddings.position.weight"] = p + "embeddings.position_embeddings.weight"
+            if bb.family != "distilbert":
+                self.ends["embeddings.segment.weight"] = p + "embeddings.token_type_embeddings.weight"
+            self.ends["embeddings.norm.weight"], self.ends["embeddings.norm.bias"] = p + "embeddings.LayerNorm.weight", p + "embeddings.LayerNorm.bias"
+            if bb.family == "albert":
+                for e in ("weight", "bias"):
+                    self.ends["embeddings.project." + e] = "albert.encoder.embedding_hidden_mapping_in." + e
+            if self.head == WORDS:
+                t = "cls.predictions.transform."
+                self.ends.update({"lm.dense.weight": t + "dense.weight", "lm.dense.bias": t + "dense.bias", "lm.norm.weight": t + "LayerNorm.weight", "lm.norm.bias": t + "LayerNorm.bias", "lm.bias": "cls.predictions.bias"})
+
+    def shapes(self):
+        """Name -> (shape, what it starts near)"""
+        bb, c, s = self.bb, self.case, {}
+        wanted = lambda name: self.method == FULL or (self.method == BITFIT and name.endswith("bias")) or (self.method == ADAPTER and "norm" in name)
+        for name, tensor in self.ends.items():
+            if wanted(name):
+                s[name] = bb.w[tensor]
+        if self.method == PROMPT:
+            s["embeddings.prompt"] = torch.zeros(self.n, bb.word().shape[1])
+        for i in range(1 if bb.family == "albert" else bb.layers):
+            p, slots = "layer.%d." % i, bb.slots(i)
+            for name, v in slots.items():
+                if wanted(name):
+                    s[p + name] = v
+            if self.method == BITFIT:
+                for name in list(slots):
+                    bias = name.replace(".weight", ".bias")
+                    if "norm" not in name and bias not in slots:
+                        s[p + bias] = torch.zeros(slots[name].shape[0])
+            for name in c.get("names", ()):
+                out, inn = slots[name + ".weight"].shape
+                s[p + name + ".low_a.weight"], s[p + name + ".low_b.weight"] = torch.zeros(c["rank"], inn), torch.zeros(out, c["rank"])
+            for a in ("adapter1", "adapter2") if self.method == ADAPTER else ():
+                b = c["bottleneck"]
+                s[p + a + ".down.weight"], s[p + a + ".down.bias"], s[p + a + ".up.weight"], s[p + a + ".up.bias"] = torch.zeros(b, bb.d), torch.zeros(b), torch.zeros(bb.d, b), torch.zeros(bb.d)
+            if self.method == PREFIX:
+                s[p + "prefix.key"] = s[p + "prefix.value"] = torch.zeros(self.n, bb.kv * bb.hd)
+        if self.head != WORDS:
+            s["head.out.weight"], s["head.out.bias"] = torch.zeros(self.classes, bb.d), torch.zeros(self.classes)
+        return s
+
+    def random(self, seed):
+        g, out = torch.Generator().manual_seed(seed), {}
+        for name, near in self.shapes().items():
+            v = near + torch.randn(*near.shape, generator=g) * (0.1 if bool((near != 0).any()) else 0.3)
+            out[name] = torch.tensor(from_bf16(as_bf16(v.numpy())).astype(np.float64), requires_grad=True)
+        return out
+
+    def attention(self, z, lin, P, p):
+        bb, n = self.bb, z.shape[0]
+        q, k, v = (lin(z, "attention." + w).view(n, h, -1).transpose(0, 1) for w, h in (("query", bb.heads), ("key", bb.kv), ("value", bb.kv)))
+        if bb.family == "llama":
+            q, k = rotate(q, bb.c["rope_theta"]), rotate(k, bb.c["rope_theta"])
+        before = self.n if self.method == PREFIX else 0
+        if before:                               # keys and values every token sees, at no position
+            k, v = (torch.cat([P[p + "prefix." + w].view(before, bb.kv, -1).transpose(0, 1), t], 1) for w, t in (("key", k), ("value", v)))
+        k, v = (t.repeat_interleave(bb.heads // bb.kv, 0) for t in (k, v))
+        score = q @ k.transpose(1, 2) / math.sqrt(bb.hd)
+        if bb.causal:
+            score = score.masked_fill(torch.ones(n, n + before).triu(1 + before).bool(), float("-inf"))
+        return lin((score.softmax(-1) @ v).transpose(0, 1).reshape(n, -1), "attention.output")
+
+    def block(self, x, i, P):
+        bb, c, p = self.bb, self.case, "layer.%d." % (0 if self.bb.family == "albert" else i)
+        s = dict(bb.slots(i))
+        s.update({k[len(p):]: v for k, v in P.items() if k.startswith(p)})
+        def lin(t, n):
+            y = F.linear(t, s[n + ".weight"], s.get(n + ".bias"))
+            if n + ".low_a.weight" in s:
+                y = y + c["alpha"] / c["rank"] * (t @ s[n + ".low_a.weight"].T) @ s[n + ".low_b.weight"].T
+            return y
+        def adapter(t, a):
+            if a + ".up.weight" not in s:
+                return t
+            return t + F.linear(gelu_new(F.linear(t, s[a + ".down.weight"], s[a + ".down.bias"])), s[a + ".up.weight"], s[a + ".up.bias"])
+        norm = lambda t, n: rms_norm(t, s[n + ".weight"], bb.eps) if bb.family == "llama" else layer_norm(t, s[n + ".weight"], s[n + ".bias"], bb.eps)
+        ffn = lambda t: lin(bb.act(lin(t, "ffn.gate")) * lin(t, "ffn.up") if "ffn.gate.weight" in s else bb.act(lin(t, "ffn.up")), "ffn.down")
+        if bb.causal:
+            x = x + adapter(self.attention(norm(x, "norm1"), lin, P, p), "adapter1")
+            return x + adapter(ffn(norm(x, "norm2")), "adapter2")
+        x = norm(x + adapter(self.attention(x, lin, P, p), "adapter1"), "norm1")
+        return norm(x + adapter(ffn(x), "adapter2"), "norm2")
+
+    def states(self, P, ids, segments):
+        bb = Backbone(self.bb.c, {**self.bb.w, **{tensor: P[name] for name, tensor in self.ends.items() if name in P}})
+        if self.method == PROMPT:                # virtual words, then the text, under one numbering of positions
+            word = next(iter(self.ends.values()))
+            bb.w[word] = torch.cat([bb.w[word], P["embeddings.prompt"]])
+            ids = torch.cat([torch.arange(self.n) + self.bb.c["vocab_size"], ids])
+            segments = torch.cat([torch.zeros(self.n, dtype=segments.dtype), segments])
+        x = bb.embed(ids, segments)
+        for i in range(bb.layers):
+            x = self.block(x, i, P)
+        return bb, bb.final(x)[self.n if self.method == PROMPT else 0:]
+
+    def run(self, P, batch):
+        out, targets = [], []
+        at = 0
+        for ids, segments in batch["sequences"]:
+            bb, x = self.states(P, ids, segments)
+            if self.head == WORDS:
+                tags = batch["tags"][at:at + len(ids)]
+                at += len(ids)
+                pick = [k for k, t in enumerate(tags) if t >= 0]
+                out.append(bb.lm(x[pick]))
+                targets += [tags[k] for k in pick]
+            else:
+                out.append(F.linear(x[len(ids) - 1:] if bb.causal else x[:1], P["head.out.weight"], P["head.out.bias"]))
+        logits = torch.cat(out)
+        return logits, F.cross_entropy(logits, torch.tensor(targets if self.head == WORDS else batch["labels"]))
+
+
 LENGTHS = (5, 9, 3, 7)
 
 
@@ -669,6 +801,17 @@ def cases_of(family):
               {"name": "fixed", "preset": DEFAULT, "reduction": 4, "gate": FIXED, "gate_fixed": 0.25, "tap": TAP_OUTPUT, "output": UP, "down_bias": OFF, "rungs": [1]},
               {"name": "additive", "preset": DEFAULT, "reduction": 4, "gate": NONE, "output": UP, "rungs": [0, 1, 2]},
               {"name": "narrow-heads", "preset": DEFAULT, "reduction": 3, "slice_heads": WITHIN, "rungs": [0, 1]}]
+    every = ["attention.query", "attention.key", "attention.value", "attention.output", "ffn.up", "ffn.down"] + (["ffn.gate"] if family == "llama" else [])
+    if family != "roberta":
+        c += [{"name": "bitfit", "method": BITFIT},
+              {"name": "lora", "method": LORA, "rank": 2, "alpha": 3.0, "targets": 127 if family == "llama" else 111, "names": every},
+              {"name": "adapter", "method": ADAPTER, "bottleneck": 3},
+              {"name": "prompt", "method": PROMPT, "virtual_tokens": 3},
+              {"name": "prefix", "method": PREFIX, "virtual_tokens": 2}]
+    if family in ("bert", "llama", "gpt2"):
+        c += [{"name": "full-words", "method": FULL, "head": WORDS}]
+    if family == "albert":
+        c += [{"name": "full", "method": FULL}]
     for x in c:
         x.setdefault("classes", 3)
     return c
@@ -696,7 +839,7 @@ def family_file(family, kind="f32", cases=None, slices=(), train=False, **size):
         out["hidden.%d" % layer] = bb.final(x) if layer == bb.layers else x
     out["lm"] = bb.lm(out["hidden.%d" % bb.layers])[:5]
     for n, case in enumerate(cases):
-        lad, name = Ladder(bb, case), case["name"]
+        lad, name = (Tuned if "method" in case else Ladder)(bb, case), case["name"]
         P = lad.random(100 + n)
         logits, loss = lad.run(P, batch)
         grads = torch.autograd.grad(loss, list(P.values()))
