@@ -510,7 +510,8 @@ LDR_API ldr_status ldr_dataset_add(ldr_dataset *d, const ldr_example *e, ldr_err
 LDR_API ldr_status ldr_dataset_add_text(ldr_dataset *d, const ldr_tokenizer *t, const char *text, const char *text2, int32_t label, float value, ldr_error *err);
 #endif
 /* Takes all examples out and keeps the room and the label names. A trainer may go on with a set that was filled again
-   between two steps, with as many examples and no more tokens than before: for text that streams by. */
+   between two steps, with as many examples and no more tokens than before: for text that streams by. Whoever resumes such
+   a run gives it the examples that would have come. */
 LDR_API void       ldr_dataset_clear(ldr_dataset *d);
 LDR_API int32_t    ldr_dataset_count(const ldr_dataset *d);               /* sequences (CHOICE: count / choices examples) */
 LDR_API int64_t    ldr_dataset_tokens(const ldr_dataset *d);
@@ -2490,8 +2491,12 @@ static void ldr__column_sums(const ldr__exec *ex, float *s, const float *dy, siz
         size_t j0 = (size_t)block * 32, j1 = LDR__MIN(columns, j0 + 32), t, j;
         float sum[32];
         for (j = j0; j < j1; j++) sum[j - j0] = 0;
-        for (t = 0; t < rows; t++)
-            for (j = j0; j < j1; j++) sum[j - j0] += dy[t * ld + j];
+        if (j1 - j0 == 32)                     /* a fixed count is what a compiler turns into vectors */
+            for (t = 0; t < rows; t++)
+                for (j = 0; j < 32; j++) sum[j] += dy[t * ld + j0 + j];
+        else
+            for (t = 0; t < rows; t++)
+                for (j = j0; j < j1; j++) sum[j - j0] += dy[t * ld + j];
         for (j = j0; j < j1; j++) s[j] += sum[j - j0];
     }
 }
@@ -10515,6 +10520,10 @@ static uint64_t ldr__run_digest(const ldr_trainer *t) {
         if (!sets[i]) continue;
         labels = ldr__per_token(sets[i]->head) ? sets[i]->tokens : sets[i]->count;
         h = ldr__mix64(h ^ (uint64_t)sets[i]->choices);
+        if (sets[i]->version) {                /* its examples pass by: what comes next is the caller's to repeat */
+            h = ldr__mix64(h ^ (uint64_t)sets[i]->count);
+            continue;
+        }
         for (k = 0; k < sets[i]->tokens; k++) h = ldr__mix64(h ^ ((uint64_t)(uint32_t)sets[i]->ids[k] << 16) ^ (uint64_t)(uint32_t)sets[i]->segments[k]);
         for (k = 0; k < labels; k++) h = ldr__mix64(h ^ (uint64_t)(uint32_t)sets[i]->labels[k]);
         for (k = 0; k <= sets[i]->count; k++) h = ldr__mix64(h ^ sets[i]->offsets[k]);
