@@ -533,7 +533,7 @@ static size_t words_letters(const words_char_count *letters, size_t n, int32_t s
     for (i = 0; i < n; i++) total += letters[i].count;
     for (i = 0; i < n; i++) {
         int must = covered < total - total / 1000;
-        pieces += words_stands_alone(letters[i].c) ? 1 : 2;
+        pieces += words_stands_alone(letters[i].c) ? 1u : 2u;
         if (must) *needed = pieces;
         else if (pieces > (uint64_t)size || letters[i].count < total / 1000000) break;
         covered += letters[i].count;
@@ -677,10 +677,9 @@ static int words_merge(words_maker *m, int32_t pair) {
     return words_push_touched(m);
 }
 
-/* Byte-pair merges by plain counts, not WordPiece's count(ab) / (count(a) count(b)): the ratio is highest for
-   letters that are rare and always together, and spends the first thousands of pieces on names and typing
-   errors; counts give the fewest pieces a text, which is what a model of limited length wants. It is also
-   what the published tools that make BERT vocabularies do. */
+/* Byte-pair merges by plain counts, not WordPiece's count(ab) / (count(a) count(b)): the ratio is highest for letters that
+   are rare and always together, so it takes up foreign names and typing errors first; counts give short texts in few pieces,
+   which is what a model of limited length wants, and the tokenizer finds these pieces in the same way, longest first. */
 static ldr_status words_make(words_maker *m, ldr_error *err) {
     size_t most = (size_t)m->size + 1;
     int32_t pair;
