@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#ifndef WORDS_LIMIT            /* distinct words held at once; about 100 bytes each              */
+#ifndef WORDS_LIMIT            /* distinct words held at once; some 150 bytes each with all there is */
 #define WORDS_LIMIT 2000000
 #endif
 #ifndef WORDS_PAIR_LIMIT       /* distinct pairs of neighbours held at once; up to 43 bytes each */
@@ -760,7 +760,7 @@ static void word_counts_free(word_counts *c) {
 }
 
 /* For token ids below `vocabulary`; those below `first` are not counted. NULL on failure. Holds WORDS_PAIR_LIMIT pairs
-   at most, in 256 MiB; when there are more the rarest are dropped. */
+   at most, in 256 MiB (384 while the table is widened for the last time); when there are more the rarest are dropped. */
 static word_counts *word_counts_create(int32_t vocabulary, int32_t first, ldr_error *err) {
     word_counts *c = NULL;
     if (vocabulary < 1 || first < 0 || first >= vocabulary) {
@@ -1112,7 +1112,8 @@ static void words_finish(float *out, const words_sparse *m, size_t width, double
 /* Fills out[vocabulary,width] with U sqrt(S) of the counts' matrix of positive pointwise mutual information, its `width`
    largest singular values, so that the root mean square of all entries is `scale`; directions beyond the rank are zero.
    Randomised subspace iteration (Halko, Martinsson, Tropp 2011): some columns more than asked for and three rounds are
-   enough for a spectrum that falls as slowly as this. One thread, the same bits each time. */
+   enough for a spectrum that falls as slowly as this. One thread, the same bits each time. Takes up to 16 bytes a pair and
+   8 (width + 23) bytes a token while it works. */
 static ldr_status word_vectors(float *out, const word_counts *c, int32_t width, double scale, uint64_t seed, ldr_error *err) {
     enum { MORE = 8, ROUNDS = 3, WIDEST = 1 << 13 };
     words_sparse m;
