@@ -483,7 +483,7 @@ static word_counts *near_counts(const int32_t *ids, int32_t n) {
     memset(&err, 0, sizeof err);
     c = word_counts_create(NEAR_WORDS, NEAR_FIRST, &err);
     CHECK_STR(err.message, "");
-    word_counts_add(c, ids, n);
+    CHECK_INT(word_counts_add(c, ids, n, NULL), LDR_OK);
     return c;
 }
 
@@ -577,9 +577,9 @@ TEST(order_of_sequences_decides_nothing) {
     near_ids(ids, NEAR_LENGTH, 0, 21);
     c = near_counts(ids, NEAR_LENGTH);
     d = near_counts(ids, 0);
-    for (i = 0; i < 10; i++) word_counts_add(c, ids + i * 40, 40);
-    for (i = 9; i >= 0; i--) word_counts_add(d, ids + i * 40, 40);
-    word_counts_add(d, ids, NEAR_LENGTH);
+    for (i = 0; i < 10; i++) CHECK_INT(word_counts_add(c, ids + i * 40, 40, NULL), LDR_OK);
+    for (i = 9; i >= 0; i--) CHECK_INT(word_counts_add(d, ids + i * 40, 40, NULL), LDR_OK);
+    CHECK_INT(word_counts_add(d, ids, NEAR_LENGTH, NULL), LDR_OK);
     CHECK_INT(word_vectors(out, c, WIDTH, 1.0, 1, NULL), LDR_OK);
     CHECK_INT(word_vectors(again, d, WIDTH, 1.0, 1, NULL), LDR_OK);
     CHECK(memcmp(out, again, sizeof out) == 0);
@@ -599,7 +599,7 @@ TEST(a_full_table_drops_rare_pairs) {
         ids[0] = (int32_t)ldr_test_below(&r, 50);
         ids[1] = ids[0] + 50;
         ids[2] = 100 + (int32_t)ldr_test_below(&r, 99900);
-        word_counts_add(c, ids, 3);
+        CHECK_INT(word_counts_add(c, ids, 3, NULL), LDR_OK);
         CHECK(c->used <= 3000);
     }
     for (i = 0; i < c->slot_count; i++) {

@@ -837,8 +837,8 @@ static int words_near_room(word_counts *c) {
 }
 
 /* Counts the neighbours in one sequence: up to WORDS_WINDOW places apart. What is skipped (negative, below `first`, not in
-   the vocabulary) still takes its place. */
-static void word_counts_add(word_counts *c, const int32_t *ids, int32_t n) {
+   the vocabulary) still takes its place. LDR_MEMORY: the sequence is counted in part; the counts can still be used. */
+static ldr_status word_counts_add(word_counts *c, const int32_t *ids, int32_t n, ldr_error *err) {
     int32_t i, d;
     for (i = 0; i < n; i++) {
         if (ids[i] < c->first || ids[i] >= c->vocabulary) continue;
@@ -847,18 +847,19 @@ static void word_counts_add(word_counts *c, const int32_t *ids, int32_t n) {
             uint64_t weight = 60 / (uint64_t)d, key = (uint64_t)LDR__MIN(a, b) << 32 | LDR__MAX(a, b);
             words_near *s;
             if (ids[i - d] < c->first || ids[i - d] >= c->vocabulary) continue;
-            c->sums[a] += weight;
-            c->sums[b] += weight;
             s = words_near_find(c, key);
             if (!s->weight) {
-                if (!words_near_room(c)) continue;
+                if (!words_near_room(c)) return words_no_memory("the counts of neighbours", err);
                 s = words_near_find(c, key);
                 s->key = key;
                 c->used++;
             }
             s->weight += weight;
+            c->sums[a] += weight;
+            c->sums[b] += weight;
         }
     }
+    return LDR_OK;
 }
 
 /* ---- positive pointwise mutual information --------------------------------------------- */
