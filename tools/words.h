@@ -967,10 +967,10 @@ static void words_multiply(float *y, const words_sparse *m, const float *x, size
 }
 
 /* g[k,k] = x' x; the upper triangle only, as far as whole lanes go. */
-static void words_gram(double *g, const float *x, size_t rows, size_t k, double *row) {
+static void words_gram(double *g, const float *x, size_t height, size_t k, double *row) {
     size_t r, i;
     memset(g, 0, k * k * sizeof *g);
-    for (r = 0; r < rows; r++, x += k) {
+    for (r = 0; r < height; r++, x += k) {
         for (i = 0; i < k; i++) row[i] = (double)x[i];
         for (i = 0; i < k; i++) {
             size_t from = i / WORDS_LANES * WORDS_LANES;
@@ -1002,13 +1002,13 @@ static void words_cholesky(double *g, size_t k, double *diagonal) {
 
 /* Makes the columns of x orthonormal, or zero where they say nothing new: Gram-Schmidt by way of the Cholesky factor of
    x'x, in double, and a second time because the first leaves what the condition of x lets through. */
-static void words_orthonormalise(float *x, size_t rows, size_t k, double *g, double *row) {
+static void words_orthonormalise(float *x, size_t height, size_t k, double *g, double *row) {
     size_t r, i;
     int pass;
     for (pass = 0; pass < 2; pass++) {
-        words_gram(g, x, rows, k, row);
+        words_gram(g, x, height, k, row);
         words_cholesky(g, k, row);
-        for (r = 0; r < rows; r++) {
+        for (r = 0; r < height; r++) {
             float *v = x + r * k;
             for (i = 0; i < k; i++) row[i] = (double)v[i];
             for (i = 0; i < k; i++) {
@@ -1118,7 +1118,7 @@ static void words_finish(float *out, const words_sparse *m, size_t width, double
 static ldr_status word_vectors(float *out, const word_counts *c, int32_t width, double scale, uint64_t seed, ldr_error *err) {
     enum { MORE = 8, ROUNDS = 3, WIDEST = 1 << 13 };
     words_sparse m;
-    size_t k, rows, i;
+    size_t k, height, i;
     float *x, *y;
     double *g, *e, *row;
     size_t *order;
@@ -1128,28 +1128,28 @@ static ldr_status word_vectors(float *out, const word_counts *c, int32_t width, 
     if (!out || !c || width < 1 || width > WIDEST || !(scale > 0) || scale > 1e30)
         return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "word vectors need counts, a width of 1 to %d and a scale above 0", (int)WIDEST);
     memset(&m, 0, sizeof m);
-    rows = (size_t)c->vocabulary;
+    height = (size_t)c->vocabulary;
     k = ((size_t)width + MORE + WORDS_LANES - 1) / WORDS_LANES * WORDS_LANES;
-    if (rows > SIZE_MAX / (k * 2 * sizeof *x)) return words_no_memory("the word vectors", err);
-    x = (float *)malloc(rows * k * sizeof *x);
-    y = (float *)malloc(rows * k * sizeof *y);
+    if (height > SIZE_MAX / (k * 2 * sizeof *x)) return words_no_memory("the word vectors", err);
+    x = (float *)malloc(height * k * sizeof *x);
+    y = (float *)malloc(height * k * sizeof *y);
     g = (double *)malloc(k * k * sizeof *g);
     e = (double *)malloc(k * k * sizeof *e);
     row = (double *)malloc(k * sizeof *row);
     order = (size_t *)malloc(k * sizeof *order);
     if (!x || !y || !g || !e || !row || !order || !words_sparse_make(&m, c)) status = words_no_memory("the word vectors", err);
     else {
-        for (i = 0; i < rows * k; i++) x[i] = (float)ldr__random_normal(key, i);
+        for (i = 0; i < height * k; i++) x[i] = (float)ldr__random_normal(key, i);
         words_multiply(y, &m, x, k, 0);
-        words_orthonormalise(y, rows, k, g, row);
+        words_orthonormalise(y, height, k, g, row);
         for (round = 0; round < ROUNDS; round++) {
             words_multiply(x, &m, y, k, 1);
-            words_orthonormalise(x, rows, k, g, row);
+            words_orthonormalise(x, height, k, g, row);
             words_multiply(y, &m, x, k, 0);
-            words_orthonormalise(y, rows, k, g, row);
+            words_orthonormalise(y, height, k, g, row);
         }
         words_multiply(x, &m, y, k, 1);
-        words_gram(g, x, rows, k, row);
+        words_gram(g, x, height, k, row);
         words_eigen(g, e, k);
         words_rank(order, g, k);
         words_project(out, &m, y, k, (size_t)width, g, e, order);
