@@ -602,7 +602,7 @@ static int axis_ticks(const axis *a, double ticks[MAX_TICKS]) {
     power = pow(10, floor(log10((a->high - a->low) / 4)));
     for (i = 0; i < 3 && power * steps[i] * 5 < a->high - a->low; i++) {}
     step = power * steps[i];
-    for (v = ceil(a->low / step - 1e-9); v * step <= a->high + 1e-9 * step && n < MAX_TICKS; v++) ticks[n++] = v * step;
+    for (v = ceil(a->low / step - 1e-9); v * step <= a->high + 1e-9 * step && n < MAX_TICKS; v++) ticks[n++] = fabs(v) < 0.5 ? 0 : v * step;      /* no -0 */
     return n;
 }
 
@@ -641,7 +641,7 @@ static void draw_axes(page *p, const axis *x, const axis *y, const char *x_name,
     int i, n = axis_ticks(y, ticks);
     for (i = 0; i < n; i++) {
         double at = axis_place(y, ticks[i]);
-        say(p, "<line class=\"grid\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/><text x=\"%.1f\" y=\"%.1f\" class=\"tick end\">%.4g</text>\n", x->from, x->to, at, at, x->from - 6, at + 4, fabs(ticks[i]) < 1e-12 ? 0 : ticks[i]);
+        say(p, "<line class=\"grid\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/><text x=\"%.1f\" y=\"%.1f\" class=\"tick end\">%.4g</text>\n", x->from, x->to, at, at, x->from - 6, at + 4, ticks[i]);
     }
     n = axis_ticks(x, ticks);
     for (i = 0; i < n; i++) {
@@ -819,7 +819,7 @@ static void draw_bars(page *p, const comparison *c, int memory) {
 
 /* Mean loss around bin i, over a twentieth of the run. */
 static double smooth_loss(const curve *c, int32_t i) {
-    int32_t reach = LDR__MAX(c->used / 40, 1), j;
+    int32_t reach = LDR__MAX(c->used / 40, 2), j;
     double sum = 0, count = 0;
     for (j = LDR__MAX(i - reach, 0); j <= i + reach && j < c->used; j++) {
         sum += c->sum[j];
@@ -923,12 +923,12 @@ static const char compare_style[] =
     "@media(prefers-color-scheme:dark){:root{--ink:#e6edf3;--soft:#9aa5b1;--paper:#0d1117;--panel:#161b22;--rule:#3d444d;--grid:#262d36}\n"
     ".c0{--c:#a3adb8}.c1{--c:#58a6ff}.c2{--c:#39c5cf}.c3{--c:#e3b341}.c4{--c:#bc8cff}.c5{--c:#56d364}.c6{--c:#ff7bb5}.c7{--c:#d8a27a}.c8{--c:#ff7b72}}\n"
     "*{box-sizing:border-box}body{margin:0;background:var(--paper);color:var(--ink);font:16px/1.5 system-ui,-apple-system,\"Segoe UI\",Roboto,\"Helvetica Neue\",Arial,sans-serif}\n"
-    "main{max-width:1120px;margin:0 auto;padding:24px 16px 48px}h1{font-size:1.6rem;line-height:1.25;margin:0 0 .5em}h2{font-size:1.2rem;margin:2em 0 .6em}\n"
+    "main{max-width:1180px;margin:0 auto;padding:24px 16px 48px}h1{font-size:1.6rem;line-height:1.25;margin:0 0 .5em}h2{font-size:1.2rem;margin:2em 0 .6em}\n"
     "p,dd,li{overflow-wrap:anywhere}p,ul{max-width:46em}code{font:.92em ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;unicode-bidi:isolate}\n"
     "dl.set{display:grid;grid-template-columns:max-content 1fr;gap:.15em 1em;margin:1em 0;padding:.8em 1em;background:var(--panel);border:1px solid var(--rule);border-radius:8px}dl.set dt{color:var(--soft)}dd{margin:0}\n"
     "dl.columns dt{font-weight:600;margin-top:.6em}dl.columns{max-width:46em}\n"
     ".scroll{overflow-x:auto;border:1px solid var(--rule);border-radius:8px}table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}\n"
-    "th,td{padding:.45em .75em;text-align:right;white-space:nowrap;border-bottom:1px solid var(--grid)}thead th{vertical-align:bottom;color:var(--soft);font-weight:600;font-size:.88em;border-bottom-color:var(--rule)}\n"
+    "th,td{padding:.45em .6em;text-align:right;white-space:nowrap;border-bottom:1px solid var(--grid)}thead th{vertical-align:bottom;color:var(--soft);font-weight:600;font-size:.88em;border-bottom-color:var(--rule)}\n"
     "tbody th,tfoot th,thead th:first-child{text-align:left;position:sticky;left:0;background:var(--paper)}tr:last-child>*{border-bottom:0}tfoot>tr>*{border-top:1px solid var(--rule);color:var(--soft);font-weight:400}tfoot th{white-space:normal;min-width:8.5em}\n"
     "td.failed{text-align:left;white-space:normal;min-width:24em}td.failed b{color:var(--ink)}\n"
     ".charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,400px),1fr));gap:28px 32px;align-items:start}figure{margin:0;min-width:0}figcaption{font-weight:600;margin-bottom:.3em}figure p{color:var(--soft);font-size:.88rem;margin:.3em 0 0}\n"
@@ -944,9 +944,9 @@ static void page_setting(page *p, const char *name, const char *value) {
     say(p, "</code></dd>\n");
 }
 
-/* All options as they were given, but for those that the lines above them show. */
+/* Options as they were given, but for those that the lines above them show. */
 static void page_options(page *p, const comparison *c) {
-    static const char *const shown[] = { "--model", "--task", "--train", "--dev", "--test", "--methods", "--seeds", "--report", "--json" };
+    static const char *const shown[] = { "--model", "--task", "--train", "--dev", "--test", "--methods", "--seeds", "--report", "--json", "--epochs", "--batch", "--max-len", "--lr", "--threads" };
     const struct command *mine = find_command("compare");
     char **a = c->r->arguments;
     int i, words, any = 0;
