@@ -611,7 +611,7 @@ static axis axis_of_sizes(double least, double most, double from, double to) {
     axis a;
     a.from = from;
     a.to = to;
-    a.log = least > 0 && most > 10 * least;
+    a.log = least > 0 && most > 5 * least;
     a.low = a.log ? least / 1.4 : 0;
     a.high = most > 0 ? a.log ? most * 1.4 : most * 1.12 : 1;
     return a;
@@ -690,11 +690,25 @@ static double covered(const boxes *b, const box *a) {
     return sum;
 }
 
+static double nearest(double v, double from, double to) { return v < from ? from : v > to ? to : v; }
+
+/* How often the line from (x,y) to a label meets what is drawn, its own mark left out: such a line seems to lead to the other mark. */
+static int crossed(const boxes *b, double x, double y, const box *label) {
+    double dx = nearest(x, label->x, label->x + label->width) - x, dy = nearest(y, label->y, label->y + label->height) - y, length = sqrt(dx * dx + dy * dy), t;
+    int i, hits = 0;
+    for (t = 10; t < length; t += 3)
+        for (i = 0; i < b->count; i++) {
+            double left = x + dx * t / length - b->list[i].x, top = y + dy * t / length - b->list[i].y;
+            hits += left >= 0 && left <= b->list[i].width && top >= 0 && top <= b->list[i].height;
+        }
+    return hits;
+}
+
 /* The place for a label around (x,y) that covers least, the nearest of those; a line leads to it when it is not beside its point. */
 static void place_label(page *p, boxes *b, const axis *ax, const axis *ay, double x, double y, const char *label) {
     static const double directions[][2] = { { 1, 0 }, { -1, 0 }, { 0, -1 }, { 0, 1 }, { 0.8, -0.7 }, { 0.8, 0.7 }, { -0.8, -0.7 }, { -0.8, 0.7 } };
     static const double radii[] = { 9, 20, 34, 50, 70, 95 };
-    double best = 1e30, best_radius = 0;
+    double best = 1e30, best_radius = 0, side = 0;
     size_t r, d;
     box at, chosen;
     at.width = LETTER * (double)strlen(label);
@@ -708,15 +722,16 @@ static void place_label(page *p, boxes *b, const axis *ax, const axis *ay, doubl
             at.x = x + dx * radii[r] - (dx > 0 ? 0 : dx < 0 ? at.width : at.width / 2);
             at.y = y + directions[d][1] * (radii[r] + 4) - at.height / 2;
             if (at.x < ax->from || at.x + at.width > CHART_WIDTH - 2 || at.y < ay->to || at.y + at.height > ay->from) continue;
-            cover = covered(b, &at);
+            cover = covered(b, &at) + 40.0 * crossed(b, x, y, &at);
             if (cover < best - 1e-9) {
                 best = cover;
                 best_radius = radii[r];
+                side = dx < 0 ? 1 : dx > 0 ? 0 : 0.5;
                 chosen = at;
             }
         }
-    if (best_radius > 9) say(p, "<line class=\"lead\" x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\"/>", x, y, x < chosen.x ? chosen.x : x > chosen.x + chosen.width ? chosen.x + chosen.width : x, y < chosen.y ? chosen.y : y > chosen.y + chosen.height ? chosen.y + chosen.height : chosen.y + chosen.height / 2);
-    say(p, "<text class=\"label\" x=\"%.1f\" y=\"%.1f\">%s</text>\n", chosen.x, chosen.y + 12, label);
+    if (best_radius > 9) say(p, "<line class=\"lead\" x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\"/>", x, y, nearest(x, chosen.x, chosen.x + chosen.width), nearest(y, chosen.y, chosen.y + chosen.height));
+    say(p, "<text class=\"label%s\" x=\"%.1f\" y=\"%.1f\">%s</text>\n", side > 0.5 ? " end" : side > 0 ? " mid" : "", chosen.x + side * chosen.width, chosen.y + 12, label);
     add_box(b, chosen.x, chosen.y, chosen.width, chosen.height);
 }
 
