@@ -20,6 +20,8 @@
   #define HAVE_POSIX 1
   #include <sys/resource.h>
   #include <sys/stat.h>
+  #include <sys/wait.h>
+  #include <fcntl.h>
   #include <unistd.h>
 #else
   #define HAVE_POSIX 0
@@ -146,8 +148,8 @@ static void put_floats(FILE *f, const float *v, int32_t n) {
 /* ---- options -------------------------------------------------------------------------- */
 
 enum { CMD_TRAIN = 1, CMD_EVAL = 2, CMD_PREDICT = 4, CMD_FEATURES = 8, CMD_TOKENIZE = 16, CMD_INSPECT = 32, CMD_PLAN = 64, CMD_QUANTIZE = 128,
-       CMD_PRETRAIN = 256, CMD_VOCABULARY = 512, CMD_EXPORT = 1024,
-       CMD_FIT = CMD_TRAIN | CMD_PLAN, CMD_RUN = CMD_FIT | CMD_EVAL | CMD_PREDICT | CMD_FEATURES, CMD_ALL = 2047 };
+       CMD_PRETRAIN = 256, CMD_VOCABULARY = 512, CMD_EXPORT = 1024, CMD_COMPARE = 2048,
+       CMD_ONE = CMD_TRAIN | CMD_PLAN, CMD_FIT = CMD_ONE | CMD_COMPARE, CMD_RUN = CMD_FIT | CMD_EVAL | CMD_PREDICT | CMD_FEATURES, CMD_ALL = 4095 };
 
 enum { INIT_RANDOM = 1, INIT_SLICE, INIT_RESERVED };
 enum { POOL_NONE = 1, POOL_CLS, POOL_MEAN };
@@ -159,10 +161,10 @@ enum { MAX_RUNGS = 256 };
 /* A word option holds the place of its word, counted from 1; 0 is "not given" everywhere. */
 typedef struct options {
     unsigned    command;
-    const char *model, *ladder, *task, *train, *dev, *test, *data, *out, *resume, *checkpoint, *log, *file, *cache, *targets, *texts, *held_out, *vocab;
+    const char *model, *ladder, *task, *train, *dev, *test, *data, *out, *resume, *checkpoint, *log, *file, *cache, *targets, *texts, *held_out, *vocab, *methods, *report;
     int32_t     method, preset, init, importance, slice_heads, optimizer, schedule, cache_type, cache_fill, simd, compute, pool, type;
     int32_t     reduction, head_hidden, epochs, batch, accumulate, max_len, patience, stop_at, threads, layer;
-    int32_t     rank, bottleneck, virtual_tokens, tune_layers, layers, width, heads, ffn, size, steps, whole_words, warm_start, cased;
+    int32_t     rank, bottleneck, virtual_tokens, tune_layers, layers, width, heads, ffn, size, steps, whole_words, warm_start, cased, seeds;
     int32_t     regress, balance, ids, pair, pieces, no_special, release, recompute, tune_biases, tune_norms, json, help;
     float       alpha, lr, warmup, weight_decay, dropout, label_smoothing, clip;
     uint64_t    seed;
@@ -187,10 +189,13 @@ typedef struct option {
 
 static const option option_table[] = {
     { "--model", KIND_TEXT, AT(model), CMD_RUN | CMD_TOKENIZE | CMD_QUANTIZE, CMD_RUN | CMD_TOKENIZE | CMD_QUANTIZE, "DIR", 0, 0, "the pretrained model, a Hugging Face directory" },
-    { "--train", KIND_TEXT, AT(train), CMD_FIT, CMD_TRAIN, "FILE", 0, 0, "training examples; with --task also a directory" },
+    { "--train", KIND_TEXT, AT(train), CMD_FIT, CMD_TRAIN | CMD_COMPARE, "FILE", 0, 0, "training examples; with --task also a directory" },
     { "--dev", KIND_TEXT, AT(dev), CMD_FIT, 0, "FILE", 0, 0, "scored after each epoch; the best epoch is kept" },
-    { "--test", KIND_TEXT, AT(test), CMD_TRAIN, 0, "FILE", 0, 0, "scored once at the end, with the best parameters" },
+    { "--test", KIND_TEXT, AT(test), CMD_TRAIN | CMD_COMPARE, 0, "FILE", 0, 0, "scored once at the end, with the best parameters" },
     { "--out", KIND_TEXT, AT(out), CMD_TRAIN, CMD_TRAIN, "FILE", 0, 0, "the ladder file to write" },
+    { "--methods", KIND_TEXT, AT(methods), CMD_COMPARE, 0, "LIST", 0, 0, "some of head,ladder,ladder-cached,bitfit,lora,adapter,prefix,prompt,full; all if not given" },
+    { "--seeds", KIND_COUNT, AT(seeds), CMD_COMPARE, 0, "N", 1, 1000, "run every method with the seeds 1 to N, 1 if not given" },
+    { "--report", KIND_TEXT, AT(report), CMD_COMPARE, 0, "FILE", 0, 0, "write a page with table and charts, one HTML file" },
     { "--texts", KIND_TEXT, AT(texts), CMD_PRETRAIN | CMD_VOCABULARY, CMD_PRETRAIN | CMD_VOCABULARY, "LIST", 0, 0, "plain text files, a paragraph a line, with commas between them" },
     { "--out", KIND_TEXT, AT(out), CMD_VOCABULARY, CMD_VOCABULARY, "FILE", 0, 0, "the vocab.txt to write" },
     { "--size", KIND_COUNT, AT(size), CMD_VOCABULARY, 0, "N", 8, 1000000, "pieces of the vocabulary, 8192 if not given" },
@@ -217,7 +222,7 @@ static const option option_table[] = {
     { "--data", KIND_TEXT, AT(data), CMD_EVAL, CMD_EVAL, "FILE", 0, 0, "the examples to score" },
     { "--task", KIND_TEXT, AT(task), CMD_FIT | CMD_EVAL, 0, "NAME", 0, 0, "a known task: its reader, head, metric and recipe" },
     { "--regress", KIND_FLAG, AT(regress), CMD_FIT, 0, NULL, 0, 0, "without a task: labels are numbers to be predicted" },
-    { "--method", KIND_WORD, AT(method), CMD_FIT, 0, "ladder|head|full|bitfit|lora|adapter|prompt|prefix", 0, 0, "what is trained; all but the first two go back through the backbone" },
+    { "--method", KIND_WORD, AT(method), CMD_ONE, 0, "ladder|head|full|bitfit|lora|adapter|prompt|prefix", 0, 0, "what is trained; all but the first two go back through the backbone" },
     { "--rank", KIND_COUNT, AT(rank), CMD_FIT, 0, "N", 1, 4096, "lora: of the update, 8 if not given" },
     { "--alpha", KIND_NUMBER, AT(alpha), CMD_FIT, 0, "X", 0, 1e6, "lora: the update is scaled by alpha / rank; twice the rank if not given" },
     { "--targets", KIND_TEXT, AT(targets), CMD_FIT, 0, "LIST", 0, 0, "lora: some of query,key,value,output,gate,up,down; query,value if not given" },
@@ -248,11 +253,11 @@ static const option option_table[] = {
     { "--balance", KIND_FLAG, AT(balance), CMD_FIT, 0, NULL, 0, 0, "give every class the same weight in the loss" },
     { "--patience", KIND_COUNT_OFF, AT(patience), CMD_FIT, 0, "N", 0, 1000000, "stop after so many epochs without a better dev score" },
     { "--max-len", KIND_COUNT, AT(max_len), CMD_RUN | CMD_TOKENIZE | CMD_PRETRAIN, 0, "N", 1, 1000000, "cut texts to so many tokens" },
-    { "--seed", KIND_SEED, AT(seed), CMD_FIT | CMD_PRETRAIN, 0, "N", 0, 0, "of the initial values and of the order of examples" },
+    { "--seed", KIND_SEED, AT(seed), CMD_ONE | CMD_PRETRAIN, 0, "N", 0, 0, "of the initial values and of the order of examples" },
     { "--threads", KIND_COUNT, AT(threads), CMD_RUN | CMD_PRETRAIN, 0, "N", 1, 1024, "processor threads to use" },
     { "--simd", KIND_WORD, AT(simd), CMD_RUN | CMD_PRETRAIN, 0, "portable|avx2|avx512|avx512vnni", 0, 0, "the widest instruction set to use" },
     { "--compute", KIND_WORD, AT(compute), CMD_RUN, 0, "f32|int8", 0, 0, "how the frozen backbone multiplies: int8 is smaller and, with its own instruction, faster; 1 to 3 % off" },
-    { "--cache", KIND_TEXT, AT(cache), CMD_FIT, 0, "off|ram|DIR", 0, 0, "run the backbone once: keep its taps in memory, or in a folder for later runs too" },
+    { "--cache", KIND_TEXT, AT(cache), CMD_ONE, 0, "off|ram|DIR", 0, 0, "run the backbone once: keep its taps in memory, or in a folder for later runs too" },
     { "--cache-type", KIND_WORD, AT(cache_type), CMD_FIT, 0, "f32|bf16|int8", 0, 0, "of the kept taps: exact, or rounded to a half or a quarter of the space" },
     { "--cache-fill", KIND_WORD, AT(cache_fill), CMD_FIT, 0, "epoch|layers", 0, 0, "in the first epoch, or before it, reading each backbone layer once" },
     { "--release", KIND_FLAG, AT(release), CMD_RUN, 0, NULL, 0, 0, "hold one backbone layer in memory at a time (slower)" },
@@ -274,6 +279,7 @@ enum { OPTION_COUNT = (int)(sizeof option_table / sizeof *option_table) };
 
 static const struct command { const char *name; unsigned bit; const char *takes, *help; } command_table[] = {
     { "train", CMD_TRAIN, "", "fine-tune: train a ladder on labelled texts" },
+    { "compare", CMD_COMPARE, "", "train with several methods and seeds; a table of scores, time and memory" },
     { "eval", CMD_EVAL, "", "score a trained ladder on labelled texts" },
     { "predict", CMD_PREDICT, " [FILE]", "one JSON object for each line of FILE or standard input; a TAB separates a pair" },
     { "features", CMD_FEATURES, "", "hidden states of standard input's lines as JSON lines" },
@@ -437,15 +443,16 @@ static int check_needed(const struct command *c, const options *o) {
     for (i = 0; i < OPTION_COUNT; i++)
         if ((option_table[i].needed & c->bit) && !*(const char *const *)(const void *)((const char *)o + option_table[i].at)) return usage_error(c, option_table[i].name, "is missing");
     if (c->bit == CMD_INSPECT && !o->file) return usage_error(c, "FILE or DIR", "is missing");
+    if (o->task && o->regress) return usage_error(c, "--regress", "does not go with --task, which knows its labels");
+    if (o->targets && !target_bits(o->targets)) return usage_error(c, "--targets", "takes some of query,key,value,output,gate,up,down");
+    if (c->bit == CMD_COMPARE) return EXIT_DONE;           /* it gives each method the options that are for it */
     if (o->method > METHOD_LADDER && o->preset) return usage_error(c, "--preset", "describes a ladder and does not go with another --method");
     if (o->method != METHOD_LORA && (o->rank || o->alpha > 0 || o->targets)) return usage_error(c, o->rank ? "--rank" : o->targets ? "--targets" : "--alpha", "goes with --method lora only");
     if (o->method != METHOD_ADAPTER && o->bottleneck) return usage_error(c, "--bottleneck", "goes with --method adapter only");
     if (o->method != METHOD_PROMPT && o->method != METHOD_PREFIX && o->virtual_tokens) return usage_error(c, "--virtual-tokens", "goes with --method prompt or prefix only");
     if (o->method <= METHOD_HEAD && (o->tune_layers || o->tune_biases || o->tune_norms || o->recompute))
         return usage_error(c, o->tune_layers ? "--tune-layers" : o->tune_biases ? "--tune-biases" : o->tune_norms ? "--tune-norms" : "--recompute", "goes with a --method that changes the backbone");
-    if (o->targets && !target_bits(o->targets)) return usage_error(c, "--targets", "takes some of query,key,value,output,gate,up,down");
     if ((o->cache_type || o->cache_fill) && (!o->cache || strcmp(o->cache, "off") == 0)) return usage_error(c, o->cache_type ? "--cache-type" : "--cache-fill", "needs --cache ram or --cache DIR");
-    if (o->task && o->regress) return usage_error(c, "--regress", "does not go with --task, which knows its labels");
     return EXIT_DONE;
 }
 
@@ -897,6 +904,8 @@ typedef struct run {
     ldr_trainer   *trainer;
     ldr_train_desc train_desc;
     FILE          *log;
+    char         **arguments;      /* the program, the command and what follows                */
+    int            argument_count;
 } run;
 
 static void free_run(run *r) {
@@ -1168,13 +1177,25 @@ static void show_epoch(const run *r, const watch *w, const ldr_progress *p) {
     fflush(f);
 }
 
-static void log_step(FILE *f, const ldr_progress *p) {
+static void put_step(FILE *f, const ldr_progress *p) {
     fprintf(f, "{\"step\":%d,\"loss\":", (int)p->step);
     put_number(f, p->step_loss);
     fputs(",\"rate\":", f);
     put_number(f, p->rate);
     fputs(",\"gradient_norm\":", f);
     put_number(f, p->gradient_norm);
+}
+
+static void log_step(FILE *f, const ldr_progress *p) {
+    put_step(f, p);
+    fputs("}\n", f);
+    fflush(f);
+}
+
+static void log_timed_step(FILE *f, const ldr_progress *p, double seconds) {
+    put_step(f, p);
+    fputs(",\"seconds\":", f);
+    put_number(f, seconds);
     fputs("}\n", f);
     fflush(f);
 }
@@ -1265,13 +1286,14 @@ static int stop_early(run *r, const watch *w, const ldr_progress *p) {
 
 static int train_steps(run *r, watch *w, ldr_progress *p) {
     while (!ldr_trainer_done(r->trainer)) {
+        double began = seconds_now();
         int epoch_ended;
         if (ldr_trainer_step(r->trainer, p, &r->err)) {
             clear_bar(w);
             return EXIT_FAILED;
         }
         epoch_ended = p->evaluated || (p->epochs > 0 && p->step % LDR__MAX(p->steps / p->epochs, 1) == 0);
-        if (r->log) log_step(r->log, p);
+        if (r->log) log_timed_step(r->log, p, seconds_now() - began);
         if (w->terminal) show_bar(w, p);
         if (epoch_ended) {
             show_epoch(r, w, p);
@@ -1969,6 +1991,7 @@ static int command_export(run *r) {
 }
 
 #include "pretrain.h"
+#include "compare.h"
 
 /* ---- main ----------------------------------------------------------------------------- */
 
@@ -1976,10 +1999,12 @@ static int run_command(const struct command *c, int argc, char **argv) {
     static const struct { unsigned bit; int (*command)(run *r); } bodies[COMMAND_COUNT] = {
         { CMD_TRAIN, command_train }, { CMD_EVAL, command_eval }, { CMD_PREDICT, command_predict }, { CMD_FEATURES, command_features },
         { CMD_TOKENIZE, command_tokenize }, { CMD_INSPECT, command_inspect }, { CMD_PLAN, command_plan }, { CMD_QUANTIZE, command_quantize },
-        { CMD_PRETRAIN, command_pretrain }, { CMD_VOCABULARY, command_vocabulary }, { CMD_EXPORT, command_export } };
+        { CMD_PRETRAIN, command_pretrain }, { CMD_VOCABULARY, command_vocabulary }, { CMD_EXPORT, command_export }, { CMD_COMPARE, command_compare } };
     static run r;
     int i, status;
-    status = parse_options(c, &r.o, argc, argv);
+    r.arguments = argv;
+    r.argument_count = argc;
+    status = parse_options(c, &r.o, argc - 2, argv + 2);
     if (status) return status;
     if (r.o.help) {
         print_help(c, stdout);
@@ -2004,7 +2029,7 @@ int main(int argc, char **argv) {
         print_usage(stderr);
         return EXIT_USAGE;
     }
-    if (c) return run_command(c, argc - 2, argv + 2);
+    if (c) return run_command(c, argc, argv);
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
         print_usage(stdout);
         return EXIT_DONE;
