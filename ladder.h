@@ -572,6 +572,9 @@ typedef enum ldr_mix    { LDR_MIX_PRESET, LDR_MIX_BEFORE, LDR_MIX_AFTER } ldr_mi
 typedef enum ldr_output { LDR_OUTPUT_PRESET, LDR_OUTPUT_MIXED, LDR_OUTPUT_UP, LDR_OUTPUT_SIDE } ldr_output;
 typedef enum ldr_init   { LDR_INIT_PRESET, LDR_INIT_RANDOM, LDR_INIT_SLICE } ldr_init;
 typedef enum ldr_importance { LDR_IMPORTANCE_PRESET, LDR_MAGNITUDE, LDR_FISHER, LDR_ENERGY } ldr_importance;
+/* What a head with one label a sequence reads: one token's state, or the mean of all of the text's. FIRST is [CLS] in BERT's
+   families; the mean suits models that were pretrained without a use for it. */
+typedef enum ldr_pool   { LDR_POOL_FAMILY, LDR_POOL_FIRST, LDR_POOL_LAST, LDR_POOL_MEAN } ldr_pool;   /* FAMILY: LAST in causal models, else FIRST */
 typedef enum ldr_heads  { LDR_HEADS_PRESET, LDR_HEADS_WHOLE, LDR_HEADS_WITHIN } ldr_heads;
 
 /* Zero-initialise; 0 means the preset's own value, shown by ldr_ladder_desc_defaults. */
@@ -608,6 +611,7 @@ typedef struct ldr_ladder_desc {
     ldr_choice     down_bias;      /* AUTO: on, clue off                                       */
     ldr_head       head;
     int32_t        classes;        /* labels (REGRESS, CHOICE: 1)                              */
+    ldr_pool       pool;           /* heads with a label a token do not ask                    */
     int32_t        head_hidden;    /* >0: dense, tanh, out; 0: preset (paper: the output width, else none); <0: none */
     const char *const *label_names;       /* [classes] or NULL; copied, saved with the ladder  */
     uint64_t       seed;
@@ -6974,6 +6978,7 @@ LDR__DEF ldr_ladder_desc ldr_ladder_desc_defaults(const ldr_model *m, const ldr_
     if (d.final_norm == LDR_AUTO) d.final_norm = m->ends.v[LDR__FINAL] && d.preset != LDR_PRESET_MLP ? LDR_ON : LDR_OFF;
     if (d.head == LDR_HEAD_REGRESS || d.head == LDR_HEAD_CHOICE) d.classes = 1;
     if (d.head == LDR_HEAD_WORDS) d.classes = m->vocabulary;
+    if (d.pool == LDR_POOL_FAMILY) d.pool = m->shape.causal ? LDR_POOL_LAST : LDR_POOL_FIRST;
     if (d.head_hidden == 0 && d.preset == LDR_PRESET_PAPER) d.head_hidden = m->shape.width;
     if (d.head_hidden < 0 || d.head == LDR_HEAD_WORDS) d.head_hidden = 0;
     return d;
@@ -7361,7 +7366,7 @@ static ldr_ladder *ldr__ladder_new(const ldr_model *m, const ldr_ladder_desc *de
     ldr_allocator a = ldr__allocator(desc ? &desc->alloc : NULL);
     int32_t i;
     int pass;
-    if (!m || !desc || (int)desc->preset < 0 || desc->preset > LDR_PRESET_HEAD || (int)desc->method < 0 || desc->method > LDR_METHOD_PREFIX || (int)desc->head < 0 || desc->head > LDR_HEAD_WORDS || !ldr__allocator_valid(&a) || (desc->rungs && desc->rung_count < 1)) {
+    if (!m || !desc || (int)desc->preset < 0 || desc->preset > LDR_PRESET_HEAD || (int)desc->method < 0 || desc->method > LDR_METHOD_PREFIX || (int)desc->head < 0 || desc->head > LDR_HEAD_WORDS || (int)desc->pool < 0 || desc->pool > LDR_POOL_MEAN || !ldr__allocator_valid(&a) || (desc->rungs && desc->rung_count < 1)) {
         ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_ladder_create: no model or description, or one that cannot be");
         return NULL;
     }
@@ -7501,8 +7506,8 @@ LDR__DEF ldr_status ldr_ladder_note(ldr_ladder *l, const char *key, const char *
 /* ======================================================================================
    >>heads             Heads and losses
    --------------------------------------------------------------------------------------
-   The head reads R rows: one a sequence (first token; last token in a causal model), or every
-   token. Losses follow PyTorch: a weighted mean over the targets that count. The sum and the
+   The head reads R rows: one a sequence (its first or last token, or the mean of its text), or
+   every token. Losses follow PyTorch: a weighted mean over the targets that count. The sum and the
    weight are kept apart so that a batch in parts gives the loss of the whole.
    ====================================================================================== */
 
@@ -7630,6 +7635,8 @@ typedef struct ldr__pass {
     uint64_t      *token_rows;
     int32_t       *rows;           /* token each head row reads                               */
     size_t         row_count;
+    int32_t       *spans;          /* LDR_POOL_MEAN: tokens each row is the mean of, else NULL  */
+    float         *pooled;
     ldr__tokens    t;
     /* taps: [has_first + rungs] of [T,d], and the backbone's final state at the head's rows */
     float        **taps, *final;
@@ -7712,6 +7719,8 @@ static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, size_t ma
     s->labels = (int32_t *)ldr__place(p, "batch", r, sizeof(int32_t));
     s->values = ldr__place_floats(p, "batch", r);
     s->rows = (int32_t *)ldr__place(p, "batch", r, sizeof(int32_t));
+    s->spans = l->d.pool == LDR_POOL_MEAN && !ldr__per_token(l->d.head) ? (int32_t *)ldr__place(p, "batch", r, sizeof(int32_t)) : NULL;
+    s->pooled = l->d.pool == LDR_POOL_MEAN ? ldr__place_floats(p, "batch", d) : NULL;
     if (keep && l->deep) ldr__deep_place(p, &s->deep, m, &l->tuned_shape, l->from, wide, checkpoint, ldr__tunes_embeddings(l));
     if (!keep || !l->deep || l->from) ldr__backbone_place(p, &s->backbone, m, &l->tuned_shape, wide);
     else s->backbone.embed = m->ends.m[LDR__PROJECT].data ? ldr__place_matrix(p, "backbone activations", wide, (size_t)m->embed_width) : NULL;
@@ -7825,7 +7834,10 @@ static void ldr__pass_begin(ldr__pass *s, int32_t sequences, const uint64_t *ord
             }
     } else {
         s->row_count = (size_t)sequences;
-        for (i = 0; i < sequences; i++) s->rows[i] = l->m->shape.causal ? s->wide_offsets[i + 1] - 1 : s->wide_offsets[i] + virtuals;
+        for (i = 0; i < sequences; i++) {
+            s->rows[i] = l->d.pool == LDR_POOL_LAST ? s->wide_offsets[i + 1] - 1 : s->wide_offsets[i] + virtuals;
+            if (s->spans) s->spans[i] = s->wide_offsets[i + 1] - s->rows[i];
+        }
     }
 }
 
@@ -7928,14 +7940,43 @@ static void ldr__tap_forward(ldr__pass *s, int32_t k, const float *h) {
     else ldr__rung_forward(s, k - s->l->has_first, h);
 }
 
+/* Row r of the head stands for the tokens rows[r] .. rows[r] + span - 1 of the batch: for their mean when pooled. */
+static size_t ldr__span(const ldr__pass *s, size_t r) { return s->spans ? (size_t)s->spans[r] : 1; }
+
+/* y[n] = mean of the state x[T,n] over the tokens of row r; and back: dx[T,n] at those tokens = dy/span. */
+static void ldr__pool_forward(const ldr__pass *s, float *y, const float *x, size_t r, size_t n) {
+    size_t span = ldr__span(s, r), t, i;
+    const float *row = x + (size_t)s->rows[r] * n;
+    memcpy(y, row, n * sizeof(float));
+    for (t = 1; t < span; t++) LDR__LANE_LOOP(i, n, y[i] += row[t * n + i]);
+    if (span > 1) for (i = 0; i < n; i++) y[i] /= (float)span;
+}
+static void ldr__pool_backward(const ldr__pass *s, float *dx, const float *dy, size_t r, size_t n) {
+    size_t span = ldr__span(s, r), t, i;
+    float *row = dx + (size_t)s->rows[r] * n;
+    for (t = 0; t < span; t++)
+        for (i = 0; i < n; i++) row[t * n + i] = dy[i] / (float)span;
+}
+
 /* The backbone's final state at the rows the head reads, from its last block's output x[T,d]. */
 static void ldr__final_rows(ldr__pass *s, const float *x) {
     const ldr_model *m = s->l->m;
-    size_t d = (size_t)m->shape.width, r;
+    const float *g = s->ends.v[LDR__FINAL], *b = s->ends.v[LDR__FINALB];
+    size_t d = (size_t)m->shape.width, r, t, i;
     for (r = 0; r < s->row_count; r++) {
         const float *row = x + (size_t)s->rows[r] * d;
-        if (s->ends.v[LDR__FINAL]) ldr__norm_row(s->final + r * d, NULL, row, s->ends.v[LDR__FINAL], s->ends.v[LDR__FINALB], d, m->shape.norm, m->shape.eps);
-        else memcpy(s->final + r * d, row, d * sizeof(float));
+        size_t span = ldr__span(s, r);
+        float *y = s->final + r * d;
+        if (!g) {
+            ldr__pool_forward(s, y, x, r, d);
+            continue;
+        }
+        ldr__norm_row(y, NULL, row, g, b, d, m->shape.norm, m->shape.eps);
+        for (t = 1; t < span; t++) {
+            ldr__norm_row(s->pooled, NULL, row + t * d, g, b, d, m->shape.norm, m->shape.eps);
+            LDR__LANE_LOOP(i, d, y[i] += s->pooled[i]);
+        }
+        if (span > 1) for (i = 0; i < d; i++) y[i] /= (float)span;
     }
 }
 
@@ -7986,20 +8027,18 @@ static void ldr__final_backward(ldr__pass *s, float *dg, float *db) {
     const ldr_model *m = s->l->m;
     const ldr__deep *k = &s->deep;
     const float *x = k->state[m->layers - k->from], *g = s->ends.v[LDR__FINAL];
-    size_t d = (size_t)m->shape.width, r, i;
+    size_t d = (size_t)m->shape.width, r, t, i;
     memset(k->dx, 0, s->t.count * d * sizeof(float));
     for (r = 0; r < s->row_count; r++) {
-        size_t at = (size_t)s->rows[r] * d;
-        const float *dy = s->dout + r * d;
-        float stats[2];
-        if (!g) {
-            memcpy(k->dx + at, dy, d * sizeof(float));
-            continue;
+        ldr__pool_backward(s, k->dx, s->dout + r * d, r, d);
+        for (t = 0; g && t < ldr__span(s, r); t++) {
+            size_t at = ((size_t)s->rows[r] + t) * d;
+            float stats[2], *dy = k->dx + at;
+            ldr__norm_row(s->final + r * d, stats, x + at, g, s->ends.v[LDR__FINALB], d, m->shape.norm, m->shape.eps);
+            for (i = 0; dg && i < d; i++) dg[i] += dy[i] * (x[at + i] - stats[0]) * stats[1];
+            for (i = 0; db && i < d; i++) db[i] += dy[i];
+            ldr__norm_row_backward(dy, 0, dy, x + at, stats, g, d, m->shape.norm);
         }
-        ldr__norm_row(s->final + r * d, stats, x + at, g, s->ends.v[LDR__FINALB], d, m->shape.norm, m->shape.eps);
-        ldr__norm_row_backward(k->dx + at, 0, dy, x + at, stats, g, d, m->shape.norm);
-        for (i = 0; dg && i < d; i++) dg[i] += dy[i] * (x[at + i] - stats[0]) * stats[1];
-        for (i = 0; db && i < d; i++) db[i] += dy[i];
     }
 }
 
@@ -8140,7 +8179,7 @@ static void ldr__head_forward(ldr__pass *s) {
     ldr__dropout drop = ldr__tokens_dropout(&s->t, LDR__PLACE_HEAD);
     if (l->d.rung_count) {
         const float *top = ldr__state_after(s, l->d.rung_count - 1);
-        for (r = 0; r < R; r++) memcpy(s->picked + r * w, top + (size_t)s->rows[r] * w, w * sizeof(float));
+        for (r = 0; r < R; r++) ldr__pool_forward(s, s->picked + r * w, top, r, w);
         if (l->final_norm >= 0) ldr__norm_forward(&s->ex, s->normed, s->stats, s->picked, ldr__value(l, l->final_norm), ldr__value(l, l->final_norm_bias), R, w, l->side.norm, l->side.eps);
         if (l->up >= 0) ldr__linear_forward(&s->ex, s->up, d, s->normed, w, ldr__value_matrix(l, l->up), ldr__value(l, l->up_bias), R, d, w);
         if (l->out_gate >= 0) {
@@ -8208,7 +8247,7 @@ static void ldr__output_backward(ldr__pass *s) {
     else memcpy(s->dnormed, s->dout, R * w * sizeof(float));
     if (l->final_norm >= 0) ldr__norm_backward(&s->ex, s->dpicked, 0, ldr__grad(l, l->final_norm), ldr__grad(l, l->final_norm_bias), s->dnormed, s->picked, s->stats, ldr__value(l, l->final_norm), R, w, l->side.norm);
     memset(s->ds, 0, s->t.count * w * sizeof(float));
-    for (r = 0; r < R; r++) memcpy(s->ds + (size_t)s->rows[r] * w, s->dpicked + r * w, w * sizeof(float));
+    for (r = 0; r < R; r++) ldr__pool_backward(s, s->ds, s->dpicked + r * w, r, w);
 }
 
 /* dD from dm and the stored tap; there is no gradient for the tap. */
@@ -9157,6 +9196,7 @@ static uint64_t ldr__settings_hash(const ldr_ladder *l, const ldr__cache *c) {
     uint64_t h = ldr__digest((uint64_t)l->has_first * 4 + (uint64_t)ldr__uses_final(l) * 2 + (uint64_t)c->token_rows, l->m->kernels->name, strlen(l->m->kernels->name));
     int32_t r;
     for (r = 0; r < l->d.rung_count; r++) h = ldr__mix64(h ^ ((uint64_t)l->rungs[r].layer << 2 | (uint64_t)l->d.tap));
+    if (ldr__uses_final(l) && !c->token_rows) h = ldr__mix64(h ^ (uint64_t)l->d.pool);
     return h;
 }
 
@@ -10109,7 +10149,7 @@ static const struct { const char *key; size_t offset; int kind; } ldr__fields[] 
     LDR__INT(method), LDR__INT(rank), LDR__FLOAT(alpha), LDR__INT(targets), LDR__INT(bottleneck), LDR__INT(virtual_tokens), LDR__INT(tune_biases), LDR__INT(tune_norms), LDR__INT(tune_layers),
     LDR__INT(preset), LDR__INT(reduction), LDR__INT(rung_count), LDR__INT(width), LDR__INT(heads), LDR__INT(ffn), LDR__INT(tap), LDR__INT(gate),
     LDR__FLOAT(gate_init), LDR__FLOAT(gate_temperature), LDR__FLOAT(gate_fixed), LDR__INT(mix), LDR__INT(output), LDR__FLOAT(output_init), LDR__INT(init),
-    LDR__INT(importance), LDR__INT(slice_heads), LDR__INT(samples), LDR__FLOAT(dropout), LDR__INT(final_norm), LDR__INT(down_bias), LDR__INT(head), LDR__INT(classes), LDR__INT(head_hidden)
+    LDR__INT(importance), LDR__INT(slice_heads), LDR__INT(samples), LDR__FLOAT(dropout), LDR__INT(final_norm), LDR__INT(down_bias), LDR__INT(head), LDR__INT(classes), LDR__INT(pool), LDR__INT(head_hidden)
 #undef LDR__INT
 #undef LDR__FLOAT
 };
@@ -10393,7 +10433,7 @@ static ldr_status ldr__meta_desc(const ldr_weights *w, ldr_ladder_desc *d, int32
         }
     }
     if (!ldr__parse_hex(ldr_weights_meta(w, "ladder.seed"), 16, &d->seed)) return ldr__meta_missing("ladder.seed", err);
-    if (d->rung_count < 0 || d->rung_count > 1024 || (int)d->preset < 0 || d->preset > LDR_PRESET_HEAD || (int)d->method < 0 || d->method > LDR_METHOD_PREFIX || d->tap < 1 || d->tap > 2 || d->gate < 1 || d->gate > 4 || d->mix < 1 || d->mix > 2 || d->output < 1 || d->output > 3 ||
+    if (d->rung_count < 0 || d->rung_count > 1024 || (int)d->preset < 0 || d->preset > LDR_PRESET_HEAD || (int)d->method < 0 || d->method > LDR_METHOD_PREFIX || d->tap < 1 || d->tap > 2 || d->gate < 1 || d->gate > 4 || d->mix < 1 || d->mix > 2 || d->output < 1 || d->output > 3 || d->pool < 1 || d->pool > LDR_POOL_MEAN ||
         !(d->gate_temperature > 0) || !(d->dropout >= 0)) return ldr__meta_missing("ladder", err);
     for (i = 0; i < d->rung_count; i++) {
         ldr__format(key, sizeof key, "rung.%d", i);

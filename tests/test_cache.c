@@ -47,6 +47,7 @@ typedef struct setup {
     int         cache, layers, epochs, poison, shorten, first_rung, rungs, relabel;
     uint64_t    model_seed, data_seed;
     ldr_tap     tap;
+    ldr_pool    pool;
 } setup;
 
 static setup plain(void) {
@@ -108,6 +109,7 @@ static bench open_bench(const setup *o, const ldr_allocator *a) {
     d.rung_count = o->rungs;
     d.preset = o->preset;
     d.tap = o->tap;
+    d.pool = o->pool;
     d.head = o->head;
     d.classes = o->head == LDR_HEAD_CHOICE || o->head == LDR_HEAD_REGRESS ? 1 : 3;
     d.reduction = strcmp(o->family, "llama") == 0 ? 3 : 2;      /* rotary heads need an even size */
@@ -221,6 +223,7 @@ TEST(every_exact_cache_changes_nothing) {
             outcome want, got;
             int layers;
             o.head = disk.head = (ldr_head)h;
+            o.pool = disk.pool = (ldr_pool)((h + p) % 4);
             o.preset = disk.preset = (ldr_preset)p;
             o.family = disk.family = families[(h + p) % 4];
             o.compute = disk.compute = (h + p) % 3 == 1 ? LDR_COMPUTE_INT8 : LDR_COMPUTE_F32;
@@ -299,7 +302,7 @@ TEST(a_second_run_never_touches_the_backbone) {
 /* ---- files that do not fit -------------------------------------------------------------- */
 
 TEST(a_stale_cache_is_made_again) {
-    static const char *const reasons[] = { "another backbone", "other rungs", "other rungs", "other rungs", "other texts", "other texts", "another element type", "other rungs", "another backbone" };
+    static const char *const reasons[] = { "another backbone", "other rungs", "other rungs", "other rungs", "other texts", "other texts", "another element type", "other rungs", "another backbone", "other rungs" };
     size_t i;
     for (i = 0; i < sizeof reasons / sizeof reasons[0]; i++) {
         setup first = on_disk(), o = on_disk(), none;
@@ -318,6 +321,7 @@ TEST(a_stale_cache_is_made_again) {
         if (i == 5) o.shorten = 1;
         if (i == 6) o.type = LDR_I8;
         if (i == 8) o.compute = LDR_COMPUTE_INT8;
+        if (i == 9) o.pool = LDR_POOL_MEAN;
         none = o;
         none.dir = NULL;
         none.cache = 1;

@@ -812,7 +812,7 @@ TEST(descriptions_out_of_range_are_refused) {
         switch (i) {
             case 0: SET(d.preset, 5); break;
             case 1: SET(d.preset, -1); break;
-            case 2: SET(d.head, 4); break;
+            case 2: SET(d.head, 5); break;
             case 3: d.classes = 0; break;
             case 4: d.classes = -3; break;
             case 5: d.reduction = -1; break;
@@ -887,7 +887,7 @@ TEST(descriptions_out_of_range_are_refused) {
         ldr_dataset_desc d;
         ldr_dataset *set;
         memset(&d, 0, sizeof d);
-        if (i == 0) SET(d.head, 4);
+        if (i == 0) SET(d.head, 5);
         if (i == 1) SET(d.head, -1);
         if (i == 2) d.max_len = -1;
         if (i >= 3) d.head = LDR_HEAD_CHOICE, d.choices = i - 3;

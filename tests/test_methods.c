@@ -87,6 +87,23 @@ TEST(gradients_of_every_head_with_virtual_tokens) {
     }
 }
 
+/* The mean over a text, of every method that has a text; not over the virtual tokens before it. */
+TEST(gradients_of_pooled_heads) {
+    static const ldr_method methods[] = { LDR_METHOD_LADDER, LDR_METHOD_HEAD, LDR_METHOD_FULL, LDR_METHOD_PROMPT, LDR_METHOD_PREFIX };
+    int f, m, pool;
+    for (f = 0; f < 6; f++)
+        for (m = 0; m < 5; m++)
+            for (pool = LDR_POOL_FIRST; pool <= LDR_POOL_MEAN; pool++) {
+                ldr_ladder_desc d = method_desc(methods[m]);
+                if (pool != LDR_POOL_MEAN && (m + f) % 3) continue;
+                d.pool = (ldr_pool)pool;
+                d.reduction = 2;
+                if (m == 0 && f % 2 && f < 5) d.preset = LDR_PRESET_PAPER;
+                d.head_hidden = f == 2 ? 7 : 0;
+                check_gradients(families[f], d, 0, 0);
+            }
+}
+
 TEST(gradients_where_only_the_last_blocks_are_tuned) {
     int m;
     for (m = LDR_METHOD_FULL; m <= LDR_METHOD_ADAPTER; m++) {
@@ -630,7 +647,7 @@ TEST(a_model_starts_from_its_configuration) {
 }
 
 #define TESTS(X) \
-    X(gradients_of_every_family_and_method) X(gradients_of_every_head_with_virtual_tokens) X(gradients_where_only_the_last_blocks_are_tuned) X(a_wrong_sign_is_caught) \
+    X(gradients_of_every_family_and_method) X(gradients_of_every_head_with_virtual_tokens) X(gradients_of_pooled_heads) X(gradients_where_only_the_last_blocks_are_tuned) X(a_wrong_sign_is_caught) \
     X(gradients_of_the_words_head) X(words_are_scored_in_chunks) X(a_training_set_may_be_filled_again) X(a_words_head_needs_one_in_the_model) \
     X(every_method_starts_at_the_backbone) X(the_loaded_weights_are_never_written) X(checkpointing_and_threads_change_no_bit) X(checkpointing_saves_memory) \
     X(saved_and_loaded_it_answers_the_same) X(every_method_learns) X(parameter_counts_of_a_bert_base) X(what_cannot_be_tuned_is_refused) \

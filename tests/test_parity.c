@@ -158,6 +158,7 @@ static void case_read(ladder_case *c, const ldr_json *j, int32_t node) {
     c->d.final_norm = (ldr_choice)whole(j, node, "final_norm");
     c->d.down_bias = (ldr_choice)whole(j, node, "down_bias");
     c->d.head = (ldr_head)whole(j, node, "head");
+    c->d.pool = (ldr_pool)whole(j, node, "pool");
     c->d.head_hidden = whole(j, node, "head_hidden");
     c->d.classes = whole(j, node, "classes");
     c->d.dropout = -1;

@@ -162,7 +162,7 @@ enum { MAX_RUNGS = 256 };
 typedef struct options {
     unsigned    command;
     const char *model, *ladder, *task, *train, *dev, *test, *data, *out, *resume, *checkpoint, *log, *file, *cache, *targets, *texts, *held_out, *vocab, *methods, *report;
-    int32_t     method, preset, init, importance, slice_heads, optimizer, schedule, cache_type, cache_fill, simd, compute, pool, type;
+    int32_t     method, preset, init, importance, slice_heads, optimizer, schedule, cache_type, cache_fill, simd, compute, pool, head_pool, type;
     int32_t     reduction, head_hidden, epochs, batch, accumulate, max_len, patience, stop_at, threads, layer;
     int32_t     rank, bottleneck, virtual_tokens, tune_layers, layers, width, heads, ffn, size, steps, whole_words, warm_start, cased, seeds;
     int32_t     regress, balance, ids, pair, pieces, no_special, release, recompute, tune_biases, tune_norms, json, help;
@@ -239,6 +239,7 @@ static const option option_table[] = {
     { "--importance", KIND_WORD, AT(importance), CMD_FIT, 0, "magnitude|fisher|energy", 0, 0, "what decides which dimensions a slice keeps" },
     { "--slice-heads", KIND_WORD, AT(slice_heads), CMD_FIT, 0, "whole|within", 0, 0, "keep whole heads, or the best dimensions inside each" },
     { "--dropout", KIND_NUMBER_OFF, AT(dropout), CMD_FIT | CMD_PRETRAIN, 0, "P", 0, 1, "in the side network" },
+    { "--pool", KIND_WORD, AT(head_pool), CMD_FIT, 0, "first|last|mean", 0, 0, "the head reads a text's first or last token, or the mean of all; first if not given, last in causal models" },
     { "--head-hidden", KIND_COUNT_OFF, AT(head_hidden), CMD_FIT, 0, "N", 0, 65536, "a hidden layer of this width in the head" },
     { "--epochs", KIND_COUNT, AT(epochs), CMD_FIT, 0, "N", 1, 1000000, "passes over the training set" },
     { "--batch", KIND_COUNT, AT(batch), CMD_FIT | CMD_PREDICT | CMD_PRETRAIN, 0, "N", 1, 65536, "examples a step; predict: lines at a time" },
@@ -1103,6 +1104,7 @@ static int make_ladder(run *r) {
     d.sample = r->train;
     d.dropout = o->dropout;
     d.head = r->head;
+    d.pool = (ldr_pool)o->head_pool;
     d.head_hidden = o->head_hidden;
     d.seed = o->seed;
     d.classes = r->head == LDR_HEAD_REGRESS ? 1 : ldr_dataset_labels(r->train);

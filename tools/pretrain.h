@@ -2,31 +2,41 @@
 
 #include "words.h"
 
-enum { MAX_TEXTS = 256, POOL = 4096, WARM_SEQUENCES = 40000, HELD_SEQUENCES = 256 };
+enum { MAX_TEXTS = 256, POOL = 4096, WARM_SEQUENCES = 100000, HELD_SEQUENCES = 256 };
 
-/* Text files end to end, as sequences [CLS] ... [SEP] of one length. A pool of sequences stands between reading and training, so that
-   neighbours in a book do not come one after another; memory does not grow with the texts. What comes is a function of files and seed. */
+/* One text file and how far it has been read. */
+typedef struct text_file {
+    const char  *path;
+    FILE        *file;
+    double       size, read;               /* bytes                                                    */
+    ldr_encoding pieces;                   /* of the last line                                         */
+    int32_t      taken;                    /* of those                                                 */
+} text_file;
+
+/* Text files as sequences [CLS] ... [SEP] of one length. The files are read side by side, each in proportion to its length, and a pool
+   of sequences stands between reading and training, so that what a book says in one place does not come in a row. Memory does not
+   grow with the texts. What comes is a function of files and seed. */
 typedef struct stream {
     const ldr_tokenizer *tokenizer;
-    const char *paths[MAX_TEXTS];
+    text_file   files[MAX_TEXTS];
     char       *names;                     /* the bytes of the paths                                   */
-    int32_t     count, current;            /* files; the one being read                                */
-    FILE       *file;
+    int32_t     count;
     text        line;
-    ldr_encoding pieces;                   /* of the line                                              */
-    int32_t     taken;                     /* of those                                                 */
     int32_t     length, cls, sep, mask;
-    int32_t    *pool, pooled;
+    int32_t    *pool, pooled, passes;      /* passes over the texts that are behind it                 */
     uint64_t    seed, drawn;
-    int64_t     tokens;                    /* read in this pass over the texts                         */
+    int64_t     tokens;                    /* read in this pass                                        */
 } stream;
 
 static void close_stream(stream *s) {
-    if (s->file) fclose(s->file);
+    int32_t i;
+    for (i = 0; i < s->count; i++) {
+        if (s->files[i].file) fclose(s->files[i].file);
+        ldr_encoding_free(&s->files[i].pieces);
+    }
     free(s->line.data);
     free(s->pool);
     free(s->names);
-    ldr_encoding_free(&s->pieces);
     memset(s, 0, sizeof *s);
 }
 
@@ -50,6 +60,8 @@ static int split_paths(run *r, const char *list, char **names, const char **path
 }
 
 static int open_stream(run *r, stream *s, const char *list, int32_t length, int32_t pool) {
+    const char *paths[MAX_TEXTS];
+    int32_t i, count;
     memset(s, 0, sizeof *s);
     s->tokenizer = ldr_model_tokenizer(r->model);
     if (!s->tokenizer) return fail(r, LDR_MISSING, "%s: has no WordPiece vocabulary to read text with", r->o.model);
@@ -59,53 +71,75 @@ static int open_stream(run *r, stream *s, const char *list, int32_t length, int3
     if (s->cls < 0 || s->sep < 0 || s->mask < 0) return fail(r, LDR_MISSING, "the vocabulary lacks [CLS], [SEP] or [MASK]", "");
     s->length = length;
     s->seed = r->o.seed;
-    if (split_paths(r, list, &s->names, s->paths, &s->count)) return EXIT_FAILED;
+    if (split_paths(r, list, &s->names, paths, &count)) return EXIT_FAILED;
+    for (i = 0; i < count; i++) {
+        text_file *f = &s->files[s->count++];
+        f->path = paths[i];
+        f->file = fopen(f->path, "rb");
+        if (!f->file) return fail(r, LDR_IO, "%s: cannot be opened", f->path);
+        if (fseek(f->file, 0, SEEK_END) == 0) f->size = (double)ftell(f->file);
+        rewind(f->file);
+        if (!(f->size >= 1)) f->size = 1;
+    }
     s->pooled = pool;
     s->pool = (int32_t *)calloc((size_t)pool * (size_t)length, sizeof *s->pool);
     return s->pool ? EXIT_DONE : fail(r, LDR_MEMORY, "out of memory", "");
 }
 
-/* The next line's pieces; after the last file the first comes again. 0: read, 1: a whole pass held no text, else failed. */
-static int next_line(run *r, stream *s) {
-    int got;
+/* The file that lags behind, NULL when all are read. */
+static text_file *next_file(stream *s) {
+    text_file *best = NULL;
+    int32_t i;
+    for (i = 0; i < s->count; i++) {
+        text_file *f = &s->files[i];
+        if (f->file && !(feof(f->file) && f->taken == f->pieces.count) && (!best || f->read / f->size < best->read / best->size)) best = f;
+    }
+    return best;
+}
+
+/* The next line's pieces. 0: read, 1: the file has ended, else failed. */
+static int next_line(run *r, stream *s, text_file *f) {
     for (;;) {
-        if (!s->file) {
-            if (s->current == s->count) {
-                if (s->tokens == 0) return 1;
-                s->tokens = 0;
-                s->current = 0;
-            }
-            s->file = fopen(s->paths[s->current], "rb");
-            if (!s->file) return fail(r, LDR_IO, "%s: cannot be opened", s->paths[s->current]), 2;
-        }
-        got = read_line(s->file, &s->line);
+        int got = read_line(f->file, &s->line);
+        f->taken = f->pieces.count = 0;
         if (got < 0) return fail(r, LDR_MEMORY, "out of memory", ""), 2;
-        if (got == 0) {
-            fclose(s->file);
-            s->file = NULL;
-            s->current++;
-            continue;
-        }
-        if (ldr_tokenizer_encode(s->tokenizer, &s->pieces, s->line.data, s->line.used, NULL, 0, 0, 0, &r->err)) return 2;
-        s->taken = 0;
-        s->tokens += s->pieces.count;
-        if (s->pieces.count) return 0;
+        if (ferror(f->file)) return fail(r, LDR_IO, "%s: cannot be read", f->path), 2;
+        if (got == 0) return 1;
+        f->read += (double)s->line.used + 1;
+        if (ldr_tokenizer_encode(s->tokenizer, &f->pieces, s->line.data, s->line.used, NULL, 0, 0, 0, &r->err)) return 2;
+        s->tokens += f->pieces.count;
+        if (f->pieces.count) return 0;
     }
 }
 
+/* One sequence of one file, or what is left of one and the beginning of the next; after the last file all begin again. */
 static int read_sequence(run *r, stream *s, int32_t *ids) {
-    int32_t n;
+    text_file *f = next_file(s);
+    int32_t n, i;
     ids[0] = s->cls;
     ids[s->length - 1] = s->sep;
     for (n = 1; n < s->length - 1;) {
-        int32_t take = LDR__MIN(s->pieces.count - s->taken, s->length - 1 - n);
-        if (take > 0) memcpy(ids + n, s->pieces.ids + s->taken, (size_t)take * sizeof *ids);
-        n += take;
-        s->taken += take;
-        if (s->taken == s->pieces.count) {
-            int status = next_line(r, s);
-            if (status) return status == 1 ? fail(r, LDR_DATA, "the texts hold not one word", "") : EXIT_FAILED;
+        int32_t take = f ? LDR__MIN(f->pieces.count - f->taken, s->length - 1 - n) : 0;
+        int status;
+        if (take > 0) {
+            memcpy(ids + n, f->pieces.ids + f->taken, (size_t)take * sizeof *ids);
+            n += take;
+            f->taken += take;
+            continue;
         }
+        status = f ? next_line(r, s, f) : 1;
+        if (status > 1) return EXIT_FAILED;
+        if (status == 0) continue;
+        f = next_file(s);
+        if (f) continue;
+        if (s->tokens == 0) return fail(r, LDR_DATA, "the texts hold not one word", "");
+        for (i = 0; i < s->count; i++) {
+            rewind(s->files[i].file);
+            s->files[i].read = 0;
+        }
+        s->tokens = 0;
+        s->passes++;
+        f = next_file(s);
     }
     return EXIT_DONE;
 }
@@ -231,10 +265,9 @@ static int warm_start(run *r) {
         status = counts ? EXIT_DONE : EXIT_FAILED;
     }
     for (i = 0; i < WARM_SEQUENCES && !status && !interrupted; i++) {
-        int32_t before = s.current;
         status = read_sequence(r, &s, ids);
         if (!status && word_counts_add(counts, ids, r->max_len, &r->err)) status = EXIT_FAILED;
-        if (s.current < before) break;         /* once through all of it is enough */
+        if (s.passes) break;                   /* once through all of it is enough */
     }
     if (!status && word_vectors(word.value, counts, word.columns, 0.04, r->o.seed, &r->err)) status = EXIT_FAILED;
     for (i = 0; i < position.rows && !status; i++)

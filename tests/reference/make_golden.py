@@ -37,6 +37,7 @@ BEFORE, AFTER = 1, 2
 MIXED, UP, SIDE = 1, 2, 3
 WHOLE, WITHIN = 1, 2
 ON, OFF = 1, 2
+FIRST, LAST, MEAN = 1, 2, 3
 CLASSIFY, REGRESS, TOKENS, CHOICE, WORDS = range(5)
 LADDER, JUST_HEAD, FULL, BITFIT, LORA, ADAPTER, PROMPT, PREFIX = range(8)
 ADAMW, ADAM, SGD, ADAFACTOR = range(4)
@@ -373,6 +374,12 @@ PRESETS = {  # tap, gate, temperature, mix, output, heads, hidden head (1: as wi
     HEAD: (TAP_INPUT, NONE, 1.0, BEFORE, SIDE, WHOLE, 0)}
 
 
+def pooled(x, bb, case):
+    """What a head with one label a sequence reads of the states x[T,n]: [1,n]"""
+    pool = case.get("pool") or (LAST if bb.causal else FIRST)
+    return x.mean(0, keepdim=True) if pool == MEAN else x[-1:] if pool == LAST else x[:1]
+
+
 class Ladder:
     """case: a dictionary with the fields of ldr_ladder_desc that differ from 0."""
 
@@ -493,10 +500,10 @@ class Ladder:
                 gate = a[self.gate]()
                 return state + m if gate is None else gate * state + (1 - gate) * m
             s = self.block(mix(s), P, p + "block.") if self.mix == BEFORE else mix(self.block(s, P, p + "block."))
-        pick = slice(None) if self.head == TOKENS else slice(len(ids) - 1, len(ids)) if bb.causal else slice(0, 1)
-        out = final[pick]
+        pick = (lambda x: x) if self.head == TOKENS else lambda x: pooled(x, bb, self.case)
+        out = pick(final)
         if self.rungs:
-            s = s[pick]
+            s = pick(s)
             if self.norm:
                 s = self.side_norm(s, P, "final_norm")
             if self.output == SIDE:
@@ -650,7 +657,7 @@ class Tuned:
                 out.append(bb.lm(x[pick]))
                 targets += [tags[k] for k in pick]
             else:
-                out.append(F.linear(x[len(ids) - 1:] if bb.causal else x[:1], P["head.out.weight"], P["head.out.bias"]))
+                out.append(F.linear(pooled(x, bb, self.case), P["head.out.weight"], P["head.out.bias"]))
         logits = torch.cat(out)
         return logits, F.cross_entropy(logits, torch.tensor(targets if self.head == WORDS else batch["labels"]))
 
@@ -812,6 +819,10 @@ def cases_of(family):
         c += [{"name": "full-words", "method": FULL, "head": WORDS}]
     if family == "albert":
         c += [{"name": "full", "method": FULL}]
+    if family in ("bert", "llama"):
+        c += [{"name": "mean", "preset": DEFAULT, "reduction": r, "pool": MEAN},
+              {"name": "prompt-mean", "method": PROMPT, "virtual_tokens": 3, "pool": MEAN},
+              {"name": "other-end", "preset": PAPER, "reduction": r, "pool": LAST if family == "bert" else FIRST, "rungs": [1]}]
     for x in c:
         x.setdefault("classes", 3)
     return c
