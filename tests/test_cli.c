@@ -1,5 +1,4 @@
-/* The command line program, run as a user runs it: exit statuses, messages, files.
-   LADDER_CLI names the program, default ../tools/ladder. */
+/* The command line program, run as a user runs it: exit statuses, messages, files. */
 
 #define _XOPEN_SOURCE 700
 #define LADDER_IMPLEMENTATION
@@ -9,93 +8,7 @@
 
 #if defined(__unix__) || defined(__APPLE__)
 
-#include <sys/wait.h>
-
-static char program[LADDER_MAX_PATH], folder[64];
-
-static void remove_folder(void) {
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf %s", folder);
-    if (system(command) != 0) fprintf(stderr, "%s was left behind\n", folder);
-}
-
-/* The program's full path and an empty folder to run it in, or 0. */
-static int ready(void) {
-    const char *name = getenv("LADDER_CLI");
-    if (folder[0]) return program[0] != 0;
-    strcpy(folder, "/tmp/ladder-cli-XXXXXX");
-    if (!mkdtemp(folder)) return 0;
-    atexit(remove_folder);
-    if (!realpath(name ? name : "../tools/ladder", program)) program[0] = 0;
-    return program[0] != 0;
-}
-
-/* Runs a shell line in the folder; $L is the program. Returns its exit status, -1 for a signal. */
-static int shell(const char *line) {
-    static char command[16384];
-    int status;
-    snprintf(command, sizeof command, "cd %s && L=%s && { %s; } >out 2>err", folder, program, line);
-    fflush(stdout);
-    status = system(command);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
-static int shellf(const char *format, ...) {
-    static char line[12000];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(line, sizeof line, format, args);
-    va_end(args);
-    return shell(line);
-}
-
-/* Checks an exit status, and shows what the program said when it is another one. */
-static void expect(int want, int got, int line) {
-    char path[LADDER_MAX_PATH], *err;
-    size_t n;
-    ldr_test_int(got, want, "the exit status", __FILE__, line);
-    if (got == want) return;
-    snprintf(path, sizeof path, "%s/err", folder);
-    err = ldr_test_read(path, &n);
-    printf("  standard error: %s\n", n ? err : "(nothing)");
-    free(err);
-}
-
-#define EXPECT(want, ...) expect((want), shellf(__VA_ARGS__), __LINE__)
-
-static void full_path(char path[LADDER_MAX_PATH], const char *name) { snprintf(path, LADDER_MAX_PATH, "%s/%s", folder, name); }
-
-/* A file of the folder, for free(). */
-static char *slurp(const char *name, size_t *size) {
-    char path[LADDER_MAX_PATH];
-    full_path(path, name);
-    return ldr_test_read(path, size);
-}
-
-static int put_file(const char *name, const char *data) {
-    char path[LADDER_MAX_PATH];
-    full_path(path, name);
-    return ldr_test_write(path, data, strlen(data));
-}
-
-static int same_files(const char *a, const char *b) {
-    size_t n = 0, m = 0;
-    char *x = slurp(a, &n), *y = slurp(b, &m);
-    int same = x && y && n > 0 && n == m && memcmp(x, y, n) == 0;
-    free(x);
-    free(y);
-    return same;
-}
-
-/* Standard error is one line that starts with "ladder: ". */
-static int one_error_line(void) {
-    size_t n;
-    char *err = slurp("err", &n);
-    int ok = err && strncmp(err, "ladder: ", 8) == 0 && n > 9 && strchr(err, '\n') == err + n - 1;
-    if (!ok) printf("standard error is: %s\n", err ? err : "(nothing)");
-    free(err);
-    return ok;
-}
+#include "ldr_shell.h"
 
 /* Standard output as one JSON value, or as the last of several lines; *text is for free(). */
 static ldr_json *output_json(char **text) {
@@ -118,7 +31,6 @@ static int model_folder(char *path, const char *name) {
     return 1;
 }
 
-#define NEED_PROGRAM() do { if (!ready()) SKIP("no command line program (make -C tools, or set LADDER_CLI)"); } while (0)
 #define NEED_MODEL(path, name) do { if (!model_folder((path), (name))) SKIP("no models/" name " (set LADDER_DATA to the data folder)"); } while (0)
 
 /* LDR_TEST_SLOW says that this build has no optimiser: what would take minutes is skipped, by name. */

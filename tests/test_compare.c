@@ -1,4 +1,4 @@
-/* ladder compare, run as a user runs it: the table, the report, runs that fail. LADDER_CLI names the program, default ../tools/ladder.
+/* ladder compare, run as a user runs it: the table, the report, runs that fail.
    The model is a random one of a few thousand numbers, so no data is needed. */
 
 #define _XOPEN_SOURCE 700
@@ -9,66 +9,11 @@
 
 #if defined(__unix__) || defined(__APPLE__)
 
-#include <sys/wait.h>
+#include "ldr_shell.h"
 
 /* A folder and a label as someone might name them who wants to write into other people's pages. */
 #define HOSTILE_MODEL "m<b>&\"</script><script>alert(1)/m"
 #define HOSTILE_LABEL "<img src=x onerror=alert(1)>"
-
-static char program[LADDER_MAX_PATH], folder[64];
-
-static void remove_folder(void) {
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf %s", folder);
-    if (system(command) != 0) fprintf(stderr, "%s was left behind\n", folder);
-}
-
-/* Runs a shell line in the folder; $L is the program. Returns its exit status, -1 for a signal. */
-static int shellf(const char *format, ...) {
-    static char line[6000], command[12000];
-    va_list args;
-    int status;
-    va_start(args, format);
-    vsnprintf(line, sizeof line, format, args);
-    va_end(args);
-    snprintf(command, sizeof command, "cd %s && L=%.4000s && { %s; } >out 2>err", folder, program, line);
-    fflush(stdout);
-    status = system(command);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
-static void full_path(char path[LADDER_MAX_PATH], const char *name) { snprintf(path, LADDER_MAX_PATH, "%s/%s", folder, name); }
-
-static char *slurp(const char *name) {
-    char path[LADDER_MAX_PATH];
-    size_t n;
-    full_path(path, name);
-    return ldr_test_read(path, &n);
-}
-
-static int holds(const char *name, const char *part) {
-    char *data = slurp(name);
-    int found = data && strstr(data, part) != NULL;
-    free(data);
-    return found;
-}
-
-static void expect(int want, int got, int line) {
-    char *err;
-    ldr_test_int(got, want, "the exit status", __FILE__, line);
-    if (got == want) return;
-    err = slurp("err");
-    printf("  standard error: %s\n", err && *err ? err : "(nothing)");
-    free(err);
-}
-
-#define EXPECT(want, ...) expect((want), shellf(__VA_ARGS__), __LINE__)
-
-static int put_file(const char *name, const void *data, size_t size) {
-    char path[LADDER_MAX_PATH];
-    full_path(path, name);
-    return ldr_test_write(path, data, size);
-}
 
 /* A model with a vocabulary of its own, and forty texts whose class is told by one word. */
 static int put_model_and_texts(void) {
@@ -81,30 +26,28 @@ static int put_model_and_texts(void) {
     tiny_config(config, &s);
     weights = tiny_weights(&s, &size);
     for (i = 0; i < 40; i++) used += (size_t)snprintf(texts + used, sizeof texts - used, "%s\ta %s %s\n", i % 2 ? "minus" : "plus", words[i % 6], things[i / 2 % 4]);
-    ok = shellf("mkdir -p '%s' && ln -s '%s' m", HOSTILE_MODEL, HOSTILE_MODEL) == 0 && put_file("m/config.json", config, strlen(config)) &&
-         put_file("m/model.safetensors", weights, size) && put_file("m/vocab.txt", vocabulary, sizeof vocabulary - 1) && put_file("train.tsv", texts, used) && put_file("dev.tsv", texts, used);
+    ok = shellf("mkdir -p '%s' && ln -s '%s' m", HOSTILE_MODEL, HOSTILE_MODEL) == 0 && put_bytes("m/config.json", config, strlen(config)) &&
+         put_bytes("m/model.safetensors", weights, size) && put_bytes("m/vocab.txt", vocabulary, sizeof vocabulary - 1) && put_bytes("train.tsv", texts, used) && put_bytes("dev.tsv", texts, used);
     free(weights);
     return ok;
 }
 
 static int ready(void) {
-    const char *name = getenv("LADDER_CLI");
-    if (folder[0]) return program[0] != 0;
-    strcpy(folder, "/tmp/ladder-compare-test-XXXXXX");
-    if (!mkdtemp(folder)) return 0;
-    atexit(remove_folder);
-    if (!realpath(name ? name : "../tools/ladder", program) || !put_model_and_texts()) program[0] = 0;
-    return program[0] != 0;
+    static int made;
+    if (!shell_ready()) return 0;
+    if (!made) made = put_model_and_texts() ? 1 : -1;
+    CHECK_INT(made, 1);
+    return 1;
 }
 
-#define NEED_PROGRAM() do { if (!ready()) SKIP("no command line program (make -C tools, or set LADDER_CLI)"); } while (0)
+#define NEED_MODEL() do { if (!ready()) SKIP("no command line program (make -C tools, or set LADDER_CLI)"); } while (0)
 #define QUICK "--model '" HOSTILE_MODEL "' --train train.tsv --dev dev.tsv --epochs 2 --batch 8 --threads 1"
 
 /* The report's numbers; *page is for free(). */
 static ldr_json *numbers(const char *name, char **page) {
     static const char mark[] = "id=\"numbers\">";
     char *from, *to;
-    *page = slurp(name);
+    *page = slurp(name, NULL);
     from = *page ? strstr(*page, mark) : NULL;
     if (!from) return NULL;
     from += sizeof mark - 1;
@@ -125,7 +68,7 @@ TEST(a_wrong_call_is_told) {
     static const char *const lines[] = { "", "--model m", "--train t", "--model m --train t --methods ladder,magic", "--model m --train t --methods ,", "--model m --train t --seeds 0", "--model m --train t --method full",
                                          "--model m --train t --seed 3", "--model m --train t --task nothing", "--model m --train t --out o", "--model m --train t --targets eyes" };
     size_t i;
-    NEED_PROGRAM();
+    NEED_MODEL();
     for (i = 0; i < sizeof lines / sizeof *lines; i++) {
         int status = shellf("$L compare %s --report wrong.html", lines[i]);
         if (status != 2) printf("ladder compare %s\n", lines[i]);
@@ -138,7 +81,7 @@ TEST(the_report_holds_every_method) {
     char *page;
     ldr_json *j;
     int32_t head, full;
-    NEED_PROGRAM();
+    NEED_MODEL();
     EXPECT(0, "$L compare " QUICK " --test dev.tsv --methods head,full,head --seeds 2 --report r.html");
     CHECK(holds("out", "\nhead  ") && holds("out", "\nfull  ") && holds("out", "commonest class") && holds("out", "+-"));
     j = numbers("r.html", &page);
@@ -169,9 +112,9 @@ TEST(options_go_where_they_belong) {
     char *out;
     ldr_json *j;
     int32_t ladder, cached;
-    NEED_PROGRAM();
+    NEED_MODEL();
     EXPECT(0, "$L compare " QUICK " --methods=ladder,ladder-cached,lora,adapter,prompt --rank 2 --bottleneck 3 --virtual-tokens=4 --reduction 4 --recompute --json");
-    out = slurp("out");
+    out = slurp("out", NULL);
     j = out ? ldr_json_parse(out, strlen(out), NULL, NULL) : NULL;
     ladder = j ? method_at(j, "ladder") : -1;
     cached = j ? method_at(j, "ladder-cached") : -1;
@@ -189,7 +132,7 @@ TEST(a_failing_method_is_a_row) {
     char *page;
     ldr_json *j;
     int32_t head, ladder;
-    NEED_PROGRAM();
+    NEED_MODEL();
     EXPECT(0, "$L compare " QUICK " --methods ladder,head --rungs 77 --report f.html");
     CHECK(holds("out", "ladder, seed 1: failed: ") && holds("out", "\nladder          failed: "));
     j = numbers("f.html", &page);
@@ -207,8 +150,8 @@ TEST(text_from_data_is_escaped) {
     static const char line[] = HOSTILE_LABEL "\ta good film\n";
     char *page;
     ldr_json *j;
-    NEED_PROGRAM();
-    CHECK(put_file("hostile.tsv", line, sizeof line - 1));
+    NEED_MODEL();
+    CHECK(put_bytes("hostile.tsv", line, sizeof line - 1));
     EXPECT(1, "$L compare " QUICK " --dev hostile.tsv --methods head,ladder --report h.html");
     CHECK(holds("err", "ladder: every run failed"));
     j = numbers("h.html", &page);
@@ -219,7 +162,7 @@ TEST(text_from_data_is_escaped) {
 }
 
 TEST(the_report_appears_whole_or_not_at_all) {
-    NEED_PROGRAM();
+    NEED_MODEL();
     EXPECT(1, "$L compare " QUICK " --report nowhere/r.html");
     CHECK(!holds("out", "seed 1"));                    /* found out before any run */
     EXPECT(1, "echo old > old.html; $L compare " QUICK " --methods head --epochs 1000000 --report old.html & p=$!; i=0; while test $i -lt 1000 && ! ls old.html.*/log >ls 2>&1; do i=$((i+1)); sleep 0.02; done; kill -TERM $p; wait $p");
