@@ -729,6 +729,9 @@ typedef struct ldr_train_desc {
                                       the memory of a layer that is mapped is given back behind it */
     int32_t       checkpoint;      /* methods inside the backbone: keep one state a block and make the rest again on the way back.
                                       The same numbers for about a third more time and far less memory (Chen et al. 2016) */
+    int32_t       distil;          /* 1: a ladder with LDR_HEAD_WORDS learns the backbone's own scores at the rows that have a label, and
+                                      not the label: - sum_w softmax(z_backbone)_w log softmax(z)_w (Hinton et al. 2015). Needs
+                                      LDR_OUTPUT_MIXED. Scores of the dev set are those of the labels */
     uint64_t      seed;
     /* Called after every step (the last of an epoch carries its score); non-zero stops cleanly. */
     int32_t     (*progress_fn)(const ldr_progress *p, void *user);
@@ -7648,6 +7651,7 @@ typedef struct ldr__pass {
     float         *picked, *normed, *stats, *up, *mixed, *hidden_in, *hidden, *logits;
     /* LDR_HEAD_WORDS: dense, activated, normed rows; best words; losses of a chunk */
     float         *words_u, *words_f, *words, *words_stats, *dwords;
+    float         *teacher, *teacher_scores;      /* to distil: what `words` is to the ladder, of the backbone; scores of a chunk */
     int32_t       *guess;
     double        *row_loss;
     /* backward */
@@ -7695,7 +7699,7 @@ static int ldr__tunes_embeddings(const ldr_ladder *l) {
 }
 
 /* Places a pass for up to max_tokens and max_sequences. keep: 1 to train. */
-static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, size_t max_tokens, size_t max_sequences, int32_t keep, int32_t checkpoint) {
+static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, size_t max_tokens, size_t max_sequences, int32_t keep, int32_t checkpoint, int32_t distil) {
     const ldr_model *m = l->m;
     size_t d = (size_t)m->shape.width, w = (size_t)l->d.width, c = (size_t)l->d.classes, hw = (size_t)l->head_width, hh = (size_t)l->d.head_hidden, r, k;
     size_t rungs = (size_t)l->d.rung_count, virtuals = ldr__virtual_tokens(l), wide, longest, scratch;
@@ -7770,6 +7774,10 @@ static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, size_t ma
         s->dwords = keep ? ldr__place_matrix(p, "head", r, e) : NULL;
         s->guess = (int32_t *)ldr__place(p, "head", r, sizeof(int32_t));
         s->row_loss = (double *)ldr__place(p, "head", LDR__WORD_ROWS, sizeof(double));
+        if (distil) {
+            s->teacher = m->ends.m[LDR__LM_DENSE].data ? ldr__place_matrix(p, "head", r, e) : s->final;
+            s->teacher_scores = ldr__place_matrix(p, "head", LDR__MIN(r, (size_t)LDR__WORD_ROWS), c);
+        }
     }
     if (!keep) return;
     if (rungs) {
@@ -8109,14 +8117,20 @@ static void ldr__pass_from_taps(ldr__pass *s) {
 
 /* ---- the model's own head: words[R,e] = norm(f(dense x)), or x; scores = words out^T + bias ------------ */
 
-static void ldr__words_forward(ldr__pass *s) {
+/* words[R,e] of the states x[R,d]; where there is no dense layer they are x, and nothing is done. */
+static void ldr__words_of(ldr__pass *s, float *words, const float *x) {
     const ldr_model *m = s->l->m;
     const ldr__ends *h = &s->ends;
     size_t e = (size_t)m->embed_width, d = (size_t)m->shape.width, R = s->row_count;
     if (!s->words_u) return;
-    ldr__linear_forward(&s->ex, s->words_u, e, s->hidden_in, d, h->m[LDR__LM_DENSE], h->v[LDR__LM_DENSEB], R, e, d);
+    ldr__linear_forward(&s->ex, s->words_u, e, x, d, h->m[LDR__LM_DENSE], h->v[LDR__LM_DENSEB], R, e, d);
     LDR__ROW_LOOP(t, R, &s->ex, s->ex.kernels->activate(s->words_f + t * e, s->words_u + t * e, e, (int32_t)m->shape.activation);)
-    ldr__norm_forward(&s->ex, s->words, s->words_stats, s->words_f, h->v[LDR__LM_NORM], h->v[LDR__LM_NORMB], R, e, LDR_NORM_LAYER, m->shape.eps);
+    ldr__norm_forward(&s->ex, words, s->words_stats, s->words_f, h->v[LDR__LM_NORM], h->v[LDR__LM_NORMB], R, e, LDR_NORM_LAYER, m->shape.eps);
+}
+
+static void ldr__words_forward(ldr__pass *s) {
+    if (s->teacher) ldr__words_of(s, s->teacher, s->final);
+    ldr__words_of(s, s->words, s->hidden_in);       /* last: its inner values stay for the way back */
 }
 
 /* Sum of the cross-entropies of all rows. normalizer > 0: goes back as well, from the sum divided by it to s->dwords, the
@@ -8127,23 +8141,30 @@ static double ldr__words_loss(ldr__pass *s, double normalizer) {
     size_t e = s->words_u ? (size_t)l->m->embed_width : (size_t)l->m->shape.width, v = (size_t)l->m->vocabulary, first, n;
     float *z = s->logits, *dw = ldr__grad(l, l->end[ldr__tied(l->m) ? LDR__WORD : LDR__LM_OUT]), *db = ldr__grad(l, l->end[LDR__LM_BIAS]);
     double loss = 0;
+    int distil = s->teacher && normalizer > 0;
     for (first = 0; first < s->row_count; first += n) {
         const float *x = s->words + first * e;
         size_t r;
         n = LDR__MIN((size_t)LDR__WORD_ROWS, s->row_count - first);
         ldr__linear_forward(&s->ex, z, v, x, e, h->m[LDR__LM_OUT], h->v[LDR__LM_BIAS], n, v, e);
+        if (distil) ldr__linear_forward(&s->ex, s->teacher_scores, v, s->teacher + first * e, e, h->m[LDR__LM_OUT], h->v[LDR__LM_BIAS], n, v, e);
         LDR__FOR(row, (int64_t)n, s->ex.threads) {
-            float *p = z + (size_t)row * v, peak, sum, scale, one;
+            float *p = z + (size_t)row * v, *q = distil ? s->teacher_scores + (size_t)row * v : NULL, peak, sum, scale, one;
             size_t at = first + (size_t)row, i;
             int32_t y = s->labels[at];
             double zy = (double)p[y];
+            if (q) {
+                scale = 1.0f / s->ex.kernels->exp_row(q, v, 1.0f, &peak);
+                for (zy = 0, i = 0; i < v; i++) zy += (double)(q[i] *= scale) * (double)p[i];
+            }
             s->guess[at] = ldr__argmax(p, v);
             sum = s->ex.kernels->exp_row(p, v, 1.0f, &peak);
             s->row_loss[row] = (double)peak + log((double)sum) - zy;
             one = normalizer > 0 ? (float)(1.0 / normalizer) : 0.0f;
             scale = one / sum;
             for (i = 0; i < v; i++) p[i] *= scale;
-            p[y] -= one;
+            for (i = 0; q && i < v; i++) p[i] -= one * q[i];
+            if (!q) p[y] -= one;
         }
         for (r = 0; r < n; r++) loss += s->row_loss[r];
         if (normalizer > 0) ldr__linear_backward(&s->ex, s->dwords + first * e, e, 0, dw, db, z, v, ldr__mat_float(x, e, 1), h->m[LDR__LM_OUT], n, v, e);
@@ -8774,7 +8795,7 @@ static ldr_status ldr__importance_sample(ldr__importance *im, const ldr_ladder *
             ldr_ladder_free(head);
             return err->status;
         }
-        ldr__pass_place(&plan, &s, head, tokens, sequences, 1, 0);
+        ldr__pass_place(&plan, &s, head, tokens, sequences, 1, 0, 0);
         if (im->kind == LDR_FISHER) ldr__deep_place(&plan, &s.deep, l->m, &l->m->shape, 0, tokens, 0, 0);
         order = (int32_t *)ldr__place(&plan, "order", (size_t)n, sizeof(int32_t));
     }
@@ -9590,7 +9611,7 @@ static void ldr__trainer_place(ldr__plan *p, ldr_trainer *t) {
     int i;
     ldr__batch_limits(t->train, t->part, &tokens, &sequences);
     if (t->dev) ldr__batch_limits(t->dev, t->part, &tokens, &sequences);
-    ldr__pass_place(p, &t->pass, t->l, tokens, sequences, 1, t->d.checkpoint);
+    ldr__pass_place(p, &t->pass, t->l, tokens, sequences, 1, t->d.checkpoint, t->d.distil);
     t->grads = ldr__place_floats(p, "gradients", l->size);
     t->m = ldr__place_floats(p, "optimiser state", l->size);
     t->v = t->d.optimizer == LDR_SGD ? NULL : ldr__place_floats(p, "optimiser state", l->size);
@@ -9622,6 +9643,7 @@ static ldr_status ldr__trainer_check(const ldr_ladder *l, const ldr_dataset *tra
     if (d->metric && ((d->metric == LDR_METRIC_CORRELATION) != (l->d.head == LDR_HEAD_REGRESS) || (d->metric == LDR_METRIC_ENTITY_F1 && l->d.head != LDR_HEAD_TOKENS)))
         return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "metric %s does not fit the ladder's head", ldr_metric_name(d->metric));
     if (l->d.head == LDR_HEAD_WORDS && (d->class_weights || d->balance || d->label_smoothing > 0)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a words head has no class weights and no label smoothing");
+    if (d->distil && (l->d.head != LDR_HEAD_WORDS || l->d.method != LDR_METHOD_LADDER || l->out_gate < 0)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "distilling is for a ladder with a words head and output MIXED: others have nothing to learn from the backbone's scores");
     for (c = 0; d->class_weights && c < l->d.classes; c++)
         if (!(d->class_weights[c] >= 0 && d->class_weights[c] <= FLT_MAX)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "the weight of class %d is negative or not finite", c);
     if (ldr__dataset_check(l, train, "the training set", err)) return err->status;
@@ -10071,7 +10093,7 @@ LDR__DEF ldr_predictor *ldr_predictor_create(ldr_ladder *l, int32_t max_sequence
             ldr__free(&l->alloc, p, sizeof *p);
             return NULL;
         }
-        ldr__pass_place(&plan, &p->pass, l, (size_t)max_tokens, (size_t)max_sequences, 0, 0);
+        ldr__pass_place(&plan, &p->pass, l, (size_t)max_tokens, (size_t)max_sequences, 0, 0, 0);
     }
     p->alloc = l->alloc;
     p->plan_memory = plan.memory;
@@ -10547,6 +10569,7 @@ static uint64_t ldr__run_digest(const ldr_trainer *t) {
     if (t->d.cache && t->d.cache_type != LDR_F32) h = ldr__mix64(h ^ (uint64_t)t->d.cache_type);      /* rounded taps make another run */
     if (t->l->m->compute != LDR_COMPUTE_F32) h = ldr__mix64(h ^ UINT64_C(0x696e7438) ^ (uint64_t)t->l->m->compute);     /* as do those of a rounded backbone */
     if (t->class_weights) h = ldr__floats_digest(h, t->class_weights, (size_t)t->l->d.classes);
+    if (d->distil) h = ldr__mix64(h ^ UINT64_C(0x64697374));
     for (i = 0; i < (int)(sizeof ldr__fields / sizeof ldr__fields[0]); i++) {
         uint32_t bits;
         memcpy(&bits, (const unsigned char *)&t->l->d + ldr__fields[i].offset, 4);

@@ -128,6 +128,101 @@ TEST(gradients_of_the_words_head) {
         }
 }
 
+/* Mean entropy of the backbone's own scores at the rows with a label of the first n sequences: the least a distilled loss can be. */
+static double teacher_entropy(fixture *x, int32_t n) {
+    int32_t i, t, w, rows = 0;
+    double sum = 0;
+    for (i = 0; i < n; i++) {
+        ldr_example e = ldr_dataset_get(x->set, i);
+        int32_t offsets[2];
+        static float hidden[64 * 64], logits[64 * 64];
+        ldr_batch b;
+        memset(&b, 0, sizeof b);
+        offsets[0] = 0;
+        offsets[1] = e.count;
+        b.sequences = 1;
+        b.offsets = offsets;
+        b.ids = e.ids;
+        b.segments = e.segments;
+        CHECK_INT(ldr_model_hidden(x->m.m, hidden, &b, -1, &x->err), LDR_OK);
+        CHECK_INT(ldr_model_logits(x->m.m, logits, hidden, e.count, &x->err), LDR_OK);
+        for (t = 0; t < e.count; t++) {
+            const float *z = logits + t * x->s.vocab;
+            double top = z[0], all = 0;
+            if (e.labels[t] < 0) continue;
+            for (w = 0; w < x->s.vocab; w++) top = fmax(top, (double)z[w]);
+            for (w = 0; w < x->s.vocab; w++) all += exp((double)z[w] - top);
+            for (w = 0; w < x->s.vocab; w++) sum -= exp((double)z[w] - top) / all * ((double)z[w] - top - log(all));
+            rows++;
+        }
+    }
+    return sum / rows;
+}
+
+/* Distilled: the loss is the cross-entropy of the two models' own scores, its gradient the difference quotient of that, and a ladder
+   that learns from it comes closer to its teacher. */
+TEST(a_ladder_may_learn_from_the_backbone) {
+    static const int32_t batch[] = { 0, 1, 2, 3, 4 };
+    static const char *const with_head[] = { "bert", "gpt2", "llama" };
+    int f;
+    for (f = 0; f < 3; f++) {
+        tiny_spec s = tiny_default(with_head[f]);
+        ldr_train_desc td = plain_training();
+        ldr_ladder_desc d = method_desc(LDR_METHOD_LADDER);
+        fixture x;
+        ldr_score by_label;
+        double loss, up, down, slope = 0, start = 0, entropy;
+        int32_t p, i, k;
+        d.head = LDR_HEAD_WORDS;
+        d.reduction = 2;
+        td.distil = 1;
+        td.rate = 3e-3f;
+        td.epochs = 40;
+        s.lm = 1;
+        x = open_fixture(s, d, td);
+        CHECK_STR(x.err.message, "");
+        if (!x.t) continue;
+        shake(x.l, 0.1);
+        CHECK_INT(ldr_trainer_gradients(x.t, &start, batch, 5, &x.err), LDR_OK);
+        for (p = 0; p < ldr_ladder_params(x.l); p++) {
+            ldr_param q = ldr_ladder_param(x.l, p);
+            for (i = 0; i < q.rows * q.columns; i++) slope += (double)q.grad[i] * ldr__random_normal(7 + (uint64_t)p, (uint64_t)i);
+        }
+        for (k = -1; k <= 1; k += 2) {
+            for (p = 0; p < ldr_ladder_params(x.l); p++) {
+                ldr_param q = ldr_ladder_param(x.l, p);
+                for (i = 0; i < q.rows * q.columns; i++) q.value[i] += (float)(k * 1e-3 * (1 + (k > 0)) * ldr__random_normal(7 + (uint64_t)p, (uint64_t)i));
+            }
+            CHECK_INT(ldr_trainer_gradients(x.t, k < 0 ? &down : &up, batch, 5, &x.err), LDR_OK);
+        }
+        CHECK_NEAR((up - down) / 2e-3, slope, 0.02 * (fabs(slope) + 0.05));
+        CHECK_INT(ldr_trainer_evaluate(x.t, x.set, &by_label, &x.err), LDR_OK);
+        while (!ldr_trainer_done(x.t) && !ldr_trainer_step(x.t, NULL, &x.err)) continue;
+        CHECK_INT(ldr_trainer_gradients(x.t, &loss, batch, 5, &x.err), LDR_OK);
+        entropy = teacher_entropy(&x, 5);
+        CHECK(loss >= entropy - 1e-4 && loss - entropy < 0.5 * (start - entropy));
+        CHECK(fabs(by_label.loss - up) > 1e-3);            /* those are other numbers */
+        close_fixture(&x);
+    }
+}
+
+TEST(only_ladders_with_a_mixed_output_learn_from_the_backbone) {
+    int i;
+    for (i = 0; i < 3; i++) {
+        ldr_train_desc td = plain_training();
+        ldr_ladder_desc d = method_desc(i == 0 ? LDR_METHOD_FULL : LDR_METHOD_LADDER);
+        tiny_spec s = tiny_default("bert");
+        fixture x;
+        d.head = i == 1 ? LDR_HEAD_CLASSIFY : LDR_HEAD_WORDS;
+        d.output = i == 2 ? LDR_OUTPUT_UP : LDR_OUTPUT_PRESET;
+        td.distil = 1;
+        s.lm = 1;
+        x = open_fixture(s, d, td);
+        CHECK(x.l && !x.t && x.err.status == LDR_ARGUMENT);
+        close_fixture(&x);
+    }
+}
+
 /* 150 rows with a target: more than are scored at a time; the loss is that of the model's own logits. */
 TEST(words_are_scored_in_chunks) {
     tiny_spec s = tiny_default("bert");
@@ -648,7 +743,7 @@ TEST(a_model_starts_from_its_configuration) {
 
 #define TESTS(X) \
     X(gradients_of_every_family_and_method) X(gradients_of_every_head_with_virtual_tokens) X(gradients_of_pooled_heads) X(gradients_where_only_the_last_blocks_are_tuned) X(a_wrong_sign_is_caught) \
-    X(gradients_of_the_words_head) X(words_are_scored_in_chunks) X(a_training_set_may_be_filled_again) X(a_words_head_needs_one_in_the_model) \
+    X(gradients_of_the_words_head) X(a_ladder_may_learn_from_the_backbone) X(only_ladders_with_a_mixed_output_learn_from_the_backbone) X(words_are_scored_in_chunks) X(a_training_set_may_be_filled_again) X(a_words_head_needs_one_in_the_model) \
     X(every_method_starts_at_the_backbone) X(the_loaded_weights_are_never_written) X(checkpointing_and_threads_change_no_bit) X(checkpointing_saves_memory) \
     X(saved_and_loaded_it_answers_the_same) X(every_method_learns) X(parameter_counts_of_a_bert_base) X(what_cannot_be_tuned_is_refused) \
     X(an_exported_model_answers_like_the_tuned_one) X(what_has_no_place_in_a_model_is_not_exported) X(a_model_starts_from_its_configuration) \

@@ -136,6 +136,8 @@ TEST(a_reserved_ladder_is_where_training_starts) {
     CHECK(!same_files("reserved.ladder", "sliced.ladder"));
     EXPECT(0, "echo 'The owl eats the bone nearby.' | $L predict --model base --ladder reserved.ladder");
     CHECK(holds("out", "{\"label\":\"animals\""));
+    EXPECT(0, "$L pretrain --model base --method ladder --distil --texts a.txt,b.txt --held-out held.txt --max-len 24 --batch 8 --steps 30 --threads 1 --out distilled.safetensors");
+    CHECK(last_number("held-out loss ") > 0 && !same_files("distilled.safetensors", "base/ladder.safetensors"));
     EXPECT(1, "$L train --model first-without --init reserved --train train.tsv --out x.ladder");
     CHECK(one_error_line());
     EXPECT(0, "cp -r base bare && rm bare/ladder.safetensors");
@@ -176,6 +178,7 @@ TEST(what_cannot_be_is_refused) {
         { 1, "pretrain --texts a.txt --vocab vocab.txt --out new6 --width 30 --heads 4 --steps 1", "" },
         { 1, "pretrain --texts a.txt --vocab vocab.txt --out new7 --max-len 2 --steps 1", "--max-len" },
         { 1, "pretrain --texts a.txt --method ladder --out new.ladder --steps 1", "--model" },
+        { 1, "pretrain --texts a.txt --model base --distil --out new10 --steps 1", "--distil" },
         { 1, "pretrain --texts a.txt --model base --width 64 --out new8 --steps 1", "--width" },
         { 1, "pretrain --texts a.txt --model base --out new9 --steps 3 --resume nowhere.ckpt", "nowhere.ckpt" },
         { 2, "pretrain --texts a.txt", "--out" },

@@ -164,7 +164,7 @@ typedef struct options {
     const char *model, *ladder, *task, *train, *dev, *test, *data, *out, *resume, *checkpoint, *log, *file, *cache, *targets, *texts, *held_out, *vocab, *methods, *report;
     int32_t     method, preset, init, importance, slice_heads, optimizer, schedule, cache_type, cache_fill, simd, compute, pool, head_pool, type;
     int32_t     reduction, head_hidden, epochs, batch, accumulate, max_len, patience, stop_at, threads, layer;
-    int32_t     rank, bottleneck, virtual_tokens, tune_layers, layers, width, heads, ffn, size, steps, whole_words, warm_start, cased, seeds;
+    int32_t     rank, bottleneck, virtual_tokens, tune_layers, layers, width, heads, ffn, size, steps, whole_words, warm_start, distil, cased, seeds;
     int32_t     regress, balance, ids, pair, pieces, no_special, release, recompute, tune_biases, tune_norms, json, help;
     float       alpha, lr, warmup, weight_decay, dropout, label_smoothing, clip;
     uint64_t    seed;
@@ -211,6 +211,7 @@ static const option option_table[] = {
     { "--ffn", KIND_COUNT, AT(ffn), CMD_PRETRAIN, 0, "N", 1, 1000000, "new model: 4 x width if not given" },
     { "--warm-start", KIND_FLAG, AT(warm_start), CMD_PRETRAIN, 0, NULL, 0, 0, "new model: word embeddings from the texts' co-occurrences, sines for positions" },
     { "--whole-words", KIND_FLAG, AT(whole_words), CMD_PRETRAIN, 0, NULL, 0, 0, "mask all pieces of a word or none" },
+    { "--distil", KIND_FLAG, AT(distil), CMD_PRETRAIN, 0, NULL, 0, 0, "--method ladder: learn the model's own predictions of masked words, not the words" },
     { "--steps", KIND_COUNT, AT(steps), CMD_PRETRAIN, 0, "N", 1, 1000000000, "10000 if not given" },
     { "--type", KIND_WORD, AT(type), CMD_PRETRAIN | CMD_EXPORT, 0, "f32|f16|bf16", 0, 0, "of the weights that are written" },
     { "--model", KIND_TEXT, AT(model), CMD_EXPORT, CMD_EXPORT, "DIR", 0, 0, "the pretrained model" },

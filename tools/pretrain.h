@@ -378,6 +378,7 @@ static int command_pretrain(run *r) {
     w.opened = seconds_now();
     w.terminal = on_terminal();
     if (ladder && fresh) return fail(r, LDR_ARGUMENT, "a ladder is trained beside a model: give --model DIR", "");
+    if (o->distil && !ladder) return fail(r, LDR_ARGUMENT, "--distil goes with --method ladder", "");
     if (!fresh && (o->layers || o->width || o->heads || o->ffn || o->vocab || o->warm_start)) return fail(r, LDR_ARGUMENT, "--layers, --width, --heads, --ffn, --vocab and --warm-start are for a new model, without --model", "");
     if (!ladder && !ldr__path_join(path, sizeof path, o->out, "model.safetensors")) return fail(r, LDR_ARGUMENT, "%s: the path is too long", o->out);
     if (!ladder && !o->resume && ldr__file_exists(path)) return fail(r, LDR_ARGUMENT, "%s: is there already and is not replaced", path);
@@ -397,6 +398,7 @@ static int command_pretrain(run *r) {
     if (!status && fresh && !o->resume && o->warm_start) status = warm_start(r);
     if (status) return status;
     r->train_desc = make_train_desc(r);
+    r->train_desc.distil = o->distil;
     r->train = word_set(r);
     r->dev = held = word_set(r);
     if (!r->train || !held) return EXIT_FAILED;
