@@ -43,18 +43,20 @@
    DOES
      read Hugging Face directories (safetensors; F32, F16, BF16, quantised blocks) of BERT, RoBERTa, ALBERT, DistilBERT, GPT-2 and Llama,
      in place, never expanded in memory; tokenise for BERT; train ladders of several published recipes; classification,
-     regression, sentence pairs, token labels, multiple choice; stop, save and go on with the same bits; predict.
+     regression, sentence pairs, token labels, multiple choice; stop, save and go on with the same bits; predict. For comparison,
+     and where a ladder is not enough, the methods that go back through the backbone: full fine-tuning, BitFit, LoRA,
+     adapters, prompts, prefixes; masked-word and next-word training, from random weights if need be.
    DOES NOT
-     train the backbone, run on a GPU, differentiate arbitrary graphs, download anything, read Python pickles,
+     run on a GPU, differentiate arbitrary graphs, download anything, read Python pickles,
      tokenise for byte-level or SentencePiece vocabularies (give token ids instead), generate text.
 
    TABLE OF CONTENTS (search for the tag)
-     manual       >>manual-steps >>manual-ladder >>manual-memory >>manual-threads >>manual-errors >>manual-security
+     manual       >>manual-steps >>manual-ladder >>manual-methods >>manual-memory >>manual-threads >>manual-errors >>manual-security
                   >>manual-embedded >>manual-cpp >>options
      interface    >>api-errors >>api-memory >>api-simd >>api-tensors >>api-json >>api-tokenizer >>api-model
                   >>api-dataset >>api-ladder >>api-predict >>api-train
      inside       >>platform >>sizes >>errors >>allocation >>random >>half >>kernels >>dispatch >>gemm >>ops >>json
-                  >>source >>safetensors >>tokenizer >>block >>model >>dataset >>dataset-files >>ladder >>heads >>pass
+                  >>source >>safetensors >>tokenizer >>block >>model >>dataset >>dataset-files >>ladder >>tune >>heads >>pass
                   >>slice >>metrics >>optimiser >>tap-cache >>trainer >>predict >>ladder-file >>export >>quantise
 
    >>manual-steps         STEP BY STEP
@@ -78,6 +80,19 @@
        mlp       rungs without attention.       head   no rungs: a linear head on the frozen backbone, the baseline.
      Slicing (init) ranks dimensions by weight magnitude, by empirical Fisher information of your examples, or by
      activation energy on your text, and copies the best; ldr_ladder_desc has the choices.
+
+   >>manual-methods       THE OTHER WAYS TO TUNE
+     desc.method chooses what is trained; trainer, file format and predictor stay the same. How far the way back goes follows
+     from the choice:
+       head                 nothing but the head: no way back at all, like the ladder's
+       bitfit, lora, adapter, prefix, full      back to the first block that is changed (tune_layers: the last so many)
+       prompt               back to the embeddings
+     Few trained numbers do not make training cheap: all but head and ladder keep every block's activations and go through
+     every matrix a second time. `checkpoint` of ldr_train_desc trades the activations for time. ldr_ladder_export writes the
+     tuned model for other programs, LoRA merged into the weights.
+     LDR_HEAD_WORDS trains on plain text with the model's own language-model head: with full the model itself (ldr_model_init
+     makes one from a config.json), with ladder a ladder beside it, from which later ladders can start; `distil` lets that one
+     learn the model's predictions instead of the words.
 
    >>manual-memory        MEMORY
      Every object is planned before it is made and lives in one block: model, ladder, trainer, predictor. A training
@@ -7989,7 +8004,7 @@ static void ldr__final_rows(ldr__pass *s, const float *x) {
     }
 }
 
-/* ---- through the backbone and back: >>tune -------------------------------------------- */
+/* ---- through the backbone and back (>>tune) -------------------------------------------- */
 
 static ldr__tokens ldr__deep_tokens(const ldr__pass *s, int32_t layer) {
     ldr__tokens t = s->t;
