@@ -7969,24 +7969,24 @@ static size_t ldr__span(const ldr__pass *s, size_t r) { return s->spans ? (size_
 
 /* y[n] = mean of the state x[T,n] over the tokens of row r; and back: dx[T,n] at those tokens = dy/span. */
 static void ldr__pool_forward(const ldr__pass *s, float *y, const float *x, size_t r, size_t n) {
-    size_t span = ldr__span(s, r), t, i;
+    size_t span = ldr__span(s, r), t;
     const float *row = x + (size_t)s->rows[r] * n;
     memcpy(y, row, n * sizeof(float));
     for (t = 1; t < span; t++) LDR__LANE_LOOP(i, n, y[i] += row[t * n + i]);
-    if (span > 1) for (i = 0; i < n; i++) y[i] /= (float)span;
+    if (span > 1) LDR__LANE_LOOP(i, n, y[i] /= (float)span);
 }
+
 static void ldr__pool_backward(const ldr__pass *s, float *dx, const float *dy, size_t r, size_t n) {
-    size_t span = ldr__span(s, r), t, i;
+    size_t span = ldr__span(s, r), t;
     float *row = dx + (size_t)s->rows[r] * n;
-    for (t = 0; t < span; t++)
-        for (i = 0; i < n; i++) row[t * n + i] = dy[i] / (float)span;
+    for (t = 0; t < span; t++) LDR__LANE_LOOP(i, n, row[t * n + i] = dy[i] / (float)span);
 }
 
 /* The backbone's final state at the rows the head reads, from its last block's output x[T,d]. */
 static void ldr__final_rows(ldr__pass *s, const float *x) {
     const ldr_model *m = s->l->m;
     const float *g = s->ends.v[LDR__FINAL], *b = s->ends.v[LDR__FINALB];
-    size_t d = (size_t)m->shape.width, r, t, i;
+    size_t d = (size_t)m->shape.width, r, t;
     for (r = 0; r < s->row_count; r++) {
         const float *row = x + (size_t)s->rows[r] * d;
         size_t span = ldr__span(s, r);
@@ -8000,7 +8000,7 @@ static void ldr__final_rows(ldr__pass *s, const float *x) {
             ldr__norm_row(s->pooled, NULL, row + t * d, g, b, d, m->shape.norm, m->shape.eps);
             LDR__LANE_LOOP(i, d, y[i] += s->pooled[i]);
         }
-        if (span > 1) for (i = 0; i < d; i++) y[i] /= (float)span;
+        if (span > 1) LDR__LANE_LOOP(i, d, y[i] /= (float)span);
     }
 }
 
