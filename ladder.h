@@ -7714,12 +7714,13 @@ static int ldr__tunes_embeddings(const ldr_ladder *l) {
     return 0;
 }
 
-/* Places a pass for up to max_tokens and max_sequences. keep: 1 to train. */
-static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, size_t max_tokens, size_t max_sequences, int32_t keep, int32_t checkpoint, int32_t distil) {
+/* Places a pass for up to max_tokens and max_sequences; train: how it goes back, NULL when it does not. */
+static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, size_t max_tokens, size_t max_sequences, const ldr_train_desc *train) {
     const ldr_model *m = l->m;
     size_t d = (size_t)m->shape.width, w = (size_t)l->d.width, c = (size_t)l->d.classes, hw = (size_t)l->head_width, hh = (size_t)l->d.head_hidden, r, k;
     size_t rungs = (size_t)l->d.rung_count, virtuals = ldr__virtual_tokens(l), wide, longest, scratch;
     const char *side = "ladder activations";
+    int32_t keep = train != NULL;
     if (virtuals && max_sequences > SIZE_MAX / 16 / virtuals) p->overflow = 1;
     wide = max_tokens + virtuals * max_sequences;               /* tokens in the backbone */
     longest = LDR__MIN(wide, ldr__pass_longest(max_tokens, m) + virtuals);
@@ -7741,7 +7742,7 @@ static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, size_t ma
     s->rows = (int32_t *)ldr__place(p, "batch", r, sizeof(int32_t));
     s->spans = l->d.pool == LDR_POOL_MEAN && !ldr__per_token(l->d.head) ? (int32_t *)ldr__place(p, "batch", r, sizeof(int32_t)) : NULL;
     s->pooled = l->d.pool == LDR_POOL_MEAN ? ldr__place_floats(p, "batch", d) : NULL;
-    if (keep && l->deep) ldr__deep_place(p, &s->deep, m, &l->tuned_shape, l->from, wide, checkpoint, ldr__tunes_embeddings(l));
+    if (keep && l->deep) ldr__deep_place(p, &s->deep, m, &l->tuned_shape, l->from, wide, train->checkpoint, ldr__tunes_embeddings(l));
     if (!keep || !l->deep || l->from) ldr__backbone_place(p, &s->backbone, m, &l->tuned_shape, wide);
     else s->backbone.embed = m->ends.m[LDR__PROJECT].data ? ldr__place_matrix(p, "backbone activations", wide, (size_t)m->embed_width) : NULL;
     scratch = LDR__MAX(ldr__shape_scratch(&l->tuned_shape, wide, longest), ldr__shape_scratch(&l->side, max_tokens, longest));
@@ -7790,7 +7791,7 @@ static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, size_t ma
         s->dwords = keep ? ldr__place_matrix(p, "head", r, e) : NULL;
         s->guess = (int32_t *)ldr__place(p, "head", r, sizeof(int32_t));
         s->row_loss = (double *)ldr__place(p, "head", LDR__WORD_ROWS, sizeof(double));
-        if (distil) {
+        if (train && train->distil) {
             s->teacher = m->ends.m[LDR__LM_DENSE].data ? ldr__place_matrix(p, "head", r, e) : s->final;
             s->teacher_scores = ldr__place_matrix(p, "head", LDR__MIN(r, (size_t)LDR__WORD_ROWS), c);
         }
@@ -8788,6 +8789,7 @@ static ldr_status ldr__dataset_check(const ldr_ladder *l, const ldr_dataset *d, 
 /* Fills the importance; allocates for the time of the call. */
 static ldr_status ldr__importance_sample(ldr__importance *im, const ldr_ladder *l, const ldr_dataset *set, ldr_error *err) {
     ldr_ladder_desc hd;
+    ldr_train_desc back;
     ldr_ladder *head = NULL;
     ldr__plan plan;
     ldr__pass s;
@@ -8795,10 +8797,12 @@ static ldr_status ldr__importance_sample(ldr__importance *im, const ldr_ladder *
     int32_t per = set->head == LDR_HEAD_CHOICE ? set->choices : 1, n = (int32_t)set->count / per, i, take, *order;
     int pass;
     if (ldr__dataset_check(l, set, "the sample", err)) return err->status;
+    memset(&back, 0, sizeof back);
     memset(&hd, 0, sizeof hd);
     hd.alloc = l->alloc;
     hd.preset = LDR_PRESET_HEAD;
     hd.head = l->d.head;
+    hd.pool = l->d.pool;
     hd.classes = l->d.classes;
     hd.seed = l->d.seed;
     head = ldr__ladder_new(l->m, &hd, SIZE_MAX / 16, err);
@@ -8811,7 +8815,7 @@ static ldr_status ldr__importance_sample(ldr__importance *im, const ldr_ladder *
             ldr_ladder_free(head);
             return err->status;
         }
-        ldr__pass_place(&plan, &s, head, tokens, sequences, 1, 0, 0);
+        ldr__pass_place(&plan, &s, head, tokens, sequences, &back);
         if (im->kind == LDR_FISHER) ldr__deep_place(&plan, &s.deep, l->m, &l->m->shape, 0, tokens, 0, 0);
         order = (int32_t *)ldr__place(&plan, "order", (size_t)n, sizeof(int32_t));
     }
@@ -9628,7 +9632,7 @@ static void ldr__trainer_place(ldr__plan *p, ldr_trainer *t) {
     int i;
     ldr__batch_limits(t->train, t->part, &tokens, &sequences);
     if (t->dev) ldr__batch_limits(t->dev, t->part, &tokens, &sequences);
-    ldr__pass_place(p, &t->pass, t->l, tokens, sequences, 1, t->d.checkpoint, t->d.distil);
+    ldr__pass_place(p, &t->pass, t->l, tokens, sequences, &t->d);
     t->grads = ldr__place_floats(p, "gradients", l->size);
     t->m = ldr__place_floats(p, "optimiser state", l->size);
     t->v = t->d.optimizer == LDR_SGD ? NULL : ldr__place_floats(p, "optimiser state", l->size);
@@ -10110,7 +10114,7 @@ LDR__DEF ldr_predictor *ldr_predictor_create(ldr_ladder *l, int32_t max_sequence
             ldr__free(&l->alloc, p, sizeof *p);
             return NULL;
         }
-        ldr__pass_place(&plan, &p->pass, l, (size_t)max_tokens, (size_t)max_sequences, 0, 0, 0);
+        ldr__pass_place(&plan, &p->pass, l, (size_t)max_tokens, (size_t)max_sequences, NULL);
     }
     p->alloc = l->alloc;
     p->plan_memory = plan.memory;

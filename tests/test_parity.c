@@ -430,6 +430,7 @@ static void fisher(const char *name, double *worst_f, double *worst_embedding) {
         ldr_head head = head_text ? (ldr_head)atoi(head_text) : LDR_HEAD_CLASSIFY;
         ldr_dataset *set = golden_set(&g, prefix, head);
         ldr_ladder_desc hd;
+        ldr_train_desc back;
         ldr_ladder *l;
         ldr_error err;
         ldr__plan plan;
@@ -440,6 +441,7 @@ static void fisher(const char *name, double *worst_f, double *worst_embedding) {
         memset(&err, 0, sizeof err);
         memset(&hd, 0, sizeof hd);
         memset(&plan, 0, sizeof plan);
+        memset(&back, 0, sizeof back);
         hd.preset = LDR_PRESET_HEAD;
         hd.head = head;
         hd.classes = 3;
@@ -459,7 +461,7 @@ static void fisher(const char *name, double *worst_f, double *worst_embedding) {
         for (pass = 0; pass < 2; pass++) {
             if (pass) CHECK_INT(ldr__plan_begin(&plan, &l->alloc, &err), LDR_OK);
             ldr__importance_place(&plan, &im, g.m, LDR_FISHER);
-            ldr__pass_place(&plan, &s, l, 16, 1, 1, 0);
+            ldr__pass_place(&plan, &s, l, 16, 1, &back);
             ldr__deep_place(&plan, &s.deep, g.m, &g.m->shape, 0, 16, 0, 0);
         }
         for (i = 0; i < g.batch.sequences; i++) {
