@@ -107,6 +107,8 @@ TEST(masked_words_may_be_whole_words) {
     EXPECT(0, "$L vocabulary --texts a.txt,b.txt --size 90 --out short.txt && grep -q '##' short.txt");
     EXPECT(0, "$L pretrain " SMALL " --vocab short.txt --whole-words --steps 10 --out words && $L pretrain " SMALL " --vocab short.txt --steps 10 --out pieces");
     CHECK(!same_files("words/model.safetensors", "pieces/model.safetensors"));
+    EXPECT(0, "printf 'the fox\\nthe mouse\\n' >list.txt; $L pretrain " SMALL " --vocab short.txt --word-list list.txt --steps 10 --out listed");
+    CHECK(!same_files("words/model.safetensors", "listed/model.safetensors") && !same_files("pieces/model.safetensors", "listed/model.safetensors"));
 }
 
 TEST(pretraining_goes_on_from_a_model) {
@@ -178,6 +180,8 @@ TEST(what_cannot_be_is_refused) {
         { 1, "pretrain --texts a.txt --vocab vocab.txt --out new6 --width 30 --heads 4 --steps 1", "" },
         { 1, "pretrain --texts a.txt --vocab vocab.txt --out new7 --max-len 2 --steps 1", "--max-len" },
         { 1, "pretrain --texts a.txt --method ladder --out new.ladder --steps 1", "--model" },
+        { 1, "pretrain --texts a.txt --model base --word-list nowhere.txt --out new11 --steps 1", "nowhere.txt" },
+        { 1, "pretrain --texts a.txt --model base --word-list empty.txt --out new12 --steps 1", "two tokens" },
         { 1, "pretrain --texts a.txt --model base --distil --out new10 --steps 1", "--distil" },
         { 1, "pretrain --texts a.txt --model base --width 64 --out new8 --steps 1", "--width" },
         { 1, "pretrain --texts a.txt --model base --out new9 --steps 3 --resume nowhere.ckpt", "nowhere.ckpt" },

@@ -161,7 +161,7 @@ enum { MAX_RUNGS = 256 };
 /* A word option holds the place of its word, counted from 1; 0 is "not given" everywhere. */
 typedef struct options {
     unsigned    command;
-    const char *model, *ladder, *task, *train, *dev, *test, *data, *out, *resume, *checkpoint, *log, *file, *cache, *targets, *texts, *held_out, *vocab, *methods, *report;
+    const char *model, *ladder, *task, *train, *dev, *test, *data, *out, *resume, *checkpoint, *log, *file, *cache, *targets, *texts, *held_out, *word_list, *vocab, *methods, *report;
     int32_t     method, preset, init, importance, slice_heads, optimizer, schedule, cache_type, cache_fill, simd, compute, pool, head_pool, type;
     int32_t     reduction, head_hidden, epochs, batch, accumulate, max_len, patience, stop_at, threads, layer;
     int32_t     rank, bottleneck, virtual_tokens, tune_layers, layers, width, heads, ffn, size, steps, whole_words, warm_start, distil, cased, seeds;
@@ -211,6 +211,7 @@ static const option option_table[] = {
     { "--ffn", KIND_COUNT, AT(ffn), CMD_PRETRAIN, 0, "N", 1, 1000000, "new model: 4 x width if not given" },
     { "--warm-start", KIND_FLAG, AT(warm_start), CMD_PRETRAIN, 0, NULL, 0, 0, "new model: word embeddings from the texts' co-occurrences, sines for positions" },
     { "--whole-words", KIND_FLAG, AT(whole_words), CMD_PRETRAIN, 0, NULL, 0, 0, "mask all pieces of a word or none" },
+    { "--word-list", KIND_TEXT, AT(word_list), CMD_PRETRAIN, 0, "FILE", 0, 0, "mask these words whole, a word a line: for languages written without spaces" },
     { "--distil", KIND_FLAG, AT(distil), CMD_PRETRAIN, 0, NULL, 0, 0, "--method ladder: learn the model's own predictions of masked words, not the words" },
     { "--steps", KIND_COUNT, AT(steps), CMD_PRETRAIN, 0, "N", 1, 1000000000, "10000 if not given" },
     { "--type", KIND_WORD, AT(type), CMD_PRETRAIN | CMD_EXPORT, 0, "f32|f16|bf16", 0, 0, "of the weights that are written" },

@@ -4,6 +4,74 @@
 
 enum { MAX_TEXTS = 256, POOL = 4096, WARM_SEQUENCES = 100000, HELD_SEQUENCES = 256 };
 
+/* Words to be masked as one, as token ids; sorted for bsearch. For languages written without spaces, whose tokens are characters. */
+typedef struct listed_word { const int32_t *ids; int32_t count; } listed_word;
+typedef struct word_list { listed_word *words; int32_t *ids, count, longest; } word_list;
+
+static int compare_words(const void *a, const void *b) {
+    const listed_word *x = (const listed_word *)a, *y = (const listed_word *)b;
+    int32_t i, n = LDR__MIN(x->count, y->count);
+    for (i = 0; i < n; i++)
+        if (x->ids[i] != y->ids[i]) return x->ids[i] < y->ids[i] ? -1 : 1;
+    return (x->count > y->count) - (x->count < y->count);
+}
+
+static void free_word_list(word_list *w) {
+    free(w->words);
+    free(w->ids);
+    memset(w, 0, sizeof *w);
+}
+
+/* A word a line; words of one token are no news and are left out. */
+static int read_words(run *r, word_list *w, const char *path, const ldr_tokenizer *t) {
+    FILE *f = fopen(path, "rb");
+    text line;
+    ldr_encoding e;
+    size_t used = 0, room = 0, word_room = 0, at = 0;
+    int status = EXIT_DONE, got = 0;
+    int32_t i;
+    memset(&line, 0, sizeof line);
+    memset(&e, 0, sizeof e);
+    if (!f) return fail(r, LDR_IO, "%s: cannot be opened", path);
+    while (!status && (got = read_line(f, &line)) > 0) {
+        if (ldr_tokenizer_encode(t, &e, line.data, line.used, NULL, 0, 0, 0, &r->err)) status = EXIT_FAILED;
+        if (status || e.count < 2 || e.count > 64) continue;
+        if (used + (size_t)e.count > room) {
+            int32_t *ids = (int32_t *)realloc(w->ids, (room = 2 * room + 4096) * sizeof *ids);
+            if (ids) w->ids = ids;
+            else status = fail(r, LDR_MEMORY, "out of memory", "");
+        }
+        if (!status && (size_t)w->count == word_room) {
+            listed_word *words = (listed_word *)realloc(w->words, (word_room = 2 * word_room + 1024) * sizeof *words);
+            if (words) w->words = words;
+            else status = fail(r, LDR_MEMORY, "out of memory", "");
+        }
+        if (status) break;
+        memcpy(w->ids + used, e.ids, (size_t)e.count * sizeof *e.ids);
+        used += (size_t)e.count;
+        w->words[w->count++].count = e.count;
+        w->longest = LDR__MAX(w->longest, e.count);
+    }
+    if (got < 0) status = fail(r, LDR_MEMORY, "out of memory", "");
+    if (!status && ferror(f)) status = fail(r, LDR_IO, "%s: cannot be read", path);
+    fclose(f);
+    free(line.data);
+    ldr_encoding_free(&e);
+    if (!status && w->count == 0) status = fail(r, LDR_DATA, "%s: holds no word of two tokens or more", path);
+    for (i = 0; i < w->count; at += (size_t)w->words[i++].count) w->words[i].ids = w->ids + at;       /* now that the ids stay where they are */
+    if (w->count) qsort(w->words, (size_t)w->count, sizeof *w->words, compare_words);
+    return status;
+}
+
+/* Tokens of the longest listed word that begins at ids[0], 1 when there is none. */
+static int32_t listed_length(const word_list *w, const int32_t *ids, int32_t n) {
+    listed_word key;
+    key.ids = ids;
+    for (key.count = LDR__MIN(n, w->longest); key.count > 1; key.count--)
+        if (bsearch(&key, w->words, (size_t)w->count, sizeof *w->words, compare_words)) return key.count;
+    return 1;
+}
+
 /* One text file and how far it has been read. */
 typedef struct text_file {
     const char  *path;
@@ -26,6 +94,7 @@ typedef struct stream {
     int32_t    *pool, pooled, passes;      /* passes over the texts that are behind it                 */
     uint64_t    seed, drawn;
     int64_t     tokens;                    /* read in this pass                                        */
+    word_list   words;                     /* to be masked whole                                       */
 } stream;
 
 static void close_stream(stream *s) {
@@ -34,6 +103,7 @@ static void close_stream(stream *s) {
         if (s->files[i].file) fclose(s->files[i].file);
         ldr_encoding_free(&s->files[i].pieces);
     }
+    free_word_list(&s->words);
     free(s->line.data);
     free(s->pool);
     free(s->names);
@@ -81,6 +151,7 @@ static int open_stream(run *r, stream *s, const char *list, int32_t length, int3
         rewind(f->file);
         if (!(f->size >= 1)) f->size = 1;
     }
+    if (r->o.word_list && read_words(r, &s->words, r->o.word_list, s->tokenizer)) return EXIT_FAILED;
     s->pooled = pool;
     s->pool = (int32_t *)calloc((size_t)pool * (size_t)length, sizeof *s->pool);
     return s->pool ? EXIT_DONE : fail(r, LDR_MEMORY, "out of memory", "");
@@ -154,26 +225,31 @@ static int draw_sequence(run *r, stream *s, int32_t *ids) {
     return read_sequence(r, s, s->pool + (size_t)at * (size_t)s->length);
 }
 
-/* Devlin et al. 2019: 15 % of the pieces are to be told; of those 80 % become [MASK], 10 % any piece, 10 % stay. `order` is room for
-   the sequence. With whole words the pieces ##... after a chosen one are chosen with it. */
-static void mask_words(const run *r, const stream *s, int32_t *ids, int32_t *labels, int32_t *order, uint64_t key) {
-    int32_t n = s->length - 2, want = LDR__MAX(1, (int32_t)(0.15 * n + 0.5)), i, k, units = 0, chosen = 0;
-    for (i = 0; i < s->length; i++) labels[i] = LDR_IGNORE;
-    for (i = 1; i <= n; i++) {
-        const char *piece = r->o.whole_words && i > 1 ? ldr_tokenizer_piece(s->tokenizer, ids[i]) : NULL;
-        if (!piece || piece[0] != '#' || piece[1] != '#' || !piece[2]) order[units++] = i;
+/* inside[i] = 1 where token i goes on with the word that token i - 1 is of: pieces ##... with whole words, and listed words. */
+static void mark_words(const run *r, const stream *s, int32_t *inside, const int32_t *ids) {
+    int32_t n = s->length - 1, i, k, length;
+    for (i = 0; i < s->length; i++) {
+        const char *piece = r->o.whole_words && i > 1 && i < n ? ldr_tokenizer_piece(s->tokenizer, ids[i]) : NULL;
+        inside[i] = piece && piece[0] == '#' && piece[1] == '#' && piece[2];
     }
+    for (i = 1; i < n && s->words.count; i += length) {
+        length = listed_length(&s->words, ids + i, n - i);
+        for (k = 1; k < length; k++) inside[i + k] = 1;
+    }
+}
+
+/* Devlin et al. 2019: 15 % of the tokens are to be told; of those 80 % become [MASK], 10 % any piece, 10 % stay. What is inside a
+   word is chosen with its first token. order, inside: room for the sequence. */
+static void mask_words(const run *r, const stream *s, int32_t *ids, int32_t *labels, int32_t *order, int32_t *inside, uint64_t key) {
+    int32_t n = s->length - 2, want = LDR__MAX(1, (int32_t)(0.15 * n + 0.5)), i, k, units = 0, chosen = 0;
+    mark_words(r, s, inside, ids);
+    for (i = 0; i < s->length; i++) labels[i] = LDR_IGNORE;
+    for (i = 1; i <= n; i++)
+        if (!inside[i]) order[units++] = i;
     for (i = 0; i < units && chosen < want; i++) {
         int32_t other = i + (int32_t)ldr__random_below(key, (uint64_t)i, (uint32_t)(units - i)), at = order[other];
         order[other] = order[i];
-        order[i] = at;
-        for (k = at; k <= n && chosen < want; k++) {
-            const char *piece = k > at ? ldr_tokenizer_piece(s->tokenizer, ids[k]) : NULL;
-            if (k > at && (!r->o.whole_words || !piece || piece[0] != '#' || piece[1] != '#' || !piece[2])) break;
-            if (labels[k] != LDR_IGNORE) break;
-            labels[k] = ids[k];
-            chosen++;
-        }
+        for (k = at; k <= n && chosen < want && (k == at || inside[k]); k++, chosen++) labels[k] = ids[k];
     }
     for (i = 1; i <= n; i++) {
         double u = ldr__random_unit(ldr__mix64(key + 1), (uint64_t)i);
@@ -185,7 +261,7 @@ static void mask_words(const run *r, const stream *s, int32_t *ids, int32_t *lab
 
 /* Fills the set with `count` sequences; step numbers the masks. */
 static int fill_batch(run *r, stream *s, ldr_dataset *set, int32_t count, int64_t step) {
-    int32_t *ids = (int32_t *)malloc(3 * (size_t)s->length * sizeof *ids), *labels = ids + s->length, *order = labels + s->length, i, k;
+    int32_t *ids = (int32_t *)malloc(4 * (size_t)s->length * sizeof *ids), *labels = ids + s->length, *order = labels + s->length, *inside = order + s->length, i, k;
     int status = ids ? EXIT_DONE : fail(r, LDR_MEMORY, "out of memory", "");
     ldr_example e;
     memset(&e, 0, sizeof e);
@@ -196,7 +272,7 @@ static int fill_batch(run *r, stream *s, ldr_dataset *set, int32_t count, int64_
     for (i = 0; i < count && !status; i++) {
         status = draw_sequence(r, s, ids);
         if (status) break;
-        if (!r->info.causal) mask_words(r, s, ids, labels, order, ldr__mix64(ldr__mix64(s->seed + 99) + (uint64_t)step * 65536u + (uint64_t)i));
+        if (!r->info.causal) mask_words(r, s, ids, labels, order, inside, ldr__mix64(ldr__mix64(s->seed + 99) + (uint64_t)step * 65536u + (uint64_t)i));
         else for (k = 0; k < s->length; k++) labels[k] = k + 1 < s->length ? ids[k + 1] : LDR_IGNORE;
         if (ldr_dataset_add(set, &e, &r->err)) status = EXIT_FAILED;
     }
