@@ -661,7 +661,7 @@ LDR_API ldr_status  ldr_ladder_save_memory(const ldr_ladder *l, void *data, size
    prompts and prefixes, which have no place in it, and for biases the family has no names for. Appears whole or not at all. */
 LDR_API ldr_status  ldr_ladder_export(const ldr_ladder *l, const char *path, ldr_dtype type, ldr_error *err);
 /* The config.json that goes with it: the backbone's own (its bytes) with the number of blocks that THESEUS leaves; for other methods
-   the same bytes. LDR_LIMIT when it is of a model with another number. */
+   the same bytes. LDR_MISMATCH when it is of a model with another number. */
 LDR_API ldr_status  ldr_ladder_export_config(const ldr_ladder *l, const void *config, size_t config_size, const char *path, ldr_error *err);
 /* Random weights for a config.json (its bytes), language-model head included: N(0, 0.02^2), norms 1, biases 0. What a model that
    is to be trained from nothing starts as. Written like the above, as F32. */
@@ -11005,7 +11005,8 @@ LDR__DEF ldr_status ldr_ladder_export_config(const ldr_ladder *l, const void *co
     if (!l || !config || !path) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_ladder_export_config: no ladder, configuration or path");
     j = ldr_json_parse(text, config_size, &l->alloc, err);
     if (!j) return err->status;
-    w.status = ldr__config_int(j, l->m->family->k_layers, -1, l->m->layers, l->m->layers, &layers, err);
+    w.status = ldr__config_int(j, l->m->family->k_layers, -1, 1, 1024, &layers, err);
+    if (!w.status && layers != l->m->layers) w.status = ldr__fail(err, LDR_MISMATCH, LDR_NO_OFFSET, "config.json: \"%s\" is %d, the backbone has %d: it is another model's", l->m->family->k_layers, layers, l->m->layers);
     if (!w.status && !ldr__writer_open(&w, path, err)) {
         n = ldr_json_node_at(j, ldr_json_get(j, 0, l->m->family->k_layers));
         ldr__format(number, sizeof number, "%d", ldr__final_blocks(l));
