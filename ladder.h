@@ -7994,7 +7994,7 @@ static void ldr__pool_forward(const ldr__pass *s, float *y, const float *x, size
     size_t span = ldr__span(s, r), t, i;
     const float *row = x + (size_t)s->rows[r] * n;
     memcpy(y, row, n * sizeof(float));
-    for (t = 1; t < span; t++) LDR__LANE_LOOP(i, n, y[i] += row[t * n + i]);
+    for (t = 1; t < span; t++) LDR__LANE_LOOP(c, n, y[c] += row[t * n + c]);
     if (span > 1) for (i = 0; i < n; i++) y[i] /= (float)span;
 }
 static void ldr__pool_backward(const ldr__pass *s, float *dx, const float *dy, size_t r, size_t n) {
@@ -8020,7 +8020,7 @@ static void ldr__final_rows(ldr__pass *s, const float *x) {
         ldr__norm_row(y, NULL, row, g, b, d, m->shape.norm, m->shape.eps);
         for (t = 1; t < span; t++) {
             ldr__norm_row(s->pooled, NULL, row + t * d, g, b, d, m->shape.norm, m->shape.eps);
-            LDR__LANE_LOOP(i, d, y[i] += s->pooled[i]);
+            LDR__LANE_LOOP(c, d, y[c] += s->pooled[c]);
         }
         if (span > 1) for (i = 0; i < d; i++) y[i] /= (float)span;
     }
