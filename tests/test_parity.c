@@ -481,7 +481,7 @@ static void fisher(const char *name, double *worst_f, double *worst_embedding) {
             if (pass) CHECK_INT(ldr__plan_begin(&plan, &l->alloc, &err), LDR_OK);
             ldr__importance_place(&plan, &im, g.m, LDR_FISHER);
             ldr__pass_place(&plan, &s, l, 16, 1, 1, 0);
-            ldr__deep_place(&plan, &s.deep, g.m, &g.m->shape, 0, 16, 0, 0);
+            ldr__deep_place(&plan, &s.deep, g.m, &g.m->shape, g.m->layers, 16, 0, 0);
         }
         for (i = 0; i < g.batch.sequences; i++) {
             ldr__pass_load(&s, set, &i, 1, NULL, 0, 0);
