@@ -587,9 +587,10 @@ typedef struct ldr_ladder_desc {
     int32_t        targets;        /* LORA: sum of ldr_target; 0: query and value              */
     int32_t        bottleneck;     /* ADAPTER; 0: d/16, at least 4                             */
     int32_t        virtual_tokens; /* PROMPT, PREFIX; 0: 16. A prompt takes as many of the model's positions */
-    int32_t        successors;     /* THESEUS: n blocks for L layers; 0: L/2. Successor g stands for the layers from g L/n to before (g+1) L/n
-                                      and starts as layer g. They and the head are trained (tune_norms: the final norm, too). They
-                                      alone are scored, predict and are exported; see replace_rate in ldr_train_desc */
+    int32_t        successors;     /* THESEUS: n blocks for L layers; 0: L/2. Successor g stands for layers g L/n to (g+1) L/n - 1 (rounded
+                                      down) and starts as a copy of layer g, so all together as the first n. They and the head are
+                                      trained (tune_norms: the final norm, too). Dev scores, predictions and the export are those of
+                                      the successors alone. How they take over: replace_rate in ldr_train_desc  */
     ldr_choice     tune_biases, tune_norms;   /* train these too; AUTO: as the method's entry above says */
     int32_t        tune_layers;    /* methods inside the backbone: only its last so many blocks, and no embeddings; 0: all */
     ldr_preset     preset;         /* LADDER; the other methods have no rungs                  */
@@ -655,13 +656,14 @@ LDR_API ldr_status  ldr_ladder_save(const ldr_ladder *l, const char *path, ldr_e
 /* The same bytes into memory. *size receives what is needed; data NULL: only that. */
 LDR_API ldr_status  ldr_ladder_save_memory(const ldr_ladder *l, void *data, size_t capacity, size_t *size, ldr_error *err);
 #ifndef LADDER_NO_STDIO
-/* The backbone, or the successors in its place, with what was trained of it, as a model.safetensors that Hugging Face's classes load (their names and shapes):
-   tensors of FULL and BITFIT in their places, low-rank updates added to their matrices. The head of the ladder is not in it.
+/* The backbone with what was trained of it, as a model.safetensors that Hugging Face's classes load (their names and shapes):
+   tensors of FULL and BITFIT in their places, low-rank updates added to their matrices, successors of THESEUS as layers 0, 1, ...
+   instead of the backbone's (the configuration changes: ldr_ladder_export_config). The head of the ladder is not in it.
    type: LDR_F32, LDR_F16 or LDR_BF16. Tensors this library does not use (a pooler) are left out. LDR_UNSUPPORTED for adapters,
    prompts and prefixes, which have no place in it, and for biases the family has no names for. Appears whole or not at all. */
 LDR_API ldr_status  ldr_ladder_export(const ldr_ladder *l, const char *path, ldr_dtype type, ldr_error *err);
-/* The config.json that goes with it: the backbone's own (its bytes) with the number of blocks that THESEUS leaves; for other methods
-   the same bytes. LDR_MISMATCH when it is of a model with another number. */
+/* The config.json that goes with it: `config`, the bytes of the backbone's own, with the number of layers that THESEUS leaves; the
+   same bytes for other methods. LDR_MISMATCH when it is of a model with another number of layers. Appears whole or not at all. */
 LDR_API ldr_status  ldr_ladder_export_config(const ldr_ladder *l, const void *config, size_t config_size, const char *path, ldr_error *err);
 /* Random weights for a config.json (its bytes), language-model head included: N(0, 0.02^2), norms 1, biases 0. What a model that
    is to be trained from nothing starts as. Written like the above, as F32. */
@@ -692,7 +694,7 @@ LDR_API ldr_status     ldr_predict(ldr_predictor *p, float *scores, const ldr_ba
 
 typedef enum ldr_optimizer { LDR_ADAMW, LDR_ADAM, LDR_SGD, LDR_ADAFACTOR } ldr_optimizer;
 typedef enum ldr_schedule  { LDR_LINEAR, LDR_COSINE, LDR_CONSTANT } ldr_schedule;
-typedef enum ldr_replacement { LDR_REPLACE_LINEAR, LDR_REPLACE_CONSTANT } ldr_replacement;
+typedef enum ldr_replacement { LDR_REPLACE_LINEAR, LDR_REPLACE_CONSTANT } ldr_replacement;      /* see replace_rate */
 typedef enum ldr_metric {
     LDR_METRIC_AUTO,               /* accuracy; regression: Pearson and Spearman; tokens: entity F1 */
     LDR_METRIC_ACCURACY, LDR_METRIC_F1,         /* F1 and Matthews: class 1 is the positive one */
@@ -735,11 +737,12 @@ typedef struct ldr_train_desc {
     ldr_dtype     cache_type;      /* of the kept taps: LDR_F32 changes nothing; LDR_BF16 or LDR_I8 (a scale a token) round them  */
     int32_t       cache_layers;    /* 1: ldr_trainer_create fills the cache, one backbone layer after the other over all examples;
                                       the memory of a layer that is mapped is given back behind it */
-    /* THESEUS: each step draws for each group whether its successor runs, with probability p, or its frozen layers. After t of T steps
-       p = min(1, b + (1-b) t/(u T)), or b as long as t < u T (CONSTANT); the rest of the steps, p = 1, trains the successors together */
-    float         replace_rate;    /* b; 0: 0.5                                                */
-    float         replace_until;   /* u, to 1; 0: 0.5                                          */
-    ldr_replacement replace_schedule;
+    /* THESEUS (Xu et al. 2020): each step draws, for each group and for its whole batch, whether the successor runs, with probability p,
+       or the group's frozen layers. After t of T steps: LINEAR p = min(1, b + (1-b) t/(u T)); CONSTANT p = b while t < u T, then 1.
+       The steps with p = 1 train the successors together. Dropout is in successors and head only */
+    float         replace_rate;    /* b, up to 1; 0: 0.5                                       */
+    float         replace_until;   /* u, up to 1; 0: 0.5                                       */
+    ldr_replacement replace_schedule;      /* 0: LINEAR                                        */
     int32_t       checkpoint;      /* methods inside the backbone: keep one state a block and make the rest again on the way back.
                                       The same numbers for about a third more time and far less memory (Chen et al. 2016) */
     uint64_t      seed;
@@ -7132,7 +7135,7 @@ static size_t ldr__end_size(const ldr_model *m, const ldr_ladder_desc *d, int en
 
 /* What a method trains, by kind of tensor. */
 static int ldr__trains_slot(const ldr_ladder_desc *d, int slot) {
-    if (slot >= LDR__SLOTS || d->method == LDR_METHOD_THESEUS) return 1;      /* there only because the method added it */
+    if (slot >= LDR__SLOTS || d->method == LDR_METHOD_THESEUS) return 1;      /* there, or in a successor, only because the method added it */
     if (slot >= LDR__NORM1) return d->tune_norms == LDR_ON || ((slot == LDR__NORM1B || slot == LDR__NORM2B) && d->tune_biases == LDR_ON);
     if (slot >= LDR__MATRICES) return d->tune_biases == LDR_ON;
     return d->method == LDR_METHOD_FULL;
@@ -7693,7 +7696,7 @@ static size_t ldr__virtual_tokens(const ldr_ladder *l) { return l->d.method == L
 /* Tokens of a text the model has positions for. */
 static int32_t ldr__text_positions(const ldr_ladder *l) { return l->m->positions - l->m->position_offset - (l->d.method == LDR_METHOD_PROMPT ? l->d.virtual_tokens : 0); }
 
-/* Most blocks that are gone back through: of a route with successors, all after the first group. */
+/* Most blocks that are gone back through. The longest way ends at the first successor and begins with every other group's layers. */
 static int32_t ldr__deep_blocks(const ldr_ladder *l) { return l->successors ? l->m->layers + 1 - ldr__group_start(l, 1) : l->m->layers - l->from; }
 
 /* Places what a backward pass through `blocks` blocks needs; embeddings: through those too. */
@@ -8028,7 +8031,7 @@ static void ldr__final_rows(ldr__pass *s, const float *x) {
 
 /* ---- through the backbone and back: >>tune -------------------------------------------- */
 
-/* Dropout is for what is trained: the layers that successors stand in for run as they did when they were. */
+/* No dropout in layers that have successors: what those learn from is the model as it is used. */
 static ldr__tokens ldr__deep_tokens(const ldr__pass *s, int32_t block) {
     ldr__tokens t = s->t;
     t.frequency = s->l->m->frequency;
