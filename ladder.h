@@ -566,7 +566,8 @@ typedef enum ldr_method {
     LDR_METHOD_LORA,               /* W + (alpha/rank) B A (Hu et al. 2021)                   */
     LDR_METHOD_ADAPTER,            /* z + Up gelu(Down z) after attention and FFN, and the norms (Houlsby et al. 2019) */
     LDR_METHOD_PROMPT,             /* virtual tokens before every text (Lester et al. 2021)   */
-    LDR_METHOD_PREFIX              /* keys and values of virtual tokens in every block (Li & Liang 2021) */
+    LDR_METHOD_PREFIX,             /* keys and values of virtual tokens in every block (Li & Liang 2021) */
+    LDR_METHOD_THESEUS             /* fewer blocks, learning in the place of groups of the backbone's (Xu et al. 2020): `successors` */
 } ldr_method;
 LDR_API const char *ldr_method_name(ldr_method method);       /* "ladder", "head", "full", ...            */
 
@@ -601,6 +602,10 @@ typedef struct ldr_ladder_desc {
     int32_t        targets;        /* LORA: sum of ldr_target; 0: query and value              */
     int32_t        bottleneck;     /* ADAPTER; 0: d/16, at least 4                             */
     int32_t        virtual_tokens; /* PROMPT, PREFIX; 0: 16. A prompt takes as many of the model's positions */
+    int32_t        successors;     /* THESEUS: n blocks for L layers; 0: L/2. Successor g stands for layers g L/n to (g+1) L/n - 1 (rounded
+                                      down) and starts as a copy of layer g, so all together as the first n. They and the head are
+                                      trained (tune_norms: the final norm, too). Dev scores, predictions and the export are those of
+                                      the successors alone. How they take over: replace_rate in ldr_train_desc  */
     ldr_choice     tune_biases, tune_norms;   /* train these too; AUTO: as the method's entry above says */
     int32_t        tune_layers;    /* methods inside the backbone: only its last so many blocks, and no embeddings; 0: all */
     ldr_preset     preset;         /* LADDER; the other methods have no rungs                  */
@@ -667,10 +672,14 @@ LDR_API ldr_status  ldr_ladder_save(const ldr_ladder *l, const char *path, ldr_e
 LDR_API ldr_status  ldr_ladder_save_memory(const ldr_ladder *l, void *data, size_t capacity, size_t *size, ldr_error *err);
 #ifndef LADDER_NO_STDIO
 /* The backbone with what was trained of it, as a model.safetensors that Hugging Face's classes load (their names and shapes):
-   tensors of FULL and BITFIT in their places, low-rank updates added to their matrices. The head of the ladder is not in it.
+   tensors of FULL and BITFIT in their places, low-rank updates added to their matrices, successors of THESEUS as layers 0, 1, ...
+   instead of the backbone's (the configuration changes: ldr_ladder_export_config). The head of the ladder is not in it.
    type: LDR_F32, LDR_F16 or LDR_BF16. Tensors this library does not use (a pooler) are left out. LDR_UNSUPPORTED for adapters,
    prompts and prefixes, which have no place in it, and for biases the family has no names for. Appears whole or not at all. */
 LDR_API ldr_status  ldr_ladder_export(const ldr_ladder *l, const char *path, ldr_dtype type, ldr_error *err);
+/* The config.json that goes with it: `config`, the bytes of the backbone's own, with the number of layers that THESEUS leaves; the
+   same bytes for other methods. LDR_MISMATCH when it is of a model with another number of layers. Appears whole or not at all. */
+LDR_API ldr_status  ldr_ladder_export_config(const ldr_ladder *l, const void *config, size_t config_size, const char *path, ldr_error *err);
 /* Random weights for a config.json (its bytes), language-model head included: N(0, 0.02^2), norms 1, biases 0. What a model that
    is to be trained from nothing starts as. Written like the above, as F32. */
 LDR_API ldr_status  ldr_model_init(const void *config, size_t config_size, const char *path, uint64_t seed, ldr_error *err);
@@ -700,6 +709,7 @@ LDR_API ldr_status     ldr_predict(ldr_predictor *p, float *scores, const ldr_ba
 
 typedef enum ldr_optimizer { LDR_ADAMW, LDR_ADAM, LDR_SGD, LDR_ADAFACTOR } ldr_optimizer;
 typedef enum ldr_schedule  { LDR_LINEAR, LDR_COSINE, LDR_CONSTANT } ldr_schedule;
+typedef enum ldr_replacement { LDR_REPLACE_LINEAR, LDR_REPLACE_CONSTANT } ldr_replacement;      /* see replace_rate */
 typedef enum ldr_metric {
     LDR_METRIC_AUTO,               /* accuracy; regression: Pearson and Spearman; tokens: entity F1 */
     LDR_METRIC_ACCURACY, LDR_METRIC_F1,         /* F1 and Matthews: class 1 is the positive one */
@@ -723,7 +733,7 @@ typedef struct ldr_train_desc {
     int32_t       batch;           /* examples a step; 0: 32                                   */
     int32_t       accumulate;      /* the step's batch in so many parts; 0: 1                  */
     ldr_optimizer optimizer;
-    float         rate;            /* 0: 1e-3, prompt and prefix 1e-2, head 3e-3, full 1e-4 at width 768 and as many times more as the
+    float         rate;            /* 0: 1e-3, prompt and prefix 1e-2, head 3e-3, full and theseus 1e-4 at width 768 and as many times more as the
                                       backbone is narrower, to 1e-3 (adafactor 5e-3, relative) */
     float         beta1, beta2, epsilon;      /* 0: 0.9, 0.999, 1e-8                            */
     float         momentum;        /* SGD                                                      */
@@ -743,6 +753,12 @@ typedef struct ldr_train_desc {
     ldr_dtype     cache_type;      /* of the kept taps: LDR_F32 changes nothing; LDR_BF16 or LDR_I8 (a scale a token) round them  */
     int32_t       cache_layers;    /* 1: ldr_trainer_create fills the cache, one backbone layer after the other over all examples;
                                       the memory of a layer that is mapped is given back behind it */
+    /* THESEUS (Xu et al. 2020): each step draws, for each group and for its whole batch, whether the successor runs, with probability p,
+       or the group's frozen layers. After t of T steps: LINEAR p = min(1, b + (1-b) t/(u T)); CONSTANT p = b while t < u T, then 1.
+       The steps with p = 1 train the successors together. Dropout is in successors and head only */
+    float         replace_rate;    /* b, up to 1; 0: 0.5                                       */
+    float         replace_until;   /* u, up to 1; 0: 0.5                                       */
+    ldr_replacement replace_schedule;      /* 0: LINEAR                                        */
     int32_t       checkpoint;      /* methods inside the backbone: keep one state a block and make the rest again on the way back.
                                       The same numbers for about a third more time and far less memory (Chen et al. 2016) */
     int32_t       distil;          /* 1: a ladder with LDR_HEAD_WORDS learns the backbone's own scores at the rows that have a label, and
@@ -1265,7 +1281,7 @@ static void ldr__plan_end(void *memory, size_t size, const ldr_allocator *a) {
    can be repeated from the epoch number, and nothing depends on the order of threads.
    ====================================================================================== */
 
-enum { LDR__STREAM_INIT = 1, LDR__STREAM_SHUFFLE, LDR__STREAM_DROPOUT, LDR__STREAM_SAMPLE };
+enum { LDR__STREAM_INIT = 1, LDR__STREAM_SHUFFLE, LDR__STREAM_DROPOUT, LDR__STREAM_SAMPLE, LDR__STREAM_REPLACE };
 
 /* The finaliser of splitmix64 (Steele, Lea, Flood 2014). */
 static uint64_t ldr__mix64(uint64_t z) {
@@ -6904,8 +6920,9 @@ struct ldr_ladder {
     int32_t         *rung_layers;
     int32_t          deep;         /* 1: parameters inside the backbone                      */
     int32_t          from;         /* first block with any; the backward pass ends there      */
+    int32_t          successors;   /* blocks layers, layers+1, ...: stand for groups of the backbone's layers; 0: none */
     ldr__shape       tuned_shape;  /* of a backbone block with what the method adds           */
-    ldr__tuned      *tuned;        /* [blocks of the model], when deep                        */
+    ldr__tuned      *tuned;        /* [layers + successors], when deep                        */
     int32_t          end[LDR__ENDS];
     ldr__param      *params;
     int32_t          count;
@@ -6931,8 +6948,8 @@ static ldr__mat ldr__value_matrix(const ldr_ladder *l, int32_t param) {
 static int32_t ldr__default_i32(int32_t v, int32_t d) { return v ? v : d; }
 
 LDR__DEF const char *ldr_method_name(ldr_method method) {
-    static const char *const names[] = { "ladder", "head", "full", "bitfit", "lora", "adapter", "prompt", "prefix" };
-    return (int)method >= 0 && method <= LDR_METHOD_PREFIX ? names[method] : "?";
+    static const char *const names[] = { "ladder", "head", "full", "bitfit", "lora", "adapter", "prompt", "prefix", "theseus" };
+    return (int)method >= 0 && method <= LDR_METHOD_THESEUS ? names[method] : "?";
 }
 
 /* ---- presets -------------------------------------------------------------------------- */
@@ -6954,7 +6971,7 @@ LDR__DEF ldr_ladder_desc ldr_ladder_desc_defaults(const ldr_model *m, const ldr_
     int32_t r, group, kv;
     memset(&d, 0, sizeof d);
     if (desc) d = *desc;
-    if (!m || (int)d.preset < 0 || d.preset > LDR_PRESET_HEAD || (int)d.method < 0 || d.method > LDR_METHOD_PREFIX) return d;
+    if (!m || (int)d.preset < 0 || d.preset > LDR_PRESET_HEAD || (int)d.method < 0 || d.method > LDR_METHOD_THESEUS) return d;
     if (d.method != LDR_METHOD_LADDER) d.preset = LDR_PRESET_HEAD;
     else if (d.preset == LDR_PRESET_HEAD) d.method = LDR_METHOD_HEAD;
     if (d.method == LDR_METHOD_LORA && !d.rank) d.rank = 8;
@@ -6962,6 +6979,7 @@ LDR__DEF ldr_ladder_desc ldr_ladder_desc_defaults(const ldr_model *m, const ldr_
     if (d.method == LDR_METHOD_LORA && !d.targets) d.targets = LDR_TARGET_QUERY | LDR_TARGET_VALUE;
     if (d.method == LDR_METHOD_ADAPTER && !d.bottleneck) d.bottleneck = LDR__MAX(4, m->shape.width / 16);
     if ((d.method == LDR_METHOD_PROMPT || d.method == LDR_METHOD_PREFIX) && !d.virtual_tokens) d.virtual_tokens = 16;
+    if (d.method == LDR_METHOD_THESEUS && !d.successors) d.successors = LDR__MAX(1, m->layers / 2);
     if (d.tune_biases == LDR_AUTO) d.tune_biases = d.method == LDR_METHOD_FULL || d.method == LDR_METHOD_BITFIT ? LDR_ON : LDR_OFF;
     if (d.tune_norms == LDR_AUTO) d.tune_norms = d.method == LDR_METHOD_FULL || d.method == LDR_METHOD_ADAPTER ? LDR_ON : LDR_OFF;
     /* Small backbones keep 64 channels where 8 times narrower would leave too few to learn with. */
@@ -7011,14 +7029,17 @@ static ldr_status ldr__ladder_method(ldr_ladder *l, const ldr_ladder_desc *d, ld
     l->deep = d->method > LDR_METHOD_HEAD;
     if (!l->deep) return LDR_OK;
     if (m->compute != LDR_COMPUTE_F32) return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "method %s needs gradients through the backbone, and 8-bit products have none: load the model with LDR_COMPUTE_F32", ldr_method_name(d->method));
-    if (d->tune_layers < 0 || d->tune_layers > m->layers || (d->tune_layers && (m->family->shared || d->method == LDR_METHOD_PROMPT)))
-        return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "the last %d of %d blocks cannot be tuned alone (layers that share their tensors, and prompts, need all)", d->tune_layers, m->layers);
+    if (d->tune_layers < 0 || d->tune_layers > m->layers || (d->tune_layers && (m->family->shared || d->method == LDR_METHOD_PROMPT || d->method == LDR_METHOD_THESEUS)))
+        return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "the last %d of %d blocks cannot be tuned alone (layers that share their tensors, prompts and successors need all)", d->tune_layers, m->layers);
     if (d->method == LDR_METHOD_LORA && (d->rank < 1 || d->rank > 4096 || !(d->alpha - d->alpha == 0) || d->targets < 1 || d->targets >= 1 << LDR__MATRICES))
         return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "LoRA of rank %d on the matrices %d cannot be", d->rank, d->targets);
     if (d->method == LDR_METHOD_ADAPTER && (d->bottleneck < 1 || d->bottleneck > 65536)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "an adapter %d wide cannot be", d->bottleneck);
     if (d->virtual_tokens < 0 || d->virtual_tokens > 4096 || (d->method == LDR_METHOD_PROMPT && d->virtual_tokens >= m->positions - m->position_offset))
         return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "%d virtual tokens: the model has %d positions", d->virtual_tokens, m->positions - m->position_offset);
-    l->from = d->tune_layers ? m->layers - d->tune_layers : 0;
+    if (d->method == LDR_METHOD_THESEUS && m->family->shared) return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "method theseus replaces layers, and those of a model of type %s are one: it is as small as it gets", m->family->type);
+    if (d->method == LDR_METHOD_THESEUS && (d->successors < 1 || d->successors > m->layers)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "%d successors: the model has %d layers, give 1 to as many", d->successors, m->layers);
+    l->successors = d->method == LDR_METHOD_THESEUS ? d->successors : 0;
+    l->from = l->successors ? m->layers : d->tune_layers ? m->layers - d->tune_layers : 0;
     if (d->method == LDR_METHOD_BITFIT) s->biases = 1;
     if (d->method == LDR_METHOD_LORA) {
         s->low_rank = d->rank;
@@ -7133,7 +7154,7 @@ static size_t ldr__end_size(const ldr_model *m, const ldr_ladder_desc *d, int en
 
 /* What a method trains, by kind of tensor. */
 static int ldr__trains_slot(const ldr_ladder_desc *d, int slot) {
-    if (slot >= LDR__SLOTS) return 1;              /* there only because the method added it        */
+    if (slot >= LDR__SLOTS || d->method == LDR_METHOD_THESEUS) return 1;      /* there, or in a successor, only because the method added it */
     if (slot >= LDR__NORM1) return d->tune_norms == LDR_ON || ((slot == LDR__NORM1B || slot == LDR__NORM2B) && d->tune_biases == LDR_ON);
     if (slot >= LDR__MATRICES) return d->tune_biases == LDR_ON;
     return d->method == LDR_METHOD_FULL;
@@ -7142,17 +7163,28 @@ static int ldr__trains_slot(const ldr_ladder_desc *d, int slot) {
 static int ldr__trains_end(const ldr_ladder_desc *d, int end) {
     if (end == LDR__PROMPT) return 1;
     if (end == LDR__FINAL || end == LDR__FINALB) return d->tune_norms == LDR_ON || (end == LDR__FINALB && d->tune_biases == LDR_ON);
-    if (d->tune_layers) return 0;
+    if (d->tune_layers || d->method == LDR_METHOD_THESEUS) return 0;
     if (end == LDR__EMBED_NORM || end == LDR__EMBED_NORMB) return d->tune_norms == LDR_ON || (end == LDR__EMBED_NORMB && d->tune_biases == LDR_ON);
     if (end == LDR__PROJECTB) return d->tune_biases == LDR_ON;
     return d->method == LDR_METHOD_FULL && (end <= LDR__PROJECT || d->head == LDR_HEAD_WORDS);
 }
 
+/* Blocks with tensors of their own, by number: the backbone's layers, then the successors. */
+static int32_t ldr__tuned_blocks(const ldr_ladder *l) { return l->m->family->shared ? 1 : l->m->layers + l->successors; }
+static const ldr__tuned *ldr__tuned_at(const ldr_ladder *l, int32_t block) { return &l->tuned[l->m->family->shared ? 0 : block]; }
+
+/* The blocks a finished model runs: so many, from this number on. */
+static int32_t ldr__final_blocks(const ldr_ladder *l) { return l->successors ? l->successors : l->m->layers; }
+static int32_t ldr__final_first(const ldr_ladder *l) { return l->successors ? l->m->layers : 0; }
+
+/* The first layer that its block g stands for. */
+static int32_t ldr__group_start(const ldr_ladder *l, int32_t g) { return (int32_t)((int64_t)g * l->m->layers / ldr__final_blocks(l)); }
+
 static void ldr__tuned_layout(ldr__layout *y, ldr__tuned *tuned) {
     ldr_ladder *l = y->l;
     const ldr_model *m = l->m;
     size_t rows, columns;
-    int32_t i, blocks = m->family->shared ? 1 : m->layers;
+    int32_t i, blocks = ldr__tuned_blocks(l);
     int slot;
     for (slot = 0; slot < LDR__ENDS; slot++) {
         l->end[slot] = -1;
@@ -7161,18 +7193,18 @@ static void ldr__tuned_layout(ldr__layout *y, ldr__tuned *tuned) {
     for (i = 0; l->deep && i < blocks; i++)
         for (slot = 0; slot < LDR__ALL_SLOTS; slot++) {
             int32_t p = -1;
-            if (i >= l->from && ldr__trains_slot(&l->d, slot) && ldr__slot_size(&l->tuned_shape, slot, &rows, &columns)) p = ldr__add_part(y, "layer.%d.", i, ldr__slot_names[slot], rows, columns);
+            if (i >= l->from && ldr__trains_slot(&l->d, slot) && ldr__slot_size(&l->tuned_shape, slot, &rows, &columns)) p = ldr__add_part(y, i < m->layers ? "layer.%d." : "successor.%d.", i % m->layers, ldr__slot_names[slot], rows, columns);
             if (tuned) tuned[i].slot[slot] = p;
         }
 }
 
-/* A block of the backbone with what is trained of it in place of what was loaded. */
-static ldr__block ldr__tuned_block(const ldr_ladder *l, int32_t layer) {
-    ldr__block b = *ldr__model_block(l->m, layer);
+/* A block with what is trained of it in place of what was loaded; of a successor that is everything. */
+static ldr__block ldr__tuned_block(const ldr_ladder *l, int32_t block) {
+    ldr__block b = *ldr__model_block(l->m, block % l->m->layers);
     int slot;
     if (!l->deep) return b;
     for (slot = 0; slot < LDR__ALL_SLOTS; slot++) {
-        int32_t p = l->tuned[l->m->family->shared ? 0 : layer].slot[slot];
+        int32_t p = ldr__tuned_at(l, block)->slot[slot];
         if (p < 0) continue;
         if (slot < LDR__MATRICES) b.m[slot] = ldr__value_matrix(l, p);
         else b.v[slot] = ldr__value(l, p);
@@ -7201,12 +7233,12 @@ static void ldr__fill_normal(float *v, size_t n, uint64_t key, double std) {
 static void ldr__tuned_start(ldr_ladder *l) {
     const ldr_model *m = l->m;
     const ldr_ladder_desc *d = &l->d;
-    int32_t i, blocks = m->family->shared ? 1 : m->layers, p;
+    int32_t i, blocks = ldr__tuned_blocks(l), p;
     int slot;
     size_t r;
     if (!l->deep) return;
     for (i = 0; i < blocks; i++) {
-        const ldr__block *b = ldr__model_block(m, i);
+        const ldr__block *b = ldr__model_block(m, i % m->layers);       /* a successor: the first layers, as in the paper's code */
         for (slot = 0; slot < LDR__ALL_SLOTS; slot++) {
             float *v;
             size_t rows, columns;
@@ -7221,7 +7253,7 @@ static void ldr__tuned_start(ldr_ladder *l) {
             else if (slot >= LDR__PREFIX_K || slot == LDR__ADAPTER1 || slot == LDR__ADAPTER2) ldr__fill_normal(v, rows * columns, ldr__stream(d->seed, LDR__STREAM_INIT, (uint64_t)p), 0.02);
             else memset(v, 0, rows * columns * sizeof(float));         /* B, Up and biases that were not there */
         }
-        if (m->release) ldr__release_layer(m, m->family->shared ? m->layers - 1 : i);
+        if (m->release) ldr__release_layer(m, m->family->shared ? m->layers - 1 : i % m->layers);
     }
     for (slot = 0; slot < LDR__ENDS; slot++) {
         float *v;
@@ -7385,7 +7417,7 @@ static ldr_ladder *ldr__ladder_new(const ldr_model *m, const ldr_ladder_desc *de
     ldr_allocator a = ldr__allocator(desc ? &desc->alloc : NULL);
     int32_t i;
     int pass;
-    if (!m || !desc || (int)desc->preset < 0 || desc->preset > LDR_PRESET_HEAD || (int)desc->method < 0 || desc->method > LDR_METHOD_PREFIX || (int)desc->head < 0 || desc->head > LDR_HEAD_WORDS || (int)desc->pool < 0 || desc->pool > LDR_POOL_MEAN || !ldr__allocator_valid(&a) || (desc->rungs && desc->rung_count < 1)) {
+    if (!m || !desc || (int)desc->preset < 0 || desc->preset > LDR_PRESET_HEAD || (int)desc->method < 0 || desc->method > LDR_METHOD_THESEUS || (int)desc->head < 0 || desc->head > LDR_HEAD_WORDS || (int)desc->pool < 0 || desc->pool > LDR_POOL_MEAN || !ldr__allocator_valid(&a) || (desc->rungs && desc->rung_count < 1)) {
         ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_ladder_create: no model or description, or one that cannot be");
         return NULL;
     }
@@ -7429,7 +7461,7 @@ static ldr_ladder *ldr__ladder_new(const ldr_model *m, const ldr_ladder_desc *de
         l->params = (ldr__param *)ldr__place(&plan, "tables", (size_t)y.count, sizeof(ldr__param));
         l->rungs = (ldr__rung *)ldr__place(&plan, "tables", (size_t)d.rung_count, sizeof(ldr__rung));
         l->rung_layers = (int32_t *)ldr__place(&plan, "tables", (size_t)d.rung_count, sizeof(int32_t));
-        l->tuned = (ldr__tuned *)ldr__place(&plan, "tables", l->deep ? (size_t)m->layers : 0, sizeof(ldr__tuned));
+        l->tuned = (ldr__tuned *)ldr__place(&plan, "tables", l->deep ? (size_t)m->layers + (size_t)l->successors : 0, sizeof(ldr__tuned));
         l->labels = (char **)ldr__place(&plan, "tables", (size_t)d.classes, sizeof(char *));
         l->values = ldr__place_floats(&plan, "parameters", y.floats);
         l->frequency = l->side.rotary ? ldr__place_floats(&plan, "tables", (size_t)l->side.head_dim / 2) : NULL;
@@ -7624,16 +7656,17 @@ static void ldr__softmax_rows(float *z, size_t rows, size_t n) {
    nothing below it has a gradient.
 
    >>tune: methods that train inside the backbone put their tensors in its blocks' place and go back
-   through them, down to the lowest block that holds any, or through the embeddings.
+   through them, down to the lowest block that holds any, or through the embeddings. Which blocks a batch runs is its
+   route: all of the backbone's, or (Theseus) successors in the place of some.
    ====================================================================================== */
 
 enum { LDR__PLACE_FIRST = 1000, LDR__PLACE_HEAD };
 enum { LDR__WORD_ROWS = 128 };          /* rows with scores for a whole vocabulary at a time     */
 
-/* The way through the backbone and back. state[i] is what block from+i reads. */
+/* The way through the backbone and back. state[i] is what the block at place from+i of the route reads. */
 typedef struct ldr__deep {
-    int32_t          from, checkpoint;
-    ldr__acts       *acts;         /* of every block from there, or one that is filled again for each (checkpoint) */
+    int32_t          from, checkpoint;         /* from: first place with anything trained       */
+    ldr__acts       *acts;         /* of every place from there, or one that is filled again for each (checkpoint) */
     float          **state;        /* [blocks + 1] of [T,d]                                   */
     float           *f, *fg, *dx;
     ldr__back        back;
@@ -7647,6 +7680,7 @@ typedef struct ldr__pass {
     ldr__ends      ends;           /* the model's, with what is trained of them               */
     ldr__deep      deep;
     int32_t        keep;           /* for a backward pass                                     */
+    int32_t       *route, places;  /* [places] numbers of the blocks that run, in order       */
     size_t         max_tokens, max_sequences, max_rows;
     /* the batch; t.offsets counts virtual tokens, offsets does not */
     int32_t       *offsets, *wide_offsets, *ids, *segments, *position, *labels;
@@ -7682,12 +7716,14 @@ static size_t ldr__virtual_tokens(const ldr_ladder *l) { return l->d.method == L
 /* Tokens of a text the model has positions for. */
 static int32_t ldr__text_positions(const ldr_ladder *l) { return l->m->positions - l->m->position_offset - (l->d.method == LDR_METHOD_PROMPT ? l->d.virtual_tokens : 0); }
 
-/* Places what a backward pass through the blocks from `from` on needs; embeddings: through those too. */
-static void ldr__deep_place(ldr__plan *p, ldr__deep *k, const ldr_model *m, const ldr__shape *shape, int32_t from, size_t tokens, int32_t checkpoint, int embeddings) {
+/* Most blocks that are gone back through. The longest way ends at the first successor and begins with every other group's layers. */
+static int32_t ldr__deep_blocks(const ldr_ladder *l) { return l->successors ? l->m->layers + 1 - ldr__group_start(l, 1) : l->m->layers - l->from; }
+
+/* Places what a backward pass through `blocks` blocks needs; embeddings: through those too. */
+static void ldr__deep_place(ldr__plan *p, ldr__deep *k, const ldr_model *m, const ldr__shape *shape, int32_t blocks, size_t tokens, int32_t checkpoint, int embeddings) {
     const char *name = "backbone activations";
-    int32_t i, blocks = m->layers - from;
+    int32_t i;
     ldr__acts a;
-    k->from = from;
     k->checkpoint = checkpoint;
     k->acts = (ldr__acts *)ldr__place(p, name, (size_t)blocks, sizeof(ldr__acts));
     k->state = (float **)ldr__place(p, name, (size_t)blocks + 1, sizeof(float *));
@@ -7731,6 +7767,7 @@ static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, size_t ma
     s->max_sequences = max_sequences;
     r = s->max_rows = ldr__per_token(l->d.head) ? max_tokens : max_sequences;
     s->tap_count = l->has_first + (int32_t)rungs;
+    s->route = (int32_t *)ldr__place(p, "batch", (size_t)m->layers, sizeof(int32_t));
     s->offsets = (int32_t *)ldr__place(p, "batch", max_sequences + 1, sizeof(int32_t));
     s->wide_offsets = virtuals ? (int32_t *)ldr__place(p, "batch", max_sequences + 1, sizeof(int32_t)) : s->offsets;
     s->ids = (int32_t *)ldr__place(p, "batch", wide, sizeof(int32_t));
@@ -7742,7 +7779,7 @@ static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, size_t ma
     s->rows = (int32_t *)ldr__place(p, "batch", r, sizeof(int32_t));
     s->spans = l->d.pool == LDR_POOL_MEAN && !ldr__per_token(l->d.head) ? (int32_t *)ldr__place(p, "batch", r, sizeof(int32_t)) : NULL;
     s->pooled = l->d.pool == LDR_POOL_MEAN ? ldr__place_floats(p, "batch", d) : NULL;
-    if (keep && l->deep) ldr__deep_place(p, &s->deep, m, &l->tuned_shape, l->from, wide, train->checkpoint, ldr__tunes_embeddings(l));
+    if (keep && l->deep) ldr__deep_place(p, &s->deep, m, &l->tuned_shape, ldr__deep_blocks(l), wide, train->checkpoint, ldr__tunes_embeddings(l));
     if (!keep || !l->deep || l->from) ldr__backbone_place(p, &s->backbone, m, &l->tuned_shape, wide);
     else s->backbone.embed = m->ends.m[LDR__PROJECT].data ? ldr__place_matrix(p, "backbone activations", wide, (size_t)m->embed_width) : NULL;
     scratch = LDR__MAX(ldr__shape_scratch(&l->tuned_shape, wide, longest), ldr__shape_scratch(&l->side, max_tokens, longest));
@@ -7825,13 +7862,25 @@ static void ldr__pass_widen(ldr__pass *s, int32_t sequences, int32_t virtuals) {
     }
 }
 
-/* After ids, segments and offsets are in place: positions, dropout rows and the rows of the head.
+/* Each successor runs in the place of its group of layers with probability `rate`: where draw g of the stream is below it. */
+static void ldr__pass_route(ldr__pass *s, double rate, uint64_t key) {
+    const ldr_ladder *l = s->l;
+    int32_t g, i;
+    s->places = 0;
+    for (g = 0; g < ldr__final_blocks(l); g++)
+        if (l->successors && ldr__random_unit(key, (uint64_t)g) < rate) s->route[s->places++] = l->m->layers + g;
+        else for (i = ldr__group_start(l, g); i < ldr__group_start(l, g + 1); i++) s->route[s->places++] = i;
+    for (s->deep.from = 0; s->deep.from < s->places && s->route[s->deep.from] < l->from; s->deep.from++) {}
+}
+
+/* After ids, segments and offsets are in place: route (successors alone), positions, dropout rows and the rows of the head.
    `ordinals` numbers the sequences of the whole step, so a mask does not depend on how the step
    was divided. */
 static void ldr__pass_begin(ldr__pass *s, int32_t sequences, const uint64_t *ordinals, float dropout, uint64_t step_key) {
     const ldr_ladder *l = s->l;
     int32_t i, t, virtuals = (int32_t)ldr__virtual_tokens(l);
     if (virtuals) ldr__pass_widen(s, sequences, virtuals);
+    ldr__pass_route(s, 1, 0);
     s->ends = ldr__tuned_ends(l);
     s->t.sequences = sequences;
     s->t.offsets = s->wide_offsets;
@@ -7999,7 +8048,7 @@ static void ldr__final_rows(ldr__pass *s, const float *x) {
         ldr__norm_row(y, NULL, row, g, b, d, m->shape.norm, m->shape.eps);
         for (t = 1; t < span; t++) {
             ldr__norm_row(s->pooled, NULL, row + t * d, g, b, d, m->shape.norm, m->shape.eps);
-            LDR__LANE_LOOP(i, d, y[i] += s->pooled[i]);
+            LDR__LANE_LOOP(c, d, y[c] += s->pooled[c]);
         }
         if (span > 1) LDR__LANE_LOOP(i, d, y[i] /= (float)span);
     }
@@ -8007,28 +8056,30 @@ static void ldr__final_rows(ldr__pass *s, const float *x) {
 
 /* ---- through the backbone and back (>>tune) -------------------------------------------- */
 
-static ldr__tokens ldr__deep_tokens(const ldr__pass *s, int32_t layer) {
+/* No dropout in layers that have successors: what those learn from is the model as it is used. */
+static ldr__tokens ldr__deep_tokens(const ldr__pass *s, int32_t block) {
     ldr__tokens t = s->t;
     t.frequency = s->l->m->frequency;
-    t.dropout_key = ldr__mix64(s->t.dropout_key + (uint64_t)(layer + 2000) * UINT64_C(0x632be59bd9b4e019));
+    t.dropout_key = ldr__mix64(s->t.dropout_key + (uint64_t)(block + 2000) * UINT64_C(0x632be59bd9b4e019));
+    if (s->l->successors && block < s->l->m->layers) t.dropout = 0;
     return t;
 }
 
-/* What block `layer` keeps, with the states it reads and writes. */
-static ldr__acts ldr__deep_acts(const ldr__pass *s, int32_t layer) {
+/* What the block at a place of the route keeps, with the states it reads and writes. */
+static ldr__acts ldr__deep_acts(const ldr__pass *s, int32_t place) {
     const ldr__deep *k = &s->deep;
-    ldr__acts a = k->acts[layer - k->from];
-    a.x = k->state[layer - k->from];
-    a.y = k->state[layer - k->from + 1];
+    ldr__acts a = k->acts[place - k->from];
+    a.x = k->state[place - k->from];
+    a.y = k->state[place - k->from + 1];
     if (s->l->m->shape.place == LDR__PRE) a.r2 = a.y;
     else a.n1 = a.x;
     return a;
 }
 
-static void ldr__deep_block_forward(ldr__pass *s, int32_t layer) {
-    ldr__acts a = ldr__deep_acts(s, layer);
-    ldr__block b = ldr__tuned_block(s->l, layer);
-    ldr__tokens t = ldr__deep_tokens(s, layer);
+static void ldr__deep_block_forward(ldr__pass *s, int32_t place) {
+    ldr__acts a = ldr__deep_acts(s, place);
+    ldr__block b = ldr__tuned_block(s->l, s->route[place]);
+    ldr__tokens t = ldr__deep_tokens(s, s->route[place]);
     ldr__block_forward(&s->ex, &a, &b, &s->l->tuned_shape, &t, s->deep.f, s->deep.fg);
 }
 
@@ -8037,21 +8088,21 @@ static void ldr__deep_forward(ldr__pass *s) {
     ldr__deep *k = &s->deep;
     ldr__tokens t = s->t;
     float *x = k->from ? s->backbone.acts.x : k->state[0];
-    int32_t layer;
+    int32_t place;
     t.dropout = 0;
     t.frequency = m->frequency;
     ldr__embed_forward(&s->ex, m, &s->ends, x, m->ends.m[LDR__PROJECT].data ? s->backbone.embed : x, s->ids, s->segments, &t);
-    for (layer = 0; layer < k->from; layer++) ldr__model_block_forward(&s->ex, m, &s->backbone, layer, &t);
+    for (place = 0; place < k->from; place++) ldr__model_block_forward(&s->ex, m, &s->backbone, s->route[place], &t);
     if (k->from) memcpy(k->state[0], x, t.count * (size_t)m->shape.width * sizeof(float));
-    for (; layer < m->layers; layer++) ldr__deep_block_forward(s, layer);
-    ldr__final_rows(s, k->state[m->layers - k->from]);
+    for (; place < s->places; place++) ldr__deep_block_forward(s, place);
+    ldr__final_rows(s, k->state[s->places - k->from]);
 }
 
 /* dx[T,d] = gradient of the last block's output, from s->dout, that of the final state at the head's rows. */
 static void ldr__final_backward(ldr__pass *s, float *dg, float *db) {
     const ldr_model *m = s->l->m;
     const ldr__deep *k = &s->deep;
-    const float *x = k->state[m->layers - k->from], *g = s->ends.v[LDR__FINAL];
+    const float *x = k->state[s->places - k->from], *g = s->ends.v[LDR__FINAL];
     size_t d = (size_t)m->shape.width, r, t, i;
     memset(k->dx, 0, s->t.count * d * sizeof(float));
     for (r = 0; r < s->row_count; r++) {
@@ -8068,11 +8119,11 @@ static void ldr__final_backward(ldr__pass *s, float *dg, float *db) {
 }
 
 /* One block back: k->dx from the gradient of its output to that of its input. */
-static void ldr__deep_block_backward(ldr__pass *s, int32_t layer, float *const *grads) {
+static void ldr__deep_block_backward(ldr__pass *s, int32_t place, float *const *grads) {
     ldr__deep *k = &s->deep;
-    ldr__acts a = ldr__deep_acts(s, layer);
-    ldr__block b = ldr__tuned_block(s->l, layer);
-    ldr__tokens t = ldr__deep_tokens(s, layer);
+    ldr__acts a = ldr__deep_acts(s, place);
+    ldr__block b = ldr__tuned_block(s->l, s->route[place]);
+    ldr__tokens t = ldr__deep_tokens(s, s->route[place]);
     if (k->checkpoint) ldr__block_forward(&s->ex, &a, &b, &s->l->tuned_shape, &t, k->f, k->fg);
     ldr__block_backward(&s->ex, k->dx, grads, k->dx, &a, &b, &s->l->tuned_shape, &t, &k->back);
 }
@@ -8080,13 +8131,13 @@ static void ldr__deep_block_backward(ldr__pass *s, int32_t layer, float *const *
 static void ldr__deep_backward(ldr__pass *s) {
     const ldr_ladder *l = s->l;
     float *grads[LDR__ALL_SLOTS], *ends[LDR__ENDS];
-    int32_t layer;
+    int32_t place;
     int slot;
     for (slot = 0; slot < LDR__ENDS; slot++) ends[slot] = ldr__grad(l, l->end[slot]);
     ldr__final_backward(s, ends[LDR__FINAL], ends[LDR__FINALB]);
-    for (layer = l->m->layers - 1; layer >= l->from; layer--) {
-        for (slot = 0; slot < LDR__ALL_SLOTS; slot++) grads[slot] = ldr__grad(l, l->tuned[l->m->family->shared ? 0 : layer].slot[slot]);
-        ldr__deep_block_backward(s, layer, grads);
+    for (place = s->places - 1; place >= s->deep.from; place--) {
+        for (slot = 0; slot < LDR__ALL_SLOTS; slot++) grads[slot] = ldr__grad(l, ldr__tuned_at(l, s->route[place])->slot[slot]);
+        ldr__deep_block_backward(s, place, grads);
     }
     if (ldr__tunes_embeddings(l)) ldr__embed_backward(&s->ex, l->m, &s->ends, ends, s->deep.dx, &s->deep.embed, s->ids, s->segments, &s->t);
 }
@@ -8107,7 +8158,7 @@ static void ldr__pass_backbone(ldr__pass *s) {
     t.frequency = m->frequency;
     ldr__embed_forward(&s->ex, m, &s->ends, x, s->backbone.embed, s->ids, s->segments, &t);
     if (l->has_first) ldr__tap_forward(s, tap++, x);
-    for (layer = 0; layer < m->layers && (need_final || layer <= last); layer++) {
+    for (layer = 0; layer < s->places && (need_final || layer <= last); layer++) {
         int here = rung < l->d.rung_count && l->rungs[rung].layer == layer;
         if (here && l->d.tap == LDR_TAP_INPUT) {
             ldr__tap_forward(s, tap++, x);
@@ -8115,7 +8166,7 @@ static void ldr__pass_backbone(ldr__pass *s) {
             if (!need_final && rung == l->d.rung_count) break;
         }
         if (l->deep) {
-            ldr__block b = ldr__tuned_block(l, layer);
+            ldr__block b = ldr__tuned_block(l, s->route[layer]);
             ldr__block_forward(&s->ex, &s->backbone.acts, &b, &l->tuned_shape, &t, s->backbone.acts.u, s->backbone.acts.g);
         } else ldr__model_block_forward(&s->ex, m, &s->backbone, layer, &t);
         if (here && l->d.tap == LDR_TAP_OUTPUT) {
@@ -8816,7 +8867,7 @@ static ldr_status ldr__importance_sample(ldr__importance *im, const ldr_ladder *
             return err->status;
         }
         ldr__pass_place(&plan, &s, head, tokens, sequences, &back);
-        if (im->kind == LDR_FISHER) ldr__deep_place(&plan, &s.deep, l->m, &l->m->shape, 0, tokens, 0, 0);
+        if (im->kind == LDR_FISHER) ldr__deep_place(&plan, &s.deep, l->m, &l->m->shape, l->m->layers, tokens, 0, 0);
         order = (int32_t *)ldr__place(&plan, "order", (size_t)n, sizeof(int32_t));
     }
     for (i = 0; i < n; i++) order[i] = i;
@@ -9590,12 +9641,12 @@ struct ldr_trainer {
 };
 
 LDR__DEF ldr_train_desc ldr_train_desc_defaults(const ldr_ladder *l, const ldr_train_desc *desc) {
-    static const float rates[] = { 1e-3f, 3e-3f, 1e-4f, 1e-3f, 1e-3f, 1e-3f, 1e-2f, 1e-2f };        /* by ldr_method */
+    static const float rates[] = { 1e-3f, 3e-3f, 1e-4f, 1e-3f, 1e-3f, 1e-3f, 1e-2f, 1e-2f, 1e-4f };        /* by ldr_method */
     ldr_train_desc d;
     memset(&d, 0, sizeof d);
     if (desc) d = *desc;
     if (d.rate == 0) d.rate = d.optimizer == LDR_ADAFACTOR ? 5e-3f : rates[l ? l->d.method : LDR_METHOD_LADDER];
-    if (l && l->d.method == LDR_METHOD_FULL && !(desc && desc->rate != 0) && d.optimizer != LDR_ADAFACTOR) d.rate *= LDR__MIN(10.0f, LDR__MAX(1.0f, 768.0f / (float)l->m->shape.width));
+    if (l && (l->d.method == LDR_METHOD_FULL || l->d.method == LDR_METHOD_THESEUS) && !(desc && desc->rate != 0) && d.optimizer != LDR_ADAFACTOR) d.rate *= LDR__MIN(10.0f, LDR__MAX(1.0f, 768.0f / (float)l->m->shape.width));
     if (!d.epochs) d.epochs = 10;
     if (!d.batch) d.batch = 32;
     if (!d.accumulate) d.accumulate = 1;
@@ -9604,6 +9655,8 @@ LDR__DEF ldr_train_desc ldr_train_desc_defaults(const ldr_ladder *l, const ldr_t
     if (d.epsilon == 0) d.epsilon = 1e-8f;
     if (d.clip == 0) d.clip = 1.0f;
     if (d.warmup == 0) d.warmup = 0.1f;
+    if (d.replace_rate == 0) d.replace_rate = 0.5f;
+    if (d.replace_until == 0) d.replace_until = 0.5f;
     if (d.cache_dir) d.cache = 1;
     return d;
 }
@@ -9653,6 +9706,7 @@ static ldr_status ldr__trainer_check(const ldr_ladder *l, const ldr_dataset *tra
     if (!l || !train || !ldr__allocator_valid(&d->alloc)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "training needs a ladder and a training set");
     if (d->epochs < 0 || d->batch < 1 || d->accumulate < 1 || d->accumulate > d->batch || !(d->rate >= 0) || !(d->beta1 >= 0 && d->beta1 < 1) || !(d->beta2 >= 0 && d->beta2 < 1) || !(d->epsilon > 0) ||
         !(d->momentum >= 0 && d->momentum < 1) || !(d->weight_decay >= 0) || !(d->warmup <= 1) || d->clip != d->clip || d->patience < 0 || !(d->label_smoothing >= 0 && d->label_smoothing < 1) || (int)d->optimizer < 0 || d->optimizer > LDR_ADAFACTOR ||
+        !(d->replace_rate > 0 && d->replace_rate <= 1) || !(d->replace_until > 0 && d->replace_until <= 1) || (int)d->replace_schedule < 0 || d->replace_schedule > LDR_REPLACE_CONSTANT ||
         (int)d->schedule < 0 || d->schedule > LDR_CONSTANT || (int)d->metric < 0 || d->metric > LDR_METRIC_ENTITY_F1 || (d->cache_type != LDR_F32 && d->cache_type != LDR_BF16 && d->cache_type != LDR_I8))
         return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a value of the training description is out of its range");
     if (d->cache && l->deep) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a tap cache keeps what a frozen backbone computes, and method %s changes the backbone: train without a cache", ldr_method_name(l->d.method));
@@ -9887,6 +9941,16 @@ static ldr_status ldr__trainer_refilled(ldr_trainer *t, ldr_error *err) {
     return LDR_OK;
 }
 
+static double ldr__replace_rate(const ldr_train_desc *d, int64_t step, int64_t steps) {
+    double b = (double)d->replace_rate, done = (double)step / ((double)d->replace_until * (double)steps);
+    return done >= 1 ? 1 : d->replace_schedule == LDR_REPLACE_CONSTANT ? b : b + (1 - b) * done;
+}
+
+/* After loading a part of this step's batch. The draws depend on seed and step alone, so they are those of every other part. */
+static void ldr__trainer_route(ldr_trainer *t) {
+    ldr__pass_route(&t->pass, ldr__replace_rate(&t->d, t->step, (int64_t)t->d.epochs * t->steps_per_epoch), ldr__stream(t->d.seed, LDR__STREAM_REPLACE, (uint64_t)t->step));
+}
+
 /* Gradients of the mean loss over `count` examples, in parts of at most t->part; *loss is the sum of losses. */
 static ldr_status ldr__trainer_gradients(ldr_trainer *t, double *loss, const int32_t *examples, int32_t count, double weight, float dropout, ldr_error *err) {
     ldr__pass *s = &t->pass;
@@ -9899,6 +9963,7 @@ static ldr_status ldr__trainer_gradients(ldr_trainer *t, double *loss, const int
         ldr__targets target;
         for (q = 0; q < n * per; q++) t->ordinals[q] = (uint64_t)(i * per + q);
         ldr__pass_load(s, t->train, examples + i, n, t->ordinals, dropout, key);
+        ldr__trainer_route(t);
         target = ldr__pass_targets(s, t->class_weights, t->d.label_smoothing, t->train->choices);
         if (ldr__trainer_forward(t, t->train, examples + i, n, err)) return err->status;
         *loss += ldr__pass_loss(s, &target, weight);
@@ -10189,7 +10254,7 @@ enum { LDR__FIELD_INT, LDR__FIELD_FLOAT };
 static const struct { const char *key; size_t offset; int kind; } ldr__fields[] = {
 #define LDR__INT(name)   { "ladder." #name, offsetof(ldr_ladder_desc, name), LDR__FIELD_INT }
 #define LDR__FLOAT(name) { "ladder." #name, offsetof(ldr_ladder_desc, name), LDR__FIELD_FLOAT }
-    LDR__INT(method), LDR__INT(rank), LDR__FLOAT(alpha), LDR__INT(targets), LDR__INT(bottleneck), LDR__INT(virtual_tokens), LDR__INT(tune_biases), LDR__INT(tune_norms), LDR__INT(tune_layers),
+    LDR__INT(method), LDR__INT(rank), LDR__FLOAT(alpha), LDR__INT(targets), LDR__INT(bottleneck), LDR__INT(virtual_tokens), LDR__INT(successors), LDR__INT(tune_biases), LDR__INT(tune_norms), LDR__INT(tune_layers),
     LDR__INT(preset), LDR__INT(reduction), LDR__INT(rung_count), LDR__INT(width), LDR__INT(heads), LDR__INT(ffn), LDR__INT(tap), LDR__INT(gate),
     LDR__FLOAT(gate_init), LDR__FLOAT(gate_temperature), LDR__FLOAT(gate_fixed), LDR__INT(mix), LDR__INT(output), LDR__FLOAT(output_init), LDR__INT(init),
     LDR__INT(importance), LDR__INT(slice_heads), LDR__INT(samples), LDR__FLOAT(dropout), LDR__INT(final_norm), LDR__INT(down_bias), LDR__INT(head), LDR__INT(classes), LDR__INT(pool), LDR__INT(head_hidden)
@@ -10476,7 +10541,7 @@ static ldr_status ldr__meta_desc(const ldr_weights *w, ldr_ladder_desc *d, int32
         }
     }
     if (!ldr__parse_hex(ldr_weights_meta(w, "ladder.seed"), 16, &d->seed)) return ldr__meta_missing("ladder.seed", err);
-    if (d->rung_count < 0 || d->rung_count > 1024 || (int)d->preset < 0 || d->preset > LDR_PRESET_HEAD || (int)d->method < 0 || d->method > LDR_METHOD_PREFIX || d->tap < 1 || d->tap > 2 || d->gate < 1 || d->gate > 4 || d->mix < 1 || d->mix > 2 || d->output < 1 || d->output > 3 || d->pool < 1 || d->pool > LDR_POOL_MEAN ||
+    if (d->rung_count < 0 || d->rung_count > 1024 || (int)d->preset < 0 || d->preset > LDR_PRESET_HEAD || (int)d->method < 0 || d->method > LDR_METHOD_THESEUS || d->tap < 1 || d->tap > 2 || d->gate < 1 || d->gate > 4 || d->mix < 1 || d->mix > 2 || d->output < 1 || d->output > 3 || d->pool < 1 || d->pool > LDR_POOL_MEAN ||
         !(d->gate_temperature > 0) || !(d->dropout >= 0)) return ldr__meta_missing("ladder", err);
     for (i = 0; i < d->rung_count; i++) {
         ldr__format(key, sizeof key, "rung.%d", i);
@@ -10580,13 +10645,13 @@ static uint64_t ldr__run_digest(const ldr_trainer *t) {
     const ldr_train_desc *d = &t->d;
     const ldr_dataset *sets[2];
     uint64_t h = t->l->fingerprint;
-    float f[9];
-    int64_t n[10];
+    float f[11];
+    int64_t n[11];
     int i;
-    f[0] = d->rate; f[1] = d->beta1; f[2] = d->beta2; f[3] = d->epsilon; f[4] = d->momentum; f[5] = d->weight_decay; f[6] = d->clip; f[7] = d->warmup; f[8] = d->label_smoothing;
-    n[0] = d->epochs; n[1] = d->batch; n[2] = d->accumulate; n[3] = d->optimizer; n[4] = d->nesterov; n[5] = d->schedule; n[6] = d->patience; n[7] = d->metric; n[8] = (int64_t)t->l->size; n[9] = (int64_t)(d->seed & INT64_MAX);
-    h = ldr__floats_digest(h, f, 9);
-    for (i = 0; i < 10; i++) h = ldr__mix64(h ^ (uint64_t)n[i]);
+    f[0] = d->rate; f[1] = d->beta1; f[2] = d->beta2; f[3] = d->epsilon; f[4] = d->momentum; f[5] = d->weight_decay; f[6] = d->clip; f[7] = d->warmup; f[8] = d->label_smoothing; f[9] = d->replace_rate; f[10] = d->replace_until;
+    n[0] = d->epochs; n[1] = d->batch; n[2] = d->accumulate; n[3] = d->optimizer; n[4] = d->nesterov; n[5] = d->schedule; n[6] = d->patience; n[7] = d->metric; n[8] = (int64_t)t->l->size; n[9] = (int64_t)(d->seed & INT64_MAX); n[10] = d->replace_schedule;
+    h = ldr__floats_digest(h, f, 11);
+    for (i = 0; i < 11; i++) h = ldr__mix64(h ^ (uint64_t)n[i]);
     if (t->d.cache && t->d.cache_type != LDR_F32) h = ldr__mix64(h ^ (uint64_t)t->d.cache_type);      /* rounded taps make another run */
     if (t->l->m->compute != LDR_COMPUTE_F32) h = ldr__mix64(h ^ UINT64_C(0x696e7438) ^ (uint64_t)t->l->m->compute);     /* as do those of a rounded backbone */
     if (t->class_weights) h = ldr__floats_digest(h, t->class_weights, (size_t)t->l->d.classes);
@@ -10813,10 +10878,13 @@ static int ldr__end_published(char *name, size_t cap, const ldr_model *m, int en
     return 1;
 }
 
+/* Blocks of the file. l NULL: of a random start. */
+static int32_t ldr__published_blocks(const ldr_model *m, const ldr_ladder *l) { return m->family->shared ? 1 : l ? ldr__final_blocks(l) : m->layers; }
+
 /* The next tensor of the file; *at starts at 0. */
-static int ldr__published_next(ldr__published *p, const ldr_model *m, int32_t *at) {
+static int ldr__published_next(ldr__published *p, const ldr_model *m, const ldr_ladder *l, int32_t *at) {
     const ldr__family *f = m->family;
-    int32_t blocks = f->shared ? 1 : m->layers;
+    int32_t blocks = ldr__published_blocks(m, l);
     for (; *at < LDR__ENDS + blocks * LDR__SLOTS; ++*at) {
         int32_t layer = *at < LDR__ENDS ? -1 : (*at - LDR__ENDS) / LDR__SLOTS, slot = layer < 0 ? *at : (*at - LDR__ENDS) % LDR__SLOTS;
         p->layer = layer;
@@ -10840,12 +10908,12 @@ static int ldr__published_next(ldr__published *p, const ldr_model *m, int32_t *a
 static int ldr__published_matrix(const ldr__published *p) { return p->slot < (p->layer < 0 ? (int32_t)LDR__END_MATRICES : (int32_t)LDR__MATRICES); }
 static int ldr__published_turned(const ldr_model *m, const ldr__published *p) { return m->family->conv1d && p->layer >= 0 && ldr__published_matrix(p); }
 
-static void ldr__published_header(ldr__text *text, const ldr_model *m, ldr_dtype type) {
+static void ldr__published_header(ldr__text *text, const ldr_model *m, const ldr_ladder *l, ldr_dtype type) {
     ldr__published p;
     uint64_t offset = 0;
     int32_t at = 0;
     ldr__text_string(text, "{\"__metadata__\":{\"format\":\"pt\"}");
-    while (ldr__published_next(&p, m, &at)) {
+    while (ldr__published_next(&p, m, l, &at)) {
         size_t rows = p.rows, columns = p.columns * (size_t)p.parts;
         if (ldr__published_turned(m, &p)) {
             rows = p.columns;
@@ -10898,7 +10966,7 @@ static void ldr__published_row(float *row, const ldr_model *m, const ldr_ladder 
         if (ldr__published_matrix(p)) ldr__mat_row(m->kernels, row, &e.m[slot], r, p->columns);
         else memcpy(row, e.v[slot], p->columns * sizeof(float));
     } else {
-        ldr__block b = ldr__tuned_block(l, p->layer);
+        ldr__block b = ldr__tuned_block(l, ldr__final_first(l) + p->layer);
         if (!ldr__published_matrix(p)) memcpy(row, b.v[slot], p->columns * sizeof(float));
         else {
             ldr__mat_row(m->kernels, row, &b.m[slot], r, p->columns);
@@ -10932,7 +11000,7 @@ static ldr_status ldr__publish(const ldr_model *m, const ldr_ladder *l, const ch
     float *row = NULL, *turned = NULL;
     int32_t at;
     int pass;
-    for (at = 0; ldr__published_next(&p, m, &at);) {
+    for (at = 0; ldr__published_next(&p, m, l, &at);) {
         bound += 512 + strlen(p.name);
         widest = LDR__MAX(widest, p.columns);
         if (ldr__published_turned(m, &p)) largest = LDR__MAX(largest, p.rows * p.columns * (size_t)p.parts);
@@ -10945,10 +11013,10 @@ static ldr_status ldr__publish(const ldr_model *m, const ldr_ladder *l, const ch
         turned = ldr__place_floats(&plan, "matrix", largest);
     }
     ldr__text_init(&text, header, bound);
-    ldr__published_header(&text, m, type);
+    ldr__published_header(&text, m, l, type);
     if (!ldr__writer_open(&w, path, err)) {
         ldr__writer_header(&w, &text, err);
-        for (at = 0; !w.status && ldr__published_next(&p, m, &at);) ldr__published_tensor(&w, m, l, &p, row, turned, type, seed, err);
+        for (at = 0; !w.status && ldr__published_next(&p, m, l, &at);) ldr__published_tensor(&w, m, l, &p, row, turned, type, seed, err);
         ldr__writer_close(&w, err);
     }
     ldr__plan_end(plan.memory, plan.size, &m->alloc);
@@ -10964,10 +11032,38 @@ LDR__DEF ldr_status ldr_ladder_export(const ldr_ladder *l, const char *path, ldr
     if (!l || !path || (type != LDR_F32 && type != LDR_F16 && type != LDR_BF16)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_ladder_export: no ladder or no path, or a type other than F32, F16 and BF16");
     if (l->d.method == LDR_METHOD_ADAPTER || l->d.method == LDR_METHOD_PROMPT || l->d.method == LDR_METHOD_PREFIX)
         return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "what method %s adds has no place in a %s model: save the ladder file instead", ldr_method_name(l->d.method), l->m->family->type);
-    for (i = 0; l->deep && i < (l->m->family->shared ? 1 : l->m->layers); i++)
+    for (i = 0; l->deep && i < ldr__tuned_blocks(l); i++)
         for (slot = 0; slot < LDR__SLOTS; slot++)
             if (l->tuned[i].slot[slot] >= 0 && !l->m->family->slots[slot]) return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "a %s model has no name for the trained \"%s\": save the ladder file instead", l->m->family->type, ldr__slot_names[slot]);
     return ldr__publish(l->m, l, path, type, 0, err);
+}
+
+LDR__DEF ldr_status ldr_ladder_export_config(const ldr_ladder *l, const void *config, size_t config_size, const char *path, ldr_error *err) {
+    const char *text = (const char *)config;
+    const ldr_json_node *n;
+    ldr_error local;
+    ldr_json *j;
+    ldr__writer w;
+    char number[16];
+    int32_t layers;
+    memset(&local, 0, sizeof local);
+    memset(&w, 0, sizeof w);
+    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    if (!l || !config || !path) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_ladder_export_config: no ladder, configuration or path");
+    j = ldr_json_parse(text, config_size, &l->alloc, err);
+    if (!j) return err->status;
+    w.status = ldr__config_int(j, l->m->family->k_layers, -1, 1, 1024, &layers, err);
+    if (!w.status && layers != l->m->layers) w.status = ldr__fail(err, LDR_MISMATCH, LDR_NO_OFFSET, "config.json: \"%s\" is %d, the backbone has %d: it is another model's", l->m->family->k_layers, layers, l->m->layers);
+    if (!w.status && !ldr__writer_open(&w, path, err)) {
+        n = ldr_json_node_at(j, ldr_json_get(j, 0, l->m->family->k_layers));
+        ldr__format(number, sizeof number, "%d", ldr__final_blocks(l));
+        ldr__writer_put(&w, text, n->begin, err);
+        ldr__writer_put(&w, number, strlen(number), err);
+        ldr__writer_put(&w, text + n->end, config_size - n->end, err);
+        ldr__writer_close(&w, err);
+    }
+    ldr_json_free(j);
+    return w.status;
 }
 
 LDR__DEF ldr_status ldr_model_init(const void *config, size_t config_size, const char *path, uint64_t seed, ldr_error *err) {

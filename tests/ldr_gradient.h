@@ -20,6 +20,7 @@ static inline double loss_only(ldr_trainer *t, const int32_t *batch, int32_t cou
     int32_t q, n = count * (t->train->head == LDR_HEAD_CHOICE ? t->train->choices : 1);
     for (q = 0; q < n; q++) t->ordinals[q] = (uint64_t)q;
     ldr__pass_load(&t->pass, t->train, batch, count, t->ordinals, t->l->d.dropout, ldr__stream(t->d.seed, LDR__STREAM_DROPOUT, (uint64_t)t->step));
+    ldr__trainer_route(t);
     target = ldr__pass_targets(&t->pass, t->class_weights, t->d.label_smoothing, t->train->choices);
     memset(&err, 0, sizeof err);
     CHECK_INT(ldr__trainer_forward(t, t->train, batch, count, &err), LDR_OK);

@@ -52,7 +52,8 @@ TEST(usage_errors) {
     static const char *const lines[] = {
         "frobnicate", "train", "train --frobnicate 3", "train --lr", "train --lr abc", "train --lr 0", "train --lr 1,5", "train --epochs 0", "train --epochs 2x",
         "train --epochs 99999999999", "train --seed -1", "train --method lora", "train --preset big", "train --rungs 1,,2", "train --rungs 1,", "train --json=1", "train -x",
-        "train --model m --train t", "train --model m --train t --out o --task nothing", "train --model m --train t --out o --method head --preset clue", "train --cache-type f16", "train --cache-fill both",
+        "train --model m --train t", "train --model m --train t --out o --task nothing", "train --model m --train t --out o --method head --preset clue", "train --model m --train t --out o --method full --successors 2", "train --model m --train t --out o --replace-until 0.5", "train --replace-rate 1.5",
+        "train --replace-schedule cosine", "train --cache-type f16", "train --cache-fill both",
         "train --model m --train t --out o --cache-type int8", "train --model m --train t --out o --cache off --cache-fill layers", "inspect --release f",
         "eval --model m", "predict --model m", "predict --model m --ladder l a b", "predict --model m --ladder l --epochs 3", "features --model m --pool max", "tokenize", "inspect", "plan extra --model m" };
     size_t i, n;
@@ -295,6 +296,27 @@ TEST(train_eval_predict) {
     EXPECT(0, "cut -f2 dev.tsv > texts; $L predict --model '%s' --ladder a.ladder texts > p1; $L predict --model '%s' --ladder a.ladder < texts > p2; cmp p1 p2 && test $(wc -l < p1) = 40", model, model);
 }
 
+/* Half of the blocks learn the task and are a model of their own: its configuration differs in one line, its tensors are those blocks'. */
+TEST(theseus_makes_a_smaller_model) {
+    char model[LADDER_MAX_PATH], options[LADDER_MAX_PATH + 256];
+    NEED_PROGRAM();
+    NEED_MODEL(model, "en-mini");
+    CHECK(write_texts());
+    snprintf(options, sizeof options, "--model '%s' --train train.tsv --dev dev.tsv --method theseus --successors 2 --replace-rate 0.4 --replace-schedule constant --replace-until 0.4 --epochs 6 --batch 8 --lr 1e-3", model);
+    EXPECT(0, "$L plan %s > plan; $L train %s --out t.ladder", options, options);
+    EXPECT(1, "$L train %s --out t2.ladder --checkpoint tc --stop-at 7", options);
+    EXPECT(0, "$L train %s --out t2.ladder --resume tc", options);
+    CHECK(same_files("t.ladder", "t2.ladder"));
+    EXPECT(0, "echo 'a lovely meal' | $L predict --model '%s' --ladder t.ladder | grep -q '\"label\":\"plus\"'", model);
+    EXPECT(0, "$L export --model '%s' --ladder t.ladder --out small", model);
+    EXPECT(0, "test $(diff '%s/config.json' small/config.json | grep -c '^>') = 1 && grep -q '\"num_hidden_layers\": 2,' small/config.json && cmp '%s/vocab.txt' small/vocab.txt", model, model);
+    EXPECT(0, "$L inspect small | grep -q '^model bert: 2 layers'");
+    EXPECT(0, "$L train --model small --train train.tsv --dev dev.tsv --out small.ladder --epochs 3 --batch 8 --cache ram --reduction 2");
+    EXPECT(1, "$L export --model '%s' --ladder t.ladder --out small", model);
+    CHECK(one_error_line());
+    EXPECT(2, "$L compare --model '%s' --train train.tsv --successors 2", model);
+}
+
 TEST(same_seed_same_bytes) {
     char model[LADDER_MAX_PATH];
     NEED_PROGRAM();
@@ -480,7 +502,7 @@ TEST(task_examples_are_counted) {
 }
 
 #define TESTS(X) X(usage_errors) X(help_and_version) X(bad_weight_files_fail) X(bad_data_files_fail) X(tokenize_and_features) X(inspect_and_plan_are_json) X(inspect_lists_what_a_broken_model_holds) \
-    X(quantize_makes_a_whole_model) X(train_eval_predict) X(same_seed_same_bytes) X(resume_changes_nothing) X(interrupt_and_resume_change_nothing) X(the_cache_lies_in_a_folder) X(numbers_are_predicted) \
+    X(quantize_makes_a_whole_model) X(train_eval_predict) X(theseus_makes_a_smaller_model) X(same_seed_same_bytes) X(resume_changes_nothing) X(interrupt_and_resume_change_nothing) X(the_cache_lies_in_a_folder) X(numbers_are_predicted) \
     X(entities_have_character_offsets) X(task_files_are_understood) X(task_examples_are_counted)
 
 #else

@@ -1,4 +1,4 @@
-/* Tuning inside the backbone: full, bitfit, lora, adapter, prompt, prefix. */
+/* Tuning inside the backbone: full, bitfit, lora, adapter, prompt, prefix, theseus. */
 #define LADDER_IMPLEMENTATION
 #include "../ladder.h"
 #include "ldr_test.h"
@@ -70,8 +70,9 @@ static void check_gradients(const char *family, ldr_ladder_desc d, int32_t check
 TEST(gradients_of_every_family_and_method) {
     int f, m;
     for (f = 0; f < 6; f++)
-        for (m = LDR_METHOD_FULL; m <= LDR_METHOD_PREFIX; m++) {
+        for (m = LDR_METHOD_FULL; m <= LDR_METHOD_THESEUS; m++) {
             ldr_ladder_desc d = method_desc((ldr_method)m);
+            if (m == LDR_METHOD_THESEUS && strcmp(families[f], "albert") == 0) continue;
             d.dropout = 0.1f;
             if (m == LDR_METHOD_LORA) d.targets = 127 - (strcmp(families[f], "llama") == 0 ? 0 : LDR_TARGET_GATE);
             check_gradients(families[f], d, f % 2, 0);
@@ -395,7 +396,7 @@ TEST(every_method_starts_at_the_backbone) {
 /* A step changes what the method trains and not a byte of what was loaded. */
 TEST(the_loaded_weights_are_never_written) {
     int m;
-    for (m = LDR_METHOD_FULL; m <= LDR_METHOD_PREFIX; m++) {
+    for (m = LDR_METHOD_FULL; m <= LDR_METHOD_THESEUS; m++) {
         fixture x = open_fixture(tiny_default("bert"), method_desc((ldr_method)m), plain_training());
         char *copy = (char *)malloc(x.m.size);
         int32_t p, i, moved = 0;
@@ -419,7 +420,7 @@ TEST(the_loaded_weights_are_never_written) {
 
 TEST(checkpointing_and_threads_change_no_bit) {
     int m, k;
-    for (m = LDR_METHOD_FULL; m <= LDR_METHOD_PREFIX; m++) {
+    for (m = LDR_METHOD_FULL; m <= LDR_METHOD_THESEUS; m++) {
         uint64_t digest[4];
         uint64_t bytes[2];
         for (k = 0; k < 4; k++) {
@@ -461,7 +462,7 @@ TEST(checkpointing_saves_memory) {
 
 TEST(saved_and_loaded_it_answers_the_same) {
     int m, i;
-    for (m = LDR_METHOD_FULL; m <= LDR_METHOD_PREFIX; m++) {
+    for (m = LDR_METHOD_FULL; m <= LDR_METHOD_THESEUS; m++) {
         fixture x = open_fixture(tiny_default(m % 2 ? "albert" : "gpt2"), method_desc((ldr_method)m), plain_training());
         size_t size = 0;
         unsigned char *file;
@@ -491,13 +492,13 @@ TEST(saved_and_loaded_it_answers_the_same) {
 /* The loss goes down: labels follow the first token. */
 TEST(every_method_learns) {
     int m;
-    for (m = LDR_METHOD_FULL; m <= LDR_METHOD_PREFIX; m++) {
+    for (m = LDR_METHOD_FULL; m <= LDR_METHOD_THESEUS; m++) {
         ldr_train_desc td = plain_training();
         fixture x;
         ldr_progress p;
         double first = 0;
         td.epochs = 30;
-        td.rate = m == LDR_METHOD_FULL ? 1e-3f : 1e-2f;
+        td.rate = m == LDR_METHOD_FULL || m == LDR_METHOD_THESEUS ? 1e-3f : 1e-2f;
         x = open_fixture(tiny_default("bert"), method_desc((ldr_method)m), td);
         memset(&p, 0, sizeof p);
         while (x.t && !ldr_trainer_done(x.t)) {
@@ -551,8 +552,8 @@ TEST(parameter_counts_of_a_bert_base) {
     tiny_close(&m);
 }
 
-static void refused(ldr_ladder_desc d, ldr_compute compute, ldr_status status, const char *says) {
-    tiny_spec s = tiny_default("albert");
+static void refused_by(const char *family, ldr_ladder_desc d, ldr_compute compute, ldr_status status, const char *says) {
+    tiny_spec s = tiny_default(family);
     ldr_error err;
     tiny_model m;
     ldr_ladder *l;
@@ -568,6 +569,8 @@ static void refused(ldr_ladder_desc d, ldr_compute compute, ldr_status status, c
     ldr_ladder_free(l);
     tiny_close(&m);
 }
+
+static void refused(ldr_ladder_desc d, ldr_compute compute, ldr_status status, const char *says) { refused_by("albert", d, compute, status, says); }
 
 TEST(what_cannot_be_tuned_is_refused) {
     ldr_ladder_desc d = method_desc(LDR_METHOD_LORA);
@@ -586,19 +589,33 @@ TEST(what_cannot_be_tuned_is_refused) {
     d = method_desc(LDR_METHOD_ADAPTER);
     d.bottleneck = -3;
     refused(d, LDR_COMPUTE_F32, LDR_ARGUMENT, "an adapter -3 wide");
+    d = method_desc(LDR_METHOD_THESEUS);
+    refused(d, LDR_COMPUTE_F32, LDR_UNSUPPORTED, "those of a model of type albert are one");
+    refused(d, LDR_COMPUTE_INT8, LDR_UNSUPPORTED, "method theseus needs gradients");
+    d.successors = 4;
+    refused_by("bert", d, LDR_COMPUTE_F32, LDR_ARGUMENT, "4 successors: the model has 3 layers");
+    d.successors = -1;
+    refused_by("gpt2", d, LDR_COMPUTE_F32, LDR_ARGUMENT, "-1 successors");
+    d.successors = 2;
+    d.tune_layers = 1;
+    refused_by("llama", d, LDR_COMPUTE_F32, LDR_ARGUMENT, "prompts and successors need all");
     d = method_desc((ldr_method)77);
     refused(d, LDR_COMPUTE_F32, LDR_ARGUMENT, "description");
 }
 
 TEST(a_cache_is_refused_where_the_backbone_changes) {
-    ldr_train_desc td = plain_training();
-    fixture x;
-    td.cache = 1;
-    x = open_fixture(tiny_default("bert"), method_desc(LDR_METHOD_BITFIT), td);
-    CHECK(x.l != NULL && x.t == NULL);
-    CHECK_INT(x.err.status, LDR_ARGUMENT);
-    CHECK(strstr(x.err.message, "method bitfit changes the backbone") != NULL);
-    close_fixture(&x);
+    static const struct { ldr_method method; const char *says; } rows[] = { { LDR_METHOD_BITFIT, "method bitfit changes the backbone" }, { LDR_METHOD_THESEUS, "method theseus changes the backbone" } };
+    int i;
+    for (i = 0; i < 2; i++) {
+        ldr_train_desc td = plain_training();
+        fixture x;
+        td.cache = 1;
+        x = open_fixture(tiny_default("bert"), method_desc(rows[i].method), td);
+        CHECK(x.l != NULL && x.t == NULL);
+        CHECK_INT(x.err.status, LDR_ARGUMENT);
+        CHECK(strstr(x.err.message, rows[i].says) != NULL);
+        close_fixture(&x);
+    }
 }
 
 /* 36 tokens fit 40 positions, with a prompt of 5 they do not. */
@@ -628,6 +645,220 @@ TEST(a_prompt_takes_positions) {
     close_fixture(&x);
 }
 
+/* ---- theseus --------------------------------------------------------------------------- */
+
+/* Five layers and three successors: groups of layer 0, of 1 and 2, of 3 and 4. Which of them are replaced: a bit each. */
+static fixture open_theseus(const char *family, ldr_train_desc td, float dropout) {
+    tiny_spec s = tiny_default(family);
+    ldr_ladder_desc d = method_desc(LDR_METHOD_THESEUS);
+    fixture x;
+    s.layers = 5;
+    d.successors = 3;
+    d.dropout = dropout;
+    td.replace_schedule = LDR_REPLACE_CONSTANT;
+    x = open_fixture(s, d, td);
+    CHECK_STR(x.err.message, "");
+    return x;
+}
+
+static int replaced_groups(const ldr__pass *s) {
+    int32_t i, bits = 0;
+    for (i = 0; i < s->places; i++)
+        if (s->route[i] >= s->l->m->layers) bits |= 1 << (s->route[i] - s->l->m->layers);
+    return bits;
+}
+
+static void replace_groups(fixture *x, int bits) {
+    for (x->t->d.seed = 0; x->t->d.seed < 1000; x->t->d.seed++) {
+        ldr__trainer_route(x->t);
+        if (replaced_groups(&x->t->pass) == bits) return;
+    }
+    CHECK(!"no seed draws this pattern");
+}
+
+TEST(theseus_gradients_of_every_pattern) {
+    int f, bits;
+    for (f = 0; f < 6; f++)
+        for (bits = 0; bits < 8; bits++) {
+            static const int32_t batch[] = { 0, 1, 2, 3, 4 };
+            ldr_train_desc td = plain_training();
+            const char *worst = "";
+            fixture x;
+            double e, loss;
+            int32_t p, i;
+            if (strcmp(families[f], "albert") == 0 || (f % 3 && bits != 3 && bits != 4)) continue;
+            td.checkpoint = (f + bits) % 2;
+            x = open_theseus(families[f], td, 0.1f);
+            if (!x.t) continue;
+            shake(x.l, 0.1);
+            replace_groups(&x, bits);
+            e = gradient_error(x.t, x.l, -1, &worst);
+            if (e > 1e-2) printf("  %s, pattern %d: %s is off by %g\n", families[f], bits, worst, e);
+            CHECK(e <= 1e-2);
+            CHECK_INT(ldr_trainer_gradients(x.t, &loss, batch, 5, &x.err), LDR_OK);
+            for (p = 0; p < ldr_ladder_params(x.l); p++) {
+                ldr_param q = ldr_ladder_param(x.l, p);
+                int used = strncmp(q.name, "head.", 5) == 0 || (strncmp(q.name, "successor.", 10) == 0 && (bits >> (q.name[10] - '0') & 1));
+                for (i = 0; i < q.rows * q.columns && q.grad[i] == 0; i++) {}
+                CHECK((i < q.rows * q.columns) == used || strstr(q.name, "key.bias") != NULL);      /* which softmax cancels */
+            }
+            close_fixture(&x);
+        }
+}
+
+/* tune_norms adds the norm behind the last block; the layers and the embeddings stay as they are. */
+TEST(theseus_tunes_the_final_norm_if_asked) {
+    ldr_ladder_desc d = method_desc(LDR_METHOD_THESEUS);
+    fixture x;
+    d.tune_norms = LDR_ON;
+    check_gradients("gpt2", d, 0, 0);
+    x = open_fixture(tiny_default("gpt2"), d, plain_training());
+    CHECK(ldr_ladder_find(x.l, "backbone.final_norm.weight") >= 0 && ldr_ladder_find(x.l, "embeddings.norm.weight") < 0 && ldr_ladder_find(x.l, "layer.0.norm1.weight") < 0);
+    close_fixture(&x);
+}
+
+/* Draws: as often as asked for, independent between groups; the parts of a step agree; scoring runs successors alone. */
+TEST(theseus_draws) {
+    ldr_train_desc td = plain_training();
+    fixture x;
+    int counts[8], bits, i;
+    double one[3] = { 0, 0, 0 }, both = 0, loss;
+    int32_t batch[5] = { 0, 1, 2, 3, 4 };
+    ldr_score score;
+    enum { N = 20000 };
+    memset(counts, 0, sizeof counts);
+    td.epochs = 100000;
+    td.replace_rate = 0.3f;
+    td.replace_until = 1;
+    td.accumulate = 5;
+    x = open_theseus("bert", td, 0);
+    for (x.t->step = 0; x.t->step < N; x.t->step++) {
+        ldr__trainer_route(x.t);
+        counts[replaced_groups(&x.t->pass)]++;
+    }
+    for (bits = 0; bits < 8; bits++) {
+        for (i = 0; i < 3; i++) one[i] += bits >> i & 1 ? counts[bits] : 0;
+        if (bits & 1 && bits & 4) both += counts[bits];
+    }
+    for (i = 0; i < 3; i++) CHECK_NEAR(one[i] / N, 0.3, 0.015);        /* over four deviations */
+    CHECK_NEAR(both / N, 0.09, 0.01);
+    x.t->step = 7;
+    ldr__trainer_route(x.t);
+    bits = replaced_groups(&x.t->pass);
+    for (i = 1; i <= 5; i++) {
+        CHECK_INT(ldr_trainer_gradients(x.t, &loss, batch, i, &x.err), LDR_OK);
+        CHECK_INT(replaced_groups(&x.t->pass), bits);
+    }
+    CHECK_INT(ldr_trainer_evaluate(x.t, x.set, &score, &x.err), LDR_OK);
+    CHECK_INT(replaced_groups(&x.t->pass), 7);
+    CHECK_INT(x.t->pass.places, 3);
+    close_fixture(&x);
+}
+
+TEST(theseus_schedules) {
+    static const struct { ldr_replacement schedule; float rate, until; int64_t step; double want; } rows[] = {
+        { LDR_REPLACE_LINEAR, 0.25f, 0.5f, 0, 0.25 }, { LDR_REPLACE_LINEAR, 0.25f, 0.5f, 25, 0.625 }, { LDR_REPLACE_LINEAR, 0.25f, 0.5f, 49, 0.985 }, { LDR_REPLACE_LINEAR, 0.25f, 0.5f, 50, 1 },
+        { LDR_REPLACE_LINEAR, 0.25f, 0.5f, 99, 1 }, { LDR_REPLACE_LINEAR, 0.5f, 1, 99, 0.995 }, { LDR_REPLACE_CONSTANT, 0.25f, 0.5f, 0, 0.25 }, { LDR_REPLACE_CONSTANT, 0.25f, 0.5f, 49, 0.25 },
+        { LDR_REPLACE_CONSTANT, 0.25f, 0.5f, 50, 1 }, { LDR_REPLACE_CONSTANT, 0.25f, 1, 99, 0.25 } };
+    size_t i;
+    ldr_train_desc d;
+    fixture x;
+    for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        memset(&d, 0, sizeof d);
+        d.replace_schedule = rows[i].schedule;
+        d.replace_rate = rows[i].rate;
+        d.replace_until = rows[i].until;
+        CHECK_NEAR(ldr__replace_rate(&d, rows[i].step, 100), rows[i].want, 1e-9);
+    }
+    memset(&d, 0, sizeof d);
+    d = ldr_train_desc_defaults(NULL, &d);
+    CHECK(d.replace_rate == 0.5f && d.replace_until == 0.5f);
+    for (i = 0; i < 4; i++) {
+        d = plain_training();
+        d.replace_rate = i == 0 ? 1.5f : i == 1 ? -0.1f : 0;
+        d.replace_until = i == 2 ? 1.1f : 0;
+        d.replace_schedule = i == 3 ? (ldr_replacement)2 : LDR_REPLACE_LINEAR;
+        x = open_fixture(tiny_default("bert"), method_desc(LDR_METHOD_THESEUS), d);
+        CHECK(x.l && !x.t);
+        CHECK_INT(x.err.status, LDR_ARGUMENT);
+        close_fixture(&x);
+    }
+}
+
+/* As many successors as layers are the backbone, whichever of them run: scores and, on the way to training, the loss. */
+TEST(theseus_with_a_successor_a_layer_is_the_backbone) {
+    int f, i, seed;
+    static const int32_t batch[] = { 0, 1, 2, 3, 4 };
+    for (f = 0; f < 6; f++) {
+        float base[12], other[12];
+        double loss[6];
+        int same = 1;
+        if (strcmp(families[f], "albert") == 0) continue;
+        for (i = 0; i < 2; i++) {
+            ldr_ladder_desc d = method_desc(i ? LDR_METHOD_THESEUS : LDR_METHOD_FULL);
+            fixture x;
+            d.successors = 3;
+            x = open_fixture(tiny_default(families[f]), d, plain_training());
+            CHECK_STR(x.err.message, "");
+            ldr__fill_normal(x.l->values + x.l->params[x.l->head_out].offset, 72, 4, 1);
+            states(&x, i ? other : base);
+            for (seed = 0; i && seed < 6; seed++) {
+                x.t->d.seed = (uint64_t)seed;
+                CHECK_INT(ldr_trainer_gradients(x.t, &loss[seed], batch, 5, &x.err), LDR_OK);
+                same = same && loss[seed] == loss[0];
+            }
+            close_fixture(&x);
+        }
+        for (i = 0; i < 12; i++) CHECK(base[i] == other[i]);
+        CHECK(same);
+    }
+}
+
+/* Stopped and resumed at every step of a run with all kinds of routes: the same bits. Another rate is another run. */
+TEST(theseus_resumes_with_the_same_bits) {
+    ldr_train_desc td = plain_training();
+    uint64_t want;
+    fixture x;
+    int32_t stop, steps;
+    td.epochs = 3;
+    td.accumulate = 2;
+    x = open_theseus("bert", td, 0.1f);
+    while (!ldr_trainer_done(x.t)) CHECK_INT(ldr_trainer_step(x.t, NULL, &x.err), LDR_OK);
+    want = ldr__digest(0, x.l->values, x.l->size * sizeof(float));
+    steps = ldr_trainer_progress(x.t).steps;
+    close_fixture(&x);
+    for (stop = 1; stop < steps; stop++) {
+        x = open_theseus("bert", td, 0.1f);
+        while (ldr_trainer_progress(x.t).step < stop) CHECK_INT(ldr_trainer_step(x.t, NULL, &x.err), LDR_OK);
+        CHECK_INT(ldr_trainer_save(x.t, "methods.tmp", &x.err), LDR_OK);
+        close_fixture(&x);
+        x = open_theseus("bert", td, 0.1f);
+        CHECK_INT(ldr_trainer_resume(x.t, "methods.tmp", &x.err), LDR_OK);
+        while (!ldr_trainer_done(x.t)) CHECK_INT(ldr_trainer_step(x.t, NULL, &x.err), LDR_OK);
+        CHECK(ldr__digest(0, x.l->values, x.l->size * sizeof(float)) == want);
+        close_fixture(&x);
+    }
+    td.replace_rate = 0.4f;
+    x = open_theseus("bert", td, 0.1f);
+    CHECK_INT(ldr_trainer_resume(x.t, "methods.tmp", &x.err), LDR_MISMATCH);
+    close_fixture(&x);
+    remove("methods.tmp");
+}
+
+/* The plan is what is taken, and the layers before the first group's end are not kept. */
+TEST(theseus_is_planned_exactly) {
+    ldr_train_desc td = plain_training();
+    ldr_memory plan;
+    uint64_t total = 0;
+    int32_t i;
+    fixture x = open_theseus("llama", td, 0);
+    plan = ldr_trainer_plan(x.l, x.set, NULL, &td);
+    for (i = 0; i < plan.count; i++) total += plan.items[i].bytes;
+    CHECK(total == plan.total && plan.total <= x.t->plan_size && x.t->plan_size <= plan.total + 64 * 200);
+    CHECK_INT(ldr__deep_blocks(x.l), 5);
+    close_fixture(&x);
+}
+
 /* ---- export ---------------------------------------------------------------------------- */
 
 /* The exported bytes as a model of the same configuration; its scores with x's head. */
@@ -638,14 +869,18 @@ static void exported_scores(fixture *x, ldr_dtype type, float *scores) {
     size_t size = 0;
     char *file;
     static const char *const head[] = { "head.out.weight", "head.out.bias" };
+    char *config;
+    size_t config_size = 0;
     int i;
+    CHECK_INT(ldr_ladder_export_config(x->l, x->m.config, strlen(x->m.config), "methods.tmp", &x->err), LDR_OK);
+    config = ldr_test_read("methods.tmp", &config_size);
     CHECK_INT(ldr_ladder_export(x->l, "methods.tmp", type, &x->err), LDR_OK);
     CHECK_STR(x->err.message, "");
     file = ldr_test_read("methods.tmp", &size);
     remove("methods.tmp");
     memset(&md, 0, sizeof md);
     md.threads = 1;
-    y.m.m = ldr_model_load_memory(x->m.config, strlen(x->m.config), file, size, NULL, 0, &md, &y.err);
+    y.m.m = ldr_model_load_memory(config, config_size, file, size, NULL, 0, &md, &y.err);
     y.l = y.m.m ? ldr_ladder_create(y.m.m, &d, &y.err) : NULL;
     CHECK_STR(y.err.message, "");
     for (i = 0; y.l && i < 2; i++) {
@@ -653,22 +888,26 @@ static void exported_scores(fixture *x, ldr_dtype type, float *scores) {
         memcpy(to.value, from.value, sizeof(float) * (size_t)(to.rows * to.columns));
     }
     if (y.l) states(&y, scores);
+    CHECK_INT(ldr_model_info_get(y.m.m).layers, x->l->successors ? x->l->successors : ldr_model_info_get(x->m.m).layers);
     ldr_ladder_free(y.l);
     ldr_model_free(y.m.m);
+    free(config);
     free(file);
 }
 
 /* Full and bias tuning bit for bit; a low-rank update merged into its matrix to rounding. */
 TEST(an_exported_model_answers_like_the_tuned_one) {
-    static const ldr_method methods[] = { LDR_METHOD_HEAD, LDR_METHOD_FULL, LDR_METHOD_BITFIT, LDR_METHOD_LORA };
+    static const ldr_method methods[] = { LDR_METHOD_HEAD, LDR_METHOD_FULL, LDR_METHOD_BITFIT, LDR_METHOD_LORA, LDR_METHOD_THESEUS };
     int f, m, i;
     for (f = 0; f < 6; f++)
-        for (m = 0; m < 4; m++) {
+        for (m = 0; m < 5; m++) {
             ldr_ladder_desc d = method_desc(methods[m]);
             ldr_train_desc td = plain_training();
             fixture x;
             float tuned[12], exported[12];
             if (methods[m] == LDR_METHOD_BITFIT && strcmp(families[f], "llama") == 0) continue;
+            if (methods[m] == LDR_METHOD_THESEUS && strcmp(families[f], "albert") == 0) continue;
+            if (methods[m] == LDR_METHOD_THESEUS) d.successors = 1 + f % 2;
             if (methods[m] == LDR_METHOD_LORA) d.targets = 127 - (strcmp(families[f], "llama") == 0 ? 0 : LDR_TARGET_GATE);
             td.rate = 1e-2f;
             x = open_fixture(tiny_default(families[f]), d, td);
@@ -698,6 +937,32 @@ TEST(what_has_no_place_in_a_model_is_not_exported) {
         close_fixture(&x);
     }
     CHECK_INT(ldr_ladder_export(NULL, "methods.tmp", LDR_F32, NULL), LDR_ARGUMENT);
+}
+
+/* Nothing of the configuration changes but the number of blocks; one that is of another model is refused. */
+TEST(the_exported_configuration) {
+    static const char before[] = "{ \"a\": \"num_hidden_layers\",\n \"num_hidden_layers\" : 3 , \"b\":[3, {\"num_hidden_layers\":3}] }\n", after[] = "{ \"a\": \"num_hidden_layers\",\n \"num_hidden_layers\" : 2 , \"b\":[3, {\"num_hidden_layers\":3}] }\n";
+    static const char *const wrong[] = { "{\"num_hidden_layers\":4}", "{}", "{\"num_hidden_layers\":\"3\"}", "{" };
+    static const ldr_status status[] = { LDR_MISMATCH, LDR_MISSING, LDR_FORMAT, LDR_JSON };
+    ldr_ladder_desc d = method_desc(LDR_METHOD_THESEUS);
+    size_t size = 0, i;
+    char *file;
+    fixture x;
+    d.successors = 2;
+    x = open_fixture(tiny_default("bert"), d, plain_training());
+    CHECK_INT(ldr_ladder_export_config(x.l, before, sizeof before - 1, "methods.tmp", &x.err), LDR_OK);
+    CHECK_STR(x.err.message, "");
+    file = ldr_test_read("methods.tmp", &size);
+    CHECK(file && size == sizeof after - 1 && memcmp(file, after, size) == 0);
+    free(file);
+    remove("methods.tmp");
+    for (i = 0; i < 4; i++) {
+        memset(&x.err, 0, sizeof x.err);
+        CHECK_INT(ldr_ladder_export_config(x.l, wrong[i], strlen(wrong[i]), "methods.tmp", &x.err), status[i]);
+    }
+    CHECK(!ldr_test_exists("methods.tmp"));
+    CHECK_INT(ldr_ladder_export_config(x.l, NULL, 0, "methods.tmp", NULL), LDR_ARGUMENT);
+    close_fixture(&x);
 }
 
 /* A model made of its configuration alone loads, has a language-model head and knows nothing yet: every word is as likely. */
@@ -747,5 +1012,7 @@ TEST(a_model_starts_from_its_configuration) {
     X(every_method_starts_at_the_backbone) X(the_loaded_weights_are_never_written) X(checkpointing_and_threads_change_no_bit) X(checkpointing_saves_memory) \
     X(saved_and_loaded_it_answers_the_same) X(every_method_learns) X(parameter_counts_of_a_bert_base) X(what_cannot_be_tuned_is_refused) \
     X(an_exported_model_answers_like_the_tuned_one) X(what_has_no_place_in_a_model_is_not_exported) X(a_model_starts_from_its_configuration) \
-    X(a_cache_is_refused_where_the_backbone_changes) X(a_prompt_takes_positions)
+    X(a_cache_is_refused_where_the_backbone_changes) X(a_prompt_takes_positions) \
+    X(theseus_gradients_of_every_pattern) X(theseus_tunes_the_final_norm_if_asked) X(theseus_draws) X(theseus_schedules) X(theseus_with_a_successor_a_layer_is_the_backbone) \
+    X(theseus_resumes_with_the_same_bits) X(theseus_is_planned_exactly) X(the_exported_configuration)
 LDR_TEST_MAIN("methods", TESTS)

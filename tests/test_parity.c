@@ -131,6 +131,7 @@ typedef struct ladder_case {
     int32_t         rungs[16];
     float           weights[16];
     int32_t         params;        /* JSON node of the list of names                        */
+    int32_t         replaced;      /* Theseus: 1 for every group whose successor runs; -1: all do */
 } ladder_case;
 
 static void case_read(ladder_case *c, const ldr_json *j, int32_t node) {
@@ -143,6 +144,8 @@ static void case_read(ladder_case *c, const ldr_json *j, int32_t node) {
     c->d.targets = whole(j, node, "targets");
     c->d.bottleneck = whole(j, node, "bottleneck");
     c->d.virtual_tokens = whole(j, node, "virtual_tokens");
+    c->d.successors = whole(j, node, "successors");
+    c->replaced = ldr_json_get(j, node, "replaced");
     c->d.preset = (ldr_preset)whole(j, node, "preset");
     c->d.reduction = whole(j, node, "reduction");
     c->d.width = whole(j, node, "width");
@@ -253,6 +256,20 @@ typedef struct errors { double hidden, lm, logits, loss, gradients, scores; } er
 
 static void worse(double *to, double e) { *to = fmax(*to, e); }
 
+/* A seed whose draws replace the groups that the case says. */
+static uint64_t seed_of_route(const ladder_case *c, const ldr_json *j, double rate) {
+    uint64_t seed;
+    for (seed = 0; seed < 1000; seed++) {
+        int32_t k = ldr_json_node_at(j, c->replaced)->first, g = 0;
+        while (k >= 0 && (ldr__random_unit(ldr__stream(seed, LDR__STREAM_REPLACE, 0), (uint64_t)g) < rate) == (ldr_json_number(j, k, 0) > 0)) {
+            k = ldr_json_node_at(j, k)->next;
+            g++;
+        }
+        if (k < 0) break;
+    }
+    return seed;
+}
+
 /* Loss, logits, gradients and predictions of one case. */
 static void run_case(const golden *g, const ladder_case *c, const ldr_json *j, errors *worst) {
     ldr_error err;
@@ -278,6 +295,10 @@ static void run_case(const golden *g, const ladder_case *c, const ldr_json *j, e
         int32_t n = ldr_dataset_count(set) / (c->d.head == LDR_HEAD_CHOICE ? 2 : 1);
         td.batch = n;
         td.accumulate = part;
+        if (c->d.successors) {
+            td.replace_rate = c->replaced < 0 ? 1.0f : 0.5f;
+            td.seed = c->replaced < 0 ? 0 : seed_of_route(c, j, 0.5);
+        }
         t = ldr_trainer_create(l, set, NULL, &td, &err);
         CHECK_STR(err.message, "");
         if (!t) break;
@@ -291,7 +312,7 @@ static void run_case(const golden *g, const ladder_case *c, const ldr_json *j, e
         worse(&worst->gradients, e);
         ldr_trainer_free(t);
     }
-    if (l && c->d.head != LDR_HEAD_WORDS) {                /* the pass without a backward           */
+    if (l && c->d.head != LDR_HEAD_WORDS && c->replaced < 0) {       /* the pass without a backward; it runs the successors alone */
         size_t n;
         float *z = floats(g->w, name2(name, sizeof name, c->name, ".logits"), &n), *scores = (float *)malloc((n + 1) * sizeof(float));
         ldr_predictor *p = ldr_predictor_create(l, g->batch.sequences, g->offsets[g->batch.sequences], &err);
@@ -462,7 +483,7 @@ static void fisher(const char *name, double *worst_f, double *worst_embedding) {
             if (pass) CHECK_INT(ldr__plan_begin(&plan, &l->alloc, &err), LDR_OK);
             ldr__importance_place(&plan, &im, g.m, LDR_FISHER);
             ldr__pass_place(&plan, &s, l, 16, 1, &back);
-            ldr__deep_place(&plan, &s.deep, g.m, &g.m->shape, 0, 16, 0, 0);
+            ldr__deep_place(&plan, &s.deep, g.m, &g.m->shape, g.m->layers, 16, 0, 0);
         }
         for (i = 0; i < g.batch.sequences; i++) {
             ldr__pass_load(&s, set, &i, 1, NULL, 0, 0);

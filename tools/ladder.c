@@ -153,7 +153,7 @@ enum { CMD_TRAIN = 1, CMD_EVAL = 2, CMD_PREDICT = 4, CMD_FEATURES = 8, CMD_TOKEN
 
 enum { INIT_RANDOM = 1, INIT_SLICE, INIT_RESERVED };
 enum { POOL_NONE = 1, POOL_CLS, POOL_MEAN };
-enum { METHOD_LADDER = 1, METHOD_HEAD, METHOD_FULL, METHOD_BITFIT, METHOD_LORA, METHOD_ADAPTER, METHOD_PROMPT, METHOD_PREFIX };
+enum { METHOD_LADDER = 1, METHOD_HEAD, METHOD_FULL, METHOD_BITFIT, METHOD_LORA, METHOD_ADAPTER, METHOD_PROMPT, METHOD_PREFIX, METHOD_THESEUS };
 enum { TYPE_F32 = 1, TYPE_BF16, TYPE_I8 };
 enum { FILL_EPOCH = 1, FILL_LAYERS };
 enum { MAX_RUNGS = 256 };
@@ -164,9 +164,9 @@ typedef struct options {
     const char *model, *ladder, *task, *train, *dev, *test, *data, *out, *resume, *checkpoint, *log, *file, *cache, *targets, *texts, *held_out, *word_list, *vocab, *methods, *report;
     int32_t     method, preset, init, importance, slice_heads, optimizer, schedule, cache_type, cache_fill, simd, compute, pool, head_pool, type;
     int32_t     reduction, head_hidden, epochs, batch, accumulate, max_len, patience, stop_at, threads, layer;
-    int32_t     rank, bottleneck, virtual_tokens, tune_layers, layers, width, heads, ffn, size, steps, whole_words, warm_start, distil, cased, seeds;
+    int32_t     rank, bottleneck, virtual_tokens, successors, replace_schedule, tune_layers, layers, width, heads, ffn, size, steps, whole_words, warm_start, distil, cased, seeds;
     int32_t     regress, balance, ids, pair, pieces, no_special, release, recompute, tune_biases, tune_norms, json, help;
-    float       alpha, lr, warmup, weight_decay, dropout, label_smoothing, clip;
+    float       replace_rate, replace_until, alpha, lr, warmup, weight_decay, dropout, label_smoothing, clip;
     uint64_t    seed;
     int32_t     rungs[MAX_RUNGS], rung_count;
 } options;
@@ -216,7 +216,7 @@ static const option option_table[] = {
     { "--steps", KIND_COUNT, AT(steps), CMD_PRETRAIN, 0, "N", 1, 1000000000, "10000 if not given" },
     { "--type", KIND_WORD, AT(type), CMD_PRETRAIN | CMD_EXPORT, 0, "f32|f16|bf16", 0, 0, "of the weights that are written" },
     { "--model", KIND_TEXT, AT(model), CMD_EXPORT, CMD_EXPORT, "DIR", 0, 0, "the pretrained model" },
-    { "--ladder", KIND_TEXT, AT(ladder), CMD_EXPORT, CMD_EXPORT, "FILE", 0, 0, "what train --method full, bitfit or lora made beside it" },
+    { "--ladder", KIND_TEXT, AT(ladder), CMD_EXPORT, CMD_EXPORT, "FILE", 0, 0, "what train --method full, bitfit, lora or theseus made beside it" },
     { "--out", KIND_TEXT, AT(out), CMD_EXPORT, CMD_EXPORT, "DIR", 0, 0, "the model directory to write, without weights yet" },
     { "--type", KIND_WORD, AT(type), CMD_QUANTIZE, 0, "q8_0|q4_0", 0, 0, "blocks of 32 weights in 34 or in 18 bytes; q8_0 if not given" },
     { "--out", KIND_TEXT, AT(out), CMD_QUANTIZE, CMD_QUANTIZE, "DIR", 0, 0, "the model directory to write, without weights yet" },
@@ -224,12 +224,16 @@ static const option option_table[] = {
     { "--data", KIND_TEXT, AT(data), CMD_EVAL, CMD_EVAL, "FILE", 0, 0, "the examples to score" },
     { "--task", KIND_TEXT, AT(task), CMD_FIT | CMD_EVAL, 0, "NAME", 0, 0, "a known task: its reader, head, metric and recipe" },
     { "--regress", KIND_FLAG, AT(regress), CMD_FIT, 0, NULL, 0, 0, "without a task: labels are numbers to be predicted" },
-    { "--method", KIND_WORD, AT(method), CMD_ONE, 0, "ladder|head|full|bitfit|lora|adapter|prompt|prefix", 0, 0, "what is trained; all but the first two go back through the backbone" },
+    { "--method", KIND_WORD, AT(method), CMD_ONE, 0, "ladder|head|full|bitfit|lora|adapter|prompt|prefix|theseus", 0, 0, "what is trained; all but the first two go back through the backbone" },
     { "--rank", KIND_COUNT, AT(rank), CMD_FIT, 0, "N", 1, 4096, "lora: of the update, 8 if not given" },
     { "--alpha", KIND_NUMBER, AT(alpha), CMD_FIT, 0, "X", 0, 1e6, "lora: the update is scaled by alpha / rank; twice the rank if not given" },
     { "--targets", KIND_TEXT, AT(targets), CMD_FIT, 0, "LIST", 0, 0, "lora: some of query,key,value,output,gate,up,down; query,value if not given" },
     { "--bottleneck", KIND_COUNT, AT(bottleneck), CMD_FIT, 0, "N", 1, 65536, "adapter: its width" },
     { "--virtual-tokens", KIND_COUNT, AT(virtual_tokens), CMD_FIT, 0, "N", 1, 4096, "prompt, prefix: so many, 16 if not given" },
+    { "--successors", KIND_COUNT, AT(successors), CMD_ONE, 0, "N", 1, 65536, "theseus: blocks that are to do the work of all the model's, half as many if not given" },
+    { "--replace-rate", KIND_NUMBER, AT(replace_rate), CMD_ONE, 0, "P", 0, 1, "theseus: chance of a successor in its layers' place, at the start if linear; 0.5 if not given" },
+    { "--replace-schedule", KIND_WORD, AT(replace_schedule), CMD_ONE, 0, "linear|constant", 0, 0, "theseus: of that chance until --replace-until, from where it is 1" },
+    { "--replace-until", KIND_NUMBER, AT(replace_until), CMD_ONE, 0, "P", 0, 1, "theseus: share of all steps with layers beside successors, 0.5 if not given" },
     { "--tune-layers", KIND_COUNT, AT(tune_layers), CMD_FIT, 0, "N", 1, 65536, "change only the last N blocks of the backbone, and no embeddings" },
     { "--tune-biases", KIND_FLAG, AT(tune_biases), CMD_FIT, 0, NULL, 0, 0, "train the backbone's biases as well" },
     { "--tune-norms", KIND_FLAG, AT(tune_norms), CMD_FIT, 0, NULL, 0, 0, "train the backbone's norms as well" },
@@ -453,6 +457,8 @@ static int check_needed(const struct command *c, const options *o) {
     if (o->method != METHOD_LORA && (o->rank || o->alpha > 0 || o->targets)) return usage_error(c, o->rank ? "--rank" : o->targets ? "--targets" : "--alpha", "goes with --method lora only");
     if (o->method != METHOD_ADAPTER && o->bottleneck) return usage_error(c, "--bottleneck", "goes with --method adapter only");
     if (o->method != METHOD_PROMPT && o->method != METHOD_PREFIX && o->virtual_tokens) return usage_error(c, "--virtual-tokens", "goes with --method prompt or prefix only");
+    if (o->method != METHOD_THESEUS && (o->successors || o->replace_rate > 0 || o->replace_schedule || o->replace_until > 0))
+        return usage_error(c, o->successors ? "--successors" : o->replace_rate > 0 ? "--replace-rate" : o->replace_schedule ? "--replace-schedule" : "--replace-until", "goes with --method theseus only");
     if (o->method <= METHOD_HEAD && (o->tune_layers || o->tune_biases || o->tune_norms || o->recompute))
         return usage_error(c, o->tune_layers ? "--tune-layers" : o->tune_biases ? "--tune-biases" : o->tune_norms ? "--tune-norms" : "--recompute", "goes with a --method that changes the backbone");
     if ((o->cache_type || o->cache_fill) && (!o->cache || strcmp(o->cache, "off") == 0)) return usage_error(c, o->cache_type ? "--cache-type" : "--cache-fill", "needs --cache ram or --cache DIR");
@@ -1046,6 +1052,9 @@ static ldr_train_desc make_train_desc(const run *r) {
     d.cache_type = o->cache_type == TYPE_BF16 ? LDR_BF16 : o->cache_type == TYPE_I8 ? LDR_I8 : LDR_F32;
     d.cache_layers = o->cache_fill == FILL_LAYERS;
     d.checkpoint = o->recompute;
+    d.replace_rate = o->replace_rate;
+    d.replace_until = o->replace_until;
+    d.replace_schedule = o->replace_schedule ? (ldr_replacement)(o->replace_schedule - 1) : LDR_REPLACE_LINEAR;
     d.seed = o->seed;
     return ldr_train_desc_defaults(r->ladder, &d);
 }
@@ -1091,6 +1100,7 @@ static int make_ladder(run *r) {
     d.targets = o->targets ? target_bits(o->targets) : 0;
     d.bottleneck = o->bottleneck;
     d.virtual_tokens = o->virtual_tokens;
+    d.successors = o->successors;
     d.tune_layers = o->tune_layers;
     d.tune_biases = o->tune_biases ? LDR_ON : LDR_AUTO;
     d.tune_norms = o->tune_norms ? LDR_ON : LDR_AUTO;
@@ -1985,11 +1995,23 @@ static int command_quantize(run *r) {
 
 static ldr_dtype written_type(const run *r) { return r->o.type == 3 ? LDR_BF16 : r->o.type == 2 ? LDR_F16 : LDR_F32; }
 
+/* The model's config.json, with the number of blocks that are left. */
+static int export_config(run *r) {
+    char from[LADDER_MAX_PATH], to[LADDER_MAX_PATH];
+    ldr__source s;
+    ldr_status status;
+    if (!ldr__path_join(from, sizeof from, r->o.model, "config.json") || !ldr__path_join(to, sizeof to, r->o.out, "config.json")) return fail(r, LDR_ARGUMENT, "%s: the path is too long", r->o.out);
+    if (ldr__source_open(&s, from, NULL, &r->err)) return EXIT_FAILED;
+    status = ldr_ladder_export_config(r->ladder, s.data, s.size, to, &r->err);
+    ldr__source_close(&s);
+    return status ? EXIT_FAILED : EXIT_DONE;
+}
+
 static int command_export(run *r) {
     char path[LADDER_MAX_PATH];
     if (copy_companions(r, path)) return EXIT_FAILED;
     r->ladder = ldr_ladder_load(r->model, r->o.ladder, NULL, &r->err);
-    if (!r->ladder || ldr_ladder_export(r->ladder, path, written_type(r), &r->err)) return EXIT_FAILED;
+    if (!r->ladder || export_config(r) || ldr_ladder_export(r->ladder, path, written_type(r), &r->err)) return EXIT_FAILED;
     printf("%s written\n", path);
     return EXIT_DONE;
 }

@@ -39,7 +39,7 @@ WHOLE, WITHIN = 1, 2
 ON, OFF = 1, 2
 FIRST, LAST, MEAN = 1, 2, 3
 CLASSIFY, REGRESS, TOKENS, CHOICE, WORDS = range(5)
-LADDER, JUST_HEAD, FULL, BITFIT, LORA, ADAPTER, PROMPT, PREFIX = range(8)
+LADDER, JUST_HEAD, FULL, BITFIT, LORA, ADAPTER, PROMPT, PREFIX, THESEUS = range(9)
 ADAMW, ADAM, SGD, ADAFACTOR = range(4)
 
 
@@ -534,7 +534,8 @@ class Ladder:
 # ---- tuning inside the backbone ---------------------------------------------------------------
 
 class Tuned:
-    """case: as above, with a method. Parameters stand for tensors of the backbone or are added to it."""
+    """case: as above, with a method. Parameters stand for tensors of the backbone or are added to it.
+    THESEUS: "replaced" says which groups of layers give way to their successors; all of them without it."""
 
     def __init__(self, bb, case):
         self.bb, self.case, self.method = bb, case, case["method"]
@@ -569,6 +570,8 @@ class Tuned:
                 s[name] = bb.w[tensor]
         if self.method == PROMPT:
             s["embeddings.prompt"] = torch.zeros(self.n, bb.word().shape[1])
+        for g in range(c.get("successors", 0)):
+            s.update({"successor.%d.%s" % (g, name): v for name, v in bb.slots(g).items()})
         for i in range(1 if bb.family == "albert" else bb.layers):
             p, slots = "layer.%d." % i, bb.slots(i)
             for name, v in slots.items():
@@ -612,8 +615,18 @@ class Tuned:
             score = score.masked_fill(torch.ones(n, n + before).triu(1 + before).bool(), float("-inf"))
         return lin((score.softmax(-1) @ v).transpose(0, 1).reshape(n, -1), "attention.output")
 
-    def block(self, x, i, P):
-        bb, c, p = self.bb, self.case, "layer.%d." % (0 if self.bb.family == "albert" else i)
+    def route(self):
+        """Names and numbers of the blocks that run."""
+        n, layers = self.case.get("successors", 0), self.bb.layers
+        for g in range(n or layers):
+            if n and self.case.get("replaced", [1] * n)[g]:
+                yield "successor.%d." % g, g
+            else:
+                for i in range(g * layers // (n or layers), (g + 1) * layers // (n or layers)):
+                    yield "layer.%d." % (0 if self.bb.family == "albert" else i), i
+
+    def block(self, x, p, i, P):
+        bb, c = self.bb, self.case
         s = dict(bb.slots(i))
         s.update({k[len(p):]: v for k, v in P.items() if k.startswith(p)})
         def lin(t, n):
@@ -641,8 +654,8 @@ class Tuned:
             ids = torch.cat([torch.arange(self.n) + self.bb.c["vocab_size"], ids])
             segments = torch.cat([torch.zeros(self.n, dtype=segments.dtype), segments])
         x = bb.embed(ids, segments)
-        for i in range(bb.layers):
-            x = self.block(x, i, P)
+        for p, i in self.route():
+            x = self.block(x, p, i, P)
         return bb, bb.final(x)[self.n if self.method == PROMPT else 0:]
 
     def run(self, P, batch):
@@ -823,6 +836,7 @@ def cases_of(family):
         c += [{"name": "mean", "preset": DEFAULT, "reduction": r, "pool": MEAN},
               {"name": "prompt-mean", "method": PROMPT, "virtual_tokens": 3, "pool": MEAN},
               {"name": "other-end", "preset": PAPER, "reduction": r, "pool": LAST if family == "bert" else FIRST, "rungs": [1]}]
+        c += [{"name": "theseus", "method": THESEUS, "successors": 2, **({} if family == "bert" else {"replaced": [1, 0]})}]
     for x in c:
         x.setdefault("classes", 3)
     return c
@@ -853,7 +867,7 @@ def family_file(family, kind="f32", cases=None, slices=(), train=False, **size):
         lad, name = (Tuned if "method" in case else Ladder)(bb, case), case["name"]
         P = lad.random(100 + n)
         logits, loss = lad.run(P, batch)
-        grads = torch.autograd.grad(loss, list(P.values()))
+        grads = [torch.zeros_like(v) if d is None else d for v, d in zip(P.values(), torch.autograd.grad(loss, list(P.values()), allow_unused=True))]
         out[name + ".logits"], out[name + ".loss"] = logits, loss.reshape(1)
         case["params"] = list(P)
         out[name + ".param"], out[name + ".grad"] = half(flat(P.values()).detach().numpy()), flat(grads)
