@@ -7173,9 +7173,8 @@ static int ldr__trains_end(const ldr_ladder_desc *d, int end) {
 static int32_t ldr__tuned_blocks(const ldr_ladder *l) { return l->m->family->shared ? 1 : l->m->layers + l->successors; }
 static const ldr__tuned *ldr__tuned_at(const ldr_ladder *l, int32_t block) { return &l->tuned[l->m->family->shared ? 0 : block]; }
 
-/* The blocks a finished model runs: so many, from this number on. */
+/* How many blocks a finished model runs. */
 static int32_t ldr__final_blocks(const ldr_ladder *l) { return l->successors ? l->successors : l->m->layers; }
-static int32_t ldr__final_first(const ldr_ladder *l) { return l->successors ? l->m->layers : 0; }
 
 /* The first layer that its block g stands for. */
 static int32_t ldr__group_start(const ldr_ladder *l, int32_t g) { return (int32_t)((int64_t)g * l->m->layers / ldr__final_blocks(l)); }
@@ -10966,7 +10965,7 @@ static void ldr__published_row(float *row, const ldr_model *m, const ldr_ladder 
         if (ldr__published_matrix(p)) ldr__mat_row(m->kernels, row, &e.m[slot], r, p->columns);
         else memcpy(row, e.v[slot], p->columns * sizeof(float));
     } else {
-        ldr__block b = ldr__tuned_block(l, ldr__final_first(l) + p->layer);
+        ldr__block b = ldr__tuned_block(l, l->successors ? m->layers + p->layer : p->layer);
         if (!ldr__published_matrix(p)) memcpy(row, b.v[slot], p->columns * sizeof(float));
         else {
             ldr__mat_row(m->kernels, row, &b.m[slot], r, p->columns);
