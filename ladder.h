@@ -633,6 +633,9 @@ typedef struct ldr_ladder_desc {
     int32_t        classes;        /* labels (REGRESS, CHOICE: 1)                              */
     ldr_pool       pool;           /* heads with a label a token do not ask                    */
     int32_t        head_hidden;    /* >0: dense, tanh, out; 0: preset (paper: the output width, else none); <0: none */
+    const struct ldr_ladder *beside;      /* LADDER, HEAD: read the backbone as this one has tuned it so far, and not as it was loaded, so
+                                             that both can be trained step by step. FULL, BITFIT, LORA or ADAPTER on the same
+                                             model; borrowed, must outlive the ladder. No cache. A file names the model as it was loaded */
     const char *const *label_names;       /* [classes] or NULL; copied, saved with the ladder  */
     uint64_t       seed;
 } ldr_ladder_desc;
@@ -7025,8 +7028,10 @@ LDR__DEF ldr_ladder_desc ldr_ladder_desc_defaults(const ldr_model *m, const ldr_
 static ldr_status ldr__ladder_method(ldr_ladder *l, const ldr_ladder_desc *d, ldr_error *err) {
     const ldr_model *m = l->m;
     ldr__shape *s = &l->tuned_shape;
-    *s = m->shape;
+    *s = d->beside ? d->beside->tuned_shape : m->shape;
     l->deep = d->method > LDR_METHOD_HEAD;
+    if (d->beside && (l->deep || d->beside->m != m || d->beside->d.method < LDR_METHOD_FULL || d->beside->d.method > LDR_METHOD_ADAPTER))
+        return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "beside: a ladder or a head can stand beside a backbone tuned by full, bitfit, lora or adapter, and the model must be the same");
     if (!l->deep) return LDR_OK;
     if (m->compute != LDR_COMPUTE_F32) return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "method %s needs gradients through the backbone, and 8-bit products have none: load the model with LDR_COMPUTE_F32", ldr_method_name(d->method));
     if (d->tune_layers < 0 || d->tune_layers > m->layers || (d->tune_layers && (m->family->shared || d->method == LDR_METHOD_PROMPT || d->method == LDR_METHOD_THESEUS)))
@@ -7210,6 +7215,9 @@ static ldr__block ldr__tuned_block(const ldr_ladder *l, int32_t block) {
     }
     return b;
 }
+
+/* Whose tensors the backbone's are. */
+static const ldr_ladder *ldr__backbone_of(const ldr_ladder *l) { return l->d.beside ? l->d.beside : l; }
 
 static ldr__ends ldr__tuned_ends(const ldr_ladder *l) {
     ldr__ends e = l->m->ends;
@@ -7880,7 +7888,7 @@ static void ldr__pass_begin(ldr__pass *s, int32_t sequences, const uint64_t *ord
     int32_t i, t, virtuals = (int32_t)ldr__virtual_tokens(l);
     if (virtuals) ldr__pass_widen(s, sequences, virtuals);
     ldr__pass_route(s, 1, 0);
-    s->ends = ldr__tuned_ends(l);
+    s->ends = ldr__tuned_ends(ldr__backbone_of(l));
     s->t.sequences = sequences;
     s->t.offsets = s->wide_offsets;
     s->t.position = s->position;
@@ -8143,7 +8151,7 @@ static void ldr__deep_backward(ldr__pass *s) {
 
 /* Runs the frozen backbone, feeding the ladder on the way. */
 static void ldr__pass_backbone(ldr__pass *s) {
-    const ldr_ladder *l = s->l;
+    const ldr_ladder *l = s->l, *backbone = ldr__backbone_of(l);
     const ldr_model *m = l->m;
     int32_t layer, tap = 0, rung = 0, last = l->d.rung_count ? l->rungs[l->d.rung_count - 1].layer : -1;
     int need_final = l->d.rung_count == 0 || l->out_gate >= 0;
@@ -8164,8 +8172,8 @@ static void ldr__pass_backbone(ldr__pass *s) {
             rung++;
             if (!need_final && rung == l->d.rung_count) break;
         }
-        if (l->deep) {
-            ldr__block b = ldr__tuned_block(l, s->route[layer]);
+        if (backbone->deep) {
+            ldr__block b = ldr__tuned_block(backbone, s->route[layer]);
             ldr__block_forward(&s->ex, &s->backbone.acts, &b, &l->tuned_shape, &t, s->backbone.acts.u, s->backbone.acts.g);
         } else ldr__model_block_forward(&s->ex, m, &s->backbone, layer, &t);
         if (here && l->d.tap == LDR_TAP_OUTPUT) {
@@ -9708,6 +9716,7 @@ static ldr_status ldr__trainer_check(const ldr_ladder *l, const ldr_dataset *tra
         !(d->replace_rate > 0 && d->replace_rate <= 1) || !(d->replace_until > 0 && d->replace_until <= 1) || (int)d->replace_schedule < 0 || d->replace_schedule > LDR_REPLACE_CONSTANT ||
         (int)d->schedule < 0 || d->schedule > LDR_CONSTANT || (int)d->metric < 0 || d->metric > LDR_METRIC_ENTITY_F1 || (d->cache_type != LDR_F32 && d->cache_type != LDR_BF16 && d->cache_type != LDR_I8))
         return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a value of the training description is out of its range");
+    if (d->cache && l->d.beside) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a tap cache keeps what a frozen backbone computes, and the one of this ladder is tuned: train without a cache");
     if (d->cache && l->deep) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a tap cache keeps what a frozen backbone computes, and method %s changes the backbone: train without a cache", ldr_method_name(l->d.method));
     if (d->cache && l->d.head == LDR_HEAD_WORDS) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a tap cache keeps the rows a head reads, and those of a words head change with the masks: train without a cache");
 #ifdef LADDER_NO_STDIO

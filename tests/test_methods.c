@@ -922,6 +922,86 @@ TEST(an_exported_model_answers_like_the_tuned_one) {
         }
 }
 
+/* A ladder beside a backbone that is being tuned sees what one on the exported model would see, at every moment. */
+TEST(a_ladder_beside_a_tuned_backbone) {
+    static const ldr_method methods[] = { LDR_METHOD_FULL, LDR_METHOD_LORA, LDR_METHOD_ADAPTER, LDR_METHOD_BITFIT };
+    int f, m, i;
+    for (f = 0; f < 6; f++)
+        for (m = 0; m < 4; m++) {
+            fixture x = open_fixture(tiny_default(families[f]), method_desc(methods[m]), plain_training()), y = x, z = x;
+            ldr_ladder_desc d = method_desc(LDR_METHOD_LADDER);
+            ldr_train_desc td = plain_training();
+            const char *worst = "";
+            float beside[12], alone[12], before[12];
+            double e;
+            d.reduction = 2;
+            d.init = LDR_INIT_RANDOM;
+            d.beside = x.l;
+            y.l = ldr_ladder_create(x.m.m, &d, &y.err);
+            CHECK_STR(y.err.message, "");
+            d.beside = NULL;
+            z.l = ldr_ladder_create(x.m.m, &d, &z.err);
+            y.t = y.l ? ldr_trainer_create(y.l, x.set, NULL, &td, &y.err) : NULL;
+            CHECK_STR(y.err.message, "");
+            if (!y.t || !z.l) continue;
+            states(&y, before);
+            states(&z, alone);
+            for (i = 0; i < 12; i++) CHECK_NEAR(before[i], alone[i], methods[m] == LDR_METHOD_FULL ? 0 : 1e-5);
+            shake(x.l, 0.1);
+            states(&y, beside);
+            CHECK(memcmp(before, beside, sizeof before) != 0);
+            if (methods[m] == LDR_METHOD_FULL || (methods[m] == LDR_METHOD_LORA && f == 0)) {
+                fixture w = z;
+                size_t size = 0;
+                ldr_model_desc md;
+                char *file;
+                memset(&md, 0, sizeof md);
+                md.threads = 1;
+                CHECK_INT(ldr_ladder_export(x.l, "methods.tmp", LDR_F32, &x.err), LDR_OK);
+                file = ldr_test_read("methods.tmp", &size);
+                remove("methods.tmp");
+                w.m.m = ldr_model_load_memory(x.m.config, strlen(x.m.config), file, size, NULL, 0, &md, &w.err);
+                w.l = w.m.m ? ldr_ladder_create(w.m.m, &d, &w.err) : NULL;
+                CHECK_STR(w.err.message, "");
+                if (w.l) states(&w, alone);
+                for (i = 0; i < 12; i++) CHECK_NEAR(beside[i], alone[i], methods[m] == LDR_METHOD_FULL ? 0 : 1e-5);
+                ldr_ladder_free(w.l);
+                ldr_model_free(w.m.m);
+                free(file);
+            }
+            e = gradient_error(y.t, y.l, -1, &worst);
+            if (e > 1e-2) printf("  beside %s %s: %s is off by %g\n", families[f], ldr_method_name(methods[m]), worst, e);
+            CHECK(e <= 1e-2);
+            ldr_trainer_free(y.t);
+            ldr_ladder_free(y.l);
+            ldr_ladder_free(z.l);
+            close_fixture(&x);
+        }
+}
+
+TEST(what_cannot_stand_beside_each_other) {
+    static const ldr_method hosts[] = { LDR_METHOD_LADDER, LDR_METHOD_HEAD, LDR_METHOD_PROMPT, LDR_METHOD_PREFIX, LDR_METHOD_THESEUS };
+    int i;
+    for (i = 0; i < 7; i++) {
+        fixture x = open_fixture(tiny_default("bert"), method_desc(i < 5 ? hosts[i] : LDR_METHOD_FULL), plain_training()), other = open_fixture(tiny_default("bert"), method_desc(LDR_METHOD_FULL), plain_training());
+        ldr_ladder_desc d = method_desc(i == 5 ? LDR_METHOD_LORA : LDR_METHOD_LADDER);
+        d.beside = i == 6 ? other.l : x.l;
+        CHECK(!ldr_ladder_create(x.m.m, &d, &x.err) && x.err.status == LDR_ARGUMENT);
+        memset(&x.err, 0, sizeof x.err);
+        if (i == 6) {                                      /* nor a tuned backbone behind a cache */
+            ldr_train_desc td = plain_training();
+            ldr_ladder *l;
+            d.beside = x.l;
+            l = ldr_ladder_create(x.m.m, &d, &x.err);
+            td.cache = 1;
+            CHECK(l && !ldr_trainer_create(l, x.set, NULL, &td, &x.err) && x.err.status == LDR_ARGUMENT);
+            ldr_ladder_free(l);
+        }
+        close_fixture(&x);
+        close_fixture(&other);
+    }
+}
+
 TEST(what_has_no_place_in_a_model_is_not_exported) {
     static const struct { ldr_method method; const char *family, *says; } rows[] = {
         { LDR_METHOD_ADAPTER, "bert", "what method adapter adds" }, { LDR_METHOD_PROMPT, "bert", "what method prompt adds" }, { LDR_METHOD_PREFIX, "gpt2", "what method prefix adds" },
@@ -1011,7 +1091,7 @@ TEST(a_model_starts_from_its_configuration) {
     X(gradients_of_the_words_head) X(a_ladder_may_learn_from_the_backbone) X(only_ladders_with_a_mixed_output_learn_from_the_backbone) X(words_are_scored_in_chunks) X(a_training_set_may_be_filled_again) X(a_words_head_needs_one_in_the_model) \
     X(every_method_starts_at_the_backbone) X(the_loaded_weights_are_never_written) X(checkpointing_and_threads_change_no_bit) X(checkpointing_saves_memory) \
     X(saved_and_loaded_it_answers_the_same) X(every_method_learns) X(parameter_counts_of_a_bert_base) X(what_cannot_be_tuned_is_refused) \
-    X(an_exported_model_answers_like_the_tuned_one) X(what_has_no_place_in_a_model_is_not_exported) X(a_model_starts_from_its_configuration) \
+    X(an_exported_model_answers_like_the_tuned_one) X(a_ladder_beside_a_tuned_backbone) X(what_cannot_stand_beside_each_other) X(what_has_no_place_in_a_model_is_not_exported) X(a_model_starts_from_its_configuration) \
     X(a_cache_is_refused_where_the_backbone_changes) X(a_prompt_takes_positions) \
     X(theseus_gradients_of_every_pattern) X(theseus_tunes_the_final_norm_if_asked) X(theseus_draws) X(theseus_schedules) X(theseus_with_a_successor_a_layer_is_the_backbone) \
     X(theseus_resumes_with_the_same_bits) X(theseus_is_planned_exactly) X(the_exported_configuration)

@@ -147,6 +147,23 @@ TEST(a_reserved_ladder_is_where_training_starts) {
     CHECK(one_error_line() && holds("err", "ladder.safetensors"));
 }
 
+TEST(a_ladder_may_grow_up_with_its_model) {
+    double ladder, model;
+    NEED_TEXTS();
+    CHECK_INT(make_vocabulary(), 0);
+    EXPECT(0, "$L pretrain " SMALL " --warm-start --steps 200 --held-out held.txt --out both --with-ladder both/ladder.safetensors");
+    ladder = last_number("held-out loss of the ladder ");
+    model = last_number("held-out loss ");
+    CHECK(ladder > 0 && ladder < 4 && model > 0 && model < 4);
+    EXPECT(0, "$L pretrain " SMALL " --warm-start --steps 200 --out alone && cmp alone/model.safetensors both/model.safetensors");     /* it does not notice */
+    EXPECT(0, "$L train --model both --train train.tsv --dev dev.tsv --epochs 8 --batch 8 --lr 3e-3 --threads 1 --out grown.ladder --init reserved --json");
+    CHECK(last_number("\"dev\":") > 0.9);
+    EXPECT(1, "$L pretrain " SMALL " --steps 2 --out cut --with-ladder cut/ladder.safetensors --stop-at 1");
+    CHECK(one_error_line());
+    EXPECT(1, "$L pretrain " SMALL " --steps 2 --out cut2 --with-ladder nowhere/ladder.safetensors");
+    CHECK(one_error_line() && holds("err", "nowhere"));
+}
+
 /* A model with what was learned inside it answers as the model and its ladder did. */
 TEST(what_was_tuned_becomes_a_model) {
     static const char *const methods[] = { "full", "bitfit", "lora" };
@@ -202,7 +219,7 @@ TEST(what_cannot_be_is_refused) {
 }
 
 #define TESTS(X) X(from_plain_text_to_a_model) X(runs_that_stop_go_on_with_the_same_bits) X(masked_words_may_be_whole_words) X(pretraining_goes_on_from_a_model) \
-    X(a_reserved_ladder_is_where_training_starts) X(what_was_tuned_becomes_a_model) X(what_cannot_be_is_refused)
+    X(a_reserved_ladder_is_where_training_starts) X(a_ladder_may_grow_up_with_its_model) X(what_was_tuned_becomes_a_model) X(what_cannot_be_is_refused)
 #else
 TEST(needs_a_shell) { SKIP("these tests run a POSIX shell"); }
 #define TESTS(X) X(needs_a_shell)

@@ -161,7 +161,7 @@ enum { MAX_RUNGS = 256 };
 /* A word option holds the place of its word, counted from 1; 0 is "not given" everywhere. */
 typedef struct options {
     unsigned    command;
-    const char *model, *ladder, *task, *train, *dev, *test, *data, *out, *resume, *checkpoint, *log, *file, *cache, *targets, *texts, *held_out, *word_list, *vocab, *methods, *report;
+    const char *model, *ladder, *task, *train, *dev, *test, *data, *out, *resume, *checkpoint, *log, *file, *cache, *targets, *texts, *held_out, *word_list, *with_ladder, *vocab, *methods, *report;
     int32_t     method, preset, init, importance, slice_heads, optimizer, schedule, cache_type, cache_fill, simd, compute, pool, head_pool, type;
     int32_t     reduction, head_hidden, epochs, batch, accumulate, max_len, patience, stop_at, threads, layer;
     int32_t     rank, bottleneck, virtual_tokens, successors, replace_schedule, tune_layers, layers, width, heads, ffn, size, steps, whole_words, warm_start, distil, cased, seeds;
@@ -212,6 +212,7 @@ static const option option_table[] = {
     { "--warm-start", KIND_FLAG, AT(warm_start), CMD_PRETRAIN, 0, NULL, 0, 0, "new model: word embeddings from the texts' co-occurrences, sines for positions" },
     { "--whole-words", KIND_FLAG, AT(whole_words), CMD_PRETRAIN, 0, NULL, 0, 0, "mask all pieces of a word or none" },
     { "--word-list", KIND_TEXT, AT(word_list), CMD_PRETRAIN, 0, "FILE", 0, 0, "mask these words whole, a word a line: for languages written without spaces" },
+    { "--with-ladder", KIND_TEXT, AT(with_ladder), CMD_PRETRAIN, 0, "FILE", 0, 0, "train a ladder beside the model at the same time, and write it to this file" },
     { "--distil", KIND_FLAG, AT(distil), CMD_PRETRAIN, 0, NULL, 0, 0, "--method ladder: learn the model's own predictions of masked words, not the words" },
     { "--steps", KIND_COUNT, AT(steps), CMD_PRETRAIN, 0, "N", 1, 1000000000, "10000 if not given" },
     { "--type", KIND_WORD, AT(type), CMD_PRETRAIN | CMD_EXPORT, 0, "f32|f16|bf16", 0, 0, "of the weights that are written" },
@@ -909,8 +910,8 @@ typedef struct run {
     ldr_head       head;
     ldr_metric     metric;
     ldr_dataset   *labels, *train, *dev, *test;
-    ldr_ladder    *ladder;
-    ldr_trainer   *trainer;
+    ldr_ladder    *ladder, *beside;        /* beside: trained together with `ladder`, a model        */
+    ldr_trainer   *trainer, *beside_trainer;
     ldr_train_desc train_desc;
     FILE          *log;
     char         **arguments;      /* the program, the command and what follows                */
@@ -918,7 +919,9 @@ typedef struct run {
 } run;
 
 static void free_run(run *r) {
+    ldr_trainer_free(r->beside_trainer);
     ldr_trainer_free(r->trainer);
+    ldr_ladder_free(r->beside);
     ldr_ladder_free(r->ladder);
     ldr_dataset_free(r->test);
     ldr_dataset_free(r->dev);

@@ -357,11 +357,10 @@ static int warm_start(run *r) {
     return status;
 }
 
-static int pretrain_ladder(run *r) {
+static ldr_ladder_desc words_ladder(const run *r, ldr_method method) {
     ldr_ladder_desc d;
-    int full = r->o.method == METHOD_FULL || (r->o.method != METHOD_LADDER);
     memset(&d, 0, sizeof d);
-    d.method = full ? LDR_METHOD_FULL : LDR_METHOD_LADDER;
+    d.method = method;
     d.preset = r->o.preset ? (ldr_preset)(r->o.preset - 1) : LDR_PRESET_DEFAULT;
     d.reduction = r->o.reduction;
     d.rungs = r->o.rung_count ? r->o.rungs : NULL;
@@ -369,14 +368,50 @@ static int pretrain_ladder(run *r) {
     d.dropout = r->o.dropout;
     d.head = LDR_HEAD_WORDS;
     d.seed = r->o.seed;
+    return d;
+}
+
+static int pretrain_ladder(run *r) {
+    ldr_ladder_desc d = words_ladder(r, r->o.method == METHOD_LADDER ? LDR_METHOD_LADDER : LDR_METHOD_FULL);
     r->ladder = ldr_ladder_create(r->model, &d, &r->err);
     return r->ladder ? EXIT_DONE : EXIT_FAILED;
 }
 
+/* The ladder that learns while its backbone does. */
+static int open_beside(run *r) {
+    ldr_ladder_desc d = words_ladder(r, LDR_METHOD_LADDER);
+    ldr_train_desc td = r->train_desc;
+    d.beside = r->ladder;
+    td.rate = 1e-3f;
+    r->beside = ldr_ladder_create(r->model, &d, &r->err);
+    r->beside_trainer = r->beside ? ldr_trainer_create(r->beside, r->train, NULL, &td, &r->err) : NULL;
+    return r->beside_trainer ? EXIT_DONE : EXIT_FAILED;
+}
+
+/* The same ladder, as one of the model in the directory that has been written. */
+static int save_beside(run *r) {
+    ldr_ladder_desc d = words_ladder(r, LDR_METHOD_LADDER);
+    ldr_model *m = ldr_model_load(r->o.out, NULL, &r->err);
+    ldr_ladder *l = m ? ldr_ladder_create(m, &d, &r->err) : NULL;
+    int32_t i;
+    int status = l ? EXIT_DONE : EXIT_FAILED;
+    for (i = 0; l && i < ldr_ladder_params(l); i++) {
+        ldr_param to = ldr_ladder_param(l, i), from = ldr_ladder_param(r->beside, i);
+        memcpy(to.value, from.value, (size_t)to.rows * (size_t)to.columns * sizeof *to.value);
+    }
+    if (l && ldr_ladder_save(l, r->o.with_ladder, &r->err)) status = EXIT_FAILED;
+    ldr_ladder_free(l);
+    ldr_model_free(m);
+    if (!status) printf("%s written: %" PRIu64 " parameters trained\n", r->o.with_ladder, ldr_ladder_trainable(r->beside));
+    return status;
+}
+
 static int report_held_out(run *r, ldr_dataset *held, const ldr_progress *p) {
-    ldr_score score;
+    ldr_score score, beside;
     if (!ldr_dataset_count(held)) return EXIT_DONE;
     if (ldr_evaluate(r->ladder, held, LDR_METRIC_ACCURACY, &score, &r->err)) return EXIT_FAILED;
+    if (r->beside && ldr_evaluate(r->beside, held, LDR_METRIC_ACCURACY, &beside, &r->err)) return EXIT_FAILED;
+    if (r->beside) printf("step %d: held-out loss of the ladder %.4f, accuracy %.4f\n", (int)p->step, beside.loss, beside.accuracy);
     printf("step %d: held-out loss %.4f, accuracy %.4f\n", (int)p->step, score.loss, score.accuracy);
     fflush(stdout);
     if (r->log) {
@@ -398,7 +433,7 @@ static int pretrain_steps(run *r, stream *s, ldr_dataset *held, watch *w) {
     w->first_step = p.step;
     w->first_tokens = p.tokens;
     while (!ldr_trainer_done(r->trainer)) {
-        if (fill_batch(r, s, r->train, batch, p.step) || ldr_trainer_step(r->trainer, &p, &r->err)) return EXIT_FAILED;
+        if (fill_batch(r, s, r->train, batch, p.step) || ldr_trainer_step(r->trainer, &p, &r->err) || (r->beside && ldr_trainer_step(r->beside_trainer, NULL, &r->err))) return EXIT_FAILED;
         loss += p.step_loss;
         since++;
         if (r->log) log_step(r->log, &p);
@@ -454,6 +489,7 @@ static int command_pretrain(run *r) {
     w.opened = seconds_now();
     w.terminal = on_terminal();
     if (ladder && fresh) return fail(r, LDR_ARGUMENT, "a ladder is trained beside a model: give --model DIR", "");
+    if (o->with_ladder && (ladder || o->resume || o->checkpoint || o->stop_at)) return fail(r, LDR_ARGUMENT, "--with-ladder trains model and ladder in one go: without --method ladder, --checkpoint, --resume and --stop-at", "");
     if (o->distil && !ladder) return fail(r, LDR_ARGUMENT, "--distil goes with --method ladder", "");
     if (!fresh && (o->layers || o->width || o->heads || o->ffn || o->vocab || o->warm_start)) return fail(r, LDR_ARGUMENT, "--layers, --width, --heads, --ffn, --vocab and --warm-start are for a new model, without --model", "");
     if (!ladder && !ldr__path_join(path, sizeof path, o->out, "model.safetensors")) return fail(r, LDR_ARGUMENT, "%s: the path is too long", o->out);
@@ -462,6 +498,7 @@ static int command_pretrain(run *r) {
     if (fresh) o->model = o->out;
     if (open_model(r)) return EXIT_FAILED;
     if (!fresh && !ladder && !o->resume && copy_companions(r, path)) return EXIT_FAILED;
+    if (o->with_ladder && check_writable(r, o->with_ladder)) return EXIT_FAILED;
     status = choose_max_len(r, 128);
     if (status) return status;
     if (r->max_len < 3) return fail(r, LDR_ARGUMENT, "--max-len must leave room for a word between [CLS] and [SEP]", "");
@@ -485,12 +522,13 @@ static int command_pretrain(run *r) {
     signal(SIGINT, on_signal);
     signal(SIGTERM, on_signal);
     status = pretrain_open(r, &s, held);
+    if (!status && o->with_ladder) status = open_beside(r);
     if (!status) status = pretrain_steps(r, &s, held, &w);
     close_stream(&s);
     if (status) return status;
     if (ladder ? ldr_ladder_save(r->ladder, o->out, &r->err) : ldr_ladder_export(r->ladder, path, written_type(r), &r->err)) return EXIT_FAILED;
     printf("%s written: %" PRIu64 " parameters trained, %.0f s\n", ladder ? o->out : path, ldr_ladder_trainable(r->ladder), seconds_now() - w.opened);
-    return EXIT_DONE;
+    return r->beside ? save_beside(r) : EXIT_DONE;
 }
 
 static int command_vocabulary(run *r) {
