@@ -87,12 +87,13 @@
        head                 nothing but the head: no way back at all, like the ladder's
        bitfit, lora, adapter, prefix, full      back to the first block that is changed (tune_layers: the last so many)
        prompt               back to the embeddings
+       theseus              fewer blocks learn in the place of groups of the backbone's: the result is a smaller model
      Few trained numbers do not make training cheap: all but head and ladder keep every block's activations and go through
      every matrix a second time. `checkpoint` of ldr_train_desc trades the activations for time. ldr_ladder_export writes the
      tuned model for other programs, LoRA merged into the weights.
      LDR_HEAD_WORDS trains on plain text with the model's own language-model head: with full the model itself (ldr_model_init
      makes one from a config.json), with ladder a ladder beside it, from which later ladders can start; `distil` lets that one
-     learn the model's predictions instead of the words.
+     learn the model's predictions instead of the words, and `beside` lets it learn while the model does.
 
    >>manual-memory        MEMORY
      Every object is planned before it is made and lives in one block: model, ladder, trainer, predictor. A training
