@@ -6,14 +6,14 @@ if ! test -f "$MODEL/config.json"; then
 fi
 # Threads that wait should sleep: on a machine with other work they would only be in the way.
 OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}; export OMP_WAIT_POLICY
-data="--train data/train.tsv --dev data/dev.tsv --test data/test.tsv"
+data="--train data/train.tsv --dev data/dev.tsv --test data/test.tsv --batch 16 --pool mean"
 member() { sed -n "s/.*\"$2\":\([0-9.e+-]*\).*/\1/p" "$1"; }
 percent() { member "$1" "$2" | awk '{ printf "%.1f %%", 100 * $1 }'; }
 
 echo "== a linear head on the frozen model"
-$L train --model "$MODEL" $data --method head --epochs 60 --batch 16 --lr 3e-3 --cache ram --seed 1 --out "$BUILD/head.ladder" --json >"$BUILD/head.json" || exit 1
+$L train --model "$MODEL" $data --method head --epochs 40 --cache ram --seed 1 --out "$BUILD/head.ladder" --json >"$BUILD/head.json" || exit 1
 echo "== a ladder beside the frozen model"
-$L train --model "$MODEL" $data --epochs 20 --batch 16 --lr 1e-3 --dropout 0.1 --cache ram --seed 1 --out "$BUILD/demo.ladder" --json >"$BUILD/demo.json" || exit 1
+$L train --model "$MODEL" $data --epochs 20 --lr 3e-3 --dropout 0.1 --cache ram --seed 1 --out "$BUILD/demo.ladder" --json >"$BUILD/demo.json" || exit 1
 
 printf '\nright on the test set\n'
 printf '  always the same answer  %8s\n' "$(percent "$BUILD/demo.json" majority)"
@@ -32,8 +32,6 @@ TEXTS
 $L predict --model "$MODEL" --ladder "$BUILD/demo.ladder" "$BUILD/sentences.txt" >"$BUILD/answers.jsonl" || exit 1
 sed 's/^{"label":"\([^"]*\)".*/\1/' "$BUILD/answers.jsonl" | paste - "$BUILD/sentences.txt" | awk -F '\t' '{ printf "  %-14s %s\n", $1, $2 }'
 
-# Recipes side by side with a page of charts, where this build of the tool has it.
-if $L --help | grep -q '^  compare '; then
-    echo
-    $L compare --model "$MODEL" $data --report "$BUILD/report.html" && echo "see $BUILD/report.html"
-fi
+echo
+echo "== ways to tune, three epochs each (all nine, and more epochs: ../tools/ladder compare)"
+$L compare --model "$MODEL" $data --methods head,ladder,ladder-cached,lora,full --epochs 3 --report "$BUILD/report.html" && echo "see examples/$BUILD/report.html"

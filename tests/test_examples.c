@@ -236,7 +236,34 @@ TEST(from_cpp) {
     free(text);
 }
 
-#define TESTS(X) X(a_missing_model_is_explained) X(hello) X(tokens) X(memory_plan) X(slicing) X(by_hand) X(save_resume) X(allocator) X(own_reader) X(threads) X(from_cpp)
+/* At most six million bytes, and a ladder that fits: what examples/tiny/README.md says. */
+TEST(the_shipped_model_is_small_and_whole) {
+    static const char *const files[] = { "config.json", "vocab.txt", "tokenizer_config.json", "model.safetensors", "ladder.safetensors", "README.md" };
+    char path[LADDER_MAX_PATH + 32];
+    size_t total = 0, i;
+    ldr_error err;
+    ldr_model *m;
+    ldr_ladder *l;
+    if (!ready() || !model[0] || getenv("LADDER_EXAMPLES_MODEL")) SKIP("another model than the one in examples/tiny, or none");
+    for (i = 0; i < sizeof files / sizeof files[0]; i++) {
+        size_t size = 0;
+        snprintf(path, sizeof path, "%s/%s", model, files[i]);
+        free(ldr_test_read(path, &size));
+        CHECK(size > 0);
+        total += size;
+    }
+    CHECK(total <= 6000000);
+    memset(&err, 0, sizeof err);
+    m = ldr_model_load(model, NULL, &err);
+    snprintf(path, sizeof path, "%s/ladder.safetensors", model);
+    l = m ? ldr_ladder_load(m, path, NULL, &err) : NULL;
+    CHECK_STR(err.message, "");
+    if (m) CHECK_INT(ldr_model_info_get(m).vocabulary, 8192);
+    ldr_ladder_free(l);
+    ldr_model_free(m);
+}
+
+#define TESTS(X) X(the_shipped_model_is_small_and_whole) X(a_missing_model_is_explained) X(hello) X(tokens) X(memory_plan) X(slicing) X(by_hand) X(save_resume) X(allocator) X(own_reader) X(threads) X(from_cpp)
 
 #else
 
