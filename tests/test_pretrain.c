@@ -189,6 +189,7 @@ TEST(what_cannot_be_is_refused) {
         { 1, "pretrain --texts a.txt --out new --steps 1", "--vocab" },
         { 1, "pretrain --texts a.txt --out new --steps 1 --vocab nowhere.txt", "nowhere.txt" },
         { 1, "pretrain --texts nowhere.txt --vocab vocab.txt --out new1 --steps 1", "nowhere.txt" },
+        { 1, "pretrain --texts a.txt --held-out nowhere.txt --vocab vocab.txt --out new13 --steps 1", "nowhere.txt" },
         { 1, "pretrain --texts , --vocab vocab.txt --out new2 --steps 1", "no text file" },
         { 1, "pretrain --texts empty.txt --vocab vocab.txt --out new3 --steps 1", "not one word" },
         { 1, "pretrain --texts a.txt,. --vocab vocab.txt --out new4 --steps 9999", "cannot be read" },

@@ -460,9 +460,9 @@ static int pretrain_open(run *r, stream *s, ldr_dataset *held) {
     int status;
     if (open_stream(r, s, r->o.texts, r->max_len, POOL) || fill_batch(r, s, r->train, batch, 0)) return EXIT_FAILED;
     if (r->o.held_out) {
-        if (open_stream(r, &h, r->o.held_out, r->max_len, HELD_SEQUENCES)) return EXIT_FAILED;
+        status = open_stream(r, &h, r->o.held_out, r->max_len, HELD_SEQUENCES);
         h.seed = 1;                        /* the same masks whatever the run's seed */
-        status = fill_batch(r, &h, held, HELD_SEQUENCES, 0);
+        if (!status) status = fill_batch(r, &h, held, HELD_SEQUENCES, 0);
         close_stream(&h);
         if (status) return status;
     }
@@ -496,8 +496,7 @@ static int command_pretrain(run *r) {
     if (!ladder && !o->resume && ldr__file_exists(path)) return fail(r, LDR_ARGUMENT, "%s: is there already and is not replaced", path);
     if (ladder ? check_writable(r, o->out) : fresh && !o->resume && make_model(r)) return EXIT_FAILED;
     if (fresh) o->model = o->out;
-    if (open_model(r)) return EXIT_FAILED;
-    if (!fresh && !ladder && !o->resume && copy_companions(r, path)) return EXIT_FAILED;
+    if (!fresh && !ladder && !o->resume ? copy_companions(r, path) : open_model(r)) return EXIT_FAILED;      /* both open the model */
     if (o->with_ladder && check_writable(r, o->with_ladder)) return EXIT_FAILED;
     status = choose_max_len(r, 128);
     if (status) return status;
