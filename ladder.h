@@ -603,6 +603,9 @@ typedef struct ldr_ladder_desc {
     int32_t        targets;        /* LORA: sum of ldr_target; 0: query and value              */
     int32_t        bottleneck;     /* ADAPTER; 0: d/16, at least 4                             */
     int32_t        virtual_tokens; /* PROMPT, PREFIX; 0: 16. A prompt takes as many of the model's positions */
+    int32_t        prompt_hidden;  /* PROMPT; h > 0: its vectors go through a network of their own that is trained with them (P-tuning),
+                                      e + B tanh(A e + a) + b, A[h,e], B = 0 at the start; the sum, which keeps a start from words as it
+                                      is, is that of residual prompt tuning (Razdaibiedina et al. 2023). 0: the vectors alone */
     int32_t        successors;     /* THESEUS: n blocks for L layers; 0: L/2. Successor g stands for layers g L/n to (g+1) L/n - 1 (rounded
                                       down) and starts as a copy of layer g, so all together as the first n. They and the head are
                                       trained (tune_norms: the final norm, too). Dev scores, predictions and the export are those of
@@ -6928,6 +6931,7 @@ struct ldr_ladder {
     ldr__shape       tuned_shape;  /* of a backbone block with what the method adds           */
     ldr__tuned      *tuned;        /* [layers + successors], when deep                        */
     int32_t          end[LDR__ENDS];
+    int32_t          prompt_dense, prompt_dense_bias, prompt_out, prompt_out_bias;     /* -1: the prompt's vectors are what is trained */
     ldr__param      *params;
     int32_t          count;
     size_t           size;         /* floats in values, padding between parameters included  */
@@ -7040,6 +7044,7 @@ static ldr_status ldr__ladder_method(ldr_ladder *l, const ldr_ladder_desc *d, ld
     if (d->method == LDR_METHOD_LORA && (d->rank < 1 || d->rank > 4096 || !(d->alpha - d->alpha == 0) || d->targets < 1 || d->targets >= 1 << LDR__MATRICES))
         return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "LoRA of rank %d on the matrices %d cannot be", d->rank, d->targets);
     if (d->method == LDR_METHOD_ADAPTER && (d->bottleneck < 1 || d->bottleneck > 65536)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "an adapter %d wide cannot be", d->bottleneck);
+    if (d->prompt_hidden < 0 || d->prompt_hidden > 65536) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a network %d wide for the prompt cannot be", d->prompt_hidden);
     if (d->virtual_tokens < 0 || d->virtual_tokens > 4096 || (d->method == LDR_METHOD_PROMPT && d->virtual_tokens >= m->positions - m->position_offset))
         return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "%d virtual tokens: the model has %d positions", d->virtual_tokens, m->positions - m->position_offset);
     if (d->method == LDR_METHOD_THESEUS && m->family->shared) return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "method theseus replaces layers, and those of a model of type %s are one: it is as small as it gets", m->family->type);
@@ -7195,6 +7200,13 @@ static void ldr__tuned_layout(ldr__layout *y, ldr__tuned *tuned) {
         l->end[slot] = -1;
         if (l->deep && ldr__trains_end(&l->d, slot) && ldr__end_size(m, &l->d, slot, &rows, &columns)) l->end[slot] = ldr__add_param(y, -1, ldr__end_names[slot], rows, columns);
     }
+    if (l->d.method == LDR_METHOD_PROMPT && l->d.prompt_hidden) {
+        size_t h = (size_t)l->d.prompt_hidden, e = (size_t)m->embed_width;
+        l->prompt_dense = ldr__add_param(y, -1, "prompt.dense.weight", h, e);
+        l->prompt_dense_bias = ldr__add_param(y, -1, "prompt.dense.bias", 1, h);
+        l->prompt_out = ldr__add_param(y, -1, "prompt.out.weight", e, h);
+        l->prompt_out_bias = ldr__add_param(y, -1, "prompt.out.bias", 1, e);
+    }
     for (i = 0; l->deep && i < blocks; i++)
         for (slot = 0; slot < LDR__ALL_SLOTS; slot++) {
             int32_t p = -1;
@@ -7273,6 +7285,11 @@ static void ldr__tuned_start(ldr_ladder *l) {
         else for (r = 0; r < (size_t)l->params[p].rows; r++)           /* words at random, as Lester et al. found to work */
             ldr__mat_run(m->kernels, v + r * (size_t)m->embed_width, &m->ends.m[LDR__WORD], ldr__random_below(ldr__stream(d->seed, LDR__STREAM_INIT, (uint64_t)p), r, (uint32_t)m->vocabulary), 0, (size_t)m->embed_width);
     }
+    if (l->prompt_dense >= 0) {
+        const ldr__param *a = &l->params[l->prompt_dense], *b = &l->params[l->prompt_out];
+        ldr__fill_normal(l->values + a->offset, (size_t)a->rows * (size_t)a->columns, ldr__stream(d->seed, LDR__STREAM_INIT, (uint64_t)l->prompt_dense), 1.0 / sqrt((double)a->columns));
+        memset(l->values + b->offset, 0, (size_t)b->rows * (size_t)b->columns * sizeof(float));
+    }
     if (m->release) ldr__release_embeddings(m);
 }
 
@@ -7284,6 +7301,7 @@ static void ldr__ladder_layout(ldr__layout *y, ldr__rung *rungs, ldr__tuned *tun
     char name[64];
     int32_t i, slot, bias = d->down_bias == LDR_ON, has_side = d->rung_count > 0;
     l->first = l->first_bias = l->final_norm = l->final_norm_bias = l->up = l->up_bias = l->out_gate = l->head_dense = l->head_dense_bias = -1;
+    l->prompt_dense = l->prompt_dense_bias = l->prompt_out = l->prompt_out_bias = -1;
     y->count = 0;
     y->floats = 0;
     y->trainable = 0;
@@ -7686,6 +7704,7 @@ typedef struct ldr__pass {
     ldr__exec      ex;
     ldr__backbone  backbone;
     ldr__ends      ends;           /* the model's, with what is trained of them               */
+    float         *prompt, *prompt_hidden, *dprompt, *dprompt_hidden;      /* with prompt_hidden: what its network makes, [virtual tokens, e or h] */
     ldr__deep      deep;
     int32_t        keep;           /* for a backward pass                                     */
     int32_t       *route, places;  /* [places] numbers of the blocks that run, in order       */
@@ -7787,11 +7806,18 @@ static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, size_t ma
     s->rows = (int32_t *)ldr__place(p, "batch", r, sizeof(int32_t));
     s->spans = l->d.pool == LDR_POOL_MEAN && !ldr__per_token(l->d.head) ? (int32_t *)ldr__place(p, "batch", r, sizeof(int32_t)) : NULL;
     s->pooled = l->d.pool == LDR_POOL_MEAN ? ldr__place_floats(p, "batch", d) : NULL;
+    if (l->prompt_dense >= 0) {
+        s->prompt = ldr__place_matrix(p, "prompt", virtuals, (size_t)m->embed_width);
+        s->prompt_hidden = ldr__place_matrix(p, "prompt", virtuals, (size_t)l->d.prompt_hidden);
+        s->dprompt = keep ? ldr__place_matrix(p, "prompt", virtuals, (size_t)m->embed_width) : NULL;
+        s->dprompt_hidden = keep ? ldr__place_matrix(p, "prompt", virtuals, (size_t)l->d.prompt_hidden) : NULL;
+    }
     if (keep && l->deep) ldr__deep_place(p, &s->deep, m, &l->tuned_shape, ldr__deep_blocks(l), wide, train->checkpoint, ldr__tunes_embeddings(l));
     if (!keep || !l->deep || l->from) ldr__backbone_place(p, &s->backbone, m, &l->tuned_shape, wide);
     else s->backbone.embed = m->ends.m[LDR__PROJECT].data ? ldr__place_matrix(p, "backbone activations", wide, (size_t)m->embed_width) : NULL;
     scratch = LDR__MAX(ldr__shape_scratch(&l->tuned_shape, wide, longest), ldr__shape_scratch(&l->side, max_tokens, longest));
     k = LDR__MAX(LDR__MAX(c, hh), LDR__MAX(d, (size_t)m->embed_width));        /* the head, and ALBERT's projection */
+    if (l->prompt_dense >= 0) k = LDR__MAX(k, (size_t)l->d.prompt_hidden);
     ldr__exec_place(p, &s->ex, m, LDR__MAX(scratch, ldr__gemm_scratch(k, LDR__MAX(k, wide))), wide);
     s->taps = (float **)ldr__place(p, "taps", (size_t)s->tap_count + 1, sizeof(float *));
     for (k = 0; k < (size_t)s->tap_count; k++) {
@@ -8064,6 +8090,30 @@ static void ldr__final_rows(ldr__pass *s, const float *x) {
 
 /* ---- through the backbone and back (>>tune) -------------------------------------------- */
 
+/* A prompt's vectors e[P,E] through their network: p = e + B u + b, u = tanh(A e + a). */
+static void ldr__prompt_forward(ldr__pass *s) {
+    const ldr_ladder *l = s->l;
+    size_t n = (size_t)l->d.virtual_tokens, h = (size_t)l->d.prompt_hidden, e = (size_t)l->m->embed_width, i;
+    const float *vectors = ldr__value(l, l->end[LDR__PROMPT]);
+    ldr__linear_forward(&s->ex, s->prompt_hidden, h, vectors, e, ldr__value_matrix(l, l->prompt_dense), ldr__value(l, l->prompt_dense_bias), n, h, e);
+    s->ex.kernels->activate(s->prompt_hidden, s->prompt_hidden, n * h, LDR_TANH);
+    ldr__linear_forward(&s->ex, s->prompt, e, s->prompt_hidden, h, ldr__value_matrix(l, l->prompt_out), ldr__value(l, l->prompt_out_bias), n, e, h);
+    for (i = 0; i < n * e; i++) s->prompt[i] += vectors[i];
+    s->ends.v[LDR__PROMPT] = s->prompt;
+}
+
+/* de += dp + A^T du, du = (1 - u^2) B^T dp */
+static void ldr__prompt_backward(ldr__pass *s) {
+    const ldr_ladder *l = s->l;
+    size_t n = (size_t)l->d.virtual_tokens, h = (size_t)l->d.prompt_hidden, e = (size_t)l->m->embed_width, i;
+    const float *u = s->prompt_hidden;
+    float *de = ldr__grad(l, l->end[LDR__PROMPT]), *du = s->dprompt_hidden;
+    ldr__linear_backward(&s->ex, du, h, 0, ldr__grad(l, l->prompt_out), ldr__grad(l, l->prompt_out_bias), s->dprompt, e, ldr__mat_float(u, h, 1), ldr__value_matrix(l, l->prompt_out), n, e, h);
+    for (i = 0; i < n * h; i++) du[i] *= 1.0f - u[i] * u[i];
+    for (i = 0; de && i < n * e; i++) de[i] += s->dprompt[i];
+    ldr__linear_backward(&s->ex, de, e, 1, ldr__grad(l, l->prompt_dense), ldr__grad(l, l->prompt_dense_bias), du, h, ldr__mat_float(ldr__value(l, l->end[LDR__PROMPT]), e, 1), ldr__value_matrix(l, l->prompt_dense), n, h, e);
+}
+
 /* No dropout in layers that have successors: what those learn from is the model as it is used. */
 static ldr__tokens ldr__deep_tokens(const ldr__pass *s, int32_t block) {
     ldr__tokens t = s->t;
@@ -8142,12 +8192,17 @@ static void ldr__deep_backward(ldr__pass *s) {
     int32_t place;
     int slot;
     for (slot = 0; slot < LDR__ENDS; slot++) ends[slot] = ldr__grad(l, l->end[slot]);
+    if (s->prompt) {
+        memset(s->dprompt, 0, (size_t)l->d.virtual_tokens * (size_t)l->m->embed_width * sizeof(float));
+        ends[LDR__PROMPT] = s->dprompt;
+    }
     ldr__final_backward(s, ends[LDR__FINAL], ends[LDR__FINALB]);
     for (place = s->places - 1; place >= s->deep.from; place--) {
         for (slot = 0; slot < LDR__ALL_SLOTS; slot++) grads[slot] = ldr__grad(l, ldr__tuned_at(l, s->route[place])->slot[slot]);
         ldr__deep_block_backward(s, place, grads);
     }
     if (ldr__tunes_embeddings(l)) ldr__embed_backward(&s->ex, l->m, &s->ends, ends, s->deep.dx, &s->deep.embed, s->ids, s->segments, &s->t);
+    if (s->prompt) ldr__prompt_backward(s);
 }
 
 /* Runs the frozen backbone, feeding the ladder on the way. */
@@ -8158,6 +8213,7 @@ static void ldr__pass_backbone(ldr__pass *s) {
     int need_final = l->d.rung_count == 0 || l->out_gate >= 0;
     float *x = s->backbone.acts.x;
     ldr__tokens t = s->t;
+    if (s->prompt) ldr__prompt_forward(s);
     if (s->keep && l->deep) {
         ldr__deep_forward(s);
         return;
@@ -10259,16 +10315,18 @@ LDR__DEF ldr_status ldr_evaluate(ldr_ladder *l, const ldr_dataset *d, ldr_metric
    ====================================================================================== */
 
 /* The configuration of a ladder as metadata: one row a field, used for writing and for reading. */
-enum { LDR__FIELD_INT, LDR__FIELD_FLOAT };
+enum { LDR__FIELD_INT, LDR__FIELD_FLOAT, LDR__FIELD_OPTION };      /* an option may be missing: 0, and is not written then */
 static const struct { const char *key; size_t offset; int kind; } ldr__fields[] = {
 #define LDR__INT(name)   { "ladder." #name, offsetof(ldr_ladder_desc, name), LDR__FIELD_INT }
 #define LDR__FLOAT(name) { "ladder." #name, offsetof(ldr_ladder_desc, name), LDR__FIELD_FLOAT }
+#define LDR__OPTION(name) { "ladder." #name, offsetof(ldr_ladder_desc, name), LDR__FIELD_OPTION }
     LDR__INT(method), LDR__INT(rank), LDR__FLOAT(alpha), LDR__INT(targets), LDR__INT(bottleneck), LDR__INT(virtual_tokens), LDR__INT(successors), LDR__INT(tune_biases), LDR__INT(tune_norms), LDR__INT(tune_layers),
     LDR__INT(preset), LDR__INT(reduction), LDR__INT(rung_count), LDR__INT(width), LDR__INT(heads), LDR__INT(ffn), LDR__INT(tap), LDR__INT(gate),
     LDR__FLOAT(gate_init), LDR__FLOAT(gate_temperature), LDR__FLOAT(gate_fixed), LDR__INT(mix), LDR__INT(output), LDR__FLOAT(output_init), LDR__INT(init),
-    LDR__INT(importance), LDR__INT(slice_heads), LDR__INT(samples), LDR__FLOAT(dropout), LDR__INT(final_norm), LDR__INT(down_bias), LDR__INT(head), LDR__INT(classes), LDR__INT(pool), LDR__INT(head_hidden)
+    LDR__INT(importance), LDR__INT(slice_heads), LDR__INT(samples), LDR__FLOAT(dropout), LDR__INT(final_norm), LDR__INT(down_bias), LDR__INT(head), LDR__INT(classes), LDR__INT(pool), LDR__INT(head_hidden), LDR__OPTION(prompt_hidden)
 #undef LDR__INT
 #undef LDR__FLOAT
+#undef LDR__OPTION
 };
 LDR__STATIC_ASSERT(enums_are_ints, sizeof(ldr_preset) == sizeof(int32_t));
 
@@ -10366,7 +10424,8 @@ static void ldr__meta_ladder(ldr__text *t, const ldr_ladder *l) {
         uint32_t bits;
         memcpy(&v, at, 4);
         memcpy(&bits, at, 4);
-        if (ldr__fields[f].kind == LDR__FIELD_INT) ldr__meta_i64(t, ldr__fields[f].key, v);
+        if (ldr__fields[f].kind == LDR__FIELD_OPTION && v == 0) continue;
+        if (ldr__fields[f].kind != LDR__FIELD_FLOAT) ldr__meta_i64(t, ldr__fields[f].key, v);
         else ldr__meta_hex(t, ldr__fields[f].key, bits, 8);
     }
     ldr__meta_hex(t, "ladder.seed", l->d.seed, 16);
@@ -10537,7 +10596,8 @@ static ldr_status ldr__meta_desc(const ldr_weights *w, ldr_ladder_desc *d, int32
     for (f = 0; f < sizeof ldr__fields / sizeof ldr__fields[0]; f++) {
         const char *text = ldr_weights_meta(w, ldr__fields[f].key);
         unsigned char *at = (unsigned char *)d + ldr__fields[f].offset;
-        if (ldr__fields[f].kind == LDR__FIELD_INT) {
+        if (ldr__fields[f].kind == LDR__FIELD_OPTION && !text) continue;
+        if (ldr__fields[f].kind != LDR__FIELD_FLOAT) {
             int32_t small;
             if (!ldr__parse_i64(text, &v) || v < INT32_MIN || v > INT32_MAX) return ldr__meta_missing(ldr__fields[f].key, err);
             small = (int32_t)v;

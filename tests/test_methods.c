@@ -88,6 +88,15 @@ TEST(gradients_of_every_head_with_virtual_tokens) {
     }
 }
 
+TEST(gradients_of_a_prompt_with_a_network) {
+    size_t f;
+    for (f = 0; f < sizeof families / sizeof families[0]; f++) {
+        ldr_ladder_desc d = method_desc(LDR_METHOD_PROMPT);
+        d.prompt_hidden = 6;
+        check_gradients(families[f], d, f % 2, 0);
+    }
+}
+
 /* The mean over a text, of every method that has a text; not over the virtual tokens before it. */
 TEST(gradients_of_pooled_heads) {
     static const ldr_method methods[] = { LDR_METHOD_LADDER, LDR_METHOD_HEAD, LDR_METHOD_FULL, LDR_METHOD_PROMPT, LDR_METHOD_PREFIX };
@@ -463,11 +472,14 @@ TEST(checkpointing_saves_memory) {
 TEST(saved_and_loaded_it_answers_the_same) {
     int m, i;
     for (m = LDR_METHOD_FULL; m <= LDR_METHOD_THESEUS; m++) {
-        fixture x = open_fixture(tiny_default(m % 2 ? "albert" : "gpt2"), method_desc((ldr_method)m), plain_training());
+        ldr_ladder_desc d = method_desc((ldr_method)m);
+        fixture x;
         size_t size = 0;
         unsigned char *file;
         float before[12], after[12];
         ldr_ladder *again, *own;
+        if (m == LDR_METHOD_PROMPT) d.prompt_hidden = 6;
+        x = open_fixture(tiny_default(m % 2 ? "albert" : "gpt2"), d, plain_training());
         while (x.t && !ldr_trainer_done(x.t)) CHECK_INT(ldr_trainer_step(x.t, NULL, &x.err), LDR_OK);
         states(&x, before);
         CHECK_INT(ldr_ladder_save_memory(x.l, NULL, 0, &size, &x.err), LDR_OK);
@@ -513,13 +525,14 @@ TEST(every_method_learns) {
 
 /* lst.md 1.12 on a BERT-base: 24 adapters 48 wide and the norms; 100 prompts of 768; every bias; LoRA on q and v. */
 TEST(parameter_counts_of_a_bert_base) {
-    static const struct { ldr_method method; int32_t rank, bottleneck, virtuals; uint64_t want; } rows[] = {
-        { LDR_METHOD_ADAPTER, 0, 48, 0, 24 * (2 * 48 * 768 + 48 + 768) + 25 * 2 * 768 },
-        { LDR_METHOD_PROMPT, 0, 0, 100, 76800 },
-        { LDR_METHOD_BITFIT, 0, 0, 0, 12 * (4 * 768 + 3072 + 768 + 2 * 768) + 768 },
-        { LDR_METHOD_LORA, 32, 0, 0, 12 * 2 * 32 * (768 + 768) },
-        { LDR_METHOD_PREFIX, 0, 0, 20, 12 * 2 * 20 * 768 },
-        { LDR_METHOD_FULL, 0, 0, 0, 12 * (UINT64_C(4) * (768 * 768 + 768) + 2 * 768 * 3072 + 3072 + 768 + 4 * 768) + 768 * (30522 + 512 + 2 + 2) } };
+    static const struct { ldr_method method; int32_t rank, bottleneck, virtuals; uint64_t want; int32_t prompt_hidden; } rows[] = {
+        { LDR_METHOD_ADAPTER, 0, 48, 0, 24 * (2 * 48 * 768 + 48 + 768) + 25 * 2 * 768, 0 },
+        { LDR_METHOD_PROMPT, 0, 0, 100, 76800, 0 },
+        { LDR_METHOD_PROMPT, 0, 0, 40, 40 * 768 + 2 * 800 * 768 + 800 + 768, 800 },
+        { LDR_METHOD_BITFIT, 0, 0, 0, 12 * (4 * 768 + 3072 + 768 + 2 * 768) + 768, 0 },
+        { LDR_METHOD_LORA, 32, 0, 0, 12 * 2 * 32 * (768 + 768), 0 },
+        { LDR_METHOD_PREFIX, 0, 0, 20, 12 * 2 * 20 * 768, 0 },
+        { LDR_METHOD_FULL, 0, 0, 0, 12 * (UINT64_C(4) * (768 * 768 + 768) + 2 * 768 * 3072 + 3072 + 768 + 4 * 768) + 768 * (30522 + 512 + 2 + 2), 0 } };
     size_t i;
     tiny_spec s = tiny_default("bert");
     ldr_error err;
@@ -543,6 +556,7 @@ TEST(parameter_counts_of_a_bert_base) {
         d.rank = rows[i].rank;
         d.bottleneck = rows[i].bottleneck;
         d.virtual_tokens = rows[i].virtuals;
+        d.prompt_hidden = rows[i].prompt_hidden;
         d.classes = 2;
         l = ldr_ladder_create(m.m, &d, &err);
         CHECK_STR(err.message, "");
@@ -586,6 +600,9 @@ TEST(what_cannot_be_tuned_is_refused) {
     d = method_desc(LDR_METHOD_PROMPT);
     d.virtual_tokens = 40;
     refused(d, LDR_COMPUTE_F32, LDR_ARGUMENT, "40 virtual tokens: the model has 40 positions");
+    d.virtual_tokens = 4;
+    d.prompt_hidden = -1;
+    refused(d, LDR_COMPUTE_F32, LDR_ARGUMENT, "a network -1 wide for the prompt cannot be");
     d = method_desc(LDR_METHOD_ADAPTER);
     d.bottleneck = -3;
     refused(d, LDR_COMPUTE_F32, LDR_ARGUMENT, "an adapter -3 wide");
@@ -1087,7 +1104,7 @@ TEST(a_model_starts_from_its_configuration) {
 }
 
 #define TESTS(X) \
-    X(gradients_of_every_family_and_method) X(gradients_of_every_head_with_virtual_tokens) X(gradients_of_pooled_heads) X(gradients_where_only_the_last_blocks_are_tuned) X(a_wrong_sign_is_caught) \
+    X(gradients_of_every_family_and_method) X(gradients_of_every_head_with_virtual_tokens) X(gradients_of_a_prompt_with_a_network) X(gradients_of_pooled_heads) X(gradients_where_only_the_last_blocks_are_tuned) X(a_wrong_sign_is_caught) \
     X(gradients_of_the_words_head) X(a_ladder_may_learn_from_the_backbone) X(only_ladders_with_a_mixed_output_learn_from_the_backbone) X(words_are_scored_in_chunks) X(a_training_set_may_be_filled_again) X(a_words_head_needs_one_in_the_model) \
     X(every_method_starts_at_the_backbone) X(the_loaded_weights_are_never_written) X(checkpointing_and_threads_change_no_bit) X(checkpointing_saves_memory) \
     X(saved_and_loaded_it_answers_the_same) X(every_method_learns) X(parameter_counts_of_a_bert_base) X(what_cannot_be_tuned_is_refused) \

@@ -144,6 +144,7 @@ static void case_read(ladder_case *c, const ldr_json *j, int32_t node) {
     c->d.targets = whole(j, node, "targets");
     c->d.bottleneck = whole(j, node, "bottleneck");
     c->d.virtual_tokens = whole(j, node, "virtual_tokens");
+    c->d.prompt_hidden = whole(j, node, "prompt_hidden");
     c->d.successors = whole(j, node, "successors");
     c->replaced = ldr_json_get(j, node, "replaced");
     c->d.preset = (ldr_preset)whole(j, node, "preset");

@@ -164,7 +164,7 @@ typedef struct options {
     const char *model, *ladder, *task, *train, *dev, *test, *data, *out, *resume, *checkpoint, *log, *file, *cache, *targets, *texts, *held_out, *word_list, *with_ladder, *vocab, *methods, *report;
     int32_t     method, preset, init, importance, slice_heads, optimizer, schedule, cache_type, cache_fill, simd, compute, pool, head_pool, type;
     int32_t     reduction, head_hidden, epochs, batch, accumulate, max_len, patience, stop_at, threads, layer;
-    int32_t     rank, bottleneck, virtual_tokens, successors, replace_schedule, tune_layers, layers, width, heads, ffn, size, steps, whole_words, warm_start, distil, cased, seeds;
+    int32_t     rank, bottleneck, virtual_tokens, prompt_hidden, successors, replace_schedule, tune_layers, layers, width, heads, ffn, size, steps, whole_words, warm_start, distil, cased, seeds;
     int32_t     regress, balance, ids, pair, pieces, no_special, release, recompute, tune_biases, tune_norms, json, help;
     float       replace_rate, replace_until, alpha, lr, warmup, weight_decay, dropout, label_smoothing, clip;
     uint64_t    seed;
@@ -231,6 +231,7 @@ static const option option_table[] = {
     { "--targets", KIND_TEXT, AT(targets), CMD_FIT, 0, "LIST", 0, 0, "lora: some of query,key,value,output,gate,up,down; query,value if not given" },
     { "--bottleneck", KIND_COUNT, AT(bottleneck), CMD_FIT, 0, "N", 1, 65536, "adapter: its width" },
     { "--virtual-tokens", KIND_COUNT, AT(virtual_tokens), CMD_FIT, 0, "N", 1, 4096, "prompt, prefix: so many, 16 if not given" },
+    { "--prompt-hidden", KIND_COUNT, AT(prompt_hidden), CMD_FIT, 0, "N", 1, 65536, "prompt: its vectors go through a network with so many hidden units (P-tuning)" },
     { "--successors", KIND_COUNT, AT(successors), CMD_ONE, 0, "N", 1, 65536, "theseus: blocks that are to do the work of all the model's, half as many if not given" },
     { "--replace-rate", KIND_NUMBER, AT(replace_rate), CMD_ONE, 0, "P", 0, 1, "theseus: chance of a successor in its layers' place, at the start if linear; 0.5 if not given" },
     { "--replace-schedule", KIND_WORD, AT(replace_schedule), CMD_ONE, 0, "linear|constant", 0, 0, "theseus: of that chance until --replace-until, from where it is 1" },
@@ -458,6 +459,7 @@ static int check_needed(const struct command *c, const options *o) {
     if (o->method != METHOD_LORA && (o->rank || o->alpha > 0 || o->targets)) return usage_error(c, o->rank ? "--rank" : o->targets ? "--targets" : "--alpha", "goes with --method lora only");
     if (o->method != METHOD_ADAPTER && o->bottleneck) return usage_error(c, "--bottleneck", "goes with --method adapter only");
     if (o->method != METHOD_PROMPT && o->method != METHOD_PREFIX && o->virtual_tokens) return usage_error(c, "--virtual-tokens", "goes with --method prompt or prefix only");
+    if (o->method != METHOD_PROMPT && o->prompt_hidden) return usage_error(c, "--prompt-hidden", "goes with --method prompt only");
     if (o->method != METHOD_THESEUS && (o->successors || o->replace_rate > 0 || o->replace_schedule || o->replace_until > 0))
         return usage_error(c, o->successors ? "--successors" : o->replace_rate > 0 ? "--replace-rate" : o->replace_schedule ? "--replace-schedule" : "--replace-until", "goes with --method theseus only");
     if (o->method <= METHOD_HEAD && (o->tune_layers || o->tune_biases || o->tune_norms || o->recompute))
@@ -1103,6 +1105,7 @@ static int make_ladder(run *r) {
     d.targets = o->targets ? target_bits(o->targets) : 0;
     d.bottleneck = o->bottleneck;
     d.virtual_tokens = o->virtual_tokens;
+    d.prompt_hidden = o->prompt_hidden;
     d.successors = o->successors;
     d.tune_layers = o->tune_layers;
     d.tune_biases = o->tune_biases ? LDR_ON : LDR_AUTO;

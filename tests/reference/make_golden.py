@@ -569,7 +569,10 @@ class Tuned:
             if wanted(name):
                 s[name] = bb.w[tensor]
         if self.method == PROMPT:
-            s["embeddings.prompt"] = torch.zeros(self.n, bb.word().shape[1])
+            e, h = bb.word().shape[1], c.get("prompt_hidden", 0)
+            s["embeddings.prompt"] = torch.zeros(self.n, e)
+            if h:
+                s["prompt.dense.weight"], s["prompt.dense.bias"], s["prompt.out.weight"], s["prompt.out.bias"] = torch.zeros(h, e), torch.zeros(h), torch.zeros(e, h), torch.zeros(e)
         for g in range(c.get("successors", 0)):
             s.update({"successor.%d.%s" % (g, name): v for name, v in bb.slots(g).items()})
         for i in range(1 if bb.family == "albert" else bb.layers):
@@ -649,8 +652,10 @@ class Tuned:
     def states(self, P, ids, segments):
         bb = Backbone(self.bb.c, {**self.bb.w, **{tensor: P[name] for name, tensor in self.ends.items() if name in P}})
         if self.method == PROMPT:                # virtual words, then the text, under one numbering of positions
-            word = next(iter(self.ends.values()))
-            bb.w[word] = torch.cat([bb.w[word], P["embeddings.prompt"]])
+            word, prompt = next(iter(self.ends.values())), P["embeddings.prompt"]
+            if "prompt.dense.weight" in P:
+                prompt = prompt + F.linear(torch.tanh(F.linear(prompt, P["prompt.dense.weight"], P["prompt.dense.bias"])), P["prompt.out.weight"], P["prompt.out.bias"])
+            bb.w[word] = torch.cat([bb.w[word], prompt])
             ids = torch.cat([torch.arange(self.n) + self.bb.c["vocab_size"], ids])
             segments = torch.cat([torch.zeros(self.n, dtype=segments.dtype), segments])
         x = bb.embed(ids, segments)
@@ -837,6 +842,8 @@ def cases_of(family):
               {"name": "prompt-mean", "method": PROMPT, "virtual_tokens": 3, "pool": MEAN},
               {"name": "other-end", "preset": PAPER, "reduction": r, "pool": LAST if family == "bert" else FIRST, "rungs": [1]}]
         c += [{"name": "theseus", "method": THESEUS, "successors": 2, **({} if family == "bert" else {"replaced": [1, 0]})}]
+    if family in ("bert", "albert"):
+        c += [{"name": "prompt-network", "method": PROMPT, "virtual_tokens": 3, "prompt_hidden": 7}]
     for x in c:
         x.setdefault("classes", 3)
     return c
