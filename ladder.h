@@ -824,7 +824,7 @@ typedef struct ldr_score {
 } ldr_score;
 
 /* Scores the ladder on one of the trainer's two sets (any other is LDR_ARGUMENT), or (ldr_evaluate, which makes room for the
-   time of the call, as for training in batches of 32) on any; metric AUTO as in training. Parameters, gradients and the
+   time of the call, for batches of 32 without a way back) on any; metric AUTO as in training. Parameters, gradients and the
    course of training stay as they are; the trainer's tap cache is used and filled, and can fail with LDR_IO.
    LDR_ARGUMENT: a metric that does not fit the head. LDR_DATA: a set that does not fit the ladder, or without a target. */
 LDR_API ldr_status ldr_trainer_evaluate(ldr_trainer *t, const ldr_dataset *d, ldr_score *score, ldr_error *err);
@@ -9697,6 +9697,7 @@ struct ldr_trainer {
     int64_t            step, tokens;       /* done                                             */
     int64_t            backbone_runs;
     size_t             fill_size;          /* held for a while by ldr_trainer_create           */
+    int32_t            only_scores;        /* never takes a step                               */
     int32_t            order_epoch, epoch_done, best_epoch, stopped;
     uint64_t           version;            /* of the training set that was checked last        */
     double             best_metric, epoch_loss, epoch_weight, last_loss, last_metric, last_rate, last_norm, last_step_loss;
@@ -9749,10 +9750,12 @@ static void ldr__trainer_place(ldr__plan *p, ldr_trainer *t) {
     int i;
     ldr__batch_limits(t->train, t->part, &tokens, &sequences);
     if (t->dev) ldr__batch_limits(t->dev, t->part, &tokens, &sequences);
-    ldr__pass_place(p, &t->pass, t->l, tokens, sequences, &t->d);
-    t->grads = ldr__place_floats(p, "gradients", l->size);
-    t->m = ldr__place_floats(p, "optimiser state", l->size);
-    t->v = t->d.optimizer == LDR_SGD ? NULL : ldr__place_floats(p, "optimiser state", l->size);
+    ldr__pass_place(p, &t->pass, t->l, tokens, sequences, t->only_scores ? NULL : &t->d);
+    if (!t->only_scores) {
+        t->grads = ldr__place_floats(p, "gradients", l->size);
+        t->m = ldr__place_floats(p, "optimiser state", l->size);
+        t->v = t->d.optimizer == LDR_SGD ? NULL : ldr__place_floats(p, "optimiser state", l->size);
+    }
     t->best = t->dev ? ldr__place_floats(p, "best parameters", l->size) : NULL;
     t->class_weights = t->d.class_weights || ldr__balances(t) ? ldr__place_floats(p, "tables", (size_t)l->d.classes) : NULL;
     t->class_counts = ldr__balances(t) ? (int64_t *)ldr__place(p, "tables", (size_t)l->d.classes, sizeof(int64_t)) : NULL;
@@ -9868,7 +9871,7 @@ LDR__DEF void ldr_trainer_free(ldr_trainer *t) {
     ldr_allocator a;
     if (!t) return;
     a = t->alloc;
-    if (t->l->grads == t->grads) t->l->grads = NULL;
+    if (t->grads && t->l->grads == t->grads) t->l->grads = NULL;
 #ifndef LADDER_NO_STDIO
     ldr__cache_close(&t->caches[0]);
     ldr__cache_close(&t->caches[1]);
@@ -9915,7 +9918,8 @@ static ldr_status ldr__trainer_caches(ldr_trainer *t, ldr_error *err) {
     return LDR_OK;
 }
 
-LDR__DEF ldr_trainer *ldr_trainer_create(ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev, const ldr_train_desc *desc, ldr_error *err) {
+/* only_scores: it will never take a step, so there is no room for one. */
+static ldr_trainer *ldr__trainer_new(ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev, const ldr_train_desc *desc, int32_t only_scores, ldr_error *err) {
     ldr_train_desc d = ldr_train_desc_defaults(l, desc);
     ldr_error local;
     ldr__plan plan;
@@ -9932,6 +9936,7 @@ LDR__DEF ldr_trainer *ldr_trainer_create(ldr_ladder *l, const ldr_dataset *train
         return NULL;
     }
     ldr__trainer_init(t, l, train, dev, &d);
+    t->only_scores = only_scores;
     memset(&plan, 0, sizeof plan);
     ldr__trainer_place(&plan, t);
     if (ldr__plan_begin(&plan, &t->alloc, err)) {
@@ -9954,9 +9959,11 @@ LDR__DEF ldr_trainer *ldr_trainer_create(ldr_ladder *l, const ldr_dataset *train
         ldr_trainer_free(t);
         return NULL;
     }
-    l->grads = t->grads;
+    if (!only_scores) l->grads = t->grads;
     return t;
 }
+
+LDR__DEF ldr_trainer *ldr_trainer_create(ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev, const ldr_train_desc *desc, ldr_error *err) { return ldr__trainer_new(l, train, dev, desc, 0, err); }
 
 /* Number in its set of the q-th sequence of a batch of examples with `per` sequences each. */
 static size_t ldr__sequence_of(const int32_t *examples, int32_t per, int32_t q) { return (size_t)examples[q / per] * (size_t)per + (size_t)(q % per); }
@@ -10291,19 +10298,15 @@ LDR__DEF ldr_status ldr_evaluate(ldr_ladder *l, const ldr_dataset *d, ldr_metric
     ldr_train_desc td;
     ldr_error local;
     ldr_trainer *t;
-    float *grads;
     ldr_status status;
     memset(&local, 0, sizeof local);
     memset(&td, 0, sizeof td);
     if (!err || err->status) err = &local;      /* an earlier error stays as it is */
     td.metric = metric;
-    td.optimizer = LDR_SGD;
-    grads = l ? l->grads : NULL;
-    t = ldr_trainer_create(l, d, NULL, &td, err);
+    t = ldr__trainer_new(l, d, NULL, &td, 1, err);
     if (!t) return err->status;
     status = ldr_trainer_evaluate(t, d, score, err);
     ldr_trainer_free(t);
-    l->grads = grads;                  /* of a trainer that still lives */
     return status;
 }
 

@@ -103,6 +103,30 @@ TEST(evaluating_leaves_a_living_trainer_its_gradients) {
     close_fixture(&f);
 }
 
+/* Scoring has no way back to make room for. */
+TEST(evaluating_takes_a_fraction_of_training) {
+    static const ldr_method methods[] = { LDR_METHOD_LADDER, LDR_METHOD_FULL };
+    size_t i;
+    for (i = 0; i < sizeof methods / sizeof methods[0]; i++) {
+        fixture f = open_fixture(LDR_HEAD_CLASSIFY);
+        ldr_test_heap heap;
+        ldr_memory plan;
+        ldr_score score;
+        ldr_ladder_free(f.l);
+        f.d.method = methods[i];
+        f.d.alloc = ldr_test_alloc(&heap, 0);
+        f.l = ldr_ladder_create(f.m.m, &f.d, &f.err);
+        plan = ldr_trainer_plan(f.l, f.set, NULL, NULL);
+        heap.peak = 0;
+        heap.bytes = 0;
+        CHECK_INT(ldr_evaluate(f.l, f.set, LDR_METRIC_AUTO, &score, &f.err), LDR_OK);
+        CHECK(heap.peak > 0 && heap.peak * 2 < plan.total);
+        CHECK(ldr_ladder_param(f.l, 0).grad == NULL);
+        if (heap.peak * 2 >= plan.total) printf("  %s: %lu of %lu bytes\n", ldr_method_name(methods[i]), (unsigned long)heap.peak, (unsigned long)plan.total);
+        close_fixture(&f);
+    }
+}
+
 /* A run belongs to its ladder: the same sizes with other rungs, gates or dropout are another run. */
 TEST(a_run_does_not_resume_into_another_ladder) {
     fixture f = open_fixture(LDR_HEAD_CLASSIFY);
@@ -220,7 +244,7 @@ TEST(a_head_has_no_rungs_and_padding_leaves_positions) {
 }
 
 #define TESTS(X)                                                                                                   \
-    X(an_example_may_come_twice) X(metrics_weights_and_targets_must_fit) X(evaluating_leaves_a_living_trainer_its_gradients) \
+    X(an_example_may_come_twice) X(metrics_weights_and_targets_must_fit) X(evaluating_leaves_a_living_trainer_its_gradients) X(evaluating_takes_a_fraction_of_training) \
     X(a_run_does_not_resume_into_another_ladder) X(entities_run_across_ignored_tokens) X(every_matrix_decays_and_no_vector)  \
     X(names_must_be_utf8) X(a_head_has_no_rungs_and_padding_leaves_positions)
 LDR_TEST_MAIN("trainer", TESTS)
