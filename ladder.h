@@ -6217,6 +6217,9 @@ LDR__DEF ldr_memory ldr_model_memory(const ldr_model *m) {
     r = m->memory;
     for (f = 0; f < m->weights->file_count; f++) ldr__report(&r, m->weights->files[f].kind == 1 ? "weights (read)" : "weights (mapped)", m->weights->files[f].size);
     ldr__report(&r, "tensor table", m->weights->capacity * sizeof(ldr_tensor));
+#ifndef LADDER_NO_TOKENIZER
+    if (m->tokenizer) ldr__report(&r, "tokenizer", m->tokenizer->memory_size);
+#endif
     return r;
 }
 

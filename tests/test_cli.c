@@ -177,6 +177,39 @@ TEST(inspect_and_plan_are_json) {
 }
 
 /* A directory whose model lacks a tensor: the tensors it has are listed, the reason ends it. */
+static double output_number(const char *name) {
+    char *text;
+    ldr_json *j = output_json(&text);
+    double v = json_member(j, name);
+    ldr_json_free(j);
+    free(text);
+    return v;
+}
+
+/* What `plan` says is what `train` takes at its highest, for every method: within 2 %, and what else of the program's libraries is used. */
+TEST(the_plan_is_the_peak) {
+    static const char *const runs[] = { "ladder", "ladder --cache ram", "head", "full", "full --recompute", "bitfit", "lora", "adapter", "prompt --prompt-hidden 32", "prefix", "theseus" };
+    char model[LADDER_MAX_PATH], data[LADDER_MAX_PATH];
+    size_t i;
+#ifdef LDR__ASAN
+    SKIP("a sanitizer takes memory of its own");
+#endif
+    NEED_SPEED();
+    NEED_PROGRAM();
+    if (!ldr_test_exists("/proc/self/status")) SKIP("the system does not say how much memory a process held");
+    if (!realpath("../examples/tiny", model) || !realpath("../examples/data/train.tsv", data)) SKIP("no examples beside the tests");
+    EXPECT(0, "head -n 160 '%s' > some", data);
+    for (i = 0; i < sizeof runs / sizeof *runs; i++) {
+        double planned, peak;
+        EXPECT(0, "$L plan --model '%s' --train some --dev some --threads 1 --epochs 1 --json --method %s", model, runs[i]);
+        planned = output_number("total");
+        EXPECT(0, "$L train --model '%s' --train some --dev some --threads 1 --epochs 1 --json --method %s --out t.ladder", model, runs[i]);
+        peak = output_number("peak_bytes");
+        if (!(planned > 0 && fabs(peak - planned) < 0.02 * peak + 800e3)) printf("  %s: planned %.0f, took %.0f\n", runs[i], planned, peak);
+        CHECK(planned > 0 && fabs(peak - planned) < 0.02 * peak + 800e3);
+    }
+}
+
 TEST(inspect_lists_what_a_broken_model_holds) {
     tiny_spec s = tiny_default("bert");
     char config[1024], path[LADDER_MAX_PATH], *text, *file, *at;
@@ -501,7 +534,7 @@ TEST(task_examples_are_counted) {
     if (!found) SKIP("no tasks or models (set LADDER_DATA to the data folder)");
 }
 
-#define TESTS(X) X(usage_errors) X(help_and_version) X(bad_weight_files_fail) X(bad_data_files_fail) X(tokenize_and_features) X(inspect_and_plan_are_json) X(inspect_lists_what_a_broken_model_holds) \
+#define TESTS(X) X(usage_errors) X(help_and_version) X(bad_weight_files_fail) X(bad_data_files_fail) X(tokenize_and_features) X(inspect_and_plan_are_json) X(the_plan_is_the_peak) X(inspect_lists_what_a_broken_model_holds) \
     X(quantize_makes_a_whole_model) X(train_eval_predict) X(theseus_makes_a_smaller_model) X(same_seed_same_bytes) X(resume_changes_nothing) X(interrupt_and_resume_change_nothing) X(the_cache_lies_in_a_folder) X(numbers_are_predicted) \
     X(entities_have_character_offsets) X(task_files_are_understood) X(task_examples_are_counted)
 

@@ -44,8 +44,25 @@ static double seconds_now(void) {
 #endif
 }
 
+/* A line of this process's status in bytes, or 0 where the system has none. */
+static uint64_t status_bytes(const char *name) {
+    uint64_t bytes = 0;
+#ifdef __linux__
+    FILE *f = fopen("/proc/self/status", "r");
+    char line[256];
+    while (f && !bytes && fgets(line, sizeof line, f))
+        if (strncmp(line, name, strlen(name)) == 0) bytes = 1024u * (uint64_t)strtoull(line + strlen(name), NULL, 10);
+    if (f) fclose(f);
+#else
+    (void)name;
+#endif
+    return bytes;
+}
+
 /* The most memory the process ever held, or 0 where the system does not say. */
 static uint64_t peak_bytes(void) {
+    uint64_t own = status_bytes("VmHWM:");     /* getrusage also knows what was there before exec, the memory of who started us */
+    if (own) return own;
 #if HAVE_POSIX
     struct rusage usage;
     if (getrusage(RUSAGE_SELF, &usage) != 0) return 0;
@@ -1902,9 +1919,19 @@ static void plan_group(const char *group, const ldr_memory *m, int json, int fir
         printf(",\"bytes\":%" PRIu64 "}", m->items[i].bytes);
     }
 }
+
+/* Of a set's arrays, what is in use: pages behind it are never touched. */
+static uint64_t dataset_bytes(const ldr_dataset *d) {
+    uint64_t tokens = d ? d->tokens : 0, count = d ? d->count : 0;
+    if (!d) return 0;
+    return tokens * 2 * sizeof(int32_t) + (d->labels_cap ? ldr__per_token(d->head) ? tokens : count : 0) * sizeof(int32_t) + (d->values_cap ? count : 0) * sizeof(float) + (count + 1) * sizeof(uint64_t);
+}
+
 /* What is held outside the model and the trainer. */
-static ldr_memory other_memory(const run *r) {
+static ldr_memory other_memory(const run *r, uint64_t program) {
+    const ldr_dataset *sets[3];
     ldr_memory m;
+    uint64_t held = 0;
     uint64_t parameters = 0;
     int32_t i;
     memset(&m, 0, sizeof m);
@@ -1912,17 +1939,22 @@ static ldr_memory other_memory(const run *r) {
         ldr_param p = ldr_ladder_param(r->ladder, i);
         parameters += (uint64_t)p.rows * (uint64_t)p.columns * sizeof(float);
     }
+    sets[0] = r->train;
+    sets[1] = r->dev;
+    sets[2] = r->test;
+    for (i = 0; i < 3; i++) held += dataset_bytes(sets[i]);
+    if (program) ldr__report(&m, "the program itself", program);
     ldr__report(&m, "ladder parameters", parameters);
-    ldr__report(&m, "token ids and segments", 2u * sizeof(int32_t) * (uint64_t)(ldr_dataset_tokens(r->train) + ldr_dataset_tokens(r->dev)));
+    ldr__report(&m, "examples", held);
     return m;
 }
 
 static int command_plan(run *r) {
     ldr_memory other, model, trainer;
-    uint64_t total, disk;
+    uint64_t total, disk, program = peak_bytes();
     int json = r->o.json, status = prepare(r);
     if (status) return status;
-    other = other_memory(r);
+    other = other_memory(r, program);
     model = ldr_model_memory(r->model);
     trainer = ldr_trainer_plan(r->ladder, r->train, r->dev, &r->train_desc);
     total = other.total + model.total + trainer.total;
