@@ -8443,6 +8443,77 @@ static void ldr__pass_backward(ldr__pass *s) {
     }
 }
 
+/* ---- batches of a data set ------------------------------------------------------------- */
+
+/* Copies examples[0..count) into a pass, labels and values as its head reads them. */
+static void ldr__pass_load(ldr__pass *s, const ldr_dataset *d, const int32_t *examples, int32_t count, const uint64_t *ordinals, float dropout, uint64_t step_key) {
+    int32_t i, c, n = 0, per = d->head == LDR_HEAD_CHOICE ? d->choices : 1;
+    size_t at = 0;
+    s->offsets[0] = 0;
+    for (i = 0; i < count; i++)
+        for (c = 0; c < per; c++, n++) {
+            ldr_example e = ldr_dataset_get(d, examples[i] * per + c);
+            memcpy(s->ids + at, e.ids, (size_t)e.count * sizeof(int32_t));
+            memcpy(s->segments + at, e.segments, (size_t)e.count * sizeof(int32_t));
+            if (ldr__per_token(d->head)) memcpy(s->labels + at, e.labels, (size_t)e.count * sizeof(int32_t));
+            else if (c == 0) s->labels[i] = e.labels[0];
+            if (d->head == LDR_HEAD_REGRESS) s->values[i] = e.value;
+            at += (size_t)e.count;
+            s->offsets[n + 1] = (int32_t)at;
+        }
+    ldr__pass_begin(s, n, ordinals, dropout, step_key);
+}
+
+static ldr__targets ldr__pass_targets(const ldr__pass *s, const float *class_weights, float smoothing, int32_t choices) {
+    ldr__targets t;
+    t.labels = s->labels;
+    t.values = s->values;
+    t.class_weights = class_weights;
+    t.smoothing = smoothing;
+    t.choices = choices;
+    return t;
+}
+
+static double ldr__batch_weight(const ldr__pass *s, const ldr__targets *t) {
+    double weight = 0;
+    size_t r, n = s->l->d.head == LDR_HEAD_CHOICE ? s->row_count / (size_t)t->choices : s->row_count;
+    for (r = 0; r < n; r++) weight += ldr__target_weight(t, s->l->d.head, r);
+    return weight;
+}
+
+/* Sequences and tokens of the largest batch of `batch` examples a set can give. */
+static void ldr__batch_limits(const ldr_dataset *d, int32_t batch, size_t *tokens, size_t *sequences) {
+    int32_t per = d->head == LDR_HEAD_CHOICE ? d->choices : 1, i, n = (int32_t)d->count / per;
+    /* a histogram of lengths would be exact; the longest example times the batch is simple and
+       only generous when a few examples are much longer than the rest */
+    size_t longest = 0, at;
+    for (i = 0; i < n; i++) {
+        at = (size_t)(d->offsets[(i + 1) * per] - d->offsets[i * per]);
+        longest = LDR__MAX(longest, at);
+    }
+    *sequences = LDR__MAX(*sequences, (size_t)(LDR__MIN(batch, n) * per));
+    /* not capped at d->tokens: ldr_trainer_gradients may name an example twice */
+    *tokens = LDR__MAX(*tokens, longest > SIZE_MAX / 16 / (size_t)LDR__MIN(batch, n) ? SIZE_MAX / 16 : longest * (size_t)LDR__MIN(batch, n));
+}
+
+/* A data set the ladder can learn from or be scored on: same head, ids and labels in range. */
+static ldr_status ldr__dataset_check(const ldr_ladder *l, const ldr_dataset *d, const char *what, ldr_error *err) {
+    const ldr_model *m = l->m;
+    size_t i, n = ldr__per_token(d->head) ? d->tokens : d->count;
+    int32_t limit = ldr__text_positions(l);
+    if (d->head != l->d.head) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "%s: its examples are made for another kind of head than the ladder's", what);
+    if (d->count < 1 || (d->head == LDR_HEAD_CHOICE && d->count % (size_t)d->choices)) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "%s: %U sequences are no whole number of examples", what, (uint64_t)d->count);
+    for (i = 0; i < d->tokens; i++) {
+        if (d->ids[i] < 0 || d->ids[i] >= m->vocabulary) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "%s: token id %d, the vocabulary has %d", what, d->ids[i], m->vocabulary);
+        if (m->segments > 1 && (d->segments[i] < 0 || d->segments[i] >= m->segments)) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "%s: segment %d, the model has %d", what, d->segments[i], m->segments);
+    }
+    for (i = 0; i < d->count; i++)
+        if (d->offsets[i + 1] - d->offsets[i] > (uint64_t)limit) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "%s: example %U has %U tokens, the model has %d positions for it: set max_len", what, (uint64_t)i, d->offsets[i + 1] - d->offsets[i], limit);
+    for (i = 0; i < n; i++)
+        if (d->labels[i] >= (d->head == LDR_HEAD_CHOICE ? d->choices : l->d.classes)) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "%s: label %d, the head has %d classes", what, d->labels[i], d->head == LDR_HEAD_CHOICE ? d->choices : l->d.classes);
+    return LDR_OK;
+}
+
 /* ======================================================================================
    >>slice             Starting the ladder from the backbone's own weights
    --------------------------------------------------------------------------------------
@@ -8741,57 +8812,6 @@ static void ldr__slice_all(ldr_ladder *l, ldr__importance *im, ldr__cut *c, int3
 
 /* ---- looking at sample text: energy and Fisher ----------------------------------------- */
 
-/* Copies examples[0..count) into a pass, labels and values as its head reads them. */
-static void ldr__pass_load(ldr__pass *s, const ldr_dataset *d, const int32_t *examples, int32_t count, const uint64_t *ordinals, float dropout, uint64_t step_key) {
-    int32_t i, c, n = 0, per = d->head == LDR_HEAD_CHOICE ? d->choices : 1;
-    size_t at = 0;
-    s->offsets[0] = 0;
-    for (i = 0; i < count; i++)
-        for (c = 0; c < per; c++, n++) {
-            ldr_example e = ldr_dataset_get(d, examples[i] * per + c);
-            memcpy(s->ids + at, e.ids, (size_t)e.count * sizeof(int32_t));
-            memcpy(s->segments + at, e.segments, (size_t)e.count * sizeof(int32_t));
-            if (ldr__per_token(d->head)) memcpy(s->labels + at, e.labels, (size_t)e.count * sizeof(int32_t));
-            else if (c == 0) s->labels[i] = e.labels[0];
-            if (d->head == LDR_HEAD_REGRESS) s->values[i] = e.value;
-            at += (size_t)e.count;
-            s->offsets[n + 1] = (int32_t)at;
-        }
-    ldr__pass_begin(s, n, ordinals, dropout, step_key);
-}
-
-static ldr__targets ldr__pass_targets(const ldr__pass *s, const float *class_weights, float smoothing, int32_t choices) {
-    ldr__targets t;
-    t.labels = s->labels;
-    t.values = s->values;
-    t.class_weights = class_weights;
-    t.smoothing = smoothing;
-    t.choices = choices;
-    return t;
-}
-
-static double ldr__batch_weight(const ldr__pass *s, const ldr__targets *t) {
-    double weight = 0;
-    size_t r, n = s->l->d.head == LDR_HEAD_CHOICE ? s->row_count / (size_t)t->choices : s->row_count;
-    for (r = 0; r < n; r++) weight += ldr__target_weight(t, s->l->d.head, r);
-    return weight;
-}
-
-/* Sequences and tokens of the largest batch of `batch` examples a set can give. */
-static void ldr__batch_limits(const ldr_dataset *d, int32_t batch, size_t *tokens, size_t *sequences) {
-    int32_t per = d->head == LDR_HEAD_CHOICE ? d->choices : 1, i, n = (int32_t)d->count / per;
-    /* a histogram of lengths would be exact; the longest example times the batch is simple and
-       only generous when a few examples are much longer than the rest */
-    size_t longest = 0, at;
-    for (i = 0; i < n; i++) {
-        at = (size_t)(d->offsets[(i + 1) * per] - d->offsets[i * per]);
-        longest = LDR__MAX(longest, at);
-    }
-    *sequences = LDR__MAX(*sequences, (size_t)(LDR__MIN(batch, n) * per));
-    /* not capped at d->tokens: ldr_trainer_gradients may name an example twice */
-    *tokens = LDR__MAX(*tokens, longest > SIZE_MAX / 16 / (size_t)LDR__MIN(batch, n) ? SIZE_MAX / 16 : longest * (size_t)LDR__MIN(batch, n));
-}
-
 /* Mean square of states, of keys and queries, of attention outputs and of FFN units over the sample. */
 static void ldr__energy_add(ldr__importance *im, const ldr__pass *s, int32_t layer, int before) {
     const ldr__shape *b = &im->m->shape;
@@ -8884,24 +8904,6 @@ static void ldr__fisher_sample(ldr__importance *im, ldr__pass *s, int32_t choice
         if (!m->family->shared || layer == 0) ldr__fisher_add(im, layer);
     }
     ldr__fisher_embedding(im, s, s->deep.dx);
-}
-
-/* A data set the ladder can learn from or be scored on: same head, ids and labels in range. */
-static ldr_status ldr__dataset_check(const ldr_ladder *l, const ldr_dataset *d, const char *what, ldr_error *err) {
-    const ldr_model *m = l->m;
-    size_t i, n = ldr__per_token(d->head) ? d->tokens : d->count;
-    int32_t limit = ldr__text_positions(l);
-    if (d->head != l->d.head) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "%s: its examples are made for another kind of head than the ladder's", what);
-    if (d->count < 1 || (d->head == LDR_HEAD_CHOICE && d->count % (size_t)d->choices)) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "%s: %U sequences are no whole number of examples", what, (uint64_t)d->count);
-    for (i = 0; i < d->tokens; i++) {
-        if (d->ids[i] < 0 || d->ids[i] >= m->vocabulary) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "%s: token id %d, the vocabulary has %d", what, d->ids[i], m->vocabulary);
-        if (m->segments > 1 && (d->segments[i] < 0 || d->segments[i] >= m->segments)) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "%s: segment %d, the model has %d", what, d->segments[i], m->segments);
-    }
-    for (i = 0; i < d->count; i++)
-        if (d->offsets[i + 1] - d->offsets[i] > (uint64_t)limit) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "%s: example %U has %U tokens, the model has %d positions for it: set max_len", what, (uint64_t)i, d->offsets[i + 1] - d->offsets[i], limit);
-    for (i = 0; i < n; i++)
-        if (d->labels[i] >= (d->head == LDR_HEAD_CHOICE ? d->choices : l->d.classes)) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "%s: label %d, the head has %d classes", what, d->labels[i], d->head == LDR_HEAD_CHOICE ? d->choices : l->d.classes);
-    return LDR_OK;
 }
 
 /* Fills the importance; allocates for the time of the call. */
