@@ -2690,6 +2690,7 @@ typedef struct ldr__attention {
     float          scale;
     int32_t        sequences;
     const int32_t *offsets;            /* [sequences+1]                                       */
+    const int32_t *only;               /* [sequences] the one row of each that asks, forward; NULL: every row does */
     size_t         ld;                 /* row stride of q, k, v: heads*head_dim + 2*kv_heads*head_dim */
     const ldr__dropout *drop;
 } ldr__attention;
@@ -2715,15 +2716,16 @@ static void ldr__attention_forward(const ldr__exec *ex, float *out, float *lse, 
     LDR__FOR(task, (int64_t)a->sequences * a->kv_heads, ex->threads) {
         int32_t seq = (int32_t)(task / a->kv_heads), kv = (int32_t)(task % a->kv_heads), h;
         size_t first = (size_t)a->offsets[seq], n = (size_t)a->offsets[seq + 1] - first, np = ldr__round_up(n, LDR__TILE_MAX_N), i0, i, j;
+        size_t begin = a->only ? (size_t)a->only[seq] - first : 0, end = a->only ? begin + 1 : n, to = a->only ? (size_t)seq : first;
         float *scratch = ex->scratch + (size_t)ldr__thread() * ex->scratch_size;
         float *pk = scratch, *pv = pk + d * np, *s = pv + n * ldr__round_up(d, LDR__TILE_MAX_N), *strip = s + LDR__QROWS * np;
         const float *base = qkv + first * ld, *k = base + inner + (size_t)kv * d, *v = k + (size_t)a->kv_heads * d;
         ldr__pack_panels(ker, pk, ldr__mat_float(k, 1, ld), d, n);
         ldr__pack_panels(ker, pv, ldr__mat_float(v, ld, 1), n, d);
         for (h = kv * group; h < (kv + 1) * group; h++)
-            for (i0 = 0; i0 < n; i0 += LDR__QROWS) {
-                size_t rows = LDR__MIN((size_t)LDR__QROWS, n - i0), keys = a->causal ? i0 + rows : n;
-                float sums[LDR__QROWS];
+            for (i0 = begin; i0 < end; i0 += LDR__QROWS) {
+                size_t rows = LDR__MIN((size_t)LDR__QROWS, end - i0), keys = a->causal ? i0 + rows : n;
+                float sums[LDR__QROWS], *o = out + (to + i0 - begin) * inner + (size_t)h * d;
                 ldr__panels_multiply(ker, s, np, base + i0 * ld + (size_t)h * d, ld, 1, pk, d, rows, keys, d, NULL, NULL, 0, strip);
                 for (i = 0; i < rows; i++) {
                     float peak;
@@ -2731,9 +2733,9 @@ static void ldr__attention_forward(const ldr__exec *ex, float *out, float *lse, 
                     if (lse) lse[(first + i0 + i) * (size_t)a->heads + (size_t)h] = peak + logf(sums[i]);
                     ldr__dropout_apply(s + i * np, keys, a->drop, first + i0 + i, (uint64_t)h + 1);
                 }
-                ldr__panels_multiply(ker, out + (first + i0) * inner + (size_t)h * d, inner, s, np, 1, pv, n, rows, d, keys, NULL, NULL, 0, strip);
-                for (i = 0; i < rows; i++) {
-                    float *o = out + (first + i0 + i) * inner + (size_t)h * d, r = 1.0f / sums[i];
+                ldr__panels_multiply(ker, o, inner, s, np, 1, pv, n, rows, d, keys, NULL, NULL, 0, strip);
+                for (i = 0; i < rows; i++, o += inner) {
+                    float r = 1.0f / sums[i];
                     for (j = 0; j < d; j++) o[j] *= r;
                 }
             }
@@ -5228,6 +5230,8 @@ typedef struct ldr__tokens {
     const int32_t  *position;           /* [T] place in its sequence                          */
     const uint64_t *rows;               /* [T] dropout row numbers                            */
     size_t          count;              /* T                                                  */
+    const int32_t  *only;               /* [sequences] rows, ascending, whose output is wanted, of a pass without a way back; NULL: all.
+                                           The output has as many rows: only keys and values are made for the others */
     const float    *frequency;          /* rotary frequencies for this head size, or NULL     */
     float           dropout;
     uint64_t        dropout_key;
@@ -5251,6 +5255,7 @@ static ldr__attention ldr__block_attention(const ldr__shape *s, const ldr__token
     a.scale = 1.0f / sqrtf((float)s->head_dim);
     a.sequences = t->sequences;
     a.offsets = t->offsets;
+    a.only = t->only;
     a.ld = ldr__qkv_width(s);
     a.drop = drop;
     return a;
@@ -5393,6 +5398,11 @@ static void ldr__block_forward(const ldr__exec *ex, ldr__acts *a, const ldr__blo
         if (s->rotary) ldr__rotary(ex, a->qkv, ld, t->position, rows, s->heads + s->kv_heads, s->head_dim, t->frequency, 1.0f);
         ldr__prefix_forward(a->qkv, b, s, t);
         ldr__attention_forward(ex, a->attention, a->lse, a->qkv, &at);
+        if (t->only) {
+            size_t r;
+            rows = (size_t)t->sequences;
+            for (r = 0; r < rows; r++) memmove(a->x + r * w, a->x + (size_t)t->only[r] * w, w * sizeof(float));
+        }
         if (b->int8) ldr__int8_forward(ex, a->r1, w, NULL, a->attention, q, &b->int8->o, rows, 0);
         else ldr__block_linear_forward(ex, a->r1, w, a->attention, q, b, s, LDR__O, rows, a->low);
         ldr__adapter_forward(ex, a->r1, a, b, s, 0, rows);
@@ -8070,16 +8080,17 @@ static void ldr__pool_backward(const ldr__pass *s, float *dx, const float *dy, s
 }
 
 /* The backbone's final state at the rows the head reads, from its last block's output x[T,d]. */
-static void ldr__final_rows(ldr__pass *s, const float *x) {
+static void ldr__final_rows(ldr__pass *s, const float *x, int compact) {
     const ldr_model *m = s->l->m;
     const float *g = s->ends.v[LDR__FINAL], *b = s->ends.v[LDR__FINALB];
     size_t d = (size_t)m->shape.width, r, t;
     for (r = 0; r < s->row_count; r++) {
-        const float *row = x + (size_t)s->rows[r] * d;
+        const float *row = x + (compact ? r : (size_t)s->rows[r]) * d;
         size_t span = ldr__span(s, r);
         float *y = s->final + r * d;
         if (!g) {
-            ldr__pool_forward(s, y, x, r, d);
+            if (compact) memcpy(y, row, d * sizeof(float));
+            else ldr__pool_forward(s, y, x, r, d);
             continue;
         }
         ldr__norm_row(y, NULL, row, g, b, d, m->shape.norm, m->shape.eps);
@@ -8156,7 +8167,7 @@ static void ldr__deep_forward(ldr__pass *s) {
     for (place = 0; place < k->from; place++) ldr__model_block_forward(&s->ex, m, &s->backbone, s->route[place], &t);
     if (k->from) memcpy(k->state[0], x, t.count * (size_t)m->shape.width * sizeof(float));
     for (; place < s->places; place++) ldr__deep_block_forward(s, place);
-    ldr__final_rows(s, k->state[s->places - k->from]);
+    ldr__final_rows(s, k->state[s->places - k->from], 0);
 }
 
 /* dx[T,d] = gradient of the last block's output, from s->dout, that of the final state at the head's rows. */
@@ -8214,6 +8225,8 @@ static void ldr__pass_backbone(ldr__pass *s) {
     const ldr_model *m = l->m;
     int32_t layer, tap = 0, rung = 0, last = l->d.rung_count ? l->rungs[l->d.rung_count - 1].layer : -1;
     int need_final = l->d.rung_count == 0 || l->out_gate >= 0;
+    /* The last block is run for the rows the head reads alone, if there is one a sequence and no rung reads the others. */
+    int few = need_final && !ldr__per_token(l->d.head) && !s->spans && !(l->d.tap == LDR_TAP_OUTPUT && last == m->layers - 1);
     float *x = s->backbone.acts.x;
     ldr__tokens t = s->t;
     if (s->prompt) ldr__prompt_forward(s);
@@ -8232,6 +8245,7 @@ static void ldr__pass_backbone(ldr__pass *s) {
             rung++;
             if (!need_final && rung == l->d.rung_count) break;
         }
+        if (few && layer == s->places - 1) t.only = s->rows;
         if (backbone->deep) {
             ldr__block b = ldr__tuned_block(backbone, s->route[layer]);
             ldr__block_forward(&s->ex, &s->backbone.acts, &b, &l->tuned_shape, &t, s->backbone.acts.u, s->backbone.acts.g);
@@ -8241,7 +8255,7 @@ static void ldr__pass_backbone(ldr__pass *s) {
             rung++;
         }
     }
-    if (need_final) ldr__final_rows(s, x);
+    if (need_final) ldr__final_rows(s, x, few);
 }
 
 /* The ladder alone on taps that are already in place (from a cache). */
@@ -9647,7 +9661,7 @@ static ldr_status ldr__fill_batch(ldr__cache *c, ldr__pass *s, ldr__hidden *stat
     if (here && l->d.tap == LDR_TAP_OUTPUT && ldr__fill_record(c, s, first, (size_t)(l->has_first + rung), x, err)) return err->status;
     if (layer + 1 < layers) return ldr__hidden_move(states, x, c->d->offsets[first], t.count, 1, err);
     if (c->records == c->taps) return LDR_OK;
-    ldr__final_rows(s, x);
+    ldr__final_rows(s, x, 0);
     return ldr__fill_record(c, s, first, c->taps, s->final, err);
 }
 

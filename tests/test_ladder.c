@@ -851,8 +851,52 @@ TEST(balanced_class_weights) {
     tiny_close(&m);
 }
 
+/* Of the last block only what the head reads is made, and that in the same bits as with everything else. */
+TEST(the_last_block_runs_for_the_rows_that_are_read) {
+    static const char *const families[] = { "bert", "roberta", "albert", "distilbert", "gpt2", "llama" };
+    static const ldr_pool pools[] = { LDR_POOL_FIRST, LDR_POOL_LAST };
+    static const int32_t offsets[] = { 0, 7, 8, 33, 38 };
+    int32_t ids[38];
+    size_t f, k, i, r;
+    for (i = 0; i < 38; i++) ids[i] = (int32_t)(3 + i * 7 % 11);
+    for (f = 0; f < 6; f++)
+        for (k = 0; k < 2; k++) {
+            tiny_spec s = tiny_default(families[f]);
+            ldr_error err;
+            ldr_ladder_desc d;
+            ldr_batch b;
+            tiny_model m;
+            ldr_ladder *l;
+            ldr_predictor *p;
+            float scores[12], *hidden;
+            size_t w;
+            memset(&err, 0, sizeof err);
+            memset(&d, 0, sizeof d);
+            memset(&b, 0, sizeof b);
+            b.sequences = 4;
+            b.offsets = offsets;
+            b.ids = ids;
+            d.classes = 3;
+            d.pool = pools[k];
+            m = tiny_open(s, &err);
+            l = ldr_ladder_create(m.m, &d, &err);
+            p = ldr_predictor_create(l, 4, 38, &err);
+            w = (size_t)m.m->shape.width;
+            hidden = (float *)malloc(38 * w * sizeof(float));
+            CHECK_INT(ldr_model_hidden(m.m, hidden, &b, -1, &err), LDR_OK);
+            CHECK_INT(ldr_predict(p, scores, &b, &err), LDR_OK);
+            CHECK_STR(err.message, "");
+            for (r = 0; p && r < 4; r++)
+                for (i = 0; i < w; i++) CHECK(p->pass.final[r * w + i] == hidden[(size_t)(pools[k] == LDR_POOL_FIRST ? offsets[r] : offsets[r + 1] - 1) * w + i]);
+            free(hidden);
+            ldr_predictor_free(p);
+            ldr_ladder_free(l);
+            tiny_close(&m);
+        }
+}
+
 #define TESTS(X)                                                                                                    \
-    X(gradients_of_every_family_and_preset) X(gradients_of_every_head) X(gradients_of_every_gate_mix_and_output)   \
+    X(the_last_block_runs_for_the_rows_that_are_read) X(gradients_of_every_family_and_preset) X(gradients_of_every_head) X(gradients_of_every_gate_mix_and_output)   \
     X(a_wrong_sign_is_caught) X(default_at_r1_is_the_backbone_for_any_gate)                                        \
     X(paper_at_r1_is_the_backbone_with_gates_on_the_side_stream) X(a_slice_starts_as_a_working_copy) X(energy_picks_what_a_naive_count_picks)               \
     X(published_parameter_counts) X(same_bits_for_any_number_of_threads) X(stop_and_resume_gives_the_same_bits)    \
