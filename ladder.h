@@ -1504,21 +1504,23 @@ LDR__INLINE float ldr__tanh(float x) {
     return ldr__with_sign(ldr__select(a < 0.1f, series, (1.0f - e) / (1.0f + e)), x);
 }
 
-/* erf(x) = 1 - t exp(P(t) - x^2), t = 1/(1 + |x|/2), with the published Chebyshev fit of erfc (relative
-   error below 1.2e-7); near 0, where that cancels, the Taylor series. */
+/* erf(x) = x P(x^2) / Q(x^2), fitted to a relative error of 2e-8 up to |x| = 3.84, where erf is 1 - 5e-8 and stays; as
+   rounded 4e-7. Half the operations of a fit of erfc, which needs an exponential. */
 LDR__INLINE float ldr__erf(float x) {
-    float a = ldr__abs(x), t = 1.0f / (1.0f + 0.5f * a), p = 0.17087277f, s = x * x, series;
-    p = p * t - 0.82215223f;
-    p = p * t + 1.48851587f;
-    p = p * t - 1.13520398f;
-    p = p * t + 0.27886807f;
-    p = p * t - 0.18628806f;
-    p = p * t + 0.09678418f;
-    p = p * t + 0.37409196f;
-    p = p * t + 1.00002368f;
-    p = p * t - 1.26551223f;
-    series = a * (1.12837917f - s * (0.37612639f - s * (0.11283792f - s * (0.026866170f - s * 0.0052239776f))));
-    return ldr__with_sign(ldr__select(a < 0.5f, series, 1.0f - t * ldr__exp(p - s)), x);
+    float a = ldr__abs(x), z = ldr__select(a > 3.84f, 3.84f, a), s = z * z;
+    float p = 2.11674806e-6f, q = 3.88267069e-5f;
+    p = p * s + 2.85826172e-4f;
+    p = p * s + 3.66179372e-3f;
+    p = p * s + 5.2444607e-2f;
+    p = p * s + 1.87560174e-1f;
+    p = p * s + 1.12837915f;
+    q = q * s + 1.14332293e-3f;
+    q = q * s + 1.47605859e-2f;
+    q = q * s + 1.12998067e-1f;
+    q = q * s + 4.99553768e-1f;
+    q = q * s + 1.0f;
+    p = z * p / q;
+    return ldr__select(a > 3.84f, ldr__with_sign(1.0f, x), ldr__with_sign(ldr__select(p > 1.0f, 1.0f, p), x));
 }
 
 LDR__INLINE float ldr__sigmoid(float x) {
@@ -1571,74 +1573,62 @@ LDR__INLINE float ldr__activation_slope(float x, int32_t kind) {
         for (i = i##_full; i < (n); i++) { __VA_ARGS__; }                                 \
     } while (0)
 
-/* The same through a local copy z of the lanes of `src`, written to `dst` after `expr`, a function of
-   z. A local array cannot alias anything, so even a careful -O2 makes vectors of it. */
-#define LDR__LANE_MAP(dst, src, n, expr)                                                  \
+/* A group of lanes to read: at p, or, where fewer are left, in `local` with `fill` behind them. */
+LDR__INLINE const float *ldr__lanes_from(float *local, const float *p, size_t left, float fill) {
+    size_t l;
+    if (left >= LDR__LANES) return p;
+    for (l = 0; l < LDR__LANES; l++) local[l] = l < left ? p[l] : fill;
+    return local;
+}
+
+/* And to write: a whole group is a copy of constant size. */
+LDR__INLINE void ldr__lanes_to(float *p, const float *lanes, size_t left) {
+    if (left >= LDR__LANES) memcpy(p, lanes, LDR__LANES * sizeof(float));
+    else memcpy(p, lanes, left * sizeof(float));
+}
+
+/* dst[i] = expr, a function of z = src[i] and w = other[i]; dst may be either. The results of a group wait in a local array,
+   which cannot alias anything, so even a careful -O2 makes vectors of the loop. */
+#define LDR__LANE_MAP(dst, src, other, n, expr)                                           \
     do {                                                                                  \
-        float lanes_[LDR__LANES];                                                         \
-        size_t at_, left_ = (n);                                                          \
+        float lanes_[LDR__LANES], src_pad_[LDR__LANES], other_pad_[LDR__LANES];           \
+        size_t at_;                                                                       \
         int l_;                                                                           \
-        for (at_ = 0; at_ < (n); at_ += LDR__LANES, left_ -= LDR__LANES) {                \
-            size_t take_ = left_ < LDR__LANES ? left_ : (size_t)LDR__LANES;               \
-            if (take_ < LDR__LANES) memset(lanes_, 0, sizeof lanes_);                     \
-            memcpy(lanes_, (src) + at_, take_ * sizeof(float));                           \
+        for (at_ = 0; at_ < (n); at_ += LDR__LANES) {                                     \
+            const float *src_ = ldr__lanes_from(src_pad_, (src) + at_, (n) - at_, 0);     \
+            const float *other_ = ldr__lanes_from(other_pad_, (other) + at_, (n) - at_, 0); \
             for (l_ = 0; l_ < LDR__LANES; l_++) {                                         \
-                const float z = lanes_[l_];                                               \
+                const float z = src_[l_], w = other_[l_];                                 \
+                (void)w;                                                                  \
                 lanes_[l_] = (expr);                                                      \
             }                                                                             \
-            memcpy((dst) + at_, lanes_, take_ * sizeof(float));                           \
-        }                                                                                 \
-    } while (0)
-
-/* dst[i] *= expr, a function of z = src[i]. */
-#define LDR__LANE_SCALE(dst, src, n, expr)                                                \
-    do {                                                                                  \
-        float lanes_[LDR__LANES], out_[LDR__LANES];                                       \
-        size_t at_, left_ = (n);                                                          \
-        int l_;                                                                           \
-        for (at_ = 0; at_ < (n); at_ += LDR__LANES, left_ -= LDR__LANES) {                \
-            size_t take_ = left_ < LDR__LANES ? left_ : (size_t)LDR__LANES;               \
-            if (take_ < LDR__LANES) {                                                     \
-                memset(lanes_, 0, sizeof lanes_);                                         \
-                memset(out_, 0, sizeof out_);                                             \
-            }                                                                             \
-            memcpy(lanes_, (src) + at_, take_ * sizeof(float));                           \
-            memcpy(out_, (dst) + at_, take_ * sizeof(float));                             \
-            for (l_ = 0; l_ < LDR__LANES; l_++) {                                         \
-                const float z = lanes_[l_];                                               \
-                out_[l_] *= (expr);                                                       \
-            }                                                                             \
-            memcpy((dst) + at_, out_, take_ * sizeof(float));                             \
+            ldr__lanes_to((dst) + at_, lanes_, (n) - at_);                                \
         }                                                                                 \
     } while (0)
 
 LDR__INLINE float ldr__exp_row_body(float *x, size_t n, float scale, float *peak) {
-    float lanes[LDR__LANES], v[LDR__LANES], m, sum = 0;
-    size_t at, left;
+    float lanes[LDR__LANES], v[LDR__LANES], pad[LDR__LANES], m, sum = 0;
+    size_t at;
     int l;
     for (l = 0; l < LDR__LANES; l++) lanes[l] = -FLT_MAX;
-    for (at = 0, left = n; at < n; at += LDR__LANES, left -= LDR__LANES) {
-        size_t take = left < LDR__LANES ? left : (size_t)LDR__LANES;
-        if (take < LDR__LANES) for (l = 0; l < LDR__LANES; l++) v[l] = x[at];        /* fill with a value of the row */
-        memcpy(v, x + at, take * sizeof(float));
+    for (at = 0; at < n; at += LDR__LANES) {
+        const float *from = ldr__lanes_from(pad, x + at, n - at, x[at]);             /* filled with a value of the row */
         for (l = 0; l < LDR__LANES; l++) {
-            v[l] *= scale;
+            v[l] = from[l] * scale;
             lanes[l] = ldr__select(lanes[l] < v[l], v[l], lanes[l]);
         }
-        memcpy(x + at, v, take * sizeof(float));
+        ldr__lanes_to(x + at, v, n - at);
     }
     m = lanes[0];
     for (l = 1; l < LDR__LANES; l++) m = lanes[l] > m ? lanes[l] : m;
     for (l = 0; l < LDR__LANES; l++) lanes[l] = 0;
-    for (at = 0, left = n; at < n; at += LDR__LANES, left -= LDR__LANES) {
-        size_t take = left < LDR__LANES ? left : (size_t)LDR__LANES;
-        if (take < LDR__LANES) for (l = 0; l < LDR__LANES; l++) v[l] = -FLT_MAX;     /* exp gives 0          */
-        memcpy(v, x + at, take * sizeof(float));
+    for (at = 0; at < n; at += LDR__LANES) {
+        const float *from = ldr__lanes_from(pad, x + at, n - at, -FLT_MAX);          /* whose exp is 0       */
         for (l = 0; l < LDR__LANES; l++) {
-            v[l] = ldr__exp(v[l] - m);
+            v[l] = ldr__exp(from[l] - m);
             lanes[l] += v[l];
         }
-        memcpy(x + at, v, take * sizeof(float));
+        ldr__lanes_to(x + at, v, n - at);
     }
     for (l = 0; l < LDR__LANES; l++) sum += lanes[l];
     *peak = m;
@@ -1647,21 +1637,21 @@ LDR__INLINE float ldr__exp_row_body(float *x, size_t n, float scale, float *peak
 
 LDR__INLINE void ldr__activate_body(float *y, const float *x, size_t n, int32_t kind) {
     switch (kind) {                    /* one loop a kind: a branch inside would stop the vectoriser */
-        case LDR_GELU:      LDR__LANE_MAP(y, x, n, ldr__activation(z, LDR_GELU)); break;
-        case LDR_GELU_TANH: LDR__LANE_MAP(y, x, n, ldr__activation(z, LDR_GELU_TANH)); break;
-        case LDR_RELU:      LDR__LANE_MAP(y, x, n, ldr__activation(z, LDR_RELU)); break;
-        case LDR_SILU:      LDR__LANE_MAP(y, x, n, ldr__activation(z, LDR_SILU)); break;
-        default:            LDR__LANE_MAP(y, x, n, ldr__activation(z, LDR_TANH)); break;
+        case LDR_GELU:      LDR__LANE_MAP(y, x, x, n, ldr__activation(z, LDR_GELU)); break;
+        case LDR_GELU_TANH: LDR__LANE_MAP(y, x, x, n, ldr__activation(z, LDR_GELU_TANH)); break;
+        case LDR_RELU:      LDR__LANE_MAP(y, x, x, n, ldr__activation(z, LDR_RELU)); break;
+        case LDR_SILU:      LDR__LANE_MAP(y, x, x, n, ldr__activation(z, LDR_SILU)); break;
+        default:            LDR__LANE_MAP(y, x, x, n, ldr__activation(z, LDR_TANH)); break;
     }
 }
 
 LDR__INLINE void ldr__activate_backward_body(float *dx, const float *x, size_t n, int32_t kind) {
     switch (kind) {
-        case LDR_GELU:      LDR__LANE_SCALE(dx, x, n, ldr__activation_slope(z, LDR_GELU)); break;
-        case LDR_GELU_TANH: LDR__LANE_SCALE(dx, x, n, ldr__activation_slope(z, LDR_GELU_TANH)); break;
-        case LDR_RELU:      LDR__LANE_SCALE(dx, x, n, ldr__activation_slope(z, LDR_RELU)); break;
-        case LDR_SILU:      LDR__LANE_SCALE(dx, x, n, ldr__activation_slope(z, LDR_SILU)); break;
-        default:            LDR__LANE_SCALE(dx, x, n, ldr__activation_slope(z, LDR_TANH)); break;
+        case LDR_GELU:      LDR__LANE_MAP(dx, x, dx, n, w * ldr__activation_slope(z, LDR_GELU)); break;
+        case LDR_GELU_TANH: LDR__LANE_MAP(dx, x, dx, n, w * ldr__activation_slope(z, LDR_GELU_TANH)); break;
+        case LDR_RELU:      LDR__LANE_MAP(dx, x, dx, n, w * ldr__activation_slope(z, LDR_RELU)); break;
+        case LDR_SILU:      LDR__LANE_MAP(dx, x, dx, n, w * ldr__activation_slope(z, LDR_SILU)); break;
+        default:            LDR__LANE_MAP(dx, x, dx, n, w * ldr__activation_slope(z, LDR_TANH)); break;
     }
 }
 
