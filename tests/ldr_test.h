@@ -87,8 +87,13 @@ static inline int ldr_test_main(const char *program, const ldr_test_entry *tests
 }
 
 #define LDR_TEST_ENTRY(test_name) { #test_name, ldr_test_run_##test_name },
+/* `main`, unless the file is one of several in a program, which has included the implementation (together.c). */
+#ifndef LDR_TEST_SUITE
+#define LDR_TEST_SUITE main
+#endif
+
 #define LDR_TEST_MAIN(program, list)                                                                        \
-    int main(int argc, char **argv) {                                                                       \
+    int LDR_TEST_SUITE(int argc, char **argv) {                                                             \
         static const ldr_test_entry tests[] = { list(LDR_TEST_ENTRY) };                                     \
         return ldr_test_main(program, tests, (int)(sizeof tests / sizeof *tests), argc > 1 ? argv[1] : NULL); \
     }

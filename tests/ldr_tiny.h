@@ -30,6 +30,34 @@ static inline ldr_batch one_sequence(int32_t offsets[2], const int32_t *ids, int
     return b;
 }
 
+static const char *const families[] = { "bert", "roberta", "albert", "distilbert", "gpt2", "llama" };
+
+static inline double largest(const float *v, size_t n) {
+    double m = 0;
+    size_t i;
+    for (i = 0; i < n; i++) m = fmax(m, fabs((double)v[i]));
+    return m;
+}
+
+/* max|a-b| / max(max|b|, least); anything that is not a number counts as 1e30. */
+static inline double relative(const float *a, const float *b, size_t n, double least) {
+    double top = 0, scale = fmax(largest(b, n), least);
+    size_t i;
+    for (i = 0; i < n; i++) {
+        double e = fabs((double)a[i] - (double)b[i]);
+        if (!(e <= 1e30)) return 1e30;
+        top = fmax(top, e);
+    }
+    return top > 0 ? top / scale : 0;
+}
+
+/* The value of a half's bits. */
+static inline double half_value(uint32_t h) {
+    int e = (int)(h >> 10 & 31), m = (int)(h & 1023);
+    double v = e == 0 ? ldexp(m, -24) : e == 31 ? HUGE_VAL : ldexp(1024 + m, e - 25);
+    return h & 0x8000u ? -v : v;
+}
+
 typedef struct tiny_file { char *data; size_t size, capacity; char header[65536]; size_t used; uint64_t at; uint64_t key, count; int blank; } tiny_file;
 
 static void tiny_bytes(tiny_file *f, const void *p, size_t n) {

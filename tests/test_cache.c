@@ -3,7 +3,9 @@
 #ifndef _XOPEN_SOURCE
 #define _XOPEN_SOURCE 700      /* fork, setrlimit and sigaction in strict C99 */
 #endif
+#ifndef LDR_TEST_SUITE
 #define LADDER_IMPLEMENTATION
+#endif
 #include "../ladder.h"
 #include "ldr_test.h"
 #include "ldr_tiny.h"
@@ -574,7 +576,7 @@ TEST(a_killed_fill_leaves_no_cache) {
 #define POSIX_TESTS(X)
 #endif
 
-TEST(every_failed_allocation_is_a_clean_error) {
+TEST(every_failed_allocation_of_a_cached_run_is_clean) {
     int kind;
     for (kind = 0; kind < 4; kind++) {
         long at;
@@ -787,6 +789,6 @@ TEST(released_weights_give_the_same_bits) {
     X(rounding_is_to_the_nearest) X(odd_rows_survive_rounding) X(every_exact_cache_changes_nothing)                     \
     X(rounded_caches_agree_and_stay_close) X(a_second_run_never_touches_the_backbone) X(a_stale_cache_is_made_again)    \
     X(a_cut_cache_is_made_again) X(a_flipped_byte_is_never_believed) X(an_unfinished_cache_leaves_nothing)              \
-    X(a_place_that_cannot_be_written_is_an_error) X(every_failed_allocation_is_a_clean_error) X(the_plan_is_what_is_taken) \
+    X(a_place_that_cannot_be_written_is_an_error) X(every_failed_allocation_of_a_cached_run_is_clean) X(the_plan_is_what_is_taken) \
     X(runs_resume_across_places_but_not_types) X(runs_do_not_resume_on_another_arithmetic) X(unknown_types_are_refused) POSIX_TESTS(X)
 LDR_TEST_MAIN("cache", TESTS)

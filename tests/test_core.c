@@ -1,6 +1,8 @@
 /* Kernels, matrix products, operations, JSON and error reports, against double arithmetic written
    here for the purpose. */
+#ifndef LDR_TEST_SUITE
 #define LADDER_IMPLEMENTATION
+#endif
 #include "../ladder.h"
 #include "ldr_test.h"
 #include "ldr_int8.h"
@@ -11,14 +13,14 @@
 
 /* ---- helpers ----------------------------------------------------------------------------- */
 
-static float *floats(size_t n) {
+static float *zeros(size_t n) {
     float *p = (float *)calloc(n ? n : 1, sizeof(float));
     if (!p) abort();
     return p;
 }
 
 static float *random_floats(size_t n, ldr_test_rng *r) {
-    float *p = floats(n);
+    float *p = zeros(n);
     size_t i;
     for (i = 0; i < n; i++) p[i] = ldr_test_uniform(r);
     return p;
@@ -33,7 +35,7 @@ static rig rig_open(const ldr__kernels *k, int32_t threads, size_t columns, size
     g.ex.kernels = k;
     g.ex.threads = threads;
     g.ex.scratch_size = need > other ? need : other;
-    g.ex.scratch = floats(g.ex.scratch_size * (size_t)threads);
+    g.ex.scratch = zeros(g.ex.scratch_size * (size_t)threads);
     return g;
 }
 
@@ -70,7 +72,7 @@ static double slope_error(scalar_fn f, void *context, const float *x, const floa
 
 /* The gradient must pass and its negation must not: a checker that cannot fail checks nothing. */
 static void check_slopes(scalar_fn f, void *context, const float *x, const float *g, size_t n, double limit) {
-    float *wrong = floats(n);
+    float *wrong = zeros(n);
     size_t i;
     for (i = 0; i < n; i++) wrong[i] = -g[i];
     CHECK_NEAR(slope_error(f, context, x, g, n), 0, limit);
@@ -259,7 +261,7 @@ TEST(activations_of_every_kernel_set) {
     const int N = 40013;
     const ldr__kernels *sets[4];
     int count = kernel_sets(sets), s, kind, i;
-    float *x = floats((size_t)N), *y = floats((size_t)N), *d = floats((size_t)N), *y0 = floats((size_t)N), *d0 = floats((size_t)N);
+    float *x = zeros((size_t)N), *y = zeros((size_t)N), *d = zeros((size_t)N), *y0 = zeros((size_t)N), *d0 = zeros((size_t)N);
     for (i = 0; i < N; i++) x[i] = (float)(i - N / 2) * (20.0f / (float)N);
     for (kind = 0; kind < 5; kind++)
         for (s = 0; s < count; s++) {
@@ -313,17 +315,11 @@ TEST(rows_of_exponentials_and_adam_agree_between_kernel_sets) {
     }
 }
 
-static double half_value(uint32_t h) {
-    int e = (int)(h >> 10 & 31), m = (int)(h & 1023);
-    double v = e == 0 ? ldexp(m, -24) : ldexp(1024 + m, e - 25);
-    return h & 0x8000u ? -v : v;
-}
-
 TEST(every_half_is_exact) {
     const ldr__kernels *sets[4];
     int count = kernel_sets(sets), s, type;
     unsigned char *bytes = (unsigned char *)malloc(2 * 65536 + 2);
-    float *out = floats(65536);
+    float *out = zeros(65536);
     uint32_t h;
     for (h = 0; h < 65536; h++) bytes[1 + 2 * h] = (unsigned char)(h & 255), bytes[2 + 2 * h] = (unsigned char)(h >> 8);   /* odd address */
     for (s = 0; s < count; s++)
@@ -422,11 +418,11 @@ static product product_new(size_t m, size_t n, size_t k, int mode, ldr_dtype typ
     p.a = random_floats((m - 1) * p.rs + (k - 1) * p.cs + 1, r);
     bn = (k - 1) * p.brs + (n - 1) * p.bcs + 1;
     p.b = (unsigned char *)malloc(bn * 4);
-    p.b_float = floats(bn);
+    p.b_float = zeros(bn);
     for (i = 0; i < bn; i++) p.b_float[i] = put_typed(p.b, type, i, ldr_test_uniform(r));
     p.bias_v = random_floats(n, r);
     p.c0 = random_floats(m * p.ldc, r);
-    p.c = floats(m * p.ldc);
+    p.c = zeros(m * p.ldc);
     return p;
 }
 
@@ -478,7 +474,7 @@ TEST(products_of_every_layout_and_type) {
     for (i = 0; i < 1500; i++) {
         size_t m = PICK(&r, edges), n = PICK(&r, edges), k = PICK(&r, depths), at;
         product p = product_new(m, n, k, i % 4, types[i / 4 % 3], i / 12 % 2, i / 24 % 2, &r);
-        float *first = floats(m * p.ldc);
+        float *first = zeros(m * p.ldc);
         for (s = 0; s < count; s++) {
             memcpy(p.c, p.c0, m * p.ldc * sizeof(float));
             product_run(&p, &g[s].ex, p.c, 0, m);
@@ -504,7 +500,7 @@ TEST(products_do_not_depend_on_threads) {
         for (i = 0; i < 24; i++) {
             size_t m = rows[i % 5], n = columns[i % 4], k = n > 1000 ? 9 : PICK(&r, depths);
             product p = product_new(m, n, k, i % 3, i % 2 ? LDR_F32 : LDR_BF16, 1, i % 5 == 4, &r);
-            float *first = floats(m * p.ldc);
+            float *first = zeros(m * p.ldc);
             for (t = 0; t < 4; t++) {
                 rig g = rig_open(sets[s], threads[t], n, 0, 0);
                 memcpy(p.c, p.c0, m * p.ldc * sizeof(float));
@@ -528,7 +524,7 @@ TEST(a_row_of_a_product_does_not_depend_on_the_others) {
         for (i = 0; i < 40; i++) {
             size_t m = 40, n = PICK(&r, edges), k = PICK(&r, depths), row;
             product p = product_new(m, n, k, i % 4, i % 2 ? LDR_F32 : LDR_F16, 1, i % 3 == 2, &r);
-            float *one = floats(p.ldc);
+            float *one = zeros(p.ldc);
             memcpy(p.c, p.c0, m * p.ldc * sizeof(float));
             product_run(&p, &g.ex, p.c, 0, m);
             for (row = 0; row < m; row++) {
@@ -560,7 +556,7 @@ TEST(int8_products_are_exact_sums) {
     int count = kernel_sets(sets), s, i;
     for (i = 0; i < 60; i++) {
         size_t out = outs[i % 5], in = ins[i % 7], m = rows[i % 4], n = m * (out + 3);
-        float *first = floats(n), *y = floats(n);
+        float *first = zeros(n), *y = zeros(n);
         for (s = 0; s < count; s++) {
             CHECK_NEAR(int8_error(sets[s], m, out, in, i % 3 != 0, i % 2, 1, (uint64_t)i, first), 0, 4e-7);
             CHECK_NEAR(int8_error(sets[s], m, out, in, i % 3 != 0, i % 2, 3, (uint64_t)i, y), 0, 4e-7);
@@ -623,7 +619,7 @@ TEST(norms_and_their_gradients) {
     for (w = 1; w < sizeof widths / sizeof *widths; w++)
         for (kind = 0; kind < 2; kind++) {
             size_t n = widths[w], rows = 3, all = rows * n + 2 * n;
-            float *x = random_floats(all, &r), *y = floats(rows * n), *stats = floats(2 * rows), *dy = random_floats(rows * n, &r), *dx = floats(all), *more = floats(rows * n);
+            float *x = random_floats(all, &r), *y = zeros(rows * n), *stats = zeros(2 * rows), *dy = random_floats(rows * n, &r), *dx = zeros(all), *more = zeros(rows * n);
             norm_case c = { rows, n, kind ? LDR_NORM_RMS : LDR_NORM_LAYER, dy };
             double got = 0, *at = (double *)malloc(all * sizeof(double));
             ldr__norm_forward(&g.ex, y, stats, x, x + rows * n, kind ? NULL : x + rows * n + n, rows, n, c.kind, 1e-5f);
@@ -663,7 +659,7 @@ TEST(linear_maps_and_their_gradients) {
     int round;
     for (round = 0; round < 12; round++) {
         size_t rows = 1 + ldr_test_below(&r, 9), out = 1 + ldr_test_below(&r, 19), in = 1 + ldr_test_below(&r, 19), all = rows * in + out * in + out, i;
-        float *x = random_floats(all, &r), *dx = floats(all), *y = floats(rows * out), *dy = random_floats(rows * out, &r), *w = x + rows * in;
+        float *x = random_floats(all, &r), *dx = zeros(all), *y = zeros(rows * out), *dy = random_floats(rows * out, &r), *w = x + rows * in;
         linear_case c = { rows, out, in, dy };
         double got = 0, *at = (double *)malloc(all * sizeof(double));
         ldr__linear_forward(&g.ex, y, out, x, in, ldr__mat_float(w, in, 1), w + out * in, rows, out, in);
@@ -681,7 +677,7 @@ TEST(rotary_positions_turn_and_turn_back) {
     enum { ROWS = 70, HEADS = 3, N = 6, LD = 23 };
     rig g = rig_open(&ldr__kernels_portable, 1, 8, 0, 0);
     ldr_test_rng r = { 23 };
-    float *x = random_floats(ROWS * LD, &r), *y = floats(ROWS * LD), frequency[N / 2];
+    float *x = random_floats(ROWS * LD, &r), *y = zeros(ROWS * LD), frequency[N / 2];
     int32_t position[ROWS], t, h, i;
     for (i = 0; i < N / 2; i++) frequency[i] = (float)pow(10000.0, -2.0 * i / (int)N);
     for (t = 0; t < ROWS; t++) position[t] = t * 7 % 50;
@@ -759,7 +755,7 @@ static double attention_along(const double *step, void *context) {
 static void check_attention(const ldr__kernels *k, int32_t heads, int32_t kv_heads, int32_t d, int causal, float p, const int32_t *offsets, int32_t sequences, int every) {
     size_t tokens = (size_t)offsets[sequences], inner = (size_t)(heads * d), ld = inner + (size_t)(2 * kv_heads * d), n = tokens * ld, i, longest = 0;
     ldr_test_rng r = { 24 };
-    float *x = random_floats(n, &r), *dx = random_floats(n, &r), *out = floats(tokens * inner), *dy = random_floats(tokens * inner, &r), *lse = floats(tokens * (size_t)heads), *direction = random_floats(n, &r);
+    float *x = random_floats(n, &r), *dx = random_floats(n, &r), *out = zeros(tokens * inner), *dy = random_floats(tokens * inner, &r), *lse = zeros(tokens * (size_t)heads), *direction = random_floats(n, &r);
     double *at = (double *)malloc(n * sizeof(double)), *want = (double *)malloc(tokens * inner * sizeof(double)), worst = 0;
     uint64_t *rows = (uint64_t *)malloc(tokens * sizeof(uint64_t));
     ldr__dropout drop;
@@ -824,7 +820,7 @@ TEST(dropout_has_its_rate_and_one_mask) {
     enum { ROWS = 300, N = 500 };
     static const float rates[] = { 0.05f, 0.1f, 0.5f, 0.9f };
     rig g = rig_open(&ldr__kernels_portable, 1, 8, 0, 0), g3 = rig_open(&ldr__kernels_portable, 3, 8, 0, 0);
-    float *r = floats(ROWS * N), *zero = floats(ROWS * N), *ones = floats(ROWS * N), *back = floats(ROWS * N);
+    float *r = zeros(ROWS * N), *zero = zeros(ROWS * N), *ones = zeros(ROWS * N), *back = zeros(ROWS * N);
     uint64_t *rows = (uint64_t *)malloc(ROWS * sizeof(uint64_t));
     ldr__dropout drop, half;
     size_t i, k;
@@ -888,7 +884,7 @@ TEST(a_batch_in_parts_has_the_same_masks) {
         ldr_ladder *l = ldr_ladder_create(m.m, &d, &err);
         ldr_train_desc td;
         ldr_trainer *t;
-        float *to = grads[k] = floats(20000);
+        float *to = grads[k] = zeros(20000);
         memset(&td, 0, sizeof td);
         td.batch = 7;
         td.accumulate = parts[k];
@@ -953,12 +949,12 @@ TEST(mixes_and_their_gradients) {
         CHECK_STR(err.message, "");
         if (l) {
             size_t w = (size_t)l->d.width, n = ROWS * w, gates = gate == LDR_GATE_SCALAR ? 1 : gate == LDR_GATE_CHANNEL ? w : 0, all = 2 * n + gates, i;
-            float *x = random_floats(all, &r), *dx = floats(all), *out = floats(n), *dy = random_floats(n, &r), *own = floats(l->size);
+            float *x = random_floats(all, &r), *dx = zeros(all), *out = zeros(n), *dy = random_floats(n, &r), *own = zeros(l->size);
             double got = 0, *at = (double *)malloc(all * sizeof(double));
             s.l = l;
             s.ex = g.ex;
             s.t.count = ROWS;
-            s.gate = floats(w);
+            s.gate = zeros(w);
             l->grads = own;
             if (gates) memcpy(l->values + l->params[l->rungs[1].gate].offset, x + 2 * n, gates * sizeof(float));
             c.rows = ROWS;

@@ -1,5 +1,7 @@
 /* Ladder files, memory that runs out, saves that are interrupted, calls that cannot be. */
+#ifndef LDR_TEST_SUITE
 #define LADDER_IMPLEMENTATION
+#endif
 #include "../ladder.h"
 #include "ldr_test.h"
 #include "ldr_tiny.h"
@@ -544,7 +546,7 @@ static int limited_save(const small_run *r, ldr_trainer *t, const char *path, si
     return WEXITSTATUS(state);
 }
 
-static int holds(const char *path, const char *data, size_t size) {
+static int file_holds(const char *path, const char *data, size_t size) {
     size_t n;
     char *now = ldr_test_read(path, &n);
     int same = now && n == size && memcmp(now, data, n) == 0;
@@ -577,7 +579,7 @@ TEST(a_save_cut_at_any_byte_leaves_the_old_file) {
             for (i = 0; i < 2; i++) {
                 path = in_folder(k ? "run" : "x.ladder");
                 CHECK_INT(limited_save(&r, k ? t : NULL, path, limit, i), 1);
-                CHECK(holds(path, old[k], size[k]));
+                CHECK(file_holds(path, old[k], size[k]));
                 if (!i) CHECK(!ldr_test_exists(in_folder(k ? "run.partial" : "x.ladder.partial")));
             }
     while (!ldr_trainer_done(t)) CHECK_INT(ldr_trainer_step(t, NULL, &err), LDR_OK);
@@ -593,7 +595,7 @@ TEST(a_save_cut_at_any_byte_leaves_the_old_file) {
     while (!ldr_trainer_done(t)) CHECK_INT(ldr_trainer_step(t, NULL, &err), LDR_OK);
     CHECK(memcmp(final, r.l->values, n * sizeof(float)) == 0);
     CHECK_INT(limited_save(&r, t, in_folder("run"), 1u << 30, 0), 2);
-    CHECK(!holds(in_folder("run"), old[1], size[1]));
+    CHECK(!file_holds(in_folder("run"), old[1], size[1]));
     CHECK_STR(err.message, "");
     free(final);
     free(old[0]);

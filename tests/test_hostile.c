@@ -1,5 +1,7 @@
 /* Weight files and configurations that lie, are cut or damaged. */
+#ifndef LDR_TEST_SUITE
 #define LADDER_IMPLEMENTATION
+#endif
 #include "../ladder.h"
 #include "ldr_test.h"
 #include "ldr_tiny.h"

@@ -1,11 +1,12 @@
 /* Tuning inside the backbone: full, bitfit, lora, adapter, prompt, prefix, theseus. */
+#ifndef LDR_TEST_SUITE
 #define LADDER_IMPLEMENTATION
+#endif
 #include "../ladder.h"
 #include "ldr_test.h"
 #include "ldr_tiny.h"
 #include "ldr_gradient.h"
 
-static const char *const families[] = { "bert", "roberta", "albert", "distilbert", "gpt2", "llama" };
 
 static ldr_ladder_desc method_desc(ldr_method method) {
     ldr_ladder_desc d;
@@ -47,7 +48,7 @@ static ldr_train_desc plain_training(void) {
     return td;
 }
 
-static void check_gradients(const char *family, ldr_ladder_desc d, int32_t checkpoint, int flip) {
+static void check_method_gradients(const char *family, ldr_ladder_desc d, int32_t checkpoint, int flip) {
     tiny_spec s = tiny_default(family);
     ldr_train_desc td = plain_training();
     fixture f;
@@ -75,7 +76,7 @@ TEST(gradients_of_every_family_and_method) {
             if (m == LDR_METHOD_THESEUS && strcmp(families[f], "albert") == 0) continue;
             d.dropout = 0.1f;
             if (m == LDR_METHOD_LORA) d.targets = 127 - (strcmp(families[f], "llama") == 0 ? 0 : LDR_TARGET_GATE);
-            check_gradients(families[f], d, f % 2, 0);
+            check_method_gradients(families[f], d, f % 2, 0);
         }
 }
 
@@ -84,7 +85,7 @@ TEST(gradients_of_every_head_with_virtual_tokens) {
     for (h = 0; h <= LDR_HEAD_CHOICE; h++) {
         ldr_ladder_desc d = method_desc(h % 2 ? LDR_METHOD_PROMPT : LDR_METHOD_PREFIX);
         d.head = (ldr_head)h;
-        check_gradients(h / 2 ? "gpt2" : "bert", d, 0, 0);
+        check_method_gradients(h / 2 ? "gpt2" : "bert", d, 0, 0);
     }
 }
 
@@ -93,7 +94,7 @@ TEST(gradients_of_a_prompt_with_a_network) {
     for (f = 0; f < sizeof families / sizeof families[0]; f++) {
         ldr_ladder_desc d = method_desc(LDR_METHOD_PROMPT);
         d.prompt_hidden = 6;
-        check_gradients(families[f], d, f % 2, 0);
+        check_method_gradients(families[f], d, f % 2, 0);
     }
 }
 
@@ -110,7 +111,7 @@ TEST(gradients_of_pooled_heads) {
                 d.reduction = 2;
                 if (m == 0 && f % 2 && f < 5) d.preset = LDR_PRESET_PAPER;
                 d.head_hidden = f == 2 ? 7 : 0;
-                check_gradients(families[f], d, 0, 0);
+                check_method_gradients(families[f], d, 0, 0);
             }
 }
 
@@ -120,7 +121,7 @@ TEST(gradients_where_only_the_last_blocks_are_tuned) {
         ldr_ladder_desc d = method_desc((ldr_method)m);
         d.tune_layers = 1 + m % 2;
         d.tune_norms = LDR_ON;
-        check_gradients(m % 2 ? "bert" : "gpt2", d, m % 2, 0);
+        check_method_gradients(m % 2 ? "bert" : "gpt2", d, m % 2, 0);
     }
 }
 
@@ -134,7 +135,7 @@ TEST(gradients_of_the_words_head) {
             ldr_ladder_desc d = method_desc(methods[m]);
             d.head = LDR_HEAD_WORDS;
             d.reduction = 2;
-            check_gradients(with_head[f], d, m == 1, 0);
+            check_method_gradients(with_head[f], d, m == 1, 0);
         }
 }
 
@@ -363,7 +364,7 @@ TEST(a_words_head_needs_one_in_the_model) {
     tiny_close(&m);
 }
 
-TEST(a_wrong_sign_is_caught) { check_gradients("bert", method_desc(LDR_METHOD_LORA), 0, 1); }
+TEST(a_wrong_sign_in_a_method_is_caught) { check_method_gradients("bert", method_desc(LDR_METHOD_LORA), 0, 1); }
 
 static void states(fixture *f, float *scores) {
     ldr_predictor *p = ldr_predictor_create(f->l, 4, 64, &f->err);
@@ -728,7 +729,7 @@ TEST(theseus_tunes_the_final_norm_if_asked) {
     ldr_ladder_desc d = method_desc(LDR_METHOD_THESEUS);
     fixture x;
     d.tune_norms = LDR_ON;
-    check_gradients("gpt2", d, 0, 0);
+    check_method_gradients("gpt2", d, 0, 0);
     x = open_fixture(tiny_default("gpt2"), d, plain_training());
     CHECK(ldr_ladder_find(x.l, "backbone.final_norm.weight") >= 0 && ldr_ladder_find(x.l, "embeddings.norm.weight") < 0 && ldr_ladder_find(x.l, "layer.0.norm1.weight") < 0);
     close_fixture(&x);
@@ -1104,7 +1105,7 @@ TEST(a_model_starts_from_its_configuration) {
 }
 
 #define TESTS(X) \
-    X(gradients_of_every_family_and_method) X(gradients_of_every_head_with_virtual_tokens) X(gradients_of_a_prompt_with_a_network) X(gradients_of_pooled_heads) X(gradients_where_only_the_last_blocks_are_tuned) X(a_wrong_sign_is_caught) \
+    X(gradients_of_every_family_and_method) X(gradients_of_every_head_with_virtual_tokens) X(gradients_of_a_prompt_with_a_network) X(gradients_of_pooled_heads) X(gradients_where_only_the_last_blocks_are_tuned) X(a_wrong_sign_in_a_method_is_caught) \
     X(gradients_of_the_words_head) X(a_ladder_may_learn_from_the_backbone) X(only_ladders_with_a_mixed_output_learn_from_the_backbone) X(words_are_scored_in_chunks) X(a_training_set_may_be_filled_again) X(a_words_head_needs_one_in_the_model) \
     X(every_method_starts_at_the_backbone) X(the_loaded_weights_are_never_written) X(checkpointing_and_threads_change_no_bit) X(checkpointing_saves_memory) \
     X(saved_and_loaded_it_answers_the_same) X(every_method_learns) X(parameter_counts_of_a_bert_base) X(what_cannot_be_tuned_is_refused) \

@@ -1,7 +1,9 @@
 /* The same numbers as PyTorch: hidden states, logits, losses, gradients, slices, Fisher information
    and optimisers against tests/golden (written by tests/reference/make_golden.py), and real models
    against the outside goldens of the data folder. A relative error is max|a-b| / max|b| of a tensor. */
+#ifndef LDR_TEST_SUITE
 #define LADDER_IMPLEMENTATION
+#endif
 #include "../ladder.h"
 #include "ldr_test.h"
 #include "ldr_tiny.h"
@@ -35,25 +37,6 @@ static int32_t *integers(const ldr_weights *w, const char *name, size_t *n) {
     *n = t ? (size_t)t->bytes / 4 : 0;
     for (i = 0; i < *n; i++) v[i] = (int32_t)ldr__load_u32((const unsigned char *)t->data + 4 * i);
     return v;
-}
-
-static double largest(const float *v, size_t n) {
-    double m = 0;
-    size_t i;
-    for (i = 0; i < n; i++) m = fmax(m, fabs((double)v[i]));
-    return m;
-}
-
-/* max|a-b| / max(max|b|, least); anything that is not a number counts as 1e30. */
-static double relative(const float *a, const float *b, size_t n, double least) {
-    double top = 0, scale = fmax(largest(b, n), least);
-    size_t i;
-    for (i = 0; i < n; i++) {
-        double e = fabs((double)a[i] - (double)b[i]);
-        if (!(e <= 1e30)) return 1e30;
-        top = fmax(top, e);
-    }
-    return top > 0 ? top / scale : 0;
 }
 
 /* The relative error against a tensor of the file; 1e30 when it is missing or has another size. */
@@ -700,7 +683,7 @@ static void folder_of(char *path) {
     if (slash) *slash = 0;
 }
 
-static ldr_model *load(const char *dir, ldr_error *err) {
+static ldr_model *load_folder(const char *dir, ldr_error *err) {
     ldr_model_desc d;
     memset(&d, 0, sizeof d);
     d.threads = 1;
@@ -733,7 +716,7 @@ static void mini(const char *name, char *path) {
     memset(&text, 0, sizeof text);
     w = ldr_weights_open(path, NULL, &err);
     folder_of(path);
-    m = load(path, &err);
+    m = load_folder(path, &err);
     CHECK_STR(err.message, "");
     for (k = 0; w && m; k++, cases++) {
         char key[48];
@@ -814,7 +797,7 @@ TEST(outside_stories260k) {
     prompt = ids_of(ids, 0, 64, j, ldr_json_get(j, 0, "prompt_ids"));
     n = ids_of(ids, prompt, 64, j, ldr_json_get(j, 0, "greedy_ids"));
     folder_of(path);
-    m = load(path, &err);
+    m = load_folder(path, &err);
     CHECK_STR(err.message, "");
     CHECK_INT(n, 64);
     CHECK_INT(want_size, 64 * 512 * 4);
@@ -863,7 +846,7 @@ TEST(outside_albert_rxnmapper) {
     text = ldr_test_read(path, &size);
     j = ldr_json_parse(text, size, NULL, &err);
     folder_of(path);
-    m = load(path, &err);
+    m = load_folder(path, &err);
     CHECK_STR(err.message, "");
     if (m && j) {
         int32_t ids[512], offsets[2], n, k, node = ldr_json_get(j, 0, "cases"), place;
@@ -907,7 +890,7 @@ TEST(outside_gpt_nano_without_biases_is_refused) {
     NEED_DATA(path, "models/gpt-nano-sort/model.safetensors");
     memset(&err, 0, sizeof err);
     folder_of(path);
-    m = load(path, &err);
+    m = load_folder(path, &err);
     CHECK(m == NULL);
     CHECK_INT(err.status, LDR_MISSING);
     CHECK(strstr(err.message, "transformer.h.0.attn.c_attn.bias") != NULL);

@@ -1,21 +1,16 @@
 /* Backbones in blocks of 8 and 4 bits: the blocks against a quantiser written here, everything computed from
    them against the same weights written out as floats, and files that lie about them. */
+#ifndef LDR_TEST_SUITE
 #define LADDER_IMPLEMENTATION
+#endif
 #include "../ladder.h"
 #include "ldr_test.h"
 #include "ldr_tiny.h"
 #include "ldr_hostile.h"
 
 static const ldr_dtype formats[] = { LDR_Q8_0, LDR_Q4_0 };
-static const char *const families[] = { "bert", "roberta", "albert", "distilbert", "gpt2", "llama" };
 
 /* ---- helpers --------------------------------------------------------------------------------- */
-
-static double half_value(unsigned h) {
-    int e = (int)(h >> 10 & 31), m = (int)(h & 1023);
-    double v = e == 0 ? ldexp(m, -24) : e == 31 ? HUGE_VAL : ldexp(1024 + m, e - 25);
-    return h & 0x8000u ? -v : v;
-}
 
 /* The half nearest to v, ties to the even one, found by looking at all of them. */
 static unsigned nearest_half(double v) {
@@ -80,7 +75,7 @@ static tiny_spec wide(const char *family, int ffn) {
     return s;
 }
 
-static ldr_model *load(const char *config, const char *weights, size_t size, int threads, ldr_compute compute, const ldr_allocator *a, ldr_error *err) {
+static ldr_model *load_bytes(const char *config, const char *weights, size_t size, int threads, ldr_compute compute, const ldr_allocator *a, ldr_error *err) {
     ldr_model_desc d;
     memset(&d, 0, sizeof d);
     d.threads = threads;
@@ -321,14 +316,14 @@ TEST(a_model_in_blocks_is_the_model_of_their_values) {
             CHECK(t.blocks_size < t.floats.size * (q ? 40 : 55) / 100);
             CHECK_INT(ldr_model_hidden(t.floats.m, original, &b, -1, &err), LDR_OK);
             for (compute = 0; compute < 2; compute++) {
-                ldr_model *values = load(t.floats.config, t.values, t.floats.size, 1, (ldr_compute)compute, NULL, &err);
+                ldr_model *values = load_bytes(t.floats.config, t.values, t.floats.size, 1, (ldr_compute)compute, NULL, &err);
                 CHECK(values != NULL);
                 CHECK_INT(ldr_model_hidden(values, want, &b, -1, &err), LDR_OK);
                 for (shift = 0; shift < 3; shift++) {
                     char *moved = (char *)malloc(t.blocks_size + 4);
                     ldr_model *m;
                     memcpy(moved + shift, t.blocks, t.blocks_size);
-                    m = load(t.floats.config, moved + shift, t.blocks_size, shift + 1, (ldr_compute)compute, NULL, &err);
+                    m = load_bytes(t.floats.config, moved + shift, t.blocks_size, shift + 1, (ldr_compute)compute, NULL, &err);
                     CHECK_STR(err.message, "");
                     CHECK_INT(ldr_model_hidden(m, state, &b, -1, &err), LDR_OK);
                     CHECK(memcmp(state, want, sizeof state) == 0);
@@ -391,8 +386,8 @@ TEST(ladders_are_cut_and_trained_from_blocks) {
             tiny_spec s = wide(some[f], 96);
             trio t = trio_open(s, formats[q]);
             ldr_error err = no_error();
-            ldr_model *one = load(t.floats.config, t.blocks, t.blocks_size, 1, LDR_COMPUTE_F32, NULL, &err), *two = load(t.floats.config, t.blocks, t.blocks_size, 2, LDR_COMPUTE_F32, NULL, &err);
-            ldr_model *values = load(t.floats.config, t.values, t.floats.size, 1, LDR_COMPUTE_F32, NULL, &err);
+            ldr_model *one = load_bytes(t.floats.config, t.blocks, t.blocks_size, 1, LDR_COMPUTE_F32, NULL, &err), *two = load_bytes(t.floats.config, t.blocks, t.blocks_size, 2, LDR_COMPUTE_F32, NULL, &err);
+            ldr_model *values = load_bytes(t.floats.config, t.values, t.floats.size, 1, LDR_COMPUTE_F32, NULL, &err);
             CHECK(one && two && values);
             for (way = 0; way < 4; way++) {
                 size_t n, n2, n3;
@@ -414,7 +409,7 @@ TEST(what_is_quantised_and_what_is_not) {
     trio t = trio_open(s, LDR_Q4_0);
     ldr_error err = no_error();
     ldr_weights *w = ldr_weights_open_memory(t.blocks, t.blocks_size, NULL, &err);
-    ldr_model *m = load(t.floats.config, t.blocks, t.blocks_size, 1, LDR_COMPUTE_F32, NULL, &err);
+    ldr_model *m = load_bytes(t.floats.config, t.blocks, t.blocks_size, 1, LDR_COMPUTE_F32, NULL, &err);
     tiny_model odd;
     size_t i;
     static const struct { const char *name; ldr_dtype type; } wanted[] = {
@@ -505,7 +500,7 @@ TEST(every_failed_allocation_is_clean) {
         for (at = 1, done = 0; !done && at < 2000; at++) {
             ldr_allocator a = ldr_test_alloc(&h, what ? 0 : at);
             ldr_error err = no_error();
-            ldr_model *m = load(t.floats.config, what ? t.floats.weights : t.blocks, what ? t.floats.size : t.blocks_size, 1, LDR_COMPUTE_INT8, &a, &err);
+            ldr_model *m = load_bytes(t.floats.config, what ? t.floats.weights : t.blocks, what ? t.floats.size : t.blocks_size, 1, LDR_COMPUTE_INT8, &a, &err);
             if (what && m) {
                 long before = h.calls;
                 h.fail_at = before + at;
@@ -595,7 +590,7 @@ TEST(quantised_models_that_do_not_fit) {
         char *changed = replaced_header(t.blocks, t.blocks_size, changes[i].from, changes[i].to, &n);
         ldr_model *m;
         err = no_error();
-        m = load(t.floats.config, changed, n, 1, LDR_COMPUTE_F32, NULL, &err);
+        m = load_bytes(t.floats.config, changed, n, 1, LDR_COMPUTE_F32, NULL, &err);
         if (m || err.status != changes[i].status || !strstr(err.message, changes[i].word)) printf("  change %d: %s\n", (int)i, err.message);
         CHECK(m == NULL && err.status == changes[i].status && strstr(err.message, changes[i].word) != NULL && err.offset != LDR_NO_OFFSET);
         ldr_model_free(m);
@@ -604,7 +599,7 @@ TEST(quantised_models_that_do_not_fit) {
     for (n = 0; n < t.blocks_size; n += 1 + t.blocks_size / 200) {
         char *cut = exact_copy(t.blocks, n);
         err = no_error();
-        CHECK(load(t.floats.config, cut, n, 1, LDR_COMPUTE_F32, NULL, &err) == NULL && (err.status == LDR_FORMAT || err.status == LDR_JSON));
+        CHECK(load_bytes(t.floats.config, cut, n, 1, LDR_COMPUTE_F32, NULL, &err) == NULL && (err.status == LDR_FORMAT || err.status == LDR_JSON));
         free(cut);
     }
     for (i = 0; i < 3000; i++) {                       /* whatever still loads is run */
@@ -612,7 +607,7 @@ TEST(quantised_models_that_do_not_fit) {
         if (i % 3 == 0) memcpy(exact, t.blocks, t.blocks_size);
         exact[8 + ldr_test_below(&r, (uint32_t)header)] = "{}[]\",:0123456789-.eaFQ_\\\x80 "[ldr_test_below(&r, 27)];
         if (i % 2) exact[8 + header + ldr_test_below(&r, (uint32_t)(t.blocks_size - header - 8))] ^= 0x40;
-        m = load(t.floats.config, exact, t.blocks_size, 1, LDR_COMPUTE_F32, NULL, NULL);
+        m = load_bytes(t.floats.config, exact, t.blocks_size, 1, LDR_COMPUTE_F32, NULL, NULL);
         if (m) {
             static float state[9 * 64];
             ldr_batch b = some_batch();
@@ -626,7 +621,7 @@ TEST(quantised_models_that_do_not_fit) {
 
 /* ---- a trained model ------------------------------------------------------------------------- */
 
-TEST(outside_zh_mini) {
+TEST(outside_zh_mini_in_blocks) {
     char path[1024];
     ldr_error err = no_error();
     ldr_model *m, *k;
@@ -649,7 +644,7 @@ TEST(outside_zh_mini) {
     CHECK_INT(ldr_model_hidden(m, want, &b, -1, &err), LDR_OK);
     for (q = 0; q < 2; q++) {
         char *blocks = quantised(m, formats[q], &size);
-        k = load(config, blocks, size, 0, LDR_COMPUTE_F32, NULL, &err);
+        k = load_bytes(config, blocks, size, 0, LDR_COMPUTE_F32, NULL, &err);
         CHECK_STR(err.message, "");
         CHECK_INT(ldr_model_hidden(k, got, &b, -1, &err), LDR_OK);
         if (!(distance(got, want, 40 * 256) < (q ? 0.15 : 0.015))) printf("  %s: states differ by %.4f\n", ldr_dtype_name(formats[q]), distance(got, want, 40 * 256));
@@ -663,5 +658,5 @@ TEST(outside_zh_mini) {
 
 #define TESTS(X) X(halves_round_to_nearest_even) X(blocks_equal_a_naive_quantiser) X(what_has_no_block_is_refused) X(unpacking_has_the_same_bits_everywhere) X(products_with_blocks_are_products_with_their_floats) \
     X(a_model_in_blocks_is_the_model_of_their_values) X(ladders_are_cut_and_trained_from_blocks) X(what_is_quantised_and_what_is_not) X(values_without_blocks_leave_the_old_file) X(shards_become_one_file) \
-    X(every_failed_allocation_is_clean) X(metadata_that_lies_is_refused_at_its_place) X(quantised_models_that_do_not_fit) X(outside_zh_mini)
+    X(every_failed_allocation_is_clean) X(metadata_that_lies_is_refused_at_its_place) X(quantised_models_that_do_not_fit) X(outside_zh_mini_in_blocks)
 LDR_TEST_MAIN("quantise", TESTS)

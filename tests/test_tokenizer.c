@@ -1,6 +1,8 @@
 /* The WordPiece tokenizer against HF's answers, Unicode's tables and hostile files. */
 
+#ifndef LDR_TEST_SUITE
 #define LADDER_IMPLEMENTATION
+#endif
 #include "../ladder.h"
 #include "ldr_test.h"
 

@@ -1,13 +1,15 @@
 /* The corners of training: odd batches, metrics that do not fit, runs that are not each other's. */
+#ifndef LDR_TEST_SUITE
 #define LADDER_IMPLEMENTATION
+#endif
 #include "../ladder.h"
 #include "ldr_test.h"
 #include "ldr_tiny.h"
 
-typedef struct fixture { tiny_spec s; tiny_model m; ldr_dataset *set; ldr_ladder_desc d; ldr_ladder *l; ldr_error err; } fixture;
+typedef struct corner { tiny_spec s; tiny_model m; ldr_dataset *set; ldr_ladder_desc d; ldr_ladder *l; ldr_error err; } corner;
 
-static fixture open_fixture(ldr_head head) {
-    fixture f;
+static corner open_corner(ldr_head head) {
+    corner f;
     memset(&f, 0, sizeof f);
     f.s = tiny_default("bert");
     f.m = tiny_open(f.s, &f.err);
@@ -20,7 +22,7 @@ static fixture open_fixture(ldr_head head) {
     return f;
 }
 
-static void close_fixture(fixture *f) {
+static void close_corner(corner *f) {
     ldr_ladder_free(f->l);
     ldr_dataset_free(f->set);
     tiny_close(&f->m);
@@ -28,7 +30,7 @@ static void close_fixture(fixture *f) {
 
 /* The gradient of an example named three times is the gradient of that example. */
 TEST(an_example_may_come_twice) {
-    fixture f = open_fixture(LDR_HEAD_CLASSIFY);
+    corner f = open_corner(LDR_HEAD_CLASSIFY);
     int32_t longest = 0, batch[9], i;
     double once, thrice;
     ldr_train_desc td;
@@ -43,11 +45,11 @@ TEST(an_example_may_come_twice) {
     CHECK_INT(ldr_trainer_gradients(t, &thrice, batch, 9, &f.err), LDR_OK);
     CHECK_NEAR(thrice, once, 1e-6);
     ldr_trainer_free(t);
-    close_fixture(&f);
+    close_corner(&f);
 }
 
 TEST(metrics_weights_and_targets_must_fit) {
-    fixture f = open_fixture(LDR_HEAD_CLASSIFY), g = open_fixture(LDR_HEAD_REGRESS), k = open_fixture(LDR_HEAD_TOKENS);
+    corner f = open_corner(LDR_HEAD_CLASSIFY), g = open_corner(LDR_HEAD_REGRESS), k = open_corner(LDR_HEAD_TOKENS);
     float bad[3];
     int i;
     ldr_train_desc td;
@@ -83,13 +85,13 @@ TEST(metrics_weights_and_targets_must_fit) {
         CHECK(ldr_trainer_create(k.l, none, NULL, NULL, &k.err) == NULL && k.err.status == LDR_DATA);
         ldr_dataset_free(none);
     }
-    close_fixture(&f);
-    close_fixture(&g);
-    close_fixture(&k);
+    close_corner(&f);
+    close_corner(&g);
+    close_corner(&k);
 }
 
 TEST(evaluating_leaves_a_living_trainer_its_gradients) {
-    fixture f = open_fixture(LDR_HEAD_CLASSIFY);
+    corner f = open_corner(LDR_HEAD_CLASSIFY);
     static const int32_t batch[] = { 0, 1 };
     ldr_trainer *t = ldr_trainer_create(f.l, f.set, NULL, NULL, &f.err);
     ldr_score score;
@@ -100,7 +102,7 @@ TEST(evaluating_leaves_a_living_trainer_its_gradients) {
     CHECK(ldr_ladder_param(f.l, 0).grad != NULL && ldr_ladder_param(f.l, 0).grad[0] == before);
     ldr_trainer_free(t);
     CHECK(ldr_ladder_param(f.l, 0).grad == NULL);
-    close_fixture(&f);
+    close_corner(&f);
 }
 
 /* Scoring has no way back to make room for. */
@@ -108,7 +110,7 @@ TEST(evaluating_takes_a_fraction_of_training) {
     static const ldr_method methods[] = { LDR_METHOD_LADDER, LDR_METHOD_FULL };
     size_t i;
     for (i = 0; i < sizeof methods / sizeof methods[0]; i++) {
-        fixture f = open_fixture(LDR_HEAD_CLASSIFY);
+        corner f = open_corner(LDR_HEAD_CLASSIFY);
         ldr_test_heap heap;
         ldr_memory plan;
         ldr_score score;
@@ -123,13 +125,13 @@ TEST(evaluating_takes_a_fraction_of_training) {
         CHECK(heap.peak > 0 && heap.peak * 2 < plan.total);
         CHECK(ldr_ladder_param(f.l, 0).grad == NULL);
         if (heap.peak * 2 >= plan.total) printf("  %s: %lu of %lu bytes\n", ldr_method_name(methods[i]), (unsigned long)heap.peak, (unsigned long)plan.total);
-        close_fixture(&f);
+        close_corner(&f);
     }
 }
 
 /* A run belongs to its ladder: the same sizes with other rungs, gates or dropout are another run. */
 TEST(a_run_does_not_resume_into_another_ladder) {
-    fixture f = open_fixture(LDR_HEAD_CLASSIFY);
+    corner f = open_corner(LDR_HEAD_CLASSIFY);
     static const int32_t lower[] = { 0, 1 }, upper[] = { 1, 2 };
     const char *path = "trainer-test.run";
     ldr_progress before, after;
@@ -164,7 +166,7 @@ TEST(a_run_does_not_resume_into_another_ladder) {
         ldr_ladder_free(l);
     }
     remove(path);
-    close_fixture(&f);
+    close_corner(&f);
 }
 
 /* Pieces of a word labelled "ignore" do not cut an entity in two. */
@@ -193,7 +195,7 @@ TEST(every_matrix_decays_and_no_vector) {
     int h, p, i;
     for (h = 0; h <= LDR_HEAD_CHOICE; h++)
         for (p = 0; p <= LDR_PRESET_HEAD; p++) {
-            fixture f = open_fixture((ldr_head)h);
+            corner f = open_corner((ldr_head)h);
             ldr_ladder *l;
             f.d.preset = (ldr_preset)p;
             f.d.width = p == LDR_PRESET_CLUE ? 16 : 0;
@@ -207,12 +209,12 @@ TEST(every_matrix_decays_and_no_vector) {
             }
             CHECK(ldr_ladder_param(l, ldr_ladder_find(l, "head.dense.weight")).value[0] != 0);
             ldr_ladder_free(l);
-            close_fixture(&f);
+            close_corner(&f);
         }
 }
 
 TEST(names_must_be_utf8) {
-    fixture f = open_fixture(LDR_HEAD_CLASSIFY);
+    corner f = open_corner(LDR_HEAD_CLASSIFY);
     static const char *const names[] = { "one", "caf\xe9", "three" };
     CHECK(ldr_dataset_label(f.set, "caf\xe9", 1, &f.err) == -1 && f.err.status == LDR_DATA);
     f.err.status = LDR_OK;
@@ -221,11 +223,11 @@ TEST(names_must_be_utf8) {
     CHECK(ldr_ladder_create(f.m.m, &f.d, &f.err) == NULL && f.err.status == LDR_ARGUMENT && strstr(f.err.message, "label 1"));
     f.err.status = LDR_OK;
     CHECK_INT(ldr_ladder_note(f.l, "task", "caf\xe9", &f.err), LDR_ARGUMENT);
-    close_fixture(&f);
+    close_corner(&f);
 }
 
 TEST(a_head_has_no_rungs_and_padding_leaves_positions) {
-    fixture f = open_fixture(LDR_HEAD_CLASSIFY);
+    corner f = open_corner(LDR_HEAD_CLASSIFY);
     static const int32_t rungs[] = { 1 };
     tiny_spec s = tiny_default("roberta");
     char config[1024];
@@ -240,7 +242,7 @@ TEST(a_head_has_no_rungs_and_padding_leaves_positions) {
     f.err.status = LDR_OK;
     CHECK(ldr_model_load_memory(config, strlen(config), weights, size, NULL, 0, NULL, &f.err) == NULL && f.err.status == LDR_FORMAT && strstr(f.err.message, "pad_token_id"));
     free(weights);
-    close_fixture(&f);
+    close_corner(&f);
 }
 
 #define TESTS(X)                                                                                                   \

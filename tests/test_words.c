@@ -1,7 +1,9 @@
 /* Vocabularies and word vectors made from text (tools/words.h), against implementations that are slow
    and plain: pairs counted anew for every merge, and a dense matrix. */
 
+#ifndef LDR_TEST_SUITE
 #define LADDER_IMPLEMENTATION
+#endif
 #include "../ladder.h"
 #include "../tools/words.h"
 #include "ldr_test.h"
@@ -31,7 +33,7 @@ static char *made(const char *data, size_t size, int32_t pieces, int lower) {
     return ldr_test_read(VOCAB_FILE, &n);
 }
 
-static ldr_tokenizer *load(const char *vocab, int lower) {
+static ldr_tokenizer *load_vocab(const char *vocab, int lower) {
     ldr_tokenizer_desc d;
     ldr_error err;
     ldr_tokenizer *t;
@@ -80,7 +82,7 @@ static int slow_split(slow_word *words, const char *data, size_t size) {
         size_t used = strlen(vocab);
         snprintf(vocab + used, sizeof vocab - used, "%c\n##%c\n", i, i);
     }
-    t = load(vocab, 1);
+    t = load_vocab(vocab, 1);
     memset(&e, 0, sizeof e);
     CHECK_INT(ldr_tokenizer_encode(t, &e, data, size, NULL, 0, 0, 0, NULL), LDR_OK);
     for (i = 0; i < e.count; i++) {
@@ -207,7 +209,7 @@ TEST(pieces_are_tokens_and_text_comes_back) {
     static char data[40000], again[40000], want[40000];
     size_t size = invent(data, 3000, 5), i, n = 0;
     char *vocab = made(data, size, 300, 1);
-    ldr_tokenizer *t = load(vocab, 1);
+    ldr_tokenizer *t = load_vocab(vocab, 1);
     ldr_encoding e;
     int32_t k;
     memset(&e, 0, sizeof e);
@@ -278,7 +280,7 @@ static void split_as_tokenizer(int lower) {
     CHECK_INT(make(odd, sizeof odd - 1, k - 1, lower, &err), LDR_ARGUMENT);
     CHECK_INT(make(odd, sizeof odd - 1, k, lower, &err), LDR_OK);
     vocab = ldr_test_read(VOCAB_FILE, &i);
-    t = load(vocab, lower);
+    t = load_vocab(vocab, lower);
     memset(&table, 0, sizeof table);
     memset(&e, 0, sizeof e);
     table.limit = 1000;
@@ -638,4 +640,4 @@ TEST(wrong_vectors_are_refused) {
     X(a_full_table_drops_rare_words) X(vectors_hold_the_whole_matrix) X(unseen_words_are_random) X(order_of_sequences_decides_nothing) \
     X(a_full_table_drops_rare_pairs) X(wrong_vectors_are_refused)
 
-LDR_TEST_MAIN("test_words", TESTS)
+LDR_TEST_MAIN("words", TESTS)
