@@ -392,7 +392,7 @@ LDR_API void       ldr_encoding_free(ldr_encoding *e);
 /* The widest set of kernels an object may use; AUTO takes the best the machine has. A set the
    machine lacks falls back to the next lower one. On 64-bit ARM ("neon") and in WebAssembly with
    vectors ("simd128") everything but PORTABLE means the one set compiled in. */
-typedef enum ldr_simd { LDR_SIMD_AUTO, LDR_SIMD_PORTABLE, LDR_SIMD_AVX2, LDR_SIMD_AVX512, LDR_SIMD_AVX512_VNNI } ldr_simd;
+typedef enum ldr_simd { LDR_SIMD_AUTO, LDR_SIMD_PORTABLE, LDR_SIMD_AVX2, LDR_SIMD_AVX512, LDR_SIMD_AVX512_VNNI, LDR_SIMD_AVX512_BF16 } ldr_simd;
 LDR_API const char *ldr_simd_name(ldr_simd wish);        /* "portable", "avx2", "avx512", ...: what would run          */
 
 /* ======================================================================================
@@ -407,7 +407,7 @@ typedef struct ldr_model ldr_model;
    numbers for every instruction set up to the rounding of the scales; 1 to 3 % of a state's length off
    F32. Embeddings, norms, softmax, the ladder and its training stay in float. Implies `release`: the
    file's own weights leave memory once they are rounded. */
-typedef enum ldr_compute { LDR_COMPUTE_F32, LDR_COMPUTE_INT8 } ldr_compute;
+typedef enum ldr_compute { LDR_COMPUTE_F32, LDR_COMPUTE_INT8, LDR_COMPUTE_BF16 } ldr_compute;
 
 typedef struct ldr_model_desc {
     ldr_allocator alloc;
@@ -1443,13 +1443,12 @@ LDR__DEF int ldr_tensor_read(float *dst, const ldr_tensor *t, uint64_t first, si
 typedef struct ldr__kernels {
     const char *name;
     int32_t     mr, nr;        /* rows and columns of the register tile                     */
-    /* c[m,n] = (accumulate ? c : bias or 0) + a[m,k] b[k,n], m <= mr, n <= nr. a is a strip, a(i,p) at
-       p*mr + i; b a panel, b(p,j) at p*nr + j. Both are whole: zeros beyond m and n. */
-    void (*tile)(float *c, size_t ldc, const float *a, const float *b, size_t k, int32_t m, int32_t n, const float *bias, int accumulate);
+    /* c[m,n] = (accumulate ? c : bias or 0) + a[m,k] b[k,n], m <= mr, n <= nr. a(i,p) at i*rs + p*cs;
+       b is a panel, b(p,j) at p*nr + j, with zeros beyond n. */
+    void (*tile)(float *c, size_t ldc, const float *a, size_t rs, size_t cs, const float *b, size_t k, int32_t m, int32_t n, const float *bias, int accumulate);
     void (*to_float)(float *dst, const void *src, ldr_dtype dtype, size_t n);       /* src: the start of a block */
-    /* dst[p*ld + j] = src[j*stride + p] for j < rows, else 0; j < 8, p < n: up to eight rows become columns. In order
-       of p, so that with ld < 8 the next one mends what spills over; the last leaves 8 - ld words behind it. Bits are kept. */
-    void (*weave)(float *dst, size_t ld, const float *src, size_t stride, size_t rows, size_t n);
+    /* A panel of rows: dst[p*nr + j] = src[j*stride + p] for j < columns <= nr, else 0; p < depth. */
+    void (*weave)(float *dst, const float *src, size_t stride, size_t columns, size_t depth);
     /* x = exp(x*scale - max(x*scale)), returns the sum; *peak receives the maximum.         */
     float (*exp_row)(float *x, size_t n, float scale, float *peak);
     void (*activate)(float *y, const float *x, size_t n, int32_t kind);             /* y = f(x)      */
@@ -1460,10 +1459,13 @@ typedef struct ldr__kernels {
     size_t unit;
     void (*quantise)(void *q, float *scale, const float *x, size_t n, size_t padded);
     void (*widen)(int16_t *dst, const int8_t *src, size_t n);                       /* unit 2: a panel for use */
-    /* c[i,j] = a_scale[i] b_scale[j] (sum over k of a b) + (accumulate ? c : bias or 0); strip and panel
-       as above with a unit, 4 bytes, in place of a number; b_sum[j]: the panel's column sums. */
-    void (*tile_int8)(float *c, size_t ldc, const void *a, const void *b, size_t units, int32_t m, int32_t n, const float *a_scale, const float *b_scale, const int32_t *b_sum,
-                      const float *bias, int accumulate);
+    /* c[i,j] = a_scale[i] b_scale[j] (sum over k of a b) + (accumulate ? c : bias or 0); rows of a are rs bytes apart, a panel
+       as above with a unit, 4 bytes, in place of a number; b_sum[j]: the panel's column sums. Scales, sums and bias go on to nr. */
+    void (*tile_int8)(float *c, size_t ldc, const unsigned char *a, size_t rs, const unsigned char *b, size_t units, int32_t m, int32_t n, const float *a_scale, const float *b_scale,
+                      const int32_t *b_sum, const float *bias, int accumulate);
+    /* The same of pairs of bf16, summed in float; NULL: this set has no such product. to_bf16: nearest, zeros to `padded`. */
+    void (*to_bf16)(uint16_t *dst, const float *x, size_t n, size_t padded);
+    void (*tile_bf16)(float *c, size_t ldc, const unsigned char *a, size_t rs, const unsigned char *b, size_t units, int32_t m, int32_t n, const float *bias, int accumulate);
 } ldr__kernels;
 
 enum { LDR__LANES = 16, LDR__TILE_MAX_M = 16, LDR__TILE_MAX_N = 32 };
@@ -1733,13 +1735,13 @@ static void ldr__to_float_portable(float *dst, const void *src, ldr_dtype dtype,
     for (; i < n; i++) dst[i] = ldr__load(src, dtype, i);
 }
 
-static void ldr__weave_portable(float *dst, size_t ld, const float *src, size_t stride, size_t rows, size_t n) {
-    static const float zero = 0;
+LDR__INLINE void ldr__weave_body(float *dst, const float *src, size_t stride, size_t columns, size_t depth, size_t nr) {
     size_t p, j;
-    for (p = 0; p < n; p++)
-        for (j = 0; j < 8; j++) memcpy(dst + p * ld + j, j < rows ? src + j * stride + p : &zero, sizeof(float));
+    for (p = 0; p < depth; p++)
+        for (j = 0; j < nr; j++) dst[p * nr + j] = j < columns ? src[j * stride + p] : 0.0f;
 }
 
+static void ldr__weave_portable(float *dst, const float *src, size_t stride, size_t columns, size_t depth) { ldr__weave_body(dst, src, stride, columns, depth, 8); }
 static float ldr__exp_row_portable(float *x, size_t n, float scale, float *peak) { return ldr__exp_row_body(x, n, scale, peak); }
 static void ldr__activate_portable(float *y, const float *x, size_t n, int32_t kind) { ldr__activate_body(y, x, n, kind); }
 static void ldr__activate_backward_portable(float *dx, const float *x, size_t n, int32_t kind) { ldr__activate_backward_body(dx, x, n, kind); }
@@ -1757,23 +1759,24 @@ LDR__INLINE void ldr__tile_int8_store(float *c, size_t ldc, const int32_t *t, in
         }
 }
 
-LDR__INLINE void ldr__tile_int8_body(float *c, size_t ldc, const void *a, const void *b, size_t units, int32_t m, int32_t n, const float *a_scale, const float *b_scale,
-                                     const float *bias, int accumulate, int mr, int nr) {
-    const int16_t *x = (const int16_t *)a, *w = (const int16_t *)b;
+#define LDR__INT8_ARGUMENTS float *c, size_t ldc, const unsigned char *a, size_t rs, const unsigned char *b, size_t units, int32_t m, int32_t n, const float *a_scale, const float *b_scale, \
+                            const int32_t *b_sum, const float *bias, int accumulate
+
+LDR__INLINE void ldr__tile_int8_body(LDR__INT8_ARGUMENTS, int nr) {
+    const int16_t *w = (const int16_t *)(const void *)b;
     int32_t t[6 * 16], i, j;
     size_t p;
-    for (i = 0; i < mr * nr; i++) t[i] = 0;
-    for (p = 0; p < units; p++, x += 2 * mr, w += 2 * nr)
-        for (i = 0; i < mr; i++)
-            for (j = 0; j < nr; j++) t[i * nr + j] += x[2 * i] * w[2 * j] + x[2 * i + 1] * w[2 * j + 1];
+    (void)b_sum;
+    for (i = 0; i < m * nr; i++) t[i] = 0;
+    for (p = 0; p < units; p++, w += 2 * nr)
+        for (i = 0; i < m; i++) {
+            const int16_t *x = (const int16_t *)(const void *)(a + (size_t)i * rs) + 2 * p;
+            for (j = 0; j < nr; j++) t[i * nr + j] += x[0] * w[2 * j] + x[1] * w[2 * j + 1];
+        }
     ldr__tile_int8_store(c, ldc, t, nr, m, n, a_scale, b_scale, bias, accumulate);
 }
 
-static void ldr__tile_int8_portable(float *c, size_t ldc, const void *a, const void *b, size_t units, int32_t m, int32_t n, const float *a_scale, const float *b_scale, const int32_t *b_sum,
-                                    const float *bias, int accumulate) {
-    (void)b_sum;
-    ldr__tile_int8_body(c, ldc, a, b, units, m, n, a_scale, b_scale, bias, accumulate, 4, 8);
-}
+static void ldr__tile_int8_portable(LDR__INT8_ARGUMENTS) { ldr__tile_int8_body(c, ldc, a, rs, b, units, m, n, a_scale, b_scale, b_sum, bias, accumulate, 8); }
 
 /* The edge of a tile: t holds all mr x nr sums; the wanted ones go to c. A kernel that stores by other means must add
    the same way, so that a row or column at an edge gets the bits it would get inside. */
@@ -1786,41 +1789,56 @@ LDR__INLINE void ldr__tile_store(float *c, size_t ldc, const float *t, int32_t n
         }
 }
 
-static void ldr__tile_portable(float *c, size_t ldc, const float *a, const float *b, size_t k, int32_t m, int32_t n, const float *bias, int accumulate) {
+/* Row i of a tile's a, or, where there are fewer, its last row once more. */
+#define LDR__TILE_ROW(i) (a + (size_t)((i) < m ? (i) : m - 1) * rs)
+
+static void ldr__tile_portable(float *c, size_t ldc, const float *a, size_t rs, size_t cs, const float *b, size_t k, int32_t m, int32_t n, const float *bias, int accumulate) {
+    const float *a0 = a, *a1 = LDR__TILE_ROW(1), *a2 = LDR__TILE_ROW(2), *a3 = LDR__TILE_ROW(3);
     float t[4 * 8];
     size_t p;
     int j;
     for (j = 0; j < 32; j++) t[j] = 0;
-    for (p = 0; p < k; p++, a += 4, b += 8)
+    for (p = 0; p < k; p++, a0 += cs, a1 += cs, a2 += cs, a3 += cs, b += 8)
         for (j = 0; j < 8; j++) {
-            t[j] += a[0] * b[j];
-            t[8 + j] += a[1] * b[j];
-            t[16 + j] += a[2] * b[j];
-            t[24 + j] += a[3] * b[j];
+            t[j] += *a0 * b[j];
+            t[8 + j] += *a1 * b[j];
+            t[16 + j] += *a2 * b[j];
+            t[24 + j] += *a3 * b[j];
         }
     ldr__tile_store(c, ldc, t, 8, m, n, bias, accumulate);
 }
 
 static const ldr__kernels ldr__kernels_portable = { "portable", 4, 8, ldr__tile_portable, ldr__to_float_portable, ldr__weave_portable, ldr__exp_row_portable,
-    ldr__activate_portable, ldr__activate_backward_portable, ldr__adam_portable, 2, ldr__quantise_portable, ldr__widen_portable, ldr__tile_int8_portable };
+    ldr__activate_portable, ldr__activate_backward_portable, ldr__adam_portable, 2, ldr__quantise_portable, ldr__widen_portable, ldr__tile_int8_portable, NULL, NULL };
 
 /* The accumulators must stay in registers: every loop over them is unrolled by hand-written
    repetition, since gcc 12 spills an array of vectors as soon as one loop over it is rolled. */
-#define LDR__R4(X)  X(0) X(1) X(2) X(3)
-#define LDR__R6(X)  LDR__R4(X) X(4) X(5)
-#define LDR__R14(X) LDR__R6(X) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13)
+#define LDR__R1(X)  X(0)
+#define LDR__R2(X)  LDR__R1(X) X(1)
+#define LDR__R3(X)  LDR__R2(X) X(2)
+#define LDR__R4(X)  LDR__R3(X) X(3)
+#define LDR__R5(X)  LDR__R4(X) X(4)
+#define LDR__R6(X)  LDR__R5(X) X(5)
+#define LDR__R7(X)  LDR__R6(X) X(6)
+#define LDR__R8(X)  LDR__R7(X) X(7)
+#define LDR__R9(X)  LDR__R8(X) X(8)
+#define LDR__R10(X) LDR__R9(X) X(9)
+#define LDR__R11(X) LDR__R10(X) X(10)
+#define LDR__R12(X) LDR__R11(X) X(11)
+#define LDR__R13(X) LDR__R12(X) X(12)
+#define LDR__R14(X) LDR__R13(X) X(13)
 
 #if LDR__NEON
 /* 6 x 16: 24 accumulators, 4 of b and 1 of the 32 registers. */
-static void ldr__tile_neon(float *c, size_t ldc, const float *a, const float *b, size_t k, int32_t m, int32_t n, const float *bias, int accumulate) {
+static void ldr__tile_neon(float *c, size_t ldc, const float *a, size_t rs, size_t cs, const float *b, size_t k, int32_t m, int32_t n, const float *bias, int accumulate) {
     float t[6 * 16];
     size_t p;
-#define LDR__ROW(i) float32x4_t w##i = vdupq_n_f32(0), x##i = w##i, y##i = w##i, z##i = w##i;
+#define LDR__ROW(i) const float *a##i = LDR__TILE_ROW(i); float32x4_t w##i = vdupq_n_f32(0), x##i = w##i, y##i = w##i, z##i = w##i;
     LDR__R6(LDR__ROW)
 #undef LDR__ROW
-    for (p = 0; p < k; p++, a += 6, b += 16) {
+    for (p = 0; p < k; p++, b += 16) {
         float32x4_t b0 = vld1q_f32(b), b1 = vld1q_f32(b + 4), b2 = vld1q_f32(b + 8), b3 = vld1q_f32(b + 12), v;
-#define LDR__STEP(i) v = vld1q_dup_f32(a + i); w##i = vfmaq_f32(w##i, v, b0); x##i = vfmaq_f32(x##i, v, b1); y##i = vfmaq_f32(y##i, v, b2); z##i = vfmaq_f32(z##i, v, b3);
+#define LDR__STEP(i) v = vld1q_dup_f32(a##i); a##i += cs; w##i = vfmaq_f32(w##i, v, b0); x##i = vfmaq_f32(x##i, v, b1); y##i = vfmaq_f32(y##i, v, b2); z##i = vfmaq_f32(z##i, v, b3);
         LDR__R6(LDR__STEP)
 #undef LDR__STEP
     }
@@ -1830,27 +1848,25 @@ static void ldr__tile_neon(float *c, size_t ldc, const float *a, const float *b,
     ldr__tile_store(c, ldc, t, 16, m, n, bias, accumulate);
 }
 
-static void ldr__tile_int8_neon(float *c, size_t ldc, const void *a, const void *b, size_t units, int32_t m, int32_t n, const float *a_scale, const float *b_scale, const int32_t *b_sum,
-                                const float *bias, int accumulate) {
-    (void)b_sum;
-    ldr__tile_int8_body(c, ldc, a, b, units, m, n, a_scale, b_scale, bias, accumulate, 6, 16);
-}
+static void ldr__tile_int8_neon(LDR__INT8_ARGUMENTS) { ldr__tile_int8_body(c, ldc, a, rs, b, units, m, n, a_scale, b_scale, b_sum, bias, accumulate, 16); }
 
-static const ldr__kernels ldr__kernels_neon = { "neon", 6, 16, ldr__tile_neon, ldr__to_float_portable, ldr__weave_portable, ldr__exp_row_portable,
-    ldr__activate_portable, ldr__activate_backward_portable, ldr__adam_portable, 2, ldr__quantise_portable, ldr__widen_portable, ldr__tile_int8_neon };
+static void ldr__weave_neon(float *dst, const float *src, size_t stride, size_t columns, size_t depth) { ldr__weave_body(dst, src, stride, columns, depth, 16); }
+
+static const ldr__kernels ldr__kernels_neon = { "neon", 6, 16, ldr__tile_neon, ldr__to_float_portable, ldr__weave_neon, ldr__exp_row_portable,
+    ldr__activate_portable, ldr__activate_backward_portable, ldr__adam_portable, 2, ldr__quantise_portable, ldr__widen_portable, ldr__tile_int8_neon, NULL, NULL };
 #endif
 
 #if LDR__WASM
 /* 4 x 8: engines on x86 have 16 registers for us, and a wider tile would spill. */
-static void ldr__tile_wasm(float *c, size_t ldc, const float *a, const float *b, size_t k, int32_t m, int32_t n, const float *bias, int accumulate) {
+static void ldr__tile_wasm(float *c, size_t ldc, const float *a, size_t rs, size_t cs, const float *b, size_t k, int32_t m, int32_t n, const float *bias, int accumulate) {
     float t[4 * 8];
     size_t p;
-#define LDR__ROW(i) v128_t x##i = wasm_f32x4_splat(0), y##i = x##i;
+#define LDR__ROW(i) const float *a##i = LDR__TILE_ROW(i); v128_t x##i = wasm_f32x4_splat(0), y##i = x##i;
     LDR__R4(LDR__ROW)
 #undef LDR__ROW
-    for (p = 0; p < k; p++, a += 4, b += 8) {
+    for (p = 0; p < k; p++, b += 8) {
         v128_t b0 = wasm_v128_load(b), b1 = wasm_v128_load(b + 4), v;
-#define LDR__STEP(i) v = wasm_v128_load32_splat(a + i); x##i = wasm_f32x4_add(x##i, wasm_f32x4_mul(v, b0)); y##i = wasm_f32x4_add(y##i, wasm_f32x4_mul(v, b1));
+#define LDR__STEP(i) v = wasm_v128_load32_splat(a##i); a##i += cs; x##i = wasm_f32x4_add(x##i, wasm_f32x4_mul(v, b0)); y##i = wasm_f32x4_add(y##i, wasm_f32x4_mul(v, b1));
         LDR__R4(LDR__STEP)
 #undef LDR__STEP
     }
@@ -1861,18 +1877,16 @@ static void ldr__tile_wasm(float *c, size_t ldc, const float *a, const float *b,
 }
 
 /* 4 x 8, two k at a time. */
-static void ldr__tile_int8_wasm(float *c, size_t ldc, const void *a, const void *b, size_t units, int32_t m, int32_t n, const float *a_scale, const float *b_scale, const int32_t *b_sum,
-                                const float *bias, int accumulate) {
-    const int16_t *x = (const int16_t *)a, *w = (const int16_t *)b;
+static void ldr__tile_int8_wasm(LDR__INT8_ARGUMENTS) {
     int32_t t[4 * 8];
     size_t p;
     (void)b_sum;
-#define LDR__ROW(i) v128_t x##i = wasm_i32x4_splat(0), y##i = x##i;
+#define LDR__ROW(i) const unsigned char *a##i = LDR__TILE_ROW(i); v128_t x##i = wasm_i32x4_splat(0), y##i = x##i;
     LDR__R4(LDR__ROW)
 #undef LDR__ROW
-    for (p = 0; p < units; p++, x += 8, w += 16) {
-        v128_t b0 = wasm_v128_load(w), b1 = wasm_v128_load(w + 8), v;
-#define LDR__STEP(i) v = wasm_v128_load32_splat(x + 2 * i); x##i = wasm_i32x4_add(x##i, wasm_i32x4_dot_i16x8(v, b0)); y##i = wasm_i32x4_add(y##i, wasm_i32x4_dot_i16x8(v, b1));
+    for (p = 0; p < units; p++, b += 32) {
+        v128_t b0 = wasm_v128_load(b), b1 = wasm_v128_load(b + 16), v;
+#define LDR__STEP(i) v = wasm_v128_load32_splat(a##i + 4 * p); x##i = wasm_i32x4_add(x##i, wasm_i32x4_dot_i16x8(v, b0)); y##i = wasm_i32x4_add(y##i, wasm_i32x4_dot_i16x8(v, b1));
         LDR__R4(LDR__STEP)
 #undef LDR__STEP
     }
@@ -1883,7 +1897,7 @@ static void ldr__tile_int8_wasm(float *c, size_t ldc, const void *a, const void 
 }
 
 static const ldr__kernels ldr__kernels_wasm = { "simd128", 4, 8, ldr__tile_wasm, ldr__to_float_portable, ldr__weave_portable, ldr__exp_row_portable,
-    ldr__activate_portable, ldr__activate_backward_portable, ldr__adam_portable, 2, ldr__quantise_portable, ldr__widen_portable, ldr__tile_int8_wasm };
+    ldr__activate_portable, ldr__activate_backward_portable, ldr__adam_portable, 2, ldr__quantise_portable, ldr__widen_portable, ldr__tile_int8_wasm, NULL, NULL };
 #endif
 
 #if LDR__X86
@@ -1896,6 +1910,13 @@ static const ldr__kernels ldr__kernels_wasm = { "simd128", 4, 8, ldr__tile_wasm,
   #define LDR__AVX2   __attribute__((target("avx2,fma,f16c")))
   #define LDR__AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c")))
   #define LDR__VNNI   __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c")))
+  #define LDR__BF16   __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx512bf16,avx2,fma,f16c")))
+#endif
+/* 1: the compiler knows the bf16 product. */
+#if !defined(LADDER_IMMINTRIN) && ((defined(__clang__) && __clang_major__ >= 9) || (!defined(__clang__) && __GNUC__ >= 10))
+  #define LDR__HAVE_BF16 1
+#else
+  #define LDR__HAVE_BF16 0
 #endif
 
 /* acc += v b with the sum left where it is. gcc 12 moves sums between registers and to the stack when it
@@ -1903,115 +1924,150 @@ static const ldr__kernels ldr__kernels_wasm = { "simd128", 4, 8, ldr__tile_wasm,
 #ifdef LADDER_IMMINTRIN
   #define LDR__FMA256(acc, v, b) acc = _mm256_fmadd_ps(v, b, acc)
   #define LDR__FMA512(acc, v, b) acc = _mm512_fmadd_ps(v, b, acc)
+  #define LDR__DOT512(acc, v, b) acc = _mm512_dpbusd_epi32(acc, v, b)
   #define LDR__PIN(x, y) (void)0
 #else
+  #define LDR__DOT512(acc, v, b) __asm__ volatile("vpdpbusd {%2, %1, %0|%0, %1, %2}" : "+v"(acc) : "v"(v), "v"(b))
+  #define LDR__PAIR512(acc, v, b) __asm__ volatile("vdpbf16ps {%2, %1, %0|%0, %1, %2}" : "+v"(acc) : "v"(v), "v"(b))
   #define LDR__FMA256(acc, v, b) __asm__ volatile("vfmadd231ps {%2, %1, %0|%0, %1, %2}" : "+x"(acc) : "x"(v), "x"(b))
   #define LDR__FMA512(acc, v, b) __asm__ volatile("vfmadd231ps {%2, %1, %0|%0, %1, %2}" : "+v"(acc) : "v"(v), "v"(b))
   #define LDR__PIN(x, y) __asm__ volatile("" : "+v"(x), "+v"(y))
 #endif
 
+/* The tiles are made once for each number of rows, so that the edge of a matrix costs what its rows cost. Row i is reached
+   from every third one, whose pointers move down k: x86 adds a register times 1 or 2 to an address for nothing. */
+#define LDR__AT(i) ((i) < 3 ? a : (i) < 6 ? a3 : (i) < 9 ? a6 : (i) < 12 ? a9 : a12)[(size_t)((i) % 3) * rs]
+#define LDR__EVERY_THIRD(rows, type) \
+    const type *a3 = (rows) > 3 ? a + 3 * rs : a, *a6 = (rows) > 6 ? a + 6 * rs : a, *a9 = (rows) > 9 ? a + 9 * rs : a, *a12 = (rows) > 12 ? a + 12 * rs : a; (void)a3; (void)a6; (void)a9; (void)a12
+#define LDR__DOWN_BY(step) a += (step); a3 += (step); a6 += (step); a9 += (step); a12 += (step)
+#define LDR__TO_6(X)  X(1) X(2) X(3) X(4) X(5) X(6)
+#define LDR__TO_14(X) LDR__TO_6(X) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14)
+#define LDR__TILE_ARGUMENTS float *c, size_t ldc, const float *a, size_t rs, size_t cs, const float *b, size_t k, int32_t n, const float *bias, int accumulate
+
 /* 6 x 16: 12 accumulators, 2 columns of b and 1 broadcast of the 16 ymm registers. Four k at a time: what a loop
-   costs besides its sums counts where a core is shared. */
-LDR__AVX2 static void ldr__tile_avx2(float *c, size_t ldc, const float *a, const float *b, size_t k, int32_t m, int32_t n, const float *bias, int accumulate) {
-    size_t p;
-    __m256 b0, b1, v;
-#define LDR__ROW(i) __m256 x##i = _mm256_setzero_ps(), y##i = _mm256_setzero_ps();
-    LDR__R6(LDR__ROW)
+   costs besides its sums counts where a core is shared. At an edge, only the n columns that are there are touched. */
+#define LDR__ROW(i)  __m256 x##i = _mm256_setzero_ps(), y##i = x##i;
+#define LDR__SUMS(i) v = _mm256_broadcast_ss(&LDR__AT(i)); LDR__FMA256(x##i, v, b0); LDR__FMA256(y##i, v, b1);
+#define LDR__STEP(R) b0 = _mm256_loadu_ps(b); b1 = _mm256_loadu_ps(b + 8); R(LDR__SUMS) LDR__DOWN_BY(cs); b += 16;
+#define LDR__STORE(i) { float *at = c + i * ldc;                                                                        \
+        _mm256_storeu_ps(at, _mm256_add_ps(x##i, accumulate ? _mm256_loadu_ps(at) : s0));                               \
+        _mm256_storeu_ps(at + 8, _mm256_add_ps(y##i, accumulate ? _mm256_loadu_ps(at + 8) : s1)); }
+#define LDR__STORE_PART(i) { float *at = c + i * ldc;                                                                   \
+        _mm256_maskstore_ps(at, low, _mm256_add_ps(x##i, accumulate ? _mm256_maskload_ps(at, low) : s0));               \
+        if (n > 8) _mm256_maskstore_ps(at + 8, high, _mm256_add_ps(y##i, accumulate ? _mm256_maskload_ps(at + 8, high) : s1)); }
+#define LDR__TILE_AVX2(rows)                                                                                            \
+LDR__AVX2 static void ldr__tile_avx2_##rows(LDR__TILE_ARGUMENTS) {                                                      \
+    __m256 b0, b1, v, s0 = _mm256_setzero_ps(), s1 = s0;                                                                \
+    LDR__EVERY_THIRD(rows, float);                                                                                      \
+    LDR__R##rows(LDR__ROW)                                                                                              \
+    for (; k >= 4; k -= 4) { LDR__STEP(LDR__R##rows) LDR__STEP(LDR__R##rows) LDR__STEP(LDR__R##rows) LDR__STEP(LDR__R##rows) } \
+    for (; k; k--) { LDR__STEP(LDR__R##rows) }                                                                          \
+    if (n == 16) {                                                                                                      \
+        if (!accumulate && bias) {                                                                                      \
+            s0 = _mm256_loadu_ps(bias);                                                                                 \
+            s1 = _mm256_loadu_ps(bias + 8);                                                                             \
+        }                                                                                                               \
+        LDR__R##rows(LDR__STORE)                                                                                        \
+    } else {                                                                                                            \
+        __m256i place = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7), low = _mm256_cmpgt_epi32(_mm256_set1_epi32(n), place), high = _mm256_cmpgt_epi32(_mm256_set1_epi32(n - 8), place); \
+        if (!accumulate && bias) {                                                                                      \
+            s0 = _mm256_maskload_ps(bias, low);                                                                         \
+            if (n > 8) s1 = _mm256_maskload_ps(bias + 8, high);                                                         \
+        }                                                                                                               \
+        LDR__R##rows(LDR__STORE_PART)                                                                                   \
+    }                                                                                                                   \
+}
+LDR__TO_6(LDR__TILE_AVX2)
 #undef LDR__ROW
-#define LDR__SUMS(i) v = _mm256_broadcast_ss(a + (i)); LDR__FMA256(x##i, v, b0); LDR__FMA256(y##i, v, b1);
-#define LDR__STEP b0 = _mm256_loadu_ps(b); b1 = _mm256_loadu_ps(b + 8); LDR__R6(LDR__SUMS) a += 6; b += 16;
-    for (p = 0; p + 4 <= k; p += 4) { LDR__STEP LDR__STEP LDR__STEP LDR__STEP }
-    for (; p < k; p++) { LDR__STEP }
 #undef LDR__SUMS
 #undef LDR__STEP
-    if (n == 16) {
-        __m256 s0 = _mm256_setzero_ps(), s1 = s0;
-        if (!accumulate && bias) {
-            s0 = _mm256_loadu_ps(bias);
-            s1 = _mm256_loadu_ps(bias + 8);
-        }
-#define LDR__STORE(i) if (i < m) { float *at = c + i * ldc;                                                             \
-            _mm256_storeu_ps(at, _mm256_add_ps(x##i, accumulate ? _mm256_loadu_ps(at) : s0));                           \
-            _mm256_storeu_ps(at + 8, _mm256_add_ps(y##i, accumulate ? _mm256_loadu_ps(at + 8) : s1)); }
-        LDR__R6(LDR__STORE)
 #undef LDR__STORE
-    } else {                               /* an edge, or a head narrower than the tile: only the n columns that are there */
-        __m256i place = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7), low = _mm256_cmpgt_epi32(_mm256_set1_epi32(n), place), high = _mm256_cmpgt_epi32(_mm256_set1_epi32(n - 8), place);
-        __m256 s0 = _mm256_setzero_ps(), s1 = s0;
-        if (!accumulate && bias) {
-            s0 = _mm256_maskload_ps(bias, low);
-            if (n > 8) s1 = _mm256_maskload_ps(bias + 8, high);
-        }
-#define LDR__STORE(i) if (i < m) { float *at = c + i * ldc;                                                             \
-            _mm256_maskstore_ps(at, low, _mm256_add_ps(x##i, accumulate ? _mm256_maskload_ps(at, low) : s0));           \
-            if (n > 8) _mm256_maskstore_ps(at + 8, high, _mm256_add_ps(y##i, accumulate ? _mm256_maskload_ps(at + 8, high) : s1)); }
-        LDR__R6(LDR__STORE)
-#undef LDR__STORE
-    }
+#undef LDR__STORE_PART
+#undef LDR__TILE_AVX2
+
+static void ldr__tile_avx2(float *c, size_t ldc, const float *a, size_t rs, size_t cs, const float *b, size_t k, int32_t m, int32_t n, const float *bias, int accumulate) {
+#define LDR__NAME(rows) ldr__tile_avx2_##rows,
+    static void (*const tiles[6])(LDR__TILE_ARGUMENTS) = { LDR__TO_6(LDR__NAME) };
+#undef LDR__NAME
+    tiles[m - 1](c, ldc, a, rs, cs, b, k, n, bias, accumulate);
 }
 
 /* 14 x 32: 28 accumulators, 2 columns of b and 1 broadcast of the 32 zmm registers. */
-LDR__AVX512 static void ldr__tile_avx512(float *c, size_t ldc, const float *a, const float *b, size_t k, int32_t m, int32_t n, const float *bias, int accumulate) {
-    size_t p;
-    __m512 b0, b1, v;
-#define LDR__ROW(i) __m512 x##i = _mm512_setzero_ps(), y##i = _mm512_setzero_ps();
-    LDR__R14(LDR__ROW)
+#define LDR__ROW(i)  __m512 x##i = _mm512_setzero_ps(), y##i = x##i;
+#define LDR__SUMS(i) v = _mm512_set1_ps(LDR__AT(i)); LDR__FMA512(x##i, v, b0); LDR__FMA512(y##i, v, b1);
+#define LDR__STEP(R) b0 = _mm512_loadu_ps(b); b1 = _mm512_loadu_ps(b + 16); R(LDR__SUMS) LDR__DOWN_BY(cs); b += 32;
+#define LDR__STORE(i) { float *at = c + i * ldc;                                                                        \
+        _mm512_storeu_ps(at, _mm512_add_ps(x##i, accumulate ? _mm512_loadu_ps(at) : s0));                               \
+        _mm512_storeu_ps(at + 16, _mm512_add_ps(y##i, accumulate ? _mm512_loadu_ps(at + 16) : s1)); }
+#define LDR__STORE_PART(i) { float *at = c + i * ldc;                                                                   \
+        _mm512_mask_storeu_ps(at, low, _mm512_add_ps(x##i, accumulate ? _mm512_maskz_loadu_ps(low, at) : s0));          \
+        if (high) _mm512_mask_storeu_ps(at + 16, high, _mm512_add_ps(y##i, accumulate ? _mm512_maskz_loadu_ps(high, at + 16) : s1)); }
+#define LDR__TILE_AVX512(rows)                                                                                          \
+LDR__AVX512 static void ldr__tile_avx512_##rows(LDR__TILE_ARGUMENTS) {                                                  \
+    __mmask16 low = (__mmask16)(n >= 16 ? 0xffffu : (1u << n) - 1u), high = (__mmask16)(n >= 32 ? 0xffffu : n > 16 ? (1u << (n - 16)) - 1u : 0u); \
+    __m512 b0, b1, v, s0 = _mm512_setzero_ps(), s1 = s0;                                                                \
+    LDR__EVERY_THIRD(rows, float);                                                                                      \
+    LDR__R##rows(LDR__ROW)                                                                                              \
+    for (; k; k--) { LDR__STEP(LDR__R##rows) }                                                                          \
+    if (!accumulate && bias) {                                                                                          \
+        s0 = _mm512_maskz_loadu_ps(low, bias);                                                                          \
+        s1 = _mm512_maskz_loadu_ps(high, bias + 16);                                                                    \
+    }                                                                                                                   \
+    if (n == 32) { LDR__R##rows(LDR__STORE) }                                                                           \
+    else { LDR__R##rows(LDR__STORE_PART) }                                                                              \
+}
+LDR__TO_14(LDR__TILE_AVX512)
 #undef LDR__ROW
-#define LDR__SUMS(i) v = _mm512_set1_ps(a[i]); LDR__FMA512(x##i, v, b0); LDR__FMA512(y##i, v, b1);
-#define LDR__STEP b0 = _mm512_loadu_ps(b); b1 = _mm512_loadu_ps(b + 16); LDR__R14(LDR__SUMS) a += 14; b += 32;
-    for (p = 0; p + 2 <= k; p += 2) { LDR__STEP LDR__STEP }
-    for (; p < k; p++) { LDR__STEP }
 #undef LDR__SUMS
 #undef LDR__STEP
-    if (n == 32) {
-        __m512 s0 = _mm512_setzero_ps(), s1 = s0;
-        if (!accumulate && bias) {
-            s0 = _mm512_loadu_ps(bias);
-            s1 = _mm512_loadu_ps(bias + 16);
-        }
-#define LDR__STORE(i) if (i < m) { float *at = c + i * ldc;                                                             \
-            _mm512_storeu_ps(at, _mm512_add_ps(x##i, accumulate ? _mm512_loadu_ps(at) : s0));                           \
-            _mm512_storeu_ps(at + 16, _mm512_add_ps(y##i, accumulate ? _mm512_loadu_ps(at + 16) : s1)); }
-        LDR__R14(LDR__STORE)
 #undef LDR__STORE
-    } else {
-        float t[14 * 32];
-#define LDR__SPILL(i) _mm512_storeu_ps(t + i * 32, x##i); _mm512_storeu_ps(t + i * 32 + 16, y##i);
-        LDR__R14(LDR__SPILL)
-#undef LDR__SPILL
-        ldr__tile_store(c, ldc, t, 32, m, n, bias, accumulate);
-    }
+#undef LDR__STORE_PART
+#undef LDR__TILE_AVX512
+
+static void ldr__tile_avx512(float *c, size_t ldc, const float *a, size_t rs, size_t cs, const float *b, size_t k, int32_t m, int32_t n, const float *bias, int accumulate) {
+#define LDR__NAME(rows) ldr__tile_avx512_##rows,
+    static void (*const tiles[14])(LDR__TILE_ARGUMENTS) = { LDR__TO_14(LDR__NAME) };
+#undef LDR__NAME
+    tiles[m - 1](c, ldc, a, rs, cs, b, k, n, bias, accumulate);
 }
 
 /* 6 x 16, two k at a time: vpmaddwd multiplies 16-bit pairs and adds each pair. */
-LDR__AVX2 static void ldr__tile_int8_avx2(float *c, size_t ldc, const void *a, const void *b, size_t units, int32_t m, int32_t n, const float *a_scale, const float *b_scale, const int32_t *b_sum,
-                                          const float *bias, int accumulate) {
-    const unsigned char *u = (const unsigned char *)a, *w = (const unsigned char *)b;
-    int32_t t[6 * 16];
-    size_t p;
-    __m256i b0, b1, v;
-    (void)b_sum;
-#define LDR__ROW(i) __m256i x##i = _mm256_setzero_si256(), y##i = _mm256_setzero_si256();
-    LDR__R6(LDR__ROW)
-#undef LDR__ROW
-#define LDR__SUMS(i) v = _mm256_castps_si256(_mm256_broadcast_ss((const float *)(const void *)(u + 4 * (i))));                                 \
+#define LDR__ROW(i)   __m256i x##i = _mm256_setzero_si256(), y##i = x##i;
+#define LDR__SUMS(i)  v = _mm256_castps_si256(_mm256_broadcast_ss((const float *)(const void *)&LDR__AT(i)));                                 \
         x##i = _mm256_add_epi32(x##i, _mm256_madd_epi16(v, b0)); y##i = _mm256_add_epi32(y##i, _mm256_madd_epi16(v, b1)); LDR__PIN(x##i, y##i);
-#define LDR__STEP b0 = _mm256_loadu_si256((const __m256i *)(const void *)w); b1 = _mm256_loadu_si256((const __m256i *)(const void *)(w + 32)); LDR__R6(LDR__SUMS) u += 24; w += 64;
-    for (p = 0; p + 4 <= units; p += 4) { LDR__STEP LDR__STEP LDR__STEP LDR__STEP }
-    for (; p < units; p++) { LDR__STEP }
+#define LDR__STEP(R)  b0 = _mm256_loadu_si256((const __m256i *)(const void *)b); b1 = _mm256_loadu_si256((const __m256i *)(const void *)(b + 32)); R(LDR__SUMS) LDR__DOWN_BY(4); b += 64;
+#define LDR__SPILL(i) _mm256_storeu_si256((__m256i *)(void *)(t + i * 16), x##i); _mm256_storeu_si256((__m256i *)(void *)(t + i * 16 + 8), y##i);
+#define LDR__TILE(rows)                                                                                                 \
+LDR__AVX2 static void ldr__tile_int8_avx2_##rows(int32_t *t, const unsigned char *a, size_t rs, const unsigned char *b, size_t units) { \
+    __m256i b0, b1, v;                                                                                                  \
+    LDR__EVERY_THIRD(rows, unsigned char);                                                                              \
+    LDR__R##rows(LDR__ROW)                                                                                              \
+    for (; units >= 4; units -= 4) { LDR__STEP(LDR__R##rows) LDR__STEP(LDR__R##rows) LDR__STEP(LDR__R##rows) LDR__STEP(LDR__R##rows) } \
+    for (; units; units--) { LDR__STEP(LDR__R##rows) }                                                                  \
+    LDR__R##rows(LDR__SPILL)                                                                                            \
+}
+LDR__TO_6(LDR__TILE)
+#undef LDR__ROW
 #undef LDR__SUMS
 #undef LDR__STEP
-#define LDR__SPILL(i) _mm256_storeu_si256((__m256i *)(void *)(t + i * 16), x##i); _mm256_storeu_si256((__m256i *)(void *)(t + i * 16 + 8), y##i);
-    LDR__R6(LDR__SPILL)
 #undef LDR__SPILL
+#undef LDR__TILE
+
+LDR__AVX2 static void ldr__tile_int8_avx2(LDR__INT8_ARGUMENTS) {
+#define LDR__NAME(rows) ldr__tile_int8_avx2_##rows,
+    static void (*const tiles[6])(int32_t *, const unsigned char *, size_t, const unsigned char *, size_t) = { LDR__TO_6(LDR__NAME) };
+#undef LDR__NAME
+    int32_t t[6 * 16], i;
+    (void)b_sum;
+    tiles[m - 1](t, a, rs, b, units);
     if (n < 16) {
         ldr__tile_int8_store(c, ldc, t, 16, m, n, a_scale, b_scale, bias, accumulate);
         return;
     }
-    for (p = 0; p < (size_t)m; p++) {
-        float *at = c + p * ldc;
-        __m256 s = _mm256_set1_ps(a_scale[p]), old0 = _mm256_setzero_ps(), old1 = old0;
-        __m256 v0 = _mm256_cvtepi32_ps(_mm256_loadu_si256((const __m256i *)(const void *)(t + 16 * p))), v1 = _mm256_cvtepi32_ps(_mm256_loadu_si256((const __m256i *)(const void *)(t + 16 * p + 8)));
+    for (i = 0; i < m; i++) {
+        float *at = c + (size_t)i * ldc;
+        __m256 s = _mm256_set1_ps(a_scale[i]), old0 = _mm256_setzero_ps(), old1 = old0;
+        __m256 v0 = _mm256_cvtepi32_ps(_mm256_loadu_si256((const __m256i *)(const void *)(t + 16 * i))), v1 = _mm256_cvtepi32_ps(_mm256_loadu_si256((const __m256i *)(const void *)(t + 16 * i + 8)));
         if (accumulate || bias) {
             old0 = _mm256_loadu_ps(accumulate ? at : bias);
             old1 = _mm256_loadu_ps(accumulate ? at + 8 : bias + 8);
@@ -2022,36 +2078,121 @@ LDR__AVX2 static void ldr__tile_int8_avx2(float *c, size_t ldc, const void *a, c
 }
 
 /* 14 x 32, the same with wider registers; with VNNI four 8-bit k at a time, a as unsigned bytes 128 too large. */
-#define LDR__TILE_INT8_512(name, target, multiply, correction)                                                                                      \
-target static void name(float *c, size_t ldc, const void *a, const void *b, size_t units, int32_t m, int32_t n, const float *a_scale,              \
-                        const float *b_scale, const int32_t *b_sum, const float *bias, int accumulate) {                                            \
-    const unsigned char *u = (const unsigned char *)a, *w = (const unsigned char *)b;                                                               \
-    int32_t t[14 * 32], word, i, j;                                                                                                                 \
-    size_t p;                                                                                                                                       \
-    LDR__R14(LDR__ROW)                                                                                                                              \
-    for (p = 0; p < units; p++, u += 56, w += 128) {                                                                                                         \
-        __m512i b0 = _mm512_loadu_si512((const void *)w), b1 = _mm512_loadu_si512((const void *)(w + 64)), v;                                       \
-        LDR__R14(multiply)                                                                                                                          \
-    }                                                                                                                                               \
-    LDR__R14(LDR__SPILL)                                                                                                                            \
-    if (correction)                                                                                                                                 \
-        for (i = 0; i < m; i++)                                                                                                                     \
-            for (j = 0; j < 32; j++) t[i * 32 + j] -= 128 * b_sum[j];                                                                               \
-    (void)b_sum;                                                                                                                                    \
-    ldr__tile_int8_store(c, ldc, t, 32, m, n, a_scale, b_scale, bias, accumulate);                                                                  \
+#define LDR__ROW(i)   __m512i x##i = _mm512_setzero_si512(), y##i = x##i;
+#define LDR__WORD(i)  v = _mm512_castps_si512(_mm512_set1_ps(*(const float *)(const void *)&LDR__AT(i)))
+#define LDR__MADD(i)  LDR__WORD(i); x##i = _mm512_add_epi32(x##i, _mm512_madd_epi16(v, b0)); y##i = _mm512_add_epi32(y##i, _mm512_madd_epi16(v, b1)); LDR__PIN(x##i, y##i);
+#define LDR__DOT(i)   LDR__WORD(i); LDR__DOT512(x##i, v, b0); LDR__DOT512(y##i, v, b1);
+#define LDR__STORE(i) {                                                                                                 \
+        float *at = c + i * ldc;                                                                                        \
+        __m512 s = _mm512_set1_ps(a_scale[i]), u = _mm512_mul_ps(_mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_sub_epi32(x##i, too_much0)), s), scale0);    \
+        __m512 w = _mm512_mul_ps(_mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_sub_epi32(y##i, too_much1)), s), scale1);      \
+        _mm512_mask_storeu_ps(at, low, _mm512_add_ps(u, accumulate ? _mm512_maskz_loadu_ps(low, at) : s0));             \
+        if (high) _mm512_mask_storeu_ps(at + 16, high, _mm512_add_ps(w, accumulate ? _mm512_maskz_loadu_ps(high, at + 16) : s1)); }
+#define LDR__TILE(name, target, multiply, correction, rows)                                                             \
+target static void name##_##rows(LDR__INT8_ARGUMENTS) {                                                                 \
+    __mmask16 low = (__mmask16)(n >= 16 ? 0xffffu : (1u << n) - 1u), high = (__mmask16)(n >= 32 ? 0xffffu : n > 16 ? (1u << (n - 16)) - 1u : 0u); \
+    __m512i b0, b1, v, too_much0 = _mm512_setzero_si512(), too_much1 = too_much0;                                       \
+    __m512 s0 = _mm512_setzero_ps(), s1 = s0, scale0 = _mm512_loadu_ps(b_scale), scale1 = _mm512_loadu_ps(b_scale + 16); \
+    LDR__EVERY_THIRD(rows, unsigned char);                                                                              \
+    LDR__R##rows(LDR__ROW)                                                                                              \
+    for (; units; units--) {                                                                                            \
+        b0 = _mm512_loadu_si512((const void *)b);                                                                       \
+        b1 = _mm512_loadu_si512((const void *)(b + 64));                                                                \
+        LDR__R##rows(multiply)                                                                                          \
+        LDR__DOWN_BY(4);                                                                                                \
+        b += 128;                                                                                                       \
+    }                                                                                                                   \
+    if (correction) {                                                                                                   \
+        too_much0 = _mm512_slli_epi32(_mm512_loadu_si512((const void *)b_sum), 7);                                      \
+        too_much1 = _mm512_slli_epi32(_mm512_loadu_si512((const void *)(b_sum + 16)), 7);                               \
+    }                                                                                                                   \
+    if (!accumulate && bias) {                                                                                          \
+        s0 = _mm512_loadu_ps(bias);                                                                                     \
+        s1 = _mm512_loadu_ps(bias + 16);                                                                                \
+    }                                                                                                                   \
+    (void)m;                                                                                                            \
+    LDR__R##rows(LDR__STORE)                                                                                            \
 }
-#define LDR__ROW(i) __m512i x##i = _mm512_setzero_si512(), y##i = _mm512_setzero_si512();
-#define LDR__SPILL(i) _mm512_storeu_si512((void *)(t + i * 32), x##i); _mm512_storeu_si512((void *)(t + i * 32 + 16), y##i);
-#define LDR__MADD(i) memcpy(&word, u + 4 * (i), 4); v = _mm512_set1_epi32(word);                                                                   \
-        x##i = _mm512_add_epi32(x##i, _mm512_madd_epi16(v, b0)); y##i = _mm512_add_epi32(y##i, _mm512_madd_epi16(v, b1)); LDR__PIN(x##i, y##i);
-#define LDR__DOT(i) memcpy(&word, u + 4 * (i), 4); v = _mm512_set1_epi32(word); x##i = _mm512_dpbusd_epi32(x##i, v, b0); y##i = _mm512_dpbusd_epi32(y##i, v, b1);
-LDR__TILE_INT8_512(ldr__tile_int8_avx512, LDR__AVX512, LDR__MADD, 0)
-LDR__TILE_INT8_512(ldr__tile_int8_vnni, LDR__VNNI, LDR__DOT, 1)
-#undef LDR__ROW
-#undef LDR__SPILL
+#define LDR__PAIRS(rows) LDR__TILE(ldr__tile_int8_avx512, LDR__AVX512, LDR__MADD, 0, rows)
+#define LDR__FOURS(rows) LDR__TILE(ldr__tile_int8_vnni, LDR__VNNI, LDR__DOT, 1, rows)
+LDR__TO_14(LDR__PAIRS)
+LDR__TO_14(LDR__FOURS)
 #undef LDR__MADD
 #undef LDR__DOT
-#undef LDR__TILE_INT8_512
+#undef LDR__STORE
+#undef LDR__TILE
+#undef LDR__PAIRS
+#undef LDR__FOURS
+#undef LDR__ROW
+
+static void ldr__tile_int8_avx512(LDR__INT8_ARGUMENTS) {
+#define LDR__NAME(rows) ldr__tile_int8_avx512_##rows,
+    static void (*const tiles[14])(LDR__INT8_ARGUMENTS) = { LDR__TO_14(LDR__NAME) };
+#undef LDR__NAME
+    tiles[m - 1](c, ldc, a, rs, b, units, m, n, a_scale, b_scale, b_sum, bias, accumulate);
+}
+
+static void ldr__tile_int8_vnni(LDR__INT8_ARGUMENTS) {
+#define LDR__NAME(rows) ldr__tile_int8_vnni_##rows,
+    static void (*const tiles[14])(LDR__INT8_ARGUMENTS) = { LDR__TO_14(LDR__NAME) };
+#undef LDR__NAME
+    tiles[m - 1](c, ldc, a, rs, b, units, m, n, a_scale, b_scale, b_sum, bias, accumulate);
+}
+
+#if LDR__HAVE_BF16
+/* 14 x 32 of bf16, two k at a time. */
+#define LDR__ROW(i)   __m512 x##i = _mm512_setzero_ps(), y##i = x##i;
+#define LDR__SUMS(i)  LDR__WORD(i); LDR__PAIR512(x##i, v, b0); LDR__PAIR512(y##i, v, b1);
+#define LDR__STORE(i) { float *at = c + i * ldc;                                                                        \
+        _mm512_mask_storeu_ps(at, low, _mm512_add_ps(x##i, accumulate ? _mm512_maskz_loadu_ps(low, at) : s0));          \
+        if (high) _mm512_mask_storeu_ps(at + 16, high, _mm512_add_ps(y##i, accumulate ? _mm512_maskz_loadu_ps(high, at + 16) : s1)); }
+#define LDR__BF16_ARGUMENTS float *c, size_t ldc, const unsigned char *a, size_t rs, const unsigned char *b, size_t units, int32_t m, int32_t n, const float *bias, int accumulate
+#define LDR__TILE(rows)                                                                                                 \
+LDR__BF16 static void ldr__tile_bf16_##rows(LDR__BF16_ARGUMENTS) {                                                      \
+    __mmask16 low = (__mmask16)(n >= 16 ? 0xffffu : (1u << n) - 1u), high = (__mmask16)(n >= 32 ? 0xffffu : n > 16 ? (1u << (n - 16)) - 1u : 0u); \
+    __m512i b0, b1, v;                                                                                                  \
+    __m512 s0 = _mm512_setzero_ps(), s1 = s0;                                                                           \
+    LDR__EVERY_THIRD(rows, unsigned char);                                                                              \
+    LDR__R##rows(LDR__ROW)                                                                                              \
+    for (; units; units--) {                                                                                            \
+        b0 = _mm512_loadu_si512((const void *)b);                                                                       \
+        b1 = _mm512_loadu_si512((const void *)(b + 64));                                                                \
+        LDR__R##rows(LDR__SUMS)                                                                                         \
+        LDR__DOWN_BY(4);                                                                                                \
+        b += 128;                                                                                                       \
+    }                                                                                                                   \
+    if (!accumulate && bias) {                                                                                          \
+        s0 = _mm512_loadu_ps(bias);                                                                                     \
+        s1 = _mm512_loadu_ps(bias + 16);                                                                                \
+    }                                                                                                                   \
+    (void)m;                                                                                                            \
+    LDR__R##rows(LDR__STORE)                                                                                            \
+}
+LDR__TO_14(LDR__TILE)
+#undef LDR__TILE
+#undef LDR__ROW
+#undef LDR__SUMS
+#undef LDR__STORE
+
+static void ldr__tile_bf16_avx512(LDR__BF16_ARGUMENTS) {
+#define LDR__NAME(rows) ldr__tile_bf16_##rows,
+    static void (*const tiles[14])(LDR__BF16_ARGUMENTS) = { LDR__TO_14(LDR__NAME) };
+#undef LDR__NAME
+    tiles[m - 1](c, ldc, a, rs, b, units, m, n, bias, accumulate);
+}
+
+/* The processor's own conversion, but for what it does to the smallest numbers, which it takes for zero. */
+LDR__BF16 static void ldr__to_bf16_avx512(uint16_t *dst, const float *x, size_t n, size_t padded) {
+    size_t i = 0;
+    for (; i + 16 <= n; i += 16) {
+        __m256bh h = _mm512_cvtneps_pbh(_mm512_loadu_ps(x + i));
+        memcpy(dst + i, &h, 32);
+    }
+    for (; i < n; i++) dst[i] = (uint16_t)ldr__float_to_bf16(x[i]);
+    for (; i < padded; i++) dst[i] = 0;
+}
+#endif
+#undef LDR__WORD
 
 LDR__AVX512 static void ldr__quantise_vnni(void *q, float *scale, const float *x, size_t n, size_t padded) { ldr__quantise_body(q, scale, x, n, padded, 4); }
 
@@ -2093,36 +2234,46 @@ LDR__AVX2 static void ldr__to_float_avx2(float *dst, const void *src, ldr_dtype 
     for (; i < n; i++) dst[i] = ldr__load(src, dtype, i);
 }
 
-/* 8 x 8 at a time: pairs, fours, then halves of the registers change places. */
-LDR__AVX2 static void ldr__weave_avx2(float *dst, size_t ld, const float *src, size_t stride, size_t rows, size_t n) {
-    size_t p = 0;
-    __m256 zero = _mm256_setzero_ps();
-    for (; p + 8 <= n; p += 8) {
-        const float *s = src + p;
-        float *d = dst + p * ld;
-#define LDR__ROW(j) rows > (j) ? _mm256_loadu_ps(s + (j) * stride) : zero
-        __m256 a0 = LDR__ROW(0), a1 = LDR__ROW(1), a2 = LDR__ROW(2), a3 = LDR__ROW(3), a4 = LDR__ROW(4), a5 = LDR__ROW(5), a6 = LDR__ROW(6), a7 = LDR__ROW(7);
-#undef LDR__ROW
-        __m256 b0 = _mm256_unpacklo_ps(a0, a1), b1 = _mm256_unpackhi_ps(a0, a1), b2 = _mm256_unpacklo_ps(a2, a3), b3 = _mm256_unpackhi_ps(a2, a3);
-        __m256 b4 = _mm256_unpacklo_ps(a4, a5), b5 = _mm256_unpackhi_ps(a4, a5), b6 = _mm256_unpacklo_ps(a6, a7), b7 = _mm256_unpackhi_ps(a6, a7);
-        a0 = _mm256_shuffle_ps(b0, b2, 0x44);
-        a1 = _mm256_shuffle_ps(b0, b2, 0xee);
-        a2 = _mm256_shuffle_ps(b1, b3, 0x44);
-        a3 = _mm256_shuffle_ps(b1, b3, 0xee);
-        a4 = _mm256_shuffle_ps(b4, b6, 0x44);
-        a5 = _mm256_shuffle_ps(b4, b6, 0xee);
-        a6 = _mm256_shuffle_ps(b5, b7, 0x44);
-        a7 = _mm256_shuffle_ps(b5, b7, 0xee);
-        _mm256_storeu_ps(d, _mm256_permute2f128_ps(a0, a4, 0x20));
-        _mm256_storeu_ps(d + ld, _mm256_permute2f128_ps(a1, a5, 0x20));
-        _mm256_storeu_ps(d + 2 * ld, _mm256_permute2f128_ps(a2, a6, 0x20));
-        _mm256_storeu_ps(d + 3 * ld, _mm256_permute2f128_ps(a3, a7, 0x20));
-        _mm256_storeu_ps(d + 4 * ld, _mm256_permute2f128_ps(a0, a4, 0x31));
-        _mm256_storeu_ps(d + 5 * ld, _mm256_permute2f128_ps(a1, a5, 0x31));
-        _mm256_storeu_ps(d + 6 * ld, _mm256_permute2f128_ps(a2, a6, 0x31));
-        _mm256_storeu_ps(d + 7 * ld, _mm256_permute2f128_ps(a3, a7, 0x31));
-    }
-    ldr__weave_portable(dst + p * ld, ld, src + p, stride, rows, n - p);
+/* Four k at a time. Each quarter of a register takes four numbers of one row; the rows of a register are four apart, so that
+   after a 4 x 4 transposition inside the quarters they stand in order. */
+LDR__AVX2 static void ldr__weave_avx2(float *dst, const float *src, size_t stride, size_t columns, size_t depth) {
+    size_t p = 0, j;
+    if (columns == 16)
+        for (; p + 4 <= depth; p += 4)
+            for (j = 0; j < 16; j += 8) {
+                const float *s = src + j * stride + p;
+                float *d = dst + p * 16 + j;
+#define LDR__ROWS(q) _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(s + (q) * stride)), _mm_loadu_ps(s + ((q) + 4) * stride), 1)
+                __m256 a0 = LDR__ROWS(0), a1 = LDR__ROWS(1), a2 = LDR__ROWS(2), a3 = LDR__ROWS(3);
+#undef LDR__ROWS
+                __m256 b0 = _mm256_unpacklo_ps(a0, a1), b1 = _mm256_unpackhi_ps(a0, a1), b2 = _mm256_unpacklo_ps(a2, a3), b3 = _mm256_unpackhi_ps(a2, a3);
+                _mm256_storeu_ps(d, _mm256_shuffle_ps(b0, b2, 0x44));
+                _mm256_storeu_ps(d + 16, _mm256_shuffle_ps(b0, b2, 0xee));
+                _mm256_storeu_ps(d + 32, _mm256_shuffle_ps(b1, b3, 0x44));
+                _mm256_storeu_ps(d + 48, _mm256_shuffle_ps(b1, b3, 0xee));
+            }
+    ldr__weave_body(dst + p * 16, src + p, stride, columns, depth - p, 16);
+}
+
+LDR__AVX512 static void ldr__weave_avx512(float *dst, const float *src, size_t stride, size_t columns, size_t depth) {
+    size_t p = 0, j;
+    if (columns == 32)
+        for (; p + 4 <= depth; p += 4)
+            for (j = 0; j < 32; j += 16) {
+                const float *s = src + j * stride + p;
+                float *d = dst + p * 32 + j;
+#define LDR__FOUR(r) _mm_loadu_ps(s + (r) * stride)
+#define LDR__ROWS(q) _mm512_insertf32x4(_mm512_insertf32x4(_mm512_insertf32x4(_mm512_castps128_ps512(LDR__FOUR(q)), LDR__FOUR((q) + 4), 1), LDR__FOUR((q) + 8), 2), LDR__FOUR((q) + 12), 3)
+                __m512 a0 = LDR__ROWS(0), a1 = LDR__ROWS(1), a2 = LDR__ROWS(2), a3 = LDR__ROWS(3);
+#undef LDR__ROWS
+#undef LDR__FOUR
+                __m512 b0 = _mm512_unpacklo_ps(a0, a1), b1 = _mm512_unpackhi_ps(a0, a1), b2 = _mm512_unpacklo_ps(a2, a3), b3 = _mm512_unpackhi_ps(a2, a3);
+                _mm512_storeu_ps(d, _mm512_shuffle_ps(b0, b2, 0x44));
+                _mm512_storeu_ps(d + 32, _mm512_shuffle_ps(b0, b2, 0xee));
+                _mm512_storeu_ps(d + 64, _mm512_shuffle_ps(b1, b3, 0x44));
+                _mm512_storeu_ps(d + 96, _mm512_shuffle_ps(b1, b3, 0xee));
+            }
+    ldr__weave_body(dst + p * 32, src + p, stride, columns, depth - p, 32);
 }
 
 #define LDR__SHELLS(suffix, target)                                                                                                                        \
@@ -2137,15 +2288,19 @@ LDR__SHELLS(avx512, LDR__AVX512)
 #undef LDR__SHELLS
 
 static const ldr__kernels ldr__kernels_avx2 = { "avx2", 6, 16, ldr__tile_avx2, ldr__to_float_avx2, ldr__weave_avx2, ldr__exp_row_avx2,
-    ldr__activate_avx2, ldr__activate_backward_avx2, ldr__adam_avx2, 2, ldr__quantise_avx2, ldr__widen_avx2, ldr__tile_int8_avx2 };
-static const ldr__kernels ldr__kernels_avx512 = { "avx512", 14, 32, ldr__tile_avx512, ldr__to_float_avx2, ldr__weave_avx2, ldr__exp_row_avx512,
-    ldr__activate_avx512, ldr__activate_backward_avx512, ldr__adam_avx512, 2, ldr__quantise_avx512, ldr__widen_avx512, ldr__tile_int8_avx512 };
-static const ldr__kernels ldr__kernels_vnni = { "avx512vnni", 14, 32, ldr__tile_avx512, ldr__to_float_avx2, ldr__weave_avx2, ldr__exp_row_avx512,
-    ldr__activate_avx512, ldr__activate_backward_avx512, ldr__adam_avx512, 4, ldr__quantise_vnni, ldr__widen_avx512, ldr__tile_int8_vnni };
+    ldr__activate_avx2, ldr__activate_backward_avx2, ldr__adam_avx2, 2, ldr__quantise_avx2, ldr__widen_avx2, ldr__tile_int8_avx2, NULL, NULL };
+static const ldr__kernels ldr__kernels_avx512 = { "avx512", 14, 32, ldr__tile_avx512, ldr__to_float_avx2, ldr__weave_avx512, ldr__exp_row_avx512,
+    ldr__activate_avx512, ldr__activate_backward_avx512, ldr__adam_avx512, 2, ldr__quantise_avx512, ldr__widen_avx512, ldr__tile_int8_avx512, NULL, NULL };
+static const ldr__kernels ldr__kernels_vnni = { "avx512vnni", 14, 32, ldr__tile_avx512, ldr__to_float_avx2, ldr__weave_avx512, ldr__exp_row_avx512,
+    ldr__activate_avx512, ldr__activate_backward_avx512, ldr__adam_avx512, 4, ldr__quantise_vnni, ldr__widen_avx512, ldr__tile_int8_vnni, NULL, NULL };
+#if LDR__HAVE_BF16
+static const ldr__kernels ldr__kernels_bf16 = { "avx512bf16", 14, 32, ldr__tile_avx512, ldr__to_float_avx2, ldr__weave_avx512, ldr__exp_row_avx512,
+    ldr__activate_avx512, ldr__activate_backward_avx512, ldr__adam_avx512, 4, ldr__quantise_vnni, ldr__widen_avx512, ldr__tile_int8_vnni, ldr__to_bf16_avx512, ldr__tile_bf16_avx512 };
+#endif
 
-/* What both the processor and the operating system offer: 0 portable, 1 AVX2, 2 AVX-512, 3 with VNNI. */
+/* What both the processor and the operating system offer: 0 portable, 1 AVX2, 2 AVX-512, 3 with VNNI, 4 with bf16. */
 static int ldr__x86_level(void) {
-    unsigned a, b, c, d, low, high;
+    unsigned a, b, c, d, low, high, more;
     if (!__get_cpuid(1, &a, &b, &c, &d)) return 0;
     if (!(c & (1u << 27)) || !(c & (1u << 12)) || !(c & (1u << 29))) return 0;      /* OSXSAVE, FMA, F16C */
     __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
@@ -2154,7 +2309,8 @@ static int ldr__x86_level(void) {
     if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(b & (1u << 5))) return 0;      /* AVX2               */
     if ((low & 0xe6u) != 0xe6u) return 1;                                            /* zmm state saved    */
     if (!(b & (1u << 16)) || !(b & (1u << 17)) || !(b & (1u << 30)) || !(b & (1u << 31))) return 1;  /* F DQ BW VL */
-    return c & (1u << 11) ? 3 : 2;
+    if (!(c & (1u << 11))) return 2;                                                 /* VNNI               */
+    return __get_cpuid_count(7, 1, &more, &b, &c, &d) && (more & (1u << 5)) ? 4 : 3;
 }
 #endif /* LDR__X86 */
 
@@ -2166,7 +2322,10 @@ static const ldr__kernels *ldr__kernels_pick(ldr_simd wish) {
 #if LDR__X86
     int level = ldr__x86_level();
     if (wish != LDR_SIMD_AUTO && level > (int)wish - 1) level = (int)wish - 1;
-    return level == 3 ? &ldr__kernels_vnni : level == 2 ? &ldr__kernels_avx512 : level == 1 ? &ldr__kernels_avx2 : &ldr__kernels_portable;
+#if LDR__HAVE_BF16
+    if (level == 4) return &ldr__kernels_bf16;
+#endif
+    return level >= 3 ? &ldr__kernels_vnni : level == 2 ? &ldr__kernels_avx512 : level == 1 ? &ldr__kernels_avx2 : &ldr__kernels_portable;
 #elif LDR__NEON
     return wish == LDR_SIMD_PORTABLE ? &ldr__kernels_portable : &ldr__kernels_neon;
 #elif LDR__WASM
@@ -2186,16 +2345,21 @@ LDR__DEF const char *ldr_simd_name(ldr_simd wish) { return ldr__kernels_pick(wis
    float type with any strides, so y = x W^T, dx = dy W and dW = dy^T x are one routine and a
    transposed (Conv1D) or half-precision weight costs nothing extra.
 
-   c is cut into blocks of up to MB x NB, a task each. A task walks down K in steps of KC; in a
-   step it packs its KC x NB of b into panels of nr columns, then takes MC rows of a at a time,
-   packed into strips of mr rows, which stay in the second-level cache. One panel after the
-   other comes into the first-level cache and stays while the strips pass it. A block of b that
-   several tasks need is packed by each: 1/MB of the work, and nobody waits.
+   c is cut into blocks, a task each. A task walks down K in steps of `deep`; in a step it packs
+   its part of b into panels of nr columns, which stay in the second-level cache, and takes MC rows
+   of a at a time past them. KC rows of one panel are in the first-level cache while the tiles of
+   those rows use them. a is read where it lies if each row is in one piece and the rows do not
+   crowd into the same few cache sets; else MC rows of it are copied first, and blocks are wider
+   and less deep, so that a copy is used more often.
    Neither cut changes the order of additions in an element, so results are the same for any
    number of threads. After Goto & van de Geijn 2008.
    ====================================================================================== */
 
-enum { LDR__KC = 256, LDR__NB = 768, LDR__MB = 512, LDR__MC = 48 };
+enum { LDR__KC = 256, LDR__MC = 84,
+       LDR__DEEP = 768, LDR__NB = 96,                /* of a block whose a is read in place    */
+       LDR__COPY_DEEP = LDR__KC, LDR__COPY_NB = 768, LDR__COPY_LD = LDR__MC + 12,        /* of one whose a is copied */
+       LDR__PACKED_KC = 1024, LDR__PACKED_NB = 192 };  /* of rounded weights; sums over KC of products of 127 by 127 stay below 2^24 */
+LDR__STATIC_ASSERT(copies_fit, LDR__COPY_LD >= LDR__MC && LDR__DEEP % LDR__KC == 0);
 
 typedef struct ldr__mat {       /* element (i,j) is number first + i*rs + j*cs of data        */
     const void *data;           /* a part of a matrix may begin inside a block, so `first` moves and not this */
@@ -2209,7 +2373,7 @@ typedef struct ldr__exec {
     int32_t             threads;
     float              *scratch;        /* threads * scratch_size floats                      */
     size_t              scratch_size;
-    float              *quantised;      /* int8: room for the strips of one product, in words */
+    float              *narrowed;       /* int8 and bf16: room for the rounded rows of one product */
     float              *row_scales;
 } ldr__exec;
 
@@ -2287,38 +2451,24 @@ static void ldr__pack_panels(const ldr__kernels *ker, float *panels, ldr__mat b,
                 j += width;
             }
     } else if (b.rs == 1) {                            /* columns of b are contiguous: transpose */
-        float lines[8][64];
-        for (j = 0; j < whole; j += 8) {
-            float *to = panels + j / nr * nr * k + j % nr;
-            size_t width = j < n ? LDR__MIN((size_t)8, n - j) : 0, depth, i;
-            if (b.dtype == LDR__NATIVE && width == 8 && (uintptr_t)data % sizeof(float) == 0) {
-                ker->weave(to, nr, (const float *)(const void *)(data + j * b.cs * sizeof(float)), b.cs, 8, k);
+        float lines[LDR__TILE_MAX_N][64];
+        for (j = 0; j < n; j += nr) {
+            float *to = panels + j * k;
+            size_t width = LDR__MIN(nr, n - j), depth, i;
+            if (b.dtype == LDR__NATIVE && (uintptr_t)data % sizeof(float) == 0) {
+                ker->weave(to, (const float *)(const void *)(data + j * b.cs * sizeof(float)), b.cs, width, k);
                 continue;
             }
             for (p = 0; p < k; p += depth) {
                 depth = LDR__MIN((size_t)64, k - p);
                 for (i = 0; i < width; i++) ldr__mat_run(ker, lines[i], &b, p, j + i, depth);
-                ker->weave(to + p * nr, nr, lines[0], 64, width, depth);
+                ker->weave(to + p * nr, lines[0], 64, width, depth);
             }
         }
     } else {
         for (j = 0; j < whole; j++)
             for (p = 0; p < k; p++) panels[j / nr * nr * k + p * nr + j % nr] = j < n ? ldr__mat_get(&b, p, j) : 0.0f;
     }
-}
-
-/* rows <= mr rows of a as a strip: element (i,p) at p*mr + i, zeros beyond `rows`. Leaves up to 8 words behind it. */
-static void ldr__pack_strip(const ldr__kernels *ker, float *dst, const float *a, size_t rs, size_t cs, size_t rows, size_t k) {
-    size_t mr = (size_t)ker->mr, p, i;
-#define LDR__COPY(width) if (rs == 1 && rows == mr && mr == (width)) for (p = 0; p < k; p++) memcpy(dst + p * (width), a + p * cs, (width) * sizeof(float))
-    if (cs == 1)                           /* the last eight rows first: each spills only over what is still to come */
-        for (i = ldr__round_up(mr, 8); i >= 8; i -= 8) ker->weave(dst + i - 8, mr, i - 8 < rows ? a + (i - 8) * rs : a, rs, i - 8 < rows ? rows - (i - 8) : 0, k);
-    else LDR__COPY(4);                     /* a constant width makes each copy a few moves */
-    else LDR__COPY(6);
-    else LDR__COPY(14);
-    else for (p = 0; p < k; p++)
-        for (i = 0; i < mr; i++) dst[p * mr + i] = i < rows ? a[i * rs + p * cs] : 0.0f;
-#undef LDR__COPY
 }
 
 /* What becomes of finished elements of c: bias[N] is added; with f, f[M,N] = activation(c). f may be c. */
@@ -2342,44 +2492,64 @@ static ldr__finish ldr__finish_at(ldr__finish f, size_t i, size_t j) {
     return f;
 }
 
-/* c[m,n] (+)= a[m,k] times the first k rows of panels packed `depth` deep. strips: room for ldr__strips_size(k) floats. */
+/* c[m,n] (+)= a[m,k] times the first k rows of panels packed `depth` deep. last: what becomes of c when the sums are whole.
+   Rows are dealt out evenly to tiles, for a tile of a row or two is slow for its size. */
 static void ldr__panels_multiply(const ldr__kernels *ker, float *c, size_t ldc, const float *a, size_t rs, size_t cs, const float *panels, size_t depth,
-                                 size_t m, size_t n, size_t k, const float *bias, const ldr__finish *last, int accumulate, float *strips) {
-    size_t mr = (size_t)ker->mr, nr = (size_t)ker->nr, mc = LDR__MC / mr * mr, i0, i, j;
+                                 size_t m, size_t n, size_t k, const float *bias, const ldr__finish *last, int accumulate) {
+    size_t mr = (size_t)ker->mr, nr = (size_t)ker->nr, mc = LDR__MC / mr * mr, i0, i, j, p, t, kc, rows;
     for (i0 = 0; i0 < m; i0 += mc) {
-        size_t end = LDR__MIN(m, i0 + mc);
-        for (i = i0; i < end; i += mr) ldr__pack_strip(ker, strips + (i - i0) * k, a + i * rs, rs, cs, LDR__MIN(mr, end - i), k);
-        for (j = 0; j < n; j += nr)
-            for (i = i0; i < end; i += mr)
-                ker->tile(c + i * ldc + j, ldc, strips + (i - i0) * k, panels + j * depth, k, (int32_t)LDR__MIN(mr, end - i), (int32_t)LDR__MIN(nr, n - j), bias ? bias + j : NULL, accumulate);
+        size_t end = LDR__MIN(m, i0 + mc), tiles = (end - i0 + mr - 1) / mr;
+        for (p = 0; p < k || p == 0; p += LDR__KC) {
+            kc = LDR__MIN((size_t)LDR__KC, k - p);
+            for (j = 0; j < n; j += nr)
+                for (t = tiles, i = i0; t; t--, i += rows) {
+                    rows = (end - i + t - 1) / t;
+                    ker->tile(c + i * ldc + j, ldc, a + i * rs + p * cs, rs, cs, panels + j * depth + p * nr, kc, (int32_t)rows, (int32_t)LDR__MIN(nr, n - j), bias ? bias + j : NULL, accumulate || p > 0);
+                }
+        }
         if (last && last->f)
             for (i = i0; i < end; i++) ker->activate(last->f + i * last->ldf, c + i * ldc, n, last->activation);
     }
 }
 
-static size_t ldr__strips_size(size_t k) { return k * (LDR__MC + LDR__TILE_MAX_M) + 16; }
+/* The same from copies of MC rows of a at a time: row by row with a gap behind each, or, where columns are in one piece,
+   column by column. k <= LDR__COPY_DEEP. */
+static void ldr__panels_multiply_copied(const ldr__kernels *ker, float *c, size_t ldc, const float *a, size_t rs, size_t cs, const float *panels, size_t depth,
+                                        size_t m, size_t n, size_t k, const float *bias, const ldr__finish *last, int accumulate, float *copy) {
+    size_t mc = LDR__MC / (size_t)ker->mr * (size_t)ker->mr, i0, i, p, ld = cs == 1 ? k + 16 : LDR__COPY_LD;
+    for (i0 = 0; i0 < m; i0 += mc) {
+        size_t rows = LDR__MIN(mc, m - i0);
+        ldr__finish mine;
+        if (last) mine = ldr__finish_at(*last, i0, 0);
+        if (cs == 1) for (i = 0; i < rows; i++) memcpy(copy + i * ld, a + (i0 + i) * rs, k * sizeof(float));
+        else if (rs == 1) for (p = 0; p < k; p++) memcpy(copy + p * ld, a + i0 + p * cs, rows * sizeof(float));
+        else for (p = 0; p < k; p++)
+            for (i = 0; i < rows; i++) copy[p * ld + i] = a[(i0 + i) * rs + p * cs];
+        ldr__panels_multiply(ker, c + i0 * ldc, ldc, copy, cs == 1 ? ld : 1, cs == 1 ? 1 : ld, panels, depth, rows, n, k, bias, last ? &mine : NULL, accumulate);
+    }
+}
 
-/* Floats of per-thread scratch for products up to n wide and k deep: panels and strips of ldr__gemm. ldr__int8_forward puts
-   its widened panels there, half as large each and up to twice as deep, and before that mr rows rounded to words of two numbers. */
+/* Floats of per-thread scratch for products up to n wide and k deep: panels and copies of ldr__gemm, or widened panels of
+   ldr__packed_forward and, before those, a row of it. */
 static size_t ldr__gemm_scratch(size_t n, size_t k) {
-    size_t kc = LDR__MIN((size_t)LDR__KC, k);
-    return kc * LDR__MIN((size_t)LDR__NB, ldr__round_up(n, LDR__TILE_MAX_N)) + LDR__MAX(ldr__strips_size(kc), (k + 3) / 2 * LDR__TILE_MAX_M);
+    size_t wide = ldr__round_up(n, LDR__TILE_MAX_N), copied = LDR__MIN((size_t)LDR__COPY_DEEP, k) * LDR__MIN((size_t)LDR__COPY_NB, wide) + LDR__COPY_LD * (LDR__COPY_DEEP + 16);
+    size_t direct = LDR__MIN((size_t)LDR__DEEP, k) * LDR__MIN((size_t)LDR__NB, wide), widened = LDR__MIN((size_t)LDR__PACKED_KC, k + 4) * LDR__MIN((size_t)LDR__PACKED_NB, wide);
+    return LDR__MAX(LDR__MAX(copied, direct), LDR__MAX(widened, k + 16));
 }
 
 /* How c[m,n] is cut: blocks of mb x nb, `columns` of them side by side. */
 typedef struct ldr__grid { size_t mb, nb, columns, tasks; } ldr__grid;
 
-static ldr__grid ldr__grid_of(const ldr__exec *ex, size_t m, size_t n) {
+/* Blocks up to nb wide. Two tasks a thread, so that none waits long for the last; more would pack more of b twice. */
+static ldr__grid ldr__grid_of(const ldr__exec *ex, size_t m, size_t n, size_t nb) {
     ldr__grid g;
-    size_t nr = (size_t)ex->kernels->nr, threads = (size_t)ex->threads, tall = (m + LDR__MC - 1) / LDR__MC, rows;
-    g.columns = (n + LDR__NB - 1) / LDR__NB;
-    if (threads > 1 && tall * g.columns < 4 * threads) g.columns = LDR__MIN((4 * threads + tall - 1) / tall, (n + nr - 1) / nr);      /* too few rows to share */
-    g.nb = LDR__MIN(ldr__round_up((n + g.columns - 1) / g.columns, nr), (size_t)LDR__NB);
+    size_t nr = (size_t)ex->kernels->nr, mr = (size_t)ex->kernels->mr, want = ex->threads == 1 ? 1 : 2 * (size_t)ex->threads, rows, most = (m + 4 * mr - 1) / (4 * mr);
+    g.columns = (n + nb - 1) / nb;
+    if (most * g.columns < want) g.columns = LDR__MIN((want + most - 1) / most, (n + nr - 1) / nr);      /* too few rows to share */
+    g.nb = LDR__MIN(ldr__round_up((n + g.columns - 1) / g.columns, nr), ldr__round_up(nb, nr));
     g.columns = (n + g.nb - 1) / g.nb;
-    /* Several tasks a thread, so that none waits long for the last; but each row of blocks repeats the packing of b. */
-    rows = threads == 1 ? 1 : LDR__MIN((4 * threads + g.columns - 1) / g.columns, tall);
-    rows = LDR__MAX(rows, (m + LDR__MB - 1) / LDR__MB);
-    g.mb = ldr__round_up((m + rows - 1) / rows, (size_t)ex->kernels->mr);
+    rows = LDR__MIN((want + g.columns - 1) / g.columns, most);
+    g.mb = ldr__round_up((m + rows - 1) / rows, mr);
     g.tasks = (m + g.mb - 1) / g.mb * g.columns;
     return g;
 }
@@ -2387,90 +2557,121 @@ static ldr__grid ldr__grid_of(const ldr__exec *ex, size_t m, size_t n) {
 static void ldr__gemm(const ldr__exec *ex, float *c, size_t ldc, const float *a, size_t rs, size_t cs, ldr__mat b, ldr__finish finish,
                       size_t m, size_t n, size_t k, int accumulate) {
     const ldr__kernels *ker = ex->kernels;
+    int copied = (cs != 1 || rs % 1024 == 0) && m > (size_t)ker->mr;        /* rows 4096 bytes apart share their cache sets */
+    size_t deep = copied ? LDR__COPY_DEEP : LDR__DEEP;
     ldr__grid g;
     if (m == 0 || n == 0) return;
-    g = ldr__grid_of(ex, m, n);
+    g = ldr__grid_of(ex, m, n, copied ? LDR__COPY_NB : LDR__NB);
     LDR__FOR(task, (int64_t)g.tasks, ex->threads) {
         size_t i = (size_t)task / g.columns * g.mb, j = (size_t)task % g.columns * g.nb, mine = LDR__MIN(g.nb, n - j), height = LDR__MIN(g.mb, m - i), k0, kc;
-        float *panels = ex->scratch + (size_t)ldr__thread() * ex->scratch_size, *strip = panels + LDR__MIN((size_t)LDR__KC, k) * ldr__round_up(mine, (size_t)ker->nr);
+        float *panels = ex->scratch + (size_t)ldr__thread() * ex->scratch_size, *copy = panels + LDR__MIN(deep, k) * ldr__round_up(mine, (size_t)ker->nr);
         ldr__finish mend = ldr__finish_at(finish, i, j);
-        for (k0 = 0; k0 < k || k0 == 0; k0 += LDR__KC) {
-            kc = LDR__MIN((size_t)LDR__KC, k - k0);
+        for (k0 = 0; k0 < k || k0 == 0; k0 += deep) {
+            const ldr__finish *last = k0 + deep >= k ? &mend : NULL;
+            kc = LDR__MIN(deep, k - k0);
             ldr__pack_panels(ker, panels, ldr__mat_at(b, k0, j), kc, mine);
-            ldr__panels_multiply(ker, c + i * ldc + j, ldc, a + i * rs + k0 * cs, rs, cs, panels, kc, height, mine, kc,
-                                 mend.bias, k0 + kc == k ? &mend : NULL, accumulate || k0 > 0, strip);
+            if (copied) ldr__panels_multiply_copied(ker, c + i * ldc + j, ldc, a + i * rs + k0 * cs, rs, cs, panels, kc, height, mine, kc, mend.bias, last, accumulate || k0 > 0, copy);
+            else ldr__panels_multiply(ker, c + i * ldc + j, ldc, a + i * rs + k0 * cs, rs, cs, panels, kc, height, mine, kc, mend.bias, last, accumulate || k0 > 0);
         }
     }
 }
 
-/* A frozen matrix W[out,in] in 8 bits: W(o,i) ~ scale[o] q(o,i), laid out for the kernels' panels:
-   panel o/nr, then i/unit, then o%nr, then i%unit. bias is float. */
-typedef struct ldr__int8 {
-    int8_t  *q;
-    float   *scale, *bias;              /* [panels * nr]; bias NULL: none                     */
-    int32_t *sums;                      /* [blocks of depth][panels * nr]                     */
+/* ---- frozen matrices, rounded once and laid out as the kernels read them ---------------- */
+
+/* W[out,in] as panels of nr outputs: panel o/nr, then i/unit, then o%nr, then i%unit. In 8 bits W(o,i) ~ scale[o] q(o,i);
+   in 16 bits W(o,i) is a bf16. bias is float. */
+typedef struct ldr__packed {
+    void    *data;
+    float   *scale, *bias;              /* [panels * nr]; scale NULL: bf16; bias NULL: none   */
+    int32_t *sums;                      /* of q: [blocks of depth][panels * nr]               */
     size_t   out, in;
-} ldr__int8;
+} ldr__packed;
 
-/* A depth whose sums of products of 127 by 127 stay below 2^24. */
-enum { LDR__INT8_KC = 512 };
-LDR__STATIC_ASSERT(int8_sums_fit_floats, LDR__INT8_KC * 127 * 127 < 16777216 && LDR__INT8_KC % 4 == 0);
+LDR__STATIC_ASSERT(int8_sums_fit_floats, LDR__PACKED_KC * 127 * 127 < 16777216 && LDR__PACKED_KC % 4 == 0);
 
-static size_t ldr__int8_depth(const ldr__kernels *ker, size_t in) { return ldr__round_up(in, ker->unit); }
-/* Words of the strips of `rows` rows, with what a strip leaves behind it. */
-static size_t ldr__int8_words(size_t rows, size_t in) { return (rows + LDR__TILE_MAX_M) * ((in + 3) / 2 + 2); }
-static size_t ldr__int8_blocks(size_t in) { return (in + LDR__INT8_KC - 1) / LDR__INT8_KC; }
+static size_t ldr__packed_unit(const ldr__kernels *ker, int bf16) { return bf16 ? (ker->tile_bf16 ? 2u : 1u) : ker->unit; }
+static size_t ldr__packed_depth(const ldr__kernels *ker, size_t in, int bf16) { return ldr__round_up(in, ldr__packed_unit(ker, bf16)); }
+/* Bytes of all panels. */
+static size_t ldr__packed_bytes(const ldr__kernels *ker, size_t out, size_t in, int bf16) { return ldr__round_up(out, (size_t)ker->nr) * ldr__packed_depth(ker, in, bf16) * (bf16 ? 2u : 1u); }
+static size_t ldr__packed_blocks(size_t in) { return (in + LDR__PACKED_KC - 1) / LDR__PACKED_KC; }
+/* Bytes from one rounded row of activations to the next: at most two each, and a cache line, so that rows do not share cache sets. */
+static size_t ldr__narrow_stride(size_t in) { return ldr__round_up(2 * in, 64) + 64; }
 
-/* Rows [first, first + rows) of the matrix from w; scratch holds one row. Every set of kernels gets the same bits. */
-static void ldr__int8_fill(const ldr__kernels *ker, ldr__int8 *m, size_t first, ldr__mat w, const float *bias, size_t rows, float *scratch) {
-    size_t nr = (size_t)ker->nr, depth = ldr__int8_depth(ker, m->in), unit = ker->unit, whole = ldr__round_up(m->out, nr), r, i;
+/* Rows [first, first + rows) of the matrix from w; scratch holds one row. Every set of kernels gets the same numbers. */
+static void ldr__packed_fill(const ldr__kernels *ker, ldr__packed *m, size_t first, ldr__mat w, const float *bias, size_t rows, float *scratch) {
+    int bf16 = m->scale == NULL;
+    size_t nr = (size_t)ker->nr, unit = ldr__packed_unit(ker, bf16), depth = ldr__packed_depth(ker, m->in, bf16), whole = ldr__round_up(m->out, nr), r, i;
     for (r = 0; r < rows; r++) {
-        size_t o = first + r;
-        int8_t *to = m->q + o / nr * nr * depth + o % nr * unit;
-        int16_t q;
-        if (w.cs == 1) ldr__mat_run(ker, scratch, &w, r, 0, m->in);
-        else for (i = 0; i < m->in; i++) scratch[i] = ldr__mat_get(&w, r, i);
-        ldr__quantise_portable(scratch, &m->scale[o], scratch, m->in, m->in);      /* in place: 2 bytes go where 4 have been read */
+        size_t o = first + r, to = o / nr * nr * depth + o % nr * unit;
+        ldr__mat_row(ker, scratch, &w, r, m->in);
         if (m->bias) m->bias[o] = bias ? bias[r] : 0.0f;
+        if (bf16) {
+            for (i = 0; i < m->in; i++) {
+                uint32_t h = ldr__float_to_bf16(scratch[i]);
+                unsigned char *at = (unsigned char *)m->data + 2 * (to + i / unit * nr * unit + i % unit);
+                at[0] = (unsigned char)(h & 255u);
+                at[1] = (unsigned char)(h >> 8);
+            }
+            continue;
+        }
+        ldr__quantise_portable(scratch, &m->scale[o], scratch, m->in, m->in);      /* in place: 2 bytes go where 4 have been read */
         for (i = 0; i < m->in; i++) {
-            int8_t *at = to + i / unit * nr * unit + i % unit;
+            int8_t *at = (int8_t *)m->data + to + i / unit * nr * unit + i % unit;
+            int16_t q;
             memcpy(&q, (const unsigned char *)scratch + 2 * i, 2);
             *at = (int8_t)q;
-            m->sums[i / LDR__INT8_KC * whole + o] += *at;
+            m->sums[i / LDR__PACKED_KC * whole + o] += *at;
         }
     }
 }
 
-/* y[T,out] = x[T,in] W^T + bias, then f[T,out] = activation(y) with f (which may be y). */
-static void ldr__int8_forward(const ldr__exec *ex, float *y, size_t ldy, float *f, const float *x, size_t ldx, const ldr__int8 *w, size_t rows, int32_t activation) {
+/* y[T,out] = x[T,in] W^T + bias, then f[T,out] = activation(y) with f (which may be y). Rows of x are rounded first, for all tasks;
+   a set of kernels without a product of its own widens the panels and uses its next wider one. */
+static void ldr__packed_forward(const ldr__exec *ex, float *y, size_t ldy, float *f, const float *x, size_t ldx, const ldr__packed *w, size_t rows, int32_t activation) {
     const ldr__kernels *ker = ex->kernels;
-    size_t nr = (size_t)ker->nr, mr = (size_t)ker->mr, unit = ker->unit, depth = ldr__int8_depth(ker, w->in), units = depth / unit, whole = ldr__round_up(w->out, nr), mc = LDR__MC / mr * mr;
-    size_t stride = units * mr + 8;            /* what a strip leaves behind it must not fall on another thread's */
+    int bf16 = w->scale == NULL, narrow = !bf16 || ker->tile_bf16 != NULL, widen = !narrow || (!bf16 && ker->unit == 2);
+    size_t nr = (size_t)ker->nr, mr = (size_t)ker->mr, unit = ldr__packed_unit(ker, bf16), depth = ldr__packed_depth(ker, w->in, bf16), whole = ldr__round_up(w->out, nr);
+    size_t mc = LDR__MC / mr * mr, stride = ldr__narrow_stride(w->in), number = bf16 ? 2 : 1, deep = bf16 ? LDR__PACKED_KC / 2 : LDR__PACKED_KC;
+    size_t wide = bf16 ? sizeof(float) : 2;                /* bytes of a number of a widened panel  */
+    unsigned char *narrowed = (unsigned char *)ex->narrowed;
     ldr__grid g;
     if (rows == 0) return;
-    LDR__FOR(strip, ((int64_t)rows + (int64_t)mr - 1) / (int64_t)mr, ex->threads) {      /* rounded once, as strips, for all tasks */
-        size_t first = (size_t)strip * mr, height = LDR__MIN(mr, rows - first), t;
-        float *words = ex->scratch + (size_t)ldr__thread() * ex->scratch_size;
-        for (t = 0; t < height; t++) ker->quantise(words + t * units, ex->row_scales + first + t, x + (first + t) * ldx, w->in, depth);
-        ldr__pack_strip(ker, ex->quantised + (size_t)strip * stride, words, units, 1, height, units);
+    if (narrow) {
+        LDR__FOR(t, (int64_t)rows, ex->threads) {
+            unsigned char *row = narrowed + (size_t)t * stride;
+            if (bf16) ker->to_bf16((uint16_t *)(void *)row, x + (size_t)t * ldx, w->in, depth);
+            else ker->quantise(row, ex->row_scales + t, x + (size_t)t * ldx, w->in, depth);
+        }
     }
-    g = ldr__grid_of(ex, rows, w->out);
+    g = ldr__grid_of(ex, rows, w->out, LDR__PACKED_NB);
     LDR__FOR(task, (int64_t)g.tasks, ex->threads) {
-        size_t i0 = (size_t)task / g.columns * g.mb, j0 = (size_t)task % g.columns * g.nb, n = LDR__MIN(g.nb, w->out - j0), m = LDR__MIN(g.mb, rows - i0), k0, i, j, t;
-        int16_t *wide = (int16_t *)(void *)(ex->scratch + (size_t)ldr__thread() * ex->scratch_size);
-        for (k0 = 0; k0 < depth; k0 += LDR__INT8_KC) {
-            size_t kc = LDR__MIN((size_t)LDR__INT8_KC, depth - k0);
-            const int32_t *sums = w->sums + k0 / LDR__INT8_KC * whole;
-            if (unit == 2)
-                for (j = 0; j < n; j += nr) ker->widen(wide + j * kc, w->q + (j0 + j) * depth + k0 * nr, kc * nr);
-            for (i = i0; i < i0 + m; i += mc) {
-                size_t end = LDR__MIN(i0 + m, i + mc);
-                for (j = 0; j < n; j += nr)
-                    for (t = i; t < end; t += mr)
-                        ker->tile_int8(y + t * ldy + j0 + j, ldy, ex->quantised + t / mr * stride + k0 / unit * mr, unit == 2 ? (const void *)(wide + j * kc) : (const void *)(w->q + (j0 + j) * depth + k0 * nr),
-                                       kc / unit, (int32_t)LDR__MIN(mr, end - t), (int32_t)LDR__MIN(nr, n - j), ex->row_scales + t, w->scale + j0 + j, sums + j0 + j, w->bias ? w->bias + j0 + j : NULL, k0 > 0);
-                if (f && k0 + kc == depth)
-                    for (t = i; t < end; t++) ker->activate(f + t * w->out + j0, y + t * ldy + j0, n, activation);
+        size_t i0 = (size_t)task / g.columns * g.mb, j0 = (size_t)task % g.columns * g.nb, n = LDR__MIN(g.nb, w->out - j0), m = LDR__MIN(g.mb, rows - i0), k0, i, j, t, tiles, high;
+        unsigned char *scratch = (unsigned char *)(void *)(ex->scratch + (size_t)ldr__thread() * ex->scratch_size);
+        for (k0 = 0; k0 < depth; k0 += deep) {
+            size_t kc = LDR__MIN(deep, depth - k0);
+            const int32_t *sums = bf16 ? NULL : w->sums + k0 / LDR__PACKED_KC * whole;
+            for (j = 0; widen && j < n; j += nr) {
+                const unsigned char *panel = (const unsigned char *)w->data + ((j0 + j) * depth + k0 * nr) * number;
+                if (bf16) ker->to_float((float *)(void *)(scratch + j * kc * wide), panel, LDR_BF16, kc * nr);
+                else ker->widen((int16_t *)(void *)(scratch + j * kc * wide), (const int8_t *)panel, kc * nr);
+            }
+            for (i = i0; i < i0 + m; i = high) {
+                high = LDR__MIN(i0 + m, i + mc);
+                for (j = 0; j < n; j += nr) {
+                    const unsigned char *panel = widen ? scratch + j * kc * wide : (const unsigned char *)w->data + ((j0 + j) * depth + k0 * nr) * number;
+                    const float *bias = w->bias ? w->bias + j0 + j : NULL;
+                    int32_t columns = (int32_t)LDR__MIN(nr, n - j);
+                    size_t height, at = i;
+                    for (tiles = (high - i + mr - 1) / mr; tiles; tiles--, at += height) {
+                        float *c = y + at * ldy + j0 + j;
+                        const unsigned char *a = narrowed + at * stride + k0 * (unit == 2 ? 2u : 1u);
+                        height = (high - at + tiles - 1) / tiles;
+                        if (!bf16) ker->tile_int8(c, ldy, a, stride, panel, kc / unit, (int32_t)height, columns, ex->row_scales + at, w->scale + j0 + j, sums + j0 + j, bias, k0 > 0);
+                        else if (narrow) ker->tile_bf16(c, ldy, a, stride, panel, kc / unit, (int32_t)height, columns, bias, k0 > 0);
+                        else ker->tile(c, ldy, x + at * ldx + k0, ldx, 1, (const float *)(const void *)panel, kc, (int32_t)height, columns, bias, k0 > 0);
+                    }
+                }
+                for (t = i; f && k0 + kc == depth && t < high; t++) ker->activate(f + t * w->out + j0, y + t * ldy + j0, n, activation);
             }
         }
     }
@@ -2688,7 +2889,7 @@ typedef struct ldr__attention {
 /* Floats of per-thread scratch for sequences of up to n tokens, forward and backward. */
 static size_t ldr__attention_scratch(size_t n, size_t head_dim) {
     size_t np = ldr__round_up(n, LDR__TILE_MAX_N), dp = ldr__round_up(head_dim, LDR__TILE_MAX_N);
-    return 2 * head_dim * np + n * dp + 2 * LDR__QROWS * np + 2 * LDR__QROWS * dp + ldr__strips_size(LDR__MAX(LDR__MAX(np, dp), (size_t)LDR__QROWS));
+    return 2 * head_dim * np + n * dp + 2 * LDR__QROWS * np + 2 * LDR__QROWS * dp;
 }
 
 /* One row of scores to unnormalised probabilities over its first `keys` entries; returns the sum. */
@@ -2708,7 +2909,7 @@ static void ldr__attention_forward(const ldr__exec *ex, float *out, float *lse, 
         size_t first = (size_t)a->offsets[seq], n = (size_t)a->offsets[seq + 1] - first, np = ldr__round_up(n, LDR__TILE_MAX_N), i0, i, j;
         size_t begin = a->only ? (size_t)a->only[seq] - first : 0, end = a->only ? begin + 1 : n, to = a->only ? (size_t)seq : first;
         float *scratch = ex->scratch + (size_t)ldr__thread() * ex->scratch_size;
-        float *pk = scratch, *pv = pk + d * np, *s = pv + n * ldr__round_up(d, LDR__TILE_MAX_N), *strip = s + LDR__QROWS * np;
+        float *pk = scratch, *pv = pk + d * np, *s = pv + n * ldr__round_up(d, LDR__TILE_MAX_N);
         const float *base = qkv + first * ld, *k = base + inner + (size_t)kv * d, *v = k + (size_t)a->kv_heads * d;
         ldr__pack_panels(ker, pk, ldr__mat_float(k, 1, ld), d, n);
         ldr__pack_panels(ker, pv, ldr__mat_float(v, ld, 1), n, d);
@@ -2716,14 +2917,14 @@ static void ldr__attention_forward(const ldr__exec *ex, float *out, float *lse, 
             for (i0 = begin; i0 < end; i0 += LDR__QROWS) {
                 size_t rows = LDR__MIN((size_t)LDR__QROWS, end - i0), keys = a->causal ? i0 + rows : n;
                 float sums[LDR__QROWS], *o = out + (to + i0 - begin) * inner + (size_t)h * d;
-                ldr__panels_multiply(ker, s, np, base + i0 * ld + (size_t)h * d, ld, 1, pk, d, rows, keys, d, NULL, NULL, 0, strip);
+                ldr__panels_multiply(ker, s, np, base + i0 * ld + (size_t)h * d, ld, 1, pk, d, rows, keys, d, NULL, NULL, 0);
                 for (i = 0; i < rows; i++) {
                     float peak;
                     sums[i] = ldr__softmax_row(ker, s + i * np, a->causal ? i0 + i + 1 : n, keys, a->scale, &peak);
                     if (lse) lse[(first + i0 + i) * (size_t)a->heads + (size_t)h] = peak + logf(sums[i]);
                     ldr__dropout_apply(s + i * np, keys, a->drop, first + i0 + i, (uint64_t)h + 1);
                 }
-                ldr__panels_multiply(ker, o, inner, s, np, 1, pv, n, rows, d, keys, NULL, NULL, 0, strip);
+                ldr__panels_multiply(ker, o, inner, s, np, 1, pv, n, rows, d, keys, NULL, NULL, 0);
                 for (i = 0; i < rows; i++, o += inner) {
                     float r = 1.0f / sums[i];
                     for (j = 0; j < d; j++) o[j] *= r;
@@ -2744,7 +2945,7 @@ static void ldr__attention_backward(const ldr__exec *ex, float *dqkv, const floa
         size_t np = ldr__round_up(n, LDR__TILE_MAX_N), dp = ldr__round_up(d, LDR__TILE_MAX_N);
         float *scratch = ex->scratch + (size_t)ldr__thread() * ex->scratch_size;
         float *pk = scratch, *pvt = pk + d * np, *pkr = pvt + d * np, *s = pkr + n * dp, *ds = s + LDR__QROWS * np;
-        float *pq = ds + LDR__QROWS * np, *pdo = pq + LDR__QROWS * dp, *strip = pdo + LDR__QROWS * dp;
+        float *pq = ds + LDR__QROWS * np, *pdo = pq + LDR__QROWS * dp;
         const float *base = qkv + first * ld, *k = base + inner + (size_t)kv * d, *v = k + (size_t)a->kv_heads * d;
         float *dbase = dqkv + first * ld, *dk = dbase + inner + (size_t)kv * d, *dv = dk + (size_t)a->kv_heads * d;
         ldr__pack_panels(ker, pk, ldr__mat_float(k, 1, ld), d, n);
@@ -2756,8 +2957,8 @@ static void ldr__attention_backward(const ldr__exec *ex, float *dqkv, const floa
             for (i0 = 0; i0 < n; i0 += LDR__QROWS) {
                 size_t rows = LDR__MIN((size_t)LDR__QROWS, n - i0), keys = a->causal ? i0 + rows : n;
                 const float *q = base + i0 * ld + (size_t)h * d, *dob = dout + (first + i0) * inner + (size_t)h * d;
-                ldr__panels_multiply(ker, s, np, q, ld, 1, pk, d, rows, keys, d, NULL, NULL, 0, strip);
-                ldr__panels_multiply(ker, ds, np, dob, inner, 1, pvt, d, rows, keys, d, NULL, NULL, 0, strip);
+                ldr__panels_multiply(ker, s, np, q, ld, 1, pk, d, rows, keys, d, NULL, NULL, 0);
+                ldr__panels_multiply(ker, ds, np, dob, inner, 1, pvt, d, rows, keys, d, NULL, NULL, 0);
                 for (i = 0; i < rows; i++) {
                     const float *o = out + (first + i0 + i) * inner + (size_t)h * d, *g = dob + i * inner;
                     float *p = s + i * np, *e = ds + i * np, dot = 0, peak = 0, log_sum = lse[(first + i0 + i) * (size_t)a->heads + (size_t)h], c;
@@ -2771,11 +2972,11 @@ static void ldr__attention_backward(const ldr__exec *ex, float *dqkv, const floa
                     LDR__LANE_LOOP(x, keys, e[x] = a->scale * p[x] * (e[x] - dot));
                     ldr__dropout_apply(p, keys, a->drop, first + i0 + i, (uint64_t)h + 1);
                 }
-                ldr__panels_multiply(ker, dbase + i0 * ld + (size_t)h * d, ld, ds, np, 1, pkr, n, rows, d, keys, NULL, NULL, 0, strip);
+                ldr__panels_multiply(ker, dbase + i0 * ld + (size_t)h * d, ld, ds, np, 1, pkr, n, rows, d, keys, NULL, NULL, 0);
                 ldr__pack_panels(ker, pq, ldr__mat_float(q, ld, 1), rows, d);
                 ldr__pack_panels(ker, pdo, ldr__mat_float(dob, inner, 1), rows, d);
-                ldr__panels_multiply(ker, dk, ld, ds, 1, np, pq, rows, keys, d, rows, NULL, NULL, 1, strip);
-                ldr__panels_multiply(ker, dv, ld, s, 1, np, pdo, rows, keys, d, rows, NULL, NULL, 1, strip);
+                ldr__panels_multiply(ker, dk, ld, ds, 1, np, pq, rows, keys, d, rows, NULL, NULL, 1);
+                ldr__panels_multiply(ker, dv, ld, s, 1, np, pdo, rows, keys, d, rows, NULL, NULL, 1);
             }
     }
 }
@@ -5160,12 +5361,12 @@ static size_t ldr__slot_size(const ldr__shape *s, int slot, size_t *rows, size_t
 }
 
 /* The matrices of a block in 8 bits; q, k and v are one. */
-typedef struct ldr__int8_block { ldr__int8 qkv, o, gate, up, down; } ldr__int8_block;
+typedef struct ldr__packed_block { ldr__packed qkv, o, gate, up, down; } ldr__packed_block;
 
 typedef struct ldr__block {
     ldr__mat     m[LDR__MATRICES];      /* W[out,in]; data NULL where absent                  */
     const float *v[LDR__ALL_SLOTS];     /* everything else, indexed by slot; NULL where absent */
-    const ldr__int8_block *int8;        /* used in place of m and its biases; or NULL         */
+    const ldr__packed_block *packed;        /* used in place of m and its biases; or NULL         */
 } ldr__block;
 
 /* What a forward pass keeps. With `y` == `x` and u reused in place the same fields serve a frozen block. */
@@ -5356,9 +5557,9 @@ static void ldr__prefix_backward(float *dqkv, float *const *grad, const ldr__sha
 /* The inner half of FFN: u = Up z and f = activation(u), or f = activation(Gate z) u. f may be u, fg may be g. */
 static void ldr__ffn_forward(const ldr__exec *ex, float *f, float *fg, const ldr__acts *a, const ldr__block *b, const ldr__shape *s, size_t rows) {
     size_t w = (size_t)s->width, n = (size_t)s->ffn;
-    if (b->int8) {
-        ldr__int8_forward(ex, a->u, n, s->gated ? NULL : f, a->n2, w, &b->int8->up, rows, (int32_t)s->activation);
-        if (s->gated) ldr__int8_forward(ex, a->g, n, fg, a->n2, w, &b->int8->gate, rows, (int32_t)s->activation);
+    if (b->packed) {
+        ldr__packed_forward(ex, a->u, n, s->gated ? NULL : f, a->n2, w, &b->packed->up, rows, (int32_t)s->activation);
+        if (s->gated) ldr__packed_forward(ex, a->g, n, fg, a->n2, w, &b->packed->gate, rows, (int32_t)s->activation);
     } else {
         const int last = s->gated ? LDR__GATE : LDR__UP;       /* what is activated */
         float *y = s->gated ? a->g : a->u, *fy = s->gated ? fg : f;
@@ -5379,7 +5580,7 @@ static void ldr__block_forward(const ldr__exec *ex, ldr__acts *a, const ldr__blo
     if (s->heads) {
         ldr__attention at = ldr__block_attention(s, t, &scores);
         if (s->place == LDR__PRE) ldr__norm_forward(ex, a->n1, a->stats1, a->x, b->v[LDR__NORM1], b->v[LDR__NORM1B], rows, w, s->norm, s->eps);
-        if (b->int8) ldr__int8_forward(ex, a->qkv, ld, NULL, a->n1, w, &b->int8->qkv, rows, 0);
+        if (b->packed) ldr__packed_forward(ex, a->qkv, ld, NULL, a->n1, w, &b->packed->qkv, rows, 0);
         else {
             ldr__block_linear_forward(ex, a->qkv, ld, a->n1, w, b, s, LDR__Q, rows, a->low);
             ldr__block_linear_forward(ex, a->qkv + q, ld, a->n1, w, b, s, LDR__K, rows, a->low);
@@ -5393,7 +5594,7 @@ static void ldr__block_forward(const ldr__exec *ex, ldr__acts *a, const ldr__blo
             rows = (size_t)t->sequences;
             for (r = 0; r < rows; r++) memmove(a->x + r * w, a->x + (size_t)t->only[r] * w, w * sizeof(float));
         }
-        if (b->int8) ldr__int8_forward(ex, a->r1, w, NULL, a->attention, q, &b->int8->o, rows, 0);
+        if (b->packed) ldr__packed_forward(ex, a->r1, w, NULL, a->attention, q, &b->packed->o, rows, 0);
         else ldr__block_linear_forward(ex, a->r1, w, a->attention, q, b, s, LDR__O, rows, a->low);
         ldr__adapter_forward(ex, a->r1, a, b, s, 0, rows);
         /* post-norm normalises with norm1 here, pre-norm with norm2 */
@@ -5401,7 +5602,7 @@ static void ldr__block_forward(const ldr__exec *ex, ldr__acts *a, const ldr__blo
                                    b->v[s->place == LDR__POST ? LDR__NORM1 : LDR__NORM2], b->v[s->place == LDR__POST ? LDR__NORM1B : LDR__NORM2B], rows, w, s->norm, s->eps, &after);
     } else memcpy(a->r1, a->x, rows * w * sizeof(float));
     ldr__ffn_forward(ex, f, fg, a, b, s, rows);
-    if (b->int8) ldr__int8_forward(ex, a->r2, w, NULL, f, (size_t)s->ffn, &b->int8->down, rows, 0);
+    if (b->packed) ldr__packed_forward(ex, a->r2, w, NULL, f, (size_t)s->ffn, &b->packed->down, rows, 0);
     else ldr__block_linear_forward(ex, a->r2, w, f, (size_t)s->ffn, b, s, LDR__DOWN, rows, a->low);
     ldr__adapter_forward(ex, a->r2, a, b, s, 1, rows);
     if (s->place == LDR__POST) ldr__residual_norm_forward(ex, a->y, a->r2, a->n2, a->stats2, b->v[LDR__NORM2], b->v[LDR__NORM2B], rows, w, s->norm, s->eps, &last);
@@ -5600,7 +5801,7 @@ struct ldr_model {
     float              rope_theta;
     ldr__ends          ends;
     ldr__block        *blocks;                     /* [layers], or [1] when shared             */
-    ldr__int8_block   *int8;                       /* the same in 8 bits, or NULL              */
+    ldr__packed_block *packed;                       /* the same in 8 bits, or NULL              */
     ldr_compute        compute;
     float             *frequency;                  /* rotary: [head_dim/2]                     */
     uint64_t           parameters;
@@ -5642,7 +5843,7 @@ static void ldr__release_embeddings(const ldr_model *m) {
 /* The block as the frozen pass runs it: in 8 bits where the model was loaded so. */
 static ldr__block ldr__run_block(const ldr_model *m, int32_t layer) {
     ldr__block block = *ldr__model_block(m, layer);
-    if (m->int8) block.int8 = &m->int8[m->family->shared ? 0 : layer];
+    if (m->packed) block.packed = &m->packed[m->family->shared ? 0 : layer];
     return block;
 }
 
@@ -5931,41 +6132,43 @@ static ldr_status ldr__bind_head(ldr__binder *b) {
     return LDR_OK;
 }
 
-static ldr__int8 ldr__int8_place(ldr__binder *b, size_t out, size_t in) {
+static ldr__packed ldr__packed_place(ldr__binder *b, size_t out, size_t in) {
     const ldr__kernels *ker = b->m->kernels;
+    const char *name = "rounded weights";
     size_t whole = ldr__round_up(out, (size_t)ker->nr);
-    ldr__int8 w;
+    int bf16 = b->m->compute == LDR_COMPUTE_BF16;
+    ldr__packed w;
     memset(&w, 0, sizeof w);
     w.out = out;
     w.in = in;
     if (out == 0) return w;
-    w.q = (int8_t *)ldr__place(b->plan, "int8 weights", whole, ldr__int8_depth(ker, in));
-    w.scale = ldr__place_floats(b->plan, "int8 weights", whole);
-    w.bias = b->m->shape.biases ? ldr__place_floats(b->plan, "int8 weights", whole) : NULL;
-    w.sums = (int32_t *)ldr__place(b->plan, "int8 weights", whole * ldr__int8_blocks(in), sizeof(int32_t));
+    w.data = ldr__place(b->plan, name, ldr__packed_bytes(ker, out, in, bf16), 1);
+    w.scale = bf16 ? NULL : ldr__place_floats(b->plan, name, whole);
+    w.bias = b->m->shape.biases ? ldr__place_floats(b->plan, name, whole) : NULL;
+    w.sums = bf16 ? NULL : (int32_t *)ldr__place(b->plan, name, whole * ldr__packed_blocks(in), sizeof(int32_t));
     return w;
 }
 
 /* Places the 8-bit copy of a block and, once there is memory, fills it from `from`. */
-static void ldr__bind_int8(ldr__binder *b, ldr__int8_block *block, const ldr__block *from) {
+static void ldr__bind_packed(ldr__binder *b, ldr__packed_block *block, const ldr__block *from) {
     const ldr__shape *s = &b->m->shape;
     const ldr__kernels *ker = b->m->kernels;
     size_t w = (size_t)s->width, q = (size_t)s->heads * (size_t)s->head_dim, kv = (size_t)s->kv_heads * (size_t)s->head_dim, n = (size_t)s->ffn;
-    ldr__int8_block i;
-    float *row = ldr__place_floats(b->plan, "int8 weights", LDR__MAX(LDR__MAX(w, q), n));
-    i.qkv = ldr__int8_place(b, q + 2 * kv, w);
-    i.o = ldr__int8_place(b, w, q);
-    i.gate = ldr__int8_place(b, s->gated ? n : 0, w);
-    i.up = ldr__int8_place(b, n, w);
-    i.down = ldr__int8_place(b, w, n);
+    ldr__packed_block i;
+    float *row = ldr__place_floats(b->plan, "rounded weights", LDR__MAX(LDR__MAX(w, q), n));
+    i.qkv = ldr__packed_place(b, q + 2 * kv, w);
+    i.o = ldr__packed_place(b, w, q);
+    i.gate = ldr__packed_place(b, s->gated ? n : 0, w);
+    i.up = ldr__packed_place(b, n, w);
+    i.down = ldr__packed_place(b, w, n);
     if (!block) return;
-    ldr__int8_fill(ker, &i.qkv, 0, from->m[LDR__Q], from->v[LDR__QB], q, row);
-    ldr__int8_fill(ker, &i.qkv, q, from->m[LDR__K], from->v[LDR__KB], kv, row);
-    ldr__int8_fill(ker, &i.qkv, q + kv, from->m[LDR__V], from->v[LDR__VB], kv, row);
-    ldr__int8_fill(ker, &i.o, 0, from->m[LDR__O], from->v[LDR__OB], w, row);
-    if (s->gated) ldr__int8_fill(ker, &i.gate, 0, from->m[LDR__GATE], from->v[LDR__GATEB], n, row);
-    ldr__int8_fill(ker, &i.up, 0, from->m[LDR__UP], from->v[LDR__UPB], n, row);
-    ldr__int8_fill(ker, &i.down, 0, from->m[LDR__DOWN], from->v[LDR__DOWNB], w, row);
+    ldr__packed_fill(ker, &i.qkv, 0, from->m[LDR__Q], from->v[LDR__QB], q, row);
+    ldr__packed_fill(ker, &i.qkv, q, from->m[LDR__K], from->v[LDR__KB], kv, row);
+    ldr__packed_fill(ker, &i.qkv, q + kv, from->m[LDR__V], from->v[LDR__VB], kv, row);
+    ldr__packed_fill(ker, &i.o, 0, from->m[LDR__O], from->v[LDR__OB], w, row);
+    if (s->gated) ldr__packed_fill(ker, &i.gate, 0, from->m[LDR__GATE], from->v[LDR__GATEB], n, row);
+    ldr__packed_fill(ker, &i.up, 0, from->m[LDR__UP], from->v[LDR__UPB], n, row);
+    ldr__packed_fill(ker, &i.down, 0, from->m[LDR__DOWN], from->v[LDR__DOWNB], w, row);
     *block = i;
 }
 
@@ -5992,11 +6195,11 @@ static ldr_status ldr__bind_all(ldr__binder *b) {
         memset(block, 0, sizeof *block);
         if (ldr__bind_block(b, block, i)) return b->err->status;
     }
-    if (m->compute == LDR_COMPUTE_INT8) {
-        m->int8 = (ldr__int8_block *)ldr__place(b->plan, "int8 weights", (size_t)blocks, sizeof(ldr__int8_block));
+    if (m->compute != LDR_COMPUTE_F32) {
+        m->packed = (ldr__packed_block *)ldr__place(b->plan, "rounded weights", (size_t)blocks, sizeof(ldr__packed_block));
         for (i = 0; i < blocks; i++) {
-            ldr__bind_int8(b, m->int8 ? &m->int8[i] : NULL, m->int8 ? &m->blocks[i] : NULL);
-            if (m->int8 && m->release) ldr__release_layer(m, f->shared ? m->layers - 1 : i);
+            ldr__bind_packed(b, m->packed ? &m->packed[i] : NULL, m->packed ? &m->blocks[i] : NULL);
+            if (m->packed && m->release) ldr__release_layer(m, f->shared ? m->layers - 1 : i);
         }
     }
     if (f->final_norm && ldr__bind_norm(b, &m->ends.v[LDR__FINAL], b->prefix, f->final_norm, w, f->norm)) return b->err->status;
@@ -6057,7 +6260,7 @@ static ldr_model *ldr__model_new(const ldr_model_desc *desc, ldr_error *err) {
         ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "the allocator must set alloc_fn and free_fn, or neither");
         return NULL;
     }
-    if (desc && ((int)desc->compute < 0 || desc->compute > LDR_COMPUTE_INT8 || (int)desc->simd < 0 || desc->simd > LDR_SIMD_AVX512_VNNI)) {
+    if (desc && ((int)desc->compute < 0 || desc->compute > LDR_COMPUTE_BF16 || (int)desc->simd < 0 || desc->simd > LDR_SIMD_AVX512_BF16)) {
         ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_model_desc: compute is %d and simd %d, one of them no value of its enum", (int)desc->compute, (int)desc->simd);
         return NULL;
     }
@@ -6075,7 +6278,7 @@ static ldr_model *ldr__model_new(const ldr_model_desc *desc, ldr_error *err) {
 #endif
     m->kernels = ldr__kernels_pick(desc ? desc->simd : LDR_SIMD_AUTO);
     m->compute = desc ? desc->compute : LDR_COMPUTE_F32;
-    m->release = desc && (desc->release || desc->compute == LDR_COMPUTE_INT8);      /* the originals are hardly read again */
+    m->release = desc && (desc->release || desc->compute != LDR_COMPUTE_F32);      /* the originals are hardly read again */
     return m;
 }
 
@@ -6375,10 +6578,10 @@ static void ldr__positions(int32_t *position, const int32_t *offsets, int32_t se
 /* rows: the most a product with the backbone's matrices will have; 0: there are none. */
 static void ldr__exec_place(ldr__plan *p, ldr__exec *ex, const ldr_model *m, size_t scratch, size_t rows) {
     size_t deepest = (size_t)LDR__MAX(LDR__MAX(m->shape.width, m->shape.ffn), m->shape.heads * m->shape.head_dim);
-    ex->quantised = NULL;
+    ex->narrowed = NULL;
     ex->row_scales = NULL;
-    if (m->int8 && rows) {
-        ex->quantised = ldr__place_floats(p, "packing buffers", ldr__int8_words(rows, deepest));
+    if (m->packed && rows) {
+        ex->narrowed = ldr__place_floats(p, "packing buffers", rows * (ldr__narrow_stride(deepest) / sizeof(float)));
         ex->row_scales = ldr__place_floats(p, "packing buffers", rows);
     }
     ex->kernels = m->kernels;

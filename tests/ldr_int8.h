@@ -15,18 +15,18 @@ static void int8_round(int32_t *q, float *scale, const float *x, size_t n) {
 /* Largest error of y[rows,out] relative to the sum of absolute products. Weights are made to hit their
    grid exactly, so only the activations are rounded. */
 static double int8_error(const ldr__kernels *ker, size_t rows, size_t out, size_t in, int with_bias, int activate, int threads, uint64_t seed, float *y) {
-    size_t whole = ldr__round_up(out, (size_t)ker->nr), blocks = ldr__int8_blocks(in), o, i, t, ld = out + 3;
+    size_t whole = ldr__round_up(out, (size_t)ker->nr), blocks = ldr__packed_blocks(in), o, i, t, ld = out + 3;
     float *w = (float *)calloc(out * in, sizeof(float)), *x = (float *)calloc(rows * in, sizeof(float)), *row = (float *)calloc(in, sizeof(float)), *bias = (float *)calloc(out, sizeof(float));
     int32_t *qw = (int32_t *)calloc(out * in, sizeof(int32_t)), *qx = (int32_t *)calloc(in, sizeof(int32_t));
     float *f = (float *)calloc(rows * out, sizeof(float));
-    ldr__int8 m;
+    ldr__packed m;
     ldr__exec ex;
     double worst = 0;
     memset(&m, 0, sizeof m);
     memset(&ex, 0, sizeof ex);
     m.out = out;
     m.in = in;
-    m.q = (int8_t *)calloc(whole, ldr__int8_depth(ker, in));
+    m.data = calloc(ldr__packed_bytes(ker, out, in, 0), 1);
     m.scale = (float *)calloc(whole, sizeof(float));
     m.bias = with_bias ? (float *)calloc(whole, sizeof(float)) : NULL;
     m.sums = (int32_t *)calloc(whole * blocks, sizeof(int32_t));
@@ -34,7 +34,7 @@ static double int8_error(const ldr__kernels *ker, size_t rows, size_t out, size_
     ex.threads = threads;
     ex.scratch_size = ldr__gemm_scratch(out, in);
     ex.scratch = (float *)calloc(ex.scratch_size * (size_t)threads, sizeof(float));
-    ex.quantised = (float *)calloc(ldr__int8_words(rows, in), sizeof(float));
+    ex.narrowed = (float *)calloc(rows, ldr__narrow_stride(in));
     ex.row_scales = (float *)calloc(rows, sizeof(float));
     for (o = 0; o < out; o++) {
         bias[o] = (float)ldr__random_unit(seed + 1, o);
@@ -44,8 +44,8 @@ static double int8_error(const ldr__kernels *ker, size_t rows, size_t out, size_
         }
     }
     for (i = 0; i < rows * in; i++) x[i] = (float)(ldr__random_unit(seed + 3, i) - 0.5) * (i % 7 == 0 ? 4.0f : 1.0f);
-    ldr__int8_fill(ker, &m, 0, ldr__mat_float(w, in, 1), with_bias ? bias : NULL, out, row);
-    ldr__int8_forward(&ex, y, ld, activate ? f : NULL, x, in, &m, rows, LDR_GELU);
+    ldr__packed_fill(ker, &m, 0, ldr__mat_float(w, in, 1), with_bias ? bias : NULL, out, row);
+    ldr__packed_forward(&ex, y, ld, activate ? f : NULL, x, in, &m, rows, LDR_GELU);
     for (t = 0; t < rows; t++) {
         float scale;
         int8_round(qx, &scale, x + t * in, in);
@@ -61,6 +61,6 @@ static double int8_error(const ldr__kernels *ker, size_t rows, size_t out, size_
         }
     }
     free(w); free(x); free(row); free(bias); free(qw); free(qx); free(f);
-    free(m.q); free(m.scale); free(m.bias); free(m.sums); free(ex.scratch); free(ex.quantised); free(ex.row_scales);
+    free(m.data); free(m.scale); free(m.bias); free(m.sums); free(ex.scratch); free(ex.narrowed); free(ex.row_scales);
     return worst;
 }

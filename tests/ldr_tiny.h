@@ -3,7 +3,9 @@
 #ifndef LDR_TINY_H
 #define LDR_TINY_H
 
-/* Every set of kernels this machine can run; room for 4. */
+enum { KERNEL_SETS = 5 };
+
+/* Every set of kernels this machine can run; room for KERNEL_SETS. */
 static inline int kernel_sets(const ldr__kernels **sets) {
     int n = 0;
     sets[n++] = &ldr__kernels_portable;
@@ -11,6 +13,9 @@ static inline int kernel_sets(const ldr__kernels **sets) {
     if (ldr__x86_level() >= 1) sets[n++] = &ldr__kernels_avx2;
     if (ldr__x86_level() >= 2) sets[n++] = &ldr__kernels_avx512;
     if (ldr__x86_level() >= 3) sets[n++] = &ldr__kernels_vnni;
+#if LDR__HAVE_BF16
+    if (ldr__x86_level() >= 4) sets[n++] = &ldr__kernels_bf16;
+#endif
 #elif LDR__NEON
     sets[n++] = &ldr__kernels_neon;
 #elif LDR__WASM

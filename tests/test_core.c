@@ -259,7 +259,7 @@ TEST(slopes_stay_finite_for_every_finite_argument) {
 TEST(activations_of_every_kernel_set) {
     static const double limit[] = { 2.5e-7, 2.5e-7, 0, 2.5e-7, 2.5e-7 }, slope_limit[] = { 8e-7, 1.2e-6, 0, 8e-7, 8e-7 };
     const int N = 40013;
-    const ldr__kernels *sets[4];
+    const ldr__kernels *sets[KERNEL_SETS];
     int count = kernel_sets(sets), s, kind, i;
     float *x = zeros((size_t)N), *y = zeros((size_t)N), *d = zeros((size_t)N), *y0 = zeros((size_t)N), *d0 = zeros((size_t)N);
     for (i = 0; i < N; i++) x[i] = (float)(i - N / 2) * (20.0f / (float)N);
@@ -284,7 +284,7 @@ TEST(activations_of_every_kernel_set) {
 }
 
 TEST(rows_of_exponentials_and_adam_agree_between_kernel_sets) {
-    const ldr__kernels *sets[4];
+    const ldr__kernels *sets[KERNEL_SETS];
     int count = kernel_sets(sets), s;
     ldr_test_rng r = { 4 };
     size_t n, i;
@@ -316,7 +316,7 @@ TEST(rows_of_exponentials_and_adam_agree_between_kernel_sets) {
 }
 
 TEST(every_half_is_exact) {
-    const ldr__kernels *sets[4];
+    const ldr__kernels *sets[KERNEL_SETS];
     int count = kernel_sets(sets), s, type;
     unsigned char *bytes = (unsigned char *)malloc(2 * 65536 + 2);
     float *out = zeros(65536);
@@ -465,11 +465,11 @@ static const size_t depths[] = { 1, 2, 3, 5, 16, 31, 63, 64, 65, 127, LDR__KC - 
 
 TEST(products_of_every_layout_and_type) {
     static const ldr_dtype types[] = { LDR_F32, LDR_F16, LDR_BF16 };
-    const ldr__kernels *sets[4];
+    const ldr__kernels *sets[KERNEL_SETS];
     int count = kernel_sets(sets), s, i;
     ldr_test_rng r = { 11 };
     double worst = 0, between = 0;
-    rig g[3];
+    rig g[KERNEL_SETS];
     for (s = 0; s < count; s++) g[s] = rig_open(sets[s], 1, 40, 0, 0);
     for (i = 0; i < 1500; i++) {
         size_t m = PICK(&r, edges), n = PICK(&r, edges), k = PICK(&r, depths), at;
@@ -493,7 +493,7 @@ TEST(products_of_every_layout_and_type) {
 TEST(products_do_not_depend_on_threads) {
     static const int32_t threads[] = { 1, 2, 3, 7 };
     static const size_t rows[] = { 1, 5, 13, 97, 200 }, columns[] = { 3, 33, 130, LDR__NB + 5 };
-    const ldr__kernels *sets[4];
+    const ldr__kernels *sets[KERNEL_SETS];
     int count = kernel_sets(sets), s, t, i;
     ldr_test_rng r = { 12 };
     for (s = 0; s < count; s++)
@@ -516,7 +516,7 @@ TEST(products_do_not_depend_on_threads) {
 }
 
 TEST(a_row_of_a_product_does_not_depend_on_the_others) {
-    const ldr__kernels *sets[4];
+    const ldr__kernels *sets[KERNEL_SETS];
     int count = kernel_sets(sets), s, i;
     ldr_test_rng r = { 13 };
     for (s = 0; s < count; s++) {
@@ -551,8 +551,8 @@ TEST(an_empty_product_is_its_bias) {
 }
 
 TEST(int8_products_are_exact_sums) {
-    static const size_t outs[] = { 1, 7, 16, 33, LDR__NB + 5 }, ins[] = { 1, 3, 32, 77, LDR__INT8_KC, LDR__INT8_KC + 2, 2 * LDR__INT8_KC + 9 }, rows[] = { 1, 5, 14, 70 };
-    const ldr__kernels *sets[4];
+    static const size_t outs[] = { 1, 7, 16, 33, LDR__NB + 5 }, ins[] = { 1, 3, 32, 77, LDR__PACKED_KC, LDR__PACKED_KC + 2, 2 * LDR__PACKED_KC + 9 }, rows[] = { 1, 5, 14, 70 };
+    const ldr__kernels *sets[KERNEL_SETS];
     int count = kernel_sets(sets), s, i;
     for (i = 0; i < 60; i++) {
         size_t out = outs[i % 5], in = ins[i % 7], m = rows[i % 4], n = m * (out + 3);
@@ -569,7 +569,7 @@ TEST(int8_products_are_exact_sums) {
 
 /* Whatever is not a number in a token's state must stay so. */
 TEST(int8_rows_show_what_is_not_finite) {
-    const ldr__kernels *sets[4];
+    const ldr__kernels *sets[KERNEL_SETS];
     int count = kernel_sets(sets), s, i;
     for (s = 0; s < count; s++)
         for (i = 0; i < 4; i++) {
@@ -805,7 +805,7 @@ static void check_attention(const ldr__kernels *k, int32_t heads, int32_t kv_hea
 TEST(attention_and_its_gradients) {
     static const int32_t small[] = { 0, 5, 6, 13 }, large[] = { 0, 50, 147, 148, 180 };
     static const int32_t shapes[][3] = { { 2, 2, 4 }, { 4, 2, 2 }, { 3, 1, 5 }, { 1, 1, 1 } };
-    const ldr__kernels *sets[4];
+    const ldr__kernels *sets[KERNEL_SETS];
     int count = kernel_sets(sets), s, i, causal, drop;
     for (s = 0; s < count; s++)
         for (causal = 0; causal < 2; causal++)

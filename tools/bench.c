@@ -1,10 +1,10 @@
 /* bench.c: what this machine can do, and what share of it the kernels and whole steps reach.
 
-       make -C tools && tools/bench [--simd portable|avx2|avx512|avx512vnni] [--threads N] [--json]
+       make -C tools && tools/bench [--simd portable|avx2|avx512|avx512vnni|avx512bf16] [--threads N] [--json]
            peaks (multiply-add, 8-bit dot, memory read), then matrix products beside them
        tools/bench step [options]                   one ladder step on a backbone of random weights
            --layers 12 --width 768 --heads 12 --ffn 3072 --batch 16 --len 128 --steps 7
-           --preset default|paper|clue|mlp|head --reduction 8 --threads N --cache --int8 --json
+           --preset default|paper|clue|mlp|head --reduction 8 --threads N --cache --int8|--bf16 --json
        tools/bench forward [options]                the frozen backbone alone
 
    Every share is taken in one run, peak and product in turn, because machines drift. */
@@ -43,7 +43,8 @@ static double peak_megabytes(void) {
 static volatile float sink;
 
 /* The machine's peak of one thread: ten independent sums in registers, `count` operations in each step. Of single
-   precision: multiply-adds. Of the 8-bit products: 16-bit pairs multiplied and added, then added up; with VNNI four bytes at once. */
+   precision: multiply-adds. Of the 8-bit products: 16-bit pairs multiplied and added, then added up; with VNNI four bytes at once.
+   Of bf16: pairs, where there is an instruction. */
 #if LDR__X86
 #define TEN(X, y) X(0, y) X(1, y) X(2, y) X(3, y) X(4, y) X(5, y) X(6, y) X(7, y) X(8, y) X(9, y)
 #define START(i, vector) vector c##i = a;
@@ -66,6 +67,7 @@ target static LDR__NOINLINE double name(void) {                                 
 PEAK(peak_avx2, LDR__AVX2, __m256, _mm256_set1_ps(0.999f), _mm256_set1_ps(1e-3f), "vfmadd213ps %3, %2, %0", _mm256_add_ps, _mm256_cvtss_f32, 16)
 PEAK(peak_avx512, LDR__AVX512, __m512, _mm512_set1_ps(0.999f), _mm512_set1_ps(1e-3f), "vfmadd213ps %3, %2, %0", _mm512_add_ps, _mm512_cvtss_f32, 32)
 PEAK(peak_pairs, LDR__AVX2, __m256i, _mm256_set1_epi16(3), _mm256_set1_epi16(5), "vpmaddwd %3, %2, %1\n\tvpaddd %1, %0, %0", _mm256_add_epi32, FIRST_INT, 32)
+PEAK(peak_bf16, LDR__BF16, __m512, _mm512_setzero_ps(), _mm512_setzero_ps(), "vdpbf16ps %3, %2, %0", _mm512_add_ps, _mm512_cvtss_f32, 64)
 PEAK(peak_bytes, LDR__VNNI, __m512i, _mm512_set1_epi8(3), _mm512_set1_epi8(5), "vpdpbusd %3, %2, %0", _mm512_add_epi32, _mm512_reduce_add_epi32, 128)
 #undef TEN
 #undef START
@@ -75,14 +77,15 @@ PEAK(peak_bytes, LDR__VNNI, __m512i, _mm512_set1_epi8(3), _mm512_set1_epi8(5), "
 #undef FIRST_INT
 #endif
 
-/* GFLOP/s or GOP/s of one thread; 0 where nobody wrote the loop. The portable set is measured beside AVX2, which the machine has. */
-static double peak_once(const ldr__kernels *k, int int8) {
+/* GFLOP/s or GOP/s of one thread in 0: f32, 1: int8, 2: bf16; 0 where nobody wrote the loop. The portable set is measured beside AVX2, which the machine has. */
+static double peak_once(const ldr__kernels *k, int type) {
 #if LDR__X86
-    if (int8) return k == &ldr__kernels_vnni ? peak_bytes() : ldr__x86_level() ? peak_pairs() * (k == &ldr__kernels_avx512 ? 2 : 1) : 0;
-    return k == &ldr__kernels_avx512 || k == &ldr__kernels_vnni ? peak_avx512() : ldr__x86_level() ? peak_avx2() : 0;
+    if (type == 2 && k->tile_bf16) return peak_bf16();
+    if (type == 1) return k->unit == 4 ? peak_bytes() : ldr__x86_level() ? peak_pairs() * (k->nr == 32 ? 2 : 1) : 0;
+    return k->nr == 32 ? peak_avx512() : ldr__x86_level() ? peak_avx2() : 0;
 #else
     (void)k;
-    (void)int8;
+    (void)type;
     return 0;
 #endif
 }
@@ -118,21 +121,21 @@ static int by_value(const void *a, const void *b) {
 }
 
 /* All threads at once, so that a clock shared between cores shows. */
-static double peak_all(const ldr__kernels *k, int threads, int int8) {
+static double peak_all(const ldr__kernels *k, int threads, int type) {
     double each[LADDER_MAX_THREADS], sum = 0;
     int i;
-    LDR__FOR(t, threads, threads) { each[t] = peak_once(k, int8); }
+    LDR__FOR(t, threads, threads) { each[t] = peak_once(k, type); }
     for (i = 0; i < threads; i++) sum += each[i];
     return sum;
 }
 
-/* mode 0: y = x W^T, 1: dx = dy W, 2: dW = dy^T x, 3: y = x W^T in 8 bits */
+/* mode 0: y = x W^T, 1: dx = dy W, 2: dW = dy^T x, 3: y = x W^T in 8 bits, 4: in bf16 */
 static void bench_gemm(size_t m, size_t n, size_t k, int mode, int threads, int json, const ldr__kernels *kernels) {
-    static const char *const names[] = { "NT", "NN", "TN", "int8" };
+    static const char *const names[] = { "NT", "NN", "TN", "int8", "bf16" };
     size_t whole = ldr__round_up(n, LDR__TILE_MAX_N), i;
     float *a = (float *)malloc(m * k * 4), *b = (float *)malloc(k * n * 4), *c = (float *)malloc(m * n * 4), *row = (float *)malloc(k * 4);
     ldr__exec ex;
-    ldr__int8 w;
+    ldr__packed w;
     double rate[64], peak = 0, median, flop = 2.0 * (double)m * (double)n * (double)k * 1e-9;
     int reps = 0, inner = (int)(0.2 / flop) + 1;
     memset(&ex, 0, sizeof ex);
@@ -141,20 +144,21 @@ static void bench_gemm(size_t m, size_t n, size_t k, int mode, int threads, int 
     ex.threads = threads;
     ex.scratch_size = ldr__gemm_scratch(n, k);
     ex.scratch = (float *)malloc(ex.scratch_size * (size_t)threads * 4);
-    ldr__large_pages(a, m * k * 4);              /* as a plan does */
+    ldr__large_pages(ex.scratch, ex.scratch_size * (size_t)threads * 4);        /* as a plan does */
+    ldr__large_pages(a, m * k * 4);
     ldr__large_pages(b, k * n * 4);
     ldr__large_pages(c, m * n * 4);
     for (i = 0; i < m * k; i++) a[i] = (float)(i % 13) - 6;
     for (i = 0; i < k * n; i++) b[i] = (float)(i % 11) - 5;
-    if (mode == 3) {
+    if (mode >= 3) {
         w.out = n;
         w.in = k;
-        w.q = (int8_t *)calloc(whole, k + 4);
-        w.scale = (float *)calloc(whole, 4);
-        w.sums = (int32_t *)calloc(whole * ldr__int8_blocks(k), 4);
-        ex.quantised = (float *)malloc(ldr__int8_words(m, k) * 4);
+        w.data = calloc(ldr__packed_bytes(kernels, n, k, mode == 4), 1);
+        w.scale = mode == 4 ? NULL : (float *)calloc(whole, 4);
+        w.sums = (int32_t *)calloc(whole * ldr__packed_blocks(k), 4);
+        ex.narrowed = (float *)malloc(m * ldr__narrow_stride(k));
         ex.row_scales = (float *)malloc(m * 4);
-        ldr__int8_fill(kernels, &w, 0, ldr__mat_float(b, k, 1), NULL, n, row);
+        ldr__packed_fill(kernels, &w, 0, ldr__mat_float(b, k, 1), NULL, n, row);
     }
     while (reps < 21) {
         double t = now();
@@ -163,10 +167,10 @@ static void bench_gemm(size_t m, size_t n, size_t k, int mode, int threads, int 
             if (mode == 0) ldr__gemm(&ex, c, n, a, k, 1, ldr__mat_float(b, 1, k), ldr__finish_bias(NULL), m, n, k, 0);
             if (mode == 1) ldr__gemm(&ex, c, n, a, k, 1, ldr__mat_float(b, n, 1), ldr__finish_bias(NULL), m, n, k, 0);
             if (mode == 2) ldr__gemm(&ex, c, n, a, 1, m, ldr__mat_float(b, n, 1), ldr__finish_bias(NULL), m, n, k, 0);
-            if (mode == 3) ldr__int8_forward(&ex, c, n, NULL, a, k, &w, m, 0);
+            if (mode >= 3) ldr__packed_forward(&ex, c, n, NULL, a, k, &w, m, 0);
         }
         rate[reps++] = flop * inner / (now() - t);
-        if (reps % 3 == 1) peak = LDR__MAX(peak, peak_all(kernels, threads, mode == 3));
+        if (reps % 3 == 1) peak = LDR__MAX(peak, peak_all(kernels, threads, LDR__MAX(0, mode - 2)));
     }
     qsort(rate, (size_t)reps, sizeof rate[0], by_value);
     median = rate[reps / 2];
@@ -179,28 +183,30 @@ static void bench_gemm(size_t m, size_t n, size_t k, int mode, int threads, int 
     free(c);
     free(row);
     free(ex.scratch);
-    free(w.q);
+    free(w.data);
     free(w.scale);
     free(w.sums);
-    free(ex.quantised);
+    free(ex.narrowed);
     free(ex.row_scales);
 }
 
 static void bench_products(const ldr__kernels *kernels, int threads, int json) {
     static const int shapes[][4] = { { 2048, 768, 768, 0 }, { 2048, 3072, 768, 0 }, { 2048, 768, 3072, 0 }, { 512, 768, 768, 0 }, { 128, 768, 768, 0 }, { 2048, 768, 768, 1 }, { 2048, 768, 3072, 1 },
                                      { 768, 768, 2048, 2 }, { 3072, 768, 2048, 2 }, { 2048, 96, 96, 0 }, { 2048, 96, 768, 0 }, { 2048, 384, 96, 0 }, { 2048, 96, 384, 1 }, { 96, 768, 2048, 2 }, { 96, 96, 2048, 2 },
-                                     { 2048, 768, 768, 3 }, { 2048, 3072, 768, 3 }, { 2048, 768, 3072, 3 }, { 128, 768, 768, 3 } };
+                                     { 2048, 768, 768, 3 }, { 2048, 3072, 768, 3 }, { 2048, 768, 3072, 3 }, { 128, 768, 768, 3 },
+                                     { 2048, 768, 768, 4 }, { 2048, 3072, 768, 4 }, { 2048, 768, 3072, 4 }, { 128, 768, 768, 4 } };
     int max = threads ? threads : ldr__max_threads();
     size_t i;
     for (threads = max; threads >= 1; threads = threads > 1 ? 1 : 0) {
-        double f = 0, q = 0, r = memory_read(threads);
+        double f = 0, q = 0, h = 0, r = memory_read(threads);
         int k;
         for (k = 0; k < 5; k++) {
             f = LDR__MAX(f, peak_all(kernels, threads, 0));
             q = LDR__MAX(q, peak_all(kernels, threads, 1));
+            h = LDR__MAX(h, peak_all(kernels, threads, 2));
         }
-        if (json) printf("{\"peaks\":\"%s\",\"threads\":%d,\"f32\":%.1f,\"int8\":%.1f,\"read_gigabytes\":%.1f}\n", kernels->name, threads, f, q, r);
-        else printf("%s, %d threads: multiply-add %.1f GFLOP/s, 8-bit dot %.1f GOP/s, memory read %.1f GB/s\n", kernels->name, threads, f, q, r);
+        if (json) printf("{\"peaks\":\"%s\",\"threads\":%d,\"f32\":%.1f,\"int8\":%.1f,\"bf16\":%.1f,\"read_gigabytes\":%.1f}\n", kernels->name, threads, f, q, h, r);
+        else printf("%s, %d threads: multiply-add %.1f GFLOP/s, 8-bit dot %.1f GOP/s, bf16 %.1f GFLOP/s, memory read %.1f GB/s\n", kernels->name, threads, f, q, h, r);
         for (i = 0; i < sizeof shapes / sizeof shapes[0]; i++) bench_gemm((size_t)shapes[i][0], (size_t)shapes[i][1], (size_t)shapes[i][2], shapes[i][3], threads, json, kernels);
     }
 }
@@ -337,7 +343,7 @@ static int bench_step(const step_options *o, int forward) {
         median = seconds[o->steps / 2];
         if (o->json) printf("{\"step\":%.4f,\"best\":%.4f,\"tokens_per_second\":%.0f,\"trainable\":%llu,\"peak_megabytes\":%.1f,\"beyond_weights_megabytes\":%.1f}\n", median, seconds[0], o->batch * o->len / median, (unsigned long long)ldr_ladder_trainable(l), peak_megabytes(), peak_megabytes() - base);
         else printf("%s%d layers x %d, %d x %d tokens, preset %d, %s%s%s: median %.3f s, best %.3f s, %.0f tokens/s, %llu trained, peak %.0f MB of which %.0f beyond the weights\n", forward ? "forward, " : "step, ", o->layers, o->width, o->batch, o->len, (int)o->preset,
-                    m->kernels->name, o->compute ? ", int8" : "", o->cache ? ", cached taps" : "", median, seconds[0], o->batch * o->len / median, (unsigned long long)ldr_ladder_trainable(l), peak_megabytes(), peak_megabytes() - base);
+                    m->kernels->name, o->compute == LDR_COMPUTE_BF16 ? ", bf16" : o->compute ? ", int8" : "", o->cache ? ", cached taps" : "", median, seconds[0], o->batch * o->len / median, (unsigned long long)ldr_ladder_trainable(l), peak_megabytes(), peak_megabytes() - base);
         status = 0;
     } else fprintf(stderr, "bench: %s\n", err.message);
     ldr_trainer_free(t);
@@ -349,7 +355,7 @@ static int bench_step(const step_options *o, int forward) {
 }
 
 int main(int argc, char **argv) {
-    static const char *const sets[] = { "portable", "avx2", "avx512", "avx512vnni" };
+    static const char *const sets[] = { "portable", "avx2", "avx512", "avx512vnni", "avx512bf16" };
     ldr_simd simd = LDR_SIMD_AUTO;
     static const char *const presets[] = { "default", "paper", "clue", "mlp", "head" };
     step_options o = { 12, 768, 12, 3072, 16, 128, 7, 8, 0, 0, 0, LDR_PRESET_DEFAULT, LDR_COMPUTE_F32 };
@@ -361,8 +367,9 @@ int main(int argc, char **argv) {
         if (strcmp(argv[i], "--json") == 0) o.json = 1;
         else if (strcmp(argv[i], "--cache") == 0) o.cache = 1;
         else if (strcmp(argv[i], "--int8") == 0) o.compute = LDR_COMPUTE_INT8;
+        else if (strcmp(argv[i], "--bf16") == 0) o.compute = LDR_COMPUTE_BF16;
         else if (strcmp(argv[i], "--simd") == 0 && i + 1 < argc) {
-            for (k = 0, i++; k < 4; k++)
+            for (k = 0, i++; k < 5; k++)
                 if (strcmp(argv[i], sets[k]) == 0) simd = (ldr_simd)(k + 1);
         }
         else if (strcmp(argv[i], "--preset") == 0 && i + 1 < argc) {
