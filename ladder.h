@@ -1939,6 +1939,8 @@ static const ldr__kernels ldr__kernels_wasm = { "simd128", 4, 8, ldr__tile_wasm,
 #define LDR__AT(i) ((i) < 3 ? a : (i) < 6 ? a3 : (i) < 9 ? a6 : (i) < 12 ? a9 : a12)[(size_t)((i) % 3) * rs]
 #define LDR__EVERY_THIRD(rows, type) \
     const type *a3 = (rows) > 3 ? a + 3 * rs : a, *a6 = (rows) > 6 ? a + 6 * rs : a, *a9 = (rows) > 9 ? a + 9 * rs : a, *a12 = (rows) > 12 ? a + 12 * rs : a; (void)a3; (void)a6; (void)a9; (void)a12
+/* What a tile will store to comes near while it sums. */
+#define LDR__NEAR512(i) _mm_prefetch((const char *)(c + i * ldc), _MM_HINT_T0); _mm_prefetch((const char *)(c + i * ldc + 16), _MM_HINT_T0);
 #define LDR__DOWN_BY(step) a += (step); a3 += (step); a6 += (step); a9 += (step); a12 += (step)
 #define LDR__TO_6(X)  X(1) X(2) X(3) X(4) X(5) X(6)
 #define LDR__TO_14(X) LDR__TO_6(X) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14)
@@ -2008,6 +2010,7 @@ LDR__AVX512 static void ldr__tile_avx512_##rows(LDR__TILE_ARGUMENTS) {          
     __m512 b0, b1, v, s0 = _mm512_setzero_ps(), s1 = s0;                                                                \
     LDR__EVERY_THIRD(rows, float);                                                                                      \
     LDR__R##rows(LDR__ROW)                                                                                              \
+    LDR__R##rows(LDR__NEAR512)                                                                                          \
     for (; k; k--) { LDR__STEP(LDR__R##rows) }                                                                          \
     if (!accumulate && bias) {                                                                                          \
         s0 = _mm512_maskz_loadu_ps(low, bias);                                                                          \
@@ -2095,6 +2098,7 @@ target static void name##_##rows(LDR__INT8_ARGUMENTS) {                         
     __m512 s0 = _mm512_setzero_ps(), s1 = s0, scale0 = _mm512_loadu_ps(b_scale), scale1 = _mm512_loadu_ps(b_scale + 16); \
     LDR__EVERY_THIRD(rows, unsigned char);                                                                              \
     LDR__R##rows(LDR__ROW)                                                                                              \
+    LDR__R##rows(LDR__NEAR512)                                                                                          \
     for (; units; units--) {                                                                                            \
         b0 = _mm512_loadu_si512((const void *)b);                                                                       \
         b1 = _mm512_loadu_si512((const void *)(b + 64));                                                                \
@@ -2154,6 +2158,7 @@ LDR__BF16 static void ldr__tile_bf16_##rows(LDR__BF16_ARGUMENTS) {              
     __m512 s0 = _mm512_setzero_ps(), s1 = s0;                                                                           \
     LDR__EVERY_THIRD(rows, unsigned char);                                                                              \
     LDR__R##rows(LDR__ROW)                                                                                              \
+    LDR__R##rows(LDR__NEAR512)                                                                                          \
     for (; units; units--) {                                                                                            \
         b0 = _mm512_loadu_si512((const void *)b);                                                                       \
         b1 = _mm512_loadu_si512((const void *)(b + 64));                                                                \
@@ -2194,7 +2199,28 @@ LDR__BF16 static void ldr__to_bf16_avx512(uint16_t *dst, const float *x, size_t 
 #endif
 #undef LDR__WORD
 
-LDR__AVX512 static void ldr__quantise_vnni(void *q, float *scale, const float *x, size_t n, size_t padded) { ldr__quantise_body(q, scale, x, n, padded, 4); }
+/* As ldr__quantise_body, sixteen at a time. */
+LDR__AVX512 static void ldr__quantise_vnni(void *q, float *scale, const float *x, size_t n, size_t padded) {
+    const __m512i magnitude = _mm512_set1_epi32(0x7fffffff);
+    __m512 most = _mm512_setzero_ps(), bad = most, by;
+    size_t i;
+    float m;
+    for (i = 0; i < n; i += 16) {
+        __mmask16 here = (__mmask16)(n - i >= 16 ? 0xffffu : (1u << (n - i)) - 1u);
+        __m512 v = _mm512_maskz_loadu_ps(here, x + i);
+        most = _mm512_max_ps(_mm512_castsi512_ps(_mm512_and_si512(_mm512_castps_si512(v), magnitude)), most);
+        bad = _mm512_add_ps(bad, _mm512_mul_ps(v, _mm512_setzero_ps()));
+    }
+    m = _mm512_reduce_max_ps(most);
+    *scale = m / 127.0f + _mm512_reduce_add_ps(bad);
+    by = _mm512_set1_ps(m > 1e-30f ? 127.0f / m : 0.0f);
+    for (i = 0; i < padded; i += 16) {
+        size_t left = n > i ? n - i : 0;
+        __mmask16 here = (__mmask16)(left >= 16 ? 0xffffu : (1u << left) - 1u), there = (__mmask16)(padded - i >= 16 ? 0xffffu : (1u << (padded - i)) - 1u);
+        __m512i whole = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_maskz_loadu_ps(here, x + i), by));
+        _mm512_mask_cvtepi32_storeu_epi8((unsigned char *)q + i, there, _mm512_add_epi32(whole, _mm512_set1_epi32(128)));
+    }
+}
 
 LDR__AVX2 static void ldr__to_float_avx2(float *dst, const void *src, ldr_dtype dtype, size_t n) {
     const unsigned char *s = (const unsigned char *)src;
@@ -2631,16 +2657,18 @@ static void ldr__packed_forward(const ldr__exec *ex, float *y, size_t ldy, float
     const ldr__kernels *ker = ex->kernels;
     int bf16 = w->scale == NULL, narrow = !bf16 || ker->tile_bf16 != NULL, widen = !narrow || (!bf16 && ker->unit == 2);
     size_t nr = (size_t)ker->nr, mr = (size_t)ker->mr, unit = ldr__packed_unit(ker, bf16), depth = ldr__packed_depth(ker, w->in, bf16), whole = ldr__round_up(w->out, nr);
-    size_t mc = LDR__MC / mr * mr, stride = ldr__narrow_stride(w->in), number = bf16 ? 2 : 1, deep = bf16 ? LDR__PACKED_KC / 2 : LDR__PACKED_KC;
+    size_t mc = LDR__MC / mr * mr, stride = ldr__narrow_stride(w->in), number = bf16 ? 2 : 1, deep = bf16 && !narrow ? LDR__PACKED_KC / 2 : LDR__PACKED_KC;
     size_t wide = bf16 ? sizeof(float) : 2;                /* bytes of a number of a widened panel  */
     unsigned char *narrowed = (unsigned char *)ex->narrowed;
     ldr__grid g;
     if (rows == 0) return;
     if (narrow) {
-        LDR__FOR(t, (int64_t)rows, ex->threads) {
-            unsigned char *row = narrowed + (size_t)t * stride;
-            if (bf16) ker->to_bf16((uint16_t *)(void *)row, x + (size_t)t * ldx, w->in, depth);
-            else ker->quantise(row, ex->row_scales + t, x + (size_t)t * ldx, w->in, depth);
+        LDR__FOR(block, ((int64_t)rows + LDR__MC - 1) / LDR__MC, ex->threads) {
+            size_t t, end = LDR__MIN(rows, ((size_t)block + 1) * LDR__MC);
+            for (t = (size_t)block * LDR__MC; t < end; t++) {
+                if (bf16) ker->to_bf16((uint16_t *)(void *)(narrowed + t * stride), x + t * ldx, w->in, depth);
+                else ker->quantise(narrowed + t * stride, ex->row_scales + t, x + t * ldx, w->in, depth);
+            }
         }
     }
     g = ldr__grid_of(ex, rows, w->out, LDR__PACKED_NB);
@@ -2880,8 +2908,8 @@ typedef struct ldr__attention {
     int32_t        heads, kv_heads, head_dim, causal;
     float          scale;
     int32_t        sequences;
-    const int32_t *offsets;            /* [sequences+1]                                       */
-    const int32_t *only;               /* [sequences] the one row of each that asks, forward; NULL: every row does */
+    const int32_t *offsets;            /* [sequences+1]; rows are counted from offsets[0] on  */
+    const int32_t *only;               /* [sequences] the one row of each that asks, forward, counted likewise; NULL: every row does */
     size_t         ld;                 /* row stride of q, k, v: heads*head_dim + 2*kv_heads*head_dim */
     const ldr__dropout *drop;
 } ldr__attention;
@@ -2906,8 +2934,8 @@ static void ldr__attention_forward(const ldr__exec *ex, float *out, float *lse, 
     int32_t group = a->heads / a->kv_heads;
     LDR__FOR(task, (int64_t)a->sequences * a->kv_heads, ex->threads) {
         int32_t seq = (int32_t)(task / a->kv_heads), kv = (int32_t)(task % a->kv_heads), h;
-        size_t first = (size_t)a->offsets[seq], n = (size_t)a->offsets[seq + 1] - first, np = ldr__round_up(n, LDR__TILE_MAX_N), i0, i, j;
-        size_t begin = a->only ? (size_t)a->only[seq] - first : 0, end = a->only ? begin + 1 : n, to = a->only ? (size_t)seq : first;
+        size_t first = (size_t)(a->offsets[seq] - a->offsets[0]), n = (size_t)(a->offsets[seq + 1] - a->offsets[seq]), np = ldr__round_up(n, LDR__TILE_MAX_N), i0, i, j;
+        size_t begin = a->only ? (size_t)(a->only[seq] - a->offsets[seq]) : 0, end = a->only ? begin + 1 : n, to = a->only ? (size_t)seq : first;
         float *scratch = ex->scratch + (size_t)ldr__thread() * ex->scratch_size;
         float *pk = scratch, *pv = pk + d * np, *s = pv + n * ldr__round_up(d, LDR__TILE_MAX_N);
         const float *base = qkv + first * ld, *k = base + inner + (size_t)kv * d, *v = k + (size_t)a->kv_heads * d;
@@ -2941,7 +2969,7 @@ static void ldr__attention_backward(const ldr__exec *ex, float *dqkv, const floa
     int32_t group = a->heads / a->kv_heads;
     LDR__FOR(task, (int64_t)a->sequences * a->kv_heads, ex->threads) {
         int32_t seq = (int32_t)(task / a->kv_heads), kv = (int32_t)(task % a->kv_heads), h;
-        size_t first = (size_t)a->offsets[seq], n = (size_t)a->offsets[seq + 1] - first, i0, i, j;
+        size_t first = (size_t)(a->offsets[seq] - a->offsets[0]), n = (size_t)(a->offsets[seq + 1] - a->offsets[seq]), i0, i, j;
         size_t np = ldr__round_up(n, LDR__TILE_MAX_N), dp = ldr__round_up(d, LDR__TILE_MAX_N);
         float *scratch = ex->scratch + (size_t)ldr__thread() * ex->scratch_size;
         float *pk = scratch, *pvt = pk + d * np, *pkr = pvt + d * np, *s = pkr + n * dp, *ds = s + LDR__QROWS * np;
@@ -5377,17 +5405,18 @@ typedef struct ldr__acts {
 
 static size_t ldr__qkv_width(const ldr__shape *s) { return (size_t)(s->heads + 2 * s->kv_heads) * (size_t)s->head_dim; }
 
-/* What is kept for a backward pass. Blocks in a row share states: the caller has x and y (ldr__deep_acts). */
-enum { LDR__KEEP = 1, LDR__KEEP_INSIDE = 2 };
+/* What is kept for a backward pass. Blocks in a row share states: the caller has x and y (ldr__deep_acts, ldr__frozen_forward). */
+enum { LDR__KEEP = 1, LDR__KEEP_INSIDE = 2, LDR__KEEP_NOTHING = 3 };
 
-/* Places the activations of one block over `rows` tokens. keep: 0, or one of the above. */
+/* Places the activations of one block over `rows` tokens. keep: 0, when y is x, or one of the above. */
 static void ldr__acts_place(ldr__plan *p, const char *name, ldr__acts *a, const ldr__shape *s, size_t rows, int keep) {
     size_t w = (size_t)s->width;
     memset(a, 0, sizeof *a);
-    if (keep != LDR__KEEP_INSIDE) {
+    if (keep < LDR__KEEP_INSIDE) {
         a->x = ldr__place_matrix(p, name, rows, w);
         a->y = keep ? ldr__place_matrix(p, name, rows, w) : a->x;
     }
+    keep = keep != LDR__KEEP_NOTHING && keep;
     a->r1 = ldr__place_matrix(p, name, rows, w);
     a->n2 = s->place == LDR__NO_NORM ? a->r1 : ldr__place_matrix(p, name, rows, w);
     a->n1 = s->place == LDR__PRE ? (keep ? ldr__place_matrix(p, name, rows, w) : a->n2) : a->x;
@@ -5417,7 +5446,7 @@ static void ldr__acts_place(ldr__plan *p, const char *name, ldr__acts *a, const 
 /* The tokens a pass works on. */
 typedef struct ldr__tokens {
     int32_t         sequences;
-    const int32_t  *offsets;            /* [sequences+1]                                      */
+    const int32_t  *offsets;            /* [sequences+1]; rows of every matrix are counted from offsets[0] on */
     const int32_t  *position;           /* [T] place in its sequence                          */
     const uint64_t *rows;               /* [T] dropout row numbers                            */
     size_t          count;              /* T                                                  */
@@ -5533,7 +5562,7 @@ static void ldr__prefix_forward(float *qkv, const ldr__block *b, const ldr__shap
     int32_t i;
     for (i = 0; s->prefix && i < t->sequences; i++)
         for (p = 0; p < (size_t)s->prefix; p++) {
-            float *row = qkv + ((size_t)t->offsets[i] + p) * ld + q;
+            float *row = qkv + ((size_t)(t->offsets[i] - t->offsets[0]) + p) * ld + q;
             memcpy(row, b->v[LDR__PREFIX_K] + p * kv, kv * sizeof(float));
             memcpy(row + kv, b->v[LDR__PREFIX_V] + p * kv, kv * sizeof(float));
         }
@@ -5545,7 +5574,7 @@ static void ldr__prefix_backward(float *dqkv, float *const *grad, const ldr__sha
     int32_t i;
     for (i = 0; s->prefix && i < t->sequences; i++)
         for (p = 0; p < (size_t)s->prefix; p++) {
-            float *row = dqkv + ((size_t)t->offsets[i] + p) * ld;
+            float *row = dqkv + ((size_t)(t->offsets[i] - t->offsets[0]) + p) * ld;
             for (c = 0; grad[LDR__PREFIX_K] && c < kv; c++) {
                 grad[LDR__PREFIX_K][p * kv + c] += row[q + c];
                 grad[LDR__PREFIX_V][p * kv + c] += row[q + kv + c];
@@ -5592,7 +5621,7 @@ static void ldr__block_forward(const ldr__exec *ex, ldr__acts *a, const ldr__blo
         if (t->only) {
             size_t r;
             rows = (size_t)t->sequences;
-            for (r = 0; r < rows; r++) memmove(a->x + r * w, a->x + (size_t)t->only[r] * w, w * sizeof(float));
+            for (r = 0; r < rows; r++) memmove(a->x + r * w, a->x + (size_t)(t->only[r] - t->offsets[0]) * w, w * sizeof(float));
         }
         if (b->packed) ldr__packed_forward(ex, a->r1, w, NULL, a->attention, q, &b->packed->o, rows, 0);
         else ldr__block_linear_forward(ex, a->r1, w, a->attention, q, b, s, LDR__O, rows, a->low);
@@ -6470,15 +6499,53 @@ LDR__DEF uint64_t ldr_model_fingerprint(const ldr_model *m) {
 
 /* ---- frozen forward ------------------------------------------------------------------- */
 
-/* What a pass over the backbone needs, for up to `tokens` tokens. Nothing survives a block. */
+/* Tokens, for each thread, that a frozen block works on at a time: enough to pack a weight for, few enough to stay in a cache. */
+enum { LDR__CHUNK = 512 };
+
+/* What a pass over the backbone needs. Nothing but the state survives a block; the rest is as large as a chunk. */
 typedef struct ldr__backbone {
-    ldr__acts acts;                /* acts.x is the state                                     */
+    ldr__acts acts;                /* of a chunk                                              */
+    size_t    chunk;
+    float    *x;                   /* [T,d] the state                                         */
     float    *embed;               /* [T,embed_width] when it differs from the width          */
+    void    (*seen)(void *context, const ldr__acts *a, size_t rows);      /* NULL, or who looks at a chunk once its block has run */
+    void     *context;
 } ldr__backbone;
 
-static void ldr__backbone_place(ldr__plan *p, ldr__backbone *b, const ldr_model *m, const ldr__shape *shape, size_t tokens) {
-    ldr__acts_place(p, "backbone activations", &b->acts, shape, tokens, 0);
-    b->embed = m->ends.m[LDR__PROJECT].data ? ldr__place_matrix(p, "backbone activations", tokens, (size_t)m->embed_width) : b->acts.x;
+/* A chunk holds whole sequences, so at least one of the longest. */
+static size_t ldr__chunk_rows(const ldr_model *m, size_t tokens, size_t longest) { return LDR__MIN(tokens, LDR__MAX(longest, (size_t)LDR__CHUNK * (size_t)m->threads)); }
+
+static void ldr__backbone_place(ldr__plan *p, ldr__backbone *b, const ldr_model *m, const ldr__shape *shape, size_t tokens, size_t longest) {
+    const char *name = "backbone activations";
+    memset(b, 0, sizeof *b);
+    b->chunk = ldr__chunk_rows(m, tokens, longest);
+    b->x = ldr__place_matrix(p, name, tokens, (size_t)shape->width);
+    ldr__acts_place(p, name, &b->acts, shape, b->chunk, LDR__KEEP_NOTHING);
+    b->embed = m->ends.m[LDR__PROJECT].data ? ldr__place_matrix(p, name, tokens, (size_t)m->embed_width) : b->x;
+}
+
+/* The state through one block, a chunk of whole sequences after the other. With t->only, its rows come to the front. */
+static void ldr__frozen_forward(const ldr__exec *ex, const ldr__backbone *b, const ldr__block *block, const ldr__shape *s, const ldr__tokens *t) {
+    size_t w = (size_t)s->width;
+    int32_t i, end;
+    for (i = 0; i < t->sequences; i = end) {
+        ldr__acts a = b->acts;
+        ldr__tokens mine = *t;
+        size_t first = (size_t)(t->offsets[i] - t->offsets[0]);
+        for (end = i + 1; end < t->sequences && (size_t)(t->offsets[end + 1] - t->offsets[i]) <= b->chunk; end++) {}
+        mine.sequences = end - i;
+        mine.offsets = t->offsets + i;
+        mine.position = t->position + first;
+        mine.rows = t->rows ? t->rows + first : NULL;
+        mine.count = (size_t)(t->offsets[end] - t->offsets[i]);
+        mine.only = t->only ? t->only + i : NULL;
+        a.x = a.y = b->x + first * w;
+        a.r2 = a.y;
+        if (s->place != LDR__PRE) a.n1 = a.x;
+        ldr__block_forward(ex, &a, block, s, &mine, a.u, a.g);
+        if (t->only && i) memmove(b->x + (size_t)i * w, a.y, (size_t)mine.sequences * w * sizeof(float));
+        if (b->seen) b->seen(b->context, &a, mine.count);
+    }
 }
 
 /* word[id] + position[pos] + segment[type] of token i; -1, -2, ... are a prompt's vectors, or nothing. */
@@ -6540,7 +6607,7 @@ static void ldr__embed_backward(const ldr__exec *ex, const ldr_model *m, const l
 
 static void ldr__model_block_forward(const ldr__exec *ex, const ldr_model *m, ldr__backbone *b, int32_t layer, const ldr__tokens *t) {
     ldr__block block = ldr__run_block(m, layer);
-    ldr__block_forward(ex, &b->acts, &block, &m->shape, t, b->acts.u, b->acts.g);
+    ldr__frozen_forward(ex, b, &block, &m->shape, t);
     if (m->release) ldr__release_layer(m, layer);
     if (m->release && layer == 0) ldr__release_embeddings(m);
 }
@@ -6610,8 +6677,8 @@ LDR__DEF ldr_status ldr_model_hidden(const ldr_model *m, float *hidden, const ld
     memset(&t, 0, sizeof t);
     for (pass = 0; pass < 2; pass++) {
         if (pass && ldr__plan_begin(&plan, &m->alloc, err)) return err->status;
-        ldr__backbone_place(&plan, &b, m, &m->shape, rows);
-        ldr__exec_place(&plan, &ex, m, LDR__MAX(ldr__shape_scratch(&m->shape, rows, longest), ldr__gemm_scratch(w, (size_t)m->embed_width)), rows);
+        ldr__backbone_place(&plan, &b, m, &m->shape, rows, longest);
+        ldr__exec_place(&plan, &ex, m, LDR__MAX(ldr__shape_scratch(&m->shape, rows, longest), ldr__gemm_scratch(w, (size_t)m->embed_width)), b.chunk);
         position = (int32_t *)ldr__place(&plan, "positions", rows, sizeof(int32_t));
     }
     ldr__positions(position, batch->offsets, batch->sequences);
@@ -6620,10 +6687,10 @@ LDR__DEF ldr_status ldr_model_hidden(const ldr_model *m, float *hidden, const ld
     t.position = position;
     t.count = rows;
     t.frequency = m->frequency;
-    ldr__embed_forward(&ex, m, &m->ends, b.acts.x, b.embed, batch->ids, batch->segments, &t);
+    ldr__embed_forward(&ex, m, &m->ends, b.x, b.embed, batch->ids, batch->segments, &t);
     for (l = 0; l < (layer < 0 ? m->layers : layer); l++) ldr__model_block_forward(&ex, m, &b, l, &t);
-    if ((layer < 0 || layer == m->layers) && m->ends.v[LDR__FINAL]) ldr__norm_forward(&ex, hidden, NULL, b.acts.x, m->ends.v[LDR__FINAL], m->ends.v[LDR__FINALB], rows, w, m->shape.norm, m->shape.eps);
-    else memcpy(hidden, b.acts.x, rows * w * sizeof(float));
+    if ((layer < 0 || layer == m->layers) && m->ends.v[LDR__FINAL]) ldr__norm_forward(&ex, hidden, NULL, b.x, m->ends.v[LDR__FINAL], m->ends.v[LDR__FINALB], rows, w, m->shape.norm, m->shape.eps);
+    else memcpy(hidden, b.x, rows * w * sizeof(float));
     ldr__plan_end(plan.memory, plan.size, &m->alloc);
     return LDR_OK;
 }
@@ -8019,12 +8086,12 @@ static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, size_t ma
         s->dprompt_hidden = keep ? ldr__place_matrix(p, "prompt", virtuals, (size_t)l->d.prompt_hidden) : NULL;
     }
     if (keep && l->deep) ldr__deep_place(p, &s->deep, m, &l->tuned_shape, ldr__deep_blocks(l), wide, train->checkpoint, ldr__tunes_embeddings(l));
-    if (!keep || !l->deep || l->from) ldr__backbone_place(p, &s->backbone, m, &l->tuned_shape, wide);
+    if (!keep || !l->deep || l->from) ldr__backbone_place(p, &s->backbone, m, &l->tuned_shape, wide, longest);
     else s->backbone.embed = m->ends.m[LDR__PROJECT].data ? ldr__place_matrix(p, "backbone activations", wide, (size_t)m->embed_width) : NULL;
     scratch = LDR__MAX(ldr__shape_scratch(&l->tuned_shape, wide, longest), ldr__shape_scratch(&l->side, max_tokens, longest));
     k = LDR__MAX(LDR__MAX(c, hh), LDR__MAX(d, (size_t)m->embed_width));        /* the head, and ALBERT's projection */
     if (l->prompt_dense >= 0) k = LDR__MAX(k, (size_t)l->d.prompt_hidden);
-    ldr__exec_place(p, &s->ex, m, LDR__MAX(scratch, ldr__gemm_scratch(k, LDR__MAX(k, wide))), wide);
+    ldr__exec_place(p, &s->ex, m, LDR__MAX(scratch, ldr__gemm_scratch(k, LDR__MAX(k, wide))), ldr__chunk_rows(m, wide, longest));
     s->taps = (float **)ldr__place(p, "taps", (size_t)s->tap_count + 1, sizeof(float *));
     for (k = 0; k < (size_t)s->tap_count; k++) {
         float *tap = keep ? ldr__place_matrix(p, "taps", max_tokens, d) : NULL;
@@ -8352,7 +8419,7 @@ static void ldr__deep_forward(ldr__pass *s) {
     const ldr_model *m = s->l->m;
     ldr__deep *k = &s->deep;
     ldr__tokens t = s->t;
-    float *x = k->from ? s->backbone.acts.x : k->state[0];
+    float *x = k->from ? s->backbone.x : k->state[0];
     int32_t place;
     t.dropout = 0;
     t.frequency = m->frequency;
@@ -8420,7 +8487,7 @@ static void ldr__pass_backbone(ldr__pass *s) {
     int need_final = l->d.rung_count == 0 || l->out_gate >= 0;
     /* The last block is run for the rows the head reads alone, if there is one a sequence and no rung reads the others. */
     int few = need_final && !ldr__per_token(l->d.head) && !s->spans && !(l->d.tap == LDR_TAP_OUTPUT && last == m->layers - 1);
-    float *x = s->backbone.acts.x;
+    float *x = s->backbone.x;
     ldr__tokens t = s->t;
     if (s->prompt) ldr__prompt_forward(s);
     if (s->keep && l->deep) {
@@ -8441,7 +8508,7 @@ static void ldr__pass_backbone(ldr__pass *s) {
         if (few && layer == s->places - 1) t.only = s->rows;
         if (backbone->deep) {
             ldr__block b = ldr__tuned_block(backbone, s->route[layer]);
-            ldr__block_forward(&s->ex, &s->backbone.acts, &b, &l->tuned_shape, &t, s->backbone.acts.u, s->backbone.acts.g);
+            ldr__frozen_forward(&s->ex, &s->backbone, &b, &l->tuned_shape, &t);
         } else ldr__model_block_forward(&s->ex, m, &s->backbone, layer, &t);
         if (here && l->d.tap == LDR_TAP_OUTPUT) {
             ldr__tap_forward(s, tap++, x);
@@ -8741,7 +8808,7 @@ typedef struct ldr__importance {
     double          *embedding;        /* [d]                                                   */
     double          *residual;         /* [d]                                                   */
     double          *qk, *vo, *ffn;    /* [layers][kv*hd], [layers][kv*hd], [layers][ffn]       */
-    int32_t         *work;
+    int32_t         *work, layer;      /* layer: the one that is looked at                      */
     double          *scores;
 } ldr__importance;
 
@@ -9020,33 +9087,33 @@ static void ldr__slice_all(ldr_ladder *l, ldr__importance *im, ldr__cut *c, int3
 /* ---- looking at sample text: energy and Fisher ----------------------------------------- */
 
 /* Mean square of states, of keys and queries, of attention outputs and of FFN units over the sample. */
-static void ldr__energy_add(ldr__importance *im, const ldr__pass *s, int32_t layer, int before) {
+static void ldr__energy_seen(void *context, const ldr__acts *a, size_t rows) {
+    ldr__importance *im = (ldr__importance *)context;
     const ldr__shape *b = &im->m->shape;
-    const ldr__acts *a = &s->backbone.acts;
-    size_t t, i, d = (size_t)b->width, hd = (size_t)b->head_dim, q = (size_t)b->heads * hd, kv = ldr__kv_width(b), ld = ldr__qkv_width(b), group = (size_t)(b->heads / b->kv_heads), f = (size_t)b->ffn;
-    for (t = 0; t < s->t.count; t++) {
-        if (before) {
-            for (i = 0; i < d; i++) im->residual[i] += (double)a->x[t * d + i] * (double)a->x[t * d + i];
-            continue;
-        }
+    size_t t, i, hd = (size_t)b->head_dim, q = (size_t)b->heads * hd, kv = ldr__kv_width(b), ld = ldr__qkv_width(b), group = (size_t)(b->heads / b->kv_heads), f = (size_t)b->ffn, layer = (size_t)im->layer;
+    for (t = 0; t < rows; t++) {
         for (i = 0; i < q; i++) {
-            size_t unit = (size_t)layer * kv + i / hd / group * hd + i % hd;
+            size_t unit = layer * kv + i / hd / group * hd + i % hd;
             im->qk[unit] += (double)a->qkv[t * ld + i] * (double)a->qkv[t * ld + i];
             im->vo[unit] += (double)a->attention[t * q + i] * (double)a->attention[t * q + i];
         }
-        for (i = 0; i < kv; i++) im->qk[(size_t)layer * kv + i] += (double)a->qkv[t * ld + q + i] * (double)a->qkv[t * ld + q + i];
-        for (i = 0; i < f; i++) im->ffn[(size_t)layer * f + i] += (double)a->u[t * f + i] * (double)a->u[t * f + i];
+        for (i = 0; i < kv; i++) im->qk[layer * kv + i] += (double)a->qkv[t * ld + q + i] * (double)a->qkv[t * ld + q + i];
+        for (i = 0; i < f; i++) im->ffn[layer * f + i] += (double)a->u[t * f + i] * (double)a->u[t * f + i];
     }
 }
 
 static void ldr__energy_sample(ldr__importance *im, ldr__pass *s) {
-    int32_t layer;
-    ldr__embed_forward(&s->ex, im->m, &s->ends, s->backbone.acts.x, s->backbone.embed, s->ids, s->segments, &s->t);
-    for (layer = 0; layer < im->m->layers; layer++) {
-        ldr__energy_add(im, s, layer, 1);
-        ldr__model_block_forward(&s->ex, im->m, &s->backbone, layer, &s->t);
-        ldr__energy_add(im, s, layer, 0);
+    size_t d = (size_t)im->m->shape.width, t, i;
+    const float *x = s->backbone.x;
+    ldr__embed_forward(&s->ex, im->m, &s->ends, s->backbone.x, s->backbone.embed, s->ids, s->segments, &s->t);
+    s->backbone.seen = ldr__energy_seen;
+    s->backbone.context = im;
+    for (im->layer = 0; im->layer < im->m->layers; im->layer++) {
+        for (t = 0; t < s->t.count; t++)
+            for (i = 0; i < d; i++) im->residual[i] += (double)x[t * d + i] * (double)x[t * d + i];
+        ldr__model_block_forward(&s->ex, im->m, &s->backbone, im->layer, &s->t);
     }
+    s->backbone.seen = NULL;
 }
 
 static void ldr__fisher_add(ldr__importance *im, int32_t layer) {
@@ -9836,7 +9903,7 @@ static ldr_status ldr__fill_batch(ldr__cache *c, ldr__pass *s, ldr__hidden *stat
     const ldr_model *m = l->m;
     ldr__tokens t = s->t;
     ldr__block block;
-    float *x = s->backbone.acts.x;
+    float *x = s->backbone.x;
     int32_t rung = 0;
     int here;
     t.dropout = 0;
@@ -9850,7 +9917,7 @@ static ldr_status ldr__fill_batch(ldr__cache *c, ldr__pass *s, ldr__hidden *stat
     if (here && l->d.tap == LDR_TAP_INPUT && ldr__fill_record(c, s, first, (size_t)(l->has_first + rung), x, err)) return err->status;
     if (here && l->d.tap == LDR_TAP_INPUT && layer + 1 == layers && c->records == c->taps) return LDR_OK;      /* nobody asks for what comes after */
     block = ldr__run_block(m, layer);
-    ldr__block_forward(&s->ex, &s->backbone.acts, &block, &m->shape, &t, s->backbone.acts.u, s->backbone.acts.g);
+    ldr__frozen_forward(&s->ex, &s->backbone, &block, &m->shape, &t);
     if (here && l->d.tap == LDR_TAP_OUTPUT && ldr__fill_record(c, s, first, (size_t)(l->has_first + rung), x, err)) return err->status;
     if (layer + 1 < layers) return ldr__hidden_move(states, x, c->d->offsets[first], t.count, 1, err);
     if (c->records == c->taps) return LDR_OK;
