@@ -1440,6 +1440,28 @@ LDR__DEF int ldr_tensor_read(float *dst, const ldr_tensor *t, uint64_t first, si
    with the wider instruction set.
    ====================================================================================== */
 
+/* Loops over one row of n numbers, written once for lanes of fixed length (see LDR__GROUPS). */
+typedef struct ldr__row_kernels {
+    /* x = exp(x*scale - max(x*scale)), returns the sum; *peak receives the maximum.         */
+    float (*exp)(float *x, size_t n, float scale, float *peak);
+    /* p: scores become probabilities exp(p*scale - log_sum); e, their gradient, becomes that of the scores: scale p (e - dot). */
+    void (*softmax_backward)(float *p, float *e, size_t n, float scale, float log_sum, float dot);
+    void (*activate)(float *y, const float *x, size_t n, int32_t kind);             /* y = f(x)      */
+    void (*activate_backward)(float *dx, const float *x, size_t n, int32_t kind);   /* dx *= f'(x)   */
+    void (*add)(float *y, const float *x, size_t n);                                /* y += x        */
+    void (*dropout)(float *x, size_t n, uint32_t row, uint32_t threshold, float scale);
+    /* See ldr__norm_forward and ldr__norm_backward. columns: the gradients of g and b at up to 32 columns from rows of x and dy. */
+    void (*norm)(float *y, float *stats, const float *x, const float *g, const float *b, size_t n, int rms, float eps);
+    void (*norm_backward)(float *dx, int add, const float *dy, const float *x, const float *stats, const float *g, size_t n, int rms);
+    void (*norm_columns)(float *dg, const float *dy, const float *x, const float *stats, size_t ld, size_t rows, size_t columns);
+    void (*columns)(float *sums, const float *x, size_t ld, size_t rows, size_t columns);      /* sums += each column, up to 32 */
+    /* out = a s + (1-a) m;  ds = a du, dm = (1-a) du;  sums += du (s - m) of up to 32 columns                              */
+    void (*mix)(float *out, const float *s, const float *m, const float *a, size_t n);
+    void (*mix_backward)(float *dm, float *du, const float *a, size_t n);
+    void (*mix_columns)(float *sums, const float *du, const float *s, const float *m, size_t ld, size_t rows, size_t columns);
+    void (*adam)(float *w, float *m, float *v, const float *g, size_t n, const float *c);
+} ldr__row_kernels;
+
 typedef struct ldr__kernels {
     const char *name;
     int32_t     mr, nr;        /* rows and columns of the register tile                     */
@@ -1449,11 +1471,7 @@ typedef struct ldr__kernels {
     void (*to_float)(float *dst, const void *src, ldr_dtype dtype, size_t n);       /* src: the start of a block */
     /* A panel of rows: dst[p*nr + j] = src[j*stride + p] for j < columns <= nr, else 0; p < depth. */
     void (*weave)(float *dst, const float *src, size_t stride, size_t columns, size_t depth);
-    /* x = exp(x*scale - max(x*scale)), returns the sum; *peak receives the maximum.         */
-    float (*exp_row)(float *x, size_t n, float scale, float *peak);
-    void (*activate)(float *y, const float *x, size_t n, int32_t kind);             /* y = f(x)      */
-    void (*activate_backward)(float *dx, const float *x, size_t n, int32_t kind);   /* dx *= f'(x)   */
-    void (*adam)(float *w, float *m, float *v, const float *g, size_t n, const float *c);
+    const struct ldr__row_kernels *rows;
     /* 8-bit products. `unit` values of k lie side by side: 2 of 16 bits, or 4 of 8 bits, which are
        then 128 too large in a. quantise: q = round(x / scale), scale = max|x| / 127, zeros to `padded`. */
     size_t unit;
@@ -1589,52 +1607,193 @@ LDR__INLINE void ldr__lanes_to(float *p, const float *lanes, size_t left) {
     else memcpy(p, lanes, left * sizeof(float));
 }
 
-/* dst[i] = expr, a function of z = src[i] and w = other[i]; dst may be either. The results of a group wait in a local array,
-   which cannot alias anything, so even a careful -O2 makes vectors of the loop. */
+/* The row kernels: for each group of lanes, LDR__IN names what is read; results wait in a local array that cannot alias
+   anything, so even a careful -O2 makes vectors of LDR__EACH; LDR__OUT stores them. */
+#define LDR__GROUPS(n)               for (at = 0; at < (n); at += LDR__LANES)
+#define LDR__IN(name, p, fill)       float name##_pad[LDR__LANES]; const float *name = ldr__lanes_from(name##_pad, (p) + at, count - at, fill)
+#define LDR__EACH(...)               for (l = 0; l < LDR__LANES; l++) { __VA_ARGS__; }
+#define LDR__OUT(p, lanes)           ldr__lanes_to((p) + at, lanes, count - at)
+
+/* dst[i] = expr, a function of z = src[i] and w = other[i]; dst may be either. */
 #define LDR__LANE_MAP(dst, src, other, n, expr)                                           \
     do {                                                                                  \
-        float lanes_[LDR__LANES], src_pad_[LDR__LANES], other_pad_[LDR__LANES];           \
-        size_t at_;                                                                       \
-        int l_;                                                                           \
-        for (at_ = 0; at_ < (n); at_ += LDR__LANES) {                                     \
-            const float *src_ = ldr__lanes_from(src_pad_, (src) + at_, (n) - at_, 0);     \
-            const float *other_ = ldr__lanes_from(other_pad_, (other) + at_, (n) - at_, 0); \
-            for (l_ = 0; l_ < LDR__LANES; l_++) {                                         \
-                const float z = src_[l_], w = other_[l_];                                 \
-                (void)w;                                                                  \
-                lanes_[l_] = (expr);                                                      \
-            }                                                                             \
-            ldr__lanes_to((dst) + at_, lanes_, (n) - at_);                                \
+        const size_t count = (n);                                                         \
+        size_t at;                                                                        \
+        int l;                                                                            \
+        LDR__GROUPS(count) {                                                              \
+            float lanes_[LDR__LANES];                                                     \
+            LDR__IN(src_, src, 0);                                                        \
+            LDR__IN(other_, other, 0);                                                    \
+            LDR__EACH(const float z = src_[l]; const float w = other_[l]; (void)w; lanes_[l] = (expr)) \
+            LDR__OUT(dst, lanes_);                                                        \
         }                                                                                 \
     } while (0)
 
-LDR__INLINE float ldr__exp_row_body(float *x, size_t n, float scale, float *peak) {
-    float lanes[LDR__LANES], v[LDR__LANES], pad[LDR__LANES], m, sum = 0;
+LDR__INLINE double ldr__lanes_sum(const float *lanes) {
+    double sum = 0;
+    int l;
+    for (l = 0; l < LDR__LANES; l++) sum += (double)lanes[l];
+    return sum;
+}
+
+LDR__INLINE float ldr__exp_row_body(float *x, size_t count, float scale, float *peak) {
+    float most[LDR__LANES], sums[LDR__LANES], m, sum = 0;
     size_t at;
     int l;
-    for (l = 0; l < LDR__LANES; l++) lanes[l] = -FLT_MAX;
-    for (at = 0; at < n; at += LDR__LANES) {
-        const float *from = ldr__lanes_from(pad, x + at, n - at, x[at]);             /* filled with a value of the row */
-        for (l = 0; l < LDR__LANES; l++) {
-            v[l] = from[l] * scale;
-            lanes[l] = ldr__select(lanes[l] < v[l], v[l], lanes[l]);
-        }
-        ldr__lanes_to(x + at, v, n - at);
+    for (l = 0; l < LDR__LANES; l++) most[l] = -FLT_MAX;
+    LDR__GROUPS(count) {
+        LDR__IN(v, x, x[at]);                                      /* filled with a value of the row */
+        LDR__EACH(most[l] = ldr__select(most[l] < v[l] * scale, v[l] * scale, most[l]))
     }
-    m = lanes[0];
-    for (l = 1; l < LDR__LANES; l++) m = lanes[l] > m ? lanes[l] : m;
-    for (l = 0; l < LDR__LANES; l++) lanes[l] = 0;
-    for (at = 0; at < n; at += LDR__LANES) {
-        const float *from = ldr__lanes_from(pad, x + at, n - at, -FLT_MAX);          /* whose exp is 0       */
-        for (l = 0; l < LDR__LANES; l++) {
-            v[l] = ldr__exp(from[l] - m);
-            lanes[l] += v[l];
-        }
-        ldr__lanes_to(x + at, v, n - at);
+    m = most[0];
+    for (l = 1; l < LDR__LANES; l++) m = most[l] > m ? most[l] : m;
+    for (l = 0; l < LDR__LANES; l++) sums[l] = 0;
+    LDR__GROUPS(count) {
+        float e[LDR__LANES];
+        LDR__IN(v, x, -FLT_MAX);                                   /* whose exp is 0                 */
+        LDR__EACH(e[l] = ldr__exp(v[l] * scale - m); sums[l] += e[l])
+        LDR__OUT(x, e);
     }
-    for (l = 0; l < LDR__LANES; l++) sum += lanes[l];
+    for (l = 0; l < LDR__LANES; l++) sum += sums[l];
     *peak = m;
     return sum;
+}
+
+LDR__INLINE void ldr__softmax_backward_body(float *p, float *e, size_t count, float scale, float log_sum, float dot) {
+    size_t at;
+    int l;
+    LDR__GROUPS(count) {
+        float q[LDR__LANES], f[LDR__LANES];
+        LDR__IN(score, p, 0);
+        LDR__IN(g, e, 0);
+        LDR__EACH(q[l] = ldr__exp(score[l] * scale - log_sum); f[l] = scale * q[l] * (g[l] - dot))
+        LDR__OUT(p, q);
+        LDR__OUT(e, f);
+    }
+}
+
+LDR__INLINE void ldr__add_body(float *y, const float *x, size_t n) { LDR__LANE_MAP(y, y, x, n, z + w); }
+
+/* Whether a number is dropped is a function of its row and column. */
+LDR__INLINE float ldr__dropout_factor(uint32_t row, uint32_t column, uint32_t threshold, float scale) {
+    uint32_t h = row ^ (column * 0x9e3779b9u);
+    h = (h ^ h >> 16) * 0x85ebca6bu;
+    h = (h ^ h >> 13) * 0xc2b2ae35u;
+    return (h ^ h >> 16) < threshold ? 0.0f : scale;
+}
+
+LDR__INLINE void ldr__dropout_body(float *x, size_t n, uint32_t row, uint32_t threshold, float scale) {
+    LDR__LANE_MAP(x, x, x, n, z * ldr__dropout_factor(row, (uint32_t)at + (uint32_t)l, threshold, scale));
+}
+
+LDR__INLINE void ldr__norm_body(float *y, float *stats, const float *x, const float *g, const float *b, size_t count, int rms, float eps) {
+    float lanes[LDR__LANES], mean = 0, rstd;
+    size_t at;
+    int l;
+    if (!rms) {
+        for (l = 0; l < LDR__LANES; l++) lanes[l] = 0;
+        LDR__GROUPS(count) {
+            LDR__IN(v, x, 0);
+            LDR__EACH(lanes[l] += v[l])
+        }
+        mean = (float)(ldr__lanes_sum(lanes) / (double)count);
+    }
+    for (l = 0; l < LDR__LANES; l++) lanes[l] = 0;
+    LDR__GROUPS(count) {
+        LDR__IN(v, x, mean);
+        LDR__EACH(lanes[l] += (v[l] - mean) * (v[l] - mean))
+    }
+    rstd = 1.0f / sqrtf((float)(ldr__lanes_sum(lanes) / (double)count) + eps);
+    if (stats) {
+        stats[0] = mean;
+        stats[1] = rstd;
+    }
+    LDR__GROUPS(count) {
+        float out[LDR__LANES];
+        LDR__IN(v, x, 0);
+        LDR__IN(scale, g, 0);
+        if (b) {
+            LDR__IN(shift, b, 0);
+            LDR__EACH(out[l] = (v[l] - mean) * rstd * scale[l] + shift[l])
+        } else LDR__EACH(out[l] = (v[l] - mean) * rstd * scale[l])
+        LDR__OUT(y, out);
+    }
+}
+
+LDR__INLINE void ldr__norm_backward_body(float *dx, int add, const float *dy, const float *x, const float *stats, const float *g, size_t count, int rms) {
+    float sums[LDR__LANES], along[LDR__LANES], mean = stats[0], rstd = stats[1], a, c;
+    size_t at;
+    int l;
+    for (l = 0; l < LDR__LANES; l++) sums[l] = along[l] = 0;
+    LDR__GROUPS(count) {
+        LDR__IN(v, x, 0);
+        LDR__IN(d, dy, 0);
+        LDR__IN(scale, g, 0);
+        LDR__EACH(sums[l] += d[l] * scale[l]; along[l] += d[l] * scale[l] * (v[l] - mean) * rstd)
+    }
+    a = rms ? 0.0f : (float)(ldr__lanes_sum(sums) / (double)count);
+    c = (float)(ldr__lanes_sum(along) / (double)count);
+    LDR__GROUPS(count) {
+        float out[LDR__LANES];
+        LDR__IN(v, x, 0);
+        LDR__IN(d, dy, 0);
+        LDR__IN(scale, g, 0);
+        LDR__EACH(out[l] = rstd * (d[l] * scale[l] - a - (v[l] - mean) * rstd * c))
+        if (add) {
+            LDR__IN(old, dx, 0);
+            LDR__EACH(out[l] += old[l])
+        }
+        LDR__OUT(dx, out);
+    }
+}
+
+/* Sums down up to 32 columns, in order of rows; expr is a function of row t and column j. */
+#define LDR__DOWN_COLUMNS(sums, rows, columns, expr)                                      \
+    do {                                                                                  \
+        float sum_[32];                                                                   \
+        size_t t, j;                                                                      \
+        for (j = 0; j < 32; j++) sum_[j] = 0;                                             \
+        if ((columns) == 32)                    /* a fixed count is what a compiler turns into vectors */ \
+            for (t = 0; t < (rows); t++)                                                  \
+                for (j = 0; j < 32; j++) sum_[j] += (expr);                               \
+        else                                                                              \
+            for (t = 0; t < (rows); t++)                                                  \
+                for (j = 0; j < (columns); j++) sum_[j] += (expr);                        \
+        for (j = 0; j < (columns); j++) (sums)[j] += sum_[j];                             \
+    } while (0)
+
+LDR__INLINE void ldr__columns_body(float *sums, const float *x, size_t ld, size_t rows, size_t columns) { LDR__DOWN_COLUMNS(sums, rows, columns, x[t * ld + j]); }
+LDR__INLINE void ldr__norm_columns_body(float *dg, const float *dy, const float *x, const float *stats, size_t ld, size_t rows, size_t columns) {
+    LDR__DOWN_COLUMNS(dg, rows, columns, dy[t * ld + j] * (x[t * ld + j] - stats[2 * t]) * stats[2 * t + 1]);
+}
+LDR__INLINE void ldr__mix_columns_body(float *sums, const float *du, const float *s, const float *m, size_t ld, size_t rows, size_t columns) {
+    LDR__DOWN_COLUMNS(sums, rows, columns, du[t * ld + j] * (s[t * ld + j] - m[t * ld + j]));
+}
+
+LDR__INLINE void ldr__mix_body(float *out, const float *s, const float *m, const float *a, size_t count) {
+    size_t at;
+    int l;
+    LDR__GROUPS(count) {
+        float o[LDR__LANES];
+        LDR__IN(u, s, 0);
+        LDR__IN(v, m, 0);
+        LDR__IN(gate, a, 0);
+        LDR__EACH(o[l] = gate[l] * u[l] + (1.0f - gate[l]) * v[l])
+        LDR__OUT(out, o);
+    }
+}
+
+LDR__INLINE void ldr__mix_backward_body(float *dm, float *du, const float *a, size_t count) {
+    size_t at;
+    int l;
+    LDR__GROUPS(count) {
+        float to_m[LDR__LANES], to_s[LDR__LANES];
+        LDR__IN(d, du, 0);
+        LDR__IN(gate, a, 0);
+        LDR__EACH(to_m[l] = (1.0f - gate[l]) * d[l]; to_s[l] = gate[l] * d[l])
+        LDR__OUT(dm, to_m);
+        LDR__OUT(du, to_s);
+    }
 }
 
 LDR__INLINE void ldr__activate_body(float *y, const float *x, size_t n, int32_t kind) {
@@ -1742,10 +1901,26 @@ LDR__INLINE void ldr__weave_body(float *dst, const float *src, size_t stride, si
 }
 
 static void ldr__weave_portable(float *dst, const float *src, size_t stride, size_t columns, size_t depth) { ldr__weave_body(dst, src, stride, columns, depth, 8); }
-static float ldr__exp_row_portable(float *x, size_t n, float scale, float *peak) { return ldr__exp_row_body(x, n, scale, peak); }
-static void ldr__activate_portable(float *y, const float *x, size_t n, int32_t kind) { ldr__activate_body(y, x, n, kind); }
-static void ldr__activate_backward_portable(float *dx, const float *x, size_t n, int32_t kind) { ldr__activate_backward_body(dx, x, n, kind); }
+#define LDR__ROW_KERNELS(suffix, target)                                                                                                                   \
+    target static float ldr__exp_row_##suffix(float *x, size_t n, float scale, float *peak) { return ldr__exp_row_body(x, n, scale, peak); }                \
+    target static void ldr__softmax_backward_##suffix(float *p, float *e, size_t n, float scale, float log_sum, float dot) { ldr__softmax_backward_body(p, e, n, scale, log_sum, dot); } \
+    target static void ldr__activate_##suffix(float *y, const float *x, size_t n, int32_t kind) { ldr__activate_body(y, x, n, kind); }                      \
+    target static void ldr__activate_backward_##suffix(float *dx, const float *x, size_t n, int32_t kind) { ldr__activate_backward_body(dx, x, n, kind); }  \
+    target static void ldr__add_##suffix(float *y, const float *x, size_t n) { ldr__add_body(y, x, n); }                                                    \
+    target static void ldr__dropout_##suffix(float *x, size_t n, uint32_t row, uint32_t threshold, float scale) { ldr__dropout_body(x, n, row, threshold, scale); } \
+    target static void ldr__norm_##suffix(float *y, float *stats, const float *x, const float *g, const float *b, size_t n, int rms, float eps) { ldr__norm_body(y, stats, x, g, b, n, rms, eps); } \
+    target static void ldr__norm_backward_##suffix(float *dx, int add, const float *dy, const float *x, const float *stats, const float *g, size_t n, int rms) { ldr__norm_backward_body(dx, add, dy, x, stats, g, n, rms); } \
+    target static void ldr__norm_columns_##suffix(float *dg, const float *dy, const float *x, const float *stats, size_t ld, size_t rows, size_t columns) { ldr__norm_columns_body(dg, dy, x, stats, ld, rows, columns); } \
+    target static void ldr__columns_##suffix(float *sums, const float *x, size_t ld, size_t rows, size_t columns) { ldr__columns_body(sums, x, ld, rows, columns); } \
+    target static void ldr__mix_##suffix(float *out, const float *s, const float *m, const float *a, size_t n) { ldr__mix_body(out, s, m, a, n); }          \
+    target static void ldr__mix_backward_##suffix(float *dm, float *du, const float *a, size_t n) { ldr__mix_backward_body(dm, du, a, n); }                 \
+    target static void ldr__mix_columns_##suffix(float *sums, const float *du, const float *s, const float *m, size_t ld, size_t rows, size_t columns) { ldr__mix_columns_body(sums, du, s, m, ld, rows, columns); } \
+    static const ldr__row_kernels ldr__row_kernels_##suffix = { ldr__exp_row_##suffix, ldr__softmax_backward_##suffix, ldr__activate_##suffix, ldr__activate_backward_##suffix,  \
+        ldr__add_##suffix, ldr__dropout_##suffix, ldr__norm_##suffix, ldr__norm_backward_##suffix, ldr__norm_columns_##suffix, ldr__columns_##suffix,      \
+        ldr__mix_##suffix, ldr__mix_backward_##suffix, ldr__mix_columns_##suffix, ldr__adam_##suffix };
+
 static void ldr__adam_portable(float *w, float *m, float *v, const float *g, size_t n, const float *c) { ldr__adam_body(w, m, v, g, n, c); }
+LDR__ROW_KERNELS(portable, )
 static void ldr__quantise_portable(void *q, float *scale, const float *x, size_t n, size_t padded) { ldr__quantise_body(q, scale, x, n, padded, 2); }
 static void ldr__widen_portable(int16_t *dst, const int8_t *src, size_t n) { ldr__widen_body(dst, src, n); }
 
@@ -1808,8 +1983,8 @@ static void ldr__tile_portable(float *c, size_t ldc, const float *a, size_t rs, 
     ldr__tile_store(c, ldc, t, 8, m, n, bias, accumulate);
 }
 
-static const ldr__kernels ldr__kernels_portable = { "portable", 4, 8, ldr__tile_portable, ldr__to_float_portable, ldr__weave_portable, ldr__exp_row_portable,
-    ldr__activate_portable, ldr__activate_backward_portable, ldr__adam_portable, 2, ldr__quantise_portable, ldr__widen_portable, ldr__tile_int8_portable, NULL, NULL };
+static const ldr__kernels ldr__kernels_portable = { "portable", 4, 8, ldr__tile_portable, ldr__to_float_portable, ldr__weave_portable,
+    &ldr__row_kernels_portable, 2, ldr__quantise_portable, ldr__widen_portable, ldr__tile_int8_portable, NULL, NULL };
 
 /* The accumulators must stay in registers: every loop over them is unrolled by hand-written
    repetition, since gcc 12 spills an array of vectors as soon as one loop over it is rolled. */
@@ -1852,8 +2027,8 @@ static void ldr__tile_int8_neon(LDR__INT8_ARGUMENTS) { ldr__tile_int8_body(c, ld
 
 static void ldr__weave_neon(float *dst, const float *src, size_t stride, size_t columns, size_t depth) { ldr__weave_body(dst, src, stride, columns, depth, 16); }
 
-static const ldr__kernels ldr__kernels_neon = { "neon", 6, 16, ldr__tile_neon, ldr__to_float_portable, ldr__weave_neon, ldr__exp_row_portable,
-    ldr__activate_portable, ldr__activate_backward_portable, ldr__adam_portable, 2, ldr__quantise_portable, ldr__widen_portable, ldr__tile_int8_neon, NULL, NULL };
+static const ldr__kernels ldr__kernels_neon = { "neon", 6, 16, ldr__tile_neon, ldr__to_float_portable, ldr__weave_neon,
+    &ldr__row_kernels_portable, 2, ldr__quantise_portable, ldr__widen_portable, ldr__tile_int8_neon, NULL, NULL };
 #endif
 
 #if LDR__WASM
@@ -1896,8 +2071,8 @@ static void ldr__tile_int8_wasm(LDR__INT8_ARGUMENTS) {
     ldr__tile_int8_store(c, ldc, t, 8, m, n, a_scale, b_scale, bias, accumulate);
 }
 
-static const ldr__kernels ldr__kernels_wasm = { "simd128", 4, 8, ldr__tile_wasm, ldr__to_float_portable, ldr__weave_portable, ldr__exp_row_portable,
-    ldr__activate_portable, ldr__activate_backward_portable, ldr__adam_portable, 2, ldr__quantise_portable, ldr__widen_portable, ldr__tile_int8_wasm, NULL, NULL };
+static const ldr__kernels ldr__kernels_wasm = { "simd128", 4, 8, ldr__tile_wasm, ldr__to_float_portable, ldr__weave_portable,
+    &ldr__row_kernels_portable, 2, ldr__quantise_portable, ldr__widen_portable, ldr__tile_int8_wasm, NULL, NULL };
 #endif
 
 #if LDR__X86
@@ -2019,7 +2194,25 @@ LDR__AVX512 static void ldr__tile_avx512_##rows(LDR__TILE_ARGUMENTS) {          
     if (n == 32) { LDR__R##rows(LDR__STORE) }                                                                           \
     else { LDR__R##rows(LDR__STORE_PART) }                                                                              \
 }
+/* The same for up to 16 columns, as narrow heads have: half the work. */
+#define LDR__ROW_16(i)   __m512 x##i = _mm512_setzero_ps();
+#define LDR__SUMS_16(i)  v = _mm512_set1_ps(LDR__AT(i)); LDR__FMA512(x##i, v, b0);
+#define LDR__STORE_16(i) { float *at = c + i * ldc; _mm512_mask_storeu_ps(at, low, _mm512_add_ps(x##i, accumulate ? _mm512_maskz_loadu_ps(low, at) : s0)); }
+#define LDR__TILE_AVX512_16(rows)                                                                                       \
+LDR__AVX512 static void ldr__tile_avx512_16_##rows(LDR__TILE_ARGUMENTS) {                                               \
+    __mmask16 low = (__mmask16)((1u << n) - 1u);                                                                        \
+    __m512 b0, v, s0 = accumulate || !bias ? _mm512_setzero_ps() : _mm512_maskz_loadu_ps(low, bias);                    \
+    LDR__EVERY_THIRD(rows, float);                                                                                      \
+    LDR__R##rows(LDR__ROW_16)                                                                                           \
+    for (; k; k--) { b0 = _mm512_loadu_ps(b); LDR__R##rows(LDR__SUMS_16) LDR__DOWN_BY(cs); b += 32; }                   \
+    LDR__R##rows(LDR__STORE_16)                                                                                         \
+}
 LDR__TO_14(LDR__TILE_AVX512)
+LDR__TO_14(LDR__TILE_AVX512_16)
+#undef LDR__ROW_16
+#undef LDR__SUMS_16
+#undef LDR__STORE_16
+#undef LDR__TILE_AVX512_16
 #undef LDR__ROW
 #undef LDR__SUMS
 #undef LDR__STEP
@@ -2029,9 +2222,11 @@ LDR__TO_14(LDR__TILE_AVX512)
 
 static void ldr__tile_avx512(float *c, size_t ldc, const float *a, size_t rs, size_t cs, const float *b, size_t k, int32_t m, int32_t n, const float *bias, int accumulate) {
 #define LDR__NAME(rows) ldr__tile_avx512_##rows,
-    static void (*const tiles[14])(LDR__TILE_ARGUMENTS) = { LDR__TO_14(LDR__NAME) };
+#define LDR__NAME_16(rows) ldr__tile_avx512_16_##rows,
+    static void (*const tiles[2][14])(LDR__TILE_ARGUMENTS) = { { LDR__TO_14(LDR__NAME) }, { LDR__TO_14(LDR__NAME_16) } };
 #undef LDR__NAME
-    tiles[m - 1](c, ldc, a, rs, cs, b, k, n, bias, accumulate);
+#undef LDR__NAME_16
+    tiles[n <= 16][m - 1](c, ldc, a, rs, cs, b, k, n, bias, accumulate);
 }
 
 /* 6 x 16, two k at a time: vpmaddwd multiplies 16-bit pairs and adds each pair. */
@@ -2284,7 +2479,9 @@ LDR__AVX2 static void ldr__weave_avx2(float *dst, const float *src, size_t strid
 LDR__AVX512 static void ldr__weave_avx512(float *dst, const float *src, size_t stride, size_t columns, size_t depth) {
     size_t p = 0, j;
     if (columns == 32)
-        for (; p + 4 <= depth; p += 4)
+        for (; p + 4 <= depth; p += 4) {
+            if (p % 16 == 0 && p + 64 <= depth)        /* more rows at once than a processor follows by itself */
+                for (j = 0; j < 32; j++) _mm_prefetch((const char *)(src + j * stride + p + 48), _MM_HINT_T0);
             for (j = 0; j < 32; j += 16) {
                 const float *s = src + j * stride + p;
                 float *d = dst + p * 32 + j;
@@ -2299,29 +2496,62 @@ LDR__AVX512 static void ldr__weave_avx512(float *dst, const float *src, size_t s
                 _mm512_storeu_ps(d + 64, _mm512_shuffle_ps(b1, b3, 0x44));
                 _mm512_storeu_ps(d + 96, _mm512_shuffle_ps(b1, b3, 0xee));
             }
+        }
     ldr__weave_body(dst + p * 32, src + p, stride, columns, depth - p, 32);
 }
 
 #define LDR__SHELLS(suffix, target)                                                                                                                        \
-    target static float ldr__exp_row_##suffix(float *x, size_t n, float scale, float *peak) { return ldr__exp_row_body(x, n, scale, peak); }                \
-    target static void ldr__activate_##suffix(float *y, const float *x, size_t n, int32_t kind) { ldr__activate_body(y, x, n, kind); }                      \
-    target static void ldr__activate_backward_##suffix(float *dx, const float *x, size_t n, int32_t kind) { ldr__activate_backward_body(dx, x, n, kind); }  \
-    target static void ldr__adam_##suffix(float *w, float *m, float *v, const float *g, size_t n, const float *c) { ldr__adam_body(w, m, v, g, n, c); }  \
     target static void ldr__quantise_##suffix(void *q, float *scale, const float *x, size_t n, size_t padded) { ldr__quantise_body(q, scale, x, n, padded, 2); }  \
     target static void ldr__widen_##suffix(int16_t *dst, const int8_t *src, size_t n) { ldr__widen_body(dst, src, n); }
 LDR__SHELLS(avx2, LDR__AVX2)
 LDR__SHELLS(avx512, LDR__AVX512)
 #undef LDR__SHELLS
 
-static const ldr__kernels ldr__kernels_avx2 = { "avx2", 6, 16, ldr__tile_avx2, ldr__to_float_avx2, ldr__weave_avx2, ldr__exp_row_avx2,
-    ldr__activate_avx2, ldr__activate_backward_avx2, ldr__adam_avx2, 2, ldr__quantise_avx2, ldr__widen_avx2, ldr__tile_int8_avx2, NULL, NULL };
-static const ldr__kernels ldr__kernels_avx512 = { "avx512", 14, 32, ldr__tile_avx512, ldr__to_float_avx2, ldr__weave_avx512, ldr__exp_row_avx512,
-    ldr__activate_avx512, ldr__activate_backward_avx512, ldr__adam_avx512, 2, ldr__quantise_avx512, ldr__widen_avx512, ldr__tile_int8_avx512, NULL, NULL };
-static const ldr__kernels ldr__kernels_vnni = { "avx512vnni", 14, 32, ldr__tile_avx512, ldr__to_float_avx2, ldr__weave_avx512, ldr__exp_row_avx512,
-    ldr__activate_avx512, ldr__activate_backward_avx512, ldr__adam_avx512, 4, ldr__quantise_vnni, ldr__widen_avx512, ldr__tile_int8_vnni, NULL, NULL };
+/* ldr__adam_body by hand, because sqrtf may set errno and so stops the vectoriser. */
+LDR__AVX2 static void ldr__adam_avx2(float *w, float *m, float *v, const float *g, size_t n, const float *c) {
+    const __m256 b1 = _mm256_set1_ps(c[0]), b2 = _mm256_set1_ps(c[1]), a1 = _mm256_set1_ps(1.0f - c[0]), a2 = _mm256_set1_ps(1.0f - c[1]), rate = _mm256_set1_ps(c[2]);
+    const __m256 unbias = _mm256_set1_ps(c[3]), eps = _mm256_set1_ps(c[4]), decay = _mm256_set1_ps(c[5]), scale = _mm256_set1_ps(c[6]);
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8) {
+        __m256 gi = _mm256_mul_ps(_mm256_loadu_ps(g + i), scale), wi = _mm256_loadu_ps(w + i);
+        __m256 mi = _mm256_add_ps(_mm256_mul_ps(b1, _mm256_loadu_ps(m + i)), _mm256_mul_ps(a1, gi));
+        __m256 vi = _mm256_add_ps(_mm256_mul_ps(b2, _mm256_loadu_ps(v + i)), _mm256_mul_ps(_mm256_mul_ps(a2, gi), gi));
+        __m256 by = _mm256_div_ps(_mm256_mul_ps(rate, mi), _mm256_add_ps(_mm256_sqrt_ps(_mm256_mul_ps(vi, unbias)), eps));
+        _mm256_storeu_ps(m + i, mi);
+        _mm256_storeu_ps(v + i, vi);
+        _mm256_storeu_ps(w + i, _mm256_sub_ps(_mm256_sub_ps(wi, _mm256_mul_ps(decay, wi)), by));
+    }
+    ldr__adam_body(w + i, m + i, v + i, g + i, n - i, c);
+}
+
+LDR__AVX512 static void ldr__adam_avx512(float *w, float *m, float *v, const float *g, size_t n, const float *c) {
+    const __m512 b1 = _mm512_set1_ps(c[0]), b2 = _mm512_set1_ps(c[1]), a1 = _mm512_set1_ps(1.0f - c[0]), a2 = _mm512_set1_ps(1.0f - c[1]), rate = _mm512_set1_ps(c[2]);
+    const __m512 unbias = _mm512_set1_ps(c[3]), eps = _mm512_set1_ps(c[4]), decay = _mm512_set1_ps(c[5]), scale = _mm512_set1_ps(c[6]);
+    size_t i = 0;
+    for (; i + 16 <= n; i += 16) {
+        __m512 gi = _mm512_mul_ps(_mm512_loadu_ps(g + i), scale), wi = _mm512_loadu_ps(w + i);
+        __m512 mi = _mm512_add_ps(_mm512_mul_ps(b1, _mm512_loadu_ps(m + i)), _mm512_mul_ps(a1, gi));
+        __m512 vi = _mm512_add_ps(_mm512_mul_ps(b2, _mm512_loadu_ps(v + i)), _mm512_mul_ps(_mm512_mul_ps(a2, gi), gi));
+        __m512 by = _mm512_div_ps(_mm512_mul_ps(rate, mi), _mm512_add_ps(_mm512_sqrt_ps(_mm512_mul_ps(vi, unbias)), eps));
+        _mm512_storeu_ps(m + i, mi);
+        _mm512_storeu_ps(v + i, vi);
+        _mm512_storeu_ps(w + i, _mm512_sub_ps(_mm512_sub_ps(wi, _mm512_mul_ps(decay, wi)), by));
+    }
+    ldr__adam_body(w + i, m + i, v + i, g + i, n - i, c);
+}
+
+LDR__ROW_KERNELS(avx2, LDR__AVX2)
+LDR__ROW_KERNELS(avx512, LDR__AVX512)
+
+static const ldr__kernels ldr__kernels_avx2 = { "avx2", 6, 16, ldr__tile_avx2, ldr__to_float_avx2, ldr__weave_avx2,
+    &ldr__row_kernels_avx2, 2, ldr__quantise_avx2, ldr__widen_avx2, ldr__tile_int8_avx2, NULL, NULL };
+static const ldr__kernels ldr__kernels_avx512 = { "avx512", 14, 32, ldr__tile_avx512, ldr__to_float_avx2, ldr__weave_avx512,
+    &ldr__row_kernels_avx512, 2, ldr__quantise_avx512, ldr__widen_avx512, ldr__tile_int8_avx512, NULL, NULL };
+static const ldr__kernels ldr__kernels_vnni = { "avx512vnni", 14, 32, ldr__tile_avx512, ldr__to_float_avx2, ldr__weave_avx512,
+    &ldr__row_kernels_avx512, 4, ldr__quantise_vnni, ldr__widen_avx512, ldr__tile_int8_vnni, NULL, NULL };
 #if LDR__HAVE_BF16
-static const ldr__kernels ldr__kernels_bf16 = { "avx512bf16", 14, 32, ldr__tile_avx512, ldr__to_float_avx2, ldr__weave_avx512, ldr__exp_row_avx512,
-    ldr__activate_avx512, ldr__activate_backward_avx512, ldr__adam_avx512, 4, ldr__quantise_vnni, ldr__widen_avx512, ldr__tile_int8_vnni, ldr__to_bf16_avx512, ldr__tile_bf16_avx512 };
+static const ldr__kernels ldr__kernels_bf16 = { "avx512bf16", 14, 32, ldr__tile_avx512, ldr__to_float_avx2, ldr__weave_avx512,
+    &ldr__row_kernels_avx512, 4, ldr__quantise_vnni, ldr__widen_avx512, ldr__tile_int8_vnni, ldr__to_bf16_avx512, ldr__tile_bf16_avx512 };
 #endif
 
 /* What both the processor and the operating system offer: 0 portable, 1 AVX2, 2 AVX-512, 3 with VNNI, 4 with bf16. */
@@ -2384,6 +2614,7 @@ LDR__DEF const char *ldr_simd_name(ldr_simd wish) { return ldr__kernels_pick(wis
 enum { LDR__KC = 256, LDR__MC = 84,
        LDR__DEEP = 768, LDR__NB = 96,                /* of a block whose a is read in place    */
        LDR__COPY_DEEP = LDR__KC, LDR__COPY_NB = 768, LDR__COPY_LD = LDR__MC + 12,        /* of one whose a is copied */
+       LDR__FEW_ROWS = 512,
        LDR__PACKED_KC = 1024, LDR__PACKED_NB = 192 };  /* of rounded weights; sums over KC of products of 127 by 127 stay below 2^24 */
 LDR__STATIC_ASSERT(copies_fit, LDR__COPY_LD >= LDR__MC && LDR__DEEP % LDR__KC == 0);
 
@@ -2465,9 +2696,12 @@ static void ldr__pack_panels(const ldr__kernels *ker, float *panels, ldr__mat b,
             for (j = 0; j < n;) {
                 float *to = panels + j * k + p * nr;
                 size_t width = LDR__MIN(step, n - j), x;
-                if (b.dtype == LDR__NATIVE && width >= nr) {
+                if (b.dtype == LDR__NATIVE) {
                     const unsigned char *from = data + (p * b.rs + j) * sizeof(float);
-                    for (x = 0; x < nr; x += 8) memcpy(to + x, from + x * sizeof(float), 8 * sizeof(float));
+                    width = LDR__MIN(nr, width);
+                    for (x = 0; x + 8 <= width; x += 8) memcpy(to + x, from + x * sizeof(float), 8 * sizeof(float));
+                    for (; x < width; x++) memcpy(to + x, from + x * sizeof(float), sizeof(float));
+                    for (; x < nr; x++) to[x] = 0;
                     j += nr;
                     continue;
                 }
@@ -2534,7 +2768,7 @@ static void ldr__panels_multiply(const ldr__kernels *ker, float *c, size_t ldc, 
                 }
         }
         if (last && last->f)
-            for (i = i0; i < end; i++) ker->activate(last->f + i * last->ldf, c + i * ldc, n, last->activation);
+            for (i = i0; i < end; i++) ker->rows->activate(last->f + i * last->ldf, c + i * ldc, n, last->activation);
     }
 }
 
@@ -2570,6 +2804,7 @@ typedef struct ldr__grid { size_t mb, nb, columns, tasks; } ldr__grid;
 static ldr__grid ldr__grid_of(const ldr__exec *ex, size_t m, size_t n, size_t nb) {
     ldr__grid g;
     size_t nr = (size_t)ex->kernels->nr, mr = (size_t)ex->kernels->mr, want = ex->threads == 1 ? 1 : 2 * (size_t)ex->threads, rows, most = (m + 4 * mr - 1) / (4 * mr);
+    if (m < LDR__FEW_ROWS) nb = LDR__MIN(nb, LDR__MAX(ldr__round_up((n + want - 1) / want, nr), 2 * nr));      /* share columns: packing b for few rows is dear */
     g.columns = (n + nb - 1) / nb;
     if (most * g.columns < want) g.columns = LDR__MIN((want + most - 1) / most, (n + nr - 1) / nr);      /* too few rows to share */
     g.nb = LDR__MIN(ldr__round_up((n + g.columns - 1) / g.columns, nr), ldr__round_up(nb, nr));
@@ -2699,7 +2934,7 @@ static void ldr__packed_forward(const ldr__exec *ex, float *y, size_t ldy, float
                         else ker->tile(c, ldy, x + at * ldx + k0, ldx, 1, (const float *)(const void *)panel, kc, (int32_t)height, columns, bias, k0 > 0);
                     }
                 }
-                for (t = i; f && k0 + kc == depth && t < high; t++) ker->activate(f + t * w->out + j0, y + t * ldy + j0, n, activation);
+                for (t = i; f && k0 + kc == depth && t < high; t++) ker->rows->activate(f + t * w->out + j0, y + t * ldy + j0, n, activation);
             }
         }
     }
@@ -2729,40 +2964,19 @@ typedef struct ldr__dropout {
     const uint64_t *rows;          /* a number for every token that does not depend on its batch */
 } ldr__dropout;
 
-LDR__INLINE float ldr__dropout_factor(uint32_t row, uint32_t column, uint32_t threshold, float scale) {
-    uint32_t h = row ^ (column * 0x9e3779b9u);
-    h = (h ^ h >> 16) * 0x85ebca6bu;
-    h = (h ^ h >> 13) * 0xc2b2ae35u;
-    return (h ^ h >> 16) < threshold ? 0.0f : scale;
-}
-
 static uint32_t ldr__dropout_row(const ldr__dropout *d, size_t t, uint64_t part) {
     return (uint32_t)(ldr__mix64(d->key + d->rows[t] * UINT64_C(0x9e3779b97f4a7c15) + part * UINT64_C(0xd1342543de82ef95)) >> 32);
 }
 
-static void ldr__dropout_apply(float *x, size_t n, const ldr__dropout *d, size_t t, uint64_t part) {
-    uint32_t row, threshold;
-    float scale;
-    if (!d || d->p <= 0) return;
-    row = ldr__dropout_row(d, t, part);
-    threshold = (uint32_t)((double)d->p * 4294967296.0);
-    scale = 1.0f / (1.0f - d->p);
-    LDR__LANE_LOOP(j, n, x[j] *= ldr__dropout_factor(row, (uint32_t)j, threshold, scale));
+static void ldr__dropout_apply(const ldr__kernels *ker, float *x, size_t n, const ldr__dropout *d, size_t t, uint64_t part) {
+    if (d && d->p > 0) ker->rows->dropout(x, n, ldr__dropout_row(d, t, part), (uint32_t)((double)d->p * 4294967296.0), 1.0f / (1.0f - d->p));
 }
 
 /* s[O] += sum over t of dy[T,O]; each column has one owner, rows are added in order. */
 static void ldr__column_sums(const ldr__exec *ex, float *s, const float *dy, size_t ld, size_t rows, size_t columns) {
     LDR__FOR(block, ((int64_t)columns + 31) / 32, ex->threads) {
-        size_t j0 = (size_t)block * 32, j1 = LDR__MIN(columns, j0 + 32), t, j;
-        float sum[32];
-        for (j = j0; j < j1; j++) sum[j - j0] = 0;
-        if (j1 - j0 == 32)                     /* a fixed count is what a compiler turns into vectors */
-            for (t = 0; t < rows; t++)
-                for (j = 0; j < 32; j++) sum[j] += dy[t * ld + j0 + j];
-        else
-            for (t = 0; t < rows; t++)
-                for (j = j0; j < j1; j++) sum[j - j0] += dy[t * ld + j];
-        for (j = j0; j < j1; j++) s[j] += sum[j - j0];
+        size_t j = (size_t)block * 32;
+        ex->kernels->rows->columns(s + j, dy + j, ld, rows, LDR__MIN((size_t)32, columns - j));
     }
 }
 
@@ -2791,71 +3005,23 @@ static void ldr__linear_backward(const ldr__exec *ex, float *dx, size_t lddx, in
 
 typedef enum ldr_norm { LDR_NORM_LAYER, LDR_NORM_RMS } ldr_norm;
 
-/* layer: y = (x - mean) / sqrt(var + eps) g + b (Ba et al. 2016);  rms: y = x / sqrt(mean x^2 + eps) g
-   (Zhang & Sennrich 2019). stats[2] = { mean (0 for rms), 1/sqrt(...) } is kept for the backward. */
-static void ldr__norm_row(float *y, float *stats, const float *x, const float *g, const float *b, size_t n, ldr_norm kind, float eps) {
-    float lanes[LDR__LANES], mean = 0, rstd;
-    double sum = 0;
-    int l;
-    if (kind == LDR_NORM_LAYER) {
-        for (l = 0; l < LDR__LANES; l++) lanes[l] = 0;
-        LDR__LANE_LOOP(i, n, lanes[i % LDR__LANES] += x[i]);
-        for (l = 0; l < LDR__LANES; l++) sum += (double)lanes[l];
-        mean = (float)(sum / (double)n);
-        sum = 0;
-    }
-    for (l = 0; l < LDR__LANES; l++) lanes[l] = 0;
-    LDR__LANE_LOOP(i, n, lanes[i % LDR__LANES] += (x[i] - mean) * (x[i] - mean));
-    for (l = 0; l < LDR__LANES; l++) sum += (double)lanes[l];
-    rstd = 1.0f / sqrtf((float)(sum / (double)n) + eps);
-    if (stats) {
-        stats[0] = mean;
-        stats[1] = rstd;
-    }
-    if (b) LDR__LANE_LOOP(i, n, y[i] = (x[i] - mean) * rstd * g[i] + b[i]);
-    else LDR__LANE_LOOP(i, n, y[i] = (x[i] - mean) * rstd * g[i]);
-}
-
-/* With xhat = (x - mean) rstd and e = dy g:  layer: dx = rstd (e - mean(e) - xhat mean(e xhat));
-   rms: the same without mean(e). */
-static void ldr__norm_row_backward(float *dx, int add, const float *dy, const float *x, const float *stats, const float *g, size_t n, ldr_norm kind) {
-    float lanes0[LDR__LANES], lanes1[LDR__LANES], mean = stats[0], rstd = stats[1], a = 0, c = 0;
-    int l;
-    for (l = 0; l < LDR__LANES; l++) lanes0[l] = lanes1[l] = 0;
-    LDR__LANE_LOOP(i, n, {
-        float e = dy[i] * g[i];
-        lanes0[i % LDR__LANES] += e;
-        lanes1[i % LDR__LANES] += e * (x[i] - mean) * rstd;
-    });
-    for (l = 0; l < LDR__LANES; l++) {
-        a += lanes0[l];
-        c += lanes1[l];
-    }
-    a = kind == LDR_NORM_LAYER ? a / (float)n : 0.0f;
-    c /= (float)n;
-    if (add) LDR__LANE_LOOP(i, n, dx[i] += rstd * (dy[i] * g[i] - a - (x[i] - mean) * rstd * c));
-    else LDR__LANE_LOOP(i, n, dx[i] = rstd * (dy[i] * g[i] - a - (x[i] - mean) * rstd * c));
-}
-
-/* y[T,n] = norm(x[T,n]) */
+/* y[T,n] = norm(x[T,n])   layer: y = (x - mean) / sqrt(var + eps) g + b (Ba et al. 2016);  rms: y = x / sqrt(mean x^2 + eps) g
+   (Zhang & Sennrich 2019). stats[T,2] = { mean (0 for rms), 1/sqrt(...) } is kept for the backward, if it is there. */
 static void ldr__norm_forward(const ldr__exec *ex, float *y, float *stats, const float *x, const float *g, const float *b, size_t rows, size_t n, ldr_norm kind, float eps) {
-    LDR__ROW_LOOP(t, rows, ex, ldr__norm_row(y + t * n, stats ? stats + 2 * t : NULL, x + t * n, g, b, n, kind, eps);)
+    LDR__ROW_LOOP(t, rows, ex, ex->kernels->rows->norm(y + t * n, stats ? stats + 2 * t : NULL, x + t * n, g, b, n, kind == LDR_NORM_RMS, eps);)
 }
 
-/* dg += sum dy xhat, db += sum dy, dx (+)= as above; dg and db may be NULL. */
+/* With xhat = (x - mean) rstd and e = dy g:  layer: dx (+)= rstd (e - mean(e) - xhat mean(e xhat));  rms: the same without
+   mean(e).  dg += sum dy xhat, db += sum dy; either may be NULL. */
 static void ldr__norm_backward(const ldr__exec *ex, float *dx, int add, float *dg, float *db, const float *dy, const float *x, const float *stats, const float *g, size_t rows, size_t n, ldr_norm kind) {
     if (dg) {
         LDR__FOR(block, ((int64_t)n + 31) / 32, ex->threads) {
-            size_t j0 = (size_t)block * 32, j1 = LDR__MIN(n, j0 + 32), t, j;
-            float sum[32];
-            for (j = j0; j < j1; j++) sum[j - j0] = 0;
-            for (t = 0; t < rows; t++)
-                for (j = j0; j < j1; j++) sum[j - j0] += dy[t * n + j] * (x[t * n + j] - stats[2 * t]) * stats[2 * t + 1];
-            for (j = j0; j < j1; j++) dg[j] += sum[j - j0];
+            size_t j = (size_t)block * 32;
+            ex->kernels->rows->norm_columns(dg + j, dy + j, x + j, stats, n, rows, LDR__MIN((size_t)32, n - j));
         }
     }
     if (db) ldr__column_sums(ex, db, dy, n, rows, n);
-    LDR__ROW_LOOP(t, rows, ex, ldr__norm_row_backward(dx + t * n, add, dy + t * n, x + t * n, stats + 2 * t, g, n, kind);)
+    LDR__ROW_LOOP(t, rows, ex, ex->kernels->rows->norm_backward(dx + t * n, add, dy + t * n, x + t * n, stats + 2 * t, g, n, kind == LDR_NORM_RMS);)
 }
 
 /* r = x + dropout(r);  y = norm(r).  The tail of every sublayer, one visit to each row. y NULL: no norm. */
@@ -2864,9 +3030,9 @@ static void ldr__residual_norm_forward(const ldr__exec *ex, float *y, float *r, 
     LDR__ROW_LOOP(t, rows, ex, {
         float *row = r + t * n;
         const float *from = x + t * n;
-        ldr__dropout_apply(row, n, drop, t, 0);
-        LDR__LANE_LOOP(i, n, row[i] += from[i]);
-        if (y) ldr__norm_row(y + t * n, stats ? stats + 2 * t : NULL, row, g, b, n, kind, eps);
+        ldr__dropout_apply(ex->kernels, row, n, drop, t, 0);
+        ex->kernels->rows->add(row, from, n);
+        if (y) ex->kernels->rows->norm(y + t * n, stats ? stats + 2 * t : NULL, row, g, b, n, kind == LDR_NORM_RMS, eps);
     })
 }
 
@@ -2874,7 +3040,7 @@ static void ldr__residual_norm_forward(const ldr__exec *ex, float *y, float *r, 
 static void ldr__dropout_backward(const ldr__exec *ex, float *d, const float *dy, size_t rows, size_t n, const ldr__dropout *drop) {
     LDR__ROW_LOOP(t, rows, ex, {
         memcpy(d + t * n, dy + t * n, n * sizeof(float));
-        ldr__dropout_apply(d + t * n, n, drop, t, 0);
+        ldr__dropout_apply(ex->kernels, d + t * n, n, drop, t, 0);
     })
 }
 
@@ -2902,7 +3068,7 @@ static void ldr__rotary(const ldr__exec *ex, float *x, size_t ld, const int32_t 
    backward makes them again from the log-sum-exp of each row (Dao et al. 2022), so nothing of
    size T x T is ever stored. A task is one sequence and one key/value head: it alone writes
    that head's O, dQ, dK and dV. */
-enum { LDR__QROWS = 48 };
+enum { LDR__QROWS = 96 };
 
 typedef struct ldr__attention {
     int32_t        heads, kv_heads, head_dim, causal;
@@ -2920,9 +3086,15 @@ static size_t ldr__attention_scratch(size_t n, size_t head_dim) {
     return 2 * head_dim * np + n * dp + 2 * LDR__QROWS * np + 2 * LDR__QROWS * dp;
 }
 
+/* Rows of the next block of queries when `left` are to come: blocks of about one size. */
+static size_t ldr__query_rows(size_t left) {
+    size_t blocks = (left + LDR__QROWS - 1) / LDR__QROWS;
+    return (left + blocks - 1) / blocks;
+}
+
 /* One row of scores to unnormalised probabilities over its first `keys` entries; returns the sum. */
 static float ldr__softmax_row(const ldr__kernels *ker, float *s, size_t keys, size_t all, float scale, float *peak) {
-    float sum = ker->exp_row(s, keys, scale, peak);
+    float sum = ker->rows->exp(s, keys, scale, peak);
     size_t j;
     for (j = keys; j < all; j++) s[j] = 0;
     return sum;
@@ -2934,7 +3106,7 @@ static void ldr__attention_forward(const ldr__exec *ex, float *out, float *lse, 
     int32_t group = a->heads / a->kv_heads;
     LDR__FOR(task, (int64_t)a->sequences * a->kv_heads, ex->threads) {
         int32_t seq = (int32_t)(task / a->kv_heads), kv = (int32_t)(task % a->kv_heads), h;
-        size_t first = (size_t)(a->offsets[seq] - a->offsets[0]), n = (size_t)(a->offsets[seq + 1] - a->offsets[seq]), np = ldr__round_up(n, LDR__TILE_MAX_N), i0, i, j;
+        size_t first = (size_t)(a->offsets[seq] - a->offsets[0]), n = (size_t)(a->offsets[seq + 1] - a->offsets[seq]), np = ldr__round_up(n, LDR__TILE_MAX_N), i0, i, j, rows;
         size_t begin = a->only ? (size_t)(a->only[seq] - a->offsets[seq]) : 0, end = a->only ? begin + 1 : n, to = a->only ? (size_t)seq : first;
         float *scratch = ex->scratch + (size_t)ldr__thread() * ex->scratch_size;
         float *pk = scratch, *pv = pk + d * np, *s = pv + n * ldr__round_up(d, LDR__TILE_MAX_N);
@@ -2942,15 +3114,18 @@ static void ldr__attention_forward(const ldr__exec *ex, float *out, float *lse, 
         ldr__pack_panels(ker, pk, ldr__mat_float(k, 1, ld), d, n);
         ldr__pack_panels(ker, pv, ldr__mat_float(v, ld, 1), n, d);
         for (h = kv * group; h < (kv + 1) * group; h++)
-            for (i0 = begin; i0 < end; i0 += LDR__QROWS) {
-                size_t rows = LDR__MIN((size_t)LDR__QROWS, end - i0), keys = a->causal ? i0 + rows : n;
-                float sums[LDR__QROWS], *o = out + (to + i0 - begin) * inner + (size_t)h * d;
+            for (i0 = begin; i0 < end; i0 += rows) {
+                size_t keys;
+                float sums[LDR__QROWS], *o;
+                rows = ldr__query_rows(end - i0);
+                keys = a->causal ? i0 + rows : n;
+                o = out + (to + i0 - begin) * inner + (size_t)h * d;
                 ldr__panels_multiply(ker, s, np, base + i0 * ld + (size_t)h * d, ld, 1, pk, d, rows, keys, d, NULL, NULL, 0);
                 for (i = 0; i < rows; i++) {
                     float peak;
                     sums[i] = ldr__softmax_row(ker, s + i * np, a->causal ? i0 + i + 1 : n, keys, a->scale, &peak);
                     if (lse) lse[(first + i0 + i) * (size_t)a->heads + (size_t)h] = peak + logf(sums[i]);
-                    ldr__dropout_apply(s + i * np, keys, a->drop, first + i0 + i, (uint64_t)h + 1);
+                    ldr__dropout_apply(ker, s + i * np, keys, a->drop, first + i0 + i, (uint64_t)h + 1);
                 }
                 ldr__panels_multiply(ker, o, inner, s, np, 1, pv, n, rows, d, keys, NULL, NULL, 0);
                 for (i = 0; i < rows; i++, o += inner) {
@@ -2969,7 +3144,7 @@ static void ldr__attention_backward(const ldr__exec *ex, float *dqkv, const floa
     int32_t group = a->heads / a->kv_heads;
     LDR__FOR(task, (int64_t)a->sequences * a->kv_heads, ex->threads) {
         int32_t seq = (int32_t)(task / a->kv_heads), kv = (int32_t)(task % a->kv_heads), h;
-        size_t first = (size_t)(a->offsets[seq] - a->offsets[0]), n = (size_t)(a->offsets[seq + 1] - a->offsets[seq]), i0, i, j;
+        size_t first = (size_t)(a->offsets[seq] - a->offsets[0]), n = (size_t)(a->offsets[seq + 1] - a->offsets[seq]), i0, i, j, rows;
         size_t np = ldr__round_up(n, LDR__TILE_MAX_N), dp = ldr__round_up(d, LDR__TILE_MAX_N);
         float *scratch = ex->scratch + (size_t)ldr__thread() * ex->scratch_size;
         float *pk = scratch, *pvt = pk + d * np, *pkr = pvt + d * np, *s = pkr + n * dp, *ds = s + LDR__QROWS * np;
@@ -2982,23 +3157,22 @@ static void ldr__attention_backward(const ldr__exec *ex, float *dqkv, const floa
         for (i = 0; i < n; i++)
             for (j = 0; j < d; j++) dk[i * ld + j] = dv[i * ld + j] = 0;
         for (h = kv * group; h < (kv + 1) * group; h++)
-            for (i0 = 0; i0 < n; i0 += LDR__QROWS) {
-                size_t rows = LDR__MIN((size_t)LDR__QROWS, n - i0), keys = a->causal ? i0 + rows : n;
+            for (i0 = 0; i0 < n; i0 += rows) {
+                size_t keys;
                 const float *q = base + i0 * ld + (size_t)h * d, *dob = dout + (first + i0) * inner + (size_t)h * d;
+                rows = ldr__query_rows(n - i0);
+                keys = a->causal ? i0 + rows : n;
                 ldr__panels_multiply(ker, s, np, q, ld, 1, pk, d, rows, keys, d, NULL, NULL, 0);
                 ldr__panels_multiply(ker, ds, np, dob, inner, 1, pvt, d, rows, keys, d, NULL, NULL, 0);
                 for (i = 0; i < rows; i++) {
                     const float *o = out + (first + i0 + i) * inner + (size_t)h * d, *g = dob + i * inner;
-                    float *p = s + i * np, *e = ds + i * np, dot = 0, peak = 0, log_sum = lse[(first + i0 + i) * (size_t)a->heads + (size_t)h], c;
+                    float *p = s + i * np, *e = ds + i * np, lanes[LDR__LANES] = { 0 };
                     size_t mine = a->causal ? i0 + i + 1 : n;
-                    for (j = 0; j < d; j++) dot += g[j] * o[j];
-                    /* exp(S - peak) times exp(peak - lse) is the probability itself. */
-                    ldr__softmax_row(ker, p, mine, keys, a->scale, &peak);
-                    c = ldr__exp(peak - log_sum);
-                    LDR__LANE_LOOP(x, keys, p[x] *= c);
-                    ldr__dropout_apply(e, keys, a->drop, first + i0 + i, (uint64_t)h + 1);
-                    LDR__LANE_LOOP(x, keys, e[x] = a->scale * p[x] * (e[x] - dot));
-                    ldr__dropout_apply(p, keys, a->drop, first + i0 + i, (uint64_t)h + 1);
+                    LDR__LANE_LOOP(x, d, lanes[x % LDR__LANES] += g[x] * o[x]);
+                    ldr__dropout_apply(ker, e, mine, a->drop, first + i0 + i, (uint64_t)h + 1);
+                    ker->rows->softmax_backward(p, e, mine, a->scale, lse[(first + i0 + i) * (size_t)a->heads + (size_t)h], (float)ldr__lanes_sum(lanes));
+                    for (j = mine; j < keys; j++) p[j] = e[j] = 0;
+                    ldr__dropout_apply(ker, p, keys, a->drop, first + i0 + i, (uint64_t)h + 1);
                 }
                 ldr__panels_multiply(ker, dbase + i0 * ld + (size_t)h * d, ld, ds, np, 1, pkr, n, rows, d, keys, NULL, NULL, 0);
                 ldr__pack_panels(ker, pq, ldr__mat_float(q, ld, 1), rows, d);
@@ -5550,9 +5724,9 @@ static void ldr__adapter_backward(const ldr__exec *ex, float *dz, float *const *
     const float *const *v = b->v + first;
     size_t w = (size_t)s->width, n = (size_t)s->bottleneck;
     if (!v[0]) return;
-    LDR__ROW_LOOP(t, rows, ex, ex->kernels->activate(a->bent + t * n, a->down[which] + t * n, n, LDR_GELU_TANH);)
+    LDR__ROW_LOOP(t, rows, ex, ex->kernels->rows->activate(a->bent + t * n, a->down[which] + t * n, n, LDR_GELU_TANH);)
     ldr__linear_backward(ex, k->bent, n, 0, grad[first + 2], grad[first + 3], dz, w, ldr__mat_float(a->bent, n, 1), ldr__mat_float(v[2], n, 1), rows, w, n);
-    LDR__ROW_LOOP(t, rows, ex, ex->kernels->activate_backward(k->bent + t * n, a->down[which] + t * n, n, LDR_GELU_TANH);)
+    LDR__ROW_LOOP(t, rows, ex, ex->kernels->rows->activate_backward(k->bent + t * n, a->down[which] + t * n, n, LDR_GELU_TANH);)
     ldr__linear_backward(ex, dz, w, 1, grad[first], grad[first + 1], k->bent, n, ldr__mat_float(a->z[which], w, 1), ldr__mat_float(v[0], w, 1), rows, n, w);
 }
 
@@ -5596,7 +5770,7 @@ static void ldr__ffn_forward(const ldr__exec *ex, float *f, float *fg, const ldr
         if (!b->v[LDR__LOW_A + last]) ldr__linear_activate_forward(ex, y, fy, a->n2, b->m[last], b->v[LDR__QB + last], rows, n, w, s->activation);
         else {
             ldr__block_linear_forward(ex, y, n, a->n2, w, b, s, last, rows, a->low);
-            LDR__ROW_LOOP(t, rows, ex, ex->kernels->activate(fy + t * n, y + t * n, n, (int32_t)s->activation);)
+            LDR__ROW_LOOP(t, rows, ex, ex->kernels->rows->activate(fy + t * n, y + t * n, n, (int32_t)s->activation);)
         }
     }
     if (s->gated) LDR__ROW_LOOP(t, rows, ex, LDR__LANE_LOOP(i, n, f[t * n + i] = a->u[t * n + i] * fg[t * n + i]);)
@@ -5642,9 +5816,9 @@ static void ldr__block_forward(const ldr__exec *ex, ldr__acts *a, const ldr__blo
 static void ldr__ffn_again(const ldr__exec *ex, float *f, float *gate_out, const float *u, const float *g, size_t rows, const ldr__shape *s) {
     size_t n = (size_t)s->ffn;
     LDR__ROW_LOOP(t, rows, ex, {
-        if (!g) ex->kernels->activate(f + t * n, u + t * n, n, (int32_t)s->activation);
+        if (!g) ex->kernels->rows->activate(f + t * n, u + t * n, n, (int32_t)s->activation);
         else {
-            ex->kernels->activate(gate_out + t * n, g + t * n, n, (int32_t)s->activation);
+            ex->kernels->rows->activate(gate_out + t * n, g + t * n, n, (int32_t)s->activation);
             LDR__LANE_LOOP(i, n, f[t * n + i] = u[t * n + i] * gate_out[t * n + i]);
         }
     })
@@ -5657,7 +5831,7 @@ static void ldr__ffn_backward(const ldr__exec *ex, float *dn, int add, float *co
     ldr__block_linear_backward(ex, k->df, n, 0, grad, dd, w, k->f, n, b, s, LDR__DOWN, rows, a->low, k->low);
     LDR__ROW_LOOP(t, rows, ex, {
         float *df = k->df + t * n;
-        if (!s->gated) ex->kernels->activate_backward(df, a->u + t * n, n, (int32_t)s->activation);
+        if (!s->gated) ex->kernels->rows->activate_backward(df, a->u + t * n, n, (int32_t)s->activation);
         else {                                     /* dg holds f(g) from the forward just redone */
             float *dg = k->dg + t * n;
             const float *u = a->u + t * n;
@@ -5666,7 +5840,7 @@ static void ldr__ffn_backward(const ldr__exec *ex, float *dn, int add, float *co
                 df[i] = d * dg[i];
                 dg[i] = d * u[i];
             });
-            ex->kernels->activate_backward(dg, a->g + t * n, n, (int32_t)s->activation);
+            ex->kernels->rows->activate_backward(dg, a->g + t * n, n, (int32_t)s->activation);
         }
     })
     ldr__block_linear_backward(ex, dn, w, add, grad, k->df, n, a->n2, w, b, s, LDR__UP, rows, a->low, k->low);
@@ -6565,7 +6739,7 @@ static void ldr__embed_forward(const ldr__exec *ex, const ldr_model *m, const ld
     LDR__ROW_LOOP(i, t->count, ex, {
         float *row = embed + i * e;
         ldr__embed_sum(ex, m, ends, row, ids, segments, t, i);
-        if (ends->v[LDR__EMBED_NORM]) ldr__norm_row(row, NULL, row, ends->v[LDR__EMBED_NORM], ends->v[LDR__EMBED_NORMB], e, LDR_NORM_LAYER, m->shape.eps);
+        if (ends->v[LDR__EMBED_NORM]) ex->kernels->rows->norm(row, NULL, row, ends->v[LDR__EMBED_NORM], ends->v[LDR__EMBED_NORMB], e, 0, m->shape.eps);
     })
     if (ends->m[LDR__PROJECT].data) ldr__linear_forward(ex, x, w, embed, e, ends->m[LDR__PROJECT], ends->v[LDR__PROJECTB], t->count, w, e);
 }
@@ -6718,8 +6892,8 @@ LDR__DEF ldr_status ldr_model_logits(const ldr_model *m, float *logits, const fl
     if (m->ends.m[LDR__LM_DENSE].data) {
         ldr__linear_forward(&ex, x, e, hidden, w, m->ends.m[LDR__LM_DENSE], m->ends.v[LDR__LM_DENSEB], n, e, w);
         LDR__ROW_LOOP(t, n, &ex, {
-            ex.kernels->activate(x + t * e, x + t * e, e, (int32_t)m->shape.activation);
-            ldr__norm_row(x + t * e, NULL, x + t * e, m->ends.v[LDR__LM_NORM], m->ends.v[LDR__LM_NORMB], e, LDR_NORM_LAYER, m->shape.eps);
+            ex.kernels->rows->activate(x + t * e, x + t * e, e, (int32_t)m->shape.activation);
+            ex.kernels->rows->norm(x + t * e, NULL, x + t * e, m->ends.v[LDR__LM_NORM], m->ends.v[LDR__LM_NORMB], e, 0, m->shape.eps);
         })
         hidden = x;
     }
@@ -8116,7 +8290,7 @@ static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, size_t ma
         s->top = keep && l->d.mix == LDR_MIX_AFTER ? ldr__place_matrix(p, side, max_tokens, w) : NULL;
         s->f = ldr__place_matrix(p, side, max_tokens, (size_t)l->d.ffn);
         s->fg = l->side.gated ? ldr__place_matrix(p, side, max_tokens, (size_t)l->d.ffn) : NULL;
-        s->gate = ldr__place_floats(p, side, w);
+        s->gate = ldr__place_floats(p, side, 2 * w);       /* and room for as many sums */
         s->picked = ldr__place_matrix(p, "head", r, w);
         s->normed = l->final_norm >= 0 ? ldr__place_matrix(p, "head", r, w) : s->picked;
         s->stats = ldr__place_matrix(p, "head", r, 2);
@@ -8241,36 +8415,36 @@ static void ldr__mix_forward(const ldr__pass *s, float *out, const float *state,
     if (s->l->d.gate != LDR_GATE_NONE) ldr__gate_fill(s->l, s->gate, rung);
     LDR__ROW_LOOP(t, s->t.count, &s->ex, {
         if (s->l->d.gate == LDR_GATE_NONE) LDR__LANE_LOOP(i, w, out[t * w + i] = state[t * w + i] + m[t * w + i]);
-        else LDR__LANE_LOOP(i, w, out[t * w + i] = a[i] * state[t * w + i] + (1.0f - a[i]) * m[t * w + i]);
+        else s->ex.kernels->rows->mix(out + t * w, state + t * w, m + t * w, a, w);
     })
 }
 
 /* From du: dm = (1-a) du, du becomes ds = a du, dg += a(1-a)/T sum du (s - m). */
 static void ldr__mix_backward(const ldr__pass *s, float *dm, float *du, const float *state, const float *m, int32_t rung) {
     const ldr_ladder *l = s->l;
-    size_t w = (size_t)l->d.width, c, t;
+    size_t w = (size_t)l->d.width, c;
     float *dg = ldr__grad(l, l->rungs[rung].gate), *a = s->gate;
+    double scalar = 0;
     if (l->d.gate == LDR_GATE_NONE) {
         memcpy(dm, du, s->t.count * w * sizeof(float));
         return;
     }
     ldr__gate_fill(l, a, rung);
     if (dg) {
-        double scalar = 0;
+        float *sums = s->gate + w;
+        memset(sums, 0, w * sizeof(float));
+        LDR__FOR(block, ((int64_t)w + 31) / 32, s->ex.threads) {
+            size_t j = (size_t)block * 32;
+            s->ex.kernels->rows->mix_columns(sums + j, du + j, state + j, m + j, w, s->t.count, LDR__MIN((size_t)32, w - j));
+        }
         for (c = 0; c < w; c++) {
-            float sum = 0;
-            for (t = 0; t < s->t.count; t++) sum += du[t * w + c] * (state[t * w + c] - m[t * w + c]);
-            sum *= a[c] * (1.0f - a[c]) / l->d.gate_temperature;
+            float sum = sums[c] * (a[c] * (1.0f - a[c]) / l->d.gate_temperature);
             if (l->d.gate == LDR_GATE_SCALAR) scalar += (double)sum;
             else dg[c] += sum;
         }
         if (l->d.gate == LDR_GATE_SCALAR) dg[0] += (float)scalar;
     }
-    LDR__ROW_LOOP(t_, s->t.count, &s->ex, LDR__LANE_LOOP(i, w, {
-        float d = du[t_ * w + i];
-        dm[t_ * w + i] = (1.0f - a[i]) * d;
-        du[t_ * w + i] = a[i] * d;
-    });)
+    LDR__ROW_LOOP(t, s->t.count, &s->ex, s->ex.kernels->rows->mix_backward(dm + t * w, du + t * w, a, w);)
 }
 
 /* Where the state lies before and after rung k. */
@@ -8295,7 +8469,7 @@ static void ldr__first_forward(ldr__pass *s, const float *tap) {
     float *first = s->l->d.mix == LDR_MIX_AFTER ? s->acts[0].x : s->first;
     ldr__dropout drop = ldr__tokens_dropout(&s->t, LDR__PLACE_FIRST);
     ldr__down_forward(s, first, tap, s->l->first, s->l->first_bias);
-    LDR__ROW_LOOP(t, s->t.count, &s->ex, ldr__dropout_apply(first + t * w, w, &drop, t, 0);)
+    LDR__ROW_LOOP(t, s->t.count, &s->ex, ldr__dropout_apply(s->ex.kernels, first + t * w, w, &drop, t, 0);)
 }
 
 static void ldr__rung_forward(ldr__pass *s, int32_t k, const float *tap) {
@@ -8353,9 +8527,9 @@ static void ldr__final_rows(ldr__pass *s, const float *x, int compact) {
             else ldr__pool_forward(s, y, x, r, d);
             continue;
         }
-        ldr__norm_row(y, NULL, row, g, b, d, m->shape.norm, m->shape.eps);
+        s->ex.kernels->rows->norm(y, NULL, row, g, b, d, m->shape.norm == LDR_NORM_RMS, m->shape.eps);
         for (t = 1; t < span; t++) {
-            ldr__norm_row(s->pooled, NULL, row + t * d, g, b, d, m->shape.norm, m->shape.eps);
+            s->ex.kernels->rows->norm(s->pooled, NULL, row + t * d, g, b, d, m->shape.norm == LDR_NORM_RMS, m->shape.eps);
             LDR__LANE_LOOP(c, d, y[c] += s->pooled[c]);
         }
         if (span > 1) LDR__LANE_LOOP(i, d, y[i] /= (float)span);
@@ -8370,7 +8544,7 @@ static void ldr__prompt_forward(ldr__pass *s) {
     size_t n = (size_t)l->d.virtual_tokens, h = (size_t)l->d.prompt_hidden, e = (size_t)l->m->embed_width, i;
     const float *vectors = ldr__value(l, l->end[LDR__PROMPT]);
     ldr__linear_forward(&s->ex, s->prompt_hidden, h, vectors, e, ldr__value_matrix(l, l->prompt_dense), ldr__value(l, l->prompt_dense_bias), n, h, e);
-    s->ex.kernels->activate(s->prompt_hidden, s->prompt_hidden, n * h, LDR_TANH);
+    s->ex.kernels->rows->activate(s->prompt_hidden, s->prompt_hidden, n * h, LDR_TANH);
     ldr__linear_forward(&s->ex, s->prompt, e, s->prompt_hidden, h, ldr__value_matrix(l, l->prompt_out), ldr__value(l, l->prompt_out_bias), n, e, h);
     for (i = 0; i < n * e; i++) s->prompt[i] += vectors[i];
     s->ends.v[LDR__PROMPT] = s->prompt;
@@ -8442,10 +8616,10 @@ static void ldr__final_backward(ldr__pass *s, float *dg, float *db) {
         for (t = 0; g && t < ldr__span(s, r); t++) {
             size_t at = ((size_t)s->rows[r] + t) * d;
             float stats[2], *dy = k->dx + at;
-            ldr__norm_row(s->final + r * d, stats, x + at, g, s->ends.v[LDR__FINALB], d, m->shape.norm, m->shape.eps);
+            s->ex.kernels->rows->norm(s->final + r * d, stats, x + at, g, s->ends.v[LDR__FINALB], d, m->shape.norm == LDR_NORM_RMS, m->shape.eps);
             for (i = 0; dg && i < d; i++) dg[i] += dy[i] * (x[at + i] - stats[0]) * stats[1];
             for (i = 0; db && i < d; i++) db[i] += dy[i];
-            ldr__norm_row_backward(dy, 0, dy, x + at, stats, g, d, m->shape.norm);
+            s->ex.kernels->rows->norm_backward(dy, 0, dy, x + at, stats, g, d, m->shape.norm == LDR_NORM_RMS);
         }
     }
 }
@@ -8533,7 +8707,7 @@ static void ldr__words_of(ldr__pass *s, float *words, const float *x) {
     size_t e = (size_t)m->embed_width, d = (size_t)m->shape.width, R = s->row_count;
     if (!s->words_u) return;
     ldr__linear_forward(&s->ex, s->words_u, e, x, d, h->m[LDR__LM_DENSE], h->v[LDR__LM_DENSEB], R, e, d);
-    LDR__ROW_LOOP(t, R, &s->ex, s->ex.kernels->activate(s->words_f + t * e, s->words_u + t * e, e, (int32_t)m->shape.activation);)
+    LDR__ROW_LOOP(t, R, &s->ex, s->ex.kernels->rows->activate(s->words_f + t * e, s->words_u + t * e, e, (int32_t)m->shape.activation);)
     ldr__norm_forward(&s->ex, words, s->words_stats, s->words_f, h->v[LDR__LM_NORM], h->v[LDR__LM_NORMB], R, e, LDR_NORM_LAYER, m->shape.eps);
 }
 
@@ -8563,11 +8737,11 @@ static double ldr__words_loss(ldr__pass *s, double normalizer) {
             int32_t y = s->labels[at];
             double zy = (double)p[y];
             if (q) {
-                scale = 1.0f / s->ex.kernels->exp_row(q, v, 1.0f, &peak);
+                scale = 1.0f / s->ex.kernels->rows->exp(q, v, 1.0f, &peak);
                 for (zy = 0, i = 0; i < v; i++) zy += (double)(q[i] *= scale) * (double)p[i];
             }
             s->guess[at] = ldr__argmax(p, v);
-            sum = s->ex.kernels->exp_row(p, v, 1.0f, &peak);
+            sum = s->ex.kernels->rows->exp(p, v, 1.0f, &peak);
             s->row_loss[row] = (double)peak + log((double)sum) - zy;
             one = normalizer > 0 ? (float)(1.0 / normalizer) : 0.0f;
             scale = one / sum;
@@ -8591,7 +8765,7 @@ static void ldr__words_backward(ldr__pass *s) {
         return;
     }
     ldr__norm_backward(&s->ex, s->dwords, 0, ldr__grad(l, l->end[LDR__LM_NORM]), ldr__grad(l, l->end[LDR__LM_NORMB]), s->dwords, s->words_f, s->words_stats, h->v[LDR__LM_NORM], R, e, LDR_NORM_LAYER);
-    LDR__ROW_LOOP(t, R, &s->ex, s->ex.kernels->activate_backward(s->dwords + t * e, s->words_u + t * e, e, (int32_t)l->m->shape.activation);)
+    LDR__ROW_LOOP(t, R, &s->ex, s->ex.kernels->rows->activate_backward(s->dwords + t * e, s->words_u + t * e, e, (int32_t)l->m->shape.activation);)
     ldr__linear_backward(&s->ex, s->dout, d, 0, ldr__grad(l, l->end[LDR__LM_DENSE]), ldr__grad(l, l->end[LDR__LM_DENSEB]), s->dwords, e, ldr__mat_float(s->hidden_in, d, 1), h->m[LDR__LM_DENSE], R, e, d);
 }
 
@@ -8625,10 +8799,10 @@ static void ldr__head_forward(ldr__pass *s) {
         ldr__words_forward(s);
         return;
     }
-    for (r = 0; r < R; r++) ldr__dropout_apply(s->hidden_in + r * hw, hw, &drop, (size_t)s->rows[r], 0);
+    for (r = 0; r < R; r++) ldr__dropout_apply(s->ex.kernels, s->hidden_in + r * hw, hw, &drop, (size_t)s->rows[r], 0);
     if (hh) {
         ldr__linear_forward(&s->ex, s->hidden, hh, s->hidden_in, hw, ldr__value_matrix(l, l->head_dense), ldr__value(l, l->head_dense_bias), R, hh, hw);
-        for (r = 0; r < R; r++) s->ex.kernels->activate(s->hidden + r * hh, s->hidden + r * hh, hh, LDR_TANH);
+        for (r = 0; r < R; r++) s->ex.kernels->rows->activate(s->hidden + r * hh, s->hidden + r * hh, hh, LDR_TANH);
     }
     ldr__linear_forward(&s->ex, s->logits, c, s->hidden, hh ? hh : hw, ldr__value_matrix(l, l->head_out), ldr__value(l, l->head_out_bias), R, c, hh ? hh : hw);
 }
@@ -8649,7 +8823,7 @@ static void ldr__head_backward(ldr__pass *s) {
         LDR__ROW_LOOP(t, R, &s->ex, LDR__LANE_LOOP(i, hh, s->dhidden[t * hh + i] *= 1.0f - s->hidden[t * hh + i] * s->hidden[t * hh + i]);)
         ldr__linear_backward(&s->ex, s->dout, hw, 0, ldr__grad(l, l->head_dense), ldr__grad(l, l->head_dense_bias), s->dhidden, hh, ldr__mat_float(s->hidden_in, hw, 1), ldr__value_matrix(l, l->head_dense), R, hh, hw);
     }
-    for (r = 0; r < R; r++) ldr__dropout_apply(s->dout + r * hw, hw, &drop, (size_t)s->rows[r], 0);
+    for (r = 0; r < R; r++) ldr__dropout_apply(s->ex.kernels, s->dout + r * hw, hw, &drop, (size_t)s->rows[r], 0);
 }
 
 /* dout to ds, the gradient of the last side state, through output mix, U and final norm. */
@@ -8712,7 +8886,7 @@ static void ldr__pass_backward(ldr__pass *s) {
     for (k = l->d.rung_count - 1; k >= 0; k--) ldr__rung_backward(s, k);
     if (l->has_first) {
         ldr__dropout drop = ldr__tokens_dropout(&s->t, LDR__PLACE_FIRST);
-        LDR__ROW_LOOP(t, s->t.count, &s->ex, ldr__dropout_apply(s->ds + t * w, w, &drop, t, 0);)
+        LDR__ROW_LOOP(t, s->t.count, &s->ex, ldr__dropout_apply(s->ex.kernels, s->ds + t * w, w, &drop, t, 0);)
         ldr__down_backward(s, s->ds, 0, l->first, l->first_bias);
     }
 }
@@ -9142,8 +9316,8 @@ static void ldr__fisher_embedding(ldr__importance *im, const ldr__pass *s, float
     for (t = 0; m->ends.v[LDR__EMBED_NORM] && t < s->t.count; t++) {
         float stats[2];
         ldr__embed_sum(&s->ex, m, &m->ends, row, s->ids, s->segments, &s->t, t);
-        ldr__norm_row(row + d, stats, row, m->ends.v[LDR__EMBED_NORM], m->ends.v[LDR__EMBED_NORMB], d, LDR_NORM_LAYER, m->shape.eps);
-        ldr__norm_row_backward(dx + t * d, 0, dx + t * d, row, stats, m->ends.v[LDR__EMBED_NORM], d, LDR_NORM_LAYER);
+        s->ex.kernels->rows->norm(row + d, stats, row, m->ends.v[LDR__EMBED_NORM], m->ends.v[LDR__EMBED_NORMB], d, 0, m->shape.eps);
+        s->ex.kernels->rows->norm_backward(dx + t * d, 0, dx + t * d, row, stats, m->ends.v[LDR__EMBED_NORM], d, 0);
     }
     for (t = 0; t < s->t.count; t++) {
         for (u = 0; u < t; u++)
@@ -9468,7 +9642,7 @@ static void ldr__optimise(const ldr_ladder *l, float *m, float *v, const ldr_tra
             c[4] = d->epsilon;
             c[5] = d->optimizer == LDR_ADAMW ? (float)(rate * (double)decay) : 0;
             c[6] = s;
-            l->m->kernels->adam(w, mp, vp, g, n, c);
+            l->m->kernels->rows->adam(w, mp, vp, g, n, c);
             continue;
         }
         for (i = 0; i < n; i++) g[i] = g[i] * s + decay * w[i];
