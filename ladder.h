@@ -1629,15 +1629,26 @@ LDR__INLINE void ldr__lanes_to(float *p, const float *lanes, size_t left) {
         }                                                                                 \
     } while (0)
 
-LDR__INLINE double ldr__lanes_sum(const float *lanes) {
-    double sum = 0;
+LDR__INLINE float ldr__lanes_sum(const float *lanes) {
+    float half[LDR__LANES / 2];
     int l;
-    for (l = 0; l < LDR__LANES; l++) sum += (double)lanes[l];
-    return sum;
+    for (l = 0; l < LDR__LANES / 2; l++) half[l] = lanes[l] + lanes[l + LDR__LANES / 2];
+    for (l = 0; l < LDR__LANES / 4; l++) half[l] += half[l + LDR__LANES / 4];
+    return (half[0] + half[2]) + (half[1] + half[3]);
+}
+
+LDR__INLINE float ldr__lanes_max(const float *lanes) {
+    float half[LDR__LANES / 2], a, b;
+    int l;
+    for (l = 0; l < LDR__LANES / 2; l++) half[l] = ldr__select(lanes[l] < lanes[l + LDR__LANES / 2], lanes[l + LDR__LANES / 2], lanes[l]);
+    for (l = 0; l < LDR__LANES / 4; l++) half[l] = ldr__select(half[l] < half[l + LDR__LANES / 4], half[l + LDR__LANES / 4], half[l]);
+    a = half[0] < half[2] ? half[2] : half[0];
+    b = half[1] < half[3] ? half[3] : half[1];
+    return a < b ? b : a;
 }
 
 LDR__INLINE float ldr__exp_row_body(float *x, size_t count, float scale, float *peak) {
-    float most[LDR__LANES], sums[LDR__LANES], m, sum = 0;
+    float most[LDR__LANES], sums[LDR__LANES], m;
     size_t at;
     int l;
     for (l = 0; l < LDR__LANES; l++) most[l] = -FLT_MAX;
@@ -1645,8 +1656,7 @@ LDR__INLINE float ldr__exp_row_body(float *x, size_t count, float scale, float *
         LDR__IN(v, x, x[at]);                                      /* filled with a value of the row */
         LDR__EACH(most[l] = ldr__select(most[l] < v[l] * scale, v[l] * scale, most[l]))
     }
-    m = most[0];
-    for (l = 1; l < LDR__LANES; l++) m = most[l] > m ? most[l] : m;
+    m = ldr__lanes_max(most);
     for (l = 0; l < LDR__LANES; l++) sums[l] = 0;
     LDR__GROUPS(count) {
         float e[LDR__LANES];
@@ -1654,9 +1664,8 @@ LDR__INLINE float ldr__exp_row_body(float *x, size_t count, float scale, float *
         LDR__EACH(e[l] = ldr__exp(v[l] * scale - m); sums[l] += e[l])
         LDR__OUT(x, e);
     }
-    for (l = 0; l < LDR__LANES; l++) sum += sums[l];
     *peak = m;
-    return sum;
+    return ldr__lanes_sum(sums);
 }
 
 LDR__INLINE void ldr__softmax_backward_body(float *p, float *e, size_t count, float scale, float log_sum, float dot) {
@@ -1696,14 +1705,14 @@ LDR__INLINE void ldr__norm_body(float *y, float *stats, const float *x, const fl
             LDR__IN(v, x, 0);
             LDR__EACH(lanes[l] += v[l])
         }
-        mean = (float)(ldr__lanes_sum(lanes) / (double)count);
+        mean = ldr__lanes_sum(lanes) / (float)count;
     }
     for (l = 0; l < LDR__LANES; l++) lanes[l] = 0;
     LDR__GROUPS(count) {
         LDR__IN(v, x, mean);
         LDR__EACH(lanes[l] += (v[l] - mean) * (v[l] - mean))
     }
-    rstd = 1.0f / sqrtf((float)(ldr__lanes_sum(lanes) / (double)count) + eps);
+    rstd = 1.0f / sqrtf(ldr__lanes_sum(lanes) / (float)count + eps);
     if (stats) {
         stats[0] = mean;
         stats[1] = rstd;
@@ -1731,8 +1740,8 @@ LDR__INLINE void ldr__norm_backward_body(float *dx, int add, const float *dy, co
         LDR__IN(scale, g, 0);
         LDR__EACH(sums[l] += d[l] * scale[l]; along[l] += d[l] * scale[l] * (v[l] - mean) * rstd)
     }
-    a = rms ? 0.0f : (float)(ldr__lanes_sum(sums) / (double)count);
-    c = (float)(ldr__lanes_sum(along) / (double)count);
+    a = rms ? 0.0f : ldr__lanes_sum(sums) / (float)count;
+    c = ldr__lanes_sum(along) / (float)count;
     LDR__GROUPS(count) {
         float out[LDR__LANES];
         LDR__IN(v, x, 0);
@@ -1901,9 +1910,11 @@ LDR__INLINE void ldr__weave_body(float *dst, const float *src, size_t stride, si
 }
 
 static void ldr__weave_portable(float *dst, const float *src, size_t stride, size_t columns, size_t depth) { ldr__weave_body(dst, src, stride, columns, depth, 8); }
-#define LDR__ROW_KERNELS(suffix, target)                                                                                                                   \
+#define LDR__SOFTMAX_KERNELS(suffix, target)                                                                                                               \
     target static float ldr__exp_row_##suffix(float *x, size_t n, float scale, float *peak) { return ldr__exp_row_body(x, n, scale, peak); }                \
-    target static void ldr__softmax_backward_##suffix(float *p, float *e, size_t n, float scale, float log_sum, float dot) { ldr__softmax_backward_body(p, e, n, scale, log_sum, dot); } \
+    target static void ldr__softmax_backward_##suffix(float *p, float *e, size_t n, float scale, float log_sum, float dot) { ldr__softmax_backward_body(p, e, n, scale, log_sum, dot); }
+
+#define LDR__ROW_KERNELS(suffix, target)                                                                                                                   \
     target static void ldr__activate_##suffix(float *y, const float *x, size_t n, int32_t kind) { ldr__activate_body(y, x, n, kind); }                      \
     target static void ldr__activate_backward_##suffix(float *dx, const float *x, size_t n, int32_t kind) { ldr__activate_backward_body(dx, x, n, kind); }  \
     target static void ldr__add_##suffix(float *y, const float *x, size_t n) { ldr__add_body(y, x, n); }                                                    \
@@ -1920,6 +1931,7 @@ static void ldr__weave_portable(float *dst, const float *src, size_t stride, siz
         ldr__mix_##suffix, ldr__mix_backward_##suffix, ldr__mix_columns_##suffix, ldr__adam_##suffix };
 
 static void ldr__adam_portable(float *w, float *m, float *v, const float *g, size_t n, const float *c) { ldr__adam_body(w, m, v, g, n, c); }
+LDR__SOFTMAX_KERNELS(portable, )
 LDR__ROW_KERNELS(portable, )
 static void ldr__quantise_portable(void *q, float *scale, const float *x, size_t n, size_t padded) { ldr__quantise_body(q, scale, x, n, padded, 2); }
 static void ldr__widen_portable(int16_t *dst, const int8_t *src, size_t n) { ldr__widen_body(dst, src, n); }
@@ -2540,6 +2552,52 @@ LDR__AVX512 static void ldr__adam_avx512(float *w, float *m, float *v, const flo
     ldr__adam_body(w + i, m + i, v + i, g + i, n - i, c);
 }
 
+/* exp(x) as ldr__exp, for x <= 88: scalef puts 2^n on, and 0 where that is too small. NaN stays NaN. */
+LDR__AVX512 LDR__INLINE __m512 ldr__exp512(__m512 x) {
+    __m512 v = _mm512_max_ps(_mm512_set1_ps(-104.0f), x), n = _mm512_roundscale_ps(_mm512_mul_ps(v, _mm512_set1_ps(1.44269504f)), 8);
+    __m512 r = _mm512_fmadd_ps(n, _mm512_set1_ps(2.12194440e-4f), _mm512_fmadd_ps(n, _mm512_set1_ps(-0.693359375f), v)), p = _mm512_set1_ps(1.0f / 720.0f);
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f / 120.0f));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f / 24.0f));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f / 6.0f));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(0.5f));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f));
+    return _mm512_scalef_ps(p, n);
+}
+
+#define LDR__HERE16(left) (__mmask16)((left) >= 16 ? 0xffffu : (1u << (left)) - 1u)
+
+LDR__AVX512 static float ldr__exp_row_avx512(float *x, size_t n, float scale, float *peak) {
+    const __m512 by = _mm512_set1_ps(scale), lowest = _mm512_set1_ps(-FLT_MAX);
+    __m512 most = lowest, sum = _mm512_setzero_ps(), m;
+    size_t i;
+    for (i = 0; i < n; i += 16) {
+        __mmask16 here = LDR__HERE16(n - i);
+        most = _mm512_mask_max_ps(most, here, most, _mm512_mul_ps(_mm512_maskz_loadu_ps(here, x + i), by));
+    }
+    *peak = _mm512_reduce_max_ps(most);
+    m = _mm512_set1_ps(*peak);
+    for (i = 0; i < n; i += 16) {
+        __mmask16 here = LDR__HERE16(n - i);
+        __m512 e = _mm512_maskz_mov_ps(here, ldr__exp512(_mm512_fmsub_ps(_mm512_maskz_loadu_ps(here, x + i), by, m)));
+        _mm512_mask_storeu_ps(x + i, here, e);
+        sum = _mm512_add_ps(sum, e);
+    }
+    return _mm512_reduce_add_ps(sum);
+}
+
+LDR__AVX512 static void ldr__softmax_backward_avx512(float *p, float *e, size_t n, float scale, float log_sum, float dot) {
+    const __m512 by = _mm512_set1_ps(scale), less = _mm512_set1_ps(log_sum), mean = _mm512_set1_ps(dot);
+    size_t i;
+    for (i = 0; i < n; i += 16) {
+        __mmask16 here = LDR__HERE16(n - i);
+        __m512 q = ldr__exp512(_mm512_fmsub_ps(_mm512_maskz_loadu_ps(here, p + i), by, less));
+        _mm512_mask_storeu_ps(e + i, here, _mm512_mul_ps(_mm512_mul_ps(by, q), _mm512_sub_ps(_mm512_maskz_loadu_ps(here, e + i), mean)));
+        _mm512_mask_storeu_ps(p + i, here, q);
+    }
+}
+
+LDR__SOFTMAX_KERNELS(avx2, LDR__AVX2)
 LDR__ROW_KERNELS(avx2, LDR__AVX2)
 LDR__ROW_KERNELS(avx512, LDR__AVX512)
 
@@ -2818,7 +2876,8 @@ static ldr__grid ldr__grid_of(const ldr__exec *ex, size_t m, size_t n, size_t nb
 static void ldr__gemm(const ldr__exec *ex, float *c, size_t ldc, const float *a, size_t rs, size_t cs, ldr__mat b, ldr__finish finish,
                       size_t m, size_t n, size_t k, int accumulate) {
     const ldr__kernels *ker = ex->kernels;
-    int copied = (cs != 1 || rs % 1024 == 0) && m > (size_t)ker->mr;        /* rows 4096 bytes apart share their cache sets */
+    /* Rows 4096 bytes apart share their cache sets; columns far apart are a page each. */
+    int copied = (cs == 1 ? rs % 1024 == 0 : cs > 512) && m > (size_t)ker->mr;
     size_t deep = copied ? LDR__COPY_DEEP : LDR__DEEP;
     ldr__grid g;
     if (m == 0 || n == 0) return;
@@ -2886,7 +2945,7 @@ static void ldr__packed_fill(const ldr__kernels *ker, ldr__packed *m, size_t fir
     }
 }
 
-/* y[T,out] = x[T,in] W^T + bias, then f[T,out] = activation(y) with f (which may be y). Rows of x are rounded first, for all tasks;
+/* y[T,out] = x[T,in] W^T + bias, then f[T,out] = activation(y) with f, which may be y and has its row stride. Rows of x are rounded first, for all tasks;
    a set of kernels without a product of its own widens the panels and uses its next wider one. */
 static void ldr__packed_forward(const ldr__exec *ex, float *y, size_t ldy, float *f, const float *x, size_t ldx, const ldr__packed *w, size_t rows, int32_t activation) {
     const ldr__kernels *ker = ex->kernels;
@@ -2934,7 +2993,7 @@ static void ldr__packed_forward(const ldr__exec *ex, float *y, size_t ldy, float
                         else ker->tile(c, ldy, x + at * ldx + k0, ldx, 1, (const float *)(const void *)panel, kc, (int32_t)height, columns, bias, k0 > 0);
                     }
                 }
-                for (t = i; f && k0 + kc == depth && t < high; t++) ker->rows->activate(f + t * w->out + j0, y + t * ldy + j0, n, activation);
+                for (t = i; f && k0 + kc == depth && t < high; t++) ker->rows->activate(f + t * ldy + j0, y + t * ldy + j0, n, activation);
             }
         }
     }
@@ -2985,13 +3044,13 @@ static void ldr__linear_forward(const ldr__exec *ex, float *y, size_t ldy, const
     ldr__gemm(ex, y, ldy, x, ldx, 1, ldr__mat_transposed(w), ldr__finish_bias(b), rows, out, in, 0);
 }
 
-/* The same, then f[T,O] = activation(y) while y is still in the cache. f may be y. */
-static void ldr__linear_activate_forward(const ldr__exec *ex, float *y, float *f, const float *x, ldr__mat w, const float *b, size_t rows, size_t out, size_t in, ldr_activation kind) {
+/* The same, then f[T,O] = activation(y) while y is still in the cache. f may be y; both have rows ldy apart. */
+static void ldr__linear_activate_forward(const ldr__exec *ex, float *y, float *f, size_t ldy, const float *x, ldr__mat w, const float *b, size_t rows, size_t out, size_t in, ldr_activation kind) {
     ldr__finish finish = ldr__finish_bias(b);
     finish.f = f;
-    finish.ldf = out;
+    finish.ldf = ldy;
     finish.activation = (int32_t)kind;
-    ldr__gemm(ex, y, out, x, in, 1, ldr__mat_transposed(w), finish, rows, out, in, 0);
+    ldr__gemm(ex, y, ldy, x, in, 1, ldr__mat_transposed(w), finish, rows, out, in, 0);
 }
 
 /* dW[O,I] += dy^T x,  db[O] += sum dy,  dx[T,I] (+)= dy W.  Any of dw, db, dx may be NULL. x may be
@@ -3170,7 +3229,7 @@ static void ldr__attention_backward(const ldr__exec *ex, float *dqkv, const floa
                     size_t mine = a->causal ? i0 + i + 1 : n;
                     LDR__LANE_LOOP(x, d, lanes[x % LDR__LANES] += g[x] * o[x]);
                     ldr__dropout_apply(ker, e, mine, a->drop, first + i0 + i, (uint64_t)h + 1);
-                    ker->rows->softmax_backward(p, e, mine, a->scale, lse[(first + i0 + i) * (size_t)a->heads + (size_t)h], (float)ldr__lanes_sum(lanes));
+                    ker->rows->softmax_backward(p, e, mine, a->scale, lse[(first + i0 + i) * (size_t)a->heads + (size_t)h], ldr__lanes_sum(lanes));
                     for (j = mine; j < keys; j++) p[j] = e[j] = 0;
                     ldr__dropout_apply(ker, p, keys, a->drop, first + i0 + i, (uint64_t)h + 1);
                 }
@@ -5577,6 +5636,9 @@ typedef struct ldr__acts {
     float *low, *z[2], *down[2], *bent;     /* A z; what each adapter read, Down of it, f of that */
 } ldr__acts;
 
+/* From one row of FFN units to the next: rows that lie 4096 bytes apart would share their cache sets. */
+static size_t ldr__ffn_ld(const ldr__shape *s) { return s->ffn % 1024 ? (size_t)s->ffn : (size_t)s->ffn + 16; }
+
 static size_t ldr__qkv_width(const ldr__shape *s) { return (size_t)(s->heads + 2 * s->kv_heads) * (size_t)s->head_dim; }
 
 /* What is kept for a backward pass. Blocks in a row share states: the caller has x and y (ldr__deep_acts, ldr__frozen_forward). */
@@ -5600,8 +5662,8 @@ static void ldr__acts_place(ldr__plan *p, const char *name, ldr__acts *a, const 
         a->attention = ldr__place_matrix(p, name, rows, (size_t)s->heads * (size_t)s->head_dim);
         if (keep) a->lse = ldr__place_matrix(p, name, rows, (size_t)s->heads);
     }
-    a->u = ldr__place_matrix(p, name, rows, (size_t)s->ffn);
-    if (s->gated) a->g = ldr__place_matrix(p, name, rows, (size_t)s->ffn);
+    a->u = ldr__place_matrix(p, name, rows, ldr__ffn_ld(s));
+    if (s->gated) a->g = ldr__place_matrix(p, name, rows, ldr__ffn_ld(s));
     if (keep && s->place != LDR__NO_NORM) {
         a->stats1 = ldr__place_matrix(p, name, rows, 2);
         a->stats2 = ldr__place_matrix(p, name, rows, 2);
@@ -5666,9 +5728,9 @@ static void ldr__back_place(ldr__plan *p, const char *name, ldr__back *k, const 
     k->a = ldr__place_matrix(p, name, rows, w);
     k->b = ldr__place_matrix(p, name, rows, w);
     k->c = ldr__place_matrix(p, name, rows, w);
-    k->f = ldr__place_matrix(p, name, rows, (size_t)s->ffn);
-    k->df = ldr__place_matrix(p, name, rows, (size_t)s->ffn);
-    if (s->gated) k->dg = ldr__place_matrix(p, name, rows, (size_t)s->ffn);
+    k->f = ldr__place_matrix(p, name, rows, ldr__ffn_ld(s));
+    k->df = ldr__place_matrix(p, name, rows, ldr__ffn_ld(s));
+    if (s->gated) k->dg = ldr__place_matrix(p, name, rows, ldr__ffn_ld(s));
     if (s->heads) {
         k->attention = ldr__place_matrix(p, name, rows, (size_t)s->heads * (size_t)s->head_dim);
         k->qkv = ldr__place_matrix(p, name, rows, ldr__qkv_width(s));
@@ -5713,7 +5775,7 @@ static void ldr__adapter_forward(const ldr__exec *ex, float *z, const ldr__acts 
     size_t w = (size_t)s->width, n = (size_t)s->bottleneck;
     if (!v[0]) return;
     if (a->z[which]) memcpy(a->z[which], z, rows * w * sizeof(float));
-    ldr__linear_activate_forward(ex, a->down[which], a->bent, z, ldr__mat_float(v[0], w, 1), v[1], rows, n, w, LDR_GELU_TANH);
+    ldr__linear_activate_forward(ex, a->down[which], a->bent, n, z, ldr__mat_float(v[0], w, 1), v[1], rows, n, w, LDR_GELU_TANH);
     LDR__ROW_LOOP(t, rows, ex, LDR__LANE_LOOP(i, w, z[t * w + i] += v[3][i]);)
     ldr__gemm(ex, z, w, a->bent, n, 1, ldr__mat_transposed(ldr__mat_float(v[2], n, 1)), ldr__finish_bias(NULL), rows, w, n, 1);
 }
@@ -5759,21 +5821,21 @@ static void ldr__prefix_backward(float *dqkv, float *const *grad, const ldr__sha
 
 /* The inner half of FFN: u = Up z and f = activation(u), or f = activation(Gate z) u. f may be u, fg may be g. */
 static void ldr__ffn_forward(const ldr__exec *ex, float *f, float *fg, const ldr__acts *a, const ldr__block *b, const ldr__shape *s, size_t rows) {
-    size_t w = (size_t)s->width, n = (size_t)s->ffn;
+    size_t w = (size_t)s->width, n = (size_t)s->ffn, ld = ldr__ffn_ld(s);
     if (b->packed) {
-        ldr__packed_forward(ex, a->u, n, s->gated ? NULL : f, a->n2, w, &b->packed->up, rows, (int32_t)s->activation);
-        if (s->gated) ldr__packed_forward(ex, a->g, n, fg, a->n2, w, &b->packed->gate, rows, (int32_t)s->activation);
+        ldr__packed_forward(ex, a->u, ld, s->gated ? NULL : f, a->n2, w, &b->packed->up, rows, (int32_t)s->activation);
+        if (s->gated) ldr__packed_forward(ex, a->g, ld, fg, a->n2, w, &b->packed->gate, rows, (int32_t)s->activation);
     } else {
         const int last = s->gated ? LDR__GATE : LDR__UP;       /* what is activated */
         float *y = s->gated ? a->g : a->u, *fy = s->gated ? fg : f;
-        if (s->gated) ldr__block_linear_forward(ex, a->u, n, a->n2, w, b, s, LDR__UP, rows, a->low);
-        if (!b->v[LDR__LOW_A + last]) ldr__linear_activate_forward(ex, y, fy, a->n2, b->m[last], b->v[LDR__QB + last], rows, n, w, s->activation);
+        if (s->gated) ldr__block_linear_forward(ex, a->u, ld, a->n2, w, b, s, LDR__UP, rows, a->low);
+        if (!b->v[LDR__LOW_A + last]) ldr__linear_activate_forward(ex, y, fy, ld, a->n2, b->m[last], b->v[LDR__QB + last], rows, n, w, s->activation);
         else {
-            ldr__block_linear_forward(ex, y, n, a->n2, w, b, s, last, rows, a->low);
-            LDR__ROW_LOOP(t, rows, ex, ex->kernels->rows->activate(fy + t * n, y + t * n, n, (int32_t)s->activation);)
+            ldr__block_linear_forward(ex, y, ld, a->n2, w, b, s, last, rows, a->low);
+            LDR__ROW_LOOP(t, rows, ex, ex->kernels->rows->activate(fy + t * ld, y + t * ld, n, (int32_t)s->activation);)
         }
     }
-    if (s->gated) LDR__ROW_LOOP(t, rows, ex, LDR__LANE_LOOP(i, n, f[t * n + i] = a->u[t * n + i] * fg[t * n + i]);)
+    if (s->gated) LDR__ROW_LOOP(t, rows, ex, LDR__LANE_LOOP(i, n, f[t * ld + i] = a->u[t * ld + i] * fg[t * ld + i]);)
 }
 
 /* a->x[T,w] to a->y[T,w]. `f` (and `fg` when gated) is room for [T,ffn]; a frozen block passes a->u, a->g. */
@@ -5805,8 +5867,8 @@ static void ldr__block_forward(const ldr__exec *ex, ldr__acts *a, const ldr__blo
                                    b->v[s->place == LDR__POST ? LDR__NORM1 : LDR__NORM2], b->v[s->place == LDR__POST ? LDR__NORM1B : LDR__NORM2B], rows, w, s->norm, s->eps, &after);
     } else memcpy(a->r1, a->x, rows * w * sizeof(float));
     ldr__ffn_forward(ex, f, fg, a, b, s, rows);
-    if (b->packed) ldr__packed_forward(ex, a->r2, w, NULL, f, (size_t)s->ffn, &b->packed->down, rows, 0);
-    else ldr__block_linear_forward(ex, a->r2, w, f, (size_t)s->ffn, b, s, LDR__DOWN, rows, a->low);
+    if (b->packed) ldr__packed_forward(ex, a->r2, w, NULL, f, ldr__ffn_ld(s), &b->packed->down, rows, 0);
+    else ldr__block_linear_forward(ex, a->r2, w, f, ldr__ffn_ld(s), b, s, LDR__DOWN, rows, a->low);
     ldr__adapter_forward(ex, a->r2, a, b, s, 1, rows);
     if (s->place == LDR__POST) ldr__residual_norm_forward(ex, a->y, a->r2, a->n2, a->stats2, b->v[LDR__NORM2], b->v[LDR__NORM2B], rows, w, s->norm, s->eps, &last);
     else ldr__residual_norm_forward(ex, NULL, a->y, a->r1, NULL, NULL, NULL, rows, w, s->norm, s->eps, &last);
@@ -5814,37 +5876,37 @@ static void ldr__block_forward(const ldr__exec *ex, ldr__acts *a, const ldr__blo
 
 /* f[T,F] again from stored u (and g): f(u), or f(g) * u. */
 static void ldr__ffn_again(const ldr__exec *ex, float *f, float *gate_out, const float *u, const float *g, size_t rows, const ldr__shape *s) {
-    size_t n = (size_t)s->ffn;
+    size_t n = (size_t)s->ffn, ld = ldr__ffn_ld(s);
     LDR__ROW_LOOP(t, rows, ex, {
-        if (!g) ex->kernels->rows->activate(f + t * n, u + t * n, n, (int32_t)s->activation);
+        if (!g) ex->kernels->rows->activate(f + t * ld, u + t * ld, n, (int32_t)s->activation);
         else {
-            ex->kernels->rows->activate(gate_out + t * n, g + t * n, n, (int32_t)s->activation);
-            LDR__LANE_LOOP(i, n, f[t * n + i] = u[t * n + i] * gate_out[t * n + i]);
+            ex->kernels->rows->activate(gate_out + t * ld, g + t * ld, n, (int32_t)s->activation);
+            LDR__LANE_LOOP(i, n, f[t * ld + i] = u[t * ld + i] * gate_out[t * ld + i]);
         }
     })
 }
 
 /* dn[T,w] (+)= gradient of FFN's input from dd[T,w], the gradient of its output. */
 static void ldr__ffn_backward(const ldr__exec *ex, float *dn, int add, float *const *grad, const float *dd, const ldr__acts *a, const ldr__block *b, const ldr__shape *s, const ldr__back *k, size_t rows) {
-    size_t w = (size_t)s->width, n = (size_t)s->ffn;
+    size_t w = (size_t)s->width, n = (size_t)s->ffn, ld = ldr__ffn_ld(s);
     ldr__ffn_again(ex, k->f, k->dg, a->u, s->gated ? a->g : NULL, rows, s);
-    ldr__block_linear_backward(ex, k->df, n, 0, grad, dd, w, k->f, n, b, s, LDR__DOWN, rows, a->low, k->low);
+    ldr__block_linear_backward(ex, k->df, ld, 0, grad, dd, w, k->f, ld, b, s, LDR__DOWN, rows, a->low, k->low);
     LDR__ROW_LOOP(t, rows, ex, {
-        float *df = k->df + t * n;
-        if (!s->gated) ex->kernels->rows->activate_backward(df, a->u + t * n, n, (int32_t)s->activation);
+        float *df = k->df + t * ld;
+        if (!s->gated) ex->kernels->rows->activate_backward(df, a->u + t * ld, n, (int32_t)s->activation);
         else {                                     /* dg holds f(g) from the forward just redone */
-            float *dg = k->dg + t * n;
-            const float *u = a->u + t * n;
+            float *dg = k->dg + t * ld;
+            const float *u = a->u + t * ld;
             LDR__LANE_LOOP(i, n, {
                 float d = df[i];
                 df[i] = d * dg[i];
                 dg[i] = d * u[i];
             });
-            ex->kernels->rows->activate_backward(dg, a->g + t * n, n, (int32_t)s->activation);
+            ex->kernels->rows->activate_backward(dg, a->g + t * ld, n, (int32_t)s->activation);
         }
     })
-    ldr__block_linear_backward(ex, dn, w, add, grad, k->df, n, a->n2, w, b, s, LDR__UP, rows, a->low, k->low);
-    if (s->gated) ldr__block_linear_backward(ex, dn, w, 1, grad, k->dg, n, a->n2, w, b, s, LDR__GATE, rows, a->low, k->low);
+    ldr__block_linear_backward(ex, dn, w, add, grad, k->df, ld, a->n2, w, b, s, LDR__UP, rows, a->low, k->low);
+    if (s->gated) ldr__block_linear_backward(ex, dn, w, 1, grad, k->dg, ld, a->n2, w, b, s, LDR__GATE, rows, a->low, k->low);
 }
 
 /* dz[T,w] (+)= gradient of Attn's input from dd[T,w], the gradient of its output. */
@@ -8209,8 +8271,8 @@ static void ldr__deep_place(ldr__plan *p, ldr__deep *k, const ldr_model *m, cons
         if (i == 0 || !checkpoint) ldr__acts_place(p, name, &a, shape, tokens, LDR__KEEP_INSIDE);
         if (k->acts) k->acts[i] = a;
     }
-    k->f = ldr__place_matrix(p, name, tokens, (size_t)shape->ffn);
-    k->fg = shape->gated ? ldr__place_matrix(p, name, tokens, (size_t)shape->ffn) : NULL;
+    k->f = ldr__place_matrix(p, name, tokens, ldr__ffn_ld(shape));
+    k->fg = shape->gated ? ldr__place_matrix(p, name, tokens, ldr__ffn_ld(shape)) : NULL;
     k->dx = ldr__place_matrix(p, "backbone gradients", tokens, (size_t)shape->width);
     ldr__back_place(p, "backbone gradients", &k->back, shape, tokens);
     if (embeddings) ldr__embed_back_place(p, &k->embed, m, tokens);
@@ -8288,8 +8350,8 @@ static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, size_t ma
     if (rungs) {
         s->first = l->has_first ? (keep ? ldr__place_matrix(p, side, max_tokens, w) : (s->acts ? s->acts[0].x : NULL)) : NULL;
         s->top = keep && l->d.mix == LDR_MIX_AFTER ? ldr__place_matrix(p, side, max_tokens, w) : NULL;
-        s->f = ldr__place_matrix(p, side, max_tokens, (size_t)l->d.ffn);
-        s->fg = l->side.gated ? ldr__place_matrix(p, side, max_tokens, (size_t)l->d.ffn) : NULL;
+        s->f = ldr__place_matrix(p, side, max_tokens, ldr__ffn_ld(&l->side));
+        s->fg = l->side.gated ? ldr__place_matrix(p, side, max_tokens, ldr__ffn_ld(&l->side)) : NULL;
         s->gate = ldr__place_floats(p, side, 2 * w);       /* and room for as many sums */
         s->picked = ldr__place_matrix(p, "head", r, w);
         s->normed = l->final_norm >= 0 ? ldr__place_matrix(p, "head", r, w) : s->picked;
@@ -9264,7 +9326,7 @@ static void ldr__slice_all(ldr_ladder *l, ldr__importance *im, ldr__cut *c, int3
 static void ldr__energy_seen(void *context, const ldr__acts *a, size_t rows) {
     ldr__importance *im = (ldr__importance *)context;
     const ldr__shape *b = &im->m->shape;
-    size_t t, i, hd = (size_t)b->head_dim, q = (size_t)b->heads * hd, kv = ldr__kv_width(b), ld = ldr__qkv_width(b), group = (size_t)(b->heads / b->kv_heads), f = (size_t)b->ffn, layer = (size_t)im->layer;
+    size_t t, i, hd = (size_t)b->head_dim, q = (size_t)b->heads * hd, kv = ldr__kv_width(b), ld = ldr__qkv_width(b), group = (size_t)(b->heads / b->kv_heads), f = (size_t)b->ffn, fld = ldr__ffn_ld(b), layer = (size_t)im->layer;
     for (t = 0; t < rows; t++) {
         for (i = 0; i < q; i++) {
             size_t unit = layer * kv + i / hd / group * hd + i % hd;
@@ -9272,7 +9334,7 @@ static void ldr__energy_seen(void *context, const ldr__acts *a, size_t rows) {
             im->vo[unit] += (double)a->attention[t * q + i] * (double)a->attention[t * q + i];
         }
         for (i = 0; i < kv; i++) im->qk[layer * kv + i] += (double)a->qkv[t * ld + q + i] * (double)a->qkv[t * ld + q + i];
-        for (i = 0; i < f; i++) im->ffn[layer * f + i] += (double)a->u[t * f + i] * (double)a->u[t * f + i];
+        for (i = 0; i < f; i++) im->ffn[layer * f + i] += (double)a->u[t * fld + i] * (double)a->u[t * fld + i];
     }
 }
 
