@@ -2896,63 +2896,62 @@ static void ldr__gemm(const ldr__exec *ex, float *c, size_t ldc, const float *a,
     }
 }
 
-/* ---- frozen matrices, rounded once and laid out as the kernels read them ---------------- */
+/* ---- frozen matrices, laid out once as the kernels read them ---------------------------- */
 
-/* W[out,in] as panels of nr outputs: panel o/nr, then i/unit, then o%nr, then i%unit. In 8 bits W(o,i) ~ scale[o] q(o,i);
-   in 16 bits W(o,i) is a bf16. bias is float. */
+typedef enum ldr__packing { LDR__PACK_BF16, LDR__PACK_INT8 } ldr__packing;
+
+/* W[out,in] as panels of nr outputs: panel o/nr, then i/unit, then o%nr, then i%unit. W(o,i) is a bf16, or in
+   8 bits ~ scale[o] q(o,i). bias is float. (Floats laid out so as well gained 3 % at BERT-base size, and cost a copy of the model.) */
 typedef struct ldr__packed {
+    ldr__packing type;
     void    *data;
-    float   *scale, *bias;              /* [panels * nr]; scale NULL: bf16; bias NULL: none   */
+    float   *scale, *bias;              /* [panels * nr]; scale: int8 only; bias NULL: none   */
     int32_t *sums;                      /* of q: [blocks of depth][panels * nr]               */
     size_t   out, in;
 } ldr__packed;
 
-LDR__STATIC_ASSERT(int8_sums_fit_floats, LDR__PACKED_KC * 127 * 127 < 16777216 && LDR__PACKED_KC % 4 == 0);
-
-static size_t ldr__packed_unit(const ldr__kernels *ker, int bf16) { return bf16 ? (ker->tile_bf16 ? 2u : 1u) : ker->unit; }
-static size_t ldr__packed_depth(const ldr__kernels *ker, size_t in, int bf16) { return ldr__round_up(in, ldr__packed_unit(ker, bf16)); }
+static size_t ldr__packed_unit(const ldr__kernels *ker, ldr__packing type) { return type == LDR__PACK_INT8 ? ker->unit : ker->tile_bf16 ? 2 : 1; }
+static size_t ldr__packed_number(ldr__packing type) { return type == LDR__PACK_INT8 ? 1 : 2; }
+static size_t ldr__packed_depth(const ldr__kernels *ker, size_t in, ldr__packing type) { return ldr__round_up(in, ldr__packed_unit(ker, type)); }
 /* Bytes of all panels. */
-static size_t ldr__packed_bytes(const ldr__kernels *ker, size_t out, size_t in, int bf16) { return ldr__round_up(out, (size_t)ker->nr) * ldr__packed_depth(ker, in, bf16) * (bf16 ? 2u : 1u); }
+static size_t ldr__packed_bytes(const ldr__kernels *ker, size_t out, size_t in, ldr__packing type) { return ldr__round_up(out, (size_t)ker->nr) * ldr__packed_depth(ker, in, type) * ldr__packed_number(type); }
+LDR__STATIC_ASSERT(int8_sums_fit_floats, LDR__PACKED_KC * 127 * 127 < 16777216 && LDR__PACKED_KC % 4 == 0 && LDR__PACKED_KC % LDR__KC == 0);
 static size_t ldr__packed_blocks(size_t in) { return (in + LDR__PACKED_KC - 1) / LDR__PACKED_KC; }
 /* Bytes from one rounded row of activations to the next: at most two each, and a cache line, so that rows do not share cache sets. */
 static size_t ldr__narrow_stride(size_t in) { return ldr__round_up(2 * in, 64) + 64; }
 
 /* Rows [first, first + rows) of the matrix from w; scratch holds one row. Every set of kernels gets the same numbers. */
 static void ldr__packed_fill(const ldr__kernels *ker, ldr__packed *m, size_t first, ldr__mat w, const float *bias, size_t rows, float *scratch) {
-    int bf16 = m->scale == NULL;
-    size_t nr = (size_t)ker->nr, unit = ldr__packed_unit(ker, bf16), depth = ldr__packed_depth(ker, m->in, bf16), whole = ldr__round_up(m->out, nr), r, i;
+    size_t nr = (size_t)ker->nr, unit = ldr__packed_unit(ker, m->type), depth = ldr__packed_depth(ker, m->in, m->type), whole = ldr__round_up(m->out, nr), r, i;
     for (r = 0; r < rows; r++) {
         size_t o = first + r, to = o / nr * nr * depth + o % nr * unit;
         ldr__mat_row(ker, scratch, &w, r, m->in);
         if (m->bias) m->bias[o] = bias ? bias[r] : 0.0f;
-        if (bf16) {
-            for (i = 0; i < m->in; i++) {
-                uint32_t h = ldr__float_to_bf16(scratch[i]);
-                unsigned char *at = (unsigned char *)m->data + 2 * (to + i / unit * nr * unit + i % unit);
-                at[0] = (unsigned char)(h & 255u);
-                at[1] = (unsigned char)(h >> 8);
-            }
-            continue;
-        }
-        ldr__quantise_portable(scratch, &m->scale[o], scratch, m->in, m->in);      /* in place: 2 bytes go where 4 have been read */
+        if (m->type == LDR__PACK_INT8) ldr__quantise_portable(scratch, &m->scale[o], scratch, m->in, m->in);      /* in place: 2 bytes go where 4 have been read */
         for (i = 0; i < m->in; i++) {
-            int8_t *at = (int8_t *)m->data + to + i / unit * nr * unit + i % unit;
-            int16_t q;
-            memcpy(&q, (const unsigned char *)scratch + 2 * i, 2);
-            *at = (int8_t)q;
-            m->sums[i / LDR__PACKED_KC * whole + o] += *at;
+            size_t at = to + i / unit * nr * unit + i % unit;
+            if (m->type == LDR__PACK_BF16) {
+                uint32_t h = ldr__float_to_bf16(scratch[i]);
+                ((unsigned char *)m->data)[2 * at] = (unsigned char)(h & 255u);
+                ((unsigned char *)m->data)[2 * at + 1] = (unsigned char)(h >> 8);
+            } else {
+                int16_t q;
+                memcpy(&q, (const unsigned char *)scratch + 2 * i, 2);
+                ((int8_t *)m->data)[at] = (int8_t)q;
+                m->sums[i / LDR__PACKED_KC * whole + o] += q;
+            }
         }
     }
 }
 
-/* y[T,out] = x[T,in] W^T + bias, then f[T,out] = activation(y) with f, which may be y and has its row stride. Rows of x are rounded first, for all tasks;
-   a set of kernels without a product of its own widens the panels and uses its next wider one. */
+/* y[T,out] = x[T,in] W^T + bias, then f[T,out] = activation(y) with f, which may be y and has its row stride. Rows of x are
+   rounded first, for all tasks. A set of kernels without a product of the type widens panels and uses its next wider one. */
 static void ldr__packed_forward(const ldr__exec *ex, float *y, size_t ldy, float *f, const float *x, size_t ldx, const ldr__packed *w, size_t rows, int32_t activation) {
     const ldr__kernels *ker = ex->kernels;
-    int bf16 = w->scale == NULL, narrow = !bf16 || ker->tile_bf16 != NULL, widen = !narrow || (!bf16 && ker->unit == 2);
-    size_t nr = (size_t)ker->nr, mr = (size_t)ker->mr, unit = ldr__packed_unit(ker, bf16), depth = ldr__packed_depth(ker, w->in, bf16), whole = ldr__round_up(w->out, nr);
-    size_t mc = LDR__MC / mr * mr, stride = ldr__narrow_stride(w->in), number = bf16 ? 2 : 1, deep = bf16 && !narrow ? LDR__PACKED_KC / 2 : LDR__PACKED_KC;
-    size_t wide = bf16 ? sizeof(float) : 2;                /* bytes of a number of a widened panel  */
+    const int int8 = w->type == LDR__PACK_INT8, narrow = int8 || ker->tile_bf16, widen = int8 ? ker->unit == 2 : !narrow;
+    size_t nr = (size_t)ker->nr, mr = (size_t)ker->mr, unit = ldr__packed_unit(ker, w->type), depth = ldr__packed_depth(ker, w->in, w->type), whole = ldr__round_up(w->out, nr);
+    size_t mc = LDR__MC / mr * mr, stride = ldr__narrow_stride(w->in), number = ldr__packed_number(w->type), wide = int8 ? 2 : sizeof(float);
+    size_t step = narrow ? LDR__PACKED_KC : LDR__KC, deep = !widen ? depth : int8 ? LDR__PACKED_KC : LDR__PACKED_KC / 2;      /* of a sum; of what is widened at a time */
     unsigned char *narrowed = (unsigned char *)ex->narrowed;
     ldr__grid g;
     if (rows == 0) return;
@@ -2960,40 +2959,41 @@ static void ldr__packed_forward(const ldr__exec *ex, float *y, size_t ldy, float
         LDR__FOR(block, ((int64_t)rows + LDR__MC - 1) / LDR__MC, ex->threads) {
             size_t t, end = LDR__MIN(rows, ((size_t)block + 1) * LDR__MC);
             for (t = (size_t)block * LDR__MC; t < end; t++) {
-                if (bf16) ker->to_bf16((uint16_t *)(void *)(narrowed + t * stride), x + t * ldx, w->in, depth);
-                else ker->quantise(narrowed + t * stride, ex->row_scales + t, x + t * ldx, w->in, depth);
+                if (int8) ker->quantise(narrowed + t * stride, ex->row_scales + t, x + t * ldx, w->in, depth);
+                else ker->to_bf16((uint16_t *)(void *)(narrowed + t * stride), x + t * ldx, w->in, depth);
             }
         }
     }
     g = ldr__grid_of(ex, rows, w->out, LDR__PACKED_NB);
     LDR__FOR(task, (int64_t)g.tasks, ex->threads) {
-        size_t i0 = (size_t)task / g.columns * g.mb, j0 = (size_t)task % g.columns * g.nb, n = LDR__MIN(g.nb, w->out - j0), m = LDR__MIN(g.mb, rows - i0), k0, i, j, t, tiles, high;
+        size_t i0 = (size_t)task / g.columns * g.mb, j0 = (size_t)task % g.columns * g.nb, n = LDR__MIN(g.nb, w->out - j0), high = LDR__MIN(i0 + g.mb, rows), d0, p, i, j, t, end;
         unsigned char *scratch = (unsigned char *)(void *)(ex->scratch + (size_t)ldr__thread() * ex->scratch_size);
-        for (k0 = 0; k0 < depth; k0 += deep) {
-            size_t kc = LDR__MIN(deep, depth - k0);
-            const int32_t *sums = bf16 ? NULL : w->sums + k0 / LDR__PACKED_KC * whole;
+        const unsigned char *data = (const unsigned char *)w->data + j0 * depth * number;
+        for (d0 = 0; d0 < depth; d0 += deep) {
+            size_t dc = LDR__MIN(deep, depth - d0);
             for (j = 0; widen && j < n; j += nr) {
-                const unsigned char *panel = (const unsigned char *)w->data + ((j0 + j) * depth + k0 * nr) * number;
-                if (bf16) ker->to_float((float *)(void *)(scratch + j * kc * wide), panel, LDR_BF16, kc * nr);
-                else ker->widen((int16_t *)(void *)(scratch + j * kc * wide), (const int8_t *)panel, kc * nr);
+                if (!int8) ker->to_float((float *)(void *)(scratch + j * dc * wide), data + (j * depth + d0 * nr) * number, LDR_BF16, dc * nr);
+                else ker->widen((int16_t *)(void *)(scratch + j * dc * wide), (const int8_t *)data + j * depth + d0 * nr, dc * nr);
             }
-            for (i = i0; i < i0 + m; i = high) {
-                high = LDR__MIN(i0 + m, i + mc);
-                for (j = 0; j < n; j += nr) {
-                    const unsigned char *panel = widen ? scratch + j * kc * wide : (const unsigned char *)w->data + ((j0 + j) * depth + k0 * nr) * number;
-                    const float *bias = w->bias ? w->bias + j0 + j : NULL;
-                    int32_t columns = (int32_t)LDR__MIN(nr, n - j);
-                    size_t height, at = i;
-                    for (tiles = (high - i + mr - 1) / mr; tiles; tiles--, at += height) {
-                        float *c = y + at * ldy + j0 + j;
-                        const unsigned char *a = narrowed + at * stride + k0 * (unit == 2 ? 2u : 1u);
-                        height = (high - at + tiles - 1) / tiles;
-                        if (!bf16) ker->tile_int8(c, ldy, a, stride, panel, kc / unit, (int32_t)height, columns, ex->row_scales + at, w->scale + j0 + j, sums + j0 + j, bias, k0 > 0);
-                        else if (narrow) ker->tile_bf16(c, ldy, a, stride, panel, kc / unit, (int32_t)height, columns, bias, k0 > 0);
-                        else ker->tile(c, ldy, x + at * ldx + k0, ldx, 1, (const float *)(const void *)panel, kc, (int32_t)height, columns, bias, k0 > 0);
+            for (i = i0; i < high; i = end) {
+                end = LDR__MIN(high, i + mc);
+                for (p = d0; p < d0 + dc; p += step) {
+                    size_t kc = LDR__MIN(step, d0 + dc - p), tiles, height, at;
+                    for (j = 0; j < n; j += nr) {
+                        const unsigned char *panel = widen ? scratch + (j * dc + (p - d0) * nr) * wide : data + (j * depth + p * nr) * number;
+                        const float *bias = w->bias ? w->bias + j0 + j : NULL;
+                        int32_t columns = (int32_t)LDR__MIN(nr, n - j);
+                        for (tiles = (end - i + mr - 1) / mr, at = i; tiles; tiles--, at += height) {
+                            float *c = y + at * ldy + j0 + j;
+                            const unsigned char *a = narrowed + at * stride + p * (unit == 2 ? 2u : 1u);
+                            height = (end - at + tiles - 1) / tiles;
+                            if (int8) ker->tile_int8(c, ldy, a, stride, panel, kc / unit, (int32_t)height, columns, ex->row_scales + at, w->scale + j0 + j, w->sums + p / LDR__PACKED_KC * whole + j0 + j, bias, p > 0);
+                            else if (narrow) ker->tile_bf16(c, ldy, a, stride, panel, kc / unit, (int32_t)height, columns, bias, p > 0);
+                            else ker->tile(c, ldy, x + at * ldx + p, ldx, 1, (const float *)(const void *)panel, kc, (int32_t)height, columns, bias, p > 0);
+                        }
                     }
                 }
-                for (t = i; f && k0 + kc == depth && t < high; t++) ker->rows->activate(f + t * ldy + j0, y + t * ldy + j0, n, activation);
+                for (t = i; f && d0 + dc == depth && t < end; t++) ker->rows->activate(f + t * ldy + j0, y + t * ldy + j0, n, activation);
             }
         }
     }
@@ -6399,18 +6399,18 @@ static ldr_status ldr__bind_head(ldr__binder *b) {
 
 static ldr__packed ldr__packed_place(ldr__binder *b, size_t out, size_t in) {
     const ldr__kernels *ker = b->m->kernels;
-    const char *name = "rounded weights";
+    const char *name = "packed weights";
     size_t whole = ldr__round_up(out, (size_t)ker->nr);
-    int bf16 = b->m->compute == LDR_COMPUTE_BF16;
     ldr__packed w;
     memset(&w, 0, sizeof w);
     w.out = out;
     w.in = in;
     if (out == 0) return w;
-    w.data = ldr__place(b->plan, name, ldr__packed_bytes(ker, out, in, bf16), 1);
-    w.scale = bf16 ? NULL : ldr__place_floats(b->plan, name, whole);
+    w.type = b->m->compute == LDR_COMPUTE_INT8 ? LDR__PACK_INT8 : LDR__PACK_BF16;
+    w.data = ldr__place(b->plan, name, ldr__packed_bytes(ker, out, in, w.type), 1);
+    w.scale = w.type != LDR__PACK_INT8 ? NULL : ldr__place_floats(b->plan, name, whole);
     w.bias = b->m->shape.biases ? ldr__place_floats(b->plan, name, whole) : NULL;
-    w.sums = bf16 ? NULL : (int32_t *)ldr__place(b->plan, name, whole * ldr__packed_blocks(in), sizeof(int32_t));
+    w.sums = w.type != LDR__PACK_INT8 ? NULL : (int32_t *)ldr__place(b->plan, name, whole * ldr__packed_blocks(in), sizeof(int32_t));
     return w;
 }
 
@@ -6420,7 +6420,7 @@ static void ldr__bind_packed(ldr__binder *b, ldr__packed_block *block, const ldr
     const ldr__kernels *ker = b->m->kernels;
     size_t w = (size_t)s->width, q = (size_t)s->heads * (size_t)s->head_dim, kv = (size_t)s->kv_heads * (size_t)s->head_dim, n = (size_t)s->ffn;
     ldr__packed_block i;
-    float *row = ldr__place_floats(b->plan, "rounded weights", LDR__MAX(LDR__MAX(w, q), n));
+    float *row = ldr__place_floats(b->plan, "packed weights", LDR__MAX(LDR__MAX(w, q), n));
     i.qkv = ldr__packed_place(b, q + 2 * kv, w);
     i.o = ldr__packed_place(b, w, q);
     i.gate = ldr__packed_place(b, s->gated ? n : 0, w);
@@ -6461,7 +6461,7 @@ static ldr_status ldr__bind_all(ldr__binder *b) {
         if (ldr__bind_block(b, block, i)) return b->err->status;
     }
     if (m->compute != LDR_COMPUTE_F32) {
-        m->packed = (ldr__packed_block *)ldr__place(b->plan, "rounded weights", (size_t)blocks, sizeof(ldr__packed_block));
+        m->packed = (ldr__packed_block *)ldr__place(b->plan, "packed weights", (size_t)blocks, sizeof(ldr__packed_block));
         for (i = 0; i < blocks; i++) {
             ldr__bind_packed(b, m->packed ? &m->packed[i] : NULL, m->packed ? &m->blocks[i] : NULL);
             if (m->packed && m->release) ldr__release_layer(m, f->shared ? m->layers - 1 : i);
@@ -8233,7 +8233,7 @@ typedef struct ldr__pass {
     /* the ladder */
     ldr__acts     *acts;           /* [rungs], or one shared                                  */
     float        **m;              /* [rungs] D_i tap_i                                       */
-    float         *first, *top, *f, *fg, *gate;
+    float         *first, *top, *f, *fg, *gate, *gate_sums;
     float         *picked, *normed, *stats, *up, *mixed, *hidden_in, *hidden, *logits;
     /* LDR_HEAD_WORDS: dense, activated, normed rows; best words; losses of a chunk */
     float         *words_u, *words_f, *words, *words_stats, *dwords;
@@ -8352,7 +8352,8 @@ static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, size_t ma
         s->top = keep && l->d.mix == LDR_MIX_AFTER ? ldr__place_matrix(p, side, max_tokens, w) : NULL;
         s->f = ldr__place_matrix(p, side, max_tokens, ldr__ffn_ld(&l->side));
         s->fg = l->side.gated ? ldr__place_matrix(p, side, max_tokens, ldr__ffn_ld(&l->side)) : NULL;
-        s->gate = ldr__place_floats(p, side, 2 * w);       /* and room for as many sums */
+        s->gate = ldr__place_floats(p, side, w);
+        s->gate_sums = ldr__place_floats(p, side, w);
         s->picked = ldr__place_matrix(p, "head", r, w);
         s->normed = l->final_norm >= 0 ? ldr__place_matrix(p, "head", r, w) : s->picked;
         s->stats = ldr__place_matrix(p, "head", r, 2);
@@ -8493,7 +8494,7 @@ static void ldr__mix_backward(const ldr__pass *s, float *dm, float *du, const fl
     }
     ldr__gate_fill(l, a, rung);
     if (dg) {
-        float *sums = s->gate + w;
+        float *sums = s->gate_sums;
         memset(sums, 0, w * sizeof(float));
         LDR__FOR(block, ((int64_t)w + 31) / 32, s->ex.threads) {
             size_t j = (size_t)block * 32;

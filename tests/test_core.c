@@ -267,8 +267,8 @@ TEST(activations_of_every_kernel_set) {
         for (s = 0; s < count; s++) {
             double e = 0, es = 0, between = 0;
             for (i = 0; i < N; i++) d[i] = 1;
-            sets[s]->activate(y, x, (size_t)N, kind);
-            sets[s]->activate_backward(d, x, (size_t)N, kind);
+            sets[s]->rows->activate(y, x, (size_t)N, kind);
+            sets[s]->rows->activate_backward(d, x, (size_t)N, kind);
             if (!s) memcpy(y0, y, (size_t)N * sizeof(float)), memcpy(d0, d, (size_t)N * sizeof(float));
             for (i = 0; i < N; i++) {
                 double v = (double)x[i];
@@ -299,12 +299,12 @@ TEST(rows_of_exponentials_and_adam_agree_between_kernel_sets) {
         for (i = 0; i < n; i++) total += exp((double)x[i] * 0.37 - top);
         for (s = 0; s < count; s++) {
             memcpy(y, x, sizeof y);
-            sum = sets[s]->exp_row(y, n, 0.37f, &peak);
+            sum = sets[s]->rows->exp(y, n, 0.37f, &peak);
             CHECK_NEAR(peak, top, 1e-6);
             CHECK_NEAR((double)sum / total, 1, 1e-6);
             for (i = 0; i < n; i++) CHECK_NEAR(y[i], exp((double)x[i] * 0.37 - top), 1e-6);
             memcpy(w, w0, sizeof w);
-            sets[s]->adam(w[0], w[1], w[2], w[3], n, c);
+            sets[s]->rows->adam(w[0], w[1], w[2], w[3], n, c);
             for (i = 0; i < n; i++) {
                 double g = 0.5 * (double)w0[3][i], m = 0.9 * (double)w0[1][i] + 0.1 * g, v = 0.999 * (double)w0[2][i] + 0.001 * g * g;
                 CHECK_NEAR(w[0][i], (double)w0[0][i] * (1 - 1e-4) - 1e-2 * m / (sqrt(v * 1.7) + 1e-8), 1e-6);
@@ -564,6 +564,44 @@ TEST(int8_products_are_exact_sums) {
         }
         free(first);
         free(y);
+    }
+}
+
+TEST(bf16_products_of_every_kernel_set) {
+    static const size_t outs[] = { 1, 7, 16, 33, LDR__PACKED_NB + 5 }, ins[] = { 1, 3, 32, 77, LDR__PACKED_KC / 2 + 1, LDR__PACKED_KC + 2 }, rows[] = { 1, 5, 14, 31, 100 };
+    const ldr__kernels *sets[KERNEL_SETS];
+    int count = kernel_sets(sets), s, i;
+    for (s = 0; s < count; s++)
+        for (i = 0; i < 30; i++) {
+            size_t out = outs[i % 5], in = ins[i % 6], m = rows[i / 6], n = m * (out + 3);
+            float *first = zeros(n), *y = zeros(n);
+            CHECK_NEAR(bf16_error(sets[s], m, out, in, i % 2, 1, (uint64_t)i, first), 0, 5e-7);
+            CHECK_NEAR(bf16_error(sets[s], m, out, in, i % 2, 3, (uint64_t)i, y), 0, 5e-7);
+            CHECK(same_bits(first, y, n));
+            free(first);
+            free(y);
+        }
+}
+
+TEST(floats_become_the_nearest_bf16) {
+    const ldr__kernels *sets[KERNEL_SETS];
+    int count = kernel_sets(sets), s, i;
+    for (s = 0; s < count; s++) {
+        float x[40];
+        uint16_t h[48];
+        if (!sets[s]->to_bf16) continue;
+        for (i = 0; i < 40; i++) x[i] = ldr__float_from_bits(0x3f800000u + (uint32_t)i * 0x4321u) * (i % 2 ? -1.0f : 1.0f);
+        x[3] = (float)INFINITY;
+        x[5] = (float)NAN;
+        x[7] = 0;
+        memset(h, 1, sizeof h);
+        sets[s]->to_bf16(h, x, 37, 42);
+        for (i = 0; i < 37; i++) {
+            if (i == 5) CHECK((h[i] & 0x7fffu) > 0x7f80u);
+            else CHECK_INT(h[i], ldr__float_to_bf16(x[i]));
+        }
+        for (; i < 42; i++) CHECK_INT(h[i], 0);
+        CHECK_INT(h[42], 0x101);
     }
 }
 
@@ -955,6 +993,7 @@ TEST(mixes_and_their_gradients) {
             s.ex = g.ex;
             s.t.count = ROWS;
             s.gate = zeros(w);
+            s.gate_sums = zeros(w);
             l->grads = own;
             if (gates) memcpy(l->values + l->params[l->rungs[1].gate].offset, x + 2 * n, gates * sizeof(float));
             c.rows = ROWS;
@@ -972,7 +1011,7 @@ TEST(mixes_and_their_gradients) {
             if (gates) memcpy(dx + 2 * n, own + l->params[l->rungs[1].gate].offset, gates * sizeof(float));
             check_slopes(mix_scalar, &c, x, dx, all, 2e-5);
             l->grads = NULL;
-            free(x); free(dx); free(out); free(dy); free(own); free(at); free(s.gate);
+            free(x); free(dx); free(out); free(dy); free(own); free(at); free(s.gate); free(s.gate_sums);
         }
         ldr_ladder_free(l);
         rig_close(&g);
@@ -1200,7 +1239,7 @@ TEST(json_survives_every_byte_and_every_failed_allocation) {
 #define TESTS(X) X(statuses_have_names_and_texts) X(the_first_error_wins) X(a_message_keeps_its_first_error_when_a_file_fails_later) X(long_messages_are_cut_not_overrun) X(random_numbers_are_the_published_ones) \
     X(exponential_and_its_kin) X(extreme_arguments) X(slopes_stay_finite_for_every_finite_argument) X(activations_of_every_kernel_set) X(rows_of_exponentials_and_adam_agree_between_kernel_sets) \
     X(every_half_is_exact) X(bfloat16_rounds_to_nearest_even) X(tensors_read_as_float) X(products_of_every_layout_and_type) X(products_do_not_depend_on_threads) \
-    X(a_row_of_a_product_does_not_depend_on_the_others) X(an_empty_product_is_its_bias) X(int8_products_are_exact_sums) X(int8_rows_show_what_is_not_finite) X(norms_and_their_gradients) X(linear_maps_and_their_gradients) X(rotary_positions_turn_and_turn_back) \
+    X(a_row_of_a_product_does_not_depend_on_the_others) X(an_empty_product_is_its_bias) X(int8_products_are_exact_sums) X(bf16_products_of_every_kernel_set) X(floats_become_the_nearest_bf16) X(int8_rows_show_what_is_not_finite) X(norms_and_their_gradients) X(linear_maps_and_their_gradients) X(rotary_positions_turn_and_turn_back) \
     X(attention_and_its_gradients) X(dropout_has_its_rate_and_one_mask) X(a_batch_in_parts_has_the_same_masks) X(mixes_and_their_gradients) X(bad_json_is_refused_at_its_place) X(the_public_json_suite) \
     X(numbers_are_read_without_the_locale) X(trees_keys_and_escapes) X(values_one_after_another) X(json_survives_every_byte_and_every_failed_allocation)
 LDR_TEST_MAIN("core", TESTS)

@@ -151,10 +151,11 @@ static void bench_gemm(size_t m, size_t n, size_t k, int mode, int threads, int 
     for (i = 0; i < m * k; i++) a[i] = (float)(i % 13) - 6;
     for (i = 0; i < k * n; i++) b[i] = (float)(i % 11) - 5;
     if (mode >= 3) {
+        w.type = mode == 3 ? LDR__PACK_INT8 : LDR__PACK_BF16;
         w.out = n;
         w.in = k;
-        w.data = calloc(ldr__packed_bytes(kernels, n, k, mode == 4), 1);
-        w.scale = mode == 4 ? NULL : (float *)calloc(whole, 4);
+        w.data = calloc(ldr__packed_bytes(kernels, n, k, w.type), 1);
+        w.scale = w.type != LDR__PACK_INT8 ? NULL : (float *)calloc(whole, 4);
         w.sums = (int32_t *)calloc(whole * ldr__packed_blocks(k), 4);
         ex.narrowed = (float *)malloc(m * ldr__narrow_stride(k));
         ex.row_scales = (float *)malloc(m * 4);
@@ -170,7 +171,7 @@ static void bench_gemm(size_t m, size_t n, size_t k, int mode, int threads, int 
             if (mode >= 3) ldr__packed_forward(&ex, c, n, NULL, a, k, &w, m, 0);
         }
         rate[reps++] = flop * inner / (now() - t);
-        if (reps % 3 == 1) peak = LDR__MAX(peak, peak_all(kernels, threads, LDR__MAX(0, mode - 2)));
+        if (reps % 3 == 1) peak = LDR__MAX(peak, peak_all(kernels, threads, mode == 3 ? 1 : mode == 4 ? 2 : 0));
     }
     qsort(rate, (size_t)reps, sizeof rate[0], by_value);
     median = rate[reps / 2];
