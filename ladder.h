@@ -106,8 +106,9 @@
      is filled in the first epoch or (cache_layers) before it, one layer after the other over all examples. For a
      backbone larger than memory: ldr_model_desc.release, best with cache_layers, which reads every layer once.
      All allocations go through the ldr_allocator of a description, if one is given.
-     With `compute` LDR_COMPUTE_INT8 the frozen blocks are rounded to 8 bits at load and multiplied so: a quarter of the memory of
-     F32 weights, faster where the processor has an instruction for it, states 1 to 3 % off.
+     With `compute` LDR_COMPUTE_INT8 or LDR_COMPUTE_BF16 the frozen blocks are rounded to 8 or 16 bits at load and multiplied so:
+     a quarter or a half of the memory of F32 weights, and where the processor has an instruction for it three or two times the
+     speed; states 1 to 3 % or about half a percent off.
 
    >>manual-threads       THREADS AND DETERMINISM
      With OpenMP the loops inside one call run on desc.threads threads (0: OpenMP's own choice). Results have the same
@@ -403,10 +404,12 @@ typedef struct ldr_model ldr_model;
 
 /* How the frozen blocks multiply. F32: weights of any type are widened as they are used. INT8: at
    load every matrix of a block is rounded to 8 bits with a scale for each output, and every token's
-   activations are as they arrive (symmetric, to nearest); products are exact integers. The same
+   activations are as they arrive (symmetric, to nearest); products are exact integers, the same
    numbers for every instruction set up to the rounding of the scales; 1 to 3 % of a state's length off
-   F32. Embeddings, norms, softmax, the ladder and its training stay in float. Implies `release`: the
-   file's own weights leave memory once they are rounded. */
+   F32. BF16: matrices are rounded to bf16 at load and, where the processor multiplies bf16 (set
+   "avx512bf16"), activations as they arrive; sums are float; about half a percent off. Embeddings, norms,
+   softmax, the ladder and its training stay in float. Both imply `release`: the file's own weights
+   leave memory once they are rounded. */
 typedef enum ldr_compute { LDR_COMPUTE_F32, LDR_COMPUTE_INT8, LDR_COMPUTE_BF16 } ldr_compute;
 
 typedef struct ldr_model_desc {
@@ -558,7 +561,7 @@ LDR_API ldr_dataset *ldr_dataset_load(const ldr_model *m, const char *path, cons
 
 /* What is trained. All methods run through the same blocks, trainer and file; how deep the backward pass goes follows
    from what they train. Only LADDER and HEAD leave the backbone without a gradient. The others cannot use a tap cache
-   or an 8-bit backbone (LDR_COMPUTE_INT8); quantised and half weights are fine. */
+   or a backbone rounded at load (LDR_COMPUTE_INT8, LDR_COMPUTE_BF16); quantised and half weights are fine. */
 typedef enum ldr_method {
     LDR_METHOD_LADDER,             /* the side network                                        */
     LDR_METHOD_HEAD,               /* nothing but the head                                    */
@@ -935,7 +938,16 @@ LDR_API ldr_status ldr_fit(ldr_ladder *l, const ldr_dataset *train, const ldr_da
   #ifdef LADDER_IMMINTRIN
     #include LADDER_IMMINTRIN
   #else
+    /* gcc 12 takes the undefined registers of its own AVX-512 header for a mistake. */
+    #if !defined(__clang__)
+      #pragma GCC diagnostic push
+      #pragma GCC diagnostic ignored "-Wuninitialized"
+      #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+    #endif
     #include <immintrin.h>
+    #if !defined(__clang__)
+      #pragma GCC diagnostic pop
+    #endif
   #endif
   #include <cpuid.h>
 #else
@@ -2554,7 +2566,8 @@ LDR__AVX512 static void ldr__adam_avx512(float *w, float *m, float *v, const flo
 
 /* exp(x) as ldr__exp, for x <= 88: scalef puts 2^n on, and 0 where that is too small. NaN stays NaN. */
 LDR__AVX512 LDR__INLINE __m512 ldr__exp512(__m512 x) {
-    __m512 v = _mm512_max_ps(_mm512_set1_ps(-104.0f), x), n = _mm512_roundscale_ps(_mm512_mul_ps(v, _mm512_set1_ps(1.44269504f)), 8);
+    const __m512 whole = _mm512_set1_ps(12582912.0f);              /* 1.5 * 2^23: rounds to an integer */
+    __m512 v = _mm512_max_ps(_mm512_set1_ps(-104.0f), x), n = _mm512_sub_ps(_mm512_fmadd_ps(v, _mm512_set1_ps(1.44269504f), whole), whole);
     __m512 r = _mm512_fmadd_ps(n, _mm512_set1_ps(2.12194440e-4f), _mm512_fmadd_ps(n, _mm512_set1_ps(-0.693359375f), v)), p = _mm512_set1_ps(1.0f / 720.0f);
     p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f / 120.0f));
     p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f / 24.0f));
@@ -2834,7 +2847,7 @@ static void ldr__panels_multiply(const ldr__kernels *ker, float *c, size_t ldc, 
    column by column. k <= LDR__COPY_DEEP. */
 static void ldr__panels_multiply_copied(const ldr__kernels *ker, float *c, size_t ldc, const float *a, size_t rs, size_t cs, const float *panels, size_t depth,
                                         size_t m, size_t n, size_t k, const float *bias, const ldr__finish *last, int accumulate, float *copy) {
-    size_t mc = LDR__MC / (size_t)ker->mr * (size_t)ker->mr, i0, i, p, ld = cs == 1 ? k + 16 : LDR__COPY_LD;
+    size_t mc = LDR__MC / (size_t)ker->mr * (size_t)ker->mr, i0, i, p, ld = cs == 1 ? k + 16 : (size_t)LDR__COPY_LD;
     for (i0 = 0; i0 < m; i0 += mc) {
         size_t rows = LDR__MIN(mc, m - i0);
         ldr__finish mine;
@@ -2850,7 +2863,7 @@ static void ldr__panels_multiply_copied(const ldr__kernels *ker, float *c, size_
 /* Floats of per-thread scratch for products up to n wide and k deep: panels and copies of ldr__gemm, or widened panels of
    ldr__packed_forward and, before those, a row of it. */
 static size_t ldr__gemm_scratch(size_t n, size_t k) {
-    size_t wide = ldr__round_up(n, LDR__TILE_MAX_N), copied = LDR__MIN((size_t)LDR__COPY_DEEP, k) * LDR__MIN((size_t)LDR__COPY_NB, wide) + LDR__COPY_LD * (LDR__COPY_DEEP + 16);
+    size_t wide = ldr__round_up(n, LDR__TILE_MAX_N), copied = LDR__MIN((size_t)LDR__COPY_DEEP, k) * LDR__MIN((size_t)LDR__COPY_NB, wide) + LDR__COPY_LD * (LDR__MIN((size_t)LDR__COPY_DEEP, k) + 16);
     size_t direct = LDR__MIN((size_t)LDR__DEEP, k) * LDR__MIN((size_t)LDR__NB, wide), widened = LDR__MIN((size_t)LDR__PACKED_KC, k + 4) * LDR__MIN((size_t)LDR__PACKED_NB, wide);
     return LDR__MAX(LDR__MAX(copied, direct), LDR__MAX(widened, k + 16));
 }
@@ -2878,10 +2891,10 @@ static void ldr__gemm(const ldr__exec *ex, float *c, size_t ldc, const float *a,
     const ldr__kernels *ker = ex->kernels;
     /* Rows 4096 bytes apart share their cache sets; columns far apart are a page each. */
     int copied = (cs == 1 ? rs % 1024 == 0 : cs > 512) && m > (size_t)ker->mr;
-    size_t deep = copied ? LDR__COPY_DEEP : LDR__DEEP;
+    size_t deep = copied ? (size_t)LDR__COPY_DEEP : (size_t)LDR__DEEP;
     ldr__grid g;
     if (m == 0 || n == 0) return;
-    g = ldr__grid_of(ex, m, n, copied ? LDR__COPY_NB : LDR__NB);
+    g = ldr__grid_of(ex, m, n, copied ? (size_t)LDR__COPY_NB : (size_t)LDR__NB);
     LDR__FOR(task, (int64_t)g.tasks, ex->threads) {
         size_t i = (size_t)task / g.columns * g.mb, j = (size_t)task % g.columns * g.nb, mine = LDR__MIN(g.nb, n - j), height = LDR__MIN(g.mb, m - i), k0, kc;
         float *panels = ex->scratch + (size_t)ldr__thread() * ex->scratch_size, *copy = panels + LDR__MIN(deep, k) * ldr__round_up(mine, (size_t)ker->nr);
@@ -5621,7 +5634,7 @@ static size_t ldr__slot_size(const ldr__shape *s, int slot, size_t *rows, size_t
     return r * c;
 }
 
-/* The matrices of a block in 8 bits; q, k and v are one. */
+/* The matrices of a block, rounded; q, k and v are one. */
 typedef struct ldr__packed_block { ldr__packed qkv, o, gate, up, down; } ldr__packed_block;
 
 typedef struct ldr__block {
@@ -6066,7 +6079,7 @@ struct ldr_model {
     float              rope_theta;
     ldr__ends          ends;
     ldr__block        *blocks;                     /* [layers], or [1] when shared             */
-    ldr__packed_block *packed;                       /* the same in 8 bits, or NULL              */
+    ldr__packed_block *packed;                     /* the same, rounded, or NULL              */
     ldr_compute        compute;
     float             *frequency;                  /* rotary: [head_dim/2]                     */
     uint64_t           parameters;
@@ -6105,7 +6118,7 @@ static void ldr__release_embeddings(const ldr_model *m) {
     ldr__release_matrix(m, &m->ends.m[LDR__POSITION], (size_t)m->positions, (size_t)m->embed_width);
 }
 
-/* The block as the frozen pass runs it: in 8 bits where the model was loaded so. */
+/* The block as the frozen pass runs it: rounded where the model was loaded so. */
 static ldr__block ldr__run_block(const ldr_model *m, int32_t layer) {
     ldr__block block = *ldr__model_block(m, layer);
     if (m->packed) block.packed = &m->packed[m->family->shared ? 0 : layer];
@@ -6414,7 +6427,7 @@ static ldr__packed ldr__packed_place(ldr__binder *b, size_t out, size_t in) {
     return w;
 }
 
-/* Places the 8-bit copy of a block and, once there is memory, fills it from `from`. */
+/* Places the rounded copy of a block and, once there is memory, fills it from `from`. */
 static void ldr__bind_packed(ldr__binder *b, ldr__packed_block *block, const ldr__block *from) {
     const ldr__shape *s = &b->m->shape;
     const ldr__kernels *ker = b->m->kernels;
@@ -6791,8 +6804,18 @@ static void ldr__embed_sum(const ldr__exec *ex, const ldr_model *m, const ldr__e
     if (ids[i] >= 0) ldr__mat_run(ex->kernels, row, &ends->m[LDR__WORD], (size_t)ids[i], 0, e);
     else if (ends->v[LDR__PROMPT]) memcpy(row, ends->v[LDR__PROMPT] + (size_t)(-1 - ids[i]) * e, e * sizeof(float));
     else memset(row, 0, e * sizeof(float));
-    if (position->data) for (j = 0; j < e; j++) row[j] += ldr__mat_get(position, pos, j);
-    if (segment->data) for (j = 0; j < e; j++) row[j] += ldr__mat_get(segment, type, j);
+    for (j = 0; j < e; j += 64) {
+        float run[64];
+        size_t n = LDR__MIN((size_t)64, e - j);
+        if (position->data) {
+            ldr__mat_run(ex->kernels, run, position, pos, j, n);
+            ex->kernels->rows->add(row + j, run, n);
+        }
+        if (segment->data) {
+            ldr__mat_run(ex->kernels, run, segment, type, j, n);
+            ex->kernels->rows->add(row + j, run, n);
+        }
+    }
 }
 
 /* x[T,d] = project(norm(word[id] + position[pos] + segment[type])) */
@@ -7547,7 +7570,7 @@ static ldr_status ldr__ladder_method(ldr_ladder *l, const ldr_ladder_desc *d, ld
     if (d->beside && (l->deep || d->beside->m != m || d->beside->d.method < LDR_METHOD_FULL || d->beside->d.method > LDR_METHOD_ADAPTER))
         return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "beside: a ladder or a head can stand beside a backbone tuned by full, bitfit, lora or adapter, and the model must be the same");
     if (!l->deep) return LDR_OK;
-    if (m->compute != LDR_COMPUTE_F32) return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "method %s needs gradients through the backbone, and 8-bit products have none: load the model with LDR_COMPUTE_F32", ldr_method_name(d->method));
+    if (m->compute != LDR_COMPUTE_F32) return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "method %s needs gradients through the backbone, and products of rounded weights have none: load the model with LDR_COMPUTE_F32", ldr_method_name(d->method));
     if (d->tune_layers < 0 || d->tune_layers > m->layers || (d->tune_layers && (m->family->shared || d->method == LDR_METHOD_PROMPT || d->method == LDR_METHOD_THESEUS)))
         return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "the last %d of %d blocks cannot be tuned alone (layers that share their tensors, prompts and successors need all)", d->tune_layers, m->layers);
     if (d->method == LDR_METHOD_LORA && (d->rank < 1 || d->rank > 4096 || !(d->alpha - d->alpha == 0) || d->targets < 1 || d->targets >= 1 << LDR__MATRICES))
@@ -9857,7 +9880,8 @@ static int ldr__file_seek(FILE *f, uint64_t at) {
 static uint64_t ldr__record_hash(const ldr__cache *c, const unsigned char *bytes, size_t n, uint64_t at) { return ldr__digest(ldr__mix64(c->seed + at), bytes, n); }
 
 static uint64_t ldr__backbone_hash(const ldr_model *m, uint64_t fingerprint) {
-    const uint32_t n[5] = { ldr__bits_from_float(m->shape.eps), ldr__bits_from_float(m->rope_theta), (uint32_t)m->shape.activation, (uint32_t)m->position_offset, (uint32_t)m->compute };
+    const uint32_t n[5] = { ldr__bits_from_float(m->shape.eps), ldr__bits_from_float(m->rope_theta), (uint32_t)m->shape.activation, (uint32_t)m->position_offset,
+                            (uint32_t)m->compute | (m->compute == LDR_COMPUTE_BF16 && m->kernels->tile_bf16 ? 256u : 0u) };
     int i;
     for (i = 0; i < 5; i++) fingerprint = ldr__mix64(fingerprint ^ n[i]);
     return fingerprint;

@@ -266,7 +266,7 @@ TEST(quantize_makes_a_whole_model) {
         EXPECT(0, "$L inspect %s | tail -n 1 | cut -d' ' -f1-4 > sizes; $L inspect '%s' | tail -n 1 | cut -d' ' -f1-4 | cmp - sizes", types[q], model);      /* as many tensors and elements */
         EXPECT(0, "$L train --model %s --train train.tsv --dev dev.tsv --out q.ladder --epochs 6 --batch 8 --lr 3e-3 --cache ram", types[q]);
         EXPECT(0, "echo 'a lovely meal' | $L predict --model %s --ladder q.ladder | grep -q '\"label\":\"plus\"'", types[q]);
-        EXPECT(0, "echo 'a lovely meal' | $L features --model %s --pool mean --compute int8", types[q]);
+        EXPECT(0, "echo 'a lovely meal' | $L features --model %s --pool mean --compute int8 && echo 'a lovely meal' | $L features --model %s --pool mean --compute bf16", types[q], types[q]);
         EXPECT(0, "cut -f2 dev.tsv > texts; $L features --model %s --pool mean < texts > f1; $L features --model %s --pool mean --release < texts > f2; cmp f1 f2", types[q], types[q]);
         EXPECT(1, "echo 'a lovely meal' | $L predict --model '%s' --ladder q.ladder", model);       /* another backbone */
         CHECK(one_error_line());

@@ -584,22 +584,23 @@ TEST(instruction_sets_agree) {
     }
 }
 
-/* Every family in 8 bits: near the float model, but not it; any number of threads; and a ladder learns on it. */
-TEST(int8_backbones_stay_near) {
+/* Every family rounded to 8 bits or bf16: near the float model, but not it, with the same bits for any number of threads. */
+TEST(rounded_backbones_stay_near) {
+    static const ldr_compute computes[] = { LDR_COMPUTE_F32, LDR_COMPUTE_INT8, LDR_COMPUTE_INT8, LDR_COMPUTE_BF16, LDR_COMPUTE_BF16 };
     static const int32_t ids[] = { 1, 5, 9, 2, 8, 3, 3, 11, 4 }, offsets[] = { 0, 4, 9 };
     int f;
     for (f = 0; f < 6; f++) {
-        float *hidden[3];
+        float *hidden[5];
         int v;
-        for (v = 0; v < 3; v++) {
+        for (v = 0; v < 5; v++) {
             tiny_spec s = tiny_default(families[f]);
             ldr_error err;
             ldr_batch b;
             tiny_model m;
             memset(&err, 0, sizeof err);
             memset(&b, 0, sizeof b);
-            s.compute = v ? LDR_COMPUTE_INT8 : LDR_COMPUTE_F32;
-            s.threads = v == 2 ? 3 : 1;
+            s.compute = computes[v];
+            s.threads = v && v % 2 == 0 ? 3 : 1;
             m = tiny_open(s, &err);
             CHECK(m.m);
             b.ids = ids;
@@ -609,13 +610,13 @@ TEST(int8_backbones_stay_near) {
             CHECK_INT(ldr_model_hidden(m.m, hidden[v], &b, -1, &err), LDR_OK);
             if (v) {
                 double e = relative(hidden[v], hidden[0], 9 * s.width, 0);
-                if (v == 1) printf("  %s in 8 bits: %.1f %% off\n", families[f], 100 * e);
-                CHECK(e > 1e-5 && e < 0.06);
+                if (v % 2) printf("  %s in %s: %.2f %% off\n", families[f], v == 1 ? "8 bits" : "bf16", 100 * e);
+                CHECK(e > 1e-5 && e < (v < 3 ? 0.06 : 0.02));
             }
             tiny_close(&m);
         }
-        CHECK(memcmp(hidden[1], hidden[2], 9 * (size_t)tiny_default(families[f]).width * sizeof(float)) == 0);
-        for (v = 0; v < 3; v++) free(hidden[v]);
+        for (v = 1; v < 5; v += 2) CHECK(memcmp(hidden[v], hidden[v + 1], 9 * (size_t)tiny_default(families[f]).width * sizeof(float)) == 0);
+        for (v = 0; v < 5; v++) free(hidden[v]);
     }
 }
 
@@ -888,7 +889,7 @@ TEST(the_last_block_runs_for_the_rows_that_are_read) {
     X(a_wrong_sign_is_caught) X(default_at_r1_is_the_backbone_for_any_gate)                                        \
     X(paper_at_r1_is_the_backbone_with_gates_on_the_side_stream) X(a_slice_starts_as_a_working_copy) X(energy_picks_what_a_naive_count_picks)               \
     X(published_parameter_counts) X(same_bits_for_any_number_of_threads) X(stop_and_resume_gives_the_same_bits)    \
-    X(the_tap_cache_changes_nothing) X(accumulation_is_the_large_batch) X(instruction_sets_agree) X(int8_backbones_stay_near)                  \
+    X(the_tap_cache_changes_nothing) X(accumulation_is_the_large_batch) X(instruction_sets_agree) X(rounded_backbones_stay_near)                  \
     X(batches_do_not_mix) X(every_preset_learns_and_comes_back_from_its_file) X(early_stopping_keeps_the_best_epoch) \
     X(balanced_class_weights) X(not_a_number_names_step_and_tensor) X(the_plan_is_what_is_allocated)
 LDR_TEST_MAIN("ladder", TESTS)

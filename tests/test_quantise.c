@@ -214,7 +214,7 @@ TEST(what_has_no_block_is_refused) {
 }
 
 TEST(unpacking_has_the_same_bits_everywhere) {
-    const ldr__kernels *sets[3];
+    const ldr__kernels *sets[KERNEL_SETS];
     int n = kernel_sets(sets), k, f;
     ldr_test_rng r = { 5 };
     for (f = 0; f < 2; f++) {
@@ -254,7 +254,7 @@ TEST(unpacking_has_the_same_bits_everywhere) {
 /* b in blocks, cut anywhere, gives the product of the floats its blocks are, bit for bit. */
 TEST(products_with_blocks_are_products_with_their_floats) {
     static const size_t shapes[][3] = { { 1, 32, 64 }, { 7, 96, 32 }, { 65, 224, 416 }, { 130, 416, 224 } };
-    const ldr__kernels *sets[3];
+    const ldr__kernels *sets[KERNEL_SETS];
     int n = kernel_sets(sets), k, f, turned, threads;
     size_t q;
     ldr_test_rng r = { 8 };

@@ -4,7 +4,7 @@
            peaks (multiply-add, 8-bit dot, memory read), then matrix products beside them
        tools/bench step [options]                   one ladder step on a backbone of random weights
            --layers 12 --width 768 --heads 12 --ffn 3072 --batch 16 --len 128 --steps 7
-           --preset default|paper|clue|mlp|head --reduction 8 --threads N --cache --int8|--bf16 --json
+           --method ladder|full|lora|... --preset default|paper|clue|mlp|head --reduction 8 --threads N --cache --int8|--bf16 --json
        tools/bench forward [options]                the frozen backbone alone
 
    Every share is taken in one run, peak and product in turn, because machines drift. */
@@ -214,7 +214,7 @@ static void bench_products(const ldr__kernels *kernels, int threads, int json) {
 
 /* ---- one ladder step -------------------------------------------------------------------- */
 
-typedef struct step_options { int layers, width, heads, ffn, batch, len, steps, reduction, threads, cache, json; ldr_preset preset; ldr_compute compute; } step_options;
+typedef struct step_options { int layers, width, heads, ffn, batch, len, steps, reduction, threads, cache, json, method; ldr_preset preset; ldr_compute compute; } step_options;
 
 static void put_tensor(char **header, float **data, size_t *at, const char *name, int rows, int columns, float mean, float scale) {
     size_t n = (size_t)(rows ? rows : 1) * (size_t)columns, i;
@@ -294,6 +294,7 @@ static int bench_step(const step_options *o, int forward) {
     md.compute = o->compute;
     m = ldr_model_load_memory(config, strlen(config), file, size, NULL, 0, &md, &err);
     ld.preset = o->preset;
+    ld.method = (ldr_method)o->method;
     ld.reduction = o->reduction;
     ld.classes = 2;
     ld.dropout = -1;                             /* off, as in the peers */
@@ -359,7 +360,7 @@ int main(int argc, char **argv) {
     static const char *const sets[] = { "portable", "avx2", "avx512", "avx512vnni", "avx512bf16" };
     ldr_simd simd = LDR_SIMD_AUTO;
     static const char *const presets[] = { "default", "paper", "clue", "mlp", "head" };
-    step_options o = { 12, 768, 12, 3072, 16, 128, 7, 8, 0, 0, 0, LDR_PRESET_DEFAULT, LDR_COMPUTE_F32 };
+    step_options o = { 12, 768, 12, 3072, 16, 128, 7, 8, 0, 0, 0, 0, LDR_PRESET_DEFAULT, LDR_COMPUTE_F32 };
     struct { const char *name; int *value; } options[] = { { "--layers", &o.layers }, { "--width", &o.width }, { "--heads", &o.heads }, { "--ffn", &o.ffn }, { "--batch", &o.batch }, { "--len", &o.len },
                                                            { "--steps", &o.steps }, { "--reduction", &o.reduction }, { "--threads", &o.threads } };
     int i, step = argc > 1 ? strcmp(argv[1], "step") == 0 ? 1 : strcmp(argv[1], "forward") == 0 ? 2 : 0 : 0;
@@ -373,7 +374,9 @@ int main(int argc, char **argv) {
             for (k = 0, i++; k < 5; k++)
                 if (strcmp(argv[i], sets[k]) == 0) simd = (ldr_simd)(k + 1);
         }
-        else if (strcmp(argv[i], "--preset") == 0 && i + 1 < argc) {
+        else if (strcmp(argv[i], "--method") == 0 && i + 1 < argc) {
+            for (i++, o.method = 0; o.method < LDR_METHOD_THESEUS && strcmp(argv[i], ldr_method_name((ldr_method)o.method)); o.method++) {}
+        } else if (strcmp(argv[i], "--preset") == 0 && i + 1 < argc) {
             for (k = 0, i++; k < 5; k++)
                 if (strcmp(argv[i], presets[k]) == 0) o.preset = (ldr_preset)k;
         } else {
