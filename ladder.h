@@ -2069,6 +2069,19 @@ static void ldr__tile_wasm(float *c, size_t ldc, const float *a, size_t rs, size
         LDR__R4(LDR__STEP)
 #undef LDR__STEP
     }
+    if (m == 4 && n == 8) {
+        v128_t s0 = wasm_f32x4_splat(0), s1 = s0;
+        if (!accumulate && bias) {
+            s0 = wasm_v128_load(bias);
+            s1 = wasm_v128_load(bias + 4);
+        }
+#define LDR__STORE(i) { float *at = c + i * ldc;                                                                        \
+            wasm_v128_store(at, wasm_f32x4_add(x##i, accumulate ? wasm_v128_load(at) : s0));                            \
+            wasm_v128_store(at + 4, wasm_f32x4_add(y##i, accumulate ? wasm_v128_load(at + 4) : s1)); }
+        LDR__R4(LDR__STORE)
+#undef LDR__STORE
+        return;
+    }
 #define LDR__SPILL(i) wasm_v128_store(t + 8 * i, x##i); wasm_v128_store(t + 8 * i + 4, y##i);
     LDR__R4(LDR__SPILL)
 #undef LDR__SPILL
