@@ -1997,12 +1997,12 @@ static void ldr__tile_portable(float *c, size_t ldc, const float *a, size_t rs, 
     size_t p;
     int j;
     for (j = 0; j < 32; j++) t[j] = 0;
-    for (p = 0; p < k; p++, a0 += cs, a1 += cs, a2 += cs, a3 += cs, b += 8)
+    for (p = 0; p < k; p++, b += 8)
         for (j = 0; j < 8; j++) {
-            t[j] += *a0 * b[j];
-            t[8 + j] += *a1 * b[j];
-            t[16 + j] += *a2 * b[j];
-            t[24 + j] += *a3 * b[j];
+            t[j] += a0[p * cs] * b[j];
+            t[8 + j] += a1[p * cs] * b[j];
+            t[16 + j] += a2[p * cs] * b[j];
+            t[24 + j] += a3[p * cs] * b[j];
         }
     ldr__tile_store(c, ldc, t, 8, m, n, bias, accumulate);
 }
@@ -2151,6 +2151,7 @@ static const ldr__kernels ldr__kernels_wasm = { "simd128", 4, 8, ldr__tile_wasm,
 #define LDR__AT(i) ((i) < 3 ? a : (i) < 6 ? a3 : (i) < 9 ? a6 : (i) < 12 ? a9 : a12)[(size_t)((i) % 3) * rs]
 #define LDR__EVERY_THIRD(rows, type) \
     const type *a3 = (rows) > 3 ? a + 3 * rs : a, *a6 = (rows) > 6 ? a + 6 * rs : a, *a9 = (rows) > 9 ? a + 9 * rs : a, *a12 = (rows) > 12 ? a + 12 * rs : a; (void)a3; (void)a6; (void)a9; (void)a12
+#define LDR__FIRST16(n) (__mmask16)((n) >= 16 ? 0xffffu : (1u << (n)) - 1u)
 /* What a tile will store to comes near while it sums. */
 #define LDR__NEAR512(i) _mm_prefetch((const char *)(c + i * ldc), _MM_HINT_T0); _mm_prefetch((const char *)(c + i * ldc + 16), _MM_HINT_T0);
 #define LDR__DOWN_BY(step) a += (step); a3 += (step); a6 += (step); a9 += (step); a12 += (step)
@@ -2218,7 +2219,7 @@ static void ldr__tile_avx2(float *c, size_t ldc, const float *a, size_t rs, size
         if (high) _mm512_mask_storeu_ps(at + 16, high, _mm512_add_ps(y##i, accumulate ? _mm512_maskz_loadu_ps(high, at + 16) : s1)); }
 #define LDR__TILE_AVX512(rows)                                                                                          \
 LDR__AVX512 static void ldr__tile_avx512_##rows(LDR__TILE_ARGUMENTS) {                                                  \
-    __mmask16 low = (__mmask16)(n >= 16 ? 0xffffu : (1u << n) - 1u), high = (__mmask16)(n >= 32 ? 0xffffu : n > 16 ? (1u << (n - 16)) - 1u : 0u); \
+    __mmask16 low = LDR__FIRST16(n), high = LDR__FIRST16(n > 16 ? n - 16 : 0);                                          \
     __m512 b0, b1, v, s0 = _mm512_setzero_ps(), s1 = s0;                                                                \
     LDR__EVERY_THIRD(rows, float);                                                                                      \
     LDR__R##rows(LDR__ROW)                                                                                              \
@@ -2237,7 +2238,7 @@ LDR__AVX512 static void ldr__tile_avx512_##rows(LDR__TILE_ARGUMENTS) {          
 #define LDR__STORE_16(i) { float *at = c + i * ldc; _mm512_mask_storeu_ps(at, low, _mm512_add_ps(x##i, accumulate ? _mm512_maskz_loadu_ps(low, at) : s0)); }
 #define LDR__TILE_AVX512_16(rows)                                                                                       \
 LDR__AVX512 static void ldr__tile_avx512_16_##rows(LDR__TILE_ARGUMENTS) {                                               \
-    __mmask16 low = (__mmask16)((1u << n) - 1u);                                                                        \
+    __mmask16 low = LDR__FIRST16(n);                                                                                    \
     __m512 b0, v, s0 = accumulate || !bias ? _mm512_setzero_ps() : _mm512_maskz_loadu_ps(low, bias);                    \
     LDR__EVERY_THIRD(rows, float);                                                                                      \
     LDR__R##rows(LDR__ROW_16)                                                                                           \
@@ -2314,7 +2315,7 @@ LDR__AVX2 static void ldr__tile_int8_avx2(LDR__INT8_ARGUMENTS) {
 
 /* 14 x 32, the same with wider registers; with VNNI four 8-bit k at a time, a as unsigned bytes 128 too large. */
 #define LDR__ROW(i)   __m512i x##i = _mm512_setzero_si512(), y##i = x##i;
-#define LDR__WORD(i)  v = _mm512_castps_si512(_mm512_set1_ps(*(const float *)(const void *)&LDR__AT(i)))
+#define LDR__WORD(i)  memcpy(&word, &LDR__AT(i), 4); v = _mm512_set1_epi32(word)
 #define LDR__MADD(i)  LDR__WORD(i); x##i = _mm512_add_epi32(x##i, _mm512_madd_epi16(v, b0)); y##i = _mm512_add_epi32(y##i, _mm512_madd_epi16(v, b1)); LDR__PIN(x##i, y##i);
 #define LDR__DOT(i)   LDR__WORD(i); LDR__DOT512(x##i, v, b0); LDR__DOT512(y##i, v, b1);
 #define LDR__STORE(i) {                                                                                                 \
@@ -2325,7 +2326,8 @@ LDR__AVX2 static void ldr__tile_int8_avx2(LDR__INT8_ARGUMENTS) {
         if (high) _mm512_mask_storeu_ps(at + 16, high, _mm512_add_ps(w, accumulate ? _mm512_maskz_loadu_ps(high, at + 16) : s1)); }
 #define LDR__TILE(name, target, multiply, correction, rows)                                                             \
 target static void name##_##rows(LDR__INT8_ARGUMENTS) {                                                                 \
-    __mmask16 low = (__mmask16)(n >= 16 ? 0xffffu : (1u << n) - 1u), high = (__mmask16)(n >= 32 ? 0xffffu : n > 16 ? (1u << (n - 16)) - 1u : 0u); \
+    __mmask16 low = LDR__FIRST16(n), high = LDR__FIRST16(n > 16 ? n - 16 : 0);                                          \
+    int32_t word;                                                                                                       \
     __m512i b0, b1, v, too_much0 = _mm512_setzero_si512(), too_much1 = too_much0;                                       \
     __m512 s0 = _mm512_setzero_ps(), s1 = s0, scale0 = _mm512_loadu_ps(b_scale), scale1 = _mm512_loadu_ps(b_scale + 16); \
     LDR__EVERY_THIRD(rows, unsigned char);                                                                              \
@@ -2385,7 +2387,8 @@ static void ldr__tile_int8_vnni(LDR__INT8_ARGUMENTS) {
 #define LDR__BF16_ARGUMENTS float *c, size_t ldc, const unsigned char *a, size_t rs, const unsigned char *b, size_t units, int32_t m, int32_t n, const float *bias, int accumulate
 #define LDR__TILE(rows)                                                                                                 \
 LDR__BF16 static void ldr__tile_bf16_##rows(LDR__BF16_ARGUMENTS) {                                                      \
-    __mmask16 low = (__mmask16)(n >= 16 ? 0xffffu : (1u << n) - 1u), high = (__mmask16)(n >= 32 ? 0xffffu : n > 16 ? (1u << (n - 16)) - 1u : 0u); \
+    __mmask16 low = LDR__FIRST16(n), high = LDR__FIRST16(n > 16 ? n - 16 : 0);                                          \
+    int32_t word;                                                                                                       \
     __m512i b0, b1, v;                                                                                                  \
     __m512 s0 = _mm512_setzero_ps(), s1 = s0;                                                                           \
     LDR__EVERY_THIRD(rows, unsigned char);                                                                              \
@@ -2438,7 +2441,7 @@ LDR__AVX512 static void ldr__quantise_vnni(void *q, float *scale, const float *x
     size_t i;
     float m;
     for (i = 0; i < n; i += 16) {
-        __mmask16 here = (__mmask16)(n - i >= 16 ? 0xffffu : (1u << (n - i)) - 1u);
+        __mmask16 here = LDR__FIRST16(n - i);
         __m512 v = _mm512_maskz_loadu_ps(here, x + i);
         most = _mm512_max_ps(_mm512_castsi512_ps(_mm512_and_si512(_mm512_castps_si512(v), magnitude)), most);
         bad = _mm512_add_ps(bad, _mm512_mul_ps(v, _mm512_setzero_ps()));
@@ -2448,7 +2451,7 @@ LDR__AVX512 static void ldr__quantise_vnni(void *q, float *scale, const float *x
     by = _mm512_set1_ps(m > 1e-30f ? 127.0f / m : 0.0f);
     for (i = 0; i < padded; i += 16) {
         size_t left = n > i ? n - i : 0;
-        __mmask16 here = (__mmask16)(left >= 16 ? 0xffffu : (1u << left) - 1u), there = (__mmask16)(padded - i >= 16 ? 0xffffu : (1u << (padded - i)) - 1u);
+        __mmask16 here = LDR__FIRST16(left), there = LDR__FIRST16(padded - i);
         __m512i whole = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_maskz_loadu_ps(here, x + i), by));
         _mm512_mask_cvtepi32_storeu_epi8((unsigned char *)q + i, there, _mm512_add_epi32(whole, _mm512_set1_epi32(128)));
     }
@@ -2591,20 +2594,18 @@ LDR__AVX512 LDR__INLINE __m512 ldr__exp512(__m512 x) {
     return _mm512_scalef_ps(p, n);
 }
 
-#define LDR__HERE16(left) (__mmask16)((left) >= 16 ? 0xffffu : (1u << (left)) - 1u)
-
 LDR__AVX512 static float ldr__exp_row_avx512(float *x, size_t n, float scale, float *peak) {
     const __m512 by = _mm512_set1_ps(scale), lowest = _mm512_set1_ps(-FLT_MAX);
     __m512 most = lowest, sum = _mm512_setzero_ps(), m;
     size_t i;
     for (i = 0; i < n; i += 16) {
-        __mmask16 here = LDR__HERE16(n - i);
+        __mmask16 here = LDR__FIRST16(n - i);
         most = _mm512_mask_max_ps(most, here, most, _mm512_mul_ps(_mm512_maskz_loadu_ps(here, x + i), by));
     }
     *peak = _mm512_reduce_max_ps(most);
     m = _mm512_set1_ps(*peak);
     for (i = 0; i < n; i += 16) {
-        __mmask16 here = LDR__HERE16(n - i);
+        __mmask16 here = LDR__FIRST16(n - i);
         __m512 e = _mm512_maskz_mov_ps(here, ldr__exp512(_mm512_fmsub_ps(_mm512_maskz_loadu_ps(here, x + i), by, m)));
         _mm512_mask_storeu_ps(x + i, here, e);
         sum = _mm512_add_ps(sum, e);
@@ -2616,7 +2617,7 @@ LDR__AVX512 static void ldr__softmax_backward_avx512(float *p, float *e, size_t 
     const __m512 by = _mm512_set1_ps(scale), less = _mm512_set1_ps(log_sum), mean = _mm512_set1_ps(dot);
     size_t i;
     for (i = 0; i < n; i += 16) {
-        __mmask16 here = LDR__HERE16(n - i);
+        __mmask16 here = LDR__FIRST16(n - i);
         __m512 q = ldr__exp512(_mm512_fmsub_ps(_mm512_maskz_loadu_ps(here, p + i), by, less));
         _mm512_mask_storeu_ps(e + i, here, _mm512_mul_ps(_mm512_mul_ps(by, q), _mm512_sub_ps(_mm512_maskz_loadu_ps(here, e + i), mean)));
         _mm512_mask_storeu_ps(p + i, here, q);

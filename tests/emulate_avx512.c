@@ -1,4 +1,4 @@
-/* The AVX-512 kernels on a machine without AVX-512, through SIMDe (Debian: libsimde-dev). Not part of
+/* The AVX-512 kernels (but for bf16) on a machine without AVX-512, through SIMDe (Debian: libsimde-dev). Not part of
    `make -C tests`, which needs nothing but a compiler; .ci/run builds and runs it.
        cc -O1 -o emulate emulate_avx512.c -lm && ./emulate */
 #define SIMDE_ENABLE_NATIVE_ALIASES
@@ -7,6 +7,61 @@
 #include <simde/x86/f16c.h>
 #undef _mm512_madd_epi16                 /* SIMDe 0.7.4 gives this name the masked form's arguments */
 #define _mm512_madd_epi16(a, b) simde_mm512_madd_epi16(a, b)
+
+/* What SIMDe 0.7.4 lacks. */
+#include <math.h>
+#include <string.h>
+#define __mmask16 simde__mmask16
+#define EACH(i) for (i = 0; i < 16; i++)
+static simde__m512 _mm512_maskz_loadu_ps(__mmask16 m, const float *p) {
+    float v[16];
+    int i;
+    EACH(i) v[i] = m >> i & 1 ? p[i] : 0;
+    return simde_mm512_loadu_ps(v);
+}
+static void _mm512_mask_storeu_ps(float *p, __mmask16 m, simde__m512 x) {
+    float v[16];
+    int i;
+    simde_mm512_storeu_ps(v, x);
+    EACH(i) if (m >> i & 1) p[i] = v[i];
+}
+static simde__m512 _mm512_cvtepi32_ps(simde__m512i x) {
+    int32_t w[16];
+    float v[16];
+    int i;
+    simde_mm512_storeu_si512(w, x);
+    EACH(i) v[i] = (float)w[i];
+    return simde_mm512_loadu_ps(v);
+}
+static simde__m512i _mm512_cvtps_epi32(simde__m512 x) {
+    int32_t w[16];
+    float v[16];
+    int i;
+    simde_mm512_storeu_ps(v, x);
+    EACH(i) w[i] = (int32_t)rintf(v[i]);
+    return simde_mm512_loadu_si512(w);
+}
+static void _mm512_mask_cvtepi32_storeu_epi8(void *p, __mmask16 m, simde__m512i x) {
+    int32_t w[16];
+    int i;
+    simde_mm512_storeu_si512(w, x);
+    EACH(i) if (m >> i & 1) ((uint8_t *)p)[i] = (uint8_t)w[i];
+}
+static float _mm512_reduce_add_ps(simde__m512 x) {
+    float v[16], s = 0;
+    int i;
+    simde_mm512_storeu_ps(v, x);
+    EACH(i) s += v[i];
+    return s;
+}
+static float _mm512_reduce_max_ps(simde__m512 x) {
+    float v[16], s;
+    int i;
+    simde_mm512_storeu_ps(v, x);
+    s = v[0];
+    EACH(i) s = v[i] > s ? v[i] : s;
+    return s;
+}
 #define LADDER_IMMINTRIN <stdint.h>
 #define LADDER_IMPLEMENTATION
 #include "../ladder.h"
@@ -51,5 +106,24 @@ TEST(int8_tiles_are_exact_sums) {
         for (v = 0; v < 3; v++) CHECK_NEAR(int8_error(sets[v], 1 + (size_t)i, 1 + (size_t)i * 5, 1 + (size_t)i * 41, i % 2, i % 3 == 0, 1, (uint64_t)i, y), 0, 4e-7);
 }
 
-#define TESTS(X) X(tile_agrees_with_portable) X(int8_tiles_are_exact_sums)
+/* The loops that are written by hand for this set. */
+TEST(rows_agree_with_portable) {
+    float x[2][100], g[2][100], peak[2];
+    int n, i, v;
+    for (n = 1; n < 100; n += 7) {
+        for (v = 0; v < 2; v++) {
+            const ldr__row_kernels *rows = v ? &ldr__row_kernels_avx512 : &ldr__row_kernels_portable;
+            float sum, want = 0;
+            for (i = 0; i < 100; i++) x[v][i] = g[v][i] = (float)((i * 37) % 61) * 0.1f - 3;
+            sum = rows->exp(x[v], (size_t)n, 0.7f, &peak[v]);
+            for (i = 0; i < n; i++) want += x[v][i];
+            CHECK_NEAR(sum, want, 1e-5 * want);
+            rows->softmax_backward(x[v], g[v], (size_t)n, 0.3f, 0.5f, 0.1f);
+        }
+        CHECK(peak[0] == peak[1]);
+        for (i = 0; i < 100; i++) CHECK(fabsf(x[0][i] - x[1][i]) < 1e-6f && fabsf(g[0][i] - g[1][i]) < 1e-6f);
+    }
+}
+
+#define TESTS(X) X(tile_agrees_with_portable) X(int8_tiles_are_exact_sums) X(rows_agree_with_portable)
 LDR_TEST_MAIN("emulated avx512", TESTS)

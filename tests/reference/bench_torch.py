@@ -1,9 +1,10 @@
 """The work of tools/bench in PyTorch, printed beside ours. Random weights, so only time and memory mean anything.
 
-    make -C tools && OMP_NUM_THREADS=2 python3 tests/reference/bench_torch.py [products] [forward] [step] [cached]
+    make -C tools && OMP_NUM_THREADS=2 python3 tests/reference/bench_torch.py [products] [forward] [one] [step] [cached] [full]
 
-Each pair runs in turn, `--rounds` times (3), and medians are compared. Fair settings for Debian's PyTorch: the OpenMP build
-of OpenBLAS on LD_LIBRARY_PATH, and neither OPENBLAS_CORETYPE nor OPENBLAS_L2_SIZE set.
+Each pair runs in turn, `--rounds` times (3), and medians are compared. PyTorch runs with settings that are fair to Debian's
+build: OpenBLAS's OpenMP build (libopenblas0-openmp), large pages, memory that is kept and not given back between steps, and
+neither OPENBLAS_CORETYPE nor OPENBLAS_L2_SIZE.
 """
 import argparse, json, os, resource, statistics, subprocess, sys, time
 
@@ -18,7 +19,10 @@ def ours(*arguments):
 
 def theirs(what):
     """Runs this file as another process, so that its peak memory is its own."""
-    return json.loads(subprocess.run([sys.executable, __file__, "--only", what], check=True, capture_output=True, text=True).stdout)
+    fair = {k: v for k, v in os.environ.items() if k not in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")}
+    fair["LD_LIBRARY_PATH"] = "/usr/lib/x86_64-linux-gnu/openblas-openmp"
+    fair["GLIBC_TUNABLES"] = "glibc.malloc.hugetlb=1:glibc.malloc.trim_threshold=4000000000:glibc.malloc.mmap_threshold=4000000000:glibc.malloc.mmap_max=0"
+    return json.loads(subprocess.run([sys.executable, __file__, "--only", what], check=True, capture_output=True, text=True, env=fair).stdout)
 
 
 def worker(what):
@@ -78,33 +82,44 @@ def worker(what):
                 s = self.blocks[i](a * s + (1 - a) * self.down[i + 1](states[i + 1]))
             return self.head(self.up(s[:, 0]))
 
+    what, _, kind = what.partition("-")
+    batch = 1 if what == "one" else BATCH
     words, norm = nn.Embedding(30522, WIDTH), nn.LayerNorm(WIDTH)
     backbone = nn.ModuleList(Block(WIDTH, HEADS, FFN) for _ in range(LAYERS))
-    ids, labels = torch.randint(0, 30522, (BATCH, LENGTH)), torch.randint(0, 2, (BATCH,))
+    ids, labels = torch.randint(0, 30522, (batch, LENGTH)), torch.randint(0, 2, (batch,))
+    if kind == "bf16":
+        backbone = backbone.to(torch.bfloat16)
+    if kind == "int8":                             # 8-bit weights, activations rounded as they arrive
+        backbone = torch.quantization.quantize_dynamic(backbone, {nn.Linear}, dtype=torch.qint8)
+
+    def run():
+        out = [norm(words(ids))]
+        for block in backbone:
+            out.append(block(out[-1].to(torch.bfloat16) if kind == "bf16" else out[-1]))
+        return [x.float() for x in out]
 
     def states():
         with torch.no_grad():
-            out = [norm(words(ids))]
-            for block in backbone:
-                out.append(block(out[-1]))
-        return out
+            return run()
 
     ladder = Ladder()
-    optimiser = torch.optim.Adam(ladder.parameters(), 1e-3)
+    head = nn.Linear(WIDTH, 2)
+    trained = [*words.parameters(), *norm.parameters(), *backbone.parameters(), *head.parameters()] if what == "full" else ladder.parameters()
+    optimiser = torch.optim.Adam(trained, 1e-3)
     kept = states() if what == "cached" else None
 
     def step():
         optimiser.zero_grad()
-        F.cross_entropy(ladder(kept or states()), labels).backward()
+        F.cross_entropy(head(run()[-1][:, 0]) if what == "full" else ladder(kept or states()), labels).backward()
         optimiser.step()
 
-    seconds = median(states if what == "forward" else step)
+    seconds = median(states if what in ("forward", "one") else step)
     return {"median": seconds, "peak_megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
 
 
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("parts", nargs="*", default=["products", "forward", "step", "cached"])
+    p.add_argument("parts", nargs="*", default=["products", "forward", "one", "step", "cached", "full"])
     p.add_argument("--rounds", type=int, default=3)
     p.add_argument("--only")
     o = p.parse_args()
@@ -113,19 +128,21 @@ def main():
         return
     if "products" in o.parts:
         threads = int(os.environ.get("OMP_NUM_THREADS", "2"))
-        for r in (r for r in ours("--threads", str(threads)) if r.get("threads") == threads and "product" in r and r["product"] != "int8"):
+        for r in (r for r in ours("--threads", str(threads)) if r.get("threads") == threads and "product" in r and r["product"] in ("NT", "NN", "TN")):
             t = theirs(f"product:{r['product']}:{r['m']}:{r['n']}:{r['k']}")["median"]
             print(f"{r['product']} {r['m']:5} x {r['n']:5} x {r['k']:5}: ours {r['median']:6.1f} GFLOP/s ({100 * r['median'] / r['peak']:.0f} % of the peak), PyTorch {t:6.1f}, ratio {r['median'] / t:.2f}")
-    common = ["--preset", "paper", "--steps", "5"]
-    for part, arguments, name in (("forward", ["forward", "--steps", "5"], "backbone forward, f32"), ("forward", ["forward", "--steps", "5", "--int8"], "backbone forward, int8"),
-                                  ("step", ["step"] + common, "ladder step, f32"), ("step", ["step", "--int8"] + common, "ladder step, int8 backbone"),
-                                  ("cached", ["step", "--cache"] + common, "ladder step, cached taps")):
-        if part not in o.parts:
+    paper = ["step", "--preset", "paper"]
+    for name, arguments, peer in (
+            ("backbone forward, f32", ["forward"], "forward"), ("backbone forward, bf16", ["forward", "--bf16"], "forward-bf16"), ("backbone forward, int8", ["forward", "--int8"], "forward-int8"),
+            ("one text of 128, f32", ["forward", "--batch", "1"], "one"), ("one text of 128, int8", ["forward", "--batch", "1", "--int8"], "one-int8"),
+            ("ladder step, f32", paper, "step"), ("ladder step, bf16 backbone", paper + ["--bf16"], "step-bf16"), ("ladder step, int8 backbone", paper + ["--int8"], "step-bf16"),
+            ("ladder step, cached taps", paper + ["--cache"], "cached"), ("full fine-tuning step, f32", ["step", "--method", "full"], "full")):
+        if peer.partition("-")[0] not in o.parts:
             continue
-        pairs = [(ours(*arguments)[0], theirs(part)) for _ in range(o.rounds)]
+        pairs = [(ours(*arguments, "--steps", "5")[0], theirs(peer)) for _ in range(o.rounds)]
         a, b = statistics.median(x["step"] for x, _ in pairs), statistics.median(y["median"] for _, y in pairs)
-        print(f"{name}: ours {a:.3f} s, {pairs[0][0]['peak_megabytes']:.0f} MB ({pairs[0][0]['beyond_weights_megabytes']:.0f} beyond the weights); "
-              f"PyTorch f32 {b:.3f} s, {pairs[0][1]['peak_megabytes']:.0f} MB; ratio {a / b:.2f}")
+        print(f"{name}: ours {a:.4f} s, {pairs[0][0]['peak_megabytes']:.0f} MB ({pairs[0][0]['beyond_weights_megabytes']:.0f} beyond the weights); "
+              f"PyTorch {peer} {b:.4f} s, {pairs[0][1]['peak_megabytes']:.0f} MB; ratio {a / b:.2f}", flush=True)
 
 
 if __name__ == "__main__":
