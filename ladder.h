@@ -1447,9 +1447,9 @@ LDR__DEF int ldr_tensor_read(float *dst, const ldr_tensor *t, uint64_t first, si
    --------------------------------------------------------------------------------------
    A kernel is a leaf function without OpenMP, reached through the table below, because clang
    rejects intrinsics inside a parallel region and because one binary must run everywhere.
-   The matrix tile is written with intrinsics; the element-wise loops are written once, over
-   lanes of fixed length that a compiler turns into vectors, and compiled again in a shell
-   with the wider instruction set.
+   The matrix tiles are written with intrinsics, and so is what a compiler makes no vectors of;
+   the other loops over rows are written once, over lanes of fixed length that it does, and
+   compiled again in a shell with the wider instruction set.
    ====================================================================================== */
 
 /* Loops over one row of n numbers, written once for lanes of fixed length (see LDR__GROUPS). */
@@ -2548,37 +2548,25 @@ LDR__SHELLS(avx512, LDR__AVX512)
 #undef LDR__SHELLS
 
 /* ldr__adam_body by hand, because sqrtf may set errno and so stops the vectoriser. */
-LDR__AVX2 static void ldr__adam_avx2(float *w, float *m, float *v, const float *g, size_t n, const float *c) {
-    const __m256 b1 = _mm256_set1_ps(c[0]), b2 = _mm256_set1_ps(c[1]), a1 = _mm256_set1_ps(1.0f - c[0]), a2 = _mm256_set1_ps(1.0f - c[1]), rate = _mm256_set1_ps(c[2]);
-    const __m256 unbias = _mm256_set1_ps(c[3]), eps = _mm256_set1_ps(c[4]), decay = _mm256_set1_ps(c[5]), scale = _mm256_set1_ps(c[6]);
-    size_t i = 0;
-    for (; i + 8 <= n; i += 8) {
-        __m256 gi = _mm256_mul_ps(_mm256_loadu_ps(g + i), scale), wi = _mm256_loadu_ps(w + i);
-        __m256 mi = _mm256_add_ps(_mm256_mul_ps(b1, _mm256_loadu_ps(m + i)), _mm256_mul_ps(a1, gi));
-        __m256 vi = _mm256_add_ps(_mm256_mul_ps(b2, _mm256_loadu_ps(v + i)), _mm256_mul_ps(_mm256_mul_ps(a2, gi), gi));
-        __m256 by = _mm256_div_ps(_mm256_mul_ps(rate, mi), _mm256_add_ps(_mm256_sqrt_ps(_mm256_mul_ps(vi, unbias)), eps));
-        _mm256_storeu_ps(m + i, mi);
-        _mm256_storeu_ps(v + i, vi);
-        _mm256_storeu_ps(w + i, _mm256_sub_ps(_mm256_sub_ps(wi, _mm256_mul_ps(decay, wi)), by));
-    }
-    ldr__adam_body(w + i, m + i, v + i, g + i, n - i, c);
+#define LDR__ADAM(suffix, target, vector, mm, lanes)                                                                    \
+target static void ldr__adam_##suffix(float *w, float *m, float *v, const float *g, size_t n, const float *c) {         \
+    const vector b1 = mm##_set1_ps(c[0]), b2 = mm##_set1_ps(c[1]), a1 = mm##_set1_ps(1.0f - c[0]), a2 = mm##_set1_ps(1.0f - c[1]), rate = mm##_set1_ps(c[2]);   \
+    const vector unbias = mm##_set1_ps(c[3]), eps = mm##_set1_ps(c[4]), decay = mm##_set1_ps(c[5]), scale = mm##_set1_ps(c[6]);                                 \
+    size_t i = 0;                                                                                                       \
+    for (; i + (lanes) <= n; i += (lanes)) {                                                                            \
+        vector gi = mm##_mul_ps(mm##_loadu_ps(g + i), scale), wi = mm##_loadu_ps(w + i);                                \
+        vector mi = mm##_add_ps(mm##_mul_ps(b1, mm##_loadu_ps(m + i)), mm##_mul_ps(a1, gi));                            \
+        vector vi = mm##_add_ps(mm##_mul_ps(b2, mm##_loadu_ps(v + i)), mm##_mul_ps(mm##_mul_ps(a2, gi), gi));           \
+        vector by = mm##_div_ps(mm##_mul_ps(rate, mi), mm##_add_ps(mm##_sqrt_ps(mm##_mul_ps(vi, unbias)), eps));        \
+        mm##_storeu_ps(m + i, mi);                                                                                      \
+        mm##_storeu_ps(v + i, vi);                                                                                      \
+        mm##_storeu_ps(w + i, mm##_sub_ps(mm##_sub_ps(wi, mm##_mul_ps(decay, wi)), by));                                \
+    }                                                                                                                   \
+    ldr__adam_body(w + i, m + i, v + i, g + i, n - i, c);                                                               \
 }
-
-LDR__AVX512 static void ldr__adam_avx512(float *w, float *m, float *v, const float *g, size_t n, const float *c) {
-    const __m512 b1 = _mm512_set1_ps(c[0]), b2 = _mm512_set1_ps(c[1]), a1 = _mm512_set1_ps(1.0f - c[0]), a2 = _mm512_set1_ps(1.0f - c[1]), rate = _mm512_set1_ps(c[2]);
-    const __m512 unbias = _mm512_set1_ps(c[3]), eps = _mm512_set1_ps(c[4]), decay = _mm512_set1_ps(c[5]), scale = _mm512_set1_ps(c[6]);
-    size_t i = 0;
-    for (; i + 16 <= n; i += 16) {
-        __m512 gi = _mm512_mul_ps(_mm512_loadu_ps(g + i), scale), wi = _mm512_loadu_ps(w + i);
-        __m512 mi = _mm512_add_ps(_mm512_mul_ps(b1, _mm512_loadu_ps(m + i)), _mm512_mul_ps(a1, gi));
-        __m512 vi = _mm512_add_ps(_mm512_mul_ps(b2, _mm512_loadu_ps(v + i)), _mm512_mul_ps(_mm512_mul_ps(a2, gi), gi));
-        __m512 by = _mm512_div_ps(_mm512_mul_ps(rate, mi), _mm512_add_ps(_mm512_sqrt_ps(_mm512_mul_ps(vi, unbias)), eps));
-        _mm512_storeu_ps(m + i, mi);
-        _mm512_storeu_ps(v + i, vi);
-        _mm512_storeu_ps(w + i, _mm512_sub_ps(_mm512_sub_ps(wi, _mm512_mul_ps(decay, wi)), by));
-    }
-    ldr__adam_body(w + i, m + i, v + i, g + i, n - i, c);
-}
+LDR__ADAM(avx2, LDR__AVX2, __m256, _mm256, 8)
+LDR__ADAM(avx512, LDR__AVX512, __m512, _mm512, 16)
+#undef LDR__ADAM
 
 /* exp(x) as ldr__exp, for x <= 88: scalef puts 2^n on, and 0 where that is too small. NaN stays NaN. */
 LDR__AVX512 LDR__INLINE __m512 ldr__exp512(__m512 x) {
@@ -2699,7 +2687,7 @@ LDR__DEF const char *ldr_simd_name(ldr_simd wish) { return ldr__kernels_pick(wis
 enum { LDR__KC = 256, LDR__MC = 84,
        LDR__DEEP = 768, LDR__NB = 96,                /* of a block whose a is read in place    */
        LDR__COPY_DEEP = LDR__KC, LDR__COPY_NB = 768, LDR__COPY_LD = LDR__MC + 12,        /* of one whose a is copied */
-       LDR__FEW_ROWS = 512,
+       LDR__FEW_ROWS = 512,                          /* below them tasks share columns first       */
        LDR__PACKED_KC = 1024, LDR__PACKED_NB = 192 };  /* of rounded weights; sums over KC of products of 127 by 127 stay below 2^24 */
 LDR__STATIC_ASSERT(copies_fit, LDR__COPY_LD >= LDR__MC && LDR__DEEP % LDR__KC == 0);
 
@@ -2889,7 +2877,7 @@ typedef struct ldr__grid { size_t mb, nb, columns, tasks; } ldr__grid;
 static ldr__grid ldr__grid_of(const ldr__exec *ex, size_t m, size_t n, size_t nb) {
     ldr__grid g;
     size_t nr = (size_t)ex->kernels->nr, mr = (size_t)ex->kernels->mr, want = ex->threads == 1 ? 1 : 2 * (size_t)ex->threads, rows, most = (m + 4 * mr - 1) / (4 * mr);
-    if (m < LDR__FEW_ROWS) nb = LDR__MIN(nb, LDR__MAX(ldr__round_up((n + want - 1) / want, nr), 2 * nr));      /* share columns: packing b for few rows is dear */
+    if (m < LDR__FEW_ROWS) nb = LDR__MIN(nb, LDR__MAX(ldr__round_up((n + want - 1) / want, nr), 2 * nr));      /* packing b for few rows is dear, and for fewer dearer */
     g.columns = (n + nb - 1) / nb;
     if (most * g.columns < want) g.columns = LDR__MIN((want + most - 1) / most, (n + nr - 1) / nr);      /* too few rows to share */
     g.nb = LDR__MIN(ldr__round_up((n + g.columns - 1) / g.columns, nr), ldr__round_up(nb, nr));

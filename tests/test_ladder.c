@@ -884,7 +884,62 @@ TEST(the_last_block_runs_for_the_rows_that_are_read) {
         }
 }
 
+/* A frozen block runs chunk after chunk of a large batch: each sequence has the bits it has alone, and what the head reads is found. */
+TEST(large_batches_run_in_chunks) {
+    static const ldr_pool pools[] = { LDR_POOL_FIRST, LDR_POOL_LAST };
+    enum { COUNT = 60 };
+    int32_t offsets[COUNT + 1], *ids, i, f, k, total;
+    for (i = 0, offsets[0] = 0; i < COUNT; i++) offsets[i + 1] = offsets[i] + 5 + i * 11 % 29;
+    total = offsets[COUNT];
+    CHECK(total > 2 * LDR__CHUNK);
+    ids = (int32_t *)malloc((size_t)total * sizeof(int32_t));
+    for (i = 0; i < total; i++) ids[i] = 3 + i * 7 % 11;
+    for (f = 0; f < 6; f++)
+        for (k = 0; k < 2; k++) {
+            tiny_spec s = tiny_default(families[f]);
+            ldr_error err;
+            ldr_ladder_desc d;
+            ldr_batch b;
+            tiny_model m;
+            ldr_ladder *l;
+            ldr_predictor *p;
+            float scores[3 * COUNT], alone[64 * 64], *hidden;
+            size_t w;
+            memset(&err, 0, sizeof err);
+            memset(&d, 0, sizeof d);
+            memset(&b, 0, sizeof b);
+            b.sequences = COUNT;
+            b.offsets = offsets;
+            b.ids = ids;
+            d.classes = 3;
+            d.pool = pools[k];
+            s.threads = 1;
+            m = tiny_open(s, &err);
+            l = ldr_ladder_create(m.m, &d, &err);
+            p = ldr_predictor_create(l, COUNT, (size_t)total, &err);
+            w = (size_t)m.m->shape.width;
+            CHECK(w <= 64);
+            hidden = (float *)malloc((size_t)total * w * sizeof(float));
+            CHECK_INT(ldr_model_hidden(m.m, hidden, &b, -1, &err), LDR_OK);
+            CHECK_INT(ldr_predict(p, scores, &b, &err), LDR_OK);
+            CHECK_STR(err.message, "");
+            for (i = 0; p && i < COUNT; i++) {
+                int32_t one[2];
+                ldr_batch single = one_sequence(one, ids + offsets[i], offsets[i + 1] - offsets[i]);
+                CHECK_INT(ldr_model_hidden(m.m, alone, &single, -1, &err), LDR_OK);
+                CHECK(memcmp(alone, hidden + (size_t)offsets[i] * w, (size_t)one[1] * w * sizeof(float)) == 0);
+                CHECK(memcmp(p->pass.final + (size_t)i * w, hidden + (size_t)(k ? offsets[i + 1] - 1 : offsets[i]) * w, w * sizeof(float)) == 0);
+            }
+            free(hidden);
+            ldr_predictor_free(p);
+            ldr_ladder_free(l);
+            tiny_close(&m);
+        }
+    free(ids);
+}
+
 #define TESTS(X)                                                                                                    \
+    X(large_batches_run_in_chunks)                                                                                  \
     X(the_last_block_runs_for_the_rows_that_are_read) X(gradients_of_every_family_and_preset) X(gradients_of_every_head) X(gradients_of_every_gate_mix_and_output)   \
     X(a_wrong_sign_is_caught) X(default_at_r1_is_the_backbone_for_any_gate)                                        \
     X(paper_at_r1_is_the_backbone_with_gates_on_the_side_stream) X(a_slice_starts_as_a_working_copy) X(energy_picks_what_a_naive_count_picks)               \
