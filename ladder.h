@@ -2207,6 +2207,22 @@ static void ldr__tile_avx2(float *c, size_t ldc, const float *a, size_t rs, size
     tiles[m - 1](c, ldc, a, rs, cs, b, k, n, bias, accumulate);
 }
 
+/* What the 14 x 32 tiles of every type share: the columns that are there, what c starts from, its store where columns are
+   missing, and the walk down a panel of units of 4 bytes. */
+#define LDR__COLUMNS512 __mmask16 low = LDR__FIRST16(n), high = LDR__FIRST16(n > 16 ? n - 16 : 0); __m512 s0 = _mm512_setzero_ps(), s1 = s0
+#define LDR__START512   if (!accumulate && bias) { s0 = _mm512_maskz_loadu_ps(low, bias); s1 = _mm512_maskz_loadu_ps(high, bias + 16); }
+#define LDR__STORE512(i) { float *at = c + i * ldc;                                                                     \
+        _mm512_mask_storeu_ps(at, low, _mm512_add_ps(x##i, accumulate ? _mm512_maskz_loadu_ps(low, at) : s0));          \
+        if (high) _mm512_mask_storeu_ps(at + 16, high, _mm512_add_ps(y##i, accumulate ? _mm512_maskz_loadu_ps(high, at + 16) : s1)); }
+#define LDR__WALK512(R, sums)                                                                                           \
+    for (; units; units--) {                                                                                            \
+        b0 = _mm512_loadu_si512((const void *)b);                                                                       \
+        b1 = _mm512_loadu_si512((const void *)(b + 64));                                                                \
+        R(sums)                                                                                                         \
+        LDR__DOWN_BY(4);                                                                                                \
+        b += 128;                                                                                                       \
+    }
+
 /* 14 x 32: 28 accumulators, 2 columns of b and 1 broadcast of the 32 zmm registers. */
 #define LDR__ROW(i)  __m512 x##i = _mm512_setzero_ps(), y##i = x##i;
 #define LDR__SUMS(i) v = _mm512_set1_ps(LDR__AT(i)); LDR__FMA512(x##i, v, b0); LDR__FMA512(y##i, v, b1);
@@ -2214,23 +2230,17 @@ static void ldr__tile_avx2(float *c, size_t ldc, const float *a, size_t rs, size
 #define LDR__STORE(i) { float *at = c + i * ldc;                                                                        \
         _mm512_storeu_ps(at, _mm512_add_ps(x##i, accumulate ? _mm512_loadu_ps(at) : s0));                               \
         _mm512_storeu_ps(at + 16, _mm512_add_ps(y##i, accumulate ? _mm512_loadu_ps(at + 16) : s1)); }
-#define LDR__STORE_PART(i) { float *at = c + i * ldc;                                                                   \
-        _mm512_mask_storeu_ps(at, low, _mm512_add_ps(x##i, accumulate ? _mm512_maskz_loadu_ps(low, at) : s0));          \
-        if (high) _mm512_mask_storeu_ps(at + 16, high, _mm512_add_ps(y##i, accumulate ? _mm512_maskz_loadu_ps(high, at + 16) : s1)); }
 #define LDR__TILE_AVX512(rows)                                                                                          \
 LDR__AVX512 static void ldr__tile_avx512_##rows(LDR__TILE_ARGUMENTS) {                                                  \
-    __mmask16 low = LDR__FIRST16(n), high = LDR__FIRST16(n > 16 ? n - 16 : 0);                                          \
-    __m512 b0, b1, v, s0 = _mm512_setzero_ps(), s1 = s0;                                                                \
+    LDR__COLUMNS512;                                                                                                    \
+    __m512 b0, b1, v;                                                                                                   \
     LDR__EVERY_THIRD(rows, float);                                                                                      \
     LDR__R##rows(LDR__ROW)                                                                                              \
     LDR__R##rows(LDR__NEAR512)                                                                                          \
     for (; k; k--) { LDR__STEP(LDR__R##rows) }                                                                          \
-    if (!accumulate && bias) {                                                                                          \
-        s0 = _mm512_maskz_loadu_ps(low, bias);                                                                          \
-        s1 = _mm512_maskz_loadu_ps(high, bias + 16);                                                                    \
-    }                                                                                                                   \
+    LDR__START512                                                                                                       \
     if (n == 32) { LDR__R##rows(LDR__STORE) }                                                                           \
-    else { LDR__R##rows(LDR__STORE_PART) }                                                                              \
+    else { LDR__R##rows(LDR__STORE512) }                                                                                \
 }
 /* The same for up to 16 columns, as narrow heads have: half the work. */
 #define LDR__ROW_16(i)   __m512 x##i = _mm512_setzero_ps();
@@ -2255,7 +2265,6 @@ LDR__TO_14(LDR__TILE_AVX512_16)
 #undef LDR__SUMS
 #undef LDR__STEP
 #undef LDR__STORE
-#undef LDR__STORE_PART
 #undef LDR__TILE_AVX512
 
 static void ldr__tile_avx512(float *c, size_t ldc, const float *a, size_t rs, size_t cs, const float *b, size_t k, int32_t m, int32_t n, const float *bias, int accumulate) {
@@ -2326,28 +2335,19 @@ LDR__AVX2 static void ldr__tile_int8_avx2(LDR__INT8_ARGUMENTS) {
         if (high) _mm512_mask_storeu_ps(at + 16, high, _mm512_add_ps(w, accumulate ? _mm512_maskz_loadu_ps(high, at + 16) : s1)); }
 #define LDR__TILE(name, target, multiply, correction, rows)                                                             \
 target static void name##_##rows(LDR__INT8_ARGUMENTS) {                                                                 \
-    __mmask16 low = LDR__FIRST16(n), high = LDR__FIRST16(n > 16 ? n - 16 : 0);                                          \
+    LDR__COLUMNS512;                                                                                                    \
     int32_t word;                                                                                                       \
     __m512i b0, b1, v, too_much0 = _mm512_setzero_si512(), too_much1 = too_much0;                                       \
-    __m512 s0 = _mm512_setzero_ps(), s1 = s0, scale0 = _mm512_loadu_ps(b_scale), scale1 = _mm512_loadu_ps(b_scale + 16); \
+    __m512 scale0 = _mm512_loadu_ps(b_scale), scale1 = _mm512_loadu_ps(b_scale + 16); \
     LDR__EVERY_THIRD(rows, unsigned char);                                                                              \
     LDR__R##rows(LDR__ROW)                                                                                              \
     LDR__R##rows(LDR__NEAR512)                                                                                          \
-    for (; units; units--) {                                                                                            \
-        b0 = _mm512_loadu_si512((const void *)b);                                                                       \
-        b1 = _mm512_loadu_si512((const void *)(b + 64));                                                                \
-        LDR__R##rows(multiply)                                                                                          \
-        LDR__DOWN_BY(4);                                                                                                \
-        b += 128;                                                                                                       \
-    }                                                                                                                   \
+    LDR__WALK512(LDR__R##rows, multiply)                                                                                \
     if (correction) {                                                                                                   \
         too_much0 = _mm512_slli_epi32(_mm512_loadu_si512((const void *)b_sum), 7);                                      \
         too_much1 = _mm512_slli_epi32(_mm512_loadu_si512((const void *)(b_sum + 16)), 7);                               \
     }                                                                                                                   \
-    if (!accumulate && bias) {                                                                                          \
-        s0 = _mm512_loadu_ps(bias);                                                                                     \
-        s1 = _mm512_loadu_ps(bias + 16);                                                                                \
-    }                                                                                                                   \
+    LDR__START512                                                                                                       \
     (void)m;                                                                                                            \
     LDR__R##rows(LDR__STORE)                                                                                            \
 }
@@ -2381,38 +2381,24 @@ static void ldr__tile_int8_vnni(LDR__INT8_ARGUMENTS) {
 /* 14 x 32 of bf16, two k at a time. */
 #define LDR__ROW(i)   __m512 x##i = _mm512_setzero_ps(), y##i = x##i;
 #define LDR__SUMS(i)  LDR__WORD(i); LDR__PAIR512(x##i, v, b0); LDR__PAIR512(y##i, v, b1);
-#define LDR__STORE(i) { float *at = c + i * ldc;                                                                        \
-        _mm512_mask_storeu_ps(at, low, _mm512_add_ps(x##i, accumulate ? _mm512_maskz_loadu_ps(low, at) : s0));          \
-        if (high) _mm512_mask_storeu_ps(at + 16, high, _mm512_add_ps(y##i, accumulate ? _mm512_maskz_loadu_ps(high, at + 16) : s1)); }
 #define LDR__BF16_ARGUMENTS float *c, size_t ldc, const unsigned char *a, size_t rs, const unsigned char *b, size_t units, int32_t m, int32_t n, const float *bias, int accumulate
 #define LDR__TILE(rows)                                                                                                 \
 LDR__BF16 static void ldr__tile_bf16_##rows(LDR__BF16_ARGUMENTS) {                                                      \
-    __mmask16 low = LDR__FIRST16(n), high = LDR__FIRST16(n > 16 ? n - 16 : 0);                                          \
+    LDR__COLUMNS512;                                                                                                    \
     int32_t word;                                                                                                       \
     __m512i b0, b1, v;                                                                                                  \
-    __m512 s0 = _mm512_setzero_ps(), s1 = s0;                                                                           \
     LDR__EVERY_THIRD(rows, unsigned char);                                                                              \
     LDR__R##rows(LDR__ROW)                                                                                              \
     LDR__R##rows(LDR__NEAR512)                                                                                          \
-    for (; units; units--) {                                                                                            \
-        b0 = _mm512_loadu_si512((const void *)b);                                                                       \
-        b1 = _mm512_loadu_si512((const void *)(b + 64));                                                                \
-        LDR__R##rows(LDR__SUMS)                                                                                         \
-        LDR__DOWN_BY(4);                                                                                                \
-        b += 128;                                                                                                       \
-    }                                                                                                                   \
-    if (!accumulate && bias) {                                                                                          \
-        s0 = _mm512_loadu_ps(bias);                                                                                     \
-        s1 = _mm512_loadu_ps(bias + 16);                                                                                \
-    }                                                                                                                   \
+    LDR__WALK512(LDR__R##rows, LDR__SUMS)                                                                               \
+    LDR__START512                                                                                                       \
     (void)m;                                                                                                            \
-    LDR__R##rows(LDR__STORE)                                                                                            \
+    LDR__R##rows(LDR__STORE512)                                                                                          \
 }
 LDR__TO_14(LDR__TILE)
 #undef LDR__TILE
 #undef LDR__ROW
 #undef LDR__SUMS
-#undef LDR__STORE
 
 static void ldr__tile_bf16_avx512(LDR__BF16_ARGUMENTS) {
 #define LDR__NAME(rows) ldr__tile_bf16_##rows,
@@ -2433,6 +2419,10 @@ LDR__BF16 static void ldr__to_bf16_avx512(uint16_t *dst, const float *x, size_t 
 }
 #endif
 #undef LDR__WORD
+#undef LDR__COLUMNS512
+#undef LDR__START512
+#undef LDR__STORE512
+#undef LDR__WALK512
 
 /* As ldr__quantise_body, sixteen at a time. */
 LDR__AVX512 static void ldr__quantise_vnni(void *q, float *scale, const float *x, size_t n, size_t padded) {
