@@ -109,6 +109,8 @@
      With `compute` LDR_COMPUTE_INT8 or LDR_COMPUTE_BF16 the frozen blocks are rounded to 8 or 16 bits at load and multiplied so:
      a quarter or a half of the memory of F32 weights, and where the processor has an instruction for it three or two times the
      speed; states 1 to 3 % or about half a percent off.
+     Least of all for a step: `checkpoint`, which makes what is inside a rung again on the way back, and `tap_type`, which
+     keeps taps for it in 8 bits: less than half of what a ladder's step takes beside the weights.
 
    >>manual-threads       THREADS AND DETERMINISM
      With OpenMP the loops inside one call run on desc.threads threads (0: OpenMP's own choice). Results have the same
@@ -769,8 +771,11 @@ typedef struct ldr_train_desc {
     float         replace_rate;    /* b, up to 1; 0: 0.5                                       */
     float         replace_until;   /* u, up to 1; 0: 0.5                                       */
     ldr_replacement replace_schedule;      /* 0: LINEAR                                        */
-    int32_t       checkpoint;      /* methods inside the backbone: keep one state a block and make the rest again on the way back.
-                                      The same numbers for about a third more time and far less memory (Chen et al. 2016) */
+    int32_t       checkpoint;      /* keep little of a block and make the rest again on the way back: the same numbers and far less memory.
+                                      Methods inside the backbone keep a state a block, for about a third more time (Chen et al. 2016);
+                                      a ladder keeps what attention gave as well, which is dear to make (Korthikanti et al. 2022) */
+    ldr_dtype     tap_type;        /* how a ladder's step keeps its taps for the gradients of the down-projections, the only thing that reads
+                                      them twice: LDR_F32, or LDR_BF16 or LDR_I8 (a scale a token), which round nothing else. Without cache only */
     int32_t       distil;          /* 1: a ladder with LDR_HEAD_WORDS learns the backbone's own scores at the rows that have a label, and
                                       not the label: - sum_w softmax(z_backbone)_w log softmax(z)_w (Hinton et al. 2015). Needs
                                       LDR_OUTPUT_MIXED. Scores of the dev set are those of the labels */
@@ -3126,6 +3131,45 @@ static void ldr__rotary(const ldr__exec *ex, float *x, size_t ld, const int32_t 
     })
 }
 
+/* ---- rows that are kept -------------------------------------------------------------------
+   As floats, as bf16, or as int8 after their scale: what a tap cache holds, and what a step keeps of its taps. */
+
+static int ldr__packs(ldr_dtype type) { return type == LDR_F32 || type == LDR_BF16 || type == LDR_I8; }
+static size_t ldr__packed_row(size_t n, ldr_dtype type) { return type == LDR_I8 ? 4 + n : n * ldr_dtype_size(type); }
+
+/* A row of int8 that held an infinity or a NaN comes back as NaN throughout. */
+static void ldr__rows_pack(unsigned char *out, const float *x, size_t rows, size_t n, ldr_dtype type) {
+    size_t r, all = rows * n;
+    if (type == LDR_I8) {
+        for (r = 0; r < rows; r++, out += n + 4) {
+            float scale;
+            ldr__quantise_body(out + 4, &scale, x + r * n, n, n, 4);
+            ldr__store_u32(out, ldr__bits_from_float(scale));
+        }
+    } else if (type == LDR_BF16) {
+        LDR__LANE_LOOP(i, all, {
+            uint32_t h = ldr__float_to_bf16(x[i]);
+            out[2 * i] = (unsigned char)(h & 255u);
+            out[2 * i + 1] = (unsigned char)(h >> 8);
+        });
+    } else if (!LDR__BIG_ENDIAN) memcpy(out, x, all * sizeof(float));
+    else for (r = 0; r < all; r++) ldr__store_u32(out + 4 * r, ldr__bits_from_float(x[r]));
+}
+
+static void ldr__rows_unpack(float *x, const unsigned char *in, size_t rows, size_t n, ldr_dtype type) {
+    size_t r, all = rows * n;
+    if (type == LDR_I8) {
+        for (r = 0; r < rows; r++) {
+            const unsigned char *q = in + r * (n + 4) + 4;
+            float scale = ldr__float_from_bits(ldr__load_u32(q - 4)), *to = x + r * n;
+            LDR__LANE_LOOP(i, n, to[i] = scale * (float)((int)q[i] - 128));
+        }
+    } else if (type == LDR_BF16) {
+        LDR__LANE_LOOP(i, all, x[i] = ldr__float_from_bits(ldr__load_u16(in + 2 * i) << 16));
+    } else if (!LDR__BIG_ENDIAN) memcpy(x, in, all * sizeof(float));
+    else for (r = 0; r < all; r++) x[r] = ldr__float_from_bits(ldr__load_u32(in + 4 * r));
+}
+
 /* ---- attention ----------------------------------------------------------------------
    For every sequence and head:  S = scale Q K^T,  P = softmax(S) (causal: only j <= i),
    O = dropout(P) V  (Vaswani et al. 2017). Scores exist for LDR__QROWS query rows at a time; the
@@ -3687,10 +3731,16 @@ static void ldr__source_borrow(ldr__source *s, const void *data, size_t size) {
     s->size = size;
 }
 
+#if LDR__HAVE_MMAP && defined(MADV_DONTNEED)
+  #define LDR__GIVES_BACK 1
+#else
+  #define LDR__GIVES_BACK 0
+#endif
+
 /* Hands the memory of whole pages within data[0..size) back to the system. They are pages of a file that is only read: the next
    look at them gets the same bytes again, from the system's cache or the disk. For anything but a mapping it does nothing. */
 static void ldr__source_release(const ldr__source *s, const void *data, size_t size) {
-#if LDR__HAVE_MMAP && defined(MADV_DONTNEED)
+#if LDR__GIVES_BACK
     uintptr_t base = (uintptr_t)s->data, begin = (uintptr_t)data, end = begin + size;
     long page = sysconf(_SC_PAGESIZE);
     if (s->kind != 2 || page < 1 || begin < base || begin - base > s->size || size > s->size - (begin - base)) return;
@@ -5659,15 +5709,20 @@ static void ldr__acts_place(ldr__plan *p, const char *name, ldr__acts *a, const 
     }
     keep = keep != LDR__KEEP_NOTHING && keep;
     a->r1 = ldr__place_matrix(p, name, rows, w);
-    a->n2 = s->place == LDR__NO_NORM ? a->r1 : ldr__place_matrix(p, name, rows, w);
+    a->n2 = s->place == LDR__NO_NORM || (s->place == LDR__POST && !keep) ? a->r1 : ldr__place_matrix(p, name, rows, w);
     a->n1 = s->place == LDR__PRE ? (keep ? ldr__place_matrix(p, name, rows, w) : a->n2) : a->x;
     a->r2 = s->place == LDR__POST && keep ? ldr__place_matrix(p, name, rows, w) : a->y;
-    if (s->heads) {
-        a->qkv = ldr__place_matrix(p, name, rows, ldr__qkv_width(s));
-        a->attention = ldr__place_matrix(p, name, rows, (size_t)s->heads * (size_t)s->head_dim);
-        if (keep) a->lse = ldr__place_matrix(p, name, rows, (size_t)s->heads);
+    if (s->heads && !keep) {                           /* FFN's units come where the queries were   */
+        a->u = a->qkv = ldr__place_matrix(p, name, rows, LDR__MAX(ldr__qkv_width(s) + (size_t)s->heads * (size_t)s->head_dim, ldr__ffn_ld(s)));
+        a->attention = a->qkv ? a->qkv + rows * ldr__qkv_width(s) : NULL;
+    } else {
+        if (s->heads) {
+            a->qkv = ldr__place_matrix(p, name, rows, ldr__qkv_width(s));
+            a->attention = ldr__place_matrix(p, name, rows, (size_t)s->heads * (size_t)s->head_dim);
+            a->lse = ldr__place_matrix(p, name, rows, (size_t)s->heads);
+        }
+        a->u = ldr__place_matrix(p, name, rows, ldr__ffn_ld(s));
     }
-    a->u = ldr__place_matrix(p, name, rows, ldr__ffn_ld(s));
     if (s->gated) a->g = ldr__place_matrix(p, name, rows, ldr__ffn_ld(s));
     if (keep && s->place != LDR__NO_NORM) {
         a->stats1 = ldr__place_matrix(p, name, rows, 2);
@@ -5682,6 +5737,15 @@ static void ldr__acts_place(ldr__plan *p, const char *name, ldr__acts *a, const 
             if (keep) a->z[i] = ldr__place_matrix(p, name, rows, w);
         }
     }
+}
+
+/* The same activations between other states. */
+static ldr__acts ldr__acts_between(ldr__acts a, const ldr__shape *s, float *x, float *y) {
+    if (s->place != LDR__PRE) a.n1 = x;
+    if (s->place != LDR__POST) a.r2 = y;
+    a.x = x;
+    a.y = y;
+    return a;
 }
 
 /* The tokens a pass works on. */
@@ -5724,16 +5788,16 @@ static ldr__attention ldr__block_attention(const ldr__shape *s, const ldr__token
 
 enum { LDR__PLACE_SCORES, LDR__PLACE_ATTENTION, LDR__PLACE_FFN, LDR__PLACES };
 
-/* Buffers of a backward pass, shared by all blocks of one shape. */
+/* Buffers of a backward pass, shared by all blocks of one shape. f: room for [T,ffn], that of the forward pass. */
 typedef struct ldr__back { float *a, *b, *c, *f, *df, *dg, *attention, *qkv, *low, *bent; } ldr__back;
 
-static void ldr__back_place(ldr__plan *p, const char *name, ldr__back *k, const ldr__shape *s, size_t rows) {
+static void ldr__back_place(ldr__plan *p, const char *name, ldr__back *k, const ldr__shape *s, size_t rows, float *f) {
     size_t w = (size_t)s->width;
     memset(k, 0, sizeof *k);
     k->a = ldr__place_matrix(p, name, rows, w);
     k->b = ldr__place_matrix(p, name, rows, w);
     k->c = ldr__place_matrix(p, name, rows, w);
-    k->f = ldr__place_matrix(p, name, rows, ldr__ffn_ld(s));
+    k->f = f;
     k->df = ldr__place_matrix(p, name, rows, ldr__ffn_ld(s));
     if (s->gated) k->dg = ldr__place_matrix(p, name, rows, ldr__ffn_ld(s));
     if (s->heads) {
@@ -5843,8 +5907,11 @@ static void ldr__ffn_forward(const ldr__exec *ex, float *f, float *fg, const ldr
     if (s->gated) LDR__ROW_LOOP(t, rows, ex, LDR__LANE_LOOP(i, n, f[t * ld + i] = a->u[t * ld + i] * fg[t * ld + i]);)
 }
 
+/* What a forward pass may leave out when it is run again, on the way back: attention, whose result was kept, and y. */
+enum { LDR__ALL_OF_IT, LDR__BUT_ATTENTION, LDR__ONLY_INSIDE };
+
 /* a->x[T,w] to a->y[T,w]. `f` (and `fg` when gated) is room for [T,ffn]; a frozen block passes a->u, a->g. */
-static void ldr__block_forward(const ldr__exec *ex, ldr__acts *a, const ldr__block *b, const ldr__shape *s, const ldr__tokens *t, float *f, float *fg) {
+static void ldr__block_forward(const ldr__exec *ex, ldr__acts *a, const ldr__block *b, const ldr__shape *s, const ldr__tokens *t, float *f, float *fg, int part) {
     size_t rows = t->count, w = (size_t)s->width, q = (size_t)s->heads * (size_t)s->head_dim, kv = (size_t)s->kv_heads * (size_t)s->head_dim, ld = ldr__qkv_width(s);
     ldr__dropout scores = ldr__tokens_dropout(t, LDR__PLACE_SCORES), after = ldr__tokens_dropout(t, LDR__PLACE_ATTENTION), last = ldr__tokens_dropout(t, LDR__PLACE_FFN);
     if (s->heads) {
@@ -5858,7 +5925,7 @@ static void ldr__block_forward(const ldr__exec *ex, ldr__acts *a, const ldr__blo
         }
         if (s->rotary) ldr__rotary(ex, a->qkv, ld, t->position, rows, s->heads + s->kv_heads, s->head_dim, t->frequency, 1.0f);
         ldr__prefix_forward(a->qkv, b, s, t);
-        ldr__attention_forward(ex, a->attention, a->lse, a->qkv, &at);
+        if (part == LDR__ALL_OF_IT) ldr__attention_forward(ex, a->attention, a->lse, a->qkv, &at);
         if (t->only) {
             size_t r;
             rows = (size_t)t->sequences;
@@ -5872,6 +5939,7 @@ static void ldr__block_forward(const ldr__exec *ex, ldr__acts *a, const ldr__blo
                                    b->v[s->place == LDR__POST ? LDR__NORM1 : LDR__NORM2], b->v[s->place == LDR__POST ? LDR__NORM1B : LDR__NORM2B], rows, w, s->norm, s->eps, &after);
     } else memcpy(a->r1, a->x, rows * w * sizeof(float));
     ldr__ffn_forward(ex, f, fg, a, b, s, rows);
+    if (part == LDR__ONLY_INSIDE && s->place != LDR__POST && !s->bottleneck) return;       /* r2 is y, which nothing on the way back reads */
     if (b->packed) ldr__packed_forward(ex, a->r2, w, NULL, f, ldr__ffn_ld(s), &b->packed->down, rows, 0);
     else ldr__block_linear_forward(ex, a->r2, w, f, ldr__ffn_ld(s), b, s, LDR__DOWN, rows, a->low);
     ldr__adapter_forward(ex, a->r2, a, b, s, 1, rows);
@@ -6104,6 +6172,8 @@ static void ldr__release_layer(const ldr_model *m, int32_t layer) {
     for (slot = 0; slot < LDR__MATRICES; slot++)
         if (ldr__slot_size(&m->shape, slot, &rows, &columns)) ldr__release_matrix(m, &b->m[slot], rows, columns);
 }
+
+enum { LDR__EMBED_ROWS = 128 };          /* after so many, pages of the tables are given back: systems map 64 kB for each that is touched */
 
 static void ldr__release_embeddings(const ldr_model *m) {
     ldr__release_matrix(m, &m->ends.m[LDR__WORD], (size_t)m->vocabulary, (size_t)m->embed_width);
@@ -6682,13 +6752,30 @@ LDR__DEF ldr_model_info ldr_model_info_get(const ldr_model *m) {
 
 LDR__DEF const ldr_tokenizer *ldr_model_tokenizer(const ldr_model *m) { return m ? m->tokenizer : NULL; }
 
+/* Most of a mapping that is in memory at once where pages are given back: a layer that is read, or what rows of the tables touch. */
+static uint64_t ldr__model_resident(const ldr_model *m) {
+    const ldr__block *b = ldr__model_block(m, 0);
+    uint64_t layer = 0, table = (uint64_t)m->vocabulary * (uint64_t)m->embed_width;
+    size_t rows, columns;
+    int slot;
+    for (slot = 0; !m->packed && slot < LDR__MATRICES; slot++) layer += ldr__slot_size(&m->shape, slot, &rows, &columns) / ldr__dtypes[b->m[slot].dtype].block * ldr__dtypes[b->m[slot].dtype].size;
+    table = table / ldr__dtypes[m->ends.m[LDR__WORD].dtype].block * ldr__dtypes[m->ends.m[LDR__WORD].dtype].size;
+    return LDR__MAX(layer, LDR__MIN(table, (uint64_t)LDR__EMBED_ROWS << 16));
+}
+
 LDR__DEF ldr_memory ldr_model_memory(const ldr_model *m) {
     ldr_memory r;
+    uint64_t mapped = 0;
     int32_t f;
     memset(&r, 0, sizeof r);
     if (!m) return r;
     r = m->memory;
-    for (f = 0; f < m->weights->file_count; f++) ldr__report(&r, m->weights->files[f].kind == 1 ? "weights (read)" : "weights (mapped)", m->weights->files[f].size);
+    for (f = 0; f < m->weights->file_count; f++) {
+        const ldr__source *s = &m->weights->files[f];
+        if (s->kind == 1) ldr__report(&r, "weights (read)", s->size);
+        else mapped += s->size;
+    }
+    if (mapped) ldr__report(&r, "weights (mapped)", m->release && LDR__GIVES_BACK ? LDR__MIN(mapped, ldr__model_resident(m)) : mapped);
     ldr__report(&r, "tensor table", m->weights->capacity * sizeof(ldr_tensor));
 #ifndef LADDER_NO_TOKENIZER
     if (m->tokenizer) ldr__report(&r, "tokenizer", m->tokenizer->memory_size);
@@ -6696,8 +6783,10 @@ LDR__DEF ldr_memory ldr_model_memory(const ldr_model *m) {
     return r;
 }
 
-/* Four independent multiply-rotate lanes over 32-byte blocks: fast enough to be limited by memory. */
-static uint64_t ldr__digest(uint64_t seed, const void *data, size_t n) {
+/* Four independent multiply-rotate lanes over 32-byte blocks: fast enough to be limited by memory. m: NULL, or a model whose
+   mapped pages are given back behind. */
+static uint64_t ldr__digest_behind(const ldr_model *m, uint64_t seed, const void *data, size_t n) {
+    const size_t piece = (size_t)1 << 20;
     const unsigned char *p = (const unsigned char *)data;
     const uint64_t k = UINT64_C(0x9e3779b185ebca87);
     uint64_t h[4];
@@ -6707,6 +6796,7 @@ static uint64_t ldr__digest(uint64_t seed, const void *data, size_t n) {
     for (l = 0; l < 4; l++) h[l] = ldr__mix64(seed + (uint64_t)l + 1);
     for (i = 0; i < n / 32 + 1; i++, p += 32) {
         const unsigned char *block = p;
+        if (m && i && 32 * i % piece == 0) ldr__release(m, p - piece, piece);
         if (rest < 32) {
             memset(tail, 0, sizeof tail);
             memcpy(tail, p, rest);
@@ -6720,6 +6810,8 @@ static uint64_t ldr__digest(uint64_t seed, const void *data, size_t n) {
     return ldr__mix64(h[0] ^ ldr__mix64(h[1] ^ ldr__mix64(h[2] ^ ldr__mix64(h[3] ^ (uint64_t)n))));
 }
 
+static uint64_t ldr__digest(uint64_t seed, const void *data, size_t n) { return ldr__digest_behind(NULL, seed, data, n); }
+
 LDR__DEF uint64_t ldr_model_fingerprint(const ldr_model *m) {
     uint64_t h;
     size_t i;
@@ -6732,7 +6824,7 @@ LDR__DEF uint64_t ldr_model_fingerprint(const ldr_model *m) {
             if (ldr__match(m->family->ignored[k], t->name)) break;
         if (k < 12 && m->family->ignored[k]) continue;        /* a head that came and went does not make another backbone */
         h = ldr__digest(h, t->name, strlen(t->name));
-        h = ldr__digest(h + (uint64_t)t->dtype, t->data, (size_t)t->bytes);
+        h = ldr__digest_behind(m->release ? m : NULL, h + (uint64_t)t->dtype, t->data, (size_t)t->bytes);
         if (m->release) ldr__release(m, t->data, (size_t)t->bytes);
     }
     return h;
@@ -6783,7 +6875,7 @@ static void ldr__frozen_forward(const ldr__exec *ex, const ldr__backbone *b, con
         a.x = a.y = b->x + first * w;
         a.r2 = a.y;
         if (s->place != LDR__PRE) a.n1 = a.x;
-        ldr__block_forward(ex, &a, block, s, &mine, a.u, a.g);
+        ldr__block_forward(ex, &a, block, s, &mine, a.u, a.g, LDR__ALL_OF_IT);
         if (t->only && i) memmove(b->x + (size_t)i * w, a.y, (size_t)mine.sequences * w * sizeof(float));
         if (b->seen) b->seen(b->context, &a, mine.count);
     }
@@ -6812,12 +6904,16 @@ static void ldr__embed_sum(const ldr__exec *ex, const ldr_model *m, const ldr__e
 
 /* x[T,d] = project(norm(word[id] + position[pos] + segment[type])) */
 static void ldr__embed_forward(const ldr__exec *ex, const ldr_model *m, const ldr__ends *ends, float *x, float *embed, const int32_t *ids, const int32_t *segments, const ldr__tokens *t) {
-    size_t e = (size_t)m->embed_width, w = (size_t)m->shape.width;
-    LDR__ROW_LOOP(i, t->count, ex, {
-        float *row = embed + i * e;
-        ldr__embed_sum(ex, m, ends, row, ids, segments, t, i);
-        if (ends->v[LDR__EMBED_NORM]) ex->kernels->rows->norm(row, NULL, row, ends->v[LDR__EMBED_NORM], ends->v[LDR__EMBED_NORMB], e, 0, m->shape.eps);
-    })
+    size_t e = (size_t)m->embed_width, w = (size_t)m->shape.width, first, n;
+    for (first = 0; first < t->count; first += n) {
+        n = m->release ? LDR__MIN((size_t)LDR__EMBED_ROWS, t->count - first) : t->count;
+        LDR__ROW_LOOP(r, n, ex, {
+            float *row = embed + (first + r) * e;
+            ldr__embed_sum(ex, m, ends, row, ids, segments, t, first + r);
+            if (ends->v[LDR__EMBED_NORM]) ex->kernels->rows->norm(row, NULL, row, ends->v[LDR__EMBED_NORM], ends->v[LDR__EMBED_NORMB], e, 0, m->shape.eps);
+        })
+        if (m->release) ldr__release_embeddings(m);
+    }
     if (ends->m[LDR__PROJECT].data) ldr__linear_forward(ex, x, w, embed, e, ends->m[LDR__PROJECT], ends->v[LDR__PROJECTB], t->count, w, e);
 }
 
@@ -6860,7 +6956,6 @@ static void ldr__model_block_forward(const ldr__exec *ex, const ldr_model *m, ld
     ldr__block block = ldr__run_block(m, layer);
     ldr__frozen_forward(ex, b, &block, &m->shape, t);
     if (m->release) ldr__release_layer(m, layer);
-    if (m->release && layer == 0) ldr__release_embeddings(m);
 }
 
 /* Scratch for passes of blocks of one shape over `rows` tokens in sequences of up to `longest`. */
@@ -8230,7 +8325,7 @@ typedef struct ldr__pass {
     ldr__ends      ends;           /* the model's, with what is trained of them               */
     float         *prompt, *prompt_hidden, *dprompt, *dprompt_hidden;      /* with prompt_hidden: what its network makes, [virtual tokens, e or h] */
     ldr__deep      deep;
-    int32_t        keep;           /* for a backward pass                                     */
+    int32_t        keep, again;    /* for a backward pass, which makes what is inside a rung again */
     int32_t       *route, places;  /* [places] numbers of the blocks that run, in order       */
     size_t         max_tokens, max_sequences, max_rows;
     /* the batch; t.offsets counts virtual tokens, offsets does not */
@@ -8244,6 +8339,8 @@ typedef struct ldr__pass {
     ldr__tokens    t;
     /* taps: [has_first + rungs] of [T,d], and the backbone's final state at the head's rows */
     float        **taps, *final;
+    unsigned char **kept;          /* or rounded; then there are no taps, and the way back unpacks one at a time */
+    ldr_dtype      tap_type;
     int32_t        tap_count;
     /* the ladder */
     ldr__acts     *acts;           /* [rungs], or one shared                                  */
@@ -8289,7 +8386,7 @@ static void ldr__deep_place(ldr__plan *p, ldr__deep *k, const ldr_model *m, cons
     k->f = ldr__place_matrix(p, name, tokens, ldr__ffn_ld(shape));
     k->fg = shape->gated ? ldr__place_matrix(p, name, tokens, ldr__ffn_ld(shape)) : NULL;
     k->dx = ldr__place_matrix(p, "backbone gradients", tokens, (size_t)shape->width);
-    ldr__back_place(p, "backbone gradients", &k->back, shape, tokens);
+    ldr__back_place(p, "backbone gradients", &k->back, shape, tokens, k->f);
     if (embeddings) ldr__embed_back_place(p, &k->embed, m, tokens);
 }
 
@@ -8308,6 +8405,8 @@ static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, size_t ma
     size_t rungs = (size_t)l->d.rung_count, virtuals = ldr__virtual_tokens(l), wide, longest, scratch;
     const char *side = "ladder activations";
     int32_t keep = train != NULL;
+    ldr__acts shared;
+    memset(&shared, 0, sizeof shared);
     if (virtuals && max_sequences > SIZE_MAX / 16 / virtuals) p->overflow = 1;
     wide = max_tokens + virtuals * max_sequences;               /* tokens in the backbone */
     longest = LDR__MIN(wide, ldr__pass_longest(max_tokens, m) + virtuals);
@@ -8343,18 +8442,34 @@ static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, size_t ma
     k = LDR__MAX(LDR__MAX(c, hh), LDR__MAX(d, (size_t)m->embed_width));        /* the head, and ALBERT's projection */
     if (l->prompt_dense >= 0) k = LDR__MAX(k, (size_t)l->d.prompt_hidden);
     ldr__exec_place(p, &s->ex, m, LDR__MAX(scratch, ldr__gemm_scratch(k, LDR__MAX(k, wide))), ldr__chunk_rows(m, wide, longest));
+    s->tap_type = train && !train->cache && !l->deep ? train->tap_type : LDR_F32;
     s->taps = (float **)ldr__place(p, "taps", (size_t)s->tap_count + 1, sizeof(float *));
+    s->kept = s->tap_type != LDR_F32 ? (unsigned char **)ldr__place(p, "taps", (size_t)s->tap_count + 1, sizeof(unsigned char *)) : NULL;
     for (k = 0; k < (size_t)s->tap_count; k++) {
-        float *tap = keep ? ldr__place_matrix(p, "taps", max_tokens, d) : NULL;
+        float *tap = keep && s->tap_type == LDR_F32 ? ldr__place_matrix(p, "taps", max_tokens, d) : NULL;
+        unsigned char *rounded = s->tap_type != LDR_F32 ? (unsigned char *)ldr__place(p, "taps", max_tokens, ldr__packed_row(d, s->tap_type)) : NULL;
         if (s->taps) s->taps[k] = tap;
+        if (s->kept) s->kept[k] = rounded;
     }
     s->final = ldr__place_matrix(p, "taps", r, d);
     s->acts = (ldr__acts *)ldr__place(p, side, rungs + 1, sizeof(ldr__acts));
     s->m = (float **)ldr__place(p, side, rungs + 1, sizeof(float *));
+    s->again = train && train->checkpoint;
     for (k = 0; k < (keep ? rungs : LDR__MIN(rungs, (size_t)1)); k++) {
         ldr__acts a;
         float *mk = ldr__place_matrix(p, side, max_tokens, w);
-        ldr__acts_place(p, side, &a, &l->side, max_tokens, keep);
+        if (k == 0 || !s->again) {
+            ldr__acts_place(p, side, &a, &l->side, max_tokens, keep);
+            shared = a;
+            if (s->again && l->d.mix == LDR_MIX_BEFORE && !l->has_first) a = ldr__acts_between(a, &l->side, mk, a.y);      /* the first rung mixes nothing: its m is its x */
+        } else {
+            a = l->d.mix == LDR_MIX_BEFORE ? ldr__acts_between(shared, &l->side, shared.x, ldr__place_matrix(p, side, max_tokens, w))
+                                           : ldr__acts_between(shared, &l->side, ldr__place_matrix(p, side, max_tokens, w), shared.y);
+            if (l->side.heads) {
+                a.attention = ldr__place_matrix(p, side, max_tokens, (size_t)l->side.heads * (size_t)l->side.head_dim);
+                a.lse = ldr__place_matrix(p, side, max_tokens, (size_t)l->side.heads);
+            }
+        }
         if (s->acts) s->acts[k] = a;
         if (s->m) s->m[k] = mk;
     }
@@ -8394,7 +8509,7 @@ static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, size_t ma
     }
     if (!keep) return;
     if (rungs) {
-        ldr__back_place(p, "ladder gradients", &s->back, &l->side, max_tokens);
+        ldr__back_place(p, "ladder gradients", &s->back, &l->side, max_tokens, s->f);
         s->ds = ldr__place_matrix(p, "ladder gradients", max_tokens, w);
         s->dm = ldr__place_matrix(p, "ladder gradients", max_tokens, w);
         s->dpicked = ldr__place_matrix(p, "head", r, w);
@@ -8559,13 +8674,16 @@ static void ldr__rung_forward(ldr__pass *s, int32_t k, const float *tap) {
     int alone = k == 0 && !l->has_first;               /* nothing to mix with yet                     */
     ldr__down_forward(s, alone ? a->x : s->m[k], tap, g->down, g->down_bias);
     if (l->d.mix == LDR_MIX_BEFORE && !alone) ldr__mix_forward(s, a->x, ldr__state_before(s, k), s->m[k], k);
-    ldr__block_forward(&s->ex, a, &b, &l->side, &t, s->f, s->fg);
+    ldr__block_forward(&s->ex, a, &b, &l->side, &t, s->f, s->fg, LDR__ALL_OF_IT);
     if (l->d.mix == LDR_MIX_AFTER) ldr__mix_forward(s, ldr__state_after(s, k), a->y, s->m[k], k);
 }
 
 /* The backbone reached tap k (in the order first, rung 0, rung 1, ...). */
 static void ldr__tap_forward(ldr__pass *s, int32_t k, const float *h) {
-    if (s->keep && h != s->taps[k]) {
+    if (s->kept) {
+        size_t d = (size_t)s->l->m->shape.width, row = ldr__packed_row(d, s->tap_type);
+        LDR__ROW_LOOP(t, s->t.count, &s->ex, ldr__rows_pack(s->kept[k] + t * row, h + t * d, 1, d, s->tap_type);)
+    } else if (s->keep && h != s->taps[k]) {
         memcpy(s->taps[k], h, s->t.count * (size_t)s->l->m->shape.width * sizeof(float));
         h = s->taps[k];
     }
@@ -8652,19 +8770,14 @@ static ldr__tokens ldr__deep_tokens(const ldr__pass *s, int32_t block) {
 /* What the block at a place of the route keeps, with the states it reads and writes. */
 static ldr__acts ldr__deep_acts(const ldr__pass *s, int32_t place) {
     const ldr__deep *k = &s->deep;
-    ldr__acts a = k->acts[place - k->from];
-    a.x = k->state[place - k->from];
-    a.y = k->state[place - k->from + 1];
-    if (s->l->m->shape.place == LDR__PRE) a.r2 = a.y;
-    else a.n1 = a.x;
-    return a;
+    return ldr__acts_between(k->acts[place - k->from], &s->l->m->shape, k->state[place - k->from], k->state[place - k->from + 1]);
 }
 
 static void ldr__deep_block_forward(ldr__pass *s, int32_t place) {
     ldr__acts a = ldr__deep_acts(s, place);
     ldr__block b = ldr__tuned_block(s->l, s->route[place]);
     ldr__tokens t = ldr__deep_tokens(s, s->route[place]);
-    ldr__block_forward(&s->ex, &a, &b, &s->l->tuned_shape, &t, s->deep.f, s->deep.fg);
+    ldr__block_forward(&s->ex, &a, &b, &s->l->tuned_shape, &t, s->deep.f, s->deep.fg, LDR__ALL_OF_IT);
 }
 
 static void ldr__deep_forward(ldr__pass *s) {
@@ -8708,7 +8821,7 @@ static void ldr__deep_block_backward(ldr__pass *s, int32_t place, float *const *
     ldr__acts a = ldr__deep_acts(s, place);
     ldr__block b = ldr__tuned_block(s->l, s->route[place]);
     ldr__tokens t = ldr__deep_tokens(s, s->route[place]);
-    if (k->checkpoint) ldr__block_forward(&s->ex, &a, &b, &s->l->tuned_shape, &t, k->f, k->fg);
+    if (k->checkpoint) ldr__block_forward(&s->ex, &a, &b, &s->l->tuned_shape, &t, k->f, k->fg, LDR__ALL_OF_IT);
     ldr__block_backward(&s->ex, k->dx, grads, k->dx, &a, &b, &s->l->tuned_shape, &t, &k->back);
 }
 
@@ -8932,21 +9045,30 @@ static void ldr__output_backward(ldr__pass *s) {
     for (r = 0; r < R; r++) ldr__pool_backward(s, s->ds, s->dpicked + r * w, r, w);
 }
 
-/* dD from dm and the stored tap; there is no gradient for the tap. */
+/* dD from dm and the stored tap; there is no gradient for the tap. A rounded one is unpacked where the backbone's state was. */
 static void ldr__down_backward(const ldr__pass *s, const float *dm, int32_t k, int32_t weight, int32_t bias) {
     size_t d = (size_t)s->l->m->shape.width, w = (size_t)s->l->d.width;
-    ldr__linear_backward(&s->ex, NULL, 0, 0, ldr__grad(s->l, weight), ldr__grad(s->l, bias), dm, w, ldr__mat_float(s->taps[k], d, 1), ldr__value_matrix(s->l, weight), s->t.count, w, d);
+    float *tap = s->kept ? s->backbone.x : s->taps[k];
+    if (s->kept) {
+        size_t row = ldr__packed_row(d, s->tap_type);
+        LDR__ROW_LOOP(t, s->t.count, &s->ex, ldr__rows_unpack(tap + t * d, s->kept[k] + t * row, 1, d, s->tap_type);)
+    }
+    ldr__linear_backward(&s->ex, NULL, 0, 0, ldr__grad(s->l, weight), ldr__grad(s->l, bias), dm, w, ldr__mat_float(tap, d, 1), ldr__value_matrix(s->l, weight), s->t.count, w, d);
 }
 
 static void ldr__rung_backward(ldr__pass *s, int32_t k) {
     const ldr_ladder *l = s->l;
     const ldr__rung *g = &l->rungs[k];
-    const ldr__acts *a = &s->acts[k];
+    ldr__acts *a = &s->acts[k];
     ldr__block b = ldr__rung_block(l, k);
     ldr__tokens t = ldr__side_tokens(s, k);
     float *grads[LDR__ALL_SLOTS];
     int slot, alone = k == 0 && !l->has_first;
     for (slot = 0; slot < LDR__ALL_SLOTS; slot++) grads[slot] = ldr__grad(l, g->slot[slot]);
+    if (s->again) {                                    /* all else is kept: y to mix before, x to mix after */
+        if (l->d.mix == LDR_MIX_BEFORE && !alone) ldr__mix_forward(s, a->x, ldr__state_before(s, k), s->m[k], k);
+        ldr__block_forward(&s->ex, a, &b, &l->side, &t, s->f, s->fg, l->d.mix == LDR_MIX_BEFORE ? LDR__ONLY_INSIDE : LDR__BUT_ATTENTION);
+    }
     if (l->d.mix == LDR_MIX_AFTER) ldr__mix_backward(s, s->dm, s->ds, a->y, s->m[k], k);
     ldr__block_backward(&s->ex, s->ds, grads, s->ds, a, &b, &l->side, &t, &s->back);
     if (l->d.mix == LDR_MIX_BEFORE && !alone) ldr__mix_backward(s, s->dm, s->ds, ldr__state_before(s, k), s->m[k], k);
@@ -9462,6 +9584,7 @@ static ldr_status ldr__importance_sample(ldr__importance *im, const ldr_ladder *
             return err->status;
         }
         ldr__pass_place(&plan, &s, head, tokens, sequences, &back);
+        if (im->kind != LDR_FISHER) s.backbone.acts.u = ldr__place_matrix(&plan, "units", tokens, ldr__ffn_ld(&l->m->shape));      /* energy reads them beside the queries */
         if (im->kind == LDR_FISHER) ldr__deep_place(&plan, &s.deep, l->m, &l->m->shape, l->m->layers, tokens, 0, 0);
         order = (int32_t *)ldr__place(&plan, "order", (size_t)n, sizeof(int32_t));
     }
@@ -9802,7 +9925,7 @@ static void ldr__cache_shape(ldr__cache *c, const ldr_ladder *l, const ldr_datas
     c->d = d;
     c->type = type;
     c->width = (size_t)l->m->shape.width;
-    c->row = type == LDR_I8 ? 4 + c->width : c->width * ldr_dtype_size(type);
+    c->row = ldr__packed_row(c->width, type);
     c->hash = disk ? 8 : 0;
     c->taps = (size_t)(l->has_first + l->d.rung_count);
     c->records = c->taps + (size_t)ldr__uses_final(l);
@@ -9819,41 +9942,6 @@ static void ldr__cache_place(ldr__plan *p, ldr__cache *c) {
     if (c->hash) c->data = (unsigned char *)ldr__place(p, "tap cache: one record", longest * c->row + c->hash, 1);
     else c->data = (unsigned char *)ldr__place(p, "tap cache: taps", (size_t)bytes, 1);
     c->have = (unsigned char *)ldr__place(p, "tap cache: marks", c->d->count, 1);
-}
-
-/* ---- element types --------------------------------------------------------------------- */
-
-/* A row of int8 that held an infinity or a NaN comes back as NaN throughout. */
-static void ldr__rows_pack(unsigned char *out, const float *x, size_t rows, size_t n, ldr_dtype type) {
-    size_t r, all = rows * n;
-    if (type == LDR_I8) {
-        for (r = 0; r < rows; r++, out += n + 4) {
-            float scale;
-            ldr__quantise_body(out + 4, &scale, x + r * n, n, n, 4);
-            ldr__store_u32(out, ldr__bits_from_float(scale));
-        }
-    } else if (type == LDR_BF16) {
-        LDR__LANE_LOOP(i, all, {
-            uint32_t h = ldr__float_to_bf16(x[i]);
-            out[2 * i] = (unsigned char)(h & 255u);
-            out[2 * i + 1] = (unsigned char)(h >> 8);
-        });
-    } else if (!LDR__BIG_ENDIAN) memcpy(out, x, all * sizeof(float));
-    else for (r = 0; r < all; r++) ldr__store_u32(out + 4 * r, ldr__bits_from_float(x[r]));
-}
-
-static void ldr__rows_unpack(float *x, const unsigned char *in, size_t rows, size_t n, ldr_dtype type) {
-    size_t r, all = rows * n;
-    if (type == LDR_I8) {
-        for (r = 0; r < rows; r++) {
-            const unsigned char *q = in + r * (n + 4) + 4;
-            float scale = ldr__float_from_bits(ldr__load_u32(q - 4)), *to = x + r * n;
-            LDR__LANE_LOOP(i, n, to[i] = scale * (float)((int)q[i] - 128));
-        }
-    } else if (type == LDR_BF16) {
-        LDR__LANE_LOOP(i, all, x[i] = ldr__float_from_bits(ldr__load_u16(in + 2 * i) << 16));
-    } else if (!LDR__BIG_ENDIAN) memcpy(x, in, all * sizeof(float));
-    else for (r = 0; r < all; r++) x[r] = ldr__float_from_bits(ldr__load_u32(in + 4 * r));
 }
 
 /* ---- the file -------------------------------------------------------------------------- */
@@ -10306,7 +10394,7 @@ static ldr_status ldr__trainer_check(const ldr_ladder *l, const ldr_dataset *tra
     if (d->epochs < 0 || d->batch < 1 || d->accumulate < 1 || d->accumulate > d->batch || !(d->rate >= 0) || !(d->beta1 >= 0 && d->beta1 < 1) || !(d->beta2 >= 0 && d->beta2 < 1) || !(d->epsilon > 0) ||
         !(d->momentum >= 0 && d->momentum < 1) || !(d->weight_decay >= 0) || !(d->warmup <= 1) || d->clip != d->clip || d->patience < 0 || !(d->label_smoothing >= 0 && d->label_smoothing < 1) || (int)d->optimizer < 0 || d->optimizer > LDR_ADAFACTOR ||
         !(d->replace_rate > 0 && d->replace_rate <= 1) || !(d->replace_until > 0 && d->replace_until <= 1) || (int)d->replace_schedule < 0 || d->replace_schedule > LDR_REPLACE_CONSTANT ||
-        (int)d->schedule < 0 || d->schedule > LDR_CONSTANT || (int)d->metric < 0 || d->metric > LDR_METRIC_ENTITY_F1 || (d->cache_type != LDR_F32 && d->cache_type != LDR_BF16 && d->cache_type != LDR_I8))
+        (int)d->schedule < 0 || d->schedule > LDR_CONSTANT || (int)d->metric < 0 || d->metric > LDR_METRIC_ENTITY_F1 || !ldr__packs(d->cache_type) || !ldr__packs(d->tap_type))
         return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a value of the training description is out of its range");
     if (d->cache && l->d.beside) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a tap cache keeps what a frozen backbone computes, and the one of this ladder is tuned: train without a cache");
     if (d->cache && l->deep) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a tap cache keeps what a frozen backbone computes, and method %s changes the backbone: train without a cache", ldr_method_name(l->d.method));
@@ -11257,6 +11345,7 @@ static uint64_t ldr__run_digest(const ldr_trainer *t) {
     h = ldr__floats_digest(h, f, 11);
     for (i = 0; i < 11; i++) h = ldr__mix64(h ^ (uint64_t)n[i]);
     if (t->d.cache && t->d.cache_type != LDR_F32) h = ldr__mix64(h ^ (uint64_t)t->d.cache_type);      /* rounded taps make another run */
+    if (!t->d.cache && t->d.tap_type != LDR_F32) h = ldr__mix64(h ^ (uint64_t)t->d.tap_type << 8);
     if (t->l->m->compute != LDR_COMPUTE_F32) h = ldr__mix64(h ^ UINT64_C(0x696e7438) ^ (uint64_t)t->l->m->compute);     /* as do those of a rounded backbone */
     if (t->class_weights) h = ldr__floats_digest(h, t->class_weights, (size_t)t->l->d.classes);
     if (d->distil) h = ldr__mix64(h ^ UINT64_C(0x64697374));

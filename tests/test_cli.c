@@ -54,7 +54,7 @@ TEST(usage_errors) {
         "train --epochs 99999999999", "train --seed -1", "train --method lora", "train --preset big", "train --rungs 1,,2", "train --rungs 1,", "train --json=1", "train -x",
         "train --model m --train t", "train --model m --train t --out o --task nothing", "train --model m --train t --out o --method head --preset clue", "train --model m --train t --out o --method full --successors 2", "train --model m --train t --out o --replace-until 0.5", "train --replace-rate 1.5",
         "train --replace-schedule cosine", "train --cache-type f16", "train --cache-fill both",
-        "train --model m --train t --out o --cache-type int8", "train --model m --train t --out o --cache off --cache-fill layers", "inspect --release f",
+        "train --model m --train t --out o --cache-type int8", "train --model m --train t --out o --tap-type int8 --cache ram", "train --model m --train t --out o --tap-type bf16 --method lora", "train --tap-type f16", "train --model m --train t --out o --method head --recompute", "train --model m --train t --out o --cache off --cache-fill layers", "inspect --release f",
         "eval --model m", "predict --model m", "predict --model m --ladder l a b", "predict --model m --ladder l --epochs 3", "features --model m --pool max", "tokenize", "inspect", "plan extra --model m" };
     size_t i, n;
     NEED_PROGRAM();
@@ -188,7 +188,7 @@ static double output_number(const char *name) {
 
 /* What `plan` says is what `train` takes at its highest, for every method: within 2 %, and what else of the program's libraries is used. */
 TEST(the_plan_is_the_peak) {
-    static const char *const runs[] = { "ladder", "ladder --cache ram", "head", "full", "full --recompute", "bitfit", "lora", "adapter", "prompt --prompt-hidden 32", "prefix", "theseus" };
+    static const char *const runs[] = { "ladder", "ladder --recompute", "ladder --recompute --tap-type int8 --compute bf16", "ladder --release", "ladder --cache ram", "head", "full", "full --recompute", "bitfit", "lora", "adapter", "prompt --prompt-hidden 32", "prefix", "theseus" };
     char model[LADDER_MAX_PATH], data[LADDER_MAX_PATH];
     size_t i;
 #ifdef LDR__ASAN

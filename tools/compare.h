@@ -19,7 +19,8 @@ static const struct { const char *option, *methods; } compare_owned[] = {
     { "--preset", "ladder|ladder-cached" }, { "--reduction", "ladder|ladder-cached" }, { "--rungs", "ladder|ladder-cached" }, { "--init", "ladder|ladder-cached" },
     { "--importance", "ladder|ladder-cached" }, { "--slice-heads", "ladder|ladder-cached" }, { "--cache-type", "ladder-cached" }, { "--cache-fill", "ladder-cached" },
     { "--tune-layers", "bitfit|lora|adapter|prefix|prompt|full" }, { "--tune-biases", "bitfit|lora|adapter|prefix|prompt|full" },
-    { "--tune-norms", "bitfit|lora|adapter|prefix|prompt|full" }, { "--recompute", "bitfit|lora|adapter|prefix|prompt|full" } };
+    { "--tune-norms", "bitfit|lora|adapter|prefix|prompt|full" }, { "--recompute", "ladder|ladder-cached|bitfit|lora|adapter|prefix|prompt|full" },
+    { "--tap-type", "ladder" } };
 
 /* Mean and standard deviation as values come (Welford). */
 typedef struct spread { double mean, squares; int n; } spread;

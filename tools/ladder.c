@@ -179,7 +179,7 @@ enum { MAX_RUNGS = 256 };
 typedef struct options {
     unsigned    command;
     const char *model, *ladder, *task, *train, *dev, *test, *data, *out, *resume, *checkpoint, *log, *file, *cache, *targets, *texts, *held_out, *word_list, *with_ladder, *vocab, *methods, *report;
-    int32_t     method, preset, init, importance, slice_heads, optimizer, schedule, cache_type, cache_fill, simd, compute, pool, head_pool, type;
+    int32_t     method, preset, init, importance, slice_heads, optimizer, schedule, cache_type, tap_type, cache_fill, simd, compute, pool, head_pool, type;
     int32_t     reduction, head_hidden, epochs, batch, accumulate, max_len, patience, stop_at, threads, layer;
     int32_t     rank, bottleneck, virtual_tokens, prompt_hidden, successors, replace_schedule, tune_layers, layers, width, heads, ffn, size, steps, whole_words, warm_start, distil, cased, seeds;
     int32_t     regress, balance, ids, pair, pieces, no_special, release, recompute, tune_biases, tune_norms, json, help;
@@ -256,7 +256,7 @@ static const option option_table[] = {
     { "--tune-layers", KIND_COUNT, AT(tune_layers), CMD_FIT, 0, "N", 1, 65536, "change only the last N blocks of the backbone, and no embeddings" },
     { "--tune-biases", KIND_FLAG, AT(tune_biases), CMD_FIT, 0, NULL, 0, 0, "train the backbone's biases as well" },
     { "--tune-norms", KIND_FLAG, AT(tune_norms), CMD_FIT, 0, NULL, 0, 0, "train the backbone's norms as well" },
-    { "--recompute", KIND_FLAG, AT(recompute), CMD_FIT | CMD_PRETRAIN, 0, NULL, 0, 0, "keep one state a block and make the rest again: less memory, more time" },
+    { "--recompute", KIND_FLAG, AT(recompute), CMD_FIT | CMD_PRETRAIN, 0, NULL, 0, 0, "keep little of a block and make the rest again: less memory, the same numbers, more time (a ladder: hardly)" },
     { "--preset", KIND_WORD, AT(preset), CMD_FIT | CMD_PRETRAIN, 0, "default|paper|clue|mlp", 0, 0, "the shape of the ladder" },
     { "--reduction", KIND_COUNT, AT(reduction), CMD_FIT | CMD_PRETRAIN, 0, "R", 1, 65536, "the side network is so many times narrower than the backbone" },
     { "--rungs", KIND_LIST, AT(rungs), CMD_FIT | CMD_PRETRAIN, 0, "LIST", 0, 65535, "backbone layers with a rung, counted from 0: 0,3,6" },
@@ -285,6 +285,7 @@ static const option option_table[] = {
     { "--compute", KIND_WORD, AT(compute), CMD_RUN, 0, "f32|bf16|int8", 0, 0, "how the frozen backbone multiplies: bf16 and int8 are smaller and, with instructions of their own, faster; 0.5 and 1 to 3 % off" },
     { "--cache", KIND_TEXT, AT(cache), CMD_ONE, 0, "off|ram|DIR", 0, 0, "run the backbone once: keep its taps in memory, or in a folder for later runs too" },
     { "--cache-type", KIND_WORD, AT(cache_type), CMD_FIT, 0, "f32|bf16|int8", 0, 0, "of the kept taps: exact, or rounded to a half or a quarter of the space" },
+    { "--tap-type", KIND_WORD, AT(tap_type), CMD_FIT, 0, "f32|bf16|int8", 0, 0, "without a cache, how a step keeps a ladder's taps for the way back: exact, or rounded to a half or a quarter" },
     { "--cache-fill", KIND_WORD, AT(cache_fill), CMD_FIT, 0, "epoch|layers", 0, 0, "in the first epoch, or before it, reading each backbone layer once" },
     { "--release", KIND_FLAG, AT(release), CMD_RUN, 0, NULL, 0, 0, "hold one backbone layer in memory at a time (slower)" },
     { "--checkpoint", KIND_TEXT, AT(checkpoint), CMD_TRAIN | CMD_PRETRAIN, 0, "FILE", 0, 0, "save the trainer's state after each epoch and on Ctrl-C" },
@@ -479,8 +480,10 @@ static int check_needed(const struct command *c, const options *o) {
     if (o->method != METHOD_PROMPT && o->prompt_hidden) return usage_error(c, "--prompt-hidden", "goes with --method prompt only");
     if (o->method != METHOD_THESEUS && (o->successors || o->replace_rate > 0 || o->replace_schedule || o->replace_until > 0))
         return usage_error(c, o->successors ? "--successors" : o->replace_rate > 0 ? "--replace-rate" : o->replace_schedule ? "--replace-schedule" : "--replace-until", "goes with --method theseus only");
-    if (o->method <= METHOD_HEAD && (o->tune_layers || o->tune_biases || o->tune_norms || o->recompute))
-        return usage_error(c, o->tune_layers ? "--tune-layers" : o->tune_biases ? "--tune-biases" : o->tune_norms ? "--tune-norms" : "--recompute", "goes with a --method that changes the backbone");
+    if (o->method <= METHOD_HEAD && (o->tune_layers || o->tune_biases || o->tune_norms))
+        return usage_error(c, o->tune_layers ? "--tune-layers" : o->tune_biases ? "--tune-biases" : "--tune-norms", "goes with a --method that changes the backbone");
+    if (o->method == METHOD_HEAD && o->recompute) return usage_error(c, "--recompute", "goes with a --method that goes back through blocks");
+    if (o->tap_type && (o->method > METHOD_LADDER || (o->cache && strcmp(o->cache, "off")))) return usage_error(c, "--tap-type", o->method > METHOD_LADDER ? "goes with --method ladder only" : "does not go with --cache, which has --cache-type");
     if ((o->cache_type || o->cache_fill) && (!o->cache || strcmp(o->cache, "off") == 0)) return usage_error(c, o->cache_type ? "--cache-type" : "--cache-fill", "needs --cache ram or --cache DIR");
     return EXIT_DONE;
 }
@@ -1052,6 +1055,8 @@ static int make_full_batch(run *r) {
     return bad ? EXIT_FAILED : EXIT_DONE;
 }
 
+static ldr_dtype element_type(int32_t word) { return word == TYPE_BF16 ? LDR_BF16 : word == TYPE_I8 ? LDR_I8 : LDR_F32; }
+
 static ldr_train_desc make_train_desc(const run *r) {
     const options *o = &r->o;
     ldr_train_desc d;
@@ -1071,7 +1076,8 @@ static ldr_train_desc make_train_desc(const run *r) {
     d.metric = r->metric;
     d.cache = o->cache && strcmp(o->cache, "off") != 0;
     d.cache_dir = d.cache && strcmp(o->cache, "ram") != 0 ? o->cache : NULL;
-    d.cache_type = o->cache_type == TYPE_BF16 ? LDR_BF16 : o->cache_type == TYPE_I8 ? LDR_I8 : LDR_F32;
+    d.cache_type = element_type(o->cache_type);
+    d.tap_type = element_type(o->tap_type);
     d.cache_layers = o->cache_fill == FILL_LAYERS;
     d.checkpoint = o->recompute;
     d.replace_rate = o->replace_rate;
