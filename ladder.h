@@ -1457,12 +1457,23 @@ LDR__DEF int ldr_tensor_read(float *dst, const ldr_tensor *t, uint64_t first, si
    compiled again in a shell with the wider instruction set.
    ====================================================================================== */
 
+/* A panel of queries during softmax over keys that come in pieces: largest score so far, sum of exp(score - peak), and what
+   sums made before must be multiplied by now. dot: for the way back. Dropout as a function of row and key. */
+typedef struct ldr__softmax {
+    float    peak[32], sum[32], fix[32], dot[32], scale;
+    uint32_t row[32], threshold;       /* threshold 0: no dropout                                 */
+    float    kept;                     /* 1/(1-p)                                                 */
+} ldr__softmax;
+
 /* Loops over one row of n numbers, written once for lanes of fixed length (see LDR__GROUPS). */
 typedef struct ldr__row_kernels {
     /* x = exp(x*scale - max(x*scale)), returns the sum; *peak receives the maximum.         */
     float (*exp)(float *x, size_t n, float scale, float *peak);
-    /* p: scores become probabilities exp(p*scale - log_sum); e, their gradient, becomes that of the scores: scale p (e - dot). */
-    void (*softmax_backward)(float *p, float *e, size_t n, float scale, float log_sum, float dot);
+    /* Scores s[keys,n] of the n queries of q, side by side (>>ops), to exp(s*scale - peak) with dropout; peak, sum and fix follow.
+       Back, from the gradient e of what that divided by its sum gave: q.peak holds log-sum-exp, s becomes what the forward gave
+       and e the gradient of the scores, scale p (e - dot). n is a multiple of 4; first: number of the first key.      */
+    void (*softmax)(float *s, size_t keys, size_t n, ldr__softmax *q, size_t first);
+    void (*softmax_backward)(float *s, float *e, size_t keys, size_t n, const ldr__softmax *q, size_t first);
     void (*activate)(float *y, const float *x, size_t n, int32_t kind);             /* y = f(x)      */
     void (*activate_backward)(float *dx, const float *x, size_t n, int32_t kind);   /* dx *= f'(x)   */
     void (*add)(float *y, const float *x, size_t n);                                /* y += x        */
@@ -1685,19 +1696,6 @@ LDR__INLINE float ldr__exp_row_body(float *x, size_t count, float scale, float *
     return ldr__lanes_sum(sums);
 }
 
-LDR__INLINE void ldr__softmax_backward_body(float *p, float *e, size_t count, float scale, float log_sum, float dot) {
-    size_t at;
-    int l;
-    LDR__GROUPS(count) {
-        float q[LDR__LANES], f[LDR__LANES];
-        LDR__IN(score, p, 0);
-        LDR__IN(g, e, 0);
-        LDR__EACH(q[l] = ldr__exp(score[l] * scale - log_sum); f[l] = scale * q[l] * (g[l] - dot))
-        LDR__OUT(p, q);
-        LDR__OUT(e, f);
-    }
-}
-
 LDR__INLINE void ldr__add_body(float *y, const float *x, size_t n) { LDR__LANE_MAP(y, y, x, n, z + w); }
 
 /* Whether a number is dropped is a function of its row and column. */
@@ -1706,6 +1704,66 @@ LDR__INLINE float ldr__dropout_factor(uint32_t row, uint32_t column, uint32_t th
     h = (h ^ h >> 16) * 0x85ebca6bu;
     h = (h ^ h >> 13) * 0xc2b2ae35u;
     return (h ^ h >> 16) < threshold ? 0.0f : scale;
+}
+
+/* Softmax of queries side by side, in fours: no sum or maximum goes across. */
+enum { LDR__FOUR = 4 };
+
+LDR__INLINE void ldr__softmax_dropout(float *s, size_t keys, size_t n, const ldr__softmax *q, size_t first) {
+    size_t j, at;
+    int l;
+    for (j = 0; j < keys; j++)
+        for (at = 0; at < n; at += LDR__FOUR) {
+            float out[LDR__FOUR], *to = s + j * n + at;
+            for (l = 0; l < LDR__FOUR; l++) out[l] = to[l] * ldr__dropout_factor(q->row[at + (size_t)l], (uint32_t)(first + j), q->threshold, q->kept);
+            memcpy(to, out, sizeof out);
+        }
+}
+
+LDR__INLINE void ldr__softmax_body(float *s, size_t keys, size_t n, ldr__softmax *q, size_t first) {
+    const float scale = q->scale;
+    size_t j, at;
+    int l;
+    for (at = 0; at < n; at += LDR__FOUR) {
+        float peak[LDR__FOUR], sum[LDR__FOUR];
+        for (l = 0; l < LDR__FOUR; l++) peak[l] = -FLT_MAX;
+        for (j = 0; j < keys; j++) {
+            const float *v = s + j * n + at;
+            for (l = 0; l < LDR__FOUR; l++) peak[l] = ldr__select(peak[l] < v[l], v[l], peak[l]);
+        }
+        for (l = 0; l < LDR__FOUR; l++) {
+            size_t i = at + (size_t)l;
+            peak[l] = ldr__select(peak[l] * scale < q->peak[i], q->peak[i], peak[l] * scale);
+            q->fix[i] = ldr__exp(q->peak[i] - peak[l]);
+            q->peak[i] = peak[l];
+            sum[l] = q->sum[i] * q->fix[i];
+        }
+        for (j = 0; j < keys; j++) {
+            float out[LDR__FOUR], *v = s + j * n + at;
+            for (l = 0; l < LDR__FOUR; l++) sum[l] += out[l] = ldr__exp(v[l] * scale - peak[l]);
+            memcpy(v, out, sizeof out);
+        }
+        memcpy(q->sum + at, sum, sizeof sum);
+    }
+    if (q->threshold) ldr__softmax_dropout(s, keys, n, q, first);
+}
+
+LDR__INLINE void ldr__softmax_backward_body(float *s, float *e, size_t keys, size_t n, const ldr__softmax *q, size_t first) {
+    const float scale = q->scale;
+    size_t j, at;
+    int l;
+    if (q->threshold) ldr__softmax_dropout(e, keys, n, q, first);
+    for (j = 0; j < keys; j++)
+        for (at = 0; at < n; at += LDR__FOUR) {
+            float p[LDR__FOUR], g[LDR__FOUR], *v = s + j * n + at, *d = e + j * n + at;
+            for (l = 0; l < LDR__FOUR; l++) {
+                p[l] = ldr__exp(v[l] * scale - q->peak[at + (size_t)l]);
+                g[l] = scale * p[l] * (d[l] - q->dot[at + (size_t)l]);
+            }
+            memcpy(v, p, sizeof p);
+            memcpy(d, g, sizeof g);
+        }
+    if (q->threshold) ldr__softmax_dropout(s, keys, n, q, first);
 }
 
 LDR__INLINE void ldr__dropout_body(float *x, size_t n, uint32_t row, uint32_t threshold, float scale) {
@@ -1929,7 +1987,8 @@ LDR__INLINE void ldr__weave_body(float *dst, const float *src, size_t stride, si
 static void ldr__weave_portable(float *dst, const float *src, size_t stride, size_t columns, size_t depth) { ldr__weave_body(dst, src, stride, columns, depth, 8); }
 #define LDR__SOFTMAX_KERNELS(suffix, target)                                                                                                               \
     target static float ldr__exp_row_##suffix(float *x, size_t n, float scale, float *peak) { return ldr__exp_row_body(x, n, scale, peak); }                \
-    target static void ldr__softmax_backward_##suffix(float *p, float *e, size_t n, float scale, float log_sum, float dot) { ldr__softmax_backward_body(p, e, n, scale, log_sum, dot); }
+    target static void ldr__softmax_##suffix(float *s, size_t keys, size_t n, ldr__softmax *q, size_t first) { ldr__softmax_body(s, keys, n, q, first); }      \
+    target static void ldr__softmax_backward_##suffix(float *s, float *e, size_t keys, size_t n, const ldr__softmax *q, size_t first) { ldr__softmax_backward_body(s, e, keys, n, q, first); }
 
 #define LDR__ROW_KERNELS(suffix, target)                                                                                                                   \
     target static void ldr__activate_##suffix(float *y, const float *x, size_t n, int32_t kind) { ldr__activate_body(y, x, n, kind); }                      \
@@ -1943,7 +2002,7 @@ static void ldr__weave_portable(float *dst, const float *src, size_t stride, siz
     target static void ldr__mix_##suffix(float *out, const float *s, const float *m, const float *a, size_t n) { ldr__mix_body(out, s, m, a, n); }          \
     target static void ldr__mix_backward_##suffix(float *dm, float *du, const float *a, size_t n) { ldr__mix_backward_body(dm, du, a, n); }                 \
     target static void ldr__mix_columns_##suffix(float *sums, const float *du, const float *s, const float *m, size_t ld, size_t rows, size_t columns) { ldr__mix_columns_body(sums, du, s, m, ld, rows, columns); } \
-    static const ldr__row_kernels ldr__row_kernels_##suffix = { ldr__exp_row_##suffix, ldr__softmax_backward_##suffix, ldr__activate_##suffix, ldr__activate_backward_##suffix,  \
+    static const ldr__row_kernels ldr__row_kernels_##suffix = { ldr__exp_row_##suffix, ldr__softmax_##suffix, ldr__softmax_backward_##suffix, ldr__activate_##suffix, ldr__activate_backward_##suffix,  \
         ldr__add_##suffix, ldr__dropout_##suffix, ldr__norm_##suffix, ldr__norm_backward_##suffix, ldr__norm_columns_##suffix, ldr__columns_##suffix,      \
         ldr__mix_##suffix, ldr__mix_backward_##suffix, ldr__mix_columns_##suffix, ldr__adam_##suffix };
 
@@ -2596,15 +2655,49 @@ LDR__AVX512 static float ldr__exp_row_avx512(float *x, size_t n, float scale, fl
     return _mm512_reduce_add_ps(sum);
 }
 
-LDR__AVX512 static void ldr__softmax_backward_avx512(float *p, float *e, size_t n, float scale, float log_sum, float dot) {
-    const __m512 by = _mm512_set1_ps(scale), less = _mm512_set1_ps(log_sum), mean = _mm512_set1_ps(dot);
-    size_t i;
-    for (i = 0; i < n; i += 16) {
-        __mmask16 here = LDR__FIRST16(n - i);
-        __m512 q = ldr__exp512(_mm512_fmsub_ps(_mm512_maskz_loadu_ps(here, p + i), by, less));
-        _mm512_mask_storeu_ps(e + i, here, _mm512_mul_ps(_mm512_mul_ps(by, q), _mm512_sub_ps(_mm512_maskz_loadu_ps(here, e + i), mean)));
-        _mm512_mask_storeu_ps(p + i, here, q);
+/* n is 32. */
+LDR__AVX512 static void ldr__softmax_avx512(float *s, size_t keys, size_t n, ldr__softmax *q, size_t first) {
+    const __m512 by = _mm512_set1_ps(q->scale);
+    __m512 m0 = _mm512_set1_ps(-FLT_MAX), m1 = m0, old0 = _mm512_loadu_ps(q->peak), old1 = _mm512_loadu_ps(q->peak + 16), fix0, fix1, sum0, sum1;
+    float *v;
+    for (v = s; v < s + keys * 32; v += 32) {
+        m0 = _mm512_max_ps(m0, _mm512_loadu_ps(v));
+        m1 = _mm512_max_ps(m1, _mm512_loadu_ps(v + 16));
     }
+    m0 = _mm512_max_ps(old0, _mm512_mul_ps(m0, by));
+    m1 = _mm512_max_ps(old1, _mm512_mul_ps(m1, by));
+    fix0 = ldr__exp512(_mm512_sub_ps(old0, m0));
+    fix1 = ldr__exp512(_mm512_sub_ps(old1, m1));
+    sum0 = _mm512_mul_ps(_mm512_loadu_ps(q->sum), fix0);
+    sum1 = _mm512_mul_ps(_mm512_loadu_ps(q->sum + 16), fix1);
+    for (v = s; v < s + keys * 32; v += 32) {
+        __m512 e0 = ldr__exp512(_mm512_fmsub_ps(_mm512_loadu_ps(v), by, m0)), e1 = ldr__exp512(_mm512_fmsub_ps(_mm512_loadu_ps(v + 16), by, m1));
+        _mm512_storeu_ps(v, e0);
+        _mm512_storeu_ps(v + 16, e1);
+        sum0 = _mm512_add_ps(sum0, e0);
+        sum1 = _mm512_add_ps(sum1, e1);
+    }
+    _mm512_storeu_ps(q->peak, m0);
+    _mm512_storeu_ps(q->peak + 16, m1);
+    _mm512_storeu_ps(q->fix, fix0);
+    _mm512_storeu_ps(q->fix + 16, fix1);
+    _mm512_storeu_ps(q->sum, sum0);
+    _mm512_storeu_ps(q->sum + 16, sum1);
+    if (q->threshold) ldr__softmax_dropout(s, keys, n, q, first);
+}
+
+LDR__AVX512 static void ldr__softmax_backward_avx512(float *s, float *e, size_t keys, size_t n, const ldr__softmax *q, size_t first) {
+    const __m512 by = _mm512_set1_ps(q->scale), l0 = _mm512_loadu_ps(q->peak), l1 = _mm512_loadu_ps(q->peak + 16), d0 = _mm512_loadu_ps(q->dot), d1 = _mm512_loadu_ps(q->dot + 16);
+    float *v = s, *g = e;
+    if (q->threshold) ldr__softmax_dropout(e, keys, n, q, first);
+    for (; v < s + keys * 32; v += 32, g += 32) {
+        __m512 p0 = ldr__exp512(_mm512_fmsub_ps(_mm512_loadu_ps(v), by, l0)), p1 = ldr__exp512(_mm512_fmsub_ps(_mm512_loadu_ps(v + 16), by, l1));
+        _mm512_storeu_ps(v, p0);
+        _mm512_storeu_ps(v + 16, p1);
+        _mm512_storeu_ps(g, _mm512_mul_ps(_mm512_mul_ps(by, p0), _mm512_sub_ps(_mm512_loadu_ps(g), d0)));
+        _mm512_storeu_ps(g + 16, _mm512_mul_ps(_mm512_mul_ps(by, p1), _mm512_sub_ps(_mm512_loadu_ps(g + 16), d1)));
+    }
+    if (q->threshold) ldr__softmax_dropout(s, keys, n, q, first);
 }
 
 LDR__SOFTMAX_KERNELS(avx2, LDR__AVX2)
@@ -3172,11 +3265,13 @@ static void ldr__rows_unpack(float *x, const unsigned char *in, size_t rows, siz
 
 /* ---- attention ----------------------------------------------------------------------
    For every sequence and head:  S = scale Q K^T,  P = softmax(S) (causal: only j <= i),
-   O = dropout(P) V  (Vaswani et al. 2017). Scores exist for LDR__QROWS query rows at a time; the
-   backward makes them again from the log-sum-exp of each row (Dao et al. 2022), so nothing of
-   size T x T is ever stored. A task is one sequence and one key/value head: it alone writes
-   that head's O, dQ, dK and dV. */
-enum { LDR__QROWS = 96 };
+   O = dropout(P) V  (Vaswani et al. 2017). As many queries as a panel is wide stand side by side,
+   and meet LDR__KEYS keys at a time: scores are a piece of S^T, already a panel for the next
+   product, softmax runs in lanes that never meet, and its maximum and sum are kept up as pieces
+   come (Milakov & Gimelshein 2018). The backward makes scores again from the log-sum-exp of each
+   query (Dao et al. 2022), so nothing of size T x T is ever stored. A task is one sequence and one
+   key/value head: it alone writes that head's O, dQ, dK and dV. */
+enum { LDR__KEYS = 128 };
 
 typedef struct ldr__attention {
     int32_t        heads, kv_heads, head_dim, causal;
@@ -3190,56 +3285,90 @@ typedef struct ldr__attention {
 
 /* Floats of per-thread scratch for sequences of up to n tokens, forward and backward. */
 static size_t ldr__attention_scratch(size_t n, size_t head_dim) {
-    size_t np = ldr__round_up(n, LDR__TILE_MAX_N), dp = ldr__round_up(head_dim, LDR__TILE_MAX_N);
-    return 2 * head_dim * np + n * dp + 2 * LDR__QROWS * np + 2 * LDR__QROWS * dp;
+    const size_t nr = LDR__TILE_MAX_N;
+    return 2 * n * (head_dim + ldr__round_up(head_dim, 16)) + 3 * head_dim * nr + 2 * LDR__KEYS * nr + 2 * nr * ldr__round_up(head_dim, nr);
 }
 
-/* Rows of the next block of queries when `left` are to come: blocks of about one size. */
-static size_t ldr__query_rows(size_t left) {
-    size_t blocks = (left + LDR__QROWS - 1) / LDR__QROWS;
-    return (left + blocks - 1) / blocks;
+/* The rows of one head to or from where they lie close together: thousands of bytes apart they would share cache sets. */
+static void ldr__head_rows(float *dst, size_t to, const float *src, size_t from, size_t n, size_t d) {
+    size_t i, c;
+    for (i = 0; i < n; i++, dst += to, src += from) {
+        for (c = 0; c + 8 <= d; c += 8) memcpy(dst + c, src + c, 8 * sizeof(float));
+        for (; c < d; c++) dst[c] = src[c];
+    }
 }
 
-/* One row of scores to unnormalised probabilities over its first `keys` entries; returns the sum. */
-static float ldr__softmax_row(const ldr__kernels *ker, float *s, size_t keys, size_t all, float scale, float *peak) {
-    float sum = ker->rows->exp(s, keys, scale, peak);
-    size_t j;
-    for (j = keys; j < all; j++) s[j] = 0;
-    return sum;
+static float ldr__dot(const float *a, const float *b, size_t n) {
+    float sums[4] = { 0, 0, 0, 0 };
+    size_t i;
+    int l;
+    for (i = 0; i + 4 <= n; i += 4)
+        for (l = 0; l < 4; l++) sums[l] += a[i + (size_t)l] * b[i + (size_t)l];
+    for (; i < n; i++) sums[0] += a[i] * b[i];
+    return (sums[0] + sums[1]) + (sums[2] + sums[3]);
+}
+
+/* Row i of dst = by[i] times column i of src[d,n]. */
+static void ldr__head_columns(float *dst, size_t ld, const float *src, size_t n, const float *by, size_t rows, size_t d) {
+    size_t i, c;
+    for (i = 0; i < rows; i++, dst += ld) {
+        const float *from = src + i;
+        const float times = by ? by[i] : 1.0f;
+        for (c = 0; c < d; c++, from += n) dst[c] = *from * times;
+    }
+}
+
+/* Keys [j0, j0 + keys) that come after a query i0 + l get a score whose exponential is 0. */
+static void ldr__hide_later(float *s, size_t keys, size_t n, size_t j0, size_t i0) {
+    size_t j, l;
+    for (j = i0 < j0 ? 0 : i0 - j0 + 1; j < keys; j++)
+        for (l = 0; l < n && l < j0 + j - i0; l++) s[j * n + l] = -FLT_MAX;
+}
+
+static void ldr__softmax_begin(ldr__softmax *q, const ldr__attention *a, size_t row, size_t rows, size_t h) {
+    size_t l;
+    memset(q, 0, sizeof *q);
+    q->scale = a->scale;
+    if (!a->drop || a->drop->p <= 0) return;
+    q->threshold = (uint32_t)((double)a->drop->p * 4294967296.0);
+    q->kept = 1.0f / (1.0f - a->drop->p);
+    for (l = 0; l < rows; l++) q->row[l] = ldr__dropout_row(a->drop, row + l, (uint64_t)h + 1);
 }
 
 static void ldr__attention_forward(const ldr__exec *ex, float *out, float *lse, const float *qkv, const ldr__attention *a) {
     const ldr__kernels *ker = ex->kernels;
-    size_t d = (size_t)a->head_dim, inner = (size_t)a->heads * d, ld = a->ld;
-    int32_t group = a->heads / a->kv_heads;
+    const size_t d = (size_t)a->head_dim, inner = (size_t)a->heads * d, ld = a->ld, nr = (size_t)ker->nr, group = (size_t)(a->heads / a->kv_heads);
     LDR__FOR(task, (int64_t)a->sequences * a->kv_heads, ex->threads) {
-        int32_t seq = (int32_t)(task / a->kv_heads), kv = (int32_t)(task % a->kv_heads), h;
-        size_t first = (size_t)(a->offsets[seq] - a->offsets[0]), n = (size_t)(a->offsets[seq + 1] - a->offsets[seq]), np = ldr__round_up(n, LDR__TILE_MAX_N), i0, i, j, rows;
-        size_t begin = a->only ? (size_t)(a->only[seq] - a->offsets[seq]) : 0, end = a->only ? begin + 1 : n, to = a->only ? (size_t)seq : first;
-        float *scratch = ex->scratch + (size_t)ldr__thread() * ex->scratch_size;
-        float *pk = scratch, *pv = pk + d * np, *s = pv + n * ldr__round_up(d, LDR__TILE_MAX_N);
-        const float *base = qkv + first * ld, *k = base + inner + (size_t)kv * d, *v = k + (size_t)a->kv_heads * d;
-        ldr__pack_panels(ker, pk, ldr__mat_float(k, 1, ld), d, n);
-        ldr__pack_panels(ker, pv, ldr__mat_float(v, ld, 1), n, d);
+        size_t seq = (size_t)(task / a->kv_heads), kv = (size_t)(task % a->kv_heads), h, i0, j0, i, c, rows, keys;
+        size_t first = (size_t)(a->offsets[seq] - a->offsets[0]), n = (size_t)(a->offsets[seq + 1] - a->offsets[seq]);
+        size_t begin = a->only ? (size_t)(a->only[seq] - a->offsets[seq]) : 0, end = a->only ? begin + 1 : n, to = a->only ? seq : first;
+        float *k = ex->scratch + (size_t)ldr__thread() * ex->scratch_size, *v = k + n * d, *q = v + n * d, *o = q + d * nr, *s = o + d * nr;
+        const float *base = qkv + first * ld;
+        ldr__softmax soft;
+        ldr__head_rows(k, d, base + inner + kv * d, ld, n, d);
+        ldr__head_rows(v, d, base + inner + ((size_t)a->kv_heads + kv) * d, ld, n, d);
         for (h = kv * group; h < (kv + 1) * group; h++)
             for (i0 = begin; i0 < end; i0 += rows) {
-                size_t keys;
-                float sums[LDR__QROWS], *o;
-                rows = ldr__query_rows(end - i0);
-                keys = a->causal ? i0 + rows : n;
-                o = out + (to + i0 - begin) * inner + (size_t)h * d;
-                ldr__panels_multiply(ker, s, np, base + i0 * ld + (size_t)h * d, ld, 1, pk, d, rows, keys, d, NULL, NULL, 0);
+                size_t all;
+                rows = LDR__MIN(nr, end - i0);
+                all = a->causal ? i0 + rows : n;
+                ldr__softmax_begin(&soft, a, first + i0, rows, h);
+                for (i = 0; i < nr; i++) soft.peak[i] = -FLT_MAX;
+                ldr__pack_panels(ker, q, ldr__mat_float(base + i0 * ld + h * d, 1, ld), d, rows);
+                for (j0 = 0; j0 < all; j0 += keys) {
+                    keys = LDR__MIN((size_t)LDR__KEYS, all - j0);
+                    ldr__panels_multiply(ker, s, nr, k + j0 * d, d, 1, q, d, keys, nr, d, NULL, NULL, 0);
+                    if (a->causal) ldr__hide_later(s, keys, nr, j0, i0);
+                    ker->rows->softmax(s, keys, nr, &soft, j0);
+                    for (c = 0; j0 && c < d; c++)
+                        for (i = 0; i < nr; i++) o[c * nr + i] *= soft.fix[i];
+                    ldr__panels_multiply(ker, o, nr, v + j0 * d, 1, d, s, keys, d, nr, keys, NULL, NULL, j0 > 0);
+                }
                 for (i = 0; i < rows; i++) {
-                    float peak;
-                    sums[i] = ldr__softmax_row(ker, s + i * np, a->causal ? i0 + i + 1 : n, keys, a->scale, &peak);
-                    if (lse) lse[(first + i0 + i) * (size_t)a->heads + (size_t)h] = peak + logf(sums[i]);
-                    ldr__dropout_apply(ker, s + i * np, keys, a->drop, first + i0 + i, (uint64_t)h + 1);
+                    if (lse) lse[(first + i0 + i) * (size_t)a->heads + h] = soft.peak[i] + logf(soft.sum[i]);
+                    soft.fix[i] = 1.0f / soft.sum[i];
                 }
-                ldr__panels_multiply(ker, o, inner, s, np, 1, pv, n, rows, d, keys, NULL, NULL, 0);
-                for (i = 0; i < rows; i++, o += inner) {
-                    float r = 1.0f / sums[i];
-                    for (j = 0; j < d; j++) o[j] *= r;
-                }
+                ldr__head_columns(out + (to + i0 - begin) * inner + h * d, inner, o, nr, soft.fix, rows, d);
             }
     }
 }
@@ -3248,46 +3377,45 @@ static void ldr__attention_forward(const ldr__exec *ex, float *out, float *lse, 
    Overwrites dqkv. */
 static void ldr__attention_backward(const ldr__exec *ex, float *dqkv, const float *dout, const float *out, const float *lse, const float *qkv, const ldr__attention *a) {
     const ldr__kernels *ker = ex->kernels;
-    size_t d = (size_t)a->head_dim, inner = (size_t)a->heads * d, ld = a->ld;
-    int32_t group = a->heads / a->kv_heads;
+    const size_t d = (size_t)a->head_dim, inner = (size_t)a->heads * d, ld = a->ld, nr = (size_t)ker->nr, group = (size_t)(a->heads / a->kv_heads);
     LDR__FOR(task, (int64_t)a->sequences * a->kv_heads, ex->threads) {
-        int32_t seq = (int32_t)(task / a->kv_heads), kv = (int32_t)(task % a->kv_heads), h;
-        size_t first = (size_t)(a->offsets[seq] - a->offsets[0]), n = (size_t)(a->offsets[seq + 1] - a->offsets[seq]), i0, i, j, rows;
-        size_t np = ldr__round_up(n, LDR__TILE_MAX_N), dp = ldr__round_up(d, LDR__TILE_MAX_N);
-        float *scratch = ex->scratch + (size_t)ldr__thread() * ex->scratch_size;
-        float *pk = scratch, *pvt = pk + d * np, *pkr = pvt + d * np, *s = pkr + n * dp, *ds = s + LDR__QROWS * np;
-        float *pq = ds + LDR__QROWS * np, *pdo = pq + LDR__QROWS * dp;
-        const float *base = qkv + first * ld, *k = base + inner + (size_t)kv * d, *v = k + (size_t)a->kv_heads * d;
-        float *dbase = dqkv + first * ld, *dk = dbase + inner + (size_t)kv * d, *dv = dk + (size_t)a->kv_heads * d;
-        ldr__pack_panels(ker, pk, ldr__mat_float(k, 1, ld), d, n);
-        ldr__pack_panels(ker, pvt, ldr__mat_float(v, 1, ld), d, n);
-        ldr__pack_panels(ker, pkr, ldr__mat_float(k, ld, 1), n, d);
-        for (i = 0; i < n; i++)
-            for (j = 0; j < d; j++) dk[i * ld + j] = dv[i * ld + j] = 0;
+        size_t seq = (size_t)(task / a->kv_heads), kv = (size_t)(task % a->kv_heads), h, i0, j0, i, rows, keys;
+        size_t first = (size_t)(a->offsets[seq] - a->offsets[0]), n = (size_t)(a->offsets[seq + 1] - a->offsets[seq]), wide = nr * ldr__round_up(d, nr), apart = ldr__round_up(d, 16);
+        float *k = ex->scratch + (size_t)ldr__thread() * ex->scratch_size, *v = k + n * d, *dk = v + n * d, *dv = dk + n * apart, *q = dv + n * apart, *g = q + d * nr, *dq = g + d * nr;
+        float *s = dq + d * nr, *e = s + LDR__KEYS * nr, *qr = e + LDR__KEYS * nr, *gr = qr + wide;      /* qr, gr: the same rows as q and g, not side by side */
+        const float *base = qkv + first * ld;
+        float *dbase = dqkv + first * ld;
+        ldr__softmax soft;
+        ldr__head_rows(k, d, base + inner + kv * d, ld, n, d);
+        ldr__head_rows(v, d, base + inner + ((size_t)a->kv_heads + kv) * d, ld, n, d);
+        memset(dk, 0, 2 * n * apart * sizeof(float));
         for (h = kv * group; h < (kv + 1) * group; h++)
             for (i0 = 0; i0 < n; i0 += rows) {
-                size_t keys;
-                const float *q = base + i0 * ld + (size_t)h * d, *dob = dout + (first + i0) * inner + (size_t)h * d;
-                rows = ldr__query_rows(n - i0);
-                keys = a->causal ? i0 + rows : n;
-                ldr__panels_multiply(ker, s, np, q, ld, 1, pk, d, rows, keys, d, NULL, NULL, 0);
-                ldr__panels_multiply(ker, ds, np, dob, inner, 1, pvt, d, rows, keys, d, NULL, NULL, 0);
-                for (i = 0; i < rows; i++) {
-                    const float *o = out + (first + i0 + i) * inner + (size_t)h * d, *g = dob + i * inner;
-                    float *p = s + i * np, *e = ds + i * np, lanes[LDR__LANES] = { 0 };
-                    size_t mine = a->causal ? i0 + i + 1 : n;
-                    LDR__LANE_LOOP(x, d, lanes[x % LDR__LANES] += g[x] * o[x]);
-                    ldr__dropout_apply(ker, e, mine, a->drop, first + i0 + i, (uint64_t)h + 1);
-                    ker->rows->softmax_backward(p, e, mine, a->scale, lse[(first + i0 + i) * (size_t)a->heads + (size_t)h], ldr__lanes_sum(lanes));
-                    for (j = mine; j < keys; j++) p[j] = e[j] = 0;
-                    ldr__dropout_apply(ker, p, keys, a->drop, first + i0 + i, (uint64_t)h + 1);
+                const float *at = dout + (first + i0) * inner + h * d, *o = out + (first + i0) * inner + h * d;
+                size_t all;
+                rows = LDR__MIN(nr, n - i0);
+                all = a->causal ? i0 + rows : n;
+                ldr__softmax_begin(&soft, a, first + i0, rows, h);
+                for (i = 0; i < nr; i++) soft.peak[i] = i < rows ? lse[(first + i0 + i) * (size_t)a->heads + h] : FLT_MAX;      /* no query, no gradient */
+                for (i = 0; i < rows; i++) soft.dot[i] = ldr__dot(at + i * inner, o + i * inner, d);
+                ldr__pack_panels(ker, q, ldr__mat_float(base + i0 * ld + h * d, 1, ld), d, rows);
+                ldr__pack_panels(ker, g, ldr__mat_float(at, 1, inner), d, rows);
+                ldr__pack_panels(ker, qr, ldr__mat_float(base + i0 * ld + h * d, ld, 1), rows, d);
+                ldr__pack_panels(ker, gr, ldr__mat_float(at, inner, 1), rows, d);
+                for (j0 = 0; j0 < all; j0 += keys) {
+                    keys = LDR__MIN((size_t)LDR__KEYS, all - j0);
+                    ldr__panels_multiply(ker, s, nr, k + j0 * d, d, 1, q, d, keys, nr, d, NULL, NULL, 0);
+                    ldr__panels_multiply(ker, e, nr, v + j0 * d, d, 1, g, d, keys, nr, d, NULL, NULL, 0);
+                    if (a->causal) ldr__hide_later(s, keys, nr, j0, i0);
+                    ker->rows->softmax_backward(s, e, keys, nr, &soft, j0);
+                    ldr__panels_multiply(ker, dq, nr, k + j0 * d, 1, d, e, keys, d, nr, keys, NULL, NULL, j0 > 0);
+                    ldr__panels_multiply(ker, dk + j0 * apart, apart, e, nr, 1, qr, rows, keys, d, rows, NULL, NULL, 1);
+                    ldr__panels_multiply(ker, dv + j0 * apart, apart, s, nr, 1, gr, rows, keys, d, rows, NULL, NULL, 1);
                 }
-                ldr__panels_multiply(ker, dbase + i0 * ld + (size_t)h * d, ld, ds, np, 1, pkr, n, rows, d, keys, NULL, NULL, 0);
-                ldr__pack_panels(ker, pq, ldr__mat_float(q, ld, 1), rows, d);
-                ldr__pack_panels(ker, pdo, ldr__mat_float(dob, inner, 1), rows, d);
-                ldr__panels_multiply(ker, dk, ld, ds, 1, np, pq, rows, keys, d, rows, NULL, NULL, 1);
-                ldr__panels_multiply(ker, dv, ld, s, 1, np, pdo, rows, keys, d, rows, NULL, NULL, 1);
+                ldr__head_columns(dbase + i0 * ld + h * d, ld, dq, nr, NULL, rows, d);
             }
+        ldr__head_rows(dbase + inner + kv * d, ld, dk, apart, n, d);
+        ldr__head_rows(dbase + inner + ((size_t)a->kv_heads + kv) * d, ld, dv, apart, n, d);
     }
 }
 

@@ -108,20 +108,41 @@ TEST(int8_tiles_are_exact_sums) {
 
 /* The loops that are written by hand for this set. */
 TEST(rows_agree_with_portable) {
-    float x[2][100], g[2][100], peak[2];
+    static float x[2][32 * 40], g[2][32 * 40];
+    float peak[2];
+    ldr__softmax q[2];
     int n, i, v;
     for (n = 1; n < 100; n += 7) {
         for (v = 0; v < 2; v++) {
             const ldr__row_kernels *rows = v ? &ldr__row_kernels_avx512 : &ldr__row_kernels_portable;
             float sum, want = 0;
-            for (i = 0; i < 100; i++) x[v][i] = g[v][i] = (float)((i * 37) % 61) * 0.1f - 3;
+            for (i = 0; i < 100; i++) x[v][i] = (float)((i * 37) % 61) * 0.1f - 3;
             sum = rows->exp(x[v], (size_t)n, 0.7f, &peak[v]);
             for (i = 0; i < n; i++) want += x[v][i];
             CHECK_NEAR(sum, want, 1e-5 * want);
-            rows->softmax_backward(x[v], g[v], (size_t)n, 0.3f, 0.5f, 0.1f);
         }
         CHECK(peak[0] == peak[1]);
-        for (i = 0; i < 100; i++) CHECK(fabsf(x[0][i] - x[1][i]) < 1e-6f && fabsf(g[0][i] - g[1][i]) < 1e-6f);
+        for (i = 0; i < 100; i++) CHECK(fabsf(x[0][i] - x[1][i]) < 1e-6f);
+    }
+    for (n = 1; n <= 40; n += 13) {
+        for (v = 0; v < 2; v++) {
+            const ldr__row_kernels *rows = v ? &ldr__row_kernels_avx512 : &ldr__row_kernels_portable;
+            memset(&q[v], 0, sizeof q[v]);
+            q[v].scale = 0.3f;
+            q[v].kept = 1.25f;
+            q[v].threshold = n == 14 ? 0x33333333u : 0;
+            for (i = 0; i < 32; i++) {
+                q[v].peak[i] = -0.5f + 0.01f * (float)i;
+                q[v].sum[i] = 1 + (float)i;
+                q[v].dot[i] = 0.1f * (float)i;
+                q[v].row[i] = (uint32_t)i * 77u;
+            }
+            for (i = 0; i < 32 * 40; i++) x[v][i] = g[v][i] = (float)((i * 37) % 61) * 0.1f - 3;
+            rows->softmax(x[v], (size_t)n, 32, &q[v], 5);
+            rows->softmax_backward(g[v], x[v], (size_t)n, 32, &q[v], 5);
+        }
+        for (i = 0; i < 32; i++) CHECK(fabsf(q[0].peak[i] - q[1].peak[i]) < 1e-6f && fabsf(q[0].fix[i] - q[1].fix[i]) < 1e-6f && fabsf(q[0].sum[i] - q[1].sum[i]) < 1e-5f * q[0].sum[i]);
+        for (i = 0; i < 32 * 40; i++) CHECK(fabsf(x[0][i] - x[1][i]) < 1e-5f && fabsf(g[0][i] - g[1][i]) < 1e-5f);
     }
 }
 

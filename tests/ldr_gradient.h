@@ -47,24 +47,25 @@ static inline double gradient_error(ldr_trainer *t, ldr_ladder *l, int32_t flip,
     }
     for (p = 0; p < ldr_ladder_params(l); p++) {
         ldr_param q = ldr_ladder_param(l, p);
-        double e, h, numeric, difference[2];
+        double e = 1, h, numeric, difference[3];
         int32_t n = q.rows * q.columns, k;
         memcpy(copy, q.value, sizeof(float) * (size_t)n);
         for (i = 0; i < n; i++) direction[i] = (float)ldr__random_normal(1234 + (uint64_t)p, (uint64_t)i);
-        for (k = 0; k < 2; k++) {                      /* steps h and 2h: their h^2 errors cancel      */
+        for (k = 0; k < 3 && (k < 2 || e > 5e-3); k++) {       /* steps h, 2h and, where those are lost in rounding, 4h: of two their h^2 errors cancel */
             double up, down;
-            h = (k + 1) * 1e-2 / sqrt((double)n);
+            h = (1 << k) * 1e-2 / sqrt((double)n);
             for (i = 0; i < n; i++) q.value[i] = (float)((double)copy[i] + h * (double)direction[i]);
             up = loss_only(t, batch, 5);
             for (i = 0; i < n; i++) q.value[i] = (float)((double)copy[i] - h * (double)direction[i]);
             down = loss_only(t, batch, 5);
             difference[k] = (up - down) / (2 * h);
+            if (k == 0) continue;
+            numeric = (4 * difference[k - 1] - difference[k]) / 3;
+            e = fmin(e, fabs(numeric - slopes[p]) / (fabs(numeric) + fabs(slopes[p]) + 4e-3));
+            numeric = difference[k];                   /* less curvature removed, but less rounding, too */
+            e = fmin(e, fabs(numeric - slopes[p]) / (fabs(numeric) + fabs(slopes[p]) + 4e-3));
         }
         memcpy(q.value, copy, sizeof(float) * (size_t)n);
-        numeric = (4 * difference[0] - difference[1]) / 3;
-        e = fabs(numeric - slopes[p]) / (fabs(numeric) + fabs(slopes[p]) + 4e-3);
-        numeric = difference[1];                       /* less curvature removed, but less rounding, too */
-        e = fmin(e, fabs(numeric - slopes[p]) / (fabs(numeric) + fabs(slopes[p]) + 4e-3));
         if (e > worst_error) {
             worst_error = e;
             if (worst) *worst = q.name;
