@@ -5966,6 +5966,49 @@ static void ldr__block_linear_backward(const ldr__exec *ex, float *dx, size_t ld
     ldr__linear_backward(ex, dx, lddx, 1, grad[LDR__LOW_A + slot], NULL, dlow, n, ldr__mat_float(x, ldx, 1), ldr__mat_float(b->v[LDR__LOW_A + slot], in, 1), rows, n, in);
 }
 
+/* 1: the rows of b follow those of a, as if they were one matrix. */
+static int ldr__mat_follows(const ldr__mat *a, size_t rows, const ldr__mat *b) {
+    size_t size = ldr__dtypes[a->dtype].size;
+    return a->dtype == b->dtype && ldr__dtypes[a->dtype].block == 1 && a->rs == b->rs && a->cs == b->cs
+        && (const unsigned char *)a->data + (a->first + rows * a->rs) * size == (const unsigned char *)b->data + b->first * size;
+}
+
+/* 1: Wq, Wk and Wv lie one after another, as in every ladder and in GPT-2, and are a single matrix; their biases and, where some
+   are wanted, their gradients as well. */
+static int ldr__qkv_is_one(const ldr__block *b, const ldr__shape *s, float *const *grad) {
+    size_t q = (size_t)s->heads * (size_t)s->head_dim, kv = (size_t)s->kv_heads * (size_t)s->head_dim, w = (size_t)s->width;
+    const float *const *v = b->v + LDR__QB;
+    if (b->v[LDR__LOW_A + LDR__Q] || b->v[LDR__LOW_A + LDR__K] || b->v[LDR__LOW_A + LDR__V]) return 0;
+    if (!ldr__mat_follows(&b->m[LDR__Q], q, &b->m[LDR__K]) || !ldr__mat_follows(&b->m[LDR__K], kv, &b->m[LDR__V])) return 0;
+    if (!v[0] ? v[1] || v[2] : v[1] != v[0] + q || v[2] != v[1] + kv) return 0;
+    if (!grad) return 1;
+    if (!grad[LDR__Q] ? grad[LDR__K] || grad[LDR__V] : grad[LDR__K] != grad[LDR__Q] + q * w || grad[LDR__V] != grad[LDR__K] + kv * w) return 0;
+    return !grad[LDR__QB] ? !grad[LDR__KB] && !grad[LDR__VB] : grad[LDR__KB] == grad[LDR__QB] + q && grad[LDR__VB] == grad[LDR__KB] + kv;
+}
+
+/* qkv[T,q+2kv] = n1[T,w] [Wq; Wk; Wv]^T + b */
+static void ldr__qkv_forward(const ldr__exec *ex, const ldr__acts *a, const ldr__block *b, const ldr__shape *s, size_t rows) {
+    size_t w = (size_t)s->width, q = (size_t)s->heads * (size_t)s->head_dim, kv = (size_t)s->kv_heads * (size_t)s->head_dim, ld = ldr__qkv_width(s);
+    if (b->packed) ldr__packed_forward(ex, a->qkv, ld, NULL, a->n1, w, &b->packed->qkv, rows, 0);
+    else if (ldr__qkv_is_one(b, s, NULL)) ldr__linear_forward(ex, a->qkv, ld, a->n1, w, b->m[LDR__Q], b->v[LDR__QB], rows, ld, w);
+    else {
+        ldr__block_linear_forward(ex, a->qkv, ld, a->n1, w, b, s, LDR__Q, rows, a->low);
+        ldr__block_linear_forward(ex, a->qkv + q, ld, a->n1, w, b, s, LDR__K, rows, a->low);
+        ldr__block_linear_forward(ex, a->qkv + q + kv, ld, a->n1, w, b, s, LDR__V, rows, a->low);
+    }
+}
+
+/* dn1[T,w] (+)= dqkv [Wq; Wk; Wv], and the gradients that are wanted. */
+static void ldr__qkv_backward(const ldr__exec *ex, float *dn1, int add, float *const *grad, const float *dqkv, const ldr__acts *a, const ldr__block *b, const ldr__shape *s, size_t rows, float *dlow) {
+    size_t w = (size_t)s->width, q = (size_t)s->heads * (size_t)s->head_dim, kv = (size_t)s->kv_heads * (size_t)s->head_dim, ld = ldr__qkv_width(s);
+    if (ldr__qkv_is_one(b, s, grad)) ldr__linear_backward(ex, dn1, w, add, grad[LDR__Q], grad[LDR__QB], dqkv, ld, ldr__mat_float(a->n1, w, 1), b->m[LDR__Q], rows, ld, w);
+    else {
+        ldr__block_linear_backward(ex, dn1, w, add, grad, dqkv, ld, a->n1, w, b, s, LDR__Q, rows, a->low, dlow);
+        ldr__block_linear_backward(ex, dn1, w, 1, grad, dqkv + q, ld, a->n1, w, b, s, LDR__K, rows, a->low, dlow);
+        ldr__block_linear_backward(ex, dn1, w, 1, grad, dqkv + q + kv, ld, a->n1, w, b, s, LDR__V, rows, a->low, dlow);
+    }
+}
+
 /* z[T,w] += Up f(Down z + b) + c, f = gelu; adapter 0 stands after attention, 1 after FFN. */
 static void ldr__adapter_forward(const ldr__exec *ex, float *z, const ldr__acts *a, const ldr__block *b, const ldr__shape *s, int which, size_t rows) {
     const float *const *v = b->v + (which ? LDR__ADAPTER2 : LDR__ADAPTER1);
@@ -6040,17 +6083,12 @@ enum { LDR__ALL_OF_IT, LDR__BUT_ATTENTION, LDR__ONLY_INSIDE };
 
 /* a->x[T,w] to a->y[T,w]. `f` (and `fg` when gated) is room for [T,ffn]; a frozen block passes a->u, a->g. */
 static void ldr__block_forward(const ldr__exec *ex, ldr__acts *a, const ldr__block *b, const ldr__shape *s, const ldr__tokens *t, float *f, float *fg, int part) {
-    size_t rows = t->count, w = (size_t)s->width, q = (size_t)s->heads * (size_t)s->head_dim, kv = (size_t)s->kv_heads * (size_t)s->head_dim, ld = ldr__qkv_width(s);
+    size_t rows = t->count, w = (size_t)s->width, q = (size_t)s->heads * (size_t)s->head_dim, ld = ldr__qkv_width(s);
     ldr__dropout scores = ldr__tokens_dropout(t, LDR__PLACE_SCORES), after = ldr__tokens_dropout(t, LDR__PLACE_ATTENTION), last = ldr__tokens_dropout(t, LDR__PLACE_FFN);
     if (s->heads) {
         ldr__attention at = ldr__block_attention(s, t, &scores);
         if (s->place == LDR__PRE) ldr__norm_forward(ex, a->n1, a->stats1, a->x, b->v[LDR__NORM1], b->v[LDR__NORM1B], rows, w, s->norm, s->eps);
-        if (b->packed) ldr__packed_forward(ex, a->qkv, ld, NULL, a->n1, w, &b->packed->qkv, rows, 0);
-        else {
-            ldr__block_linear_forward(ex, a->qkv, ld, a->n1, w, b, s, LDR__Q, rows, a->low);
-            ldr__block_linear_forward(ex, a->qkv + q, ld, a->n1, w, b, s, LDR__K, rows, a->low);
-            ldr__block_linear_forward(ex, a->qkv + q + kv, ld, a->n1, w, b, s, LDR__V, rows, a->low);
-        }
+        ldr__qkv_forward(ex, a, b, s, rows);
         if (s->rotary) ldr__rotary(ex, a->qkv, ld, t->position, rows, s->heads + s->kv_heads, s->head_dim, t->frequency, 1.0f);
         ldr__prefix_forward(a->qkv, b, s, t);
         if (part == LDR__ALL_OF_IT) ldr__attention_forward(ex, a->attention, a->lse, a->qkv, &at);
@@ -6113,16 +6151,14 @@ static void ldr__ffn_backward(const ldr__exec *ex, float *dn, int add, float *co
 /* dz[T,w] (+)= gradient of Attn's input from dd[T,w], the gradient of its output. */
 static void ldr__self_attention_backward(const ldr__exec *ex, float *dz, int add, float *const *grad, const float *dd, const ldr__acts *a, const ldr__block *b, const ldr__shape *s,
                                          const ldr__tokens *t, const ldr__back *k) {
-    size_t rows = t->count, w = (size_t)s->width, q = (size_t)s->heads * (size_t)s->head_dim, kv = (size_t)s->kv_heads * (size_t)s->head_dim, ld = ldr__qkv_width(s);
+    size_t rows = t->count, w = (size_t)s->width, q = (size_t)s->heads * (size_t)s->head_dim, ld = ldr__qkv_width(s);
     ldr__dropout scores = ldr__tokens_dropout(t, LDR__PLACE_SCORES);
     ldr__attention at = ldr__block_attention(s, t, &scores);
     ldr__block_linear_backward(ex, k->attention, q, 0, grad, dd, w, a->attention, q, b, s, LDR__O, rows, a->low, k->low);
     ldr__attention_backward(ex, k->qkv, k->attention, a->attention, a->lse, a->qkv, &at);
     ldr__prefix_backward(k->qkv, grad, s, t);
     if (s->rotary) ldr__rotary(ex, k->qkv, ld, t->position, rows, s->heads + s->kv_heads, s->head_dim, t->frequency, -1.0f);
-    ldr__block_linear_backward(ex, dz, w, add, grad, k->qkv, ld, a->n1, w, b, s, LDR__Q, rows, a->low, k->low);
-    ldr__block_linear_backward(ex, dz, w, 1, grad, k->qkv + q, ld, a->n1, w, b, s, LDR__K, rows, a->low, k->low);
-    ldr__block_linear_backward(ex, dz, w, 1, grad, k->qkv + q + kv, ld, a->n1, w, b, s, LDR__V, rows, a->low, k->low);
+    ldr__qkv_backward(ex, dz, add, grad, k->qkv, a, b, s, rows, k->low);
 }
 
 /* dx[T,w] from dy[T,w]; adds to the gradients grad[slot] (NULL: not wanted). dx may be dy. */

@@ -5,7 +5,7 @@
        tools/bench step [options]                   one ladder step on a backbone of random weights
            --layers 12 --width 768 --heads 12 --ffn 3072 --batch 16 --len 128 --steps 7
            --method ladder|full|lora|... --preset default|paper|clue|mlp|head --reduction 8 --threads N --cache --int8|--bf16 --json
-           --recompute --tap-type f32|bf16|int8
+           --recompute --tap-type f32|bf16|int8 --lengths FILE (a number of tokens a line, for texts of those lengths)
        tools/bench forward [options]                the frozen backbone alone
 
    Every share is taken in one run, peak and product in turn, because machines drift. */
@@ -215,7 +215,7 @@ static void bench_products(const ldr__kernels *kernels, int threads, int json) {
 
 /* ---- one ladder step -------------------------------------------------------------------- */
 
-typedef struct step_options { int layers, width, heads, ffn, batch, len, steps, reduction, threads, cache, json, method; ldr_preset preset; ldr_compute compute; int recompute; ldr_dtype tap_type; } step_options;
+typedef struct step_options { int layers, width, heads, ffn, batch, len, steps, reduction, threads, cache, json, method; ldr_preset preset; ldr_compute compute; int recompute; ldr_dtype tap_type; const char *lengths; } step_options;
 
 static void put_tensor(char **header, float **data, size_t *at, const char *name, int rows, int columns, float mean, float scale) {
     size_t n = (size_t)(rows ? rows : 1) * (size_t)columns, i;
@@ -258,7 +258,24 @@ static size_t random_bert(char *header, float *data, const step_options *o) {
     return at;
 }
 
+enum { MOST_TEXTS = 16384 };
+
+/* Lengths of the texts: what the file says, at most 512, or a few of one length. */
+static int text_lengths(int *lengths, const step_options *o) {
+    FILE *f = o->lengths ? fopen(o->lengths, "r") : NULL;
+    int n = 0;
+    while (f && n < MOST_TEXTS && fscanf(f, "%d", &lengths[n]) == 1) {
+        if (lengths[n] < 1) lengths[n] = 1;
+        if (lengths[n] > 512) lengths[n] = 512;
+        n++;
+    }
+    if (f) fclose(f);
+    for (; !o->lengths && n < 3 * o->batch; n++) lengths[n] = o->len;
+    return n;
+}
+
 static int bench_step(const step_options *o, int forward) {
+    static int lengths[MOST_TEXTS];
     static char header[1 << 20];
     char config[512];
     float *none = NULL, *data;
@@ -273,8 +290,12 @@ static int bench_step(const step_options *o, int forward) {
     ldr_ladder *l;
     ldr_dataset *d;
     ldr_trainer *t;
-    double seconds[256], base;
-    int i, k, status = 1;
+    double seconds[256], base, all = 0, tokens = 0;
+    int i, k, texts = text_lengths(lengths, o), status = 1;
+    if (!texts) {
+        fprintf(stderr, "bench: %s holds no lengths\n", o->lengths);
+        return 1;
+    }
     memset(&err, 0, sizeof err);
     memset(&md, 0, sizeof md);
     memset(&ld, 0, sizeof ld);
@@ -300,14 +321,14 @@ static int bench_step(const step_options *o, int forward) {
     ld.classes = 2;
     ld.dropout = -1;                             /* off, as in the peers */
     l = m ? ldr_ladder_create(m, &ld, &err) : NULL;
-    dd.max_len = o->len;
+    dd.max_len = 512;
     d = ldr_dataset_create(&dd, &err);
-    for (i = 0; d && i < 3 * o->batch; i++) {
+    for (i = 0; d && i < texts; i++) {
         int32_t ids[512], label = i & 1;
         ldr_example e;
         memset(&e, 0, sizeof e);
-        for (k = 0; k < o->len; k++) ids[k] = (int32_t)(ldr__mix64((uint64_t)(i * 512 + k)) % 30522);
-        e.count = o->len;
+        for (k = 0; k < lengths[i]; k++) ids[k] = (int32_t)(ldr__mix64((uint64_t)(i * 512 + k)) % 30522);
+        e.count = lengths[i];
         e.ids = ids;
         e.labels = &label;
         ldr_dataset_add(d, &e, &err);
@@ -339,16 +360,18 @@ static int bench_step(const step_options *o, int forward) {
     t = !forward && l && d ? ldr_trainer_create(l, d, NULL, &td, &err) : NULL;
     for (i = -3; t && i < o->steps; i++) {
         double start = now();
+        if (i == 0) tokens = -(double)ldr_trainer_progress(t).tokens;
         if (ldr_trainer_step(t, NULL, &err)) break;
-        if (i >= 0) seconds[i] = now() - start;
+        if (i >= 0) all += seconds[i] = now() - start;
     }
     if ((t || (forward && m)) && !err.status) {
-        double median;
+        double median, rate;
         qsort(seconds, (size_t)o->steps, sizeof seconds[0], by_value);
         median = seconds[o->steps / 2];
-        if (o->json) printf("{\"step\":%.4f,\"best\":%.4f,\"tokens_per_second\":%.0f,\"trainable\":%llu,\"peak_megabytes\":%.1f,\"beyond_weights_megabytes\":%.1f}\n", median, seconds[0], o->batch * o->len / median, (unsigned long long)ldr_ladder_trainable(l), peak_megabytes(), peak_megabytes() - base);
+        rate = o->lengths && t ? (tokens + (double)ldr_trainer_progress(t).tokens) / all : o->batch * o->len / median;
+        if (o->json) printf("{\"step\":%.4f,\"best\":%.4f,\"tokens_per_second\":%.0f,\"trainable\":%llu,\"peak_megabytes\":%.1f,\"beyond_weights_megabytes\":%.1f}\n", median, seconds[0], rate, (unsigned long long)ldr_ladder_trainable(l), peak_megabytes(), peak_megabytes() - base);
         else printf("%s%d layers x %d, %d x %d tokens, preset %d, %s%s%s: median %.3f s, best %.3f s, %.0f tokens/s, %llu trained, peak %.0f MB of which %.0f beyond the weights\n", forward ? "forward, " : "step, ", o->layers, o->width, o->batch, o->len, (int)o->preset,
-                    m->kernels->name, o->compute == LDR_COMPUTE_BF16 ? ", bf16" : o->compute ? ", int8" : "", o->cache ? ", cached taps" : "", median, seconds[0], o->batch * o->len / median, (unsigned long long)ldr_ladder_trainable(l), peak_megabytes(), peak_megabytes() - base);
+                    m->kernels->name, o->compute == LDR_COMPUTE_BF16 ? ", bf16" : o->compute ? ", int8" : "", o->cache ? ", cached taps" : "", median, seconds[0], rate, (unsigned long long)ldr_ladder_trainable(l), peak_megabytes(), peak_megabytes() - base);
         status = 0;
     } else fprintf(stderr, "bench: %s\n", err.message);
     ldr_trainer_free(t);
@@ -363,7 +386,7 @@ int main(int argc, char **argv) {
     static const char *const sets[] = { "portable", "avx2", "avx512", "avx512vnni", "avx512bf16" };
     ldr_simd simd = LDR_SIMD_AUTO;
     static const char *const presets[] = { "default", "paper", "clue", "mlp", "head" };
-    step_options o = { 12, 768, 12, 3072, 16, 128, 7, 8, 0, 0, 0, 0, LDR_PRESET_DEFAULT, LDR_COMPUTE_F32, 0, LDR_F32 };
+    step_options o = { 12, 768, 12, 3072, 16, 128, 7, 8, 0, 0, 0, 0, LDR_PRESET_DEFAULT, LDR_COMPUTE_F32, 0, LDR_F32, NULL };
     struct { const char *name; int *value; } options[] = { { "--layers", &o.layers }, { "--width", &o.width }, { "--heads", &o.heads }, { "--ffn", &o.ffn }, { "--batch", &o.batch }, { "--len", &o.len },
                                                            { "--steps", &o.steps }, { "--reduction", &o.reduction }, { "--threads", &o.threads } };
     int i, step = argc > 1 ? strcmp(argv[1], "step") == 0 ? 1 : strcmp(argv[1], "forward") == 0 ? 2 : 0 : 0;
@@ -371,6 +394,7 @@ int main(int argc, char **argv) {
     for (i = 1 + (step > 0); i < argc; i++) {
         if (strcmp(argv[i], "--json") == 0) o.json = 1;
         else if (strcmp(argv[i], "--cache") == 0) o.cache = 1;
+        else if (strcmp(argv[i], "--lengths") == 0 && i + 1 < argc) o.lengths = argv[++i];
         else if (strcmp(argv[i], "--recompute") == 0) o.recompute = 1;
         else if (strcmp(argv[i], "--tap-type") == 0 && i + 1 < argc) {
             i++;

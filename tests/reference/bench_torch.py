@@ -1,6 +1,7 @@
 """The work of tools/bench in PyTorch, printed beside ours. Random weights, so only time and memory mean anything.
 
     make -C tools && OMP_NUM_THREADS=2 python3 tests/reference/bench_torch.py [products] [forward] [one] [step] [cached] [full]
+    ... --lengths FILE          a ladder step on texts of those lengths, a number a line; PyTorch's are padded to the longest of their batch
 
 Each pair runs in turn, `--rounds` times (3), and medians are compared. PyTorch runs with settings that are fair to Debian's
 build: OpenBLAS's OpenMP build (libopenblas0-openmp), large pages, memory that is kept and not given back between steps, and
@@ -59,10 +60,10 @@ def worker(what):
             self.up, self.down = nn.Linear(width, ffn), nn.Linear(ffn, width)
             self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
 
-        def forward(self, x):
+        def forward(self, x, hidden=0):
             b, n, w = x.shape
             q, k, v = self.qkv(x).view(b, n, 3, self.heads, self.size).permute(2, 0, 3, 1, 4)
-            p = torch.softmax(q @ k.transpose(-1, -2) * self.size ** -0.5, -1)
+            p = torch.softmax(q @ k.transpose(-1, -2) * self.size ** -0.5 + hidden, -1)
             x = self.norm1(x + self.o((p @ v).transpose(1, 2).reshape(b, n, w)))
             return self.norm2(x + self.down(F.gelu(self.up(x))))
 
@@ -75,11 +76,11 @@ def worker(what):
             self.blocks = nn.ModuleList(Block(SIDE, HEADS, FFN * SIDE // WIDTH) for _ in range(LAYERS))
             self.up, self.head = nn.Linear(SIDE, WIDTH), nn.Linear(WIDTH, 2)
 
-        def forward(self, states):
+        def forward(self, states, hidden=0):
             s = self.down[0](states[0])
             for i in range(LAYERS):
                 a = torch.sigmoid(self.gate[i] / 0.1)
-                s = self.blocks[i](a * s + (1 - a) * self.down[i + 1](states[i + 1]))
+                s = self.blocks[i](a * s + (1 - a) * self.down[i + 1](states[i + 1]), hidden)
             return self.head(self.up(s[:, 0]))
 
     what, _, kind = what.partition("-")
@@ -113,6 +114,29 @@ def worker(what):
         F.cross_entropy(head(run()[-1][:, 0]) if what == "full" else ladder(kept or states()), labels).backward()
         optimiser.step()
 
+    if what == "real":                             # --lengths: hidden is -inf where a text has ended
+        import random
+        lengths = [min(512, max(1, int(line))) for line in open(kind)]
+        random.Random(1).shuffle(lengths)
+        spent = tokens = 0
+        for i in range(-2, 20):
+            some = [lengths[(i * batch + j) % len(lengths)] for j in range(batch)]
+            ids = torch.randint(0, 30522, (batch, max(some)))
+            hidden = torch.zeros(batch, 1, 1, max(some))
+            for j, n in enumerate(some):
+                hidden[j, :, :, n:] = float("-inf")
+            start = time.perf_counter()
+            with torch.no_grad():
+                out = [norm(words(ids))]
+                for block in backbone:
+                    out.append(block(out[-1], hidden))
+            optimiser.zero_grad()
+            F.cross_entropy(ladder(out, hidden), labels).backward()
+            optimiser.step()
+            if i >= 0:
+                spent, tokens = spent + time.perf_counter() - start, tokens + sum(some)
+        return {"tokens_per_second": tokens / spent}
+
     seconds = median(states if what in ("forward", "one") else step)
     return {"median": seconds, "peak_megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
 
@@ -122,9 +146,15 @@ def main():
     p.add_argument("parts", nargs="*", default=["products", "forward", "one", "step", "cached", "full"])
     p.add_argument("--rounds", type=int, default=3)
     p.add_argument("--only")
+    p.add_argument("--lengths")
     o = p.parse_args()
     if o.only:
         print(json.dumps(worker(o.only)))
+        return
+    if o.lengths:
+        pairs = [(ours("step", "--preset", "paper", "--lengths", o.lengths, "--steps", "20")[0], theirs("real-" + o.lengths)) for _ in range(o.rounds)]
+        a, b = (statistics.median(x["tokens_per_second"] for x in side) for side in zip(*pairs))
+        print(f"ladder step on texts of {o.lengths}: ours {a:.0f} tokens/s, PyTorch {b:.0f}, ratio {a / b:.2f}")
         return
     if "products" in o.parts:
         threads = int(os.environ.get("OMP_NUM_THREADS", "2"))
