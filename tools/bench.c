@@ -334,7 +334,7 @@ static int bench_step(const step_options *o, int forward) {
         ldr_dataset_add(d, &e, &err);
     }
     base = peak_megabytes();
-    td.epochs = 1000000;
+    td.epochs = 1000;
     td.batch = o->batch;
     td.cache = o->cache;
     td.checkpoint = o->recompute;

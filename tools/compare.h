@@ -376,7 +376,8 @@ static void run_trial(comparison *c, contender *k, int seed) {
 
 /* ---- the table ------------------------------------------------------------------------ */
 
-enum { CELL_TRAINED, CELL_SHARE, CELL_DEV, CELL_TEST, CELL_STEP, CELL_STEP_RATIO, CELL_WHOLE, CELL_PLANNED, CELL_PEAK, CELL_PEAK_RATIO, CELLS };
+/* What matters comes first: a phone shows three columns. */
+enum { CELL_DEV, CELL_TEST, CELL_STEP, CELL_STEP_RATIO, CELL_PEAK, CELL_PEAK_RATIO, CELL_TRAINED, CELL_SHARE, CELL_WHOLE, CELL_PLANNED, CELLS };
 typedef char cells[CELLS][48];
 
 /* 1234567 as 1,234,567. */
@@ -429,7 +430,7 @@ static void print_failures(const comparison *c) {
 }
 
 static void print_table(const comparison *c) {
-    static const char *const heads[CELLS] = { "trained", "share", "dev", "test", "ms/step", "to full", "seconds", "plan MiB", "peak MiB", "to full" };
+    static const char *const heads[CELLS] = { "dev", "test", "ms/step", "to full", "peak MiB", "to full", "trained", "share", "seconds", "plan MiB" };
     static cells text_of[COMPARE_ROWS];
     int width[CELLS], i, j;
     for (j = 0; j < CELLS; j++) width[j] = (int)strlen(heads[j]);
@@ -1049,7 +1050,7 @@ static void page_failures(page *p, const comparison *c) {
 
 static void page_table(page *p, const comparison *c) {
     char dev[64], test[64];
-    const char *heads[CELLS] = { "Trained", "Share", NULL, NULL, "ms per step", "to full", "Whole run, s", "Planned, MiB", "Peak, MiB", "to full" };
+    const char *heads[CELLS] = { NULL, NULL, "ms per step", "to full", "Peak, MiB", "to full", "Trained", "Share", "Whole run, s", "Planned, MiB" };
     cells cell;
     int i, j, columns = 0, partly = 0;
     snprintf(dev, sizeof dev, "%s, dev", c->metric);
