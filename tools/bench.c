@@ -5,7 +5,7 @@
        tools/bench step [options]                   one ladder step on a backbone of random weights
            --layers 12 --width 768 --heads 12 --ffn 3072 --batch 16 --len 128 --steps 7
            --method ladder|full|lora|... --preset default|paper|clue|mlp|head --reduction 8 --threads N --cache --int8|--bf16 --json
-           --recompute --tap-type f32|bf16|int8 --lengths FILE (a number of tokens a line, for texts of those lengths)
+           --accumulate 1 --recompute --tap-type f32|bf16|int8 --lengths FILE (a number of tokens a line, for texts of those lengths)
        tools/bench forward [options]                the frozen backbone alone
 
    Every share is taken in one run, peak and product in turn, because machines drift. */
@@ -215,7 +215,7 @@ static void bench_products(const ldr__kernels *kernels, int threads, int json) {
 
 /* ---- one ladder step -------------------------------------------------------------------- */
 
-typedef struct step_options { int layers, width, heads, ffn, batch, len, steps, reduction, threads, cache, json, method; ldr_preset preset; ldr_compute compute; int recompute; ldr_dtype tap_type; const char *lengths; } step_options;
+typedef struct step_options { int layers, width, heads, ffn, batch, len, steps, reduction, threads, cache, json, method; ldr_preset preset; ldr_compute compute; int recompute; ldr_dtype tap_type; const char *lengths; int accumulate; } step_options;
 
 static void put_tensor(char **header, float **data, size_t *at, const char *name, int rows, int columns, float mean, float scale) {
     size_t n = (size_t)(rows ? rows : 1) * (size_t)columns, i;
@@ -338,6 +338,7 @@ static int bench_step(const step_options *o, int forward) {
     td.batch = o->batch;
     td.cache = o->cache;
     td.checkpoint = o->recompute;
+    td.accumulate = o->accumulate;
     td.tap_type = o->tap_type;
     td.schedule = LDR_CONSTANT;
     if (forward) {
@@ -386,9 +387,9 @@ int main(int argc, char **argv) {
     static const char *const sets[] = { "portable", "avx2", "avx512", "avx512vnni", "avx512bf16" };
     ldr_simd simd = LDR_SIMD_AUTO;
     static const char *const presets[] = { "default", "paper", "clue", "mlp", "head" };
-    step_options o = { 12, 768, 12, 3072, 16, 128, 7, 8, 0, 0, 0, 0, LDR_PRESET_DEFAULT, LDR_COMPUTE_F32, 0, LDR_F32, NULL };
+    step_options o = { 12, 768, 12, 3072, 16, 128, 7, 8, 0, 0, 0, 0, LDR_PRESET_DEFAULT, LDR_COMPUTE_F32, 0, LDR_F32, NULL, 1 };
     struct { const char *name; int *value; } options[] = { { "--layers", &o.layers }, { "--width", &o.width }, { "--heads", &o.heads }, { "--ffn", &o.ffn }, { "--batch", &o.batch }, { "--len", &o.len },
-                                                           { "--steps", &o.steps }, { "--reduction", &o.reduction }, { "--threads", &o.threads } };
+                                                           { "--steps", &o.steps }, { "--reduction", &o.reduction }, { "--threads", &o.threads }, { "--accumulate", &o.accumulate } };
     int i, step = argc > 1 ? strcmp(argv[1], "step") == 0 ? 1 : strcmp(argv[1], "forward") == 0 ? 2 : 0 : 0;
     size_t k;
     for (i = 1 + (step > 0); i < argc; i++) {
