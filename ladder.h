@@ -1457,11 +1457,13 @@ LDR__DEF int ldr_tensor_read(float *dst, const ldr_tensor *t, uint64_t first, si
    compiled again in a shell with the wider instruction set.
    ====================================================================================== */
 
+enum { LDR__LANES = 16, LDR__TILE_MAX_M = 16, LDR__TILE_MAX_N = 32 };
+
 /* A panel of queries during softmax over keys that come in pieces: largest score so far, sum of exp(score - peak), and what
    sums made before must be multiplied by now. dot: for the way back. Dropout as a function of row and key. */
 typedef struct ldr__softmax {
-    float    peak[32], sum[32], fix[32], dot[32], scale;
-    uint32_t row[32], threshold;       /* threshold 0: no dropout                                 */
+    float    peak[LDR__TILE_MAX_N], sum[LDR__TILE_MAX_N], fix[LDR__TILE_MAX_N], dot[LDR__TILE_MAX_N], scale;
+    uint32_t row[LDR__TILE_MAX_N], threshold;       /* threshold 0: no dropout                                 */
     float    kept;                     /* 1/(1-p)                                                 */
 } ldr__softmax;
 
@@ -1471,7 +1473,7 @@ typedef struct ldr__row_kernels {
     float (*exp)(float *x, size_t n, float scale, float *peak);
     /* Scores s[keys,n] of the n queries of q, side by side (>>ops), to exp(s*scale - peak) with dropout; peak, sum and fix follow.
        Back, from the gradient e of what that divided by its sum gave: q.peak holds log-sum-exp, s becomes what the forward gave
-       and e the gradient of the scores, scale p (e - dot). n is a multiple of 4; first: number of the first key.      */
+       and e the gradient of the scores, scale p (e - dot). n is a multiple of 8; first: number of the first key.      */
     void (*softmax)(float *s, size_t keys, size_t n, ldr__softmax *q, size_t first);
     void (*softmax_backward)(float *s, float *e, size_t keys, size_t n, const ldr__softmax *q, size_t first);
     void (*activate)(float *y, const float *x, size_t n, int32_t kind);             /* y = f(x)      */
@@ -1513,8 +1515,6 @@ typedef struct ldr__kernels {
     void (*to_bf16)(uint16_t *dst, const float *x, size_t n, size_t padded);
     void (*tile_bf16)(float *c, size_t ldc, const unsigned char *a, size_t rs, const unsigned char *b, size_t units, int32_t m, int32_t n, const float *bias, int accumulate);
 } ldr__kernels;
-
-enum { LDR__LANES = 16, LDR__TILE_MAX_M = 16, LDR__TILE_MAX_N = 32 };
 
 typedef enum ldr_activation { LDR_GELU, LDR_GELU_TANH, LDR_RELU, LDR_SILU, LDR_TANH } ldr_activation;
 
@@ -1706,16 +1706,16 @@ LDR__INLINE float ldr__dropout_factor(uint32_t row, uint32_t column, uint32_t th
     return (h ^ h >> 16) < threshold ? 0.0f : scale;
 }
 
-/* Softmax of queries side by side, in fours: no sum or maximum goes across. */
-enum { LDR__FOUR = 4 };
+/* Softmax of queries side by side, as many as the narrowest panel has at a time: no sum or maximum goes across. */
+enum { LDR__NARROW = 8 };
 
 LDR__INLINE void ldr__softmax_dropout(float *s, size_t keys, size_t n, const ldr__softmax *q, size_t first) {
     size_t j, at;
     int l;
     for (j = 0; j < keys; j++)
-        for (at = 0; at < n; at += LDR__FOUR) {
-            float out[LDR__FOUR], *to = s + j * n + at;
-            for (l = 0; l < LDR__FOUR; l++) out[l] = to[l] * ldr__dropout_factor(q->row[at + (size_t)l], (uint32_t)(first + j), q->threshold, q->kept);
+        for (at = 0; at < n; at += LDR__NARROW) {
+            float out[LDR__NARROW], *to = s + j * n + at;
+            for (l = 0; l < LDR__NARROW; l++) out[l] = to[l] * ldr__dropout_factor(q->row[at + (size_t)l], (uint32_t)(first + j), q->threshold, q->kept);
             memcpy(to, out, sizeof out);
         }
 }
@@ -1724,14 +1724,14 @@ LDR__INLINE void ldr__softmax_body(float *s, size_t keys, size_t n, ldr__softmax
     const float scale = q->scale;
     size_t j, at;
     int l;
-    for (at = 0; at < n; at += LDR__FOUR) {
-        float peak[LDR__FOUR], sum[LDR__FOUR];
-        for (l = 0; l < LDR__FOUR; l++) peak[l] = -FLT_MAX;
+    for (at = 0; at < n; at += LDR__NARROW) {
+        float peak[LDR__NARROW], sum[LDR__NARROW];
+        for (l = 0; l < LDR__NARROW; l++) peak[l] = -FLT_MAX;
         for (j = 0; j < keys; j++) {
             const float *v = s + j * n + at;
-            for (l = 0; l < LDR__FOUR; l++) peak[l] = ldr__select(peak[l] < v[l], v[l], peak[l]);
+            for (l = 0; l < LDR__NARROW; l++) peak[l] = ldr__select(peak[l] < v[l], v[l], peak[l]);
         }
-        for (l = 0; l < LDR__FOUR; l++) {
+        for (l = 0; l < LDR__NARROW; l++) {
             size_t i = at + (size_t)l;
             peak[l] = ldr__select(peak[l] * scale < q->peak[i], q->peak[i], peak[l] * scale);
             q->fix[i] = ldr__exp(q->peak[i] - peak[l]);
@@ -1739,8 +1739,8 @@ LDR__INLINE void ldr__softmax_body(float *s, size_t keys, size_t n, ldr__softmax
             sum[l] = q->sum[i] * q->fix[i];
         }
         for (j = 0; j < keys; j++) {
-            float out[LDR__FOUR], *v = s + j * n + at;
-            for (l = 0; l < LDR__FOUR; l++) sum[l] += out[l] = ldr__exp(v[l] * scale - peak[l]);
+            float out[LDR__NARROW], *v = s + j * n + at;
+            for (l = 0; l < LDR__NARROW; l++) sum[l] += out[l] = ldr__exp(v[l] * scale - peak[l]);
             memcpy(v, out, sizeof out);
         }
         memcpy(q->sum + at, sum, sizeof sum);
@@ -1754,9 +1754,9 @@ LDR__INLINE void ldr__softmax_backward_body(float *s, float *e, size_t keys, siz
     int l;
     if (q->threshold) ldr__softmax_dropout(e, keys, n, q, first);
     for (j = 0; j < keys; j++)
-        for (at = 0; at < n; at += LDR__FOUR) {
-            float p[LDR__FOUR], g[LDR__FOUR], *v = s + j * n + at, *d = e + j * n + at;
-            for (l = 0; l < LDR__FOUR; l++) {
+        for (at = 0; at < n; at += LDR__NARROW) {
+            float p[LDR__NARROW], g[LDR__NARROW], *v = s + j * n + at, *d = e + j * n + at;
+            for (l = 0; l < LDR__NARROW; l++) {
                 p[l] = ldr__exp(v[l] * scale - q->peak[at + (size_t)l]);
                 g[l] = scale * p[l] * (d[l] - q->dot[at + (size_t)l]);
             }
@@ -6916,7 +6916,8 @@ LDR__DEF ldr_model_info ldr_model_info_get(const ldr_model *m) {
 
 LDR__DEF const ldr_tokenizer *ldr_model_tokenizer(const ldr_model *m) { return m ? m->tokenizer : NULL; }
 
-/* Most of a mapping that is in memory at once where pages are given back: a layer that is read, or what rows of the tables touch. */
+/* Most of a mapping that is in memory at once where pages are given back: a layer that is read, or what rows of the tables touch.
+   (Scores of a whole vocabulary read all of their matrix besides.) */
 static uint64_t ldr__model_resident(const ldr_model *m) {
     const ldr__block *b = ldr__model_block(m, 0);
     uint64_t layer = 0, table = (uint64_t)m->vocabulary * (uint64_t)m->embed_width;
@@ -7124,7 +7125,7 @@ static void ldr__model_block_forward(const ldr__exec *ex, const ldr_model *m, ld
 
 /* Scratch for passes of blocks of one shape over `rows` tokens in sequences of up to `longest`. */
 static size_t ldr__shape_scratch(const ldr__shape *s, size_t rows, size_t longest) {
-    size_t widest = (size_t)LDR__MAX(LDR__MAX(LDR__MAX(s->width, s->ffn), (int32_t)(s->heads * s->head_dim)), LDR__MAX(s->low_rank, s->bottleneck));
+    size_t widest = (size_t)LDR__MAX(LDR__MAX(LDR__MAX(s->width, s->ffn), (int32_t)ldr__qkv_width(s)), LDR__MAX(s->low_rank, s->bottleneck));
     return LDR__MAX(ldr__gemm_scratch(widest, LDR__MAX(widest, rows)), s->heads ? ldr__attention_scratch(longest, (size_t)s->head_dim) : 0);
 }
 
@@ -8507,7 +8508,7 @@ typedef struct ldr__pass {
     ldr_dtype      tap_type;
     int32_t        tap_count;
     /* the ladder */
-    ldr__acts     *acts;           /* [rungs], or one shared                                  */
+    ldr__acts     *acts;           /* [rungs], or one shared; with `again` rungs share what is made again */
     float        **m;              /* [rungs] D_i tap_i                                       */
     float         *first, *top, *f, *fg, *gate, *gate_sums;
     float         *picked, *normed, *stats, *up, *mixed, *hidden_in, *hidden, *logits;
@@ -8937,11 +8938,17 @@ static ldr__acts ldr__deep_acts(const ldr__pass *s, int32_t place) {
     return ldr__acts_between(k->acts[place - k->from], &s->l->m->shape, k->state[place - k->from], k->state[place - k->from + 1]);
 }
 
+/* What a block reads of the loaded weights is given back, where that is asked for; successors have their own. */
+static void ldr__deep_release(const ldr__pass *s, int32_t place) {
+    if (s->l->m->release && s->route[place] < s->l->m->layers) ldr__release_layer(s->l->m, s->route[place]);
+}
+
 static void ldr__deep_block_forward(ldr__pass *s, int32_t place) {
     ldr__acts a = ldr__deep_acts(s, place);
     ldr__block b = ldr__tuned_block(s->l, s->route[place]);
     ldr__tokens t = ldr__deep_tokens(s, s->route[place]);
     ldr__block_forward(&s->ex, &a, &b, &s->l->tuned_shape, &t, s->deep.f, s->deep.fg, LDR__ALL_OF_IT);
+    ldr__deep_release(s, place);
 }
 
 static void ldr__deep_forward(ldr__pass *s) {
@@ -8987,6 +8994,7 @@ static void ldr__deep_block_backward(ldr__pass *s, int32_t place, float *const *
     ldr__tokens t = ldr__deep_tokens(s, s->route[place]);
     if (k->checkpoint) ldr__block_forward(&s->ex, &a, &b, &s->l->tuned_shape, &t, k->f, k->fg, LDR__ALL_OF_IT);
     ldr__block_backward(&s->ex, k->dx, grads, k->dx, &a, &b, &s->l->tuned_shape, &t, &k->back);
+    ldr__deep_release(s, place);
 }
 
 static void ldr__deep_backward(ldr__pass *s) {
@@ -9038,6 +9046,7 @@ static void ldr__pass_backbone(ldr__pass *s) {
         if (backbone->deep) {
             ldr__block b = ldr__tuned_block(backbone, s->route[layer]);
             ldr__frozen_forward(&s->ex, &s->backbone, &b, &l->tuned_shape, &t);
+            ldr__deep_release(s, layer);
         } else ldr__model_block_forward(&s->ex, m, &s->backbone, layer, &t);
         if (here && l->d.tap == LDR_TAP_OUTPUT) {
             ldr__tap_forward(s, tap++, x);
@@ -9770,8 +9779,10 @@ static ldr_status ldr__importance_sample(ldr__importance *im, const ldr_ladder *
 static void ldr__embedding_magnitude(ldr__importance *im) {
     const ldr_model *m = im->m;
     size_t d = (size_t)m->shape.width, i, v, n = m->ends.m[LDR__PROJECT].data ? (size_t)m->embed_width : (size_t)m->vocabulary;
-    for (v = 0; v < n; v++)
+    for (v = 0; v < n; v++) {
         for (i = 0; i < d; i++) im->embedding[i] += fabs((double)(m->ends.m[LDR__PROJECT].data ? ldr__mat_get(&m->ends.m[LDR__PROJECT], i, v) : ldr__mat_get(&m->ends.m[LDR__WORD], v, i)));
+        if (m->release && v % (8 * LDR__EMBED_ROWS) == 0) ldr__release_embeddings(m);
+    }
     if (m->release) ldr__release_embeddings(m);
 }
 
@@ -11509,7 +11520,7 @@ static uint64_t ldr__run_digest(const ldr_trainer *t) {
     h = ldr__floats_digest(h, f, 11);
     for (i = 0; i < 11; i++) h = ldr__mix64(h ^ (uint64_t)n[i]);
     if (t->d.cache && t->d.cache_type != LDR_F32) h = ldr__mix64(h ^ (uint64_t)t->d.cache_type);      /* rounded taps make another run */
-    if (!t->d.cache && t->d.tap_type != LDR_F32) h = ldr__mix64(h ^ (uint64_t)t->d.tap_type << 8);
+    if (t->pass.tap_type != LDR_F32) h = ldr__mix64(h ^ (uint64_t)t->d.tap_type << 8);
     if (t->l->m->compute != LDR_COMPUTE_F32) h = ldr__mix64(h ^ UINT64_C(0x696e7438) ^ (uint64_t)t->l->m->compute);     /* as do those of a rounded backbone */
     if (t->class_weights) h = ldr__floats_digest(h, t->class_weights, (size_t)t->l->d.classes);
     if (d->distil) h = ldr__mix64(h ^ UINT64_C(0x64697374));

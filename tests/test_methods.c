@@ -470,6 +470,25 @@ TEST(checkpointing_saves_memory) {
     close_fixture(&x);
 }
 
+/* Queries, keys and values together are the widest matrix here, and few tokens make blocks wide: scratch must have been sized for
+   them. Its end is guarded where a sanitizer runs; elsewhere the gradients would not survive. */
+TEST(narrow_ffn_has_scratch_for_queries_keys_and_values) {
+    int m;
+    for (m = LDR_METHOD_FULL; m <= LDR_METHOD_BITFIT; m++) {
+        tiny_spec s = tiny_default("gpt2");
+        ldr_train_desc td = plain_training();
+        fixture x;
+        s.width = s.ffn = 96;
+        s.heads = s.kv = 6;
+        td.batch = 1;
+        x = open_fixture(s, method_desc((ldr_method)m), td);
+        CHECK_STR(x.err.message, "");
+        while (x.t && !ldr_trainer_done(x.t)) CHECK_INT(ldr_trainer_step(x.t, NULL, &x.err), LDR_OK);
+        if (x.t) CHECK(x.t->pass.ex.scratch_size >= ldr__gemm_scratch(3 * 96, 3 * 96));
+        close_fixture(&x);
+    }
+}
+
 TEST(saved_and_loaded_it_answers_the_same) {
     int m, i;
     for (m = LDR_METHOD_FULL; m <= LDR_METHOD_THESEUS; m++) {
@@ -1107,7 +1126,7 @@ TEST(a_model_starts_from_its_configuration) {
 #define TESTS(X) \
     X(gradients_of_every_family_and_method) X(gradients_of_every_head_with_virtual_tokens) X(gradients_of_a_prompt_with_a_network) X(gradients_of_pooled_heads) X(gradients_where_only_the_last_blocks_are_tuned) X(a_wrong_sign_in_a_method_is_caught) \
     X(gradients_of_the_words_head) X(a_ladder_may_learn_from_the_backbone) X(only_ladders_with_a_mixed_output_learn_from_the_backbone) X(words_are_scored_in_chunks) X(a_training_set_may_be_filled_again) X(a_words_head_needs_one_in_the_model) \
-    X(every_method_starts_at_the_backbone) X(the_loaded_weights_are_never_written) X(checkpointing_and_threads_change_no_bit) X(checkpointing_saves_memory) \
+    X(every_method_starts_at_the_backbone) X(the_loaded_weights_are_never_written) X(checkpointing_and_threads_change_no_bit) X(checkpointing_saves_memory) X(narrow_ffn_has_scratch_for_queries_keys_and_values) \
     X(saved_and_loaded_it_answers_the_same) X(every_method_learns) X(parameter_counts_of_a_bert_base) X(what_cannot_be_tuned_is_refused) \
     X(an_exported_model_answers_like_the_tuned_one) X(a_ladder_beside_a_tuned_backbone) X(what_cannot_stand_beside_each_other) X(what_has_no_place_in_a_model_is_not_exported) X(a_model_starts_from_its_configuration) \
     X(a_cache_is_refused_where_the_backbone_changes) X(a_prompt_takes_positions) \

@@ -1090,15 +1090,15 @@ static void page_table(page *p, const comparison *c) {
 }
 
 static void page_columns(page *p, const comparison *c) {
-    say(p, "<h2>What the columns mean</h2>\n<dl class=\"columns\">\n"
-           "<dt>Trained, share</dt><dd>Numbers that training changes, and what part they are of all numbers of the model and of what the method adds to it.</dd>\n");
+    say(p, "<h2>What the columns mean</h2>\n<dl class=\"columns\">\n");
     if (c->has_dev || c->has_test)
         say(p, "<dt>Scores</dt><dd>%s, higher is better%s.%s%s</dd>\n", c->metric, c->seeds > 1 ? ": mean \xc2\xb1 standard deviation over the seeds" : "",
             c->has_dev ? " On the dev set: of the epoch that was best on it, so it is a little too good." : "", c->has_test ? " On the test set: of that same epoch." : "");
     say(p, "<dt>Time per step</dt><dd>The median over a run's steps, without those that also score the dev set. A cached ladder runs the backbone in its first epoch only; the whole run shows that epoch, too.</dd>\n"
+           "<dt>Peak</dt><dd>The most memory the process of a run ever held, as the system counts it: the plan, the program itself, and pages of files it has read.</dd>\n"
+           "<dt>Trained, share</dt><dd>Numbers that training changes, and what part they are of all numbers of the model and of what the method adds to it.</dd>\n"
            "<dt>Whole run</dt><dd>All steps and all scoring, without reading the model and the texts.</dd>\n"
            "<dt>Planned</dt><dd>What <code>ladder plan</code> says before anything is trained: everything the library will hold, mapped weights included.</dd>\n"
-           "<dt>Peak</dt><dd>The most memory the process of a run ever held, as the system counts it: the plan, the program itself, and pages of files it has read.</dd>\n"
            "%s</dl>\n", c->full ? "<dt>To full</dt><dd>The column before it, divided by that of full fine-tuning.</dd>\n" : "");
 }
 
