@@ -376,7 +376,7 @@ static void run_trial(comparison *c, contender *k, int seed) {
 
 /* ---- the table ------------------------------------------------------------------------ */
 
-/* What matters comes first: a phone shows three columns. */
+/* What matters comes first: a phone shows few columns at once. */
 enum { CELL_DEV, CELL_TEST, CELL_STEP, CELL_STEP_RATIO, CELL_PEAK, CELL_PEAK_RATIO, CELL_TRAINED, CELL_SHARE, CELL_WHOLE, CELL_PLANNED, CELLS };
 typedef char cells[CELLS][48];
 
