@@ -454,7 +454,7 @@ LDR_API ldr_model_info       ldr_model_info_get(const ldr_model *m);
    every weight once. */
 LDR_API uint64_t             ldr_model_fingerprint(const ldr_model *m);
 LDR_API const ldr_tokenizer *ldr_model_tokenizer(const ldr_model *m);     /* NULL when none was found   */
-LDR_API ldr_memory           ldr_model_memory(const ldr_model *m);        /* what the model object holds */
+LDR_API ldr_memory           ldr_model_memory(const ldr_model *m);        /* what the model object holds; of a mapping that is given back (release), what is in memory at once */
 
 /* Sequences laid end to end, never padded: sequence s is tokens offsets[s] .. offsets[s+1]-1. */
 typedef struct ldr_batch {

@@ -918,46 +918,57 @@ TEST(balanced_class_weights) {
     tiny_close(&m);
 }
 
+/* A batch predicted by a fresh ladder on a family's model, with the model's own states of all tokens beside it. */
+typedef struct predicted { tiny_model m; ldr_ladder *l; ldr_predictor *p; float *scores, *hidden; size_t w; ldr_error err; } predicted;
+
+static predicted predict_batch(const char *family, ldr_pool pool, int threads, const ldr_batch *b) {
+    predicted x;
+    tiny_spec s = tiny_default(family);
+    ldr_ladder_desc d;
+    size_t tokens = (size_t)b->offsets[b->sequences];
+    memset(&x, 0, sizeof x);
+    memset(&d, 0, sizeof d);
+    d.classes = 3;
+    d.pool = pool;
+    s.threads = threads;
+    x.m = tiny_open(s, &x.err);
+    x.l = ldr_ladder_create(x.m.m, &d, &x.err);
+    x.p = ldr_predictor_create(x.l, b->sequences, tokens, &x.err);
+    x.w = (size_t)x.m.m->shape.width;
+    x.hidden = (float *)malloc(tokens * x.w * sizeof(float));
+    x.scores = (float *)malloc(3 * (size_t)b->sequences * sizeof(float));
+    CHECK_INT(ldr_model_hidden(x.m.m, x.hidden, b, -1, &x.err), LDR_OK);
+    CHECK_INT(ldr_predict(x.p, x.scores, b, &x.err), LDR_OK);
+    CHECK_STR(x.err.message, "");
+    return x;
+}
+
+static void predicted_close(predicted *x) {
+    free(x->hidden);
+    free(x->scores);
+    ldr_predictor_free(x->p);
+    ldr_ladder_free(x->l);
+    tiny_close(&x->m);
+}
+
 /* Of the last block only what the head reads is made, and that in the same bits as with everything else. */
 TEST(the_last_block_runs_for_the_rows_that_are_read) {
     static const ldr_pool pools[] = { LDR_POOL_FIRST, LDR_POOL_LAST };
     static const int32_t offsets[] = { 0, 7, 8, 33, 38 };
     int32_t ids[38];
     size_t f, k, i, r;
+    ldr_batch b;
+    memset(&b, 0, sizeof b);
+    b.sequences = 4;
+    b.offsets = offsets;
+    b.ids = ids;
     for (i = 0; i < 38; i++) ids[i] = (int32_t)(3 + i * 7 % 11);
     for (f = 0; f < 6; f++)
         for (k = 0; k < 2; k++) {
-            tiny_spec s = tiny_default(families[f]);
-            ldr_error err;
-            ldr_ladder_desc d;
-            ldr_batch b;
-            tiny_model m;
-            ldr_ladder *l;
-            ldr_predictor *p;
-            float scores[12], *hidden;
-            size_t w;
-            memset(&err, 0, sizeof err);
-            memset(&d, 0, sizeof d);
-            memset(&b, 0, sizeof b);
-            b.sequences = 4;
-            b.offsets = offsets;
-            b.ids = ids;
-            d.classes = 3;
-            d.pool = pools[k];
-            m = tiny_open(s, &err);
-            l = ldr_ladder_create(m.m, &d, &err);
-            p = ldr_predictor_create(l, 4, 38, &err);
-            w = (size_t)m.m->shape.width;
-            hidden = (float *)malloc(38 * w * sizeof(float));
-            CHECK_INT(ldr_model_hidden(m.m, hidden, &b, -1, &err), LDR_OK);
-            CHECK_INT(ldr_predict(p, scores, &b, &err), LDR_OK);
-            CHECK_STR(err.message, "");
-            for (r = 0; p && r < 4; r++)
-                for (i = 0; i < w; i++) CHECK(p->pass.final[r * w + i] == hidden[(size_t)(pools[k] == LDR_POOL_FIRST ? offsets[r] : offsets[r + 1] - 1) * w + i]);
-            free(hidden);
-            ldr_predictor_free(p);
-            ldr_ladder_free(l);
-            tiny_close(&m);
+            predicted x = predict_batch(families[f], pools[k], 0, &b);
+            for (r = 0; x.p && r < 4; r++)
+                for (i = 0; i < x.w; i++) CHECK(x.p->pass.final[r * x.w + i] == x.hidden[(size_t)(pools[k] == LDR_POOL_FIRST ? offsets[r] : offsets[r + 1] - 1) * x.w + i]);
+            predicted_close(&x);
         }
 }
 
@@ -966,51 +977,29 @@ TEST(large_batches_run_in_chunks) {
     static const ldr_pool pools[] = { LDR_POOL_FIRST, LDR_POOL_LAST };
     enum { COUNT = 60 };
     int32_t offsets[COUNT + 1], *ids, i, f, k, total;
+    ldr_batch b;
     for (i = 0, offsets[0] = 0; i < COUNT; i++) offsets[i + 1] = offsets[i] + 5 + i * 11 % 29;
     total = offsets[COUNT];
     CHECK(total > 2 * LDR__CHUNK);
     ids = (int32_t *)malloc((size_t)total * sizeof(int32_t));
     for (i = 0; i < total; i++) ids[i] = 3 + i * 7 % 11;
+    memset(&b, 0, sizeof b);
+    b.sequences = COUNT;
+    b.offsets = offsets;
+    b.ids = ids;
     for (f = 0; f < 6; f++)
         for (k = 0; k < 2; k++) {
-            tiny_spec s = tiny_default(families[f]);
-            ldr_error err;
-            ldr_ladder_desc d;
-            ldr_batch b;
-            tiny_model m;
-            ldr_ladder *l;
-            ldr_predictor *p;
-            float scores[3 * COUNT], alone[64 * 64], *hidden;
-            size_t w;
-            memset(&err, 0, sizeof err);
-            memset(&d, 0, sizeof d);
-            memset(&b, 0, sizeof b);
-            b.sequences = COUNT;
-            b.offsets = offsets;
-            b.ids = ids;
-            d.classes = 3;
-            d.pool = pools[k];
-            s.threads = 1;
-            m = tiny_open(s, &err);
-            l = ldr_ladder_create(m.m, &d, &err);
-            p = ldr_predictor_create(l, COUNT, (size_t)total, &err);
-            w = (size_t)m.m->shape.width;
-            CHECK(w <= 64);
-            hidden = (float *)malloc((size_t)total * w * sizeof(float));
-            CHECK_INT(ldr_model_hidden(m.m, hidden, &b, -1, &err), LDR_OK);
-            CHECK_INT(ldr_predict(p, scores, &b, &err), LDR_OK);
-            CHECK_STR(err.message, "");
-            for (i = 0; p && i < COUNT; i++) {
+            float alone[64 * 64];
+            predicted x = predict_batch(families[f], pools[k], 1, &b);
+            CHECK(x.w <= 64);
+            for (i = 0; x.p && i < COUNT; i++) {
                 int32_t one[2];
                 ldr_batch single = one_sequence(one, ids + offsets[i], offsets[i + 1] - offsets[i]);
-                CHECK_INT(ldr_model_hidden(m.m, alone, &single, -1, &err), LDR_OK);
-                CHECK(memcmp(alone, hidden + (size_t)offsets[i] * w, (size_t)one[1] * w * sizeof(float)) == 0);
-                CHECK(memcmp(p->pass.final + (size_t)i * w, hidden + (size_t)(k ? offsets[i + 1] - 1 : offsets[i]) * w, w * sizeof(float)) == 0);
+                CHECK_INT(ldr_model_hidden(x.m.m, alone, &single, -1, &x.err), LDR_OK);
+                CHECK(memcmp(alone, x.hidden + (size_t)offsets[i] * x.w, (size_t)one[1] * x.w * sizeof(float)) == 0);
+                CHECK(memcmp(x.p->pass.final + (size_t)i * x.w, x.hidden + (size_t)(k ? offsets[i + 1] - 1 : offsets[i]) * x.w, x.w * sizeof(float)) == 0);
             }
-            free(hidden);
-            ldr_predictor_free(p);
-            ldr_ladder_free(l);
-            tiny_close(&m);
+            predicted_close(&x);
         }
     free(ids);
 }

@@ -367,11 +367,14 @@ static int bench_step(const step_options *o, int forward) {
     }
     if ((t || (forward && m)) && !err.status) {
         double median, rate;
+        char length[24];
+        sprintf(length, "%d", o->len);
+        if (o->lengths) strcpy(length, "various");
         qsort(seconds, (size_t)o->steps, sizeof seconds[0], by_value);
         median = seconds[o->steps / 2];
         rate = o->lengths && t ? (tokens + (double)ldr_trainer_progress(t).tokens) / all : o->batch * o->len / median;
         if (o->json) printf("{\"step\":%.4f,\"best\":%.4f,\"tokens_per_second\":%.0f,\"trainable\":%llu,\"peak_megabytes\":%.1f,\"beyond_weights_megabytes\":%.1f}\n", median, seconds[0], rate, (unsigned long long)ldr_ladder_trainable(l), peak_megabytes(), peak_megabytes() - base);
-        else printf("%s%d layers x %d, %d x %d tokens, preset %d, %s%s%s: median %.3f s, best %.3f s, %.0f tokens/s, %llu trained, peak %.0f MB of which %.0f beyond the weights\n", forward ? "forward, " : "step, ", o->layers, o->width, o->batch, o->len, (int)o->preset,
+        else printf("%s%d layers x %d, %d x %s tokens, preset %d, %s%s%s: median %.3f s, best %.3f s, %.0f tokens/s, %llu trained, peak %.0f MB of which %.0f beyond the weights\n", forward ? "forward, " : "step, ", o->layers, o->width, o->batch, length, (int)o->preset,
                     m->kernels->name, o->compute == LDR_COMPUTE_BF16 ? ", bf16" : o->compute ? ", int8" : "", o->cache ? ", cached taps" : "", median, seconds[0], rate, (unsigned long long)ldr_ladder_trainable(l), peak_megabytes(), peak_megabytes() - base);
         status = 0;
     } else fprintf(stderr, "bench: %s\n", err.message);
