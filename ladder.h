@@ -1496,8 +1496,8 @@ typedef struct ldr__kernels {
     const char *name;
     int32_t     mr, nr;        /* rows and columns of the register tile                     */
     /* c[m,n] = (accumulate ? c : bias or 0) + a[m,k] b[k,n], m <= mr, n <= nr. a(i,p) at i*rs + p*cs;
-       b is a panel, b(p,j) at p*nr + j, with zeros beyond n. */
-    void (*tile)(float *c, size_t ldc, const float *a, size_t rs, size_t cs, const float *b, size_t k, int32_t m, int32_t n, const float *bias, int accumulate);
+       b is a panel, b(p,j) at p*nr + j, with zeros beyond n. Unless ahead is 0, what lies at ahead + p*step bytes, p < k, is wanted soon. */
+    void (*tile)(float *c, size_t ldc, const float *a, size_t rs, size_t cs, const float *b, size_t k, int32_t m, int32_t n, const float *bias, int accumulate, uintptr_t ahead, size_t step);
     void (*to_float)(float *dst, const void *src, ldr_dtype dtype, size_t n);       /* src: the start of a block */
     /* A panel of rows: dst[p*nr + j] = src[j*stride + p] for j < columns <= nr, else 0; p < depth. */
     void (*weave)(float *dst, const float *src, size_t stride, size_t columns, size_t depth);
@@ -2055,7 +2055,7 @@ LDR__INLINE void ldr__tile_store(float *c, size_t ldc, const float *t, int32_t n
 /* Row i of a tile's a, or, where there are fewer, its last row once more. */
 #define LDR__TILE_ROW(i) (a + (size_t)((i) < m ? (i) : m - 1) * rs)
 
-static void ldr__tile_portable(float *c, size_t ldc, const float *a, size_t rs, size_t cs, const float *b, size_t k, int32_t m, int32_t n, const float *bias, int accumulate) {
+static void ldr__tile_portable(float *c, size_t ldc, const float *a, size_t rs, size_t cs, const float *b, size_t k, int32_t m, int32_t n, const float *bias, int accumulate, uintptr_t ahead, size_t step) {
     const float *a0 = a, *a1 = LDR__TILE_ROW(1), *a2 = LDR__TILE_ROW(2), *a3 = LDR__TILE_ROW(3);
     float t[4 * 8];
     size_t p;
@@ -2069,6 +2069,8 @@ static void ldr__tile_portable(float *c, size_t ldc, const float *a, size_t rs, 
             t[24 + j] += a3[p * cs] * b[j];
         }
     ldr__tile_store(c, ldc, t, 8, m, n, bias, accumulate);
+    (void)ahead;
+    (void)step;
 }
 
 static const ldr__kernels ldr__kernels_portable = { "portable", 4, 8, ldr__tile_portable, ldr__to_float_portable, ldr__weave_portable,
@@ -2093,7 +2095,7 @@ static const ldr__kernels ldr__kernels_portable = { "portable", 4, 8, ldr__tile_
 
 #if LDR__NEON
 /* 6 x 16: 24 accumulators, 4 of b and 1 of the 32 registers. */
-static void ldr__tile_neon(float *c, size_t ldc, const float *a, size_t rs, size_t cs, const float *b, size_t k, int32_t m, int32_t n, const float *bias, int accumulate) {
+static void ldr__tile_neon(float *c, size_t ldc, const float *a, size_t rs, size_t cs, const float *b, size_t k, int32_t m, int32_t n, const float *bias, int accumulate, uintptr_t ahead, size_t step) {
     float t[6 * 16];
     size_t p;
 #define LDR__ROW(i) const float *a##i = LDR__TILE_ROW(i); float32x4_t w##i = vdupq_n_f32(0), x##i = w##i, y##i = w##i, z##i = w##i;
@@ -2109,6 +2111,8 @@ static void ldr__tile_neon(float *c, size_t ldc, const float *a, size_t rs, size
     LDR__R6(LDR__SPILL)
 #undef LDR__SPILL
     ldr__tile_store(c, ldc, t, 16, m, n, bias, accumulate);
+    (void)ahead;
+    (void)step;
 }
 
 static void ldr__tile_int8_neon(LDR__INT8_ARGUMENTS) { ldr__tile_int8_body(c, ldc, a, rs, b, units, m, n, a_scale, b_scale, b_sum, bias, accumulate, 16); }
@@ -2121,7 +2125,7 @@ static const ldr__kernels ldr__kernels_neon = { "neon", 6, 16, ldr__tile_neon, l
 
 #if LDR__WASM
 /* 4 x 8: engines on x86 have 16 registers for us, and a wider tile would spill. */
-static void ldr__tile_wasm(float *c, size_t ldc, const float *a, size_t rs, size_t cs, const float *b, size_t k, int32_t m, int32_t n, const float *bias, int accumulate) {
+static void ldr__tile_wasm(float *c, size_t ldc, const float *a, size_t rs, size_t cs, const float *b, size_t k, int32_t m, int32_t n, const float *bias, int accumulate, uintptr_t ahead, size_t step) {
     float t[4 * 8];
     size_t p;
 #define LDR__ROW(i) const float *a##i = LDR__TILE_ROW(i); v128_t x##i = wasm_f32x4_splat(0), y##i = x##i;
@@ -2150,6 +2154,8 @@ static void ldr__tile_wasm(float *c, size_t ldc, const float *a, size_t rs, size
     LDR__R4(LDR__SPILL)
 #undef LDR__SPILL
     ldr__tile_store(c, ldc, t, 8, m, n, bias, accumulate);
+    (void)ahead;
+    (void)step;
 }
 
 /* 4 x 8, two k at a time. */
@@ -2218,16 +2224,18 @@ static const ldr__kernels ldr__kernels_wasm = { "simd128", 4, 8, ldr__tile_wasm,
 #define LDR__FIRST16(n) (__mmask16)((n) >= 16 ? 0xffffu : (1u << (n)) - 1u)
 /* What a tile will store to comes near while it sums. */
 #define LDR__NEAR512(i) _mm_prefetch((const char *)(c + i * ldc), _MM_HINT_T0); _mm_prefetch((const char *)(c + i * ldc + 16), _MM_HINT_T0);
-#define LDR__DOWN_BY(step) a += (step); a3 += (step); a6 += (step); a9 += (step); a12 += (step)
+#define LDR__DOWN_BY(by) a += (by); a3 += (by); a6 += (by); a9 += (by); a12 += (by)
+/* One line a step into the second-level cache: more at once would hold up the loads of the sums. */
+#define LDR__SOON _mm_prefetch((const char *)ahead, _MM_HINT_T1); ahead += step
 #define LDR__TO_6(X)  X(1) X(2) X(3) X(4) X(5) X(6)
 #define LDR__TO_14(X) LDR__TO_6(X) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14)
-#define LDR__TILE_ARGUMENTS float *c, size_t ldc, const float *a, size_t rs, size_t cs, const float *b, size_t k, int32_t n, const float *bias, int accumulate
+#define LDR__TILE_ARGUMENTS float *c, size_t ldc, const float *a, size_t rs, size_t cs, const float *b, size_t k, int32_t n, const float *bias, int accumulate, uintptr_t ahead, size_t step
 
 /* 6 x 16: 12 accumulators, 2 columns of b and 1 broadcast of the 16 ymm registers. Four k at a time: what a loop
    costs besides its sums counts where a core is shared. At an edge, only the n columns that are there are touched. */
 #define LDR__ROW(i)  __m256 x##i = _mm256_setzero_ps(), y##i = x##i;
 #define LDR__SUMS(i) v = _mm256_broadcast_ss(&LDR__AT(i)); LDR__FMA256(x##i, v, b0); LDR__FMA256(y##i, v, b1);
-#define LDR__STEP(R) b0 = _mm256_loadu_ps(b); b1 = _mm256_loadu_ps(b + 8); R(LDR__SUMS) LDR__DOWN_BY(cs); b += 16;
+#define LDR__STEP(R) b0 = _mm256_loadu_ps(b); b1 = _mm256_loadu_ps(b + 8); LDR__SOON; R(LDR__SUMS) LDR__DOWN_BY(cs); b += 16;
 #define LDR__STORE(i) { float *at = c + i * ldc;                                                                        \
         _mm256_storeu_ps(at, _mm256_add_ps(x##i, accumulate ? _mm256_loadu_ps(at) : s0));                               \
         _mm256_storeu_ps(at + 8, _mm256_add_ps(y##i, accumulate ? _mm256_loadu_ps(at + 8) : s1)); }
@@ -2264,11 +2272,15 @@ LDR__TO_6(LDR__TILE_AVX2)
 #undef LDR__STORE_PART
 #undef LDR__TILE_AVX2
 
-static void ldr__tile_avx2(float *c, size_t ldc, const float *a, size_t rs, size_t cs, const float *b, size_t k, int32_t m, int32_t n, const float *bias, int accumulate) {
+static void ldr__tile_avx2(float *c, size_t ldc, const float *a, size_t rs, size_t cs, const float *b, size_t k, int32_t m, int32_t n, const float *bias, int accumulate, uintptr_t ahead, size_t step) {
 #define LDR__NAME(rows) ldr__tile_avx2_##rows,
     static void (*const tiles[6])(LDR__TILE_ARGUMENTS) = { LDR__TO_6(LDR__NAME) };
 #undef LDR__NAME
-    tiles[m - 1](c, ldc, a, rs, cs, b, k, n, bias, accumulate);
+    if (!ahead) {
+        ahead = (uintptr_t)b;
+        step = 0;
+    }
+    tiles[m - 1](c, ldc, a, rs, cs, b, k, n, bias, accumulate, ahead, step);
 }
 
 /* What the 14 x 32 tiles of every type share: the columns that are there, what c starts from, its store where columns are
@@ -2290,7 +2302,7 @@ static void ldr__tile_avx2(float *c, size_t ldc, const float *a, size_t rs, size
 /* 14 x 32: 28 accumulators, 2 columns of b and 1 broadcast of the 32 zmm registers. */
 #define LDR__ROW(i)  __m512 x##i = _mm512_setzero_ps(), y##i = x##i;
 #define LDR__SUMS(i) v = _mm512_set1_ps(LDR__AT(i)); LDR__FMA512(x##i, v, b0); LDR__FMA512(y##i, v, b1);
-#define LDR__STEP(R) b0 = _mm512_loadu_ps(b); b1 = _mm512_loadu_ps(b + 16); R(LDR__SUMS) LDR__DOWN_BY(cs); b += 32;
+#define LDR__STEP(R) b0 = _mm512_loadu_ps(b); b1 = _mm512_loadu_ps(b + 16); LDR__SOON; R(LDR__SUMS) LDR__DOWN_BY(cs); b += 32;
 #define LDR__STORE(i) { float *at = c + i * ldc;                                                                        \
         _mm512_storeu_ps(at, _mm512_add_ps(x##i, accumulate ? _mm512_loadu_ps(at) : s0));                               \
         _mm512_storeu_ps(at + 16, _mm512_add_ps(y##i, accumulate ? _mm512_loadu_ps(at + 16) : s1)); }
@@ -2316,7 +2328,7 @@ LDR__AVX512 static void ldr__tile_avx512_16_##rows(LDR__TILE_ARGUMENTS) {       
     __m512 b0, v, s0 = accumulate || !bias ? _mm512_setzero_ps() : _mm512_maskz_loadu_ps(low, bias);                    \
     LDR__EVERY_THIRD(rows, float);                                                                                      \
     LDR__R##rows(LDR__ROW_16)                                                                                           \
-    for (; k; k--) { b0 = _mm512_loadu_ps(b); LDR__R##rows(LDR__SUMS_16) LDR__DOWN_BY(cs); b += 32; }                   \
+    for (; k; k--) { b0 = _mm512_loadu_ps(b); LDR__SOON; LDR__R##rows(LDR__SUMS_16) LDR__DOWN_BY(cs); b += 32; }        \
     LDR__R##rows(LDR__STORE_16)                                                                                         \
 }
 LDR__TO_14(LDR__TILE_AVX512)
@@ -2331,13 +2343,17 @@ LDR__TO_14(LDR__TILE_AVX512_16)
 #undef LDR__STORE
 #undef LDR__TILE_AVX512
 
-static void ldr__tile_avx512(float *c, size_t ldc, const float *a, size_t rs, size_t cs, const float *b, size_t k, int32_t m, int32_t n, const float *bias, int accumulate) {
+static void ldr__tile_avx512(float *c, size_t ldc, const float *a, size_t rs, size_t cs, const float *b, size_t k, int32_t m, int32_t n, const float *bias, int accumulate, uintptr_t ahead, size_t step) {
 #define LDR__NAME(rows) ldr__tile_avx512_##rows,
 #define LDR__NAME_16(rows) ldr__tile_avx512_16_##rows,
     static void (*const tiles[2][14])(LDR__TILE_ARGUMENTS) = { { LDR__TO_14(LDR__NAME) }, { LDR__TO_14(LDR__NAME_16) } };
 #undef LDR__NAME
 #undef LDR__NAME_16
-    tiles[n <= 16][m - 1](c, ldc, a, rs, cs, b, k, n, bias, accumulate);
+    if (!ahead) {
+        ahead = (uintptr_t)b;
+        step = 0;
+    }
+    tiles[n <= 16][m - 1](c, ldc, a, rs, cs, b, k, n, bias, accumulate, ahead, step);
 }
 
 /* 6 x 16, two k at a time: vpmaddwd multiplies 16-bit pairs and adds each pair. */
@@ -2767,7 +2783,8 @@ LDR__DEF const char *ldr_simd_name(ldr_simd wish) { return ldr__kernels_pick(wis
    of a at a time past them. KC rows of one panel are in the first-level cache while the tiles of
    those rows use them. a is read where it lies if each row is in one piece and the rows do not
    crowd into the same few cache sets; else MC rows of it are copied first, and blocks are wider
-   and less deep, so that a copy is used more often.
+   and less deep, so that a copy is used more often. While its tiles multiply, a task fetches what
+   its next step down K will pack: gradients of weights read long columns that no cache foresees.
    Neither cut changes the order of additions in an element, so results are the same for any
    number of threads. After Goto & van de Geijn 2008.
    ====================================================================================== */
@@ -2913,10 +2930,37 @@ static ldr__finish ldr__finish_at(ldr__finish f, size_t i, size_t j) {
     return f;
 }
 
+/* What the next step of a task will read: two matrices of `rows` rows. Tiles fetch a cache line's width of them each, row after row. */
+typedef struct ldr__ahead {
+    uintptr_t at[2];
+    size_t    stride[2], lines[2], rows, row, line;
+} ldr__ahead;
+
+enum { LDR__LINE = 64 };
+
+static void ldr__ahead_of(ldr__ahead *h, int which, const void *at, size_t stride, size_t width) {
+    h->at[which] = (uintptr_t)at;
+    h->stride[which] = stride * sizeof(float);
+    h->lines[which] = ((uintptr_t)at % LDR__LINE + width * sizeof(float) + LDR__LINE - 1) / LDR__LINE;
+}
+
+/* Where a tile k deep is to fetch from, 0: everything has been fetched. */
+static uintptr_t ldr__ahead_take(ldr__ahead *h, size_t k, size_t *step) {
+    int which = h->line >= h->lines[0];
+    size_t line = which ? h->line - h->lines[0] : h->line, row = h->row;
+    if (h->line >= h->lines[0] + h->lines[1]) return 0;
+    *step = h->stride[which];
+    if ((h->row += k) >= h->rows) {
+        h->row = 0;
+        h->line++;
+    }
+    return h->at[which] + row * h->stride[which] + line * LDR__LINE;
+}
+
 /* c[m,n] (+)= a[m,k] times the first k rows of panels packed `depth` deep. last: what becomes of c when the sums are whole.
    Rows are dealt out evenly to tiles, for a tile of a row or two is slow for its size. */
 static void ldr__panels_multiply(const ldr__kernels *ker, float *c, size_t ldc, const float *a, size_t rs, size_t cs, const float *panels, size_t depth,
-                                 size_t m, size_t n, size_t k, const float *bias, const ldr__finish *last, int accumulate) {
+                                 size_t m, size_t n, size_t k, const float *bias, const ldr__finish *last, int accumulate, ldr__ahead *next) {
     size_t mr = (size_t)ker->mr, nr = (size_t)ker->nr, mc = LDR__MC / mr * mr, i0, i, j, p, t, kc, rows;
     for (i0 = 0; i0 < m; i0 += mc) {
         size_t end = LDR__MIN(m, i0 + mc), tiles = (end - i0 + mr - 1) / mr;
@@ -2924,8 +2968,10 @@ static void ldr__panels_multiply(const ldr__kernels *ker, float *c, size_t ldc, 
             kc = LDR__MIN((size_t)LDR__KC, k - p);
             for (j = 0; j < n; j += nr)
                 for (t = tiles, i = i0; t; t--, i += rows) {
+                    size_t step = 0;
+                    uintptr_t ahead = next ? ldr__ahead_take(next, kc, &step) : 0;
                     rows = (end - i + t - 1) / t;
-                    ker->tile(c + i * ldc + j, ldc, a + i * rs + p * cs, rs, cs, panels + j * depth + p * nr, kc, (int32_t)rows, (int32_t)LDR__MIN(nr, n - j), bias ? bias + j : NULL, accumulate || p > 0);
+                    ker->tile(c + i * ldc + j, ldc, a + i * rs + p * cs, rs, cs, panels + j * depth + p * nr, kc, (int32_t)rows, (int32_t)LDR__MIN(nr, n - j), bias ? bias + j : NULL, accumulate || p > 0, ahead, step);
                 }
         }
         if (last && last->f)
@@ -2936,7 +2982,7 @@ static void ldr__panels_multiply(const ldr__kernels *ker, float *c, size_t ldc, 
 /* The same from copies of MC rows of a at a time: row by row with a gap behind each, or, where columns are in one piece,
    column by column. k <= LDR__COPY_DEEP. */
 static void ldr__panels_multiply_copied(const ldr__kernels *ker, float *c, size_t ldc, const float *a, size_t rs, size_t cs, const float *panels, size_t depth,
-                                        size_t m, size_t n, size_t k, const float *bias, const ldr__finish *last, int accumulate, float *copy) {
+                                        size_t m, size_t n, size_t k, const float *bias, const ldr__finish *last, int accumulate, ldr__ahead *next, float *copy) {
     size_t mc = LDR__MC / (size_t)ker->mr * (size_t)ker->mr, i0, i, p, ld = cs == 1 ? k + 16 : (size_t)LDR__COPY_LD;
     for (i0 = 0; i0 < m; i0 += mc) {
         size_t rows = LDR__MIN(mc, m - i0);
@@ -2946,7 +2992,7 @@ static void ldr__panels_multiply_copied(const ldr__kernels *ker, float *c, size_
         else if (rs == 1) for (p = 0; p < k; p++) memcpy(copy + p * ld, a + i0 + p * cs, rows * sizeof(float));
         else for (p = 0; p < k; p++)
             for (i = 0; i < rows; i++) copy[p * ld + i] = a[(i0 + i) * rs + p * cs];
-        ldr__panels_multiply(ker, c + i0 * ldc, ldc, copy, cs == 1 ? ld : 1, cs == 1 ? 1 : ld, panels, depth, rows, n, k, bias, last ? &mine : NULL, accumulate);
+        ldr__panels_multiply(ker, c + i0 * ldc, ldc, copy, cs == 1 ? ld : 1, cs == 1 ? 1 : ld, panels, depth, rows, n, k, bias, last ? &mine : NULL, accumulate, next);
     }
 }
 
@@ -2961,17 +3007,18 @@ static size_t ldr__gemm_scratch(size_t n, size_t k) {
 /* How c[m,n] is cut: blocks of mb x nb, `columns` of them side by side. */
 typedef struct ldr__grid { size_t mb, nb, columns, tasks; } ldr__grid;
 
-/* Blocks up to nb wide. Two tasks a thread, so that none waits long for the last; more would pack more of b twice. */
-static ldr__grid ldr__grid_of(const ldr__exec *ex, size_t m, size_t n, size_t nb) {
+/* Blocks up to nb wide. Two tasks a thread, so that none waits long for the last; more would pack more of b twice. One (`each`)
+   where that is dear because a is copied as well. */
+static ldr__grid ldr__grid_of(const ldr__exec *ex, size_t m, size_t n, size_t nb, size_t each) {
     ldr__grid g;
-    size_t nr = (size_t)ex->kernels->nr, mr = (size_t)ex->kernels->mr, want = ex->threads == 1 ? 1 : 2 * (size_t)ex->threads, rows, most = (m + 4 * mr - 1) / (4 * mr);
+    size_t nr = (size_t)ex->kernels->nr, mr = (size_t)ex->kernels->mr, want = ex->threads == 1 ? 1 : each * (size_t)ex->threads, rows, most = (m + 4 * mr - 1) / (4 * mr);
     if (m < LDR__FEW_ROWS) nb = LDR__MIN(nb, LDR__MAX(ldr__round_up((n + want - 1) / want, nr), 2 * nr));      /* packing b for few rows is dear, and for fewer dearer */
     g.columns = (n + nb - 1) / nb;
     if (most * g.columns < want) g.columns = LDR__MIN((want + most - 1) / most, (n + nr - 1) / nr);      /* too few rows to share */
     g.nb = LDR__MIN(ldr__round_up((n + g.columns - 1) / g.columns, nr), ldr__round_up(nb, nr));
     g.columns = (n + g.nb - 1) / g.nb;
     rows = LDR__MIN((want + g.columns - 1) / g.columns, most);
-    g.mb = ldr__round_up((m + rows - 1) / rows, mr);
+    g.mb = (m + rows - 1) / rows;
     g.tasks = (m + g.mb - 1) / g.mb * g.columns;
     return g;
 }
@@ -2981,20 +3028,28 @@ static void ldr__gemm(const ldr__exec *ex, float *c, size_t ldc, const float *a,
     const ldr__kernels *ker = ex->kernels;
     /* Rows 4096 bytes apart share their cache sets; columns far apart are a page each. */
     int copied = (cs == 1 ? rs % 1024 == 0 : cs > 512) && m > (size_t)ker->mr;
-    size_t deep = copied ? (size_t)LDR__COPY_DEEP : (size_t)LDR__DEEP;
+    size_t deep = copied || cs != 1 ? (size_t)LDR__COPY_DEEP : (size_t)LDR__DEEP;
     ldr__grid g;
     if (m == 0 || n == 0) return;
-    g = ldr__grid_of(ex, m, n, copied ? (size_t)LDR__COPY_NB : (size_t)LDR__NB);
+    g = ldr__grid_of(ex, m, n, copied ? (size_t)LDR__COPY_NB : (size_t)LDR__NB, copied ? 1 : 2);
     LDR__FOR(task, (int64_t)g.tasks, ex->threads) {
         size_t i = (size_t)task / g.columns * g.mb, j = (size_t)task % g.columns * g.nb, mine = LDR__MIN(g.nb, n - j), height = LDR__MIN(g.mb, m - i), k0, kc;
         float *panels = ex->scratch + (size_t)ldr__thread() * ex->scratch_size, *copy = panels + LDR__MIN(deep, k) * ldr__round_up(mine, (size_t)ker->nr);
         ldr__finish mend = ldr__finish_at(finish, i, j);
         for (k0 = 0; k0 < k || k0 == 0; k0 += deep) {
             const ldr__finish *last = k0 + deep >= k ? &mend : NULL;
+            ldr__ahead next;
             kc = LDR__MIN(deep, k - k0);
+            memset(&next, 0, sizeof next);
+            if (k0 + kc < k && b.cs == 1 && b.dtype == LDR__NATIVE) {
+                ldr__mat rest = ldr__mat_at(b, k0 + kc, j);
+                next.rows = LDR__MIN(deep, k - k0 - kc);
+                ldr__ahead_of(&next, 0, ldr__element_at(rest.data, rest.dtype, rest.first), b.rs, mine);
+                if (!copied && rs == 1) ldr__ahead_of(&next, 1, a + i + (k0 + kc) * cs, cs, height);
+            }
             ldr__pack_panels(ker, panels, ldr__mat_at(b, k0, j), kc, mine);
-            if (copied) ldr__panels_multiply_copied(ker, c + i * ldc + j, ldc, a + i * rs + k0 * cs, rs, cs, panels, kc, height, mine, kc, mend.bias, last, accumulate || k0 > 0, copy);
-            else ldr__panels_multiply(ker, c + i * ldc + j, ldc, a + i * rs + k0 * cs, rs, cs, panels, kc, height, mine, kc, mend.bias, last, accumulate || k0 > 0);
+            if (copied) ldr__panels_multiply_copied(ker, c + i * ldc + j, ldc, a + i * rs + k0 * cs, rs, cs, panels, kc, height, mine, kc, mend.bias, last, accumulate || k0 > 0, &next, copy);
+            else ldr__panels_multiply(ker, c + i * ldc + j, ldc, a + i * rs + k0 * cs, rs, cs, panels, kc, height, mine, kc, mend.bias, last, accumulate || k0 > 0, &next);
         }
     }
 }
@@ -3067,7 +3122,7 @@ static void ldr__packed_forward(const ldr__exec *ex, float *y, size_t ldy, float
             }
         }
     }
-    g = ldr__grid_of(ex, rows, w->out, LDR__PACKED_NB);
+    g = ldr__grid_of(ex, rows, w->out, LDR__PACKED_NB, 2);
     LDR__FOR(task, (int64_t)g.tasks, ex->threads) {
         size_t i0 = (size_t)task / g.columns * g.mb, j0 = (size_t)task % g.columns * g.nb, n = LDR__MIN(g.nb, w->out - j0), high = LDR__MIN(i0 + g.mb, rows), d0, p, i, j, t, end;
         unsigned char *scratch = (unsigned char *)(void *)(ex->scratch + (size_t)ldr__thread() * ex->scratch_size);
@@ -3092,7 +3147,7 @@ static void ldr__packed_forward(const ldr__exec *ex, float *y, size_t ldy, float
                             height = (end - at + tiles - 1) / tiles;
                             if (int8) ker->tile_int8(c, ldy, a, stride, panel, kc / unit, (int32_t)height, columns, ex->row_scales + at, w->scale + j0 + j, w->sums + p / LDR__PACKED_KC * whole + j0 + j, bias, p > 0);
                             else if (narrow) ker->tile_bf16(c, ldy, a, stride, panel, kc / unit, (int32_t)height, columns, bias, p > 0);
-                            else ker->tile(c, ldy, x + at * ldx + p, ldx, 1, (const float *)(const void *)panel, kc, (int32_t)height, columns, bias, p > 0);
+                            else ker->tile(c, ldy, x + at * ldx + p, ldx, 1, (const float *)(const void *)panel, kc, (int32_t)height, columns, bias, p > 0, 0, 0);
                         }
                     }
                 }
@@ -3357,12 +3412,12 @@ static void ldr__attention_forward(const ldr__exec *ex, float *out, float *lse, 
                 ldr__pack_panels(ker, q, ldr__mat_float(base + i0 * ld + h * d, 1, ld), d, rows);
                 for (j0 = 0; j0 < all; j0 += keys) {
                     keys = LDR__MIN((size_t)LDR__KEYS, all - j0);
-                    ldr__panels_multiply(ker, s, nr, k + j0 * d, d, 1, q, d, keys, nr, d, NULL, NULL, 0);
+                    ldr__panels_multiply(ker, s, nr, k + j0 * d, d, 1, q, d, keys, nr, d, NULL, NULL, 0, NULL);
                     if (a->causal) ldr__hide_later(s, keys, nr, j0, i0);
                     ker->rows->softmax(s, keys, nr, &soft, j0);
                     for (c = 0; j0 && c < d; c++)
                         for (i = 0; i < nr; i++) o[c * nr + i] *= soft.fix[i];
-                    ldr__panels_multiply(ker, o, nr, v + j0 * d, 1, d, s, keys, d, nr, keys, NULL, NULL, j0 > 0);
+                    ldr__panels_multiply(ker, o, nr, v + j0 * d, 1, d, s, keys, d, nr, keys, NULL, NULL, j0 > 0, NULL);
                 }
                 for (i = 0; i < rows; i++) {
                     if (lse) lse[(first + i0 + i) * (size_t)a->heads + h] = soft.peak[i] + logf(soft.sum[i]);
@@ -3404,13 +3459,13 @@ static void ldr__attention_backward(const ldr__exec *ex, float *dqkv, const floa
                 ldr__pack_panels(ker, gr, ldr__mat_float(at, inner, 1), rows, d);
                 for (j0 = 0; j0 < all; j0 += keys) {
                     keys = LDR__MIN((size_t)LDR__KEYS, all - j0);
-                    ldr__panels_multiply(ker, s, nr, k + j0 * d, d, 1, q, d, keys, nr, d, NULL, NULL, 0);
-                    ldr__panels_multiply(ker, e, nr, v + j0 * d, d, 1, g, d, keys, nr, d, NULL, NULL, 0);
+                    ldr__panels_multiply(ker, s, nr, k + j0 * d, d, 1, q, d, keys, nr, d, NULL, NULL, 0, NULL);
+                    ldr__panels_multiply(ker, e, nr, v + j0 * d, d, 1, g, d, keys, nr, d, NULL, NULL, 0, NULL);
                     if (a->causal) ldr__hide_later(s, keys, nr, j0, i0);
                     ker->rows->softmax_backward(s, e, keys, nr, &soft, j0);
-                    ldr__panels_multiply(ker, dq, nr, k + j0 * d, 1, d, e, keys, d, nr, keys, NULL, NULL, j0 > 0);
-                    ldr__panels_multiply(ker, dk + j0 * apart, apart, e, nr, 1, qr, rows, keys, d, rows, NULL, NULL, 1);
-                    ldr__panels_multiply(ker, dv + j0 * apart, apart, s, nr, 1, gr, rows, keys, d, rows, NULL, NULL, 1);
+                    ldr__panels_multiply(ker, dq, nr, k + j0 * d, 1, d, e, keys, d, nr, keys, NULL, NULL, j0 > 0, NULL);
+                    ldr__panels_multiply(ker, dk + j0 * apart, apart, e, nr, 1, qr, rows, keys, d, rows, NULL, NULL, 1, NULL);
+                    ldr__panels_multiply(ker, dv + j0 * apart, apart, s, nr, 1, gr, rows, keys, d, rows, NULL, NULL, 1, NULL);
                 }
                 ldr__head_columns(dbase + i0 * ld + h * d, ld, dq, nr, NULL, rows, d);
             }
