@@ -3333,7 +3333,7 @@ typedef struct ldr__attention {
     float          scale;
     int32_t        sequences;
     const int32_t *offsets;            /* [sequences+1]; rows are counted from offsets[0] on  */
-    const int32_t *only;               /* [sequences] the one row of each that asks, forward, counted likewise; NULL: every row does */
+    const int32_t *only;               /* [sequences] the one row of each that asks, counted likewise; NULL: every row does. out has these rows alone */
     size_t         ld;                 /* row stride of q, k, v: heads*head_dim + 2*kv_heads*head_dim */
     const ldr__dropout *drop;
 } ldr__attention;
@@ -3429,13 +3429,14 @@ static void ldr__attention_forward(const ldr__exec *ex, float *out, float *lse, 
 }
 
 /* With D_i = dO_i . O_i:  dV = dropout(P)^T dO,  dS = scale P (dropout(dO V^T) - D),  dQ = dS K,  dK = dS^T Q.
-   Overwrites dqkv. */
+   Overwrites dqkv; rows that did not ask have dQ = 0. */
 static void ldr__attention_backward(const ldr__exec *ex, float *dqkv, const float *dout, const float *out, const float *lse, const float *qkv, const ldr__attention *a) {
     const ldr__kernels *ker = ex->kernels;
     const size_t d = (size_t)a->head_dim, inner = (size_t)a->heads * d, ld = a->ld, nr = (size_t)ker->nr, group = (size_t)(a->heads / a->kv_heads);
     LDR__FOR(task, (int64_t)a->sequences * a->kv_heads, ex->threads) {
         size_t seq = (size_t)(task / a->kv_heads), kv = (size_t)(task % a->kv_heads), h, i0, j0, i, rows, keys;
         size_t first = (size_t)(a->offsets[seq] - a->offsets[0]), n = (size_t)(a->offsets[seq + 1] - a->offsets[seq]), wide = nr * ldr__round_up(d, nr), apart = ldr__round_up(d, 16);
+        size_t begin = a->only ? (size_t)(a->only[seq] - a->offsets[seq]) : 0, end = a->only ? begin + 1 : n, to = a->only ? seq : first;
         float *k = ex->scratch + (size_t)ldr__thread() * ex->scratch_size, *v = k + n * d, *dk = v + n * d, *dv = dk + n * apart, *q = dv + n * apart, *g = q + d * nr, *dq = g + d * nr;
         float *s = dq + d * nr, *e = s + LDR__KEYS * nr, *qr = e + LDR__KEYS * nr, *gr = qr + wide;      /* qr, gr: the same rows as q and g, not side by side */
         const float *base = qkv + first * ld;
@@ -3444,11 +3445,12 @@ static void ldr__attention_backward(const ldr__exec *ex, float *dqkv, const floa
         ldr__head_rows(k, d, base + inner + kv * d, ld, n, d);
         ldr__head_rows(v, d, base + inner + ((size_t)a->kv_heads + kv) * d, ld, n, d);
         memset(dk, 0, 2 * n * apart * sizeof(float));
+        for (i = 0; a->only && i < n; i++) memset(dbase + i * ld + kv * group * d, 0, group * d * sizeof(float));
         for (h = kv * group; h < (kv + 1) * group; h++)
-            for (i0 = 0; i0 < n; i0 += rows) {
-                const float *at = dout + (first + i0) * inner + h * d, *o = out + (first + i0) * inner + h * d;
+            for (i0 = begin; i0 < end; i0 += rows) {
+                const float *at = dout + (to + i0 - begin) * inner + h * d, *o = out + (to + i0 - begin) * inner + h * d;
                 size_t all;
-                rows = LDR__MIN(nr, n - i0);
+                rows = LDR__MIN(nr, end - i0);
                 all = a->causal ? i0 + rows : n;
                 ldr__softmax_begin(&soft, a, first + i0, rows, h);
                 for (i = 0; i < nr; i++) soft.peak[i] = i < rows ? lse[(first + i0 + i) * (size_t)a->heads + h] : FLT_MAX;      /* no query, no gradient */
@@ -5938,18 +5940,35 @@ typedef struct ldr__tokens {
     const int32_t  *position;           /* [T] place in its sequence                          */
     const uint64_t *rows;               /* [T] dropout row numbers                            */
     size_t          count;              /* T                                                  */
-    const int32_t  *only;               /* [sequences] rows, ascending, whose output is wanted, of a pass without a way back; NULL: all.
-                                           The output has as many rows: only keys and values are made for the others */
+    const int32_t  *only;               /* [sequences] the one row of each whose output is wanted; NULL: all. Output, and its gradient, have
+                                           these rows alone: only keys and values are made for the others */
+    const uint64_t *only_rows;          /* their dropout row numbers                          */
     const float    *frequency;          /* rotary frequencies for this head size, or NULL     */
     float           dropout;
     uint64_t        dropout_key;
 } ldr__tokens;
 
+enum { LDR__PLACE_SCORES, LDR__PLACE_ATTENTION, LDR__PLACE_FFN, LDR__PLACES };
+
+static size_t ldr__tokens_out(const ldr__tokens *t) { return t->only ? (size_t)t->sequences : t->count; }
+
+/* x[T,w] from its first rows, those of t->only, in place; the others are 0. */
+static void ldr__tokens_spread(float *x, const ldr__tokens *t, size_t w) {
+    size_t end = t->count, r, at;
+    if (!t->only) return;
+    for (r = (size_t)t->sequences; r-- > 0; end = at) {
+        at = (size_t)(t->only[r] - t->offsets[0]);
+        memset(x + (at + 1) * w, 0, (end - at - 1) * w * sizeof(float));
+        memmove(x + at * w, x + r * w, w * sizeof(float));
+    }
+    memset(x, 0, end * w * sizeof(float));
+}
+
 static ldr__dropout ldr__tokens_dropout(const ldr__tokens *t, uint64_t place) {
     ldr__dropout d;
     d.p = t->dropout;
     d.key = ldr__mix64(t->dropout_key + place * UINT64_C(0x9e3779b97f4a7c15));
-    d.rows = t->rows;
+    d.rows = t->only && place != LDR__PLACE_SCORES ? t->only_rows : t->rows;
     return d;
 }
 
@@ -5968,8 +5987,6 @@ static ldr__attention ldr__block_attention(const ldr__shape *s, const ldr__token
     a.drop = drop;
     return a;
 }
-
-enum { LDR__PLACE_SCORES, LDR__PLACE_ATTENTION, LDR__PLACE_FFN, LDR__PLACES };
 
 /* Buffers of a backward pass, shared by all blocks of one shape. f: room for [T,ffn], that of the forward pass. */
 typedef struct ldr__back { float *a, *b, *c, *f, *df, *dg, *attention, *qkv, *low, *bent; } ldr__back;
@@ -6138,7 +6155,8 @@ enum { LDR__ALL_OF_IT, LDR__BUT_ATTENTION, LDR__ONLY_INSIDE };
 
 /* a->x[T,w] to a->y[T,w]. `f` (and `fg` when gated) is room for [T,ffn]; a frozen block passes a->u, a->g. */
 static void ldr__block_forward(const ldr__exec *ex, ldr__acts *a, const ldr__block *b, const ldr__shape *s, const ldr__tokens *t, float *f, float *fg, int part) {
-    size_t rows = t->count, w = (size_t)s->width, q = (size_t)s->heads * (size_t)s->head_dim, ld = ldr__qkv_width(s);
+    size_t rows = t->count, w = (size_t)s->width, q = (size_t)s->heads * (size_t)s->head_dim, ld = ldr__qkv_width(s), r;
+    const float *x = t->only ? a->y : a->x;            /* what is wanted of it; y is written last, and may be x */
     ldr__dropout scores = ldr__tokens_dropout(t, LDR__PLACE_SCORES), after = ldr__tokens_dropout(t, LDR__PLACE_ATTENTION), last = ldr__tokens_dropout(t, LDR__PLACE_FFN);
     if (s->heads) {
         ldr__attention at = ldr__block_attention(s, t, &scores);
@@ -6147,18 +6165,17 @@ static void ldr__block_forward(const ldr__exec *ex, ldr__acts *a, const ldr__blo
         if (s->rotary) ldr__rotary(ex, a->qkv, ld, t->position, rows, s->heads + s->kv_heads, s->head_dim, t->frequency, 1.0f);
         ldr__prefix_forward(a->qkv, b, s, t);
         if (part == LDR__ALL_OF_IT) ldr__attention_forward(ex, a->attention, a->lse, a->qkv, &at);
-        if (t->only) {
-            size_t r;
-            rows = (size_t)t->sequences;
-            for (r = 0; r < rows; r++) memmove(a->x + r * w, a->x + (size_t)(t->only[r] - t->offsets[0]) * w, w * sizeof(float));
-        }
+    }
+    rows = ldr__tokens_out(t);
+    for (r = 0; t->only && r < rows; r++) memmove(a->y + r * w, a->x + (size_t)(t->only[r] - t->offsets[0]) * w, w * sizeof(float));
+    if (s->heads) {
         if (b->packed) ldr__packed_forward(ex, a->r1, w, NULL, a->attention, q, &b->packed->o, rows, 0);
         else ldr__block_linear_forward(ex, a->r1, w, a->attention, q, b, s, LDR__O, rows, a->low);
         ldr__adapter_forward(ex, a->r1, a, b, s, 0, rows);
         /* post-norm normalises with norm1 here, pre-norm with norm2 */
-        ldr__residual_norm_forward(ex, s->place == LDR__NO_NORM ? NULL : a->n2, a->r1, a->x, s->place == LDR__POST ? a->stats1 : a->stats2,
+        ldr__residual_norm_forward(ex, s->place == LDR__NO_NORM ? NULL : a->n2, a->r1, x, s->place == LDR__POST ? a->stats1 : a->stats2,
                                    b->v[s->place == LDR__POST ? LDR__NORM1 : LDR__NORM2], b->v[s->place == LDR__POST ? LDR__NORM1B : LDR__NORM2B], rows, w, s->norm, s->eps, &after);
-    } else memcpy(a->r1, a->x, rows * w * sizeof(float));
+    } else memcpy(a->r1, x, rows * w * sizeof(float));
     ldr__ffn_forward(ex, f, fg, a, b, s, rows);
     if (part == LDR__ONLY_INSIDE && s->place != LDR__POST && !s->bottleneck) return;       /* r2 is y, which nothing on the way back reads */
     if (b->packed) ldr__packed_forward(ex, a->r2, w, NULL, f, ldr__ffn_ld(s), &b->packed->down, rows, 0);
@@ -6203,23 +6220,23 @@ static void ldr__ffn_backward(const ldr__exec *ex, float *dn, int add, float *co
     if (s->gated) ldr__block_linear_backward(ex, dn, w, 1, grad, k->dg, ld, a->n2, w, b, s, LDR__GATE, rows, a->low, k->low);
 }
 
-/* dz[T,w] (+)= gradient of Attn's input from dd[T,w], the gradient of its output. */
+/* dz[T,w] (+)= gradient of Attn's input from dd, the gradient of its output. */
 static void ldr__self_attention_backward(const ldr__exec *ex, float *dz, int add, float *const *grad, const float *dd, const ldr__acts *a, const ldr__block *b, const ldr__shape *s,
                                          const ldr__tokens *t, const ldr__back *k) {
     size_t rows = t->count, w = (size_t)s->width, q = (size_t)s->heads * (size_t)s->head_dim, ld = ldr__qkv_width(s);
     ldr__dropout scores = ldr__tokens_dropout(t, LDR__PLACE_SCORES);
     ldr__attention at = ldr__block_attention(s, t, &scores);
-    ldr__block_linear_backward(ex, k->attention, q, 0, grad, dd, w, a->attention, q, b, s, LDR__O, rows, a->low, k->low);
+    ldr__block_linear_backward(ex, k->attention, q, 0, grad, dd, w, a->attention, q, b, s, LDR__O, ldr__tokens_out(t), a->low, k->low);
     ldr__attention_backward(ex, k->qkv, k->attention, a->attention, a->lse, a->qkv, &at);
     ldr__prefix_backward(k->qkv, grad, s, t);
     if (s->rotary) ldr__rotary(ex, k->qkv, ld, t->position, rows, s->heads + s->kv_heads, s->head_dim, t->frequency, -1.0f);
     ldr__qkv_backward(ex, dz, add, grad, k->qkv, a, b, s, rows, k->low);
 }
 
-/* dx[T,w] from dy[T,w]; adds to the gradients grad[slot] (NULL: not wanted). dx may be dy. */
+/* dx[T,w] from dy, which has the rows of y; adds to the gradients grad[slot] (NULL: not wanted). dx may be dy. */
 static void ldr__block_backward(const ldr__exec *ex, float *dx, float *const *grad, const float *dy, const ldr__acts *a, const ldr__block *b, const ldr__shape *s,
                                 const ldr__tokens *t, const ldr__back *k) {
-    size_t rows = t->count, w = (size_t)s->width, i, n = rows * w;
+    size_t rows = ldr__tokens_out(t), w = (size_t)s->width, i, n = rows * w;
     ldr__dropout after = ldr__tokens_dropout(t, LDR__PLACE_ATTENTION), last = ldr__tokens_dropout(t, LDR__PLACE_FFN);
     float *dr = k->a, *dd = k->b, *dn = k->c;
     if (s->place == LDR__POST) {
@@ -6230,8 +6247,9 @@ static void ldr__block_backward(const ldr__exec *ex, float *dx, float *const *gr
         ldr__norm_backward(ex, dn, 0, grad[LDR__NORM1], grad[LDR__NORM1B], dr, a->r1, a->stats1, b->v[LDR__NORM1], rows, w, s->norm);
         ldr__dropout_backward(ex, dd, dn, rows, w, &after);
         ldr__adapter_backward(ex, dd, grad, a, b, s, 0, rows, k);
+        ldr__tokens_spread(dn, t, w);
         ldr__self_attention_backward(ex, dn, 1, grad, dd, a, b, s, t, k);
-        memcpy(dx, dn, n * sizeof(float));
+        memcpy(dx, dn, t->count * w * sizeof(float));
         return;
     }
     ldr__dropout_backward(ex, dd, dy, rows, w, &last);
@@ -6240,15 +6258,18 @@ static void ldr__block_backward(const ldr__exec *ex, float *dx, float *const *gr
     ldr__ffn_backward(ex, dn, 0, grad, dd, a, b, s, k, rows);
     if (s->place == LDR__PRE) ldr__norm_backward(ex, dx, 1, grad[LDR__NORM2], grad[LDR__NORM2B], dn, a->r1, a->stats2, b->v[LDR__NORM2], rows, w, s->norm);
     else for (i = 0; i < n; i++) dx[i] += dn[i];
+    if (s->heads) {
+        ldr__dropout_backward(ex, dd, dx, rows, w, &after);
+        ldr__adapter_backward(ex, dd, grad, a, b, s, 0, rows, k);
+    }
+    ldr__tokens_spread(dx, t, w);
     if (!s->heads) return;
-    ldr__dropout_backward(ex, dd, dx, rows, w, &after);
-    ldr__adapter_backward(ex, dd, grad, a, b, s, 0, rows, k);
     if (s->place == LDR__NO_NORM) {
         ldr__self_attention_backward(ex, dx, 1, grad, dd, a, b, s, t, k);
         return;
     }
     ldr__self_attention_backward(ex, dn, 0, grad, dd, a, b, s, t, k);
-    ldr__norm_backward(ex, dx, 1, grad[LDR__NORM1], grad[LDR__NORM1B], dn, a->x, a->stats1, b->v[LDR__NORM1], rows, w, s->norm);
+    ldr__norm_backward(ex, dx, 1, grad[LDR__NORM1], grad[LDR__NORM1B], dn, a->x, a->stats1, b->v[LDR__NORM1], t->count, w, s->norm);
 }
 
 /* ======================================================================================
@@ -8553,8 +8574,10 @@ typedef struct ldr__pass {
     float         *values;
     uint64_t      *token_rows;
     int32_t       *rows;           /* token each head row reads                               */
+    uint64_t      *only_rows;      /* its dropout row number                                  */
     size_t         row_count;
     int32_t       *spans;          /* LDR_POOL_MEAN: tokens each row is the mean of, else NULL  */
+    int32_t        few;            /* the head reads one row a sequence, so the block before it makes no others */
     float         *pooled;
     ldr__tokens    t;
     /* taps: [has_first + rungs] of [T,d], and the backbone's final state at the head's rows */
@@ -8647,7 +8670,9 @@ static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, size_t ma
     s->labels = (int32_t *)ldr__place(p, "batch", r, sizeof(int32_t));
     s->values = ldr__place_floats(p, "batch", r);
     s->rows = (int32_t *)ldr__place(p, "batch", r, sizeof(int32_t));
+    s->only_rows = (uint64_t *)ldr__place(p, "batch", r, sizeof(uint64_t));
     s->spans = l->d.pool == LDR_POOL_MEAN && !ldr__per_token(l->d.head) ? (int32_t *)ldr__place(p, "batch", r, sizeof(int32_t)) : NULL;
+    s->few = !ldr__per_token(l->d.head) && l->d.pool != LDR_POOL_MEAN;
     s->pooled = l->d.pool == LDR_POOL_MEAN ? ldr__place_floats(p, "batch", d) : NULL;
     if (l->prompt_dense >= 0) {
         s->prompt = ldr__place_matrix(p, "prompt", virtuals, (size_t)m->embed_width);
@@ -8804,13 +8829,24 @@ static void ldr__pass_begin(ldr__pass *s, int32_t sequences, const uint64_t *ord
         s->row_count = (size_t)sequences;
         for (i = 0; i < sequences; i++) {
             s->rows[i] = l->d.pool == LDR_POOL_LAST ? s->wide_offsets[i + 1] - 1 : s->wide_offsets[i] + virtuals;
+            s->only_rows[i] = s->token_rows[s->rows[i]];
             if (s->spans) s->spans[i] = s->wide_offsets[i + 1] - s->rows[i];
         }
     }
 }
 
+/* Output for the head's rows alone. */
+static void ldr__only_few(const ldr__pass *s, ldr__tokens *t) {
+    t->only = s->rows;
+    t->only_rows = s->only_rows;
+}
+
+/* 1: the last rung makes rows for the head alone. What is mixed after a block has all rows. */
+static int ldr__few_on_top(const ldr__pass *s) { return s->few && s->l->d.mix == LDR_MIX_BEFORE; }
+
 static ldr__tokens ldr__side_tokens(const ldr__pass *s, int32_t rung) {
     ldr__tokens t = s->t;
+    if (rung == s->l->d.rung_count - 1 && ldr__few_on_top(s)) ldr__only_few(s, &t);
     t.frequency = s->l->frequency;
     t.dropout_key = ldr__mix64(s->t.dropout_key + (uint64_t)rung * UINT64_C(0x632be59bd9b4e019));
     return t;
@@ -8979,8 +9015,10 @@ static void ldr__prompt_backward(ldr__pass *s) {
 }
 
 /* No dropout in layers that have successors: what those learn from is the model as it is used. */
-static ldr__tokens ldr__deep_tokens(const ldr__pass *s, int32_t block) {
+static ldr__tokens ldr__deep_tokens(const ldr__pass *s, int32_t place) {
     ldr__tokens t = s->t;
+    int32_t block = s->route[place];
+    if (s->few && place == s->places - 1) ldr__only_few(s, &t);
     t.frequency = s->l->m->frequency;
     t.dropout_key = ldr__mix64(s->t.dropout_key + (uint64_t)(block + 2000) * UINT64_C(0x632be59bd9b4e019));
     if (s->l->successors && block < s->l->m->layers) t.dropout = 0;
@@ -9001,7 +9039,7 @@ static void ldr__deep_release(const ldr__pass *s, int32_t place) {
 static void ldr__deep_block_forward(ldr__pass *s, int32_t place) {
     ldr__acts a = ldr__deep_acts(s, place);
     ldr__block b = ldr__tuned_block(s->l, s->route[place]);
-    ldr__tokens t = ldr__deep_tokens(s, s->route[place]);
+    ldr__tokens t = ldr__deep_tokens(s, place);
     ldr__block_forward(&s->ex, &a, &b, &s->l->tuned_shape, &t, s->deep.f, s->deep.fg, LDR__ALL_OF_IT);
     ldr__deep_release(s, place);
 }
@@ -9018,7 +9056,7 @@ static void ldr__deep_forward(ldr__pass *s) {
     for (place = 0; place < k->from; place++) ldr__model_block_forward(&s->ex, m, &s->backbone, s->route[place], &t);
     if (k->from) memcpy(k->state[0], x, t.count * (size_t)m->shape.width * sizeof(float));
     for (; place < s->places; place++) ldr__deep_block_forward(s, place);
-    ldr__final_rows(s, k->state[s->places - k->from], 0);
+    ldr__final_rows(s, k->state[s->places - k->from], s->few && s->places > k->from);
 }
 
 /* dx[T,d] = gradient of the last block's output, from s->dout, that of the final state at the head's rows. */
@@ -9027,11 +9065,13 @@ static void ldr__final_backward(ldr__pass *s, float *dg, float *db) {
     const ldr__deep *k = &s->deep;
     const float *x = k->state[s->places - k->from], *g = s->ends.v[LDR__FINAL];
     size_t d = (size_t)m->shape.width, r, t, i;
-    memset(k->dx, 0, s->t.count * d * sizeof(float));
+    int compact = s->few && s->places > k->from;
+    if (!compact) memset(k->dx, 0, s->t.count * d * sizeof(float));
     for (r = 0; r < s->row_count; r++) {
-        ldr__pool_backward(s, k->dx, s->dout + r * d, r, d);
+        if (compact) memcpy(k->dx + r * d, s->dout + r * d, d * sizeof(float));
+        else ldr__pool_backward(s, k->dx, s->dout + r * d, r, d);
         for (t = 0; g && t < ldr__span(s, r); t++) {
-            size_t at = ((size_t)s->rows[r] + t) * d;
+            size_t at = (compact ? r : (size_t)s->rows[r] + t) * d;
             float stats[2], *dy = k->dx + at;
             s->ex.kernels->rows->norm(s->final + r * d, stats, x + at, g, s->ends.v[LDR__FINALB], d, m->shape.norm == LDR_NORM_RMS, m->shape.eps);
             for (i = 0; dg && i < d; i++) dg[i] += dy[i] * (x[at + i] - stats[0]) * stats[1];
@@ -9046,7 +9086,7 @@ static void ldr__deep_block_backward(ldr__pass *s, int32_t place, float *const *
     ldr__deep *k = &s->deep;
     ldr__acts a = ldr__deep_acts(s, place);
     ldr__block b = ldr__tuned_block(s->l, s->route[place]);
-    ldr__tokens t = ldr__deep_tokens(s, s->route[place]);
+    ldr__tokens t = ldr__deep_tokens(s, place);
     if (k->checkpoint) ldr__block_forward(&s->ex, &a, &b, &s->l->tuned_shape, &t, k->f, k->fg, LDR__ALL_OF_IT);
     ldr__block_backward(&s->ex, k->dx, grads, k->dx, &a, &b, &s->l->tuned_shape, &t, &k->back);
     ldr__deep_release(s, place);
@@ -9078,7 +9118,7 @@ static void ldr__pass_backbone(ldr__pass *s) {
     int32_t layer, tap = 0, rung = 0, last = l->d.rung_count ? l->rungs[l->d.rung_count - 1].layer : -1;
     int need_final = l->d.rung_count == 0 || l->out_gate >= 0;
     /* The last block is run for the rows the head reads alone, if there is one a sequence and no rung reads the others. */
-    int few = need_final && !ldr__per_token(l->d.head) && !s->spans && !(l->d.tap == LDR_TAP_OUTPUT && last == m->layers - 1);
+    int few = need_final && s->few && !(l->d.tap == LDR_TAP_OUTPUT && last == m->layers - 1);
     float *x = s->backbone.x;
     ldr__tokens t = s->t;
     if (s->prompt) ldr__prompt_forward(s);
@@ -9097,7 +9137,7 @@ static void ldr__pass_backbone(ldr__pass *s) {
             rung++;
             if (!need_final && rung == l->d.rung_count) break;
         }
-        if (few && layer == s->places - 1) t.only = s->rows;
+        if (few && layer == s->places - 1) ldr__only_few(s, &t);
         if (backbone->deep) {
             ldr__block b = ldr__tuned_block(backbone, s->route[layer]);
             ldr__frozen_forward(&s->ex, &s->backbone, &b, &l->tuned_shape, &t);
@@ -9202,7 +9242,8 @@ static void ldr__head_forward(ldr__pass *s) {
     ldr__dropout drop = ldr__tokens_dropout(&s->t, LDR__PLACE_HEAD);
     if (l->d.rung_count) {
         const float *top = ldr__state_after(s, l->d.rung_count - 1);
-        for (r = 0; r < R; r++) ldr__pool_forward(s, s->picked + r * w, top, r, w);
+        if (ldr__few_on_top(s)) memcpy(s->picked, top, R * w * sizeof(float));
+        else for (r = 0; r < R; r++) ldr__pool_forward(s, s->picked + r * w, top, r, w);
         if (l->final_norm >= 0) ldr__norm_forward(&s->ex, s->normed, s->stats, s->picked, ldr__value(l, l->final_norm), ldr__value(l, l->final_norm_bias), R, w, l->side.norm, l->side.eps);
         if (l->up >= 0) ldr__linear_forward(&s->ex, s->up, d, s->normed, w, ldr__value_matrix(l, l->up), ldr__value(l, l->up_bias), R, d, w);
         if (l->out_gate >= 0) {
@@ -9269,6 +9310,10 @@ static void ldr__output_backward(ldr__pass *s) {
     if (l->up >= 0) ldr__linear_backward(&s->ex, s->dnormed, w, 0, ldr__grad(l, l->up), ldr__grad(l, l->up_bias), dup, d, ldr__mat_float(s->normed, w, 1), ldr__value_matrix(l, l->up), R, d, w);
     else memcpy(s->dnormed, s->dout, R * w * sizeof(float));
     if (l->final_norm >= 0) ldr__norm_backward(&s->ex, s->dpicked, 0, ldr__grad(l, l->final_norm), ldr__grad(l, l->final_norm_bias), s->dnormed, s->picked, s->stats, ldr__value(l, l->final_norm), R, w, l->side.norm);
+    if (ldr__few_on_top(s)) {
+        memcpy(s->ds, s->dpicked, R * w * sizeof(float));
+        return;
+    }
     memset(s->ds, 0, s->t.count * w * sizeof(float));
     for (r = 0; r < R; r++) ldr__pool_backward(s, s->ds, s->dpicked + r * w, r, w);
 }
