@@ -8539,7 +8539,8 @@ static void ldr__softmax_rows(float *z, size_t rows, size_t n) {
    Backbone and ladder advance together, so that without training one tap is alive at a time.
    For training each tap is kept, because the gradient of D_i needs it; it is also what the tap
    cache stores. The backward pass starts at the head and ends at the first down-projection:
-   nothing below it has a gradient.
+   nothing below it has a gradient. Where the head reads one row of a sequence, the block below it
+   makes, and goes back through, that row alone.
 
    >>tune: methods that train inside the backbone put their tensors in its blocks' place and go back
    through them, down to the lowest block that holds any, or through the embeddings. Which blocks a batch runs is its
