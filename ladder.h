@@ -1496,7 +1496,7 @@ typedef struct ldr__kernels {
     const char *name;
     int32_t     mr, nr;        /* rows and columns of the register tile                     */
     /* c[m,n] = (accumulate ? c : bias or 0) + a[m,k] b[k,n], m <= mr, n <= nr. a(i,p) at i*rs + p*cs;
-       b is a panel, b(p,j) at p*nr + j, with zeros beyond n. Unless ahead is 0, what lies at ahead + p*step bytes, p < k, is wanted soon. */
+       b is a panel, b(p,j) at p*nr + j, with zeros beyond n. What lies at ahead + p*step bytes, p < k, is wanted soon. */
     void (*tile)(float *c, size_t ldc, const float *a, size_t rs, size_t cs, const float *b, size_t k, int32_t m, int32_t n, const float *bias, int accumulate, uintptr_t ahead, size_t step);
     void (*to_float)(float *dst, const void *src, ldr_dtype dtype, size_t n);       /* src: the start of a block */
     /* A panel of rows: dst[p*nr + j] = src[j*stride + p] for j < columns <= nr, else 0; p < depth. */
@@ -2276,10 +2276,6 @@ static void ldr__tile_avx2(float *c, size_t ldc, const float *a, size_t rs, size
 #define LDR__NAME(rows) ldr__tile_avx2_##rows,
     static void (*const tiles[6])(LDR__TILE_ARGUMENTS) = { LDR__TO_6(LDR__NAME) };
 #undef LDR__NAME
-    if (!ahead) {
-        ahead = (uintptr_t)b;
-        step = 0;
-    }
     tiles[m - 1](c, ldc, a, rs, cs, b, k, n, bias, accumulate, ahead, step);
 }
 
@@ -2349,10 +2345,6 @@ static void ldr__tile_avx512(float *c, size_t ldc, const float *a, size_t rs, si
     static void (*const tiles[2][14])(LDR__TILE_ARGUMENTS) = { { LDR__TO_14(LDR__NAME) }, { LDR__TO_14(LDR__NAME_16) } };
 #undef LDR__NAME
 #undef LDR__NAME_16
-    if (!ahead) {
-        ahead = (uintptr_t)b;
-        step = 0;
-    }
     tiles[n <= 16][m - 1](c, ldc, a, rs, cs, b, k, n, bias, accumulate, ahead, step);
 }
 
@@ -2944,17 +2936,17 @@ static void ldr__ahead_of(ldr__ahead *h, int which, const void *at, size_t strid
     h->lines[which] = ((uintptr_t)at % LDR__LINE + width * sizeof(float) + LDR__LINE - 1) / LDR__LINE;
 }
 
-/* Where a tile k deep is to fetch from, 0: everything has been fetched. */
-static uintptr_t ldr__ahead_take(ldr__ahead *h, size_t k, size_t *step) {
+/* Where a tile k deep is to fetch from; unchanged when everything has been fetched. Fetching past the last row is no access. */
+static void ldr__ahead_take(ldr__ahead *h, size_t k, uintptr_t *at, size_t *step) {
     int which = h->line >= h->lines[0];
-    size_t line = which ? h->line - h->lines[0] : h->line, row = h->row;
-    if (h->line >= h->lines[0] + h->lines[1]) return 0;
+    size_t line = which ? h->line - h->lines[0] : h->line;
+    if (h->line >= h->lines[0] + h->lines[1]) return;
+    *at = h->at[which] + h->row * h->stride[which] + line * LDR__LINE;
     *step = h->stride[which];
     if ((h->row += k) >= h->rows) {
         h->row = 0;
         h->line++;
     }
-    return h->at[which] + row * h->stride[which] + line * LDR__LINE;
 }
 
 /* c[m,n] (+)= a[m,k] times the first k rows of panels packed `depth` deep. last: what becomes of c when the sums are whole.
@@ -2969,7 +2961,8 @@ static void ldr__panels_multiply(const ldr__kernels *ker, float *c, size_t ldc, 
             for (j = 0; j < n; j += nr)
                 for (t = tiles, i = i0; t; t--, i += rows) {
                     size_t step = 0;
-                    uintptr_t ahead = next ? ldr__ahead_take(next, kc, &step) : 0;
+                    uintptr_t ahead = (uintptr_t)panels;       /* what is near already */
+                    if (next) ldr__ahead_take(next, kc, &ahead, &step);
                     rows = (end - i + t - 1) / t;
                     ker->tile(c + i * ldc + j, ldc, a + i * rs + p * cs, rs, cs, panels + j * depth + p * nr, kc, (int32_t)rows, (int32_t)LDR__MIN(nr, n - j), bias ? bias + j : NULL, accumulate || p > 0, ahead, step);
                 }
@@ -3147,7 +3140,7 @@ static void ldr__packed_forward(const ldr__exec *ex, float *y, size_t ldy, float
                             height = (end - at + tiles - 1) / tiles;
                             if (int8) ker->tile_int8(c, ldy, a, stride, panel, kc / unit, (int32_t)height, columns, ex->row_scales + at, w->scale + j0 + j, w->sums + p / LDR__PACKED_KC * whole + j0 + j, bias, p > 0);
                             else if (narrow) ker->tile_bf16(c, ldy, a, stride, panel, kc / unit, (int32_t)height, columns, bias, p > 0);
-                            else ker->tile(c, ldy, x + at * ldx + p, ldx, 1, (const float *)(const void *)panel, kc, (int32_t)height, columns, bias, p > 0, 0, 0);
+                            else ker->tile(c, ldy, x + at * ldx + p, ldx, 1, (const float *)(const void *)panel, kc, (int32_t)height, columns, bias, p > 0, (uintptr_t)panel, 0);
                         }
                     }
                 }
@@ -5950,6 +5943,7 @@ typedef struct ldr__tokens {
 
 enum { LDR__PLACE_SCORES, LDR__PLACE_ATTENTION, LDR__PLACE_FFN, LDR__PLACES };
 
+/* Rows of a block's output. */
 static size_t ldr__tokens_out(const ldr__tokens *t) { return t->only ? (size_t)t->sequences : t->count; }
 
 /* x[T,w] from its first rows, those of t->only, in place; the others are 0. */
@@ -8578,7 +8572,6 @@ typedef struct ldr__pass {
     uint64_t      *only_rows;      /* its dropout row number                                  */
     size_t         row_count;
     int32_t       *spans;          /* LDR_POOL_MEAN: tokens each row is the mean of, else NULL  */
-    int32_t        few;            /* the head reads one row a sequence, so the block before it makes no others */
     float         *pooled;
     ldr__tokens    t;
     /* taps: [has_first + rungs] of [T,d], and the backbone's final state at the head's rows */
@@ -8673,7 +8666,6 @@ static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, size_t ma
     s->rows = (int32_t *)ldr__place(p, "batch", r, sizeof(int32_t));
     s->only_rows = (uint64_t *)ldr__place(p, "batch", r, sizeof(uint64_t));
     s->spans = l->d.pool == LDR_POOL_MEAN && !ldr__per_token(l->d.head) ? (int32_t *)ldr__place(p, "batch", r, sizeof(int32_t)) : NULL;
-    s->few = !ldr__per_token(l->d.head) && l->d.pool != LDR_POOL_MEAN;
     s->pooled = l->d.pool == LDR_POOL_MEAN ? ldr__place_floats(p, "batch", d) : NULL;
     if (l->prompt_dense >= 0) {
         s->prompt = ldr__place_matrix(p, "prompt", virtuals, (size_t)m->embed_width);
@@ -8836,6 +8828,9 @@ static void ldr__pass_begin(ldr__pass *s, int32_t sequences, const uint64_t *ord
     }
 }
 
+/* 1: the head reads one row of a sequence, so the block below it makes no others. */
+static int ldr__few(const ldr__pass *s) { return !ldr__per_token(s->l->d.head) && s->l->d.pool != LDR_POOL_MEAN; }
+
 /* Output for the head's rows alone. */
 static void ldr__only_few(const ldr__pass *s, ldr__tokens *t) {
     t->only = s->rows;
@@ -8843,7 +8838,7 @@ static void ldr__only_few(const ldr__pass *s, ldr__tokens *t) {
 }
 
 /* 1: the last rung makes rows for the head alone. What is mixed after a block has all rows. */
-static int ldr__few_on_top(const ldr__pass *s) { return s->few && s->l->d.mix == LDR_MIX_BEFORE; }
+static int ldr__few_on_top(const ldr__pass *s) { return ldr__few(s) && s->l->d.mix == LDR_MIX_BEFORE; }
 
 static ldr__tokens ldr__side_tokens(const ldr__pass *s, int32_t rung) {
     ldr__tokens t = s->t;
@@ -9019,7 +9014,7 @@ static void ldr__prompt_backward(ldr__pass *s) {
 static ldr__tokens ldr__deep_tokens(const ldr__pass *s, int32_t place) {
     ldr__tokens t = s->t;
     int32_t block = s->route[place];
-    if (s->few && place == s->places - 1) ldr__only_few(s, &t);
+    if (ldr__few(s) && place == s->places - 1) ldr__only_few(s, &t);
     t.frequency = s->l->m->frequency;
     t.dropout_key = ldr__mix64(s->t.dropout_key + (uint64_t)(block + 2000) * UINT64_C(0x632be59bd9b4e019));
     if (s->l->successors && block < s->l->m->layers) t.dropout = 0;
@@ -9045,6 +9040,9 @@ static void ldr__deep_block_forward(ldr__pass *s, int32_t place) {
     ldr__deep_release(s, place);
 }
 
+/* 1: the last block of the route is one of those gone back through, and made the head's rows alone. */
+static int ldr__deep_few(const ldr__pass *s) { return ldr__few(s) && s->places > s->deep.from; }
+
 static void ldr__deep_forward(ldr__pass *s) {
     const ldr_model *m = s->l->m;
     ldr__deep *k = &s->deep;
@@ -9057,7 +9055,7 @@ static void ldr__deep_forward(ldr__pass *s) {
     for (place = 0; place < k->from; place++) ldr__model_block_forward(&s->ex, m, &s->backbone, s->route[place], &t);
     if (k->from) memcpy(k->state[0], x, t.count * (size_t)m->shape.width * sizeof(float));
     for (; place < s->places; place++) ldr__deep_block_forward(s, place);
-    ldr__final_rows(s, k->state[s->places - k->from], s->few && s->places > k->from);
+    ldr__final_rows(s, k->state[s->places - k->from], ldr__deep_few(s));
 }
 
 /* dx[T,d] = gradient of the last block's output, from s->dout, that of the final state at the head's rows. */
@@ -9066,7 +9064,7 @@ static void ldr__final_backward(ldr__pass *s, float *dg, float *db) {
     const ldr__deep *k = &s->deep;
     const float *x = k->state[s->places - k->from], *g = s->ends.v[LDR__FINAL];
     size_t d = (size_t)m->shape.width, r, t, i;
-    int compact = s->few && s->places > k->from;
+    int compact = ldr__deep_few(s);
     if (!compact) memset(k->dx, 0, s->t.count * d * sizeof(float));
     for (r = 0; r < s->row_count; r++) {
         if (compact) memcpy(k->dx + r * d, s->dout + r * d, d * sizeof(float));
@@ -9119,7 +9117,7 @@ static void ldr__pass_backbone(ldr__pass *s) {
     int32_t layer, tap = 0, rung = 0, last = l->d.rung_count ? l->rungs[l->d.rung_count - 1].layer : -1;
     int need_final = l->d.rung_count == 0 || l->out_gate >= 0;
     /* The last block is run for the rows the head reads alone, if there is one a sequence and no rung reads the others. */
-    int few = need_final && s->few && !(l->d.tap == LDR_TAP_OUTPUT && last == m->layers - 1);
+    int few = need_final && ldr__few(s) && !(l->d.tap == LDR_TAP_OUTPUT && last == m->layers - 1);
     float *x = s->backbone.x;
     ldr__tokens t = s->t;
     if (s->prompt) ldr__prompt_forward(s);

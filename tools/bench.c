@@ -63,7 +63,7 @@ target static LDR__NOINLINE double name(void) {                                 
     t = now() - t;                                                                \
     sums(END, add)                                                                \
     sink = (float)number(add(a, v));                                              \
-    return (all) * (double)(count) * (double)n / t * 1e-9;                             \
+    return (all) * (double)(count) * (double)n / t * 1e-9;                        \
 }
 #define FIRST_INT(v) _mm256_extract_epi32(v, 0)
 PEAK(peak_avx2, LDR__AVX2, TEN, 10, __m256, _mm256_set1_ps(0.999f), _mm256_set1_ps(1e-3f), "vfmadd213ps %3, %2, %0", _mm256_add_ps, _mm256_cvtss_f32, 16)
@@ -369,14 +369,14 @@ static int bench_step(const step_options *o, int forward) {
     }
     if ((t || (forward && m)) && !err.status) {
         double median, rate;
-        char length[24];
-        sprintf(length, "%d", o->len);
-        if (o->lengths) strcpy(length, "various");
+        char tokens_each[24];
+        sprintf(tokens_each, "%d", o->len);
+        if (o->lengths) strcpy(tokens_each, "various");
         qsort(seconds, (size_t)o->steps, sizeof seconds[0], by_value);
         median = seconds[o->steps / 2];
         rate = o->lengths && t ? (tokens + (double)ldr_trainer_progress(t).tokens) / all : o->batch * o->len / median;
         if (o->json) printf("{\"step\":%.4f,\"best\":%.4f,\"tokens_per_second\":%.0f,\"trainable\":%llu,\"peak_megabytes\":%.1f,\"beyond_weights_megabytes\":%.1f}\n", median, seconds[0], rate, (unsigned long long)ldr_ladder_trainable(l), peak_megabytes(), peak_megabytes() - base);
-        else printf("%s%d layers x %d, %d x %s tokens, preset %d, %s%s%s: median %.3f s, best %.3f s, %.0f tokens/s, %llu trained, peak %.0f MB of which %.0f beyond the weights\n", forward ? "forward, " : "step, ", o->layers, o->width, o->batch, length, (int)o->preset,
+        else printf("%s%d layers x %d, %d x %s tokens, preset %d, %s%s%s: median %.3f s, best %.3f s, %.0f tokens/s, %llu trained, peak %.0f MB of which %.0f beyond the weights\n", forward ? "forward, " : "step, ", o->layers, o->width, o->batch, tokens_each, (int)o->preset,
                     m->kernels->name, o->compute == LDR_COMPUTE_BF16 ? ", bf16" : o->compute ? ", int8" : "", o->cache ? ", cached taps" : "", median, seconds[0], rate, (unsigned long long)ldr_ladder_trainable(l), peak_megabytes(), peak_megabytes() - base);
         status = 0;
     } else fprintf(stderr, "bench: %s\n", err.message);
