@@ -392,8 +392,8 @@ LDR_API void       ldr_encoding_free(ldr_encoding *e);
    >>api-simd          Instruction sets
    ====================================================================================== */
 
-/* The widest set of kernels an object may use; AUTO takes the best the machine has. A set the
-   machine lacks falls back to the next lower one. On 64-bit ARM ("neon") and in WebAssembly with
+/* The widest set of kernels an object may use; AUTO takes the fastest the machine has (of Intel's that is
+   AVX512_VNNI, whose bf16 is float products of rounded weights). A set the machine lacks falls back to the next lower one. On 64-bit ARM ("neon") and in WebAssembly with
    vectors ("simd128") everything but PORTABLE means the one set compiled in. */
 typedef enum ldr_simd { LDR_SIMD_AUTO, LDR_SIMD_PORTABLE, LDR_SIMD_AVX2, LDR_SIMD_AVX512, LDR_SIMD_AVX512_VNNI, LDR_SIMD_AVX512_BF16 } ldr_simd;
 LDR_API const char *ldr_simd_name(ldr_simd wish);        /* "portable", "avx2", "avx512", ...: what would run          */
@@ -1489,6 +1489,7 @@ typedef struct ldr__row_kernels {
     void (*mix)(float *out, const float *s, const float *m, const float *a, size_t n);
     void (*mix_backward)(float *dm, float *du, const float *a, size_t n);
     void (*mix_columns)(float *sums, const float *du, const float *s, const float *m, size_t ld, size_t rows, size_t columns);
+    double (*squares)(const float *x, size_t n);                                    /* sum x^2       */
     void (*adam)(float *w, float *m, float *v, const float *g, size_t n, const float *c);
 } ldr__row_kernels;
 
@@ -1900,6 +1901,19 @@ LDR__INLINE void ldr__activate_backward_body(float *dx, const float *x, size_t n
     }
 }
 
+LDR__INLINE double ldr__squares_body(const float *x, size_t count) {
+    double lanes[LDR__LANES], sum = 0;
+    size_t at;
+    int l;
+    for (l = 0; l < LDR__LANES; l++) lanes[l] = 0;
+    LDR__GROUPS(count) {
+        LDR__IN(v, x, 0);
+        LDR__EACH(lanes[l] += (double)v[l] * (double)v[l])
+    }
+    for (l = 0; l < LDR__LANES; l++) sum += lanes[l];
+    return sum;
+}
+
 /* Adam and AdamW (Kingma & Ba 2015, Loshchilov & Hutter 2019), one pass over memory.
    c = { beta1, beta2, lr/(1-beta1^t), 1/(1-beta2^t), eps, lr*decoupled decay, scale of g } */
 LDR__INLINE void ldr__adam_body(float *w, float *m, float *v, const float *g, size_t n, const float *c) {
@@ -2002,9 +2016,10 @@ static void ldr__weave_portable(float *dst, const float *src, size_t stride, siz
     target static void ldr__mix_##suffix(float *out, const float *s, const float *m, const float *a, size_t n) { ldr__mix_body(out, s, m, a, n); }          \
     target static void ldr__mix_backward_##suffix(float *dm, float *du, const float *a, size_t n) { ldr__mix_backward_body(dm, du, a, n); }                 \
     target static void ldr__mix_columns_##suffix(float *sums, const float *du, const float *s, const float *m, size_t ld, size_t rows, size_t columns) { ldr__mix_columns_body(sums, du, s, m, ld, rows, columns); } \
+    target static double ldr__squares_##suffix(const float *x, size_t n) { return ldr__squares_body(x, n); }                                                \
     static const ldr__row_kernels ldr__row_kernels_##suffix = { ldr__exp_row_##suffix, ldr__softmax_##suffix, ldr__softmax_backward_##suffix, ldr__activate_##suffix, ldr__activate_backward_##suffix,  \
         ldr__add_##suffix, ldr__dropout_##suffix, ldr__norm_##suffix, ldr__norm_backward_##suffix, ldr__norm_columns_##suffix, ldr__columns_##suffix,      \
-        ldr__mix_##suffix, ldr__mix_backward_##suffix, ldr__mix_columns_##suffix, ldr__adam_##suffix };
+        ldr__mix_##suffix, ldr__mix_backward_##suffix, ldr__mix_columns_##suffix, ldr__squares_##suffix, ldr__adam_##suffix };
 
 static void ldr__adam_portable(float *w, float *m, float *v, const float *g, size_t n, const float *c) { ldr__adam_body(w, m, v, g, n, c); }
 LDR__SOFTMAX_KERNELS(portable, )
@@ -2737,6 +2752,12 @@ static int ldr__x86_level(void) {
     if (!(c & (1u << 11))) return 2;                                                 /* VNNI               */
     return __get_cpuid_count(7, 1, &more, &b, &c, &d) && (more & (1u << 5)) ? 4 : 3;
 }
+
+/* Intel's vdpbf16ps takes two cycles: half the speed of the float products that it would stand in for. */
+static int ldr__x86_intel(void) {
+    unsigned a, b, c, d;
+    return __get_cpuid(0, &a, &b, &c, &d) && b == 0x756e6547u && d == 0x49656e69u && c == 0x6c65746eu;      /* GenuineIntel */
+}
 #endif /* LDR__X86 */
 
 /* ======================================================================================
@@ -2747,6 +2768,7 @@ static const ldr__kernels *ldr__kernels_pick(ldr_simd wish) {
 #if LDR__X86
     int level = ldr__x86_level();
     if (wish != LDR_SIMD_AUTO && level > (int)wish - 1) level = (int)wish - 1;
+    if (wish == LDR_SIMD_AUTO && level == 4 && ldr__x86_intel()) level = 3;
 #if LDR__HAVE_BF16
     if (level == 4) return &ldr__kernels_bf16;
 #endif
@@ -8936,8 +8958,10 @@ static void ldr__tap_forward(ldr__pass *s, int32_t k, const float *h) {
         size_t d = (size_t)s->l->m->shape.width, row = ldr__packed_row(d, s->tap_type);
         LDR__ROW_LOOP(t, s->t.count, &s->ex, ldr__rows_pack(s->kept[k] + t * row, h + t * d, 1, d, s->tap_type);)
     } else if (s->keep && h != s->taps[k]) {
-        memcpy(s->taps[k], h, s->t.count * (size_t)s->l->m->shape.width * sizeof(float));
-        h = s->taps[k];
+        size_t d = (size_t)s->l->m->shape.width;
+        float *tap = s->taps[k];
+        LDR__ROW_LOOP(t, s->t.count, &s->ex, memcpy(tap + t * d, h + t * d, d * sizeof(float));)
+        h = tap;
     }
     if (k < s->l->has_first) ldr__first_forward(s, h);
     else ldr__rung_forward(s, k - s->l->has_first, h);
@@ -10074,23 +10098,27 @@ static double ldr__tally_value(const ldr__tally *y, ldr_metric metric, float *sc
    m = beta1 m + (1-beta1) u,  w -= rate max(1e-3, rms(w)) m, one rms a tensor.
    ====================================================================================== */
 
-static double ldr__rms(const float *v, size_t n) {
-    double s = 0;
-    size_t i;
-    for (i = 0; i < n; i++) s += (double)v[i] * (double)v[i];
+enum { LDR__PIECE = 1 << 14 };     /* numbers a task of the optimiser owns                    */
+
+/* The root of the mean square, from sums over parts whose number does not depend on threads. */
+static double ldr__rms(const ldr_model *m, const float *v, size_t n) {
+    double sums[64], s = 0;
+    size_t each = ldr__round_up(LDR__MAX((n + 63) / 64, (size_t)LDR__PIECE), LDR__LANES), parts = (n + each - 1) / each, i;
+    LDR__FOR(part, (int64_t)parts, m->threads) sums[part] = m->kernels->rows->squares(v + (size_t)part * each, LDR__MIN(each, n - (size_t)part * each));
+    for (i = 0; i < parts; i++) s += sums[i];
     return n ? sqrt(s / (double)n) : 0;
 }
 
-static void ldr__adafactor(float *w, float *m, float *v, float *g, size_t n, double rate, double beta1, int64_t t) {
+static void ldr__adafactor(const ldr_model *model, float *w, float *m, float *v, float *g, size_t n, double rate, double beta1, int64_t t) {
     double b2 = 1.0 - pow((double)t, -0.8), scale;
     size_t i;
     for (i = 0; i < n; i++) {
         v[i] = (float)(b2 * (double)v[i] + (1.0 - b2) * ((double)g[i] * (double)g[i] + 1e-30));
         g[i] = (float)((double)g[i] / sqrt((double)v[i]));
     }
-    scale = ldr__rms(g, n);
+    scale = ldr__rms(model, g, n);
     scale = 1.0 / LDR__MAX(1.0, scale);
-    rate *= LDR__MAX(1e-3, ldr__rms(w, n));
+    rate *= LDR__MAX(1e-3, ldr__rms(model, w, n));
     for (i = 0; i < n; i++) {
         m[i] = (float)(beta1 * (double)m[i] + (1.0 - beta1) * (double)g[i] * scale);
         w[i] = (float)((double)w[i] - rate * (double)m[i]);
@@ -10099,33 +10127,37 @@ static void ldr__adafactor(float *w, float *m, float *v, float *g, size_t n, dou
 
 /* One step; gradients are scaled by `scale` (clipping) and may be overwritten. */
 static void ldr__optimise(const ldr_ladder *l, float *m, float *v, const ldr_train_desc *d, double rate, double scale, int64_t t) {
+    const int adam = d->optimizer == LDR_ADAMW || d->optimizer == LDR_ADAM;
     int32_t p;
     for (p = 0; p < l->count; p++) {
         const ldr__param *q = &l->params[p];
-        size_t n = (size_t)q->rows * (size_t)q->columns, i;
-        float *w = l->values + q->offset, *g = l->grads + q->offset, *mp = m + q->offset, *vp = v ? v + q->offset : NULL, decay = q->decay ? d->weight_decay : 0, s = (float)scale;
-        if (d->optimizer == LDR_ADAMW || d->optimizer == LDR_ADAM) {
-            float c[7];
-            if (d->optimizer == LDR_ADAM && decay > 0) {
+        const size_t all = (size_t)q->rows * (size_t)q->columns;
+        const float decay = q->decay ? d->weight_decay : 0;
+        LDR__FOR(piece, ((int64_t)all + LDR__PIECE - 1) / LDR__PIECE, l->m->threads) {
+            size_t first = (size_t)piece * LDR__PIECE, at = q->offset + first, n = LDR__MIN(all - first, (size_t)LDR__PIECE), i;
+            float *w = l->values + at, *g = l->grads + at, s = (float)scale, c[7];
+            if (d->optimizer != LDR_ADAMW && (!adam || decay > 0)) {
                 for (i = 0; i < n; i++) g[i] = g[i] * s + decay * w[i];
                 s = 1;
             }
-            c[0] = d->beta1;
-            c[1] = d->beta2;
-            c[2] = (float)(rate / (1.0 - pow((double)d->beta1, (double)t)));
-            c[3] = (float)(1.0 / (1.0 - pow((double)d->beta2, (double)t)));
-            c[4] = d->epsilon;
-            c[5] = d->optimizer == LDR_ADAMW ? (float)(rate * (double)decay) : 0;
-            c[6] = s;
-            l->m->kernels->rows->adam(w, mp, vp, g, n, c);
-            continue;
+            if (adam) {
+                c[0] = d->beta1;
+                c[1] = d->beta2;
+                c[2] = (float)(rate / (1.0 - pow((double)d->beta1, (double)t)));
+                c[3] = (float)(1.0 / (1.0 - pow((double)d->beta2, (double)t)));
+                c[4] = d->epsilon;
+                c[5] = d->optimizer == LDR_ADAMW ? (float)(rate * (double)decay) : 0;
+                c[6] = s;
+                l->m->kernels->rows->adam(w, m + at, v + at, g, n, c);
+            } else if (d->optimizer == LDR_SGD) {
+                float *b = m + at;
+                for (i = 0; i < n; i++) {
+                    b[i] = d->momentum * b[i] + g[i];
+                    w[i] -= (float)rate * (d->nesterov ? g[i] + d->momentum * b[i] : b[i]);
+                }
+            }
         }
-        for (i = 0; i < n; i++) g[i] = g[i] * s + decay * w[i];
-        if (d->optimizer == LDR_ADAFACTOR) ldr__adafactor(w, mp, vp, g, n, rate, (double)d->beta1, t);
-        else for (i = 0; i < n; i++) {
-            mp[i] = d->momentum * mp[i] + g[i];
-            w[i] -= (float)rate * (d->nesterov ? g[i] + d->momentum * mp[i] : mp[i]);
-        }
+        if (d->optimizer == LDR_ADAFACTOR) ldr__adafactor(l->m, l->values + q->offset, m + q->offset, v + q->offset, l->grads + q->offset, all, rate, (double)d->beta1, t);
     }
 }
 
@@ -10382,20 +10414,20 @@ static ldr_status ldr__cache_write(ldr__cache *c, size_t sequence, size_t k, uns
     return LDR_OK;
 }
 
-/* 0 when the record could not be read or does not match its hash. */
-static int ldr__cache_read(ldr__cache *c, size_t sequence, size_t k, float *x, size_t rows) {
-    const unsigned char *from = c->hash ? c->data : c->data + (size_t)ldr__cache_at(c, sequence, k);
+/* A record from the file into the room for one; 0 when it could not be read or does not match its hash. */
+static int ldr__cache_read(ldr__cache *c, size_t sequence, size_t k, size_t rows) {
 #ifndef LADDER_NO_STDIO
-    if (c->hash) {
-        uint64_t at = LDR__TAPS_HEADER + ldr__cache_at(c, sequence, k);
-        size_t n = rows * c->row;
-        if (!c->f || !ldr__file_seek(c->f, at) || fread(c->data, 1, n + 8, c->f) != n + 8 || ldr__load_u64(c->data + n) != ldr__record_hash(c, c->data, n, at)) {
-            if (c->damaged++ == 0) ldr__format(c->note, sizeof c->note, "%s: the record at byte %U does not match its checksum; it is computed again", c->writer.path, at);
-            return 0;
-        }
+    uint64_t at = LDR__TAPS_HEADER + ldr__cache_at(c, sequence, k);
+    size_t n = rows * c->row;
+    if (!c->f || !ldr__file_seek(c->f, at) || fread(c->data, 1, n + 8, c->f) != n + 8 || ldr__load_u64(c->data + n) != ldr__record_hash(c, c->data, n, at)) {
+        if (c->damaged++ == 0) ldr__format(c->note, sizeof c->note, "%s: the record at byte %U does not match its checksum; it is computed again", c->writer.path, at);
+        c->have[sequence] = 0;
+        c->filled--;
+        return 0;
     }
+#else
+    (void)c; (void)sequence; (void)k; (void)rows;
 #endif
-    ldr__rows_unpack(x, from, rows, c->width, c->type);
     return 1;
 }
 
@@ -10405,15 +10437,29 @@ static float *ldr__cache_place_in(const ldr__cache *c, const ldr__pass *s, size_
     return (k < c->taps ? s->taps[k] : s->final) + row * c->width;
 }
 
-/* Taps of sequence `sequence` into the pass, as its q-th; 0 when they are damaged. */
-static int ldr__cache_get(ldr__cache *c, const ldr__pass *s, size_t sequence, int32_t q) {
-    size_t k, n = (size_t)(s->offsets[q + 1] - s->offsets[q]);
-    for (k = 0; k < c->records; k++)
-        if (!ldr__cache_read(c, sequence, k, ldr__cache_place_in(c, s, k, q), ldr__cache_rows(c, k, n))) {
-            c->have[sequence] = 0;
-            c->filled--;
-            return 0;
-        }
+/* Number in its set of the q-th sequence of a batch of examples with `per` sequences each. */
+static size_t ldr__sequence_of(const int32_t *examples, int32_t per, int32_t q) { return (size_t)examples[q / per] * (size_t)per + (size_t)(q % per); }
+
+/* Taps of a batch of n sequences into the pass; 0 when some are missing or damaged. */
+static int ldr__cache_get(ldr__cache *c, const ldr__pass *s, const int32_t *examples, int32_t per, int32_t n) {
+    int32_t q;
+    size_t k;
+    for (q = 0; q < n; q++)
+        if (!c->have[ldr__sequence_of(examples, per, q)]) return 0;
+    if (c->hash) {
+        for (q = 0; q < n; q++)
+            for (k = 0; k < c->records; k++) {
+                size_t sequence = ldr__sequence_of(examples, per, q), rows = ldr__cache_rows(c, k, (size_t)(s->offsets[q + 1] - s->offsets[q]));
+                if (!ldr__cache_read(c, sequence, k, rows)) return 0;
+                ldr__rows_unpack(ldr__cache_place_in(c, s, k, q), c->data, rows, c->width, c->type);
+            }
+        return 1;
+    }
+    LDR__FOR(record, (int64_t)((size_t)n * c->records), s->ex.threads) {
+        int32_t mine = (int32_t)((size_t)record / c->records);
+        size_t which = (size_t)record % c->records, sequence = ldr__sequence_of(examples, per, mine);
+        ldr__rows_unpack(ldr__cache_place_in(c, s, which, mine), c->data + (size_t)ldr__cache_at(c, sequence, which), ldr__cache_rows(c, which, (size_t)(s->offsets[mine + 1] - s->offsets[mine])), c->width, c->type);
+    }
     return 1;
 }
 
@@ -10859,15 +10905,10 @@ static ldr_trainer *ldr__trainer_new(ldr_ladder *l, const ldr_dataset *train, co
 
 LDR__DEF ldr_trainer *ldr_trainer_create(ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev, const ldr_train_desc *desc, ldr_error *err) { return ldr__trainer_new(l, train, dev, desc, 0, err); }
 
-/* Number in its set of the q-th sequence of a batch of examples with `per` sequences each. */
-static size_t ldr__sequence_of(const int32_t *examples, int32_t per, int32_t q) { return (size_t)examples[q / per] * (size_t)per + (size_t)(q % per); }
-
 /* Taps for the batch in the pass: from the cache when every sequence is there, else from the backbone. */
 static ldr_status ldr__trainer_forward(ldr_trainer *t, const ldr_dataset *d, const int32_t *examples, int32_t count, ldr_error *err) {
     ldr__cache *c = t->d.cache ? (d == t->train ? &t->caches[0] : d == t->dev ? &t->caches[1] : NULL) : NULL;
-    int32_t q, per = d->head == LDR_HEAD_CHOICE ? d->choices : 1, n = count * per, all = c != NULL;
-    for (q = 0; all && q < n; q++) all = c->have[ldr__sequence_of(examples, per, q)];
-    for (q = 0; all && q < n; q++) all = ldr__cache_get(c, &t->pass, ldr__sequence_of(examples, per, q), q);
+    int32_t q, per = d->head == LDR_HEAD_CHOICE ? d->choices : 1, n = count * per, all = c && ldr__cache_get(c, &t->pass, examples, per, n);
     if (!all) {
         t->backbone_runs++;
         ldr__pass_backbone(&t->pass);
@@ -10956,13 +10997,13 @@ LDR__DEF ldr_status ldr_trainer_gradients(ldr_trainer *t, double *loss, const in
     return sum - sum == 0 ? LDR_OK : ldr__name_not_finite(t, err);
 }
 
-/* Sum of squares with a fixed order: one partial sum a parameter. */
+/* In a fixed order: one sum a parameter. */
 static double ldr__gradient_norm(const ldr_ladder *l) {
     double s = 0;
     int32_t p;
     for (p = 0; p < l->count; p++) {
         size_t n = (size_t)l->params[p].rows * (size_t)l->params[p].columns;
-        double r = ldr__rms(l->grads + l->params[p].offset, n);
+        double r = ldr__rms(l->m, l->grads + l->params[p].offset, n);
         s += r * r * (double)n;
     }
     return sqrt(s);

@@ -4,7 +4,7 @@
            peaks (multiply-add, 8-bit dot, memory read), then matrix products beside them
        tools/bench step [options]                   one ladder step on a backbone of random weights
            --layers 12 --width 768 --heads 12 --ffn 3072 --batch 16 --len 128 --steps 7
-           --method ladder|full|lora|... --preset default|paper|clue|mlp|head --reduction 8 --threads N --cache --int8|--bf16 --json
+           --method ladder|full|lora|... --preset default|paper|clue|mlp|head --reduction 8 --threads N --simd ... --cache --int8|--bf16 --json
            --accumulate 1 --recompute --tap-type f32|bf16|int8 --lengths FILE (a number of tokens a line, for texts of those lengths)
        tools/bench forward [options]                the frozen backbone alone
 
@@ -217,7 +217,7 @@ static void bench_products(const ldr__kernels *kernels, int threads, int json) {
 
 /* ---- one ladder step -------------------------------------------------------------------- */
 
-typedef struct step_options { int layers, width, heads, ffn, batch, len, steps, reduction, threads, cache, json, method; ldr_preset preset; ldr_compute compute; int recompute; ldr_dtype tap_type; const char *lengths; int accumulate; } step_options;
+typedef struct step_options { int layers, width, heads, ffn, batch, len, steps, reduction, threads, cache, json, method; ldr_preset preset; ldr_compute compute; int recompute; ldr_dtype tap_type; const char *lengths; int accumulate; ldr_simd simd; } step_options;
 
 static void put_tensor(char **header, float **data, size_t *at, const char *name, int rows, int columns, float mean, float scale) {
     size_t n = (size_t)(rows ? rows : 1) * (size_t)columns, i;
@@ -316,6 +316,7 @@ static int bench_step(const step_options *o, int forward) {
     sprintf(config, "{\"model_type\":\"bert\",\"vocab_size\":30522,\"hidden_size\":%d,\"num_hidden_layers\":%d,\"num_attention_heads\":%d,\"intermediate_size\":%d,\"max_position_embeddings\":512}", o->width, o->layers, o->heads, o->ffn);
     md.threads = o->threads;
     md.compute = o->compute;
+    md.simd = o->simd;
     m = ldr_model_load_memory(config, strlen(config), file, size, NULL, 0, &md, &err);
     ld.preset = o->preset;
     ld.method = (ldr_method)o->method;
@@ -390,9 +391,8 @@ static int bench_step(const step_options *o, int forward) {
 
 int main(int argc, char **argv) {
     static const char *const sets[] = { "portable", "avx2", "avx512", "avx512vnni", "avx512bf16" };
-    ldr_simd simd = LDR_SIMD_AUTO;
     static const char *const presets[] = { "default", "paper", "clue", "mlp", "head" };
-    step_options o = { 12, 768, 12, 3072, 16, 128, 7, 8, 0, 0, 0, 0, LDR_PRESET_DEFAULT, LDR_COMPUTE_F32, 0, LDR_F32, NULL, 1 };
+    step_options o = { 12, 768, 12, 3072, 16, 128, 7, 8, 0, 0, 0, 0, LDR_PRESET_DEFAULT, LDR_COMPUTE_F32, 0, LDR_F32, NULL, 1, LDR_SIMD_AUTO };
     struct { const char *name; int *value; } options[] = { { "--layers", &o.layers }, { "--width", &o.width }, { "--heads", &o.heads }, { "--ffn", &o.ffn }, { "--batch", &o.batch }, { "--len", &o.len },
                                                            { "--steps", &o.steps }, { "--reduction", &o.reduction }, { "--threads", &o.threads }, { "--accumulate", &o.accumulate } };
     int i, step = argc > 1 ? strcmp(argv[1], "step") == 0 ? 1 : strcmp(argv[1], "forward") == 0 ? 2 : 0 : 0;
@@ -410,7 +410,7 @@ int main(int argc, char **argv) {
         else if (strcmp(argv[i], "--bf16") == 0) o.compute = LDR_COMPUTE_BF16;
         else if (strcmp(argv[i], "--simd") == 0 && i + 1 < argc) {
             for (k = 0, i++; k < 5; k++)
-                if (strcmp(argv[i], sets[k]) == 0) simd = (ldr_simd)(k + 1);
+                if (strcmp(argv[i], sets[k]) == 0) o.simd = (ldr_simd)(k + 1);
         }
         else if (strcmp(argv[i], "--method") == 0 && i + 1 < argc) {
             for (i++, o.method = 0; o.method < LDR_METHOD_THESEUS && strcmp(argv[i], ldr_method_name((ldr_method)o.method)); o.method++) {}
@@ -432,6 +432,6 @@ int main(int argc, char **argv) {
         return 2;
     }
     if (step) return bench_step(&o, step == 2);
-    bench_products(ldr__kernels_pick(simd), o.threads, o.json);
+    bench_products(ldr__kernels_pick(o.simd), o.threads, o.json);
     return 0;
 }
