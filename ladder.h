@@ -1460,22 +1460,30 @@ LDR__DEF int ldr_tensor_read(float *dst, const ldr_tensor *t, uint64_t first, si
 enum { LDR__LANES = 16, LDR__TILE_MAX_M = 16, LDR__TILE_MAX_N = 32 };
 
 /* A panel of queries during softmax over keys that come in pieces: largest score so far, sum of exp(score - peak), and what
-   sums made before must be multiplied by now. dot: for the way back. Dropout as a function of row and key. */
+   sums made before must be multiplied by now. Dropout as a function of row and key. */
 typedef struct ldr__softmax {
-    float    peak[LDR__TILE_MAX_N], sum[LDR__TILE_MAX_N], fix[LDR__TILE_MAX_N], dot[LDR__TILE_MAX_N], scale;
+    float    peak[LDR__TILE_MAX_N], sum[LDR__TILE_MAX_N], fix[LDR__TILE_MAX_N], scale;
     uint32_t row[LDR__TILE_MAX_N], threshold;       /* threshold 0: no dropout                                 */
     float    kept;                     /* 1/(1-p)                                                 */
 } ldr__softmax;
+
+/* The way back, where keys stand side by side: of each query the log-sum-exp of its scores, the product of O and its gradient, and its row. */
+typedef struct ldr__softmax_back {
+    const float    *lse, *dot;
+    const uint32_t *row;
+    uint32_t        threshold;
+    float           scale, kept;
+} ldr__softmax_back;
 
 /* Loops over one row of n numbers, written once for lanes of fixed length (see LDR__GROUPS). */
 typedef struct ldr__row_kernels {
     /* x = exp(x*scale - max(x*scale)), returns the sum; *peak receives the maximum.         */
     float (*exp)(float *x, size_t n, float scale, float *peak);
     /* Scores s[keys,n] of the n queries of q, side by side (>>ops), to exp(s*scale - peak) with dropout; peak, sum and fix follow.
-       Back, from the gradient e of what that divided by its sum gave: q.peak holds log-sum-exp, s becomes what the forward gave
-       and e the gradient of the scores, scale p (e - dot). n is a multiple of 8; first: number of the first key.      */
+       Back, from scores s[queries,n] and e, the gradient of their softmax: s becomes that softmax p = exp(s*scale - lse) with
+       dropout, and e the gradient of the scores, scale p (e - dot). n is a multiple of 8; first: number of the first key. */
     void (*softmax)(float *s, size_t keys, size_t n, ldr__softmax *q, size_t first);
-    void (*softmax_backward)(float *s, float *e, size_t keys, size_t n, const ldr__softmax *q, size_t first);
+    void (*softmax_backward)(float *s, float *e, size_t queries, size_t n, const ldr__softmax_back *q, size_t first);
     void (*activate)(float *y, const float *x, size_t n, int32_t kind);             /* y = f(x)      */
     void (*activate_backward)(float *dx, const float *x, size_t n, int32_t kind);   /* dx *= f'(x)   */
     void (*add)(float *y, const float *x, size_t n);                                /* y += x        */
@@ -1749,22 +1757,35 @@ LDR__INLINE void ldr__softmax_body(float *s, size_t keys, size_t n, ldr__softmax
     if (q->threshold) ldr__softmax_dropout(s, keys, n, q, first);
 }
 
-LDR__INLINE void ldr__softmax_backward_body(float *s, float *e, size_t keys, size_t n, const ldr__softmax *q, size_t first) {
-    const float scale = q->scale;
-    size_t j, at;
+LDR__INLINE void ldr__softmax_back_dropout(float *s, size_t queries, size_t n, const ldr__softmax_back *q, size_t first) {
+    size_t i, at;
     int l;
-    if (q->threshold) ldr__softmax_dropout(e, keys, n, q, first);
-    for (j = 0; j < keys; j++)
+    for (i = 0; i < queries; i++)
         for (at = 0; at < n; at += LDR__NARROW) {
-            float p[LDR__NARROW], g[LDR__NARROW], *v = s + j * n + at, *d = e + j * n + at;
+            float out[LDR__NARROW], *to = s + i * n + at;
+            for (l = 0; l < LDR__NARROW; l++) out[l] = to[l] * ldr__dropout_factor(q->row[i], (uint32_t)(first + at) + (uint32_t)l, q->threshold, q->kept);
+            memcpy(to, out, sizeof out);
+        }
+}
+
+LDR__INLINE void ldr__softmax_backward_body(float *s, float *e, size_t queries, size_t n, const ldr__softmax_back *q, size_t first) {
+    const float scale = q->scale;
+    size_t i, at;
+    int l;
+    if (q->threshold) ldr__softmax_back_dropout(e, queries, n, q, first);
+    for (i = 0; i < queries; i++) {
+        const float lse = q->lse[i], dot = q->dot[i];
+        for (at = 0; at < n; at += LDR__NARROW) {
+            float p[LDR__NARROW], g[LDR__NARROW], *v = s + i * n + at, *d = e + i * n + at;
             for (l = 0; l < LDR__NARROW; l++) {
-                p[l] = ldr__exp(v[l] * scale - q->peak[at + (size_t)l]);
-                g[l] = scale * p[l] * (d[l] - q->dot[at + (size_t)l]);
+                p[l] = ldr__exp(v[l] * scale - lse);
+                g[l] = scale * p[l] * (d[l] - dot);
             }
             memcpy(v, p, sizeof p);
             memcpy(d, g, sizeof g);
         }
-    if (q->threshold) ldr__softmax_dropout(s, keys, n, q, first);
+    }
+    if (q->threshold) ldr__softmax_back_dropout(s, queries, n, q, first);
 }
 
 LDR__INLINE void ldr__dropout_body(float *x, size_t n, uint32_t row, uint32_t threshold, float scale) {
@@ -2002,7 +2023,7 @@ static void ldr__weave_portable(float *dst, const float *src, size_t stride, siz
 #define LDR__SOFTMAX_KERNELS(suffix, target)                                                                                                               \
     target static float ldr__exp_row_##suffix(float *x, size_t n, float scale, float *peak) { return ldr__exp_row_body(x, n, scale, peak); }                \
     target static void ldr__softmax_##suffix(float *s, size_t keys, size_t n, ldr__softmax *q, size_t first) { ldr__softmax_body(s, keys, n, q, first); }      \
-    target static void ldr__softmax_backward_##suffix(float *s, float *e, size_t keys, size_t n, const ldr__softmax *q, size_t first) { ldr__softmax_backward_body(s, e, keys, n, q, first); }
+    target static void ldr__softmax_backward_##suffix(float *s, float *e, size_t queries, size_t n, const ldr__softmax_back *q, size_t first) { ldr__softmax_backward_body(s, e, queries, n, q, first); }
 
 #define LDR__ROW_KERNELS(suffix, target)                                                                                                                   \
     target static void ldr__activate_##suffix(float *y, const float *x, size_t n, int32_t kind) { ldr__activate_body(y, x, n, kind); }                      \
@@ -2709,18 +2730,20 @@ LDR__AVX512 static void ldr__softmax_avx512(float *s, size_t keys, size_t n, ldr
     if (q->threshold) ldr__softmax_dropout(s, keys, n, q, first);
 }
 
-LDR__AVX512 static void ldr__softmax_backward_avx512(float *s, float *e, size_t keys, size_t n, const ldr__softmax *q, size_t first) {
-    const __m512 by = _mm512_set1_ps(q->scale), l0 = _mm512_loadu_ps(q->peak), l1 = _mm512_loadu_ps(q->peak + 16), d0 = _mm512_loadu_ps(q->dot), d1 = _mm512_loadu_ps(q->dot + 16);
+LDR__AVX512 static void ldr__softmax_backward_avx512(float *s, float *e, size_t queries, size_t n, const ldr__softmax_back *q, size_t first) {
+    const __m512 by = _mm512_set1_ps(q->scale);
     float *v = s, *g = e;
-    if (q->threshold) ldr__softmax_dropout(e, keys, n, q, first);
-    for (; v < s + keys * 32; v += 32, g += 32) {
-        __m512 p0 = ldr__exp512(_mm512_fmsub_ps(_mm512_loadu_ps(v), by, l0)), p1 = ldr__exp512(_mm512_fmsub_ps(_mm512_loadu_ps(v + 16), by, l1));
+    size_t i;
+    if (q->threshold) ldr__softmax_back_dropout(e, queries, n, q, first);
+    for (i = 0; i < queries; i++, v += 32, g += 32) {
+        __m512 lse = _mm512_set1_ps(q->lse[i]), dot = _mm512_set1_ps(q->dot[i]);
+        __m512 p0 = ldr__exp512(_mm512_fmsub_ps(_mm512_loadu_ps(v), by, lse)), p1 = ldr__exp512(_mm512_fmsub_ps(_mm512_loadu_ps(v + 16), by, lse));
         _mm512_storeu_ps(v, p0);
         _mm512_storeu_ps(v + 16, p1);
-        _mm512_storeu_ps(g, _mm512_mul_ps(_mm512_mul_ps(by, p0), _mm512_sub_ps(_mm512_loadu_ps(g), d0)));
-        _mm512_storeu_ps(g + 16, _mm512_mul_ps(_mm512_mul_ps(by, p1), _mm512_sub_ps(_mm512_loadu_ps(g + 16), d1)));
+        _mm512_storeu_ps(g, _mm512_mul_ps(_mm512_mul_ps(by, p0), _mm512_sub_ps(_mm512_loadu_ps(g), dot)));
+        _mm512_storeu_ps(g + 16, _mm512_mul_ps(_mm512_mul_ps(by, p1), _mm512_sub_ps(_mm512_loadu_ps(g + 16), dot)));
     }
-    if (q->threshold) ldr__softmax_dropout(s, keys, n, q, first);
+    if (q->threshold) ldr__softmax_back_dropout(s, queries, n, q, first);
 }
 
 LDR__SOFTMAX_KERNELS(avx2, LDR__AVX2)
@@ -3336,12 +3359,13 @@ static void ldr__rows_unpack(float *x, const unsigned char *in, size_t rows, siz
 /* ---- attention ----------------------------------------------------------------------
    For every sequence and head:  S = scale Q K^T,  P = softmax(S) (causal: only j <= i),
    O = dropout(P) V  (Vaswani et al. 2017). As many queries as a panel is wide stand side by side,
-   and meet LDR__KEYS keys at a time: scores are a piece of S^T, already a panel for the next
+   and meet LDR__STRETCH keys at a time: scores are a piece of S^T, already a panel for the next
    product, softmax runs in lanes that never meet, and its maximum and sum are kept up as pieces
    come (Milakov & Gimelshein 2018). The backward makes scores again from the log-sum-exp of each
-   query (Dao et al. 2022), so nothing of size T x T is ever stored. A task is one sequence and one
-   key/value head: it alone writes that head's O, dQ, dK and dV. */
-enum { LDR__KEYS = 128 };
+   query (Dao et al. 2022), so nothing of size T x T is ever stored; there keys stand side by side
+   and meet as many queries, so that only one of its products, dQ, is as narrow as a head. A task
+   is one sequence and one key/value head: it alone writes that head's O, dQ, dK and dV. */
+enum { LDR__STRETCH = 128 };
 
 typedef struct ldr__attention {
     int32_t        heads, kv_heads, head_dim, causal;
@@ -3356,7 +3380,7 @@ typedef struct ldr__attention {
 /* Floats of per-thread scratch for sequences of up to n tokens, forward and backward. */
 static size_t ldr__attention_scratch(size_t n, size_t head_dim) {
     const size_t nr = LDR__TILE_MAX_N;
-    return 2 * n * (head_dim + ldr__round_up(head_dim, 16)) + 3 * head_dim * nr + 2 * LDR__KEYS * nr + 2 * nr * ldr__round_up(head_dim, nr);
+    return n * (2 * head_dim + ldr__round_up(head_dim, 16) + 2) + 4 * head_dim * nr + nr * ldr__round_up(head_dim, nr) + 2 * LDR__STRETCH * nr;
 }
 
 /* The rows of one head to or from where they lie close together: thousands of bytes apart they would share cache sets. */
@@ -3378,13 +3402,13 @@ static float ldr__dot(const float *a, const float *b, size_t n) {
     return (sums[0] + sums[1]) + (sums[2] + sums[3]);
 }
 
-/* Row i of dst = by[i] times column i of src[d,n]. */
-static void ldr__head_columns(float *dst, size_t ld, const float *src, size_t n, const float *by, size_t rows, size_t d) {
+/* Row i of dst (+)= by[i] times column i of src[d,n]. */
+static void ldr__head_columns(float *dst, size_t ld, const float *src, size_t n, const float *by, size_t rows, size_t d, int add) {
     size_t i, c;
     for (i = 0; i < rows; i++, dst += ld) {
         const float *from = src + i;
         const float times = by ? by[i] : 1.0f;
-        for (c = 0; c < d; c++, from += n) dst[c] = *from * times;
+        for (c = 0; c < d; c++, from += n) dst[c] = *from * times + (add ? dst[c] : 0.0f);
     }
 }
 
@@ -3395,14 +3419,13 @@ static void ldr__hide_later(float *s, size_t keys, size_t n, size_t j0, size_t i
         for (l = 0; l < n && l < j0 + j - i0; l++) s[j * n + l] = -FLT_MAX;
 }
 
-static void ldr__softmax_begin(ldr__softmax *q, const ldr__attention *a, size_t row, size_t rows, size_t h) {
-    size_t l;
-    memset(q, 0, sizeof *q);
-    q->scale = a->scale;
-    if (!a->drop || a->drop->p <= 0) return;
-    q->threshold = (uint32_t)((double)a->drop->p * 4294967296.0);
-    q->kept = 1.0f / (1.0f - a->drop->p);
-    for (l = 0; l < rows; l++) q->row[l] = ldr__dropout_row(a->drop, row + l, (uint64_t)h + 1);
+/* Threshold and rows of the dropout of P, if there is any. */
+static uint32_t ldr__attention_dropout(uint32_t *rows, float *kept, const ldr__attention *a, size_t first, size_t n, size_t h) {
+    size_t i;
+    if (!a->drop || a->drop->p <= 0) return 0;
+    *kept = 1.0f / (1.0f - a->drop->p);
+    for (i = 0; i < n; i++) rows[i] = ldr__dropout_row(a->drop, first + i, (uint64_t)h + 1);
+    return (uint32_t)((double)a->drop->p * 4294967296.0);
 }
 
 static void ldr__attention_forward(const ldr__exec *ex, float *out, float *lse, const float *qkv, const ldr__attention *a) {
@@ -3422,11 +3445,13 @@ static void ldr__attention_forward(const ldr__exec *ex, float *out, float *lse, 
                 size_t all;
                 rows = LDR__MIN(nr, end - i0);
                 all = a->causal ? i0 + rows : n;
-                ldr__softmax_begin(&soft, a, first + i0, rows, h);
+                memset(&soft, 0, sizeof soft);
+                soft.scale = a->scale;
+                soft.threshold = ldr__attention_dropout(soft.row, &soft.kept, a, first + i0, rows, h);
                 for (i = 0; i < nr; i++) soft.peak[i] = -FLT_MAX;
                 ldr__pack_panels(ker, q, ldr__mat_float(base + i0 * ld + h * d, 1, ld), d, rows);
                 for (j0 = 0; j0 < all; j0 += keys) {
-                    keys = LDR__MIN((size_t)LDR__KEYS, all - j0);
+                    keys = LDR__MIN((size_t)LDR__STRETCH, all - j0);
                     ldr__panels_multiply(ker, s, nr, k + j0 * d, d, 1, q, d, keys, nr, d, NULL, NULL, 0, NULL);
                     if (a->causal) ldr__hide_later(s, keys, nr, j0, i0);
                     ker->rows->softmax(s, keys, nr, &soft, j0);
@@ -3438,7 +3463,7 @@ static void ldr__attention_forward(const ldr__exec *ex, float *out, float *lse, 
                     if (lse) lse[(first + i0 + i) * (size_t)a->heads + h] = soft.peak[i] + logf(soft.sum[i]);
                     soft.fix[i] = 1.0f / soft.sum[i];
                 }
-                ldr__head_columns(out + (to + i0 - begin) * inner + h * d, inner, o, nr, soft.fix, rows, d);
+                ldr__head_columns(out + (to + i0 - begin) * inner + h * d, inner, o, nr, soft.fix, rows, d, 0);
             }
     }
 }
@@ -3447,47 +3472,56 @@ static void ldr__attention_forward(const ldr__exec *ex, float *out, float *lse, 
    Overwrites dqkv; rows that did not ask have dQ = 0. */
 static void ldr__attention_backward(const ldr__exec *ex, float *dqkv, const float *dout, const float *out, const float *lse, const float *qkv, const ldr__attention *a) {
     const ldr__kernels *ker = ex->kernels;
-    const size_t d = (size_t)a->head_dim, inner = (size_t)a->heads * d, ld = a->ld, nr = (size_t)ker->nr, group = (size_t)(a->heads / a->kv_heads);
+    const size_t d = (size_t)a->head_dim, inner = (size_t)a->heads * d, ld = a->ld, nr = (size_t)ker->nr, group = (size_t)(a->heads / a->kv_heads), apart = ldr__round_up(d, 16);
     LDR__FOR(task, (int64_t)a->sequences * a->kv_heads, ex->threads) {
         size_t seq = (size_t)(task / a->kv_heads), kv = (size_t)(task % a->kv_heads), h, i0, j0, i, rows, keys;
-        size_t first = (size_t)(a->offsets[seq] - a->offsets[0]), n = (size_t)(a->offsets[seq + 1] - a->offsets[seq]), wide = nr * ldr__round_up(d, nr), apart = ldr__round_up(d, 16);
-        size_t begin = a->only ? (size_t)(a->only[seq] - a->offsets[seq]) : 0, end = a->only ? begin + 1 : n, to = a->only ? seq : first;
-        float *k = ex->scratch + (size_t)ldr__thread() * ex->scratch_size, *v = k + n * d, *dk = v + n * d, *dv = dk + n * apart, *q = dv + n * apart, *g = q + d * nr, *dq = g + d * nr;
-        float *s = dq + d * nr, *e = s + LDR__KEYS * nr, *qr = e + LDR__KEYS * nr, *gr = qr + wide;      /* qr, gr: the same rows as q and g, not side by side */
-        const float *base = qkv + first * ld;
+        size_t first = (size_t)(a->offsets[seq] - a->offsets[0]), n = (size_t)(a->offsets[seq + 1] - a->offsets[seq]);
+        size_t begin = a->only ? (size_t)(a->only[seq] - a->offsets[seq]) : 0, asking = a->only ? 1 : n, to = a->only ? seq : first;
+        float *q = ex->scratch + (size_t)ldr__thread() * ex->scratch_size, *g = q + n * d, *dq = g + n * d, *dot = dq + n * apart, *sums = dot + n;
+        float *k = sums + n, *v = k + d * nr, *dk = v + d * nr, *dv = dk + d * nr, *kr = dv + d * nr, *s = kr + nr * ldr__round_up(d, nr), *e = s + LDR__STRETCH * nr;      /* kr: the rows of k, not side by side */
+        const float *keys_at = qkv + first * ld + inner + kv * d, *values_at = keys_at + (size_t)a->kv_heads * d;
         float *dbase = dqkv + first * ld;
-        ldr__softmax soft;
-        ldr__head_rows(k, d, base + inner + kv * d, ld, n, d);
-        ldr__head_rows(v, d, base + inner + ((size_t)a->kv_heads + kv) * d, ld, n, d);
-        memset(dk, 0, 2 * n * apart * sizeof(float));
         for (i = 0; a->only && i < n; i++) memset(dbase + i * ld + kv * group * d, 0, group * d * sizeof(float));
-        for (h = kv * group; h < (kv + 1) * group; h++)
-            for (i0 = begin; i0 < end; i0 += rows) {
-                const float *at = dout + (to + i0 - begin) * inner + h * d, *o = out + (to + i0 - begin) * inner + h * d;
-                size_t all;
-                rows = LDR__MIN(nr, end - i0);
-                all = a->causal ? i0 + rows : n;
-                ldr__softmax_begin(&soft, a, first + i0, rows, h);
-                for (i = 0; i < nr; i++) soft.peak[i] = i < rows ? lse[(first + i0 + i) * (size_t)a->heads + h] : FLT_MAX;      /* no query, no gradient */
-                for (i = 0; i < rows; i++) soft.dot[i] = ldr__dot(at + i * inner, o + i * inner, d);
-                ldr__pack_panels(ker, q, ldr__mat_float(base + i0 * ld + h * d, 1, ld), d, rows);
-                ldr__pack_panels(ker, g, ldr__mat_float(at, 1, inner), d, rows);
-                ldr__pack_panels(ker, qr, ldr__mat_float(base + i0 * ld + h * d, ld, 1), rows, d);
-                ldr__pack_panels(ker, gr, ldr__mat_float(at, inner, 1), rows, d);
-                for (j0 = 0; j0 < all; j0 += keys) {
-                    keys = LDR__MIN((size_t)LDR__KEYS, all - j0);
-                    ldr__panels_multiply(ker, s, nr, k + j0 * d, d, 1, q, d, keys, nr, d, NULL, NULL, 0, NULL);
-                    ldr__panels_multiply(ker, e, nr, v + j0 * d, d, 1, g, d, keys, nr, d, NULL, NULL, 0, NULL);
-                    if (a->causal) ldr__hide_later(s, keys, nr, j0, i0);
-                    ker->rows->softmax_backward(s, e, keys, nr, &soft, j0);
-                    ldr__panels_multiply(ker, dq, nr, k + j0 * d, 1, d, e, keys, d, nr, keys, NULL, NULL, j0 > 0, NULL);
-                    ldr__panels_multiply(ker, dk + j0 * apart, apart, e, nr, 1, qr, rows, keys, d, rows, NULL, NULL, 1, NULL);
-                    ldr__panels_multiply(ker, dv + j0 * apart, apart, s, nr, 1, gr, rows, keys, d, rows, NULL, NULL, 1, NULL);
-                }
-                ldr__head_columns(dbase + i0 * ld + h * d, ld, dq, nr, NULL, rows, d);
+        for (h = kv * group; h < (kv + 1) * group; h++) {
+            const float *at = dout + to * inner + h * d, *o = out + to * inner + h * d;
+            ldr__head_rows(q, d, qkv + (first + begin) * ld + h * d, ld, asking, d);
+            ldr__head_rows(g, d, at, inner, asking, d);
+            for (i = 0; i < asking; i++) {
+                dot[i] = ldr__dot(at + i * inner, o + i * inner, d);
+                sums[i] = lse[(first + begin + i) * (size_t)a->heads + h];
             }
-        ldr__head_rows(dbase + inner + kv * d, ld, dk, apart, n, d);
-        ldr__head_rows(dbase + inner + ((size_t)a->kv_heads + kv) * d, ld, dv, apart, n, d);
+            memset(dq, 0, asking * apart * sizeof(float));
+            for (j0 = 0; j0 < n; j0 += nr) {
+                keys = LDR__MIN(nr, n - j0);
+                ldr__pack_panels(ker, k, ldr__mat_float(keys_at + j0 * ld, 1, ld), d, keys);
+                ldr__pack_panels(ker, v, ldr__mat_float(values_at + j0 * ld, 1, ld), d, keys);
+                ldr__pack_panels(ker, kr, ldr__mat_float(keys_at + j0 * ld, ld, 1), keys, d);
+                memset(dk, 0, 2 * d * nr * sizeof(float));
+                for (i0 = a->causal && j0 > begin ? j0 - begin : 0; i0 < asking; i0 += rows) {
+                    uint32_t drops[LDR__STRETCH];
+                    ldr__softmax_back soft;
+                    rows = LDR__MIN((size_t)LDR__STRETCH, asking - i0);
+                    soft.lse = sums + i0;
+                    soft.dot = dot + i0;
+                    soft.row = drops;
+                    soft.scale = a->scale;
+                    soft.threshold = ldr__attention_dropout(drops, &soft.kept, a, first + begin + i0, rows, h);
+                    ldr__panels_multiply(ker, s, nr, q + i0 * d, d, 1, k, d, rows, nr, d, NULL, NULL, 0, NULL);
+                    ldr__panels_multiply(ker, e, nr, g + i0 * d, d, 1, v, d, rows, nr, d, NULL, NULL, 0, NULL);
+                    for (i = 0; a->causal && i < rows && begin + i0 + i < j0 + keys; i++) {      /* keys that come later */
+                        size_t l;
+                        for (l = begin + i0 + i + 1 - j0; l < keys; l++) s[i * nr + l] = -FLT_MAX;
+                    }
+                    ker->rows->softmax_backward(s, e, rows, nr, &soft, j0);
+                    ldr__panels_multiply(ker, dq + i0 * apart, apart, e, nr, 1, kr, keys, rows, d, keys, NULL, NULL, 1, NULL);
+                    ldr__panels_multiply(ker, dk, nr, q + i0 * d, 1, d, e, rows, d, nr, rows, NULL, NULL, 1, NULL);
+                    ldr__panels_multiply(ker, dv, nr, g + i0 * d, 1, d, s, rows, d, nr, rows, NULL, NULL, 1, NULL);
+                }
+                ldr__head_columns(dbase + j0 * ld + inner + kv * d, ld, dk, nr, NULL, keys, d, h > kv * group);
+                ldr__head_columns(dbase + j0 * ld + inner + ((size_t)a->kv_heads + kv) * d, ld, dv, nr, NULL, keys, d, h > kv * group);
+            }
+            ldr__head_rows(dbase + begin * ld + h * d, ld, dq, apart, asking, d);
+        }
     }
 }
 

@@ -109,8 +109,10 @@ TEST(int8_tiles_are_exact_sums) {
 /* The loops that are written by hand for this set. */
 TEST(rows_agree_with_portable) {
     static float x[2][32 * 40], g[2][32 * 40];
-    float peak[2];
+    float peak[2], lse[40], dot[40];
+    uint32_t row[40];
     ldr__softmax q[2];
+    ldr__softmax_back back;
     int n, i, v;
     for (n = 1; n < 100; n += 7) {
         for (v = 0; v < 2; v++) {
@@ -125,6 +127,17 @@ TEST(rows_agree_with_portable) {
         for (i = 0; i < 100; i++) CHECK(fabsf(x[0][i] - x[1][i]) < 1e-6f);
     }
     for (n = 1; n <= 40; n += 13) {
+        for (i = 0; i < 40; i++) {
+            lse[i] = -0.5f + 0.01f * (float)i;
+            dot[i] = 0.1f * (float)i;
+            row[i] = (uint32_t)i * 77u;
+        }
+        back.lse = lse;
+        back.dot = dot;
+        back.row = row;
+        back.scale = 0.3f;
+        back.kept = 1.25f;
+        back.threshold = n == 14 ? 0x33333333u : 0;
         for (v = 0; v < 2; v++) {
             const ldr__row_kernels *rows = v ? &ldr__row_kernels_avx512 : &ldr__row_kernels_portable;
             memset(&q[v], 0, sizeof q[v]);
@@ -134,12 +147,11 @@ TEST(rows_agree_with_portable) {
             for (i = 0; i < 32; i++) {
                 q[v].peak[i] = -0.5f + 0.01f * (float)i;
                 q[v].sum[i] = 1 + (float)i;
-                q[v].dot[i] = 0.1f * (float)i;
                 q[v].row[i] = (uint32_t)i * 77u;
             }
             for (i = 0; i < 32 * 40; i++) x[v][i] = g[v][i] = (float)((i * 37) % 61) * 0.1f - 3;
             rows->softmax(x[v], (size_t)n, 32, &q[v], 5);
-            rows->softmax_backward(g[v], x[v], (size_t)n, 32, &q[v], 5);
+            rows->softmax_backward(g[v], x[v], (size_t)n, 32, &back, 5);
         }
         for (i = 0; i < 32; i++) CHECK(fabsf(q[0].peak[i] - q[1].peak[i]) < 1e-6f && fabsf(q[0].fix[i] - q[1].fix[i]) < 1e-6f && fabsf(q[0].sum[i] - q[1].sum[i]) < 1e-5f * q[0].sum[i]);
         for (i = 0; i < 32 * 40; i++) CHECK(fabsf(x[0][i] - x[1][i]) < 1e-5f && fabsf(g[0][i] - g[1][i]) < 1e-5f);
