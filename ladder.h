@@ -421,6 +421,7 @@ typedef struct ldr_model_desc {
     int32_t       threads;         /* 0: what OpenMP says; without OpenMP always 1            */
     ldr_simd      simd;
     ldr_compute   compute;
+    int32_t       pack;            /* F32: 1 lays the blocks' matrices out at load as the kernels read them, in a copy of floats */
     int32_t       release;         /* 1: give the memory of mapped weights back to the system after each use, for a backbone
                                       larger than memory. They are read again when needed: the same bits, slower */
 } ldr_model_desc;
@@ -1519,10 +1520,10 @@ typedef struct ldr__kernels {
     /* c[i,j] = a_scale[i] b_scale[j] (sum over k of a b) + (accumulate ? c : bias or 0); rows of a are rs bytes apart, a panel
        as above with a unit, 4 bytes, in place of a number; b_sum[j]: the panel's column sums. Scales, sums and bias go on to nr. */
     void (*tile_int8)(float *c, size_t ldc, const unsigned char *a, size_t rs, const unsigned char *b, size_t units, int32_t m, int32_t n, const float *a_scale, const float *b_scale,
-                      const int32_t *b_sum, const float *bias, int accumulate);
+                      const int32_t *b_sum, const float *bias, int accumulate, uintptr_t ahead, size_t step);
     /* The same of pairs of bf16, summed in float; NULL: this set has no such product. to_bf16: nearest, zeros to `padded`. */
     void (*to_bf16)(uint16_t *dst, const float *x, size_t n, size_t padded);
-    void (*tile_bf16)(float *c, size_t ldc, const unsigned char *a, size_t rs, const unsigned char *b, size_t units, int32_t m, int32_t n, const float *bias, int accumulate);
+    void (*tile_bf16)(float *c, size_t ldc, const unsigned char *a, size_t rs, const unsigned char *b, size_t units, int32_t m, int32_t n, const float *bias, int accumulate, uintptr_t ahead, size_t step);
 } ldr__kernels;
 
 typedef enum ldr_activation { LDR_GELU, LDR_GELU_TANH, LDR_RELU, LDR_SILU, LDR_TANH } ldr_activation;
@@ -2059,13 +2060,15 @@ LDR__INLINE void ldr__tile_int8_store(float *c, size_t ldc, const int32_t *t, in
 }
 
 #define LDR__INT8_ARGUMENTS float *c, size_t ldc, const unsigned char *a, size_t rs, const unsigned char *b, size_t units, int32_t m, int32_t n, const float *a_scale, const float *b_scale, \
-                            const int32_t *b_sum, const float *bias, int accumulate
+                            const int32_t *b_sum, const float *bias, int accumulate, uintptr_t ahead, size_t step
 
 LDR__INLINE void ldr__tile_int8_body(LDR__INT8_ARGUMENTS, int nr) {
     const int16_t *w = (const int16_t *)(const void *)b;
     int32_t t[6 * 16], i, j;
     size_t p;
     (void)b_sum;
+    (void)ahead;
+    (void)step;
     for (i = 0; i < m * nr; i++) t[i] = 0;
     for (p = 0; p < units; p++, w += 2 * nr)
         for (i = 0; i < m; i++) {
@@ -2075,7 +2078,7 @@ LDR__INLINE void ldr__tile_int8_body(LDR__INT8_ARGUMENTS, int nr) {
     ldr__tile_int8_store(c, ldc, t, nr, m, n, a_scale, b_scale, bias, accumulate);
 }
 
-static void ldr__tile_int8_portable(LDR__INT8_ARGUMENTS) { ldr__tile_int8_body(c, ldc, a, rs, b, units, m, n, a_scale, b_scale, b_sum, bias, accumulate, 8); }
+static void ldr__tile_int8_portable(LDR__INT8_ARGUMENTS) { ldr__tile_int8_body(c, ldc, a, rs, b, units, m, n, a_scale, b_scale, b_sum, bias, accumulate, ahead, step, 8); }
 
 /* The edge of a tile: t holds all mr x nr sums; the wanted ones go to c. A kernel that stores by other means must add
    the same way, so that a row or column at an edge gets the bits it would get inside. */
@@ -2151,7 +2154,7 @@ static void ldr__tile_neon(float *c, size_t ldc, const float *a, size_t rs, size
     (void)step;
 }
 
-static void ldr__tile_int8_neon(LDR__INT8_ARGUMENTS) { ldr__tile_int8_body(c, ldc, a, rs, b, units, m, n, a_scale, b_scale, b_sum, bias, accumulate, 16); }
+static void ldr__tile_int8_neon(LDR__INT8_ARGUMENTS) { ldr__tile_int8_body(c, ldc, a, rs, b, units, m, n, a_scale, b_scale, b_sum, bias, accumulate, ahead, step, 16); }
 
 static void ldr__weave_neon(float *dst, const float *src, size_t stride, size_t columns, size_t depth) { ldr__weave_body(dst, src, stride, columns, depth, 16); }
 
@@ -2199,6 +2202,8 @@ static void ldr__tile_int8_wasm(LDR__INT8_ARGUMENTS) {
     int32_t t[4 * 8];
     size_t p;
     (void)b_sum;
+    (void)ahead;
+    (void)step;
 #define LDR__ROW(i) const unsigned char *a##i = LDR__TILE_ROW(i); v128_t x##i = wasm_i32x4_splat(0), y##i = x##i;
     LDR__R4(LDR__ROW)
 #undef LDR__ROW
@@ -2326,6 +2331,7 @@ static void ldr__tile_avx2(float *c, size_t ldc, const float *a, size_t rs, size
     for (; units; units--) {                                                                                            \
         b0 = _mm512_loadu_si512((const void *)b);                                                                       \
         b1 = _mm512_loadu_si512((const void *)(b + 64));                                                                \
+        LDR__SOON;                                                                                                      \
         R(sums)                                                                                                         \
         LDR__DOWN_BY(4);                                                                                                \
         b += 128;                                                                                                       \
@@ -2412,6 +2418,8 @@ LDR__AVX2 static void ldr__tile_int8_avx2(LDR__INT8_ARGUMENTS) {
 #undef LDR__NAME
     int32_t t[6 * 16], i;
     (void)b_sum;
+    (void)ahead;
+    (void)step;
     tiles[m - 1](t, a, rs, b, units);
     if (n < 16) {
         ldr__tile_int8_store(c, ldc, t, 16, m, n, a_scale, b_scale, bias, accumulate);
@@ -2475,21 +2483,21 @@ static void ldr__tile_int8_avx512(LDR__INT8_ARGUMENTS) {
 #define LDR__NAME(rows) ldr__tile_int8_avx512_##rows,
     static void (*const tiles[14])(LDR__INT8_ARGUMENTS) = { LDR__TO_14(LDR__NAME) };
 #undef LDR__NAME
-    tiles[m - 1](c, ldc, a, rs, b, units, m, n, a_scale, b_scale, b_sum, bias, accumulate);
+    tiles[m - 1](c, ldc, a, rs, b, units, m, n, a_scale, b_scale, b_sum, bias, accumulate, ahead, step);
 }
 
 static void ldr__tile_int8_vnni(LDR__INT8_ARGUMENTS) {
 #define LDR__NAME(rows) ldr__tile_int8_vnni_##rows,
     static void (*const tiles[14])(LDR__INT8_ARGUMENTS) = { LDR__TO_14(LDR__NAME) };
 #undef LDR__NAME
-    tiles[m - 1](c, ldc, a, rs, b, units, m, n, a_scale, b_scale, b_sum, bias, accumulate);
+    tiles[m - 1](c, ldc, a, rs, b, units, m, n, a_scale, b_scale, b_sum, bias, accumulate, ahead, step);
 }
 
 #if LDR__HAVE_BF16
 /* 14 x 32 of bf16, two k at a time. */
 #define LDR__ROW(i)   __m512 x##i = _mm512_setzero_ps(), y##i = x##i;
 #define LDR__SUMS(i)  LDR__WORD(i); LDR__PAIR512(x##i, v, b0); LDR__PAIR512(y##i, v, b1);
-#define LDR__BF16_ARGUMENTS float *c, size_t ldc, const unsigned char *a, size_t rs, const unsigned char *b, size_t units, int32_t m, int32_t n, const float *bias, int accumulate
+#define LDR__BF16_ARGUMENTS float *c, size_t ldc, const unsigned char *a, size_t rs, const unsigned char *b, size_t units, int32_t m, int32_t n, const float *bias, int accumulate, uintptr_t ahead, size_t step
 #define LDR__TILE(rows)                                                                                                 \
 LDR__BF16 static void ldr__tile_bf16_##rows(LDR__BF16_ARGUMENTS) {                                                      \
     LDR__COLUMNS512;                                                                                                    \
@@ -2512,7 +2520,7 @@ static void ldr__tile_bf16_avx512(LDR__BF16_ARGUMENTS) {
 #define LDR__NAME(rows) ldr__tile_bf16_##rows,
     static void (*const tiles[14])(LDR__BF16_ARGUMENTS) = { LDR__TO_14(LDR__NAME) };
 #undef LDR__NAME
-    tiles[m - 1](c, ldc, a, rs, b, units, m, n, bias, accumulate);
+    tiles[m - 1](c, ldc, a, rs, b, units, m, n, bias, accumulate, ahead, step);
 }
 
 /* The processor's own conversion, but for what it does to the smallest numbers, which it takes for zero. */
@@ -2981,6 +2989,15 @@ static void ldr__ahead_of(ldr__ahead *h, int which, const void *at, size_t strid
     h->lines[which] = ((uintptr_t)at % LDR__LINE + width * sizeof(float) + LDR__LINE - 1) / LDR__LINE;
 }
 
+/* The same of bytes that lie one after another. */
+static void ldr__ahead_stretch(ldr__ahead *h, const unsigned char *at, size_t bytes) {
+    memset(h, 0, sizeof *h);
+    h->at[0] = (uintptr_t)at;
+    h->stride[0] = LDR__LINE;
+    h->lines[0] = 1;
+    h->rows = (bytes + LDR__LINE - 1) / LDR__LINE;
+}
+
 /* Where a tile k deep is to fetch from; unchanged when everything has been fetched. Fetching past the last row is no access. */
 static void ldr__ahead_take(ldr__ahead *h, size_t k, uintptr_t *at, size_t *step) {
     int which = h->line >= h->lines[0];
@@ -3094,10 +3111,10 @@ static void ldr__gemm(const ldr__exec *ex, float *c, size_t ldc, const float *a,
 
 /* ---- frozen matrices, laid out once as the kernels read them ---------------------------- */
 
-typedef enum ldr__packing { LDR__PACK_BF16, LDR__PACK_INT8 } ldr__packing;
+typedef enum ldr__packing { LDR__PACK_F32, LDR__PACK_BF16, LDR__PACK_INT8 } ldr__packing;
 
-/* W[out,in] as panels of nr outputs: panel o/nr, then i/unit, then o%nr, then i%unit. W(o,i) is a bf16, or in
-   8 bits ~ scale[o] q(o,i). bias is float. (Floats laid out so as well gained 3 % at BERT-base size, and cost a copy of the model.) */
+/* W[out,in] as panels of nr outputs: panel o/nr, then i/unit, then o%nr, then i%unit. W(o,i) is a float, a bf16, or
+   in 8 bits ~ scale[o] q(o,i). bias is float. */
 typedef struct ldr__packed {
     ldr__packing type;
     void    *data;
@@ -3106,8 +3123,10 @@ typedef struct ldr__packed {
     size_t   out, in;
 } ldr__packed;
 
-static size_t ldr__packed_unit(const ldr__kernels *ker, ldr__packing type) { return type == LDR__PACK_INT8 ? ker->unit : ker->tile_bf16 ? 2 : 1; }
-static size_t ldr__packed_number(ldr__packing type) { return type == LDR__PACK_INT8 ? 1 : 2; }
+/* 1: activations are rounded too, for a product of this set's own; else weights are widened as they are used, or are floats. */
+static int ldr__packed_narrow(const ldr__kernels *ker, ldr__packing type) { return type == LDR__PACK_INT8 || (type == LDR__PACK_BF16 && ker->tile_bf16); }
+static size_t ldr__packed_unit(const ldr__kernels *ker, ldr__packing type) { return type == LDR__PACK_INT8 ? ker->unit : ldr__packed_narrow(ker, type) ? 2 : 1; }
+static size_t ldr__packed_number(ldr__packing type) { return type == LDR__PACK_INT8 ? 1 : type == LDR__PACK_BF16 ? 2 : sizeof(float); }
 static size_t ldr__packed_depth(const ldr__kernels *ker, size_t in, ldr__packing type) { return ldr__round_up(in, ldr__packed_unit(ker, type)); }
 /* Bytes of all panels. */
 static size_t ldr__packed_bytes(const ldr__kernels *ker, size_t out, size_t in, ldr__packing type) { return ldr__round_up(out, (size_t)ker->nr) * ldr__packed_depth(ker, in, type) * ldr__packed_number(type); }
@@ -3126,7 +3145,8 @@ static void ldr__packed_fill(const ldr__kernels *ker, ldr__packed *m, size_t fir
         if (m->type == LDR__PACK_INT8) ldr__quantise_portable(scratch, &m->scale[o], scratch, m->in, m->in);      /* in place: 2 bytes go where 4 have been read */
         for (i = 0; i < m->in; i++) {
             size_t at = to + i / unit * nr * unit + i % unit;
-            if (m->type == LDR__PACK_BF16) {
+            if (m->type == LDR__PACK_F32) memcpy((unsigned char *)m->data + at * sizeof(float), scratch + i, sizeof(float));
+            else if (m->type == LDR__PACK_BF16) {
                 uint32_t h = ldr__float_to_bf16(scratch[i]);
                 ((unsigned char *)m->data)[2 * at] = (unsigned char)(h & 255u);
                 ((unsigned char *)m->data)[2 * at + 1] = (unsigned char)(h >> 8);
@@ -3141,10 +3161,11 @@ static void ldr__packed_fill(const ldr__kernels *ker, ldr__packed *m, size_t fir
 }
 
 /* y[T,out] = x[T,in] W^T + bias, then f[T,out] = activation(y) with f, which may be y and has its row stride. Rows of x are
-   rounded first, for all tasks. A set of kernels without a product of the type widens panels and uses its next wider one. */
+   rounded first, for all tasks. A set of kernels without a product of the type widens panels and uses its next wider one.
+   While its tiles multiply, a task fetches the panel that comes next: panels are read once a call, from far away. */
 static void ldr__packed_forward(const ldr__exec *ex, float *y, size_t ldy, float *f, const float *x, size_t ldx, const ldr__packed *w, size_t rows, int32_t activation) {
     const ldr__kernels *ker = ex->kernels;
-    const int int8 = w->type == LDR__PACK_INT8, narrow = int8 || ker->tile_bf16, widen = int8 ? ker->unit == 2 : !narrow;
+    const int int8 = w->type == LDR__PACK_INT8, narrow = ldr__packed_narrow(ker, w->type), widen = int8 ? ker->unit == 2 : w->type == LDR__PACK_BF16 && !narrow;
     size_t nr = (size_t)ker->nr, mr = (size_t)ker->mr, unit = ldr__packed_unit(ker, w->type), depth = ldr__packed_depth(ker, w->in, w->type), whole = ldr__round_up(w->out, nr);
     size_t mc = LDR__MC / mr * mr, stride = ldr__narrow_stride(w->in), number = ldr__packed_number(w->type), wide = int8 ? 2 : sizeof(float);
     size_t step = narrow ? LDR__PACKED_KC : LDR__KC, deep = !widen ? depth : int8 ? LDR__PACKED_KC : LDR__PACKED_KC / 2;      /* of a sum; of what is widened at a time */
@@ -3165,6 +3186,7 @@ static void ldr__packed_forward(const ldr__exec *ex, float *y, size_t ldy, float
         size_t i0 = (size_t)task / g.columns * g.mb, j0 = (size_t)task % g.columns * g.nb, n = LDR__MIN(g.nb, w->out - j0), high = LDR__MIN(i0 + g.mb, rows), d0, p, i, j, t, end;
         unsigned char *scratch = (unsigned char *)(void *)(ex->scratch + (size_t)ldr__thread() * ex->scratch_size);
         const unsigned char *data = (const unsigned char *)w->data + j0 * depth * number;
+        size_t later = ((size_t)task + (size_t)ex->threads) % g.columns * g.nb;      /* where this thread's next task is likely to begin */
         for (d0 = 0; d0 < depth; d0 += deep) {
             size_t dc = LDR__MIN(deep, depth - d0);
             for (j = 0; widen && j < n; j += nr) {
@@ -3179,13 +3201,19 @@ static void ldr__packed_forward(const ldr__exec *ex, float *y, size_t ldy, float
                         const unsigned char *panel = widen ? scratch + (j * dc + (p - d0) * nr) * wide : data + (j * depth + p * nr) * number;
                         const float *bias = w->bias ? w->bias + j0 + j : NULL;
                         int32_t columns = (int32_t)LDR__MIN(nr, n - j);
+                        ldr__ahead next;
+                        const unsigned char *follows = j + nr < n ? data + ((j + nr) * depth + p * nr) * number : p + kc < depth ? data + (p + kc) * nr * number : end < high ? data : (const unsigned char *)w->data + later * depth * number;
+                        ldr__ahead_stretch(&next, follows, widen ? 0 : kc * nr * number);
                         for (tiles = (end - i + mr - 1) / mr, at = i; tiles; tiles--, at += height) {
                             float *c = y + at * ldy + j0 + j;
                             const unsigned char *a = narrowed + at * stride + p * (unit == 2 ? 2u : 1u);
+                            uintptr_t ahead = (uintptr_t)panel;
+                            size_t forth = 0;
+                            ldr__ahead_take(&next, kc / unit, &ahead, &forth);
                             height = (end - at + tiles - 1) / tiles;
-                            if (int8) ker->tile_int8(c, ldy, a, stride, panel, kc / unit, (int32_t)height, columns, ex->row_scales + at, w->scale + j0 + j, w->sums + p / LDR__PACKED_KC * whole + j0 + j, bias, p > 0);
-                            else if (narrow) ker->tile_bf16(c, ldy, a, stride, panel, kc / unit, (int32_t)height, columns, bias, p > 0);
-                            else ker->tile(c, ldy, x + at * ldx + p, ldx, 1, (const float *)(const void *)panel, kc, (int32_t)height, columns, bias, p > 0, (uintptr_t)panel, 0);
+                            if (int8) ker->tile_int8(c, ldy, a, stride, panel, kc / unit, (int32_t)height, columns, ex->row_scales + at, w->scale + j0 + j, w->sums + p / LDR__PACKED_KC * whole + j0 + j, bias, p > 0, ahead, forth);
+                            else if (narrow) ker->tile_bf16(c, ldy, a, stride, panel, kc / unit, (int32_t)height, columns, bias, p > 0, ahead, forth);
+                            else ker->tile(c, ldy, x + at * ldx + p, ldx, 1, (const float *)(const void *)panel, kc, (int32_t)height, columns, bias, p > 0, ahead, forth);
                         }
                     }
                 }
@@ -6431,6 +6459,7 @@ struct ldr_model {
     ldr__block        *blocks;                     /* [layers], or [1] when shared             */
     ldr__packed_block *packed;                     /* the same, rounded, or NULL              */
     ldr_compute        compute;
+    int32_t            pack;               /* blocks of floats are laid out as well            */
     float             *frequency;                  /* rotary: [head_dim/2]                     */
     uint64_t           parameters;
     ldr_memory         memory;
@@ -6771,7 +6800,7 @@ static ldr__packed ldr__packed_place(ldr__binder *b, size_t out, size_t in) {
     w.out = out;
     w.in = in;
     if (out == 0) return w;
-    w.type = b->m->compute == LDR_COMPUTE_INT8 ? LDR__PACK_INT8 : LDR__PACK_BF16;
+    w.type = b->m->compute == LDR_COMPUTE_INT8 ? LDR__PACK_INT8 : b->m->compute == LDR_COMPUTE_BF16 ? LDR__PACK_BF16 : LDR__PACK_F32;
     w.data = ldr__place(b->plan, name, ldr__packed_bytes(ker, out, in, w.type), 1);
     w.scale = w.type != LDR__PACK_INT8 ? NULL : ldr__place_floats(b->plan, name, whole);
     w.bias = b->m->shape.biases ? ldr__place_floats(b->plan, name, whole) : NULL;
@@ -6825,7 +6854,7 @@ static ldr_status ldr__bind_all(ldr__binder *b) {
         memset(block, 0, sizeof *block);
         if (ldr__bind_block(b, block, i)) return b->err->status;
     }
-    if (m->compute != LDR_COMPUTE_F32) {
+    if (m->compute != LDR_COMPUTE_F32 || m->pack) {
         m->packed = (ldr__packed_block *)ldr__place(b->plan, "packed weights", (size_t)blocks, sizeof(ldr__packed_block));
         for (i = 0; i < blocks; i++) {
             ldr__bind_packed(b, m->packed ? &m->packed[i] : NULL, m->packed ? &m->blocks[i] : NULL);
@@ -6908,7 +6937,8 @@ static ldr_model *ldr__model_new(const ldr_model_desc *desc, ldr_error *err) {
 #endif
     m->kernels = ldr__kernels_pick(desc ? desc->simd : LDR_SIMD_AUTO);
     m->compute = desc ? desc->compute : LDR_COMPUTE_F32;
-    m->release = desc && (desc->release || desc->compute != LDR_COMPUTE_F32);      /* the originals are hardly read again */
+    m->pack = desc && desc->pack;
+    m->release = desc && (desc->release || desc->pack || desc->compute != LDR_COMPUTE_F32);      /* the originals are hardly read again */
     return m;
 }
 
@@ -7284,7 +7314,7 @@ static void ldr__exec_place(ldr__plan *p, ldr__exec *ex, const ldr_model *m, siz
     size_t deepest = (size_t)LDR__MAX(LDR__MAX(m->shape.width, m->shape.ffn), m->shape.heads * m->shape.head_dim);
     ex->narrowed = NULL;
     ex->row_scales = NULL;
-    if (m->packed && rows) {
+    if (m->packed && m->compute != LDR_COMPUTE_F32 && rows) {
         ex->narrowed = ldr__place_floats(p, "packing buffers", rows * (ldr__narrow_stride(deepest) / sizeof(float)));
         ex->row_scales = ldr__place_floats(p, "packing buffers", rows);
     }
