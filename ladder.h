@@ -106,6 +106,8 @@
      is filled in the first epoch or (cache_layers) before it, one layer after the other over all examples. For a
      backbone larger than memory: ldr_model_desc.release, best with cache_layers, which reads every layer once.
      All allocations go through the ldr_allocator of a description, if one is given.
+     With `pack` the matrices of frozen blocks are laid out at load as the kernels read them, 4 bytes a weight, and the file's own
+     leave memory: the same bits, a tenth less time for a single text, some percent for a batch.
      With `compute` LDR_COMPUTE_INT8 or LDR_COMPUTE_BF16 the frozen blocks are rounded to 8 or 16 bits at load and multiplied so:
      a quarter or a half of the memory of F32 weights, and where the processor has an instruction for it three or two times the
      speed; states 1 to 3 % or about half a percent off.
@@ -404,14 +406,14 @@ LDR_API const char *ldr_simd_name(ldr_simd wish);        /* "portable", "avx2", 
 
 typedef struct ldr_model ldr_model;
 
-/* How the frozen blocks multiply. F32: weights of any type are widened as they are used. INT8: at
+/* How the frozen blocks multiply. F32: weights of any type are widened as they are used, or at load (`pack`). INT8: at
    load every matrix of a block is rounded to 8 bits with a scale for each output, and every token's
    activations are as they arrive (symmetric, to nearest); products are exact integers, the same
    numbers for every instruction set up to the rounding of the scales; 1 to 3 % of a state's length off
    F32. BF16: matrices are rounded to bf16 at load and, where the processor multiplies bf16 (set
    "avx512bf16"), activations as they arrive; sums are float; about half a percent off. Embeddings, norms,
    softmax, the ladder and its training stay in float. Both imply `release`: the file's own weights
-   leave memory once they are rounded. */
+   leave memory once they are rounded. So does `pack`. */
 typedef enum ldr_compute { LDR_COMPUTE_F32, LDR_COMPUTE_INT8, LDR_COMPUTE_BF16 } ldr_compute;
 
 typedef struct ldr_model_desc {
@@ -421,7 +423,7 @@ typedef struct ldr_model_desc {
     int32_t       threads;         /* 0: what OpenMP says; without OpenMP always 1            */
     ldr_simd      simd;
     ldr_compute   compute;
-    int32_t       pack;            /* F32: 1 lays the blocks' matrices out at load as the kernels read them, in a copy of floats */
+    int32_t       pack;            /* F32: 1 lays the blocks' matrices out at load as the kernels read them, in a copy of floats: same bits, sooner */
     int32_t       release;         /* 1: give the memory of mapped weights back to the system after each use, for a backbone
                                       larger than memory. They are read again when needed: the same bits, slower */
 } ldr_model_desc;

@@ -113,7 +113,7 @@ static void tiny_norm(tiny_file *f, const char *stem, int n, int bias, ldr_dtype
 }
 
 /* lm: bert with its language-model head. blank: all weights are 0, for models so large that only their shape is wanted. */
-typedef struct tiny_spec { const char *family; int layers, width, heads, kv, ffn, vocab, positions, embed; ldr_dtype dtype; uint64_t seed; int threads, blank, lm; ldr_simd simd; ldr_compute compute; const ldr_allocator *alloc; } tiny_spec;
+typedef struct tiny_spec { const char *family; int layers, width, heads, kv, ffn, vocab, positions, embed; ldr_dtype dtype; uint64_t seed; int threads, blank, lm; ldr_simd simd; ldr_compute compute; const ldr_allocator *alloc; int pack; } tiny_spec;
 
 static inline tiny_spec tiny_default(const char *family) {
     tiny_spec s;
@@ -252,6 +252,7 @@ static inline tiny_model tiny_open(tiny_spec s, ldr_error *err) {
     d.threads = s.threads ? s.threads : 1;
     d.simd = s.simd;
     d.compute = s.compute;
+    d.pack = s.pack;
     if (s.alloc) d.alloc = *s.alloc;
     tiny_config(t.config, &s);
     t.weights = tiny_weights(&s, &t.size);

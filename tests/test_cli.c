@@ -188,7 +188,7 @@ static double output_number(const char *name) {
 
 /* What `plan` says is what `train` takes at its highest, for every method: within 2 %, and what else of the program's libraries is used. */
 TEST(the_plan_is_the_peak) {
-    static const char *const runs[] = { "ladder", "ladder --recompute", "ladder --recompute --tap-type int8 --compute bf16", "ladder --release", "ladder --cache ram", "head", "full", "full --recompute", "bitfit", "lora", "adapter", "prompt --prompt-hidden 32", "prefix", "theseus" };
+    static const char *const runs[] = { "ladder", "ladder --recompute", "ladder --recompute --tap-type int8 --compute bf16", "ladder --release", "ladder --pack", "ladder --cache ram", "head", "full", "full --recompute", "bitfit", "lora", "adapter", "prompt --prompt-hidden 32", "prefix", "theseus" };
     char model[LADDER_MAX_PATH], data[LADDER_MAX_PATH];
     size_t i;
 #ifdef LDR__ASAN

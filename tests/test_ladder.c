@@ -697,6 +697,75 @@ TEST(rounded_backbones_stay_near) {
     }
 }
 
+/* Floats laid out at load are the same numbers: the same states to the bit, for every family, stored type, set of kernels and
+   number of threads, and the same training, through the blocks or beside them. */
+TEST(packed_floats_change_no_bit) {
+    static const ldr_simd sets[] = { LDR_SIMD_AUTO, LDR_SIMD_PORTABLE, LDR_SIMD_AVX2 };
+    static const ldr_method methods[] = { LDR_METHOD_LADDER, LDR_METHOD_LORA, LDR_METHOD_FULL };
+    int32_t ids[107], i;
+    int f, v, pack;
+    for (i = 0; i < 107; i++) ids[i] = (i * 7 + 3) % 31;
+    for (f = 0; f < 6; f++)
+        for (v = 0; v < 3; v++) {
+            static const int32_t offsets[] = { 0, 100, 107 };
+            float *hidden[2];
+            for (pack = 0; pack < 2; pack++) {
+                tiny_spec s = tiny_default(families[f]);
+                ldr_error err;
+                ldr_batch b;
+                tiny_model m;
+                memset(&err, 0, sizeof err);
+                memset(&b, 0, sizeof b);
+                s.width = 72;
+                s.embed = strcmp(families[f], "albert") == 0 ? 12 : 72;
+                s.ffn = 280;
+                s.positions = 110;
+                s.dtype = v == 2 ? LDR_F16 : LDR_F32;
+                s.simd = sets[v];
+                s.pack = pack;
+                s.threads = pack && v ? 3 : 1;
+                m = tiny_open(s, &err);
+                b.ids = ids;
+                b.offsets = offsets;
+                b.sequences = 2;
+                hidden[pack] = (float *)calloc(107 * 72, sizeof(float));
+                CHECK_INT(ldr_model_hidden(m.m, hidden[pack], &b, -1, &err), LDR_OK);
+                CHECK(m.m && !m.m->packed == !pack);
+                tiny_close(&m);
+            }
+            CHECK(memcmp(hidden[0], hidden[1], 107 * 72 * sizeof(float)) == 0);
+            free(hidden[0]);
+            free(hidden[1]);
+        }
+    for (v = 0; v < 3; v++) {
+        uint64_t bits[2];
+        for (pack = 0; pack < 2; pack++) {
+            tiny_spec s = tiny_default("bert");
+            ldr_ladder_desc d = plain_desc(LDR_PRESET_DEFAULT, LDR_HEAD_CLASSIFY);
+            ldr_train_desc td;
+            ldr_dataset *set = tiny_dataset(&s, LDR_HEAD_CLASSIFY, 3, 9, 3);
+            ldr_error err;
+            tiny_model m;
+            ldr_ladder *l;
+            memset(&err, 0, sizeof err);
+            memset(&td, 0, sizeof td);
+            s.pack = pack;
+            m = tiny_open(s, &err);
+            d.method = methods[v];
+            td.epochs = 1;
+            td.batch = 4;
+            l = ldr_ladder_create(m.m, &d, &err);
+            CHECK_INT(ldr_fit(l, set, NULL, &td, NULL, &err), LDR_OK);
+            CHECK_STR(err.message, "");
+            bits[pack] = l ? ldr__floats_digest(0, l->values, l->size) : (uint64_t)pack;
+            ldr_ladder_free(l);
+            ldr_dataset_free(set);
+            tiny_close(&m);
+        }
+        CHECK(bits[0] == bits[1]);
+    }
+}
+
 /* A result does not depend on what else is in the batch. */
 TEST(batches_do_not_mix) {
     tiny_spec s = tiny_default("llama");
@@ -1010,7 +1079,7 @@ TEST(large_batches_run_in_chunks) {
     X(a_wrong_sign_is_caught) X(default_at_r1_is_the_backbone_for_any_gate)                                        \
     X(paper_at_r1_is_the_backbone_with_gates_on_the_side_stream) X(a_slice_starts_as_a_working_copy) X(energy_picks_what_a_naive_count_picks)               \
     X(published_parameter_counts) X(same_bits_for_any_number_of_threads) X(stop_and_resume_gives_the_same_bits) X(recomputed_rungs_change_no_bit) X(rounded_taps_touch_only_down_projections)    \
-    X(the_tap_cache_changes_nothing) X(accumulation_is_the_large_batch) X(instruction_sets_agree) X(rounded_backbones_stay_near)                  \
+    X(the_tap_cache_changes_nothing) X(accumulation_is_the_large_batch) X(instruction_sets_agree) X(rounded_backbones_stay_near) X(packed_floats_change_no_bit)                 \
     X(batches_do_not_mix) X(every_preset_learns_and_comes_back_from_its_file) X(early_stopping_keeps_the_best_epoch) \
     X(balanced_class_weights) X(not_a_number_names_step_and_tensor) X(the_plan_is_what_is_allocated)
 LDR_TEST_MAIN("ladder", TESTS)
