@@ -1488,7 +1488,8 @@ typedef struct ldr__row_kernels {
     void (*softmax)(float *s, size_t keys, size_t n, ldr__softmax *q, size_t first);
     void (*softmax_backward)(float *s, float *e, size_t queries, size_t n, const ldr__softmax_back *q, size_t first);
     void (*activate)(float *y, const float *x, size_t n, int32_t kind);             /* y = f(x)      */
-    void (*activate_backward)(float *dx, const float *x, size_t n, int32_t kind);   /* dx *= f'(x)   */
+    void (*activate_both)(float *y, float *x, size_t n, int32_t kind);              /* y = f(x), x = f'(x): less than one after the other */
+    void (*multiply)(float *y, const float *x, size_t n);                           /* y *= x        */
     void (*add)(float *y, const float *x, size_t n);                                /* y += x        */
     void (*dropout)(float *x, size_t n, uint32_t row, uint32_t threshold, float scale);
     /* See ldr__norm_forward and ldr__norm_backward. columns: the gradients of g and b at up to 32 columns from rows of x and dy. */
@@ -1915,16 +1916,6 @@ LDR__INLINE void ldr__activate_body(float *y, const float *x, size_t n, int32_t 
     }
 }
 
-LDR__INLINE void ldr__activate_backward_body(float *dx, const float *x, size_t n, int32_t kind) {
-    switch (kind) {
-        case LDR_GELU:      LDR__LANE_MAP(dx, x, dx, n, w * ldr__activation_slope(z, LDR_GELU)); break;
-        case LDR_GELU_TANH: LDR__LANE_MAP(dx, x, dx, n, w * ldr__activation_slope(z, LDR_GELU_TANH)); break;
-        case LDR_RELU:      LDR__LANE_MAP(dx, x, dx, n, w * ldr__activation_slope(z, LDR_RELU)); break;
-        case LDR_SILU:      LDR__LANE_MAP(dx, x, dx, n, w * ldr__activation_slope(z, LDR_SILU)); break;
-        default:            LDR__LANE_MAP(dx, x, dx, n, w * ldr__activation_slope(z, LDR_TANH)); break;
-    }
-}
-
 LDR__INLINE double ldr__squares_body(const float *x, size_t count) {
     double lanes[LDR__LANES], sum = 0;
     size_t at;
@@ -1937,6 +1928,30 @@ LDR__INLINE double ldr__squares_body(const float *x, size_t count) {
     for (l = 0; l < LDR__LANES; l++) sum += lanes[l];
     return sum;
 }
+
+/* f and f' share an erf, a tanh or a sigmoid, which the compiler finds once both are in one loop. */
+#define LDR__ACTIVATE_BOTH(kind) LDR__GROUPS(count) {                                     \
+        float f_[LDR__LANES], slope_[LDR__LANES];                                         \
+        LDR__IN(v, x, 0);                                                                 \
+        LDR__EACH(f_[l] = ldr__activation(v[l], kind); slope_[l] = ldr__activation_slope(v[l], kind)) \
+        LDR__OUT(y, f_);                                                                  \
+        LDR__OUT(x, slope_);                                                              \
+    }
+
+LDR__INLINE void ldr__activate_both_body(float *y, float *x, size_t count, int32_t kind) {
+    size_t at;
+    int l;
+    switch (kind) {
+        case LDR_GELU:      LDR__ACTIVATE_BOTH(LDR_GELU) break;
+        case LDR_GELU_TANH: LDR__ACTIVATE_BOTH(LDR_GELU_TANH) break;
+        case LDR_RELU:      LDR__ACTIVATE_BOTH(LDR_RELU) break;
+        case LDR_SILU:      LDR__ACTIVATE_BOTH(LDR_SILU) break;
+        default:            LDR__ACTIVATE_BOTH(LDR_TANH) break;
+    }
+}
+#undef LDR__ACTIVATE_BOTH
+
+LDR__INLINE void ldr__multiply_body(float *y, const float *x, size_t n) { LDR__LANE_MAP(y, y, x, n, z * w); }
 
 /* Adam and AdamW (Kingma & Ba 2015, Loshchilov & Hutter 2019), one pass over memory.
    c = { beta1, beta2, lr/(1-beta1^t), 1/(1-beta2^t), eps, lr*decoupled decay, scale of g } */
@@ -2030,7 +2045,8 @@ static void ldr__weave_portable(float *dst, const float *src, size_t stride, siz
 
 #define LDR__ROW_KERNELS(suffix, target)                                                                                                                   \
     target static void ldr__activate_##suffix(float *y, const float *x, size_t n, int32_t kind) { ldr__activate_body(y, x, n, kind); }                      \
-    target static void ldr__activate_backward_##suffix(float *dx, const float *x, size_t n, int32_t kind) { ldr__activate_backward_body(dx, x, n, kind); }  \
+    target static void ldr__activate_both_##suffix(float *y, float *x, size_t n, int32_t kind) { ldr__activate_both_body(y, x, n, kind); }                  \
+    target static void ldr__multiply_##suffix(float *y, const float *x, size_t n) { ldr__multiply_body(y, x, n); }                                          \
     target static void ldr__add_##suffix(float *y, const float *x, size_t n) { ldr__add_body(y, x, n); }                                                    \
     target static void ldr__dropout_##suffix(float *x, size_t n, uint32_t row, uint32_t threshold, float scale) { ldr__dropout_body(x, n, row, threshold, scale); } \
     target static void ldr__norm_##suffix(float *y, float *stats, const float *x, const float *g, const float *b, size_t n, int rms, float eps) { ldr__norm_body(y, stats, x, g, b, n, rms, eps); } \
@@ -2041,8 +2057,8 @@ static void ldr__weave_portable(float *dst, const float *src, size_t stride, siz
     target static void ldr__mix_backward_##suffix(float *dm, float *du, const float *a, size_t n) { ldr__mix_backward_body(dm, du, a, n); }                 \
     target static void ldr__mix_columns_##suffix(float *sums, const float *du, const float *s, const float *m, size_t ld, size_t rows, size_t columns) { ldr__mix_columns_body(sums, du, s, m, ld, rows, columns); } \
     target static double ldr__squares_##suffix(const float *x, size_t n) { return ldr__squares_body(x, n); }                                                \
-    static const ldr__row_kernels ldr__row_kernels_##suffix = { ldr__exp_row_##suffix, ldr__softmax_##suffix, ldr__softmax_backward_##suffix, ldr__activate_##suffix, ldr__activate_backward_##suffix,  \
-        ldr__add_##suffix, ldr__dropout_##suffix, ldr__norm_##suffix, ldr__norm_backward_##suffix, ldr__norm_columns_##suffix, ldr__columns_##suffix,      \
+    static const ldr__row_kernels ldr__row_kernels_##suffix = { ldr__exp_row_##suffix, ldr__softmax_##suffix, ldr__softmax_backward_##suffix, ldr__activate_##suffix, ldr__activate_both_##suffix,      \
+        ldr__multiply_##suffix, ldr__add_##suffix, ldr__dropout_##suffix, ldr__norm_##suffix, ldr__norm_backward_##suffix, ldr__norm_columns_##suffix, ldr__columns_##suffix,      \
         ldr__mix_##suffix, ldr__mix_backward_##suffix, ldr__mix_columns_##suffix, ldr__squares_##suffix, ldr__adam_##suffix };
 
 static void ldr__adam_portable(float *w, float *m, float *v, const float *g, size_t n, const float *c) { ldr__adam_body(w, m, v, g, n, c); }
@@ -6178,9 +6194,9 @@ static void ldr__adapter_backward(const ldr__exec *ex, float *dz, float *const *
     const float *const *v = b->v + first;
     size_t w = (size_t)s->width, n = (size_t)s->bottleneck;
     if (!v[0]) return;
-    LDR__ROW_LOOP(t, rows, ex, ex->kernels->rows->activate(a->bent + t * n, a->down[which] + t * n, n, LDR_GELU_TANH);)
+    LDR__ROW_LOOP(t, rows, ex, ex->kernels->rows->activate_both(a->bent + t * n, a->down[which] + t * n, n, LDR_GELU_TANH);)
     ldr__linear_backward(ex, k->bent, n, 0, grad[first + 2], grad[first + 3], dz, w, ldr__mat_float(a->bent, n, 1), ldr__mat_float(v[2], n, 1), rows, w, n);
-    LDR__ROW_LOOP(t, rows, ex, ex->kernels->rows->activate_backward(k->bent + t * n, a->down[which] + t * n, n, LDR_GELU_TANH);)
+    LDR__ROW_LOOP(t, rows, ex, ex->kernels->rows->multiply(k->bent + t * n, a->down[which] + t * n, n);)
     ldr__linear_backward(ex, dz, w, 1, grad[first], grad[first + 1], k->bent, n, ldr__mat_float(a->z[which], w, 1), ldr__mat_float(v[0], w, 1), rows, n, w);
 }
 
@@ -6265,27 +6281,21 @@ static void ldr__block_forward(const ldr__exec *ex, ldr__acts *a, const ldr__blo
     else ldr__residual_norm_forward(ex, NULL, a->y, a->r1, NULL, NULL, NULL, rows, w, s->norm, s->eps, &last);
 }
 
-/* f[T,F] again from stored u (and g): f(u), or f(g) * u. */
-static void ldr__ffn_again(const ldr__exec *ex, float *f, float *gate_out, const float *u, const float *g, size_t rows, const ldr__shape *s) {
-    size_t n = (size_t)s->ffn, ld = ldr__ffn_ld(s);
-    LDR__ROW_LOOP(t, rows, ex, {
-        if (!g) ex->kernels->rows->activate(f + t * ld, u + t * ld, n, (int32_t)s->activation);
-        else {
-            ex->kernels->rows->activate(gate_out + t * ld, g + t * ld, n, (int32_t)s->activation);
-            LDR__LANE_LOOP(i, n, f[t * ld + i] = u[t * ld + i] * gate_out[t * ld + i]);
-        }
-    })
-}
-
-/* dn[T,w] (+)= gradient of FFN's input from dd[T,w], the gradient of its output. */
+/* dn[T,w] (+)= gradient of FFN's input from dd[T,w], the gradient of its output. f is made again from the stored u (and g): f(u),
+   or f(g) * u. What was activated is its own slope afterwards. */
 static void ldr__ffn_backward(const ldr__exec *ex, float *dn, int add, float *const *grad, const float *dd, const ldr__acts *a, const ldr__block *b, const ldr__shape *s, const ldr__back *k, size_t rows) {
     size_t w = (size_t)s->width, n = (size_t)s->ffn, ld = ldr__ffn_ld(s);
-    ldr__ffn_again(ex, k->f, k->dg, a->u, s->gated ? a->g : NULL, rows, s);
+    LDR__ROW_LOOP(t, rows, ex, {
+        float *f = k->f + t * ld;
+        const float *u = a->u + t * ld;
+        ex->kernels->rows->activate_both(s->gated ? k->dg + t * ld : f, (s->gated ? a->g : a->u) + t * ld, n, (int32_t)s->activation);
+        if (s->gated) LDR__LANE_LOOP(i, n, f[i] = u[i] * k->dg[t * ld + i]);
+    })
     ldr__block_linear_backward(ex, k->df, ld, 0, grad, dd, w, k->f, ld, b, s, LDR__DOWN, rows, a->low, k->low);
     LDR__ROW_LOOP(t, rows, ex, {
         float *df = k->df + t * ld;
-        if (!s->gated) ex->kernels->rows->activate_backward(df, a->u + t * ld, n, (int32_t)s->activation);
-        else {                                     /* dg holds f(g) from the forward just redone */
+        if (!s->gated) ex->kernels->rows->multiply(df, a->u + t * ld, n);
+        else {                                     /* dg holds f(g), and g its slope            */
             float *dg = k->dg + t * ld;
             const float *u = a->u + t * ld;
             LDR__LANE_LOOP(i, n, {
@@ -6293,7 +6303,7 @@ static void ldr__ffn_backward(const ldr__exec *ex, float *dn, int add, float *co
                 df[i] = d * dg[i];
                 dg[i] = d * u[i];
             });
-            ex->kernels->rows->activate_backward(dg, a->g + t * ld, n, (int32_t)s->activation);
+            ex->kernels->rows->multiply(dg, a->g + t * ld, n);
         }
     })
     ldr__block_linear_backward(ex, dn, w, add, grad, k->df, ld, a->n2, w, b, s, LDR__UP, rows, a->low, k->low);
@@ -9313,7 +9323,10 @@ static void ldr__words_backward(ldr__pass *s) {
         return;
     }
     ldr__norm_backward(&s->ex, s->dwords, 0, ldr__grad(l, l->end[LDR__LM_NORM]), ldr__grad(l, l->end[LDR__LM_NORMB]), s->dwords, s->words_f, s->words_stats, h->v[LDR__LM_NORM], R, e, LDR_NORM_LAYER);
-    LDR__ROW_LOOP(t, R, &s->ex, s->ex.kernels->rows->activate_backward(s->dwords + t * e, s->words_u + t * e, e, (int32_t)l->m->shape.activation);)
+    LDR__ROW_LOOP(t, R, &s->ex, {
+        s->ex.kernels->rows->activate_both(s->words_f + t * e, s->words_u + t * e, e, (int32_t)l->m->shape.activation);
+        s->ex.kernels->rows->multiply(s->dwords + t * e, s->words_u + t * e, e);
+    })
     ldr__linear_backward(&s->ex, s->dout, d, 0, ldr__grad(l, l->end[LDR__LM_DENSE]), ldr__grad(l, l->end[LDR__LM_DENSEB]), s->dwords, e, ldr__mat_float(s->hidden_in, d, 1), h->m[LDR__LM_DENSE], R, e, d);
 }
 

@@ -256,19 +256,29 @@ TEST(slopes_stay_finite_for_every_finite_argument) {
         }
 }
 
+/* Intel's bf16 products take twice as long as float ones: they are there when asked for, and not otherwise. */
+TEST(bf16_products_are_chosen_where_they_are_fast) {
+#if LDR__X86 && LDR__HAVE_BF16
+    if (ldr__x86_level() < 4) SKIP("this processor has no bf16 products");
+    CHECK_STR(ldr_simd_name(LDR_SIMD_AVX512_BF16), "avx512bf16");
+    CHECK_STR(ldr_simd_name(LDR_SIMD_AUTO), ldr__x86_intel() ? "avx512vnni" : "avx512bf16");
+#endif
+}
+
 TEST(activations_of_every_kernel_set) {
     static const double limit[] = { 2.5e-7, 2.5e-7, 0, 2.5e-7, 2.5e-7 }, slope_limit[] = { 8e-7, 1.2e-6, 0, 8e-7, 8e-7 };
     const int N = 40013;
     const ldr__kernels *sets[KERNEL_SETS];
     int count = kernel_sets(sets), s, kind, i;
-    float *x = zeros((size_t)N), *y = zeros((size_t)N), *d = zeros((size_t)N), *y0 = zeros((size_t)N), *d0 = zeros((size_t)N);
+    float *x = zeros((size_t)N), *y = zeros((size_t)N), *d = zeros((size_t)N), *y0 = zeros((size_t)N), *d0 = zeros((size_t)N), *both = zeros((size_t)N);
     for (i = 0; i < N; i++) x[i] = (float)(i - N / 2) * (20.0f / (float)N);
     for (kind = 0; kind < 5; kind++)
         for (s = 0; s < count; s++) {
             double e = 0, es = 0, between = 0;
-            for (i = 0; i < N; i++) d[i] = 1;
-            sets[s]->rows->activate(y, x, (size_t)N, kind);
-            sets[s]->rows->activate_backward(d, x, (size_t)N, kind);
+            sets[s]->rows->activate(both, x, (size_t)N, kind);
+            memcpy(d, x, (size_t)N * sizeof(float));
+            sets[s]->rows->activate_both(y, d, (size_t)N, kind);
+            for (i = 0; i < N; i++) CHECK(fabsf(both[i] - y[i]) <= 1e-6f * (1 + fabsf(y[i])));
             if (!s) memcpy(y0, y, (size_t)N * sizeof(float)), memcpy(d0, d, (size_t)N * sizeof(float));
             for (i = 0; i < N; i++) {
                 double v = (double)x[i];
@@ -280,7 +290,7 @@ TEST(activations_of_every_kernel_set) {
             CHECK_NEAR(es, 0, slope_limit[kind]);
             CHECK_NEAR(between, 0, 1.2e-6);
         }
-    free(x); free(y); free(d); free(y0); free(d0);
+    free(x); free(y); free(d); free(y0); free(d0); free(both);
 }
 
 TEST(rows_of_exponentials_and_adam_agree_between_kernel_sets) {
@@ -1237,7 +1247,7 @@ TEST(json_survives_every_byte_and_every_failed_allocation) {
 }
 
 #define TESTS(X) X(statuses_have_names_and_texts) X(the_first_error_wins) X(a_message_keeps_its_first_error_when_a_file_fails_later) X(long_messages_are_cut_not_overrun) X(random_numbers_are_the_published_ones) \
-    X(exponential_and_its_kin) X(extreme_arguments) X(slopes_stay_finite_for_every_finite_argument) X(activations_of_every_kernel_set) X(rows_of_exponentials_and_adam_agree_between_kernel_sets) \
+    X(exponential_and_its_kin) X(extreme_arguments) X(slopes_stay_finite_for_every_finite_argument) X(bf16_products_are_chosen_where_they_are_fast) X(activations_of_every_kernel_set) X(rows_of_exponentials_and_adam_agree_between_kernel_sets) \
     X(every_half_is_exact) X(bfloat16_rounds_to_nearest_even) X(tensors_read_as_float) X(products_of_every_layout_and_type) X(products_do_not_depend_on_threads) \
     X(a_row_of_a_product_does_not_depend_on_the_others) X(an_empty_product_is_its_bias) X(int8_products_are_exact_sums) X(bf16_products_of_every_kernel_set) X(floats_become_the_nearest_bf16) X(int8_rows_show_what_is_not_finite) X(norms_and_their_gradients) X(linear_maps_and_their_gradients) X(rotary_positions_turn_and_turn_back) \
     X(attention_and_its_gradients) X(dropout_has_its_rate_and_one_mask) X(a_batch_in_parts_has_the_same_masks) X(mixes_and_their_gradients) X(bad_json_is_refused_at_its_place) X(the_public_json_suite) \

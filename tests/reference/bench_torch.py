@@ -165,9 +165,9 @@ def main():
             print(f"{r['product']} {r['m']:5} x {r['n']:5} x {r['k']:5}: ours {r['median']:6.1f} GFLOP/s ({100 * r['median'] / r['peak']:.0f} % of the peak), PyTorch {t:6.1f}, ratio {r['median'] / t:.2f}")
     paper = ["step", "--preset", "paper"]
     for name, arguments, peer in (
-            ("backbone forward, f32", ["forward"], "forward"), ("backbone forward, bf16", ["forward", "--bf16"], "forward-bf16"), ("backbone forward, int8", ["forward", "--int8"], "forward-int8"),
-            ("one text of 128, f32", ["forward", "--batch", "1"], "one"), ("one text of 128, int8", ["forward", "--batch", "1", "--int8"], "one-int8"),
-            ("ladder step, f32", paper, "step"), ("ladder step, bf16 backbone", paper + ["--bf16"], "step-bf16"), ("ladder step, int8 backbone", paper + ["--int8"], "step-bf16"),
+            ("backbone forward, f32", ["forward"], "forward"), ("backbone forward, f32 packed", ["forward", "--pack"], "forward"), ("backbone forward, bf16", ["forward", "--bf16"], "forward-bf16"), ("backbone forward, int8", ["forward", "--int8"], "forward-int8"),
+            ("one text of 128, f32", ["forward", "--batch", "1"], "one"), ("one text of 128, f32 packed", ["forward", "--batch", "1", "--pack"], "one"), ("one text of 128, int8", ["forward", "--batch", "1", "--int8"], "one-int8"),
+            ("ladder step, f32", paper, "step"), ("ladder step, f32 packed", paper + ["--pack"], "step"), ("ladder step, bf16 backbone", paper + ["--bf16"], "step-bf16"), ("ladder step, int8 backbone", paper + ["--int8"], "step-bf16"),
             ("ladder step, cached taps", paper + ["--cache"], "cached"), ("full fine-tuning step, f32", ["step", "--method", "full"], "full")):
         if peer.partition("-")[0] not in o.parts:
             continue
