@@ -395,7 +395,8 @@ LDR_API void       ldr_encoding_free(ldr_encoding *e);
    ====================================================================================== */
 
 /* The widest set of kernels an object may use; AUTO takes the fastest the machine has (of Intel's that is
-   AVX512_VNNI, whose bf16 is float products of rounded weights). A set the machine lacks falls back to the next lower one. On 64-bit ARM ("neon") and in WebAssembly with
+   AVX512_VNNI, whose bf16 is float products of rounded weights: Intel's own take twice as long). A set the
+   machine lacks falls back to the next lower one. On 64-bit ARM ("neon") and in WebAssembly with
    vectors ("simd128") everything but PORTABLE means the one set compiled in. */
 typedef enum ldr_simd { LDR_SIMD_AUTO, LDR_SIMD_PORTABLE, LDR_SIMD_AVX2, LDR_SIMD_AVX512, LDR_SIMD_AVX512_VNNI, LDR_SIMD_AVX512_BF16 } ldr_simd;
 LDR_API const char *ldr_simd_name(ldr_simd wish);        /* "portable", "avx2", "avx512", ...: what would run          */
@@ -3551,6 +3552,7 @@ static void ldr__attention_backward(const ldr__exec *ex, float *dqkv, const floa
                     soft.dot = dot + i0;
                     soft.row = drops;
                     soft.scale = a->scale;
+                    soft.kept = 1;
                     soft.threshold = ldr__attention_dropout(drops, &soft.kept, a, first + begin + i0, rows, h);
                     ldr__panels_multiply(ker, s, nr, q + i0 * d, d, 1, k, d, rows, nr, d, NULL, NULL, 0, NULL);
                     ldr__panels_multiply(ker, e, nr, g + i0 * d, d, 1, v, d, rows, nr, d, NULL, NULL, 0, NULL);
