@@ -1503,6 +1503,8 @@ typedef struct ldr__row_kernels {
     void (*mix_backward)(float *dm, float *du, const float *a, size_t n);
     void (*mix_columns)(float *sums, const float *du, const float *s, const float *m, size_t ld, size_t rows, size_t columns);
     double (*squares)(const float *x, size_t n);                                    /* sum x^2       */
+    /* Row i of dst (+)= by[i] times column i of src, whose d rows are n apart; by NULL: as it is.                          */
+    void (*turn)(float *dst, size_t ld, const float *src, size_t n, const float *by, size_t rows, size_t d, int add);
     void (*adam)(float *w, float *m, float *v, const float *g, size_t n, const float *c);
 } ldr__row_kernels;
 
@@ -1917,6 +1919,15 @@ LDR__INLINE void ldr__activate_body(float *y, const float *x, size_t n, int32_t 
     }
 }
 
+LDR__INLINE void ldr__turn_body(float *dst, size_t ld, const float *src, size_t n, const float *by, size_t rows, size_t d, int add) {
+    size_t i, c;
+    for (i = 0; i < rows; i++, dst += ld) {
+        const float *from = src + i;
+        const float times = by ? by[i] : 1.0f;
+        for (c = 0; c < d; c++, from += n) dst[c] = *from * times + (add ? dst[c] : 0.0f);
+    }
+}
+
 LDR__INLINE double ldr__squares_body(const float *x, size_t count) {
     double lanes[LDR__LANES], sum = 0;
     size_t at;
@@ -2060,8 +2071,9 @@ static void ldr__weave_portable(float *dst, const float *src, size_t stride, siz
     target static double ldr__squares_##suffix(const float *x, size_t n) { return ldr__squares_body(x, n); }                                                \
     static const ldr__row_kernels ldr__row_kernels_##suffix = { ldr__exp_row_##suffix, ldr__softmax_##suffix, ldr__softmax_backward_##suffix, ldr__activate_##suffix, ldr__activate_both_##suffix,      \
         ldr__multiply_##suffix, ldr__add_##suffix, ldr__dropout_##suffix, ldr__norm_##suffix, ldr__norm_backward_##suffix, ldr__norm_columns_##suffix, ldr__columns_##suffix,      \
-        ldr__mix_##suffix, ldr__mix_backward_##suffix, ldr__mix_columns_##suffix, ldr__squares_##suffix, ldr__adam_##suffix };
+        ldr__mix_##suffix, ldr__mix_backward_##suffix, ldr__mix_columns_##suffix, ldr__squares_##suffix, ldr__turn_##suffix, ldr__adam_##suffix };
 
+static void ldr__turn_portable(float *dst, size_t ld, const float *src, size_t n, const float *by, size_t rows, size_t d, int add) { ldr__turn_body(dst, ld, src, n, by, rows, d, add); }
 static void ldr__adam_portable(float *w, float *m, float *v, const float *g, size_t n, const float *c) { ldr__adam_body(w, m, v, g, n, c); }
 LDR__SOFTMAX_KERNELS(portable, )
 LDR__ROW_KERNELS(portable, )
@@ -2620,27 +2632,54 @@ LDR__AVX2 static void ldr__to_float_avx2(float *dst, const void *src, ldr_dtype 
     for (; i < n; i++) dst[i] = ldr__load(src, dtype, i);
 }
 
-/* Four k at a time. Each quarter of a register takes four numbers of one row; the rows of a register are four apart, so that
-   after a 4 x 4 transposition inside the quarters they stand in order. */
+/* Columns 0 to 3 of eight rows of s. Each half of a register takes four numbers of one row; the rows of a register are four apart,
+   so that after a 4 x 4 transposition inside the halves they stand in order. */
+LDR__AVX2 LDR__INLINE void ldr__eight_by_four(__m256 *column, const float *s, size_t stride) {
+#define LDR__ROWS(q) _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(s + (q) * stride)), _mm_loadu_ps(s + ((q) + 4) * stride), 1)
+    __m256 a0 = LDR__ROWS(0), a1 = LDR__ROWS(1), a2 = LDR__ROWS(2), a3 = LDR__ROWS(3);
+#undef LDR__ROWS
+    __m256 b0 = _mm256_unpacklo_ps(a0, a1), b1 = _mm256_unpackhi_ps(a0, a1), b2 = _mm256_unpacklo_ps(a2, a3), b3 = _mm256_unpackhi_ps(a2, a3);
+    column[0] = _mm256_shuffle_ps(b0, b2, 0x44);
+    column[1] = _mm256_shuffle_ps(b0, b2, 0xee);
+    column[2] = _mm256_shuffle_ps(b1, b3, 0x44);
+    column[3] = _mm256_shuffle_ps(b1, b3, 0xee);
+}
+
 LDR__AVX2 static void ldr__weave_avx2(float *dst, const float *src, size_t stride, size_t columns, size_t depth) {
     size_t p = 0, j;
     if (columns == 16)
         for (; p + 4 <= depth; p += 4)
             for (j = 0; j < 16; j += 8) {
-                const float *s = src + j * stride + p;
                 float *d = dst + p * 16 + j;
-#define LDR__ROWS(q) _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(s + (q) * stride)), _mm_loadu_ps(s + ((q) + 4) * stride), 1)
-                __m256 a0 = LDR__ROWS(0), a1 = LDR__ROWS(1), a2 = LDR__ROWS(2), a3 = LDR__ROWS(3);
-#undef LDR__ROWS
-                __m256 b0 = _mm256_unpacklo_ps(a0, a1), b1 = _mm256_unpackhi_ps(a0, a1), b2 = _mm256_unpacklo_ps(a2, a3), b3 = _mm256_unpackhi_ps(a2, a3);
-                _mm256_storeu_ps(d, _mm256_shuffle_ps(b0, b2, 0x44));
-                _mm256_storeu_ps(d + 16, _mm256_shuffle_ps(b0, b2, 0xee));
-                _mm256_storeu_ps(d + 32, _mm256_shuffle_ps(b1, b3, 0x44));
-                _mm256_storeu_ps(d + 48, _mm256_shuffle_ps(b1, b3, 0xee));
+                __m256 column[4];
+                ldr__eight_by_four(column, src + j * stride + p, stride);
+                _mm256_storeu_ps(d, column[0]);
+                _mm256_storeu_ps(d + 16, column[1]);
+                _mm256_storeu_ps(d + 32, column[2]);
+                _mm256_storeu_ps(d + 48, column[3]);
             }
     ldr__weave_body(dst + p * 16, src + p, stride, columns, depth - p, 16);
 }
 
+LDR__AVX2 static void ldr__turn_avx2(float *dst, size_t ld, const float *src, size_t n, const float *by, size_t rows, size_t d, int add) {
+    size_t i, c, l;
+    for (i = 0; i + 4 <= rows; i += 4) {
+        for (c = 0; c + 8 <= d; c += 8) {
+            __m256 column[4];
+            ldr__eight_by_four(column, src + c * n + i, n);
+            for (l = 0; l < 4; l++) {
+                float *to = dst + (i + l) * ld + c;
+                if (by) column[l] = _mm256_mul_ps(column[l], _mm256_broadcast_ss(by + i + l));
+                if (add) column[l] = _mm256_add_ps(column[l], _mm256_loadu_ps(to));
+                _mm256_storeu_ps(to, column[l]);
+            }
+        }
+        ldr__turn_body(dst + i * ld + c, ld, src + c * n + i, n, by ? by + i : NULL, 4, d - c, add);
+    }
+    ldr__turn_body(dst + i * ld, ld, src + i, n, by ? by + i : NULL, rows - i, d, add);
+}
+
+/* The same with quarters in place of halves. */
 LDR__AVX512 static void ldr__weave_avx512(float *dst, const float *src, size_t stride, size_t columns, size_t depth) {
     size_t p = 0, j;
     if (columns == 32)
@@ -2773,6 +2812,7 @@ LDR__AVX512 static void ldr__softmax_backward_avx512(float *s, float *e, size_t 
     if (q->threshold) ldr__softmax_back_dropout(s, queries, n, q, first);
 }
 
+static void ldr__turn_avx512(float *dst, size_t ld, const float *src, size_t n, const float *by, size_t rows, size_t d, int add) { ldr__turn_avx2(dst, ld, src, n, by, rows, d, add); }
 LDR__SOFTMAX_KERNELS(avx2, LDR__AVX2)
 LDR__ROW_KERNELS(avx2, LDR__AVX2)
 LDR__ROW_KERNELS(avx512, LDR__AVX512)
@@ -3449,16 +3489,6 @@ static float ldr__dot(const float *a, const float *b, size_t n) {
     return (sums[0] + sums[1]) + (sums[2] + sums[3]);
 }
 
-/* Row i of dst (+)= by[i] times column i of src[d,n]. */
-static void ldr__head_columns(float *dst, size_t ld, const float *src, size_t n, const float *by, size_t rows, size_t d, int add) {
-    size_t i, c;
-    for (i = 0; i < rows; i++, dst += ld) {
-        const float *from = src + i;
-        const float times = by ? by[i] : 1.0f;
-        for (c = 0; c < d; c++, from += n) dst[c] = *from * times + (add ? dst[c] : 0.0f);
-    }
-}
-
 /* Keys [j0, j0 + keys) that come after a query i0 + l get a score whose exponential is 0. */
 static void ldr__hide_later(float *s, size_t keys, size_t n, size_t j0, size_t i0) {
     size_t j, l;
@@ -3510,7 +3540,7 @@ static void ldr__attention_forward(const ldr__exec *ex, float *out, float *lse, 
                     if (lse) lse[(first + i0 + i) * (size_t)a->heads + h] = soft.peak[i] + logf(soft.sum[i]);
                     soft.fix[i] = 1.0f / soft.sum[i];
                 }
-                ldr__head_columns(out + (to + i0 - begin) * inner + h * d, inner, o, nr, soft.fix, rows, d, 0);
+                ker->rows->turn(out + (to + i0 - begin) * inner + h * d, inner, o, nr, soft.fix, rows, d, 0);
             }
     }
 }
@@ -3565,8 +3595,8 @@ static void ldr__attention_backward(const ldr__exec *ex, float *dqkv, const floa
                     ldr__panels_multiply(ker, dk, nr, q + i0 * d, 1, d, e, rows, d, nr, rows, NULL, NULL, 1, NULL);
                     ldr__panels_multiply(ker, dv, nr, g + i0 * d, 1, d, s, rows, d, nr, rows, NULL, NULL, 1, NULL);
                 }
-                ldr__head_columns(dbase + j0 * ld + inner + kv * d, ld, dk, nr, NULL, keys, d, h > kv * group);
-                ldr__head_columns(dbase + j0 * ld + inner + ((size_t)a->kv_heads + kv) * d, ld, dv, nr, NULL, keys, d, h > kv * group);
+                ker->rows->turn(dbase + j0 * ld + inner + kv * d, ld, dk, nr, NULL, keys, d, h > kv * group);
+                ker->rows->turn(dbase + j0 * ld + inner + ((size_t)a->kv_heads + kv) * d, ld, dv, nr, NULL, keys, d, h > kv * group);
             }
             ldr__head_rows(dbase + begin * ld + h * d, ld, dq, apart, asking, d);
         }

@@ -256,6 +256,28 @@ TEST(slopes_stay_finite_for_every_finite_argument) {
         }
 }
 
+TEST(columns_become_rows_in_every_kernel_set) {
+    const ldr__kernels *sets[KERNEL_SETS];
+    int count = kernel_sets(sets), s, scaled, add;
+    size_t rows, d, i, c;
+    for (s = 0; s < count; s++)
+        for (rows = 1; rows <= 32; rows += rows < 9 ? 1 : 5)
+            for (d = 1; d <= 67; d += d < 18 ? 1 : 7)
+                for (scaled = 0; scaled < 2; scaled++)
+                    for (add = 0; add < 2; add++) {
+                        float src[67 * 32], dst[32 * 70], by[32];
+                        for (i = 0; i < 67 * 32; i++) src[i] = (float)i;
+                        for (i = 0; i < 32; i++) by[i] = (float)(i + 1);
+                        for (i = 0; i < 32 * 70; i++) dst[i] = (float)(i % 5);
+                        sets[s]->rows->turn(dst, 70, src, 32, scaled ? by : NULL, rows, d, add);
+                        for (i = 0; i < 32; i++)
+                            for (c = 0; c < 70; c++) {
+                                float old = (float)((i * 70 + c) % 5), made = (float)(c * 32 + i) * (scaled ? by[i] : 1.0f) + (add ? old : 0.0f);
+                                CHECK(dst[i * 70 + c] == (i < rows && c < d ? made : old));
+                            }
+                    }
+}
+
 /* Intel's bf16 products take twice as long as float ones: they are there when asked for, and not otherwise. */
 TEST(bf16_products_are_chosen_where_they_are_fast) {
 #if LDR__X86 && LDR__HAVE_BF16
@@ -1249,7 +1271,7 @@ TEST(json_survives_every_byte_and_every_failed_allocation) {
 }
 
 #define TESTS(X) X(statuses_have_names_and_texts) X(the_first_error_wins) X(a_message_keeps_its_first_error_when_a_file_fails_later) X(long_messages_are_cut_not_overrun) X(random_numbers_are_the_published_ones) \
-    X(exponential_and_its_kin) X(extreme_arguments) X(slopes_stay_finite_for_every_finite_argument) X(bf16_products_are_chosen_where_they_are_fast) X(activations_of_every_kernel_set) X(rows_of_exponentials_and_adam_agree_between_kernel_sets) \
+    X(exponential_and_its_kin) X(extreme_arguments) X(slopes_stay_finite_for_every_finite_argument) X(columns_become_rows_in_every_kernel_set) X(bf16_products_are_chosen_where_they_are_fast) X(activations_of_every_kernel_set) X(rows_of_exponentials_and_adam_agree_between_kernel_sets) \
     X(every_half_is_exact) X(bfloat16_rounds_to_nearest_even) X(tensors_read_as_float) X(products_of_every_layout_and_type) X(products_do_not_depend_on_threads) \
     X(a_row_of_a_product_does_not_depend_on_the_others) X(an_empty_product_is_its_bias) X(int8_products_are_exact_sums) X(bf16_products_of_every_kernel_set) X(floats_become_the_nearest_bf16) X(int8_rows_show_what_is_not_finite) X(norms_and_their_gradients) X(linear_maps_and_their_gradients) X(rotary_positions_turn_and_turn_back) \
     X(attention_and_its_gradients) X(dropout_has_its_rate_and_one_mask) X(a_batch_in_parts_has_the_same_masks) X(mixes_and_their_gradients) X(bad_json_is_refused_at_its_place) X(the_public_json_suite) \
