@@ -3265,7 +3265,7 @@ static void ldr__packed_forward(const ldr__exec *ex, float *y, size_t ldy, float
                         ldr__ahead_stretch(&next, follows, widen ? 0 : kc * nr * number);
                         for (tiles = (end - i + mr - 1) / mr, at = i; tiles; tiles--, at += height) {
                             float *c = y + at * ldy + j0 + j;
-                            const unsigned char *a = narrowed + at * stride + p * (unit == 2 ? 2u : 1u);
+                            const unsigned char *a = narrow ? narrowed + at * stride + p * (unit == 2 ? 2u : 1u) : NULL;
                             uintptr_t ahead = (uintptr_t)panel;
                             size_t forth = 0;
                             ldr__ahead_take(&next, kc / unit, &ahead, &forth);
