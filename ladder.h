@@ -2469,17 +2469,18 @@ LDR__AVX2 static void ldr__tile_int8_avx2(LDR__INT8_ARGUMENTS) {
     }
 }
 
-/* 14 x 32, the same with wider registers; with VNNI four 8-bit k at a time, a as unsigned bytes 128 too large. */
+/* 14 x 32, the same with wider registers; with VNNI four 8-bit k at a time, a as unsigned bytes 128 too large. The end is a
+   multiply-add by name: a compiler that may fuse does so in tiles of some heights only, and rows would depend on their batch. */
 #define LDR__ROW(i)   __m512i x##i = _mm512_setzero_si512(), y##i = x##i;
 #define LDR__WORD(i)  memcpy(&word, &LDR__AT(i), 4); v = _mm512_set1_epi32(word)
 #define LDR__MADD(i)  LDR__WORD(i); x##i = _mm512_add_epi32(x##i, _mm512_madd_epi16(v, b0)); y##i = _mm512_add_epi32(y##i, _mm512_madd_epi16(v, b1)); LDR__PIN(x##i, y##i);
 #define LDR__DOT(i)   LDR__WORD(i); LDR__DOT512(x##i, v, b0); LDR__DOT512(y##i, v, b1);
 #define LDR__STORE(i) {                                                                                                 \
         float *at = c + i * ldc;                                                                                        \
-        __m512 s = _mm512_set1_ps(a_scale[i]), u = _mm512_mul_ps(_mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_sub_epi32(x##i, too_much0)), s), scale0);    \
-        __m512 w = _mm512_mul_ps(_mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_sub_epi32(y##i, too_much1)), s), scale1);      \
-        _mm512_mask_storeu_ps(at, low, _mm512_add_ps(u, accumulate ? _mm512_maskz_loadu_ps(low, at) : s0));             \
-        if (high) _mm512_mask_storeu_ps(at + 16, high, _mm512_add_ps(w, accumulate ? _mm512_maskz_loadu_ps(high, at + 16) : s1)); }
+        __m512 s = _mm512_set1_ps(a_scale[i]), u = _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_sub_epi32(x##i, too_much0)), s);       \
+        __m512 w = _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_sub_epi32(y##i, too_much1)), s);                             \
+        _mm512_mask_storeu_ps(at, low, _mm512_fmadd_ps(u, scale0, accumulate ? _mm512_maskz_loadu_ps(low, at) : s0));   \
+        if (high) _mm512_mask_storeu_ps(at + 16, high, _mm512_fmadd_ps(w, scale1, accumulate ? _mm512_maskz_loadu_ps(high, at + 16) : s1)); }
 #define LDR__TILE(name, target, multiply, correction, rows)                                                             \
 target static void name##_##rows(LDR__INT8_ARGUMENTS) {                                                                 \
     LDR__COLUMNS512;                                                                                                    \
