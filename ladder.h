@@ -424,7 +424,8 @@ typedef struct ldr_model_desc {
     int32_t       threads;         /* 0: what OpenMP says; without OpenMP always 1            */
     ldr_simd      simd;
     ldr_compute   compute;
-    int32_t       pack;            /* F32: 1 lays the blocks' matrices out at load as the kernels read them, in a copy of floats: same bits, sooner */
+    int32_t       pack;            /* 1: F32 lays the blocks' matrices out at load as the kernels read them, in a copy of floats that the model
+                                      owns: same bits, sooner. The others always do. Gradients through a block read its file's matrices */
     int32_t       release;         /* 1: give the memory of mapped weights back to the system after each use, for a backbone
                                       larger than memory. They are read again when needed: the same bits, slower */
 } ldr_model_desc;
@@ -1524,7 +1525,8 @@ typedef struct ldr__kernels {
     void (*quantise)(void *q, float *scale, const float *x, size_t n, size_t padded);
     void (*widen)(int16_t *dst, const int8_t *src, size_t n);                       /* unit 2: a panel for use */
     /* c[i,j] = a_scale[i] b_scale[j] (sum over k of a b) + (accumulate ? c : bias or 0); rows of a are rs bytes apart, a panel
-       as above with a unit, 4 bytes, in place of a number; b_sum[j]: the panel's column sums. Scales, sums and bias go on to nr. */
+       as above with a unit, 4 bytes, in place of a number; b_sum[j]: the panel's column sums. Scales, sums and bias go on to nr.
+       ahead and step as above, for each unit. */
     void (*tile_int8)(float *c, size_t ldc, const unsigned char *a, size_t rs, const unsigned char *b, size_t units, int32_t m, int32_t n, const float *a_scale, const float *b_scale,
                       const int32_t *b_sum, const float *bias, int accumulate, uintptr_t ahead, size_t step);
     /* The same of pairs of bf16, summed in float; NULL: this set has no such product. to_bf16: nearest, zeros to `padded`. */
@@ -1722,6 +1724,11 @@ LDR__INLINE float ldr__dropout_factor(uint32_t row, uint32_t column, uint32_t th
     return (h ^ h >> 16) < threshold ? 0.0f : scale;
 }
 
+/* A row, or its columns from `first` on. */
+LDR__INLINE void ldr__dropout_body(float *x, size_t n, uint32_t row, uint32_t first, uint32_t threshold, float scale) {
+    LDR__LANE_MAP(x, x, x, n, z * ldr__dropout_factor(row, first + (uint32_t)at + (uint32_t)l, threshold, scale));
+}
+
 /* Softmax of queries side by side, as many as the narrowest panel has at a time: no sum or maximum goes across. */
 enum { LDR__NARROW = 8 };
 
@@ -1765,14 +1772,8 @@ LDR__INLINE void ldr__softmax_body(float *s, size_t keys, size_t n, ldr__softmax
 }
 
 LDR__INLINE void ldr__softmax_back_dropout(float *s, size_t queries, size_t n, const ldr__softmax_back *q, size_t first) {
-    size_t i, at;
-    int l;
-    for (i = 0; i < queries; i++)
-        for (at = 0; at < n; at += LDR__NARROW) {
-            float out[LDR__NARROW], *to = s + i * n + at;
-            for (l = 0; l < LDR__NARROW; l++) out[l] = to[l] * ldr__dropout_factor(q->row[i], (uint32_t)(first + at) + (uint32_t)l, q->threshold, q->kept);
-            memcpy(to, out, sizeof out);
-        }
+    size_t i;
+    for (i = 0; i < queries; i++) ldr__dropout_body(s + i * n, n, q->row[i], (uint32_t)first, q->threshold, q->kept);
 }
 
 LDR__INLINE void ldr__softmax_backward_body(float *s, float *e, size_t queries, size_t n, const ldr__softmax_back *q, size_t first) {
@@ -1793,10 +1794,6 @@ LDR__INLINE void ldr__softmax_backward_body(float *s, float *e, size_t queries, 
         }
     }
     if (q->threshold) ldr__softmax_back_dropout(s, queries, n, q, first);
-}
-
-LDR__INLINE void ldr__dropout_body(float *x, size_t n, uint32_t row, uint32_t threshold, float scale) {
-    LDR__LANE_MAP(x, x, x, n, z * ldr__dropout_factor(row, (uint32_t)at + (uint32_t)l, threshold, scale));
 }
 
 LDR__INLINE void ldr__norm_body(float *y, float *stats, const float *x, const float *g, const float *b, size_t count, int rms, float eps) {
@@ -2060,7 +2057,7 @@ static void ldr__weave_portable(float *dst, const float *src, size_t stride, siz
     target static void ldr__activate_both_##suffix(float *y, float *x, size_t n, int32_t kind) { ldr__activate_both_body(y, x, n, kind); }                  \
     target static void ldr__multiply_##suffix(float *y, const float *x, size_t n) { ldr__multiply_body(y, x, n); }                                          \
     target static void ldr__add_##suffix(float *y, const float *x, size_t n) { ldr__add_body(y, x, n); }                                                    \
-    target static void ldr__dropout_##suffix(float *x, size_t n, uint32_t row, uint32_t threshold, float scale) { ldr__dropout_body(x, n, row, threshold, scale); } \
+    target static void ldr__dropout_##suffix(float *x, size_t n, uint32_t row, uint32_t threshold, float scale) { ldr__dropout_body(x, n, row, 0, threshold, scale); } \
     target static void ldr__norm_##suffix(float *y, float *stats, const float *x, const float *g, const float *b, size_t n, int rms, float eps) { ldr__norm_body(y, stats, x, g, b, n, rms, eps); } \
     target static void ldr__norm_backward_##suffix(float *dx, int add, const float *dy, const float *x, const float *stats, const float *g, size_t n, int rms) { ldr__norm_backward_body(dx, add, dy, x, stats, g, n, rms); } \
     target static void ldr__norm_columns_##suffix(float *dg, const float *dy, const float *x, const float *stats, size_t ld, size_t rows, size_t columns) { ldr__norm_columns_body(dg, dy, x, stats, ld, rows, columns); } \
@@ -3049,15 +3046,6 @@ static void ldr__ahead_of(ldr__ahead *h, int which, const void *at, size_t strid
     h->lines[which] = ((uintptr_t)at % LDR__LINE + width * sizeof(float) + LDR__LINE - 1) / LDR__LINE;
 }
 
-/* The same of bytes that lie one after another. */
-static void ldr__ahead_stretch(ldr__ahead *h, const unsigned char *at, size_t bytes) {
-    memset(h, 0, sizeof *h);
-    h->at[0] = (uintptr_t)at;
-    h->stride[0] = LDR__LINE;
-    h->lines[0] = 1;
-    h->rows = (bytes + LDR__LINE - 1) / LDR__LINE;
-}
-
 /* Where a tile k deep is to fetch from; unchanged when everything has been fetched. Fetching past the last row is no access. */
 static void ldr__ahead_take(ldr__ahead *h, size_t k, uintptr_t *at, size_t *step) {
     int which = h->line >= h->lines[0];
@@ -3261,9 +3249,15 @@ static void ldr__packed_forward(const ldr__exec *ex, float *y, size_t ldy, float
                         const unsigned char *panel = widen ? scratch + (j * dc + (p - d0) * nr) * wide : data + (j * depth + p * nr) * number;
                         const float *bias = w->bias ? w->bias + j0 + j : NULL;
                         int32_t columns = (int32_t)LDR__MIN(nr, n - j);
+                        const unsigned char *follows = data + ((j + nr) * depth + p * nr) * number;        /* the panel that comes next: beside it, */
                         ldr__ahead next;
-                        const unsigned char *follows = j + nr < n ? data + ((j + nr) * depth + p * nr) * number : p + kc < depth ? data + (p + kc) * nr * number : end < high ? data : (const unsigned char *)w->data + later * depth * number;
-                        ldr__ahead_stretch(&next, follows, widen ? 0 : kc * nr * number);
+                        if (j + nr >= n) follows = data + (p + kc) * nr * number;                          /* below, */
+                        if (j + nr >= n && p + kc >= depth) follows = end < high ? data : (const unsigned char *)w->data + later * depth * number;      /* the first again, or of another task */
+                        memset(&next, 0, sizeof next);
+                        if (!widen) {
+                            next.rows = kc * nr * number / LDR__LINE;
+                            ldr__ahead_of(&next, 0, follows, LDR__LINE / sizeof(float), 1);
+                        }
                         for (tiles = (end - i + mr - 1) / mr, at = i; tiles; tiles--, at += height) {
                             float *c = y + at * ldy + j0 + j;
                             const unsigned char *a = narrow ? narrowed + at * stride + p * (unit == 2 ? 2u : 1u) : NULL;

@@ -661,6 +661,19 @@ TEST(instruction_sets_agree) {
     }
 }
 
+/* The final states [tokens,width] of a tiny model, to be freed. */
+static float *states_of(tiny_spec s, const ldr_batch *b) {
+    ldr_error err;
+    tiny_model m;
+    float *hidden = (float *)calloc((size_t)b->offsets[b->sequences] * (size_t)s.width, sizeof(float));
+    memset(&err, 0, sizeof err);
+    m = tiny_open(s, &err);
+    CHECK(m.m && !m.m->packed == !(s.pack || s.compute));
+    CHECK_INT(ldr_model_hidden(m.m, hidden, b, -1, &err), LDR_OK);
+    tiny_close(&m);
+    return hidden;
+}
+
 /* Every family rounded to 8 bits or bf16: near the float model, but not it, with the same bits for any number of threads. */
 TEST(rounded_backbones_stay_near) {
     static const ldr_compute computes[] = { LDR_COMPUTE_F32, LDR_COMPUTE_INT8, LDR_COMPUTE_INT8, LDR_COMPUTE_BF16, LDR_COMPUTE_BF16 };
@@ -671,26 +684,19 @@ TEST(rounded_backbones_stay_near) {
         int v;
         for (v = 0; v < 5; v++) {
             tiny_spec s = tiny_default(families[f]);
-            ldr_error err;
             ldr_batch b;
-            tiny_model m;
-            memset(&err, 0, sizeof err);
             memset(&b, 0, sizeof b);
             s.compute = computes[v];
             s.threads = v && v % 2 == 0 ? 3 : 1;
-            m = tiny_open(s, &err);
-            CHECK(m.m);
             b.ids = ids;
             b.offsets = offsets;
             b.sequences = 2;
-            hidden[v] = (float *)calloc(9 * (size_t)s.width, sizeof(float));
-            CHECK_INT(ldr_model_hidden(m.m, hidden[v], &b, -1, &err), LDR_OK);
+            hidden[v] = states_of(s, &b);
             if (v) {
                 double e = relative(hidden[v], hidden[0], 9 * s.width, 0);
                 if (v % 2) printf("  %s in %s: %.2f %% off\n", families[f], v == 1 ? "8 bits" : "bf16", 100 * e);
                 CHECK(e > 1e-5 && e < (v < 3 ? 0.06 : 0.02));
             }
-            tiny_close(&m);
         }
         for (v = 1; v < 5; v += 2) CHECK(memcmp(hidden[v], hidden[v + 1], 9 * (size_t)tiny_default(families[f]).width * sizeof(float)) == 0);
         for (v = 0; v < 5; v++) free(hidden[v]);
@@ -711,10 +717,7 @@ TEST(packed_floats_change_no_bit) {
             float *hidden[2];
             for (pack = 0; pack < 2; pack++) {
                 tiny_spec s = tiny_default(families[f]);
-                ldr_error err;
                 ldr_batch b;
-                tiny_model m;
-                memset(&err, 0, sizeof err);
                 memset(&b, 0, sizeof b);
                 s.width = 72;
                 s.embed = strcmp(families[f], "albert") == 0 ? 12 : 72;
@@ -724,14 +727,10 @@ TEST(packed_floats_change_no_bit) {
                 s.simd = sets[v];
                 s.pack = pack;
                 s.threads = pack && v ? 3 : 1;
-                m = tiny_open(s, &err);
                 b.ids = ids;
                 b.offsets = offsets;
                 b.sequences = 2;
-                hidden[pack] = (float *)calloc(107 * 72, sizeof(float));
-                CHECK_INT(ldr_model_hidden(m.m, hidden[pack], &b, -1, &err), LDR_OK);
-                CHECK(m.m && !m.m->packed == !pack);
-                tiny_close(&m);
+                hidden[pack] = states_of(s, &b);
             }
             CHECK(memcmp(hidden[0], hidden[1], 107 * 72 * sizeof(float)) == 0);
             free(hidden[0]);
@@ -764,6 +763,67 @@ TEST(packed_floats_change_no_bit) {
         }
         CHECK(bits[0] == bits[1]);
     }
+}
+
+/* Tensors of more numbers than a task of the optimiser owns: every number is stepped once, the norm counts each, and threads change no bit. */
+TEST(large_tensors_are_stepped_in_pieces) {
+    uint64_t bits[2][4];
+    int threads, o;
+    for (threads = 0; threads < 2; threads++)
+        for (o = 0; o < 4; o++) {
+            tiny_spec s = tiny_default("bert");
+            ldr_ladder_desc d = plain_desc(LDR_PRESET_DEFAULT, LDR_HEAD_CLASSIFY);
+            ldr_train_desc td;
+            ldr_error err;
+            tiny_model m;
+            ldr_ladder *l;
+            float *before, *state, *grads;
+            double norm = 0;
+            size_t i, large = 0;
+            int32_t p;
+            memset(&err, 0, sizeof err);
+            memset(&td, 0, sizeof td);
+            s.width = s.embed = 160;
+            s.threads = threads ? 3 : 1;
+            m = tiny_open(s, &err);
+            d.reduction = 1;
+            l = ldr_ladder_create(m.m, &d, &err);
+            CHECK_STR(err.message, "");
+            before = (float *)calloc(l->size, sizeof(float));
+            state = (float *)calloc(2 * l->size, sizeof(float));
+            grads = (float *)calloc(l->size, sizeof(float));
+            memcpy(before, l->values, l->size * sizeof(float));
+            for (p = 0; p < l->count; p++) {
+                size_t n = (size_t)l->params[p].rows * (size_t)l->params[p].columns;
+                large += n > LDR__PIECE && n % LDR__PIECE;
+                for (i = 0; i < n; i++) {
+                    float g = (float)(i % 7 + 1) * (i % 2 ? 0.25f : -0.25f);
+                    grads[l->params[p].offset + i] = g;
+                    norm += (double)g * (double)g;
+                }
+            }
+            CHECK(large > 0);
+            l->grads = grads;
+            CHECK_NEAR(ldr__gradient_norm(l), sqrt(norm), 1e-9 * sqrt(norm));
+            td.optimizer = (ldr_optimizer)o;
+            td = ldr_train_desc_defaults(l, &td);
+            td.weight_decay = 0;
+            ldr__optimise(l, state, state + l->size, &td, 1e-3, 1, 1);
+            for (p = 0; p < l->count && o != LDR_ADAFACTOR; p++)
+                for (i = 0; i < (size_t)l->params[p].rows * (size_t)l->params[p].columns; i++) {
+                    size_t at = l->params[p].offset + i;
+                    float g = (float)(i % 7 + 1) * (i % 2 ? 0.25f : -0.25f), by = o == LDR_SGD ? 1e-3f * g : i % 2 ? 1e-3f : -1e-3f;
+                    CHECK(fabsf(before[at] - l->values[at] - by) <= 1e-6f * (1 + fabsf(before[at])));
+                }
+            bits[threads][o] = ldr__floats_digest(0, l->values, l->size);
+            CHECK(bits[threads][o] == bits[0][o]);
+            l->grads = NULL;
+            free(before);
+            free(state);
+            free(grads);
+            ldr_ladder_free(l);
+            tiny_close(&m);
+        }
 }
 
 /* A result does not depend on what else is in the batch. */
@@ -1079,7 +1139,7 @@ TEST(large_batches_run_in_chunks) {
     X(a_wrong_sign_is_caught) X(default_at_r1_is_the_backbone_for_any_gate)                                        \
     X(paper_at_r1_is_the_backbone_with_gates_on_the_side_stream) X(a_slice_starts_as_a_working_copy) X(energy_picks_what_a_naive_count_picks)               \
     X(published_parameter_counts) X(same_bits_for_any_number_of_threads) X(stop_and_resume_gives_the_same_bits) X(recomputed_rungs_change_no_bit) X(rounded_taps_touch_only_down_projections)    \
-    X(the_tap_cache_changes_nothing) X(accumulation_is_the_large_batch) X(instruction_sets_agree) X(rounded_backbones_stay_near) X(packed_floats_change_no_bit)                 \
+    X(the_tap_cache_changes_nothing) X(accumulation_is_the_large_batch) X(instruction_sets_agree) X(rounded_backbones_stay_near) X(packed_floats_change_no_bit) X(large_tensors_are_stepped_in_pieces)                 \
     X(batches_do_not_mix) X(every_preset_learns_and_comes_back_from_its_file) X(early_stopping_keeps_the_best_epoch) \
     X(balanced_class_weights) X(not_a_number_names_step_and_tensor) X(the_plan_is_what_is_allocated)
 LDR_TEST_MAIN("ladder", TESTS)
