@@ -3331,12 +3331,16 @@ static void ldr__linear_activate_forward(const ldr__exec *ex, float *y, float *f
     ldr__gemm(ex, y, ldy, x, in, 1, ldr__mat_transposed(w), finish, rows, out, in, 0);
 }
 
-/* dW[O,I] += dy^T x,  db[O] += sum dy,  dx[T,I] (+)= dy W.  Any of dw, db, dx may be NULL. x may be
-   any float type (a stored tap). */
-static void ldr__linear_backward(const ldr__exec *ex, float *dx, size_t lddx, int add_dx, float *dw, float *db, const float *dy, size_t ldy,
-                                 ldr__mat x, ldr__mat w, size_t rows, size_t out, size_t in) {
+/* dW[O,I] += dy^T x,  db[O] += sum dy;  either may be NULL. x may be any float type (a stored tap). */
+static void ldr__linear_gradients(const ldr__exec *ex, float *dw, float *db, const float *dy, size_t ldy, ldr__mat x, size_t rows, size_t out, size_t in) {
     if (dw) ldr__gemm(ex, dw, in, dy, 1, ldy, x, ldr__finish_bias(NULL), out, in, rows, 1);
     if (db) ldr__column_sums(ex, db, dy, ldy, rows, out);
+}
+
+/* The same, and dx[T,I] (+)= dy W.  Any of dw, db, dx may be NULL. */
+static void ldr__linear_backward(const ldr__exec *ex, float *dx, size_t lddx, int add_dx, float *dw, float *db, const float *dy, size_t ldy,
+                                 ldr__mat x, ldr__mat w, size_t rows, size_t out, size_t in) {
+    ldr__linear_gradients(ex, dw, db, dy, ldy, x, rows, out, in);
     if (dx) ldr__gemm(ex, dx, lddx, dy, ldy, 1, w, ldr__finish_bias(NULL), rows, in, out, add_dx);
 }
 
@@ -3348,9 +3352,8 @@ static void ldr__norm_forward(const ldr__exec *ex, float *y, float *stats, const
     LDR__ROW_LOOP(t, rows, ex, ex->kernels->rows->norm(y + t * n, stats ? stats + 2 * t : NULL, x + t * n, g, b, n, kind == LDR_NORM_RMS, eps);)
 }
 
-/* With xhat = (x - mean) rstd and e = dy g:  layer: dx (+)= rstd (e - mean(e) - xhat mean(e xhat));  rms: the same without
-   mean(e).  dg += sum dy xhat, db += sum dy; either may be NULL. */
-static void ldr__norm_backward(const ldr__exec *ex, float *dx, int add, float *dg, float *db, const float *dy, const float *x, const float *stats, const float *g, size_t rows, size_t n, ldr_norm kind) {
+/* With xhat = (x - mean) rstd:  dg += sum dy xhat, db += sum dy; either may be NULL. */
+static void ldr__norm_gradients(const ldr__exec *ex, float *dg, float *db, const float *dy, const float *x, const float *stats, size_t rows, size_t n) {
     if (dg) {
         LDR__FOR(block, ((int64_t)n + 31) / 32, ex->threads) {
             size_t j = (size_t)block * 32;
@@ -3358,6 +3361,11 @@ static void ldr__norm_backward(const ldr__exec *ex, float *dx, int add, float *d
         }
     }
     if (db) ldr__column_sums(ex, db, dy, n, rows, n);
+}
+
+/* The same, and with e = dy g:  layer: dx (+)= rstd (e - mean(e) - xhat mean(e xhat));  rms: the same without mean(e). */
+static void ldr__norm_backward(const ldr__exec *ex, float *dx, int add, float *dg, float *db, const float *dy, const float *x, const float *stats, const float *g, size_t rows, size_t n, ldr_norm kind) {
+    ldr__norm_gradients(ex, dg, db, dy, x, stats, rows, n);
     LDR__ROW_LOOP(t, rows, ex, ex->kernels->rows->norm_backward(dx + t * n, add, dy + t * n, x + t * n, stats + 2 * t, g, n, kind == LDR_NORM_RMS);)
 }
 
@@ -6111,19 +6119,25 @@ static ldr__attention ldr__block_attention(const ldr__shape *s, const ldr__token
     return a;
 }
 
-/* Buffers of a backward pass, shared by all blocks of one shape. f: room for [T,ffn], that of the forward pass. */
-typedef struct ldr__back { float *a, *b, *c, *f, *df, *dg, *attention, *qkv, *low, *bent; } ldr__back;
+/* Gradients on the way back, kept until those of the block's tensors are made of them; shared by all blocks of one shape. */
+typedef struct ldr__back {
+    float *dn1, *dn2;              /* of what norm1 made, and of what norm2 made (post-norm: that is y) */
+    float *dattn, *dffn;           /* of what Attn and FFN add                                */
+    float *f, *df, *dg;            /* f: the activated units again, where the forward pass had room for them */
+    float *attention, *qkv, *low, *bent;
+} ldr__back;
 
 static void ldr__back_place(ldr__plan *p, const char *name, ldr__back *k, const ldr__shape *s, size_t rows, float *f) {
     size_t w = (size_t)s->width;
     memset(k, 0, sizeof *k);
-    k->a = ldr__place_matrix(p, name, rows, w);
-    k->b = ldr__place_matrix(p, name, rows, w);
-    k->c = ldr__place_matrix(p, name, rows, w);
+    k->dn1 = s->place != LDR__NO_NORM ? ldr__place_matrix(p, name, rows, w) : NULL;
+    k->dn2 = s->place == LDR__PRE ? ldr__place_matrix(p, name, rows, w) : NULL;
+    k->dffn = ldr__place_matrix(p, name, rows, w);
     k->f = f;
     k->df = ldr__place_matrix(p, name, rows, ldr__ffn_ld(s));
     if (s->gated) k->dg = ldr__place_matrix(p, name, rows, ldr__ffn_ld(s));
     if (s->heads) {
+        k->dattn = ldr__place_matrix(p, name, rows, w);
         k->attention = ldr__place_matrix(p, name, rows, (size_t)s->heads * (size_t)s->head_dim);
         k->qkv = ldr__place_matrix(p, name, rows, ldr__qkv_width(s));
     }
@@ -6148,17 +6162,24 @@ static void ldr__block_linear_forward(const ldr__exec *ex, float *y, size_t ldy,
     ldr__gemm(ex, y, ldy, low, n, 1, ldr__mat_transposed(ldr__mat_float(b->v[LDR__LOW_B + slot], n, 1)), ldr__finish_bias(NULL), rows, out, n, 1);
 }
 
-/* dx (+)= dy W + (alpha/rank) dy B A, and the gradients of all four that are wanted. A z is made again; dlow: room like low. */
+/* dx (+)= dy W + (alpha/rank) dy B A, and the gradients of A and B that are wanted. A z is made again; dlow: room like low. */
 static void ldr__block_linear_backward(const ldr__exec *ex, float *dx, size_t lddx, int add, float *const *grad, const float *dy, size_t ldy, const float *x, size_t ldx,
                                        const ldr__block *b, const ldr__shape *s, int slot, size_t rows, float *low, float *dlow) {
     size_t out, in, n = (size_t)s->low_rank;
     ldr__slot_size(s, slot, &out, &in);
-    ldr__linear_backward(ex, dx, lddx, add, grad[slot], grad[LDR__QB + slot], dy, ldy, ldr__mat_float(x, ldx, 1), b->m[slot], rows, out, in);
+    ldr__linear_backward(ex, dx, lddx, add, NULL, NULL, dy, ldy, ldr__mat_float(x, ldx, 1), b->m[slot], rows, out, in);
     if (!b->v[LDR__LOW_A + slot]) return;
     ldr__low_rank(ex, low, x, ldx, b, s, slot, rows, in);
     ldr__linear_backward(ex, dlow, n, 0, grad[LDR__LOW_B + slot], NULL, dy, ldy, ldr__mat_float(low, n, 1), ldr__mat_float(b->v[LDR__LOW_B + slot], n, 1), rows, out, n);
     LDR__ROW_LOOP(t, rows, ex, LDR__LANE_LOOP(i, n, dlow[t * n + i] *= s->low_scale);)
     ldr__linear_backward(ex, dx, lddx, 1, grad[LDR__LOW_A + slot], NULL, dlow, n, ldr__mat_float(x, ldx, 1), ldr__mat_float(b->v[LDR__LOW_A + slot], in, 1), rows, n, in);
+}
+
+/* Those of W and its bias. */
+static void ldr__block_linear_gradients(const ldr__exec *ex, float *const *grad, const float *dy, size_t ldy, const float *x, size_t ldx, const ldr__shape *s, int slot, size_t rows) {
+    size_t out, in;
+    ldr__slot_size(s, slot, &out, &in);
+    ldr__linear_gradients(ex, grad[slot], grad[LDR__QB + slot], dy, ldy, ldr__mat_float(x, ldx, 1), rows, out, in);
 }
 
 /* 1: the rows of b follow those of a, as if they were one matrix. */
@@ -6168,15 +6189,18 @@ static int ldr__mat_follows(const ldr__mat *a, size_t rows, const ldr__mat *b) {
         && (const unsigned char *)a->data + (a->first + rows * a->rs) * size == (const unsigned char *)b->data + b->first * size;
 }
 
-/* 1: Wq, Wk and Wv lie one after another, as in every ladder and in GPT-2, and are a single matrix; their biases and, where some
-   are wanted, their gradients as well. */
-static int ldr__qkv_is_one(const ldr__block *b, const ldr__shape *s, float *const *grad) {
-    size_t q = (size_t)s->heads * (size_t)s->head_dim, kv = (size_t)s->kv_heads * (size_t)s->head_dim, w = (size_t)s->width;
+/* 1: Wq, Wk and Wv lie one after another, as in every ladder and in GPT-2, and are a single matrix; their biases as well. */
+static int ldr__qkv_is_one(const ldr__block *b, const ldr__shape *s) {
+    size_t q = (size_t)s->heads * (size_t)s->head_dim, kv = (size_t)s->kv_heads * (size_t)s->head_dim;
     const float *const *v = b->v + LDR__QB;
     if (b->v[LDR__LOW_A + LDR__Q] || b->v[LDR__LOW_A + LDR__K] || b->v[LDR__LOW_A + LDR__V]) return 0;
     if (!ldr__mat_follows(&b->m[LDR__Q], q, &b->m[LDR__K]) || !ldr__mat_follows(&b->m[LDR__K], kv, &b->m[LDR__V])) return 0;
-    if (!v[0] ? v[1] || v[2] : v[1] != v[0] + q || v[2] != v[1] + kv) return 0;
-    if (!grad) return 1;
+    return !v[0] ? !v[1] && !v[2] : v[1] == v[0] + q && v[2] == v[1] + kv;
+}
+
+/* 1: and so do their gradients, or none is wanted. */
+static int ldr__qkv_gradients_are_one(const ldr__shape *s, float *const *grad) {
+    size_t q = (size_t)s->heads * (size_t)s->head_dim, kv = (size_t)s->kv_heads * (size_t)s->head_dim, w = (size_t)s->width;
     if (!grad[LDR__Q] ? grad[LDR__K] || grad[LDR__V] : grad[LDR__K] != grad[LDR__Q] + q * w || grad[LDR__V] != grad[LDR__K] + kv * w) return 0;
     return !grad[LDR__QB] ? !grad[LDR__KB] && !grad[LDR__VB] : grad[LDR__KB] == grad[LDR__QB] + q && grad[LDR__VB] == grad[LDR__KB] + kv;
 }
@@ -6185,7 +6209,7 @@ static int ldr__qkv_is_one(const ldr__block *b, const ldr__shape *s, float *cons
 static void ldr__qkv_forward(const ldr__exec *ex, const ldr__acts *a, const ldr__block *b, const ldr__shape *s, size_t rows) {
     size_t w = (size_t)s->width, q = (size_t)s->heads * (size_t)s->head_dim, kv = (size_t)s->kv_heads * (size_t)s->head_dim, ld = ldr__qkv_width(s);
     if (b->packed) ldr__packed_forward(ex, a->qkv, ld, NULL, a->n1, w, &b->packed->qkv, rows, 0);
-    else if (ldr__qkv_is_one(b, s, NULL)) ldr__linear_forward(ex, a->qkv, ld, a->n1, w, b->m[LDR__Q], b->v[LDR__QB], rows, ld, w);
+    else if (ldr__qkv_is_one(b, s)) ldr__linear_forward(ex, a->qkv, ld, a->n1, w, b->m[LDR__Q], b->v[LDR__QB], rows, ld, w);
     else {
         ldr__block_linear_forward(ex, a->qkv, ld, a->n1, w, b, s, LDR__Q, rows, a->low);
         ldr__block_linear_forward(ex, a->qkv + q, ld, a->n1, w, b, s, LDR__K, rows, a->low);
@@ -6193,14 +6217,24 @@ static void ldr__qkv_forward(const ldr__exec *ex, const ldr__acts *a, const ldr_
     }
 }
 
-/* dn1[T,w] (+)= dqkv [Wq; Wk; Wv], and the gradients that are wanted. */
+/* dn1[T,w] (+)= dqkv [Wq; Wk; Wv] */
 static void ldr__qkv_backward(const ldr__exec *ex, float *dn1, int add, float *const *grad, const float *dqkv, const ldr__acts *a, const ldr__block *b, const ldr__shape *s, size_t rows, float *dlow) {
     size_t w = (size_t)s->width, q = (size_t)s->heads * (size_t)s->head_dim, kv = (size_t)s->kv_heads * (size_t)s->head_dim, ld = ldr__qkv_width(s);
-    if (ldr__qkv_is_one(b, s, grad)) ldr__linear_backward(ex, dn1, w, add, grad[LDR__Q], grad[LDR__QB], dqkv, ld, ldr__mat_float(a->n1, w, 1), b->m[LDR__Q], rows, ld, w);
+    if (ldr__qkv_is_one(b, s)) ldr__linear_backward(ex, dn1, w, add, NULL, NULL, dqkv, ld, ldr__mat_float(a->n1, w, 1), b->m[LDR__Q], rows, ld, w);
     else {
         ldr__block_linear_backward(ex, dn1, w, add, grad, dqkv, ld, a->n1, w, b, s, LDR__Q, rows, a->low, dlow);
         ldr__block_linear_backward(ex, dn1, w, 1, grad, dqkv + q, ld, a->n1, w, b, s, LDR__K, rows, a->low, dlow);
         ldr__block_linear_backward(ex, dn1, w, 1, grad, dqkv + q + kv, ld, a->n1, w, b, s, LDR__V, rows, a->low, dlow);
+    }
+}
+
+static void ldr__qkv_gradients(const ldr__exec *ex, float *const *grad, const float *dqkv, const ldr__acts *a, const ldr__shape *s, size_t rows) {
+    size_t w = (size_t)s->width, q = (size_t)s->heads * (size_t)s->head_dim, kv = (size_t)s->kv_heads * (size_t)s->head_dim, ld = ldr__qkv_width(s);
+    if (ldr__qkv_gradients_are_one(s, grad)) ldr__linear_gradients(ex, grad[LDR__Q], grad[LDR__QB], dqkv, ld, ldr__mat_float(a->n1, w, 1), rows, ld, w);
+    else {
+        ldr__block_linear_gradients(ex, grad, dqkv, ld, a->n1, w, s, LDR__Q, rows);
+        ldr__block_linear_gradients(ex, grad, dqkv + q, ld, a->n1, w, s, LDR__K, rows);
+        ldr__block_linear_gradients(ex, grad, dqkv + q + kv, ld, a->n1, w, s, LDR__V, rows);
     }
 }
 
@@ -6308,9 +6342,9 @@ static void ldr__block_forward(const ldr__exec *ex, ldr__acts *a, const ldr__blo
     else ldr__residual_norm_forward(ex, NULL, a->y, a->r1, NULL, NULL, NULL, rows, w, s->norm, s->eps, &last);
 }
 
-/* dn[T,w] (+)= gradient of FFN's input from dd[T,w], the gradient of its output. f is made again from the stored u (and g): f(u),
-   or f(g) * u. What was activated is its own slope afterwards. */
-static void ldr__ffn_backward(const ldr__exec *ex, float *dn, int add, float *const *grad, const float *dd, const ldr__acts *a, const ldr__block *b, const ldr__shape *s, const ldr__back *k, size_t rows) {
+/* dn[T,w] (+)= gradient of FFN's input from k->dffn[T,w], the gradient of its output. f is made again from the stored u (and g):
+   f(u), or f(g) * u. What was activated is its own slope afterwards. */
+static void ldr__ffn_backward(const ldr__exec *ex, float *dn, int add, float *const *grad, const ldr__acts *a, const ldr__block *b, const ldr__shape *s, const ldr__back *k, size_t rows) {
     size_t w = (size_t)s->width, n = (size_t)s->ffn, ld = ldr__ffn_ld(s);
     LDR__ROW_LOOP(t, rows, ex, {
         float *f = k->f + t * ld;
@@ -6318,7 +6352,7 @@ static void ldr__ffn_backward(const ldr__exec *ex, float *dn, int add, float *co
         ex->kernels->rows->activate_both(s->gated ? k->dg + t * ld : f, (s->gated ? a->g : a->u) + t * ld, n, (int32_t)s->activation);
         if (s->gated) LDR__LANE_LOOP(i, n, f[i] = u[i] * k->dg[t * ld + i]);
     })
-    ldr__block_linear_backward(ex, k->df, ld, 0, grad, dd, w, k->f, ld, b, s, LDR__DOWN, rows, a->low, k->low);
+    ldr__block_linear_backward(ex, k->df, ld, 0, grad, k->dffn, w, k->f, ld, b, s, LDR__DOWN, rows, a->low, k->low);
     LDR__ROW_LOOP(t, rows, ex, {
         float *df = k->df + t * ld;
         if (!s->gated) ex->kernels->rows->multiply(df, a->u + t * ld, n);
@@ -6337,56 +6371,61 @@ static void ldr__ffn_backward(const ldr__exec *ex, float *dn, int add, float *co
     if (s->gated) ldr__block_linear_backward(ex, dn, w, 1, grad, k->dg, ld, a->n2, w, b, s, LDR__GATE, rows, a->low, k->low);
 }
 
-/* dz[T,w] (+)= gradient of Attn's input from dd, the gradient of its output. */
-static void ldr__self_attention_backward(const ldr__exec *ex, float *dz, int add, float *const *grad, const float *dd, const ldr__acts *a, const ldr__block *b, const ldr__shape *s,
-                                         const ldr__tokens *t, const ldr__back *k) {
+/* dz[T,w] (+)= gradient of Attn's input from k->dattn, the gradient of its output. */
+static void ldr__self_attention_backward(const ldr__exec *ex, float *dz, int add, float *const *grad, const ldr__acts *a, const ldr__block *b, const ldr__shape *s, const ldr__tokens *t, const ldr__back *k) {
     size_t rows = t->count, w = (size_t)s->width, q = (size_t)s->heads * (size_t)s->head_dim, ld = ldr__qkv_width(s);
     ldr__dropout scores = ldr__tokens_dropout(t, LDR__PLACE_SCORES);
     ldr__attention at = ldr__block_attention(s, t, &scores);
-    ldr__block_linear_backward(ex, k->attention, q, 0, grad, dd, w, a->attention, q, b, s, LDR__O, ldr__tokens_out(t), a->low, k->low);
+    ldr__block_linear_backward(ex, k->attention, q, 0, grad, k->dattn, w, a->attention, q, b, s, LDR__O, ldr__tokens_out(t), a->low, k->low);
     ldr__attention_backward(ex, k->qkv, k->attention, a->attention, a->lse, a->qkv, &at);
     ldr__prefix_backward(k->qkv, grad, s, t);
     if (s->rotary) ldr__rotary(ex, k->qkv, ld, t->position, rows, s->heads + s->kv_heads, s->head_dim, t->frequency, -1.0f);
     ldr__qkv_backward(ex, dz, add, grad, k->qkv, a, b, s, rows, k->low);
 }
 
-/* dx[T,w] from dy, which has the rows of y; adds to the gradients grad[slot] (NULL: not wanted). dx may be dy. */
+/* dx[T,w] from dy, which has the rows of y and stays as it is. Adds to the gradients grad[slot] (NULL: not wanted) of what tuning added to
+   the block; those of its own tensors are made afterwards, of all rows at once (ldr__block_gradients). */
 static void ldr__block_backward(const ldr__exec *ex, float *dx, float *const *grad, const float *dy, const ldr__acts *a, const ldr__block *b, const ldr__shape *s,
                                 const ldr__tokens *t, const ldr__back *k) {
-    size_t rows = ldr__tokens_out(t), w = (size_t)s->width, i, n = rows * w;
+    size_t rows = ldr__tokens_out(t), w = (size_t)s->width;
     ldr__dropout after = ldr__tokens_dropout(t, LDR__PLACE_ATTENTION), last = ldr__tokens_dropout(t, LDR__PLACE_FFN);
-    float *dr = k->a, *dd = k->b, *dn = k->c;
     if (s->place == LDR__POST) {
-        ldr__norm_backward(ex, dr, 0, grad[LDR__NORM2], grad[LDR__NORM2B], dy, a->r2, a->stats2, b->v[LDR__NORM2], rows, w, s->norm);
-        ldr__dropout_backward(ex, dd, dr, rows, w, &last);
-        ldr__adapter_backward(ex, dd, grad, a, b, s, 1, rows, k);
-        ldr__ffn_backward(ex, dr, 1, grad, dd, a, b, s, k, rows);                                /* dr is now d n2 */
-        ldr__norm_backward(ex, dn, 0, grad[LDR__NORM1], grad[LDR__NORM1B], dr, a->r1, a->stats1, b->v[LDR__NORM1], rows, w, s->norm);
-        ldr__dropout_backward(ex, dd, dn, rows, w, &after);
-        ldr__adapter_backward(ex, dd, grad, a, b, s, 0, rows, k);
-        ldr__tokens_spread(dn, t, w);
-        ldr__self_attention_backward(ex, dn, 1, grad, dd, a, b, s, t, k);
-        memcpy(dx, dn, t->count * w * sizeof(float));
-        return;
+        ldr__norm_backward(ex, k->dn1, 0, NULL, NULL, dy, a->r2, a->stats2, b->v[LDR__NORM2], rows, w, s->norm);
+        ldr__dropout_backward(ex, k->dffn, k->dn1, rows, w, &last);
+        ldr__adapter_backward(ex, k->dffn, grad, a, b, s, 1, rows, k);
+        ldr__ffn_backward(ex, k->dn1, 1, grad, a, b, s, k, rows);
+        ldr__norm_backward(ex, dx, 0, NULL, NULL, k->dn1, a->r1, a->stats1, b->v[LDR__NORM1], rows, w, s->norm);
+    } else {
+        ldr__dropout_backward(ex, k->dffn, dy, rows, w, &last);
+        ldr__adapter_backward(ex, k->dffn, grad, a, b, s, 1, rows, k);
+        memcpy(dx, dy, rows * w * sizeof(float));
+        ldr__ffn_backward(ex, s->place == LDR__PRE ? k->dn2 : dx, s->place != LDR__PRE, grad, a, b, s, k, rows);
+        if (s->place == LDR__PRE) ldr__norm_backward(ex, dx, 1, NULL, NULL, k->dn2, a->r1, a->stats2, b->v[LDR__NORM2], rows, w, s->norm);
     }
-    ldr__dropout_backward(ex, dd, dy, rows, w, &last);
-    ldr__adapter_backward(ex, dd, grad, a, b, s, 1, rows, k);
-    if (dx != dy) memcpy(dx, dy, n * sizeof(float));
-    ldr__ffn_backward(ex, dn, 0, grad, dd, a, b, s, k, rows);
-    if (s->place == LDR__PRE) ldr__norm_backward(ex, dx, 1, grad[LDR__NORM2], grad[LDR__NORM2B], dn, a->r1, a->stats2, b->v[LDR__NORM2], rows, w, s->norm);
-    else for (i = 0; i < n; i++) dx[i] += dn[i];
     if (s->heads) {
-        ldr__dropout_backward(ex, dd, dx, rows, w, &after);
-        ldr__adapter_backward(ex, dd, grad, a, b, s, 0, rows, k);
+        ldr__dropout_backward(ex, k->dattn, dx, rows, w, &after);
+        ldr__adapter_backward(ex, k->dattn, grad, a, b, s, 0, rows, k);
     }
     ldr__tokens_spread(dx, t, w);
     if (!s->heads) return;
-    if (s->place == LDR__NO_NORM) {
-        ldr__self_attention_backward(ex, dx, 1, grad, dd, a, b, s, t, k);
-        return;
+    ldr__self_attention_backward(ex, s->place == LDR__PRE ? k->dn1 : dx, s->place != LDR__PRE, grad, a, b, s, t, k);
+    if (s->place == LDR__PRE) ldr__norm_backward(ex, dx, 1, NULL, NULL, k->dn1, a->x, a->stats1, b->v[LDR__NORM1], t->count, w, s->norm);
+}
+
+/* Adds to the gradients of the block's own tensors, from what ldr__block_backward left of all rows. */
+static void ldr__block_gradients(const ldr__exec *ex, float *const *grad, const float *dy, const ldr__acts *a, const ldr__shape *s, const ldr__tokens *t, const ldr__back *k) {
+    size_t rows = ldr__tokens_out(t), w = (size_t)s->width, ld = ldr__ffn_ld(s);
+    int post = s->place == LDR__POST;
+    if (s->place != LDR__NO_NORM) {
+        ldr__norm_gradients(ex, grad[LDR__NORM2], grad[LDR__NORM2B], post ? dy : k->dn2, post ? a->r2 : a->r1, a->stats2, rows, w);
+        ldr__norm_gradients(ex, grad[LDR__NORM1], grad[LDR__NORM1B], k->dn1, post ? a->r1 : a->x, a->stats1, post ? rows : t->count, w);
     }
-    ldr__self_attention_backward(ex, dn, 0, grad, dd, a, b, s, t, k);
-    ldr__norm_backward(ex, dx, 1, grad[LDR__NORM1], grad[LDR__NORM1B], dn, a->x, a->stats1, b->v[LDR__NORM1], t->count, w, s->norm);
+    ldr__block_linear_gradients(ex, grad, k->dffn, w, k->f, ld, s, LDR__DOWN, rows);
+    ldr__block_linear_gradients(ex, grad, k->df, ld, a->n2, w, s, LDR__UP, rows);
+    if (s->gated) ldr__block_linear_gradients(ex, grad, k->dg, ld, a->n2, w, s, LDR__GATE, rows);
+    if (!s->heads) return;
+    ldr__block_linear_gradients(ex, grad, k->dattn, w, a->attention, (size_t)s->heads * (size_t)s->head_dim, s, LDR__O, rows);
+    ldr__qkv_gradients(ex, grad, k->qkv, a, s, t->count);
 }
 
 /* ======================================================================================
