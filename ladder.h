@@ -1501,7 +1501,7 @@ typedef struct ldr__row_kernels {
     void (*columns)(float *sums, const float *x, size_t ld, size_t rows, size_t columns);      /* sums += each column, up to 32 */
     /* out = a s + (1-a) m;  ds = a du, dm = (1-a) du;  sums += du (s - m) of up to 32 columns                              */
     void (*mix)(float *out, const float *s, const float *m, const float *a, size_t n);
-    void (*mix_backward)(float *dm, float *du, const float *a, size_t n);
+    void (*mix_backward)(float *dm, float *ds, const float *du, const float *a, size_t n);
     void (*mix_columns)(float *sums, const float *du, const float *s, const float *m, size_t ld, size_t rows, size_t columns);
     double (*squares)(const float *x, size_t n);                                    /* sum x^2       */
     /* Row i of dst (+)= by[i] times column i of src, whose d rows are n apart; by NULL: as it is.                          */
@@ -1893,7 +1893,7 @@ LDR__INLINE void ldr__mix_body(float *out, const float *s, const float *m, const
     }
 }
 
-LDR__INLINE void ldr__mix_backward_body(float *dm, float *du, const float *a, size_t count) {
+LDR__INLINE void ldr__mix_backward_body(float *dm, float *ds, const float *du, const float *a, size_t count) {
     size_t at;
     int l;
     LDR__GROUPS(count) {
@@ -1902,7 +1902,7 @@ LDR__INLINE void ldr__mix_backward_body(float *dm, float *du, const float *a, si
         LDR__IN(gate, a, 0);
         LDR__EACH(to_m[l] = (1.0f - gate[l]) * d[l]; to_s[l] = gate[l] * d[l])
         LDR__OUT(dm, to_m);
-        LDR__OUT(du, to_s);
+        LDR__OUT(ds, to_s);
     }
 }
 
@@ -2063,7 +2063,7 @@ static void ldr__weave_portable(float *dst, const float *src, size_t stride, siz
     target static void ldr__norm_columns_##suffix(float *dg, const float *dy, const float *x, const float *stats, size_t ld, size_t rows, size_t columns) { ldr__norm_columns_body(dg, dy, x, stats, ld, rows, columns); } \
     target static void ldr__columns_##suffix(float *sums, const float *x, size_t ld, size_t rows, size_t columns) { ldr__columns_body(sums, x, ld, rows, columns); } \
     target static void ldr__mix_##suffix(float *out, const float *s, const float *m, const float *a, size_t n) { ldr__mix_body(out, s, m, a, n); }          \
-    target static void ldr__mix_backward_##suffix(float *dm, float *du, const float *a, size_t n) { ldr__mix_backward_body(dm, du, a, n); }                 \
+    target static void ldr__mix_backward_##suffix(float *dm, float *ds, const float *du, const float *a, size_t n) { ldr__mix_backward_body(dm, ds, du, a, n); } \
     target static void ldr__mix_columns_##suffix(float *sums, const float *du, const float *s, const float *m, size_t ld, size_t rows, size_t columns) { ldr__mix_columns_body(sums, du, s, m, ld, rows, columns); } \
     target static double ldr__squares_##suffix(const float *x, size_t n) { return ldr__squares_body(x, n); }                                                \
     static const ldr__row_kernels ldr__row_kernels_##suffix = { ldr__exp_row_##suffix, ldr__softmax_##suffix, ldr__softmax_backward_##suffix, ldr__activate_##suffix, ldr__activate_both_##suffix,      \
@@ -6009,6 +6009,12 @@ typedef struct ldr__acts {
 /* From one row of FFN units to the next: rows that lie 4096 bytes apart would share their cache sets. */
 static size_t ldr__ffn_ld(const ldr__shape *s) { return s->ffn % 1024 ? (size_t)s->ffn : (size_t)s->ffn + 16; }
 
+static void ldr__swap(float **a, float **b) {
+    float *t = *a;
+    *a = *b;
+    *b = t;
+}
+
 static size_t ldr__qkv_width(const ldr__shape *s) { return (size_t)(s->heads + 2 * s->kv_heads) * (size_t)s->head_dim; }
 
 /* What is kept for a backward pass. Blocks in a row share states: the caller has x and y (ldr__deep_acts, ldr__frozen_forward). */
@@ -6063,6 +6069,34 @@ static ldr__acts ldr__acts_between(ldr__acts a, const ldr__shape *s, float *x, f
     return a;
 }
 
+static float *ldr__row_of(float *x, size_t row, size_t width) { return x ? x + row * width : NULL; }
+
+/* The same from token `first` on, and, where only some rows of each sequence go on after attention, from row `out` on: of a part of the sequences. */
+static ldr__acts ldr__acts_from(ldr__acts a, const ldr__shape *s, size_t first, size_t out) {
+    size_t w = (size_t)s->width, n = (size_t)s->bottleneck;
+    int i;
+    a.x = ldr__row_of(a.x, first, w);
+    a.n1 = ldr__row_of(a.n1, first, w);
+    a.qkv = ldr__row_of(a.qkv, first, ldr__qkv_width(s));
+    a.lse = ldr__row_of(a.lse, first, (size_t)s->heads);
+    a.attention = ldr__row_of(a.attention, out, (size_t)s->heads * (size_t)s->head_dim);
+    a.r1 = ldr__row_of(a.r1, out, w);
+    a.n2 = ldr__row_of(a.n2, out, w);
+    a.r2 = ldr__row_of(a.r2, out, w);
+    a.y = ldr__row_of(a.y, out, w);
+    a.u = ldr__row_of(a.u, out, ldr__ffn_ld(s));
+    a.g = ldr__row_of(a.g, out, ldr__ffn_ld(s));
+    a.stats1 = ldr__row_of(a.stats1, s->place == LDR__PRE ? first : out, 2);
+    a.stats2 = ldr__row_of(a.stats2, out, 2);
+    a.low = ldr__row_of(a.low, first, (size_t)s->low_rank);
+    a.bent = ldr__row_of(a.bent, out, n);
+    for (i = 0; i < 2; i++) {
+        a.z[i] = ldr__row_of(a.z[i], out, w);
+        a.down[i] = ldr__row_of(a.down[i], out, n);
+    }
+    return a;
+}
+
 /* The tokens a pass works on. */
 typedef struct ldr__tokens {
     int32_t         sequences;
@@ -6082,6 +6116,20 @@ enum { LDR__PLACE_SCORES, LDR__PLACE_ATTENTION, LDR__PLACE_FFN, LDR__PLACES };
 
 /* Rows of a block's output. */
 static size_t ldr__tokens_out(const ldr__tokens *t) { return t->only ? (size_t)t->sequences : t->count; }
+
+/* Sequences [i, end). */
+static ldr__tokens ldr__tokens_part(const ldr__tokens *t, int32_t i, int32_t end) {
+    ldr__tokens mine = *t;
+    size_t first = (size_t)(t->offsets[i] - t->offsets[0]);
+    mine.sequences = end - i;
+    mine.offsets += i;
+    mine.position += first;
+    if (t->rows) mine.rows += first;
+    mine.count = (size_t)(t->offsets[end] - t->offsets[i]);
+    if (t->only) mine.only += i;
+    if (t->only_rows) mine.only_rows += i;
+    return mine;
+}
 
 /* x[T,w] from its first rows, those of t->only, in place; the others are 0. */
 static void ldr__tokens_spread(float *x, const ldr__tokens *t, size_t w) {
@@ -6143,6 +6191,23 @@ static void ldr__back_place(ldr__plan *p, const char *name, ldr__back *k, const 
     }
     if (s->low_rank) k->low = ldr__place_matrix(p, name, rows, (size_t)s->low_rank);
     if (s->bottleneck) k->bent = ldr__place_matrix(p, name, rows, (size_t)s->bottleneck);
+}
+
+/* As ldr__acts_from. */
+static ldr__back ldr__back_from(ldr__back k, const ldr__shape *s, size_t first, size_t out) {
+    size_t w = (size_t)s->width;
+    k.dn1 = ldr__row_of(k.dn1, s->place == LDR__PRE ? first : out, w);
+    k.dn2 = ldr__row_of(k.dn2, out, w);
+    k.dattn = ldr__row_of(k.dattn, out, w);
+    k.dffn = ldr__row_of(k.dffn, out, w);
+    k.f = ldr__row_of(k.f, out, ldr__ffn_ld(s));
+    k.df = ldr__row_of(k.df, out, ldr__ffn_ld(s));
+    k.dg = ldr__row_of(k.dg, out, ldr__ffn_ld(s));
+    k.attention = ldr__row_of(k.attention, out, (size_t)s->heads * (size_t)s->head_dim);
+    k.qkv = ldr__row_of(k.qkv, first, ldr__qkv_width(s));
+    k.low = ldr__row_of(k.low, first, (size_t)s->low_rank);
+    k.bent = ldr__row_of(k.bent, out, (size_t)s->bottleneck);
+    return k;
 }
 
 /* A z, times alpha/rank: low[T,rank]. */
@@ -7262,15 +7327,10 @@ static void ldr__frozen_forward(const ldr__exec *ex, const ldr__backbone *b, con
     int32_t i, end;
     for (i = 0; i < t->sequences; i = end) {
         ldr__acts a = b->acts;
-        ldr__tokens mine = *t;
+        ldr__tokens mine;
         size_t first = (size_t)(t->offsets[i] - t->offsets[0]);
         for (end = i + 1; end < t->sequences && (size_t)(t->offsets[end + 1] - t->offsets[i]) <= b->chunk; end++) {}
-        mine.sequences = end - i;
-        mine.offsets = t->offsets + i;
-        mine.position = t->position + first;
-        mine.rows = t->rows ? t->rows + first : NULL;
-        mine.count = (size_t)(t->offsets[end] - t->offsets[i]);
-        mine.only = t->only ? t->only + i : NULL;
+        mine = ldr__tokens_part(t, i, end);
         a.x = a.y = b->x + first * w;
         a.r2 = a.y;
         if (s->place != LDR__PRE) a.n1 = a.x;
@@ -8713,7 +8773,7 @@ typedef struct ldr__deep {
     int32_t          from, checkpoint;         /* from: first place with anything trained       */
     ldr__acts       *acts;         /* of every place from there, or one that is filled again for each (checkpoint) */
     float          **state;        /* [blocks + 1] of [T,d]                                   */
-    float           *f, *fg, *dx;
+    float           *f, *fg, *dx, *dy;         /* the gradient of a block's output is dx; then dy is that of its input, and they change places */
     ldr__back        back;
     ldr__embed_back  embed;
 } ldr__deep;
@@ -8738,6 +8798,7 @@ typedef struct ldr__pass {
     int32_t       *spans;          /* LDR_POOL_MEAN: tokens each row is the mean of, else NULL  */
     float         *pooled;
     ldr__tokens    t;
+    int32_t       *part_at, parts;         /* [parts + 1] first sequence of each part the ladder works through */
     /* taps: [has_first + rungs] of [T,d], and the backbone's final state at the head's rows */
     float        **taps, *final;
     unsigned char **kept;          /* or rounded; then there are no taps, and the way back unpacks one at a time */
@@ -8755,7 +8816,8 @@ typedef struct ldr__pass {
     double        *row_loss;
     /* backward */
     ldr__back      back;
-    float         *ds, *dm, *dlogits, *dhidden, *dout, *dup, *dnormed, *dpicked;
+    float         *ds, *du, *next_ds, *dm;         /* of the state above a rung; of what its block read (mix after: made); of the state below; of D tap */
+    float         *dlogits, *dhidden, *dout, *dup, *dnormed, *dpicked;
 } ldr__pass;
 
 static size_t ldr__pass_longest(size_t max_tokens, const ldr_model *m) { return LDR__MIN(max_tokens, (size_t)(m->positions - m->position_offset)); }
@@ -8787,6 +8849,7 @@ static void ldr__deep_place(ldr__plan *p, ldr__deep *k, const ldr_model *m, cons
     k->f = ldr__place_matrix(p, name, tokens, ldr__ffn_ld(shape));
     k->fg = shape->gated ? ldr__place_matrix(p, name, tokens, ldr__ffn_ld(shape)) : NULL;
     k->dx = ldr__place_matrix(p, "backbone gradients", tokens, (size_t)shape->width);
+    k->dy = ldr__place_matrix(p, "backbone gradients", tokens, (size_t)shape->width);
     ldr__back_place(p, "backbone gradients", &k->back, shape, tokens, k->f);
     if (embeddings) ldr__embed_back_place(p, &k->embed, m, tokens);
 }
@@ -8829,6 +8892,7 @@ static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, size_t ma
     s->values = ldr__place_floats(p, "batch", r);
     s->rows = (int32_t *)ldr__place(p, "batch", r, sizeof(int32_t));
     s->only_rows = (uint64_t *)ldr__place(p, "batch", r, sizeof(uint64_t));
+    s->part_at = (int32_t *)ldr__place(p, "batch", max_sequences + 1, sizeof(int32_t));
     s->spans = l->d.pool == LDR_POOL_MEAN && !ldr__per_token(l->d.head) ? (int32_t *)ldr__place(p, "batch", r, sizeof(int32_t)) : NULL;
     s->pooled = l->d.pool == LDR_POOL_MEAN ? ldr__place_floats(p, "batch", d) : NULL;
     if (l->prompt_dense >= 0) {
@@ -8913,6 +8977,8 @@ static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, size_t ma
     if (rungs) {
         ldr__back_place(p, "ladder gradients", &s->back, &l->side, max_tokens, s->f);
         s->ds = ldr__place_matrix(p, "ladder gradients", max_tokens, w);
+        s->du = ldr__place_matrix(p, "ladder gradients", max_tokens, w);
+        s->next_ds = ldr__place_matrix(p, "ladder gradients", max_tokens, w);
         s->dm = ldr__place_matrix(p, "ladder gradients", max_tokens, w);
         s->dpicked = ldr__place_matrix(p, "head", r, w);
         s->dnormed = l->final_norm >= 0 ? ldr__place_matrix(p, "head", r, w) : s->dpicked;
@@ -8949,6 +9015,29 @@ static void ldr__pass_route(ldr__pass *s, double rate, uint64_t key) {
     for (s->deep.from = 0; s->deep.from < s->places && s->route[s->deep.from] < l->from; s->deep.from++) {}
 }
 
+/* Tokens of a part: few enough for what a rung makes of them to stay in the second-level cache. */
+enum { LDR__PART = 512 };
+
+/* Cuts the batch into parts of whole sequences, for each of which one thread runs a rung from end to end. One part is left for all threads
+   where a few long sequences would be shared badly, and without a way back, when activations lie in one another's place. What is computed
+   does not depend on the cut. */
+static void ldr__pass_cut(ldr__pass *s) {
+    const int32_t *at = s->t.offsets;
+    size_t threads = (size_t)s->ex.threads, most = LDR__MIN((size_t)LDR__PART, s->t.count / (2 * threads)), longest = 0;
+    int32_t i;
+    s->parts = 0;
+    s->part_at[0] = 0;
+    for (i = 1; i <= s->t.sequences; i++) {
+        size_t begin = (size_t)at[s->part_at[s->parts]];
+        if (i < s->t.sequences && (size_t)at[i + 1] - begin <= most) continue;
+        s->part_at[++s->parts] = i;
+        longest = LDR__MAX(longest, (size_t)at[i] - begin);
+    }
+    if (s->keep && (threads == 1 || 2 * longest * threads <= s->t.count)) return;
+    s->parts = 1;
+    s->part_at[1] = s->t.sequences;
+}
+
 /* After ids, segments and offsets are in place: route (successors alone), positions, dropout rows and the rows of the head.
    `ordinals` numbers the sequences of the whole step, so a mask does not depend on how the step
    was divided. */
@@ -8966,6 +9055,7 @@ static void ldr__pass_begin(ldr__pass *s, int32_t sequences, const uint64_t *ord
     s->t.dropout = dropout;
     s->t.dropout_key = step_key;
     ldr__positions(s->position, s->wide_offsets, sequences);
+    ldr__pass_cut(s);
     for (i = 0; i < sequences; i++)
         for (t = s->wide_offsets[i]; t < s->wide_offsets[i + 1]; t++) s->token_rows[t] = ldr__mix64(ordinals ? ordinals[i] : (uint64_t)i) + (uint64_t)s->position[t];
     for (i = 0; l->tuned_shape.prefix && i < sequences; i++)        /* a prefix takes no position from the text */
@@ -9012,48 +9102,81 @@ static ldr__tokens ldr__side_tokens(const ldr__pass *s, int32_t rung) {
     return t;
 }
 
-static void ldr__gate_fill(const ldr_ladder *l, float *a, int32_t rung) {
-    size_t c;
-    for (c = 0; c < (size_t)l->d.width; c++) a[c] = ldr__gate_value(l, rung, c);
+/* Sequences [from, to) of the batch, and what runs them: all threads if there is one part, else the thread that asks. */
+typedef struct ldr__part {
+    ldr__exec ex;
+    int32_t   from, to;
+    size_t    first, rows;         /* its tokens                                              */
+} ldr__part;
+
+static ldr__part ldr__part_of(const ldr__pass *s, int32_t i) {
+    ldr__part p;
+    p.ex = s->ex;
+    p.from = s->part_at[i];
+    p.to = s->part_at[i + 1];
+    p.first = (size_t)(s->t.offsets[p.from] - s->t.offsets[0]);
+    p.rows = (size_t)(s->t.offsets[p.to] - s->t.offsets[p.from]);
+    if (s->parts > 1) {
+        p.ex.threads = 1;
+        p.ex.scratch += (size_t)ldr__thread() * s->ex.scratch_size;
+    }
+    return p;
 }
 
-/* s = a s + (1-a) m, or s + m; out may be s. */
-static void ldr__mix_forward(const ldr__pass *s, float *out, const float *state, const float *m, int32_t rung) {
-    size_t w = (size_t)s->l->d.width;
-    const float *a = s->gate;
-    if (s->l->d.gate != LDR_GATE_NONE) ldr__gate_fill(s->l, s->gate, rung);
-    LDR__ROW_LOOP(t, s->t.count, &s->ex, {
-        if (s->l->d.gate == LDR_GATE_NONE) LDR__LANE_LOOP(i, w, out[t * w + i] = state[t * w + i] + m[t * w + i]);
-        else s->ex.kernels->rows->mix(out + t * w, state + t * w, m + t * w, a, w);
-    })
-}
-
-/* From du: dm = (1-a) du, du becomes ds = a du, dg += a(1-a)/T sum du (s - m). */
-static void ldr__mix_backward(const ldr__pass *s, float *dm, float *du, const float *state, const float *m, int32_t rung) {
-    const ldr_ladder *l = s->l;
-    size_t w = (size_t)l->d.width, c;
-    float *dg = ldr__grad(l, l->rungs[rung].gate), *a = s->gate;
-    double scalar = 0;
-    if (l->d.gate == LDR_GATE_NONE) {
-        memcpy(dm, du, s->t.count * w * sizeof(float));
+/* f(s, k, tap, part) of every part. */
+static void ldr__each_part(ldr__pass *s, int32_t k, const float *tap, void (*f)(ldr__pass *s, int32_t k, const float *tap, const ldr__part *part)) {
+    if (s->parts == 1) {
+        ldr__part all = ldr__part_of(s, 0);
+        f(s, k, tap, &all);
         return;
     }
-    ldr__gate_fill(l, a, rung);
-    if (dg) {
-        float *sums = s->gate_sums;
-        memset(sums, 0, w * sizeof(float));
-        LDR__FOR(block, ((int64_t)w + 31) / 32, s->ex.threads) {
-            size_t j = (size_t)block * 32;
-            s->ex.kernels->rows->mix_columns(sums + j, du + j, state + j, m + j, w, s->t.count, LDR__MIN((size_t)32, w - j));
-        }
-        for (c = 0; c < w; c++) {
-            float sum = sums[c] * (a[c] * (1.0f - a[c]) / l->d.gate_temperature);
-            if (l->d.gate == LDR_GATE_SCALAR) scalar += (double)sum;
-            else dg[c] += sum;
-        }
-        if (l->d.gate == LDR_GATE_SCALAR) dg[0] += (float)scalar;
+    LDR__FOR(i, s->parts, s->ex.threads) {
+        ldr__part mine = ldr__part_of(s, (int32_t)i);
+        f(s, k, tap, &mine);
     }
-    LDR__ROW_LOOP(t, s->t.count, &s->ex, s->ex.kernels->rows->mix_backward(dm + t * w, du + t * w, a, w);)
+}
+
+static void ldr__gate_fill(const ldr_ladder *l, float *a, int32_t rung) {
+    size_t c;
+    for (c = 0; l->d.gate != LDR_GATE_NONE && c < (size_t)l->d.width; c++) a[c] = ldr__gate_value(l, rung, c);
+}
+
+/* u = a s + (1-a) m, or s + m; s->gate holds a. u may be s. */
+static void ldr__mix_forward(const ldr__pass *s, const ldr__part *p, float *out, const float *state, const float *m) {
+    size_t w = (size_t)s->l->d.width, end = p->first + p->rows, t;
+    for (t = p->first * w; t < end * w; t += w)
+        if (s->l->d.gate == LDR_GATE_NONE) LDR__LANE_LOOP(i, w, out[t + i] = state[t + i] + m[t + i]);
+        else s->ex.kernels->rows->mix(out + t, state + t, m + t, s->gate, w);
+}
+
+/* dm = (1-a) du, ds = a du */
+static void ldr__mix_backward(const ldr__pass *s, const ldr__part *p, float *dm, float *ds, const float *du) {
+    size_t w = (size_t)s->l->d.width, at = p->first * w, n = p->rows * w, t;
+    if (s->l->d.gate == LDR_GATE_NONE) {
+        memcpy(dm + at, du + at, n * sizeof(float));
+        memcpy(ds + at, du + at, n * sizeof(float));
+    } else for (t = at; t < at + n; t += w) s->ex.kernels->rows->mix_backward(dm + t, ds + t, du + t, s->gate, w);
+}
+
+/* dg += a(1-a)/T sum du (s - m) */
+static void ldr__mix_gradients(const ldr__pass *s, const float *du, const float *state, const float *m, int32_t rung) {
+    const ldr_ladder *l = s->l;
+    size_t w = (size_t)l->d.width, c;
+    float *dg = ldr__grad(l, l->rungs[rung].gate), *sums = s->gate_sums;
+    const float *a = s->gate;
+    double scalar = 0;
+    if (l->d.gate == LDR_GATE_NONE || !dg) return;
+    memset(sums, 0, w * sizeof(float));
+    LDR__FOR(block, ((int64_t)w + 31) / 32, s->ex.threads) {
+        size_t j = (size_t)block * 32;
+        s->ex.kernels->rows->mix_columns(sums + j, du + j, state + j, m + j, w, s->t.count, LDR__MIN((size_t)32, w - j));
+    }
+    for (c = 0; c < w; c++) {
+        float sum = sums[c] * (a[c] * (1.0f - a[c]) / l->d.gate_temperature);
+        if (l->d.gate == LDR_GATE_SCALAR) scalar += (double)sum;
+        else dg[c] += sum;
+    }
+    if (l->d.gate == LDR_GATE_SCALAR) dg[0] += (float)scalar;
 }
 
 /* Where the state lies before and after rung k. */
@@ -9068,45 +9191,74 @@ static float *ldr__state_after(const ldr__pass *s, int32_t k) {
 }
 
 /* D: m[T,w] = D tap[T,d] */
-static void ldr__down_forward(const ldr__pass *s, float *m, const float *tap, int32_t weight, int32_t bias) {
+static void ldr__down_forward(const ldr__pass *s, const ldr__part *p, float *m, const float *tap, int32_t weight, int32_t bias) {
     size_t d = (size_t)s->l->m->shape.width, w = (size_t)s->l->d.width;
-    ldr__linear_forward(&s->ex, m, w, tap, d, ldr__value_matrix(s->l, weight), ldr__value(s->l, bias), s->t.count, w, d);
+    ldr__linear_forward(&p->ex, m + p->first * w, w, tap + p->first * d, d, ldr__value_matrix(s->l, weight), ldr__value(s->l, bias), p->rows, w, d);
 }
 
-static void ldr__first_forward(ldr__pass *s, const float *tap) {
-    size_t w = (size_t)s->l->d.width;
-    float *first = s->l->d.mix == LDR_MIX_AFTER ? s->acts[0].x : s->first;
+static void ldr__first_dropout(const ldr__pass *s, const ldr__part *p, float *x) {
+    size_t w = (size_t)s->l->d.width, t;
     ldr__dropout drop = ldr__tokens_dropout(&s->t, LDR__PLACE_FIRST);
-    ldr__down_forward(s, first, tap, s->l->first, s->l->first_bias);
-    LDR__ROW_LOOP(t, s->t.count, &s->ex, ldr__dropout_apply(s->ex.kernels, first + t * w, w, &drop, t, 0);)
+    for (t = p->first; t < p->first + p->rows; t++) ldr__dropout_apply(s->ex.kernels, x + t * w, w, &drop, t, 0);
 }
 
-static void ldr__rung_forward(ldr__pass *s, int32_t k, const float *tap) {
+/* The block of rung k over a part: what it works on, where, and with what. */
+typedef struct ldr__rung_part {
+    ldr__block  b;
+    ldr__tokens t;
+    ldr__acts   a;
+    size_t      out;               /* the first row it makes                                  */
+    float      *f, *fg;
+} ldr__rung_part;
+
+static ldr__rung_part ldr__rung_part_of(const ldr__pass *s, const ldr__part *p, int32_t k) {
+    const ldr__shape *side = &s->l->side;
+    ldr__tokens all = ldr__side_tokens(s, k);
+    ldr__rung_part r;
+    r.b = ldr__rung_block(s->l, k);
+    r.t = ldr__tokens_part(&all, p->from, p->to);
+    r.out = all.only ? (size_t)p->from : p->first;
+    r.a = ldr__acts_from(s->acts[k], side, p->first, r.out);
+    r.f = ldr__row_of(s->f, r.out, ldr__ffn_ld(side));
+    r.fg = ldr__row_of(s->fg, r.out, ldr__ffn_ld(side));
+    return r;
+}
+
+static int ldr__rung_is_alone(const ldr_ladder *l, int32_t k) { return k == 0 && !l->has_first; }      /* there is nothing to mix with yet */
+
+static void ldr__rung_forward(ldr__pass *s, int32_t k, const float *tap, const ldr__part *p) {
     const ldr_ladder *l = s->l;
-    const ldr__rung *g = &l->rungs[k];
-    ldr__acts *a = &s->acts[k];
-    ldr__block b = ldr__rung_block(l, k);
-    ldr__tokens t = ldr__side_tokens(s, k);
-    int alone = k == 0 && !l->has_first;               /* nothing to mix with yet                     */
-    ldr__down_forward(s, alone ? a->x : s->m[k], tap, g->down, g->down_bias);
-    if (l->d.mix == LDR_MIX_BEFORE && !alone) ldr__mix_forward(s, a->x, ldr__state_before(s, k), s->m[k], k);
-    ldr__block_forward(&s->ex, a, &b, &l->side, &t, s->f, s->fg, LDR__ALL_OF_IT);
-    if (l->d.mix == LDR_MIX_AFTER) ldr__mix_forward(s, ldr__state_after(s, k), a->y, s->m[k], k);
+    int alone = ldr__rung_is_alone(l, k);
+    ldr__rung_part r = ldr__rung_part_of(s, p, k);
+    ldr__down_forward(s, p, alone ? s->acts[k].x : s->m[k], tap, l->rungs[k].down, l->rungs[k].down_bias);
+    if (l->d.mix == LDR_MIX_BEFORE && !alone) ldr__mix_forward(s, p, s->acts[k].x, ldr__state_before(s, k), s->m[k]);
+    ldr__block_forward(&p->ex, &r.a, &r.b, &l->side, &r.t, r.f, r.fg, LDR__ALL_OF_IT);
+    if (l->d.mix == LDR_MIX_AFTER) ldr__mix_forward(s, p, ldr__state_after(s, k), s->acts[k].y, s->m[k]);
 }
 
-/* The backbone reached tap k (in the order first, rung 0, rung 1, ...). */
-static void ldr__tap_forward(ldr__pass *s, int32_t k, const float *h) {
+/* Tap k (in the order first, rung 0, rung 1, ...): kept if there is a way back, then through the ladder. */
+static void ldr__tap_part_forward(ldr__pass *s, int32_t k, const float *h, const ldr__part *p) {
+    const ldr_ladder *l = s->l;
+    size_t d = (size_t)l->m->shape.width;
     if (s->kept) {
-        size_t d = (size_t)s->l->m->shape.width, row = ldr__packed_row(d, s->tap_type);
-        LDR__ROW_LOOP(t, s->t.count, &s->ex, ldr__rows_pack(s->kept[k] + t * row, h + t * d, 1, d, s->tap_type);)
+        size_t row = ldr__packed_row(d, s->tap_type);
+        ldr__rows_pack(s->kept[k] + p->first * row, h + p->first * d, p->rows, d, s->tap_type);
     } else if (s->keep && h != s->taps[k]) {
-        size_t d = (size_t)s->l->m->shape.width;
-        float *tap = s->taps[k];
-        LDR__ROW_LOOP(t, s->t.count, &s->ex, memcpy(tap + t * d, h + t * d, d * sizeof(float));)
-        h = tap;
+        memcpy(s->taps[k] + p->first * d, h + p->first * d, p->rows * d * sizeof(float));
+        h = s->taps[k];
     }
-    if (k < s->l->has_first) ldr__first_forward(s, h);
-    else ldr__rung_forward(s, k - s->l->has_first, h);
+    if (k >= l->has_first) ldr__rung_forward(s, k - l->has_first, h, p);
+    else {
+        float *first = l->d.mix == LDR_MIX_AFTER ? s->acts[0].x : s->first;
+        ldr__down_forward(s, p, first, h, l->first, l->first_bias);
+        ldr__first_dropout(s, p, first);
+    }
+}
+
+/* The backbone reached tap k. */
+static void ldr__tap_forward(ldr__pass *s, int32_t k, const float *h) {
+    if (k >= s->l->has_first) ldr__gate_fill(s->l, s->gate, k - s->l->has_first);
+    ldr__each_part(s, k, h, ldr__tap_part_forward);
 }
 
 /* Row r of the head stands for the tokens rows[r] .. rows[r] + span - 1 of the batch: for their mean when pooled. */
@@ -9253,7 +9405,9 @@ static void ldr__deep_block_backward(ldr__pass *s, int32_t place, float *const *
     ldr__block b = ldr__tuned_block(s->l, s->route[place]);
     ldr__tokens t = ldr__deep_tokens(s, place);
     if (k->checkpoint) ldr__block_forward(&s->ex, &a, &b, &s->l->tuned_shape, &t, k->f, k->fg, LDR__ALL_OF_IT);
-    ldr__block_backward(&s->ex, k->dx, grads, k->dx, &a, &b, &s->l->tuned_shape, &t, &k->back);
+    ldr__block_backward(&s->ex, k->dy, grads, k->dx, &a, &b, &s->l->tuned_shape, &t, &k->back);
+    ldr__block_gradients(&s->ex, grads, k->dx, &a, &s->l->tuned_shape, &t, &k->back);
+    ldr__swap(&k->dx, &k->dy);
     ldr__deep_release(s, place);
 }
 
@@ -9487,48 +9641,71 @@ static void ldr__output_backward(ldr__pass *s) {
 }
 
 /* dD from dm and the stored tap; there is no gradient for the tap. A rounded one is unpacked where the backbone's state was. */
-static void ldr__down_backward(const ldr__pass *s, const float *dm, int32_t k, int32_t weight, int32_t bias) {
+static void ldr__down_gradients(const ldr__pass *s, const float *dm, int32_t k, int32_t weight, int32_t bias) {
     size_t d = (size_t)s->l->m->shape.width, w = (size_t)s->l->d.width;
     float *tap = s->kept ? s->backbone.x : s->taps[k];
     if (s->kept) {
         size_t row = ldr__packed_row(d, s->tap_type);
         LDR__ROW_LOOP(t, s->t.count, &s->ex, ldr__rows_unpack(tap + t * d, s->kept[k] + t * row, 1, d, s->tap_type);)
     }
-    ldr__linear_backward(&s->ex, NULL, 0, 0, ldr__grad(s->l, weight), ldr__grad(s->l, bias), dm, w, ldr__mat_float(tap, d, 1), ldr__value_matrix(s->l, weight), s->t.count, w, d);
+    ldr__linear_gradients(&s->ex, ldr__grad(s->l, weight), ldr__grad(s->l, bias), dm, w, ldr__mat_float(tap, d, 1), s->t.count, w, d);
 }
 
-static void ldr__rung_backward(ldr__pass *s, int32_t k) {
+/* One part of a rung back: from s->ds, the gradient of the state above, to s->dm and s->next_ds. */
+static void ldr__rung_backward(ldr__pass *s, int32_t k, const float *tap, const ldr__part *p) {
+    const ldr_ladder *l = s->l;
+    size_t w = (size_t)l->d.width;
+    int alone = ldr__rung_is_alone(l, k), before = l->d.mix == LDR_MIX_BEFORE;
+    ldr__rung_part r = ldr__rung_part_of(s, p, k);
+    ldr__back back = ldr__back_from(s->back, &l->side, p->first, r.out);
+    float *none[LDR__ALL_SLOTS];
+    (void)tap;
+    memset(none, 0, sizeof none);
+    if (s->again) {                                    /* all else is kept: y to mix before, x to mix after */
+        if (before && !alone) ldr__mix_forward(s, p, s->acts[k].x, ldr__state_before(s, k), s->m[k]);
+        ldr__block_forward(&p->ex, &r.a, &r.b, &l->side, &r.t, r.f, r.fg, before ? LDR__ONLY_INSIDE : LDR__BUT_ATTENTION);
+    }
+    if (!before) ldr__mix_backward(s, p, s->dm, s->du, s->ds);
+    ldr__block_backward(&p->ex, (before ? s->du : s->next_ds) + p->first * w, none, (before ? s->ds : s->du) + r.out * w, &r.a, &r.b, &l->side, &r.t, &back);
+    if (before && !alone) ldr__mix_backward(s, p, s->dm, s->next_ds, s->du);
+}
+
+/* The gradients of what rung k trains, from what all parts left. */
+static void ldr__rung_gradients(ldr__pass *s, int32_t k) {
     const ldr_ladder *l = s->l;
     const ldr__rung *g = &l->rungs[k];
-    ldr__acts *a = &s->acts[k];
-    ldr__block b = ldr__rung_block(l, k);
     ldr__tokens t = ldr__side_tokens(s, k);
+    int slot, alone = ldr__rung_is_alone(l, k), before = l->d.mix == LDR_MIX_BEFORE;
     float *grads[LDR__ALL_SLOTS];
-    int slot, alone = k == 0 && !l->has_first;
     for (slot = 0; slot < LDR__ALL_SLOTS; slot++) grads[slot] = ldr__grad(l, g->slot[slot]);
-    if (s->again) {                                    /* all else is kept: y to mix before, x to mix after */
-        if (l->d.mix == LDR_MIX_BEFORE && !alone) ldr__mix_forward(s, a->x, ldr__state_before(s, k), s->m[k], k);
-        ldr__block_forward(&s->ex, a, &b, &l->side, &t, s->f, s->fg, l->d.mix == LDR_MIX_BEFORE ? LDR__ONLY_INSIDE : LDR__BUT_ATTENTION);
-    }
-    if (l->d.mix == LDR_MIX_AFTER) ldr__mix_backward(s, s->dm, s->ds, a->y, s->m[k], k);
-    ldr__block_backward(&s->ex, s->ds, grads, s->ds, a, &b, &l->side, &t, &s->back);
-    if (l->d.mix == LDR_MIX_BEFORE && !alone) ldr__mix_backward(s, s->dm, s->ds, ldr__state_before(s, k), s->m[k], k);
-    ldr__down_backward(s, alone ? s->ds : s->dm, k + l->has_first, g->down, g->down_bias);
+    ldr__block_gradients(&s->ex, grads, before ? s->ds : s->du, &s->acts[k], &l->side, &t, &s->back);
+    if (before && !alone) ldr__mix_gradients(s, s->du, ldr__state_before(s, k), s->m[k], k);
+    if (!before) ldr__mix_gradients(s, s->ds, s->acts[k].y, s->m[k], k);
+    ldr__down_gradients(s, alone ? s->du : s->dm, k + l->has_first, g->down, g->down_bias);
+}
+
+static void ldr__first_part_backward(ldr__pass *s, int32_t k, const float *tap, const ldr__part *p) {
+    (void)k;
+    (void)tap;
+    ldr__first_dropout(s, p, s->ds);
 }
 
 static void ldr__pass_backward(ldr__pass *s) {
     const ldr_ladder *l = s->l;
-    size_t w = (size_t)l->d.width;
     int32_t k;
     ldr__head_backward(s);
     if (l->deep) ldr__deep_backward(s);
     if (!l->d.rung_count) return;
     ldr__output_backward(s);
-    for (k = l->d.rung_count - 1; k >= 0; k--) ldr__rung_backward(s, k);
+    for (k = l->d.rung_count - 1; k >= 0; k--) {
+        ldr__gate_fill(l, s->gate, k);
+        ldr__each_part(s, k, NULL, ldr__rung_backward);
+        ldr__rung_gradients(s, k);
+        ldr__swap(&s->ds, &s->next_ds);
+    }
     if (l->has_first) {
-        ldr__dropout drop = ldr__tokens_dropout(&s->t, LDR__PLACE_FIRST);
-        LDR__ROW_LOOP(t, s->t.count, &s->ex, ldr__dropout_apply(s->ex.kernels, s->ds + t * w, w, &drop, t, 0);)
-        ldr__down_backward(s, s->ds, 0, l->first, l->first_bias);
+        ldr__each_part(s, 0, NULL, ldr__first_part_backward);
+        ldr__down_gradients(s, s->ds, 0, l->first, l->first_bias);
     }
 }
 
