@@ -2893,6 +2893,7 @@ LDR__DEF const char *ldr_simd_name(ldr_simd wish) { return ldr__kernels_pick(wis
 
 enum { LDR__KC = 256, LDR__MC = 84,
        LDR__DEEP = 768, LDR__NB = 96,                /* of a block whose a is read in place    */
+       LDR__LONG_DEEP = 128, LDR__LONG_NB = 384,     /* of one whose a is read down its columns */
        LDR__COPY_DEEP = LDR__KC, LDR__COPY_NB = 768, LDR__COPY_LD = LDR__MC + 12,        /* of one whose a is copied */
        LDR__FEW_ROWS = 512,                          /* below them tasks share columns first       */
        LDR__PACKED_KC = 1024, LDR__PACKED_NB = 192 };  /* of rounded weights; sums over KC of products of 127 by 127 stay below 2^24 */
@@ -3103,7 +3104,7 @@ static void ldr__panels_multiply_copied(const ldr__kernels *ker, float *c, size_
    ldr__packed_forward and, before those, a row of it. */
 static size_t ldr__gemm_scratch(size_t n, size_t k) {
     size_t wide = ldr__round_up(n, LDR__TILE_MAX_N), copied = LDR__MIN((size_t)LDR__COPY_DEEP, k) * LDR__MIN((size_t)LDR__COPY_NB, wide) + LDR__COPY_LD * (LDR__MIN((size_t)LDR__COPY_DEEP, k) + 16);
-    size_t direct = LDR__MIN((size_t)LDR__DEEP, k) * LDR__MIN((size_t)LDR__NB, wide), widened = LDR__MIN((size_t)LDR__PACKED_KC, k + 4) * LDR__MIN((size_t)LDR__PACKED_NB, wide);
+    size_t direct = LDR__MAX(LDR__MIN((size_t)LDR__DEEP, k) * LDR__MIN((size_t)LDR__NB, wide), LDR__MIN((size_t)LDR__LONG_DEEP, k) * LDR__MIN((size_t)LDR__LONG_NB, wide)), widened = LDR__MIN((size_t)LDR__PACKED_KC, k + 4) * LDR__MIN((size_t)LDR__PACKED_NB, wide);
     return LDR__MAX(LDR__MAX(copied, direct), LDR__MAX(widened, k + 16));
 }
 
@@ -3126,35 +3127,65 @@ static ldr__grid ldr__grid_of(const ldr__exec *ex, size_t m, size_t n, size_t nb
     return g;
 }
 
-static void ldr__gemm(const ldr__exec *ex, float *c, size_t ldc, const float *a, size_t rs, size_t cs, ldr__mat b, ldr__finish finish,
-                      size_t m, size_t n, size_t k, int accumulate) {
-    const ldr__kernels *ker = ex->kernels;
+/* One product, and how it is cut. */
+typedef struct ldr__product {
+    float       *c;
+    const float *a;
+    size_t       ldc, rs, cs, m, n, k, deep;
+    ldr__mat     b;
+    ldr__finish  finish;
+    int          accumulate, copied;
+    ldr__grid    g;
+} ldr__product;
+
+static ldr__product ldr__product_of(const ldr__exec *ex, float *c, size_t ldc, const float *a, size_t rs, size_t cs, ldr__mat b, ldr__finish finish, size_t m, size_t n, size_t k, int accumulate) {
+    ldr__product p;
+    p.c = c;
+    p.a = a;
+    p.ldc = ldc;
+    p.rs = rs;
+    p.cs = cs;
+    p.m = m;
+    p.n = n;
+    p.k = k;
+    p.b = b;
+    p.finish = finish;
+    p.accumulate = accumulate;
     /* Rows 4096 bytes apart share their cache sets; columns far apart are a page each. */
-    int copied = (cs == 1 ? rs % 1024 == 0 : cs > 512) && m > (size_t)ker->mr;
-    size_t deep = copied || cs != 1 ? (size_t)LDR__COPY_DEEP : (size_t)LDR__DEEP;
-    ldr__grid g;
-    if (m == 0 || n == 0) return;
-    g = ldr__grid_of(ex, m, n, copied ? (size_t)LDR__COPY_NB : (size_t)LDR__NB, copied ? 1 : 2);
-    LDR__FOR(task, (int64_t)g.tasks, ex->threads) {
-        size_t i = (size_t)task / g.columns * g.mb, j = (size_t)task % g.columns * g.nb, mine = LDR__MIN(g.nb, n - j), height = LDR__MIN(g.mb, m - i), k0, kc;
-        float *panels = ex->scratch + (size_t)ldr__thread() * ex->scratch_size, *copy = panels + LDR__MIN(deep, k) * ldr__round_up(mine, (size_t)ker->nr);
-        ldr__finish mend = ldr__finish_at(finish, i, j);
-        for (k0 = 0; k0 < k || k0 == 0; k0 += deep) {
-            const ldr__finish *last = k0 + deep >= k ? &mend : NULL;
-            ldr__ahead next;
-            kc = LDR__MIN(deep, k - k0);
-            memset(&next, 0, sizeof next);
-            if (k0 + kc < k && b.cs == 1 && b.dtype == LDR__NATIVE) {
-                ldr__mat rest = ldr__mat_at(b, k0 + kc, j);
-                next.rows = LDR__MIN(deep, k - k0 - kc);
-                ldr__ahead_of(&next, 0, ldr__element_at(rest.data, rest.dtype, rest.first), b.rs, mine);
-                if (!copied && rs == 1) ldr__ahead_of(&next, 1, a + i + (k0 + kc) * cs, cs, height);
-            }
-            ldr__pack_panels(ker, panels, ldr__mat_at(b, k0, j), kc, mine);
-            if (copied) ldr__panels_multiply_copied(ker, c + i * ldc + j, ldc, a + i * rs + k0 * cs, rs, cs, panels, kc, height, mine, kc, mend.bias, last, accumulate || k0 > 0, &next, copy);
-            else ldr__panels_multiply(ker, c + i * ldc + j, ldc, a + i * rs + k0 * cs, rs, cs, panels, kc, height, mine, kc, mend.bias, last, accumulate || k0 > 0, &next);
+    p.copied = (cs == 1 ? rs % 1024 == 0 : cs > 512) && m > (size_t)ex->kernels->mr;
+    p.deep = p.copied ? (size_t)LDR__COPY_DEEP : cs != 1 ? (size_t)LDR__LONG_DEEP : (size_t)LDR__DEEP;
+    memset(&p.g, 0, sizeof p.g);
+    if (m && n) p.g = ldr__grid_of(ex, m, n, p.copied ? (size_t)LDR__COPY_NB : cs != 1 ? (size_t)LDR__LONG_NB : (size_t)LDR__NB, p.copied ? 1 : 2);
+    return p;
+}
+
+static void ldr__product_task(const ldr__exec *ex, const ldr__product *p, size_t task) {
+    const ldr__kernels *ker = ex->kernels;
+    size_t i = task / p->g.columns * p->g.mb, j = task % p->g.columns * p->g.nb, mine = LDR__MIN(p->g.nb, p->n - j), height = LDR__MIN(p->g.mb, p->m - i), k0, kc;
+    float *panels = ex->scratch + (size_t)ldr__thread() * ex->scratch_size, *copy = panels + LDR__MIN(p->deep, p->k) * ldr__round_up(mine, (size_t)ker->nr), *c = p->c + i * p->ldc + j;
+    ldr__finish finish = ldr__finish_at(p->finish, i, j);
+    for (k0 = 0; k0 < p->k || k0 == 0; k0 += p->deep) {
+        const ldr__finish *last = k0 + p->deep >= p->k ? &finish : NULL;
+        const float *a = p->a + i * p->rs + k0 * p->cs;
+        int accumulate = p->accumulate || k0 > 0;
+        ldr__ahead next;
+        kc = LDR__MIN(p->deep, p->k - k0);
+        memset(&next, 0, sizeof next);
+        if (k0 + kc < p->k && p->b.cs == 1 && p->b.dtype == LDR__NATIVE) {
+            ldr__mat rest = ldr__mat_at(p->b, k0 + kc, j);
+            next.rows = LDR__MIN(p->deep, p->k - k0 - kc);
+            ldr__ahead_of(&next, 0, ldr__element_at(rest.data, rest.dtype, rest.first), p->b.rs, mine);
+            if (!p->copied && p->rs == 1) ldr__ahead_of(&next, 1, a + kc * p->cs, p->cs, height);
         }
+        ldr__pack_panels(ker, panels, ldr__mat_at(p->b, k0, j), kc, mine);
+        if (p->copied) ldr__panels_multiply_copied(ker, c, p->ldc, a, p->rs, p->cs, panels, kc, height, mine, kc, finish.bias, last, accumulate, &next, copy);
+        else ldr__panels_multiply(ker, c, p->ldc, a, p->rs, p->cs, panels, kc, height, mine, kc, finish.bias, last, accumulate, &next);
     }
+}
+
+static void ldr__gemm(const ldr__exec *ex, float *c, size_t ldc, const float *a, size_t rs, size_t cs, ldr__mat b, ldr__finish finish, size_t m, size_t n, size_t k, int accumulate) {
+    ldr__product p = ldr__product_of(ex, c, ldc, a, rs, cs, b, finish, m, n, k, accumulate);
+    LDR__FOR(task, (int64_t)p.g.tasks, ex->threads) ldr__product_task(ex, &p, (size_t)task);
 }
 
 /* ---- frozen matrices, laid out once as the kernels read them ---------------------------- */
@@ -3309,12 +3340,72 @@ static void ldr__dropout_apply(const ldr__kernels *ker, float *x, size_t n, cons
     if (d && d->p > 0) ker->rows->dropout(x, n, ldr__dropout_row(d, t, part), (uint32_t)((double)d->p * 4294967296.0), 1.0f / (1.0f - d->p));
 }
 
-/* s[O] += sum over t of dy[T,O]; each column has one owner, rows are added in order. */
-static void ldr__column_sums(const ldr__exec *ex, float *s, const float *dy, size_t ld, size_t rows, size_t columns) {
-    LDR__FOR(block, ((int64_t)columns + 31) / 32, ex->threads) {
-        size_t j = (size_t)block * 32;
-        ex->kernels->rows->columns(s + j, dy + j, ld, rows, LDR__MIN((size_t)32, columns - j));
+/* Sums over all rows, as gradients of weights are: noted down first, then made by all threads together, so that they wait for one another
+   once and not after each. Each element has one owner, which adds rows in order. */
+typedef enum ldr__sum_kind { LDR__SUM_PRODUCT, LDR__SUM_COLUMNS, LDR__SUM_NORM, LDR__SUM_MIX } ldr__sum_kind;
+
+typedef struct ldr__sum {
+    ldr__sum_kind kind;
+    ldr__product  product;
+    float        *to;              /* else: s[n] of columns of [rows, n], rows `ld` apart      */
+    const float  *dy, *x, *other;
+    size_t        ld, rows, n, tasks;
+} ldr__sum;
+
+enum { LDR__SUMS = 24, LDR__SUM_WIDTH = 32 };        /* columns of a task */
+
+typedef struct ldr__sums {
+    const ldr__exec *ex;
+    size_t           count, tasks;
+    ldr__sum         each[LDR__SUMS];
+} ldr__sums;
+
+static void ldr__sum_task(const ldr__exec *ex, const ldr__sum *m, size_t task) {
+    size_t j = task * LDR__SUM_WIDTH, n = LDR__MIN((size_t)LDR__SUM_WIDTH, m->n - j);
+    const ldr__row_kernels *row = ex->kernels->rows;
+    switch (m->kind) {
+        case LDR__SUM_COLUMNS: row->columns(m->to + j, m->dy + j, m->ld, m->rows, n); break;
+        case LDR__SUM_NORM:    row->norm_columns(m->to + j, m->dy + j, m->x + j, m->other, m->ld, m->rows, n); break;
+        default:               row->mix_columns(m->to + j, m->dy + j, m->x + j, m->other + j, m->ld, m->rows, n); break;
     }
+}
+
+static void ldr__sums_make(ldr__sums *s) {
+    LDR__FOR(i, (int64_t)s->tasks, s->ex->threads) {
+        const ldr__sum *m = s->each;
+        size_t task = (size_t)i;
+        for (; task >= m->tasks; m++) task -= m->tasks;
+        if (m->kind == LDR__SUM_PRODUCT) ldr__product_task(s->ex, &m->product, task);
+        else ldr__sum_task(s->ex, m, task);
+    }
+    s->count = s->tasks = 0;
+}
+
+static void ldr__sums_begin(ldr__sums *s, const ldr__exec *ex) {
+    s->ex = ex;
+    s->count = s->tasks = 0;
+}
+
+static ldr__sum *ldr__sums_add(ldr__sums *s, ldr__sum_kind kind, size_t tasks) {
+    ldr__sum *m;
+    if (s->count == LDR__SUMS) ldr__sums_make(s);
+    m = &s->each[s->count++];
+    m->kind = kind;
+    m->tasks = tasks;
+    s->tasks += tasks;
+    return m;
+}
+
+/* to[n] += sum over rows of:  dy (columns);  dy (x - mean) rstd, other = stats (norm);  dy (x - other) (mix) */
+static void ldr__sums_columns(ldr__sums *s, ldr__sum_kind kind, float *to, const float *dy, const float *x, const float *other, size_t ld, size_t rows, size_t n) {
+    ldr__sum *m = ldr__sums_add(s, kind, (n + LDR__SUM_WIDTH - 1) / LDR__SUM_WIDTH);
+    m->to = to;
+    m->dy = dy;
+    m->x = x;
+    m->other = other;
+    m->ld = ld;
+    m->rows = rows;
+    m->n = n;
 }
 
 /* y[T,O] = x[T,I] W[O,I]^T + b[O] */
@@ -3332,15 +3423,23 @@ static void ldr__linear_activate_forward(const ldr__exec *ex, float *y, float *f
 }
 
 /* dW[O,I] += dy^T x,  db[O] += sum dy;  either may be NULL. x may be any float type (a stored tap). */
-static void ldr__linear_gradients(const ldr__exec *ex, float *dw, float *db, const float *dy, size_t ldy, ldr__mat x, size_t rows, size_t out, size_t in) {
-    if (dw) ldr__gemm(ex, dw, in, dy, 1, ldy, x, ldr__finish_bias(NULL), out, in, rows, 1);
-    if (db) ldr__column_sums(ex, db, dy, ldy, rows, out);
+static void ldr__linear_gradients(ldr__sums *s, float *dw, float *db, const float *dy, size_t ldy, ldr__mat x, size_t rows, size_t out, size_t in) {
+    if (dw) {
+        ldr__product p = ldr__product_of(s->ex, dw, in, dy, 1, ldy, x, ldr__finish_bias(NULL), out, in, rows, 1);
+        ldr__sums_add(s, LDR__SUM_PRODUCT, p.g.tasks)->product = p;
+    }
+    if (db) ldr__sums_columns(s, LDR__SUM_COLUMNS, db, dy, NULL, NULL, ldy, rows, out);
 }
 
 /* The same, and dx[T,I] (+)= dy W.  Any of dw, db, dx may be NULL. */
 static void ldr__linear_backward(const ldr__exec *ex, float *dx, size_t lddx, int add_dx, float *dw, float *db, const float *dy, size_t ldy,
                                  ldr__mat x, ldr__mat w, size_t rows, size_t out, size_t in) {
-    ldr__linear_gradients(ex, dw, db, dy, ldy, x, rows, out, in);
+    if (dw || db) {
+        ldr__sums s;
+        ldr__sums_begin(&s, ex);
+        ldr__linear_gradients(&s, dw, db, dy, ldy, x, rows, out, in);
+        ldr__sums_make(&s);
+    }
     if (dx) ldr__gemm(ex, dx, lddx, dy, ldy, 1, w, ldr__finish_bias(NULL), rows, in, out, add_dx);
 }
 
@@ -3353,19 +3452,19 @@ static void ldr__norm_forward(const ldr__exec *ex, float *y, float *stats, const
 }
 
 /* With xhat = (x - mean) rstd:  dg += sum dy xhat, db += sum dy; either may be NULL. */
-static void ldr__norm_gradients(const ldr__exec *ex, float *dg, float *db, const float *dy, const float *x, const float *stats, size_t rows, size_t n) {
-    if (dg) {
-        LDR__FOR(block, ((int64_t)n + 31) / 32, ex->threads) {
-            size_t j = (size_t)block * 32;
-            ex->kernels->rows->norm_columns(dg + j, dy + j, x + j, stats, n, rows, LDR__MIN((size_t)32, n - j));
-        }
-    }
-    if (db) ldr__column_sums(ex, db, dy, n, rows, n);
+static void ldr__norm_gradients(ldr__sums *s, float *dg, float *db, const float *dy, const float *x, const float *stats, size_t rows, size_t n) {
+    if (dg) ldr__sums_columns(s, LDR__SUM_NORM, dg, dy, x, stats, n, rows, n);
+    if (db) ldr__sums_columns(s, LDR__SUM_COLUMNS, db, dy, NULL, NULL, n, rows, n);
 }
 
 /* The same, and with e = dy g:  layer: dx (+)= rstd (e - mean(e) - xhat mean(e xhat));  rms: the same without mean(e). */
 static void ldr__norm_backward(const ldr__exec *ex, float *dx, int add, float *dg, float *db, const float *dy, const float *x, const float *stats, const float *g, size_t rows, size_t n, ldr_norm kind) {
-    ldr__norm_gradients(ex, dg, db, dy, x, stats, rows, n);
+    if (dg || db) {
+        ldr__sums s;
+        ldr__sums_begin(&s, ex);
+        ldr__norm_gradients(&s, dg, db, dy, x, stats, rows, n);
+        ldr__sums_make(&s);
+    }
     LDR__ROW_LOOP(t, rows, ex, ex->kernels->rows->norm_backward(dx + t * n, add, dy + t * n, x + t * n, stats + 2 * t, g, n, kind == LDR_NORM_RMS);)
 }
 
@@ -6241,10 +6340,10 @@ static void ldr__block_linear_backward(const ldr__exec *ex, float *dx, size_t ld
 }
 
 /* Those of W and its bias. */
-static void ldr__block_linear_gradients(const ldr__exec *ex, float *const *grad, const float *dy, size_t ldy, const float *x, size_t ldx, const ldr__shape *s, int slot, size_t rows) {
+static void ldr__block_linear_gradients(ldr__sums *sums, float *const *grad, const float *dy, size_t ldy, const float *x, size_t ldx, const ldr__shape *s, int slot, size_t rows) {
     size_t out, in;
     ldr__slot_size(s, slot, &out, &in);
-    ldr__linear_gradients(ex, grad[slot], grad[LDR__QB + slot], dy, ldy, ldr__mat_float(x, ldx, 1), rows, out, in);
+    ldr__linear_gradients(sums, grad[slot], grad[LDR__QB + slot], dy, ldy, ldr__mat_float(x, ldx, 1), rows, out, in);
 }
 
 /* 1: the rows of b follow those of a, as if they were one matrix. */
@@ -6293,13 +6392,13 @@ static void ldr__qkv_backward(const ldr__exec *ex, float *dn1, int add, float *c
     }
 }
 
-static void ldr__qkv_gradients(const ldr__exec *ex, float *const *grad, const float *dqkv, const ldr__acts *a, const ldr__shape *s, size_t rows) {
+static void ldr__qkv_gradients(ldr__sums *sums, float *const *grad, const float *dqkv, const ldr__acts *a, const ldr__shape *s, size_t rows) {
     size_t w = (size_t)s->width, q = (size_t)s->heads * (size_t)s->head_dim, kv = (size_t)s->kv_heads * (size_t)s->head_dim, ld = ldr__qkv_width(s);
-    if (ldr__qkv_gradients_are_one(s, grad)) ldr__linear_gradients(ex, grad[LDR__Q], grad[LDR__QB], dqkv, ld, ldr__mat_float(a->n1, w, 1), rows, ld, w);
+    if (ldr__qkv_gradients_are_one(s, grad)) ldr__linear_gradients(sums, grad[LDR__Q], grad[LDR__QB], dqkv, ld, ldr__mat_float(a->n1, w, 1), rows, ld, w);
     else {
-        ldr__block_linear_gradients(ex, grad, dqkv, ld, a->n1, w, s, LDR__Q, rows);
-        ldr__block_linear_gradients(ex, grad, dqkv + q, ld, a->n1, w, s, LDR__K, rows);
-        ldr__block_linear_gradients(ex, grad, dqkv + q + kv, ld, a->n1, w, s, LDR__V, rows);
+        ldr__block_linear_gradients(sums, grad, dqkv, ld, a->n1, w, s, LDR__Q, rows);
+        ldr__block_linear_gradients(sums, grad, dqkv + q, ld, a->n1, w, s, LDR__K, rows);
+        ldr__block_linear_gradients(sums, grad, dqkv + q + kv, ld, a->n1, w, s, LDR__V, rows);
     }
 }
 
@@ -6477,20 +6576,20 @@ static void ldr__block_backward(const ldr__exec *ex, float *dx, float *const *gr
     if (s->place == LDR__PRE) ldr__norm_backward(ex, dx, 1, NULL, NULL, k->dn1, a->x, a->stats1, b->v[LDR__NORM1], t->count, w, s->norm);
 }
 
-/* Adds to the gradients of the block's own tensors, from what ldr__block_backward left of all rows. */
-static void ldr__block_gradients(const ldr__exec *ex, float *const *grad, const float *dy, const ldr__acts *a, const ldr__shape *s, const ldr__tokens *t, const ldr__back *k) {
+/* What is to be added to the gradients of the block's own tensors, from what ldr__block_backward left of all rows. */
+static void ldr__block_gradients(ldr__sums *sums, float *const *grad, const float *dy, const ldr__acts *a, const ldr__shape *s, const ldr__tokens *t, const ldr__back *k) {
     size_t rows = ldr__tokens_out(t), w = (size_t)s->width, ld = ldr__ffn_ld(s);
     int post = s->place == LDR__POST;
-    if (s->place != LDR__NO_NORM) {
-        ldr__norm_gradients(ex, grad[LDR__NORM2], grad[LDR__NORM2B], post ? dy : k->dn2, post ? a->r2 : a->r1, a->stats2, rows, w);
-        ldr__norm_gradients(ex, grad[LDR__NORM1], grad[LDR__NORM1B], k->dn1, post ? a->r1 : a->x, a->stats1, post ? rows : t->count, w);
+    ldr__block_linear_gradients(sums, grad, k->dffn, w, k->f, ld, s, LDR__DOWN, rows);
+    ldr__block_linear_gradients(sums, grad, k->df, ld, a->n2, w, s, LDR__UP, rows);
+    if (s->gated) ldr__block_linear_gradients(sums, grad, k->dg, ld, a->n2, w, s, LDR__GATE, rows);
+    if (s->heads) {
+        ldr__block_linear_gradients(sums, grad, k->dattn, w, a->attention, (size_t)s->heads * (size_t)s->head_dim, s, LDR__O, rows);
+        ldr__qkv_gradients(sums, grad, k->qkv, a, s, t->count);
     }
-    ldr__block_linear_gradients(ex, grad, k->dffn, w, k->f, ld, s, LDR__DOWN, rows);
-    ldr__block_linear_gradients(ex, grad, k->df, ld, a->n2, w, s, LDR__UP, rows);
-    if (s->gated) ldr__block_linear_gradients(ex, grad, k->dg, ld, a->n2, w, s, LDR__GATE, rows);
-    if (!s->heads) return;
-    ldr__block_linear_gradients(ex, grad, k->dattn, w, a->attention, (size_t)s->heads * (size_t)s->head_dim, s, LDR__O, rows);
-    ldr__qkv_gradients(ex, grad, k->qkv, a, s, t->count);
+    if (s->place == LDR__NO_NORM) return;
+    ldr__norm_gradients(sums, grad[LDR__NORM2], grad[LDR__NORM2B], post ? dy : k->dn2, post ? a->r2 : a->r1, a->stats2, rows, w);
+    ldr__norm_gradients(sums, grad[LDR__NORM1], grad[LDR__NORM1B], k->dn1, post ? a->r1 : a->x, a->stats1, post ? rows : t->count, w);
 }
 
 /* ======================================================================================
@@ -9158,21 +9257,23 @@ static void ldr__mix_backward(const ldr__pass *s, const ldr__part *p, float *dm,
     } else for (t = at; t < at + n; t += w) s->ex.kernels->rows->mix_backward(dm + t, ds + t, du + t, s->gate, w);
 }
 
-/* dg += a(1-a)/T sum du (s - m) */
-static void ldr__mix_gradients(const ldr__pass *s, const float *du, const float *state, const float *m, int32_t rung) {
+/* dg += a(1-a)/T sum du (s - m): the sums, and what becomes of them. */
+static void ldr__mix_gradients(const ldr__pass *s, ldr__sums *sums, const float *du, const float *state, const float *m, int32_t rung) {
+    size_t w = (size_t)s->l->d.width;
+    if (s->l->d.gate == LDR_GATE_NONE || !ldr__grad(s->l, s->l->rungs[rung].gate)) return;
+    memset(s->gate_sums, 0, w * sizeof(float));
+    ldr__sums_columns(sums, LDR__SUM_MIX, s->gate_sums, du, state, m, w, s->t.count, w);
+}
+
+static void ldr__mix_gradients_end(const ldr__pass *s, int32_t rung) {
     const ldr_ladder *l = s->l;
     size_t w = (size_t)l->d.width, c;
-    float *dg = ldr__grad(l, l->rungs[rung].gate), *sums = s->gate_sums;
+    float *dg = ldr__grad(l, l->rungs[rung].gate);
     const float *a = s->gate;
     double scalar = 0;
     if (l->d.gate == LDR_GATE_NONE || !dg) return;
-    memset(sums, 0, w * sizeof(float));
-    LDR__FOR(block, ((int64_t)w + 31) / 32, s->ex.threads) {
-        size_t j = (size_t)block * 32;
-        s->ex.kernels->rows->mix_columns(sums + j, du + j, state + j, m + j, w, s->t.count, LDR__MIN((size_t)32, w - j));
-    }
     for (c = 0; c < w; c++) {
-        float sum = sums[c] * (a[c] * (1.0f - a[c]) / l->d.gate_temperature);
+        float sum = s->gate_sums[c] * (a[c] * (1.0f - a[c]) / l->d.gate_temperature);
         if (l->d.gate == LDR_GATE_SCALAR) scalar += (double)sum;
         else dg[c] += sum;
     }
@@ -9404,9 +9505,12 @@ static void ldr__deep_block_backward(ldr__pass *s, int32_t place, float *const *
     ldr__acts a = ldr__deep_acts(s, place);
     ldr__block b = ldr__tuned_block(s->l, s->route[place]);
     ldr__tokens t = ldr__deep_tokens(s, place);
+    ldr__sums sums;
     if (k->checkpoint) ldr__block_forward(&s->ex, &a, &b, &s->l->tuned_shape, &t, k->f, k->fg, LDR__ALL_OF_IT);
     ldr__block_backward(&s->ex, k->dy, grads, k->dx, &a, &b, &s->l->tuned_shape, &t, &k->back);
-    ldr__block_gradients(&s->ex, grads, k->dx, &a, &s->l->tuned_shape, &t, &k->back);
+    ldr__sums_begin(&sums, &s->ex);
+    ldr__block_gradients(&sums, grads, k->dx, &a, &s->l->tuned_shape, &t, &k->back);
+    ldr__sums_make(&sums);
     ldr__swap(&k->dx, &k->dy);
     ldr__deep_release(s, place);
 }
@@ -9641,14 +9745,14 @@ static void ldr__output_backward(ldr__pass *s) {
 }
 
 /* dD from dm and the stored tap; there is no gradient for the tap. A rounded one is unpacked where the backbone's state was. */
-static void ldr__down_gradients(const ldr__pass *s, const float *dm, int32_t k, int32_t weight, int32_t bias) {
+static void ldr__down_gradients(const ldr__pass *s, ldr__sums *sums, const float *dm, int32_t k, int32_t weight, int32_t bias) {
     size_t d = (size_t)s->l->m->shape.width, w = (size_t)s->l->d.width;
     float *tap = s->kept ? s->backbone.x : s->taps[k];
     if (s->kept) {
         size_t row = ldr__packed_row(d, s->tap_type);
         LDR__ROW_LOOP(t, s->t.count, &s->ex, ldr__rows_unpack(tap + t * d, s->kept[k] + t * row, 1, d, s->tap_type);)
     }
-    ldr__linear_gradients(&s->ex, ldr__grad(s->l, weight), ldr__grad(s->l, bias), dm, w, ldr__mat_float(tap, d, 1), s->t.count, w, d);
+    ldr__linear_gradients(sums, ldr__grad(s->l, weight), ldr__grad(s->l, bias), dm, w, ldr__mat_float(tap, d, 1), s->t.count, w, d);
 }
 
 /* One part of a rung back: from s->ds, the gradient of the state above, to s->dm and s->next_ds. */
@@ -9677,11 +9781,14 @@ static void ldr__rung_gradients(ldr__pass *s, int32_t k) {
     ldr__tokens t = ldr__side_tokens(s, k);
     int slot, alone = ldr__rung_is_alone(l, k), before = l->d.mix == LDR_MIX_BEFORE;
     float *grads[LDR__ALL_SLOTS];
+    ldr__sums sums;
     for (slot = 0; slot < LDR__ALL_SLOTS; slot++) grads[slot] = ldr__grad(l, g->slot[slot]);
-    ldr__block_gradients(&s->ex, grads, before ? s->ds : s->du, &s->acts[k], &l->side, &t, &s->back);
-    if (before && !alone) ldr__mix_gradients(s, s->du, ldr__state_before(s, k), s->m[k], k);
-    if (!before) ldr__mix_gradients(s, s->ds, s->acts[k].y, s->m[k], k);
-    ldr__down_gradients(s, alone ? s->du : s->dm, k + l->has_first, g->down, g->down_bias);
+    ldr__sums_begin(&sums, &s->ex);
+    ldr__down_gradients(s, &sums, alone ? s->du : s->dm, k + l->has_first, g->down, g->down_bias);
+    ldr__block_gradients(&sums, grads, before ? s->ds : s->du, &s->acts[k], &l->side, &t, &s->back);
+    if (!alone) ldr__mix_gradients(s, &sums, before ? s->du : s->ds, before ? ldr__state_before(s, k) : s->acts[k].y, s->m[k], k);
+    ldr__sums_make(&sums);
+    if (!alone) ldr__mix_gradients_end(s, k);
 }
 
 static void ldr__first_part_backward(ldr__pass *s, int32_t k, const float *tap, const ldr__part *p) {
@@ -9692,6 +9799,7 @@ static void ldr__first_part_backward(ldr__pass *s, int32_t k, const float *tap, 
 
 static void ldr__pass_backward(ldr__pass *s) {
     const ldr_ladder *l = s->l;
+    ldr__sums sums;
     int32_t k;
     ldr__head_backward(s);
     if (l->deep) ldr__deep_backward(s);
@@ -9705,7 +9813,9 @@ static void ldr__pass_backward(ldr__pass *s) {
     }
     if (l->has_first) {
         ldr__each_part(s, 0, NULL, ldr__first_part_backward);
-        ldr__down_gradients(s, s->ds, 0, l->first, l->first_bias);
+        ldr__sums_begin(&sums, &s->ex);
+        ldr__down_gradients(s, &sums, s->ds, 0, l->first, l->first_bias);
+        ldr__sums_make(&sums);
     }
 }
 
