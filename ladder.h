@@ -8877,7 +8877,8 @@ typedef struct ldr__deep {
     ldr__embed_back  embed;
 } ldr__deep;
 
-typedef struct ldr__pass {
+typedef struct ldr__pass ldr__pass;
+struct ldr__pass {
     ldr_ladder    *l;
     ldr__exec      ex;
     ldr__backbone  backbone;
@@ -8903,6 +8904,8 @@ typedef struct ldr__pass {
     unsigned char **kept;          /* or rounded; then there are no taps, and the way back unpacks one at a time */
     ldr_dtype      tap_type;
     int32_t        tap_count;
+    void         (*fetch)(const void *from, const ldr__pass *s, int32_t k, int32_t q);      /* ldr__pass_from_taps */
+    const void    *fetch_from;
     /* the ladder */
     ldr__acts     *acts;           /* [rungs], or one shared; with `again` rungs share what is made again */
     float        **m;              /* [rungs] D_i tap_i                                       */
@@ -8917,7 +8920,7 @@ typedef struct ldr__pass {
     ldr__back      back;
     float         *ds, *du, *next_ds, *dm;         /* of the state above a rung; of what its block read (mix after: made); of the state below; of D tap */
     float         *dlogits, *dhidden, *dout, *dup, *dnormed, *dpicked;
-} ldr__pass;
+};
 
 static size_t ldr__pass_longest(size_t max_tokens, const ldr_model *m) { return LDR__MIN(max_tokens, (size_t)(m->positions - m->position_offset)); }
 
@@ -9341,6 +9344,8 @@ static void ldr__rung_forward(ldr__pass *s, int32_t k, const float *tap, const l
 static void ldr__tap_part_forward(ldr__pass *s, int32_t k, const float *h, const ldr__part *p) {
     const ldr_ladder *l = s->l;
     size_t d = (size_t)l->m->shape.width;
+    int32_t q;
+    for (q = p->from; s->fetch && q < p->to; q++) s->fetch(s->fetch_from, s, k, q);
     if (s->kept) {
         size_t row = ldr__packed_row(d, s->tap_type);
         ldr__rows_pack(s->kept[k] + p->first * row, h + p->first * d, p->rows, d, s->tap_type);
@@ -9574,10 +9579,13 @@ static void ldr__pass_backbone(ldr__pass *s) {
     if (need_final) ldr__final_rows(s, x, few);
 }
 
-/* The ladder alone on taps that are already in place (from a cache). */
-static void ldr__pass_from_taps(ldr__pass *s) {
+/* The ladder alone on taps from a cache: fetch puts tap k of sequence q into its place; NULL: they are there already. */
+static void ldr__pass_from_taps(ldr__pass *s, void (*fetch)(const void *from, const ldr__pass *s, int32_t k, int32_t q), const void *from) {
     int32_t k;
+    s->fetch = fetch;
+    s->fetch_from = from;
     for (k = 0; k < s->tap_count; k++) ldr__tap_forward(s, k, s->taps[k]);
+    s->fetch = NULL;
 }
 
 /* ---- the model's own head: words[R,e] = norm(f(dense x)), or x; scores = words out^T + bias ------------ */
@@ -10846,6 +10854,8 @@ static ldr_status ldr__cache_write(ldr__cache *c, size_t sequence, size_t k, uns
     return LDR_OK;
 }
 
+static int ldr__cache_in_memory(const ldr__cache *c) { return !c->hash; }
+
 /* A record from the file into the room for one; 0 when it could not be read or does not match its hash. */
 static int ldr__cache_read(ldr__cache *c, size_t sequence, size_t k, size_t rows) {
 #ifndef LADDER_NO_STDIO
@@ -10872,13 +10882,17 @@ static float *ldr__cache_place_in(const ldr__cache *c, const ldr__pass *s, size_
 /* Number in its set of the q-th sequence of a batch of examples with `per` sequences each. */
 static size_t ldr__sequence_of(const int32_t *examples, int32_t per, int32_t q) { return (size_t)examples[q / per] * (size_t)per + (size_t)(q % per); }
 
-/* Taps of a batch of n sequences into the pass; 0 when some are missing or damaged. */
+static void ldr__cache_unpack(const ldr__cache *c, const ldr__pass *s, size_t sequence, size_t k, int32_t q) {
+    ldr__rows_unpack(ldr__cache_place_in(c, s, k, q), c->data + (size_t)ldr__cache_at(c, sequence, k), ldr__cache_rows(c, k, (size_t)(s->offsets[q + 1] - s->offsets[q])), c->width, c->type);
+}
+
+/* Taps of a batch of n sequences into the pass, but for those in memory (ldr__cache_fetch); 0 when some are missing or damaged. */
 static int ldr__cache_get(ldr__cache *c, const ldr__pass *s, const int32_t *examples, int32_t per, int32_t n) {
     int32_t q;
     size_t k;
     for (q = 0; q < n; q++)
         if (!c->have[ldr__sequence_of(examples, per, q)]) return 0;
-    if (c->hash) {
+    if (!ldr__cache_in_memory(c)) {
         for (q = 0; q < n; q++)
             for (k = 0; k < c->records; k++) {
                 size_t sequence = ldr__sequence_of(examples, per, q), rows = ldr__cache_rows(c, k, (size_t)(s->offsets[q + 1] - s->offsets[q]));
@@ -10887,12 +10901,21 @@ static int ldr__cache_get(ldr__cache *c, const ldr__pass *s, const int32_t *exam
             }
         return 1;
     }
-    LDR__FOR(record, (int64_t)((size_t)n * c->records), s->ex.threads) {
-        int32_t mine = (int32_t)((size_t)record / c->records);
-        size_t which = (size_t)record % c->records, sequence = ldr__sequence_of(examples, per, mine);
-        ldr__rows_unpack(ldr__cache_place_in(c, s, which, mine), c->data + (size_t)ldr__cache_at(c, sequence, which), ldr__cache_rows(c, which, (size_t)(s->offsets[mine + 1] - s->offsets[mine])), c->width, c->type);
-    }
+    for (k = c->taps; k < c->records; k++)
+        for (q = 0; q < n; q++) ldr__cache_unpack(c, s, ldr__sequence_of(examples, per, q), k, q);
     return 1;
+}
+
+/* A batch whose taps are in memory: they come into the pass one at a time, when the ladder gets there. */
+typedef struct ldr__cached_batch {
+    const ldr__cache *c;
+    const int32_t    *examples;
+    int32_t           per;
+} ldr__cached_batch;
+
+static void ldr__cache_fetch(const void *from, const ldr__pass *s, int32_t k, int32_t q) {
+    const ldr__cached_batch *b = (const ldr__cached_batch *)from;
+    ldr__cache_unpack(b->c, s, ldr__sequence_of(b->examples, b->per, q), (size_t)k, q);
 }
 
 /* Keeps the pass's taps of its q-th sequence, and rounds them to what is kept. */
@@ -11350,7 +11373,13 @@ static ldr_status ldr__trainer_forward(ldr_trainer *t, const ldr_dataset *d, con
         if (c && c->hash && ldr__cache_finish(c, err)) return err->status;
 #endif
     }
-    if (all || (c && c->type != LDR_F32)) ldr__pass_from_taps(&t->pass);      /* after rounding once more */
+    if (all || (c && c->type != LDR_F32)) {            /* after rounding once more */
+        ldr__cached_batch from;
+        from.c = c;
+        from.examples = examples;
+        from.per = per;
+        ldr__pass_from_taps(&t->pass, all && ldr__cache_in_memory(c) ? ldr__cache_fetch : NULL, &from);
+    }
     ldr__head_forward(&t->pass);
     return LDR_OK;
 }
