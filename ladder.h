@@ -2903,6 +2903,7 @@ typedef struct ldr__mat {       /* element (i,j) is number first + i*rs + j*cs o
     const void *data;           /* a part of a matrix may begin inside a block, so `first` moves and not this */
     ldr_dtype   dtype;
     size_t      rs, cs, first;
+    const float *panels[2];         /* NULL, or the whole matrix as a product packs it for its b, and its transpose (ldr__pack_panels) */
 } ldr__mat;
 
 /* Everything an operation needs to run: kernels, threads, and scratch planned beforehand. */
@@ -2922,11 +2923,13 @@ static ldr__mat ldr__mat_float(const float *data, size_t rs, size_t cs) {
     m.rs = rs;
     m.cs = cs;
     m.first = 0;
+    m.panels[0] = m.panels[1] = NULL;
     return m;
 }
 
 static ldr__mat ldr__mat_at(ldr__mat m, size_t i, size_t j) {
     m.first += i * m.rs + j * m.cs;
+    m.panels[0] = m.panels[1] = NULL;
     return m;
 }
 
@@ -2959,8 +2962,11 @@ static void ldr__mat_row(const ldr__kernels *ker, float *dst, const ldr__mat *m,
 
 static ldr__mat ldr__mat_transposed(ldr__mat m) {
     size_t t = m.rs;
+    const float *panels = m.panels[0];
     m.rs = m.cs;
     m.cs = t;
+    m.panels[0] = m.panels[1];
+    m.panels[1] = panels;
     return m;
 }
 
@@ -3162,24 +3168,29 @@ static ldr__product ldr__product_of(const ldr__exec *ex, float *c, size_t ldc, c
 static void ldr__product_task(const ldr__exec *ex, const ldr__product *p, size_t task) {
     const ldr__kernels *ker = ex->kernels;
     size_t i = task / p->g.columns * p->g.mb, j = task % p->g.columns * p->g.nb, mine = LDR__MIN(p->g.nb, p->n - j), height = LDR__MIN(p->g.mb, p->m - i), k0, kc;
-    float *panels = ex->scratch + (size_t)ldr__thread() * ex->scratch_size, *copy = panels + LDR__MIN(p->deep, p->k) * ldr__round_up(mine, (size_t)ker->nr), *c = p->c + i * p->ldc + j;
+    float *packed = ex->scratch + (size_t)ldr__thread() * ex->scratch_size, *copy = packed + LDR__MIN(p->deep, p->k) * ldr__round_up(mine, (size_t)ker->nr), *c = p->c + i * p->ldc + j;
     ldr__finish finish = ldr__finish_at(p->finish, i, j);
     for (k0 = 0; k0 < p->k || k0 == 0; k0 += p->deep) {
         const ldr__finish *last = k0 + p->deep >= p->k ? &finish : NULL;
-        const float *a = p->a + i * p->rs + k0 * p->cs;
+        const float *a = p->a + i * p->rs + k0 * p->cs, *panels = packed;
         int accumulate = p->accumulate || k0 > 0;
+        size_t depth = kc = LDR__MIN(p->deep, p->k - k0);
         ldr__ahead next;
-        kc = LDR__MIN(p->deep, p->k - k0);
         memset(&next, 0, sizeof next);
-        if (k0 + kc < p->k && p->b.cs == 1 && p->b.dtype == LDR__NATIVE) {
-            ldr__mat rest = ldr__mat_at(p->b, k0 + kc, j);
-            next.rows = LDR__MIN(p->deep, p->k - k0 - kc);
-            ldr__ahead_of(&next, 0, ldr__element_at(rest.data, rest.dtype, rest.first), p->b.rs, mine);
-            if (!p->copied && p->rs == 1) ldr__ahead_of(&next, 1, a + kc * p->cs, p->cs, height);
+        if (p->b.panels[0]) {
+            depth = p->k;
+            panels = p->b.panels[0] + j * depth + k0 * (size_t)ker->nr;
+        } else {
+            if (k0 + kc < p->k && p->b.cs == 1 && p->b.dtype == LDR__NATIVE) {
+                ldr__mat rest = ldr__mat_at(p->b, k0 + kc, j);
+                next.rows = LDR__MIN(p->deep, p->k - k0 - kc);
+                ldr__ahead_of(&next, 0, ldr__element_at(rest.data, rest.dtype, rest.first), p->b.rs, mine);
+                if (!p->copied && p->rs == 1) ldr__ahead_of(&next, 1, a + kc * p->cs, p->cs, height);
+            }
+            ldr__pack_panels(ker, packed, ldr__mat_at(p->b, k0, j), kc, mine);
         }
-        ldr__pack_panels(ker, panels, ldr__mat_at(p->b, k0, j), kc, mine);
-        if (p->copied) ldr__panels_multiply_copied(ker, c, p->ldc, a, p->rs, p->cs, panels, kc, height, mine, kc, finish.bias, last, accumulate, &next, copy);
-        else ldr__panels_multiply(ker, c, p->ldc, a, p->rs, p->cs, panels, kc, height, mine, kc, finish.bias, last, accumulate, &next);
+        if (p->copied) ldr__panels_multiply_copied(ker, c, p->ldc, a, p->rs, p->cs, panels, depth, height, mine, kc, finish.bias, last, accumulate, &next, copy);
+        else ldr__panels_multiply(ker, c, p->ldc, a, p->rs, p->cs, panels, depth, height, mine, kc, finish.bias, last, accumulate, &next);
     }
 }
 
@@ -8899,6 +8910,8 @@ struct ldr__pass {
     float         *pooled;
     ldr__tokens    t;
     int32_t       *part_at, parts;         /* [parts + 1] first sequence of each part the ladder works through */
+    size_t         part_rows;              /* tokens of the longest                                   */
+    float         *panels;                 /* a rung's matrices as all parts multiply by them (ldr__rung_pack) */
     /* taps: [has_first + rungs] of [T,d], and the backbone's final state at the head's rows */
     float        **taps, *final;
     unsigned char **kept;          /* or rounded; then there are no taps, and the way back unpacks one at a time */
@@ -8964,6 +8977,29 @@ static int ldr__tunes_embeddings(const ldr_ladder *l) {
     return 0;
 }
 
+/* ---- a rung's matrices as panels: packed once where several parts multiply by them -------- */
+
+/* Out and in of matrix `which`: those of the block, q, k and v being one, and last D[w,d]. 0 when there is none. */
+enum { LDR__RUNG_MATRICES = LDR__MATRICES + 1 };
+
+static int ldr__rung_matrix(const ldr__shape *s, size_t d, int which, size_t *out, size_t *in) {
+    *out = (size_t)s->width;
+    *in = d;
+    if (which == LDR__MATRICES) return 1;
+    if (which == LDR__K || which == LDR__V || !ldr__slot_size(s, which, out, in)) return 0;
+    if (which == LDR__Q) *out = ldr__qkv_width(s);
+    return 1;
+}
+
+/* Floats before the panels of matrix `which`, with room for those of W or of its transpose. */
+static size_t ldr__rung_panels(const ldr__kernels *ker, const ldr__shape *s, size_t d, int which) {
+    size_t size = 0, out, in, nr = (size_t)ker->nr;
+    int i;
+    for (i = 0; i < which; i++)
+        if (ldr__rung_matrix(s, d, i, &out, &in)) size += LDR__MAX(ldr__round_up(out, nr) * in, ldr__round_up(in, nr) * out);
+    return size;
+}
+
 /* Places a pass for up to max_tokens and max_sequences; train: how it goes back, NULL when it does not. */
 static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, size_t max_tokens, size_t max_sequences, const ldr_train_desc *train) {
     const ldr_model *m = l->m;
@@ -8995,6 +9031,7 @@ static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, size_t ma
     s->rows = (int32_t *)ldr__place(p, "batch", r, sizeof(int32_t));
     s->only_rows = (uint64_t *)ldr__place(p, "batch", r, sizeof(uint64_t));
     s->part_at = (int32_t *)ldr__place(p, "batch", max_sequences + 1, sizeof(int32_t));
+    s->panels = keep && rungs ? ldr__place_floats(p, "packing buffers", ldr__rung_panels(m->kernels, &l->side, d, LDR__RUNG_MATRICES)) : NULL;
     s->spans = l->d.pool == LDR_POOL_MEAN && !ldr__per_token(l->d.head) ? (int32_t *)ldr__place(p, "batch", r, sizeof(int32_t)) : NULL;
     s->pooled = l->d.pool == LDR_POOL_MEAN ? ldr__place_floats(p, "batch", d) : NULL;
     if (l->prompt_dense >= 0) {
@@ -9118,7 +9155,7 @@ static void ldr__pass_route(ldr__pass *s, double rate, uint64_t key) {
 }
 
 /* Tokens of a part: few enough for what a rung makes of them to stay in the second-level cache. */
-enum { LDR__PART = 512 };
+enum { LDR__PART = 256 };
 
 /* Cuts the batch into parts of whole sequences, for each of which one thread runs a rung from end to end. One part is left for all threads
    where a few long sequences would be shared badly, and without a way back, when activations lie in one another's place. What is computed
@@ -9135,6 +9172,7 @@ static void ldr__pass_cut(ldr__pass *s) {
         s->part_at[++s->parts] = i;
         longest = LDR__MAX(longest, (size_t)at[i] - begin);
     }
+    s->part_rows = longest;
     if (s->keep && (threads == 1 || 2 * longest * threads <= s->t.count)) return;
     s->parts = 1;
     s->part_at[1] = s->t.sequences;
@@ -9294,10 +9332,29 @@ static float *ldr__state_after(const ldr__pass *s, int32_t k) {
     return !s->keep ? s->acts[0].x : k + 1 < s->l->d.rung_count ? s->acts[k + 1].x : s->top;
 }
 
+/* The panels of matrix `which`, once ldr__rung_pack has made them; NULL when a part packs for itself. */
+static float *ldr__rung_panel(const ldr__pass *s, int which) {
+    return s->parts > 1 ? s->panels + ldr__rung_panels(s->ex.kernels, &s->l->side, (size_t)s->l->m->shape.width, which) : NULL;
+}
+
+/* All of them, for the way forward (W^T) or back (W; nothing goes back through D). */
+static void ldr__rung_pack(const ldr__pass *s, int32_t k, int back) {
+    const ldr_ladder *l = s->l;
+    LDR__FOR(which, s->parts > 1 ? LDR__RUNG_MATRICES - back : 0, s->ex.threads) {
+        int i = (int)which;
+        ldr__mat m = ldr__value_matrix(l, i == LDR__MATRICES ? l->rungs[k].down : l->rungs[k].slot[i]);
+        size_t out, in;
+        if (!ldr__rung_matrix(&l->side, (size_t)l->m->shape.width, i, &out, &in)) continue;
+        ldr__pack_panels(s->ex.kernels, ldr__rung_panel(s, i), back ? m : ldr__mat_transposed(m), back ? out : in, back ? in : out);
+    }
+}
+
 /* D: m[T,w] = D tap[T,d] */
 static void ldr__down_forward(const ldr__pass *s, const ldr__part *p, float *m, const float *tap, int32_t weight, int32_t bias) {
     size_t d = (size_t)s->l->m->shape.width, w = (size_t)s->l->d.width;
-    ldr__linear_forward(&p->ex, m + p->first * w, w, tap + p->first * d, d, ldr__value_matrix(s->l, weight), ldr__value(s->l, bias), p->rows, w, d);
+    ldr__mat matrix = ldr__value_matrix(s->l, weight);
+    matrix.panels[1] = weight != s->l->first ? ldr__rung_panel(s, LDR__MATRICES) : NULL;
+    ldr__linear_forward(&p->ex, m + p->first * w, w, tap + p->first * d, d, matrix, ldr__value(s->l, bias), p->rows, w, d);
 }
 
 static void ldr__first_dropout(const ldr__pass *s, const ldr__part *p, float *x) {
@@ -9315,16 +9372,20 @@ typedef struct ldr__rung_part {
     float      *f, *fg;
 } ldr__rung_part;
 
-static ldr__rung_part ldr__rung_part_of(const ldr__pass *s, const ldr__part *p, int32_t k) {
+static ldr__rung_part ldr__rung_part_of(const ldr__pass *s, const ldr__part *p, int32_t k, int back) {
     const ldr__shape *side = &s->l->side;
     ldr__tokens all = ldr__side_tokens(s, k);
     ldr__rung_part r;
+    size_t first;
+    int i;
     r.b = ldr__rung_block(s->l, k);
+    for (i = 0; i < LDR__MATRICES; i++) r.b.m[i].panels[!back] = ldr__rung_panel(s, i);
     r.t = ldr__tokens_part(&all, p->from, p->to);
     r.out = all.only ? (size_t)p->from : p->first;
     r.a = ldr__acts_from(s->acts[k], side, p->first, r.out);
-    r.f = ldr__row_of(s->f, r.out, ldr__ffn_ld(side));
-    r.fg = ldr__row_of(s->fg, r.out, ldr__ffn_ld(side));
+    first = back ? r.out : s->parts > 1 ? (size_t)ldr__thread() * s->part_rows : 0;      /* on the way forward nobody asks for f again: a thread keeps to the same place */
+    r.f = ldr__row_of(s->f, first, ldr__ffn_ld(side));
+    r.fg = ldr__row_of(s->fg, first, ldr__ffn_ld(side));
     return r;
 }
 
@@ -9333,7 +9394,7 @@ static int ldr__rung_is_alone(const ldr_ladder *l, int32_t k) { return k == 0 &&
 static void ldr__rung_forward(ldr__pass *s, int32_t k, const float *tap, const ldr__part *p) {
     const ldr_ladder *l = s->l;
     int alone = ldr__rung_is_alone(l, k);
-    ldr__rung_part r = ldr__rung_part_of(s, p, k);
+    ldr__rung_part r = ldr__rung_part_of(s, p, k, 0);
     ldr__down_forward(s, p, alone ? s->acts[k].x : s->m[k], tap, l->rungs[k].down, l->rungs[k].down_bias);
     if (l->d.mix == LDR_MIX_BEFORE && !alone) ldr__mix_forward(s, p, s->acts[k].x, ldr__state_before(s, k), s->m[k]);
     ldr__block_forward(&p->ex, &r.a, &r.b, &l->side, &r.t, r.f, r.fg, LDR__ALL_OF_IT);
@@ -9363,7 +9424,11 @@ static void ldr__tap_part_forward(ldr__pass *s, int32_t k, const float *h, const
 
 /* The backbone reached tap k. */
 static void ldr__tap_forward(ldr__pass *s, int32_t k, const float *h) {
-    if (k >= s->l->has_first) ldr__gate_fill(s->l, s->gate, k - s->l->has_first);
+    int32_t rung = k - s->l->has_first;
+    if (rung >= 0) {
+        ldr__gate_fill(s->l, s->gate, rung);
+        ldr__rung_pack(s, rung, 0);
+    }
     ldr__each_part(s, k, h, ldr__tap_part_forward);
 }
 
@@ -9768,7 +9833,7 @@ static void ldr__rung_backward(ldr__pass *s, int32_t k, const float *tap, const 
     const ldr_ladder *l = s->l;
     size_t w = (size_t)l->d.width;
     int alone = ldr__rung_is_alone(l, k), before = l->d.mix == LDR_MIX_BEFORE;
-    ldr__rung_part r = ldr__rung_part_of(s, p, k);
+    ldr__rung_part r = ldr__rung_part_of(s, p, k, 1);
     ldr__back back = ldr__back_from(s->back, &l->side, p->first, r.out);
     float *none[LDR__ALL_SLOTS];
     (void)tap;
@@ -9815,6 +9880,7 @@ static void ldr__pass_backward(ldr__pass *s) {
     ldr__output_backward(s);
     for (k = l->d.rung_count - 1; k >= 0; k--) {
         ldr__gate_fill(l, s->gate, k);
+        ldr__rung_pack(s, k, 1);
         ldr__each_part(s, k, NULL, ldr__rung_backward);
         ldr__rung_gradients(s, k);
         ldr__swap(&s->ds, &s->next_ds);
