@@ -9340,11 +9340,12 @@ static float *ldr__rung_panel(const ldr__pass *s, int which) {
 /* All of them, for the way forward (W^T) or back (W; nothing goes back through D). */
 static void ldr__rung_pack(const ldr__pass *s, int32_t k, int back) {
     const ldr_ladder *l = s->l;
+    const ldr__block b = ldr__rung_block(l, k);
     LDR__FOR(which, s->parts > 1 ? LDR__RUNG_MATRICES - back : 0, s->ex.threads) {
         int i = (int)which;
-        ldr__mat m = ldr__value_matrix(l, i == LDR__MATRICES ? l->rungs[k].down : l->rungs[k].slot[i]);
+        ldr__mat m = i == LDR__MATRICES ? ldr__value_matrix(l, l->rungs[k].down) : b.m[i];
         size_t out, in;
-        if (!ldr__rung_matrix(&l->side, (size_t)l->m->shape.width, i, &out, &in)) continue;
+        if (!ldr__rung_matrix(&l->side, (size_t)l->m->shape.width, i, &out, &in) || (i == LDR__Q && !ldr__qkv_is_one(&b, &l->side))) continue;
         ldr__pack_panels(s->ex.kernels, ldr__rung_panel(s, i), back ? m : ldr__mat_transposed(m), back ? out : in, back ? in : out);
     }
 }
@@ -9379,7 +9380,7 @@ static ldr__rung_part ldr__rung_part_of(const ldr__pass *s, const ldr__part *p, 
     size_t first;
     int i;
     r.b = ldr__rung_block(s->l, k);
-    for (i = 0; i < LDR__MATRICES; i++) r.b.m[i].panels[!back] = ldr__rung_panel(s, i);
+    for (i = ldr__qkv_is_one(&r.b, side) ? LDR__Q : LDR__O; i < LDR__MATRICES; i++) r.b.m[i].panels[!back] = ldr__rung_panel(s, i);
     r.t = ldr__tokens_part(&all, p->from, p->to);
     r.out = all.only ? (size_t)p->from : p->first;
     r.a = ldr__acts_from(s->acts[k], side, p->first, r.out);

@@ -462,14 +462,25 @@ static product product_new(size_t m, size_t n, size_t k, int mode, ldr_dtype typ
 
 static void product_free(product *p) { free(p->a); free(p->b); free(p->b_float); free(p->bias_v); free(p->c0); free(p->c); }
 
-static void product_run(product *p, const ldr__exec *ex, float *c, size_t row, size_t rows) {
-    ldr__mat b;
+static ldr__mat product_b(const product *p) {
+    ldr__mat b = ldr__mat_float(NULL, p->brs, p->bcs);
     b.data = p->b;
     b.dtype = p->type;
-    b.first = 0;
-    b.rs = p->brs;
-    b.cs = p->bcs;
+    return b;
+}
+
+/* packed: b comes as panels that are there already. */
+static void product_run(product *p, const ldr__exec *ex, float *c, size_t row, size_t rows, int packed) {
+    ldr__mat b = product_b(p);
+    float *panels = NULL;
+    if (packed) {
+        panels = zeros(ldr__round_up(p->n, (size_t)ex->kernels->nr) * p->k);
+        ldr__pack_panels(ex->kernels, panels, b, p->k, p->n);
+        b.panels[0] = panels;
+        b = ldr__mat_transposed(ldr__mat_transposed(b));
+    }
     ldr__gemm(ex, c, p->ldc, p->a + row * p->rs, p->rs, p->cs, b, ldr__finish_bias(p->bias ? p->bias_v : NULL), rows, p->n, p->k, p->accumulate);
+    free(panels);
 }
 
 /* Largest error, relative to the sum of absolute products; columns behind n must stay as they were. */
@@ -508,15 +519,20 @@ TEST(products_of_every_layout_and_type) {
     for (i = 0; i < 1500; i++) {
         size_t m = PICK(&r, edges), n = PICK(&r, edges), k = PICK(&r, depths), at;
         product p = product_new(m, n, k, i % 4, types[i / 4 % 3], i / 12 % 2, i / 24 % 2, &r);
-        float *first = zeros(m * p.ldc);
+        float *first = zeros(m * p.ldc), *again = zeros(m * p.ldc);
         for (s = 0; s < count; s++) {
             memcpy(p.c, p.c0, m * p.ldc * sizeof(float));
-            product_run(&p, &g[s].ex, p.c, 0, m);
+            product_run(&p, &g[s].ex, p.c, 0, m, 0);
             worst = fmax(worst, product_error(&p));
             if (!s) memcpy(first, p.c, m * p.ldc * sizeof(float));
             for (at = 0; at < m * p.ldc; at++) between = fmax(between, fabs((double)(p.c[at] - first[at])) / (1 + sqrt((double)k)));
+            memcpy(again, p.c, m * p.ldc * sizeof(float));
+            memcpy(p.c, p.c0, m * p.ldc * sizeof(float));
+            product_run(&p, &g[s].ex, p.c, 0, m, 1);
+            CHECK(same_bits(again, p.c, m * p.ldc));
         }
         free(first);
+        free(again);
         product_free(&p);
     }
     CHECK_NEAR(worst, 0, 5e-7);
@@ -538,7 +554,7 @@ TEST(products_do_not_depend_on_threads) {
             for (t = 0; t < 4; t++) {
                 rig g = rig_open(sets[s], threads[t], n, 0, 0);
                 memcpy(p.c, p.c0, m * p.ldc * sizeof(float));
-                product_run(&p, &g.ex, p.c, 0, m);
+                product_run(&p, &g.ex, p.c, 0, m, 0);
                 if (!t) memcpy(first, p.c, m * p.ldc * sizeof(float));
                 CHECK(same_bits(first, p.c, m * p.ldc));
                 rig_close(&g);
@@ -560,10 +576,10 @@ TEST(a_row_of_a_product_does_not_depend_on_the_others) {
             product p = product_new(m, n, k, i % 4, i % 2 ? LDR_F32 : LDR_F16, 1, i % 3 == 2, &r);
             float *one = zeros(p.ldc);
             memcpy(p.c, p.c0, m * p.ldc * sizeof(float));
-            product_run(&p, &g.ex, p.c, 0, m);
+            product_run(&p, &g.ex, p.c, 0, m, 0);
             for (row = 0; row < m; row++) {
                 memcpy(one, p.c0 + row * p.ldc, p.ldc * sizeof(float));
-                product_run(&p, &g.ex, one, row, 1);
+                product_run(&p, &g.ex, one, row, 1, 0);
                 CHECK(same_bits(one, p.c + row * p.ldc, p.ldc));
             }
             free(one);

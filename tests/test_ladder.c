@@ -390,7 +390,7 @@ TEST(published_parameter_counts) {
 
 /* ---- reproducibility ---------------------------------------------------------------------- */
 
-typedef struct run_options { int threads, accumulate, cache, stop_at; ldr_preset preset; float dropout; ldr_head head; const char *family; ldr_simd simd; ldr_optimizer optimizer; int checkpoint; ldr_mix mix; } run_options;
+typedef struct run_options { int threads, accumulate, cache, stop_at; ldr_preset preset; float dropout; ldr_head head; const char *family; ldr_simd simd; ldr_optimizer optimizer; int checkpoint; ldr_mix mix; int large; } run_options;
 
 static run_options plain_run(void) {
     run_options o;
@@ -423,10 +423,10 @@ static unsigned char *train_bytes(run_options o, size_t *size) {
     d.width = o.preset == LDR_PRESET_CLUE ? 16 : 0;
     d.mix = o.mix;
     if (strcmp(o.family, "llama") == 0 && o.preset == LDR_PRESET_PAPER) d.reduction = 1;
-    train = tiny_dataset(&s, o.head, 3, 22, 3);
+    train = tiny_dataset(&s, o.head, 3, o.large ? 60 : 22, 3);
     dev = tiny_dataset(&s, o.head, 3, 7, 4);
     td.epochs = 3;
-    td.batch = 8;
+    td.batch = o.large ? 48 : 8;
     td.accumulate = o.accumulate;
     td.cache = o.cache;
     td.checkpoint = o.checkpoint;
@@ -483,6 +483,26 @@ TEST(same_bits_for_any_number_of_threads) {
             a.dropout = 0.1f;
             b = a;
             b.threads = threads[i];
+            CHECK(same_run(a, b));
+        }
+}
+
+/* A batch that is cut into parts whatever the number of threads, differently for each: no cut shows, nor whether taps come from a cache. */
+TEST(parts_of_a_batch_change_no_bit) {
+    static const int threads[] = { 2, 5 };
+    int p, i;
+    for (p = 0; p < LDR_PRESET_HEAD; p++)
+        for (i = 0; i < 2; i++) {
+            run_options a = plain_run(), b;
+            a.preset = (ldr_preset)p;
+            a.family = i ? "gpt2" : "bert";
+            a.mix = p == 1 ? LDR_MIX_AFTER : LDR_MIX_PRESET;
+            a.dropout = 0.1f;
+            a.large = 1;
+            b = a;
+            b.threads = threads[i];
+            b.cache = i;
+            b.checkpoint = p == 2;
             CHECK(same_run(a, b));
         }
 }
@@ -1138,7 +1158,7 @@ TEST(large_batches_run_in_chunks) {
     X(the_last_block_runs_for_the_rows_that_are_read) X(gradients_of_every_family_and_preset) X(gradients_of_every_head) X(gradients_of_every_gate_mix_and_output)   \
     X(a_wrong_sign_is_caught) X(default_at_r1_is_the_backbone_for_any_gate)                                        \
     X(paper_at_r1_is_the_backbone_with_gates_on_the_side_stream) X(a_slice_starts_as_a_working_copy) X(energy_picks_what_a_naive_count_picks)               \
-    X(published_parameter_counts) X(same_bits_for_any_number_of_threads) X(stop_and_resume_gives_the_same_bits) X(recomputed_rungs_change_no_bit) X(rounded_taps_touch_only_down_projections)    \
+    X(published_parameter_counts) X(same_bits_for_any_number_of_threads) X(parts_of_a_batch_change_no_bit) X(stop_and_resume_gives_the_same_bits) X(recomputed_rungs_change_no_bit) X(rounded_taps_touch_only_down_projections)    \
     X(the_tap_cache_changes_nothing) X(accumulation_is_the_large_batch) X(instruction_sets_agree) X(rounded_backbones_stay_near) X(packed_floats_change_no_bit) X(large_tensors_are_stepped_in_pieces)                 \
     X(batches_do_not_mix) X(every_preset_learns_and_comes_back_from_its_file) X(early_stopping_keeps_the_best_epoch) \
     X(balanced_class_weights) X(not_a_number_names_step_and_tensor) X(the_plan_is_what_is_allocated)
