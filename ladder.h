@@ -2885,8 +2885,9 @@ LDR__DEF const char *ldr_simd_name(ldr_simd wish) { return ldr__kernels_pick(wis
    of a at a time past them. KC rows of one panel are in the first-level cache while the tiles of
    those rows use them. a is read where it lies if each row is in one piece and the rows do not
    crowd into the same few cache sets; else MC rows of it are copied first, and blocks are wider
-   and less deep, so that a copy is used more often. While its tiles multiply, a task fetches what
-   its next step down K will pack: gradients of weights read long columns that no cache foresees.
+   and less deep, so that a copy is used more often. Where a is read down its columns, as for gradients
+   of weights, blocks are wider and less deep still: b is read in long rows, and while its tiles
+   multiply, a task fetches what its next step down K will pack, which no cache foresees.
    Neither cut changes the order of additions in an element, so results are the same for any
    number of threads. After Goto & van de Geijn 2008.
    ====================================================================================== */
@@ -3365,7 +3366,7 @@ typedef struct ldr__sum {
 
 enum { LDR__SUMS = 24, LDR__SUM_WIDTH = 32 };        /* columns of a task */
 
-typedef struct ldr__sums {
+typedef struct ldr__sums {         /* a few kB: on the stack                                  */
     const ldr__exec *ex;
     size_t           count, tasks;
     ldr__sum         each[LDR__SUMS];
@@ -8869,6 +8870,12 @@ static void ldr__softmax_rows(float *z, size_t rows, size_t n) {
    cache stores. The backward pass starts at the head and ends at the first down-projection:
    nothing below it has a gradient. Where the head reads one row of a sequence, the block below it
    makes, and goes back through, that row alone.
+
+   A rung is narrow, so what it computes takes hardly longer than threads take to meet. A training
+   batch is therefore cut into parts of a few whole sequences (ldr__pass_cut): a thread takes one
+   through the whole rung, forward or back, and leaves the gradients of all states behind. Then all
+   threads make the sums over the batch that gradients of weights are (ldr__sums): they meet twice a
+   rung and direction, and what a part needs stays in the cache of its core.
 
    >>tune: methods that train inside the backbone put their tensors in its blocks' place and go back
    through them, down to the lowest block that holds any, or through the embeddings. Which blocks a batch runs is its

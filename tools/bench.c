@@ -93,8 +93,8 @@ static double peak_once(const ldr__kernels *k, int type) {
 #endif
 }
 
-/* Sums 256 MB that no cache holds, GB/s of all threads together. */
-static double memory_read(int threads) {
+/* Sums 256 MB that no core's own cache holds, GB/s of all threads together. */
+static double memory_read(const ldr__kernels *kernels, int threads) {
     size_t n = (size_t)1 << 26, i;
     float *p = (float *)malloc(n * sizeof(float));
     double best = 0, t;
@@ -104,12 +104,9 @@ static double memory_read(int threads) {
     for (r = 0; r < 5; r++) {
         t = now();
         LDR__FOR(block, 64, threads) {
-            float lanes[16] = { 0 };
-            size_t k, l, end = ((size_t)block + 1) * (n / 64);
-            for (k = (size_t)block * (n / 64); k < end; k += 16)
-                for (l = 0; l < 16; l++) lanes[l] += p[k + l];
-            for (l = 1; l < 16; l++) lanes[0] += lanes[l];
-            p[(size_t)block * (n / 64)] = lanes[0] > 1e30f;
+            float sums[32] = { 0 };
+            kernels->rows->columns(sums, p + (size_t)block * (n / 64), 32, n / 64 / 32, 32);
+            p[(size_t)block * (n / 64)] = sums[0] > 1e30f;
         }
         t = (double)n * sizeof(float) / (now() - t) * 1e-9;
         if (t > best) best = t;
@@ -202,7 +199,7 @@ static void bench_products(const ldr__kernels *kernels, int threads, int json) {
     int max = threads ? threads : ldr__max_threads();
     size_t i;
     for (threads = max; threads >= 1; threads = threads > 1 ? 1 : 0) {
-        double f = 0, q = 0, h = 0, r = memory_read(threads);
+        double f = 0, q = 0, h = 0, r = memory_read(kernels, threads);
         int k;
         for (k = 0; k < 5; k++) {
             f = LDR__MAX(f, peak_all(kernels, threads, 0));
