@@ -2915,7 +2915,21 @@ typedef struct ldr__exec {
     size_t              scratch_size;
     float              *narrowed;       /* int8 and bf16: room for the rounded rows of one product */
     float              *row_scales;
+    size_t              narrow_size;    /* floats of one such row at most                     */
 } ldr__exec;
+
+/* What a thread alone needs for up to `rows` rows, inside a loop over tasks of which each runs operations. */
+static ldr__exec ldr__exec_alone(const ldr__exec *ex, size_t rows) {
+    ldr__exec mine = *ex;
+    size_t thread = (size_t)ldr__thread();
+    mine.threads = 1;
+    mine.scratch += thread * ex->scratch_size;
+    if (mine.narrowed) {
+        mine.narrowed += thread * rows * ex->narrow_size;
+        mine.row_scales += thread * rows;
+    }
+    return mine;
+}
 
 static ldr__mat ldr__mat_float(const float *data, size_t rs, size_t cs) {
     ldr__mat m;
@@ -6131,6 +6145,9 @@ static size_t ldr__qkv_width(const ldr__shape *s) { return (size_t)(s->heads + 2
 /* What is kept for a backward pass. Blocks in a row share states: the caller has x and y (ldr__deep_acts, ldr__frozen_forward). */
 enum { LDR__KEEP = 1, LDR__KEEP_INSIDE = 2, LDR__KEEP_NOTHING = 3 };
 
+/* A row of what is first q, k, v and attention, then FFN's units. */
+static size_t ldr__room_width(const ldr__shape *s) { return LDR__MAX(ldr__qkv_width(s) + (size_t)s->heads * (size_t)s->head_dim, ldr__ffn_ld(s)); }
+
 /* Places the activations of one block over `rows` tokens. keep: 0, when y is x, or one of the above. */
 static void ldr__acts_place(ldr__plan *p, const char *name, ldr__acts *a, const ldr__shape *s, size_t rows, int keep) {
     size_t w = (size_t)s->width;
@@ -6145,7 +6162,7 @@ static void ldr__acts_place(ldr__plan *p, const char *name, ldr__acts *a, const 
     a->n1 = s->place == LDR__PRE ? (keep ? ldr__place_matrix(p, name, rows, w) : a->n2) : a->x;
     a->r2 = s->place == LDR__POST && keep ? ldr__place_matrix(p, name, rows, w) : a->y;
     if (s->heads && !keep) {                           /* FFN's units come where the queries were   */
-        a->u = a->qkv = ldr__place_matrix(p, name, rows, LDR__MAX(ldr__qkv_width(s) + (size_t)s->heads * (size_t)s->head_dim, ldr__ffn_ld(s)));
+        a->u = a->qkv = ldr__place_matrix(p, name, rows, ldr__room_width(s));
         a->attention = a->qkv ? a->qkv + rows * ldr__qkv_width(s) : NULL;
     } else {
         if (s->heads) {
@@ -6208,6 +6225,16 @@ static ldr__acts ldr__acts_from(ldr__acts a, const ldr__shape *s, size_t first, 
     return a;
 }
 
+/* Of activations placed without a way back: those of `rows` rows from `first` on, which share no memory with others. */
+static ldr__acts ldr__acts_apart(ldr__acts a, const ldr__shape *s, size_t first, size_t rows) {
+    float *room = ldr__row_of(a.qkv, first, ldr__room_width(s));
+    a = ldr__acts_from(a, s, first, first);
+    if (!s->heads) return a;
+    a.u = a.qkv = room;
+    a.attention = room + rows * ldr__qkv_width(s);
+    return a;
+}
+
 /* The tokens a pass works on. */
 typedef struct ldr__tokens {
     int32_t         sequences;
@@ -6241,6 +6268,23 @@ static ldr__tokens ldr__tokens_part(const ldr__tokens *t, int32_t i, int32_t end
     if (t->only_rows) mine.only_rows += i;
     return mine;
 }
+
+/* Cuts sequences into parts of up to `most` tokens, but of one sequence at least: at[parts + 1]. Returns their number, and the tokens of the longest. */
+static int32_t ldr__tokens_cut(int32_t *at, size_t *longest, const ldr__tokens *t, size_t most) {
+    int32_t parts = 0, i;
+    at[0] = 0;
+    *longest = 0;
+    for (i = 1; i <= t->sequences; i++) {
+        size_t begin = (size_t)t->offsets[at[parts]];
+        if (i < t->sequences && (size_t)t->offsets[i + 1] - begin <= most) continue;
+        at[++parts] = i;
+        *longest = LDR__MAX(*longest, (size_t)t->offsets[i] - begin);
+    }
+    return parts;
+}
+
+/* 1: no thread waits long for another that works on the longest part. */
+static int ldr__cut_is_even(const ldr__tokens *t, size_t longest, int32_t threads) { return threads == 1 || 2 * longest * (size_t)threads <= t->count; }
 
 /* x[T,w] from its first rows, those of t->only, in place; the others are 0. */
 static void ldr__tokens_spread(float *x, const ldr__tokens *t, size_t w) {
@@ -7407,13 +7451,15 @@ LDR__DEF uint64_t ldr_model_fingerprint(const ldr_model *m) {
 
 /* ---- frozen forward ------------------------------------------------------------------- */
 
-/* Tokens, for each thread, that a frozen block works on at a time: enough to pack a weight for, few enough to stay in a cache. */
-enum { LDR__CHUNK = 512 };
+/* Tokens, for each thread, that a frozen block works on at a time: enough to pack a weight for, few enough to stay in a cache.
+   Of packed weights fewer are worth a walk through all of them. */
+enum { LDR__CHUNK = 512, LDR__PACKED_CHUNK = 128 };
 
 /* What a pass over the backbone needs. Nothing but the state survives a block; the rest is as large as a chunk. */
 typedef struct ldr__backbone {
     ldr__acts acts;                /* of a chunk                                              */
     size_t    chunk;
+    int32_t  *part_at;             /* [sequences + 1]                                         */
     float    *x;                   /* [T,d] the state                                         */
     float    *embed;               /* [T,embed_width] when it differs from the width          */
     void    (*seen)(void *context, const ldr__acts *a, size_t rows);      /* NULL, or who looks at a chunk once its block has run */
@@ -7423,31 +7469,44 @@ typedef struct ldr__backbone {
 /* A chunk holds whole sequences, so at least one of the longest. */
 static size_t ldr__chunk_rows(const ldr_model *m, size_t tokens, size_t longest) { return LDR__MIN(tokens, LDR__MAX(longest, (size_t)LDR__CHUNK * (size_t)m->threads)); }
 
-static void ldr__backbone_place(ldr__plan *p, ldr__backbone *b, const ldr_model *m, const ldr__shape *shape, size_t tokens, size_t longest) {
+static void ldr__backbone_place(ldr__plan *p, ldr__backbone *b, const ldr_model *m, const ldr__shape *shape, size_t tokens, size_t sequences, size_t longest) {
     const char *name = "backbone activations";
     memset(b, 0, sizeof *b);
     b->chunk = ldr__chunk_rows(m, tokens, longest);
+    b->part_at = (int32_t *)ldr__place(p, name, sequences + 1, sizeof(int32_t));
     b->x = ldr__place_matrix(p, name, tokens, (size_t)shape->width);
     ldr__acts_place(p, name, &b->acts, shape, b->chunk, LDR__KEEP_NOTHING);
     b->embed = m->ends.m[LDR__PROJECT].data ? ldr__place_matrix(p, name, tokens, (size_t)m->embed_width) : b->x;
 }
 
-/* The state through one block, a chunk of whole sequences after the other. With t->only, its rows come to the front. */
+/* The state of sequences [i, end) through one block, with activations a. */
+static void ldr__frozen_part(const ldr__exec *ex, const ldr__backbone *b, ldr__acts *a, const ldr__block *block, const ldr__shape *s, const ldr__tokens *t, int32_t i, int32_t end) {
+    ldr__tokens mine = ldr__tokens_part(t, i, end);
+    a->x = a->y = b->x + (size_t)(t->offsets[i] - t->offsets[0]) * (size_t)s->width;
+    a->r2 = a->y;
+    if (s->place != LDR__PRE) a->n1 = a->x;
+    ldr__block_forward(ex, a, block, s, &mine, a->u, a->g, LDR__ALL_OF_IT);
+}
+
+/* The state through one block: parts of whole sequences, a thread each, where they can be shared well; else a chunk after the other, by all
+   threads. With t->only, its rows come to the front. */
 static void ldr__frozen_forward(const ldr__exec *ex, const ldr__backbone *b, const ldr__block *block, const ldr__shape *s, const ldr__tokens *t) {
-    size_t w = (size_t)s->width;
-    int32_t i, end;
+    size_t w = (size_t)s->width, threads = (size_t)ex->threads, room = b->chunk / threads, longest;
+    int32_t i, end, parts = ldr__tokens_cut(b->part_at, &longest, t, LDR__MIN(room, LDR__MAX(t->count / (2 * threads), (size_t)(block->packed ? LDR__PACKED_CHUNK : LDR__CHUNK))));
+    if (threads > 1 && !t->only && !b->seen && longest <= room && ldr__cut_is_even(t, longest, ex->threads)) {
+        LDR__FOR(part, parts, ex->threads) {
+            ldr__exec mine = ldr__exec_alone(ex, room);
+            ldr__acts a = ldr__acts_apart(b->acts, s, (size_t)ldr__thread() * room, room);
+            ldr__frozen_part(&mine, b, &a, block, s, t, b->part_at[part], b->part_at[part + 1]);
+        }
+        return;
+    }
     for (i = 0; i < t->sequences; i = end) {
         ldr__acts a = b->acts;
-        ldr__tokens mine;
-        size_t first = (size_t)(t->offsets[i] - t->offsets[0]);
         for (end = i + 1; end < t->sequences && (size_t)(t->offsets[end + 1] - t->offsets[i]) <= b->chunk; end++) {}
-        mine = ldr__tokens_part(t, i, end);
-        a.x = a.y = b->x + first * w;
-        a.r2 = a.y;
-        if (s->place != LDR__PRE) a.n1 = a.x;
-        ldr__block_forward(ex, &a, block, s, &mine, a.u, a.g, LDR__ALL_OF_IT);
-        if (t->only && i) memmove(b->x + (size_t)i * w, a.y, (size_t)mine.sequences * w * sizeof(float));
-        if (b->seen) b->seen(b->context, &a, mine.count);
+        ldr__frozen_part(ex, b, &a, block, s, t, i, end);
+        if (t->only && i) memmove(b->x + (size_t)i * w, a.y, (size_t)(end - i) * w * sizeof(float));
+        if (b->seen) b->seen(b->context, &a, (size_t)(t->offsets[end] - t->offsets[i]));
     }
 }
 
@@ -7563,8 +7622,9 @@ static void ldr__exec_place(ldr__plan *p, ldr__exec *ex, const ldr_model *m, siz
     size_t deepest = (size_t)LDR__MAX(LDR__MAX(m->shape.width, m->shape.ffn), m->shape.heads * m->shape.head_dim);
     ex->narrowed = NULL;
     ex->row_scales = NULL;
+    ex->narrow_size = ldr__narrow_stride(deepest) / sizeof(float);
     if (m->packed && m->compute != LDR_COMPUTE_F32 && rows) {
-        ex->narrowed = ldr__place_floats(p, "packing buffers", rows * (ldr__narrow_stride(deepest) / sizeof(float)));
+        ex->narrowed = ldr__place_floats(p, "packing buffers", rows * ex->narrow_size);
         ex->row_scales = ldr__place_floats(p, "packing buffers", rows);
     }
     ex->kernels = m->kernels;
@@ -7593,7 +7653,7 @@ LDR__DEF ldr_status ldr_model_hidden(const ldr_model *m, float *hidden, const ld
     memset(&t, 0, sizeof t);
     for (pass = 0; pass < 2; pass++) {
         if (pass && ldr__plan_begin(&plan, &m->alloc, err)) return err->status;
-        ldr__backbone_place(&plan, &b, m, &m->shape, rows, longest);
+        ldr__backbone_place(&plan, &b, m, &m->shape, rows, (size_t)batch->sequences, longest);
         ldr__exec_place(&plan, &ex, m, LDR__MAX(ldr__shape_scratch(&m->shape, rows, longest), ldr__gemm_scratch(w, (size_t)m->embed_width)), b.chunk);
         position = (int32_t *)ldr__place(&plan, "positions", rows, sizeof(int32_t));
     }
@@ -9048,7 +9108,7 @@ static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, size_t ma
         s->dprompt_hidden = keep ? ldr__place_matrix(p, "prompt", virtuals, (size_t)l->d.prompt_hidden) : NULL;
     }
     if (keep && l->deep) ldr__deep_place(p, &s->deep, m, &l->tuned_shape, ldr__deep_blocks(l), wide, train->checkpoint, ldr__tunes_embeddings(l));
-    if (!keep || !l->deep || l->from) ldr__backbone_place(p, &s->backbone, m, &l->tuned_shape, wide, longest);
+    if (!keep || !l->deep || l->from) ldr__backbone_place(p, &s->backbone, m, &l->tuned_shape, wide, max_sequences, longest);
     else s->backbone.embed = m->ends.m[LDR__PROJECT].data ? ldr__place_matrix(p, "backbone activations", wide, (size_t)m->embed_width) : NULL;
     scratch = LDR__MAX(ldr__shape_scratch(&l->tuned_shape, wide, longest), ldr__shape_scratch(&l->side, max_tokens, longest));
     k = LDR__MAX(LDR__MAX(c, hh), LDR__MAX(d, (size_t)m->embed_width));        /* the head, and ALBERT's projection */
@@ -9168,19 +9228,8 @@ enum { LDR__PART = 256 };
    where a few long sequences would be shared badly, and without a way back, when activations lie in one another's place. What is computed
    does not depend on the cut. */
 static void ldr__pass_cut(ldr__pass *s) {
-    const int32_t *at = s->t.offsets;
-    size_t threads = (size_t)s->ex.threads, most = LDR__MIN((size_t)LDR__PART, s->t.count / (2 * threads)), longest = 0;
-    int32_t i;
-    s->parts = 0;
-    s->part_at[0] = 0;
-    for (i = 1; i <= s->t.sequences; i++) {
-        size_t begin = (size_t)at[s->part_at[s->parts]];
-        if (i < s->t.sequences && (size_t)at[i + 1] - begin <= most) continue;
-        s->part_at[++s->parts] = i;
-        longest = LDR__MAX(longest, (size_t)at[i] - begin);
-    }
-    s->part_rows = longest;
-    if (s->keep && (threads == 1 || 2 * longest * threads <= s->t.count)) return;
+    s->parts = ldr__tokens_cut(s->part_at, &s->part_rows, &s->t, LDR__MIN((size_t)LDR__PART, s->t.count / (2 * (size_t)s->ex.threads)));
+    if (s->keep && ldr__cut_is_even(&s->t, s->part_rows, s->ex.threads)) return;
     s->parts = 1;
     s->part_at[1] = s->t.sequences;
 }
@@ -9258,15 +9307,11 @@ typedef struct ldr__part {
 
 static ldr__part ldr__part_of(const ldr__pass *s, int32_t i) {
     ldr__part p;
-    p.ex = s->ex;
+    p.ex = s->parts > 1 ? ldr__exec_alone(&s->ex, 0) : s->ex;        /* nothing is rounded beside the backbone */
     p.from = s->part_at[i];
     p.to = s->part_at[i + 1];
     p.first = (size_t)(s->t.offsets[p.from] - s->t.offsets[0]);
     p.rows = (size_t)(s->t.offsets[p.to] - s->t.offsets[p.from]);
-    if (s->parts > 1) {
-        p.ex.threads = 1;
-        p.ex.scratch += (size_t)ldr__thread() * s->ex.scratch_size;
-    }
     return p;
 }
 
