@@ -725,6 +725,35 @@ TEST(rounded_backbones_stay_near) {
 
 /* Floats laid out at load are the same numbers: the same states to the bit, for every family, stored type, set of kernels and
    number of threads, and the same training, through the blocks or beside them. */
+/* 120 texts of 1 to 38 tokens: two or three threads take parts of them through a block each, one thread all of them. */
+TEST(parts_of_the_backbone_change_no_bit) {
+    static const struct { ldr_compute compute; int pack; } ways[] = { { LDR_COMPUTE_F32, 0 }, { LDR_COMPUTE_F32, 1 }, { LDR_COMPUTE_BF16, 0 }, { LDR_COMPUTE_INT8, 0 } };
+    enum { TEXTS = 120, MOST = TEXTS * 38 };
+    int32_t ids[MOST], offsets[TEXTS + 1], i;
+    int f, way, threads;
+    ldr_batch b;
+    memset(&b, 0, sizeof b);
+    for (i = 0; i < MOST; i++) ids[i] = (i * 7 + i / 31) % 31;
+    for (offsets[0] = 0, i = 0; i < TEXTS; i++) offsets[i + 1] = offsets[i] + 1 + i * 11 % 38;
+    CHECK(offsets[TEXTS] >= 4 * LDR__CHUNK);        /* enough that weights which are not packed are shared out in parts too */
+    b.ids = ids;
+    b.offsets = offsets;
+    b.sequences = TEXTS;
+    for (f = 0; f < 6; f++)
+        for (way = 0; way < 4; way++) {
+            float *hidden[3];
+            for (threads = 1; threads <= 3; threads++) {
+                tiny_spec s = tiny_default(families[f]);
+                s.compute = ways[way].compute;
+                s.pack = ways[way].pack;
+                s.threads = threads;
+                hidden[threads - 1] = states_of(s, &b);
+            }
+            for (i = 1; i < 3; i++) CHECK(memcmp(hidden[0], hidden[i], (size_t)offsets[TEXTS] * 24 * sizeof(float)) == 0);
+            for (i = 0; i < 3; i++) free(hidden[i]);
+        }
+}
+
 TEST(packed_floats_change_no_bit) {
     static const ldr_simd sets[] = { LDR_SIMD_AUTO, LDR_SIMD_PORTABLE, LDR_SIMD_AVX2 };
     static const ldr_method methods[] = { LDR_METHOD_LADDER, LDR_METHOD_LORA, LDR_METHOD_FULL };
@@ -1159,7 +1188,7 @@ TEST(large_batches_run_in_chunks) {
     X(a_wrong_sign_is_caught) X(default_at_r1_is_the_backbone_for_any_gate)                                        \
     X(paper_at_r1_is_the_backbone_with_gates_on_the_side_stream) X(a_slice_starts_as_a_working_copy) X(energy_picks_what_a_naive_count_picks)               \
     X(published_parameter_counts) X(same_bits_for_any_number_of_threads) X(parts_of_a_batch_change_no_bit) X(stop_and_resume_gives_the_same_bits) X(recomputed_rungs_change_no_bit) X(rounded_taps_touch_only_down_projections)    \
-    X(the_tap_cache_changes_nothing) X(accumulation_is_the_large_batch) X(instruction_sets_agree) X(rounded_backbones_stay_near) X(packed_floats_change_no_bit) X(large_tensors_are_stepped_in_pieces)                 \
+    X(the_tap_cache_changes_nothing) X(accumulation_is_the_large_batch) X(instruction_sets_agree) X(rounded_backbones_stay_near) X(parts_of_the_backbone_change_no_bit) X(packed_floats_change_no_bit) X(large_tensors_are_stepped_in_pieces)                 \
     X(batches_do_not_mix) X(every_preset_learns_and_comes_back_from_its_file) X(early_stopping_keeps_the_best_epoch) \
     X(balanced_class_weights) X(not_a_number_names_step_and_tensor) X(the_plan_is_what_is_allocated)
 LDR_TEST_MAIN("ladder", TESTS)
