@@ -9335,19 +9335,24 @@ static void ldr__gate_fill(const ldr_ladder *l, float *a, int32_t rung) {
 
 /* u = a s + (1-a) m, or s + m; s->gate holds a. u may be s. */
 static void ldr__mix_forward(const ldr__pass *s, const ldr__part *p, float *out, const float *state, const float *m) {
-    size_t w = (size_t)s->l->d.width, end = p->first + p->rows, t;
-    for (t = p->first * w; t < end * w; t += w)
+    size_t w = (size_t)s->l->d.width;
+    LDR__ROW_LOOP(r, p->rows, &p->ex, {
+        size_t t = (p->first + r) * w;
         if (s->l->d.gate == LDR_GATE_NONE) LDR__LANE_LOOP(i, w, out[t + i] = state[t + i] + m[t + i]);
         else s->ex.kernels->rows->mix(out + t, state + t, m + t, s->gate, w);
+    })
 }
 
 /* dm = (1-a) du, ds = a du */
 static void ldr__mix_backward(const ldr__pass *s, const ldr__part *p, float *dm, float *ds, const float *du) {
-    size_t w = (size_t)s->l->d.width, at = p->first * w, n = p->rows * w, t;
-    if (s->l->d.gate == LDR_GATE_NONE) {
-        memcpy(dm + at, du + at, n * sizeof(float));
-        memcpy(ds + at, du + at, n * sizeof(float));
-    } else for (t = at; t < at + n; t += w) s->ex.kernels->rows->mix_backward(dm + t, ds + t, du + t, s->gate, w);
+    size_t w = (size_t)s->l->d.width;
+    LDR__ROW_LOOP(r, p->rows, &p->ex, {
+        size_t t = (p->first + r) * w;
+        if (s->l->d.gate == LDR_GATE_NONE) {
+            memcpy(dm + t, du + t, w * sizeof(float));
+            memcpy(ds + t, du + t, w * sizeof(float));
+        } else s->ex.kernels->rows->mix_backward(dm + t, ds + t, du + t, s->gate, w);
+    })
 }
 
 /* dg += a(1-a)/T sum du (s - m): the sums, and what becomes of them. */
@@ -9411,9 +9416,9 @@ static void ldr__down_forward(const ldr__pass *s, const ldr__part *p, float *m, 
 }
 
 static void ldr__first_dropout(const ldr__pass *s, const ldr__part *p, float *x) {
-    size_t w = (size_t)s->l->d.width, t;
+    size_t w = (size_t)s->l->d.width;
     ldr__dropout drop = ldr__tokens_dropout(&s->t, LDR__PLACE_FIRST);
-    for (t = p->first; t < p->first + p->rows; t++) ldr__dropout_apply(s->ex.kernels, x + t * w, w, &drop, t, 0);
+    LDR__ROW_LOOP(r, p->rows, &p->ex, ldr__dropout_apply(s->ex.kernels, x + (p->first + r) * w, w, &drop, p->first + r, 0);)
 }
 
 /* The block of rung k over a part: what it works on, where, and with what. */
@@ -9457,15 +9462,13 @@ static void ldr__rung_forward(ldr__pass *s, int32_t k, const float *tap, const l
 /* Tap k (in the order first, rung 0, rung 1, ...): kept if there is a way back, then through the ladder. */
 static void ldr__tap_part_forward(ldr__pass *s, int32_t k, const float *h, const ldr__part *p) {
     const ldr_ladder *l = s->l;
-    size_t d = (size_t)l->m->shape.width;
-    int32_t q;
-    for (q = p->from; s->fetch && q < p->to; q++) s->fetch(s->fetch_from, s, k, q);
-    if (s->kept) {
-        size_t row = ldr__packed_row(d, s->tap_type);
-        ldr__rows_pack(s->kept[k] + p->first * row, h + p->first * d, p->rows, d, s->tap_type);
-    } else if (s->keep && h != s->taps[k]) {
-        memcpy(s->taps[k] + p->first * d, h + p->first * d, p->rows * d * sizeof(float));
-        h = s->taps[k];
+    size_t d = (size_t)l->m->shape.width, row = s->kept ? ldr__packed_row(d, s->tap_type) : 0;
+    if (s->fetch) LDR__FOR(q, p->to - p->from, p->ex.threads) s->fetch(s->fetch_from, s, k, p->from + (int32_t)q);
+    if (s->kept) LDR__ROW_LOOP(t, p->rows, &p->ex, ldr__rows_pack(s->kept[k] + (p->first + t) * row, h + (p->first + t) * d, 1, d, s->tap_type);)
+    else if (s->keep && h != s->taps[k]) {
+        float *tap = s->taps[k];
+        LDR__ROW_LOOP(t, p->rows, &p->ex, memcpy(tap + (p->first + t) * d, h + (p->first + t) * d, d * sizeof(float));)
+        h = tap;
     }
     if (k >= l->has_first) ldr__rung_forward(s, k - l->has_first, h, p);
     else {
