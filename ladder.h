@@ -6413,7 +6413,7 @@ static int ldr__mat_follows(const ldr__mat *a, size_t rows, const ldr__mat *b) {
 static int ldr__qkv_is_one(const ldr__block *b, const ldr__shape *s) {
     size_t q = (size_t)s->heads * (size_t)s->head_dim, kv = (size_t)s->kv_heads * (size_t)s->head_dim;
     const float *const *v = b->v + LDR__QB;
-    if (b->v[LDR__LOW_A + LDR__Q] || b->v[LDR__LOW_A + LDR__K] || b->v[LDR__LOW_A + LDR__V]) return 0;
+    if (!s->heads || b->v[LDR__LOW_A + LDR__Q] || b->v[LDR__LOW_A + LDR__K] || b->v[LDR__LOW_A + LDR__V]) return 0;
     if (!ldr__mat_follows(&b->m[LDR__Q], q, &b->m[LDR__K]) || !ldr__mat_follows(&b->m[LDR__K], kv, &b->m[LDR__V])) return 0;
     return !v[0] ? !v[1] && !v[2] : v[1] == v[0] + q && v[2] == v[1] + kv;
 }
