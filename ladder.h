@@ -3148,7 +3148,7 @@ static ldr__grid ldr__grid_of(const ldr__exec *ex, size_t m, size_t n, size_t nb
     return g;
 }
 
-/* One product, and how it is cut. */
+/* One product (see ldr__gemm), and how it is cut. */
 typedef struct ldr__product {
     float       *c;
     const float *a;
@@ -3209,6 +3209,7 @@ static void ldr__product_task(const ldr__exec *ex, const ldr__product *p, size_t
     }
 }
 
+/* c[m,n] (+)= a[m,k] b[k,n], then `finish`. */
 static void ldr__gemm(const ldr__exec *ex, float *c, size_t ldc, const float *a, size_t rs, size_t cs, ldr__mat b, ldr__finish finish, size_t m, size_t n, size_t k, int accumulate) {
     ldr__product p = ldr__product_of(ex, c, ldc, a, rs, cs, b, finish, m, n, k, accumulate);
     LDR__FOR(task, (int64_t)p.g.tasks, ex->threads) ldr__product_task(ex, &p, (size_t)task);
@@ -6395,7 +6396,7 @@ static void ldr__block_linear_backward(const ldr__exec *ex, float *dx, size_t ld
     ldr__linear_backward(ex, dx, lddx, 1, grad[LDR__LOW_A + slot], NULL, dlow, n, ldr__mat_float(x, ldx, 1), ldr__mat_float(b->v[LDR__LOW_A + slot], in, 1), rows, n, in);
 }
 
-/* Those of W and its bias. */
+/* The gradients of W and its bias. */
 static void ldr__block_linear_gradients(ldr__sums *sums, float *const *grad, const float *dy, size_t ldy, const float *x, size_t ldx, const ldr__shape *s, int slot, size_t rows) {
     size_t out, in;
     ldr__slot_size(s, slot, &out, &in);
@@ -6418,7 +6419,7 @@ static int ldr__qkv_is_one(const ldr__block *b, const ldr__shape *s) {
     return !v[0] ? !v[1] && !v[2] : v[1] == v[0] + q && v[2] == v[1] + kv;
 }
 
-/* 1: and so do their gradients, or none is wanted. */
+/* 1: their gradients lie so too, or none is wanted. */
 static int ldr__qkv_gradients_are_one(const ldr__shape *s, float *const *grad) {
     size_t q = (size_t)s->heads * (size_t)s->head_dim, kv = (size_t)s->kv_heads * (size_t)s->head_dim, w = (size_t)s->width;
     if (!grad[LDR__Q] ? grad[LDR__K] || grad[LDR__V] : grad[LDR__K] != grad[LDR__Q] + q * w || grad[LDR__V] != grad[LDR__K] + kv * w) return 0;
@@ -7459,7 +7460,7 @@ enum { LDR__CHUNK = 512, LDR__PACKED_CHUNK = 128 };
 typedef struct ldr__backbone {
     ldr__acts acts;                /* of a chunk                                              */
     size_t    chunk;
-    int32_t  *part_at;             /* [sequences + 1]                                         */
+    int32_t  *part_at;             /* [sequences + 1] first sequence of each part or chunk    */
     float    *x;                   /* [T,d] the state                                         */
     float    *embed;               /* [T,embed_width] when it differs from the width          */
     void    (*seen)(void *context, const ldr__acts *a, size_t rows);      /* NULL, or who looks at a chunk once its block has run */
@@ -7491,22 +7492,22 @@ static void ldr__frozen_part(const ldr__exec *ex, const ldr__backbone *b, ldr__a
 /* The state through one block: parts of whole sequences, a thread each, where they can be shared well; else a chunk after the other, by all
    threads. With t->only, its rows come to the front. */
 static void ldr__frozen_forward(const ldr__exec *ex, const ldr__backbone *b, const ldr__block *block, const ldr__shape *s, const ldr__tokens *t) {
-    size_t w = (size_t)s->width, threads = (size_t)ex->threads, room = b->chunk / threads, longest;
-    int32_t i, end, parts = ldr__tokens_cut(b->part_at, &longest, t, LDR__MIN(room, LDR__MAX(t->count / (2 * threads), (size_t)(block->packed ? LDR__PACKED_CHUNK : LDR__CHUNK))));
+    size_t w = (size_t)s->width, threads = (size_t)ex->threads, room = b->chunk / threads, least = block->packed ? LDR__PACKED_CHUNK : LDR__CHUNK, longest;
+    int32_t *at = b->part_at, i, parts = ldr__tokens_cut(at, &longest, t, LDR__MIN(room, LDR__MAX(t->count / (2 * threads), least)));
     if (threads > 1 && !t->only && !b->seen && longest <= room && ldr__cut_is_even(t, longest, ex->threads)) {
         LDR__FOR(part, parts, ex->threads) {
             ldr__exec mine = ldr__exec_alone(ex, room);
             ldr__acts a = ldr__acts_apart(b->acts, s, (size_t)ldr__thread() * room, room);
-            ldr__frozen_part(&mine, b, &a, block, s, t, b->part_at[part], b->part_at[part + 1]);
+            ldr__frozen_part(&mine, b, &a, block, s, t, at[part], at[part + 1]);
         }
         return;
     }
-    for (i = 0; i < t->sequences; i = end) {
+    parts = ldr__tokens_cut(at, &longest, t, b->chunk);
+    for (i = 0; i < parts; i++) {
         ldr__acts a = b->acts;
-        for (end = i + 1; end < t->sequences && (size_t)(t->offsets[end + 1] - t->offsets[i]) <= b->chunk; end++) {}
-        ldr__frozen_part(ex, b, &a, block, s, t, i, end);
-        if (t->only && i) memmove(b->x + (size_t)i * w, a.y, (size_t)(end - i) * w * sizeof(float));
-        if (b->seen) b->seen(b->context, &a, (size_t)(t->offsets[end] - t->offsets[i]));
+        ldr__frozen_part(ex, b, &a, block, s, t, at[i], at[i + 1]);
+        if (t->only && i) memmove(b->x + (size_t)at[i] * w, a.y, (size_t)(at[i + 1] - at[i]) * w * sizeof(float));
+        if (b->seen) b->seen(b->context, &a, (size_t)(t->offsets[at[i + 1]] - t->offsets[at[i]]));
     }
 }
 
@@ -9333,7 +9334,7 @@ static void ldr__gate_fill(const ldr_ladder *l, float *a, int32_t rung) {
     for (c = 0; l->d.gate != LDR_GATE_NONE && c < (size_t)l->d.width; c++) a[c] = ldr__gate_value(l, rung, c);
 }
 
-/* u = a s + (1-a) m, or s + m; s->gate holds a. u may be s. */
+/* out = a s + (1-a) m, or s + m; s->gate holds a. out may be s. */
 static void ldr__mix_forward(const ldr__pass *s, const ldr__part *p, float *out, const float *state, const float *m) {
     size_t w = (size_t)s->l->d.width;
     LDR__ROW_LOOP(r, p->rows, &p->ex, {
@@ -9415,10 +9416,11 @@ static void ldr__down_forward(const ldr__pass *s, const ldr__part *p, float *m, 
     ldr__linear_forward(&p->ex, m + p->first * w, w, tap + p->first * d, d, matrix, ldr__value(s->l, bias), p->rows, w, d);
 }
 
-static void ldr__first_dropout(const ldr__pass *s, const ldr__part *p, float *x) {
+/* Of the state before all rungs, x[T,w], or its gradient: `rows` rows from `first` on. */
+static void ldr__first_dropout(const ldr__exec *ex, const ldr__pass *s, float *x, size_t first, size_t rows) {
     size_t w = (size_t)s->l->d.width;
     ldr__dropout drop = ldr__tokens_dropout(&s->t, LDR__PLACE_FIRST);
-    LDR__ROW_LOOP(r, p->rows, &p->ex, ldr__dropout_apply(s->ex.kernels, x + (p->first + r) * w, w, &drop, p->first + r, 0);)
+    LDR__ROW_LOOP(r, rows, ex, ldr__dropout_apply(ex->kernels, x + (first + r) * w, w, &drop, first + r, 0);)
 }
 
 /* The block of rung k over a part: what it works on, where, and with what. */
@@ -9474,7 +9476,7 @@ static void ldr__tap_part_forward(ldr__pass *s, int32_t k, const float *h, const
     else {
         float *first = l->d.mix == LDR_MIX_AFTER ? s->acts[0].x : s->first;
         ldr__down_forward(s, p, first, h, l->first, l->first_bias);
-        ldr__first_dropout(s, p, first);
+        ldr__first_dropout(&p->ex, s, first, p->first, p->rows);
     }
 }
 
@@ -9891,7 +9893,7 @@ static void ldr__rung_backward(ldr__pass *s, int32_t k, const float *tap, const 
     int alone = ldr__rung_is_alone(l, k), before = l->d.mix == LDR_MIX_BEFORE;
     ldr__rung_part r = ldr__rung_part_of(s, p, k, 1);
     ldr__back back = ldr__back_from(s->back, &l->side, p->first, r.out);
-    float *none[LDR__ALL_SLOTS];
+    float *none[LDR__ALL_SLOTS];                       /* tuning adds nothing to a rung               */
     (void)tap;
     memset(none, 0, sizeof none);
     if (s->again) {                                    /* all else is kept: y to mix before, x to mix after */
@@ -9920,12 +9922,6 @@ static void ldr__rung_gradients(ldr__pass *s, int32_t k) {
     if (!alone) ldr__mix_gradients_end(s, k);
 }
 
-static void ldr__first_part_backward(ldr__pass *s, int32_t k, const float *tap, const ldr__part *p) {
-    (void)k;
-    (void)tap;
-    ldr__first_dropout(s, p, s->ds);
-}
-
 static void ldr__pass_backward(ldr__pass *s) {
     const ldr_ladder *l = s->l;
     ldr__sums sums;
@@ -9942,7 +9938,7 @@ static void ldr__pass_backward(ldr__pass *s) {
         ldr__swap(&s->ds, &s->next_ds);
     }
     if (l->has_first) {
-        ldr__each_part(s, 0, NULL, ldr__first_part_backward);
+        ldr__first_dropout(&s->ex, s, s->ds, 0, s->t.count);
         ldr__sums_begin(&sums, &s->ex);
         ldr__down_gradients(s, &sums, s->ds, 0, l->first, l->first_bias);
         ldr__sums_make(&sums);

@@ -462,17 +462,12 @@ static product product_new(size_t m, size_t n, size_t k, int mode, ldr_dtype typ
 
 static void product_free(product *p) { free(p->a); free(p->b); free(p->b_float); free(p->bias_v); free(p->c0); free(p->c); }
 
-static ldr__mat product_b(const product *p) {
-    ldr__mat b = ldr__mat_float(NULL, p->brs, p->bcs);
-    b.data = p->b;
-    b.dtype = p->type;
-    return b;
-}
-
 /* packed: b comes as panels that are there already. */
 static void product_run(product *p, const ldr__exec *ex, float *c, size_t row, size_t rows, int packed) {
-    ldr__mat b = product_b(p);
+    ldr__mat b = ldr__mat_float(NULL, p->brs, p->bcs);
     float *panels = NULL;
+    b.data = p->b;
+    b.dtype = p->type;
     if (packed) {
         panels = zeros(ldr__round_up(p->n, (size_t)ex->kernels->nr) * p->k);
         ldr__pack_panels(ex->kernels, panels, b, p->k, p->n);
