@@ -1513,7 +1513,7 @@ typedef struct ldr__kernels {
     const char *name;
     int32_t     mr, nr;        /* rows and columns of the register tile                     */
     /* c[m,n] = (accumulate ? c : bias or 0) + a[m,k] b[k,n], m <= mr, n <= nr. a(i,p) at i*rs + p*cs;
-       b is a panel, b(p,j) at p*nr + j, with zeros beyond n. What lies at ahead + p*step bytes, p < k, is wanted soon. */
+       b is a panel, b(p,j) at p*nr + j, with zeros beyond n. What lies at ahead + p*step bytes, p < k/2, is wanted soon. */
     void (*tile)(float *c, size_t ldc, const float *a, size_t rs, size_t cs, const float *b, size_t k, int32_t m, int32_t n, const float *bias, int accumulate, uintptr_t ahead, size_t step);
     void (*to_float)(float *dst, const void *src, ldr_dtype dtype, size_t n);       /* src: the start of a block */
     /* A panel of rows: dst[p*nr + j] = src[j*stride + p] for j < columns <= nr, else 0; p < depth. */
@@ -2277,7 +2277,9 @@ static const ldr__kernels ldr__kernels_wasm = { "simd128", 4, 8, ldr__tile_wasm,
   #define LDR__FMA512(acc, v, b) acc = _mm512_fmadd_ps(v, b, acc)
   #define LDR__DOT512(acc, v, b) acc = _mm512_dpbusd_epi32(acc, v, b)
   #define LDR__PIN(x, y) (void)0
+  #define LDR__TO_STORE(at) (void)(at);
 #else
+  #define LDR__TO_STORE(at) __asm__ volatile("prefetchw %0" : : "m"(*(at)));
   #define LDR__DOT512(acc, v, b) __asm__ volatile("vpdpbusd {%2, %1, %0|%0, %1, %2}" : "+v"(acc) : "v"(v), "v"(b))
   #define LDR__PAIR512(acc, v, b) __asm__ volatile("vdpbf16ps {%2, %1, %0|%0, %1, %2}" : "+v"(acc) : "v"(v), "v"(b))
   #define LDR__FMA256(acc, v, b) __asm__ volatile("vfmadd231ps {%2, %1, %0|%0, %1, %2}" : "+x"(acc) : "x"(v), "x"(b))
@@ -2292,9 +2294,10 @@ static const ldr__kernels ldr__kernels_wasm = { "simd128", 4, 8, ldr__tile_wasm,
     const type *a3 = (rows) > 3 ? a + 3 * rs : a, *a6 = (rows) > 6 ? a + 6 * rs : a, *a9 = (rows) > 9 ? a + 9 * rs : a, *a12 = (rows) > 12 ? a + 12 * rs : a; (void)a3; (void)a6; (void)a9; (void)a12
 #define LDR__FIRST16(n) (__mmask16)((n) >= 16 ? 0xffffu : (1u << (n)) - 1u)
 /* What a tile will store to comes near while it sums. */
-#define LDR__NEAR512(i) _mm_prefetch((const char *)(c + i * ldc), _MM_HINT_T0); _mm_prefetch((const char *)(c + i * ldc + 16), _MM_HINT_T0);
+#define LDR__NEAR512(i) LDR__TO_STORE(c + i * ldc) LDR__TO_STORE(c + i * ldc + 16)
 #define LDR__DOWN_BY(by) a += (by); a3 += (by); a6 += (by); a9 += (by); a12 += (by)
-/* One line a step into the second-level cache: more at once would hold up the loads of the sums. */
+/* One line in two steps into the second-level cache: one a step keeps all buffers between the caches busy, and what the sums
+   load waits. */
 #define LDR__SOON _mm_prefetch((const char *)ahead, _MM_HINT_T1); ahead += step
 #define LDR__TO_6(X)  X(1) X(2) X(3) X(4) X(5) X(6)
 #define LDR__TO_14(X) LDR__TO_6(X) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14)
@@ -2304,7 +2307,7 @@ static const ldr__kernels ldr__kernels_wasm = { "simd128", 4, 8, ldr__tile_wasm,
    costs besides its sums counts where a core is shared. At an edge, only the n columns that are there are touched. */
 #define LDR__ROW(i)  __m256 x##i = _mm256_setzero_ps(), y##i = x##i;
 #define LDR__SUMS(i) v = _mm256_broadcast_ss(&LDR__AT(i)); LDR__FMA256(x##i, v, b0); LDR__FMA256(y##i, v, b1);
-#define LDR__STEP(R) b0 = _mm256_loadu_ps(b); b1 = _mm256_loadu_ps(b + 8); LDR__SOON; R(LDR__SUMS) LDR__DOWN_BY(cs); b += 16;
+#define LDR__STEP(R) b0 = _mm256_loadu_ps(b); b1 = _mm256_loadu_ps(b + 8); R(LDR__SUMS) LDR__DOWN_BY(cs); b += 16;
 #define LDR__STORE(i) { float *at = c + i * ldc;                                                                        \
         _mm256_storeu_ps(at, _mm256_add_ps(x##i, accumulate ? _mm256_loadu_ps(at) : s0));                               \
         _mm256_storeu_ps(at + 8, _mm256_add_ps(y##i, accumulate ? _mm256_loadu_ps(at + 8) : s1)); }
@@ -2316,7 +2319,7 @@ LDR__AVX2 static void ldr__tile_avx2_##rows(LDR__TILE_ARGUMENTS) {              
     __m256 b0, b1, v, s0 = _mm256_setzero_ps(), s1 = s0;                                                                \
     LDR__EVERY_THIRD(rows, float);                                                                                      \
     LDR__R##rows(LDR__ROW)                                                                                              \
-    for (; k >= 4; k -= 4) { LDR__STEP(LDR__R##rows) LDR__STEP(LDR__R##rows) LDR__STEP(LDR__R##rows) LDR__STEP(LDR__R##rows) } \
+    for (; k >= 4; k -= 4) { LDR__SOON; LDR__STEP(LDR__R##rows) LDR__STEP(LDR__R##rows) LDR__SOON; LDR__STEP(LDR__R##rows) LDR__STEP(LDR__R##rows) } \
     for (; k; k--) { LDR__STEP(LDR__R##rows) }                                                                          \
     if (n == 16) {                                                                                                      \
         if (!accumulate && bias) {                                                                                      \
@@ -2355,20 +2358,15 @@ static void ldr__tile_avx2(float *c, size_t ldc, const float *a, size_t rs, size
 #define LDR__STORE512(i) { float *at = c + i * ldc;                                                                     \
         _mm512_mask_storeu_ps(at, low, _mm512_add_ps(x##i, accumulate ? _mm512_maskz_loadu_ps(low, at) : s0));          \
         if (high) _mm512_mask_storeu_ps(at + 16, high, _mm512_add_ps(y##i, accumulate ? _mm512_maskz_loadu_ps(high, at + 16) : s1)); }
+#define LDR__UNIT512(R, sums) b0 = _mm512_loadu_si512((const void *)b); b1 = _mm512_loadu_si512((const void *)(b + 64)); R(sums) LDR__DOWN_BY(4); b += 128;
 #define LDR__WALK512(R, sums)                                                                                           \
-    for (; units; units--) {                                                                                            \
-        b0 = _mm512_loadu_si512((const void *)b);                                                                       \
-        b1 = _mm512_loadu_si512((const void *)(b + 64));                                                                \
-        LDR__SOON;                                                                                                      \
-        R(sums)                                                                                                         \
-        LDR__DOWN_BY(4);                                                                                                \
-        b += 128;                                                                                                       \
-    }
+    for (; units >= 2; units -= 2) { LDR__SOON; LDR__UNIT512(R, sums) LDR__UNIT512(R, sums) }                           \
+    if (units) { LDR__UNIT512(R, sums) }
 
 /* 14 x 32: 28 accumulators, 2 columns of b and 1 broadcast of the 32 zmm registers. */
 #define LDR__ROW(i)  __m512 x##i = _mm512_setzero_ps(), y##i = x##i;
 #define LDR__SUMS(i) v = _mm512_set1_ps(LDR__AT(i)); LDR__FMA512(x##i, v, b0); LDR__FMA512(y##i, v, b1);
-#define LDR__STEP(R) b0 = _mm512_loadu_ps(b); b1 = _mm512_loadu_ps(b + 16); LDR__SOON; R(LDR__SUMS) LDR__DOWN_BY(cs); b += 32;
+#define LDR__STEP(R) b0 = _mm512_loadu_ps(b); b1 = _mm512_loadu_ps(b + 16); R(LDR__SUMS) LDR__DOWN_BY(cs); b += 32;
 #define LDR__STORE(i) { float *at = c + i * ldc;                                                                        \
         _mm512_storeu_ps(at, _mm512_add_ps(x##i, accumulate ? _mm512_loadu_ps(at) : s0));                               \
         _mm512_storeu_ps(at + 16, _mm512_add_ps(y##i, accumulate ? _mm512_loadu_ps(at + 16) : s1)); }
@@ -2379,7 +2377,8 @@ LDR__AVX512 static void ldr__tile_avx512_##rows(LDR__TILE_ARGUMENTS) {          
     LDR__EVERY_THIRD(rows, float);                                                                                      \
     LDR__R##rows(LDR__ROW)                                                                                              \
     LDR__R##rows(LDR__NEAR512)                                                                                          \
-    for (; k; k--) { LDR__STEP(LDR__R##rows) }                                                                          \
+    for (; k >= 2; k -= 2) { LDR__SOON; LDR__STEP(LDR__R##rows) LDR__STEP(LDR__R##rows) }                               \
+    if (k) { LDR__STEP(LDR__R##rows) }                                                                                  \
     LDR__START512                                                                                                       \
     if (n == 32) { LDR__R##rows(LDR__STORE) }                                                                           \
     else { LDR__R##rows(LDR__STORE512) }                                                                                \
@@ -2387,6 +2386,7 @@ LDR__AVX512 static void ldr__tile_avx512_##rows(LDR__TILE_ARGUMENTS) {          
 /* The same for up to 16 columns, as narrow heads have: half the work. */
 #define LDR__ROW_16(i)   __m512 x##i = _mm512_setzero_ps();
 #define LDR__SUMS_16(i)  v = _mm512_set1_ps(LDR__AT(i)); LDR__FMA512(x##i, v, b0);
+#define LDR__STEP_16(R) b0 = _mm512_loadu_ps(b); R(LDR__SUMS_16) LDR__DOWN_BY(cs); b += 32;
 #define LDR__STORE_16(i) { float *at = c + i * ldc; _mm512_mask_storeu_ps(at, low, _mm512_add_ps(x##i, accumulate ? _mm512_maskz_loadu_ps(low, at) : s0)); }
 #define LDR__TILE_AVX512_16(rows)                                                                                       \
 LDR__AVX512 static void ldr__tile_avx512_16_##rows(LDR__TILE_ARGUMENTS) {                                               \
@@ -2394,13 +2394,15 @@ LDR__AVX512 static void ldr__tile_avx512_16_##rows(LDR__TILE_ARGUMENTS) {       
     __m512 b0, v, s0 = accumulate || !bias ? _mm512_setzero_ps() : _mm512_maskz_loadu_ps(low, bias);                    \
     LDR__EVERY_THIRD(rows, float);                                                                                      \
     LDR__R##rows(LDR__ROW_16)                                                                                           \
-    for (; k; k--) { b0 = _mm512_loadu_ps(b); LDR__SOON; LDR__R##rows(LDR__SUMS_16) LDR__DOWN_BY(cs); b += 32; }        \
+    for (; k >= 2; k -= 2) { LDR__SOON; LDR__STEP_16(LDR__R##rows) LDR__STEP_16(LDR__R##rows) }                         \
+    if (k) { LDR__STEP_16(LDR__R##rows) }                                                                               \
     LDR__R##rows(LDR__STORE_16)                                                                                         \
 }
 LDR__TO_14(LDR__TILE_AVX512)
 LDR__TO_14(LDR__TILE_AVX512_16)
 #undef LDR__ROW_16
 #undef LDR__SUMS_16
+#undef LDR__STEP_16
 #undef LDR__STORE_16
 #undef LDR__TILE_AVX512_16
 #undef LDR__ROW
@@ -3054,31 +3056,49 @@ static ldr__finish ldr__finish_at(ldr__finish f, size_t i, size_t j) {
     return f;
 }
 
-/* What the next step of a task will read: two matrices of `rows` rows. Tiles fetch a cache line's width of them each, row after row. */
+/* Memory that will be read soon: `rows` rows of `bytes`, `stride` apart. Tiles fetch it while they multiply, each a row or what it
+   can of one. Fetching past the end is no access. */
 typedef struct ldr__ahead {
-    uintptr_t at[2];
-    size_t    stride[2], lines[2], rows, row, line;
+    uintptr_t at;
+    size_t    stride, rows, bytes, done;
 } ldr__ahead;
 
 enum { LDR__LINE = 64 };
+enum { LDR__NEXT_A, LDR__NEXT_B, LDR__NEXT_DEEP_A, LDR__NEXTS };       /* of a product: rows of a, what will be packed, both where a is read down its columns */
 
-static void ldr__ahead_of(ldr__ahead *h, int which, const void *at, size_t stride, size_t width) {
-    h->at[which] = (uintptr_t)at;
-    h->stride[which] = stride * sizeof(float);
-    h->lines[which] = ((uintptr_t)at % LDR__LINE + width * sizeof(float) + LDR__LINE - 1) / LDR__LINE;
+static ldr__ahead ldr__ahead_of(const void *at, size_t stride, size_t rows, size_t bytes) {
+    ldr__ahead h;
+    h.at = (uintptr_t)at;
+    h.stride = stride;
+    h.rows = rows;
+    h.bytes = bytes;
+    h.done = 0;
+    if (rows && stride <= bytes + bytes / 2) {       /* no gaps to speak of: one row */
+        h.bytes = rows * stride;
+        h.rows = 1;
+    }
+    return h;
 }
 
-/* Where a tile k deep is to fetch from; unchanged when everything has been fetched. Fetching past the last row is no access. */
-static void ldr__ahead_take(ldr__ahead *h, size_t k, uintptr_t *at, size_t *step) {
-    int which = h->line >= h->lines[0];
-    size_t line = which ? h->line - h->lines[0] : h->line;
-    if (h->line >= h->lines[0] + h->lines[1]) return;
-    *at = h->at[which] + h->row * h->stride[which] + line * LDR__LINE;
-    *step = h->stride[which];
-    if ((h->row += k) >= h->rows) {
-        h->row = 0;
-        h->line++;
+/* The part b[k,n] of a matrix. */
+static ldr__ahead ldr__ahead_of_mat(ldr__mat b, size_t i, size_t j, size_t k, size_t n) {
+    size_t at = b.first + i * b.rs + j * b.cs, apart = b.cs == 1 ? b.rs : b.cs, wide = b.cs == 1 ? n : k;
+    const unsigned char *data = ldr__element_at(b.data, b.dtype, at);
+    return ldr__ahead_of(data, (size_t)(ldr__element_at(b.data, b.dtype, at + apart) - data), b.cs == 1 ? k : n, (size_t)(ldr__element_at(b.data, b.dtype, at + wide) - data));
+}
+
+/* What a tile k deep is to fetch; 0 when everything has been fetched. */
+static int ldr__ahead_take(ldr__ahead *h, size_t k, uintptr_t *at, size_t *step) {
+    size_t lines = k / 2, span = LDR__MIN(h->bytes - h->done, lines * LDR__LINE);
+    if (h->rows == 0 || span == 0) return 0;
+    *at = h->at + h->done;
+    *step = (span + lines - 1) / lines;
+    if ((h->done += span) >= h->bytes) {
+        h->done = 0;
+        h->at += h->stride;
+        h->rows--;
     }
+    return 1;
 }
 
 /* c[m,n] (+)= a[m,k] times the first k rows of panels packed `depth` deep. last: what becomes of c when the sums are whole.
@@ -3088,13 +3108,15 @@ static void ldr__panels_multiply(const ldr__kernels *ker, float *c, size_t ldc, 
     size_t mr = (size_t)ker->mr, nr = (size_t)ker->nr, mc = LDR__MC / mr * mr, i0, i, j, p, t, kc, rows;
     for (i0 = 0; i0 < m; i0 += mc) {
         size_t end = LDR__MIN(m, i0 + mc), tiles = (end - i0 + mr - 1) / mr;
+        if (next && cs == 1 && end < m) next[LDR__NEXT_A] = ldr__ahead_of(a + end * rs, rs * sizeof(float), LDR__MIN(m - end, mc), k * sizeof(float));
         for (p = 0; p < k || p == 0; p += LDR__KC) {
             kc = LDR__MIN((size_t)LDR__KC, k - p);
             for (j = 0; j < n; j += nr)
                 for (t = tiles, i = i0; t; t--, i += rows) {
                     size_t step = 0;
                     uintptr_t ahead = (uintptr_t)panels;       /* what is near already */
-                    if (next) ldr__ahead_take(next, kc, &ahead, &step);
+                    int which;
+                    for (which = 0; next && which < LDR__NEXTS && !ldr__ahead_take(next + which, kc, &ahead, &step);) which++;
                     rows = (end - i + t - 1) / t;
                     ker->tile(c + i * ldc + j, ldc, a + i * rs + p * cs, rs, cs, panels + j * depth + p * nr, kc, (int32_t)rows, (int32_t)LDR__MIN(nr, n - j), bias ? bias + j : NULL, accumulate || p > 0, ahead, step);
                 }
@@ -3112,6 +3134,7 @@ static void ldr__panels_multiply_copied(const ldr__kernels *ker, float *c, size_
     for (i0 = 0; i0 < m; i0 += mc) {
         size_t rows = LDR__MIN(mc, m - i0);
         ldr__finish mine;
+        next[LDR__NEXT_A] = ldr__ahead_of_mat(ldr__mat_float(a, rs, cs), i0 + rows, 0, LDR__MIN(mc, m - i0 - rows), k);
         if (last) mine = ldr__finish_at(*last, i0, 0);
         if (cs == 1) for (i = 0; i < rows; i++) memcpy(copy + i * ld, a + (i0 + i) * rs, k * sizeof(float));
         else if (rs == 1) for (p = 0; p < k; p++) memcpy(copy + p * ld, a + i0 + p * cs, rows * sizeof(float));
@@ -3190,22 +3213,21 @@ static void ldr__product_task(const ldr__exec *ex, const ldr__product *p, size_t
         const float *a = p->a + i * p->rs + k0 * p->cs, *panels = packed;
         int accumulate = p->accumulate || k0 > 0;
         size_t depth = kc = LDR__MIN(p->deep, p->k - k0);
-        ldr__ahead next;
-        memset(&next, 0, sizeof next);
+        ldr__ahead next[LDR__NEXTS];
+        memset(next, 0, sizeof next);
         if (p->b.panels[0]) {
             depth = p->k;
             panels = p->b.panels[0] + j * depth + k0 * (size_t)ker->nr;
         } else {
-            if (k0 + kc < p->k && p->b.cs == 1 && p->b.dtype == LDR__NATIVE) {
-                ldr__mat rest = ldr__mat_at(p->b, k0 + kc, j);
-                next.rows = LDR__MIN(p->deep, p->k - k0 - kc);
-                ldr__ahead_of(&next, 0, ldr__element_at(rest.data, rest.dtype, rest.first), p->b.rs, mine);
-                if (!p->copied && p->rs == 1) ldr__ahead_of(&next, 1, a + kc * p->cs, p->cs, height);
-            }
+            size_t after = k0 + kc, deep = LDR__MIN(p->deep, p->k - after), later = (task + (size_t)ex->threads) % p->g.columns * p->g.nb;
+            if (deep) {
+                next[LDR__NEXT_B] = ldr__ahead_of_mat(p->b, after, j, deep, mine);
+                if (!p->copied && p->rs == 1) next[LDR__NEXT_DEEP_A] = ldr__ahead_of(a + kc * p->cs, p->cs * sizeof(float), deep, height * sizeof(float));
+            } else if (later != j) next[LDR__NEXT_B] = ldr__ahead_of_mat(p->b, 0, later, LDR__MIN(p->deep, p->k), LDR__MIN(p->g.nb, p->n - later));       /* of what is likely to be this thread's next task */
             ldr__pack_panels(ker, packed, ldr__mat_at(p->b, k0, j), kc, mine);
         }
-        if (p->copied) ldr__panels_multiply_copied(ker, c, p->ldc, a, p->rs, p->cs, panels, depth, height, mine, kc, finish.bias, last, accumulate, &next, copy);
-        else ldr__panels_multiply(ker, c, p->ldc, a, p->rs, p->cs, panels, depth, height, mine, kc, finish.bias, last, accumulate, &next);
+        if (p->copied) ldr__panels_multiply_copied(ker, c, p->ldc, a, p->rs, p->cs, panels, depth, height, mine, kc, finish.bias, last, accumulate, next, copy);
+        else ldr__panels_multiply(ker, c, p->ldc, a, p->rs, p->cs, panels, depth, height, mine, kc, finish.bias, last, accumulate, next);
     }
 }
 
@@ -3300,7 +3322,9 @@ static void ldr__packed_forward(const ldr__exec *ex, float *y, size_t ldy, float
                 else ker->widen((int16_t *)(void *)(scratch + j * dc * wide), (const int8_t *)data + j * depth + d0 * nr, dc * nr);
             }
             for (i = i0; i < high; i = end) {
+                ldr__ahead soon;                /* the next rows */
                 end = LDR__MIN(high, i + mc);
+                soon = narrow ? ldr__ahead_of(narrowed + end * stride, stride, LDR__MIN(mc, high - end), stride) : ldr__ahead_of(x + end * ldx, ldx * sizeof(float), LDR__MIN(mc, high - end), w->in * sizeof(float));
                 for (p = d0; p < d0 + dc; p += step) {
                     size_t kc = LDR__MIN(step, d0 + dc - p), tiles, height, at;
                     for (j = 0; j < n; j += nr) {
@@ -3308,20 +3332,16 @@ static void ldr__packed_forward(const ldr__exec *ex, float *y, size_t ldy, float
                         const float *bias = w->bias ? w->bias + j0 + j : NULL;
                         int32_t columns = (int32_t)LDR__MIN(nr, n - j);
                         const unsigned char *follows = data + ((j + nr) * depth + p * nr) * number;        /* the panel that comes next: beside it, */
-                        ldr__ahead next;
+                        ldr__ahead next = ldr__ahead_of(NULL, 0, 0, 0);
                         if (j + nr >= n) follows = data + (p + kc) * nr * number;                          /* below, */
                         if (j + nr >= n && p + kc >= depth) follows = end < high ? data : (const unsigned char *)w->data + later * depth * number;      /* the first again, or of another task */
-                        memset(&next, 0, sizeof next);
-                        if (!widen) {
-                            next.rows = kc * nr * number / LDR__LINE;
-                            ldr__ahead_of(&next, 0, follows, LDR__LINE / sizeof(float), 1);
-                        }
+                        if (!widen) next = ldr__ahead_of(follows, 0, 1, kc * nr * number);
                         for (tiles = (end - i + mr - 1) / mr, at = i; tiles; tiles--, at += height) {
                             float *c = y + at * ldy + j0 + j;
                             const unsigned char *a = narrow ? narrowed + at * stride + p * (unit == 2 ? 2u : 1u) : NULL;
                             uintptr_t ahead = (uintptr_t)panel;
                             size_t forth = 0;
-                            ldr__ahead_take(&next, kc / unit, &ahead, &forth);
+                            if (!ldr__ahead_take(&next, kc / unit, &ahead, &forth)) (void)ldr__ahead_take(&soon, kc / unit, &ahead, &forth);
                             height = (end - at + tiles - 1) / tiles;
                             if (int8) ker->tile_int8(c, ldy, a, stride, panel, kc / unit, (int32_t)height, columns, ex->row_scales + at, w->scale + j0 + j, w->sums + p / LDR__PACKED_KC * whole + j0 + j, bias, p > 0, ahead, forth);
                             else if (narrow) ker->tile_bf16(c, ldy, a, stride, panel, kc / unit, (int32_t)height, columns, bias, p > 0, ahead, forth);
