@@ -2995,20 +2995,21 @@ static void ldr__pack_panels(const ldr__kernels *ker, float *panels, ldr__mat b,
     const unsigned char *data = ldr__element_at(b.data, b.dtype, b.first);
     if (b.cs == 1) {                                   /* rows of b are contiguous              */
         float line[64];
-        size_t step = 64 / nr * nr;
-        for (p = 0; p < k; p++)
+        size_t step = 64 / nr * nr, x;
+        for (j = 0; b.dtype == LDR__NATIVE && j < n; j += nr) {
+            size_t width = LDR__MIN(nr, n - j);
+            float *to = panels + j * k;
+            const unsigned char *from = data + j * sizeof(float);
+            for (p = 0; p < k; p++, to += nr, from += b.rs * sizeof(float)) {
+                for (x = 0; x + 8 <= width; x += 8) memcpy(to + x, from + x * sizeof(float), 8 * sizeof(float));
+                for (; x < width; x++) memcpy(to + x, from + x * sizeof(float), sizeof(float));
+                for (; x < nr; x++) to[x] = 0;
+            }
+        }
+        for (p = 0; b.dtype != LDR__NATIVE && p < k; p++)
             for (j = 0; j < n;) {
                 float *to = panels + j * k + p * nr;
-                size_t width = LDR__MIN(step, n - j), x;
-                if (b.dtype == LDR__NATIVE) {
-                    const unsigned char *from = data + (p * b.rs + j) * sizeof(float);
-                    width = LDR__MIN(nr, width);
-                    for (x = 0; x + 8 <= width; x += 8) memcpy(to + x, from + x * sizeof(float), 8 * sizeof(float));
-                    for (; x < width; x++) memcpy(to + x, from + x * sizeof(float), sizeof(float));
-                    for (; x < nr; x++) to[x] = 0;
-                    j += nr;
-                    continue;
-                }
+                size_t width = LDR__MIN(step, n - j);
                 memset(line, 0, sizeof line);
                 ldr__mat_run(ker, line, &b, p, j, width);
                 for (x = 0; x < width; x += nr) memcpy(to + x * k, line + x, nr * sizeof(float));
