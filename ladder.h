@@ -3057,50 +3057,58 @@ static ldr__finish ldr__finish_at(ldr__finish f, size_t i, size_t j) {
     return f;
 }
 
-/* Memory that will be read soon: `rows` rows of `bytes`, `stride` apart. Tiles fetch it while they multiply, each a row or what it
-   can of one. Fetching past the end is no access. */
+/* Memory that will be read soon: `rows` rows `stride` bytes apart, of `count` places `step` apart. Tiles fetch it while they multiply,
+   each a row or what it can of one. Fetching past the end is no access. */
 typedef struct ldr__ahead {
     uintptr_t at;
-    size_t    stride, rows, bytes, done;
+    size_t    step, count, stride, rows, done;
 } ldr__ahead;
 
 enum { LDR__LINE = 64 };
 enum { LDR__NEXT_A, LDR__NEXT_B, LDR__NEXT_DEEP_A, LDR__NEXTS };       /* of a product: rows of a, what will be packed, both where a is read down its columns */
 
-static ldr__ahead ldr__ahead_of(const void *at, size_t stride, size_t rows, size_t bytes) {
+/* `rows` rows of `bytes`, to be fetched by so many tiles: row by row, or, where rows are more than tiles, all of them a line at a time. */
+static ldr__ahead ldr__ahead_of(const void *at, size_t stride, size_t rows, size_t bytes, size_t tiles) {
     ldr__ahead h;
+    int one = rows && stride <= bytes + bytes / 2;       /* no gaps to speak of */
     h.at = (uintptr_t)at;
+    h.step = LDR__LINE;
+    h.count = ((one ? rows * stride : bytes) + LDR__LINE - 1) / LDR__LINE;
     h.stride = stride;
-    h.rows = rows;
-    h.bytes = bytes;
+    h.rows = one ? 1 : rows;
     h.done = 0;
-    if (rows && stride <= bytes + bytes / 2) {       /* no gaps to speak of: one row */
-        h.bytes = rows * stride;
-        h.rows = 1;
+    if (h.rows > tiles) {
+        h.rows = h.count;
+        h.count = rows;
+        h.step = stride;
+        h.stride = LDR__LINE;
     }
     return h;
 }
 
 /* The part b[k,n] of a matrix. */
-static ldr__ahead ldr__ahead_of_mat(ldr__mat b, size_t i, size_t j, size_t k, size_t n) {
+static ldr__ahead ldr__ahead_of_mat(ldr__mat b, size_t i, size_t j, size_t k, size_t n, size_t tiles) {
     size_t at = b.first + i * b.rs + j * b.cs, apart = b.cs == 1 ? b.rs : b.cs, wide = b.cs == 1 ? n : k;
     const unsigned char *data = ldr__element_at(b.data, b.dtype, at);
-    return ldr__ahead_of(data, (size_t)(ldr__element_at(b.data, b.dtype, at + apart) - data), b.cs == 1 ? k : n, (size_t)(ldr__element_at(b.data, b.dtype, at + wide) - data));
+    return ldr__ahead_of(data, (size_t)(ldr__element_at(b.data, b.dtype, at + apart) - data), b.cs == 1 ? k : n, (size_t)(ldr__element_at(b.data, b.dtype, at + wide) - data), tiles);
 }
 
-/* What a tile k deep is to fetch; 0 when everything has been fetched. */
+/* What a tile k deep is to fetch; 0 when everything has been fetched. A short row is spread over all its steps. */
 static int ldr__ahead_take(ldr__ahead *h, size_t k, uintptr_t *at, size_t *step) {
-    size_t lines = k / 2, span = LDR__MIN(h->bytes - h->done, lines * LDR__LINE);
-    if (h->rows == 0 || span == 0) return 0;
-    *at = h->at + h->done;
-    *step = (span + lines - 1) / lines;
-    if ((h->done += span) >= h->bytes) {
+    size_t most = k / 2, n = LDR__MIN(h->count - h->done, most);
+    if (h->rows == 0 || n == 0) return 0;
+    *at = h->at + h->done * h->step;
+    *step = h->step == LDR__LINE ? (n * LDR__LINE + most - 1) / most : h->step;
+    if ((h->done += n) >= h->count) {
         h->done = 0;
         h->at += h->stride;
         h->rows--;
     }
     return 1;
 }
+
+/* Tiles of a product of that size. */
+static size_t ldr__tiles(const ldr__kernels *ker, size_t m, size_t n) { return (m + (size_t)ker->mr - 1) / (size_t)ker->mr * ((n + (size_t)ker->nr - 1) / (size_t)ker->nr); }
 
 /* c[m,n] (+)= a[m,k] times the first k rows of panels packed `depth` deep. last: what becomes of c when the sums are whole.
    Rows are dealt out evenly to tiles, for a tile of a row or two is slow for its size. */
@@ -3109,7 +3117,7 @@ static void ldr__panels_multiply(const ldr__kernels *ker, float *c, size_t ldc, 
     size_t mr = (size_t)ker->mr, nr = (size_t)ker->nr, mc = LDR__MC / mr * mr, i0, i, j, p, t, kc, rows;
     for (i0 = 0; i0 < m; i0 += mc) {
         size_t end = LDR__MIN(m, i0 + mc), tiles = (end - i0 + mr - 1) / mr;
-        if (next && cs == 1 && end < m) next[LDR__NEXT_A] = ldr__ahead_of(a + end * rs, rs * sizeof(float), LDR__MIN(m - end, mc), k * sizeof(float));
+        if (next && cs == 1 && end < m) next[LDR__NEXT_A] = ldr__ahead_of(a + end * rs, rs * sizeof(float), LDR__MIN(m - end, mc), k * sizeof(float), ldr__tiles(ker, end - i0, n));
         for (p = 0; p < k || p == 0; p += LDR__KC) {
             kc = LDR__MIN((size_t)LDR__KC, k - p);
             for (j = 0; j < n; j += nr)
@@ -3135,7 +3143,7 @@ static void ldr__panels_multiply_copied(const ldr__kernels *ker, float *c, size_
     for (i0 = 0; i0 < m; i0 += mc) {
         size_t rows = LDR__MIN(mc, m - i0);
         ldr__finish mine;
-        next[LDR__NEXT_A] = ldr__ahead_of_mat(ldr__mat_float(a, rs, cs), i0 + rows, 0, LDR__MIN(mc, m - i0 - rows), k);
+        next[LDR__NEXT_A] = ldr__ahead_of_mat(ldr__mat_float(a, rs, cs), i0 + rows, 0, LDR__MIN(mc, m - i0 - rows), k, ldr__tiles(ker, rows, n));
         if (last) mine = ldr__finish_at(*last, i0, 0);
         if (cs == 1) for (i = 0; i < rows; i++) memcpy(copy + i * ld, a + (i0 + i) * rs, k * sizeof(float));
         else if (rs == 1) for (p = 0; p < k; p++) memcpy(copy + p * ld, a + i0 + p * cs, rows * sizeof(float));
@@ -3220,11 +3228,11 @@ static void ldr__product_task(const ldr__exec *ex, const ldr__product *p, size_t
             depth = p->k;
             panels = p->b.panels[0] + j * depth + k0 * (size_t)ker->nr;
         } else {
-            size_t after = k0 + kc, deep = LDR__MIN(p->deep, p->k - after), later = (task + (size_t)ex->threads) % p->g.columns * p->g.nb;
+            size_t after = k0 + kc, deep = LDR__MIN(p->deep, p->k - after), later = (task + (size_t)ex->threads) % p->g.columns * p->g.nb, tiles = ldr__tiles(ker, height, mine);
             if (deep) {
-                next[LDR__NEXT_B] = ldr__ahead_of_mat(p->b, after, j, deep, mine);
-                if (!p->copied && p->rs == 1) next[LDR__NEXT_DEEP_A] = ldr__ahead_of(a + kc * p->cs, p->cs * sizeof(float), deep, height * sizeof(float));
-            } else if (later != j) next[LDR__NEXT_B] = ldr__ahead_of_mat(p->b, 0, later, LDR__MIN(p->deep, p->k), LDR__MIN(p->g.nb, p->n - later));       /* of what is likely to be this thread's next task */
+                next[LDR__NEXT_B] = ldr__ahead_of_mat(p->b, after, j, deep, mine, tiles);
+                if (!p->copied && p->rs == 1) next[LDR__NEXT_DEEP_A] = ldr__ahead_of(a + kc * p->cs, p->cs * sizeof(float), deep, height * sizeof(float), tiles);
+            } else if (later != j) next[LDR__NEXT_B] = ldr__ahead_of_mat(p->b, 0, later, LDR__MIN(p->deep, p->k), LDR__MIN(p->g.nb, p->n - later), tiles);       /* of what is likely to be this thread's next task */
             ldr__pack_panels(ker, packed, ldr__mat_at(p->b, k0, j), kc, mine);
         }
         if (p->copied) ldr__panels_multiply_copied(ker, c, p->ldc, a, p->rs, p->cs, panels, depth, height, mine, kc, finish.bias, last, accumulate, next, copy);
@@ -3325,7 +3333,7 @@ static void ldr__packed_forward(const ldr__exec *ex, float *y, size_t ldy, float
             for (i = i0; i < high; i = end) {
                 ldr__ahead soon;                /* the next rows */
                 end = LDR__MIN(high, i + mc);
-                soon = narrow ? ldr__ahead_of(narrowed + end * stride, stride, LDR__MIN(mc, high - end), stride) : ldr__ahead_of(x + end * ldx, ldx * sizeof(float), LDR__MIN(mc, high - end), w->in * sizeof(float));
+                soon = narrow ? ldr__ahead_of(narrowed + end * stride, stride, LDR__MIN(mc, high - end), stride, 1) : ldr__ahead_of(x + end * ldx, ldx * sizeof(float), LDR__MIN(mc, high - end), w->in * sizeof(float), ldr__tiles(ker, end - i, n));
                 for (p = d0; p < d0 + dc; p += step) {
                     size_t kc = LDR__MIN(step, d0 + dc - p), tiles, height, at;
                     for (j = 0; j < n; j += nr) {
@@ -3333,10 +3341,10 @@ static void ldr__packed_forward(const ldr__exec *ex, float *y, size_t ldy, float
                         const float *bias = w->bias ? w->bias + j0 + j : NULL;
                         int32_t columns = (int32_t)LDR__MIN(nr, n - j);
                         const unsigned char *follows = data + ((j + nr) * depth + p * nr) * number;        /* the panel that comes next: beside it, */
-                        ldr__ahead next = ldr__ahead_of(NULL, 0, 0, 0);
+                        ldr__ahead next = ldr__ahead_of(NULL, 0, 0, 0, 0);
                         if (j + nr >= n) follows = data + (p + kc) * nr * number;                          /* below, */
                         if (j + nr >= n && p + kc >= depth) follows = end < high ? data : (const unsigned char *)w->data + later * depth * number;      /* the first again, or of another task */
-                        if (!widen) next = ldr__ahead_of(follows, 0, 1, kc * nr * number);
+                        if (!widen) next = ldr__ahead_of(follows, 0, 1, kc * nr * number, 1);
                         for (tiles = (end - i + mr - 1) / mr, at = i; tiles; tiles--, at += height) {
                             float *c = y + at * ldy + j0 + j;
                             const unsigned char *a = narrow ? narrowed + at * stride + p * (unit == 2 ? 2u : 1u) : NULL;
