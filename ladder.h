@@ -1354,6 +1354,7 @@ static void ldr__shuffle(int32_t *order, int32_t n, uint64_t key) {
    ====================================================================================== */
 
 static uint32_t ldr__load_u16(const unsigned char *p) { return (uint32_t)p[0] | (uint32_t)p[1] << 8; }
+LDR__INLINE uint16_t ldr__little_u16(uint16_t h) { return LDR__BIG_ENDIAN ? (uint16_t)(h >> 8 | h << 8) : h; }
 static uint32_t ldr__load_u32(const unsigned char *p) { return ldr__load_u16(p) | ldr__load_u16(p + 2) << 16; }
 static uint64_t ldr__load_u64(const unsigned char *p) { return (uint64_t)ldr__load_u32(p) | (uint64_t)ldr__load_u32(p + 4) << 32; }
 
@@ -1393,10 +1394,9 @@ static float ldr__half_to_float(uint32_t h) {
 }
 
 /* bfloat16, rounding to nearest even; a NaN stays a NaN. */
-static LDR__UNUSED uint32_t ldr__float_to_bf16(float f) {
-    uint32_t b = ldr__bits_from_float(f);
-    if ((b & 0x7fffffffu) > 0x7f800000u) return (b >> 16 | 0x0040u) & 0xffffu;
-    return (b + 0x7fffu + (b >> 16 & 1u)) >> 16;
+LDR__INLINE uint32_t ldr__float_to_bf16(float f) {
+    uint32_t b = ldr__bits_from_float(f), nan = 0u - (uint32_t)((b & 0x7fffffffu) > 0x7f800000u);      /* a branch would stop the vectoriser */
+    return (((b + 0x7fffu + (b >> 16 & 1u)) & ~nan) | ((b | 0x00400000u) & nan)) >> 16;
 }
 
 enum { LDR__QBLOCK = 32, LDR__Q8_0_BYTES = 2 + LDR__QBLOCK, LDR__Q4_0_BYTES = 2 + LDR__QBLOCK / 2 };
@@ -1504,6 +1504,9 @@ typedef struct ldr__row_kernels {
     void (*mix_backward)(float *dm, float *ds, const float *du, const float *a, size_t n);
     void (*mix_columns)(float *sums, const float *du, const float *s, const float *m, size_t ld, size_t rows, size_t columns);
     double (*squares)(const float *x, size_t n);                                    /* sum x^2       */
+    /* Rows of n floats as bytes and back: F32, BF16, or I8 after its scale, little-endian.                                 */
+    void (*pack)(unsigned char *out, const float *x, size_t rows, size_t n, ldr_dtype type);
+    void (*unpack)(float *x, const unsigned char *in, size_t rows, size_t n, ldr_dtype type);
     /* Row i of dst (+)= by[i] times column i of src, whose d rows are n apart; by NULL: as it is.                          */
     void (*turn)(float *dst, size_t ld, const float *src, size_t n, const float *by, size_t rows, size_t d, int add);
     void (*adam)(float *w, float *m, float *v, const float *g, size_t n, const float *c);
@@ -2040,6 +2043,57 @@ static void ldr__to_float_portable(float *dst, const void *src, ldr_dtype dtype,
     for (; i < n; i++) dst[i] = ldr__load(src, dtype, i);
 }
 
+/* Rows that are kept: as floats, as bf16, or as int8 after their scale. A row of int8 that held an infinity or a NaN comes back as
+   NaN throughout. Lanes go through arrays of their own, since bytes may be anybody's memory to a compiler. */
+LDR__INLINE void ldr__pack_body(unsigned char *out, const float *x, size_t rows, size_t n, ldr_dtype type) {
+    size_t r, all = rows * n;
+    if (type == LDR_I8) {
+        for (r = 0; r < rows; r++, out += n + 4) {
+            float scale;
+            ldr__quantise_body(out + 4, &scale, x + r * n, n, n, 4);
+            ldr__store_u32(out, ldr__bits_from_float(scale));
+        }
+    } else if (type == LDR_BF16) {
+        for (r = 0; r < all; r += LDR__LANES) {
+            float local[LDR__LANES];
+            const float *v = ldr__lanes_from(local, x + r, all - r, 0);
+            uint16_t h[LDR__LANES];
+            int l;
+            for (l = 0; l < LDR__LANES; l++) h[l] = ldr__little_u16((uint16_t)ldr__float_to_bf16(v[l]));
+            if (all - r >= LDR__LANES) memcpy(out + 2 * r, h, sizeof h);
+            else memcpy(out + 2 * r, h, 2 * (all - r));
+        }
+    } else if (!LDR__BIG_ENDIAN) memcpy(out, x, all * sizeof(float));
+    else for (r = 0; r < all; r++) ldr__store_u32(out + 4 * r, ldr__bits_from_float(x[r]));
+}
+
+LDR__INLINE void ldr__unpack_body(float *x, const unsigned char *in, size_t rows, size_t n, ldr_dtype type) {
+    size_t r, i, all = rows * n;
+    float v[LDR__LANES];
+    int l;
+    if (type == LDR_I8) {
+        for (r = 0; r < rows; r++, in += n + 4) {
+            float scale = ldr__float_from_bits(ldr__load_u32(in));
+            for (i = 0; i < n; i += LDR__LANES) {
+                uint8_t q[LDR__LANES] = { 0 };
+                if (n - i >= LDR__LANES) memcpy(q, in + 4 + i, sizeof q);
+                else memcpy(q, in + 4 + i, n - i);
+                for (l = 0; l < LDR__LANES; l++) v[l] = scale * (float)((int)q[l] - 128);
+                ldr__lanes_to(x + r * n + i, v, n - i);
+            }
+        }
+    } else if (type == LDR_BF16) {
+        for (r = 0; r < all; r += LDR__LANES) {
+            uint16_t h[LDR__LANES] = { 0 };
+            if (all - r >= LDR__LANES) memcpy(h, in + 2 * r, sizeof h);
+            else memcpy(h, in + 2 * r, 2 * (all - r));
+            for (l = 0; l < LDR__LANES; l++) v[l] = ldr__float_from_bits((uint32_t)ldr__little_u16(h[l]) << 16);
+            ldr__lanes_to(x + r, v, all - r);
+        }
+    } else if (!LDR__BIG_ENDIAN) memcpy(x, in, all * sizeof(float));
+    else for (r = 0; r < all; r++) x[r] = ldr__float_from_bits(ldr__load_u32(in + 4 * r));
+}
+
 LDR__INLINE void ldr__weave_body(float *dst, const float *src, size_t stride, size_t columns, size_t depth, size_t nr) {
     size_t p, j;
     for (p = 0; p < depth; p++)
@@ -2066,9 +2120,11 @@ static void ldr__weave_portable(float *dst, const float *src, size_t stride, siz
     target static void ldr__mix_backward_##suffix(float *dm, float *ds, const float *du, const float *a, size_t n) { ldr__mix_backward_body(dm, ds, du, a, n); } \
     target static void ldr__mix_columns_##suffix(float *sums, const float *du, const float *s, const float *m, size_t ld, size_t rows, size_t columns) { ldr__mix_columns_body(sums, du, s, m, ld, rows, columns); } \
     target static double ldr__squares_##suffix(const float *x, size_t n) { return ldr__squares_body(x, n); }                                                \
+    target static void ldr__pack_##suffix(unsigned char *out, const float *x, size_t rows, size_t n, ldr_dtype type) { ldr__pack_body(out, x, rows, n, type); } \
+    target static void ldr__unpack_##suffix(float *x, const unsigned char *in, size_t rows, size_t n, ldr_dtype type) { ldr__unpack_body(x, in, rows, n, type); } \
     static const ldr__row_kernels ldr__row_kernels_##suffix = { ldr__exp_row_##suffix, ldr__softmax_##suffix, ldr__softmax_backward_##suffix, ldr__activate_##suffix, ldr__activate_both_##suffix,      \
         ldr__multiply_##suffix, ldr__add_##suffix, ldr__dropout_##suffix, ldr__norm_##suffix, ldr__norm_backward_##suffix, ldr__norm_columns_##suffix, ldr__columns_##suffix,      \
-        ldr__mix_##suffix, ldr__mix_backward_##suffix, ldr__mix_columns_##suffix, ldr__squares_##suffix, ldr__turn_##suffix, ldr__adam_##suffix };
+        ldr__mix_##suffix, ldr__mix_backward_##suffix, ldr__mix_columns_##suffix, ldr__squares_##suffix, ldr__pack_##suffix, ldr__unpack_##suffix, ldr__turn_##suffix, ldr__adam_##suffix };
 
 static void ldr__turn_portable(float *dst, size_t ld, const float *src, size_t n, const float *by, size_t rows, size_t d, int add) { ldr__turn_body(dst, ld, src, n, by, rows, d, add); }
 static void ldr__adam_portable(float *w, float *m, float *v, const float *g, size_t n, const float *c) { ldr__adam_body(w, m, v, g, n, c); }
@@ -2888,8 +2944,9 @@ LDR__DEF const char *ldr_simd_name(ldr_simd wish) { return ldr__kernels_pick(wis
    those rows use them. a is read where it lies if each row is in one piece and the rows do not
    crowd into the same few cache sets; else MC rows of it are copied first, and blocks are wider
    and less deep, so that a copy is used more often. Where a is read down its columns, as for gradients
-   of weights, blocks are wider and less deep still: b is read in long rows, and while its tiles
-   multiply, a task fetches what its next step down K will pack, which no cache foresees.
+   of weights, blocks are wider and less deep still: b is read in long rows. While its tiles multiply,
+   a task fetches what it will read next, which no cache foresees where rows begin: the next rows of
+   a, and what its next step down K, or its next task, will pack.
    Neither cut changes the order of additions in an element, so results are the same for any
    number of threads. After Goto & van de Geijn 2008.
    ====================================================================================== */
@@ -3068,10 +3125,10 @@ enum { LDR__LINE = 64 };
 enum { LDR__NEXT_A, LDR__NEXT_B, LDR__NEXT_DEEP_A, LDR__NEXTS };       /* of a product: rows of a, what will be packed, both where a is read down its columns */
 
 /* `rows` rows of `bytes`, to be fetched by so many tiles: row by row, or, where rows are more than tiles, all of them a line at a time. */
-static ldr__ahead ldr__ahead_of(const void *at, size_t stride, size_t rows, size_t bytes, size_t tiles) {
+static ldr__ahead ldr__ahead_of(uintptr_t at, size_t stride, size_t rows, size_t bytes, size_t tiles) {
     ldr__ahead h;
     int one = rows && stride <= bytes + bytes / 2;       /* no gaps to speak of */
-    h.at = (uintptr_t)at;
+    h.at = at;
     h.step = LDR__LINE;
     h.count = ((one ? rows * stride : bytes) + LDR__LINE - 1) / LDR__LINE;
     h.stride = stride;
@@ -3088,9 +3145,9 @@ static ldr__ahead ldr__ahead_of(const void *at, size_t stride, size_t rows, size
 
 /* The part b[k,n] of a matrix. */
 static ldr__ahead ldr__ahead_of_mat(ldr__mat b, size_t i, size_t j, size_t k, size_t n, size_t tiles) {
-    size_t at = b.first + i * b.rs + j * b.cs, apart = b.cs == 1 ? b.rs : b.cs, wide = b.cs == 1 ? n : k;
-    const unsigned char *data = ldr__element_at(b.data, b.dtype, at);
-    return ldr__ahead_of(data, (size_t)(ldr__element_at(b.data, b.dtype, at + apart) - data), b.cs == 1 ? k : n, (size_t)(ldr__element_at(b.data, b.dtype, at + wide) - data), tiles);
+    size_t block = ldr__dtypes[b.dtype].block, size = ldr__dtypes[b.dtype].size, at = b.first + i * b.rs + j * b.cs;
+    if (b.cs == 1) return ldr__ahead_of((uintptr_t)b.data + at / block * size, b.rs / block * size, k, n / block * size, tiles);
+    return ldr__ahead_of((uintptr_t)b.data + at / block * size, b.cs / block * size, n, k / block * size, tiles);
 }
 
 /* What a tile k deep is to fetch; 0 when everything has been fetched. A short row is spread over all its steps. */
@@ -3117,7 +3174,7 @@ static void ldr__panels_multiply(const ldr__kernels *ker, float *c, size_t ldc, 
     size_t mr = (size_t)ker->mr, nr = (size_t)ker->nr, mc = LDR__MC / mr * mr, i0, i, j, p, t, kc, rows;
     for (i0 = 0; i0 < m; i0 += mc) {
         size_t end = LDR__MIN(m, i0 + mc), tiles = (end - i0 + mr - 1) / mr;
-        if (next && cs == 1 && end < m) next[LDR__NEXT_A] = ldr__ahead_of(a + end * rs, rs * sizeof(float), LDR__MIN(m - end, mc), k * sizeof(float), ldr__tiles(ker, end - i0, n));
+        if (next && cs == 1 && end < m) next[LDR__NEXT_A] = ldr__ahead_of((uintptr_t)a + end * rs * sizeof(float), rs * sizeof(float), LDR__MIN(m - end, mc), k * sizeof(float), ldr__tiles(ker, end - i0, n));
         for (p = 0; p < k || p == 0; p += LDR__KC) {
             kc = LDR__MIN((size_t)LDR__KC, k - p);
             for (j = 0; j < n; j += nr)
@@ -3231,7 +3288,7 @@ static void ldr__product_task(const ldr__exec *ex, const ldr__product *p, size_t
             size_t after = k0 + kc, deep = LDR__MIN(p->deep, p->k - after), later = (task + (size_t)ex->threads) % p->g.columns * p->g.nb, tiles = ldr__tiles(ker, height, mine);
             if (deep) {
                 next[LDR__NEXT_B] = ldr__ahead_of_mat(p->b, after, j, deep, mine, tiles);
-                if (!p->copied && p->rs == 1) next[LDR__NEXT_DEEP_A] = ldr__ahead_of(a + kc * p->cs, p->cs * sizeof(float), deep, height * sizeof(float), tiles);
+                if (!p->copied && p->rs == 1) next[LDR__NEXT_DEEP_A] = ldr__ahead_of((uintptr_t)a + kc * p->cs * sizeof(float), p->cs * sizeof(float), deep, height * sizeof(float), tiles);
             } else if (later != j) next[LDR__NEXT_B] = ldr__ahead_of_mat(p->b, 0, later, LDR__MIN(p->deep, p->k), LDR__MIN(p->g.nb, p->n - later), tiles);       /* of what is likely to be this thread's next task */
             ldr__pack_panels(ker, packed, ldr__mat_at(p->b, k0, j), kc, mine);
         }
@@ -3333,17 +3390,17 @@ static void ldr__packed_forward(const ldr__exec *ex, float *y, size_t ldy, float
             for (i = i0; i < high; i = end) {
                 ldr__ahead soon;                /* the next rows */
                 end = LDR__MIN(high, i + mc);
-                soon = narrow ? ldr__ahead_of(narrowed + end * stride, stride, LDR__MIN(mc, high - end), stride, 1) : ldr__ahead_of(x + end * ldx, ldx * sizeof(float), LDR__MIN(mc, high - end), w->in * sizeof(float), ldr__tiles(ker, end - i, n));
+                soon = narrow ? ldr__ahead_of((uintptr_t)narrowed + end * stride, stride, LDR__MIN(mc, high - end), stride, 1) : ldr__ahead_of((uintptr_t)x + end * ldx * sizeof(float), ldx * sizeof(float), LDR__MIN(mc, high - end), w->in * sizeof(float), ldr__tiles(ker, end - i, n));
                 for (p = d0; p < d0 + dc; p += step) {
                     size_t kc = LDR__MIN(step, d0 + dc - p), tiles, height, at;
                     for (j = 0; j < n; j += nr) {
                         const unsigned char *panel = widen ? scratch + (j * dc + (p - d0) * nr) * wide : data + (j * depth + p * nr) * number;
                         const float *bias = w->bias ? w->bias + j0 + j : NULL;
                         int32_t columns = (int32_t)LDR__MIN(nr, n - j);
-                        const unsigned char *follows = data + ((j + nr) * depth + p * nr) * number;        /* the panel that comes next: beside it, */
-                        ldr__ahead next = ldr__ahead_of(NULL, 0, 0, 0, 0);
-                        if (j + nr >= n) follows = data + (p + kc) * nr * number;                          /* below, */
-                        if (j + nr >= n && p + kc >= depth) follows = end < high ? data : (const unsigned char *)w->data + later * depth * number;      /* the first again, or of another task */
+                        uintptr_t follows = (uintptr_t)data + ((j + nr) * depth + p * nr) * number;        /* the panel that comes next: beside it, */
+                        ldr__ahead next = ldr__ahead_of(0, 0, 0, 0, 0);
+                        if (j + nr >= n) follows = (uintptr_t)data + (p + kc) * nr * number;                          /* below, */
+                        if (j + nr >= n && p + kc >= depth) follows = end < high ? (uintptr_t)data : (uintptr_t)w->data + later * depth * number;      /* the first again, or of another task */
                         if (!widen) next = ldr__ahead_of(follows, 0, 1, kc * nr * number, 1);
                         for (tiles = (end - i + mr - 1) / mr, at = i; tiles; tiles--, at += height) {
                             float *c = y + at * ldy + j0 + j;
@@ -3567,39 +3624,6 @@ static void ldr__rotary(const ldr__exec *ex, float *x, size_t ld, const int32_t 
 
 static int ldr__packs(ldr_dtype type) { return type == LDR_F32 || type == LDR_BF16 || type == LDR_I8; }
 static size_t ldr__packed_row(size_t n, ldr_dtype type) { return type == LDR_I8 ? 4 + n : n * ldr_dtype_size(type); }
-
-/* A row of int8 that held an infinity or a NaN comes back as NaN throughout. */
-static void ldr__rows_pack(unsigned char *out, const float *x, size_t rows, size_t n, ldr_dtype type) {
-    size_t r, all = rows * n;
-    if (type == LDR_I8) {
-        for (r = 0; r < rows; r++, out += n + 4) {
-            float scale;
-            ldr__quantise_body(out + 4, &scale, x + r * n, n, n, 4);
-            ldr__store_u32(out, ldr__bits_from_float(scale));
-        }
-    } else if (type == LDR_BF16) {
-        LDR__LANE_LOOP(i, all, {
-            uint32_t h = ldr__float_to_bf16(x[i]);
-            out[2 * i] = (unsigned char)(h & 255u);
-            out[2 * i + 1] = (unsigned char)(h >> 8);
-        });
-    } else if (!LDR__BIG_ENDIAN) memcpy(out, x, all * sizeof(float));
-    else for (r = 0; r < all; r++) ldr__store_u32(out + 4 * r, ldr__bits_from_float(x[r]));
-}
-
-static void ldr__rows_unpack(float *x, const unsigned char *in, size_t rows, size_t n, ldr_dtype type) {
-    size_t r, all = rows * n;
-    if (type == LDR_I8) {
-        for (r = 0; r < rows; r++) {
-            const unsigned char *q = in + r * (n + 4) + 4;
-            float scale = ldr__float_from_bits(ldr__load_u32(q - 4)), *to = x + r * n;
-            LDR__LANE_LOOP(i, n, to[i] = scale * (float)((int)q[i] - 128));
-        }
-    } else if (type == LDR_BF16) {
-        LDR__LANE_LOOP(i, all, x[i] = ldr__float_from_bits(ldr__load_u16(in + 2 * i) << 16));
-    } else if (!LDR__BIG_ENDIAN) memcpy(x, in, all * sizeof(float));
-    else for (r = 0; r < all; r++) x[r] = ldr__float_from_bits(ldr__load_u32(in + 4 * r));
-}
 
 /* ---- attention ----------------------------------------------------------------------
    For every sequence and head:  S = scale Q K^T,  P = softmax(S) (causal: only j <= i),
@@ -9495,7 +9519,7 @@ static void ldr__tap_part_forward(ldr__pass *s, int32_t k, const float *h, const
     const ldr_ladder *l = s->l;
     size_t d = (size_t)l->m->shape.width, row = s->kept ? ldr__packed_row(d, s->tap_type) : 0;
     if (s->fetch) LDR__FOR(q, p->to - p->from, p->ex.threads) s->fetch(s->fetch_from, s, k, p->from + (int32_t)q);
-    if (s->kept) LDR__ROW_LOOP(t, p->rows, &p->ex, ldr__rows_pack(s->kept[k] + (p->first + t) * row, h + (p->first + t) * d, 1, d, s->tap_type);)
+    if (s->kept) LDR__ROW_LOOP(t, p->rows, &p->ex, s->ex.kernels->rows->pack(s->kept[k] + (p->first + t) * row, h + (p->first + t) * d, 1, d, s->tap_type);)
     else if (s->keep && h != s->taps[k]) {
         float *tap = s->taps[k];
         LDR__ROW_LOOP(t, p->rows, &p->ex, memcpy(tap + (p->first + t) * d, h + (p->first + t) * d, d * sizeof(float));)
@@ -9910,7 +9934,7 @@ static void ldr__down_gradients(const ldr__pass *s, ldr__sums *sums, const float
     float *tap = s->kept ? s->backbone.x : s->taps[k];
     if (s->kept) {
         size_t row = ldr__packed_row(d, s->tap_type);
-        LDR__ROW_LOOP(t, s->t.count, &s->ex, ldr__rows_unpack(tap + t * d, s->kept[k] + t * row, 1, d, s->tap_type);)
+        LDR__ROW_LOOP(t, s->t.count, &s->ex, s->ex.kernels->rows->unpack(tap + t * d, s->kept[k] + t * row, 1, d, s->tap_type);)
     }
     ldr__linear_gradients(sums, ldr__grad(s->l, weight), ldr__grad(s->l, bias), dm, w, ldr__mat_float(tap, d, 1), s->t.count, w, d);
 }
@@ -10980,9 +11004,9 @@ static void ldr__cache_close(ldr__cache *c) {
 /* ---- records --------------------------------------------------------------------------- */
 
 /* Packs x[rows,width] where the record lies in memory, or into the room for one. */
-static unsigned char *ldr__cache_pack(const ldr__cache *c, size_t sequence, size_t k, const float *x, size_t rows) {
+static unsigned char *ldr__cache_pack(const ldr__cache *c, const ldr__pass *s, size_t sequence, size_t k, const float *x, size_t rows) {
     unsigned char *to = c->hash ? c->data : c->data + (size_t)ldr__cache_at(c, sequence, k);
-    ldr__rows_pack(to, x, rows, c->width, c->type);
+    s->ex.kernels->rows->pack(to, x, rows, c->width, c->type);
     return to;
 }
 
@@ -11030,7 +11054,7 @@ static float *ldr__cache_place_in(const ldr__cache *c, const ldr__pass *s, size_
 static size_t ldr__sequence_of(const int32_t *examples, int32_t per, int32_t q) { return (size_t)examples[q / per] * (size_t)per + (size_t)(q % per); }
 
 static void ldr__cache_unpack(const ldr__cache *c, const ldr__pass *s, size_t sequence, size_t k, int32_t q) {
-    ldr__rows_unpack(ldr__cache_place_in(c, s, k, q), c->data + (size_t)ldr__cache_at(c, sequence, k), ldr__cache_rows(c, k, (size_t)(s->offsets[q + 1] - s->offsets[q])), c->width, c->type);
+    s->ex.kernels->rows->unpack(ldr__cache_place_in(c, s, k, q), c->data + (size_t)ldr__cache_at(c, sequence, k), ldr__cache_rows(c, k, (size_t)(s->offsets[q + 1] - s->offsets[q])), c->width, c->type);
 }
 
 /* Taps of a batch of n sequences into the pass, but for those in memory (ldr__cache_fetch); 0 when some are missing or damaged. */
@@ -11044,7 +11068,7 @@ static int ldr__cache_get(ldr__cache *c, const ldr__pass *s, const int32_t *exam
             for (k = 0; k < c->records; k++) {
                 size_t sequence = ldr__sequence_of(examples, per, q), rows = ldr__cache_rows(c, k, (size_t)(s->offsets[q + 1] - s->offsets[q]));
                 if (!ldr__cache_read(c, sequence, k, rows)) return 0;
-                ldr__rows_unpack(ldr__cache_place_in(c, s, k, q), c->data, rows, c->width, c->type);
+                s->ex.kernels->rows->unpack(ldr__cache_place_in(c, s, k, q), c->data, rows, c->width, c->type);
             }
         return 1;
     }
@@ -11071,9 +11095,9 @@ static ldr_status ldr__cache_put(ldr__cache *c, const ldr__pass *s, size_t seque
     for (k = 0; k < c->records; k++) {
         size_t rows = ldr__cache_rows(c, k, n);
         float *x = ldr__cache_place_in(c, s, k, q);
-        unsigned char *packed = ldr__cache_pack(c, sequence, k, x, rows);
+        unsigned char *packed = ldr__cache_pack(c, s, sequence, k, x, rows);
         if (!c->have[sequence] && ldr__cache_write(c, sequence, k, packed, rows, err)) return err->status;
-        if (c->type != LDR_F32) ldr__rows_unpack(x, packed, rows, c->width, c->type);
+        if (c->type != LDR_F32) s->ex.kernels->rows->unpack(x, packed, rows, c->width, c->type);
     }
     c->filled += !c->have[sequence];
     c->have[sequence] = 1;
@@ -11154,7 +11178,7 @@ static ldr_status ldr__fill_record(ldr__cache *c, const ldr__pass *s, size_t seq
     for (q = 0; q < s->t.sequences; q++) {
         size_t rows = ldr__cache_rows(c, k, (size_t)(s->offsets[q + 1] - s->offsets[q]));
         const float *from = x + (k < c->taps || c->token_rows ? (size_t)s->offsets[q] : (size_t)q) * c->width;
-        unsigned char *packed = ldr__cache_pack(c, sequence + (size_t)q, k, from, rows);
+        unsigned char *packed = ldr__cache_pack(c, s, sequence + (size_t)q, k, from, rows);
         if (ldr__cache_write(c, sequence + (size_t)q, k, packed, rows, err)) return err->status;
     }
     return LDR_OK;

@@ -129,11 +129,21 @@ static double peak_all(const ldr__kernels *k, int threads, int type) {
     return sum;
 }
 
+/* Floats from a cache line on, in large pages, as a plan lays them out; *block is to be freed. */
+static float *floats(void **block, size_t n) {
+    unsigned char *p = (unsigned char *)malloc(n * sizeof(float) + LDR__LINE);
+    float *at = (float *)(void *)(p + (LDR__LINE - (uintptr_t)p % LDR__LINE));
+    *block = p;
+    ldr__large_pages(at, n * sizeof(float));
+    return at;
+}
+
 /* mode 0: y = x W^T, 1: dx = dy W, 2: dW = dy^T x, 3: y = x W^T in 8 bits, 4: in bf16 */
 static void bench_gemm(size_t m, size_t n, size_t k, int mode, int threads, int json, const ldr__kernels *kernels) {
     static const char *const names[] = { "NT", "NN", "TN", "int8", "bf16" };
     size_t whole = ldr__round_up(n, LDR__TILE_MAX_N), i;
-    float *a = (float *)malloc(m * k * 4), *b = (float *)malloc(k * n * 4), *c = (float *)malloc(m * n * 4), *row = (float *)malloc(k * 4);
+    void *blocks[4];
+    float *a = floats(&blocks[0], m * k), *b = floats(&blocks[1], k * n), *c = floats(&blocks[2], m * n), *row = (float *)malloc(k * 4);
     ldr__exec ex;
     ldr__packed w;
     double rate[64], peak = 0, median, flop = 2.0 * (double)m * (double)n * (double)k * 1e-9;
@@ -143,11 +153,7 @@ static void bench_gemm(size_t m, size_t n, size_t k, int mode, int threads, int 
     ex.kernels = kernels;
     ex.threads = threads;
     ex.scratch_size = ldr__gemm_scratch(n, k);
-    ex.scratch = (float *)malloc(ex.scratch_size * (size_t)threads * 4);
-    ldr__large_pages(ex.scratch, ex.scratch_size * (size_t)threads * 4);        /* as a plan does */
-    ldr__large_pages(a, m * k * 4);
-    ldr__large_pages(b, k * n * 4);
-    ldr__large_pages(c, m * n * 4);
+    ex.scratch = floats(&blocks[3], ex.scratch_size * (size_t)threads);
     for (i = 0; i < m * k; i++) a[i] = (float)(i % 13) - 6;
     for (i = 0; i < k * n; i++) b[i] = (float)(i % 11) - 5;
     if (mode >= 3) {
@@ -179,11 +185,8 @@ static void bench_gemm(size_t m, size_t n, size_t k, int mode, int threads, int 
     else printf("%-4s %5d x %5d x %5d  %d threads  median %6.1f  best %6.1f  %3.0f %% and %3.0f %% of the peak %.1f\n", names[mode], (int)m, (int)n, (int)k, threads, median, rate[reps - 1],
                 peak > 0 ? 100 * median / peak : 0, peak > 0 ? 100 * rate[reps - 1] / peak : 0, peak);
     fflush(stdout);
-    free(a);
-    free(b);
-    free(c);
+    for (i = 0; i < 4; i++) free(blocks[i]);
     free(row);
-    free(ex.scratch);
     free(w.data);
     free(w.scale);
     free(w.sums);
