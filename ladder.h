@@ -1354,6 +1354,7 @@ static void ldr__shuffle(int32_t *order, int32_t n, uint64_t key) {
    ====================================================================================== */
 
 static uint32_t ldr__load_u16(const unsigned char *p) { return (uint32_t)p[0] | (uint32_t)p[1] << 8; }
+/* To little-endian or from it. */
 LDR__INLINE uint16_t ldr__little_u16(uint16_t h) { return LDR__BIG_ENDIAN ? (uint16_t)(h >> 8 | h << 8) : h; }
 static uint32_t ldr__load_u32(const unsigned char *p) { return ldr__load_u16(p) | ldr__load_u16(p + 2) << 16; }
 static uint64_t ldr__load_u64(const unsigned char *p) { return (uint64_t)ldr__load_u32(p) | (uint64_t)ldr__load_u32(p + 4) << 32; }
@@ -2349,7 +2350,7 @@ static const ldr__kernels ldr__kernels_wasm = { "simd128", 4, 8, ldr__tile_wasm,
 #define LDR__EVERY_THIRD(rows, type) \
     const type *a3 = (rows) > 3 ? a + 3 * rs : a, *a6 = (rows) > 6 ? a + 6 * rs : a, *a9 = (rows) > 9 ? a + 9 * rs : a, *a12 = (rows) > 12 ? a + 12 * rs : a; (void)a3; (void)a6; (void)a9; (void)a12
 #define LDR__FIRST16(n) (__mmask16)((n) >= 16 ? 0xffffu : (1u << (n)) - 1u)
-/* What a tile will store to comes near while it sums. */
+/* What a tile will store to comes near while it sums. Every processor with these registers has prefetchw. */
 #define LDR__NEAR512(i) LDR__TO_STORE(c + i * ldc) LDR__TO_STORE(c + i * ldc + 16)
 #define LDR__DOWN_BY(by) a += (by); a3 += (by); a6 += (by); a9 += (by); a12 += (by)
 /* One line in two steps into the second-level cache: one a step keeps all buffers between the caches busy, and what the sums
@@ -3055,9 +3056,9 @@ static void ldr__pack_panels(const ldr__kernels *ker, float *panels, ldr__mat b,
         size_t step = 64 / nr * nr, x;
         for (j = 0; b.dtype == LDR__NATIVE && j < n; j += nr) {
             size_t width = LDR__MIN(nr, n - j);
-            float *to = panels + j * k;
-            const unsigned char *from = data + j * sizeof(float);
-            for (p = 0; p < k; p++, to += nr, from += b.rs * sizeof(float)) {
+            for (p = 0; p < k; p++) {
+                float *to = panels + j * k + p * nr;
+                const unsigned char *from = data + (p * b.rs + j) * sizeof(float);
                 for (x = 0; x + 8 <= width; x += 8) memcpy(to + x, from + x * sizeof(float), 8 * sizeof(float));
                 for (; x < width; x++) memcpy(to + x, from + x * sizeof(float), sizeof(float));
                 for (; x < nr; x++) to[x] = 0;
@@ -3122,7 +3123,8 @@ typedef struct ldr__ahead {
 } ldr__ahead;
 
 enum { LDR__LINE = 64 };
-enum { LDR__NEXT_A, LDR__NEXT_B, LDR__NEXT_DEEP_A, LDR__NEXTS };       /* of a product: rows of a, what will be packed, both where a is read down its columns */
+/* Of a product: the next rows of a; what will be packed; and, where a is read down its columns, those rows of it that go with that. */
+enum { LDR__NEXT_A, LDR__NEXT_B, LDR__NEXT_DEEP_A, LDR__NEXTS };
 
 /* `rows` rows of `bytes`, to be fetched by so many tiles: row by row, or, where rows are more than tiles, all of them a line at a time. */
 static ldr__ahead ldr__ahead_of(uintptr_t at, size_t stride, size_t rows, size_t bytes, size_t tiles) {
@@ -3289,7 +3291,7 @@ static void ldr__product_task(const ldr__exec *ex, const ldr__product *p, size_t
             if (deep) {
                 next[LDR__NEXT_B] = ldr__ahead_of_mat(p->b, after, j, deep, mine, tiles);
                 if (!p->copied && p->rs == 1) next[LDR__NEXT_DEEP_A] = ldr__ahead_of((uintptr_t)a + kc * p->cs * sizeof(float), p->cs * sizeof(float), deep, height * sizeof(float), tiles);
-            } else if (later != j) next[LDR__NEXT_B] = ldr__ahead_of_mat(p->b, 0, later, LDR__MIN(p->deep, p->k), LDR__MIN(p->g.nb, p->n - later), tiles);       /* of what is likely to be this thread's next task */
+            } else if (task + (size_t)ex->threads < p->g.tasks && later != j) next[LDR__NEXT_B] = ldr__ahead_of_mat(p->b, 0, later, LDR__MIN(p->deep, p->k), LDR__MIN(p->g.nb, p->n - later), tiles);       /* of what is likely to be this thread's next task */
             ldr__pack_panels(ker, packed, ldr__mat_at(p->b, k0, j), kc, mine);
         }
         if (p->copied) ldr__panels_multiply_copied(ker, c, p->ldc, a, p->rs, p->cs, panels, depth, height, mine, kc, finish.bias, last, accumulate, next, copy);
