@@ -3129,7 +3129,7 @@ enum { LDR__NEXT_A, LDR__NEXT_B, LDR__NEXT_DEEP_A, LDR__NEXTS };
 /* `rows` rows of `bytes`, to be fetched by so many tiles: row by row, or, where rows are more than tiles, all of them a line at a time. */
 static ldr__ahead ldr__ahead_of(uintptr_t at, size_t stride, size_t rows, size_t bytes, size_t tiles) {
     ldr__ahead h;
-    int one = rows && stride <= bytes + bytes / 2;       /* no gaps to speak of */
+    int one = rows > 1 && stride <= bytes + bytes / 2;       /* no gaps to speak of */
     h.at = at;
     h.step = LDR__LINE;
     h.count = ((one ? rows * stride : bytes) + LDR__LINE - 1) / LDR__LINE;

@@ -82,6 +82,30 @@ static void check_slopes(scalar_fn f, void *context, const float *x, const float
 
 /* ---- errors ------------------------------------------------------------------------------ */
 
+/* What tiles are told to fetch is no result, so that only this sees it go wrong. */
+TEST(what_is_fetched_ahead_is_all_of_it_and_nothing_else) {
+    /* rows, stride, bytes, tiles: one row; rows in one piece; rows apart; more rows than tiles */
+    static const size_t shapes[][4] = { { 1, 0, 32768, 1 }, { 7, 256, 256, 3 }, { 5, 4096, 1024, 9 }, { 40, 4096, 256, 9 }, { 0, 64, 64, 4 } };
+    size_t i, k;
+    for (i = 0; i < sizeof shapes / sizeof shapes[0]; i++)
+        for (k = 2; k <= 300; k += 149) {
+            static unsigned char seen[40 * 4096 / 64];
+            size_t rows = shapes[i][0], stride = shapes[i][1], bytes = shapes[i][2], r, b, step, p, wanted = rows * bytes / 64, got = 0;
+            uintptr_t at;
+            ldr__ahead h = ldr__ahead_of(0, stride, rows, bytes, shapes[i][3]);
+            memset(seen, 0, sizeof seen);
+            while (ldr__ahead_take(&h, k, &at, &step))
+                for (p = 0; p < k / 2; p++) {
+                    size_t line = (at + p * step) / 64;
+                    if (line < sizeof seen) seen[line] = 1;
+                }
+            for (r = 0; r < rows; r++)
+                for (b = 0; b < bytes; b += 64) got += seen[(r * stride + b) / 64];
+            CHECK(got == wanted);
+            if (rows == 0) CHECK(seen[0] == 0);
+        }
+}
+
 TEST(statuses_have_names_and_texts) {
     int i, k;
     CHECK_STR(ldr_status_name(LDR_OK), "LDR_OK");
