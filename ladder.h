@@ -107,7 +107,7 @@
      backbone larger than memory: ldr_model_desc.release, best with cache_layers, which reads every layer once.
      All allocations go through the ldr_allocator of a description, if one is given.
      With `pack` the matrices of frozen blocks are laid out at load as the kernels read them, 4 bytes a weight, and the file's own
-     leave memory: the same bits, a tenth less time for a single text, some percent for a batch.
+     leave memory: the same bits, a sixth less time for a single text, some percent for a batch.
      With `compute` LDR_COMPUTE_INT8 or LDR_COMPUTE_BF16 the frozen blocks are rounded to 8 or 16 bits at load and multiplied so:
      a quarter or a half of the memory of F32 weights, and where the processor has an instruction for it three or two times the
      speed; states 1 to 3 % or about half a percent off.
@@ -1505,9 +1505,9 @@ typedef struct ldr__row_kernels {
     void (*mix_backward)(float *dm, float *ds, const float *du, const float *a, size_t n);
     void (*mix_columns)(float *sums, const float *du, const float *s, const float *m, size_t ld, size_t rows, size_t columns);
     double (*squares)(const float *x, size_t n);                                    /* sum x^2       */
-    /* Rows of n floats as bytes and back: F32, BF16, or I8 after its scale, little-endian.                                 */
+    /* Rows of n floats as little-endian F32, BF16, or I8 after its scale; back from I8 (from the others: to_float).        */
     void (*pack)(unsigned char *out, const float *x, size_t rows, size_t n, ldr_dtype type);
-    void (*unpack)(float *x, const unsigned char *in, size_t rows, size_t n, ldr_dtype type);
+    void (*unpack_int8)(float *x, const unsigned char *in, size_t rows, size_t n);
     /* Row i of dst (+)= by[i] times column i of src, whose d rows are n apart; by NULL: as it is.                          */
     void (*turn)(float *dst, size_t ld, const float *src, size_t n, const float *by, size_t rows, size_t d, int add);
     void (*adam)(float *w, float *m, float *v, const float *g, size_t n, const float *c);
@@ -1530,7 +1530,7 @@ typedef struct ldr__kernels {
     void (*widen)(int16_t *dst, const int8_t *src, size_t n);                       /* unit 2: a panel for use */
     /* c[i,j] = a_scale[i] b_scale[j] (sum over k of a b) + (accumulate ? c : bias or 0); rows of a are rs bytes apart, a panel
        as above with a unit, 4 bytes, in place of a number; b_sum[j]: the panel's column sums. Scales, sums and bias go on to nr.
-       ahead and step as above, for each unit. */
+       ahead and step as above, with units for k. */
     void (*tile_int8)(float *c, size_t ldc, const unsigned char *a, size_t rs, const unsigned char *b, size_t units, int32_t m, int32_t n, const float *a_scale, const float *b_scale,
                       const int32_t *b_sum, const float *bias, int accumulate, uintptr_t ahead, size_t step);
     /* The same of pairs of bf16, summed in float; NULL: this set has no such product. to_bf16: nearest, zeros to `padded`. */
@@ -2028,6 +2028,18 @@ static void ldr__to_float_portable(float *dst, const void *src, ldr_dtype dtype,
     const unsigned char *s = (const unsigned char *)src;
     size_t i = 0;
     int l;
+    if (dtype == LDR_F32 && !LDR__BIG_ENDIAN) {
+        memcpy(dst, src, n * sizeof(float));
+        return;
+    }
+    if (dtype == LDR_BF16)
+        for (; i + LDR__LANES <= n; i += LDR__LANES) {
+            uint16_t h[LDR__LANES];
+            float v[LDR__LANES];
+            memcpy(h, s + 2 * i, sizeof h);
+            for (l = 0; l < LDR__LANES; l++) v[l] = ldr__float_from_bits((uint32_t)ldr__little_u16(h[l]) << 16);
+            memcpy(dst + i, v, sizeof v);
+        }
     if (dtype == LDR_Q8_0)                             /* whole blocks: the scale is widened once */
         for (; i + LDR__QBLOCK <= n; i += LDR__QBLOCK, s += LDR__Q8_0_BYTES) {
             float d = ldr__half_to_float(ldr__load_u16(s));
@@ -2068,31 +2080,19 @@ LDR__INLINE void ldr__pack_body(unsigned char *out, const float *x, size_t rows,
     else for (r = 0; r < all; r++) ldr__store_u32(out + 4 * r, ldr__bits_from_float(x[r]));
 }
 
-LDR__INLINE void ldr__unpack_body(float *x, const unsigned char *in, size_t rows, size_t n, ldr_dtype type) {
-    size_t r, i, all = rows * n;
-    float v[LDR__LANES];
-    int l;
-    if (type == LDR_I8) {
-        for (r = 0; r < rows; r++, in += n + 4) {
-            float scale = ldr__float_from_bits(ldr__load_u32(in));
-            for (i = 0; i < n; i += LDR__LANES) {
-                uint8_t q[LDR__LANES] = { 0 };
-                if (n - i >= LDR__LANES) memcpy(q, in + 4 + i, sizeof q);
-                else memcpy(q, in + 4 + i, n - i);
-                for (l = 0; l < LDR__LANES; l++) v[l] = scale * (float)((int)q[l] - 128);
-                ldr__lanes_to(x + r * n + i, v, n - i);
-            }
+LDR__INLINE void ldr__unpack_int8_body(float *x, const unsigned char *in, size_t rows, size_t n) {
+    size_t r, i;
+    for (r = 0; r < rows; r++, in += n + 4) {
+        float scale = ldr__float_from_bits(ldr__load_u32(in)), v[LDR__LANES];
+        for (i = 0; i < n; i += LDR__LANES) {
+            uint8_t q[LDR__LANES] = { 0 };
+            int l;
+            if (n - i >= LDR__LANES) memcpy(q, in + 4 + i, sizeof q);
+            else memcpy(q, in + 4 + i, n - i);
+            for (l = 0; l < LDR__LANES; l++) v[l] = scale * (float)((int)q[l] - 128);
+            ldr__lanes_to(x + r * n + i, v, n - i);
         }
-    } else if (type == LDR_BF16) {
-        for (r = 0; r < all; r += LDR__LANES) {
-            uint16_t h[LDR__LANES] = { 0 };
-            if (all - r >= LDR__LANES) memcpy(h, in + 2 * r, sizeof h);
-            else memcpy(h, in + 2 * r, 2 * (all - r));
-            for (l = 0; l < LDR__LANES; l++) v[l] = ldr__float_from_bits((uint32_t)ldr__little_u16(h[l]) << 16);
-            ldr__lanes_to(x + r, v, all - r);
-        }
-    } else if (!LDR__BIG_ENDIAN) memcpy(x, in, all * sizeof(float));
-    else for (r = 0; r < all; r++) x[r] = ldr__float_from_bits(ldr__load_u32(in + 4 * r));
+    }
 }
 
 LDR__INLINE void ldr__weave_body(float *dst, const float *src, size_t stride, size_t columns, size_t depth, size_t nr) {
@@ -2122,10 +2122,10 @@ static void ldr__weave_portable(float *dst, const float *src, size_t stride, siz
     target static void ldr__mix_columns_##suffix(float *sums, const float *du, const float *s, const float *m, size_t ld, size_t rows, size_t columns) { ldr__mix_columns_body(sums, du, s, m, ld, rows, columns); } \
     target static double ldr__squares_##suffix(const float *x, size_t n) { return ldr__squares_body(x, n); }                                                \
     target static void ldr__pack_##suffix(unsigned char *out, const float *x, size_t rows, size_t n, ldr_dtype type) { ldr__pack_body(out, x, rows, n, type); } \
-    target static void ldr__unpack_##suffix(float *x, const unsigned char *in, size_t rows, size_t n, ldr_dtype type) { ldr__unpack_body(x, in, rows, n, type); } \
+    target static void ldr__unpack_int8_##suffix(float *x, const unsigned char *in, size_t rows, size_t n) { ldr__unpack_int8_body(x, in, rows, n); } \
     static const ldr__row_kernels ldr__row_kernels_##suffix = { ldr__exp_row_##suffix, ldr__softmax_##suffix, ldr__softmax_backward_##suffix, ldr__activate_##suffix, ldr__activate_both_##suffix,      \
         ldr__multiply_##suffix, ldr__add_##suffix, ldr__dropout_##suffix, ldr__norm_##suffix, ldr__norm_backward_##suffix, ldr__norm_columns_##suffix, ldr__columns_##suffix,      \
-        ldr__mix_##suffix, ldr__mix_backward_##suffix, ldr__mix_columns_##suffix, ldr__squares_##suffix, ldr__pack_##suffix, ldr__unpack_##suffix, ldr__turn_##suffix, ldr__adam_##suffix };
+        ldr__mix_##suffix, ldr__mix_backward_##suffix, ldr__mix_columns_##suffix, ldr__squares_##suffix, ldr__pack_##suffix, ldr__unpack_int8_##suffix, ldr__turn_##suffix, ldr__adam_##suffix };
 
 static void ldr__turn_portable(float *dst, size_t ld, const float *src, size_t n, const float *by, size_t rows, size_t d, int add) { ldr__turn_body(dst, ld, src, n, by, rows, d, add); }
 static void ldr__adam_portable(float *w, float *m, float *v, const float *g, size_t n, const float *c) { ldr__adam_body(w, m, v, g, n, c); }
@@ -3626,6 +3626,11 @@ static void ldr__rotary(const ldr__exec *ex, float *x, size_t ld, const int32_t 
 
 static int ldr__packs(ldr_dtype type) { return type == LDR_F32 || type == LDR_BF16 || type == LDR_I8; }
 static size_t ldr__packed_row(size_t n, ldr_dtype type) { return type == LDR_I8 ? 4 + n : n * ldr_dtype_size(type); }
+
+static void ldr__rows_unpack(const ldr__kernels *ker, float *x, const unsigned char *in, size_t rows, size_t n, ldr_dtype type) {
+    if (type == LDR_I8) ker->rows->unpack_int8(x, in, rows, n);
+    else ker->to_float(x, in, type, rows * n);
+}
 
 /* ---- attention ----------------------------------------------------------------------
    For every sequence and head:  S = scale Q K^T,  P = softmax(S) (causal: only j <= i),
@@ -9936,7 +9941,7 @@ static void ldr__down_gradients(const ldr__pass *s, ldr__sums *sums, const float
     float *tap = s->kept ? s->backbone.x : s->taps[k];
     if (s->kept) {
         size_t row = ldr__packed_row(d, s->tap_type);
-        LDR__ROW_LOOP(t, s->t.count, &s->ex, s->ex.kernels->rows->unpack(tap + t * d, s->kept[k] + t * row, 1, d, s->tap_type);)
+        LDR__ROW_LOOP(t, s->t.count, &s->ex, ldr__rows_unpack(s->ex.kernels, tap + t * d, s->kept[k] + t * row, 1, d, s->tap_type);)
     }
     ldr__linear_gradients(sums, ldr__grad(s->l, weight), ldr__grad(s->l, bias), dm, w, ldr__mat_float(tap, d, 1), s->t.count, w, d);
 }
@@ -11056,7 +11061,7 @@ static float *ldr__cache_place_in(const ldr__cache *c, const ldr__pass *s, size_
 static size_t ldr__sequence_of(const int32_t *examples, int32_t per, int32_t q) { return (size_t)examples[q / per] * (size_t)per + (size_t)(q % per); }
 
 static void ldr__cache_unpack(const ldr__cache *c, const ldr__pass *s, size_t sequence, size_t k, int32_t q) {
-    s->ex.kernels->rows->unpack(ldr__cache_place_in(c, s, k, q), c->data + (size_t)ldr__cache_at(c, sequence, k), ldr__cache_rows(c, k, (size_t)(s->offsets[q + 1] - s->offsets[q])), c->width, c->type);
+    ldr__rows_unpack(s->ex.kernels, ldr__cache_place_in(c, s, k, q), c->data + (size_t)ldr__cache_at(c, sequence, k), ldr__cache_rows(c, k, (size_t)(s->offsets[q + 1] - s->offsets[q])), c->width, c->type);
 }
 
 /* Taps of a batch of n sequences into the pass, but for those in memory (ldr__cache_fetch); 0 when some are missing or damaged. */
@@ -11070,7 +11075,7 @@ static int ldr__cache_get(ldr__cache *c, const ldr__pass *s, const int32_t *exam
             for (k = 0; k < c->records; k++) {
                 size_t sequence = ldr__sequence_of(examples, per, q), rows = ldr__cache_rows(c, k, (size_t)(s->offsets[q + 1] - s->offsets[q]));
                 if (!ldr__cache_read(c, sequence, k, rows)) return 0;
-                s->ex.kernels->rows->unpack(ldr__cache_place_in(c, s, k, q), c->data, rows, c->width, c->type);
+                ldr__rows_unpack(s->ex.kernels, ldr__cache_place_in(c, s, k, q), c->data, rows, c->width, c->type);
             }
         return 1;
     }
@@ -11099,7 +11104,7 @@ static ldr_status ldr__cache_put(ldr__cache *c, const ldr__pass *s, size_t seque
         float *x = ldr__cache_place_in(c, s, k, q);
         unsigned char *packed = ldr__cache_pack(c, s, sequence, k, x, rows);
         if (!c->have[sequence] && ldr__cache_write(c, sequence, k, packed, rows, err)) return err->status;
-        if (c->type != LDR_F32) s->ex.kernels->rows->unpack(x, packed, rows, c->width, c->type);
+        if (c->type != LDR_F32) ldr__rows_unpack(s->ex.kernels, x, packed, rows, c->width, c->type);
     }
     c->filled += !c->have[sequence];
     c->have[sequence] = 1;

@@ -171,36 +171,35 @@ static int no_loose_ends(void) {
 /* ---- element types ---------------------------------------------------------------------- */
 
 /* The kernels that pack rows, once for each set of instructions that is here. */
-static const ldr__row_kernels *row_kernels(int i) {
+static const ldr__kernels *kernels_of(int i) {
     static const ldr_simd sets[] = { LDR_SIMD_PORTABLE, LDR_SIMD_AVX2, LDR_SIMD_AVX512 };
-    const ldr__kernels *k = i < (int)(sizeof sets / sizeof sets[0]) ? ldr__kernels_pick(sets[i]) : NULL;
-    return k ? k->rows : NULL;
+    return i < (int)(sizeof sets / sizeof sets[0]) ? ldr__kernels_pick(sets[i]) : NULL;
 }
 
 TEST(rounding_is_to_the_nearest) {
     static const size_t widths[] = { 1, 5, 16, 24, 37, 64 };
-    const ldr__row_kernels *row;
+    const ldr__kernels *ker;
     size_t w, i, n;
     int set;
-    for (set = 0; (row = row_kernels(set)) != NULL; set++)
+    for (set = 0; (ker = kernels_of(set)) != NULL; set++)
         for (w = 0; w < sizeof widths / sizeof widths[0]; w++) {
             float x[4 * 64], y[4 * 64];
             unsigned char packed[4 * 68 * 4];
             n = widths[w];
             for (i = 0; i < 4 * n; i++) x[i] = (float)(ldr__random_normal(5, i) * (i / n == 2 ? 1e-4 : 3.0));
-            row->pack(packed, x, 4, n, LDR_F32);
-            row->unpack(y, packed, 4, n, LDR_F32);
+            ker->rows->pack(packed, x, 4, n, LDR_F32);
+            ldr__rows_unpack(ker, y, packed, 4, n, LDR_F32);
             CHECK(memcmp(x, y, 4 * n * sizeof(float)) == 0);
             packed[8 * n] = 77;
-            row->pack(packed, x, 4, n, LDR_BF16);
+            ker->rows->pack(packed, x, 4, n, LDR_BF16);
             CHECK(packed[8 * n] == 77);                        /* and not a byte more */
-            row->unpack(y, packed, 4, n, LDR_BF16);
+            ldr__rows_unpack(ker, y, packed, 4, n, LDR_BF16);
             for (i = 0; i < 4 * n; i++) {
                 CHECK(fabsf(x[i] - y[i]) <= fabsf(x[i]) / 256.0f);
                 CHECK(ldr__load_u16(packed + 2 * i) == ldr__float_to_bf16(x[i]));
             }
-            row->pack(packed, x, 4, n, LDR_I8);
-            row->unpack(y, packed, 4, n, LDR_I8);
+            ker->rows->pack(packed, x, 4, n, LDR_I8);
+            ldr__rows_unpack(ker, y, packed, 4, n, LDR_I8);
             for (i = 0; i < 4 * n; i++) {
                 float top = 0;
                 size_t k;
@@ -213,9 +212,9 @@ TEST(rounding_is_to_the_nearest) {
 }
 
 TEST(odd_rows_survive_rounding) {
-    const ldr__row_kernels *row;
+    const ldr__kernels *ker;
     int set;
-    for (set = 0; (row = row_kernels(set)) != NULL; set++) {
+    for (set = 0; (ker = kernels_of(set)) != NULL; set++) {
         float x[5 * 7], y[5 * 7];
         unsigned char packed[5 * 14];
         int i;
@@ -225,11 +224,11 @@ TEST(odd_rows_survive_rounding) {
         x[15] = ldr__float_from_bits(0x7fffffffu);             /* a NaN that rounding up would make a zero of */
         x[23] = -ldr__float_from_bits(0x7f800000u);            /* -inf */
         x[30] = 3e38f;
-        row->pack(packed, x, 5, 7, LDR_BF16);
-        row->unpack(y, packed, 5, 7, LDR_BF16);
+        ker->rows->pack(packed, x, 5, 7, LDR_BF16);
+        ldr__rows_unpack(ker, y, packed, 5, 7, LDR_BF16);
         CHECK(y[15] != y[15] && y[23] == x[23] && y[0] == 0 && y[24] == x[24]);
-        row->pack(packed, x, 5, 7, LDR_I8);
-        row->unpack(y, packed, 5, 7, LDR_I8);
+        ker->rows->pack(packed, x, 5, 7, LDR_I8);
+        ldr__rows_unpack(ker, y, packed, 5, 7, LDR_I8);
         for (i = 0; i < 14; i++) CHECK(y[i] == 0);
         for (i = 14; i < 28; i++) CHECK(y[i] != y[i]);         /* found out by the loss, not hidden */
         CHECK_NEAR(y[30] / 3e38f, 1, 1e-6);

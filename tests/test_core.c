@@ -83,7 +83,7 @@ static void check_slopes(scalar_fn f, void *context, const float *x, const float
 /* ---- errors ------------------------------------------------------------------------------ */
 
 /* What tiles are told to fetch is no result, so that only this sees it go wrong. */
-TEST(what_is_fetched_ahead_is_all_of_it_and_nothing_else) {
+TEST(all_that_comes_next_is_fetched) {
     /* rows, stride, bytes, tiles: one row; rows in one piece; rows apart; more rows than tiles */
     static const size_t shapes[][4] = { { 1, 0, 32768, 1 }, { 7, 256, 256, 3 }, { 5, 4096, 1024, 9 }, { 40, 4096, 256, 9 }, { 0, 64, 64, 4 } };
     size_t i, k;
@@ -1317,7 +1317,7 @@ TEST(json_survives_every_byte_and_every_failed_allocation) {
 #define TESTS(X) X(statuses_have_names_and_texts) X(the_first_error_wins) X(a_message_keeps_its_first_error_when_a_file_fails_later) X(long_messages_are_cut_not_overrun) X(random_numbers_are_the_published_ones) \
     X(exponential_and_its_kin) X(extreme_arguments) X(slopes_stay_finite_for_every_finite_argument) X(columns_become_rows_in_every_kernel_set) X(bf16_products_are_chosen_where_they_are_fast) X(activations_of_every_kernel_set) X(rows_of_exponentials_and_adam_agree_between_kernel_sets) \
     X(every_half_is_exact) X(bfloat16_rounds_to_nearest_even) X(tensors_read_as_float) X(products_of_every_layout_and_type) X(products_do_not_depend_on_threads) \
-    X(a_row_of_a_product_does_not_depend_on_the_others) X(an_empty_product_is_its_bias) X(what_is_fetched_ahead_is_all_of_it_and_nothing_else) X(int8_products_are_exact_sums) X(bf16_products_of_every_kernel_set) X(floats_become_the_nearest_bf16) X(int8_rows_show_what_is_not_finite) X(norms_and_their_gradients) X(linear_maps_and_their_gradients) X(rotary_positions_turn_and_turn_back) \
+    X(a_row_of_a_product_does_not_depend_on_the_others) X(an_empty_product_is_its_bias) X(all_that_comes_next_is_fetched) X(int8_products_are_exact_sums) X(bf16_products_of_every_kernel_set) X(floats_become_the_nearest_bf16) X(int8_rows_show_what_is_not_finite) X(norms_and_their_gradients) X(linear_maps_and_their_gradients) X(rotary_positions_turn_and_turn_back) \
     X(attention_and_its_gradients) X(dropout_has_its_rate_and_one_mask) X(a_batch_in_parts_has_the_same_masks) X(mixes_and_their_gradients) X(bad_json_is_refused_at_its_place) X(the_public_json_suite) \
     X(numbers_are_read_without_the_locale) X(trees_keys_and_escapes) X(values_one_after_another) X(json_survives_every_byte_and_every_failed_allocation)
 LDR_TEST_MAIN("core", TESTS)

@@ -287,7 +287,7 @@ static const option option_table[] = {
     { "--cache-type", KIND_WORD, AT(cache_type), CMD_FIT, 0, "f32|bf16|int8", 0, 0, "of the kept taps: exact, or rounded to a half or a quarter of the space" },
     { "--tap-type", KIND_WORD, AT(tap_type), CMD_FIT, 0, "f32|bf16|int8", 0, 0, "without a cache, how a step keeps a ladder's taps for the way back: exact, or rounded to a half or a quarter" },
     { "--cache-fill", KIND_WORD, AT(cache_fill), CMD_FIT, 0, "epoch|layers", 0, 0, "in the first epoch, or before it, reading each backbone layer once" },
-    { "--pack", KIND_FLAG, AT(pack), CMD_RUN, 0, NULL, 0, 0, "f32: lay the backbone's matrices out in memory as they are used, a copy of floats: one text takes a tenth less time" },
+    { "--pack", KIND_FLAG, AT(pack), CMD_RUN, 0, NULL, 0, 0, "f32: lay the backbone's matrices out in memory as they are used, a copy of floats: one text takes a sixth less time" },
     { "--release", KIND_FLAG, AT(release), CMD_RUN, 0, NULL, 0, 0, "hold one backbone layer in memory at a time (slower)" },
     { "--checkpoint", KIND_TEXT, AT(checkpoint), CMD_TRAIN | CMD_PRETRAIN, 0, "FILE", 0, 0, "save the trainer's state after each epoch and on Ctrl-C" },
     { "--resume", KIND_TEXT, AT(resume), CMD_TRAIN | CMD_PRETRAIN, 0, "FILE", 0, 0, "go on from a checkpoint, with otherwise the same options" },
