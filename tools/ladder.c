@@ -76,6 +76,12 @@ static uint64_t peak_bytes(void) {
 #endif
 }
 
+/* What the program takes before it holds a model. Code is read in where it first runs, so near the start of a run it counts whole, with its libraries'. */
+static uint64_t program_bytes(void) {
+    uint64_t file = status_bytes("RssFile:"), code = status_bytes("VmExe:") + status_bytes("VmLib:");
+    return peak_bytes() + (code > file ? code - file : 0);
+}
+
 static int on_terminal(void) {
 #if HAVE_POSIX
     return isatty(2);
@@ -1959,7 +1965,7 @@ static ldr_memory other_memory(const run *r, uint64_t program) {
 
 static int command_plan(run *r) {
     ldr_memory other, model, trainer;
-    uint64_t total, disk, program = peak_bytes();
+    uint64_t total, disk, program = program_bytes();
     int json = r->o.json, status = prepare(r);
     if (status) return status;
     other = other_memory(r, program);
