@@ -394,11 +394,12 @@ LDR_API void       ldr_encoding_free(ldr_encoding *e);
    >>api-simd          Instruction sets
    ====================================================================================== */
 
-/* The widest set of kernels an object may use; AUTO takes the fastest the machine has (of Intel's that is
-   AVX512_VNNI, whose bf16 is float products of rounded weights: Intel's own take twice as long). A set the
-   machine lacks falls back to the next lower one. On 64-bit ARM ("neon") and in WebAssembly with
+/* The widest set of kernels an object may use; AUTO takes the fastest the machine has (of Intel's with AVX-512 that
+   is AVX512_VNNI, whose bf16 is float products of rounded weights: Intel's own take twice as long). A set the
+   machine lacks falls back to the next lower one that it has. AVX2_VNNI is what laptops have: AVX2 with an instruction for
+   8-bit products, twice as fast in those. On 64-bit ARM ("neon") and in WebAssembly with
    vectors ("simd128") everything but PORTABLE means the one set compiled in. */
-typedef enum ldr_simd { LDR_SIMD_AUTO, LDR_SIMD_PORTABLE, LDR_SIMD_AVX2, LDR_SIMD_AVX512, LDR_SIMD_AVX512_VNNI, LDR_SIMD_AVX512_BF16 } ldr_simd;
+typedef enum ldr_simd { LDR_SIMD_AUTO, LDR_SIMD_PORTABLE, LDR_SIMD_AVX2, LDR_SIMD_AVX2_VNNI, LDR_SIMD_AVX512, LDR_SIMD_AVX512_VNNI, LDR_SIMD_AVX512_BF16 } ldr_simd;
 LDR_API const char *ldr_simd_name(ldr_simd wish);        /* "portable", "avx2", "avx512", ...: what would run          */
 
 /* ======================================================================================
@@ -2312,10 +2313,12 @@ static const ldr__kernels ldr__kernels_wasm = { "simd128", 4, 8, ldr__tile_wasm,
 
 #ifdef LADDER_IMMINTRIN            /* emulated: nothing may be compiled for an instruction set that is not there */
   #define LDR__AVX2
+  #define LDR__AVX2_VNNI
   #define LDR__AVX512
   #define LDR__VNNI
 #else
   #define LDR__AVX2   __attribute__((target("avx2,fma,f16c")))
+  #define LDR__AVX2_VNNI __attribute__((target("avx2,fma,f16c,avxvnni")))
   #define LDR__AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c")))
   #define LDR__VNNI   __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c")))
   #define LDR__BF16   __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx512bf16,avx2,fma,f16c")))
@@ -2326,17 +2329,25 @@ static const ldr__kernels ldr__kernels_wasm = { "simd128", 4, 8, ldr__tile_wasm,
 #else
   #define LDR__HAVE_BF16 0
 #endif
+/* 1: the compiler knows the 8-bit product that came to 256 bits without the rest of AVX-512. */
+#if defined(LADDER_IMMINTRIN) || (defined(__clang__) && __clang_major__ >= 13) || (!defined(__clang__) && __GNUC__ >= 11)
+  #define LDR__HAVE_VNNI256 1
+#else
+  #define LDR__HAVE_VNNI256 0
+#endif
 
 /* acc += v b with the sum left where it is. gcc 12 moves sums between registers and to the stack when it
    sees through a tile, a third of its speed; so it is shown single instructions in a fixed order. */
 #ifdef LADDER_IMMINTRIN
   #define LDR__FMA256(acc, v, b) acc = _mm256_fmadd_ps(v, b, acc)
   #define LDR__FMA512(acc, v, b) acc = _mm512_fmadd_ps(v, b, acc)
+  #define LDR__DOT256(acc, v, b) acc = _mm256_dpbusd_epi32(acc, v, b)
   #define LDR__DOT512(acc, v, b) acc = _mm512_dpbusd_epi32(acc, v, b)
   #define LDR__PIN(x, y) (void)0
   #define LDR__TO_STORE(at) (void)(at);
 #else
   #define LDR__TO_STORE(at) __asm__ volatile("prefetchw %0" : : "m"(*(at)));
+  #define LDR__DOT256(acc, v, b) acc = _mm256_dpbusd_avx_epi32(acc, v, b)
   #define LDR__DOT512(acc, v, b) __asm__ volatile("vpdpbusd {%2, %1, %0|%0, %1, %2}" : "+v"(acc) : "v"(v), "v"(b))
   #define LDR__PAIR512(acc, v, b) __asm__ volatile("vdpbf16ps {%2, %1, %0|%0, %1, %2}" : "+v"(acc) : "v"(v), "v"(b))
   #define LDR__FMA256(acc, v, b) __asm__ volatile("vfmadd231ps {%2, %1, %0|%0, %1, %2}" : "+x"(acc) : "x"(v), "x"(b))
@@ -2477,37 +2488,48 @@ static void ldr__tile_avx512(float *c, size_t ldc, const float *a, size_t rs, si
     tiles[n <= 16][m - 1](c, ldc, a, rs, cs, b, k, n, bias, accumulate, ahead, step);
 }
 
-/* 6 x 16, two k at a time: vpmaddwd multiplies 16-bit pairs and adds each pair. */
-#define LDR__ROW(i)   __m256i x##i = _mm256_setzero_si256(), y##i = x##i;
-#define LDR__SUMS(i)  v = _mm256_castps_si256(_mm256_broadcast_ss((const float *)(const void *)&LDR__AT(i)));                                 \
-        x##i = _mm256_add_epi32(x##i, _mm256_madd_epi16(v, b0)); y##i = _mm256_add_epi32(y##i, _mm256_madd_epi16(v, b1)); LDR__PIN(x##i, y##i);
-#define LDR__STEP(R)  b0 = _mm256_loadu_si256((const __m256i *)(const void *)b); b1 = _mm256_loadu_si256((const __m256i *)(const void *)(b + 32)); R(LDR__SUMS) LDR__DOWN_BY(4); b += 64;
+/* 6 x 16, two k at a time: vpmaddwd multiplies 16-bit pairs and adds each pair. With VNNI four 8-bit k at a time, a as unsigned
+   bytes 128 too large, for which sums begin as much too low. */
+#define LDR__ROW(i)   __m256i x##i = start0, y##i = start1;
+#define LDR__WORD(i)  v = _mm256_castps_si256(_mm256_broadcast_ss((const float *)(const void *)&LDR__AT(i)))
+#define LDR__MADD(i)  LDR__WORD(i); x##i = _mm256_add_epi32(x##i, _mm256_madd_epi16(v, b0)); y##i = _mm256_add_epi32(y##i, _mm256_madd_epi16(v, b1)); LDR__PIN(x##i, y##i);
+#define LDR__DOT(i)   LDR__WORD(i); LDR__DOT256(x##i, v, b0); LDR__DOT256(y##i, v, b1); LDR__PIN(x##i, y##i);
+#define LDR__STEP(R, multiply) b0 = _mm256_loadu_si256((const __m256i *)(const void *)b); b1 = _mm256_loadu_si256((const __m256i *)(const void *)(b + 32)); R(multiply) LDR__DOWN_BY(4); b += 64;
 #define LDR__SPILL(i) _mm256_storeu_si256((__m256i *)(void *)(t + i * 16), x##i); _mm256_storeu_si256((__m256i *)(void *)(t + i * 16 + 8), y##i);
-#define LDR__TILE(rows)                                                                                                 \
-LDR__AVX2 static void ldr__tile_int8_avx2_##rows(int32_t *t, const unsigned char *a, size_t rs, const unsigned char *b, size_t units) { \
-    __m256i b0, b1, v;                                                                                                  \
+#define LDR__TOO_MUCH(j) _mm256_sub_epi32(_mm256_setzero_si256(), _mm256_slli_epi32(_mm256_loadu_si256((const __m256i *)(const void *)(b_sum + (j))), 7))
+#define LDR__SUMS_ARGUMENTS int32_t *t, const unsigned char *a, size_t rs, const unsigned char *b, size_t units, const int32_t *b_sum, uintptr_t ahead, size_t step
+#define LDR__TILE(name, target, multiply, correction, rows)                                                             \
+target static void name##_##rows(LDR__SUMS_ARGUMENTS) {                                                                 \
+    __m256i b0, b1, v, start0 = (correction) ? LDR__TOO_MUCH(0) : _mm256_setzero_si256(), start1 = (correction) ? LDR__TOO_MUCH(8) : start0; \
     LDR__EVERY_THIRD(rows, unsigned char);                                                                              \
     LDR__R##rows(LDR__ROW)                                                                                              \
-    for (; units >= 4; units -= 4) { LDR__STEP(LDR__R##rows) LDR__STEP(LDR__R##rows) LDR__STEP(LDR__R##rows) LDR__STEP(LDR__R##rows) } \
-    for (; units; units--) { LDR__STEP(LDR__R##rows) }                                                                  \
+    for (; units >= 4; units -= 4) {                                                                                    \
+        LDR__SOON; LDR__STEP(LDR__R##rows, multiply) LDR__STEP(LDR__R##rows, multiply)                                  \
+        LDR__SOON; LDR__STEP(LDR__R##rows, multiply) LDR__STEP(LDR__R##rows, multiply)                                  \
+    }                                                                                                                   \
+    for (; units; units--) { LDR__STEP(LDR__R##rows, multiply) }                                                        \
     LDR__R##rows(LDR__SPILL)                                                                                            \
+    (void)b_sum;                                                                                                        \
 }
-LDR__TO_6(LDR__TILE)
+#define LDR__PAIRS(rows) LDR__TILE(ldr__sums_int8_avx2, LDR__AVX2, LDR__MADD, 0, rows)
+#define LDR__FOURS(rows) LDR__TILE(ldr__sums_int8_avx2vnni, LDR__AVX2_VNNI, LDR__DOT, 1, rows)
+LDR__TO_6(LDR__PAIRS)
+#if LDR__HAVE_VNNI256
+LDR__TO_6(LDR__FOURS)
+#endif
 #undef LDR__ROW
-#undef LDR__SUMS
+#undef LDR__WORD
+#undef LDR__MADD
+#undef LDR__DOT
 #undef LDR__STEP
 #undef LDR__SPILL
+#undef LDR__TOO_MUCH
 #undef LDR__TILE
+#undef LDR__PAIRS
+#undef LDR__FOURS
 
-LDR__AVX2 static void ldr__tile_int8_avx2(LDR__INT8_ARGUMENTS) {
-#define LDR__NAME(rows) ldr__tile_int8_avx2_##rows,
-    static void (*const tiles[6])(int32_t *, const unsigned char *, size_t, const unsigned char *, size_t) = { LDR__TO_6(LDR__NAME) };
-#undef LDR__NAME
-    int32_t t[6 * 16], i;
-    (void)b_sum;
-    (void)ahead;
-    (void)step;
-    tiles[m - 1](t, a, rs, b, units);
+LDR__AVX2 static void ldr__tile_int8_store_avx2(float *c, size_t ldc, const int32_t *t, int32_t m, int32_t n, const float *a_scale, const float *b_scale, const float *bias, int accumulate) {
+    int32_t i;
     if (n < 16) {
         ldr__tile_int8_store(c, ldc, t, 16, m, n, a_scale, b_scale, bias, accumulate);
         return;
@@ -2524,6 +2546,27 @@ LDR__AVX2 static void ldr__tile_int8_avx2(LDR__INT8_ARGUMENTS) {
         _mm256_storeu_ps(at + 8, _mm256_add_ps(_mm256_mul_ps(_mm256_mul_ps(v1, s), _mm256_loadu_ps(b_scale + 8)), old1));
     }
 }
+
+static void ldr__tile_int8_avx2(LDR__INT8_ARGUMENTS) {
+#define LDR__NAME(rows) ldr__sums_int8_avx2_##rows,
+    static void (*const sums[6])(LDR__SUMS_ARGUMENTS) = { LDR__TO_6(LDR__NAME) };
+#undef LDR__NAME
+    int32_t t[6 * 16];
+    sums[m - 1](t, a, rs, b, units, b_sum, ahead, step);
+    ldr__tile_int8_store_avx2(c, ldc, t, m, n, a_scale, b_scale, bias, accumulate);
+}
+
+#if LDR__HAVE_VNNI256
+static void ldr__tile_int8_avx2vnni(LDR__INT8_ARGUMENTS) {
+#define LDR__NAME(rows) ldr__sums_int8_avx2vnni_##rows,
+    static void (*const sums[6])(LDR__SUMS_ARGUMENTS) = { LDR__TO_6(LDR__NAME) };
+#undef LDR__NAME
+    int32_t t[6 * 16];
+    sums[m - 1](t, a, rs, b, units, b_sum, ahead, step);
+    ldr__tile_int8_store_avx2(c, ldc, t, m, n, a_scale, b_scale, bias, accumulate);
+}
+#endif
+#undef LDR__SUMS_ARGUMENTS
 
 /* 14 x 32, the same with wider registers; with VNNI four 8-bit k at a time, a as unsigned bytes 128 too large. The end is a
    multiply-add by name: a compiler that may fuse does so in tiles of some heights only, and rows would depend on their batch. */
@@ -2651,6 +2694,49 @@ LDR__AVX512 static void ldr__quantise_vnni(void *q, float *scale, const float *x
     }
 }
 
+/* x[i .. i+8), zeros from x[n] on. */
+LDR__AVX2 static __m256 ldr__eight(const float *x, size_t i, size_t n) {
+    if (i + 8 <= n) return _mm256_loadu_ps(x + i);
+    return _mm256_maskload_ps(x + i, _mm256_cmpgt_epi32(_mm256_set1_epi32(i < n ? (int32_t)(n - i) : 0), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)));
+}
+
+/* As ldr__quantise_body, eight at a time. */
+LDR__AVX2 static void ldr__quantise_256(void *q, float *scale, const float *x, size_t n, size_t padded, size_t unit) {
+    const __m256 zero = _mm256_setzero_ps(), sign = _mm256_set1_ps(-0.0f);
+    __m256 most = zero, bad = zero, by;
+    float lanes[8], wrong[8];
+    unsigned char *to = (unsigned char *)q;
+    size_t i, width = 4 / unit;
+    for (i = 0; i < n; i += 8) {
+        __m256 v = ldr__eight(x, i, n);
+        most = _mm256_max_ps(_mm256_andnot_ps(sign, v), most);
+        bad = _mm256_add_ps(bad, _mm256_mul_ps(v, zero));
+    }
+    _mm256_storeu_ps(lanes, most);
+    _mm256_storeu_ps(wrong, bad);
+    for (i = 1; i < 8; i++) {
+        lanes[0] = lanes[i] > lanes[0] ? lanes[i] : lanes[0];
+        wrong[0] += wrong[i];
+    }
+    *scale = lanes[0] / 127.0f + wrong[0];
+    by = _mm256_set1_ps(lanes[0] > 1e-30f ? 127.0f / lanes[0] : 0.0f);
+    for (i = 0; i < padded; i += 16) {
+        __m256i low = _mm256_cvtps_epi32(_mm256_mul_ps(ldr__eight(x, i, n), by)), high = _mm256_cvtps_epi32(_mm256_mul_ps(ldr__eight(x, i + 8, n), by));
+        __m256i all = _mm256_permute4x64_epi64(_mm256_packs_epi32(low, high), 0xd8);
+        unsigned char made[32];
+        if (unit == 4) {
+            all = _mm256_add_epi16(all, _mm256_set1_epi16(128));
+            all = _mm256_permute4x64_epi64(_mm256_packus_epi16(all, all), 0xd8);
+        }
+        _mm256_storeu_si256((__m256i *)(void *)made, all);
+        memcpy(to + i * width, made, LDR__MIN(padded - i, (size_t)16) * width);
+    }
+}
+LDR__AVX2 static void ldr__quantise_avx2(void *q, float *scale, const float *x, size_t n, size_t padded) { ldr__quantise_256(q, scale, x, n, padded, 2); }
+#if LDR__HAVE_VNNI256
+LDR__AVX2 static void ldr__quantise_avx2vnni(void *q, float *scale, const float *x, size_t n, size_t padded) { ldr__quantise_256(q, scale, x, n, padded, 4); }
+#endif
+
 LDR__AVX2 static void ldr__to_float_avx2(float *dst, const void *src, ldr_dtype dtype, size_t n) {
     const unsigned char *s = (const unsigned char *)src;
     size_t i = 0;
@@ -2761,12 +2847,8 @@ LDR__AVX512 static void ldr__weave_avx512(float *dst, const float *src, size_t s
     ldr__weave_body(dst + p * 32, src + p, stride, columns, depth - p, 32);
 }
 
-#define LDR__SHELLS(suffix, target)                                                                                                                        \
-    target static void ldr__quantise_##suffix(void *q, float *scale, const float *x, size_t n, size_t padded) { ldr__quantise_body(q, scale, x, n, padded, 2); }  \
-    target static void ldr__widen_##suffix(int16_t *dst, const int8_t *src, size_t n) { ldr__widen_body(dst, src, n); }
-LDR__SHELLS(avx2, LDR__AVX2)
-LDR__SHELLS(avx512, LDR__AVX512)
-#undef LDR__SHELLS
+LDR__AVX2 static void ldr__widen_avx2(int16_t *dst, const int8_t *src, size_t n) { ldr__widen_body(dst, src, n); }
+LDR__AVX512 static void ldr__widen_avx512(int16_t *dst, const int8_t *src, size_t n) { ldr__widen_body(dst, src, n); }
 
 /* ldr__adam_body by hand, because sqrtf may set errno and so stops the vectoriser. */
 #define LDR__ADAM(suffix, target, vector, mm, lanes)                                                                    \
@@ -2876,8 +2958,12 @@ LDR__ROW_KERNELS(avx512, LDR__AVX512)
 
 static const ldr__kernels ldr__kernels_avx2 = { "avx2", 6, 16, ldr__tile_avx2, ldr__to_float_avx2, ldr__weave_avx2,
     &ldr__row_kernels_avx2, 2, ldr__quantise_avx2, ldr__widen_avx2, ldr__tile_int8_avx2, NULL, NULL };
+#if LDR__HAVE_VNNI256
+static const ldr__kernels ldr__kernels_avx2vnni = { "avx2vnni", 6, 16, ldr__tile_avx2, ldr__to_float_avx2, ldr__weave_avx2,
+    &ldr__row_kernels_avx2, 4, ldr__quantise_avx2vnni, ldr__widen_avx2, ldr__tile_int8_avx2vnni, NULL, NULL };
+#endif
 static const ldr__kernels ldr__kernels_avx512 = { "avx512", 14, 32, ldr__tile_avx512, ldr__to_float_avx2, ldr__weave_avx512,
-    &ldr__row_kernels_avx512, 2, ldr__quantise_avx512, ldr__widen_avx512, ldr__tile_int8_avx512, NULL, NULL };
+    &ldr__row_kernels_avx512, 2, ldr__quantise_avx2, ldr__widen_avx512, ldr__tile_int8_avx512, NULL, NULL };
 static const ldr__kernels ldr__kernels_vnni = { "avx512vnni", 14, 32, ldr__tile_avx512, ldr__to_float_avx2, ldr__weave_avx512,
     &ldr__row_kernels_avx512, 4, ldr__quantise_vnni, ldr__widen_avx512, ldr__tile_int8_vnni, NULL, NULL };
 #if LDR__HAVE_BF16
@@ -2885,19 +2971,25 @@ static const ldr__kernels ldr__kernels_bf16 = { "avx512bf16", 14, 32, ldr__tile_
     &ldr__row_kernels_avx512, 4, ldr__quantise_vnni, ldr__widen_avx512, ldr__tile_int8_vnni, ldr__to_bf16_avx512, ldr__tile_bf16_avx512 };
 #endif
 
-/* What both the processor and the operating system offer: 0 portable, 1 AVX2, 2 AVX-512, 3 with VNNI, 4 with bf16. */
-static int ldr__x86_level(void) {
+/* The processor has the 8-bit product of 256 bits; those with AVX-512 need not. */
+static int ldr__x86_vnni256(void) {
+    unsigned a, b, c, d;
+    return LDR__HAVE_VNNI256 && __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & (1u << 4));
+}
+
+/* The widest set that the processor and the operating system offer. */
+static ldr_simd ldr__x86_widest(void) {
     unsigned a, b, c, d, low, high, more;
-    if (!__get_cpuid(1, &a, &b, &c, &d)) return 0;
-    if (!(c & (1u << 27)) || !(c & (1u << 12)) || !(c & (1u << 29))) return 0;      /* OSXSAVE, FMA, F16C */
+    if (!__get_cpuid(1, &a, &b, &c, &d)) return LDR_SIMD_PORTABLE;
+    if (!(c & (1u << 27)) || !(c & (1u << 12)) || !(c & (1u << 29))) return LDR_SIMD_PORTABLE;      /* OSXSAVE, FMA, F16C */
     __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
     (void)high;
-    if ((low & 6u) != 6u) return 0;                                                  /* ymm state saved    */
-    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(b & (1u << 5))) return 0;      /* AVX2               */
-    if ((low & 0xe6u) != 0xe6u) return 1;                                            /* zmm state saved    */
-    if (!(b & (1u << 16)) || !(b & (1u << 17)) || !(b & (1u << 30)) || !(b & (1u << 31))) return 1;  /* F DQ BW VL */
-    if (!(c & (1u << 11))) return 2;                                                 /* VNNI               */
-    return __get_cpuid_count(7, 1, &more, &b, &c, &d) && (more & (1u << 5)) ? 4 : 3;
+    if ((low & 6u) != 6u) return LDR_SIMD_PORTABLE;                                                  /* ymm state saved    */
+    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(b & (1u << 5))) return LDR_SIMD_PORTABLE;      /* AVX2               */
+    if ((low & 0xe6u) != 0xe6u                                                                       /* zmm state saved    */
+        || !(b & (1u << 16)) || !(b & (1u << 17)) || !(b & (1u << 30)) || !(b & (1u << 31))) return ldr__x86_vnni256() ? LDR_SIMD_AVX2_VNNI : LDR_SIMD_AVX2;  /* F DQ BW VL */
+    if (!(c & (1u << 11))) return LDR_SIMD_AVX512;                                                   /* VNNI               */
+    return __get_cpuid_count(7, 1, &more, &b, &c, &d) && (more & (1u << 5)) ? LDR_SIMD_AVX512_BF16 : LDR_SIMD_AVX512_VNNI;
 }
 
 /* Intel's vdpbf16ps takes two cycles: half the speed of the float products that it would stand in for. */
@@ -2913,13 +3005,16 @@ static int ldr__x86_intel(void) {
 
 static const ldr__kernels *ldr__kernels_pick(ldr_simd wish) {
 #if LDR__X86
-    int level = ldr__x86_level();
-    if (wish != LDR_SIMD_AUTO && level > (int)wish - 1) level = (int)wish - 1;
-    if (wish == LDR_SIMD_AUTO && level == 4 && ldr__x86_intel()) level = 3;
+    ldr_simd set = ldr__x86_widest();
+    if (wish != LDR_SIMD_AUTO && set > wish) set = wish;
+    if (wish == LDR_SIMD_AUTO && set == LDR_SIMD_AVX512_BF16 && ldr__x86_intel()) set = LDR_SIMD_AVX512_VNNI;
 #if LDR__HAVE_BF16
-    if (level == 4) return &ldr__kernels_bf16;
+    if (set == LDR_SIMD_AVX512_BF16) return &ldr__kernels_bf16;
 #endif
-    return level >= 3 ? &ldr__kernels_vnni : level == 2 ? &ldr__kernels_avx512 : level == 1 ? &ldr__kernels_avx2 : &ldr__kernels_portable;
+#if LDR__HAVE_VNNI256
+    if (set == LDR_SIMD_AVX2_VNNI && ldr__x86_vnni256()) return &ldr__kernels_avx2vnni;
+#endif
+    return set >= LDR_SIMD_AVX512_VNNI ? &ldr__kernels_vnni : set == LDR_SIMD_AVX512 ? &ldr__kernels_avx512 : set >= LDR_SIMD_AVX2 ? &ldr__kernels_avx2 : &ldr__kernels_portable;
 #elif LDR__NEON
     return wish == LDR_SIMD_PORTABLE ? &ldr__kernels_portable : &ldr__kernels_neon;
 #elif LDR__WASM

@@ -99,11 +99,11 @@ TEST(tile_agrees_with_portable) {
 }
 
 TEST(int8_tiles_are_exact_sums) {
-    static const ldr__kernels *const sets[] = { &ldr__kernels_avx2, &ldr__kernels_avx512, &ldr__kernels_vnni };
+    static const ldr__kernels *const sets[] = { &ldr__kernels_avx2, &ldr__kernels_avx2vnni, &ldr__kernels_avx512, &ldr__kernels_vnni };
     static float y[20000];
     int i, v;
     for (i = 0; i < 30; i++)
-        for (v = 0; v < 3; v++) CHECK_NEAR(int8_error(sets[v], 1 + (size_t)i, 1 + (size_t)i * 5, 1 + (size_t)i * 41, i % 2, i % 3 == 0, 1, (uint64_t)i, y), 0, 4e-7);
+        for (v = 0; v < 4; v++) CHECK_NEAR(int8_error(sets[v], 1 + (size_t)i, 1 + (size_t)i * 5, 1 + (size_t)i * 41, i % 2, i % 3 == 0, 1, (uint64_t)i, y), 0, 4e-7);
 }
 
 /* The loops that are written by hand for this set. */

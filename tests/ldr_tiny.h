@@ -3,18 +3,21 @@
 #ifndef LDR_TINY_H
 #define LDR_TINY_H
 
-enum { KERNEL_SETS = 5 };
+enum { KERNEL_SETS = 6 };
 
 /* Every set of kernels this machine can run; room for KERNEL_SETS. */
 static inline int kernel_sets(const ldr__kernels **sets) {
     int n = 0;
     sets[n++] = &ldr__kernels_portable;
 #if LDR__X86
-    if (ldr__x86_level() >= 1) sets[n++] = &ldr__kernels_avx2;
-    if (ldr__x86_level() >= 2) sets[n++] = &ldr__kernels_avx512;
-    if (ldr__x86_level() >= 3) sets[n++] = &ldr__kernels_vnni;
+    if (ldr__x86_widest() >= LDR_SIMD_AVX2) sets[n++] = &ldr__kernels_avx2;
+#if LDR__HAVE_VNNI256
+    if (ldr__x86_widest() >= LDR_SIMD_AVX2 && ldr__x86_vnni256()) sets[n++] = &ldr__kernels_avx2vnni;
+#endif
+    if (ldr__x86_widest() >= LDR_SIMD_AVX512) sets[n++] = &ldr__kernels_avx512;
+    if (ldr__x86_widest() >= LDR_SIMD_AVX512_VNNI) sets[n++] = &ldr__kernels_vnni;
 #if LDR__HAVE_BF16
-    if (ldr__x86_level() >= 4) sets[n++] = &ldr__kernels_bf16;
+    if (ldr__x86_widest() >= LDR_SIMD_AVX512_BF16) sets[n++] = &ldr__kernels_bf16;
 #endif
 #elif LDR__NEON
     sets[n++] = &ldr__kernels_neon;

@@ -305,7 +305,7 @@ TEST(columns_become_rows_in_every_kernel_set) {
 /* Intel's bf16 products take twice as long as float ones: they are there when asked for, and not otherwise. */
 TEST(bf16_products_are_chosen_where_they_are_fast) {
 #if LDR__X86 && LDR__HAVE_BF16
-    if (ldr__x86_level() < 4) SKIP("this processor has no bf16 products");
+    if (ldr__x86_widest() < LDR_SIMD_AVX512_BF16) SKIP("this processor has no bf16 products");
     CHECK_STR(ldr_simd_name(LDR_SIMD_AVX512_BF16), "avx512bf16");
     CHECK_STR(ldr_simd_name(LDR_SIMD_AUTO), ldr__x86_intel() ? "avx512vnni" : "avx512bf16");
 #else
@@ -693,6 +693,52 @@ TEST(int8_rows_show_what_is_not_finite) {
             sets[s]->quantise(q, &scale, x, 37, 40);
             CHECK(scale == 0);
         }
+}
+
+/* Every set rounds to the same bytes, in place too, and writes nothing beyond them. */
+TEST(int8_rows_are_the_same_of_every_set) {
+    const ldr__kernels *sets[KERNEL_SETS];
+    int count = kernel_sets(sets), s;
+    for (s = 0; s < count; s++) {
+        size_t unit = sets[s]->unit, n, i;
+        for (n = 1; n < 80; n++) {
+            float x[80], scale, same, want;
+            unsigned char q[320], expected[320];
+            size_t padded = ldr__round_up(n, unit), bytes = padded * (4 / unit);
+            memset(q, 0xee, sizeof q);
+            memset(expected, 0xee, sizeof expected);
+            for (i = 0; i < 80; i++) x[i] = (float)(ldr__random_unit(7, i * 80 + n) - 0.5) * (i % 5 ? 1.0f : 3.0f);
+            x[n / 2] = -2;
+            if (n > 4) x[n - 1] = -2.0f / 127.0f * 2.5f;        /* half way: to the even one */
+            for (i = n; i < 80; i++) x[i] = 1e9f;               /* not of this row           */
+            ldr__quantise_body(expected, &want, x, n, padded, (int)unit);
+            sets[s]->quantise(q, &scale, x, n, padded);
+            CHECK(memcmp(q, expected, sizeof q) == 0);
+            sets[s]->quantise(x, &same, x, n, padded);
+            CHECK(memcmp(x, expected, bytes) == 0);
+            CHECK(scale == want && same == want);
+        }
+    }
+}
+
+/* Asking for a set that the machine lacks gives the next lower one that it has. */
+TEST(a_set_that_is_not_there_gives_the_next_lower) {
+#if LDR__X86
+    static const char *const names[] = { "portable", "avx2", "avx2vnni", "avx512", "avx512vnni", "avx512bf16" };
+    const ldr__kernels *sets[KERNEL_SETS];
+    int count = kernel_sets(sets), wish, s;
+    for (wish = LDR_SIMD_PORTABLE; wish <= LDR_SIMD_AVX512_BF16; wish++) {
+        const char *want = "portable";
+        int name;
+        for (name = 0; name < wish; name++)
+            for (s = 0; s < count; s++)
+                if (strcmp(sets[s]->name, names[name]) == 0) want = names[name];
+        CHECK_STR(ldr_simd_name((ldr_simd)wish), want);
+    }
+#else
+    CHECK_STR(ldr_simd_name(LDR_SIMD_PORTABLE), "portable");
+    CHECK_STR(ldr_simd_name(LDR_SIMD_AVX2), ldr_simd_name(LDR_SIMD_AUTO));
+#endif
 }
 
 /* ---- operations: gradients against central differences of a double reference -------------------- */
@@ -1317,7 +1363,7 @@ TEST(json_survives_every_byte_and_every_failed_allocation) {
 #define TESTS(X) X(statuses_have_names_and_texts) X(the_first_error_wins) X(a_message_keeps_its_first_error_when_a_file_fails_later) X(long_messages_are_cut_not_overrun) X(random_numbers_are_the_published_ones) \
     X(exponential_and_its_kin) X(extreme_arguments) X(slopes_stay_finite_for_every_finite_argument) X(columns_become_rows_in_every_kernel_set) X(bf16_products_are_chosen_where_they_are_fast) X(activations_of_every_kernel_set) X(rows_of_exponentials_and_adam_agree_between_kernel_sets) \
     X(every_half_is_exact) X(bfloat16_rounds_to_nearest_even) X(tensors_read_as_float) X(products_of_every_layout_and_type) X(products_do_not_depend_on_threads) \
-    X(a_row_of_a_product_does_not_depend_on_the_others) X(an_empty_product_is_its_bias) X(all_that_comes_next_is_fetched) X(int8_products_are_exact_sums) X(bf16_products_of_every_kernel_set) X(floats_become_the_nearest_bf16) X(int8_rows_show_what_is_not_finite) X(norms_and_their_gradients) X(linear_maps_and_their_gradients) X(rotary_positions_turn_and_turn_back) \
+    X(a_row_of_a_product_does_not_depend_on_the_others) X(an_empty_product_is_its_bias) X(all_that_comes_next_is_fetched) X(int8_products_are_exact_sums) X(bf16_products_of_every_kernel_set) X(floats_become_the_nearest_bf16) X(int8_rows_show_what_is_not_finite) X(int8_rows_are_the_same_of_every_set) X(a_set_that_is_not_there_gives_the_next_lower) X(norms_and_their_gradients) X(linear_maps_and_their_gradients) X(rotary_positions_turn_and_turn_back) \
     X(attention_and_its_gradients) X(dropout_has_its_rate_and_one_mask) X(a_batch_in_parts_has_the_same_masks) X(mixes_and_their_gradients) X(bad_json_is_refused_at_its_place) X(the_public_json_suite) \
     X(numbers_are_read_without_the_locale) X(trees_keys_and_escapes) X(values_one_after_another) X(json_survives_every_byte_and_every_failed_allocation)
 LDR_TEST_MAIN("core", TESTS)

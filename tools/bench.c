@@ -1,6 +1,6 @@
 /* bench.c: what this machine can do, and what share of it the kernels and whole steps reach.
 
-       make -C tools && tools/bench [--simd portable|avx2|avx512|avx512vnni|avx512bf16] [--threads N] [--json]
+       make -C tools && tools/bench [--simd portable|avx2|avx2vnni|avx512|avx512vnni|avx512bf16] [--threads N] [--json]
            peaks (multiply-add, 8-bit dot, memory read), then matrix products beside them
        tools/bench step [options]                   one ladder step on a backbone of random weights
            --layers 12 --width 768 --heads 12 --ffn 3072 --batch 16 --len 128 --steps 7
@@ -69,6 +69,11 @@ target static LDR__NOINLINE double name(void) {                                 
 PEAK(peak_avx2, LDR__AVX2, TEN, 10, __m256, _mm256_set1_ps(0.999f), _mm256_set1_ps(1e-3f), "vfmadd213ps %3, %2, %0", _mm256_add_ps, _mm256_cvtss_f32, 16)
 PEAK(peak_avx512, LDR__AVX512, TWENTY, 20, __m512, _mm512_set1_ps(0.999f), _mm512_set1_ps(1e-3f), "vfmadd213ps %3, %2, %0", _mm512_add_ps, _mm512_cvtss_f32, 32)
 PEAK(peak_pairs, LDR__AVX2, TEN, 10, __m256i, _mm256_set1_epi16(3), _mm256_set1_epi16(5), "vpmaddwd %3, %2, %1\n\tvpaddd %1, %0, %0", _mm256_add_epi32, FIRST_INT, 32)
+#if LDR__HAVE_VNNI256
+PEAK(peak_bytes256, LDR__AVX2_VNNI, TEN, 10, __m256i, _mm256_set1_epi8(3), _mm256_set1_epi8(5), "%{vex%} vpdpbusd %3, %2, %0", _mm256_add_epi32, FIRST_INT, 64)
+#else
+static double peak_bytes256(void) { return 0; }
+#endif
 PEAK(peak_bf16, LDR__BF16, TWENTY, 20, __m512, _mm512_setzero_ps(), _mm512_setzero_ps(), "vdpbf16ps %3, %2, %0", _mm512_add_ps, _mm512_cvtss_f32, 64)
 PEAK(peak_bytes, LDR__VNNI, TWENTY, 20, __m512i, _mm512_set1_epi8(3), _mm512_set1_epi8(5), "vpdpbusd %3, %2, %0", _mm512_add_epi32, _mm512_reduce_add_epi32, 128)
 #undef TEN
@@ -84,8 +89,8 @@ PEAK(peak_bytes, LDR__VNNI, TWENTY, 20, __m512i, _mm512_set1_epi8(3), _mm512_set
 static double peak_once(const ldr__kernels *k, int type) {
 #if LDR__X86
     if (type == 2 && k->tile_bf16) return peak_bf16();
-    if (type == 1) return k->unit == 4 ? peak_bytes() : ldr__x86_level() ? peak_pairs() * (k->nr == 32 ? 2 : 1) : 0;
-    return k->nr == 32 ? peak_avx512() : ldr__x86_level() ? peak_avx2() : 0;
+    if (type == 1) return k->unit == 4 ? k->nr == 32 ? peak_bytes() : peak_bytes256() : ldr__x86_widest() >= LDR_SIMD_AVX2 ? peak_pairs() * (k->nr == 32 ? 2 : 1) : 0;
+    return k->nr == 32 ? peak_avx512() : ldr__x86_widest() >= LDR_SIMD_AVX2 ? peak_avx2() : 0;
 #else
     (void)k;
     (void)type;
@@ -391,7 +396,7 @@ static int bench_step(const step_options *o, int forward) {
 }
 
 int main(int argc, char **argv) {
-    static const char *const sets[] = { "portable", "avx2", "avx512", "avx512vnni", "avx512bf16" };
+    static const char *const sets[] = { "portable", "avx2", "avx2vnni", "avx512", "avx512vnni", "avx512bf16" };
     static const char *const presets[] = { "default", "paper", "clue", "mlp", "head" };
     step_options o = { 12, 768, 12, 3072, 16, 128, 7, 8, 0, 0, 0, 0, LDR_PRESET_DEFAULT, LDR_COMPUTE_F32, 0, LDR_F32, NULL, 1, LDR_SIMD_AUTO, 0 };
     struct { const char *name; int *value; } options[] = { { "--layers", &o.layers }, { "--width", &o.width }, { "--heads", &o.heads }, { "--ffn", &o.ffn }, { "--batch", &o.batch }, { "--len", &o.len },
@@ -411,7 +416,7 @@ int main(int argc, char **argv) {
         else if (strcmp(argv[i], "--int8") == 0) o.compute = LDR_COMPUTE_INT8;
         else if (strcmp(argv[i], "--bf16") == 0) o.compute = LDR_COMPUTE_BF16;
         else if (strcmp(argv[i], "--simd") == 0 && i + 1 < argc) {
-            for (k = 0, i++; k < 5; k++)
+            for (k = 0, i++; k < sizeof sets / sizeof *sets; k++)
                 if (strcmp(argv[i], sets[k]) == 0) o.simd = (ldr_simd)(k + 1);
         }
         else if (strcmp(argv[i], "--method") == 0 && i + 1 < argc) {

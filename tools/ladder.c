@@ -287,7 +287,7 @@ static const option option_table[] = {
     { "--max-len", KIND_COUNT, AT(max_len), CMD_RUN | CMD_TOKENIZE | CMD_PRETRAIN, 0, "N", 1, 1000000, "cut texts to so many tokens" },
     { "--seed", KIND_SEED, AT(seed), CMD_ONE | CMD_PRETRAIN, 0, "N", 0, 0, "of the initial values and of the order of examples" },
     { "--threads", KIND_COUNT, AT(threads), CMD_RUN | CMD_PRETRAIN, 0, "N", 1, 1024, "processor threads to use" },
-    { "--simd", KIND_WORD, AT(simd), CMD_RUN | CMD_PRETRAIN, 0, "portable|avx2|avx512|avx512vnni|avx512bf16", 0, 0, "the widest instruction set to use" },
+    { "--simd", KIND_WORD, AT(simd), CMD_RUN | CMD_PRETRAIN, 0, "portable|avx2|avx2vnni|avx512|avx512vnni|avx512bf16", 0, 0, "the widest instruction set to use" },
     { "--compute", KIND_WORD, AT(compute), CMD_RUN, 0, "f32|bf16|int8", 0, 0, "how the frozen backbone multiplies: bf16 and int8 are smaller and, with instructions of their own, faster; 0.5 and 1 to 3 % off" },
     { "--cache", KIND_TEXT, AT(cache), CMD_ONE, 0, "off|ram|DIR", 0, 0, "run the backbone once: keep its taps in memory, or in a folder for later runs too" },
     { "--cache-type", KIND_WORD, AT(cache_type), CMD_FIT, 0, "f32|bf16|int8", 0, 0, "of the kept taps: exact, or rounded to a half or a quarter of the space" },
