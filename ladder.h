@@ -397,8 +397,8 @@ LDR_API void       ldr_encoding_free(ldr_encoding *e);
 /* The widest set of kernels an object may use; AUTO takes the fastest the machine has (of Intel's with AVX-512 that
    is AVX512_VNNI, whose bf16 is float products of rounded weights: Intel's own take twice as long). A set the
    machine lacks falls back to the next lower one that it has. AVX2_VNNI is what laptops have: AVX2 with an instruction for
-   8-bit products, twice as fast in those. On 64-bit ARM ("neon") and in WebAssembly with
-   vectors ("simd128") everything but PORTABLE means the one set compiled in. */
+   8-bit products, twice as fast in those. On 64-bit ARM ("neon", or with 8-bit products "neondot") and in
+   WebAssembly with vectors ("simd128") everything but PORTABLE means the best set there is. */
 typedef enum ldr_simd { LDR_SIMD_AUTO, LDR_SIMD_PORTABLE, LDR_SIMD_AVX2, LDR_SIMD_AVX2_VNNI, LDR_SIMD_AVX512, LDR_SIMD_AVX512_VNNI, LDR_SIMD_AVX512_BF16 } ldr_simd;
 LDR_API const char *ldr_simd_name(ldr_simd wish);        /* "portable", "avx2", "avx512", ...: what would run          */
 
@@ -972,6 +972,23 @@ LDR_API ldr_status ldr_fit(ldr_ladder *l, const ldr_dataset *train, const ldr_da
 #else
   #define LDR__NEON 0
 #endif
+/* 1: sdot may be there, and can be asked for where it is not taken for granted. (A program compiled for SVE without it runs where it
+   is not, and gcc would not inline such a program's functions into one with it.) */
+#if LDR__NEON && !defined(__AARCH64EB__) && (defined(__ARM_FEATURE_DOTPROD) || (defined(__linux__) && !defined(__ARM_FEATURE_SVE)))
+  #define LDR__HAVE_SDOT 1
+  #ifdef __ARM_FEATURE_DOTPROD
+    #define LDR__SDOT
+  #else
+    #include <sys/auxv.h>
+    #ifdef __clang__
+      #define LDR__SDOT __attribute__((target("dotprod")))
+    #else
+      #define LDR__SDOT __attribute__((target("arch=armv8.2-a+dotprod")))
+    #endif
+  #endif
+#else
+  #define LDR__HAVE_SDOT 0
+#endif
 #if !defined(LADDER_NO_SIMD) && defined(__wasm_simd128__)
   #define LDR__WASM 1
   #include <wasm_simd128.h>
@@ -1524,9 +1541,10 @@ typedef struct ldr__kernels {
     /* A panel of rows: dst[p*nr + j] = src[j*stride + p] for j < columns <= nr, else 0; p < depth. */
     void (*weave)(float *dst, const float *src, size_t stride, size_t columns, size_t depth);
     const struct ldr__row_kernels *rows;
-    /* 8-bit products. `unit` values of k lie side by side: 2 of 16 bits, or 4 of 8 bits, which are
-       then 128 too large in a. quantise: q = round(x / scale), scale = max|x| / 127, zeros to `padded`. */
+    /* 8-bit products. `unit` values of k lie side by side: 2 of 16 bits, or 4 of 8 bits, which in a are `excess` too large: 128
+       where the instruction takes them for unsigned. quantise: q = round(x / scale) + excess, scale = max|x| / 127, x = 0 to `padded`. */
     size_t unit;
+    int32_t excess;
     void (*quantise)(void *q, float *scale, const float *x, size_t n, size_t padded);
     void (*widen)(int16_t *dst, const int8_t *src, size_t n);                       /* unit 2: a panel for use */
     /* c[i,j] = a_scale[i] b_scale[j] (sum over k of a b) + (accumulate ? c : bias or 0); rows of a are rs bytes apart, a panel
@@ -1544,7 +1562,11 @@ typedef enum ldr_activation { LDR_GELU, LDR_GELU_TANH, LDR_RELU, LDR_SILU, LDR_T
 /* condition ? a : b by masks. A real branch, even a short one, would stop the vectoriser. */
 LDR__INLINE float ldr__select(int condition, float a, float b) {
     uint32_t mask = 0u - (uint32_t)condition;
+#ifdef __ARM_FEATURE_SVE            /* gcc 12 fails on the other form there; which is the faster one elsewhere */
+    return ldr__float_from_bits(ldr__bits_from_float(b) ^ ((ldr__bits_from_float(a) ^ ldr__bits_from_float(b)) & mask));
+#else
     return ldr__float_from_bits((ldr__bits_from_float(a) & mask) | (ldr__bits_from_float(b) & ~mask));
+#endif
 }
 
 LDR__INLINE float ldr__abs(float x) { return ldr__float_from_bits(ldr__bits_from_float(x) & 0x7fffffffu); }
@@ -1981,8 +2003,8 @@ LDR__INLINE void ldr__adam_body(float *w, float *m, float *v, const float *g, si
     });
 }
 
-/* Infinity or NaN in x makes the scale NaN, so that it shows in every product. unit 4 stores q + 128. q may be x. */
-LDR__INLINE void ldr__quantise_body(void *q, float *scale, const float *x, size_t n, size_t padded, int unit) {
+/* Infinity or NaN in x makes the scale NaN, so that it shows in every product. q may be x. */
+LDR__INLINE void ldr__quantise_body(void *q, float *scale, const float *x, size_t n, size_t padded, size_t unit, int32_t excess) {
     float lanes[LDR__LANES], bad[LDR__LANES], v[LDR__LANES], m = 0, nothing = 0, inverse;
     int16_t wide[LDR__LANES];
     uint8_t narrow[LDR__LANES];
@@ -2013,7 +2035,7 @@ LDR__INLINE void ldr__quantise_body(void *q, float *scale, const float *x, size_
         for (l = 0; l < LDR__LANES; l++) {
             int32_t whole = (int32_t)(ldr__bits_from_float(v[l] * inverse + 12582912.0f) - 0x4b400000u);     /* 1.5 * 2^23 rounds */
             wide[l] = (int16_t)whole;
-            narrow[l] = (uint8_t)(whole + 128);
+            narrow[l] = (uint8_t)(whole + excess);
         }
         if (unit == 2) memcpy(to + 2 * at, wide, take * 2);
         else memcpy(to + at, narrow, take);
@@ -2064,7 +2086,7 @@ LDR__INLINE void ldr__pack_body(unsigned char *out, const float *x, size_t rows,
     if (type == LDR_I8) {
         for (r = 0; r < rows; r++, out += n + 4) {
             float scale;
-            ldr__quantise_body(out + 4, &scale, x + r * n, n, n, 4);
+            ldr__quantise_body(out + 4, &scale, x + r * n, n, n, 4, 128);
             ldr__store_u32(out, ldr__bits_from_float(scale));
         }
     } else if (type == LDR_BF16) {
@@ -2132,7 +2154,7 @@ static void ldr__turn_portable(float *dst, size_t ld, const float *src, size_t n
 static void ldr__adam_portable(float *w, float *m, float *v, const float *g, size_t n, const float *c) { ldr__adam_body(w, m, v, g, n, c); }
 LDR__SOFTMAX_KERNELS(portable, )
 LDR__ROW_KERNELS(portable, )
-static void ldr__quantise_portable(void *q, float *scale, const float *x, size_t n, size_t padded) { ldr__quantise_body(q, scale, x, n, padded, 2); }
+static void ldr__quantise_portable(void *q, float *scale, const float *x, size_t n, size_t padded) { ldr__quantise_body(q, scale, x, n, padded, 2, 0); }
 static void ldr__widen_portable(int16_t *dst, const int8_t *src, size_t n) { ldr__widen_body(dst, src, n); }
 
 /* The end of every integer tile: t holds mr x nr exact sums (below 2^24, so float holds them too). */
@@ -2199,7 +2221,7 @@ static void ldr__tile_portable(float *c, size_t ldc, const float *a, size_t rs, 
 }
 
 static const ldr__kernels ldr__kernels_portable = { "portable", 4, 8, ldr__tile_portable, ldr__to_float_portable, ldr__weave_portable,
-    &ldr__row_kernels_portable, 2, ldr__quantise_portable, ldr__widen_portable, ldr__tile_int8_portable, NULL, NULL };
+    &ldr__row_kernels_portable, 2, 0, ldr__quantise_portable, ldr__widen_portable, ldr__tile_int8_portable, NULL, NULL };
 
 /* The accumulators must stay in registers: every loop over them is unrolled by hand-written
    repetition, since gcc 12 spills an array of vectors as soon as one loop over it is rolled. */
@@ -2240,12 +2262,62 @@ static void ldr__tile_neon(float *c, size_t ldc, const float *a, size_t rs, size
     (void)step;
 }
 
-static void ldr__tile_int8_neon(LDR__INT8_ARGUMENTS) { ldr__tile_int8_body(c, ldc, a, rs, b, units, m, n, a_scale, b_scale, b_sum, bias, accumulate, ahead, step, 16); }
+/* The same of 8-bit products: two k of 16 bits at a time, or, where the processor has sdot, four of 8 bits. sdot is written out
+   since older compilers hide its name unless all of a program is for such processors. */
+#define LDR__ROW(i)   const unsigned char *a##i = LDR__TILE_ROW(i); int32x4_t w##i = vdupq_n_s32(0), x##i = w##i, y##i = w##i, z##i = w##i;
+#define LDR__SPILL(i) vst1q_s32(t + 16 * i, w##i); vst1q_s32(t + 16 * i + 4, x##i); vst1q_s32(t + 16 * i + 8, y##i); vst1q_s32(t + 16 * i + 12, z##i);
+#define LDR__PAIR(sum, half, of) sum = vmlal_s16(vmlal_s16(sum, half(of.val[0]), v0), half(of.val[1]), v1);
+#define LDR__PAIRS(i) v0 = vld1_dup_s16((const int16_t *)(const void *)a##i); v1 = vld1_dup_s16((const int16_t *)(const void *)(a##i + 2)); a##i += 4; \
+        LDR__PAIR(w##i, vget_low_s16, b0) LDR__PAIR(x##i, vget_high_s16, b0) LDR__PAIR(y##i, vget_low_s16, b1) LDR__PAIR(z##i, vget_high_s16, b1)
+#define LDR__FOUR(sum, of) __asm__("sdot %0.4s, %1.16b, %2.16b" : "+w"(sum) : "w"(of), "w"(v));
+#define LDR__FOURS(i) v = vld1q_dup_s32((const int32_t *)(const void *)a##i); a##i += 4; LDR__FOUR(w##i, b0) LDR__FOUR(x##i, b1) LDR__FOUR(y##i, b2) LDR__FOUR(z##i, b3)
+#define LDR__TILE(name, target, ...)                                                                                    \
+target static void name(LDR__INT8_ARGUMENTS) {                                                                          \
+    int32_t t[6 * 16];                                                                                                  \
+    LDR__R6(LDR__ROW)                                                                                                   \
+    for (; units; units--, b += 64) { __VA_ARGS__ }                                                                     \
+    LDR__R6(LDR__SPILL)                                                                                                 \
+    ldr__tile_int8_store(c, ldc, t, 16, m, n, a_scale, b_scale, bias, accumulate);                                      \
+    (void)b_sum;                                                                                                        \
+    (void)ahead;                                                                                                        \
+    (void)step;                                                                                                         \
+}
+LDR__TILE(ldr__tile_int8_neon, ,
+        int16x8x2_t b0 = vld2q_s16((const int16_t *)(const void *)b), b1 = vld2q_s16((const int16_t *)(const void *)(b + 32));
+        int16x4_t v0, v1;
+        LDR__R6(LDR__PAIRS))
+#if LDR__HAVE_SDOT
+LDR__TILE(ldr__tile_int8_neondot, LDR__SDOT,
+        int8x16_t b0 = vld1q_s8((const int8_t *)(const void *)b), b1 = vld1q_s8((const int8_t *)(const void *)(b + 16));
+        int8x16_t b2 = vld1q_s8((const int8_t *)(const void *)(b + 32)), b3 = vld1q_s8((const int8_t *)(const void *)(b + 48));
+        int32x4_t v;
+        LDR__R6(LDR__FOURS))
+static void ldr__quantise_neondot(void *q, float *scale, const float *x, size_t n, size_t padded) { ldr__quantise_body(q, scale, x, n, padded, 4, 0); }
+#endif
+#undef LDR__ROW
+#undef LDR__SPILL
+#undef LDR__PAIR
+#undef LDR__PAIRS
+#undef LDR__FOUR
+#undef LDR__FOURS
+#undef LDR__TILE
 
 static void ldr__weave_neon(float *dst, const float *src, size_t stride, size_t columns, size_t depth) { ldr__weave_body(dst, src, stride, columns, depth, 16); }
 
 static const ldr__kernels ldr__kernels_neon = { "neon", 6, 16, ldr__tile_neon, ldr__to_float_portable, ldr__weave_neon,
-    &ldr__row_kernels_portable, 2, ldr__quantise_portable, ldr__widen_portable, ldr__tile_int8_neon, NULL, NULL };
+    &ldr__row_kernels_portable, 2, 0, ldr__quantise_portable, ldr__widen_portable, ldr__tile_int8_neon, NULL, NULL };
+#if LDR__HAVE_SDOT
+static const ldr__kernels ldr__kernels_neondot = { "neondot", 6, 16, ldr__tile_neon, ldr__to_float_portable, ldr__weave_neon,
+    &ldr__row_kernels_portable, 4, 0, ldr__quantise_neondot, ldr__widen_portable, ldr__tile_int8_neondot, NULL, NULL };
+
+static int ldr__arm_sdot(void) {
+#ifdef __ARM_FEATURE_DOTPROD
+    return 1;
+#else
+    return (getauxval(AT_HWCAP) & (1u << 20)) != 0;       /* HWCAP_ASIMDDP */
+#endif
+}
+#endif
 #endif
 
 #if LDR__WASM
@@ -2306,7 +2378,7 @@ static void ldr__tile_int8_wasm(LDR__INT8_ARGUMENTS) {
 }
 
 static const ldr__kernels ldr__kernels_wasm = { "simd128", 4, 8, ldr__tile_wasm, ldr__to_float_portable, ldr__weave_portable,
-    &ldr__row_kernels_portable, 2, ldr__quantise_portable, ldr__widen_portable, ldr__tile_int8_wasm, NULL, NULL };
+    &ldr__row_kernels_portable, 2, 0, ldr__quantise_portable, ldr__widen_portable, ldr__tile_int8_wasm, NULL, NULL };
 #endif
 
 #if LDR__X86
@@ -2957,18 +3029,18 @@ LDR__ROW_KERNELS(avx2, LDR__AVX2)
 LDR__ROW_KERNELS(avx512, LDR__AVX512)
 
 static const ldr__kernels ldr__kernels_avx2 = { "avx2", 6, 16, ldr__tile_avx2, ldr__to_float_avx2, ldr__weave_avx2,
-    &ldr__row_kernels_avx2, 2, ldr__quantise_avx2, ldr__widen_avx2, ldr__tile_int8_avx2, NULL, NULL };
+    &ldr__row_kernels_avx2, 2, 0, ldr__quantise_avx2, ldr__widen_avx2, ldr__tile_int8_avx2, NULL, NULL };
 #if LDR__HAVE_VNNI256
 static const ldr__kernels ldr__kernels_avx2vnni = { "avx2vnni", 6, 16, ldr__tile_avx2, ldr__to_float_avx2, ldr__weave_avx2,
-    &ldr__row_kernels_avx2, 4, ldr__quantise_avx2vnni, ldr__widen_avx2, ldr__tile_int8_avx2vnni, NULL, NULL };
+    &ldr__row_kernels_avx2, 4, 128, ldr__quantise_avx2vnni, ldr__widen_avx2, ldr__tile_int8_avx2vnni, NULL, NULL };
 #endif
 static const ldr__kernels ldr__kernels_avx512 = { "avx512", 14, 32, ldr__tile_avx512, ldr__to_float_avx2, ldr__weave_avx512,
-    &ldr__row_kernels_avx512, 2, ldr__quantise_avx2, ldr__widen_avx512, ldr__tile_int8_avx512, NULL, NULL };
+    &ldr__row_kernels_avx512, 2, 0, ldr__quantise_avx2, ldr__widen_avx512, ldr__tile_int8_avx512, NULL, NULL };
 static const ldr__kernels ldr__kernels_vnni = { "avx512vnni", 14, 32, ldr__tile_avx512, ldr__to_float_avx2, ldr__weave_avx512,
-    &ldr__row_kernels_avx512, 4, ldr__quantise_vnni, ldr__widen_avx512, ldr__tile_int8_vnni, NULL, NULL };
+    &ldr__row_kernels_avx512, 4, 128, ldr__quantise_vnni, ldr__widen_avx512, ldr__tile_int8_vnni, NULL, NULL };
 #if LDR__HAVE_BF16
 static const ldr__kernels ldr__kernels_bf16 = { "avx512bf16", 14, 32, ldr__tile_avx512, ldr__to_float_avx2, ldr__weave_avx512,
-    &ldr__row_kernels_avx512, 4, ldr__quantise_vnni, ldr__widen_avx512, ldr__tile_int8_vnni, ldr__to_bf16_avx512, ldr__tile_bf16_avx512 };
+    &ldr__row_kernels_avx512, 4, 128, ldr__quantise_vnni, ldr__widen_avx512, ldr__tile_int8_vnni, ldr__to_bf16_avx512, ldr__tile_bf16_avx512 };
 #endif
 
 /* The processor has the 8-bit product of 256 bits; those with AVX-512 need not. */
@@ -3016,7 +3088,11 @@ static const ldr__kernels *ldr__kernels_pick(ldr_simd wish) {
 #endif
     return set >= LDR_SIMD_AVX512_VNNI ? &ldr__kernels_vnni : set == LDR_SIMD_AVX512 ? &ldr__kernels_avx512 : set >= LDR_SIMD_AVX2 ? &ldr__kernels_avx2 : &ldr__kernels_portable;
 #elif LDR__NEON
-    return wish == LDR_SIMD_PORTABLE ? &ldr__kernels_portable : &ldr__kernels_neon;
+    if (wish == LDR_SIMD_PORTABLE) return &ldr__kernels_portable;
+#if LDR__HAVE_SDOT
+    if (ldr__arm_sdot()) return &ldr__kernels_neondot;
+#endif
+    return &ldr__kernels_neon;
 #elif LDR__WASM
     return wish == LDR_SIMD_PORTABLE ? &ldr__kernels_portable : &ldr__kernels_wasm;
 #else

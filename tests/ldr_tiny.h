@@ -21,6 +21,9 @@ static inline int kernel_sets(const ldr__kernels **sets) {
 #endif
 #elif LDR__NEON
     sets[n++] = &ldr__kernels_neon;
+#if LDR__HAVE_SDOT
+    if (ldr__arm_sdot()) sets[n++] = &ldr__kernels_neondot;
+#endif
 #elif LDR__WASM
     sets[n++] = &ldr__kernels_wasm;
 #endif
