@@ -154,9 +154,10 @@ def main():
         print(json.dumps(worker(o.only)))
         return
     if o.lengths:
-        pairs = [(ours("step", "--preset", "paper", "--lengths", o.lengths, "--steps", "20")[0], theirs("real-" + o.lengths)) for _ in range(o.rounds)]
-        a, b = (statistics.median(x["tokens_per_second"] for x in side) for side in zip(*pairs))
-        print(f"ladder step on texts of {o.lengths}: ours {a:.0f} tokens/s, PyTorch {b:.0f}, ratio {a / b:.2f}")
+        for name, way in (("f32", []), ("f32 packed", ["--pack"]), ("int8", ["--int8"])):
+            pairs = [(ours("step", "--preset", "paper", "--lengths", o.lengths, "--steps", "20", *way)[0], theirs("real-" + o.lengths)) for _ in range(o.rounds)]
+            a, b = (statistics.median(x["tokens_per_second"] for x in side) for side in zip(*pairs))
+            print(f"ladder step on texts of {o.lengths}, {name}: ours {a:.0f} tokens/s, PyTorch {b:.0f}, ratio {a / b:.2f}", flush=True)
         return
     if "products" in o.parts:
         threads = int(os.environ.get("OMP_NUM_THREADS", "2"))
