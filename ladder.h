@@ -396,7 +396,7 @@ LDR_API void       ldr_encoding_free(ldr_encoding *e);
 
 /* The widest set of kernels an object may use; AUTO takes the fastest the machine has (of Intel's with AVX-512 that
    is AVX512_VNNI, whose bf16 is float products of rounded weights: Intel's own take twice as long). A set the
-   machine lacks falls back to the next lower one that it has. AVX2_VNNI is what laptops have: AVX2 with an instruction for
+   machine lacks falls back to the next lower one that it has. AVX2_VNNI, of many laptops: AVX2 with an instruction for
    8-bit products, twice as fast in those. On 64-bit ARM ("neon", or with 8-bit products "neondot") and in
    WebAssembly with vectors ("simd128") everything but PORTABLE means the best set there is. */
 typedef enum ldr_simd { LDR_SIMD_AUTO, LDR_SIMD_PORTABLE, LDR_SIMD_AVX2, LDR_SIMD_AVX2_VNNI, LDR_SIMD_AVX512, LDR_SIMD_AVX512_VNNI, LDR_SIMD_AVX512_BF16 } ldr_simd;
@@ -2170,23 +2170,22 @@ LDR__INLINE void ldr__tile_int8_store(float *c, size_t ldc, const int32_t *t, in
 #define LDR__INT8_ARGUMENTS float *c, size_t ldc, const unsigned char *a, size_t rs, const unsigned char *b, size_t units, int32_t m, int32_t n, const float *a_scale, const float *b_scale, \
                             const int32_t *b_sum, const float *bias, int accumulate, uintptr_t ahead, size_t step
 
-LDR__INLINE void ldr__tile_int8_body(LDR__INT8_ARGUMENTS, int nr) {
+static void ldr__tile_int8_portable(LDR__INT8_ARGUMENTS) {
+    enum { NR = 8 };
     const int16_t *w = (const int16_t *)(const void *)b;
-    int32_t t[6 * 16], i, j;
+    int32_t t[4 * NR], i, j;
     size_t p;
     (void)b_sum;
     (void)ahead;
     (void)step;
-    for (i = 0; i < m * nr; i++) t[i] = 0;
-    for (p = 0; p < units; p++, w += 2 * nr)
+    for (i = 0; i < m * NR; i++) t[i] = 0;
+    for (p = 0; p < units; p++, w += 2 * NR)
         for (i = 0; i < m; i++) {
             const int16_t *x = (const int16_t *)(const void *)(a + (size_t)i * rs) + 2 * p;
-            for (j = 0; j < nr; j++) t[i * nr + j] += x[0] * w[2 * j] + x[1] * w[2 * j + 1];
+            for (j = 0; j < NR; j++) t[i * NR + j] += x[0] * w[2 * j] + x[1] * w[2 * j + 1];
         }
-    ldr__tile_int8_store(c, ldc, t, nr, m, n, a_scale, b_scale, bias, accumulate);
+    ldr__tile_int8_store(c, ldc, t, NR, m, n, a_scale, b_scale, bias, accumulate);
 }
-
-static void ldr__tile_int8_portable(LDR__INT8_ARGUMENTS) { ldr__tile_int8_body(c, ldc, a, rs, b, units, m, n, a_scale, b_scale, b_sum, bias, accumulate, ahead, step, 8); }
 
 /* The edge of a tile: t holds all mr x nr sums; the wanted ones go to c. A kernel that stores by other means must add
    the same way, so that a row or column at an edge gets the bits it would get inside. */
@@ -2619,25 +2618,19 @@ LDR__AVX2 static void ldr__tile_int8_store_avx2(float *c, size_t ldc, const int3
     }
 }
 
-static void ldr__tile_int8_avx2(LDR__INT8_ARGUMENTS) {
-#define LDR__NAME(rows) ldr__sums_int8_avx2_##rows,
-    static void (*const sums[6])(LDR__SUMS_ARGUMENTS) = { LDR__TO_6(LDR__NAME) };
-#undef LDR__NAME
-    int32_t t[6 * 16];
-    sums[m - 1](t, a, rs, b, units, b_sum, ahead, step);
-    ldr__tile_int8_store_avx2(c, ldc, t, m, n, a_scale, b_scale, bias, accumulate);
+#define LDR__TILE(set)                                                                                                  \
+static void ldr__tile_int8_##set(LDR__INT8_ARGUMENTS) {                                                                 \
+    static void (*const sums[6])(LDR__SUMS_ARGUMENTS) = { ldr__sums_int8_##set##_1, ldr__sums_int8_##set##_2, ldr__sums_int8_##set##_3, \
+                                                          ldr__sums_int8_##set##_4, ldr__sums_int8_##set##_5, ldr__sums_int8_##set##_6 }; \
+    int32_t t[6 * 16];                                                                                                  \
+    sums[m - 1](t, a, rs, b, units, b_sum, ahead, step);                                                                \
+    ldr__tile_int8_store_avx2(c, ldc, t, m, n, a_scale, b_scale, bias, accumulate);                                     \
 }
-
+LDR__TILE(avx2)
 #if LDR__HAVE_VNNI256
-static void ldr__tile_int8_avx2vnni(LDR__INT8_ARGUMENTS) {
-#define LDR__NAME(rows) ldr__sums_int8_avx2vnni_##rows,
-    static void (*const sums[6])(LDR__SUMS_ARGUMENTS) = { LDR__TO_6(LDR__NAME) };
-#undef LDR__NAME
-    int32_t t[6 * 16];
-    sums[m - 1](t, a, rs, b, units, b_sum, ahead, step);
-    ldr__tile_int8_store_avx2(c, ldc, t, m, n, a_scale, b_scale, bias, accumulate);
-}
+LDR__TILE(avx2vnni)
 #endif
+#undef LDR__TILE
 #undef LDR__SUMS_ARGUMENTS
 
 /* 14 x 32, the same with wider registers; with VNNI four 8-bit k at a time, a as unsigned bytes 128 too large. The end is a
@@ -3051,16 +3044,16 @@ static int ldr__x86_vnni256(void) {
 
 /* The widest set that the processor and the operating system offer. */
 static ldr_simd ldr__x86_widest(void) {
+    const unsigned wide = 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31;                 /* AVX-512 F, DQ, BW, VL */
     unsigned a, b, c, d, low, high, more;
     if (!__get_cpuid(1, &a, &b, &c, &d)) return LDR_SIMD_PORTABLE;
     if (!(c & (1u << 27)) || !(c & (1u << 12)) || !(c & (1u << 29))) return LDR_SIMD_PORTABLE;      /* OSXSAVE, FMA, F16C */
     __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
     (void)high;
-    if ((low & 6u) != 6u) return LDR_SIMD_PORTABLE;                                                  /* ymm state saved    */
-    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(b & (1u << 5))) return LDR_SIMD_PORTABLE;      /* AVX2               */
-    if ((low & 0xe6u) != 0xe6u                                                                       /* zmm state saved    */
-        || !(b & (1u << 16)) || !(b & (1u << 17)) || !(b & (1u << 30)) || !(b & (1u << 31))) return ldr__x86_vnni256() ? LDR_SIMD_AVX2_VNNI : LDR_SIMD_AVX2;  /* F DQ BW VL */
-    if (!(c & (1u << 11))) return LDR_SIMD_AVX512;                                                   /* VNNI               */
+    if ((low & 6u) != 6u) return LDR_SIMD_PORTABLE;                                  /* ymm state saved */
+    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(b & (1u << 5))) return LDR_SIMD_PORTABLE;      /* AVX2 */
+    if ((low & 0xe6u) != 0xe6u || (b & wide) != wide) return ldr__x86_vnni256() ? LDR_SIMD_AVX2_VNNI : LDR_SIMD_AVX2;      /* zmm state saved */
+    if (!(c & (1u << 11))) return LDR_SIMD_AVX512;                                   /* VNNI */
     return __get_cpuid_count(7, 1, &more, &b, &c, &d) && (more & (1u << 5)) ? LDR_SIMD_AVX512_BF16 : LDR_SIMD_AVX512_VNNI;
 }
 

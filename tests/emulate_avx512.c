@@ -1,4 +1,4 @@
-/* The AVX-512 kernels (but for bf16) on a machine without AVX-512, through SIMDe (Debian: libsimde-dev). Not part of
+/* The AVX-512 kernels (but for bf16), and those of VNNI in 256 bits, on a machine without them, through SIMDe (Debian: libsimde-dev). Not part of
    `make -C tests`, which needs nothing but a compiler; .ci/run builds and runs it.
        cc -O1 -o emulate emulate_avx512.c -lm && ./emulate */
 #define SIMDE_ENABLE_NATIVE_ALIASES

@@ -1,7 +1,7 @@
 """The work of tools/bench in PyTorch, printed beside ours. Random weights, so only time and memory mean anything.
 
     make -C tools && OMP_NUM_THREADS=2 python3 tests/reference/bench_torch.py [products] [forward] [one] [step] [cached] [full]
-    ... --lengths FILE          a ladder step on texts of those lengths, a number a line; PyTorch's are padded to the longest of their batch
+    ... --lengths FILE          a ladder step on texts of those lengths, a number a line, in f32, packed and int8; PyTorch's are f32, padded to the longest of their batch
 
 Each pair runs in turn, `--rounds` times (3), and medians are compared. PyTorch runs with settings that are fair to Debian's
 build: OpenBLAS's OpenMP build (libopenblas0-openmp) with its AVX-512 kernels where the processor has them, large pages, memory
