@@ -76,10 +76,11 @@ static uint64_t peak_bytes(void) {
 #endif
 }
 
-/* What the program takes before it holds a model. Code is read in where it first runs, so near the start of a run it counts whole, with its libraries'. */
+/* What the program takes before it holds a model: near the start of a run, its mapped code (with its libraries'), data and stack, whole, since all of it
+ * is used in time. Resident sizes would change from run to run, with the pages that the system happens to hold and with counters that it rounds. */
 static uint64_t program_bytes(void) {
-    uint64_t file = status_bytes("RssFile:"), code = status_bytes("VmExe:") + status_bytes("VmLib:");
-    return peak_bytes() + (code > file ? code - file : 0);
+    uint64_t mapped = status_bytes("VmExe:") + status_bytes("VmLib:") + status_bytes("VmData:") + status_bytes("VmStk:");
+    return mapped ? mapped : peak_bytes();
 }
 
 static int on_terminal(void) {
