@@ -3286,9 +3286,12 @@ typedef struct ldr__ahead {
     size_t    step, count, stride, rows, done;
 } ldr__ahead;
 
-enum { LDR__LINE = 64 };
-/* Of a product: the next rows of a; what will be packed; and, where a is read down its columns, those rows of it that go with that. */
-enum { LDR__NEXT_A, LDR__NEXT_B, LDR__NEXT_DEEP_A, LDR__NEXTS };
+/* A list of them, fetched in its order. The first place is for the next rows of a, which products fill in. */
+enum { LDR__LINE = 64, LDR__SOON_MOST = 9 };
+typedef struct ldr__soon {
+    ldr__ahead each[LDR__SOON_MOST];
+    int        at, count;
+} ldr__soon;
 
 /* `rows` rows of `bytes`, to be fetched by so many tiles: row by row, or, where rows are more than tiles, all of them a line at a time. */
 static ldr__ahead ldr__ahead_of(uintptr_t at, size_t stride, size_t rows, size_t bytes, size_t tiles) {
@@ -3330,25 +3333,40 @@ static int ldr__ahead_take(ldr__ahead *h, size_t k, uintptr_t *at, size_t *step)
     return 1;
 }
 
+static void ldr__soon_clear(ldr__soon *s) {
+    memset(s, 0, sizeof *s);
+    s->count = 1;
+}
+
+static void ldr__soon_add(ldr__soon *s, ldr__ahead h) { s->each[s->count++] = h; }
+
+static void ldr__soon_put(ldr__soon *s, int place, ldr__ahead h) {
+    s->each[place] = h;
+    s->at = 0;
+}
+
+static void ldr__soon_take(ldr__soon *s, size_t k, uintptr_t *at, size_t *step) {
+    while (s->at < s->count && !ldr__ahead_take(&s->each[s->at], k, at, step)) s->at++;
+}
+
 /* Tiles of a product of that size. */
 static size_t ldr__tiles(const ldr__kernels *ker, size_t m, size_t n) { return (m + (size_t)ker->mr - 1) / (size_t)ker->mr * ((n + (size_t)ker->nr - 1) / (size_t)ker->nr); }
 
 /* c[m,n] (+)= a[m,k] times the first k rows of panels packed `depth` deep. last: what becomes of c when the sums are whole.
    Rows are dealt out evenly to tiles, for a tile of a row or two is slow for its size. */
 static void ldr__panels_multiply(const ldr__kernels *ker, float *c, size_t ldc, const float *a, size_t rs, size_t cs, const float *panels, size_t depth,
-                                 size_t m, size_t n, size_t k, const float *bias, const ldr__finish *last, int accumulate, ldr__ahead *next) {
+                                 size_t m, size_t n, size_t k, const float *bias, const ldr__finish *last, int accumulate, ldr__soon *soon) {
     size_t mr = (size_t)ker->mr, nr = (size_t)ker->nr, mc = LDR__MC / mr * mr, i0, i, j, p, t, kc, rows;
     for (i0 = 0; i0 < m; i0 += mc) {
         size_t end = LDR__MIN(m, i0 + mc), tiles = (end - i0 + mr - 1) / mr;
-        if (next && cs == 1 && end < m) next[LDR__NEXT_A] = ldr__ahead_of((uintptr_t)a + end * rs * sizeof(float), rs * sizeof(float), LDR__MIN(m - end, mc), k * sizeof(float), ldr__tiles(ker, end - i0, n));
+        if (soon && cs == 1 && end < m) ldr__soon_put(soon, 0, ldr__ahead_of((uintptr_t)a + end * rs * sizeof(float), rs * sizeof(float), LDR__MIN(m - end, mc), k * sizeof(float), ldr__tiles(ker, end - i0, n)));
         for (p = 0; p < k || p == 0; p += LDR__KC) {
             kc = LDR__MIN((size_t)LDR__KC, k - p);
             for (j = 0; j < n; j += nr)
                 for (t = tiles, i = i0; t; t--, i += rows) {
                     size_t step = 0;
                     uintptr_t ahead = (uintptr_t)panels;       /* what is near already */
-                    int which;
-                    for (which = 0; next && which < LDR__NEXTS && !ldr__ahead_take(next + which, kc, &ahead, &step);) which++;
+                    if (soon) ldr__soon_take(soon, kc, &ahead, &step);
                     rows = (end - i + t - 1) / t;
                     ker->tile(c + i * ldc + j, ldc, a + i * rs + p * cs, rs, cs, panels + j * depth + p * nr, kc, (int32_t)rows, (int32_t)LDR__MIN(nr, n - j), bias ? bias + j : NULL, accumulate || p > 0, ahead, step);
                 }
@@ -3361,18 +3379,18 @@ static void ldr__panels_multiply(const ldr__kernels *ker, float *c, size_t ldc, 
 /* The same from copies of MC rows of a at a time: row by row with a gap behind each, or, where columns are in one piece,
    column by column. k <= LDR__COPY_DEEP. */
 static void ldr__panels_multiply_copied(const ldr__kernels *ker, float *c, size_t ldc, const float *a, size_t rs, size_t cs, const float *panels, size_t depth,
-                                        size_t m, size_t n, size_t k, const float *bias, const ldr__finish *last, int accumulate, ldr__ahead *next, float *copy) {
+                                        size_t m, size_t n, size_t k, const float *bias, const ldr__finish *last, int accumulate, ldr__soon *soon, float *copy) {
     size_t mc = LDR__MC / (size_t)ker->mr * (size_t)ker->mr, i0, i, p, ld = cs == 1 ? k + 16 : (size_t)LDR__COPY_LD;
     for (i0 = 0; i0 < m; i0 += mc) {
         size_t rows = LDR__MIN(mc, m - i0);
         ldr__finish mine;
-        next[LDR__NEXT_A] = ldr__ahead_of_mat(ldr__mat_float(a, rs, cs), i0 + rows, 0, LDR__MIN(mc, m - i0 - rows), k, ldr__tiles(ker, rows, n));
+        ldr__soon_put(soon, 0, ldr__ahead_of_mat(ldr__mat_float(a, rs, cs), i0 + rows, 0, LDR__MIN(mc, m - i0 - rows), k, ldr__tiles(ker, rows, n)));
         if (last) mine = ldr__finish_at(*last, i0, 0);
         if (cs == 1) for (i = 0; i < rows; i++) memcpy(copy + i * ld, a + (i0 + i) * rs, k * sizeof(float));
         else if (rs == 1) for (p = 0; p < k; p++) memcpy(copy + p * ld, a + i0 + p * cs, rows * sizeof(float));
         else for (p = 0; p < k; p++)
             for (i = 0; i < rows; i++) copy[p * ld + i] = a[(i0 + i) * rs + p * cs];
-        ldr__panels_multiply(ker, c + i0 * ldc, ldc, copy, cs == 1 ? ld : 1, cs == 1 ? 1 : ld, panels, depth, rows, n, k, bias, last ? &mine : NULL, accumulate, next);
+        ldr__panels_multiply(ker, c + i0 * ldc, ldc, copy, cs == 1 ? ld : 1, cs == 1 ? 1 : ld, panels, depth, rows, n, k, bias, last ? &mine : NULL, accumulate, soon);
     }
 }
 
@@ -3431,7 +3449,7 @@ static ldr__product ldr__product_of(const ldr__exec *ex, float *c, size_t ldc, c
     p.copied = (cs == 1 ? rs % 1024 == 0 : cs > 512) && m > (size_t)ex->kernels->mr;
     p.deep = p.copied ? (size_t)LDR__COPY_DEEP : cs != 1 ? (size_t)LDR__LONG_DEEP : (size_t)LDR__DEEP;
     memset(&p.g, 0, sizeof p.g);
-    if (m && n) p.g = ldr__grid_of(ex, m, n, p.copied ? (size_t)LDR__COPY_NB : cs != 1 ? (size_t)LDR__LONG_NB : (size_t)LDR__NB, p.copied ? 1 : 2);
+    if (m && n) p.g = ldr__grid_of(ex, m, n, p.copied ? (size_t)LDR__COPY_NB : cs != 1 ? (size_t)LDR__LONG_NB : (size_t)LDR__NB, p.copied || cs != 1 ? 1 : 2);
     return p;
 }
 
@@ -3445,21 +3463,21 @@ static void ldr__product_task(const ldr__exec *ex, const ldr__product *p, size_t
         const float *a = p->a + i * p->rs + k0 * p->cs, *panels = packed;
         int accumulate = p->accumulate || k0 > 0;
         size_t depth = kc = LDR__MIN(p->deep, p->k - k0);
-        ldr__ahead next[LDR__NEXTS];
-        memset(next, 0, sizeof next);
+        ldr__soon soon;
+        ldr__soon_clear(&soon);
         if (p->b.panels[0]) {
             depth = p->k;
             panels = p->b.panels[0] + j * depth + k0 * (size_t)ker->nr;
         } else {
             size_t after = k0 + kc, deep = LDR__MIN(p->deep, p->k - after), later = (task + (size_t)ex->threads) % p->g.columns * p->g.nb, tiles = ldr__tiles(ker, height, mine);
             if (deep) {
-                next[LDR__NEXT_B] = ldr__ahead_of_mat(p->b, after, j, deep, mine, tiles);
-                if (!p->copied && p->rs == 1) next[LDR__NEXT_DEEP_A] = ldr__ahead_of((uintptr_t)a + kc * p->cs * sizeof(float), p->cs * sizeof(float), deep, height * sizeof(float), tiles);
-            } else if (task + (size_t)ex->threads < p->g.tasks && later != j) next[LDR__NEXT_B] = ldr__ahead_of_mat(p->b, 0, later, LDR__MIN(p->deep, p->k), LDR__MIN(p->g.nb, p->n - later), tiles);       /* of what is likely to be this thread's next task */
+                ldr__soon_add(&soon, ldr__ahead_of_mat(p->b, after, j, deep, mine, tiles));
+                if (!p->copied && p->rs == 1) ldr__soon_add(&soon, ldr__ahead_of((uintptr_t)a + kc * p->cs * sizeof(float), p->cs * sizeof(float), deep, height * sizeof(float), tiles));
+            } else if (task + (size_t)ex->threads < p->g.tasks && later != j) ldr__soon_add(&soon, ldr__ahead_of_mat(p->b, 0, later, LDR__MIN(p->deep, p->k), LDR__MIN(p->g.nb, p->n - later), tiles));       /* of what is likely to be this thread's next task */
             ldr__pack_panels(ker, packed, ldr__mat_at(p->b, k0, j), kc, mine);
         }
-        if (p->copied) ldr__panels_multiply_copied(ker, c, p->ldc, a, p->rs, p->cs, panels, depth, height, mine, kc, finish.bias, last, accumulate, next, copy);
-        else ldr__panels_multiply(ker, c, p->ldc, a, p->rs, p->cs, panels, depth, height, mine, kc, finish.bias, last, accumulate, next);
+        if (p->copied) ldr__panels_multiply_copied(ker, c, p->ldc, a, p->rs, p->cs, panels, depth, height, mine, kc, finish.bias, last, accumulate, &soon, copy);
+        else ldr__panels_multiply(ker, c, p->ldc, a, p->rs, p->cs, panels, depth, height, mine, kc, finish.bias, last, accumulate, &soon);
     }
 }
 
@@ -3858,6 +3876,27 @@ static uint32_t ldr__attention_dropout(uint32_t *rows, float *kept, const ldr__a
     return (uint32_t)((double)a->drop->p * 4294967296.0);
 }
 
+/* The parts of rows that one head has, to be fetched. */
+static ldr__ahead ldr__head_ahead(const float *at, size_t ld, size_t rows, size_t d) { return ldr__ahead_of((uintptr_t)at, ld * sizeof(float), rows, d * sizeof(float), 1); }
+
+/* What a thread's next task is likely to read first: keys, values and queries, and on the way back what came out and its gradient. Rows of a head are too far
+   apart for the processor to see by itself which comes next. Places 1 to `places` are left for where this task will write. */
+static void ldr__attention_soon(ldr__soon *s, const ldr__attention *a, size_t task, const float *qkv, const float *out, const float *dout, int places) {
+    size_t d = (size_t)a->head_dim, inner = (size_t)a->heads * d, kv_heads = (size_t)a->kv_heads, seq = task / kv_heads, kv = task % kv_heads, first, n;
+    ldr__soon_clear(s);
+    s->count += places;
+    if (seq >= (size_t)a->sequences) return;
+    first = (size_t)(a->offsets[seq] - a->offsets[0]);
+    n = (size_t)(a->offsets[seq + 1] - a->offsets[seq]);
+    qkv += first * a->ld;
+    ldr__soon_add(s, ldr__head_ahead(qkv + inner + kv * d, a->ld, n, d));
+    ldr__soon_add(s, ldr__head_ahead(qkv + inner + (kv_heads + kv) * d, a->ld, n, d));
+    if (a->only) return;
+    ldr__soon_add(s, ldr__head_ahead(qkv + kv * (inner / kv_heads), a->ld, n, inner / kv_heads));
+    if (out) ldr__soon_add(s, ldr__head_ahead(out + first * inner + kv * (inner / kv_heads), inner, n, inner / kv_heads));
+    if (dout) ldr__soon_add(s, ldr__head_ahead(dout + first * inner + kv * (inner / kv_heads), inner, n, inner / kv_heads));
+}
+
 static void ldr__attention_forward(const ldr__exec *ex, float *out, float *lse, const float *qkv, const ldr__attention *a) {
     const ldr__kernels *ker = ex->kernels;
     const size_t d = (size_t)a->head_dim, inner = (size_t)a->heads * d, ld = a->ld, nr = (size_t)ker->nr, group = (size_t)(a->heads / a->kv_heads);
@@ -3868,13 +3907,17 @@ static void ldr__attention_forward(const ldr__exec *ex, float *out, float *lse, 
         float *k = ex->scratch + (size_t)ldr__thread() * ex->scratch_size, *v = k + n * d, *q = v + n * d, *o = q + d * nr, *s = o + d * nr;
         const float *base = qkv + first * ld;
         ldr__softmax soft;
+        ldr__soon soon;
+        ldr__attention_soon(&soon, a, (size_t)task + (size_t)ex->threads, qkv, NULL, NULL, 1);
         ldr__head_rows(k, d, base + inner + kv * d, ld, n, d);
         ldr__head_rows(v, d, base + inner + ((size_t)a->kv_heads + kv) * d, ld, n, d);
         for (h = kv * group; h < (kv + 1) * group; h++)
             for (i0 = begin; i0 < end; i0 += rows) {
                 size_t all;
+                float *y = out + (to + i0 - begin) * inner + h * d;
                 rows = LDR__MIN(nr, end - i0);
                 all = a->causal ? i0 + rows : n;
+                ldr__soon_put(&soon, 1, ldr__head_ahead(y, inner, rows, d));
                 memset(&soft, 0, sizeof soft);
                 soft.scale = a->scale;
                 soft.threshold = ldr__attention_dropout(soft.row, &soft.kept, a, first + i0, rows, h);
@@ -3882,18 +3925,18 @@ static void ldr__attention_forward(const ldr__exec *ex, float *out, float *lse, 
                 ldr__pack_panels(ker, q, ldr__mat_float(base + i0 * ld + h * d, 1, ld), d, rows);
                 for (j0 = 0; j0 < all; j0 += keys) {
                     keys = LDR__MIN((size_t)LDR__STRETCH, all - j0);
-                    ldr__panels_multiply(ker, s, nr, k + j0 * d, d, 1, q, d, keys, nr, d, NULL, NULL, 0, NULL);
+                    ldr__panels_multiply(ker, s, nr, k + j0 * d, d, 1, q, d, keys, nr, d, NULL, NULL, 0, &soon);
                     if (a->causal) ldr__hide_later(s, keys, nr, j0, i0);
                     ker->rows->softmax(s, keys, nr, &soft, j0);
                     for (c = 0; j0 && c < d; c++)
                         for (i = 0; i < nr; i++) o[c * nr + i] *= soft.fix[i];
-                    ldr__panels_multiply(ker, o, nr, v + j0 * d, 1, d, s, keys, d, nr, keys, NULL, NULL, j0 > 0, NULL);
+                    ldr__panels_multiply(ker, o, nr, v + j0 * d, 1, d, s, keys, d, nr, keys, NULL, NULL, j0 > 0, &soon);
                 }
                 for (i = 0; i < rows; i++) {
                     if (lse) lse[(first + i0 + i) * (size_t)a->heads + h] = soft.peak[i] + logf(soft.sum[i]);
                     soft.fix[i] = 1.0f / soft.sum[i];
                 }
-                ker->rows->turn(out + (to + i0 - begin) * inner + h * d, inner, o, nr, soft.fix, rows, d, 0);
+                ker->rows->turn(y, inner, o, nr, soft.fix, rows, d, 0);
             }
     }
 }
@@ -3911,6 +3954,8 @@ static void ldr__attention_backward(const ldr__exec *ex, float *dqkv, const floa
         float *k = sums + n, *v = k + d * nr, *dk = v + d * nr, *dv = dk + d * nr, *kr = dv + d * nr, *s = kr + nr * ldr__round_up(d, nr), *e = s + LDR__STRETCH * nr;      /* kr: the rows of k, not side by side */
         const float *keys_at = qkv + first * ld + inner + kv * d, *values_at = keys_at + (size_t)a->kv_heads * d;
         float *dbase = dqkv + first * ld;
+        ldr__soon soon;
+        ldr__attention_soon(&soon, a, (size_t)task + (size_t)ex->threads, qkv, out, dout, 3);
         for (i = 0; a->only && i < n; i++) memset(dbase + i * ld + kv * group * d, 0, group * d * sizeof(float));
         for (h = kv * group; h < (kv + 1) * group; h++) {
             const float *at = dout + to * inner + h * d, *o = out + to * inner + h * d;
@@ -3921,8 +3966,12 @@ static void ldr__attention_backward(const ldr__exec *ex, float *dqkv, const floa
                 sums[i] = lse[(first + begin + i) * (size_t)a->heads + h];
             }
             memset(dq, 0, asking * apart * sizeof(float));
+            ldr__soon_put(&soon, 3, ldr__head_ahead(dbase + begin * ld + h * d, ld, asking, d));
             for (j0 = 0; j0 < n; j0 += nr) {
+                float *to_k = dbase + j0 * ld + inner + kv * d, *to_v = to_k + (size_t)a->kv_heads * d;
                 keys = LDR__MIN(nr, n - j0);
+                ldr__soon_put(&soon, 1, ldr__head_ahead(to_k, ld, keys, d));
+                ldr__soon_put(&soon, 2, ldr__head_ahead(to_v, ld, keys, d));
                 ldr__pack_panels(ker, k, ldr__mat_float(keys_at + j0 * ld, 1, ld), d, keys);
                 ldr__pack_panels(ker, v, ldr__mat_float(values_at + j0 * ld, 1, ld), d, keys);
                 ldr__pack_panels(ker, kr, ldr__mat_float(keys_at + j0 * ld, ld, 1), keys, d);
@@ -3937,19 +3986,19 @@ static void ldr__attention_backward(const ldr__exec *ex, float *dqkv, const floa
                     soft.scale = a->scale;
                     soft.kept = 1;
                     soft.threshold = ldr__attention_dropout(drops, &soft.kept, a, first + begin + i0, rows, h);
-                    ldr__panels_multiply(ker, s, nr, q + i0 * d, d, 1, k, d, rows, nr, d, NULL, NULL, 0, NULL);
-                    ldr__panels_multiply(ker, e, nr, g + i0 * d, d, 1, v, d, rows, nr, d, NULL, NULL, 0, NULL);
+                    ldr__panels_multiply(ker, s, nr, q + i0 * d, d, 1, k, d, rows, nr, d, NULL, NULL, 0, &soon);
+                    ldr__panels_multiply(ker, e, nr, g + i0 * d, d, 1, v, d, rows, nr, d, NULL, NULL, 0, &soon);
                     for (i = 0; a->causal && i < rows && begin + i0 + i < j0 + keys; i++) {      /* keys that come later */
                         size_t l;
                         for (l = begin + i0 + i + 1 - j0; l < keys; l++) s[i * nr + l] = -FLT_MAX;
                     }
                     ker->rows->softmax_backward(s, e, rows, nr, &soft, j0);
-                    ldr__panels_multiply(ker, dq + i0 * apart, apart, e, nr, 1, kr, keys, rows, d, keys, NULL, NULL, 1, NULL);
-                    ldr__panels_multiply(ker, dk, nr, q + i0 * d, 1, d, e, rows, d, nr, rows, NULL, NULL, 1, NULL);
-                    ldr__panels_multiply(ker, dv, nr, g + i0 * d, 1, d, s, rows, d, nr, rows, NULL, NULL, 1, NULL);
+                    ldr__panels_multiply(ker, dq + i0 * apart, apart, e, nr, 1, kr, keys, rows, d, keys, NULL, NULL, 1, &soon);
+                    ldr__panels_multiply(ker, dk, nr, q + i0 * d, 1, d, e, rows, d, nr, rows, NULL, NULL, 1, &soon);
+                    ldr__panels_multiply(ker, dv, nr, g + i0 * d, 1, d, s, rows, d, nr, rows, NULL, NULL, 1, &soon);
                 }
-                ker->rows->turn(dbase + j0 * ld + inner + kv * d, ld, dk, nr, NULL, keys, d, h > kv * group);
-                ker->rows->turn(dbase + j0 * ld + inner + ((size_t)a->kv_heads + kv) * d, ld, dv, nr, NULL, keys, d, h > kv * group);
+                ker->rows->turn(to_k, ld, dk, nr, NULL, keys, d, h > kv * group);
+                ker->rows->turn(to_v, ld, dv, nr, NULL, keys, d, h > kv * group);
             }
             ldr__head_rows(dbase + begin * ld + h * d, ld, dq, apart, asking, d);
         }
