@@ -2125,14 +2125,7 @@ LDR__INLINE void ldr__weave_body(float *dst, const float *src, size_t stride, si
 }
 
 static void ldr__weave_portable(float *dst, const float *src, size_t stride, size_t columns, size_t depth) { ldr__weave_body(dst, src, stride, columns, depth, 8); }
-#define LDR__SOFTMAX_KERNELS(suffix, target)                                                                                                               \
-    target static float ldr__exp_row_##suffix(float *x, size_t n, float scale, float *peak) { return ldr__exp_row_body(x, n, scale, peak); }                \
-    target static void ldr__softmax_##suffix(float *s, size_t keys, size_t n, ldr__softmax *q, size_t first) { ldr__softmax_body(s, keys, n, q, first); }      \
-    target static void ldr__softmax_backward_##suffix(float *s, float *e, size_t queries, size_t n, const ldr__softmax_back *q, size_t first) { ldr__softmax_backward_body(s, e, queries, n, q, first); }
-
 #define LDR__ROW_KERNELS(suffix, target)                                                                                                                   \
-    target static void ldr__activate_##suffix(float *y, const float *x, size_t n, int32_t kind) { ldr__activate_body(y, x, n, kind); }                      \
-    target static void ldr__activate_both_##suffix(float *y, float *x, size_t n, int32_t kind) { ldr__activate_both_body(y, x, n, kind); }                  \
     target static void ldr__multiply_##suffix(float *y, const float *x, size_t n) { ldr__multiply_body(y, x, n); }                                          \
     target static void ldr__add_##suffix(float *y, const float *x, size_t n) { ldr__add_body(y, x, n); }                                                    \
     target static void ldr__dropout_##suffix(float *x, size_t n, uint32_t row, uint32_t threshold, float scale) { ldr__dropout_body(x, n, row, 0, threshold, scale); } \
@@ -2144,15 +2137,19 @@ static void ldr__weave_portable(float *dst, const float *src, size_t stride, siz
     target static void ldr__mix_backward_##suffix(float *dm, float *ds, const float *du, const float *a, size_t n) { ldr__mix_backward_body(dm, ds, du, a, n); } \
     target static void ldr__mix_columns_##suffix(float *sums, const float *du, const float *s, const float *m, size_t ld, size_t rows, size_t columns) { ldr__mix_columns_body(sums, du, s, m, ld, rows, columns); } \
     target static double ldr__squares_##suffix(const float *x, size_t n) { return ldr__squares_body(x, n); }                                                \
-    target static void ldr__pack_##suffix(unsigned char *out, const float *x, size_t rows, size_t n, ldr_dtype type) { ldr__pack_body(out, x, rows, n, type); } \
-    target static void ldr__unpack_int8_##suffix(float *x, const unsigned char *in, size_t rows, size_t n) { ldr__unpack_int8_body(x, in, rows, n); } \
     static const ldr__row_kernels ldr__row_kernels_##suffix = { ldr__exp_row_##suffix, ldr__softmax_##suffix, ldr__softmax_backward_##suffix, ldr__activate_##suffix, ldr__activate_both_##suffix,      \
         ldr__multiply_##suffix, ldr__add_##suffix, ldr__dropout_##suffix, ldr__norm_##suffix, ldr__norm_backward_##suffix, ldr__norm_columns_##suffix, ldr__columns_##suffix,      \
         ldr__mix_##suffix, ldr__mix_backward_##suffix, ldr__mix_columns_##suffix, ldr__squares_##suffix, ldr__pack_##suffix, ldr__unpack_int8_##suffix, ldr__turn_##suffix, ldr__adam_##suffix };
 
 static void ldr__turn_portable(float *dst, size_t ld, const float *src, size_t n, const float *by, size_t rows, size_t d, int add) { ldr__turn_body(dst, ld, src, n, by, rows, d, add); }
 static void ldr__adam_portable(float *w, float *m, float *v, const float *g, size_t n, const float *c) { ldr__adam_body(w, m, v, g, n, c); }
-LDR__SOFTMAX_KERNELS(portable, )
+static float ldr__exp_row_portable(float *x, size_t n, float scale, float *peak) { return ldr__exp_row_body(x, n, scale, peak); }
+static void ldr__softmax_portable(float *s, size_t keys, size_t n, ldr__softmax *q, size_t first) { ldr__softmax_body(s, keys, n, q, first); }
+static void ldr__activate_portable(float *y, const float *x, size_t n, int32_t kind) { ldr__activate_body(y, x, n, kind); }
+static void ldr__activate_both_portable(float *y, float *x, size_t n, int32_t kind) { ldr__activate_both_body(y, x, n, kind); }
+static void ldr__pack_portable(unsigned char *out, const float *x, size_t rows, size_t n, ldr_dtype type) { ldr__pack_body(out, x, rows, n, type); }
+static void ldr__unpack_int8_portable(float *x, const unsigned char *in, size_t rows, size_t n) { ldr__unpack_int8_body(x, in, rows, n); }
+static void ldr__softmax_backward_portable(float *s, float *e, size_t queries, size_t n, const ldr__softmax_back *q, size_t first) { ldr__softmax_backward_body(s, e, queries, n, q, first); }
 LDR__ROW_KERNELS(portable, )
 static void ldr__quantise_portable(void *q, float *scale, const float *x, size_t n, size_t padded) { ldr__quantise_body(q, scale, x, n, padded, 2, 0); }
 static void ldr__widen_portable(int16_t *dst, const int8_t *src, size_t n) { ldr__widen_body(dst, src, n); }
@@ -2802,6 +2799,34 @@ LDR__AVX2 static void ldr__quantise_avx2(void *q, float *scale, const float *x, 
 LDR__AVX2 static void ldr__quantise_avx2vnni(void *q, float *scale, const float *x, size_t n, size_t padded) { ldr__quantise_256(q, scale, x, n, padded, 4); }
 #endif
 
+/* Rows that are kept as int8, as their bodies do; lanes of bytes are what -O2 makes no vectors of. */
+LDR__AVX2 static void ldr__pack_avx2(unsigned char *out, const float *x, size_t rows, size_t n, ldr_dtype type) {
+    if (type != LDR_I8) ldr__pack_body(out, x, rows, n, type);
+    else for (; rows; rows--, x += n, out += n + 4) {
+        float scale;
+        ldr__quantise_256(out + 4, &scale, x, n, n, 4);
+        ldr__store_u32(out, ldr__bits_from_float(scale));
+    }
+}
+LDR__AVX512 static void ldr__pack_avx512(unsigned char *out, const float *x, size_t rows, size_t n, ldr_dtype type) {
+    if (type != LDR_I8) ldr__pack_body(out, x, rows, n, type);
+    else ldr__pack_avx2(out, x, rows, n, type);
+}
+
+LDR__AVX2 static void ldr__unpack_int8_avx2(float *x, const unsigned char *in, size_t rows, size_t n) {
+    for (; rows; rows--, x += n, in += n + 4) {
+        const float scale = ldr__float_from_bits(ldr__load_u32(in));
+        const __m256 by = _mm256_set1_ps(scale);
+        size_t i = 0;
+        for (; i + 8 <= n; i += 8) {
+            __m256i q = _mm256_sub_epi32(_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)(in + 4 + i))), _mm256_set1_epi32(128));
+            _mm256_storeu_ps(x + i, _mm256_mul_ps(by, _mm256_cvtepi32_ps(q)));
+        }
+        for (; i < n; i++) x[i] = scale * (float)((int)in[4 + i] - 128);
+    }
+}
+static void ldr__unpack_int8_avx512(float *x, const unsigned char *in, size_t rows, size_t n) { ldr__unpack_int8_avx2(x, in, rows, n); }
+
 LDR__AVX2 static void ldr__to_float_avx2(float *dst, const void *src, ldr_dtype dtype, size_t n) {
     const unsigned char *s = (const unsigned char *)src;
     size_t i = 0;
@@ -2950,6 +2975,7 @@ LDR__AVX512 LDR__INLINE __m512 ldr__exp512(__m512 x) {
     return _mm512_scalef_ps(p, n);
 }
 
+LDR__AVX2 static float ldr__exp_row_avx2(float *x, size_t n, float scale, float *peak) { return ldr__exp_row_body(x, n, scale, peak); }
 LDR__AVX512 static float ldr__exp_row_avx512(float *x, size_t n, float scale, float *peak) {
     const __m512 by = _mm512_set1_ps(scale), lowest = _mm512_set1_ps(-FLT_MAX);
     __m512 most = lowest, sum = _mm512_setzero_ps(), m;
@@ -2969,55 +2995,114 @@ LDR__AVX512 static float ldr__exp_row_avx512(float *x, size_t n, float scale, fl
     return _mm512_reduce_add_ps(sum);
 }
 
-/* n is 32. */
-LDR__AVX512 static void ldr__softmax_avx512(float *s, size_t keys, size_t n, ldr__softmax *q, size_t first) {
-    const __m512 by = _mm512_set1_ps(q->scale);
-    __m512 m0 = _mm512_set1_ps(-FLT_MAX), m1 = m0, old0 = _mm512_loadu_ps(q->peak), old1 = _mm512_loadu_ps(q->peak + 16), fix0, fix1, sum0, sum1;
-    float *v;
-    for (v = s; v < s + keys * 32; v += 32) {
-        m0 = _mm512_max_ps(m0, _mm512_loadu_ps(v));
-        m1 = _mm512_max_ps(m1, _mm512_loadu_ps(v + 16));
-    }
-    m0 = _mm512_max_ps(old0, _mm512_mul_ps(m0, by));
-    m1 = _mm512_max_ps(old1, _mm512_mul_ps(m1, by));
-    fix0 = ldr__exp512(_mm512_sub_ps(old0, m0));
-    fix1 = ldr__exp512(_mm512_sub_ps(old1, m1));
-    sum0 = _mm512_mul_ps(_mm512_loadu_ps(q->sum), fix0);
-    sum1 = _mm512_mul_ps(_mm512_loadu_ps(q->sum + 16), fix1);
-    for (v = s; v < s + keys * 32; v += 32) {
-        __m512 e0 = ldr__exp512(_mm512_fmsub_ps(_mm512_loadu_ps(v), by, m0)), e1 = ldr__exp512(_mm512_fmsub_ps(_mm512_loadu_ps(v + 16), by, m1));
-        _mm512_storeu_ps(v, e0);
-        _mm512_storeu_ps(v + 16, e1);
-        sum0 = _mm512_add_ps(sum0, e0);
-        sum1 = _mm512_add_ps(sum1, e1);
-    }
-    _mm512_storeu_ps(q->peak, m0);
-    _mm512_storeu_ps(q->peak + 16, m1);
-    _mm512_storeu_ps(q->fix, fix0);
-    _mm512_storeu_ps(q->fix + 16, fix1);
-    _mm512_storeu_ps(q->sum, sum0);
-    _mm512_storeu_ps(q->sum + 16, sum1);
-    if (q->threshold) ldr__softmax_dropout(s, keys, n, q, first);
+/* The same for eight: 2^n goes into the exponent bits. */
+LDR__AVX2 LDR__INLINE __m256 ldr__exp256(__m256 x) {
+    const __m256 whole = _mm256_set1_ps(12582912.0f), least = _mm256_set1_ps(-87.3f);
+    __m256 v = _mm256_max_ps(least, x), shifted = _mm256_fmadd_ps(v, _mm256_set1_ps(1.44269504f), whole), n = _mm256_sub_ps(shifted, whole);
+    __m256 r = _mm256_fmadd_ps(n, _mm256_set1_ps(2.12194440e-4f), _mm256_fmadd_ps(n, _mm256_set1_ps(-0.693359375f), v)), p = _mm256_set1_ps(1.0f / 720.0f);
+    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(1.0f / 120.0f));
+    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(1.0f / 24.0f));
+    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(1.0f / 6.0f));
+    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(0.5f));
+    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(1.0f));
+    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(1.0f));
+    p = _mm256_mul_ps(p, _mm256_castsi256_ps(_mm256_add_epi32(_mm256_slli_epi32(_mm256_castps_si256(shifted), 23), _mm256_set1_epi32(0x3f800000))));
+    return _mm256_and_ps(p, _mm256_cmp_ps(x, least, _CMP_NLT_UQ));
 }
 
-LDR__AVX512 static void ldr__softmax_backward_avx512(float *s, float *e, size_t queries, size_t n, const ldr__softmax_back *q, size_t first) {
-    const __m512 by = _mm512_set1_ps(q->scale);
-    float *v = s, *g = e;
-    size_t i;
-    if (q->threshold) ldr__softmax_back_dropout(e, queries, n, q, first);
-    for (i = 0; i < queries; i++, v += 32, g += 32) {
-        __m512 lse = _mm512_set1_ps(q->lse[i]), dot = _mm512_set1_ps(q->dot[i]);
-        __m512 p0 = ldr__exp512(_mm512_fmsub_ps(_mm512_loadu_ps(v), by, lse)), p1 = ldr__exp512(_mm512_fmsub_ps(_mm512_loadu_ps(v + 16), by, lse));
-        _mm512_storeu_ps(v, p0);
-        _mm512_storeu_ps(v + 16, p1);
-        _mm512_storeu_ps(g, _mm512_mul_ps(_mm512_mul_ps(by, p0), _mm512_sub_ps(_mm512_loadu_ps(g), dot)));
-        _mm512_storeu_ps(g + 16, _mm512_mul_ps(_mm512_mul_ps(by, p1), _mm512_sub_ps(_mm512_loadu_ps(g + 16), dot)));
-    }
-    if (q->threshold) ldr__softmax_back_dropout(s, queries, n, q, first);
+/* ldr__softmax_body and its way back, in registers; n is twice the lanes, a panel's width. */
+#define LDR__SOFTMAX(suffix, target, vector, mm, exp, lanes)                                                            \
+target static void ldr__softmax_##suffix(float *s, size_t keys, size_t n, ldr__softmax *q, size_t first) {              \
+    const vector by = mm##_set1_ps(q->scale), old0 = mm##_loadu_ps(q->peak), old1 = mm##_loadu_ps(q->peak + (lanes));   \
+    vector m0 = mm##_set1_ps(-FLT_MAX), m1 = m0, fix0, fix1, sum0, sum1;                                                \
+    float *v;                                                                                                           \
+    for (v = s; v < s + keys * n; v += 2 * (lanes)) {                                                                   \
+        m0 = mm##_max_ps(m0, mm##_loadu_ps(v));                                                                         \
+        m1 = mm##_max_ps(m1, mm##_loadu_ps(v + (lanes)));                                                               \
+    }                                                                                                                   \
+    m0 = mm##_max_ps(old0, mm##_mul_ps(m0, by));                                                                        \
+    m1 = mm##_max_ps(old1, mm##_mul_ps(m1, by));                                                                        \
+    fix0 = exp(mm##_sub_ps(old0, m0));                                                                                  \
+    fix1 = exp(mm##_sub_ps(old1, m1));                                                                                  \
+    sum0 = mm##_mul_ps(mm##_loadu_ps(q->sum), fix0);                                                                    \
+    sum1 = mm##_mul_ps(mm##_loadu_ps(q->sum + (lanes)), fix1);                                                          \
+    for (v = s; v < s + keys * n; v += 2 * (lanes)) {                                                                   \
+        vector e0 = exp(mm##_fmsub_ps(mm##_loadu_ps(v), by, m0)), e1 = exp(mm##_fmsub_ps(mm##_loadu_ps(v + (lanes)), by, m1)); \
+        mm##_storeu_ps(v, e0);                                                                                          \
+        mm##_storeu_ps(v + (lanes), e1);                                                                                \
+        sum0 = mm##_add_ps(sum0, e0);                                                                                   \
+        sum1 = mm##_add_ps(sum1, e1);                                                                                   \
+    }                                                                                                                   \
+    mm##_storeu_ps(q->peak, m0);                                                                                        \
+    mm##_storeu_ps(q->peak + (lanes), m1);                                                                              \
+    mm##_storeu_ps(q->fix, fix0);                                                                                       \
+    mm##_storeu_ps(q->fix + (lanes), fix1);                                                                             \
+    mm##_storeu_ps(q->sum, sum0);                                                                                       \
+    mm##_storeu_ps(q->sum + (lanes), sum1);                                                                             \
+    if (q->threshold) ldr__softmax_dropout(s, keys, n, q, first);                                                       \
+}                                                                                                                       \
+target static void ldr__softmax_backward_##suffix(float *s, float *e, size_t queries, size_t n, const ldr__softmax_back *q, size_t first) { \
+    const vector by = mm##_set1_ps(q->scale);                                                                           \
+    size_t i, at;                                                                                                       \
+    if (q->threshold) ldr__softmax_back_dropout(e, queries, n, q, first);                                               \
+    for (i = 0; i < queries; i++) {                                                                                     \
+        const vector lse = mm##_set1_ps(q->lse[i]), dot = mm##_set1_ps(q->dot[i]);                                      \
+        for (at = i * n; at < (i + 1) * n; at += (lanes)) {                                                             \
+            vector p = exp(mm##_fmsub_ps(mm##_loadu_ps(s + at), by, lse));                                              \
+            mm##_storeu_ps(s + at, p);                                                                                  \
+            mm##_storeu_ps(e + at, mm##_mul_ps(mm##_mul_ps(by, p), mm##_sub_ps(mm##_loadu_ps(e + at), dot)));           \
+        }                                                                                                               \
+    }                                                                                                                   \
+    if (q->threshold) ldr__softmax_back_dropout(s, queries, n, q, first);                                               \
 }
+LDR__SOFTMAX(avx2, LDR__AVX2, __m256, _mm256, ldr__exp256, 8)
+LDR__SOFTMAX(avx512, LDR__AVX512, __m512, _mm512, ldr__exp512, 16)
+#undef LDR__SOFTMAX
+
+/* The activation of most backbones, by hand: a minimum is one operation here and a choice of bits elsewhere. erf as ldr__erf; beyond 3.84
+   what is left over brings it to 1. */
+#define LDR__GELU(suffix, target, vector, mm, exp, lanes)                                                               \
+target LDR__INLINE vector ldr__erf_##suffix(vector x) {                                                                 \
+    const vector sign = mm##_set1_ps(-0.0f), one = mm##_set1_ps(1.0f), end = mm##_set1_ps(3.84f);                       \
+    vector a = mm##_andnot_ps(sign, x), z = mm##_min_ps(end, a), s = mm##_mul_ps(z, z);                                 \
+    vector beyond = mm##_max_ps(mm##_setzero_ps(), mm##_sub_ps(a, end)), p = mm##_set1_ps(2.11674806e-6f), q = mm##_set1_ps(3.88267069e-5f); \
+    p = mm##_fmadd_ps(p, s, mm##_set1_ps(2.85826172e-4f));                                                              \
+    p = mm##_fmadd_ps(p, s, mm##_set1_ps(3.66179372e-3f));                                                              \
+    p = mm##_fmadd_ps(p, s, mm##_set1_ps(5.2444607e-2f));                                                               \
+    p = mm##_fmadd_ps(p, s, mm##_set1_ps(1.87560174e-1f));                                                              \
+    p = mm##_fmadd_ps(p, s, mm##_set1_ps(1.12837915f));                                                                 \
+    q = mm##_fmadd_ps(q, s, mm##_set1_ps(1.14332293e-3f));                                                              \
+    q = mm##_fmadd_ps(q, s, mm##_set1_ps(1.47605859e-2f));                                                              \
+    q = mm##_fmadd_ps(q, s, mm##_set1_ps(1.12998067e-1f));                                                              \
+    q = mm##_fmadd_ps(q, s, mm##_set1_ps(4.99553768e-1f));                                                              \
+    q = mm##_fmadd_ps(q, s, one);                                                                                       \
+    p = mm##_fmadd_ps(beyond, mm##_set1_ps(1e9f), mm##_div_ps(mm##_mul_ps(z, p), q));                                   \
+    return mm##_or_ps(mm##_min_ps(one, p), mm##_and_ps(sign, x));                                                       \
+}                                                                                                                       \
+target static void ldr__activate_##suffix(float *y, const float *x, size_t n, int32_t kind) {                           \
+    size_t i = 0;                                                                                                       \
+    for (; kind == LDR_GELU && i + (lanes) <= n; i += (lanes)) {                                                        \
+        vector v = mm##_loadu_ps(x + i), half = mm##_mul_ps(v, mm##_set1_ps(0.5f));                                     \
+        mm##_storeu_ps(y + i, mm##_fmadd_ps(half, ldr__erf_##suffix(mm##_mul_ps(v, mm##_set1_ps(0.70710678f))), half)); \
+    }                                                                                                                   \
+    ldr__activate_body(y + i, x + i, n - i, kind);                                                                      \
+}                                                                                                                       \
+target static void ldr__activate_both_##suffix(float *y, float *x, size_t n, int32_t kind) {                            \
+    const vector half = mm##_set1_ps(0.5f);                                                                             \
+    size_t i = 0;                                                                                                       \
+    for (; kind == LDR_GELU && i + (lanes) <= n; i += (lanes)) {                                                        \
+        vector v = mm##_loadu_ps(x + i), e = exp(mm##_mul_ps(mm##_mul_ps(v, mm##_set1_ps(-0.5f)), v));                  \
+        vector phi = mm##_fmadd_ps(half, ldr__erf_##suffix(mm##_mul_ps(v, mm##_set1_ps(0.70710678f))), half);           \
+        mm##_storeu_ps(y + i, mm##_mul_ps(v, phi));                                                                     \
+        mm##_storeu_ps(x + i, mm##_fmadd_ps(mm##_mul_ps(v, mm##_set1_ps(0.39894228f)), e, phi));                        \
+    }                                                                                                                   \
+    ldr__activate_both_body(y + i, x + i, n - i, kind);                                                                 \
+}
+LDR__GELU(avx2, LDR__AVX2, __m256, _mm256, ldr__exp256, 8)
+LDR__GELU(avx512, LDR__AVX512, __m512, _mm512, ldr__exp512, 16)
+#undef LDR__GELU
 
 static void ldr__turn_avx512(float *dst, size_t ld, const float *src, size_t n, const float *by, size_t rows, size_t d, int add) { ldr__turn_avx2(dst, ld, src, n, by, rows, d, add); }
-LDR__SOFTMAX_KERNELS(avx2, LDR__AVX2)
 LDR__ROW_KERNELS(avx2, LDR__AVX2)
 LDR__ROW_KERNELS(avx512, LDR__AVX512)
 

@@ -341,6 +341,90 @@ TEST(activations_of_every_kernel_set) {
     free(x); free(y); free(d); free(y0); free(d0); free(both);
 }
 
+/* Whole lanes of them, since what is left over at the end of a row is another loop's. */
+TEST(extreme_arguments_in_every_kernel_set) {
+    static const float huge[] = { 1e-45f, 1e-38f, 5.4f, 5.44f, 20.0f, 88.0f, 1e3f, 1e10f, 1.8e19f, 2e19f, 1e30f, FLT_MAX };
+    const float inf = ldr__float_from_bits(0x7f800000u), nan = ldr__float_from_bits(0x7fc00000u);
+    const ldr__kernels *sets[KERNEL_SETS];
+    int count = kernel_sets(sets), s, kind, sign;
+    size_t i, k;
+    for (s = 0; s < count; s++)
+        for (kind = 0; kind < 5; kind++) {
+            float x[35], y[35], d[35];
+            for (k = 0; k < sizeof huge / sizeof *huge; k++)
+                for (sign = 1; sign >= -1; sign -= 2) {
+                    for (i = 0; i < 35; i++) x[i] = d[i] = huge[k] * (float)sign;
+                    sets[s]->rows->activate(y, x, 35, kind);
+                    for (i = 0; i < 35; i++) CHECK_NEAR(y[i], want_activation((double)x[i], kind), 1e-6 * fmax(1, (double)huge[k]) * (sign > 0) + 1.01e-6);
+                    sets[s]->rows->activate_both(y, d, 35, kind);
+                    for (i = 0; i < 35; i++) {
+                        CHECK_NEAR(y[i], want_activation((double)x[i], kind), 1e-6 * fmax(1, (double)huge[k]) * (sign > 0) + 1.01e-6);
+                        CHECK(d[i] - d[i] == 0);
+                        if (k > 3) CHECK_NEAR(d[i], kind == LDR_TANH ? 0 : sign > 0, 1e-6);
+                    }
+                }
+            for (i = 0; i < 35; i++) x[i] = i % 3 == 0 ? nan : i % 3 == 1 ? inf : -inf;
+            sets[s]->rows->activate(y, x, 35, kind);
+            for (i = 0; i < 35; i++) {
+                if (i % 3 == 0) CHECK(kind == LDR_RELU || y[i] != y[i]);      /* a NaN must stay visible to the loss check */
+                if (i % 3 == 1) CHECK(kind == LDR_TANH ? y[i] == 1.0f : y[i] == inf);
+            }
+        }
+}
+
+/* Scores of queries side by side, with some that are hidden, in two pieces; and the way back. */
+TEST(softmax_of_every_kernel_set) {
+    const ldr__kernels *sets[KERNEL_SETS];
+    int count = kernel_sets(sets), t;
+    ldr_test_rng r = { 6 };
+    for (t = 0; t < count; t++) {
+        enum { KEYS = 37, CUT = 20, MOST = 64 };
+        size_t n = (size_t)sets[t]->nr, j, l;
+        float s[KEYS * MOST], given[KEYS * MOST], e[KEYS * MOST], gradient[KEYS * MOST], lse[KEYS], dot[KEYS];
+        ldr__softmax q;
+        ldr__softmax_back back;
+        for (j = 0; j < KEYS * n; j++) {
+            s[j] = given[j] = j % 11 == 3 ? -FLT_MAX : 9 * ldr_test_uniform(&r);
+            e[j] = gradient[j] = ldr_test_uniform(&r);
+        }
+        memset(&q, 0, sizeof q);
+        q.scale = 0.35f;
+        for (l = 0; l < n; l++) q.peak[l] = -FLT_MAX;
+        sets[t]->rows->softmax(s, CUT, n, &q, 0);
+        sets[t]->rows->softmax(s + CUT * n, KEYS - CUT, n, &q, CUT);
+        for (l = 0; l < n; l++) {
+            double first = -1e300, top = -1e300, sum = 0;
+            for (j = 0; j < KEYS; j++) {
+                top = fmax(top, (double)given[j * n + l] * 0.35);
+                if (j < CUT) first = top;
+            }
+            for (j = 0; j < KEYS; j++) {
+                double x = (double)given[j * n + l] * 0.35;
+                sum += exp(x - top);
+                CHECK_NEAR(s[j * n + l], exp(x - (j < CUT ? first : top)), 1e-6);
+            }
+            CHECK_NEAR(q.peak[l], top, 1e-6);
+            CHECK_NEAR(q.fix[l], exp(first - top), 1e-6);
+            CHECK_NEAR((double)q.sum[l] / sum, 1, 1e-6);
+        }
+        memcpy(s, given, sizeof s);
+        memset(&back, 0, sizeof back);
+        back.lse = lse;
+        back.dot = dot;
+        back.scale = 0.35f;
+        for (j = 0; j < KEYS; j++) {
+            lse[j] = 3 + ldr_test_uniform(&r);
+            dot[j] = ldr_test_uniform(&r);
+        }
+        sets[t]->rows->softmax_backward(s, e, KEYS, n, &back, 0);
+        for (j = 0; j < KEYS * n; j++) {
+            double p = exp((double)given[j] * 0.35 - (double)lse[j / n]);
+            CHECK_NEAR(s[j], p, 1e-6);
+            CHECK_NEAR(e[j], 0.35 * p * ((double)gradient[j] - (double)dot[j / n]), 1e-6);
+        }
+    }
+}
+
 TEST(rows_of_exponentials_and_adam_agree_between_kernel_sets) {
     const ldr__kernels *sets[KERNEL_SETS];
     int count = kernel_sets(sets), s;
@@ -1361,7 +1445,7 @@ TEST(json_survives_every_byte_and_every_failed_allocation) {
 }
 
 #define TESTS(X) X(statuses_have_names_and_texts) X(the_first_error_wins) X(a_message_keeps_its_first_error_when_a_file_fails_later) X(long_messages_are_cut_not_overrun) X(random_numbers_are_the_published_ones) \
-    X(exponential_and_its_kin) X(extreme_arguments) X(slopes_stay_finite_for_every_finite_argument) X(columns_become_rows_in_every_kernel_set) X(bf16_products_are_chosen_where_they_are_fast) X(activations_of_every_kernel_set) X(rows_of_exponentials_and_adam_agree_between_kernel_sets) \
+    X(exponential_and_its_kin) X(extreme_arguments) X(slopes_stay_finite_for_every_finite_argument) X(columns_become_rows_in_every_kernel_set) X(bf16_products_are_chosen_where_they_are_fast) X(activations_of_every_kernel_set) X(extreme_arguments_in_every_kernel_set) X(softmax_of_every_kernel_set) X(rows_of_exponentials_and_adam_agree_between_kernel_sets) \
     X(every_half_is_exact) X(bfloat16_rounds_to_nearest_even) X(tensors_read_as_float) X(products_of_every_layout_and_type) X(products_do_not_depend_on_threads) \
     X(a_row_of_a_product_does_not_depend_on_the_others) X(an_empty_product_is_its_bias) X(all_that_comes_next_is_fetched) X(int8_products_are_exact_sums) X(bf16_products_of_every_kernel_set) X(floats_become_the_nearest_bf16) X(int8_rows_show_what_is_not_finite) X(int8_rows_are_the_same_of_every_set) X(a_set_that_is_not_there_gives_the_next_lower) X(norms_and_their_gradients) X(linear_maps_and_their_gradients) X(rotary_positions_turn_and_turn_back) \
     X(attention_and_its_gradients) X(dropout_has_its_rate_and_one_mask) X(a_batch_in_parts_has_the_same_masks) X(mixes_and_their_gradients) X(bad_json_is_refused_at_its_place) X(the_public_json_suite) \
