@@ -2129,8 +2129,6 @@ static void ldr__weave_portable(float *dst, const float *src, size_t stride, siz
     target static void ldr__multiply_##suffix(float *y, const float *x, size_t n) { ldr__multiply_body(y, x, n); }                                          \
     target static void ldr__add_##suffix(float *y, const float *x, size_t n) { ldr__add_body(y, x, n); }                                                    \
     target static void ldr__dropout_##suffix(float *x, size_t n, uint32_t row, uint32_t threshold, float scale) { ldr__dropout_body(x, n, row, 0, threshold, scale); } \
-    target static void ldr__norm_##suffix(float *y, float *stats, const float *x, const float *g, const float *b, size_t n, int rms, float eps) { ldr__norm_body(y, stats, x, g, b, n, rms, eps); } \
-    target static void ldr__norm_backward_##suffix(float *dx, int add, const float *dy, const float *x, const float *stats, const float *g, size_t n, int rms) { ldr__norm_backward_body(dx, add, dy, x, stats, g, n, rms); } \
     target static void ldr__norm_columns_##suffix(float *dg, const float *dy, const float *x, const float *stats, size_t ld, size_t rows, size_t columns) { ldr__norm_columns_body(dg, dy, x, stats, ld, rows, columns); } \
     target static void ldr__columns_##suffix(float *sums, const float *x, size_t ld, size_t rows, size_t columns) { ldr__columns_body(sums, x, ld, rows, columns); } \
     target static void ldr__mix_##suffix(float *out, const float *s, const float *m, const float *a, size_t n) { ldr__mix_body(out, s, m, a, n); }          \
@@ -2147,6 +2145,8 @@ static float ldr__exp_row_portable(float *x, size_t n, float scale, float *peak)
 static void ldr__softmax_portable(float *s, size_t keys, size_t n, ldr__softmax *q, size_t first) { ldr__softmax_body(s, keys, n, q, first); }
 static void ldr__activate_portable(float *y, const float *x, size_t n, int32_t kind) { ldr__activate_body(y, x, n, kind); }
 static void ldr__activate_both_portable(float *y, float *x, size_t n, int32_t kind) { ldr__activate_both_body(y, x, n, kind); }
+static void ldr__norm_portable(float *y, float *stats, const float *x, const float *g, const float *b, size_t n, int rms, float eps) { ldr__norm_body(y, stats, x, g, b, n, rms, eps); }
+static void ldr__norm_backward_portable(float *dx, int add, const float *dy, const float *x, const float *stats, const float *g, size_t n, int rms) { ldr__norm_backward_body(dx, add, dy, x, stats, g, n, rms); }
 static void ldr__pack_portable(unsigned char *out, const float *x, size_t rows, size_t n, ldr_dtype type) { ldr__pack_body(out, x, rows, n, type); }
 static void ldr__unpack_int8_portable(float *x, const unsigned char *in, size_t rows, size_t n) { ldr__unpack_int8_body(x, in, rows, n); }
 static void ldr__softmax_backward_portable(float *s, float *e, size_t queries, size_t n, const ldr__softmax_back *q, size_t first) { ldr__softmax_backward_body(s, e, queries, n, q, first); }
@@ -3101,6 +3101,80 @@ target static void ldr__activate_both_##suffix(float *y, float *x, size_t n, int
 LDR__GELU(avx2, LDR__AVX2, __m256, _mm256, ldr__exp256, 8)
 LDR__GELU(avx512, LDR__AVX512, __m512, _mm512, ldr__exp512, 16)
 #undef LDR__GELU
+
+LDR__AVX2 LDR__INLINE float ldr__sum256(__m256 a, __m256 b) {
+    float lanes[16];
+    _mm256_storeu_ps(lanes, a);
+    _mm256_storeu_ps(lanes + 8, b);
+    return ldr__lanes_sum(lanes);
+}
+
+LDR__AVX512 LDR__INLINE float ldr__sum512(__m512 a, __m512 b) {
+    float lanes[16];
+    _mm512_storeu_ps(lanes, _mm512_add_ps(a, b));
+    return ldr__lanes_sum(lanes);
+}
+LDR__STATIC_ASSERT(lanes_are_sixteen, LDR__LANES == 16);
+
+/* ldr__norm_body and its way back, for whole pairs of vectors: two sums side by side, in registers, where a body's array waits for memory. */
+#define LDR__NORM(suffix, target, vector, mm, total, lanes)                                                             \
+target static void ldr__norm_##suffix(float *y, float *stats, const float *x, const float *g, const float *b, size_t n, int rms, float eps) { \
+    vector m = mm##_setzero_ps(), by, s0 = m, s1 = m;                                                                   \
+    float mean = 0, rstd;                                                                                               \
+    size_t i;                                                                                                           \
+    if (n % (2 * (lanes))) {                                                                                            \
+        ldr__norm_body(y, stats, x, g, b, n, rms, eps);                                                                 \
+        return;                                                                                                         \
+    }                                                                                                                   \
+    for (i = 0; !rms && i < n; i += 2 * (lanes)) {                                                                      \
+        s0 = mm##_add_ps(s0, mm##_loadu_ps(x + i));                                                                     \
+        s1 = mm##_add_ps(s1, mm##_loadu_ps(x + i + (lanes)));                                                           \
+    }                                                                                                                   \
+    if (!rms) mean = total(s0, s1) / (float)n;                                                                          \
+    m = mm##_set1_ps(mean);                                                                                             \
+    s0 = s1 = mm##_setzero_ps();                                                                                        \
+    for (i = 0; i < n; i += 2 * (lanes)) {                                                                              \
+        vector d0 = mm##_sub_ps(mm##_loadu_ps(x + i), m), d1 = mm##_sub_ps(mm##_loadu_ps(x + i + (lanes)), m);          \
+        s0 = mm##_fmadd_ps(d0, d0, s0);                                                                                 \
+        s1 = mm##_fmadd_ps(d1, d1, s1);                                                                                 \
+    }                                                                                                                   \
+    rstd = 1.0f / sqrtf(total(s0, s1) / (float)n + eps);                                                                \
+    if (stats) {                                                                                                        \
+        stats[0] = mean;                                                                                                \
+        stats[1] = rstd;                                                                                                \
+    }                                                                                                                   \
+    by = mm##_set1_ps(rstd);                                                                                            \
+    for (i = 0; i < n; i += (lanes)) {                                                                                  \
+        vector v = mm##_mul_ps(mm##_mul_ps(mm##_sub_ps(mm##_loadu_ps(x + i), m), by), mm##_loadu_ps(g + i));            \
+        mm##_storeu_ps(y + i, b ? mm##_add_ps(v, mm##_loadu_ps(b + i)) : v);                                            \
+    }                                                                                                                   \
+}                                                                                                                       \
+target static void ldr__norm_backward_##suffix(float *dx, int add, const float *dy, const float *x, const float *stats, const float *g, size_t n, int rms) { \
+    const vector m = mm##_set1_ps(stats[0]), by = mm##_set1_ps(stats[1]);                                               \
+    vector s0 = mm##_setzero_ps(), s1 = s0, t0 = s0, t1 = s0, a, c;                                                     \
+    size_t i;                                                                                                           \
+    if (n % (2 * (lanes))) {                                                                                            \
+        ldr__norm_backward_body(dx, add, dy, x, stats, g, n, rms);                                                      \
+        return;                                                                                                         \
+    }                                                                                                                   \
+    for (i = 0; i < n; i += 2 * (lanes)) {                                                                              \
+        vector e0 = mm##_mul_ps(mm##_loadu_ps(dy + i), mm##_loadu_ps(g + i)), e1 = mm##_mul_ps(mm##_loadu_ps(dy + i + (lanes)), mm##_loadu_ps(g + i + (lanes))); \
+        s0 = mm##_add_ps(s0, e0);                                                                                       \
+        s1 = mm##_add_ps(s1, e1);                                                                                       \
+        t0 = mm##_fmadd_ps(e0, mm##_mul_ps(mm##_sub_ps(mm##_loadu_ps(x + i), m), by), t0);                              \
+        t1 = mm##_fmadd_ps(e1, mm##_mul_ps(mm##_sub_ps(mm##_loadu_ps(x + i + (lanes)), m), by), t1);                    \
+    }                                                                                                                   \
+    a = mm##_set1_ps(rms ? 0.0f : total(s0, s1) / (float)n);                                                            \
+    c = mm##_set1_ps(total(t0, t1) / (float)n);                                                                         \
+    for (i = 0; i < n; i += (lanes)) {                                                                                  \
+        vector e = mm##_mul_ps(mm##_loadu_ps(dy + i), mm##_loadu_ps(g + i)), xhat = mm##_mul_ps(mm##_sub_ps(mm##_loadu_ps(x + i), m), by); \
+        vector d = mm##_mul_ps(by, mm##_sub_ps(mm##_sub_ps(e, a), mm##_mul_ps(xhat, c)));                               \
+        mm##_storeu_ps(dx + i, add ? mm##_add_ps(d, mm##_loadu_ps(dx + i)) : d);                                        \
+    }                                                                                                                   \
+}
+LDR__NORM(avx2, LDR__AVX2, __m256, _mm256, ldr__sum256, 8)
+LDR__NORM(avx512, LDR__AVX512, __m512, _mm512, ldr__sum512, 16)
+#undef LDR__NORM
 
 static void ldr__turn_avx512(float *dst, size_t ld, const float *src, size_t n, const float *by, size_t rows, size_t d, int add) { ldr__turn_avx2(dst, ld, src, n, by, rows, d, add); }
 LDR__ROW_KERNELS(avx2, LDR__AVX2)

@@ -848,13 +848,16 @@ static double norm_scalar(const double *x, void *context) {
 }
 
 TEST(norms_and_their_gradients) {
-    static const size_t widths[] = { 1, 2, 7, 16, 33, 70 };
-    rig g = rig_open(&ldr__kernels_portable, 1, 8, 0, 0);
+    static const size_t widths[] = { 1, 2, 7, 16, 33, 70, 96 };
+    const ldr__kernels *sets[KERNEL_SETS];
+    int count = kernel_sets(sets), set;
     ldr_test_rng r = { 21 };
     size_t w, i;
     int kind;
-    for (w = 1; w < sizeof widths / sizeof *widths; w++)
+    for (set = 0; set < count; set++)
+        for (w = 1; w < sizeof widths / sizeof *widths; w++)
         for (kind = 0; kind < 2; kind++) {
+            rig g = rig_open(sets[set], 1, 8, 0, 0);
             size_t n = widths[w], rows = 3, all = rows * n + 2 * n;
             float *x = random_floats(all, &r), *y = zeros(rows * n), *stats = zeros(2 * rows), *dy = random_floats(rows * n, &r), *dx = zeros(all), *more = zeros(rows * n);
             norm_case c = { rows, n, kind ? LDR_NORM_RMS : LDR_NORM_LAYER, dy };
@@ -869,8 +872,8 @@ TEST(norms_and_their_gradients) {
             ldr__norm_backward(&g.ex, more, 1, NULL, NULL, dy, x, stats, x + rows * n, rows, n, c.kind);
             for (i = 0; i < rows * n; i++) CHECK_NEAR(more[i], 2 + (double)dx[i], 1e-6 * (2 + fabs((double)dx[i])));
             free(x); free(y); free(stats); free(dy); free(dx); free(more); free(at);
+            rig_close(&g);
         }
-    rig_close(&g);
 }
 
 typedef struct linear_case { size_t rows, out, in; const float *dy; } linear_case;
