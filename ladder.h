@@ -2125,6 +2125,8 @@ LDR__INLINE void ldr__weave_body(float *dst, const float *src, size_t stride, si
 }
 
 static void ldr__weave_portable(float *dst, const float *src, size_t stride, size_t columns, size_t depth) { ldr__weave_body(dst, src, stride, columns, depth, 8); }
+
+/* A set's loops over rows: those here are made by the compiler from their bodies; the others that it lists are by hand on x86. */
 #define LDR__ROW_KERNELS(suffix, target)                                                                                                                   \
     target static void ldr__multiply_##suffix(float *y, const float *x, size_t n) { ldr__multiply_body(y, x, n); }                                          \
     target static void ldr__add_##suffix(float *y, const float *x, size_t n) { ldr__add_body(y, x, n); }                                                    \
@@ -2143,13 +2145,13 @@ static void ldr__turn_portable(float *dst, size_t ld, const float *src, size_t n
 static void ldr__adam_portable(float *w, float *m, float *v, const float *g, size_t n, const float *c) { ldr__adam_body(w, m, v, g, n, c); }
 static float ldr__exp_row_portable(float *x, size_t n, float scale, float *peak) { return ldr__exp_row_body(x, n, scale, peak); }
 static void ldr__softmax_portable(float *s, size_t keys, size_t n, ldr__softmax *q, size_t first) { ldr__softmax_body(s, keys, n, q, first); }
+static void ldr__softmax_backward_portable(float *s, float *e, size_t queries, size_t n, const ldr__softmax_back *q, size_t first) { ldr__softmax_backward_body(s, e, queries, n, q, first); }
 static void ldr__activate_portable(float *y, const float *x, size_t n, int32_t kind) { ldr__activate_body(y, x, n, kind); }
 static void ldr__activate_both_portable(float *y, float *x, size_t n, int32_t kind) { ldr__activate_both_body(y, x, n, kind); }
 static void ldr__norm_portable(float *y, float *stats, const float *x, const float *g, const float *b, size_t n, int rms, float eps) { ldr__norm_body(y, stats, x, g, b, n, rms, eps); }
 static void ldr__norm_backward_portable(float *dx, int add, const float *dy, const float *x, const float *stats, const float *g, size_t n, int rms) { ldr__norm_backward_body(dx, add, dy, x, stats, g, n, rms); }
 static void ldr__pack_portable(unsigned char *out, const float *x, size_t rows, size_t n, ldr_dtype type) { ldr__pack_body(out, x, rows, n, type); }
 static void ldr__unpack_int8_portable(float *x, const unsigned char *in, size_t rows, size_t n) { ldr__unpack_int8_body(x, in, rows, n); }
-static void ldr__softmax_backward_portable(float *s, float *e, size_t queries, size_t n, const ldr__softmax_back *q, size_t first) { ldr__softmax_backward_body(s, e, queries, n, q, first); }
 LDR__ROW_KERNELS(portable, )
 static void ldr__quantise_portable(void *q, float *scale, const float *x, size_t n, size_t padded) { ldr__quantise_body(q, scale, x, n, padded, 2, 0); }
 static void ldr__widen_portable(int16_t *dst, const int8_t *src, size_t n) { ldr__widen_body(dst, src, n); }
@@ -3445,7 +3447,7 @@ typedef struct ldr__ahead {
     size_t    step, count, stride, rows, done;
 } ldr__ahead;
 
-/* A list of them, fetched in its order. The first place is for the next rows of a, which products fill in. */
+/* A list of them, fetched in its order. The first place is for the next rows of a, which products fill in; no list is longer than attention's way back. */
 enum { LDR__LINE = 64, LDR__SOON_MOST = 9 };
 typedef struct ldr__soon {
     ldr__ahead each[LDR__SOON_MOST];
@@ -3565,7 +3567,7 @@ static size_t ldr__gemm_scratch(size_t n, size_t k) {
 typedef struct ldr__grid { size_t mb, nb, columns, tasks; } ldr__grid;
 
 /* Blocks up to nb wide. Two tasks a thread, so that none waits long for the last; more would pack more of b twice. One (`each`)
-   where that is dear because a is copied as well. */
+   where that is dear because a is copied as well, and for gradients of weights, many of which are made together. */
 static ldr__grid ldr__grid_of(const ldr__exec *ex, size_t m, size_t n, size_t nb, size_t each) {
     ldr__grid g;
     size_t nr = (size_t)ex->kernels->nr, mr = (size_t)ex->kernels->mr, want = ex->threads == 1 ? 1 : each * (size_t)ex->threads, rows, most = (m + 4 * mr - 1) / (4 * mr);

@@ -106,6 +106,25 @@ TEST(all_that_comes_next_is_fetched) {
         }
 }
 
+/* In the list's order; what is put in a place comes before what is left of later ones. */
+TEST(lists_of_what_comes_next_are_fetched_in_order) {
+    static const uintptr_t wanted[] = { 2, 3, 1, 7, 3, 0 };
+    ldr__soon s;
+    size_t i, step;
+    uintptr_t at;
+    ldr__soon_clear(&s);
+    s.count++;
+    ldr__soon_add(&s, ldr__ahead_of(64 * 2, 4096, 1, 64, 1));
+    ldr__soon_add(&s, ldr__ahead_of(64 * 3, 64 * 64, 2, 64, 2));      /* two rows, a take each */
+    for (i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+        at = 0;
+        if (i == 2) ldr__soon_put(&s, 0, ldr__ahead_of(64 * 1, 4096, 1, 64, 1));
+        if (i == 3) ldr__soon_put(&s, 1, ldr__ahead_of(64 * 7, 4096, 1, 64, 1));
+        ldr__soon_take(&s, 8, &at, &step);
+        CHECK(at / 64 % 64 == wanted[i]);
+    }
+}
+
 TEST(statuses_have_names_and_texts) {
     int i, k;
     CHECK_STR(ldr_status_name(LDR_OK), "LDR_OK");
@@ -1450,7 +1469,7 @@ TEST(json_survives_every_byte_and_every_failed_allocation) {
 #define TESTS(X) X(statuses_have_names_and_texts) X(the_first_error_wins) X(a_message_keeps_its_first_error_when_a_file_fails_later) X(long_messages_are_cut_not_overrun) X(random_numbers_are_the_published_ones) \
     X(exponential_and_its_kin) X(extreme_arguments) X(slopes_stay_finite_for_every_finite_argument) X(columns_become_rows_in_every_kernel_set) X(bf16_products_are_chosen_where_they_are_fast) X(activations_of_every_kernel_set) X(extreme_arguments_in_every_kernel_set) X(softmax_of_every_kernel_set) X(rows_of_exponentials_and_adam_agree_between_kernel_sets) \
     X(every_half_is_exact) X(bfloat16_rounds_to_nearest_even) X(tensors_read_as_float) X(products_of_every_layout_and_type) X(products_do_not_depend_on_threads) \
-    X(a_row_of_a_product_does_not_depend_on_the_others) X(an_empty_product_is_its_bias) X(all_that_comes_next_is_fetched) X(int8_products_are_exact_sums) X(bf16_products_of_every_kernel_set) X(floats_become_the_nearest_bf16) X(int8_rows_show_what_is_not_finite) X(int8_rows_are_the_same_of_every_set) X(a_set_that_is_not_there_gives_the_next_lower) X(norms_and_their_gradients) X(linear_maps_and_their_gradients) X(rotary_positions_turn_and_turn_back) \
+    X(a_row_of_a_product_does_not_depend_on_the_others) X(an_empty_product_is_its_bias) X(all_that_comes_next_is_fetched) X(lists_of_what_comes_next_are_fetched_in_order) X(int8_products_are_exact_sums) X(bf16_products_of_every_kernel_set) X(floats_become_the_nearest_bf16) X(int8_rows_show_what_is_not_finite) X(int8_rows_are_the_same_of_every_set) X(a_set_that_is_not_there_gives_the_next_lower) X(norms_and_their_gradients) X(linear_maps_and_their_gradients) X(rotary_positions_turn_and_turn_back) \
     X(attention_and_its_gradients) X(dropout_has_its_rate_and_one_mask) X(a_batch_in_parts_has_the_same_masks) X(mixes_and_their_gradients) X(bad_json_is_refused_at_its_place) X(the_public_json_suite) \
     X(numbers_are_read_without_the_locale) X(trees_keys_and_escapes) X(values_one_after_another) X(json_survives_every_byte_and_every_failed_allocation)
 LDR_TEST_MAIN("core", TESTS)
