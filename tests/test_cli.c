@@ -186,7 +186,8 @@ static double output_number(const char *name) {
     return v;
 }
 
-/* What `plan` says is what `train` takes at its highest, for every method: within 2 %, and what else of the program's libraries is used. */
+/* What `plan` says is what `train` takes at its highest, for every method: within 2 %, and what of the program's libraries is used or not.
+   Where pages of the file are given back, words that no text has do not come again: up to 1 MB of this model's embedding. */
 TEST(the_plan_is_the_peak) {
     static const char *const runs[] = { "ladder", "ladder --recompute", "ladder --recompute --tap-type int8 --compute bf16", "ladder --release", "ladder --pack", "ladder --cache ram", "head", "full", "full --recompute", "bitfit", "lora", "adapter", "prompt --prompt-hidden 32", "prefix", "theseus" };
     char model[LADDER_MAX_PATH], data[LADDER_MAX_PATH];
@@ -200,7 +201,7 @@ TEST(the_plan_is_the_peak) {
     if (!realpath("../examples/tiny", model) || !realpath("../examples/data/train.tsv", data)) SKIP("no examples beside the tests");
     EXPECT(0, "head -n 160 '%s' > some", data);
     for (i = 0; i < sizeof runs / sizeof *runs; i++) {
-        double planned, peak, again;
+        double planned, peak, again, unread = strstr(runs[i], "--release") || strstr(runs[i], "--pack") || strstr(runs[i], "--compute") ? 1e6 : 0;
         EXPECT(0, "$L plan --model '%s' --train some --dev some --threads 1 --epochs 1 --json --method %s", model, runs[i]);
         planned = output_number("total");
         if (i == 0) {                       /* a plan is no matter of luck */
@@ -213,8 +214,8 @@ TEST(the_plan_is_the_peak) {
         }
         EXPECT(0, "$L train --model '%s' --train some --dev some --threads 1 --epochs 1 --json --method %s --out t.ladder", model, runs[i]);
         peak = output_number("peak_bytes");
-        if (!(planned > 0 && fabs(peak - planned) < 0.02 * peak + 800e3)) printf("  %s: planned %.0f, took %.0f\n", runs[i], planned, peak);
-        CHECK(planned > 0 && fabs(peak - planned) < 0.02 * peak + 800e3);
+        if (peak - planned >= 0.02 * peak + 800e3 || planned - peak >= 0.02 * peak + 800e3 + unread) printf("  %s: planned %.0f, took %.0f\n", runs[i], planned, peak);
+        CHECK(planned > 0 && peak - planned < 0.02 * peak + 800e3 && planned - peak < 0.02 * peak + 800e3 + unread);
     }
 }
 
