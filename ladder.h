@@ -3220,7 +3220,7 @@ static ldr_simd ldr__x86_widest(void) {
 
 /* Intel's vdpbf16ps takes two cycles: half the speed of the float products that it would stand in for. */
 static int ldr__x86_intel(void) {
-    unsigned a, b, c, d;
+    unsigned a, b = 0, c = 0, d = 0;
     return __get_cpuid(0, &a, &b, &c, &d) && b == 0x756e6547u && d == 0x49656e69u && c == 0x6c65746eu;      /* GenuineIntel */
 }
 #endif /* LDR__X86 */
