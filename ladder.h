@@ -2963,19 +2963,29 @@ LDR__ADAM(avx2, LDR__AVX2, __m256, _mm256, 8)
 LDR__ADAM(avx512, LDR__AVX512, __m512, _mm512, 16)
 #undef LDR__ADAM
 
-/* exp(x) as ldr__exp, for x <= 88: scalef puts 2^n on, and 0 where that is too small. NaN stays NaN. */
+/* exp(x) as ldr__exp, for x <= 88. NaN stays NaN. Both widths share its steps up to 2^n, which scalef puts on, down to 0, in one of them, and
+   the exponent bits in the other. */
+#define LDR__EXP_STEPS(vector, mm, least)                                                                               \
+    const vector whole = mm##_set1_ps(12582912.0f);               /* 1.5 * 2^23: rounds to an integer */                \
+    vector v = mm##_max_ps(mm##_set1_ps(least), x), shifted = mm##_fmadd_ps(v, mm##_set1_ps(1.44269504f), whole), n = mm##_sub_ps(shifted, whole); \
+    vector r = mm##_fmadd_ps(n, mm##_set1_ps(2.12194440e-4f), mm##_fmadd_ps(n, mm##_set1_ps(-0.693359375f), v)), p = mm##_set1_ps(1.0f / 720.0f); \
+    p = mm##_fmadd_ps(p, r, mm##_set1_ps(1.0f / 120.0f));                                                               \
+    p = mm##_fmadd_ps(p, r, mm##_set1_ps(1.0f / 24.0f));                                                                \
+    p = mm##_fmadd_ps(p, r, mm##_set1_ps(1.0f / 6.0f));                                                                 \
+    p = mm##_fmadd_ps(p, r, mm##_set1_ps(0.5f));                                                                        \
+    p = mm##_fmadd_ps(p, r, mm##_set1_ps(1.0f));                                                                        \
+    p = mm##_fmadd_ps(p, r, mm##_set1_ps(1.0f));
 LDR__AVX512 LDR__INLINE __m512 ldr__exp512(__m512 x) {
-    const __m512 whole = _mm512_set1_ps(12582912.0f);              /* 1.5 * 2^23: rounds to an integer */
-    __m512 v = _mm512_max_ps(_mm512_set1_ps(-104.0f), x), n = _mm512_sub_ps(_mm512_fmadd_ps(v, _mm512_set1_ps(1.44269504f), whole), whole);
-    __m512 r = _mm512_fmadd_ps(n, _mm512_set1_ps(2.12194440e-4f), _mm512_fmadd_ps(n, _mm512_set1_ps(-0.693359375f), v)), p = _mm512_set1_ps(1.0f / 720.0f);
-    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f / 120.0f));
-    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f / 24.0f));
-    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f / 6.0f));
-    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(0.5f));
-    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f));
-    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f));
+    LDR__EXP_STEPS(__m512, _mm512, -104.0f)
     return _mm512_scalef_ps(p, n);
 }
+
+LDR__AVX2 LDR__INLINE __m256 ldr__exp256(__m256 x) {
+    LDR__EXP_STEPS(__m256, _mm256, -87.3f)
+    p = _mm256_mul_ps(p, _mm256_castsi256_ps(_mm256_add_epi32(_mm256_slli_epi32(_mm256_castps_si256(shifted), 23), _mm256_set1_epi32(0x3f800000))));
+    return _mm256_and_ps(p, _mm256_cmp_ps(x, _mm256_set1_ps(-87.3f), _CMP_NLT_UQ));
+}
+#undef LDR__EXP_STEPS
 
 LDR__AVX2 static float ldr__exp_row_avx2(float *x, size_t n, float scale, float *peak) { return ldr__exp_row_body(x, n, scale, peak); }
 LDR__AVX512 static float ldr__exp_row_avx512(float *x, size_t n, float scale, float *peak) {
@@ -2995,21 +3005,6 @@ LDR__AVX512 static float ldr__exp_row_avx512(float *x, size_t n, float scale, fl
         sum = _mm512_add_ps(sum, e);
     }
     return _mm512_reduce_add_ps(sum);
-}
-
-/* The same for eight: 2^n goes into the exponent bits. */
-LDR__AVX2 LDR__INLINE __m256 ldr__exp256(__m256 x) {
-    const __m256 whole = _mm256_set1_ps(12582912.0f), least = _mm256_set1_ps(-87.3f);
-    __m256 v = _mm256_max_ps(least, x), shifted = _mm256_fmadd_ps(v, _mm256_set1_ps(1.44269504f), whole), n = _mm256_sub_ps(shifted, whole);
-    __m256 r = _mm256_fmadd_ps(n, _mm256_set1_ps(2.12194440e-4f), _mm256_fmadd_ps(n, _mm256_set1_ps(-0.693359375f), v)), p = _mm256_set1_ps(1.0f / 720.0f);
-    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(1.0f / 120.0f));
-    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(1.0f / 24.0f));
-    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(1.0f / 6.0f));
-    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(0.5f));
-    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(1.0f));
-    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(1.0f));
-    p = _mm256_mul_ps(p, _mm256_castsi256_ps(_mm256_add_epi32(_mm256_slli_epi32(_mm256_castps_si256(shifted), 23), _mm256_set1_epi32(0x3f800000))));
-    return _mm256_and_ps(p, _mm256_cmp_ps(x, least, _CMP_NLT_UQ));
 }
 
 /* ldr__softmax_body and its way back, in registers; n is twice the lanes, a panel's width. */
@@ -3448,11 +3443,11 @@ typedef struct ldr__ahead {
 } ldr__ahead;
 
 /* A list of them, fetched in its order. The first place is for the next rows of a, which products fill in; no list is longer than attention's way back. */
-enum { LDR__LINE = 64, LDR__SOON_MOST = 9 };
-typedef struct ldr__soon {
-    ldr__ahead each[LDR__SOON_MOST];
+enum { LDR__LINE = 64, LDR__FETCHES_MOST = 9 };
+typedef struct ldr__fetches {
+    ldr__ahead each[LDR__FETCHES_MOST];
     int        at, count;
-} ldr__soon;
+} ldr__fetches;
 
 /* `rows` rows of `bytes`, to be fetched by so many tiles: row by row, or, where rows are more than tiles, all of them a line at a time. */
 static ldr__ahead ldr__ahead_of(uintptr_t at, size_t stride, size_t rows, size_t bytes, size_t tiles) {
@@ -3494,19 +3489,19 @@ static int ldr__ahead_take(ldr__ahead *h, size_t k, uintptr_t *at, size_t *step)
     return 1;
 }
 
-static void ldr__soon_clear(ldr__soon *s) {
+static void ldr__fetches_clear(ldr__fetches *s) {
     memset(s, 0, sizeof *s);
     s->count = 1;
 }
 
-static void ldr__soon_add(ldr__soon *s, ldr__ahead h) { s->each[s->count++] = h; }
+static void ldr__fetches_add(ldr__fetches *s, ldr__ahead h) { s->each[s->count++] = h; }
 
-static void ldr__soon_put(ldr__soon *s, int place, ldr__ahead h) {
+static void ldr__fetches_put(ldr__fetches *s, int place, ldr__ahead h) {
     s->each[place] = h;
     s->at = 0;
 }
 
-static void ldr__soon_take(ldr__soon *s, size_t k, uintptr_t *at, size_t *step) {
+static void ldr__fetches_take(ldr__fetches *s, size_t k, uintptr_t *at, size_t *step) {
     while (s->at < s->count && !ldr__ahead_take(&s->each[s->at], k, at, step)) s->at++;
 }
 
@@ -3516,18 +3511,18 @@ static size_t ldr__tiles(const ldr__kernels *ker, size_t m, size_t n) { return (
 /* c[m,n] (+)= a[m,k] times the first k rows of panels packed `depth` deep. last: what becomes of c when the sums are whole.
    Rows are dealt out evenly to tiles, for a tile of a row or two is slow for its size. */
 static void ldr__panels_multiply(const ldr__kernels *ker, float *c, size_t ldc, const float *a, size_t rs, size_t cs, const float *panels, size_t depth,
-                                 size_t m, size_t n, size_t k, const float *bias, const ldr__finish *last, int accumulate, ldr__soon *soon) {
+                                 size_t m, size_t n, size_t k, const float *bias, const ldr__finish *last, int accumulate, ldr__fetches *soon) {
     size_t mr = (size_t)ker->mr, nr = (size_t)ker->nr, mc = LDR__MC / mr * mr, i0, i, j, p, t, kc, rows;
     for (i0 = 0; i0 < m; i0 += mc) {
         size_t end = LDR__MIN(m, i0 + mc), tiles = (end - i0 + mr - 1) / mr;
-        if (soon && cs == 1 && end < m) ldr__soon_put(soon, 0, ldr__ahead_of((uintptr_t)a + end * rs * sizeof(float), rs * sizeof(float), LDR__MIN(m - end, mc), k * sizeof(float), ldr__tiles(ker, end - i0, n)));
+        if (soon && cs == 1 && end < m) ldr__fetches_put(soon, 0, ldr__ahead_of((uintptr_t)a + end * rs * sizeof(float), rs * sizeof(float), LDR__MIN(m - end, mc), k * sizeof(float), ldr__tiles(ker, end - i0, n)));
         for (p = 0; p < k || p == 0; p += LDR__KC) {
             kc = LDR__MIN((size_t)LDR__KC, k - p);
             for (j = 0; j < n; j += nr)
                 for (t = tiles, i = i0; t; t--, i += rows) {
                     size_t step = 0;
                     uintptr_t ahead = (uintptr_t)panels;       /* what is near already */
-                    if (soon) ldr__soon_take(soon, kc, &ahead, &step);
+                    if (soon) ldr__fetches_take(soon, kc, &ahead, &step);
                     rows = (end - i + t - 1) / t;
                     ker->tile(c + i * ldc + j, ldc, a + i * rs + p * cs, rs, cs, panels + j * depth + p * nr, kc, (int32_t)rows, (int32_t)LDR__MIN(nr, n - j), bias ? bias + j : NULL, accumulate || p > 0, ahead, step);
                 }
@@ -3540,12 +3535,12 @@ static void ldr__panels_multiply(const ldr__kernels *ker, float *c, size_t ldc, 
 /* The same from copies of MC rows of a at a time: row by row with a gap behind each, or, where columns are in one piece,
    column by column. k <= LDR__COPY_DEEP. */
 static void ldr__panels_multiply_copied(const ldr__kernels *ker, float *c, size_t ldc, const float *a, size_t rs, size_t cs, const float *panels, size_t depth,
-                                        size_t m, size_t n, size_t k, const float *bias, const ldr__finish *last, int accumulate, ldr__soon *soon, float *copy) {
+                                        size_t m, size_t n, size_t k, const float *bias, const ldr__finish *last, int accumulate, ldr__fetches *soon, float *copy) {
     size_t mc = LDR__MC / (size_t)ker->mr * (size_t)ker->mr, i0, i, p, ld = cs == 1 ? k + 16 : (size_t)LDR__COPY_LD;
     for (i0 = 0; i0 < m; i0 += mc) {
         size_t rows = LDR__MIN(mc, m - i0);
         ldr__finish mine;
-        ldr__soon_put(soon, 0, ldr__ahead_of_mat(ldr__mat_float(a, rs, cs), i0 + rows, 0, LDR__MIN(mc, m - i0 - rows), k, ldr__tiles(ker, rows, n)));
+        ldr__fetches_put(soon, 0, ldr__ahead_of_mat(ldr__mat_float(a, rs, cs), i0 + rows, 0, LDR__MIN(mc, m - i0 - rows), k, ldr__tiles(ker, rows, n)));
         if (last) mine = ldr__finish_at(*last, i0, 0);
         if (cs == 1) for (i = 0; i < rows; i++) memcpy(copy + i * ld, a + (i0 + i) * rs, k * sizeof(float));
         else if (rs == 1) for (p = 0; p < k; p++) memcpy(copy + p * ld, a + i0 + p * cs, rows * sizeof(float));
@@ -3624,17 +3619,17 @@ static void ldr__product_task(const ldr__exec *ex, const ldr__product *p, size_t
         const float *a = p->a + i * p->rs + k0 * p->cs, *panels = packed;
         int accumulate = p->accumulate || k0 > 0;
         size_t depth = kc = LDR__MIN(p->deep, p->k - k0);
-        ldr__soon soon;
-        ldr__soon_clear(&soon);
+        ldr__fetches soon;
+        ldr__fetches_clear(&soon);
         if (p->b.panels[0]) {
             depth = p->k;
             panels = p->b.panels[0] + j * depth + k0 * (size_t)ker->nr;
         } else {
             size_t after = k0 + kc, deep = LDR__MIN(p->deep, p->k - after), later = (task + (size_t)ex->threads) % p->g.columns * p->g.nb, tiles = ldr__tiles(ker, height, mine);
             if (deep) {
-                ldr__soon_add(&soon, ldr__ahead_of_mat(p->b, after, j, deep, mine, tiles));
-                if (!p->copied && p->rs == 1) ldr__soon_add(&soon, ldr__ahead_of((uintptr_t)a + kc * p->cs * sizeof(float), p->cs * sizeof(float), deep, height * sizeof(float), tiles));
-            } else if (task + (size_t)ex->threads < p->g.tasks && later != j) ldr__soon_add(&soon, ldr__ahead_of_mat(p->b, 0, later, LDR__MIN(p->deep, p->k), LDR__MIN(p->g.nb, p->n - later), tiles));       /* of what is likely to be this thread's next task */
+                ldr__fetches_add(&soon, ldr__ahead_of_mat(p->b, after, j, deep, mine, tiles));
+                if (!p->copied && p->rs == 1) ldr__fetches_add(&soon, ldr__ahead_of((uintptr_t)a + kc * p->cs * sizeof(float), p->cs * sizeof(float), deep, height * sizeof(float), tiles));
+            } else if (task + (size_t)ex->threads < p->g.tasks && later != j) ldr__fetches_add(&soon, ldr__ahead_of_mat(p->b, 0, later, LDR__MIN(p->deep, p->k), LDR__MIN(p->g.nb, p->n - later), tiles));       /* of what is likely to be this thread's next task */
             ldr__pack_panels(ker, packed, ldr__mat_at(p->b, k0, j), kc, mine);
         }
         if (p->copied) ldr__panels_multiply_copied(ker, c, p->ldc, a, p->rs, p->cs, panels, depth, height, mine, kc, finish.bias, last, accumulate, &soon, copy);
@@ -4042,20 +4037,20 @@ static ldr__ahead ldr__head_ahead(const float *at, size_t ld, size_t rows, size_
 
 /* What a thread's next task is likely to read first: keys, values and queries, and on the way back what came out and its gradient. Rows of a head are too far
    apart for the processor to see by itself which comes next. Places 1 to `places` are left for where this task will write. */
-static void ldr__attention_soon(ldr__soon *s, const ldr__attention *a, size_t task, const float *qkv, const float *out, const float *dout, int places) {
+static void ldr__attention_ahead(ldr__fetches *s, const ldr__attention *a, size_t task, const float *qkv, const float *out, const float *dout, int places) {
     size_t d = (size_t)a->head_dim, inner = (size_t)a->heads * d, kv_heads = (size_t)a->kv_heads, seq = task / kv_heads, kv = task % kv_heads, first, n;
-    ldr__soon_clear(s);
+    ldr__fetches_clear(s);
     s->count += places;
     if (seq >= (size_t)a->sequences) return;
     first = (size_t)(a->offsets[seq] - a->offsets[0]);
     n = (size_t)(a->offsets[seq + 1] - a->offsets[seq]);
     qkv += first * a->ld;
-    ldr__soon_add(s, ldr__head_ahead(qkv + inner + kv * d, a->ld, n, d));
-    ldr__soon_add(s, ldr__head_ahead(qkv + inner + (kv_heads + kv) * d, a->ld, n, d));
+    ldr__fetches_add(s, ldr__head_ahead(qkv + inner + kv * d, a->ld, n, d));
+    ldr__fetches_add(s, ldr__head_ahead(qkv + inner + (kv_heads + kv) * d, a->ld, n, d));
     if (a->only) return;
-    ldr__soon_add(s, ldr__head_ahead(qkv + kv * (inner / kv_heads), a->ld, n, inner / kv_heads));
-    if (out) ldr__soon_add(s, ldr__head_ahead(out + first * inner + kv * (inner / kv_heads), inner, n, inner / kv_heads));
-    if (dout) ldr__soon_add(s, ldr__head_ahead(dout + first * inner + kv * (inner / kv_heads), inner, n, inner / kv_heads));
+    ldr__fetches_add(s, ldr__head_ahead(qkv + kv * (inner / kv_heads), a->ld, n, inner / kv_heads));
+    if (out) ldr__fetches_add(s, ldr__head_ahead(out + first * inner + kv * (inner / kv_heads), inner, n, inner / kv_heads));
+    if (dout) ldr__fetches_add(s, ldr__head_ahead(dout + first * inner + kv * (inner / kv_heads), inner, n, inner / kv_heads));
 }
 
 static void ldr__attention_forward(const ldr__exec *ex, float *out, float *lse, const float *qkv, const ldr__attention *a) {
@@ -4068,8 +4063,8 @@ static void ldr__attention_forward(const ldr__exec *ex, float *out, float *lse, 
         float *k = ex->scratch + (size_t)ldr__thread() * ex->scratch_size, *v = k + n * d, *q = v + n * d, *o = q + d * nr, *s = o + d * nr;
         const float *base = qkv + first * ld;
         ldr__softmax soft;
-        ldr__soon soon;
-        ldr__attention_soon(&soon, a, (size_t)task + (size_t)ex->threads, qkv, NULL, NULL, 1);
+        ldr__fetches soon;
+        ldr__attention_ahead(&soon, a, (size_t)task + (size_t)ex->threads, qkv, NULL, NULL, 1);
         ldr__head_rows(k, d, base + inner + kv * d, ld, n, d);
         ldr__head_rows(v, d, base + inner + ((size_t)a->kv_heads + kv) * d, ld, n, d);
         for (h = kv * group; h < (kv + 1) * group; h++)
@@ -4078,7 +4073,7 @@ static void ldr__attention_forward(const ldr__exec *ex, float *out, float *lse, 
                 float *y = out + (to + i0 - begin) * inner + h * d;
                 rows = LDR__MIN(nr, end - i0);
                 all = a->causal ? i0 + rows : n;
-                ldr__soon_put(&soon, 1, ldr__head_ahead(y, inner, rows, d));
+                ldr__fetches_put(&soon, 1, ldr__head_ahead(y, inner, rows, d));
                 memset(&soft, 0, sizeof soft);
                 soft.scale = a->scale;
                 soft.threshold = ldr__attention_dropout(soft.row, &soft.kept, a, first + i0, rows, h);
@@ -4115,8 +4110,8 @@ static void ldr__attention_backward(const ldr__exec *ex, float *dqkv, const floa
         float *k = sums + n, *v = k + d * nr, *dk = v + d * nr, *dv = dk + d * nr, *kr = dv + d * nr, *s = kr + nr * ldr__round_up(d, nr), *e = s + LDR__STRETCH * nr;      /* kr: the rows of k, not side by side */
         const float *keys_at = qkv + first * ld + inner + kv * d, *values_at = keys_at + (size_t)a->kv_heads * d;
         float *dbase = dqkv + first * ld;
-        ldr__soon soon;
-        ldr__attention_soon(&soon, a, (size_t)task + (size_t)ex->threads, qkv, out, dout, 3);
+        ldr__fetches soon;
+        ldr__attention_ahead(&soon, a, (size_t)task + (size_t)ex->threads, qkv, out, dout, 3);
         for (i = 0; a->only && i < n; i++) memset(dbase + i * ld + kv * group * d, 0, group * d * sizeof(float));
         for (h = kv * group; h < (kv + 1) * group; h++) {
             const float *at = dout + to * inner + h * d, *o = out + to * inner + h * d;
@@ -4127,12 +4122,12 @@ static void ldr__attention_backward(const ldr__exec *ex, float *dqkv, const floa
                 sums[i] = lse[(first + begin + i) * (size_t)a->heads + h];
             }
             memset(dq, 0, asking * apart * sizeof(float));
-            ldr__soon_put(&soon, 3, ldr__head_ahead(dbase + begin * ld + h * d, ld, asking, d));
+            ldr__fetches_put(&soon, 3, ldr__head_ahead(dbase + begin * ld + h * d, ld, asking, d));
             for (j0 = 0; j0 < n; j0 += nr) {
                 float *to_k = dbase + j0 * ld + inner + kv * d, *to_v = to_k + (size_t)a->kv_heads * d;
                 keys = LDR__MIN(nr, n - j0);
-                ldr__soon_put(&soon, 1, ldr__head_ahead(to_k, ld, keys, d));
-                ldr__soon_put(&soon, 2, ldr__head_ahead(to_v, ld, keys, d));
+                ldr__fetches_put(&soon, 1, ldr__head_ahead(to_k, ld, keys, d));
+                ldr__fetches_put(&soon, 2, ldr__head_ahead(to_v, ld, keys, d));
                 ldr__pack_panels(ker, k, ldr__mat_float(keys_at + j0 * ld, 1, ld), d, keys);
                 ldr__pack_panels(ker, v, ldr__mat_float(values_at + j0 * ld, 1, ld), d, keys);
                 ldr__pack_panels(ker, kr, ldr__mat_float(keys_at + j0 * ld, ld, 1), keys, d);

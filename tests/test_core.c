@@ -109,18 +109,18 @@ TEST(all_that_comes_next_is_fetched) {
 /* In the list's order; what is put in a place comes before what is left of later ones. */
 TEST(lists_of_what_comes_next_are_fetched_in_order) {
     static const uintptr_t wanted[] = { 2, 3, 1, 7, 3, 0 };
-    ldr__soon s;
+    ldr__fetches s;
     size_t i, step;
     uintptr_t at;
-    ldr__soon_clear(&s);
+    ldr__fetches_clear(&s);
     s.count++;
-    ldr__soon_add(&s, ldr__ahead_of(64 * 2, 4096, 1, 64, 1));
-    ldr__soon_add(&s, ldr__ahead_of(64 * 3, 64 * 64, 2, 64, 2));      /* two rows, a take each */
+    ldr__fetches_add(&s, ldr__ahead_of(64 * 2, 4096, 1, 64, 1));
+    ldr__fetches_add(&s, ldr__ahead_of(64 * 3, 64 * 64, 2, 64, 2));      /* two rows, a take each */
     for (i = 0; i < sizeof wanted / sizeof *wanted; i++) {
         at = 0;
-        if (i == 2) ldr__soon_put(&s, 0, ldr__ahead_of(64 * 1, 4096, 1, 64, 1));
-        if (i == 3) ldr__soon_put(&s, 1, ldr__ahead_of(64 * 7, 4096, 1, 64, 1));
-        ldr__soon_take(&s, 8, &at, &step);
+        if (i == 2) ldr__fetches_put(&s, 0, ldr__ahead_of(64 * 1, 4096, 1, 64, 1));
+        if (i == 3) ldr__fetches_put(&s, 1, ldr__ahead_of(64 * 7, 4096, 1, 64, 1));
+        ldr__fetches_take(&s, 8, &at, &step);
         CHECK(at / 64 % 64 == wanted[i]);
     }
 }
@@ -875,24 +875,24 @@ TEST(norms_and_their_gradients) {
     int kind;
     for (set = 0; set < count; set++)
         for (w = 1; w < sizeof widths / sizeof *widths; w++)
-        for (kind = 0; kind < 2; kind++) {
-            rig g = rig_open(sets[set], 1, 8, 0, 0);
-            size_t n = widths[w], rows = 3, all = rows * n + 2 * n;
-            float *x = random_floats(all, &r), *y = zeros(rows * n), *stats = zeros(2 * rows), *dy = random_floats(rows * n, &r), *dx = zeros(all), *more = zeros(rows * n);
-            norm_case c = { rows, n, kind ? LDR_NORM_RMS : LDR_NORM_LAYER, dy };
-            double got = 0, *at = (double *)malloc(all * sizeof(double));
-            ldr__norm_forward(&g.ex, y, stats, x, x + rows * n, kind ? NULL : x + rows * n + n, rows, n, c.kind, 1e-5f);
-            for (i = 0; i < rows * n; i++) got += (double)y[i] * (double)dy[i];
-            for (i = 0; i < all; i++) at[i] = (double)x[i];
-            CHECK_NEAR(got, norm_scalar(at, &c), 1e-4);
-            ldr__norm_backward(&g.ex, dx, 0, dx + rows * n, kind ? NULL : dx + rows * n + n, dy, x, stats, x + rows * n, rows, n, c.kind);
-            check_slopes(norm_scalar, &c, x, dx, all, n > 2 ? 2e-5 : 1e-3);
-            for (i = 0; i < rows * n; i++) more[i] = 2;
-            ldr__norm_backward(&g.ex, more, 1, NULL, NULL, dy, x, stats, x + rows * n, rows, n, c.kind);
-            for (i = 0; i < rows * n; i++) CHECK_NEAR(more[i], 2 + (double)dx[i], 1e-6 * (2 + fabs((double)dx[i])));
-            free(x); free(y); free(stats); free(dy); free(dx); free(more); free(at);
-            rig_close(&g);
-        }
+            for (kind = 0; kind < 2; kind++) {
+                rig g = rig_open(sets[set], 1, 8, 0, 0);
+                size_t n = widths[w], rows = 3, all = rows * n + 2 * n;
+                float *x = random_floats(all, &r), *y = zeros(rows * n), *stats = zeros(2 * rows), *dy = random_floats(rows * n, &r), *dx = zeros(all), *more = zeros(rows * n);
+                norm_case c = { rows, n, kind ? LDR_NORM_RMS : LDR_NORM_LAYER, dy };
+                double got = 0, *at = (double *)malloc(all * sizeof(double));
+                ldr__norm_forward(&g.ex, y, stats, x, x + rows * n, kind ? NULL : x + rows * n + n, rows, n, c.kind, 1e-5f);
+                for (i = 0; i < rows * n; i++) got += (double)y[i] * (double)dy[i];
+                for (i = 0; i < all; i++) at[i] = (double)x[i];
+                CHECK_NEAR(got, norm_scalar(at, &c), 1e-4);
+                ldr__norm_backward(&g.ex, dx, 0, dx + rows * n, kind ? NULL : dx + rows * n + n, dy, x, stats, x + rows * n, rows, n, c.kind);
+                check_slopes(norm_scalar, &c, x, dx, all, n > 2 ? 2e-5 : 1e-3);
+                for (i = 0; i < rows * n; i++) more[i] = 2;
+                ldr__norm_backward(&g.ex, more, 1, NULL, NULL, dy, x, stats, x + rows * n, rows, n, c.kind);
+                for (i = 0; i < rows * n; i++) CHECK_NEAR(more[i], 2 + (double)dx[i], 1e-6 * (2 + fabs((double)dx[i])));
+                free(x); free(y); free(stats); free(dy); free(dx); free(more); free(at);
+                rig_close(&g);
+            }
 }
 
 typedef struct linear_case { size_t rows, out, in; const float *dy; } linear_case;

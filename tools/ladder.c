@@ -76,8 +76,8 @@ static uint64_t peak_bytes(void) {
 #endif
 }
 
-/* What the program takes before it holds a model: near the start of a run, its mapped code (with its libraries'), data and stack, whole, since all of it
- * is used in time. Resident sizes would change from run to run, with the pages that the system happens to hold and with counters that it rounds. */
+/* What the program takes before it holds a model: near the start of a run, its mapped code (with its libraries'), data and stack, whole, though some of it is
+   never used. Resident sizes would change from run to run, with the pages that the system happens to hold and with counters that it rounds. */
 static uint64_t program_bytes(void) {
     uint64_t mapped = status_bytes("VmExe:") + status_bytes("VmLib:") + status_bytes("VmData:") + status_bytes("VmStk:");
     return mapped ? mapped : peak_bytes();
