@@ -562,7 +562,11 @@ LDR_API ldr_dataset *ldr_dataset_load(const ldr_model *m, const char *path, cons
        m_i = D_i tap_i          u = mix_i(s, m_i)          s = Block_i(u)        (MIX_BEFORE)
                                 u = Block_i(s)             s = mix_i(u, m_i)     (MIX_AFTER)
        mix(s,m):  a s + (1-a) m,  a = sigmoid(g/T) per channel or one for all;  GATE_NONE: s + m
-       out = sigmoid(v) h_final + (1 - sigmoid(v)) (U s)   |   U s   |   s
+       out = h_final + U s   |   sigmoid(v) h_final + (1 - sigmoid(v)) (U s)   |   U s   |   s
+
+   With `top` = k, the last k blocks become rungs of full width (r = 1): copies of the backbone's, all of whose numbers
+   learn, or (rank) frozen matrices with a learned update of low rank. They read x = h_(L-k) + U s, and out is what the
+   last one makes. U starts as 0, so a ladder with RESIDUAL output starts as the backbone itself and a head on it.
 
    Sung, Cho, Bansal 2022 (LST); output mix after Zhang et al. 2024 (QST).
    ====================================================================================== */
@@ -591,13 +595,15 @@ typedef enum ldr_preset {
     LDR_PRESET_PAPER,              /* LST: block outputs, scalar gates with T = 0.1, same heads, U s            */
     LDR_PRESET_CLUE,               /* LST-CLUE: 4 x 128, added after the block, no biases, s                    */
     LDR_PRESET_MLP,                /* adapter-like rungs without attention                                      */
-    LDR_PRESET_HEAD                /* no rungs: a head on the frozen backbone (a baseline)                      */
+    LDR_PRESET_HEAD,               /* no rungs: a head on the frozen backbone (a baseline)                      */
+    LDR_PRESET_TOP,                /* no narrow rungs: copies of the last blocks learn                          */
+    LDR_PRESET_COUNT
 } ldr_preset;
 
 typedef enum ldr_tap    { LDR_TAP_PRESET, LDR_TAP_INPUT, LDR_TAP_OUTPUT } ldr_tap;
 typedef enum ldr_gate   { LDR_GATE_PRESET, LDR_GATE_SCALAR, LDR_GATE_CHANNEL, LDR_GATE_NONE, LDR_GATE_FIXED } ldr_gate;
 typedef enum ldr_mix    { LDR_MIX_PRESET, LDR_MIX_BEFORE, LDR_MIX_AFTER } ldr_mix;
-typedef enum ldr_output { LDR_OUTPUT_PRESET, LDR_OUTPUT_MIXED, LDR_OUTPUT_UP, LDR_OUTPUT_SIDE } ldr_output;
+typedef enum ldr_output { LDR_OUTPUT_PRESET, LDR_OUTPUT_MIXED, LDR_OUTPUT_UP, LDR_OUTPUT_SIDE, LDR_OUTPUT_RESIDUAL } ldr_output;
 typedef enum ldr_init   { LDR_INIT_PRESET, LDR_INIT_RANDOM, LDR_INIT_SLICE } ldr_init;
 typedef enum ldr_importance { LDR_IMPORTANCE_PRESET, LDR_MAGNITUDE, LDR_FISHER, LDR_ENERGY } ldr_importance;
 /* What a head with one label a sequence reads: one token's state, or the mean of all of the text's. FIRST is [CLS] in BERT's
@@ -609,9 +615,9 @@ typedef enum ldr_heads  { LDR_HEADS_PRESET, LDR_HEADS_WHOLE, LDR_HEADS_WITHIN } 
 typedef struct ldr_ladder_desc {
     ldr_allocator  alloc;
     ldr_method     method;
-    int32_t        rank;           /* LORA; 0: 8                                               */
+    int32_t        rank;           /* LORA; 0: 8. LADDER: of the copies' updates; negative: all of their numbers learn     */
     float          alpha;          /* LORA; 0: 2 rank                                          */
-    int32_t        targets;        /* LORA: sum of ldr_target; 0: query and value              */
+    int32_t        targets;        /* LORA: sum of ldr_target; 0: query and value (LADDER: all) */
     int32_t        bottleneck;     /* ADAPTER; 0: d/16, at least 4                             */
     int32_t        virtual_tokens; /* PROMPT, PREFIX; 0: 16. A prompt takes as many of the model's positions */
     int32_t        prompt_hidden;  /* PROMPT; h > 0: its vectors go through a network of their own that is trained with them (P-tuning),
@@ -627,6 +633,9 @@ typedef struct ldr_ladder_desc {
     int32_t        reduction;      /* r: side width d/r. 0: 8, less (to 2) where d/8 < 64; paper: 8 */
     const int32_t *rungs;          /* backbone layers, 0-based, ascending; NULL: all up to 12, else 12 spread evenly; clue: 4 */
     int32_t        rung_count;
+    int32_t        top;            /* LADDER: copies of the last so many blocks learn, above all rungs; 0: preset, negative: none */
+    ldr_choice     standardise;    /* the trainer measures mean and deviation of every channel that the down-projections and the head read,
+                                      and steps as if they were 0 and 1; the head is fitted alone first. AUTO: default, top, head */
     int32_t        width, heads, ffn;     /* side dimensions, 0: from r                        */
     ldr_tap        tap;
     ldr_gate       gate;
@@ -756,6 +765,8 @@ typedef struct ldr_train_desc {
     float         beta1, beta2, epsilon;      /* 0: 0.9, 0.999, 1e-8                            */
     float         momentum;        /* SGD                                                      */
     int32_t       nesterov;
+    int32_t       head_epochs;     /* a ladder that standardises: so many epochs of the head alone come first, on states that are read once; the best
+                                      on dev is kept. 0: 30, negative: none */
     float         weight_decay;    /* decoupled in AdamW, added to the gradient elsewhere; matrices only */
     float         clip;            /* global norm; 0: 1, negative: off                          */
     ldr_schedule  schedule;
@@ -8581,6 +8592,7 @@ typedef struct ldr__param {
     size_t  offset;                /* in ldr_ladder.values                                   */
     int32_t rows, columns;
     int32_t decay;                 /* weight decay applies: matrices only                    */
+    float   rate;                  /* of its steps, as a multiple of the trainer's           */
 } ldr__param;
 
 typedef struct ldr__rung {
@@ -8604,8 +8616,9 @@ struct ldr_ladder {
     int32_t          head_width;   /* of the rows the head reads                             */
     ldr__rung       *rungs;
     int32_t         *rung_layers;
-    int32_t          deep;         /* 1: parameters inside the backbone                      */
-    int32_t          from;         /* first block with any; the backward pass ends there      */
+    int32_t          deep;         /* 1: parameters inside the backbone, or in copies of its last blocks */
+    int32_t          from;         /* first block with any; the backward pass ends there, or goes on into the rungs */
+    int32_t          top;          /* LADDER: copies; what rungs leave is added to what the first reads */
     int32_t          successors;   /* blocks layers, layers+1, ...: stand for groups of the backbone's layers; 0: none */
     ldr__shape       tuned_shape;  /* of a backbone block with what the method adds           */
     ldr__tuned      *tuned;        /* [layers + successors], when deep                        */
@@ -8641,29 +8654,40 @@ LDR__DEF const char *ldr_method_name(ldr_method method) {
 
 /* ---- presets -------------------------------------------------------------------------- */
 
-static int32_t ldr__default_rungs(const ldr_model *m, ldr_preset preset) {
-    if (preset == LDR_PRESET_HEAD) return 0;
-    if (preset == LDR_PRESET_CLUE) return LDR__MIN(4, m->layers);
-    return LDR__MIN(12, m->layers);
+static int32_t ldr__default_rungs(const ldr_model *m, const ldr_ladder_desc *d) {
+    if (d->preset == LDR_PRESET_HEAD || d->preset == LDR_PRESET_TOP) return 0;
+    if (d->preset == LDR_PRESET_CLUE) return LDR__MIN(4, m->layers);
+    return LDR__MIN(12, m->layers - LDR__MAX(0, d->top));
+}
+
+/* Copies of the last third of the blocks: a step of theirs is a third of full fine-tuning's, and topics, intents and opinions live there. */
+static int32_t ldr__default_top(const ldr_model *m, const ldr_ladder_desc *d) {
+    if (m->family->shared || (d->preset != LDR_PRESET_TOP && d->preset != LDR_PRESET_DEFAULT)) return 0;
+    return LDR__MAX(1, m->layers / 3);
 }
 
 LDR__DEF ldr_ladder_desc ldr_ladder_desc_defaults(const ldr_model *m, const ldr_ladder_desc *desc) {
     static const struct { ldr_tap tap; ldr_gate gate; float temperature; ldr_mix mix; ldr_output output; ldr_init init; ldr_heads heads; float dropout; } presets[] = {
-        { LDR_TAP_INPUT,  LDR_GATE_CHANNEL, 1.0f, LDR_MIX_BEFORE, LDR_OUTPUT_MIXED, LDR_INIT_SLICE,  LDR_HEADS_WHOLE,  0.0f },
+        { LDR_TAP_INPUT,  LDR_GATE_CHANNEL, 1.0f, LDR_MIX_BEFORE, LDR_OUTPUT_RESIDUAL, LDR_INIT_SLICE, LDR_HEADS_WHOLE, 0.0f },
         { LDR_TAP_OUTPUT, LDR_GATE_SCALAR,  0.1f, LDR_MIX_BEFORE, LDR_OUTPUT_UP,    LDR_INIT_SLICE,  LDR_HEADS_WITHIN, 0.1f },
         { LDR_TAP_OUTPUT, LDR_GATE_NONE,    1.0f, LDR_MIX_AFTER,  LDR_OUTPUT_SIDE,  LDR_INIT_RANDOM, LDR_HEADS_WITHIN, 0.1f },
         { LDR_TAP_OUTPUT, LDR_GATE_SCALAR,  0.1f, LDR_MIX_BEFORE, LDR_OUTPUT_UP,    LDR_INIT_RANDOM, LDR_HEADS_WHOLE,  0.0f },
-        { LDR_TAP_INPUT,  LDR_GATE_NONE,    1.0f, LDR_MIX_BEFORE, LDR_OUTPUT_SIDE,  LDR_INIT_RANDOM, LDR_HEADS_WHOLE,  0.0f } };
+        { LDR_TAP_INPUT,  LDR_GATE_NONE,    1.0f, LDR_MIX_BEFORE, LDR_OUTPUT_SIDE,  LDR_INIT_RANDOM, LDR_HEADS_WHOLE,  0.0f },
+        { LDR_TAP_INPUT,  LDR_GATE_CHANNEL, 1.0f, LDR_MIX_BEFORE, LDR_OUTPUT_RESIDUAL, LDR_INIT_RANDOM, LDR_HEADS_WHOLE, 0.0f } };
     ldr_ladder_desc d;
     int32_t r, group, kv;
     memset(&d, 0, sizeof d);
     if (desc) d = *desc;
-    if (!m || (int)d.preset < 0 || d.preset > LDR_PRESET_HEAD || (int)d.method < 0 || d.method > LDR_METHOD_THESEUS) return d;
+    if (!m || (int)d.preset < 0 || d.preset >= LDR_PRESET_COUNT || (int)d.method < 0 || d.method > LDR_METHOD_THESEUS) return d;
     if (d.method != LDR_METHOD_LADDER) d.preset = LDR_PRESET_HEAD;
     else if (d.preset == LDR_PRESET_HEAD) d.method = LDR_METHOD_HEAD;
+    if (!d.top) d.top = d.method == LDR_METHOD_LADDER ? ldr__default_top(m, &d) : 0;
+    if (d.top < 0) d.top = 0;
     if (d.method == LDR_METHOD_LORA && !d.rank) d.rank = 8;
-    if (d.method == LDR_METHOD_LORA && d.alpha == 0) d.alpha = 2.0f * (float)d.rank;
-    if (d.method == LDR_METHOD_LORA && !d.targets) d.targets = LDR_TARGET_QUERY | LDR_TARGET_VALUE;
+    if (d.top && !d.rank) d.rank = -1;
+    if (d.rank > 0 && d.alpha == 0) d.alpha = 2.0f * (float)d.rank;
+    if (d.rank > 0 && !d.targets) d.targets = d.top ? (1 << LDR__MATRICES) - 1 : LDR_TARGET_QUERY | LDR_TARGET_VALUE;
+    if (d.standardise == LDR_AUTO) d.standardise = d.head != LDR_HEAD_WORDS && !d.beside && (d.preset == LDR_PRESET_DEFAULT || d.preset == LDR_PRESET_TOP || d.method == LDR_METHOD_HEAD) ? LDR_ON : LDR_OFF;
     if (d.method == LDR_METHOD_ADAPTER && !d.bottleneck) d.bottleneck = LDR__MAX(4, m->shape.width / 16);
     if ((d.method == LDR_METHOD_PROMPT || d.method == LDR_METHOD_PREFIX) && !d.virtual_tokens) d.virtual_tokens = 16;
     if (d.method == LDR_METHOD_THESEUS && !d.successors) d.successors = LDR__MAX(1, m->layers / 2);
@@ -8672,7 +8696,7 @@ LDR__DEF ldr_ladder_desc ldr_ladder_desc_defaults(const ldr_model *m, const ldr_
     /* Small backbones keep 64 channels where 8 times narrower would leave too few to learn with. */
     if (!d.reduction) d.reduction = d.preset == LDR_PRESET_PAPER ? 8 : LDR__MAX(2, LDR__MIN(8, m->shape.width / 64));
     r = d.reduction > 0 ? d.reduction : 1;
-    if (!d.rungs) d.rung_count = ldr__default_rungs(m, d.preset);
+    if (!d.rungs) d.rung_count = ldr__default_rungs(m, &d);
     if (!d.tap) d.tap = presets[d.preset].tap;
     if (!d.gate) d.gate = presets[d.preset].gate;
     if (!(d.gate_temperature > 0)) d.gate_temperature = presets[d.preset].temperature;
@@ -8697,7 +8721,7 @@ LDR__DEF ldr_ladder_desc ldr_ladder_desc_defaults(const ldr_model *m, const ldr_
     d.ffn = ldr__default_i32(d.ffn, LDR__MAX(1, m->shape.ffn / r));
     group = m->shape.heads / m->shape.kv_heads;
     kv = d.slice_heads == LDR_HEADS_WHOLE ? LDR__MAX(1, (m->shape.kv_heads + r / 2) / r) : m->shape.kv_heads;
-    d.heads = d.preset == LDR_PRESET_MLP || d.preset == LDR_PRESET_HEAD ? 0 : ldr__default_i32(d.heads, kv * group);
+    d.heads = d.preset == LDR_PRESET_MLP || d.preset == LDR_PRESET_HEAD || d.preset == LDR_PRESET_TOP ? 0 : ldr__default_i32(d.heads, kv * group);
     if (d.down_bias == LDR_AUTO) d.down_bias = LDR_ON;
     if (d.final_norm == LDR_AUTO) d.final_norm = m->ends.v[LDR__FINAL] && d.preset != LDR_PRESET_MLP ? LDR_ON : LDR_OFF;
     if (d.head == LDR_HEAD_REGRESS || d.head == LDR_HEAD_CHOICE) d.classes = 1;
@@ -8713,14 +8737,16 @@ static ldr_status ldr__ladder_method(ldr_ladder *l, const ldr_ladder_desc *d, ld
     const ldr_model *m = l->m;
     ldr__shape *s = &l->tuned_shape;
     *s = d->beside ? d->beside->tuned_shape : m->shape;
-    l->deep = d->method > LDR_METHOD_HEAD;
+    l->top = d->method == LDR_METHOD_LADDER ? d->top : 0;
+    l->deep = d->method > LDR_METHOD_HEAD || l->top;
     if (d->beside && (l->deep || d->beside->m != m || d->beside->d.method < LDR_METHOD_FULL || d->beside->d.method > LDR_METHOD_ADAPTER))
         return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "beside: a ladder or a head can stand beside a backbone tuned by full, bitfit, lora or adapter, and the model must be the same");
     if (!l->deep) return LDR_OK;
-    if (m->compute != LDR_COMPUTE_F32) return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "method %s needs gradients through the backbone, and products of rounded weights have none: load the model with LDR_COMPUTE_F32", ldr_method_name(d->method));
+    if (l->top > m->layers || (l->top && m->family->shared)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "%d copies of the last blocks: the model has %d, and they must not share their tensors", l->top, m->layers);
+    if (!l->top && m->compute != LDR_COMPUTE_F32) return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "method %s needs gradients through the backbone, and products of rounded weights have none: load the model with LDR_COMPUTE_F32", ldr_method_name(d->method));
     if (d->tune_layers < 0 || d->tune_layers > m->layers || (d->tune_layers && (m->family->shared || d->method == LDR_METHOD_PROMPT || d->method == LDR_METHOD_THESEUS)))
         return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "the last %d of %d blocks cannot be tuned alone (layers that share their tensors, prompts and successors need all)", d->tune_layers, m->layers);
-    if (d->method == LDR_METHOD_LORA && (d->rank < 1 || d->rank > 4096 || !(d->alpha - d->alpha == 0) || d->targets < 1 || d->targets >= 1 << LDR__MATRICES))
+    if ((d->method == LDR_METHOD_LORA || (l->top && d->rank >= 0)) && (d->rank < 1 || d->rank > 4096 || !(d->alpha - d->alpha == 0) || d->targets < 1 || d->targets >= 1 << LDR__MATRICES))
         return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "LoRA of rank %d on the matrices %d cannot be", d->rank, d->targets);
     if (d->method == LDR_METHOD_ADAPTER && (d->bottleneck < 1 || d->bottleneck > 65536)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "an adapter %d wide cannot be", d->bottleneck);
     if (d->prompt_hidden < 0 || d->prompt_hidden > 65536) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a network %d wide for the prompt cannot be", d->prompt_hidden);
@@ -8729,9 +8755,9 @@ static ldr_status ldr__ladder_method(ldr_ladder *l, const ldr_ladder_desc *d, ld
     if (d->method == LDR_METHOD_THESEUS && m->family->shared) return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "method theseus replaces layers, and those of a model of type %s are one: it is as small as it gets", m->family->type);
     if (d->method == LDR_METHOD_THESEUS && (d->successors < 1 || d->successors > m->layers)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "%d successors: the model has %d layers, give 1 to as many", d->successors, m->layers);
     l->successors = d->method == LDR_METHOD_THESEUS ? d->successors : 0;
-    l->from = l->successors ? m->layers : d->tune_layers ? m->layers - d->tune_layers : 0;
+    l->from = l->successors ? m->layers : l->top ? m->layers - l->top : d->tune_layers ? m->layers - d->tune_layers : 0;
     if (d->method == LDR_METHOD_BITFIT) s->biases = 1;
-    if (d->method == LDR_METHOD_LORA) {
+    if (d->rank > 0 && (d->method == LDR_METHOD_LORA || l->top)) {
         s->low_rank = d->rank;
         s->low_set = d->targets;
         s->low_scale = d->alpha / (float)d->rank;
@@ -8753,7 +8779,7 @@ static ldr_status ldr__ladder_shape(ldr__shape *s, const ldr_model *m, const ldr
     if (r < 1 || r > 1024 || d->width < 1 || d->width > 65536 || d->ffn < 1 || d->ffn > (1 << 20) || d->heads < 0 || d->heads > 4096)
         return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "reduction %d, side width %d, %d heads or ffn %d cannot be", r, d->width, d->heads, d->ffn);
     if (d->classes < 1 || d->classes > (1 << 24)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "the head needs classes, not %d", d->classes);
-    if ((int)d->tap < 1 || d->tap > LDR_TAP_OUTPUT || (int)d->gate < 1 || d->gate > LDR_GATE_FIXED || (int)d->mix < 1 || d->mix > LDR_MIX_AFTER || (int)d->output < 1 || d->output > LDR_OUTPUT_SIDE ||
+    if ((int)d->tap < 1 || d->tap > LDR_TAP_OUTPUT || (int)d->gate < 1 || d->gate > LDR_GATE_FIXED || (int)d->mix < 1 || d->mix > LDR_MIX_AFTER || (int)d->output < 1 || d->output > LDR_OUTPUT_RESIDUAL ||
         (int)d->init < 1 || d->init > LDR_INIT_SLICE || (int)d->importance < 1 || d->importance > LDR_ENERGY || (int)d->slice_heads < 1 || d->slice_heads > LDR_HEADS_WITHIN)
         return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "tap, gate, mix, output, init, importance or slice_heads is none of its names");
     if (d->head == LDR_HEAD_WORDS && !m->ends.m[LDR__LM_OUT].data) return ldr__fail(err, LDR_MISSING, LDR_NO_OFFSET, "a words head is the model's own language-model head, and its files hold none");
@@ -8761,7 +8787,8 @@ static ldr_status ldr__ladder_shape(ldr__shape *s, const ldr_model *m, const ldr
     if (!(d->dropout < 1.0f)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "dropout must be below 1");
     if (d->gate == LDR_GATE_FIXED && !(d->gate_fixed >= 0 && d->gate_fixed <= 1)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a fixed gate must lie between 0 and 1");
     if (d->init == LDR_INIT_SLICE && (d->width > b->width || d->ffn > b->ffn)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a sliced side network cannot be wider than the backbone (%d of %d, ffn %d of %d)", d->width, b->width, d->ffn, b->ffn);
-    if (d->preset == LDR_PRESET_HEAD) return d->rung_count ? ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "the head preset has no rungs, %d were given", d->rung_count) : LDR_OK;
+    if (d->top && d->rung_count && d->output != LDR_OUTPUT_RESIDUAL) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "copies of the last blocks read what the rungs add to the backbone's state: use output RESIDUAL, or no copies (top -1)");
+    if (d->preset == LDR_PRESET_HEAD || d->preset == LDR_PRESET_TOP) return d->rung_count ? ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "the presets head and top have no rungs, %d were given", d->rung_count) : LDR_OK;
     if (d->preset == LDR_PRESET_MLP) {
         s->place = LDR__NO_NORM;
         s->heads = s->kv_heads = 0;
@@ -8813,6 +8840,7 @@ static int32_t ldr__add_part(ldr__layout *y, const char *of, int32_t number, con
         p->rows = (int32_t)rows;
         p->columns = (int32_t)columns;
         p->decay = strstr(p->name, ".weight") != NULL && strstr(p->name, "norm") == NULL;      /* a matrix may have one row */
+        p->rate = 1;
     }
     y->floats += ldr__round_up(rows * columns, 16);
     y->trainable += (uint64_t)rows * columns;           /* 64 bits everywhere: `floats` may have wrapped, this has not */
@@ -8845,13 +8873,15 @@ static size_t ldr__end_size(const ldr_model *m, const ldr_ladder_desc *d, int en
 /* What a method trains, by kind of tensor. */
 static int ldr__trains_slot(const ldr_ladder_desc *d, int slot) {
     if (slot >= LDR__SLOTS || d->method == LDR_METHOD_THESEUS) return 1;      /* there, or in a successor, only because the method added it */
+    if (d->method == LDR_METHOD_LADDER && slot >= LDR__MATRICES) return 1;    /* a copy's biases and norms */
     if (slot >= LDR__NORM1) return d->tune_norms == LDR_ON || ((slot == LDR__NORM1B || slot == LDR__NORM2B) && d->tune_biases == LDR_ON);
     if (slot >= LDR__MATRICES) return d->tune_biases == LDR_ON;
-    return d->method == LDR_METHOD_FULL;
+    return d->method == LDR_METHOD_FULL || (d->method == LDR_METHOD_LADDER && d->rank < 0);
 }
 
 static int ldr__trains_end(const ldr_ladder_desc *d, int end) {
     if (end == LDR__PROMPT) return 1;
+    if (d->method == LDR_METHOD_LADDER) return end == LDR__FINAL || end == LDR__FINALB;       /* a copy, like the blocks below it */
     if (end == LDR__FINAL || end == LDR__FINALB) return d->tune_norms == LDR_ON || (end == LDR__FINALB && d->tune_biases == LDR_ON);
     if (d->tune_layers || d->method == LDR_METHOD_THESEUS) return 0;
     if (end == LDR__EMBED_NORM || end == LDR__EMBED_NORMB) return d->tune_norms == LDR_ON || (end == LDR__EMBED_NORMB && d->tune_biases == LDR_ON);
@@ -9045,10 +9075,11 @@ static float ldr__gate_value(const ldr_ladder *l, int32_t rung, size_t c) {
 }
 
 static ldr_status ldr__ladder_rungs(int32_t *layers, const ldr_model *m, const ldr_ladder_desc *d, ldr_error *err) {
-    int32_t i, n = d->rung_count, count = m->layers;
+    int32_t i, n = d->rung_count, count = m->layers - d->top;
     for (i = 0; i < n; i++) {
+        if (d->top && (d->rungs ? d->rungs[i] : 0) >= count) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "rung %d taps layer %d, which is a copy here: with the last %d blocks copied, rungs tap layers 0 to %d", i, d->rungs ? d->rungs[i] : 0, d->top, count - 1);
         layers[i] = d->rungs ? d->rungs[i] : (int32_t)((int64_t)(i + 1) * count / n) - 1;
-        if (layers[i] < 0 || layers[i] >= count || (i && layers[i] <= layers[i - 1])) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "rung %d taps layer %d: layers must ascend from 0 to %d", i, layers[i], count - 1);
+        if (layers[i] < 0 || layers[i] >= m->layers || (i && layers[i] <= layers[i - 1])) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "rung %d taps layer %d: layers must ascend from 0 to %d", i, layers[i], m->layers - 1);
     }
     return LDR_OK;
 }
@@ -9083,6 +9114,7 @@ static void ldr__ladder_random(ldr_ladder *l) {
     }
     /* Without slicing a down-projection must keep the size of what it reads, or small states
        vanish behind the first block: scale by 1/sqrt(d). The paper's 0.01 is kept as it is. */
+    if (l->up >= 0 && d->output == LDR_OUTPUT_RESIDUAL) memset(l->values + l->params[l->up].offset, 0, (size_t)l->m->shape.width * (size_t)d->width * sizeof(float));
     if (d->preset == LDR_PRESET_DEFAULT || d->preset == LDR_PRESET_MLP)
         for (i = -1; i < d->rung_count; i++) {
             int32_t down = i < 0 ? l->first : l->rungs[i].down;
@@ -9113,6 +9145,8 @@ static char *ldr__copy_text(const ldr_allocator *a, const char *s) {
     return p;
 }
 
+static void ldr__ladder_rates(ldr_ladder *l);
+
 /* A ladder with a random start; slicing comes after. At most `limit` numbers: a file cannot ask for more than it holds. */
 static ldr_ladder *ldr__ladder_new(const ldr_model *m, const ldr_ladder_desc *desc, uint64_t limit, ldr_error *err) {
     ldr_ladder_desc d;
@@ -9122,7 +9156,7 @@ static ldr_ladder *ldr__ladder_new(const ldr_model *m, const ldr_ladder_desc *de
     ldr_allocator a = ldr__allocator(desc ? &desc->alloc : NULL);
     int32_t i;
     int pass;
-    if (!m || !desc || (int)desc->preset < 0 || desc->preset > LDR_PRESET_HEAD || (int)desc->method < 0 || desc->method > LDR_METHOD_THESEUS || (int)desc->head < 0 || desc->head > LDR_HEAD_WORDS || (int)desc->pool < 0 || desc->pool > LDR_POOL_MEAN || !ldr__allocator_valid(&a) || (desc->rungs && desc->rung_count < 1)) {
+    if (!m || !desc || (int)desc->preset < 0 || desc->preset >= LDR_PRESET_COUNT || (int)desc->method < 0 || desc->method > LDR_METHOD_THESEUS || (int)desc->head < 0 || desc->head > LDR_HEAD_WORDS || (int)desc->pool < 0 || desc->pool > LDR_POOL_MEAN || !ldr__allocator_valid(&a) || (desc->rungs && desc->rung_count < 1)) {
         ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_ladder_create: no model or description, or one that cannot be");
         return NULL;
     }
@@ -9190,6 +9224,7 @@ static ldr_ladder *ldr__ladder_new(const ldr_model *m, const ldr_ladder_desc *de
     l->d.label_names = (const char *const *)l->labels;
     ldr__ladder_random(l);
     ldr__tuned_start(l);
+    ldr__ladder_rates(l);
     return l;
 fail:
     ldr_ladder_free(l);
@@ -9434,6 +9469,12 @@ struct ldr__pass {
 
 static size_t ldr__pass_longest(size_t max_tokens, const ldr_model *m) { return LDR__MIN(max_tokens, (size_t)(m->positions - m->position_offset)); }
 
+/* 1: the output reads the backbone's own final state. Copies make theirs. */
+static int ldr__uses_final(const ldr_ladder *l) { return !l->top && (l->d.rung_count == 0 || l->d.output == LDR_OUTPUT_MIXED || l->d.output == LDR_OUTPUT_RESIDUAL); }
+
+/* Taps: of the first projection, of every rung, and what the copies read. */
+static int32_t ldr__tap_count(const ldr_ladder *l) { return l->has_first + l->d.rung_count + (l->top > 0); }
+
 static size_t ldr__virtual_tokens(const ldr_ladder *l) { return l->d.method == LDR_METHOD_PROMPT || l->d.method == LDR_METHOD_PREFIX ? (size_t)l->d.virtual_tokens : 0; }
 
 /* Tokens of a text the model has positions for. */
@@ -9500,12 +9541,13 @@ static size_t ldr__rung_panels(const ldr__kernels *ker, const ldr__shape *s, siz
 /* Places a pass for up to max_tokens and max_sequences; train: how it goes back, NULL when it does not. */
 static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, size_t max_tokens, size_t max_sequences, const ldr_train_desc *train) {
     const ldr_model *m = l->m;
-    size_t d = (size_t)m->shape.width, w = (size_t)l->d.width, c = (size_t)l->d.classes, hw = (size_t)l->head_width, hh = (size_t)l->d.head_hidden, r, k;
+    size_t d = (size_t)m->shape.width, w = (size_t)l->d.width, c = (size_t)l->d.classes, hw = (size_t)l->head_width, hh = (size_t)l->d.head_hidden, r, k, rows;
     size_t rungs = (size_t)l->d.rung_count, virtuals = ldr__virtual_tokens(l), wide, longest, scratch;
     const char *side = "ladder activations";
     int32_t keep = train != NULL;
     ldr__acts shared;
     memset(&shared, 0, sizeof shared);
+    rows = ldr__per_token(l->d.head) ? max_tokens : max_sequences;
     if (virtuals && max_sequences > SIZE_MAX / 16 / virtuals) p->overflow = 1;
     wide = max_tokens + virtuals * max_sequences;               /* tokens in the backbone */
     longest = LDR__MIN(wide, ldr__pass_longest(max_tokens, m) + virtuals);
@@ -9514,8 +9556,8 @@ static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, size_t ma
     s->keep = keep;
     s->max_tokens = max_tokens;
     s->max_sequences = max_sequences;
-    r = s->max_rows = ldr__per_token(l->d.head) ? max_tokens : max_sequences;
-    s->tap_count = l->has_first + (int32_t)rungs;
+    r = s->max_rows = rows;
+    s->tap_count = ldr__tap_count(l);
     s->route = (int32_t *)ldr__place(p, "batch", (size_t)m->layers, sizeof(int32_t));
     s->offsets = (int32_t *)ldr__place(p, "batch", max_sequences + 1, sizeof(int32_t));
     s->wide_offsets = virtuals ? (int32_t *)ldr__place(p, "batch", max_sequences + 1, sizeof(int32_t)) : s->offsets;
@@ -9538,13 +9580,13 @@ static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, size_t ma
         s->dprompt_hidden = keep ? ldr__place_matrix(p, "prompt", virtuals, (size_t)l->d.prompt_hidden) : NULL;
     }
     if (keep && l->deep) ldr__deep_place(p, &s->deep, m, &l->tuned_shape, ldr__deep_blocks(l), wide, train->checkpoint, ldr__tunes_embeddings(l));
-    if (!keep || !l->deep || l->from) ldr__backbone_place(p, &s->backbone, m, &l->tuned_shape, wide, max_sequences, longest);
+    if (!keep || !l->deep || l->from || l->top) ldr__backbone_place(p, &s->backbone, m, &l->tuned_shape, wide, max_sequences, longest);
     else s->backbone.embed = m->ends.m[LDR__PROJECT].data ? ldr__place_matrix(p, "backbone activations", wide, (size_t)m->embed_width) : NULL;
     scratch = LDR__MAX(ldr__shape_scratch(&l->tuned_shape, wide, longest), ldr__shape_scratch(&l->side, max_tokens, longest));
     k = LDR__MAX(LDR__MAX(c, hh), LDR__MAX(d, (size_t)m->embed_width));        /* the head, and ALBERT's projection */
     if (l->prompt_dense >= 0) k = LDR__MAX(k, (size_t)l->d.prompt_hidden);
     ldr__exec_place(p, &s->ex, m, LDR__MAX(scratch, ldr__gemm_scratch(k, LDR__MAX(k, wide))), ldr__chunk_rows(m, wide, longest));
-    s->tap_type = train && !train->cache && !l->deep ? train->tap_type : LDR_F32;
+    s->tap_type = train && !train->cache && l->d.method <= LDR_METHOD_HEAD ? train->tap_type : LDR_F32;
     s->taps = (float **)ldr__place(p, "taps", (size_t)s->tap_count + 1, sizeof(float *));
     s->kept = s->tap_type != LDR_F32 ? (unsigned char **)ldr__place(p, "taps", (size_t)s->tap_count + 1, sizeof(unsigned char *)) : NULL;
     for (k = 0; k < (size_t)s->tap_count; k++) {
@@ -9586,11 +9628,12 @@ static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, size_t ma
         s->fg = l->side.gated ? ldr__place_matrix(p, side, max_tokens, ldr__ffn_ld(&l->side)) : NULL;
         s->gate = ldr__place_floats(p, side, w);
         s->gate_sums = ldr__place_floats(p, side, w);
-        s->picked = ldr__place_matrix(p, "head", r, w);
-        s->normed = l->final_norm >= 0 ? ldr__place_matrix(p, "head", r, w) : s->picked;
-        s->stats = ldr__place_matrix(p, "head", r, 2);
-        s->up = l->up >= 0 ? ldr__place_matrix(p, "head", r, d) : s->normed;
-        s->mixed = l->out_gate >= 0 ? ldr__place_matrix(p, "head", r, d) : s->up;
+        size_t out = l->top ? max_tokens : r;          /* what rungs leave is added to every token's state below copies, else to what the head reads */
+        s->picked = ldr__place_matrix(p, "head", out, w);
+        s->normed = l->final_norm >= 0 ? ldr__place_matrix(p, "head", out, w) : s->picked;
+        s->stats = ldr__place_matrix(p, "head", out, 2);
+        s->up = l->up >= 0 ? ldr__place_matrix(p, "head", out, d) : s->normed;
+        s->mixed = l->top ? s->final : l->out_gate >= 0 ? ldr__place_matrix(p, "head", r, d) : s->up;
     } else s->mixed = s->final;
     s->hidden_in = ldr__place_matrix(p, "head", r, hw);
     s->hidden = hh ? ldr__place_matrix(p, "head", r, hh) : s->hidden_in;
@@ -9616,8 +9659,8 @@ static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, size_t ma
         s->du = ldr__place_matrix(p, "ladder gradients", max_tokens, w);
         s->next_ds = ldr__place_matrix(p, "ladder gradients", max_tokens, w);
         s->dm = ldr__place_matrix(p, "ladder gradients", max_tokens, w);
-        s->dpicked = ldr__place_matrix(p, "head", r, w);
-        s->dnormed = l->final_norm >= 0 ? ldr__place_matrix(p, "head", r, w) : s->dpicked;
+        s->dpicked = ldr__place_matrix(p, "head", l->top ? max_tokens : r, w);
+        s->dnormed = l->final_norm >= 0 ? ldr__place_matrix(p, "head", l->top ? max_tokens : r, w) : s->dpicked;
         s->dup = ldr__place_matrix(p, "head", r, d);
     }
     s->dlogits = l->d.head == LDR_HEAD_WORDS ? s->logits : ldr__place_matrix(p, "head", r, c);
@@ -9718,7 +9761,7 @@ static void ldr__only_few(const ldr__pass *s, ldr__tokens *t) {
 }
 
 /* 1: the last rung makes rows for the head alone. What is mixed after a block has all rows. */
-static int ldr__few_on_top(const ldr__pass *s) { return ldr__few(s) && s->l->d.mix == LDR_MIX_BEFORE; }
+static int ldr__few_on_top(const ldr__pass *s) { return ldr__few(s) && s->l->d.mix == LDR_MIX_BEFORE && !s->l->top; }
 
 static ldr__tokens ldr__side_tokens(const ldr__pass *s, int32_t rung) {
     ldr__tokens t = s->t;
@@ -9909,9 +9952,15 @@ static void ldr__tap_part_forward(ldr__pass *s, int32_t k, const float *h, const
     }
 }
 
+static void ldr__top_forward(ldr__pass *s, int32_t k, const float *h);
+
 /* The backbone reached tap k. */
 static void ldr__tap_forward(ldr__pass *s, int32_t k, const float *h) {
     int32_t rung = k - s->l->has_first;
+    if (rung == s->l->d.rung_count) {
+        ldr__top_forward(s, k, h);
+        return;
+    }
     if (rung >= 0) {
         ldr__gate_fill(s->l, s->gate, rung);
         ldr__rung_pack(s, rung, 0);
@@ -9958,6 +10007,15 @@ static void ldr__final_rows(ldr__pass *s, const float *x, int compact) {
         }
         if (span > 1) LDR__LANE_LOOP(i, d, y[i] /= (float)span);
     }
+}
+
+/* up[R,d] = U norm(s) of the side states s[R,w], or norm(s) where there is no U. */
+static void ldr__output_forward(ldr__pass *s, const float *state, size_t R) {
+    const ldr_ladder *l = s->l;
+    size_t d = (size_t)l->m->shape.width, w = (size_t)l->d.width;
+    if (state != s->picked) memcpy(s->picked, state, R * w * sizeof(float));
+    if (l->final_norm >= 0) ldr__norm_forward(&s->ex, s->normed, s->stats, s->picked, ldr__value(l, l->final_norm), ldr__value(l, l->final_norm_bias), R, w, l->side.norm, l->side.eps);
+    if (l->up >= 0) ldr__linear_forward(&s->ex, s->up, d, s->normed, w, ldr__value_matrix(l, l->up), ldr__value(l, l->up_bias), R, d, w);
 }
 
 /* ---- through the backbone and back (>>tune) -------------------------------------------- */
@@ -10019,6 +10077,14 @@ static void ldr__deep_block_forward(ldr__pass *s, int32_t place) {
 /* 1: the last block of the route is one of those gone back through, and made the head's rows alone. */
 static int ldr__deep_few(const ldr__pass *s) { return ldr__few(s) && s->places > s->deep.from; }
 
+/* From k->state[0] to the final state at the head's rows. */
+static void ldr__deep_blocks_forward(ldr__pass *s) {
+    ldr__deep *k = &s->deep;
+    int32_t place;
+    for (place = k->from; place < s->places; place++) ldr__deep_block_forward(s, place);
+    ldr__final_rows(s, k->state[s->places - k->from], ldr__deep_few(s));
+}
+
 static void ldr__deep_forward(ldr__pass *s) {
     const ldr_model *m = s->l->m;
     ldr__deep *k = &s->deep;
@@ -10030,8 +10096,29 @@ static void ldr__deep_forward(ldr__pass *s) {
     ldr__embed_forward(&s->ex, m, &s->ends, x, m->ends.m[LDR__PROJECT].data ? s->backbone.embed : x, s->ids, s->segments, &t);
     for (place = 0; place < k->from; place++) ldr__model_block_forward(&s->ex, m, &s->backbone, s->route[place], &t);
     if (k->from) memcpy(k->state[0], x, t.count * (size_t)m->shape.width * sizeof(float));
-    for (; place < s->places; place++) ldr__deep_block_forward(s, place);
-    ldr__final_rows(s, k->state[s->places - k->from], ldr__deep_few(s));
+    ldr__deep_blocks_forward(s);
+}
+
+/* Below the copies: x[T,d] = h + U norm(s) for every token. */
+static void ldr__top_input(ldr__pass *s, float *x, const float *h) {
+    const ldr_ladder *l = s->l;
+    size_t d = (size_t)l->m->shape.width, T = s->t.count;
+    if (!l->d.rung_count) {
+        if (x != h) memcpy(x, h, T * d * sizeof(float));
+        return;
+    }
+    ldr__output_forward(s, ldr__state_after(s, l->d.rung_count - 1), T);
+    LDR__ROW_LOOP(t, T, &s->ex, LDR__LANE_LOOP(i, d, x[t * d + i] = h[t * d + i] + s->up[t * d + i]);)
+}
+
+/* The backbone reached the state that the copies read, which is the last tap. */
+static void ldr__top_forward(ldr__pass *s, int32_t k, const float *h) {
+    size_t d = (size_t)s->l->m->shape.width;
+    int32_t q;
+    for (q = 0; s->fetch && q < s->t.sequences; q++) s->fetch(s->fetch_from, s, k, q);
+    if (s->taps[k] && h != s->taps[k]) memcpy(s->taps[k], h, s->t.count * d * sizeof(float));
+    ldr__top_input(s, s->deep.state[0], h);
+    ldr__deep_blocks_forward(s);
 }
 
 /* dx[T,d] = gradient of the last block's output, from s->dout, that of the final state at the head's rows. */
@@ -10096,13 +10183,13 @@ static void ldr__pass_backbone(ldr__pass *s) {
     const ldr_ladder *l = s->l, *backbone = ldr__backbone_of(l);
     const ldr_model *m = l->m;
     int32_t layer, tap = 0, rung = 0, last = l->d.rung_count ? l->rungs[l->d.rung_count - 1].layer : -1;
-    int need_final = l->d.rung_count == 0 || l->out_gate >= 0;
+    int need_final = ldr__uses_final(l) || l->top;
     /* The last block is run for the rows the head reads alone, if there is one a sequence and no rung reads the others. */
     int few = need_final && ldr__few(s) && !(l->d.tap == LDR_TAP_OUTPUT && last == m->layers - 1);
     float *x = s->backbone.x;
     ldr__tokens t = s->t;
     if (s->prompt) ldr__prompt_forward(s);
-    if (s->keep && l->deep) {
+    if (s->keep && l->deep && !l->top) {
         ldr__deep_forward(s);
         return;
     }
@@ -10112,13 +10199,15 @@ static void ldr__pass_backbone(ldr__pass *s) {
     if (l->has_first) ldr__tap_forward(s, tap++, x);
     for (layer = 0; layer < s->places && (need_final || layer <= last); layer++) {
         int here = rung < l->d.rung_count && l->rungs[rung].layer == layer;
+        if (l->top && layer == l->from && s->keep) break;
+        if (l->top && layer == l->from) ldr__top_input(s, x, x);
         if (here && l->d.tap == LDR_TAP_INPUT) {
             ldr__tap_forward(s, tap++, x);
             rung++;
             if (!need_final && rung == l->d.rung_count) break;
         }
         if (few && layer == s->places - 1) ldr__only_few(s, &t);
-        if (backbone->deep) {
+        if (backbone->deep && s->route[layer] >= backbone->from) {
             ldr__block b = ldr__tuned_block(backbone, s->route[layer]);
             ldr__frozen_forward(&s->ex, &s->backbone, &b, &l->tuned_shape, &t);
             ldr__deep_release(s, layer);
@@ -10128,7 +10217,8 @@ static void ldr__pass_backbone(ldr__pass *s) {
             rung++;
         }
     }
-    if (need_final) ldr__final_rows(s, x, few);
+    if (l->top && s->keep) ldr__top_forward(s, tap, x);
+    else if (need_final) ldr__final_rows(s, x, few);
 }
 
 /* The ladder alone on taps from a cache: fetch puts tap k of sequence q into its place; NULL: they are there already. */
@@ -10221,17 +10311,16 @@ static double ldr__pass_loss(ldr__pass *s, const ldr__targets *t, double normali
     return ldr__loss(normalizer > 0 ? s->dlogits : NULL, s->logits, t, l->d.head, s->row_count, (size_t)l->d.classes, normalizer > 0 ? normalizer : 1.0);
 }
 
-/* From the last state to the logits: pick rows, final norm, U, output mix, head. */
-static void ldr__head_forward(ldr__pass *s) {
+/* From the last side state to what the head reads: pick rows, final norm, U, output mix. */
+static void ldr__ladder_output(ldr__pass *s) {
     const ldr_ladder *l = s->l;
-    size_t d = (size_t)l->m->shape.width, w = (size_t)l->d.width, hw = (size_t)l->head_width, hh = (size_t)l->d.head_hidden, c = (size_t)l->d.classes, R = s->row_count, r;
-    ldr__dropout drop = ldr__tokens_dropout(&s->t, LDR__PLACE_HEAD);
-    if (l->d.rung_count) {
+    size_t d = (size_t)l->m->shape.width, w = (size_t)l->d.width, R = s->row_count, r;
+    if (l->d.rung_count && !l->top) {
         const float *top = ldr__state_after(s, l->d.rung_count - 1);
         if (ldr__few_on_top(s)) memcpy(s->picked, top, R * w * sizeof(float));
         else for (r = 0; r < R; r++) ldr__pool_forward(s, s->picked + r * w, top, r, w);
-        if (l->final_norm >= 0) ldr__norm_forward(&s->ex, s->normed, s->stats, s->picked, ldr__value(l, l->final_norm), ldr__value(l, l->final_norm_bias), R, w, l->side.norm, l->side.eps);
-        if (l->up >= 0) ldr__linear_forward(&s->ex, s->up, d, s->normed, w, ldr__value_matrix(l, l->up), ldr__value(l, l->up_bias), R, d, w);
+        ldr__output_forward(s, s->picked, R);
+        if (l->d.output == LDR_OUTPUT_RESIDUAL) LDR__ROW_LOOP(t, R, &s->ex, LDR__LANE_LOOP(i, d, s->up[t * d + i] += s->final[t * d + i]);)
         if (l->out_gate >= 0) {
             const float *v = ldr__value(l, l->out_gate);
             LDR__ROW_LOOP(t, R, &s->ex, LDR__LANE_LOOP(i, d, {
@@ -10240,7 +10329,14 @@ static void ldr__head_forward(ldr__pass *s) {
             });)
         }
     }
-    memcpy(s->hidden_in, s->mixed, R * hw * sizeof(float));
+    memcpy(s->hidden_in, s->mixed, R * (size_t)l->head_width * sizeof(float));
+}
+
+/* hidden_in to the logits. */
+static void ldr__head_scores(ldr__pass *s) {
+    const ldr_ladder *l = s->l;
+    size_t hw = (size_t)l->head_width, hh = (size_t)l->d.head_hidden, c = (size_t)l->d.classes, R = s->row_count, r;
+    ldr__dropout drop = ldr__tokens_dropout(&s->t, LDR__PLACE_HEAD);
     if (l->d.head == LDR_HEAD_WORDS) {
         ldr__words_forward(s);
         return;
@@ -10251,6 +10347,11 @@ static void ldr__head_forward(ldr__pass *s) {
         for (r = 0; r < R; r++) s->ex.kernels->rows->activate(s->hidden + r * hh, s->hidden + r * hh, hh, LDR_TANH);
     }
     ldr__linear_forward(&s->ex, s->logits, c, s->hidden, hh ? hh : hw, ldr__value_matrix(l, l->head_out), ldr__value(l, l->head_out_bias), R, c, hh ? hh : hw);
+}
+
+static void ldr__head_forward(ldr__pass *s) {
+    ldr__ladder_output(s);
+    ldr__head_scores(s);
 }
 
 /* dlogits to dout, the gradient of the rows the head read, adding to the head's gradients. */
@@ -10272,11 +10373,11 @@ static void ldr__head_backward(ldr__pass *s) {
     for (r = 0; r < R; r++) ldr__dropout_apply(s->ex.kernels, s->dout + r * hw, hw, &drop, (size_t)s->rows[r], 0);
 }
 
-/* dout to ds, the gradient of the last side state, through output mix, U and final norm. */
+/* dout, or the gradient of what the copies read, to ds, the gradient of the last side state, through output mix, U and final norm. */
 static void ldr__output_backward(ldr__pass *s) {
     const ldr_ladder *l = s->l;
-    size_t d = (size_t)l->m->shape.width, w = (size_t)l->d.width, R = s->row_count, r;
-    const float *dup = s->dout;
+    size_t d = (size_t)l->m->shape.width, w = (size_t)l->d.width, R = l->top ? s->t.count : s->row_count, r;
+    const float *dup = l->top ? s->deep.dx : s->dout;
     if (l->out_gate >= 0) {
         const float *v = ldr__value(l, l->out_gate);
         float *dv = ldr__grad(l, l->out_gate);
@@ -10294,9 +10395,9 @@ static void ldr__output_backward(ldr__pass *s) {
         }
     }
     if (l->up >= 0) ldr__linear_backward(&s->ex, s->dnormed, w, 0, ldr__grad(l, l->up), ldr__grad(l, l->up_bias), dup, d, ldr__mat_float(s->normed, w, 1), ldr__value_matrix(l, l->up), R, d, w);
-    else memcpy(s->dnormed, s->dout, R * w * sizeof(float));
+    else memcpy(s->dnormed, dup, R * w * sizeof(float));
     if (l->final_norm >= 0) ldr__norm_backward(&s->ex, s->dpicked, 0, ldr__grad(l, l->final_norm), ldr__grad(l, l->final_norm_bias), s->dnormed, s->picked, s->stats, ldr__value(l, l->final_norm), R, w, l->side.norm);
-    if (ldr__few_on_top(s)) {
+    if (ldr__few_on_top(s) || l->top) {
         memcpy(s->ds, s->dpicked, R * w * sizeof(float));
         return;
     }
@@ -10304,14 +10405,21 @@ static void ldr__output_backward(ldr__pass *s) {
     for (r = 0; r < R; r++) ldr__pool_backward(s, s->ds, s->dpicked + r * w, r, w);
 }
 
-/* dD from dm and the stored tap; there is no gradient for the tap. A rounded one is unpacked where the backbone's state was. */
-static void ldr__down_gradients(const ldr__pass *s, ldr__sums *sums, const float *dm, int32_t k, int32_t weight, int32_t bias) {
-    size_t d = (size_t)s->l->m->shape.width, w = (size_t)s->l->d.width;
+/* Tap k of the pass. A rounded one is unpacked where the backbone's state was. */
+static const float *ldr__tap_of(const ldr__pass *s, int32_t k) {
+    size_t d = (size_t)s->l->m->shape.width;
     float *tap = s->kept ? s->backbone.x : s->taps[k];
     if (s->kept) {
         size_t row = ldr__packed_row(d, s->tap_type);
         LDR__ROW_LOOP(t, s->t.count, &s->ex, ldr__rows_unpack(s->ex.kernels, tap + t * d, s->kept[k] + t * row, 1, d, s->tap_type);)
     }
+    return tap;
+}
+
+/* dD from dm and the stored tap; there is no gradient for the tap. */
+static void ldr__down_gradients(const ldr__pass *s, ldr__sums *sums, const float *dm, int32_t k, int32_t weight, int32_t bias) {
+    size_t d = (size_t)s->l->m->shape.width, w = (size_t)s->l->d.width;
+    const float *tap = ldr__tap_of(s, k);
     ldr__linear_gradients(sums, ldr__grad(s->l, weight), ldr__grad(s->l, bias), dm, w, ldr__mat_float(tap, d, 1), s->t.count, w, d);
 }
 
@@ -10738,7 +10846,7 @@ static void ldr__slice_all(ldr_ladder *l, ldr__importance *im, ldr__cut *c, int3
     if (paper) return;                                 /* D and U stay random in the reference        */
     ldr__slice_selection(l, l->first, running, 0);
     for (rung = 0; rung < l->d.rung_count; rung++) ldr__slice_selection(l, l->rungs[rung].down, running, 0);
-    ldr__slice_selection(l, l->up, running, 1);
+    if (l->d.output != LDR_OUTPUT_RESIDUAL) ldr__slice_selection(l, l->up, running, 1);
 }
 
 /* ---- looking at sample text: energy and Fisher ----------------------------------------- */
@@ -11112,12 +11220,13 @@ static void ldr__adafactor(const ldr_model *model, float *w, float *m, float *v,
     }
 }
 
-/* One step; gradients are scaled by `scale` (clipping) and may be overwritten. */
-static void ldr__optimise(const ldr_ladder *l, float *m, float *v, const ldr_train_desc *d, double rate, double scale, int64_t t) {
+/* One step of the parameters from first_param on; gradients are scaled by `scale` (clipping) and may be overwritten. */
+static void ldr__optimise(const ldr_ladder *l, int32_t first_param, float *m, float *v, const ldr_train_desc *d, double base_rate, double scale, int64_t t) {
     const int adam = d->optimizer == LDR_ADAMW || d->optimizer == LDR_ADAM;
     int32_t p;
-    for (p = 0; p < l->count; p++) {
+    for (p = first_param; p < l->count; p++) {
         const ldr__param *q = &l->params[p];
+        const double rate = base_rate * (double)q->rate;
         const size_t all = (size_t)q->rows * (size_t)q->columns;
         const float decay = q->decay ? d->weight_decay : 0;
         LDR__FOR(piece, ((int64_t)all + LDR__PIECE - 1) / LDR__PIECE, l->m->threads) {
@@ -11201,8 +11310,6 @@ typedef struct ldr__cache {
 #endif
 } ldr__cache;
 
-static int ldr__uses_final(const ldr_ladder *l) { return l->d.rung_count == 0 || l->out_gate >= 0; }
-
 /* Rows of record k of a sequence of n tokens. */
 static size_t ldr__cache_rows(const ldr__cache *c, size_t k, size_t n) { return k < c->taps || c->token_rows ? n : 1; }
 
@@ -11220,7 +11327,7 @@ static void ldr__cache_shape(ldr__cache *c, const ldr_ladder *l, const ldr_datas
     c->width = (size_t)l->m->shape.width;
     c->row = ldr__packed_row(c->width, type);
     c->hash = disk ? 8 : 0;
-    c->taps = (size_t)(l->has_first + l->d.rung_count);
+    c->taps = (size_t)ldr__tap_count(l);
     c->records = c->taps + (size_t)ldr__uses_final(l);
     c->token_rows = ldr__per_token(d->head);
 }
@@ -11265,6 +11372,7 @@ static uint64_t ldr__settings_hash(const ldr_ladder *l, const ldr__cache *c) {
     uint64_t h = ldr__digest((uint64_t)l->has_first * 4 + (uint64_t)ldr__uses_final(l) * 2 + (uint64_t)c->token_rows, l->m->kernels->name, strlen(l->m->kernels->name));
     int32_t r;
     for (r = 0; r < l->d.rung_count; r++) h = ldr__mix64(h ^ ((uint64_t)l->rungs[r].layer << 2 | (uint64_t)l->d.tap));
+    if (l->top) h = ldr__mix64(h ^ UINT64_C(0x746f70) ^ (uint64_t)l->from << 32);
     if (ldr__uses_final(l) && !c->token_rows) h = ldr__mix64(h ^ (uint64_t)l->d.pool);
     return h;
 }
@@ -11574,15 +11682,17 @@ static ldr_status ldr__fill_batch(ldr__cache *c, ldr__pass *s, ldr__hidden *stat
     if (layer == 0) {
         ldr__embed_forward(&s->ex, m, &s->ends, x, s->backbone.embed, s->ids, s->segments, &t);
         if (l->has_first && ldr__fill_record(c, s, first, 0, x, err)) return err->status;
+        if (l->top && l->from == 0) return ldr__fill_record(c, s, first, c->taps - 1, x, err);
     } else if (ldr__hidden_move(states, x, c->d->offsets[first], t.count, 0, err)) return err->status;
     while (rung < l->d.rung_count && l->rungs[rung].layer != layer) rung++;
     here = rung < l->d.rung_count;
     if (here && l->d.tap == LDR_TAP_INPUT && ldr__fill_record(c, s, first, (size_t)(l->has_first + rung), x, err)) return err->status;
-    if (here && l->d.tap == LDR_TAP_INPUT && layer + 1 == layers && c->records == c->taps) return LDR_OK;      /* nobody asks for what comes after */
+    if (here && l->d.tap == LDR_TAP_INPUT && layer + 1 == layers && c->records == c->taps && !l->top) return LDR_OK;      /* nobody asks for what comes after */
     block = ldr__run_block(m, layer);
     ldr__frozen_forward(&s->ex, &s->backbone, &block, &m->shape, &t);
     if (here && l->d.tap == LDR_TAP_OUTPUT && ldr__fill_record(c, s, first, (size_t)(l->has_first + rung), x, err)) return err->status;
     if (layer + 1 < layers) return ldr__hidden_move(states, x, c->d->offsets[first], t.count, 1, err);
+    if (l->top) return ldr__fill_record(c, s, first, c->taps - 1, x, err);
     if (c->records == c->taps) return LDR_OK;
     ldr__final_rows(s, x, 0);
     return ldr__fill_record(c, s, first, c->taps, s->final, err);
@@ -11596,7 +11706,7 @@ static ldr_status ldr__cache_fill(ldr__cache *c, ldr__pass *s, int32_t part, con
     ldr__hidden states;
     ldr_status status;
     if (c->filled == d->count) return LDR_OK;
-    layers = c->records > c->taps ? l->m->layers : l->rungs[l->d.rung_count - 1].layer + 1;
+    layers = l->top ? LDR__MAX(1, l->from) : c->records > c->taps ? l->m->layers : l->rungs[l->d.rung_count - 1].layer + 1;
     status = ldr__hidden_open(&states, c, a, err);
     for (layer = 0; layer < layers && !status; layer++) {
         for (i = 0; i < n && !status; i += take) {
@@ -11622,6 +11732,13 @@ static ldr_status ldr__cache_fill(ldr__cache *c, ldr__pass *s, int32_t part, con
    >>trainer           Steps, epochs, evaluation
    ====================================================================================== */
 
+/* A matrix W[n,d] with bias b[n] that reads standardised channels: the trainer steps V = W diag(deviation) and c = b + W mean, which
+   give the same output, V z + c = W x + b with z = (x - mean) / deviation. */
+typedef struct ldr__scale {
+    int32_t weight, bias, tap;     /* parameters; which tap is read, -1: what the head reads  */
+    float  *mean, *deviation;      /* [d]                                                     */
+} ldr__scale;
+
 struct ldr_trainer {
     ldr_allocator      alloc;
     ldr_ladder        *l;
@@ -11640,18 +11757,50 @@ struct ldr_trainer {
     int64_t            backbone_runs;
     size_t             fill_size;          /* held for a while by ldr_trainer_create           */
     int32_t            only_scores;        /* never takes a step                               */
+    ldr__scale        *scales;             /* what is standardised                             */
+    int32_t            scale_count;
+    float             *scale_values;       /* all means and deviations                         */
+    size_t             scale_size;
     int32_t            order_epoch, epoch_done, best_epoch, stopped;
     uint64_t           version;            /* of the training set that was checked last        */
+    size_t             fit_size;           /* held for a while before the first step           */
     double             best_metric, epoch_loss, epoch_weight, last_loss, last_metric, last_rate, last_norm, last_step_loss;
     void              *plan_memory;
     size_t             plan_size;
 };
+
+/* Rates of the default recipe. A wide rung learns with smaller steps than a narrow one (found on six tasks: 1e-3 at 64, 3e-4 at 192);
+   copies of a backbone's blocks with those of full fine-tuning, their low-rank updates with LoRA's. */
+enum { LDR__RUNG_RATE, LDR__COPY_RATE, LDR__HEAD_RATE };
+static float ldr__ladder_rate(const ldr_ladder *l, int of) {
+    if (of == LDR__HEAD_RATE) return 1e-3f;
+    if (of == LDR__COPY_RATE) return l->d.rank > 0 ? 2e-3f : 3e-4f * LDR__MIN(2.0f, 384.0f / (float)l->m->shape.width);
+    return 1e-3f * LDR__MIN(1.0f, 64.0f / (float)l->d.width);
+}
+
+static int ldr__has_recipe(const ldr_ladder *l) { return l->d.method == LDR_METHOD_LADDER && (l->d.preset == LDR_PRESET_DEFAULT || l->d.preset == LDR_PRESET_TOP); }
+
+static float ldr__base_rate(const ldr_ladder *l) { return ldr__ladder_rate(l, l->d.rung_count ? LDR__RUNG_RATE : LDR__COPY_RATE); }
+
+/* Each parameter's rate as a multiple of the trainer's, which is the rungs'. */
+static void ldr__ladder_rates(ldr_ladder *l) {
+    float base = ldr__base_rate(l);
+    int32_t p, i;
+    int slot;
+    if (!ldr__has_recipe(l)) return;
+    for (i = l->from; l->top && i < l->m->layers; i++)
+        for (slot = 0; slot < LDR__ALL_SLOTS; slot++)
+            if (l->tuned[i].slot[slot] >= 0) l->params[l->tuned[i].slot[slot]].rate = ldr__ladder_rate(l, LDR__COPY_RATE) / base;
+    for (p = l->head_dense >= 0 ? l->head_dense : l->head_out; p >= 0 && p < l->count; p++) l->params[p].rate = ldr__ladder_rate(l, LDR__HEAD_RATE) / base;
+}
 
 LDR__DEF ldr_train_desc ldr_train_desc_defaults(const ldr_ladder *l, const ldr_train_desc *desc) {
     static const float rates[] = { 1e-3f, 3e-3f, 1e-4f, 1e-3f, 1e-3f, 1e-3f, 1e-2f, 1e-2f, 1e-4f };        /* by ldr_method */
     ldr_train_desc d;
     memset(&d, 0, sizeof d);
     if (desc) d = *desc;
+    if (d.rate == 0 && d.optimizer != LDR_ADAFACTOR && l && ldr__has_recipe(l)) d.rate = ldr__base_rate(l);
+    if (d.head_epochs == 0) d.head_epochs = 30;
     if (d.rate == 0) d.rate = d.optimizer == LDR_ADAFACTOR ? 5e-3f : rates[l ? l->d.method : LDR_METHOD_LADDER];
     if (l && (l->d.method == LDR_METHOD_FULL || l->d.method == LDR_METHOD_THESEUS) && !(desc && desc->rate != 0) && d.optimizer != LDR_ADAFACTOR) d.rate *= LDR__MIN(10.0f, LDR__MAX(1.0f, 768.0f / (float)l->m->shape.width));
     if (!d.epochs) d.epochs = 10;
@@ -11686,6 +11835,78 @@ static void ldr__balance(ldr_trainer *t) {
         if (t->class_counts[c] > 0) t->class_weights[c] = (float)(total / ((double)classes * (double)t->class_counts[c]));
 }
 
+/* ---- standardised channels ------------------------------------------------------------- */
+
+/* The list of what is standardised; counts when scales is NULL. */
+static int32_t ldr__scales_list(ldr__scale *scales, const ldr_ladder *l) {
+    int32_t n = 0, k, head = l->head_dense >= 0 ? l->head_dense : l->head_out;
+    if (l->d.standardise != LDR_ON) return 0;
+    for (k = 0; k <= l->has_first + l->d.rung_count; k++) {
+        int32_t rung = k - l->has_first, last = rung == l->d.rung_count;
+        int32_t weight = last ? head : rung < 0 ? l->first : l->rungs[rung].down;
+        int32_t bias = last ? (l->head_dense >= 0 ? l->head_dense_bias : l->head_out_bias) : rung < 0 ? l->first_bias : l->rungs[rung].down_bias;
+        if (weight < 0 || bias < 0) continue;
+        if (scales) {
+            scales[n].weight = weight;
+            scales[n].bias = bias;
+            scales[n].tap = last ? -1 : k;
+        }
+        n++;
+    }
+    return n;
+}
+
+static void ldr__scales_place(ldr__plan *p, ldr_trainer *t) {
+    int32_t i, n = t->only_scores ? 0 : ldr__scales_list(NULL, t->l);
+    size_t at = 0, width = (size_t)LDR__MAX(t->l->m->shape.width, t->l->head_width);
+    t->scale_count = n;
+    t->scale_size = 2 * (size_t)n * width;
+    t->scales = (ldr__scale *)ldr__place(p, "tables", (size_t)n, sizeof *t->scales);
+    t->scale_values = n ? ldr__place_floats(p, "tables", t->scale_size) : NULL;
+    if (!t->scales || !n) return;
+    ldr__scales_list(t->scales, t->l);
+    for (i = 0; i < n; i++, at += 2 * width) {
+        t->scales[i].mean = t->scale_values + at;
+        t->scales[i].deviation = t->scale_values + at + width;
+    }
+}
+
+/* Parameters to what is stepped (V = W s, c = b + W mean), or back. */
+static void ldr__scales_values(const ldr_trainer *t, int back) {
+    int32_t i;
+    for (i = 0; i < t->scale_count; i++) {
+        const ldr__scale *s = &t->scales[i];
+        float *w = t->l->values + t->l->params[s->weight].offset, *b = t->l->values + t->l->params[s->bias].offset;
+        size_t d = (size_t)t->l->params[s->weight].columns;
+        LDR__FOR(row, t->l->params[s->weight].rows, t->l->m->threads) {
+            float *v = w + (size_t)row * d;
+            double moved = 0;
+            size_t c;
+            for (c = 0; c < d; c++) {
+                double plain = back ? (double)v[c] / (double)s->deviation[c] : (double)v[c];
+                moved += plain * (double)s->mean[c];
+                v[c] = (float)(back ? plain : plain * (double)s->deviation[c]);
+            }
+            b[row] = (float)((double)b[row] + (back ? -moved : moved));
+        }
+    }
+}
+
+/* Their gradients: dV = (dW - db mean^T) / deviation, dc = db. (W = V / s and b = c - W mean move together.) */
+static void ldr__scales_gradients(const ldr_trainer *t) {
+    int32_t i;
+    for (i = 0; i < t->scale_count; i++) {
+        const ldr__scale *s = &t->scales[i];
+        float *g = t->l->grads + t->l->params[s->weight].offset;
+        const float *db = t->l->grads + t->l->params[s->bias].offset;
+        size_t d = (size_t)t->l->params[s->weight].columns;
+        LDR__FOR(row, t->l->params[s->weight].rows, t->l->m->threads) {
+            float *v = g + (size_t)row * d, of = db[row];
+            LDR__LANE_LOOP(c, d, v[c] = (v[c] - of * s->mean[c]) / s->deviation[c]);
+        }
+    }
+}
+
 static void ldr__trainer_place(ldr__plan *p, ldr_trainer *t) {
     const ldr_ladder *l = t->l;
     size_t tokens = 1, sequences = 1, values = 0;
@@ -11699,6 +11920,7 @@ static void ldr__trainer_place(ldr__plan *p, ldr_trainer *t) {
         t->v = t->d.optimizer == LDR_SGD ? NULL : ldr__place_floats(p, "optimiser state", l->size);
     }
     t->best = t->dev ? ldr__place_floats(p, "best parameters", l->size) : NULL;
+    ldr__scales_place(p, t);
     t->class_weights = t->d.class_weights || ldr__balances(t) ? ldr__place_floats(p, "tables", (size_t)l->d.classes) : NULL;
     t->class_counts = ldr__balances(t) ? (int64_t *)ldr__place(p, "tables", (size_t)l->d.classes, sizeof(int64_t)) : NULL;
     t->order = (int32_t *)ldr__place(p, "tables", (size_t)t->examples, sizeof(int32_t));
@@ -11719,7 +11941,7 @@ static ldr_status ldr__trainer_check(const ldr_ladder *l, const ldr_dataset *tra
         (int)d->schedule < 0 || d->schedule > LDR_CONSTANT || (int)d->metric < 0 || d->metric > LDR_METRIC_ENTITY_F1 || !ldr__packs(d->cache_type) || !ldr__packs(d->tap_type))
         return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a value of the training description is out of its range");
     if (d->cache && l->d.beside) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a tap cache keeps what a frozen backbone computes, and the one of this ladder is tuned: train without a cache");
-    if (d->cache && l->deep) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a tap cache keeps what a frozen backbone computes, and method %s changes the backbone: train without a cache", ldr_method_name(l->d.method));
+    if (d->cache && l->deep && !l->top) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a tap cache keeps what a frozen backbone computes, and method %s changes the backbone: train without a cache", ldr_method_name(l->d.method));
     if (d->cache && l->d.head == LDR_HEAD_WORDS) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a tap cache keeps the rows a head reads, and those of a words head change with the masks: train without a cache");
 #ifdef LADDER_NO_STDIO
     if (d->cache_dir) return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "this build has no files (LADDER_NO_STDIO): a tap cache can be in memory only");
@@ -11905,8 +12127,6 @@ static ldr_trainer *ldr__trainer_new(ldr_ladder *l, const ldr_dataset *train, co
     return t;
 }
 
-LDR__DEF ldr_trainer *ldr_trainer_create(ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev, const ldr_train_desc *desc, ldr_error *err) { return ldr__trainer_new(l, train, dev, desc, 0, err); }
-
 /* Taps for the batch in the pass: from the cache when every sequence is there, else from the backbone. */
 static ldr_status ldr__trainer_forward(ldr_trainer *t, const ldr_dataset *d, const int32_t *examples, int32_t count, ldr_error *err) {
     ldr__cache *c = t->d.cache ? (d == t->train ? &t->caches[0] : d == t->dev ? &t->caches[1] : NULL) : NULL;
@@ -11929,6 +12149,215 @@ static ldr_status ldr__trainer_forward(ldr_trainer *t, const ldr_dataset *d, con
     }
     ldr__head_forward(&t->pass);
     return LDR_OK;
+}
+
+/* ---- before the first step: what the texts look like, and the head alone ----------------- */
+
+static ldr_status ldr__trainer_score(ldr_trainer *t, ldr_error *err);
+
+/* What the head reads of some examples, x[rows,width], with its targets. */
+typedef struct ldr__features {
+    float   *x, *values;
+    int32_t *labels;
+    size_t   rows, room, groups, per;      /* per: rows of a choice, that have one label together */
+} ldr__features;
+
+enum { LDR__FIT_BYTES = 1 << 25 };      /* of features at most: texts beyond are not looked at for the start  */
+
+static size_t ldr__features_room(const ldr_trainer *t, const ldr_dataset *d) {
+    size_t most = (size_t)LDR__FIT_BYTES / sizeof(float) / (size_t)t->l->head_width;
+    return d ? LDR__MAX(LDR__MIN(most, ldr__per_token(d->head) ? d->tokens : d->count), t->pass.max_rows) : 0;
+}
+
+static void ldr__features_place(ldr__plan *p, ldr__features *f, const ldr_trainer *t, const ldr_dataset *d) {
+    memset(f, 0, sizeof *f);
+    f->room = ldr__features_room(t, d);
+    f->per = d && d->head == LDR_HEAD_CHOICE ? (size_t)d->choices : 1;
+    f->x = ldr__place_matrix(p, "head fit", f->room, (size_t)t->l->head_width);
+    f->values = ldr__place_floats(p, "head fit", f->room);
+    f->labels = (int32_t *)ldr__place(p, "head fit", f->room, sizeof(int32_t));
+}
+
+/* sums[0..width) += x, sums[width..2 width) += x^2 */
+static void ldr__add_moments(double *sums, const float *x, size_t rows, size_t width) {
+    size_t r, c;
+    for (r = 0; r < rows; r++)
+        for (c = 0; c < width; c++) {
+            double v = (double)x[r * width + c];
+            sums[c] += v;
+            sums[width + c] += v * v;
+        }
+}
+
+/* A channel that hardly varies gets the floor: a hundredth of the typical deviation. */
+static void ldr__moments(float *mean, float *deviation, const double *sums, size_t n, size_t width) {
+    double typical = 0;
+    size_t c;
+    for (c = 0; c < width; c++) {
+        double m = sums[c] / (double)n, v = LDR__MAX(0.0, sums[width + c] / (double)n - m * m);
+        mean[c] = (float)m;
+        deviation[c] = (float)sqrt(v);
+        typical += v;
+    }
+    typical = sqrt(typical / (double)width);
+    for (c = 0; c < width; c++) deviation[c] = (float)LDR__MAX((double)deviation[c], typical > 0 ? 0.01 * typical : 1.0);
+}
+
+/* Reads examples in the given order (NULL: as they come) until the features have no more room; sums (or NULL): moments of every tap. */
+static ldr_status ldr__features_read(ldr_trainer *t, ldr__features *f, const ldr_dataset *d, const int32_t *order, double *sums, size_t *tokens, ldr_error *err) {
+    ldr__pass *s = &t->pass;
+    size_t width = (size_t)t->l->head_width, tap_width = (size_t)t->l->m->shape.width;
+    int32_t i, n = ldr__examples(d), take, k, batch[64];
+    for (i = 0; i < n; i += take) {
+        take = LDR__MIN(LDR__MIN(t->part, n - i), 64);
+        for (k = 0; k < take; k++) batch[k] = order ? order[i + k] : i + k;
+        ldr__pass_load(s, d, batch, take, NULL, 0, 0);
+        if (f->rows + s->row_count > f->room) break;
+        if (ldr__trainer_forward(t, d, batch, take, err)) return err->status;
+        memcpy(f->x + f->rows * width, s->hidden_in, s->row_count * width * sizeof(float));
+        memcpy(f->labels + f->groups, s->labels, s->row_count / f->per * sizeof(int32_t));
+        memcpy(f->values + f->groups, s->values, s->row_count / f->per * sizeof(float));
+        f->rows += s->row_count;
+        f->groups += s->row_count / f->per;
+        for (k = 0; sums && k < t->scale_count; k++)
+            if (t->scales[k].tap >= 0) ldr__add_moments(sums + 2 * (size_t)k * tap_width, ldr__tap_of(s, t->scales[k].tap), s->t.count, tap_width);
+        *tokens += s->t.count;
+    }
+    return LDR_OK;
+}
+
+/* Rows [first, first + count) of the features as what the head of the pass reads. */
+static void ldr__features_load(ldr__pass *s, const ldr__features *f, const int32_t *order, size_t first, size_t count) {
+    size_t width = (size_t)s->l->head_width, k, r;
+    for (k = 0; k < count; k++) {
+        size_t group = order ? (size_t)order[first + k] : first + k;
+        for (r = 0; r < f->per; r++) memcpy(s->hidden_in + (k * f->per + r) * width, f->x + (group * f->per + r) * width, width * sizeof(float));
+        s->labels[k] = f->labels[group];
+        s->values[k] = f->values[group];
+    }
+    s->row_count = count * f->per;
+}
+
+/* Mean loss over the features; no gradient. */
+static double ldr__features_loss(ldr_trainer *t, const ldr__features *f, int32_t choices) {
+    ldr__pass *s = &t->pass;
+    size_t most = s->max_rows / f->per, first, n;
+    double loss = 0, weight = 0;
+    for (first = 0; first < f->groups; first += n) {
+        ldr__targets target = ldr__pass_targets(s, NULL, 0, choices);
+        n = LDR__MIN(most, f->groups - first);
+        ldr__features_load(s, f, NULL, first, n);
+        ldr__head_scores(s);
+        loss += ldr__pass_loss(s, &target, 0);
+        weight += ldr__batch_weight(s, &target);
+    }
+    return ldr__ratio(loss, weight);
+}
+
+/* The head alone on standardised features, AdamW. With dev features the epoch with the least loss on them is kept. */
+static void ldr__head_fit(ldr_trainer *t, const ldr__features *f, const ldr__features *dev, int32_t *order, float *best) {
+    ldr_ladder *l = t->l;
+    ldr__pass *s = &t->pass;
+    int32_t head = l->head_dense >= 0 ? l->head_dense : l->head_out, epoch, steps = 0;
+    size_t from = l->params[head].offset, size = l->size - from, first, n, per_epoch, batch = LDR__MIN((size_t)32, s->max_rows / f->per), i;
+    float *v = l->values + from;
+    double least = 1e300;
+    ldr_train_desc d = t->d;
+    d.optimizer = LDR_ADAMW;
+    d.rate = 3e-3f / l->params[head].rate;
+    d.schedule = LDR_LINEAR;
+    d.weight_decay = 0.01f;
+    d.warmup = 0;
+    per_epoch = (f->groups + batch - 1) / batch;
+    if (l->head_dense < 0) memset(v, 0, size * sizeof(float));
+    memcpy(best, v, size * sizeof(float));
+    for (i = 0; i < f->groups; i++) order[i] = (int32_t)i;
+    for (epoch = 0; epoch < d.head_epochs; epoch++) {
+        double loss;
+        ldr__shuffle(order, (int32_t)f->groups, ldr__stream(t->d.seed, LDR__STREAM_SHUFFLE, UINT64_C(1) << 32 | (uint64_t)epoch));
+        for (first = 0; first < f->groups; first += n) {
+            ldr__targets target = ldr__pass_targets(s, t->class_weights, t->d.label_smoothing, t->train->choices);
+            double weight;
+            n = LDR__MIN(batch, f->groups - first);
+            ldr__features_load(s, f, order, first, n);
+            weight = ldr__batch_weight(s, &target);
+            if (!(weight > 0)) continue;
+            memset(t->grads + from, 0, size * sizeof(float));
+            ldr__head_scores(s);
+            ldr__pass_loss(s, &target, weight);
+            ldr__head_backward(s);
+            ldr__optimise(l, head, t->m, t->v, &d, ldr__rate(&d, steps, (int64_t)per_epoch * d.head_epochs), 1, steps + 1);
+            steps++;
+        }
+        loss = dev->groups ? ldr__features_loss(t, dev, t->train->choices) : -epoch;
+        if (!(loss < least)) continue;
+        least = loss;
+        memcpy(best, v, size * sizeof(float));
+    }
+    memcpy(v, best, size * sizeof(float));
+    if (t->m) memset(t->m + from, 0, size * sizeof(float));
+    if (t->v) memset(t->v + from, 0, size * sizeof(float));
+}
+
+/* x = (x - mean) / deviation, in place. */
+static void ldr__features_scale(const ldr__features *f, const ldr__scale *s, size_t width) {
+    size_t r;
+    for (r = 0; r < f->rows; r++) LDR__LANE_LOOP(c, width, f->x[r * width + c] = (f->x[r * width + c] - s->mean[c]) / s->deviation[c]);
+}
+
+/* Measures the channels, fits the head, and scores that start. Allocates for its time. */
+static ldr_status ldr__trainer_prepare(ldr_trainer *t, ldr_error *err) {
+    ldr_ladder *l = t->l;
+    ldr__features f, dev;
+    ldr__plan plan;
+    double *sums = NULL;
+    int32_t *order = NULL, k, pass;
+    float *best = NULL;
+    size_t tap_width = (size_t)l->m->shape.width, width = (size_t)l->head_width, tokens = 0, ignored = 0;
+    ldr_status status;
+    if (!t->scale_count) return LDR_OK;
+    memset(&plan, 0, sizeof plan);
+    for (pass = 0; pass < 2; pass++) {
+        if (pass && ldr__plan_begin(&plan, &t->alloc, err)) return err->status;
+        ldr__features_place(&plan, &f, t, t->train);
+        ldr__features_place(&plan, &dev, t, t->dev);
+        sums = (double *)ldr__place(&plan, "head fit", 2 * LDR__MAX(tap_width, width) * (size_t)t->scale_count, sizeof(double));
+        order = (int32_t *)ldr__place(&plan, "head fit", f.room, sizeof(int32_t));
+        best = ldr__place_floats(&plan, "head fit", l->size);
+    }
+    t->fit_size = plan.size;
+    status = ldr__features_read(t, &f, t->train, t->order, sums, &tokens, err);
+    if (!status && t->dev) status = ldr__features_read(t, &dev, t->dev, NULL, NULL, &ignored, err);
+    for (k = 0; !status && k < t->scale_count; k++) {
+        ldr__scale *s = &t->scales[k];
+        double *of = sums + 2 * (size_t)k * tap_width;
+        if (s->tap >= 0) ldr__moments(s->mean, s->deviation, of, tokens, tap_width);
+        else {
+            ldr__add_moments(of, f.x, f.rows, width);
+            ldr__moments(s->mean, s->deviation, of, f.rows, width);
+            ldr__features_scale(&f, s, width);
+            ldr__features_scale(&dev, s, width);
+        }
+    }
+    if (!status && t->d.head_epochs > 0) {
+        ldr__scales_values(t, 0);
+        ldr__head_fit(t, &f, &dev, order, best);
+        ldr__scales_values(t, 1);
+    }
+    ldr__plan_end(plan.memory, plan.size, &t->alloc);
+    if (!status && t->dev && t->d.head_epochs > 0) status = ldr__trainer_score(t, err);
+    return status;
+}
+
+LDR__DEF ldr_trainer *ldr_trainer_create(ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev, const ldr_train_desc *desc, ldr_error *err) {
+    ldr_error local;
+    ldr_trainer *t;
+    memset(&local, 0, sizeof local);
+    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    t = ldr__trainer_new(l, train, dev, desc, 0, err);
+    if (!t || !ldr__trainer_prepare(t, err)) return t;
+    ldr_trainer_free(t);
+    return NULL;
 }
 
 static ldr_status ldr__name_not_finite(const ldr_trainer *t, ldr_error *err) {
@@ -12051,6 +12480,8 @@ LDR__DEF ldr_status ldr_trainer_evaluate(ldr_trainer *t, const ldr_dataset *d, l
 
 LDR__DEF int32_t ldr_trainer_done(const ldr_trainer *t) { return !t || t->stopped || t->step >= (int64_t)t->d.epochs * t->steps_per_epoch; }
 
+static int ldr__has_best(const ldr_trainer *t) { return t->best_metric > -1e30; }
+
 LDR__DEF ldr_progress ldr_trainer_progress(const ldr_trainer *t) {
     ldr_progress progress, *p = &progress;
     memset(p, 0, sizeof *p);
@@ -12066,18 +12497,14 @@ LDR__DEF ldr_progress ldr_trainer_progress(const ldr_trainer *t) {
     p->tokens = t->tokens;
     p->evaluated = t->dev && t->step > 0 && t->step % t->steps_per_epoch == 0;
     p->metric = t->last_metric;
-    p->best_metric = t->best_epoch ? t->best_metric : 0;
+    p->best_metric = ldr__has_best(t) ? t->best_metric : 0;
     p->best_epoch = t->best_epoch;
     return progress;
 }
 
-/* The end of an epoch: score, remember the best, decide whether to go on. */
-static ldr_status ldr__trainer_epoch_end(ldr_trainer *t, ldr_error *err) {
+/* Scores dev; remembers the best. */
+static ldr_status ldr__trainer_score(ldr_trainer *t, ldr_error *err) {
     ldr_score score;
-    t->epoch_done++;
-    t->last_loss = ldr__ratio(t->epoch_loss, t->epoch_weight);
-    t->epoch_loss = t->epoch_weight = 0;
-    if (!t->dev) return LDR_OK;
     if (ldr_trainer_evaluate(t, t->dev, &score, err)) return err->status;
     t->last_metric = score.value;
     if (score.value > t->best_metric) {
@@ -12085,6 +12512,16 @@ static ldr_status ldr__trainer_epoch_end(ldr_trainer *t, ldr_error *err) {
         t->best_epoch = t->epoch_done;
         memcpy(t->best, t->l->values, t->l->size * sizeof(float));
     }
+    return LDR_OK;
+}
+
+/* The end of an epoch: score, and decide whether to go on. */
+static ldr_status ldr__trainer_epoch_end(ldr_trainer *t, ldr_error *err) {
+    t->epoch_done++;
+    t->last_loss = ldr__ratio(t->epoch_loss, t->epoch_weight);
+    t->epoch_loss = t->epoch_weight = 0;
+    if (!t->dev) return LDR_OK;
+    if (ldr__trainer_score(t, err)) return err->status;
     if (t->d.patience > 0 && t->epoch_done - t->best_epoch >= t->d.patience) t->stopped = 1;
     return LDR_OK;
 }
@@ -12108,11 +12545,14 @@ LDR__DEF ldr_status ldr_trainer_step(ldr_trainer *t, ldr_progress *p, ldr_error 
     weight = ldr__examples_weight(t, t->train, examples, count);
     if (weight > 0) {
         if (ldr__trainer_gradients(t, &loss, examples, count, weight, t->l->d.dropout, err)) return err->status;
+        ldr__scales_gradients(t);
         t->last_norm = ldr__gradient_norm(t->l);
         if (!(loss - loss == 0) || !(t->last_norm - t->last_norm == 0)) return ldr__name_not_finite(t, err);
         if (t->d.clip > 0 && t->last_norm > (double)t->d.clip) scale = (double)t->d.clip / (t->last_norm + 1e-6);
         t->last_rate = ldr__rate(&t->d, t->step, (int64_t)t->d.epochs * t->steps_per_epoch);
-        ldr__optimise(t->l, t->m, t->v, &t->d, t->last_rate, scale, t->step + 1);
+        ldr__scales_values(t, 0);
+        ldr__optimise(t->l, 0, t->m, t->v, &t->d, t->last_rate, scale, t->step + 1);
+        ldr__scales_values(t, 1);
     }
     t->step++;
     for (i = 0; i < count; i++) {
@@ -12131,7 +12571,7 @@ LDR__DEF ldr_status ldr_trainer_step(ldr_trainer *t, ldr_progress *p, ldr_error 
 }
 
 LDR__DEF void ldr_trainer_restore_best(ldr_trainer *t) {
-    if (t && t->best && t->best_epoch) memcpy(t->l->values, t->best, t->l->size * sizeof(float));
+    if (t && t->best && ldr__has_best(t)) memcpy(t->l->values, t->best, t->l->size * sizeof(float));
 }
 
 LDR__DEF ldr_status ldr_fit(ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev, const ldr_train_desc *desc, ldr_fit_result *result, ldr_error *err) {
@@ -12148,7 +12588,7 @@ LDR__DEF ldr_status ldr_fit(ldr_ladder *l, const ldr_dataset *train, const ldr_d
         memset(result, 0, sizeof *result);
         result->best_epoch = t->best_epoch;
         result->steps = (int32_t)t->step;
-        result->metric = t->best_epoch ? t->best_metric : 0;
+        result->metric = ldr__has_best(t) ? t->best_metric : 0;
         result->loss = ldr_trainer_progress(t).loss;
         result->tokens = t->tokens;
         result->peak_bytes = (uint64_t)t->plan_size + t->fill_size;
@@ -12269,7 +12709,7 @@ static const struct { const char *key; size_t offset; int kind; } ldr__fields[] 
     LDR__INT(method), LDR__INT(rank), LDR__FLOAT(alpha), LDR__INT(targets), LDR__INT(bottleneck), LDR__INT(virtual_tokens), LDR__INT(successors), LDR__INT(tune_biases), LDR__INT(tune_norms), LDR__INT(tune_layers),
     LDR__INT(preset), LDR__INT(reduction), LDR__INT(rung_count), LDR__INT(width), LDR__INT(heads), LDR__INT(ffn), LDR__INT(tap), LDR__INT(gate),
     LDR__FLOAT(gate_init), LDR__FLOAT(gate_temperature), LDR__FLOAT(gate_fixed), LDR__INT(mix), LDR__INT(output), LDR__FLOAT(output_init), LDR__INT(init),
-    LDR__INT(importance), LDR__INT(slice_heads), LDR__INT(samples), LDR__FLOAT(dropout), LDR__INT(final_norm), LDR__INT(down_bias), LDR__INT(head), LDR__INT(classes), LDR__INT(pool), LDR__INT(head_hidden), LDR__OPTION(prompt_hidden)
+    LDR__INT(importance), LDR__INT(slice_heads), LDR__INT(samples), LDR__FLOAT(dropout), LDR__INT(final_norm), LDR__INT(down_bias), LDR__INT(head), LDR__INT(classes), LDR__INT(pool), LDR__INT(head_hidden), LDR__OPTION(prompt_hidden), LDR__OPTION(top), LDR__OPTION(standardise)
 #undef LDR__INT
 #undef LDR__FLOAT
 #undef LDR__OPTION
@@ -12556,7 +12996,7 @@ static ldr_status ldr__meta_desc(const ldr_weights *w, ldr_ladder_desc *d, int32
         }
     }
     if (!ldr__parse_hex(ldr_weights_meta(w, "ladder.seed"), 16, &d->seed)) return ldr__meta_missing("ladder.seed", err);
-    if (d->rung_count < 0 || d->rung_count > 1024 || (int)d->preset < 0 || d->preset > LDR_PRESET_HEAD || (int)d->method < 0 || d->method > LDR_METHOD_THESEUS || d->tap < 1 || d->tap > 2 || d->gate < 1 || d->gate > 4 || d->mix < 1 || d->mix > 2 || d->output < 1 || d->output > 3 || d->pool < 1 || d->pool > LDR_POOL_MEAN ||
+    if (d->rung_count < 0 || d->rung_count > 1024 || (int)d->preset < 0 || d->preset >= LDR_PRESET_COUNT || (int)d->method < 0 || d->method > LDR_METHOD_THESEUS || d->tap < 1 || d->tap > 2 || d->gate < 1 || d->gate > 4 || d->mix < 1 || d->mix > 2 || d->output < 1 || d->output > 3 || d->pool < 1 || d->pool > LDR_POOL_MEAN ||
         !(d->gate_temperature > 0) || !(d->dropout >= 0)) return ldr__meta_missing("ladder", err);
     for (i = 0; i < d->rung_count; i++) {
         ldr__format(key, sizeof key, "rung.%d", i);
@@ -12565,6 +13005,8 @@ static ldr_status ldr__meta_desc(const ldr_weights *w, ldr_ladder_desc *d, int32
     }
     /* the stored values are final: keep 0 from meaning "preset" again */
     if (d->dropout == 0) d->dropout = -1;
+    if (d->top == 0) d->top = -1;
+    if (d->standardise == LDR_AUTO) d->standardise = LDR_OFF;
     if (d->head_hidden == 0) d->head_hidden = -1;
     d->rungs = d->rung_count ? rungs : NULL;
     return LDR_OK;
@@ -12715,21 +13157,21 @@ static const struct { const char *key; size_t offset; int kind; } ldr__states[] 
 
 static int ldr__state_arrays(const ldr_trainer *t, ldr__array *a) {
     int n = 0, i;
-    const char *const names[] = { "values", "momentum", "variance", "best" };
-    float *const data[] = { t->l->values, t->m, t->v, t->best };
-    for (i = 0; i < 4; i++)
+    const char *const names[] = { "values", "momentum", "variance", "best", "scales" };
+    float *const data[] = { t->l->values, t->m, t->v, t->best, t->scale_values };
+    for (i = 0; i < 5; i++)
         if (data[i]) {
             a[n].name = names[i];
             a[n].data = data[i];
             a[n].rows = 1;
-            a[n++].columns = t->l->size;
+            a[n++].columns = i < 4 ? t->l->size : t->scale_size;
         }
     return n;
 }
 
 LDR__DEF ldr_status ldr_trainer_save(const ldr_trainer *t, const char *path, ldr_error *err) {
     ldr_error local;
-    ldr__array a[4];
+    ldr__array a[5];
     ldr__text text;
     ldr__writer w;
     uint64_t h = 0, at = 0;
@@ -12806,7 +13248,7 @@ static ldr_status ldr__resume_check(const ldr_trainer *t, const ldr_weights *w, 
 
 LDR__DEF ldr_status ldr_trainer_resume(ldr_trainer *t, const char *path, ldr_error *err) {
     ldr_error local;
-    ldr__array a[4];
+    ldr__array a[5];
     ldr_weights *w;
     int n, i;
     size_t s;

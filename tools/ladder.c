@@ -187,7 +187,7 @@ typedef struct options {
     unsigned    command;
     const char *model, *ladder, *task, *train, *dev, *test, *data, *out, *resume, *checkpoint, *log, *file, *cache, *targets, *texts, *held_out, *word_list, *with_ladder, *vocab, *methods, *report;
     int32_t     method, preset, init, importance, slice_heads, optimizer, schedule, cache_type, tap_type, cache_fill, simd, compute, pool, head_pool, type;
-    int32_t     reduction, head_hidden, epochs, batch, accumulate, max_len, patience, stop_at, threads, layer;
+    int32_t     reduction, top, standardise, head_epochs, head_hidden, epochs, batch, accumulate, max_len, patience, stop_at, threads, layer;
     int32_t     rank, bottleneck, virtual_tokens, prompt_hidden, successors, replace_schedule, tune_layers, layers, width, heads, ffn, size, steps, whole_words, warm_start, distil, cased, seeds;
     int32_t     regress, balance, ids, pair, pieces, no_special, release, pack, recompute, tune_biases, tune_norms, json, help;
     float       replace_rate, replace_until, alpha, lr, warmup, weight_decay, dropout, label_smoothing, clip;
@@ -264,7 +264,10 @@ static const option option_table[] = {
     { "--tune-biases", KIND_FLAG, AT(tune_biases), CMD_FIT, 0, NULL, 0, 0, "train the backbone's biases as well" },
     { "--tune-norms", KIND_FLAG, AT(tune_norms), CMD_FIT, 0, NULL, 0, 0, "train the backbone's norms as well" },
     { "--recompute", KIND_FLAG, AT(recompute), CMD_FIT | CMD_PRETRAIN, 0, NULL, 0, 0, "keep little of a block and make the rest again: less memory, the same numbers, more time (a ladder: hardly)" },
-    { "--preset", KIND_WORD, AT(preset), CMD_FIT | CMD_PRETRAIN, 0, "default|paper|clue|mlp", 0, 0, "the shape of the ladder" },
+    { "--preset", KIND_WORD, AT(preset), CMD_FIT | CMD_PRETRAIN, 0, "default|paper|clue|mlp|head|top", 0, 0, "the shape of the ladder; top: copies of the last blocks and no narrow rungs" },
+    { "--top", KIND_COUNT_OFF, AT(top), CMD_FIT | CMD_PRETRAIN, 0, "N", 0, 65536, "copies of the backbone's last N blocks learn above the rungs; 0: none" },
+    { "--standardise", KIND_WORD, AT(standardise), CMD_FIT, 0, "on|off", 0, 0, "measure what the ladder and the head read, and fit the head alone first" },
+    { "--head-epochs", KIND_COUNT_OFF, AT(head_epochs), CMD_FIT, 0, "N", 0, 1000000, "passes of the head alone before the ladder learns; 0: none" },
     { "--reduction", KIND_COUNT, AT(reduction), CMD_FIT | CMD_PRETRAIN, 0, "R", 1, 65536, "the side network is so many times narrower than the backbone" },
     { "--rungs", KIND_LIST, AT(rungs), CMD_FIT | CMD_PRETRAIN, 0, "LIST", 0, 65535, "backbone layers with a rung, counted from 0: 0,3,6" },
     { "--init", KIND_WORD, AT(init), CMD_FIT, 0, "random|slice|reserved", 0, 0, "how the ladder starts; reserved: as the model's ladder.safetensors, if there is one and nothing else is said" },
@@ -482,7 +485,7 @@ static int check_needed(const struct command *c, const options *o) {
     if (o->targets && !target_bits(o->targets)) return usage_error(c, "--targets", "takes some of query,key,value,output,gate,up,down");
     if (c->bit == CMD_COMPARE) return EXIT_DONE;           /* it gives each method the options that are for it */
     if (o->method > METHOD_LADDER && o->preset) return usage_error(c, "--preset", "describes a ladder and does not go with another --method");
-    if (o->method != METHOD_LORA && (o->rank || o->alpha > 0 || o->targets)) return usage_error(c, o->rank ? "--rank" : o->targets ? "--targets" : "--alpha", "goes with --method lora only");
+    if (o->method > METHOD_LADDER && o->method != METHOD_LORA && (o->rank || o->alpha > 0 || o->targets)) return usage_error(c, o->rank ? "--rank" : o->targets ? "--targets" : "--alpha", "goes with --method lora only");
     if (o->method != METHOD_ADAPTER && o->bottleneck) return usage_error(c, "--bottleneck", "goes with --method adapter only");
     if (o->method != METHOD_PROMPT && o->method != METHOD_PREFIX && o->virtual_tokens) return usage_error(c, "--virtual-tokens", "goes with --method prompt or prefix only");
     if (o->method != METHOD_PROMPT && o->prompt_hidden) return usage_error(c, "--prompt-hidden", "goes with --method prompt only");
@@ -1077,6 +1080,7 @@ static ldr_train_desc make_train_desc(const run *r) {
     d.optimizer = o->optimizer ? (ldr_optimizer)(o->optimizer - 1) : LDR_ADAMW;
     d.schedule = o->schedule ? (ldr_schedule)(o->schedule - 1) : LDR_LINEAR;
     d.rate = o->lr;
+    d.head_epochs = o->head_epochs;
     d.warmup = o->warmup;
     d.weight_decay = o->weight_decay;
     d.clip = o->clip;
@@ -1145,6 +1149,7 @@ static int make_ladder(run *r) {
     if (!reserved) {
         d.preset = o->preset ? (ldr_preset)(o->preset - 1) : LDR_PRESET_DEFAULT;
         d.reduction = o->reduction;
+        d.top = o->top;
         d.rungs = o->rung_count ? o->rungs : NULL;
         d.rung_count = o->rung_count;
         d.importance = o->command == CMD_PLAN ? LDR_IMPORTANCE_PRESET : (ldr_importance)o->importance;
@@ -1152,6 +1157,7 @@ static int make_ladder(run *r) {
     }
     d.init = reserved ? LDR_INIT_RANDOM : (ldr_init)o->init;
     d.sample = r->train;
+    d.standardise = (ldr_choice)o->standardise;
     d.dropout = o->dropout;
     d.head = r->head;
     d.pool = (ldr_pool)o->head_pool;
