@@ -597,6 +597,7 @@ typedef enum ldr_preset {
     LDR_PRESET_MLP,                /* adapter-like rungs without attention                                      */
     LDR_PRESET_HEAD,               /* no rungs: a head on the frozen backbone (a baseline)                      */
     LDR_PRESET_TOP,                /* no narrow rungs: copies of the last blocks learn                          */
+    LDR_PRESET_SLICED,             /* a small copy of the backbone: block inputs, per-channel gates, sliced, mixed with the backbone's output */
     LDR_PRESET_COUNT
 } ldr_preset;
 
@@ -795,7 +796,7 @@ typedef struct ldr_train_desc {
                                       them twice: LDR_F32, or LDR_BF16 or LDR_I8 (a scale a token), which round nothing else. Without cache only */
     int32_t       distil;          /* 1: a ladder with LDR_HEAD_WORDS learns the backbone's own scores at the rows that have a label, and
                                       not the label: - sum_w softmax(z_backbone)_w log softmax(z)_w (Hinton et al. 2015). Needs
-                                      LDR_OUTPUT_MIXED. Scores of the dev set are those of the labels */
+                                      LDR_OUTPUT_MIXED or RESIDUAL and no copies. Scores of the dev set are those of the labels */
     uint64_t      seed;
     /* Called after every step (the last of an epoch carries its score); non-zero stops cleanly. */
     int32_t     (*progress_fn)(const ldr_progress *p, void *user);
@@ -823,6 +824,15 @@ LDR_API int32_t      ldr_trainer_done(const ldr_trainer *t);          /* 1: all 
 LDR_API ldr_status   ldr_trainer_gradients(ldr_trainer *t, double *loss, const int32_t *examples, int32_t count, ldr_error *err);
 /* Puts the parameters of the best dev epoch into the ladder (no dev set: does nothing). */
 LDR_API void         ldr_trainer_restore_best(ldr_trainer *t);
+/* What ldr_trainer_create found and did before the first step of a ladder that standardises (all 0 for others, and after a resume). */
+typedef struct ldr_start {
+    float   similarity;            /* of a sliced start: mean cosine between the last rung's states of up to 64 texts and the mean of those */
+    int32_t random_instead;        /* 1: they were nearly all alike (0.95 or more), so the rungs start from random numbers */
+    int32_t texts;                 /* that channels were measured on and the head was fitted to */
+    int32_t head_fitted;           /* 1: with head_epochs                                      */
+    double  metric;                /* of that start on dev; the best epoch is 0 while no later one beats it */
+} ldr_start;
+LDR_API ldr_start ldr_trainer_start(const ldr_trainer *t);
 /* How the tap cache stands; all 0 without one but for backbone_runs. */
 typedef struct ldr_cache_info {
     int32_t     sequences, filled; /* of both sets; those whose taps are kept                  */
@@ -8662,8 +8672,10 @@ static int32_t ldr__default_rungs(const ldr_model *m, const ldr_ladder_desc *d) 
 
 /* Copies of the last third of the blocks: a step of theirs is a third of full fine-tuning's, and topics, intents and opinions live there. */
 static int32_t ldr__default_top(const ldr_model *m, const ldr_ladder_desc *d) {
-    if (m->family->shared || (d->preset != LDR_PRESET_TOP && d->preset != LDR_PRESET_DEFAULT)) return 0;
-    return LDR__MAX(1, m->layers / 3);
+    int32_t most = m->layers;
+    if (m->family->shared || d->beside || d->head == LDR_HEAD_WORDS || (d->preset != LDR_PRESET_TOP && d->preset != LDR_PRESET_DEFAULT)) return 0;
+    if (d->rungs && d->rung_count > 0) most = m->layers - 1 - d->rungs[d->rung_count - 1];      /* rungs that are asked for come first */
+    return LDR__MAX(0, LDR__MIN(most, LDR__MAX(1, m->layers / 3)));
 }
 
 LDR__DEF ldr_ladder_desc ldr_ladder_desc_defaults(const ldr_model *m, const ldr_ladder_desc *desc) {
@@ -8673,7 +8685,8 @@ LDR__DEF ldr_ladder_desc ldr_ladder_desc_defaults(const ldr_model *m, const ldr_
         { LDR_TAP_OUTPUT, LDR_GATE_NONE,    1.0f, LDR_MIX_AFTER,  LDR_OUTPUT_SIDE,  LDR_INIT_RANDOM, LDR_HEADS_WITHIN, 0.1f },
         { LDR_TAP_OUTPUT, LDR_GATE_SCALAR,  0.1f, LDR_MIX_BEFORE, LDR_OUTPUT_UP,    LDR_INIT_RANDOM, LDR_HEADS_WHOLE,  0.0f },
         { LDR_TAP_INPUT,  LDR_GATE_NONE,    1.0f, LDR_MIX_BEFORE, LDR_OUTPUT_SIDE,  LDR_INIT_RANDOM, LDR_HEADS_WHOLE,  0.0f },
-        { LDR_TAP_INPUT,  LDR_GATE_CHANNEL, 1.0f, LDR_MIX_BEFORE, LDR_OUTPUT_RESIDUAL, LDR_INIT_RANDOM, LDR_HEADS_WHOLE, 0.0f } };
+        { LDR_TAP_INPUT,  LDR_GATE_CHANNEL, 1.0f, LDR_MIX_BEFORE, LDR_OUTPUT_RESIDUAL, LDR_INIT_RANDOM, LDR_HEADS_WHOLE, 0.0f },
+        { LDR_TAP_INPUT,  LDR_GATE_CHANNEL, 1.0f, LDR_MIX_BEFORE, LDR_OUTPUT_MIXED, LDR_INIT_SLICE,  LDR_HEADS_WHOLE,  0.0f } };
     ldr_ladder_desc d;
     int32_t r, group, kv;
     memset(&d, 0, sizeof d);
@@ -9115,7 +9128,7 @@ static void ldr__ladder_random(ldr_ladder *l) {
     /* Without slicing a down-projection must keep the size of what it reads, or small states
        vanish behind the first block: scale by 1/sqrt(d). The paper's 0.01 is kept as it is. */
     if (l->up >= 0 && d->output == LDR_OUTPUT_RESIDUAL) memset(l->values + l->params[l->up].offset, 0, (size_t)l->m->shape.width * (size_t)d->width * sizeof(float));
-    if (d->preset == LDR_PRESET_DEFAULT || d->preset == LDR_PRESET_MLP)
+    if (d->preset != LDR_PRESET_PAPER && d->preset != LDR_PRESET_CLUE)
         for (i = -1; i < d->rung_count; i++) {
             int32_t down = i < 0 ? l->first : l->rungs[i].down;
             if (down >= 0) ldr__fill_normal(l->values + l->params[down].offset, (size_t)d->width * (size_t)l->m->shape.width, ldr__stream(d->seed, LDR__STREAM_INIT, (uint64_t)down), 1.0 / sqrt((double)l->m->shape.width));
@@ -11759,11 +11772,11 @@ struct ldr_trainer {
     int32_t            only_scores;        /* never takes a step                               */
     ldr__scale        *scales;             /* what is standardised                             */
     int32_t            scale_count;
+    ldr_start          start;
     float             *scale_values;       /* all means and deviations                         */
     size_t             scale_size;
     int32_t            order_epoch, epoch_done, best_epoch, stopped;
     uint64_t           version;            /* of the training set that was checked last        */
-    size_t             fit_size;           /* held for a while before the first step           */
     double             best_metric, epoch_loss, epoch_weight, last_loss, last_metric, last_rate, last_norm, last_step_loss;
     void              *plan_memory;
     size_t             plan_size;
@@ -11907,6 +11920,47 @@ static void ldr__scales_gradients(const ldr_trainer *t) {
     }
 }
 
+/* What the head reads of some examples, x[rows,width], with its targets. */
+typedef struct ldr__features {
+    float   *x, *values;
+    int32_t *labels;
+    size_t   rows, room, groups, per;      /* per: rows of a choice, that have one label together */
+} ldr__features;
+
+/* What fitting the head needs for its time. */
+typedef struct ldr__fit {
+    ldr__features train, dev;
+    double       *sums;            /* moments of every standardised channel                   */
+    int32_t      *order;
+    float        *side;            /* the last rung's mean state of a few texts               */
+    float        *best, *variance;
+} ldr__fit;
+
+enum { LDR__SIDE_TEXTS = 64 };
+
+enum { LDR__FIT_BYTES = 1 << 25 };      /* of features at most: texts beyond are not looked at for the start  */
+
+static void ldr__features_place(ldr__plan *p, ldr__features *f, const ldr_trainer *t, const ldr_dataset *d) {
+    size_t most = (size_t)LDR__FIT_BYTES / sizeof(float) / (size_t)t->l->head_width;
+    memset(f, 0, sizeof *f);
+    f->room = d ? LDR__MIN(most, ldr__per_token(d->head) ? d->tokens : d->count) : 0;
+    f->per = d && d->head == LDR_HEAD_CHOICE ? (size_t)d->choices : 1;
+    f->x = ldr__place_matrix(p, "head fit", f->room, (size_t)t->l->head_width);
+    f->values = ldr__place_floats(p, "head fit", f->room);
+    f->labels = (int32_t *)ldr__place(p, "head fit", f->room, sizeof(int32_t));
+}
+
+static void ldr__fit_place(ldr__plan *p, ldr__fit *f, const ldr_trainer *t) {
+    size_t width = (size_t)LDR__MAX(t->l->m->shape.width, t->l->head_width);
+    ldr__features_place(p, &f->train, t, t->train);
+    ldr__features_place(p, &f->dev, t, t->dev);
+    f->sums = (double *)ldr__place(p, "head fit", 2 * width * (size_t)t->scale_count, sizeof(double));
+    f->order = (int32_t *)ldr__place(p, "head fit", f->train.room, sizeof(int32_t));
+    f->side = ldr__place_matrix(p, "head fit", LDR__SIDE_TEXTS, (size_t)t->l->d.width);
+    f->best = ldr__place_floats(p, "head fit", t->l->size);
+    f->variance = t->d.optimizer != LDR_SGD ? t->v : ldr__place_floats(p, "head fit", t->l->size);
+}
+
 static void ldr__trainer_place(ldr__plan *p, ldr_trainer *t) {
     const ldr_ladder *l = t->l;
     size_t tokens = 1, sequences = 1, values = 0;
@@ -11950,7 +12004,7 @@ static ldr_status ldr__trainer_check(const ldr_ladder *l, const ldr_dataset *tra
     if (d->metric && ((d->metric == LDR_METRIC_CORRELATION) != (l->d.head == LDR_HEAD_REGRESS) || (d->metric == LDR_METRIC_ENTITY_F1 && l->d.head != LDR_HEAD_TOKENS)))
         return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "metric %s does not fit the ladder's head", ldr_metric_name(d->metric));
     if (l->d.head == LDR_HEAD_WORDS && (d->class_weights || d->balance || d->label_smoothing > 0)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a words head has no class weights and no label smoothing");
-    if (d->distil && (l->d.head != LDR_HEAD_WORDS || l->d.method != LDR_METHOD_LADDER || l->out_gate < 0)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "distilling is for a ladder with a words head and output MIXED: others have nothing to learn from the backbone's scores");
+    if (d->distil && (l->d.head != LDR_HEAD_WORDS || l->d.method != LDR_METHOD_LADDER || !l->d.rung_count || !ldr__uses_final(l))) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "distilling is for a ladder with a words head and output MIXED or RESIDUAL: others have nothing to learn from the backbone's scores");
     for (c = 0; d->class_weights && c < l->d.classes; c++)
         if (!(d->class_weights[c] >= 0 && d->class_weights[c] <= FLT_MAX)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "the weight of class %d is negative or not finite", c);
     if (ldr__dataset_check(l, train, "the training set", err)) return err->status;
@@ -11982,7 +12036,9 @@ static void ldr__trainer_init(ldr_trainer *t, ldr_ladder *l, const ldr_dataset *
 LDR__DEF ldr_memory ldr_trainer_plan(const ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev, const ldr_train_desc *desc) {
     ldr_train_desc d = ldr_train_desc_defaults(l, desc);
     ldr_memory report;
+    size_t fit_size;
     ldr__plan plan;
+    ldr__fit fit;
     ldr_error err;
     ldr_trainer t;
     memset(&report, 0, sizeof report);
@@ -11992,7 +12048,11 @@ LDR__DEF ldr_memory ldr_trainer_plan(const ldr_ladder *l, const ldr_dataset *tra
     ldr__trainer_init(&t, (ldr_ladder *)(uintptr_t)l, train, dev, &d);
     plan.report = &report;
     ldr__trainer_place(&plan, &t);
-    if (t.fill_size) ldr__report(&report, "tap cache: states while filling", t.fill_size);
+    memset(&plan, 0, sizeof plan);
+    if (t.scale_count) ldr__fit_place(&plan, &fit, &t);
+    fit_size = t.scale_count ? plan.used + LDR__ALIGN : 0;          /* only one of the two is held at a time */
+    if (fit_size > t.fill_size) ldr__report(&report, "head fit", fit_size);
+    else if (t.fill_size) ldr__report(&report, "tap cache: states while filling", t.fill_size);
     return report;
 }
 
@@ -12155,29 +12215,6 @@ static ldr_status ldr__trainer_forward(ldr_trainer *t, const ldr_dataset *d, con
 
 static ldr_status ldr__trainer_score(ldr_trainer *t, ldr_error *err);
 
-/* What the head reads of some examples, x[rows,width], with its targets. */
-typedef struct ldr__features {
-    float   *x, *values;
-    int32_t *labels;
-    size_t   rows, room, groups, per;      /* per: rows of a choice, that have one label together */
-} ldr__features;
-
-enum { LDR__FIT_BYTES = 1 << 25 };      /* of features at most: texts beyond are not looked at for the start  */
-
-static size_t ldr__features_room(const ldr_trainer *t, const ldr_dataset *d) {
-    size_t most = (size_t)LDR__FIT_BYTES / sizeof(float) / (size_t)t->l->head_width;
-    return d ? LDR__MAX(LDR__MIN(most, ldr__per_token(d->head) ? d->tokens : d->count), t->pass.max_rows) : 0;
-}
-
-static void ldr__features_place(ldr__plan *p, ldr__features *f, const ldr_trainer *t, const ldr_dataset *d) {
-    memset(f, 0, sizeof *f);
-    f->room = ldr__features_room(t, d);
-    f->per = d && d->head == LDR_HEAD_CHOICE ? (size_t)d->choices : 1;
-    f->x = ldr__place_matrix(p, "head fit", f->room, (size_t)t->l->head_width);
-    f->values = ldr__place_floats(p, "head fit", f->room);
-    f->labels = (int32_t *)ldr__place(p, "head fit", f->room, sizeof(int32_t));
-}
-
 /* sums[0..width) += x, sums[width..2 width) += x^2 */
 static void ldr__add_moments(double *sums, const float *x, size_t rows, size_t width) {
     size_t r, c;
@@ -12203,16 +12240,27 @@ static void ldr__moments(float *mean, float *deviation, const double *sums, size
     for (c = 0; c < width; c++) deviation[c] = (float)LDR__MAX((double)deviation[c], typical > 0 ? 0.01 * typical : 1.0);
 }
 
-/* Reads examples in the given order (NULL: as they come) until the features have no more room; sums (or NULL): moments of every tap. */
+/* How many examples from the i-th on go through the pass at once; 0 where the features have no more room. */
+static int32_t ldr__features_take(const ldr_trainer *t, const ldr__features *f, const ldr_dataset *d, const int32_t *order, int32_t i, int32_t *batch) {
+    int32_t n = LDR__MIN(LDR__MIN(t->part, ldr__examples(d) - i), 64), k;
+    size_t rows = f->rows;
+    for (k = 0; k < n; k++) {
+        batch[k] = order ? order[i + k] : i + k;
+        rows += ldr__per_token(d->head) ? (size_t)(d->offsets[batch[k] + 1] - d->offsets[batch[k]]) : f->per;
+        if (rows > f->room) return k;
+    }
+    return n;
+}
+
+/* Reads examples in the given order (NULL: as they come) while there is room; sums (or NULL): moments of every tap. */
 static ldr_status ldr__features_read(ldr_trainer *t, ldr__features *f, const ldr_dataset *d, const int32_t *order, double *sums, size_t *tokens, ldr_error *err) {
     ldr__pass *s = &t->pass;
     size_t width = (size_t)t->l->head_width, tap_width = (size_t)t->l->m->shape.width;
-    int32_t i, n = ldr__examples(d), take, k, batch[64];
-    for (i = 0; i < n; i += take) {
-        take = LDR__MIN(LDR__MIN(t->part, n - i), 64);
-        for (k = 0; k < take; k++) batch[k] = order ? order[i + k] : i + k;
+    int32_t i, take, k, batch[64];
+    for (i = 0; i < ldr__examples(d); i += take) {
+        take = ldr__features_take(t, f, d, order, i, batch);
+        if (!take) break;
         ldr__pass_load(s, d, batch, take, NULL, 0, 0);
-        if (f->rows + s->row_count > f->room) break;
         if (ldr__trainer_forward(t, d, batch, take, err)) return err->status;
         memcpy(f->x + f->rows * width, s->hidden_in, s->row_count * width * sizeof(float));
         memcpy(f->labels + f->groups, s->labels, s->row_count / f->per * sizeof(int32_t));
@@ -12222,81 +12270,9 @@ static ldr_status ldr__features_read(ldr_trainer *t, ldr__features *f, const ldr
         for (k = 0; sums && k < t->scale_count; k++)
             if (t->scales[k].tap >= 0) ldr__add_moments(sums + 2 * (size_t)k * tap_width, ldr__tap_of(s, t->scales[k].tap), s->t.count, tap_width);
         *tokens += s->t.count;
+        if (sums) t->start.texts += s->t.sequences;
     }
     return LDR_OK;
-}
-
-/* Rows [first, first + count) of the features as what the head of the pass reads. */
-static void ldr__features_load(ldr__pass *s, const ldr__features *f, const int32_t *order, size_t first, size_t count) {
-    size_t width = (size_t)s->l->head_width, k, r;
-    for (k = 0; k < count; k++) {
-        size_t group = order ? (size_t)order[first + k] : first + k;
-        for (r = 0; r < f->per; r++) memcpy(s->hidden_in + (k * f->per + r) * width, f->x + (group * f->per + r) * width, width * sizeof(float));
-        s->labels[k] = f->labels[group];
-        s->values[k] = f->values[group];
-    }
-    s->row_count = count * f->per;
-}
-
-/* Mean loss over the features; no gradient. */
-static double ldr__features_loss(ldr_trainer *t, const ldr__features *f, int32_t choices) {
-    ldr__pass *s = &t->pass;
-    size_t most = s->max_rows / f->per, first, n;
-    double loss = 0, weight = 0;
-    for (first = 0; first < f->groups; first += n) {
-        ldr__targets target = ldr__pass_targets(s, NULL, 0, choices);
-        n = LDR__MIN(most, f->groups - first);
-        ldr__features_load(s, f, NULL, first, n);
-        ldr__head_scores(s);
-        loss += ldr__pass_loss(s, &target, 0);
-        weight += ldr__batch_weight(s, &target);
-    }
-    return ldr__ratio(loss, weight);
-}
-
-/* The head alone on standardised features, AdamW. With dev features the epoch with the least loss on them is kept. */
-static void ldr__head_fit(ldr_trainer *t, const ldr__features *f, const ldr__features *dev, int32_t *order, float *best) {
-    ldr_ladder *l = t->l;
-    ldr__pass *s = &t->pass;
-    int32_t head = l->head_dense >= 0 ? l->head_dense : l->head_out, epoch, steps = 0;
-    size_t from = l->params[head].offset, size = l->size - from, first, n, per_epoch, batch = LDR__MIN((size_t)32, s->max_rows / f->per), i;
-    float *v = l->values + from;
-    double least = 1e300;
-    ldr_train_desc d = t->d;
-    d.optimizer = LDR_ADAMW;
-    d.rate = 3e-3f / l->params[head].rate;
-    d.schedule = LDR_LINEAR;
-    d.weight_decay = 0.01f;
-    d.warmup = 0;
-    per_epoch = (f->groups + batch - 1) / batch;
-    if (l->head_dense < 0) memset(v, 0, size * sizeof(float));
-    memcpy(best, v, size * sizeof(float));
-    for (i = 0; i < f->groups; i++) order[i] = (int32_t)i;
-    for (epoch = 0; epoch < d.head_epochs; epoch++) {
-        double loss;
-        ldr__shuffle(order, (int32_t)f->groups, ldr__stream(t->d.seed, LDR__STREAM_SHUFFLE, UINT64_C(1) << 32 | (uint64_t)epoch));
-        for (first = 0; first < f->groups; first += n) {
-            ldr__targets target = ldr__pass_targets(s, t->class_weights, t->d.label_smoothing, t->train->choices);
-            double weight;
-            n = LDR__MIN(batch, f->groups - first);
-            ldr__features_load(s, f, order, first, n);
-            weight = ldr__batch_weight(s, &target);
-            if (!(weight > 0)) continue;
-            memset(t->grads + from, 0, size * sizeof(float));
-            ldr__head_scores(s);
-            ldr__pass_loss(s, &target, weight);
-            ldr__head_backward(s);
-            ldr__optimise(l, head, t->m, t->v, &d, ldr__rate(&d, steps, (int64_t)per_epoch * d.head_epochs), 1, steps + 1);
-            steps++;
-        }
-        loss = dev->groups ? ldr__features_loss(t, dev, t->train->choices) : -epoch;
-        if (!(loss < least)) continue;
-        least = loss;
-        memcpy(best, v, size * sizeof(float));
-    }
-    memcpy(v, best, size * sizeof(float));
-    if (t->m) memset(t->m + from, 0, size * sizeof(float));
-    if (t->v) memset(t->v + from, 0, size * sizeof(float));
 }
 
 /* x = (x - mean) / deviation, in place. */
@@ -12305,47 +12281,162 @@ static void ldr__features_scale(const ldr__features *f, const ldr__scale *s, siz
     for (r = 0; r < f->rows; r++) LDR__LANE_LOOP(c, width, f->x[r * width + c] = (f->x[r * width + c] - s->mean[c]) / s->deviation[c]);
 }
 
+/* Loss of `count` groups of the features, from the first-th in that order on (NULL: as they lie). *weight receives their weight in the mean;
+   with gradients the head's become those of the mean loss. */
+static double ldr__features_loss(ldr_trainer *t, const ldr__features *f, const int32_t *order, size_t first, size_t count, double *weight, int gradients) {
+    ldr__pass *s = &t->pass;
+    size_t width = (size_t)t->l->head_width, most = s->max_rows / f->per, i, n, k, r;
+    ldr__targets target = ldr__pass_targets(s, gradients ? t->class_weights : NULL, gradients ? t->d.label_smoothing : 0, t->train->choices), one = target;
+    double loss = 0;
+    *weight = 0;
+    for (i = 0; i < count; i++) {
+        one.labels = f->labels + (order ? (size_t)order[first + i] : first + i);
+        *weight += ldr__target_weight(&one, t->l->d.head, 0);
+    }
+    for (i = 0; i < count && *weight > 0; i += n) {
+        n = LDR__MIN(most, count - i);
+        for (k = 0; k < n; k++) {
+            size_t group = order ? (size_t)order[first + i + k] : first + i + k;
+            for (r = 0; r < f->per; r++) memcpy(s->hidden_in + (k * f->per + r) * width, f->x + (group * f->per + r) * width, width * sizeof(float));
+            s->labels[k] = f->labels[group];
+            s->values[k] = f->values[group];
+        }
+        s->row_count = n * f->per;
+        ldr__head_scores(s);
+        loss += ldr__pass_loss(s, &target, gradients ? *weight : 0);
+        if (gradients) ldr__head_backward(s);
+    }
+    return loss;
+}
+
+/* The head alone on standardised features: AdamW in batches of 32, the rate falls from 3e-3 to 0. With dev features the epoch with the
+   least loss on them is kept. */
+static void ldr__head_fit(ldr_trainer *t, ldr__fit *fit) {
+    ldr_ladder *l = t->l;
+    int32_t head = l->head_dense >= 0 ? l->head_dense : l->head_out, epoch, steps = 0;
+    size_t from = l->params[head].offset, bytes = (l->size - from) * sizeof(float), first, n, batches = (fit->train.groups + 31) / 32, i;
+    float *v = l->values + from;
+    double least = 1e300, weight;
+    ldr_train_desc d = t->d;
+    d.optimizer = LDR_ADAMW;
+    d.rate = 3e-3f / l->params[head].rate;
+    d.schedule = LDR_LINEAR;
+    d.weight_decay = 0.01f;
+    d.warmup = 0;
+    if (l->head_dense < 0) memset(v, 0, bytes);
+    memcpy(fit->best, v, bytes);
+    for (i = 0; i < fit->train.groups; i++) fit->order[i] = (int32_t)i;
+    for (epoch = 0; epoch < d.head_epochs; epoch++) {
+        double loss = -epoch;
+        ldr__shuffle(fit->order, (int32_t)fit->train.groups, ldr__stream(t->d.seed, LDR__STREAM_SHUFFLE, UINT64_C(1) << 32 | (uint64_t)epoch));
+        for (first = 0; first < fit->train.groups; first += n) {
+            n = LDR__MIN((size_t)32, fit->train.groups - first);
+            memset(t->grads + from, 0, bytes);
+            ldr__features_loss(t, &fit->train, fit->order, first, n, &weight, 1);
+            if (weight > 0) ldr__optimise(l, head, t->m, fit->variance, &d, ldr__rate(&d, steps, (int64_t)batches * d.head_epochs), 1, steps + 1);
+            steps++;
+        }
+        if (fit->dev.groups) {
+            loss = ldr__features_loss(t, &fit->dev, NULL, 0, fit->dev.groups, &weight, 0);
+            loss = ldr__ratio(loss, weight);
+        }
+        if (!(loss < least)) continue;
+        least = loss;
+        memcpy(fit->best, v, bytes);
+    }
+    memcpy(v, fit->best, bytes);
+    memset(t->m + from, 0, bytes);
+    memset(fit->variance + from, 0, bytes);
+}
+
+/* Mean cosine between x[n,w] and the mean of its rows: 1 where all rows are one direction. */
+static double ldr__similarity(const float *x, size_t n, size_t w) {
+    double sum = 0;
+    size_t i, k, c;
+    for (i = 0; i < n; i++) {
+        double dot = 0, own = 0, common = 0;
+        for (c = 0; c < w; c++) {
+            double mean = 0, v = (double)x[i * w + c];
+            for (k = 0; k < n; k++) mean += (double)x[k * w + c];
+            mean /= (double)n;
+            dot += v * mean;
+            own += v * v;
+            common += mean * mean;
+        }
+        sum += own > 0 && common > 0 ? dot / sqrt(own * common) : 1;
+    }
+    return n ? sum / (double)n : 0;
+}
+
+/* Do the sliced rungs tell texts apart? Where the stream they were cut from has one large direction they may not, and random ones do better. */
+static ldr_status ldr__check_slice(ldr_trainer *t, ldr__fit *fit, ldr_error *err) {
+    ldr_ladder *l = t->l;
+    ldr__pass *s = &t->pass;
+    size_t w = (size_t)l->d.width, texts = 0, c, row, rows;
+    int32_t i, take, k, n = LDR__MIN(t->examples, LDR__SIDE_TEXTS);
+    if (l->d.init != LDR_INIT_SLICE || !l->d.rung_count) return LDR_OK;
+    for (i = 0; i < n && texts < LDR__SIDE_TEXTS; i += take) {
+        take = LDR__MIN(t->part, n - i);
+        ldr__pass_load(s, t->train, t->order + i, take, NULL, 0, 0);
+        if (ldr__trainer_forward(t, t->train, t->order + i, take, err)) return err->status;
+        for (row = 0, k = 0; k < s->t.sequences && texts < LDR__SIDE_TEXTS; k++, texts++, row += rows) {
+            float *mean = fit->side + texts * w;
+            size_t r;
+            rows = l->top || ldr__per_token(l->d.head) ? (size_t)(s->offsets[k + 1] - s->offsets[k]) : 1;
+            memset(mean, 0, w * sizeof(float));
+            for (r = 0; r < rows; r++)
+                for (c = 0; c < w; c++) mean[c] += s->picked[(row + r) * w + c] / (float)rows;
+        }
+    }
+    t->start.similarity = (float)ldr__similarity(fit->side, texts, w);
+    if (texts < 2 || t->start.similarity < 0.95f) return LDR_OK;
+    t->start.random_instead = 1;
+    l->d.init = LDR_INIT_RANDOM;
+    ldr__ladder_random(l);
+    ldr__tuned_start(l);
+    return LDR_OK;
+}
+
+LDR__DEF ldr_start ldr_trainer_start(const ldr_trainer *t) {
+    ldr_start none;
+    memset(&none, 0, sizeof none);
+    return t ? t->start : none;
+}
+
 /* Measures the channels, fits the head, and scores that start. Allocates for its time. */
 static ldr_status ldr__trainer_prepare(ldr_trainer *t, ldr_error *err) {
-    ldr_ladder *l = t->l;
-    ldr__features f, dev;
-    ldr__plan plan;
-    double *sums = NULL;
-    int32_t *order = NULL, k, pass;
-    float *best = NULL;
-    size_t tap_width = (size_t)l->m->shape.width, width = (size_t)l->head_width, tokens = 0, ignored = 0;
+    size_t tap_width = (size_t)t->l->m->shape.width, width = (size_t)t->l->head_width, tokens = 0, ignored = 0;
     ldr_status status;
+    ldr__plan plan;
+    ldr__fit fit;
+    int32_t k;
     if (!t->scale_count) return LDR_OK;
     memset(&plan, 0, sizeof plan);
-    for (pass = 0; pass < 2; pass++) {
-        if (pass && ldr__plan_begin(&plan, &t->alloc, err)) return err->status;
-        ldr__features_place(&plan, &f, t, t->train);
-        ldr__features_place(&plan, &dev, t, t->dev);
-        sums = (double *)ldr__place(&plan, "head fit", 2 * LDR__MAX(tap_width, width) * (size_t)t->scale_count, sizeof(double));
-        order = (int32_t *)ldr__place(&plan, "head fit", f.room, sizeof(int32_t));
-        best = ldr__place_floats(&plan, "head fit", l->size);
-    }
-    t->fit_size = plan.size;
-    status = ldr__features_read(t, &f, t->train, t->order, sums, &tokens, err);
-    if (!status && t->dev) status = ldr__features_read(t, &dev, t->dev, NULL, NULL, &ignored, err);
+    ldr__fit_place(&plan, &fit, t);
+    if (ldr__plan_begin(&plan, &t->alloc, err)) return err->status;
+    ldr__fit_place(&plan, &fit, t);
+    status = ldr__check_slice(t, &fit, err);
+    if (!status) status = ldr__features_read(t, &fit.train, t->train, t->order, fit.sums, &tokens, err);
+    if (!status && t->dev) status = ldr__features_read(t, &fit.dev, t->dev, NULL, NULL, &ignored, err);
     for (k = 0; !status && k < t->scale_count; k++) {
         ldr__scale *s = &t->scales[k];
-        double *of = sums + 2 * (size_t)k * tap_width;
-        if (s->tap >= 0) ldr__moments(s->mean, s->deviation, of, tokens, tap_width);
-        else {
-            ldr__add_moments(of, f.x, f.rows, width);
-            ldr__moments(s->mean, s->deviation, of, f.rows, width);
-            ldr__features_scale(&f, s, width);
-            ldr__features_scale(&dev, s, width);
-        }
+        double *sums = fit.sums + 2 * (size_t)k * tap_width;
+        if (s->tap < 0) ldr__add_moments(sums, fit.train.x, fit.train.rows, width);
+        ldr__moments(s->mean, s->deviation, sums, s->tap < 0 ? fit.train.rows : tokens, s->tap < 0 ? width : tap_width);
+        if (s->tap >= 0) continue;
+        ldr__features_scale(&fit.train, s, width);
+        ldr__features_scale(&fit.dev, s, width);
     }
     if (!status && t->d.head_epochs > 0) {
         ldr__scales_values(t, 0);
-        ldr__head_fit(t, &f, &dev, order, best);
+        ldr__head_fit(t, &fit);
         ldr__scales_values(t, 1);
+        t->start.head_fitted = 1;
     }
     ldr__plan_end(plan.memory, plan.size, &t->alloc);
-    if (!status && t->dev && t->d.head_epochs > 0) status = ldr__trainer_score(t, err);
+    if (status || !t->dev || t->d.head_epochs <= 0) return status;
+    status = ldr__trainer_score(t, err);
+    t->start.metric = t->last_metric;
     return status;
 }
 
@@ -12709,7 +12800,7 @@ static const struct { const char *key; size_t offset; int kind; } ldr__fields[] 
     LDR__INT(method), LDR__INT(rank), LDR__FLOAT(alpha), LDR__INT(targets), LDR__INT(bottleneck), LDR__INT(virtual_tokens), LDR__INT(successors), LDR__INT(tune_biases), LDR__INT(tune_norms), LDR__INT(tune_layers),
     LDR__INT(preset), LDR__INT(reduction), LDR__INT(rung_count), LDR__INT(width), LDR__INT(heads), LDR__INT(ffn), LDR__INT(tap), LDR__INT(gate),
     LDR__FLOAT(gate_init), LDR__FLOAT(gate_temperature), LDR__FLOAT(gate_fixed), LDR__INT(mix), LDR__INT(output), LDR__FLOAT(output_init), LDR__INT(init),
-    LDR__INT(importance), LDR__INT(slice_heads), LDR__INT(samples), LDR__FLOAT(dropout), LDR__INT(final_norm), LDR__INT(down_bias), LDR__INT(head), LDR__INT(classes), LDR__INT(pool), LDR__INT(head_hidden), LDR__OPTION(prompt_hidden), LDR__OPTION(top), LDR__OPTION(standardise)
+    LDR__INT(importance), LDR__INT(slice_heads), LDR__INT(samples), LDR__FLOAT(dropout), LDR__INT(final_norm), LDR__INT(down_bias), LDR__INT(head), LDR__INT(classes), LDR__INT(pool), LDR__INT(head_hidden), LDR__OPTION(prompt_hidden), LDR__INT(top), LDR__INT(standardise)
 #undef LDR__INT
 #undef LDR__FLOAT
 #undef LDR__OPTION
@@ -12996,7 +13087,7 @@ static ldr_status ldr__meta_desc(const ldr_weights *w, ldr_ladder_desc *d, int32
         }
     }
     if (!ldr__parse_hex(ldr_weights_meta(w, "ladder.seed"), 16, &d->seed)) return ldr__meta_missing("ladder.seed", err);
-    if (d->rung_count < 0 || d->rung_count > 1024 || (int)d->preset < 0 || d->preset >= LDR_PRESET_COUNT || (int)d->method < 0 || d->method > LDR_METHOD_THESEUS || d->tap < 1 || d->tap > 2 || d->gate < 1 || d->gate > 4 || d->mix < 1 || d->mix > 2 || d->output < 1 || d->output > 3 || d->pool < 1 || d->pool > LDR_POOL_MEAN ||
+    if (d->rung_count < 0 || d->rung_count > 1024 || (int)d->preset < 0 || d->preset >= LDR_PRESET_COUNT || (int)d->method < 0 || d->method > LDR_METHOD_THESEUS || d->tap < 1 || d->tap > 2 || d->gate < 1 || d->gate > 4 || d->mix < 1 || d->mix > 2 || d->output < 1 || d->output > LDR_OUTPUT_RESIDUAL || d->pool < 1 || d->pool > LDR_POOL_MEAN ||
         !(d->gate_temperature > 0) || !(d->dropout >= 0)) return ldr__meta_missing("ladder", err);
     for (i = 0; i < d->rung_count; i++) {
         ldr__format(key, sizeof key, "rung.%d", i);

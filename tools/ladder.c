@@ -264,7 +264,7 @@ static const option option_table[] = {
     { "--tune-biases", KIND_FLAG, AT(tune_biases), CMD_FIT, 0, NULL, 0, 0, "train the backbone's biases as well" },
     { "--tune-norms", KIND_FLAG, AT(tune_norms), CMD_FIT, 0, NULL, 0, 0, "train the backbone's norms as well" },
     { "--recompute", KIND_FLAG, AT(recompute), CMD_FIT | CMD_PRETRAIN, 0, NULL, 0, 0, "keep little of a block and make the rest again: less memory, the same numbers, more time (a ladder: hardly)" },
-    { "--preset", KIND_WORD, AT(preset), CMD_FIT | CMD_PRETRAIN, 0, "default|paper|clue|mlp|head|top", 0, 0, "the shape of the ladder; top: copies of the last blocks and no narrow rungs" },
+    { "--preset", KIND_WORD, AT(preset), CMD_FIT | CMD_PRETRAIN, 0, "default|paper|clue|mlp|head|top|sliced", 0, 0, "the shape of the ladder; top: copies of the last blocks and no narrow rungs" },
     { "--top", KIND_COUNT_OFF, AT(top), CMD_FIT | CMD_PRETRAIN, 0, "N", 0, 65536, "copies of the backbone's last N blocks learn above the rungs; 0: none" },
     { "--standardise", KIND_WORD, AT(standardise), CMD_FIT, 0, "on|off", 0, 0, "measure what the ladder and the head read, and fit the head alone first" },
     { "--head-epochs", KIND_COUNT_OFF, AT(head_epochs), CMD_FIT, 0, "N", 0, 1000000, "passes of the head alone before the ladder learns; 0: none" },
