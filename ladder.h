@@ -876,6 +876,28 @@ typedef struct ldr_fit_result {
 /* Trains to the end and leaves the best epoch's parameters in the ladder. desc and result may be NULL. */
 LDR_API ldr_status ldr_fit(ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev, const ldr_train_desc *desc, ldr_fit_result *result, ldr_error *err);
 
+/* ======================================================================================
+   >>api-recipe        A recipe from the data, the backbone and what the user grants
+   ====================================================================================== */
+
+typedef struct ldr_budget {
+    double   seconds;              /* for the whole run; 0: no limit. Needs forward_rate       */
+    double   forward_rate;         /* tokens a second through the frozen backbone, as the caller measured it (ldr_model_hidden) */
+    uint64_t memory;               /* bytes beside the weights; 0: no limit but that a cache in memory takes at most a quarter of what
+                                      full fine-tuning keeps (16 bytes for each number of the backbone) */
+    int32_t  no_cache;             /* 1: taps are not kept                                     */
+} ldr_budget;
+
+/* Fills in what is 0 in *ladder (LDR_METHOD_LADDER, LDR_PRESET_DEFAULT) and *train:
+       pool      first token or mean, whichever a head alone is better with on a few hundred texts
+       epochs    3 + 9000 / examples, 12 at most
+       top       copies of the last half of the blocks; with less time or memory of the last third, sixth, ...; at last narrow rungs alone
+       cache     in memory as bf16, int8, or none
+   text[size] says what was chosen, for people. Allocates for its time; *train needs an allocator if the model has none. Other methods
+   and presets keep their own defaults. LDR_LIMIT where even the cheapest does not fit the budget. */
+LDR_API ldr_status ldr_recipe(ldr_ladder_desc *ladder, ldr_train_desc *train, char *text, size_t size, const ldr_model *m,
+                              const ldr_dataset *set, const ldr_dataset *dev, const ldr_budget *budget, ldr_error *err);
+
 #ifdef __cplusplus
 }
 #endif
@@ -8670,12 +8692,13 @@ static int32_t ldr__default_rungs(const ldr_model *m, const ldr_ladder_desc *d) 
     return LDR__MIN(12, m->layers - LDR__MAX(0, d->top));
 }
 
-/* Copies of the last third of the blocks: a step of theirs is a third of full fine-tuning's, and topics, intents and opinions live there. */
+/* Copies of the last half of the blocks, with updates of rank 16: topics, intents and opinions live there, and a step of theirs from the cache
+   costs about a third of full fine-tuning's products and none of its optimiser. */
 static int32_t ldr__default_top(const ldr_model *m, const ldr_ladder_desc *d) {
     int32_t most = m->layers;
     if (m->family->shared || d->beside || d->head == LDR_HEAD_WORDS || (d->preset != LDR_PRESET_TOP && d->preset != LDR_PRESET_DEFAULT)) return 0;
     if (d->rungs && d->rung_count > 0) most = m->layers - 1 - d->rungs[d->rung_count - 1];      /* rungs that are asked for come first */
-    return LDR__MAX(0, LDR__MIN(most, LDR__MAX(1, m->layers / 3)));
+    return LDR__MAX(0, LDR__MIN(most, LDR__MAX(1, m->layers / 2)));
 }
 
 LDR__DEF ldr_ladder_desc ldr_ladder_desc_defaults(const ldr_model *m, const ldr_ladder_desc *desc) {
@@ -8697,7 +8720,7 @@ LDR__DEF ldr_ladder_desc ldr_ladder_desc_defaults(const ldr_model *m, const ldr_
     if (!d.top) d.top = d.method == LDR_METHOD_LADDER ? ldr__default_top(m, &d) : 0;
     if (d.top < 0) d.top = 0;
     if (d.method == LDR_METHOD_LORA && !d.rank) d.rank = 8;
-    if (d.top && !d.rank) d.rank = -1;
+    if (d.top && !d.rank) d.rank = 16;
     if (d.rank > 0 && d.alpha == 0) d.alpha = 2.0f * (float)d.rank;
     if (d.rank > 0 && !d.targets) d.targets = d.top ? (1 << LDR__MATRICES) - 1 : LDR_TARGET_QUERY | LDR_TARGET_VALUE;
     if (d.standardise == LDR_AUTO) d.standardise = d.head != LDR_HEAD_WORDS && !d.beside && (d.preset == LDR_PRESET_DEFAULT || d.preset == LDR_PRESET_TOP || d.method == LDR_METHOD_HEAD) ? LDR_ON : LDR_OFF;
@@ -12782,6 +12805,165 @@ LDR__DEF ldr_status ldr_evaluate(ldr_ladder *l, const ldr_dataset *d, ldr_metric
     status = ldr_trainer_evaluate(t, d, score, err);
     ldr_trainer_free(t);
     return status;
+}
+
+/* ======================================================================================
+   >>recipe            Width, copies, epochs, pooling and cache from the data and a budget
+   ====================================================================================== */
+
+/* Up to `most` examples of a set, every n-th, as a set of their own. */
+static ldr_dataset *ldr__dataset_some(const ldr_dataset *d, int32_t most, int32_t first, ldr_error *err) {
+    ldr_dataset_desc desc;
+    ldr_dataset *some;
+    int32_t per = d->head == LDR_HEAD_CHOICE ? d->choices : 1, n = ldr__examples(d), step = LDR__MAX(1, n / most), i, c;
+    memset(&desc, 0, sizeof desc);
+    desc.alloc = d->alloc;
+    desc.head = d->head;
+    desc.choices = d->choices;
+    desc.max_len = INT32_MAX;
+    some = ldr_dataset_create(&desc, err);
+    for (i = first; some && i < n; i += step)
+        for (c = 0; c < per; c++) {
+            ldr_example e = ldr_dataset_get(d, i * per + c);
+            if (ldr_dataset_add(some, &e, err)) {
+                ldr_dataset_free(some);
+                return NULL;
+            }
+        }
+    return some;
+}
+
+/* Which rows a head alone does better with. */
+static ldr_status ldr__recipe_pool(ldr_ladder_desc *desc, const ldr_model *m, const ldr_dataset *set, const ldr_dataset *dev, const ldr_allocator *a, ldr_error *err) {
+    static const ldr_pool pools[] = { LDR_POOL_FIRST, LDR_POOL_MEAN };
+    ldr_dataset *some = ldr__dataset_some(set, 512, 0, err), *other = some ? ldr__dataset_some(dev ? dev : set, 256, dev ? 0 : 1, err) : NULL;
+    ldr_score best;
+    int i;
+    memset(&best, 0, sizeof best);
+    for (i = 0; i < 2 && other && ldr_dataset_count(other) > 0; i++) {
+        ldr_ladder_desc head;
+        ldr_train_desc train;
+        ldr_ladder *l;
+        ldr_trainer *t = NULL;
+        ldr_score score;
+        memset(&head, 0, sizeof head);
+        memset(&train, 0, sizeof train);
+        head.alloc = train.alloc = *a;
+        head.method = LDR_METHOD_HEAD;
+        head.head = desc->head;
+        head.classes = desc->classes;
+        head.pool = pools[i];
+        head.seed = desc->seed;
+        train.seed = desc->seed;
+        l = ldr_ladder_create(m, &head, err);
+        if (l) t = ldr_trainer_create(l, some, other, &train, err);
+        if (t && !ldr_trainer_evaluate(t, other, &score, err) && (i == 0 || score.loss < best.loss)) {
+            best = score;
+            desc->pool = pools[i];
+        }
+        ldr_trainer_free(t);
+        ldr_ladder_free(l);
+    }
+    ldr_dataset_free(some);
+    ldr_dataset_free(other);
+    return err->status;
+}
+
+/* What can be afforded, the strongest first: copies of layers / share, a rank for their updates. */
+static const struct { int32_t share, rank; } ldr__recipes[] = { { 2, 16 }, { 3, 16 }, { 6, 16 }, { 12, 16 }, { 0, 0 } };
+
+/* Seconds of a run: passes through the backbone's blocks, in units of the whole backbone forward. A copy with low-rank updates goes forward and
+   back (2), a full one makes gradients of its matrices as well (3); narrow rungs together cost about 3 / r. */
+static double ldr__recipe_seconds(const ldr_ladder *l, const ldr_train_desc *d, const ldr_dataset *set, const ldr_dataset *dev, double rate) {
+    double layers = (double)l->m->layers, copies = (double)l->top / layers, narrow = (double)l->d.rung_count / layers / (double)LDR__MAX(1, l->d.reduction);
+    double below = l->top ? (layers - (double)l->top) / layers : 1, learn = copies * (l->d.rank > 0 ? 2.2 : 3) + 3 * narrow, score = copies + narrow, runs = d->cache ? 1 : (double)d->epochs;
+    double tokens = (double)ldr_dataset_tokens(set), held = dev ? (double)ldr_dataset_tokens(dev) : 0;
+    return rate > 0 ? (tokens * (below * runs + learn * (double)d->epochs + score) + held * (below * runs + score * ((double)d->epochs + 1))) / rate : 0;
+}
+
+/* Ways to keep taps, the best first. */
+static const struct { int32_t cache; ldr_dtype type; const char *name; } ldr__recipe_caches[] = { { 1, LDR_BF16, "bf16" }, { 1, LDR_I8, "int8" }, { 0, LDR_F32, "no" } };
+
+/* What a choice would take. */
+typedef struct ldr__cost { double seconds; uint64_t memory; } ldr__cost;
+
+/* 1: ladder l trained by t fits the budget. */
+static int ldr__recipe_fits(ldr__cost *cost, const ldr_ladder *l, const ldr_train_desc *t, const ldr_dataset *set, const ldr_dataset *dev, const ldr_budget *b) {
+    ldr_memory plan = ldr_trainer_plan(l, set, dev, t);
+    uint64_t cached = 0, most = LDR__MAX(4 * ldr_model_info_get(l->m).parameters, (uint64_t)1 << 26);
+    int32_t i;
+    for (i = 0; i < plan.count; i++)
+        if (strcmp(plan.items[i].name, "tap cache: taps") == 0) cached = plan.items[i].bytes;
+    cost->memory = plan.total + l->size * sizeof(float);
+    cost->seconds = ldr__recipe_seconds(l, t, set, dev, b->forward_rate);
+    return plan.total && (b->memory ? cost->memory <= b->memory : cached <= most) && !(b->seconds > 0 && cost->seconds > b->seconds);
+}
+
+static void ldr__recipe_text(char *text, size_t size, const ldr_ladder *l, const ldr_train_desc *t, const ldr__cost *cost, const ldr_budget *b) {
+    const char *reads = ldr__per_token(l->d.head) ? "every token" : l->d.pool == LDR_POOL_MEAN ? "the mean of a text" : l->d.pool == LDR_POOL_LAST ? "the last token" : "the first token";
+    const char *keeps = !t->cache ? "not kept" : t->cache_dir ? "kept on disk" : t->cache_type == LDR_BF16 ? "kept as bf16" : t->cache_type == LDR_I8 ? "kept as int8" : "kept";
+    size_t used;
+    ldr__format(text, size, "copies of the last %d of %d blocks", l->top, l->m->layers);
+    if (l->top && l->d.rank > 0) ldr__format(text + strlen(text), size - strlen(text), " (updates of rank %d)", l->d.rank);
+    if (l->d.rung_count) ldr__format(text + strlen(text), size - strlen(text), ", %d rungs %d wide", l->d.rung_count, l->d.width);
+    used = strlen(text);
+    ldr__format(text + used, size - used, ", the head reads %s, %d epochs, taps %s, %U MB", reads, t->epochs, keeps, cost->memory >> 20);
+    used = strlen(text);
+    if (b->forward_rate > 0) ldr__format(text + used, size - used, ", about %U s", (uint64_t)(cost->seconds + 0.5));
+}
+
+/* The i-th shape with the k-th cache: LDR_OK and *done when it fits. */
+static ldr_status ldr__recipe_try(ldr_ladder_desc *ladder, ldr_train_desc *train, int *done, ldr__cost *cost, char *text, size_t size, size_t i, size_t k, const ldr_model *m,
+                                  const ldr_dataset *set, const ldr_dataset *dev, const ldr_budget *b, ldr_error *err) {
+    ldr_ladder_desc d = *ladder;
+    ldr_train_desc t = *train;
+    ldr_ladder *l;
+    if (!d.top) d.top = ldr__recipes[i].share && !m->family->shared ? LDR__MAX(1, m->layers / ldr__recipes[i].share) : -1;
+    if (!d.rank && d.top > 0) d.rank = ldr__recipes[i].rank;
+    d.init = LDR_INIT_RANDOM;                          /* sizes alone are wanted                      */
+    if (!t.cache && !t.cache_dir) {
+        t.cache = ldr__recipe_caches[k].cache;
+        t.cache_type = ldr__recipe_caches[k].type;
+    }
+    l = ldr_ladder_create(m, &d, err);
+    if (!l) return err->status;
+    *done = ldr__recipe_fits(cost, l, &t, set, dev, b);
+    if (*done) {
+        d.init = ladder->init;
+        *ladder = d;
+        *train = t;
+        if (size) ldr__recipe_text(text, size, l, &t, cost, b);
+    }
+    ldr_ladder_free(l);
+    return LDR_OK;
+}
+
+LDR__DEF ldr_status ldr_recipe(ldr_ladder_desc *ladder, ldr_train_desc *train, char *text, size_t size, const ldr_model *m, const ldr_dataset *set, const ldr_dataset *dev, const ldr_budget *budget, ldr_error *err) {
+    ldr_budget b;
+    ldr_error local;
+    ldr_allocator a;
+    ldr__cost cost;
+    size_t i, k;
+    int done = 0;
+    memset(&local, 0, sizeof local);
+    memset(&b, 0, sizeof b);
+    memset(&cost, 0, sizeof cost);
+    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    if (!ladder || !train || !m || !set) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_recipe: no description, model or training set");
+    if (budget) b = *budget;
+    if (b.seconds > 0 && !(b.forward_rate > 0)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_recipe: a limit of seconds can be kept only if the caller measures the backbone: forward_rate");
+    if (size) text[0] = 0;
+    if (ladder->method != LDR_METHOD_LADDER || ladder->preset != LDR_PRESET_DEFAULT || ladder->beside || ladder->head == LDR_HEAD_WORDS) return LDR_OK;
+    a = train->alloc.alloc_fn ? train->alloc : ladder->alloc.alloc_fn ? ladder->alloc : m->alloc;
+    if (!train->epochs) train->epochs = LDR__MIN(12, 3 + 9000 / LDR__MAX(1, ldr__examples(set)));
+    if (!ladder->pool && !ldr__per_token(ladder->head) && !m->shape.causal && ldr__recipe_pool(ladder, m, set, dev, &a, err)) return err->status;
+    for (i = 0; i < sizeof ldr__recipes / sizeof ldr__recipes[0]; i++)
+        for (k = 0; k < 3; k++) {
+            if (b.no_cache && ldr__recipe_caches[k].cache) continue;
+            if (ldr__recipe_try(ladder, train, &done, &cost, text, size, i, k, m, set, dev, &b, err)) return err->status;
+            if (done) return LDR_OK;
+        }
+    return ldr__fail(err, LDR_LIMIT, LDR_NO_OFFSET, "no ladder fits the budget: the cheapest takes %U MB beside the weights and, as far as the backbone's speed tells, %U s", cost.memory >> 20, (uint64_t)(cost.seconds + 0.5));
 }
 
 /* ======================================================================================
