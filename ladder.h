@@ -409,11 +409,12 @@ LDR_API ldr_status ldr_tokenizer_encode_with(const ldr_tokenizer *t, ldr_encodin
 LDR_API ldr_status ldr_tokenizer_encode(const ldr_tokenizer *t, ldr_encoding *out, const char *text, size_t size,
                                         const char *text2, size_t size2, int32_t max_len, int32_t special, ldr_error *err);
 /* What token i reads: its piece, or the text itself where that differs (an unknown piece of a Unigram model, an added token
-   with the blanks it took along). Until the next encoding into e. */
-LDR_API const char *ldr_encoding_piece(const ldr_tokenizer *t, const ldr_encoding *e, int32_t i);
+   with the blanks it took along), with a NUL behind it. bytes: its length, may be NULL. Until the next encoding into e. */
+LDR_API const char *ldr_encoding_piece(const ldr_tokenizer *t, const ldr_encoding *e, int32_t i, size_t *bytes);
 LDR_API void        ldr_encoding_free(ldr_encoding *e);
 
-/* The text of tokens, by the tokenizer's decoders; ids that are none are left out. skip_special: special tokens too. */
+/* The text of tokens, by the tokenizer's decoders; ids that are none are left out. skip_special: special tokens too (but, as in
+   the original, those that normalising changes). */
 LDR_API ldr_status ldr_tokenizer_decode(const ldr_tokenizer *t, ldr_text *out, const int32_t *ids, int32_t count, int32_t skip_special, ldr_error *err);
 LDR_API void       ldr_text_free(ldr_text *text);
 #endif /* LADDER_NO_TOKENIZER */
@@ -6013,38 +6014,49 @@ static const int32_t ldr__class_runs[] = {
 
 /* Where each script starts: first * 256 + script, in the order of ldr__scripts; what is not assigned is as its neighbour. */
 static const uint32_t ldr__script_runs[] = {
-1,16643,23297,24835,31489,43523,43777,47619,47873,49155,55041,55299,63233,63491,178433,188419,189697,190992,191489,
-196610,225284,226305,226564,228865,229124,230657,230916,231169,231428,254481,258052,262149,296194,296709,340230,364807,
-393224,394497,394760,396289,396552,400129,400392,401153,401416,409601,409864,412418,415240,421890,422152,449793,450056,
-458770,479240,491539,507924,524309,540694,548882,552968,582145,582408,589833,610562,611593,615425,615945,622602,655639,
-688408,721177,754202,786459,819228,851997,885022,917771,933633,933899,950559,983072,1037569,1038624,1048609,1089570,
-1112833,1113122,1114124,1179683,1286180,1310757,1474598,1482791,1501953,1502759,1507368,1515561,1520897,1523754,1531947,
-1540140,1572909,1573377,1573933,1574145,1574445,1617957,1638446,1658927,1671216,1695788,1703985,1712178,1748994,1769523,
-1802292,1818677,1835062,1855543,1867781,1871906,1884212,1888258,1889025,1889282,1892609,1892866,1894657,1895682,1895937,
-1897474,1897729,1898498,1899009,1900547,1910276,1911557,1911811,1924356,1925635,1926660,1927939,1931269,1931523,1949444,
-1949698,1966083,2031620,2097153,2100226,2100737,2126083,2126849,2129667,2129921,2134019,2138113,2150402,2162689,2172420,
-2172673,2173443,2173953,2175491,2175745,2182659,2182913,2187267,2197761,2621496,2686977,2883641,2908163,2916369,2949154,
-2961466,2981923,3006469,3014657,3047439,3141633,3147023,3147265,3147535,3147777,3154191,3156482,3157516,3158017,3160079,
-3161089,3162381,3184898,3185409,3185933,3186689,3186958,3209985,3210510,3212560,3223820,3248129,3252240,3260417,3272718,
-3276812,3284993,3301388,3309313,3330062,3342081,3342350,3364865,3407887,5095425,5111823,10485819,10801212,10813501,
-10895365,10919998,10944513,10953219,10979329,10980099,11010111,11022337,11026496,11042881,11067401,11075650,11087361,
-11087682,11087939,11100172,11108420,11128577,11128900,11132961,11141189,11165729,11173958,11198535,11206947,11218947,
-11229953,11230211,11232516,11232771,11233793,11234307,11235364,11255879,11272204,16318479,16449539,16454406,16456967,
-16470024,16596481,16597000,16646146,16650241,16654338,16657925,16658433,16674824,16711425,16720131,16726785,16728323,
-16734977,16737806,16740353,16740622,16752129,16752652,16769025,16777288,16842753,16859140,16879617,16883716,16896001,
-16907522,16941129,16949322,16965634,16965889,16973899,16986188,16994381,17006670,17014863,17039440,17059921,17072210,
-17084499,17104980,17117269,17133654,17154135,17170520,17268739,17301593,17317978,17326171,17334364,17358941,17367134,
-17375327,17383520,17399905,17408098,17432675,17457252,17465445,17481830,17498215,17514600,17522793,17530986,17563755,
-17596524,17629293,17645678,17719304,17727599,17744392,17760368,17772657,17789042,17805427,17817716,17825909,17858678,
-17879159,17891448,17911929,17924218,17948958,17956987,17989756,18002045,18022526,18037506,18037886,18055295,18088064,
-18120833,18186370,18219139,18243629,18251908,18272289,18284677,18350214,18391175,18415752,18456713,18481290,18501771,
-18526245,18530444,18546697,18571386,18595981,18612366,18641039,18677904,18702481,18722962,18739210,18800787,18808980,
-18853948,18858010,18874517,19245206,19287189,19894423,19923096,21233817,23134362,23593022,23740571,23752860,23777437,
-23789726,23937183,24002720,24027297,24051874,24109219,24109476,24109583,24110245,24113167,24117411,25886885,26017955,
-26083494,28307470,28311821,28385294,28386061,28386318,28389901,28398862,28405924,29098151,29138945,30343170,30363649,
-30484226,30484737,30500610,30501377,30505730,30507777,30508290,30510081,30517762,30518785,30539780,30560257,30563074,
-30563585,30933160,31129601,31391747,31453956,31454467,31457337,31469573,31522985,31625386,31637675,31772844,31838381,
-31899822,31973411,31981743,32047280,32272641,32374792,32505857,32636941,32637185,33554447,63963313,234881281,234946562,
+1,8192,8449,16643,23297,24835,31489,43523,43777,47619,47873,49155,55041,55299,63233,63491,178433,188419,189697,190992,
+191489,196610,225284,226305,226564,228865,229124,230657,230916,231169,231428,254481,258052,262149,296194,296709,340230,
+350208,350470,352256,352518,362496,362758,363264,363782,364807,378880,380935,388864,389127,393224,394497,394760,396289,
+396552,400129,400392,400640,400904,401153,401416,409601,409864,412418,415240,421890,422152,449793,450056,458770,479240,
+491539,507924,523520,524309,540694,548864,565256,570624,570888,572928,578568,582145,582408,589833,610562,611593,615425,
+615945,622602,654336,655639,685568,688408,719360,721177,742144,742937,754202,786459,787456,787739,801792,802075,809984,
+811035,816896,817179,819228,820224,820508,842752,843292,848640,852253,852992,853277,867072,867613,884992,885278,917771,
+933633,933899,950559,951808,952095,952576,952863,953344,953631,953856,955423,956416,956703,958464,958751,960512,961055,
+961536,961823,965120,965407,970240,970783,983072,1037569,1038624,1048609,1089570,1112833,1113122,1114124,1179683,
+1286180,1310757,1474598,1482791,1501953,1502759,1507368,1510656,1510952,1512704,1515561,1520897,1523754,1531947,1540140,
+1572909,1573377,1573933,1574145,1574445,1576704,1577005,1603584,1605677,1617957,1638446,1658927,1671216,1695788,1703985,
+1712178,1748994,1752832,1769523,1788928,1790003,1801472,1802292,1818677,1835062,1855543,1867781,1870080,1884212,1888258,
+1889025,1889282,1892609,1892866,1894657,1895682,1895937,1897474,1897729,1898240,1898498,1899008,1900547,1910276,1911557,
+1911811,1924356,1925635,1926660,1927939,1931269,1931523,1949444,1949698,1963520,1964802,1966083,2031620,2097153,2100226,
+2100737,2126083,2126849,2129667,2129921,2133760,2134019,2137344,2138113,2146048,2150402,2162689,2172420,2172673,2173443,
+2173953,2175491,2175745,2182659,2182913,2187267,2197761,2359040,2359297,2369280,2375681,2621496,2686977,2856448,2856961,
+2865664,2866433,2869504,2869761,2871808,2878465,2879488,2883641,2895616,2895929,2907904,2908163,2916369,2949154,2961466,
+2981923,3006469,3014657,3032320,3047439,3141633,3144704,3145729,3147023,3147265,3147535,3147777,3154191,3156482,3157516,
+3158017,3160079,3161089,3162381,3184898,3185409,3185933,3186689,3186958,3209985,3210510,3212560,3223040,3223820,3248129,
+3252240,3259136,3260417,3269632,3272718,3276812,3284993,3301388,3309313,3330062,3342080,3342350,3364865,3407887,5092864,
+5095425,5111823,10475008,10485819,10801212,10813501,10895365,10919998,10944513,10953219,10979329,10980099,10989312,
+10989571,10991616,11007747,11010111,11021312,11022337,11026496,11042881,11067401,11075072,11075650,11087361,11087682,
+11087939,11100172,11108420,11128577,11128900,11132961,11141189,11165729,11173958,11198535,11206947,11218947,11229953,
+11230211,11232516,11232768,11235364,11255879,11272204,16318479,16449539,16454406,16456967,16470024,16499200,16503560,
+16596481,16596992,16601096,16617472,16617992,16631808,16642056,16645632,16646146,16650241,16654338,16657925,16658433,
+16674824,16711425,16720131,16726785,16728323,16734977,16737806,16740353,16740622,16752129,16752652,16769025,16777288,
+16842753,16859140,16879617,16882688,16883716,16896001,16907522,16941129,16949322,16965634,16965889,16973899,16985344,
+16986188,16994381,17006670,17014863,17039440,17059921,17072210,17084499,17104980,17117269,17133568,17170518,17268736,
+17301591,17317976,17326169,17334362,17358939,17367132,17375325,17383424,17399902,17408095,17432672,17445888,17447008,
+17451008,17453152,17457249,17465442,17481827,17498212,17514597,17522790,17530983,17563752,17596521,17629184,17719304,
+17727488,17825898,17854464,17858410,17858667,17875456,17879148,17891437,17908736,17911918,17924207,17944064,17944687,
+17948958,17956976,17972992,17989745,18002034,18022515,18037504,18037875,18055168,18088052,18110976,18111348,18112000,
+18120821,18186358,18219127,18243629,18251896,18266112,18268280,18272256,18284665,18291200,18292089,18300928,18391162,
+18415616,18530427,18546688,18612348,18641021,18677760,18874494,19164928,19165310,19166464,19169406,19222528,19923071,
+20197120,21233792,23134208,23593022,23740545,23752704,23777410,23789699,23937024,24051844,24069376,24072324,24084224,
+24088452,24109189,24109312,24117381,25685248,25690245,25883392,28311566,28311821,28312064,29098118,29138945,30146560,
+30408705,30484224,30484737,30500610,30501377,30505730,30507777,30508290,30510081,30517762,30518785,30533888,30539780,
+30560256,30605313,30634496,30670849,30844416,30844929,30933127,31129600,31457337,31469568,31981704,32047241,32066304,
+32067721,32272640,32374792,32505857,32574720,32575489,32583424,32583681,32599040,32600065,32615680,32630273,32636941,
+32637185,32661504,32702465,32953088,32956417,32962304,32964609,32994304,32997377,33019136,33030145,33075200,33099777,
+33103616,33103873,33105920,33107969,33108224,33108737,33111808,33112065,33115136,33116161,33120000,33128449,33133056,
+33144833,33145088,33554447,44488448,44498959,45561088,45563919,45620736,45621263,47096320,49807375,50331648,234881281,
+234946562,
 };
 
 /* Ranges in which a property is not what the categories above say. */
@@ -6358,7 +6370,7 @@ typedef struct ldr__step {
 typedef struct ldr__slot_of_template { int32_t sequence, id, type; } ldr__template_item;
 typedef struct ldr__template { int32_t count, added; ldr__template_item items[32]; } ldr__template;
 
-typedef struct ldr__added { int32_t id; ldr__string text; unsigned char lstrip, rstrip, single_word, normalized, special; } ldr__added;
+typedef struct ldr__added { int32_t id; ldr__string text, shown; unsigned char lstrip, rstrip, single_word, normalized, special; } ldr__added;
 
 typedef struct ldr__chunk { struct ldr__chunk *next; size_t size, used; } ldr__chunk;
 
@@ -6391,7 +6403,7 @@ struct ldr_tokenizer {
     int32_t       word_chars;
     ldr__string   prefix, suffix;
     uint32_t      prefix_hash;
-    int           byte_fallback, fuse_unk, ignore_merges, sentencepiece, by_score, decode_joined;
+    int           byte_fallback, fuse_unk, ignore_merges, sentencepiece, by_score;
     int32_t       bytes[256];          /* the ids of <0x00> to <0xFF>, or -1                  */
     int32_t       low[0x800];          /* the ids of characters below U+0800 as pieces        */
     ldr__merge   *merges;              /* [merge_slots], a power of two, id -1 = free         */
@@ -6649,6 +6661,12 @@ static int32_t ldr__trie_longest(const ldr__trie *trie, const char *s, int32_t n
     }
     return value;
 }
+/* The id under which a trie knows the whole of s, or -1. */
+static int32_t ldr__trie_find(const ldr__trie *trie, const char *s, size_t n) {
+    int32_t bytes = 0, value = trie->room && n < INT32_MAX ? ldr__trie_longest(trie, s, (int32_t)n, &bytes) : -1;
+    return (size_t)bytes == n ? value : -1;
+}
+
 /* ---- text on its way -------------------------------------------------------------------- */
 
 /* Text with the place each byte came from: bytes begin[i] to end[i] of the caller's text. */
@@ -7967,7 +7985,7 @@ static void ldr__split_to_bytes(ldr__cutting *c, const ldr__step *p, int stage, 
     if (!c->status) ldr__split(c, stage + 1, &w);
 }
 
-/* A new text where the script changes; kana count as Han, and a blank belongs to any. */
+/* A new text where the script changes; kana count as Han, a blank belongs to any, and what comes before the first script goes. */
 static void ldr__split_scripts(ldr__cutting *c, const ldr__step *p, int stage, const ldr__view *v) {
     int32_t i, n, from = -1;
     int last = -1, script;
@@ -7977,14 +7995,14 @@ static void ldr__split_scripts(ldr__cutting *c, const ldr__step *p, int stage, c
         uint32_t ch = ldr__utf8_at(v->text + i, &n);
         script = ch == ' ' ? LDR__SCRIPT_NONE : ch == 0x30fc ? LDR__SCRIPT_HAN : ldr__char_script(ch);
         if (script == LDR__SCRIPT_HIRAGANA || script == LDR__SCRIPT_KATAKANA) script = LDR__SCRIPT_HAN;
-        if (script != LDR__SCRIPT_NONE && last != LDR__SCRIPT_NONE && last != script) {
+        if (script != LDR__SCRIPT_NONE && last != script) {
             if (from >= 0) {
                 part = ldr__view_part(v, from, i);
                 ldr__split(c, stage + 1, &part);
             }
             from = i;
+            last = script;
         }
-        last = script;
     }
     if (from < 0) return;
     part = ldr__view_part(v, from, v->size);
@@ -8079,13 +8097,15 @@ LDR__INLINE void ldr__emit_part(ldr__cutting *c, int32_t id, const ldr__view *v,
     ldr__emit(c, id, c->which, v->begin[from], v->end[to - 1]);
 }
 
-/* The last token reads otherwise than its piece. */
+/* The last token reads otherwise than its piece: its length and its text, kept until the next encoding. */
 static void ldr__emit_surface(ldr__cutting *c, const char *s, int32_t n) {
     ldr__work *w = c->w;
+    size_t more = sizeof n + (size_t)n + 1;
+    char *p;
     if (c->status) return;
-    if (w->surface_room - w->surface_used < (size_t)n + 1) {
-        size_t room = LDR__MAX(w->surface_room * 2, w->surface_used + (size_t)n + 256);
-        char *p = room < INT32_MAX ? (char *)ldr__alloc(&c->out->alloc, room) : NULL;
+    if (w->surface_room - w->surface_used < more) {
+        size_t room = LDR__MAX(w->surface_room * 2, w->surface_used + more + 256);
+        p = room < INT32_MAX ? (char *)ldr__alloc(&c->out->alloc, room) : NULL;
         if (!p) {
             ldr__cut_fail(c, LDR_MEMORY, "out of memory");
             return;
@@ -8095,10 +8115,12 @@ static void ldr__emit_surface(ldr__cutting *c, const char *s, int32_t n) {
         w->surfaces = p;
         w->surface_room = room;
     }
-    memcpy(w->surfaces + w->surface_used, s, (size_t)n);
-    w->surfaces[w->surface_used + (size_t)n] = 0;
+    p = w->surfaces + w->surface_used;
+    memcpy(p, &n, sizeof n);
+    memcpy(p + sizeof n, s, (size_t)n);
+    p[sizeof n + (size_t)n] = 0;
     c->out->surface[c->out->count - 1] = (int32_t)w->surface_used;
-    w->surface_used += (size_t)n + 1;
+    w->surface_used += more;
 }
 
 /* The unknown token for bytes from..to; 0 when there is none. */
@@ -8665,8 +8687,9 @@ static void ldr__encode_trim(ldr__cutting *c, const char *text, int32_t first, i
     ldr_encoding *e = c->out;
     int32_t i;
     for (i = first; i < first + count; i++) {
-        const char *s = ldr_encoding_piece(c->t, e, i);
-        int32_t n = (int32_t)strlen(s), k, bytes, lead = 0, trail = 0;
+        size_t size = 0;
+        const char *s = ldr_encoding_piece(c->t, e, i, &size);
+        int32_t n = (int32_t)size, k, bytes, lead = 0, trail = 0;
         uint32_t ch;
         for (k = 0; k < n; k += bytes, lead++) {
             ch = ldr__utf8_at(s + k, &bytes);
@@ -8792,10 +8815,16 @@ LDR__DEF ldr_status ldr_tokenizer_encode(const ldr_tokenizer *t, ldr_encoding *o
     return ldr_tokenizer_encode_with(t, out, text, size, text2, size2, &d, err);
 }
 
-LDR__DEF const char *ldr_encoding_piece(const ldr_tokenizer *t, const ldr_encoding *e, int32_t i) {
+LDR__DEF const char *ldr_encoding_piece(const ldr_tokenizer *t, const ldr_encoding *e, int32_t i, size_t *bytes) {
     const ldr__work *w = e ? (const ldr__work *)e->work : NULL;
+    int32_t n = 0;
     if (!t || !e || i < 0 || i >= e->count) return NULL;
-    if (w && e->surface[i] >= 0) return w->surfaces + e->surface[i];
+    if (w && e->surface[i] >= 0) {
+        memcpy(&n, w->surfaces + e->surface[i], sizeof n);
+        if (bytes) *bytes = (size_t)n;
+        return w->surfaces + e->surface[i] + sizeof n;
+    }
+    if (bytes) *bytes = e->ids[i] >= 0 && e->ids[i] < t->count ? ldr__piece_bytes(t, e->ids[i]) : 0;
     return ldr_tokenizer_piece(t, e->ids[i]);
 }
 
@@ -9059,13 +9088,15 @@ LDR__DEF ldr_status ldr_tokenizer_decode(const ldr_tokenizer *t, ldr_text *out, 
     memset(lines, 0, sizeof lines);
     in->alloc = to->alloc = &alloc;
     for (i = 0; i < count; i++) {
-        const char *piece = ldr_tokenizer_piece(t, ids[i]);
-        if (!piece) continue;                            /* as the originals: no such id, no text  */
-        for (k = 0; skip_special && k < t->added_count; k++)
-            if (t->added[k].id == ids[i] && t->added[k].special) break;
-        if (skip_special && k < t->added_count) continue;
-        if (!t->decoder_count && in->count && !t->decode_joined) ldr__lines_put(in, " ", 1);
-        ldr__lines_put(in, piece, ldr__piece_bytes(t, ids[i]));
+        ldr__string piece;
+        if (ids[i] < 0 || ids[i] >= t->count || !t->pieces[ids[i]].start) continue;      /* as the originals: no such id, no text */
+        piece.text = ldr__piece_text(t, ids[i]);
+        piece.bytes = (int32_t)ldr__piece_bytes(t, ids[i]);
+        k = ldr__trie_find(&t->names, piece.text, (size_t)piece.bytes);
+        if (k >= 0 && skip_special && t->added[k].special && t->added[k].shown.text == t->added[k].text.text) continue;
+        if (k >= 0) piece = t->added[k].shown;
+        if (!t->decoder_count && in->count) ldr__lines_put(in, " ", 1);
+        ldr__lines_put(in, piece.text, (size_t)piece.bytes);
         ldr__lines_end(in);
     }
     for (k = 0; k < t->decoder_count && !in->failed && !to->failed; k++) {
@@ -9911,12 +9942,6 @@ static const ldr__cutter *ldr__cutter_of(ldr__reading *r, int32_t model) {
 
 /* ---- added tokens ----------------------------------------------------------------------- */
 
-/* The id under which a trie knows the whole of s, or -1. */
-static int32_t ldr__trie_find(const ldr__trie *trie, const char *s, size_t n) {
-    int32_t bytes = 0, value = trie->room && n < INT32_MAX ? ldr__trie_longest(trie, s, (int32_t)n, &bytes) : -1;
-    return (size_t)bytes == n ? value : -1;
-}
-
 /* One more added token: its id is that of its text in the vocabulary, else the one given, else the next. 0: out of memory,
    -1: the id belongs to another piece. The cutter does not see it. */
 static int ldr__added_put(ldr_tokenizer *t, const ldr__added *a) {
@@ -9938,6 +9963,19 @@ static int ldr__added_put(ldr_tokenizer *t, const ldr__added *a) {
     t->added[t->added_count] = *a;
     t->added[t->added_count].id = id;
     return ldr__trie_add(t, &t->names, a->text.text, (size_t)a->text.bytes, t->added_count++, 1);
+}
+
+/* What decoding makes of the token: its text as it was normalised. 0: out of memory. */
+static int ldr__added_shown(ldr_tokenizer *t, ldr__added *a, const ldr__view *v) {
+    char *p;
+    a->shown = a->text;
+    if (v->size == a->text.bytes && (!v->size || memcmp(v->text, a->text.text, (size_t)v->size) == 0)) return 1;
+    p = (char *)ldr__tokenizer_keep(t, (size_t)v->size + 1);
+    if (!p) return 0;
+    if (v->size) memcpy(p, v->text, (size_t)v->size);
+    a->shown.text = p;
+    a->shown.bytes = v->size;
+    return 1;
 }
 
 /* Builds the tries once all added tokens are known; those that stand for normalised text are normalised. */
@@ -9967,7 +10005,7 @@ static ldr_status ldr__added_finish(ldr_tokenizer *t, ldr_error *err) {
                 ldr__normalize(&c, (const unsigned char *)a->text.text, 0, a->text.bytes, &v);
             }
             if (c.status) status = ldr__fail(err, c.status, LDR_NO_OFFSET, "an added token: %s", c.why);
-            else if (v.size && !ldr__trie_add(t, a->normalized ? &t->normal : &t->raw, v.text, (size_t)v.size, i, 0))
+            else if (!ldr__added_shown(t, &t->added[i], &v) || (v.size && !ldr__trie_add(t, a->normalized ? &t->normal : &t->raw, v.text, (size_t)v.size, i, 0)))
                 status = ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while reading a tokenizer");
         }
     ldr_encoding_free(&e);

@@ -160,11 +160,14 @@ def classes():
 
 def scripts():
     order = "Zzzz Zyyy Zinh Latn Grek Cyrl Armn Hebr Arab Deva Beng Thai Hang Hira Kana Hani".split()
-    names, out = {n: i for i, n in enumerate(order)}, []
+    names, out, cut = {n: i for i, n in enumerate(order)}, [], P.UnicodeScripts()
     for c in CODES:
         s = ft.script(chr(c))
-        if s == "Zzzz":
-            continue                                  # unassigned: as the neighbour
+        other = "a" if s == "Cyrl" else "\u044f"
+        if len(cut.pre_tokenize_str(other + chr(c) + other)) == 1:
+            if s == "Zzzz":
+                continue                              # unassigned: as the neighbour
+            s = "Zzzz"                                # newer than the library's list
         n = names.setdefault(s, len(names))
         if not out or out[-1][1] != n:
             out.append((c, n))
