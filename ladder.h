@@ -357,6 +357,8 @@ typedef struct ldr_tokenizer_desc {
     ldr_choice    lower_case;      /* of BERT's normaliser. AUTO: tokenizer_config.json / tokenizer.json, else on */
     ldr_choice    strip_accents;   /* AUTO: the file's word, else the same as lower_case        */
     ldr_choice    cjk_spacing;     /* AUTO: the file's word, else on                            */
+    const char   *merges;          /* for a vocab.json in memory: the merges.txt that belongs to it */
+    size_t        merges_size;
 } ldr_tokenizer_desc;
 
 /* Growing arrays, one entry a token; zero-initialise, reuse freely, ldr_encoding_free at the end. One thread at a time. */
@@ -388,12 +390,13 @@ typedef struct ldr_text {
 } ldr_text;
 
 #ifndef LADDER_NO_TOKENIZER
-/* dir: a model directory (vocab.txt or tokenizer.json, with tokenizer_config.json when there is
-   one) or one of those files. desc may be NULL. */
+/* dir: a model directory, or one of the files: tokenizer.json; vocab.json (with merges.txt beside it); tokenizer.model,
+   spiece.model, sentencepiece.bpe.model; vocab.txt: the first of these that is there. Of a directory tokenizer_config.json,
+   added_tokens.json and special_tokens_map.json count too. desc may be NULL. LDR_UNSUPPORTED names what is not understood. */
 #ifndef LADDER_NO_STDIO
 LDR_API ldr_tokenizer *ldr_tokenizer_load(const char *dir, const ldr_tokenizer_desc *desc, ldr_error *err);
 #endif
-/* A vocab.txt (one piece a line) or a tokenizer.json in memory; copied. */
+/* The same from memory: a tokenizer.json, a vocab.json (desc->merges), a SentencePiece model or a vocab.txt; copied. */
 LDR_API ldr_tokenizer *ldr_tokenizer_load_memory(const void *data, size_t size, const ldr_tokenizer_desc *desc, ldr_error *err);
 LDR_API void           ldr_tokenizer_free(ldr_tokenizer *t);
 LDR_API int32_t        ldr_tokenizer_size(const ldr_tokenizer *t);                       /* highest id + 1        */
@@ -6411,6 +6414,7 @@ struct ldr_tokenizer {
     unsigned char *together;           /* 65536 bits: pairs of characters that some merge joins; NULL: any may be */
     double        lowest, highest;     /* of the scores                                       */
     int32_t       max_len, strategy;   /* the file's own truncation; 0: none                  */
+    int32_t       room_hint, top_id;   /* while reading: tokens that other files add          */
 };
 
 static void *ldr__tokenizer_alloc(ldr_tokenizer *t, size_t bytes) {
@@ -6519,7 +6523,7 @@ static int ldr__tokenizer_grow(ldr_tokenizer *t, void **p, size_t *room, size_t 
 
 /* Room for ids below `room`, with scores and types where the file has them; `text` bytes of pieces to begin with. */
 static int ldr__pieces_begin(ldr_tokenizer *t, int32_t room, int scores, int types, size_t text) {
-    size_t n = (size_t)LDR__MAX(room, 1);
+    size_t n = (size_t)LDR__MAX(LDR__MAX(room, 1), t->top_id < 4 * (int64_t)room + 65536 ? t->top_id + 1 : 0);
     t->pieces = (ldr__vocab_piece *)ldr__tokenizer_alloc(t, n * sizeof *t->pieces);
     if (!t->pieces) return 0;
     t->piece_room = (int32_t)n;
@@ -9144,6 +9148,8 @@ typedef struct ldr__reading {
     const ldr_json  *j;
     ldr_error       *err;
     ldr_status       status;
+    int              whole;           /* the file is a vocab.json: an object of pieces alone  */
+    int              known_stay;      /* added tokens that are known are not said again       */
 } ldr__reading;
 
 static uint64_t ldr__json_offset(const ldr_json *j, int32_t node) {
@@ -9453,7 +9459,7 @@ static void ldr__read_split_metaspace(ldr__reading *r, ldr__step *p, int32_t nod
 
 static const char ldr__gpt2_pattern[] = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
 
-static void ldr__split_gpt2(ldr__reading *r, ldr__step *p, int prefix, int regex) {
+static void ldr__split_gpt2(ldr__reading *r, ldr__step *p, int prefix, int regex, const char *pattern) {
     ldr__step *more = ldr__more_part(r, r->t->splitters, &r->t->splitter_count);
     p->flags[0] = prefix;
     p->flags[1] = regex;
@@ -9462,13 +9468,13 @@ static void ldr__split_gpt2(ldr__reading *r, ldr__step *p, int prefix, int regex
     if (!more) return;
     more->splitter = &ldr__splitter_to_bytes;
     if (!regex) return;
-    p->program = ldr__regex_compile(r->t, ldr__string_of(ldr__gpt2_pattern), LDR_NO_OFFSET, r->err);
+    p->program = ldr__regex_compile(r->t, ldr__string_of(pattern), LDR_NO_OFFSET, r->err);
     if (!p->program && !r->status) r->status = r->err ? r->err->status : LDR_MEMORY;
 }
 
 static void ldr__read_split_bytes(ldr__reading *r, ldr__step *p, int32_t node) {
     int prefix = ldr__read_flag(r, node, "add_prefix_space", 1), regex = ldr__read_flag(r, node, "use_regex", 1);
-    ldr__split_gpt2(r, p, prefix, regex);
+    ldr__split_gpt2(r, p, prefix, regex, ldr__gpt2_pattern);
 }
 
 static void ldr__read_split_lengths(ldr__reading *r, ldr__step *p, int32_t node) { p->flags[0] = ldr__read_int(r, node, "length", 1, 1 << 20, 5); }
@@ -9716,7 +9722,7 @@ static void ldr__read_processor(ldr__reading *r, int32_t type, int32_t node) {
 /* model.vocab, an object of pieces and ids: every id once; there may be holes, but not more than pieces. */
 static void ldr__read_vocab(ldr__reading *r, int32_t model, int32_t extra) {
     ldr_tokenizer *t = r->t;
-    int32_t vocab = ldr__json_there(r->j, model, "vocab"), key, value, room;
+    int32_t vocab = r->whole ? model : ldr__json_there(r->j, model, "vocab"), key, value, room;
     const ldr_json_node *v = ldr_json_node_at(r->j, vocab);
     int64_t id = -1, top = -1;
     if (!ldr__json_is(r->j, vocab, LDR_JSON_OBJECT)) {
@@ -10064,6 +10070,7 @@ static void ldr__read_tokenizer(ldr__reading *r) {
     }
     t->cutter = ldr__cutter_of(r, model);
     if (ldr__json_is(r->j, added, LDR_JSON_ARRAY)) extra = ldr_json_node_at(r->j, added)->count;
+    extra += t->room_hint;
     if (r->status) return;
     if (t->cutter->run == ldr__cut_unigram) ldr__read_scored(r, model, extra);
     else ldr__read_vocab(r, model, extra);
@@ -10095,7 +10102,7 @@ static ldr_tokenizer *ldr__tokenizer_new(const ldr_allocator *alloc, ldr_error *
 }
 
 /* What a model's other files say: LDR_AUTO where they say nothing. */
-typedef struct ldr__rules { ldr_choice lower, strip, cjk; } ldr__rules;
+typedef struct ldr__rules { ldr_choice lower, strip, cjk, bos, eos, prefix_space; int fairseq; char class_name[48]; } ldr__rules;
 
 static int ldr__choose(ldr_choice caller, ldr_choice file, int otherwise) {
     if (caller != LDR_AUTO) return caller == LDR_ON;
@@ -10157,11 +10164,6 @@ static void ldr__parts_bert(ldr__reading *r) {
     t->cutter = &ldr__cutters[0];
     t->word_chars = LDR__MIN(100, LADDER_MAX_WORD_CHARS);
     ldr__set_prefix(t, ldr__string_of("##"));
-    t->added = (ldr__added *)ldr__tokenizer_keep(t, 8 * sizeof *t->added);
-    if (!t->added) {
-        ldr__read_memory(r);
-        return;
-    }
     for (i = 0; i < 5; i++) ldr__added_special(r, names[i], i);
     p = ldr__more_part(r, t->normalizers, &t->normalizer_count);
     p->normalizer = &ldr__normalizers[0];
@@ -10187,7 +10189,7 @@ static void ldr__read_lines(ldr__reading *r, const unsigned char *s, size_t n) {
     r->status = ldr__vocab_check(s, n, r->err);
     if (r->status) return;
     for (at = 0; at < n; at += next, count++) ldr__vocab_line(s + at, n - at, &next);
-    if (!ldr__pieces_begin(r->t, count, 0, 0, n + (size_t)count)) ldr__read_memory(r);
+    if (!ldr__pieces_begin(r->t, count + r->t->room_hint, 0, 0, n + (size_t)count)) ldr__read_memory(r);
     for (at = 0, count = 0; at < n && !r->status; at += next, count++) {
         length = ldr__vocab_line(s + at, n - at, &next);
         p = ldr__piece_put(r->t, count, length);
@@ -10198,7 +10200,388 @@ static void ldr__read_lines(ldr__reading *r, const unsigned char *s, size_t n) {
     if (!r->status) ldr__parts_bert(r);
 }
 
+/* ---- SentencePiece's model files ------------------------------------------------------- */
+
+/* One field of a protocol buffer message: its number, and its value or its bytes. */
+typedef struct ldr__field { uint64_t number, value; const unsigned char *bytes; size_t size; } ldr__field;
+
+static int ldr__proto_varint(const unsigned char *s, size_t n, size_t *at, uint64_t *v) {
+    int shift = 0;
+    for (*v = 0; *at < n && shift < 64; shift += 7) {
+        unsigned char byte = s[(*at)++];
+        *v |= (uint64_t)(byte & 127) << shift;
+        if (byte < 128) return 1;
+    }
+    return 0;
+}
+
+/* The field at *at; 0 at the end or where the message is broken (then *at < n). */
+static int ldr__proto_next(const unsigned char *s, size_t n, size_t *at, ldr__field *f) {
+    size_t start = *at;
+    uint64_t key;
+    memset(f, 0, sizeof *f);
+    if (start >= n) return 0;
+    if (ldr__proto_varint(s, n, at, &key)) {
+        f->number = key >> 3;
+        f->size = (key & 7) == 1 ? 8 : (key & 7) == 5 ? 4 : 0;
+        if ((key & 7) == 0 && ldr__proto_varint(s, n, at, &f->value)) return 1;
+        if ((key & 7) == 2 && ldr__proto_varint(s, n, at, &f->value) && f->value <= n - *at) f->size = (size_t)f->value;
+        else if (!f->size) key = 7;
+        if ((key & 7) != 7 && f->size <= n - *at) {
+            f->bytes = s + *at;
+            if (f->size == 4 && (key & 7) == 5) f->value = ldr__load_u32(f->bytes);
+            *at += f->size;
+            return 1;
+        }
+    }
+    *at = start;
+    return 0;
+}
+
+enum { LDR__SP_NORMAL = 1, LDR__SP_UNKNOWN, LDR__SP_CONTROL, LDR__SP_USER, LDR__SP_UNUSED, LDR__SP_BYTE };
+
+/* Is s a message whose first fields are pieces? */
+static int ldr__looks_like_sentencepiece(const unsigned char *s, size_t n) {
+    size_t at = 0, inner = 0;
+    ldr__field f, piece;
+    return n > 4 && s[0] == 0x0a && ldr__proto_next(s, n, &at, &f) && f.number == 1 && ldr__proto_next(f.bytes, f.size, &inner, &piece) && piece.number == 1;
+}
+
+/* The text of a piece, its score and type. */
+static const char *ldr__sp_piece(const ldr__field *f, ldr__field *text, float *score, uint64_t *type) {
+    size_t at = 0, i, step;
+    ldr__field g;
+    memset(text, 0, sizeof *text);
+    *score = 0;
+    *type = LDR__SP_NORMAL;
+    while (ldr__proto_next(f->bytes, f->size, &at, &g)) {
+        if (g.number == 1 && g.bytes) *text = g;
+        if (g.number == 2) *score = ldr__float_from_bits((uint32_t)g.value);
+        if (g.number == 3) *type = g.value;
+    }
+    if (at < f->size || !text->bytes) return "a piece of the model is broken";
+    if (*type < LDR__SP_NORMAL || *type > LDR__SP_BYTE) return "a piece of the model is of no kind that is known";
+    if (!(*score - *score == 0)) return "the score of a piece is not finite";
+    for (i = 0; i < text->size; i += step) {
+        step = text->bytes[i] ? ldr__utf8_length(text->bytes + i, text->size - i) : 0;
+        if (!step) return "a piece of the model is not UTF-8";
+    }
+    return NULL;
+}
+
+/* The rules of normalising that are in the file. */
+static void ldr__sp_normalizer(ldr__reading *r, const ldr__field *spec, uint64_t offset) {
+    ldr__step *p = ldr__more_part(r, r->t->normalizers, &r->t->normalizer_count);
+    ldr__field f, map;
+    unsigned char *copy;
+    size_t at = 0;
+    p->normalizer = &ldr__normalizer_sentencepiece;
+    p->flags[0] = p->flags[1] = p->flags[2] = 1;
+    memset(&map, 0, sizeof map);
+    while (spec && ldr__proto_next(spec->bytes, spec->size, &at, &f)) {
+        if (f.number == 2 && f.bytes) map = f;
+        if (f.number >= 3 && f.number <= 5) p->flags[f.number - 3] = f.value != 0;
+    }
+    if (!map.size) return;
+    copy = (unsigned char *)ldr__tokenizer_keep(r->t, map.size);
+    if (!copy) {
+        ldr__read_memory(r);
+        return;
+    }
+    memcpy(copy, map.bytes, map.size);
+    r->status = ldr__map_open(p, copy, map.size, offset, r->err);
+}
+
+static void ldr__sp_decoders(ldr__reading *r, int prefix) {
+    static const char *const names[] = { "Replace", "ByteFallback", "Fuse", "Strip" };
+    size_t i, k;
+    for (i = 0; i < (prefix ? 4u : 3u); i++) {
+        ldr__step *p = ldr__more_part(r, r->t->decoders, &r->t->decoder_count);
+        for (k = 0; strcmp(ldr__decoders[k].name, names[i]) != 0; k++) continue;
+        p->decoder = &ldr__decoders[k];
+        p->a = ldr__string_of(i ? " " : "\xe2\x96\x81");
+        p->b = ldr__string_of(" ");
+        p->flags[0] = 1;
+    }
+}
+
+/* Which tokens stand around a text: BERT's where the model has [CLS], `fairseq` XLM-RoBERTa's, T5's end where there is no
+   beginning, else Llama's beginning; `rules` may say otherwise. */
+static void ldr__sp_template(ldr__reading *r, const ldr__rules *rules, int fairseq, int32_t bos, int32_t eos) {
+    ldr_tokenizer *t = r->t;
+    int32_t cls = ldr__piece_find(t, "[CLS]", 5), sep = ldr__piece_find(t, "[SEP]", 5);
+    int has_bos = ldr__choose(LDR_AUTO, rules->bos, bos >= 0), has_eos = ldr__choose(LDR_AUTO, rules->eos, bos < 0 && eos >= 0), k, second;
+    if (cls >= 0 && sep >= 0) ldr__template_pair(r, cls, sep, 0, 1);
+    else if (fairseq) ldr__template_pair(r, 0, 2, 1, 0);
+    else {
+        memset(&t->single, 0, sizeof t->single);
+        memset(&t->pair, 0, sizeof t->pair);
+        for (k = 0; k < 2; k++)
+            for (second = 0; second <= k; second++) {
+                ldr__template *m = k ? &t->pair : &t->single;
+                int32_t type = has_bos ? second : 0;
+                if (has_bos && bos >= 0) ldr__template_add(r, m, -1, bos, type);
+                ldr__template_add(r, m, second, -1, type);
+                if (has_eos && eos >= 0) ldr__template_add(r, m, -1, eos, type);
+            }
+    }
+}
+
+/* The pieces: with `fairseq` XLM-RoBERTa's ids, <s> <pad> </s> <unk>, then the model's from the fourth on, then <mask>. */
+static void ldr__sp_pieces(ldr__reading *r, const unsigned char *s, size_t n, int32_t count, int fairseq) {
+    static const char *const first[] = { "<s>", "<pad>", "</s>", "<unk>" };
+    ldr_tokenizer *t = r->t;
+    ldr__field f, text;
+    size_t at = 0;
+    int32_t id = 0, k, shift = fairseq ? 1 : 0;
+    uint64_t type;
+    float score;
+    char *p;
+    if (!ldr__pieces_begin(t, count + 2 * shift + t->room_hint, 1, 1, n)) ldr__read_memory(r);
+    for (k = 0; fairseq && k < 4 && !r->status; k++) {
+        p = ldr__piece_put(t, k, strlen(first[k]));
+        if (!p) ldr__read_memory(r);
+        else memcpy(p, first[k], strlen(first[k]));
+        t->types[k] = k == 3 ? LDR__SP_UNKNOWN : LDR__SP_CONTROL;
+    }
+    while (!r->status && ldr__proto_next(s, n, &at, &f)) {
+        const char *why;
+        if (f.number != 1) continue;
+        why = ldr__sp_piece(&f, &text, &score, &type);
+        if (why) {
+            r->status = ldr__fail(r->err, LDR_VOCAB, (uint64_t)(f.bytes - s), "%s", why);
+            return;
+        }
+        if (fairseq && id < 3) {
+            id++;
+            continue;
+        }
+        p = ldr__piece_put(t, id + shift, text.size);
+        if (!p) {
+            ldr__read_memory(r);
+            return;
+        }
+        memcpy(p, text.bytes, text.size);
+        t->scores[id + shift] = score;
+        t->types[id + shift] = (unsigned char)type;
+        if (type == LDR__SP_UNKNOWN && t->special[LDR__TOKEN_UNK] < 0) t->special[LDR__TOKEN_UNK] = id;
+        id++;
+    }
+    if (fairseq) {
+        t->special[LDR__TOKEN_UNK] = 3;
+        p = r->status ? NULL : ldr__piece_put(t, id + 1, 6);
+        if (p) memcpy(p, "<mask>", 6);
+        t->types[id + 1] = LDR__SP_CONTROL;
+    }
+    if (!r->status && !ldr__pieces_index(t)) ldr__read_memory(r);
+}
+
+/* What the cutters need: the range of scores, Unigram's pieces, those that are never cut. */
+static void ldr__sp_cutter(ldr__reading *r, uint64_t kind) {
+    ldr_tokenizer *t = r->t;
+    int32_t id;
+    int any = 0;
+    t->sentencepiece = 1;
+    t->cutter = kind == 1 ? &ldr__cutters[2] : &ldr__cutter_by_score;
+    t->by_score = kind == 2;
+    for (id = 0; id < t->count && !r->status; id++) {
+        int type = t->types[id], cuts = type == LDR__SP_NORMAL || type == LDR__SP_USER || (type == LDR__SP_UNUSED && kind != 1);
+        if (type == LDR__SP_NORMAL) {
+            if (!any || t->scores[id] < t->lowest) t->lowest = t->scores[id];
+            if (!any || t->scores[id] > t->highest) t->highest = t->scores[id];
+            any = 1;
+        }
+        if (type == LDR__SP_USER && !ldr__trie_add(t, &t->frozen, ldr__piece_text(t, id), ldr__piece_bytes(t, id), id, 1)) ldr__read_memory(r);
+        if (cuts && kind == 1 && !ldr__trie_add(t, &t->pieces_trie, ldr__piece_text(t, id), ldr__piece_bytes(t, id), id, 1)) ldr__read_memory(r);
+    }
+}
+
+static void ldr__read_sentencepiece(ldr__reading *r, const unsigned char *s, size_t n, const ldr__rules *rules) {
+    static const char *const kinds[] = { "", "UNIGRAM", "BPE", "WORD", "CHAR" };
+    ldr__field f, g, spec;
+    size_t at = 0, inner = 0;
+    uint64_t kind = 1, offset = LDR_NO_OFFSET;
+    int64_t bos = 1, eos = 2;
+    int32_t count = 0, shift = rules->fairseq ? 1 : 0;
+    memset(&spec, 0, sizeof spec);
+    while (ldr__proto_next(s, n, &at, &f)) {
+        if (f.number == 1 && f.bytes) count++;
+        if (f.number == 3 && f.bytes) {
+            spec = f;
+            offset = (uint64_t)(f.bytes - s);
+        }
+        for (inner = 0; f.number == 2 && f.bytes && ldr__proto_next(f.bytes, f.size, &inner, &g);) {
+            if (g.number == 3) kind = g.value;
+            if (g.number == 35) r->t->byte_fallback = g.value != 0;
+            if (g.number == 41) bos = (int64_t)g.value;
+            if (g.number == 42) eos = (int64_t)g.value;
+            if (g.number == 24 && g.value) r->status = ldr__fail(r->err, LDR_UNSUPPORTED, (uint64_t)(f.bytes - s), "the model puts blanks behind words, which is not supported");
+        }
+    }
+    if (r->status) return;
+    if (at < n || count < 3) r->status = ldr__fail(r->err, LDR_FORMAT, at, "the SentencePiece model is cut off or damaged");
+    else if (kind < 1 || kind > 4 || kind == 3) r->status = ldr__fail(r->err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "the SentencePiece model is of type %s; UNIGRAM, BPE and CHAR are supported", kind <= 4 ? kinds[kind] : "unknown");
+    if (!r->status) ldr__sp_pieces(r, s, n, count, rules->fairseq);
+    if (!r->status) ldr__sp_cutter(r, kind);
+    if (!r->status) ldr__sp_normalizer(r, spec.bytes ? &spec : NULL, offset);
+    if (r->status) return;
+    ldr__sp_decoders(r, r->t->normalizers[0].flags[0]);
+    if (bos < 0 || bos >= count || r->t->types[bos + shift] != LDR__SP_CONTROL) bos = -1;
+    if (eos < 0 || eos >= count || r->t->types[eos + shift] != LDR__SP_CONTROL) eos = -1;
+    ldr__sp_template(r, rules, rules->fairseq, (int32_t)bos, (int32_t)eos);
+}
+
+/* ---- vocab.json and merges.txt ----------------------------------------------------------- */
+
+/* How the old pairs of files are used, by the name of the tokenizer's class or what is in the vocabulary. */
+typedef struct ldr__pair_row { const char *class_name, *sign, *pattern, *cls, *sep; int nfc, lower, suffix, prefix_space; } ldr__pair_row;
+
+#define LDR__CLIP_PATTERN "<\\|startoftext\\|>|<\\|endoftext\\|>|'s|'t|'re|'ve|'m|'ll|'d|[\\p{L}]+|[\\p{N}]|[^\\s\\p{L}\\p{N}]+"
+#define LDR__QWEN_PATTERN "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
+
+static const ldr__pair_row ldr__pair_rows[] = {
+    { "Qwen2Tokenizer", "<|im_start|>", LDR__QWEN_PATTERN, NULL, NULL, 1, 0, 0, 0 },
+    { "CLIPTokenizer", "<|startoftext|>", LDR__CLIP_PATTERN, "<|startoftext|>", "<|endoftext|>", 1, 1, 1, 0 },
+    { "RobertaTokenizer", "<mask>", NULL, "<s>", "</s>", 0, 0, 0, 0 },
+    { "GPT2Tokenizer", "", NULL, NULL, NULL, 0, 0, 0, 0 },
+};
+
+static void ldr__read_merge_lines(ldr__reading *r, const char *s, size_t n) {
+    size_t at = 0, next, length, lines = 0;
+    uint32_t rank = 0;
+    int pass;
+    for (pass = 0; pass < 2 && !r->status; pass++) {
+        for (at = 0; at < n && !r->status; at += next) {
+            const char *line = s + at, *blank, *why;
+            length = ldr__vocab_line((const unsigned char *)line, n - at, &next);
+            if (!length || (at == 0 && length >= 8 && memcmp(line, "#version", 8) == 0)) continue;
+            if (pass == 0) {
+                lines++;
+                continue;
+            }
+            blank = (const char *)memchr(line, ' ', length);
+            why = !blank || memchr(blank + 1, ' ', length - (size_t)(blank + 1 - line)) ? "a line of the merges is not two pieces with a blank between them"
+                                                                                       : ldr__merge_add(r->t, line, (size_t)(blank - line), blank + 1, length - (size_t)(blank + 1 - line), rank++);
+            if (why) r->status = ldr__fail(r->err, LDR_VOCAB, at, "merges.txt: %s", why);
+        }
+        if (pass == 0 && !ldr__merges_begin(r->t, lines)) ldr__read_memory(r);
+    }
+}
+
+/* vocab.json, read, and the text of merges.txt: byte-level BPE in the form of GPT-2, RoBERTa, CLIP or Qwen. */
+static void ldr__read_vocab_merges(ldr__reading *r, const char *merges, size_t size, const ldr__rules *rules) {
+    ldr_tokenizer *t = r->t;
+    const ldr__pair_row *row = ldr__pair_rows;
+    ldr__step *p;
+    int32_t cls = -1, sep = -1, form;
+    while (*row->sign && !(rules->class_name[0] ? strncmp(rules->class_name, row->class_name, strlen(row->class_name)) == 0 : ldr__piece_find(t, row->sign, strlen(row->sign)) >= 0)) row++;
+    t->cutter = &ldr__cutters[1];
+    ldr__set_prefix(t, ldr__string_of(""));
+    t->suffix = ldr__string_of(row->suffix ? "</w>" : "");
+    t->added = (ldr__added *)ldr__tokenizer_keep(t, ((size_t)t->room_hint + 8) * sizeof *t->added);
+    if (!t->added) ldr__read_memory(r);
+    if (!r->status) ldr__read_merge_lines(r, merges, size);
+    for (form = 0; form < (row->nfc ? 2 : 0) && !r->status; form++) {
+        p = ldr__more_part(r, t->normalizers, &t->normalizer_count);
+        p->normalizer = &ldr__normalizers[form && row->lower ? 5 : 3];
+        p->flags[1] = 1;
+        if (!row->lower) break;
+    }
+    p = ldr__more_part(r, t->splitters, &t->splitter_count);
+    p->splitter = row->pattern ? &ldr__splitter_find : &ldr__splitters[4];
+    ldr__split_gpt2(r, p, ldr__choose(LDR_AUTO, rules->prefix_space, 0), 1, row->pattern ? row->pattern : ldr__gpt2_pattern);
+    if (row->suffix) {
+        p->behaviour = LDR__REMOVED;
+        p->invert = 1;
+    }
+    p = ldr__more_part(r, t->decoders, &t->decoder_count);
+    p->decoder = &ldr__decoders[1];
+    ldr__template_plain(r);
+    if (row->cls) {
+        cls = ldr__piece_find(t, row->cls, strlen(row->cls));
+        sep = ldr__piece_find(t, row->sep, strlen(row->sep));
+    }
+    if (cls >= 0 && sep >= 0) ldr__template_pair(r, cls, sep, 1, 0);
+    t->trim = cls >= 0 && !row->suffix;
+    t->trim_prefix = p->flags[0];
+    if (!r->status && row->cls) ldr__added_special(r, row->cls, LDR__TOKEN_CLS);
+    if (!r->status && row->sep) ldr__added_special(r, row->sep, LDR__TOKEN_SEP);
+    if (!r->status && strcmp(row->sign, "<mask>") == 0) {
+        ldr__added_special(r, "<pad>", LDR__TOKEN_PAD);
+        ldr__added_special(r, "<unk>", LDR__TOKEN_UNK);
+        ldr__added_special(r, "<mask>", LDR__TOKEN_MASK);
+        if (t->special[LDR__TOKEN_MASK] >= 0 && !r->status) t->added[t->added_count - 1].lstrip = 1;
+    }
+    if (!r->status && !row->cls) ldr__added_special(r, "<|endoftext|>", LDR__TOKEN_EOS);
+    t->special[LDR__TOKEN_UNK] = -1;                    /* bytes are never unknown                 */
+}
+
+/* ---- files beside the vocabulary --------------------------------------------------------- */
+
+/* added_tokens.json, special_tokens_map.json and tokenizer_config.json, where they are. */
+enum { LDR__BESIDE_CONFIG, LDR__BESIDE_ADDED, LDR__BESIDE_MAP, LDR__BESIDE_MERGES, LDR__BESIDES };
+
+/* One added token as a text or as an object; `special` where the object does not say. */
+static void ldr__read_beside(ldr__reading *r, int32_t node, int64_t id, int special) {
+    ldr__added a;
+    int32_t content = ldr__json_is(r->j, node, LDR_JSON_STRING) ? node : ldr__json_there(r->j, node, "content");
+    int object = node != content, done;
+    if (!ldr__json_is(r->j, content, LDR_JSON_STRING) || r->status) return;
+    memset(&a, 0, sizeof a);
+    a.text = ldr__read_string(r, content);
+    a.id = (int32_t)id;
+    a.special = (unsigned char)ldr__read_flag(r, object ? node : -1, "special", special);
+    a.lstrip = (unsigned char)ldr__read_flag(r, object ? node : -1, "lstrip", 0);
+    a.rstrip = (unsigned char)ldr__read_flag(r, object ? node : -1, "rstrip", 0);
+    a.single_word = (unsigned char)ldr__read_flag(r, object ? node : -1, "single_word", 0);
+    a.normalized = (unsigned char)ldr__read_flag(r, object ? node : -1, "normalized", !a.special);
+    if (r->status || !a.text.bytes) return;
+    if ((r->known_stay || !object) && ldr__trie_find(&r->t->names, a.text.text, (size_t)a.text.bytes) >= 0) return;
+    done = ldr__added_put(r->t, &a);
+    if (!done) ldr__read_memory(r);
+    else if (done < 0) ldr__read_fail(r, LDR_VOCAB, content, "the id of an added token belongs to another piece or leaves a gap");
+}
+
+/* All added tokens of a file beside the vocabulary. */
+static void ldr__read_besides(ldr__reading *r, int which) {
+    static const char *const names[] = { "bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token" };
+    int32_t list = which == LDR__BESIDE_CONFIG ? ldr__json_there(r->j, 0, "added_tokens_decoder") : 0, k, value, n;
+    int64_t id;
+    size_t i;
+    if (which != LDR__BESIDE_MAP) {
+        if (!ldr__json_is(r->j, list, LDR_JSON_OBJECT)) return;
+        for (k = ldr_json_node_at(r->j, list)->first; k >= 0 && !r->status; k = ldr_json_node_at(r->j, value)->next) {
+            char digits[16];
+            value = ldr_json_node_at(r->j, k)->next;
+            if (which == LDR__BESIDE_ADDED) {            /* content: id                             */
+                if (!ldr__json_integer(r->j, value, &id) || id > 1 << 28) ldr__read_fail(r, LDR_VOCAB, value, "the id of an added token is no number of a token");
+                else ldr__read_beside(r, k, id, 0);
+                continue;
+            }
+            n = (int32_t)ldr_json_string(digits, sizeof digits, r->j, k);
+            for (id = 0, i = 0; n > 0 && n < 10 && digits[i]; i++) id = digits[i] >= '0' && digits[i] <= '9' && id >= 0 ? id * 10 + (digits[i] - '0') : -1;
+            if (n < 1 || n > 9 || id < 0) ldr__read_fail(r, LDR_VOCAB, k, "the id of an added token is no number of a token");
+            else ldr__read_beside(r, value, id, 0);
+        }
+        return;
+    }
+    for (i = 0; i < sizeof names / sizeof *names; i++) {
+        int32_t token = ldr__json_there(r->j, 0, names[i]);
+        if (token >= 0) ldr__read_beside(r, token, -1, 1);
+    }
+    list = ldr__json_there(r->j, 0, "additional_special_tokens");
+    if (ldr__json_is(r->j, list, LDR_JSON_ARRAY))
+        for (k = ldr_json_node_at(r->j, list)->first; k >= 0 && !r->status; k = ldr_json_node_at(r->j, k)->next) ldr__read_beside(r, k, -1, 1);
+}
+
 /* ---- loading ------------------------------------------------------------------------- */
+
+/* Everything a tokenizer is read from: the main file, and those beside it where they are. */
+typedef struct ldr__files {
+    const unsigned char *data, *beside[LDR__BESIDES];
+    size_t               size, beside_size[LDR__BESIDES];
+    ldr__rules           rules;
+} ldr__files;
 
 /* A tokenizer.json is an object: '{' and then a name or '}'. No vocab.txt starts so. */
 static int ldr__looks_like_json(const unsigned char *s, size_t n) {
@@ -10208,33 +10591,112 @@ static int ldr__looks_like_json(const unsigned char *s, size_t n) {
     return i < n && (s[i] == '"' || s[i] == '}');
 }
 
-static ldr_tokenizer *ldr__tokenizer_from_bytes(const unsigned char *s, size_t n, const ldr_tokenizer_desc *desc, const ldr__rules *rules, ldr_error *err) {
+static ldr_choice ldr__json_choice(const ldr_json *j, int32_t object, const char *key) {
+    int32_t n = ldr__json_there(j, object, key);
+    return ldr__json_is(j, n, LDR_JSON_TRUE) ? LDR_ON : ldr__json_is(j, n, LDR_JSON_FALSE) ? LDR_OFF : LDR_AUTO;
+}
+
+/* object.key must be absent, null or the text `want`; else an error that names what it is. */
+static ldr_status ldr__json_expect(const ldr_json *j, int32_t object, const char *key, const char *want, const char *what, ldr_error *err) {
+    int32_t node = ldr__json_there(j, object, key);
+    const ldr_json_node *n = ldr_json_node_at(j, node);
+    char shown[LDR__SHOWN];
+    if (!n || ldr_json_equals(j, node, want)) return LDR_OK;
+    return ldr__fail(err, LDR_UNSUPPORTED, n->begin, "the %s is %s, and only %s is supported", what, ldr__show(shown, j->text + n->begin, n->end - n->begin), want);
+}
+
+/* tokenizer_config.json: switches, the class, and two keys by which Japanese models name a splitter that is not BERT's. */
+static ldr_status ldr__rules_read(ldr__rules *r, const ldr_json *j, ldr_error *err) {
+    ldr_status status;
+    int32_t name = ldr__json_there(j, 0, "tokenizer_class");
+    r->lower = ldr__json_choice(j, 0, "do_lower_case");
+    r->strip = ldr__json_choice(j, 0, "strip_accents");
+    r->cjk = ldr__json_choice(j, 0, "tokenize_chinese_chars");
+    r->bos = ldr__json_choice(j, 0, "add_bos_token");
+    r->eos = ldr__json_choice(j, 0, "add_eos_token");
+    r->prefix_space = ldr__json_choice(j, 0, "add_prefix_space");
+    if (ldr__json_is(j, name, LDR_JSON_STRING)) ldr_json_string(r->class_name, sizeof r->class_name, j, name);
+    if (strncmp(r->class_name, "XLMRoberta", 10) == 0) r->fairseq = 1;
+    status = ldr__json_expect(j, 0, "word_tokenizer_type", "basic", "word tokenizer", err);
+    if (!status) status = ldr__json_expect(j, 0, "subword_tokenizer_type", "wordpiece", "subword tokenizer", err);
+    return status;
+}
+
+/* How many tokens a file beside the vocabulary may add, and the highest id it gives. */
+static void ldr__besides_count(ldr__reading *r, int which) {
+    int32_t list = which == LDR__BESIDE_CONFIG ? ldr__json_there(r->j, 0, "added_tokens_decoder") : which == LDR__BESIDE_ADDED ? 0 : ldr__json_there(r->j, 0, "additional_special_tokens"), k;
+    const ldr_json_node *n = ldr_json_node_at(r->j, list);
+    if (which == LDR__BESIDE_MAP) r->t->room_hint += 8;
+    if (!n || (n->type != LDR_JSON_OBJECT && n->type != LDR_JSON_ARRAY)) return;
+    r->t->room_hint += n->count;
+    for (k = n->type == LDR_JSON_OBJECT ? n->first : -1; k >= 0; k = ldr_json_node_at(r->j, ldr_json_node_at(r->j, k)->next)->next) {
+        double id = which == LDR__BESIDE_ADDED ? ldr_json_number(r->j, ldr_json_node_at(r->j, k)->next, -1) : ldr__parse_double(r->j->text + ldr_json_node_at(r->j, k)->begin, ldr_json_node_at(r->j, k)->end - ldr_json_node_at(r->j, k)->begin);
+        if (id > r->t->top_id && id < 1 << 28) r->t->top_id = (int32_t)id;
+    }
+}
+
+/* The main file, whatever it is: its content decides. */
+static void ldr__read_main(ldr__reading *r, const ldr__files *f, ldr_json **j) {
+    const unsigned char *s = f->data;
+    size_t n = f->size;
+    if (ldr__looks_like_json(s, n)) {
+        *j = ldr_json_parse((const char *)s, n, &r->t->alloc, r->err);
+        r->j = *j;
+        if (!*j) r->status = r->err->status;
+        else if (ldr_json_get(*j, 0, "model") >= 0 && !ldr__json_is(*j, ldr_json_get(*j, 0, "model"), LDR_JSON_NUMBER)) ldr__read_tokenizer(r);
+        else if (!f->beside[LDR__BESIDE_MERGES])
+            r->status = ldr__fail(r->err, LDR_MISSING, 0, "the tokenizer file has no \"model\" table; is it a tokenizer.json? (A vocab.json needs the merges.txt beside it)");
+        else {
+            r->whole = 1;
+            ldr__read_vocab(r, 0, r->t->room_hint + 8);
+            if (!r->status) ldr__read_vocab_merges(r, (const char *)f->beside[LDR__BESIDE_MERGES], f->beside_size[LDR__BESIDE_MERGES], &f->rules);
+        }
+        return;
+    }
+    r->t->added = (ldr__added *)ldr__tokenizer_keep(r->t, ((size_t)r->t->room_hint + 8) * sizeof *r->t->added);
+    if (!r->t->added) ldr__read_memory(r);
+    else if (ldr__looks_like_sentencepiece(s, n)) ldr__read_sentencepiece(r, s, n, &f->rules);
+    else ldr__read_lines(r, s, n);
+}
+
+static ldr_tokenizer *ldr__tokenizer_build(ldr__files *f, const ldr_tokenizer_desc *desc, ldr_error *err) {
+    static const char *const names[] = { "tokenizer_config.json", "added_tokens.json", "special_tokens_map.json" };
     ldr__reading r;
-    ldr_json *j = NULL;
-    ldr_error local;
-    memset(&local, 0, sizeof local);
+    ldr_json *main_json = NULL, *beside[LDR__BESIDES];
+    int k;
     memset(&r, 0, sizeof r);
-    if (!err || err->status) err = &local;
-    if (n == 0) {
+    memset(beside, 0, sizeof beside);
+    if (f->size == 0) {
         ldr__fail(err, LDR_VOCAB, 0, "the vocabulary is empty");
         return NULL;
     }
-    if (n > LDR__VOCAB_BYTES) {
-        ldr__fail(err, LDR_LIMIT, LDR_NO_OFFSET, "the vocabulary is %U bytes long, and at most %U are read", (uint64_t)n, (uint64_t)LDR__VOCAB_BYTES);
+    if (f->size > LDR__VOCAB_BYTES) {
+        ldr__fail(err, LDR_LIMIT, LDR_NO_OFFSET, "the vocabulary is %U bytes long, and at most %U are read", (uint64_t)f->size, (uint64_t)LDR__VOCAB_BYTES);
         return NULL;
     }
     r.err = err;
     r.t = ldr__tokenizer_new(&desc->alloc, err);
     if (!r.t) return NULL;
-    if (ldr__looks_like_json(s, n)) {
-        j = ldr_json_parse((const char *)s, n, &desc->alloc, err);
-        r.j = j;
-        if (!j) r.status = err->status;
-        else ldr__read_tokenizer(&r);
-    } else ldr__read_lines(&r, s, n);
-    if (!r.status) ldr__rules_apply(r.t, desc, rules);
+    for (k = 0; k < LDR__BESIDE_MERGES && !r.status; k++) {
+        if (!f->beside[k]) continue;
+        r.j = beside[k] = ldr_json_parse((const char *)f->beside[k], f->beside_size[k], &desc->alloc, err);
+        if (!beside[k]) r.status = err->status;
+        if (!r.status && k == LDR__BESIDE_CONFIG) r.status = ldr__rules_read(&f->rules, beside[k], err);
+        if (!r.status) ldr__besides_count(&r, k);
+        if (r.status) ldr__fail_in_file(err, names[k]);
+    }
+    if (!r.status) ldr__read_main(&r, f, &main_json);
+    for (k = LDR__BESIDE_MERGES - 1; k >= 0 && !r.status; k--) {
+        static const int order[] = { LDR__BESIDE_MAP, LDR__BESIDE_CONFIG, LDR__BESIDE_ADDED };
+        r.j = beside[order[k]];
+        r.known_stay = main_json && !r.whole;
+        if (r.j) ldr__read_besides(&r, order[k]);
+        if (r.status) ldr__fail_in_file(err, names[order[k]]);
+    }
+    if (!r.status) ldr__rules_apply(r.t, desc, &f->rules);
     if (!r.status) r.status = ldr__added_finish(r.t, err);
-    ldr_json_free(j);
+    ldr_json_free(main_json);
+    for (k = 0; k < LDR__BESIDES; k++) ldr_json_free(beside[k]);
     if (!r.status) return r.t;
     ldr_tokenizer_free(r.t);
     return NULL;
@@ -10251,7 +10713,7 @@ static ldr_status ldr__tokenizer_desc_check(ldr_tokenizer_desc *out, const ldr_t
 
 LDR__DEF ldr_tokenizer *ldr_tokenizer_load_memory(const void *data, size_t size, const ldr_tokenizer_desc *desc, ldr_error *err) {
     ldr_tokenizer_desc d;
-    ldr__rules r;
+    ldr__files f;
     ldr_error local;
     ldr_tokenizer *t;
     if (ldr__tokenizer_desc_check(&d, desc, err)) return NULL;
@@ -10259,75 +10721,74 @@ LDR__DEF ldr_tokenizer *ldr_tokenizer_load_memory(const void *data, size_t size,
         ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "data is NULL");
         return NULL;
     }
-    memset(&r, 0, sizeof r);
+    memset(&f, 0, sizeof f);
     memset(&local, 0, sizeof local);
-    t = ldr__tokenizer_from_bytes((const unsigned char *)data, size, &d, &r, &local);
+    f.data = (const unsigned char *)data;
+    f.size = size;
+    f.beside[LDR__BESIDE_MERGES] = (const unsigned char *)d.merges;
+    f.beside_size[LDR__BESIDE_MERGES] = d.merges_size;
+    t = ldr__tokenizer_build(&f, &d, &local);
     if (!t && err && err->status == LDR_OK) *err = local;
     return t;
 }
 
 #ifndef LADDER_NO_STDIO
 
-static ldr_choice ldr__json_choice(const ldr_json *j, int32_t object, const char *key) {
-    int32_t n = ldr__json_there(j, object, key);
-    return ldr__json_is(j, n, LDR_JSON_TRUE) ? LDR_ON : ldr__json_is(j, n, LDR_JSON_FALSE) ? LDR_OFF : LDR_AUTO;
-}
-
-/* object.key must be absent, null or the text `want`; else an error that names what it is. */
-static ldr_status ldr__json_expect(const ldr_json *j, int32_t object, const char *key, const char *want, const char *what, ldr_error *err) {
-    int32_t node = ldr__json_there(j, object, key);
-    const ldr_json_node *n = ldr_json_node_at(j, node);
-    char shown[LDR__SHOWN];
-    if (!n || ldr_json_equals(j, node, want)) return LDR_OK;
-    return ldr__fail(err, LDR_UNSUPPORTED, n->begin, "the %s is %s, and only %s is supported", what, ldr__show(shown, j->text + n->begin, n->end - n->begin), want);
-}
-
-/* tokenizer_config.json: three switches, and two keys by which Japanese models name a splitter
-   that is not BERT's. */
-static ldr_status ldr__rules_from_config(ldr__rules *r, const char *path, const ldr_allocator *alloc, ldr_error *err) {
-    ldr__source source;
-    ldr_json *j;
-    ldr_status status = ldr__source_open(&source, path, alloc, err);
-    if (status) return status;
-    j = ldr_json_parse((const char *)source.data, source.size, alloc, err);
-    if (!j) status = err->status;
-    else {
-        r->lower = ldr__json_choice(j, 0, "do_lower_case");
-        r->strip = ldr__json_choice(j, 0, "strip_accents");
-        r->cjk = ldr__json_choice(j, 0, "tokenize_chinese_chars");
-        status = ldr__json_expect(j, 0, "word_tokenizer_type", "basic", "word tokenizer", err);
-        if (!status) status = ldr__json_expect(j, 0, "subword_tokenizer_type", "wordpiece", "subword tokenizer", err);
-    }
-    ldr_json_free(j);
-    ldr__source_close(&source);
-    return status;
-}
-
-static ldr_tokenizer *ldr__tokenizer_from_file(const char *path, const ldr_tokenizer_desc *desc, const ldr__rules *r, ldr_error *err) {
-    ldr__source source;
-    ldr_tokenizer *t;
-    if (ldr__source_open(&source, path, &desc->alloc, err)) return NULL;
-    t = ldr__tokenizer_from_bytes(source.data, source.size, desc, r, err);
-    ldr__source_close(&source);
-    return t;
-}
-
 /* dir/name into path when there is such a file. */
 static int ldr__tokenizer_has(char *path, const char *dir, const char *name) {
     return ldr__path_join(path, LADDER_MAX_PATH, dir, name) && ldr__file_exists(path);
 }
 
-static ldr_tokenizer *ldr__tokenizer_from_dir(char *path, const char *dir, const ldr_tokenizer_desc *desc, ldr_error *err) {
-    ldr__rules r;
-    int directory;
-    memset(&r, 0, sizeof r);
-    if (ldr__tokenizer_has(path, dir, "tokenizer_config.json") && ldr__rules_from_config(&r, path, &desc->alloc, err)) return NULL;
-    if (ldr__tokenizer_has(path, dir, "vocab.txt") || ldr__tokenizer_has(path, dir, "tokenizer.json")) return ldr__tokenizer_from_file(path, desc, &r, err);
-    directory = ldr__tokenizer_has(path, dir, ".");
-    memcpy(path, dir, strlen(dir) + 1);
-    if (!directory) return ldr__tokenizer_from_file(path, desc, &r, err);
-    ldr__fail(err, LDR_MISSING, LDR_NO_OFFSET, "neither vocab.txt nor tokenizer.json is there");
-    return NULL;
+/* The main files, in the order in which they are looked for: the whole tokenizer before its parts. */
+static const char *const ldr__tokenizer_files[] = { "tokenizer.json", "vocab.json", "tokenizer.model", "spiece.model", "sentencepiece.bpe.model", "vocab.txt" };
+
+/* The main file of a directory into path; 0 when there is none. */
+static int ldr__tokenizer_main(char *path, const char *dir) {
+    char merges[LADDER_MAX_PATH];
+    size_t i;
+    for (i = 0; i < sizeof ldr__tokenizer_files / sizeof *ldr__tokenizer_files; i++) {
+        if (!ldr__tokenizer_has(path, dir, ldr__tokenizer_files[i])) continue;
+        if (i != 1 || ldr__tokenizer_has(merges, dir, "merges.txt")) return 1;
+    }
+    return 0;
+}
+
+/* Opens what is there, dir's main file or the file itself, and reads it. */
+static ldr_tokenizer *ldr__tokenizer_open(char *path, const char *dir, const ldr_tokenizer_desc *desc, ldr_error *err) {
+    static const char *const names[] = { "tokenizer_config.json", "added_tokens.json", "special_tokens_map.json", "merges.txt" };
+    ldr__source source, beside[LDR__BESIDES];
+    ldr__files f;
+    ldr_tokenizer *t = NULL;
+    char other[LADDER_MAX_PATH], folder[LADDER_MAX_PATH];
+    int directory = ldr__tokenizer_has(path, dir, "."), k, opened = 0;
+    size_t n = strlen(dir);
+    memset(&f, 0, sizeof f);
+    memcpy(folder, dir, n + 1);
+    if (directory && !ldr__tokenizer_main(path, dir)) {
+        ldr__fail(err, LDR_MISSING, LDR_NO_OFFSET, "no tokenizer is there: none of tokenizer.json, vocab.json with merges.txt, tokenizer.model, spiece.model, sentencepiece.bpe.model and vocab.txt");
+        return NULL;
+    }
+    if (!directory) {
+        memcpy(path, dir, n + 1);
+        while (n > 0 && folder[n - 1] != '/' && folder[n - 1] != '\\') n--;
+        if (n == 0) folder[n++] = '.';
+        folder[n] = 0;
+    }
+    if (ldr__source_open(&source, path, &desc->alloc, err)) return NULL;
+    f.data = source.data;
+    f.size = source.size;
+    f.rules.fairseq = strlen(path) >= 23 && strcmp(path + strlen(path) - 23, "sentencepiece.bpe.model") == 0;
+    for (k = 0; k < LDR__BESIDES; k++, opened = k) {
+        memset(&beside[k], 0, sizeof beside[k]);
+        if ((!directory && k != LDR__BESIDE_MERGES) || !ldr__tokenizer_has(other, folder, names[k])) continue;
+        if (ldr__source_open(&beside[k], other, &desc->alloc, err)) break;
+        f.beside[k] = beside[k].data;
+        f.beside_size[k] = beside[k].size;
+    }
+    if (opened == LDR__BESIDES) t = ldr__tokenizer_build(&f, desc, err);
+    while (opened > 0) ldr__source_close(&beside[--opened]);
+    ldr__source_close(&source);
+    return t;
 }
 
 LDR__DEF ldr_tokenizer *ldr_tokenizer_load(const char *dir, const ldr_tokenizer_desc *desc, ldr_error *err) {
@@ -10342,7 +10803,7 @@ LDR__DEF ldr_tokenizer *ldr_tokenizer_load(const char *dir, const ldr_tokenizer_
         return NULL;
     }
     memcpy(path, dir, strlen(dir) + 1);
-    t = ldr__tokenizer_from_dir(path, dir, &d, &local);
+    t = ldr__tokenizer_open(path, dir, &d, &local);
     if (!t) {
         ldr__fail_in_file(&local, path);
         if (err && err->status == LDR_OK) *err = local;
@@ -11635,9 +12096,7 @@ static ldr_status ldr__model_vocabulary(ldr_model *m, const char *dir, const ldr
 #ifndef LADDER_NO_TOKENIZER
     char path[LADDER_MAX_PATH];
     ldr_tokenizer_desc td;
-    int found = (ldr__path_join(path, sizeof path, dir, "vocab.txt") && ldr__file_exists(path));
-    if (!found) found = ldr__path_join(path, sizeof path, dir, "tokenizer.json") && ldr__file_exists(path);
-    if (!found || (desc && desc->no_tokenizer)) return LDR_OK;
+    if (!ldr__tokenizer_main(path, dir) || (desc && desc->no_tokenizer)) return LDR_OK;
     memset(&td, 0, sizeof td);
     if (desc) td = desc->tokenizer;
     if (!td.alloc.alloc_fn) td.alloc = m->alloc;
