@@ -54,10 +54,10 @@
      manual       >>manual-steps >>manual-ladder >>manual-methods >>manual-memory >>manual-threads >>manual-errors >>manual-security
                   >>manual-embedded >>manual-cpp >>options
      interface    >>api-errors >>api-memory >>api-simd >>api-tensors >>api-json >>api-tokenizer >>api-model
-                  >>api-dataset >>api-ladder >>api-predict >>api-train
+                  >>api-dataset >>api-ladder >>api-predict >>api-train >>api-recipe
      inside       >>platform >>sizes >>errors >>allocation >>random >>half >>kernels >>dispatch >>gemm >>ops >>json
                   >>source >>safetensors >>tokenizer >>block >>model >>dataset >>dataset-files >>ladder >>tune >>heads >>pass
-                  >>slice >>metrics >>optimiser >>tap-cache >>trainer >>predict >>ladder-file >>export >>quantise
+                  >>slice >>metrics >>optimiser >>tap-cache >>trainer >>predict >>recipe >>ladder-file >>export >>quantise
 
    >>manual-steps         STEP BY STEP
      1. ldr_model_load reads config.json, binds every tensor and loads the vocabulary. Weights are mapped read-only.
@@ -73,8 +73,12 @@
      Rung i reads a tap, the state of one backbone layer, through a small linear map D_i, mixes it with the side state
      and passes the mix through a Transformer block r times narrower than the backbone's. The formulas stand at
      >>api-ladder. Presets differ in where they tap, how they mix and how they start:
-       default   taps the INPUT of a layer, the stream the layer's own weights were trained on, and starts as a sliced copy of
-                 that layer; its output is mixed with the backbone's. With r = 1 and all layers it IS the backbone.
+       default   copies of the last half of the blocks, whose matrices get updates of low rank, read the state below them. It starts as
+                 the backbone with a head that is fitted first, on channels of mean 0 and deviation 1, so it can only gain.
+                 --rungs or a reduction adds narrow rungs below: what they find is added to what the copies read.
+       top       the same copies without rungs.
+       sliced    a narrow rung a layer. It taps the INPUT of the layer, the stream the layer's own weights were trained on, and starts as a
+                 sliced copy of that layer; its output is mixed with the backbone's. With r = 1 and all layers it IS the backbone.
        paper     Sung et al. 2022: taps outputs, one scalar gate a rung, sliced by the published chain.
        clue      the LST-CLUE recipe: four post-norm blocks 128 wide, taps added after each block, random start.
        mlp       rungs without attention.       head   no rungs: a linear head on the frozen backbone, the baseline.
@@ -623,12 +627,13 @@ LDR_API const char *ldr_method_name(ldr_method method);       /* "ladder", "head
 typedef enum ldr_target { LDR_TARGET_QUERY = 1, LDR_TARGET_KEY = 2, LDR_TARGET_VALUE = 4, LDR_TARGET_OUTPUT = 8, LDR_TARGET_GATE = 16, LDR_TARGET_UP = 32, LDR_TARGET_DOWN = 64 } ldr_target;
 
 typedef enum ldr_preset {
-    LDR_PRESET_DEFAULT,            /* block inputs, per-channel gates, sliced, mixed with the backbone's output */
+    LDR_PRESET_DEFAULT,            /* copies of the last half of the blocks with updates of low rank, on standardised channels, behind a fitted
+                                      head; narrow rungs below them when asked for, and instead of them where blocks share tensors */
     LDR_PRESET_PAPER,              /* LST: block outputs, scalar gates with T = 0.1, same heads, U s            */
     LDR_PRESET_CLUE,               /* LST-CLUE: 4 x 128, added after the block, no biases, s                    */
     LDR_PRESET_MLP,                /* adapter-like rungs without attention                                      */
     LDR_PRESET_HEAD,               /* no rungs: a head on the frozen backbone (a baseline)                      */
-    LDR_PRESET_TOP,                /* no narrow rungs: copies of the last blocks learn                          */
+    LDR_PRESET_TOP,                /* copies of the last blocks, never narrow rungs                             */
     LDR_PRESET_SLICED,             /* a small copy of the backbone: block inputs, per-channel gates, sliced, mixed with the backbone's output */
     LDR_PRESET_COUNT
 } ldr_preset;
@@ -664,8 +669,9 @@ typedef struct ldr_ladder_desc {
     int32_t        tune_layers;    /* methods inside the backbone: only its last so many blocks, and no embeddings; 0: all */
     ldr_preset     preset;         /* LADDER; the other methods have no rungs                  */
     int32_t        reduction;      /* r: side width d/r. 0: 8, less (to 2) where d/8 < 64; paper: 8 */
-    const int32_t *rungs;          /* backbone layers, 0-based, ascending; NULL: all up to 12, else 12 spread evenly; clue: 4 */
-    int32_t        rung_count;
+    const int32_t *rungs;          /* backbone layers, 0-based, ascending; NULL: all up to 12, else 12 spread evenly; clue: 4; default: none
+                                      beside copies, unless reduction or width is given */
+    int32_t        rung_count;     /* of `rungs`; -1: no narrow rungs                          */
     int32_t        top;            /* LADDER: copies of the last so many blocks learn, above all rungs; 0: preset, negative: none */
     ldr_choice     standardise;    /* the trainer measures mean and deviation of every channel that the down-projections and the head read,
                                       and steps as if they were 0 and 1; the head is fitted alone first. AUTO: default, top, head */
@@ -13051,8 +13057,10 @@ LDR__DEF const char *ldr_method_name(ldr_method method) {
 
 /* ---- presets -------------------------------------------------------------------------- */
 
+/* Beside copies, narrow rungs earn no place unless they are asked for: the same scores within the noise, for four times the taps. */
 static int32_t ldr__default_rungs(const ldr_model *m, const ldr_ladder_desc *d) {
-    if (d->preset == LDR_PRESET_HEAD || d->preset == LDR_PRESET_TOP) return 0;
+    if (d->preset == LDR_PRESET_HEAD || d->preset == LDR_PRESET_TOP || d->rung_count < 0) return 0;
+    if (d->preset == LDR_PRESET_DEFAULT && d->top > 0 && !d->reduction && !d->width) return 0;
     if (d->preset == LDR_PRESET_CLUE) return LDR__MIN(4, m->layers);
     return LDR__MIN(12, m->layers - LDR__MAX(0, d->top));
 }
@@ -13094,10 +13102,10 @@ LDR__DEF ldr_ladder_desc ldr_ladder_desc_defaults(const ldr_model *m, const ldr_
     if (d.method == LDR_METHOD_THESEUS && !d.successors) d.successors = LDR__MAX(1, m->layers / 2);
     if (d.tune_biases == LDR_AUTO) d.tune_biases = d.method == LDR_METHOD_FULL || d.method == LDR_METHOD_BITFIT ? LDR_ON : LDR_OFF;
     if (d.tune_norms == LDR_AUTO) d.tune_norms = d.method == LDR_METHOD_FULL || d.method == LDR_METHOD_ADAPTER ? LDR_ON : LDR_OFF;
+    if (!d.rungs) d.rung_count = ldr__default_rungs(m, &d);
     /* Small backbones keep 64 channels where 8 times narrower would leave too few to learn with. */
     if (!d.reduction) d.reduction = d.preset == LDR_PRESET_PAPER ? 8 : LDR__MAX(2, LDR__MIN(8, m->shape.width / 64));
     r = d.reduction > 0 ? d.reduction : 1;
-    if (!d.rungs) d.rung_count = ldr__default_rungs(m, &d);
     if (!d.tap) d.tap = presets[d.preset].tap;
     if (!d.gate) d.gate = presets[d.preset].gate;
     if (!(d.gate_temperature > 0)) d.gate_temperature = presets[d.preset].temperature;
@@ -17644,9 +17652,10 @@ static ldr_status ldr__meta_desc(const ldr_weights *w, ldr_ladder_desc *d, int32
     /* the stored values are final: keep 0 from meaning "preset" again */
     if (d->dropout == 0) d->dropout = -1;
     if (d->top == 0) d->top = -1;
+    if (d->rung_count == 0) d->rung_count = -1;
     if (d->standardise == LDR_AUTO) d->standardise = LDR_OFF;
     if (d->head_hidden == 0) d->head_hidden = -1;
-    d->rungs = d->rung_count ? rungs : NULL;
+    d->rungs = d->rung_count > 0 ? rungs : NULL;
     return LDR_OK;
 }
 

@@ -187,9 +187,10 @@ static double output_number(const char *name) {
 }
 
 /* What `plan` says is what `train` takes at its highest, for every method: within 2 %, and what of the program's libraries is used or not.
-   Where pages of the file are given back, words that no text has do not come again: up to 1 MB of this model's embedding. */
+   Where pages of the file are given back, words that no text has do not come again: up to 1 MB of this model's embedding. What a recipe
+   tries before it chooses is freed again, but the C library keeps some of it: up to 4 MB. */
 TEST(the_plan_is_the_peak) {
-    static const char *const runs[] = { "ladder", "ladder --recompute", "ladder --recompute --tap-type int8 --compute bf16", "ladder --release", "ladder --pack", "ladder --cache ram", "head", "full", "full --recompute", "bitfit", "lora", "adapter", "prompt --prompt-hidden 32", "prefix", "theseus" };
+    static const char *const runs[] = { "ladder", "ladder --recompute", "ladder --recompute --tap-type int8 --compute bf16", "ladder --release", "ladder --pack", "ladder --cache ram", "ladder --recipe auto", "head", "full", "full --recompute", "bitfit", "lora", "adapter", "prompt --prompt-hidden 32", "prefix", "theseus" };
     char model[LADDER_MAX_PATH], data[LADDER_MAX_PATH];
     size_t i;
 #ifdef LDR__ASAN
@@ -201,21 +202,21 @@ TEST(the_plan_is_the_peak) {
     if (!realpath("../examples/tiny", model) || !realpath("../examples/data/train.tsv", data)) SKIP("no examples beside the tests");
     EXPECT(0, "head -n 160 '%s' > some", data);
     for (i = 0; i < sizeof runs / sizeof *runs; i++) {
-        double planned, peak, again, unread = strstr(runs[i], "--release") || strstr(runs[i], "--pack") || strstr(runs[i], "--compute") ? 1e6 : 0;
-        EXPECT(0, "$L plan --model '%s' --train some --dev some --threads 1 --epochs 1 --json --method %s", model, runs[i]);
+        double planned, peak, again, unread = strstr(runs[i], "--release") || strstr(runs[i], "--pack") || strstr(runs[i], "--compute") ? 1e6 : 0, kept = strstr(runs[i], "auto") ? 4e6 : 0;
+        EXPECT(0, "$L plan --model '%s' --train some --dev some --threads 1 --epochs 1 --json --recipe plain --method %s", model, runs[i]);
         planned = output_number("total");
         if (i == 0) {                       /* a plan is no matter of luck */
             int k;
             for (k = 0; k < 8; k++) {
-                EXPECT(0, "$L plan --model '%s' --train some --dev some --threads 1 --epochs 1 --json --method %s", model, runs[i]);
+                EXPECT(0, "$L plan --model '%s' --train some --dev some --threads 1 --epochs 1 --json --recipe plain --method %s", model, runs[i]);
                 again = output_number("total");
                 CHECK(fabs(again - planned) < 64e3);
             }
         }
-        EXPECT(0, "$L train --model '%s' --train some --dev some --threads 1 --epochs 1 --json --method %s --out t.ladder", model, runs[i]);
+        EXPECT(0, "$L train --model '%s' --train some --dev some --threads 1 --epochs 1 --json --recipe plain --method %s --out t.ladder", model, runs[i]);
         peak = output_number("peak_bytes");
-        if (peak - planned >= 0.02 * peak + 800e3 || planned - peak >= 0.02 * peak + 800e3 + unread) printf("  %s: planned %.0f, took %.0f\n", runs[i], planned, peak);
-        CHECK(planned > 0 && peak - planned < 0.02 * peak + 800e3 && planned - peak < 0.02 * peak + 800e3 + unread);
+        if (peak - planned >= 0.02 * peak + 800e3 + kept || planned - peak >= 0.02 * peak + 800e3 + unread) printf("  %s: planned %.0f, took %.0f\n", runs[i], planned, peak);
+        CHECK(planned > 0 && peak - planned < 0.02 * peak + 800e3 + kept && planned - peak < 0.02 * peak + 800e3 + unread);
     }
 }
 
@@ -415,7 +416,7 @@ TEST(the_cache_lies_in_a_folder) {
     NEED_PROGRAM();
     NEED_MODEL(model, "en-mini");
     CHECK(write_texts());
-    snprintf(options, sizeof options, "--model '%s' --train train.tsv --dev dev.tsv --epochs 2 --batch 8 --seed 5", model);
+    snprintf(options, sizeof options, "--model '%s' --train train.tsv --dev dev.tsv --epochs 2 --batch 8 --seed 5 --recipe plain", model);
     EXPECT(0, "$L train %s --out c0", options);
     EXPECT(0, "$L train %s --out c1 --cache ram --cache-fill layers --release", options);
     CHECK(same_files("c0", "c1"));

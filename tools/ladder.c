@@ -1175,7 +1175,6 @@ static int choose_recipe(run *r, ldr_ladder_desc *d) {
     b.no_cache = o->cache && strcmp(o->cache, "off") == 0;
     if (b.seconds > 0) b.forward_rate = forward_rate(r);
     if (ldr_recipe(d, &r->train_desc, r->recipe, sizeof r->recipe, r->model, r->train, r->dev, &b, &r->err)) return EXIT_FAILED;
-    if (*r->recipe && o->command != CMD_PLAN) fprintf(stderr, "recipe: %s\n", r->recipe);
     return EXIT_DONE;
 }
 
@@ -1443,6 +1442,10 @@ static void print_summary_json(const run *r, const summary *s) {
     fputs(",\"dev\":", stdout);
     if (r->dev) put_number(stdout, s->dev);
     else fputs("null", stdout);
+    if (*r->recipe) {
+        fputs(",\"recipe\":", stdout);
+        put_string(stdout, r->recipe);
+    }
     printf(",\"best_epoch\":%d,\"trainable\":%" PRIu64 ",\"total\":%" PRIu64 ",\"steps\":%d,\"seconds\":", (int)s->best_epoch, s->trainable, s->total, (int)s->steps);
     put_number(stdout, s->seconds);
     fputs(",\"tokens_per_second\":", stdout);
@@ -1503,6 +1506,15 @@ static int summarize(run *r, const watch *w, const ldr_progress *p, summary *s) 
     return EXIT_DONE;
 }
 
+/* What was chosen, and where the ladder starts. */
+static void show_start(const run *r) {
+    ldr_start s = ldr_trainer_start(r->trainer);
+    if (*r->recipe) printf("recipe: %s\n", r->recipe);
+    if (s.random_instead) printf("the sliced rungs told no texts apart (similarity %.2f): they start from random numbers\n", (double)s.similarity);
+    if (s.head_fitted && r->dev) printf("the head alone, fitted to %d texts: dev %s %.4f\n", (int)s.texts, ldr_metric_name(r->metric), s.metric);
+    fflush(stdout);
+}
+
 static int command_train(run *r) {
     ldr_progress p;
     summary s;
@@ -1513,6 +1525,7 @@ static int command_train(run *r) {
     w.opened = seconds_now();
     if (!status) status = open_trainer(r);
     if (status) return status;
+    if (!r->o.json) show_start(r);
     p = ldr_trainer_progress(r->trainer);                 /* a resumed run does not start at 0  */
     w.first_step = p.step;
     w.first_tokens = p.tokens;
