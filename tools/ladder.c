@@ -172,8 +172,8 @@ static void put_floats(FILE *f, const float *v, int32_t n) {
 /* ---- options -------------------------------------------------------------------------- */
 
 enum { CMD_TRAIN = 1, CMD_EVAL = 2, CMD_PREDICT = 4, CMD_FEATURES = 8, CMD_TOKENIZE = 16, CMD_INSPECT = 32, CMD_PLAN = 64, CMD_QUANTIZE = 128,
-       CMD_PRETRAIN = 256, CMD_VOCABULARY = 512, CMD_EXPORT = 1024, CMD_COMPARE = 2048,
-       CMD_ONE = CMD_TRAIN | CMD_PLAN, CMD_FIT = CMD_ONE | CMD_COMPARE, CMD_RUN = CMD_FIT | CMD_EVAL | CMD_PREDICT | CMD_FEATURES, CMD_ALL = 4095 };
+       CMD_PRETRAIN = 256, CMD_VOCABULARY = 512, CMD_EXPORT = 1024, CMD_COMPARE = 2048, CMD_DISTIL = 8192,
+       CMD_ONE = CMD_TRAIN | CMD_PLAN, CMD_FIT = CMD_ONE | CMD_COMPARE, CMD_RUN = CMD_FIT | CMD_EVAL | CMD_PREDICT | CMD_FEATURES, CMD_STREAM = CMD_PRETRAIN | CMD_DISTIL, CMD_ALL = 16383 };
 
 enum { INIT_RANDOM = 1, INIT_SLICE, INIT_RESERVED };
 enum { POOL_NONE = 1, POOL_CLS, POOL_MEAN };
@@ -185,12 +185,12 @@ enum { MAX_RUNGS = 256 };
 /* A word option holds the place of its word, counted from 1; 0 is "not given" everywhere. */
 typedef struct options {
     unsigned    command;
-    const char *model, *ladder, *task, *train, *dev, *test, *data, *out, *resume, *checkpoint, *log, *file, *cache, *targets, *texts, *held_out, *word_list, *with_ladder, *vocab, *methods, *report;
+    const char *model, *ladder, *task, *train, *dev, *test, *data, *out, *resume, *checkpoint, *log, *file, *cache, *targets, *texts, *held_out, *word_list, *with_ladder, *vocab, *methods, *report, *teacher;
     int32_t     method, preset, init, importance, slice_heads, optimizer, schedule, cache_type, tap_type, cache_fill, simd, compute, pool, head_pool, type;
     int32_t     reduction, head_hidden, epochs, batch, accumulate, max_len, patience, stop_at, threads, layer;
-    int32_t     rank, bottleneck, virtual_tokens, prompt_hidden, successors, replace_schedule, tune_layers, layers, width, heads, ffn, size, steps, whole_words, warm_start, distil, cased, seeds;
+    int32_t     rank, bottleneck, virtual_tokens, prompt_hidden, successors, replace_schedule, tune_layers, layers, width, heads, ffn, size, steps, whole_words, warm_start, distil, cased, seeds, embedding, vocabulary, positions;
     int32_t     regress, balance, ids, pair, pieces, no_special, release, pack, recompute, tune_biases, tune_norms, json, help;
-    float       replace_rate, replace_until, alpha, lr, warmup, weight_decay, dropout, label_smoothing, clip;
+    float       replace_rate, replace_until, alpha, lr, warmup, weight_decay, dropout, label_smoothing, clip, masked, word_weight, text_weight, layer_weight;
     uint64_t    seed;
     int32_t     rungs[MAX_RUNGS], rung_count;
 } options;
@@ -238,8 +238,24 @@ static const option option_table[] = {
     { "--word-list", KIND_TEXT, AT(word_list), CMD_PRETRAIN, 0, "FILE", 0, 0, "mask these words whole, a word a line: for languages written without spaces" },
     { "--with-ladder", KIND_TEXT, AT(with_ladder), CMD_PRETRAIN, 0, "FILE", 0, 0, "train a ladder beside the model at the same time, and write it to this file" },
     { "--distil", KIND_FLAG, AT(distil), CMD_PRETRAIN, 0, NULL, 0, 0, "--method ladder: learn the model's own predictions of masked words, not the words" },
-    { "--steps", KIND_COUNT, AT(steps), CMD_PRETRAIN, 0, "N", 1, 1000000000, "10000 if not given" },
-    { "--type", KIND_WORD, AT(type), CMD_PRETRAIN | CMD_EXPORT, 0, "f32|f16|bf16", 0, 0, "of the weights that are written" },
+    { "--steps", KIND_COUNT, AT(steps), CMD_STREAM, 0, "N", 1, 1000000000, "10000 if not given" },
+    { "--type", KIND_WORD, AT(type), CMD_STREAM | CMD_EXPORT, 0, "f32|f16|bf16", 0, 0, "of the weights that are written" },
+    { "--teacher", KIND_TEXT, AT(teacher), CMD_DISTIL, CMD_DISTIL, "DIR", 0, 0, "the model to learn from, an encoder" },
+    { "--texts", KIND_TEXT, AT(texts), CMD_DISTIL, CMD_DISTIL, "LIST", 0, 0, "plain text files with commas between them; a few sentences of a line are a text" },
+    { "--held-out", KIND_TEXT, AT(held_out), CMD_DISTIL, 0, "LIST", 0, 0, "text files the model never learns from; the losses are measured on them" },
+    { "--out", KIND_TEXT, AT(out), CMD_DISTIL, CMD_DISTIL, "DIR", 0, 0, "the model directory to write" },
+    { "--layers", KIND_COUNT, AT(layers), CMD_DISTIL, CMD_DISTIL, "N", 1, 1000, "blocks of the student, as many as the teacher's at most" },
+    { "--width", KIND_COUNT, AT(width), CMD_DISTIL, CMD_DISTIL, "N", 1, 65536, "of its states, as wide as the teacher's at most" },
+    { "--heads", KIND_COUNT, AT(heads), CMD_DISTIL, 0, "N", 1, 4096, "attention heads; as large as the teacher's if not given" },
+    { "--ffn", KIND_COUNT, AT(ffn), CMD_DISTIL, 0, "N", 1, 1000000, "4 x width if not given" },
+    { "--embedding", KIND_COUNT, AT(embedding), CMD_DISTIL, 0, "N", 1, 65536, "width of the embeddings: narrower than the states makes an ELECTRA, else a BERT" },
+    { "--vocabulary", KIND_COUNT, AT(vocabulary), CMD_DISTIL, 0, "N", 8, 10000000, "keep the N pieces of the teacher's vocabulary that the texts have most, and all single characters; all if not given" },
+    { "--positions", KIND_COUNT, AT(positions), CMD_DISTIL, 0, "N", 8, 1000000, "longest text of the student; the teacher's, up to 512, if not given" },
+    { "--init", KIND_WORD, AT(init), CMD_DISTIL, 0, "random|teacher", 0, 0, "how the blocks start; teacher (if not given): cut out of its own, in the coordinates of the states' principal axes" },
+    { "--word-weight", KIND_NUMBER, AT(word_weight), CMD_DISTIL, 0, "X", 0, 1e6, "of the masked words' loss beside the states' error, which is 1 for a student that knows nothing; 0.1 if not given" },
+    { "--text-weight", KIND_NUMBER_OFF, AT(text_weight), CMD_DISTIL, 0, "X", 0, 1e6, "of the error of a text's mean; 1 if not given" },
+    { "--layer-weight", KIND_NUMBER_OFF, AT(layer_weight), CMD_DISTIL, 0, "X", 0, 1e6, "of the errors of all layers before the last together; 0.5 if not given" },
+    { "--masked", KIND_NUMBER, AT(masked), CMD_DISTIL, 0, "P", 0, 1, "share of the texts that have words masked; 0.2 if not given" },
     { "--model", KIND_TEXT, AT(model), CMD_EXPORT, CMD_EXPORT, "DIR", 0, 0, "the pretrained model" },
     { "--ladder", KIND_TEXT, AT(ladder), CMD_EXPORT, CMD_EXPORT, "FILE", 0, 0, "what train --method full, bitfit, lora or theseus made beside it" },
     { "--out", KIND_TEXT, AT(out), CMD_EXPORT, CMD_EXPORT, "DIR", 0, 0, "the model directory to write, without weights yet" },
@@ -263,7 +279,7 @@ static const option option_table[] = {
     { "--tune-layers", KIND_COUNT, AT(tune_layers), CMD_FIT, 0, "N", 1, 65536, "change only the last N blocks of the backbone, and no embeddings" },
     { "--tune-biases", KIND_FLAG, AT(tune_biases), CMD_FIT, 0, NULL, 0, 0, "train the backbone's biases as well" },
     { "--tune-norms", KIND_FLAG, AT(tune_norms), CMD_FIT, 0, NULL, 0, 0, "train the backbone's norms as well" },
-    { "--recompute", KIND_FLAG, AT(recompute), CMD_FIT | CMD_PRETRAIN, 0, NULL, 0, 0, "keep little of a block and make the rest again: less memory, the same numbers, more time (a ladder: hardly)" },
+    { "--recompute", KIND_FLAG, AT(recompute), CMD_FIT | CMD_STREAM, 0, NULL, 0, 0, "keep little of a block and make the rest again: less memory, the same numbers, more time (a ladder: hardly)" },
     { "--preset", KIND_WORD, AT(preset), CMD_FIT | CMD_PRETRAIN, 0, "default|paper|clue|mlp", 0, 0, "the shape of the ladder" },
     { "--reduction", KIND_COUNT, AT(reduction), CMD_FIT | CMD_PRETRAIN, 0, "R", 1, 65536, "the side network is so many times narrower than the backbone" },
     { "--rungs", KIND_LIST, AT(rungs), CMD_FIT | CMD_PRETRAIN, 0, "LIST", 0, 65535, "backbone layers with a rung, counted from 0: 0,3,6" },
@@ -274,32 +290,33 @@ static const option option_table[] = {
     { "--pool", KIND_WORD, AT(head_pool), CMD_FIT, 0, "first|last|mean", 0, 0, "the head reads a text's first or last token, or the mean of all; first if not given, last in causal models" },
     { "--head-hidden", KIND_COUNT_OFF, AT(head_hidden), CMD_FIT, 0, "N", 0, 65536, "a hidden layer of this width in the head" },
     { "--epochs", KIND_COUNT, AT(epochs), CMD_FIT, 0, "N", 1, 1000000, "passes over the training set" },
-    { "--batch", KIND_COUNT, AT(batch), CMD_FIT | CMD_PREDICT | CMD_PRETRAIN, 0, "N", 1, 65536, "examples a step; predict: lines at a time" },
-    { "--accumulate", KIND_COUNT, AT(accumulate), CMD_FIT | CMD_PRETRAIN, 0, "N", 1, 65536, "work through a batch in so many parts" },
-    { "--lr", KIND_NUMBER, AT(lr), CMD_FIT | CMD_PRETRAIN, 0, "X", 0, 1e6, "the highest learning rate" },
-    { "--optimizer", KIND_WORD, AT(optimizer), CMD_FIT | CMD_PRETRAIN, 0, "adamw|adam|sgd|adafactor", 0, 0, "how gradients become steps" },
-    { "--schedule", KIND_WORD, AT(schedule), CMD_FIT | CMD_PRETRAIN, 0, "linear|cosine|constant", 0, 0, "of the learning rate after the warm-up" },
-    { "--warmup", KIND_NUMBER_OFF, AT(warmup), CMD_FIT | CMD_PRETRAIN, 0, "P", 0, 1, "share of all steps in which the rate rises" },
-    { "--weight-decay", KIND_NUMBER, AT(weight_decay), CMD_FIT | CMD_PRETRAIN, 0, "X", -1, 1e6, "of matrices, not of vectors" },
-    { "--clip", KIND_NUMBER_OFF, AT(clip), CMD_FIT | CMD_PRETRAIN, 0, "X", 0, 1e30, "largest norm of all gradients together" },
+    { "--batch", KIND_COUNT, AT(batch), CMD_FIT | CMD_PREDICT | CMD_STREAM, 0, "N", 1, 65536, "examples a step; predict: lines at a time" },
+    { "--accumulate", KIND_COUNT, AT(accumulate), CMD_FIT | CMD_STREAM, 0, "N", 1, 65536, "work through a batch in so many parts" },
+    { "--lr", KIND_NUMBER, AT(lr), CMD_FIT | CMD_STREAM, 0, "X", 0, 1e6, "the highest learning rate" },
+    { "--optimizer", KIND_WORD, AT(optimizer), CMD_FIT | CMD_STREAM, 0, "adamw|adam|sgd|adafactor", 0, 0, "how gradients become steps" },
+    { "--schedule", KIND_WORD, AT(schedule), CMD_FIT | CMD_STREAM, 0, "linear|cosine|constant", 0, 0, "of the learning rate after the warm-up" },
+    { "--warmup", KIND_NUMBER_OFF, AT(warmup), CMD_FIT | CMD_STREAM, 0, "P", 0, 1, "share of all steps in which the rate rises" },
+    { "--weight-decay", KIND_NUMBER, AT(weight_decay), CMD_FIT | CMD_STREAM, 0, "X", -1, 1e6, "of matrices, not of vectors" },
+    { "--clip", KIND_NUMBER_OFF, AT(clip), CMD_FIT | CMD_STREAM, 0, "X", 0, 1e30, "largest norm of all gradients together" },
     { "--label-smoothing", KIND_NUMBER, AT(label_smoothing), CMD_FIT, 0, "P", -1, 0.999, "share of the target spread over all classes" },
     { "--balance", KIND_FLAG, AT(balance), CMD_FIT, 0, NULL, 0, 0, "give every class the same weight in the loss" },
     { "--patience", KIND_COUNT_OFF, AT(patience), CMD_FIT, 0, "N", 0, 1000000, "stop after so many epochs without a better dev score" },
-    { "--max-len", KIND_COUNT, AT(max_len), CMD_RUN | CMD_TOKENIZE | CMD_PRETRAIN, 0, "N", 1, 1000000, "cut texts to so many tokens" },
-    { "--seed", KIND_SEED, AT(seed), CMD_ONE | CMD_PRETRAIN, 0, "N", 0, 0, "of the initial values and of the order of examples" },
-    { "--threads", KIND_COUNT, AT(threads), CMD_RUN | CMD_PRETRAIN, 0, "N", 1, 1024, "processor threads to use" },
-    { "--simd", KIND_WORD, AT(simd), CMD_RUN | CMD_PRETRAIN, 0, "portable|avx2|avx2vnni|avx512|avx512vnni|avx512bf16", 0, 0, "the widest instruction set to use" },
+    { "--max-len", KIND_COUNT, AT(max_len), CMD_RUN | CMD_TOKENIZE | CMD_STREAM, 0, "N", 1, 1000000, "cut texts to so many tokens" },
+    { "--seed", KIND_SEED, AT(seed), CMD_ONE | CMD_STREAM, 0, "N", 0, 0, "of the initial values and of the order of examples" },
+    { "--threads", KIND_COUNT, AT(threads), CMD_RUN | CMD_STREAM, 0, "N", 1, 1024, "processor threads to use" },
+    { "--simd", KIND_WORD, AT(simd), CMD_RUN | CMD_STREAM, 0, "portable|avx2|avx2vnni|avx512|avx512vnni|avx512bf16", 0, 0, "the widest instruction set to use" },
     { "--compute", KIND_WORD, AT(compute), CMD_RUN, 0, "f32|bf16|int8", 0, 0, "how the frozen backbone multiplies: bf16 and int8 are smaller and, with instructions of their own, faster; 0.5 and 1 to 3 % off" },
+    { "--compute", KIND_WORD, AT(compute), CMD_DISTIL, 0, "f32|bf16|int8", 0, 0, "how the teacher multiplies; int8 if not given" },
     { "--cache", KIND_TEXT, AT(cache), CMD_ONE, 0, "off|ram|DIR", 0, 0, "run the backbone once: keep its taps in memory, or in a folder for later runs too" },
     { "--cache-type", KIND_WORD, AT(cache_type), CMD_FIT, 0, "f32|bf16|int8", 0, 0, "of the kept taps: exact, or rounded to a half or a quarter of the space" },
     { "--tap-type", KIND_WORD, AT(tap_type), CMD_FIT, 0, "f32|bf16|int8", 0, 0, "without a cache, how a step keeps a ladder's taps for the way back: exact, or rounded to a half or a quarter" },
     { "--cache-fill", KIND_WORD, AT(cache_fill), CMD_FIT, 0, "epoch|layers", 0, 0, "in the first epoch, or before it, reading each backbone layer once" },
     { "--pack", KIND_FLAG, AT(pack), CMD_RUN, 0, NULL, 0, 0, "f32: lay the backbone's matrices out in memory as they are used, a copy of floats: one text takes a sixth less time" },
     { "--release", KIND_FLAG, AT(release), CMD_RUN, 0, NULL, 0, 0, "hold one backbone layer in memory at a time (slower)" },
-    { "--checkpoint", KIND_TEXT, AT(checkpoint), CMD_TRAIN | CMD_PRETRAIN, 0, "FILE", 0, 0, "save the trainer's state after each epoch and on Ctrl-C" },
-    { "--resume", KIND_TEXT, AT(resume), CMD_TRAIN | CMD_PRETRAIN, 0, "FILE", 0, 0, "go on from a checkpoint, with otherwise the same options" },
-    { "--stop-at", KIND_COUNT, AT(stop_at), CMD_TRAIN | CMD_PRETRAIN, 0, "N", 1, 2147483647, "do after step N what Ctrl-C does" },
-    { "--log", KIND_TEXT, AT(log), CMD_TRAIN | CMD_PRETRAIN, 0, "FILE", 0, 0, "a JSON line for each step and each epoch" },
+    { "--checkpoint", KIND_TEXT, AT(checkpoint), CMD_TRAIN | CMD_STREAM, 0, "FILE", 0, 0, "save the trainer's state after each epoch and on Ctrl-C" },
+    { "--resume", KIND_TEXT, AT(resume), CMD_TRAIN | CMD_STREAM, 0, "FILE", 0, 0, "go on from a checkpoint, with otherwise the same options" },
+    { "--stop-at", KIND_COUNT, AT(stop_at), CMD_TRAIN | CMD_STREAM, 0, "N", 1, 2147483647, "do after step N what Ctrl-C does" },
+    { "--log", KIND_TEXT, AT(log), CMD_TRAIN | CMD_STREAM, 0, "FILE", 0, 0, "a JSON line for each step and each epoch" },
     { "--layer", KIND_COUNT, AT(layer), CMD_FEATURES, 0, "N", 0, 65536, "0: embeddings, i: output of block i; else the final state" },
     { "--pool", KIND_WORD, AT(pool), CMD_FEATURES, 0, "none|cls|mean", 0, 0, "one vector a line: the first token's, or the mean" },
     { "--ids", KIND_FLAG, AT(ids), CMD_FEATURES, 0, NULL, 0, 0, "lines are token ids, not text" },
@@ -322,6 +339,7 @@ static const struct command { const char *name; unsigned bit; const char *takes,
     { "inspect", CMD_INSPECT, " FILE|DIR", "tensors and metadata of a weight file, a ladder file or a model" },
     { "export", CMD_EXPORT, "", "a model with what was trained inside it, as other programs read it" },
     { "pretrain", CMD_PRETRAIN, "", "train a model, or a ladder beside one, on plain text" },
+    { "distil", CMD_DISTIL, "", "train a small encoder from the states of a large one, on plain text" },
     { "vocabulary", CMD_VOCABULARY, "", "make a WordPiece vocabulary for plain texts" },
     { "quantize", CMD_QUANTIZE, "", "a copy of a model with 8-bit or 4-bit weights, to train on and predict with" },
     { "plan", CMD_PLAN, "", "the memory that train with these options would need" },
@@ -2070,6 +2088,7 @@ static int command_export(run *r) {
 }
 
 #include "pretrain.h"
+#include "distil.h"
 #include "compare.h"
 
 /* ---- main ----------------------------------------------------------------------------- */
@@ -2078,7 +2097,8 @@ static int run_command(const struct command *c, int argc, char **argv) {
     static const struct { unsigned bit; int (*command)(run *r); } bodies[COMMAND_COUNT] = {
         { CMD_TRAIN, command_train }, { CMD_EVAL, command_eval }, { CMD_PREDICT, command_predict }, { CMD_FEATURES, command_features },
         { CMD_TOKENIZE, command_tokenize }, { CMD_INSPECT, command_inspect }, { CMD_PLAN, command_plan }, { CMD_QUANTIZE, command_quantize },
-        { CMD_PRETRAIN, command_pretrain }, { CMD_VOCABULARY, command_vocabulary }, { CMD_EXPORT, command_export }, { CMD_COMPARE, command_compare } };
+        { CMD_PRETRAIN, command_pretrain }, { CMD_VOCABULARY, command_vocabulary }, { CMD_EXPORT, command_export }, { CMD_COMPARE, command_compare },
+        { CMD_DISTIL, command_distil } };
     static run r;
     int i, status;
     r.arguments = argv;
