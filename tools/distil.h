@@ -6,110 +6,11 @@
        texts      the same for the mean of a text's last states
        words      cross-entropy of masked words
 
-   Mean, deviation and V come from a sample of the texts, so nothing has to be learned between the two widths. Where the two cut a word
-   differently, the means of its pieces are compared. The student starts from the teacher's weights in the same coordinates. */
+   Mean, deviation and V come from a sample of the texts, so nothing has to be learned between the two widths. A student as wide as its teacher
+   keeps the teacher's own coordinates, y = h, and errors are counted in deviations of each channel. Where the two cut a word differently, the
+   means of its pieces are compared. The student starts from the teacher's weights in the same coordinates. */
 
-enum { SAMPLE_TEXTS = 1024, HELD_TEXTS = 512, TEXT_POOL = 4096 };
-
-/* ---- small linear algebra, in double ---------------------------------------------------- */
-
-/* The `keep` principal axes of the symmetric c[n,n], largest first, as rows of axes[keep,n]; values[keep] their variances (may be NULL). c is used up.
-   An axis points so that its largest number is positive. 0: out of memory. */
-static int principal_axes(float *axes, double *values, const double *c, size_t n, size_t keep) {
-    size_t k = ldr__round_up(n, WORDS_LANES), i, j, best;
-    double *g = (double *)calloc(k * k, sizeof *g), *e = (double *)malloc(k * k * sizeof *e);
-    size_t *order = (size_t *)malloc(k * sizeof *order);
-    int ok = g && e && order;
-    for (i = 0; ok && i < n; i++)
-        for (j = 0; j < n; j++) g[i * k + j] = c[LDR__MIN(i, j) * n + LDR__MAX(i, j)];
-    if (ok) {
-        words_eigen(g, e, k);
-        words_rank(order, g, k);
-    }
-    for (i = 0; ok && i < keep; i++) {
-        const double *row = e + order[i] * k;
-        for (best = 0, j = 1; j < n; j++)
-            if (fabs(row[j]) > fabs(row[best])) best = j;
-        for (j = 0; j < n; j++) axes[i * n + j] = (float)(row[best] < 0 ? -row[j] : row[j]);
-        if (values) values[i] = g[order[i] * k + order[i]];
-    }
-    free(g);
-    free(e);
-    free(order);
-    return ok;
-}
-
-/* x[n,k] of a x = b, by Cholesky: a[n,n] symmetric, used up, and made positive by a millionth of its mean diagonal; b[n,k] becomes x. */
-static void solve_symmetric(double *a, double *b, size_t n, size_t k) {
-    size_t i, j, l;
-    double ridge = 0;
-    for (i = 0; i < n; i++) ridge += a[i * n + i];
-    for (i = 0; i < n; i++) a[i * n + i] += 1e-6 * ridge / (double)n + 1e-30;
-    for (i = 0; i < n; i++)                        /* a = L L^T, below the diagonal                    */
-        for (j = 0; j <= i; j++) {
-            double sum = a[i * n + j];
-            for (l = 0; l < j; l++) sum -= a[i * n + l] * a[j * n + l];
-            a[i * n + j] = i == j ? sqrt(LDR__MAX(sum, 1e-300)) : sum / a[j * n + j];
-        }
-    for (i = 0; i < n; i++) {
-        for (l = 0; l < i; l++)
-            for (j = 0; j < k; j++) b[i * k + j] -= a[i * n + l] * b[l * k + j];
-        for (j = 0; j < k; j++) b[i * k + j] /= a[i * n + i];
-    }
-    for (i = n; i-- > 0;) {
-        for (l = i + 1; l < n; l++)
-            for (j = 0; j < k; j++) b[i * k + j] -= a[l * n + i] * b[l * k + j];
-        for (j = 0; j < k; j++) b[i * k + j] /= a[i * n + i];
-    }
-}
-
-/* ---- words of two tokenizers side by side ------------------------------------------------ */
-
-/* Tokens of the student and of the teacher that stand for the same bytes of a text; ends are not included. */
-typedef struct pairing { int32_t ours, ours_end, theirs, theirs_end; } pairing;
-
-/* Cuts two encodings of one text at every byte where a token of both ends: as finely as they agree. Special tokens before and after the text
-   are pairs of their own. pairs: room for one a token of the student. Returns how many. */
-static int32_t pair_tokens(pairing *pairs, const ldr_encoding *ours, const ldr_encoding *theirs) {
-    int32_t i = 0, j = 0, n = ours->count, m = theirs->count, count = 0, ours_last = 0, theirs_last = 0;
-    pairing p;
-    while (n && ours->text[n - 1] < 0) n--;
-    while (m && theirs->text[m - 1] < 0) m--;
-    for (; i < n && ours->text[i] < 0 && j < m && theirs->text[j] < 0; i++, j++) {
-        p.ours = i, p.ours_end = i + 1, p.theirs = j, p.theirs_end = j + 1;
-        pairs[count++] = p;
-    }
-    while (i < n && ours->text[i] < 0) i++;
-    while (j < m && theirs->text[j] < 0) j++;
-    for (p.ours = i, p.theirs = j; i < n && j < m;) {
-        if (ours->end[i] == theirs->end[j]) {
-            p.ours_end = ++i;
-            p.theirs_end = ++j;
-            pairs[count++] = p;
-            p.ours = i;
-            p.theirs = j;
-        } else if (ours->end[i] < theirs->end[j]) i++;
-        else j++;
-    }
-    ours_last = ours->count - n;
-    theirs_last = theirs->count - m;
-    for (i = 0; i < LDR__MIN(ours_last, theirs_last); i++) {
-        p.ours = n + i, p.ours_end = n + i + 1, p.theirs = m + i, p.theirs_end = m + i + 1;
-        pairs[count++] = p;
-    }
-    return count;
-}
-
-/* mean[n] of rows first to end - 1 of x */
-static void mean_rows(float *mean, const float *x, int32_t first, int32_t end, size_t n) {
-    int32_t r;
-    size_t i;
-    float scale = 1.0f / (float)(end - first);
-    memcpy(mean, x + (size_t)first * n, n * sizeof *mean);
-    for (r = first + 1; r < end; r++)
-        for (i = 0; i < n; i++) mean[i] += x[(size_t)r * n + i];
-    for (i = 0; end - first > 1 && i < n; i++) mean[i] *= scale;
-}
+enum { SAMPLE_TEXTS = 1024, HELD_TEXTS = 256, FIT_TEXTS = 512, TEXT_POOL = 4096 };
 
 /* ---- texts --------------------------------------------------------------------------------- */
 
@@ -223,7 +124,8 @@ static int draw_text(run *r, text_source *s, const char **data, size_t *size) {
 /* How the states after one of the teacher's layers are seen. */
 typedef struct view {
     float *mean, *deviation;       /* [from]                                                    */
-    double variance;               /* of y, all channels together                               */
+    float *weight;                 /* [to] of a channel's squared error: 1, or where y = h 1 / deviation^2 */
+    double variance;               /* of y, all channels together, so weighted                  */
 } view;
 
 /* Texts as both models read them, and what the student is to make of them. */
@@ -274,6 +176,7 @@ static void free_distil(distil *d) {
     for (i = 0; d->views && i <= d->their_layers; i++) {
         free(d->views[i].mean);
         free(d->views[i].deviation);
+        free(d->views[i].weight);
         if (d->states) free(d->states[i]);
     }
     for (i = 0; d->now.targets && i < d->layers; i++) free(d->now.targets[i]);
@@ -343,8 +246,9 @@ static int place_distil(distil *d) {
     for (i = 0; ok && i <= d->their_layers; i++) {
         d->views[i].mean = floats(1, d->from);
         d->views[i].deviation = floats(1, d->from);
+        d->views[i].weight = floats(1, d->to);
         d->states[i] = floats(d->most_tokens, d->from);
-        ok = d->views[i].mean && d->views[i].deviation && d->states[i];
+        ok = d->views[i].mean && d->views[i].deviation && d->views[i].weight && d->states[i];
     }
     return ok ? EXIT_DONE : fail(d->r, LDR_MEMORY, "out of memory", "");
 }
@@ -372,6 +276,10 @@ static int ask_teacher(distil *d) {
 
 /* y[rows,to] of states h[rows,from] of a layer; z: room for rows of both widths, not y. */
 static void look(const distil *d, float *y, float *z, const float *h, const view *v, size_t rows) {
+    if (d->from == d->to) {
+        if (y != h) memmove(y, h, rows * d->to * sizeof *y);
+        return;
+    }
     LDR__FOR(r, (int64_t)rows, d->viewer.ex.threads) {
         size_t i, at = (size_t)r * d->from;
         for (i = 0; i < d->from; i++) z[at + i] = (h[at + i] - v->mean[i]) / v->deviation[i];
@@ -427,15 +335,15 @@ static double pairs_error(const distil *d, int32_t layer, int32_t k, const float
     size_t c, w = d->to;
     for (i = n->pair_at[k]; i < n->pair_at[k + 1]; i++) {
         const pairing *p = &n->pairs[i];
-        const float *target = n->targets[layer] + (size_t)i * w;
+        const float *target = n->targets[layer] + (size_t)i * w, *weight = d->views[d->of[layer]].weight;
         float share = 1.0f / (float)(p->ours_end - p->ours), g = (float)(2 * scale / variance) * share;
         double one = 0;
         for (c = 0; c < w; c++) {
             float s = 0, e;
             for (t = p->ours; t < p->ours_end; t++) s += y[(size_t)(t - shift) * w + c];
             e = s * share - target[c];
-            one += (double)(e * e);
-            for (t = p->ours; dy && t < p->ours_end; t++) dy[(size_t)(t - shift) * w + c] += g * e;
+            one += (double)(e * e * weight[c]);
+            for (t = p->ours; dy && t < p->ours_end; t++) dy[(size_t)(t - shift) * w + c] += g * weight[c] * e;
         }
         sum += one / variance;
     }
@@ -449,12 +357,13 @@ static double text_error(const distil *d, int32_t k, const float *y, float *dy, 
     float share = 1.0f / (float)(end - first), g = (float)(2 * scale / d->text_variance) * share;
     size_t c, w = d->to;
     double sum = 0;
+    const float *weight = d->views[d->their_layers].weight;
     for (c = 0; c < w; c++) {
         float s = 0, e;
         for (t = first; t < end; t++) s += y[(size_t)t * w + c];
         e = s * share - n->text_targets[(size_t)k * w + c];
-        sum += (double)(e * e);
-        for (t = first; dy && t < end; t++) dy[(size_t)t * w + c] += g * e;
+        sum += (double)(e * e * weight[c]);
+        for (t = first; dy && t < end; t++) dy[(size_t)t * w + c] += g * weight[c] * e;
     }
     return sum / d->text_variance;
 }
@@ -596,7 +505,7 @@ static void finish_view(view *v, moments *m, size_t n, double tokens, int cross)
         m->square[i] = LDR__MAX(m->square[i] / tokens - mean * mean, 0);
         floor_of += m->square[i] / (double)n;
     }
-    floor_of = LDR__MAX(1e-3 * sqrt(floor_of), 1e-12);
+    floor_of = LDR__MAX(0.05 * sqrt(floor_of), 1e-12);
     for (i = 0; i < n; i++) {
         v->mean[i] = (float)((double)m->origin[i] + m->sum[i] / tokens);
         v->deviation[i] = (float)LDR__MAX(sqrt(m->square[i]), floor_of);
@@ -635,22 +544,25 @@ static double texts_variance(distil *d, float *means, size_t texts) {
             square += v * v;
         }
         one /= (double)texts;
-        sum += square / (double)texts - one * one;
+        sum += (square / (double)texts - one * one) * (double)d->views[d->their_layers].weight[c];
     }
     free(y);
     return LDR__MAX(sum, 1e-9);
 }
+
+/* Texts of a lesson that is only looked at: as many as the student's pass takes at once. */
+static int32_t most_at_once(const distil *d) { return d->r->trainer ? d->r->trainer->part : d->batch; }
 
 /* Runs a sample of the texts through the teacher: lesson(d, context, first) is called for each lesson. */
 static int sample_lessons(distil *d, int32_t texts, int (*each)(distil *d, void *context, int32_t first), void *context) {
     text_source s;
     const char *data;
     size_t size;
-    int32_t i, k;
+    int32_t i, k, most = most_at_once(d);
     int status = open_texts(d->r, &s, d->r->o.texts, d->length, LDR__MIN(texts, TEXT_POOL));
-    for (i = 0; i < texts && !status && !interrupted; i += d->batch) {
+    for (i = 0; i < texts && !status && !interrupted; i += most) {
         begin_lesson(d);
-        for (k = 0; k < d->batch && i + k < texts && !status; k++) {
+        for (k = 0; k < most && i + k < texts && !status; k++) {
             status = draw_text(d->r, &s, &data, &size);
             if (!status) status = add_text(d, &s.pieces, data, size);
             memcpy(d->our_ids + d->now.ours[k], s.pieces.ids, (size_t)s.pieces.count * sizeof(int32_t));
@@ -684,8 +596,11 @@ static int make_axes(distil *d, const gathered *s) {
     for (l = 0; l < d->their_layers; l++) inner += looked_at(d, l);
     for (l = 0; ok && l <= d->their_layers; l++)
         for (i = 0; looked_at(d, l) && i < n * n; i++) c[i] += s->m[l].cross[i] * (l == d->their_layers ? 1.0 : 1.0 / inner);
-    ok = ok && principal_axes(d->axes, NULL, c, n, LDR__MIN(n, d->to));
+    if (ok && n == d->to) for (i = 0; i < n; i++) d->axes[i * n + i] = 1;      /* as wide as the teacher: its own channels */
+    else ok = ok && principal_axes(d->axes, NULL, c, n, d->to);
     free(c);
+    for (l = 0; ok && l <= d->their_layers; l++)
+        for (i = 0; i < d->to; i++) d->views[l].weight[i] = n == d->to ? 1.0f / (d->views[l].deviation[i] * d->views[l].deviation[i]) : 1.0f;
     for (l = 0; ok && l <= d->their_layers; l++)
         if (looked_at(d, l)) d->views[l].variance = LDR__MAX(kept_variance(d, s->m[l].cross, &whole), 1e-9);
     if (ok) d->kept = kept_variance(d, s->m[d->their_layers].cross, &whole) / LDR__MAX(whole, 1e-9);
@@ -753,7 +668,7 @@ static int start_tables(distil *d, const int32_t *ids) {
         for (t = 0; which == 0 && t < n; t++) {
             ldr__mat_run(m->kernels, row, from, (size_t)ids[t], 0, e);
             for (i = 0; i < e; i++)
-                for (j = i; j < e; j++) c[i * e + j] += ((double)row[i] - mean[i]) * ((double)row[j] - mean[j]);
+                for (j = i; j < e; j++) c[i * e + j] += (0.2 + sqrt(d->counts[t])) * ((double)row[i] - mean[i]) * ((double)row[j] - mean[j]);
         }
         if (which == 0) ok = principal_axes(axes, NULL, c, e, k);
         for (t = 0; ok && t < n; t++) {
@@ -844,7 +759,7 @@ static int start_projection(distil *d) {
     fill(end_of(r, LDR__EMBED_NORMB), in, 0);
     status = f.a && f.b && f.x ? sample_lessons(d, SAMPLE_TEXTS / 4, fit_lesson, &f) : fail(r, LDR_MEMORY, "out of memory", "");
     if (!status) {
-        solve_symmetric(f.a, f.b, k, d->to);
+        solve_symmetric(f.a, f.b, k, d->to, 1e-6);
         if (ldr__projects(mine)) {
             for (j = 0; j < d->to; j++) {
                 for (i = 0; i < in; i++) end_of(r, LDR__PROJECT)[j * in + i] = (float)f.b[i * d->to + j];
@@ -933,7 +848,7 @@ static void start_writing(const distil *d, float *w, float *b, const ldr__mat *f
 
 /* Block `layer` from the teacher's block `from`. Between attention and FFN the teacher's states are seen as its first norm makes them, with the
    statistics of normed states after the block. */
-static int start_block(distil *d, int32_t layer, int32_t from, double gain) {
+static int start_block(distil *d, int32_t layer, int32_t from) {
     run *r = d->r;
     const ldr_model *m = d->teacher;
     const ldr__shape *s = &m->shape, *mine = &r->model->shape;
@@ -955,6 +870,11 @@ static int start_block(distil *d, int32_t layer, int32_t from, double gain) {
     in.deviation = before->deviation;
     between.mean = mean;
     between.deviation = deviation;
+    if (ok && n == d->to) {                        /* the same coordinates: nothing to turn              */
+        fill(mean, n, 0);
+        fill(deviation, n, 1);
+        in = between;
+    }
     for (which = 0; ok && which < 3; which++)
         for (k = 0; k < h; k++)
             start_reading(d, value_of(r, slot[LDR__Q + which]) + k * d->to, value_of(r, slot[LDR__QB + which]) + k, &b->m[LDR__Q + which], b->v[LDR__QB + which],
@@ -964,13 +884,141 @@ static int start_block(distil *d, int32_t layer, int32_t from, double gain) {
     if (ok) {
         start_writing(d, value_of(r, slot[LDR__O]), value_of(r, slot[LDR__OB]), &b->m[LDR__O], b->v[LDR__OB], heads, mine->head_dim, h, (size_t)s->heads * (size_t)s->head_dim, in, room);
         start_writing(d, value_of(r, slot[LDR__DOWN]), value_of(r, slot[LDR__DOWNB]), &b->m[LDR__DOWN], b->v[LDR__DOWNB], units, 1, (size_t)mine->ffn, (size_t)s->ffn, between, room);
-        fill(value_of(r, slot[LDR__NORM1]), d->to, gain);
-        fill(value_of(r, slot[LDR__NORM2]), d->to, gain);
+        for (which = LDR__NORM1; n == d->to && which < LDR__SLOTS; which++) memcpy(value_of(r, slot[which]), b->v[which], n * sizeof(float));
     }
     free(heads);
     free(mean);
     free(room);
     return ok ? EXIT_DONE : fail(r, LDR_MEMORY, "out of memory", "");
+}
+
+/* Runs the student over the lesson's texts, as examples of the set: states, and what each block keeps, are in the trainer's pass. */
+static ldr__pass *run_student(distil *d, const ldr_dataset *set) {
+    ldr__pass *s = &d->r->trainer->pass;
+    int32_t i;
+    for (i = 0; i < d->now.texts; i++) d->index[i] = i;
+    ldr__pass_load(s, set, d->index, d->now.texts, NULL, 0, 0);
+    ldr__pass_backbone(s);
+    return s;
+}
+
+/* Least squares for the matrix that ends a half of a block: what its inputs x[in] must add to the state z for the norm that follows to make the
+   target of it: n s = z + W x, where gain n + shift is the target and the norm takes the scale s away, so s is free. y = [n, z]. */
+typedef struct half { int32_t layer, ffn; size_t in; double *a, *b, *inner; float *x, *y, *product; } half;      /* a, b: see fit; x[T,in], y[T,2 to]; inner[2 to]: n z, z z */
+
+static int half_lesson(distil *d, void *context, int32_t first) {
+    half *f = (half *)context;
+    run *r = d->r;
+    const lesson *n = &d->now;
+    const ldr__acts *kept;
+    const ldr__pass *s;
+    const float *base;
+    const float *gain = value_of(r, r->ladder->tuned[f->layer].slot[f->ffn ? LDR__NORM2 : LDR__NORM1]), *shift = value_of(r, r->ladder->tuned[f->layer].slot[f->ffn ? LDR__NORM2B : LDR__NORM1B]);
+    size_t two = 2 * d->to, k = f->in + 1, ld = f->ffn ? ldr__ffn_ld(&r->model->shape) : f->in, i, j, silent, rows = 0;
+    int32_t p, q;
+    float length;
+    (void)first;
+    for (i = 0; i < (size_t)d->length; i++) d->labels[i] = LDR_IGNORE;
+    ldr_dataset_clear(d->held);
+    for (p = 0; p < n->texts; p++) {
+        ldr_example e;
+        memset(&e, 0, sizeof e);
+        e.ids = d->our_ids + n->ours[p];
+        e.count = n->ours[p + 1] - n->ours[p];
+        e.labels = d->labels;
+        if (ldr_dataset_add(d->held, &e, &r->err)) return EXIT_FAILED;
+    }
+    if (make_targets(d)) return EXIT_FAILED;
+    s = run_student(d, d->held);
+    kept = &s->deep.acts[f->layer];
+    base = f->ffn ? kept->n2 : s->deep.state[f->layer];
+    for (p = 0; p < n->pair_at[n->texts]; p++)
+        for (q = n->pairs[p].ours; q < n->pairs[p].ours_end; q++, rows++) {
+            float *x = f->x + rows * f->in, *y = f->y + rows * two;
+            const float *from = (f->ffn ? kept->u : kept->attention) + (size_t)q * ld, *target = n->targets[f->layer] + (size_t)p * d->to;
+            if (f->ffn) s->ex.kernels->rows->activate(x, from, f->in, (int32_t)r->model->shape.activation);
+            else memcpy(x, from, f->in * sizeof *x);
+            for (j = 0, silent = d->to, length = 0; j < d->to; j++) {
+                float z = base[(size_t)q * d->to + j];
+                y[j] = fabsf(gain[j]) > 1e-3f ? (target[j] - shift[j]) / gain[j] : 0;
+                length += y[j] * y[j];
+                if (!(fabsf(gain[j]) > 1e-3f)) silent = j;
+                y[d->to + j] = z;
+                f->inner[j] += (double)y[j] * (double)z;
+                f->inner[d->to + j] += (double)z * (double)z;
+            }
+            if (silent < d->to) {                  /* a channel that the gain hides held what the others lack to the norm's length */
+                y[silent] = sqrtf(LDR__MAX((float)d->to - length, 0.0f));
+                f->inner[silent] += (double)y[silent] * (double)y[d->to + silent];
+            }
+            for (i = 0; i < f->in; i++) f->a[i * k + f->in] += (double)x[i];
+            for (j = 0; j < two; j++) f->b[f->in * two + j] += (double)y[j];
+            f->a[k * k - 1] += 1;
+        }
+    ldr__gemm(&s->ex, f->product, f->in, f->x, 1, f->in, ldr__mat_float(f->x, f->in, 1), ldr__finish_bias(NULL), f->in, f->in, rows, 0);
+    for (i = 0; i < f->in; i++)
+        for (j = 0; j < f->in; j++) f->a[i * k + j] += (double)f->product[i * f->in + j];
+    ldr__gemm(&s->ex, f->product, two, f->x, 1, f->in, ldr__mat_float(f->y, two, 1), ldr__finish_bias(NULL), f->in, two, rows, 0);
+    for (i = 0; i < f->in * two; i++) f->b[i] += (double)f->product[i];
+    return EXIT_DONE;
+}
+
+/* The scale that leaves the least error in parts of s^2: with the residuals e_n and e_z of both parts of y, 1/s = <e_n, e_z> / <e_z, e_z>. */
+static double best_scale(const distil *d, const half *f, const double *b, const double *x, const float *gain) {
+    size_t k = f->in + 1, two = 2 * d->to, i, j;
+    double across = 0, own = 0;
+    for (j = 0; j < d->to; j++) {
+        double w = (double)gain[j] * (double)gain[j] * (double)d->views[d->of[f->layer]].weight[j], nz = f->inner[j], zz = f->inner[d->to + j];
+        for (i = 0; i < k; i++) {
+            nz -= b[i * two + j] * x[i * two + d->to + j];
+            zz -= b[i * two + d->to + j] * x[i * two + d->to + j];
+        }
+        across += w * nz;
+        own += w * zz;
+    }
+    return across > 0.02 * own ? own / across : 50.0;
+}
+
+/* One matrix of one block so that the block's output comes as near its target as that matrix can bring it. */
+static int fit_half(distil *d, int32_t layer, int32_t ffn) {
+    run *r = d->r;
+    const int32_t *slot = r->ladder->tuned[layer].slot;
+    float *w = value_of(r, slot[ffn ? LDR__DOWN : LDR__O]), *bias = value_of(r, slot[ffn ? LDR__DOWNB : LDR__OB]);
+    size_t tokens = (size_t)d->batch * (size_t)d->length, two = 2 * d->to, k, i, j;
+    double *b, scale;
+    half f;
+    int status;
+    f.layer = layer;
+    f.ffn = ffn;
+    f.in = ffn ? (size_t)r->model->shape.ffn : (size_t)r->model->shape.heads * (size_t)r->model->shape.head_dim;
+    k = f.in + 1;
+    f.a = (double *)calloc(k * k, sizeof(double));
+    f.b = (double *)calloc(k * two, sizeof(double));
+    f.inner = (double *)calloc(two, sizeof(double));
+    f.x = floats(tokens, f.in);
+    f.y = floats(tokens, two);
+    f.product = floats(f.in, LDR__MAX(f.in, two));
+    b = (double *)malloc(k * two * sizeof *b);
+    status = f.a && f.b && f.inner && f.x && f.y && f.product && b ? sample_lessons(d, FIT_TEXTS, half_lesson, &f) : fail(r, LDR_MEMORY, "out of memory", "");
+    if (!status) {
+        for (i = 0; i < f.in; i++) f.a[f.in * k + i] = f.a[i * k + f.in];
+        memcpy(b, f.b, k * two * sizeof *b);
+        solve_symmetric(f.a, f.b, k, two, 1e-3);
+        scale = best_scale(d, &f, b, f.b, value_of(r, slot[ffn ? LDR__NORM2 : LDR__NORM1]));
+        for (j = 0; j < d->to; j++) {
+            for (i = 0; i < f.in; i++) w[j * f.in + i] = (float)(scale * f.b[i * two + j] - f.b[i * two + d->to + j]);
+            bias[j] = (float)(scale * f.b[f.in * two + j] - f.b[f.in * two + d->to + j]);
+        }
+        if (getenv("DBG")) printf("layer %d %d scale %g\n", layer, ffn, scale);
+    }
+    free(f.a);
+    free(f.b);
+    free(f.inner);
+    free(f.x);
+    free(f.y);
+    free(f.product);
+    free(b);
+    return status;
 }
 
 /* The student's first parameters. ids: the teacher's id of each of its pieces. */
@@ -986,7 +1034,9 @@ static int start_student(distil *d, const int32_t *ids) {
     for (l = 0; l < d->layers; l++) {
         fill(value_of(r, r->ladder->tuned[l].slot[LDR__NORM1]), d->to, gain);
         fill(value_of(r, r->ladder->tuned[l].slot[LDR__NORM2]), d->to, gain);
-        if (r->o.init != INIT_RANDOM && same_kind(d) && start_block(d, l, d->of[l] - 1, gain)) return EXIT_FAILED;
+        if (r->o.init == INIT_RANDOM) continue;
+        if (same_kind(d) && start_block(d, l, d->of[l] - 1)) return EXIT_FAILED;
+        if (compared(d, l) && ((d->from != d->to && fit_half(d, l, 0)) || fit_half(d, l, 1))) return EXIT_FAILED;
     }
     return EXIT_DONE;
 }
@@ -1178,9 +1228,9 @@ static int open_held(distil *d) {
 /* What the student makes of the texts of one lesson, without learning. */
 static int held_lesson(distil *d, int32_t first, double *words, double *rows, double *right) {
     run *r = d->r;
-    ldr__pass *s = &r->trainer->pass;
+    ldr__pass *s;
     ldr__targets target;
-    int32_t i, place, count = LDR__MIN(d->batch, d->held_count - first);
+    int32_t i, place, count = LDR__MIN(most_at_once(d), d->held_count - first);
     size_t k;
     begin_lesson(d);
     ldr_dataset_clear(d->held);
@@ -1188,11 +1238,9 @@ static int held_lesson(distil *d, int32_t first, double *words, double *rows, do
         const text *t = &d->held_texts[first + i];
         if (ldr_tokenizer_encode(d->texts.files.tokenizer, &d->texts.pieces, t->data, t->used, NULL, 0, d->length, 1, &r->err)) return EXIT_FAILED;
         if (add_example(d, d->held, &d->texts, t->data, t->used, (first + i) % 4 == 0, ldr__mix64((uint64_t)(first + i) + 7))) return EXIT_FAILED;
-        d->index[i] = i;
     }
     if (make_targets(d)) return EXIT_FAILED;
-    ldr__pass_load(s, d->held, d->index, count, NULL, 0, 0);
-    ldr__pass_backbone(s);
+    s = run_student(d, d->held);
     for (place = 0; place < s->places; place++) state_errors(d, d->index, s->t.offsets, count, s->route[place], s->deep.state[place - s->deep.from + 1], NULL, s->ex.threads);
     ldr__head_forward(s);
     target = ldr__pass_targets(s, NULL, 0, 1);
@@ -1215,7 +1263,7 @@ static int report_distil(run *r, void *context, const ldr_progress *p) {
     }
     layer = (double *)calloc((size_t)d->layers, sizeof *layer);
     if (!layer) return fail(r, LDR_MEMORY, "out of memory", "");
-    for (i = 0; i < d->held_count; i += d->batch, lessons++) {
+    for (i = 0; i < d->held_count; i += most_at_once(d), lessons++) {
         int32_t l;
         if (held_lesson(d, i, &words, &rows, &right)) break;
         for (l = 0; l < d->layers; l++) layer[l] += d->layer_error[l];
@@ -1223,6 +1271,7 @@ static int report_distil(run *r, void *context, const ldr_progress *p) {
     }
     for (i = 0; i < d->layers; i++) layer[i] /= LDR__MAX(lessons, 1);
     states = layer[d->layers - 1];
+    if (getenv("DBG")) { for (i = 0; i < d->layers; i++) printf("  layer %d (%d): %.4f\n", i, d->of[i], layer[i]); }
     texts /= LDR__MAX(lessons, 1);
     words /= LDR__MAX(rows, 1);
     loss = whole_loss(d, words, layer, texts);
@@ -1283,15 +1332,6 @@ static int open_distil(distil *d) {
     if (ldr__viewer_open(&d->viewer, d->teacher, d->most_tokens, (size_t)d->batch, (size_t)longest, &r->err) || learn_views(d)) return EXIT_FAILED;
     printf("the states keep %.1f %% of the variance of the teacher's last layer\n", 100 * d->kept);
     fflush(stdout);
-    if (!o->resume) {
-        ids = their_pieces(d);
-        if (!ids || start_student(d, ids)) {
-            free(ids);
-            return EXIT_FAILED;
-        }
-        free(ids);
-        if (o->init != INIT_RANDOM && !same_kind(d)) fputs("ladder: note: the teacher's blocks are of another kind or smaller than the student's: its blocks start at random\n", stderr);
-    }
     o->seed = distil_digest(d);
     r->train_desc = make_train_desc(r);
     o->seed = seed;
@@ -1302,6 +1342,15 @@ static int open_distil(distil *d) {
     if (!r->trainer) return EXIT_FAILED;
     r->trainer->pass.pull = pull_states;
     r->trainer->pass.pull_context = d;
+    if (!o->resume) {
+        ids = their_pieces(d);
+        if (!ids || start_student(d, ids)) {
+            free(ids);
+            return EXIT_FAILED;
+        }
+        free(ids);
+        if (o->init != INIT_RANDOM && !same_kind(d)) fputs("ladder: note: the teacher's blocks are of another kind or smaller than the student's: its blocks start at random\n", stderr);
+    }
     if (o->resume && ldr_trainer_resume(r->trainer, o->resume, &r->err)) return EXIT_FAILED;
     p = ldr_trainer_progress(r->trainer);
     for (i = 0; i < p.step; i++)

@@ -491,10 +491,15 @@ static int32_t target_bits(const char *list) {
     return bits;
 }
 
+static int is_given(const options *o, const option *d) {
+    const void *at = (const char *)o + d->at;
+    return d->kind == KIND_COUNT ? *(const int32_t *)at != 0 : *(const char *const *)at != NULL;
+}
+
 static int check_needed(const struct command *c, const options *o) {
     int i;
     for (i = 0; i < OPTION_COUNT; i++)
-        if ((option_table[i].needed & c->bit) && !*(const char *const *)(const void *)((const char *)o + option_table[i].at)) return usage_error(c, option_table[i].name, "is missing");
+        if ((option_table[i].needed & c->bit) && !is_given(o, &option_table[i])) return usage_error(c, option_table[i].name, "is missing");
     if (c->bit == CMD_INSPECT && !o->file) return usage_error(c, "FILE or DIR", "is missing");
     if (o->task && o->regress) return usage_error(c, "--regress", "does not go with --task, which knows its labels");
     if (o->targets && !target_bits(o->targets)) return usage_error(c, "--targets", "takes some of query,key,value,output,gate,up,down");
