@@ -93,7 +93,7 @@ static size_t cut_text(const ldr_tokenizer *t, const ldr_encoding *e, size_t n, 
 /* The next text; *data lives until the next call. s->pieces are its tokens, special ones included. */
 static int draw_text(run *r, text_source *s, const char **data, size_t *size) {
     const ldr_tokenizer *t = s->files.tokenizer;
-    int32_t most = s->files.length - 2;
+    int32_t most = s->files.length - 2, tries = 0;
     for (;;) {
         uint64_t key = ldr__mix64(s->files.seed + 77), at2 = 2 * s->files.drawn++;
         int32_t at = (int32_t)ldr__random_below(key, at2, (uint32_t)s->pooled), want = 1 + (int32_t)ldr__random_below(key, at2 + 1, (uint32_t)most);
@@ -111,6 +111,7 @@ static int draw_text(run *r, text_source *s, const char **data, size_t *size) {
             from = s->files.line.data + s->files.line.used - rest;
             if (refill_line(r, s, at)) return EXIT_FAILED;
         }
+        if (!s->pieces.count && ++tries == 1000000) return fail(r, LDR_DATA, "the texts hold not one word", "");
         if (!s->pieces.count) continue;
         if (ldr_tokenizer_encode(t, &s->pieces, from, cut, NULL, 0, s->files.length, 1, &r->err)) return EXIT_FAILED;
         *data = from;
@@ -169,7 +170,7 @@ typedef struct distil {
     float        **states;         /* [their_layers + 1] of a lesson, where a view looks; else NULL */
 } distil;
 
-static float *floats(size_t rows, size_t columns) { return (float *)calloc(LDR__MAX(rows * columns, (size_t)1), sizeof(float)); }
+static float *floats(size_t count, size_t columns) { return (float *)calloc(LDR__MAX(count * columns, (size_t)1), sizeof(float)); }
 
 static void free_distil(distil *d) {
     int32_t i;
@@ -211,33 +212,35 @@ static double weight_of(const distil *d, int32_t layer) { return layer == d->lay
 
 /* Everything whose size is known once both models are open. */
 static int place_distil(distil *d) {
-    size_t texts = (size_t)d->batch + 1, tokens = (size_t)d->batch * (size_t)d->length, layers = (size_t)d->layers;
+    size_t many = (size_t)d->batch + 1, tokens = (size_t)d->batch * (size_t)d->length, layers = (size_t)d->layers;
     lesson *n = &d->now;
     int32_t i;
     int ok;
     d->most_tokens = 2 * tokens;
-    n->ours = (int32_t *)calloc(texts, sizeof(int32_t));
-    n->theirs = (int32_t *)calloc(texts, sizeof(int32_t));
-    n->pair_at = (int32_t *)calloc(texts, sizeof(int32_t));
+    n->ours = (int32_t *)calloc(many, sizeof(int32_t));
+    n->theirs = (int32_t *)calloc(many, sizeof(int32_t));
+    n->pair_at = (int32_t *)calloc(many, sizeof(int32_t));
     n->their_ids = (int32_t *)calloc(d->most_tokens, sizeof(int32_t));
     n->pairs = (pairing *)calloc(tokens, sizeof(pairing));
-    n->masked = (uint8_t *)calloc(texts, 1);
+    n->masked = (uint8_t *)calloc(many, 1);
     n->targets = (float **)calloc(layers, sizeof(float *));
-    n->text_targets = floats(texts, d->to);
+    n->text_targets = floats(many, d->to);
     d->of = (int32_t *)calloc(layers, sizeof(int32_t));
     d->views = (view *)calloc((size_t)d->their_layers + 1, sizeof(view));
     d->states = (float **)calloc((size_t)d->their_layers + 1, sizeof(float *));
     d->axes = floats(d->to, d->from);
     d->counts = (double *)calloc((size_t)d->r->info.vocabulary, sizeof(double));
-    d->our_ids = (int32_t *)calloc(2 * tokens + 3 * (size_t)d->length + texts, sizeof(int32_t));
-    d->position = d->our_ids + tokens;
-    d->labels = d->position + tokens;
-    d->index = d->labels + 3 * (size_t)d->length;
-    d->row_error = (double *)calloc(texts, sizeof(double));
+    d->our_ids = (int32_t *)calloc(2 * tokens + 3 * (size_t)d->length + many, sizeof(int32_t));
+    d->row_error = (double *)calloc(many, sizeof(double));
     d->layer_error = (double *)calloc(layers, sizeof(double));
     d->room = floats(d->most_tokens, LDR__MAX(d->from, d->to));
     ok = n->ours && n->theirs && n->pair_at && n->their_ids && n->pairs && n->masked && n->targets && n->text_targets && d->of && d->our_ids && d->views && d->states && d->axes && d->counts && d->row_error &&
          d->layer_error && d->room;
+    if (ok) {
+        d->position = d->our_ids + tokens;
+        d->labels = d->position + tokens;
+        d->index = d->labels + 3 * (size_t)d->length;
+    }
     for (i = 0; ok && i < d->layers; i++) {
         d->of[i] = LDR__MAX(1, (int32_t)((double)(i + 1) * d->their_layers / d->layers + 0.5));
         if (compared(d, i)) n->targets[i] = floats(tokens, d->to);
@@ -275,16 +278,16 @@ static int ask_teacher(distil *d) {
 }
 
 /* y[rows,to] of states h[rows,from] of a layer; z: room for rows of both widths, not y. */
-static void look(const distil *d, float *y, float *z, const float *h, const view *v, size_t rows) {
+static void look(const distil *d, float *y, float *z, const float *h, const view *v, size_t count) {
     if (d->from == d->to) {
-        if (y != h) memmove(y, h, rows * d->to * sizeof *y);
+        if (y != h) memmove(y, h, count * d->to * sizeof *y);
         return;
     }
-    LDR__FOR(r, (int64_t)rows, d->viewer.ex.threads) {
+    LDR__FOR(r, (int64_t)count, d->viewer.ex.threads) {
         size_t i, at = (size_t)r * d->from;
         for (i = 0; i < d->from; i++) z[at + i] = (h[at + i] - v->mean[i]) / v->deviation[i];
     }
-    ldr__linear_forward(&d->viewer.ex, y, d->to, z, d->from, ldr__mat_float(d->axes, d->from, 1), NULL, rows, d->to, d->from);
+    ldr__linear_forward(&d->viewer.ex, y, d->to, z, d->from, ldr__mat_float(d->axes, d->from, 1), NULL, count, d->to, d->from);
 }
 
 /* One more text for the lesson: s->pieces and the teacher's tokens of the same bytes, paired. */
@@ -373,13 +376,13 @@ static double text_error(const distil *d, int32_t k, const float *y, float *dy, 
 static void state_errors(distil *d, const int32_t *index, const int32_t *offsets, int32_t count, int32_t layer, const float *y, float *dy, int32_t threads) {
     const lesson *n = &d->now;
     const options *o = &d->r->o;
-    double pairs = LDR__MAX(1, n->pair_at[n->texts]), over = 1.0 / (double)o->word_weight, one = over * weight_of(d, layer) / pairs, text = n->plain > 0 ? over * (double)o->text_weight / n->plain : 0;
+    double pairs = LDR__MAX(1, n->pair_at[n->texts]), over = 1.0 / (double)o->word_weight, one = over * weight_of(d, layer) / pairs, whole = n->plain > 0 ? over * (double)o->text_weight / n->plain : 0;
     int32_t k;
     if (!n->targets[layer]) return;
     LDR__FOR(q, (int64_t)count, threads) d->row_error[q] = pairs_error(d, layer, index[q], y, dy, n->ours[index[q]] - offsets[q], one);
     for (k = 0; k < count; k++) d->layer_error[layer] += d->row_error[k] / pairs;
     if (layer < d->layers - 1 || !(n->plain > 0)) return;
-    LDR__FOR(q, (int64_t)count, threads) d->row_error[q] = n->masked[index[q]] ? 0 : text_error(d, index[q], y, dy, n->ours[index[q]] - offsets[q], text);
+    LDR__FOR(q, (int64_t)count, threads) d->row_error[q] = n->masked[index[q]] ? 0 : text_error(d, index[q], y, dy, n->ours[index[q]] - offsets[q], whole);
     for (k = 0; k < count; k++) d->text_error += d->row_error[k] / n->plain;
 }
 
@@ -441,8 +444,8 @@ static int fill_distil(run *r, void *context, int64_t step) {
 }
 
 /* The whole loss, in the units of the states' error: what is minimised, up to a factor. */
-static double whole_loss(const distil *d, double words, const double *layer, double text) {
-    double sum = (double)d->r->o.word_weight * words + (double)d->r->o.text_weight * text;
+static double whole_loss(const distil *d, double words, const double *layer, double vector) {
+    double sum = (double)d->r->o.word_weight * words + (double)d->r->o.text_weight * vector;
     int32_t l;
     for (l = 0; l < d->layers; l++) sum += weight_of(d, l) * layer[l];
     return sum;
@@ -483,16 +486,16 @@ static int looked_at(const distil *d, int32_t layer) {
 }
 
 static void add_moments(const distil *d, moments *m, const float *h, float *product, int first, int cross) {
-    size_t rows = (size_t)d->now.theirs[d->now.texts], n = d->from, t, i;
-    if (first) mean_rows(m->origin, h, 0, (int32_t)rows, n);
-    for (t = 0; t < rows; t++)
+    size_t count = (size_t)d->now.theirs[d->now.texts], n = d->from, t, i;
+    if (first) mean_rows(m->origin, h, 0, (int32_t)count, n);
+    for (t = 0; t < count; t++)
         for (i = 0; i < n; i++) {
             float x = d->room[t * n + i] = h[t * n + i] - m->origin[i];
             m->sum[i] += (double)x;
             m->square[i] += (double)x * (double)x;
         }
     if (!cross) return;
-    ldr__gemm(&d->viewer.ex, product, n, d->room, 1, n, ldr__mat_float(d->room, n, 1), ldr__finish_bias(NULL), n, n, rows, 0);
+    ldr__gemm(&d->viewer.ex, product, n, d->room, 1, n, ldr__mat_float(d->room, n, 1), ldr__finish_bias(NULL), n, n, count, 0);
     for (i = 0; i < n * n; i++) m->cross[i] += (double)product[i];
 }
 
@@ -530,21 +533,21 @@ static double kept_variance(const distil *d, const double *c, double *whole) {
 }
 
 /* Variance of texts' vectors about their mean, as the axes show them; means[texts,from] are of the last layer. */
-static double texts_variance(distil *d, float *means, size_t texts) {
-    float *y = floats(texts, d->to);
+static double texts_variance(distil *d, float *means, size_t many) {
+    float *y = floats(many, d->to);
     double sum = 0;
     size_t t, c;
     if (!y) return 0;
-    look(d, y, means, means, &d->views[d->their_layers], texts);
+    look(d, y, means, means, &d->views[d->their_layers], many);
     for (c = 0; c < d->to; c++) {
         double one = 0, square = 0;
-        for (t = 0; t < texts; t++) {
+        for (t = 0; t < many; t++) {
             double v = (double)y[t * d->to + c];
             one += v;
             square += v * v;
         }
-        one /= (double)texts;
-        sum += (square / (double)texts - one * one) * (double)d->views[d->their_layers].weight[c];
+        one /= (double)many;
+        sum += (square / (double)many - one * one) * (double)d->views[d->their_layers].weight[c];
     }
     free(y);
     return LDR__MAX(sum, 1e-9);
@@ -554,15 +557,15 @@ static double texts_variance(distil *d, float *means, size_t texts) {
 static int32_t most_at_once(const distil *d) { return d->r->trainer ? d->r->trainer->part : d->batch; }
 
 /* Runs a sample of the texts through the teacher: lesson(d, context, first) is called for each lesson. */
-static int sample_lessons(distil *d, int32_t texts, int (*each)(distil *d, void *context, int32_t first), void *context) {
+static int sample_lessons(distil *d, int32_t many, int (*each)(distil *d, void *context, int32_t first), void *context) {
     text_source s;
     const char *data;
     size_t size;
     int32_t i, k, most = most_at_once(d);
-    int status = open_texts(d->r, &s, d->r->o.texts, d->length, LDR__MIN(texts, TEXT_POOL));
-    for (i = 0; i < texts && !status && !interrupted; i += most) {
+    int status = open_texts(d->r, &s, d->r->o.texts, d->length, LDR__MIN(many, TEXT_POOL));
+    for (i = 0; i < many && !status && !interrupted; i += most) {
         begin_lesson(d);
-        for (k = 0; k < most && i + k < texts && !status; k++) {
+        for (k = 0; k < most && i + k < many && !status; k++) {
             status = draw_text(d->r, &s, &data, &size);
             if (!status) status = add_text(d, &s.pieces, data, size);
             memcpy(d->our_ids + d->now.ours[k], s.pieces.ids, (size_t)s.pieces.count * sizeof(int32_t));
@@ -731,9 +734,9 @@ static int fit_lesson(distil *d, void *context, int32_t first) {
 }
 
 /* x W + b replaces each row of a table; b where `shift`. */
-static void turn_table(float *table, size_t rows, const double *w, size_t n, int shift, float *room) {
+static void turn_table(float *table, size_t count, const double *w, size_t n, int shift, float *room) {
     size_t t, i, j;
-    for (t = 0; table && t < rows; t++, table += n) {
+    for (t = 0; table && t < count; t++, table += n) {
         for (j = 0; j < n; j++) {
             double sum = shift ? w[n * n + j] : 0;
             for (i = 0; i < n; i++) sum += (double)table[i] * w[i * n + j];
@@ -810,11 +813,11 @@ static int heaviest(int32_t *keep, int32_t keep_count, const ldr_model *m, const
     return ok;
 }
 
-/* A side of a block in the teacher's coordinates: h = mean + deviation V y. */
-typedef struct side { const float *mean, *deviation; } side;
+/* The teacher's coordinates of states that a block reads or adds to: h = mean + deviation V y. */
+typedef struct frame { const float *mean, *deviation; } frame;
 
 /* w'[r] = V^T (deviation w[row]), b' = b + w mean: a row that reads states. */
-static void start_reading(const distil *d, float *w, float *b, const ldr__mat *from, const float *bias, size_t row, side s, float *room) {
+static void start_reading(const distil *d, float *w, float *b, const ldr__mat *from, const float *bias, size_t row, frame s, float *room) {
     size_t i, a, n = d->from;
     double shift = (double)bias[row];
     ldr__mat_run(d->teacher->kernels, room, from, row, 0, n);
@@ -831,7 +834,7 @@ static void start_reading(const distil *d, float *w, float *b, const ldr__mat *f
 }
 
 /* w' = V^T (w / deviation), b' = V^T (b / deviation): a matrix that writes states; keep names the columns that stay. room[from, columns] */
-static void start_writing(const distil *d, float *w, float *b, const ldr__mat *from, const float *bias, const int32_t *keep, int32_t size, size_t columns, size_t inner, side s, float *room) {
+static void start_writing(const distil *d, float *w, float *b, const ldr__mat *from, const float *bias, const int32_t *keep, int32_t size, size_t columns, size_t inner, frame s, float *room) {
     size_t i, a, c, n = d->from;
     for (i = 0; i < n; i++) ldr__mat_run(d->teacher->kernels, room + i * inner, from, i, 0, inner);
     for (a = 0; a < d->to; a++) {
@@ -856,10 +859,10 @@ static int start_block(distil *d, int32_t layer, int32_t from) {
     const int32_t *slot = r->ladder->tuned[layer].slot;
     const view *before = &d->views[from], *after = &d->views[from + 1];
     size_t n = d->from, h = (size_t)mine->heads * (size_t)mine->head_dim, i, k;
-    int32_t *heads = (int32_t *)calloc((size_t)mine->heads + (size_t)mine->ffn, sizeof *heads), *units = heads + mine->heads;
-    float *mean = floats(2, n), *deviation = mean + n, *room = floats(n, LDR__MAX((size_t)s->ffn, n));
-    side in, between;
-    int ok = heads && mean && room, which;
+    int32_t *heads = (int32_t *)calloc((size_t)mine->heads, sizeof *heads), *units = (int32_t *)calloc((size_t)mine->ffn, sizeof *units);
+    float *mean = floats(1, n), *deviation = floats(1, n), *room = floats(n, LDR__MAX((size_t)s->ffn, n));
+    frame in, between;
+    int ok = heads && units && mean && deviation && room, which;
     ok = ok && heaviest(heads, mine->heads, m, &b->m[LDR__V], &b->m[LDR__O], s->heads, s->head_dim) && heaviest(units, mine->ffn, m, &b->m[LDR__UP], &b->m[LDR__DOWN], s->ffn, 1);
     for (i = 0; ok && i < n; i++) {
         float g1 = b->v[LDR__NORM1][i], g2 = b->v[LDR__NORM2][i], safe = fabsf(g2) > 1e-6f ? g2 : 1e-6f;
@@ -887,7 +890,9 @@ static int start_block(distil *d, int32_t layer, int32_t from) {
         for (which = LDR__NORM1; n == d->to && which < LDR__SLOTS; which++) memcpy(value_of(r, slot[which]), b->v[which], n * sizeof(float));
     }
     free(heads);
+    free(units);
     free(mean);
+    free(deviation);
     free(room);
     return ok ? EXIT_DONE : fail(r, LDR_MEMORY, "out of memory", "");
 }
@@ -914,7 +919,7 @@ static int half_lesson(distil *d, void *context, int32_t first) {
     const ldr__pass *s;
     const float *base;
     const float *gain = value_of(r, r->ladder->tuned[f->layer].slot[f->ffn ? LDR__NORM2 : LDR__NORM1]), *shift = value_of(r, r->ladder->tuned[f->layer].slot[f->ffn ? LDR__NORM2B : LDR__NORM1B]);
-    size_t two = 2 * d->to, k = f->in + 1, ld = f->ffn ? ldr__ffn_ld(&r->model->shape) : f->in, i, j, silent, rows = 0;
+    size_t two = 2 * d->to, k = f->in + 1, ld = f->ffn ? ldr__ffn_ld(&r->model->shape) : f->in, i, j, silent, count = 0;
     int32_t p, q;
     float length;
     (void)first;
@@ -933,8 +938,8 @@ static int half_lesson(distil *d, void *context, int32_t first) {
     kept = &s->deep.acts[f->layer];
     base = f->ffn ? kept->n2 : s->deep.state[f->layer];
     for (p = 0; p < n->pair_at[n->texts]; p++)
-        for (q = n->pairs[p].ours; q < n->pairs[p].ours_end; q++, rows++) {
-            float *x = f->x + rows * f->in, *y = f->y + rows * two;
+        for (q = n->pairs[p].ours; q < n->pairs[p].ours_end; q++, count++) {
+            float *x = f->x + count * f->in, *y = f->y + count * two;
             const float *from = (f->ffn ? kept->u : kept->attention) + (size_t)q * ld, *target = n->targets[f->layer] + (size_t)p * d->to;
             if (f->ffn) s->ex.kernels->rows->activate(x, from, f->in, (int32_t)r->model->shape.activation);
             else memcpy(x, from, f->in * sizeof *x);
@@ -955,10 +960,10 @@ static int half_lesson(distil *d, void *context, int32_t first) {
             for (j = 0; j < two; j++) f->b[f->in * two + j] += (double)y[j];
             f->a[k * k - 1] += 1;
         }
-    ldr__gemm(&s->ex, f->product, f->in, f->x, 1, f->in, ldr__mat_float(f->x, f->in, 1), ldr__finish_bias(NULL), f->in, f->in, rows, 0);
+    ldr__gemm(&s->ex, f->product, f->in, f->x, 1, f->in, ldr__mat_float(f->x, f->in, 1), ldr__finish_bias(NULL), f->in, f->in, count, 0);
     for (i = 0; i < f->in; i++)
         for (j = 0; j < f->in; j++) f->a[i * k + j] += (double)f->product[i * f->in + j];
-    ldr__gemm(&s->ex, f->product, two, f->x, 1, f->in, ldr__mat_float(f->y, two, 1), ldr__finish_bias(NULL), f->in, two, rows, 0);
+    ldr__gemm(&s->ex, f->product, two, f->x, 1, f->in, ldr__mat_float(f->y, two, 1), ldr__finish_bias(NULL), f->in, two, count, 0);
     for (i = 0; i < f->in * two; i++) f->b[i] += (double)f->product[i];
     return EXIT_DONE;
 }
@@ -1009,7 +1014,6 @@ static int fit_half(distil *d, int32_t layer, int32_t ffn) {
             for (i = 0; i < f.in; i++) w[j * f.in + i] = (float)(scale * f.b[i * two + j] - f.b[i * two + d->to + j]);
             bias[j] = (float)(scale * f.b[f.in * two + j] - f.b[f.in * two + d->to + j]);
         }
-        if (getenv("DBG")) printf("layer %d %d scale %g\n", layer, ffn, scale);
     }
     free(f.a);
     free(f.b);
@@ -1226,7 +1230,7 @@ static int open_held(distil *d) {
 }
 
 /* What the student makes of the texts of one lesson, without learning. */
-static int held_lesson(distil *d, int32_t first, double *words, double *rows, double *right) {
+static int held_lesson(distil *d, int32_t first, double *words, double *told, double *right) {
     run *r = d->r;
     ldr__pass *s;
     ldr__targets target;
@@ -1246,13 +1250,13 @@ static int held_lesson(distil *d, int32_t first, double *words, double *rows, do
     target = ldr__pass_targets(s, NULL, 0, 1);
     if (s->row_count) *words += ldr__pass_loss(s, &target, 0);
     for (k = 0; k < s->row_count; k++) *right += s->guess[k] == s->labels[k];
-    *rows += (double)s->row_count;
+    *told += (double)s->row_count;
     return EXIT_DONE;
 }
 
 static int report_distil(run *r, void *context, const ldr_progress *p) {
     distil *d = (distil *)context;
-    double n = LDR__MAX(1, d->since), *layer, states = 0, texts = 0, words = 0, rows = 0, right = 0, loss = 0, lessons = 0;
+    double n = LDR__MAX(1, d->since), *layer, states = 0, vectors = 0, words = 0, told = 0, right = 0, loss = 0, lessons = 0;
     int32_t i;
     printf("step %d: states %.4f, texts %.4f, words %.4f\n", (int)p->step, d->since_layer / n, d->since_text / n, d->since_words / n);
     d->since_layer = d->since_text = d->since_words = 0;
@@ -1265,27 +1269,26 @@ static int report_distil(run *r, void *context, const ldr_progress *p) {
     if (!layer) return fail(r, LDR_MEMORY, "out of memory", "");
     for (i = 0; i < d->held_count; i += most_at_once(d), lessons++) {
         int32_t l;
-        if (held_lesson(d, i, &words, &rows, &right)) break;
+        if (held_lesson(d, i, &words, &told, &right)) break;
         for (l = 0; l < d->layers; l++) layer[l] += d->layer_error[l];
-        texts += d->text_error;
+        vectors += d->text_error;
     }
     for (i = 0; i < d->layers; i++) layer[i] /= LDR__MAX(lessons, 1);
     states = layer[d->layers - 1];
-    if (getenv("DBG")) { for (i = 0; i < d->layers; i++) printf("  layer %d (%d): %.4f\n", i, d->of[i], layer[i]); }
-    texts /= LDR__MAX(lessons, 1);
-    words /= LDR__MAX(rows, 1);
-    loss = whole_loss(d, words, layer, texts);
+    vectors /= LDR__MAX(lessons, 1);
+    words /= LDR__MAX(told, 1);
+    loss = whole_loss(d, words, layer, vectors);
     free(layer);
     if (r->err.status) return EXIT_FAILED;
-    printf("step %d: held-out loss %.4f, states %.4f, texts %.4f, words %.4f, told right %.4f\n", (int)p->step, loss, states, texts, words, right / LDR__MAX(rows, 1));
+    printf("step %d: held-out loss %.4f, states %.4f, texts %.4f, words %.4f, told right %.4f\n", (int)p->step, loss, states, vectors, words, right / LDR__MAX(told, 1));
     fflush(stdout);
     if (r->log) {
         fprintf(r->log, "{\"step\":%d", (int)p->step);
         log_member(r->log, "held_out_loss", loss);
         log_member(r->log, "held_out_states", states);
-        log_member(r->log, "held_out_texts", texts);
+        log_member(r->log, "held_out_texts", vectors);
         log_member(r->log, "held_out_words", words);
-        log_member(r->log, "held_out_accuracy", right / LDR__MAX(rows, 1));
+        log_member(r->log, "held_out_accuracy", right / LDR__MAX(told, 1));
         fputs("}\n", r->log);
     }
     return EXIT_DONE;
