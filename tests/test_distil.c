@@ -1,9 +1,9 @@
-/* ladder distil: principal axes, least squares and the words of two tokenizers (tools/axes.h) by themselves, then the command as a user runs it, on a
+/* ladder distil: principal axes, least squares and the words of two tokenizers (tools/views.h) by themselves, then the command as a user runs it, on a
    small made-up language. The family that students with narrow embeddings belong to is compared with PyTorch's. */
 #define _XOPEN_SOURCE 700
 #define LADDER_IMPLEMENTATION
 #include "../ladder.h"
-#include "../tools/axes.h"
+#include "../tools/views.h"
 #include "ldr_test.h"
 
 #if defined(__unix__) || defined(__APPLE__)

@@ -10,6 +10,8 @@
    keeps the teacher's own coordinates, y = h, and errors are counted in deviations of each channel. Where the two cut a word differently, the
    means of its pieces are compared. The student starts from the teacher's weights in the same coordinates. */
 
+#include "views.h"
+
 enum { SAMPLE_TEXTS = 1024, HELD_TEXTS = 256, FIT_TEXTS = 512, TEXT_POOL = 4096 };
 
 /* ---- texts --------------------------------------------------------------------------------- */
