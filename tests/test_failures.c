@@ -812,7 +812,7 @@ TEST(descriptions_out_of_range_are_refused) {
         ldr_ladder *l;
         d.label_names = NULL;
         switch (i) {
-            case 0: SET(d.preset, 5); break;
+            case 0: SET(d.preset, LDR_PRESET_COUNT); break;
             case 1: SET(d.preset, -1); break;
             case 2: SET(d.head, 5); break;
             case 3: d.classes = 0; break;
@@ -834,7 +834,7 @@ TEST(descriptions_out_of_range_are_refused) {
             case 19: SET(d.tap, 3); break;
             case 20: SET(d.gate, 5); break;
             case 21: SET(d.mix, -1); break;
-            case 22: SET(d.output, 4); break;
+            case 22: SET(d.output, 5); break;
             case 23: SET(d.init, 3); break;
             case 24: SET(d.importance, 4); break;
             default: SET(d.slice_heads, 3); break;

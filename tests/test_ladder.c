@@ -58,7 +58,7 @@ static void check_gradients(const char *family, ldr_ladder_desc d, int expect_sm
 TEST(gradients_of_every_family_and_preset) {
     int f, p;
     for (f = 0; f < 6; f++)
-        for (p = 0; p <= LDR_PRESET_HEAD; p++) {
+        for (p = 0; p < LDR_PRESET_COUNT; p++) {
             ldr_ladder_desc d = plain_desc((ldr_preset)p, LDR_HEAD_CLASSIFY);
             d.width = p == LDR_PRESET_CLUE ? 16 : 0;
             d.dropout = 0.2f;
@@ -70,7 +70,7 @@ TEST(gradients_of_every_family_and_preset) {
 TEST(gradients_of_every_head) {
     int h;
     for (h = 0; h <= LDR_HEAD_CHOICE; h++) {
-        ldr_ladder_desc d = plain_desc(LDR_PRESET_DEFAULT, (ldr_head)h);
+        ldr_ladder_desc d = plain_desc(LDR_PRESET_SLICED, (ldr_head)h);
         d.head_hidden = h % 2 ? 8 : 0;
         check_gradients(h % 2 ? "gpt2" : "bert", d, 1);
     }
@@ -82,7 +82,7 @@ TEST(gradients_of_every_gate_mix_and_output) {
         for (x = LDR_MIX_BEFORE; x <= LDR_MIX_AFTER; x++)
             for (o = LDR_OUTPUT_MIXED; o <= LDR_OUTPUT_SIDE; o++)
                 for (tap = LDR_TAP_INPUT; tap <= LDR_TAP_OUTPUT; tap++) {
-                    ldr_ladder_desc d = plain_desc(LDR_PRESET_DEFAULT, LDR_HEAD_CLASSIFY);
+                    ldr_ladder_desc d = plain_desc(LDR_PRESET_SLICED, LDR_HEAD_CLASSIFY);
                     d.gate = (ldr_gate)g;
                     d.mix = (ldr_mix)x;
                     d.output = (ldr_output)o;
@@ -93,7 +93,7 @@ TEST(gradients_of_every_gate_mix_and_output) {
                 }
 }
 
-TEST(a_wrong_sign_is_caught) { check_gradients("bert", plain_desc(LDR_PRESET_DEFAULT, LDR_HEAD_CLASSIFY), 0); }
+TEST(a_wrong_sign_is_caught) { check_gradients("bert", plain_desc(LDR_PRESET_SLICED, LDR_HEAD_CLASSIFY), 0); }
 
 
 /* ---- exactness ------------------------------------------------------------------------- */
@@ -143,7 +143,7 @@ TEST(default_at_r1_is_the_backbone_for_any_gate) {
     int f, g;
     for (f = 0; f < 6; f++)
         for (g = -1; g <= 1; g++) {
-            ldr_ladder_desc d = plain_desc(LDR_PRESET_DEFAULT, LDR_HEAD_TOKENS);
+            ldr_ladder_desc d = plain_desc(LDR_PRESET_SLICED, LDR_HEAD_TOKENS);
             double e;
             d.reduction = 1;
             d.gate_init = (float)g * 3;
@@ -174,7 +174,7 @@ TEST(paper_at_r1_is_the_backbone_with_gates_on_the_side_stream) {
 TEST(a_slice_starts_as_a_working_copy) {
     tiny_spec s = tiny_default("bert");
     double slice, noise;
-    ldr_ladder_desc d = plain_desc(LDR_PRESET_DEFAULT, LDR_HEAD_TOKENS);
+    ldr_ladder_desc d = plain_desc(LDR_PRESET_SLICED, LDR_HEAD_TOKENS);
     d.reduction = 2;
     d.output_init = -30;                               /* U s alone */
     slice = output_against_backbone(s, d, 0);
@@ -246,7 +246,7 @@ static int holds(const ldr_ladder *l, int rung, const char *param, const ldr_wei
 TEST(energy_picks_what_a_naive_count_picks) {
     enum { D = 24, F = 40, H = 4, HD = 6, N = 9, L = 3, MOST = 16 };
     tiny_spec s = tiny_default("bert");
-    ldr_ladder_desc d = plain_desc(LDR_PRESET_DEFAULT, LDR_HEAD_CLASSIFY);
+    ldr_ladder_desc d = plain_desc(LDR_PRESET_SLICED, LDR_HEAD_CLASSIFY);
     static double residual[D], qk[L][D], vo[L][D], ffn[L][F], x[MOST * D], q[MOST * D], k[MOST * D], v[MOST * D], a[MOST * D], u[MOST * F], g[2][D];
     static float hidden[MOST * D];
     int heads_kind, e, layer, t, i, j, h, chosen[D], units[F];
@@ -525,7 +525,7 @@ TEST(stop_and_resume_gives_the_same_bits) {
 TEST(the_tap_cache_changes_nothing) {
     int h, p;
     for (h = 0; h <= LDR_HEAD_CHOICE; h++)
-        for (p = 0; p <= LDR_PRESET_HEAD; p++) {
+        for (p = 0; p < LDR_PRESET_COUNT; p++) {
             run_options a = plain_run(), b;
             a.head = (ldr_head)h;
             a.preset = (ldr_preset)p;
@@ -567,7 +567,7 @@ TEST(rounded_taps_touch_only_down_projections) {
     memset(&err, 0, sizeof err);
     for (k = 0; k < 3; k++) {
         tiny_spec s = tiny_default("roberta");
-        ldr_ladder_desc d = plain_desc(LDR_PRESET_DEFAULT, LDR_HEAD_CLASSIFY);
+        ldr_ladder_desc d = plain_desc(LDR_PRESET_SLICED, LDR_HEAD_CLASSIFY);
         tiny_model m = tiny_open(s, &err);
         ldr_dataset *set = tiny_dataset(&s, d.head, d.classes, 12, 3);
         ldr_ladder *l = ldr_ladder_create(m.m, &d, &err);
@@ -616,7 +616,7 @@ TEST(accumulation_is_the_large_batch) {
     int h, parts;
     for (h = 0; h <= LDR_HEAD_CHOICE; h++)
         for (parts = 2; parts <= 8; parts += 3) {
-            ldr_ladder_desc d = plain_desc(LDR_PRESET_DEFAULT, (ldr_head)h);
+            ldr_ladder_desc d = plain_desc(LDR_PRESET_SLICED, (ldr_head)h);
             static const int32_t batch[] = { 3, 1, 4, 0, 5, 2, 6, 7 };
             ldr_error err;
             tiny_model m;
@@ -659,7 +659,7 @@ TEST(instruction_sets_agree) {
     int k;
     for (k = LDR_SIMD_PORTABLE; k <= LDR_SIMD_AVX512_BF16; k++) {
         tiny_spec s = tiny_default("bert");
-        ldr_ladder_desc d = plain_desc(LDR_PRESET_DEFAULT, LDR_HEAD_CLASSIFY);
+        ldr_ladder_desc d = plain_desc(LDR_PRESET_SLICED, LDR_HEAD_CLASSIFY);
         ldr_error err;
         tiny_model m;
         ldr_dataset *set;
@@ -790,7 +790,7 @@ TEST(packed_floats_change_no_bit) {
         uint64_t bits[2];
         for (pack = 0; pack < 2; pack++) {
             tiny_spec s = tiny_default("bert");
-            ldr_ladder_desc d = plain_desc(LDR_PRESET_DEFAULT, LDR_HEAD_CLASSIFY);
+            ldr_ladder_desc d = plain_desc(LDR_PRESET_SLICED, LDR_HEAD_CLASSIFY);
             ldr_train_desc td;
             ldr_dataset *set = tiny_dataset(&s, LDR_HEAD_CLASSIFY, 3, 9, 3);
             ldr_error err;
@@ -822,7 +822,7 @@ TEST(large_tensors_are_stepped_in_pieces) {
     for (threads = 0; threads < 2; threads++)
         for (o = 0; o < 4; o++) {
             tiny_spec s = tiny_default("bert");
-            ldr_ladder_desc d = plain_desc(LDR_PRESET_DEFAULT, LDR_HEAD_CLASSIFY);
+            ldr_ladder_desc d = plain_desc(LDR_PRESET_SLICED, LDR_HEAD_CLASSIFY);
             ldr_train_desc td;
             ldr_error err;
             tiny_model m;
@@ -858,7 +858,7 @@ TEST(large_tensors_are_stepped_in_pieces) {
             td.optimizer = (ldr_optimizer)o;
             td = ldr_train_desc_defaults(l, &td);
             td.weight_decay = 0;
-            ldr__optimise(l, state, state + l->size, &td, 1e-3, 1, 1);
+            ldr__optimise(l, 0, state, state + l->size, &td, 1e-3, 1, 1);
             for (p = 0; p < l->count && o != LDR_ADAFACTOR; p++)
                 for (i = 0; i < (size_t)l->params[p].rows * (size_t)l->params[p].columns; i++) {
                     size_t at = l->params[p].offset + i;
@@ -906,7 +906,7 @@ TEST(batches_do_not_mix) {
 
 TEST(every_preset_learns_and_comes_back_from_its_file) {
     int p, h;
-    for (p = 0; p <= LDR_PRESET_HEAD; p++)
+    for (p = 0; p < LDR_PRESET_COUNT; p++)
         for (h = 0; h <= LDR_HEAD_CHOICE; h++) {
             tiny_spec s = tiny_default("bert");
             ldr_ladder_desc d = plain_desc((ldr_preset)p, (ldr_head)h);
@@ -959,7 +959,7 @@ TEST(every_preset_learns_and_comes_back_from_its_file) {
 
 TEST(early_stopping_keeps_the_best_epoch) {
     tiny_spec s = tiny_default("bert");
-    ldr_ladder_desc d = plain_desc(LDR_PRESET_DEFAULT, LDR_HEAD_CLASSIFY);
+    ldr_ladder_desc d = plain_desc(LDR_PRESET_SLICED, LDR_HEAD_CLASSIFY);
     ldr_train_desc td;
     ldr_fit_result r;
     ldr_score score;
@@ -989,7 +989,7 @@ TEST(early_stopping_keeps_the_best_epoch) {
 
 TEST(not_a_number_names_step_and_tensor) {
     tiny_spec s = tiny_default("bert");
-    ldr_ladder_desc d = plain_desc(LDR_PRESET_DEFAULT, LDR_HEAD_CLASSIFY);
+    ldr_ladder_desc d = plain_desc(LDR_PRESET_SLICED, LDR_HEAD_CLASSIFY);
     ldr_error err;
     tiny_model m;
     ldr_dataset *set;
@@ -1014,7 +1014,7 @@ TEST(the_plan_is_what_is_allocated) {
     tiny_spec s = tiny_default("bert");
     ldr_test_heap heap;
     ldr_allocator a;
-    ldr_ladder_desc d = plain_desc(LDR_PRESET_DEFAULT, LDR_HEAD_CLASSIFY);
+    ldr_ladder_desc d = plain_desc(LDR_PRESET_SLICED, LDR_HEAD_CLASSIFY);
     ldr_train_desc td;
     ldr_memory plan;
     ldr_error err;

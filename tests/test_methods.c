@@ -13,6 +13,7 @@ static ldr_ladder_desc method_desc(ldr_method method) {
     memset(&d, 0, sizeof d);
     d.method = method;
     d.classes = 3;
+    d.standardise = method == LDR_METHOD_LADDER ? LDR_AUTO : LDR_OFF;
     d.rank = method == LDR_METHOD_LORA ? 3 : 0;
     d.bottleneck = method == LDR_METHOD_ADAPTER ? 5 : 0;
     d.virtual_tokens = method == LDR_METHOD_PROMPT || method == LDR_METHOD_PREFIX ? 4 : 0;

@@ -131,6 +131,8 @@ static void case_read(ladder_case *c, const ldr_json *j, int32_t node) {
     c->d.successors = whole(j, node, "successors");
     c->replaced = ldr_json_get(j, node, "replaced");
     c->d.preset = (ldr_preset)whole(j, node, "preset");
+    if (!c->d.preset && !c->d.method) c->d.preset = LDR_PRESET_SLICED;      /* what the goldens call the default */
+    c->d.standardise = LDR_OFF;
     c->d.reduction = whole(j, node, "reduction");
     c->d.width = whole(j, node, "width");
     c->d.heads = whole(j, node, "heads");
@@ -448,6 +450,7 @@ static void fisher(const char *name, double *worst_f, double *worst_embedding) {
         memset(&plan, 0, sizeof plan);
         memset(&back, 0, sizeof back);
         hd.preset = LDR_PRESET_HEAD;
+        hd.standardise = LDR_OFF;
         hd.head = head;
         hd.classes = 3;
         l = ldr_ladder_create(g.m, &hd, &err);
@@ -571,6 +574,7 @@ TEST(optimisers_equal_torch) {
         memset(&err, 0, sizeof err);
         memset(&hd, 0, sizeof hd);
         hd.preset = LDR_PRESET_HEAD;
+        hd.standardise = LDR_OFF;
         hd.head_hidden = 7;
         hd.classes = 3;
         l = ldr_ladder_create(g.m, &hd, &err);
@@ -610,7 +614,7 @@ TEST(optimisers_equal_torch) {
                 if (step < 0) continue;
                 norm = ldr__gradient_norm(l);
                 if (clip > 0 && norm > clip) scale = clip / (norm + 1e-6);
-                ldr__optimise(l, state + l->size, state + 2 * l->size, &d, (double)d.rate, scale, step + 1);
+                ldr__optimise(l, 0, state + l->size, state + 2 * l->size, &d, (double)d.rate, scale, step + 1);
             }
             for (p = 0; p < ldr_ladder_params(l); p++) {
                 ldr_param q = ldr_ladder_param(l, p);

@@ -378,7 +378,7 @@ static float *trained(ldr_model *m, const tiny_spec *s, ldr_preset preset, ldr_i
 
 /* Slicing by every importance and training: as from the floats, with any number of threads. */
 TEST(ladders_are_cut_and_trained_from_blocks) {
-    static const struct { ldr_preset preset; ldr_importance importance; } ways[] = { { LDR_PRESET_DEFAULT, LDR_MAGNITUDE }, { LDR_PRESET_DEFAULT, LDR_FISHER }, { LDR_PRESET_DEFAULT, LDR_ENERGY }, { LDR_PRESET_PAPER, LDR_MAGNITUDE } };
+    static const struct { ldr_preset preset; ldr_importance importance; } ways[] = { { LDR_PRESET_SLICED, LDR_MAGNITUDE }, { LDR_PRESET_SLICED, LDR_FISHER }, { LDR_PRESET_SLICED, LDR_ENERGY }, { LDR_PRESET_PAPER, LDR_MAGNITUDE } };
     static const char *const some[] = { "bert", "gpt2", "llama" };
     int f, q, way;
     for (f = 0; f < 3; f++)

@@ -194,7 +194,7 @@ TEST(entities_run_across_ignored_tokens) {
 TEST(every_matrix_decays_and_no_vector) {
     int h, p, i;
     for (h = 0; h <= LDR_HEAD_CHOICE; h++)
-        for (p = 0; p <= LDR_PRESET_HEAD; p++) {
+        for (p = 0; p < LDR_PRESET_COUNT; p++) {
             corner f = open_corner((ldr_head)h);
             ldr_ladder *l;
             f.d.preset = (ldr_preset)p;

@@ -1069,10 +1069,11 @@ static int class_of_piece(const ldr_tokenizer *t, int32_t id) {
     const char *s = ldr_tokenizer_piece(t, id);
     int i;
     size_t n;
+    if (!s || !*s) return 2;
     for (i = 0; i < WORDS_SPECIAL; i++)
         if (strcmp(s, words_special(i)) == 0) return 0;
     if (strncmp(s, "[unused", 7) == 0) return 2;
-    if (strncmp(s, t->prefix, t->prefix_bytes) == 0 && s[t->prefix_bytes]) s += t->prefix_bytes;
+    if (strncmp(s, "##", 2) == 0 && s[2]) s += 2;
     n = strlen(s);
     return n && ldr__utf8_length((const unsigned char *)s, n) == n ? 0 : 1;
 }
@@ -1101,10 +1102,10 @@ static int count_pieces(distil *d, piece_rank *ranks) {
     return status;
 }
 
-/* Writes vocab.txt: all of the teacher's pieces, or those that --vocabulary leaves, in the teacher's order. */
-static int make_pieces(distil *d, int32_t *count) {
+/* Writes vocab.txt: the pieces that --vocabulary leaves, in the teacher's order. */
+static int cut_pieces(distil *d, int32_t keep) {
     run *r = d->r;
-    int32_t all = ldr_tokenizer_size(d->theirs), keep = r->o.vocabulary ? LDR__MIN(r->o.vocabulary, all) : all, i, always = 0;
+    int32_t all = ldr_tokenizer_size(d->theirs), i, always = 0;
     piece_rank *ranks = (piece_rank *)calloc((size_t)all, sizeof *ranks);
     text out;
     int status = ranks ? EXIT_DONE : fail(r, LDR_MEMORY, "out of memory", "");
@@ -1118,8 +1119,8 @@ static int make_pieces(distil *d, int32_t *count) {
         ldr__fail(&r->err, LDR_ARGUMENT, LDR_NO_OFFSET, "--vocabulary %d: the teacher's special tokens and single characters are %d already, and all of them are kept", keep, always);
         status = EXIT_FAILED;
     }
-    if (!status && keep < all) status = count_pieces(d, ranks);
-    if (!status && keep < all) {
+    if (!status) status = count_pieces(d, ranks);
+    if (!status) {
         qsort(ranks, (size_t)all, sizeof *ranks, by_rank);
         qsort(ranks, (size_t)keep, sizeof *ranks, by_id);
     }
@@ -1134,10 +1135,39 @@ static int make_pieces(distil *d, int32_t *count) {
         }
     }
     if (!status) status = write_file(r, "vocab.txt", out.data, out.used);
-    *count = keep;
     free(out.data);
     free(ranks);
     return status;
+}
+
+/* 1: the tokenizer makes the same of both texts. */
+static int reads_alike(distil *d, const char *a, const char *b) {
+    ldr_encoding *e = &d->encoding;
+    int32_t ids[16], n;
+    if (ldr_tokenizer_encode(d->theirs, e, a, strlen(a), NULL, 0, 0, 0, &d->r->err)) return 0;
+    n = LDR__MIN(e->count, 16);
+    memcpy(ids, e->ids, (size_t)n * sizeof *ids);
+    return !ldr_tokenizer_encode(d->theirs, e, b, strlen(b), NULL, 0, 0, 0, &d->r->err) && e->count == n && memcmp(ids, e->ids, (size_t)n * sizeof *ids) == 0;
+}
+
+/* The student's tokenizer: the teacher's files, or fewer pieces and settings that read texts in the same way. */
+static int make_pieces(distil *d, int32_t positions, int32_t *count) {
+    run *r = d->r;
+    char settings[256];
+    size_t i;
+    int size;
+    *count = d->teacher->vocabulary;
+    if (!r->o.vocabulary || r->o.vocabulary >= ldr_tokenizer_size(d->theirs)) {
+        r->o.model = r->o.teacher;
+        for (i = 1; i < sizeof companions / sizeof *companions; i++)
+            if (copy_file(r, companions[i])) return EXIT_FAILED;
+        return EXIT_DONE;
+    }
+    if (strcmp(d->theirs->cutter->name, "WordPiece") != 0) return fail(r, LDR_UNSUPPORTED, "--vocabulary: only WordPiece can do without some of its pieces, and the teacher's tokenizer is %s", d->theirs->cutter->name);
+    *count = r->o.vocabulary;
+    size = snprintf(settings, sizeof settings, "{\"do_lower_case\": %s, \"strip_accents\": %s, \"tokenize_chinese_chars\": %s, \"tokenizer_class\": \"BertTokenizer\", \"model_max_length\": %d}\n",
+                    reads_alike(d, "A", "a") ? "true" : "false", reads_alike(d, "\303\251", "e") ? "true" : "false", reads_alike(d, "\344\270\200\344\270\200", "\344\270\200 \344\270\200") ? "true" : "false", (int)positions);
+    return cut_pieces(d, r->o.vocabulary) ? EXIT_FAILED : write_file(r, "tokenizer_config.json", settings, (size_t)size);
 }
 
 /* The directory of the student: vocabulary, settings, configuration, random weights. */
@@ -1146,8 +1176,6 @@ static int make_student(distil *d) {
     const options *o = &r->o;
     const ldr__shape *s = &d->teacher->shape;
     new_model n;
-    char settings[256];
-    int size;
     n.width = o->width;
     n.layers = o->layers;
     n.embedding = o->embedding ? o->embedding : o->width;
@@ -1164,9 +1192,7 @@ static int make_student(distil *d) {
         return EXIT_FAILED;
     }
     if (!make_directory(o->out)) return fail(r, LDR_IO, "%s: the directory cannot be made", o->out);
-    size = snprintf(settings, sizeof settings, "{\"do_lower_case\": %s, \"strip_accents\": %s, \"tokenize_chinese_chars\": %s, \"tokenizer_class\": \"BertTokenizer\", \"model_max_length\": %d}\n",
-                    d->theirs->lower ? "true" : "false", d->theirs->strip ? "true" : "false", d->theirs->cjk ? "true" : "false", (int)n.positions);
-    if (make_pieces(d, &n.vocabulary) || write_file(r, "tokenizer_config.json", settings, (size_t)size)) return EXIT_FAILED;
+    if (make_pieces(d, n.positions, &n.vocabulary)) return EXIT_FAILED;
     return make_directory_of(r, &n);
 }
 
@@ -1183,7 +1209,7 @@ static int open_teacher(distil *d) {
     d->teacher = ldr_model_load(r->o.teacher, &m, &r->err);
     if (!d->teacher) return EXIT_FAILED;
     d->theirs = ldr_model_tokenizer(d->teacher);
-    if (!d->theirs) return fail(r, LDR_MISSING, "%s: has no WordPiece vocabulary to read text with", r->o.teacher);
+    if (!d->theirs) return fail(r, LDR_MISSING, "%s: has no vocabulary to read text with", r->o.teacher);
     if (d->teacher->shape.causal) return fail(r, LDR_UNSUPPORTED, "%s: the teacher must be an encoder, which reads a text in both directions", r->o.teacher);
     d->from = (size_t)d->teacher->shape.width;
     d->their_layers = d->teacher->layers;
@@ -1296,14 +1322,15 @@ static int report_distil(run *r, void *context, const ldr_progress *p) {
     return EXIT_DONE;
 }
 
-/* The teacher's ids of the student's pieces, for free(); NULL: a piece is not the teacher's, or out of memory. */
+/* The teacher's ids of the student's pieces, for free(); NULL: a piece is not the teacher's, or out of memory. A whole vocabulary is the same one,
+   with ids that no piece has. */
 static int32_t *their_pieces(distil *d) {
     const ldr_tokenizer *ours = ldr_model_tokenizer(d->r->model);
     int32_t n = d->r->info.vocabulary, i, *ids = (int32_t *)calloc((size_t)n, sizeof *ids);
     if (!ids) fail(d->r, LDR_MEMORY, "out of memory", "");
     for (i = 0; ids && i < n; i++) {
         const char *s = ldr_tokenizer_piece(ours, i);
-        ids[i] = s ? ldr_tokenizer_find(d->theirs, s) : -1;
+        ids[i] = n == d->teacher->vocabulary ? i : s ? ldr_tokenizer_find(d->theirs, s) : -1;
         if (ids[i] >= 0) continue;
         fail(d->r, LDR_VOCAB, "%s: its vocabulary is not a part of the teacher's", d->r->o.out);
         free(ids);

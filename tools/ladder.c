@@ -175,6 +175,7 @@ enum { CMD_TRAIN = 1, CMD_EVAL = 2, CMD_PREDICT = 4, CMD_FEATURES = 8, CMD_TOKEN
        CMD_PRETRAIN = 256, CMD_VOCABULARY = 512, CMD_EXPORT = 1024, CMD_COMPARE = 2048, CMD_DISTIL = 8192,
        CMD_ONE = CMD_TRAIN | CMD_PLAN, CMD_FIT = CMD_ONE | CMD_COMPARE, CMD_RUN = CMD_FIT | CMD_EVAL | CMD_PREDICT | CMD_FEATURES, CMD_STREAM = CMD_PRETRAIN | CMD_DISTIL, CMD_ALL = 16383 };
 
+enum { RECIPE_AUTO = 1, RECIPE_PLAIN };
 enum { INIT_RANDOM = 1, INIT_SLICE, INIT_RESERVED };
 enum { POOL_NONE = 1, POOL_CLS, POOL_MEAN };
 enum { METHOD_LADDER = 1, METHOD_HEAD, METHOD_FULL, METHOD_BITFIT, METHOD_LORA, METHOD_ADAPTER, METHOD_PROMPT, METHOD_PREFIX, METHOD_THESEUS };
@@ -187,7 +188,8 @@ typedef struct options {
     unsigned    command;
     const char *model, *ladder, *task, *train, *dev, *test, *data, *out, *resume, *checkpoint, *log, *file, *cache, *targets, *texts, *held_out, *word_list, *with_ladder, *vocab, *methods, *report, *teacher;
     int32_t     method, preset, init, importance, slice_heads, optimizer, schedule, cache_type, tap_type, cache_fill, simd, compute, pool, head_pool, type;
-    int32_t     reduction, head_hidden, epochs, batch, accumulate, max_len, patience, stop_at, threads, layer;
+    float       budget_seconds, budget_memory;
+    int32_t     recipe, reduction, top, standardise, head_epochs, head_hidden, epochs, batch, accumulate, max_len, patience, stop_at, threads, layer;
     int32_t     rank, bottleneck, virtual_tokens, prompt_hidden, successors, replace_schedule, tune_layers, layers, width, heads, ffn, size, steps, whole_words, warm_start, distil, cased, seeds, embedding, vocabulary, positions;
     int32_t     regress, balance, ids, pair, pieces, no_special, release, pack, recompute, tune_biases, tune_norms, json, help;
     float       replace_rate, replace_until, alpha, lr, warmup, weight_decay, dropout, label_smoothing, clip, masked, word_weight, text_weight, layer_weight;
@@ -280,10 +282,16 @@ static const option option_table[] = {
     { "--tune-biases", KIND_FLAG, AT(tune_biases), CMD_FIT, 0, NULL, 0, 0, "train the backbone's biases as well" },
     { "--tune-norms", KIND_FLAG, AT(tune_norms), CMD_FIT, 0, NULL, 0, 0, "train the backbone's norms as well" },
     { "--recompute", KIND_FLAG, AT(recompute), CMD_FIT | CMD_STREAM, 0, NULL, 0, 0, "keep little of a block and make the rest again: less memory, the same numbers, more time (a ladder: hardly)" },
-    { "--preset", KIND_WORD, AT(preset), CMD_FIT | CMD_PRETRAIN, 0, "default|paper|clue|mlp", 0, 0, "the shape of the ladder" },
+    { "--recipe", KIND_WORD, AT(recipe), CMD_FIT, 0, "auto|plain", 0, 0, "auto, if not given: what is left open follows from the data, the model and the budget; plain: fixed defaults" },
+    { "--budget-seconds", KIND_NUMBER, AT(budget_seconds), CMD_FIT, 0, "S", 0, 1e9, "a ladder that is expected to be trained in this time" },
+    { "--budget-memory", KIND_NUMBER, AT(budget_memory), CMD_FIT, 0, "MB", 0, 1e9, "a ladder whose training needs no more memory beside the weights" },
+    { "--preset", KIND_WORD, AT(preset), CMD_FIT | CMD_PRETRAIN, 0, "default|paper|clue|mlp|head|top|sliced", 0, 0, "the shape of the ladder; top: copies of the last blocks and no narrow rungs" },
+    { "--top", KIND_COUNT_OFF, AT(top), CMD_FIT | CMD_PRETRAIN, 0, "N", 0, 65536, "copies of the backbone's last N blocks learn above the rungs; 0: none" },
+    { "--standardise", KIND_WORD, AT(standardise), CMD_FIT, 0, "on|off", 0, 0, "measure what the ladder and the head read, and fit the head alone first" },
+    { "--head-epochs", KIND_COUNT_OFF, AT(head_epochs), CMD_FIT, 0, "N", 0, 1000000, "passes of the head alone before the ladder learns; 0: none" },
     { "--reduction", KIND_COUNT, AT(reduction), CMD_FIT | CMD_PRETRAIN, 0, "R", 1, 65536, "the side network is so many times narrower than the backbone" },
     { "--rungs", KIND_LIST, AT(rungs), CMD_FIT | CMD_PRETRAIN, 0, "LIST", 0, 65535, "backbone layers with a rung, counted from 0: 0,3,6" },
-    { "--init", KIND_WORD, AT(init), CMD_FIT, 0, "random|slice|reserved", 0, 0, "how the ladder starts; reserved: as the model's ladder.safetensors, if there is one and nothing else is said" },
+    { "--init", KIND_WORD, AT(init), CMD_FIT, 0, "random|slice|reserved", 0, 0, "how the ladder starts; reserved: as the model's ladder.safetensors, with its shape" },
     { "--importance", KIND_WORD, AT(importance), CMD_FIT, 0, "magnitude|fisher|energy", 0, 0, "what decides which dimensions a slice keeps" },
     { "--slice-heads", KIND_WORD, AT(slice_heads), CMD_FIT, 0, "whole|within", 0, 0, "keep whole heads, or the best dimensions inside each" },
     { "--dropout", KIND_NUMBER_OFF, AT(dropout), CMD_FIT | CMD_PRETRAIN, 0, "P", 0, 1, "in the side network" },
@@ -505,7 +513,7 @@ static int check_needed(const struct command *c, const options *o) {
     if (o->targets && !target_bits(o->targets)) return usage_error(c, "--targets", "takes some of query,key,value,output,gate,up,down");
     if (c->bit == CMD_COMPARE) return EXIT_DONE;           /* it gives each method the options that are for it */
     if (o->method > METHOD_LADDER && o->preset) return usage_error(c, "--preset", "describes a ladder and does not go with another --method");
-    if (o->method != METHOD_LORA && (o->rank || o->alpha > 0 || o->targets)) return usage_error(c, o->rank ? "--rank" : o->targets ? "--targets" : "--alpha", "goes with --method lora only");
+    if (o->method > METHOD_LADDER && o->method != METHOD_LORA && (o->rank || o->alpha > 0 || o->targets)) return usage_error(c, o->rank ? "--rank" : o->targets ? "--targets" : "--alpha", "goes with --method lora only");
     if (o->method != METHOD_ADAPTER && o->bottleneck) return usage_error(c, "--bottleneck", "goes with --method adapter only");
     if (o->method != METHOD_PROMPT && o->method != METHOD_PREFIX && o->virtual_tokens) return usage_error(c, "--virtual-tokens", "goes with --method prompt or prefix only");
     if (o->method != METHOD_PROMPT && o->prompt_hidden) return usage_error(c, "--prompt-hidden", "goes with --method prompt only");
@@ -967,6 +975,7 @@ typedef struct run {
     ldr_trainer   *trainer, *beside_trainer;
     ldr_train_desc train_desc;
     FILE          *log;
+    char           recipe[256];    /* what was chosen, for people                            */
     char         **arguments;      /* the program, the command and what follows                */
     int            argument_count;
 } run;
@@ -1077,7 +1086,7 @@ static int make_full_batch(run *r) {
     else ldr__fail(&r->err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory");
     bad = r->train == NULL;
     if (!bad && r->head != LDR_HEAD_REGRESS) bad = ldr_dataset_label(r->train, "0", 1, &r->err) < 0 || ldr_dataset_label(r->train, "1", 1, &r->err) < 0;
-    for (i = 0; i < r->train_desc.batch && !bad; i++) {
+    for (i = 0; i < (r->train_desc.batch ? r->train_desc.batch : 32) && !bad; i++) {
         e.count = r->max_len;
         e.ids = zeros;
         e.labels = r->head == LDR_HEAD_TOKENS ? zeros : &two[i & 1];
@@ -1089,7 +1098,8 @@ static int make_full_batch(run *r) {
 
 static ldr_dtype element_type(int32_t word) { return word == TYPE_BF16 ? LDR_BF16 : word == TYPE_I8 ? LDR_I8 : LDR_F32; }
 
-static ldr_train_desc make_train_desc(const run *r) {
+/* As the options and the task have it: 0 where nothing was said. */
+static ldr_train_desc given_train_desc(const run *r) {
     const options *o = &r->o;
     ldr_train_desc d;
     memset(&d, 0, sizeof d);
@@ -1100,6 +1110,7 @@ static ldr_train_desc make_train_desc(const run *r) {
     d.optimizer = o->optimizer ? (ldr_optimizer)(o->optimizer - 1) : LDR_ADAMW;
     d.schedule = o->schedule ? (ldr_schedule)(o->schedule - 1) : LDR_LINEAR;
     d.rate = o->lr;
+    d.head_epochs = o->head_epochs;
     d.warmup = o->warmup;
     d.weight_decay = o->weight_decay;
     d.clip = o->clip;
@@ -1116,6 +1127,11 @@ static ldr_train_desc make_train_desc(const run *r) {
     d.replace_until = o->replace_until;
     d.replace_schedule = o->replace_schedule ? (ldr_replacement)(o->replace_schedule - 1) : LDR_REPLACE_LINEAR;
     d.seed = o->seed;
+    return d;
+}
+
+static ldr_train_desc make_train_desc(const run *r) {
+    ldr_train_desc d = given_train_desc(r);
     return ldr_train_desc_defaults(r->ladder, &d);
 }
 
@@ -1126,7 +1142,7 @@ static int open_reserved(run *r, ldr_ladder **reserved) {
     int asked = o->init == INIT_RESERVED, shaped = o->preset || o->reduction || o->rung_count || o->importance || o->slice_heads || o->method > METHOD_LADDER;
     *reserved = NULL;
     if (asked && shaped) return fail(r, LDR_ARGUMENT, "--init reserved brings a ladder of its own shape: leave out --method, --preset, --reduction, --rungs, --importance and --slice-heads", "");
-    if (shaped || (o->init && !asked) || !ldr__path_join(path, sizeof path, o->model, "ladder.safetensors")) return EXIT_DONE;
+    if (!asked || !ldr__path_join(path, sizeof path, o->model, "ladder.safetensors")) return EXIT_DONE;
     if (!ldr__file_exists(path)) return asked ? fail(r, LDR_MISSING, "%s: there is no reserved ladder", path) : EXIT_DONE;
     *reserved = ldr_ladder_load(r->model, path, NULL, &r->err);
     return *reserved ? EXIT_DONE : EXIT_FAILED;
@@ -1142,6 +1158,48 @@ static void start_reserved(ldr_ladder *l, const ldr_ladder *reserved) {
         from = ldr_ladder_param(reserved, at);
         if (from.rows == to.rows && from.columns == to.columns) memcpy(to.value, from.value, sizeof(float) * (size_t)to.rows * (size_t)to.columns);
     }
+}
+
+/* Tokens a second through the frozen backbone, from a first batch of the training set. */
+static double forward_rate(run *r) {
+    int32_t offsets[2] = { 0, 0 }, ids[512], take = 0, n = ldr_dataset_count(r->train), i;
+    float *hidden = (float *)malloc(512 * sizeof *hidden * (size_t)r->info.width);
+    double start, rate = 0;
+    ldr_batch batch;
+    memset(&batch, 0, sizeof batch);
+    for (i = 0; i < n && take < 64; i++) {
+        ldr_example e = ldr_dataset_get(r->train, i);
+        int32_t k = LDR__MIN(e.count, LDR__MIN(512, r->info.positions) - take);
+        if (k <= 0) break;
+        memcpy(ids + take, e.ids, (size_t)k * sizeof *ids);
+        take += k;
+    }
+    batch.sequences = 1;
+    batch.offsets = offsets;
+    batch.ids = ids;
+    offsets[1] = take;
+    for (i = 0; hidden && i < 2; i++) {                    /* the first time reads the file */
+        start = seconds_now();
+        if (ldr_model_hidden(r->model, hidden, &batch, -1, &r->err)) break;
+        rate = (double)take / LDR__MAX(1e-6, seconds_now() - start);
+    }
+    free(hidden);
+    return rate;
+}
+
+/* What is left open is chosen by the data, the model and the budget. */
+static int choose_recipe(run *r, ldr_ladder_desc *d) {
+    const options *o = &r->o;
+    ldr_budget b;
+    memset(&b, 0, sizeof b);
+    if (o->recipe == RECIPE_PLAIN || !o->train) return EXIT_DONE;
+    b.memory = (uint64_t)((double)o->budget_memory * 1048576.0);
+    b.seconds = (double)o->budget_seconds;
+    b.no_cache = o->cache && strcmp(o->cache, "off") == 0;
+    if (b.seconds > 0) b.forward_rate = forward_rate(r);
+    if (ldr_recipe(d, &r->train_desc, r->recipe, sizeof r->recipe, r->model, r->train, r->dev, &b, &r->err)) return EXIT_FAILED;
+    if (*r->recipe && o->command != CMD_PLAN) fprintf(stderr, "recipe: %s\n", r->recipe);
+    return EXIT_DONE;
 }
 
 /* A plan wants sizes only, so it leaves out the passes over the data that Fisher and energy need. */
@@ -1168,6 +1226,7 @@ static int make_ladder(run *r) {
     if (!reserved) {
         d.preset = o->preset ? (ldr_preset)(o->preset - 1) : LDR_PRESET_DEFAULT;
         d.reduction = o->reduction;
+        d.top = o->top;
         d.rungs = o->rung_count ? o->rungs : NULL;
         d.rung_count = o->rung_count;
         d.importance = o->command == CMD_PLAN ? LDR_IMPORTANCE_PRESET : (ldr_importance)o->importance;
@@ -1175,6 +1234,7 @@ static int make_ladder(run *r) {
     }
     d.init = reserved ? LDR_INIT_RANDOM : (ldr_init)o->init;
     d.sample = r->train;
+    d.standardise = (ldr_choice)o->standardise;
     d.dropout = o->dropout;
     d.head = r->head;
     d.pool = (ldr_pool)o->head_pool;
@@ -1187,7 +1247,12 @@ static int make_ladder(run *r) {
         for (i = 0; i < d.classes; i++) names[i] = ldr_dataset_label_name(r->train, i);
         d.label_names = names;
     }
+    if (!reserved && choose_recipe(r, &d)) {
+        free((void *)(uintptr_t)names);
+        return EXIT_FAILED;
+    }
     r->ladder = ldr_ladder_create(r->model, &d, &r->err);
+    if (r->ladder && *r->recipe && ldr_ladder_note(r->ladder, "recipe", r->recipe, &r->err)) return EXIT_FAILED;
     if (r->ladder && reserved) start_reserved(r->ladder, reserved);
     ldr_ladder_free(reserved);
     free((void *)(uintptr_t)names);
@@ -1200,10 +1265,10 @@ static int prepare(run *r) {
     if (!status) status = open_model(r);
     if (!status) status = choose_max_len(r, r->task ? r->task->max_len : 0);
     if (status) return status;
-    r->train_desc = make_train_desc(r);
+    r->train_desc = given_train_desc(r);
     status = r->o.train ? load_sets(r) : make_full_batch(r);
     if (!status) status = make_ladder(r);
-    r->train_desc = make_train_desc(r);                /* once more: the rate depends on the method */
+    r->train_desc = ldr_train_desc_defaults(r->ladder, &r->train_desc);        /* the rate depends on the ladder */
     return status;
 }
 
@@ -2041,11 +2106,12 @@ static int copy_file(run *r, const char *name) {
     return w.status ? EXIT_FAILED : EXIT_DONE;
 }
 
+/* What lies beside a model's weights; the configuration first. */
+static const char *const companions[] = { "config.json", "vocab.txt", "tokenizer_config.json", "tokenizer.json", "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt", "tokenizer.model", "spiece.model", "sentencepiece.bpe.model", "LICENSE" };
+
 /* Makes --out a model directory but for its weights, which come last: a directory with weights in it is complete. */
 static int copy_companions(run *r, char path[LADDER_MAX_PATH]) {
     static const char *const weights[] = { "model.safetensors", "model.safetensors.index.json" };
-    static const char *const others[] = { "config.json", "vocab.txt", "tokenizer_config.json", "tokenizer.json", "special_tokens_map.json", "added_tokens.json",
-                                          "vocab.json", "merges.txt", "tokenizer.model", "spiece.model", "sentencepiece.bpe.model", "LICENSE" };
     size_t i;
     for (i = sizeof weights / sizeof *weights; i-- > 0;) {
         if (!ldr__path_join(path, LADDER_MAX_PATH, r->o.out, weights[i])) return fail(r, LDR_ARGUMENT, "%s: the path is too long", r->o.out);
@@ -2053,8 +2119,8 @@ static int copy_companions(run *r, char path[LADDER_MAX_PATH]) {
     }
     if (open_model(r)) return EXIT_FAILED;
     if (!make_directory(r->o.out)) return fail(r, LDR_IO, "%s: the directory cannot be made", r->o.out);
-    for (i = 0; i < sizeof others / sizeof *others; i++)
-        if (copy_file(r, others[i])) return EXIT_FAILED;
+    for (i = 0; i < sizeof companions / sizeof *companions; i++)
+        if (copy_file(r, companions[i])) return EXIT_FAILED;
     return EXIT_DONE;
 }
 

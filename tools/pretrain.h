@@ -129,16 +129,21 @@ static int split_paths(run *r, const char *list, char **names, const char **path
     return *count ? EXIT_DONE : fail(r, LDR_ARGUMENT, "%s: names no text file", list);
 }
 
+static int32_t find_piece(const ldr_tokenizer *t, const char *name, const char *other) {
+    int32_t id = ldr_tokenizer_find(t, name);
+    return id >= 0 ? id : ldr_tokenizer_find(t, other);
+}
+
 static int open_stream(run *r, stream *s, const char *list, int32_t length, int32_t pool) {
     const char *paths[MAX_TEXTS];
     int32_t i, count;
     memset(s, 0, sizeof *s);
     s->tokenizer = ldr_model_tokenizer(r->model);
     if (!s->tokenizer) return fail(r, LDR_MISSING, "%s: has no WordPiece vocabulary to read text with", r->o.model);
-    s->cls = ldr_tokenizer_find(s->tokenizer, "[CLS]");
-    s->sep = ldr_tokenizer_find(s->tokenizer, "[SEP]");
-    s->mask = ldr_tokenizer_find(s->tokenizer, "[MASK]");
-    if (s->cls < 0 || s->sep < 0 || s->mask < 0) return fail(r, LDR_MISSING, "the vocabulary lacks [CLS], [SEP] or [MASK]", "");
+    s->cls = find_piece(s->tokenizer, "[CLS]", "<s>");
+    s->sep = find_piece(s->tokenizer, "[SEP]", "</s>");
+    s->mask = find_piece(s->tokenizer, "[MASK]", "<mask>");
+    if (s->cls < 0 || s->sep < 0 || s->mask < 0) return fail(r, LDR_MISSING, "the vocabulary lacks [CLS], [SEP] or [MASK] (or <s>, </s>, <mask>)", "");
     s->length = length;
     s->seed = r->o.seed;
     if (split_paths(r, list, &s->names, paths, &count)) return EXIT_FAILED;

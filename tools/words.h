@@ -202,15 +202,18 @@ static void words_letter(words_splitter *s, uint32_t c, int alone) {
 }
 
 static void words_char(words_splitter *s, uint32_t c) {
-    int k = ldr__char_class(c), alone = ldr__char_cjk(c), n, i;
-    uint32_t out[3];
-    if (k == LDR__CLASS_CONTROL) return;
-    if (k == LDR__CLASS_SPACE) words_flush(s);
-    else if (!s->lower) words_letter(s, c, alone || k == LDR__CLASS_PUNCT);
-    else if (k != LDR__CLASS_MARK) {
-        c = c == 0x130 ? (uint32_t)'i' : ldr__char_lower(c);      /* its dot is a mark and falls off */
-        n = ldr__char_strip(out, c);
-        for (i = 0; i < n; i++) words_letter(s, out[i], alone || (out[i] == c ? k : ldr__char_class(out[i])) == LDR__CLASS_PUNCT);
+    int alone = ldr__char_cjk(c), n = 1, i;
+    uint32_t out[24];
+    if (ldr__char_control(c)) return;
+    if (ldr__char_white(c)) {
+        words_flush(s);
+        return;
+    }
+    out[0] = c;
+    if (s->lower) n = ldr__decompose(out, c, 0);
+    for (i = 0; i < n; i++) {
+        if (s->lower && ldr__char_nonspacing(out[i])) continue;
+        words_letter(s, s->lower ? ldr__char_lower(out[i]) : out[i], alone || ldr__char_punct(out[i]));
     }
 }
 
@@ -525,7 +528,7 @@ static int words_by_count(const void *a, const void *b) {
 }
 
 /* Punctuation and Han are words of their own and need no piece inside words. */
-static int words_stands_alone(uint32_t c) { return ldr__char_cjk(c) || ldr__char_class(c) == LDR__CLASS_PUNCT; }
+static int words_stands_alone(uint32_t c) { return ldr__char_cjk(c) || ldr__char_punct(c); }
 
 /* How many of the n letters, the most frequent first, get pieces: those that make up 999 of 1000 characters must, and every
    other that is at least one in a million as long as there is room. *needed: the pieces of those that must. */
