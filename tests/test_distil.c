@@ -261,11 +261,34 @@ TEST(a_killed_run_goes_on) {
     CHECK(same_files("killed.ckpt", "through.ckpt"));
 }
 
+/* What a stopped run had learned is a student, too, and another run goes on from it. */
+TEST(a_stopped_run_is_a_student_to_go_on_from) {
+    double before;
+    NEED_TEXTS();
+    EXPECT(1, "$L distil " NARROW " --steps 200 --checkpoint part.ckpt --stop-at 80 --held-out held.txt --out part");
+    before = number_after("held-out loss ", 1);
+    EXPECT(0, "$L export --model part --ladder part.ckpt --out student");
+    EXPECT(0, "cmp part/vocab.txt student/vocab.txt && cmp part/config.json student/config.json");
+    EXPECT(0, "$L distil --teacher teacher --model student --texts a.txt,b.txt --max-len 16 --batch 8 --lr 1e-9 --steps 1 --threads 1 --held-out held.txt --out same");
+    CHECK(number_after("held-out loss ", 1) < 1.02 * before);
+    EXPECT(0, "$L distil --teacher teacher --model student --texts a.txt,b.txt --max-len 16 --batch 8 --lr 2e-3 --steps 80 --threads 1 --held-out held.txt --out on");
+    CHECK(number_after("held-out loss ", 1) < 0.95 * before);
+    EXPECT(1, "$L distil --teacher teacher --model student --texts a.txt,b.txt --max-len 16 --batch 8 --steps 9 --threads 1 --checkpoint on.ckpt --stop-at 4 --out twice");
+    EXPECT(0, "$L distil --teacher teacher --model student --texts a.txt,b.txt --max-len 16 --batch 8 --steps 9 --threads 1 --resume on.ckpt --out twice");
+    EXPECT(0, "$L distil --teacher teacher --model student --texts a.txt,b.txt --max-len 16 --batch 8 --steps 9 --threads 1 --out once");
+    CHECK(same_files("once/model.safetensors", "twice/model.safetensors"));
+    EXPECT(1, "$L export --model teacher --ladder part.ckpt --out other-export");
+    CHECK(holds("err", "another model") && one_error_line());
+    EXPECT(1, "head -c 200000 part.ckpt >cut.ckpt; printf x >>cut.ckpt; tail -c +200002 part.ckpt >>cut.ckpt; $L export --model part --ladder cut.ckpt --out damaged");
+    CHECK(holds("err", "damaged") && one_error_line());
+}
+
 TEST(what_cannot_be_is_refused) {
     static const struct { int status; const char *line, *says; } rows[] = {
         { 2, "$L distil --texts a.txt --layers 1 --width 8 --out x", "--teacher" },
         { 2, "$L distil --teacher teacher --layers 1 --width 8 --out x", "--texts" },
         { 2, "$L distil --teacher teacher --texts a.txt --width 8 --out x", "--layers" },
+        { 2, "$L distil " SMALL " --width 24 --model teacher --out x", "--model" },
         { 2, "$L distil " SMALL " --width 24 --out x --masked 2", "--masked" },
         { 2, "$L distil " SMALL " --width 24 --out x --init slice", "--init" },
         { 1, "$L distil " SMALL " --width 64 --out x", "wider than the teacher" },
@@ -352,7 +375,7 @@ TEST(electra_as_transformers_computes_it) {
 
 #define TESTS(X) X(axes_of_two_channels_by_hand) X(axes_are_eigenvectors_in_order) X(least_squares_finds_what_made_the_data) X(words_cut_differently_are_paired_by_their_bytes) \
     X(the_student_comes_near_its_teacher) X(a_start_from_the_teacher_is_ahead) X(the_student_teaches) X(fewer_pieces_are_cut_out_of_the_teachers_vocabulary) \
-    X(runs_that_stop_go_on_with_the_same_bits) X(a_killed_run_goes_on) X(what_cannot_be_is_refused) X(electra_as_transformers_computes_it)
+    X(runs_that_stop_go_on_with_the_same_bits) X(a_killed_run_goes_on) X(a_stopped_run_is_a_student_to_go_on_from) X(what_cannot_be_is_refused) X(electra_as_transformers_computes_it)
 #else
 TEST(needs_a_shell) { SKIP("these tests run a POSIX shell"); }
 #define TESTS(X) X(needs_a_shell)

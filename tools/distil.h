@@ -1352,6 +1352,7 @@ static int open_distil(distil *d) {
     options *o = &r->o;
     ldr_ladder_desc l = words_ladder(r, LDR_METHOD_FULL);
     uint64_t seed = o->seed;
+    int fresh = !o->resume && o->model == o->out;
     int32_t *ids, i, longest = LDR__MIN(2 * r->max_len, ldr_model_info_get(d->teacher).positions);
     ldr_progress p;
     d->to = (size_t)r->info.width;
@@ -1374,7 +1375,7 @@ static int open_distil(distil *d) {
     if (!r->trainer) return EXIT_FAILED;
     r->trainer->pass.pull = pull_states;
     r->trainer->pass.pull_context = d;
-    if (!o->resume) {
+    if (fresh) {
         ids = their_pieces(d);
         if (!ids || start_student(d, ids)) {
             free(ids);
@@ -1415,10 +1416,13 @@ static int command_distil(run *r) {
     if (o->clip == 0) o->clip = 1.0f / o->word_weight;     /* the gradient is in units of the words' loss */
     r->head = LDR_HEAD_WORDS;
     status = open_teacher(&d);
-    if (!status && !o->resume) status = make_student(&d);
     o->compute = 0;                        /* the student's weights change                     */
-    o->model = o->out;
-    if (!status) status = open_model(r);
+    if (!status && !o->resume && o->model) status = copy_companions(r, path);      /* opens the model, too */
+    else if (!status) {
+        if (!o->resume) status = make_student(&d);
+        if (!o->model) o->model = o->out;
+        if (!status) status = open_model(r);
+    }
     if (!status) status = choose_max_len(r, 64);
     if (!status && r->max_len < 8) status = fail(r, LDR_ARGUMENT, "--max-len must leave room for a few words", "");
     if (!status) status = open_log(r);

@@ -246,8 +246,9 @@ static const option option_table[] = {
     { "--texts", KIND_TEXT, AT(texts), CMD_DISTIL, CMD_DISTIL, "LIST", 0, 0, "plain text files with commas between them; a few sentences of a line are a text" },
     { "--held-out", KIND_TEXT, AT(held_out), CMD_DISTIL, 0, "LIST", 0, 0, "text files the model never learns from; the losses are measured on them" },
     { "--out", KIND_TEXT, AT(out), CMD_DISTIL, CMD_DISTIL, "DIR", 0, 0, "the model directory to write" },
-    { "--layers", KIND_COUNT, AT(layers), CMD_DISTIL, CMD_DISTIL, "N", 1, 1000, "blocks of the student, as many as the teacher's at most" },
-    { "--width", KIND_COUNT, AT(width), CMD_DISTIL, CMD_DISTIL, "N", 1, 65536, "of its states, as wide as the teacher's at most" },
+    { "--model", KIND_TEXT, AT(model), CMD_DISTIL, 0, "DIR", 0, 0, "go on from this student; without it a new one is made" },
+    { "--layers", KIND_COUNT, AT(layers), CMD_DISTIL, 0, "N", 1, 1000, "new student: blocks, as many as the teacher's at most" },
+    { "--width", KIND_COUNT, AT(width), CMD_DISTIL, 0, "N", 1, 65536, "new student: of its states, as wide as the teacher's at most" },
     { "--heads", KIND_COUNT, AT(heads), CMD_DISTIL, 0, "N", 1, 4096, "attention heads; as large as the teacher's if not given" },
     { "--ffn", KIND_COUNT, AT(ffn), CMD_DISTIL, 0, "N", 1, 1000000, "4 x width if not given" },
     { "--embedding", KIND_COUNT, AT(embedding), CMD_DISTIL, 0, "N", 1, 65536, "width of the embeddings: narrower than the states makes an ELECTRA, else a BERT" },
@@ -259,7 +260,7 @@ static const option option_table[] = {
     { "--layer-weight", KIND_NUMBER_OFF, AT(layer_weight), CMD_DISTIL, 0, "X", 0, 1e6, "of the errors of all layers before the last together; 0.5 if not given" },
     { "--masked", KIND_NUMBER, AT(masked), CMD_DISTIL, 0, "P", 0, 1, "share of the texts that have words masked; 0.2 if not given" },
     { "--model", KIND_TEXT, AT(model), CMD_EXPORT, CMD_EXPORT, "DIR", 0, 0, "the pretrained model" },
-    { "--ladder", KIND_TEXT, AT(ladder), CMD_EXPORT, CMD_EXPORT, "FILE", 0, 0, "what train --method full, bitfit, lora or theseus made beside it" },
+    { "--ladder", KIND_TEXT, AT(ladder), CMD_EXPORT, CMD_EXPORT, "FILE", 0, 0, "what train --method full, bitfit, lora or theseus made beside it, or a checkpoint" },
     { "--out", KIND_TEXT, AT(out), CMD_EXPORT, CMD_EXPORT, "DIR", 0, 0, "the model directory to write, without weights yet" },
     { "--type", KIND_WORD, AT(type), CMD_QUANTIZE, 0, "q8_0|q4_0", 0, 0, "blocks of 32 weights in 34 or in 18 bytes; q8_0 if not given" },
     { "--out", KIND_TEXT, AT(out), CMD_QUANTIZE, CMD_QUANTIZE, "DIR", 0, 0, "the model directory to write, without weights yet" },
@@ -508,6 +509,9 @@ static int check_needed(const struct command *c, const options *o) {
     int i;
     for (i = 0; i < OPTION_COUNT; i++)
         if ((option_table[i].needed & c->bit) && !is_given(o, &option_table[i])) return usage_error(c, option_table[i].name, "is missing");
+    if (c->bit == CMD_DISTIL && !o->model && (!o->layers || !o->width)) return usage_error(c, o->layers ? "--width" : "--layers", "is missing: a new student needs both, and --model DIR goes on from one");
+    if (c->bit == CMD_DISTIL && o->model && (o->layers || o->width || o->heads || o->ffn || o->embedding || o->vocabulary || o->positions || o->init))
+        return usage_error(c, "--model", "goes on from a student as it is: without --layers, --width and what else makes a new one");
     if (c->bit == CMD_INSPECT && !o->file) return usage_error(c, "FILE or DIR", "is missing");
     if (o->task && o->regress) return usage_error(c, "--regress", "does not go with --task, which knows its labels");
     if (o->targets && !target_bits(o->targets)) return usage_error(c, "--targets", "takes some of query,key,value,output,gate,up,down");
@@ -2149,11 +2153,48 @@ static int export_config(run *r) {
     return status ? EXIT_FAILED : EXIT_DONE;
 }
 
+/* The parameters of a run that was stopped, as far as they had come. */
+static int open_stopped(run *r, const ldr_weights *w) {
+    static const char *const names[] = { "values", "momentum", "variance", "best" };
+    int32_t rungs[1024];
+    ldr_ladder_desc d;
+    ldr__array a;
+    uint64_t wanted = 0, backbone = 0, h = 0;
+    size_t i, at, take;
+    memset(&d, 0, sizeof d);
+    if (!ldr__parse_hex(ldr_weights_meta(w, "checksum"), 16, &wanted) || !ldr__parse_hex(ldr_weights_meta(w, "backbone.fingerprint"), 16, &backbone)) return fail(r, LDR_FORMAT, "%s: holds no checksum", r->o.ladder);
+    for (i = 0; i < sizeof names / sizeof *names; i++) {
+        const ldr_tensor *t = ldr_weights_find(w, names[i]);
+        for (at = 0; t && at < t->bytes / 4; at += take) {
+            take = LDR__MIN((size_t)LDR__BLOCK, (size_t)(t->bytes / 4) - at);
+            h = ldr__digest(h, (const unsigned char *)t->data + 4 * at, 4 * take);
+        }
+    }
+    if (ldr__mix64(h ^ ldr__meta_digest(w)) != wanted) return fail(r, LDR_CORRUPT, "%s: does not match its checksum: the file was damaged", r->o.ladder);
+    if (backbone != ldr_model_fingerprint(r->model)) return fail(r, LDR_MISMATCH, "%s: this run began with another model", r->o.ladder);
+    if (ldr__meta_desc(w, &d, rungs, &r->err)) return EXIT_FAILED;
+    r->ladder = ldr_ladder_create(r->model, &d, &r->err);
+    if (!r->ladder) return EXIT_FAILED;
+    a.name = "values";
+    a.data = r->ladder->values;
+    a.rows = 1;
+    a.columns = r->ladder->size;
+    return ldr__array_read(w, &a, &r->err) ? EXIT_FAILED : EXIT_DONE;
+}
+
 static int command_export(run *r) {
     char path[LADDER_MAX_PATH];
+    ldr_weights *w;
+    const char *format;
+    int status;
     if (copy_companions(r, path)) return EXIT_FAILED;
-    r->ladder = ldr_ladder_load(r->model, r->o.ladder, NULL, &r->err);
-    if (!r->ladder || export_config(r) || ldr_ladder_export(r->ladder, path, written_type(r), &r->err)) return EXIT_FAILED;
+    w = ldr__weights_open_one(r->o.ladder, NULL, &r->err);
+    if (!w) return EXIT_FAILED;
+    format = ldr_weights_meta(w, "format");
+    status = format && strcmp(format, "ladder-run") == 0 ? open_stopped(r, w) : EXIT_DONE;
+    ldr_weights_close(w);
+    if (!status && !r->ladder) r->ladder = ldr_ladder_load(r->model, r->o.ladder, NULL, &r->err);
+    if (status || !r->ladder || export_config(r) || ldr_ladder_export(r->ladder, path, written_type(r), &r->err)) return EXIT_FAILED;
     printf("%s written\n", path);
     return EXIT_DONE;
 }
