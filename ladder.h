@@ -468,7 +468,7 @@ typedef struct ldr_model_desc {
 } ldr_model_desc;
 
 /* Loads a Hugging Face directory: config.json, model.safetensors (or its sharded index) and,
-   when there is one, the vocabulary. Families: bert, roberta, albert, distilbert, gpt2, llama.
+   when there is one, the vocabulary. Families: bert, roberta, albert, electra, distilbert, gpt2, llama.
    Weights stay in their file's type and are read in place; only vectors (biases, norms) are
    copied as float. A missing, extra, misshapen or mistyped tensor, an unknown model_type or an
    option that would change the result is an error. desc may be NULL. */
@@ -11550,6 +11550,11 @@ static const ldr__family ldr__families[] = {
       "embeddings.word_embeddings.weight", "embeddings.position_embeddings.weight", "embeddings.token_type_embeddings.weight", "embeddings.LayerNorm", "encoder.embedding_hidden_mapping_in", NULL,
       "predictions.dense", "predictions.LayerNorm", "predictions.decoder.weight", "predictions.bias",
       { "*embeddings.position_ids", "*pooler.*", "predictions.*", "sop_classifier.*", "classifier.*", "qa_outputs.*" } },
+    { "electra", "electra.", LDR_NORM_LAYER, LDR__POST, 0, 0, 0, 1, 0, 0, LDR__HF_KEYS, "layer_norm_eps", "gelu",
+      LDR__BERT_SLOTS("encoder.layer.%d."),
+      "embeddings.word_embeddings.weight", "embeddings.position_embeddings.weight", "embeddings.token_type_embeddings.weight", "embeddings.LayerNorm", "embeddings_project", NULL,
+      "generator_predictions.dense", "generator_predictions.LayerNorm", "generator_lm_head.weight", "generator_lm_head.bias",
+      { "*embeddings.position_ids", "generator_*", "discriminator_predictions.*", "sequence_summary.*", "classifier.*", "qa_outputs.*" } },
     { "distilbert", "distilbert.", LDR_NORM_LAYER, LDR__POST, 0, 0, 0, 1, 0, 0, "dim", "n_layers", "n_heads", "hidden_dim", "max_position_embeddings", "activation", NULL, "gelu",
 #define LDR__DISTIL "transformer.layer.%d."
       { LDR__DISTIL "attention.q_lin.weight", LDR__DISTIL "attention.k_lin.weight", LDR__DISTIL "attention.v_lin.weight", LDR__DISTIL "attention.out_lin.weight", NULL,
@@ -11611,6 +11616,9 @@ struct ldr_model {
     void              *plan_memory;
     size_t             plan_size;
 };
+
+/* 1: states are made of embeddings by a matrix. ALBERT always has it, ELECTRA where they differ in width. */
+static int ldr__projects(const ldr_model *m) { return m->family->project && (m->family->shared || m->embed_width != m->shape.width); }
 
 static const ldr__block *ldr__model_block(const ldr_model *m, int32_t layer) { return &m->blocks[m->family->shared ? 0 : layer]; }
 
@@ -11749,7 +11757,7 @@ static ldr_status ldr__config_read(ldr_model *m, const ldr_json *j, ldr_error *e
     for (i = 0; i < sizeof ldr__families / sizeof ldr__families[0]; i++)
         if (strcmp(ldr__families[i].type, text) == 0) m->family = &ldr__families[i];
     f = m->family;
-    if (!f) return ldr__fail(err, LDR_UNSUPPORTED, ldr_json_node_at(j, node)->begin, "config.json: model_type \"%s\" is not supported (bert, roberta, albert, distilbert, gpt2, llama are)", text);
+    if (!f) return ldr__fail(err, LDR_UNSUPPORTED, ldr_json_node_at(j, node)->begin, "config.json: model_type \"%s\" is not supported (bert, roberta, albert, electra, distilbert, gpt2, llama are)", text);
     if (ldr__config_refuse(j, err)) return err->status;
     s->norm = f->norm;
     s->place = f->place;
@@ -11987,7 +11995,7 @@ static ldr_status ldr__bind_all(ldr__binder *b) {
     if (f->position && ldr__bind_matrix(b, &m->ends.m[LDR__POSITION], b->prefix, f->position, 0, (size_t)m->positions, e, 0, 0, 1)) return b->err->status;
     if (f->segment && ldr__bind_matrix(b, &m->ends.m[LDR__SEGMENT], b->prefix, f->segment, 0, (size_t)m->segments, e, 0, 0, 1)) return b->err->status;
     if (f->embed_norm && ldr__bind_norm(b, &m->ends.v[LDR__EMBED_NORM], b->prefix, f->embed_norm, e, LDR_NORM_LAYER)) return b->err->status;
-    if (f->project) {
+    if (ldr__projects(m)) {
         ldr__format(name, sizeof name, "%s.weight", f->project);
         if (ldr__bind_matrix(b, &m->ends.m[LDR__PROJECT], b->prefix, name, 0, w, e, 0, 0, 1)) return b->err->status;
         ldr__format(name, sizeof name, "%s.bias", f->project);
@@ -12477,41 +12485,76 @@ static void ldr__exec_place(ldr__plan *p, ldr__exec *ex, const ldr_model *m, siz
     ex->scratch = ldr__place_floats(p, "packing buffers", ex->scratch_size * (size_t)m->threads);
 }
 
+/* Room for passes over the frozen model alone, of batches of up to so many rows and sequences. */
+typedef struct ldr__viewer {
+    const ldr_model *m;
+    ldr__plan        plan;
+    ldr__backbone    b;
+    ldr__exec        ex;
+    int32_t         *position;
+} ldr__viewer;
+
+static void ldr__viewer_close(ldr__viewer *r) {
+    if (r->m) ldr__plan_end(r->plan.memory, r->plan.size, &r->m->alloc);
+    memset(r, 0, sizeof *r);
+}
+
+static ldr_status ldr__viewer_open(ldr__viewer *r, const ldr_model *m, size_t rows, size_t sequences, size_t longest, ldr_error *err) {
+    int pass;
+    memset(r, 0, sizeof *r);
+    for (pass = 0; pass < 2; pass++) {
+        if (pass && ldr__plan_begin(&r->plan, &m->alloc, err)) return err->status;
+        ldr__backbone_place(&r->plan, &r->b, m, &m->shape, rows, sequences, longest);
+        ldr__exec_place(&r->plan, &r->ex, m, LDR__MAX(ldr__shape_scratch(&m->shape, rows, longest), ldr__gemm_scratch((size_t)m->shape.width, (size_t)m->embed_width)), r->b.chunk);
+        r->position = (int32_t *)ldr__place(&r->plan, "positions", rows, sizeof(int32_t));
+    }
+    r->m = m;
+    return LDR_OK;
+}
+
+/* Runs the first `layers` blocks: r->b.x[T,d] is the state after the last. seen (may be NULL) is called with every state before: of the
+   embeddings as 0, of block i as i. */
+static void ldr__viewer_run(ldr__viewer *r, const ldr_batch *batch, int32_t layers, void (*seen)(void *context, int32_t layer, const float *x), void *context) {
+    const ldr_model *m = r->m;
+    ldr__tokens t;
+    int32_t l;
+    memset(&t, 0, sizeof t);
+    ldr__positions(r->position, batch->offsets, batch->sequences);
+    t.sequences = batch->sequences;
+    t.offsets = batch->offsets;
+    t.position = r->position;
+    t.count = (size_t)batch->offsets[batch->sequences];
+    t.frequency = m->frequency;
+    ldr__embed_forward(&r->ex, m, &m->ends, r->b.x, r->b.embed, batch->ids, batch->segments, &t);
+    for (l = 0; l < layers; l++) {
+        if (seen) seen(context, l, r->b.x);
+        ldr__model_block_forward(&r->ex, m, &r->b, l, &t);
+    }
+}
+
+/* The state after the last block to hidden[T,d], through the final norm where the family has one; hidden may be it. */
+static void ldr__viewer_final(const ldr__viewer *r, float *hidden, size_t rows) {
+    const ldr_model *m = r->m;
+    size_t w = (size_t)m->shape.width;
+    if (m->ends.v[LDR__FINAL]) ldr__norm_forward(&r->ex, hidden, NULL, r->b.x, m->ends.v[LDR__FINAL], m->ends.v[LDR__FINALB], rows, w, m->shape.norm, m->shape.eps);
+    else if (hidden != r->b.x) memcpy(hidden, r->b.x, rows * w * sizeof(float));
+}
+
 LDR__DEF ldr_status ldr_model_hidden(const ldr_model *m, float *hidden, const ldr_batch *batch, int32_t layer, ldr_error *err) {
     ldr_error local;
-    ldr__plan plan;
-    ldr__backbone b;
-    ldr__exec ex;
-    ldr__tokens t;
-    int32_t *position = NULL, l;
-    size_t longest, rows, w;
-    int pass;
+    ldr__viewer r;
+    size_t longest, rows;
     memset(&local, 0, sizeof local);
     if (!err || err->status) err = &local;      /* an earlier error stays as it is */
     if (!m || !hidden) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_model_hidden: no model or no destination");
     if (layer < -1 || layer > m->layers) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "layer %d does not exist, the model has 0 (embeddings) to %d", layer, m->layers);
     if (ldr__batch_check(m, batch, &longest, err)) return err->status;
     rows = (size_t)batch->offsets[batch->sequences];
-    w = (size_t)m->shape.width;
-    memset(&plan, 0, sizeof plan);
-    memset(&t, 0, sizeof t);
-    for (pass = 0; pass < 2; pass++) {
-        if (pass && ldr__plan_begin(&plan, &m->alloc, err)) return err->status;
-        ldr__backbone_place(&plan, &b, m, &m->shape, rows, (size_t)batch->sequences, longest);
-        ldr__exec_place(&plan, &ex, m, LDR__MAX(ldr__shape_scratch(&m->shape, rows, longest), ldr__gemm_scratch(w, (size_t)m->embed_width)), b.chunk);
-        position = (int32_t *)ldr__place(&plan, "positions", rows, sizeof(int32_t));
-    }
-    ldr__positions(position, batch->offsets, batch->sequences);
-    t.sequences = batch->sequences;
-    t.offsets = batch->offsets;
-    t.position = position;
-    t.count = rows;
-    t.frequency = m->frequency;
-    ldr__embed_forward(&ex, m, &m->ends, b.x, b.embed, batch->ids, batch->segments, &t);
-    for (l = 0; l < (layer < 0 ? m->layers : layer); l++) ldr__model_block_forward(&ex, m, &b, l, &t);
-    if ((layer < 0 || layer == m->layers) && m->ends.v[LDR__FINAL]) ldr__norm_forward(&ex, hidden, NULL, b.x, m->ends.v[LDR__FINAL], m->ends.v[LDR__FINALB], rows, w, m->shape.norm, m->shape.eps);
-    else memcpy(hidden, b.x, rows * w * sizeof(float));
-    ldr__plan_end(plan.memory, plan.size, &m->alloc);
+    if (ldr__viewer_open(&r, m, rows, (size_t)batch->sequences, longest, err)) return err->status;
+    ldr__viewer_run(&r, batch, layer < 0 ? m->layers : layer, NULL, NULL);
+    if (layer < 0 || layer == m->layers) ldr__viewer_final(&r, hidden, rows);
+    else memcpy(hidden, r.b.x, rows * (size_t)m->shape.width * sizeof(float));
+    ldr__viewer_close(&r);
     return LDR_OK;
 }
 
@@ -13839,6 +13882,10 @@ struct ldr__pass {
     ldr__deep      deep;
     int32_t        keep, again;    /* for a backward pass, which makes what is inside a rung again */
     int32_t       *route, places;  /* [places] numbers of the blocks that run, in order       */
+    /* NULL, or called on the way back with the state y[T,d] after the block at `place` of the route and its gradient, to which it may add:
+       for losses of states (distilling). Only of a backbone that is trained inside */
+    void         (*pull)(void *context, const ldr__pass *s, int32_t place, const float *y, float *dy);
+    void          *pull_context;
     size_t         max_tokens, max_sequences, max_rows;
     /* the batch; t.offsets counts virtual tokens, offsets does not */
     int32_t       *offsets, *wide_offsets, *ids, *segments, *position, *labels;
@@ -14580,6 +14627,7 @@ static void ldr__deep_backward(ldr__pass *s) {
     }
     ldr__final_backward(s, ends[LDR__FINAL], ends[LDR__FINALB]);
     for (place = s->places - 1; place >= s->deep.from; place--) {
+        if (s->pull) s->pull(s->pull_context, s, place, s->deep.state[place - s->deep.from + 1], s->deep.dx);
         for (slot = 0; slot < LDR__ALL_SLOTS; slot++) grads[slot] = ldr__grad(l, ldr__tuned_at(l, s->route[place])->slot[slot]);
         ldr__deep_block_backward(s, place, grads);
     }
@@ -17965,7 +18013,7 @@ static int ldr__end_published(char *name, size_t cap, const ldr_model *m, int en
     stems[LDR__WORD] = f->word;
     stems[LDR__POSITION] = f->position;
     stems[LDR__SEGMENT] = f->segment;
-    stems[LDR__PROJECT] = stems[LDR__PROJECTB] = f->project;
+    stems[LDR__PROJECT] = stems[LDR__PROJECTB] = ldr__projects(m) ? f->project : NULL;
     stems[LDR__EMBED_NORM] = stems[LDR__EMBED_NORMB] = f->embed_norm;
     stems[LDR__FINAL] = f->final_norm;
     stems[LDR__FINALB] = f->norm == LDR_NORM_LAYER ? f->final_norm : NULL;

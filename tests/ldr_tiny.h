@@ -41,7 +41,10 @@ static inline ldr_batch one_sequence(int32_t offsets[2], const int32_t *ids, int
     return b;
 }
 
-static const char *const families[] = { "bert", "roberta", "albert", "distilbert", "gpt2", "llama" };
+static const char *const families[] = { "bert", "roberta", "albert", "electra", "distilbert", "gpt2", "llama" };
+
+/* 1: embeddings are narrower than states and go through a matrix. */
+static inline int tiny_projects(const char *family) { return strcmp(family, "albert") == 0 || strcmp(family, "electra") == 0; }
 
 static inline double largest(const float *v, size_t n) {
     double m = 0;
@@ -132,7 +135,7 @@ static inline tiny_spec tiny_default(const char *family) {
     s.ffn = 40;
     s.vocab = 31;
     s.positions = 40;
-    s.embed = strcmp(family, "albert") == 0 ? 12 : 24;
+    s.embed = tiny_projects(family) ? 12 : 24;
     s.dtype = LDR_F32;
     s.seed = 7;
     return s;
@@ -143,7 +146,7 @@ static void tiny_block(tiny_file *f, const tiny_spec *s, int l) {
     int d = s->width, kv = d / s->heads * s->kv;
     ldr_dtype t = s->dtype;
 #define TINY_NAME(...) (sprintf(n, __VA_ARGS__), n)
-    if (strcmp(s->family, "bert") == 0 || strcmp(s->family, "roberta") == 0) {
+    if (strcmp(s->family, "bert") == 0 || strcmp(s->family, "roberta") == 0 || strcmp(s->family, "electra") == 0) {
         static const char *const a[] = { "attention.self.query", "attention.self.key", "attention.self.value", "attention.output.dense" };
         int i;
         for (i = 0; i < 4; i++) tiny_linear(f, TINY_NAME("%s.encoder.layer.%d.%s", s->family, l, a[i]), d, d, 1, 0, t);
@@ -196,7 +199,7 @@ static void tiny_config(char *c, const tiny_spec *s) {
                  gpt ? "n_layer" : distil ? "n_layers" : "num_hidden_layers", s->layers, gpt ? "n_head" : distil ? "n_heads" : "num_attention_heads", s->heads,
                  gpt ? "n_inner" : distil ? "hidden_dim" : "intermediate_size", s->ffn, gpt ? "n_positions" : "max_position_embeddings", s->positions + (roberta ? 2 : 0));
     if (llama) c += sprintf(c, ",\"num_key_value_heads\":%d,\"rms_norm_eps\":1e-5,\"hidden_act\":\"silu\",\"rope_theta\":10000.0,\"tie_word_embeddings\":true", s->kv);
-    if (strcmp(s->family, "albert") == 0) c += sprintf(c, ",\"embedding_size\":%d", s->embed);
+    if (tiny_projects(s->family)) c += sprintf(c, ",\"embedding_size\":%d", s->embed);
     if (roberta) c += sprintf(c, ",\"type_vocab_size\":1");
     sprintf(c, "}");
 }
@@ -226,6 +229,7 @@ static char *tiny_weights(const tiny_spec *s, size_t *size) {
         sprintf(n, "%s.embeddings.LayerNorm", s->family);
         tiny_norm(&f, n, e, 1, t);
         if (strcmp(s->family, "albert") == 0) tiny_linear(&f, "albert.encoder.embedding_hidden_mapping_in", d, e, 1, 0, t);
+        if (strcmp(s->family, "electra") == 0) tiny_linear(&f, "electra.embeddings_project", d, e, 1, 0, t);
     }
     for (l = 0; l < s->layers; l++) tiny_block(&f, s, l);
     if (s->lm && strcmp(s->family, "bert") == 0) {

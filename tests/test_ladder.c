@@ -770,7 +770,7 @@ TEST(packed_floats_change_no_bit) {
                 ldr_batch b;
                 memset(&b, 0, sizeof b);
                 s.width = 72;
-                s.embed = strcmp(families[f], "albert") == 0 ? 12 : 72;
+                s.embed = tiny_projects(families[f]) ? 12 : 72;
                 s.ffn = 280;
                 s.positions = 110;
                 s.dtype = v == 2 ? LDR_F16 : LDR_F32;

@@ -70,7 +70,7 @@ static unsigned char *random_blocks(ldr_dtype format, size_t blocks, ldr_test_rn
 static tiny_spec wide(const char *family, int ffn) {
     tiny_spec s = tiny_default(family);
     s.width = 64;
-    s.embed = strcmp(family, "albert") == 0 ? 32 : 64;
+    s.embed = tiny_projects(family) ? 32 : 64;
     s.ffn = ffn;
     return s;
 }

@@ -172,8 +172,8 @@ static void put_floats(FILE *f, const float *v, int32_t n) {
 /* ---- options -------------------------------------------------------------------------- */
 
 enum { CMD_TRAIN = 1, CMD_EVAL = 2, CMD_PREDICT = 4, CMD_FEATURES = 8, CMD_TOKENIZE = 16, CMD_INSPECT = 32, CMD_PLAN = 64, CMD_QUANTIZE = 128,
-       CMD_PRETRAIN = 256, CMD_VOCABULARY = 512, CMD_EXPORT = 1024, CMD_COMPARE = 2048,
-       CMD_ONE = CMD_TRAIN | CMD_PLAN, CMD_FIT = CMD_ONE | CMD_COMPARE, CMD_RUN = CMD_FIT | CMD_EVAL | CMD_PREDICT | CMD_FEATURES, CMD_ALL = 4095 };
+       CMD_PRETRAIN = 256, CMD_VOCABULARY = 512, CMD_EXPORT = 1024, CMD_COMPARE = 2048, CMD_DISTIL = 8192,
+       CMD_ONE = CMD_TRAIN | CMD_PLAN, CMD_FIT = CMD_ONE | CMD_COMPARE, CMD_RUN = CMD_FIT | CMD_EVAL | CMD_PREDICT | CMD_FEATURES, CMD_STREAM = CMD_PRETRAIN | CMD_DISTIL, CMD_ALL = 16383 };
 
 enum { RECIPE_AUTO = 1, RECIPE_PLAIN };
 enum { INIT_RANDOM = 1, INIT_SLICE, INIT_RESERVED };
@@ -186,13 +186,13 @@ enum { MAX_RUNGS = 256 };
 /* A word option holds the place of its word, counted from 1; 0 is "not given" everywhere. */
 typedef struct options {
     unsigned    command;
-    const char *model, *ladder, *task, *train, *dev, *test, *data, *out, *resume, *checkpoint, *log, *file, *cache, *targets, *texts, *held_out, *word_list, *with_ladder, *vocab, *methods, *report;
+    const char *model, *ladder, *task, *train, *dev, *test, *data, *out, *resume, *checkpoint, *log, *file, *cache, *targets, *texts, *held_out, *word_list, *with_ladder, *vocab, *methods, *report, *teacher;
     int32_t     method, preset, init, importance, slice_heads, optimizer, schedule, cache_type, tap_type, cache_fill, simd, compute, pool, head_pool, type;
     float       budget_seconds, budget_memory;
     int32_t     recipe, reduction, top, standardise, head_epochs, head_hidden, epochs, batch, accumulate, max_len, patience, stop_at, threads, layer;
-    int32_t     rank, bottleneck, virtual_tokens, prompt_hidden, successors, replace_schedule, tune_layers, layers, width, heads, ffn, size, steps, whole_words, warm_start, distil, cased, seeds;
+    int32_t     rank, bottleneck, virtual_tokens, prompt_hidden, successors, replace_schedule, tune_layers, layers, width, heads, ffn, size, steps, whole_words, warm_start, distil, cased, seeds, embedding, vocabulary, positions;
     int32_t     regress, balance, ids, pair, pieces, no_special, release, pack, recompute, tune_biases, tune_norms, json, help;
-    float       replace_rate, replace_until, alpha, lr, warmup, weight_decay, dropout, label_smoothing, clip;
+    float       replace_rate, replace_until, alpha, lr, warmup, weight_decay, dropout, label_smoothing, clip, masked, word_weight, text_weight, layer_weight;
     uint64_t    seed;
     int32_t     rungs[MAX_RUNGS], rung_count;
 } options;
@@ -240,10 +240,27 @@ static const option option_table[] = {
     { "--word-list", KIND_TEXT, AT(word_list), CMD_PRETRAIN, 0, "FILE", 0, 0, "mask these words whole, a word a line: for languages written without spaces" },
     { "--with-ladder", KIND_TEXT, AT(with_ladder), CMD_PRETRAIN, 0, "FILE", 0, 0, "train a ladder beside the model at the same time, and write it to this file" },
     { "--distil", KIND_FLAG, AT(distil), CMD_PRETRAIN, 0, NULL, 0, 0, "--method ladder: learn the model's own predictions of masked words, not the words" },
-    { "--steps", KIND_COUNT, AT(steps), CMD_PRETRAIN, 0, "N", 1, 1000000000, "10000 if not given" },
-    { "--type", KIND_WORD, AT(type), CMD_PRETRAIN | CMD_EXPORT, 0, "f32|f16|bf16", 0, 0, "of the weights that are written" },
+    { "--steps", KIND_COUNT, AT(steps), CMD_STREAM, 0, "N", 1, 1000000000, "10000 if not given" },
+    { "--type", KIND_WORD, AT(type), CMD_STREAM | CMD_EXPORT, 0, "f32|f16|bf16", 0, 0, "of the weights that are written" },
+    { "--teacher", KIND_TEXT, AT(teacher), CMD_DISTIL, CMD_DISTIL, "DIR", 0, 0, "the model to learn from, an encoder" },
+    { "--texts", KIND_TEXT, AT(texts), CMD_DISTIL, CMD_DISTIL, "LIST", 0, 0, "plain text files with commas between them; a few sentences of a line are a text" },
+    { "--held-out", KIND_TEXT, AT(held_out), CMD_DISTIL, 0, "LIST", 0, 0, "text files the model never learns from; the losses are measured on them" },
+    { "--out", KIND_TEXT, AT(out), CMD_DISTIL, CMD_DISTIL, "DIR", 0, 0, "the model directory to write" },
+    { "--model", KIND_TEXT, AT(model), CMD_DISTIL, 0, "DIR", 0, 0, "go on from this student; without it a new one is made" },
+    { "--layers", KIND_COUNT, AT(layers), CMD_DISTIL, 0, "N", 1, 1000, "new student: blocks, as many as the teacher's at most" },
+    { "--width", KIND_COUNT, AT(width), CMD_DISTIL, 0, "N", 1, 65536, "new student: of its states, as wide as the teacher's at most" },
+    { "--heads", KIND_COUNT, AT(heads), CMD_DISTIL, 0, "N", 1, 4096, "attention heads; as large as the teacher's if not given" },
+    { "--ffn", KIND_COUNT, AT(ffn), CMD_DISTIL, 0, "N", 1, 1000000, "4 x width if not given" },
+    { "--embedding", KIND_COUNT, AT(embedding), CMD_DISTIL, 0, "N", 1, 65536, "width of the embeddings: narrower than the states makes an ELECTRA, else a BERT" },
+    { "--vocabulary", KIND_COUNT, AT(vocabulary), CMD_DISTIL, 0, "N", 8, 10000000, "keep the N pieces of the teacher's vocabulary that the texts have most, and all single characters; all if not given" },
+    { "--positions", KIND_COUNT, AT(positions), CMD_DISTIL, 0, "N", 8, 1000000, "longest text of the student; the teacher's, up to 512, if not given" },
+    { "--init", KIND_WORD, AT(init), CMD_DISTIL, 0, "random|teacher", 0, 0, "how the blocks start; teacher (if not given): cut out of its own, in the coordinates of the states' principal axes" },
+    { "--word-weight", KIND_NUMBER, AT(word_weight), CMD_DISTIL, 0, "X", 0, 1e6, "of the masked words' loss beside the states' error, which is 1 for a student that knows nothing; 0.1 if not given" },
+    { "--text-weight", KIND_NUMBER_OFF, AT(text_weight), CMD_DISTIL, 0, "X", 0, 1e6, "of the error of a text's mean; 1 if not given" },
+    { "--layer-weight", KIND_NUMBER_OFF, AT(layer_weight), CMD_DISTIL, 0, "X", 0, 1e6, "of the errors of all layers before the last together; 0.5 if not given" },
+    { "--masked", KIND_NUMBER, AT(masked), CMD_DISTIL, 0, "P", 0, 1, "share of the texts that have words masked; 0.2 if not given" },
     { "--model", KIND_TEXT, AT(model), CMD_EXPORT, CMD_EXPORT, "DIR", 0, 0, "the pretrained model" },
-    { "--ladder", KIND_TEXT, AT(ladder), CMD_EXPORT, CMD_EXPORT, "FILE", 0, 0, "what train --method full, bitfit, lora or theseus made beside it" },
+    { "--ladder", KIND_TEXT, AT(ladder), CMD_EXPORT, CMD_EXPORT, "FILE", 0, 0, "what train --method full, bitfit, lora or theseus made beside it, or a checkpoint" },
     { "--out", KIND_TEXT, AT(out), CMD_EXPORT, CMD_EXPORT, "DIR", 0, 0, "the model directory to write, without weights yet" },
     { "--type", KIND_WORD, AT(type), CMD_QUANTIZE, 0, "q8_0|q4_0", 0, 0, "blocks of 32 weights in 34 or in 18 bytes; q8_0 if not given" },
     { "--out", KIND_TEXT, AT(out), CMD_QUANTIZE, CMD_QUANTIZE, "DIR", 0, 0, "the model directory to write, without weights yet" },
@@ -265,7 +282,7 @@ static const option option_table[] = {
     { "--tune-layers", KIND_COUNT, AT(tune_layers), CMD_FIT, 0, "N", 1, 65536, "change only the last N blocks of the backbone, and no embeddings" },
     { "--tune-biases", KIND_FLAG, AT(tune_biases), CMD_FIT, 0, NULL, 0, 0, "train the backbone's biases as well" },
     { "--tune-norms", KIND_FLAG, AT(tune_norms), CMD_FIT, 0, NULL, 0, 0, "train the backbone's norms as well" },
-    { "--recompute", KIND_FLAG, AT(recompute), CMD_FIT | CMD_PRETRAIN, 0, NULL, 0, 0, "keep little of a block and make the rest again: less memory, the same numbers, more time (a ladder: hardly)" },
+    { "--recompute", KIND_FLAG, AT(recompute), CMD_FIT | CMD_STREAM, 0, NULL, 0, 0, "keep little of a block and make the rest again: less memory, the same numbers, more time (a ladder: hardly)" },
     { "--recipe", KIND_WORD, AT(recipe), CMD_FIT, 0, "auto|plain", 0, 0, "auto, if not given: what is left open follows from the data, the model and the budget; plain: fixed defaults" },
     { "--budget-seconds", KIND_NUMBER, AT(budget_seconds), CMD_FIT, 0, "S", 0, 1e9, "a ladder that is expected to be trained in this time" },
     { "--budget-memory", KIND_NUMBER, AT(budget_memory), CMD_FIT, 0, "MB", 0, 1e9, "a ladder whose training needs no more memory beside the weights" },
@@ -282,32 +299,33 @@ static const option option_table[] = {
     { "--pool", KIND_WORD, AT(head_pool), CMD_FIT, 0, "first|last|mean", 0, 0, "the head reads a text's first or last token, or the mean of all; first if not given, last in causal models" },
     { "--head-hidden", KIND_COUNT_OFF, AT(head_hidden), CMD_FIT, 0, "N", 0, 65536, "a hidden layer of this width in the head" },
     { "--epochs", KIND_COUNT, AT(epochs), CMD_FIT, 0, "N", 1, 1000000, "passes over the training set" },
-    { "--batch", KIND_COUNT, AT(batch), CMD_FIT | CMD_PREDICT | CMD_PRETRAIN, 0, "N", 1, 65536, "examples a step; predict: lines at a time" },
-    { "--accumulate", KIND_COUNT, AT(accumulate), CMD_FIT | CMD_PRETRAIN, 0, "N", 1, 65536, "work through a batch in so many parts" },
-    { "--lr", KIND_NUMBER, AT(lr), CMD_FIT | CMD_PRETRAIN, 0, "X", 0, 1e6, "the highest learning rate" },
-    { "--optimizer", KIND_WORD, AT(optimizer), CMD_FIT | CMD_PRETRAIN, 0, "adamw|adam|sgd|adafactor", 0, 0, "how gradients become steps" },
-    { "--schedule", KIND_WORD, AT(schedule), CMD_FIT | CMD_PRETRAIN, 0, "linear|cosine|constant", 0, 0, "of the learning rate after the warm-up" },
-    { "--warmup", KIND_NUMBER_OFF, AT(warmup), CMD_FIT | CMD_PRETRAIN, 0, "P", 0, 1, "share of all steps in which the rate rises" },
-    { "--weight-decay", KIND_NUMBER, AT(weight_decay), CMD_FIT | CMD_PRETRAIN, 0, "X", -1, 1e6, "of matrices, not of vectors" },
-    { "--clip", KIND_NUMBER_OFF, AT(clip), CMD_FIT | CMD_PRETRAIN, 0, "X", 0, 1e30, "largest norm of all gradients together" },
+    { "--batch", KIND_COUNT, AT(batch), CMD_FIT | CMD_PREDICT | CMD_STREAM, 0, "N", 1, 65536, "examples a step; predict: lines at a time" },
+    { "--accumulate", KIND_COUNT, AT(accumulate), CMD_FIT | CMD_STREAM, 0, "N", 1, 65536, "work through a batch in so many parts" },
+    { "--lr", KIND_NUMBER, AT(lr), CMD_FIT | CMD_STREAM, 0, "X", 0, 1e6, "the highest learning rate" },
+    { "--optimizer", KIND_WORD, AT(optimizer), CMD_FIT | CMD_STREAM, 0, "adamw|adam|sgd|adafactor", 0, 0, "how gradients become steps" },
+    { "--schedule", KIND_WORD, AT(schedule), CMD_FIT | CMD_STREAM, 0, "linear|cosine|constant", 0, 0, "of the learning rate after the warm-up" },
+    { "--warmup", KIND_NUMBER_OFF, AT(warmup), CMD_FIT | CMD_STREAM, 0, "P", 0, 1, "share of all steps in which the rate rises" },
+    { "--weight-decay", KIND_NUMBER, AT(weight_decay), CMD_FIT | CMD_STREAM, 0, "X", -1, 1e6, "of matrices, not of vectors" },
+    { "--clip", KIND_NUMBER_OFF, AT(clip), CMD_FIT | CMD_STREAM, 0, "X", 0, 1e30, "largest norm of all gradients together" },
     { "--label-smoothing", KIND_NUMBER, AT(label_smoothing), CMD_FIT, 0, "P", -1, 0.999, "share of the target spread over all classes" },
     { "--balance", KIND_FLAG, AT(balance), CMD_FIT, 0, NULL, 0, 0, "give every class the same weight in the loss" },
     { "--patience", KIND_COUNT_OFF, AT(patience), CMD_FIT, 0, "N", 0, 1000000, "stop after so many epochs without a better dev score" },
-    { "--max-len", KIND_COUNT, AT(max_len), CMD_RUN | CMD_TOKENIZE | CMD_PRETRAIN, 0, "N", 1, 1000000, "cut texts to so many tokens" },
-    { "--seed", KIND_SEED, AT(seed), CMD_ONE | CMD_PRETRAIN, 0, "N", 0, 0, "of the initial values and of the order of examples" },
-    { "--threads", KIND_COUNT, AT(threads), CMD_RUN | CMD_PRETRAIN, 0, "N", 1, 1024, "processor threads to use" },
-    { "--simd", KIND_WORD, AT(simd), CMD_RUN | CMD_PRETRAIN, 0, "portable|avx2|avx2vnni|avx512|avx512vnni|avx512bf16", 0, 0, "the widest instruction set to use" },
+    { "--max-len", KIND_COUNT, AT(max_len), CMD_RUN | CMD_TOKENIZE | CMD_STREAM, 0, "N", 1, 1000000, "cut texts to so many tokens" },
+    { "--seed", KIND_SEED, AT(seed), CMD_ONE | CMD_STREAM, 0, "N", 0, 0, "of the initial values and of the order of examples" },
+    { "--threads", KIND_COUNT, AT(threads), CMD_RUN | CMD_STREAM, 0, "N", 1, 1024, "processor threads to use" },
+    { "--simd", KIND_WORD, AT(simd), CMD_RUN | CMD_STREAM, 0, "portable|avx2|avx2vnni|avx512|avx512vnni|avx512bf16", 0, 0, "the widest instruction set to use" },
     { "--compute", KIND_WORD, AT(compute), CMD_RUN, 0, "f32|bf16|int8", 0, 0, "how the frozen backbone multiplies: bf16 and int8 are smaller and, with instructions of their own, faster; 0.5 and 1 to 3 % off" },
+    { "--compute", KIND_WORD, AT(compute), CMD_DISTIL, 0, "f32|bf16|int8", 0, 0, "how the teacher multiplies; int8 if not given" },
     { "--cache", KIND_TEXT, AT(cache), CMD_ONE, 0, "off|ram|DIR", 0, 0, "run the backbone once: keep its taps in memory, or in a folder for later runs too" },
     { "--cache-type", KIND_WORD, AT(cache_type), CMD_FIT, 0, "f32|bf16|int8", 0, 0, "of the kept taps: exact, or rounded to a half or a quarter of the space" },
     { "--tap-type", KIND_WORD, AT(tap_type), CMD_FIT, 0, "f32|bf16|int8", 0, 0, "without a cache, how a step keeps a ladder's taps for the way back: exact, or rounded to a half or a quarter" },
     { "--cache-fill", KIND_WORD, AT(cache_fill), CMD_FIT, 0, "epoch|layers", 0, 0, "in the first epoch, or before it, reading each backbone layer once" },
     { "--pack", KIND_FLAG, AT(pack), CMD_RUN, 0, NULL, 0, 0, "f32: lay the backbone's matrices out in memory as they are used, a copy of floats: one text takes a sixth less time" },
     { "--release", KIND_FLAG, AT(release), CMD_RUN, 0, NULL, 0, 0, "hold one backbone layer in memory at a time (slower)" },
-    { "--checkpoint", KIND_TEXT, AT(checkpoint), CMD_TRAIN | CMD_PRETRAIN, 0, "FILE", 0, 0, "save the trainer's state after each epoch and on Ctrl-C" },
-    { "--resume", KIND_TEXT, AT(resume), CMD_TRAIN | CMD_PRETRAIN, 0, "FILE", 0, 0, "go on from a checkpoint, with otherwise the same options" },
-    { "--stop-at", KIND_COUNT, AT(stop_at), CMD_TRAIN | CMD_PRETRAIN, 0, "N", 1, 2147483647, "do after step N what Ctrl-C does" },
-    { "--log", KIND_TEXT, AT(log), CMD_TRAIN | CMD_PRETRAIN, 0, "FILE", 0, 0, "a JSON line for each step and each epoch" },
+    { "--checkpoint", KIND_TEXT, AT(checkpoint), CMD_TRAIN | CMD_STREAM, 0, "FILE", 0, 0, "save the trainer's state after each epoch and on Ctrl-C" },
+    { "--resume", KIND_TEXT, AT(resume), CMD_TRAIN | CMD_STREAM, 0, "FILE", 0, 0, "go on from a checkpoint, with otherwise the same options" },
+    { "--stop-at", KIND_COUNT, AT(stop_at), CMD_TRAIN | CMD_STREAM, 0, "N", 1, 2147483647, "do after step N what Ctrl-C does" },
+    { "--log", KIND_TEXT, AT(log), CMD_TRAIN | CMD_STREAM, 0, "FILE", 0, 0, "a JSON line for each step and each epoch" },
     { "--layer", KIND_COUNT, AT(layer), CMD_FEATURES, 0, "N", 0, 65536, "0: embeddings, i: output of block i; else the final state" },
     { "--pool", KIND_WORD, AT(pool), CMD_FEATURES, 0, "none|cls|mean", 0, 0, "one vector a line: the first token's, or the mean" },
     { "--ids", KIND_FLAG, AT(ids), CMD_FEATURES, 0, NULL, 0, 0, "lines are token ids, not text" },
@@ -330,6 +348,7 @@ static const struct command { const char *name; unsigned bit; const char *takes,
     { "inspect", CMD_INSPECT, " FILE|DIR", "tensors and metadata of a weight file, a ladder file or a model" },
     { "export", CMD_EXPORT, "", "a model with what was trained inside it, as other programs read it" },
     { "pretrain", CMD_PRETRAIN, "", "train a model, or a ladder beside one, on plain text" },
+    { "distil", CMD_DISTIL, "", "train a small encoder from the states of a large one, on plain text" },
     { "vocabulary", CMD_VOCABULARY, "", "make a WordPiece vocabulary for plain texts" },
     { "quantize", CMD_QUANTIZE, "", "a copy of a model with 8-bit or 4-bit weights, to train on and predict with" },
     { "plan", CMD_PLAN, "", "the memory that train with these options would need" },
@@ -481,10 +500,18 @@ static int32_t target_bits(const char *list) {
     return bits;
 }
 
+static int is_given(const options *o, const option *d) {
+    const void *at = (const char *)o + d->at;
+    return d->kind == KIND_COUNT ? *(const int32_t *)at != 0 : *(const char *const *)at != NULL;
+}
+
 static int check_needed(const struct command *c, const options *o) {
     int i;
     for (i = 0; i < OPTION_COUNT; i++)
-        if ((option_table[i].needed & c->bit) && !*(const char *const *)(const void *)((const char *)o + option_table[i].at)) return usage_error(c, option_table[i].name, "is missing");
+        if ((option_table[i].needed & c->bit) && !is_given(o, &option_table[i])) return usage_error(c, option_table[i].name, "is missing");
+    if (c->bit == CMD_DISTIL && !o->model && (!o->layers || !o->width)) return usage_error(c, o->layers ? "--width" : "--layers", "is missing: a new student needs both, and --model DIR goes on from one");
+    if (c->bit == CMD_DISTIL && o->model && (o->layers || o->width || o->heads || o->ffn || o->embedding || o->vocabulary || o->positions || o->init))
+        return usage_error(c, "--model", "goes on from a student as it is: without --layers, --width and what else makes a new one");
     if (c->bit == CMD_INSPECT && !o->file) return usage_error(c, "FILE or DIR", "is missing");
     if (o->task && o->regress) return usage_error(c, "--regress", "does not go with --task, which knows its labels");
     if (o->targets && !target_bits(o->targets)) return usage_error(c, "--targets", "takes some of query,key,value,output,gate,up,down");
@@ -2096,11 +2123,12 @@ static int copy_file(run *r, const char *name) {
     return w.status ? EXIT_FAILED : EXIT_DONE;
 }
 
+/* What lies beside a model's weights; the configuration first. */
+static const char *const companions[] = { "config.json", "vocab.txt", "tokenizer_config.json", "tokenizer.json", "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt", "tokenizer.model", "spiece.model", "sentencepiece.bpe.model", "LICENSE" };
+
 /* Makes --out a model directory but for its weights, which come last: a directory with weights in it is complete. */
 static int copy_companions(run *r, char path[LADDER_MAX_PATH]) {
     static const char *const weights[] = { "model.safetensors", "model.safetensors.index.json" };
-    static const char *const others[] = { "config.json", "vocab.txt", "tokenizer_config.json", "tokenizer.json", "special_tokens_map.json", "added_tokens.json",
-                                          "vocab.json", "merges.txt", "tokenizer.model", "spiece.model", "sentencepiece.bpe.model", "LICENSE" };
     size_t i;
     for (i = sizeof weights / sizeof *weights; i-- > 0;) {
         if (!ldr__path_join(path, LADDER_MAX_PATH, r->o.out, weights[i])) return fail(r, LDR_ARGUMENT, "%s: the path is too long", r->o.out);
@@ -2108,8 +2136,8 @@ static int copy_companions(run *r, char path[LADDER_MAX_PATH]) {
     }
     if (open_model(r)) return EXIT_FAILED;
     if (!make_directory(r->o.out)) return fail(r, LDR_IO, "%s: the directory cannot be made", r->o.out);
-    for (i = 0; i < sizeof others / sizeof *others; i++)
-        if (copy_file(r, others[i])) return EXIT_FAILED;
+    for (i = 0; i < sizeof companions / sizeof *companions; i++)
+        if (copy_file(r, companions[i])) return EXIT_FAILED;
     return EXIT_DONE;
 }
 
@@ -2138,16 +2166,54 @@ static int export_config(run *r) {
     return status ? EXIT_FAILED : EXIT_DONE;
 }
 
+/* The parameters of a run that was stopped, as far as they had come. */
+static int open_stopped(run *r, const ldr_weights *w) {
+    static const char *const names[] = { "values", "momentum", "variance", "best" };
+    int32_t rungs[1024];
+    ldr_ladder_desc d;
+    ldr__array a;
+    uint64_t wanted = 0, backbone = 0, h = 0;
+    size_t i, at, take;
+    memset(&d, 0, sizeof d);
+    if (!ldr__parse_hex(ldr_weights_meta(w, "checksum"), 16, &wanted) || !ldr__parse_hex(ldr_weights_meta(w, "backbone.fingerprint"), 16, &backbone)) return fail(r, LDR_FORMAT, "%s: holds no checksum", r->o.ladder);
+    for (i = 0; i < sizeof names / sizeof *names; i++) {
+        const ldr_tensor *t = ldr_weights_find(w, names[i]);
+        for (at = 0; t && at < t->bytes / 4; at += take) {
+            take = LDR__MIN((size_t)LDR__BLOCK, (size_t)(t->bytes / 4) - at);
+            h = ldr__digest(h, (const unsigned char *)t->data + 4 * at, 4 * take);
+        }
+    }
+    if (ldr__mix64(h ^ ldr__meta_digest(w)) != wanted) return fail(r, LDR_CORRUPT, "%s: does not match its checksum: the file was damaged", r->o.ladder);
+    if (backbone != ldr_model_fingerprint(r->model)) return fail(r, LDR_MISMATCH, "%s: this run began with another model", r->o.ladder);
+    if (ldr__meta_desc(w, &d, rungs, &r->err)) return EXIT_FAILED;
+    r->ladder = ldr_ladder_create(r->model, &d, &r->err);
+    if (!r->ladder) return EXIT_FAILED;
+    a.name = "values";
+    a.data = r->ladder->values;
+    a.rows = 1;
+    a.columns = r->ladder->size;
+    return ldr__array_read(w, &a, &r->err) ? EXIT_FAILED : EXIT_DONE;
+}
+
 static int command_export(run *r) {
     char path[LADDER_MAX_PATH];
+    ldr_weights *w;
+    const char *format;
+    int status;
     if (copy_companions(r, path)) return EXIT_FAILED;
-    r->ladder = ldr_ladder_load(r->model, r->o.ladder, NULL, &r->err);
-    if (!r->ladder || export_config(r) || ldr_ladder_export(r->ladder, path, written_type(r), &r->err)) return EXIT_FAILED;
+    w = ldr__weights_open_one(r->o.ladder, NULL, &r->err);
+    if (!w) return EXIT_FAILED;
+    format = ldr_weights_meta(w, "format");
+    status = format && strcmp(format, "ladder-run") == 0 ? open_stopped(r, w) : EXIT_DONE;
+    ldr_weights_close(w);
+    if (!status && !r->ladder) r->ladder = ldr_ladder_load(r->model, r->o.ladder, NULL, &r->err);
+    if (status || !r->ladder || export_config(r) || ldr_ladder_export(r->ladder, path, written_type(r), &r->err)) return EXIT_FAILED;
     printf("%s written\n", path);
     return EXIT_DONE;
 }
 
 #include "pretrain.h"
+#include "distil.h"
 #include "compare.h"
 
 /* ---- main ----------------------------------------------------------------------------- */
@@ -2156,7 +2222,8 @@ static int run_command(const struct command *c, int argc, char **argv) {
     static const struct { unsigned bit; int (*command)(run *r); } bodies[COMMAND_COUNT] = {
         { CMD_TRAIN, command_train }, { CMD_EVAL, command_eval }, { CMD_PREDICT, command_predict }, { CMD_FEATURES, command_features },
         { CMD_TOKENIZE, command_tokenize }, { CMD_INSPECT, command_inspect }, { CMD_PLAN, command_plan }, { CMD_QUANTIZE, command_quantize },
-        { CMD_PRETRAIN, command_pretrain }, { CMD_VOCABULARY, command_vocabulary }, { CMD_EXPORT, command_export }, { CMD_COMPARE, command_compare } };
+        { CMD_PRETRAIN, command_pretrain }, { CMD_VOCABULARY, command_vocabulary }, { CMD_EXPORT, command_export }, { CMD_COMPARE, command_compare },
+        { CMD_DISTIL, command_distil } };
     static run r;
     int i, status;
     r.arguments = argv;

@@ -129,16 +129,21 @@ static int split_paths(run *r, const char *list, char **names, const char **path
     return *count ? EXIT_DONE : fail(r, LDR_ARGUMENT, "%s: names no text file", list);
 }
 
+static int32_t find_piece(const ldr_tokenizer *t, const char *name, const char *other) {
+    int32_t id = ldr_tokenizer_find(t, name);
+    return id >= 0 ? id : ldr_tokenizer_find(t, other);
+}
+
 static int open_stream(run *r, stream *s, const char *list, int32_t length, int32_t pool) {
     const char *paths[MAX_TEXTS];
     int32_t i, count;
     memset(s, 0, sizeof *s);
     s->tokenizer = ldr_model_tokenizer(r->model);
     if (!s->tokenizer) return fail(r, LDR_MISSING, "%s: has no WordPiece vocabulary to read text with", r->o.model);
-    s->cls = ldr_tokenizer_find(s->tokenizer, "[CLS]");
-    s->sep = ldr_tokenizer_find(s->tokenizer, "[SEP]");
-    s->mask = ldr_tokenizer_find(s->tokenizer, "[MASK]");
-    if (s->cls < 0 || s->sep < 0 || s->mask < 0) return fail(r, LDR_MISSING, "the vocabulary lacks [CLS], [SEP] or [MASK]", "");
+    s->cls = find_piece(s->tokenizer, "[CLS]", "<s>");
+    s->sep = find_piece(s->tokenizer, "[SEP]", "</s>");
+    s->mask = find_piece(s->tokenizer, "[MASK]", "<mask>");
+    if (s->cls < 0 || s->sep < 0 || s->mask < 0) return fail(r, LDR_MISSING, "the vocabulary lacks [CLS], [SEP] or [MASK] (or <s>, </s>, <mask>)", "");
     s->length = length;
     s->seed = r->o.seed;
     if (split_paths(r, list, &s->names, paths, &count)) return EXIT_FAILED;
@@ -168,6 +173,17 @@ static text_file *next_file(stream *s) {
     return best;
 }
 
+/* All files from their beginnings. */
+static void begin_again(stream *s) {
+    int32_t i;
+    for (i = 0; i < s->count; i++) {
+        rewind(s->files[i].file);
+        s->files[i].read = 0;
+    }
+    s->tokens = 0;
+    s->passes++;
+}
+
 /* The next line's pieces. 0: read, 1: the file has ended, else failed. */
 static int next_line(run *r, stream *s, text_file *f) {
     for (;;) {
@@ -186,7 +202,7 @@ static int next_line(run *r, stream *s, text_file *f) {
 /* One sequence of one file, or what is left of one and the beginning of the next; after the last file all begin again. */
 static int read_sequence(run *r, stream *s, int32_t *ids) {
     text_file *f = next_file(s);
-    int32_t n, i;
+    int32_t n;
     ids[0] = s->cls;
     ids[s->length - 1] = s->sep;
     for (n = 1; n < s->length - 1;) {
@@ -204,12 +220,7 @@ static int read_sequence(run *r, stream *s, int32_t *ids) {
         f = next_file(s);
         if (f) continue;
         if (s->tokens == 0) return fail(r, LDR_DATA, "the texts hold not one word", "");
-        for (i = 0; i < s->count; i++) {
-            rewind(s->files[i].file);
-            s->files[i].read = 0;
-        }
-        s->tokens = 0;
-        s->passes++;
+        begin_again(s);
         f = next_file(s);
     }
     return EXIT_DONE;
@@ -288,43 +299,61 @@ static ldr_dataset *word_set(run *r) {
     return ldr_dataset_create(&d, &r->err);
 }
 
-/* The directory of a model that does not exist yet, with random weights. */
-static int make_model(run *r) {
-    options *o = &r->o;
-    char path[LADDER_MAX_PATH], config[1024];
-    ldr_tokenizer *t;
-    ldr_tokenizer_desc td;
-    int32_t width = o->width ? o->width : 128, heads = o->heads ? o->heads : LDR__MAX(1, width / 32), ffn = o->ffn ? o->ffn : 4 * width;
-    const char *vocab = o->vocab;
-    ldr__source s;
+/* Writes one small file of a model's directory. */
+static int write_file(run *r, const char *name, const void *data, size_t size) {
+    char path[LADDER_MAX_PATH];
     ldr__writer w;
-    int n;
-    if (!vocab) return fail(r, LDR_ARGUMENT, "a new model needs --vocab FILE (ladder vocabulary makes one), or go on from one with --model DIR", "");
-    memset(&td, 0, sizeof td);
-    t = ldr_tokenizer_load(vocab, &td, &r->err);
-    if (!t) return EXIT_FAILED;
-    n = snprintf(config, sizeof config, "{\n  \"architectures\": [\"BertForMaskedLM\"],\n  \"model_type\": \"bert\",\n  \"vocab_size\": %d,\n  \"hidden_size\": %d,\n  \"num_hidden_layers\": %d,\n"
-                 "  \"num_attention_heads\": %d,\n  \"intermediate_size\": %d,\n  \"max_position_embeddings\": %d,\n  \"type_vocab_size\": 2,\n  \"hidden_act\": \"gelu\",\n  \"layer_norm_eps\": 1e-12,\n"
-                 "  \"initializer_range\": 0.02,\n  \"hidden_dropout_prob\": 0.1,\n  \"attention_probs_dropout_prob\": 0.1,\n  \"pad_token_id\": 0\n}\n",
-                 (int)ldr_tokenizer_size(t), (int)width, (int)(o->layers ? o->layers : 4), (int)heads, (int)ffn, (int)(o->max_len ? o->max_len : 128));
-    ldr_tokenizer_free(t);
-    if (!make_directory(o->out)) return fail(r, LDR_IO, "%s: the directory cannot be made", o->out);
-    if (!ldr__path_join(path, sizeof path, o->out, "vocab.txt")) return fail(r, LDR_ARGUMENT, "%s: the path is too long", o->out);
-    if (ldr__source_open(&s, vocab, NULL, &r->err)) return EXIT_FAILED;
+    if (!ldr__path_join(path, sizeof path, r->o.out, name)) return fail(r, LDR_ARGUMENT, "%s: the path is too long", r->o.out);
     if (!ldr__writer_open(&w, path, &r->err)) {
-        ldr__writer_put(&w, s.data, s.size, &r->err);
+        ldr__writer_put(&w, data, size, &r->err);
         ldr__writer_close(&w, &r->err);
     }
+    return w.status ? EXIT_FAILED : EXIT_DONE;
+}
+
+/* What config.json of a new encoder says. embedding: narrower than width (ELECTRA), or the same (BERT). */
+typedef struct new_model { int32_t vocabulary, width, embedding, layers, heads, ffn, positions; } new_model;
+
+/* The directory of a model that does not exist yet, with random weights; its vocabulary is there already. */
+static int make_directory_of(run *r, const new_model *n) {
+    char path[LADDER_MAX_PATH], config[1024], embedding[64] = "";
+    const char *family = n->embedding == n->width ? "bert" : "electra", *of = n->embedding == n->width ? "Bert" : "Electra";
+    int size;
+    if (n->embedding != n->width) snprintf(embedding, sizeof embedding, "  \"embedding_size\": %d,\n", (int)n->embedding);
+    size = snprintf(config, sizeof config, "{\n  \"architectures\": [\"%sForMaskedLM\"],\n  \"model_type\": \"%s\",\n  \"vocab_size\": %d,\n%s  \"hidden_size\": %d,\n  \"num_hidden_layers\": %d,\n"
+                    "  \"num_attention_heads\": %d,\n  \"intermediate_size\": %d,\n  \"max_position_embeddings\": %d,\n  \"type_vocab_size\": 2,\n  \"hidden_act\": \"gelu\",\n  \"layer_norm_eps\": 1e-12,\n"
+                    "  \"initializer_range\": 0.02,\n  \"hidden_dropout_prob\": 0.1,\n  \"attention_probs_dropout_prob\": 0.1,\n  \"pad_token_id\": 0\n}\n",
+                    of, family, (int)n->vocabulary, embedding, (int)n->width, (int)n->layers, (int)n->heads, (int)n->ffn, (int)n->positions);
+    if (write_file(r, "config.json", config, (size_t)size)) return EXIT_FAILED;
+    if (!ldr__path_join(path, sizeof path, r->o.out, "model.safetensors")) return fail(r, LDR_ARGUMENT, "%s: the path is too long", r->o.out);
+    return ldr_model_init(config, (size_t)size, path, r->o.seed, &r->err) ? EXIT_FAILED : EXIT_DONE;
+}
+
+static int make_model(run *r) {
+    static const char lower[] = "{\"do_lower_case\": true, \"tokenizer_class\": \"BertTokenizer\"}\n", cased[] = "{\"do_lower_case\": false, \"tokenizer_class\": \"BertTokenizer\"}\n";
+    const options *o = &r->o;
+    ldr_tokenizer *t;
+    ldr_tokenizer_desc td;
+    new_model n;
+    ldr__source s;
+    int status;
+    n.width = n.embedding = o->width ? o->width : 128;
+    n.layers = o->layers ? o->layers : 4;
+    n.heads = o->heads ? o->heads : LDR__MAX(1, n.width / 32);
+    n.ffn = o->ffn ? o->ffn : 4 * n.width;
+    n.positions = o->max_len ? o->max_len : 128;
+    if (!o->vocab) return fail(r, LDR_ARGUMENT, "a new model needs --vocab FILE (ladder vocabulary makes one), or go on from one with --model DIR", "");
+    memset(&td, 0, sizeof td);
+    t = ldr_tokenizer_load(o->vocab, &td, &r->err);
+    if (!t) return EXIT_FAILED;
+    n.vocabulary = ldr_tokenizer_size(t);
+    ldr_tokenizer_free(t);
+    if (!make_directory(o->out)) return fail(r, LDR_IO, "%s: the directory cannot be made", o->out);
+    if (ldr__source_open(&s, o->vocab, NULL, &r->err)) return EXIT_FAILED;
+    status = write_file(r, "vocab.txt", s.data, s.size);
     ldr__source_close(&s);
-    if (w.status || !ldr__path_join(path, sizeof path, o->out, "tokenizer_config.json") || ldr__writer_open(&w, path, &r->err)) return EXIT_FAILED;
-    {
-        const char *settings = o->cased ? "{\"do_lower_case\": false, \"tokenizer_class\": \"BertTokenizer\"}\n" : "{\"do_lower_case\": true, \"tokenizer_class\": \"BertTokenizer\"}\n";
-        ldr__writer_put(&w, settings, strlen(settings), &r->err);
-    }
-    if (ldr__writer_close(&w, &r->err) || !ldr__path_join(path, sizeof path, o->out, "config.json") || ldr__writer_open(&w, path, &r->err)) return EXIT_FAILED;
-    ldr__writer_put(&w, config, (size_t)n, &r->err);
-    if (ldr__writer_close(&w, &r->err) || !ldr__path_join(path, sizeof path, o->out, "model.safetensors")) return EXIT_FAILED;
-    return ldr_model_init(config, (size_t)n, path, o->seed, &r->err) ? EXIT_FAILED : EXIT_DONE;
+    if (status || write_file(r, "tokenizer_config.json", o->cased ? cased : lower, strlen(o->cased ? cased : lower))) return EXIT_FAILED;
+    return make_directory_of(r, &n);
 }
 
 /* Word embeddings from a truncated factorisation of the texts' positive pointwise mutual information, and sines in the position table:
@@ -406,7 +435,27 @@ static int save_beside(run *r) {
     return status;
 }
 
-static int report_held_out(run *r, ldr_dataset *held, const ldr_progress *p) {
+/* Where the batches of a run on plain text come from, and what is said of it on the way. */
+typedef struct feed {
+    void  *context;
+    int  (*fill)(run *r, void *context, int64_t step);                     /* makes r->train the batch of a step             */
+    void (*after)(run *r, void *context, ldr_progress *p);                 /* NULL, or puts a loss of its own into p         */
+    int  (*report)(run *r, void *context, const ldr_progress *p);          /* twenty times a run: what held-out texts say    */
+} feed;
+
+/* A member of the line that a log has for each report. */
+static void log_member(FILE *log, const char *name, double value) {
+    fprintf(log, ",\"%s\":", name);
+    put_number(log, value);
+}
+
+/* What pretrain draws its batches from. */
+typedef struct masked_feed { stream s; ldr_dataset *held; } masked_feed;
+
+static int fill_masked(run *r, void *context, int64_t step) { return fill_batch(r, &((masked_feed *)context)->s, r->train, r->train_desc.batch, step); }
+
+static int report_held_out(run *r, void *context, const ldr_progress *p) {
+    ldr_dataset *held = ((masked_feed *)context)->held;
     ldr_score score, beside;
     if (!ldr_dataset_count(held)) return EXIT_DONE;
     if (ldr_evaluate(r->ladder, held, LDR_METRIC_ACCURACY, &score, &r->err)) return EXIT_FAILED;
@@ -415,25 +464,25 @@ static int report_held_out(run *r, ldr_dataset *held, const ldr_progress *p) {
     printf("step %d: held-out loss %.4f, accuracy %.4f\n", (int)p->step, score.loss, score.accuracy);
     fflush(stdout);
     if (r->log) {
-        fprintf(r->log, "{\"step\":%d,\"held_out_loss\":", (int)p->step);
-        put_number(r->log, score.loss);
-        fputs(",\"held_out_accuracy\":", r->log);
-        put_number(r->log, score.accuracy);
+        fprintf(r->log, "{\"step\":%d", (int)p->step);
+        log_member(r->log, "held_out_loss", score.loss);
+        log_member(r->log, "held_out_accuracy", score.accuracy);
         fputs("}\n", r->log);
     }
     return EXIT_DONE;
 }
 
-static int pretrain_steps(run *r, stream *s, ldr_dataset *held, watch *w) {
+static int stream_steps(run *r, const feed *f, watch *w) {
     ldr_progress p = ldr_trainer_progress(r->trainer);
-    int32_t batch = r->train_desc.batch, every = LDR__MAX(1, r->train_desc.epochs / 20);
+    int32_t every = LDR__MAX(1, r->train_desc.epochs / 20);
     double loss = 0;
     int32_t since = 0;
     w->start = w->shown = seconds_now();
     w->first_step = p.step;
     w->first_tokens = p.tokens;
     while (!ldr_trainer_done(r->trainer)) {
-        if (fill_batch(r, s, r->train, batch, p.step) || ldr_trainer_step(r->trainer, &p, &r->err) || (r->beside && ldr_trainer_step(r->beside_trainer, NULL, &r->err))) return EXIT_FAILED;
+        if (f->fill(r, f->context, p.step) || ldr_trainer_step(r->trainer, &p, &r->err) || (r->beside && ldr_trainer_step(r->beside_trainer, NULL, &r->err))) return EXIT_FAILED;
+        if (f->after) f->after(r, f->context, &p);
         loss += p.step_loss;
         since++;
         if (r->log) log_step(r->log, &p);
@@ -444,7 +493,7 @@ static int pretrain_steps(run *r, stream *s, ldr_dataset *held, watch *w) {
             printf("step %d of %d: loss %.4f, %.0f tokens/s, %.0f s\n", (int)p.step, (int)p.steps, loss / since, (double)(p.tokens - w->first_tokens) / LDR__MAX(now - w->start, 1e-9), now - w->opened);
             fflush(stdout);
             loss = since = 0;
-            if (report_held_out(r, held, &p)) return EXIT_FAILED;
+            if (f->report(r, f->context, &p)) return EXIT_FAILED;
             if (r->o.checkpoint && ldr_trainer_save(r->trainer, r->o.checkpoint, &r->err)) return EXIT_FAILED;
         }
         if ((interrupted || p.step == r->o.stop_at) && !ldr_trainer_done(r->trainer)) return stop_early(r, w, &p);
@@ -477,14 +526,24 @@ static int pretrain_open(run *r, stream *s, ldr_dataset *held) {
     return EXIT_DONE;
 }
 
+/* The log of a long run; from here on signals stop it at the end of a step. */
+static int open_log(run *r) {
+    if (r->o.log) {
+        r->log = fopen(r->o.log, r->o.resume ? "a" : "w");
+        if (!r->log) return fail(r, LDR_IO, "%s: the log cannot be created", r->o.log);
+    }
+    signal(SIGINT, on_signal);
+    signal(SIGTERM, on_signal);
+    return EXIT_DONE;
+}
+
 static int command_pretrain(run *r) {
     options *o = &r->o;
     int fresh = !o->model, ladder = o->method == METHOD_LADDER, status;
     char path[LADDER_MAX_PATH];
-    ldr_dataset *held;
-    stream s;
+    static masked_feed from;
+    feed f = { &from, fill_masked, NULL, report_held_out };
     watch w;
-    memset(&s, 0, sizeof s);
     memset(&w, 0, sizeof w);
     w.opened = seconds_now();
     w.terminal = on_terminal();
@@ -512,18 +571,12 @@ static int command_pretrain(run *r) {
     r->train_desc = make_train_desc(r);
     r->train_desc.distil = o->distil;
     r->train = word_set(r);
-    r->dev = held = word_set(r);
-    if (!r->train || !held) return EXIT_FAILED;
-    if (o->log) {
-        r->log = fopen(o->log, o->resume ? "a" : "w");
-        if (!r->log) return fail(r, LDR_IO, "%s: the log cannot be created", o->log);
-    }
-    signal(SIGINT, on_signal);
-    signal(SIGTERM, on_signal);
-    status = pretrain_open(r, &s, held);
+    r->dev = from.held = word_set(r);
+    if (!r->train || !from.held || open_log(r)) return EXIT_FAILED;
+    status = pretrain_open(r, &from.s, from.held);
     if (!status && o->with_ladder) status = open_beside(r);
-    if (!status) status = pretrain_steps(r, &s, held, &w);
-    close_stream(&s);
+    if (!status) status = stream_steps(r, &f, &w);
+    close_stream(&from.s);
     if (status) return status;
     if (ladder ? ldr_ladder_save(r->ladder, o->out, &r->err) : ldr_ladder_export(r->ladder, path, written_type(r), &r->err)) return EXIT_FAILED;
     printf("%s written: %" PRIu64 " parameters trained, %.0f s\n", ladder ? o->out : path, ldr_ladder_trainable(r->ladder), seconds_now() - w.opened);

@@ -21,7 +21,9 @@
 #ifndef WORDS_PAIR_LIMIT       /* distinct pairs of neighbours held at once; up to 43 bytes each */
 #define WORDS_PAIR_LIMIT 12000000
 #endif
-enum { WORDS_MOST_PIECES = 1 << 22, WORDS_WINDOW = 5, WORDS_LANES = 16 };
+#include "axes.h"
+
+enum { WORDS_MOST_PIECES = 1 << 22, WORDS_WINDOW = 5 };
 
 /* A growing array: the address of at least `need` items, or NULL with the old one still valid. */
 static void *words_grow(void *data, size_t *capacity, size_t need, size_t item) {
@@ -945,17 +947,17 @@ static int words_sparse_make(words_sparse *m, const word_counts *c) {
 
 /* ---- truncated factorisation ----------------------------------------------------------- */
 
-/* y += a x; n is a multiple of WORDS_LANES. A loop of fixed length becomes vector code in every compiler. */
+/* y += a x; n is a multiple of AXES_LANES. A loop of fixed length becomes vector code in every compiler. */
 LDR__INLINE void words_axpy_floats(float *LDR__RESTRICT y, float a, const float *LDR__RESTRICT x, size_t n) {
     size_t i, k;
-    for (i = 0; i < n; i += WORDS_LANES)
-        for (k = 0; k < WORDS_LANES; k++) y[i + k] += a * x[i + k];
+    for (i = 0; i < n; i += AXES_LANES)
+        for (k = 0; k < AXES_LANES; k++) y[i + k] += a * x[i + k];
 }
 
 LDR__INLINE void words_axpy(double *LDR__RESTRICT y, double a, const double *LDR__RESTRICT x, size_t n) {
     size_t i, k;
-    for (i = 0; i < n; i += WORDS_LANES)
-        for (k = 0; k < WORDS_LANES; k++) y[i + k] += a * x[i + k];
+    for (i = 0; i < n; i += AXES_LANES)
+        for (k = 0; k < AXES_LANES; k++) y[i + k] += a * x[i + k];
 }
 
 /* y[rows,k] = m x, or with `turned` m' x. */
@@ -976,7 +978,7 @@ static void words_gram(double *g, const float *x, size_t height, size_t k, doubl
     for (r = 0; r < height; r++, x += k) {
         for (i = 0; i < k; i++) row[i] = (double)x[i];
         for (i = 0; i < k; i++) {
-            size_t from = i / WORDS_LANES * WORDS_LANES;
+            size_t from = i / AXES_LANES * AXES_LANES;
             if (row[i] != 0.0) words_axpy(g + i * k + from, row[i], row + from, k - from);
         }
     }
@@ -997,7 +999,7 @@ static void words_cholesky(double *g, size_t k, double *diagonal) {
         for (j = 0; j < i; j++) r[j] = 0;
         for (j = i; j < k; j++) r[j] *= d;
         for (j = i + 1; j < k; j++) {
-            from = j / WORDS_LANES * WORDS_LANES;
+            from = j / AXES_LANES * AXES_LANES;
             words_axpy(g + j * k + from, -r[j], r + from, k - from);
         }
     }
@@ -1016,64 +1018,12 @@ static void words_orthonormalise(float *x, size_t height, size_t k, double *g, d
             for (i = 0; i < k; i++) row[i] = (double)v[i];
             for (i = 0; i < k; i++) {
                 const double *f = g + i * k;
-                size_t from = (i + 1) / WORDS_LANES * WORDS_LANES;
+                size_t from = (i + 1) / AXES_LANES * AXES_LANES;
                 double y = f[i] > 0 ? row[i] / f[i] : 0.0;
                 v[i] = (float)y;
                 if (y != 0.0 && from < k) words_axpy(row + from, -y, f + from, k - from);
             }
         }
-    }
-}
-
-/* Turns rows p and q, each of n numbers. */
-static void words_turn(double *LDR__RESTRICT p, double *LDR__RESTRICT q, size_t n, double c, double s) {
-    size_t i, k;
-    for (i = 0; i < n; i += WORDS_LANES)
-        for (k = 0; k < WORDS_LANES; k++) {
-            double x = p[i + k], y = q[i + k];
-            p[i + k] = c * x - s * y;
-            q[i + k] = s * x + c * y;
-        }
-}
-
-/* Eigenvalues of the symmetric g on its diagonal and eigenvectors as rows of e, by Jacobi's turns. The columns come
-   from a subspace iteration and are nearly sorted out already, so a few sweeps do. */
-static void words_eigen(double *g, double *e, size_t k) {
-    size_t i, p, q;
-    int sweep, any = 1;
-    for (p = 0; p < k; p++)
-        for (q = 0; q < k; q++) {
-            e[p * k + q] = p == q ? 1.0 : 0.0;
-            if (q < p) g[p * k + q] = g[q * k + p];
-        }
-    for (sweep = 0; sweep < 40 && any; sweep++) {
-        any = 0;
-        for (p = 0; p < k; p++)
-            for (q = p + 1; q < k; q++) {
-                double off = g[p * k + q], d = g[q * k + q] - g[p * k + p], t, c;
-                if (!(fabs(off) > 1e-13 * sqrt(fabs(g[p * k + p] * g[q * k + q])) && fabs(off) > 1e-200)) continue;
-                any = 1;
-                t = d / (2 * off);
-                t = (t < 0 ? -1.0 : 1.0) / (fabs(t) + sqrt(t * t + 1));
-                c = 1 / sqrt(t * t + 1);
-                words_turn(g + p * k, g + q * k, k, c, t * c);
-                for (i = 0; i < k; i++) {
-                    double x = g[i * k + p], y = g[i * k + q];
-                    g[i * k + p] = c * x - t * c * y;
-                    g[i * k + q] = t * c * x + c * y;
-                }
-                g[p * k + q] = g[q * k + p] = 0;
-                words_turn(e + p * k, e + q * k, k, c, t * c);
-            }
-    }
-}
-
-/* Places of the largest eigenvalues in order, first come first at a tie. */
-static void words_rank(size_t *order, const double *g, size_t k) {
-    size_t i, j;
-    for (i = 0; i < k; i++) {
-        for (j = i; j > 0 && g[order[j - 1] * k + order[j - 1]] < g[i * k + i]; j--) order[j] = order[j - 1];
-        order[j] = i;
     }
 }
 
@@ -1132,7 +1082,7 @@ static ldr_status word_vectors(float *out, const word_counts *c, int32_t width, 
         return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "word vectors need counts, a width of 1 to %d and a scale above 0", (int)WIDEST);
     memset(&m, 0, sizeof m);
     height = (size_t)c->vocabulary;
-    k = ((size_t)width + MORE + WORDS_LANES - 1) / WORDS_LANES * WORDS_LANES;
+    k = ((size_t)width + MORE + AXES_LANES - 1) / AXES_LANES * AXES_LANES;
     if (height > SIZE_MAX / (k * 2 * sizeof *x)) return words_no_memory("the word vectors", err);
     x = (float *)malloc(height * k * sizeof *x);
     y = (float *)malloc(height * k * sizeof *y);
@@ -1153,8 +1103,8 @@ static ldr_status word_vectors(float *out, const word_counts *c, int32_t width, 
         }
         words_multiply(x, &m, y, k, 1);
         words_gram(g, x, height, k, row);
-        words_eigen(g, e, k);
-        words_rank(order, g, k);
+        axes_eigen(g, e, k);
+        axes_rank(order, g, k);
         words_project(out, &m, y, k, (size_t)width, g, e, order);
         words_finish(out, &m, (size_t)width, scale, seed);
     }
