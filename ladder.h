@@ -6284,7 +6284,7 @@ static int ldr__char_script(uint32_t c) {
 static int ldr__char_cjk(uint32_t c) {
     if (c < 0x3400) return 0;
     return (c >= 0x4e00 && c <= 0x9fff) || c <= 0x4dbf || (c >= 0xf900 && c <= 0xfaff) || (c >= 0x20000 && c <= 0x2a6df) ||
-           (c >= 0x2a700 && c <= 0x2ceaf) || (c >= 0x2f800 && c <= 0x2fa1f);
+           (c >= 0x2a700 && c <= 0x2ceaf && (c < 0x2b820 || c > 0x2b91f)) || (c >= 0x2f800 && c <= 0x2fa1f);      /* the gap is the original's */
 }
 
 static int ldr__char_class(uint32_t c) {
@@ -6398,10 +6398,19 @@ typedef struct ldr__cutter { const char *name; void (*read)(struct ldr__reading 
 
 typedef struct ldr__string { const char *text; int32_t bytes; } ldr__string;
 
+/* Types of SentencePiece's pieces. */
+enum { LDR__SP_NORMAL = 1, LDR__SP_UNKNOWN, LDR__SP_CONTROL, LDR__SP_USER, LDR__SP_UNUSED, LDR__SP_BYTE };
 /* How the splits between and of matches are put together: the names are tokenizer.json's. */
 enum { LDR__REMOVED, LDR__ISOLATED, LDR__CONTIGUOUS, LDR__WITH_PREVIOUS, LDR__WITH_NEXT };
 /* What a part looks for: a text, a regular expression, or characters of a kind. */
 enum { LDR__FIND_TEXT, LDR__FIND_REGEX, LDR__FIND_WHITE, LDR__FIND_PUNCT, LDR__FIND_NUMBER, LDR__FIND_WORD };
+
+static ldr__string ldr__string_of(const char *text) {
+    ldr__string s;
+    s.text = text;
+    s.bytes = (int32_t)strlen(text);
+    return s;
+}
 
 typedef struct ldr__step {
     const ldr__normalizer *normalizer;
@@ -7412,7 +7421,7 @@ static int ldr__rx_item(const int32_t *code, uint32_t c, int32_t *size) {
         break;
     case LDR__IN_CATEGORIES: is = ldr__char_in(c, (uint32_t)code[1]); break;
     case LDR__IN_WHITE: is = ldr__char_white(c); break;
-    case LDR__IN_WORD: is = ldr__char_in(c, LDR__WORDS | LDR__BIT(LDR__GC_NO)) || (c >= 0x24b6 && ldr__char_word(c) && c != 0x200c && c != 0x200d); break;
+    case LDR__IN_WORD: is = (ldr__char_word(c) && c != 0x200c && c != 0x200d) || (c > 0xb0 && c < 0xbf && ldr__char_in(c, LDR__NUMBERS)); break;
     case LDR__IN_SCRIPT: is = ldr__char_script(c) == code[1]; break;
     case LDR__IN_CLASS:
         *size = 1 + code[2];
@@ -8259,7 +8268,7 @@ static ldr__pair ldr__pair_find(const ldr_tokenizer *t, const char *text, const 
     if (t->by_score) {
         if (a->id == -2 || b->id == -2) return p;
         p.id = ldr__piece_find(t, text + a->at, (size_t)(a->bytes + b->bytes));
-        if (p.id >= 0 && t->types[p.id] != 1 && t->types[p.id] != 4 && t->types[p.id] != 5) p.id = -1;
+        if (p.id >= 0 && t->types[p.id] != LDR__SP_NORMAL && t->types[p.id] != LDR__SP_USER && t->types[p.id] != LDR__SP_UNUSED) p.id = -1;
         if (p.id >= 0) p.rank = ldr__score_rank(t->scores[p.id]);
     } else if (a->id >= 0 && b->id >= 0 && t->merge_slots) {
         size_t i = ldr__merge_slot((uint32_t)a->id, (uint32_t)b->id) & (t->merge_slots - 1);
@@ -8467,7 +8476,7 @@ static void ldr__cut_bpe(ldr__cutting *c, const ldr__view *v) {
 static void ldr__emit_symbol(ldr__cutting *c, const ldr__view *v, int32_t from, int32_t to, int32_t *unknown) {
     const ldr_tokenizer *t = c->t;
     int32_t id = ldr__piece_find(t, v->text + from, (size_t)(to - from)), unk = t->special[LDR__TOKEN_UNK];
-    if (id >= 0 && t->types[id] == 2) id = -1;
+    if (id >= 0 && t->types[id] == LDR__SP_UNKNOWN) id = -1;
     if (id >= 0) ldr__emit_part(c, id, v, from, to);
     else if (t->byte_fallback && ldr__emit_bytes(c, v, from, to)) id = 0;
     else if (*unknown == c->out->count && c->out->count > 0) {
@@ -8517,7 +8526,7 @@ static ldr__node *ldr__unigram_nodes(ldr__cutting *c, const ldr__view *v) {
             id = t->pieces_trie.values[node];
             if (id < 0) continue;
             score = t->scores[id];
-            if (t->sentencepiece && t->types[id] == 4) score = (k - i) * t->highest - 0.1;
+            if (t->sentencepiece && t->types[id] == LDR__SP_USER) score = (k - i) * t->highest - 0.1;
             score += here;
             if (nodes[k].start < 0 || score > nodes[k].score) {
                 nodes[k].score = t->sentencepiece ? (double)(float)score : score;
@@ -8705,7 +8714,7 @@ static ldr_status ldr__encode_check(const ldr_tokenizer *t, ldr_encoding *out, c
     if (!ldr__allocator_valid(&out->alloc)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "the allocator of the encoding has one function of two; set both or neither");
     if ((unsigned)d->truncate > LDR_TRUNCATE_ONLY_SECOND) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "the kind of truncation is none of LDR_TRUNCATE_*");
     if (size > (size_t)INT32_MAX || size2 > (size_t)INT32_MAX) return ldr__fail(err, LDR_LIMIT, LDR_NO_OFFSET, "the text is longer than %d bytes; encode it in parts", (int)INT32_MAX);
-    added = d->no_special ? 0 : (text2 ? t->pair : t->single).added;
+    added = d->no_special ? 0 : t->no_template ? 2 + (text2 != NULL) : (text2 ? t->pair : t->single).added;
     if (d->max_len && d->max_len < added) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "max_len %d does not hold the %d added tokens", (int)d->max_len, (int)added);
     if (!d->no_special && t->no_template) return ldr__fail(err, LDR_VOCAB, LDR_NO_OFFSET, "the vocabulary has no [CLS] or no [SEP]; encode without special tokens");
     return LDR_OK;
@@ -9148,6 +9157,8 @@ LDR__DEF ldr_status ldr_tokenizer_decode(const ldr_tokenizer *t, ldr_text *out, 
         k = ldr__trie_find(&t->names, piece.text, (size_t)piece.bytes);
         if (k >= 0 && skip_special && t->added[k].special && t->added[k].shown.text == t->added[k].text.text) continue;
         if (k >= 0) piece = t->added[k].shown;
+        if (t->sentencepiece && t->types[ids[i]] == LDR__SP_UNKNOWN) piece = ldr__string_of(" \xe2\x81\x87 ");
+        if (t->sentencepiece && t->types[ids[i]] == LDR__SP_CONTROL && skip_special) continue;
         if (!t->decoder_count && in->count) ldr__lines_put(in, " ", 1);
         ldr__lines_put(in, piece.text, (size_t)piece.bytes);
         ldr__lines_end(in);
@@ -9267,13 +9278,6 @@ static ldr__string ldr__read_string(ldr__reading *r, int32_t node) {
     ldr_json_string(p, (size_t)n + 1, r->j, node);
     s.text = p;
     s.bytes = (int32_t)n;
-    return s;
-}
-
-static ldr__string ldr__string_of(const char *text) {
-    ldr__string s;
-    s.text = text;
-    s.bytes = (int32_t)strlen(text);
     return s;
 }
 
@@ -10286,8 +10290,6 @@ static int ldr__proto_next(const unsigned char *s, size_t n, size_t *at, ldr__fi
     *at = start;
     return 0;
 }
-
-enum { LDR__SP_NORMAL = 1, LDR__SP_UNKNOWN, LDR__SP_CONTROL, LDR__SP_USER, LDR__SP_UNUSED, LDR__SP_BYTE };
 
 /* Is s a message whose first fields are pieces? */
 static int ldr__looks_like_sentencepiece(const unsigned char *s, size_t n) {

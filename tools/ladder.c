@@ -186,12 +186,12 @@ enum { MAX_RUNGS = 256 };
 /* A word option holds the place of its word, counted from 1; 0 is "not given" everywhere. */
 typedef struct options {
     unsigned    command;
-    const char *model, *ladder, *task, *train, *dev, *test, *data, *out, *resume, *checkpoint, *log, *file, *cache, *targets, *texts, *held_out, *word_list, *with_ladder, *vocab, *methods, *report, *teacher;
-    int32_t     method, preset, init, importance, slice_heads, optimizer, schedule, cache_type, tap_type, cache_fill, simd, compute, pool, head_pool, type;
+    const char *model, *ladder, *task, *train, *dev, *test, *data, *out, *resume, *checkpoint, *log, *file, *cache, *targets, *texts, *held_out, *word_list, *with_ladder, *vocab, *methods, *report, *teacher, *tokenizer;
+    int32_t     method, preset, init, importance, slice_heads, optimizer, schedule, cache_type, tap_type, cache_fill, simd, compute, pool, head_pool, type, truncate;
     float       budget_seconds, budget_memory;
     int32_t     recipe, reduction, top, standardise, head_epochs, head_hidden, epochs, batch, accumulate, max_len, patience, stop_at, threads, layer;
     int32_t     rank, bottleneck, virtual_tokens, prompt_hidden, successors, replace_schedule, tune_layers, layers, width, heads, ffn, size, steps, whole_words, warm_start, distil, cased, seeds, embedding, vocabulary, positions;
-    int32_t     regress, balance, ids, pair, pieces, no_special, release, pack, recompute, tune_biases, tune_norms, json, help;
+    int32_t     regress, balance, ids, pair, pieces, no_special, decode, release, pack, recompute, tune_biases, tune_norms, json, help;
     float       replace_rate, replace_until, alpha, lr, warmup, weight_decay, dropout, label_smoothing, clip, masked, word_weight, text_weight, layer_weight;
     uint64_t    seed;
     int32_t     rungs[MAX_RUNGS], rung_count;
@@ -214,7 +214,7 @@ typedef struct option {
 #define AT(member) offsetof(options, member)
 
 static const option option_table[] = {
-    { "--model", KIND_TEXT, AT(model), CMD_RUN | CMD_TOKENIZE | CMD_QUANTIZE, CMD_RUN | CMD_TOKENIZE | CMD_QUANTIZE, "DIR", 0, 0, "the pretrained model, a Hugging Face directory" },
+    { "--model", KIND_TEXT, AT(model), CMD_RUN | CMD_TOKENIZE | CMD_QUANTIZE, CMD_RUN | CMD_QUANTIZE, "DIR", 0, 0, "the pretrained model, a Hugging Face directory" },
     { "--train", KIND_TEXT, AT(train), CMD_FIT, CMD_TRAIN | CMD_COMPARE, "FILE", 0, 0, "training examples; with --task also a directory" },
     { "--dev", KIND_TEXT, AT(dev), CMD_FIT, 0, "FILE", 0, 0, "scored after each epoch; the best epoch is kept" },
     { "--test", KIND_TEXT, AT(test), CMD_TRAIN | CMD_COMPARE, 0, "FILE", 0, 0, "scored once at the end, with the best parameters" },
@@ -331,7 +331,11 @@ static const option option_table[] = {
     { "--ids", KIND_FLAG, AT(ids), CMD_FEATURES, 0, NULL, 0, 0, "lines are token ids, not text" },
     { "--pair", KIND_FLAG, AT(pair), CMD_FEATURES | CMD_TOKENIZE, 0, NULL, 0, 0, "a TAB separates two texts" },
     { "--pieces", KIND_FLAG, AT(pieces), CMD_TOKENIZE, 0, NULL, 0, 0, "print the pieces instead of their ids" },
-    { "--no-special", KIND_FLAG, AT(no_special), CMD_TOKENIZE, 0, NULL, 0, 0, "without [CLS] and [SEP]" },
+    { "--no-special", KIND_FLAG, AT(no_special), CMD_TOKENIZE, 0, NULL, 0, 0, "without the tokens around a text ([CLS], [SEP]); --decode: leave special tokens out" },
+    { "--tokenizer", KIND_TEXT, AT(tokenizer), CMD_TOKENIZE, 0, "FILE", 0, 0, "a tokenizer without a model: tokenizer.json, vocab.json, a SentencePiece model, vocab.txt, or their directory" },
+    { "--truncate", KIND_WORD, AT(truncate), CMD_TOKENIZE, 0, "longest_first|only_first", 0, 0, "with --max-len: which of two texts is cut" },
+    { "--decode", KIND_FLAG, AT(decode), CMD_TOKENIZE, 0, NULL, 0, 0, "token ids to text" },
+    { "--json", KIND_FLAG, AT(json), CMD_TOKENIZE, 0, NULL, 0, 0, "a JSON value a line in and out: \"text\" or {\"text\":..,\"pair\":..}; --decode: [ids]" },
     { "--json", KIND_FLAG, AT(json), CMD_FIT | CMD_EVAL | CMD_INSPECT, 0, NULL, 0, 0, "print the result as one line of JSON" },
     { "--help", KIND_FLAG, AT(help), CMD_ALL, 0, NULL, 0, 0, "this list" },
 };
@@ -344,7 +348,7 @@ static const struct command { const char *name; unsigned bit; const char *takes,
     { "eval", CMD_EVAL, "", "score a trained ladder on labelled texts" },
     { "predict", CMD_PREDICT, " [FILE]", "one JSON object for each line of FILE or standard input; a TAB separates a pair" },
     { "features", CMD_FEATURES, "", "hidden states of standard input's lines as JSON lines" },
-    { "tokenize", CMD_TOKENIZE, "", "token ids of standard input's lines" },
+    { "tokenize", CMD_TOKENIZE, "", "token ids of standard input's lines, or --decode" },
     { "inspect", CMD_INSPECT, " FILE|DIR", "tensors and metadata of a weight file, a ladder file or a model" },
     { "export", CMD_EXPORT, "", "a model with what was trained inside it, as other programs read it" },
     { "pretrain", CMD_PRETRAIN, "", "train a model, or a ladder beside one, on plain text" },
@@ -513,6 +517,12 @@ static int check_needed(const struct command *c, const options *o) {
     if (c->bit == CMD_DISTIL && o->model && (o->layers || o->width || o->heads || o->ffn || o->embedding || o->vocabulary || o->positions || o->init))
         return usage_error(c, "--model", "goes on from a student as it is: without --layers, --width and what else makes a new one");
     if (c->bit == CMD_INSPECT && !o->file) return usage_error(c, "FILE or DIR", "is missing");
+    if (c->bit == CMD_TOKENIZE) {
+        if (!o->model == !o->tokenizer) return usage_error(c, o->model ? "--tokenizer" : "--model DIR or --tokenizer FILE", o->model ? "does not go with --model" : "is missing");
+        if (o->decode && (o->pair || o->pieces || o->max_len || o->truncate)) return usage_error(c, o->pair ? "--pair" : o->pieces ? "--pieces" : o->max_len ? "--max-len" : "--truncate", "has no effect with --decode");
+        if (o->json && (o->pair || o->pieces)) return usage_error(c, o->pair ? "--pair" : "--pieces", "has no effect with --json");
+        if (o->truncate && !o->max_len) return usage_error(c, "--truncate", "has no effect without --max-len");
+    }
     if (o->task && o->regress) return usage_error(c, "--regress", "does not go with --task, which knows its labels");
     if (o->targets && !target_bits(o->targets)) return usage_error(c, "--targets", "takes some of query,key,value,output,gate,up,down");
     if (c->bit == CMD_COMPARE) return EXIT_DONE;           /* it gives each method the options that are for it */
@@ -1906,30 +1916,7 @@ static int command_features(run *r) {
     return status;
 }
 
-static int command_tokenize(run *r) {
-    ldr_tokenizer *tokenizer = ldr_tokenizer_load(r->o.model, NULL, &r->err);
-    text line = { NULL, 0, 0 };
-    ldr_encoding c;
-    int more = 0, status = tokenizer ? EXIT_DONE : EXIT_FAILED;
-    memset(&c, 0, sizeof c);
-    while (!status && (more = read_line(stdin, &line)) > 0) {
-        texts t = split_line(&line, r->o.pair);
-        int32_t i;
-        if (ldr_tokenizer_encode(tokenizer, &c, t.first, t.size, t.second, t.size2, r->o.max_len, !r->o.no_special, &r->err)) status = EXIT_FAILED;
-        for (i = 0; i < c.count && !status; i++) {
-            const char *piece = r->o.pieces ? ldr_tokenizer_piece(tokenizer, c.ids[i]) : NULL;
-            if (i) putchar(' ');
-            if (piece) fputs(piece, stdout);
-            else printf("%d", (int)c.ids[i]);
-        }
-        if (!status) putchar('\n');
-    }
-    if (more < 0) status = fail(r, LDR_MEMORY, "out of memory: a line is too long", "");
-    ldr_encoding_free(&c);
-    ldr_tokenizer_free(tokenizer);
-    free(line.data);
-    return status;
-}
+#include "tokenize.h"
 
 /* ---- inspect -------------------------------------------------------------------------- */
 

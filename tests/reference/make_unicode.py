@@ -166,7 +166,7 @@ def scripts():
         other = "a" if s == "Cyrl" else "\u044f"
         if len(cut.pre_tokenize_str(other + chr(c) + other)) == 1:
             if s == "Zzzz":
-                continue                              # unassigned: as the neighbour
+                continue                              # not assigned: as the neighbour
             s = "Zzzz"                                # newer than the library's list
         n = names.setdefault(s, len(names))
         if not out or out[-1][1] != n:

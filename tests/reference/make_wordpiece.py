@@ -1,22 +1,19 @@
 #!/usr/bin/env python3
-"""Writes tests/golden/wordpiece.txt: what BERT's tokenizer answers, from a second implementation.
+"""Writes tests/golden/wordpiece.txt: what BERT's tokenizer answers, by the library `tokenizers`.
 
+    pip install tokenizers==0.23.3
     python3 make_wordpiece.py > ../golden/wordpiece.txt
 
-Written from the description of BERT's BasicTokenizer and WordpieceTokenizer, as readably as
-possible and with nothing but this Python's unicodedata (the golden file: Unicode 14, Python
-3.11); it shares no table and no code with ladder.h. Three sections:
+Two sections:
 
     vocab N      N pieces, one a line
     cases N      MODE TAB TEXT TAB IDS; mode u lowers and strips accents, c neither, l lowers,
                  s strips; \\{HEX} in TEXT is a character
-    chars N      FIRST TAB HASH: FNV-1a over the class, lower case and stripped form of the
-                 4096 characters from FIRST on
 """
 import random
-import re
-import sys
 import unicodedata as u
+
+from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers
 
 SPECIALS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 
@@ -45,54 +42,12 @@ def strip_accents(text):
     return "".join(c for c in u.normalize("NFD", text) if u.category(c) != "Mn")
 
 
-def split_punct(word):
-    out = [""]
-    for c in word:
-        if is_punct(c):
-            out += [c, ""]
-        else:
-            out[-1] += c
-    return [w for w in out if w]
-
-
-def basic(text, lower, strip):
-    if lower:
-        text = "".join(c.lower() for c in text)        # HF lowers each character on its own
-    text = "".join(" " if is_space(c) else c for c in text if c not in "\0\uFFFD" and not is_control(c))
-    text = "".join(" %s " % c if is_cjk(c) else c for c in text)
-    words = []
-    for word in text.split():
-        if strip:
-            word = strip_accents(word)
-        words += split_punct(word)
-    return [w for word in words for w in word.split()]
-
-
-def wordpiece(word, vocab):
-    if len(word) > 100:
-        return ["[UNK]"]
-    out, start = [], 0
-    while start < len(word):
-        for end in range(len(word), start, -1):
-            piece = ("##" if start else "") + word[start:end]
-            if piece in vocab:
-                break
-        else:
-            return ["[UNK]"]
-        out.append(piece)
-        start = end
-    return out
-
-
-def tokenize(text, vocab, lower, strip):
-    out = []
-    for part in re.split("(" + "|".join(map(re.escape, SPECIALS)) + ")", text):
-        if part in SPECIALS:
-            out.append(part)
-        else:
-            for word in basic(part, lower, strip):
-                out += wordpiece(word, vocab)
-    return out
+def tokenizer(vocab, mode):
+    t = Tokenizer(models.WordPiece(vocab, unk_token="[UNK]"))
+    t.normalizer = normalizers.BertNormalizer(lowercase=mode in "ul", strip_accents=mode in "us")
+    t.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    t.add_special_tokens([AddedToken(x, normalized=False) for x in SPECIALS])
+    return t
 
 
 POOLS = [
@@ -132,26 +87,6 @@ def escape(text):
     return "".join(c if c == " " or (u.category(c)[0] not in "CZ" and c not in "\\\t") else "\\{%X}" % ord(c) for c in text)
 
 
-def char_class(c):
-    n = ord(c)
-    if n == 0xFFFD or is_control(c):
-        return 1
-    if is_space(c) or c.isspace():
-        return 2
-    return 3 if is_punct(c) else 4 if u.category(c) == "Mn" else 0
-
-
-def char_hash(first):
-    h = 2166136261
-    for n in range(first, first + 4096):
-        c = chr(n)
-        low = ord("i") if n == 0x130 else ord(c.lower())
-        for v in [char_class(c), low] + [ord(x) for x in strip_accents(c)] + [0]:
-            for k in (0, 8, 16):
-                h = ((h ^ (v >> k & 255)) * 16777619) & 0xFFFFFFFF
-    return h
-
-
 def main():
     rng = random.Random(20240607)
     vocab = make_vocab(rng)
@@ -168,16 +103,13 @@ def main():
             seen.add(t)
             cases.append((rng.choice("uuucls"), t))
     print("vocab %d" % len(vocab))
-    print("\n".join(vocab))
+    for p in vocab:
+        print(p)
     print("cases %d" % len(cases))
-    for mode, t in cases:
-        out = tokenize(t, ids, mode in "ul", mode in "us")
-        print("%s\t%s\t%s" % (mode, escape(t), " ".join(str(ids[p]) for p in out)))
-    print("chars %d" % (0x110000 // 4096))
-    for first in range(0, 0x110000, 4096):
-        print("%X\t%08X" % (first, char_hash(first)))
+    made = {m: tokenizer(ids, m) for m in "ucls"}
+    for m, t in cases:
+        print("%s\t%s\t%s" % (m, escape(t), " ".join(map(str, made[m].encode(t, add_special_tokens=False).ids))))
 
 
 if __name__ == "__main__":
-    sys.stdout.reconfigure(encoding="utf-8", newline="\n")
     main()
