@@ -20,7 +20,8 @@ static const struct { const char *option, *methods; } compare_owned[] = {
     { "--importance", "ladder|ladder-cached" }, { "--slice-heads", "ladder|ladder-cached" }, { "--cache-type", "ladder-cached" }, { "--cache-fill", "ladder-cached" },
     { "--tune-layers", "bitfit|lora|adapter|prefix|prompt|full" }, { "--tune-biases", "bitfit|lora|adapter|prefix|prompt|full" },
     { "--tune-norms", "bitfit|lora|adapter|prefix|prompt|full" }, { "--recompute", "ladder|ladder-cached|bitfit|lora|adapter|prefix|prompt|full" },
-    { "--tap-type", "ladder" } };
+    { "--tap-type", "ladder" }, { "--top", "ladder|ladder-cached" }, { "--standardise", "head|ladder|ladder-cached" }, { "--head-epochs", "head|ladder|ladder-cached" },
+    { "--recipe", "ladder|ladder-cached" }, { "--budget-seconds", "ladder|ladder-cached" }, { "--budget-memory", "ladder|ladder-cached" } };
 
 /* Mean and standard deviation as values come (Welford). */
 typedef struct spread { double mean, squares; int n; } spread;
@@ -237,9 +238,9 @@ static void make_arguments(comparison *c, const char *name, const struct compare
     *to++ = (char *)(uintptr_t)"--seed";
     *to++ = seed;
     *to++ = (char *)(uintptr_t)"--json";
-    if (m == &compare_methods[ROW_CACHED]) {
+    if (m <= &compare_methods[ROW_CACHED]) {               /* a head and two ladders, one of which shows what reading the backbone costs */
         *to++ = (char *)(uintptr_t)"--cache";
-        *to++ = (char *)(uintptr_t)"ram";
+        *to++ = (char *)(uintptr_t)(m == &compare_methods[ROW_LADDER] ? "off" : "ram");
     }
     if (command->bit == CMD_TRAIN) {
         *to++ = (char *)(uintptr_t)"--out";
