@@ -799,8 +799,9 @@ typedef struct ldr_train_desc {
     int32_t       batch;           /* examples a step; 0: 32                                   */
     int32_t       accumulate;      /* the step's batch in so many parts; 0: 1                  */
     ldr_optimizer optimizer;
-    float         rate;            /* 0: 1e-3, prompt and prefix 1e-2, head 3e-3, full and theseus 1e-4 at width 768 and as many times more as the
-                                      backbone is narrower, to 1e-3 (adafactor 5e-3, relative) */
+    float         rate;            /* 0: 1e-3, prompt and prefix 1e-2, head 3e-3; at width 768, and as many times more (to 10) as the backbone is
+                                      narrower: full and theseus 1e-4, lora 1e-3 (adafactor 5e-3, relative). Default ladder: copies 2e-3 (all
+                                      of their numbers: 3e-4), rungs 1e-3 at width 64 and less when wider, the head 1e-3 */
     float         beta1, beta2, epsilon;      /* 0: 0.9, 0.999, 1e-8                            */
     float         momentum;        /* SGD                                                      */
     int32_t       nesterov;
@@ -16261,7 +16262,7 @@ LDR__DEF ldr_train_desc ldr_train_desc_defaults(const ldr_ladder *l, const ldr_t
     if (d.rate == 0 && d.optimizer != LDR_ADAFACTOR && l && ldr__has_recipe(l)) d.rate = ldr__base_rate(l);
     if (d.head_epochs == 0) d.head_epochs = 30;
     if (d.rate == 0) d.rate = d.optimizer == LDR_ADAFACTOR ? 5e-3f : rates[l ? l->d.method : LDR_METHOD_LADDER];
-    if (l && (l->d.method == LDR_METHOD_FULL || l->d.method == LDR_METHOD_THESEUS) && !(desc && desc->rate != 0) && d.optimizer != LDR_ADAFACTOR) d.rate *= LDR__MIN(10.0f, LDR__MAX(1.0f, 768.0f / (float)l->m->shape.width));
+    if (l && (l->d.method == LDR_METHOD_FULL || l->d.method == LDR_METHOD_LORA || l->d.method == LDR_METHOD_THESEUS) && !(desc && desc->rate != 0) && d.optimizer != LDR_ADAFACTOR) d.rate *= LDR__MIN(10.0f, LDR__MAX(1.0f, 768.0f / (float)l->m->shape.width));
     if (!d.epochs) d.epochs = 10;
     if (!d.batch) d.batch = 32;
     if (!d.accumulate) d.accumulate = 1;
