@@ -1,7 +1,9 @@
 /* The default recipe: a ladder starts where a fitted head ends, standardised channels change no score, a slice that tells no texts
    apart is noticed, and choices follow data and budget. */
 
+#ifndef LDR_TEST_SUITE
 #define LADDER_IMPLEMENTATION
+#endif
 #include "../ladder.h"
 #include "ldr_test.h"
 #include "ldr_tiny.h"
