@@ -55,6 +55,7 @@ int main(int argc, char **argv) {
     desc.classes = ldr_dataset_labels(train);
 
     for (s = 0; s < 2; s++) {
+        desc.preset = LDR_PRESET_SLICED;   /* a small copy of the backbone */
         desc.init = starts[s];
         /* The answer goes through the side network alone. The default mixes in the backbone's own output, which
            is nearly all that counts at the start and would hide what is shown here. */
