@@ -189,7 +189,7 @@ typedef struct options {
     int32_t     method, preset, init, importance, slice_heads, optimizer, schedule, cache_type, tap_type, cache_fill, simd, compute, pool, head_pool, type, truncate;
     int32_t     reduction, head_hidden, epochs, batch, accumulate, max_len, patience, stop_at, threads, layer;
     int32_t     rank, bottleneck, virtual_tokens, prompt_hidden, successors, replace_schedule, tune_layers, layers, width, heads, ffn, size, steps, whole_words, warm_start, distil, cased, seeds;
-    int32_t     regress, balance, ids, pair, pieces, no_special, decode, release, pack, recompute, tune_biases, tune_norms, json, help;
+    int32_t     regress, balance, ids, pair, pieces, no_special, decode, many_labels, release, pack, recompute, tune_biases, tune_norms, json, help;
     float       replace_rate, replace_until, alpha, lr, warmup, weight_decay, dropout, label_smoothing, clip;
     uint64_t    seed;
     int32_t     rungs[MAX_RUNGS], rung_count;
@@ -248,6 +248,7 @@ static const option option_table[] = {
     { "--ladder", KIND_TEXT, AT(ladder), CMD_EVAL | CMD_PREDICT, CMD_EVAL | CMD_PREDICT, "FILE", 0, 0, "a ladder file made by train" },
     { "--data", KIND_TEXT, AT(data), CMD_EVAL, CMD_EVAL, "FILE", 0, 0, "the examples to score" },
     { "--task", KIND_TEXT, AT(task), CMD_FIT | CMD_EVAL, 0, "NAME", 0, 0, "a known task: its reader, head, metric and recipe" },
+    { "--many-labels", KIND_FLAG, AT(many_labels), CMD_FIT, 0, NULL, 0, 0, "without a task: a label of its own for every text is meant, and no mistake" },
     { "--regress", KIND_FLAG, AT(regress), CMD_FIT, 0, NULL, 0, 0, "without a task: labels are numbers to be predicted" },
     { "--method", KIND_WORD, AT(method), CMD_ONE, 0, "ladder|head|full|bitfit|lora|adapter|prompt|prefix|theseus", 0, 0, "what is trained; all but the first two go back through the backbone" },
     { "--rank", KIND_COUNT, AT(rank), CMD_FIT, 0, "N", 1, 4096, "lora: of the update, 8 if not given" },
@@ -857,7 +858,8 @@ static ldr_status read_task_file(rows *s, const char *path, ldr_error *err) {
     s->r.data = (const char *)source.data;
     s->r.size = source.size;
     s->r.begin = source.size >= 3 && memcmp(source.data, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
-    status = s->task->format == FORMAT_TSV ? read_tsv(s, err) : read_values(s, err);
+    status = ldr__reader_utf8(&s->r, err);
+    if (!status) status = s->task->format == FORMAT_TSV ? read_tsv(s, err) : read_values(s, err);
     if (status) ldr__fail_in_file(err, path);
     ldr__source_close(&source);
     return status;
@@ -1029,6 +1031,7 @@ static ldr_dataset *load_set(run *r, const char *path, const ldr_dataset *labels
     desc.head = r->head;
     desc.max_len = r->max_len;
     desc.labels = r->head == LDR_HEAD_REGRESS ? NULL : labels;
+    desc.many_labels = r->o.many_labels;
     return ldr_dataset_load(r->model, path, &desc, &r->err);
 }
 
