@@ -981,6 +981,7 @@ static int fail(run *r, ldr_status status, const char *what, const char *name) {
 static int open_model(run *r) {
     ldr_model_desc desc;
     memset(&desc, 0, sizeof desc);
+    desc.no_tokenizer = r->o.ids;
     desc.threads = r->o.threads;
     desc.simd = (ldr_simd)r->o.simd;
     desc.compute = r->o.compute == 3 ? LDR_COMPUTE_INT8 : r->o.compute == 2 ? LDR_COMPUTE_BF16 : LDR_COMPUTE_F32;
