@@ -9984,7 +9984,7 @@ static int ldr__added_put(ldr_tokenizer *t, const ldr__added *a) {
         return 1;
     }
     if (id < 0) {
-        id = a->id >= 0 ? a->id : t->count;
+        id = a->id >= 0 && a->id < t->piece_room ? a->id : t->count;      /* an id far off is not believed: the next one, as upstream */
         if (id >= t->piece_room || (id < t->count && t->pieces[id].start)) return -1;
         p = ldr__piece_put(t, id, (size_t)a->text.bytes);
         if (!p) return 0;

