@@ -42,16 +42,16 @@
 
    DOES
      read Hugging Face directories (safetensors; F32, F16, BF16, quantised blocks) of BERT, RoBERTa, ALBERT, DistilBERT, GPT-2 and Llama,
-     in place, never expanded in memory; tokenise for BERT; train ladders of several published recipes; classification,
+     in place, never expanded in memory; tokenise as their own tokenizers do (WordPiece, BPE, Unigram, WordLevel; tokenizer.json,
+     vocab.json, SentencePiece models, vocab.txt) and back; train ladders of several published recipes; classification,
      regression, sentence pairs, token labels, multiple choice; stop, save and go on with the same bits; predict. For comparison,
      and where a ladder is not enough, the methods that go back through the backbone: full fine-tuning, BitFit, LoRA,
      adapters, prompts, prefixes; masked-word and next-word training, from random weights if need be.
    DOES NOT
-     run on a GPU, differentiate arbitrary graphs, download anything, read Python pickles,
-     tokenise for byte-level or SentencePiece vocabularies (give token ids instead), generate text.
+     run on a GPU, differentiate arbitrary graphs, download anything, read Python pickles, generate text.
 
    TABLE OF CONTENTS (search for the tag)
-     manual       >>manual-steps >>manual-ladder >>manual-methods >>manual-memory >>manual-threads >>manual-errors >>manual-security
+     manual       >>manual-steps >>manual-ladder >>manual-tokenizer >>manual-methods >>manual-memory >>manual-threads >>manual-errors >>manual-security
                   >>manual-embedded >>manual-cpp >>options
      interface    >>api-errors >>api-memory >>api-simd >>api-tensors >>api-json >>api-tokenizer >>api-model
                   >>api-dataset >>api-ladder >>api-predict >>api-train >>api-recipe
@@ -61,7 +61,7 @@
 
    >>manual-steps         STEP BY STEP
      1. ldr_model_load reads config.json, binds every tensor and loads the vocabulary. Weights are mapped read-only.
-     2. ldr_dataset_load reads label<TAB>text lines or JSON; ldr_dataset_add takes token ids from anywhere else.
+     2. ldr_dataset_load reads label<TAB>text lines, CSV or JSON; ldr_dataset_add takes token ids from anywhere else.
      3. ldr_ladder_create builds the side network and, by default, cuts its first weights out of the backbone's.
      4. ldr_fit runs epochs, scores the dev set after each and keeps the best. Or write the loop yourself:
             ldr_trainer *t = ldr_trainer_create(ladder, train, dev, &desc, &err);
@@ -84,6 +84,25 @@
        mlp       rungs without attention.       head   no rungs: a linear head on the frozen backbone, the baseline.
      Slicing (init) ranks dimensions by weight magnitude, by empirical Fisher information of your examples, or by
      activation energy on your text, and copies the best; ldr_ladder_desc has the choices.
+
+   >>manual-tokenizer     WHAT A TOKENIZER IS
+     A list of parts that turns text into ids of the model's vocabulary. Text passes them in this order:
+       added tokens  are found first, the longest at each place ([MASK], <s>); blanks at their side may belong to them
+       normalisers   f(text) -> text: NFC and kin, lower case, accents, replacements, maps of characters
+       added tokens  of the normalised kind are found in what is left
+       splitters     f(text) -> texts that never share a token: at blanks, punctuation, digits, by a regular expression.
+                     Byte-level ones write each byte as a visible character, so that no text is unknown
+       cutter        f(text) -> pieces. WordPiece: the longest piece that fits, again and again. BPE: characters, of which the
+                     pair of lowest rank is joined until none is left. Unigram: the cut of greatest sum of scores,
+                     best(j) = max over pieces i..j of best(i) + score(i..j). WordLevel: the whole text
+       template      tokens around one text or two ([CLS] A [SEP] B [SEP]), and each token's type
+       decoders      the way back, f(texts) -> texts
+     Every byte carries the place it came from through all parts, so each token knows its bytes of your text (begin, end).
+     It works without a model (ldr_tokenizer_load, ldr_tokenizer_load_memory). Regular expressions know alternatives, classes,
+     \p{..}, counts (greedy, lazy, possessive), look-around, (?i:..); what they do not know is refused by name.
+     To add a part: write its reader and its function beside the others in >>tokenizer, add a row to ldr__normalizers,
+     ldr__splitters, ldr__cutters or ldr__decoders, add a tokenizer with it to tests/reference/make_tokenizers.py and run
+     tests/test_tokenizer.
 
    >>manual-methods       THE OTHER WAYS TO TUNE
      desc.method chooses what is trained; trainer, file format and predictor stay the same. How far the way back goes follows
@@ -149,14 +168,14 @@
      LADDER_NO_MALLOC         never call malloc; allocators must be given
      LADDER_NO_MMAP           read files instead of mapping them
      LADDER_NO_SIMD           portable kernels only
-     LADDER_NO_TOKENIZER *    no tokenizer and no Unicode tables (about 60 KB of code and data less)
+     LADDER_NO_TOKENIZER *    no tokenizer and no Unicode tables (about 180 KB of code and data less)
      LADDER_MAX_HEADER        bytes of a safetensors header             100000000
      LADDER_MAX_JSON_DEPTH    nesting of JSON                                  64
      LADDER_MAX_DIMS *        dimensions of a tensor                            8
      LADDER_MAX_FILES         shards of one model                            1024
      LADDER_MAX_PATH          bytes of a path                                4096
      LADDER_MAX_THREADS       threads                                          64
-     LADDER_MAX_WORD_CHARS    a longer word is the unknown token              100
+     LADDER_MAX_WORD_CHARS    WordPiece: a longer word is the unknown token   100
      LADDER_IMMINTRIN         another header for the x86 intrinsics (an emulator)
 
    CHANGES
@@ -553,6 +572,7 @@ typedef struct ldr_dataset_desc {
     /* Reading files (ldr_dataset_load): */
     const char   *text, *text2, *label;   /* JSON fields; NULL: "text" or "sentence" or "sentence1", "text2" or "sentence2", "label" */
     const ldr_dataset *labels;     /* take the label names of this set; an unknown one is an error */
+    int32_t       many_labels;     /* 1: as many classes as examples is meant, and no mistake  */
 } ldr_dataset_desc;
 
 LDR_API ldr_dataset *ldr_dataset_create(const ldr_dataset_desc *desc, ldr_error *err);
@@ -10014,7 +10034,7 @@ static int ldr__added_put(ldr_tokenizer *t, const ldr__added *a) {
         return 1;
     }
     if (id < 0) {
-        id = a->id >= 0 ? a->id : t->count;
+        id = a->id >= 0 && a->id < t->piece_room ? a->id : t->count;      /* an id far off is not believed: the next one, as upstream */
         if (id >= t->piece_room || (id < t->count && t->pieces[id].start)) return -1;
         p = ldr__piece_put(t, id, (size_t)a->text.bytes);
         if (!p) return 0;
@@ -10711,6 +10731,12 @@ static void ldr__read_main(ldr__reading *r, const ldr__files *f, ldr_json **j) {
     else ldr__read_lines(r, s, n);
 }
 
+static void ldr__beside_failed(ldr_error *err, const char *name) {
+    char copy[sizeof err->message];
+    memcpy(copy, err->message, sizeof copy);
+    ldr__format(err->message, sizeof err->message, "%s: %s", name, copy);
+}
+
 static ldr_tokenizer *ldr__tokenizer_build(ldr__files *f, const ldr_tokenizer_desc *desc, ldr_error *err) {
     static const char *const names[] = { "tokenizer_config.json", "added_tokens.json", "special_tokens_map.json" };
     ldr__reading r;
@@ -10735,7 +10761,7 @@ static ldr_tokenizer *ldr__tokenizer_build(ldr__files *f, const ldr_tokenizer_de
         if (!beside[k]) r.status = err->status;
         if (!r.status && k == LDR__BESIDE_CONFIG) r.status = ldr__rules_read(&f->rules, beside[k], err);
         if (!r.status) ldr__besides_count(&r, k);
-        if (r.status) ldr__fail_in_file(err, names[k]);
+        if (r.status) ldr__beside_failed(err, names[k]);
     }
     if (!r.status) ldr__read_main(&r, f, &main_json);
     for (k = LDR__BESIDE_MERGES - 1; k >= 0 && !r.status; k--) {
@@ -10743,7 +10769,7 @@ static ldr_tokenizer *ldr__tokenizer_build(ldr__files *f, const ldr_tokenizer_de
         r.j = beside[order[k]];
         r.known_stay = main_json && !r.whole;
         if (r.j) ldr__read_besides(&r, order[k]);
-        if (r.status) ldr__fail_in_file(err, names[order[k]]);
+        if (r.status) ldr__beside_failed(err, names[order[k]]);
     }
     if (!r.status) ldr__rules_apply(r.t, desc, &f->rules);
     if (!r.status) r.status = ldr__added_finish(r.t, err);
@@ -12770,7 +12796,7 @@ LDR__DEF ldr_status ldr_dataset_add_text(ldr_dataset *d, const ldr_tokenizer *t,
 #endif
 
 /* ======================================================================================
-   >>dataset-files     Labelled texts from tab-separated lines and JSON
+   >>dataset-files     Labelled texts from tab-separated lines, CSV and JSON
    --------------------------------------------------------------------------------------
    Both formats end in the same three strings: label, text, and perhaps a second text. They
    are copied into buffers that are reused from one example to the next, because the file is
@@ -12836,6 +12862,51 @@ static int ldr__reader_number(const char *s, float *out) {
     return 1;
 }
 
+/* Blanks around a label are nobody's intention. */
+static void ldr__reader_trim(char *s) {
+    size_t n = strlen(s), from = 0;
+    while (n > 0 && (s[n - 1] == ' ' || s[n - 1] == '\t' || s[n - 1] == '\r')) n--;
+    while (from < n && (s[from] == ' ' || s[from] == '\t')) from++;
+    memmove(s, s + from, n - from);
+    s[n - from] = 0;
+}
+
+/* Is s one of the words, in any case? */
+static int ldr__reader_word(const char *s, const char *const *words) {
+    for (; *words; words++) {
+        size_t i = 0;
+        while (s[i] && (*words)[i] && (s[i] | 32) == (*words)[i]) i++;
+        if (!s[i] && !(*words)[i]) return 1;
+    }
+    return 0;
+}
+
+/* A first line that names the columns: label and text, by their usual names. */
+static int ldr__reader_header(const char *label, const char *text) {
+    static const char *const labels[] = { "label", "labels", "class", "category", "target", "score", NULL };
+    static const char *const texts[] = { "text", "texts", "sentence", "sentence1", "content", "question", "review", "title", NULL };
+    return ldr__reader_word(label, labels) && ldr__reader_word(text, texts);
+}
+
+/* Text in another encoding is not read as if it were UTF-8: the first wrong byte of the file. */
+static ldr_status ldr__reader_utf8(const ldr__reader *r, ldr_error *err) {
+    size_t i = r->begin, n;
+    if (r->size >= 2 && ((unsigned char)r->data[0] ^ (unsigned char)r->data[1]) == 1 && ((unsigned char)r->data[0] | 1) == 0xff)
+        return ldr__fail(err, LDR_DATA, 0, "the file is UTF-16; save it as UTF-8 (iconv -f utf-16 -t utf-8)");
+    for (; i < r->size; i += n) {
+        n = ldr__utf8_length((const unsigned char *)r->data + i, r->size - i);
+        if (!n) return ldr__fail(err, LDR_DATA, i, "line %I: byte %d is not UTF-8; convert the file (for example iconv -f gbk -t utf-8, or -f latin1)", ldr__reader_line(r, i), (int)(unsigned char)r->data[i]);
+    }
+    return LDR_OK;
+}
+
+/* As many classes as examples: most likely the columns are swapped. */
+static ldr_status ldr__reader_suspicious(const ldr__reader *r, ldr_error *err) {
+    int32_t n = ldr_dataset_count(r->d);
+    if (r->desc.head != LDR_HEAD_CLASSIFY || r->desc.labels || r->desc.many_labels || n < 8 || ldr_dataset_labels(r->d) < n) return LDR_OK;
+    return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "all %d examples have labels of their own: is the text in the label's place? The first is \"%s\". Say many_labels (--many-labels) if it is meant", (int)n, ldr_dataset_label_name(r->d, 0));
+}
+
 /* Adds the example whose fields have been copied; it begins at byte `at`. */
 static ldr_status ldr__reader_add(ldr__reader *r, int pair, size_t at, ldr_error *err) {
     const char *label = (const char *)r->field[LDR__FIELD_LABEL], *text = (const char *)r->field[LDR__FIELD_TEXT];
@@ -12843,6 +12914,7 @@ static ldr_status ldr__reader_add(ldr__reader *r, int pair, size_t at, ldr_error
     char shown[LDR__SHOWN];
     int32_t index = 0;
     float value = 0;
+    ldr__reader_trim((char *)r->field[LDR__FIELD_LABEL]);
     if (!*label) return ldr__reader_fail(r, at, err, "the example has no label");
     if (!*text) return ldr__reader_fail(r, at, err, "the example has no text");
     if (r->desc.head == LDR_HEAD_REGRESS) {
@@ -12868,6 +12940,7 @@ static ldr_status ldr__reader_line_add(ldr__reader *r, size_t begin, size_t end,
         from = i + 1;
     }
     if (k < 2) return ldr__reader_fail(r, begin, err, "the example has no text; expected label<TAB>text or label<TAB>text<TAB>text2");
+    if (begin == r->begin && ldr__reader_header((const char *)r->field[LDR__FIELD_LABEL], (const char *)r->field[LDR__FIELD_TEXT])) return LDR_OK;
     return ldr__reader_add(r, k == LDR__FIELDS, begin, err);
 }
 
@@ -12885,6 +12958,45 @@ static ldr_status ldr__reader_lines(ldr__reader *r, ldr_error *err) {
         at = next;
     }
     return LDR_OK;
+}
+
+/* A record of comma-separated fields (RFC 4180: quotes around commas, line ends and doubled quotes) from byte `at` to *next. */
+static ldr_status ldr__reader_record(ldr__reader *r, size_t at, size_t *next, ldr_error *err) {
+    size_t i = at, used;
+    int k = 0, open;
+    for (;; i++) {
+        char *field;
+        if (k == LDR__FIELDS) return ldr__reader_fail(r, at, err, "more than three fields; expected label,text or label,text,text2 (texts with commas stand in quotes)");
+        field = ldr__reader_room(r, k, r->size - i, err);
+        if (!field) return LDR_MEMORY;
+        open = i < r->size && r->data[i] == '"';
+        for (i += (size_t)open, used = 0; i < r->size; i++) {
+            char c = r->data[i];
+            if (open && c == '"' && i + 1 < r->size && r->data[i + 1] == '"') i++;
+            else if (open && c == '"') {
+                open = 0;
+                continue;
+            } else if (!open && (c == ',' || c == '\n')) break;
+            else if (!open && c == '\r' && (i + 1 == r->size || r->data[i + 1] == '\n')) continue;
+            field[used++] = c;
+        }
+        if (open) return ldr__reader_fail(r, at, err, "a quote opens and does not close");
+        ldr__drop_nul(field, used);
+        k++;
+        if (i >= r->size || r->data[i] == '\n') break;
+    }
+    *next = i + (i < r->size);
+    if (k == 1 && !*(const char *)r->field[0]) return LDR_OK;
+    if (k < 2) return ldr__reader_fail(r, at, err, "the example has no text; expected label,text or label,text,text2");
+    if (at == r->begin && ldr__reader_header((const char *)r->field[LDR__FIELD_LABEL], (const char *)r->field[LDR__FIELD_TEXT])) return LDR_OK;
+    return ldr__reader_add(r, k == LDR__FIELDS, at, err);
+}
+
+static ldr_status ldr__reader_records(ldr__reader *r, ldr_error *err) {
+    size_t at = r->begin, next = at;
+    ldr_status status = LDR_OK;
+    for (; !status && at < r->size; at = next) status = ldr__reader_record(r, at, &next, err);
+    return status;
 }
 
 /* The member's string, or for labels also the text of a number, true or false. `base` is where
@@ -12978,16 +13090,25 @@ static ldr_status ldr__reader_labels(ldr__reader *r, ldr_error *err) {
     return LDR_OK;
 }
 
+/* All examples of r->data[r->size], a file of this name. */
+static ldr_status ldr__reader_bytes(ldr__reader *r, const char *path, ldr_error *err) {
+    ldr_status status = LDR_OK;
+    r->begin = r->size >= 3 && memcmp(r->data, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+    if (r->desc.labels) status = ldr__reader_labels(r, err);
+    if (!status) status = ldr__reader_utf8(r, err);
+    if (!status) status = ldr__reader_is_json(r, path) ? ldr__reader_values(r, err) : ldr__ends_with(path, ".csv") ? ldr__reader_records(r, err) : ldr__reader_lines(r, err);
+    if (!status) status = ldr__reader_suspicious(r, err);
+    if (!status && ldr_dataset_count(r->d) == 0) status = ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "the file holds no examples");
+    return status;
+}
+
 static ldr_status ldr__reader_run(ldr__reader *r, const char *path, ldr_error *err) {
     ldr__source source;
     ldr_status status = ldr__source_open(&source, path, &r->desc.alloc, err);
     if (status) return status;
     r->data = (const char *)source.data;
     r->size = source.size;
-    r->begin = source.size >= 3 && memcmp(source.data, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
-    if (r->desc.labels) status = ldr__reader_labels(r, err);
-    if (!status) status = ldr__reader_is_json(r, path) ? ldr__reader_values(r, err) : ldr__reader_lines(r, err);
-    if (!status && ldr_dataset_count(r->d) == 0) status = ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "the file holds no examples");
+    status = ldr__reader_bytes(r, path, err);
     ldr__source_close(&source);
     return status;
 }

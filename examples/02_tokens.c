@@ -1,7 +1,7 @@
-/* Text to tokens: the pieces of a WordPiece vocabulary, and the bytes of the text that each one came from.
+/* Text to tokens: the pieces that any tokenizer makes, the bytes of the text that each one came from, and the way back.
 
        cc -O2 02_tokens.c -o tokens -lm
-       ./tokens [MODEL [TEXT [TEXT2]]]
+       ./tokens [TOKENIZER [TEXT [TEXT2]]]      a model directory, tokenizer.json, vocab.json, SentencePiece model or vocab.txt
 
    A model never sees letters. It sees numbers, one for each piece of its vocabulary. The byte offsets lead back
    from a token to the text: without them an answer about token 7 could not be shown to anybody. */
@@ -11,7 +11,7 @@
 
 static int give_up(const ldr_error *err) {
     fprintf(stderr, "%s\n", err->message);
-    if (err->status == LDR_IO) fprintf(stderr, "usage: tokens [MODEL [TEXT [TEXT2]]]\n");
+    if (err->status == LDR_IO) fprintf(stderr, "usage: tokens [TOKENIZER [TEXT [TEXT2]]]\n");
     return err->status == LDR_IO ? 2 : 1;
 }
 
@@ -19,7 +19,7 @@ static void show(const ldr_tokenizer *t, const ldr_encoding *e, const char *cons
     int32_t i;
     printf("   id  piece           text  bytes     segment\n");
     for (i = 0; i < e->count; i++) {
-        printf("%5d  %-14s", (int)e->ids[i], ldr_tokenizer_piece(t, e->ids[i]));
+        printf("%5d  %-14s", (int)e->ids[i], ldr_encoding_piece(t, e, i, NULL));
         /* [CLS] and [SEP] were added: they come from no text. */
         if (e->text[i] < 0) printf("    -                  %d\n", (int)e->segments[i]);
         else printf("  %3d  %3d..%-3d  %d        \"%.*s\"\n", (int)e->text[i], (int)e->begin[i], (int)e->end[i], (int)e->segments[i], (int)(e->end[i] - e->begin[i]), texts[e->text[i]] + e->begin[i]);
@@ -30,6 +30,7 @@ int main(int argc, char **argv) {
     const char *dir = argc > 1 ? argv[1] : "tiny", *texts[2];
     ldr_error    err = {0};
     ldr_encoding e = {0};              /* grows as needed and is used again for every text */
+    ldr_text     back = {0};
 
     /* A tokenizer needs the vocabulary only; a loaded model has one too: ldr_model_tokenizer. */
     ldr_tokenizer *t = ldr_tokenizer_load(dir, NULL, &err);
@@ -53,6 +54,11 @@ int main(int argc, char **argv) {
     if (ldr_tokenizer_encode(t, &e, texts[0], strlen(texts[0]), texts[1], strlen(texts[1]), 10, 1, &err)) return give_up(&err);
     show(t, &e, texts);
 
+    /* 4. And back. What the tokenizer dropped (accents, capitals) does not come back. */
+    if (ldr_tokenizer_decode(t, &back, e.ids, e.count, 1, &err)) return give_up(&err);
+    printf("\nback: %s\n", back.data);
+
+    ldr_text_free(&back);
     ldr_encoding_free(&e);
     ldr_tokenizer_free(t);
     return 0;

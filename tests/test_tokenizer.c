@@ -377,7 +377,7 @@ TEST(hostile_files) {
         { PARTS("\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[]}"), LDR_UNSUPPORTED, 67 },
         { PARTS("\"added_tokens\":[{\"content\":7}]"), LDR_FORMAT, 66 },
         { PARTS("\"added_tokens\":[{\"content\":\"x\",\"id\":0}]"), LDR_VOCAB, 66 },
-        { PARTS("\"added_tokens\":[{\"content\":\"x\",\"id\":2000000000}]"), LDR_VOCAB, 66 },
+        { PARTS("\"added_tokens\":[{\"content\":\"x\",\"id\":2000000000}]"), LDR_OK, -3 },
         { "{\"model\":{\"type\":\"Unigram\",\"vocab\":[[\"a\",\"0\"]]}}", LDR_VOCAB, 36 },
         { "{\"model\":{\"type\":\"Unigram\",\"vocab\":[[\"a\",1e999]]}}", LDR_VOCAB, 41 },
         { "{\"model\":{\"type\":\"Unigram\",\"unk_id\":5,\"vocab\":[[\"a\",0]]}}", LDR_FORMAT, 36 },
@@ -1392,12 +1392,58 @@ TEST(utf8_stress_files) {
     if (!found) SKIP("no conformance/unicode (set LADDER_DATA to the data folder)");
 }
 
+/* ---- files of labelled texts ------------------------------------------------------------- */
+
+/* Reads a file of this name; the number of examples, or minus the status. */
+static int read_examples(const char *name, const char *text, size_t n, int many, ldr_error *err, char *first_label) {
+    ldr_tokenizer *t = load_text(tiny, NULL);
+    ldr__reader r;
+    int f, count;
+    memset(&r, 0, sizeof r);
+    memset(err, 0, sizeof *err);
+    r.tokenizer = t;
+    r.desc.many_labels = many;
+    r.d = ldr_dataset_create(&r.desc, NULL);
+    r.data = text;
+    r.size = n;
+    count = ldr__reader_bytes(&r, name, err) ? -(int)err->status : (int)ldr_dataset_count(r.d);
+    if (first_label) strcpy(first_label, count > 0 ? ldr_dataset_label_name(r.d, 0) : "");
+    for (f = 0; f < LDR__FIELDS; f++) ldr__free(NULL, r.field[f], r.capacity[f]);
+    ldr_dataset_free(r.d);
+    ldr_tokenizer_free(t);
+    return count;
+}
+
+TEST(labelled_files) {
+    static const char swapped[] = "a a\t0\na b\t0\na c\t0\na d\t0\na e\t0\na f\t0\na g\t0\na h\t0\n";
+    ldr_error err;
+    char label[64];
+    CHECK_INT(read_examples("x.tsv", "label\ttext\na\thello\n", 19, 0, &err, label), 1);         /* the header names the columns */
+    CHECK_STR(label, "a");
+    CHECK_INT(read_examples("x.tsv", " a \thello\na\tworld\n", 18, 0, &err, label), 2);            /* blanks around labels     */
+    CHECK_STR(label, "a");
+    CHECK_INT(read_examples("x.csv", "label,text\r\na,\"hello, \"\"world\"\"\"\r\nb,x\r\n", 39, 0, &err, label), 2);
+    CHECK_INT(read_examples("x.csv", "a,\"hello", 8, 0, &err, NULL), -LDR_DATA);
+    CHECK_INT(err.offset, 0);
+    CHECK_INT(read_examples("x.csv", "a,b,c,d", 7, 0, &err, NULL), -LDR_DATA);
+    CHECK_INT(read_examples("x.tsv", swapped, sizeof swapped - 1, 0, &err, NULL), -LDR_DATA);
+    CHECK(strstr(err.message, "many_labels") != NULL);
+    CHECK_INT(read_examples("x.tsv", swapped, sizeof swapped - 1, 1, &err, NULL), 8);
+    CHECK_INT(read_examples("x.tsv", "a\tx\nb\t\xc4\xe3\n", 9, 0, &err, NULL), -LDR_DATA);            /* GBK: line and byte       */
+    CHECK_INT(err.offset, 6);
+    CHECK(strstr(err.message, "line 2") != NULL);
+    CHECK_INT(read_examples("x.tsv", "\xff\xfe" "a\0", 4, 0, &err, NULL), -LDR_DATA);
+    CHECK(strstr(err.message, "UTF-16") != NULL);
+    CHECK_INT(read_examples("x", "[{\"label\":1,\"text\":\"a\"}]", 24, 0, &err, label), 1);
+    CHECK_STR(label, "1");
+}
+
 #define TESTS(X)                                                                                                     \
     X(vocabulary) X(vocabulary_lines) X(words_and_pieces) X(special_tokens_in_text) X(long_words)                    \
     X(added_tokens_and_segments) X(wrong_calls) X(offsets) X(truncation) X(json_options) X(hostile_files)            \
     X(damaged_json) X(out_of_memory) X(files) X(model_directories) X(squad_questions) \
     X(llama_cpp_vectors) X(bert_base_uncased_cases) X(zh_mini) X(golden_strings) X(normalization_test) X(golden_tokenizers) X(golden_out_of_memory) X(hugging_face_vectors)  \
-    X(sentencepiece_vectors) X(regular_expressions) X(hostile_expressions) X(decoding) X(no_allocation_while_cutting)               \
+    X(sentencepiece_vectors) X(regular_expressions) X(hostile_expressions) X(decoding) X(no_allocation_while_cutting) X(labelled_files)               \
     X(random_bytes) X(utf8_stress_files)
 
 LDR_TEST_MAIN("tokenizer", TESTS)

@@ -7,6 +7,7 @@
            --method ladder|full|lora|... --preset default|paper|clue|mlp|head --reduction 8 --threads N --simd ... --cache --int8|--bf16 --pack --json
            --accumulate 1 --recompute --tap-type f32|bf16|int8 --lengths FILE (a number of tokens a line, for texts of those lengths)
        tools/bench forward [options]                the frozen backbone alone
+       tools/bench tokenize TOKENIZER FILE          megabytes a second of processor time, the lines of a text file on one thread
 
    Every share is taken in one run, peak and product in turn, because machines drift. */
 #if !defined(_POSIX_C_SOURCE) && !defined(_WIN32)
@@ -395,6 +396,47 @@ static int bench_step(const step_options *o, int forward) {
     return status;
 }
 
+/* The lines of a file, without special tokens, three times; the best of them in processor time. */
+static int bench_tokenize(const char *path, const char *file) {
+    ldr_error err;
+    ldr_encoding e;
+    ldr_tokenizer *t;
+    FILE *f = fopen(file, "rb");
+    char *s = NULL;
+    size_t n = 0, at, next;
+    double best = 0, seconds;
+    long tokens = 0;
+    int round;
+    memset(&err, 0, sizeof err);
+    memset(&e, 0, sizeof e);
+    t = ldr_tokenizer_load(path, NULL, &err);
+    if (f && !fseek(f, 0, SEEK_END) && ftell(f) > 0) {
+        n = (size_t)ftell(f);
+        s = (char *)malloc(n);
+        rewind(f);
+        n = s ? fread(s, 1, n, f) : 0;
+    }
+    if (f) fclose(f);
+    for (round = 0; round < 3 && t && n; round++) {
+        clock_t start = clock();
+        for (tokens = 0, at = 0; at < n; at = next) {
+            const char *end = (const char *)memchr(s + at, '\n', n - at);
+            size_t length = end ? (size_t)(end - s) - at : n - at;
+            next = at + length + 1;
+            if (ldr_tokenizer_encode(t, &e, s + at, length, NULL, 0, 0, 0, &err)) break;
+            tokens += e.count;
+        }
+        seconds = (double)(clock() - start) / CLOCKS_PER_SEC;
+        if (round == 0 || seconds < best) best = seconds;
+    }
+    if (err.status || !n) fprintf(stderr, "bench: %s\n", err.status ? err.message : "the file cannot be read or is empty");
+    else printf("%s: %ld tokens, %.1f MB/s\n", path, tokens, (double)n / 1e6 / best);
+    ldr_encoding_free(&e);
+    ldr_tokenizer_free(t);
+    free(s);
+    return err.status || !n;
+}
+
 int main(int argc, char **argv) {
     static const char *const sets[] = { "portable", "avx2", "avx2vnni", "avx512", "avx512vnni", "avx512bf16" };
     static const char *const presets[] = { "default", "paper", "clue", "mlp", "head" };
@@ -403,6 +445,7 @@ int main(int argc, char **argv) {
                                                            { "--steps", &o.steps }, { "--reduction", &o.reduction }, { "--threads", &o.threads }, { "--accumulate", &o.accumulate } };
     int i, step = argc > 1 ? strcmp(argv[1], "step") == 0 ? 1 : strcmp(argv[1], "forward") == 0 ? 2 : 0 : 0;
     size_t k;
+    if (argc == 4 && strcmp(argv[1], "tokenize") == 0) return bench_tokenize(argv[2], argv[3]);
     for (i = 1 + (step > 0); i < argc; i++) {
         if (strcmp(argv[i], "--json") == 0) o.json = 1;
         else if (strcmp(argv[i], "--cache") == 0) o.cache = 1;

@@ -195,6 +195,7 @@ typedef struct options {
     float       replace_rate, replace_until, alpha, lr, warmup, weight_decay, dropout, label_smoothing, clip, masked, word_weight, text_weight, layer_weight;
     uint64_t    seed;
     int32_t     rungs[MAX_RUNGS], rung_count;
+    int32_t     many_labels;
 } options;
 
 /* OFF kinds: a given 0 means "none" and is kept as -1, because a 0 in a description means "the default". */
@@ -267,6 +268,7 @@ static const option option_table[] = {
     { "--ladder", KIND_TEXT, AT(ladder), CMD_EVAL | CMD_PREDICT, CMD_EVAL | CMD_PREDICT, "FILE", 0, 0, "a ladder file made by train" },
     { "--data", KIND_TEXT, AT(data), CMD_EVAL, CMD_EVAL, "FILE", 0, 0, "the examples to score" },
     { "--task", KIND_TEXT, AT(task), CMD_FIT | CMD_EVAL, 0, "NAME", 0, 0, "a known task: its reader, head, metric and recipe" },
+    { "--many-labels", KIND_FLAG, AT(many_labels), CMD_FIT, 0, NULL, 0, 0, "without a task: a label of its own for every text is meant, and no mistake" },
     { "--regress", KIND_FLAG, AT(regress), CMD_FIT, 0, NULL, 0, 0, "without a task: labels are numbers to be predicted" },
     { "--method", KIND_WORD, AT(method), CMD_ONE, 0, "ladder|head|full|bitfit|lora|adapter|prompt|prefix|theseus", 0, 0, "what is trained; all but the first two go back through the backbone" },
     { "--rank", KIND_COUNT, AT(rank), CMD_FIT, 0, "N", 1, 4096, "lora: of the update, 8 if not given" },
@@ -892,7 +894,8 @@ static ldr_status read_task_file(rows *s, const char *path, ldr_error *err) {
     s->r.data = (const char *)source.data;
     s->r.size = source.size;
     s->r.begin = source.size >= 3 && memcmp(source.data, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
-    status = s->task->format == FORMAT_TSV ? read_tsv(s, err) : read_values(s, err);
+    status = ldr__reader_utf8(&s->r, err);
+    if (!status) status = s->task->format == FORMAT_TSV ? read_tsv(s, err) : read_values(s, err);
     if (status) ldr__fail_in_file(err, path);
     ldr__source_close(&source);
     return status;
@@ -1015,6 +1018,7 @@ static int fail(run *r, ldr_status status, const char *what, const char *name) {
 static int open_model(run *r) {
     ldr_model_desc desc;
     memset(&desc, 0, sizeof desc);
+    desc.no_tokenizer = r->o.ids;
     desc.threads = r->o.threads;
     desc.simd = (ldr_simd)r->o.simd;
     desc.compute = r->o.compute == 3 ? LDR_COMPUTE_INT8 : r->o.compute == 2 ? LDR_COMPUTE_BF16 : LDR_COMPUTE_F32;
@@ -1065,6 +1069,7 @@ static ldr_dataset *load_set(run *r, const char *path, const ldr_dataset *labels
     desc.head = r->head;
     desc.max_len = r->max_len;
     desc.labels = r->head == LDR_HEAD_REGRESS ? NULL : labels;
+    desc.many_labels = r->o.many_labels;
     return ldr_dataset_load(r->model, path, &desc, &r->err);
 }
 
