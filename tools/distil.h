@@ -1158,10 +1158,11 @@ static int make_pieces(distil *d, int32_t positions, int32_t *count) {
     int size;
     *count = d->teacher->vocabulary;
     if (!r->o.vocabulary || r->o.vocabulary >= ldr_tokenizer_size(d->theirs)) {
-        r->o.model = r->o.teacher;
-        for (i = 1; i < sizeof companions / sizeof *companions; i++)
-            if (copy_file(r, companions[i])) return EXIT_FAILED;
-        return EXIT_DONE;
+        int status = EXIT_DONE;
+        r->o.model = r->o.teacher;         /* copy_file copies from there                      */
+        for (i = 1; !status && i < sizeof companions / sizeof *companions; i++) status = copy_file(r, companions[i]);
+        r->o.model = NULL;
+        return status;
     }
     if (strcmp(d->theirs->cutter->name, "WordPiece") != 0) return fail(r, LDR_UNSUPPORTED, "--vocabulary: only WordPiece can do without some of its pieces, and the teacher's tokenizer is %s", d->theirs->cutter->name);
     *count = r->o.vocabulary;
