@@ -18463,8 +18463,8 @@ static void ldr__quantised_header(ldr__text *text, const ldr_model *m, ldr_dtype
 
 static void ldr__quantised_tensor(ldr__writer *w, const ldr_model *m, const ldr_tensor *t, ldr_dtype type, ldr_error *err) {
     enum { TAKE = 32 };                                /* blocks at a time */
-    float x[TAKE * LDR__QBLOCK];
-    unsigned char out[TAKE * LDR__Q8_0_BYTES];
+    float x[(int)TAKE * (int)LDR__QBLOCK];               /* C++20 warns of products of two enums */
+    unsigned char out[(int)TAKE * (int)LDR__Q8_0_BYTES];
     size_t blocks = (size_t)(t->bytes / ldr_dtype_size(t->dtype) / LDR__QBLOCK), done, take, i, size = ldr_dtype_size(type);
     char shown[LDR__SHOWN];
     for (done = 0; done < blocks && !w->status; done += take) {
