@@ -16,14 +16,18 @@ static int give_up(const ldr_error *err) {
     return err->status == LDR_IO ? 2 : 1;
 }
 
-/* An allocator that knows what is in use. */
+/* An allocator that knows what is in use, and what was in use at the highest. */
+typedef struct counter { uint64_t now, most; } counter;
+
 static void *counted(size_t size, void *user) {
-    *(uint64_t *)user += size;
+    counter *c = (counter *)user;
+    c->now += size;
+    if (c->now > c->most) c->most = c->now;
     return malloc(size);
 }
 
 static void freed(void *ptr, size_t size, void *user) {
-    *(uint64_t *)user -= size;
+    ((counter *)user)->now -= size;
     free(ptr);
 }
 
@@ -47,7 +51,7 @@ int main(int argc, char **argv) {
     ldr_ladder_desc  desc = {0};
     ldr_train_desc   recipe = {0};
     ldr_memory       plan;
-    uint64_t         taken = 0;
+    counter          taken = {0, 0};
     size_t           i;
 
     ldr_model   *model = ldr_model_load(argc > 1 ? argv[1] : "tiny", NULL, &err);
@@ -72,8 +76,8 @@ int main(int argc, char **argv) {
         printf("%12llu  %s\n", (unsigned long long)plan.total, settings[i].what);
     }
 
-    /* 3. The last of them item by item, then made: the allocator sees what the plan said, and the few thousand bytes
-       of the object that owns it. */
+    /* 3. The last of them item by item, then made: at the highest the allocator sees what the plan said, and the few
+       thousand bytes of the object that owns it. What fitting the head took is free again by then. */
     printf("\n");
     show("the trainer with taps in 8 bits", &plan);
     recipe.alloc.alloc_fn = counted;
@@ -81,7 +85,7 @@ int main(int argc, char **argv) {
     recipe.alloc.user = &taken;
     ldr_trainer *trainer = ldr_trainer_create(ladder, train, NULL, &recipe, &err);
     if (!trainer) return give_up(&err);
-    printf("planned %llu bytes, in use %llu\n", (unsigned long long)plan.total, (unsigned long long)taken);
+    printf("planned %llu bytes, at the highest in use %llu, now %llu\n", (unsigned long long)plan.total, (unsigned long long)taken.most, (unsigned long long)taken.now);
 
     ldr_trainer_free(trainer);
     ldr_ladder_free(ladder);
