@@ -41,7 +41,7 @@
 // <<quick-start
 
    DOES
-     read Hugging Face directories (safetensors; F32, F16, BF16, quantised blocks) of BERT, RoBERTa, ALBERT, DistilBERT, GPT-2 and Llama,
+     read Hugging Face directories (safetensors; F32, F16, BF16, quantised blocks) of BERT, RoBERTa, ALBERT, DistilBERT, ELECTRA, GPT-2 and Llama,
      in place, never expanded in memory; tokenise as their own tokenizers do (WordPiece, BPE, Unigram, WordLevel; tokenizer.json,
      vocab.json, SentencePiece models, vocab.txt) and back; train ladders of several published recipes; classification,
      regression, sentence pairs, token labels, multiple choice; stop, save and go on with the same bits; predict. For comparison,

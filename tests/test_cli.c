@@ -220,6 +220,36 @@ TEST(the_plan_is_the_peak) {
     }
 }
 
+/* On the shipped model: the ladder starts at the fitted head and is kept only where it is better; what was chosen stands in the file. */
+TEST(the_default_ladder_is_not_below_the_head) {
+    char model[LADDER_MAX_PATH], data[LADDER_MAX_PATH], *text;
+    double head, ladder, seen;
+    ldr_json *j;
+    NEED_SPEED();
+    NEED_PROGRAM();
+    if (!realpath("../examples/tiny", model) || !realpath("../examples/data", data)) SKIP("no examples beside the tests");
+    EXPECT(0, "head -n 240 '%s/train.tsv' > few && head -n 140 '%s/dev.tsv' > held", data, data);
+    EXPECT(0, "$L train --model '%s' --train few --dev held --seed 1 --pool mean --epochs 3 --method head --json --out h.ladder", model);
+    head = output_number("dev");
+    EXPECT(0, "$L train --model '%s' --train few --dev held --test held --seed 1 --pool mean --epochs 3 --json --out d.ladder", model);
+    j = output_json(&text);
+    ladder = json_member(j, "dev");
+    seen = json_member(j, "test");
+    CHECK(text && strstr(text, "\"recipe\":\"copies of the last 1 of 3 blocks (updates of rank 16)"));
+    ldr_json_free(j);
+    free(text);
+    if (!(ladder >= head)) printf("  head %g, ladder %g\n", head, ladder);
+    CHECK(head > 0.3 && ladder >= head);
+    CHECK_NEAR(seen, ladder, 1e-9);                    /* the best was kept                       */
+    EXPECT(0, "$L inspect --json d.ladder");
+    j = output_json(&text);
+    CHECK(text && strstr(text, "note.recipe") && strstr(text, "copies of the last 1 of 3 blocks"));
+    ldr_json_free(j);
+    free(text);
+    EXPECT(1, "$L train --model '%s' --train few --dev held --budget-memory 0.5 --json --out d.ladder", model);
+    EXPECT(0, "$L train --model '%s' --train few --dev held --recipe plain --epochs 1 --json --out d.ladder", model);
+}
+
 TEST(inspect_lists_what_a_broken_model_holds) {
     tiny_spec s = tiny_default("bert");
     char config[1024], path[LADDER_MAX_PATH], *text, *file, *at;
@@ -545,7 +575,7 @@ TEST(task_examples_are_counted) {
 }
 
 #define TESTS(X) X(usage_errors) X(help_and_version) X(bad_weight_files_fail) X(bad_data_files_fail) X(tokenize_and_features) X(inspect_and_plan_are_json) X(the_plan_is_the_peak) X(inspect_lists_what_a_broken_model_holds) \
-    X(quantize_makes_a_whole_model) X(train_eval_predict) X(theseus_makes_a_smaller_model) X(same_seed_same_bytes) X(resume_changes_nothing) X(interrupt_and_resume_change_nothing) X(the_cache_lies_in_a_folder) X(numbers_are_predicted) \
+    X(quantize_makes_a_whole_model) X(train_eval_predict) X(the_default_ladder_is_not_below_the_head) X(theseus_makes_a_smaller_model) X(same_seed_same_bytes) X(resume_changes_nothing) X(interrupt_and_resume_change_nothing) X(the_cache_lies_in_a_folder) X(numbers_are_predicted) \
     X(entities_have_character_offsets) X(task_files_are_understood) X(task_examples_are_counted)
 
 #else
