@@ -41,7 +41,8 @@ static inline ldr_batch one_sequence(int32_t offsets[2], const int32_t *ids, int
     return b;
 }
 
-static const char *const families[] = { "bert", "roberta", "albert", "electra", "distilbert", "gpt2", "llama" };
+enum { FAMILIES = 7 };
+static const char *const families[FAMILIES] = { "bert", "roberta", "albert", "electra", "distilbert", "gpt2", "llama" };
 
 /* 1: embeddings are narrower than states and go through a matrix. */
 static inline int tiny_projects(const char *family) { return strstr(family, "albert") != NULL || strstr(family, "electra") != NULL; }

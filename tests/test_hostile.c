@@ -557,7 +557,7 @@ TEST(examples_and_fingerprints_that_do_not_fit) {
 TEST(weights_of_any_type_at_any_address) {
     static const char *const every[] = { "bert", "roberta", "albert", "electra", "distilbert", "gpt2", "llama" };
     int f, type, shift, i;
-    for (f = 0; f < 7; f++)
+    for (f = 0; f < FAMILIES; f++)
         for (type = 0; type < 3; type++) {
             tiny_spec s = tiny_default(every[f]);
             ldr_batch b = some_batch();

@@ -57,7 +57,7 @@ static void check_gradients(const char *family, ldr_ladder_desc d, int expect_sm
 
 TEST(gradients_of_every_family_and_preset) {
     int f, p;
-    for (f = 0; f < 6; f++)
+    for (f = 0; f < FAMILIES; f++)
         for (p = 0; p < LDR_PRESET_COUNT; p++) {
             ldr_ladder_desc d = plain_desc((ldr_preset)p, LDR_HEAD_CLASSIFY);
             d.width = p == LDR_PRESET_CLUE ? 16 : 0;
@@ -141,7 +141,7 @@ static double output_against_backbone(tiny_spec s, ldr_ladder_desc d, int identi
 
 TEST(default_at_r1_is_the_backbone_for_any_gate) {
     int f, g;
-    for (f = 0; f < 6; f++)
+    for (f = 0; f < FAMILIES; f++)
         for (g = -1; g <= 1; g++) {
             ldr_ladder_desc d = plain_desc(LDR_PRESET_SLICED, LDR_HEAD_TOKENS);
             double e;
@@ -156,7 +156,7 @@ TEST(default_at_r1_is_the_backbone_for_any_gate) {
 
 TEST(paper_at_r1_is_the_backbone_with_gates_on_the_side_stream) {
     int f;
-    for (f = 0; f < 6; f++) {
+    for (f = 0; f < FAMILIES; f++) {
         ldr_ladder_desc d = plain_desc(LDR_PRESET_PAPER, LDR_HEAD_TOKENS);
         double e;
         d.reduction = 1;
@@ -539,7 +539,7 @@ TEST(the_tap_cache_changes_nothing) {
 /* What is inside a rung is made again on the way back, dropout and all, whatever the order of mixing and of norms. */
 TEST(recomputed_rungs_change_no_bit) {
     int f, preset, mix;
-    for (f = 0; f < 6; f++)
+    for (f = 0; f < FAMILIES; f++)
         for (preset = LDR_PRESET_DEFAULT; preset <= LDR_PRESET_MLP; preset++)
             for (mix = LDR_MIX_BEFORE; mix <= LDR_MIX_AFTER; mix++) {
                 run_options a = plain_run(), b;
@@ -700,7 +700,7 @@ TEST(rounded_backbones_stay_near) {
     static const ldr_compute computes[] = { LDR_COMPUTE_F32, LDR_COMPUTE_INT8, LDR_COMPUTE_INT8, LDR_COMPUTE_BF16, LDR_COMPUTE_BF16 };
     static const int32_t ids[] = { 1, 5, 9, 2, 8, 3, 3, 11, 4 }, offsets[] = { 0, 4, 9 };
     int f;
-    for (f = 0; f < 6; f++) {
+    for (f = 0; f < FAMILIES; f++) {
         float *hidden[5];
         int v;
         for (v = 0; v < 5; v++) {
@@ -738,7 +738,7 @@ TEST(parts_of_the_backbone_change_no_bit) {
     b.ids = ids;
     b.offsets = offsets;
     b.sequences = TEXTS;
-    for (f = 0; f < 6; f++)
+    for (f = 0; f < FAMILIES; f++)
         for (way = 0; way < 4; way++) {
             float *hidden[3];
             for (threads = 1; threads <= 3; threads++) {
@@ -761,7 +761,7 @@ TEST(packed_floats_change_no_bit) {
     int32_t ids[107], i;
     int f, v, pack;
     for (i = 0; i < 107; i++) ids[i] = (i * 7 + 3) % 31;
-    for (f = 0; f < 6; f++)
+    for (f = 0; f < FAMILIES; f++)
         for (v = 0; v < 3; v++) {
             static const int32_t offsets[] = { 0, 100, 107 };
             float *hidden[2];
@@ -1142,7 +1142,7 @@ TEST(the_last_block_runs_for_the_rows_that_are_read) {
     b.offsets = offsets;
     b.ids = ids;
     for (i = 0; i < 38; i++) ids[i] = (int32_t)(3 + i * 7 % 11);
-    for (f = 0; f < 6; f++)
+    for (f = 0; f < FAMILIES; f++)
         for (k = 0; k < 2; k++) {
             predicted x = predict_batch(families[f], pools[k], 0, &b);
             for (r = 0; x.p && r < 4; r++)
@@ -1166,7 +1166,7 @@ TEST(large_batches_run_in_chunks) {
     b.sequences = COUNT;
     b.offsets = offsets;
     b.ids = ids;
-    for (f = 0; f < 6; f++)
+    for (f = 0; f < FAMILIES; f++)
         for (k = 0; k < 2; k++) {
             float alone[64 * 64];
             predicted x = predict_batch(families[f], pools[k], 1, &b);

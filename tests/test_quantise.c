@@ -306,7 +306,7 @@ TEST(products_with_blocks_are_products_with_their_floats) {
 /* States and logits equal those of the floats the blocks are, at any address, and are near the original's. */
 TEST(a_model_in_blocks_is_the_model_of_their_values) {
     int f, q, compute, shift;
-    for (f = 0; f < 6; f++)
+    for (f = 0; f < FAMILIES; f++)
         for (q = 0; q < 2; q++) {
             tiny_spec s = wide(families[f], f % 2 ? 40 : 96);
             trio t = trio_open(s, formats[q]);

@@ -75,7 +75,7 @@ static void scores_of(float *scores, ldr_ladder *l, const ldr_dataset *set, int3
 TEST(a_ladder_starts_where_the_head_ends) {
     static const ldr_preset presets[] = { LDR_PRESET_HEAD, LDR_PRESET_DEFAULT, LDR_PRESET_TOP };
     int f, h, p, i;
-    for (f = 0; f < (int)(sizeof families / sizeof *families); f++)
+    for (f = 0; f < FAMILIES; f++)
         for (h = 0; h <= LDR_HEAD_CHOICE; h++) {
             float want[256] = { 0 }, got[256] = { 0 };
             double loss = 0;
@@ -134,7 +134,7 @@ TEST(what_is_never_beaten_is_kept) {
 /* To what is stepped and back: the same function. */
 TEST(standardising_changes_no_score) {
     int f, k;
-    for (f = 0; f < (int)(sizeof families / sizeof *families); f++) {
+    for (f = 0; f < FAMILIES; f++) {
         bed b = open_bed(families[f], learns(LDR_PRESET_SLICED, LDR_HEAD_CLASSIFY), 0), c;
         ldr_ladder_desc d = learns(LDR_PRESET_SLICED, LDR_HEAD_CLASSIFY);
         float want[12], got[12];
