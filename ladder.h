@@ -8526,6 +8526,16 @@ static void ldr__cut_by_score(ldr__cutting *c, const ldr__view *v) {
 
 typedef struct ldr__node { double score; int32_t start, id; } ldr__node;
 
+/* A sum as it is stored: the x87 computes with more bits, and sums that are equal as doubles would not be. */
+static double ldr__as_double(double x) {
+#if defined(FLT_EVAL_METHOD) && FLT_EVAL_METHOD == 0
+    return x;
+#else
+    volatile double y = x;
+    return y;
+#endif
+}
+
 /* best(j) = max over pieces i..j of best(i) + score(piece), the first of equals; a character without a piece of its own
    costs the lowest score and 10. */
 static ldr__node *ldr__unigram_nodes(ldr__cutting *c, const ldr__view *v) {
@@ -8548,7 +8558,7 @@ static ldr__node *ldr__unigram_nodes(ldr__cutting *c, const ldr__view *v) {
             if (id < 0) continue;
             score = t->scores[id];
             if (t->sentencepiece && t->types[id] == LDR__SP_USER) score = (k - i) * t->highest - 0.1;
-            score += here;
+            score = ldr__as_double(score + here);
             if (nodes[k].start < 0 || score > nodes[k].score) {
                 nodes[k].score = t->sentencepiece ? (double)(float)score : score;
                 nodes[k].start = i;
@@ -8557,7 +8567,7 @@ static ldr__node *ldr__unigram_nodes(ldr__cutting *c, const ldr__view *v) {
             if (k - i == bytes) alone = 1;
         }
         if (alone) continue;
-        score = here + unknown;
+        score = ldr__as_double(here + unknown);
         k = i + bytes;
         if (nodes[k].start < 0 || score > nodes[k].score) {
             nodes[k].score = t->sentencepiece ? (double)(float)score : score;
