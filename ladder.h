@@ -9642,48 +9642,47 @@ static void ldr__read_list(ldr__reading *r, const ldr__list *list, int32_t node,
     for (k = r->status ? -1 : ldr_json_node_at(r->j, k)->first; k >= 0 && !r->status; k = ldr_json_node_at(r->j, k)->next) ldr__read_list(r, list, k, depth + 1);
 }
 
-static void ldr__read_normalizer(ldr__reading *r, int32_t type, int32_t node) {
+/* The row of that name in a table whose rows begin with their name, and a place in the list of parts for it; NULL with an error, when the
+   row is not known or the list is full. */
+static ldr__step *ldr__read_row(ldr__reading *r, const void **row, const void *rows, size_t count, size_t size, const char *what, int32_t type,
+                                ldr__step *parts, int32_t *used) {
+    char unknown[80];
     size_t i;
-    ldr__step *p;
-    for (i = 0; i < sizeof ldr__normalizers / sizeof *ldr__normalizers; i++)
-        if (ldr_json_equals(r->j, type, ldr__normalizers[i].name)) break;
-    if (i == sizeof ldr__normalizers / sizeof *ldr__normalizers) {
-        ldr__read_fail(r, LDR_UNSUPPORTED, type, "the tokenizer has a normalizer that is not known");
-        return;
+    for (i = 0; i < count; i++) {
+        const char *name;
+        *row = (const char *)rows + i * size;
+        memcpy(&name, *row, sizeof name);
+        if (ldr_json_equals(r->j, type, name)) return ldr__more_part(r, parts, used);
     }
-    p = ldr__more_part(r, r->t->normalizers, &r->t->normalizer_count);
+    ldr__format(unknown, sizeof unknown, "the tokenizer has a %s that is not known", what);
+    ldr__read_fail(r, LDR_UNSUPPORTED, type, unknown);
+    return NULL;
+}
+
+#define LDR__READ_ROW(r, row, table, what, type, list, used) \
+    ldr__read_row(r, row, table, sizeof(table) / sizeof *(table), sizeof *(table), what, type, list, used)
+
+static void ldr__read_normalizer(ldr__reading *r, int32_t type, int32_t node) {
+    const void *row = NULL;
+    ldr__step *p = LDR__READ_ROW(r, &row, ldr__normalizers, "normalizer", type, r->t->normalizers, &r->t->normalizer_count);
     if (!p) return;
-    p->normalizer = &ldr__normalizers[i];
+    p->normalizer = (const ldr__normalizer *)row;
     p->normalizer->read(r, p, node);
 }
 
 static void ldr__read_splitter(ldr__reading *r, int32_t type, int32_t node) {
-    size_t i;
-    ldr__step *p;
-    for (i = 0; i < sizeof ldr__splitters / sizeof *ldr__splitters; i++)
-        if (ldr_json_equals(r->j, type, ldr__splitters[i].name)) break;
-    if (i == sizeof ldr__splitters / sizeof *ldr__splitters) {
-        ldr__read_fail(r, LDR_UNSUPPORTED, type, "the tokenizer has a pre-tokenizer that is not known");
-        return;
-    }
-    p = ldr__more_part(r, r->t->splitters, &r->t->splitter_count);
+    const void *row = NULL;
+    ldr__step *p = LDR__READ_ROW(r, &row, ldr__splitters, "pre-tokenizer", type, r->t->splitters, &r->t->splitter_count);
     if (!p) return;
-    p->splitter = &ldr__splitters[i];
+    p->splitter = (const ldr__splitter *)row;
     p->splitter->read(r, p, node);
 }
 
 static void ldr__read_decoder(ldr__reading *r, int32_t type, int32_t node) {
-    size_t i;
-    ldr__step *p;
-    for (i = 0; i < sizeof ldr__decoders / sizeof *ldr__decoders; i++)
-        if (ldr_json_equals(r->j, type, ldr__decoders[i].name)) break;
-    if (i == sizeof ldr__decoders / sizeof *ldr__decoders) {
-        ldr__read_fail(r, LDR_UNSUPPORTED, type, "the tokenizer has a decoder that is not known");
-        return;
-    }
-    p = ldr__more_part(r, r->t->decoders, &r->t->decoder_count);
+    const void *row = NULL;
+    ldr__step *p = LDR__READ_ROW(r, &row, ldr__decoders, "decoder", type, r->t->decoders, &r->t->decoder_count);
     if (!p) return;
-    p->decoder = &ldr__decoders[i];
+    p->decoder = (const ldr__decoder *)row;
     p->decoder->read(r, p, node);
 }
 
