@@ -41,23 +41,25 @@
 // <<quick-start
 
    DOES
-     read Hugging Face directories (safetensors; F32, F16, BF16, quantised blocks) of BERT, RoBERTa, ALBERT, DistilBERT, ELECTRA, GPT-2 and Llama,
-     in place, never expanded in memory; tokenise as their own tokenizers do (WordPiece, BPE, Unigram, WordLevel; tokenizer.json,
-     vocab.json, SentencePiece models, vocab.txt) and back; train ladders of several published recipes; classification,
-     regression, sentence pairs, token labels, multiple choice; stop, save and go on with the same bits; predict. For comparison,
-     and where a ladder is not enough, the methods that go back through the backbone: full fine-tuning, BitFit, LoRA,
-     adapters, prompts, prefixes; masked-word and next-word training, from random weights if need be.
+     read Hugging Face directories (safetensors; F32, F16, BF16, quantised blocks) of BERT, RoBERTa, ALBERT, DistilBERT,
+     ELECTRA, GPT-2 and Llama, in place, never expanded in memory; tokenise as their own tokenizers do (WordPiece, BPE,
+     Unigram, WordLevel; tokenizer.json, vocab.json, SentencePiece models, vocab.txt) and back; train ladders of several
+     published recipes; classification, regression, sentence pairs, token labels, multiple choice; stop, save and go on
+     with the same bits; predict. For comparison, and where a ladder is not enough, the methods that go back through the
+     backbone: full fine-tuning, BitFit, LoRA, adapters, prompts, prefixes; masked-word and next-word training, from
+     random weights if need be.
    DOES NOT
      run on a GPU, differentiate arbitrary graphs, download anything, read Python pickles, generate text.
 
    TABLE OF CONTENTS (search for the tag)
-     manual       >>manual-steps >>manual-ladder >>manual-tokenizer >>manual-methods >>manual-memory >>manual-threads >>manual-errors >>manual-security
-                  >>manual-embedded >>manual-cpp >>options
+     manual       >>manual-steps >>manual-ladder >>manual-tokenizer >>manual-methods >>manual-memory >>manual-threads
+                  >>manual-errors >>manual-security >>manual-embedded >>manual-cpp >>options
      interface    >>api-errors >>api-memory >>api-simd >>api-tensors >>api-json >>api-tokenizer >>api-model
                   >>api-dataset >>api-ladder >>api-predict >>api-train >>api-recipe
      inside       >>platform >>sizes >>errors >>allocation >>random >>half >>kernels >>dispatch >>gemm >>ops >>json
                   >>source >>safetensors >>tokenizer >>block >>model >>dataset >>dataset-files >>ladder >>tune >>heads >>pass
-                  >>slice >>metrics >>optimiser >>tap-cache >>trainer >>predict >>recipe >>ladder-file >>export >>quantise
+                  >>slice >>metrics >>optimiser >>tap-cache >>trainer >>predict >>recipe >>ladder-file >>export
+                  >>quantise
 
    >>manual-steps         STEP BY STEP
      1. ldr_model_load reads config.json, binds every tensor and loads the vocabulary. Weights are mapped read-only.
@@ -73,12 +75,14 @@
      Rung i reads a tap, the state of one backbone layer, through a small linear map D_i, mixes it with the side state
      and passes the mix through a Transformer block r times narrower than the backbone's. The formulas stand at
      >>api-ladder. Presets differ in where they tap, how they mix and how they start:
-       default   copies of the last half of the blocks, whose matrices get updates of low rank, read the state below them. It starts as
-                 the backbone with a head that is fitted first, on channels of mean 0 and deviation 1, so it can only gain.
-                 --rungs or a reduction adds narrow rungs below: what they find is added to what the copies read.
+       default   copies of the last half of the blocks, whose matrices get updates of low rank, read the state below
+                 them. It starts as the backbone with a head that is fitted first, on channels of mean 0 and deviation
+                 1, so it can only gain. --rungs or a reduction adds narrow rungs below: what they find is added to
+                 what the copies read.
        top       the same copies without rungs.
-       sliced    a narrow rung a layer. It taps the INPUT of the layer, the stream the layer's own weights were trained on, and starts as a
-                 sliced copy of that layer; its output is mixed with the backbone's. With r = 1 and all layers it IS the backbone.
+       sliced    a narrow rung a layer. It taps the INPUT of the layer, the stream the layer's own weights were
+                 trained on, and starts as a sliced copy of that layer; its output is mixed with the backbone's. With
+                 r = 1 and all layers it IS the backbone.
        paper     Sung et al. 2022: taps outputs, one scalar gate a rung, sliced by the published chain.
        clue      the LST-CLUE recipe: four post-norm blocks 128 wide, taps added after each block, random start.
        mlp       rungs without attention.       head   no rungs: a linear head on the frozen backbone, the baseline.
@@ -97,12 +101,12 @@
                      best(j) = max over pieces i..j of best(i) + score(i..j). WordLevel: the whole text
        template      tokens around one text or two ([CLS] A [SEP] B [SEP]), and each token's type
        decoders      the way back, f(texts) -> texts
-     Every byte carries the place it came from through all parts, so each token knows its bytes of your text (begin, end).
-     It works without a model (ldr_tokenizer_load, ldr_tokenizer_load_memory). Regular expressions know alternatives, classes,
-     \p{..}, counts (greedy, lazy, possessive), look-around, (?i:..); what they do not know is refused by name.
-     To add a part: write its reader and its function beside the others in >>tokenizer, add a row to ldr__normalizers,
-     ldr__splitters, ldr__cutters or ldr__decoders, add a tokenizer with it to tests/reference/make_tokenizers.py and run
-     tests/test_tokenizer.
+     Every byte carries the place it came from through all parts, so each token knows its bytes of your text (begin,
+     end). It works without a model (ldr_tokenizer_load, ldr_tokenizer_load_memory). Regular expressions know
+     alternatives, classes, \p{..}, counts (greedy, lazy, possessive), look-around, (?i:..); what they do not know is
+     refused by name. To add a part: write its reader and its function beside the others in >>tokenizer, add a row to
+     ldr__normalizers, ldr__splitters, ldr__cutters or ldr__decoders, add a tokenizer with it to
+     tests/reference/make_tokenizers.py and run tests/test_tokenizer.
 
    >>manual-methods       THE OTHER WAYS TO TUNE
      desc.method chooses what is trained; trainer, file format and predictor stay the same. How far the way back goes follows
@@ -384,7 +388,8 @@ typedef struct ldr_tokenizer_desc {
     size_t        merges_size;
 } ldr_tokenizer_desc;
 
-/* Growing arrays, one entry a token; zero-initialise, reuse freely, ldr_encoding_free at the end. One thread at a time. */
+/* Growing arrays, one entry a token; zero-initialise, reuse freely, ldr_encoding_free at the end. One thread at a
+   time. */
 typedef struct ldr_encoding {
     int32_t  count, capacity;
     int32_t *ids;
@@ -397,7 +402,8 @@ typedef struct ldr_encoding {
     ldr_allocator alloc;           /* zero: the tokenizer's                                    */
 } ldr_encoding;
 
-typedef enum ldr_truncate { LDR_TRUNCATE_LONGEST_FIRST, LDR_TRUNCATE_ONLY_FIRST, LDR_TRUNCATE_ONLY_SECOND } ldr_truncate;
+typedef enum ldr_truncate { LDR_TRUNCATE_LONGEST_FIRST, LDR_TRUNCATE_ONLY_FIRST,
+        LDR_TRUNCATE_ONLY_SECOND } ldr_truncate;
 
 typedef struct ldr_encode_desc {
     int32_t      max_len;          /* tokens in all; 0: no limit                               */
@@ -414,8 +420,9 @@ typedef struct ldr_text {
 
 #ifndef LADDER_NO_TOKENIZER
 /* dir: a model directory, or one of the files: tokenizer.json; vocab.json (with merges.txt beside it); tokenizer.model,
-   spiece.model, sentencepiece.bpe.model; vocab.txt: the first of these that is there. Of a directory tokenizer_config.json,
-   added_tokens.json and special_tokens_map.json count too. desc may be NULL. LDR_UNSUPPORTED names what is not understood. */
+   spiece.model, sentencepiece.bpe.model; vocab.txt: the first of these that is there. Of a directory
+   tokenizer_config.json, added_tokens.json and special_tokens_map.json count too. desc may be NULL. LDR_UNSUPPORTED
+   names what is not understood. */
 #ifndef LADDER_NO_STDIO
 LDR_API ldr_tokenizer *ldr_tokenizer_load(const char *dir, const ldr_tokenizer_desc *desc, ldr_error *err);
 #endif
@@ -423,25 +430,30 @@ LDR_API ldr_tokenizer *ldr_tokenizer_load(const char *dir, const ldr_tokenizer_d
 LDR_API ldr_tokenizer *ldr_tokenizer_load_memory(const void *data, size_t size, const ldr_tokenizer_desc *desc, ldr_error *err);
 LDR_API void           ldr_tokenizer_free(ldr_tokenizer *t);
 LDR_API int32_t        ldr_tokenizer_size(const ldr_tokenizer *t);                       /* highest id + 1        */
-LDR_API const char    *ldr_tokenizer_piece(const ldr_tokenizer *t, int32_t id);          /* NULL if out of range, "" in a gap */
+/* NULL if out of range, "" in a gap */
+LDR_API const char    *ldr_tokenizer_piece(const ldr_tokenizer *t, int32_t id);
 LDR_API int32_t        ldr_tokenizer_find(const ldr_tokenizer *t, const char *piece);    /* -1 if not there       */
 
-/* One text or a pair (text2 NULL for one), with the tokens the tokenizer's template puts around them ([CLS] text [SEP]),
-   cut to desc->max_len tokens. Bytes that are not UTF-8 count as U+FFFD. Replaces what out held. desc may be NULL.
-   Time is linear in the text but for a factor log n in BPE words of n > 24 characters; once `out` is large enough nothing is allocated. */
+/* One text or a pair (text2 NULL for one), with the tokens the tokenizer's template puts around them ([CLS] text
+   [SEP]), cut to desc->max_len tokens. Bytes that are not UTF-8 count as U+FFFD. Replaces what out held. desc may be
+   NULL. Time is linear in the text but for a factor log n in BPE words of n > 24 characters; once `out` is large enough
+   nothing is allocated. */
 LDR_API ldr_status ldr_tokenizer_encode_with(const ldr_tokenizer *t, ldr_encoding *out, const char *text, size_t size,
-                                             const char *text2, size_t size2, const ldr_encode_desc *desc, ldr_error *err);
+                                             const char *text2, size_t size2, const ldr_encode_desc *desc,
+                                                     ldr_error *err);
 /* The same, cut longest first to max_len tokens; special = 0: the pieces alone. */
 LDR_API ldr_status ldr_tokenizer_encode(const ldr_tokenizer *t, ldr_encoding *out, const char *text, size_t size,
                                         const char *text2, size_t size2, int32_t max_len, int32_t special, ldr_error *err);
-/* What token i reads: its piece, or the text itself where that differs (an unknown piece of a Unigram model, an added token
-   with the blanks it took along), with a NUL behind it. bytes: its length, may be NULL. Until the next encoding into e. */
+/* What token i reads: its piece, or the text itself where that differs (an unknown piece of a Unigram model, an added
+   token with the blanks it took along), with a NUL behind it. bytes: its length, may be NULL. Until the next encoding
+   into e. */
 LDR_API const char *ldr_encoding_piece(const ldr_tokenizer *t, const ldr_encoding *e, int32_t i, size_t *bytes);
 LDR_API void        ldr_encoding_free(ldr_encoding *e);
 
-/* The text of tokens, by the tokenizer's decoders; ids that are none are left out. skip_special: special tokens too (but, as in
-   the original, those that normalising changes). */
-LDR_API ldr_status ldr_tokenizer_decode(const ldr_tokenizer *t, ldr_text *out, const int32_t *ids, int32_t count, int32_t skip_special, ldr_error *err);
+/* The text of tokens, by the tokenizer's decoders; ids that are none are left out. skip_special: special tokens too
+   (but, as in the original, those that normalising changes). */
+LDR_API ldr_status ldr_tokenizer_decode(const ldr_tokenizer *t, ldr_text *out, const int32_t *ids, int32_t count,
+        int32_t skip_special, ldr_error *err);
 LDR_API void       ldr_text_free(ldr_text *text);
 #endif /* LADDER_NO_TOKENIZER */
 
@@ -647,21 +659,24 @@ LDR_API const char *ldr_method_name(ldr_method method);       /* "ladder", "head
 typedef enum ldr_target { LDR_TARGET_QUERY = 1, LDR_TARGET_KEY = 2, LDR_TARGET_VALUE = 4, LDR_TARGET_OUTPUT = 8, LDR_TARGET_GATE = 16, LDR_TARGET_UP = 32, LDR_TARGET_DOWN = 64 } ldr_target;
 
 typedef enum ldr_preset {
-    LDR_PRESET_DEFAULT,            /* copies of the last half of the blocks with updates of low rank, on standardised channels, behind a fitted
-                                      head; narrow rungs below them when asked for, and instead of them where blocks share tensors */
+    LDR_PRESET_DEFAULT,            /* copies of the last half of the blocks with updates of low rank, on standardised
+                                      channels, behind a fitted head; narrow rungs below them when asked for, and
+                                      instead of them where blocks share tensors */
     LDR_PRESET_PAPER,              /* LST: block outputs, scalar gates with T = 0.1, same heads, U s            */
     LDR_PRESET_CLUE,               /* LST-CLUE: 4 x 128, added after the block, no biases, s                    */
     LDR_PRESET_MLP,                /* adapter-like rungs without attention                                      */
     LDR_PRESET_HEAD,               /* no rungs: a head on the frozen backbone (a baseline)                      */
     LDR_PRESET_TOP,                /* copies of the last blocks, never narrow rungs                             */
-    LDR_PRESET_SLICED,             /* a small copy of the backbone: block inputs, per-channel gates, sliced, mixed with the backbone's output */
+    LDR_PRESET_SLICED,             /* a small copy of the backbone: block inputs, per-channel gates, sliced, mixed with
+                                      the backbone's output */
     LDR_PRESET_COUNT
 } ldr_preset;
 
 typedef enum ldr_tap    { LDR_TAP_PRESET, LDR_TAP_INPUT, LDR_TAP_OUTPUT } ldr_tap;
 typedef enum ldr_gate   { LDR_GATE_PRESET, LDR_GATE_SCALAR, LDR_GATE_CHANNEL, LDR_GATE_NONE, LDR_GATE_FIXED } ldr_gate;
 typedef enum ldr_mix    { LDR_MIX_PRESET, LDR_MIX_BEFORE, LDR_MIX_AFTER } ldr_mix;
-typedef enum ldr_output { LDR_OUTPUT_PRESET, LDR_OUTPUT_MIXED, LDR_OUTPUT_UP, LDR_OUTPUT_SIDE, LDR_OUTPUT_RESIDUAL } ldr_output;
+typedef enum ldr_output { LDR_OUTPUT_PRESET, LDR_OUTPUT_MIXED, LDR_OUTPUT_UP, LDR_OUTPUT_SIDE,
+        LDR_OUTPUT_RESIDUAL } ldr_output;
 typedef enum ldr_init   { LDR_INIT_PRESET, LDR_INIT_RANDOM, LDR_INIT_SLICE } ldr_init;
 typedef enum ldr_importance { LDR_IMPORTANCE_PRESET, LDR_MAGNITUDE, LDR_FISHER, LDR_ENERGY } ldr_importance;
 /* What a head with one label a sequence reads: one token's state, or the mean of all of the text's. FIRST is [CLS] in BERT's
@@ -673,7 +688,8 @@ typedef enum ldr_heads  { LDR_HEADS_PRESET, LDR_HEADS_WHOLE, LDR_HEADS_WITHIN } 
 typedef struct ldr_ladder_desc {
     ldr_allocator  alloc;
     ldr_method     method;
-    int32_t        rank;           /* LORA; 0: 8. LADDER: of the copies' updates; negative: all of their numbers learn     */
+    int32_t        rank;           /* LORA; 0: 8. LADDER: of the copies' updates; negative: all of their numbers
+                                      learn */
     float          alpha;          /* LORA; 0: 2 rank                                          */
     int32_t        targets;        /* LORA: sum of ldr_target; 0: query and value (LADDER: all) */
     int32_t        bottleneck;     /* ADAPTER; 0: d/16, at least 4                             */
@@ -689,12 +705,14 @@ typedef struct ldr_ladder_desc {
     int32_t        tune_layers;    /* methods inside the backbone: only its last so many blocks, and no embeddings; 0: all */
     ldr_preset     preset;         /* LADDER; the other methods have no rungs                  */
     int32_t        reduction;      /* r: side width d/r. 0: 8, less (to 2) where d/8 < 64; paper: 8 */
-    const int32_t *rungs;          /* backbone layers, 0-based, ascending; NULL: all up to 12, else 12 spread evenly; clue: 4; default: none
-                                      beside copies, unless reduction or width is given */
+    const int32_t *rungs;          /* backbone layers, 0-based, ascending; NULL: all up to 12, else 12 spread evenly;
+                                      clue: 4; default: none beside copies, unless reduction or width is given */
     int32_t        rung_count;     /* of `rungs`; -1: no narrow rungs                          */
-    int32_t        top;            /* LADDER: copies of the last so many blocks learn, above all rungs; 0: preset, negative: none */
-    ldr_choice     standardise;    /* the trainer measures mean and deviation of every channel that the down-projections and the head read,
-                                      and steps as if they were 0 and 1; the head is fitted alone first. AUTO: default, top, head */
+    int32_t        top;            /* LADDER: copies of the last so many blocks learn, above all rungs; 0: preset,
+                                      negative: none */
+    ldr_choice     standardise;    /* the trainer measures mean and deviation of every channel that the down-projections
+                                      and the head read, and steps as if they were 0 and 1; the head is fitted alone
+                                      first. AUTO: default, top, head */
     int32_t        width, heads, ffn;     /* side dimensions, 0: from r                        */
     ldr_tap        tap;
     ldr_gate       gate;
@@ -819,14 +837,15 @@ typedef struct ldr_train_desc {
     int32_t       batch;           /* examples a step; 0: 32                                   */
     int32_t       accumulate;      /* the step's batch in so many parts; 0: 1                  */
     ldr_optimizer optimizer;
-    float         rate;            /* 0: 1e-3, prompt and prefix 1e-2, head 3e-3; at width 768, and as many times more (to 10) as the backbone is
-                                      narrower: full and theseus 1e-4, lora 1e-3 (adafactor 5e-3, relative). Default ladder: copies 2e-3 (all
-                                      of their numbers: 3e-4), rungs 1e-3 at width 64 and less when wider, the head 1e-3 */
+    float         rate;            /* 0: 1e-3, prompt and prefix 1e-2, head 3e-3; at width 768, and as many times more
+                                      (to 10) as the backbone is narrower: full and theseus 1e-4, lora 1e-3 (adafactor
+                                      5e-3, relative). Default ladder: copies 2e-3 (all of their numbers: 3e-4), rungs
+                                      1e-3 at width 64 and less when wider, the head 1e-3 */
     float         beta1, beta2, epsilon;      /* 0: 0.9, 0.999, 1e-8                            */
     float         momentum;        /* SGD                                                      */
     int32_t       nesterov;
-    int32_t       head_epochs;     /* a ladder that standardises: so many epochs of the head alone come first, on states that are read once; the best
-                                      on dev is kept. 0: 30, negative: none */
+    int32_t       head_epochs;     /* a ladder that standardises: so many epochs of the head alone come first, on states
+                                      that are read once; the best on dev is kept. 0: 30, negative: none */
     float         weight_decay;    /* decoupled in AdamW, added to the gradient elsewhere; matrices only */
     float         clip;            /* global norm; 0: 1, negative: off                          */
     ldr_schedule  schedule;
@@ -855,7 +874,8 @@ typedef struct ldr_train_desc {
                                       them twice: LDR_F32, or LDR_BF16 or LDR_I8 (a scale a token), which round nothing else. Without cache only */
     int32_t       distil;          /* 1: a ladder with LDR_HEAD_WORDS learns the backbone's own scores at the rows that have a label, and
                                       not the label: - sum_w softmax(z_backbone)_w log softmax(z)_w (Hinton et al. 2015). Needs
-                                      LDR_OUTPUT_MIXED or RESIDUAL and no copies. Scores of the dev set are those of the labels */
+                                      LDR_OUTPUT_MIXED or RESIDUAL and no copies. Scores of the dev set are those of the
+                                      labels */
     uint64_t      seed;
     /* Called after every step (the last of an epoch carries its score); non-zero stops cleanly. */
     int32_t     (*progress_fn)(const ldr_progress *p, void *user);
@@ -883,10 +903,13 @@ LDR_API int32_t      ldr_trainer_done(const ldr_trainer *t);          /* 1: all 
 LDR_API ldr_status   ldr_trainer_gradients(ldr_trainer *t, double *loss, const int32_t *examples, int32_t count, ldr_error *err);
 /* Puts the parameters of the best dev epoch into the ladder (no dev set: does nothing). */
 LDR_API void         ldr_trainer_restore_best(ldr_trainer *t);
-/* What ldr_trainer_create found and did before the first step of a ladder that standardises (all 0 for others, and after a resume). */
+/* What ldr_trainer_create found and did before the first step of a ladder that standardises (all 0 for others, and
+   after a resume). */
 typedef struct ldr_start {
-    float   similarity;            /* of a sliced start: mean cosine between the last rung's states of up to 64 texts and the mean of those */
-    int32_t random_instead;        /* 1: they were nearly all alike (0.95 or more), so the rungs start from random numbers */
+    float   similarity;            /* of a sliced start: mean cosine between the last rung's states of up to 64 texts
+                                      and the mean of those */
+    int32_t random_instead;        /* 1: they were nearly all alike (0.95 or more), so the rungs start from random
+                                      numbers */
     int32_t texts;                 /* that channels were measured on and the head was fitted to */
     int32_t head_fitted;           /* 1: with head_epochs                                      */
     double  metric;                /* of that start on dev; the best epoch is 0 while no later one beats it */
@@ -941,20 +964,24 @@ LDR_API ldr_status ldr_fit(ldr_ladder *l, const ldr_dataset *train, const ldr_da
 
 typedef struct ldr_budget {
     double   seconds;              /* for the whole run; 0: no limit. Needs forward_rate       */
-    double   forward_rate;         /* tokens a second through the frozen backbone, as the caller measured it (ldr_model_hidden) */
-    uint64_t memory;               /* bytes beside the weights; 0: no limit but that a cache in memory takes at most a quarter of what
-                                      full fine-tuning keeps (16 bytes for each number of the backbone) */
+    double   forward_rate;         /* tokens a second through the frozen backbone, as the caller measured it
+                                      (ldr_model_hidden) */
+    uint64_t memory;               /* bytes beside the weights; 0: no limit but that a cache in memory takes at most a
+                                      quarter of what full fine-tuning keeps (16 bytes for each number of the
+                                      backbone) */
     int32_t  no_cache;             /* 1: taps are not kept                                     */
 } ldr_budget;
 
 /* Fills in what is 0 in *ladder (LDR_METHOD_LADDER, LDR_PRESET_DEFAULT) and *train:
        pool      first token or mean, whichever a head alone is better with on a few hundred texts
        epochs    3 + 9000 / examples, 12 at most
-       top       copies of the last half of the blocks; with less time or memory of the last third, sixth, ...; at last narrow rungs alone
+       top       copies of the last half of the blocks; with less time or memory of the last third, sixth, ...; at
+                 last narrow rungs alone
        cache     in memory as bf16, int8, or none
-   text[size] says what was chosen, for people. Allocates for its time; *train needs an allocator if the model has none. Other methods
-   and presets keep their own defaults. LDR_LIMIT where even the cheapest does not fit the budget. */
-LDR_API ldr_status ldr_recipe(ldr_ladder_desc *ladder, ldr_train_desc *train, char *text, size_t size, const ldr_model *m,
+   text[size] says what was chosen, for people. Allocates for its time; *train needs an allocator if the model has none.
+   Other methods and presets keep their own defaults. LDR_LIMIT where even the cheapest does not fit the budget. */
+LDR_API ldr_status ldr_recipe(ldr_ladder_desc *ladder, ldr_train_desc *train, char *text, size_t size,
+        const ldr_model *m,
                               const ldr_dataset *set, const ldr_dataset *dev, const ldr_budget *budget, ldr_error *err);
 
 #ifdef __cplusplus
@@ -5562,7 +5589,8 @@ static const int32_t ldr__lower_runs[] = {
 125184,125217,1,34,
 };
 
-/* Decompositions: first, last, kind (+ 32: compatibility only), value. Kind 0, 1: value + kind * k; n: n characters of the pool; 31: one. */
+/* Decompositions: first, last, kind (+ 32: compatibility only), value. Kind 0, 1: value + kind * k; n: n characters of
+   the pool; 31: one. */
 static const int32_t ldr__decomp_runs[] = {
 160,160,32,32,168,168,34,0,170,170,32,97,175,175,34,2,178,179,33,50,180,180,34,4,181,181,32,956,184,184,34,6,
 185,185,32,49,186,186,32,111,188,190,35,8,192,197,2,17,199,207,2,29,209,214,2,47,217,221,2,59,224,229,2,69,231,239,2,81,
@@ -6085,7 +6113,8 @@ static const int32_t ldr__class_runs[] = {
 125136,125142,1,220,125252,125257,1,230,125258,125258,1,7,
 };
 
-/* Where each script starts: first * 256 + script, in the order of ldr__scripts; what is not assigned is as its neighbour. */
+/* Where each script starts: first * 256 + script, in the order of ldr__scripts; what is not assigned is as its
+   neighbour. */
 static const uint32_t ldr__script_runs[] = {
 1,8192,8449,16643,23297,24835,31489,43523,43777,47619,47873,49155,55041,55299,63233,63491,178433,188419,189697,190992,
 191489,196610,225284,226305,226564,228865,229124,230657,230916,231169,231428,254481,258052,262149,296194,296709,340230,
@@ -6193,8 +6222,10 @@ static const uint32_t ldr__prepending[] = {
 
 /* ---- characters ---------------------------------------------------------------------- */
 
-enum { LDR__GC_CN, LDR__GC_CC, LDR__GC_CF, LDR__GC_CO, LDR__GC_CS, LDR__GC_LU, LDR__GC_LL, LDR__GC_LT, LDR__GC_LM, LDR__GC_LO, LDR__GC_MN, LDR__GC_MC, LDR__GC_ME, LDR__GC_ND, LDR__GC_NL, LDR__GC_NO,
-       LDR__GC_PC, LDR__GC_PD, LDR__GC_PS, LDR__GC_PE, LDR__GC_PI, LDR__GC_PF, LDR__GC_PO, LDR__GC_SM, LDR__GC_SC, LDR__GC_SK, LDR__GC_SO, LDR__GC_ZS, LDR__GC_ZL, LDR__GC_ZP, };
+enum { LDR__GC_CN, LDR__GC_CC, LDR__GC_CF, LDR__GC_CO, LDR__GC_CS, LDR__GC_LU, LDR__GC_LL, LDR__GC_LT, LDR__GC_LM,
+        LDR__GC_LO, LDR__GC_MN, LDR__GC_MC, LDR__GC_ME, LDR__GC_ND, LDR__GC_NL, LDR__GC_NO,
+       LDR__GC_PC, LDR__GC_PD, LDR__GC_PS, LDR__GC_PE, LDR__GC_PI, LDR__GC_PF, LDR__GC_PO, LDR__GC_SM, LDR__GC_SC,
+               LDR__GC_SK, LDR__GC_SO, LDR__GC_ZS, LDR__GC_ZL, LDR__GC_ZP, };
 #define LDR__CATS 30u
 
 /* Sets of categories, one bit each. */
@@ -6242,7 +6273,8 @@ static int ldr__char_ranges(const uint32_t *ranges, size_t numbers, uint32_t c) 
 
 static int ldr__char_white(uint32_t c) {
     if (c < 0x80) return c == ' ' || (c >= 9 && c <= 13);
-    return c == 0x85 || c == 0xa0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 || c == 0x202f || c == 0x205f || c == 0x3000;
+    return c == 0x85 || c == 0xa0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 ||
+            c == 0x202f || c == 0x205f || c == 0x3000;
 }
 static int ldr__char_letter_ascii(uint32_t c) { return (c | 32) >= 'a' && (c | 32) <= 'z'; }
 static int ldr__char_digit_ascii(uint32_t c) { return c >= '0' && c <= '9'; }
@@ -6263,11 +6295,14 @@ static int ldr__char_control(uint32_t c) {
     if (c < 0x80) return (c < 32 && c != 9 && c != 10 && c != 13) || c == 0x7f;
     return c == 0xfffd || ldr__char_in(c, LDR__OTHERS) != LDR__RANGES(ldr__not_control, c);
 }
-static int ldr__char_nonspacing(uint32_t c) { return c >= 0x300 && ldr__char_in(c, LDR__BIT(LDR__GC_MN)) != LDR__RANGES(ldr__not_nonspacing, c); }
-static int ldr__char_combining(uint32_t c) { return c >= 0x300 && ldr__char_in(c, LDR__MARKS) != LDR__RANGES(ldr__not_combining, c); }
+static int ldr__char_nonspacing(uint32_t c) { return c >= 0x300 &&
+        ldr__char_in(c, LDR__BIT(LDR__GC_MN)) != LDR__RANGES(ldr__not_nonspacing, c); }
+static int ldr__char_combining(uint32_t c) { return c >= 0x300 &&
+        ldr__char_in(c, LDR__MARKS) != LDR__RANGES(ldr__not_combining, c); }
 
 /* Does c belong to the grapheme that began before it? */
-static int ldr__char_joins(uint32_t c) { return c >= 0x300 && ldr__char_in(c, LDR__MARKS) != LDR__RANGES(ldr__not_joining, c); }
+static int ldr__char_joins(uint32_t c) { return c >= 0x300 &&
+        ldr__char_in(c, LDR__MARKS) != LDR__RANGES(ldr__not_joining, c); }
 
 /* The row (first, last, step, value) of a table that covers c, or NULL. */
 LDR__INLINE const int32_t *ldr__char_row(const int32_t *rows, size_t numbers, uint32_t c) {
@@ -6305,7 +6340,8 @@ static int ldr__char_script(uint32_t c) {
 static int ldr__char_cjk(uint32_t c) {
     if (c < 0x3400) return 0;
     return (c >= 0x4e00 && c <= 0x9fff) || c <= 0x4dbf || (c >= 0xf900 && c <= 0xfaff) || (c >= 0x20000 && c <= 0x2a6df) ||
-           (c >= 0x2a700 && c <= 0x2ceaf && (c < 0x2b820 || c > 0x2b91f)) || (c >= 0x2f800 && c <= 0x2fa1f);      /* the gap is the original's */
+           /* the gap is the original's */
+           (c >= 0x2a700 && c <= 0x2ceaf && (c < 0x2b820 || c > 0x2b91f)) || (c >= 0x2f800 && c <= 0x2fa1f);
 }
 
 static int ldr__char_class(uint32_t c) {
@@ -6320,8 +6356,8 @@ static const int32_t *ldr__decomposition(uint32_t c) {
     return ldr__char_row(ldr__decomp_runs, sizeof ldr__decomp_runs / sizeof *ldr__decomp_runs, c);
 }
 
-/* What c is made of, canonically or (compat) by compatibility: up to 18 characters into out[24]. A Hangul syllable is its
-   jamo by arithmetic (Unicode 3.12). */
+/* What c is made of, canonically or (compat) by compatibility: up to 18 characters into out[24]. A Hangul syllable is
+   its jamo by arithmetic (Unicode 3.12). */
 static int ldr__decompose(uint32_t *out, uint32_t c, int compat) {
     const int32_t *row;
     int32_t kind, k;
@@ -6342,7 +6378,8 @@ static int ldr__decompose(uint32_t *out, uint32_t c, int compat) {
     k = (int32_t)c - row[0];
     if (kind < 2) return ldr__decompose(out, (uint32_t)(row[3] + kind * k), compat);
     if (kind == 31) return ldr__decompose(out, (uint32_t)ldr__decomp_pool[row[3] + k], compat);
-    for (; n < 24 && kind > 0; kind--) n += ldr__decompose(out + n, (uint32_t)ldr__decomp_pool[row[3] + (k + 1) * (row[2] & 31) - kind], compat);
+    for (; n < 24 && kind > 0; kind--)
+        n += ldr__decompose(out + n, (uint32_t)ldr__decomp_pool[row[3] + (k + 1) * (row[2] & 31) - kind], compat);
     return n;
 }
 
@@ -6392,7 +6429,8 @@ static int32_t ldr__utf8_before(const char *s, int32_t at) {
 /* ---- what a tokenizer is made of -------------------------------------------------------- */
 
 typedef struct ldr__vocab_slot { uint32_t hash; int32_t id; } ldr__vocab_slot;
-typedef struct ldr__vocab_piece { uint32_t start, bytes; } ldr__vocab_piece;      /* text + start, with a NUL behind it */
+/* text + start, with a NUL behind it */
+typedef struct ldr__vocab_piece { uint32_t start, bytes; } ldr__vocab_piece;
 
 /* All beginnings of a set of texts: the child of node under a byte by hashing, that of node 0 by a table. */
 typedef struct ldr__trie {
@@ -6412,10 +6450,16 @@ struct ldr__view;
 struct ldr__lines;
 
 /* A kind of part, one row each: what it is called in a tokenizer.json, how its settings are read, what it does. */
-typedef struct ldr__normalizer { const char *name; void (*read)(struct ldr__reading *, struct ldr__step *, int32_t); void (*run)(struct ldr__norm *, const struct ldr__step *); int32_t setting; } ldr__normalizer;
-typedef struct ldr__splitter { const char *name; void (*read)(struct ldr__reading *, struct ldr__step *, int32_t); void (*run)(struct ldr__cutting *, const struct ldr__step *, int, const struct ldr__view *); int32_t setting; } ldr__splitter;
-typedef struct ldr__decoder { const char *name; void (*read)(struct ldr__reading *, struct ldr__step *, int32_t); void (*run)(struct ldr__lines *, const struct ldr__step *, int32_t, const char *, int32_t); int32_t setting; } ldr__decoder;
-typedef struct ldr__cutter { const char *name; void (*read)(struct ldr__reading *, int32_t); void (*run)(struct ldr__cutting *, const struct ldr__view *); } ldr__cutter;
+typedef struct ldr__normalizer { const char *name; void (*read)(struct ldr__reading *, struct ldr__step *, int32_t);
+void (*run)(struct ldr__norm *, const struct ldr__step *); int32_t setting; } ldr__normalizer;
+typedef struct ldr__splitter { const char *name; void (*read)(struct ldr__reading *, struct ldr__step *, int32_t);
+void (*run)(struct ldr__cutting *, const struct ldr__step *, int, const struct ldr__view *); int32_t setting;
+} ldr__splitter;
+typedef struct ldr__decoder { const char *name; void (*read)(struct ldr__reading *, struct ldr__step *, int32_t);
+void (*run)(struct ldr__lines *, const struct ldr__step *, int32_t, const char *, int32_t); int32_t setting;
+} ldr__decoder;
+typedef struct ldr__cutter { const char *name; void (*read)(struct ldr__reading *, int32_t);
+void (*run)(struct ldr__cutting *, const struct ldr__view *); } ldr__cutter;
 
 typedef struct ldr__string { const char *text; int32_t bytes; } ldr__string;
 
@@ -6452,11 +6496,13 @@ typedef struct ldr__step {
 typedef struct ldr__slot_of_template { int32_t sequence, id, type; } ldr__template_item;
 typedef struct ldr__template { int32_t count, added; ldr__template_item items[32]; } ldr__template;
 
-typedef struct ldr__added { int32_t id; ldr__string text, shown; unsigned char lstrip, rstrip, single_word, normalized, special; } ldr__added;
+typedef struct ldr__added { int32_t id; ldr__string text, shown; unsigned char lstrip, rstrip, single_word, normalized,
+        special; } ldr__added;
 
 typedef struct ldr__chunk { struct ldr__chunk *next; size_t size, used; } ldr__chunk;
 
-enum { LDR__TOKEN_UNK, LDR__TOKEN_CLS, LDR__TOKEN_SEP, LDR__TOKEN_PAD, LDR__TOKEN_MASK, LDR__TOKEN_BOS, LDR__TOKEN_EOS, LDR__TOKEN_COUNT };
+enum { LDR__TOKEN_UNK, LDR__TOKEN_CLS, LDR__TOKEN_SEP, LDR__TOKEN_PAD, LDR__TOKEN_MASK, LDR__TOKEN_BOS, LDR__TOKEN_EOS,
+        LDR__TOKEN_COUNT };
 
 struct ldr_tokenizer {
     ldr_allocator alloc;
@@ -6474,7 +6520,8 @@ struct ldr_tokenizer {
     int32_t       special[LDR__TOKEN_COUNT];
     ldr__added   *added;
     int32_t       added_count;
-    ldr__trie     raw, normal, names, pieces_trie, frozen;   /* added tokens before and after normalising, all by name; Unigram's pieces; pieces never cut */
+    ldr__trie     raw, normal, names, pieces_trie, frozen;   /* added tokens before and after normalising, all by name;
+                                                                Unigram's pieces; pieces never cut */
     /* parts, in the order in which text passes */
     ldr__step     normalizers[LDR__PARTS], splitters[LDR__PARTS], decoders[LDR__PARTS];
     int32_t       normalizer_count, splitter_count, decoder_count;
@@ -6757,7 +6804,8 @@ typedef struct ldr__str { char *text; int32_t *begin, *end; int32_t size, room; 
 typedef struct ldr__view { const char *text; const int32_t *begin, *end; int32_t size; } ldr__view;
 
 /* Arrays that grow and are used again: one for each use that may be under way at the same time. */
-enum { LDR__ROOM_MARKS, LDR__ROOM_BEHIND, LDR__ROOM_NODES, LDR__ROOM_SYMBOLS, LDR__ROOM_HEAP, LDR__ROOM_FRAMES, LDR__ROOM_SORT, LDR__ROOMS };
+enum { LDR__ROOM_MARKS, LDR__ROOM_BEHIND, LDR__ROOM_NODES, LDR__ROOM_SYMBOLS, LDR__ROOM_HEAP, LDR__ROOM_FRAMES,
+        LDR__ROOM_SORT, LDR__ROOMS };
 
 typedef struct ldr__work {
     ldr__str str[2 + LDR__PARTS];      /* two for normalising, one for each splitter          */
@@ -6865,7 +6913,8 @@ static ldr__view ldr__view_part(const ldr__view *v, int32_t from, int32_t to) {
 /* ---- normalising: f(text) -> text ------------------------------------------------------- */
 
 /* One normaliser under way. Where a character of the result came from follows the original's rule: a character put with
-   change 0 stands for the next one of `in`, with change -k for that and the k after it, and with change 1 for the one before. */
+   change 0 stands for the next one of `in`, with change -k for that and the k after it, and with change 1 for the one
+   before. */
 typedef struct ldr__norm { ldr__cutting *c; ldr__view in; ldr__str *out; int32_t at, shift; int same; } ldr__norm;
 
 static void ldr__put(ldr__norm *p, uint32_t ch, int32_t change) {
@@ -6887,7 +6936,8 @@ static void ldr__put(ldr__norm *p, uint32_t ch, int32_t change) {
 /* A string in the place of the `chars` characters from p->at on: all of it comes from the last of these. */
 static void ldr__put_string(ldr__norm *p, ldr__string s, int32_t to) {
     int32_t from = to > 0 ? to - 1 : -1;
-    ldr__str_put(p->c, p->out, s.text, s.bytes, from >= 0 ? p->in.begin[from] : p->shift, from >= 0 ? p->in.end[from] : p->shift);
+    ldr__str_put(p->c, p->out, s.text, s.bytes, from >= 0 ? p->in.begin[from] : p->shift,
+            from >= 0 ? p->in.end[from] : p->shift);
     p->at = to;
 }
 
@@ -6965,7 +7015,8 @@ static void ldr__normalize_nmt(ldr__norm *p, const ldr__step *part) {
     (void)part;
     while (p->at < p->in.size && !p->c->status) {
         uint32_t ch = ldr__utf8_at(p->in.text + p->at, &n);
-        int space = ch == 9 || ch == 10 || ch == 12 || ch == 13 || ch == 0x1680 || (ch >= 0x200b && ch <= 0x200f) || ch == 0x2028 || ch == 0x2029 || ch == 0x2581 || ch == 0xfeff || ch == 0xfffd;
+        int space = ch == 9 || ch == 10 || ch == 12 || ch == 13 || ch == 0x1680 || (ch >= 0x200b && ch <= 0x200f) ||
+                ch == 0x2028 || ch == 0x2029 || ch == 0x2581 || ch == 0xfeff || ch == 0xfffd;
         if ((ch >= 1 && ch <= 31 && !space) || ch == 0x7f || ch == 0x8f || ch == 0x9f) p->at += n;
         else ldr__put(p, space ? ' ' : ch, 0);
     }
@@ -7008,7 +7059,8 @@ static void ldr__put_bytes(ldr__cutting *c, ldr__str *out, const ldr__view *v) {
     if (!ldr__str_room(c, out, v->size * 2)) return;
     for (i = 0; i < v->size; i++) {
         char utf8[4];
-        ldr__str_put(c, out, utf8, (int32_t)ldr__utf8_put(utf8, ldr__byte_char((unsigned char)v->text[i])), v->begin[i], v->end[i]);
+        ldr__str_put(c, out, utf8, (int32_t)ldr__utf8_put(utf8, ldr__byte_char((unsigned char)v->text[i])), v->begin[i],
+                v->end[i]);
     }
 }
 
@@ -7125,9 +7177,12 @@ static void ldr__normalize_form(ldr__norm *p, const ldr__step *part) {
 
 /* ---- SentencePiece's map of characters -------------------------------------------------- */
 
-static uint32_t ldr__map_unit(const ldr__step *m, uint32_t i) { return i < m->unit_count ? ldr__load_u32(m->units + 4 * (size_t)i) : 0; }
+static uint32_t ldr__map_unit(const ldr__step *m, uint32_t i) {
+    return i < m->unit_count ? ldr__load_u32(m->units + 4 * (size_t)i) : 0;
+}
 
-/* The text that stands for the shortest or longest beginning of s that the map knows, and the bytes of that; NULL: none. */
+/* The text that stands for the shortest or longest beginning of s that the map knows, and the bytes of that; NULL:
+   none. */
 static const char *ldr__map_find(const ldr__step *m, const char *s, int32_t n, int longest, int32_t *bytes) {
     uint32_t unit = ldr__map_unit(m, 0), node = unit >> 10 << ((unit & 512) >> 6), value;
     const char *found = NULL;
@@ -7178,7 +7233,8 @@ static void ldr__map_char(ldr__norm *p, const ldr__step *m, const char *s, int32
     last->rank = 1;
 }
 
-/* The end of the grapheme that starts at `at`: what joins, and what jamo, prepended signs and line ends have of their own. */
+/* The end of the grapheme that starts at `at`: what joins, and what jamo, prepended signs and line ends have of their
+   own. */
 static int32_t ldr__grapheme(const char *s, int32_t n, int32_t at, int32_t *chars) {
     int32_t bytes;
     uint32_t c = ldr__utf8_at(s + at, &bytes), next;
@@ -7188,14 +7244,17 @@ static int32_t ldr__grapheme(const char *s, int32_t n, int32_t at, int32_t *char
         *chars = 2;
         return at + 1;
     }
-    if (c < 32 || (c >= 0x7f && c < 0xa0) || c == 0xad || c == 0x2028 || c == 0x2029 || (c >= 0x200b && c <= 0x200f && c != 0x200c && c != 0x200d)) return at;
+    if (c < 32 || (c >= 0x7f && c < 0xa0) || c == 0xad || c == 0x2028 || c == 0x2029 ||
+            (c >= 0x200b && c <= 0x200f && c != 0x200c && c != 0x200d)) return at;
     while (at < n) {
         if ((unsigned char)s[at] < 0x80 && !(c >= 0x600 && LDR__RANGES(ldr__prepending, c))) break;
         next = ldr__utf8_at(s + at, &bytes);
         if (!ldr__char_joins(next)) {
-            int l = c >= 0x1100 && c < 0x1160, v = (c >= 0x1160 && c < 0x11a8) || (c >= 0xac00 && c <= 0xd7a3 && (c - 0xac00) % 28 == 0);
+            int l = c >= 0x1100 && c < 0x1160, v = (c >= 0x1160 && c < 0x11a8) ||
+                    (c >= 0xac00 && c <= 0xd7a3 && (c - 0xac00) % 28 == 0);
             int t = (c >= 0x11a8 && c < 0x1200) || (c >= 0xac00 && c <= 0xd7a3 && !v);
-            int joined = (l && ((next >= 0x1100 && next < 0x11a8) || (next >= 0xac00 && next <= 0xd7a3))) || (v && next >= 0x1160 && next < 0x1200) || (t && next >= 0x11a8 && next < 0x1200);
+            int joined = (l && ((next >= 0x1100 && next < 0x11a8) || (next >= 0xac00 && next <= 0xd7a3))) ||
+                    (v && next >= 0x1160 && next < 0x1200) || (t && next >= 0x11a8 && next < 0x1200);
             if (!joined && !(c >= 0x600 && LDR__RANGES(ldr__prepending, c) && next >= 32)) break;
         }
         c = next;
@@ -7237,8 +7296,9 @@ static void ldr__normalize_map(ldr__norm *p, const ldr__step *m) {
     if (last.rank) ldr__put(p, last.c, last.change);
 }
 
-/* As SentencePiece does it: the longest known beginning at each place; blanks at the ends and behind blanks go (flags[1]),
-   one comes before all (flags[0]), and each is U+2581 (flags[2]). Pieces that are never cut stay as they are. */
+/* As SentencePiece does it: the longest known beginning at each place; blanks at the ends and behind blanks go
+   (flags[1]), one comes before all (flags[0]), and each is U+2581 (flags[2]). Pieces that are never cut stay as they
+   are. */
 static void ldr__normalize_sentencepiece(ldr__norm *p, const ldr__step *m) {
     static const char blank[] = "\xe2\x96\x81";
     const char *space = m->flags[2] ? blank : " ";
@@ -7247,7 +7307,8 @@ static void ldr__normalize_sentencepiece(ldr__norm *p, const ldr__step *m) {
     while (at < p->in.size && !p->c->status) {
         const char *s = p->in.text + at, *by = NULL;
         int32_t begin = p->in.begin[at], end;
-        if (p->c->t->frozen.root[(unsigned char)*s] && ldr__trie_longest(&p->c->t->frozen, s, p->in.size - at, &bytes) >= 0) {
+        if (p->c->t->frozen.root[(unsigned char)*s] &&
+                ldr__trie_longest(&p->c->t->frozen, s, p->in.size - at, &bytes) >= 0) {
             by = s;
             n = bytes;
         } else {
@@ -7271,7 +7332,8 @@ static void ldr__normalize_sentencepiece(ldr__norm *p, const ldr__step *m) {
         }
         if (n) blanks = m->flags[1] && (by[n - 1] == ' ');
     }
-    while (m->flags[1] && p->out->size - start >= wide && memcmp(p->out->text + p->out->size - wide, space, (size_t)wide) == 0) p->out->size -= wide;
+    while (m->flags[1] && p->out->size - start >= wide &&
+            memcmp(p->out->text + p->out->size - wide, space, (size_t)wide) == 0) p->out->size -= wide;
 }
 /* ---- regular expressions ---------------------------------------------------------------- */
 
@@ -7281,30 +7343,40 @@ static void ldr__normalize_sentencepiece(ldr__norm *p, const ldr__step *m) {
        SPLIT d       go on here, else d further on;   RSPLIT d       the other way round;   JUMP d
        LOOK kind d, then a program up to ACCEPT     ahead, not ahead, one character behind or not, or a group without way back
        BOL EOL BOS EOS EOSN WORDB NWORDB            places */
-enum { LDR__RX_CHAR, LDR__RX_FOLD, LDR__RX_ANY, LDR__RX_CLASS, LDR__RX_LOOP, LDR__RX_SPLIT, LDR__RX_RSPLIT, LDR__RX_JUMP, LDR__RX_LOOK, LDR__RX_ACCEPT,
+enum { LDR__RX_CHAR, LDR__RX_FOLD, LDR__RX_ANY, LDR__RX_CLASS, LDR__RX_LOOP, LDR__RX_SPLIT, LDR__RX_RSPLIT,
+        LDR__RX_JUMP, LDR__RX_LOOK, LDR__RX_ACCEPT,
        LDR__RX_BOL, LDR__RX_EOL, LDR__RX_BOS, LDR__RX_EOS, LDR__RX_EOSN, LDR__RX_WORDB, LDR__RX_NWORDB };
 enum { LDR__LOOK_AHEAD, LDR__LOOK_NOT_AHEAD, LDR__LOOK_BEHIND, LDR__LOOK_NOT_BEHIND, LDR__LOOK_ATOMIC };
 enum { LDR__RUN_GREEDY, LDR__RUN_LAZY, LDR__RUN_POSSESSIVE };
-/* Items of a class: a range, a set of categories, white space, word characters, a script, a class within; `and` joins what
-   stands before and behind it. Odd: not. */
-enum { LDR__IN_RANGE = 0, LDR__IN_CATEGORIES = 2, LDR__IN_WHITE = 4, LDR__IN_WORD = 6, LDR__IN_SCRIPT = 8, LDR__IN_CLASS = 10, LDR__IN_AND = 12 };
+/* Items of a class: a range, a set of categories, white space, word characters, a script, a class within; `and` joins
+   what stands before and behind it. Odd: not. */
+enum { LDR__IN_RANGE = 0, LDR__IN_CATEGORIES = 2, LDR__IN_WHITE = 4, LDR__IN_WORD = 6, LDR__IN_SCRIPT = 8,
+        LDR__IN_CLASS = 10, LDR__IN_AND = 12 };
 
 #define LDR__RX_SIZE  16384            /* numbers of one program                              */
 #define LDR__RX_DEPTH 32               /* groups within groups                                */
 
 static const struct { const char *name; uint32_t set; } ldr__categories[] = {
-    { "L", LDR__LETTERS }, { "Lu", LDR__BIT(LDR__GC_LU) }, { "Ll", LDR__BIT(LDR__GC_LL) }, { "Lt", LDR__BIT(LDR__GC_LT) }, { "Lm", LDR__BIT(LDR__GC_LM) }, { "Lo", LDR__BIT(LDR__GC_LO) },
+    { "L", LDR__LETTERS }, { "Lu", LDR__BIT(LDR__GC_LU) }, { "Ll", LDR__BIT(LDR__GC_LL) },
+            { "Lt", LDR__BIT(LDR__GC_LT) }, { "Lm", LDR__BIT(LDR__GC_LM) }, { "Lo", LDR__BIT(LDR__GC_LO) },
     { "M", LDR__MARKS }, { "Mn", LDR__BIT(LDR__GC_MN) }, { "Mc", LDR__BIT(LDR__GC_MC) }, { "Me", LDR__BIT(LDR__GC_ME) },
-    { "N", LDR__NUMBERS }, { "Nd", LDR__BIT(LDR__GC_ND) }, { "Nl", LDR__BIT(LDR__GC_NL) }, { "No", LDR__BIT(LDR__GC_NO) },
-    { "P", LDR__PUNCTS }, { "Pc", LDR__BIT(LDR__GC_PC) }, { "Pd", LDR__BIT(LDR__GC_PD) }, { "Ps", LDR__BIT(LDR__GC_PS) }, { "Pe", LDR__BIT(LDR__GC_PE) },
+    { "N", LDR__NUMBERS }, { "Nd", LDR__BIT(LDR__GC_ND) }, { "Nl", LDR__BIT(LDR__GC_NL) },
+            { "No", LDR__BIT(LDR__GC_NO) },
+    { "P", LDR__PUNCTS }, { "Pc", LDR__BIT(LDR__GC_PC) }, { "Pd", LDR__BIT(LDR__GC_PD) },
+            { "Ps", LDR__BIT(LDR__GC_PS) }, { "Pe", LDR__BIT(LDR__GC_PE) },
     { "Pi", LDR__BIT(LDR__GC_PI) }, { "Pf", LDR__BIT(LDR__GC_PF) }, { "Po", LDR__BIT(LDR__GC_PO) },
-    { "S", LDR__SYMBOLS }, { "Sm", LDR__BIT(LDR__GC_SM) }, { "Sc", LDR__BIT(LDR__GC_SC) }, { "Sk", LDR__BIT(LDR__GC_SK) }, { "So", LDR__BIT(LDR__GC_SO) },
-    { "Z", LDR__SPACES }, { "Zs", LDR__BIT(LDR__GC_ZS) }, { "Zl", LDR__BIT(LDR__GC_ZL) }, { "Zp", LDR__BIT(LDR__GC_ZP) },
-    { "C", LDR__OTHERS | LDR__BIT(LDR__GC_CN) | LDR__BIT(LDR__GC_CS) }, { "Cc", LDR__BIT(LDR__GC_CC) }, { "Cf", LDR__BIT(LDR__GC_CF) }, { "Co", LDR__BIT(LDR__GC_CO) }, { "Cn", LDR__BIT(LDR__GC_CN) },
-    { "Letter", LDR__LETTERS }, { "Mark", LDR__MARKS }, { "Number", LDR__NUMBERS }, { "Punctuation", LDR__PUNCTS }, { "Symbol", LDR__SYMBOLS }, { "Separator", LDR__SPACES } };
+    { "S", LDR__SYMBOLS }, { "Sm", LDR__BIT(LDR__GC_SM) }, { "Sc", LDR__BIT(LDR__GC_SC) },
+            { "Sk", LDR__BIT(LDR__GC_SK) }, { "So", LDR__BIT(LDR__GC_SO) },
+    { "Z", LDR__SPACES }, { "Zs", LDR__BIT(LDR__GC_ZS) }, { "Zl", LDR__BIT(LDR__GC_ZL) },
+            { "Zp", LDR__BIT(LDR__GC_ZP) },
+    { "C", LDR__OTHERS | LDR__BIT(LDR__GC_CN) | LDR__BIT(LDR__GC_CS) }, { "Cc", LDR__BIT(LDR__GC_CC) },
+            { "Cf", LDR__BIT(LDR__GC_CF) }, { "Co", LDR__BIT(LDR__GC_CO) }, { "Cn", LDR__BIT(LDR__GC_CN) },
+    { "Letter", LDR__LETTERS }, { "Mark", LDR__MARKS }, { "Number", LDR__NUMBERS }, { "Punctuation", LDR__PUNCTS },
+            { "Symbol", LDR__SYMBOLS }, { "Separator", LDR__SPACES } };
 
 /* In the order of ldr__script_runs. */
-static const char *const ldr__scripts[] = { "", "Common", "Inherited", "Latin", "Greek", "Cyrillic", "Armenian", "Hebrew", "Arabic", "Devanagari", "Bengali",
+static const char *const ldr__scripts[] = { "", "Common", "Inherited", "Latin", "Greek", "Cyrillic", "Armenian",
+        "Hebrew", "Arabic", "Devanagari", "Bengali",
                                             "Thai", "Hangul", "Hiragana", "Katakana", "Han" };
 enum { LDR__SCRIPT_NONE, LDR__SCRIPT_HIRAGANA = 13, LDR__SCRIPT_KATAKANA, LDR__SCRIPT_HAN };
 
@@ -7442,7 +7514,8 @@ static int ldr__rx_item(const int32_t *code, uint32_t c, int32_t *size) {
         break;
     case LDR__IN_CATEGORIES: is = ldr__char_in(c, (uint32_t)code[1]); break;
     case LDR__IN_WHITE: is = ldr__char_white(c); break;
-    case LDR__IN_WORD: is = (ldr__char_word(c) && c != 0x200c && c != 0x200d) || (c > 0xb0 && c < 0xbf && ldr__char_in(c, LDR__NUMBERS)); break;
+    case LDR__IN_WORD: is = (ldr__char_word(c) && c != 0x200c && c != 0x200d) ||
+            (c > 0xb0 && c < 0xbf && ldr__char_in(c, LDR__NUMBERS)); break;
     case LDR__IN_SCRIPT: is = ldr__char_script(c) == code[1]; break;
     case LDR__IN_CLASS:
         *size = 1 + code[2];
@@ -7473,7 +7546,8 @@ static int ldr__rx_class_slow(const int32_t *code, uint32_t c) {
 static int ldr__rx_class_has(const int32_t *code, uint32_t c) {
     if (c < 128) return (int)((uint32_t)code[3 + c / 32] >> c % 32 & 1u);
     if (!(code[2] & 2)) return ldr__rx_class_slow(code, c);
-    return ldr__rx_class_slow(code, c) || ldr__rx_class_slow(code, ldr__char_lower(c)) || ldr__rx_class_slow(code, ldr__char_fold(c));
+    return ldr__rx_class_slow(code, c) || ldr__rx_class_slow(code, ldr__char_lower(c)) ||
+            ldr__rx_class_slow(code, ldr__char_fold(c));
 }
 
 static void ldr__rx_class_end(ldr__rx *r, int32_t start) {
@@ -7483,7 +7557,8 @@ static void ldr__rx_class_end(ldr__rx *r, int32_t start) {
     r->code[start + 1] = r->used - start;
     for (c = 0; c < 128; c++) {
         int is = ldr__rx_class_slow(r->code + start, c);
-        if (r->code[start + 2] & 2) is = is || ldr__rx_class_slow(r->code + start, ldr__char_lower(c)) || (c >= 'a' && c <= 'z' && ldr__rx_class_slow(r->code + start, c - 32));
+        if (r->code[start + 2] & 2) is = is || ldr__rx_class_slow(r->code + start, ldr__char_lower(c)) ||
+                (c >= 'a' && c <= 'z' && ldr__rx_class_slow(r->code + start, c - 32));
         if (is) ascii[c / 32] = (int32_t)((uint32_t)ascii[c / 32] | (uint32_t)1 << c % 32);
     }
 }
@@ -7497,9 +7572,12 @@ static int32_t ldr__rx_class_begin(ldr__rx *r, int flags) {
 
 static void ldr__rx_posix(ldr__rx *r) {
     static const struct { const char *name; int32_t item; uint32_t set; } names[] = {
-        { "[:alpha:]", LDR__IN_CATEGORIES, LDR__LETTERS | LDR__MARKS }, { "[:digit:]", LDR__IN_CATEGORIES, LDR__BIT(LDR__GC_ND) }, { "[:space:]", LDR__IN_WHITE, 0 },
-        { "[:word:]", LDR__IN_WORD, 0 }, { "[:upper:]", LDR__IN_CATEGORIES, LDR__BIT(LDR__GC_LU) }, { "[:lower:]", LDR__IN_CATEGORIES, LDR__BIT(LDR__GC_LL) },
-        { "[:punct:]", LDR__IN_CATEGORIES, LDR__PUNCTS | LDR__SYMBOLS }, { "[:alnum:]", LDR__IN_CATEGORIES, LDR__LETTERS | LDR__MARKS | LDR__BIT(LDR__GC_ND) } };
+        { "[:alpha:]", LDR__IN_CATEGORIES, LDR__LETTERS | LDR__MARKS },
+                { "[:digit:]", LDR__IN_CATEGORIES, LDR__BIT(LDR__GC_ND) }, { "[:space:]", LDR__IN_WHITE, 0 },
+        { "[:word:]", LDR__IN_WORD, 0 }, { "[:upper:]", LDR__IN_CATEGORIES, LDR__BIT(LDR__GC_LU) },
+                { "[:lower:]", LDR__IN_CATEGORIES, LDR__BIT(LDR__GC_LL) },
+        { "[:punct:]", LDR__IN_CATEGORIES, LDR__PUNCTS | LDR__SYMBOLS },
+                { "[:alnum:]", LDR__IN_CATEGORIES, LDR__LETTERS | LDR__MARKS | LDR__BIT(LDR__GC_ND) } };
     size_t i;
     for (i = 0; i < sizeof names / sizeof *names; i++)
         if (ldr__rx_starts(r, names[i].name)) {
@@ -7562,7 +7640,9 @@ static int ldr__rx_alternatives(ldr__rx *r);
 
 /* A group behind '(': its least number of characters. */
 static int ldr__rx_group(ldr__rx *r) {
-    static const struct { const char *name; int kind; } looks[] = { { "?=", LDR__LOOK_AHEAD }, { "?!", LDR__LOOK_NOT_AHEAD }, { "?<=", LDR__LOOK_BEHIND }, { "?<!", LDR__LOOK_NOT_BEHIND }, { "?>", LDR__LOOK_ATOMIC } };
+    static const struct { const char *name; int kind; } looks[] = { { "?=", LDR__LOOK_AHEAD },
+            { "?!", LDR__LOOK_NOT_AHEAD }, { "?<=", LDR__LOOK_BEHIND }, { "?<!", LDR__LOOK_NOT_BEHIND },
+            { "?>", LDR__LOOK_ATOMIC } };
     int32_t start = r->used, fold = r->fold;
     size_t i;
     int least, kind = -1;
@@ -7598,12 +7678,15 @@ static int ldr__rx_group(ldr__rx *r) {
     ldr__rx_put(r, LDR__RX_ACCEPT);
     if (!r->why) r->code[start + 2] = r->used - start;
     if ((kind == LDR__LOOK_BEHIND || kind == LDR__LOOK_NOT_BEHIND) && !r->why &&
-        (r->code[start + 3] > LDR__RX_CLASS || r->code[start + (r->code[start + 3] == LDR__RX_CLASS ? 3 + r->code[start + 4] : r->code[start + 3] == LDR__RX_ANY ? 4 : 5)] != LDR__RX_ACCEPT))
+        (r->code[start + 3] > LDR__RX_CLASS ||
+                r->code[start + (r->code[start + 3] == LDR__RX_CLASS ? 3 + r->code[start + 4]
+                : r->code[start + 3] == LDR__RX_ANY ? 4 : 5)] != LDR__RX_ACCEPT))
         ldr__rx_fail(r, "looks back at more than one character");
     return kind == LDR__LOOK_ATOMIC ? least : 0;
 }
 
-/* One thing that can be repeated: its least number of characters, -1 at the end of the alternative. *one: a single character. */
+/* One thing that can be repeated: its least number of characters, -1 at the end of the alternative. *one: a single
+   character. */
 static int ldr__rx_atom(ldr__rx *r, int *one) {
     uint32_t c = ldr__rx_char(r);
     int32_t item = 0, value = 0, start;
@@ -7668,7 +7751,8 @@ static int ldr__rx_count(ldr__rx *r, int32_t *least, int32_t *most) {
 
 /* Repeats the code from `start` on, a group: copies of it, each behind a branch once the least number is there. */
 static void ldr__rx_repeat(ldr__rx *r, int32_t start, int32_t least, int32_t most, int kind) {
-    int32_t size = r->used - start, i, k, split = kind == LDR__RUN_LAZY ? LDR__RX_RSPLIT : LDR__RX_SPLIT, copies = LDR__MAX(least, most < 0 ? least + 1 : most);
+    int32_t size = r->used - start, i, k, split = kind == LDR__RUN_LAZY ? LDR__RX_RSPLIT : LDR__RX_SPLIT,
+            copies = LDR__MAX(least, most < 0 ? least + 1 : most);
     if ((int64_t)copies * (size + 4) > LDR__RX_SIZE) {
         ldr__rx_fail(r, "is too long or repeats too much");
         return;
@@ -7696,8 +7780,10 @@ static int ldr__rx_sequence(ldr__rx *r) {
         int32_t start = r->used, least, most;
         int one, size = ldr__rx_atom(r, &one), kind;
         while (!r->why && ldr__rx_count(r, &least, &most)) {
-            kind = ldr__rx_peek(r) == '?' ? LDR__RUN_LAZY : ldr__rx_peek(r) == '+' ? LDR__RUN_POSSESSIVE : LDR__RUN_GREEDY;
-            if (kind == LDR__RUN_POSSESSIVE && r->s[r->at - 1] == '}') kind = LDR__RUN_GREEDY;      /* {n}+ repeats again, as in Ruby */
+            kind = ldr__rx_peek(r) == '?' ? LDR__RUN_LAZY : ldr__rx_peek(r) == '+' ? LDR__RUN_POSSESSIVE
+                    : LDR__RUN_GREEDY;
+            /* {n}+ repeats again, as in Ruby */
+            if (kind == LDR__RUN_POSSESSIVE && r->s[r->at - 1] == '}') kind = LDR__RUN_GREEDY;
             if (kind) r->at++;
             if (one) {
                 ldr__rx_gap(r, start, 4);
@@ -7769,7 +7855,8 @@ static const int32_t *ldr__regex_compile(ldr_tokenizer *t, ldr__string pattern, 
     program = r.why ? NULL : (int32_t *)ldr__tokenizer_keep(t, (size_t)r.used * sizeof *program);
     if (program) memcpy(program, r.code, (size_t)r.used * sizeof *program);
     ldr__free(&t->alloc, r.code, LDR__RX_SIZE * sizeof *r.code);
-    if (r.why) ldr__fail(err, LDR_UNSUPPORTED, offset, "the regular expression %s (byte %d of it)", r.why, (int)r.where);
+    if (r.why) ldr__fail(err, LDR_UNSUPPORTED, offset, "the regular expression %s (byte %d of it)", r.why,
+            (int)r.where);
     else if (!program) ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory for a regular expression");
     return program;
 }
@@ -7787,7 +7874,9 @@ LDR__INLINE int ldr__regex_one(const int32_t *code, const char *s, int32_t n, in
     return (code[0] == LDR__RX_CHAR ? c : ldr__char_fold(c)) == (uint32_t)code[1];
 }
 
-static int32_t ldr__regex_size(const int32_t *code) { return code[0] == LDR__RX_CLASS ? code[1] : code[0] == LDR__RX_ANY ? 1 : 2; }
+static int32_t ldr__regex_size(const int32_t *code) {
+    return code[0] == LDR__RX_CLASS ? code[1] : code[0] == LDR__RX_ANY ? 1 : 2;
+}
 
 static int ldr__regex_word(const char *s, int32_t n, int32_t at) {
     int32_t bytes;
@@ -7803,7 +7892,8 @@ static int ldr__regex_place(int32_t what, const char *s, int32_t n, int32_t at) 
     case LDR__RX_EOSN: return at == n || (at == n - 1 && s[at] == '\n');
     default: break;
     }
-    return (ldr__regex_word(s, n, at > 0 ? ldr__utf8_before(s, at) : -1) != ldr__regex_word(s, n, at)) == (what == LDR__RX_WORDB);
+    return (ldr__regex_word(s, n, at > 0 ? ldr__utf8_before(s, at) : -1) != ldr__regex_word(s, n, at)) ==
+            (what == LDR__RX_WORDB);
 }
 
 /* A place to go on from when what was tried fails. least >= 0: a run of characters from `least` on, now up to `at`. */
@@ -7826,14 +7916,16 @@ static int32_t ldr__regex_match(ldr__cutting *c, const int32_t *pc, const char *
 static int32_t ldr__regex_look(ldr__cutting *c, const int32_t *pc, const char *s, int32_t n, int32_t at, int32_t base) {
     int32_t bytes = 0, to, kind = pc[1];
     if (kind == LDR__LOOK_BEHIND || kind == LDR__LOOK_NOT_BEHIND)
-        return (at > 0 && ldr__regex_one(pc + 3, s, n, ldr__utf8_before(s, at), &bytes)) == (kind == LDR__LOOK_BEHIND) ? at : -1;
+        return (at > 0 && ldr__regex_one(pc + 3, s, n, ldr__utf8_before(s, at), &bytes)) == (kind == LDR__LOOK_BEHIND)
+                ? at : -1;
     to = ldr__regex_match(c, pc + 3, s, n, at, base);
     if (kind == LDR__LOOK_ATOMIC) return to;
     return (to >= 0) == (kind == LDR__LOOK_AHEAD) ? at : -1;
 }
 
 /* A run of characters: takes as many as it may, or (lazy) as few, and leaves a frame to come back to. */
-static int32_t ldr__regex_run(ldr__cutting *c, const int32_t *pc, const int32_t *next, const char *s, int32_t n, int32_t at, int32_t *frames) {
+static int32_t ldr__regex_run(ldr__cutting *c, const int32_t *pc, const int32_t *next, const char *s, int32_t n,
+        int32_t at, int32_t *frames) {
     int32_t kind = pc[1], least = pc[2], most = kind == LDR__RUN_LAZY ? pc[2] : pc[3], k = 0, bytes = 0, from = at;
     ldr__frame *f;
     for (; k < most && ldr__regex_one(pc + 4, s, n, at, &bytes); k++) {
@@ -7851,10 +7943,12 @@ static int32_t ldr__regex_run(ldr__cutting *c, const int32_t *pc, const int32_t 
 }
 
 /* Back to the last frame: where to go on, or -1 with nothing left. */
-static int32_t ldr__regex_back(ldr__cutting *c, const int32_t **pc, const char *s, int32_t n, int32_t *frames, int32_t base) {
+static int32_t ldr__regex_back(ldr__cutting *c, const int32_t **pc, const char *s, int32_t n, int32_t *frames,
+        int32_t base) {
     ldr__frame *list = (ldr__frame *)c->w->room[LDR__ROOM_FRAMES], *f;
     int32_t bytes = 0;
-    if (--c->steps < 0) ldr__cut_fail(c, LDR_LIMIT, "a regular expression of the tokenizer takes too long on this text");
+    if (--c->steps < 0)
+        ldr__cut_fail(c, LDR_LIMIT, "a regular expression of the tokenizer takes too long on this text");
     if (c->status) return -1;
     while (*frames > base) {
         f = &list[*frames - 1];
@@ -7881,7 +7975,8 @@ static int32_t ldr__regex_back(ldr__cutting *c, const int32_t **pc, const char *
 }
 
 /* Tries the program at s[at]: the end of what fits, or -1. Frames below `base` belong to the caller. */
-static int32_t ldr__regex_match(ldr__cutting *c, const int32_t *pc, const char *s, int32_t n, int32_t at, int32_t base) {
+static int32_t ldr__regex_match(ldr__cutting *c, const int32_t *pc, const char *s, int32_t n, int32_t at,
+        int32_t base) {
     int32_t frames = base, bytes = 0, to;
     for (;;) {
         switch (pc[0]) {
@@ -7923,7 +8018,8 @@ static int32_t ldr__regex_match(ldr__cutting *c, const int32_t *pc, const char *
 /* ---- splitting: f(text) -> texts -------------------------------------------------------- */
 
 /* The next place from `from` on where the part's pattern is: 1, and its bytes. */
-static int ldr__find(ldr__cutting *c, const ldr__step *p, const char *s, int32_t n, int32_t from, int32_t *begin, int32_t *end) {
+static int ldr__find(ldr__cutting *c, const ldr__step *p, const char *s, int32_t n, int32_t from, int32_t *begin,
+        int32_t *end) {
     int32_t bytes = 0, to;
     while (from <= n) {
         int is = 0;
@@ -7961,7 +8057,8 @@ static int ldr__find(ldr__cutting *c, const ldr__step *p, const char *s, int32_t
             if (is) bytes = to - from;
         } else {
             uint32_t ch = ldr__utf8_at(s + from, &bytes);
-            is = p->find == LDR__FIND_WHITE ? ldr__char_white(ch) : p->find == LDR__FIND_PUNCT ? ldr__char_punct(ch) : ldr__char_number(ch);
+            is = p->find == LDR__FIND_WHITE ? ldr__char_white(ch) : p->find == LDR__FIND_PUNCT ? ldr__char_punct(ch)
+                    : ldr__char_number(ch);
         }
         if (is) {
             *begin = from;
@@ -7975,7 +8072,13 @@ static int ldr__find(ldr__cutting *c, const ldr__step *p, const char *s, int32_t
 
 static void ldr__split(ldr__cutting *c, int stage, const ldr__view *v);
 
-typedef struct ldr__splits { ldr__cutting *c; const ldr__step *p; const ldr__view *v; int stage, any, match; int32_t from, to; } ldr__splits;
+typedef struct ldr__splits {
+    ldr__cutting    *c;
+    const ldr__step *p;
+    const ldr__view *v;
+    int              stage, any, match;
+    int32_t          from, to;
+} ldr__splits;
 
 static void ldr__splits_pass(ldr__splits *s) {
     if (s->any && s->to > s->from && !s->c->status && s->c->out->count < s->c->stop) {
@@ -8029,7 +8132,8 @@ static void ldr__split_metaspace(ldr__cutting *c, const ldr__step *p, int stage,
     int starts = v->text[0] == ' ' || (v->size >= p->a.bytes && memcmp(v->text, p->a.text, (size_t)p->a.bytes) == 0);
     int32_t i, k, n;
     out->size = 0;
-    if (!starts && (p->flags[0] == 1 || (p->flags[0] == 2 && v->begin[0] == 0))) ldr__str_put(c, out, p->a.text, p->a.bytes, v->begin[0], v->end[0]);
+    if (!starts && (p->flags[0] == 1 || (p->flags[0] == 2 && v->begin[0] == 0)))
+        ldr__str_put(c, out, p->a.text, p->a.bytes, v->begin[0], v->end[0]);
     for (i = 0; i < v->size && !c->status; i += n) {
         n = ldr__utf8_bytes((unsigned char)v->text[i]);
         if (v->text[i] == ' ') ldr__str_put(c, out, p->a.text, p->a.bytes, v->begin[i], v->end[i]);
@@ -8068,7 +8172,8 @@ static void ldr__split_to_bytes(ldr__cutting *c, const ldr__step *p, int stage, 
     if (!c->status) ldr__split(c, stage + 1, &w);
 }
 
-/* A new text where the script changes; kana count as Han, a blank belongs to any, and what comes before the first script goes. */
+/* A new text where the script changes; kana count as Han, a blank belongs to any, and what comes before the first
+   script goes. */
 static void ldr__split_scripts(ldr__cutting *c, const ldr__step *p, int stage, const ldr__view *v) {
     int32_t i, n, from = -1;
     int last = -1, script;
@@ -8164,7 +8269,8 @@ LDR__DEF void ldr_encoding_free(ldr_encoding *e) {
 
 static void ldr__emit(ldr__cutting *c, int32_t id, int32_t text, int32_t begin, int32_t end) {
     ldr_encoding *out = c->out;
-    if (out->count == out->capacity && !c->status && ldr__encoding_grow(out, out->count + 1)) ldr__cut_fail(c, LDR_MEMORY, "out of memory");
+    if (out->count == out->capacity && !c->status && ldr__encoding_grow(out, out->count + 1))
+        ldr__cut_fail(c, LDR_MEMORY, "out of memory");
     if (c->status) return;
     out->ids[out->count] = id;
     out->segments[out->count] = c->which;
@@ -8229,10 +8335,12 @@ static int ldr__emit_bytes(ldr__cutting *c, const ldr__view *v, int32_t from, in
 static void ldr__cut_word(ldr__cutting *c, const ldr__view *v) {
     int32_t id = ldr__piece_find(c->t, v->text, (size_t)v->size);
     if (id >= 0) ldr__emit_part(c, id, v, 0, v->size);
-    else if (!ldr__emit_unknown(c, v, 0, v->size)) ldr__cut_fail(c, LDR_VOCAB, "a word is not in the vocabulary, which has no unknown token");
+    else if (!ldr__emit_unknown(c, v, 0, v->size))
+        ldr__cut_fail(c, LDR_VOCAB, "a word is not in the vocabulary, which has no unknown token");
 }
 
-/* WordPiece: the longest piece that fits, again and again; a word with a part that no piece covers is unknown as a whole. */
+/* WordPiece: the longest piece that fits, again and again; a word with a part that no piece covers is unknown as a
+   whole. */
 static void ldr__cut_wordpiece(ldr__cutting *c, const ldr__view *v) {
     const ldr_tokenizer *t = c->t;
     uint32_t hashes[LADDER_MAX_WORD_CHARS];
@@ -8250,7 +8358,8 @@ static void ldr__cut_wordpiece(ldr__cutting *c, const ldr__view *v) {
         for (i = start; i < chars && (size_t)(at[i + 1] - at[start]) + prefix <= t->longest; i++)
             hashes[i] = hash = ldr__vocab_hash(hash, v->text + at[i], (size_t)(at[i + 1] - at[i]));
         for (id = -1; i > start; i--) {
-            id = ldr__slot_find(t, hashes[i - 1], t->prefix.text, prefix, v->text + at[start], (size_t)(at[i] - at[start]))->id;
+            id = ldr__slot_find(t, hashes[i - 1], t->prefix.text, prefix, v->text + at[start],
+                    (size_t)(at[i] - at[start]))->id;
             if (id >= 0) break;
         }
         if (id < 0) {
@@ -8289,7 +8398,8 @@ static ldr__pair ldr__pair_find(const ldr_tokenizer *t, const char *text, const 
     if (t->by_score) {
         if (a->id == -2 || b->id == -2) return p;
         p.id = ldr__piece_find(t, text + a->at, (size_t)(a->bytes + b->bytes));
-        if (p.id >= 0 && t->types[p.id] != LDR__SP_NORMAL && t->types[p.id] != LDR__SP_USER && t->types[p.id] != LDR__SP_UNUSED) p.id = -1;
+        if (p.id >= 0 && t->types[p.id] != LDR__SP_NORMAL && t->types[p.id] != LDR__SP_USER &&
+                t->types[p.id] != LDR__SP_UNUSED) p.id = -1;
         if (p.id >= 0) p.rank = ldr__score_rank(t->scores[p.id]);
     } else if (a->id >= 0 && b->id >= 0 && t->merge_slots) {
         size_t i = ldr__merge_slot((uint32_t)a->id, (uint32_t)b->id) & (t->merge_slots - 1);
@@ -8400,7 +8510,8 @@ static ldr__symbol *ldr__symbol_add(ldr__cutting *c, int32_t *n, int32_t id, int
 }
 
 /* The piece of one character, with what marks the inside and the end of words. */
-static int32_t ldr__bpe_char(const ldr_tokenizer *t, const char *s, int32_t bytes, int first, int last, char *name, int32_t *name_bytes) {
+static int32_t ldr__bpe_char(const ldr_tokenizer *t, const char *s, int32_t bytes, int first, int last, char *name,
+        int32_t *name_bytes) {
     int32_t n = 0;
     if (!t->prefix.bytes && (!t->suffix.bytes || !last)) {
         uint32_t ch;
@@ -8462,7 +8573,8 @@ static int32_t ldr__bpe_symbols(ldr__cutting *c, const ldr__view *v) {
 /* May a merge ever join the two characters around s[at]? */
 static int ldr__bpe_together(const ldr_tokenizer *t, const char *s, int32_t at) {
     int32_t bytes;
-    uint32_t a = ldr__utf8_at(s + ldr__utf8_before(s, at), &bytes), b = ldr__utf8_at(s + at, &bytes), h = (a * 0x9e3779b1u ^ b * 0x85ebca6bu);
+    uint32_t a = ldr__utf8_at(s + ldr__utf8_before(s, at), &bytes), b = ldr__utf8_at(s + at, &bytes),
+            h = (a * 0x9e3779b1u ^ b * 0x85ebca6bu);
     h = (h ^ h >> 15) & 0xffff;
     return t->together[h / 8] >> h % 8 & 1;
 }
@@ -8481,8 +8593,10 @@ static void ldr__cut_bpe(ldr__cutting *c, const ldr__view *v) {
         to = from + 1;
         if (n <= LDR__BPE_SHORT) to = n;
         else
-            while (to < n && (!t->together || s[to].at == s[to - 1].at || ldr__bpe_together(t, v->text, s[to].at))) to++;
-        stay = to - from <= LDR__BPE_SHORT ? ldr__bpe_short(t, v->text, s + from, to - from) : ldr__bpe_long(c, v->text, s + from, to - from);
+            while (to < n && (!t->together || s[to].at == s[to - 1].at || ldr__bpe_together(t, v->text, s[to].at)))
+                to++;
+        stay = to - from <= LDR__BPE_SHORT ? ldr__bpe_short(t, v->text, s + from, to - from) : ldr__bpe_long(c, v->text,
+                s + from, to - from);
         for (k = from; k < from + stay && !c->status; k++) {
             int32_t end = LDR__MIN(at + s[k].bytes, v->size);
             if (at < end) ldr__emit_part(c, s[k].id, v, at, end);
@@ -8512,7 +8626,8 @@ static void ldr__cut_by_score(ldr__cutting *c, const ldr__view *v) {
     ldr__symbol *s;
     for (i = 0; i < v->size && !c->status; i += bytes) {
         int32_t id = -1;
-        if (c->t->frozen.root[(unsigned char)v->text[i]] && ldr__trie_longest(&c->t->frozen, v->text + i, v->size - i, &bytes) >= 0) id = -2;
+        if (c->t->frozen.root[(unsigned char)v->text[i]] &&
+                ldr__trie_longest(&c->t->frozen, v->text + i, v->size - i, &bytes) >= 0) id = -2;
         else bytes = ldr__utf8_bytes((unsigned char)v->text[i]);
         ldr__symbol_add(c, &n, id, i, bytes);
     }
@@ -8633,7 +8748,8 @@ static void ldr__text_load(ldr__cutting *c, ldr__str *out, const unsigned char *
 typedef struct ldr__hit { int32_t begin, end, next; const ldr__added *token; } ldr__hit;
 
 /* The next added token of s from hit->next on, with the blanks it takes along but not those before `taken`. */
-static int ldr__added_find(const ldr_tokenizer *t, const ldr__trie *trie, const char *s, int32_t n, int32_t taken, ldr__hit *hit) {
+static int ldr__added_find(const ldr_tokenizer *t, const ldr__trie *trie, const char *s, int32_t n, int32_t taken,
+        ldr__hit *hit) {
     int32_t i, bytes = 0, k, size = 0;
     if (!trie->room) return 0;
     for (i = hit->next; i < n; i += size) {
@@ -8646,13 +8762,17 @@ static int ldr__added_find(const ldr_tokenizer *t, const ldr__trie *trie, const 
         size = bytes;
         hit->begin = i;
         hit->end = hit->next = i + bytes;
-        if (a->single_word && (ldr__regex_word(s, n, i > 0 ? ldr__utf8_before(s, i) : -1) || ldr__regex_word(s, n, i + bytes))) continue;
+        if (a->single_word &&
+                (ldr__regex_word(s, n, i > 0 ? ldr__utf8_before(s, i) : -1) ||
+                ldr__regex_word(s, n, i + bytes))) continue;
         for (; a->lstrip && hit->begin > taken; hit->begin = k) {
             k = ldr__utf8_before(s, hit->begin);
-            if (!ldr__utf8_length((const unsigned char *)s + k, (size_t)(n - k)) || !ldr__char_white(ldr__utf8_at(s + k, &bytes))) break;
+            if (!ldr__utf8_length((const unsigned char *)s + k, (size_t)(n - k)) ||
+                    !ldr__char_white(ldr__utf8_at(s + k, &bytes))) break;
         }
         for (; a->rstrip && hit->end < n; hit->end += bytes)
-            if (!ldr__utf8_length((const unsigned char *)s + hit->end, (size_t)(n - hit->end)) || !ldr__char_white(ldr__utf8_at(s + hit->end, &bytes))) break;
+            if (!ldr__utf8_length((const unsigned char *)s + hit->end, (size_t)(n - hit->end)) ||
+                    !ldr__char_white(ldr__utf8_at(s + hit->end, &bytes))) break;
         hit->token = a;
         return 1;
     }
@@ -8663,7 +8783,8 @@ static int ldr__added_find(const ldr_tokenizer *t, const ldr__trie *trie, const 
 static void ldr__emit_added(ldr__cutting *c, const ldr__hit *hit, const char *s, int32_t begin, int32_t end) {
     const ldr__added *a = hit->token;
     ldr__emit(c, a->id, c->which, begin, end);
-    if (hit->end - hit->begin != a->text.bytes || memcmp(s + hit->begin, a->text.text, (size_t)a->text.bytes) != 0) ldr__emit_surface(c, s + hit->begin, hit->end - hit->begin);
+    if (hit->end - hit->begin != a->text.bytes || memcmp(s + hit->begin, a->text.text, (size_t)a->text.bytes) != 0)
+        ldr__emit_surface(c, s + hit->begin, hit->end - hit->begin);
 }
 
 /* Bytes from..to of the text through all normalisers. */
@@ -8725,8 +8846,8 @@ static void ldr__encode_text(ldr__cutting *c, const char *text, size_t size, int
     if (at < n && c->out->count < c->stop) ldr__encode_segment(c, (const unsigned char *)text, at, n);
 }
 
-/* Longest first: how many of n1 tokens stay when n1 + n2 must fit into room. The shorter text stays whole if it is at most
-   half of the room; else both get a half, the longer one (the second of two equals) the odd token. */
+/* Longest first: how many of n1 tokens stay when n1 + n2 must fit into room. The shorter text stays whole if it is at
+   most half of the room; else both get a half, the longer one (the second of two equals) the odd token. */
 static int32_t ldr__longest_first(int32_t n1, int32_t n2, int32_t room) {
     int32_t small = LDR__MIN(n1, n2), large;
     if (n1 <= room - n2) return n1;
@@ -8738,16 +8859,27 @@ static int32_t ldr__longest_first(int32_t n1, int32_t n2, int32_t room) {
     return n1 > n2 ? large : small;
 }
 
-static ldr_status ldr__encode_check(const ldr_tokenizer *t, ldr_encoding *out, const char *text, size_t size, const char *text2, size_t size2,
+static ldr_status ldr__encode_check(const ldr_tokenizer *t, ldr_encoding *out, const char *text, size_t size,
+        const char *text2, size_t size2,
                                     const ldr_encode_desc *d, ldr_error *err) {
     int32_t added;
-    if (!t || !out || (!text && size) || (!text2 && size2) || d->max_len < 0) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "an argument of ldr_tokenizer_encode is NULL or negative");
-    if (!ldr__allocator_valid(&out->alloc)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "the allocator of the encoding has one function of two; set both or neither");
-    if ((unsigned)d->truncate > LDR_TRUNCATE_ONLY_SECOND) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "the kind of truncation is none of LDR_TRUNCATE_*");
-    if (size > (size_t)INT32_MAX || size2 > (size_t)INT32_MAX) return ldr__fail(err, LDR_LIMIT, LDR_NO_OFFSET, "the text is longer than %d bytes; encode it in parts", (int)INT32_MAX);
+    if (!t || !out || (!text && size) || (!text2 && size2) || d->max_len < 0)
+        return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "an argument of ldr_tokenizer_encode is NULL or negative");
+    if (!ldr__allocator_valid(&out->alloc))
+        return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET,
+                "the allocator of the encoding has one function of two; set both or neither");
+    if ((unsigned)d->truncate > LDR_TRUNCATE_ONLY_SECOND)
+        return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "the kind of truncation is none of LDR_TRUNCATE_*");
+    if (size > (size_t)INT32_MAX || size2 > (size_t)INT32_MAX)
+        return ldr__fail(err, LDR_LIMIT, LDR_NO_OFFSET, "the text is longer than %d bytes; encode it in parts",
+                (int)INT32_MAX);
     added = d->no_special ? 0 : t->no_template ? 2 + (text2 != NULL) : (text2 ? t->pair : t->single).added;
-    if (d->max_len && d->max_len < added) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "max_len %d does not hold the %d added tokens", (int)d->max_len, (int)added);
-    if (!d->no_special && t->no_template) return ldr__fail(err, LDR_VOCAB, LDR_NO_OFFSET, "the vocabulary has no [CLS] or no [SEP]; encode without special tokens");
+    if (d->max_len && d->max_len < added)
+        return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "max_len %d does not hold the %d added tokens",
+                (int)d->max_len, (int)added);
+    if (!d->no_special && t->no_template)
+        return ldr__fail(err, LDR_VOCAB, LDR_NO_OFFSET,
+                "the vocabulary has no [CLS] or no [SEP]; encode without special tokens");
     return LDR_OK;
 }
 
@@ -8828,7 +8960,8 @@ static void ldr__encode_template(ldr__cutting *c, const ldr__template *m, int32_
 }
 
 /* The tokens of both texts, one after the other, each up to `limit`. */
-static void ldr__encode_texts(ldr__cutting *c, const char *text, size_t size, const char *text2, size_t size2, int32_t limit, int32_t *n1, int32_t *n2) {
+static void ldr__encode_texts(ldr__cutting *c, const char *text, size_t size, const char *text2, size_t size2,
+        int32_t limit, int32_t *n1, int32_t *n2) {
     c->which = c->out->count = 0;
     ldr__encode_text(c, text, size, limit);
     *n1 = c->out->count = LDR__MIN(c->out->count, limit);
@@ -8839,13 +8972,16 @@ static void ldr__encode_texts(ldr__cutting *c, const char *text, size_t size, co
     *n2 = LDR__MIN(c->out->count - *n1, limit);
 }
 
-static void ldr__encode_both(ldr__cutting *c, const char *text, size_t size, const char *text2, size_t size2, const ldr_encode_desc *d) {
+static void ldr__encode_both(ldr__cutting *c, const char *text, size_t size, const char *text2, size_t size2,
+        const ldr_encode_desc *d) {
     const ldr_tokenizer *t = c->t;
     ldr_encoding *out = c->out;
     const ldr__template *m = text2 ? &t->pair : &t->single;
-    int32_t room = d->max_len ? d->max_len - (d->no_special ? 0 : m->added) : INT32_MAX, limit = room < INT32_MAX ? room + 1 : room, n1, n2, keep1, keep2;
+    int32_t room = d->max_len ? d->max_len - (d->no_special ? 0 : m->added) : INT32_MAX,
+            limit = room < INT32_MAX ? room + 1 : room, n1, n2, keep1, keep2;
     ldr__encode_texts(c, text, size, text2, size2, limit, &n1, &n2);
-    if (n1 > room && n2 > room && room % 2) ldr__encode_texts(c, text, size, text2, size2, INT32_MAX, &n1, &n2);      /* which is longer decides */
+    /* which is longer decides */
+    if (n1 > room && n2 > room && room % 2) ldr__encode_texts(c, text, size, text2, size2, INT32_MAX, &n1, &n2);
     if (c->status) return;
     keep1 = n1;
     keep2 = n2;
@@ -8857,8 +8993,10 @@ static void ldr__encode_both(ldr__cutting *c, const char *text, size_t size, con
             keep2 = LDR__MIN(n2, room - keep1);
         }
         if (room == 0) keep1 = keep2 = 0;
-        else if ((d->truncate == LDR_TRUNCATE_ONLY_FIRST && keep1 < 1) || (d->truncate == LDR_TRUNCATE_ONLY_SECOND && keep2 < 1)) {
-            ldr__cut_fail(c, LDR_DATA, "the text that may be cut is too short for what must go; give max_len more room or cut longest first");
+        else if ((d->truncate == LDR_TRUNCATE_ONLY_FIRST && keep1 < 1) ||
+                (d->truncate == LDR_TRUNCATE_ONLY_SECOND && keep2 < 1)) {
+            ldr__cut_fail(c, LDR_DATA,
+                    "the text that may be cut is too short for what must go; give max_len more room or cut longest first");
             return;
         }
     }
@@ -8872,7 +9010,8 @@ static void ldr__encode_both(ldr__cutting *c, const char *text, size_t size, con
     ldr__encode_template(c, m, keep1, keep2, !d->no_special);
 }
 
-LDR__DEF ldr_status ldr_tokenizer_encode_with(const ldr_tokenizer *t, ldr_encoding *out, const char *text, size_t size, const char *text2, size_t size2,
+LDR__DEF ldr_status ldr_tokenizer_encode_with(const ldr_tokenizer *t, ldr_encoding *out, const char *text, size_t size,
+        const char *text2, size_t size2,
                                               const ldr_encode_desc *desc, ldr_error *err) {
     ldr__cutting c;
     ldr_encode_desc d;
@@ -8886,7 +9025,9 @@ LDR__DEF ldr_status ldr_tokenizer_encode_with(const ldr_tokenizer *t, ldr_encodi
     if (!out->capacity && !out->work && !out->alloc.alloc_fn) out->alloc = t->alloc;
     if (!out->work) {
         out->work = ldr__alloc(&out->alloc, sizeof(ldr__work));
-        if (!out->work) return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while encoding a text of %U bytes", (uint64_t)size + size2);
+        if (!out->work)
+            return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while encoding a text of %U bytes",
+                    (uint64_t)size + size2);
         memset(out->work, 0, sizeof(ldr__work));
     }
     c.t = t;
@@ -8896,10 +9037,12 @@ LDR__DEF ldr_status ldr_tokenizer_encode_with(const ldr_tokenizer *t, ldr_encodi
     ldr__encode_both(&c, text, size, text2, size2, &d);
     if (!c.status) return LDR_OK;
     out->count = 0;
-    return ldr__fail(err, c.status, LDR_NO_OFFSET, "%s (while encoding a text of %U bytes)", c.why, (uint64_t)size + size2);
+    return ldr__fail(err, c.status, LDR_NO_OFFSET, "%s (while encoding a text of %U bytes)", c.why,
+            (uint64_t)size + size2);
 }
 
-LDR__DEF ldr_status ldr_tokenizer_encode(const ldr_tokenizer *t, ldr_encoding *out, const char *text, size_t size, const char *text2, size_t size2,
+LDR__DEF ldr_status ldr_tokenizer_encode(const ldr_tokenizer *t, ldr_encoding *out, const char *text, size_t size,
+        const char *text2, size_t size2,
                                          int32_t max_len, int32_t special, ldr_error *err) {
     ldr_encode_desc d;
     memset(&d, 0, sizeof d);
@@ -8989,7 +9132,8 @@ static void ldr__lines_replace(ldr__lines *l, const char *s, int32_t n, ldr__str
 
 /* WordPiece's blanks before punctuation and English contractions, taken out of what was put since `start`. */
 static void ldr__lines_cleanup(ldr__lines *l, size_t start) {
-    static const char *const from[] = { " .", " ?", " !", " ,", " ' ", " n't", " 'm", " do not", " 's", " 've", " 're" };
+    static const char *const from[] = { " .", " ?", " !", " ,", " ' ", " n't", " 'm", " do not", " 's", " 've",
+            " 're" };
     static const char *const to[] = { ".", "?", "!", ",", "'", "n't", "'m", " don't", "'s", "'ve", "'re" };
     size_t i, k, a, b, at, w;
     for (i = 0; i < sizeof from / sizeof *from && !l->failed; i++) {
@@ -9007,7 +9151,8 @@ static void ldr__lines_cleanup(ldr__lines *l, size_t start) {
 
 static void ldr__decode_wordpiece(ldr__lines *l, const ldr__step *p, int32_t i, const char *s, int32_t n) {
     size_t start = l->used;
-    if (i && p->a.bytes <= n && memcmp(s, p->a.text, (size_t)p->a.bytes) == 0) ldr__lines_put(l, s + p->a.bytes, (size_t)(n - p->a.bytes));
+    if (i && p->a.bytes <= n && memcmp(s, p->a.text, (size_t)p->a.bytes) == 0)
+        ldr__lines_put(l, s + p->a.bytes, (size_t)(n - p->a.bytes));
     else {
         if (i) ldr__lines_put(l, " ", 1);
         ldr__lines_put(l, s, (size_t)n);
@@ -9034,11 +9179,13 @@ static void ldr__decode_replace(ldr__lines *l, const ldr__step *p, int32_t i, co
 static void ldr__decode_strip(ldr__lines *l, const ldr__step *p, int32_t i, const char *s, int32_t n) {
     int32_t k;
     (void)i;
-    for (k = 0; k < p->flags[0] && n >= p->a.bytes && p->a.bytes && memcmp(s, p->a.text, (size_t)p->a.bytes) == 0; k++) {
+    for (k = 0; k < p->flags[0] && n >= p->a.bytes && p->a.bytes &&
+            memcmp(s, p->a.text, (size_t)p->a.bytes) == 0; k++) {
         s += p->a.bytes;
         n -= p->a.bytes;
     }
-    for (k = 0; k < p->flags[1] && n >= p->a.bytes && p->a.bytes && memcmp(s + n - p->a.bytes, p->a.text, (size_t)p->a.bytes) == 0; k++) n -= p->a.bytes;
+    for (k = 0; k < p->flags[1] && n >= p->a.bytes && p->a.bytes &&
+            memcmp(s + n - p->a.bytes, p->a.text, (size_t)p->a.bytes) == 0; k++) n -= p->a.bytes;
     ldr__lines_put(l, s, (size_t)n);
     ldr__lines_end(l);
 }
@@ -9093,7 +9240,8 @@ static void ldr__decode_fallback(ldr__lines *l, const ldr__step *p, int32_t i, c
     (void)p;
     (void)i;
     for (k = 3; ok && k < 5; k++) {
-        int d = s[k] >= '0' && s[k] <= '9' ? s[k] - '0' : (s[k] | 32) >= 'a' && (s[k] | 32) <= 'f' ? (s[k] | 32) - 'a' + 10 : -1;
+        int d = s[k] >= '0' && s[k] <= '9' ? s[k] - '0' : (s[k] | 32) >= 'a' &&
+                (s[k] | 32) <= 'f' ? (s[k] | 32) - 'a' + 10 : -1;
         ok = d >= 0;
         v = v * 16 + (uint32_t)(d & 15);
     }
@@ -9161,7 +9309,8 @@ static void ldr__decode_part(const ldr_tokenizer *t, ldr__lines *out, const ldr_
         const char *s = in->text ? in->text + from : "";
         int32_t n = in->ends[i] - from, place = i;
         if (p->decoder->run == ldr__decode_suffix && i + 1 == in->count) place = -1;
-        if (p->decoder->run == ldr__decode_ctc && i > 0 && n == from - (i > 1 ? in->ends[i - 2] : 0) && memcmp(s, s - n, (size_t)n) == 0) continue;
+        if (p->decoder->run == ldr__decode_ctc && i > 0 && n == from - (i > 1 ? in->ends[i - 2] : 0) &&
+                memcmp(s, s - n, (size_t)n) == 0) continue;
         p->decoder->run(out, p, place, s, n);
     }
     if (p->decoder->run == ldr__decode_fallback) ldr__decode_fallback_end(out);
@@ -9169,12 +9318,16 @@ static void ldr__decode_part(const ldr_tokenizer *t, ldr__lines *out, const ldr_
     (void)t;
 }
 
-LDR__DEF ldr_status ldr_tokenizer_decode(const ldr_tokenizer *t, ldr_text *out, const int32_t *ids, int32_t count, int32_t skip_special, ldr_error *err) {
+LDR__DEF ldr_status ldr_tokenizer_decode(const ldr_tokenizer *t, ldr_text *out, const int32_t *ids, int32_t count,
+        int32_t skip_special, ldr_error *err) {
     ldr__lines lines[2], *in = &lines[0], *to = &lines[1], *swap;
     int32_t i, from, k;
     ldr_allocator alloc;
-    if (!t || !out || count < 0 || (!ids && count)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "an argument of ldr_tokenizer_decode is NULL or negative");
-    if (!ldr__allocator_valid(&out->alloc)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "the allocator of the text has one function of two; set both or neither");
+    if (!t || !out || count < 0 || (!ids && count))
+        return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "an argument of ldr_tokenizer_decode is NULL or negative");
+    if (!ldr__allocator_valid(&out->alloc))
+        return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET,
+                "the allocator of the text has one function of two; set both or neither");
     if (!out->data && !out->alloc.alloc_fn) out->alloc = t->alloc;
     alloc = out->alloc;
     out->size = 0;
@@ -9182,7 +9335,8 @@ LDR__DEF ldr_status ldr_tokenizer_decode(const ldr_tokenizer *t, ldr_text *out, 
     in->alloc = to->alloc = &alloc;
     for (i = 0; i < count; i++) {
         ldr__string piece;
-        if (ids[i] < 0 || ids[i] >= t->count || !t->pieces[ids[i]].start) continue;      /* as the originals: no such id, no text */
+        /* as the originals: no such id, no text */
+        if (ids[i] < 0 || ids[i] >= t->count || !t->pieces[ids[i]].start) continue;
         piece.text = ldr__piece_text(t, ids[i]);
         piece.bytes = (int32_t)ldr__piece_bytes(t, ids[i]);
         k = ldr__trie_find(&t->names, piece.text, (size_t)piece.bytes);
@@ -9268,23 +9422,28 @@ static void ldr__read_fail(ldr__reading *r, ldr_status status, int32_t node, con
     char shown[LDR__SHOWN];
     const ldr_json_node *n = ldr_json_node_at(r->j, node);
     if (r->status) return;
-    if (n) r->status = ldr__fail(r->err, status, n->begin, "%s (found %s)", what, ldr__show(shown, r->j->text + n->begin, n->end - n->begin));
+    if (n) r->status = ldr__fail(r->err, status, n->begin, "%s (found %s)", what,
+            ldr__show(shown, r->j->text + n->begin, n->end - n->begin));
     else r->status = ldr__fail(r->err, status, LDR_NO_OFFSET, "%s", what);
 }
 
 static int ldr__read_flag(ldr__reading *r, int32_t object, const char *key, int otherwise) {
     int32_t node = ldr__json_there(r->j, object, key);
     if (node < 0) return otherwise;
-    if (!ldr__json_is(r->j, node, LDR_JSON_TRUE) && !ldr__json_is(r->j, node, LDR_JSON_FALSE)) ldr__read_fail(r, LDR_FORMAT, node, "a setting of the tokenizer must be true or false");
+    if (!ldr__json_is(r->j, node, LDR_JSON_TRUE) && !ldr__json_is(r->j, node, LDR_JSON_FALSE))
+        ldr__read_fail(r, LDR_FORMAT, node, "a setting of the tokenizer must be true or false");
     return ldr__json_is(r->j, node, LDR_JSON_TRUE);
 }
 
-static int32_t ldr__read_int(ldr__reading *r, int32_t object, const char *key, int32_t low, int32_t high, int32_t otherwise) {
+static int32_t ldr__read_int(ldr__reading *r, int32_t object, const char *key, int32_t low, int32_t high,
+        int32_t otherwise) {
     int32_t node = ldr__json_there(r->j, object, key);
     int64_t v = otherwise;
     if (node < 0) return otherwise;
     if (!ldr__json_integer(r->j, node, &v) || v < low || v > high) {
-        if (!r->status) r->status = ldr__fail(r->err, LDR_FORMAT, ldr__json_offset(r->j, node), "the tokenizer's \"%s\" is not a number from %d to %d", key, (int)low, (int)high);
+        if (!r->status)
+            r->status = ldr__fail(r->err, LDR_FORMAT, ldr__json_offset(r->j, node),
+                    "the tokenizer's \"%s\" is not a number from %d to %d", key, (int)low, (int)high);
         return otherwise;
     }
     return (int32_t)v;
@@ -9319,10 +9478,12 @@ static ldr__string ldr__read_text(ldr__reading *r, int32_t object, const char *k
 
 /* {"String": ..} or {"Regex": ..}. */
 static void ldr__read_pattern(ldr__reading *r, ldr__step *p, int32_t node) {
-    int32_t pattern = ldr__json_there(r->j, node, "pattern"), text = ldr__json_there(r->j, pattern, "String"), regex = ldr__json_there(r->j, pattern, "Regex");
+    int32_t pattern = ldr__json_there(r->j, node, "pattern"), text = ldr__json_there(r->j, pattern, "String"),
+            regex = ldr__json_there(r->j, pattern, "Regex");
     if (ldr__json_is(r->j, pattern, LDR_JSON_STRING)) text = pattern;
     if (text < 0 && regex < 0) {
-        ldr__read_fail(r, LDR_UNSUPPORTED, pattern >= 0 ? pattern : node, "a pattern of the tokenizer is neither a String nor a Regex");
+        ldr__read_fail(r, LDR_UNSUPPORTED, pattern >= 0 ? pattern : node,
+                "a pattern of the tokenizer is neither a String nor a Regex");
         return;
     }
     p->find = text >= 0 ? LDR__FIND_TEXT : LDR__FIND_REGEX;
@@ -9370,7 +9531,9 @@ static void ldr__read_strip(ldr__reading *r, ldr__step *p, int32_t node) {
     p->flags[1] = ldr__read_flag(r, node, "strip_right", 1);
 }
 
-static void ldr__read_prepend(ldr__reading *r, ldr__step *p, int32_t node) { p->a = ldr__read_text(r, node, "prepend", ""); }
+static void ldr__read_prepend(ldr__reading *r, ldr__step *p, int32_t node) {
+    p->a = ldr__read_text(r, node, "prepend", "");
+}
 
 static void ldr__read_replace(ldr__reading *r, ldr__step *p, int32_t node) {
     ldr__read_pattern(r, p, node);
@@ -9382,31 +9545,38 @@ static void ldr__normalize_replace(ldr__norm *p, const ldr__step *part) {
     while (!p->c->status && ldr__find(p->c, part, p->in.text, p->in.size, from, &begin, &end)) {
         ldr__put_same(p, begin);
         ldr__put_string(p, part->b, end);
-        from = end > begin ? end : end < p->in.size ? end + ldr__utf8_bytes((unsigned char)p->in.text[end]) : p->in.size + 1;
+        from = end > begin ? end : end < p->in.size ? end + ldr__utf8_bytes((unsigned char)p->in.text[end])
+                : p->in.size + 1;
     }
     ldr__put_same(p, p->in.size);
 }
 
-/* Checks a map of characters and notes which ASCII characters it leaves alone. bytes: 4 of size, the double array, the texts. */
+/* Checks a map of characters and notes which ASCII characters it leaves alone. bytes: 4 of size, the double array, the
+   texts. */
 static ldr_status ldr__map_open(ldr__step *p, const unsigned char *bytes, size_t n, uint64_t offset, ldr_error *err) {
     uint32_t size = n >= 4 ? ldr__load_u32(bytes) : 0, i, leaf, unit, value;
     char c;
     int32_t used;
-    if (n < 8 || size % 4 || size < 4 || size > n - 4 || n > 0x7fffffff) return ldr__fail(err, LDR_FORMAT, offset, "the map of characters is cut off or claims %U bytes of %U", (uint64_t)size, (uint64_t)n);
+    if (n < 8 || size % 4 || size < 4 || size > n - 4 || n > 0x7fffffff)
+        return ldr__fail(err, LDR_FORMAT, offset, "the map of characters is cut off or claims %U bytes of %U",
+                (uint64_t)size, (uint64_t)n);
     p->units = bytes + 4;
     p->unit_count = size / 4;
     p->a.text = (const char *)bytes + 4 + size;
     p->a.bytes = (int32_t)(n - 4 - size);
-    if (!p->a.bytes || p->a.text[p->a.bytes - 1] != 0) return ldr__fail(err, LDR_FORMAT, offset, "the texts of the map of characters have no end");
+    if (!p->a.bytes || p->a.text[p->a.bytes - 1] != 0)
+        return ldr__fail(err, LDR_FORMAT, offset, "the texts of the map of characters have no end");
     for (i = 0; i < p->unit_count; i++) {
         unit = ldr__map_unit(p, i);
         if (!(unit & 256) || unit & 0x80000000u) continue;
         leaf = i ^ unit >> 10 << ((unit & 512) >> 6);
         value = ldr__map_unit(p, leaf) & 0x7fffffffu;
-        if (leaf >= p->unit_count || value >= (uint32_t)p->a.bytes) return ldr__fail(err, LDR_FORMAT, offset, "entry %U of the map of characters leads outside", (uint64_t)i);
+        if (leaf >= p->unit_count || value >= (uint32_t)p->a.bytes)
+            return ldr__fail(err, LDR_FORMAT, offset, "entry %U of the map of characters leads outside", (uint64_t)i);
     }
     for (i = 0; i < (uint32_t)p->a.bytes;) {
-        size_t bytes_left = (size_t)p->a.bytes - i, step = ldr__utf8_length((const unsigned char *)p->a.text + i, bytes_left);
+        size_t bytes_left = (size_t)p->a.bytes - i,
+                step = ldr__utf8_length((const unsigned char *)p->a.text + i, bytes_left);
         if (!step) return ldr__fail(err, LDR_FORMAT, offset, "the texts of the map of characters are not UTF-8");
         i += (uint32_t)step;
     }
@@ -9435,7 +9605,8 @@ static void ldr__read_map(ldr__reading *r, ldr__step *p, int32_t node) {
     }
     for (i = 0; i < s.bytes && s.text[i] != '='; i++) {
         char c = s.text[i];
-        int d = c >= 'A' && c <= 'Z' ? c - 'A' : c >= 'a' && c <= 'z' ? c - 'a' + 26 : c >= '0' && c <= '9' ? c - '0' + 52 : c == '+' ? 62 : c == '/' ? 63 : -1;
+        int d = c >= 'A' && c <= 'Z' ? c - 'A' : c >= 'a' && c <= 'z' ? c - 'a' + 26 : c >= '0' &&
+                c <= '9' ? c - '0' + 52 : c == '+' ? 62 : c == '/' ? 63 : -1;
         if (d < 0) {
             ldr__read_fail(r, LDR_FORMAT, value, "the map of characters is not base64");
             return;
@@ -9465,7 +9636,8 @@ static const ldr__normalizer ldr__normalizers[] = {
     { "Precompiled", ldr__read_map, ldr__normalize_map, 0 },
     { "ByteLevel", ldr__read_nothing, ldr__normalize_bytes, 0 },
 };
-static const ldr__normalizer ldr__normalizer_sentencepiece = { "SentencePiece", ldr__read_nothing, ldr__normalize_sentencepiece, 0 };
+static const ldr__normalizer ldr__normalizer_sentencepiece = { "SentencePiece", ldr__read_nothing,
+        ldr__normalize_sentencepiece, 0 };
 
 /* ---- rows of splitters ------------------------------------------------------------------ */
 
@@ -9475,7 +9647,9 @@ static const ldr__splitter ldr__splitter_to_bytes = { "", ldr__read_nothing, ldr
 /* One part more, behind those that are there. */
 static ldr__step *ldr__more_part(ldr__reading *r, ldr__step *parts, int32_t *count) {
     if (*count < LDR__PARTS) return &parts[(*count)++];
-    if (!r->status) r->status = ldr__fail(r->err, LDR_LIMIT, LDR_NO_OFFSET, "the tokenizer has more than %d parts of one kind", LDR__PARTS);
+    if (!r->status)
+        r->status = ldr__fail(r->err, LDR_LIMIT, LDR_NO_OFFSET, "the tokenizer has more than %d parts of one kind",
+                LDR__PARTS);
     return NULL;
 }
 
@@ -9528,7 +9702,8 @@ static int32_t ldr__read_prepend_scheme(ldr__reading *r, int32_t node) {
     if (scheme < 0) return ldr__read_flag(r, node, "add_prefix_space", 1);
     if (ldr_json_equals(r->j, scheme, "always")) return 1;
     if (ldr_json_equals(r->j, scheme, "first")) return 2;
-    if (!ldr_json_equals(r->j, scheme, "never")) ldr__read_fail(r, LDR_UNSUPPORTED, scheme, "the \"prepend_scheme\" is not known");
+    if (!ldr_json_equals(r->j, scheme, "never"))
+        ldr__read_fail(r, LDR_UNSUPPORTED, scheme, "the \"prepend_scheme\" is not known");
     return 0;
 }
 
@@ -9541,7 +9716,8 @@ static void ldr__read_split_metaspace(ldr__reading *r, ldr__step *p, int32_t nod
     if (!p->a.bytes) ldr__read_fail(r, LDR_FORMAT, node, "a blank becomes nothing");
 }
 
-static const char ldr__gpt2_pattern[] = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
+static const char ldr__gpt2_pattern[] =
+        "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
 
 static void ldr__split_gpt2(ldr__reading *r, ldr__step *p, int prefix, int regex, const char *pattern) {
     ldr__step *more = ldr__more_part(r, r->t->splitters, &r->t->splitter_count);
@@ -9561,7 +9737,9 @@ static void ldr__read_split_bytes(ldr__reading *r, ldr__step *p, int32_t node) {
     ldr__split_gpt2(r, p, prefix, regex, ldr__gpt2_pattern);
 }
 
-static void ldr__read_split_lengths(ldr__reading *r, ldr__step *p, int32_t node) { p->flags[0] = ldr__read_int(r, node, "length", 1, 1 << 20, 5); }
+static void ldr__read_split_lengths(ldr__reading *r, ldr__step *p, int32_t node) {
+    p->flags[0] = ldr__read_int(r, node, "length", 1, 1 << 20, 5);
+}
 
 static const ldr__splitter ldr__splitters[] = {
     { "BertPreTokenizer", ldr__read_split_bert, ldr__split_find, 0 },
@@ -9584,7 +9762,9 @@ static void ldr__read_decode_wordpiece(ldr__reading *r, ldr__step *p, int32_t no
     p->flags[0] = ldr__read_flag(r, node, "cleanup", 1);
 }
 
-static void ldr__read_decode_suffix(ldr__reading *r, ldr__step *p, int32_t node) { p->a = ldr__read_text(r, node, "suffix", "</w>"); }
+static void ldr__read_decode_suffix(ldr__reading *r, ldr__step *p, int32_t node) {
+    p->a = ldr__read_text(r, node, "suffix", "</w>");
+}
 
 static void ldr__read_decode_replace(ldr__reading *r, ldr__step *p, int32_t node) {
     ldr__read_replace(r, p, node);
@@ -9623,14 +9803,17 @@ static const ldr__decoder ldr__decoders[] = {
 /* ---- lists of parts --------------------------------------------------------------------- */
 
 /* What kind of part a list holds: the key of its members and the reader of one. */
-typedef struct ldr__list { const char *what, *members; void (*one)(ldr__reading *r, int32_t type, int32_t node); } ldr__list;
+typedef struct ldr__list { const char *what, *members; void (*one)(ldr__reading *r, int32_t type, int32_t node);
+} ldr__list;
 
 static void ldr__read_list(ldr__reading *r, const ldr__list *list, int32_t node, int depth) {
     int32_t type, k;
     if (node < 0 || r->status || ldr__json_is(r->j, node, LDR_JSON_NULL)) return;
     type = ldr__json_there(r->j, node, "type");
     if (!ldr__json_is(r->j, type, LDR_JSON_STRING) || depth > 8) {
-        if (!r->status) r->status = ldr__fail(r->err, LDR_FORMAT, ldr__json_offset(r->j, node), "the %s has no \"type\", or they are nested too deeply", list->what);
+        if (!r->status)
+            r->status = ldr__fail(r->err, LDR_FORMAT, ldr__json_offset(r->j, node),
+                    "the %s has no \"type\", or they are nested too deeply", list->what);
         return;
     }
     if (!ldr_json_equals(r->j, type, "Sequence")) {
@@ -9639,12 +9822,14 @@ static void ldr__read_list(ldr__reading *r, const ldr__list *list, int32_t node,
     }
     k = ldr__json_there(r->j, node, list->members);
     if (!ldr__json_is(r->j, k, LDR_JSON_ARRAY)) ldr__read_fail(r, LDR_FORMAT, node, "a Sequence has no members");
-    for (k = r->status ? -1 : ldr_json_node_at(r->j, k)->first; k >= 0 && !r->status; k = ldr_json_node_at(r->j, k)->next) ldr__read_list(r, list, k, depth + 1);
+    for (k = r->status ? -1 : ldr_json_node_at(r->j, k)->first; k >= 0 &&
+            !r->status; k = ldr_json_node_at(r->j, k)->next) ldr__read_list(r, list, k, depth + 1);
 }
 
-/* The row of that name in a table whose rows begin with their name, and a place in the list of parts for it; NULL with an error, when the
-   row is not known or the list is full. */
-static ldr__step *ldr__read_row(ldr__reading *r, const void **row, const void *rows, size_t count, size_t size, const char *what, int32_t type,
+/* The row of that name in a table whose rows begin with their name, and a place in the list of parts for it; NULL with
+   an error, when the row is not known or the list is full. */
+static ldr__step *ldr__read_row(ldr__reading *r, const void **row, const void *rows, size_t count, size_t size,
+        const char *what, int32_t type,
                                 ldr__step *parts, int32_t *used) {
     char unknown[80];
     size_t i;
@@ -9664,7 +9849,8 @@ static ldr__step *ldr__read_row(ldr__reading *r, const void **row, const void *r
 
 static void ldr__read_normalizer(ldr__reading *r, int32_t type, int32_t node) {
     const void *row = NULL;
-    ldr__step *p = LDR__READ_ROW(r, &row, ldr__normalizers, "normalizer", type, r->t->normalizers, &r->t->normalizer_count);
+    ldr__step *p = LDR__READ_ROW(r, &row, ldr__normalizers, "normalizer", type, r->t->normalizers,
+            &r->t->normalizer_count);
     if (!p) return;
     p->normalizer = (const ldr__normalizer *)row;
     p->normalizer->read(r, p, node);
@@ -9672,7 +9858,8 @@ static void ldr__read_normalizer(ldr__reading *r, int32_t type, int32_t node) {
 
 static void ldr__read_splitter(ldr__reading *r, int32_t type, int32_t node) {
     const void *row = NULL;
-    ldr__step *p = LDR__READ_ROW(r, &row, ldr__splitters, "pre-tokenizer", type, r->t->splitters, &r->t->splitter_count);
+    ldr__step *p = LDR__READ_ROW(r, &row, ldr__splitters, "pre-tokenizer", type, r->t->splitters,
+            &r->t->splitter_count);
     if (!p) return;
     p->splitter = (const ldr__splitter *)row;
     p->splitter->read(r, p, node);
@@ -9690,7 +9877,9 @@ static void ldr__read_decoder(ldr__reading *r, int32_t type, int32_t node) {
 
 static void ldr__template_add(ldr__reading *r, ldr__template *m, int32_t sequence, int32_t id, int32_t type) {
     if (m->count == (int32_t)(sizeof m->items / sizeof *m->items)) {
-        if (!r->status) r->status = ldr__fail(r->err, LDR_LIMIT, LDR_NO_OFFSET, "the template of the tokenizer has more than %d parts", (int)m->count);
+        if (!r->status)
+            r->status = ldr__fail(r->err, LDR_LIMIT, LDR_NO_OFFSET,
+                    "the template of the tokenizer has more than %d parts", (int)m->count);
         return;
     }
     m->items[m->count].sequence = sequence;
@@ -9729,8 +9918,11 @@ static void ldr__template_pair(ldr__reading *r, int32_t cls, int32_t sep, int do
 static int32_t ldr__read_token_pair(ldr__reading *r, int32_t node, const char *key) {
     int32_t list = ldr__json_there(r->j, node, key), id = -1;
     int64_t v = -1;
-    if (ldr__json_is(r->j, list, LDR_JSON_ARRAY) && ldr_json_node_at(r->j, list)->count == 2) id = ldr_json_node_at(r->j, ldr_json_node_at(r->j, list)->first)->next;
-    if (id < 0 || !ldr__json_integer(r->j, id, &v) || v >= r->t->count) ldr__read_fail(r, LDR_FORMAT, list >= 0 ? list : node, "the post-processor has no token with an id of the vocabulary");
+    if (ldr__json_is(r->j, list, LDR_JSON_ARRAY) && ldr_json_node_at(r->j, list)->count == 2)
+        id = ldr_json_node_at(r->j, ldr_json_node_at(r->j, list)->first)->next;
+    if (id < 0 || !ldr__json_integer(r->j, id, &v) || v >= r->t->count)
+        ldr__read_fail(r, LDR_FORMAT, list >= 0 ? list : node,
+                "the post-processor has no token with an id of the vocabulary");
     return (int32_t)v;
 }
 
@@ -9757,7 +9949,8 @@ static void ldr__read_template_items(ldr__reading *r, ldr__template *m, int32_t 
             return;
         }
         for (i = ldr_json_node_at(r->j, ids)->first; i >= 0; i = ldr_json_node_at(r->j, i)->next) {
-            if (!ldr__json_integer(r->j, i, &id) || id >= r->t->count) ldr__read_fail(r, LDR_FORMAT, i, "an id of the template is not in the vocabulary");
+            if (!ldr__json_integer(r->j, i, &id) || id >= r->t->count)
+                ldr__read_fail(r, LDR_FORMAT, i, "an id of the template is not in the vocabulary");
             ldr__template_add(r, m, -1, (int32_t)id, type);
         }
     }
@@ -9767,12 +9960,15 @@ static void ldr__read_template_items(ldr__reading *r, ldr__template *m, int32_t 
 static void ldr__template_check(ldr__reading *r, const ldr__template *m, int32_t texts, int32_t node) {
     int32_t i, next = 0;
     for (i = 0; i < m->count; i++)
-        if (m->items[i].sequence >= 0 && m->items[i].sequence != next++) ldr__read_fail(r, LDR_UNSUPPORTED, node, "the template does not take each text once and in order");
-    if (next != texts) ldr__read_fail(r, LDR_UNSUPPORTED, node, "the template does not take each text once and in order");
+        if (m->items[i].sequence >= 0 && m->items[i].sequence != next++)
+            ldr__read_fail(r, LDR_UNSUPPORTED, node, "the template does not take each text once and in order");
+    if (next != texts)
+        ldr__read_fail(r, LDR_UNSUPPORTED, node, "the template does not take each text once and in order");
 }
 
 static void ldr__read_template(ldr__reading *r, int32_t node) {
-    int32_t tokens = ldr__json_there(r->j, node, "special_tokens"), single = ldr__json_there(r->j, node, "single"), pair = ldr__json_there(r->j, node, "pair");
+    int32_t tokens = ldr__json_there(r->j, node, "special_tokens"), single = ldr__json_there(r->j, node, "single"),
+            pair = ldr__json_there(r->j, node, "pair");
     if (!ldr__json_is(r->j, single, LDR_JSON_ARRAY)) {
         ldr__read_fail(r, LDR_FORMAT, node, "the template has no \"single\" list");
         return;
@@ -9785,7 +9981,8 @@ static void ldr__read_template(ldr__reading *r, int32_t node) {
 }
 
 static void ldr__read_processor(ldr__reading *r, int32_t type, int32_t node) {
-    int32_t roberta = ldr_json_equals(r->j, type, "RobertaProcessing"), bytes = ldr_json_equals(r->j, type, "ByteLevel"), cls, sep;
+    int32_t roberta = ldr_json_equals(r->j, type, "RobertaProcessing"),
+            bytes = ldr_json_equals(r->j, type, "ByteLevel"), cls, sep;
     if (roberta || bytes) {
         if (ldr__read_flag(r, node, "trim_offsets", 1)) {
             r->t->trim = 1;
@@ -9809,13 +10006,18 @@ static void ldr__read_vocab(ldr__reading *r, int32_t model, int32_t extra) {
     const ldr_json_node *v = ldr_json_node_at(r->j, vocab);
     int64_t id = -1, top = -1;
     if (!ldr__json_is(r->j, vocab, LDR_JSON_OBJECT)) {
-        if (!r->status) r->status = ldr__fail(r->err, LDR_VOCAB, ldr__json_offset(r->j, vocab >= 0 ? vocab : model), "model.vocab is not a table of pieces and ids");
+        if (!r->status)
+            r->status = ldr__fail(r->err, LDR_VOCAB, ldr__json_offset(r->j, vocab >= 0 ? vocab : model),
+                    "model.vocab is not a table of pieces and ids");
         return;
     }
     for (key = v->first; key >= 0; key = ldr_json_node_at(r->j, value)->next) {
         value = ldr_json_node_at(r->j, key)->next;
         if (!ldr__json_integer(r->j, value, &id) || id < 0 || id > 2 * (int64_t)v->count + 65536) {
-            if (!r->status) r->status = ldr__fail(r->err, LDR_VOCAB, ldr__json_offset(r->j, value), "the ids of %d pieces must be numbers from 0 on with few holes, and this is none of them", (int)v->count);
+            if (!r->status)
+                r->status = ldr__fail(r->err, LDR_VOCAB, ldr__json_offset(r->j, value),
+                        "the ids of %d pieces must be numbers from 0 on with few holes, and this is none of them",
+                        (int)v->count);
             return;
         }
         if (id > top) top = id;
@@ -9828,14 +10030,17 @@ static void ldr__read_vocab(ldr__reading *r, int32_t model, int32_t extra) {
         value = ldr_json_node_at(r->j, key)->next;
         ldr__json_integer(r->j, value, &id);
         if (t->pieces[id].start) {
-            r->status = ldr__fail(r->err, LDR_VOCAB, ldr__json_offset(r->j, value), "two pieces of the vocabulary have the id %I", id);
+            r->status = ldr__fail(r->err, LDR_VOCAB, ldr__json_offset(r->j, value),
+                    "two pieces of the vocabulary have the id %I", id);
             return;
         }
         p = ldr__piece_put(t, (int32_t)id, (size_t)n);
         if (!p) ldr__read_memory(r);
         else {
             ldr_json_string(p, (size_t)n + 1, r->j, key);
-            if (strlen(p) != (size_t)n) r->status = ldr__fail(r->err, LDR_VOCAB, ldr__json_offset(r->j, key), "a piece of the vocabulary holds a NUL character");
+            if (strlen(p) != (size_t)n)
+                r->status = ldr__fail(r->err, LDR_VOCAB, ldr__json_offset(r->j, key),
+                        "a piece of the vocabulary holds a NUL character");
         }
     }
     if (!r->status && !t->count) r->status = ldr__fail(r->err, LDR_VOCAB, LDR_NO_OFFSET, "the vocabulary is empty");
@@ -9849,7 +10054,9 @@ static void ldr__read_unknown(ldr__reading *r, int32_t model, const char *otherw
     if (r->status || !unk.bytes) return;
     r->t->special[LDR__TOKEN_UNK] = ldr__piece_find(r->t, unk.text, (size_t)unk.bytes);
     if (r->t->special[LDR__TOKEN_UNK] < 0)
-        r->status = ldr__fail(r->err, LDR_VOCAB, LDR_NO_OFFSET, "none of the %d pieces is %s, which stands for unknown words; is this the right vocabulary?", (int)r->t->count, ldr__show(shown, unk.text, (size_t)unk.bytes));
+        r->status = ldr__fail(r->err, LDR_VOCAB, LDR_NO_OFFSET,
+                "none of the %d pieces is %s, which stands for unknown words; is this the right vocabulary?",
+                (int)r->t->count, ldr__show(shown, unk.text, (size_t)unk.bytes));
 }
 
 /* What stands before a piece inside a word. */
@@ -9865,7 +10072,9 @@ static void ldr__read_wordpiece(ldr__reading *r, int32_t model) {
     int64_t n = LDR__MIN(100, LADDER_MAX_WORD_CHARS);
     ldr__set_prefix(r->t, ldr__read_text(r, model, "continuing_subword_prefix", "##"));
     if (chars >= 0 && (!ldr__json_integer(r->j, chars, &n) || n < 1 || n > LADDER_MAX_WORD_CHARS)) {
-        if (!r->status) r->status = ldr__fail(r->err, LDR_LIMIT, ldr__json_offset(r->j, chars), "model.max_input_chars_per_word is not a number from 1 to %d; define LADDER_MAX_WORD_CHARS to raise the limit", LADDER_MAX_WORD_CHARS);
+        if (!r->status)
+            r->status = ldr__fail(r->err, LDR_LIMIT, ldr__json_offset(r->j, chars),
+                    "model.max_input_chars_per_word is not a number from 1 to %d; define LADDER_MAX_WORD_CHARS to raise the limit", LADDER_MAX_WORD_CHARS);
         return;
     }
     r->t->word_chars = (int32_t)n;
@@ -9880,7 +10089,8 @@ static void ldr__read_unigram(ldr__reading *r, int32_t model) {
     t->lowest = t->count ? t->scores[0] : 0;
     for (id = 0; id < t->count && !r->status; id++) {
         if (t->scores[id] < t->lowest) t->lowest = t->scores[id];
-        if (!ldr__trie_add(t, &t->pieces_trie, ldr__piece_text(t, id), ldr__piece_bytes(t, id), id, 1)) ldr__read_memory(r);
+        if (!ldr__trie_add(t, &t->pieces_trie, ldr__piece_text(t, id), ldr__piece_bytes(t, id), id, 1))
+            ldr__read_memory(r);
     }
 }
 
@@ -9896,7 +10106,8 @@ static void ldr__read_scored(ldr__reading *r, int32_t model, int32_t extra) {
     if (!ldr__pieces_begin(t, v->count + extra, 1, 0, (v->end - v->begin) / 3)) ldr__read_memory(r);
     for (k = v->first; k >= 0 && !r->status; k = ldr_json_node_at(r->j, k)->next, id++) {
         const ldr_json_node *pair = ldr_json_node_at(r->j, k);
-        ptrdiff_t n = pair->type == LDR_JSON_ARRAY && pair->count == 2 ? ldr_json_string(NULL, 0, r->j, pair->first) : -1;
+        ptrdiff_t n = pair->type == LDR_JSON_ARRAY &&
+                pair->count == 2 ? ldr_json_string(NULL, 0, r->j, pair->first) : -1;
         char *p;
         score = n >= 0 ? ldr_json_node_at(r->j, pair->first)->next : -1;
         if (!ldr__json_is(r->j, score, LDR_JSON_NUMBER)) {
@@ -9904,12 +10115,14 @@ static void ldr__read_scored(ldr__reading *r, int32_t model, int32_t extra) {
             return;
         }
         t->scores[id] = ldr_json_number(r->j, score, 0);
-        if (t->scores[id] - t->scores[id] != 0) ldr__read_fail(r, LDR_VOCAB, score, "the score of a piece is not finite");
+        if (t->scores[id] - t->scores[id] != 0)
+            ldr__read_fail(r, LDR_VOCAB, score, "the score of a piece is not finite");
         p = ldr__piece_put(t, id, (size_t)n);
         if (!p) ldr__read_memory(r);
         else {
             ldr_json_string(p, (size_t)n + 1, r->j, pair->first);
-            if (strlen(p) != (size_t)n) ldr__read_fail(r, LDR_VOCAB, k, "a piece of the vocabulary holds a NUL character");
+            if (strlen(p) != (size_t)n)
+                ldr__read_fail(r, LDR_VOCAB, k, "a piece of the vocabulary holds a NUL character");
         }
     }
     if (!r->status && !ldr__pieces_index(t)) ldr__read_memory(r);
@@ -9930,7 +10143,8 @@ static int ldr__merges_begin(ldr_tokenizer *t, size_t n) {
 /* Which two characters meet when a and b are joined: no other neighbours ever become one piece. */
 static void ldr__merge_meets(ldr_tokenizer *t, const char *a, int32_t a_bytes, const char *b) {
     int32_t n;
-    uint32_t x = ldr__utf8_at(a + ldr__utf8_before(a, a_bytes), &n), y = ldr__utf8_at(b, &n), h = (x * 0x9e3779b1u ^ y * 0x85ebca6bu);
+    uint32_t x = ldr__utf8_at(a + ldr__utf8_before(a, a_bytes), &n), y = ldr__utf8_at(b, &n),
+            h = (x * 0x9e3779b1u ^ y * 0x85ebca6bu);
     h = (h ^ h >> 15) & 0xffff;
     t->together[h / 8] = (unsigned char)(t->together[h / 8] | 1u << h % 8);
 }
@@ -9946,13 +10160,15 @@ static const char *ldr__merge_add(ldr_tokenizer *t, const char *a, size_t an, co
     id = ldr__slot_find(t, hash, a, an, b + skip, bn - skip)->id;
     if (id < 0) return "what a merge joins is not in the vocabulary";
     i = ldr__merge_slot((uint32_t)left, (uint32_t)right) & (t->merge_slots - 1);
-    while (t->merges[i].id >= 0 && (t->merges[i].left != (uint32_t)left || t->merges[i].right != (uint32_t)right)) i = (i + 1) & (t->merge_slots - 1);
+    while (t->merges[i].id >= 0 && (t->merges[i].left != (uint32_t)left || t->merges[i].right != (uint32_t)right))
+        i = (i + 1) & (t->merge_slots - 1);
     t->merges[i].left = (uint32_t)left;
     t->merges[i].right = (uint32_t)right;
     t->merges[i].rank = rank;
     t->merges[i].id = id;
     if (!t->together) return NULL;
-    if (skip || t->suffix.bytes || (an == 6 && a[0] == '<' && a[1] == '0' && a[2] == 'x') || (bn == 6 && b[0] == '<' && b[1] == '0' && b[2] == 'x')) t->together = NULL;
+    if (skip || t->suffix.bytes || (an == 6 && a[0] == '<' && a[1] == '0' && a[2] == 'x') ||
+            (bn == 6 && b[0] == '<' && b[1] == '0' && b[2] == 'x')) t->together = NULL;
     else ldr__merge_meets(t, a, (int32_t)an, b);
     return NULL;
 }
@@ -9991,16 +10207,19 @@ static void ldr__read_bpe(ldr__reading *r, int32_t model) {
     uint32_t rank = 0;
     ldr__set_prefix(t, ldr__read_text(r, model, "continuing_subword_prefix", ""));
     t->suffix = ldr__read_text(r, model, "end_of_word_suffix", "");
-    if (t->prefix.bytes > 32 || t->suffix.bytes > 32) ldr__read_fail(r, LDR_LIMIT, model, "the prefix or suffix of pieces is longer than 32 bytes");
+    if (t->prefix.bytes > 32 || t->suffix.bytes > 32)
+        ldr__read_fail(r, LDR_LIMIT, model, "the prefix or suffix of pieces is longer than 32 bytes");
     t->fuse_unk = ldr__read_flag(r, model, "fuse_unk", 0);
     t->byte_fallback = ldr__read_flag(r, model, "byte_fallback", 0);
     t->ignore_merges = ldr__read_flag(r, model, "ignore_merges", 0);
     if (r->status) return;
     ldr__read_unknown(r, model, "");
-    if (!ldr__json_is(r->j, merges, LDR_JSON_ARRAY)) ldr__read_fail(r, LDR_VOCAB, merges >= 0 ? merges : model, "model.merges is not a list");
+    if (!ldr__json_is(r->j, merges, LDR_JSON_ARRAY))
+        ldr__read_fail(r, LDR_VOCAB, merges >= 0 ? merges : model, "model.merges is not a list");
     if (r->status) return;
     if (!ldr__merges_begin(t, (size_t)ldr_json_node_at(r->j, merges)->count)) ldr__read_memory(r);
-    for (k = ldr_json_node_at(r->j, merges)->first; k >= 0 && !r->status; k = ldr_json_node_at(r->j, k)->next) ldr__read_merge(r, k, rank++);
+    for (k = ldr_json_node_at(r->j, merges)->first; k >= 0 && !r->status; k = ldr_json_node_at(r->j, k)->next)
+        ldr__read_merge(r, k, rank++);
 }
 
 static const ldr__cutter ldr__cutters[] = {
@@ -10017,13 +10236,15 @@ static const ldr__cutter *ldr__cutter_of(ldr__reading *r, int32_t model) {
     for (i = 0; type >= 0 && i < sizeof ldr__cutters / sizeof *ldr__cutters; i++)
         if (ldr_json_equals(r->j, type, ldr__cutters[i].name)) return &ldr__cutters[i];
     if (type >= 0) {
-        ldr__read_fail(r, LDR_UNSUPPORTED, type, "the tokenizer's model is of a type that is not known: WordPiece, BPE, Unigram and WordLevel are");
+        ldr__read_fail(r, LDR_UNSUPPORTED, type,
+                "the tokenizer's model is of a type that is not known: WordPiece, BPE, Unigram and WordLevel are");
         return NULL;
     }
     /* without a type, as old files are: what is in it decides */
     if (ldr__json_there(r->j, model, "merges") >= 0) return &ldr__cutters[1];
     if (ldr__json_is(r->j, ldr__json_there(r->j, model, "vocab"), LDR_JSON_ARRAY)) return &ldr__cutters[2];
-    if (ldr__json_there(r->j, model, "continuing_subword_prefix") >= 0 || ldr__json_there(r->j, model, "max_input_chars_per_word") >= 0) return &ldr__cutters[0];
+    if (ldr__json_there(r->j, model, "continuing_subword_prefix") >= 0 ||
+            ldr__json_there(r->j, model, "max_input_chars_per_word") >= 0) return &ldr__cutters[0];
     if (ldr__json_there(r->j, model, "vocab") >= 0) return &ldr__cutters[3];
     ldr__read_fail(r, LDR_UNSUPPORTED, model, "the tokenizer's model has no \"type\" and is of no kind that is known");
     return NULL;
@@ -10031,10 +10252,11 @@ static const ldr__cutter *ldr__cutter_of(ldr__reading *r, int32_t model) {
 
 /* ---- added tokens ----------------------------------------------------------------------- */
 
-/* One more added token: its id is that of its text in the vocabulary, else the one given, else the next. 0: out of memory,
-   -1: the id belongs to another piece. The cutter does not see it. */
+/* One more added token: its id is that of its text in the vocabulary, else the one given, else the next. 0: out of
+   memory, -1: the id belongs to another piece. The cutter does not see it. */
 static int ldr__added_put(ldr_tokenizer *t, const ldr__added *a) {
-    int32_t at = ldr__trie_find(&t->names, a->text.text, (size_t)a->text.bytes), id = ldr__piece_find(t, a->text.text, (size_t)a->text.bytes);
+    int32_t at = ldr__trie_find(&t->names, a->text.text, (size_t)a->text.bytes),
+            id = ldr__piece_find(t, a->text.text, (size_t)a->text.bytes);
     char *p;
     if (at >= 0) {                                       /* said again: the last word counts        */
         id = t->added[at].id;
@@ -10043,7 +10265,8 @@ static int ldr__added_put(ldr_tokenizer *t, const ldr__added *a) {
         return 1;
     }
     if (id < 0) {
-        id = a->id >= 0 && a->id < t->piece_room ? a->id : t->count;      /* an id far off is not believed: the next one, as upstream */
+        /* an id far off is not believed: the next one, as upstream */
+        id = a->id >= 0 && a->id < t->piece_room ? a->id : t->count;
         if (id >= t->piece_room || (id < t->count && t->pieces[id].start)) return -1;
         p = ldr__piece_put(t, id, (size_t)a->text.bytes);
         if (!p) return 0;
@@ -10094,7 +10317,8 @@ static ldr_status ldr__added_finish(ldr_tokenizer *t, ldr_error *err) {
                 ldr__normalize(&c, (const unsigned char *)a->text.text, 0, a->text.bytes, &v);
             }
             if (c.status) status = ldr__fail(err, c.status, LDR_NO_OFFSET, "an added token: %s", c.why);
-            else if (!ldr__added_shown(t, &t->added[i], &v) || (v.size && !ldr__trie_add(t, a->normalized ? &t->normal : &t->raw, v.text, (size_t)v.size, i, 0)))
+            else if (!ldr__added_shown(t, &t->added[i], &v) ||
+                    (v.size && !ldr__trie_add(t, a->normalized ? &t->normal : &t->raw, v.text, (size_t)v.size, i, 0)))
                 status = ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while reading a tokenizer");
         }
     ldr_encoding_free(&e);
@@ -10127,7 +10351,8 @@ static void ldr__read_added(ldr__reading *r, int32_t list) {
         }
         done = ldr__added_put(r->t, &a);
         if (!done) ldr__read_memory(r);
-        else if (done < 0) ldr__read_fail(r, LDR_VOCAB, k, "the id of an added token belongs to another piece or leaves a gap");
+        else if (done < 0)
+            ldr__read_fail(r, LDR_VOCAB, k, "the id of an added token belongs to another piece or leaves a gap");
     }
 }
 
@@ -10137,7 +10362,8 @@ static void ldr__read_truncation(ldr__reading *r, int32_t node) {
     int32_t strategy = ldr__json_there(r->j, node, "strategy");
     if (node < 0) return;
     r->t->max_len = ldr__read_int(r, node, "max_length", 1, INT32_MAX - 1, 0);
-    r->t->strategy = ldr_json_equals(r->j, strategy, "OnlyFirst") ? LDR_TRUNCATE_ONLY_FIRST : ldr_json_equals(r->j, strategy, "OnlySecond") ? LDR_TRUNCATE_ONLY_SECOND : LDR_TRUNCATE_LONGEST_FIRST;
+    r->t->strategy = ldr_json_equals(r->j, strategy, "OnlyFirst") ? LDR_TRUNCATE_ONLY_FIRST : ldr_json_equals(r->j,
+            strategy, "OnlySecond") ? LDR_TRUNCATE_ONLY_SECOND : LDR_TRUNCATE_LONGEST_FIRST;
 }
 
 static void ldr__read_tokenizer(ldr__reading *r) {
@@ -10148,7 +10374,8 @@ static void ldr__read_tokenizer(ldr__reading *r) {
     ldr_tokenizer *t = r->t;
     int32_t model = ldr_json_get(r->j, 0, "model"), added = ldr__json_there(r->j, 0, "added_tokens"), extra = 0;
     if (!ldr__json_is(r->j, model, LDR_JSON_OBJECT)) {
-        r->status = ldr__fail(r->err, LDR_MISSING, 0, "the tokenizer file has no \"model\" table; is it a tokenizer.json?");
+        r->status = ldr__fail(r->err, LDR_MISSING, 0,
+                "the tokenizer file has no \"model\" table; is it a tokenizer.json?");
         return;
     }
     t->cutter = ldr__cutter_of(r, model);
@@ -10185,7 +10412,8 @@ static ldr_tokenizer *ldr__tokenizer_new(const ldr_allocator *alloc, ldr_error *
 }
 
 /* What a model's other files say: LDR_AUTO where they say nothing. */
-typedef struct ldr__rules { ldr_choice lower, strip, cjk, bos, eos, prefix_space; int fairseq; char class_name[48]; } ldr__rules;
+typedef struct ldr__rules { ldr_choice lower, strip, cjk, bos, eos, prefix_space; int fairseq; char class_name[48];
+} ldr__rules;
 
 static int ldr__choose(ldr_choice caller, ldr_choice file, int otherwise) {
     if (caller != LDR_AUTO) return caller == LDR_ON;
@@ -10221,7 +10449,8 @@ static ldr_status ldr__vocab_check(const unsigned char *s, size_t n, ldr_error *
     size_t i = 0, step;
     while (i < n) {
         step = s[i] ? ldr__utf8_length(s + i, n - i) : 0;
-        if (!step) return ldr__fail(err, LDR_VOCAB, i, "the vocabulary is not UTF-8 text; expected one piece a line, or a tokenizer.json");
+        if (!step) return ldr__fail(err, LDR_VOCAB, i,
+                "the vocabulary is not UTF-8 text; expected one piece a line, or a tokenizer.json");
         i += step;
     }
     return LDR_OK;
@@ -10262,7 +10491,8 @@ static void ldr__parts_bert(ldr__reading *r) {
     if (t->no_template) ldr__template_plain(r);
     else ldr__template_pair(r, t->special[LDR__TOKEN_CLS], t->special[LDR__TOKEN_SEP], 0, 1);
     if (t->special[LDR__TOKEN_UNK] < 0 && !r->status)
-        r->status = ldr__fail(r->err, LDR_VOCAB, LDR_NO_OFFSET, "none of the %d pieces is [UNK], which stands for unknown words; is this the WordPiece vocabulary of a BERT?", (int)t->count);
+        r->status = ldr__fail(r->err, LDR_VOCAB, LDR_NO_OFFSET,
+                "none of the %d pieces is [UNK], which stands for unknown words; is this the WordPiece vocabulary of a BERT?", (int)t->count);
 }
 
 static void ldr__read_lines(ldr__reading *r, const unsigned char *s, size_t n) {
@@ -10325,7 +10555,8 @@ static int ldr__proto_next(const unsigned char *s, size_t n, size_t *at, ldr__fi
 static int ldr__looks_like_sentencepiece(const unsigned char *s, size_t n) {
     size_t at = 0, inner = 0;
     ldr__field f, piece;
-    return n > 4 && s[0] == 0x0a && ldr__proto_next(s, n, &at, &f) && f.number == 1 && ldr__proto_next(f.bytes, f.size, &inner, &piece) && piece.number == 1;
+    return n > 4 && s[0] == 0x0a && ldr__proto_next(s, n, &at, &f) && f.number == 1 &&
+            ldr__proto_next(f.bytes, f.size, &inner, &piece) && piece.number == 1;
 }
 
 /* The text of a piece, its score and type. */
@@ -10386,12 +10617,13 @@ static void ldr__sp_decoders(ldr__reading *r, int prefix) {
     }
 }
 
-/* Which tokens stand around a text: BERT's where the model has [CLS], `fairseq` XLM-RoBERTa's, T5's end where there is no
-   beginning, else Llama's beginning; `rules` may say otherwise. */
+/* Which tokens stand around a text: BERT's where the model has [CLS], `fairseq` XLM-RoBERTa's, T5's end where there is
+   no beginning, else Llama's beginning; `rules` may say otherwise. */
 static void ldr__sp_template(ldr__reading *r, const ldr__rules *rules, int fairseq, int32_t bos, int32_t eos) {
     ldr_tokenizer *t = r->t;
     int32_t cls = ldr__piece_find(t, "[CLS]", 5), sep = ldr__piece_find(t, "[SEP]", 5);
-    int has_bos = ldr__choose(LDR_AUTO, rules->bos, bos >= 0), has_eos = ldr__choose(LDR_AUTO, rules->eos, bos < 0 && eos >= 0), k, second;
+    int has_bos = ldr__choose(LDR_AUTO, rules->bos, bos >= 0),
+            has_eos = ldr__choose(LDR_AUTO, rules->eos, bos < 0 && eos >= 0), k, second;
     if (cls >= 0 && sep >= 0) ldr__template_pair(r, cls, sep, 0, 1);
     else if (fairseq) ldr__template_pair(r, 0, 2, 1, 0);
     else {
@@ -10408,7 +10640,8 @@ static void ldr__sp_template(ldr__reading *r, const ldr__rules *rules, int fairs
     }
 }
 
-/* The pieces: with `fairseq` XLM-RoBERTa's ids, <s> <pad> </s> <unk>, then the model's from the fourth on, then <mask>. */
+/* The pieces: with `fairseq` XLM-RoBERTa's ids, <s> <pad> </s> <unk>, then the model's from the fourth on, then
+   <mask>. */
 static void ldr__sp_pieces(ldr__reading *r, const unsigned char *s, size_t n, int32_t count, int fairseq) {
     static const char *const first[] = { "<s>", "<pad>", "</s>", "<unk>" };
     ldr_tokenizer *t = r->t;
@@ -10466,14 +10699,19 @@ static void ldr__sp_cutter(ldr__reading *r, uint64_t kind) {
     t->cutter = kind == 1 ? &ldr__cutters[2] : &ldr__cutter_by_score;
     t->by_score = kind == 2;
     for (id = 0; id < t->count && !r->status; id++) {
-        int type = t->types[id], cuts = type == LDR__SP_NORMAL || type == LDR__SP_USER || (type == LDR__SP_UNUSED && kind != 1);
+        int type = t->types[id], cuts = type == LDR__SP_NORMAL || type == LDR__SP_USER ||
+                (type == LDR__SP_UNUSED && kind != 1);
         if (type == LDR__SP_NORMAL) {
             if (!any || t->scores[id] < t->lowest) t->lowest = t->scores[id];
             if (!any || t->scores[id] > t->highest) t->highest = t->scores[id];
             any = 1;
         }
-        if (type == LDR__SP_USER && !ldr__trie_add(t, &t->frozen, ldr__piece_text(t, id), ldr__piece_bytes(t, id), id, 1)) ldr__read_memory(r);
-        if (cuts && kind == 1 && !ldr__trie_add(t, &t->pieces_trie, ldr__piece_text(t, id), ldr__piece_bytes(t, id), id, 1)) ldr__read_memory(r);
+        if (type == LDR__SP_USER &&
+                !ldr__trie_add(t, &t->frozen, ldr__piece_text(t, id), ldr__piece_bytes(t, id), id,
+                1)) ldr__read_memory(r);
+        if (cuts && kind == 1 &&
+                !ldr__trie_add(t, &t->pieces_trie, ldr__piece_text(t, id), ldr__piece_bytes(t, id), id,
+                1)) ldr__read_memory(r);
     }
 }
 
@@ -10496,12 +10734,18 @@ static void ldr__read_sentencepiece(ldr__reading *r, const unsigned char *s, siz
             if (g.number == 35) r->t->byte_fallback = g.value != 0;
             if (g.number == 41) bos = (int64_t)g.value;
             if (g.number == 42) eos = (int64_t)g.value;
-            if (g.number == 24 && g.value) r->status = ldr__fail(r->err, LDR_UNSUPPORTED, (uint64_t)(f.bytes - s), "the model puts blanks behind words, which is not supported");
+            if (g.number == 24 && g.value)
+                r->status = ldr__fail(r->err, LDR_UNSUPPORTED, (uint64_t)(f.bytes - s),
+                        "the model puts blanks behind words, which is not supported");
         }
     }
     if (r->status) return;
-    if (at < n || count < 3) r->status = ldr__fail(r->err, LDR_FORMAT, at, "the SentencePiece model is cut off or damaged");
-    else if (kind < 1 || kind > 4 || kind == 3) r->status = ldr__fail(r->err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "the SentencePiece model is of type %s; UNIGRAM, BPE and CHAR are supported", kind <= 4 ? kinds[kind] : "unknown");
+    if (at < n || count < 3)
+        r->status = ldr__fail(r->err, LDR_FORMAT, at, "the SentencePiece model is cut off or damaged");
+    else if (kind < 1 || kind > 4 || kind == 3)
+        r->status = ldr__fail(r->err, LDR_UNSUPPORTED, LDR_NO_OFFSET,
+                "the SentencePiece model is of type %s; UNIGRAM, BPE and CHAR are supported", kind <= 4 ? kinds[kind]
+                : "unknown");
     if (!r->status) ldr__sp_pieces(r, s, n, count, rules->fairseq);
     if (!r->status) ldr__sp_cutter(r, kind);
     if (!r->status) ldr__sp_normalizer(r, spec.bytes ? &spec : NULL, offset);
@@ -10515,7 +10759,8 @@ static void ldr__read_sentencepiece(ldr__reading *r, const unsigned char *s, siz
 /* ---- vocab.json and merges.txt ----------------------------------------------------------- */
 
 /* How the old pairs of files are used, by the name of the tokenizer's class or what is in the vocabulary. */
-typedef struct ldr__pair_row { const char *class_name, *sign, *pattern, *cls, *sep; int nfc, lower, suffix, prefix_space; } ldr__pair_row;
+typedef struct ldr__pair_row { const char *class_name, *sign, *pattern, *cls, *sep; int nfc, lower, suffix,
+        prefix_space; } ldr__pair_row;
 
 #define LDR__CLIP_PATTERN "<\\|startoftext\\|>|<\\|endoftext\\|>|'s|'t|'re|'ve|'m|'ll|'d|[\\p{L}]+|[\\p{N}]|[^\\s\\p{L}\\p{N}]+"
 #define LDR__QWEN_PATTERN "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
@@ -10542,7 +10787,9 @@ static void ldr__read_merge_lines(ldr__reading *r, const char *s, size_t n) {
             }
             blank = (const char *)memchr(line, ' ', length);
             why = !blank || memchr(blank + 1, ' ', length - (size_t)(blank + 1 - line)) ? "a line of the merges is not two pieces with a blank between them"
-                                                                                       : ldr__merge_add(r->t, line, (size_t)(blank - line), blank + 1, length - (size_t)(blank + 1 - line), rank++);
+                                                                                       : ldr__merge_add(r->t, line,
+                                                                                               (size_t)(blank - line),
+                                                                                               blank + 1, length - (size_t)(blank + 1 - line), rank++);
             if (why) r->status = ldr__fail(r->err, LDR_VOCAB, at, "merges.txt: %s", why);
         }
         if (pass == 0 && !ldr__merges_begin(r->t, lines)) ldr__read_memory(r);
@@ -10555,7 +10802,9 @@ static void ldr__read_vocab_merges(ldr__reading *r, const char *merges, size_t s
     const ldr__pair_row *row = ldr__pair_rows;
     ldr__step *p;
     int32_t cls = -1, sep = -1, form;
-    while (*row->sign && !(rules->class_name[0] ? strncmp(rules->class_name, row->class_name, strlen(row->class_name)) == 0 : ldr__piece_find(t, row->sign, strlen(row->sign)) >= 0)) row++;
+    while (*row->sign &&
+            !(rules->class_name[0] ? strncmp(rules->class_name, row->class_name, strlen(row->class_name)) == 0
+            : ldr__piece_find(t, row->sign, strlen(row->sign)) >= 0)) row++;
     t->cutter = &ldr__cutters[1];
     ldr__set_prefix(t, ldr__string_of(""));
     t->suffix = ldr__string_of(row->suffix ? "</w>" : "");
@@ -10570,7 +10819,8 @@ static void ldr__read_vocab_merges(ldr__reading *r, const char *merges, size_t s
     }
     p = ldr__more_part(r, t->splitters, &t->splitter_count);
     p->splitter = row->pattern ? &ldr__splitter_find : &ldr__splitters[4];
-    ldr__split_gpt2(r, p, ldr__choose(LDR_AUTO, rules->prefix_space, 0), 1, row->pattern ? row->pattern : ldr__gpt2_pattern);
+    ldr__split_gpt2(r, p, ldr__choose(LDR_AUTO, rules->prefix_space, 0), 1,
+            row->pattern ? row->pattern : ldr__gpt2_pattern);
     if (row->suffix) {
         p->behaviour = LDR__REMOVED;
         p->invert = 1;
@@ -10620,12 +10870,14 @@ static void ldr__read_beside(ldr__reading *r, int32_t node, int64_t id, int spec
     if ((r->known_stay || !object) && ldr__trie_find(&r->t->names, a.text.text, (size_t)a.text.bytes) >= 0) return;
     done = ldr__added_put(r->t, &a);
     if (!done) ldr__read_memory(r);
-    else if (done < 0) ldr__read_fail(r, LDR_VOCAB, content, "the id of an added token belongs to another piece or leaves a gap");
+    else if (done < 0)
+        ldr__read_fail(r, LDR_VOCAB, content, "the id of an added token belongs to another piece or leaves a gap");
 }
 
 /* All added tokens of a file beside the vocabulary. */
 static void ldr__read_besides(ldr__reading *r, int which) {
-    static const char *const names[] = { "bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token" };
+    static const char *const names[] = { "bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token",
+            "mask_token" };
     int32_t list = which == LDR__BESIDE_CONFIG ? ldr__json_there(r->j, 0, "added_tokens_decoder") : 0, k, value, n;
     int64_t id;
     size_t i;
@@ -10635,13 +10887,16 @@ static void ldr__read_besides(ldr__reading *r, int which) {
             char digits[16];
             value = ldr_json_node_at(r->j, k)->next;
             if (which == LDR__BESIDE_ADDED) {            /* content: id                             */
-                if (!ldr__json_integer(r->j, value, &id) || id > 1 << 28) ldr__read_fail(r, LDR_VOCAB, value, "the id of an added token is no number of a token");
+                if (!ldr__json_integer(r->j, value, &id) || id > 1 << 28)
+                    ldr__read_fail(r, LDR_VOCAB, value, "the id of an added token is no number of a token");
                 else ldr__read_beside(r, k, id, 0);
                 continue;
             }
             n = (int32_t)ldr_json_string(digits, sizeof digits, r->j, k);
-            for (id = 0, i = 0; n > 0 && n < 10 && digits[i]; i++) id = digits[i] >= '0' && digits[i] <= '9' && id >= 0 ? id * 10 + (digits[i] - '0') : -1;
-            if (n < 1 || n > 9 || id < 0) ldr__read_fail(r, LDR_VOCAB, k, "the id of an added token is no number of a token");
+            for (id = 0, i = 0; n > 0 && n < 10 && digits[i]; i++) id = digits[i] >= '0' && digits[i] <= '9' &&
+                    id >= 0 ? id * 10 + (digits[i] - '0') : -1;
+            if (n < 1 || n > 9 || id < 0)
+                ldr__read_fail(r, LDR_VOCAB, k, "the id of an added token is no number of a token");
             else ldr__read_beside(r, value, id, 0);
         }
         return;
@@ -10652,7 +10907,8 @@ static void ldr__read_besides(ldr__reading *r, int which) {
     }
     list = ldr__json_there(r->j, 0, "additional_special_tokens");
     if (ldr__json_is(r->j, list, LDR_JSON_ARRAY))
-        for (k = ldr_json_node_at(r->j, list)->first; k >= 0 && !r->status; k = ldr_json_node_at(r->j, k)->next) ldr__read_beside(r, k, -1, 1);
+        for (k = ldr_json_node_at(r->j, list)->first; k >= 0 && !r->status; k = ldr_json_node_at(r->j, k)->next)
+            ldr__read_beside(r, k, -1, 1);
 }
 
 /* ---- loading ------------------------------------------------------------------------- */
@@ -10678,15 +10934,18 @@ static ldr_choice ldr__json_choice(const ldr_json *j, int32_t object, const char
 }
 
 /* object.key must be absent, null or the text `want`; else an error that names what it is. */
-static ldr_status ldr__json_expect(const ldr_json *j, int32_t object, const char *key, const char *want, const char *what, ldr_error *err) {
+static ldr_status ldr__json_expect(const ldr_json *j, int32_t object, const char *key, const char *want,
+        const char *what, ldr_error *err) {
     int32_t node = ldr__json_there(j, object, key);
     const ldr_json_node *n = ldr_json_node_at(j, node);
     char shown[LDR__SHOWN];
     if (!n || ldr_json_equals(j, node, want)) return LDR_OK;
-    return ldr__fail(err, LDR_UNSUPPORTED, n->begin, "the %s is %s, and only %s is supported", what, ldr__show(shown, j->text + n->begin, n->end - n->begin), want);
+    return ldr__fail(err, LDR_UNSUPPORTED, n->begin, "the %s is %s, and only %s is supported", what,
+            ldr__show(shown, j->text + n->begin, n->end - n->begin), want);
 }
 
-/* tokenizer_config.json: switches, the class, and two keys by which Japanese models name a splitter that is not BERT's. */
+/* tokenizer_config.json: switches, the class, and two keys by which Japanese models name a splitter that is not
+   BERT's. */
 static ldr_status ldr__rules_read(ldr__rules *r, const ldr_json *j, ldr_error *err) {
     ldr_status status;
     int32_t name = ldr__json_there(j, 0, "tokenizer_class");
@@ -10705,13 +10964,17 @@ static ldr_status ldr__rules_read(ldr__rules *r, const ldr_json *j, ldr_error *e
 
 /* How many tokens a file beside the vocabulary may add, and the highest id it gives. */
 static void ldr__besides_count(ldr__reading *r, int which) {
-    int32_t list = which == LDR__BESIDE_CONFIG ? ldr__json_there(r->j, 0, "added_tokens_decoder") : which == LDR__BESIDE_ADDED ? 0 : ldr__json_there(r->j, 0, "additional_special_tokens"), k;
+    int32_t list = which == LDR__BESIDE_CONFIG ? ldr__json_there(r->j, 0, "added_tokens_decoder")
+            : which == LDR__BESIDE_ADDED ? 0 : ldr__json_there(r->j, 0, "additional_special_tokens"), k;
     const ldr_json_node *n = ldr_json_node_at(r->j, list);
     if (which == LDR__BESIDE_MAP) r->t->room_hint += 8;
     if (!n || (n->type != LDR_JSON_OBJECT && n->type != LDR_JSON_ARRAY)) return;
     r->t->room_hint += n->count;
-    for (k = n->type == LDR_JSON_OBJECT ? n->first : -1; k >= 0; k = ldr_json_node_at(r->j, ldr_json_node_at(r->j, k)->next)->next) {
-        double id = which == LDR__BESIDE_ADDED ? ldr_json_number(r->j, ldr_json_node_at(r->j, k)->next, -1) : ldr__parse_double(r->j->text + ldr_json_node_at(r->j, k)->begin, ldr_json_node_at(r->j, k)->end - ldr_json_node_at(r->j, k)->begin);
+    for (k = n->type == LDR_JSON_OBJECT ? n->first : -1; k >= 0; k = ldr_json_node_at(r->j,
+            ldr_json_node_at(r->j, k)->next)->next) {
+        double id = which == LDR__BESIDE_ADDED ? ldr_json_number(r->j, ldr_json_node_at(r->j, k)->next, -1)
+                : ldr__parse_double(r->j->text + ldr_json_node_at(r->j, k)->begin,
+                ldr_json_node_at(r->j, k)->end - ldr_json_node_at(r->j, k)->begin);
         if (id > r->t->top_id && id < 1 << 28) r->t->top_id = (int32_t)id;
     }
 }
@@ -10724,13 +10987,17 @@ static void ldr__read_main(ldr__reading *r, const ldr__files *f, ldr_json **j) {
         *j = ldr_json_parse((const char *)s, n, &r->t->alloc, r->err);
         r->j = *j;
         if (!*j) r->status = r->err->status;
-        else if (ldr_json_get(*j, 0, "model") >= 0 && !ldr__json_is(*j, ldr_json_get(*j, 0, "model"), LDR_JSON_NUMBER)) ldr__read_tokenizer(r);
+        else if (ldr_json_get(*j, 0, "model") >= 0 && !ldr__json_is(*j, ldr_json_get(*j, 0, "model"), LDR_JSON_NUMBER))
+            ldr__read_tokenizer(r);
         else if (!f->beside[LDR__BESIDE_MERGES])
-            r->status = ldr__fail(r->err, LDR_MISSING, 0, "the tokenizer file has no \"model\" table; is it a tokenizer.json? (A vocab.json needs the merges.txt beside it)");
+            r->status = ldr__fail(r->err, LDR_MISSING, 0,
+                    "the tokenizer file has no \"model\" table; is it a tokenizer.json? (A vocab.json needs the merges.txt beside it)");
         else {
             r->whole = 1;
             ldr__read_vocab(r, 0, r->t->room_hint + 8);
-            if (!r->status) ldr__read_vocab_merges(r, (const char *)f->beside[LDR__BESIDE_MERGES], f->beside_size[LDR__BESIDE_MERGES], &f->rules);
+            if (!r->status)
+                ldr__read_vocab_merges(r, (const char *)f->beside[LDR__BESIDE_MERGES],
+                        f->beside_size[LDR__BESIDE_MERGES], &f->rules);
         }
         return;
     }
@@ -10758,7 +11025,8 @@ static ldr_tokenizer *ldr__tokenizer_build(ldr__files *f, const ldr_tokenizer_de
         return NULL;
     }
     if (f->size > LDR__VOCAB_BYTES) {
-        ldr__fail(err, LDR_LIMIT, LDR_NO_OFFSET, "the vocabulary is %U bytes long, and at most %U are read", (uint64_t)f->size, (uint64_t)LDR__VOCAB_BYTES);
+        ldr__fail(err, LDR_LIMIT, LDR_NO_OFFSET, "the vocabulary is %U bytes long, and at most %U are read",
+                (uint64_t)f->size, (uint64_t)LDR__VOCAB_BYTES);
         return NULL;
     }
     r.err = err;
@@ -10792,13 +11060,18 @@ static ldr_tokenizer *ldr__tokenizer_build(ldr__files *f, const ldr_tokenizer_de
 static ldr_status ldr__tokenizer_desc_check(ldr_tokenizer_desc *out, const ldr_tokenizer_desc *desc, ldr_error *err) {
     memset(out, 0, sizeof *out);
     if (desc) *out = *desc;
-    if (!ldr__allocator_valid(&out->alloc)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "the allocator has one function of two; set both or neither");
-    if ((unsigned)out->lower_case > LDR_OFF || (unsigned)out->strip_accents > LDR_OFF || (unsigned)out->cjk_spacing > LDR_OFF)
-        return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a choice of the tokenizer is not LDR_AUTO, LDR_ON or LDR_OFF");
+    if (!ldr__allocator_valid(&out->alloc))
+        return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET,
+                "the allocator has one function of two; set both or neither");
+    if ((unsigned)out->lower_case > LDR_OFF || (unsigned)out->strip_accents > LDR_OFF ||
+            (unsigned)out->cjk_spacing > LDR_OFF)
+        return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET,
+                "a choice of the tokenizer is not LDR_AUTO, LDR_ON or LDR_OFF");
     return LDR_OK;
 }
 
-LDR__DEF ldr_tokenizer *ldr_tokenizer_load_memory(const void *data, size_t size, const ldr_tokenizer_desc *desc, ldr_error *err) {
+LDR__DEF ldr_tokenizer *ldr_tokenizer_load_memory(const void *data, size_t size, const ldr_tokenizer_desc *desc,
+        ldr_error *err) {
     ldr_tokenizer_desc d;
     ldr__files f;
     ldr_error local;
@@ -10827,7 +11100,8 @@ static int ldr__tokenizer_has(char *path, const char *dir, const char *name) {
 }
 
 /* The main files, in the order in which they are looked for: the whole tokenizer before its parts. */
-static const char *const ldr__tokenizer_files[] = { "tokenizer.json", "vocab.json", "tokenizer.model", "spiece.model", "sentencepiece.bpe.model", "vocab.txt" };
+static const char *const ldr__tokenizer_files[] = { "tokenizer.json", "vocab.json", "tokenizer.model", "spiece.model",
+        "sentencepiece.bpe.model", "vocab.txt" };
 
 /* The main file of a directory into path; 0 when there is none. */
 static int ldr__tokenizer_main(char *path, const char *dir) {
@@ -10842,7 +11116,8 @@ static int ldr__tokenizer_main(char *path, const char *dir) {
 
 /* Opens what is there, dir's main file or the file itself, and reads it. */
 static ldr_tokenizer *ldr__tokenizer_open(char *path, const char *dir, const ldr_tokenizer_desc *desc, ldr_error *err) {
-    static const char *const names[] = { "tokenizer_config.json", "added_tokens.json", "special_tokens_map.json", "merges.txt" };
+    static const char *const names[] = { "tokenizer_config.json", "added_tokens.json", "special_tokens_map.json",
+            "merges.txt" };
     ldr__source source, beside[LDR__BESIDES];
     ldr__files f;
     ldr_tokenizer *t = NULL;
@@ -10852,7 +11127,8 @@ static ldr_tokenizer *ldr__tokenizer_open(char *path, const char *dir, const ldr
     memset(&f, 0, sizeof f);
     memcpy(folder, dir, n + 1);
     if (directory && !ldr__tokenizer_main(path, dir)) {
-        ldr__fail(err, LDR_MISSING, LDR_NO_OFFSET, "no tokenizer is there: none of tokenizer.json, vocab.json with merges.txt, tokenizer.model, spiece.model, sentencepiece.bpe.model and vocab.txt");
+        ldr__fail(err, LDR_MISSING, LDR_NO_OFFSET,
+                "no tokenizer is there: none of tokenizer.json, vocab.json with merges.txt, tokenizer.model, spiece.model, sentencepiece.bpe.model and vocab.txt");
         return NULL;
     }
     if (!directory) {
@@ -10886,7 +11162,8 @@ LDR__DEF ldr_tokenizer *ldr_tokenizer_load(const char *dir, const ldr_tokenizer_
     memset(&local, 0, sizeof local);
     if (ldr__tokenizer_desc_check(&d, desc, err)) return NULL;
     if (!dir || !*dir || strlen(dir) > LADDER_MAX_PATH - 32) {
-        ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, dir && *dir ? "the path of the tokenizer is too long" : "no path of a tokenizer was given");
+        ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, dir &&
+                *dir ? "the path of the tokenizer is too long" : "no path of a tokenizer was given");
         return NULL;
     }
     memcpy(path, dir, strlen(dir) + 1);
@@ -11590,9 +11867,12 @@ static const ldr__family ldr__families[] = {
       { "*embeddings.position_ids", "*pooler.*", "predictions.*", "sop_classifier.*", "classifier.*", "qa_outputs.*" } },
     { "electra", "electra.", LDR_NORM_LAYER, LDR__POST, 0, 0, 0, 1, 0, 0, LDR__HF_KEYS, "layer_norm_eps", "gelu",
       LDR__BERT_SLOTS("encoder.layer.%d."),
-      "embeddings.word_embeddings.weight", "embeddings.position_embeddings.weight", "embeddings.token_type_embeddings.weight", "embeddings.LayerNorm", "embeddings_project", NULL,
-      "generator_predictions.dense", "generator_predictions.LayerNorm", "generator_lm_head.weight", "generator_lm_head.bias",
-      { "*embeddings.position_ids", "generator_*", "discriminator_predictions.*", "sequence_summary.*", "classifier.*", "qa_outputs.*" } },
+      "embeddings.word_embeddings.weight", "embeddings.position_embeddings.weight",
+              "embeddings.token_type_embeddings.weight", "embeddings.LayerNorm", "embeddings_project", NULL,
+      "generator_predictions.dense", "generator_predictions.LayerNorm", "generator_lm_head.weight",
+              "generator_lm_head.bias",
+      { "*embeddings.position_ids", "generator_*", "discriminator_predictions.*", "sequence_summary.*", "classifier.*",
+              "qa_outputs.*" } },
     { "distilbert", "distilbert.", LDR_NORM_LAYER, LDR__POST, 0, 0, 0, 1, 0, 0, "dim", "n_layers", "n_heads", "hidden_dim", "max_position_embeddings", "activation", NULL, "gelu",
 #define LDR__DISTIL "transformer.layer.%d."
       { LDR__DISTIL "attention.q_lin.weight", LDR__DISTIL "attention.k_lin.weight", LDR__DISTIL "attention.v_lin.weight", LDR__DISTIL "attention.out_lin.weight", NULL,
@@ -11656,7 +11936,8 @@ struct ldr_model {
 };
 
 /* 1: states are made of embeddings by a matrix. ALBERT always has it, ELECTRA where they differ in width. */
-static int ldr__projects(const ldr_model *m) { return m->family->project && (m->family->shared || m->embed_width != m->shape.width); }
+static int ldr__projects(const ldr_model *m) { return m->family->project &&
+        (m->family->shared || m->embed_width != m->shape.width); }
 
 static const ldr__block *ldr__model_block(const ldr_model *m, int32_t layer) { return &m->blocks[m->family->shared ? 0 : layer]; }
 
@@ -11795,7 +12076,8 @@ static ldr_status ldr__config_read(ldr_model *m, const ldr_json *j, ldr_error *e
     for (i = 0; i < sizeof ldr__families / sizeof ldr__families[0]; i++)
         if (strcmp(ldr__families[i].type, text) == 0) m->family = &ldr__families[i];
     f = m->family;
-    if (!f) return ldr__fail(err, LDR_UNSUPPORTED, ldr_json_node_at(j, node)->begin, "config.json: model_type \"%s\" is not supported (bert, roberta, albert, electra, distilbert, gpt2, llama are)", text);
+    if (!f) return ldr__fail(err, LDR_UNSUPPORTED, ldr_json_node_at(j, node)->begin,
+            "config.json: model_type \"%s\" is not supported (bert, roberta, albert, electra, distilbert, gpt2, llama are)", text);
     if (ldr__config_refuse(j, err)) return err->status;
     s->norm = f->norm;
     s->place = f->place;
@@ -12537,22 +12819,26 @@ static void ldr__viewer_close(ldr__viewer *r) {
     memset(r, 0, sizeof *r);
 }
 
-static ldr_status ldr__viewer_open(ldr__viewer *r, const ldr_model *m, size_t rows, size_t sequences, size_t longest, ldr_error *err) {
+static ldr_status ldr__viewer_open(ldr__viewer *r, const ldr_model *m, size_t rows, size_t sequences, size_t longest,
+        ldr_error *err) {
     int pass;
     memset(r, 0, sizeof *r);
     for (pass = 0; pass < 2; pass++) {
         if (pass && ldr__plan_begin(&r->plan, &m->alloc, err)) return err->status;
         ldr__backbone_place(&r->plan, &r->b, m, &m->shape, rows, sequences, longest);
-        ldr__exec_place(&r->plan, &r->ex, m, LDR__MAX(ldr__shape_scratch(&m->shape, rows, longest), ldr__gemm_scratch((size_t)m->shape.width, (size_t)m->embed_width)), r->b.chunk);
+        ldr__exec_place(&r->plan, &r->ex, m,
+                LDR__MAX(ldr__shape_scratch(&m->shape, rows, longest),
+                ldr__gemm_scratch((size_t)m->shape.width, (size_t)m->embed_width)), r->b.chunk);
         r->position = (int32_t *)ldr__place(&r->plan, "positions", rows, sizeof(int32_t));
     }
     r->m = m;
     return LDR_OK;
 }
 
-/* Runs the first `layers` blocks: r->b.x[T,d] is the state after the last. seen (may be NULL) is called with every state before: of the
-   embeddings as 0, of block i as i. */
-static void ldr__viewer_run(ldr__viewer *r, const ldr_batch *batch, int32_t layers, void (*seen)(void *context, int32_t layer, const float *x), void *context) {
+/* Runs the first `layers` blocks: r->b.x[T,d] is the state after the last. seen (may be NULL) is called with every
+   state before: of the embeddings as 0, of block i as i. */
+static void ldr__viewer_run(ldr__viewer *r, const ldr_batch *batch, int32_t layers,
+        void (*seen)(void *context, int32_t layer, const float *x), void *context) {
     const ldr_model *m = r->m;
     ldr__tokens t;
     int32_t l;
@@ -12574,7 +12860,9 @@ static void ldr__viewer_run(ldr__viewer *r, const ldr_batch *batch, int32_t laye
 static void ldr__viewer_final(const ldr__viewer *r, float *hidden, size_t rows) {
     const ldr_model *m = r->m;
     size_t w = (size_t)m->shape.width;
-    if (m->ends.v[LDR__FINAL]) ldr__norm_forward(&r->ex, hidden, NULL, r->b.x, m->ends.v[LDR__FINAL], m->ends.v[LDR__FINALB], rows, w, m->shape.norm, m->shape.eps);
+    if (m->ends.v[LDR__FINAL])
+        ldr__norm_forward(&r->ex, hidden, NULL, r->b.x, m->ends.v[LDR__FINAL], m->ends.v[LDR__FINALB], rows, w,
+        m->shape.norm, m->shape.eps);
     else if (hidden != r->b.x) memcpy(hidden, r->b.x, rows * w * sizeof(float));
 }
 
@@ -12893,18 +13181,22 @@ static int ldr__reader_word(const char *s, const char *const *words) {
 /* A first line that names the columns: label and text, by their usual names. */
 static int ldr__reader_header(const char *label, const char *text) {
     static const char *const labels[] = { "label", "labels", "class", "category", "target", "score", NULL };
-    static const char *const texts[] = { "text", "texts", "sentence", "sentence1", "content", "question", "review", "title", NULL };
+    static const char *const texts[] = { "text", "texts", "sentence", "sentence1", "content", "question", "review",
+            "title", NULL };
     return ldr__reader_word(label, labels) && ldr__reader_word(text, texts);
 }
 
 /* Text in another encoding is not read as if it were UTF-8: the first wrong byte of the file. */
 static ldr_status ldr__reader_utf8(const ldr__reader *r, ldr_error *err) {
     size_t i = r->begin, n;
-    if (r->size >= 2 && ((unsigned char)r->data[0] ^ (unsigned char)r->data[1]) == 1 && ((unsigned char)r->data[0] | 1) == 0xff)
+    if (r->size >= 2 && ((unsigned char)r->data[0] ^ (unsigned char)r->data[1]) == 1 &&
+            ((unsigned char)r->data[0] | 1) == 0xff)
         return ldr__fail(err, LDR_DATA, 0, "the file is UTF-16; save it as UTF-8 (iconv -f utf-16 -t utf-8)");
     for (; i < r->size; i += n) {
         n = ldr__utf8_length((const unsigned char *)r->data + i, r->size - i);
-        if (!n) return ldr__fail(err, LDR_DATA, i, "line %I: byte %d is not UTF-8; convert the file (for example iconv -f gbk -t utf-8, or -f latin1)", ldr__reader_line(r, i), (int)(unsigned char)r->data[i]);
+        if (!n) return ldr__fail(err, LDR_DATA, i,
+                "line %I: byte %d is not UTF-8; convert the file (for example iconv -f gbk -t utf-8, or -f latin1)",
+                ldr__reader_line(r, i), (int)(unsigned char)r->data[i]);
     }
     return LDR_OK;
 }
@@ -12912,8 +13204,10 @@ static ldr_status ldr__reader_utf8(const ldr__reader *r, ldr_error *err) {
 /* As many classes as examples: most likely the columns are swapped. */
 static ldr_status ldr__reader_suspicious(const ldr__reader *r, ldr_error *err) {
     int32_t n = ldr_dataset_count(r->d);
-    if (r->desc.head != LDR_HEAD_CLASSIFY || r->desc.labels || r->desc.many_labels || n < 8 || ldr_dataset_labels(r->d) < n) return LDR_OK;
-    return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "all %d examples have labels of their own: is the text in the label's place? The first is \"%s\". Say many_labels (--many-labels) if it is meant", (int)n, ldr_dataset_label_name(r->d, 0));
+    if (r->desc.head != LDR_HEAD_CLASSIFY || r->desc.labels || r->desc.many_labels || n < 8 ||
+            ldr_dataset_labels(r->d) < n) return LDR_OK;
+    return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET,
+            "all %d examples have labels of their own: is the text in the label's place? The first is \"%s\". Say many_labels (--many-labels) if it is meant", (int)n, ldr_dataset_label_name(r->d, 0));
 }
 
 /* Adds the example whose fields have been copied; it begins at byte `at`. */
@@ -12949,7 +13243,9 @@ static ldr_status ldr__reader_line_add(ldr__reader *r, size_t begin, size_t end,
         from = i + 1;
     }
     if (k < 2) return ldr__reader_fail(r, begin, err, "the example has no text; expected label<TAB>text or label<TAB>text<TAB>text2");
-    if (begin == r->begin && ldr__reader_header((const char *)r->field[LDR__FIELD_LABEL], (const char *)r->field[LDR__FIELD_TEXT])) return LDR_OK;
+    if (begin == r->begin &&
+            ldr__reader_header((const char *)r->field[LDR__FIELD_LABEL],
+            (const char *)r->field[LDR__FIELD_TEXT])) return LDR_OK;
     return ldr__reader_add(r, k == LDR__FIELDS, begin, err);
 }
 
@@ -12969,13 +13265,16 @@ static ldr_status ldr__reader_lines(ldr__reader *r, ldr_error *err) {
     return LDR_OK;
 }
 
-/* A record of comma-separated fields (RFC 4180: quotes around commas, line ends and doubled quotes) from byte `at` to *next. */
+/* A record of comma-separated fields (RFC 4180: quotes around commas, line ends and doubled quotes) from byte `at` to
+   *next. */
 static ldr_status ldr__reader_record(ldr__reader *r, size_t at, size_t *next, ldr_error *err) {
     size_t i = at, used;
     int k = 0, open;
     for (;; i++) {
         char *field;
-        if (k == LDR__FIELDS) return ldr__reader_fail(r, at, err, "more than three fields; expected label,text or label,text,text2 (texts with commas stand in quotes)");
+        if (k == LDR__FIELDS)
+            return ldr__reader_fail(r, at, err,
+            "more than three fields; expected label,text or label,text,text2 (texts with commas stand in quotes)");
         field = ldr__reader_room(r, k, r->size - i, err);
         if (!field) return LDR_MEMORY;
         open = i < r->size && r->data[i] == '"';
@@ -12997,7 +13296,9 @@ static ldr_status ldr__reader_record(ldr__reader *r, size_t at, size_t *next, ld
     *next = i + (i < r->size);
     if (k == 1 && !*(const char *)r->field[0]) return LDR_OK;
     if (k < 2) return ldr__reader_fail(r, at, err, "the example has no text; expected label,text or label,text,text2");
-    if (at == r->begin && ldr__reader_header((const char *)r->field[LDR__FIELD_LABEL], (const char *)r->field[LDR__FIELD_TEXT])) return LDR_OK;
+    if (at == r->begin &&
+            ldr__reader_header((const char *)r->field[LDR__FIELD_LABEL],
+            (const char *)r->field[LDR__FIELD_TEXT])) return LDR_OK;
     return ldr__reader_add(r, k == LDR__FIELDS, at, err);
 }
 
@@ -13105,9 +13406,11 @@ static ldr_status ldr__reader_bytes(ldr__reader *r, const char *path, ldr_error 
     r->begin = r->size >= 3 && memcmp(r->data, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
     if (r->desc.labels) status = ldr__reader_labels(r, err);
     if (!status) status = ldr__reader_utf8(r, err);
-    if (!status) status = ldr__reader_is_json(r, path) ? ldr__reader_values(r, err) : ldr__ends_with(path, ".csv") ? ldr__reader_records(r, err) : ldr__reader_lines(r, err);
+    if (!status) status = ldr__reader_is_json(r, path) ? ldr__reader_values(r, err) : ldr__ends_with(path, ".csv")
+            ? ldr__reader_records(r, err) : ldr__reader_lines(r, err);
     if (!status) status = ldr__reader_suspicious(r, err);
-    if (!status && ldr_dataset_count(r->d) == 0) status = ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "the file holds no examples");
+    if (!status && ldr_dataset_count(r->d) == 0)
+        status = ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "the file holds no examples");
     return status;
 }
 
@@ -13233,7 +13536,8 @@ LDR__DEF const char *ldr_method_name(ldr_method method) {
 
 /* ---- presets -------------------------------------------------------------------------- */
 
-/* Beside copies, narrow rungs earn no place unless they are asked for: the same scores within the noise, for four times the taps. */
+/* Beside copies, narrow rungs earn no place unless they are asked for: the same scores within the noise, for four times
+   the taps. */
 static int32_t ldr__default_rungs(const ldr_model *m, const ldr_ladder_desc *d) {
     if (d->preset == LDR_PRESET_HEAD || d->preset == LDR_PRESET_TOP || d->rung_count < 0) return 0;
     if (d->preset == LDR_PRESET_DEFAULT && d->top > 0 && !d->reduction && !d->width) return 0;
@@ -13241,29 +13545,36 @@ static int32_t ldr__default_rungs(const ldr_model *m, const ldr_ladder_desc *d) 
     return LDR__MIN(12, m->layers - LDR__MAX(0, d->top));
 }
 
-/* Copies of the last half of the blocks, with updates of rank 16: topics, intents and opinions live there, and a step of theirs from the cache
-   costs about a third of full fine-tuning's products and none of its optimiser. */
+/* Copies of the last half of the blocks, with updates of rank 16: topics, intents and opinions live there, and a step
+   of theirs from the cache costs about a third of full fine-tuning's products and none of its optimiser. */
 static int32_t ldr__default_top(const ldr_model *m, const ldr_ladder_desc *d) {
     int32_t most = m->layers;
-    if (m->family->shared || d->beside || d->head == LDR_HEAD_WORDS || (d->preset != LDR_PRESET_TOP && d->preset != LDR_PRESET_DEFAULT)) return 0;
-    if (d->rungs && d->rung_count > 0) most = m->layers - 1 - d->rungs[d->rung_count - 1];      /* rungs that are asked for come first */
+    if (m->family->shared || d->beside || d->head == LDR_HEAD_WORDS ||
+            (d->preset != LDR_PRESET_TOP && d->preset != LDR_PRESET_DEFAULT)) return 0;
+    /* rungs that are asked for come first */
+    if (d->rungs && d->rung_count > 0) most = m->layers - 1 - d->rungs[d->rung_count - 1];
     return LDR__MAX(0, LDR__MIN(most, LDR__MAX(1, m->layers / 2)));
 }
 
 LDR__DEF ldr_ladder_desc ldr_ladder_desc_defaults(const ldr_model *m, const ldr_ladder_desc *desc) {
     static const struct { ldr_tap tap; ldr_gate gate; float temperature; ldr_mix mix; ldr_output output; ldr_init init; ldr_heads heads; float dropout; } presets[] = {
-        { LDR_TAP_INPUT,  LDR_GATE_CHANNEL, 1.0f, LDR_MIX_BEFORE, LDR_OUTPUT_RESIDUAL, LDR_INIT_SLICE, LDR_HEADS_WHOLE, 0.0f },
+        { LDR_TAP_INPUT,  LDR_GATE_CHANNEL, 1.0f, LDR_MIX_BEFORE, LDR_OUTPUT_RESIDUAL, LDR_INIT_SLICE, LDR_HEADS_WHOLE,
+                0.0f },
         { LDR_TAP_OUTPUT, LDR_GATE_SCALAR,  0.1f, LDR_MIX_BEFORE, LDR_OUTPUT_UP,    LDR_INIT_SLICE,  LDR_HEADS_WITHIN, 0.1f },
         { LDR_TAP_OUTPUT, LDR_GATE_NONE,    1.0f, LDR_MIX_AFTER,  LDR_OUTPUT_SIDE,  LDR_INIT_RANDOM, LDR_HEADS_WITHIN, 0.1f },
         { LDR_TAP_OUTPUT, LDR_GATE_SCALAR,  0.1f, LDR_MIX_BEFORE, LDR_OUTPUT_UP,    LDR_INIT_RANDOM, LDR_HEADS_WHOLE,  0.0f },
-        { LDR_TAP_INPUT,  LDR_GATE_NONE,    1.0f, LDR_MIX_BEFORE, LDR_OUTPUT_SIDE,  LDR_INIT_RANDOM, LDR_HEADS_WHOLE,  0.0f },
-        { LDR_TAP_INPUT,  LDR_GATE_CHANNEL, 1.0f, LDR_MIX_BEFORE, LDR_OUTPUT_RESIDUAL, LDR_INIT_RANDOM, LDR_HEADS_WHOLE, 0.0f },
-        { LDR_TAP_INPUT,  LDR_GATE_CHANNEL, 1.0f, LDR_MIX_BEFORE, LDR_OUTPUT_MIXED, LDR_INIT_SLICE,  LDR_HEADS_WHOLE,  0.0f } };
+        { LDR_TAP_INPUT,  LDR_GATE_NONE,    1.0f, LDR_MIX_BEFORE, LDR_OUTPUT_SIDE,  LDR_INIT_RANDOM, LDR_HEADS_WHOLE,
+                0.0f },
+        { LDR_TAP_INPUT,  LDR_GATE_CHANNEL, 1.0f, LDR_MIX_BEFORE, LDR_OUTPUT_RESIDUAL, LDR_INIT_RANDOM, LDR_HEADS_WHOLE,
+                0.0f },
+        { LDR_TAP_INPUT,  LDR_GATE_CHANNEL, 1.0f, LDR_MIX_BEFORE, LDR_OUTPUT_MIXED, LDR_INIT_SLICE,  LDR_HEADS_WHOLE,
+                0.0f } };
     ldr_ladder_desc d;
     int32_t r, group, kv;
     memset(&d, 0, sizeof d);
     if (desc) d = *desc;
-    if (!m || (int)d.preset < 0 || d.preset >= LDR_PRESET_COUNT || (int)d.method < 0 || d.method > LDR_METHOD_THESEUS) return d;
+    if (!m || (int)d.preset < 0 || d.preset >= LDR_PRESET_COUNT || (int)d.method < 0 || d.method > LDR_METHOD_THESEUS)
+        return d;
     if (d.method != LDR_METHOD_LADDER) d.preset = LDR_PRESET_HEAD;
     else if (d.preset == LDR_PRESET_HEAD) d.method = LDR_METHOD_HEAD;
     if (!d.top) d.top = d.method == LDR_METHOD_LADDER ? ldr__default_top(m, &d) : 0;
@@ -13272,7 +13583,9 @@ LDR__DEF ldr_ladder_desc ldr_ladder_desc_defaults(const ldr_model *m, const ldr_
     if (d.top && !d.rank) d.rank = 16;
     if (d.rank > 0 && d.alpha == 0) d.alpha = 2.0f * (float)d.rank;
     if (d.rank > 0 && !d.targets) d.targets = d.top ? (1 << LDR__MATRICES) - 1 : LDR_TARGET_QUERY | LDR_TARGET_VALUE;
-    if (d.standardise == LDR_AUTO) d.standardise = d.head != LDR_HEAD_WORDS && !d.beside && (d.preset == LDR_PRESET_DEFAULT || d.preset == LDR_PRESET_TOP || d.method == LDR_METHOD_HEAD) ? LDR_ON : LDR_OFF;
+    if (d.standardise == LDR_AUTO) d.standardise = d.head != LDR_HEAD_WORDS && !d.beside &&
+            (d.preset == LDR_PRESET_DEFAULT || d.preset == LDR_PRESET_TOP || d.method == LDR_METHOD_HEAD) ? LDR_ON
+            : LDR_OFF;
     if (d.method == LDR_METHOD_ADAPTER && !d.bottleneck) d.bottleneck = LDR__MAX(4, m->shape.width / 16);
     if ((d.method == LDR_METHOD_PROMPT || d.method == LDR_METHOD_PREFIX) && !d.virtual_tokens) d.virtual_tokens = 16;
     if (d.method == LDR_METHOD_THESEUS && !d.successors) d.successors = LDR__MAX(1, m->layers / 2);
@@ -13306,7 +13619,8 @@ LDR__DEF ldr_ladder_desc ldr_ladder_desc_defaults(const ldr_model *m, const ldr_
     d.ffn = ldr__default_i32(d.ffn, LDR__MAX(1, m->shape.ffn / r));
     group = m->shape.heads / m->shape.kv_heads;
     kv = d.slice_heads == LDR_HEADS_WHOLE ? LDR__MAX(1, (m->shape.kv_heads + r / 2) / r) : m->shape.kv_heads;
-    d.heads = d.preset == LDR_PRESET_MLP || d.preset == LDR_PRESET_HEAD || d.preset == LDR_PRESET_TOP ? 0 : ldr__default_i32(d.heads, kv * group);
+    d.heads = d.preset == LDR_PRESET_MLP || d.preset == LDR_PRESET_HEAD ||
+            d.preset == LDR_PRESET_TOP ? 0 : ldr__default_i32(d.heads, kv * group);
     if (d.down_bias == LDR_AUTO) d.down_bias = LDR_ON;
     if (d.final_norm == LDR_AUTO) d.final_norm = m->ends.v[LDR__FINAL] && d.preset != LDR_PRESET_MLP ? LDR_ON : LDR_OFF;
     if (d.head == LDR_HEAD_REGRESS || d.head == LDR_HEAD_CHOICE) d.classes = 1;
@@ -13327,11 +13641,17 @@ static ldr_status ldr__ladder_method(ldr_ladder *l, const ldr_ladder_desc *d, ld
     if (d->beside && (l->deep || d->beside->m != m || d->beside->d.method < LDR_METHOD_FULL || d->beside->d.method > LDR_METHOD_ADAPTER))
         return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "beside: a ladder or a head can stand beside a backbone tuned by full, bitfit, lora or adapter, and the model must be the same");
     if (!l->deep) return LDR_OK;
-    if (l->top > m->layers || (l->top && m->family->shared)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "%d copies of the last blocks: the model has %d, and they must not share their tensors", l->top, m->layers);
-    if (!l->top && m->compute != LDR_COMPUTE_F32) return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "method %s needs gradients through the backbone, and products of rounded weights have none: load the model with LDR_COMPUTE_F32", ldr_method_name(d->method));
+    if (l->top > m->layers || (l->top && m->family->shared))
+        return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET,
+                "%d copies of the last blocks: the model has %d, and they must not share their tensors", l->top, m->layers);
+    if (!l->top && m->compute != LDR_COMPUTE_F32)
+        return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET,
+                "method %s needs gradients through the backbone, and products of rounded weights have none: load the model with LDR_COMPUTE_F32", ldr_method_name(d->method));
     if (d->tune_layers < 0 || d->tune_layers > m->layers || (d->tune_layers && (m->family->shared || d->method == LDR_METHOD_PROMPT || d->method == LDR_METHOD_THESEUS)))
         return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "the last %d of %d blocks cannot be tuned alone (layers that share their tensors, prompts and successors need all)", d->tune_layers, m->layers);
-    if ((d->method == LDR_METHOD_LORA || (l->top && d->rank >= 0)) && (d->rank < 1 || d->rank > 4096 || !(d->alpha - d->alpha == 0) || d->targets < 1 || d->targets >= 1 << LDR__MATRICES))
+    if ((d->method == LDR_METHOD_LORA || (l->top && d->rank >= 0)) &&
+            (d->rank < 1 || d->rank > 4096 || !(d->alpha - d->alpha == 0) || d->targets < 1 ||
+            d->targets >= 1 << LDR__MATRICES))
         return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "LoRA of rank %d on the matrices %d cannot be", d->rank, d->targets);
     if (d->method == LDR_METHOD_ADAPTER && (d->bottleneck < 1 || d->bottleneck > 65536)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "an adapter %d wide cannot be", d->bottleneck);
     if (d->prompt_hidden < 0 || d->prompt_hidden > 65536) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a network %d wide for the prompt cannot be", d->prompt_hidden);
@@ -13364,7 +13684,8 @@ static ldr_status ldr__ladder_shape(ldr__shape *s, const ldr_model *m, const ldr
     if (r < 1 || r > 1024 || d->width < 1 || d->width > 65536 || d->ffn < 1 || d->ffn > (1 << 20) || d->heads < 0 || d->heads > 4096)
         return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "reduction %d, side width %d, %d heads or ffn %d cannot be", r, d->width, d->heads, d->ffn);
     if (d->classes < 1 || d->classes > (1 << 24)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "the head needs classes, not %d", d->classes);
-    if ((int)d->tap < 1 || d->tap > LDR_TAP_OUTPUT || (int)d->gate < 1 || d->gate > LDR_GATE_FIXED || (int)d->mix < 1 || d->mix > LDR_MIX_AFTER || (int)d->output < 1 || d->output > LDR_OUTPUT_RESIDUAL ||
+    if ((int)d->tap < 1 || d->tap > LDR_TAP_OUTPUT || (int)d->gate < 1 || d->gate > LDR_GATE_FIXED || (int)d->mix < 1 ||
+            d->mix > LDR_MIX_AFTER || (int)d->output < 1 || d->output > LDR_OUTPUT_RESIDUAL ||
         (int)d->init < 1 || d->init > LDR_INIT_SLICE || (int)d->importance < 1 || d->importance > LDR_ENERGY || (int)d->slice_heads < 1 || d->slice_heads > LDR_HEADS_WITHIN)
         return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "tap, gate, mix, output, init, importance or slice_heads is none of its names");
     if (d->head == LDR_HEAD_WORDS && !m->ends.m[LDR__LM_OUT].data) return ldr__fail(err, LDR_MISSING, LDR_NO_OFFSET, "a words head is the model's own language-model head, and its files hold none");
@@ -13372,8 +13693,13 @@ static ldr_status ldr__ladder_shape(ldr__shape *s, const ldr_model *m, const ldr
     if (!(d->dropout < 1.0f)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "dropout must be below 1");
     if (d->gate == LDR_GATE_FIXED && !(d->gate_fixed >= 0 && d->gate_fixed <= 1)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a fixed gate must lie between 0 and 1");
     if (d->init == LDR_INIT_SLICE && (d->width > b->width || d->ffn > b->ffn)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a sliced side network cannot be wider than the backbone (%d of %d, ffn %d of %d)", d->width, b->width, d->ffn, b->ffn);
-    if (d->top && d->rung_count && d->output != LDR_OUTPUT_RESIDUAL) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "copies of the last blocks read what the rungs add to the backbone's state: use output RESIDUAL, or no copies (top -1)");
-    if (d->preset == LDR_PRESET_HEAD || d->preset == LDR_PRESET_TOP) return d->rung_count ? ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "the presets head and top have no rungs, %d were given", d->rung_count) : LDR_OK;
+    if (d->top && d->rung_count && d->output != LDR_OUTPUT_RESIDUAL)
+        return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET,
+                "copies of the last blocks read what the rungs add to the backbone's state: use output RESIDUAL, or no copies (top -1)");
+    if (d->preset == LDR_PRESET_HEAD || d->preset == LDR_PRESET_TOP)
+        return d->rung_count
+        ? ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "the presets head and top have no rungs, %d were given",
+        d->rung_count) : LDR_OK;
     if (d->preset == LDR_PRESET_MLP) {
         s->place = LDR__NO_NORM;
         s->heads = s->kv_heads = 0;
@@ -13466,7 +13792,8 @@ static int ldr__trains_slot(const ldr_ladder_desc *d, int slot) {
 
 static int ldr__trains_end(const ldr_ladder_desc *d, int end) {
     if (end == LDR__PROMPT) return 1;
-    if (d->method == LDR_METHOD_LADDER) return end == LDR__FINAL || end == LDR__FINALB;       /* a copy, like the blocks below it */
+    /* a copy, like the blocks below it */
+    if (d->method == LDR_METHOD_LADDER) return end == LDR__FINAL || end == LDR__FINALB;
     if (end == LDR__FINAL || end == LDR__FINALB) return d->tune_norms == LDR_ON || (end == LDR__FINALB && d->tune_biases == LDR_ON);
     if (d->tune_layers || d->method == LDR_METHOD_THESEUS) return 0;
     if (end == LDR__EMBED_NORM || end == LDR__EMBED_NORMB) return d->tune_norms == LDR_ON || (end == LDR__EMBED_NORMB && d->tune_biases == LDR_ON);
@@ -13662,9 +13989,14 @@ static float ldr__gate_value(const ldr_ladder *l, int32_t rung, size_t c) {
 static ldr_status ldr__ladder_rungs(int32_t *layers, const ldr_model *m, const ldr_ladder_desc *d, ldr_error *err) {
     int32_t i, n = d->rung_count, count = m->layers - d->top;
     for (i = 0; i < n; i++) {
-        if (d->top && (d->rungs ? d->rungs[i] : 0) >= count) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "rung %d taps layer %d, which is a copy here: with the last %d blocks copied, rungs tap layers 0 to %d", i, d->rungs ? d->rungs[i] : 0, d->top, count - 1);
+        if (d->top && (d->rungs ? d->rungs[i] : 0) >= count)
+            return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET,
+                    "rung %d taps layer %d, which is a copy here: with the last %d blocks copied, rungs tap layers 0 to %d", i,
+                    d->rungs ? d->rungs[i] : 0, d->top, count - 1);
         layers[i] = d->rungs ? d->rungs[i] : (int32_t)((int64_t)(i + 1) * count / n) - 1;
-        if (layers[i] < 0 || layers[i] >= m->layers || (i && layers[i] <= layers[i - 1])) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "rung %d taps layer %d: layers must ascend from 0 to %d", i, layers[i], m->layers - 1);
+        if (layers[i] < 0 || layers[i] >= m->layers || (i && layers[i] <= layers[i - 1]))
+            return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "rung %d taps layer %d: layers must ascend from 0 to %d",
+                    i, layers[i], m->layers - 1);
     }
     return LDR_OK;
 }
@@ -13699,7 +14031,8 @@ static void ldr__ladder_random(ldr_ladder *l) {
     }
     /* Without slicing a down-projection must keep the size of what it reads, or small states
        vanish behind the first block: scale by 1/sqrt(d). The paper's 0.01 is kept as it is. */
-    if (l->up >= 0 && d->output == LDR_OUTPUT_RESIDUAL) memset(l->values + l->params[l->up].offset, 0, (size_t)l->m->shape.width * (size_t)d->width * sizeof(float));
+    if (l->up >= 0 && d->output == LDR_OUTPUT_RESIDUAL)
+        memset(l->values + l->params[l->up].offset, 0, (size_t)l->m->shape.width * (size_t)d->width * sizeof(float));
     if (d->preset != LDR_PRESET_PAPER && d->preset != LDR_PRESET_CLUE)
         for (i = -1; i < d->rung_count; i++) {
             int32_t down = i < 0 ? l->first : l->rungs[i].down;
@@ -13741,7 +14074,10 @@ static ldr_ladder *ldr__ladder_new(const ldr_model *m, const ldr_ladder_desc *de
     ldr_allocator a = ldr__allocator(desc ? &desc->alloc : NULL);
     int32_t i;
     int pass;
-    if (!m || !desc || (int)desc->preset < 0 || desc->preset >= LDR_PRESET_COUNT || (int)desc->method < 0 || desc->method > LDR_METHOD_THESEUS || (int)desc->head < 0 || desc->head > LDR_HEAD_WORDS || (int)desc->pool < 0 || desc->pool > LDR_POOL_MEAN || !ldr__allocator_valid(&a) || (desc->rungs && desc->rung_count < 1)) {
+    if (!m || !desc || (int)desc->preset < 0 || desc->preset >= LDR_PRESET_COUNT || (int)desc->method < 0 ||
+            desc->method > LDR_METHOD_THESEUS || (int)desc->head < 0 || desc->head > LDR_HEAD_WORDS ||
+            (int)desc->pool < 0 || desc->pool > LDR_POOL_MEAN || !ldr__allocator_valid(&a) ||
+            (desc->rungs && desc->rung_count < 1)) {
         ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_ladder_create: no model or description, or one that cannot be");
         return NULL;
     }
@@ -14015,8 +14351,8 @@ struct ldr__pass {
     ldr__deep      deep;
     int32_t        keep, again;    /* for a backward pass, which makes what is inside a rung again */
     int32_t       *route, places;  /* [places] numbers of the blocks that run, in order       */
-    /* NULL, or called on the way back with the state y[T,d] after the block at `place` of the route and its gradient, to which it may add:
-       for losses of states (distilling). Only of a backbone that is trained inside */
+    /* NULL, or called on the way back with the state y[T,d] after the block at `place` of the route and its gradient,
+       to which it may add: for losses of states (distilling). Only of a backbone that is trained inside */
     void         (*pull)(void *context, const ldr__pass *s, int32_t place, const float *y, float *dy);
     void          *pull_context;
     size_t         max_tokens, max_sequences, max_rows;
@@ -14059,7 +14395,8 @@ struct ldr__pass {
 static size_t ldr__pass_longest(size_t max_tokens, const ldr_model *m) { return LDR__MIN(max_tokens, (size_t)(m->positions - m->position_offset)); }
 
 /* 1: the output reads the backbone's own final state. Copies make theirs. */
-static int ldr__uses_final(const ldr_ladder *l) { return !l->top && (l->d.rung_count == 0 || l->d.output == LDR_OUTPUT_MIXED || l->d.output == LDR_OUTPUT_RESIDUAL); }
+static int ldr__uses_final(const ldr_ladder *l) { return !l->top &&
+        (l->d.rung_count == 0 || l->d.output == LDR_OUTPUT_MIXED || l->d.output == LDR_OUTPUT_RESIDUAL); }
 
 /* Taps: of the first projection, of every rung, and what the copies read. */
 static int32_t ldr__tap_count(const ldr_ladder *l) { return l->has_first + l->d.rung_count + (l->top > 0); }
@@ -14130,7 +14467,8 @@ static size_t ldr__rung_panels(const ldr__kernels *ker, const ldr__shape *s, siz
 /* Places a pass for up to max_tokens and max_sequences; train: how it goes back, NULL when it does not. */
 static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, size_t max_tokens, size_t max_sequences, const ldr_train_desc *train) {
     const ldr_model *m = l->m;
-    size_t d = (size_t)m->shape.width, w = (size_t)l->d.width, c = (size_t)l->d.classes, hw = (size_t)l->head_width, hh = (size_t)l->d.head_hidden, r, k, rows;
+    size_t d = (size_t)m->shape.width, w = (size_t)l->d.width, c = (size_t)l->d.classes, hw = (size_t)l->head_width,
+            hh = (size_t)l->d.head_hidden, r, k, rows;
     size_t rungs = (size_t)l->d.rung_count, virtuals = ldr__virtual_tokens(l), wide, longest, scratch;
     const char *side = "ladder activations";
     int32_t keep = train != NULL;
@@ -14169,7 +14507,8 @@ static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, size_t ma
         s->dprompt_hidden = keep ? ldr__place_matrix(p, "prompt", virtuals, (size_t)l->d.prompt_hidden) : NULL;
     }
     if (keep && l->deep) ldr__deep_place(p, &s->deep, m, &l->tuned_shape, ldr__deep_blocks(l), wide, train->checkpoint, ldr__tunes_embeddings(l));
-    if (!keep || !l->deep || l->from || l->top) ldr__backbone_place(p, &s->backbone, m, &l->tuned_shape, wide, max_sequences, longest);
+    if (!keep || !l->deep || l->from || l->top)
+        ldr__backbone_place(p, &s->backbone, m, &l->tuned_shape, wide, max_sequences, longest);
     else s->backbone.embed = m->ends.m[LDR__PROJECT].data ? ldr__place_matrix(p, "backbone activations", wide, (size_t)m->embed_width) : NULL;
     scratch = LDR__MAX(ldr__shape_scratch(&l->tuned_shape, wide, longest), ldr__shape_scratch(&l->side, max_tokens, longest));
     k = LDR__MAX(LDR__MAX(c, hh), LDR__MAX(d, (size_t)m->embed_width));        /* the head, and ALBERT's projection */
@@ -14217,7 +14556,8 @@ static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, size_t ma
         s->fg = l->side.gated ? ldr__place_matrix(p, side, max_tokens, ldr__ffn_ld(&l->side)) : NULL;
         s->gate = ldr__place_floats(p, side, w);
         s->gate_sums = ldr__place_floats(p, side, w);
-        size_t out = l->top ? max_tokens : r;          /* what rungs leave is added to every token's state below copies, else to what the head reads */
+        size_t out = l->top ? max_tokens : r;          /* what rungs leave is added to every token's state below copies,
+                                                          else to what the head reads */
         s->picked = ldr__place_matrix(p, "head", out, w);
         s->normed = l->final_norm >= 0 ? ldr__place_matrix(p, "head", out, w) : s->picked;
         s->stats = ldr__place_matrix(p, "head", out, 2);
@@ -14603,8 +14943,12 @@ static void ldr__output_forward(ldr__pass *s, const float *state, size_t R) {
     const ldr_ladder *l = s->l;
     size_t d = (size_t)l->m->shape.width, w = (size_t)l->d.width;
     if (state != s->picked) memcpy(s->picked, state, R * w * sizeof(float));
-    if (l->final_norm >= 0) ldr__norm_forward(&s->ex, s->normed, s->stats, s->picked, ldr__value(l, l->final_norm), ldr__value(l, l->final_norm_bias), R, w, l->side.norm, l->side.eps);
-    if (l->up >= 0) ldr__linear_forward(&s->ex, s->up, d, s->normed, w, ldr__value_matrix(l, l->up), ldr__value(l, l->up_bias), R, d, w);
+    if (l->final_norm >= 0)
+        ldr__norm_forward(&s->ex, s->normed, s->stats, s->picked, ldr__value(l, l->final_norm),
+        ldr__value(l, l->final_norm_bias), R, w, l->side.norm, l->side.eps);
+    if (l->up >= 0)
+        ldr__linear_forward(&s->ex, s->up, d, s->normed, w, ldr__value_matrix(l, l->up), ldr__value(l, l->up_bias), R,
+                d, w);
 }
 
 /* ---- through the backbone and back (>>tune) -------------------------------------------- */
@@ -14910,7 +15254,8 @@ static void ldr__ladder_output(ldr__pass *s) {
         if (ldr__few_on_top(s)) memcpy(s->picked, top, R * w * sizeof(float));
         else for (r = 0; r < R; r++) ldr__pool_forward(s, s->picked + r * w, top, r, w);
         ldr__output_forward(s, s->picked, R);
-        if (l->d.output == LDR_OUTPUT_RESIDUAL) LDR__ROW_LOOP(t, R, &s->ex, LDR__LANE_LOOP(i, d, s->up[t * d + i] += s->final[t * d + i]);)
+        if (l->d.output == LDR_OUTPUT_RESIDUAL) LDR__ROW_LOOP(t, R, &s->ex,
+                LDR__LANE_LOOP(i, d, s->up[t * d + i] += s->final[t * d + i]);)
         if (l->out_gate >= 0) {
             const float *v = ldr__value(l, l->out_gate);
             LDR__ROW_LOOP(t, R, &s->ex, LDR__LANE_LOOP(i, d, {
@@ -14963,7 +15308,8 @@ static void ldr__head_backward(ldr__pass *s) {
     for (r = 0; r < R; r++) ldr__dropout_apply(s->ex.kernels, s->dout + r * hw, hw, &drop, (size_t)s->rows[r], 0);
 }
 
-/* dout, or the gradient of what the copies read, to ds, the gradient of the last side state, through output mix, U and final norm. */
+/* dout, or the gradient of what the copies read, to ds, the gradient of the last side state, through output mix, U and
+   final norm. */
 static void ldr__output_backward(ldr__pass *s) {
     const ldr_ladder *l = s->l;
     size_t d = (size_t)l->m->shape.width, w = (size_t)l->d.width, R = l->top ? s->t.count : s->row_count, r;
@@ -15007,7 +15353,8 @@ static const float *ldr__tap_of(const ldr__pass *s, int32_t k) {
 }
 
 /* dD from dm and the stored tap; there is no gradient for the tap. */
-static void ldr__down_gradients(const ldr__pass *s, ldr__sums *sums, const float *dm, int32_t k, int32_t weight, int32_t bias) {
+static void ldr__down_gradients(const ldr__pass *s, ldr__sums *sums, const float *dm, int32_t k, int32_t weight,
+        int32_t bias) {
     size_t d = (size_t)s->l->m->shape.width, w = (size_t)s->l->d.width;
     const float *tap = ldr__tap_of(s, k);
     ldr__linear_gradients(sums, ldr__grad(s->l, weight), ldr__grad(s->l, bias), dm, w, ldr__mat_float(tap, d, 1), s->t.count, w, d);
@@ -15811,7 +16158,8 @@ static void ldr__adafactor(const ldr_model *model, float *w, float *m, float *v,
 }
 
 /* One step of the parameters from first_param on; gradients are scaled by `scale` (clipping) and may be overwritten. */
-static void ldr__optimise(const ldr_ladder *l, int32_t first_param, float *m, float *v, const ldr_train_desc *d, double base_rate, double scale, int64_t t) {
+static void ldr__optimise(const ldr_ladder *l, int32_t first_param, float *m, float *v, const ldr_train_desc *d,
+        double base_rate, double scale, int64_t t) {
     const int adam = d->optimizer == LDR_ADAMW || d->optimizer == LDR_ADAM;
     int32_t p;
     for (p = first_param; p < l->count; p++) {
@@ -16277,7 +16625,8 @@ static ldr_status ldr__fill_batch(ldr__cache *c, ldr__pass *s, ldr__hidden *stat
     while (rung < l->d.rung_count && l->rungs[rung].layer != layer) rung++;
     here = rung < l->d.rung_count;
     if (here && l->d.tap == LDR_TAP_INPUT && ldr__fill_record(c, s, first, (size_t)(l->has_first + rung), x, err)) return err->status;
-    if (here && l->d.tap == LDR_TAP_INPUT && layer + 1 == layers && c->records == c->taps && !l->top) return LDR_OK;      /* nobody asks for what comes after */
+    /* nobody asks for what comes after */
+    if (here && l->d.tap == LDR_TAP_INPUT && layer + 1 == layers && c->records == c->taps && !l->top) return LDR_OK;
     block = ldr__run_block(m, layer);
     ldr__frozen_forward(&s->ex, &s->backbone, &block, &m->shape, &t);
     if (here && l->d.tap == LDR_TAP_OUTPUT && ldr__fill_record(c, s, first, (size_t)(l->has_first + rung), x, err)) return err->status;
@@ -16296,7 +16645,8 @@ static ldr_status ldr__cache_fill(ldr__cache *c, ldr__pass *s, int32_t part, con
     ldr__hidden states;
     ldr_status status;
     if (c->filled == d->count) return LDR_OK;
-    layers = l->top ? LDR__MAX(1, l->from) : c->records > c->taps ? l->m->layers : l->rungs[l->d.rung_count - 1].layer + 1;
+    layers = l->top ? LDR__MAX(1, l->from) : c->records > c->taps ? l->m->layers
+            : l->rungs[l->d.rung_count - 1].layer + 1;
     status = ldr__hidden_open(&states, c, a, err);
     for (layer = 0; layer < layers && !status; layer++) {
         for (i = 0; i < n && !status; i += take) {
@@ -16322,8 +16672,8 @@ static ldr_status ldr__cache_fill(ldr__cache *c, ldr__pass *s, int32_t part, con
    >>trainer           Steps, epochs, evaluation
    ====================================================================================== */
 
-/* A matrix W[n,d] with bias b[n] that reads standardised channels: the trainer steps V = W diag(deviation) and c = b + W mean, which
-   give the same output, V z + c = W x + b with z = (x - mean) / deviation. */
+/* A matrix W[n,d] with bias b[n] that reads standardised channels: the trainer steps V = W diag(deviation) and c = b +
+   W mean, which give the same output, V z + c = W x + b with z = (x - mean) / deviation. */
 typedef struct ldr__scale {
     int32_t weight, bias, tap;     /* parameters; which tap is read, -1: what the head reads  */
     float  *mean, *deviation;      /* [d]                                                     */
@@ -16359,8 +16709,8 @@ struct ldr_trainer {
     size_t             plan_size;
 };
 
-/* Rates of the default recipe. A wide rung learns with smaller steps than a narrow one (found on six tasks: 1e-3 at 64, 3e-4 at 192);
-   copies of a backbone's blocks with those of full fine-tuning, their low-rank updates with LoRA's. */
+/* Rates of the default recipe. A wide rung learns with smaller steps than a narrow one (found on six tasks: 1e-3 at 64,
+   3e-4 at 192); copies of a backbone's blocks with those of full fine-tuning, their low-rank updates with LoRA's. */
 enum { LDR__RUNG_RATE, LDR__COPY_RATE, LDR__HEAD_RATE };
 static float ldr__ladder_rate(const ldr_ladder *l, int of) {
     if (of == LDR__HEAD_RATE) return 1e-3f;
@@ -16368,9 +16718,11 @@ static float ldr__ladder_rate(const ldr_ladder *l, int of) {
     return 1e-3f * LDR__MIN(1.0f, 64.0f / (float)l->d.width);
 }
 
-static int ldr__has_recipe(const ldr_ladder *l) { return l->d.method == LDR_METHOD_LADDER && (l->d.preset == LDR_PRESET_DEFAULT || l->d.preset == LDR_PRESET_TOP); }
+static int ldr__has_recipe(const ldr_ladder *l) { return l->d.method == LDR_METHOD_LADDER &&
+        (l->d.preset == LDR_PRESET_DEFAULT || l->d.preset == LDR_PRESET_TOP); }
 
-static float ldr__base_rate(const ldr_ladder *l) { return ldr__ladder_rate(l, l->d.rung_count ? LDR__RUNG_RATE : LDR__COPY_RATE); }
+static float ldr__base_rate(const ldr_ladder *l) { return ldr__ladder_rate(l,
+        l->d.rung_count ? LDR__RUNG_RATE : LDR__COPY_RATE); }
 
 /* Each parameter's rate as a multiple of the trainer's, which is the rungs'. */
 static void ldr__ladder_rates(ldr_ladder *l) {
@@ -16380,8 +16732,10 @@ static void ldr__ladder_rates(ldr_ladder *l) {
     if (!ldr__has_recipe(l)) return;
     for (i = l->from; l->top && i < l->m->layers; i++)
         for (slot = 0; slot < LDR__ALL_SLOTS; slot++)
-            if (l->tuned[i].slot[slot] >= 0) l->params[l->tuned[i].slot[slot]].rate = ldr__ladder_rate(l, LDR__COPY_RATE) / base;
-    for (p = l->head_dense >= 0 ? l->head_dense : l->head_out; p >= 0 && p < l->count; p++) l->params[p].rate = ldr__ladder_rate(l, LDR__HEAD_RATE) / base;
+            if (l->tuned[i].slot[slot] >= 0)
+                l->params[l->tuned[i].slot[slot]].rate = ldr__ladder_rate(l, LDR__COPY_RATE) / base;
+    for (p = l->head_dense >= 0 ? l->head_dense : l->head_out; p >= 0 && p < l->count; p++)
+        l->params[p].rate = ldr__ladder_rate(l, LDR__HEAD_RATE) / base;
 }
 
 LDR__DEF ldr_train_desc ldr_train_desc_defaults(const ldr_ladder *l, const ldr_train_desc *desc) {
@@ -16392,7 +16746,9 @@ LDR__DEF ldr_train_desc ldr_train_desc_defaults(const ldr_ladder *l, const ldr_t
     if (d.rate == 0 && d.optimizer != LDR_ADAFACTOR && l && ldr__has_recipe(l)) d.rate = ldr__base_rate(l);
     if (d.head_epochs == 0) d.head_epochs = 30;
     if (d.rate == 0) d.rate = d.optimizer == LDR_ADAFACTOR ? 5e-3f : rates[l ? l->d.method : LDR_METHOD_LADDER];
-    if (l && (l->d.method == LDR_METHOD_FULL || l->d.method == LDR_METHOD_LORA || l->d.method == LDR_METHOD_THESEUS) && !(desc && desc->rate != 0) && d.optimizer != LDR_ADAFACTOR) d.rate *= LDR__MIN(10.0f, LDR__MAX(1.0f, 768.0f / (float)l->m->shape.width));
+    if (l && (l->d.method == LDR_METHOD_FULL || l->d.method == LDR_METHOD_LORA || l->d.method == LDR_METHOD_THESEUS) &&
+            !(desc && desc->rate != 0) && d.optimizer != LDR_ADAFACTOR) d.rate *= LDR__MIN(10.0f,
+            LDR__MAX(1.0f, 768.0f / (float)l->m->shape.width));
     if (!d.epochs) d.epochs = 10;
     if (!d.batch) d.batch = 32;
     if (!d.accumulate) d.accumulate = 1;
@@ -16434,7 +16790,8 @@ static int32_t ldr__scales_list(ldr__scale *scales, const ldr_ladder *l) {
     for (k = 0; k <= l->has_first + l->d.rung_count; k++) {
         int32_t rung = k - l->has_first, last = rung == l->d.rung_count;
         int32_t weight = last ? head : rung < 0 ? l->first : l->rungs[rung].down;
-        int32_t bias = last ? (l->head_dense >= 0 ? l->head_dense_bias : l->head_out_bias) : rung < 0 ? l->first_bias : l->rungs[rung].down_bias;
+        int32_t bias = last ? (l->head_dense >= 0 ? l->head_dense_bias : l->head_out_bias) : rung < 0 ? l->first_bias
+                : l->rungs[rung].down_bias;
         if (weight < 0 || bias < 0) continue;
         if (scales) {
             scales[n].weight = weight;
@@ -16572,7 +16929,10 @@ static ldr_status ldr__trainer_check(const ldr_ladder *l, const ldr_dataset *tra
         (int)d->schedule < 0 || d->schedule > LDR_CONSTANT || (int)d->metric < 0 || d->metric > LDR_METRIC_ENTITY_F1 || !ldr__packs(d->cache_type) || !ldr__packs(d->tap_type))
         return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a value of the training description is out of its range");
     if (d->cache && l->d.beside) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a tap cache keeps what a frozen backbone computes, and the one of this ladder is tuned: train without a cache");
-    if (d->cache && l->deep && !l->top) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a tap cache keeps what a frozen backbone computes, and method %s changes the backbone: train without a cache", ldr_method_name(l->d.method));
+    if (d->cache && l->deep && !l->top)
+        return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET,
+                "a tap cache keeps what a frozen backbone computes, and method %s changes the backbone: train without a cache",
+                ldr_method_name(l->d.method));
     if (d->cache && l->d.head == LDR_HEAD_WORDS) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a tap cache keeps the rows a head reads, and those of a words head change with the masks: train without a cache");
 #ifdef LADDER_NO_STDIO
     if (d->cache_dir) return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "this build has no files (LADDER_NO_STDIO): a tap cache can be in memory only");
@@ -16814,11 +17174,13 @@ static void ldr__moments(float *mean, float *deviation, const double *sums, size
         typical += v;
     }
     typical = sqrt(typical / (double)width);
-    for (c = 0; c < width; c++) deviation[c] = (float)LDR__MAX((double)deviation[c], typical > 0 ? 0.01 * typical : 1.0);
+    for (c = 0; c < width; c++)
+        deviation[c] = (float)LDR__MAX((double)deviation[c], typical > 0 ? 0.01 * typical : 1.0);
 }
 
 /* How many examples from the i-th on go through the pass at once; 0 where the features have no more room. */
-static int32_t ldr__features_take(const ldr_trainer *t, const ldr__features *f, const ldr_dataset *d, const int32_t *order, int32_t i, int32_t *batch) {
+static int32_t ldr__features_take(const ldr_trainer *t, const ldr__features *f, const ldr_dataset *d,
+        const int32_t *order, int32_t i, int32_t *batch) {
     int32_t n = LDR__MIN(LDR__MIN(t->part, ldr__examples(d) - i), 64), k;
     size_t rows = f->rows;
     for (k = 0; k < n; k++) {
@@ -16830,7 +17192,8 @@ static int32_t ldr__features_take(const ldr_trainer *t, const ldr__features *f, 
 }
 
 /* Reads examples in the given order (NULL: as they come) while there is room; sums (or NULL): moments of every tap. */
-static ldr_status ldr__features_read(ldr_trainer *t, ldr__features *f, const ldr_dataset *d, const int32_t *order, double *sums, size_t *tokens, ldr_error *err) {
+static ldr_status ldr__features_read(ldr_trainer *t, ldr__features *f, const ldr_dataset *d, const int32_t *order,
+        double *sums, size_t *tokens, ldr_error *err) {
     ldr__pass *s = &t->pass;
     size_t width = (size_t)t->l->head_width, tap_width = (size_t)t->l->m->shape.width;
     int32_t i, take, k, batch[64];
@@ -16845,7 +17208,9 @@ static ldr_status ldr__features_read(ldr_trainer *t, ldr__features *f, const ldr
         f->rows += s->row_count;
         f->groups += s->row_count / f->per;
         for (k = 0; sums && k < t->scale_count; k++)
-            if (t->scales[k].tap >= 0) ldr__add_moments(sums + 2 * (size_t)k * tap_width, ldr__tap_of(s, t->scales[k].tap), s->t.count, tap_width);
+            if (t->scales[k].tap >= 0)
+                ldr__add_moments(sums + 2 * (size_t)k * tap_width, ldr__tap_of(s, t->scales[k].tap), s->t.count,
+                tap_width);
         *tokens += s->t.count;
         if (sums) t->start.texts += s->t.sequences;
     }
@@ -16855,15 +17220,18 @@ static ldr_status ldr__features_read(ldr_trainer *t, ldr__features *f, const ldr
 /* x = (x - mean) / deviation, in place. */
 static void ldr__features_scale(const ldr__features *f, const ldr__scale *s, size_t width) {
     size_t r;
-    for (r = 0; r < f->rows; r++) LDR__LANE_LOOP(c, width, f->x[r * width + c] = (f->x[r * width + c] - s->mean[c]) / s->deviation[c]);
+    for (r = 0; r < f->rows; r++) LDR__LANE_LOOP(c, width,
+            f->x[r * width + c] = (f->x[r * width + c] - s->mean[c]) / s->deviation[c]);
 }
 
-/* Loss of `count` groups of the features, from the first-th in that order on (NULL: as they lie). *weight receives their weight in the mean;
-   with gradients the head's become those of the mean loss. */
-static double ldr__features_loss(ldr_trainer *t, const ldr__features *f, const int32_t *order, size_t first, size_t count, double *weight, int gradients) {
+/* Loss of `count` groups of the features, from the first-th in that order on (NULL: as they lie). *weight receives
+   their weight in the mean; with gradients the head's become those of the mean loss. */
+static double ldr__features_loss(ldr_trainer *t, const ldr__features *f, const int32_t *order, size_t first,
+        size_t count, double *weight, int gradients) {
     ldr__pass *s = &t->pass;
     size_t width = (size_t)t->l->head_width, most = s->max_rows / f->per, i, n, k, r;
-    ldr__targets target = ldr__pass_targets(s, gradients ? t->class_weights : NULL, gradients ? t->d.label_smoothing : 0, t->train->choices), one = target;
+    ldr__targets target = ldr__pass_targets(s, gradients ? t->class_weights : NULL,
+            gradients ? t->d.label_smoothing : 0, t->train->choices), one = target;
     double loss = 0;
     *weight = 0;
     for (i = 0; i < count; i++) {
@@ -16874,7 +17242,9 @@ static double ldr__features_loss(ldr_trainer *t, const ldr__features *f, const i
         n = LDR__MIN(most, count - i);
         for (k = 0; k < n; k++) {
             size_t group = order ? (size_t)order[first + i + k] : first + i + k;
-            for (r = 0; r < f->per; r++) memcpy(s->hidden_in + (k * f->per + r) * width, f->x + (group * f->per + r) * width, width * sizeof(float));
+            for (r = 0; r < f->per; r++)
+                memcpy(s->hidden_in + (k * f->per + r) * width, f->x + (group * f->per + r) * width,
+                width * sizeof(float));
             s->labels[k] = f->labels[group];
             s->values[k] = f->values[group];
         }
@@ -16886,12 +17256,13 @@ static double ldr__features_loss(ldr_trainer *t, const ldr__features *f, const i
     return loss;
 }
 
-/* The head alone on standardised features: AdamW in batches of 32, the rate falls from 3e-3 to 0. With dev features the epoch with the
-   least loss on them is kept. */
+/* The head alone on standardised features: AdamW in batches of 32, the rate falls from 3e-3 to 0. With dev features the
+   epoch with the least loss on them is kept. */
 static void ldr__head_fit(ldr_trainer *t, ldr__fit *fit) {
     ldr_ladder *l = t->l;
     int32_t head = l->head_dense >= 0 ? l->head_dense : l->head_out, epoch, steps = 0;
-    size_t from = l->params[head].offset, bytes = (l->size - from) * sizeof(float), first, n, batches = (fit->train.groups + 31) / 32, i;
+    size_t from = l->params[head].offset, bytes = (l->size - from) * sizeof(float), first, n,
+            batches = (fit->train.groups + 31) / 32, i;
     float *v = l->values + from;
     double least = 1e300, weight;
     ldr_train_desc d = t->d;
@@ -16905,12 +17276,15 @@ static void ldr__head_fit(ldr_trainer *t, ldr__fit *fit) {
     for (i = 0; i < fit->train.groups; i++) fit->order[i] = (int32_t)i;
     for (epoch = 0; epoch < d.head_epochs; epoch++) {
         double loss = -epoch;
-        ldr__shuffle(fit->order, (int32_t)fit->train.groups, ldr__stream(t->d.seed, LDR__STREAM_SHUFFLE, UINT64_C(1) << 32 | (uint64_t)epoch));
+        ldr__shuffle(fit->order, (int32_t)fit->train.groups,
+                ldr__stream(t->d.seed, LDR__STREAM_SHUFFLE, UINT64_C(1) << 32 | (uint64_t)epoch));
         for (first = 0; first < fit->train.groups; first += n) {
             n = LDR__MIN((size_t)32, fit->train.groups - first);
             memset(t->grads + from, 0, bytes);
             ldr__features_loss(t, &fit->train, fit->order, first, n, &weight, 1);
-            if (weight > 0) ldr__optimise(l, head, t->m, fit->variance, &d, ldr__rate(&d, steps, (int64_t)batches * d.head_epochs), 1, steps + 1);
+            if (weight > 0)
+                ldr__optimise(l, head, t->m, fit->variance, &d, ldr__rate(&d, steps, (int64_t)batches * d.head_epochs),
+                        1, steps + 1);
             steps++;
         }
         if (fit->dev.groups) {
@@ -16945,7 +17319,8 @@ static double ldr__similarity(const float *x, size_t n, size_t w) {
     return n ? sum / (double)n : 0;
 }
 
-/* Do the sliced rungs tell texts apart? Where the stream they were cut from has one large direction they may not, and random ones do better. */
+/* Do the sliced rungs tell texts apart? Where the stream they were cut from has one large direction they may not, and
+   random ones do better. */
 static ldr_status ldr__check_slice(ldr_trainer *t, ldr__fit *fit, ldr_error *err) {
     ldr_ladder *l = t->l;
     ldr__pass *s = &t->pass;
@@ -17017,7 +17392,8 @@ static ldr_status ldr__trainer_prepare(ldr_trainer *t, ldr_error *err) {
     return status;
 }
 
-LDR__DEF ldr_trainer *ldr_trainer_create(ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev, const ldr_train_desc *desc, ldr_error *err) {
+LDR__DEF ldr_trainer *ldr_trainer_create(ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev,
+        const ldr_train_desc *desc, ldr_error *err) {
     ldr_error local;
     ldr_trainer *t;
     memset(&local, 0, sizeof local);
@@ -17388,9 +17764,11 @@ static ldr_dataset *ldr__dataset_some(const ldr_dataset *d, int32_t most, int32_
 }
 
 /* Which rows a head alone does better with. */
-static ldr_status ldr__recipe_pool(ldr_ladder_desc *desc, const ldr_model *m, const ldr_dataset *set, const ldr_dataset *dev, const ldr_allocator *a, ldr_error *err) {
+static ldr_status ldr__recipe_pool(ldr_ladder_desc *desc, const ldr_model *m, const ldr_dataset *set,
+        const ldr_dataset *dev, const ldr_allocator *a, ldr_error *err) {
     static const ldr_pool pools[] = { LDR_POOL_FIRST, LDR_POOL_MEAN };
-    ldr_dataset *some = ldr__dataset_some(set, 512, 0, err), *other = some ? ldr__dataset_some(dev ? dev : set, 256, dev ? 0 : 1, err) : NULL;
+    ldr_dataset *some = ldr__dataset_some(set, 512, 0, err),
+            *other = some ? ldr__dataset_some(dev ? dev : set, 256, dev ? 0 : 1, err) : NULL;
     ldr_score best;
     int i;
     memset(&best, 0, sizeof best);
@@ -17426,23 +17804,30 @@ static ldr_status ldr__recipe_pool(ldr_ladder_desc *desc, const ldr_model *m, co
 /* What can be afforded, the strongest first: copies of layers / share, a rank for their updates. */
 static const struct { int32_t share, rank; } ldr__recipes[] = { { 2, 16 }, { 3, 16 }, { 6, 16 }, { 12, 16 }, { 0, 0 } };
 
-/* Seconds of a run: passes through the backbone's blocks, in units of the whole backbone forward. A copy with low-rank updates goes forward and
-   back (2), a full one makes gradients of its matrices as well (3); narrow rungs together cost about 3 / r. */
-static double ldr__recipe_seconds(const ldr_ladder *l, const ldr_train_desc *d, const ldr_dataset *set, const ldr_dataset *dev, double rate) {
-    double layers = (double)l->m->layers, copies = (double)l->top / layers, narrow = (double)l->d.rung_count / layers / (double)LDR__MAX(1, l->d.reduction);
-    double below = l->top ? (layers - (double)l->top) / layers : 1, learn = copies * (l->d.rank > 0 ? 2.2 : 3) + 3 * narrow, score = copies + narrow, runs = d->cache ? 1 : (double)d->epochs;
+/* Seconds of a run: passes through the backbone's blocks, in units of the whole backbone forward. A copy with low-rank
+   updates goes forward and back (2), a full one makes gradients of its matrices as well (3); narrow rungs together cost
+   about 3 / r. */
+static double ldr__recipe_seconds(const ldr_ladder *l, const ldr_train_desc *d, const ldr_dataset *set,
+        const ldr_dataset *dev, double rate) {
+    double layers = (double)l->m->layers, copies = (double)l->top / layers,
+            narrow = (double)l->d.rung_count / layers / (double)LDR__MAX(1, l->d.reduction);
+    double below = l->top ? (layers - (double)l->top) / layers : 1,
+            learn = copies * (l->d.rank > 0 ? 2.2 : 3) + 3 * narrow, score = copies + narrow, runs = d->cache ? 1
+            : (double)d->epochs;
     double tokens = (double)ldr_dataset_tokens(set), held = dev ? (double)ldr_dataset_tokens(dev) : 0;
     return rate > 0 ? (tokens * (below * runs + learn * (double)d->epochs + score) + held * (below * runs + score * ((double)d->epochs + 1))) / rate : 0;
 }
 
 /* Ways to keep taps, the best first. */
-static const struct { int32_t cache; ldr_dtype type; const char *name; } ldr__recipe_caches[] = { { 1, LDR_BF16, "bf16" }, { 1, LDR_I8, "int8" }, { 0, LDR_F32, "no" } };
+static const struct { int32_t cache; ldr_dtype type; const char *name;
+} ldr__recipe_caches[] = { { 1, LDR_BF16, "bf16" }, { 1, LDR_I8, "int8" }, { 0, LDR_F32, "no" } };
 
 /* What a choice would take. */
 typedef struct ldr__cost { double seconds; uint64_t memory; } ldr__cost;
 
 /* 1: ladder l trained by t fits the budget. */
-static int ldr__recipe_fits(ldr__cost *cost, const ldr_ladder *l, const ldr_train_desc *t, const ldr_dataset *set, const ldr_dataset *dev, const ldr_budget *b) {
+static int ldr__recipe_fits(ldr__cost *cost, const ldr_ladder *l, const ldr_train_desc *t, const ldr_dataset *set,
+        const ldr_dataset *dev, const ldr_budget *b) {
     ldr_memory plan = ldr_trainer_plan(l, set, dev, t);
     uint64_t cached = 0, most = LDR__MAX(4 * ldr_model_info_get(l->m).parameters, (uint64_t)1 << 26);
     int32_t i;
@@ -17450,29 +17835,38 @@ static int ldr__recipe_fits(ldr__cost *cost, const ldr_ladder *l, const ldr_trai
         if (strcmp(plan.items[i].name, "tap cache: taps") == 0) cached = plan.items[i].bytes;
     cost->memory = plan.total + l->size * sizeof(float);
     cost->seconds = ldr__recipe_seconds(l, t, set, dev, b->forward_rate);
-    return plan.total && (b->memory ? cost->memory <= b->memory : cached <= most) && !(b->seconds > 0 && cost->seconds > b->seconds);
+    return plan.total && (b->memory ? cost->memory <= b->memory : cached <= most) &&
+            !(b->seconds > 0 && cost->seconds > b->seconds);
 }
 
-static void ldr__recipe_text(char *text, size_t size, const ldr_ladder *l, const ldr_train_desc *t, const ldr__cost *cost, const ldr_budget *b) {
-    const char *reads = ldr__per_token(l->d.head) ? "every token" : l->d.pool == LDR_POOL_MEAN ? "the mean of a text" : l->d.pool == LDR_POOL_LAST ? "the last token" : "the first token";
-    const char *keeps = !t->cache ? "not kept" : t->cache_dir ? "kept on disk" : t->cache_type == LDR_BF16 ? "kept as bf16" : t->cache_type == LDR_I8 ? "kept as int8" : "kept";
+static void ldr__recipe_text(char *text, size_t size, const ldr_ladder *l, const ldr_train_desc *t,
+        const ldr__cost *cost, const ldr_budget *b) {
+    const char *reads = ldr__per_token(l->d.head) ? "every token" : l->d.pool == LDR_POOL_MEAN
+            ? "the mean of a text" : l->d.pool == LDR_POOL_LAST ? "the last token" : "the first token";
+    const char *keeps = !t->cache ? "not kept" : t->cache_dir ? "kept on disk" : t->cache_type == LDR_BF16
+            ? "kept as bf16" : t->cache_type == LDR_I8 ? "kept as int8" : "kept";
     size_t used;
     ldr__format(text, size, "copies of the last %d of %d blocks", l->top, l->m->layers);
-    if (l->top && l->d.rank > 0) ldr__format(text + strlen(text), size - strlen(text), " (updates of rank %d)", l->d.rank);
-    if (l->d.rung_count) ldr__format(text + strlen(text), size - strlen(text), ", %d rungs %d wide", l->d.rung_count, l->d.width);
+    if (l->top && l->d.rank > 0)
+        ldr__format(text + strlen(text), size - strlen(text), " (updates of rank %d)", l->d.rank);
+    if (l->d.rung_count)
+        ldr__format(text + strlen(text), size - strlen(text), ", %d rungs %d wide", l->d.rung_count, l->d.width);
     used = strlen(text);
-    ldr__format(text + used, size - used, ", the head reads %s, %d epochs, taps %s, %U MB", reads, t->epochs, keeps, cost->memory >> 20);
+    ldr__format(text + used, size - used, ", the head reads %s, %d epochs, taps %s, %U MB", reads, t->epochs, keeps,
+            cost->memory >> 20);
     used = strlen(text);
     if (b->forward_rate > 0) ldr__format(text + used, size - used, ", about %U s", (uint64_t)(cost->seconds + 0.5));
 }
 
 /* The i-th shape with the k-th cache: LDR_OK and *done when it fits. */
-static ldr_status ldr__recipe_try(ldr_ladder_desc *ladder, ldr_train_desc *train, int *done, ldr__cost *cost, char *text, size_t size, size_t i, size_t k, const ldr_model *m,
+static ldr_status ldr__recipe_try(ldr_ladder_desc *ladder, ldr_train_desc *train, int *done, ldr__cost *cost,
+        char *text, size_t size, size_t i, size_t k, const ldr_model *m,
                                   const ldr_dataset *set, const ldr_dataset *dev, const ldr_budget *b, ldr_error *err) {
     ldr_ladder_desc d = *ladder;
     ldr_train_desc t = *train;
     ldr_ladder *l;
-    if (!d.top) d.top = ldr__recipes[i].share && !m->family->shared ? LDR__MAX(1, m->layers / ldr__recipes[i].share) : -1;
+    if (!d.top) d.top = ldr__recipes[i].share &&
+            !m->family->shared ? LDR__MAX(1, m->layers / ldr__recipes[i].share) : -1;
     if (!d.rank && d.top > 0) d.rank = ldr__recipes[i].rank;
     d.init = LDR_INIT_RANDOM;                          /* sizes alone are wanted                      */
     if (!t.cache && !t.cache_dir) {
@@ -17492,7 +17886,8 @@ static ldr_status ldr__recipe_try(ldr_ladder_desc *ladder, ldr_train_desc *train
     return LDR_OK;
 }
 
-LDR__DEF ldr_status ldr_recipe(ldr_ladder_desc *ladder, ldr_train_desc *train, char *text, size_t size, const ldr_model *m, const ldr_dataset *set, const ldr_dataset *dev, const ldr_budget *budget, ldr_error *err) {
+LDR__DEF ldr_status ldr_recipe(ldr_ladder_desc *ladder, ldr_train_desc *train, char *text, size_t size,
+        const ldr_model *m, const ldr_dataset *set, const ldr_dataset *dev, const ldr_budget *budget, ldr_error *err) {
     ldr_budget b;
     ldr_error local;
     ldr_allocator a;
@@ -17503,21 +17898,28 @@ LDR__DEF ldr_status ldr_recipe(ldr_ladder_desc *ladder, ldr_train_desc *train, c
     memset(&b, 0, sizeof b);
     memset(&cost, 0, sizeof cost);
     if (!err || err->status) err = &local;      /* an earlier error stays as it is */
-    if (!ladder || !train || !m || !set) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_recipe: no description, model or training set");
+    if (!ladder || !train || !m || !set)
+        return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_recipe: no description, model or training set");
     if (budget) b = *budget;
-    if (b.seconds > 0 && !(b.forward_rate > 0)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_recipe: a limit of seconds can be kept only if the caller measures the backbone: forward_rate");
+    if (b.seconds > 0 && !(b.forward_rate > 0))
+        return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET,
+                "ldr_recipe: a limit of seconds can be kept only if the caller measures the backbone: forward_rate");
     if (size) text[0] = 0;
-    if (ladder->method != LDR_METHOD_LADDER || ladder->preset != LDR_PRESET_DEFAULT || ladder->beside || ladder->head == LDR_HEAD_WORDS) return LDR_OK;
+    if (ladder->method != LDR_METHOD_LADDER || ladder->preset != LDR_PRESET_DEFAULT || ladder->beside ||
+            ladder->head == LDR_HEAD_WORDS) return LDR_OK;
     a = train->alloc.alloc_fn ? train->alloc : ladder->alloc.alloc_fn ? ladder->alloc : m->alloc;
     if (!train->epochs) train->epochs = LDR__MIN(12, 3 + 9000 / LDR__MAX(1, ldr__examples(set)));
-    if (!ladder->pool && !ldr__per_token(ladder->head) && !m->shape.causal && ldr__recipe_pool(ladder, m, set, dev, &a, err)) return err->status;
+    if (!ladder->pool && !ldr__per_token(ladder->head) && !m->shape.causal &&
+            ldr__recipe_pool(ladder, m, set, dev, &a, err)) return err->status;
     for (i = 0; i < sizeof ldr__recipes / sizeof ldr__recipes[0]; i++)
         for (k = 0; k < 3; k++) {
             if (b.no_cache && ldr__recipe_caches[k].cache) continue;
-            if (ldr__recipe_try(ladder, train, &done, &cost, text, size, i, k, m, set, dev, &b, err)) return err->status;
+            if (ldr__recipe_try(ladder, train, &done, &cost, text, size, i, k, m, set, dev, &b, err))
+                return err->status;
             if (done) return LDR_OK;
         }
-    return ldr__fail(err, LDR_LIMIT, LDR_NO_OFFSET, "no ladder fits the budget: the cheapest takes %U MB beside the weights and, as far as the backbone's speed tells, %U s", cost.memory >> 20, (uint64_t)(cost.seconds + 0.5));
+    return ldr__fail(err, LDR_LIMIT, LDR_NO_OFFSET,
+            "no ladder fits the budget: the cheapest takes %U MB beside the weights and, as far as the backbone's speed tells, %U s", cost.memory >> 20, (uint64_t)(cost.seconds + 0.5));
 }
 
 /* ======================================================================================
@@ -17536,7 +17938,9 @@ static const struct { const char *key; size_t offset; int kind; } ldr__fields[] 
     LDR__INT(method), LDR__INT(rank), LDR__FLOAT(alpha), LDR__INT(targets), LDR__INT(bottleneck), LDR__INT(virtual_tokens), LDR__INT(successors), LDR__INT(tune_biases), LDR__INT(tune_norms), LDR__INT(tune_layers),
     LDR__INT(preset), LDR__INT(reduction), LDR__INT(rung_count), LDR__INT(width), LDR__INT(heads), LDR__INT(ffn), LDR__INT(tap), LDR__INT(gate),
     LDR__FLOAT(gate_init), LDR__FLOAT(gate_temperature), LDR__FLOAT(gate_fixed), LDR__INT(mix), LDR__INT(output), LDR__FLOAT(output_init), LDR__INT(init),
-    LDR__INT(importance), LDR__INT(slice_heads), LDR__INT(samples), LDR__FLOAT(dropout), LDR__INT(final_norm), LDR__INT(down_bias), LDR__INT(head), LDR__INT(classes), LDR__INT(pool), LDR__INT(head_hidden), LDR__OPTION(prompt_hidden), LDR__INT(top), LDR__INT(standardise)
+    LDR__INT(importance), LDR__INT(slice_heads), LDR__INT(samples), LDR__FLOAT(dropout), LDR__INT(final_norm),
+            LDR__INT(down_bias), LDR__INT(head), LDR__INT(classes), LDR__INT(pool), LDR__INT(head_hidden),
+            LDR__OPTION(prompt_hidden), LDR__INT(top), LDR__INT(standardise)
 #undef LDR__INT
 #undef LDR__FLOAT
 #undef LDR__OPTION
@@ -17823,7 +18227,10 @@ static ldr_status ldr__meta_desc(const ldr_weights *w, ldr_ladder_desc *d, int32
         }
     }
     if (!ldr__parse_hex(ldr_weights_meta(w, "ladder.seed"), 16, &d->seed)) return ldr__meta_missing("ladder.seed", err);
-    if (d->rung_count < 0 || d->rung_count > 1024 || (int)d->preset < 0 || d->preset >= LDR_PRESET_COUNT || (int)d->method < 0 || d->method > LDR_METHOD_THESEUS || d->tap < 1 || d->tap > 2 || d->gate < 1 || d->gate > 4 || d->mix < 1 || d->mix > 2 || d->output < 1 || d->output > LDR_OUTPUT_RESIDUAL || d->pool < 1 || d->pool > LDR_POOL_MEAN ||
+    if (d->rung_count < 0 || d->rung_count > 1024 || (int)d->preset < 0 || d->preset >= LDR_PRESET_COUNT ||
+            (int)d->method < 0 || d->method > LDR_METHOD_THESEUS || d->tap < 1 || d->tap > 2 || d->gate < 1 ||
+            d->gate > 4 || d->mix < 1 || d->mix > 2 || d->output < 1 || d->output > LDR_OUTPUT_RESIDUAL ||
+            d->pool < 1 || d->pool > LDR_POOL_MEAN ||
         !(d->gate_temperature > 0) || !(d->dropout >= 0)) return ldr__meta_missing("ladder", err);
     for (i = 0; i < d->rung_count; i++) {
         ldr__format(key, sizeof key, "rung.%d", i);
