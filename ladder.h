@@ -777,9 +777,10 @@ LDR_API ldr_status  ldr_ladder_save_memory(const ldr_ladder *l, void *data, size
 #ifndef LADDER_NO_STDIO
 /* The backbone with what was trained of it, as a model.safetensors that Hugging Face's classes load (their names and shapes):
    tensors of FULL and BITFIT in their places, low-rank updates added to their matrices, successors of THESEUS as layers 0, 1, ...
-   instead of the backbone's (the configuration changes: ldr_ladder_export_config). The head of the ladder is not in it.
+   instead of the backbone's (the configuration changes: ldr_ladder_export_config), a ladder's copies as the blocks they are copies of.
+   The head of the ladder is not in it.
    type: LDR_F32, LDR_F16 or LDR_BF16. Tensors this library does not use (a pooler) are left out. LDR_UNSUPPORTED for adapters,
-   prompts and prefixes, which have no place in it, and for biases the family has no names for. Appears whole or not at all. */
+   prompts, prefixes and narrow rungs, which have no place in it, and for biases the family has no names for. Appears whole or not at all. */
 LDR_API ldr_status  ldr_ladder_export(const ldr_ladder *l, const char *path, ldr_dtype type, ldr_error *err);
 /* The config.json that goes with it: `config`, the bytes of the backbone's own, with the number of layers that THESEUS leaves; the
    same bytes for other methods. LDR_MISMATCH when it is of a model with another number of layers. Appears whole or not at all. */
@@ -888,7 +889,9 @@ LDR_API ldr_train_desc ldr_train_desc_defaults(const ldr_ladder *l, const ldr_tr
 typedef struct ldr_trainer ldr_trainer;
 
 /* train and dev (may be NULL) are borrowed and must not change meanwhile. Everything a step needs is
-   allocated here. */
+   allocated here. A ladder that standardises reads texts here (up to 32 MB of what its head reads of them, in the order of
+   the first epoch) and measures its channels on them; the first trainer of a ladder that was made by ldr_ladder_create also
+   fits the head to them and checks a sliced start (ldr_trainer_start). A ladder from a file keeps what it has learned. */
 LDR_API ldr_trainer *ldr_trainer_create(ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev, const ldr_train_desc *desc, ldr_error *err);
 LDR_API void         ldr_trainer_free(ldr_trainer *t);
 /* What ldr_trainer_create would allocate, item by item; nothing is allocated. Empty where it would refuse. */
@@ -13513,6 +13516,7 @@ struct ldr_ladder {
     float           *values, *grads;           /* grads belong to a trainer, NULL without one */
     float           *frequency;    /* rotary table of the side heads                         */
     uint64_t         fingerprint;  /* of the backbone                                        */
+    int32_t          fresh;        /* no trainer has had it: its head may be fitted and its slice replaced */
     char           **labels;
     ldr__note       *notes;
     size_t           note_count, note_capacity;
@@ -13696,6 +13700,9 @@ static ldr_status ldr__ladder_shape(ldr__shape *s, const ldr_model *m, const ldr
     if (d->top && d->rung_count && d->output != LDR_OUTPUT_RESIDUAL)
         return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET,
                 "copies of the last blocks read what the rungs add to the backbone's state: use output RESIDUAL, or no copies (top -1)");
+    if (d->preset == LDR_PRESET_TOP && d->top < 1)
+        return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET,
+                "the preset top is copies of the last blocks, and there are none: %s", m->family->shared ? "this model's blocks are one tensor, use the default preset" : "give top at least 1");
     if (d->preset == LDR_PRESET_HEAD || d->preset == LDR_PRESET_TOP)
         return d->rung_count
         ? ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "the presets head and top have no rungs, %d were given",
@@ -15980,6 +15987,7 @@ LDR__DEF ldr_ladder *ldr_ladder_create(const ldr_model *m, const ldr_ladder_desc
         return NULL;
     }
     l->fingerprint = ldr_model_fingerprint(m);
+    l->fresh = 1;
     return l;
 }
 
@@ -16695,7 +16703,7 @@ struct ldr_trainer {
     int32_t            examples, batch, part, steps_per_epoch;
     int64_t            step, tokens;       /* done                                             */
     int64_t            backbone_runs;
-    size_t             fill_size;          /* held for a while by ldr_trainer_create           */
+    size_t             fill_size, fit_size;        /* held for a while by ldr_trainer_create, one after the other */
     int32_t            only_scores;        /* never takes a step                               */
     ldr__scale        *scales;             /* what is standardised                             */
     int32_t            scale_count;
@@ -16709,8 +16717,8 @@ struct ldr_trainer {
     size_t             plan_size;
 };
 
-/* Rates of the default recipe. A wide rung learns with smaller steps than a narrow one (found on six tasks: 1e-3 at 64,
-   3e-4 at 192); copies of a backbone's blocks with those of full fine-tuning, their low-rank updates with LoRA's. */
+/* Rates of the default recipe. A wide rung learns with smaller steps than a narrow one (1e-3 suits 64, 3e-4
+   suits 192); copies of a backbone's blocks with those of full fine-tuning, their low-rank updates with LoRA's. */
 enum { LDR__RUNG_RATE, LDR__COPY_RATE, LDR__HEAD_RATE };
 static float ldr__ladder_rate(const ldr_ladder *l, int of) {
     if (of == LDR__HEAD_RATE) return 1e-3f;
@@ -17326,7 +17334,7 @@ static ldr_status ldr__check_slice(ldr_trainer *t, ldr__fit *fit, ldr_error *err
     ldr__pass *s = &t->pass;
     size_t w = (size_t)l->d.width, texts = 0, c, row, rows;
     int32_t i, take, k, n = LDR__MIN(t->examples, LDR__SIDE_TEXTS);
-    if (l->d.init != LDR_INIT_SLICE || !l->d.rung_count) return LDR_OK;
+    if (!l->fresh || l->d.init != LDR_INIT_SLICE || !l->d.rung_count) return LDR_OK;
     for (i = 0; i < n && texts < LDR__SIDE_TEXTS; i += take) {
         take = LDR__MIN(t->part, n - i);
         ldr__pass_load(s, t->train, t->order + i, take, NULL, 0, 0);
@@ -17355,13 +17363,14 @@ LDR__DEF ldr_start ldr_trainer_start(const ldr_trainer *t) {
     return t ? t->start : none;
 }
 
-/* Measures the channels, fits the head, and scores that start. Allocates for its time. */
+/* Measures the channels; the first trainer of a ladder also fits its head, and scores that start. Allocates for its time. */
 static ldr_status ldr__trainer_prepare(ldr_trainer *t, ldr_error *err) {
     size_t tap_width = (size_t)t->l->m->shape.width, width = (size_t)t->l->head_width, tokens = 0, ignored = 0;
     ldr_status status;
     ldr__plan plan;
     ldr__fit fit;
     int32_t k;
+    const int fits = t->l->fresh && t->d.head_epochs > 0;
     if (!t->scale_count) return LDR_OK;
     memset(&plan, 0, sizeof plan);
     ldr__fit_place(&plan, &fit, t);
@@ -17379,14 +17388,16 @@ static ldr_status ldr__trainer_prepare(ldr_trainer *t, ldr_error *err) {
         ldr__features_scale(&fit.train, s, width);
         ldr__features_scale(&fit.dev, s, width);
     }
-    if (!status && t->d.head_epochs > 0) {
+    if (!status && fits) {
         ldr__scales_values(t, 0);
         ldr__head_fit(t, &fit);
         ldr__scales_values(t, 1);
         t->start.head_fitted = 1;
     }
     ldr__plan_end(plan.memory, plan.size, &t->alloc);
-    if (status || !t->dev || t->d.head_epochs <= 0) return status;
+    t->fit_size = plan.size;
+    t->l->fresh = 0;
+    if (status || !t->dev || !fits) return status;
     status = ldr__trainer_score(t, err);
     t->start.metric = t->last_metric;
     return status;
@@ -17635,7 +17646,7 @@ LDR__DEF ldr_status ldr_fit(ldr_ladder *l, const ldr_dataset *train, const ldr_d
         result->metric = ldr__has_best(t) ? t->best_metric : 0;
         result->loss = ldr_trainer_progress(t).loss;
         result->tokens = t->tokens;
-        result->peak_bytes = (uint64_t)t->plan_size + t->fill_size;
+        result->peak_bytes = (uint64_t)t->plan_size + LDR__MAX(t->fill_size, t->fit_size);
     }
     ldr_trainer_free(t);
     return status;
@@ -17741,18 +17752,18 @@ LDR__DEF ldr_status ldr_evaluate(ldr_ladder *l, const ldr_dataset *d, ldr_metric
    >>recipe            Width, copies, epochs, pooling and cache from the data and a budget
    ====================================================================================== */
 
-/* Up to `most` examples of a set, every n-th, as a set of their own. */
-static ldr_dataset *ldr__dataset_some(const ldr_dataset *d, int32_t most, int32_t first, ldr_error *err) {
+/* Examples first, first + step, ... of a set, `most` at most, as a set of their own. */
+static ldr_dataset *ldr__dataset_some(const ldr_dataset *d, int32_t most, int32_t first, int32_t step, ldr_error *err) {
     ldr_dataset_desc desc;
     ldr_dataset *some;
-    int32_t per = d->head == LDR_HEAD_CHOICE ? d->choices : 1, n = ldr__examples(d), step = LDR__MAX(1, n / most), i, c;
+    int32_t per = d->head == LDR_HEAD_CHOICE ? d->choices : 1, n = ldr__examples(d), i, c;
     memset(&desc, 0, sizeof desc);
     desc.alloc = d->alloc;
     desc.head = d->head;
     desc.choices = d->choices;
     desc.max_len = INT32_MAX;
     some = ldr_dataset_create(&desc, err);
-    for (i = first; some && i < n; i += step)
+    for (i = first; some && i < n && most-- > 0; i += step)
         for (c = 0; c < per; c++) {
             ldr_example e = ldr_dataset_get(d, i * per + c);
             if (ldr_dataset_add(some, &e, err)) {
@@ -17767,8 +17778,10 @@ static ldr_dataset *ldr__dataset_some(const ldr_dataset *d, int32_t most, int32_
 static ldr_status ldr__recipe_pool(ldr_ladder_desc *desc, const ldr_model *m, const ldr_dataset *set,
         const ldr_dataset *dev, const ldr_allocator *a, ldr_error *err) {
     static const ldr_pool pools[] = { LDR_POOL_FIRST, LDR_POOL_MEAN };
-    ldr_dataset *some = ldr__dataset_some(set, 512, 0, err),
-            *other = some ? ldr__dataset_some(dev ? dev : set, 256, dev ? 0 : 1, err) : NULL;
+    /* without a dev set every second of the texts looked at is held out */
+    int32_t n = ldr__examples(set), step = LDR__MAX(dev ? 1 : 2, (n + 511) / 512), step2 = dev ? (ldr__examples(dev) + 255) / 256 : step;
+    ldr_dataset *some = ldr__dataset_some(set, 512, 0, step, err);
+    ldr_dataset *other = some ? ldr__dataset_some(dev ? dev : set, 256, dev ? 0 : 1, step2, err) : NULL;
     ldr_score best;
     int i;
     memset(&best, 0, sizeof best);
@@ -17787,7 +17800,8 @@ static ldr_status ldr__recipe_pool(ldr_ladder_desc *desc, const ldr_model *m, co
         head.pool = pools[i];
         head.seed = desc->seed;
         train.seed = desc->seed;
-        l = ldr_ladder_create(m, &head, err);
+        l = ldr__ladder_new(m, &head, SIZE_MAX / 16, err);         /* without the fingerprint, which reads every weight */
+        if (l) l->fresh = 1;
         if (l) t = ldr_trainer_create(l, some, other, &train, err);
         if (t && !ldr_trainer_evaluate(t, other, &score, err) && (i == 0 || score.loss < best.loss)) {
             best = score;
@@ -17873,7 +17887,7 @@ static ldr_status ldr__recipe_try(ldr_ladder_desc *ladder, ldr_train_desc *train
         t.cache = ldr__recipe_caches[k].cache;
         t.cache_type = ldr__recipe_caches[k].type;
     }
-    l = ldr_ladder_create(m, &d, err);
+    l = ldr__ladder_new(m, &d, SIZE_MAX / 16, err);
     if (!l) return err->status;
     *done = ldr__recipe_fits(cost, l, &t, set, dev, b);
     if (*done) {
@@ -18390,23 +18404,26 @@ static const struct { const char *key; size_t offset; int kind; } ldr__states[] 
     { "state.last_metric", offsetof(ldr_trainer, last_metric), LDR__STATE_DOUBLE }, { "state.last_rate", offsetof(ldr_trainer, last_rate), LDR__STATE_DOUBLE },
     { "state.last_norm", offsetof(ldr_trainer, last_norm), LDR__STATE_DOUBLE }, { "state.last_step_loss", offsetof(ldr_trainer, last_step_loss), LDR__STATE_DOUBLE } };
 
+/* The arrays of a saved run; one that a run has not is left out. */
+enum { LDR__STATE_ARRAYS = 5 };
+static const char *const ldr__state_names[LDR__STATE_ARRAYS] = { "values", "momentum", "variance", "best", "scales" };
+
 static int ldr__state_arrays(const ldr_trainer *t, ldr__array *a) {
     int n = 0, i;
-    const char *const names[] = { "values", "momentum", "variance", "best", "scales" };
-    float *const data[] = { t->l->values, t->m, t->v, t->best, t->scale_values };
-    for (i = 0; i < 5; i++)
+    float *const data[LDR__STATE_ARRAYS] = { t->l->values, t->m, t->v, t->best, t->scale_values };
+    for (i = 0; i < LDR__STATE_ARRAYS; i++)
         if (data[i]) {
-            a[n].name = names[i];
+            a[n].name = ldr__state_names[i];
             a[n].data = data[i];
             a[n].rows = 1;
-            a[n++].columns = i < 4 ? t->l->size : t->scale_size;
+            a[n++].columns = data[i] == t->scale_values ? t->scale_size : t->l->size;
         }
     return n;
 }
 
 LDR__DEF ldr_status ldr_trainer_save(const ldr_trainer *t, const char *path, ldr_error *err) {
     ldr_error local;
-    ldr__array a[5];
+    ldr__array a[LDR__STATE_ARRAYS];
     ldr__text text;
     ldr__writer w;
     uint64_t h = 0, at = 0;
@@ -18483,7 +18500,7 @@ static ldr_status ldr__resume_check(const ldr_trainer *t, const ldr_weights *w, 
 
 LDR__DEF ldr_status ldr_trainer_resume(ldr_trainer *t, const char *path, ldr_error *err) {
     ldr_error local;
-    ldr__array a[5];
+    ldr__array a[LDR__STATE_ARRAYS];
     ldr_weights *w;
     int n, i;
     size_t s;
@@ -18512,6 +18529,7 @@ LDR__DEF ldr_status ldr_trainer_resume(ldr_trainer *t, const char *path, ldr_err
             if (ldr__states[s].kind == LDR__STATE_I32) memcpy(to, &small, 4);
             else memcpy(to, &v, 8);
         }
+        memset(&t->start, 0, sizeof t->start);         /* what was fitted here is gone again */
         t->order_epoch = -1;
         t->stopped = t->dev && t->d.patience > 0 && t->epoch_done - t->best_epoch >= t->d.patience;
     }
@@ -18725,6 +18743,9 @@ LDR__DEF ldr_status ldr_ladder_export(const ldr_ladder *l, const char *path, ldr
     if (!l || !path || (type != LDR_F32 && type != LDR_F16 && type != LDR_BF16)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_ladder_export: no ladder or no path, or a type other than F32, F16 and BF16");
     if (l->d.method == LDR_METHOD_ADAPTER || l->d.method == LDR_METHOD_PROMPT || l->d.method == LDR_METHOD_PREFIX)
         return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "what method %s adds has no place in a %s model: save the ladder file instead", ldr_method_name(l->d.method), l->m->family->type);
+    if (l->d.rung_count)
+        return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET,
+                "narrow rungs have no place in a %s model: save the ladder file instead", l->m->family->type);
     for (i = 0; l->deep && i < ldr__tuned_blocks(l); i++)
         for (slot = 0; slot < LDR__SLOTS; slot++)
             if (l->tuned[i].slot[slot] >= 0 && !l->m->family->slots[slot]) return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "a %s model has no name for the trained \"%s\": save the ladder file instead", l->m->family->type, ldr__slot_names[slot]);

@@ -129,6 +129,89 @@ TEST(what_is_never_beaten_is_kept) {
     close_bed(&b);
 }
 
+/* What a ladder from a file has learned stays: its head is not fitted again, and a slice is not replaced. */
+TEST(a_ladder_from_a_file_keeps_its_head) {
+    static const ldr_preset presets[] = { LDR_PRESET_DEFAULT, LDR_PRESET_HEAD, LDR_PRESET_SLICED };
+    int p;
+    for (p = 0; p < 3; p++) {
+        ldr_ladder_desc d = learns(presets[p], LDR_HEAD_CLASSIFY);
+        float want[12], got[12];
+        unsigned char *bytes;
+        ldr_train_desc td;
+        ldr_trainer *t;
+        ldr_ladder *again;
+        size_t size = 0;
+        bed b;
+        d.standardise = LDR_ON;
+        b = open_bed("bert", d, 0);
+        CHECK_INT(ldr_trainer_step(b.t, NULL, &b.err), LDR_OK);
+        scores_of(want, b.l, b.dev, 4, &b.err);
+        CHECK_INT(ldr_ladder_save_memory(b.l, NULL, 0, &size, &b.err), LDR_OK);
+        bytes = (unsigned char *)malloc(size);
+        CHECK_INT(ldr_ladder_save_memory(b.l, bytes, size, &size, &b.err), LDR_OK);
+        again = ldr_ladder_load_memory(b.m.m, bytes, size, NULL, &b.err);
+        CHECK_STR(b.err.message, "");
+        memset(&td, 0, sizeof td);
+        t = ldr_trainer_create(again, b.train, b.dev, &td, &b.err);
+        CHECK(t && !ldr_trainer_start(t).head_fitted && !ldr_trainer_start(t).random_instead && ldr_trainer_start(t).texts > 0);
+        scores_of(got, again, b.dev, 4, &b.err);
+        CHECK(memcmp(got, want, sizeof got) == 0);
+        CHECK_INT(ldr_trainer_step(t, NULL, &b.err), LDR_OK);      /* and it goes on from there */
+        ldr_trainer_free(t);
+        ldr_ladder_free(again);
+        free(bytes);
+        close_bed(&b);
+    }
+}
+
+/* Where blocks share their tensors the default is narrow rungs, and the preset that has copies alone says why it cannot be. */
+TEST(a_model_of_one_block_has_no_copies) {
+    tiny_spec s = tiny_default("albert");
+    ldr_ladder_desc d = learns(LDR_PRESET_TOP, LDR_HEAD_CLASSIFY);
+    ldr_error err;
+    tiny_model m;
+    ldr_ladder *l;
+    memset(&err, 0, sizeof err);
+    m = tiny_open(s, &err);
+    CHECK(!ldr_ladder_create(m.m, &d, &err) && err.status == LDR_ARGUMENT && strstr(err.message, "one tensor"));
+    memset(&err, 0, sizeof err);
+    d.top = 1;
+    CHECK(!ldr_ladder_create(m.m, &d, &err) && err.status == LDR_ARGUMENT);
+    memset(&err, 0, sizeof err);
+    d = learns(LDR_PRESET_DEFAULT, LDR_HEAD_CLASSIFY);
+    d.reduction = 0;
+    l = ldr_ladder_create(m.m, &d, &err);
+    CHECK(l && ldr_ladder_desc_get(l).rung_count == s.layers && ldr_ladder_desc_get(l).top == 0);
+    ldr_ladder_free(l);
+    tiny_close(&m);
+}
+
+/* On a backbone in 8 bits the copies are floats above it: a trainer, an evaluation and a predictor agree to the bit. */
+TEST(copies_above_a_rounded_backbone) {
+    ldr_ladder_desc d = learns(LDR_PRESET_TOP, LDR_HEAD_CLASSIFY);
+    ldr_score in, out;
+    ldr_train_desc td;
+    bed b;
+    memset(&b, 0, sizeof b);
+    memset(&td, 0, sizeof td);
+    b.s = tiny_default("bert");
+    b.s.compute = LDR_COMPUTE_INT8;
+    b.m = tiny_open(b.s, &b.err);
+    b.train = tiny_dataset(&b.s, LDR_HEAD_CLASSIFY, 3, 24, 3);
+    b.dev = tiny_dataset(&b.s, LDR_HEAD_CLASSIFY, 3, 9, 4);
+    b.l = ldr_ladder_create(b.m.m, &d, &b.err);
+    td.epochs = 2;
+    td.batch = 8;
+    td.cache = 1;
+    b.t = ldr_trainer_create(b.l, b.train, b.dev, &td, &b.err);
+    while (b.t && !ldr_trainer_done(b.t)) CHECK_INT(ldr_trainer_step(b.t, NULL, &b.err), LDR_OK);
+    CHECK_STR(b.err.message, "");
+    CHECK_INT(ldr_trainer_evaluate(b.t, b.dev, &in, &b.err), LDR_OK);
+    CHECK_INT(ldr_evaluate(b.l, b.dev, LDR_METRIC_AUTO, &out, &b.err), LDR_OK);
+    CHECK(in.loss == out.loss && in.loss > 0);
+    close_bed(&b);
+}
+
 /* ---- standardised channels --------------------------------------------------------------- */
 
 /* To what is stepped and back: the same function. */
@@ -360,6 +443,7 @@ TEST(the_plan_knows_the_fit) {
 
 #define TESTS(X)                                                                                                        \
     X(a_ladder_starts_where_the_head_ends) X(the_head_is_fitted_first_or_not_at_all) X(what_is_never_beaten_is_kept)    \
+    X(a_ladder_from_a_file_keeps_its_head) X(copies_above_a_rounded_backbone) X(a_model_of_one_block_has_no_copies)     \
     X(standardising_changes_no_score) X(standardised_gradients_are_slopes) X(standardisation_is_folded_into_the_file)   \
     X(a_channel_that_never_varies_gets_a_floor) X(a_collapsed_slice_is_noticed) X(a_recipe_follows_data_and_budget)     \
     X(the_plan_knows_the_fit)

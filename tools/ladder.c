@@ -261,7 +261,7 @@ static const option option_table[] = {
     { "--layer-weight", KIND_NUMBER_OFF, AT(layer_weight), CMD_DISTIL, 0, "X", 0, 1e6, "of the errors of all layers before the last together; 0.5 if not given" },
     { "--masked", KIND_NUMBER, AT(masked), CMD_DISTIL, 0, "P", 0, 1, "share of the texts that have words masked; 0.2 if not given" },
     { "--model", KIND_TEXT, AT(model), CMD_EXPORT, CMD_EXPORT, "DIR", 0, 0, "the pretrained model" },
-    { "--ladder", KIND_TEXT, AT(ladder), CMD_EXPORT, CMD_EXPORT, "FILE", 0, 0, "what train --method full, bitfit, lora or theseus made beside it, or a checkpoint" },
+    { "--ladder", KIND_TEXT, AT(ladder), CMD_EXPORT, CMD_EXPORT, "FILE", 0, 0, "what train --method full, bitfit, lora or theseus made beside it, a ladder of copies alone, or a checkpoint" },
     { "--out", KIND_TEXT, AT(out), CMD_EXPORT, CMD_EXPORT, "DIR", 0, 0, "the model directory to write, without weights yet" },
     { "--type", KIND_WORD, AT(type), CMD_QUANTIZE, 0, "q8_0|q4_0", 0, 0, "blocks of 32 weights in 34 or in 18 bytes; q8_0 if not given" },
     { "--out", KIND_TEXT, AT(out), CMD_QUANTIZE, CMD_QUANTIZE, "DIR", 0, 0, "the model directory to write, without weights yet" },
@@ -271,9 +271,9 @@ static const option option_table[] = {
     { "--many-labels", KIND_FLAG, AT(many_labels), CMD_FIT, 0, NULL, 0, 0, "without a task: a label of its own for every text is meant, and no mistake" },
     { "--regress", KIND_FLAG, AT(regress), CMD_FIT, 0, NULL, 0, 0, "without a task: labels are numbers to be predicted" },
     { "--method", KIND_WORD, AT(method), CMD_ONE, 0, "ladder|head|full|bitfit|lora|adapter|prompt|prefix|theseus", 0, 0, "what is trained; all but the first two go back through the backbone" },
-    { "--rank", KIND_COUNT, AT(rank), CMD_FIT, 0, "N", 1, 4096, "lora: of the update, 8 if not given" },
-    { "--alpha", KIND_NUMBER, AT(alpha), CMD_FIT, 0, "X", 0, 1e6, "lora: the update is scaled by alpha / rank; twice the rank if not given" },
-    { "--targets", KIND_TEXT, AT(targets), CMD_FIT, 0, "LIST", 0, 0, "lora: some of query,key,value,output,gate,up,down; query,value if not given" },
+    { "--rank", KIND_COUNT, AT(rank), CMD_FIT, 0, "N", 1, 4096, "lora, and copies of a ladder: of the update; 8, and 16 in a ladder, if not given" },
+    { "--alpha", KIND_NUMBER, AT(alpha), CMD_FIT, 0, "X", 0, 1e6, "lora, and copies of a ladder: the update is scaled by alpha / rank; twice the rank if not given" },
+    { "--targets", KIND_TEXT, AT(targets), CMD_FIT, 0, "LIST", 0, 0, "lora, and copies of a ladder: some of query,key,value,output,gate,up,down; query,value, and all in a ladder, if not given" },
     { "--bottleneck", KIND_COUNT, AT(bottleneck), CMD_FIT, 0, "N", 1, 65536, "adapter: its width" },
     { "--virtual-tokens", KIND_COUNT, AT(virtual_tokens), CMD_FIT, 0, "N", 1, 4096, "prompt, prefix: so many, 16 if not given" },
     { "--prompt-hidden", KIND_COUNT, AT(prompt_hidden), CMD_FIT, 0, "N", 1, 65536, "prompt: its vectors go through a network with so many hidden units (P-tuning)" },
@@ -1265,12 +1265,11 @@ static int make_ladder(run *r) {
         for (i = 0; i < d.classes; i++) names[i] = ldr_dataset_label_name(r->train, i);
         d.label_names = names;
     }
-    if (!reserved && choose_recipe(r, &d)) {
-        free((void *)(uintptr_t)names);
-        return EXIT_FAILED;
+    if (reserved || !choose_recipe(r, &d)) r->ladder = ldr_ladder_create(r->model, &d, &r->err);
+    if (r->ladder && *r->recipe && ldr_ladder_note(r->ladder, "recipe", r->recipe, &r->err)) {
+        ldr_ladder_free(r->ladder);
+        r->ladder = NULL;
     }
-    r->ladder = ldr_ladder_create(r->model, &d, &r->err);
-    if (r->ladder && *r->recipe && ldr_ladder_note(r->ladder, "recipe", r->recipe, &r->err)) return EXIT_FAILED;
     if (r->ladder && reserved) start_reserved(r->ladder, reserved);
     ldr_ladder_free(reserved);
     free((void *)(uintptr_t)names);
@@ -2160,7 +2159,6 @@ static int export_config(run *r) {
 
 /* The parameters of a run that was stopped, as far as they had come. */
 static int open_stopped(run *r, const ldr_weights *w) {
-    static const char *const names[] = { "values", "momentum", "variance", "best" };
     int32_t rungs[1024];
     ldr_ladder_desc d;
     ldr__array a;
@@ -2168,8 +2166,8 @@ static int open_stopped(run *r, const ldr_weights *w) {
     size_t i, at, take;
     memset(&d, 0, sizeof d);
     if (!ldr__parse_hex(ldr_weights_meta(w, "checksum"), 16, &wanted) || !ldr__parse_hex(ldr_weights_meta(w, "backbone.fingerprint"), 16, &backbone)) return fail(r, LDR_FORMAT, "%s: holds no checksum", r->o.ladder);
-    for (i = 0; i < sizeof names / sizeof *names; i++) {
-        const ldr_tensor *t = ldr_weights_find(w, names[i]);
+    for (i = 0; i < LDR__STATE_ARRAYS; i++) {
+        const ldr_tensor *t = ldr_weights_find(w, ldr__state_names[i]);
         for (at = 0; t && at < t->bytes / 4; at += take) {
             take = LDR__MIN((size_t)LDR__BLOCK, (size_t)(t->bytes / 4) - at);
             h = ldr__digest(h, (const unsigned char *)t->data + 4 * at, 4 * take);
