@@ -829,7 +829,7 @@ typedef struct ldr_progress {
     int64_t  tokens;                          /* trained on so far, all epochs                 */
     int32_t  evaluated;                       /* 1: an epoch ended and `metric` is its score   */
     double   metric, best_metric;
-    int32_t  best_epoch;
+    int32_t  best_epoch;           /* 0: the start, a fitted head, or nothing was scored yet     */
 } ldr_progress;
 
 typedef struct ldr_train_desc {

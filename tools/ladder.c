@@ -1505,7 +1505,8 @@ static void print_summary_json(const run *r, const summary *s) {
 
 static void print_summary(const run *r, const summary *s) {
     printf("%s", ldr_metric_name(r->metric));
-    if (r->dev) printf(" %.4f on dev (best epoch %d)", s->dev, (int)s->best_epoch);
+    if (r->dev && s->best_epoch) printf(" %.4f on dev (best epoch %d)", s->dev, (int)s->best_epoch);
+    else if (r->dev) printf(" %.4f on dev (the head alone was best)", s->dev);
     if (r->test) printf(" %.4f on test", s->test);
     if (!r->dev && !r->test) printf(" not measured");
     if (r->dev && r->head == LDR_HEAD_CLASSIFY) printf(", majority class %.4f", majority_share(r->dev));
