@@ -572,7 +572,9 @@ typedef enum ldr_head {
                                       next words, as the labels say. It is trained by LDR_METHOD_FULL and frozen otherwise */
 } ldr_head;
 
-#define LDR_IGNORE (-100)
+#define LDR_IGNORE (-100)             /* a token without a label                                */
+#define LDR_UNSEEN (-101)             /* CLASSIFY, in sets to be scored: a label that no class stands for. It has no loss and
+                                         counts as wrong, for no answer could be right          */
 
 typedef struct ldr_dataset ldr_dataset;
 
@@ -583,7 +585,7 @@ typedef struct ldr_dataset_desc {
     int32_t       choices;         /* LDR_HEAD_CHOICE: sequences an example                    */
     /* Reading files (ldr_dataset_load): */
     const char   *text, *text2, *label;   /* JSON fields; NULL: "text" or "sentence" or "sentence1", "text2" or "sentence2", "label" */
-    const ldr_dataset *labels;     /* take the label names of this set; an unknown one is an error */
+    const ldr_dataset *labels;     /* take the label names of this set: others are LDR_UNSEEN, see ldr_dataset_unseen */
     int32_t       many_labels;     /* 1: as many classes as examples is meant, and no mistake  */
 } ldr_dataset_desc;
 
@@ -615,6 +617,8 @@ LDR_API ldr_example ldr_dataset_get(const ldr_dataset *d, int32_t index); /* poi
 LDR_API int32_t     ldr_dataset_label(ldr_dataset *d, const char *name, int32_t add, ldr_error *err);
 LDR_API int32_t     ldr_dataset_labels(const ldr_dataset *d);
 LDR_API const char *ldr_dataset_label_name(const ldr_dataset *d, int32_t index);  /* NULL: unnamed      */
+/* Examples labelled LDR_UNSEEN. `name` (may be NULL) = the first such label that a file brought, else NULL. */
+LDR_API int32_t     ldr_dataset_unseen(const ldr_dataset *d, const char **name);
 
 #if !defined(LADDER_NO_STDIO) && !defined(LADDER_NO_TOKENIZER)
 /* Reads `label<TAB>text[<TAB>text2]` lines (.tsv, .txt), JSON lines or a JSON array (.jsonl, .json)
@@ -1327,6 +1331,13 @@ static ldr_allocator ldr__allocator(const ldr_allocator *a) {
     ldr_allocator none;
     memset(&none, 0, sizeof none);
     return a ? *a : none;
+}
+
+static char *ldr__copy_text(const ldr_allocator *a, const char *s) {
+    size_t n = strlen(s) + 1;
+    char *p = (char *)ldr__alloc(a, n);
+    if (p) memcpy(p, s, n);
+    return p;
 }
 
 /* A growing array of items of `item` bytes; *capacity counts items. */
@@ -12937,6 +12948,7 @@ struct ldr_dataset {
     char        **names;                       /* of the classes                                */
     size_t        ids_cap, segments_cap, labels_cap, values_cap, offsets_cap, names_cap;
     size_t        tokens, count, name_count;
+    char         *unseen;                      /* the first label of a file that no class has   */
     uint64_t      version;                     /* how often it was emptied                      */
     ldr_encoding  encoding;                    /* reused by ldr_dataset_add_text                */
 };
@@ -12978,6 +12990,7 @@ LDR__DEF void ldr_dataset_free(ldr_dataset *d) {
     ldr_encoding_free(&d->encoding);
 #endif
     for (i = 0; i < d->name_count; i++) ldr__free(&a, d->names[i], strlen(d->names[i]) + 1);
+    if (d->unseen) ldr__free(&a, d->unseen, strlen(d->unseen) + 1);
     ldr__free(&a, d->names, d->names_cap * sizeof *d->names);
     ldr__free(&a, d->ids, d->ids_cap * sizeof *d->ids);
     ldr__free(&a, d->segments, d->segments_cap * sizeof *d->segments);
@@ -13008,7 +13021,8 @@ LDR__DEF ldr_status ldr_dataset_add(ldr_dataset *d, const ldr_example *e, ldr_er
     n = (size_t)e->count;
     labels = ldr__per_token(d->head) ? n : 1;
     for (i = 0; d->head != LDR_HEAD_REGRESS && i < labels; i++)
-        if (e->labels[i] < 0 && !(ldr__per_token(d->head) && e->labels[i] == LDR_IGNORE)) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "example %U: label %d is negative", (uint64_t)d->count, e->labels[i]);
+        if (e->labels[i] < 0 && !(ldr__per_token(d->head) && e->labels[i] == LDR_IGNORE) &&
+            !(d->head == LDR_HEAD_CLASSIFY && e->labels[i] == LDR_UNSEEN)) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "example %U: label %d is negative", (uint64_t)d->count, e->labels[i]);
     if (d->head == LDR_HEAD_REGRESS && !(e->value - e->value == 0)) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "example %U: its value is not a finite number", (uint64_t)d->count);
     values = d->values;
     offsets = d->offsets;
@@ -13050,6 +13064,14 @@ LDR__DEF ldr_example ldr_dataset_get(const ldr_dataset *d, int32_t index) {
 
 LDR__DEF int32_t ldr_dataset_labels(const ldr_dataset *d) { return d ? (int32_t)d->name_count : 0; }
 LDR__DEF const char *ldr_dataset_label_name(const ldr_dataset *d, int32_t i) { return d && i >= 0 && (size_t)i < d->name_count ? d->names[i] : NULL; }
+
+LDR__DEF int32_t ldr_dataset_unseen(const ldr_dataset *d, const char **name) {
+    size_t i;
+    int32_t n = 0;
+    if (name) *name = d ? d->unseen : NULL;
+    for (i = 0; d && d->head == LDR_HEAD_CLASSIFY && i < d->count; i++) n += d->labels[i] == LDR_UNSEEN;
+    return n;
+}
 
 LDR__DEF int32_t ldr_dataset_label(ldr_dataset *d, const char *name, int32_t add, ldr_error *err) {
     size_t i, n;
@@ -13207,6 +13229,10 @@ static ldr_status ldr__reader_utf8(const ldr__reader *r, ldr_error *err) {
 /* As many classes as examples: most likely the columns are swapped. */
 static ldr_status ldr__reader_suspicious(const ldr__reader *r, ldr_error *err) {
     int32_t n = ldr_dataset_count(r->d);
+    if (n == 0) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "the file holds no examples");
+    if (ldr_dataset_unseen(r->d, NULL) == n)
+        return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "none of its %d labels is known: the first is \"%s\", training had \"%s\"", (int)n,
+                r->d->unseen, ldr_dataset_label_name(r->d, 0));
     if (r->desc.head != LDR_HEAD_CLASSIFY || r->desc.labels || r->desc.many_labels || n < 8 ||
             ldr_dataset_labels(r->d) < n) return LDR_OK;
     return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET,
@@ -13228,9 +13254,12 @@ static ldr_status ldr__reader_add(ldr__reader *r, int pair, size_t at, ldr_error
             return ldr__fail(err, LDR_DATA, at, "line %I: the label \"%s\" is not a number", ldr__reader_line(r, at), ldr__show(shown, label, strlen(label)));
     } else {
         index = ldr_dataset_label(r->d, label, r->desc.labels == NULL, err);
-        if (index < 0 && r->desc.labels)
-            return ldr__fail(err, LDR_DATA, at, "line %I: the label \"%s\" is none of the %d known ones", ldr__reader_line(r, at), ldr__show(shown, label, strlen(label)), (int)ldr_dataset_labels(r->d));
-        if (index < 0) return err->status ? err->status : LDR_MEMORY;
+        if (index < 0 && r->desc.labels) {             /* real sets have them: a rare class that only dev holds  */
+            index = LDR_UNSEEN;
+            if (!r->d->unseen) r->d->unseen = ldr__copy_text(&r->d->alloc, label);
+            if (!r->d->unseen) return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory for a label name");
+        }
+        if (index < 0 && index != LDR_UNSEEN) return err->status ? err->status : LDR_MEMORY;
     }
     return ldr_dataset_add_text(r->d, r->tokenizer, text, text2, index, value, err);
 }
@@ -13412,8 +13441,6 @@ static ldr_status ldr__reader_bytes(ldr__reader *r, const char *path, ldr_error 
     if (!status) status = ldr__reader_is_json(r, path) ? ldr__reader_values(r, err) : ldr__ends_with(path, ".csv")
             ? ldr__reader_records(r, err) : ldr__reader_lines(r, err);
     if (!status) status = ldr__reader_suspicious(r, err);
-    if (!status && ldr_dataset_count(r->d) == 0)
-        status = ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "the file holds no examples");
     return status;
 }
 
@@ -14061,13 +14088,6 @@ LDR__DEF void ldr_ladder_free(ldr_ladder *l) {
         if (l->labels[i]) ldr__free(&a, l->labels[i], strlen(l->labels[i]) + 1);
     ldr__plan_end(l->plan_memory, l->plan_size, &a);
     ldr__free(&a, l, sizeof *l);
-}
-
-static char *ldr__copy_text(const ldr_allocator *a, const char *s) {
-    size_t n = strlen(s) + 1;
-    char *p = (char *)ldr__alloc(a, n);
-    if (p) memcpy(p, s, n);
-    return p;
 }
 
 static void ldr__ladder_rates(ldr_ladder *l);
@@ -17403,13 +17423,19 @@ static ldr_status ldr__trainer_prepare(ldr_trainer *t, ldr_error *err) {
     return status;
 }
 
+/* Labels that no class stands for can be scored, not learned. */
+static ldr_status ldr__learnable(const ldr_dataset *d, ldr_error *err) {
+    int32_t n = ldr_dataset_unseen(d, NULL);
+    return n == 0 ? LDR_OK : ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "the training set: %d of its labels stand for no class: they can be scored, not learned", n);
+}
+
 LDR__DEF ldr_trainer *ldr_trainer_create(ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev,
         const ldr_train_desc *desc, ldr_error *err) {
     ldr_error local;
     ldr_trainer *t;
     memset(&local, 0, sizeof local);
     if (!err || err->status) err = &local;      /* an earlier error stays as it is */
-    t = ldr__trainer_new(l, train, dev, desc, 0, err);
+    t = ldr__learnable(train, err) ? NULL : ldr__trainer_new(l, train, dev, desc, 0, err);
     if (!t || !ldr__trainer_prepare(t, err)) return t;
     ldr_trainer_free(t);
     return NULL;
@@ -17432,7 +17458,7 @@ static ldr_status ldr__name_not_finite(const ldr_trainer *t, ldr_error *err) {
 static ldr_status ldr__trainer_refilled(ldr_trainer *t, ldr_error *err) {
     size_t tokens = 0, sequences = 0;
     if (t->version == t->train->version) return LDR_OK;
-    if (ldr__dataset_check(t->l, t->train, "the training set", err)) return err->status;
+    if (ldr__learnable(t->train, err) || ldr__dataset_check(t->l, t->train, "the training set", err)) return err->status;
     ldr__batch_limits(t->train, t->part, &tokens, &sequences);
     if (t->d.cache || ldr__examples(t->train) != t->examples || tokens > t->pass.max_tokens)
         return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "the training set was filled again with %d examples and up to %U tokens a batch: the trainer has no cache and room for %d and %U", ldr__examples(t->train), (uint64_t)tokens, t->examples, (uint64_t)t->pass.max_tokens);

@@ -127,6 +127,20 @@ TEST(bad_data_files_fail) {
     CHECK(one_error_line());
 }
 
+/* Real sets hold classes that only dev has: counted as wrong and said. A file of other labels altogether is refused. */
+TEST(labels_that_training_never_saw) {
+    char model[LADDER_MAX_PATH];
+    NEED_PROGRAM();
+    if (!realpath("../examples/tiny", model)) SKIP("no examples beside the tests");
+    CHECK(put_file("two.tsv", "a\tred one\nb\tblue two\na\tred three\nb\tblue four\n"));
+    CHECK(put_file("other.tsv", "c\tred one\nb\tblue two\na\tred three\nb\tblue four\n"));
+    CHECK(put_file("none.tsv", "x\tred one\ny\tblue two\n"));
+    EXPECT(0, "$L train --model '%s' --train two.tsv --dev other.tsv --method head --epochs 1 --out unseen.ladder 2>&1 | grep '1 of 4 examples have labels that training never saw (\"c\")'", model);
+    EXPECT(0, "$L eval --model '%s' --ladder unseen.ladder --data other.tsv 2>&1 | grep '1 of 4 examples'", model);
+    EXPECT(1, "$L eval --model '%s' --ladder unseen.ladder --data none.tsv", model);
+    CHECK(one_error_line());
+}
+
 TEST(tokenize_and_features) {
     char model[LADDER_MAX_PATH], *text;
     ldr_json *j;
@@ -574,7 +588,7 @@ TEST(task_examples_are_counted) {
     if (!found) SKIP("no tasks or models (set LADDER_DATA to the data folder)");
 }
 
-#define TESTS(X) X(usage_errors) X(help_and_version) X(bad_weight_files_fail) X(bad_data_files_fail) X(tokenize_and_features) X(inspect_and_plan_are_json) X(the_plan_is_the_peak) X(inspect_lists_what_a_broken_model_holds) \
+#define TESTS(X) X(usage_errors) X(help_and_version) X(bad_weight_files_fail) X(bad_data_files_fail) X(labels_that_training_never_saw) X(tokenize_and_features) X(inspect_and_plan_are_json) X(the_plan_is_the_peak) X(inspect_lists_what_a_broken_model_holds) \
     X(quantize_makes_a_whole_model) X(train_eval_predict) X(the_default_ladder_is_not_below_the_head) X(theseus_makes_a_smaller_model) X(same_seed_same_bytes) X(resume_changes_nothing) X(interrupt_and_resume_change_nothing) X(the_cache_lies_in_a_folder) X(numbers_are_predicted) \
     X(entities_have_character_offsets) X(task_files_are_understood) X(task_examples_are_counted)
 

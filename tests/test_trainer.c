@@ -213,6 +213,23 @@ TEST(every_matrix_decays_and_no_vector) {
         }
 }
 
+/* A label that no class stands for is scored as wrong, has no loss, and cannot be learned. */
+TEST(unseen_labels_count_as_wrong) {
+    corner f = open_corner(LDR_HEAD_CLASSIFY);
+    ldr_example e = ldr_dataset_get(f.set, 0);
+    int32_t unseen = LDR_UNSEEN;
+    ldr_score before, after;
+    CHECK_INT(ldr_evaluate(f.l, f.set, LDR_METRIC_ACCURACY, &before, &f.err), LDR_OK);
+    e.labels = &unseen;
+    CHECK_INT(ldr_dataset_add(f.set, &e, &f.err), LDR_OK);
+    CHECK_INT(ldr_dataset_unseen(f.set, NULL), 1);
+    CHECK_INT(ldr_evaluate(f.l, f.set, LDR_METRIC_ACCURACY, &after, &f.err), LDR_OK);
+    CHECK_NEAR(after.value, before.value * 9 / 10, 1e-9);
+    CHECK_NEAR(after.loss, before.loss, 1e-9);
+    CHECK(ldr_trainer_create(f.l, f.set, NULL, NULL, &f.err) == NULL && f.err.status == LDR_DATA && strstr(f.err.message, "not learned"));
+    close_corner(&f);
+}
+
 TEST(names_must_be_utf8) {
     corner f = open_corner(LDR_HEAD_CLASSIFY);
     static const char *const names[] = { "one", "caf\xe9", "three" };
@@ -248,5 +265,5 @@ TEST(a_head_has_no_rungs_and_padding_leaves_positions) {
 #define TESTS(X)                                                                                                   \
     X(an_example_may_come_twice) X(metrics_weights_and_targets_must_fit) X(evaluating_leaves_a_living_trainer_its_gradients) X(evaluating_takes_a_fraction_of_training) \
     X(a_run_does_not_resume_into_another_ladder) X(entities_run_across_ignored_tokens) X(every_matrix_decays_and_no_vector)  \
-    X(names_must_be_utf8) X(a_head_has_no_rungs_and_padding_leaves_positions)
+    X(names_must_be_utf8) X(unseen_labels_count_as_wrong) X(a_head_has_no_rungs_and_padding_leaves_positions)
 LDR_TEST_MAIN("trainer", TESTS)

@@ -1073,6 +1073,14 @@ static ldr_dataset *load_set(run *r, const char *path, const ldr_dataset *labels
     return ldr_dataset_load(r->model, path, &desc, &r->err);
 }
 
+/* Labels that training never saw are counted as wrong, and said. */
+static void say_unseen(const ldr_dataset *d, const char *path) {
+    const char *name;
+    int32_t n = d ? ldr_dataset_unseen(d, &name) : 0;
+    if (n) fprintf(stderr, "%s: %d of %d examples have labels that training never saw (\"%.60s\"): they count as wrong\n",
+            path, (int)n, (int)ldr_dataset_count(d), name ? name : "");
+}
+
 static int load_sets(run *r) {
     char train_buffer[LADDER_MAX_PATH], dev_buffer[LADDER_MAX_PATH], test_buffer[LADDER_MAX_PATH];
     const char *paths[3], *dev = r->o.dev;
@@ -1088,6 +1096,8 @@ static int load_sets(run *r) {
     if (!r->train) return EXIT_FAILED;
     if (paths[1]) r->dev = load_set(r, paths[1], r->labels ? r->labels : r->train);
     if (paths[2]) r->test = load_set(r, paths[2], r->labels ? r->labels : r->train);
+    say_unseen(r->dev, paths[1]);
+    say_unseen(r->test, paths[2]);
     return (paths[1] && !r->dev) || (paths[2] && !r->test) ? EXIT_FAILED : EXIT_DONE;
 }
 
@@ -1629,6 +1639,7 @@ static int command_eval(run *r) {
     if (!status) status = ladder_labels(r);
     if (status) return status;
     r->dev = load_set(r, file_for_role(r->o.data, dev_names, buffer), r->labels);
+    say_unseen(r->dev, file_for_role(r->o.data, dev_names, buffer));
     if (!r->dev || ldr_evaluate(r->ladder, r->dev, r->metric, &score, &r->err)) return EXIT_FAILED;
     if (r->o.json) {
         fputs("{\"metric\":", stdout);
