@@ -163,6 +163,28 @@ TEST(text_from_data_is_escaped) {
     free(page);
 }
 
+/* The page says what the numbers say of the ladder, which class it takes for which, and its mistakes with their texts. */
+TEST(the_report_shows_conclusion_confusion_and_mistakes) {
+    static const char line[] = HOSTILE_LABEL "\ta good film\nplus\ta bad room\nminus\ta lovely book\n";
+    char *page;
+    ldr_json *j;
+    NEED_MODEL();
+    CHECK(put_bytes("wrong.tsv", line, sizeof line - 1));
+    EXPECT(0, "$L compare " QUICK " --test wrong.tsv --methods head,ladder,full --report c.html");
+    CHECK(holds("out", "The ladder reaches ") && holds("out", "the linear head") && holds("out", "full fine-tuning") && holds("out", "counting words"));
+    j = numbers("c.html", &page);
+    CHECK(j && ldr_json_number(j, ldr_json_get(j, 0, "words_dev"), -1) > 0.99);       /* one word tells the class */
+    CHECK(page && strstr(page, "class=\"conclusion\"") && strstr(page, "3 examples of the test set") && strstr(page, "a label training never saw"));
+    CHECK(page && strstr(page, "class=\"confusion\"") && strstr(page, "<td>a good film</td>") && !strstr(page, "<img"));
+    ldr_json_free(j);
+    free(page);
+    EXPECT(1, "$L compare " QUICK " --regress --methods head --report c.html");       /* labels are words, and no crash */
+    EXPECT(0, "$L train " QUICK " --method head --out a.ladder --answers a.jsonl && test $(grep -c '\"answer\":' a.jsonl) = 40");
+    EXPECT(0, "$L eval --model '" HOSTILE_MODEL "' --ladder a.ladder --data wrong.tsv --answers b.jsonl && test $(grep -c '\"answer\":' b.jsonl) = 3");
+    EXPECT(1, "$L train --model '" HOSTILE_MODEL "' --train train.tsv --method head --epochs 1 --out a.ladder --answers a.jsonl");
+    CHECK(holds("err", "--answers: needs --dev or --test"));
+}
+
 TEST(the_report_appears_whole_or_not_at_all) {
     NEED_MODEL();
     EXPECT(1, "$L compare " QUICK " --report nowhere/r.html");
@@ -173,7 +195,7 @@ TEST(the_report_appears_whole_or_not_at_all) {
     EXPECT(0, "! ls -d old.html.*");
 }
 
-#define TESTS(X) X(a_wrong_call_is_told) X(the_report_holds_every_method) X(options_go_where_they_belong) X(a_failing_method_is_a_row) X(text_from_data_is_escaped) X(the_report_appears_whole_or_not_at_all)
+#define TESTS(X) X(a_wrong_call_is_told) X(the_report_holds_every_method) X(options_go_where_they_belong) X(a_failing_method_is_a_row) X(text_from_data_is_escaped) X(the_report_shows_conclusion_confusion_and_mistakes) X(the_report_appears_whole_or_not_at_all)
 
 #else
 

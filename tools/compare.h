@@ -11,7 +11,7 @@ static const struct compare_method { const char *word, *title, *method; } compar
     { "head", "head", "head" }, { "ladder", "ladder", "ladder" }, { "ladder-cached", "ladder, cached", "ladder" }, { "bitfit", "bitfit", "bitfit" }, { "lora", "lora", "lora" },
     { "adapter", "adapter", "adapter" }, { "prefix", "prefix", "prefix" }, { "prompt", "prompt", "prompt" }, { "full", "full", "full" } };
 
-enum { ROW_LADDER = 1, ROW_CACHED = 2, ROW_FULL = 8 };
+enum { ROW_HEAD = 0, ROW_LADDER = 1, ROW_CACHED = 2, ROW_FULL = 8 };
 
 /* Options that train would refuse, or that mean nothing, with another method. */
 static const struct { const char *option, *methods; } compare_owned[] = {
@@ -83,6 +83,18 @@ static double sample_median(sample *s) {
     return (s->values[(s->used - 1) / 2] + s->values[s->used / 2]) / 2;
 }
 
+/* What one run answered on the scored set, one label a text: how often each class was taken for which, and the mistakes it was surest of. */
+enum { MAX_CLASSES = 24, MAX_MISTAKES = 12 };
+
+typedef struct mistake { double score; char label[40], answer[40], said[200]; } mistake;
+
+typedef struct confusion {
+    int32_t classes, examples, mistakes, many;      /* many: there are more than MAX_CLASSES, and no table */
+    char    name[MAX_CLASSES][40];
+    int32_t count[MAX_CLASSES][MAX_CLASSES];        /* [label][answer]                                 */
+    mistake worst[MAX_MISTAKES];
+} confusion;
+
 typedef struct trial {
     int      done, has_dev, has_test;
     double   dev, test, seconds, step_seconds, peak;
@@ -96,19 +108,22 @@ typedef struct contender {
     spread   dev, test, step, seconds, peak;
     int      done;
     curve    loss;
+    confusion answers;                     /* of the first seed                                        */
     trial   *trials;                       /* one a seed                                               */
 } contender;
 
 typedef struct comparison {
     run     *r;
-    int      rows, seeds, has_dev, has_test, failed;
+    int      rows, seeds, has_dev, has_test, failed, scored;    /* scored: answers can be asked for    */
     contender row[COMPARE_ROWS];
     const contender *full;                 /* what ratios are to, or NULL                              */
     char     metric[32];
     double   majority, seconds;            /* majority -1: there is none                               */
+    double   words_dev, words_test;        /* what counting words reaches, -1: not known               */
     char   **arguments;
     sample   times;
-    char     folder[LADDER_MAX_PATH], out[LADDER_MAX_PATH], err[LADDER_MAX_PATH], log[LADDER_MAX_PATH], result[LADDER_MAX_PATH];
+    char     folder[LADDER_MAX_PATH], out[LADDER_MAX_PATH], err[LADDER_MAX_PATH], log[LADDER_MAX_PATH], result[LADDER_MAX_PATH],
+             answers[LADDER_MAX_PATH];
 } comparison;
 
 /* ---- running the program -------------------------------------------------------------- */
@@ -189,12 +204,13 @@ static int make_folder(comparison *c) {
     ldr__path_join(c->err, sizeof c->err, c->folder, "err");
     ldr__path_join(c->log, sizeof c->log, c->folder, "log");
     ldr__path_join(c->result, sizeof c->result, c->folder, "result");
+    ldr__path_join(c->answers, sizeof c->answers, c->folder, "answers");
     return EXIT_DONE;
 }
 
 /* A run that was ended leaves more than it was asked for. */
 static void remove_files(const comparison *c) {
-    static const char *const names[] = { "out", "err", "log", "result", "result.partial", "result.checkpoint", "result.checkpoint.partial" };
+    static const char *const names[] = { "out", "err", "log", "answers", "result", "result.partial", "result.checkpoint", "result.checkpoint.partial" };
     char path[LADDER_MAX_PATH];
     size_t i;
     for (i = 0; i < sizeof names / sizeof *names; i++)
@@ -247,6 +263,11 @@ static void make_arguments(comparison *c, const char *name, const struct compare
         *to++ = c->result;
         *to++ = (char *)(uintptr_t)"--log";
         *to++ = c->log;
+        if (c->scored && strcmp(seed, "1") == 0) {
+            *to++ = (char *)(uintptr_t)"--answers";
+            *to++ = c->answers;
+            if (m == c->row[0].method) *to++ = (char *)(uintptr_t)"--baselines";
+        }
     }
     *to = NULL;
 }
@@ -315,6 +336,51 @@ static double read_log(comparison *c, contender *k) {
     return sample_median(&c->times);
 }
 
+static int32_t class_at(confusion *a, const char *name) {
+    int32_t i;
+    for (i = 0; i < a->classes; i++)
+        if (strcmp(a->name[i], name) == 0) return i;
+    if (a->classes == MAX_CLASSES) {
+        a->many = 1;
+        return -1;
+    }
+    snprintf(a->name[a->classes], sizeof a->name[0], "%s", name);
+    return a->classes++;
+}
+
+/* Kept in order, the surest first. */
+static void add_mistake(confusion *a, const mistake *m) {
+    int32_t i = LDR__MIN(a->mistakes, MAX_MISTAKES);
+    a->mistakes++;
+    if (i == MAX_MISTAKES && a->worst[--i].score >= m->score) return;
+    for (; i > 0 && a->worst[i - 1].score < m->score; i--) a->worst[i] = a->worst[i - 1];
+    a->worst[i] = *m;
+}
+
+static void read_answers(const comparison *c, confusion *a) {
+    FILE *f = fopen(c->answers, "rb");
+    text line = { NULL, 0, 0 };
+    if (!f) return;
+    while (read_line(f, &line) > 0) {
+        ldr_json *j = ldr_json_parse(line.data, line.used, NULL, NULL);
+        mistake m;
+        int32_t label, answer;
+        if (!j) continue;
+        ldr_json_string(m.label, sizeof m.label, j, ldr_json_get(j, 0, "label"));
+        ldr_json_string(m.answer, sizeof m.answer, j, ldr_json_get(j, 0, "answer"));
+        ldr_json_string(m.said, sizeof m.said, j, ldr_json_get(j, 0, "text"));
+        m.score = member(j, "score", 0);
+        label = class_at(a, m.label);
+        answer = class_at(a, m.answer);
+        if (label >= 0 && answer >= 0) a->count[label][answer]++;
+        if (strcmp(m.label, m.answer) != 0) add_mistake(a, &m);
+        a->examples++;
+        ldr_json_free(j);
+    }
+    free(line.data);
+    fclose(f);
+}
+
 static void read_trial(comparison *c, contender *k, trial *t, const ldr_json *j) {
     double step = read_log(c, k), majority = member(j, "majority", -1);
     const ldr_json_node *dev = ldr_json_node_at(j, ldr_json_get(j, 0, "dev")), *test = ldr_json_node_at(j, ldr_json_get(j, 0, "test"));
@@ -339,6 +405,11 @@ static void read_trial(comparison *c, contender *k, trial *t, const ldr_json *j)
     c->has_dev |= t->has_dev;
     c->has_test |= t->has_test;
     if (majority >= 0) c->majority = majority;
+    if (ldr_json_get(j, 0, "words") >= 0) {
+        c->words_dev = ldr_json_number(j, ldr_json_get(j, ldr_json_get(j, 0, "words"), "dev"), -1);
+        c->words_test = ldr_json_number(j, ldr_json_get(j, ldr_json_get(j, 0, "words"), "test"), -1);
+    }
+    if (t == k->trials) read_answers(c, &k->answers);
     ldr_json_string(c->metric, sizeof c->metric, j, ldr_json_get(j, 0, "metric"));
 }
 
@@ -451,6 +522,8 @@ static void print_table(const comparison *c) {
         putchar('\n');
     }
     if (c->majority >= 0) printf("always the commonest class of dev: %.4f of the answers are right\n", c->majority);
+    if (c->words_dev >= 0) printf("counting words, without a model: %.4f on dev\n", c->words_dev);
+    if (c->words_test >= 0) printf("counting words, without a model: %.4f on test\n", c->words_test);
     if (c->has_dev || c->has_test) printf("scores are %s%s\n", c->metric, c->seeds > 1 ? ": mean +- standard deviation over the seeds" : "");
     print_failures(c);
 }
@@ -571,6 +644,8 @@ static void json_comparison(page *p, const comparison *c) {
     json_string(p, c->metric);
     say(p, ",\"seeds\":%d", c->seeds);
     json_number(p, "majority", c->majority >= 0 ? c->majority : NAN);
+    json_number(p, "words_dev", c->words_dev >= 0 ? c->words_dev : NAN);
+    json_number(p, "words_test", c->words_test >= 0 ? c->words_test : NAN);
     json_number(p, "seconds", c->seconds);
     say(p, ",\"methods\":[");
     for (i = 0; i < c->rows; i++) {
@@ -953,6 +1028,9 @@ static const char compare_style[] =
     "svg{display:block;width:100%;height:auto;max-width:560px;font:13px system-ui,-apple-system,\"Segoe UI\",Roboto,Arial,sans-serif}svg text{fill:var(--ink)}svg .tick{fill:var(--soft);font-size:12px}.end{text-anchor:end}.mid{text-anchor:middle}\n"
     ".grid{stroke:var(--grid)}.axis{stroke:var(--soft)}.base{stroke:var(--soft);stroke-dasharray:5 4}.lead{stroke:var(--soft);stroke-width:.7;fill:none}.mark{fill:var(--c);stroke:var(--paper);stroke-width:1}.whisker{stroke:var(--c);stroke-width:1.5;opacity:.6}.bar{fill:var(--c)}\n"
     ".planned{fill:url(#hatch);stroke:var(--soft)}.hatch{stroke:var(--soft);stroke-width:1.6}.line{fill:none;stroke:var(--c);stroke-width:2;stroke-linejoin:round}.d1{stroke-dasharray:7 3}.d2{stroke-dasharray:2 3}.d3{stroke-dasharray:9 3 2 3}.d4{stroke-dasharray:4 2}\n"
+    ".conclusion{font-size:1.15rem;font-weight:600;border-left:4px solid var(--rule);padding-left:.8em}\n"
+    "table.confusion td,table.confusion th{padding:.3em .45em;font-size:.85rem}table.confusion thead th{writing-mode:vertical-rl;text-align:left}table.confusion thead th:first-child{writing-mode:horizontal-tb}\n"
+    "table.confusion td.right{font-weight:700}table.confusion td.wrong{background:color-mix(in srgb,#cf222e var(--much),transparent)}table.mistakes td{white-space:normal;text-align:left}table.mistakes td:nth-child(2){min-width:16em}\n"
     "footer{margin-top:3em;color:var(--soft);font-size:.88rem}\n";
 
 static void page_setting(page *p, const char *name, const char *value) {
@@ -1013,6 +1091,49 @@ static void page_settings(page *p, const comparison *c) {
     say(p, "</dl>\n");
 }
 
+static const spread *final_score(const comparison *c, const contender *k) { return c->has_test ? &k->test : &k->dev; }
+
+/* The row of this kind that ran, or NULL. */
+static const contender *row_of(const comparison *c, int number) {
+    int i;
+    for (i = 0; i < c->rows; i++)
+        if (method_number(&c->row[i]) == number && c->row[i].done && final_score(c, &c->row[i])->n) return &c->row[i];
+    return NULL;
+}
+
+/* The ladder, with its taps kept if that ran. */
+static const contender *ladder_row(const comparison *c) { return row_of(c, ROW_CACHED) ? row_of(c, ROW_CACHED) : row_of(c, ROW_LADDER); }
+
+/* ", 3.5 points above the linear head": of two scores, both parts of 1. */
+static void say_beside(page *p, const spread *a, const spread *b, const char *what) {
+    double d = 100 * (a->mean - b->mean);
+    if (fabs(d) < 0.05) say(p, ", equal to %s", what);
+    else say(p, ", %.1f points %s %s", fabs(d), d > 0 ? "above" : "below", what);
+    if (a->n > 1 && fabs(d) < 100 * (spread_deviation(a) + spread_deviation(b))) say(p, " (within the spread of the seeds)");
+}
+
+/* What the numbers say of the ladder, in a sentence or two. */
+static void conclude(page *p, const comparison *c) {
+    const contender *k = ladder_row(c), *head = row_of(c, ROW_HEAD), *full = c->full;
+    double words = c->has_test ? c->words_test : c->words_dev;
+    if (!k) return;
+    say(p, "The ladder reaches %.1f %% %s on %s", 100 * final_score(c, k)->mean, c->metric, c->has_test ? "test" : "dev");
+    if (head) say_beside(p, final_score(c, k), final_score(c, head), "the linear head");
+    if (full) say_beside(p, final_score(c, k), final_score(c, full), "full fine-tuning");
+    if (words >= 0 && strcmp(c->metric, "accuracy") == 0) say(p, "; counting words reaches %.1f %%", 100 * words);
+    say(p, ".");
+    if (full && full->step.mean > 0 && full->peak.mean > 0)
+        say(p, " A step takes %.2f of full fine-tuning's time%s, the run %.2f of its memory.", k->step.mean / full->step.mean,
+            method_number(k) == ROW_CACHED ? " with taps kept" : "", k->peak.mean / full->peak.mean);
+}
+
+static void page_conclusion(page *p, const comparison *c) {
+    if (!ladder_row(c)) return;
+    say(p, "<p class=\"conclusion\">");
+    conclude(p, c);
+    say(p, "</p>\n");
+}
+
 /* Best score, least memory, shortest step: what one looks for first. */
 static void page_summary(page *p, const comparison *c) {
     const contender *best = NULL, *small = NULL, *fast = NULL;
@@ -1049,6 +1170,70 @@ static void page_failures(page *p, const comparison *c) {
     say(p, "</ul>\n");
 }
 
+/* A row of the table's foot: shares of right answers that cost nothing; below 0: not known. */
+static void page_baseline(page *p, const comparison *c, const char *what, double dev, double test) {
+    int j, exact = strcmp(c->metric, "accuracy") == 0;
+    if (dev < 0 && test < 0) return;
+    say(p, "<tr><th scope=\"row\">%s</th>", what);
+    for (j = 0; j < CELLS; j++) {
+        double v = j == CELL_DEV ? dev : j == CELL_TEST ? test : -1;
+        if (!cell_shown(c, j)) continue;
+        if (v < 0) say(p, "<td></td>");
+        else say(p, exact ? "<td>%.4f</td>" : "<td>%.4f right</td>", v);
+    }
+    say(p, "</tr>\n");
+}
+
+/* Rows: what is true; columns: what was answered. */
+static void page_confusion(page *p, const confusion *a) {
+    int32_t i, k;
+    say(p, "<div class=\"scroll\" role=\"region\" aria-label=\"Confusion table\" tabindex=\"0\"><table class=\"confusion\"><thead><tr><th>true, answered</th>");
+    for (k = 0; k < a->classes; k++) {
+        say(p, "<th scope=\"col\">");
+        escape(p, a->name[k]);
+        say(p, "</th>");
+    }
+    say(p, "</tr></thead><tbody>\n");
+    for (i = 0; i < a->classes; i++) {
+        int32_t sum = 0;
+        for (k = 0; k < a->classes; k++) sum += a->count[i][k];
+        say(p, "<tr><th scope=\"row\">");
+        escape(p, a->name[i]);
+        say(p, "</th>");
+        for (k = 0; k < a->classes; k++) {
+            int32_t n = a->count[i][k];
+            if (!n) say(p, "<td></td>");
+            else if (i == k) say(p, "<td class=\"right\">%d</td>", (int)n);
+            else say(p, "<td class=\"wrong\" style=\"--much:%d%%\">%d</td>", (int)(10 + 60.0 * n / sum), (int)n);
+        }
+        say(p, "</tr>\n");
+    }
+    say(p, "</tbody></table></div>\n");
+}
+
+static void page_mistakes(page *p, const comparison *c) {
+    const contender *k = ladder_row(c);
+    const confusion *a;
+    int32_t i;
+    if (!k || !k->answers.examples) return;
+    a = &k->answers;
+    say(p, "<h2>What the ladder answers</h2>\n<p>Seed 1, %d examples of the %s set, %d answered wrongly.</p>\n", (int)a->examples, c->has_test ? "test" : "dev", (int)a->mistakes);
+    if (!a->many) page_confusion(p, a);
+    if (!a->mistakes) return;
+    say(p, "<h3>The mistakes it was surest of</h3>\n<div class=\"scroll\" role=\"region\" aria-label=\"Mistakes\" tabindex=\"0\"><table class=\"mistakes\"><thead><tr><th scope=\"col\">sure</th>"
+           "<th scope=\"col\">text, as tokens</th><th scope=\"col\">true</th><th scope=\"col\">answered</th></tr></thead><tbody>\n");
+    for (i = 0; i < LDR__MIN(a->mistakes, MAX_MISTAKES); i++) {
+        say(p, "<tr><td>%.2f</td><td>", a->worst[i].score);
+        escape(p, a->worst[i].said);
+        say(p, "</td><td>");
+        escape(p, a->worst[i].label);
+        say(p, "</td><td>");
+        escape(p, a->worst[i].answer);
+        say(p, "</td></tr>\n");
+    }
+    say(p, "</tbody></table></div>\n");
+}
+
 static void page_table(page *p, const comparison *c) {
     char dev[64], test[64];
     const char *heads[CELLS] = { NULL, NULL, "ms per step", "to full", "Peak, MiB", "to full", "Trained", "Share", "Whole run, s", "Planned, MiB" };
@@ -1079,13 +1264,10 @@ static void page_table(page *p, const comparison *c) {
         say(p, "</tr>\n");
     }
     say(p, "</tbody>\n");
-    if (c->majority >= 0) {
-        say(p, "<tfoot><tr><th scope=\"row\">always the commonest class</th>");
-        for (j = 0; j < CELLS; j++)
-            if (j == CELL_DEV && strcmp(c->metric, "accuracy") == 0) say(p, "<td>%.4f</td>", c->majority);
-            else if (cell_shown(c, j)) say(p, j == CELL_DEV ? "<td>%.4f right</td>" : "<td></td>", c->majority);
-        say(p, "</tr></tfoot>\n");
-    }
+    say(p, "<tfoot>");
+    page_baseline(p, c, "counting words, without a model", c->words_dev, c->words_test);
+    page_baseline(p, c, "always the commonest class", c->majority, -1);
+    say(p, "</tfoot>\n");
     say(p, "</table></div>\n");
     if (partly) page_failures(p, c);
 }
@@ -1118,6 +1300,7 @@ static void make_page(page *p, const comparison *c, const page *json) {
     say(p, "</code>%s", c->r->o.task ? " on " : "");
     if (c->r->o.task) escape(p, c->r->o.task);
     say(p, "</h1>\n<p>%d %s, %d %s each, trained on the same examples with the same settings, every run in a process of its own.</p>\n", c->rows, c->rows == 1 ? "method" : "methods", c->seeds, c->seeds == 1 ? "run" : "runs");
+    page_conclusion(p, c);
     page_summary(p, c);
     page_settings(p, c);
     say(p, "<h2>Results</h2>\n");
@@ -1131,6 +1314,7 @@ static void make_page(page *p, const comparison *c, const page *json) {
         draw_curves(p, c);
         say(p, "</div>\n");
     }
+    page_mistakes(p, c);
     page_columns(p, c);
     say(p, "<footer>ladder %s, %s, %.0f seconds for all runs. The numbers of every run are in this page's source as JSON.</footer>\n</main>\n<script type=\"application/json\" id=\"numbers\">", LADDER_VERSION, date, c->seconds);
     say(p, "%s</script>\n</body></html>\n", json->t.data ? json->t.data : "");
@@ -1190,6 +1374,14 @@ static int run_trials(comparison *c) {
     return interrupted ? fail(c->r, LDR_OK, "interrupted: no report is written", "") : EXIT_DONE;
 }
 
+static void print_conclusion(const comparison *c) {
+    page p;
+    memset(&p, 0, sizeof p);
+    conclude(&p, c);
+    if (p.t.used && !p.failed) puts(p.t.data);
+    free(p.t.data);
+}
+
 static int give_results(comparison *c) {
     page json;
     int status = EXIT_DONE, i;
@@ -1199,6 +1391,7 @@ static int give_results(comparison *c) {
     else if (c->r->o.report) status = write_report(c, &json);
     if (!status && c->r->o.json) puts(json.t.data);
     else if (!status) print_table(c);
+    if (!status && !c->r->o.json) print_conclusion(c);
     if (!status && c->r->o.report && !c->r->o.json) printf("report written to %s\n", c->r->o.report);
     free(json.t.data);
     for (i = 0; i < c->rows && !status; i++)
@@ -1212,11 +1405,12 @@ static int command_compare(run *r) {
     int i, status;
     if (!c) return fail(r, LDR_MEMORY, "out of memory", "");
     c->r = r;
-    c->majority = -1;
+    c->majority = c->words_dev = c->words_test = -1;
     c->seeds = r->o.seeds ? (int)r->o.seeds : 1;
     status = choose_methods(c, r->o.methods ? r->o.methods : "head,ladder,ladder-cached,bitfit,lora,adapter,prefix,prompt,full");
     if (!status) status = choose_task(r, r->o.task);
     if (!status) {
+        c->scored = r->head == LDR_HEAD_CLASSIFY && has_scored_set(r);
         r->train_desc = make_train_desc(r);            /* only to say in the report what will run */
         trials = (trial *)calloc((size_t)c->rows * (size_t)c->seeds, sizeof *trials);
         c->arguments = (char **)calloc((size_t)r->argument_count + 16, sizeof *c->arguments);

@@ -186,7 +186,7 @@ enum { MAX_RUNGS = 256 };
 /* A word option holds the place of its word, counted from 1; 0 is "not given" everywhere. */
 typedef struct options {
     unsigned    command;
-    const char *model, *ladder, *task, *train, *dev, *test, *data, *out, *resume, *checkpoint, *log, *file, *cache, *targets, *texts, *held_out, *word_list, *with_ladder, *vocab, *methods, *report, *teacher, *tokenizer;
+    const char *model, *ladder, *task, *train, *dev, *test, *data, *out, *resume, *checkpoint, *log, *file, *cache, *targets, *texts, *held_out, *word_list, *with_ladder, *vocab, *methods, *report, *teacher, *tokenizer, *answers;
     int32_t     method, preset, init, importance, slice_heads, optimizer, schedule, cache_type, tap_type, cache_fill, simd, compute, pool, head_pool, type, truncate;
     float       budget_seconds, budget_memory;
     int32_t     recipe, reduction, top, standardise, head_epochs, head_hidden, epochs, batch, accumulate, max_len, patience, stop_at, threads, layer;
@@ -195,7 +195,7 @@ typedef struct options {
     float       replace_rate, replace_until, alpha, lr, warmup, weight_decay, dropout, label_smoothing, clip, masked, word_weight, text_weight, layer_weight;
     uint64_t    seed;
     int32_t     rungs[MAX_RUNGS], rung_count;
-    int32_t     many_labels;
+    int32_t     many_labels, baselines;
 } options;
 
 /* OFF kinds: a given 0 means "none" and is kept as -1, because a 0 in a description means "the default". */
@@ -327,6 +327,8 @@ static const option option_table[] = {
     { "--checkpoint", KIND_TEXT, AT(checkpoint), CMD_TRAIN | CMD_STREAM, 0, "FILE", 0, 0, "save the trainer's state after each epoch and on Ctrl-C" },
     { "--resume", KIND_TEXT, AT(resume), CMD_TRAIN | CMD_STREAM, 0, "FILE", 0, 0, "go on from a checkpoint, with otherwise the same options" },
     { "--stop-at", KIND_COUNT, AT(stop_at), CMD_TRAIN | CMD_STREAM, 0, "N", 1, 2147483647, "do after step N what Ctrl-C does" },
+    { "--answers", KIND_TEXT, AT(answers), CMD_TRAIN | CMD_EVAL, 0, "FILE", 0, 0, "one label a text: a JSON line for each example of the test set (without one: of dev), with its label and the answer" },
+    { "--baselines", KIND_FLAG, AT(baselines), CMD_TRAIN, 0, NULL, 0, 0, "one label a text: also say what counting words reaches, without a model" },
     { "--log", KIND_TEXT, AT(log), CMD_TRAIN | CMD_STREAM, 0, "FILE", 0, 0, "a JSON line for each step and each epoch" },
     { "--layer", KIND_COUNT, AT(layer), CMD_FEATURES, 0, "N", 0, 65536, "0: embeddings, i: output of block i; else the final state" },
     { "--pool", KIND_WORD, AT(pool), CMD_FEATURES, 0, "none|cls|mean", 0, 0, "one vector a line: the first token's, or the mean" },
@@ -1081,12 +1083,24 @@ static void say_unseen(const ldr_dataset *d, const char *path) {
             path, (int)n, (int)ldr_dataset_count(d), name ? name : "");
 }
 
+/* --dev, or the dev file of the directory that --train is. */
+static const char *dev_path(const run *r, char buffer[LADDER_MAX_PATH]) {
+    const char *dev = r->o.dev;
+    char train[LADDER_MAX_PATH];
+    if (!dev && file_for_role(r->o.train, train_names, train) == train && file_for_role(r->o.train, dev_names, buffer) == buffer) dev = r->o.train;
+    return file_for_role(dev, dev_names, buffer);
+}
+
+static int has_scored_set(const run *r) {
+    char buffer[LADDER_MAX_PATH];
+    return r->o.test || dev_path(r, buffer);
+}
+
 static int load_sets(run *r) {
     char train_buffer[LADDER_MAX_PATH], dev_buffer[LADDER_MAX_PATH], test_buffer[LADDER_MAX_PATH];
-    const char *paths[3], *dev = r->o.dev;
+    const char *paths[3];
     paths[0] = file_for_role(r->o.train, train_names, train_buffer);
-    if (!dev && paths[0] == train_buffer && file_for_role(r->o.train, dev_names, dev_buffer) == dev_buffer) dev = r->o.train;
-    paths[1] = file_for_role(dev, dev_names, dev_buffer);
+    paths[1] = dev_path(r, dev_buffer);
     paths[2] = file_for_role(r->o.test, test_names, test_buffer);
     if (r->task) {
         r->labels = task_label_set(r->task, paths, 3, &r->err);
@@ -1414,6 +1428,17 @@ static int check_writable(run *r, const char *path) {
     return EXIT_DONE;
 }
 
+#include "answers.h"
+
+/* Options that speak of one label a text, with a set to score. */
+static int check_answers(run *r, const ldr_dataset *scored) {
+    const char *what = r->o.answers ? "--answers" : r->o.baselines ? "--baselines" : NULL;
+    if (!what) return EXIT_DONE;
+    if (r->head != LDR_HEAD_CLASSIFY) return fail(r, LDR_ARGUMENT, "%s: is for tasks with one label a text", what);
+    if (!scored) return fail(r, LDR_ARGUMENT, "%s: needs --dev or --test", what);
+    return r->o.answers ? check_writable(r, r->o.answers) : EXIT_DONE;
+}
+
 /* What became of the caches of an earlier run: worth a line on standard error, but no error. */
 static void show_cache_notes(const run *r) {
     ldr_cache_info c = ldr_trainer_cache(r->trainer);
@@ -1423,6 +1448,7 @@ static void show_cache_notes(const run *r) {
 }
 
 static int open_trainer(run *r) {
+    if (check_answers(r, r->test ? r->test : r->dev)) return EXIT_FAILED;
     if (check_writable(r, r->o.out) || (r->o.checkpoint && check_writable(r, r->o.checkpoint))) return EXIT_FAILED;
     if (r->train_desc.cache && r->train_desc.cache_layers && on_terminal()) fputs("filling the tap cache, layer by layer ...\n", stderr);
     r->trainer = ldr_trainer_create(r->ladder, r->train, r->dev, &r->train_desc, &r->err);
@@ -1482,7 +1508,7 @@ static int save_ladder(run *r) {
 }
 
 typedef struct summary {
-    double   dev, test, seconds, speed;
+    double   dev, test, seconds, speed, words_dev, words_test;
     int32_t  best_epoch, steps;
     uint64_t trainable, total, peak;
 } summary;
@@ -1510,6 +1536,15 @@ static void print_summary_json(const run *r, const summary *s) {
         fputs(",\"test\":", stdout);
         put_number(stdout, s->test);
     }
+    if (r->o.baselines) {
+        fputs(",\"words\":{\"dev\":", stdout);
+        if (r->dev) put_number(stdout, s->words_dev);
+        else fputs("null", stdout);
+        fputs(",\"test\":", stdout);
+        if (r->test) put_number(stdout, s->words_test);
+        else fputs("null", stdout);
+        putchar('}');
+    }
     fputs("}\n", stdout);
 }
 
@@ -1520,6 +1555,7 @@ static void print_summary(const run *r, const summary *s) {
     if (r->test) printf(" %.4f on test", s->test);
     if (!r->dev && !r->test) printf(" not measured");
     if (r->dev && r->head == LDR_HEAD_CLASSIFY) printf(", majority class %.4f", majority_share(r->dev));
+    if (r->o.baselines) printf(", counting words %.4f", r->test ? s->words_test : s->words_dev);
     printf(", %" PRIu64 " parameters trained, %" PRIu64 " frozen, %.1f seconds, %.0f tokens/s", s->trainable, s->total - s->trainable, s->seconds, s->speed);
     if (s->peak) printf(", peak memory %.0f MiB", (double)s->peak / 1048576.0);
     printf(", saved to %s\n", r->o.out);
@@ -1551,6 +1587,9 @@ static int summarize(run *r, const watch *w, const ldr_progress *p, summary *s) 
         if (ldr_evaluate(r->ladder, r->test, r->metric, &score, &r->err)) return EXIT_FAILED;
         s->test = score.value;
     }
+    if (r->o.answers && write_answers(r->o.answers, r->model, r->ladder, r->test ? r->test : r->dev, r->max_len, &r->err)) return EXIT_FAILED;
+    if (r->o.baselines && !count_words(r->train, r->dev, r->test, r->info.vocabulary, r->max_len, &s->words_dev, &s->words_test))
+        return fail(r, LDR_MEMORY, "out of memory while counting words", "");
     s->trainable = ldr_ladder_trainable(r->ladder);
     s->total = s->trainable + r->info.parameters - replaced_parameters(r->ladder);
     s->peak = peak_bytes();
@@ -1640,7 +1679,8 @@ static int command_eval(run *r) {
     if (status) return status;
     r->dev = load_set(r, file_for_role(r->o.data, dev_names, buffer), r->labels);
     say_unseen(r->dev, file_for_role(r->o.data, dev_names, buffer));
-    if (!r->dev || ldr_evaluate(r->ladder, r->dev, r->metric, &score, &r->err)) return EXIT_FAILED;
+    if (!r->dev || check_answers(r, r->dev) || ldr_evaluate(r->ladder, r->dev, r->metric, &score, &r->err)) return EXIT_FAILED;
+    if (r->o.answers && write_answers(r->o.answers, r->model, r->ladder, r->dev, r->max_len, &r->err)) return EXIT_FAILED;
     if (r->o.json) {
         fputs("{\"metric\":", stdout);
         put_string(stdout, ldr_metric_name(r->metric));
