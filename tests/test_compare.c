@@ -185,6 +185,22 @@ TEST(the_report_shows_conclusion_confusion_and_mistakes) {
     CHECK(holds("err", "--answers: needs --dev or --test"));
 }
 
+/* Ladders of several heights and rates over shared taps: the best is named with the options that train it. The model has three blocks. */
+TEST(search_tries_ladders_on_shared_taps) {
+    char *page;
+    ldr_json *j;
+    NEED_MODEL();
+    EXPECT(0, "$L compare " QUICK " --search --report s.html");
+    CHECK(holds("out", "top 1, lr x 0.5") && holds("out", "top 2, lr x 2") && holds("out", "Train it with --top "));
+    j = numbers("s.html", &page);
+    CHECK(j && method_at(j, "top1-lr0.5") >= 0 && mean_of(j, method_at(j, "top2-lr1"), "dev") >= 0);
+    CHECK(page && strstr(page, "Score against trained numbers") && strstr(page, "Score against seconds of the whole run"));
+    EXPECT(0, "! ls -d s.html.*");
+    EXPECT(2, "$L compare " QUICK " --search --methods head");
+    ldr_json_free(j);
+    free(page);
+}
+
 TEST(the_report_appears_whole_or_not_at_all) {
     NEED_MODEL();
     EXPECT(1, "$L compare " QUICK " --report nowhere/r.html");
@@ -195,7 +211,7 @@ TEST(the_report_appears_whole_or_not_at_all) {
     EXPECT(0, "! ls -d old.html.*");
 }
 
-#define TESTS(X) X(a_wrong_call_is_told) X(the_report_holds_every_method) X(options_go_where_they_belong) X(a_failing_method_is_a_row) X(text_from_data_is_escaped) X(the_report_shows_conclusion_confusion_and_mistakes) X(the_report_appears_whole_or_not_at_all)
+#define TESTS(X) X(a_wrong_call_is_told) X(the_report_holds_every_method) X(options_go_where_they_belong) X(a_failing_method_is_a_row) X(text_from_data_is_escaped) X(the_report_shows_conclusion_confusion_and_mistakes) X(search_tries_ladders_on_shared_taps) X(the_report_appears_whole_or_not_at_all)
 
 #else
 

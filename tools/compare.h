@@ -7,11 +7,17 @@ enum { COMPARE_ROWS = 9, CURVE_BINS = 192, STEP_TIMES = 4096, MAX_TICKS = 16 };
 
 #define COMPARE_METHODS "head|ladder|ladder-cached|bitfit|lora|adapter|prefix|prompt|full"
 
-static const struct compare_method { const char *word, *title, *method; } compare_methods[COMPARE_ROWS] = {
-    { "head", "head", "head" }, { "ladder", "ladder", "ladder" }, { "ladder-cached", "ladder, cached", "ladder" }, { "bitfit", "bitfit", "bitfit" }, { "lora", "lora", "lora" },
-    { "adapter", "adapter", "adapter" }, { "prefix", "prefix", "prefix" }, { "prompt", "prompt", "prompt" }, { "full", "full", "full" } };
+/* owner: whose options it takes. top, scale: a ladder of --search, with so many copies and so many times the usual rate. */
+typedef struct compare_method { const char *word, *title, *method, *owner; int32_t number, top; double scale; } compare_method;
 
-enum { ROW_HEAD = 0, ROW_LADDER = 1, ROW_CACHED = 2, ROW_FULL = 8 };
+#define COMPARE_METHOD(number, word, title, method) { word, title, method, word, number, 0, 0 }
+static const compare_method compare_methods[COMPARE_ROWS] = {
+    COMPARE_METHOD(0, "head", "head", "head"), COMPARE_METHOD(1, "ladder", "ladder", "ladder"),
+    COMPARE_METHOD(2, "ladder-cached", "ladder, cached", "ladder"), COMPARE_METHOD(3, "bitfit", "bitfit", "bitfit"),
+    COMPARE_METHOD(4, "lora", "lora", "lora"), COMPARE_METHOD(5, "adapter", "adapter", "adapter"),
+    COMPARE_METHOD(6, "prefix", "prefix", "prefix"), COMPARE_METHOD(7, "prompt", "prompt", "prompt"), COMPARE_METHOD(8, "full", "full", "full") };
+
+enum { ROW_HEAD = 0, ROW_LADDER = 1, ROW_CACHED = 2, ROW_FULL = 8, ROW_SEARCH = 100 };
 
 /* Options that train would refuse, or that mean nothing, with another method. */
 static const struct { const char *option, *methods; } compare_owned[] = {
@@ -103,7 +109,7 @@ typedef struct trial {
 } trial;
 
 typedef struct contender {
-    const struct compare_method *method;
+    const compare_method *method;
     uint64_t planned, trainable, total;    /* planned 0: not known                                     */
     spread   dev, test, step, seconds, peak;
     int      done;
@@ -114,7 +120,7 @@ typedef struct contender {
 
 typedef struct comparison {
     run     *r;
-    int      rows, seeds, has_dev, has_test, failed, scored;    /* scored: answers can be asked for    */
+    int      rows, seeds, has_dev, has_test, failed, ran, scored;    /* scored: answers can be asked for    */
     contender row[COMPARE_ROWS];
     const contender *full;                 /* what ratios are to, or NULL                              */
     char     metric[32];
@@ -123,7 +129,9 @@ typedef struct comparison {
     char   **arguments;
     sample   times;
     char     folder[LADDER_MAX_PATH], out[LADDER_MAX_PATH], err[LADDER_MAX_PATH], log[LADDER_MAX_PATH], result[LADDER_MAX_PATH],
-             answers[LADDER_MAX_PATH];
+             answers[LADDER_MAX_PATH], cache[LADDER_MAX_PATH], top[16], scale[16];
+    compare_method searched[COMPARE_ROWS];
+    char     names[COMPARE_ROWS][2][40];   /* of those                                                 */
 } comparison;
 
 /* ---- running the program -------------------------------------------------------------- */
@@ -217,25 +225,42 @@ static void remove_files(const comparison *c) {
         if (ldr__path_join(path, sizeof path, c->folder, names[i])) remove(path);
 }
 
-static void remove_folder(const comparison *c) {
-    if (!c->folder[0]) return;
-    remove_files(c);
+static void remove_directory(const char *path) {
 #if HAVE_POSIX
-    rmdir(c->folder);
+    rmdir(path);
 #elif defined(_WIN32)
-    _rmdir(c->folder);
+    _rmdir(path);
+#else
+    (void)path;
 #endif
 }
 
-static int option_is_for(const struct compare_method *m, const char *name) {
+static void remove_folder(const comparison *c) {
+    static const char *const files[] = { "train.taps", "dev.taps", "train.taps.partial", "dev.taps.partial" };
+    char folder[LADDER_MAX_PATH], path[LADDER_MAX_PATH];
+    size_t n;
+    int i;
+    if (!c->folder[0]) return;
+    remove_files(c);
+    for (i = 0; i < c->rows; i++) {
+        if (c->row[i].method->number < ROW_SEARCH) continue;
+        snprintf(folder, sizeof folder, "%.*s/taps%d", LADDER_MAX_PATH - 32, c->folder, (int)c->row[i].method->top);
+        for (n = 0; n < sizeof files / sizeof *files; n++)
+            if (ldr__path_join(path, sizeof path, folder, files[n])) remove(path);
+        remove_directory(folder);
+    }
+    remove_directory(c->folder);
+}
+
+static int option_is_for(const compare_method *m, const char *name) {
     size_t i;
     for (i = 0; i < sizeof compare_owned / sizeof *compare_owned; i++)
-        if (strcmp(compare_owned[i].option, name) == 0) return word_index(compare_owned[i].methods, m->word) > 0;
+        if (strcmp(compare_owned[i].option, name) == 0) return word_index(compare_owned[i].methods, m->owner) > 0;
     return 1;
 }
 
 /* This program's arguments become those of `command` for one method: what it knows and what is for the method goes on as it was given. */
-static void make_arguments(comparison *c, const char *name, const struct compare_method *m, char *seed) {
+static void make_arguments(comparison *c, const char *name, const compare_method *m, char *seed) {
     const struct command *mine = find_command("compare"), *command = find_command(name);
     char **from = c->r->arguments, **to = c->arguments;
     int i, words;
@@ -254,9 +279,20 @@ static void make_arguments(comparison *c, const char *name, const struct compare
     *to++ = (char *)(uintptr_t)"--seed";
     *to++ = seed;
     *to++ = (char *)(uintptr_t)"--json";
-    if (m <= &compare_methods[ROW_CACHED]) {               /* a head and two ladders, one of which shows what reading the backbone costs */
+    if (m->number <= ROW_CACHED) {         /* a head and two ladders, one of which shows what reading the backbone costs */
         *to++ = (char *)(uintptr_t)"--cache";
-        *to++ = (char *)(uintptr_t)(m == &compare_methods[ROW_LADDER] ? "off" : "ram");
+        *to++ = (char *)(uintptr_t)(m->number == ROW_LADDER ? "off" : "ram");
+    }
+    if (m->number >= ROW_SEARCH) {         /* ladders that read the same taps share a cache             */
+        snprintf(c->cache, sizeof c->cache, "%.*s/taps%d", LADDER_MAX_PATH - 32, c->folder, (int)m->top);
+        snprintf(c->top, sizeof c->top, "%d", (int)m->top);
+        snprintf(c->scale, sizeof c->scale, "%g", m->scale);
+        *to++ = (char *)(uintptr_t)"--cache";
+        *to++ = c->cache;
+        *to++ = (char *)(uintptr_t)"--top";
+        *to++ = c->top;
+        *to++ = (char *)(uintptr_t)"--lr-scale";
+        *to++ = c->scale;
     }
     if (command->bit == CMD_TRAIN) {
         *to++ = (char *)(uintptr_t)"--out";
@@ -437,7 +473,7 @@ static void run_trial(comparison *c, contender *k, int seed) {
     free(line);
     remove_files(c);
     if (c->r->o.json && !on_terminal()) return;
-    fprintf(f, "%s, seed %d: ", k->method->title, seed + 1);
+    fprintf(f, "[%d/%d] %s, seed %d: ", ++c->ran, c->rows * c->seeds, k->method->title, seed + 1);
     if (!t->done) fprintf(f, "failed: %s\n", t->error);
     else {
         if (t->has_dev) fprintf(f, "%s %.4f on dev, ", c->metric, t->dev);
@@ -504,18 +540,19 @@ static void print_failures(const comparison *c) {
 static void print_table(const comparison *c) {
     static const char *const heads[CELLS] = { "dev", "test", "ms/step", "to full", "peak MiB", "to full", "trained", "share", "seconds", "plan MiB" };
     static cells text_of[COMPARE_ROWS];
-    int width[CELLS], i, j;
+    int width[CELLS], i, j, names = 14;
+    for (i = 0; i < c->rows; i++) names = LDR__MAX(names, (int)strlen(c->row[i].method->title));
     for (j = 0; j < CELLS; j++) width[j] = (int)strlen(heads[j]);
     for (i = 0; i < c->rows; i++) {
         fill_cells(c, &c->row[i], text_of[i], 0);
         for (j = 0; j < CELLS && c->row[i].done; j++) width[j] = LDR__MAX(width[j], (int)strlen(text_of[i][j]));
     }
-    printf("\n%-14s", "method");
+    printf("\n%-*s", names, "method");
     for (j = 0; j < CELLS; j++)
         if (cell_shown(c, j)) printf("  %*s", width[j], heads[j]);
     putchar('\n');
     for (i = 0; i < c->rows; i++) {
-        printf("%-14s", c->row[i].method->title);
+        printf("%-*s", names, c->row[i].method->title);
         if (!c->row[i].done) printf("  failed: %s", c->row[i].trials[0].error);
         for (j = 0; j < CELLS && c->row[i].done; j++)
             if (cell_shown(c, j)) printf("  %*s", width[j], text_of[i][j]);
@@ -706,7 +743,8 @@ static axis axis_of_range(double least, double most, double from, double to) {
     return a;
 }
 
-static int method_number(const contender *k) { return (int)(k->method - compare_methods); }
+static int method_number(const contender *k) { return k->method->number; }
+static int colour_of(const contender *k) { return k->method->number % ROW_SEARCH; }
 
 static void begin_chart(page *p, const char *id, const char *title, int height) {
     say(p, "<figure><figcaption>%s</figcaption>\n<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-labelledby=\"%s-t %s-d\"><title id=\"%s-t\">%s</title><desc id=\"%s-d\">", title, CHART_WIDTH, height, id, id, id, title, id);
@@ -815,15 +853,26 @@ static void place_label(page *p, boxes *b, const axis *ax, const axis *ay, doubl
 
 static const spread *score_of(const comparison *c, const contender *k) { return c->has_dev ? &k->dev : &k->test; }
 static int plotted(const comparison *c, const contender *k) { return k->done && score_of(c, k)->n > 0; }
-static double cost_of(const contender *k, int memory) { return memory ? k->peak.mean / 1048576.0 : 1e3 * k->step.mean; }
+
+/* What a score can be drawn against. */
+enum { COST_TIME, COST_MEMORY, COST_TRAINED, COST_RUN };
+static const struct { const char *id, *title, *name, *unit; } costs[] = {
+    { "time", "Score against time per step", "time per step, ms", "ms" }, { "memory", "Score against peak memory", "peak memory, MiB", "MiB" },
+    { "trained", "Score against trained numbers", "trained numbers, thousands", "thousand" },
+    { "run", "Score against seconds of the whole run", "whole run, s", "s" } };
+
+static double cost_of(const contender *k, int cost) {
+    return cost == COST_MEMORY ? k->peak.mean / 1048576.0 : cost == COST_TRAINED ? (double)k->trainable / 1e3 : cost == COST_RUN ? k->seconds.mean : 1e3 * k->step.mean;
+}
+
 static int majority_plotted(const comparison *c) { return c->has_dev && c->majority >= 0 && strcmp(c->metric, "accuracy") == 0; }
 
-static void scatter_axes(const comparison *c, int memory, axis *x, axis *y) {
+static void scatter_axes(const comparison *c, int kind, axis *x, axis *y) {
     double least = 1e300, most = 0, low = 1e300, high = -1e300;
     int i;
     for (i = 0; i < c->rows; i++) {
         const spread *s = score_of(c, &c->row[i]);
-        double cost = cost_of(&c->row[i], memory), d = spread_deviation(s);
+        double cost = cost_of(&c->row[i], kind), d = spread_deviation(s);
         if (!plotted(c, &c->row[i])) continue;
         least = LDR__MIN(least, cost);
         most = LDR__MAX(most, cost);
@@ -838,19 +887,19 @@ static void scatter_axes(const comparison *c, int memory, axis *x, axis *y) {
     *y = axis_of_range(low, high, CHART_HEIGHT - 46, 30);
 }
 
-static void draw_scatter(page *p, const comparison *c, int memory) {
+static void draw_scatter(page *p, const comparison *c, int kind) {
     axis x, y;
     boxes b;
     char y_name[64];
     int i;
     b.count = 0;
-    scatter_axes(c, memory, &x, &y);
-    begin_chart(p, memory ? "memory" : "time", memory ? "Score against peak memory" : "Score against time per step", CHART_HEIGHT);
+    scatter_axes(c, kind, &x, &y);
+    begin_chart(p, costs[kind].id, costs[kind].title, CHART_HEIGHT);
     for (i = 0; i < c->rows; i++)
-        if (plotted(c, &c->row[i])) say(p, "%s: %.4f at %.1f %s. ", c->row[i].method->title, score_of(c, &c->row[i])->mean, cost_of(&c->row[i], memory), memory ? "MiB" : "ms");
+        if (plotted(c, &c->row[i])) say(p, "%s: %.4f at %.1f %s. ", c->row[i].method->title, score_of(c, &c->row[i])->mean, cost_of(&c->row[i], kind), costs[kind].unit);
     say(p, "</desc>\n");
     snprintf(y_name, sizeof y_name, "%s on %s", c->metric, c->has_dev ? "dev" : "test");
-    draw_axes(p, &x, &y, memory ? "peak memory, MiB" : "time per step, ms", y_name);
+    draw_axes(p, &x, &y, costs[kind].name, y_name);
     if (majority_plotted(c)) {
         double at = axis_place(&y, c->majority);
         say(p, "<line class=\"base\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/><text class=\"tick end\" x=\"%.1f\" y=\"%.1f\">always the commonest class</text>\n", x.from, x.to, at, at, x.to, at + 14);
@@ -858,18 +907,18 @@ static void draw_scatter(page *p, const comparison *c, int memory) {
     }
     for (i = 0; i < c->rows; i++) {
         const spread *s = score_of(c, &c->row[i]);
-        double px = axis_place(&x, cost_of(&c->row[i], memory)), py = axis_place(&y, s->mean), d = spread_deviation(s);
+        double px = axis_place(&x, cost_of(&c->row[i], kind)), py = axis_place(&y, s->mean), d = spread_deviation(s);
         if (!plotted(c, &c->row[i])) continue;
         if (d > 0) {
             double top = axis_place(&y, s->mean + d), bottom = axis_place(&y, s->mean - d);
-            say(p, "<line class=\"whisker c%d\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/>", method_number(&c->row[i]), px, px, top, bottom);
+            say(p, "<line class=\"whisker c%d\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/>", colour_of(&c->row[i]), px, px, top, bottom);
             add_box(&b, px - 1, top, 2, bottom - top);
         }
-        draw_mark(p, method_number(&c->row[i]), px, py);
+        draw_mark(p, colour_of(&c->row[i]), px, py);
         add_box(&b, px - 7, py - 7, 14, 14);
     }
     for (i = 0; i < c->rows; i++)
-        if (plotted(c, &c->row[i])) place_label(p, &b, &x, &y, axis_place(&x, cost_of(&c->row[i], memory)), axis_place(&y, score_of(c, &c->row[i])->mean), c->row[i].method->title);
+        if (plotted(c, &c->row[i])) place_label(p, &b, &x, &y, axis_place(&x, cost_of(&c->row[i], kind)), axis_place(&y, score_of(c, &c->row[i])->mean), c->row[i].method->title);
     end_chart(p, c->seeds > 1 ? "Upper left is better. A bar through a point is one standard deviation over the seeds each way." : "Upper left is better.");
 }
 
@@ -903,7 +952,7 @@ static void draw_bars(page *p, const comparison *c, int memory) {
             say(p, "<text class=\"tick\" x=\"%.1f\" y=\"%.1f\">%s</text>", left + planned * scale + 5, y + 10, number);
             format_mib(number, k->peak.mean);
         }
-        say(p, "<rect class=\"bar c%d\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%d\"/>", method_number(k), left, memory ? y + 14 : y + 3, cost * scale, memory ? 12 : 16);
+        say(p, "<rect class=\"bar c%d\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%d\"/>", colour_of(k), left, memory ? y + 14 : y + 3, cost * scale, memory ? 12 : 16);
         say(p, "<text class=\"tick\" x=\"%.1f\" y=\"%.1f\">%s</text>\n", left + cost * scale + 5, memory ? y + 25 : y + 16, number);
         y += row;
     }
@@ -991,7 +1040,7 @@ static void draw_curves(page *p, const comparison *c) {
         line_end *e = &ends[n];
         char move = 'M';
         if (!curve_drawn(c, &c->row[i])) continue;
-        say(p, "<path class=\"line c%d d%d\" d=\"", method_number(&c->row[i]), method_number(&c->row[i]) % 5);
+        say(p, "<path class=\"line c%d d%d\" d=\"", colour_of(&c->row[i]), colour_of(&c->row[i]) % 5);
         for (b = 0; b < k->used; b++) {
             double v = smooth_loss(k, b);
             if (v - v != 0) continue;
@@ -1112,10 +1161,21 @@ static void say_beside(page *p, const spread *a, const spread *b, const char *wh
     if (a->n > 1 && fabs(d) < 100 * (spread_deviation(a) + spread_deviation(b))) say(p, " (within the spread of the seeds)");
 }
 
+/* The ladder that is best on dev, and how to train it again. */
+static void conclude_search(page *p, const comparison *c) {
+    const contender *best = NULL;
+    int i;
+    for (i = 0; i < c->rows; i++)
+        if (plotted(c, &c->row[i]) && (!best || score_of(c, &c->row[i])->mean > score_of(c, best)->mean)) best = &c->row[i];
+    if (best) say(p, "Best on %s: copies of the last %d blocks at %g times the usual rate, %s %.4f. Train it with --top %d --lr-scale %g.", c->has_dev ? "dev" : "test",
+            (int)best->method->top, best->method->scale, c->metric, score_of(c, best)->mean, (int)best->method->top, best->method->scale);
+}
+
 /* What the numbers say of the ladder, in a sentence or two. */
 static void conclude(page *p, const comparison *c) {
     const contender *k = ladder_row(c), *head = row_of(c, ROW_HEAD), *full = c->full;
     double words = c->has_test ? c->words_test : c->words_dev;
+    if (c->r->o.search) conclude_search(p, c);
     if (!k) return;
     say(p, "The ladder reaches %.1f %% %s on %s", 100 * final_score(c, k)->mean, c->metric, c->has_test ? "test" : "dev");
     if (head) say_beside(p, final_score(c, k), final_score(c, head), "the linear head");
@@ -1128,7 +1188,7 @@ static void conclude(page *p, const comparison *c) {
 }
 
 static void page_conclusion(page *p, const comparison *c) {
-    if (!ladder_row(c)) return;
+    if (!ladder_row(c) && !c->r->o.search) return;
     say(p, "<p class=\"conclusion\">");
     conclude(p, c);
     say(p, "</p>\n");
@@ -1307,8 +1367,8 @@ static void make_page(page *p, const comparison *c, const page *json) {
     page_table(p, c);
     if (c->failed < c->rows * c->seeds) {
         say(p, "<h2>Charts</h2>\n<div class=\"charts\">\n");
-        if (any) draw_scatter(p, c, 1);
-        if (any) draw_scatter(p, c, 0);
+        if (any) draw_scatter(p, c, c->r->o.search ? COST_TRAINED : COST_MEMORY);
+        if (any) draw_scatter(p, c, c->r->o.search ? COST_RUN : COST_TIME);
         draw_bars(p, c, 1);
         draw_bars(p, c, 0);
         draw_curves(p, c);
@@ -1360,6 +1420,38 @@ static int choose_methods(comparison *c, const char *list) {
     return c->rows ? EXIT_DONE : usage_error(find_command("compare"), "--methods", "names no method");
 }
 
+/* Ladders with a third, a half and two thirds of the blocks copied, each at half, once and twice the usual rate. */
+static int choose_ladders(comparison *c) {
+    static const double scales[] = { 0.5, 1, 2 };
+    int32_t layers, third, last = 0, scale;
+    run *r = c->r;
+    r->o.ids = 1;                          /* the number of its blocks is all that is wanted here      */
+    if (open_model(r)) return EXIT_FAILED;
+    layers = r->info.layers;
+    r->o.ids = 0;
+    ldr_model_free(r->model);
+    r->model = NULL;
+    for (third = 2; third <= 4; third++) {
+        int32_t top = LDR__MAX(layers * third / 6, 1);
+        if (top == last) continue;
+        last = top;
+        for (scale = 0; scale < 3; scale++) {
+            compare_method *m = &c->searched[c->rows];
+            snprintf(c->names[c->rows][0], sizeof c->names[0][0], "top%d-lr%g", (int)top, scales[scale]);
+            snprintf(c->names[c->rows][1], sizeof c->names[0][1], "top %d, lr x %g", (int)top, scales[scale]);
+            m->word = c->names[c->rows][0];
+            m->title = c->names[c->rows][1];
+            m->method = "ladder";
+            m->owner = "ladder-cached";
+            m->number = ROW_SEARCH + c->rows;
+            m->top = top;
+            m->scale = scales[scale];
+            c->row[c->rows++].method = m;
+        }
+    }
+    return EXIT_DONE;
+}
+
 static int run_trials(comparison *c) {
     double began = seconds_now();
     int i, s;
@@ -1407,7 +1499,8 @@ static int command_compare(run *r) {
     c->r = r;
     c->majority = c->words_dev = c->words_test = -1;
     c->seeds = r->o.seeds ? (int)r->o.seeds : 1;
-    status = choose_methods(c, r->o.methods ? r->o.methods : "head,ladder,ladder-cached,bitfit,lora,adapter,prefix,prompt,full");
+    if (r->o.search && r->o.methods) status = usage_error(find_command("compare"), "--methods", "does not go with --search, which tries ladders");
+    else status = r->o.search ? choose_ladders(c) : choose_methods(c, r->o.methods ? r->o.methods : "head,ladder,ladder-cached,bitfit,lora,adapter,prefix,prompt,full");
     if (!status) status = choose_task(r, r->o.task);
     if (!status) {
         c->scored = r->head == LDR_HEAD_CLASSIFY && has_scored_set(r);

@@ -192,10 +192,10 @@ typedef struct options {
     int32_t     recipe, reduction, top, standardise, head_epochs, head_hidden, epochs, batch, accumulate, max_len, patience, stop_at, threads, layer;
     int32_t     rank, bottleneck, virtual_tokens, prompt_hidden, successors, replace_schedule, tune_layers, layers, width, heads, ffn, size, steps, whole_words, warm_start, distil, cased, seeds, embedding, vocabulary, positions;
     int32_t     regress, balance, ids, pair, pieces, no_special, decode, release, pack, recompute, tune_biases, tune_norms, json, help;
-    float       replace_rate, replace_until, alpha, lr, warmup, weight_decay, dropout, label_smoothing, clip, masked, word_weight, text_weight, layer_weight;
+    float       replace_rate, replace_until, alpha, lr, lr_scale, warmup, weight_decay, dropout, label_smoothing, clip, masked, word_weight, text_weight, layer_weight;
     uint64_t    seed;
     int32_t     rungs[MAX_RUNGS], rung_count;
-    int32_t     many_labels, baselines;
+    int32_t     many_labels, baselines, search;
 } options;
 
 /* OFF kinds: a given 0 means "none" and is kept as -1, because a 0 in a description means "the default". */
@@ -222,6 +222,7 @@ static const option option_table[] = {
     { "--out", KIND_TEXT, AT(out), CMD_TRAIN, CMD_TRAIN, "FILE", 0, 0, "the ladder file to write" },
     { "--methods", KIND_TEXT, AT(methods), CMD_COMPARE, 0, "LIST", 0, 0, "some of head,ladder,ladder-cached,bitfit,lora,adapter,prefix,prompt,full; all if not given" },
     { "--seeds", KIND_COUNT, AT(seeds), CMD_COMPARE, 0, "N", 1, 1000, "run every method with the seeds 1 to N, 1 if not given" },
+    { "--search", KIND_FLAG, AT(search), CMD_COMPARE, 0, NULL, 0, 0, "instead of methods: ladders of three heights at three rates, which share the taps they read" },
     { "--report", KIND_TEXT, AT(report), CMD_COMPARE, 0, "FILE", 0, 0, "write a page with table and charts, one HTML file" },
     { "--texts", KIND_TEXT, AT(texts), CMD_PRETRAIN | CMD_VOCABULARY, CMD_PRETRAIN | CMD_VOCABULARY, "LIST", 0, 0, "plain text files, a paragraph a line, with commas between them" },
     { "--out", KIND_TEXT, AT(out), CMD_VOCABULARY, CMD_VOCABULARY, "FILE", 0, 0, "the vocab.txt to write" },
@@ -304,6 +305,7 @@ static const option option_table[] = {
     { "--batch", KIND_COUNT, AT(batch), CMD_FIT | CMD_PREDICT | CMD_STREAM, 0, "N", 1, 65536, "examples a step; predict: lines at a time" },
     { "--accumulate", KIND_COUNT, AT(accumulate), CMD_FIT | CMD_STREAM, 0, "N", 1, 65536, "work through a batch in so many parts" },
     { "--lr", KIND_NUMBER, AT(lr), CMD_FIT | CMD_STREAM, 0, "X", 0, 1e6, "the highest learning rate" },
+    { "--lr-scale", KIND_NUMBER, AT(lr_scale), CMD_FIT, 0, "X", 0, 1000, "so many times the usual learning rate" },
     { "--optimizer", KIND_WORD, AT(optimizer), CMD_FIT | CMD_STREAM, 0, "adamw|adam|sgd|adafactor", 0, 0, "how gradients become steps" },
     { "--schedule", KIND_WORD, AT(schedule), CMD_FIT | CMD_STREAM, 0, "linear|cosine|constant", 0, 0, "of the learning rate after the warm-up" },
     { "--warmup", KIND_NUMBER_OFF, AT(warmup), CMD_FIT | CMD_STREAM, 0, "P", 0, 1, "share of all steps in which the rate rises" },
@@ -1310,6 +1312,7 @@ static int prepare(run *r) {
     status = r->o.train ? load_sets(r) : make_full_batch(r);
     if (!status) status = make_ladder(r);
     r->train_desc = ldr_train_desc_defaults(r->ladder, &r->train_desc);        /* the rate depends on the ladder */
+    if (r->o.lr_scale > 0) r->train_desc.rate *= r->o.lr_scale;
     return status;
 }
 
