@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Prints the Unicode tables of ladder.h's >>tokenizer section (C source, standard output).
+"""Prints the Unicode tables of ladder.h's >>unicode section (C source, standard output).
 
     pip install tokenizers==0.23.3 unicodedata2==16.0.0 fonttools regex
     python3 make_unicode.py > tables.h
@@ -21,16 +21,42 @@ CATS = "Cn Cc Cf Co Cs Lu Ll Lt Lm Lo Mn Mc Me Nd Nl No Pc Pd Ps Pe Pi Pf Po Sm 
 ALT = len(CATS)                            # Lu and Ll in turn; the first of the run is Lu (ALT) or Ll (ALT + 1)
 
 
-def rows(name, ctype, items):
-    print("static const %s %s[] = {" % (ctype, name))
-    line = ""
-    for item in items:
-        if len(line) + len(item) + 1 > 120:
-            print(line)
-            line = ""
-        line += item + ","
-    print(line)
-    print("};\n")
+# Numbers are written in base 91, the highest digit first: '#' to '~' without the backslash.
+BASE, CHARS = 91, [chr(k) for k in range(35, 127) if k != 92]
+
+
+def digits(v, n):
+    out = ""
+    for _ in range(n):
+        v, d = divmod(v, BASE)
+        out = CHARS[d] + out
+    assert v == 0
+    return out
+
+
+def near(c):
+    """Nothing is assigned from plane 4 to plane 13: ldr__near of the header."""
+    return c if c < 0x40000 else 0x3FFFF if c < 0xE0000 else c - 0xA0000
+
+
+def literal(text, end):
+    assert len(text) <= 4095                              # what C99 promises for a literal
+    lines = []
+    while text:
+        n = 114
+        while text[:n].count("??"):
+            n = text.index("??") + 1                      # no trigraph
+        lines.append('    "%s"' % text[:n])
+        text = text[n:]
+    print("\n".join(lines) + end)
+
+
+def table(name, records):
+    records = sorted(records)
+    assert len(set(map(len, records))) == 1
+    print("static const char ldr__%s[] =" % name)
+    literal("".join(records), ";\n")
+    return len(records)
 
 
 def cat_runs():
@@ -65,9 +91,12 @@ def ranges(codes):
     return out
 
 
-def toggled(name, is_theirs, is_ours):
+def toggled(out, is_theirs, is_ours):
     r = ranges([c for c in CODES if bool(is_theirs(chr(c))) != bool(is_ours(chr(c)))])
-    rows(name, "uint32_t", ["%d,%d" % (a, b) for a, b in r])
+    for a, b in r:
+        for c in range(a, b + 1, BASE):
+            out[1] += digits(near(c), 3) + digits(min(b - c, BASE - 1), 1)
+    out[0].append(len(out[1]) // 4)
 
 
 def lower_runs():
@@ -89,9 +118,10 @@ def lower_runs():
 
 
 def decompositions():
-    """Rows (first, last, kind, value). kind 0, 1: character first + k is base + k * kind; else kind characters of the pool each."""
+    """Rows (first, count, kind, entries): kind 0, 1: character first + k is entry + k * kind; n + 1: n entries each; + 20:
+    compatibility only. And the characters that a pair composes to, in the order of the pairs."""
     nfd, nfkd = N.NFD(), N.NFKD()
-    out, pool, pairs = [], [], []
+    out, pairs = [], []
     nfc = N.NFC()
     for c in CODES:
         ch = chr(c)
@@ -104,41 +134,60 @@ def decompositions():
         elif not compat:                              # the library's Unicode does not know it
             continue
         d = [int(x, 16) for x in (d[1:] if compat else d)]
-        flag = 32 if compat else 0
+        flag = 20 if compat else 0
         if len(d) == 2 and not compat and nfc.normalize_str(nfd.normalize_str(ch)) == ch:
             pairs.append((d[0], d[1], c))
         if len(d) == 1:
-            if out and out[-1][1] == c - 1:
-                first, last, kind, base = out[-1]
-                if kind in (flag, flag + 1):
-                    if first == last and d[0] - base in (0, 1):
-                        out[-1] = (first, c, flag + d[0] - base, base)
-                        continue
-                    if first != last and d[0] == base + (c - first) * (kind - flag):
-                        out[-1] = (first, c, kind, base)
-                        continue
-            out.append((c, c, flag, d[0]))
+            if out and out[-1][0] + out[-1][1] == c:
+                first, count, kind, pool = out[-1]
+                step = d[0] - pool[0]
+                if kind == flag and count == 1 and step in (0, 1):
+                    kind = flag + step
+                    out[-1] = (first, 2, kind, pool)
+                    continue
+                if kind in (flag, flag + 1) and count > 1 and count < 126 and step == count * (kind - flag):
+                    out[-1] = (first, count + 1, kind, pool)
+                    continue
+            out.append((c, 1, flag, d))
+        elif out and out[-1][0] + out[-1][1] == c and out[-1][2] == flag + len(d) + 1:
+            out[-1] = (out[-1][0], out[-1][1] + 1, out[-1][2], out[-1][3] + d)
         else:
-            if out and out[-1][1] == c - 1 and out[-1][2] == flag + len(d):
-                out[-1] = (out[-1][0], c, out[-1][2], out[-1][3])
-            else:
-                out.append((c, c, flag + len(d), len(pool)))
-            pool += d
-    # neighbours that map to characters without order: one row and a pool of single characters (kind 31)
+            out.append((c, 1, flag + len(d) + 1, d))
+    # neighbours that map to characters without order become one row
     packed, i = [], 0
     while i < len(out):
         k = i
-        while k < len(out) and out[k][2] == out[i][2] and out[k][2] & 31 < 2 and out[k][1] - out[k][0] < 3 and (k == i or out[k][0] == out[k - 1][1] + 1):
+        while k < len(out) and out[k][2] // 20 == out[i][2] // 20 and out[k][2] % 20 < 2 and out[k][1] < 4 and (k == i or out[k][0] == sum(out[k - 1][:2])):
             k += 1
         if k - i >= 3:
-            packed.append((out[i][0], out[k - 1][1], (out[i][2] & 32) + 31, len(pool)))
-            for first, last, kind, base in out[i:k]:
-                pool += [base + (c - first) * (kind & 31) for c in range(first, last + 1)]
+            pool = [p[0] + n * (kind % 20) for first, count, kind, p in out[i:k] for n in range(count)]
+            packed.append((out[i][0], len(pool), out[i][2] // 20 * 20 + 2, pool))
             i = k
         else:
             packed.append(out[i])
             i += 1
-    return packed, pool, [c for _, _, c in sorted(pairs)]
+    # short rows: what is before a character of the row is read to find it
+    rows = []
+    for first, count, kind, pool in packed:
+        n = kind % 20 - 1
+        while n > 0 and count > 16:
+            rows.append((first, 16, kind, pool[:16 * n]))
+            first, count, pool = first + 16, count - 16, pool[16 * n:]
+        rows.append((first, count, kind, pool))
+    return rows, [c for _, _, c in sorted(pairs)]
+
+
+def entry(v, top):
+    """One entry of the pool: one digit for the most frequent, two for what is near, three for all."""
+    if v in top:
+        return digits(BASE - len(top) + top.index(v), 1)
+    for start, end, base in POOL_NEAR:
+        if start <= v < end:
+            return digits(v - start + base, 2)
+    return digits(v + 34 * BASE * BASE, 3)
+
+
+POOL_NEAR = (0, 0x700, 0), (0x1E00, 0x2200, 0x700), (0x3000, 0x3100, 0xB00)
 
 
 def classes():
@@ -174,50 +223,121 @@ def scripts():
     return out
 
 
-def main():
-    runs = cat_runs()
-    page, k = [], 0
-    for p in range(257):
-        while k + 1 < len(runs) and runs[k + 1][0] <= p * 256:
+QUICK = [0, 1, 2, 3, 4, 5, 0x20, 0x30, 0xFF]
+
+
+def categories(runs):
+    """Records of two digits, start within the page of 256 * 32 + category, for planes 0 and 1; where pages start; the rest."""
+    parts, pages, rest, k = [""] * 4, "", [], 0
+    for p in range(512):
+        out, page = parts[p >> 7], p * 256
+        pages += digits(len(out) // 2, 2)
+        while k + 1 < len(runs) and runs[k + 1][0] <= page:
             k += 1
-        page.append(k)
-    print("/* Generated by tests/reference/make_unicode.py: Unicode 16.0.0, and where tokenizers 0.23.3 differs. */\n")
-    print("/* Where each general category starts: first * 32 + category; the last two are upper and lower case in turn. */")
-    rows("ldr__cat_runs", "uint32_t", ["%d" % (c * 32 + k) for c, k in runs])
-    print("/* The run that holds character 256 * i, so that a search stays within one page. */")
-    rows("ldr__cat_page", "uint16_t", ["%d" % p for p in page])
-    print("/* Lower case: first, last, step, what is added to every step-th character. */")
-    low = lower_runs()
-    rows("ldr__lower_runs", "int32_t", ["%d,%d,%d,%d" % r for r in low])
-    dec, pool, pairs = decompositions()
-    print("/* Decompositions: first, last, kind (+ 32: compatibility only), value. Kind 0, 1: value + kind * k; n: n characters of the pool; 31: one. */")
-    rows("ldr__decomp_runs", "int32_t", ["%d,%d,%d,%d" % r for r in dec])
-    rows("ldr__decomp_pool", "int32_t", ["%d" % c for c in pool])
-    print("/* Characters that a pair composes to, in the order of the pairs. */")
-    rows("ldr__compositions", "int32_t", ["%d" % c for c in pairs])
-    ccc = classes()
-    print("/* Canonical combining classes: first, last, 1, class. */")
-    rows("ldr__class_runs", "int32_t", ["%d,%d,1,%d" % tuple(r) for r in ccc])
-    sc = scripts()
-    print("/* Where each script starts: first * 256 + script, in the order of ldr__scripts; what is not assigned is as its neighbour. */")
-    rows("ldr__script_runs", "uint32_t", ["%d" % (c * 256 + n) for c, n in sc])
-    print("/* Ranges in which a property is not what the categories above say. */")
+        at, kind = runs[k]
+        if kind >= ALT and (page - at) & 1:               # a run in turn goes on
+            kind = 2 * ALT + 1 - kind
+        n = k + 1
+        if p not in QUICK:
+            out += digits(kind, 2)
+        while n < len(runs) and runs[n][0] < page + 256:
+            if p not in QUICK:
+                out += digits((runs[n][0] - page) * 32 + runs[n][1], 2)
+            n += 1
+        parts[p >> 7] = out
+    while runs[k + 1][0] <= 0x20000:
+        k += 1
+    rest = [(max(runs[k][0], 0x20000), runs[k][1])] + runs[k + 1:]
+    return parts, pages, [digits(near(c) * 32 + kind, 4) for c, kind in rest if not 0x40000 <= c < 0xE0000]
+
+
+def main():
+    parts, pages, rest = categories(cat_runs())
+    print("/* Generated by tests/reference/make_unicode.py: Unicode 16.0.0, and where tokenizers 0.23.3 differs. Numbers in base 91. */")
+    print("/* General categories of planes 0 and 1. Record: where a run starts in its page of 256 * 32 + category (2 digits); the last")
+    print("   two categories are upper and lower case in turn. Each page starts with a record; 128 pages are one text. */")
+    print("static const char ldr__cat_runs[4][%d] = {" % (1 + max(map(len, parts))))
+    for i in range(4):
+        literal(parts[i], "," if i < 3 else " };\n")
+    print("/* The first record of each page among those of its 128 pages (2 digits). */")
+    print("static const char ldr__cat_page[] =")
+    literal(pages, ";\n")
+    print("/* Pages 0 to 5, 0x20, 0x30 and 0xff: category + 30 * (1: has a lower case only, 2: may decompose or combine) of each (1). */")
+    print("static const char ldr__quick[] =")
+    special = {c for a, b, step, _ in lower_runs() for c in range(a, b + 1, step)}
+    deeper = {c for row in decompositions()[0] for c in range(row[0], row[0] + row[1])}
+    deeper |= {c for a, b, _ in classes() for c in range(a, b + 1)}
+    text = ""
+    for page in QUICK:
+        for c in range(page * 256, page * 256 + 256):
+            text += digits(CATS.index(u.category(chr(c))) + 30 * (2 if c in deeper else c in special), 1)
+    literal(text, ";\n")
+    print("/* The planes behind: start * 32 + category (4). */")
+    table("cat_rest", rest)
+    print("/* Lower case: first (3), (last - first) * 3 + step (2), what is added to every step-th character + 50000 (3). */")
+    low = table("lower_runs", [digits(a, 3) + digits((b - a) * 3 + step, 2) + digits(delta + 50000, 3) for a, b, step, delta in lower_runs()])
+    dec, pairs = decompositions()
+    print("/* Decompositions: first (3), (where its entries start * 40 + kind) * 126 + count - 1 (4). Kind 0, 1: character k is the")
+    print("   entry + kind * k; n + 1: n entries each; + 20: by compatibility only. */")
+    count, pool, records, place = {}, "", [], {}
+    for row in dec:
+        for v in row[3]:
+            if v >= 0x300 or v < 0x80:
+                count[v] = count.get(v, 0) + 1
+    top = sorted(count, key=lambda v: (-count[v], v))[:36]
+    for first, n, kind, entries in dec:
+        text = "".join(entry(v, top) for v in entries)
+        at = pool.find(text)
+        if at < 0:
+            at, pool = len(pool), pool + text
+        records.append(digits(first, 3) + digits((at * 40 + kind) * 126 + n - 1, 4))
+        if kind == 3:
+            for k in range(n):
+                place[first + k] = at + sum(len(entry(v, top)) for v in entries[:2 * k])
+    half = (len(records) + 1) // 2
+    print("static const char ldr__decomp_runs[2][%d] = {" % (half * 7 + 1))
+    literal("".join(records[:half]), ",")
+    literal("".join(records[half:]), " };\n")
+    print("/* Their entries, 1 to 3 digits each (ldr__decomp_next), and the characters that have one digit (3). */")
+    print("static const char ldr__decomp_pool[%d][4001] = {" % ((len(pool) + 3999) // 4000))
+    for at in range(0, len(pool), 4000):
+        literal(pool[at:at + 4000], "," if at + 4000 < len(pool) else " };\n")
+    print("static const char ldr__decomp_top[] =")
+    literal("".join(digits(v, 3) for v in top), ";\n")
+    print("/* What pairs compose to, in the order of the pairs: the pair's place in the pool * 45 + c % 45 (3), c / 45 (2). */")
+    composed = [digits(place[c] * 45 + c % 45, 3) + digits(c // 45, 2) for c in pairs]
+    half = (len(composed) + 1) // 2
+    print("static const char ldr__compositions[2][%d] = {" % (half * 5 + 1))
+    literal("".join(composed[:half]), ",")
+    literal("".join(composed[half:]), " };\n")
+    print("/* Canonical combining classes: first (3), (last - first) * 256 + class (2). */")
+    ccc = []
+    for a, b, k in classes():
+        ccc += [digits(c, 3) + digits((min(b, c + 31) - c) * 256 + k, 2) for c in range(a, b + 1, 32)]
+    table("class_runs", ccc)
+    print("/* Where each script starts: start * 256 + script, in the order of ldr__scripts (4); not assigned: as its neighbour. */")
+    table("script_runs", [digits(near(c) * 256 + n, 4) for c, n in scripts()])
+    print("/* Where a property is not what the category says: first (3), last - first (1). */")
     bn = N.BertNormalizer(clean_text=True, handle_chinese_chars=False, strip_accents=False, lowercase=False)
     bs = N.BertNormalizer(clean_text=False, handle_chinese_chars=False, strip_accents=True, lowercase=False)
-    sa, nfd, pu, di, ws = N.StripAccents(), N.NFD(), P.Punctuation(), P.Digits(individual_digits=True), P.Whitespace()
+    sa, pu, di, ws = N.StripAccents(), P.Punctuation(), P.Digits(individual_digits=True), P.Whitespace()
     cut = lambda p, c: len(p.pre_tokenize_str("a" + c + "a")) == 3
     cat = lambda c: u.category(c)
-    toggled("ldr__not_control", lambda c: bn.normalize_str("a" + c + "b") == "ab" and c not in "\0\ufffd", lambda c: cat(c) in ("Cc", "Cf", "Co") and c not in "\0\t\n\r")
-    toggled("ldr__not_nonspacing", lambda c: bs.normalize_str(c) == "", lambda c: cat(c) == "Mn")
-    toggled("ldr__not_combining", lambda c: sa.normalize_str(c) == "", lambda c: cat(c)[0] == "M")
-    toggled("ldr__not_punctuation", lambda c: cut(pu, c), lambda c: cat(c)[0] == "P" or (ord(c) < 128 and c.isprintable() and not c.isalnum() and c != " "))
-    toggled("ldr__not_number", lambda c: cut(di, c), lambda c: cat(c)[0] == "N")
+    odd = [[0], ""]                                        # in the order of LDR__ODD_*
+    toggled(odd, lambda c: bn.normalize_str("a" + c + "b") == "ab" and c not in "\0\ufffd", lambda c: cat(c) in ("Cc", "Cf", "Co") and c not in "\0\t\n\r")
+    toggled(odd, lambda c: bs.normalize_str(c) == "", lambda c: cat(c) == "Mn")
+    toggled(odd, lambda c: sa.normalize_str(c) == "", lambda c: cat(c)[0] == "M")
+    toggled(odd, lambda c: cut(pu, c), lambda c: cat(c)[0] == "P" or (ord(c) < 128 and c.isprintable() and not c.isalnum() and c != " "))
+    toggled(odd, lambda c: cut(di, c), lambda c: cat(c)[0] == "N")
     word = lambda c: cat(c)[0] in "LM" or cat(c) in ("Nd", "Nl", "Pc")
-    toggled("ldr__not_word", lambda c: len(ws.pre_tokenize_str("a" + c + "a")) == 1, word)
+    toggled(odd, lambda c: len(ws.pre_tokenize_str("a" + c + "a")) == 1, word)
     joins = regex.compile(r"[\p{GCB=Extend}\p{GCB=SpacingMark}\p{GCB=ZWJ}]")
-    toggled("ldr__not_joining", joins.match, lambda c: cat(c)[0] == "M")
-    toggled("ldr__prepending", regex.compile(r"\p{GCB=Prepend}").match, lambda c: False)
-    print("cats %d lower %d decomp %d pool %d compose %d ccc %d scripts %d" % (len(runs), len(low), len(dec), len(pool), len(pairs), len(ccc), len(sc)), file=sys.stderr)
+    toggled(odd, joins.match, lambda c: cat(c)[0] == "M")
+    toggled(odd, regex.compile(r"\p{GCB=Prepend}").match, lambda c: False)
+    print("static const char ldr__odd_runs[] =")
+    literal(odd[1], ";\n")
+    print("/* The first record of each property. */")
+    print("static const unsigned short ldr__odd_start[] = { %s };" % ", ".join(map(str, odd[0])))
 
 
 if __name__ == "__main__":
