@@ -56,10 +56,11 @@
                   >>manual-errors >>manual-security >>manual-embedded >>manual-cpp >>options
      interface    >>api-errors >>api-memory >>api-simd >>api-tensors >>api-json >>api-tokenizer >>api-model
                   >>api-dataset >>api-ladder >>api-predict >>api-train >>api-recipe
-     inside       >>platform >>sizes >>errors >>allocation >>random >>half >>kernels >>dispatch >>gemm >>ops >>json
+     inside       >>platform >>sizes >>errors >>allocation >>random >>half >>kernels >>gemm >>ops >>json
                   >>source >>safetensors >>tokenizer >>block >>model >>dataset >>dataset-files >>ladder >>tune >>heads >>pass
                   >>slice >>metrics >>optimiser >>tap-cache >>trainer >>predict >>recipe >>ladder-file >>export
-                  >>quantise >>unicode
+                  >>quantise
+     appendix     >>machine >>dispatch >>unicode
 
    >>manual-steps         STEP BY STEP
      1. ldr_model_load reads config.json, binds every tensor and loads the vocabulary. Weights are mapped read-only.
@@ -2381,1019 +2382,8 @@ static const ldr__kernels ldr__kernels_portable = { "portable", 4, 8, ldr__tile_
 #define LDR__R13(X) LDR__R12(X) X(12)
 #define LDR__R14(X) LDR__R13(X) X(13)
 
-#if LDR__NEON
-/* 6 x 16: 24 accumulators, 4 of b and 1 of the 32 registers. */
-static void ldr__tile_neon(float *c, size_t ldc, const float *a, size_t rs, size_t cs, const float *b, size_t k, int32_t m, int32_t n, const float *bias, int accumulate, uintptr_t ahead, size_t step) {
-    float t[6 * 16];
-    size_t p;
-#define LDR__ROW(i) const float *a##i = LDR__TILE_ROW(i); float32x4_t w##i = vdupq_n_f32(0), x##i = w##i, y##i = w##i, z##i = w##i;
-    LDR__R6(LDR__ROW)
-#undef LDR__ROW
-    for (p = 0; p < k; p++, b += 16) {
-        float32x4_t b0 = vld1q_f32(b), b1 = vld1q_f32(b + 4), b2 = vld1q_f32(b + 8), b3 = vld1q_f32(b + 12), v;
-#define LDR__STEP(i) v = vld1q_dup_f32(a##i); a##i += cs; w##i = vfmaq_f32(w##i, v, b0); x##i = vfmaq_f32(x##i, v, b1); y##i = vfmaq_f32(y##i, v, b2); z##i = vfmaq_f32(z##i, v, b3);
-        LDR__R6(LDR__STEP)
-#undef LDR__STEP
-    }
-#define LDR__SPILL(i) vst1q_f32(t + 16 * i, w##i); vst1q_f32(t + 16 * i + 4, x##i); vst1q_f32(t + 16 * i + 8, y##i); vst1q_f32(t + 16 * i + 12, z##i);
-    LDR__R6(LDR__SPILL)
-#undef LDR__SPILL
-    ldr__tile_store(c, ldc, t, 16, m, n, bias, accumulate);
-    (void)ahead;
-    (void)step;
-}
-
-/* The same of 8-bit products: two k of 16 bits at a time, or, where the processor has sdot, four of 8 bits. sdot is written out
-   since older compilers hide its name unless all of a program is for such processors. */
-#define LDR__ROW(i)   const unsigned char *a##i = LDR__TILE_ROW(i); int32x4_t w##i = vdupq_n_s32(0), x##i = w##i, y##i = w##i, z##i = w##i;
-#define LDR__SPILL(i) vst1q_s32(t + 16 * i, w##i); vst1q_s32(t + 16 * i + 4, x##i); vst1q_s32(t + 16 * i + 8, y##i); vst1q_s32(t + 16 * i + 12, z##i);
-#define LDR__PAIR(sum, half, of) sum = vmlal_s16(vmlal_s16(sum, half(of.val[0]), v0), half(of.val[1]), v1);
-#define LDR__PAIRS(i) v0 = vld1_dup_s16((const int16_t *)(const void *)a##i); v1 = vld1_dup_s16((const int16_t *)(const void *)(a##i + 2)); a##i += 4; \
-        LDR__PAIR(w##i, vget_low_s16, b0) LDR__PAIR(x##i, vget_high_s16, b0) LDR__PAIR(y##i, vget_low_s16, b1) LDR__PAIR(z##i, vget_high_s16, b1)
-#define LDR__FOUR(sum, of) __asm__("sdot %0.4s, %1.16b, %2.16b" : "+w"(sum) : "w"(of), "w"(v));
-#define LDR__FOURS(i) v = vld1q_dup_s32((const int32_t *)(const void *)a##i); a##i += 4; LDR__FOUR(w##i, b0) LDR__FOUR(x##i, b1) LDR__FOUR(y##i, b2) LDR__FOUR(z##i, b3)
-#define LDR__TILE(name, target, ...)                                                                                    \
-target static void name(LDR__INT8_ARGUMENTS) {                                                                          \
-    int32_t t[6 * 16];                                                                                                  \
-    LDR__R6(LDR__ROW)                                                                                                   \
-    for (; units; units--, b += 64) { __VA_ARGS__ }                                                                     \
-    LDR__R6(LDR__SPILL)                                                                                                 \
-    ldr__tile_int8_store(c, ldc, t, 16, m, n, a_scale, b_scale, bias, accumulate);                                      \
-    (void)b_sum;                                                                                                        \
-    (void)ahead;                                                                                                        \
-    (void)step;                                                                                                         \
-}
-LDR__TILE(ldr__tile_int8_neon, ,
-        int16x8x2_t b0 = vld2q_s16((const int16_t *)(const void *)b), b1 = vld2q_s16((const int16_t *)(const void *)(b + 32));
-        int16x4_t v0, v1;
-        LDR__R6(LDR__PAIRS))
-#if LDR__HAVE_SDOT
-LDR__TILE(ldr__tile_int8_neondot, LDR__SDOT,
-        int8x16_t b0 = vld1q_s8((const int8_t *)(const void *)b), b1 = vld1q_s8((const int8_t *)(const void *)(b + 16));
-        int8x16_t b2 = vld1q_s8((const int8_t *)(const void *)(b + 32)), b3 = vld1q_s8((const int8_t *)(const void *)(b + 48));
-        int32x4_t v;
-        LDR__R6(LDR__FOURS))
-static void ldr__quantise_neondot(void *q, float *scale, const float *x, size_t n, size_t padded) { ldr__quantise_body(q, scale, x, n, padded, 4, 0); }
-#endif
-#undef LDR__ROW
-#undef LDR__SPILL
-#undef LDR__PAIR
-#undef LDR__PAIRS
-#undef LDR__FOUR
-#undef LDR__FOURS
-#undef LDR__TILE
-
-static void ldr__weave_neon(float *dst, const float *src, size_t stride, size_t columns, size_t depth) { ldr__weave_body(dst, src, stride, columns, depth, 16); }
-
-static const ldr__kernels ldr__kernels_neon = { "neon", 6, 16, ldr__tile_neon, ldr__to_float_portable, ldr__weave_neon,
-    &ldr__row_kernels_portable, 2, 0, ldr__quantise_portable, ldr__widen_portable, ldr__tile_int8_neon, NULL, NULL };
-#if LDR__HAVE_SDOT
-static const ldr__kernels ldr__kernels_neondot = { "neondot", 6, 16, ldr__tile_neon, ldr__to_float_portable, ldr__weave_neon,
-    &ldr__row_kernels_portable, 4, 0, ldr__quantise_neondot, ldr__widen_portable, ldr__tile_int8_neondot, NULL, NULL };
-
-static int ldr__arm_sdot(void) {
-#ifdef __ARM_FEATURE_DOTPROD
-    return 1;
-#else
-    return (getauxval(AT_HWCAP) & (1u << 20)) != 0;       /* HWCAP_ASIMDDP */
-#endif
-}
-#endif
-#endif
-
-#if LDR__WASM
-/* 4 x 8: engines on x86 have 16 registers for us, and a wider tile would spill. */
-static void ldr__tile_wasm(float *c, size_t ldc, const float *a, size_t rs, size_t cs, const float *b, size_t k, int32_t m, int32_t n, const float *bias, int accumulate, uintptr_t ahead, size_t step) {
-    float t[4 * 8];
-    size_t p;
-#define LDR__ROW(i) const float *a##i = LDR__TILE_ROW(i); v128_t x##i = wasm_f32x4_splat(0), y##i = x##i;
-    LDR__R4(LDR__ROW)
-#undef LDR__ROW
-    for (p = 0; p < k; p++, b += 8) {
-        v128_t b0 = wasm_v128_load(b), b1 = wasm_v128_load(b + 4), v;
-#define LDR__STEP(i) v = wasm_v128_load32_splat(a##i); a##i += cs; x##i = wasm_f32x4_add(x##i, wasm_f32x4_mul(v, b0)); y##i = wasm_f32x4_add(y##i, wasm_f32x4_mul(v, b1));
-        LDR__R4(LDR__STEP)
-#undef LDR__STEP
-    }
-    if (m == 4 && n == 8) {
-        v128_t s0 = wasm_f32x4_splat(0), s1 = s0;
-        if (!accumulate && bias) {
-            s0 = wasm_v128_load(bias);
-            s1 = wasm_v128_load(bias + 4);
-        }
-#define LDR__STORE(i) { float *at = c + i * ldc;                                                                        \
-            wasm_v128_store(at, wasm_f32x4_add(x##i, accumulate ? wasm_v128_load(at) : s0));                            \
-            wasm_v128_store(at + 4, wasm_f32x4_add(y##i, accumulate ? wasm_v128_load(at + 4) : s1)); }
-        LDR__R4(LDR__STORE)
-#undef LDR__STORE
-        return;
-    }
-#define LDR__SPILL(i) wasm_v128_store(t + 8 * i, x##i); wasm_v128_store(t + 8 * i + 4, y##i);
-    LDR__R4(LDR__SPILL)
-#undef LDR__SPILL
-    ldr__tile_store(c, ldc, t, 8, m, n, bias, accumulate);
-    (void)ahead;
-    (void)step;
-}
-
-/* 4 x 8, two k at a time. */
-static void ldr__tile_int8_wasm(LDR__INT8_ARGUMENTS) {
-    int32_t t[4 * 8];
-    size_t p;
-    (void)b_sum;
-    (void)ahead;
-    (void)step;
-#define LDR__ROW(i) const unsigned char *a##i = LDR__TILE_ROW(i); v128_t x##i = wasm_i32x4_splat(0), y##i = x##i;
-    LDR__R4(LDR__ROW)
-#undef LDR__ROW
-    for (p = 0; p < units; p++, b += 32) {
-        v128_t b0 = wasm_v128_load(b), b1 = wasm_v128_load(b + 16), v;
-#define LDR__STEP(i) v = wasm_v128_load32_splat(a##i + 4 * p); x##i = wasm_i32x4_add(x##i, wasm_i32x4_dot_i16x8(v, b0)); y##i = wasm_i32x4_add(y##i, wasm_i32x4_dot_i16x8(v, b1));
-        LDR__R4(LDR__STEP)
-#undef LDR__STEP
-    }
-#define LDR__SPILL(i) wasm_v128_store(t + 8 * i, x##i); wasm_v128_store(t + 8 * i + 4, y##i);
-    LDR__R4(LDR__SPILL)
-#undef LDR__SPILL
-    ldr__tile_int8_store(c, ldc, t, 8, m, n, a_scale, b_scale, bias, accumulate);
-}
-
-static const ldr__kernels ldr__kernels_wasm = { "simd128", 4, 8, ldr__tile_wasm, ldr__to_float_portable, ldr__weave_portable,
-    &ldr__row_kernels_portable, 2, 0, ldr__quantise_portable, ldr__widen_portable, ldr__tile_int8_wasm, NULL, NULL };
-#endif
-
-#if LDR__X86
-
-#ifdef LADDER_IMMINTRIN            /* emulated: nothing may be compiled for an instruction set that is not there */
-  #define LDR__AVX2
-  #define LDR__AVX2_VNNI
-  #define LDR__AVX512
-  #define LDR__VNNI
-#else
-  #define LDR__AVX2   __attribute__((target("avx2,fma,f16c")))
-  #define LDR__AVX2_VNNI __attribute__((target("avx2,fma,f16c,avxvnni")))
-  #define LDR__AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c")))
-  #define LDR__VNNI   __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c")))
-  #define LDR__BF16   __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx512bf16,avx2,fma,f16c")))
-#endif
-/* 1: the compiler knows the bf16 product. */
-#if !defined(LADDER_IMMINTRIN) && ((defined(__clang__) && __clang_major__ >= 9) || (!defined(__clang__) && __GNUC__ >= 10))
-  #define LDR__HAVE_BF16 1
-#else
-  #define LDR__HAVE_BF16 0
-#endif
-/* 1: the compiler knows the 8-bit product that came to 256 bits without the rest of AVX-512. */
-#if defined(LADDER_IMMINTRIN) || (defined(__clang__) && __clang_major__ >= 13) || (!defined(__clang__) && __GNUC__ >= 11)
-  #define LDR__HAVE_VNNI256 1
-#else
-  #define LDR__HAVE_VNNI256 0
-#endif
-
-/* acc += v b with the sum left where it is. gcc 12 moves sums between registers and to the stack when it
-   sees through a tile, a third of its speed; so it is shown single instructions in a fixed order. */
-#ifdef LADDER_IMMINTRIN
-  #define LDR__FMA256(acc, v, b) acc = _mm256_fmadd_ps(v, b, acc)
-  #define LDR__FMA512(acc, v, b) acc = _mm512_fmadd_ps(v, b, acc)
-  #define LDR__DOT256(acc, v, b) acc = _mm256_dpbusd_epi32(acc, v, b)
-  #define LDR__DOT512(acc, v, b) acc = _mm512_dpbusd_epi32(acc, v, b)
-  #define LDR__PIN(x, y) (void)0
-  #define LDR__TO_STORE(at) (void)(at);
-#else
-  #define LDR__TO_STORE(at) __asm__ volatile("prefetchw %0" : : "m"(*(at)));
-  #define LDR__DOT256(acc, v, b) acc = _mm256_dpbusd_avx_epi32(acc, v, b)
-  #define LDR__DOT512(acc, v, b) __asm__ volatile("vpdpbusd {%2, %1, %0|%0, %1, %2}" : "+v"(acc) : "v"(v), "v"(b))
-  #define LDR__PAIR512(acc, v, b) __asm__ volatile("vdpbf16ps {%2, %1, %0|%0, %1, %2}" : "+v"(acc) : "v"(v), "v"(b))
-  #define LDR__FMA256(acc, v, b) __asm__ volatile("vfmadd231ps {%2, %1, %0|%0, %1, %2}" : "+x"(acc) : "x"(v), "x"(b))
-  #define LDR__FMA512(acc, v, b) __asm__ volatile("vfmadd231ps {%2, %1, %0|%0, %1, %2}" : "+v"(acc) : "v"(v), "v"(b))
-  #define LDR__PIN(x, y) __asm__ volatile("" : "+v"(x), "+v"(y))
-#endif
-
-/* The tiles are made once for each number of rows, so that the edge of a matrix costs what its rows cost. Row i is reached
-   from every third one, whose pointers move down k: x86 adds a register times 1 or 2 to an address for nothing. */
-#define LDR__AT(i) ((i) < 3 ? a : (i) < 6 ? a3 : (i) < 9 ? a6 : (i) < 12 ? a9 : a12)[(size_t)((i) % 3) * rs]
-#define LDR__EVERY_THIRD(rows, type) \
-    const type *a3 = (rows) > 3 ? a + 3 * rs : a, *a6 = (rows) > 6 ? a + 6 * rs : a, *a9 = (rows) > 9 ? a + 9 * rs : a, *a12 = (rows) > 12 ? a + 12 * rs : a; (void)a3; (void)a6; (void)a9; (void)a12
-#define LDR__FIRST16(n) (__mmask16)((n) >= 16 ? 0xffffu : (1u << (n)) - 1u)
-/* What a tile will store to comes near while it sums. Every processor with these registers has prefetchw. */
-#define LDR__NEAR512(i) LDR__TO_STORE(c + i * ldc) LDR__TO_STORE(c + i * ldc + 16)
-#define LDR__DOWN_BY(by) a += (by); a3 += (by); a6 += (by); a9 += (by); a12 += (by)
-/* One line in two steps into the second-level cache: one a step keeps all buffers between the caches busy, and what the sums
-   load waits. */
-#define LDR__SOON _mm_prefetch((const char *)ahead, _MM_HINT_T1); ahead += step
-#define LDR__TO_6(X)  X(1) X(2) X(3) X(4) X(5) X(6)
-#define LDR__TO_14(X) LDR__TO_6(X) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14)
-#define LDR__TILE_ARGUMENTS float *c, size_t ldc, const float *a, size_t rs, size_t cs, const float *b, size_t k, int32_t n, const float *bias, int accumulate, uintptr_t ahead, size_t step
-
-/* 6 x 16: 12 accumulators, 2 columns of b and 1 broadcast of the 16 ymm registers. Four k at a time: what a loop
-   costs besides its sums counts where a core is shared. At an edge, only the n columns that are there are touched. */
-#define LDR__ROW(i)  __m256 x##i = _mm256_setzero_ps(), y##i = x##i;
-#define LDR__SUMS(i) v = _mm256_broadcast_ss(&LDR__AT(i)); LDR__FMA256(x##i, v, b0); LDR__FMA256(y##i, v, b1);
-#define LDR__STEP(R) b0 = _mm256_loadu_ps(b); b1 = _mm256_loadu_ps(b + 8); R(LDR__SUMS) LDR__DOWN_BY(cs); b += 16;
-#define LDR__STORE(i) { float *at = c + i * ldc;                                                                        \
-        _mm256_storeu_ps(at, _mm256_add_ps(x##i, accumulate ? _mm256_loadu_ps(at) : s0));                               \
-        _mm256_storeu_ps(at + 8, _mm256_add_ps(y##i, accumulate ? _mm256_loadu_ps(at + 8) : s1)); }
-#define LDR__STORE_PART(i) { float *at = c + i * ldc;                                                                   \
-        _mm256_maskstore_ps(at, low, _mm256_add_ps(x##i, accumulate ? _mm256_maskload_ps(at, low) : s0));               \
-        if (n > 8) _mm256_maskstore_ps(at + 8, high, _mm256_add_ps(y##i, accumulate ? _mm256_maskload_ps(at + 8, high) : s1)); }
-#define LDR__TILE_AVX2(rows)                                                                                            \
-LDR__AVX2 static void ldr__tile_avx2_##rows(LDR__TILE_ARGUMENTS) {                                                      \
-    __m256 b0, b1, v, s0 = _mm256_setzero_ps(), s1 = s0;                                                                \
-    LDR__EVERY_THIRD(rows, float);                                                                                      \
-    LDR__R##rows(LDR__ROW)                                                                                              \
-    for (; k >= 4; k -= 4) { LDR__SOON; LDR__STEP(LDR__R##rows) LDR__STEP(LDR__R##rows) LDR__SOON; LDR__STEP(LDR__R##rows) LDR__STEP(LDR__R##rows) } \
-    for (; k; k--) { LDR__STEP(LDR__R##rows) }                                                                          \
-    if (n == 16) {                                                                                                      \
-        if (!accumulate && bias) {                                                                                      \
-            s0 = _mm256_loadu_ps(bias);                                                                                 \
-            s1 = _mm256_loadu_ps(bias + 8);                                                                             \
-        }                                                                                                               \
-        LDR__R##rows(LDR__STORE)                                                                                        \
-    } else {                                                                                                            \
-        __m256i place = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7), low = _mm256_cmpgt_epi32(_mm256_set1_epi32(n), place), high = _mm256_cmpgt_epi32(_mm256_set1_epi32(n - 8), place); \
-        if (!accumulate && bias) {                                                                                      \
-            s0 = _mm256_maskload_ps(bias, low);                                                                         \
-            if (n > 8) s1 = _mm256_maskload_ps(bias + 8, high);                                                         \
-        }                                                                                                               \
-        LDR__R##rows(LDR__STORE_PART)                                                                                   \
-    }                                                                                                                   \
-}
-LDR__TO_6(LDR__TILE_AVX2)
-#undef LDR__ROW
-#undef LDR__SUMS
-#undef LDR__STEP
-#undef LDR__STORE
-#undef LDR__STORE_PART
-#undef LDR__TILE_AVX2
-
-static void ldr__tile_avx2(float *c, size_t ldc, const float *a, size_t rs, size_t cs, const float *b, size_t k, int32_t m, int32_t n, const float *bias, int accumulate, uintptr_t ahead, size_t step) {
-#define LDR__NAME(rows) ldr__tile_avx2_##rows,
-    static void (*const tiles[6])(LDR__TILE_ARGUMENTS) = { LDR__TO_6(LDR__NAME) };
-#undef LDR__NAME
-    tiles[m - 1](c, ldc, a, rs, cs, b, k, n, bias, accumulate, ahead, step);
-}
-
-/* What the 14 x 32 tiles of every type share: the columns that are there, what c starts from, its store where columns are
-   missing, and the walk down a panel of units of 4 bytes. */
-#define LDR__COLUMNS512 __mmask16 low = LDR__FIRST16(n), high = LDR__FIRST16(n > 16 ? n - 16 : 0); __m512 s0 = _mm512_setzero_ps(), s1 = s0
-#define LDR__START512   if (!accumulate && bias) { s0 = _mm512_maskz_loadu_ps(low, bias); s1 = _mm512_maskz_loadu_ps(high, bias + 16); }
-#define LDR__STORE512(i) { float *at = c + i * ldc;                                                                     \
-        _mm512_mask_storeu_ps(at, low, _mm512_add_ps(x##i, accumulate ? _mm512_maskz_loadu_ps(low, at) : s0));          \
-        if (high) _mm512_mask_storeu_ps(at + 16, high, _mm512_add_ps(y##i, accumulate ? _mm512_maskz_loadu_ps(high, at + 16) : s1)); }
-#define LDR__UNIT512(R, sums) b0 = _mm512_loadu_si512((const void *)b); b1 = _mm512_loadu_si512((const void *)(b + 64)); R(sums) LDR__DOWN_BY(4); b += 128;
-#define LDR__WALK512(R, sums)                                                                                           \
-    for (; units >= 2; units -= 2) { LDR__SOON; LDR__UNIT512(R, sums) LDR__UNIT512(R, sums) }                           \
-    if (units) { LDR__UNIT512(R, sums) }
-
-/* 14 x 32: 28 accumulators, 2 columns of b and 1 broadcast of the 32 zmm registers. */
-#define LDR__ROW(i)  __m512 x##i = _mm512_setzero_ps(), y##i = x##i;
-#define LDR__SUMS(i) v = _mm512_set1_ps(LDR__AT(i)); LDR__FMA512(x##i, v, b0); LDR__FMA512(y##i, v, b1);
-#define LDR__STEP(R) b0 = _mm512_loadu_ps(b); b1 = _mm512_loadu_ps(b + 16); R(LDR__SUMS) LDR__DOWN_BY(cs); b += 32;
-#define LDR__STORE(i) { float *at = c + i * ldc;                                                                        \
-        _mm512_storeu_ps(at, _mm512_add_ps(x##i, accumulate ? _mm512_loadu_ps(at) : s0));                               \
-        _mm512_storeu_ps(at + 16, _mm512_add_ps(y##i, accumulate ? _mm512_loadu_ps(at + 16) : s1)); }
-#define LDR__TILE_AVX512(rows)                                                                                          \
-LDR__AVX512 static void ldr__tile_avx512_##rows(LDR__TILE_ARGUMENTS) {                                                  \
-    LDR__COLUMNS512;                                                                                                    \
-    __m512 b0, b1, v;                                                                                                   \
-    LDR__EVERY_THIRD(rows, float);                                                                                      \
-    LDR__R##rows(LDR__ROW)                                                                                              \
-    LDR__R##rows(LDR__NEAR512)                                                                                          \
-    for (; k >= 2; k -= 2) { LDR__SOON; LDR__STEP(LDR__R##rows) LDR__STEP(LDR__R##rows) }                               \
-    if (k) { LDR__STEP(LDR__R##rows) }                                                                                  \
-    LDR__START512                                                                                                       \
-    if (n == 32) { LDR__R##rows(LDR__STORE) }                                                                           \
-    else { LDR__R##rows(LDR__STORE512) }                                                                                \
-}
-/* The same for up to 16 columns, as narrow heads have: half the work. */
-#define LDR__ROW_16(i)   __m512 x##i = _mm512_setzero_ps();
-#define LDR__SUMS_16(i)  v = _mm512_set1_ps(LDR__AT(i)); LDR__FMA512(x##i, v, b0);
-#define LDR__STEP_16(R) b0 = _mm512_loadu_ps(b); R(LDR__SUMS_16) LDR__DOWN_BY(cs); b += 32;
-#define LDR__STORE_16(i) { float *at = c + i * ldc; _mm512_mask_storeu_ps(at, low, _mm512_add_ps(x##i, accumulate ? _mm512_maskz_loadu_ps(low, at) : s0)); }
-#define LDR__TILE_AVX512_16(rows)                                                                                       \
-LDR__AVX512 static void ldr__tile_avx512_16_##rows(LDR__TILE_ARGUMENTS) {                                               \
-    __mmask16 low = LDR__FIRST16(n);                                                                                    \
-    __m512 b0, v, s0 = accumulate || !bias ? _mm512_setzero_ps() : _mm512_maskz_loadu_ps(low, bias);                    \
-    LDR__EVERY_THIRD(rows, float);                                                                                      \
-    LDR__R##rows(LDR__ROW_16)                                                                                           \
-    for (; k >= 2; k -= 2) { LDR__SOON; LDR__STEP_16(LDR__R##rows) LDR__STEP_16(LDR__R##rows) }                         \
-    if (k) { LDR__STEP_16(LDR__R##rows) }                                                                               \
-    LDR__R##rows(LDR__STORE_16)                                                                                         \
-}
-LDR__TO_14(LDR__TILE_AVX512)
-LDR__TO_14(LDR__TILE_AVX512_16)
-#undef LDR__ROW_16
-#undef LDR__SUMS_16
-#undef LDR__STEP_16
-#undef LDR__STORE_16
-#undef LDR__TILE_AVX512_16
-#undef LDR__ROW
-#undef LDR__SUMS
-#undef LDR__STEP
-#undef LDR__STORE
-#undef LDR__TILE_AVX512
-
-static void ldr__tile_avx512(float *c, size_t ldc, const float *a, size_t rs, size_t cs, const float *b, size_t k, int32_t m, int32_t n, const float *bias, int accumulate, uintptr_t ahead, size_t step) {
-#define LDR__NAME(rows) ldr__tile_avx512_##rows,
-#define LDR__NAME_16(rows) ldr__tile_avx512_16_##rows,
-    static void (*const tiles[2][14])(LDR__TILE_ARGUMENTS) = { { LDR__TO_14(LDR__NAME) }, { LDR__TO_14(LDR__NAME_16) } };
-#undef LDR__NAME
-#undef LDR__NAME_16
-    tiles[n <= 16][m - 1](c, ldc, a, rs, cs, b, k, n, bias, accumulate, ahead, step);
-}
-
-/* 6 x 16, two k at a time: vpmaddwd multiplies 16-bit pairs and adds each pair. With VNNI four 8-bit k at a time, a as unsigned
-   bytes 128 too large, for which sums begin as much too low. */
-#define LDR__ROW(i)   __m256i x##i = start0, y##i = start1;
-#define LDR__WORD(i)  v = _mm256_castps_si256(_mm256_broadcast_ss((const float *)(const void *)&LDR__AT(i)))
-#define LDR__MADD(i)  LDR__WORD(i); x##i = _mm256_add_epi32(x##i, _mm256_madd_epi16(v, b0)); y##i = _mm256_add_epi32(y##i, _mm256_madd_epi16(v, b1)); LDR__PIN(x##i, y##i);
-#define LDR__DOT(i)   LDR__WORD(i); LDR__DOT256(x##i, v, b0); LDR__DOT256(y##i, v, b1); LDR__PIN(x##i, y##i);
-#define LDR__STEP(R, multiply) b0 = _mm256_loadu_si256((const __m256i *)(const void *)b); b1 = _mm256_loadu_si256((const __m256i *)(const void *)(b + 32)); R(multiply) LDR__DOWN_BY(4); b += 64;
-#define LDR__SPILL(i) _mm256_storeu_si256((__m256i *)(void *)(t + i * 16), x##i); _mm256_storeu_si256((__m256i *)(void *)(t + i * 16 + 8), y##i);
-#define LDR__TOO_MUCH(j) _mm256_sub_epi32(_mm256_setzero_si256(), _mm256_slli_epi32(_mm256_loadu_si256((const __m256i *)(const void *)(b_sum + (j))), 7))
-#define LDR__SUMS_ARGUMENTS int32_t *t, const unsigned char *a, size_t rs, const unsigned char *b, size_t units, const int32_t *b_sum, uintptr_t ahead, size_t step
-#define LDR__TILE(name, target, multiply, correction, rows)                                                             \
-target static void name##_##rows(LDR__SUMS_ARGUMENTS) {                                                                 \
-    __m256i b0, b1, v, start0 = (correction) ? LDR__TOO_MUCH(0) : _mm256_setzero_si256(), start1 = (correction) ? LDR__TOO_MUCH(8) : start0; \
-    LDR__EVERY_THIRD(rows, unsigned char);                                                                              \
-    LDR__R##rows(LDR__ROW)                                                                                              \
-    for (; units >= 4; units -= 4) {                                                                                    \
-        LDR__SOON; LDR__STEP(LDR__R##rows, multiply) LDR__STEP(LDR__R##rows, multiply)                                  \
-        LDR__SOON; LDR__STEP(LDR__R##rows, multiply) LDR__STEP(LDR__R##rows, multiply)                                  \
-    }                                                                                                                   \
-    for (; units; units--) { LDR__STEP(LDR__R##rows, multiply) }                                                        \
-    LDR__R##rows(LDR__SPILL)                                                                                            \
-    (void)b_sum;                                                                                                        \
-}
-#define LDR__PAIRS(rows) LDR__TILE(ldr__sums_int8_avx2, LDR__AVX2, LDR__MADD, 0, rows)
-#define LDR__FOURS(rows) LDR__TILE(ldr__sums_int8_avx2vnni, LDR__AVX2_VNNI, LDR__DOT, 1, rows)
-LDR__TO_6(LDR__PAIRS)
-#if LDR__HAVE_VNNI256
-LDR__TO_6(LDR__FOURS)
-#endif
-#undef LDR__ROW
-#undef LDR__WORD
-#undef LDR__MADD
-#undef LDR__DOT
-#undef LDR__STEP
-#undef LDR__SPILL
-#undef LDR__TOO_MUCH
-#undef LDR__TILE
-#undef LDR__PAIRS
-#undef LDR__FOURS
-
-LDR__AVX2 static void ldr__tile_int8_store_avx2(float *c, size_t ldc, const int32_t *t, int32_t m, int32_t n, const float *a_scale, const float *b_scale, const float *bias, int accumulate) {
-    int32_t i;
-    if (n < 16) {
-        ldr__tile_int8_store(c, ldc, t, 16, m, n, a_scale, b_scale, bias, accumulate);
-        return;
-    }
-    for (i = 0; i < m; i++) {
-        float *at = c + (size_t)i * ldc;
-        __m256 s = _mm256_set1_ps(a_scale[i]), old0 = _mm256_setzero_ps(), old1 = old0;
-        __m256 v0 = _mm256_cvtepi32_ps(_mm256_loadu_si256((const __m256i *)(const void *)(t + 16 * i))), v1 = _mm256_cvtepi32_ps(_mm256_loadu_si256((const __m256i *)(const void *)(t + 16 * i + 8)));
-        if (accumulate || bias) {
-            old0 = _mm256_loadu_ps(accumulate ? at : bias);
-            old1 = _mm256_loadu_ps(accumulate ? at + 8 : bias + 8);
-        }
-        _mm256_storeu_ps(at, _mm256_add_ps(_mm256_mul_ps(_mm256_mul_ps(v0, s), _mm256_loadu_ps(b_scale)), old0));
-        _mm256_storeu_ps(at + 8, _mm256_add_ps(_mm256_mul_ps(_mm256_mul_ps(v1, s), _mm256_loadu_ps(b_scale + 8)), old1));
-    }
-}
-
-#define LDR__TILE(set)                                                                                                  \
-static void ldr__tile_int8_##set(LDR__INT8_ARGUMENTS) {                                                                 \
-    static void (*const sums[6])(LDR__SUMS_ARGUMENTS) = { ldr__sums_int8_##set##_1, ldr__sums_int8_##set##_2, ldr__sums_int8_##set##_3, \
-                                                          ldr__sums_int8_##set##_4, ldr__sums_int8_##set##_5, ldr__sums_int8_##set##_6 }; \
-    int32_t t[6 * 16];                                                                                                  \
-    sums[m - 1](t, a, rs, b, units, b_sum, ahead, step);                                                                \
-    ldr__tile_int8_store_avx2(c, ldc, t, m, n, a_scale, b_scale, bias, accumulate);                                     \
-}
-LDR__TILE(avx2)
-#if LDR__HAVE_VNNI256
-LDR__TILE(avx2vnni)
-#endif
-#undef LDR__TILE
-#undef LDR__SUMS_ARGUMENTS
-
-/* 14 x 32, the same with wider registers; with VNNI four 8-bit k at a time, a as unsigned bytes 128 too large. The end is a
-   multiply-add by name: a compiler that may fuse does so in tiles of some heights only, and rows would depend on their batch. */
-#define LDR__ROW(i)   __m512i x##i = _mm512_setzero_si512(), y##i = x##i;
-#define LDR__WORD(i)  memcpy(&word, &LDR__AT(i), 4); v = _mm512_set1_epi32(word)
-#define LDR__MADD(i)  LDR__WORD(i); x##i = _mm512_add_epi32(x##i, _mm512_madd_epi16(v, b0)); y##i = _mm512_add_epi32(y##i, _mm512_madd_epi16(v, b1)); LDR__PIN(x##i, y##i);
-#define LDR__DOT(i)   LDR__WORD(i); LDR__DOT512(x##i, v, b0); LDR__DOT512(y##i, v, b1);
-#define LDR__STORE(i) {                                                                                                 \
-        float *at = c + i * ldc;                                                                                        \
-        __m512 s = _mm512_set1_ps(a_scale[i]), u = _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_sub_epi32(x##i, too_much0)), s);       \
-        __m512 w = _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_sub_epi32(y##i, too_much1)), s);                             \
-        _mm512_mask_storeu_ps(at, low, _mm512_fmadd_ps(u, scale0, accumulate ? _mm512_maskz_loadu_ps(low, at) : s0));   \
-        if (high) _mm512_mask_storeu_ps(at + 16, high, _mm512_fmadd_ps(w, scale1, accumulate ? _mm512_maskz_loadu_ps(high, at + 16) : s1)); }
-#define LDR__TILE(name, target, multiply, correction, rows)                                                             \
-target static void name##_##rows(LDR__INT8_ARGUMENTS) {                                                                 \
-    LDR__COLUMNS512;                                                                                                    \
-    int32_t word;                                                                                                       \
-    __m512i b0, b1, v, too_much0 = _mm512_setzero_si512(), too_much1 = too_much0;                                       \
-    __m512 scale0 = _mm512_loadu_ps(b_scale), scale1 = _mm512_loadu_ps(b_scale + 16); \
-    LDR__EVERY_THIRD(rows, unsigned char);                                                                              \
-    LDR__R##rows(LDR__ROW)                                                                                              \
-    LDR__R##rows(LDR__NEAR512)                                                                                          \
-    LDR__WALK512(LDR__R##rows, multiply)                                                                                \
-    if (correction) {                                                                                                   \
-        too_much0 = _mm512_slli_epi32(_mm512_loadu_si512((const void *)b_sum), 7);                                      \
-        too_much1 = _mm512_slli_epi32(_mm512_loadu_si512((const void *)(b_sum + 16)), 7);                               \
-    }                                                                                                                   \
-    LDR__START512                                                                                                       \
-    (void)m;                                                                                                            \
-    LDR__R##rows(LDR__STORE)                                                                                            \
-}
-#define LDR__PAIRS(rows) LDR__TILE(ldr__tile_int8_avx512, LDR__AVX512, LDR__MADD, 0, rows)
-#define LDR__FOURS(rows) LDR__TILE(ldr__tile_int8_vnni, LDR__VNNI, LDR__DOT, 1, rows)
-LDR__TO_14(LDR__PAIRS)
-LDR__TO_14(LDR__FOURS)
-#undef LDR__MADD
-#undef LDR__DOT
-#undef LDR__STORE
-#undef LDR__TILE
-#undef LDR__PAIRS
-#undef LDR__FOURS
-#undef LDR__ROW
-
-static void ldr__tile_int8_avx512(LDR__INT8_ARGUMENTS) {
-#define LDR__NAME(rows) ldr__tile_int8_avx512_##rows,
-    static void (*const tiles[14])(LDR__INT8_ARGUMENTS) = { LDR__TO_14(LDR__NAME) };
-#undef LDR__NAME
-    tiles[m - 1](c, ldc, a, rs, b, units, m, n, a_scale, b_scale, b_sum, bias, accumulate, ahead, step);
-}
-
-static void ldr__tile_int8_vnni(LDR__INT8_ARGUMENTS) {
-#define LDR__NAME(rows) ldr__tile_int8_vnni_##rows,
-    static void (*const tiles[14])(LDR__INT8_ARGUMENTS) = { LDR__TO_14(LDR__NAME) };
-#undef LDR__NAME
-    tiles[m - 1](c, ldc, a, rs, b, units, m, n, a_scale, b_scale, b_sum, bias, accumulate, ahead, step);
-}
-
-#if LDR__HAVE_BF16
-/* 14 x 32 of bf16, two k at a time. */
-#define LDR__ROW(i)   __m512 x##i = _mm512_setzero_ps(), y##i = x##i;
-#define LDR__SUMS(i)  LDR__WORD(i); LDR__PAIR512(x##i, v, b0); LDR__PAIR512(y##i, v, b1);
-#define LDR__BF16_ARGUMENTS float *c, size_t ldc, const unsigned char *a, size_t rs, const unsigned char *b, size_t units, int32_t m, int32_t n, const float *bias, int accumulate, uintptr_t ahead, size_t step
-#define LDR__TILE(rows)                                                                                                 \
-LDR__BF16 static void ldr__tile_bf16_##rows(LDR__BF16_ARGUMENTS) {                                                      \
-    LDR__COLUMNS512;                                                                                                    \
-    int32_t word;                                                                                                       \
-    __m512i b0, b1, v;                                                                                                  \
-    LDR__EVERY_THIRD(rows, unsigned char);                                                                              \
-    LDR__R##rows(LDR__ROW)                                                                                              \
-    LDR__R##rows(LDR__NEAR512)                                                                                          \
-    LDR__WALK512(LDR__R##rows, LDR__SUMS)                                                                               \
-    LDR__START512                                                                                                       \
-    (void)m;                                                                                                            \
-    LDR__R##rows(LDR__STORE512)                                                                                          \
-}
-LDR__TO_14(LDR__TILE)
-#undef LDR__TILE
-#undef LDR__ROW
-#undef LDR__SUMS
-
-static void ldr__tile_bf16_avx512(LDR__BF16_ARGUMENTS) {
-#define LDR__NAME(rows) ldr__tile_bf16_##rows,
-    static void (*const tiles[14])(LDR__BF16_ARGUMENTS) = { LDR__TO_14(LDR__NAME) };
-#undef LDR__NAME
-    tiles[m - 1](c, ldc, a, rs, b, units, m, n, bias, accumulate, ahead, step);
-}
-
-/* The processor's own conversion, but for what it does to the smallest numbers, which it takes for zero. */
-LDR__BF16 static void ldr__to_bf16_avx512(uint16_t *dst, const float *x, size_t n, size_t padded) {
-    size_t i = 0;
-    for (; i + 16 <= n; i += 16) {
-        __m256bh h = _mm512_cvtneps_pbh(_mm512_loadu_ps(x + i));
-        memcpy(dst + i, &h, 32);
-    }
-    for (; i < n; i++) dst[i] = (uint16_t)ldr__float_to_bf16(x[i]);
-    for (; i < padded; i++) dst[i] = 0;
-}
-#endif
-#undef LDR__WORD
-#undef LDR__COLUMNS512
-#undef LDR__START512
-#undef LDR__STORE512
-#undef LDR__WALK512
-
-/* As ldr__quantise_body, sixteen at a time. */
-LDR__AVX512 static void ldr__quantise_vnni(void *q, float *scale, const float *x, size_t n, size_t padded) {
-    const __m512i magnitude = _mm512_set1_epi32(0x7fffffff);
-    __m512 most = _mm512_setzero_ps(), bad = most, by;
-    size_t i;
-    float m;
-    for (i = 0; i < n; i += 16) {
-        __mmask16 here = LDR__FIRST16(n - i);
-        __m512 v = _mm512_maskz_loadu_ps(here, x + i);
-        most = _mm512_max_ps(_mm512_castsi512_ps(_mm512_and_si512(_mm512_castps_si512(v), magnitude)), most);
-        bad = _mm512_add_ps(bad, _mm512_mul_ps(v, _mm512_setzero_ps()));
-    }
-    m = _mm512_reduce_max_ps(most);
-    *scale = m / 127.0f + _mm512_reduce_add_ps(bad);
-    by = _mm512_set1_ps(m > 1e-30f ? 127.0f / m : 0.0f);
-    for (i = 0; i < padded; i += 16) {
-        size_t left = n > i ? n - i : 0;
-        __mmask16 here = LDR__FIRST16(left), there = LDR__FIRST16(padded - i);
-        __m512i whole = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_maskz_loadu_ps(here, x + i), by));
-        _mm512_mask_cvtepi32_storeu_epi8((unsigned char *)q + i, there, _mm512_add_epi32(whole, _mm512_set1_epi32(128)));
-    }
-}
-
-/* x[i .. i+8), zeros from x[n] on. */
-LDR__AVX2 static __m256 ldr__eight(const float *x, size_t i, size_t n) {
-    if (i + 8 <= n) return _mm256_loadu_ps(x + i);
-    return _mm256_maskload_ps(x + i, _mm256_cmpgt_epi32(_mm256_set1_epi32(i < n ? (int32_t)(n - i) : 0), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)));
-}
-
-/* As ldr__quantise_body, eight at a time. */
-LDR__AVX2 static void ldr__quantise_256(void *q, float *scale, const float *x, size_t n, size_t padded, size_t unit) {
-    const __m256 zero = _mm256_setzero_ps(), sign = _mm256_set1_ps(-0.0f);
-    __m256 most = zero, bad = zero, by;
-    float lanes[8], wrong[8];
-    unsigned char *to = (unsigned char *)q;
-    size_t i, width = 4 / unit;
-    for (i = 0; i < n; i += 8) {
-        __m256 v = ldr__eight(x, i, n);
-        most = _mm256_max_ps(_mm256_andnot_ps(sign, v), most);
-        bad = _mm256_add_ps(bad, _mm256_mul_ps(v, zero));
-    }
-    _mm256_storeu_ps(lanes, most);
-    _mm256_storeu_ps(wrong, bad);
-    for (i = 1; i < 8; i++) {
-        lanes[0] = lanes[i] > lanes[0] ? lanes[i] : lanes[0];
-        wrong[0] += wrong[i];
-    }
-    *scale = lanes[0] / 127.0f + wrong[0];
-    by = _mm256_set1_ps(lanes[0] > 1e-30f ? 127.0f / lanes[0] : 0.0f);
-    for (i = 0; i < padded; i += 16) {
-        __m256i low = _mm256_cvtps_epi32(_mm256_mul_ps(ldr__eight(x, i, n), by)), high = _mm256_cvtps_epi32(_mm256_mul_ps(ldr__eight(x, i + 8, n), by));
-        __m256i all = _mm256_permute4x64_epi64(_mm256_packs_epi32(low, high), 0xd8);
-        unsigned char made[32];
-        if (unit == 4) {
-            all = _mm256_add_epi16(all, _mm256_set1_epi16(128));
-            all = _mm256_permute4x64_epi64(_mm256_packus_epi16(all, all), 0xd8);
-        }
-        _mm256_storeu_si256((__m256i *)(void *)made, all);
-        memcpy(to + i * width, made, LDR__MIN(padded - i, (size_t)16) * width);
-    }
-}
-LDR__AVX2 static void ldr__quantise_avx2(void *q, float *scale, const float *x, size_t n, size_t padded) { ldr__quantise_256(q, scale, x, n, padded, 2); }
-#if LDR__HAVE_VNNI256
-LDR__AVX2 static void ldr__quantise_avx2vnni(void *q, float *scale, const float *x, size_t n, size_t padded) { ldr__quantise_256(q, scale, x, n, padded, 4); }
-#endif
-
-/* Rows that are kept as int8, as their bodies do; lanes of bytes are what -O2 makes no vectors of. */
-LDR__AVX2 static void ldr__pack_avx2(unsigned char *out, const float *x, size_t rows, size_t n, ldr_dtype type) {
-    if (type != LDR_I8) ldr__pack_body(out, x, rows, n, type);
-    else for (; rows; rows--, x += n, out += n + 4) {
-        float scale;
-        ldr__quantise_256(out + 4, &scale, x, n, n, 4);
-        ldr__store_u32(out, ldr__bits_from_float(scale));
-    }
-}
-LDR__AVX512 static void ldr__pack_avx512(unsigned char *out, const float *x, size_t rows, size_t n, ldr_dtype type) {
-    if (type != LDR_I8) ldr__pack_body(out, x, rows, n, type);
-    else ldr__pack_avx2(out, x, rows, n, type);
-}
-
-LDR__AVX2 static void ldr__unpack_int8_avx2(float *x, const unsigned char *in, size_t rows, size_t n) {
-    for (; rows; rows--, x += n, in += n + 4) {
-        const float scale = ldr__float_from_bits(ldr__load_u32(in));
-        const __m256 by = _mm256_set1_ps(scale);
-        size_t i = 0;
-        for (; i + 8 <= n; i += 8) {
-            __m256i q = _mm256_sub_epi32(_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)(in + 4 + i))), _mm256_set1_epi32(128));
-            _mm256_storeu_ps(x + i, _mm256_mul_ps(by, _mm256_cvtepi32_ps(q)));
-        }
-        for (; i < n; i++) x[i] = scale * (float)((int)in[4 + i] - 128);
-    }
-}
-static void ldr__unpack_int8_avx512(float *x, const unsigned char *in, size_t rows, size_t n) { ldr__unpack_int8_avx2(x, in, rows, n); }
-
-LDR__AVX2 static void ldr__to_float_avx2(float *dst, const void *src, ldr_dtype dtype, size_t n) {
-    const unsigned char *s = (const unsigned char *)src;
-    size_t i = 0;
-    if (dtype == LDR_F32) {
-        memcpy(dst, src, n * 4);
-        return;
-    }
-    if (dtype == LDR_F16)
-        for (; i + 8 <= n; i += 8) _mm256_storeu_ps(dst + i, _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(const void *)(s + 2 * i))));
-    if (dtype == LDR_BF16)
-        for (; i + 8 <= n; i += 8)
-            _mm256_storeu_ps(dst + i, _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(const void *)(s + 2 * i))), 16)));
-#define LDR__SCALE  __m256 d = _mm256_broadcastss_ps(_mm_cvtph_ps(_mm_cvtsi32_si128((int)ldr__load_u16(s))))
-#define LDR__EIGHT(at, bytes) _mm256_storeu_ps(dst + i + (at), _mm256_mul_ps(d, _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes))))
-    if (dtype == LDR_Q8_0)
-        for (; i + LDR__QBLOCK <= n; i += LDR__QBLOCK, s += LDR__Q8_0_BYTES) {
-            __m128i low = _mm_loadu_si128((const __m128i *)(const void *)(s + 2)), high = _mm_loadu_si128((const __m128i *)(const void *)(s + 18));
-            LDR__SCALE;
-            LDR__EIGHT(0, low);
-            LDR__EIGHT(8, _mm_srli_si128(low, 8));
-            LDR__EIGHT(16, high);
-            LDR__EIGHT(24, _mm_srli_si128(high, 8));
-        }
-    if (dtype == LDR_Q4_0)
-        for (; i + LDR__QBLOCK <= n; i += LDR__QBLOCK, s += LDR__Q4_0_BYTES) {
-            __m128i both = _mm_loadu_si128((const __m128i *)(const void *)(s + 2)), fifteen = _mm_set1_epi8(15), eight = _mm_set1_epi8(8);
-            __m128i low = _mm_sub_epi8(_mm_and_si128(both, fifteen), eight), high = _mm_sub_epi8(_mm_and_si128(_mm_srli_epi16(both, 4), fifteen), eight);
-            LDR__SCALE;
-            LDR__EIGHT(0, low);
-            LDR__EIGHT(8, _mm_srli_si128(low, 8));
-            LDR__EIGHT(16, high);
-            LDR__EIGHT(24, _mm_srli_si128(high, 8));
-        }
-#undef LDR__SCALE
-#undef LDR__EIGHT
-    for (; i < n; i++) dst[i] = ldr__load(src, dtype, i);
-}
-
-/* Columns 0 to 3 of eight rows of s. Each half of a register takes four numbers of one row; the rows of a register are four apart,
-   so that after a 4 x 4 transposition inside the halves they stand in order. */
-LDR__AVX2 LDR__INLINE void ldr__eight_by_four(__m256 *column, const float *s, size_t stride) {
-#define LDR__ROWS(q) _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(s + (q) * stride)), _mm_loadu_ps(s + ((q) + 4) * stride), 1)
-    __m256 a0 = LDR__ROWS(0), a1 = LDR__ROWS(1), a2 = LDR__ROWS(2), a3 = LDR__ROWS(3);
-#undef LDR__ROWS
-    __m256 b0 = _mm256_unpacklo_ps(a0, a1), b1 = _mm256_unpackhi_ps(a0, a1), b2 = _mm256_unpacklo_ps(a2, a3), b3 = _mm256_unpackhi_ps(a2, a3);
-    column[0] = _mm256_shuffle_ps(b0, b2, 0x44);
-    column[1] = _mm256_shuffle_ps(b0, b2, 0xee);
-    column[2] = _mm256_shuffle_ps(b1, b3, 0x44);
-    column[3] = _mm256_shuffle_ps(b1, b3, 0xee);
-}
-
-LDR__AVX2 static void ldr__weave_avx2(float *dst, const float *src, size_t stride, size_t columns, size_t depth) {
-    size_t p = 0, j;
-    if (columns == 16)
-        for (; p + 4 <= depth; p += 4)
-            for (j = 0; j < 16; j += 8) {
-                float *d = dst + p * 16 + j;
-                __m256 column[4];
-                ldr__eight_by_four(column, src + j * stride + p, stride);
-                _mm256_storeu_ps(d, column[0]);
-                _mm256_storeu_ps(d + 16, column[1]);
-                _mm256_storeu_ps(d + 32, column[2]);
-                _mm256_storeu_ps(d + 48, column[3]);
-            }
-    ldr__weave_body(dst + p * 16, src + p, stride, columns, depth - p, 16);
-}
-
-LDR__AVX2 static void ldr__turn_avx2(float *dst, size_t ld, const float *src, size_t n, const float *by, size_t rows, size_t d, int add) {
-    size_t i, c, l;
-    for (i = 0; i + 4 <= rows; i += 4) {
-        for (c = 0; c + 8 <= d; c += 8) {
-            __m256 column[4];
-            ldr__eight_by_four(column, src + c * n + i, n);
-            for (l = 0; l < 4; l++) {
-                float *to = dst + (i + l) * ld + c;
-                if (by) column[l] = _mm256_mul_ps(column[l], _mm256_broadcast_ss(by + i + l));
-                if (add) column[l] = _mm256_add_ps(column[l], _mm256_loadu_ps(to));
-                _mm256_storeu_ps(to, column[l]);
-            }
-        }
-        ldr__turn_body(dst + i * ld + c, ld, src + c * n + i, n, by ? by + i : NULL, 4, d - c, add);
-    }
-    ldr__turn_body(dst + i * ld, ld, src + i, n, by ? by + i : NULL, rows - i, d, add);
-}
-
-/* The same with quarters in place of halves. */
-LDR__AVX512 static void ldr__weave_avx512(float *dst, const float *src, size_t stride, size_t columns, size_t depth) {
-    size_t p = 0, j;
-    if (columns == 32)
-        for (; p + 4 <= depth; p += 4) {
-            if (p % 16 == 0 && p + 64 <= depth)        /* more rows at once than a processor follows by itself */
-                for (j = 0; j < 32; j++) _mm_prefetch((const char *)(src + j * stride + p + 48), _MM_HINT_T0);
-            for (j = 0; j < 32; j += 16) {
-                const float *s = src + j * stride + p;
-                float *d = dst + p * 32 + j;
-#define LDR__FOUR(r) _mm_loadu_ps(s + (r) * stride)
-#define LDR__ROWS(q) _mm512_insertf32x4(_mm512_insertf32x4(_mm512_insertf32x4(_mm512_castps128_ps512(LDR__FOUR(q)), LDR__FOUR((q) + 4), 1), LDR__FOUR((q) + 8), 2), LDR__FOUR((q) + 12), 3)
-                __m512 a0 = LDR__ROWS(0), a1 = LDR__ROWS(1), a2 = LDR__ROWS(2), a3 = LDR__ROWS(3);
-#undef LDR__ROWS
-#undef LDR__FOUR
-                __m512 b0 = _mm512_unpacklo_ps(a0, a1), b1 = _mm512_unpackhi_ps(a0, a1), b2 = _mm512_unpacklo_ps(a2, a3), b3 = _mm512_unpackhi_ps(a2, a3);
-                _mm512_storeu_ps(d, _mm512_shuffle_ps(b0, b2, 0x44));
-                _mm512_storeu_ps(d + 32, _mm512_shuffle_ps(b0, b2, 0xee));
-                _mm512_storeu_ps(d + 64, _mm512_shuffle_ps(b1, b3, 0x44));
-                _mm512_storeu_ps(d + 96, _mm512_shuffle_ps(b1, b3, 0xee));
-            }
-        }
-    ldr__weave_body(dst + p * 32, src + p, stride, columns, depth - p, 32);
-}
-
-LDR__AVX2 static void ldr__widen_avx2(int16_t *dst, const int8_t *src, size_t n) { ldr__widen_body(dst, src, n); }
-LDR__AVX512 static void ldr__widen_avx512(int16_t *dst, const int8_t *src, size_t n) { ldr__widen_body(dst, src, n); }
-
-/* ldr__adam_body by hand, because sqrtf may set errno and so stops the vectoriser. */
-#define LDR__ADAM(suffix, target, vector, mm, lanes)                                                                    \
-target static void ldr__adam_##suffix(float *w, float *m, float *v, const float *g, size_t n, const float *c) {         \
-    const vector b1 = mm##_set1_ps(c[0]), b2 = mm##_set1_ps(c[1]), a1 = mm##_set1_ps(1.0f - c[0]), a2 = mm##_set1_ps(1.0f - c[1]), rate = mm##_set1_ps(c[2]);   \
-    const vector unbias = mm##_set1_ps(c[3]), eps = mm##_set1_ps(c[4]), decay = mm##_set1_ps(c[5]), scale = mm##_set1_ps(c[6]);                                 \
-    size_t i = 0;                                                                                                       \
-    for (; i + (lanes) <= n; i += (lanes)) {                                                                            \
-        vector gi = mm##_mul_ps(mm##_loadu_ps(g + i), scale), wi = mm##_loadu_ps(w + i);                                \
-        vector mi = mm##_add_ps(mm##_mul_ps(b1, mm##_loadu_ps(m + i)), mm##_mul_ps(a1, gi));                            \
-        vector vi = mm##_add_ps(mm##_mul_ps(b2, mm##_loadu_ps(v + i)), mm##_mul_ps(mm##_mul_ps(a2, gi), gi));           \
-        vector by = mm##_div_ps(mm##_mul_ps(rate, mi), mm##_add_ps(mm##_sqrt_ps(mm##_mul_ps(vi, unbias)), eps));        \
-        mm##_storeu_ps(m + i, mi);                                                                                      \
-        mm##_storeu_ps(v + i, vi);                                                                                      \
-        mm##_storeu_ps(w + i, mm##_sub_ps(mm##_sub_ps(wi, mm##_mul_ps(decay, wi)), by));                                \
-    }                                                                                                                   \
-    ldr__adam_body(w + i, m + i, v + i, g + i, n - i, c);                                                               \
-}
-LDR__ADAM(avx2, LDR__AVX2, __m256, _mm256, 8)
-LDR__ADAM(avx512, LDR__AVX512, __m512, _mm512, 16)
-#undef LDR__ADAM
-
-/* exp(x) as ldr__exp, for x <= 88. NaN stays NaN. Both widths share its steps up to 2^n, which scalef puts on, down to 0, in one of them, and
-   the exponent bits in the other. */
-#define LDR__EXP_STEPS(vector, mm, least)                                                                               \
-    const vector whole = mm##_set1_ps(12582912.0f);               /* 1.5 * 2^23: rounds to an integer */                \
-    vector v = mm##_max_ps(mm##_set1_ps(least), x), shifted = mm##_fmadd_ps(v, mm##_set1_ps(1.44269504f), whole), n = mm##_sub_ps(shifted, whole); \
-    vector r = mm##_fmadd_ps(n, mm##_set1_ps(2.12194440e-4f), mm##_fmadd_ps(n, mm##_set1_ps(-0.693359375f), v)), p = mm##_set1_ps(1.0f / 720.0f); \
-    p = mm##_fmadd_ps(p, r, mm##_set1_ps(1.0f / 120.0f));                                                               \
-    p = mm##_fmadd_ps(p, r, mm##_set1_ps(1.0f / 24.0f));                                                                \
-    p = mm##_fmadd_ps(p, r, mm##_set1_ps(1.0f / 6.0f));                                                                 \
-    p = mm##_fmadd_ps(p, r, mm##_set1_ps(0.5f));                                                                        \
-    p = mm##_fmadd_ps(p, r, mm##_set1_ps(1.0f));                                                                        \
-    p = mm##_fmadd_ps(p, r, mm##_set1_ps(1.0f));
-LDR__AVX512 LDR__INLINE __m512 ldr__exp512(__m512 x) {
-    LDR__EXP_STEPS(__m512, _mm512, -104.0f)
-    return _mm512_scalef_ps(p, n);
-}
-
-LDR__AVX2 LDR__INLINE __m256 ldr__exp256(__m256 x) {
-    LDR__EXP_STEPS(__m256, _mm256, -87.3f)
-    p = _mm256_mul_ps(p, _mm256_castsi256_ps(_mm256_add_epi32(_mm256_slli_epi32(_mm256_castps_si256(shifted), 23), _mm256_set1_epi32(0x3f800000))));
-    return _mm256_and_ps(p, _mm256_cmp_ps(x, _mm256_set1_ps(-87.3f), _CMP_NLT_UQ));
-}
-#undef LDR__EXP_STEPS
-
-LDR__AVX2 static float ldr__exp_row_avx2(float *x, size_t n, float scale, float *peak) { return ldr__exp_row_body(x, n, scale, peak); }
-LDR__AVX512 static float ldr__exp_row_avx512(float *x, size_t n, float scale, float *peak) {
-    const __m512 by = _mm512_set1_ps(scale), lowest = _mm512_set1_ps(-FLT_MAX);
-    __m512 most = lowest, sum = _mm512_setzero_ps(), m;
-    size_t i;
-    for (i = 0; i < n; i += 16) {
-        __mmask16 here = LDR__FIRST16(n - i);
-        most = _mm512_mask_max_ps(most, here, most, _mm512_mul_ps(_mm512_maskz_loadu_ps(here, x + i), by));
-    }
-    *peak = _mm512_reduce_max_ps(most);
-    m = _mm512_set1_ps(*peak);
-    for (i = 0; i < n; i += 16) {
-        __mmask16 here = LDR__FIRST16(n - i);
-        __m512 e = _mm512_maskz_mov_ps(here, ldr__exp512(_mm512_fmsub_ps(_mm512_maskz_loadu_ps(here, x + i), by, m)));
-        _mm512_mask_storeu_ps(x + i, here, e);
-        sum = _mm512_add_ps(sum, e);
-    }
-    return _mm512_reduce_add_ps(sum);
-}
-
-/* ldr__softmax_body and its way back, in registers; n is twice the lanes, a panel's width. */
-#define LDR__SOFTMAX(suffix, target, vector, mm, exp, lanes)                                                            \
-target static void ldr__softmax_##suffix(float *s, size_t keys, size_t n, ldr__softmax *q, size_t first) {              \
-    const vector by = mm##_set1_ps(q->scale), old0 = mm##_loadu_ps(q->peak), old1 = mm##_loadu_ps(q->peak + (lanes));   \
-    vector m0 = mm##_set1_ps(-FLT_MAX), m1 = m0, fix0, fix1, sum0, sum1;                                                \
-    float *v;                                                                                                           \
-    for (v = s; v < s + keys * n; v += 2 * (lanes)) {                                                                   \
-        m0 = mm##_max_ps(m0, mm##_loadu_ps(v));                                                                         \
-        m1 = mm##_max_ps(m1, mm##_loadu_ps(v + (lanes)));                                                               \
-    }                                                                                                                   \
-    m0 = mm##_max_ps(old0, mm##_mul_ps(m0, by));                                                                        \
-    m1 = mm##_max_ps(old1, mm##_mul_ps(m1, by));                                                                        \
-    fix0 = exp(mm##_sub_ps(old0, m0));                                                                                  \
-    fix1 = exp(mm##_sub_ps(old1, m1));                                                                                  \
-    sum0 = mm##_mul_ps(mm##_loadu_ps(q->sum), fix0);                                                                    \
-    sum1 = mm##_mul_ps(mm##_loadu_ps(q->sum + (lanes)), fix1);                                                          \
-    for (v = s; v < s + keys * n; v += 2 * (lanes)) {                                                                   \
-        vector e0 = exp(mm##_fmsub_ps(mm##_loadu_ps(v), by, m0)), e1 = exp(mm##_fmsub_ps(mm##_loadu_ps(v + (lanes)), by, m1)); \
-        mm##_storeu_ps(v, e0);                                                                                          \
-        mm##_storeu_ps(v + (lanes), e1);                                                                                \
-        sum0 = mm##_add_ps(sum0, e0);                                                                                   \
-        sum1 = mm##_add_ps(sum1, e1);                                                                                   \
-    }                                                                                                                   \
-    mm##_storeu_ps(q->peak, m0);                                                                                        \
-    mm##_storeu_ps(q->peak + (lanes), m1);                                                                              \
-    mm##_storeu_ps(q->fix, fix0);                                                                                       \
-    mm##_storeu_ps(q->fix + (lanes), fix1);                                                                             \
-    mm##_storeu_ps(q->sum, sum0);                                                                                       \
-    mm##_storeu_ps(q->sum + (lanes), sum1);                                                                             \
-    if (q->threshold) ldr__softmax_dropout(s, keys, n, q, first);                                                       \
-}                                                                                                                       \
-target static void ldr__softmax_backward_##suffix(float *s, float *e, size_t queries, size_t n, const ldr__softmax_back *q, size_t first) { \
-    const vector by = mm##_set1_ps(q->scale);                                                                           \
-    size_t i, at;                                                                                                       \
-    if (q->threshold) ldr__softmax_back_dropout(e, queries, n, q, first);                                               \
-    for (i = 0; i < queries; i++) {                                                                                     \
-        const vector lse = mm##_set1_ps(q->lse[i]), dot = mm##_set1_ps(q->dot[i]);                                      \
-        for (at = i * n; at < (i + 1) * n; at += (lanes)) {                                                             \
-            vector p = exp(mm##_fmsub_ps(mm##_loadu_ps(s + at), by, lse));                                              \
-            mm##_storeu_ps(s + at, p);                                                                                  \
-            mm##_storeu_ps(e + at, mm##_mul_ps(mm##_mul_ps(by, p), mm##_sub_ps(mm##_loadu_ps(e + at), dot)));           \
-        }                                                                                                               \
-    }                                                                                                                   \
-    if (q->threshold) ldr__softmax_back_dropout(s, queries, n, q, first);                                               \
-}
-LDR__SOFTMAX(avx2, LDR__AVX2, __m256, _mm256, ldr__exp256, 8)
-LDR__SOFTMAX(avx512, LDR__AVX512, __m512, _mm512, ldr__exp512, 16)
-#undef LDR__SOFTMAX
-
-/* The activation of most backbones, by hand: a minimum is one operation here and a choice of bits elsewhere. erf as ldr__erf; beyond 3.84
-   what is left over brings it to 1. */
-#define LDR__GELU(suffix, target, vector, mm, exp, lanes)                                                               \
-target LDR__INLINE vector ldr__erf_##suffix(vector x) {                                                                 \
-    const vector sign = mm##_set1_ps(-0.0f), one = mm##_set1_ps(1.0f), end = mm##_set1_ps(3.84f);                       \
-    vector a = mm##_andnot_ps(sign, x), z = mm##_min_ps(end, a), s = mm##_mul_ps(z, z);                                 \
-    vector beyond = mm##_max_ps(mm##_setzero_ps(), mm##_sub_ps(a, end)), p = mm##_set1_ps(2.11674806e-6f), q = mm##_set1_ps(3.88267069e-5f); \
-    p = mm##_fmadd_ps(p, s, mm##_set1_ps(2.85826172e-4f));                                                              \
-    p = mm##_fmadd_ps(p, s, mm##_set1_ps(3.66179372e-3f));                                                              \
-    p = mm##_fmadd_ps(p, s, mm##_set1_ps(5.2444607e-2f));                                                               \
-    p = mm##_fmadd_ps(p, s, mm##_set1_ps(1.87560174e-1f));                                                              \
-    p = mm##_fmadd_ps(p, s, mm##_set1_ps(1.12837915f));                                                                 \
-    q = mm##_fmadd_ps(q, s, mm##_set1_ps(1.14332293e-3f));                                                              \
-    q = mm##_fmadd_ps(q, s, mm##_set1_ps(1.47605859e-2f));                                                              \
-    q = mm##_fmadd_ps(q, s, mm##_set1_ps(1.12998067e-1f));                                                              \
-    q = mm##_fmadd_ps(q, s, mm##_set1_ps(4.99553768e-1f));                                                              \
-    q = mm##_fmadd_ps(q, s, one);                                                                                       \
-    p = mm##_fmadd_ps(beyond, mm##_set1_ps(1e9f), mm##_div_ps(mm##_mul_ps(z, p), q));                                   \
-    return mm##_or_ps(mm##_min_ps(one, p), mm##_and_ps(sign, x));                                                       \
-}                                                                                                                       \
-target static void ldr__activate_##suffix(float *y, const float *x, size_t n, int32_t kind) {                           \
-    size_t i = 0;                                                                                                       \
-    for (; kind == LDR_GELU && i + (lanes) <= n; i += (lanes)) {                                                        \
-        vector v = mm##_loadu_ps(x + i), half = mm##_mul_ps(v, mm##_set1_ps(0.5f));                                     \
-        mm##_storeu_ps(y + i, mm##_fmadd_ps(half, ldr__erf_##suffix(mm##_mul_ps(v, mm##_set1_ps(0.70710678f))), half)); \
-    }                                                                                                                   \
-    ldr__activate_body(y + i, x + i, n - i, kind);                                                                      \
-}                                                                                                                       \
-target static void ldr__activate_both_##suffix(float *y, float *x, size_t n, int32_t kind) {                            \
-    const vector half = mm##_set1_ps(0.5f);                                                                             \
-    size_t i = 0;                                                                                                       \
-    for (; kind == LDR_GELU && i + (lanes) <= n; i += (lanes)) {                                                        \
-        vector v = mm##_loadu_ps(x + i), e = exp(mm##_mul_ps(mm##_mul_ps(v, mm##_set1_ps(-0.5f)), v));                  \
-        vector phi = mm##_fmadd_ps(half, ldr__erf_##suffix(mm##_mul_ps(v, mm##_set1_ps(0.70710678f))), half);           \
-        mm##_storeu_ps(y + i, mm##_mul_ps(v, phi));                                                                     \
-        mm##_storeu_ps(x + i, mm##_fmadd_ps(mm##_mul_ps(v, mm##_set1_ps(0.39894228f)), e, phi));                        \
-    }                                                                                                                   \
-    ldr__activate_both_body(y + i, x + i, n - i, kind);                                                                 \
-}
-LDR__GELU(avx2, LDR__AVX2, __m256, _mm256, ldr__exp256, 8)
-LDR__GELU(avx512, LDR__AVX512, __m512, _mm512, ldr__exp512, 16)
-#undef LDR__GELU
-
-LDR__AVX2 LDR__INLINE float ldr__sum256(__m256 a, __m256 b) {
-    float lanes[16];
-    _mm256_storeu_ps(lanes, a);
-    _mm256_storeu_ps(lanes + 8, b);
-    return ldr__lanes_sum(lanes);
-}
-
-LDR__AVX512 LDR__INLINE float ldr__sum512(__m512 a, __m512 b) {
-    float lanes[16];
-    _mm512_storeu_ps(lanes, _mm512_add_ps(a, b));
-    return ldr__lanes_sum(lanes);
-}
-LDR__STATIC_ASSERT(lanes_are_sixteen, LDR__LANES == 16);
-
-/* ldr__norm_body and its way back, for whole pairs of vectors: two sums side by side, in registers, where a body's array waits for memory. */
-#define LDR__NORM(suffix, target, vector, mm, total, lanes)                                                             \
-target static void ldr__norm_##suffix(float *y, float *stats, const float *x, const float *g, const float *b, size_t n, int rms, float eps) { \
-    vector m = mm##_setzero_ps(), by, s0 = m, s1 = m;                                                                   \
-    float mean = 0, rstd;                                                                                               \
-    size_t i;                                                                                                           \
-    if (n % (2 * (lanes))) {                                                                                            \
-        ldr__norm_body(y, stats, x, g, b, n, rms, eps);                                                                 \
-        return;                                                                                                         \
-    }                                                                                                                   \
-    for (i = 0; !rms && i < n; i += 2 * (lanes)) {                                                                      \
-        s0 = mm##_add_ps(s0, mm##_loadu_ps(x + i));                                                                     \
-        s1 = mm##_add_ps(s1, mm##_loadu_ps(x + i + (lanes)));                                                           \
-    }                                                                                                                   \
-    if (!rms) mean = total(s0, s1) / (float)n;                                                                          \
-    m = mm##_set1_ps(mean);                                                                                             \
-    s0 = s1 = mm##_setzero_ps();                                                                                        \
-    for (i = 0; i < n; i += 2 * (lanes)) {                                                                              \
-        vector d0 = mm##_sub_ps(mm##_loadu_ps(x + i), m), d1 = mm##_sub_ps(mm##_loadu_ps(x + i + (lanes)), m);          \
-        s0 = mm##_fmadd_ps(d0, d0, s0);                                                                                 \
-        s1 = mm##_fmadd_ps(d1, d1, s1);                                                                                 \
-    }                                                                                                                   \
-    rstd = 1.0f / sqrtf(total(s0, s1) / (float)n + eps);                                                                \
-    if (stats) {                                                                                                        \
-        stats[0] = mean;                                                                                                \
-        stats[1] = rstd;                                                                                                \
-    }                                                                                                                   \
-    by = mm##_set1_ps(rstd);                                                                                            \
-    for (i = 0; i < n; i += (lanes)) {                                                                                  \
-        vector v = mm##_mul_ps(mm##_mul_ps(mm##_sub_ps(mm##_loadu_ps(x + i), m), by), mm##_loadu_ps(g + i));            \
-        mm##_storeu_ps(y + i, b ? mm##_add_ps(v, mm##_loadu_ps(b + i)) : v);                                            \
-    }                                                                                                                   \
-}                                                                                                                       \
-target static void ldr__norm_backward_##suffix(float *dx, int add, const float *dy, const float *x, const float *stats, const float *g, size_t n, int rms) { \
-    const vector m = mm##_set1_ps(stats[0]), by = mm##_set1_ps(stats[1]);                                               \
-    vector s0 = mm##_setzero_ps(), s1 = s0, t0 = s0, t1 = s0, a, c;                                                     \
-    size_t i;                                                                                                           \
-    if (n % (2 * (lanes))) {                                                                                            \
-        ldr__norm_backward_body(dx, add, dy, x, stats, g, n, rms);                                                      \
-        return;                                                                                                         \
-    }                                                                                                                   \
-    for (i = 0; i < n; i += 2 * (lanes)) {                                                                              \
-        vector e0 = mm##_mul_ps(mm##_loadu_ps(dy + i), mm##_loadu_ps(g + i)), e1 = mm##_mul_ps(mm##_loadu_ps(dy + i + (lanes)), mm##_loadu_ps(g + i + (lanes))); \
-        s0 = mm##_add_ps(s0, e0);                                                                                       \
-        s1 = mm##_add_ps(s1, e1);                                                                                       \
-        t0 = mm##_fmadd_ps(e0, mm##_mul_ps(mm##_sub_ps(mm##_loadu_ps(x + i), m), by), t0);                              \
-        t1 = mm##_fmadd_ps(e1, mm##_mul_ps(mm##_sub_ps(mm##_loadu_ps(x + i + (lanes)), m), by), t1);                    \
-    }                                                                                                                   \
-    a = mm##_set1_ps(rms ? 0.0f : total(s0, s1) / (float)n);                                                            \
-    c = mm##_set1_ps(total(t0, t1) / (float)n);                                                                         \
-    for (i = 0; i < n; i += (lanes)) {                                                                                  \
-        vector e = mm##_mul_ps(mm##_loadu_ps(dy + i), mm##_loadu_ps(g + i)), xhat = mm##_mul_ps(mm##_sub_ps(mm##_loadu_ps(x + i), m), by); \
-        vector d = mm##_mul_ps(by, mm##_sub_ps(mm##_sub_ps(e, a), mm##_mul_ps(xhat, c)));                               \
-        mm##_storeu_ps(dx + i, add ? mm##_add_ps(d, mm##_loadu_ps(dx + i)) : d);                                        \
-    }                                                                                                                   \
-}
-LDR__NORM(avx2, LDR__AVX2, __m256, _mm256, ldr__sum256, 8)
-LDR__NORM(avx512, LDR__AVX512, __m512, _mm512, ldr__sum512, 16)
-#undef LDR__NORM
-
-static void ldr__turn_avx512(float *dst, size_t ld, const float *src, size_t n, const float *by, size_t rows, size_t d, int add) { ldr__turn_avx2(dst, ld, src, n, by, rows, d, add); }
-LDR__ROW_KERNELS(avx2, LDR__AVX2)
-LDR__ROW_KERNELS(avx512, LDR__AVX512)
-
-static const ldr__kernels ldr__kernels_avx2 = { "avx2", 6, 16, ldr__tile_avx2, ldr__to_float_avx2, ldr__weave_avx2,
-    &ldr__row_kernels_avx2, 2, 0, ldr__quantise_avx2, ldr__widen_avx2, ldr__tile_int8_avx2, NULL, NULL };
-#if LDR__HAVE_VNNI256
-static const ldr__kernels ldr__kernels_avx2vnni = { "avx2vnni", 6, 16, ldr__tile_avx2, ldr__to_float_avx2, ldr__weave_avx2,
-    &ldr__row_kernels_avx2, 4, 128, ldr__quantise_avx2vnni, ldr__widen_avx2, ldr__tile_int8_avx2vnni, NULL, NULL };
-#endif
-static const ldr__kernels ldr__kernels_avx512 = { "avx512", 14, 32, ldr__tile_avx512, ldr__to_float_avx2, ldr__weave_avx512,
-    &ldr__row_kernels_avx512, 2, 0, ldr__quantise_avx2, ldr__widen_avx512, ldr__tile_int8_avx512, NULL, NULL };
-static const ldr__kernels ldr__kernels_vnni = { "avx512vnni", 14, 32, ldr__tile_avx512, ldr__to_float_avx2, ldr__weave_avx512,
-    &ldr__row_kernels_avx512, 4, 128, ldr__quantise_vnni, ldr__widen_avx512, ldr__tile_int8_vnni, NULL, NULL };
-#if LDR__HAVE_BF16
-static const ldr__kernels ldr__kernels_bf16 = { "avx512bf16", 14, 32, ldr__tile_avx512, ldr__to_float_avx2, ldr__weave_avx512,
-    &ldr__row_kernels_avx512, 4, 128, ldr__quantise_vnni, ldr__widen_avx512, ldr__tile_int8_vnni, ldr__to_bf16_avx512, ldr__tile_bf16_avx512 };
-#endif
-
-/* The processor has the 8-bit product of 256 bits; those with AVX-512 need not. */
-static int ldr__x86_vnni256(void) {
-    unsigned a, b, c, d;
-    return LDR__HAVE_VNNI256 && __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & (1u << 4));
-}
-
-/* The widest set that the processor and the operating system offer. */
-static ldr_simd ldr__x86_widest(void) {
-    const unsigned wide = 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31;                 /* AVX-512 F, DQ, BW, VL */
-    unsigned a, b, c, d, low, high, more;
-    if (!__get_cpuid(1, &a, &b, &c, &d)) return LDR_SIMD_PORTABLE;
-    if (!(c & (1u << 27)) || !(c & (1u << 12)) || !(c & (1u << 29))) return LDR_SIMD_PORTABLE;      /* OSXSAVE, FMA, F16C */
-    __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
-    (void)high;
-    if ((low & 6u) != 6u) return LDR_SIMD_PORTABLE;                                  /* ymm state saved */
-    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(b & (1u << 5))) return LDR_SIMD_PORTABLE;      /* AVX2 */
-    if ((low & 0xe6u) != 0xe6u || (b & wide) != wide) return ldr__x86_vnni256() ? LDR_SIMD_AVX2_VNNI : LDR_SIMD_AVX2;      /* zmm state saved */
-    if (!(c & (1u << 11))) return LDR_SIMD_AVX512;                                   /* VNNI */
-    return __get_cpuid_count(7, 1, &more, &b, &c, &d) && (more & (1u << 5)) ? LDR_SIMD_AVX512_BF16 : LDR_SIMD_AVX512_VNNI;
-}
-
-/* Intel's vdpbf16ps takes two cycles: half the speed of the float products that it would stand in for. */
-static int ldr__x86_intel(void) {
-    unsigned a, b = 0, c = 0, d = 0;
-    return __get_cpuid(0, &a, &b, &c, &d) && b == 0x756e6547u && d == 0x49656e69u && c == 0x6c65746eu;      /* GenuineIntel */
-}
-#endif /* LDR__X86 */
-
-/* ======================================================================================
-   >>dispatch          Which kernels run
-   ====================================================================================== */
-
-static const ldr__kernels *ldr__kernels_pick(ldr_simd wish) {
-#if LDR__X86
-    ldr_simd set = ldr__x86_widest();
-    if (wish != LDR_SIMD_AUTO && set > wish) set = wish;
-    if (wish == LDR_SIMD_AUTO && set == LDR_SIMD_AVX512_BF16 && ldr__x86_intel()) set = LDR_SIMD_AVX512_VNNI;
-#if LDR__HAVE_BF16
-    if (set == LDR_SIMD_AVX512_BF16) return &ldr__kernels_bf16;
-#endif
-#if LDR__HAVE_VNNI256
-    if (set == LDR_SIMD_AVX2_VNNI && ldr__x86_vnni256()) return &ldr__kernels_avx2vnni;
-#endif
-    return set >= LDR_SIMD_AVX512_VNNI ? &ldr__kernels_vnni : set == LDR_SIMD_AVX512 ? &ldr__kernels_avx512 : set >= LDR_SIMD_AVX2 ? &ldr__kernels_avx2 : &ldr__kernels_portable;
-#elif LDR__NEON
-    if (wish == LDR_SIMD_PORTABLE) return &ldr__kernels_portable;
-#if LDR__HAVE_SDOT
-    if (ldr__arm_sdot()) return &ldr__kernels_neondot;
-#endif
-    return &ldr__kernels_neon;
-#elif LDR__WASM
-    return wish == LDR_SIMD_PORTABLE ? &ldr__kernels_portable : &ldr__kernels_wasm;
-#else
-    (void)wish;
-    return &ldr__kernels_portable;
-#endif
-}
-
-LDR__DEF const char *ldr_simd_name(ldr_simd wish) { return ldr__kernels_pick(wish)->name; }
+/* The set of kernels that this processor runs, at most `wish`: see >>dispatch in the appendix. */
+static const ldr__kernels *ldr__kernels_pick(ldr_simd wish);
 
 /* ======================================================================================
    >>gemm              Matrix products over strided, typed operands
@@ -18007,6 +16997,1027 @@ LDR__DEF ldr_status ldr_model_quantise(const ldr_model *m, const char *path, ldr
     return w.status;
 }
 #endif /* LADDER_NO_STDIO */
+
+/* ======================================================================================
+   >>machine           Appendix: kernels in the instructions of x86, ARM and WebAssembly
+   --------------------------------------------------------------------------------------
+   Only speed is here: each set computes what the portable kernels (>>kernels) compute.
+   ====================================================================================== */
+
+#if LDR__NEON
+/* 6 x 16: 24 accumulators, 4 of b and 1 of the 32 registers. */
+static void ldr__tile_neon(float *c, size_t ldc, const float *a, size_t rs, size_t cs, const float *b, size_t k, int32_t m, int32_t n, const float *bias, int accumulate, uintptr_t ahead, size_t step) {
+    float t[6 * 16];
+    size_t p;
+#define LDR__ROW(i) const float *a##i = LDR__TILE_ROW(i); float32x4_t w##i = vdupq_n_f32(0), x##i = w##i, y##i = w##i, z##i = w##i;
+    LDR__R6(LDR__ROW)
+#undef LDR__ROW
+    for (p = 0; p < k; p++, b += 16) {
+        float32x4_t b0 = vld1q_f32(b), b1 = vld1q_f32(b + 4), b2 = vld1q_f32(b + 8), b3 = vld1q_f32(b + 12), v;
+#define LDR__STEP(i) v = vld1q_dup_f32(a##i); a##i += cs; w##i = vfmaq_f32(w##i, v, b0); x##i = vfmaq_f32(x##i, v, b1); y##i = vfmaq_f32(y##i, v, b2); z##i = vfmaq_f32(z##i, v, b3);
+        LDR__R6(LDR__STEP)
+#undef LDR__STEP
+    }
+#define LDR__SPILL(i) vst1q_f32(t + 16 * i, w##i); vst1q_f32(t + 16 * i + 4, x##i); vst1q_f32(t + 16 * i + 8, y##i); vst1q_f32(t + 16 * i + 12, z##i);
+    LDR__R6(LDR__SPILL)
+#undef LDR__SPILL
+    ldr__tile_store(c, ldc, t, 16, m, n, bias, accumulate);
+    (void)ahead;
+    (void)step;
+}
+
+/* The same of 8-bit products: two k of 16 bits at a time, or, where the processor has sdot, four of 8 bits. sdot is written out
+   since older compilers hide its name unless all of a program is for such processors. */
+#define LDR__ROW(i)   const unsigned char *a##i = LDR__TILE_ROW(i); int32x4_t w##i = vdupq_n_s32(0), x##i = w##i, y##i = w##i, z##i = w##i;
+#define LDR__SPILL(i) vst1q_s32(t + 16 * i, w##i); vst1q_s32(t + 16 * i + 4, x##i); vst1q_s32(t + 16 * i + 8, y##i); vst1q_s32(t + 16 * i + 12, z##i);
+#define LDR__PAIR(sum, half, of) sum = vmlal_s16(vmlal_s16(sum, half(of.val[0]), v0), half(of.val[1]), v1);
+#define LDR__PAIRS(i) v0 = vld1_dup_s16((const int16_t *)(const void *)a##i); v1 = vld1_dup_s16((const int16_t *)(const void *)(a##i + 2)); a##i += 4; \
+        LDR__PAIR(w##i, vget_low_s16, b0) LDR__PAIR(x##i, vget_high_s16, b0) LDR__PAIR(y##i, vget_low_s16, b1) LDR__PAIR(z##i, vget_high_s16, b1)
+#define LDR__FOUR(sum, of) __asm__("sdot %0.4s, %1.16b, %2.16b" : "+w"(sum) : "w"(of), "w"(v));
+#define LDR__FOURS(i) v = vld1q_dup_s32((const int32_t *)(const void *)a##i); a##i += 4; LDR__FOUR(w##i, b0) LDR__FOUR(x##i, b1) LDR__FOUR(y##i, b2) LDR__FOUR(z##i, b3)
+#define LDR__TILE(name, target, ...)                                                                                    \
+target static void name(LDR__INT8_ARGUMENTS) {                                                                          \
+    int32_t t[6 * 16];                                                                                                  \
+    LDR__R6(LDR__ROW)                                                                                                   \
+    for (; units; units--, b += 64) { __VA_ARGS__ }                                                                     \
+    LDR__R6(LDR__SPILL)                                                                                                 \
+    ldr__tile_int8_store(c, ldc, t, 16, m, n, a_scale, b_scale, bias, accumulate);                                      \
+    (void)b_sum;                                                                                                        \
+    (void)ahead;                                                                                                        \
+    (void)step;                                                                                                         \
+}
+LDR__TILE(ldr__tile_int8_neon, ,
+        int16x8x2_t b0 = vld2q_s16((const int16_t *)(const void *)b), b1 = vld2q_s16((const int16_t *)(const void *)(b + 32));
+        int16x4_t v0, v1;
+        LDR__R6(LDR__PAIRS))
+#if LDR__HAVE_SDOT
+LDR__TILE(ldr__tile_int8_neondot, LDR__SDOT,
+        int8x16_t b0 = vld1q_s8((const int8_t *)(const void *)b), b1 = vld1q_s8((const int8_t *)(const void *)(b + 16));
+        int8x16_t b2 = vld1q_s8((const int8_t *)(const void *)(b + 32)), b3 = vld1q_s8((const int8_t *)(const void *)(b + 48));
+        int32x4_t v;
+        LDR__R6(LDR__FOURS))
+static void ldr__quantise_neondot(void *q, float *scale, const float *x, size_t n, size_t padded) { ldr__quantise_body(q, scale, x, n, padded, 4, 0); }
+#endif
+#undef LDR__ROW
+#undef LDR__SPILL
+#undef LDR__PAIR
+#undef LDR__PAIRS
+#undef LDR__FOUR
+#undef LDR__FOURS
+#undef LDR__TILE
+
+static void ldr__weave_neon(float *dst, const float *src, size_t stride, size_t columns, size_t depth) { ldr__weave_body(dst, src, stride, columns, depth, 16); }
+
+static const ldr__kernels ldr__kernels_neon = { "neon", 6, 16, ldr__tile_neon, ldr__to_float_portable, ldr__weave_neon,
+    &ldr__row_kernels_portable, 2, 0, ldr__quantise_portable, ldr__widen_portable, ldr__tile_int8_neon, NULL, NULL };
+#if LDR__HAVE_SDOT
+static const ldr__kernels ldr__kernels_neondot = { "neondot", 6, 16, ldr__tile_neon, ldr__to_float_portable, ldr__weave_neon,
+    &ldr__row_kernels_portable, 4, 0, ldr__quantise_neondot, ldr__widen_portable, ldr__tile_int8_neondot, NULL, NULL };
+
+static int ldr__arm_sdot(void) {
+#ifdef __ARM_FEATURE_DOTPROD
+    return 1;
+#else
+    return (getauxval(AT_HWCAP) & (1u << 20)) != 0;       /* HWCAP_ASIMDDP */
+#endif
+}
+#endif
+#endif
+
+#if LDR__WASM
+/* 4 x 8: engines on x86 have 16 registers for us, and a wider tile would spill. */
+static void ldr__tile_wasm(float *c, size_t ldc, const float *a, size_t rs, size_t cs, const float *b, size_t k, int32_t m, int32_t n, const float *bias, int accumulate, uintptr_t ahead, size_t step) {
+    float t[4 * 8];
+    size_t p;
+#define LDR__ROW(i) const float *a##i = LDR__TILE_ROW(i); v128_t x##i = wasm_f32x4_splat(0), y##i = x##i;
+    LDR__R4(LDR__ROW)
+#undef LDR__ROW
+    for (p = 0; p < k; p++, b += 8) {
+        v128_t b0 = wasm_v128_load(b), b1 = wasm_v128_load(b + 4), v;
+#define LDR__STEP(i) v = wasm_v128_load32_splat(a##i); a##i += cs; x##i = wasm_f32x4_add(x##i, wasm_f32x4_mul(v, b0)); y##i = wasm_f32x4_add(y##i, wasm_f32x4_mul(v, b1));
+        LDR__R4(LDR__STEP)
+#undef LDR__STEP
+    }
+    if (m == 4 && n == 8) {
+        v128_t s0 = wasm_f32x4_splat(0), s1 = s0;
+        if (!accumulate && bias) {
+            s0 = wasm_v128_load(bias);
+            s1 = wasm_v128_load(bias + 4);
+        }
+#define LDR__STORE(i) { float *at = c + i * ldc;                                                                        \
+            wasm_v128_store(at, wasm_f32x4_add(x##i, accumulate ? wasm_v128_load(at) : s0));                            \
+            wasm_v128_store(at + 4, wasm_f32x4_add(y##i, accumulate ? wasm_v128_load(at + 4) : s1)); }
+        LDR__R4(LDR__STORE)
+#undef LDR__STORE
+        return;
+    }
+#define LDR__SPILL(i) wasm_v128_store(t + 8 * i, x##i); wasm_v128_store(t + 8 * i + 4, y##i);
+    LDR__R4(LDR__SPILL)
+#undef LDR__SPILL
+    ldr__tile_store(c, ldc, t, 8, m, n, bias, accumulate);
+    (void)ahead;
+    (void)step;
+}
+
+/* 4 x 8, two k at a time. */
+static void ldr__tile_int8_wasm(LDR__INT8_ARGUMENTS) {
+    int32_t t[4 * 8];
+    size_t p;
+    (void)b_sum;
+    (void)ahead;
+    (void)step;
+#define LDR__ROW(i) const unsigned char *a##i = LDR__TILE_ROW(i); v128_t x##i = wasm_i32x4_splat(0), y##i = x##i;
+    LDR__R4(LDR__ROW)
+#undef LDR__ROW
+    for (p = 0; p < units; p++, b += 32) {
+        v128_t b0 = wasm_v128_load(b), b1 = wasm_v128_load(b + 16), v;
+#define LDR__STEP(i) v = wasm_v128_load32_splat(a##i + 4 * p); x##i = wasm_i32x4_add(x##i, wasm_i32x4_dot_i16x8(v, b0)); y##i = wasm_i32x4_add(y##i, wasm_i32x4_dot_i16x8(v, b1));
+        LDR__R4(LDR__STEP)
+#undef LDR__STEP
+    }
+#define LDR__SPILL(i) wasm_v128_store(t + 8 * i, x##i); wasm_v128_store(t + 8 * i + 4, y##i);
+    LDR__R4(LDR__SPILL)
+#undef LDR__SPILL
+    ldr__tile_int8_store(c, ldc, t, 8, m, n, a_scale, b_scale, bias, accumulate);
+}
+
+static const ldr__kernels ldr__kernels_wasm = { "simd128", 4, 8, ldr__tile_wasm, ldr__to_float_portable, ldr__weave_portable,
+    &ldr__row_kernels_portable, 2, 0, ldr__quantise_portable, ldr__widen_portable, ldr__tile_int8_wasm, NULL, NULL };
+#endif
+
+#if LDR__X86
+
+#ifdef LADDER_IMMINTRIN            /* emulated: nothing may be compiled for an instruction set that is not there */
+  #define LDR__AVX2
+  #define LDR__AVX2_VNNI
+  #define LDR__AVX512
+  #define LDR__VNNI
+#else
+  #define LDR__AVX2   __attribute__((target("avx2,fma,f16c")))
+  #define LDR__AVX2_VNNI __attribute__((target("avx2,fma,f16c,avxvnni")))
+  #define LDR__AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c")))
+  #define LDR__VNNI   __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c")))
+  #define LDR__BF16   __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx512bf16,avx2,fma,f16c")))
+#endif
+/* 1: the compiler knows the bf16 product. */
+#if !defined(LADDER_IMMINTRIN) && ((defined(__clang__) && __clang_major__ >= 9) || (!defined(__clang__) && __GNUC__ >= 10))
+  #define LDR__HAVE_BF16 1
+#else
+  #define LDR__HAVE_BF16 0
+#endif
+/* 1: the compiler knows the 8-bit product that came to 256 bits without the rest of AVX-512. */
+#if defined(LADDER_IMMINTRIN) || (defined(__clang__) && __clang_major__ >= 13) || (!defined(__clang__) && __GNUC__ >= 11)
+  #define LDR__HAVE_VNNI256 1
+#else
+  #define LDR__HAVE_VNNI256 0
+#endif
+
+/* acc += v b with the sum left where it is. gcc 12 moves sums between registers and to the stack when it
+   sees through a tile, a third of its speed; so it is shown single instructions in a fixed order. */
+#ifdef LADDER_IMMINTRIN
+  #define LDR__FMA256(acc, v, b) acc = _mm256_fmadd_ps(v, b, acc)
+  #define LDR__FMA512(acc, v, b) acc = _mm512_fmadd_ps(v, b, acc)
+  #define LDR__DOT256(acc, v, b) acc = _mm256_dpbusd_epi32(acc, v, b)
+  #define LDR__DOT512(acc, v, b) acc = _mm512_dpbusd_epi32(acc, v, b)
+  #define LDR__PIN(x, y) (void)0
+  #define LDR__TO_STORE(at) (void)(at);
+#else
+  #define LDR__TO_STORE(at) __asm__ volatile("prefetchw %0" : : "m"(*(at)));
+  #define LDR__DOT256(acc, v, b) acc = _mm256_dpbusd_avx_epi32(acc, v, b)
+  #define LDR__DOT512(acc, v, b) __asm__ volatile("vpdpbusd {%2, %1, %0|%0, %1, %2}" : "+v"(acc) : "v"(v), "v"(b))
+  #define LDR__PAIR512(acc, v, b) __asm__ volatile("vdpbf16ps {%2, %1, %0|%0, %1, %2}" : "+v"(acc) : "v"(v), "v"(b))
+  #define LDR__FMA256(acc, v, b) __asm__ volatile("vfmadd231ps {%2, %1, %0|%0, %1, %2}" : "+x"(acc) : "x"(v), "x"(b))
+  #define LDR__FMA512(acc, v, b) __asm__ volatile("vfmadd231ps {%2, %1, %0|%0, %1, %2}" : "+v"(acc) : "v"(v), "v"(b))
+  #define LDR__PIN(x, y) __asm__ volatile("" : "+v"(x), "+v"(y))
+#endif
+
+/* The tiles are made once for each number of rows, so that the edge of a matrix costs what its rows cost. Row i is reached
+   from every third one, whose pointers move down k: x86 adds a register times 1 or 2 to an address for nothing. */
+#define LDR__AT(i) ((i) < 3 ? a : (i) < 6 ? a3 : (i) < 9 ? a6 : (i) < 12 ? a9 : a12)[(size_t)((i) % 3) * rs]
+#define LDR__EVERY_THIRD(rows, type) \
+    const type *a3 = (rows) > 3 ? a + 3 * rs : a, *a6 = (rows) > 6 ? a + 6 * rs : a, *a9 = (rows) > 9 ? a + 9 * rs : a, *a12 = (rows) > 12 ? a + 12 * rs : a; (void)a3; (void)a6; (void)a9; (void)a12
+#define LDR__FIRST16(n) (__mmask16)((n) >= 16 ? 0xffffu : (1u << (n)) - 1u)
+/* What a tile will store to comes near while it sums. Every processor with these registers has prefetchw. */
+#define LDR__NEAR512(i) LDR__TO_STORE(c + i * ldc) LDR__TO_STORE(c + i * ldc + 16)
+#define LDR__DOWN_BY(by) a += (by); a3 += (by); a6 += (by); a9 += (by); a12 += (by)
+/* One line in two steps into the second-level cache: one a step keeps all buffers between the caches busy, and what the sums
+   load waits. */
+#define LDR__SOON _mm_prefetch((const char *)ahead, _MM_HINT_T1); ahead += step
+#define LDR__TO_6(X)  X(1) X(2) X(3) X(4) X(5) X(6)
+#define LDR__TO_14(X) LDR__TO_6(X) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14)
+#define LDR__TILE_ARGUMENTS float *c, size_t ldc, const float *a, size_t rs, size_t cs, const float *b, size_t k, int32_t n, const float *bias, int accumulate, uintptr_t ahead, size_t step
+
+/* 6 x 16: 12 accumulators, 2 columns of b and 1 broadcast of the 16 ymm registers. Four k at a time: what a loop
+   costs besides its sums counts where a core is shared. At an edge, only the n columns that are there are touched. */
+#define LDR__ROW(i)  __m256 x##i = _mm256_setzero_ps(), y##i = x##i;
+#define LDR__SUMS(i) v = _mm256_broadcast_ss(&LDR__AT(i)); LDR__FMA256(x##i, v, b0); LDR__FMA256(y##i, v, b1);
+#define LDR__STEP(R) b0 = _mm256_loadu_ps(b); b1 = _mm256_loadu_ps(b + 8); R(LDR__SUMS) LDR__DOWN_BY(cs); b += 16;
+#define LDR__STORE(i) { float *at = c + i * ldc;                                                                        \
+        _mm256_storeu_ps(at, _mm256_add_ps(x##i, accumulate ? _mm256_loadu_ps(at) : s0));                               \
+        _mm256_storeu_ps(at + 8, _mm256_add_ps(y##i, accumulate ? _mm256_loadu_ps(at + 8) : s1)); }
+#define LDR__STORE_PART(i) { float *at = c + i * ldc;                                                                   \
+        _mm256_maskstore_ps(at, low, _mm256_add_ps(x##i, accumulate ? _mm256_maskload_ps(at, low) : s0));               \
+        if (n > 8) _mm256_maskstore_ps(at + 8, high, _mm256_add_ps(y##i, accumulate ? _mm256_maskload_ps(at + 8, high) : s1)); }
+#define LDR__TILE_AVX2(rows)                                                                                            \
+LDR__AVX2 static void ldr__tile_avx2_##rows(LDR__TILE_ARGUMENTS) {                                                      \
+    __m256 b0, b1, v, s0 = _mm256_setzero_ps(), s1 = s0;                                                                \
+    LDR__EVERY_THIRD(rows, float);                                                                                      \
+    LDR__R##rows(LDR__ROW)                                                                                              \
+    for (; k >= 4; k -= 4) { LDR__SOON; LDR__STEP(LDR__R##rows) LDR__STEP(LDR__R##rows) LDR__SOON; LDR__STEP(LDR__R##rows) LDR__STEP(LDR__R##rows) } \
+    for (; k; k--) { LDR__STEP(LDR__R##rows) }                                                                          \
+    if (n == 16) {                                                                                                      \
+        if (!accumulate && bias) {                                                                                      \
+            s0 = _mm256_loadu_ps(bias);                                                                                 \
+            s1 = _mm256_loadu_ps(bias + 8);                                                                             \
+        }                                                                                                               \
+        LDR__R##rows(LDR__STORE)                                                                                        \
+    } else {                                                                                                            \
+        __m256i place = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7), low = _mm256_cmpgt_epi32(_mm256_set1_epi32(n), place), high = _mm256_cmpgt_epi32(_mm256_set1_epi32(n - 8), place); \
+        if (!accumulate && bias) {                                                                                      \
+            s0 = _mm256_maskload_ps(bias, low);                                                                         \
+            if (n > 8) s1 = _mm256_maskload_ps(bias + 8, high);                                                         \
+        }                                                                                                               \
+        LDR__R##rows(LDR__STORE_PART)                                                                                   \
+    }                                                                                                                   \
+}
+LDR__TO_6(LDR__TILE_AVX2)
+#undef LDR__ROW
+#undef LDR__SUMS
+#undef LDR__STEP
+#undef LDR__STORE
+#undef LDR__STORE_PART
+#undef LDR__TILE_AVX2
+
+static void ldr__tile_avx2(float *c, size_t ldc, const float *a, size_t rs, size_t cs, const float *b, size_t k, int32_t m, int32_t n, const float *bias, int accumulate, uintptr_t ahead, size_t step) {
+#define LDR__NAME(rows) ldr__tile_avx2_##rows,
+    static void (*const tiles[6])(LDR__TILE_ARGUMENTS) = { LDR__TO_6(LDR__NAME) };
+#undef LDR__NAME
+    tiles[m - 1](c, ldc, a, rs, cs, b, k, n, bias, accumulate, ahead, step);
+}
+
+/* What the 14 x 32 tiles of every type share: the columns that are there, what c starts from, its store where columns are
+   missing, and the walk down a panel of units of 4 bytes. */
+#define LDR__COLUMNS512 __mmask16 low = LDR__FIRST16(n), high = LDR__FIRST16(n > 16 ? n - 16 : 0); __m512 s0 = _mm512_setzero_ps(), s1 = s0
+#define LDR__START512   if (!accumulate && bias) { s0 = _mm512_maskz_loadu_ps(low, bias); s1 = _mm512_maskz_loadu_ps(high, bias + 16); }
+#define LDR__STORE512(i) { float *at = c + i * ldc;                                                                     \
+        _mm512_mask_storeu_ps(at, low, _mm512_add_ps(x##i, accumulate ? _mm512_maskz_loadu_ps(low, at) : s0));          \
+        if (high) _mm512_mask_storeu_ps(at + 16, high, _mm512_add_ps(y##i, accumulate ? _mm512_maskz_loadu_ps(high, at + 16) : s1)); }
+#define LDR__UNIT512(R, sums) b0 = _mm512_loadu_si512((const void *)b); b1 = _mm512_loadu_si512((const void *)(b + 64)); R(sums) LDR__DOWN_BY(4); b += 128;
+#define LDR__WALK512(R, sums)                                                                                           \
+    for (; units >= 2; units -= 2) { LDR__SOON; LDR__UNIT512(R, sums) LDR__UNIT512(R, sums) }                           \
+    if (units) { LDR__UNIT512(R, sums) }
+
+/* 14 x 32: 28 accumulators, 2 columns of b and 1 broadcast of the 32 zmm registers. */
+#define LDR__ROW(i)  __m512 x##i = _mm512_setzero_ps(), y##i = x##i;
+#define LDR__SUMS(i) v = _mm512_set1_ps(LDR__AT(i)); LDR__FMA512(x##i, v, b0); LDR__FMA512(y##i, v, b1);
+#define LDR__STEP(R) b0 = _mm512_loadu_ps(b); b1 = _mm512_loadu_ps(b + 16); R(LDR__SUMS) LDR__DOWN_BY(cs); b += 32;
+#define LDR__STORE(i) { float *at = c + i * ldc;                                                                        \
+        _mm512_storeu_ps(at, _mm512_add_ps(x##i, accumulate ? _mm512_loadu_ps(at) : s0));                               \
+        _mm512_storeu_ps(at + 16, _mm512_add_ps(y##i, accumulate ? _mm512_loadu_ps(at + 16) : s1)); }
+#define LDR__TILE_AVX512(rows)                                                                                          \
+LDR__AVX512 static void ldr__tile_avx512_##rows(LDR__TILE_ARGUMENTS) {                                                  \
+    LDR__COLUMNS512;                                                                                                    \
+    __m512 b0, b1, v;                                                                                                   \
+    LDR__EVERY_THIRD(rows, float);                                                                                      \
+    LDR__R##rows(LDR__ROW)                                                                                              \
+    LDR__R##rows(LDR__NEAR512)                                                                                          \
+    for (; k >= 2; k -= 2) { LDR__SOON; LDR__STEP(LDR__R##rows) LDR__STEP(LDR__R##rows) }                               \
+    if (k) { LDR__STEP(LDR__R##rows) }                                                                                  \
+    LDR__START512                                                                                                       \
+    if (n == 32) { LDR__R##rows(LDR__STORE) }                                                                           \
+    else { LDR__R##rows(LDR__STORE512) }                                                                                \
+}
+/* The same for up to 16 columns, as narrow heads have: half the work. */
+#define LDR__ROW_16(i)   __m512 x##i = _mm512_setzero_ps();
+#define LDR__SUMS_16(i)  v = _mm512_set1_ps(LDR__AT(i)); LDR__FMA512(x##i, v, b0);
+#define LDR__STEP_16(R) b0 = _mm512_loadu_ps(b); R(LDR__SUMS_16) LDR__DOWN_BY(cs); b += 32;
+#define LDR__STORE_16(i) { float *at = c + i * ldc; _mm512_mask_storeu_ps(at, low, _mm512_add_ps(x##i, accumulate ? _mm512_maskz_loadu_ps(low, at) : s0)); }
+#define LDR__TILE_AVX512_16(rows)                                                                                       \
+LDR__AVX512 static void ldr__tile_avx512_16_##rows(LDR__TILE_ARGUMENTS) {                                               \
+    __mmask16 low = LDR__FIRST16(n);                                                                                    \
+    __m512 b0, v, s0 = accumulate || !bias ? _mm512_setzero_ps() : _mm512_maskz_loadu_ps(low, bias);                    \
+    LDR__EVERY_THIRD(rows, float);                                                                                      \
+    LDR__R##rows(LDR__ROW_16)                                                                                           \
+    for (; k >= 2; k -= 2) { LDR__SOON; LDR__STEP_16(LDR__R##rows) LDR__STEP_16(LDR__R##rows) }                         \
+    if (k) { LDR__STEP_16(LDR__R##rows) }                                                                               \
+    LDR__R##rows(LDR__STORE_16)                                                                                         \
+}
+LDR__TO_14(LDR__TILE_AVX512)
+LDR__TO_14(LDR__TILE_AVX512_16)
+#undef LDR__ROW_16
+#undef LDR__SUMS_16
+#undef LDR__STEP_16
+#undef LDR__STORE_16
+#undef LDR__TILE_AVX512_16
+#undef LDR__ROW
+#undef LDR__SUMS
+#undef LDR__STEP
+#undef LDR__STORE
+#undef LDR__TILE_AVX512
+
+static void ldr__tile_avx512(float *c, size_t ldc, const float *a, size_t rs, size_t cs, const float *b, size_t k, int32_t m, int32_t n, const float *bias, int accumulate, uintptr_t ahead, size_t step) {
+#define LDR__NAME(rows) ldr__tile_avx512_##rows,
+#define LDR__NAME_16(rows) ldr__tile_avx512_16_##rows,
+    static void (*const tiles[2][14])(LDR__TILE_ARGUMENTS) = { { LDR__TO_14(LDR__NAME) }, { LDR__TO_14(LDR__NAME_16) } };
+#undef LDR__NAME
+#undef LDR__NAME_16
+    tiles[n <= 16][m - 1](c, ldc, a, rs, cs, b, k, n, bias, accumulate, ahead, step);
+}
+
+/* 6 x 16, two k at a time: vpmaddwd multiplies 16-bit pairs and adds each pair. With VNNI four 8-bit k at a time, a as unsigned
+   bytes 128 too large, for which sums begin as much too low. */
+#define LDR__ROW(i)   __m256i x##i = start0, y##i = start1;
+#define LDR__WORD(i)  v = _mm256_castps_si256(_mm256_broadcast_ss((const float *)(const void *)&LDR__AT(i)))
+#define LDR__MADD(i)  LDR__WORD(i); x##i = _mm256_add_epi32(x##i, _mm256_madd_epi16(v, b0)); y##i = _mm256_add_epi32(y##i, _mm256_madd_epi16(v, b1)); LDR__PIN(x##i, y##i);
+#define LDR__DOT(i)   LDR__WORD(i); LDR__DOT256(x##i, v, b0); LDR__DOT256(y##i, v, b1); LDR__PIN(x##i, y##i);
+#define LDR__STEP(R, multiply) b0 = _mm256_loadu_si256((const __m256i *)(const void *)b); b1 = _mm256_loadu_si256((const __m256i *)(const void *)(b + 32)); R(multiply) LDR__DOWN_BY(4); b += 64;
+#define LDR__SPILL(i) _mm256_storeu_si256((__m256i *)(void *)(t + i * 16), x##i); _mm256_storeu_si256((__m256i *)(void *)(t + i * 16 + 8), y##i);
+#define LDR__TOO_MUCH(j) _mm256_sub_epi32(_mm256_setzero_si256(), _mm256_slli_epi32(_mm256_loadu_si256((const __m256i *)(const void *)(b_sum + (j))), 7))
+#define LDR__SUMS_ARGUMENTS int32_t *t, const unsigned char *a, size_t rs, const unsigned char *b, size_t units, const int32_t *b_sum, uintptr_t ahead, size_t step
+#define LDR__TILE(name, target, multiply, correction, rows)                                                             \
+target static void name##_##rows(LDR__SUMS_ARGUMENTS) {                                                                 \
+    __m256i b0, b1, v, start0 = (correction) ? LDR__TOO_MUCH(0) : _mm256_setzero_si256(), start1 = (correction) ? LDR__TOO_MUCH(8) : start0; \
+    LDR__EVERY_THIRD(rows, unsigned char);                                                                              \
+    LDR__R##rows(LDR__ROW)                                                                                              \
+    for (; units >= 4; units -= 4) {                                                                                    \
+        LDR__SOON; LDR__STEP(LDR__R##rows, multiply) LDR__STEP(LDR__R##rows, multiply)                                  \
+        LDR__SOON; LDR__STEP(LDR__R##rows, multiply) LDR__STEP(LDR__R##rows, multiply)                                  \
+    }                                                                                                                   \
+    for (; units; units--) { LDR__STEP(LDR__R##rows, multiply) }                                                        \
+    LDR__R##rows(LDR__SPILL)                                                                                            \
+    (void)b_sum;                                                                                                        \
+}
+#define LDR__PAIRS(rows) LDR__TILE(ldr__sums_int8_avx2, LDR__AVX2, LDR__MADD, 0, rows)
+#define LDR__FOURS(rows) LDR__TILE(ldr__sums_int8_avx2vnni, LDR__AVX2_VNNI, LDR__DOT, 1, rows)
+LDR__TO_6(LDR__PAIRS)
+#if LDR__HAVE_VNNI256
+LDR__TO_6(LDR__FOURS)
+#endif
+#undef LDR__ROW
+#undef LDR__WORD
+#undef LDR__MADD
+#undef LDR__DOT
+#undef LDR__STEP
+#undef LDR__SPILL
+#undef LDR__TOO_MUCH
+#undef LDR__TILE
+#undef LDR__PAIRS
+#undef LDR__FOURS
+
+LDR__AVX2 static void ldr__tile_int8_store_avx2(float *c, size_t ldc, const int32_t *t, int32_t m, int32_t n, const float *a_scale, const float *b_scale, const float *bias, int accumulate) {
+    int32_t i;
+    if (n < 16) {
+        ldr__tile_int8_store(c, ldc, t, 16, m, n, a_scale, b_scale, bias, accumulate);
+        return;
+    }
+    for (i = 0; i < m; i++) {
+        float *at = c + (size_t)i * ldc;
+        __m256 s = _mm256_set1_ps(a_scale[i]), old0 = _mm256_setzero_ps(), old1 = old0;
+        __m256 v0 = _mm256_cvtepi32_ps(_mm256_loadu_si256((const __m256i *)(const void *)(t + 16 * i))), v1 = _mm256_cvtepi32_ps(_mm256_loadu_si256((const __m256i *)(const void *)(t + 16 * i + 8)));
+        if (accumulate || bias) {
+            old0 = _mm256_loadu_ps(accumulate ? at : bias);
+            old1 = _mm256_loadu_ps(accumulate ? at + 8 : bias + 8);
+        }
+        _mm256_storeu_ps(at, _mm256_add_ps(_mm256_mul_ps(_mm256_mul_ps(v0, s), _mm256_loadu_ps(b_scale)), old0));
+        _mm256_storeu_ps(at + 8, _mm256_add_ps(_mm256_mul_ps(_mm256_mul_ps(v1, s), _mm256_loadu_ps(b_scale + 8)), old1));
+    }
+}
+
+#define LDR__TILE(set)                                                                                                  \
+static void ldr__tile_int8_##set(LDR__INT8_ARGUMENTS) {                                                                 \
+    static void (*const sums[6])(LDR__SUMS_ARGUMENTS) = { ldr__sums_int8_##set##_1, ldr__sums_int8_##set##_2, ldr__sums_int8_##set##_3, \
+                                                          ldr__sums_int8_##set##_4, ldr__sums_int8_##set##_5, ldr__sums_int8_##set##_6 }; \
+    int32_t t[6 * 16];                                                                                                  \
+    sums[m - 1](t, a, rs, b, units, b_sum, ahead, step);                                                                \
+    ldr__tile_int8_store_avx2(c, ldc, t, m, n, a_scale, b_scale, bias, accumulate);                                     \
+}
+LDR__TILE(avx2)
+#if LDR__HAVE_VNNI256
+LDR__TILE(avx2vnni)
+#endif
+#undef LDR__TILE
+#undef LDR__SUMS_ARGUMENTS
+
+/* 14 x 32, the same with wider registers; with VNNI four 8-bit k at a time, a as unsigned bytes 128 too large. The end is a
+   multiply-add by name: a compiler that may fuse does so in tiles of some heights only, and rows would depend on their batch. */
+#define LDR__ROW(i)   __m512i x##i = _mm512_setzero_si512(), y##i = x##i;
+#define LDR__WORD(i)  memcpy(&word, &LDR__AT(i), 4); v = _mm512_set1_epi32(word)
+#define LDR__MADD(i)  LDR__WORD(i); x##i = _mm512_add_epi32(x##i, _mm512_madd_epi16(v, b0)); y##i = _mm512_add_epi32(y##i, _mm512_madd_epi16(v, b1)); LDR__PIN(x##i, y##i);
+#define LDR__DOT(i)   LDR__WORD(i); LDR__DOT512(x##i, v, b0); LDR__DOT512(y##i, v, b1);
+#define LDR__STORE(i) {                                                                                                 \
+        float *at = c + i * ldc;                                                                                        \
+        __m512 s = _mm512_set1_ps(a_scale[i]), u = _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_sub_epi32(x##i, too_much0)), s);       \
+        __m512 w = _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_sub_epi32(y##i, too_much1)), s);                             \
+        _mm512_mask_storeu_ps(at, low, _mm512_fmadd_ps(u, scale0, accumulate ? _mm512_maskz_loadu_ps(low, at) : s0));   \
+        if (high) _mm512_mask_storeu_ps(at + 16, high, _mm512_fmadd_ps(w, scale1, accumulate ? _mm512_maskz_loadu_ps(high, at + 16) : s1)); }
+#define LDR__TILE(name, target, multiply, correction, rows)                                                             \
+target static void name##_##rows(LDR__INT8_ARGUMENTS) {                                                                 \
+    LDR__COLUMNS512;                                                                                                    \
+    int32_t word;                                                                                                       \
+    __m512i b0, b1, v, too_much0 = _mm512_setzero_si512(), too_much1 = too_much0;                                       \
+    __m512 scale0 = _mm512_loadu_ps(b_scale), scale1 = _mm512_loadu_ps(b_scale + 16); \
+    LDR__EVERY_THIRD(rows, unsigned char);                                                                              \
+    LDR__R##rows(LDR__ROW)                                                                                              \
+    LDR__R##rows(LDR__NEAR512)                                                                                          \
+    LDR__WALK512(LDR__R##rows, multiply)                                                                                \
+    if (correction) {                                                                                                   \
+        too_much0 = _mm512_slli_epi32(_mm512_loadu_si512((const void *)b_sum), 7);                                      \
+        too_much1 = _mm512_slli_epi32(_mm512_loadu_si512((const void *)(b_sum + 16)), 7);                               \
+    }                                                                                                                   \
+    LDR__START512                                                                                                       \
+    (void)m;                                                                                                            \
+    LDR__R##rows(LDR__STORE)                                                                                            \
+}
+#define LDR__PAIRS(rows) LDR__TILE(ldr__tile_int8_avx512, LDR__AVX512, LDR__MADD, 0, rows)
+#define LDR__FOURS(rows) LDR__TILE(ldr__tile_int8_vnni, LDR__VNNI, LDR__DOT, 1, rows)
+LDR__TO_14(LDR__PAIRS)
+LDR__TO_14(LDR__FOURS)
+#undef LDR__MADD
+#undef LDR__DOT
+#undef LDR__STORE
+#undef LDR__TILE
+#undef LDR__PAIRS
+#undef LDR__FOURS
+#undef LDR__ROW
+
+static void ldr__tile_int8_avx512(LDR__INT8_ARGUMENTS) {
+#define LDR__NAME(rows) ldr__tile_int8_avx512_##rows,
+    static void (*const tiles[14])(LDR__INT8_ARGUMENTS) = { LDR__TO_14(LDR__NAME) };
+#undef LDR__NAME
+    tiles[m - 1](c, ldc, a, rs, b, units, m, n, a_scale, b_scale, b_sum, bias, accumulate, ahead, step);
+}
+
+static void ldr__tile_int8_vnni(LDR__INT8_ARGUMENTS) {
+#define LDR__NAME(rows) ldr__tile_int8_vnni_##rows,
+    static void (*const tiles[14])(LDR__INT8_ARGUMENTS) = { LDR__TO_14(LDR__NAME) };
+#undef LDR__NAME
+    tiles[m - 1](c, ldc, a, rs, b, units, m, n, a_scale, b_scale, b_sum, bias, accumulate, ahead, step);
+}
+
+#if LDR__HAVE_BF16
+/* 14 x 32 of bf16, two k at a time. */
+#define LDR__ROW(i)   __m512 x##i = _mm512_setzero_ps(), y##i = x##i;
+#define LDR__SUMS(i)  LDR__WORD(i); LDR__PAIR512(x##i, v, b0); LDR__PAIR512(y##i, v, b1);
+#define LDR__BF16_ARGUMENTS float *c, size_t ldc, const unsigned char *a, size_t rs, const unsigned char *b, size_t units, int32_t m, int32_t n, const float *bias, int accumulate, uintptr_t ahead, size_t step
+#define LDR__TILE(rows)                                                                                                 \
+LDR__BF16 static void ldr__tile_bf16_##rows(LDR__BF16_ARGUMENTS) {                                                      \
+    LDR__COLUMNS512;                                                                                                    \
+    int32_t word;                                                                                                       \
+    __m512i b0, b1, v;                                                                                                  \
+    LDR__EVERY_THIRD(rows, unsigned char);                                                                              \
+    LDR__R##rows(LDR__ROW)                                                                                              \
+    LDR__R##rows(LDR__NEAR512)                                                                                          \
+    LDR__WALK512(LDR__R##rows, LDR__SUMS)                                                                               \
+    LDR__START512                                                                                                       \
+    (void)m;                                                                                                            \
+    LDR__R##rows(LDR__STORE512)                                                                                          \
+}
+LDR__TO_14(LDR__TILE)
+#undef LDR__TILE
+#undef LDR__ROW
+#undef LDR__SUMS
+
+static void ldr__tile_bf16_avx512(LDR__BF16_ARGUMENTS) {
+#define LDR__NAME(rows) ldr__tile_bf16_##rows,
+    static void (*const tiles[14])(LDR__BF16_ARGUMENTS) = { LDR__TO_14(LDR__NAME) };
+#undef LDR__NAME
+    tiles[m - 1](c, ldc, a, rs, b, units, m, n, bias, accumulate, ahead, step);
+}
+
+/* The processor's own conversion, but for what it does to the smallest numbers, which it takes for zero. */
+LDR__BF16 static void ldr__to_bf16_avx512(uint16_t *dst, const float *x, size_t n, size_t padded) {
+    size_t i = 0;
+    for (; i + 16 <= n; i += 16) {
+        __m256bh h = _mm512_cvtneps_pbh(_mm512_loadu_ps(x + i));
+        memcpy(dst + i, &h, 32);
+    }
+    for (; i < n; i++) dst[i] = (uint16_t)ldr__float_to_bf16(x[i]);
+    for (; i < padded; i++) dst[i] = 0;
+}
+#endif
+#undef LDR__WORD
+#undef LDR__COLUMNS512
+#undef LDR__START512
+#undef LDR__STORE512
+#undef LDR__WALK512
+
+/* As ldr__quantise_body, sixteen at a time. */
+LDR__AVX512 static void ldr__quantise_vnni(void *q, float *scale, const float *x, size_t n, size_t padded) {
+    const __m512i magnitude = _mm512_set1_epi32(0x7fffffff);
+    __m512 most = _mm512_setzero_ps(), bad = most, by;
+    size_t i;
+    float m;
+    for (i = 0; i < n; i += 16) {
+        __mmask16 here = LDR__FIRST16(n - i);
+        __m512 v = _mm512_maskz_loadu_ps(here, x + i);
+        most = _mm512_max_ps(_mm512_castsi512_ps(_mm512_and_si512(_mm512_castps_si512(v), magnitude)), most);
+        bad = _mm512_add_ps(bad, _mm512_mul_ps(v, _mm512_setzero_ps()));
+    }
+    m = _mm512_reduce_max_ps(most);
+    *scale = m / 127.0f + _mm512_reduce_add_ps(bad);
+    by = _mm512_set1_ps(m > 1e-30f ? 127.0f / m : 0.0f);
+    for (i = 0; i < padded; i += 16) {
+        size_t left = n > i ? n - i : 0;
+        __mmask16 here = LDR__FIRST16(left), there = LDR__FIRST16(padded - i);
+        __m512i whole = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_maskz_loadu_ps(here, x + i), by));
+        _mm512_mask_cvtepi32_storeu_epi8((unsigned char *)q + i, there, _mm512_add_epi32(whole, _mm512_set1_epi32(128)));
+    }
+}
+
+/* x[i .. i+8), zeros from x[n] on. */
+LDR__AVX2 static __m256 ldr__eight(const float *x, size_t i, size_t n) {
+    if (i + 8 <= n) return _mm256_loadu_ps(x + i);
+    return _mm256_maskload_ps(x + i, _mm256_cmpgt_epi32(_mm256_set1_epi32(i < n ? (int32_t)(n - i) : 0), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)));
+}
+
+/* As ldr__quantise_body, eight at a time. */
+LDR__AVX2 static void ldr__quantise_256(void *q, float *scale, const float *x, size_t n, size_t padded, size_t unit) {
+    const __m256 zero = _mm256_setzero_ps(), sign = _mm256_set1_ps(-0.0f);
+    __m256 most = zero, bad = zero, by;
+    float lanes[8], wrong[8];
+    unsigned char *to = (unsigned char *)q;
+    size_t i, width = 4 / unit;
+    for (i = 0; i < n; i += 8) {
+        __m256 v = ldr__eight(x, i, n);
+        most = _mm256_max_ps(_mm256_andnot_ps(sign, v), most);
+        bad = _mm256_add_ps(bad, _mm256_mul_ps(v, zero));
+    }
+    _mm256_storeu_ps(lanes, most);
+    _mm256_storeu_ps(wrong, bad);
+    for (i = 1; i < 8; i++) {
+        lanes[0] = lanes[i] > lanes[0] ? lanes[i] : lanes[0];
+        wrong[0] += wrong[i];
+    }
+    *scale = lanes[0] / 127.0f + wrong[0];
+    by = _mm256_set1_ps(lanes[0] > 1e-30f ? 127.0f / lanes[0] : 0.0f);
+    for (i = 0; i < padded; i += 16) {
+        __m256i low = _mm256_cvtps_epi32(_mm256_mul_ps(ldr__eight(x, i, n), by)), high = _mm256_cvtps_epi32(_mm256_mul_ps(ldr__eight(x, i + 8, n), by));
+        __m256i all = _mm256_permute4x64_epi64(_mm256_packs_epi32(low, high), 0xd8);
+        unsigned char made[32];
+        if (unit == 4) {
+            all = _mm256_add_epi16(all, _mm256_set1_epi16(128));
+            all = _mm256_permute4x64_epi64(_mm256_packus_epi16(all, all), 0xd8);
+        }
+        _mm256_storeu_si256((__m256i *)(void *)made, all);
+        memcpy(to + i * width, made, LDR__MIN(padded - i, (size_t)16) * width);
+    }
+}
+LDR__AVX2 static void ldr__quantise_avx2(void *q, float *scale, const float *x, size_t n, size_t padded) { ldr__quantise_256(q, scale, x, n, padded, 2); }
+#if LDR__HAVE_VNNI256
+LDR__AVX2 static void ldr__quantise_avx2vnni(void *q, float *scale, const float *x, size_t n, size_t padded) { ldr__quantise_256(q, scale, x, n, padded, 4); }
+#endif
+
+/* Rows that are kept as int8, as their bodies do; lanes of bytes are what -O2 makes no vectors of. */
+LDR__AVX2 static void ldr__pack_avx2(unsigned char *out, const float *x, size_t rows, size_t n, ldr_dtype type) {
+    if (type != LDR_I8) ldr__pack_body(out, x, rows, n, type);
+    else for (; rows; rows--, x += n, out += n + 4) {
+        float scale;
+        ldr__quantise_256(out + 4, &scale, x, n, n, 4);
+        ldr__store_u32(out, ldr__bits_from_float(scale));
+    }
+}
+LDR__AVX512 static void ldr__pack_avx512(unsigned char *out, const float *x, size_t rows, size_t n, ldr_dtype type) {
+    if (type != LDR_I8) ldr__pack_body(out, x, rows, n, type);
+    else ldr__pack_avx2(out, x, rows, n, type);
+}
+
+LDR__AVX2 static void ldr__unpack_int8_avx2(float *x, const unsigned char *in, size_t rows, size_t n) {
+    for (; rows; rows--, x += n, in += n + 4) {
+        const float scale = ldr__float_from_bits(ldr__load_u32(in));
+        const __m256 by = _mm256_set1_ps(scale);
+        size_t i = 0;
+        for (; i + 8 <= n; i += 8) {
+            __m256i q = _mm256_sub_epi32(_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)(in + 4 + i))), _mm256_set1_epi32(128));
+            _mm256_storeu_ps(x + i, _mm256_mul_ps(by, _mm256_cvtepi32_ps(q)));
+        }
+        for (; i < n; i++) x[i] = scale * (float)((int)in[4 + i] - 128);
+    }
+}
+static void ldr__unpack_int8_avx512(float *x, const unsigned char *in, size_t rows, size_t n) { ldr__unpack_int8_avx2(x, in, rows, n); }
+
+LDR__AVX2 static void ldr__to_float_avx2(float *dst, const void *src, ldr_dtype dtype, size_t n) {
+    const unsigned char *s = (const unsigned char *)src;
+    size_t i = 0;
+    if (dtype == LDR_F32) {
+        memcpy(dst, src, n * 4);
+        return;
+    }
+    if (dtype == LDR_F16)
+        for (; i + 8 <= n; i += 8) _mm256_storeu_ps(dst + i, _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(const void *)(s + 2 * i))));
+    if (dtype == LDR_BF16)
+        for (; i + 8 <= n; i += 8)
+            _mm256_storeu_ps(dst + i, _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(const void *)(s + 2 * i))), 16)));
+#define LDR__SCALE  __m256 d = _mm256_broadcastss_ps(_mm_cvtph_ps(_mm_cvtsi32_si128((int)ldr__load_u16(s))))
+#define LDR__EIGHT(at, bytes) _mm256_storeu_ps(dst + i + (at), _mm256_mul_ps(d, _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes))))
+    if (dtype == LDR_Q8_0)
+        for (; i + LDR__QBLOCK <= n; i += LDR__QBLOCK, s += LDR__Q8_0_BYTES) {
+            __m128i low = _mm_loadu_si128((const __m128i *)(const void *)(s + 2)), high = _mm_loadu_si128((const __m128i *)(const void *)(s + 18));
+            LDR__SCALE;
+            LDR__EIGHT(0, low);
+            LDR__EIGHT(8, _mm_srli_si128(low, 8));
+            LDR__EIGHT(16, high);
+            LDR__EIGHT(24, _mm_srli_si128(high, 8));
+        }
+    if (dtype == LDR_Q4_0)
+        for (; i + LDR__QBLOCK <= n; i += LDR__QBLOCK, s += LDR__Q4_0_BYTES) {
+            __m128i both = _mm_loadu_si128((const __m128i *)(const void *)(s + 2)), fifteen = _mm_set1_epi8(15), eight = _mm_set1_epi8(8);
+            __m128i low = _mm_sub_epi8(_mm_and_si128(both, fifteen), eight), high = _mm_sub_epi8(_mm_and_si128(_mm_srli_epi16(both, 4), fifteen), eight);
+            LDR__SCALE;
+            LDR__EIGHT(0, low);
+            LDR__EIGHT(8, _mm_srli_si128(low, 8));
+            LDR__EIGHT(16, high);
+            LDR__EIGHT(24, _mm_srli_si128(high, 8));
+        }
+#undef LDR__SCALE
+#undef LDR__EIGHT
+    for (; i < n; i++) dst[i] = ldr__load(src, dtype, i);
+}
+
+/* Columns 0 to 3 of eight rows of s. Each half of a register takes four numbers of one row; the rows of a register are four apart,
+   so that after a 4 x 4 transposition inside the halves they stand in order. */
+LDR__AVX2 LDR__INLINE void ldr__eight_by_four(__m256 *column, const float *s, size_t stride) {
+#define LDR__ROWS(q) _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(s + (q) * stride)), _mm_loadu_ps(s + ((q) + 4) * stride), 1)
+    __m256 a0 = LDR__ROWS(0), a1 = LDR__ROWS(1), a2 = LDR__ROWS(2), a3 = LDR__ROWS(3);
+#undef LDR__ROWS
+    __m256 b0 = _mm256_unpacklo_ps(a0, a1), b1 = _mm256_unpackhi_ps(a0, a1), b2 = _mm256_unpacklo_ps(a2, a3), b3 = _mm256_unpackhi_ps(a2, a3);
+    column[0] = _mm256_shuffle_ps(b0, b2, 0x44);
+    column[1] = _mm256_shuffle_ps(b0, b2, 0xee);
+    column[2] = _mm256_shuffle_ps(b1, b3, 0x44);
+    column[3] = _mm256_shuffle_ps(b1, b3, 0xee);
+}
+
+LDR__AVX2 static void ldr__weave_avx2(float *dst, const float *src, size_t stride, size_t columns, size_t depth) {
+    size_t p = 0, j;
+    if (columns == 16)
+        for (; p + 4 <= depth; p += 4)
+            for (j = 0; j < 16; j += 8) {
+                float *d = dst + p * 16 + j;
+                __m256 column[4];
+                ldr__eight_by_four(column, src + j * stride + p, stride);
+                _mm256_storeu_ps(d, column[0]);
+                _mm256_storeu_ps(d + 16, column[1]);
+                _mm256_storeu_ps(d + 32, column[2]);
+                _mm256_storeu_ps(d + 48, column[3]);
+            }
+    ldr__weave_body(dst + p * 16, src + p, stride, columns, depth - p, 16);
+}
+
+LDR__AVX2 static void ldr__turn_avx2(float *dst, size_t ld, const float *src, size_t n, const float *by, size_t rows, size_t d, int add) {
+    size_t i, c, l;
+    for (i = 0; i + 4 <= rows; i += 4) {
+        for (c = 0; c + 8 <= d; c += 8) {
+            __m256 column[4];
+            ldr__eight_by_four(column, src + c * n + i, n);
+            for (l = 0; l < 4; l++) {
+                float *to = dst + (i + l) * ld + c;
+                if (by) column[l] = _mm256_mul_ps(column[l], _mm256_broadcast_ss(by + i + l));
+                if (add) column[l] = _mm256_add_ps(column[l], _mm256_loadu_ps(to));
+                _mm256_storeu_ps(to, column[l]);
+            }
+        }
+        ldr__turn_body(dst + i * ld + c, ld, src + c * n + i, n, by ? by + i : NULL, 4, d - c, add);
+    }
+    ldr__turn_body(dst + i * ld, ld, src + i, n, by ? by + i : NULL, rows - i, d, add);
+}
+
+/* The same with quarters in place of halves. */
+LDR__AVX512 static void ldr__weave_avx512(float *dst, const float *src, size_t stride, size_t columns, size_t depth) {
+    size_t p = 0, j;
+    if (columns == 32)
+        for (; p + 4 <= depth; p += 4) {
+            if (p % 16 == 0 && p + 64 <= depth)        /* more rows at once than a processor follows by itself */
+                for (j = 0; j < 32; j++) _mm_prefetch((const char *)(src + j * stride + p + 48), _MM_HINT_T0);
+            for (j = 0; j < 32; j += 16) {
+                const float *s = src + j * stride + p;
+                float *d = dst + p * 32 + j;
+#define LDR__FOUR(r) _mm_loadu_ps(s + (r) * stride)
+#define LDR__ROWS(q) _mm512_insertf32x4(_mm512_insertf32x4(_mm512_insertf32x4(_mm512_castps128_ps512(LDR__FOUR(q)), LDR__FOUR((q) + 4), 1), LDR__FOUR((q) + 8), 2), LDR__FOUR((q) + 12), 3)
+                __m512 a0 = LDR__ROWS(0), a1 = LDR__ROWS(1), a2 = LDR__ROWS(2), a3 = LDR__ROWS(3);
+#undef LDR__ROWS
+#undef LDR__FOUR
+                __m512 b0 = _mm512_unpacklo_ps(a0, a1), b1 = _mm512_unpackhi_ps(a0, a1), b2 = _mm512_unpacklo_ps(a2, a3), b3 = _mm512_unpackhi_ps(a2, a3);
+                _mm512_storeu_ps(d, _mm512_shuffle_ps(b0, b2, 0x44));
+                _mm512_storeu_ps(d + 32, _mm512_shuffle_ps(b0, b2, 0xee));
+                _mm512_storeu_ps(d + 64, _mm512_shuffle_ps(b1, b3, 0x44));
+                _mm512_storeu_ps(d + 96, _mm512_shuffle_ps(b1, b3, 0xee));
+            }
+        }
+    ldr__weave_body(dst + p * 32, src + p, stride, columns, depth - p, 32);
+}
+
+LDR__AVX2 static void ldr__widen_avx2(int16_t *dst, const int8_t *src, size_t n) { ldr__widen_body(dst, src, n); }
+LDR__AVX512 static void ldr__widen_avx512(int16_t *dst, const int8_t *src, size_t n) { ldr__widen_body(dst, src, n); }
+
+/* ldr__adam_body by hand, because sqrtf may set errno and so stops the vectoriser. */
+#define LDR__ADAM(suffix, target, vector, mm, lanes)                                                                    \
+target static void ldr__adam_##suffix(float *w, float *m, float *v, const float *g, size_t n, const float *c) {         \
+    const vector b1 = mm##_set1_ps(c[0]), b2 = mm##_set1_ps(c[1]), a1 = mm##_set1_ps(1.0f - c[0]), a2 = mm##_set1_ps(1.0f - c[1]), rate = mm##_set1_ps(c[2]);   \
+    const vector unbias = mm##_set1_ps(c[3]), eps = mm##_set1_ps(c[4]), decay = mm##_set1_ps(c[5]), scale = mm##_set1_ps(c[6]);                                 \
+    size_t i = 0;                                                                                                       \
+    for (; i + (lanes) <= n; i += (lanes)) {                                                                            \
+        vector gi = mm##_mul_ps(mm##_loadu_ps(g + i), scale), wi = mm##_loadu_ps(w + i);                                \
+        vector mi = mm##_add_ps(mm##_mul_ps(b1, mm##_loadu_ps(m + i)), mm##_mul_ps(a1, gi));                            \
+        vector vi = mm##_add_ps(mm##_mul_ps(b2, mm##_loadu_ps(v + i)), mm##_mul_ps(mm##_mul_ps(a2, gi), gi));           \
+        vector by = mm##_div_ps(mm##_mul_ps(rate, mi), mm##_add_ps(mm##_sqrt_ps(mm##_mul_ps(vi, unbias)), eps));        \
+        mm##_storeu_ps(m + i, mi);                                                                                      \
+        mm##_storeu_ps(v + i, vi);                                                                                      \
+        mm##_storeu_ps(w + i, mm##_sub_ps(mm##_sub_ps(wi, mm##_mul_ps(decay, wi)), by));                                \
+    }                                                                                                                   \
+    ldr__adam_body(w + i, m + i, v + i, g + i, n - i, c);                                                               \
+}
+LDR__ADAM(avx2, LDR__AVX2, __m256, _mm256, 8)
+LDR__ADAM(avx512, LDR__AVX512, __m512, _mm512, 16)
+#undef LDR__ADAM
+
+/* exp(x) as ldr__exp, for x <= 88. NaN stays NaN. Both widths share its steps up to 2^n, which scalef puts on, down to 0, in one of them, and
+   the exponent bits in the other. */
+#define LDR__EXP_STEPS(vector, mm, least)                                                                               \
+    const vector whole = mm##_set1_ps(12582912.0f);               /* 1.5 * 2^23: rounds to an integer */                \
+    vector v = mm##_max_ps(mm##_set1_ps(least), x), shifted = mm##_fmadd_ps(v, mm##_set1_ps(1.44269504f), whole), n = mm##_sub_ps(shifted, whole); \
+    vector r = mm##_fmadd_ps(n, mm##_set1_ps(2.12194440e-4f), mm##_fmadd_ps(n, mm##_set1_ps(-0.693359375f), v)), p = mm##_set1_ps(1.0f / 720.0f); \
+    p = mm##_fmadd_ps(p, r, mm##_set1_ps(1.0f / 120.0f));                                                               \
+    p = mm##_fmadd_ps(p, r, mm##_set1_ps(1.0f / 24.0f));                                                                \
+    p = mm##_fmadd_ps(p, r, mm##_set1_ps(1.0f / 6.0f));                                                                 \
+    p = mm##_fmadd_ps(p, r, mm##_set1_ps(0.5f));                                                                        \
+    p = mm##_fmadd_ps(p, r, mm##_set1_ps(1.0f));                                                                        \
+    p = mm##_fmadd_ps(p, r, mm##_set1_ps(1.0f));
+LDR__AVX512 LDR__INLINE __m512 ldr__exp512(__m512 x) {
+    LDR__EXP_STEPS(__m512, _mm512, -104.0f)
+    return _mm512_scalef_ps(p, n);
+}
+
+LDR__AVX2 LDR__INLINE __m256 ldr__exp256(__m256 x) {
+    LDR__EXP_STEPS(__m256, _mm256, -87.3f)
+    p = _mm256_mul_ps(p, _mm256_castsi256_ps(_mm256_add_epi32(_mm256_slli_epi32(_mm256_castps_si256(shifted), 23), _mm256_set1_epi32(0x3f800000))));
+    return _mm256_and_ps(p, _mm256_cmp_ps(x, _mm256_set1_ps(-87.3f), _CMP_NLT_UQ));
+}
+#undef LDR__EXP_STEPS
+
+LDR__AVX2 static float ldr__exp_row_avx2(float *x, size_t n, float scale, float *peak) { return ldr__exp_row_body(x, n, scale, peak); }
+LDR__AVX512 static float ldr__exp_row_avx512(float *x, size_t n, float scale, float *peak) {
+    const __m512 by = _mm512_set1_ps(scale), lowest = _mm512_set1_ps(-FLT_MAX);
+    __m512 most = lowest, sum = _mm512_setzero_ps(), m;
+    size_t i;
+    for (i = 0; i < n; i += 16) {
+        __mmask16 here = LDR__FIRST16(n - i);
+        most = _mm512_mask_max_ps(most, here, most, _mm512_mul_ps(_mm512_maskz_loadu_ps(here, x + i), by));
+    }
+    *peak = _mm512_reduce_max_ps(most);
+    m = _mm512_set1_ps(*peak);
+    for (i = 0; i < n; i += 16) {
+        __mmask16 here = LDR__FIRST16(n - i);
+        __m512 e = _mm512_maskz_mov_ps(here, ldr__exp512(_mm512_fmsub_ps(_mm512_maskz_loadu_ps(here, x + i), by, m)));
+        _mm512_mask_storeu_ps(x + i, here, e);
+        sum = _mm512_add_ps(sum, e);
+    }
+    return _mm512_reduce_add_ps(sum);
+}
+
+/* ldr__softmax_body and its way back, in registers; n is twice the lanes, a panel's width. */
+#define LDR__SOFTMAX(suffix, target, vector, mm, exp, lanes)                                                            \
+target static void ldr__softmax_##suffix(float *s, size_t keys, size_t n, ldr__softmax *q, size_t first) {              \
+    const vector by = mm##_set1_ps(q->scale), old0 = mm##_loadu_ps(q->peak), old1 = mm##_loadu_ps(q->peak + (lanes));   \
+    vector m0 = mm##_set1_ps(-FLT_MAX), m1 = m0, fix0, fix1, sum0, sum1;                                                \
+    float *v;                                                                                                           \
+    for (v = s; v < s + keys * n; v += 2 * (lanes)) {                                                                   \
+        m0 = mm##_max_ps(m0, mm##_loadu_ps(v));                                                                         \
+        m1 = mm##_max_ps(m1, mm##_loadu_ps(v + (lanes)));                                                               \
+    }                                                                                                                   \
+    m0 = mm##_max_ps(old0, mm##_mul_ps(m0, by));                                                                        \
+    m1 = mm##_max_ps(old1, mm##_mul_ps(m1, by));                                                                        \
+    fix0 = exp(mm##_sub_ps(old0, m0));                                                                                  \
+    fix1 = exp(mm##_sub_ps(old1, m1));                                                                                  \
+    sum0 = mm##_mul_ps(mm##_loadu_ps(q->sum), fix0);                                                                    \
+    sum1 = mm##_mul_ps(mm##_loadu_ps(q->sum + (lanes)), fix1);                                                          \
+    for (v = s; v < s + keys * n; v += 2 * (lanes)) {                                                                   \
+        vector e0 = exp(mm##_fmsub_ps(mm##_loadu_ps(v), by, m0)), e1 = exp(mm##_fmsub_ps(mm##_loadu_ps(v + (lanes)), by, m1)); \
+        mm##_storeu_ps(v, e0);                                                                                          \
+        mm##_storeu_ps(v + (lanes), e1);                                                                                \
+        sum0 = mm##_add_ps(sum0, e0);                                                                                   \
+        sum1 = mm##_add_ps(sum1, e1);                                                                                   \
+    }                                                                                                                   \
+    mm##_storeu_ps(q->peak, m0);                                                                                        \
+    mm##_storeu_ps(q->peak + (lanes), m1);                                                                              \
+    mm##_storeu_ps(q->fix, fix0);                                                                                       \
+    mm##_storeu_ps(q->fix + (lanes), fix1);                                                                             \
+    mm##_storeu_ps(q->sum, sum0);                                                                                       \
+    mm##_storeu_ps(q->sum + (lanes), sum1);                                                                             \
+    if (q->threshold) ldr__softmax_dropout(s, keys, n, q, first);                                                       \
+}                                                                                                                       \
+target static void ldr__softmax_backward_##suffix(float *s, float *e, size_t queries, size_t n, const ldr__softmax_back *q, size_t first) { \
+    const vector by = mm##_set1_ps(q->scale);                                                                           \
+    size_t i, at;                                                                                                       \
+    if (q->threshold) ldr__softmax_back_dropout(e, queries, n, q, first);                                               \
+    for (i = 0; i < queries; i++) {                                                                                     \
+        const vector lse = mm##_set1_ps(q->lse[i]), dot = mm##_set1_ps(q->dot[i]);                                      \
+        for (at = i * n; at < (i + 1) * n; at += (lanes)) {                                                             \
+            vector p = exp(mm##_fmsub_ps(mm##_loadu_ps(s + at), by, lse));                                              \
+            mm##_storeu_ps(s + at, p);                                                                                  \
+            mm##_storeu_ps(e + at, mm##_mul_ps(mm##_mul_ps(by, p), mm##_sub_ps(mm##_loadu_ps(e + at), dot)));           \
+        }                                                                                                               \
+    }                                                                                                                   \
+    if (q->threshold) ldr__softmax_back_dropout(s, queries, n, q, first);                                               \
+}
+LDR__SOFTMAX(avx2, LDR__AVX2, __m256, _mm256, ldr__exp256, 8)
+LDR__SOFTMAX(avx512, LDR__AVX512, __m512, _mm512, ldr__exp512, 16)
+#undef LDR__SOFTMAX
+
+/* The activation of most backbones, by hand: a minimum is one operation here and a choice of bits elsewhere. erf as ldr__erf; beyond 3.84
+   what is left over brings it to 1. */
+#define LDR__GELU(suffix, target, vector, mm, exp, lanes)                                                               \
+target LDR__INLINE vector ldr__erf_##suffix(vector x) {                                                                 \
+    const vector sign = mm##_set1_ps(-0.0f), one = mm##_set1_ps(1.0f), end = mm##_set1_ps(3.84f);                       \
+    vector a = mm##_andnot_ps(sign, x), z = mm##_min_ps(end, a), s = mm##_mul_ps(z, z);                                 \
+    vector beyond = mm##_max_ps(mm##_setzero_ps(), mm##_sub_ps(a, end)), p = mm##_set1_ps(2.11674806e-6f), q = mm##_set1_ps(3.88267069e-5f); \
+    p = mm##_fmadd_ps(p, s, mm##_set1_ps(2.85826172e-4f));                                                              \
+    p = mm##_fmadd_ps(p, s, mm##_set1_ps(3.66179372e-3f));                                                              \
+    p = mm##_fmadd_ps(p, s, mm##_set1_ps(5.2444607e-2f));                                                               \
+    p = mm##_fmadd_ps(p, s, mm##_set1_ps(1.87560174e-1f));                                                              \
+    p = mm##_fmadd_ps(p, s, mm##_set1_ps(1.12837915f));                                                                 \
+    q = mm##_fmadd_ps(q, s, mm##_set1_ps(1.14332293e-3f));                                                              \
+    q = mm##_fmadd_ps(q, s, mm##_set1_ps(1.47605859e-2f));                                                              \
+    q = mm##_fmadd_ps(q, s, mm##_set1_ps(1.12998067e-1f));                                                              \
+    q = mm##_fmadd_ps(q, s, mm##_set1_ps(4.99553768e-1f));                                                              \
+    q = mm##_fmadd_ps(q, s, one);                                                                                       \
+    p = mm##_fmadd_ps(beyond, mm##_set1_ps(1e9f), mm##_div_ps(mm##_mul_ps(z, p), q));                                   \
+    return mm##_or_ps(mm##_min_ps(one, p), mm##_and_ps(sign, x));                                                       \
+}                                                                                                                       \
+target static void ldr__activate_##suffix(float *y, const float *x, size_t n, int32_t kind) {                           \
+    size_t i = 0;                                                                                                       \
+    for (; kind == LDR_GELU && i + (lanes) <= n; i += (lanes)) {                                                        \
+        vector v = mm##_loadu_ps(x + i), half = mm##_mul_ps(v, mm##_set1_ps(0.5f));                                     \
+        mm##_storeu_ps(y + i, mm##_fmadd_ps(half, ldr__erf_##suffix(mm##_mul_ps(v, mm##_set1_ps(0.70710678f))), half)); \
+    }                                                                                                                   \
+    ldr__activate_body(y + i, x + i, n - i, kind);                                                                      \
+}                                                                                                                       \
+target static void ldr__activate_both_##suffix(float *y, float *x, size_t n, int32_t kind) {                            \
+    const vector half = mm##_set1_ps(0.5f);                                                                             \
+    size_t i = 0;                                                                                                       \
+    for (; kind == LDR_GELU && i + (lanes) <= n; i += (lanes)) {                                                        \
+        vector v = mm##_loadu_ps(x + i), e = exp(mm##_mul_ps(mm##_mul_ps(v, mm##_set1_ps(-0.5f)), v));                  \
+        vector phi = mm##_fmadd_ps(half, ldr__erf_##suffix(mm##_mul_ps(v, mm##_set1_ps(0.70710678f))), half);           \
+        mm##_storeu_ps(y + i, mm##_mul_ps(v, phi));                                                                     \
+        mm##_storeu_ps(x + i, mm##_fmadd_ps(mm##_mul_ps(v, mm##_set1_ps(0.39894228f)), e, phi));                        \
+    }                                                                                                                   \
+    ldr__activate_both_body(y + i, x + i, n - i, kind);                                                                 \
+}
+LDR__GELU(avx2, LDR__AVX2, __m256, _mm256, ldr__exp256, 8)
+LDR__GELU(avx512, LDR__AVX512, __m512, _mm512, ldr__exp512, 16)
+#undef LDR__GELU
+
+LDR__AVX2 LDR__INLINE float ldr__sum256(__m256 a, __m256 b) {
+    float lanes[16];
+    _mm256_storeu_ps(lanes, a);
+    _mm256_storeu_ps(lanes + 8, b);
+    return ldr__lanes_sum(lanes);
+}
+
+LDR__AVX512 LDR__INLINE float ldr__sum512(__m512 a, __m512 b) {
+    float lanes[16];
+    _mm512_storeu_ps(lanes, _mm512_add_ps(a, b));
+    return ldr__lanes_sum(lanes);
+}
+LDR__STATIC_ASSERT(lanes_are_sixteen, LDR__LANES == 16);
+
+/* ldr__norm_body and its way back, for whole pairs of vectors: two sums side by side, in registers, where a body's array waits for memory. */
+#define LDR__NORM(suffix, target, vector, mm, total, lanes)                                                             \
+target static void ldr__norm_##suffix(float *y, float *stats, const float *x, const float *g, const float *b, size_t n, int rms, float eps) { \
+    vector m = mm##_setzero_ps(), by, s0 = m, s1 = m;                                                                   \
+    float mean = 0, rstd;                                                                                               \
+    size_t i;                                                                                                           \
+    if (n % (2 * (lanes))) {                                                                                            \
+        ldr__norm_body(y, stats, x, g, b, n, rms, eps);                                                                 \
+        return;                                                                                                         \
+    }                                                                                                                   \
+    for (i = 0; !rms && i < n; i += 2 * (lanes)) {                                                                      \
+        s0 = mm##_add_ps(s0, mm##_loadu_ps(x + i));                                                                     \
+        s1 = mm##_add_ps(s1, mm##_loadu_ps(x + i + (lanes)));                                                           \
+    }                                                                                                                   \
+    if (!rms) mean = total(s0, s1) / (float)n;                                                                          \
+    m = mm##_set1_ps(mean);                                                                                             \
+    s0 = s1 = mm##_setzero_ps();                                                                                        \
+    for (i = 0; i < n; i += 2 * (lanes)) {                                                                              \
+        vector d0 = mm##_sub_ps(mm##_loadu_ps(x + i), m), d1 = mm##_sub_ps(mm##_loadu_ps(x + i + (lanes)), m);          \
+        s0 = mm##_fmadd_ps(d0, d0, s0);                                                                                 \
+        s1 = mm##_fmadd_ps(d1, d1, s1);                                                                                 \
+    }                                                                                                                   \
+    rstd = 1.0f / sqrtf(total(s0, s1) / (float)n + eps);                                                                \
+    if (stats) {                                                                                                        \
+        stats[0] = mean;                                                                                                \
+        stats[1] = rstd;                                                                                                \
+    }                                                                                                                   \
+    by = mm##_set1_ps(rstd);                                                                                            \
+    for (i = 0; i < n; i += (lanes)) {                                                                                  \
+        vector v = mm##_mul_ps(mm##_mul_ps(mm##_sub_ps(mm##_loadu_ps(x + i), m), by), mm##_loadu_ps(g + i));            \
+        mm##_storeu_ps(y + i, b ? mm##_add_ps(v, mm##_loadu_ps(b + i)) : v);                                            \
+    }                                                                                                                   \
+}                                                                                                                       \
+target static void ldr__norm_backward_##suffix(float *dx, int add, const float *dy, const float *x, const float *stats, const float *g, size_t n, int rms) { \
+    const vector m = mm##_set1_ps(stats[0]), by = mm##_set1_ps(stats[1]);                                               \
+    vector s0 = mm##_setzero_ps(), s1 = s0, t0 = s0, t1 = s0, a, c;                                                     \
+    size_t i;                                                                                                           \
+    if (n % (2 * (lanes))) {                                                                                            \
+        ldr__norm_backward_body(dx, add, dy, x, stats, g, n, rms);                                                      \
+        return;                                                                                                         \
+    }                                                                                                                   \
+    for (i = 0; i < n; i += 2 * (lanes)) {                                                                              \
+        vector e0 = mm##_mul_ps(mm##_loadu_ps(dy + i), mm##_loadu_ps(g + i)), e1 = mm##_mul_ps(mm##_loadu_ps(dy + i + (lanes)), mm##_loadu_ps(g + i + (lanes))); \
+        s0 = mm##_add_ps(s0, e0);                                                                                       \
+        s1 = mm##_add_ps(s1, e1);                                                                                       \
+        t0 = mm##_fmadd_ps(e0, mm##_mul_ps(mm##_sub_ps(mm##_loadu_ps(x + i), m), by), t0);                              \
+        t1 = mm##_fmadd_ps(e1, mm##_mul_ps(mm##_sub_ps(mm##_loadu_ps(x + i + (lanes)), m), by), t1);                    \
+    }                                                                                                                   \
+    a = mm##_set1_ps(rms ? 0.0f : total(s0, s1) / (float)n);                                                            \
+    c = mm##_set1_ps(total(t0, t1) / (float)n);                                                                         \
+    for (i = 0; i < n; i += (lanes)) {                                                                                  \
+        vector e = mm##_mul_ps(mm##_loadu_ps(dy + i), mm##_loadu_ps(g + i)), xhat = mm##_mul_ps(mm##_sub_ps(mm##_loadu_ps(x + i), m), by); \
+        vector d = mm##_mul_ps(by, mm##_sub_ps(mm##_sub_ps(e, a), mm##_mul_ps(xhat, c)));                               \
+        mm##_storeu_ps(dx + i, add ? mm##_add_ps(d, mm##_loadu_ps(dx + i)) : d);                                        \
+    }                                                                                                                   \
+}
+LDR__NORM(avx2, LDR__AVX2, __m256, _mm256, ldr__sum256, 8)
+LDR__NORM(avx512, LDR__AVX512, __m512, _mm512, ldr__sum512, 16)
+#undef LDR__NORM
+
+static void ldr__turn_avx512(float *dst, size_t ld, const float *src, size_t n, const float *by, size_t rows, size_t d, int add) { ldr__turn_avx2(dst, ld, src, n, by, rows, d, add); }
+LDR__ROW_KERNELS(avx2, LDR__AVX2)
+LDR__ROW_KERNELS(avx512, LDR__AVX512)
+
+static const ldr__kernels ldr__kernels_avx2 = { "avx2", 6, 16, ldr__tile_avx2, ldr__to_float_avx2, ldr__weave_avx2,
+    &ldr__row_kernels_avx2, 2, 0, ldr__quantise_avx2, ldr__widen_avx2, ldr__tile_int8_avx2, NULL, NULL };
+#if LDR__HAVE_VNNI256
+static const ldr__kernels ldr__kernels_avx2vnni = { "avx2vnni", 6, 16, ldr__tile_avx2, ldr__to_float_avx2, ldr__weave_avx2,
+    &ldr__row_kernels_avx2, 4, 128, ldr__quantise_avx2vnni, ldr__widen_avx2, ldr__tile_int8_avx2vnni, NULL, NULL };
+#endif
+static const ldr__kernels ldr__kernels_avx512 = { "avx512", 14, 32, ldr__tile_avx512, ldr__to_float_avx2, ldr__weave_avx512,
+    &ldr__row_kernels_avx512, 2, 0, ldr__quantise_avx2, ldr__widen_avx512, ldr__tile_int8_avx512, NULL, NULL };
+static const ldr__kernels ldr__kernels_vnni = { "avx512vnni", 14, 32, ldr__tile_avx512, ldr__to_float_avx2, ldr__weave_avx512,
+    &ldr__row_kernels_avx512, 4, 128, ldr__quantise_vnni, ldr__widen_avx512, ldr__tile_int8_vnni, NULL, NULL };
+#if LDR__HAVE_BF16
+static const ldr__kernels ldr__kernels_bf16 = { "avx512bf16", 14, 32, ldr__tile_avx512, ldr__to_float_avx2, ldr__weave_avx512,
+    &ldr__row_kernels_avx512, 4, 128, ldr__quantise_vnni, ldr__widen_avx512, ldr__tile_int8_vnni, ldr__to_bf16_avx512, ldr__tile_bf16_avx512 };
+#endif
+
+/* The processor has the 8-bit product of 256 bits; those with AVX-512 need not. */
+static int ldr__x86_vnni256(void) {
+    unsigned a, b, c, d;
+    return LDR__HAVE_VNNI256 && __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & (1u << 4));
+}
+
+/* The widest set that the processor and the operating system offer. */
+static ldr_simd ldr__x86_widest(void) {
+    const unsigned wide = 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31;                 /* AVX-512 F, DQ, BW, VL */
+    unsigned a, b, c, d, low, high, more;
+    if (!__get_cpuid(1, &a, &b, &c, &d)) return LDR_SIMD_PORTABLE;
+    if (!(c & (1u << 27)) || !(c & (1u << 12)) || !(c & (1u << 29))) return LDR_SIMD_PORTABLE;      /* OSXSAVE, FMA, F16C */
+    __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    (void)high;
+    if ((low & 6u) != 6u) return LDR_SIMD_PORTABLE;                                  /* ymm state saved */
+    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(b & (1u << 5))) return LDR_SIMD_PORTABLE;      /* AVX2 */
+    if ((low & 0xe6u) != 0xe6u || (b & wide) != wide) return ldr__x86_vnni256() ? LDR_SIMD_AVX2_VNNI : LDR_SIMD_AVX2;      /* zmm state saved */
+    if (!(c & (1u << 11))) return LDR_SIMD_AVX512;                                   /* VNNI */
+    return __get_cpuid_count(7, 1, &more, &b, &c, &d) && (more & (1u << 5)) ? LDR_SIMD_AVX512_BF16 : LDR_SIMD_AVX512_VNNI;
+}
+
+/* Intel's vdpbf16ps takes two cycles: half the speed of the float products that it would stand in for. */
+static int ldr__x86_intel(void) {
+    unsigned a, b = 0, c = 0, d = 0;
+    return __get_cpuid(0, &a, &b, &c, &d) && b == 0x756e6547u && d == 0x49656e69u && c == 0x6c65746eu;      /* GenuineIntel */
+}
+#endif /* LDR__X86 */
+
+/* ======================================================================================
+   >>dispatch          Which kernels run
+   ====================================================================================== */
+
+static const ldr__kernels *ldr__kernels_pick(ldr_simd wish) {
+#if LDR__X86
+    ldr_simd set = ldr__x86_widest();
+    if (wish != LDR_SIMD_AUTO && set > wish) set = wish;
+    if (wish == LDR_SIMD_AUTO && set == LDR_SIMD_AVX512_BF16 && ldr__x86_intel()) set = LDR_SIMD_AVX512_VNNI;
+#if LDR__HAVE_BF16
+    if (set == LDR_SIMD_AVX512_BF16) return &ldr__kernels_bf16;
+#endif
+#if LDR__HAVE_VNNI256
+    if (set == LDR_SIMD_AVX2_VNNI && ldr__x86_vnni256()) return &ldr__kernels_avx2vnni;
+#endif
+    return set >= LDR_SIMD_AVX512_VNNI ? &ldr__kernels_vnni : set == LDR_SIMD_AVX512 ? &ldr__kernels_avx512 : set >= LDR_SIMD_AVX2 ? &ldr__kernels_avx2 : &ldr__kernels_portable;
+#elif LDR__NEON
+    if (wish == LDR_SIMD_PORTABLE) return &ldr__kernels_portable;
+#if LDR__HAVE_SDOT
+    if (ldr__arm_sdot()) return &ldr__kernels_neondot;
+#endif
+    return &ldr__kernels_neon;
+#elif LDR__WASM
+    return wish == LDR_SIMD_PORTABLE ? &ldr__kernels_portable : &ldr__kernels_wasm;
+#else
+    (void)wish;
+    return &ldr__kernels_portable;
+#endif
+}
+
+LDR__DEF const char *ldr_simd_name(ldr_simd wish) { return ldr__kernels_pick(wish)->name; }
+
 /* ======================================================================================
    >>unicode           Appendix: Unicode's tables and what reads them
    --------------------------------------------------------------------------------------
