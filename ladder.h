@@ -569,9 +569,11 @@ typedef enum ldr_head {
     LDR_HEAD_REGRESS,              /* one number a sequence; mean squared error                */
     LDR_HEAD_TOKENS,               /* one label a token, -100 = ignored; softmax cross-entropy */
     LDR_HEAD_CHOICE,               /* `choices` sequences an example, one score each; softmax over them */
-    LDR_HEAD_WORDS                 /* one word a token, -100 = ignored: the model's own language-model head. Masked words or
+    LDR_HEAD_WORDS,                /* one word a token, -100 = ignored: the model's own language-model head. Masked words or
                                       next words, as the labels say. It is trained by LDR_METHOD_FULL and frozen otherwise */
+    LDR_HEAD_MULTI                 /* any number of labels a sequence; a sigmoid and binary cross-entropy a class */
 } ldr_head;
+LDR_API const char *ldr_head_name(ldr_head head);              /* "classify", "regress", ...   */
 
 #define LDR_IGNORE (-100)             /* a token without a label                                */
 #define LDR_UNSEEN (-101)             /* CLASSIFY, in sets to be scored: a label that no class stands for. It has no loss and
@@ -594,7 +596,7 @@ LDR_API ldr_dataset *ldr_dataset_create(const ldr_dataset_desc *desc, ldr_error 
 LDR_API void         ldr_dataset_free(ldr_dataset *d);
 
 /* One sequence and its target. labels: one per token (TOKENS), else one (CLASSIFY; CHOICE: index
-   of the right choice, the same on every sequence of the group). value: REGRESS. Everything is
+   of the right choice, the same on every sequence of the group; MULTI: a set from ldr_dataset_label_set). value: REGRESS. Everything is
    copied. segments may be NULL. */
 typedef struct ldr_example {
     int32_t        count;
@@ -618,6 +620,10 @@ LDR_API ldr_example ldr_dataset_get(const ldr_dataset *d, int32_t index); /* poi
 LDR_API int32_t     ldr_dataset_label(ldr_dataset *d, const char *name, int32_t add, ldr_error *err);
 LDR_API int32_t     ldr_dataset_labels(const ldr_dataset *d);
 LDR_API const char *ldr_dataset_label_name(const ldr_dataset *d, int32_t index);  /* NULL: unnamed      */
+/* MULTI: classes[count], each once, as the label of an example that is added next. LDR_UNSEEN may be among them. -1: an error. */
+LDR_API int32_t     ldr_dataset_label_set(ldr_dataset *d, const int32_t *classes, int32_t count, ldr_error *err);
+/* Those of one example into classes[capacity]; returns how many there are. */
+LDR_API int32_t     ldr_dataset_label_set_get(const ldr_dataset *d, int32_t *classes, int32_t capacity, int32_t index);
 /* Examples labelled LDR_UNSEEN. `name` (may be NULL) = the first such label that a file brought, else NULL. */
 LDR_API int32_t     ldr_dataset_unseen(const ldr_dataset *d, const char **name);
 
@@ -809,7 +815,7 @@ typedef struct ldr_predictor ldr_predictor;
 /* A workspace for batches of up to max_sequences sequences and max_tokens tokens together. */
 LDR_API ldr_predictor *ldr_predictor_create(ldr_ladder *l, int32_t max_sequences, int32_t max_tokens, ldr_error *err);
 LDR_API void           ldr_predictor_free(ldr_predictor *p);
-/* scores: CLASSIFY [sequences,classes] probabilities; REGRESS [sequences]; CHOICE [sequences] raw scores;
+/* scores: CLASSIFY, MULTI [sequences,classes] probabilities; REGRESS [sequences]; CHOICE [sequences] raw scores;
    TOKENS [tokens,classes] probabilities. Allocates nothing. */
 LDR_API ldr_status     ldr_predict(ldr_predictor *p, float *scores, const ldr_batch *batch, ldr_error *err);
 
@@ -821,9 +827,10 @@ typedef enum ldr_optimizer { LDR_ADAMW, LDR_ADAM, LDR_SGD, LDR_ADAFACTOR } ldr_o
 typedef enum ldr_schedule  { LDR_LINEAR, LDR_COSINE, LDR_CONSTANT } ldr_schedule;
 typedef enum ldr_replacement { LDR_REPLACE_LINEAR, LDR_REPLACE_CONSTANT } ldr_replacement;      /* see replace_rate */
 typedef enum ldr_metric {
-    LDR_METRIC_AUTO,               /* accuracy; regression: Pearson and Spearman; tokens: entity F1 */
+    LDR_METRIC_AUTO,               /* accuracy; regression: Pearson and Spearman; tokens: entity F1; multi: micro F1 */
     LDR_METRIC_ACCURACY, LDR_METRIC_F1,         /* F1 and Matthews: class 1 is the positive one */
-    LDR_METRIC_ACCURACY_F1, LDR_METRIC_MATTHEWS, LDR_METRIC_CORRELATION, LDR_METRIC_ENTITY_F1
+    LDR_METRIC_ACCURACY_F1, LDR_METRIC_MATTHEWS, LDR_METRIC_CORRELATION, LDR_METRIC_ENTITY_F1,
+    LDR_METRIC_MICRO_F1            /* of all labels of all examples together: 2 right / (answered + true) */
 } ldr_metric;
 LDR_API const char *ldr_metric_name(ldr_metric metric);
 
@@ -10954,7 +10961,54 @@ LDR__DEF ldr_status ldr_model_logits(const ldr_model *m, float *logits, const fl
    >>dataset           Examples, end to end in four arrays
    ====================================================================================== */
 
-static int ldr__per_token(ldr_head head) { return head == LDR_HEAD_TOKENS || head == LDR_HEAD_WORDS; }      /* labels, that is */
+typedef struct ldr__targets ldr__targets;
+typedef struct ldr__tally ldr__tally;
+typedef struct ldr__pass ldr__pass;
+
+/* A head is a row: what its targets are, its loss (>>heads), what it adds to the metrics (>>metrics) and how its logits
+   become scores. To add one: a row, its functions, a reader of its labels, and a gradient check in tests/test_ladder.c. */
+typedef struct ldr__head {
+    ldr_head    head;
+    const char *name;
+    int         per_token;         /* a label for every token, else one an example             */
+    int         weighted;          /* classes may have weights, labels be smoothed             */
+    ldr_metric  metric;            /* that LDR_METRIC_AUTO stands for                          */
+    double    (*loss)(float *dz, const float *z, const ldr__targets *t, size_t rows, size_t classes, double normalizer);
+    void      (*tally)(ldr__tally *y, const ldr__pass *s, const ldr__targets *t, int32_t *scratch);
+    void      (*scores)(float *z, size_t rows, size_t n);      /* NULL: logits are scores      */
+} ldr__head;
+
+static double ldr__loss_classes(float *dz, const float *z, const ldr__targets *t, size_t rows, size_t classes, double normalizer);
+static double ldr__loss_numbers(float *dz, const float *z, const ldr__targets *t, size_t rows, size_t classes, double normalizer);
+static double ldr__loss_choice(float *dz, const float *z, const ldr__targets *t, size_t rows, size_t classes, double normalizer);
+static double ldr__loss_sets(float *dz, const float *z, const ldr__targets *t, size_t rows, size_t classes, double normalizer);
+static void ldr__tally_classes(ldr__tally *y, const ldr__pass *s, const ldr__targets *t, int32_t *scratch);
+static void ldr__tally_numbers(ldr__tally *y, const ldr__pass *s, const ldr__targets *t, int32_t *scratch);
+static void ldr__tally_tags(ldr__tally *y, const ldr__pass *s, const ldr__targets *t, int32_t *scratch);
+static void ldr__tally_choice(ldr__tally *y, const ldr__pass *s, const ldr__targets *t, int32_t *scratch);
+static void ldr__tally_words(ldr__tally *y, const ldr__pass *s, const ldr__targets *t, int32_t *scratch);
+static void ldr__tally_sets(ldr__tally *y, const ldr__pass *s, const ldr__targets *t, int32_t *scratch);
+static void ldr__softmax_rows(float *z, size_t rows, size_t n);
+static void ldr__sigmoid_rows(float *z, size_t rows, size_t n);
+
+static const ldr__head ldr__heads[] = {
+    { LDR_HEAD_CLASSIFY, "classify", 0, 1, LDR_METRIC_ACCURACY, ldr__loss_classes, ldr__tally_classes, ldr__softmax_rows },
+    { LDR_HEAD_REGRESS, "regress", 0, 0, LDR_METRIC_CORRELATION, ldr__loss_numbers, ldr__tally_numbers, NULL },
+    { LDR_HEAD_TOKENS, "tokens", 1, 1, LDR_METRIC_ENTITY_F1, ldr__loss_classes, ldr__tally_tags, ldr__softmax_rows },
+    { LDR_HEAD_CHOICE, "choice", 0, 0, LDR_METRIC_ACCURACY, ldr__loss_choice, ldr__tally_choice, NULL },
+    { LDR_HEAD_WORDS, "words", 1, 0, LDR_METRIC_ACCURACY, NULL, ldr__tally_words, NULL },      /* loss: ldr__words_loss */
+    { LDR_HEAD_MULTI, "multi", 0, 0, LDR_METRIC_MICRO_F1, ldr__loss_sets, ldr__tally_sets, ldr__sigmoid_rows } };
+
+/* The head's row, or NULL. */
+static const ldr__head *ldr__head_of(ldr_head head) {
+    size_t i;
+    for (i = 0; i < sizeof ldr__heads / sizeof *ldr__heads; i++)
+        if (ldr__heads[i].head == head) return &ldr__heads[i];
+    return NULL;
+}
+
+LDR__DEF const char *ldr_head_name(ldr_head head) { return ldr__head_of(head) ? ldr__head_of(head)->name : "?"; }
+static int ldr__per_token(ldr_head head) { return ldr__head_of(head)->per_token; }
 
 struct ldr_dataset {
     ldr_allocator alloc;
@@ -10967,6 +11021,9 @@ struct ldr_dataset {
     char        **names;                       /* of the classes                                */
     size_t        ids_cap, segments_cap, labels_cap, values_cap, offsets_cap, names_cap;
     size_t        tokens, count, name_count;
+    int32_t      *set_items;                   /* MULTI: the classes of all label sets          */
+    uint64_t     *set_ends;                    /* [set_count] where each ends among them        */
+    size_t        set_count, set_used, set_items_cap, set_ends_cap;
     char         *unseen;                      /* the first label of a file that no class has   */
     uint64_t      version;                     /* how often it was emptied                      */
     ldr_encoding  encoding;                    /* reused by ldr_dataset_add_text                */
@@ -10976,7 +11033,7 @@ LDR__DEF ldr_dataset *ldr_dataset_create(const ldr_dataset_desc *desc, ldr_error
     ldr_allocator a = ldr__allocator(desc ? &desc->alloc : NULL);
     ldr_dataset *d;
     void *offsets = NULL;
-    if (!ldr__allocator_valid(&a) || (desc && (desc->max_len < 0 || (int)desc->head < 0 || desc->head > LDR_HEAD_WORDS || (desc->head == LDR_HEAD_CHOICE && desc->choices < 2)))) {
+    if (!ldr__allocator_valid(&a) || (desc && (desc->max_len < 0 || !ldr__head_of(desc->head) || (desc->head == LDR_HEAD_CHOICE && desc->choices < 2)))) {
         ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_dataset_create: head, max_len, choices (at least 2) or the allocator cannot be");
         return NULL;
     }
@@ -11011,6 +11068,8 @@ LDR__DEF void ldr_dataset_free(ldr_dataset *d) {
     for (i = 0; i < d->name_count; i++) ldr__free(&a, d->names[i], strlen(d->names[i]) + 1);
     if (d->unseen) ldr__free(&a, d->unseen, strlen(d->unseen) + 1);
     ldr__free(&a, d->names, d->names_cap * sizeof *d->names);
+    ldr__free(&a, d->set_items, d->set_items_cap * sizeof *d->set_items);
+    ldr__free(&a, d->set_ends, d->set_ends_cap * sizeof *d->set_ends);
     ldr__free(&a, d->ids, d->ids_cap * sizeof *d->ids);
     ldr__free(&a, d->segments, d->segments_cap * sizeof *d->segments);
     ldr__free(&a, d->labels, d->labels_cap * sizeof *d->labels);
@@ -11028,7 +11087,7 @@ static int ldr__grow_i32(const ldr_allocator *a, int32_t **p, size_t *capacity, 
 
 LDR__DEF void ldr_dataset_clear(ldr_dataset *d) {
     if (!d) return;
-    d->tokens = d->count = 0;
+    d->tokens = d->count = d->set_count = d->set_used = 0;
     d->version++;
 }
 
@@ -11042,6 +11101,8 @@ LDR__DEF ldr_status ldr_dataset_add(ldr_dataset *d, const ldr_example *e, ldr_er
     for (i = 0; d->head != LDR_HEAD_REGRESS && i < labels; i++)
         if (e->labels[i] < 0 && !(ldr__per_token(d->head) && e->labels[i] == LDR_IGNORE) &&
             !(d->head == LDR_HEAD_CLASSIFY && e->labels[i] == LDR_UNSEEN)) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "example %U: label %d is negative", (uint64_t)d->count, e->labels[i]);
+    if (d->head == LDR_HEAD_MULTI && (size_t)e->labels[0] >= d->set_count)
+        return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "example %U: there is no label set %d: make it with ldr_dataset_label_set", (uint64_t)d->count, e->labels[0]);
     if (d->head == LDR_HEAD_REGRESS && !(e->value - e->value == 0)) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "example %U: its value is not a finite number", (uint64_t)d->count);
     values = d->values;
     offsets = d->offsets;
@@ -11084,11 +11145,59 @@ LDR__DEF ldr_example ldr_dataset_get(const ldr_dataset *d, int32_t index) {
 LDR__DEF int32_t ldr_dataset_labels(const ldr_dataset *d) { return d ? (int32_t)d->name_count : 0; }
 LDR__DEF const char *ldr_dataset_label_name(const ldr_dataset *d, int32_t i) { return d && i >= 0 && (size_t)i < d->name_count ? d->names[i] : NULL; }
 
+/* Classes of label set `set`: items[return value]. */
+static size_t ldr__label_set(const ldr_dataset *d, int32_t set, const int32_t **items) {
+    size_t from = set > 0 ? (size_t)d->set_ends[set - 1] : 0;
+    *items = d->set_items + from;
+    return (size_t)d->set_ends[set] - from;
+}
+
+LDR__DEF int32_t ldr_dataset_label_set(ldr_dataset *d, const int32_t *classes, int32_t count, ldr_error *err) {
+    void *ends;
+    int32_t i, k;
+    if (!d || d->head != LDR_HEAD_MULTI || count < 0 || (count && !classes)) {
+        ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_dataset_label_set: it is for data sets with LDR_HEAD_MULTI");
+        return -1;
+    }
+    for (i = 0; i < count; i++) {
+        for (k = 0; k < i && classes[k] != classes[i]; k++) {}
+        if ((classes[i] >= 0 || classes[i] == LDR_UNSEEN) && (k == i || classes[i] == LDR_UNSEEN)) continue;
+        ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "label %d of a set is negative or stands twice", classes[i]);
+        return -1;
+    }
+    ends = d->set_ends;
+    if (d->set_count >= INT32_MAX || !ldr__grow_i32(&d->alloc, &d->set_items, &d->set_items_cap, d->set_used + (size_t)count + 1) ||
+        !ldr__grow(&d->alloc, &ends, &d->set_ends_cap, d->set_count + 1, sizeof *d->set_ends)) {
+        ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory for a label set");
+        return -1;
+    }
+    d->set_ends = (uint64_t *)ends;
+    if (count) memcpy(d->set_items + d->set_used, classes, (size_t)count * sizeof *classes);
+    d->set_used += (size_t)count;
+    d->set_ends[d->set_count] = d->set_used;
+    return (int32_t)d->set_count++;
+}
+
+LDR__DEF int32_t ldr_dataset_label_set_get(const ldr_dataset *d, int32_t *classes, int32_t capacity, int32_t index) {
+    const int32_t *items;
+    size_t n;
+    if (!d || d->head != LDR_HEAD_MULTI || index < 0 || (size_t)index >= d->count) return 0;
+    n = ldr__label_set(d, d->labels[index], &items);
+    if (capacity > 0 && n) memcpy(classes, items, LDR__MIN(n, (size_t)capacity) * sizeof *items);
+    return (int32_t)n;
+}
+
 LDR__DEF int32_t ldr_dataset_unseen(const ldr_dataset *d, const char **name) {
-    size_t i;
+    const int32_t *items;
+    size_t i, k, of;
     int32_t n = 0;
     if (name) *name = d ? d->unseen : NULL;
     for (i = 0; d && d->head == LDR_HEAD_CLASSIFY && i < d->count; i++) n += d->labels[i] == LDR_UNSEEN;
+    for (i = 0; d && d->head == LDR_HEAD_MULTI && i < d->count; i++) {
+        of = ldr__label_set(d, d->labels[i], &items);
+        for (k = 0; k < of && items[k] != LDR_UNSEEN; k++) {}
+        n += k < of;
+    }
     return n;
 }
 
@@ -12121,7 +12230,7 @@ static ldr_ladder *ldr__ladder_new(const ldr_model *m, const ldr_ladder_desc *de
     int32_t i;
     int pass;
     if (!m || !desc || (int)desc->preset < 0 || desc->preset >= LDR_PRESET_COUNT || (int)desc->method < 0 ||
-            desc->method > LDR_METHOD_THESEUS || (int)desc->head < 0 || desc->head > LDR_HEAD_WORDS ||
+            desc->method > LDR_METHOD_THESEUS || !ldr__head_of(desc->head) ||
             (int)desc->pool < 0 || desc->pool > LDR_POOL_MEAN || !ldr__allocator_valid(&a) ||
             (desc->rungs && desc->rung_count < 1)) {
         ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_ladder_create: no model or description, or one that cannot be");
@@ -12270,13 +12379,14 @@ LDR__DEF ldr_status ldr_ladder_note(ldr_ladder *l, const char *key, const char *
    ====================================================================================== */
 
 /* What the loss is measured against; arrays run over the rows of the head. */
-typedef struct ldr__targets {
-    const int32_t *labels;         /* [R] class, LDR_IGNORE: none; CHOICE: [R/choices]        */
+struct ldr__targets {
+    const int32_t *labels;         /* [R] class, LDR_IGNORE: none; CHOICE: [R/choices]; MULTI: label set */
     const float   *values;         /* REGRESS: [R]                                            */
     const float   *class_weights;  /* [classes] or NULL                                       */
+    const ldr_dataset *sets;       /* MULTI: whose label sets                                 */
     float          smoothing;
     int32_t        choices;
-} ldr__targets;
+};
 
 /* Cross-entropy of one row of n scores with label y and smoothing e:
        loss = (1-e) w_y (-log p_y) + e/n sum_c w_c (-log p_c)
@@ -12313,34 +12423,75 @@ static int32_t ldr__argmax(const float *z, size_t n) {
 
 /* Weight of row r in the mean, before any forward pass. */
 static double ldr__target_weight(const ldr__targets *t, ldr_head head, size_t r) {
-    if (head == LDR_HEAD_REGRESS || head == LDR_HEAD_CHOICE) return 1.0;
+    const ldr__head *h = ldr__head_of(head);
+    if (!h->per_token && !h->weighted) return 1.0;
     return t->labels[r] < 0 ? 0.0 : t->class_weights ? (double)t->class_weights[t->labels[r]] : 1.0;
 }
 
-/* Sum of the losses of all rows; dz (may be NULL) = gradient of that sum divided by `normalizer`. */
-static double ldr__loss(float *dz, const float *z, const ldr__targets *t, ldr_head head, size_t rows, size_t classes, double normalizer) {
-    double loss = 0, weight = 0;
-    size_t r, c, n = classes, step = 1;
-    if (head == LDR_HEAD_REGRESS) {
-        for (r = 0; r < rows; r++) {
-            double e = (double)z[r] - (double)t->values[r];
-            loss += e * e;
-            if (dz) dz[r] = (float)(2.0 * e / normalizer);
-        }
-        return loss;
-    }
-    if (head == LDR_HEAD_CHOICE) {                     /* the scores of a group are one row          */
-        n = (size_t)t->choices;
-        step = n;
-    }
-    for (r = 0; r < rows; r += step) {
-        const float *row = z + r * (head == LDR_HEAD_CHOICE ? 1 : n);
-        float *d = dz ? dz + (row - z) : NULL;
-        int32_t y = t->labels[r / step];
-        if (y >= 0) loss += ldr__cross_entropy_row(d, row, n, y, head == LDR_HEAD_CHOICE ? NULL : t->class_weights, t->smoothing, &weight);
-        for (c = 0; d && c < n; c++) d[c] = y >= 0 ? (float)((double)d[c] / normalizer) : 0.0f;
+/* A head's loss: the sum over all rows; dz (may be NULL) = gradient of that sum divided by `normalizer`. */
+
+/* One row of n scores with its label, which has no loss below 0. */
+static double ldr__loss_row(float *d, const float *z, size_t n, int32_t y, const float *weights, float smoothing, double normalizer) {
+    double weight = 0, loss = y >= 0 ? ldr__cross_entropy_row(d, z, n, y, weights, smoothing, &weight) : 0;
+    size_t c;
+    for (c = 0; d && c < n; c++) d[c] = y >= 0 ? (float)((double)d[c] / normalizer) : 0.0f;
+    return loss;
+}
+
+static double ldr__loss_classes(float *dz, const float *z, const ldr__targets *t, size_t rows, size_t classes, double normalizer) {
+    double loss = 0;
+    size_t r;
+    for (r = 0; r < rows; r++)
+        loss += ldr__loss_row(dz ? dz + r * classes : NULL, z + r * classes, classes, t->labels[r], t->class_weights, t->smoothing, normalizer);
+    return loss;
+}
+
+/* The scores of a group are one row. */
+static double ldr__loss_choice(float *dz, const float *z, const ldr__targets *t, size_t rows, size_t classes, double normalizer) {
+    double loss = 0;
+    size_t r, n = (size_t)t->choices;
+    (void)classes;
+    for (r = 0; r < rows; r += n) loss += ldr__loss_row(dz ? dz + r : NULL, z + r, n, t->labels[r / n], NULL, t->smoothing, normalizer);
+    return loss;
+}
+
+/* (z - value)^2 */
+static double ldr__loss_numbers(float *dz, const float *z, const ldr__targets *t, size_t rows, size_t classes, double normalizer) {
+    double loss = 0;
+    size_t r;
+    (void)classes;
+    for (r = 0; r < rows; r++) {
+        double e = (double)z[r] - (double)t->values[r];
+        loss += e * e;
+        if (dz) dz[r] = (float)(2.0 * e / normalizer);
     }
     return loss;
+}
+
+/* 1/C sum_c (log(1 + exp(z_c)) - y_c z_c), y_c = 1 for the classes of the row's label set, else 0. */
+static double ldr__loss_sets(float *dz, const float *z, const ldr__targets *t, size_t rows, size_t classes, double normalizer) {
+    double loss = 0, share = 1.0 / (double)classes;
+    size_t r, c, k, n;
+    for (r = 0; r < rows; r++, z += classes) {
+        const int32_t *items;
+        n = ldr__label_set(t->sets, t->labels[r], &items);
+        for (c = 0; c < classes; c++) {
+            double v = (double)z[c];
+            loss += share * (LDR__MAX(v, 0.0) + log1p(exp(-fabs(v))));
+            if (dz) dz[r * classes + c] = (float)(share * (double)ldr__sigmoid(z[c]) / normalizer);
+        }
+        for (k = 0; k < n; k++) {
+            if (items[k] < 0) continue;
+            loss -= share * (double)z[items[k]];
+            if (dz) dz[r * classes + (size_t)items[k]] -= (float)(share / normalizer);
+        }
+    }
+    return loss;
+}
+
+static void ldr__sigmoid_rows(float *z, size_t rows, size_t n) {
+    size_t i;
+    for (i = 0; i < rows * n; i++) z[i] = ldr__sigmoid(z[i]);
 }
 
 /* Scores to probabilities, in place. */
@@ -12387,7 +12538,6 @@ typedef struct ldr__deep {
     ldr__embed_back  embed;
 } ldr__deep;
 
-typedef struct ldr__pass ldr__pass;
 struct ldr__pass {
     ldr_ladder    *l;
     ldr__exec      ex;
@@ -12404,6 +12554,7 @@ struct ldr__pass {
     size_t         max_tokens, max_sequences, max_rows;
     /* the batch; t.offsets counts virtual tokens, offsets does not */
     int32_t       *offsets, *wide_offsets, *ids, *segments, *position, *labels;
+    const ldr_dataset *sets;       /* MULTI: whose label sets the labels are                  */
     float         *values;
     uint64_t      *token_rows;
     int32_t       *rows;           /* token each head row reads                               */
@@ -13288,7 +13439,7 @@ static void ldr__words_backward(ldr__pass *s) {
 static double ldr__pass_loss(ldr__pass *s, const ldr__targets *t, double normalizer) {
     const ldr_ladder *l = s->l;
     if (l->d.head == LDR_HEAD_WORDS) return ldr__words_loss(s, normalizer);
-    return ldr__loss(normalizer > 0 ? s->dlogits : NULL, s->logits, t, l->d.head, s->row_count, (size_t)l->d.classes, normalizer > 0 ? normalizer : 1.0);
+    return ldr__head_of(l->d.head)->loss(normalizer > 0 ? s->dlogits : NULL, s->logits, t, s->row_count, (size_t)l->d.classes, normalizer > 0 ? normalizer : 1.0);
 }
 
 /* From the last side state to what the head reads: pick rows, final norm, U, output mix. */
@@ -13472,6 +13623,7 @@ static void ldr__pass_load(ldr__pass *s, const ldr_dataset *d, const int32_t *ex
     int32_t i, c, n = 0, per = d->head == LDR_HEAD_CHOICE ? d->choices : 1;
     size_t at = 0;
     s->offsets[0] = 0;
+    s->sets = d;
     for (i = 0; i < count; i++)
         for (c = 0; c < per; c++, n++) {
             ldr_example e = ldr_dataset_get(d, examples[i] * per + c);
@@ -13490,6 +13642,7 @@ static ldr__targets ldr__pass_targets(const ldr__pass *s, const float *class_wei
     ldr__targets t;
     t.labels = s->labels;
     t.values = s->values;
+    t.sets = s->sets;
     t.class_weights = class_weights;
     t.smoothing = smoothing;
     t.choices = choices;
@@ -13531,7 +13684,9 @@ static ldr_status ldr__dataset_check(const ldr_ladder *l, const ldr_dataset *d, 
     }
     for (i = 0; i < d->count; i++)
         if (d->offsets[i + 1] - d->offsets[i] > (uint64_t)limit) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "%s: example %U has %U tokens, the model has %d positions for it: set max_len", what, (uint64_t)i, d->offsets[i + 1] - d->offsets[i], limit);
-    for (i = 0; i < n; i++)
+    for (i = 0; d->head == LDR_HEAD_MULTI && i < d->set_used; i++)
+        if (d->set_items[i] >= l->d.classes) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "%s: label %d, the head has %d classes", what, d->set_items[i], l->d.classes);
+    for (i = 0; d->head != LDR_HEAD_MULTI && i < n; i++)
         if (d->labels[i] >= (d->head == LDR_HEAD_CHOICE ? d->choices : l->d.classes)) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "%s: label %d, the head has %d classes", what, d->labels[i], d->head == LDR_HEAD_CHOICE ? d->choices : l->d.classes);
     return LDR_OK;
 }
@@ -14034,24 +14189,41 @@ LDR__DEF ldr_ladder *ldr_ladder_create(const ldr_model *m, const ldr_ladder_desc
    >>metrics           Scores
    ====================================================================================== */
 
-LDR__DEF const char *ldr_metric_name(ldr_metric metric) {
-    static const char *const names[] = { "auto", "accuracy", "f1", "accuracy_f1", "matthews", "correlation", "entity_f1" };
-    return (int)metric >= 0 && metric <= LDR_METRIC_ENTITY_F1 ? names[metric] : "?";
+/* only: the head it is for; -1: those whose answers are classes, one at a time. */
+static const struct { ldr_metric metric; const char *name; int only; } ldr__metrics[] = {
+    { LDR_METRIC_AUTO, "auto", -1 }, { LDR_METRIC_ACCURACY, "accuracy", -1 }, { LDR_METRIC_F1, "f1", -1 },
+    { LDR_METRIC_ACCURACY_F1, "accuracy_f1", -1 }, { LDR_METRIC_MATTHEWS, "matthews", -1 },
+    { LDR_METRIC_CORRELATION, "correlation", LDR_HEAD_REGRESS }, { LDR_METRIC_ENTITY_F1, "entity_f1", LDR_HEAD_TOKENS },
+    { LDR_METRIC_MICRO_F1, "micro_f1", LDR_HEAD_MULTI } };
+enum { LDR__METRICS = sizeof ldr__metrics / sizeof *ldr__metrics };
+
+static int ldr__metric_row(ldr_metric metric) {
+    int i;
+    for (i = 0; i < LDR__METRICS && ldr__metrics[i].metric != metric; i++) {}
+    return i;
 }
 
-static ldr_metric ldr__metric_for(ldr_metric metric, ldr_head head) {
-    if (metric != LDR_METRIC_AUTO) return metric;
-    return head == LDR_HEAD_REGRESS ? LDR_METRIC_CORRELATION : head == LDR_HEAD_TOKENS ? LDR_METRIC_ENTITY_F1 : LDR_METRIC_ACCURACY;
+LDR__DEF const char *ldr_metric_name(ldr_metric metric) {
+    int row = ldr__metric_row(metric);
+    return row < LDR__METRICS ? ldr__metrics[row].name : "?";
+}
+
+static ldr_metric ldr__metric_for(ldr_metric metric, ldr_head head) { return metric != LDR_METRIC_AUTO ? metric : ldr__head_of(head)->metric; }
+
+static int ldr__metric_fits(ldr_metric metric, ldr_head head) {
+    int row = ldr__metric_row(metric);
+    if (metric == LDR_METRIC_AUTO || row == LDR__METRICS) return row < LDR__METRICS;
+    return ldr__metrics[row].only < 0 ? head != LDR_HEAD_REGRESS && head != LDR_HEAD_MULTI : ldr__metrics[row].only == (int)head;
 }
 
 /* Everything the metrics need, gathered batch by batch. Positive class of F1 and Matthews: 1. */
-typedef struct ldr__tally {
+struct ldr__tally {
     double  loss, weight;
     int64_t right, counted, tp, fp, tn, fn;            /* of class 1                              */
-    int64_t found, wanted, matched;                    /* entities                                */
+    int64_t found, wanted, matched;                    /* entities; MULTI: labels                 */
     float  *predicted, *actual;                        /* REGRESS: [examples]                     */
     size_t  values;
-} ldr__tally;
+};
 
 static double ldr__ratio(double a, double b) { return b > 0 ? a / b : 0; }
 
@@ -14091,33 +14263,73 @@ static void ldr__tally_class(ldr__tally *y, int32_t guess, int32_t gold) {
     else gold == 1 ? y->fn++ : y->tn++;
 }
 
-/* Adds a batch whose logits stand in the pass. `scratch` is room for the predicted tags. */
+/* What a batch adds to the tally, a function a head. `scratch` is room for the predicted tags. */
+
+static void ldr__tally_words(ldr__tally *y, const ldr__pass *s, const ldr__targets *t, int32_t *scratch) {
+    size_t r;
+    (void)t;
+    (void)scratch;
+    for (r = 0; r < s->row_count; r++) ldr__tally_class(y, s->guess[r], s->labels[r]);
+}
+
+static void ldr__tally_numbers(ldr__tally *y, const ldr__pass *s, const ldr__targets *t, int32_t *scratch) {
+    size_t r;
+    (void)t;
+    (void)scratch;
+    for (r = 0; r < s->row_count; r++, y->values++) {
+        y->predicted[y->values] = s->logits[r];
+        y->actual[y->values] = s->values[r];
+    }
+}
+
+static void ldr__tally_choice(ldr__tally *y, const ldr__pass *s, const ldr__targets *t, int32_t *scratch) {
+    size_t r, n = (size_t)t->choices;
+    (void)scratch;
+    for (r = 0; r < s->row_count / n; r++) ldr__tally_class(y, ldr__argmax(s->logits + r * n, n), s->labels[r]);
+}
+
+static void ldr__tally_classes(ldr__tally *y, const ldr__pass *s, const ldr__targets *t, int32_t *scratch) {
+    size_t r, n = (size_t)s->l->d.classes;
+    (void)t;
+    (void)scratch;
+    for (r = 0; r < s->row_count; r++) ldr__tally_class(y, ldr__argmax(s->logits + r * n, n), s->labels[r]);
+}
+
+static void ldr__tally_tags(ldr__tally *y, const ldr__pass *s, const ldr__targets *t, int32_t *scratch) {
+    size_t r, n = (size_t)s->l->d.classes;
+    int32_t q;
+    (void)t;
+    for (r = 0; r < s->row_count; r++) {
+        scratch[r] = ldr__argmax(s->logits + r * n, n);
+        if (s->labels[r] != LDR_IGNORE) ldr__tally_class(y, scratch[r], s->labels[r]);
+    }
+    for (q = 0; q < s->t.sequences; q++) ldr__tally_entities(y, scratch + s->offsets[q], s->labels + s->offsets[q], (size_t)(s->offsets[q + 1] - s->offsets[q]));
+}
+
+/* A label is answered where its probability is above a half. */
+static void ldr__tally_sets(ldr__tally *y, const ldr__pass *s, const ldr__targets *t, int32_t *scratch) {
+    size_t r, c, k, n, classes = (size_t)s->l->d.classes;
+    (void)scratch;
+    for (r = 0; r < s->row_count; r++) {
+        const float *z = s->logits + r * classes;
+        const int32_t *items;
+        int64_t found = 0, matched = 0;
+        n = ldr__label_set(t->sets, t->labels[r], &items);
+        for (c = 0; c < classes; c++) found += z[c] > 0;
+        for (k = 0; k < n; k++) matched += items[k] >= 0 && z[items[k]] > 0;
+        y->found += found;
+        y->wanted += (int64_t)n;
+        y->matched += matched;
+        y->right += found == matched && matched == (int64_t)n;
+        y->counted++;
+    }
+}
+
+/* Adds a batch whose logits stand in the pass. */
 static void ldr__tally_batch(ldr__tally *y, ldr__pass *s, const ldr__targets *t, int32_t *scratch) {
-    ldr_head head = s->l->d.head;
-    size_t n = (size_t)s->l->d.classes, r;
     y->loss += ldr__pass_loss(s, t, 0);
     y->weight += ldr__batch_weight(s, t);
-    if (head == LDR_HEAD_WORDS) {
-        for (r = 0; r < s->row_count; r++) ldr__tally_class(y, s->guess[r], s->labels[r]);
-        return;
-    }
-    if (head == LDR_HEAD_REGRESS)
-        for (r = 0; r < s->row_count; r++, y->values++) {
-            y->predicted[y->values] = s->logits[r];
-            y->actual[y->values] = s->values[r];
-        }
-    else if (head == LDR_HEAD_CHOICE)
-        for (r = 0; r < s->row_count / (size_t)t->choices; r++) ldr__tally_class(y, ldr__argmax(s->logits + r * (size_t)t->choices, (size_t)t->choices), s->labels[r]);
-    else if (head == LDR_HEAD_CLASSIFY)
-        for (r = 0; r < s->row_count; r++) ldr__tally_class(y, ldr__argmax(s->logits + r * n, n), s->labels[r]);
-    else {
-        int32_t q;
-        for (r = 0; r < s->row_count; r++) {
-            scratch[r] = ldr__argmax(s->logits + r * n, n);
-            if (s->labels[r] != LDR_IGNORE) ldr__tally_class(y, scratch[r], s->labels[r]);
-        }
-        for (q = 0; q < s->t.sequences; q++) ldr__tally_entities(y, scratch + s->offsets[q], s->labels + s->offsets[q], (size_t)(s->offsets[q + 1] - s->offsets[q]));
-    }
+    ldr__head_of(s->l->d.head)->tally(y, s, t, scratch);
 }
 
 static double ldr__pearson(const float *a, const float *b, size_t n) {
@@ -14154,6 +14366,7 @@ static double ldr__tally_value(const ldr__tally *y, ldr_metric metric, float *sc
     switch (metric) {
         case LDR_METRIC_F1: return f1;
         case LDR_METRIC_ACCURACY_F1: return (accuracy + f1) / 2;
+        case LDR_METRIC_MICRO_F1:
         case LDR_METRIC_ENTITY_F1: return ldr__ratio(2.0 * (double)y->matched, (double)(y->found + y->wanted));
         case LDR_METRIC_MATTHEWS:
             under = (double)(y->tp + y->fp) * (double)(y->tp + y->fn) * (double)(y->tn + y->fp) * (double)(y->tn + y->fn);
@@ -14812,7 +15025,7 @@ LDR__DEF ldr_train_desc ldr_train_desc_defaults(const ldr_ladder *l, const ldr_t
 
 static int32_t ldr__examples(const ldr_dataset *d) { return d ? (int32_t)(d->count / (size_t)(d->head == LDR_HEAD_CHOICE ? d->choices : 1)) : 0; }
 
-static int ldr__balances(const ldr_trainer *t) { return t->d.balance && !t->d.class_weights && (t->l->d.head == LDR_HEAD_CLASSIFY || t->l->d.head == LDR_HEAD_TOKENS); }
+static int ldr__balances(const ldr_trainer *t) { return t->d.balance && !t->d.class_weights && ldr__head_of(t->l->d.head)->weighted; }
 
 /* Class weights that make every class count the same in the whole training set. */
 static void ldr__balance(ldr_trainer *t) {
@@ -14903,6 +15116,7 @@ static void ldr__scales_gradients(const ldr_trainer *t) {
 
 /* What the head reads of some examples, x[rows,width], with its targets. */
 typedef struct ldr__features {
+    const ldr_dataset *d;
     float   *x, *values;
     int32_t *labels;
     size_t   rows, room, groups, per;      /* per: rows of a choice, that have one label together */
@@ -14925,6 +15139,7 @@ static void ldr__features_place(ldr__plan *p, ldr__features *f, const ldr_traine
     size_t most = (size_t)LDR__FIT_BYTES / sizeof(float) / (size_t)t->l->head_width;
     memset(f, 0, sizeof *f);
     f->room = d ? LDR__MIN(most, ldr__per_token(d->head) ? d->tokens : d->count) : 0;
+    f->d = d;
     f->per = d && d->head == LDR_HEAD_CHOICE ? (size_t)d->choices : 1;
     f->x = ldr__place_matrix(p, "head fit", f->room, (size_t)t->l->head_width);
     f->values = ldr__place_floats(p, "head fit", f->room);
@@ -14973,7 +15188,7 @@ static ldr_status ldr__trainer_check(const ldr_ladder *l, const ldr_dataset *tra
     if (d->epochs < 0 || d->batch < 1 || d->accumulate < 1 || d->accumulate > d->batch || !(d->rate >= 0) || !(d->beta1 >= 0 && d->beta1 < 1) || !(d->beta2 >= 0 && d->beta2 < 1) || !(d->epsilon > 0) ||
         !(d->momentum >= 0 && d->momentum < 1) || !(d->weight_decay >= 0) || !(d->warmup <= 1) || d->clip != d->clip || d->patience < 0 || !(d->label_smoothing >= 0 && d->label_smoothing < 1) || (int)d->optimizer < 0 || d->optimizer > LDR_ADAFACTOR ||
         !(d->replace_rate > 0 && d->replace_rate <= 1) || !(d->replace_until > 0 && d->replace_until <= 1) || (int)d->replace_schedule < 0 || d->replace_schedule > LDR_REPLACE_CONSTANT ||
-        (int)d->schedule < 0 || d->schedule > LDR_CONSTANT || (int)d->metric < 0 || d->metric > LDR_METRIC_ENTITY_F1 || !ldr__packs(d->cache_type) || !ldr__packs(d->tap_type))
+        (int)d->schedule < 0 || d->schedule > LDR_CONSTANT || ldr__metric_row(d->metric) == LDR__METRICS || !ldr__packs(d->cache_type) || !ldr__packs(d->tap_type))
         return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a value of the training description is out of its range");
     if (d->cache && l->d.beside) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a tap cache keeps what a frozen backbone computes, and the one of this ladder is tuned: train without a cache");
     if (d->cache && l->deep && !l->top)
@@ -14985,9 +15200,10 @@ static ldr_status ldr__trainer_check(const ldr_ladder *l, const ldr_dataset *tra
     if (d->cache_dir) return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "this build has no files (LADDER_NO_STDIO): a tap cache can be in memory only");
 #endif
     if ((int64_t)d->epochs * ldr__examples(train) > INT32_MAX) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "%d epochs of %d examples are more steps than can be counted", d->epochs, ldr__examples(train));
-    if (d->metric && ((d->metric == LDR_METRIC_CORRELATION) != (l->d.head == LDR_HEAD_REGRESS) || (d->metric == LDR_METRIC_ENTITY_F1 && l->d.head != LDR_HEAD_TOKENS)))
+    if (!ldr__metric_fits(d->metric, l->d.head))
         return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "metric %s does not fit the ladder's head", ldr_metric_name(d->metric));
-    if (l->d.head == LDR_HEAD_WORDS && (d->class_weights || d->balance || d->label_smoothing > 0)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a words head has no class weights and no label smoothing");
+    if ((l->d.head == LDR_HEAD_WORDS || l->d.head == LDR_HEAD_MULTI) && (d->class_weights || d->balance || d->label_smoothing > 0))
+        return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a %s head has no class weights and no label smoothing", ldr_head_name(l->d.head));
     if (d->distil && (l->d.head != LDR_HEAD_WORDS || l->d.method != LDR_METHOD_LADDER || !l->d.rung_count || !ldr__uses_final(l))) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "distilling is for a ladder with a words head and output MIXED or RESIDUAL: others have nothing to learn from the backbone's scores");
     for (c = 0; d->class_weights && c < l->d.classes; c++)
         if (!(d->class_weights[c] >= 0 && d->class_weights[c] <= FLT_MAX)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "the weight of class %d is negative or not finite", c);
@@ -15278,8 +15494,10 @@ static double ldr__features_loss(ldr_trainer *t, const ldr__features *f, const i
     ldr__pass *s = &t->pass;
     size_t width = (size_t)t->l->head_width, most = s->max_rows / f->per, i, n, k, r;
     ldr__targets target = ldr__pass_targets(s, gradients ? t->class_weights : NULL,
-            gradients ? t->d.label_smoothing : 0, t->train->choices), one = target;
+            gradients ? t->d.label_smoothing : 0, t->train->choices), one;
     double loss = 0;
+    target.sets = f->d;
+    one = target;
     *weight = 0;
     for (i = 0; i < count; i++) {
         one.labels = f->labels + (order ? (size_t)order[first + i] : first + i);
@@ -15773,7 +15991,7 @@ LDR__DEF ldr_status ldr_predict(ldr_predictor *p, float *scores, const ldr_batch
     ldr__pass_backbone(s);
     ldr__head_forward(s);
     memcpy(scores, s->logits, s->row_count * (size_t)l->d.classes * sizeof(float));
-    if (l->d.head == LDR_HEAD_CLASSIFY || l->d.head == LDR_HEAD_TOKENS) ldr__softmax_rows(scores, s->row_count, (size_t)l->d.classes);
+    if (ldr__head_of(l->d.head)->scores) ldr__head_of(l->d.head)->scores(scores, s->row_count, (size_t)l->d.classes);
     return LDR_OK;
 }
 
@@ -15811,7 +16029,14 @@ static ldr_dataset *ldr__dataset_some(const ldr_dataset *d, int32_t most, int32_
     for (i = first; some && i < n && most-- > 0; i += step)
         for (c = 0; c < per; c++) {
             ldr_example e = ldr_dataset_get(d, i * per + c);
-            if (ldr_dataset_add(some, &e, err)) {
+            const int32_t *items;
+            int32_t set = 0;
+            if (d->head == LDR_HEAD_MULTI) {
+                size_t count = ldr__label_set(d, e.labels[0], &items);
+                set = ldr_dataset_label_set(some, items, (int32_t)count, err);
+                e.labels = &set;
+            }
+            if (set < 0 || ldr_dataset_add(some, &e, err)) {
                 ldr_dataset_free(some);
                 return NULL;
             }
@@ -16427,6 +16652,8 @@ static uint64_t ldr__run_digest(const ldr_trainer *t) {
         }
         for (k = 0; k < sets[i]->tokens; k++) h = ldr__mix64(h ^ ((uint64_t)(uint32_t)sets[i]->ids[k] << 16) ^ (uint64_t)(uint32_t)sets[i]->segments[k]);
         for (k = 0; k < labels; k++) h = ldr__mix64(h ^ (uint64_t)(uint32_t)sets[i]->labels[k]);
+        for (k = 0; k < sets[i]->set_used; k++) h = ldr__mix64(h ^ (uint64_t)(uint32_t)sets[i]->set_items[k]);
+        for (k = 0; k < sets[i]->set_count; k++) h = ldr__mix64(h ^ sets[i]->set_ends[k]);
         for (k = 0; k <= sets[i]->count; k++) h = ldr__mix64(h ^ sets[i]->offsets[k]);
         h = ldr__floats_digest(h, sets[i]->values, sets[i]->count);
     }
