@@ -590,6 +590,9 @@ typedef struct ldr_dataset_desc {
     const char   *text, *text2, *label;   /* JSON fields; NULL: "text" or "sentence" or "sentence1", "text2" or "sentence2", "label" */
     const ldr_dataset *labels;     /* take the label names of this set: others are LDR_UNSEEN, see ldr_dataset_unseen */
     int32_t       many_labels;     /* 1: as many classes as examples is meant, and no mistake  */
+    const char   *encoding;        /* NULL: UTF-8, or UTF-16 with its mark; else utf-16le, utf-16be, latin-1, windows-1252 */
+    const char   *columns;         /* TSV, CSV: what they hold, "text,-,label"; NULL: as a first line of names says, or
+                                      "label,text,text2" */
 } ldr_dataset_desc;
 
 LDR_API ldr_dataset *ldr_dataset_create(const ldr_dataset_desc *desc, ldr_error *err);
@@ -615,6 +618,7 @@ LDR_API ldr_status ldr_dataset_add_text(ldr_dataset *d, const ldr_tokenizer *t, 
 LDR_API void       ldr_dataset_clear(ldr_dataset *d);
 LDR_API int32_t    ldr_dataset_count(const ldr_dataset *d);               /* sequences (CHOICE: count / choices examples) */
 LDR_API int64_t    ldr_dataset_tokens(const ldr_dataset *d);
+LDR_API int32_t    ldr_dataset_cut(const ldr_dataset *d);                 /* texts that lost their ends to max_len      */
 LDR_API ldr_example ldr_dataset_get(const ldr_dataset *d, int32_t index); /* pointers into d, until the next add */
 /* Names of the classes: index of `name`, added when `add`, else -1. */
 LDR_API int32_t     ldr_dataset_label(ldr_dataset *d, const char *name, int32_t add, ldr_error *err);
@@ -628,8 +632,10 @@ LDR_API int32_t     ldr_dataset_label_set_get(const ldr_dataset *d, int32_t *cla
 LDR_API int32_t     ldr_dataset_unseen(const ldr_dataset *d, const char **name);
 
 #if !defined(LADDER_NO_STDIO) && !defined(LADDER_NO_TOKENIZER)
-/* Reads `label<TAB>text[<TAB>text2]` lines (.tsv, .txt), JSON lines or a JSON array (.jsonl, .json)
-   for CLASSIFY or REGRESS. An example without text or label is an error with its offset. */
+/* Reads examples for CLASSIFY or REGRESS: lines with TAB-separated columns (.tsv, .txt), records of RFC 4180 (.csv, also
+   with semicolons), JSON lines or a JSON array (.jsonl, .json); "-" is standard input. A first line that names a label
+   and a text column says which columns count. What is not UTF-8, and an example without text or label, is an error with
+   its line. */
 LDR_API ldr_dataset *ldr_dataset_load(const ldr_model *m, const char *path, const ldr_dataset_desc *desc, ldr_error *err);
 #endif
 
@@ -3814,14 +3820,12 @@ static int ldr__file_exists(const char *path) {
 
 /* Reads in growing blocks and never asks for the size: `ftell` is 32-bit on some systems and
    meaningless for pipes. Ends with one spare NUL byte, not counted. */
-static ldr_status ldr__source_read(ldr__source *s, const char *path, const ldr_allocator *alloc, ldr_error *err) {
+static ldr_status ldr__source_stream(ldr__source *s, FILE *f, const char *path, const ldr_allocator *alloc, ldr_error *err) {
     void *data = NULL;
     size_t used = 0, capacity = 0, got;
-    FILE *f = fopen(path, "rb");
-    if (!f) return ldr__fail(err, LDR_IO, LDR_NO_OFFSET, "%s: cannot be opened: %s", path, strerror(errno));
+    memset(s, 0, sizeof *s);
     for (;;) {
         if (!ldr__grow(alloc, &data, &capacity, used + 65536, 1)) {
-            fclose(f);
             ldr__free(alloc, data, capacity);
             return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "%s: out of memory after %U bytes", path, (uint64_t)used);
         }
@@ -3830,11 +3834,9 @@ static ldr_status ldr__source_read(ldr__source *s, const char *path, const ldr_a
         if (got == 0) break;
     }
     if (ferror(f)) {
-        fclose(f);
         ldr__free(alloc, data, capacity);
         return ldr__fail(err, LDR_IO, used, "%s: reading failed: %s", path, strerror(errno));
     }
-    fclose(f);
     ((unsigned char *)data)[used] = 0;
     if (capacity != used + 1) {          /* give back the slack: ldr__free wants the exact size */
         void *exact = ldr__alloc(alloc, used + 1);
@@ -3851,6 +3853,15 @@ static ldr_status ldr__source_read(ldr__source *s, const char *path, const ldr_a
     s->kind = 1;
     s->alloc = ldr__allocator(alloc);
     return LDR_OK;
+}
+
+static ldr_status ldr__source_read(ldr__source *s, const char *path, const ldr_allocator *alloc, ldr_error *err) {
+    ldr_status status;
+    FILE *f = fopen(path, "rb");
+    if (!f) return ldr__fail(err, LDR_IO, LDR_NO_OFFSET, "%s: cannot be opened: %s", path, strerror(errno));
+    status = ldr__source_stream(s, f, path, alloc, err);
+    fclose(f);
+    return status;
 }
 
 static ldr_status ldr__source_open(ldr__source *s, const char *path, const ldr_allocator *alloc, ldr_error *err) {
@@ -11026,6 +11037,7 @@ struct ldr_dataset {
     size_t        set_count, set_used, set_items_cap, set_ends_cap;
     char         *unseen;                      /* the first label of a file that no class has   */
     uint64_t      version;                     /* how often it was emptied                      */
+    int32_t       cut;                         /* texts that lost tokens to max_len             */
     ldr_encoding  encoding;                    /* reused by ldr_dataset_add_text                */
 };
 
@@ -11089,6 +11101,7 @@ LDR__DEF void ldr_dataset_clear(ldr_dataset *d) {
     if (!d) return;
     d->tokens = d->count = d->set_count = d->set_used = 0;
     d->version++;
+    d->cut = 0;
 }
 
 LDR__DEF ldr_status ldr_dataset_add(ldr_dataset *d, const ldr_example *e, ldr_error *err) {
@@ -11127,6 +11140,7 @@ memory:
 
 LDR__DEF int32_t ldr_dataset_count(const ldr_dataset *d) { return d ? (int32_t)d->count : 0; }
 LDR__DEF int64_t ldr_dataset_tokens(const ldr_dataset *d) { return d ? (int64_t)d->tokens : 0; }
+LDR__DEF int32_t ldr_dataset_cut(const ldr_dataset *d) { return d ? d->cut : 0; }
 
 LDR__DEF ldr_example ldr_dataset_get(const ldr_dataset *d, int32_t index) {
     ldr_example e;
@@ -11235,6 +11249,7 @@ LDR__DEF ldr_status ldr_dataset_add_text(ldr_dataset *d, const ldr_tokenizer *t,
     if (ldr__per_token(d->head)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a data set with a label for every token takes ldr_dataset_add");
     if (!d->encoding.alloc.alloc_fn) d->encoding.alloc = d->alloc;
     if (ldr_tokenizer_encode(t, &d->encoding, text, strlen(text), text2, text2 ? strlen(text2) : 0, d->max_len ? d->max_len : 128, 1, err)) return err ? err->status : LDR_DATA;
+    d->cut += d->encoding.cut > 0;
     memset(&e, 0, sizeof e);
     e.count = d->encoding.count;
     e.ids = d->encoding.ids;
@@ -11255,7 +11270,7 @@ LDR__DEF ldr_status ldr_dataset_add_text(ldr_dataset *d, const ldr_tokenizer *t,
 
 #if !defined(LADDER_NO_STDIO) && !defined(LADDER_NO_TOKENIZER)
 
-enum { LDR__FIELD_LABEL, LDR__FIELD_TEXT, LDR__FIELD_TEXT2, LDR__FIELDS };
+enum { LDR__FIELD_LABEL, LDR__FIELD_TEXT, LDR__FIELD_TEXT2, LDR__FIELDS, LDR__MAX_COLUMNS = 64 };
 
 typedef struct ldr__reader {
     ldr_dataset         *d;
@@ -11263,13 +11278,22 @@ typedef struct ldr__reader {
     ldr_dataset_desc     desc;
     const char          *data;                    /* the whole file; offsets count from here  */
     size_t               size, begin;             /* begin: after a byte order mark           */
-    void                *field[LDR__FIELDS];
-    size_t               capacity[LDR__FIELDS];
+    void                *field[LDR__FIELDS + 1];  /* the last: a column that is not used      */
+    size_t               capacity[LDR__FIELDS + 1];
+    int                  column[LDR__MAX_COLUMNS];    /* the field of each                        */
+    int                  columns, optional;       /* optional: so many of the last may be missing */
+    int                  named;                   /* the first line names the columns         */
+    char                 separator;
+    int                  unlabelled;              /* texts to be answered: a label may be missing */
+    int64_t              lines;                   /* before the first                         */
+    /* Takes the example whose fields have been copied; NULL: ldr__reader_add. */
+    ldr_status         (*row_fn)(struct ldr__reader *r, int pair, size_t at, ldr_error *err);
+    void                *user;
 } ldr__reader;
 
 /* Lines are counted only when something is wrong: a file is read far more often than it is broken. */
 static int64_t ldr__reader_line(const ldr__reader *r, size_t at) {
-    int64_t line = 1;
+    int64_t line = r->lines + 1;
     size_t i;
     for (i = 0; i < at && i < r->size; i++) line += r->data[i] == '\n';
     return line;
@@ -11331,27 +11355,108 @@ static int ldr__reader_word(const char *s, const char *const *words) {
     return 0;
 }
 
-/* A first line that names the columns: label and text, by their usual names. */
-static int ldr__reader_header(const char *label, const char *text) {
-    static const char *const labels[] = { "label", "labels", "class", "category", "target", "score", NULL };
-    static const char *const texts[] = { "text", "texts", "sentence", "sentence1", "content", "question", "review",
-            "title", NULL };
-    return ldr__reader_word(label, labels) && ldr__reader_word(text, texts);
+/* What a column of this name holds, by the usual names; LDR__FIELDS: something else. */
+static int ldr__reader_field(const char *name) {
+    static const char *const words[LDR__FIELDS][16] = {
+        { "label", "labels", "class", "category", "target", "score", "sentiment", "intent", NULL },
+        { "text", "texts", "sentence", "sentence1", "content", "question", "question1", "review", "title", "premise", "query", NULL },
+        { "text2", "sentence2", "question2", "hypothesis", "answer", NULL } };
+    int f;
+    for (f = 0; f < LDR__FIELDS && !ldr__reader_word(name, words[f]); f++) {}
+    return f;
 }
 
 /* Text in another encoding is not read as if it were UTF-8: the first wrong byte of the file. */
 static ldr_status ldr__reader_utf8(const ldr__reader *r, ldr_error *err) {
     size_t i = r->begin, n;
-    if (r->size >= 2 && ((unsigned char)r->data[0] ^ (unsigned char)r->data[1]) == 1 &&
-            ((unsigned char)r->data[0] | 1) == 0xff)
-        return ldr__fail(err, LDR_DATA, 0, "the file is UTF-16; save it as UTF-8 (iconv -f utf-16 -t utf-8)");
     for (; i < r->size; i += n) {
         n = ldr__utf8_length((const unsigned char *)r->data + i, r->size - i);
-        if (!n) return ldr__fail(err, LDR_DATA, i,
-                "line %I: byte %d is not UTF-8; convert the file (for example iconv -f gbk -t utf-8, or -f latin1)",
+        if (!n) return ldr__fail(err, LDR_DATA, i, "line %I: byte %d is not UTF-8; say the file's encoding (--encoding "
+                "latin-1, windows-1252 or utf-16), or convert another one (for example iconv -f gbk -t utf-8)",
                 ldr__reader_line(r, i), (int)(unsigned char)r->data[i]);
     }
     return LDR_OK;
+}
+
+enum { LDR__UTF8, LDR__UTF16, LDR__UTF16LE, LDR__UTF16BE, LDR__WINDOWS1252 };
+static ldr_status ldr__reader_encoding(int *kind, const char *name, ldr_error *err) {
+    static const struct { const char *name; int kind; } names[] = { { "utf-8", LDR__UTF8 }, { "utf-16", LDR__UTF16 },
+            { "utf-16le", LDR__UTF16LE }, { "utf-16be", LDR__UTF16BE }, { "latin-1", LDR__WINDOWS1252 },
+            { "iso-8859-1", LDR__WINDOWS1252 }, { "windows-1252", LDR__WINDOWS1252 } };
+    size_t i;
+    for (i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(name, names[i].name) == 0) {
+            *kind = names[i].kind;
+            return LDR_OK;
+        }
+    return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "the encoding \"%s\" is none of utf-8, utf-16, utf-16le, utf-16be, "
+            "latin-1, windows-1252: convert the file to UTF-8 (iconv -f %s -t utf-8)", name, name);
+}
+
+/* The character at s, n bytes from the end, and its bytes; 0xffffffff: none. Latin-1 is read as Windows does, for files
+   that say so mean that. */
+static uint32_t ldr__reader_char(const unsigned char *s, size_t n, int kind, size_t *bytes) {
+    static const unsigned short high[32] = { 0x20ac, 0xffff, 0x201a, 0x192, 0x201e, 0x2026, 0x2020, 0x2021, 0x2c6, 0x2030, 0x160,
+            0x2039, 0x152, 0xffff, 0x17d, 0xffff, 0xffff, 0x2018, 0x2019, 0x201c, 0x201d, 0x2022, 0x2013, 0x2014, 0x2dc, 0x2122,
+            0x161, 0x203a, 0x153, 0xffff, 0x17e, 0x178 };
+    uint32_t c, low, i = kind == LDR__UTF16LE;
+    *bytes = 1;
+    if (kind == LDR__WINDOWS1252) {
+        c = *s >= 0x80 && *s < 0xa0 ? high[*s - 0x80] : *s;
+        return c == 0xffff ? 0xffffffffu : c;
+    }
+    *bytes = 2;
+    if (n < 2) return 0xffffffffu;
+    c = (uint32_t)s[i] << 8 | s[!i];
+    if (c < 0xd800 || c > 0xdfff) return c;
+    low = n < 4 || c > 0xdbff ? 0 : (uint32_t)s[2 + i] << 8 | s[2 + !i];
+    *bytes = 4;
+    return low >= 0xdc00 && low <= 0xdfff ? 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00) : 0xffffffffu;
+}
+
+/* The file as UTF-8: as it is, or as a copy that takes its place. */
+static ldr_status ldr__reader_decode(ldr__reader *r, ldr__source *s, ldr_error *err) {
+    size_t at = 0, used = 0, bytes;
+    int kind = LDR__UTF8, mark = s->size >= 2 && (s->data[0] ^ s->data[1]) == 1 && (s->data[0] | 1) == 0xff;
+    ldr_status status = r->desc.encoding ? ldr__reader_encoding(&kind, r->desc.encoding, err) : LDR_OK;
+    ldr__source copy;
+    if (status) return status;
+    if (!r->desc.encoding && mark) kind = LDR__UTF16;
+    if (kind == LDR__UTF16 && !mark) return ldr__fail(err, LDR_DATA, 0, "no byte order mark: say utf-16le or utf-16be");
+    if (kind == LDR__UTF16) kind = s->data[0] == 0xff ? LDR__UTF16LE : LDR__UTF16BE;
+    if (kind != LDR__UTF8) {
+        memset(&copy, 0, sizeof copy);
+        copy.alloc = s->kind ? s->alloc : ldr__allocator(&r->desc.alloc);
+        copy.kind = 1;
+        copy.size = s->size > SIZE_MAX / 4 ? 0 : 3 * s->size;      /* no character takes more       */
+        copy.data = (unsigned char *)ldr__alloc(&copy.alloc, copy.size + 1);
+        if (!copy.data) return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while reading examples");
+        for (at = kind != LDR__WINDOWS1252 && mark ? 2 : 0; at < s->size; at += bytes) {
+            uint32_t c = ldr__reader_char(s->data + at, s->size - at, kind, &bytes);
+            if (c == 0xffffffffu) break;
+            used += ldr__utf8_put((char *)(size_t)copy.data + used, c);
+        }
+        r->data = (const char *)copy.data;
+        r->size = used;
+        if (at < s->size) status = ldr__fail(err, LDR_DATA, at, "line %I: the bytes are not the encoding's", ldr__reader_line(r, used));
+        ldr__source_close(s);
+        *s = copy;
+    } else {
+        r->data = (const char *)s->data;
+        r->size = s->size;
+    }
+    r->begin = r->size >= 3 && memcmp(r->data, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+    return status ? status : ldr__reader_utf8(r, err);
+}
+
+/* The file's text; "-" is standard input. */
+static ldr_status ldr__reader_open(ldr__reader *r, ldr__source *s, const char *path, ldr_error *err) {
+    ldr_status status = strcmp(path, "-") == 0 ? ldr__source_stream(s, stdin, "standard input", &r->desc.alloc, err)
+            : ldr__source_open(s, path, &r->desc.alloc, err);
+    if (status) return status;
+    status = ldr__reader_decode(r, s, err);
+    if (status) ldr__source_close(s);
+    return status;
 }
 
 /* As many classes as examples: most likely the columns are swapped. */
@@ -11392,82 +11497,122 @@ static ldr_status ldr__reader_add(ldr__reader *r, int pair, size_t at, ldr_error
     return ldr_dataset_add_text(r->d, r->tokenizer, text, text2, index, value, err);
 }
 
-/* label<TAB>text[<TAB>text2], without the line's end. */
-static ldr_status ldr__reader_line_add(ldr__reader *r, size_t begin, size_t end, ldr_error *err) {
-    size_t i, from = begin;
-    int k = 0;
-    for (i = begin; i <= end; i++) {
-        if (i < end && r->data[i] != '\t') continue;
-        if (k == LDR__FIELDS) return ldr__reader_fail(r, begin, err, "more than three fields; expected label<TAB>text or label<TAB>text<TAB>text2");
-        if (ldr__reader_copy(r, k++, r->data + from, i - from, err)) return LDR_MEMORY;
-        from = i + 1;
+/* ---- lines and records -------------------------------------------------------------------- */
+
+/* Copies the column at byte i of a line or a record into field f; in a record (RFC 4180) quotes stand around separators,
+   line ends and doubled quotes. Returns the byte behind it, which is a separator, a line's end or the end. */
+static size_t ldr__reader_column(ldr__reader *r, int f, size_t i, ldr_error *err) {
+    int quotes = r->separator != '\t' && r->separator != '\n', open = quotes && i < r->size && r->data[i] == '"';
+    const char *newline = open ? NULL : (const char *)memchr(r->data + i, '\n', r->size - i);
+    size_t from = i, used = 0;
+    char *field = ldr__reader_room(r, f, (newline ? (size_t)(newline - r->data) : r->size) - i, err);
+    if (!field) return SIZE_MAX;
+    for (i += (size_t)open; i < r->size; i++) {
+        char c = r->data[i];
+        if (open && c == '"' && i + 1 < r->size && r->data[i + 1] == '"') i++;
+        else if (open && c == '"') {
+            open = 0;
+            continue;
+        } else if (!open && (c == r->separator || c == '\n')) break;
+        else if (!open && c == '\r' && (i + 1 == r->size || r->data[i + 1] == '\n')) continue;
+        field[used++] = c;
     }
-    if (k < 2) return ldr__reader_fail(r, begin, err, "the example has no text; expected label<TAB>text or label<TAB>text<TAB>text2");
-    if (begin == r->begin &&
-            ldr__reader_header((const char *)r->field[LDR__FIELD_LABEL],
-            (const char *)r->field[LDR__FIELD_TEXT])) return LDR_OK;
-    return ldr__reader_add(r, k == LDR__FIELDS, begin, err);
+    ldr__drop_nul(field, used);
+    if (!open) return i;
+    ldr__reader_fail(r, from, err, "a quote opens and does not close");
+    return SIZE_MAX;
 }
 
-static ldr_status ldr__reader_lines(ldr__reader *r, ldr_error *err) {
-    size_t at = r->begin, end, next;
-    while (at < r->size) {
-        const char *newline = (const char *)memchr(r->data + at, '\n', r->size - at);
-        end = newline ? (size_t)(newline - r->data) : r->size;
-        next = newline ? end + 1 : end;
-        if (end > at && r->data[end - 1] == '\r') end--;
-        if (end > at) {
-            ldr_status status = ldr__reader_line_add(r, at, end, err);
-            if (status) return status;
-        }
-        at = next;
+/* What the columns hold, as "label,text,text2" says; the last `optional` may be missing. */
+static ldr_status ldr__reader_columns(ldr__reader *r, const char *list, int optional, ldr_error *err) {
+    static const char *const names[] = { "label", "text", "text2", "-" };
+    int have[LDR__FIELDS + 1] = { 0, 0, 0, 0 }, f;
+    const char *s = list;
+    r->optional = optional;
+    for (r->columns = 0; r->columns < LDR__MAX_COLUMNS; s++) {
+        size_t n = strcspn(s, ",");
+        for (f = 0; f <= LDR__FIELDS && !(strlen(names[f]) == n && memcmp(names[f], s, n) == 0); f++) {}
+        if (f > LDR__FIELDS || (f < LDR__FIELDS && have[f])) break;
+        have[f] = 1;
+        r->column[r->columns++] = f;
+        if (!*(s += n)) return have[LDR__FIELD_TEXT] && (have[LDR__FIELD_LABEL] || r->unlabelled) ? LDR_OK :
+                ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "columns \"%s\" name no %s", list,
+                have[LDR__FIELD_TEXT] ? "label" : "text");
     }
+    return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "columns \"%s\": expected label, text, text2 once each, and - for what is not used", list);
+}
+
+/* A first line that names a label and a text (without labels: a text, and what else it names is known too). */
+static ldr_status ldr__reader_head(ldr__reader *r, ldr_error *err) {
+    int have[LDR__FIELDS + 1] = { 0, 0, 0, 0 }, column[LDR__MAX_COLUMNS], n = 0, f, k;
+    size_t i = r->begin;
+    for (;; i++) {
+        i = ldr__reader_column(r, LDR__FIELDS, i, err);
+        if (i == SIZE_MAX) return err->status ? err->status : LDR_MEMORY;
+        ldr__reader_trim((char *)r->field[LDR__FIELDS]);
+        f = ldr__reader_field((const char *)r->field[LDR__FIELDS]);
+        if (n == LDR__MAX_COLUMNS) return LDR_OK;
+        column[n++] = have[f] ? LDR__FIELDS : f;
+        have[f]++;
+        if (i >= r->size || r->data[i] == '\n') break;
+    }
+    if (!have[LDR__FIELD_TEXT] || (!have[LDR__FIELD_LABEL] && !(r->unlabelled && have[LDR__FIELDS] == 0 && r->separator != '\n'))) return LDR_OK;
+    for (k = 0; k < n; k++) r->column[k] = column[k];
+    r->columns = n;
+    r->optional = 0;
+    r->named = 1;
     return LDR_OK;
 }
 
-/* A record of comma-separated fields (RFC 4180: quotes around commas, line ends and doubled quotes) from byte `at` to
-   *next. */
-static ldr_status ldr__reader_record(ldr__reader *r, size_t at, size_t *next, ldr_error *err) {
-    size_t i = at, used;
-    int k = 0, open;
+/* The columns of the line or record at byte `at`; *next is behind it. Returns how many, or -1. */
+static int ldr__reader_row(ldr__reader *r, size_t at, size_t *next, ldr_error *err) {
+    size_t i = at;
+    int n = 0;
     for (;; i++) {
-        char *field;
-        if (k == LDR__FIELDS)
-            return ldr__reader_fail(r, at, err,
-            "more than three fields; expected label,text or label,text,text2 (texts with commas stand in quotes)");
-        field = ldr__reader_room(r, k, r->size - i, err);
-        if (!field) return LDR_MEMORY;
-        open = i < r->size && r->data[i] == '"';
-        for (i += (size_t)open, used = 0; i < r->size; i++) {
-            char c = r->data[i];
-            if (open && c == '"' && i + 1 < r->size && r->data[i + 1] == '"') i++;
-            else if (open && c == '"') {
-                open = 0;
-                continue;
-            } else if (!open && (c == ',' || c == '\n')) break;
-            else if (!open && c == '\r' && (i + 1 == r->size || r->data[i + 1] == '\n')) continue;
-            field[used++] = c;
-        }
-        if (open) return ldr__reader_fail(r, at, err, "a quote opens and does not close");
-        ldr__drop_nul(field, used);
-        k++;
+        i = ldr__reader_column(r, n < r->columns ? r->column[n] : LDR__FIELDS, i, err);
+        if (i == SIZE_MAX) return -1;
+        n++;
         if (i >= r->size || r->data[i] == '\n') break;
     }
     *next = i + (i < r->size);
-    if (k == 1 && !*(const char *)r->field[0]) return LDR_OK;
-    if (k < 2) return ldr__reader_fail(r, at, err, "the example has no text; expected label,text or label,text,text2");
-    if (at == r->begin &&
-            ldr__reader_header((const char *)r->field[LDR__FIELD_LABEL],
-            (const char *)r->field[LDR__FIELD_TEXT])) return LDR_OK;
-    return ldr__reader_add(r, k == LDR__FIELDS, at, err);
+    return n;
 }
 
-static ldr_status ldr__reader_records(ldr__reader *r, ldr_error *err) {
+static ldr_status ldr__reader_give(ldr__reader *r, int pair, size_t at, ldr_error *err) {
+    return r->row_fn ? r->row_fn(r, pair, at, err) : ldr__reader_add(r, pair, at, err);
+}
+
+static ldr_status ldr__reader_wrong(const ldr__reader *r, int n, size_t at, ldr_error *err) {
+    if (r->desc.columns || r->named) return ldr__fail(err, LDR_DATA, at, "line %I: it has %d columns, %s", ldr__reader_line(r, at), n,
+            r->named ? "the first line names another number" : "and not those that were named");
+    if (n < r->columns) return ldr__reader_fail(r, at, err, "the example has no text; expected label<TAB>text or label<TAB>text<TAB>text2 (.csv: commas)");
+    return ldr__fail(err, LDR_DATA, at, "line %I: %d columns, more than %s; name them (--columns label,text,-: \"-\" is not used), in "
+            "the first line or there, or put quotes around commas", ldr__reader_line(r, at), n, r->unlabelled ? "text<TAB>text2" : "label<TAB>text<TAB>text2");
+}
+
+/* Lines with TAB-separated columns, or records. Empty lines are no examples, but texts to be answered may be empty. */
+static ldr_status ldr__reader_rows(ldr__reader *r, ldr_error *err) {
     size_t at = r->begin, next = at;
     ldr_status status = LDR_OK;
-    for (; !status && at < r->size; at = next) status = ldr__reader_record(r, at, &next, err);
+    int n, k, pair;
+    if (r->desc.columns) status = ldr__reader_columns(r, r->desc.columns, 0, err);
+    else {
+        status = ldr__reader_columns(r, r->separator == '\n' ? "text" : r->unlabelled ? "text,text2" : "label,text,text2", r->separator != '\n', err);
+        if (!status && r->lines == 0) status = ldr__reader_head(r, err);
+    }
+    for (; !status && at < r->size; at = next) {
+        n = ldr__reader_row(r, at, &next, err);
+        if (n < 0) return err->status ? err->status : LDR_MEMORY;
+        if (at == r->begin && r->named) continue;
+        if (n == 1 && !*(const char *)r->field[r->column[0]] && !r->unlabelled) continue;
+        if (n > r->columns || n < r->columns - r->optional) return ldr__reader_wrong(r, n, at, err);
+        for (pair = 0, k = 0; k < n; k++) pair |= r->column[k] == LDR__FIELD_TEXT2;
+        status = ldr__reader_give(r, pair, at, err);
+    }
     return status;
 }
+
+/* ---- JSON -------------------------------------------------------------------------------- */
 
 /* The member's string, or for labels also the text of a number, true or false. `base` is where
    the JSON text starts in the file. */
@@ -11494,19 +11639,23 @@ static int32_t ldr__reader_find(const ldr_json *j, int32_t object, const char *w
 }
 
 static ldr_status ldr__reader_object(ldr__reader *r, const ldr_json *j, int32_t object, size_t base, ldr_error *err) {
-    static const char *const labels[] = { "label", NULL }, *const texts[] = { "text", "sentence", "sentence1", NULL }, *const seconds[] = { "text2", "sentence2", NULL };
+    static const char *const labels[] = { "label", NULL }, *const texts[] = { "text", "sentence", "sentence1", NULL }, *const seconds[] = { "text2", "sentence2", "pair", NULL };
     size_t at = base + ldr_json_node_at(j, object)->begin;
     int32_t label = ldr__reader_find(j, object, r->desc.label, labels), text = ldr__reader_find(j, object, r->desc.text, texts);
     int32_t text2 = ldr__reader_find(j, object, r->desc.text2, seconds);
     ldr_status status;
+    if (r->unlabelled && ldr_json_node_at(j, object)->type == LDR_JSON_STRING) {
+        status = ldr__reader_member(r, LDR__FIELD_TEXT, j, object, base, err);
+        return status ? status : ldr__reader_give(r, 0, at, err);
+    }
     if (ldr_json_node_at(j, object)->type != LDR_JSON_OBJECT) return ldr__reader_fail(r, at, err, "an example is a JSON object");
-    if (label < 0) return ldr__fail(err, LDR_DATA, at, "line %I: the example has no label: no member \"%s\"", ldr__reader_line(r, at), r->desc.label ? r->desc.label : "label");
+    if (label < 0 && !r->unlabelled) return ldr__fail(err, LDR_DATA, at, "line %I: the example has no label: no member \"%s\"", ldr__reader_line(r, at), r->desc.label ? r->desc.label : "label");
     if (text < 0) return ldr__fail(err, LDR_DATA, at, "line %I: the example has no text: no member \"%s\"", ldr__reader_line(r, at), r->desc.text ? r->desc.text : "text\", \"sentence\" or \"sentence1");
     if (text2 < 0 && r->desc.text2) return ldr__fail(err, LDR_DATA, at, "line %I: the example has no second text: no member \"%s\"", ldr__reader_line(r, at), r->desc.text2);
-    status = ldr__reader_member(r, LDR__FIELD_LABEL, j, label, base, err);
+    status = r->unlabelled ? LDR_OK : ldr__reader_member(r, LDR__FIELD_LABEL, j, label, base, err);
     if (!status) status = ldr__reader_member(r, LDR__FIELD_TEXT, j, text, base, err);
     if (!status && text2 >= 0) status = ldr__reader_member(r, LDR__FIELD_TEXT2, j, text2, base, err);
-    return status ? status : ldr__reader_add(r, text2 >= 0, at, err);
+    return status ? status : ldr__reader_give(r, text2 >= 0, at, err);
 }
 
 /* One JSON value from byte `at`, errors counted from the file's start; *used bytes were read. */
@@ -11560,33 +11709,43 @@ static ldr_status ldr__reader_labels(ldr__reader *r, ldr_error *err) {
     return LDR_OK;
 }
 
+/* A file called .csv may have semicolons, or even TABs, where its first line has no comma. */
+static char ldr__reader_separator(const ldr__reader *r, const char *path) {
+    size_t i = r->begin;
+    char found = 0;
+    if (!ldr__ends_with(path, ".csv")) return '\t';
+    for (; i < r->size && r->data[i] != '\n' && r->data[i] != ','; i++)
+        if (!found && (r->data[i] == ';' || r->data[i] == '\t')) found = r->data[i];
+    return found && (i == r->size || r->data[i] == '\n') ? found : ',';
+}
+
 /* All examples of r->data[r->size], a file of this name. */
 static ldr_status ldr__reader_bytes(ldr__reader *r, const char *path, ldr_error *err) {
     ldr_status status = LDR_OK;
-    r->begin = r->size >= 3 && memcmp(r->data, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
-    if (r->desc.labels) status = ldr__reader_labels(r, err);
-    if (!status) status = ldr__reader_utf8(r, err);
-    if (!status) status = ldr__reader_is_json(r, path) ? ldr__reader_values(r, err) : ldr__ends_with(path, ".csv")
-            ? ldr__reader_records(r, err) : ldr__reader_lines(r, err);
-    if (!status) status = ldr__reader_suspicious(r, err);
+    if (r->desc.labels && r->d) status = ldr__reader_labels(r, err);
+    if (!r->separator) r->separator = ldr__reader_separator(r, path);
+    if (!status) status = ldr__reader_is_json(r, path) ? ldr__reader_values(r, err) : ldr__reader_rows(r, err);
+    if (!status && r->d) status = ldr__reader_suspicious(r, err);
     return status;
 }
 
 static ldr_status ldr__reader_run(ldr__reader *r, const char *path, ldr_error *err) {
     ldr__source source;
-    ldr_status status = ldr__source_open(&source, path, &r->desc.alloc, err);
+    ldr_status status = ldr__reader_open(r, &source, path, err);
     if (status) return status;
-    r->data = (const char *)source.data;
-    r->size = source.size;
     status = ldr__reader_bytes(r, path, err);
     ldr__source_close(&source);
     return status;
 }
 
+static void ldr__reader_free(ldr__reader *r) {
+    int k;
+    for (k = 0; k <= LDR__FIELDS; k++) ldr__free(&r->desc.alloc, r->field[k], r->capacity[k]);
+}
+
 LDR__DEF ldr_dataset *ldr_dataset_load(const ldr_model *m, const char *path, const ldr_dataset_desc *desc, ldr_error *err) {
     ldr__reader r;
     ldr_error local;
-    int k;
     memset(&r, 0, sizeof r);
     memset(&local, 0, sizeof local);
     if (desc) r.desc = *desc;
@@ -11612,7 +11771,7 @@ LDR__DEF ldr_dataset *ldr_dataset_load(const ldr_model *m, const char *path, con
         ldr_dataset_free(r.d);
         r.d = NULL;
     }
-    for (k = 0; k < LDR__FIELDS; k++) ldr__free(&r.desc.alloc, r.field[k], r.capacity[k]);
+    ldr__reader_free(&r);
     return r.d;
 }
 

@@ -1394,21 +1394,28 @@ TEST(utf8_stress_files) {
 
 /* ---- files of labelled texts ------------------------------------------------------------- */
 
+static const char *file_encoding, *file_columns;
+
 /* Reads a file of this name; the number of examples, or minus the status. */
 static int read_examples(const char *name, const char *text, size_t n, int many, ldr_error *err, char *first_label) {
     ldr_tokenizer *t = load_text(tiny, NULL);
     ldr__reader r;
-    int f, count;
+    ldr__source s;
+    int count;
     memset(&r, 0, sizeof r);
     memset(err, 0, sizeof *err);
     r.tokenizer = t;
     r.desc.many_labels = many;
+    r.desc.encoding = file_encoding;
+    r.desc.columns = file_columns;
     r.d = ldr_dataset_create(&r.desc, NULL);
-    r.data = text;
-    r.size = n;
-    count = ldr__reader_bytes(&r, name, err) ? -(int)err->status : (int)ldr_dataset_count(r.d);
+    memset(&s, 0, sizeof s);
+    s.data = (const unsigned char *)text;
+    s.size = n;
+    count = ldr__reader_decode(&r, &s, err) || ldr__reader_bytes(&r, name, err) ? -(int)err->status : (int)ldr_dataset_count(r.d);
     if (first_label) strcpy(first_label, count > 0 ? ldr_dataset_label_name(r.d, 0) : "");
-    for (f = 0; f < LDR__FIELDS; f++) ldr__free(NULL, r.field[f], r.capacity[f]);
+    ldr__source_close(&s);
+    ldr__reader_free(&r);
     ldr_dataset_free(r.d);
     ldr_tokenizer_free(t);
     return count;
@@ -1424,7 +1431,7 @@ TEST(labelled_files) {
     CHECK_STR(label, "a");
     CHECK_INT(read_examples("x.csv", "label,text\r\na,\"hello, \"\"world\"\"\"\r\nb,x\r\n", 39, 0, &err, label), 2);
     CHECK_INT(read_examples("x.csv", "a,\"hello", 8, 0, &err, NULL), -LDR_DATA);
-    CHECK_INT(err.offset, 0);
+    CHECK_INT(err.offset, 2);
     CHECK_INT(read_examples("x.csv", "a,b,c,d", 7, 0, &err, NULL), -LDR_DATA);
     CHECK_INT(read_examples("x.tsv", swapped, sizeof swapped - 1, 0, &err, NULL), -LDR_DATA);
     CHECK(strstr(err.message, "many_labels") != NULL);
@@ -1432,10 +1439,62 @@ TEST(labelled_files) {
     CHECK_INT(read_examples("x.tsv", "a\tx\nb\t\xc4\xe3\n", 9, 0, &err, NULL), -LDR_DATA);            /* GBK: line and byte       */
     CHECK_INT(err.offset, 6);
     CHECK(strstr(err.message, "line 2") != NULL);
-    CHECK_INT(read_examples("x.tsv", "\xff\xfe" "a\0", 4, 0, &err, NULL), -LDR_DATA);
-    CHECK(strstr(err.message, "UTF-16") != NULL);
+    CHECK(strstr(err.message, "--encoding") != NULL);
     CHECK_INT(read_examples("x", "[{\"label\":1,\"text\":\"a\"}]", 24, 0, &err, label), 1);
     CHECK_STR(label, "1");
+}
+
+/* Columns are named by the first line or by the caller, never guessed. */
+TEST(columns_of_files) {
+    ldr_error err;
+    char label[64];
+    file_encoding = file_columns = NULL;
+    CHECK_INT(read_examples("x.csv", "id,text,label\n7,hello,a\n8,world,b\n", 34, 0, &err, label), 2);
+    CHECK_STR(label, "a");
+    CHECK_INT(read_examples("x.tsv", "Sentence1\tSentence2\tLabel\r\nhello\tworld\tb\r\n", 44, 0, &err, label), 1);
+    CHECK_STR(label, "b");
+    CHECK_INT(read_examples("x.tsv", "text\tlabel\nhello\n", 17, 0, &err, NULL), -LDR_DATA);      /* a column short      */
+    CHECK(strstr(err.message, "line 2") != NULL);
+    CHECK_INT(read_examples("x.csv", "text;label\n\"a;b\";c\n", 19, 0, &err, label), 1);           /* semicolons          */
+    CHECK_STR(label, "c");
+    CHECK_INT(read_examples("x.tsv", "a\tb\tc\td\n", 8, 0, &err, NULL), -LDR_DATA);
+    CHECK(strstr(err.message, "--columns") != NULL);
+    file_columns = "-,text,label";
+    CHECK_INT(read_examples("x.tsv", "1\thello\ty\n2\tworld\tz\n", 20, 0, &err, label), 2);
+    CHECK_STR(label, "y");
+    CHECK_INT(read_examples("x.tsv", "1\thello\n", 8, 0, &err, NULL), -LDR_DATA);
+    file_columns = "text,-";
+    CHECK_INT(read_examples("x.tsv", "a\tb\n", 4, 0, &err, NULL), -LDR_ARGUMENT);
+    file_columns = "label,text,label";
+    CHECK_INT(read_examples("x.tsv", "a\tb\tc\n", 6, 0, &err, NULL), -LDR_ARGUMENT);
+    file_columns = NULL;
+}
+
+TEST(encodings_of_files) {
+    static const char little[] = "\xff\xfe" "a\0\t\0\x60\x4f\x3d\xd8\x00\xde\n", cut[] = "\xff\xfe" "a\0\t\0\x3d\xd8\n";
+    ldr_error err;
+    char label[64];
+    file_encoding = file_columns = NULL;
+    CHECK_INT(read_examples("x.tsv", little, sizeof little, 0, &err, label), 1);                  /* with its mark       */
+    CHECK_STR(label, "a");
+    CHECK_INT(read_examples("x.tsv", cut, sizeof cut, 0, &err, NULL), -LDR_DATA);                  /* half a pair         */
+    CHECK_INT(err.offset, 6);
+    file_encoding = "utf-16";
+    CHECK_INT(read_examples("x.tsv", little + 2, sizeof little - 2, 0, &err, NULL), -LDR_DATA);
+    file_encoding = "utf-16le";
+    CHECK_INT(read_examples("x.tsv", little + 2, sizeof little - 2, 0, &err, label), 1);
+    file_encoding = "utf-16be";
+    CHECK_INT(read_examples("x.tsv", "\0\xe9\0\t\0x", 6, 0, &err, label), 1);
+    CHECK_STR(label, "\xc3\xa9");
+    file_encoding = "windows-1252";
+    CHECK_INT(read_examples("x.tsv", "\x80\xe9\tx\n", 5, 0, &err, label), 1);
+    CHECK_STR(label, "\xe2\x82\xac\xc3\xa9");
+    CHECK_INT(read_examples("x.tsv", "a\tx\nb\t\x81\n", 8, 0, &err, NULL), -LDR_DATA);            /* no character        */
+    CHECK(strstr(err.message, "line 2") != NULL);
+    file_encoding = "gbk";
+    CHECK_INT(read_examples("x.tsv", "a\tx\n", 4, 0, &err, NULL), -LDR_UNSUPPORTED);
+    CHECK(strstr(err.message, "gbk") != NULL);
+    file_encoding = NULL;
 }
 
 #define TESTS(X)                                                                                                     \
@@ -1443,7 +1502,7 @@ TEST(labelled_files) {
     X(added_tokens_and_segments) X(wrong_calls) X(offsets) X(truncation) X(json_options) X(hostile_files)            \
     X(damaged_json) X(out_of_memory) X(files) X(model_directories) X(squad_questions) \
     X(llama_cpp_vectors) X(bert_base_uncased_cases) X(zh_mini) X(golden_strings) X(normalization_test) X(golden_tokenizers) X(golden_out_of_memory) X(hugging_face_vectors)  \
-    X(sentencepiece_vectors) X(regular_expressions) X(hostile_expressions) X(decoding) X(no_allocation_while_cutting) X(labelled_files)               \
+    X(sentencepiece_vectors) X(regular_expressions) X(hostile_expressions) X(decoding) X(no_allocation_while_cutting) X(labelled_files) X(columns_of_files) X(encodings_of_files)               \
     X(random_bytes) X(utf8_stress_files)
 
 LDR_TEST_MAIN("tokenizer", TESTS)
