@@ -11472,6 +11472,39 @@ static ldr_status ldr__reader_suspicious(const ldr__reader *r, ldr_error *err) {
             "all %d examples have labels of their own: is the text in the label's place? The first is \"%s\". Say many_labels (--many-labels) if it is meant", (int)n, ldr_dataset_label_name(r->d, 0));
 }
 
+/* The class that `label` names. LDR_UNSEEN: none of the known ones; real sets have rare classes that only dev holds. -1: an error. */
+static int32_t ldr__reader_class(ldr__reader *r, const char *label, ldr_error *err) {
+    int32_t index = ldr_dataset_label(r->d, label, r->desc.labels == NULL, err);
+    if (index >= 0 || !r->desc.labels) return index;
+    if (!r->d->unseen) r->d->unseen = ldr__copy_text(&r->d->alloc, label);
+    if (r->d->unseen) return LDR_UNSEEN;
+    ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory for a label name");
+    return -1;
+}
+
+enum { LDR__MOST_LABELS = 256 };       /* of one text                                            */
+
+/* "a|b": the classes of a text with several labels, or none, as a label set. -1: an error. */
+static int32_t ldr__reader_classes(ldr__reader *r, char *label, size_t at, ldr_error *err) {
+    int32_t classes[LDR__MOST_LABELS], n = 0, i;
+    char *next;
+    for (; *label; label = next) {
+        next = strchr(label, '|');
+        if (next) *next++ = 0;
+        else next = label + strlen(label);
+        ldr__reader_trim(label);
+        if (!*label || n == LDR__MOST_LABELS) {
+            ldr__reader_fail(r, at, err, *label ? "the example has more than 256 labels" : "a label between two | is empty");
+            return -1;
+        }
+        classes[n] = ldr__reader_class(r, label, err);
+        if (classes[n] == -1) return -1;
+        for (i = 0; i < n && (classes[i] != classes[n] || classes[n] == LDR_UNSEEN); i++) {}
+        n += i == n;
+    }
+    return ldr_dataset_label_set(r->d, classes, n, err);
+}
+
 /* Adds the example whose fields have been copied; it begins at byte `at`. */
 static ldr_status ldr__reader_add(ldr__reader *r, int pair, size_t at, ldr_error *err) {
     const char *label = (const char *)r->field[LDR__FIELD_LABEL], *text = (const char *)r->field[LDR__FIELD_TEXT];
@@ -11480,19 +11513,14 @@ static ldr_status ldr__reader_add(ldr__reader *r, int pair, size_t at, ldr_error
     int32_t index = 0;
     float value = 0;
     ldr__reader_trim((char *)r->field[LDR__FIELD_LABEL]);
-    if (!*label) return ldr__reader_fail(r, at, err, "the example has no label");
+    if (!*label && r->desc.head != LDR_HEAD_MULTI) return ldr__reader_fail(r, at, err, "the example has no label");
     if (!*text) return ldr__reader_fail(r, at, err, "the example has no text");
     if (r->desc.head == LDR_HEAD_REGRESS) {
         if (!ldr__reader_number(label, &value))
             return ldr__fail(err, LDR_DATA, at, "line %I: the label \"%s\" is not a number", ldr__reader_line(r, at), ldr__show(shown, label, strlen(label)));
     } else {
-        index = ldr_dataset_label(r->d, label, r->desc.labels == NULL, err);
-        if (index < 0 && r->desc.labels) {             /* real sets have them: a rare class that only dev holds  */
-            index = LDR_UNSEEN;
-            if (!r->d->unseen) r->d->unseen = ldr__copy_text(&r->d->alloc, label);
-            if (!r->d->unseen) return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory for a label name");
-        }
-        if (index < 0 && index != LDR_UNSEEN) return err->status ? err->status : LDR_MEMORY;
+        index = r->desc.head == LDR_HEAD_MULTI ? ldr__reader_classes(r, (char *)r->field[LDR__FIELD_LABEL], at, err) : ldr__reader_class(r, label, err);
+        if (index == -1) return err->status ? err->status : LDR_MEMORY;
     }
     return ldr_dataset_add_text(r->d, r->tokenizer, text, text2, index, value, err);
 }
@@ -11630,6 +11658,25 @@ static ldr_status ldr__reader_member(ldr__reader *r, int k, const ldr_json *j, i
     return ldr__reader_fail(r, base + n->begin, err, k == LDR__FIELD_LABEL ? "the label is neither a string nor a number nor true or false" : "the text is not a string");
 }
 
+/* Several labels, ["a","b"], become the "a|b" of the other forms. */
+static ldr_status ldr__reader_label_list(ldr__reader *r, const ldr_json *j, int32_t node, size_t base, ldr_error *err) {
+    const ldr_json_node *n = ldr_json_node_at(j, node);
+    char *out = ldr__reader_room(r, LDR__FIELD_LABEL, n->end - n->begin + 1, err);
+    size_t used = 0, from;
+    int32_t item;
+    if (!out) return LDR_MEMORY;
+    for (item = n->first; item >= 0; item = ldr_json_node_at(j, item)->next) {
+        const ldr_json_node *e = ldr_json_node_at(j, item);
+        if (item != n->first) out[used++] = '|';
+        from = used;
+        if (e->type == LDR_JSON_STRING) used += (size_t)ldr_json_string(out + used, e->end - e->begin + 1, j, item);
+        if (e->type != LDR_JSON_STRING || memchr(out + from, '|', used - from))
+            return ldr__reader_fail(r, base + e->begin, err, "each of several labels is a string, and none holds a |");
+    }
+    ldr__drop_nul(out, used);
+    return LDR_OK;
+}
+
 /* The first of the names that the object holds with a value other than null; -1 when none. */
 static int32_t ldr__reader_find(const ldr_json *j, int32_t object, const char *wanted, const char *const *usual) {
     int32_t node = -1;
@@ -11652,7 +11699,8 @@ static ldr_status ldr__reader_object(ldr__reader *r, const ldr_json *j, int32_t 
     if (label < 0 && !r->unlabelled) return ldr__fail(err, LDR_DATA, at, "line %I: the example has no label: no member \"%s\"", ldr__reader_line(r, at), r->desc.label ? r->desc.label : "label");
     if (text < 0) return ldr__fail(err, LDR_DATA, at, "line %I: the example has no text: no member \"%s\"", ldr__reader_line(r, at), r->desc.text ? r->desc.text : "text\", \"sentence\" or \"sentence1");
     if (text2 < 0 && r->desc.text2) return ldr__fail(err, LDR_DATA, at, "line %I: the example has no second text: no member \"%s\"", ldr__reader_line(r, at), r->desc.text2);
-    status = r->unlabelled ? LDR_OK : ldr__reader_member(r, LDR__FIELD_LABEL, j, label, base, err);
+    status = r->unlabelled ? LDR_OK : r->desc.head == LDR_HEAD_MULTI && ldr_json_node_at(j, label)->type == LDR_JSON_ARRAY ?
+            ldr__reader_label_list(r, j, label, base, err) : ldr__reader_member(r, LDR__FIELD_LABEL, j, label, base, err);
     if (!status) status = ldr__reader_member(r, LDR__FIELD_TEXT, j, text, base, err);
     if (!status && text2 >= 0) status = ldr__reader_member(r, LDR__FIELD_TEXT2, j, text2, base, err);
     return status ? status : ldr__reader_give(r, text2 >= 0, at, err);
@@ -11753,7 +11801,7 @@ LDR__DEF ldr_dataset *ldr_dataset_load(const ldr_model *m, const char *path, con
         ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_dataset_load: no model or no path");
         return NULL;
     }
-    if (r.desc.head != LDR_HEAD_CLASSIFY && r.desc.head != LDR_HEAD_REGRESS) {
+    if (r.desc.head != LDR_HEAD_CLASSIFY && r.desc.head != LDR_HEAD_REGRESS && r.desc.head != LDR_HEAD_MULTI) {
         ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_dataset_load: files hold one label or one number a text; add other examples with ldr_dataset_add");
         return NULL;
     }

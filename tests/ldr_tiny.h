@@ -278,6 +278,10 @@ static inline void tiny_close(tiny_model *t) {
 }
 
 /* n examples of 3 to 12 random tokens for a head; labels follow the first tokens, so they can be learned. */
+/* Every head that learns labels of its own. */
+enum { TINY_HEADS = 5 };
+static const ldr_head tiny_heads[TINY_HEADS] = { LDR_HEAD_CLASSIFY, LDR_HEAD_REGRESS, LDR_HEAD_TOKENS, LDR_HEAD_CHOICE, LDR_HEAD_MULTI };
+
 static inline ldr_dataset *tiny_dataset(const tiny_spec *s, ldr_head head, int classes, int n, uint64_t seed) {
     ldr_dataset_desc d;
     ldr_dataset *set;
@@ -304,6 +308,12 @@ static inline ldr_dataset *tiny_dataset(const tiny_spec *s, ldr_head head, int c
         e.segments = seg;
         e.labels = labels;
         e.value = (float)c / (float)(s->vocab * e.count) - 0.5f;
+        if (head == LDR_HEAD_MULTI) {                  /* none, one or two classes */
+            int32_t of[2];
+            of[0] = ids[0] % classes;
+            of[1] = ids[1] % classes;
+            labels[0] = ldr_dataset_label_set(set, of, i % 3 == 2 ? 0 : of[0] == of[1] ? 1 : 2, NULL);
+        }
         if (ldr_dataset_add(set, &e, NULL)) {
             ldr_dataset_free(set);
             return NULL;

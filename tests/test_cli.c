@@ -127,6 +127,31 @@ TEST(bad_data_files_fail) {
     CHECK(one_error_line());
 }
 
+/* Several labels a text, from lines and from JSON: both readers see the same set, a label never seen is said, no label is allowed. */
+TEST(several_labels_a_text) {
+    char model[LADDER_MAX_PATH], *out;
+    NEED_PROGRAM();
+    if (!realpath("../examples/tiny", model)) SKIP("no examples beside the tests");
+    CHECK(put_file("multi.tsv", "red|warm\ta red fire\nblue\ta blue lake\n\tnothing at all\nwarm | red\tfire is red\n"));
+    CHECK(put_file("multi.json", "{\"label\":[\"red\",\"warm\"],\"text\":\"a red fire\"}\n{\"label\":\"blue\",\"text\":\"a blue lake\"}\n{\"label\":[],\"text\":\"nothing at all\"}\n"
+                                 "{\"label\":[\"warm\",\"red\"],\"text\":\"fire is red\"}\n"));
+    CHECK(put_file("multi2.tsv", "red|cold\ta red fire\nblue\ta blue lake\n"));
+    CHECK(put_file("bad.tsv", "red||warm\ta red fire\n"));
+    CHECK(put_file("bad.json", "{\"label\":[\"a|b\"],\"text\":\"a red fire\"}\n"));
+    EXPECT(0, "$L train --multi --model '%s' --train multi.tsv --dev multi2.tsv --epochs 2 --seed 1 --pool mean --recipe plain --out m1.ladder >said 2>&1", model);
+    EXPECT(0, "grep -q 'micro_f1' said && grep -q '1 of 2 examples have labels that training never saw (\"cold\")' said");
+    EXPECT(0, "$L train --multi --model '%s' --train multi.json --dev multi2.tsv --epochs 2 --seed 1 --pool mean --recipe plain --out m2.ladder", model);
+    EXPECT(0, "cmp m1.ladder m2.ladder");
+    EXPECT(0, "echo 'a red fire' | $L predict --model '%s' --ladder m1.ladder", model);
+    out = slurp("out", NULL);
+    CHECK(out && strncmp(out, "{\"labels\":[", 11) == 0 && strstr(out, "\"scores\":{\"red\":"));
+    free(out);
+    EXPECT(1, "$L train --multi --model '%s' --train bad.tsv --out x.ladder", model);
+    CHECK(one_error_line());
+    EXPECT(1, "$L train --multi --model '%s' --train bad.json --out x.ladder", model);
+    CHECK(one_error_line());
+}
+
 /* Real sets hold classes that only dev has: counted as wrong and said. A file of other labels altogether is refused. */
 TEST(labels_that_training_never_saw) {
     char model[LADDER_MAX_PATH];
@@ -588,7 +613,7 @@ TEST(task_examples_are_counted) {
     if (!found) SKIP("no tasks or models (set LADDER_DATA to the data folder)");
 }
 
-#define TESTS(X) X(usage_errors) X(help_and_version) X(bad_weight_files_fail) X(bad_data_files_fail) X(labels_that_training_never_saw) X(tokenize_and_features) X(inspect_and_plan_are_json) X(the_plan_is_the_peak) X(inspect_lists_what_a_broken_model_holds) \
+#define TESTS(X) X(usage_errors) X(help_and_version) X(bad_weight_files_fail) X(bad_data_files_fail) X(labels_that_training_never_saw) X(several_labels_a_text) X(tokenize_and_features) X(inspect_and_plan_are_json) X(the_plan_is_the_peak) X(inspect_lists_what_a_broken_model_holds) \
     X(quantize_makes_a_whole_model) X(train_eval_predict) X(the_default_ladder_is_not_below_the_head) X(theseus_makes_a_smaller_model) X(same_seed_same_bytes) X(resume_changes_nothing) X(interrupt_and_resume_change_nothing) X(the_cache_lies_in_a_folder) X(numbers_are_predicted) \
     X(entities_have_character_offsets) X(task_files_are_understood) X(task_examples_are_counted)
 

@@ -193,9 +193,9 @@ TEST(entities_run_across_ignored_tokens) {
 
 TEST(every_matrix_decays_and_no_vector) {
     int h, p, i;
-    for (h = 0; h <= LDR_HEAD_CHOICE; h++)
+    for (h = 0; h < TINY_HEADS; h++)
         for (p = 0; p < LDR_PRESET_COUNT; p++) {
-            corner f = open_corner((ldr_head)h);
+            corner f = open_corner(tiny_heads[h]);
             ldr_ladder *l;
             f.d.preset = (ldr_preset)p;
             f.d.width = p == LDR_PRESET_CLUE ? 16 : 0;
@@ -227,6 +227,47 @@ TEST(unseen_labels_count_as_wrong) {
     CHECK_NEAR(after.value, before.value * 9 / 10, 1e-9);
     CHECK_NEAR(after.loss, before.loss, 1e-9);
     CHECK(ldr_trainer_create(f.l, f.set, NULL, NULL, &f.err) == NULL && f.err.status == LDR_DATA && strstr(f.err.message, "not learned"));
+    close_corner(&f);
+}
+
+/* The loss and micro F1 of a head of several labels, beside their formulas; sets are checked. */
+TEST(label_sets_are_scored_by_their_formulas) {
+    corner f = open_corner(LDR_HEAD_MULTI);
+    ldr_predictor *p = ldr_predictor_create(f.l, 1, 64, &f.err);
+    int32_t i, c, k, twice[2] = { 1, 1 }, of[3], found = 0, wanted = 0, matched = 0;
+    double loss = 0;
+    ldr_score score;
+    ldr_train_desc td;
+    for (i = 0; i < 9; i++) {
+        ldr_example e = ldr_dataset_get(f.set, i);
+        int32_t offsets[2] = { 0, 0 }, n = ldr_dataset_label_set_get(f.set, of, 3, i);
+        float scores[3];
+        ldr_batch b;
+        memset(&b, 0, sizeof b);
+        offsets[1] = e.count;
+        b.sequences = 1;
+        b.offsets = offsets;
+        b.ids = e.ids;
+        b.segments = e.segments;
+        CHECK_INT(ldr_predict(p, scores, &b, &f.err), LDR_OK);
+        wanted += n;
+        for (c = 0; c < 3; c++) {
+            for (k = 0; k < n && of[k] != c; k++) {}
+            loss -= log(k < n ? (double)scores[c] : 1 - (double)scores[c]) / 3 / 9;
+            found += scores[c] > 0.5f;
+            matched += scores[c] > 0.5f && k < n;
+        }
+    }
+    CHECK_INT(ldr_evaluate(f.l, f.set, LDR_METRIC_AUTO, &score, &f.err), LDR_OK);
+    CHECK_NEAR(score.loss, loss, 1e-5);
+    CHECK_NEAR(score.value, found + wanted ? 2.0 * matched / (found + wanted) : 0, 1e-9);
+    CHECK_INT(ldr_dataset_label_set(f.set, twice, 2, &f.err), -1);
+    CHECK(f.err.status == LDR_DATA && strstr(f.err.message, "stands twice"));
+    memset(&td, 0, sizeof td);
+    td.balance = 1;
+    f.err.status = LDR_OK;
+    CHECK(ldr_trainer_create(f.l, f.set, NULL, &td, &f.err) == NULL && strstr(f.err.message, "a multi head has no class weights"));
+    ldr_predictor_free(p);
     close_corner(&f);
 }
 
@@ -265,5 +306,5 @@ TEST(a_head_has_no_rungs_and_padding_leaves_positions) {
 #define TESTS(X)                                                                                                   \
     X(an_example_may_come_twice) X(metrics_weights_and_targets_must_fit) X(evaluating_leaves_a_living_trainer_its_gradients) X(evaluating_takes_a_fraction_of_training) \
     X(a_run_does_not_resume_into_another_ladder) X(entities_run_across_ignored_tokens) X(every_matrix_decays_and_no_vector)  \
-    X(names_must_be_utf8) X(unseen_labels_count_as_wrong) X(a_head_has_no_rungs_and_padding_leaves_positions)
+    X(names_must_be_utf8) X(unseen_labels_count_as_wrong) X(label_sets_are_scored_by_their_formulas) X(a_head_has_no_rungs_and_padding_leaves_positions)
 LDR_TEST_MAIN("trainer", TESTS)

@@ -195,7 +195,7 @@ typedef struct options {
     float       replace_rate, replace_until, alpha, lr, lr_scale, warmup, weight_decay, dropout, label_smoothing, clip, masked, word_weight, text_weight, layer_weight;
     uint64_t    seed;
     int32_t     rungs[MAX_RUNGS], rung_count;
-    int32_t     many_labels, baselines, search;
+    int32_t     many_labels, baselines, search, multi;
 } options;
 
 /* OFF kinds: a given 0 means "none" and is kept as -1, because a 0 in a description means "the default". */
@@ -270,6 +270,7 @@ static const option option_table[] = {
     { "--data", KIND_TEXT, AT(data), CMD_EVAL, CMD_EVAL, "FILE", 0, 0, "the examples to score" },
     { "--task", KIND_TEXT, AT(task), CMD_FIT | CMD_EVAL, 0, "NAME", 0, 0, "a known task: its reader, head, metric and recipe" },
     { "--many-labels", KIND_FLAG, AT(many_labels), CMD_FIT, 0, NULL, 0, 0, "without a task: a label of its own for every text is meant, and no mistake" },
+    { "--multi", KIND_FLAG, AT(multi), CMD_FIT, 0, NULL, 0, 0, "without a task: a text has any number of labels, a|b, or an array in JSON" },
     { "--regress", KIND_FLAG, AT(regress), CMD_FIT, 0, NULL, 0, 0, "without a task: labels are numbers to be predicted" },
     { "--method", KIND_WORD, AT(method), CMD_ONE, 0, "ladder|head|full|bitfit|lora|adapter|prompt|prefix|theseus", 0, 0, "what is trained; all but the first two go back through the backbone" },
     { "--rank", KIND_COUNT, AT(rank), CMD_FIT, 0, "N", 1, 4096, "lora, and copies of a ladder: of the update; 8, and 16 in a ladder, if not given" },
@@ -529,6 +530,7 @@ static int check_needed(const struct command *c, const options *o) {
         if (o->json && (o->pair || o->pieces)) return usage_error(c, o->pair ? "--pair" : "--pieces", "has no effect with --json");
         if (o->truncate && !o->max_len) return usage_error(c, "--truncate", "has no effect without --max-len");
     }
+    if (o->multi && (o->task || o->regress)) return usage_error(c, "--multi", o->task ? "does not go with --task, which knows its labels" : "does not go with --regress");
     if (o->task && o->regress) return usage_error(c, "--regress", "does not go with --task, which knows its labels");
     if (o->targets && !target_bits(o->targets)) return usage_error(c, "--targets", "takes some of query,key,value,output,gate,up,down");
     if (c->bit == CMD_COMPARE) return EXIT_DONE;           /* it gives each method the options that are for it */
@@ -1048,7 +1050,7 @@ static int choose_max_len(run *r, int32_t usual) {
 }
 
 static ldr_metric metric_of_head(ldr_head head) {
-    return head == LDR_HEAD_REGRESS ? LDR_METRIC_CORRELATION : head == LDR_HEAD_TOKENS ? LDR_METRIC_ENTITY_F1 : LDR_METRIC_ACCURACY;
+    return ldr__head_of(head)->metric;
 }
 
 static int choose_task(run *r, const char *name) {
@@ -1060,7 +1062,7 @@ static int choose_task(run *r, const char *name) {
         putc('\n', stderr);
         return EXIT_USAGE;
     }
-    r->head = r->task ? r->task->head : r->o.regress ? LDR_HEAD_REGRESS : LDR_HEAD_CLASSIFY;
+    r->head = r->task ? r->task->head : r->o.regress ? LDR_HEAD_REGRESS : r->o.multi ? LDR_HEAD_MULTI : LDR_HEAD_CLASSIFY;
     r->metric = r->task ? r->task->metric : metric_of_head(r->head);
     return EXIT_DONE;
 }
@@ -1711,22 +1713,44 @@ static texts split_line(const text *line, int pair) {
     return t;
 }
 
-static void print_classes(const run *r, const float *scores, int32_t classes) {
+static void print_label(const run *r, int32_t i) {
     char number[16];
-    int32_t i, best = 0;
-    for (i = 1; i < classes; i++)
-        if (scores[i] > scores[best]) best = i;
-    for (i = -1; i < classes; i++) {
-        int32_t at = i < 0 ? best : i;
-        const char *name = ldr_ladder_label(r->ladder, at);
-        snprintf(number, sizeof number, "%d", (int)at);
-        fputs(i < 0 ? "{\"label\":" : i == 0 ? ",\"scores\":{" : ",", stdout);
-        put_string(stdout, name ? name : number);
-        if (i < 0) continue;
+    const char *name = ldr_ladder_label(r->ladder, i);
+    snprintf(number, sizeof number, "%d", (int)i);
+    put_string(stdout, name ? name : number);
+}
+
+static void print_scores(const run *r, const float *scores, int32_t classes) {
+    int32_t i;
+    for (i = 0; i < classes; i++) {
+        fputs(i == 0 ? ",\"scores\":{" : ",", stdout);
+        print_label(r, i);
         putchar(':');
         put_number(stdout, (double)scores[i]);
     }
     fputs("}}\n", stdout);
+}
+
+static void print_classes(const run *r, const float *scores, int32_t classes) {
+    int32_t i, best = 0;
+    for (i = 1; i < classes; i++)
+        if (scores[i] > scores[best]) best = i;
+    fputs("{\"label\":", stdout);
+    print_label(r, best);
+    print_scores(r, scores, classes);
+}
+
+/* Those more likely than not. */
+static void print_label_set(const run *r, const float *scores, int32_t classes) {
+    int32_t i, n = 0;
+    fputs("{\"labels\":[", stdout);
+    for (i = 0; i < classes; i++) {
+        if (scores[i] <= 0.5f) continue;
+        if (n++) putchar(',');
+        print_label(r, i);
+    }
+    putchar(']');
+    print_scores(r, scores, classes);
 }
 
 /* Offsets count characters from 0; `end` is the one after the last, so text[start:end] in Python. */
@@ -1817,6 +1841,7 @@ static int predict_queue(run *r, ldr_predictor *p, queue *q, int32_t classes) {
     for (i = 0; i < q->count; i++) {
         texts t = split_line(&q->lines[i], 1);
         if (r->head == LDR_HEAD_TOKENS) print_entities(r, &q->encodings[i], &t, q->scores + (size_t)q->offsets[i] * (size_t)classes, classes);
+        else if (r->head == LDR_HEAD_MULTI) print_label_set(r, q->scores + (size_t)i * (size_t)classes, classes);
         else if (r->head == LDR_HEAD_CLASSIFY) print_classes(r, q->scores + (size_t)i * (size_t)classes, classes);
         else {
             fputs("{\"value\":", stdout);
