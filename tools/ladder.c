@@ -186,7 +186,7 @@ enum { MAX_RUNGS = 256 };
 /* A word option holds the place of its word, counted from 1; 0 is "not given" everywhere. */
 typedef struct options {
     unsigned    command;
-    const char *model, *ladder, *task, *train, *dev, *test, *data, *out, *resume, *checkpoint, *log, *file, *cache, *targets, *texts, *held_out, *word_list, *with_ladder, *vocab, *methods, *report, *teacher, *tokenizer;
+    const char *model, *ladder, *task, *train, *dev, *test, *data, *out, *resume, *checkpoint, *log, *file, *cache, *targets, *texts, *held_out, *word_list, *with_ladder, *vocab, *methods, *report, *teacher, *tokenizer, *allow;
     int32_t     method, preset, init, importance, slice_heads, optimizer, schedule, cache_type, tap_type, cache_fill, simd, compute, pool, head_pool, type, truncate;
     float       budget_seconds, budget_memory;
     int32_t     recipe, reduction, top, standardise, head_epochs, head_hidden, epochs, batch, accumulate, max_len, patience, stop_at, threads, layer;
@@ -229,6 +229,7 @@ static const option option_table[] = {
     { "--out", KIND_TEXT, AT(out), CMD_VOCABULARY, CMD_VOCABULARY, "FILE", 0, 0, "the vocab.txt to write" },
     { "--size", KIND_COUNT, AT(size), CMD_VOCABULARY, 0, "N", 8, 1000000, "pieces of the vocabulary, 8192 if not given" },
     { "--cased", KIND_FLAG, AT(cased), CMD_VOCABULARY | CMD_PRETRAIN, 0, NULL, 0, 0, "keep capitals and accents" },
+    { "--allow", KIND_TEXT, AT(allow), CMD_RUN, 0, "KEYS", 0, 0, "keys of config.json that may be there though they are not known, with commas between them" },
     { "--model", KIND_TEXT, AT(model), CMD_PRETRAIN, 0, "DIR", 0, 0, "go on from this model; without it a new BERT is made" },
     { "--out", KIND_TEXT, AT(out), CMD_PRETRAIN, CMD_PRETRAIN, "DIR", 0, 0, "the model directory to write; with --method ladder: the ladder file" },
     { "--held-out", KIND_TEXT, AT(held_out), CMD_PRETRAIN, 0, "LIST", 0, 0, "text files the model never learns from; loss and accuracy are measured on them" },
@@ -1033,6 +1034,7 @@ static int open_model(run *r) {
     desc.compute = r->o.compute == 3 ? LDR_COMPUTE_INT8 : r->o.compute == 2 ? LDR_COMPUTE_BF16 : LDR_COMPUTE_F32;
     desc.release = r->o.release;
     desc.pack = r->o.pack;
+    desc.allow = r->o.allow;
     r->model = ldr_model_load(r->o.model, &desc, &r->err);
     if (!r->model) return EXIT_FAILED;
     r->info = ldr_model_info_get(r->model);
