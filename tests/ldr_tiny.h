@@ -53,11 +53,17 @@ static inline int tiny_is_later(const char *family) {
     return 0;
 }
 
-static inline int tiny_turns(const char *family) { return strstr("llama qwen2 gte roformer modernbert", family) != NULL; }
+static inline int tiny_is_of(const char *list, const char *family) {
+    const char *at = strstr(list, family);
+    while (at && ((at > list && at[-1] != ' ') || (at[strlen(family)] && at[strlen(family)] != ' '))) at = strstr(at + 1, family);
+    return at != NULL;
+}
+
+static inline int tiny_turns(const char *family) { return tiny_is_of("llama qwen2 gte roformer modernbert", family); }
 /* 1: gate has a matrix of its own. */
-static inline int tiny_gated(const char *family) { return strstr("llama qwen2 gte modernbert", family) != NULL; }
+static inline int tiny_gated(const char *family) { return tiny_is_of("llama qwen2 gte modernbert", family); }
 /* 1: can be written as a model file. */
-static inline int tiny_published(const char *family) { return strstr("gte mpnet modernbert", family) == NULL; }
+static inline int tiny_published(const char *family) { return !tiny_is_of("gte mpnet modernbert", family); }
 
 /* 1: embeddings are narrower than states and go through a matrix. */
 static inline int tiny_projects(const char *family) { return strstr(family, "albert") != NULL || strstr(family, "electra") != NULL; }
