@@ -286,12 +286,14 @@ typedef enum ldr_dtype {
     LDR_F32, LDR_F16, LDR_BF16, LDR_F64, LDR_I8, LDR_U8, LDR_I16, LDR_U16, LDR_I32, LDR_U32,
     LDR_I64, LDR_U64, LDR_BOOL,
     LDR_Q8_0, LDR_Q4_0,                  /* blocks of 32 elements of a row, as in ggml      */
+    LDR_Q4_1, LDR_Q5_0, LDR_Q5_1, LDR_IQ4_NL,                                       /* the same; read only */
+    LDR_Q2_K, LDR_Q3_K, LDR_Q4_K, LDR_Q5_K, LDR_Q6_K, LDR_IQ4_XS,                   /* of 256; read only   */
     LDR_DTYPE_COUNT
 } ldr_dtype;
 
 LDR_API const char *ldr_dtype_name(ldr_dtype dtype);      /* "F32", as safetensors spells it */
 LDR_API size_t      ldr_dtype_size(ldr_dtype dtype);      /* bytes of one element, or block  */
-LDR_API size_t      ldr_dtype_block(ldr_dtype dtype);     /* elements in these bytes: 1 or 32 */
+LDR_API size_t      ldr_dtype_block(ldr_dtype dtype);     /* elements in these bytes: 1, 32 or 256 */
 
 /* A block begins with a scale d, an F16. Q8_0: 32 signed bytes q follow, an element is d q. Q4_0: 16 bytes follow,
    their low halves q for elements 0 to 15, their high halves for 16 to 31; an element is d (q - 8).
@@ -335,7 +337,7 @@ LDR_API const char       *ldr_weights_meta(const ldr_weights *w, const char *key
 LDR_API int32_t           ldr_weights_meta_count(const ldr_weights *w);
 LDR_API const char       *ldr_weights_meta_at(const ldr_weights *w, int32_t index, const char **value);
 
-/* Copies n elements starting at element `first` of t to dst as float. F32, F16, BF16, F64, Q8_0, Q4_0
+/* Copies n elements starting at element `first` of t to dst as float. F32, F16, BF16, F64 and blocks
    only; returns 0 for other types or a range outside the tensor, else 1. */
 LDR_API int ldr_tensor_read(float *dst, const ldr_tensor *t, uint64_t first, size_t n);
 
@@ -1553,6 +1555,82 @@ LDR__INLINE uint32_t ldr__float_to_bf16(float f) {
 
 enum { LDR__QBLOCK = 32, LDR__Q8_0_BYTES = 2 + LDR__QBLOCK, LDR__Q4_0_BYTES = 2 + LDR__QBLOCK / 2 };
 
+enum { LDR__BLOCK_MOST = 256 };
+
+/* Scale and minimum j of Q4_K and Q5_K: 6 bits each, of 12 bytes. */
+static void ldr__k_scale(const unsigned char *p, int j, float *scale, float *least) {
+    if (j < 4) {
+        *scale = (float)(p[j] & 63);
+        *least = (float)(p[j + 4] & 63);
+    } else {
+        *scale = (float)((p[j + 4] & 15) | (p[j - 4] >> 6) << 4);
+        *least = (float)(p[j + 4] >> 4 | (p[j] >> 6) << 4);
+    }
+}
+
+/* One block of a type that is only read, to floats. Source of the layouts: ggml's reference (MIT); the order of operations is that of
+   its own dequantisation, so the numbers are the same. */
+static void ldr__block_unpack(float *y, const unsigned char *p, ldr_dtype type) {
+    static const signed char curve[16] = { -127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113 };
+    int i, j, l;
+    float d, m, a, b;
+    if (type == LDR_Q4_1 || type == LDR_Q5_0 || type == LDR_Q5_1 || type == LDR_IQ4_NL) {
+        int minimum = type == LDR_Q4_1 || type == LDR_Q5_1, five = type == LDR_Q5_0 || type == LDR_Q5_1;
+        const unsigned char *q = p + 2 + 2 * minimum + 4 * five;
+        uint32_t high = five ? ldr__load_u32(p + 2 + 2 * minimum) : 0;
+        d = ldr__half_to_float(ldr__load_u16(p));
+        m = minimum ? ldr__half_to_float(ldr__load_u16(p + 2)) : 0;
+        for (i = 0; i < 32; i++) {
+            int v = (q[i % 16] >> (i / 16 * 4) & 15) | (int)(high >> i & 1u) << 4;
+            if (type == LDR_IQ4_NL) y[i] = d * (float)curve[v];
+            else y[i] = minimum ? (float)v * d + m : (float)(v - 16) * d;
+        }
+    } else if (type == LDR_Q2_K) {
+        d = ldr__half_to_float(ldr__load_u16(p + 80));
+        m = ldr__half_to_float(ldr__load_u16(p + 82));
+        for (i = 0; i < 256; i++) {
+            unsigned char scale = p[i / 16];
+            int q = p[16 + i / 128 * 32 + i % 32] >> (i % 128 / 32 * 2) & 3;
+            y[i] = d * (float)(scale & 15) * (float)q - m * (float)(scale >> 4);
+        }
+    } else if (type == LDR_Q3_K) {
+        d = ldr__half_to_float(ldr__load_u16(p + 108));
+        for (i = 0; i < 256; i++) {
+            const unsigned char *scales = p + 96;
+            int k = i / 16, scale = (k < 8 ? scales[k] & 15 : scales[k - 8] >> 4) | (scales[8 + k % 4] >> (k / 4 * 2) & 3) << 4;
+            int q = p[32 + i / 128 * 32 + i % 32] >> (i % 128 / 32 * 2) & 3;
+            y[i] = d * (float)(scale - 32) * (float)(q - (p[i % 32] >> (i / 32) & 1 ? 0 : 4));
+        }
+    } else if (type == LDR_Q4_K || type == LDR_Q5_K) {
+        const unsigned char *high = type == LDR_Q5_K ? p + 16 : NULL, *q = p + (high ? 48 : 16);
+        d = ldr__half_to_float(ldr__load_u16(p));
+        m = ldr__half_to_float(ldr__load_u16(p + 2));
+        for (j = 0; j < 8; j++) {
+            ldr__k_scale(p + 4, j, &a, &b);
+            for (l = 0; l < 32; l++) {
+                int v = (q[j / 2 * 32 + l] >> (j % 2 * 4) & 15) + (high ? (high[l] >> j & 1) << 4 : 0);
+                y[32 * j + l] = d * a * (float)v - m * b;
+            }
+        }
+    } else if (type == LDR_Q6_K) {
+        d = ldr__half_to_float(ldr__load_u16(p + 208));
+        for (i = 0; i < 256; i++) {
+            int half = i / 128, k = i % 128, quarter = k / 32;
+            int v = (p[half * 64 + k % 64] >> (quarter / 2 * 4) & 15) | (p[128 + half * 32 + k % 32] >> (quarter * 2) & 3) << 4;
+            y[i] = d * (float)((p[192 + i / 16] ^ 128) - 128) * (float)(v - 32);
+        }
+    } else {                                           /* IQ4_XS */
+        d = ldr__half_to_float(ldr__load_u16(p));
+        for (j = 0; j < 8; j++) {
+            int scale = (p[4 + j / 2] >> (j % 2 * 4) & 15) | (int)(ldr__load_u16(p + 2) >> (2 * j) & 3u) << 4;
+            a = d * (float)(scale - 32);
+            for (l = 0; l < 32; l++) y[32 * j + l] = a * (float)curve[p[8 + 16 * j + l % 16] >> (l / 16 * 4) & 15];
+        }
+    }
+}
+
+static float ldr__load_block(const unsigned char *p, ldr_dtype dtype, size_t i);
+
 /* Element i of a weight array as float, whatever its type, alignment and the machine's byte order. The products
    of a 16-bit scale and a small integer are exact, so every kernel gets the same bits. */
 LDR__INLINE float ldr__load(const void *data, ldr_dtype dtype, size_t i) {
@@ -1577,19 +1655,35 @@ LDR__INLINE float ldr__load(const void *data, ldr_dtype dtype, size_t i) {
         case LDR_Q4_0:
             p += i / LDR__QBLOCK * LDR__Q4_0_BYTES;
             return ldr__half_to_float(ldr__load_u16(p)) * (float)((int32_t)(p[2 + i % 16] >> (i / 16 % 2 * 4) & 15u) - 8);
-        default: return ldr__float_from_bits(ldr__load_u32(p + 4 * i));
+        default:
+            if (dtype > LDR_Q4_0 && dtype < LDR_DTYPE_COUNT) return ldr__load_block(p, dtype, i);
+            return ldr__float_from_bits(ldr__load_u32(p + 4 * i));
     }
 }
 
 static const struct { const char *name; size_t size, block; } ldr__dtypes[LDR_DTYPE_COUNT + 1] = {
     { "F32", 4, 1 }, { "F16", 2, 1 }, { "BF16", 2, 1 }, { "F64", 8, 1 }, { "I8", 1, 1 }, { "U8", 1, 1 }, { "I16", 2, 1 }, { "U16", 2, 1 },
     { "I32", 4, 1 }, { "U32", 4, 1 }, { "I64", 8, 1 }, { "U64", 8, 1 }, { "BOOL", 1, 1 }, { "Q8_0", LDR__Q8_0_BYTES, LDR__QBLOCK }, { "Q4_0", LDR__Q4_0_BYTES, LDR__QBLOCK },
+    { "Q4_1", 20, 32 }, { "Q5_0", 22, 32 }, { "Q5_1", 24, 32 }, { "IQ4_NL", 18, 32 },
+    { "Q2_K", 84, 256 }, { "Q3_K", 110, 256 }, { "Q4_K", 144, 256 }, { "Q5_K", 176, 256 }, { "Q6_K", 210, 256 }, { "IQ4_XS", 136, 256 },
     { "", 4, 1 } };                                    /* LDR__NATIVE where it is a type of its own */
 
 LDR__DEF const char *ldr_dtype_name(ldr_dtype d) { return (int)d >= 0 && d < LDR_DTYPE_COUNT ? ldr__dtypes[d].name : "?"; }
 LDR__DEF size_t ldr_dtype_size(ldr_dtype d) { return (int)d >= 0 && d < LDR_DTYPE_COUNT ? ldr__dtypes[d].size : 0; }
 LDR__DEF size_t ldr_dtype_block(ldr_dtype d) { return (int)d >= 0 && d < LDR_DTYPE_COUNT ? ldr__dtypes[d].block : 0; }
-static int ldr__dtype_is_float(ldr_dtype d) { return d == LDR_F32 || d == LDR_F16 || d == LDR_BF16 || d == LDR_F64 || d == LDR_Q8_0 || d == LDR_Q4_0; }
+static int ldr__dtype_is_float(ldr_dtype d) { return d == LDR_F32 || d == LDR_F16 || d == LDR_BF16 || d == LDR_F64 || (d >= LDR_Q8_0 && d < LDR_DTYPE_COUNT); }
+
+static float ldr__load_block(const unsigned char *p, ldr_dtype dtype, size_t i) {
+    float block[LDR__BLOCK_MOST];
+    ldr__block_unpack(block, p + i / ldr__dtypes[dtype].block * ldr__dtypes[dtype].size, dtype);
+    return block[i % ldr__dtypes[dtype].block];
+}
+
+/* n elements of such a type, whole blocks. */
+static void ldr__blocks_unpack(float *dst, const unsigned char *p, ldr_dtype dtype, size_t n) {
+    for (; n; n -= ldr__dtypes[dtype].block, dst += ldr__dtypes[dtype].block, p += ldr__dtypes[dtype].size) ldr__block_unpack(dst, p, dtype);
+}
+
 
 /* Where element `first` of an array lies; of a block type, its block. */
 static const unsigned char *ldr__element_at(const void *data, ldr_dtype d, size_t first) { return (const unsigned char *)data + first / ldr__dtypes[d].block * ldr__dtypes[d].size; }
@@ -2184,6 +2278,10 @@ static void ldr__to_float_portable(float *dst, const void *src, ldr_dtype dtype,
     const unsigned char *s = (const unsigned char *)src;
     size_t i = 0;
     int l;
+    if (dtype > LDR_Q4_0 && dtype < LDR_DTYPE_COUNT && n % ldr__dtypes[dtype].block == 0) {
+        ldr__blocks_unpack(dst, s, dtype, n);
+        return;
+    }
     if (dtype == LDR_F32 && !LDR__BIG_ENDIAN) {
         memcpy(dst, src, n * sizeof(float));
         return;
@@ -2965,6 +3063,10 @@ static void ldr__unpack_int8_avx512(float *x, const unsigned char *in, size_t ro
 LDR__AVX2 static void ldr__to_float_avx2(float *dst, const void *src, ldr_dtype dtype, size_t n) {
     const unsigned char *s = (const unsigned char *)src;
     size_t i = 0;
+    if (dtype > LDR_Q4_0 && dtype < LDR_DTYPE_COUNT && n % ldr__dtypes[dtype].block == 0) {
+        ldr__blocks_unpack(dst, s, dtype, n);
+        return;
+    }
     if (dtype == LDR_F32) {
         memcpy(dst, src, n * 4);
         return;
@@ -3467,7 +3569,7 @@ LDR__INLINE float ldr__mat_get(const ldr__mat *m, size_t i, size_t j) { return l
 static void ldr__mat_run(const ldr__kernels *ker, float *dst, const ldr__mat *m, size_t i, size_t j, size_t n) {
     size_t at = m->first + i * m->rs + j * m->cs, block = ldr__dtypes[m->dtype].block, take;
     for (; n; n -= take, at += take, dst += take) {
-        float beside[LDR__QBLOCK];
+        float beside[LDR__BLOCK_MOST];
         size_t skip = at % block;
         const unsigned char *from = ldr__element_at(m->data, m->dtype, at);
         take = n / block * block;
@@ -5143,7 +5245,7 @@ static ldr_status ldr__weights_quantised(ldr_weights *w, ldr_error *err) {
         if (strncmp(m->key, LDR__QUANTISED, sizeof LDR__QUANTISED - 1) != 0) continue;
         ldr__show(shown, name, strlen(name));
         for (d = 0; d < LDR_DTYPE_COUNT; d++)
-            if (ldr__dtypes[d].block > 1 && strcmp(ldr__dtypes[d].name, m->value) == 0) break;
+            if (ldr__dtypes[d].block > 1 && d <= LDR_Q4_0 && strcmp(ldr__dtypes[d].name, m->value) == 0) break;
         if (d == LDR_DTYPE_COUNT) return ldr__fail(err, LDR_UNSUPPORTED, m->at, "tensor \"%s\": the metadata says it is quantised as \"%s\": only Q8_0 and Q4_0 are known", shown, ldr__show(format, m->value, strlen(m->value)));
         t = (ldr_tensor *)(uintptr_t)ldr_weights_find(w, name);
         if (!t) return ldr__fail(err, LDR_MISSING, m->at, "the metadata says that tensor \"%s\" is quantised: no such tensor is there", shown);
