@@ -5046,8 +5046,12 @@ static ldr_status ldr__writer_close(ldr__writer *w, ldr_error *err) {
 
 typedef struct ldr__meta { const char *key, *value; uint64_t at; } ldr__meta;      /* at: the value's place in its file */
 
+typedef struct ldr__copy { void *data; size_t size; } ldr__copy;
+
 struct ldr_weights {
     ldr_allocator alloc;
+    ldr__copy    *copies;              /* tensors that lie otherwise in their file           */
+    size_t        copy_count, copy_capacity;
     ldr__source  *files;
     int32_t       file_count;
     ldr_tensor   *tensors;
@@ -5269,6 +5273,793 @@ static ldr_status ldr__weights_finish(ldr_weights *w, ldr_error *err) {
     return ldr__weights_quantised(w, err);
 }
 
+/* ======================================================================================
+   >>formats           Other files that hold weights: GGUF, PyTorch's zip and its older form
+   --------------------------------------------------------------------------------------
+   A format is a row of ldr__formats: how its first bytes look, and what reads it. To add one,
+   write both and add the row; tests/test_files.c holds a table of bad files for each.
+   ====================================================================================== */
+
+/* Bytes read one after another. Past the end everything is 0 and `bad` stays set. */
+typedef struct ldr__cursor { const unsigned char *p; size_t size, at; int bad; } ldr__cursor;
+
+static const unsigned char *ldr__take(ldr__cursor *c, uint64_t n) {
+    const unsigned char *p = c->p + c->at;
+    if (c->bad || n > c->size - c->at) {
+        c->bad = 1;
+        return NULL;
+    }
+    c->at += (size_t)n;
+    return p;
+}
+
+static uint64_t ldr__take_number(ldr__cursor *c, int bytes) {
+    const unsigned char *p = ldr__take(c, (uint64_t)bytes);
+    uint64_t v = 0;
+    int i;
+    for (i = p ? bytes : 0; i-- > 0;) v = v << 8 | p[i];
+    return v;
+}
+
+/* A copy of text as a name or value; NULL with an error when it holds a NUL or there is no memory. */
+static const char *ldr__weights_text(ldr_weights *w, const unsigned char *text, size_t n, uint64_t at, ldr_error *err) {
+    void *strings = w->strings;
+    char *s = NULL;
+    if (memchr(text, 0, n)) {
+        ldr__fail(err, LDR_FORMAT, at, "a name or metadata text holds a NUL character");
+        return NULL;
+    }
+    if (ldr__grow(&w->alloc, &strings, &w->string_capacity, w->string_count + 1, sizeof *w->strings)) {
+        w->strings = (char **)strings;
+        s = (char *)ldr__alloc(&w->alloc, n + 1);
+    }
+    if (!s) {
+        ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while reading the names of weights");
+        return NULL;
+    }
+    memcpy(s, text, n);
+    s[n] = 0;
+    return w->strings[w->string_count++] = s;
+}
+
+static ldr_tensor *ldr__weights_add(ldr_weights *w, ldr_error *err) {
+    void *tensors = w->tensors;
+    if (!ldr__grow(&w->alloc, &tensors, &w->capacity, w->count + 1, sizeof *w->tensors)) {
+        ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while reading the names of weights");
+        return NULL;
+    }
+    w->tensors = (ldr_tensor *)tensors;
+    memset(&w->tensors[w->count], 0, sizeof *w->tensors);
+    return &w->tensors[w->count];
+}
+
+static ldr_status ldr__weights_meta_add(ldr_weights *w, const char *key, const char *value, uint64_t at, ldr_error *err) {
+    void *metas = w->metas;
+    if (!ldr__grow(&w->alloc, &metas, &w->meta_capacity, w->meta_count + 1, sizeof *w->metas))
+        return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while reading metadata");
+    w->metas = (ldr__meta *)metas;
+    w->metas[w->meta_count].key = key;
+    w->metas[w->meta_count].value = value;
+    w->metas[w->meta_count++].at = at;
+    return LDR_OK;
+}
+
+/* ---- GGUF (ggml-org/ggml, docs/gguf.md), versions 2 and 3 -------------------------------- */
+
+/* Bytes of a value of each type; 8 is text, 9 a list. */
+static const unsigned char ldr__gguf_sizes[13] = { 1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8 };
+
+/* Element types by ggml's numbers. */
+static const struct { uint32_t type; ldr_dtype dtype; } ldr__gguf_types[] = {
+    { 0, LDR_F32 }, { 1, LDR_F16 }, { 2, LDR_Q4_0 }, { 3, LDR_Q4_1 }, { 6, LDR_Q5_0 }, { 7, LDR_Q5_1 }, { 8, LDR_Q8_0 }, { 10, LDR_Q2_K },
+    { 11, LDR_Q3_K }, { 12, LDR_Q4_K }, { 13, LDR_Q5_K }, { 14, LDR_Q6_K }, { 20, LDR_IQ4_NL }, { 23, LDR_IQ4_XS }, { 24, LDR_I8 }, { 25, LDR_I16 },
+    { 26, LDR_I32 }, { 27, LDR_I64 }, { 28, LDR_F64 }, { 30, LDR_BF16 } };
+
+/* One value passed over; of a number or a text, what it says. */
+static ldr_status ldr__gguf_value(ldr_weights *w, ldr__cursor *c, const char *key, ldr_error *err) {
+    uint32_t type = (uint32_t)ldr__take_number(c, 4), of;
+    uint64_t at = c->at, n;
+    const unsigned char *p;
+    char text[32];
+    if (c->bad || type > 12) return ldr__fail(err, LDR_FORMAT, at, "GGUF: the value of \"%s\" has type %U, there are 0 to 12", key, (uint64_t)type);
+    if (type == 9) {
+        of = (uint32_t)ldr__take_number(c, 4);
+        n = ldr__take_number(c, 8);
+        if (c->bad || of > 12 || of == 9) return ldr__fail(err, c->bad || of > 12 ? LDR_FORMAT : LDR_UNSUPPORTED, at, "GGUF: \"%s\" is a list of values of type %U", key, (uint64_t)of);
+        if (n > c->size - c->at) return ldr__fail(err, LDR_FORMAT, at, "GGUF: \"%s\" claims %U values, the file has %U bytes left", key, n, (uint64_t)(c->size - c->at));
+        if (of != 8) ldr__take(c, n * ldr__gguf_sizes[of]);
+        else while (n-- && !c->bad) ldr__take(c, ldr__take_number(c, 8));
+        ldr__format(text, sizeof text, "[...]");
+        return ldr__weights_meta_add(w, key, "[...]", at, err);
+    }
+    n = type == 8 ? ldr__take_number(c, 8) : ldr__gguf_sizes[type];
+    p = ldr__take(c, n);
+    if (!p) return ldr__fail(err, LDR_FORMAT, at, "GGUF: the value of \"%s\" ends behind the file: truncated, or damaged by line-end conversion?", key);
+    if (type == 8) key = ldr__weights_meta_add(w, key, ldr__weights_text(w, p, (size_t)n, at, err), at, err) ? NULL : key;
+    else {
+        ldr__cursor v = *c;
+        uint64_t number;
+        v.at = (size_t)at;
+        number = ldr__take_number(&v, (int)n);
+        if (type == 6 || type == 12) ldr__format(text, sizeof text, "(a number)");
+        else if (type == 1 || type == 3 || type == 5 || type == 11) ldr__format(text, sizeof text, "%I", n == 8 ? (int64_t)number : (int64_t)(number << (64 - 8 * n)) >> (64 - 8 * n));
+        else ldr__format(text, sizeof text, "%U", number);
+        ldr__weights_meta_add(w, key, ldr__weights_text(w, (const unsigned char *)text, strlen(text), at, err), at, err);
+    }
+    if (w->meta_count && !w->metas[w->meta_count - 1].value) w->meta_count--;
+    return err->status;
+}
+
+static ldr_status ldr__gguf_tensor(ldr_weights *w, ldr__cursor *c, int32_t file, ldr_error *err) {
+    uint64_t at = c->at, n = ldr__take_number(c, 8), elements = 1;
+    const unsigned char *name = ldr__take(c, n);
+    uint32_t dims = (uint32_t)ldr__take_number(c, 4), type, d;
+    char shown[LDR__SHOWN];
+    ldr_tensor *t = ldr__weights_add(w, err);
+    size_t i;
+    if (!t) return err->status;
+    if (c->bad) return ldr__fail(err, LDR_FORMAT, at, "GGUF: the list of tensors ends behind the file: truncated?");
+    t->name = ldr__weights_text(w, name, (size_t)n, at, err);
+    if (!t->name) return err->status;
+    ldr__show(shown, t->name, (size_t)n);
+    if (dims > LADDER_MAX_DIMS) return ldr__fail(err, LDR_LIMIT, at, "tensor \"%s\": %U dimensions, at most %d (LADDER_MAX_DIMS)", shown, (uint64_t)dims, LADDER_MAX_DIMS);
+    t->dims = (int32_t)dims;
+    t->file = file;
+    for (d = 0; d < dims; d++) {                       /* the fastest first                       */
+        uint64_t k = ldr__take_number(c, 8);
+        if (k > INT64_MAX || !ldr__mul_u64(&elements, elements, k)) return ldr__fail(err, LDR_FORMAT, at, "tensor \"%s\": the product of its shape is not below 2^64", shown);
+        t->shape[dims - 1 - d] = (int64_t)k;
+    }
+    type = (uint32_t)ldr__take_number(c, 4);
+    t->offset = ldr__take_number(c, 8);
+    if (c->bad) return ldr__fail(err, LDR_FORMAT, at, "GGUF: the list of tensors ends behind the file: truncated?");
+    for (i = 0; i < sizeof ldr__gguf_types / sizeof *ldr__gguf_types && ldr__gguf_types[i].type != type; i++) {}
+    if (i == sizeof ldr__gguf_types / sizeof *ldr__gguf_types) return ldr__fail(err, LDR_DTYPE, at, "tensor \"%s\": ggml's element type %U is not known here", shown, (uint64_t)type);
+    t->dtype = ldr__gguf_types[i].dtype;
+    n = ldr_dtype_block(t->dtype);
+    if (n > 1 && (dims == 0 || (uint64_t)t->shape[dims - 1] % n)) return ldr__fail(err, LDR_SHAPE, at, "tensor \"%s\": rows are no multiple of the %U elements of a block", shown, n);
+    if (!ldr__mul_u64(&t->bytes, elements / n, ldr_dtype_size(t->dtype))) return ldr__fail(err, LDR_FORMAT, at, "tensor \"%s\": more bytes than 2^64", shown);
+    w->count++;
+    return LDR_OK;
+}
+
+/* A whole number of the metadata; otherwise: where it is not there. */
+static uint64_t ldr__gguf_whole(const ldr_weights *w, const char *key, uint64_t otherwise) {
+    const char *text = ldr_weights_meta(w, key), *p;
+    uint64_t v = 0;
+    for (p = text; p && ldr__digit(*p) && v < UINT64_MAX / 10 - 10; p++) v = v * 10 + (uint64_t)(*p - '0');
+    return text && p > text && !*p ? v : otherwise;
+}
+
+/* A number of any type. */
+static double ldr__gguf_real(const ldr_weights *w, const char *key, double otherwise) {
+    size_t i;
+    for (i = 0; i < w->meta_count; i++) {
+        const unsigned char *p = w->files[0].data + w->metas[i].at;
+        uint32_t type;
+        if (strcmp(w->metas[i].key, key) != 0) continue;
+        type = ldr__load_u32(p - 4);
+        if (type == 6) return (double)ldr__load(p, LDR_F32, 0);
+        if (type == 12) return (double)ldr__load(p, LDR_F64, 0);
+        return (double)ldr__gguf_whole(w, key, 0);
+    }
+    return otherwise;
+}
+
+static int ldr__gguf_is(const unsigned char *p, size_t n) { return n >= 4 && memcmp(p, "GGUF", 4) == 0; }
+
+static ldr_status ldr__gguf_parse(ldr_weights *w, int32_t file, ldr_error *err) {
+    const ldr__source *s = &w->files[file];
+    uint64_t version, tensors, values, i, align, data, n;
+    size_t first = w->count, k;
+    ldr__cursor c;
+    memset(&c, 0, sizeof c);
+    c.p = s->data;
+    c.size = s->size;
+    c.at = 4;
+    version = ldr__take_number(&c, 4);
+    tensors = ldr__take_number(&c, 8);
+    values = ldr__take_number(&c, 8);
+    if (c.bad) return ldr__fail(err, LDR_FORMAT, 0, "a GGUF file of %U bytes: truncated?", (uint64_t)s->size);
+    if (version != 2 && version != 3) return ldr__fail(err, LDR_UNSUPPORTED, 4, "GGUF of version %U: 2 and 3 are supported%s", version, version > 0xffff ? " (this one is big endian)" : "");
+    if (tensors > s->size / 24 || values > s->size / 12) return ldr__fail(err, LDR_FORMAT, 8, "GGUF: %U tensors and %U values do not fit into %U bytes", tensors, values, (uint64_t)s->size);
+    for (i = 0; i < values; i++) {
+        uint64_t at = c.at;
+        const unsigned char *key;
+        const char *name;
+        n = ldr__take_number(&c, 8);
+        key = ldr__take(&c, n);
+        if (!key) return ldr__fail(err, LDR_FORMAT, at, "GGUF: value %U has a key of %U bytes, which ends behind the file: truncated, or damaged by line-end conversion?", i, n);
+        name = ldr__weights_text(w, key, (size_t)n, at, err);
+        if (!name || ldr__gguf_value(w, &c, name, err)) return err->status;
+    }
+    for (i = 0; i < tensors; i++) if (ldr__gguf_tensor(w, &c, file, err)) return err->status;
+    align = ldr__gguf_whole(w, "general.alignment", 32);
+    if (align < 1 || align > 65536 || (align & (align - 1))) return ldr__fail(err, LDR_FORMAT, 8, "GGUF: an alignment of %U", align);
+    data = ((uint64_t)c.at + align - 1) & ~(align - 1);
+    for (k = first; k < w->count; k++) {
+        ldr_tensor *t = &w->tensors[k];
+        char shown[LDR__SHOWN];
+        if (data > s->size || t->offset > s->size - data || t->bytes > s->size - data - t->offset)
+            return ldr__fail(err, LDR_FORMAT, c.at, "tensor \"%s\": its data ends behind the file of %U bytes: truncated?", ldr__show(shown, t->name, strlen(t->name)), (uint64_t)s->size);
+        if (t->offset % align) return ldr__fail(err, LDR_FORMAT, c.at, "tensor \"%s\": its data is not aligned to %U bytes", ldr__show(shown, t->name, strlen(t->name)), align);
+        t->offset += data;
+        t->data = s->data + (size_t)t->offset;
+    }
+    return LDR_OK;
+}
+
+/* ---- pickles ----------------------------------------------------------------------------
+   A machine that knows tensors and containers. Whatever else a pickle asks for is refused by its
+   name; nothing is ever run. Source: CPython's pickletools, torch/serialization.py and torch/_utils.py. */
+
+typedef enum ldr__pickled { LDR__P_NONE, LDR__P_NUMBER, LDR__P_TEXT, LDR__P_LIST, LDR__P_DICT, LDR__P_MARK, LDR__P_GLOBAL, LDR__P_STORAGE, LDR__P_TENSOR } ldr__pickled;
+
+/* Members of a list, a dictionary (key, value, ...) or what a tensor was made of hang in a chain of cells. */
+typedef struct ldr__pvalue { int32_t kind, head, tail, count; int64_t number; const unsigned char *text; size_t size; } ldr__pvalue;
+typedef struct ldr__pcell { int32_t value, next; } ldr__pcell;
+
+typedef struct ldr__pickle {
+    ldr__cursor    c;
+    ldr_allocator  alloc;
+    ldr__pvalue   *values;
+    ldr__pcell    *cells;
+    int32_t       *stack, *memo;
+    size_t         value_count, value_capacity, cell_count, cell_capacity, depth, stack_capacity, memo_count, memo_capacity;
+    ldr_error     *err;
+} ldr__pickle;
+
+static void ldr__pickle_free(ldr__pickle *p) {
+    ldr__free(&p->alloc, p->values, p->value_capacity * sizeof *p->values);
+    ldr__free(&p->alloc, p->cells, p->cell_capacity * sizeof *p->cells);
+    ldr__free(&p->alloc, p->stack, p->stack_capacity * sizeof *p->stack);
+    ldr__free(&p->alloc, p->memo, p->memo_capacity * sizeof *p->memo);
+}
+
+static ldr_status ldr__pickle_fail(ldr__pickle *p, const char *what) {
+    return p->err->status ? p->err->status : ldr__fail(p->err, LDR_FORMAT, p->c.at, "pickle: %s", what);
+}
+
+static int ldr__pickle_room(ldr__pickle *p, void **data, size_t *capacity, size_t need, size_t item) {
+    if (need < INT32_MAX && ldr__grow(&p->alloc, data, capacity, need, item)) return 1;
+    ldr__fail(p->err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while reading a pickle");
+    return 0;
+}
+
+static int ldr__pickle_push(ldr__pickle *p, int32_t value) {
+    void *stack = p->stack;
+    if (value < 0 || !ldr__pickle_room(p, &stack, &p->stack_capacity, p->depth + 1, sizeof *p->stack)) return 0;
+    p->stack = (int32_t *)stack;
+    p->stack[p->depth++] = value;
+    return 1;
+}
+
+static int32_t ldr__pickle_new(ldr__pickle *p, int32_t kind, int64_t number, const unsigned char *text, size_t size) {
+    void *values = p->values;
+    ldr__pvalue *v;
+    if (!ldr__pickle_room(p, &values, &p->value_capacity, p->value_count + 1, sizeof *p->values)) return -1;
+    p->values = (ldr__pvalue *)values;
+    v = &p->values[p->value_count];
+    memset(v, 0, sizeof *v);
+    v->kind = kind;
+    v->head = v->tail = -1;
+    v->number = number;
+    v->text = text;
+    v->size = size;
+    return (int32_t)p->value_count++;
+}
+
+static int ldr__pickle_push_new(ldr__pickle *p, int32_t kind, int64_t number, const unsigned char *text, size_t size) {
+    return ldr__pickle_push(p, ldr__pickle_new(p, kind, number, text, size));
+}
+
+static int32_t ldr__pickle_pop(ldr__pickle *p) {
+    if (p->depth && p->values[p->stack[p->depth - 1]].kind != LDR__P_MARK) return p->stack[--p->depth];
+    ldr__pickle_fail(p, "takes more from its stack than is there");
+    return -1;
+}
+
+static int ldr__pickle_hang(ldr__pickle *p, int32_t on, int32_t value) {
+    void *cells = p->cells;
+    ldr__pvalue *v;
+    if (value < 0 || !ldr__pickle_room(p, &cells, &p->cell_capacity, p->cell_count + 1, sizeof *p->cells)) return 0;
+    p->cells = (ldr__pcell *)cells;
+    p->cells[p->cell_count].value = value;
+    p->cells[p->cell_count].next = -1;
+    v = &p->values[on];
+    if (v->tail >= 0) p->cells[v->tail].next = (int32_t)p->cell_count;
+    else v->head = (int32_t)p->cell_count;
+    v->tail = (int32_t)p->cell_count++;
+    v->count++;
+    return 1;
+}
+
+/* Hangs stack[from..] on a value and takes them off, with the mark below when there is one. */
+static int ldr__pickle_gather(ldr__pickle *p, int32_t on, size_t from, int mark) {
+    size_t i;
+    for (i = from; i < p->depth; i++) if (!ldr__pickle_hang(p, on, p->stack[i])) return 0;
+    p->depth = from - (size_t)mark;
+    return 1;
+}
+
+/* Where what follows the topmost mark begins; 0: there is none. */
+static size_t ldr__pickle_mark(ldr__pickle *p) {
+    size_t i;
+    for (i = p->depth; i-- > 0;) if (p->values[p->stack[i]].kind == LDR__P_MARK) return i + 1;
+    ldr__pickle_fail(p, "looks for a mark that is not there");
+    return 0;
+}
+
+static int ldr__pickle_item(const ldr__pickle *p, int32_t value, int32_t index) {
+    int32_t cell = value < 0 ? -1 : p->values[value].head;
+    while (cell >= 0 && index-- > 0) cell = p->cells[cell].next;
+    return cell < 0 ? -1 : p->cells[cell].value;
+}
+
+static int ldr__pickle_is(const ldr__pickle *p, int32_t value, int32_t kind, const char *text) {
+    const ldr__pvalue *v = value < 0 ? NULL : &p->values[value];
+    return v && v->kind == kind && (!text || (v->size == strlen(text) && memcmp(v->text, text, v->size) == 0));
+}
+
+/* What a pickle may ask for: functions by number, and storages by the type of their elements. */
+enum { LDR__P_REBUILD, LDR__P_PARAMETER, LDR__P_ORDERED, LDR__P_PLAIN, LDR__P_STORAGES };
+static const struct { const char *module, *name; int32_t what; ldr_dtype dtype; } ldr__pickle_globals[] = {
+    { "torch._utils", "_rebuild_tensor_v2", LDR__P_REBUILD, LDR_F32 }, { "torch._utils", "_rebuild_parameter", LDR__P_PARAMETER, LDR_F32 },
+    { "collections", "OrderedDict", LDR__P_ORDERED, LDR_F32 }, { "torch", "Size", LDR__P_PLAIN, LDR_F32 },
+    { "torch", "FloatStorage", LDR__P_STORAGES, LDR_F32 }, { "torch", "HalfStorage", LDR__P_STORAGES, LDR_F16 }, { "torch", "BFloat16Storage", LDR__P_STORAGES, LDR_BF16 },
+    { "torch", "DoubleStorage", LDR__P_STORAGES, LDR_F64 }, { "torch", "LongStorage", LDR__P_STORAGES, LDR_I64 }, { "torch", "IntStorage", LDR__P_STORAGES, LDR_I32 },
+    { "torch", "ShortStorage", LDR__P_STORAGES, LDR_I16 }, { "torch", "CharStorage", LDR__P_STORAGES, LDR_I8 }, { "torch", "ByteStorage", LDR__P_STORAGES, LDR_U8 },
+    { "torch", "BoolStorage", LDR__P_STORAGES, LDR_BOOL } };
+
+static int ldr__pickle_global(ldr__pickle *p, const unsigned char *module, size_t m, const unsigned char *name, size_t n) {
+    char a[LDR__SHOWN], b[LDR__SHOWN];
+    size_t i;
+    for (i = 0; i < sizeof ldr__pickle_globals / sizeof *ldr__pickle_globals; i++)
+        if (strlen(ldr__pickle_globals[i].module) == m && memcmp(ldr__pickle_globals[i].module, module, m) == 0 &&
+            strlen(ldr__pickle_globals[i].name) == n && memcmp(ldr__pickle_globals[i].name, name, n) == 0) return ldr__pickle_push_new(p, LDR__P_GLOBAL, (int64_t)i, NULL, 0);
+    ldr__show(a, (const char *)module, m);
+    ldr__show(b, (const char *)name, n);
+    ldr__fail(p->err, LDR_UNSUPPORTED, p->c.at, "the pickle asks for %s.%s, which is no tensor and no container: refused, nothing was run", a, b);
+    return 0;
+}
+
+/* callable(arguments) */
+static int ldr__pickle_reduce(ldr__pickle *p) {
+    int32_t args = ldr__pickle_pop(p), f = args < 0 ? -1 : ldr__pickle_pop(p), made, what;
+    if (!ldr__pickle_is(p, f, LDR__P_GLOBAL, NULL) || !ldr__pickle_is(p, args, LDR__P_LIST, NULL)) return ldr__pickle_fail(p, "calls what is no function") == LDR_OK;
+    what = ldr__pickle_globals[p->values[f].number].what;
+    if (what == LDR__P_REBUILD) {
+        if (p->values[args].count < 4 || !ldr__pickle_is(p, ldr__pickle_item(p, args, 0), LDR__P_STORAGE, NULL)) return ldr__pickle_fail(p, "makes a tensor without a storage") == LDR_OK;
+        made = ldr__pickle_new(p, LDR__P_TENSOR, args, NULL, 0);
+        return ldr__pickle_push(p, made);
+    }
+    if (what == LDR__P_PARAMETER) return ldr__pickle_push(p, ldr__pickle_item(p, args, 0)) || ldr__pickle_fail(p, "makes a parameter of nothing") == LDR_OK;
+    if (what == LDR__P_ORDERED && p->values[args].count == 0) return ldr__pickle_push_new(p, LDR__P_DICT, 0, NULL, 0);
+    if (what == LDR__P_PLAIN) return ldr__pickle_push(p, ldr__pickle_item(p, args, 0));
+    return ldr__pickle_fail(p, "calls a function in a way that is not known") == LDR_OK;
+}
+
+static int ldr__pickle_text(ldr__pickle *p, int width) {
+    uint64_t n = ldr__take_number(&p->c, width);
+    const unsigned char *s = ldr__take(&p->c, n);
+    return s && ldr__pickle_push_new(p, LDR__P_TEXT, 0, s, (size_t)n);
+}
+
+static int ldr__pickle_line(ldr__pickle *p, const unsigned char **s, size_t *n) {
+    const unsigned char *begin = p->c.p + p->c.at, *end = p->c.bad ? NULL : (const unsigned char *)memchr(begin, '\n', p->c.size - p->c.at);
+    if (!end) return 0;
+    *s = begin;
+    *n = (size_t)(end - begin);
+    p->c.at += *n + 1;
+    return 1;
+}
+
+static int ldr__pickle_memo(ldr__pickle *p, uint64_t at) {
+    void *memo = p->memo;
+    size_t i;
+    if (!p->depth || at > p->memo_count + 4096 || at > p->c.size) return 0;      /* numbers come in order, nearly */
+    if (!ldr__pickle_room(p, &memo, &p->memo_capacity, (size_t)at + 1, sizeof *p->memo)) return 0;
+    p->memo = (int32_t *)memo;
+    for (i = p->memo_count; i <= at; i++) p->memo[i] = -1;
+    p->memo_count = LDR__MAX(p->memo_count, (size_t)at + 1);
+    p->memo[at] = p->stack[p->depth - 1];
+    return 1;
+}
+
+static int ldr__pickle_get(ldr__pickle *p, uint64_t at) { return at < p->memo_count && ldr__pickle_push(p, p->memo[at]); }
+
+static int ldr__pickle_signed(ldr__pickle *p, int bytes) {
+    uint64_t v = bytes <= 8 ? ldr__take_number(&p->c, bytes) : (uint64_t)(ldr__take(&p->c, (uint64_t)bytes) != NULL) - 1;
+    int shift = bytes > 0 && bytes < 8 ? 64 - 8 * bytes : 0;
+    v <<= shift;
+    return ldr__pickle_push_new(p, LDR__P_NUMBER, (int64_t)(v >> 63 ? ~(~v >> shift) : v >> shift), NULL, 0);
+}
+
+/* A container is a new value over what follows the mark, or over the last n. */
+static int ldr__pickle_container(ldr__pickle *p, int32_t kind, int last) {
+    size_t from = last >= 0 ? p->depth - (size_t)last : ldr__pickle_mark(p);
+    int32_t v;
+    if ((last >= 0 && p->depth < (size_t)last) || (last < 0 && !from)) return 0;
+    v = ldr__pickle_new(p, kind, 0, NULL, 0);
+    return v >= 0 && ldr__pickle_gather(p, v, from, last < 0) && ldr__pickle_push(p, v);
+}
+
+/* What follows the mark, or the last n, goes into the container below. */
+static int ldr__pickle_extend(ldr__pickle *p, int32_t kind, int last) {
+    size_t from = last >= 0 ? p->depth - (size_t)last : ldr__pickle_mark(p), below = from - (last < 0);
+    if ((last >= 0 && p->depth < (size_t)last + 1) || (last < 0 && from < 2) || p->values[p->stack[below - 1]].kind != kind) return 0;
+    return ldr__pickle_gather(p, p->stack[below - 1], from, last < 0);
+}
+
+/* One operation; 0: failed, 2: the end. */
+static int ldr__pickle_step(ldr__pickle *p) {
+    const unsigned char *op = ldr__take(&p->c, 1), *a = NULL, *b = NULL;
+    size_t n = 0, k = 0;
+    int32_t x, y;
+    if (!op) return 0;
+    switch (*op) {
+        case 0x80: return ldr__take(&p->c, 1) != NULL;
+        case 0x95: return ldr__take(&p->c, 8) != NULL;
+        case '(': return ldr__pickle_push_new(p, LDR__P_MARK, 0, NULL, 0);
+        case '.': return p->depth ? 2 : 0;
+        case '0': return ldr__pickle_pop(p) >= 0;
+        case '1': n = ldr__pickle_mark(p); p->depth = n ? n - 1 : 0; return n != 0;
+        case '2': return p->depth && ldr__pickle_push(p, p->stack[p->depth - 1]);
+        case 'N': return ldr__pickle_push_new(p, LDR__P_NONE, 0, NULL, 0);
+        case 0x88: case 0x89: return ldr__pickle_push_new(p, LDR__P_NUMBER, *op == 0x88, NULL, 0);
+        case 'K': return ldr__pickle_push_new(p, LDR__P_NUMBER, (int64_t)ldr__take_number(&p->c, 1), NULL, 0);
+        case 'M': return ldr__pickle_push_new(p, LDR__P_NUMBER, (int64_t)ldr__take_number(&p->c, 2), NULL, 0);
+        case 'J': return ldr__pickle_signed(p, 4);
+        case 0x8a: return ldr__pickle_signed(p, (int)ldr__take_number(&p->c, 1));
+        case 'G': return ldr__take(&p->c, 8) && ldr__pickle_push_new(p, LDR__P_NUMBER, 0, NULL, 0);
+        case 'X': case 'T': case 'B': return ldr__pickle_text(p, 4);
+        case 0x8c: case 'U': case 'C': return ldr__pickle_text(p, 1);
+        case 0x8d: return ldr__pickle_text(p, 8);
+        case ')': return ldr__pickle_container(p, LDR__P_LIST, 0);
+        case ']': return ldr__pickle_container(p, LDR__P_LIST, 0);
+        case '}': return ldr__pickle_container(p, LDR__P_DICT, 0);
+        case 0x85: case 0x86: case 0x87: return ldr__pickle_container(p, LDR__P_LIST, *op - 0x84);
+        case 't': case 'l': return ldr__pickle_container(p, LDR__P_LIST, -1);
+        case 'd': return ldr__pickle_container(p, LDR__P_DICT, -1);
+        case 'a': return ldr__pickle_extend(p, LDR__P_LIST, 1);
+        case 'e': return ldr__pickle_extend(p, LDR__P_LIST, -1);
+        case 's': return ldr__pickle_extend(p, LDR__P_DICT, 2);
+        case 'u': return ldr__pickle_extend(p, LDR__P_DICT, -1);
+        case 'c': return ldr__pickle_line(p, &a, &n) && ldr__pickle_line(p, &b, &k) && ldr__pickle_global(p, a, n, b, k);
+        case 0x93:
+            y = ldr__pickle_pop(p);
+            x = y < 0 ? -1 : ldr__pickle_pop(p);
+            if (!ldr__pickle_is(p, x, LDR__P_TEXT, NULL) || !ldr__pickle_is(p, y, LDR__P_TEXT, NULL)) return 0;
+            return ldr__pickle_global(p, p->values[x].text, p->values[x].size, p->values[y].text, p->values[y].size);
+        case 'R': return ldr__pickle_reduce(p);
+        case 'b':                                      /* attributes of a container: nothing of it counts here */
+            x = ldr__pickle_pop(p);
+            return x >= 0 && p->depth && p->values[p->stack[p->depth - 1]].kind == LDR__P_DICT;
+        case 'Q':                                      /* ('storage', type, key, place, elements)  */
+            x = ldr__pickle_pop(p);
+            y = ldr__pickle_item(p, x, 1);
+            if (!ldr__pickle_is(p, ldr__pickle_item(p, x, 0), LDR__P_TEXT, "storage") || !ldr__pickle_is(p, y, LDR__P_GLOBAL, NULL) ||
+                ldr__pickle_globals[p->values[y].number].what != LDR__P_STORAGES || !ldr__pickle_is(p, ldr__pickle_item(p, x, 2), LDR__P_TEXT, NULL) ||
+                (p->values[x].count > 5 && !ldr__pickle_is(p, ldr__pickle_item(p, x, 5), LDR__P_NONE, NULL))) return ldr__pickle_fail(p, "a storage of a kind that is not known") == LDR_OK;
+            return ldr__pickle_push_new(p, LDR__P_STORAGE, x, NULL, 0);
+        case 'h': return ldr__pickle_get(p, ldr__take_number(&p->c, 1));
+        case 'j': return ldr__pickle_get(p, ldr__take_number(&p->c, 4));
+        case 'q': return ldr__pickle_memo(p, ldr__take_number(&p->c, 1));
+        case 'r': return ldr__pickle_memo(p, ldr__take_number(&p->c, 4));
+        case 0x94: return ldr__pickle_memo(p, p->memo_count);
+        default:
+            ldr__fail(p->err, LDR_UNSUPPORTED, p->c.at - 1, "the pickle has an operation %d that tensors and containers do not need: refused", (int)*op);
+            return 0;
+    }
+}
+
+/* Runs one pickle to its end and gives what it made, or -1. */
+static int32_t ldr__pickle_run(ldr__pickle *p) {
+    int more = 1;
+    p->depth = p->memo_count = 0;
+    while (more == 1) more = ldr__pickle_step(p);
+    if (more == 2) return p->stack[p->depth - 1];
+    ldr__pickle_fail(p, p->c.bad ? "ends too early: truncated?" : "an operation that cannot be");
+    return -1;
+}
+
+/* ---- PyTorch ---------------------------------------------------------------------------- */
+
+/* A storage by its key: the bytes, as a tensor of that name in a list of its own. */
+typedef struct ldr__torch { ldr_weights *w; int32_t file; ldr__pickle p; ldr_weights *stores; uint64_t copied; ldr_error *err; } ldr__torch;
+
+/* Elements that do not lie one after another are copied into memory of the weights' own. */
+static ldr_status ldr__torch_gather(ldr__torch *h, ldr_tensor *t, const unsigned char *from, const int64_t *stride) {
+    size_t size = ldr_dtype_size(t->dtype), n = (size_t)(t->bytes / size), i, at[LADDER_MAX_DIMS];
+    void *copies = h->w->copies;
+    unsigned char *copy = NULL;
+    int32_t d;
+    memset(at, 0, sizeof at);
+    if (ldr__grow(&h->w->alloc, &copies, &h->w->copy_capacity, h->w->copy_count + 1, sizeof *h->w->copies)) {
+        h->w->copies = (ldr__copy *)copies;
+        copy = (unsigned char *)ldr__alloc(&h->w->alloc, LDR__MAX((size_t)t->bytes, 1));
+    }
+    if (!copy) return ldr__fail(h->err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory: %U bytes for a tensor that is stored turned", t->bytes);
+    h->w->copies[h->w->copy_count].data = copy;
+    h->w->copies[h->w->copy_count++].size = LDR__MAX((size_t)t->bytes, 1);
+    t->data = copy;
+    for (i = 0; i < n; i++, copy += size) {
+        size_t place = 0;
+        for (d = 0; d < t->dims; d++) place += at[d] * (size_t)stride[d];
+        memcpy(copy, from + place * size, size);
+        for (d = t->dims; d-- > 0 && ++at[d] == (size_t)t->shape[d];) at[d] = 0;
+    }
+    return LDR_OK;
+}
+
+/* A short text as a C string; a long one as "". */
+static void ldr__pickle_name(char name[64], const ldr__pvalue *v) {
+    size_t n = v->size < 64 ? v->size : 0;
+    memcpy(name, v->text, n);
+    name[n] = 0;
+}
+
+/* _rebuild_tensor_v2(storage, offset, size, stride, ...) under a name. */
+static ldr_status ldr__torch_tensor(ldr__torch *h, int32_t name, int32_t value) {
+    const ldr__pickle *p = &h->p;
+    int32_t args = (int32_t)p->values[value].number, store = ldr__pickle_item(p, args, 0), id = (int32_t)p->values[store].number, key = ldr__pickle_item(p, id, 2), d;
+    int32_t sizes = ldr__pickle_item(p, args, 2), strides = ldr__pickle_item(p, args, 3), offset = ldr__pickle_item(p, args, 1), whole = 1;
+    const ldr_tensor *s;
+    ldr_tensor *t = ldr__weights_add(h->w, h->err);
+    uint64_t elements = 1, reach = 0, expected = 1, held, step;
+    int64_t stride[LADDER_MAX_DIMS];
+    char shown[LDR__SHOWN], text[64];
+    if (!t) return h->err->status;
+    t->name = ldr__weights_text(h->w, p->values[name].text, p->values[name].size, LDR_NO_OFFSET, h->err);
+    if (!t->name) return h->err->status;
+    ldr__show(shown, t->name, strlen(t->name));
+    t->file = h->file;
+    t->dtype = ldr__pickle_globals[p->values[ldr__pickle_item(p, id, 1)].number].dtype;
+    if (!ldr__pickle_is(p, sizes, LDR__P_LIST, NULL) || !ldr__pickle_is(p, strides, LDR__P_LIST, NULL) || !ldr__pickle_is(p, offset, LDR__P_NUMBER, NULL) ||
+        p->values[sizes].count != p->values[strides].count || p->values[offset].number < 0) return ldr__fail(h->err, LDR_FORMAT, LDR_NO_OFFSET, "tensor \"%s\": its shape and strides are no lists of one length", shown);
+    if (p->values[sizes].count > LADDER_MAX_DIMS) return ldr__fail(h->err, LDR_LIMIT, LDR_NO_OFFSET, "tensor \"%s\": %d dimensions, at most %d (LADDER_MAX_DIMS)", shown, p->values[sizes].count, LADDER_MAX_DIMS);
+    t->dims = p->values[sizes].count;
+    ldr__pickle_name(text, &p->values[key]);
+    s = ldr_weights_find(h->stores, text);
+    if (!s) return ldr__fail(h->err, LDR_MISSING, LDR_NO_OFFSET, "tensor \"%s\": its storage \"%s\" is not in the file", shown, text);
+    held = s->bytes / ldr_dtype_size(t->dtype);
+    for (d = t->dims; d-- > 0;) {
+        int32_t a = ldr__pickle_item(p, sizes, d), b = ldr__pickle_item(p, strides, d);
+        if (!ldr__pickle_is(p, a, LDR__P_NUMBER, NULL) || !ldr__pickle_is(p, b, LDR__P_NUMBER, NULL) || p->values[a].number < 0 || p->values[b].number < 0 ||
+            !ldr__mul_u64(&elements, elements, (uint64_t)p->values[a].number)) return ldr__fail(h->err, LDR_FORMAT, LDR_NO_OFFSET, "tensor \"%s\": a shape or stride that cannot be", shown);
+        t->shape[d] = p->values[a].number;
+        stride[d] = p->values[b].number;
+        whole &= t->shape[d] == 1 || (uint64_t)stride[d] == expected;
+        expected = elements;
+        if (!ldr__mul_u64(&step, t->shape[d] ? (uint64_t)t->shape[d] - 1 : 0, (uint64_t)stride[d]) || step > held || (reach += step) > held)
+            return ldr__fail(h->err, LDR_FORMAT, LDR_NO_OFFSET, "tensor \"%s\": reaches behind its storage of %U elements", shown, held);
+    }
+    if (elements && ((uint64_t)p->values[offset].number >= held || reach >= held - (uint64_t)p->values[offset].number))
+        return ldr__fail(h->err, LDR_FORMAT, s->offset, "tensor \"%s\": reaches behind its storage of %U elements: truncated?", shown, held);
+    if (!whole && elements > (2 * (uint64_t)h->w->files[h->file].size + 65536 - h->copied) / ldr_dtype_size(t->dtype))
+        return ldr__fail(h->err, LDR_UNSUPPORTED, s->offset, "tensor \"%s\": %U elements spread out of %U that are stored", shown, elements, held);
+    t->bytes = elements * ldr_dtype_size(t->dtype);
+    t->offset = s->offset + (uint64_t)p->values[offset].number * ldr_dtype_size(t->dtype);
+    t->data = (const unsigned char *)s->data + (elements ? (size_t)p->values[offset].number * ldr_dtype_size(t->dtype) : 0);
+    if (!whole) h->copied += t->bytes;
+    if (!whole && elements > 1 && ldr__torch_gather(h, t, (const unsigned char *)t->data, stride)) return h->err->status;
+    h->w->count++;
+    return LDR_OK;
+}
+
+/* The tensors of a dictionary; where it has none, those of the one it keeps under a usual name. */
+static ldr_status ldr__torch_tensors(ldr__torch *h, int32_t dict, int depth) {
+    static const char *const names[] = { "state_dict", "model_state_dict", "model", "module" };
+    const ldr__pickle *p = &h->p;
+    size_t before = h->w->count;
+    int32_t cell, pass;
+    if (!ldr__pickle_is(p, dict, LDR__P_DICT, NULL)) return ldr__fail(h->err, LDR_FORMAT, LDR_NO_OFFSET, "the pickle holds no dictionary of tensors");
+    for (cell = p->values[dict].head; cell >= 0; cell = p->cells[p->cells[cell].next].next) {
+        int32_t key = p->cells[cell].value, value;
+        if (p->cells[cell].next < 0) return ldr__fail(h->err, LDR_FORMAT, LDR_NO_OFFSET, "pickle: a key without a value");
+        value = p->cells[p->cells[cell].next].value;
+        if (!ldr__pickle_is(p, value, LDR__P_TENSOR, NULL) || !ldr__pickle_is(p, key, LDR__P_TEXT, NULL)) continue;
+        if (ldr__torch_tensor(h, key, value)) return h->err->status;
+    }
+    if (h->w->count > before) return LDR_OK;
+    for (pass = 0; pass < 4 && depth < 3; pass++)
+        for (cell = p->values[dict].head; cell >= 0; cell = p->cells[p->cells[cell].next].next)
+            if (ldr__pickle_is(p, p->cells[cell].value, LDR__P_TEXT, names[pass]) && ldr__pickle_is(p, p->cells[p->cells[cell].next].value, LDR__P_DICT, NULL))
+                return ldr__torch_tensors(h, p->cells[p->cells[cell].next].value, depth + 1);
+    return ldr__fail(h->err, LDR_MISSING, LDR_NO_OFFSET, "the pickle holds no tensors, neither by name nor under state_dict");
+}
+
+/* A storage or a member of the archive. */
+static ldr_status ldr__torch_store(ldr__torch *h, const unsigned char *name, size_t n, uint64_t at, uint64_t bytes) {
+    ldr_tensor *t = ldr__weights_add(h->stores, h->err);
+    if (!t) return h->err->status;
+    t->name = ldr__weights_text(h->stores, name, n, at, h->err);
+    if (!t->name) return h->err->status;
+    t->data = h->w->files[h->file].data + (size_t)at;
+    t->offset = at;
+    t->bytes = bytes;
+    h->stores->count++;
+    return LDR_OK;
+}
+
+static int ldr__zip_is(const unsigned char *p, size_t n) { return n >= 4 && memcmp(p, "PK\3\4", 4) == 0; }
+
+/* The members of an archive whose data is stored as it is: those under data/ by their number, and the pickle. Source: PKWARE's
+   APPNOTE, with the 64-bit records that files over 4 GB have. */
+static ldr_status ldr__zip_members(ldr__torch *h, const unsigned char **pickle, size_t *pickle_size) {
+    const ldr__source *s = &h->w->files[h->file];
+    size_t end = s->size < 22 ? 0 : s->size - 22, least = end > 65535 ? end - 65535 : 0;
+    uint64_t count, at, k;
+    ldr__cursor c;
+    while (s->size >= 22 && end > least && ldr__load_u32(s->data + end) != 0x06054b50u) end--;
+    if (s->size < 22 || ldr__load_u32(s->data + end) != 0x06054b50u) return ldr__fail(h->err, LDR_FORMAT, s->size, "a zip archive without its list of members at the end: truncated?");
+    count = ldr__load_u16(s->data + end + 10);
+    at = ldr__load_u32(s->data + end + 16);
+    if ((at == 0xffffffffu || count == 0xffff) && end >= 20 && ldr__load_u32(s->data + end - 20) == 0x07064b50u) {
+        uint64_t z = ldr__load_u64(s->data + end - 12);
+        if (s->size < 56 || z > s->size - 56 || ldr__load_u32(s->data + z) != 0x06064b50u) return ldr__fail(h->err, LDR_FORMAT, end - 20, "a zip archive whose list of members is not where it says");
+        count = ldr__load_u64(s->data + z + 32);
+        at = ldr__load_u64(s->data + z + 48);
+    }
+    memset(&c, 0, sizeof c);
+    c.p = s->data;
+    c.size = s->size;
+    ldr__take(&c, at);
+    for (k = 0; k < count; k++) {
+        size_t from = c.at, i, slash;
+        const unsigned char *e = ldr__take(&c, 46), *name, *extra, *local;
+        uint64_t packed, size, place;
+        uint32_t n, x, stop;
+        if (!e || ldr__load_u32(e) != 0x02014b50u) return ldr__fail(h->err, LDR_FORMAT, from, "a zip archive whose list of members is damaged");
+        n = ldr__load_u16(e + 28);
+        x = ldr__load_u16(e + 30);
+        packed = ldr__load_u32(e + 20);
+        size = ldr__load_u32(e + 24);
+        place = ldr__load_u32(e + 42);
+        name = ldr__take(&c, n);
+        extra = ldr__take(&c, x);
+        if (!ldr__take(&c, ldr__load_u16(e + 32)) && c.bad) return ldr__fail(h->err, LDR_FORMAT, from, "a zip archive whose list of members is damaged");
+        for (i = 0; i + 4 <= x; i += 4 + stop) {       /* 64-bit numbers in place of those that are all ones */
+            ldr__cursor z;
+            stop = ldr__load_u16(extra + i + 2);
+            if (ldr__load_u16(extra + i) != 1 || stop > x - i - 4) continue;
+            memset(&z, 0, sizeof z);
+            z.p = extra + i + 4;
+            z.size = stop;
+            if (size == 0xffffffffu) size = ldr__take_number(&z, 8);
+            if (packed == 0xffffffffu) packed = ldr__take_number(&z, 8);
+            if (place == 0xffffffffu) place = ldr__take_number(&z, 8);
+        }
+        for (slash = n; slash > 0 && name[slash - 1] != '/'; slash--) {}
+        if (n - slash == 8 && memcmp(name + slash, "data.pkl", 8) == 0) slash = SIZE_MAX;
+        else if (slash < 6 || memcmp(name + slash - 6, "/data/", 6) != 0) continue;
+        if (s->size < 30 || place > s->size - 30 || ldr__load_u32(s->data + place) != 0x04034b50u) return ldr__fail(h->err, LDR_FORMAT, from, "a zip archive that points at no member");
+        local = s->data + place;
+        place += 30u + ldr__load_u16(local + 26) + ldr__load_u16(local + 28);
+        if (ldr__load_u16(e + 10) != 0 || packed != size) return ldr__fail(h->err, LDR_UNSUPPORTED, from, "a zip archive whose members are compressed: PyTorch stores them as they are");
+        if (place > s->size || size > s->size - place) return ldr__fail(h->err, LDR_FORMAT, from, "a member of the zip archive ends behind the file: truncated?");
+        if (slash == SIZE_MAX) {
+            *pickle = s->data + place;
+            *pickle_size = (size_t)size;
+        } else if (ldr__torch_store(h, name + slash, n - slash, place, size)) return h->err->status;
+    }
+    return LDR_OK;
+}
+
+/* Storages of the older form lie behind five pickles, in the order of the last. */
+static ldr_status ldr__legacy_stores(ldr__torch *h, int32_t keys) {
+    ldr__pickle *p = &h->p;
+    ldr_weights *s = h->stores;
+    size_t k, n = 0;
+    int32_t cell;
+    char name[64];
+    for (k = 0; k < p->value_count; k++) {
+        const ldr__pvalue *v = &p->values[k], *key;
+        if (v->kind != LDR__P_STORAGE) continue;
+        key = &p->values[ldr__pickle_item(p, (int32_t)v->number, 2)];
+        if (ldr__torch_store(h, key->text, key->size, 0, 0)) return h->err->status;
+        s->tensors[s->count - 1].dtype = ldr__pickle_globals[p->values[ldr__pickle_item(p, (int32_t)v->number, 1)].number].dtype;
+    }
+    ldr__sort_tensors(s->tensors, s->count, ldr__before_by_name);
+    for (k = 0; k < s->count; k++) if (n == 0 || strcmp(s->tensors[n - 1].name, s->tensors[k].name) != 0) s->tensors[n++] = s->tensors[k];
+    s->count = n;
+    for (cell = keys < 0 ? -1 : p->values[keys].head; cell >= 0; cell = p->cells[cell].next) {
+        const ldr__pvalue *key = &p->values[p->cells[cell].value];
+        uint64_t elements = ldr__take_number(&p->c, 8), bytes, at = p->c.at;
+        ldr_tensor *t = NULL;
+        if (key->kind == LDR__P_TEXT) {
+            ldr__pickle_name(name, key);
+            t = (ldr_tensor *)(uintptr_t)ldr_weights_find(s, name);
+        }
+        if (!t) return ldr__fail(h->err, LDR_FORMAT, at, "a storage that no tensor asks for");
+        if (!ldr__mul_u64(&bytes, elements, ldr_dtype_size(t->dtype)) || !ldr__take(&p->c, bytes)) return ldr__fail(h->err, LDR_FORMAT, at, "a storage ends behind the file: truncated?");
+        t->data = p->c.p + (size_t)at;
+        t->offset = at;
+        t->bytes = bytes;
+    }
+    return LDR_OK;
+}
+
+static ldr_weights *ldr__weights_new(int32_t files, const ldr_allocator *alloc, ldr_error *err);
+
+static ldr_status ldr__torch_parse(ldr_weights *w, int32_t file, ldr_error *err, int legacy) {
+    const unsigned char *pickle = w->files[file].data;
+    size_t size = w->files[file].size;
+    int32_t top = -1, keys, i;
+    ldr__torch h;
+    memset(&h, 0, sizeof h);
+    h.w = w;
+    h.file = file;
+    h.err = h.p.err = err;
+    h.p.alloc = w->alloc;
+    h.stores = ldr__weights_new(1, &w->alloc, err);
+    if (!h.stores) return err->status;
+    if (!legacy) {
+        pickle = NULL;
+        if (!ldr__zip_members(&h, &pickle, &size) && !pickle) ldr__fail(err, LDR_FORMAT, 0, "a zip archive, but not one of PyTorch's: no data.pkl is in it. Unpack it first");
+    }
+    if (!err->status && !legacy && size > LADDER_MAX_HEADER) ldr__fail(err, LDR_LIMIT, 0, "a pickle of %U bytes is over %U (LADDER_MAX_HEADER)", (uint64_t)size, (uint64_t)LADDER_MAX_HEADER);
+    h.p.c.p = pickle;
+    h.p.c.size = size;
+    for (i = 0; i < 3 && legacy && !err->status; i++) ldr__pickle_run(&h.p);      /* magic number, version, the machine it was made on */
+    if (!err->status) top = ldr__pickle_run(&h.p);
+    if (legacy && !err->status) {
+        keys = ldr__pickle_run(&h.p);
+        if (!err->status) ldr__legacy_stores(&h, keys);
+    }
+    if (!err->status) {
+        ldr__sort_tensors(h.stores->tensors, h.stores->count, ldr__before_by_name);
+        ldr__torch_tensors(&h, top, 0);
+    }
+    ldr__pickle_free(&h.p);
+    ldr_weights_close(h.stores);
+    return err->status;
+}
+
+static ldr_status ldr__zip_parse(ldr_weights *w, int32_t file, ldr_error *err) { return ldr__torch_parse(w, file, err, 0); }
+static ldr_status ldr__legacy_parse(ldr_weights *w, int32_t file, ldr_error *err) { return ldr__torch_parse(w, file, err, 1); }
+
+static int ldr__legacy_is(const unsigned char *p, size_t n) {
+    static const unsigned char magic[] = { 0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19 };
+    return n >= 14 && p[0] == 0x80 && memcmp(p + 2, magic, sizeof magic) == 0;
+}
+
+static int ldr__safetensors_is(const unsigned char *p, size_t n) { return n >= 9 && p[8] == '{'; }
+
+static const struct { const char *name; int (*is)(const unsigned char *, size_t); ldr_status (*parse)(ldr_weights *, int32_t, ldr_error *); } ldr__formats[] = {
+    { "safetensors", ldr__safetensors_is, ldr__safetensors_parse }, { "GGUF", ldr__gguf_is, ldr__gguf_parse },
+    { "PyTorch", ldr__zip_is, ldr__zip_parse }, { "PyTorch before 1.6", ldr__legacy_is, ldr__legacy_parse } };
+
+/* What people have in place of weights, by its first bytes. */
+static const struct { const char *begins; size_t n; const char *what; } ldr__not_weights[] = {
+    { "version https://git-lfs", 23, "a Git LFS pointer, not the weights: run git lfs pull" },
+    { "<!DOCTYPE", 9, "an HTML page, not the weights: the download gave an error page or needs a login" },
+    { "<!doctype", 9, "an HTML page, not the weights: the download gave an error page or needs a login" },
+    { "<html", 5, "an HTML page, not the weights: the download gave an error page or needs a login" },
+    { "<?xml", 5, "an XML page, not the weights: the download gave an error page" },
+    { "{\"error", 7, "a server's error message, not the weights" },
+    { "\x1f\x8b", 2, "a gzip archive: unpack it first" },
+    { "7z\xbc\xaf", 4, "a 7-Zip archive: unpack it first" },
+    { "Rar!", 4, "a RAR archive: unpack it first" },
+    { "\x89HDF", 4, "an HDF5 file (Keras, TensorFlow): convert it to safetensors" },
+    { "\x93NUMPY", 6, "a NumPy array: convert it to safetensors" },
+    { "ggml", 4, "a GGML file of before GGUF: convert it to GGUF" }, { "lmgg", 4, "a GGML file of before GGUF: convert it to GGUF" },
+    { "tjgg", 4, "a GGML file of before GGUF: convert it to GGUF" },
+    { "\x08\x07\x12\x07pytorch", 11, "an ONNX model: export safetensors instead" }, { "\x08\x08\x12\x07pytorch", 11, "an ONNX model: export safetensors instead" } };
+
+static ldr_status ldr__weights_parse(ldr_weights *w, int32_t file, ldr_error *err) {
+    const ldr__source *s = &w->files[file];
+    size_t i;
+    if (s->size == 0) return ldr__fail(err, LDR_FORMAT, 0, "an empty file, not a safetensors file: the download failed?");
+    for (i = 0; i < sizeof ldr__not_weights / sizeof *ldr__not_weights; i++)
+        if (s->size >= ldr__not_weights[i].n && memcmp(s->data, ldr__not_weights[i].begins, ldr__not_weights[i].n) == 0)
+            return ldr__fail(err, LDR_FORMAT, 0, "%s", ldr__not_weights[i].what);
+    for (i = 0; i < sizeof ldr__formats / sizeof *ldr__formats; i++)
+        if (ldr__formats[i].is(s->data, s->size)) return ldr__formats[i].parse(w, file, err);
+    if (s->size > 1 && s->data[0] == 0x80 && s->data[1] < 6) return ldr__fail(err, LDR_UNSUPPORTED, 0, "a pickle that PyTorch did not write: only its own are read");
+    return ldr__safetensors_parse(w, file, err);       /* which says what is wrong               */
+}
+
 static ldr_weights *ldr__weights_new(int32_t files, const ldr_allocator *alloc, ldr_error *err) {
     ldr_allocator a = ldr__allocator(alloc);
     ldr_weights *w;
@@ -5299,6 +6090,8 @@ LDR__DEF void ldr_weights_close(ldr_weights *w) {
     a = w->alloc;
     for (i = 0; i < (size_t)w->file_count; i++) ldr__source_close(&w->files[i]);
     for (i = 0; i < w->string_count; i++) ldr__free(&a, w->strings[i], strlen(w->strings[i]) + 1);
+    for (i = 0; i < w->copy_count; i++) ldr__free(&a, w->copies[i].data, w->copies[i].size);
+    ldr__free(&a, w->copies, w->copy_capacity * sizeof *w->copies);
     ldr__free(&a, w->strings, w->string_capacity * sizeof *w->strings);
     ldr__free(&a, w->metas, w->meta_capacity * sizeof *w->metas);
     ldr__free(&a, w->tensors, w->capacity * sizeof *w->tensors);
@@ -5315,7 +6108,7 @@ LDR__DEF ldr_weights *ldr_weights_open_memory(const void *data, size_t size, con
     if (!w) return NULL;
     ldr__source_borrow(&w->files[0], data, size);
     if (!data) ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_weights_open_memory: no data");
-    else if (!ldr__safetensors_parse(w, 0, err) && !ldr__weights_finish(w, err)) return w;
+    else if (!ldr__weights_parse(w, 0, err) && !ldr__weights_finish(w, err)) return w;
     ldr_weights_close(w);
     return NULL;
 }
@@ -5335,7 +6128,7 @@ static ldr_weights *ldr__weights_open_one(const char *path, const ldr_allocator 
     ldr_weights *w = ldr__weights_new(1, alloc, err);
     if (!w) return NULL;
     if (!ldr__source_open(&w->files[0], path, &w->alloc, err)) {
-        if (!ldr__safetensors_parse(w, 0, err) && !ldr__weights_finish(w, err)) return w;
+        if (!ldr__weights_parse(w, 0, err) && !ldr__weights_finish(w, err)) return w;
         ldr__fail_in_file(err, path);
     }
     ldr_weights_close(w);
@@ -5361,7 +6154,7 @@ static ldr_status ldr__index_files(ldr_weights *w, const ldr_json *j, const char
             if (files == w->file_count) return ldr__fail(err, LDR_LIMIT, j->nodes[value].begin, "more than %d shards (LADDER_MAX_FILES)", w->file_count);
             if (!ldr__path_join(path, sizeof path, dir, name)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "the path is longer than %d bytes", LADDER_MAX_PATH);
             if (ldr__source_open(&w->files[files], path, &w->alloc, err)) return err->status;
-            if (ldr__safetensors_parse(w, files, err)) {
+            if (ldr__weights_parse(w, files, err)) {
                 ldr__fail_in_file(err, path);
                 return err->status;
             }
@@ -5408,7 +6201,7 @@ static int ldr__ends_with(const char *s, const char *tail) {
 }
 
 LDR__DEF ldr_weights *ldr_weights_open(const char *path, const ldr_allocator *alloc, ldr_error *err) {
-    static const char *const names[] = { "model.safetensors", "model.safetensors.index.json" };
+    static const char *const names[] = { "model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json" };
     ldr_error local;
     char full[LADDER_MAX_PATH];
     size_t i;
@@ -5419,13 +6212,11 @@ LDR__DEF ldr_weights *ldr_weights_open(const char *path, const ldr_allocator *al
         return NULL;
     }
     if (ldr__ends_with(path, ".json")) return ldr__weights_open_index(path, alloc, err);
-    for (i = 0; i < 2; i++)
+    for (i = 0; i < 4; i++)
         if (ldr__path_join(full, sizeof full, path, names[i]) && ldr__file_exists(full))
-            return i ? ldr__weights_open_index(full, alloc, err) : ldr__weights_open_one(full, alloc, err);
+            return i % 2 ? ldr__weights_open_index(full, alloc, err) : ldr__weights_open_one(full, alloc, err);
     if (ldr__path_join(full, sizeof full, path, "config.json") && ldr__file_exists(full)) {
-        int torch = ldr__path_join(full, sizeof full, path, "pytorch_model.bin") && ldr__file_exists(full);
-        ldr__fail(err, torch ? LDR_UNSUPPORTED : LDR_MISSING, LDR_NO_OFFSET, torch ? "%s: holds pytorch_model.bin (a Python pickle) but no model.safetensors: convert it once with safetensors.torch.save_file"
-                                                                                   : "%s: no model.safetensors and no model.safetensors.index.json", path);
+        ldr__fail(err, LDR_MISSING, LDR_NO_OFFSET, "%s: no model.safetensors and no model.safetensors.index.json, nor the same of pytorch_model.bin", path);
         return NULL;
     }
     return ldr__weights_open_one(path, alloc, err);
@@ -12954,6 +13745,11 @@ static ldr_status ldr__bind_all(ldr__binder *b) {
     if (f->rotary) {
         m->frequency = ldr__place_floats(b->plan, "rotary table", (size_t)m->shape.head_dim);
         for (i = 0; m->frequency && i < 1 + (m->rope[1].theta > 0); i++) ldr__rope_fill(m->frequency + i * (m->shape.head_dim / 2), &m->rope[i], m->shape.head_dim);
+        if (ldr__bind_has(b, "", "rope_freqs.weight", 0)) {      /* Llama 3 in a GGUF file: what each frequency is divided by */
+            const float *by = NULL;
+            if (ldr__bind_vector(b, &by, "", "rope_freqs.weight", 0, (size_t)m->shape.head_dim / 2, 0, 1)) return b->err->status;
+            for (i = 0; by && i < m->shape.head_dim / 2; i++) m->frequency[i] /= by[i] > 0 ? by[i] : 1.0f;
+        }
     }
     if (m->task_types && ldr__bind_matrix(b, &m->tasks, b->prefix, "embeddings.task_type_embeddings.weight", 0, (size_t)m->task_types, e, 0, 0, 1)) return b->err->status;
     if ((m->traits & LDR__OF_RELATIVE) && ldr__bind_relative(b)) return b->err->status;
@@ -13074,6 +13870,151 @@ static ldr_status ldr__model_config(ldr_model *m, const char *text, size_t size,
     return status;
 }
 
+/* ---- GGUF: one file that is configuration and weights ------------------------------------ */
+
+/* Architectures by llama.cpp's names, and how their rows of q and k lie. */
+static const struct { const char *arch, *type; int32_t rotary; } ldr__gguf_kin[] = {
+    { "llama", "llama", LDR__PAIRS }, { "qwen2", "qwen2", LDR__HALVES }, { "bert", "bert", 0 }, { "nomic-bert", "nomic_bert", LDR__HALVES } };
+
+/* What tensors are called there; what is done with a number that is only said. */
+static const struct { int slot; const char *pre, *post; } ldr__gguf_slots[] = {
+    { LDR__Q, "attn_q", "attn_q" }, { LDR__Q, "attn_qkv", "attn_qkv" }, { LDR__K, "attn_k", "attn_k" }, { LDR__V, "attn_v", "attn_v" },
+    { LDR__O, "attn_output", "attn_output" }, { LDR__GATE, "ffn_gate", "ffn_gate" }, { LDR__UP, "ffn_up", "ffn_up" }, { LDR__DOWN, "ffn_down", "ffn_down" },
+    { LDR__NORM1, "attn_norm", "attn_output_norm" }, { LDR__NORM2, "ffn_norm", "layer_output_norm" } };
+static const char *const ldr__gguf_known = "block_count context_length embedding_length feed_forward_length vocab_size attention.head_count attention.head_count_kv "
+    "attention.key_length attention.value_length attention.layer_norm_rms_epsilon attention.layer_norm_epsilon attention.causal rope.freq_base "
+    "rope.dimension_count rope.scaling.type rope.scaling.factor rope.scaling.original_context_length pooling_type tensor_data_layout";
+
+/* The name of a tensor in the family's own files, or NULL. */
+static const char *ldr__gguf_rename(ldr_model *m, char name[256], const char *old) {
+    const ldr__family *f = m->family;
+    const char *const ends[6][2] = { { "token_embd", NULL }, { "position_embd", NULL }, { "token_types", NULL }, { "token_embd_norm", f->embed_norm },
+        { "output_norm", f->final_norm }, { "output", NULL } };
+    const char *dot = strrchr(old, '.'), *kind, *stem = old, *to = NULL;
+    uint64_t layer = 0;
+    size_t i, n;
+    int bias;
+    if (!dot || (strcmp(dot, ".weight") != 0 && strcmp(dot, ".bias") != 0)) return NULL;
+    kind = dot;
+    bias = kind[1] == 'b';
+    if (strncmp(old, "blk.", 4) != 0) {
+        n = (size_t)(dot - old);
+        for (i = 0; i < 6; i++) if (strlen(ends[i][0]) == n && memcmp(ends[i][0], old, n) == 0) break;
+        if (i == 6) return NULL;
+        if (i == 3 || i == 4) {
+            if (!ends[i][1]) return NULL;
+            ldr__format(name, 256, "%s%s%s", f->prefix, ends[i][1], kind);
+            return name;
+        }
+        to = bias ? NULL : i == 0 ? f->word : i == 1 ? f->position : i == 2 ? f->segment : f->head_out;
+        if (to) ldr__format(name, 256, "%s%s", i == 5 ? "" : f->prefix, to);
+        return to ? name : NULL;
+    }
+    for (stem = old + 4; ldr__digit(*stem) && layer < 100000; stem++) layer = layer * 10 + (uint64_t)(*stem - '0');
+    if (*stem++ != '.') return NULL;
+    n = (size_t)(dot - stem);
+    for (i = 0; dot > stem && i < sizeof ldr__gguf_slots / sizeof *ldr__gguf_slots; i++) {
+        const char *as = f->place == LDR__POST ? ldr__gguf_slots[i].post : ldr__gguf_slots[i].pre;
+        int slot = ldr__gguf_slots[i].slot;
+        if (strlen(as) != n || memcmp(as, stem, n) != 0) continue;
+        to = f->slots[!bias ? slot : slot < LDR__MATRICES ? slot + LDR__QB : slot + 1];
+        if (to) ldr__bind_name(name, 256, f->prefix, to, (int32_t)layer);
+        return to ? name : NULL;
+    }
+    return NULL;
+}
+
+static uint64_t ldr__gguf_get(const ldr_weights *w, const char *arch, const char *key, uint64_t otherwise) {
+    char full[192];
+    ldr__format(full, sizeof full, "%s.%s", arch, key);
+    return ldr__gguf_whole(w, full, otherwise);
+}
+
+static double ldr__gguf_get_real(const ldr_weights *w, const char *arch, const char *key, double otherwise) {
+    char full[192];
+    ldr__format(full, sizeof full, "%s.%s", arch, key);
+    return ldr__gguf_real(w, full, otherwise);
+}
+
+/* Rotary positions, and refusals of what is not understood. */
+static ldr_status ldr__gguf_rope(ldr_model *m, const char *arch, ldr_error *err) {
+    static const char *const kinds[] = { "none", "linear", "", "yarn" };
+    ldr__rope *r = &m->rope[0];
+    const char *scaling;
+    char full[192];
+    int32_t kind;
+    if (!m->shape.rotary) return LDR_OK;
+    r->theta = (float)ldr__gguf_get_real(m->weights, arch, "rope.freq_base", 10000);
+    if (!(r->theta >= 1 && r->theta <= 1e12f)) return ldr__fail(err, LDR_LIMIT, LDR_NO_OFFSET, "GGUF: %s.rope.freq_base is out of its range", arch);
+    if (ldr__gguf_get(m->weights, arch, "rope.dimension_count", (uint64_t)m->shape.head_dim) != (uint64_t)m->shape.head_dim)
+        return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "GGUF: %s.rope.dimension_count is not the head size %d: rotating a part of a head is not supported", arch, m->shape.head_dim);
+    ldr__format(full, sizeof full, "%s.rope.scaling.type", arch);
+    scaling = ldr_weights_meta(m->weights, full);
+    for (kind = 0; scaling && kind < 4 && strcmp(scaling, kinds[kind]) != 0; kind++) {}
+    if (kind > 3 || kind == 2) return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "GGUF: %s is not supported (none, linear and yarn are)", full);
+    r->kind = kind;
+    if (!kind) return LDR_OK;
+    r->factor = (float)ldr__gguf_get_real(m->weights, arch, "rope.scaling.factor", 0);
+    r->original = (float)ldr__gguf_get(m->weights, arch, "rope.scaling.original_context_length", (uint64_t)m->positions);
+    if (!(r->factor >= 1 && r->factor <= 1e6f) || !(r->original >= 1)) return ldr__fail(err, LDR_LIMIT, LDR_NO_OFFSET, "GGUF: %s.rope.scaling.factor is out of its range", arch);
+    r->score = kind == LDR__ROPE_YARN ? (float)(0.1 * log((double)r->factor) + 1) : 1;
+    r->score *= r->score;
+    return LDR_OK;
+}
+
+/* Reads the configuration out of the metadata, and gives the tensors the names of the family's own files. */
+static ldr_status ldr__model_gguf(ldr_model *m, ldr_error *err) {
+    ldr_weights *w = m->weights;
+    const char *arch = ldr_weights_meta(w, "general.architecture");
+    const ldr_tensor *words = ldr_weights_find(w, "token_embd.weight"), *types = ldr_weights_find(w, "token_types.weight");
+    char text[1024], name[256], shown[LDR__SHOWN];
+    uint64_t heads, width, kv;
+    size_t i, k, n;
+    for (k = 0; arch && k < sizeof ldr__gguf_kin / sizeof *ldr__gguf_kin; k++) if (strcmp(ldr__gguf_kin[k].arch, arch) == 0) break;
+    if (!arch || k == sizeof ldr__gguf_kin / sizeof *ldr__gguf_kin)
+        return ldr__fail(err, LDR_UNSUPPORTED, 0, "GGUF: the architecture \"%s\" is not supported (llama, qwen2, bert and nomic-bert are)", arch ? ldr__show(shown, arch, strlen(arch)) : "");
+    n = strlen(arch);
+    for (i = 0; i < w->meta_count; i++) {
+        const char *key = w->metas[i].key;
+        if (strncmp(key, arch, n) != 0 || key[n] != '.' || ldr__in_words(ldr__gguf_known, key + n + 1, strlen(key) - n - 1) || ldr__in_words(m->allow, key, strlen(key))) continue;
+        return ldr__fail(err, LDR_UNSUPPORTED, w->metas[i].at, "GGUF: \"%s\": %s is not known here and could change the results (--allow passes it)", ldr__show(shown, key, strlen(key)), w->metas[i].value);
+    }
+    if (!words || words->dims != 2) return ldr__fail(err, LDR_MISSING, LDR_NO_OFFSET, "GGUF: \"token_embd.weight\" is missing: a vocabulary alone?");
+    heads = ldr__gguf_get(w, arch, "attention.head_count", 0);
+    width = ldr__gguf_get(w, arch, "embedding_length", 0);
+    kv = ldr__gguf_get(w, arch, "attention.head_count_kv", heads);
+    ldr__format(text, sizeof text, "{\"model_type\":\"%s\",\"hidden_size\":%U,\"num_hidden_layers\":%U,\"num_attention_heads\":%U,\"intermediate_size\":%U,"
+        "\"max_position_embeddings\":%U,\"vocab_size\":%I,\"tie_word_embeddings\":%s", ldr__gguf_kin[k].type, width, ldr__gguf_get(w, arch, "block_count", 0), heads,
+        ldr__gguf_get(w, arch, "feed_forward_length", 0), ldr__gguf_get(w, arch, "context_length", 0), words->shape[0], ldr_weights_find(w, "output.weight") ? "false" : "true");
+    n = strlen(text);
+    if (types && types->dims == 2) ldr__format(text + n, sizeof text - n, ",\"type_vocab_size\":%I}", types->shape[0]);
+    else if (ldr__gguf_kin[k].rotary) ldr__format(text + n, sizeof text - n, ",\"num_key_value_heads\":%U,\"head_dim\":%U}", kv, ldr__gguf_get(w, arch, "attention.key_length", heads ? width / heads : 0));
+    else ldr__format(text + n, sizeof text - n, "}");
+    if (ldr__model_config(m, text, strlen(text), err)) {
+        char copy[sizeof err->message];
+        memcpy(copy, err->message, sizeof copy);
+        ldr__format(err->message, sizeof err->message, "GGUF, its metadata as %s", copy);
+        return err->status;
+    }
+    m->shape.eps = (float)ldr__gguf_get_real(w, arch, m->shape.norm == LDR_NORM_RMS ? "attention.layer_norm_rms_epsilon" : "attention.layer_norm_epsilon", (double)m->shape.eps);
+    if (!(m->shape.eps >= 0 && m->shape.eps <= 1)) return ldr__fail(err, LDR_LIMIT, LDR_NO_OFFSET, "GGUF: the norm's epsilon is out of its range");
+    m->shape.rotary = ldr__gguf_kin[k].rotary;
+    if (ldr__gguf_rope(m, arch, err)) return err->status;
+    m->settings = ldr__config_settings(m);
+    for (i = 0; i < w->count; i++) {
+        const char *to = ldr__gguf_rename(m, name, w->tensors[i].name);
+        if (!to) continue;
+        w->tensors[i].name = ldr__weights_text(w, (const unsigned char *)to, strlen(to), LDR_NO_OFFSET, err);
+        if (!w->tensors[i].name) {
+            w->tensors[i].name = "";
+            return err->status;
+        }
+    }
+    return ldr__weights_finish(w, err);
+}
+
+static int ldr__weights_are_gguf(const ldr_weights *w) { return w->file_count == 1 && ldr__gguf_is(w->files[0].data, w->files[0].size); }
+
 LDR__DEF void ldr_model_free(ldr_model *m) {
     ldr_allocator a;
     if (!m) return;
@@ -13094,10 +14035,10 @@ LDR__DEF ldr_model *ldr_model_load_memory(const void *config, size_t config_size
     if (!err || err->status) err = &local;      /* an earlier error stays as it is */
     m = ldr__model_new(desc, err);
     if (!m) return NULL;
-    if (!config || !weights) ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_model_load_memory: config and weights are needed");
-    else if (!ldr__model_config(m, (const char *)config, config_size, err)) {
+    if (!weights || (!config && !ldr__gguf_is((const unsigned char *)weights, weights_size))) ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_model_load_memory: config and weights are needed");
+    else if (!config || !ldr__model_config(m, (const char *)config, config_size, err)) {
         m->weights = ldr_weights_open_memory(weights, weights_size, &m->alloc, err);
-        if (m->weights && !ldr__model_bind(m, err)) {
+        if (m->weights && (config || !ldr__model_gguf(m, err)) && !ldr__model_bind(m, err)) {
 #ifndef LADDER_NO_TOKENIZER
             ldr_tokenizer_desc td;
             if (!vocab) return m;
@@ -13147,6 +14088,14 @@ LDR__DEF ldr_model *ldr_model_load(const char *dir, const ldr_model_desc *desc, 
     m = ldr__model_new(desc, err);
     if (!m) return NULL;
     memset(&s, 0, sizeof s);
+    if (dir && ldr__ends_with(dir, ".gguf")) {
+        m->weights = ldr_weights_open(dir, &m->alloc, err);
+        if (m->weights && !ldr__weights_are_gguf(m->weights)) ldr__fail(err, LDR_FORMAT, 0, "not a GGUF file, whatever its name is");
+        if (m->weights && !err->status && !ldr__model_gguf(m, err) && !ldr__model_bind(m, err)) return m;
+        ldr__fail_in_file(err, dir);
+        ldr_model_free(m);
+        return NULL;
+    }
     if (!dir || !ldr__path_join(path, sizeof path, dir, "config.json")) status = ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_model_load: no directory, or its path is too long");
     else status = ldr__source_open(&s, path, &m->alloc, err);
     if (!status) {
