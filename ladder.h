@@ -496,7 +496,7 @@ typedef struct ldr_model_desc {
     ldr_compute   compute;
     int32_t       pack;            /* 1: F32 lays the blocks' matrices out at load as the kernels read them, in a copy of floats that the model
                                       owns: same bits, sooner. The others always do. Gradients through a block read its file's matrices */
-    const char   *allow;           /* keys of config.json, with commas between them, that are passed over though not known; read at load only */
+    const char   *allow;           /* keys of config.json and tensors, with commas between them, that are passed over though not known; read at load only */
     int32_t       release;         /* 1: give the memory of mapped weights back to the system after each use, for a backbone
                                       larger than memory. They are read again when needed: the same bits, slower */
 } ldr_model_desc;
@@ -13778,7 +13778,7 @@ static ldr_status ldr__bind_extras(ldr__binder *b) {
     char shown[LDR__SHOWN];
     for (i = 0; i < m->weights->count; i++) {
         const ldr_tensor *t = &m->weights->tensors[i];
-        if (b->used[i]) continue;
+        if (b->used[i] || ldr__in_words(m->allow, t->name, strlen(t->name))) continue;
         for (k = 0; k < 12 && m->family->ignored[k]; k++)
             if (ldr__match(m->family->ignored[k], t->name)) break;
         if (k == 12 || !m->family->ignored[k]) return ldr__fail(b->err, LDR_EXTRA, t->offset, "tensor \"%s\" has no place in a %s model with %d layers: wrong config.json?", ldr__show(shown, t->name, strlen(t->name)), m->family->type, m->layers);

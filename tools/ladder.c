@@ -229,7 +229,7 @@ static const option option_table[] = {
     { "--out", KIND_TEXT, AT(out), CMD_VOCABULARY, CMD_VOCABULARY, "FILE", 0, 0, "the vocab.txt to write" },
     { "--size", KIND_COUNT, AT(size), CMD_VOCABULARY, 0, "N", 8, 1000000, "pieces of the vocabulary, 8192 if not given" },
     { "--cased", KIND_FLAG, AT(cased), CMD_VOCABULARY | CMD_PRETRAIN, 0, NULL, 0, 0, "keep capitals and accents" },
-    { "--allow", KIND_TEXT, AT(allow), CMD_RUN, 0, "KEYS", 0, 0, "keys of config.json that may be there though they are not known, with commas between them" },
+    { "--allow", KIND_TEXT, AT(allow), CMD_RUN, 0, "KEYS", 0, 0, "keys of config.json and tensors that may be there though they are not known, with commas between them" },
     { "--model", KIND_TEXT, AT(model), CMD_PRETRAIN, 0, "DIR", 0, 0, "go on from this model; without it a new BERT is made" },
     { "--out", KIND_TEXT, AT(out), CMD_PRETRAIN, CMD_PRETRAIN, "DIR", 0, 0, "the model directory to write; with --method ladder: the ladder file" },
     { "--held-out", KIND_TEXT, AT(held_out), CMD_PRETRAIN, 0, "LIST", 0, 0, "text files the model never learns from; loss and accuracy are measured on them" },
