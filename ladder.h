@@ -287,12 +287,14 @@ typedef enum ldr_dtype {
     LDR_F32, LDR_F16, LDR_BF16, LDR_F64, LDR_I8, LDR_U8, LDR_I16, LDR_U16, LDR_I32, LDR_U32,
     LDR_I64, LDR_U64, LDR_BOOL,
     LDR_Q8_0, LDR_Q4_0,                  /* blocks of 32 elements of a row, as in ggml      */
+    LDR_Q4_1, LDR_Q5_0, LDR_Q5_1, LDR_IQ4_NL,                                       /* the same; read only */
+    LDR_Q2_K, LDR_Q3_K, LDR_Q4_K, LDR_Q5_K, LDR_Q6_K, LDR_IQ4_XS,                   /* of 256; read only   */
     LDR_DTYPE_COUNT
 } ldr_dtype;
 
 LDR_API const char *ldr_dtype_name(ldr_dtype dtype);      /* "F32", as safetensors spells it */
 LDR_API size_t      ldr_dtype_size(ldr_dtype dtype);      /* bytes of one element, or block  */
-LDR_API size_t      ldr_dtype_block(ldr_dtype dtype);     /* elements in these bytes: 1 or 32 */
+LDR_API size_t      ldr_dtype_block(ldr_dtype dtype);     /* elements in these bytes: 1, 32 or 256 */
 
 /* A block begins with a scale d, an F16. Q8_0: 32 signed bytes q follow, an element is d q. Q4_0: 16 bytes follow,
    their low halves q for elements 0 to 15, their high halves for 16 to 31; an element is d (q - 8).
@@ -336,7 +338,7 @@ LDR_API const char       *ldr_weights_meta(const ldr_weights *w, const char *key
 LDR_API int32_t           ldr_weights_meta_count(const ldr_weights *w);
 LDR_API const char       *ldr_weights_meta_at(const ldr_weights *w, int32_t index, const char **value);
 
-/* Copies n elements starting at element `first` of t to dst as float. F32, F16, BF16, F64, Q8_0, Q4_0
+/* Copies n elements starting at element `first` of t to dst as float. F32, F16, BF16, F64 and blocks
    only; returns 0 for other types or a range outside the tensor, else 1. */
 LDR_API int ldr_tensor_read(float *dst, const ldr_tensor *t, uint64_t first, size_t n);
 
@@ -495,6 +497,7 @@ typedef struct ldr_model_desc {
     ldr_compute   compute;
     int32_t       pack;            /* 1: F32 lays the blocks' matrices out at load as the kernels read them, in a copy of floats that the model
                                       owns: same bits, sooner. The others always do. Gradients through a block read its file's matrices */
+    const char   *allow;           /* keys of config.json and tensors, with commas between them, that are passed over though not known; read at load only */
     int32_t       release;         /* 1: give the memory of mapped weights back to the system after each use, for a backbone
                                       larger than memory. They are read again when needed: the same bits, slower */
 } ldr_model_desc;
@@ -1577,6 +1580,82 @@ LDR__INLINE uint32_t ldr__float_to_bf16(float f) {
 
 enum { LDR__QBLOCK = 32, LDR__Q8_0_BYTES = 2 + LDR__QBLOCK, LDR__Q4_0_BYTES = 2 + LDR__QBLOCK / 2 };
 
+enum { LDR__BLOCK_MOST = 256 };
+
+/* Scale and minimum j of Q4_K and Q5_K: 6 bits each, of 12 bytes. */
+static void ldr__k_scale(const unsigned char *p, int j, float *scale, float *least) {
+    if (j < 4) {
+        *scale = (float)(p[j] & 63);
+        *least = (float)(p[j + 4] & 63);
+    } else {
+        *scale = (float)((p[j + 4] & 15) | (p[j - 4] >> 6) << 4);
+        *least = (float)(p[j + 4] >> 4 | (p[j] >> 6) << 4);
+    }
+}
+
+/* One block of a type that is only read, to floats. Source of the layouts: ggml's reference (MIT); the order of operations is that of
+   its own dequantisation, so the numbers are the same. */
+static void ldr__block_unpack(float *y, const unsigned char *p, ldr_dtype type) {
+    static const signed char curve[16] = { -127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113 };
+    int i, j, l;
+    float d, m, a, b;
+    if (type == LDR_Q4_1 || type == LDR_Q5_0 || type == LDR_Q5_1 || type == LDR_IQ4_NL) {
+        int minimum = type == LDR_Q4_1 || type == LDR_Q5_1, five = type == LDR_Q5_0 || type == LDR_Q5_1;
+        const unsigned char *q = p + 2 + 2 * minimum + 4 * five;
+        uint32_t high = five ? ldr__load_u32(p + 2 + 2 * minimum) : 0;
+        d = ldr__half_to_float(ldr__load_u16(p));
+        m = minimum ? ldr__half_to_float(ldr__load_u16(p + 2)) : 0;
+        for (i = 0; i < 32; i++) {
+            int v = (q[i % 16] >> (i / 16 * 4) & 15) | (int)(high >> i & 1u) << 4;
+            if (type == LDR_IQ4_NL) y[i] = d * (float)curve[v];
+            else y[i] = minimum ? (float)v * d + m : (float)(v - 16) * d;
+        }
+    } else if (type == LDR_Q2_K) {
+        d = ldr__half_to_float(ldr__load_u16(p + 80));
+        m = ldr__half_to_float(ldr__load_u16(p + 82));
+        for (i = 0; i < 256; i++) {
+            unsigned char scale = p[i / 16];
+            int q = p[16 + i / 128 * 32 + i % 32] >> (i % 128 / 32 * 2) & 3;
+            y[i] = d * (float)(scale & 15) * (float)q - m * (float)(scale >> 4);
+        }
+    } else if (type == LDR_Q3_K) {
+        d = ldr__half_to_float(ldr__load_u16(p + 108));
+        for (i = 0; i < 256; i++) {
+            const unsigned char *scales = p + 96;
+            int k = i / 16, scale = (k < 8 ? scales[k] & 15 : scales[k - 8] >> 4) | (scales[8 + k % 4] >> (k / 4 * 2) & 3) << 4;
+            int q = p[32 + i / 128 * 32 + i % 32] >> (i % 128 / 32 * 2) & 3;
+            y[i] = d * (float)(scale - 32) * (float)(q - (p[i % 32] >> (i / 32) & 1 ? 0 : 4));
+        }
+    } else if (type == LDR_Q4_K || type == LDR_Q5_K) {
+        const unsigned char *high = type == LDR_Q5_K ? p + 16 : NULL, *q = p + (high ? 48 : 16);
+        d = ldr__half_to_float(ldr__load_u16(p));
+        m = ldr__half_to_float(ldr__load_u16(p + 2));
+        for (j = 0; j < 8; j++) {
+            ldr__k_scale(p + 4, j, &a, &b);
+            for (l = 0; l < 32; l++) {
+                int v = (q[j / 2 * 32 + l] >> (j % 2 * 4) & 15) + (high ? (high[l] >> j & 1) << 4 : 0);
+                y[32 * j + l] = d * a * (float)v - m * b;
+            }
+        }
+    } else if (type == LDR_Q6_K) {
+        d = ldr__half_to_float(ldr__load_u16(p + 208));
+        for (i = 0; i < 256; i++) {
+            int half = i / 128, k = i % 128, quarter = k / 32;
+            int v = (p[half * 64 + k % 64] >> (quarter / 2 * 4) & 15) | (p[128 + half * 32 + k % 32] >> (quarter * 2) & 3) << 4;
+            y[i] = d * (float)((p[192 + i / 16] ^ 128) - 128) * (float)(v - 32);
+        }
+    } else {                                           /* IQ4_XS */
+        d = ldr__half_to_float(ldr__load_u16(p));
+        for (j = 0; j < 8; j++) {
+            int scale = (p[4 + j / 2] >> (j % 2 * 4) & 15) | (int)(ldr__load_u16(p + 2) >> (2 * j) & 3u) << 4;
+            a = d * (float)(scale - 32);
+            for (l = 0; l < 32; l++) y[32 * j + l] = a * (float)curve[p[8 + 16 * j + l % 16] >> (l / 16 * 4) & 15];
+        }
+    }
+}
+
+static float ldr__load_block(const unsigned char *p, ldr_dtype dtype, size_t i);
+
 /* Element i of a weight array as float, whatever its type, alignment and the machine's byte order. The products
    of a 16-bit scale and a small integer are exact, so every kernel gets the same bits. */
 LDR__INLINE float ldr__load(const void *data, ldr_dtype dtype, size_t i) {
@@ -1601,19 +1680,35 @@ LDR__INLINE float ldr__load(const void *data, ldr_dtype dtype, size_t i) {
         case LDR_Q4_0:
             p += i / LDR__QBLOCK * LDR__Q4_0_BYTES;
             return ldr__half_to_float(ldr__load_u16(p)) * (float)((int32_t)(p[2 + i % 16] >> (i / 16 % 2 * 4) & 15u) - 8);
-        default: return ldr__float_from_bits(ldr__load_u32(p + 4 * i));
+        default:
+            if (dtype > LDR_Q4_0 && dtype < LDR_DTYPE_COUNT) return ldr__load_block(p, dtype, i);
+            return ldr__float_from_bits(ldr__load_u32(p + 4 * i));
     }
 }
 
 static const struct { const char *name; size_t size, block; } ldr__dtypes[LDR_DTYPE_COUNT + 1] = {
     { "F32", 4, 1 }, { "F16", 2, 1 }, { "BF16", 2, 1 }, { "F64", 8, 1 }, { "I8", 1, 1 }, { "U8", 1, 1 }, { "I16", 2, 1 }, { "U16", 2, 1 },
     { "I32", 4, 1 }, { "U32", 4, 1 }, { "I64", 8, 1 }, { "U64", 8, 1 }, { "BOOL", 1, 1 }, { "Q8_0", LDR__Q8_0_BYTES, LDR__QBLOCK }, { "Q4_0", LDR__Q4_0_BYTES, LDR__QBLOCK },
+    { "Q4_1", 20, 32 }, { "Q5_0", 22, 32 }, { "Q5_1", 24, 32 }, { "IQ4_NL", 18, 32 },
+    { "Q2_K", 84, 256 }, { "Q3_K", 110, 256 }, { "Q4_K", 144, 256 }, { "Q5_K", 176, 256 }, { "Q6_K", 210, 256 }, { "IQ4_XS", 136, 256 },
     { "", 4, 1 } };                                    /* LDR__NATIVE where it is a type of its own */
 
 LDR__DEF const char *ldr_dtype_name(ldr_dtype d) { return (int)d >= 0 && d < LDR_DTYPE_COUNT ? ldr__dtypes[d].name : "?"; }
 LDR__DEF size_t ldr_dtype_size(ldr_dtype d) { return (int)d >= 0 && d < LDR_DTYPE_COUNT ? ldr__dtypes[d].size : 0; }
 LDR__DEF size_t ldr_dtype_block(ldr_dtype d) { return (int)d >= 0 && d < LDR_DTYPE_COUNT ? ldr__dtypes[d].block : 0; }
-static int ldr__dtype_is_float(ldr_dtype d) { return d == LDR_F32 || d == LDR_F16 || d == LDR_BF16 || d == LDR_F64 || d == LDR_Q8_0 || d == LDR_Q4_0; }
+static int ldr__dtype_is_float(ldr_dtype d) { return d == LDR_F32 || d == LDR_F16 || d == LDR_BF16 || d == LDR_F64 || (d >= LDR_Q8_0 && d < LDR_DTYPE_COUNT); }
+
+static float ldr__load_block(const unsigned char *p, ldr_dtype dtype, size_t i) {
+    float block[LDR__BLOCK_MOST];
+    ldr__block_unpack(block, p + i / ldr__dtypes[dtype].block * ldr__dtypes[dtype].size, dtype);
+    return block[i % ldr__dtypes[dtype].block];
+}
+
+/* n elements of such a type, whole blocks. */
+static void ldr__blocks_unpack(float *dst, const unsigned char *p, ldr_dtype dtype, size_t n) {
+    for (; n; n -= ldr__dtypes[dtype].block, dst += ldr__dtypes[dtype].block, p += ldr__dtypes[dtype].size) ldr__block_unpack(dst, p, dtype);
+}
+
 
 /* Where element `first` of an array lies; of a block type, its block. */
 static const unsigned char *ldr__element_at(const void *data, ldr_dtype d, size_t first) { return (const unsigned char *)data + first / ldr__dtypes[d].block * ldr__dtypes[d].size; }
@@ -2208,6 +2303,10 @@ static void ldr__to_float_portable(float *dst, const void *src, ldr_dtype dtype,
     const unsigned char *s = (const unsigned char *)src;
     size_t i = 0;
     int l;
+    if (dtype > LDR_Q4_0 && dtype < LDR_DTYPE_COUNT && n % ldr__dtypes[dtype].block == 0) {
+        ldr__blocks_unpack(dst, s, dtype, n);
+        return;
+    }
     if (dtype == LDR_F32 && !LDR__BIG_ENDIAN) {
         memcpy(dst, src, n * sizeof(float));
         return;
@@ -2480,7 +2579,7 @@ LDR__INLINE float ldr__mat_get(const ldr__mat *m, size_t i, size_t j) { return l
 static void ldr__mat_run(const ldr__kernels *ker, float *dst, const ldr__mat *m, size_t i, size_t j, size_t n) {
     size_t at = m->first + i * m->rs + j * m->cs, block = ldr__dtypes[m->dtype].block, take;
     for (; n; n -= take, at += take, dst += take) {
-        float beside[LDR__QBLOCK];
+        float beside[LDR__BLOCK_MOST];
         size_t skip = at % block;
         const unsigned char *from = ldr__element_at(m->data, m->dtype, at);
         take = n / block * block;
@@ -3087,19 +3186,20 @@ static void ldr__dropout_backward(const ldr__exec *ex, float *d, const float *dy
     })
 }
 
-/* Rotary positions (Su et al. 2021) in the half-split layout of Llama: for i < n/2, angle
-   pos theta^(-2i/n):  (x_i, x_{i+n/2}) -> (x_i cos - x_{i+n/2} sin, x_{i+n/2} cos + x_i sin).
-   direction -1 turns back, which is the backward. */
-static void ldr__rotary(const ldr__exec *ex, float *x, size_t ld, const int32_t *position, size_t rows, int32_t heads, int32_t n, const float *frequency, float direction) {
+/* Rotary positions (Su et al. 2021): for i < n/2, angle pos theta^(-2i/n), the pair (x_i, x_{i+n/2}), as in Llama, or
+   interleaved (x_2i, x_2i+1):  (u, v) -> (u cos - v sin, v cos + u sin). direction -1 turns back, which is the backward. */
+static void ldr__rotary(const ldr__exec *ex, float *x, size_t ld, const int32_t *position, size_t rows, int32_t heads, int32_t n, int interleaved,
+                        const float *frequency, float direction) {
+    const int32_t step = interleaved ? 2 : 1, apart = interleaved ? 1 : n / 2;
     LDR__ROW_LOOP(t, rows, ex, {
         int32_t h, i;
         for (i = 0; i < n / 2; i++) {
             float angle = (float)position[t] * frequency[i], c = cosf(angle), s = sinf(angle) * direction;
             for (h = 0; h < heads; h++) {
-                float *p = x + t * ld + (size_t)(h * n + i);
-                float u = p[0], v = p[n / 2];
+                float *p = x + t * ld + (size_t)(h * n + i * step);
+                float u = p[0], v = p[apart];
                 p[0] = u * c - v * s;
-                p[n / 2] = v * c + u * s;
+                p[apart] = v * c + u * s;
             }
         }
     })
@@ -3135,7 +3235,12 @@ typedef struct ldr__attention {
     const int32_t *only;               /* [sequences] the one row of each that asks, counted likewise; NULL: every row does. out has these rows alone */
     size_t         ld;                 /* row stride of q, k, v: heads*head_dim + 2*kv_heads*head_dim */
     const ldr__dropout *drop;
+    size_t         window;             /* of which |i - j| < window is seen; 0: all           */
+    const float   *relative;           /* [heads][LDR__RELATIVE_ROW] added to scores before `scale`, by j - i; or NULL */
 } ldr__attention;
+
+/* Beyond this distance all positions are one to a relative bias (Raffel et al. 2020). */
+enum { LDR__FAR = 128, LDR__RELATIVE_ROW = 2 * LDR__FAR + 1 };
 
 /* Floats of per-thread scratch for sequences of up to n tokens, forward and backward. */
 static size_t ldr__attention_scratch(size_t n, size_t head_dim) {
@@ -3167,6 +3272,21 @@ static void ldr__hide_later(float *s, size_t keys, size_t n, size_t j0, size_t i
     size_t j, l;
     for (j = i0 < j0 ? 0 : i0 - j0 + 1; j < keys; j++)
         for (l = 0; l < n && l < j0 + j - i0; l++) s[j * n + l] = -FLT_MAX;
+}
+
+/* The score of query i and key j, both counted from the sequence's first: what a head adds for their distance, and what is not seen. */
+static void ldr__attention_shift(float *score, const ldr__attention *a, size_t h, size_t i, size_t j) {
+    size_t apart = i > j ? i - j : j - i, at = LDR__MIN(apart, (size_t)LDR__FAR);
+    if (a->relative) *score += a->relative[h * LDR__RELATIVE_ROW + (j < i ? LDR__FAR - at : LDR__FAR + at)];
+    if (a->window && apart >= a->window) *score = -FLT_MAX;
+}
+
+/* Scores s[keys,n] of queries i0.. and keys j0.., or, turned, s[queries,n] of keys side by side. */
+static void ldr__attention_shifts(float *s, const ldr__attention *a, size_t h, size_t rows, size_t columns, size_t n, size_t i0, size_t j0, int turned) {
+    size_t r, c;
+    if (!a->relative && !a->window) return;
+    for (r = 0; r < rows; r++)
+        for (c = 0; c < columns; c++) ldr__attention_shift(&s[r * n + c], a, h, i0 + (turned ? r : c), j0 + (turned ? c : r));
 }
 
 /* Threshold and rows of the dropout of P, if there is any. */
@@ -3215,7 +3335,7 @@ static void ldr__attention_forward(const ldr__exec *ex, float *out, float *lse, 
         ldr__head_rows(v, d, base + inner + ((size_t)a->kv_heads + kv) * d, ld, n, d);
         for (h = kv * group; h < (kv + 1) * group; h++)
             for (i0 = begin; i0 < end; i0 += rows) {
-                size_t all;
+                size_t all, start = a->window && i0 >= a->window ? i0 + 1 - a->window : 0;      /* every query sees a key in its first stretch */
                 float *y = out + (to + i0 - begin) * inner + h * d;
                 rows = LDR__MIN(nr, end - i0);
                 all = a->causal ? i0 + rows : n;
@@ -3225,14 +3345,16 @@ static void ldr__attention_forward(const ldr__exec *ex, float *out, float *lse, 
                 soft.threshold = ldr__attention_dropout(soft.row, &soft.kept, a, first + i0, rows, h);
                 for (i = 0; i < nr; i++) soft.peak[i] = -FLT_MAX;
                 ldr__pack_panels(ker, q, ldr__mat_float(base + i0 * ld + h * d, 1, ld), d, rows);
-                for (j0 = 0; j0 < all; j0 += keys) {
+                if (a->window) all = LDR__MIN(all, i0 + rows + a->window - 1);
+                for (j0 = start; j0 < all; j0 += keys) {
                     keys = LDR__MIN((size_t)LDR__STRETCH, all - j0);
                     ldr__panels_multiply(ker, s, nr, k + j0 * d, d, 1, q, d, keys, nr, d, NULL, NULL, 0, &soon);
+                    ldr__attention_shifts(s, a, h, keys, rows, nr, i0, j0, 0);
                     if (a->causal) ldr__hide_later(s, keys, nr, j0, i0);
                     ker->rows->softmax(s, keys, nr, &soft, j0);
-                    for (c = 0; j0 && c < d; c++)
+                    for (c = 0; j0 > start && c < d; c++)
                         for (i = 0; i < nr; i++) o[c * nr + i] *= soft.fix[i];
-                    ldr__panels_multiply(ker, o, nr, v + j0 * d, 1, d, s, keys, d, nr, keys, NULL, NULL, j0 > 0, &soon);
+                    ldr__panels_multiply(ker, o, nr, v + j0 * d, 1, d, s, keys, d, nr, keys, NULL, NULL, j0 > start, &soon);
                 }
                 for (i = 0; i < rows; i++) {
                     if (lse) lse[(first + i0 + i) * (size_t)a->heads + h] = soft.peak[i] + logf(soft.sum[i]);
@@ -3290,6 +3412,7 @@ static void ldr__attention_backward(const ldr__exec *ex, float *dqkv, const floa
                     soft.threshold = ldr__attention_dropout(drops, &soft.kept, a, first + begin + i0, rows, h);
                     ldr__panels_multiply(ker, s, nr, q + i0 * d, d, 1, k, d, rows, nr, d, NULL, NULL, 0, &soon);
                     ldr__panels_multiply(ker, e, nr, g + i0 * d, d, 1, v, d, rows, nr, d, NULL, NULL, 0, &soon);
+                    ldr__attention_shifts(s, a, h, rows, keys, nr, begin + i0, j0, 1);
                     for (i = 0; a->causal && i < rows && begin + i0 + i < j0 + keys; i++) {      /* keys that come later */
                         size_t l;
                         for (l = begin + i0 + i + 1 - j0; l < keys; l++) s[i * nr + l] = -FLT_MAX;
@@ -3938,8 +4061,12 @@ static ldr_status ldr__writer_close(ldr__writer *w, ldr_error *err) {
 
 typedef struct ldr__meta { const char *key, *value; uint64_t at; } ldr__meta;      /* at: the value's place in its file */
 
+typedef struct ldr__copy { void *data; size_t size; } ldr__copy;
+
 struct ldr_weights {
     ldr_allocator alloc;
+    ldr__copy    *copies;              /* tensors that lie otherwise in their file           */
+    size_t        copy_count, copy_capacity;
     ldr__source  *files;
     int32_t       file_count;
     ldr_tensor   *tensors;
@@ -4137,7 +4264,7 @@ static ldr_status ldr__weights_quantised(ldr_weights *w, ldr_error *err) {
         if (strncmp(m->key, LDR__QUANTISED, sizeof LDR__QUANTISED - 1) != 0) continue;
         ldr__show(shown, name, strlen(name));
         for (d = 0; d < LDR_DTYPE_COUNT; d++)
-            if (ldr__dtypes[d].block > 1 && strcmp(ldr__dtypes[d].name, m->value) == 0) break;
+            if (ldr__dtypes[d].block > 1 && d <= LDR_Q4_0 && strcmp(ldr__dtypes[d].name, m->value) == 0) break;
         if (d == LDR_DTYPE_COUNT) return ldr__fail(err, LDR_UNSUPPORTED, m->at, "tensor \"%s\": the metadata says it is quantised as \"%s\": only Q8_0 and Q4_0 are known", shown, ldr__show(format, m->value, strlen(m->value)));
         t = (ldr_tensor *)(uintptr_t)ldr_weights_find(w, name);
         if (!t) return ldr__fail(err, LDR_MISSING, m->at, "the metadata says that tensor \"%s\" is quantised: no such tensor is there", shown);
@@ -4159,6 +4286,793 @@ static ldr_status ldr__weights_finish(ldr_weights *w, ldr_error *err) {
         if (strcmp(w->tensors[i - 1].name, w->tensors[i].name) == 0)
             return ldr__fail(err, LDR_FORMAT, w->tensors[i].offset, "tensor \"%s\" is there twice", ldr__show(shown, w->tensors[i].name, strlen(w->tensors[i].name)));
     return ldr__weights_quantised(w, err);
+}
+
+/* ======================================================================================
+   >>formats           Other files that hold weights: GGUF, PyTorch's zip and its older form
+   --------------------------------------------------------------------------------------
+   A format is a row of ldr__formats: how its first bytes look, and what reads it. To add one,
+   write both and add the row; tests/test_files.c holds a table of bad files for each.
+   ====================================================================================== */
+
+/* Bytes read one after another. Past the end everything is 0 and `bad` stays set. */
+typedef struct ldr__cursor { const unsigned char *p; size_t size, at; int bad; } ldr__cursor;
+
+static const unsigned char *ldr__take(ldr__cursor *c, uint64_t n) {
+    const unsigned char *p = c->p + c->at;
+    if (c->bad || n > c->size - c->at) {
+        c->bad = 1;
+        return NULL;
+    }
+    c->at += (size_t)n;
+    return p;
+}
+
+static uint64_t ldr__take_number(ldr__cursor *c, int bytes) {
+    const unsigned char *p = ldr__take(c, (uint64_t)bytes);
+    uint64_t v = 0;
+    int i;
+    for (i = p ? bytes : 0; i-- > 0;) v = v << 8 | p[i];
+    return v;
+}
+
+/* A copy of text as a name or value; NULL with an error when it holds a NUL or there is no memory. */
+static const char *ldr__weights_text(ldr_weights *w, const unsigned char *text, size_t n, uint64_t at, ldr_error *err) {
+    void *strings = w->strings;
+    char *s = NULL;
+    if (memchr(text, 0, n)) {
+        ldr__fail(err, LDR_FORMAT, at, "a name or metadata text holds a NUL character");
+        return NULL;
+    }
+    if (ldr__grow(&w->alloc, &strings, &w->string_capacity, w->string_count + 1, sizeof *w->strings)) {
+        w->strings = (char **)strings;
+        s = (char *)ldr__alloc(&w->alloc, n + 1);
+    }
+    if (!s) {
+        ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while reading the names of weights");
+        return NULL;
+    }
+    memcpy(s, text, n);
+    s[n] = 0;
+    return w->strings[w->string_count++] = s;
+}
+
+static ldr_tensor *ldr__weights_add(ldr_weights *w, ldr_error *err) {
+    void *tensors = w->tensors;
+    if (!ldr__grow(&w->alloc, &tensors, &w->capacity, w->count + 1, sizeof *w->tensors)) {
+        ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while reading the names of weights");
+        return NULL;
+    }
+    w->tensors = (ldr_tensor *)tensors;
+    memset(&w->tensors[w->count], 0, sizeof *w->tensors);
+    return &w->tensors[w->count];
+}
+
+static ldr_status ldr__weights_meta_add(ldr_weights *w, const char *key, const char *value, uint64_t at, ldr_error *err) {
+    void *metas = w->metas;
+    if (!ldr__grow(&w->alloc, &metas, &w->meta_capacity, w->meta_count + 1, sizeof *w->metas))
+        return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while reading metadata");
+    w->metas = (ldr__meta *)metas;
+    w->metas[w->meta_count].key = key;
+    w->metas[w->meta_count].value = value;
+    w->metas[w->meta_count++].at = at;
+    return LDR_OK;
+}
+
+/* ---- GGUF (ggml-org/ggml, docs/gguf.md), versions 2 and 3 -------------------------------- */
+
+/* Bytes of a value of each type; 8 is text, 9 a list. */
+static const unsigned char ldr__gguf_sizes[13] = { 1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8 };
+
+/* Element types by ggml's numbers. */
+static const struct { uint32_t type; ldr_dtype dtype; } ldr__gguf_types[] = {
+    { 0, LDR_F32 }, { 1, LDR_F16 }, { 2, LDR_Q4_0 }, { 3, LDR_Q4_1 }, { 6, LDR_Q5_0 }, { 7, LDR_Q5_1 }, { 8, LDR_Q8_0 }, { 10, LDR_Q2_K },
+    { 11, LDR_Q3_K }, { 12, LDR_Q4_K }, { 13, LDR_Q5_K }, { 14, LDR_Q6_K }, { 20, LDR_IQ4_NL }, { 23, LDR_IQ4_XS }, { 24, LDR_I8 }, { 25, LDR_I16 },
+    { 26, LDR_I32 }, { 27, LDR_I64 }, { 28, LDR_F64 }, { 30, LDR_BF16 } };
+
+/* One value passed over; of a number or a text, what it says. */
+static ldr_status ldr__gguf_value(ldr_weights *w, ldr__cursor *c, const char *key, ldr_error *err) {
+    uint32_t type = (uint32_t)ldr__take_number(c, 4), of;
+    uint64_t at = c->at, n;
+    const unsigned char *p;
+    char text[32];
+    if (c->bad || type > 12) return ldr__fail(err, LDR_FORMAT, at, "GGUF: the value of \"%s\" has type %U, there are 0 to 12", key, (uint64_t)type);
+    if (type == 9) {
+        of = (uint32_t)ldr__take_number(c, 4);
+        n = ldr__take_number(c, 8);
+        if (c->bad || of > 12 || of == 9) return ldr__fail(err, c->bad || of > 12 ? LDR_FORMAT : LDR_UNSUPPORTED, at, "GGUF: \"%s\" is a list of values of type %U", key, (uint64_t)of);
+        if (n > c->size - c->at) return ldr__fail(err, LDR_FORMAT, at, "GGUF: \"%s\" claims %U values, the file has %U bytes left", key, n, (uint64_t)(c->size - c->at));
+        if (of != 8) ldr__take(c, n * ldr__gguf_sizes[of]);
+        else while (n-- && !c->bad) ldr__take(c, ldr__take_number(c, 8));
+        ldr__format(text, sizeof text, "[...]");
+        return ldr__weights_meta_add(w, key, "[...]", at, err);
+    }
+    n = type == 8 ? ldr__take_number(c, 8) : ldr__gguf_sizes[type];
+    p = ldr__take(c, n);
+    if (!p) return ldr__fail(err, LDR_FORMAT, at, "GGUF: the value of \"%s\" ends behind the file: truncated, or damaged by line-end conversion?", key);
+    if (type == 8) key = ldr__weights_meta_add(w, key, ldr__weights_text(w, p, (size_t)n, at, err), at, err) ? NULL : key;
+    else {
+        ldr__cursor v = *c;
+        uint64_t number;
+        v.at = (size_t)at;
+        number = ldr__take_number(&v, (int)n);
+        if (type == 6 || type == 12) ldr__format(text, sizeof text, "(a number)");
+        else if (type == 1 || type == 3 || type == 5 || type == 11) ldr__format(text, sizeof text, "%I", n == 8 ? (int64_t)number : (int64_t)(number << (64 - 8 * n)) >> (64 - 8 * n));
+        else ldr__format(text, sizeof text, "%U", number);
+        ldr__weights_meta_add(w, key, ldr__weights_text(w, (const unsigned char *)text, strlen(text), at, err), at, err);
+    }
+    if (w->meta_count && !w->metas[w->meta_count - 1].value) w->meta_count--;
+    return err->status;
+}
+
+static ldr_status ldr__gguf_tensor(ldr_weights *w, ldr__cursor *c, int32_t file, ldr_error *err) {
+    uint64_t at = c->at, n = ldr__take_number(c, 8), elements = 1;
+    const unsigned char *name = ldr__take(c, n);
+    uint32_t dims = (uint32_t)ldr__take_number(c, 4), type, d;
+    char shown[LDR__SHOWN];
+    ldr_tensor *t = ldr__weights_add(w, err);
+    size_t i;
+    if (!t) return err->status;
+    if (c->bad) return ldr__fail(err, LDR_FORMAT, at, "GGUF: the list of tensors ends behind the file: truncated?");
+    t->name = ldr__weights_text(w, name, (size_t)n, at, err);
+    if (!t->name) return err->status;
+    ldr__show(shown, t->name, (size_t)n);
+    if (dims > LADDER_MAX_DIMS) return ldr__fail(err, LDR_LIMIT, at, "tensor \"%s\": %U dimensions, at most %d (LADDER_MAX_DIMS)", shown, (uint64_t)dims, LADDER_MAX_DIMS);
+    t->dims = (int32_t)dims;
+    t->file = file;
+    for (d = 0; d < dims; d++) {                       /* the fastest first                       */
+        uint64_t k = ldr__take_number(c, 8);
+        if (k > INT64_MAX || !ldr__mul_u64(&elements, elements, k)) return ldr__fail(err, LDR_FORMAT, at, "tensor \"%s\": the product of its shape is not below 2^64", shown);
+        t->shape[dims - 1 - d] = (int64_t)k;
+    }
+    type = (uint32_t)ldr__take_number(c, 4);
+    t->offset = ldr__take_number(c, 8);
+    if (c->bad) return ldr__fail(err, LDR_FORMAT, at, "GGUF: the list of tensors ends behind the file: truncated?");
+    for (i = 0; i < sizeof ldr__gguf_types / sizeof *ldr__gguf_types && ldr__gguf_types[i].type != type; i++) {}
+    if (i == sizeof ldr__gguf_types / sizeof *ldr__gguf_types) return ldr__fail(err, LDR_DTYPE, at, "tensor \"%s\": ggml's element type %U is not known here", shown, (uint64_t)type);
+    t->dtype = ldr__gguf_types[i].dtype;
+    n = ldr_dtype_block(t->dtype);
+    if (n > 1 && (dims == 0 || (uint64_t)t->shape[dims - 1] % n)) return ldr__fail(err, LDR_SHAPE, at, "tensor \"%s\": rows are no multiple of the %U elements of a block", shown, n);
+    if (!ldr__mul_u64(&t->bytes, elements / n, ldr_dtype_size(t->dtype))) return ldr__fail(err, LDR_FORMAT, at, "tensor \"%s\": more bytes than 2^64", shown);
+    w->count++;
+    return LDR_OK;
+}
+
+/* A whole number of the metadata; otherwise: where it is not there. */
+static uint64_t ldr__gguf_whole(const ldr_weights *w, const char *key, uint64_t otherwise) {
+    const char *text = ldr_weights_meta(w, key), *p;
+    uint64_t v = 0;
+    for (p = text; p && ldr__digit(*p) && v < UINT64_MAX / 10 - 10; p++) v = v * 10 + (uint64_t)(*p - '0');
+    return text && p > text && !*p ? v : otherwise;
+}
+
+/* A number of any type. */
+static double ldr__gguf_real(const ldr_weights *w, const char *key, double otherwise) {
+    size_t i;
+    for (i = 0; i < w->meta_count; i++) {
+        const unsigned char *p = w->files[0].data + w->metas[i].at;
+        uint32_t type;
+        if (strcmp(w->metas[i].key, key) != 0) continue;
+        type = ldr__load_u32(p - 4);
+        if (type == 6) return (double)ldr__load(p, LDR_F32, 0);
+        if (type == 12) return (double)ldr__load(p, LDR_F64, 0);
+        return (double)ldr__gguf_whole(w, key, 0);
+    }
+    return otherwise;
+}
+
+static int ldr__gguf_is(const unsigned char *p, size_t n) { return n >= 4 && memcmp(p, "GGUF", 4) == 0; }
+
+static ldr_status ldr__gguf_parse(ldr_weights *w, int32_t file, ldr_error *err) {
+    const ldr__source *s = &w->files[file];
+    uint64_t version, tensors, values, i, align, data, n;
+    size_t first = w->count, k;
+    ldr__cursor c;
+    memset(&c, 0, sizeof c);
+    c.p = s->data;
+    c.size = s->size;
+    c.at = 4;
+    version = ldr__take_number(&c, 4);
+    tensors = ldr__take_number(&c, 8);
+    values = ldr__take_number(&c, 8);
+    if (c.bad) return ldr__fail(err, LDR_FORMAT, 0, "a GGUF file of %U bytes: truncated?", (uint64_t)s->size);
+    if (version != 2 && version != 3) return ldr__fail(err, LDR_UNSUPPORTED, 4, "GGUF of version %U: 2 and 3 are supported%s", version, version > 0xffff ? " (this one is big endian)" : "");
+    if (tensors > s->size / 24 || values > s->size / 12) return ldr__fail(err, LDR_FORMAT, 8, "GGUF: %U tensors and %U values do not fit into %U bytes", tensors, values, (uint64_t)s->size);
+    for (i = 0; i < values; i++) {
+        uint64_t at = c.at;
+        const unsigned char *key;
+        const char *name;
+        n = ldr__take_number(&c, 8);
+        key = ldr__take(&c, n);
+        if (!key) return ldr__fail(err, LDR_FORMAT, at, "GGUF: value %U has a key of %U bytes, which ends behind the file: truncated, or damaged by line-end conversion?", i, n);
+        name = ldr__weights_text(w, key, (size_t)n, at, err);
+        if (!name || ldr__gguf_value(w, &c, name, err)) return err->status;
+    }
+    for (i = 0; i < tensors; i++) if (ldr__gguf_tensor(w, &c, file, err)) return err->status;
+    align = ldr__gguf_whole(w, "general.alignment", 32);
+    if (align < 1 || align > 65536 || (align & (align - 1))) return ldr__fail(err, LDR_FORMAT, 8, "GGUF: an alignment of %U", align);
+    data = ((uint64_t)c.at + align - 1) & ~(align - 1);
+    for (k = first; k < w->count; k++) {
+        ldr_tensor *t = &w->tensors[k];
+        char shown[LDR__SHOWN];
+        if (data > s->size || t->offset > s->size - data || t->bytes > s->size - data - t->offset)
+            return ldr__fail(err, LDR_FORMAT, c.at, "tensor \"%s\": its data ends behind the file of %U bytes: truncated?", ldr__show(shown, t->name, strlen(t->name)), (uint64_t)s->size);
+        if (t->offset % align) return ldr__fail(err, LDR_FORMAT, c.at, "tensor \"%s\": its data is not aligned to %U bytes", ldr__show(shown, t->name, strlen(t->name)), align);
+        t->offset += data;
+        t->data = s->data + (size_t)t->offset;
+    }
+    return LDR_OK;
+}
+
+/* ---- pickles ----------------------------------------------------------------------------
+   A machine that knows tensors and containers. Whatever else a pickle asks for is refused by its
+   name; nothing is ever run. Source: CPython's pickletools, torch/serialization.py and torch/_utils.py. */
+
+typedef enum ldr__pickled { LDR__P_NONE, LDR__P_NUMBER, LDR__P_TEXT, LDR__P_LIST, LDR__P_DICT, LDR__P_MARK, LDR__P_GLOBAL, LDR__P_STORAGE, LDR__P_TENSOR } ldr__pickled;
+
+/* Members of a list, a dictionary (key, value, ...) or what a tensor was made of hang in a chain of cells. */
+typedef struct ldr__pvalue { int32_t kind, head, tail, count; int64_t number; const unsigned char *text; size_t size; } ldr__pvalue;
+typedef struct ldr__pcell { int32_t value, next; } ldr__pcell;
+
+typedef struct ldr__pickle {
+    ldr__cursor    c;
+    ldr_allocator  alloc;
+    ldr__pvalue   *values;
+    ldr__pcell    *cells;
+    int32_t       *stack, *memo;
+    size_t         value_count, value_capacity, cell_count, cell_capacity, depth, stack_capacity, memo_count, memo_capacity;
+    ldr_error     *err;
+} ldr__pickle;
+
+static void ldr__pickle_free(ldr__pickle *p) {
+    ldr__free(&p->alloc, p->values, p->value_capacity * sizeof *p->values);
+    ldr__free(&p->alloc, p->cells, p->cell_capacity * sizeof *p->cells);
+    ldr__free(&p->alloc, p->stack, p->stack_capacity * sizeof *p->stack);
+    ldr__free(&p->alloc, p->memo, p->memo_capacity * sizeof *p->memo);
+}
+
+static ldr_status ldr__pickle_fail(ldr__pickle *p, const char *what) {
+    return p->err->status ? p->err->status : ldr__fail(p->err, LDR_FORMAT, p->c.at, "pickle: %s", what);
+}
+
+static int ldr__pickle_room(ldr__pickle *p, void **data, size_t *capacity, size_t need, size_t item) {
+    if (need < INT32_MAX && ldr__grow(&p->alloc, data, capacity, need, item)) return 1;
+    ldr__fail(p->err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while reading a pickle");
+    return 0;
+}
+
+static int ldr__pickle_push(ldr__pickle *p, int32_t value) {
+    void *stack = p->stack;
+    if (value < 0 || !ldr__pickle_room(p, &stack, &p->stack_capacity, p->depth + 1, sizeof *p->stack)) return 0;
+    p->stack = (int32_t *)stack;
+    p->stack[p->depth++] = value;
+    return 1;
+}
+
+static int32_t ldr__pickle_new(ldr__pickle *p, int32_t kind, int64_t number, const unsigned char *text, size_t size) {
+    void *values = p->values;
+    ldr__pvalue *v;
+    if (!ldr__pickle_room(p, &values, &p->value_capacity, p->value_count + 1, sizeof *p->values)) return -1;
+    p->values = (ldr__pvalue *)values;
+    v = &p->values[p->value_count];
+    memset(v, 0, sizeof *v);
+    v->kind = kind;
+    v->head = v->tail = -1;
+    v->number = number;
+    v->text = text;
+    v->size = size;
+    return (int32_t)p->value_count++;
+}
+
+static int ldr__pickle_push_new(ldr__pickle *p, int32_t kind, int64_t number, const unsigned char *text, size_t size) {
+    return ldr__pickle_push(p, ldr__pickle_new(p, kind, number, text, size));
+}
+
+static int32_t ldr__pickle_pop(ldr__pickle *p) {
+    if (p->depth && p->values[p->stack[p->depth - 1]].kind != LDR__P_MARK) return p->stack[--p->depth];
+    ldr__pickle_fail(p, "takes more from its stack than is there");
+    return -1;
+}
+
+static int ldr__pickle_hang(ldr__pickle *p, int32_t on, int32_t value) {
+    void *cells = p->cells;
+    ldr__pvalue *v;
+    if (value < 0 || !ldr__pickle_room(p, &cells, &p->cell_capacity, p->cell_count + 1, sizeof *p->cells)) return 0;
+    p->cells = (ldr__pcell *)cells;
+    p->cells[p->cell_count].value = value;
+    p->cells[p->cell_count].next = -1;
+    v = &p->values[on];
+    if (v->tail >= 0) p->cells[v->tail].next = (int32_t)p->cell_count;
+    else v->head = (int32_t)p->cell_count;
+    v->tail = (int32_t)p->cell_count++;
+    v->count++;
+    return 1;
+}
+
+/* Hangs stack[from..] on a value and takes them off, with the mark below when there is one. */
+static int ldr__pickle_gather(ldr__pickle *p, int32_t on, size_t from, int mark) {
+    size_t i;
+    for (i = from; i < p->depth; i++) if (!ldr__pickle_hang(p, on, p->stack[i])) return 0;
+    p->depth = from - (size_t)mark;
+    return 1;
+}
+
+/* Where what follows the topmost mark begins; 0: there is none. */
+static size_t ldr__pickle_mark(ldr__pickle *p) {
+    size_t i;
+    for (i = p->depth; i-- > 0;) if (p->values[p->stack[i]].kind == LDR__P_MARK) return i + 1;
+    ldr__pickle_fail(p, "looks for a mark that is not there");
+    return 0;
+}
+
+static int ldr__pickle_item(const ldr__pickle *p, int32_t value, int32_t index) {
+    int32_t cell = value < 0 ? -1 : p->values[value].head;
+    while (cell >= 0 && index-- > 0) cell = p->cells[cell].next;
+    return cell < 0 ? -1 : p->cells[cell].value;
+}
+
+static int ldr__pickle_is(const ldr__pickle *p, int32_t value, int32_t kind, const char *text) {
+    const ldr__pvalue *v = value < 0 ? NULL : &p->values[value];
+    return v && v->kind == kind && (!text || (v->size == strlen(text) && memcmp(v->text, text, v->size) == 0));
+}
+
+/* What a pickle may ask for: functions by number, and storages by the type of their elements. */
+enum { LDR__P_REBUILD, LDR__P_PARAMETER, LDR__P_ORDERED, LDR__P_PLAIN, LDR__P_STORAGES };
+static const struct { const char *module, *name; int32_t what; ldr_dtype dtype; } ldr__pickle_globals[] = {
+    { "torch._utils", "_rebuild_tensor_v2", LDR__P_REBUILD, LDR_F32 }, { "torch._utils", "_rebuild_parameter", LDR__P_PARAMETER, LDR_F32 },
+    { "collections", "OrderedDict", LDR__P_ORDERED, LDR_F32 }, { "torch", "Size", LDR__P_PLAIN, LDR_F32 },
+    { "torch", "FloatStorage", LDR__P_STORAGES, LDR_F32 }, { "torch", "HalfStorage", LDR__P_STORAGES, LDR_F16 }, { "torch", "BFloat16Storage", LDR__P_STORAGES, LDR_BF16 },
+    { "torch", "DoubleStorage", LDR__P_STORAGES, LDR_F64 }, { "torch", "LongStorage", LDR__P_STORAGES, LDR_I64 }, { "torch", "IntStorage", LDR__P_STORAGES, LDR_I32 },
+    { "torch", "ShortStorage", LDR__P_STORAGES, LDR_I16 }, { "torch", "CharStorage", LDR__P_STORAGES, LDR_I8 }, { "torch", "ByteStorage", LDR__P_STORAGES, LDR_U8 },
+    { "torch", "BoolStorage", LDR__P_STORAGES, LDR_BOOL } };
+
+static int ldr__pickle_global(ldr__pickle *p, const unsigned char *module, size_t m, const unsigned char *name, size_t n) {
+    char a[LDR__SHOWN], b[LDR__SHOWN];
+    size_t i;
+    for (i = 0; i < sizeof ldr__pickle_globals / sizeof *ldr__pickle_globals; i++)
+        if (strlen(ldr__pickle_globals[i].module) == m && memcmp(ldr__pickle_globals[i].module, module, m) == 0 &&
+            strlen(ldr__pickle_globals[i].name) == n && memcmp(ldr__pickle_globals[i].name, name, n) == 0) return ldr__pickle_push_new(p, LDR__P_GLOBAL, (int64_t)i, NULL, 0);
+    ldr__show(a, (const char *)module, m);
+    ldr__show(b, (const char *)name, n);
+    ldr__fail(p->err, LDR_UNSUPPORTED, p->c.at, "the pickle asks for %s.%s, which is no tensor and no container: refused, nothing was run", a, b);
+    return 0;
+}
+
+/* callable(arguments) */
+static int ldr__pickle_reduce(ldr__pickle *p) {
+    int32_t args = ldr__pickle_pop(p), f = args < 0 ? -1 : ldr__pickle_pop(p), made, what;
+    if (!ldr__pickle_is(p, f, LDR__P_GLOBAL, NULL) || !ldr__pickle_is(p, args, LDR__P_LIST, NULL)) return ldr__pickle_fail(p, "calls what is no function") == LDR_OK;
+    what = ldr__pickle_globals[p->values[f].number].what;
+    if (what == LDR__P_REBUILD) {
+        if (p->values[args].count < 4 || !ldr__pickle_is(p, ldr__pickle_item(p, args, 0), LDR__P_STORAGE, NULL)) return ldr__pickle_fail(p, "makes a tensor without a storage") == LDR_OK;
+        made = ldr__pickle_new(p, LDR__P_TENSOR, args, NULL, 0);
+        return ldr__pickle_push(p, made);
+    }
+    if (what == LDR__P_PARAMETER) return ldr__pickle_push(p, ldr__pickle_item(p, args, 0)) || ldr__pickle_fail(p, "makes a parameter of nothing") == LDR_OK;
+    if (what == LDR__P_ORDERED && p->values[args].count == 0) return ldr__pickle_push_new(p, LDR__P_DICT, 0, NULL, 0);
+    if (what == LDR__P_PLAIN) return ldr__pickle_push(p, ldr__pickle_item(p, args, 0));
+    return ldr__pickle_fail(p, "calls a function in a way that is not known") == LDR_OK;
+}
+
+static int ldr__pickle_text(ldr__pickle *p, int width) {
+    uint64_t n = ldr__take_number(&p->c, width);
+    const unsigned char *s = ldr__take(&p->c, n);
+    return s && ldr__pickle_push_new(p, LDR__P_TEXT, 0, s, (size_t)n);
+}
+
+static int ldr__pickle_line(ldr__pickle *p, const unsigned char **s, size_t *n) {
+    const unsigned char *begin = p->c.p + p->c.at, *end = p->c.bad ? NULL : (const unsigned char *)memchr(begin, '\n', p->c.size - p->c.at);
+    if (!end) return 0;
+    *s = begin;
+    *n = (size_t)(end - begin);
+    p->c.at += *n + 1;
+    return 1;
+}
+
+static int ldr__pickle_memo(ldr__pickle *p, uint64_t at) {
+    void *memo = p->memo;
+    size_t i;
+    if (!p->depth || at > p->memo_count + 4096 || at > p->c.size) return 0;      /* numbers come in order, nearly */
+    if (!ldr__pickle_room(p, &memo, &p->memo_capacity, (size_t)at + 1, sizeof *p->memo)) return 0;
+    p->memo = (int32_t *)memo;
+    for (i = p->memo_count; i <= at; i++) p->memo[i] = -1;
+    p->memo_count = LDR__MAX(p->memo_count, (size_t)at + 1);
+    p->memo[at] = p->stack[p->depth - 1];
+    return 1;
+}
+
+static int ldr__pickle_get(ldr__pickle *p, uint64_t at) { return at < p->memo_count && ldr__pickle_push(p, p->memo[at]); }
+
+static int ldr__pickle_signed(ldr__pickle *p, int bytes) {
+    uint64_t v = bytes <= 8 ? ldr__take_number(&p->c, bytes) : (uint64_t)(ldr__take(&p->c, (uint64_t)bytes) != NULL) - 1;
+    int shift = bytes > 0 && bytes < 8 ? 64 - 8 * bytes : 0;
+    v <<= shift;
+    return ldr__pickle_push_new(p, LDR__P_NUMBER, (int64_t)(v >> 63 ? ~(~v >> shift) : v >> shift), NULL, 0);
+}
+
+/* A container is a new value over what follows the mark, or over the last n. */
+static int ldr__pickle_container(ldr__pickle *p, int32_t kind, int last) {
+    size_t from = last >= 0 ? p->depth - (size_t)last : ldr__pickle_mark(p);
+    int32_t v;
+    if ((last >= 0 && p->depth < (size_t)last) || (last < 0 && !from)) return 0;
+    v = ldr__pickle_new(p, kind, 0, NULL, 0);
+    return v >= 0 && ldr__pickle_gather(p, v, from, last < 0) && ldr__pickle_push(p, v);
+}
+
+/* What follows the mark, or the last n, goes into the container below. */
+static int ldr__pickle_extend(ldr__pickle *p, int32_t kind, int last) {
+    size_t from = last >= 0 ? p->depth - (size_t)last : ldr__pickle_mark(p), below = from - (last < 0);
+    if ((last >= 0 && p->depth < (size_t)last + 1) || (last < 0 && from < 2) || p->values[p->stack[below - 1]].kind != kind) return 0;
+    return ldr__pickle_gather(p, p->stack[below - 1], from, last < 0);
+}
+
+/* One operation; 0: failed, 2: the end. */
+static int ldr__pickle_step(ldr__pickle *p) {
+    const unsigned char *op = ldr__take(&p->c, 1), *a = NULL, *b = NULL;
+    size_t n = 0, k = 0;
+    int32_t x, y;
+    if (!op) return 0;
+    switch (*op) {
+        case 0x80: return ldr__take(&p->c, 1) != NULL;
+        case 0x95: return ldr__take(&p->c, 8) != NULL;
+        case '(': return ldr__pickle_push_new(p, LDR__P_MARK, 0, NULL, 0);
+        case '.': return p->depth ? 2 : 0;
+        case '0': return ldr__pickle_pop(p) >= 0;
+        case '1': n = ldr__pickle_mark(p); p->depth = n ? n - 1 : 0; return n != 0;
+        case '2': return p->depth && ldr__pickle_push(p, p->stack[p->depth - 1]);
+        case 'N': return ldr__pickle_push_new(p, LDR__P_NONE, 0, NULL, 0);
+        case 0x88: case 0x89: return ldr__pickle_push_new(p, LDR__P_NUMBER, *op == 0x88, NULL, 0);
+        case 'K': return ldr__pickle_push_new(p, LDR__P_NUMBER, (int64_t)ldr__take_number(&p->c, 1), NULL, 0);
+        case 'M': return ldr__pickle_push_new(p, LDR__P_NUMBER, (int64_t)ldr__take_number(&p->c, 2), NULL, 0);
+        case 'J': return ldr__pickle_signed(p, 4);
+        case 0x8a: return ldr__pickle_signed(p, (int)ldr__take_number(&p->c, 1));
+        case 'G': return ldr__take(&p->c, 8) && ldr__pickle_push_new(p, LDR__P_NUMBER, 0, NULL, 0);
+        case 'X': case 'T': case 'B': return ldr__pickle_text(p, 4);
+        case 0x8c: case 'U': case 'C': return ldr__pickle_text(p, 1);
+        case 0x8d: return ldr__pickle_text(p, 8);
+        case ')': return ldr__pickle_container(p, LDR__P_LIST, 0);
+        case ']': return ldr__pickle_container(p, LDR__P_LIST, 0);
+        case '}': return ldr__pickle_container(p, LDR__P_DICT, 0);
+        case 0x85: case 0x86: case 0x87: return ldr__pickle_container(p, LDR__P_LIST, *op - 0x84);
+        case 't': case 'l': return ldr__pickle_container(p, LDR__P_LIST, -1);
+        case 'd': return ldr__pickle_container(p, LDR__P_DICT, -1);
+        case 'a': return ldr__pickle_extend(p, LDR__P_LIST, 1);
+        case 'e': return ldr__pickle_extend(p, LDR__P_LIST, -1);
+        case 's': return ldr__pickle_extend(p, LDR__P_DICT, 2);
+        case 'u': return ldr__pickle_extend(p, LDR__P_DICT, -1);
+        case 'c': return ldr__pickle_line(p, &a, &n) && ldr__pickle_line(p, &b, &k) && ldr__pickle_global(p, a, n, b, k);
+        case 0x93:
+            y = ldr__pickle_pop(p);
+            x = y < 0 ? -1 : ldr__pickle_pop(p);
+            if (!ldr__pickle_is(p, x, LDR__P_TEXT, NULL) || !ldr__pickle_is(p, y, LDR__P_TEXT, NULL)) return 0;
+            return ldr__pickle_global(p, p->values[x].text, p->values[x].size, p->values[y].text, p->values[y].size);
+        case 'R': return ldr__pickle_reduce(p);
+        case 'b':                                      /* attributes of a container: nothing of it counts here */
+            x = ldr__pickle_pop(p);
+            return x >= 0 && p->depth && p->values[p->stack[p->depth - 1]].kind == LDR__P_DICT;
+        case 'Q':                                      /* ('storage', type, key, place, elements)  */
+            x = ldr__pickle_pop(p);
+            y = ldr__pickle_item(p, x, 1);
+            if (!ldr__pickle_is(p, ldr__pickle_item(p, x, 0), LDR__P_TEXT, "storage") || !ldr__pickle_is(p, y, LDR__P_GLOBAL, NULL) ||
+                ldr__pickle_globals[p->values[y].number].what != LDR__P_STORAGES || !ldr__pickle_is(p, ldr__pickle_item(p, x, 2), LDR__P_TEXT, NULL) ||
+                (p->values[x].count > 5 && !ldr__pickle_is(p, ldr__pickle_item(p, x, 5), LDR__P_NONE, NULL))) return ldr__pickle_fail(p, "a storage of a kind that is not known") == LDR_OK;
+            return ldr__pickle_push_new(p, LDR__P_STORAGE, x, NULL, 0);
+        case 'h': return ldr__pickle_get(p, ldr__take_number(&p->c, 1));
+        case 'j': return ldr__pickle_get(p, ldr__take_number(&p->c, 4));
+        case 'q': return ldr__pickle_memo(p, ldr__take_number(&p->c, 1));
+        case 'r': return ldr__pickle_memo(p, ldr__take_number(&p->c, 4));
+        case 0x94: return ldr__pickle_memo(p, p->memo_count);
+        default:
+            ldr__fail(p->err, LDR_UNSUPPORTED, p->c.at - 1, "the pickle has an operation %d that tensors and containers do not need: refused", (int)*op);
+            return 0;
+    }
+}
+
+/* Runs one pickle to its end and gives what it made, or -1. */
+static int32_t ldr__pickle_run(ldr__pickle *p) {
+    int more = 1;
+    p->depth = p->memo_count = 0;
+    while (more == 1) more = ldr__pickle_step(p);
+    if (more == 2) return p->stack[p->depth - 1];
+    ldr__pickle_fail(p, p->c.bad ? "ends too early: truncated?" : "an operation that cannot be");
+    return -1;
+}
+
+/* ---- PyTorch ---------------------------------------------------------------------------- */
+
+/* A storage by its key: the bytes, as a tensor of that name in a list of its own. */
+typedef struct ldr__torch { ldr_weights *w; int32_t file; ldr__pickle p; ldr_weights *stores; uint64_t copied; ldr_error *err; } ldr__torch;
+
+/* Elements that do not lie one after another are copied into memory of the weights' own. */
+static ldr_status ldr__torch_gather(ldr__torch *h, ldr_tensor *t, const unsigned char *from, const int64_t *stride) {
+    size_t size = ldr_dtype_size(t->dtype), n = (size_t)(t->bytes / size), i, at[LADDER_MAX_DIMS];
+    void *copies = h->w->copies;
+    unsigned char *copy = NULL;
+    int32_t d;
+    memset(at, 0, sizeof at);
+    if (ldr__grow(&h->w->alloc, &copies, &h->w->copy_capacity, h->w->copy_count + 1, sizeof *h->w->copies)) {
+        h->w->copies = (ldr__copy *)copies;
+        copy = (unsigned char *)ldr__alloc(&h->w->alloc, LDR__MAX((size_t)t->bytes, 1));
+    }
+    if (!copy) return ldr__fail(h->err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory: %U bytes for a tensor that is stored turned", t->bytes);
+    h->w->copies[h->w->copy_count].data = copy;
+    h->w->copies[h->w->copy_count++].size = LDR__MAX((size_t)t->bytes, 1);
+    t->data = copy;
+    for (i = 0; i < n; i++, copy += size) {
+        size_t place = 0;
+        for (d = 0; d < t->dims; d++) place += at[d] * (size_t)stride[d];
+        memcpy(copy, from + place * size, size);
+        for (d = t->dims; d-- > 0 && ++at[d] == (size_t)t->shape[d];) at[d] = 0;
+    }
+    return LDR_OK;
+}
+
+/* A short text as a C string; a long one as "". */
+static void ldr__pickle_name(char name[64], const ldr__pvalue *v) {
+    size_t n = v->size < 64 ? v->size : 0;
+    memcpy(name, v->text, n);
+    name[n] = 0;
+}
+
+/* _rebuild_tensor_v2(storage, offset, size, stride, ...) under a name. */
+static ldr_status ldr__torch_tensor(ldr__torch *h, int32_t name, int32_t value) {
+    const ldr__pickle *p = &h->p;
+    int32_t args = (int32_t)p->values[value].number, store = ldr__pickle_item(p, args, 0), id = (int32_t)p->values[store].number, key = ldr__pickle_item(p, id, 2), d;
+    int32_t sizes = ldr__pickle_item(p, args, 2), strides = ldr__pickle_item(p, args, 3), offset = ldr__pickle_item(p, args, 1), whole = 1;
+    const ldr_tensor *s;
+    ldr_tensor *t = ldr__weights_add(h->w, h->err);
+    uint64_t elements = 1, reach = 0, expected = 1, held, step;
+    int64_t stride[LADDER_MAX_DIMS];
+    char shown[LDR__SHOWN], text[64];
+    if (!t) return h->err->status;
+    t->name = ldr__weights_text(h->w, p->values[name].text, p->values[name].size, LDR_NO_OFFSET, h->err);
+    if (!t->name) return h->err->status;
+    ldr__show(shown, t->name, strlen(t->name));
+    t->file = h->file;
+    t->dtype = ldr__pickle_globals[p->values[ldr__pickle_item(p, id, 1)].number].dtype;
+    if (!ldr__pickle_is(p, sizes, LDR__P_LIST, NULL) || !ldr__pickle_is(p, strides, LDR__P_LIST, NULL) || !ldr__pickle_is(p, offset, LDR__P_NUMBER, NULL) ||
+        p->values[sizes].count != p->values[strides].count || p->values[offset].number < 0) return ldr__fail(h->err, LDR_FORMAT, LDR_NO_OFFSET, "tensor \"%s\": its shape and strides are no lists of one length", shown);
+    if (p->values[sizes].count > LADDER_MAX_DIMS) return ldr__fail(h->err, LDR_LIMIT, LDR_NO_OFFSET, "tensor \"%s\": %d dimensions, at most %d (LADDER_MAX_DIMS)", shown, p->values[sizes].count, LADDER_MAX_DIMS);
+    t->dims = p->values[sizes].count;
+    ldr__pickle_name(text, &p->values[key]);
+    s = ldr_weights_find(h->stores, text);
+    if (!s) return ldr__fail(h->err, LDR_MISSING, LDR_NO_OFFSET, "tensor \"%s\": its storage \"%s\" is not in the file", shown, text);
+    held = s->bytes / ldr_dtype_size(t->dtype);
+    for (d = t->dims; d-- > 0;) {
+        int32_t a = ldr__pickle_item(p, sizes, d), b = ldr__pickle_item(p, strides, d);
+        if (!ldr__pickle_is(p, a, LDR__P_NUMBER, NULL) || !ldr__pickle_is(p, b, LDR__P_NUMBER, NULL) || p->values[a].number < 0 || p->values[b].number < 0 ||
+            !ldr__mul_u64(&elements, elements, (uint64_t)p->values[a].number)) return ldr__fail(h->err, LDR_FORMAT, LDR_NO_OFFSET, "tensor \"%s\": a shape or stride that cannot be", shown);
+        t->shape[d] = p->values[a].number;
+        stride[d] = p->values[b].number;
+        whole &= t->shape[d] == 1 || (uint64_t)stride[d] == expected;
+        expected = elements;
+        if (!ldr__mul_u64(&step, t->shape[d] ? (uint64_t)t->shape[d] - 1 : 0, (uint64_t)stride[d]) || step > held || (reach += step) > held)
+            return ldr__fail(h->err, LDR_FORMAT, LDR_NO_OFFSET, "tensor \"%s\": reaches behind its storage of %U elements", shown, held);
+    }
+    if (elements && ((uint64_t)p->values[offset].number >= held || reach >= held - (uint64_t)p->values[offset].number))
+        return ldr__fail(h->err, LDR_FORMAT, s->offset, "tensor \"%s\": reaches behind its storage of %U elements: truncated?", shown, held);
+    if (!whole && elements > (2 * (uint64_t)h->w->files[h->file].size + 65536 - h->copied) / ldr_dtype_size(t->dtype))
+        return ldr__fail(h->err, LDR_UNSUPPORTED, s->offset, "tensor \"%s\": %U elements spread out of %U that are stored", shown, elements, held);
+    t->bytes = elements * ldr_dtype_size(t->dtype);
+    t->offset = s->offset + (uint64_t)p->values[offset].number * ldr_dtype_size(t->dtype);
+    t->data = (const unsigned char *)s->data + (elements ? (size_t)p->values[offset].number * ldr_dtype_size(t->dtype) : 0);
+    if (!whole) h->copied += t->bytes;
+    if (!whole && elements > 1 && ldr__torch_gather(h, t, (const unsigned char *)t->data, stride)) return h->err->status;
+    h->w->count++;
+    return LDR_OK;
+}
+
+/* The tensors of a dictionary; where it has none, those of the one it keeps under a usual name. */
+static ldr_status ldr__torch_tensors(ldr__torch *h, int32_t dict, int depth) {
+    static const char *const names[] = { "state_dict", "model_state_dict", "model", "module" };
+    const ldr__pickle *p = &h->p;
+    size_t before = h->w->count;
+    int32_t cell, pass;
+    if (!ldr__pickle_is(p, dict, LDR__P_DICT, NULL)) return ldr__fail(h->err, LDR_FORMAT, LDR_NO_OFFSET, "the pickle holds no dictionary of tensors");
+    for (cell = p->values[dict].head; cell >= 0; cell = p->cells[p->cells[cell].next].next) {
+        int32_t key = p->cells[cell].value, value;
+        if (p->cells[cell].next < 0) return ldr__fail(h->err, LDR_FORMAT, LDR_NO_OFFSET, "pickle: a key without a value");
+        value = p->cells[p->cells[cell].next].value;
+        if (!ldr__pickle_is(p, value, LDR__P_TENSOR, NULL) || !ldr__pickle_is(p, key, LDR__P_TEXT, NULL)) continue;
+        if (ldr__torch_tensor(h, key, value)) return h->err->status;
+    }
+    if (h->w->count > before) return LDR_OK;
+    for (pass = 0; pass < 4 && depth < 3; pass++)
+        for (cell = p->values[dict].head; cell >= 0; cell = p->cells[p->cells[cell].next].next)
+            if (ldr__pickle_is(p, p->cells[cell].value, LDR__P_TEXT, names[pass]) && ldr__pickle_is(p, p->cells[p->cells[cell].next].value, LDR__P_DICT, NULL))
+                return ldr__torch_tensors(h, p->cells[p->cells[cell].next].value, depth + 1);
+    return ldr__fail(h->err, LDR_MISSING, LDR_NO_OFFSET, "the pickle holds no tensors, neither by name nor under state_dict");
+}
+
+/* A storage or a member of the archive. */
+static ldr_status ldr__torch_store(ldr__torch *h, const unsigned char *name, size_t n, uint64_t at, uint64_t bytes) {
+    ldr_tensor *t = ldr__weights_add(h->stores, h->err);
+    if (!t) return h->err->status;
+    t->name = ldr__weights_text(h->stores, name, n, at, h->err);
+    if (!t->name) return h->err->status;
+    t->data = h->w->files[h->file].data + (size_t)at;
+    t->offset = at;
+    t->bytes = bytes;
+    h->stores->count++;
+    return LDR_OK;
+}
+
+static int ldr__zip_is(const unsigned char *p, size_t n) { return n >= 4 && memcmp(p, "PK\3\4", 4) == 0; }
+
+/* The members of an archive whose data is stored as it is: those under data/ by their number, and the pickle. Source: PKWARE's
+   APPNOTE, with the 64-bit records that files over 4 GB have. */
+static ldr_status ldr__zip_members(ldr__torch *h, const unsigned char **pickle, size_t *pickle_size) {
+    const ldr__source *s = &h->w->files[h->file];
+    size_t end = s->size < 22 ? 0 : s->size - 22, least = end > 65535 ? end - 65535 : 0;
+    uint64_t count, at, k;
+    ldr__cursor c;
+    while (s->size >= 22 && end > least && ldr__load_u32(s->data + end) != 0x06054b50u) end--;
+    if (s->size < 22 || ldr__load_u32(s->data + end) != 0x06054b50u) return ldr__fail(h->err, LDR_FORMAT, s->size, "a zip archive without its list of members at the end: truncated?");
+    count = ldr__load_u16(s->data + end + 10);
+    at = ldr__load_u32(s->data + end + 16);
+    if ((at == 0xffffffffu || count == 0xffff) && end >= 20 && ldr__load_u32(s->data + end - 20) == 0x07064b50u) {
+        uint64_t z = ldr__load_u64(s->data + end - 12);
+        if (s->size < 56 || z > s->size - 56 || ldr__load_u32(s->data + z) != 0x06064b50u) return ldr__fail(h->err, LDR_FORMAT, end - 20, "a zip archive whose list of members is not where it says");
+        count = ldr__load_u64(s->data + z + 32);
+        at = ldr__load_u64(s->data + z + 48);
+    }
+    memset(&c, 0, sizeof c);
+    c.p = s->data;
+    c.size = s->size;
+    ldr__take(&c, at);
+    for (k = 0; k < count; k++) {
+        size_t from = c.at, i, slash;
+        const unsigned char *e = ldr__take(&c, 46), *name, *extra, *local;
+        uint64_t packed, size, place;
+        uint32_t n, x, stop;
+        if (!e || ldr__load_u32(e) != 0x02014b50u) return ldr__fail(h->err, LDR_FORMAT, from, "a zip archive whose list of members is damaged");
+        n = ldr__load_u16(e + 28);
+        x = ldr__load_u16(e + 30);
+        packed = ldr__load_u32(e + 20);
+        size = ldr__load_u32(e + 24);
+        place = ldr__load_u32(e + 42);
+        name = ldr__take(&c, n);
+        extra = ldr__take(&c, x);
+        if (!ldr__take(&c, ldr__load_u16(e + 32)) && c.bad) return ldr__fail(h->err, LDR_FORMAT, from, "a zip archive whose list of members is damaged");
+        for (i = 0; i + 4 <= x; i += 4 + stop) {       /* 64-bit numbers in place of those that are all ones */
+            ldr__cursor z;
+            stop = ldr__load_u16(extra + i + 2);
+            if (ldr__load_u16(extra + i) != 1 || stop > x - i - 4) continue;
+            memset(&z, 0, sizeof z);
+            z.p = extra + i + 4;
+            z.size = stop;
+            if (size == 0xffffffffu) size = ldr__take_number(&z, 8);
+            if (packed == 0xffffffffu) packed = ldr__take_number(&z, 8);
+            if (place == 0xffffffffu) place = ldr__take_number(&z, 8);
+        }
+        for (slash = n; slash > 0 && name[slash - 1] != '/'; slash--) {}
+        if (n - slash == 8 && memcmp(name + slash, "data.pkl", 8) == 0) slash = SIZE_MAX;
+        else if (slash < 6 || memcmp(name + slash - 6, "/data/", 6) != 0) continue;
+        if (s->size < 30 || place > s->size - 30 || ldr__load_u32(s->data + place) != 0x04034b50u) return ldr__fail(h->err, LDR_FORMAT, from, "a zip archive that points at no member");
+        local = s->data + place;
+        place += 30u + ldr__load_u16(local + 26) + ldr__load_u16(local + 28);
+        if (ldr__load_u16(e + 10) != 0 || packed != size) return ldr__fail(h->err, LDR_UNSUPPORTED, from, "a zip archive whose members are compressed: PyTorch stores them as they are");
+        if (place > s->size || size > s->size - place) return ldr__fail(h->err, LDR_FORMAT, from, "a member of the zip archive ends behind the file: truncated?");
+        if (slash == SIZE_MAX) {
+            *pickle = s->data + place;
+            *pickle_size = (size_t)size;
+        } else if (ldr__torch_store(h, name + slash, n - slash, place, size)) return h->err->status;
+    }
+    return LDR_OK;
+}
+
+/* Storages of the older form lie behind five pickles, in the order of the last. */
+static ldr_status ldr__legacy_stores(ldr__torch *h, int32_t keys) {
+    ldr__pickle *p = &h->p;
+    ldr_weights *s = h->stores;
+    size_t k, n = 0;
+    int32_t cell;
+    char name[64];
+    for (k = 0; k < p->value_count; k++) {
+        const ldr__pvalue *v = &p->values[k], *key;
+        if (v->kind != LDR__P_STORAGE) continue;
+        key = &p->values[ldr__pickle_item(p, (int32_t)v->number, 2)];
+        if (ldr__torch_store(h, key->text, key->size, 0, 0)) return h->err->status;
+        s->tensors[s->count - 1].dtype = ldr__pickle_globals[p->values[ldr__pickle_item(p, (int32_t)v->number, 1)].number].dtype;
+    }
+    ldr__sort_tensors(s->tensors, s->count, ldr__before_by_name);
+    for (k = 0; k < s->count; k++) if (n == 0 || strcmp(s->tensors[n - 1].name, s->tensors[k].name) != 0) s->tensors[n++] = s->tensors[k];
+    s->count = n;
+    for (cell = keys < 0 ? -1 : p->values[keys].head; cell >= 0; cell = p->cells[cell].next) {
+        const ldr__pvalue *key = &p->values[p->cells[cell].value];
+        uint64_t elements = ldr__take_number(&p->c, 8), bytes, at = p->c.at;
+        ldr_tensor *t = NULL;
+        if (key->kind == LDR__P_TEXT) {
+            ldr__pickle_name(name, key);
+            t = (ldr_tensor *)(uintptr_t)ldr_weights_find(s, name);
+        }
+        if (!t) return ldr__fail(h->err, LDR_FORMAT, at, "a storage that no tensor asks for");
+        if (!ldr__mul_u64(&bytes, elements, ldr_dtype_size(t->dtype)) || !ldr__take(&p->c, bytes)) return ldr__fail(h->err, LDR_FORMAT, at, "a storage ends behind the file: truncated?");
+        t->data = p->c.p + (size_t)at;
+        t->offset = at;
+        t->bytes = bytes;
+    }
+    return LDR_OK;
+}
+
+static ldr_weights *ldr__weights_new(int32_t files, const ldr_allocator *alloc, ldr_error *err);
+
+static ldr_status ldr__torch_parse(ldr_weights *w, int32_t file, ldr_error *err, int legacy) {
+    const unsigned char *pickle = w->files[file].data;
+    size_t size = w->files[file].size;
+    int32_t top = -1, keys, i;
+    ldr__torch h;
+    memset(&h, 0, sizeof h);
+    h.w = w;
+    h.file = file;
+    h.err = h.p.err = err;
+    h.p.alloc = w->alloc;
+    h.stores = ldr__weights_new(1, &w->alloc, err);
+    if (!h.stores) return err->status;
+    if (!legacy) {
+        pickle = NULL;
+        if (!ldr__zip_members(&h, &pickle, &size) && !pickle) ldr__fail(err, LDR_FORMAT, 0, "a zip archive, but not one of PyTorch's: no data.pkl is in it. Unpack it first");
+    }
+    if (!err->status && !legacy && size > LADDER_MAX_HEADER) ldr__fail(err, LDR_LIMIT, 0, "a pickle of %U bytes is over %U (LADDER_MAX_HEADER)", (uint64_t)size, (uint64_t)LADDER_MAX_HEADER);
+    h.p.c.p = pickle;
+    h.p.c.size = size;
+    for (i = 0; i < 3 && legacy && !err->status; i++) ldr__pickle_run(&h.p);      /* magic number, version, the machine it was made on */
+    if (!err->status) top = ldr__pickle_run(&h.p);
+    if (legacy && !err->status) {
+        keys = ldr__pickle_run(&h.p);
+        if (!err->status) ldr__legacy_stores(&h, keys);
+    }
+    if (!err->status) {
+        ldr__sort_tensors(h.stores->tensors, h.stores->count, ldr__before_by_name);
+        ldr__torch_tensors(&h, top, 0);
+    }
+    ldr__pickle_free(&h.p);
+    ldr_weights_close(h.stores);
+    return err->status;
+}
+
+static ldr_status ldr__zip_parse(ldr_weights *w, int32_t file, ldr_error *err) { return ldr__torch_parse(w, file, err, 0); }
+static ldr_status ldr__legacy_parse(ldr_weights *w, int32_t file, ldr_error *err) { return ldr__torch_parse(w, file, err, 1); }
+
+static int ldr__legacy_is(const unsigned char *p, size_t n) {
+    static const unsigned char magic[] = { 0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19 };
+    return n >= 14 && p[0] == 0x80 && memcmp(p + 2, magic, sizeof magic) == 0;
+}
+
+static int ldr__safetensors_is(const unsigned char *p, size_t n) { return n >= 9 && p[8] == '{'; }
+
+static const struct { const char *name; int (*is)(const unsigned char *, size_t); ldr_status (*parse)(ldr_weights *, int32_t, ldr_error *); } ldr__formats[] = {
+    { "safetensors", ldr__safetensors_is, ldr__safetensors_parse }, { "GGUF", ldr__gguf_is, ldr__gguf_parse },
+    { "PyTorch", ldr__zip_is, ldr__zip_parse }, { "PyTorch before 1.6", ldr__legacy_is, ldr__legacy_parse } };
+
+/* What people have in place of weights, by its first bytes. */
+static const struct { const char *begins; size_t n; const char *what; } ldr__not_weights[] = {
+    { "version https://git-lfs", 23, "a Git LFS pointer, not the weights: run git lfs pull" },
+    { "<!DOCTYPE", 9, "an HTML page, not the weights: the download gave an error page or needs a login" },
+    { "<!doctype", 9, "an HTML page, not the weights: the download gave an error page or needs a login" },
+    { "<html", 5, "an HTML page, not the weights: the download gave an error page or needs a login" },
+    { "<?xml", 5, "an XML page, not the weights: the download gave an error page" },
+    { "{\"error", 7, "a server's error message, not the weights" },
+    { "\x1f\x8b", 2, "a gzip archive: unpack it first" },
+    { "7z\xbc\xaf", 4, "a 7-Zip archive: unpack it first" },
+    { "Rar!", 4, "a RAR archive: unpack it first" },
+    { "\x89HDF", 4, "an HDF5 file (Keras, TensorFlow): convert it to safetensors" },
+    { "\x93NUMPY", 6, "a NumPy array: convert it to safetensors" },
+    { "ggml", 4, "a GGML file of before GGUF: convert it to GGUF" }, { "lmgg", 4, "a GGML file of before GGUF: convert it to GGUF" },
+    { "tjgg", 4, "a GGML file of before GGUF: convert it to GGUF" },
+    { "\x08\x07\x12\x07pytorch", 11, "an ONNX model: export safetensors instead" }, { "\x08\x08\x12\x07pytorch", 11, "an ONNX model: export safetensors instead" } };
+
+static ldr_status ldr__weights_parse(ldr_weights *w, int32_t file, ldr_error *err) {
+    const ldr__source *s = &w->files[file];
+    size_t i;
+    if (s->size == 0) return ldr__fail(err, LDR_FORMAT, 0, "an empty file, not a safetensors file: the download failed?");
+    for (i = 0; i < sizeof ldr__not_weights / sizeof *ldr__not_weights; i++)
+        if (s->size >= ldr__not_weights[i].n && memcmp(s->data, ldr__not_weights[i].begins, ldr__not_weights[i].n) == 0)
+            return ldr__fail(err, LDR_FORMAT, 0, "%s", ldr__not_weights[i].what);
+    for (i = 0; i < sizeof ldr__formats / sizeof *ldr__formats; i++)
+        if (ldr__formats[i].is(s->data, s->size)) return ldr__formats[i].parse(w, file, err);
+    if (s->size > 1 && s->data[0] == 0x80 && s->data[1] < 6) return ldr__fail(err, LDR_UNSUPPORTED, 0, "a pickle that PyTorch did not write: only its own are read");
+    return ldr__safetensors_parse(w, file, err);       /* which says what is wrong               */
 }
 
 static ldr_weights *ldr__weights_new(int32_t files, const ldr_allocator *alloc, ldr_error *err) {
@@ -4191,6 +5105,8 @@ LDR__DEF void ldr_weights_close(ldr_weights *w) {
     a = w->alloc;
     for (i = 0; i < (size_t)w->file_count; i++) ldr__source_close(&w->files[i]);
     for (i = 0; i < w->string_count; i++) ldr__free(&a, w->strings[i], strlen(w->strings[i]) + 1);
+    for (i = 0; i < w->copy_count; i++) ldr__free(&a, w->copies[i].data, w->copies[i].size);
+    ldr__free(&a, w->copies, w->copy_capacity * sizeof *w->copies);
     ldr__free(&a, w->strings, w->string_capacity * sizeof *w->strings);
     ldr__free(&a, w->metas, w->meta_capacity * sizeof *w->metas);
     ldr__free(&a, w->tensors, w->capacity * sizeof *w->tensors);
@@ -4207,7 +5123,7 @@ LDR__DEF ldr_weights *ldr_weights_open_memory(const void *data, size_t size, con
     if (!w) return NULL;
     ldr__source_borrow(&w->files[0], data, size);
     if (!data) ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_weights_open_memory: no data");
-    else if (!ldr__safetensors_parse(w, 0, err) && !ldr__weights_finish(w, err)) return w;
+    else if (!ldr__weights_parse(w, 0, err) && !ldr__weights_finish(w, err)) return w;
     ldr_weights_close(w);
     return NULL;
 }
@@ -4227,7 +5143,7 @@ static ldr_weights *ldr__weights_open_one(const char *path, const ldr_allocator 
     ldr_weights *w = ldr__weights_new(1, alloc, err);
     if (!w) return NULL;
     if (!ldr__source_open(&w->files[0], path, &w->alloc, err)) {
-        if (!ldr__safetensors_parse(w, 0, err) && !ldr__weights_finish(w, err)) return w;
+        if (!ldr__weights_parse(w, 0, err) && !ldr__weights_finish(w, err)) return w;
         ldr__fail_in_file(err, path);
     }
     ldr_weights_close(w);
@@ -4253,7 +5169,7 @@ static ldr_status ldr__index_files(ldr_weights *w, const ldr_json *j, const char
             if (files == w->file_count) return ldr__fail(err, LDR_LIMIT, j->nodes[value].begin, "more than %d shards (LADDER_MAX_FILES)", w->file_count);
             if (!ldr__path_join(path, sizeof path, dir, name)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "the path is longer than %d bytes", LADDER_MAX_PATH);
             if (ldr__source_open(&w->files[files], path, &w->alloc, err)) return err->status;
-            if (ldr__safetensors_parse(w, files, err)) {
+            if (ldr__weights_parse(w, files, err)) {
                 ldr__fail_in_file(err, path);
                 return err->status;
             }
@@ -4300,7 +5216,7 @@ static int ldr__ends_with(const char *s, const char *tail) {
 }
 
 LDR__DEF ldr_weights *ldr_weights_open(const char *path, const ldr_allocator *alloc, ldr_error *err) {
-    static const char *const names[] = { "model.safetensors", "model.safetensors.index.json" };
+    static const char *const names[] = { "model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json" };
     ldr_error local;
     char full[LADDER_MAX_PATH];
     size_t i;
@@ -4311,13 +5227,11 @@ LDR__DEF ldr_weights *ldr_weights_open(const char *path, const ldr_allocator *al
         return NULL;
     }
     if (ldr__ends_with(path, ".json")) return ldr__weights_open_index(path, alloc, err);
-    for (i = 0; i < 2; i++)
+    for (i = 0; i < 4; i++)
         if (ldr__path_join(full, sizeof full, path, names[i]) && ldr__file_exists(full))
-            return i ? ldr__weights_open_index(full, alloc, err) : ldr__weights_open_one(full, alloc, err);
+            return i % 2 ? ldr__weights_open_index(full, alloc, err) : ldr__weights_open_one(full, alloc, err);
     if (ldr__path_join(full, sizeof full, path, "config.json") && ldr__file_exists(full)) {
-        int torch = ldr__path_join(full, sizeof full, path, "pytorch_model.bin") && ldr__file_exists(full);
-        ldr__fail(err, torch ? LDR_UNSUPPORTED : LDR_MISSING, LDR_NO_OFFSET, torch ? "%s: holds pytorch_model.bin (a Python pickle) but no model.safetensors: convert it once with safetensors.torch.save_file"
-                                                                                   : "%s: no model.safetensors and no model.safetensors.index.json", path);
+        ldr__fail(err, LDR_MISSING, LDR_NO_OFFSET, "%s: no model.safetensors and no model.safetensors.index.json, nor the same of pytorch_model.bin", path);
         return NULL;
     }
     return ldr__weights_open_one(path, alloc, err);
@@ -9280,6 +10194,10 @@ static const char *const ldr__slot_names[LDR__ALL_SLOTS] = {
     "adapter1.down.weight", "adapter1.down.bias", "adapter1.up.weight", "adapter1.up.bias",
     "adapter2.down.weight", "adapter2.down.bias", "adapter2.up.weight", "adapter2.up.bias", "prefix.key", "prefix.value" };
 
+enum { LDR__ALL_BIASES = (1 << LDR__MATRICES) - 1, LDR__QKV_BIASES = 7, LDR__FFN_BIASES = 7 << LDR__GATE };
+/* How positions turn queries and keys: in halves, in pairs, and whether values turn too. */
+enum { LDR__HALVES = 1, LDR__PAIRS = 2, LDR__TURNS_VALUES = 4 };
+
 typedef enum ldr__place_of_norm { LDR__POST, LDR__PRE, LDR__NO_NORM } ldr__place_of_norm;
 
 typedef struct ldr__shape {
@@ -9287,11 +10205,14 @@ typedef struct ldr__shape {
     ldr_norm norm;
     ldr__place_of_norm place;
     ldr_activation activation;
-    int32_t  gated, rotary, causal, biases;        /* biases: every linear has one            */
+    int32_t  gated, rotary, causal;
+    int32_t  biases;                               /* a bit for each matrix that has one      */
     float    eps;
     int32_t  low_rank, low_set, bottleneck, prefix;        /* added by tuning; low_set: a bit for each matrix */
     float    low_scale;                            /* alpha / rank                            */
 } ldr__shape;
+
+#define LDR__HAS_BIAS(matrix) (s->biases >> LDR__##matrix & 1)
 
 /* Rows and columns of a slot, 0 when the block has no such tensor; a vector has one row. */
 static size_t ldr__slot_size(const ldr__shape *s, int slot, size_t *rows, size_t *columns) {
@@ -9313,12 +10234,13 @@ static size_t ldr__slot_size(const ldr__shape *s, int slot, size_t *rows, size_t
         case LDR__GATE: r = s->gated ? f : 0; c = w; break;
         case LDR__UP: r = f; c = w; break;
         case LDR__DOWN: r = w; c = f; break;
-        case LDR__QB: c = s->biases ? q : 0; break;
-        case LDR__KB: case LDR__VB: c = s->biases ? kv : 0; break;
-        case LDR__OB: c = s->biases && q ? w : 0; break;
-        case LDR__GATEB: c = s->biases && s->gated ? f : 0; break;
-        case LDR__UPB: c = s->biases ? f : 0; break;
-        case LDR__DOWNB: c = s->biases ? w : 0; break;
+        case LDR__QB: c = LDR__HAS_BIAS(Q) ? q : 0; break;
+        case LDR__KB: c = LDR__HAS_BIAS(K) ? kv : 0; break;
+        case LDR__VB: c = LDR__HAS_BIAS(V) ? kv : 0; break;
+        case LDR__OB: c = LDR__HAS_BIAS(O) && q ? w : 0; break;
+        case LDR__GATEB: c = LDR__HAS_BIAS(GATE) && s->gated ? f : 0; break;
+        case LDR__UPB: c = LDR__HAS_BIAS(UP) ? f : 0; break;
+        case LDR__DOWNB: c = LDR__HAS_BIAS(DOWN) ? w : 0; break;
         case LDR__NORM1: case LDR__NORM2: c = s->place == LDR__NO_NORM ? 0 : w; break;
         default: c = s->place == LDR__NO_NORM || s->norm == LDR_NORM_RMS ? 0 : w; break;
     }
@@ -9329,12 +10251,25 @@ static size_t ldr__slot_size(const ldr__shape *s, int slot, size_t *rows, size_t
     return r * c;
 }
 
+#undef LDR__HAS_BIAS
+
+/* What sets a layer apart from others of its shape, and is no tensor. All 0: nothing does. */
+typedef struct ldr__manner {
+    const float *frequency;             /* of rotary positions; NULL: the model's             */
+    const float *relative;              /* see ldr__attention                                 */
+    int32_t      window;
+    int32_t      unturned;              /* no rotary positions here                           */
+    int32_t      bare;                  /* pre-norm, but attention reads the state as it is   */
+    float        score;                 /* scores are multiplied by this; 0: 1                */
+} ldr__manner;
+
 /* The matrices of a block, rounded; q, k and v are one. */
 typedef struct ldr__packed_block { ldr__packed qkv, o, gate, up, down; } ldr__packed_block;
 
 typedef struct ldr__block {
     ldr__mat     m[LDR__MATRICES];      /* W[out,in]; data NULL where absent                  */
     const float *v[LDR__ALL_SLOTS];     /* everything else, indexed by slot; NULL where absent */
+    ldr__manner  manner;
     const ldr__packed_block *packed;        /* used in place of m and its biases; or NULL         */
 } ldr__block;
 
@@ -9519,20 +10454,29 @@ static ldr__dropout ldr__tokens_dropout(const ldr__tokens *t, uint64_t place) {
     return d;
 }
 
-static ldr__attention ldr__block_attention(const ldr__shape *s, const ldr__tokens *t, const ldr__dropout *drop) {
+static ldr__attention ldr__block_attention(const ldr__shape *s, const ldr__manner *m, const ldr__tokens *t, const ldr__dropout *drop) {
     ldr__attention a;
     memset(&a, 0, sizeof a);
     a.heads = s->heads;
     a.kv_heads = s->kv_heads;
     a.head_dim = s->head_dim;
     a.causal = s->causal;
-    a.scale = 1.0f / sqrtf((float)s->head_dim);
+    a.scale = (m->score > 0 ? m->score : 1.0f) / sqrtf((float)s->head_dim);
+    a.window = (size_t)m->window;
+    a.relative = m->relative;
     a.sequences = t->sequences;
     a.offsets = t->offsets;
     a.only = t->only;
     a.ld = ldr__qkv_width(s);
     a.drop = drop;
     return a;
+}
+
+/* Turns what has positions of qkv[T], or its gradient back. */
+static void ldr__block_rotary(const ldr__exec *ex, float *qkv, const ldr__shape *s, const ldr__manner *m, const ldr__tokens *t, float direction) {
+    int32_t heads = s->heads + (s->rotary & LDR__TURNS_VALUES ? 2 : 1) * s->kv_heads;
+    if (!s->rotary || m->unturned) return;
+    ldr__rotary(ex, qkv, ldr__qkv_width(s), t->position, t->count, heads, s->head_dim, s->rotary & LDR__PAIRS, m->frequency ? m->frequency : t->frequency, direction);
 }
 
 /* Gradients on the way back, kept until those of the block's tensors are made of them; shared by all blocks of one shape. */
@@ -9745,14 +10689,15 @@ enum { LDR__ALL_OF_IT, LDR__BUT_ATTENTION, LDR__ONLY_INSIDE };
 
 /* a->x[T,w] to a->y[T,w]. `f` (and `fg` when gated) is room for [T,ffn]; a frozen block passes a->u, a->g. */
 static void ldr__block_forward(const ldr__exec *ex, ldr__acts *a, const ldr__block *b, const ldr__shape *s, const ldr__tokens *t, float *f, float *fg, int part) {
-    size_t rows = t->count, w = (size_t)s->width, q = (size_t)s->heads * (size_t)s->head_dim, ld = ldr__qkv_width(s), r;
+    size_t rows = t->count, w = (size_t)s->width, q = (size_t)s->heads * (size_t)s->head_dim, r;
     const float *x = t->only ? a->y : a->x;            /* what is wanted of it; y is written last, and may be x */
     ldr__dropout scores = ldr__tokens_dropout(t, LDR__PLACE_SCORES), after = ldr__tokens_dropout(t, LDR__PLACE_ATTENTION), last = ldr__tokens_dropout(t, LDR__PLACE_FFN);
     if (s->heads) {
-        ldr__attention at = ldr__block_attention(s, t, &scores);
-        if (s->place == LDR__PRE) ldr__norm_forward(ex, a->n1, a->stats1, a->x, b->v[LDR__NORM1], b->v[LDR__NORM1B], rows, w, s->norm, s->eps);
+        ldr__attention at = ldr__block_attention(s, &b->manner, t, &scores);
+        if (s->place == LDR__PRE && b->manner.bare) memcpy(a->n1, a->x, rows * w * sizeof(float));
+        else if (s->place == LDR__PRE) ldr__norm_forward(ex, a->n1, a->stats1, a->x, b->v[LDR__NORM1], b->v[LDR__NORM1B], rows, w, s->norm, s->eps);
         ldr__qkv_forward(ex, a, b, s, rows);
-        if (s->rotary) ldr__rotary(ex, a->qkv, ld, t->position, rows, s->heads + s->kv_heads, s->head_dim, t->frequency, 1.0f);
+        ldr__block_rotary(ex, a->qkv, s, &b->manner, t, 1.0f);
         ldr__prefix_forward(a->qkv, b, s, t);
         if (part == LDR__ALL_OF_IT) ldr__attention_forward(ex, a->attention, a->lse, a->qkv, &at);
     }
@@ -9806,13 +10751,13 @@ static void ldr__ffn_backward(const ldr__exec *ex, float *dn, int add, float *co
 
 /* dz[T,w] (+)= gradient of Attn's input from k->dattn, the gradient of its output. */
 static void ldr__self_attention_backward(const ldr__exec *ex, float *dz, int add, float *const *grad, const ldr__acts *a, const ldr__block *b, const ldr__shape *s, const ldr__tokens *t, const ldr__back *k) {
-    size_t rows = t->count, w = (size_t)s->width, q = (size_t)s->heads * (size_t)s->head_dim, ld = ldr__qkv_width(s);
+    size_t rows = t->count, w = (size_t)s->width, q = (size_t)s->heads * (size_t)s->head_dim;
     ldr__dropout scores = ldr__tokens_dropout(t, LDR__PLACE_SCORES);
-    ldr__attention at = ldr__block_attention(s, t, &scores);
+    ldr__attention at = ldr__block_attention(s, &b->manner, t, &scores);
     ldr__block_linear_backward(ex, k->attention, q, 0, grad, k->dattn, w, a->attention, q, b, s, LDR__O, ldr__tokens_out(t), a->low, k->low);
     ldr__attention_backward(ex, k->qkv, k->attention, a->attention, a->lse, a->qkv, &at);
     ldr__prefix_backward(k->qkv, grad, s, t);
-    if (s->rotary) ldr__rotary(ex, k->qkv, ld, t->position, rows, s->heads + s->kv_heads, s->head_dim, t->frequency, -1.0f);
+    ldr__block_rotary(ex, k->qkv, s, &b->manner, t, -1.0f);
     ldr__qkv_backward(ex, dz, add, grad, k->qkv, a, b, s, rows, k->low);
 }
 
@@ -9842,11 +10787,14 @@ static void ldr__block_backward(const ldr__exec *ex, float *dx, float *const *gr
     ldr__tokens_spread(dx, t, w);
     if (!s->heads) return;
     ldr__self_attention_backward(ex, s->place == LDR__PRE ? k->dn1 : dx, s->place != LDR__PRE, grad, a, b, s, t, k);
-    if (s->place == LDR__PRE) ldr__norm_backward(ex, dx, 1, NULL, NULL, k->dn1, a->x, a->stats1, b->v[LDR__NORM1], t->count, w, s->norm);
+    if (s->place != LDR__PRE) return;
+    if (!b->manner.bare) ldr__norm_backward(ex, dx, 1, NULL, NULL, k->dn1, a->x, a->stats1, b->v[LDR__NORM1], t->count, w, s->norm);
+    else LDR__ROW_LOOP(r, t->count, ex, ex->kernels->rows->add(dx + r * w, k->dn1 + r * w, w);)
 }
 
 /* What is to be added to the gradients of the block's own tensors, from what ldr__block_backward left of all rows. */
-static void ldr__block_gradients(ldr__sums *sums, float *const *grad, const float *dy, const ldr__acts *a, const ldr__shape *s, const ldr__tokens *t, const ldr__back *k) {
+static void ldr__block_gradients(ldr__sums *sums, float *const *grad, const float *dy, const ldr__acts *a, const ldr__manner *m, const ldr__shape *s,
+                                 const ldr__tokens *t, const ldr__back *k) {
     size_t rows = ldr__tokens_out(t), w = (size_t)s->width, ld = ldr__ffn_ld(s);
     int post = s->place == LDR__POST;
     ldr__block_linear_gradients(sums, grad, k->dffn, w, k->f, ld, s, LDR__DOWN, rows);
@@ -9858,7 +10806,7 @@ static void ldr__block_gradients(ldr__sums *sums, float *const *grad, const floa
     }
     if (s->place == LDR__NO_NORM) return;
     ldr__norm_gradients(sums, grad[LDR__NORM2], grad[LDR__NORM2B], post ? dy : k->dn2, post ? a->r2 : a->r1, a->stats2, rows, w);
-    ldr__norm_gradients(sums, grad[LDR__NORM1], grad[LDR__NORM1B], k->dn1, post ? a->r1 : a->x, a->stats1, post ? rows : t->count, w);
+    if (post || !m->bare) ldr__norm_gradients(sums, grad[LDR__NORM1], grad[LDR__NORM1B], k->dn1, post ? a->r1 : a->x, a->stats1, post ? rows : t->count, w);
 }
 
 /* ======================================================================================
@@ -9874,7 +10822,7 @@ typedef struct ldr__family {
     ldr_norm norm;
     ldr__place_of_norm place;
     int32_t gated, rotary, causal, biases;
-    int32_t conv1d;                                /* matrices stored [in,out], q k v side by side */
+    int32_t conv1d;                                /* matrices stored [in,out]                  */
     int32_t shared;                                /* all layers use block 0's tensors          */
     /* configuration keys: width, layers, heads, ffn, positions, activation, norm epsilon       */
     const char *k_width, *k_layers, *k_heads, *k_ffn, *k_positions, *k_activation, *k_eps;
@@ -9883,30 +10831,65 @@ typedef struct ldr__family {
     const char *word, *position, *segment, *embed_norm, *project, *final_norm;
     /* language-model head: dense + activation + norm, then the output matrix and its bias      */
     const char *head_dense, *head_norm, *head_out, *head_bias;
+    uint32_t traits, keys;                         /* LDR__OF_..., and which configuration keys are known */
     const char *ignored[12];                       /* other heads and buffers; '*' any text     */
 } ldr__family;
 
-#define LDR__BERT_SLOTS(layer) {                                                                                              \
+/* What else a family does. */
+enum {
+    LDR__OF_PAD = 1,                /* positions start behind the padding id                    */
+    LDR__OF_TWO = 2,                /* positions start at 2, and the table has two rows more    */
+    LDR__OF_WINDOWS = 4,            /* sliding_window, for the layers that layer_types names    */
+    LDR__OF_QKV = 8,                /* biases of q, k and v alone                               */
+    LDR__OF_TIED = 16,              /* the output matrix is the word embeddings unless the configuration says no */
+    LDR__OF_BIAS_KEYS = 32,         /* attention_bias and mlp_bias say which matrices have one  */
+    LDR__OF_UNTURNED = 64,          /* no_rope_layers                                           */
+    LDR__OF_MODERN = 128,           /* local layers around global ones, each kind with a theta; the first reads the embeddings bare */
+    LDR__OF_UP_FIRST = 256,         /* a fused FFN matrix holds up, then gate                   */
+    LDR__OF_RELATIVE = 512,         /* encoder.relative_attention_bias [buckets, heads], for all layers */
+    LDR__OF_UNSCALED = 1024,        /* scores are not divided by sqrt(d_head)                   */
+    LDR__OF_OWN_WIDTH = 2048        /* embeddings are as wide as states unless embedding_size says no */
+};
+
+/* Groups of configuration keys. */
+enum {
+    LDR__KEYS_BERT = 1, LDR__KEYS_DISTIL = 2, LDR__KEYS_GPT = 4, LDR__KEYS_LLAMA = 8, LDR__KEYS_MODERN = 16, LDR__KEYS_NARROW = 32,
+    LDR__KEYS_ELECTRA = 64, LDR__KEYS_TASKS = 128, LDR__KEYS_ROPE = 256, LDR__KEYS_WINDOW = 512, LDR__KEYS_VALUES = 1024, LDR__KEYS_MPNET = 2048,
+    LDR__KEYS_UNTURNED = 4096, LDR__KEYS_ALBERT = 8192, LDR__KEYS_STAR = 16384, LDR__KEYS_NEO = 32768, LDR__KEYS_OPT = 65536, LDR__KEYS_NO_SHIFT = 131072
+};
+
+#define LDR__BERT_LINEARS(layer)                                                                                              \
     layer "attention.self.query.weight", layer "attention.self.key.weight", layer "attention.self.value.weight",             \
     layer "attention.output.dense.weight", NULL, layer "intermediate.dense.weight", layer "output.dense.weight",             \
     layer "attention.self.query.bias", layer "attention.self.key.bias", layer "attention.self.value.bias",                   \
-    layer "attention.output.dense.bias", NULL, layer "intermediate.dense.bias", layer "output.dense.bias",                   \
+    layer "attention.output.dense.bias", NULL, layer "intermediate.dense.bias", layer "output.dense.bias"
+#define LDR__BERT_SLOTS(layer) { LDR__BERT_LINEARS(layer),                                                                    \
     layer "attention.output.LayerNorm.weight", layer "attention.output.LayerNorm.bias",                                       \
     layer "output.LayerNorm.weight", layer "output.LayerNorm.bias" }
+#define LDR__BERT_EMBEDDINGS "embeddings.word_embeddings.weight", "embeddings.position_embeddings.weight",                   \
+    "embeddings.token_type_embeddings.weight", "embeddings.LayerNorm"
+#define LDR__BERT_HEAD "cls.predictions.transform.dense", "cls.predictions.transform.LayerNorm", "cls.predictions.decoder.weight", "cls.predictions.bias"
+#define LDR__LLAMA_SLOTS {                                                                                                    \
+    "layers.%d.self_attn.q_proj.weight", "layers.%d.self_attn.k_proj.weight", "layers.%d.self_attn.v_proj.weight",           \
+    "layers.%d.self_attn.o_proj.weight", "layers.%d.mlp.gate_proj.weight", "layers.%d.mlp.up_proj.weight",                   \
+    "layers.%d.mlp.down_proj.weight", "layers.%d.self_attn.q_proj.bias", "layers.%d.self_attn.k_proj.bias",                  \
+    "layers.%d.self_attn.v_proj.bias", "layers.%d.self_attn.o_proj.bias", "layers.%d.mlp.gate_proj.bias",                    \
+    "layers.%d.mlp.up_proj.bias", "layers.%d.mlp.down_proj.bias", "layers.%d.input_layernorm.weight", NULL,                  \
+    "layers.%d.post_attention_layernorm.weight", NULL }
 #define LDR__HF_KEYS "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "max_position_embeddings", "hidden_act"
 
 static const ldr__family ldr__families[] = {
-    { "bert", "bert.", LDR_NORM_LAYER, LDR__POST, 0, 0, 0, 1, 0, 0, LDR__HF_KEYS, "layer_norm_eps", "gelu",
+    { "bert", "bert.", LDR_NORM_LAYER, LDR__POST, 0, 0, 0, LDR__ALL_BIASES, 0, 0, LDR__HF_KEYS, "layer_norm_eps", "gelu",
       LDR__BERT_SLOTS("encoder.layer.%d."),
       "embeddings.word_embeddings.weight", "embeddings.position_embeddings.weight", "embeddings.token_type_embeddings.weight", "embeddings.LayerNorm", NULL, NULL,
-      "cls.predictions.transform.dense", "cls.predictions.transform.LayerNorm", "cls.predictions.decoder.weight", "cls.predictions.bias",
+      LDR__BERT_HEAD, 0, LDR__KEYS_BERT,
       { "*embeddings.position_ids", "*pooler.*", "cls.seq_relationship.*", "cls.predictions.*", "classifier.*", "qa_outputs.*" } },
-    { "roberta", "roberta.", LDR_NORM_LAYER, LDR__POST, 0, 0, 0, 1, 0, 0, LDR__HF_KEYS, "layer_norm_eps", "gelu",
+    { "roberta", "roberta.", LDR_NORM_LAYER, LDR__POST, 0, 0, 0, LDR__ALL_BIASES, 0, 0, LDR__HF_KEYS, "layer_norm_eps", "gelu",
       LDR__BERT_SLOTS("encoder.layer.%d."),
       "embeddings.word_embeddings.weight", "embeddings.position_embeddings.weight", "embeddings.token_type_embeddings.weight", "embeddings.LayerNorm", NULL, NULL,
-      "lm_head.dense", "lm_head.layer_norm", "lm_head.decoder.weight", "lm_head.bias",
+      "lm_head.dense", "lm_head.layer_norm", "lm_head.decoder.weight", "lm_head.bias", LDR__OF_PAD, LDR__KEYS_BERT,
       { "*embeddings.position_ids", "*pooler.*", "lm_head.*", "classifier.*", "qa_outputs.*" } },
-    { "albert", "albert.", LDR_NORM_LAYER, LDR__POST, 0, 0, 0, 1, 0, 1, LDR__HF_KEYS, "layer_norm_eps", "gelu_new",
+    { "albert", "albert.", LDR_NORM_LAYER, LDR__POST, 0, 0, 0, LDR__ALL_BIASES, 0, 1, LDR__HF_KEYS, "layer_norm_eps", "gelu_new",
 #define LDR__ALBERT "encoder.albert_layer_groups.0.albert_layers.0."
       { LDR__ALBERT "attention.query.weight", LDR__ALBERT "attention.key.weight", LDR__ALBERT "attention.value.weight", LDR__ALBERT "attention.dense.weight", NULL,
         LDR__ALBERT "ffn.weight", LDR__ALBERT "ffn_output.weight", LDR__ALBERT "attention.query.bias", LDR__ALBERT "attention.key.bias", LDR__ALBERT "attention.value.bias",
@@ -9914,17 +10897,18 @@ static const ldr__family ldr__families[] = {
         LDR__ALBERT "full_layer_layer_norm.weight", LDR__ALBERT "full_layer_layer_norm.bias" },
 #undef LDR__ALBERT
       "embeddings.word_embeddings.weight", "embeddings.position_embeddings.weight", "embeddings.token_type_embeddings.weight", "embeddings.LayerNorm", "encoder.embedding_hidden_mapping_in", NULL,
-      "predictions.dense", "predictions.LayerNorm", "predictions.decoder.weight", "predictions.bias",
+      "predictions.dense", "predictions.LayerNorm", "predictions.decoder.weight", "predictions.bias", 0,
+              LDR__KEYS_BERT | LDR__KEYS_NARROW | LDR__KEYS_ALBERT,
       { "*embeddings.position_ids", "*pooler.*", "predictions.*", "sop_classifier.*", "classifier.*", "qa_outputs.*" } },
-    { "electra", "electra.", LDR_NORM_LAYER, LDR__POST, 0, 0, 0, 1, 0, 0, LDR__HF_KEYS, "layer_norm_eps", "gelu",
+    { "electra", "electra.", LDR_NORM_LAYER, LDR__POST, 0, 0, 0, LDR__ALL_BIASES, 0, 0, LDR__HF_KEYS, "layer_norm_eps", "gelu",
       LDR__BERT_SLOTS("encoder.layer.%d."),
       "embeddings.word_embeddings.weight", "embeddings.position_embeddings.weight",
               "embeddings.token_type_embeddings.weight", "embeddings.LayerNorm", "embeddings_project", NULL,
       "generator_predictions.dense", "generator_predictions.LayerNorm", "generator_lm_head.weight",
-              "generator_lm_head.bias",
+              "generator_lm_head.bias", 0, LDR__KEYS_BERT | LDR__KEYS_NARROW | LDR__KEYS_ELECTRA,
       { "*embeddings.position_ids", "generator_*", "discriminator_predictions.*", "sequence_summary.*", "classifier.*",
               "qa_outputs.*" } },
-    { "distilbert", "distilbert.", LDR_NORM_LAYER, LDR__POST, 0, 0, 0, 1, 0, 0, "dim", "n_layers", "n_heads", "hidden_dim", "max_position_embeddings", "activation", NULL, "gelu",
+    { "distilbert", "distilbert.", LDR_NORM_LAYER, LDR__POST, 0, 0, 0, LDR__ALL_BIASES, 0, 0, "dim", "n_layers", "n_heads", "hidden_dim", "max_position_embeddings", "activation", NULL, "gelu",
 #define LDR__DISTIL "transformer.layer.%d."
       { LDR__DISTIL "attention.q_lin.weight", LDR__DISTIL "attention.k_lin.weight", LDR__DISTIL "attention.v_lin.weight", LDR__DISTIL "attention.out_lin.weight", NULL,
         LDR__DISTIL "ffn.lin1.weight", LDR__DISTIL "ffn.lin2.weight", LDR__DISTIL "attention.q_lin.bias", LDR__DISTIL "attention.k_lin.bias", LDR__DISTIL "attention.v_lin.bias",
@@ -9932,21 +10916,108 @@ static const ldr__family ldr__families[] = {
         LDR__DISTIL "output_layer_norm.weight", LDR__DISTIL "output_layer_norm.bias" },
 #undef LDR__DISTIL
       "embeddings.word_embeddings.weight", "embeddings.position_embeddings.weight", NULL, "embeddings.LayerNorm", NULL, NULL,
-      "vocab_transform", "vocab_layer_norm", "vocab_projector.weight", "vocab_projector.bias",
+      "vocab_transform", "vocab_layer_norm", "vocab_projector.weight", "vocab_projector.bias", 0, LDR__KEYS_DISTIL,
       { "*embeddings.position_ids", "vocab_*", "pre_classifier.*", "classifier.*", "qa_outputs.*" } },
-    { "gpt2", "transformer.", LDR_NORM_LAYER, LDR__PRE, 0, 0, 1, 1, 1, 0, "n_embd", "n_layer", "n_head", "n_inner", "n_positions", "activation_function", "layer_norm_epsilon", "gelu_new",
+    { "gpt2", "transformer.", LDR_NORM_LAYER, LDR__PRE, 0, 0, 1, LDR__ALL_BIASES, 1, 0, "n_embd", "n_layer", "n_head", "n_inner", "n_positions", "activation_function", "layer_norm_epsilon", "gelu_new",
       { "h.%d.attn.c_attn.weight", "h.%d.attn.c_attn.weight", "h.%d.attn.c_attn.weight", "h.%d.attn.c_proj.weight", NULL, "h.%d.mlp.c_fc.weight", "h.%d.mlp.c_proj.weight",
         "h.%d.attn.c_attn.bias", "h.%d.attn.c_attn.bias", "h.%d.attn.c_attn.bias", "h.%d.attn.c_proj.bias", NULL, "h.%d.mlp.c_fc.bias", "h.%d.mlp.c_proj.bias",
         "h.%d.ln_1.weight", "h.%d.ln_1.bias", "h.%d.ln_2.weight", "h.%d.ln_2.bias" },
-      "wte.weight", "wpe.weight", NULL, NULL, NULL, "ln_f", NULL, NULL, "lm_head.weight", NULL,
+      "wte.weight", "wpe.weight", NULL, NULL, NULL, "ln_f", NULL, NULL, "lm_head.weight", NULL, LDR__OF_TIED, LDR__KEYS_GPT,
       { "*.attn.bias", "*.attn.masked_bias", "score.*" } },
-    { "llama", "model.", LDR_NORM_RMS, LDR__PRE, 1, 1, 1, 0, 0, 0, LDR__HF_KEYS, "rms_norm_eps", "silu",
+    { "llama", "model.", LDR_NORM_RMS, LDR__PRE, 1, LDR__HALVES, 1, 0, 0, 0, LDR__HF_KEYS, "rms_norm_eps", "silu", LDR__LLAMA_SLOTS,
+      "embed_tokens.weight", NULL, NULL, NULL, NULL, "norm", NULL, NULL, "lm_head.weight", NULL, LDR__OF_BIAS_KEYS, LDR__KEYS_LLAMA | LDR__KEYS_ROPE | LDR__KEYS_NO_SHIFT,
+      { "*rotary_emb.inv_freq", "score.*" } },
+    { "eurobert", "model.", LDR_NORM_RMS, LDR__PRE, 1, LDR__HALVES, 0, 0, 0, 0, LDR__HF_KEYS, "rms_norm_eps", "silu", LDR__LLAMA_SLOTS,
+      "embed_tokens.weight", NULL, NULL, NULL, NULL, "norm", NULL, NULL, "lm_head.weight", NULL, LDR__OF_BIAS_KEYS, LDR__KEYS_LLAMA | LDR__KEYS_ROPE | LDR__KEYS_NO_SHIFT,
+      { "*rotary_emb.inv_freq", "dense.*", "classifier.*" } },
+    { "starcoder2", "model.", LDR_NORM_LAYER, LDR__PRE, 0, LDR__HALVES, 1, LDR__ALL_BIASES, 0, 0, LDR__HF_KEYS, "norm_epsilon", "gelu_pytorch_tanh",
       { "layers.%d.self_attn.q_proj.weight", "layers.%d.self_attn.k_proj.weight", "layers.%d.self_attn.v_proj.weight", "layers.%d.self_attn.o_proj.weight",
-        "layers.%d.mlp.gate_proj.weight", "layers.%d.mlp.up_proj.weight", "layers.%d.mlp.down_proj.weight", NULL, NULL, NULL, NULL, NULL, NULL, NULL,
-        "layers.%d.input_layernorm.weight", NULL, "layers.%d.post_attention_layernorm.weight", NULL },
-      "embed_tokens.weight", NULL, NULL, NULL, NULL, "norm", NULL, NULL, "lm_head.weight", NULL,
-      { "*rotary_emb.inv_freq", "score.*" } }
+        NULL, "layers.%d.mlp.c_fc.weight", "layers.%d.mlp.c_proj.weight",
+        "layers.%d.self_attn.q_proj.bias", "layers.%d.self_attn.k_proj.bias", "layers.%d.self_attn.v_proj.bias", "layers.%d.self_attn.o_proj.bias",
+        NULL, "layers.%d.mlp.c_fc.bias", "layers.%d.mlp.c_proj.bias",
+        "layers.%d.input_layernorm.weight", "layers.%d.input_layernorm.bias", "layers.%d.post_attention_layernorm.weight", "layers.%d.post_attention_layernorm.bias" },
+      "embed_tokens.weight", NULL, NULL, NULL, NULL, "norm", NULL, NULL, "lm_head.weight", NULL, LDR__OF_WINDOWS | LDR__OF_TIED,
+      LDR__KEYS_LLAMA | LDR__KEYS_ROPE | LDR__KEYS_WINDOW | LDR__KEYS_STAR, { "*rotary_emb.inv_freq", "score.*" } },
+    { "gpt_neo", "transformer.", LDR_NORM_LAYER, LDR__PRE, 0, 0, 1, LDR__ALL_BIASES & ~LDR__QKV_BIASES, 0, 0,
+      "hidden_size", "num_layers", "num_heads", "intermediate_size", "max_position_embeddings", "activation_function", "layer_norm_epsilon", "gelu_new",
+      { "h.%d.attn.attention.q_proj.weight", "h.%d.attn.attention.k_proj.weight", "h.%d.attn.attention.v_proj.weight", "h.%d.attn.attention.out_proj.weight",
+        NULL, "h.%d.mlp.c_fc.weight", "h.%d.mlp.c_proj.weight", NULL, NULL, NULL, "h.%d.attn.attention.out_proj.bias", NULL, "h.%d.mlp.c_fc.bias", "h.%d.mlp.c_proj.bias",
+        "h.%d.ln_1.weight", "h.%d.ln_1.bias", "h.%d.ln_2.weight", "h.%d.ln_2.bias" },
+      "wte.weight", "wpe.weight", NULL, NULL, NULL, "ln_f", NULL, NULL, "lm_head.weight", NULL, LDR__OF_UNSCALED | LDR__OF_TIED | LDR__OF_WINDOWS, LDR__KEYS_GPT | LDR__KEYS_NEO,
+      { "*.attn.attention.bias", "*.attn.attention.masked_bias", "score.*" } },
+    { "opt", "model.decoder.", LDR_NORM_LAYER, LDR__PRE, 0, 0, 1, LDR__ALL_BIASES, 0, 0,
+      "hidden_size", "num_hidden_layers", "num_attention_heads", "ffn_dim", "max_position_embeddings", "activation_function", NULL, "relu",
+      { "layers.%d.self_attn.q_proj.weight", "layers.%d.self_attn.k_proj.weight", "layers.%d.self_attn.v_proj.weight", "layers.%d.self_attn.out_proj.weight",
+        NULL, "layers.%d.fc1.weight", "layers.%d.fc2.weight",
+        "layers.%d.self_attn.q_proj.bias", "layers.%d.self_attn.k_proj.bias", "layers.%d.self_attn.v_proj.bias", "layers.%d.self_attn.out_proj.bias",
+        NULL, "layers.%d.fc1.bias", "layers.%d.fc2.bias",
+        "layers.%d.self_attn_layer_norm.weight", "layers.%d.self_attn_layer_norm.bias", "layers.%d.final_layer_norm.weight", "layers.%d.final_layer_norm.bias" },
+      "embed_tokens.weight", "embed_positions.weight", NULL, NULL, NULL, "final_layer_norm", NULL, NULL, "lm_head.weight", NULL, LDR__OF_TWO | LDR__OF_TIED, LDR__KEYS_OPT,
+      { "score.*" } },
+    { "ernie", "ernie.", LDR_NORM_LAYER, LDR__POST, 0, 0, 0, LDR__ALL_BIASES, 0, 0, LDR__HF_KEYS, "layer_norm_eps", "gelu",
+      LDR__BERT_SLOTS("encoder.layer.%d."),
+      LDR__BERT_EMBEDDINGS, NULL, NULL, LDR__BERT_HEAD, 0, LDR__KEYS_BERT | LDR__KEYS_TASKS,
+      { "*embeddings.position_ids", "*pooler.*", "cls.seq_relationship.*", "cls.predictions.*", "classifier.*", "qa_outputs.*" } },
+    { "roformer", "roformer.", LDR_NORM_LAYER, LDR__POST, 0, LDR__PAIRS, 0, LDR__ALL_BIASES, 0, 0, LDR__HF_KEYS, "layer_norm_eps", "gelu",
+      LDR__BERT_SLOTS("encoder.layer.%d."),
+      "embeddings.word_embeddings.weight", NULL, "embeddings.token_type_embeddings.weight", "embeddings.LayerNorm", "embeddings_project", NULL,
+      LDR__BERT_HEAD, LDR__OF_OWN_WIDTH, LDR__KEYS_BERT | LDR__KEYS_NARROW | LDR__KEYS_VALUES,
+      { "*encoder.embed_positions.weight", "*pooler.*", "cls.*", "classifier.*", "qa_outputs.*", "sequence_summary.*" } },
+    { "megatron-bert", "bert.", LDR_NORM_LAYER, LDR__PRE, 0, 0, 0, LDR__ALL_BIASES, 0, 0, LDR__HF_KEYS, "layer_norm_eps", "gelu",
+      { LDR__BERT_LINEARS("encoder.layer.%d."), "encoder.layer.%d.attention.ln.weight", "encoder.layer.%d.attention.ln.bias",
+        "encoder.layer.%d.ln.weight", "encoder.layer.%d.ln.bias" },
+      "embeddings.word_embeddings.weight", "embeddings.position_embeddings.weight", "embeddings.token_type_embeddings.weight", NULL, NULL, "encoder.ln",
+      LDR__BERT_HEAD, 0, LDR__KEYS_BERT,
+      { "*embeddings.position_ids", "*pooler.*", "cls.seq_relationship.*", "cls.predictions.*", "classifier.*", "qa_outputs.*" } },
+    { "mpnet", "mpnet.", LDR_NORM_LAYER, LDR__POST, 0, 0, 0, LDR__ALL_BIASES, 0, 0, LDR__HF_KEYS, "layer_norm_eps", "gelu",
+#define LDR__MPNET(kind) "encoder.layer.%d.attention.attn.q." kind, "encoder.layer.%d.attention.attn.k." kind, "encoder.layer.%d.attention.attn.v." kind, \
+        "encoder.layer.%d.attention.attn.o." kind, NULL, "encoder.layer.%d.intermediate.dense." kind, "encoder.layer.%d.output.dense." kind
+      { LDR__MPNET("weight"), LDR__MPNET("bias"), "encoder.layer.%d.attention.LayerNorm.weight", "encoder.layer.%d.attention.LayerNorm.bias",
+        "encoder.layer.%d.output.LayerNorm.weight", "encoder.layer.%d.output.LayerNorm.bias" },
+#undef LDR__MPNET
+      "embeddings.word_embeddings.weight", "embeddings.position_embeddings.weight", NULL, "embeddings.LayerNorm", NULL, NULL,
+      "lm_head.dense", "lm_head.layer_norm", "lm_head.decoder.weight", "lm_head.bias", LDR__OF_PAD | LDR__OF_RELATIVE, LDR__KEYS_BERT | LDR__KEYS_MPNET,
+      { "*embeddings.position_ids", "*pooler.*", "lm_head.*", "classifier.*", "qa_outputs.*" } },
+    { "nomic_bert", "nomic_bert.", LDR_NORM_LAYER, LDR__POST, 1, LDR__HALVES, 0, 0, 0, 0, LDR__HF_KEYS, "layer_norm_eps", "silu",
+#define LDR__NOMIC "encoder.layers.%d."
+      { LDR__NOMIC "attn.Wqkv.weight", LDR__NOMIC "attn.Wqkv.weight", LDR__NOMIC "attn.Wqkv.weight", LDR__NOMIC "attn.out_proj.weight",
+        LDR__NOMIC "mlp.fc12.weight", LDR__NOMIC "mlp.fc11.weight", LDR__NOMIC "mlp.fc2.weight", NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+        LDR__NOMIC "norm1.weight", LDR__NOMIC "norm1.bias", LDR__NOMIC "norm2.weight", LDR__NOMIC "norm2.bias" },
+#undef LDR__NOMIC
+      "embeddings.word_embeddings.weight", NULL, "embeddings.token_type_embeddings.weight", "emb_ln", NULL, NULL,
+      "cls.predictions.transform.dense", "cls.predictions.transform.layer_norm", "cls.predictions.decoder.weight", "cls.predictions.bias",
+      0, LDR__KEYS_BERT | LDR__KEYS_ROPE, { "*pooler.*", "cls.*", "classifier.*" } },
+    { "gte", "gte.", LDR_NORM_LAYER, LDR__POST, 1, LDR__HALVES, 0, LDR__QKV_BIASES | 1 << LDR__O | 1 << LDR__DOWN, 0, 0, LDR__HF_KEYS, "layer_norm_eps", "gelu",
+#define LDR__GTE "encoder.layer.%d."
+      { LDR__GTE "attention.qkv_proj.weight", LDR__GTE "attention.qkv_proj.weight", LDR__GTE "attention.qkv_proj.weight", LDR__GTE "attention.o_proj.weight",
+        LDR__GTE "mlp.up_gate_proj.weight", LDR__GTE "mlp.up_gate_proj.weight", LDR__GTE "mlp.down_proj.weight",
+        LDR__GTE "attention.qkv_proj.bias", LDR__GTE "attention.qkv_proj.bias", LDR__GTE "attention.qkv_proj.bias", LDR__GTE "attention.o_proj.bias",
+        NULL, NULL, LDR__GTE "mlp.down_proj.bias", LDR__GTE "attn_ln.weight", LDR__GTE "attn_ln.bias", LDR__GTE "mlp_ln.weight", LDR__GTE "mlp_ln.bias" },
+#undef LDR__GTE
+      "embeddings.word_embeddings.weight", NULL, "embeddings.token_type_embeddings.weight", "embeddings.LayerNorm", NULL, NULL,
+      "lm_head.dense", "lm_head.norm", "lm_head.decoder.weight", "lm_head.decoder.bias", LDR__OF_UP_FIRST, LDR__KEYS_BERT | LDR__KEYS_ROPE,
+      { "*pooler.*", "lm_head.*", "classifier.*" } },
+    { "modernbert", "model.", LDR_NORM_LAYER, LDR__PRE, 1, LDR__HALVES, 0, 0, 0, 0,
+      "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "max_position_embeddings", "hidden_activation", "norm_eps", "gelu",
+#define LDR__MODERN(kind) "layers.%d.attn.Wqkv." kind, "layers.%d.attn.Wqkv." kind, "layers.%d.attn.Wqkv." kind, "layers.%d.attn.Wo." kind, \
+        "layers.%d.mlp.Wi." kind, "layers.%d.mlp.Wi." kind, "layers.%d.mlp.Wo." kind
+      { LDR__MODERN("weight"), LDR__MODERN("bias"), "layers.%d.attn_norm.weight", "layers.%d.attn_norm.bias", "layers.%d.mlp_norm.weight", "layers.%d.mlp_norm.bias" },
+#undef LDR__MODERN
+      "embeddings.tok_embeddings.weight", NULL, NULL, "embeddings.norm", NULL, "final_norm",
+      "head.dense", "head.norm", "decoder.weight", "decoder.bias", LDR__OF_MODERN | LDR__OF_BIAS_KEYS, LDR__KEYS_MODERN | LDR__KEYS_ROPE,
+      { "head.*", "classifier.*", "decoder.*" } }
 };
+
+/* Names under which a family is published again: its row, what else it does, other keys, theta where none is given. */
+static const struct { const char *type, *row; uint32_t traits, keys; double theta; } ldr__kin[] = {
+    { "xlm-roberta", "roberta", 0, 0, 0 }, { "camembert", "roberta", 0, 0, 0 },
+    { "mistral", "llama", LDR__OF_WINDOWS, LDR__KEYS_WINDOW, 0 },
+    { "qwen2", "llama", LDR__OF_WINDOWS | LDR__OF_QKV, LDR__KEYS_WINDOW, 0 },
+    { "smollm3", "llama", LDR__OF_TIED | LDR__OF_WINDOWS | LDR__OF_UNTURNED, LDR__KEYS_WINDOW | LDR__KEYS_UNTURNED, 2e6 } };
+#undef LDR__BERT_LINEARS
+#undef LDR__BERT_EMBEDDINGS
+#undef LDR__BERT_HEAD
+#undef LDR__LLAMA_SLOTS
 #undef LDR__BERT_SLOTS
 #undef LDR__HF_KEYS
 
@@ -9963,6 +11034,10 @@ typedef struct ldr__ends {
     const float *v[LDR__ENDS];
 } ldr__ends;
 
+/* Rotary frequencies: theta, and how they are stretched for longer texts than the model first learned from. */
+typedef struct ldr__rope { float theta, factor, low, high, fast, slow, original, score; int32_t kind; } ldr__rope;
+enum { LDR__ROPE_PLAIN, LDR__ROPE_LINEAR, LDR__ROPE_LLAMA3, LDR__ROPE_YARN };
+
 struct ldr_model {
     ldr_allocator      alloc;
     const ldr__family *family;
@@ -9973,13 +11048,23 @@ struct ldr_model {
     ldr__shape         shape;
     int32_t            layers, vocabulary, positions, position_offset, segments, embed_width;
     int32_t            tied;                       /* logits through the word embeddings       */
-    float              rope_theta;
+    uint32_t           traits, keys;               /* the family's and its kin's               */
+    const char        *type;                       /* as the configuration says                */
+    const char        *allow;                      /* keys not known that may be there         */
+    ldr__rope          rope[2];                    /* of all layers, or of global and local ones */
+    unsigned char      kinds[1024];                /* of each layer: 1 local, 2 unturned, 4 bare */
+    int32_t            window;                     /* of local layers                          */
+    int32_t            by_layer;                   /* scores are divided by the layer's number  */
+    ldr__mat           tasks;                      /* a third table of embeddings, or none     */
+    int32_t            task_types, bare_norms;
+    uint64_t           settings;                   /* hash of what no weight tells; 0: nothing unusual */
     ldr__ends          ends;
     ldr__block        *blocks;                     /* [layers], or [1] when shared             */
     ldr__packed_block *packed;                     /* the same, rounded, or NULL              */
     ldr_compute        compute;
     int32_t            pack;               /* blocks of floats are laid out as well            */
-    float             *frequency;                  /* rotary: [head_dim/2]                     */
+    float             *frequency;                  /* rotary: [head_dim/2], of global layers, then of local ones */
+    const float       *relative;                   /* see ldr__attention                       */
     uint64_t           parameters;
     ldr_memory         memory;
     void              *plan_memory;
@@ -9989,6 +11074,9 @@ struct ldr_model {
 /* 1: states are made of embeddings by a matrix. ALBERT always has it, ELECTRA where they differ in width. */
 static int ldr__projects(const ldr_model *m) { return m->family->project &&
         (m->family->shared || m->embed_width != m->shape.width); }
+
+/* Segment numbers: of a token's type, and with a table of tasks type + types * task. */
+static int32_t ldr__segment_kinds(const ldr_model *m) { return m->segments * LDR__MAX(m->task_types, 1); }
 
 static const ldr__block *ldr__model_block(const ldr_model *m, int32_t layer) { return &m->blocks[m->family->shared ? 0 : layer]; }
 
@@ -10066,8 +11154,8 @@ static ldr_status ldr__config_int(const ldr_json *j, const char *key, int32_t ot
 }
 
 /* A number from low to high; missing or null: `otherwise`. */
-static ldr_status ldr__config_real(const ldr_json *j, const char *key, double otherwise, double low, double high, float *out, ldr_error *err) {
-    int32_t node = key ? ldr_json_get(j, 0, key) : -1;
+static ldr_status ldr__config_real_in(const ldr_json *j, int32_t object, const char *key, double otherwise, double low, double high, float *out, ldr_error *err) {
+    int32_t node = key ? ldr_json_get(j, object, key) : -1;
     const ldr_json_node *n = ldr_json_node_at(j, node);
     double v = ldr_json_number(j, node, otherwise);
     if (n && n->type != LDR_JSON_NULL && n->type != LDR_JSON_NUMBER) return ldr__fail(err, LDR_FORMAT, n->begin, "config.json: \"%s\" must be a number", key);
@@ -10076,25 +11164,217 @@ static ldr_status ldr__config_real(const ldr_json *j, const char *key, double ot
     return LDR_OK;
 }
 
-static int ldr__config_true(const ldr_json *j, const char *key) {
-    const ldr_json_node *n = ldr_json_node_at(j, ldr_json_get(j, 0, key));
-    return n && n->type == LDR_JSON_TRUE;
+static ldr_status ldr__config_real(const ldr_json *j, const char *key, double otherwise, double low, double high, float *out, ldr_error *err) {
+    return ldr__config_real_in(j, 0, key, otherwise, low, high, out, err);
 }
 
-/* Options that change what the network computes and that this library does not do. A value
-   other than `fine` (NULL: null, false or an empty object or list) is refused by name. */
-static ldr_status ldr__config_refuse(const ldr_json *j, ldr_error *err) {
-    static const struct { const char *key, *fine; } options[] = {
-        { "position_embedding_type", "absolute" }, { "is_decoder", NULL }, { "add_cross_attention", NULL }, { "pruned_heads", NULL },
-        { "rope_scaling", NULL }, { "attention_bias", NULL }, { "mlp_bias", NULL }, { "quantization_config", NULL }, { "scale_attn_by_inverse_layer_idx", NULL } };
+static int ldr__config_true_or(const ldr_json *j, const char *key, int otherwise) {
+    const ldr_json_node *n = ldr_json_node_at(j, ldr_json_get(j, 0, key));
+    return n && n->type != LDR_JSON_NULL ? n->type == LDR_JSON_TRUE : otherwise;
+}
+
+static int ldr__config_true(const ldr_json *j, const char *key) { return ldr__config_true_or(j, key, 0); }
+
+/* 1: `word` is in a list with blanks, or commas, between its words. */
+static int ldr__in_words(const char *list, const char *word, size_t n) {
+    const char *p = list;
+    while (p && *p) {
+        size_t k = strcspn(p, " ,");
+        if (k == n && memcmp(p, word, n) == 0) return 1;
+        p += k + (p[k] != 0);
+    }
+    return 0;
+}
+
+/* ---- rotary positions ----------------------------------------------------------------- */
+
+/* frequency[n/2]. Sources: linear (Chen et al. 2023), Llama 3.1's ramp by wave length, YaRN (Peng et al. 2023). */
+static void ldr__rope_fill(float *frequency, const ldr__rope *r, int32_t n) {
+    const double tau = 6.283185307179586, base = (double)r->theta;
+    double low = floor(n * log((double)r->original / ((double)r->fast * tau)) / (2 * log(base)));
+    double high = ceil(n * log((double)r->original / ((double)r->slow * tau)) / (2 * log(base)));
+    int32_t i;
+    low = low > 0 ? low : 0;
+    high = high < n - 1 ? high : n - 1;
+    if (low >= high) high = low + 0.001;
+    for (i = 0; i < n / 2; i++) {
+        double f = pow(base, -2.0 * i / n), stretched = f / (double)r->factor, waves = (double)r->original * f / tau, keep = 0;
+        if (r->kind == LDR__ROPE_PLAIN) keep = 1;
+        if (r->kind == LDR__ROPE_LLAMA3) keep = (waves - (double)r->low) / ((double)r->high - (double)r->low);
+        if (r->kind == LDR__ROPE_YARN) keep = 1 - (i - low) / (high - low);
+        keep = keep < 0 ? 0 : keep > 1 ? 1 : keep;
+        frequency[i] = (float)(keep * f + (1 - keep) * stretched);
+    }
+}
+
+/* One description of rotary positions: an object (or none, -1), and the theta beside it. */
+static ldr_status ldr__rope_read(const ldr_model *m, ldr__rope *r, const ldr_json *j, int32_t object, float theta, ldr_error *err) {
+    static const char *const names[] = { "default", "linear", "llama3", "yarn", "dynamic" };
+    static const char *const known = "rope_type type rope_theta factor low_freq_factor high_freq_factor original_max_position_embeddings beta_fast "
+                                     "beta_slow attention_factor";
+    const ldr_json_node *n = ldr_json_node_at(j, object);
+    int32_t type, k, kind = 0;
+    char shown[LDR__SHOWN];
+    if (object >= 0 && n->type == LDR_JSON_NULL) object = -1;
+    if (object >= 0 && n->type != LDR_JSON_OBJECT) return ldr__fail(err, LDR_FORMAT, n->begin, "config.json: rope_parameters and rope_scaling are objects");
+    for (k = object < 0 ? -1 : n->first; k >= 0; k = j->nodes[j->nodes[k].next].next) {
+        const ldr_json_node *key = &j->nodes[k], *value = &j->nodes[key->next];
+        if (value->type == LDR_JSON_NULL || ldr__in_words(known, j->text + key->begin, key->end - key->begin)) continue;
+        if (ldr_json_equals(j, k, "partial_rotary_factor") && ldr_json_number(j, key->next, 0) == 1.0) continue;
+        return ldr__fail(err, LDR_UNSUPPORTED, key->begin, "config.json: \"%s\" of the rotary positions is not supported", ldr__show(shown, j->text + key->begin, key->end - key->begin));
+    }
+    type = object < 0 ? -1 : ldr_json_get(j, object, "rope_type");
+    if (type < 0 && object >= 0) type = ldr_json_get(j, object, "type");
+    for (; type >= 0 && kind < 5 && !ldr_json_equals(j, type, names[kind]); kind++) {}
+    if (kind == 5) return ldr__fail(err, LDR_UNSUPPORTED, j->nodes[type].begin, "config.json: rope_type %s is not supported (default, linear, llama3, yarn and dynamic are)",
+            ldr__show(shown, j->text + j->nodes[type].begin, j->nodes[type].end - j->nodes[type].begin));
+    r->kind = kind < 4 ? kind : LDR__ROPE_PLAIN;      /* dynamic: plain for what is no longer than the model's positions, and longer texts are refused */
+    r->score = r->factor = 1;
+    if (ldr__config_real_in(j, LDR__MAX(object, 0), "rope_theta", (double)theta, 1, 1e12, &r->theta, err)) return err->status;
+    if (object < 0) object = 0;
+    if (ldr__config_real_in(j, object, "original_max_position_embeddings", m->positions, 1, 1e9, &r->original, err) ||
+        ldr__config_real_in(j, object, "low_freq_factor", 1, 1e-6, 1e6, &r->low, err) || ldr__config_real_in(j, object, "high_freq_factor", 4, 1e-6, 1e6, &r->high, err) ||
+        ldr__config_real_in(j, object, "beta_fast", 32, 1e-6, 1e6, &r->fast, err) || ldr__config_real_in(j, object, "beta_slow", 1, 1e-6, 1e6, &r->slow, err)) return err->status;
+    if (kind == 0 || kind == 4) return LDR_OK;
+    if (ldr_json_get(j, object, "factor") < 0) return ldr__fail(err, LDR_MISSING, j->nodes[object].begin, "config.json: rope_type %s needs a \"factor\"", names[kind]);
+    if (ldr__config_real_in(j, object, "factor", 1, 1, 1e6, &r->factor, err)) return err->status;
+    if (kind == LDR__ROPE_LLAMA3 && !(r->low < r->high)) return ldr__fail(err, LDR_FORMAT, j->nodes[object].begin, "config.json: low_freq_factor must be below high_freq_factor");
+    if (kind == LDR__ROPE_YARN && ldr__config_real_in(j, object, "attention_factor", 0.1 * log((double)r->factor) + 1, 1e-6, 1e6, &r->score, err)) return err->status;
+    r->score *= r->score;                              /* queries and keys both have it           */
+    return LDR_OK;
+}
+
+/* Which layers are local, and which have no rotary positions. */
+static ldr_status ldr__config_layers(ldr_model *m, const ldr_json *j, ldr_error *err) {
+    int32_t list = ldr_json_get(j, 0, m->keys & LDR__KEYS_NEO ? "attention_layers" : "layer_types"), turned = ldr_json_get(j, 0, "no_rope_layers"), l, k, every, from = 0;
+    int window = (m->traits & LDR__OF_WINDOWS) && ldr__config_true_or(j, "use_sliding_window", 1);
+    const ldr_json_node *n = ldr_json_node_at(j, list);
+    char shown[LDR__SHOWN];
+    if (ldr__config_int(j, m->keys & LDR__KEYS_NEO ? "window_size" : "sliding_window", m->keys & LDR__KEYS_NEO ? 256 : 0, 0, 1 << 24, &m->window, err)) return err->status;
+    if (!window) m->window = 0;
+    if (m->traits & LDR__OF_MODERN) {
+        if (ldr__config_int(j, "local_attention", 128, 1, 1 << 24, &m->window, err) || ldr__config_int(j, "global_attn_every_n_layers", 3, 1, 1024, &every, err)) return err->status;
+        m->window = m->window / 2 + 1;
+        for (l = 0; l < m->layers; l++) m->kinds[l] = (unsigned char)((l % every != 0) | (l == 0) << 2);
+    } else {
+        if (m->traits & LDR__OF_QKV && ldr__config_int(j, "max_window_layers", 28, 0, 1024, &from, err)) return err->status;
+        if (m->keys & LDR__KEYS_NEO) from = m->layers;
+        for (l = 0; l < m->layers; l++) m->kinds[l] = m->window && l >= from;
+        if (m->keys & LDR__KEYS_NEO && !n) return ldr__fail(err, LDR_MISSING, LDR_NO_OFFSET, "config.json: \"attention_layers\" is missing");
+    }
+    if (n && n->type != LDR_JSON_NULL) {
+        if (n->type != LDR_JSON_ARRAY || n->count != m->layers) return ldr__fail(err, LDR_FORMAT, n->begin, "config.json: a kind is needed for each of %d layers", m->layers);
+        for (l = 0, k = n->first; l < m->layers; l++, k = j->nodes[k].next) {
+            int local = ldr_json_equals(j, k, "sliding_attention") || ldr_json_equals(j, k, "local");
+            if ((!local && !ldr_json_equals(j, k, "full_attention") && !ldr_json_equals(j, k, "global")) || (local && !m->window))
+                return ldr__fail(err, LDR_UNSUPPORTED, j->nodes[k].begin, "config.json: a layer of kind %s is not supported here", ldr__show(shown, j->text + j->nodes[k].begin, j->nodes[k].end - j->nodes[k].begin));
+            m->kinds[l] = (unsigned char)((m->kinds[l] & ~1) | local);
+        }
+    }
+    if (!(m->traits & LDR__OF_UNTURNED)) return LDR_OK;
+    if (ldr__config_int(j, "no_rope_layer_interval", 4, 1, 1024, &every, err)) return err->status;
+    n = ldr_json_node_at(j, turned);
+    if (n && n->type != LDR_JSON_NULL && (n->type != LDR_JSON_ARRAY || n->count != m->layers)) return ldr__fail(err, LDR_FORMAT, n->begin, "config.json: \"no_rope_layers\" needs a number for each of %d layers", m->layers);
+    for (l = 0, k = n && n->type == LDR_JSON_ARRAY ? n->first : -1; l < m->layers; l++, k = k < 0 ? k : j->nodes[k].next)
+        if (k < 0 ? (l + 1) % every == 0 : ldr_json_number(j, k, 1) == 0) m->kinds[l] |= 2;
+    return LDR_OK;
+}
+
+static ldr_status ldr__config_rope(ldr_model *m, const ldr_json *j, ldr_error *err) {
+    static const char *const kinds[2] = { "full_attention", "sliding_attention" }, *const olds[2] = { "global_rope_theta", "local_rope_theta" };
+    int32_t object = ldr_json_get(j, 0, "rope_parameters"), i, modern = (m->traits & LDR__OF_MODERN) != 0;
+    float theta = m->rope[0].theta > 0 ? m->rope[0].theta : 10000.0f;
+    if (!(m->keys & LDR__KEYS_ROPE)) {
+        m->rope[0].theta = 10000.0f;
+        m->rope[0].factor = m->rope[0].fast = m->rope[0].slow = m->rope[0].original = m->rope[0].high = m->rope[0].score = 1;
+        return LDR_OK;
+    }
+    if (object < 0 || j->nodes[object].type == LDR_JSON_NULL) object = ldr_json_get(j, 0, "rope_scaling");
+    if (ldr__config_real(j, "rope_theta", (double)theta, 1, 1e12, &theta, err)) return err->status;
+    for (i = 0; i < 1 + modern; i++) {
+        if (modern && ldr__config_real(j, olds[i], i ? 10000.0 : 160000.0, 1, 1e12, &theta, err)) return err->status;
+        if (ldr__rope_read(m, &m->rope[i], j, modern && object >= 0 && j->nodes[object].type == LDR_JSON_OBJECT ? ldr_json_get(j, object, kinds[i]) : object, theta, err)) return err->status;
+    }
+    return LDR_OK;
+}
+
+/* Every key of a configuration that is known, the groups that know it, and the values that are understood (NULL: all).
+   A key that is in no list could change what the network computes: it is refused by name. null is always fine. */
+static const struct { uint32_t groups; const char *keys, *fine; } ldr__known_keys[] = {
+    { UINT32_MAX, "model_type architectures transformers_version torch_dtype dtype vocab_size hidden_size tie_word_embeddings initializer_range "
+      "use_cache _name_or_path name_or_path _commit_hash id2label label2id num_labels _num_labels finetuning_task problem_type bos_token_id eos_token_id "
+      "pad_token_id eos_token_ids sep_token_id cls_token_id mask_token_id unk_token_id decoder_start_token_id tokenizer_class prefix task_specific_params "
+      "max_length min_length do_sample early_stopping num_beams num_beam_groups diversity_penalty temperature top_k top_p typical_p "
+      "repetition_penalty length_penalty no_repeat_ngram_size encoder_no_repeat_ngram_size bad_words_ids num_return_sequences output_scores "
+      "return_dict_in_generate forced_bos_token_id forced_eos_token_id remove_invalid_values exponential_decay_length_penalty suppress_tokens "
+      "begin_suppress_tokens return_dict output_hidden_states output_attentions torchscript use_bfloat16 tf_legacy_loss "
+      "chunk_size_feed_forward cross_attention_hidden_size gradient_checkpointing xla_device output_past language attn_implementation "
+      "_attn_implementation _attn_implementation_autoset classifier_dropout classifier_dropout_prob hidden_dropout_prob hidden_dropout "
+      "attention_probs_dropout_prob attention_dropout embedding_dropout mlp_dropout dropout activation_dropout resid_pdrop embd_pdrop attn_pdrop "
+      "residual_dropout embed_dropout resid_dropout layerdrop", NULL },
+    { UINT32_MAX, "is_decoder is_encoder_decoder add_cross_attention tie_encoder_decoder pruned_heads", "false" },
+    { LDR__KEYS_BERT, "num_hidden_layers num_attention_heads intermediate_size hidden_act max_position_embeddings type_vocab_size layer_norm_eps "
+      "directionality pooler_fc_size pooler_num_attention_heads pooler_num_fc_layers pooler_size_per_head pooler_type", NULL },
+    { LDR__KEYS_BERT | LDR__KEYS_DISTIL, "position_embedding_type", "absolute" },
+    { LDR__KEYS_NARROW, "embedding_size", NULL },
+    { LDR__KEYS_ALBERT, "num_hidden_groups inner_group_num net_structure_type net_type layers_to_keep down_scale_factor gap_size num_memory_blocks", NULL },
+    { LDR__KEYS_ELECTRA, "summary_type summary_use_proj summary_activation summary_last_dropout summary_first_dropout", NULL },
+    { LDR__KEYS_TASKS, "use_task_id task_type_vocab_size", NULL },
+    { LDR__KEYS_VALUES, "rotary_value", NULL },
+    { LDR__KEYS_MPNET, "relative_attention_num_buckets", NULL },
+    { LDR__KEYS_DISTIL, "dim n_layers n_heads hidden_dim activation max_position_embeddings sinusoidal_pos_embds qa_dropout seq_classif_dropout", NULL },
+    { LDR__KEYS_GPT, "n_embd n_layer n_head n_inner n_positions n_ctx activation_function layer_norm_epsilon summary_type summary_use_proj "
+      "summary_activation summary_proj_to_labels summary_first_dropout reorder_and_upcast_attn scale_attn_weights "
+      "scale_attn_by_inverse_layer_idx", NULL },
+    { LDR__KEYS_NEO, "num_layers num_heads intermediate_size max_position_embeddings window_size attention_layers attention_types summary_type", NULL },
+    { LDR__KEYS_OPT, "num_hidden_layers num_attention_heads ffn_dim max_position_embeddings activation_function word_embed_proj_dim init_std", NULL },
+    { LDR__KEYS_OPT, "_remove_final_layer_norm", "false" },
+    { LDR__KEYS_OPT, "do_layer_norm_before enable_bias layer_norm_elementwise_affine", "true" },
+    { LDR__KEYS_LLAMA, "num_hidden_layers num_attention_heads num_key_value_heads intermediate_size hidden_act max_position_embeddings "
+      "rms_norm_eps pretraining_tp attention_bias mlp_bias classifier_pooling", NULL },
+    { LDR__KEYS_ROPE, "rope_theta rope_parameters rope_scaling head_dim", NULL },
+    { LDR__KEYS_ROPE, "partial_rotary_factor", "1 1.0" },
+    { LDR__KEYS_LLAMA, "layer_types", NULL },
+    { LDR__KEYS_WINDOW, "sliding_window use_sliding_window max_window_layers layer_types", NULL },
+    { LDR__KEYS_UNTURNED, "no_rope_layers no_rope_layer_interval", NULL },
+    { LDR__KEYS_STAR, "norm_epsilon", NULL },
+    { LDR__KEYS_STAR, "use_bias", "true" },
+    { LDR__KEYS_MODERN, "num_hidden_layers num_attention_heads intermediate_size hidden_activation max_position_embeddings norm_eps norm_bias "
+      "attention_bias mlp_bias classifier_bias classifier_activation classifier_pooling decoder_bias global_attn_every_n_layers local_attention "
+      "global_rope_theta local_rope_theta layer_types deterministic_flash_attn initializer_cutoff_factor sparse_prediction "
+      "sparse_pred_ignore_index repad_logits_with_grad reference_compile layer_norm_eps position_embedding_type", NULL } };
+
+/* 2: a key that is known with this value; 1: known, but not with it; 0: not known. */
+static int ldr__config_knows(const ldr_model *m, const char *key, size_t n, const char *value, size_t size) {
+    int known = 0;
     size_t i;
-    for (i = 0; i < sizeof options / sizeof options[0]; i++) {
-        int32_t node = ldr_json_get(j, 0, options[i].key);
-        const ldr_json_node *n = ldr_json_node_at(j, node);
-        char shown[LDR__SHOWN];
-        if (!n || n->type == LDR_JSON_NULL || n->type == LDR_JSON_FALSE || (n->type >= LDR_JSON_ARRAY && n->count == 0)) continue;
-        if (options[i].fine && ldr_json_equals(j, node, options[i].fine)) continue;
-        return ldr__fail(err, LDR_UNSUPPORTED, n->begin, "config.json: \"%s\": %s is not supported", options[i].key, ldr__show(shown, j->text + n->begin, n->end - n->begin));
+    for (i = 0; i < sizeof ldr__known_keys / sizeof ldr__known_keys[0]; i++) {
+        const char *fine = ldr__known_keys[i].fine;
+        if (!(ldr__known_keys[i].groups & m->keys) || !ldr__in_words(ldr__known_keys[i].keys, key, n)) continue;
+        if (!fine || ldr__in_words(fine, value, size)) return 2;
+        known = 1;
+    }
+    return known;
+}
+
+/* Refuses by name what could change what the network computes and is not understood. */
+static ldr_status ldr__config_refuse(const ldr_model *m, const ldr_json *j, ldr_error *err) {
+    int32_t k;
+    for (k = j->nodes[0].first; k >= 0; k = j->nodes[j->nodes[k].next].next) {
+        const ldr_json_node *key = &j->nodes[k], *n = &j->nodes[key->next];
+        const char *name = j->text + key->begin;
+        size_t length = key->end - key->begin;
+        char shown[LDR__SHOWN], shown_key[LDR__SHOWN];
+        int known;
+        if (n->type == LDR_JSON_NULL || ldr__in_words(m->allow, name, length)) continue;
+        known = ldr__config_knows(m, name, length, j->text + n->begin, n->end - n->begin);
+        if (known == 2 || (known && n->type >= LDR_JSON_ARRAY && n->count == 0)) continue;
+        ldr__show(shown_key, name, length);
+        ldr__show(shown, j->text + n->begin, n->end - n->begin);
+        if (known) return ldr__fail(err, LDR_UNSUPPORTED, n->begin, "config.json: \"%s\": %s is not supported", shown_key, shown);
+        return ldr__fail(err, LDR_UNSUPPORTED, n->begin,
+                "config.json: \"%s\": %s is not supported: no key of a %s model that is known here, it could change the results (--allow %s passes it)",
+                shown_key, shown, m->type, shown_key);
     }
     return LDR_OK;
 }
@@ -10116,20 +11396,109 @@ static ldr_status ldr__config_activation(ldr_model *m, const ldr_json *j, ldr_er
     return ldr__fail(err, LDR_UNSUPPORTED, node < 0 ? LDR_NO_OFFSET : ldr_json_node_at(j, node)->begin, "config.json: \"%s\": \"%s\" is not supported (gelu, gelu_new, relu, silu, tanh are)", m->family->k_activation, text);
 }
 
+static ldr_status ldr__config_family(ldr_model *m, const ldr_json *j, ldr_error *err) {
+    int32_t node = ldr_json_get(j, 0, "model_type");
+    const char *row = NULL;
+    char text[64], list[400];
+    ldr__text known;
+    size_t i;
+    if (ldr_json_string(text, sizeof text, j, node) < 0) return ldr__fail(err, LDR_MISSING, LDR_NO_OFFSET, "config.json: \"model_type\" is missing");
+    for (i = 0; text[i]; i++) if (text[i] == '-' && strcmp(text, "nomic-bert") == 0) text[i] = '_';
+    ldr__text_init(&known, list, sizeof list);
+    for (i = 0; i < sizeof ldr__kin / sizeof ldr__kin[0]; i++) {
+        ldr__text_string(&known, ldr__kin[i].type);
+        ldr__text_string(&known, ", ");
+        if (strcmp(ldr__kin[i].type, text) != 0) continue;
+        row = ldr__kin[i].row;
+        m->type = ldr__kin[i].type;
+        m->traits = ldr__kin[i].traits;
+        m->keys = ldr__kin[i].keys;
+        m->rope[0].theta = (float)ldr__kin[i].theta;
+    }
+    for (i = 0; i < sizeof ldr__families / sizeof ldr__families[0]; i++) {
+        if (i) ldr__text_string(&known, ", ");
+        ldr__text_string(&known, ldr__families[i].type);
+        if (strcmp(ldr__families[i].type, row ? row : text) == 0) m->family = &ldr__families[i];
+    }
+    if (!m->family) return ldr__fail(err, LDR_UNSUPPORTED, ldr_json_node_at(j, node)->begin,
+            "config.json: model_type \"%s\" is not supported (%s are)", text, list);
+    m->type = m->type ? m->type : m->family->type;
+    m->traits |= m->family->traits;
+    m->keys |= m->family->keys;
+    return LDR_OK;
+}
+
+/* Heads and how wide they are. */
+static ldr_status ldr__config_heads(ldr_model *m, const ldr_json *j, ldr_error *err) {
+    const ldr__family *f = m->family;
+    ldr__shape *s = &m->shape;
+    if (ldr__config_int(j, "num_key_value_heads", s->heads, 1, 1024, &s->kv_heads, err)) return err->status;
+    if (!(m->keys & LDR__KEYS_LLAMA)) s->kv_heads = s->heads;
+    if (s->heads % s->kv_heads) return ldr__fail(err, LDR_FORMAT, LDR_NO_OFFSET, "config.json: %d heads cannot share %d key/value heads", s->heads, s->kv_heads);
+    if (ldr__config_int(j, "head_dim", s->width / s->heads, 1, 4096, &s->head_dim, err)) return err->status;
+    if (!f->rotary) s->head_dim = s->width / s->heads;
+    if (s->head_dim < 1) return ldr__fail(err, LDR_FORMAT, LDR_NO_OFFSET, "config.json: width %d is less than one for each of %d heads", s->width, s->heads);
+    if (!f->rotary && s->width % s->heads) return ldr__fail(err, LDR_FORMAT, LDR_NO_OFFSET, "config.json: width %d is not a multiple of %d heads", s->width, s->heads);
+    if (f->rotary && s->head_dim % 2) return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "config.json: rotary positions need an even head size, not %d", s->head_dim);
+    if (m->traits & LDR__OF_QKV) s->biases = LDR__QKV_BIASES;
+    else if (m->traits & LDR__OF_BIAS_KEYS)
+        s->biases = (ldr__config_true(j, "attention_bias") ? LDR__QKV_BIASES | 1 << LDR__O : 0) | (ldr__config_true(j, "mlp_bias") ? LDR__FFN_BIASES : 0);
+    if ((m->keys & LDR__KEYS_VALUES) && ldr__config_true(j, "rotary_value")) s->rotary |= LDR__TURNS_VALUES;
+    m->bare_norms = (m->traits & LDR__OF_MODERN) && !ldr__config_true(j, "norm_bias");
+    m->by_layer = (m->keys & LDR__KEYS_GPT) && ldr__config_true(j, "scale_attn_by_inverse_layer_idx");
+    if ((m->keys & LDR__KEYS_GPT) && !ldr__config_true_or(j, "scale_attn_weights", 1)) m->traits |= LDR__OF_UNSCALED;
+    return LDR_OK;
+}
+
+/* The tables of embeddings. */
+static ldr_status ldr__config_embeddings(ldr_model *m, const ldr_json *j, ldr_error *err) {
+    const ldr__family *f = m->family;
+    int32_t inner = 0, pad = 0;
+    m->embed_width = m->shape.width;
+    if (f->segment && ldr__config_int(j, "type_vocab_size", 2, 1, 1024, &m->segments, err)) return err->status;
+    if ((m->keys & LDR__KEYS_TASKS) && ldr__config_true(j, "use_task_id") && ldr__config_int(j, "task_type_vocab_size", 3, 1, 1024, &m->task_types, err)) return err->status;
+    if (f->project) {
+        if (ldr__config_int(j, "embedding_size", m->traits & LDR__OF_OWN_WIDTH ? m->shape.width : 128, 1, 65536, &m->embed_width, err) ||
+            ldr__config_int(j, "num_hidden_groups", 1, 1, 1024, &inner, err)) return err->status;
+        if (inner != 1) return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "config.json: \"num_hidden_groups\": %d is not supported, only 1", inner);
+        if (ldr__config_int(j, "inner_group_num", 1, 1, 1024, &inner, err)) return err->status;
+        if (inner != 1) return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "config.json: \"inner_group_num\": %d is not supported, only 1", inner);
+    }
+    if (m->keys & LDR__KEYS_OPT) {
+        if (ldr__config_int(j, "word_embed_proj_dim", m->shape.width, 1, 65536, &inner, err)) return err->status;
+        if (inner != m->shape.width) return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "config.json: \"word_embed_proj_dim\": %d is not supported, only the width %d", inner, m->shape.width);
+    }
+    if (m->traits & LDR__OF_PAD) {
+        if (ldr__config_int(j, "pad_token_id", 1, 0, 1000, &pad, err)) return err->status;
+        m->position_offset = pad + 1;
+    }
+    if (m->traits & LDR__OF_TWO) {
+        m->position_offset = 2;
+        m->positions += 2;
+    }
+    if (m->position_offset >= m->positions) return ldr__fail(err, LDR_FORMAT, LDR_NO_OFFSET, "config.json: pad_token_id %d leaves none of %d positions", pad, m->positions);
+    return LDR_OK;
+}
+
+/* A number for what the weights do not tell, so that kept results of other settings are not taken for these. */
+static uint64_t ldr__config_settings(const ldr_model *m) {
+    uint64_t h = 0;
+    int32_t l, i;
+    for (l = 0; l < m->layers; l++) if (m->kinds[l]) h = ldr__mix64(h + (uint64_t)l * 8 + m->kinds[l]);
+    if (h) h = ldr__mix64(h + (uint64_t)m->window);
+    if (m->by_layer || (m->traits & ~m->family->traits)) h = ldr__mix64(h + m->traits * UINT64_C(2) + (uint64_t)m->by_layer);
+    for (i = 0; i < 2; i++)
+        if (m->rope[i].kind || (i && m->rope[i].theta > 0)) h = ldr__mix64(h + ldr__bits_from_float(m->rope[i].theta) + ((uint64_t)ldr__bits_from_float(m->rope[i].factor) << 32)
+            + (uint64_t)m->rope[i].kind + ldr__mix64(ldr__bits_from_float(m->rope[i].original) + ((uint64_t)ldr__bits_from_float(m->rope[i].score) << 32)));
+    return h;
+}
+
 static ldr_status ldr__config_read(ldr_model *m, const ldr_json *j, ldr_error *err) {
-    int32_t node = ldr_json_get(j, 0, "model_type"), inner = 0, pad = 0;
     const ldr__family *f;
     ldr__shape *s = &m->shape;
-    char text[64];
-    size_t i;
     const int32_t big = 1 << 24;
-    if (ldr_json_string(text, sizeof text, j, node) < 0) return ldr__fail(err, LDR_MISSING, LDR_NO_OFFSET, "config.json: \"model_type\" is missing");
-    for (i = 0; i < sizeof ldr__families / sizeof ldr__families[0]; i++)
-        if (strcmp(ldr__families[i].type, text) == 0) m->family = &ldr__families[i];
+    if (ldr__config_family(m, j, err) || ldr__config_refuse(m, j, err)) return err->status;
     f = m->family;
-    if (!f) return ldr__fail(err, LDR_UNSUPPORTED, ldr_json_node_at(j, node)->begin,
-            "config.json: model_type \"%s\" is not supported (bert, roberta, albert, electra, distilbert, gpt2, llama are)", text);
-    if (ldr__config_refuse(j, err)) return err->status;
     s->norm = f->norm;
     s->place = f->place;
     s->gated = f->gated;
@@ -10141,30 +11510,10 @@ static ldr_status ldr__config_read(ldr_model *m, const ldr_json *j, ldr_error *e
         ldr__config_int(j, "vocab_size", -1, 1, big, &m->vocabulary, err) || ldr__config_int(j, f->k_positions, f->rotary ? 2048 : -1, 1, big, &m->positions, err))
         return err->status;
     if (ldr__config_activation(m, j, err)) return err->status;
-    if (ldr__config_real(j, f->k_eps, f->rotary ? 1e-6 : 1e-12, 0, 1, &s->eps, err) || ldr__config_real(j, "rope_theta", 10000.0, 1, 1e12, &m->rope_theta, err)) return err->status;
-    if (ldr__config_int(j, "num_key_value_heads", s->heads, 1, 1024, &s->kv_heads, err)) return err->status;
-    if (!f->rotary) s->kv_heads = s->heads;
-    if (s->heads % s->kv_heads) return ldr__fail(err, LDR_FORMAT, LDR_NO_OFFSET, "config.json: %d heads cannot share %d key/value heads", s->heads, s->kv_heads);
-    if (ldr__config_int(j, "head_dim", s->width / s->heads, 1, 4096, &s->head_dim, err)) return err->status;
-    if (!f->rotary) s->head_dim = s->width / s->heads;
-    if (s->head_dim < 1) return ldr__fail(err, LDR_FORMAT, LDR_NO_OFFSET, "config.json: width %d is less than one for each of %d heads", s->width, s->heads);
-    if (!f->rotary && s->width % s->heads) return ldr__fail(err, LDR_FORMAT, LDR_NO_OFFSET, "config.json: width %d is not a multiple of %d heads", s->width, s->heads);
-    if (f->rotary && s->head_dim % 2) return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "config.json: rotary positions need an even head size, not %d", s->head_dim);
-    m->embed_width = s->width;
-    if (f->segment && ldr__config_int(j, "type_vocab_size", 2, 1, 1024, &m->segments, err)) return err->status;
-    if (f->project) {
-        if (ldr__config_int(j, "embedding_size", 128, 1, 65536, &m->embed_width, err) || ldr__config_int(j, "num_hidden_groups", 1, 1, 1024, &inner, err)) return err->status;
-        if (inner != 1) return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "config.json: \"num_hidden_groups\": %d is not supported, only 1", inner);
-        if (ldr__config_int(j, "inner_group_num", 1, 1, 1024, &inner, err)) return err->status;
-        if (inner != 1) return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "config.json: \"inner_group_num\": %d is not supported, only 1", inner);
-    }
-    if (strcmp(f->type, "roberta") == 0) {             /* positions start behind the padding id   */
-        if (ldr__config_int(j, "pad_token_id", 1, 0, 1000, &pad, err)) return err->status;
-        m->position_offset = pad + 1;
-        if (m->position_offset >= m->positions) return ldr__fail(err, LDR_FORMAT, LDR_NO_OFFSET, "config.json: pad_token_id %d leaves none of %d positions", pad, m->positions);
-    }
-    node = ldr_json_get(j, 0, "tie_word_embeddings");
-    m->tied = node < 0 ? !f->rotary : ldr__config_true(j, "tie_word_embeddings");
+    if (ldr__config_real(j, f->k_eps, f->norm == LDR_NORM_RMS ? 1e-6 : f->place == LDR__POST ? 1e-12 : 1e-5, 0, 1, &s->eps, err)) return err->status;
+    if (ldr__config_heads(m, j, err) || ldr__config_embeddings(m, j, err) || ldr__config_rope(m, j, err) || ldr__config_layers(m, j, err)) return err->status;
+    m->tied = ldr__config_true_or(j, "tie_word_embeddings", !(m->keys & LDR__KEYS_LLAMA) || (m->traits & LDR__OF_TIED));
+    m->settings = ldr__config_settings(m);
     return LDR_OK;
 }
 
@@ -10231,14 +11580,14 @@ static void ldr__bind_name(char *name, size_t cap, const char *prefix, const cha
     ldr__format(name, cap, "%s%s", prefix, rest);
 }
 
-/* The matrix W[rows,columns]. part of parts: a slice of a fused [in, parts*out] (Conv1D) tensor. */
+/* The matrix W[rows,columns]. part of parts: a slice of a fused [parts*out, in], or of Conv1D's [in, parts*out]. */
 static ldr_status ldr__bind_matrix(ldr__binder *b, ldr__mat *out, const char *prefix, const char *pattern, int32_t layer, size_t rows, size_t columns, int conv1d, size_t part, size_t parts) {
     char name[256];
     const ldr_tensor *t;
     ldr__bind_name(name, sizeof name, prefix, pattern, layer);
     t = ldr__bind_find(b, name, sizeof name);
     if (!t) return ldr__fail(b->err, LDR_MISSING, LDR_NO_OFFSET, "tensor \"%s\" is missing", name);
-    if (ldr__bind_check(b, t, 2, conv1d ? columns : rows, conv1d ? rows * parts : columns)) return b->err->status;
+    if (ldr__bind_check(b, t, 2, conv1d ? columns : rows * parts, conv1d ? rows * parts : columns)) return b->err->status;
     out->data = t->data;
     out->dtype = t->dtype;
     out->rs = conv1d ? 1 : columns;
@@ -10267,11 +11616,20 @@ static ldr_status ldr__bind_vector(ldr__binder *b, const float **out, const char
     return LDR_OK;
 }
 
+/* The bias of a norm that has none: zeros. */
+static ldr_status ldr__bind_zeros(ldr__binder *b, const float **out, size_t n) {
+    float *v = ldr__place_floats(b->plan, "vectors", n);
+    if (v) memset(v, 0, n * sizeof *v);
+    *out = v;
+    return LDR_OK;
+}
+
 static ldr_status ldr__bind_norm(ldr__binder *b, const float *out[2], const char *prefix, const char *stem, size_t n, ldr_norm kind) {
     char name[192];
     ldr__format(name, sizeof name, "%s.weight", stem);
     if (ldr__bind_vector(b, &out[0], prefix, name, 0, n, 0, 1)) return b->err->status;
     ldr__format(name, sizeof name, "%s.bias", stem);
+    if (kind == LDR_NORM_LAYER && b->m->bare_norms) return ldr__bind_zeros(b, &out[1], n);
     return kind == LDR_NORM_LAYER ? ldr__bind_vector(b, &out[1], prefix, name, 0, n, 0, 1) : LDR_OK;
 }
 
@@ -10282,15 +11640,48 @@ static int ldr__bind_has(ldr__binder *b, const char *prefix, const char *pattern
     return ldr_weights_find(b->m->weights, name) != NULL;
 }
 
+/* Of how many slots' tensors, side by side or one below the other, the file makes one, and which of them this is. */
+static size_t ldr__fused(const ldr__family *f, int slot, size_t *part) {
+    int bias = slot >= LDR__MATRICES, first = bias ? LDR__QB : LDR__Q, of = slot - first;
+    const char *const *s = f->slots + first;
+    *part = 0;
+    if (slot >= LDR__NORM1) return 1;
+    if (of <= LDR__V && s[LDR__Q] && s[LDR__K] && strcmp(s[LDR__Q], s[LDR__K]) == 0) {
+        *part = (size_t)of;
+        return 3;
+    }
+    if ((of == LDR__GATE || of == LDR__UP) && s[LDR__GATE] && s[LDR__UP] && strcmp(s[LDR__GATE], s[LDR__UP]) == 0) {
+        *part = (of == LDR__UP) != ((f->traits & LDR__OF_UP_FIRST) != 0);
+        return 2;
+    }
+    return 1;
+}
+
+static ldr__manner ldr__layer_manner(const ldr_model *m, int32_t layer) {
+    int local = m->kinds[layer] & 1;
+    ldr__manner own;
+    memset(&own, 0, sizeof own);
+    own.window = local ? m->window : 0;
+    own.unturned = m->kinds[layer] >> 1 & 1;
+    own.bare = m->kinds[layer] >> 2 & 1;
+    own.relative = m->relative;
+    own.frequency = local && (m->traits & LDR__OF_MODERN) && m->frequency ? m->frequency + m->shape.head_dim / 2 : m->frequency;
+    own.score = m->rope[0].score / (m->by_layer ? (float)(layer + 1) : 1.0f);
+    if (m->traits & LDR__OF_UNSCALED) own.score *= sqrtf((float)m->shape.head_dim);
+    return own;
+}
+
 static ldr_status ldr__bind_block(ldr__binder *b, ldr__block *block, int32_t layer) {
     const ldr__family *f = b->m->family;
     int slot;
+    block->manner = ldr__layer_manner(b->m, layer);
     for (slot = 0; slot < LDR__SLOTS; slot++) {
-        size_t rows, columns, part = slot == LDR__K || slot == LDR__KB ? 1 : slot == LDR__V || slot == LDR__VB ? 2 : 0;
-        size_t parts = f->conv1d && (slot <= LDR__V || (slot >= LDR__QB && slot <= LDR__VB)) ? 3 : 1;
+        size_t rows, columns, part, parts = ldr__fused(f, slot, &part);
         if (!ldr__slot_size(&b->m->shape, slot, &rows, &columns)) continue;
-        if (parts == 1) part = 0;
-        if (slot < LDR__MATRICES ? ldr__bind_matrix(b, &block->m[slot], b->prefix, f->slots[slot], layer, rows, columns, f->conv1d, part, parts)
+        if (block->manner.bare && (slot == LDR__NORM1 || slot == LDR__NORM1B)) continue;
+        if (b->m->bare_norms && (slot == LDR__NORM1B || slot == LDR__NORM2B)) {
+            if (ldr__bind_zeros(b, &block->v[slot], columns)) return b->err->status;
+        } else if (slot < LDR__MATRICES ? ldr__bind_matrix(b, &block->m[slot], b->prefix, f->slots[slot], layer, rows, columns, f->conv1d, part, parts)
                                  : ldr__bind_vector(b, &block->v[slot], b->prefix, f->slots[slot], layer, columns, part, parts)) return b->err->status;
     }
     return LDR_OK;
@@ -10305,9 +11696,12 @@ static ldr_status ldr__bind_head(ldr__binder *b) {
     if (f->head_dense) {
         ldr__format(name, sizeof name, "%s.weight", f->head_dense);
         if (!ldr__bind_has(b, "", name, 0)) return LDR_OK;
+        if ((m->traits & LDR__OF_MODERN) && !ldr__bind_has(b, "", f->head_bias, 0)) return LDR_OK;      /* a classifier's */
         if (ldr__bind_matrix(b, &m->ends.m[LDR__LM_DENSE], "", name, 0, e, w, 0, 0, 1)) return b->err->status;
         ldr__format(name, sizeof name, "%s.bias", f->head_dense);
-        if (ldr__bind_vector(b, &m->ends.v[LDR__LM_DENSEB], "", name, 0, e, 0, 1) || ldr__bind_norm(b, &m->ends.v[LDR__LM_NORM], "", f->head_norm, e, LDR_NORM_LAYER) ||
+        if ((m->traits & LDR__OF_MODERN) && !ldr__bind_has(b, "", name, 0) ? ldr__bind_zeros(b, &m->ends.v[LDR__LM_DENSEB], e)
+            : ldr__bind_vector(b, &m->ends.v[LDR__LM_DENSEB], "", name, 0, e, 0, 1)) return b->err->status;
+        if ( ldr__bind_norm(b, &m->ends.v[LDR__LM_NORM], "", f->head_norm, e, LDR_NORM_LAYER) ||
             ldr__bind_vector(b, &m->ends.v[LDR__LM_BIAS], "", f->head_bias, 0, (size_t)m->vocabulary, 0, 1)) return b->err->status;
     }
     if (ldr__bind_has(b, "", f->head_out, 0)) return ldr__bind_matrix(b, &m->ends.m[LDR__LM_OUT], "", f->head_out, 0, (size_t)m->vocabulary, e, 0, 0, 1);
@@ -10355,6 +11749,26 @@ static void ldr__bind_packed(ldr__binder *b, ldr__packed_block *block, const ldr
     *block = i;
 }
 
+/* What each head adds for the distance j - i (Raffel et al. 2020): [32 buckets, heads], half of them for keys that come later; distances
+   up to 7 have one each, longer ones share them by their logarithm. Divided by the scale of scores, which comes after. */
+static ldr_status ldr__bind_relative(ldr__binder *b) {
+    ldr_model *m = b->m;
+    int32_t heads = m->shape.heads, far, at, h;
+    float *table = ldr__place_floats(b->plan, "relative positions", (size_t)heads * LDR__RELATIVE_ROW);
+    ldr__mat w;
+    memset(&w, 0, sizeof w);
+    if (ldr__bind_matrix(b, &w, b->prefix, "encoder.relative_attention_bias.weight", 0, 32, (size_t)heads, 0, 0, 1)) return b->err->status;
+    for (at = 0; table && at < LDR__RELATIVE_ROW; at++) {
+        int32_t bucket;
+        far = at < LDR__FAR ? LDR__FAR - at : at - LDR__FAR;
+        bucket = far < 8 ? far : 8 + (int32_t)(log(far / 8.0) / log(16.0) * 8.0);
+        bucket = LDR__MIN(bucket, 15) + (at > LDR__FAR ? 16 : 0);
+        for (h = 0; h < heads; h++) table[h * LDR__RELATIVE_ROW + at] = ldr__mat_get(&w, (size_t)bucket, (size_t)h) * sqrtf((float)m->shape.head_dim);
+    }
+    m->relative = table;
+    return LDR_OK;
+}
+
 static ldr_status ldr__bind_all(ldr__binder *b) {
     ldr_model *m = b->m;
     const ldr__family *f = m->family;
@@ -10372,6 +11786,17 @@ static ldr_status ldr__bind_all(ldr__binder *b) {
         ldr__format(name, sizeof name, "%s.bias", f->project);
         if (ldr__bind_vector(b, &m->ends.v[LDR__PROJECTB], b->prefix, name, 0, w, 0, 1)) return b->err->status;
     }
+    if (f->rotary) {
+        m->frequency = ldr__place_floats(b->plan, "rotary table", (size_t)m->shape.head_dim);
+        for (i = 0; m->frequency && i < 1 + (m->rope[1].theta > 0); i++) ldr__rope_fill(m->frequency + i * (m->shape.head_dim / 2), &m->rope[i], m->shape.head_dim);
+        if (ldr__bind_has(b, "", "rope_freqs.weight", 0)) {      /* Llama 3 in a GGUF file: what each frequency is divided by */
+            const float *by = NULL;
+            if (ldr__bind_vector(b, &by, "", "rope_freqs.weight", 0, (size_t)m->shape.head_dim / 2, 0, 1)) return b->err->status;
+            for (i = 0; by && i < m->shape.head_dim / 2; i++) m->frequency[i] /= by[i] > 0 ? by[i] : 1.0f;
+        }
+    }
+    if (m->task_types && ldr__bind_matrix(b, &m->tasks, b->prefix, "embeddings.task_type_embeddings.weight", 0, (size_t)m->task_types, e, 0, 0, 1)) return b->err->status;
+    if ((m->traits & LDR__OF_RELATIVE) && ldr__bind_relative(b)) return b->err->status;
     m->blocks = (ldr__block *)ldr__place(b->plan, "block tables", (size_t)blocks, sizeof(ldr__block));
     for (i = 0; i < blocks; i++) {
         block = m->blocks ? &m->blocks[i] : &one;
@@ -10387,10 +11812,6 @@ static ldr_status ldr__bind_all(ldr__binder *b) {
     }
     if (f->final_norm && ldr__bind_norm(b, &m->ends.v[LDR__FINAL], b->prefix, f->final_norm, w, f->norm)) return b->err->status;
     if (ldr__bind_head(b)) return b->err->status;
-    if (f->rotary) {
-        m->frequency = ldr__place_floats(b->plan, "rotary table", (size_t)m->shape.head_dim / 2);
-        for (i = 0; m->frequency && i < m->shape.head_dim / 2; i++) m->frequency[i] = (float)pow((double)m->rope_theta, -2.0 * i / m->shape.head_dim);
-    }
     return LDR_OK;
 }
 
@@ -10401,12 +11822,28 @@ static ldr_status ldr__bind_extras(ldr__binder *b) {
     char shown[LDR__SHOWN];
     for (i = 0; i < m->weights->count; i++) {
         const ldr_tensor *t = &m->weights->tensors[i];
-        if (b->used[i]) continue;
+        if (b->used[i] || ldr__in_words(m->allow, t->name, strlen(t->name))) continue;
         for (k = 0; k < 12 && m->family->ignored[k]; k++)
             if (ldr__match(m->family->ignored[k], t->name)) break;
         if (k == 12 || !m->family->ignored[k]) return ldr__fail(b->err, LDR_EXTRA, t->offset, "tensor \"%s\" has no place in a %s model with %d layers: wrong config.json?", ldr__show(shown, t->name, strlen(t->name)), m->family->type, m->layers);
     }
     return LDR_OK;
+}
+
+/* Names as the model gives them: what wrappers put before every one of them goes. */
+static void ldr__weights_unwrap(ldr_weights *w) {
+    static const char *const wrappers[] = { "module.", "_orig_mod.", "0.auto_model.", "base_model.model." };
+    size_t i, k = 0, n;
+    while (w->count && k < 4) {
+        n = strlen(wrappers[k]);
+        for (i = 0; i < w->count && strncmp(w->tensors[i].name, wrappers[k], n) == 0; i++) {}
+        if (i < w->count) {
+            k++;
+            continue;
+        }
+        for (i = 0; i < w->count; i++) w->tensors[i].name += n;
+        k = 0;
+    }
 }
 
 static ldr_status ldr__model_bind(ldr_model *m, ldr_error *err) {
@@ -10422,6 +11859,7 @@ static ldr_status ldr__model_bind(ldr_model *m, ldr_error *err) {
     b.used = (unsigned char *)ldr__alloc(&m->alloc, m->weights->count);
     if (!b.used) return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while loading a model");
     memset(b.used, 0, m->weights->count);
+    ldr__weights_unwrap(m->weights);
     ldr__format(name, sizeof name, "%s%s", m->family->prefix, m->family->word);
     b.prefix = ldr_weights_find(m->weights, name) ? m->family->prefix : "";
     status = ldr__bind_all(&b);
@@ -10462,6 +11900,7 @@ static ldr_model *ldr__model_new(const ldr_model_desc *desc, ldr_error *err) {
     m->kernels = ldr__kernels_pick(desc ? desc->simd : LDR_SIMD_AUTO);
     m->compute = desc ? desc->compute : LDR_COMPUTE_F32;
     m->pack = desc && desc->pack;
+    m->allow = desc ? desc->allow : NULL;
     m->release = desc && (desc->release || desc->pack || desc->compute != LDR_COMPUTE_F32);      /* the originals are hardly read again */
     return m;
 }
@@ -10474,6 +11913,151 @@ static ldr_status ldr__model_config(ldr_model *m, const char *text, size_t size,
     ldr_json_free(j);
     return status;
 }
+
+/* ---- GGUF: one file that is configuration and weights ------------------------------------ */
+
+/* Architectures by llama.cpp's names, and how their rows of q and k lie. */
+static const struct { const char *arch, *type; int32_t rotary; } ldr__gguf_kin[] = {
+    { "llama", "llama", LDR__PAIRS }, { "qwen2", "qwen2", LDR__HALVES }, { "bert", "bert", 0 }, { "nomic-bert", "nomic_bert", LDR__HALVES } };
+
+/* What tensors are called there; what is done with a number that is only said. */
+static const struct { int slot; const char *pre, *post; } ldr__gguf_slots[] = {
+    { LDR__Q, "attn_q", "attn_q" }, { LDR__Q, "attn_qkv", "attn_qkv" }, { LDR__K, "attn_k", "attn_k" }, { LDR__V, "attn_v", "attn_v" },
+    { LDR__O, "attn_output", "attn_output" }, { LDR__GATE, "ffn_gate", "ffn_gate" }, { LDR__UP, "ffn_up", "ffn_up" }, { LDR__DOWN, "ffn_down", "ffn_down" },
+    { LDR__NORM1, "attn_norm", "attn_output_norm" }, { LDR__NORM2, "ffn_norm", "layer_output_norm" } };
+static const char *const ldr__gguf_known = "block_count context_length embedding_length feed_forward_length vocab_size attention.head_count attention.head_count_kv "
+    "attention.key_length attention.value_length attention.layer_norm_rms_epsilon attention.layer_norm_epsilon attention.causal rope.freq_base "
+    "rope.dimension_count rope.scaling.type rope.scaling.factor rope.scaling.original_context_length pooling_type tensor_data_layout";
+
+/* The name of a tensor in the family's own files, or NULL. */
+static const char *ldr__gguf_rename(ldr_model *m, char name[256], const char *old) {
+    const ldr__family *f = m->family;
+    const char *const ends[6][2] = { { "token_embd", NULL }, { "position_embd", NULL }, { "token_types", NULL }, { "token_embd_norm", f->embed_norm },
+        { "output_norm", f->final_norm }, { "output", NULL } };
+    const char *dot = strrchr(old, '.'), *kind, *stem = old, *to = NULL;
+    uint64_t layer = 0;
+    size_t i, n;
+    int bias;
+    if (!dot || (strcmp(dot, ".weight") != 0 && strcmp(dot, ".bias") != 0)) return NULL;
+    kind = dot;
+    bias = kind[1] == 'b';
+    if (strncmp(old, "blk.", 4) != 0) {
+        n = (size_t)(dot - old);
+        for (i = 0; i < 6; i++) if (strlen(ends[i][0]) == n && memcmp(ends[i][0], old, n) == 0) break;
+        if (i == 6) return NULL;
+        if (i == 3 || i == 4) {
+            if (!ends[i][1]) return NULL;
+            ldr__format(name, 256, "%s%s%s", f->prefix, ends[i][1], kind);
+            return name;
+        }
+        to = bias ? NULL : i == 0 ? f->word : i == 1 ? f->position : i == 2 ? f->segment : f->head_out;
+        if (to) ldr__format(name, 256, "%s%s", i == 5 ? "" : f->prefix, to);
+        return to ? name : NULL;
+    }
+    for (stem = old + 4; ldr__digit(*stem) && layer < 100000; stem++) layer = layer * 10 + (uint64_t)(*stem - '0');
+    if (*stem++ != '.') return NULL;
+    n = (size_t)(dot - stem);
+    for (i = 0; dot > stem && i < sizeof ldr__gguf_slots / sizeof *ldr__gguf_slots; i++) {
+        const char *as = f->place == LDR__POST ? ldr__gguf_slots[i].post : ldr__gguf_slots[i].pre;
+        int slot = ldr__gguf_slots[i].slot;
+        if (strlen(as) != n || memcmp(as, stem, n) != 0) continue;
+        to = f->slots[!bias ? slot : slot < LDR__MATRICES ? slot + LDR__QB : slot + 1];
+        if (to) ldr__bind_name(name, 256, f->prefix, to, (int32_t)layer);
+        return to ? name : NULL;
+    }
+    return NULL;
+}
+
+static uint64_t ldr__gguf_get(const ldr_weights *w, const char *arch, const char *key, uint64_t otherwise) {
+    char full[192];
+    ldr__format(full, sizeof full, "%s.%s", arch, key);
+    return ldr__gguf_whole(w, full, otherwise);
+}
+
+static double ldr__gguf_get_real(const ldr_weights *w, const char *arch, const char *key, double otherwise) {
+    char full[192];
+    ldr__format(full, sizeof full, "%s.%s", arch, key);
+    return ldr__gguf_real(w, full, otherwise);
+}
+
+/* Rotary positions, and refusals of what is not understood. */
+static ldr_status ldr__gguf_rope(ldr_model *m, const char *arch, ldr_error *err) {
+    static const char *const kinds[] = { "none", "linear", "", "yarn" };
+    ldr__rope *r = &m->rope[0];
+    const char *scaling;
+    char full[192];
+    int32_t kind;
+    if (!m->shape.rotary) return LDR_OK;
+    r->theta = (float)ldr__gguf_get_real(m->weights, arch, "rope.freq_base", 10000);
+    if (!(r->theta >= 1 && r->theta <= 1e12f)) return ldr__fail(err, LDR_LIMIT, LDR_NO_OFFSET, "GGUF: %s.rope.freq_base is out of its range", arch);
+    if (ldr__gguf_get(m->weights, arch, "rope.dimension_count", (uint64_t)m->shape.head_dim) != (uint64_t)m->shape.head_dim)
+        return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "GGUF: %s.rope.dimension_count is not the head size %d: rotating a part of a head is not supported", arch, m->shape.head_dim);
+    ldr__format(full, sizeof full, "%s.rope.scaling.type", arch);
+    scaling = ldr_weights_meta(m->weights, full);
+    for (kind = 0; scaling && kind < 4 && strcmp(scaling, kinds[kind]) != 0; kind++) {}
+    if (kind > 3 || kind == 2) return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "GGUF: %s is not supported (none, linear and yarn are)", full);
+    r->kind = kind;
+    if (!kind) return LDR_OK;
+    r->factor = (float)ldr__gguf_get_real(m->weights, arch, "rope.scaling.factor", 0);
+    r->original = (float)ldr__gguf_get(m->weights, arch, "rope.scaling.original_context_length", (uint64_t)m->positions);
+    if (!(r->factor >= 1 && r->factor <= 1e6f) || !(r->original >= 1)) return ldr__fail(err, LDR_LIMIT, LDR_NO_OFFSET, "GGUF: %s.rope.scaling.factor is out of its range", arch);
+    r->score = kind == LDR__ROPE_YARN ? (float)(0.1 * log((double)r->factor) + 1) : 1;
+    r->score *= r->score;
+    return LDR_OK;
+}
+
+/* Reads the configuration out of the metadata, and gives the tensors the names of the family's own files. */
+static ldr_status ldr__model_gguf(ldr_model *m, ldr_error *err) {
+    ldr_weights *w = m->weights;
+    const char *arch = ldr_weights_meta(w, "general.architecture");
+    const ldr_tensor *words = ldr_weights_find(w, "token_embd.weight"), *types = ldr_weights_find(w, "token_types.weight");
+    char text[1024], name[256], shown[LDR__SHOWN];
+    uint64_t heads, width, kv;
+    size_t i, k, n;
+    for (k = 0; arch && k < sizeof ldr__gguf_kin / sizeof *ldr__gguf_kin; k++) if (strcmp(ldr__gguf_kin[k].arch, arch) == 0) break;
+    if (!arch || k == sizeof ldr__gguf_kin / sizeof *ldr__gguf_kin)
+        return ldr__fail(err, LDR_UNSUPPORTED, 0, "GGUF: the architecture \"%s\" is not supported (llama, qwen2, bert and nomic-bert are)", arch ? ldr__show(shown, arch, strlen(arch)) : "");
+    n = strlen(arch);
+    for (i = 0; i < w->meta_count; i++) {
+        const char *key = w->metas[i].key;
+        if (strncmp(key, arch, n) != 0 || key[n] != '.' || ldr__in_words(ldr__gguf_known, key + n + 1, strlen(key) - n - 1) || ldr__in_words(m->allow, key, strlen(key))) continue;
+        return ldr__fail(err, LDR_UNSUPPORTED, w->metas[i].at, "GGUF: \"%s\": %s is not known here and could change the results (--allow passes it)", ldr__show(shown, key, strlen(key)), w->metas[i].value);
+    }
+    if (!words || words->dims != 2) return ldr__fail(err, LDR_MISSING, LDR_NO_OFFSET, "GGUF: \"token_embd.weight\" is missing: a vocabulary alone?");
+    heads = ldr__gguf_get(w, arch, "attention.head_count", 0);
+    width = ldr__gguf_get(w, arch, "embedding_length", 0);
+    kv = ldr__gguf_get(w, arch, "attention.head_count_kv", heads);
+    ldr__format(text, sizeof text, "{\"model_type\":\"%s\",\"hidden_size\":%U,\"num_hidden_layers\":%U,\"num_attention_heads\":%U,\"intermediate_size\":%U,"
+        "\"max_position_embeddings\":%U,\"vocab_size\":%I,\"tie_word_embeddings\":%s", ldr__gguf_kin[k].type, width, ldr__gguf_get(w, arch, "block_count", 0), heads,
+        ldr__gguf_get(w, arch, "feed_forward_length", 0), ldr__gguf_get(w, arch, "context_length", 0), words->shape[0], ldr_weights_find(w, "output.weight") ? "false" : "true");
+    n = strlen(text);
+    if (types && types->dims == 2) ldr__format(text + n, sizeof text - n, ",\"type_vocab_size\":%I}", types->shape[0]);
+    else if (ldr__gguf_kin[k].rotary) ldr__format(text + n, sizeof text - n, ",\"num_key_value_heads\":%U,\"head_dim\":%U}", kv, ldr__gguf_get(w, arch, "attention.key_length", heads ? width / heads : 0));
+    else ldr__format(text + n, sizeof text - n, "}");
+    if (ldr__model_config(m, text, strlen(text), err)) {
+        char copy[sizeof err->message];
+        memcpy(copy, err->message, sizeof copy);
+        ldr__format(err->message, sizeof err->message, "GGUF, its metadata as %s", copy);
+        return err->status;
+    }
+    m->shape.eps = (float)ldr__gguf_get_real(w, arch, m->shape.norm == LDR_NORM_RMS ? "attention.layer_norm_rms_epsilon" : "attention.layer_norm_epsilon", (double)m->shape.eps);
+    if (!(m->shape.eps >= 0 && m->shape.eps <= 1)) return ldr__fail(err, LDR_LIMIT, LDR_NO_OFFSET, "GGUF: the norm's epsilon is out of its range");
+    m->shape.rotary = ldr__gguf_kin[k].rotary;
+    if (ldr__gguf_rope(m, arch, err)) return err->status;
+    m->settings = ldr__config_settings(m);
+    for (i = 0; i < w->count; i++) {
+        const char *to = ldr__gguf_rename(m, name, w->tensors[i].name);
+        if (!to) continue;
+        w->tensors[i].name = ldr__weights_text(w, (const unsigned char *)to, strlen(to), LDR_NO_OFFSET, err);
+        if (!w->tensors[i].name) {
+            w->tensors[i].name = "";
+            return err->status;
+        }
+    }
+    return ldr__weights_finish(w, err);
+}
+
+static int ldr__weights_are_gguf(const ldr_weights *w) { return w->file_count == 1 && ldr__gguf_is(w->files[0].data, w->files[0].size); }
 
 LDR__DEF void ldr_model_free(ldr_model *m) {
     ldr_allocator a;
@@ -10495,10 +12079,10 @@ LDR__DEF ldr_model *ldr_model_load_memory(const void *config, size_t config_size
     if (!err || err->status) err = &local;      /* an earlier error stays as it is */
     m = ldr__model_new(desc, err);
     if (!m) return NULL;
-    if (!config || !weights) ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_model_load_memory: config and weights are needed");
-    else if (!ldr__model_config(m, (const char *)config, config_size, err)) {
+    if (!weights || (!config && !ldr__gguf_is((const unsigned char *)weights, weights_size))) ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_model_load_memory: config and weights are needed");
+    else if (!config || !ldr__model_config(m, (const char *)config, config_size, err)) {
         m->weights = ldr_weights_open_memory(weights, weights_size, &m->alloc, err);
-        if (m->weights && !ldr__model_bind(m, err)) {
+        if (m->weights && (config || !ldr__model_gguf(m, err)) && !ldr__model_bind(m, err)) {
 #ifndef LADDER_NO_TOKENIZER
             ldr_tokenizer_desc td;
             if (!vocab) return m;
@@ -10548,6 +12132,14 @@ LDR__DEF ldr_model *ldr_model_load(const char *dir, const ldr_model_desc *desc, 
     m = ldr__model_new(desc, err);
     if (!m) return NULL;
     memset(&s, 0, sizeof s);
+    if (dir && ldr__ends_with(dir, ".gguf")) {
+        m->weights = ldr_weights_open(dir, &m->alloc, err);
+        if (m->weights && !ldr__weights_are_gguf(m->weights)) ldr__fail(err, LDR_FORMAT, 0, "not a GGUF file, whatever its name is");
+        if (m->weights && !err->status && !ldr__model_gguf(m, err) && !ldr__model_bind(m, err)) return m;
+        ldr__fail_in_file(err, dir);
+        ldr_model_free(m);
+        return NULL;
+    }
     if (!dir || !ldr__path_join(path, sizeof path, dir, "config.json")) status = ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_model_load: no directory, or its path is too long");
     else status = ldr__source_open(&s, path, &m->alloc, err);
     if (!status) {
@@ -10575,7 +12167,7 @@ LDR__DEF ldr_model_info ldr_model_info_get(const ldr_model *m) {
     int32_t f;
     memset(&i, 0, sizeof i);
     if (!m) return i;
-    i.family = m->family->type;
+    i.family = m->type;
     i.layers = m->layers;
     i.width = m->shape.width;
     i.heads = m->shape.heads;
@@ -10737,6 +12329,8 @@ static void ldr__frozen_forward(const ldr__exec *ex, const ldr__backbone *b, con
 static void ldr__embed_sum(const ldr__exec *ex, const ldr_model *m, const ldr__ends *ends, float *row, const int32_t *ids, const int32_t *segments, const ldr__tokens *t, size_t i) {
     const ldr__mat *position = &ends->m[LDR__POSITION], *segment = &ends->m[LDR__SEGMENT];
     size_t e = (size_t)m->embed_width, pos = (size_t)(t->position[i] + m->position_offset), type = segments && m->segments > 1 ? (size_t)segments[i] : 0, j;
+    size_t task = m->tasks.data ? type / (size_t)m->segments : 0;
+    type = m->tasks.data ? type % (size_t)m->segments : type;
     if (ids[i] >= 0) ldr__mat_run(ex->kernels, row, &ends->m[LDR__WORD], (size_t)ids[i], 0, e);
     else if (ends->v[LDR__PROMPT]) memcpy(row, ends->v[LDR__PROMPT] + (size_t)(-1 - ids[i]) * e, e * sizeof(float));
     else memset(row, 0, e * sizeof(float));
@@ -10749,6 +12343,10 @@ static void ldr__embed_sum(const ldr__exec *ex, const ldr_model *m, const ldr__e
         }
         if (segment->data) {
             ldr__mat_run(ex->kernels, run, segment, type, j, n);
+            ex->kernels->rows->add(row + j, run, n);
+        }
+        if (m->tasks.data) {
+            ldr__mat_run(ex->kernels, run, &m->tasks, task, j, n);
             ex->kernels->rows->add(row + j, run, n);
         }
     }
@@ -10792,7 +12390,7 @@ static void ldr__embed_backward(const ldr__exec *ex, const ldr_model *m, const l
     LDR__FOR(block, ((int64_t)e + 31) / 32, ex->threads) {         /* a column has one owner, tokens come in order */
         size_t j0 = (size_t)block * 32, j1 = LDR__MIN(e, j0 + 32), i, j;
         for (i = 0; i < t->count; i++) {
-            size_t type = segments && m->segments > 1 ? (size_t)segments[i] : 0;
+            size_t type = segments && m->segments > 1 ? (size_t)segments[i] % (size_t)m->segments : 0;
             float *into[3];
             int n;
             into[0] = ids[i] >= 0 ? (grad[LDR__WORD] ? grad[LDR__WORD] + (size_t)ids[i] * e : NULL) : grad[LDR__PROMPT] ? grad[LDR__PROMPT] + (size_t)(-1 - ids[i]) * e : NULL;
@@ -10829,7 +12427,7 @@ static ldr_status ldr__batch_check(const ldr_model *m, const ldr_batch *b, size_
     }
     for (t = 0; t < b->offsets[b->sequences]; t++) {
         if (b->ids[t] < 0 || b->ids[t] >= m->vocabulary) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "token %d of the batch has id %d, the vocabulary has %d", t, b->ids[t], m->vocabulary);
-        if (b->segments && m->segments > 1 && (b->segments[t] < 0 || b->segments[t] >= m->segments)) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "token %d of the batch has segment %d, the model has %d", t, b->segments[t], m->segments);
+        if (b->segments && m->segments > 1 && (b->segments[t] < 0 || b->segments[t] >= ldr__segment_kinds(m))) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "token %d of the batch has segment %d, the model has %d", t, b->segments[t], ldr__segment_kinds(m));
     }
     return LDR_OK;
 }
@@ -12027,7 +13625,7 @@ static ldr_status ldr__ladder_method(ldr_ladder *l, const ldr_ladder_desc *d, ld
     if (d->method == LDR_METHOD_THESEUS && (d->successors < 1 || d->successors > m->layers)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "%d successors: the model has %d layers, give 1 to as many", d->successors, m->layers);
     l->successors = d->method == LDR_METHOD_THESEUS ? d->successors : 0;
     l->from = l->successors ? m->layers : l->top ? m->layers - l->top : d->tune_layers ? m->layers - d->tune_layers : 0;
-    if (d->method == LDR_METHOD_BITFIT) s->biases = 1;
+    if (d->method == LDR_METHOD_BITFIT) s->biases = LDR__ALL_BIASES;
     if (d->rank > 0 && (d->method == LDR_METHOD_LORA || l->top)) {
         s->low_rank = d->rank;
         s->low_set = d->targets;
@@ -12073,7 +13671,7 @@ static ldr_status ldr__ladder_shape(ldr__shape *s, const ldr_model *m, const ldr
         s->place = LDR__NO_NORM;
         s->heads = s->kv_heads = 0;
         s->gated = s->rotary = 0;
-        s->biases = 1;
+        s->biases = LDR__ALL_BIASES;
         return LDR_OK;
     }
     if (d->preset == LDR_PRESET_CLUE) {                 /* a BERT block whatever the backbone is       */
@@ -12081,7 +13679,7 @@ static ldr_status ldr__ladder_shape(ldr__shape *s, const ldr_model *m, const ldr
         s->norm = LDR_NORM_LAYER;
         s->place = LDR__POST;
         s->gated = s->rotary = 0;
-        s->biases = 1;
+        s->biases = LDR__ALL_BIASES;
         s->activation = LDR_GELU;
         s->kv_heads = s->heads;
         s->head_dim = s->width / s->heads;
@@ -12199,8 +13797,8 @@ static void ldr__tuned_layout(ldr__layout *y, ldr__tuned *tuned) {
     }
     for (i = 0; l->deep && i < blocks; i++)
         for (slot = 0; slot < LDR__ALL_SLOTS; slot++) {
-            int32_t p = -1;
-            if (i >= l->from && ldr__trains_slot(&l->d, slot) && ldr__slot_size(&l->tuned_shape, slot, &rows, &columns)) p = ldr__add_part(y, i < m->layers ? "layer.%d." : "successor.%d.", i % m->layers, ldr__slot_names[slot], rows, columns);
+            int32_t p = -1, bare = ldr__model_block(m, i % m->layers)->manner.bare && (slot == LDR__NORM1 || slot == LDR__NORM1B);
+            if (!bare && i >= l->from && ldr__trains_slot(&l->d, slot) && ldr__slot_size(&l->tuned_shape, slot, &rows, &columns)) p = ldr__add_part(y, i < m->layers ? "layer.%d." : "successor.%d.", i % m->layers, ldr__slot_names[slot], rows, columns);
             if (tuned) tuned[i].slot[slot] = p;
         }
 }
@@ -12335,6 +13933,18 @@ static void ldr__ladder_layout(ldr__layout *y, ldr__rung *rungs, ldr__tuned *tun
     l->head_out_bias = ldr__add_param(y, -1, "head.out.bias", 1, (size_t)d->classes);
 }
 
+/* A rung reads as the layer does that it was cut from: its window, its frequencies where heads are whole. Heads add something
+   for distances only where all of them are there. */
+static ldr__manner ldr__rung_manner(const ldr_ladder *l, int32_t layer) {
+    ldr__manner own;
+    memset(&own, 0, sizeof own);
+    if (l->d.preset == LDR_PRESET_CLUE || l->d.preset == LDR_PRESET_MLP) return own;
+    own = ldr__model_block(l->m, layer)->manner;
+    if (l->side.head_dim != l->m->shape.head_dim) own.frequency = NULL;
+    if (l->side.heads != l->m->shape.heads) own.relative = NULL;
+    return own;
+}
+
 static ldr__block ldr__rung_block(const ldr_ladder *l, int32_t rung) {
     ldr__block b;
     int slot;
@@ -12344,6 +13954,7 @@ static ldr__block ldr__rung_block(const ldr_ladder *l, int32_t rung) {
         if (slot < LDR__MATRICES) b.m[slot] = ldr__value_matrix(l, p);
         else b.v[slot] = ldr__value(l, p);
     }
+    b.manner = ldr__rung_manner(l, l->rungs[rung].layer);
     return b;
 }
 
@@ -12492,7 +14103,7 @@ static ldr_ladder *ldr__ladder_new(const ldr_model *m, const ldr_ladder_desc *de
     if (ldr__ladder_rungs(l->rung_layers, m, &d, err)) goto fail;
     for (i = 0; i < d.rung_count; i++) l->rungs[i].layer = l->rung_layers[i];
     l->d.rungs = l->rung_layers;
-    for (i = 0; l->frequency && i < l->side.head_dim / 2; i++) l->frequency[i] = (float)pow((double)m->rope_theta, -2.0 * i / l->side.head_dim);
+    if (l->frequency) ldr__rope_fill(l->frequency, &m->rope[0], l->side.head_dim);
     for (i = 0; desc->label_names && i < d.classes; i++) {
         if (desc->label_names[i] && !ldr__is_utf8(desc->label_names[i])) {
             ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "the name of label %d is not UTF-8", i);
@@ -13490,7 +15101,7 @@ static void ldr__deep_block_backward(ldr__pass *s, int32_t place, float *const *
     if (k->checkpoint) ldr__block_forward(&s->ex, &a, &b, &s->l->tuned_shape, &t, k->f, k->fg, LDR__ALL_OF_IT);
     ldr__block_backward(&s->ex, k->dy, grads, k->dx, &a, &b, &s->l->tuned_shape, &t, &k->back);
     ldr__sums_begin(&sums, &s->ex);
-    ldr__block_gradients(&sums, grads, k->dx, &a, &s->l->tuned_shape, &t, &k->back);
+    ldr__block_gradients(&sums, grads, k->dx, &a, &b.manner, &s->l->tuned_shape, &t, &k->back);
     ldr__sums_make(&sums);
     ldr__swap(&k->dx, &k->dy);
     ldr__deep_release(s, place);
@@ -13787,6 +15398,7 @@ static void ldr__rung_backward(ldr__pass *s, int32_t k, const float *tap, const 
 static void ldr__rung_gradients(ldr__pass *s, int32_t k) {
     const ldr_ladder *l = s->l;
     const ldr__rung *g = &l->rungs[k];
+    ldr__block b = ldr__rung_block(l, k);
     ldr__tokens t = ldr__side_tokens(s, k);
     int slot, alone = ldr__rung_is_alone(l, k), before = l->d.mix == LDR_MIX_BEFORE;
     float *grads[LDR__ALL_SLOTS];
@@ -13794,7 +15406,7 @@ static void ldr__rung_gradients(ldr__pass *s, int32_t k) {
     for (slot = 0; slot < LDR__ALL_SLOTS; slot++) grads[slot] = ldr__grad(l, g->slot[slot]);
     ldr__sums_begin(&sums, &s->ex);
     ldr__down_gradients(s, &sums, alone ? s->du : s->dm, k + l->has_first, g->down, g->down_bias);
-    ldr__block_gradients(&sums, grads, before ? s->ds : s->du, &s->acts[k], &l->side, &t, &s->back);
+    ldr__block_gradients(&sums, grads, before ? s->ds : s->du, &s->acts[k], &b.manner, &l->side, &t, &s->back);
     if (!alone) ldr__mix_gradients(s, &sums, before ? s->du : s->ds, before ? ldr__state_before(s, k) : s->acts[k].y, s->m[k], k);
     ldr__sums_make(&sums);
     if (!alone) ldr__mix_gradients_end(s, k);
@@ -13887,7 +15499,7 @@ static ldr_status ldr__dataset_check(const ldr_ladder *l, const ldr_dataset *d, 
     if (d->count < 1 || (d->head == LDR_HEAD_CHOICE && d->count % (size_t)d->choices)) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "%s: %U sequences are no whole number of examples", what, (uint64_t)d->count);
     for (i = 0; i < d->tokens; i++) {
         if (d->ids[i] < 0 || d->ids[i] >= m->vocabulary) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "%s: token id %d, the vocabulary has %d", what, d->ids[i], m->vocabulary);
-        if (m->segments > 1 && (d->segments[i] < 0 || d->segments[i] >= m->segments)) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "%s: segment %d, the model has %d", what, d->segments[i], m->segments);
+        if (m->segments > 1 && (d->segments[i] < 0 || d->segments[i] >= ldr__segment_kinds(m))) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "%s: segment %d, the model has %d", what, d->segments[i], ldr__segment_kinds(m));
     }
     for (i = 0; i < d->count; i++)
         if (d->offsets[i + 1] - d->offsets[i] > (uint64_t)limit) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "%s: example %U has %U tokens, the model has %d positions for it: set max_len", what, (uint64_t)i, d->offsets[i + 1] - d->offsets[i], limit);
@@ -14034,11 +15646,20 @@ static void ldr__cut_place(ldr__plan *p, ldr__cut *c, const ldr__shape *side) {
 }
 
 /* The best `keep` dimensions of every kept head, or all of them. Rotary dimensions turn in pairs
-   (i, i+hd/2) and are kept or dropped together. */
+   (i, i+hd/2), or (2i, 2i+1), and are kept or dropped together. Heads whose values turn as well: those pairs too. */
 static void ldr__cut_head_dims(int32_t *out, const ldr__importance *im, const double *score, size_t hd, size_t keep, int pairs) {
     size_t i;
     if (!pairs) {
         ldr__top_indices(out, keep, score, hd, im->work);
+        return;
+    }
+    if (pairs & LDR__PAIRS) {
+        for (i = 0; i < hd / 2; i++) im->scores[i] = score[2 * i] + score[2 * i + 1];
+        ldr__top_indices(out, keep / 2, im->scores, hd / 2, im->work);
+        for (i = keep / 2; i-- > 0;) {
+            out[2 * i + 1] = 2 * out[i] + 1;
+            out[2 * i] = 2 * out[i];
+        }
         return;
     }
     for (i = 0; i < hd / 2; i++) im->scores[i] = score[i] + score[i + hd / 2];
@@ -14062,7 +15683,7 @@ static void ldr__cut_default(ldr__cut *c, const ldr__importance *im, const ldr_l
     for (g = 0; g < (size_t)s->kv_heads; g++) {
         size_t from = (size_t)heads[g] * hd;
         ldr__cut_head_dims(c->k + g * keep, im, qk + from, hd, keep, b->rotary);
-        ldr__cut_head_dims(c->v + g * keep, im, vo + from, hd, keep, 0);
+        ldr__cut_head_dims(c->v + g * keep, im, vo + from, hd, keep, b->rotary & LDR__TURNS_VALUES ? b->rotary : 0);
         for (h = 0; h < group; h++)
             for (i = 0; i < keep; i++) {
                 size_t at = (g * group + h) * keep + i, head = ((size_t)heads[g] * group + h) * hd;
@@ -14765,11 +16386,11 @@ static int ldr__file_seek(FILE *f, uint64_t at) {
 static uint64_t ldr__record_hash(const ldr__cache *c, const unsigned char *bytes, size_t n, uint64_t at) { return ldr__digest(ldr__mix64(c->seed + at), bytes, n); }
 
 static uint64_t ldr__backbone_hash(const ldr_model *m, uint64_t fingerprint) {
-    const uint32_t n[5] = { ldr__bits_from_float(m->shape.eps), ldr__bits_from_float(m->rope_theta), (uint32_t)m->shape.activation, (uint32_t)m->position_offset,
+    const uint32_t n[5] = { ldr__bits_from_float(m->shape.eps), ldr__bits_from_float(m->rope[0].theta), (uint32_t)m->shape.activation, (uint32_t)m->position_offset,
                             (uint32_t)m->compute | (m->compute == LDR_COMPUTE_BF16 && m->kernels->tile_bf16 ? 256u : 0u) };
     int i;
     for (i = 0; i < 5; i++) fingerprint = ldr__mix64(fingerprint ^ n[i]);
-    return fingerprint;
+    return fingerprint ^ m->settings;
 }
 
 /* What is kept, and by which kernels it was computed: instruction sets differ in the last bits. */
@@ -17084,7 +18705,8 @@ static int ldr__published_next(ldr__published *p, const ldr_model *m, const ldr_
             if (!ldr__end_published(p->name, sizeof p->name, m, slot)) continue;
             ldr__end_shape(m, slot, &p->rows, &p->columns);
         } else {
-            int fused = f->conv1d && (slot <= LDR__V || (slot >= LDR__QB && slot <= LDR__VB));
+            size_t part;
+            int fused = ldr__fused(f, slot, &part) > 1;
             if (!f->slots[slot] || !ldr__slot_size(&m->shape, slot, &p->rows, &p->columns) || (fused && slot != LDR__Q && slot != LDR__QB)) continue;
             if (fused) p->parts = 3;
             ldr__bind_name(p->name, sizeof p->name, f->prefix, f->slots[slot], layer);
@@ -17190,6 +18812,9 @@ static ldr_status ldr__publish(const ldr_model *m, const ldr_ladder *l, const ch
     float *row = NULL, *turned = NULL;
     int32_t at;
     int pass;
+    if (ldr__fused(m->family, LDR__UP, &widest) > 1 || (!m->family->conv1d && ldr__fused(m->family, LDR__K, &widest) > 1) || m->task_types || (m->traits & LDR__OF_RELATIVE))
+        return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "writing a %s model is not supported (matrices that lie in one, or a table beside the usual ones): save the ladder file instead", m->type);
+    widest = 1;
     for (at = 0; ldr__published_next(&p, m, l, &at);) {
         bound += 512 + strlen(p.name);
         widest = LDR__MAX(widest, p.columns);
@@ -17227,7 +18852,8 @@ LDR__DEF ldr_status ldr_ladder_export(const ldr_ladder *l, const char *path, ldr
                 "narrow rungs have no place in a %s model: save the ladder file instead", l->m->family->type);
     for (i = 0; l->deep && i < ldr__tuned_blocks(l); i++)
         for (slot = 0; slot < LDR__SLOTS; slot++)
-            if (l->tuned[i].slot[slot] >= 0 && !l->m->family->slots[slot]) return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "a %s model has no name for the trained \"%s\": save the ladder file instead", l->m->family->type, ldr__slot_names[slot]);
+            if (l->tuned[i].slot[slot] >= 0 && (!l->m->family->slots[slot] || !ldr__slot_size(&l->m->shape, slot, NULL, NULL) || (l->m->bare_norms && (slot == LDR__NORM1B || slot == LDR__NORM2B))))
+                return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "a %s model has no name for the trained \"%s\": save the ladder file instead", l->m->type, ldr__slot_names[slot]);
     return ldr__publish(l->m, l, path, type, 0, err);
 }
 
@@ -18032,6 +19658,10 @@ static void ldr__unpack_int8_avx512(float *x, const unsigned char *in, size_t ro
 LDR__AVX2 static void ldr__to_float_avx2(float *dst, const void *src, ldr_dtype dtype, size_t n) {
     const unsigned char *s = (const unsigned char *)src;
     size_t i = 0;
+    if (dtype > LDR_Q4_0 && dtype < LDR_DTYPE_COUNT && n % ldr__dtypes[dtype].block == 0) {
+        ldr__blocks_unpack(dst, s, dtype, n);
+        return;
+    }
     if (dtype == LDR_F32) {
         memcpy(dst, src, n * 4);
         return;

@@ -53,7 +53,7 @@ static inline double gradient_error(ldr_trainer *t, ldr_ladder *l, int32_t flip,
         for (i = 0; i < n; i++) direction[i] = (float)ldr__random_normal(1234 + (uint64_t)p, (uint64_t)i);
         for (k = 0; k < 3 && (k < 2 || e > 5e-3); k++) {       /* steps h, 2h and, where those are lost in rounding, 4h: of two their h^2 errors cancel */
             double up, down;
-            h = (1 << k) * 1e-2 / sqrt((double)n);
+            h = (1 << k) * (n == 1 ? 2e-3 : 1e-2) / sqrt((double)n);
             for (i = 0; i < n; i++) q.value[i] = (float)((double)copy[i] + h * (double)direction[i]);
             up = loss_only(t, batch, 5);
             for (i = 0; i < n; i++) q.value[i] = (float)((double)copy[i] - h * (double)direction[i]);

@@ -41,8 +41,29 @@ static inline ldr_batch one_sequence(int32_t offsets[2], const int32_t *ids, int
     return b;
 }
 
-enum { FAMILIES = 7 };
-static const char *const families[FAMILIES] = { "bert", "roberta", "albert", "electra", "distilbert", "gpt2", "llama" };
+enum { FAMILIES = 12 };
+static const char *const families[FAMILIES] = { "bert", "roberta", "albert", "electra", "distilbert", "gpt2", "llama",
+    "qwen2", "gte", "roformer", "mpnet", "modernbert" };
+
+/* 1: of the families after llama, whose tensors are made from their row. */
+static inline int tiny_is_later(const char *family) {
+    int i;
+    for (i = 7; i < FAMILIES; i++)
+        if (strcmp(families[i], family) == 0) return 1;
+    return 0;
+}
+
+static inline int tiny_is_of(const char *list, const char *family) {
+    const char *at = strstr(list, family);
+    while (at && ((at > list && at[-1] != ' ') || (at[strlen(family)] && at[strlen(family)] != ' '))) at = strstr(at + 1, family);
+    return at != NULL;
+}
+
+static inline int tiny_turns(const char *family) { return tiny_is_of("llama qwen2 gte roformer modernbert", family); }
+/* 1: gate has a matrix of its own. */
+static inline int tiny_gated(const char *family) { return tiny_is_of("llama qwen2 gte modernbert", family); }
+/* 1: can be written as a model file. */
+static inline int tiny_published(const char *family) { return !tiny_is_of("gte mpnet modernbert", family); }
 
 /* 1: embeddings are narrower than states and go through a matrix. */
 static inline int tiny_projects(const char *family) { return strstr(family, "albert") != NULL || strstr(family, "electra") != NULL; }
@@ -132,7 +153,7 @@ static inline tiny_spec tiny_default(const char *family) {
     s.layers = 3;
     s.width = 24;
     s.heads = 4;
-    s.kv = strcmp(family, "llama") == 0 ? 2 : 4;
+    s.kv = strcmp(family, "llama") == 0 || strcmp(family, "qwen2") == 0 ? 2 : 4;
     s.ffn = 40;
     s.vocab = 31;
     s.positions = 40;
@@ -198,11 +219,61 @@ static void tiny_config(char *c, const tiny_spec *s) {
     int gpt = strcmp(s->family, "gpt2") == 0, distil = strcmp(s->family, "distilbert") == 0, llama = strcmp(s->family, "llama") == 0, roberta = strcmp(s->family, "roberta") == 0;
     c += sprintf(c, "{\"model_type\":\"%s\",\"vocab_size\":%d,\"%s\":%d,\"%s\":%d,\"%s\":%d,\"%s\":%d,\"%s\":%d", s->family, s->vocab, gpt ? "n_embd" : distil ? "dim" : "hidden_size", s->width,
                  gpt ? "n_layer" : distil ? "n_layers" : "num_hidden_layers", s->layers, gpt ? "n_head" : distil ? "n_heads" : "num_attention_heads", s->heads,
-                 gpt ? "n_inner" : distil ? "hidden_dim" : "intermediate_size", s->ffn, gpt ? "n_positions" : "max_position_embeddings", s->positions + (roberta ? 2 : 0));
+                 gpt ? "n_inner" : distil ? "hidden_dim" : "intermediate_size", s->ffn, gpt ? "n_positions" : "max_position_embeddings", s->positions + (roberta || strcmp(s->family, "mpnet") == 0 ? 2 : 0));
     if (llama) c += sprintf(c, ",\"num_key_value_heads\":%d,\"rms_norm_eps\":1e-5,\"hidden_act\":\"silu\",\"rope_theta\":10000.0,\"tie_word_embeddings\":true", s->kv);
     if (tiny_projects(s->family)) c += sprintf(c, ",\"embedding_size\":%d", s->embed);
     if (roberta) c += sprintf(c, ",\"type_vocab_size\":1");
+    if (strcmp(s->family, "qwen2") == 0)
+        c += sprintf(c, ",\"num_key_value_heads\":%d,\"rms_norm_eps\":1e-5,\"tie_word_embeddings\":true,\"sliding_window\":3,\"use_sliding_window\":true,"
+                     "\"max_window_layers\":1,\"rope_scaling\":{\"type\":\"yarn\",\"factor\":4,\"original_max_position_embeddings\":10}", s->kv);
+    if (strcmp(s->family, "roformer") == 0) c += sprintf(c, ",\"rotary_value\":true");
+    if (strcmp(s->family, "modernbert") == 0) c += sprintf(c, ",\"local_attention\":4,\"global_attn_every_n_layers\":2");
     sprintf(c, "}");
+}
+
+/* The tensors of a family as its row names them. */
+static void tiny_row(tiny_file *f, const tiny_spec *s) {
+    ldr_error err;
+    ldr_model *m = ldr__model_new(NULL, NULL);
+    const ldr__family *row;
+    char config[1024], name[256];
+    size_t rows, columns, part, parts;
+    int l, i;
+    memset(&err, 0, sizeof err);
+    tiny_config(config, s);
+    if (!m || ldr__model_config(m, config, strlen(config), &err)) {
+        printf("  %s\n", err.message);
+        ldr_model_free(m);
+        return;
+    }
+    row = m->family;
+    for (i = 0; i < 3; i++) {
+        const char *stem = i == 0 ? row->word : i == 1 ? row->position : row->segment;
+        if (!stem) continue;
+        ldr__end_shape(m, i == 0 ? LDR__WORD : i == 1 ? LDR__POSITION : LDR__SEGMENT, &rows, &columns);
+        sprintf(name, "%s%s", row->prefix, stem);
+        tiny_tensor(f, name, (int)rows, (int)columns, 0, i ? 0.2 : 0.5, s->dtype);
+    }
+    sprintf(name, "%s%s", row->prefix, row->embed_norm ? row->embed_norm : "");
+    if (row->embed_norm) tiny_norm(f, name, m->embed_width, !m->bare_norms, s->dtype);
+    sprintf(name, "%s%s", row->prefix, row->project ? row->project : "");
+    if (ldr__projects(m)) tiny_linear(f, name, m->shape.width, m->embed_width, 1, 0, s->dtype);
+    sprintf(name, "%sencoder.relative_attention_bias.weight", row->prefix);
+    if (m->traits & LDR__OF_RELATIVE) tiny_tensor(f, name, 32, s->heads, 0, 0.5, s->dtype);
+    for (l = 0; l < m->layers; l++)
+        for (i = 0; i < LDR__SLOTS; i++) {
+            int norm = i >= LDR__NORM1, bias = i >= LDR__MATRICES && i != LDR__NORM1 && i != LDR__NORM2;
+            parts = ldr__fused(row, i, &part);
+            if (!ldr__slot_size(&m->shape, i, &rows, &columns) || (parts > 1 && part) || (norm && bias && m->bare_norms)) continue;
+            if ((m->kinds[l] & 4) && (i == LDR__NORM1 || i == LDR__NORM1B)) continue;
+            sprintf(name, "%s", row->prefix);
+            sprintf(name + strlen(name), row->slots[i], l);
+            if (i < LDR__MATRICES) tiny_tensor(f, name, (int)(rows * parts), (int)columns, 0, 0.9 / sqrt((double)columns), s->dtype);
+            else tiny_tensor(f, name, 0, (int)(columns * parts), bias ? 0 : 1, bias ? 0.1 : 0.2, s->dtype);
+        }
+    sprintf(name, "%s%s", row->prefix, row->final_norm ? row->final_norm : "");
+    if (row->final_norm) tiny_norm(f, name, m->shape.width, row->norm == LDR_NORM_LAYER && !m->bare_norms, s->dtype);
+    ldr_model_free(m);
 }
 
 /* The bytes of a safetensors file; free() them. */
@@ -215,7 +286,8 @@ static char *tiny_weights(const tiny_spec *s, size_t *size) {
     memset(&f, 0, sizeof f);
     f.key = s->seed;
     f.blank = s->blank;
-    if (strcmp(s->family, "gpt2") == 0) {
+    if (tiny_is_later(s->family)) tiny_row(&f, s);
+    else if (strcmp(s->family, "gpt2") == 0) {
         tiny_tensor(&f, "transformer.wte.weight", s->vocab, d, 0, 0.5, t);
         tiny_tensor(&f, "transformer.wpe.weight", s->positions, d, 0, 0.2, t);
     } else if (strcmp(s->family, "llama") == 0) tiny_tensor(&f, "model.embed_tokens.weight", s->vocab, d, 0, 0.5, t);
@@ -232,7 +304,7 @@ static char *tiny_weights(const tiny_spec *s, size_t *size) {
         if (strcmp(s->family, "albert") == 0) tiny_linear(&f, "albert.encoder.embedding_hidden_mapping_in", d, e, 1, 0, t);
         if (strcmp(s->family, "electra") == 0) tiny_linear(&f, "electra.embeddings_project", d, e, 1, 0, t);
     }
-    for (l = 0; l < s->layers; l++) tiny_block(&f, s, l);
+    for (l = 0; l < s->layers && !tiny_is_later(s->family); l++) tiny_block(&f, s, l);
     if (s->lm && strcmp(s->family, "bert") == 0) {
         tiny_linear(&f, "cls.predictions.transform.dense", d, d, 1, 0, t);
         tiny_norm(&f, "cls.predictions.transform.LayerNorm", d, 1, t);

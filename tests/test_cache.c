@@ -114,7 +114,7 @@ static bench open_bench(const setup *o, const ldr_allocator *a) {
     d.pool = o->pool;
     d.head = o->head;
     d.classes = o->head == LDR_HEAD_CHOICE || o->head == LDR_HEAD_REGRESS ? 1 : 3;
-    d.reduction = strcmp(o->family, "llama") == 0 ? 3 : 2;      /* rotary heads need an even size */
+    d.reduction = tiny_turns(o->family) ? 3 : 2;      /* rotary heads need an even size */
     d.width = o->preset == LDR_PRESET_CLUE ? 16 : 0;
     d.standardise = o->standardise ? LDR_ON : LDR_OFF;
     d.top = o->top;

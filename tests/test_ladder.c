@@ -63,7 +63,7 @@ TEST(gradients_of_every_family_and_preset) {
             d.width = p == LDR_PRESET_CLUE ? 16 : 0;
             d.dropout = 0.2f;
             if (p == LDR_PRESET_TOP && strcmp(families[f], "albert") == 0) continue;      /* a_model_of_one_block_has_no_copies */
-            if (strcmp(families[f], "llama") == 0 && p == LDR_PRESET_PAPER) d.reduction = 1;
+            if (tiny_turns(families[f]) && p == LDR_PRESET_PAPER) d.reduction = 1;
             check_gradients(families[f], d, 1);
             if (p != LDR_PRESET_TOP) continue;
             d.rank = -1;                               /* all numbers of the copies, and of all blocks */
@@ -427,7 +427,7 @@ static unsigned char *train_bytes(run_options o, size_t *size) {
     d.dropout = o.dropout;
     d.width = o.preset == LDR_PRESET_CLUE ? 16 : 0;
     d.mix = o.mix;
-    if (strcmp(o.family, "llama") == 0 && o.preset == LDR_PRESET_PAPER) d.reduction = 1;
+    if (tiny_turns(o.family) && o.preset == LDR_PRESET_PAPER) d.reduction = 1;
     train = tiny_dataset(&s, o.head, 3, o.large ? 60 : 22, 3);
     dev = tiny_dataset(&s, o.head, 3, 7, 4);
     td.epochs = 3;

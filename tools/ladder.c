@@ -186,7 +186,7 @@ enum { MAX_RUNGS = 256 };
 /* A word option holds the place of its word, counted from 1; 0 is "not given" everywhere. */
 typedef struct options {
     unsigned    command;
-    const char *model, *ladder, *task, *train, *dev, *test, *data, *out, *resume, *checkpoint, *log, *file, *cache, *targets, *texts, *held_out, *word_list, *with_ladder, *vocab, *methods, *report, *teacher, *tokenizer, *answers;
+    const char *model, *ladder, *task, *train, *dev, *test, *data, *out, *resume, *checkpoint, *log, *file, *cache, *targets, *texts, *held_out, *word_list, *with_ladder, *vocab, *methods, *report, *teacher, *tokenizer, *answers, *allow;
     int32_t     method, preset, init, importance, slice_heads, optimizer, schedule, cache_type, tap_type, cache_fill, simd, compute, pool, head_pool, type, truncate;
     float       budget_seconds, budget_memory;
     int32_t     recipe, reduction, top, standardise, head_epochs, head_hidden, epochs, batch, accumulate, max_len, patience, stop_at, threads, layer;
@@ -199,7 +199,9 @@ typedef struct options {
 } options;
 
 /* OFF kinds: a given 0 means "none" and is kept as -1, because a 0 in a description means "the default". */
-typedef enum option_kind { KIND_FLAG, KIND_TEXT, KIND_WORD, KIND_COUNT, KIND_COUNT_OFF, KIND_NUMBER, KIND_NUMBER_OFF, KIND_SEED, KIND_LIST } option_kind;
+enum { LAYER_LOGITS = -2 };
+
+typedef enum option_kind { KIND_FLAG, KIND_TEXT, KIND_WORD, KIND_COUNT, KIND_COUNT_OFF, KIND_LAYER, KIND_NUMBER, KIND_NUMBER_OFF, KIND_SEED, KIND_LIST } option_kind;
 
 typedef struct option {
     const char *name;
@@ -228,6 +230,7 @@ static const option option_table[] = {
     { "--out", KIND_TEXT, AT(out), CMD_VOCABULARY, CMD_VOCABULARY, "FILE", 0, 0, "the vocab.txt to write" },
     { "--size", KIND_COUNT, AT(size), CMD_VOCABULARY, 0, "N", 8, 1000000, "pieces of the vocabulary, 8192 if not given" },
     { "--cased", KIND_FLAG, AT(cased), CMD_VOCABULARY | CMD_PRETRAIN, 0, NULL, 0, 0, "keep capitals and accents" },
+    { "--allow", KIND_TEXT, AT(allow), CMD_RUN, 0, "KEYS", 0, 0, "keys of config.json and tensors that may be there though they are not known, with commas between them" },
     { "--model", KIND_TEXT, AT(model), CMD_PRETRAIN, 0, "DIR", 0, 0, "go on from this model; without it a new BERT is made" },
     { "--out", KIND_TEXT, AT(out), CMD_PRETRAIN, CMD_PRETRAIN, "DIR", 0, 0, "the model directory to write; with --method ladder: the ladder file" },
     { "--held-out", KIND_TEXT, AT(held_out), CMD_PRETRAIN, 0, "LIST", 0, 0, "text files the model never learns from; loss and accuracy are measured on them" },
@@ -333,7 +336,8 @@ static const option option_table[] = {
     { "--answers", KIND_TEXT, AT(answers), CMD_TRAIN | CMD_EVAL, 0, "FILE", 0, 0, "one label a text: a JSON line for each example of the test set (without one: of dev), with its label and the answer" },
     { "--baselines", KIND_FLAG, AT(baselines), CMD_TRAIN, 0, NULL, 0, 0, "one label a text: also say what counting words reaches, without a model" },
     { "--log", KIND_TEXT, AT(log), CMD_TRAIN | CMD_STREAM, 0, "FILE", 0, 0, "a JSON line for each step and each epoch" },
-    { "--layer", KIND_COUNT, AT(layer), CMD_FEATURES, 0, "N", 0, 65536, "0: embeddings, i: output of block i; else the final state" },
+    { "--layer", KIND_LAYER, AT(layer), CMD_FEATURES, 0, "N|logits", 0, 65536,
+      "0: embeddings, i: output of block i; else the final state; logits: scores of the head in the file" },
     { "--pool", KIND_WORD, AT(pool), CMD_FEATURES, 0, "none|cls|mean", 0, 0, "one vector a line: the first token's, or the mean" },
     { "--ids", KIND_FLAG, AT(ids), CMD_FEATURES, 0, NULL, 0, 0, "lines are token ids, not text" },
     { "--pair", KIND_FLAG, AT(pair), CMD_FEATURES | CMD_TOKENIZE, 0, NULL, 0, 0, "a TAB separates two texts" },
@@ -342,6 +346,8 @@ static const option option_table[] = {
     { "--tokenizer", KIND_TEXT, AT(tokenizer), CMD_TOKENIZE, 0, "FILE", 0, 0, "a tokenizer without a model: tokenizer.json, vocab.json, a SentencePiece model, vocab.txt, or their directory" },
     { "--truncate", KIND_WORD, AT(truncate), CMD_TOKENIZE, 0, "longest_first|only_first", 0, 0, "with --max-len: which of two texts is cut" },
     { "--decode", KIND_FLAG, AT(decode), CMD_TOKENIZE, 0, NULL, 0, 0, "token ids to text" },
+    { "--json", KIND_FLAG, AT(json), CMD_FEATURES, 0, NULL, 0, 0,
+      "a JSON value a line: \"text\", {\"text\":..,\"pair\":..} or {\"ids\":[..],\"types\":[..]}" },
     { "--json", KIND_FLAG, AT(json), CMD_TOKENIZE, 0, NULL, 0, 0, "a JSON value a line in and out: \"text\" or {\"text\":..,\"pair\":..}; --decode: [ids]" },
     { "--json", KIND_FLAG, AT(json), CMD_FIT | CMD_EVAL | CMD_INSPECT, 0, NULL, 0, 0, "print the result as one line of JSON" },
     { "--help", KIND_FLAG, AT(help), CMD_ALL, 0, NULL, 0, 0, "this list" },
@@ -468,7 +474,11 @@ static int set_option(options *o, const option *d, const char *value) {
         case KIND_WORD: *(int32_t *)at = word_index(d->value, value); return *(int32_t *)at > 0;
         case KIND_LIST: return parse_list(o, value, d->high);
         case KIND_SEED: return parse_u64(value, 0, (uint64_t *)at) > 0;
-        case KIND_COUNT: case KIND_COUNT_OFF:
+        case KIND_COUNT: case KIND_COUNT_OFF: case KIND_LAYER:
+            if (d->kind == KIND_LAYER && strcmp(value, "logits") == 0) {
+                *(int32_t *)at = LAYER_LOGITS;
+                return 1;
+            }
             if (!parse_u64(value, 0, &count) || (double)count < d->low || (double)count > d->high) return 0;
             *(int32_t *)at = d->kind == KIND_COUNT_OFF && count == 0 ? -1 : (int32_t)count;
             return 1;
@@ -1030,6 +1040,7 @@ static int open_model(run *r) {
     desc.compute = r->o.compute == 3 ? LDR_COMPUTE_INT8 : r->o.compute == 2 ? LDR_COMPUTE_BF16 : LDR_COMPUTE_F32;
     desc.release = r->o.release;
     desc.pack = r->o.pack;
+    desc.allow = r->o.allow;
     r->model = ldr_model_load(r->o.model, &desc, &r->err);
     if (!r->model) return EXIT_FAILED;
     r->info = ldr_model_info_get(r->model);
@@ -1918,89 +1929,8 @@ static int parse_ids(run *r, const text *line, ldr_encoding *c, int32_t *capacit
     }
 }
 
-static void print_features(const run *r, const ldr_encoding *c, float *hidden) {
-    int32_t i, k, d = r->info.width;
-    fputs("{\"ids\":[", stdout);
-    for (i = 0; i < c->count; i++) printf(i ? ",%d" : "%d", (int)c->ids[i]);
-    if (r->o.pool <= POOL_NONE) {
-        fputs("],\"hidden\":[", stdout);
-        for (i = 0; i < c->count; i++) {
-            if (i) putchar(',');
-            put_floats(stdout, hidden + (size_t)i * (size_t)d, d);
-        }
-        fputs("]}\n", stdout);
-        return;
-    }
-    for (k = 0; r->o.pool == POOL_MEAN && k < d; k++) {
-        double sum = 0;
-        for (i = 0; i < c->count; i++) sum += (double)hidden[(size_t)i * (size_t)d + (size_t)k];
-        hidden[k] = (float)(sum / c->count);
-    }
-    fputs("],\"vector\":", stdout);
-    put_floats(stdout, hidden, d);
-    fputs("}\n", stdout);
-}
-
-static int features_of(run *r, const ldr_encoding *c) {
-    int32_t offsets[2];
-    ldr_batch batch;
-    float *hidden;
-    int status = EXIT_FAILED;
-    if (c->count == 0) {
-        puts(r->o.pool <= POOL_NONE ? "{\"ids\":[],\"hidden\":[]}" : "{\"ids\":[],\"vector\":null}");
-        return EXIT_DONE;
-    }
-    offsets[0] = 0;
-    offsets[1] = c->count;
-    batch.sequences = 1;
-    batch.offsets = offsets;
-    batch.ids = c->ids;
-    batch.segments = c->segments;
-    hidden = (float *)malloc((size_t)c->count * (size_t)r->info.width * sizeof *hidden);
-    if (!hidden) fail(r, LDR_MEMORY, "out of memory", "");
-    else if (!ldr_model_hidden(r->model, hidden, &batch, r->o.layer, &r->err)) {
-        print_features(r, c, hidden);
-        status = EXIT_DONE;
-    }
-    free(hidden);
-    fflush(stdout);
-    return status;
-}
-
-static int features_lines(run *r, text *line, ldr_encoding *c) {
-    const ldr_tokenizer *tokenizer = ldr_model_tokenizer(r->model);
-    int32_t capacity = 0;
-    int more, status = EXIT_DONE;
-    if (!tokenizer && !r->o.ids) return fail(r, LDR_MISSING, "%s: the model has no vocabulary; --ids reads token ids", r->o.model);
-    while (!status && (more = read_line(stdin, line)) != 0) {
-        texts t = split_line(line, r->o.pair);
-        if (more < 0) return fail(r, LDR_MEMORY, "out of memory: a line is too long", "");
-        if (r->o.ids) status = parse_ids(r, line, c, &capacity);
-        else if (ldr_tokenizer_encode(tokenizer, c, t.first, t.size, t.second, t.size2, r->max_len, 1, &r->err)) status = EXIT_FAILED;
-        if (!status) status = features_of(r, c);
-    }
-    return status;
-}
-
-/* With --ids the arrays of the encoding are ours: the library frees only what it allocated. */
-static int command_features(run *r) {
-    text line = { NULL, 0, 0 };
-    ldr_encoding c;
-    int status = open_model(r);
-    memset(&c, 0, sizeof c);
-    if (!status) status = choose_max_len(r, r->info.positions);
-    if (!status && r->o.layer > r->info.layers) {
-        ldr__fail(&r->err, LDR_ARGUMENT, LDR_NO_OFFSET, "--layer %d: the model has %d layers", r->o.layer, r->info.layers);
-        status = EXIT_FAILED;
-    }
-    if (!status) status = features_lines(r, &line, &c);
-    if (r->o.ids) free(c.ids);
-    else ldr_encoding_free(&c);
-    free(line.data);
-    return status;
-}
-
 #include "tokenize.h"
+#include "features.h"
 
 /* ---- inspect -------------------------------------------------------------------------- */
 

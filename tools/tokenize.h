@@ -52,19 +52,24 @@ static int encode_line(run *r, const ldr_tokenizer *t, ldr_encoding *e, const te
     return EXIT_DONE;
 }
 
-/* A JSON line: a text, or an object of two. */
-static int encode_json(run *r, const ldr_tokenizer *t, ldr_encoding *e, const ldr_json *j, text *first, text *second) {
+/* A JSON line: a text, or an object of two; *s lies in first and second. */
+static int json_texts(run *r, const ldr_json *j, text *first, text *second, texts *s) {
     int object = ldr_json_node_at(j, 0)->type == LDR_JSON_OBJECT, status;
     int32_t pair = object ? ldr_json_get(j, 0, "pair") : -1;
-    texts s;
-    if (ldr_json_node_at(j, 0)->type == LDR_JSON_OBJECT && ldr_json_node_at(j, 0)->count > 1 + (pair >= 0)) return fail(r, LDR_DATA, "a line has a member that is neither \"text\" nor \"pair\"", "");
+    if (object && ldr_json_node_at(j, 0)->count > 1 + (pair >= 0)) return fail(r, LDR_DATA, "a line has a member that is neither \"text\" nor \"pair\"", "");
     if (pair >= 0 && ldr_json_node_at(j, pair)->type == LDR_JSON_NULL) pair = -1;
     status = json_text(r, first, j, object ? ldr_json_get(j, 0, "text") : 0);
     if (!status && pair >= 0) status = json_text(r, second, j, pair);
-    s.first = first->data;
-    s.size = first->used;
-    s.second = pair >= 0 ? second->data : NULL;
-    s.size2 = pair >= 0 ? second->used : 0;
+    s->first = first->data;
+    s->size = first->used;
+    s->second = pair >= 0 ? second->data : NULL;
+    s->size2 = pair >= 0 ? second->used : 0;
+    return status;
+}
+
+static int encode_json(run *r, const ldr_tokenizer *t, ldr_encoding *e, const ldr_json *j, text *first, text *second) {
+    texts s;
+    int status = json_texts(r, j, first, second, &s);
     return status ? status : encode_line(r, t, e, &s);
 }
 

@@ -1,0 +1,70 @@
+/* Files of weights: any bytes load or are refused, and of what loads every element can be read. */
+#define LADDER_IMPLEMENTATION
+#include "fuzz.h"
+#include "ldr_test.h"
+#include "ldr_tiny.h"
+#include "ldr_files.h"
+
+static tiny_spec fuzz_spec(int i) {
+    tiny_spec s = tiny_default(i % 2 ? "bert" : "llama");
+    s.layers = 1;
+    s.width = s.embed = 8;
+    s.heads = s.kv = 2;
+    s.ffn = 4;
+    s.vocab = 5;
+    s.positions = 6;
+    return s;
+}
+
+static const unsigned char *fuzz_seed(int i, size_t *n) {
+    static file_bytes seeds[8];
+    if (i >= 8) return NULL;
+    if (!seeds[i].p) {
+        tiny_spec s = fuzz_spec(i);
+        if (i < 2) seeds[i] = file_gguf(&s, 3);
+        else if (i < 6) seeds[i] = file_torch(&s, i / 2 % 2, i == 3 ? "module." : "", i > 3);
+        else {
+            seeds[i].p = (unsigned char *)tiny_weights(&s, &seeds[i].n);
+        }
+    }
+    *n = seeds[i].n;
+    return seeds[i].p;
+}
+
+static void fuzz_one(const unsigned char *data, size_t n) {
+    static volatile double sum;
+    ldr_error err;
+    ldr_weights *w;
+    ldr_model *m;
+    char config[1024];
+    int32_t i, kind;
+    memset(&err, 0, sizeof err);
+    w = ldr_weights_open_memory(data, n, NULL, &err);
+    for (i = 0; i < ldr_weights_count(w); i++) {
+        const ldr_tensor *t = ldr_weights_at(w, i);
+        const unsigned char *p = (const unsigned char *)t->data;
+        float x[256];
+        uint64_t k;
+        for (k = 0; k < t->bytes; k += 61) sum += p[k];
+        if (t->bytes) sum += p[t->bytes - 1];
+        for (k = 0; ldr_tensor_read(x, t, k, 256); k += 256) sum += (double)(x[0] > 0);
+    }
+    ldr_weights_close(w);
+    for (kind = 0; kind < 2; kind++) {
+        tiny_spec s = fuzz_spec(kind);
+        int32_t ids[3] = { 1, 2, 3 }, offsets[2];
+        ldr_batch b = one_sequence(offsets, ids, 3);
+        ldr_model_desc d;
+        memset(&d, 0, sizeof d);
+        memset(&err, 0, sizeof err);
+        d.threads = 1;
+        tiny_config(config, &s);
+        m = ldr_model_load_memory(n > 3 && memcmp(data, "GGUF", 4) == 0 ? NULL : config, strlen(config), data, n, NULL, 0, &d, &err);
+        if (m && m->shape.width <= 64 && m->shape.ffn <= 64 && m->vocabulary > 3) {
+            float *hidden = (float *)malloc(3 * (size_t)m->shape.width * sizeof *hidden);
+            ldr_model_hidden(m, hidden, &b, -1, &err);
+            free(hidden);
+        }
+        ldr_model_free(m);
+    }
+}

@@ -1,0 +1,464 @@
+/* test_files.c: weights in every form. Files are made here; those of the data folder are skipped by name where it is absent. */
+#ifndef LDR_TEST_SUITE
+#define LADDER_IMPLEMENTATION
+#include "../ladder.h"
+#endif
+#include "ldr_test.h"
+#include "ldr_tiny.h"
+#include "ldr_files.h"
+
+static tiny_spec small_spec(const char *family) {
+    tiny_spec s = tiny_default(family);
+    s.layers = 2;
+    return s;
+}
+
+/* The final states of nine tokens. */
+static int states_of(const char *config, const void *weights, size_t size, float *out, ldr_error *err) {
+    static const int32_t ids[] = { 1, 5, 30, 2, 7, 7, 0, 11, 19 };
+    int32_t offsets[2];
+    ldr_batch b = one_sequence(offsets, ids, 9);
+    ldr_model_desc d;
+    ldr_model *m;
+    memset(err, 0, sizeof *err);
+    memset(&d, 0, sizeof d);
+    d.threads = 1;
+    m = ldr_model_load_memory(config, config ? strlen(config) : 0, weights, size, NULL, 0, &d, err);
+    if (m) ldr_model_hidden(m, out, &b, -1, err);
+    ldr_model_free(m);
+    return err->status == LDR_OK;
+}
+
+static void plain_states(const tiny_spec *s, char *config, float *out) {
+    ldr_error err;
+    size_t size;
+    char *weights = tiny_weights(s, &size);
+    tiny_config(config, s);
+    CHECK(states_of(config, weights, size, out, &err));
+    CHECK_STR(err.message, "");
+    free(weights);
+}
+
+TEST(gguf_is_the_same_model) {
+    static const char *const every[] = { "llama", "bert" };
+    int f, version;
+    for (f = 0; f < 2; f++)
+        for (version = 2; version < 4; version++) {
+            tiny_spec s = small_spec(every[f]);
+            file_bytes g = file_gguf(&s, (uint32_t)version);
+            char config[1024];
+            float want[9 * 24], got[9 * 24];
+            ldr_error err;
+            plain_states(&s, config, want);
+            CHECK(states_of(NULL, g.p, g.n, got, &err));
+            CHECK_STR(err.message, "");
+            CHECK(relative(got, want, 9 * 24, 1) < 1e-5);
+            free(g.p);
+        }
+}
+
+TEST(torch_files_are_the_same_model) {
+    static const char *const prefixes[] = { "", "module.", "_orig_mod.module.", "0.auto_model.", "base_model.model." };
+    int legacy, turned, p, bf16;
+    for (legacy = 0; legacy < 2; legacy++)
+        for (turned = 0; turned < 2; turned++)
+            for (p = 0; p < 5; p++)
+                for (bf16 = 0; bf16 < 2; bf16++) {
+                    tiny_spec s = small_spec(p % 2 ? "llama" : "bert");
+                    file_bytes g;
+                    char config[1024];
+                    float want[9 * 24], got[9 * 24];
+                    ldr_error err;
+                    s.dtype = bf16 ? LDR_BF16 : LDR_F32;
+                    g = file_torch(&s, legacy, prefixes[p], turned);
+                    plain_states(&s, config, want);
+                    CHECK(states_of(config, g.p, g.n, got, &err));
+                    CHECK_STR(err.message, "");
+                    CHECK(memcmp(want, got, sizeof want) == 0);
+                    free(g.p);
+                }
+}
+
+/* What is no weights at all is named. */
+TEST(the_wrong_thing_is_named) {
+    static const struct { const char *bytes, *says; } things[] = {
+        { "version https://git-lfs.github.com/spec/v1\noid sha256:ab\nsize 12\n", "git lfs pull" }, { "<!DOCTYPE html><html>", "HTML" }, { "<html lang=en>", "HTML" },
+        { "{\"error\":\"Repository not found\"}", "error message" }, { "\x1f\x8b\x08\x08", "gzip" }, { "\x89HDF\r\n\x1a\n", "HDF5" }, { "\x93NUMPY\x01", "NumPy" },
+        { "\x08\x07\x12\x07pytorch\x1a", "ONNX" }, { "", "empty" }, { "PK\3\4 but no archive", "zip" }, { "\x80\4}.", "pickle" }, { "ggjt12345", "not a safetensors" } };
+    size_t i;
+    for (i = 0; i < sizeof things / sizeof *things; i++) {
+        ldr_error err;
+        memset(&err, 0, sizeof err);
+        CHECK(ldr_weights_open_memory(things[i].bytes, strlen(things[i].bytes), NULL, &err) == NULL);
+        if (!strstr(err.message, things[i].says)) printf("  thing %d: %s\n", (int)i, err.message);
+        CHECK(strstr(err.message, things[i].says) != NULL);
+    }
+}
+
+static size_t place_of(const file_bytes *f, const char *what, size_t n) {
+    size_t i;
+    for (i = 0; i + n <= f->n; i++) if (memcmp(f->p + i, what, n) == 0) return i;
+    return f->n;
+}
+
+/* One change to a good file, and what becomes of it. */
+typedef struct bad_file { const char *find; size_t n; int skip; const char *by; size_t by_n; ldr_status status; const char *says; } bad_file;
+
+static void check_bad(file_bytes good, const bad_file *bad, size_t count, const char *config) {
+    size_t i;
+    for (i = 0; i < count; i++) {
+        size_t at = place_of(&good, bad[i].find, bad[i].n) + (size_t)bad[i].skip;
+        unsigned char *copy = (unsigned char *)malloc(good.n);
+        float out[9 * 24];
+        ldr_error err;
+        memcpy(copy, good.p, good.n);
+        CHECK(at + bad[i].by_n <= good.n);
+        if (at + bad[i].by_n <= good.n) memcpy(copy + at, bad[i].by, bad[i].by_n);
+        CHECK(!states_of(config, copy, good.n, out, &err));
+        CHECK_INT(err.status, bad[i].status);
+        CHECK(strstr(err.message, bad[i].says) != NULL);
+        if (err.status != bad[i].status || !strstr(err.message, bad[i].says)) printf("  bad file %d: %s\n", (int)i, err.message);
+        free(copy);
+    }
+}
+
+TEST(bad_gguf_files) {
+    static const bad_file bad[] = {
+        { "GGUF", 4, 4, "\1", 1, LDR_UNSUPPORTED, "version 1" }, { "GGUF", 4, 4, "\0\0\0\3", 4, LDR_UNSUPPORTED, "big endian" },
+        { "GGUF", 4, 8, "\xff\xff\xff\xff\xff\xff\xff\xff", 8, LDR_FORMAT, "do not fit" }, { "GGUF", 4, 16, "\xff\xff\xff\x7f", 4, LDR_FORMAT, "do not fit" },
+        { "general.arch", 12, -8, "\xff\xff\xff\xff\xff\xff\xff\xff", 8, LDR_FORMAT, "behind the file" }, { "general.arch", 12, 0, "\0", 1, LDR_FORMAT, "NUL" },
+        { "architecture", 12, 12, "\15", 1, LDR_FORMAT, "type 13" }, { "architecture", 12, 16, "\xff\xff\xff\xff\xff\xff\xff\x7f", 8, LDR_FORMAT, "behind the file" },
+        { "architecture", 12, 24, "zamba", 5, LDR_UNSUPPORTED, "zamba" }, { "block_count", 11, 15, "\0", 1, LDR_LIMIT, "num_hidden_layers" },
+        { "block_count", 11, 15, "\3", 1, LDR_MISSING, "layers.2" }, { "block_count", 11, 15, "\1", 1, LDR_EXTRA, "layers.1" }, { "block_count", 11, 0, "block_cousin", 11, LDR_UNSUPPORTED, "block_cousi" },
+        { "embedding_length", 16, 20, "\31", 1, LDR_SHAPE, "embed_tokens" }, { "rms_epsilon", 11, 15, "\0\0\300\177", 4, LDR_LIMIT, "epsilon" },
+        { "ml.tokens", 9, 13, "\11", 1, LDR_UNSUPPORTED, "list" }, { "ml.tokens", 9, 17, "\xff\xff\xff\xff\xff\xff", 6, LDR_FORMAT, "claims" },
+        { "token_embd.weight", 17, 0, "token_embe.weight", 17, LDR_MISSING, "token_embd" }, { "blk.0.attn_q.weight", 19, 5, "_", 1, LDR_MISSING, "q_proj" },
+        { "blk.0.attn_k.weight", 19, 11, "q", 1, LDR_FORMAT, "twice" },
+        { "token_embd.weight", 17, 17, "\17", 1, LDR_LIMIT, "dimensions" }, { "token_embd.weight", 17, 21, "\xff\xff\xff\xff\xff\xff\xff\xff", 8, LDR_FORMAT, "2^64" },
+        { "token_embd.weight", 17, 37, "\7", 1, LDR_SHAPE, "block" }, { "token_embd.weight", 17, 37, "\143", 1, LDR_DTYPE, "99" }, { "token_embd.weight", 17, 41, "\1", 1, LDR_FORMAT, "aligned" },
+        { "token_embd.weight", 17, 41, "\0\0\0\0\0\0\0\177", 8, LDR_FORMAT, "truncated" } };
+    tiny_spec s = small_spec("llama");
+    file_bytes g = file_gguf(&s, 3);
+    size_t cut;
+    int llama_states = 0;
+    check_bad(g, bad, sizeof bad / sizeof *bad, NULL);
+    for (cut = 0; cut < g.n - 64; cut += cut < 4096 ? 1 : 997) {      /* cut anywhere, it is refused */
+        unsigned char *copy = (unsigned char *)malloc(cut + 1);
+        float out[9 * 24];
+        ldr_error err;
+        memcpy(copy, g.p, cut);
+        llama_states += states_of(NULL, copy, cut, out, &err);
+        free(copy);
+    }
+    CHECK_INT(llama_states, 0);
+    free(g.p);
+}
+
+TEST(bad_torch_files) {
+    static const bad_file zip[] = {
+        { "PK\5\6", 4, 0, "PK\5\7", 4, LDR_FORMAT, "truncated" }, { "PK\5\6", 4, 16, "\xff\xff\xff\x7f", 4, LDR_FORMAT, "damaged" }, { "PK\1\2", 4, 10, "\10", 1, LDR_UNSUPPORTED, "compressed" },
+        { "PK\1\2", 4, 42, "\1", 1, LDR_FORMAT, "no member" }, { "PK\1\2", 4, 20, "\xff\xff\xff\x7f\xff\xff\xff\x7f", 8, LDR_FORMAT, "truncated" },
+        { "data.pklPK\1\2", 12, 0, "data.pyl", 8, LDR_FORMAT, "PyTorch" } };
+    static const bad_file pickle[] = {
+        { "ccollections", 12, 0, "cposix\nsystem\nx", 15, LDR_UNSUPPORTED, "posix.system" }, { "FloatStorage", 12, 0, "QuickStorage", 12, LDR_UNSUPPORTED, "QuickStorage" },
+        { "_rebuild_tensor_v2", 18, 0, "_rebuild_sparse_te", 18, LDR_UNSUPPORTED, "_rebuild_sparse_te" }, { "storage", 7, 0, "borrage", 7, LDR_FORMAT, "storage" },
+        { "tQK", 3, 0, "tPK", 3, LDR_UNSUPPORTED, "operation 80" }, { "tQK", 3, 0, "tRK", 3, LDR_FORMAT, "pickle" }, { "tQK", 3, 3, "\5", 1, LDR_FORMAT, "reaches behind" },
+        { "tQK\0(J", 6, 0, "tQK\0(j", 6, LDR_FORMAT, "pickle" }, { "u.", 2, 0, "s.", 2, LDR_FORMAT, "" }, { "u.", 2, 0, "uu", 2, LDR_FORMAT, "pickle" } };
+    tiny_spec s = small_spec("bert");
+    char config[1024];
+    int legacy, opened = 0;
+    tiny_config(config, &s);
+    for (legacy = 0; legacy < 2; legacy++) {
+        file_bytes g = file_torch(&s, legacy, "", 0);
+        size_t cut;
+        if (!legacy) check_bad(g, zip, sizeof zip / sizeof *zip, config);
+        check_bad(g, pickle, sizeof pickle / sizeof *pickle, config);
+        for (cut = 0; cut < g.n; cut += cut < 300 ? 1 : 499) {
+            unsigned char *copy = (unsigned char *)malloc(cut + 1);
+            ldr_error err;
+            ldr_weights *w;
+            memset(&err, 0, sizeof err);
+            memcpy(copy, g.p, cut);
+            w = ldr_weights_open_memory(copy, cut, NULL, &err);
+            opened += w != NULL;
+            ldr_weights_close(w);
+            free(copy);
+        }
+        free(g.p);
+    }
+    CHECK_INT(opened, 0);
+}
+
+/* Every allocation fails in turn: a clean error, nothing leaked. */
+TEST(readers_survive_without_memory) {
+    tiny_spec s = small_spec("llama");
+    int form;
+    s.layers = 1;
+    for (form = 0; form < 3; form++) {
+        file_bytes g = form ? file_torch(&s, form - 1, "", 1) : file_gguf(&s, 3);
+        char config[1024];
+        long at;
+        int done = 0;
+        tiny_config(config, &s);
+        for (at = 1; at < 4000 && !done; at++) {
+            ldr_test_heap heap;
+            ldr_model_desc d;
+            ldr_error err;
+            ldr_model *m;
+            memset(&err, 0, sizeof err);
+            memset(&d, 0, sizeof d);
+            d.threads = 1;
+            d.alloc = ldr_test_alloc(&heap, at);
+            m = ldr_model_load_memory(form ? config : NULL, strlen(config), g.p, g.n, NULL, 0, &d, &err);
+            done = m != NULL;
+            if (!m) CHECK_INT(err.status, LDR_MEMORY);
+            ldr_model_free(m);
+            CHECK_INT(heap.live, 0);
+        }
+        CHECK(done);
+        free(g.p);
+    }
+}
+
+/* Frequencies by transformers 5.24 (tests/reference/make_rope.py), theta 10000, heads of 16. */
+TEST(rotary_positions_are_stretched_as_by_transformers) {
+    static const struct { const char *rope; float score; float f[8]; } rows[] = {
+#include "golden/rope.h"
+    };
+    size_t i;
+    int k;
+    for (i = 0; i < sizeof rows / sizeof *rows; i++) {
+        tiny_spec s = small_spec("llama");
+        char config[1024];
+        tiny_model t;
+        ldr_error err;
+        s.heads = s.kv = 2;
+        s.width = 32;
+        s.positions = 64;
+        memset(&t, 0, sizeof t);
+        memset(&err, 0, sizeof err);
+        tiny_config(config, &s);
+        sprintf(config + strlen(config) - 1, ",\"rope_parameters\":%s}", rows[i].rope);
+        t.weights = tiny_weights(&s, &t.size);
+        t.m = ldr_model_load_memory(config, strlen(config), t.weights, t.size, NULL, 0, NULL, &err);
+        CHECK_STR(err.message, "");
+        for (k = 0; t.m && k < 8; k++) CHECK_NEAR(t.m->frequency[k], rows[i].f[k], 1e-6 * (double)rows[i].f[k]);
+        if (t.m) CHECK_NEAR(t.m->rope[0].score, rows[i].score * rows[i].score, 1e-5);
+        tiny_close(&t);
+    }
+}
+
+/* ---- files that others wrote --------------------------------------------------------------- */
+
+/* Cases of a golden file against a model: the largest difference of any layer, or -1. */
+static double golden_difference(const ldr_model *m, const char *golden, ldr_error *err) {
+    ldr_weights *g = ldr_weights_open(golden, NULL, err);
+    double worst = 0;
+    int c, layer;
+    for (c = 0; g && m && c < 3; c++) {
+        const ldr_tensor *ids, *types, *mask;
+        char name[64];
+        int32_t rows, length, r, i;
+        sprintf(name, "case%d.input_ids", c);
+        ids = ldr_weights_find(g, name);
+        sprintf(name, "case%d.token_type_ids", c);
+        types = ldr_weights_find(g, name);
+        sprintf(name, "case%d.attention_mask", c);
+        mask = ldr_weights_find(g, name);
+        sprintf(name, "case%d.task_type_ids", c);
+        if (!ids || ids->dims != 2 || ldr_weights_find(g, name)) continue;
+        rows = (int32_t)ids->shape[0];
+        length = (int32_t)ids->shape[1];
+        for (layer = 0; layer <= m->layers; layer++) {
+            const ldr_tensor *want;
+            sprintf(name, "case%d.hidden.%d", c, layer);
+            want = ldr_weights_find(g, name);
+            for (r = 0; want && r < rows; r++) {
+                int32_t in[64], seg[64], offsets[2], n = 0;
+                size_t w = (size_t)m->shape.width;
+                float *got, *b;
+                ldr_batch batch;
+                for (i = 0; i < length && i < 64; i++) {
+                    size_t at = (size_t)(r * length + i) * 8;
+                    if (mask && !ldr__load_u64((const unsigned char *)mask->data + at)) break;
+                    in[n] = (int32_t)ldr__load_u64((const unsigned char *)ids->data + at);
+                    seg[n++] = types ? (int32_t)ldr__load_u64((const unsigned char *)types->data + at) : 0;
+                }
+                batch = one_sequence(offsets, in, n);
+                batch.segments = seg;
+                got = (float *)malloc((size_t)n * w * sizeof *got);
+                b = (float *)malloc((size_t)n * w * sizeof *b);
+                ldr_tensor_read(b, want, (uint64_t)r * (uint64_t)length * w, (size_t)n * w);
+                if (ldr_model_hidden(m, got, &batch, layer, err)) worst = 1e30;
+                else for (i = 0; i < n * (int32_t)w; i++) worst = fmax(worst, fabs((double)got[i] - (double)b[i]));
+                free(got);
+                free(b);
+            }
+        }
+    }
+    ldr_weights_close(g);
+    return g && m ? worst : -1;
+}
+
+TEST(outside_families_equal_transformers) {
+    static const char *const dirs[] = {
+        "bert-mlm", "bert-cls", "bert-base", "bert-tokcls", "bert-qa", "roberta-mlm", "roberta-cls", "xlm-roberta-mlm", "xlm-roberta-cls", "camembert-mlm",
+        "distilbert-mlm", "distilbert-cls", "electra-disc", "electra-mlm", "electra-cls", "albert-mlm", "mpnet-mlm", "mpnet-cls", "modernbert-mlm", "modernbert-cls",
+        "nomic-bert-mlm", "gte-mlm", "gte-cls", "ernie-cls", "roformer-mlm", "roformer-cls", "eurobert-mlm", "megatron-bert-mlm", "gpt2", "gpt2-scaled",
+        "gpt2-cls", "gpt_neo", "opt", "llama", "llama-llama3rope", "llama-linear", "llama-yarn", "llama-oldcfg", "llama-cls", "mistral", "qwen2", "qwen2-window",
+        "starcoder2", "smollm3" };
+    char path[1024], golden[1100];
+    double worst = 0;
+    size_t i;
+    if (!ldr_test_data_path(path, sizeof path, "models/hf/bert-mlm/config.json")) SKIP("no models/hf (set LADDER_DATA to the data folder)");
+    for (i = 0; i < sizeof dirs / sizeof *dirs; i++) {
+        char name[128];
+        ldr_error err;
+        ldr_model *m;
+        double e;
+        memset(&err, 0, sizeof err);
+        sprintf(name, "models/hf/%s", dirs[i]);
+        CHECK(ldr_test_data_path(path, sizeof path, name));
+        m = ldr_model_load(path, NULL, &err);
+        CHECK_STR(err.message, "");
+        sprintf(golden, "%s/golden.safetensors", path);
+        e = golden_difference(m, golden, &err);
+        if (!(e >= 0 && e <= 2e-5)) printf("  %s: %g %s\n", dirs[i], e, err.message);
+        CHECK(e >= 0 && e <= 2e-5);
+        worst = fmax(worst, e);
+        ldr_model_free(m);
+    }
+    printf("  %d directories: every layer within %.1e\n", (int)(sizeof dirs / sizeof *dirs), worst);
+}
+
+TEST(outside_containers) {
+    static const struct { const char *dir, *golden, *says; } rows[] = {
+        { "zip", "", NULL }, { "legacy", "", NULL }, { "zip-proto4", "", NULL }, { "sharded-safetensors", "", NULL }, { "sharded-bin", "", NULL }, { "parameters", "", NULL },
+        { "training-checkpoint", "", NULL }, { "bf16", "bf16", NULL }, { "f16", "f16", NULL }, { "zip-bf16", "bf16", NULL },
+        { "malicious", NULL, "posix.system" }, { "malicious-legacy", NULL, "posix.system" }, { "views", NULL, "unused.expanded" } };
+    static const char *const kinds[] = { "bert", "llama" }, *const sources[] = { "models/hf/bert-tokcls", "models/hf/llama-llama3rope" };
+    char path[1024], golden[1200];
+    size_t i, k;
+    if (!ldr_test_data_path(path, sizeof path, "models/hf/containers/expected.json")) SKIP("no models/hf/containers (set LADDER_DATA to the data folder)");
+    for (k = 0; k < 2; k++)
+        for (i = 0; i < sizeof rows / sizeof *rows; i++) {
+            char name[128];
+            ldr_error err;
+            ldr_model *m;
+            memset(&err, 0, sizeof err);
+            sprintf(name, "models/hf/containers/%s-%s", kinds[k], rows[i].dir);
+            CHECK(ldr_test_data_path(path, sizeof path, name));
+            m = ldr_model_load(path, NULL, &err);
+            if (!rows[i].golden) {
+                CHECK(m == NULL && strstr(err.message, rows[i].says) != NULL);
+                if (strcmp(rows[i].dir, "views") == 0) {           /* turned and cut tensors; what is too much is allowed by name */
+                    ldr_model_desc d;
+                    memset(&d, 0, sizeof d);
+                    memset(&err, 0, sizeof err);
+                    d.allow = "unused.expanded";
+                    m = ldr_model_load(path, &d, &err);
+                    CHECK_STR(err.message, "");
+                    ldr_test_data_path(golden, sizeof golden - 30, sources[k]);
+                    strcat(golden, "/golden.safetensors");
+                    CHECK_NEAR(golden_difference(m, golden, &err), 0, 2e-5);
+                    ldr_model_free(m);
+                }
+                continue;
+            }
+            CHECK_STR(err.message, "");
+            if (*rows[i].golden) sprintf(name, "models/hf/containers/%s-%s", kinds[k], rows[i].golden);
+            else sprintf(name, "%s", sources[k]);
+            ldr_test_data_path(golden, sizeof golden - 30, name);
+            strcat(golden, "/golden.safetensors");
+            CHECK_NEAR(golden_difference(m, golden, &err), 0, 2e-5);
+            ldr_model_free(m);
+        }
+}
+
+TEST(outside_gguf_files) {
+    static const char *const files[] = {
+        "llama-f32", "llama-f16", "llama-bf16", "llama-q8_0", "llama-q4_0", "llama-q4_1", "llama-q5_0", "llama-q5_1", "llama256-q2_k", "llama256-q3_k", "llama256-q4_k",
+        "llama256-q4_k_m", "llama256-q5_k", "llama256-q6_k", "llama256-iq4_nl", "llama256-iq4_xs", "llama256-q8_0", "qwen2-f32", "qwen2-q4_0", "bert-f32", "bert-q5_1",
+        "nomic-bert-f32", "nomic-bert-q8_0" };
+    char path[1024];
+    double worst = 0;
+    size_t i;
+    ldr_error err;
+    ldr_weights *g;
+    memset(&err, 0, sizeof err);
+    if (!ldr_test_data_path(path, sizeof path, "models/hf/gguf/golden.safetensors")) SKIP("no models/hf/gguf (set LADDER_DATA to the data folder)");
+    g = ldr_weights_open(path, NULL, &err);
+    for (i = 0; i < sizeof files / sizeof *files; i++) {
+        char name[128];
+        const char *dash = strrchr(files[i], '-');
+        int32_t ids[64], offsets[2], k, n;
+        const ldr_tensor *in, *want;
+        ldr_batch b;
+        ldr_model *m;
+        sprintf(name, "models/hf/gguf/%s.gguf", files[i]);
+        CHECK(ldr_test_data_path(path, sizeof path, name));
+        m = ldr_model_load(path, NULL, &err);
+        CHECK_STR(err.message, "");
+        sprintf(name, "%.*s.input_ids", (int)(dash - files[i]), files[i]);
+        in = ldr_weights_find(g, name);
+        sprintf(name, "%s.hf_logits", files[i]);
+        want = ldr_weights_find(g, name);
+        if (!want) sprintf(name, "%s.hf_embeddings", files[i]);
+        if (!want) want = ldr_weights_find(g, name);
+        CHECK(m && in && want);
+        if (m && in && want) {
+            size_t columns = (size_t)want->shape[1], rows = (size_t)want->shape[0], at;
+            float *hidden, *got, *to;
+            n = (int32_t)in->shape[1];
+            for (k = 0; k < n; k++) ids[k] = (int32_t)ldr__load_u64((const unsigned char *)in->data + 8 * k);
+            hidden = (float *)malloc((size_t)n * (size_t)m->shape.width * sizeof *hidden);
+            to = (float *)malloc((size_t)n * columns * sizeof *to);
+            b = one_sequence(offsets, ids, n);
+            CHECK_INT(ldr_model_hidden(m, hidden, &b, -1, &err), LDR_OK);
+            got = strstr(want->name, "logits") ? to : hidden;
+            if (got == to) CHECK_INT(ldr_model_logits(m, to, hidden, n, &err), LDR_OK);
+            got += ((size_t)n - rows) * columns;
+            for (at = 0; at < rows * columns; at++) worst = fmax(worst, fabs((double)got[at] - (double)ldr__load(want->data, LDR_F32, at)));
+            free(hidden);
+            free(to);
+        }
+        ldr_model_free(m);
+    }
+    CHECK(worst < 5e-5);
+    printf("  %d files: within %.1e of transformers on the same weights\n", (int)(sizeof files / sizeof *files), worst);
+    ldr_weights_close(g);
+}
+
+TEST(outside_blocks_are_unpacked_bit_for_bit) {
+    char path[1024], name[64];
+    ldr_error err;
+    ldr_weights *w;
+    int d;
+    memset(&err, 0, sizeof err);
+    if (!ldr_test_data_path(path, sizeof path, "models/hf/gguf/blocks.safetensors")) SKIP("no models/hf/gguf (set LADDER_DATA to the data folder)");
+    w = ldr_weights_open(path, NULL, &err);
+    CHECK(w != NULL);
+    for (d = LDR_Q8_0; w && d < LDR_DTYPE_COUNT; d++) {
+        const ldr_tensor *raw, *want;
+        const ldr__kernels *sets[KERNEL_SETS];
+        int count = kernel_sets(sets), k;
+        sprintf(name, "%s.raw", ldr_dtype_name((ldr_dtype)d));
+        raw = ldr_weights_find(w, name);
+        sprintf(name, "%s.f32", ldr_dtype_name((ldr_dtype)d));
+        want = ldr_weights_find(w, name);
+        CHECK(raw && want);
+        for (k = 0; raw && want && k < count; k++) {
+            float *got = (float *)malloc((size_t)want->bytes);
+            sets[k]->to_float(got, raw->data, (ldr_dtype)d, (size_t)want->shape[0]);
+            CHECK(memcmp(got, want->data, (size_t)want->bytes) == 0);
+            free(got);
+        }
+    }
+    ldr_weights_close(w);
+}
+
+#define TESTS(X)                                                                                                          \
+    X(gguf_is_the_same_model) X(torch_files_are_the_same_model) X(the_wrong_thing_is_named) X(bad_gguf_files) X(bad_torch_files) X(readers_survive_without_memory) \
+    X(rotary_positions_are_stretched_as_by_transformers) X(outside_families_equal_transformers) X(outside_containers) X(outside_gguf_files)  \
+    X(outside_blocks_are_unpacked_bit_for_bit)
+LDR_TEST_MAIN("files", TESTS)
