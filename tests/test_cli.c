@@ -55,7 +55,8 @@ TEST(usage_errors) {
         "train --model m --train t", "train --model m --train t --out o --task nothing", "train --model m --train t --out o --method head --preset clue", "train --model m --train t --out o --method full --successors 2", "train --model m --train t --out o --replace-until 0.5", "train --replace-rate 1.5",
         "train --replace-schedule cosine", "train --cache-type f16", "train --cache-fill both",
         "train --model m --train t --out o --cache-type int8", "train --model m --train t --out o --tap-type int8 --cache ram", "train --model m --train t --out o --tap-type bf16 --method lora", "train --tap-type f16", "train --model m --train t --out o --method head --recompute", "train --model m --train t --out o --cache off --cache-fill layers", "inspect --release f",
-        "eval --model m", "predict --model m", "predict --model m --ladder l a b", "predict --model m --ladder l --epochs 3", "features --model m --pool max", "tokenize", "inspect", "plan extra --model m" };
+        "eval --model m", "predict --model m", "predict --model m --ladder l a b", "predict --model m --ladder l --epochs 3", "train --model m --train t --out o --patience 1", "train --model m --train t --out o --task tnews --columns text,label",
+        "train --model m --train t --out o --task tnews --many-labels", "train --model m --train t --out o --skip-bad", "train --model m --train t --out o --regress --balance", "train --model m --train t --out o --regress --many-labels", "features --model m --pool max", "tokenize", "inspect", "plan extra --model m" };
     size_t i, n;
     NEED_PROGRAM();
     for (i = 0; i < sizeof lines / sizeof *lines; i++) {
@@ -613,9 +614,68 @@ TEST(task_examples_are_counted) {
     if (!found) SKIP("no tasks or models (set LADDER_DATA to the data folder)");
 }
 
+#define QUICK "--method head --recipe plain --epochs 4 --batch 4 --seed 1"
+
+/* Train, eval and predict read the same file the same way, from wherever it comes. */
+TEST(one_reader_for_all_commands) {
+    char model[LADDER_MAX_PATH];
+    NEED_PROGRAM();
+    NEED_MODEL(model, "en-mini");
+    CHECK(write_texts());
+    EXPECT(0, "$L train --model '%s' --train train.tsv --out l " QUICK, model);
+    CHECK(holds("out", "2 classes: minus 20, plus 20"));
+    EXPECT(0, "M='%s'; cut -f1 dev.tsv > labels; cut -f2 dev.tsv > texts; paste texts labels > swapped.tsv; $L predict --model $M --ladder l texts > p1; "
+              "$L predict --model $M --ladder l dev.tsv > p2; cmp p1 p2 && test $(wc -l < p1) = 40", model);
+    EXPECT(0, "M='%s'; $L predict --model $M --ladder l < dev.tsv | cmp p1 - && $L predict --model $M --ladder l - < dev.tsv | cmp p1 -", model);
+    EXPECT(0, "M='%s'; $L predict --model $M --ladder l --columns text,label swapped.tsv | cmp p1 - && $L predict --model $M --ladder l --columns text,- swapped.tsv | cmp p1 -", model);
+    EXPECT(0, "(echo 'text,label'; tr '\\t' ',' < swapped.tsv) > named.csv; $L predict --model '%s' --ladder l named.csv | cmp p1 -", model);
+    EXPECT(0, "M='%s'; sed 's/.*/{\"text\":\"&\"}/' texts > texts.jsonl; $L predict --model $M --ladder l texts.jsonl | cmp p1 - && $L predict --model $M --ladder l --json < texts.jsonl | cmp p1 -", model);
+    EXPECT(0, "M='%s'; $L eval --model $M --ladder l --data dev.tsv > e1; $L eval --model $M --ladder l --data named.csv | cmp e1 - && $L eval --model $M --ladder l --data - < dev.tsv | cmp e1 -", model);
+    EXPECT(0, "printf 'a good film\\n\\na bad film\\n' | $L predict --model '%s' --ladder l > p4; test $(wc -l < p4) = 3", model);     /* an empty text is a text */
+    EXPECT(0, "(cat texts; echo 'a film with a very long name') | $L predict --model '%s' --ladder l --max-len 7", model);
+    CHECK(holds("err", "1 of 41 texts are longer than 7 tokens and were cut"));
+    EXPECT(0, "$L train --model '%s' --train swapped.tsv --columns text,label --max-len 4 --out k " QUICK, model);
+    CHECK(holds("err", "40 of 40 texts are longer than 4 tokens and were cut"));
+    EXPECT(1, "$L train --model '%s' --train - --dev - --out k " QUICK " < train.tsv", model);
+    EXPECT(1, "$L train --model '%s' --train train.tsv --encoding gbk --out k " QUICK, model);
+    CHECK(holds("err", "\"gbk\"") && holds("err", "iconv"));
+    EXPECT(1, "$L train --model '%s' --train train.tsv --columns text --out k " QUICK, model);
+    EXPECT(1, "printf 'a good film\\nb\\377\\n' | $L predict --model '%s' --ladder l", model);
+    CHECK(holds("err", "line 2"));
+}
+
+/* The entity's own text is in the file, so a wrong place is seen; CoNLL has no places. */
+TEST(entities_are_where_they_are_said_to_be) {
+    static const char good[] = "{\"text\": \"Ann is in Rome.\", \"label\": {\"name\": {\"Ann\": [[0, 2]]}, \"place\": {\"Rome\": [[10, 13]]}}}\n";
+    static const char bad[] = "{\"text\": \"Ann is in Rome.\", \"label\": {\"place\": {\"Rome\": [[11, 14]]}}}\n";
+    static const char past[] = "{\"text\": \"Ann\", \"label\": {\"name\": {\"Ann\": [[0, 9223372036854775807]]}}}\n";
+    static const char conll[] = "-DOCSTART- -X- O O\n\nAnn NNP I-PER\nis VBZ O\nin IN O\nNew NNP B-LOC\nYork NNP E-LOC\n\n\xe5\x8c\x97\tS-LOC\r\n\xe4\xba\xac\tO\r\n";
+    char model[LADDER_MAX_PATH], text[1024];
+    NEED_PROGRAM();
+    NEED_MODEL(model, "en-mini");
+    snprintf(text, sizeof text, "%s%s%s", good, bad, past);
+    CHECK(put_file("bad.json", text) && put_file("good.json", good) && put_file("a.conll", conll));
+    EXPECT(1, "$L train --model '%s' --task cluener --train bad.json --out l " QUICK, model);
+    CHECK(holds("err", "2 of 4 entities") && holds("err", "line 2") && holds("err", "\"ome.\""));
+    EXPECT(0, "$L train --model '%s' --task cluener --train bad.json --skip-bad --out l " QUICK, model);
+    CHECK(holds("err", "2 texts left out") && holds("out", "train: 1 texts"));
+    EXPECT(0, "$L train --model '%s' --task cluener --train good.json --max-len 4 --out l " QUICK, model);
+    CHECK(holds("err", "1 entities lie behind the cut"));
+    EXPECT(1, "$L train --model '%s' --task cluener --train - --out l " QUICK " < good.json", model);
+    EXPECT(0, "$L train --model '%s' --task conll --train a.conll --out l " QUICK " --epochs 30", model);
+    CHECK(holds("out", "train: 2 texts") && holds("out", "entities: LOC, PER"));
+    EXPECT(0, "$L eval --model '%s' --ladder l --data a.conll --json | grep -q '\"value\":1[,}]'", model);
+    EXPECT(0, "$L predict --model '%s' --ladder l a.conll | grep -q '\"start\":10,\"end\":18,\"text\":\"New York\"'", model);
+    EXPECT(0, "echo 'Ann is in New York' | $L predict --model '%s' --ladder l | grep -q 'New York'", model);
+    EXPECT(1, "printf 'Ann X\\n' > b.conll; $L eval --model '%s' --ladder l --data b.conll", model);
+    CHECK(holds("err", "line 1"));
+    EXPECT(1, "printf 'is O\\nAnn\\n' > b.conll; $L eval --model '%s' --ladder l --data b.conll", model);
+    CHECK(holds("err", "line 2"));
+}
+
 #define TESTS(X) X(usage_errors) X(help_and_version) X(bad_weight_files_fail) X(bad_data_files_fail) X(labels_that_training_never_saw) X(several_labels_a_text) X(tokenize_and_features) X(inspect_and_plan_are_json) X(the_plan_is_the_peak) X(inspect_lists_what_a_broken_model_holds) \
     X(quantize_makes_a_whole_model) X(train_eval_predict) X(the_default_ladder_is_not_below_the_head) X(theseus_makes_a_smaller_model) X(same_seed_same_bytes) X(resume_changes_nothing) X(interrupt_and_resume_change_nothing) X(the_cache_lies_in_a_folder) X(numbers_are_predicted) \
-    X(entities_have_character_offsets) X(task_files_are_understood) X(task_examples_are_counted)
+    X(entities_have_character_offsets) X(task_files_are_understood) X(task_examples_are_counted) X(one_reader_for_all_commands) X(entities_are_where_they_are_said_to_be)
 
 #else
 

@@ -25,10 +25,10 @@ static void print_features(const run *r, const ldr_encoding *c, float *hidden, i
 }
 
 /* Scores of the head in the file of hidden[T,d], which is freed. */
-static float *features_logits(run *r, float *hidden, int32_t rows) {
-    float *logits = (float *)malloc((size_t)rows * (size_t)r->info.vocabulary * sizeof *logits);
+static float *features_logits(run *r, float *hidden, int32_t count) {
+    float *logits = (float *)malloc((size_t)count * (size_t)r->info.vocabulary * sizeof *logits);
     if (!logits) fail(r, LDR_MEMORY, "out of memory", "");
-    else if (ldr_model_logits(r->model, logits, hidden, rows, &r->err)) {
+    else if (ldr_model_logits(r->model, logits, hidden, count, &r->err)) {
         free(logits);
         logits = NULL;
     }

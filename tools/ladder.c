@@ -195,7 +195,8 @@ typedef struct options {
     float       replace_rate, replace_until, alpha, lr, lr_scale, warmup, weight_decay, dropout, label_smoothing, clip, masked, word_weight, text_weight, layer_weight;
     uint64_t    seed;
     int32_t     rungs[MAX_RUNGS], rung_count;
-    int32_t     many_labels, baselines, search, multi;
+    const char *encoding, *columns;
+    int32_t     many_labels, baselines, search, multi, skip_bad;
 } options;
 
 /* OFF kinds: a given 0 means "none" and is kept as -1, because a 0 in a description means "the default". */
@@ -274,6 +275,9 @@ static const option option_table[] = {
     { "--task", KIND_TEXT, AT(task), CMD_FIT | CMD_EVAL, 0, "NAME", 0, 0, "a known task: its reader, head, metric and recipe" },
     { "--many-labels", KIND_FLAG, AT(many_labels), CMD_FIT, 0, NULL, 0, 0, "without a task: a label of its own for every text is meant, and no mistake" },
     { "--multi", KIND_FLAG, AT(multi), CMD_FIT, 0, NULL, 0, 0, "without a task: a text has any number of labels, a|b, or an array in JSON" },
+    { "--columns", KIND_TEXT, AT(columns), CMD_FIT | CMD_EVAL | CMD_PREDICT, 0, "LIST", 0, 0, "what TSV and CSV files hold, in order: text,-,label; label,text,text2 if neither this nor a first line of names says it" },
+    { "--encoding", KIND_TEXT, AT(encoding), CMD_FIT | CMD_EVAL | CMD_PREDICT, 0, "NAME", 0, 0, "of the files: utf-8 (if not given), utf-16 (known by its mark), utf-16le, utf-16be, latin-1, windows-1252" },
+    { "--skip-bad", KIND_FLAG, AT(skip_bad), CMD_FIT | CMD_EVAL, 0, NULL, 0, 0, "entities that are not at their places: leave these texts out instead of refusing the file" },
     { "--regress", KIND_FLAG, AT(regress), CMD_FIT, 0, NULL, 0, 0, "without a task: labels are numbers to be predicted" },
     { "--method", KIND_WORD, AT(method), CMD_ONE, 0, "ladder|head|full|bitfit|lora|adapter|prompt|prefix|theseus", 0, 0, "what is trained; all but the first two go back through the backbone" },
     { "--rank", KIND_COUNT, AT(rank), CMD_FIT, 0, "N", 1, 4096, "lora, and copies of a ladder: of the update; 8, and 16 in a ladder, if not given" },
@@ -349,6 +353,7 @@ static const option option_table[] = {
     { "--json", KIND_FLAG, AT(json), CMD_FEATURES, 0, NULL, 0, 0,
       "a JSON value a line: \"text\", {\"text\":..,\"pair\":..} or {\"ids\":[..],\"types\":[..]}" },
     { "--json", KIND_FLAG, AT(json), CMD_TOKENIZE, 0, NULL, 0, 0, "a JSON value a line in and out: \"text\" or {\"text\":..,\"pair\":..}; --decode: [ids]" },
+    { "--json", KIND_FLAG, AT(json), CMD_PREDICT, 0, NULL, 0, 0, "what is read are JSON values: \"text\" or an example" },
     { "--json", KIND_FLAG, AT(json), CMD_FIT | CMD_EVAL | CMD_INSPECT, 0, NULL, 0, 0, "print the result as one line of JSON" },
     { "--help", KIND_FLAG, AT(help), CMD_ALL, 0, NULL, 0, 0, "this list" },
 };
@@ -359,7 +364,7 @@ static const struct command { const char *name; unsigned bit; const char *takes,
     { "train", CMD_TRAIN, "", "fine-tune: train a ladder on labelled texts" },
     { "compare", CMD_COMPARE, "", "train with several methods and seeds; a table of scores, time and memory" },
     { "eval", CMD_EVAL, "", "score a trained ladder on labelled texts" },
-    { "predict", CMD_PREDICT, " [FILE]", "one JSON object for each line of FILE or standard input; a TAB separates a pair" },
+    { "predict", CMD_PREDICT, " [FILE]", "one JSON object for each text of FILE (read as train does, labels or none) or line of standard input" },
     { "features", CMD_FEATURES, "", "hidden states of standard input's lines as JSON lines" },
     { "tokenize", CMD_TOKENIZE, "", "token ids of standard input's lines, or --decode" },
     { "inspect", CMD_INSPECT, " FILE|DIR", "tensors and metadata of a weight file, a ladder file or a model" },
@@ -541,6 +546,10 @@ static int check_needed(const struct command *c, const options *o) {
         if (o->truncate && !o->max_len) return usage_error(c, "--truncate", "has no effect without --max-len");
     }
     if (o->multi && (o->task || o->regress)) return usage_error(c, "--multi", o->task ? "does not go with --task, which knows its labels" : "does not go with --regress");
+    if (o->task && (o->columns || o->many_labels) && c->bit != CMD_PREDICT) return usage_error(c, o->columns ? "--columns" : "--many-labels", "does not go with --task, which knows its files");
+    if (o->skip_bad && !o->task && c->bit != CMD_EVAL) return usage_error(c, "--skip-bad", "has no effect without a --task that has entities");
+    if (o->regress && (o->many_labels || o->balance || o->label_smoothing > 0)) return usage_error(c, o->many_labels ? "--many-labels" : o->balance ? "--balance" : "--label-smoothing", "has no effect with --regress");
+    if (o->patience > 0 && !o->dev && !o->task && c->bit != CMD_PLAN) return usage_error(c, "--patience", "has no effect without --dev");
     if (o->task && o->regress) return usage_error(c, "--regress", "does not go with --task, which knows its labels");
     if (o->targets && !target_bits(o->targets)) return usage_error(c, "--targets", "takes some of query,key,value,output,gate,up,down");
     if (c->bit == CMD_COMPARE) return EXIT_DONE;           /* it gives each method the options that are for it */
@@ -588,7 +597,7 @@ static int parse_options(const struct command *c, options *o, int argc, char **a
 
 /* ---- tasks ---------------------------------------------------------------------------- */
 
-typedef enum task_format { FORMAT_TSV, FORMAT_JSON, FORMAT_ENTITIES } task_format;
+typedef enum task_format { FORMAT_TSV, FORMAT_JSON, FORMAT_ENTITIES, FORMAT_CONLL } task_format;
 
 /* Names and columns are those of label, text and second text, as the task's own files have them. A
    TSV file's first line is a header when its label column holds the label's name. Lengths, batches
@@ -611,6 +620,7 @@ static const task_info task_table[] = {
     { "ocnli", FORMAT_JSON, LDR_HEAD_CLASSIFY, LDR_METRIC_ACCURACY, 128, 32, 10, 0, { "label", "sentence1", "sentence2" }, { 0, 0, 0 }, "-" },
     { "csl", FORMAT_JSON, LDR_HEAD_CLASSIFY, LDR_METRIC_ACCURACY, 128, 32, 10, 0, { "label", "keyword", "abst" }, { 0, 0, 0 }, NULL },
     { "cluener", FORMAT_ENTITIES, LDR_HEAD_TOKENS, LDR_METRIC_ENTITY_F1, 256, 32, 10, 0, { "label", "text", NULL }, { 0, 0, 0 }, NULL },
+    { "conll", FORMAT_CONLL, LDR_HEAD_TOKENS, LDR_METRIC_ENTITY_F1, 256, 32, 10, 0, { "label", "text", NULL }, { 0, 0, 0 }, NULL },
     { "chnsenticorp", FORMAT_TSV, LDR_HEAD_CLASSIFY, LDR_METRIC_ACCURACY, 256, 32, 10, 0, { "label", NULL, NULL }, { 1, 0, -1 }, NULL },
     { "sst2", FORMAT_TSV, LDR_HEAD_CLASSIFY, LDR_METRIC_ACCURACY, 128, 32, 10, 0, { "label", NULL, NULL }, { 1, 0, -1 }, NULL },
     { "cola", FORMAT_TSV, LDR_HEAD_CLASSIFY, LDR_METRIC_MATTHEWS, 128, 32, 20, 0, { "label", NULL, NULL }, { 1, 3, -1 }, NULL },
@@ -629,9 +639,9 @@ static const task_info *find_task(const char *name) {
 }
 
 /* File names under which tasks come, by role; the first that is there is taken. */
-static const char *const train_names[] = { "train.json", "train.50k.json", "train.10k.json", "train_few_all.json", "train.jsonl", "train.tsv", "train.txt", "in_domain_train.tsv", "msr_paraphrase_train.txt", NULL };
-static const char *const dev_names[] = { "dev.json", "dev_few_all.json", "dev.jsonl", "dev.tsv", "dev.txt", "in_domain_dev.tsv", "msr_paraphrase_test.txt", NULL };
-static const char *const test_names[] = { "test_public.json", "test.json", "test.jsonl", "test.tsv", "test.txt", "out_of_domain_dev.tsv", NULL };
+static const char *const train_names[] = { "train.json", "train.50k.json", "train.10k.json", "train_few_all.json", "train.jsonl", "train.tsv", "train.txt", "train.conll", "in_domain_train.tsv", "msr_paraphrase_train.txt", NULL };
+static const char *const dev_names[] = { "dev.json", "dev_few_all.json", "dev.jsonl", "dev.tsv", "dev.txt", "dev.conll", "in_domain_dev.tsv", "msr_paraphrase_test.txt", NULL };
+static const char *const test_names[] = { "test_public.json", "test.json", "test.jsonl", "test.tsv", "test.txt", "test.conll", "out_of_domain_dev.tsv", NULL };
 
 /* `path` itself, or the file of that role when path is a directory that holds one (then in buffer). */
 static const char *file_for_role(const char *path, const char *const *names, char buffer[LADDER_MAX_PATH]) {
@@ -678,13 +688,17 @@ static int compare_names(const void *a, const void *b) {
 }
 
 enum { MAX_TYPE = 64, MAX_LABEL = MAX_TYPE + 2 };
-typedef struct span { char type[MAX_TYPE]; int64_t first, last; } span;     /* characters, both included */
+typedef struct span { char type[MAX_TYPE]; int32_t first, last; } span;     /* characters, both included */
 
 /* One pass over a task's file. The library's reader holds the file and the fields of the example
    under way; row_fn takes each example from there. */
 typedef struct rows {
     ldr__reader   r;
     const task_info *task;
+    int           skip_bad;
+    int32_t       entities, bad, dropped, lost;    /* lost: behind what is left of a text that was cut */
+    char          first_bad[256];
+    struct answers *answers;               /* predict: where texts go                         */
     span         *spans;
     int32_t       span_count, span_capacity;
     name_list    *names;                   /* first pass: the labels seen                     */
@@ -698,7 +712,7 @@ static ldr_status row_labels(rows *s, int pair, size_t at, ldr_error *err) {
     int32_t i;
     (void)pair;
     (void)at;
-    if (s->task->format != FORMAT_ENTITIES) return add_name(s->names, (const char *)s->r.field[LDR__FIELD_LABEL], err);
+    if (s->task->head != LDR_HEAD_TOKENS) return add_name(s->names, (const char *)s->r.field[LDR__FIELD_LABEL], err);
     for (i = 0; i < s->span_count; i++)
         if (add_name(s->names, s->spans[i].type, err)) return LDR_MEMORY;
     return LDR_OK;
@@ -740,6 +754,7 @@ static ldr_status mark_span(rows *s, const span *e, const char *t, size_t n, siz
         s->classes[i] = begin + inside;
         inside = 1;
     }
+    s->lost += !inside && c->cut > 0;
     return LDR_OK;
 }
 
@@ -761,6 +776,7 @@ static ldr_status row_entities(rows *s, int pair, size_t at, ldr_error *err) {
     for (i = 0; i < s->span_count && !status; i++) status = mark_span(s, &s->spans[i], t, n, at, err);
     if (status) return status;
     memset(&e, 0, sizeof e);
+    s->r.d->cut += s->encoding.cut > 0;
     e.count = s->encoding.count;
     e.ids = s->encoding.ids;
     e.segments = s->encoding.segments;
@@ -836,11 +852,12 @@ static ldr_status copy_member(rows *s, int f, const ldr_json *j, int32_t node, s
 static ldr_status read_json(rows *s, const ldr_json *j, int32_t object, size_t base, ldr_error *err) {
     size_t at = base + ldr_json_node_at(j, object)->begin;
     int f;
+    if (s->r.unlabelled && ldr_json_node_at(j, object)->type == LDR_JSON_STRING) return ldr__reader_object(&s->r, j, object, base, err);
     for (f = 0; f < LDR__FIELDS; f++) {
         const char *name = s->task->field[f];
         int32_t node = name ? ldr_json_get(j, object, name) : -1;
         ldr_status status;
-        if (!name) continue;
+        if (!name || (f == LDR__FIELD_LABEL && s->r.unlabelled)) continue;
         if (node < 0) return ldr__fail(err, LDR_DATA, at, "line %I: the example has no member \"%s\"", ldr__reader_line(&s->r, at), name);
         status = copy_member(s, f, j, node, base, err);
         if (status) return status;
@@ -848,11 +865,9 @@ static ldr_status read_json(rows *s, const ldr_json *j, int32_t object, size_t b
     return give_row(s, s->task->field[LDR__FIELD_TEXT2] != NULL, at, err);
 }
 
-static ldr_status add_span(rows *s, const ldr_json *j, int32_t type, int32_t place, size_t base, ldr_error *err) {
-    const ldr_json_node *n = ldr_json_node_at(j, place);
-    int64_t first = -1, last = -1;
-    if (n->type == LDR_JSON_ARRAY && n->count == 2 && (!ldr__json_integer(j, n->first, &first) || !ldr__json_integer(j, ldr_json_node_at(j, n->first)->next, &last))) first = -1;
-    if (first < 0 || last < first) return ldr__reader_fail(&s->r, base + n->begin, err, "an entity's place is [first,last], counted in characters");
+static ldr_status add_span(rows *s, const char *type, size_t n, int32_t first, int32_t last, size_t at, ldr_error *err) {
+    span *e;
+    if (n >= MAX_TYPE) return ldr__reader_fail(&s->r, at, err, "the name of an entity type is too long");
     if (s->span_count == s->span_capacity) {
         int32_t capacity = s->span_capacity ? s->span_capacity * 2 : 16;
         span *spans = (span *)realloc(s->spans, (size_t)capacity * sizeof *spans);
@@ -860,17 +875,45 @@ static ldr_status add_span(rows *s, const ldr_json *j, int32_t type, int32_t pla
         s->spans = spans;
         s->span_capacity = capacity;
     }
-    if (ldr_json_string(s->spans[s->span_count].type, MAX_TYPE, j, type) >= MAX_TYPE) return ldr__reader_fail(&s->r, base, err, "the name of an entity type is too long");
-    s->spans[s->span_count].first = first;
-    s->spans[s->span_count++].last = last;
+    e = &s->spans[s->span_count++];
+    memcpy(e->type, type, n);
+    e->type[n] = 0;
+    e->first = first;
+    e->last = last;
     return LDR_OK;
+}
+
+/* An entity's place, if the text there is the entity; otherwise it is counted, and the first is told. */
+static ldr_status read_place(rows *s, const ldr_json *j, int32_t type, int32_t entity, int32_t place, size_t base, ldr_error *err) {
+    const ldr_json_node *n = ldr_json_node_at(j, place), *e = ldr_json_node_at(j, entity);
+    const char *t = (const char *)s->r.field[LDR__FIELD_TEXT];
+    size_t size = strlen(t), from, to = 0, length;
+    int64_t first = -1, last = -1;
+    char name[MAX_TYPE], *own, shown[2][LDR__SHOWN];
+    ptrdiff_t bytes;
+    if (n->type == LDR_JSON_ARRAY && n->count == 2 && (!ldr__json_integer(j, n->first, &first) || !ldr__json_integer(j, ldr_json_node_at(j, n->first)->next, &last))) first = -1;
+    if (first < 0 || last < first) return ldr__reader_fail(&s->r, base + n->begin, err, "an entity's place is [first,last], counted in characters");
+    own = ldr__reader_room(&s->r, LDR__FIELDS, e->end - e->begin, err);
+    if (!own) return LDR_MEMORY;
+    length = (size_t)ldr_json_string(own, e->end - e->begin + 1, j, entity);
+    from = first < (int64_t)size ? byte_of_char(t, size, first) : size;
+    if (last < (int64_t)size) to = byte_of_char(t, size, last + 1);
+    s->entities++;
+    if (from >= size || to < from || to - from != length || memcmp(t + from, own, length) != 0 || (to == size && byte_of_char(t, size, last) == size)) {
+        if (s->bad++ == 0)
+            snprintf(s->first_bad, sizeof s->first_bad, "line %" PRId64 ": \"%s\" is said to be at [%" PRId64 ",%" PRId64 "], where the text %s%s%s", ldr__reader_line(&s->r, base + n->begin), ldr__show(shown[0], own, length), first, last,
+                     to > from ? "has \"" : "has ended", to > from ? ldr__show(shown[1], t + from, to - from) : "", to > from ? "\"" : "");
+        return LDR_OK;
+    }
+    bytes = ldr_json_string(name, MAX_TYPE, j, type);
+    return add_span(s, name, bytes < 0 ? MAX_TYPE : (size_t)bytes, (int32_t)first, (int32_t)last, base, err);
 }
 
 /* {"text": T, "label": {type: {entity: [[first,last], ...]}}} */
 static ldr_status read_entities(rows *s, const ldr_json *j, int32_t object, size_t base, ldr_error *err) {
     size_t at = base + ldr_json_node_at(j, object)->begin;
     int32_t t = ldr_json_get(j, object, s->task->field[LDR__FIELD_TEXT]), label = ldr_json_get(j, object, s->task->field[LDR__FIELD_LABEL]);
-    int32_t type, types, entity, entities, place;
+    int32_t type, types, entity, entities, place, bad = s->bad;
     ldr_status status;
     if (t < 0 || label < 0 || ldr_json_node_at(j, label)->type != LDR_JSON_OBJECT) return ldr__reader_fail(&s->r, at, err, "an example is {\"text\": ..., \"label\": {type: {entity: [[first,last]]}}}");
     status = ldr__reader_member(&s->r, LDR__FIELD_TEXT, j, t, base, err);
@@ -881,15 +924,95 @@ static ldr_status read_entities(rows *s, const ldr_json *j, int32_t object, size
         for (entity = ldr_json_node_at(j, types)->first; !status && entity >= 0; entity = ldr_json_node_at(j, entities)->next) {
             entities = ldr_json_node_at(j, entity)->next;
             if (ldr_json_node_at(j, entities)->type != LDR_JSON_ARRAY) return ldr__reader_fail(&s->r, at, err, "an entity holds an array of places");
-            for (place = ldr_json_node_at(j, entities)->first; !status && place >= 0; place = ldr_json_node_at(j, place)->next) status = add_span(s, j, type, place, base, err);
+            for (place = ldr_json_node_at(j, entities)->first; !status && place >= 0; place = ldr_json_node_at(j, place)->next) status = read_place(s, j, type, entity, place, base, err);
         }
+    }
+    if (!status && s->bad > bad) {
+        s->dropped++;
+        return LDR_OK;
     }
     return status ? status : give_row(s, 0, at, err);
 }
 
+/* ---- CoNLL: a token a line, first column the token, last its tag, an empty line between sentences ---- */
+
+/* Where no blank stands between tokens: beside Chinese, Japanese and their punctuation. */
+static int is_wide(uint32_t c) { return (c >= 0x2e80 && c < 0xac00) || (c >= 0xf900 && c < 0xfb00) || (c >= 0xfe30 && c < 0xfe50) || (c >= 0xff00 && c < 0xff70) || (c >= 0x20000 && c < 0x40000); }
+
+typedef struct sentence {
+    size_t  used, begin;                   /* bytes of the text; where it begins in the file   */
+    int32_t characters, open;              /* open: the last span goes on                      */
+} sentence;
+
+static ldr_status end_sentence(rows *s, sentence *c, ldr_error *err) {
+    ldr_status status = LDR_OK;
+    if (c->used) {
+        ((char *)s->r.field[LDR__FIELD_TEXT])[c->used] = 0;
+        status = s->r.unlabelled ? s->row_fn(s, 0, c->begin, err) : give_row(s, 0, c->begin, err);
+    }
+    memset(c, 0, sizeof *c);
+    s->span_count = 0;
+    return status;
+}
+
+/* Tags: O, or one of B I E S (also M, L, U) with a type. An I that continues nothing opens an entity, as conlleval has it. */
+static ldr_status add_token(rows *s, sentence *c, const char *token, size_t n, const char *tag, size_t m, size_t at, ldr_error *err) {
+    int32_t bytes, first, opens;
+    const span *last = s->span_count ? &s->spans[s->span_count - 1] : NULL;
+    size_t i;
+    char *t = (char *)s->r.field[LDR__FIELD_TEXT];
+    if (n > s->r.size || c->used > s->r.size) return ldr__reader_fail(&s->r, at, err, "the sentence is too long");
+    if (c->used && !is_wide(ldr__utf8_at(t + ldr__utf8_before(t, (int32_t)c->used), &bytes)) && !is_wide(ldr__utf8_at(token, &bytes))) {
+        t[c->used++] = ' ';
+        c->characters++;
+    }
+    if (!c->used) c->begin = at;
+    memcpy(t + c->used, token, n);
+    c->used += n;
+    first = c->characters;
+    for (i = 0; i < n; i += (size_t)ldr__utf8_bytes((unsigned char)token[i])) c->characters++;
+    if (m == 1 && *tag == 'O') {
+        c->open = 0;
+        return LDR_OK;
+    }
+    if (m < 3 || tag[1] != '-' || !strchr("BIESMLU", tag[0])) {
+        return ldr__fail(err, LDR_DATA, at, "line %I: the last column is a tag: O, or B-, I-, E- or S- and a type", ldr__reader_line(&s->r, at));
+    }
+    opens = strchr("BSU", tag[0]) || !c->open || strlen(last->type) != m - 2 || memcmp(last->type, tag + 2, m - 2) != 0;
+    c->open = !strchr("ESLU", tag[0]);
+    if (opens) return add_span(s, tag + 2, m - 2, first, c->characters - 1, at, err);
+    s->spans[s->span_count - 1].last = c->characters - 1;
+    return LDR_OK;
+}
+
+static ldr_status read_conll(rows *s, ldr_error *err) {
+    size_t at = s->r.begin, end, next, i;
+    ldr_status status = ldr__reader_room(&s->r, LDR__FIELD_TEXT, 2 * s->r.size + 1, err) ? LDR_OK : LDR_MEMORY;
+    sentence c;
+    memset(&c, 0, sizeof c);
+    for (; !status && at < s->r.size; at = next) {
+        const char *line = s->r.data + at, *newline = (const char *)memchr(line, '\n', s->r.size - at);
+        size_t token, tag;
+        end = newline ? (size_t)(newline - s->r.data) : s->r.size;
+        next = newline ? end + 1 : end;
+        while (end > at && strchr(" \t\r", s->r.data[end - 1]) && s->r.data[end - 1]) end--;
+        if (end == at || (end - at >= 10 && memcmp(line, "-DOCSTART-", 10) == 0)) {
+            status = end_sentence(s, &c, err);
+            continue;
+        }
+        for (i = at; i < end && s->r.data[i] != ' ' && s->r.data[i] != '\t'; i++) {}
+        token = i - at;
+        for (tag = end; tag > i && s->r.data[tag - 1] != ' ' && s->r.data[tag - 1] != '\t'; tag--) {}
+        if (i == end || token == 0) status = ldr__reader_fail(&s->r, at, err, "expected a token and, in the last column, its tag");
+        else if (memchr(line, 0, end - at)) status = ldr__reader_fail(&s->r, at, err, "a NUL in the text");
+        else status = add_token(s, &c, line, token, s->r.data + tag, end - tag, at, err);
+    }
+    return status ? status : end_sentence(s, &c, err);
+}
+
 /* JSON values one after another, or one array of them. */
 static ldr_status read_values(rows *s, ldr_error *err) {
-    ldr_status (*read)(rows *, const ldr_json *, int32_t, size_t, ldr_error *) = s->task->format == FORMAT_ENTITIES ? read_entities : read_json;
+    ldr_status (*read)(rows *, const ldr_json *, int32_t, size_t, ldr_error *) = s->task->head == LDR_HEAD_TOKENS ? read_entities : read_json;
     size_t at = ldr__json_space(s->r.data, s->r.size, s->r.begin), used = 0;
     ldr_status status = LDR_OK;
     for (; !status && at < s->r.size; at += used) {
@@ -903,33 +1026,39 @@ static ldr_status read_values(rows *s, ldr_error *err) {
     return status;
 }
 
+static ldr_status read_task_bytes(rows *s, ldr_error *err) {
+    static ldr_status (*const read[])(rows *, ldr_error *) = { read_tsv, read_values, read_values, read_conll };
+    ldr_status status = read[s->task->format](s, err);
+    if (!status && s->bad && !s->skip_bad)
+        status = ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "%d of %d entities are not at their places; %s (--skip-bad leaves such texts out)", (int)s->bad, (int)s->entities, s->first_bad);
+    return status;
+}
+
 static ldr_status read_task_file(rows *s, const char *path, ldr_error *err) {
     ldr__source source;
-    ldr_status status = ldr__source_open(&source, path, NULL, err);
-    if (status) return status;
-    s->r.data = (const char *)source.data;
-    s->r.size = source.size;
-    s->r.begin = source.size >= 3 && memcmp(source.data, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
-    status = ldr__reader_utf8(&s->r, err);
-    if (!status) status = s->task->format == FORMAT_TSV ? read_tsv(s, err) : read_values(s, err);
-    if (status) ldr__fail_in_file(err, path);
-    ldr__source_close(&source);
+    ldr_status status = ldr__reader_open(&s->r, &source, path, err);
+    if (!status) {
+        status = read_task_bytes(s, err);
+        ldr__source_close(&source);
+    }
+    if (status && status != LDR_IO) ldr__fail_in_file(err, path);
     return status;
 }
 
 static void free_rows(rows *s) {
-    int f;
-    for (f = 0; f < LDR__FIELDS; f++) ldr__free(NULL, s->r.field[f], s->r.capacity[f]);
+    ldr__reader_free(&s->r);
     ldr_encoding_free(&s->encoding);
     free(s->spans);
     free(s->classes);
 }
 
-static ldr_status read_labels(const task_info *k, const char *path, name_list *names, ldr_error *err) {
+static ldr_status read_labels(const task_info *k, const options *o, const char *path, name_list *names, ldr_error *err) {
     rows s;
     ldr_status status;
     memset(&s, 0, sizeof s);
     s.task = k;
+    s.skip_bad = o->skip_bad;
+    s.r.desc.encoding = o->encoding;
     s.names = names;
     s.row_fn = row_labels;
     status = read_task_file(&s, path, err);
@@ -938,7 +1067,7 @@ static ldr_status read_labels(const task_info *k, const char *path, name_list *n
 }
 
 /* A set without examples that knows the task's labels, for the sets that follow to agree on. */
-static ldr_dataset *task_label_set(const task_info *k, const char *const *paths, int count, ldr_error *err) {
+static ldr_dataset *task_label_set(const task_info *k, const options *o, const char *const *paths, int count, ldr_error *err) {
     name_list names = { NULL, 0, 0 };
     ldr_dataset_desc desc;
     ldr_dataset *d;
@@ -950,11 +1079,11 @@ static ldr_dataset *task_label_set(const task_info *k, const char *const *paths,
     d = ldr_dataset_create(&desc, err);
     bad = d == NULL;
     for (i = 0; i < count && !bad && k->head != LDR_HEAD_REGRESS; i++)
-        if (paths[i]) bad = read_labels(k, paths[i], &names, err) != LDR_OK;
+        if (paths[i]) bad = read_labels(k, o, paths[i], &names, err) != LDR_OK;
     if (names.count) qsort(names.names, (size_t)names.count, sizeof *names.names, compare_names);
-    if (!bad && k->format == FORMAT_ENTITIES) bad = ldr_dataset_label(d, "O", 1, err) < 0;
+    if (!bad && k->head == LDR_HEAD_TOKENS) bad = ldr_dataset_label(d, "O", 1, err) < 0;
     for (i = 0; i < names.count && !bad; i++) {
-        if (k->format != FORMAT_ENTITIES) {
+        if (k->head != LDR_HEAD_TOKENS) {
             bad = ldr_dataset_label(d, names.names[i], 1, err) < 0;
             continue;
         }
@@ -969,12 +1098,21 @@ static ldr_dataset *task_label_set(const task_info *k, const char *const *paths,
     return NULL;
 }
 
-static ldr_dataset *load_task(const task_info *k, const ldr_model *m, const char *path, const ldr_dataset *labels, int32_t max_len, ldr_error *err) {
+/* What is left out or lost is no secret. */
+static void tell_losses(const char *path, const ldr_dataset *d, const rows *s, int32_t max_len) {
+    if (s && s->dropped) fprintf(stderr, "ladder: %s: %d texts left out, %d of %d entities are not at their places; %s\n", path, (int)s->dropped, (int)s->bad, (int)s->entities, s->first_bad);
+    if (ldr_dataset_cut(d)) fprintf(stderr, "ladder: %s: %d of %d texts are longer than %d tokens and were cut (--max-len)\n", path, (int)ldr_dataset_cut(d), (int)ldr_dataset_count(d), (int)max_len);
+    if (s && s->lost) fprintf(stderr, "ladder: %s: %d entities lie behind the cut\n", path, (int)s->lost);
+}
+
+static ldr_dataset *load_task(const task_info *k, const options *o, const ldr_model *m, const char *path, const ldr_dataset *labels, int32_t max_len, ldr_error *err) {
     rows s;
     ldr_status status = LDR_OK;
     memset(&s, 0, sizeof s);
     s.task = k;
-    s.row_fn = k->format == FORMAT_ENTITIES ? row_entities : row_example;
+    s.skip_bad = o->skip_bad;
+    s.r.desc.encoding = o->encoding;
+    s.row_fn = k->head == LDR_HEAD_TOKENS ? row_entities : row_example;
     s.r.desc.head = k->head;
     s.r.desc.max_len = max_len;
     s.r.desc.labels = labels;
@@ -987,7 +1125,7 @@ static ldr_dataset *load_task(const task_info *k, const ldr_model *m, const char
     if (status) {
         ldr_dataset_free(s.r.d);
         s.r.d = NULL;
-    }
+    } else tell_losses(path, s.r.d, &s, max_len);
     free_rows(&s);
     return s.r.d;
 }
@@ -1081,13 +1219,18 @@ static int choose_task(run *r, const char *name) {
 /* labels NULL: the file brings its own, in the order in which they appear. */
 static ldr_dataset *load_set(run *r, const char *path, const ldr_dataset *labels) {
     ldr_dataset_desc desc;
-    if (r->task) return load_task(r->task, r->model, path, labels, r->max_len, &r->err);
+    ldr_dataset *d;
+    if (r->task) return load_task(r->task, &r->o, r->model, path, labels, r->max_len, &r->err);
     memset(&desc, 0, sizeof desc);
     desc.head = r->head;
     desc.max_len = r->max_len;
     desc.labels = r->head == LDR_HEAD_REGRESS ? NULL : labels;
     desc.many_labels = r->o.many_labels;
-    return ldr_dataset_load(r->model, path, &desc, &r->err);
+    desc.encoding = r->o.encoding;
+    desc.columns = r->o.columns;
+    d = ldr_dataset_load(r->model, path, &desc, &r->err);
+    if (d) tell_losses(path, d, NULL, r->max_len);
+    return d;
 }
 
 /* Labels that training never saw are counted as wrong, and said. */
@@ -1114,11 +1257,15 @@ static int has_scored_set(const run *r) {
 static int load_sets(run *r) {
     char train_buffer[LADDER_MAX_PATH], dev_buffer[LADDER_MAX_PATH], test_buffer[LADDER_MAX_PATH];
     const char *paths[3];
+    int i, inputs = 0;
     paths[0] = file_for_role(r->o.train, train_names, train_buffer);
     paths[1] = dev_path(r, dev_buffer);
     paths[2] = file_for_role(r->o.test, test_names, test_buffer);
+    if (r->o.patience > 0 && !paths[1]) return fail(r, LDR_ARGUMENT, "--patience has no effect without --dev, and %s brings none", r->o.train);
+    for (i = 0; i < 3; i++) inputs += paths[i] && strcmp(paths[i], "-") == 0;
+    if (inputs > 1 || (inputs && r->task)) return fail(r, LDR_ARGUMENT, "- is standard input, which is read once: %s", r->task ? "a task reads its files twice" : "only one of the sets can be there");
     if (r->task) {
-        r->labels = task_label_set(r->task, paths, 3, &r->err);
+        r->labels = task_label_set(r->task, &r->o, paths, 3, &r->err);
         if (!r->labels) return EXIT_FAILED;
     }
     r->train = load_set(r, paths[0], r->labels);
@@ -1144,6 +1291,7 @@ static int make_full_batch(run *r) {
     else ldr__fail(&r->err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory");
     bad = r->train == NULL;
     if (!bad && r->head != LDR_HEAD_REGRESS) bad = ldr_dataset_label(r->train, "0", 1, &r->err) < 0 || ldr_dataset_label(r->train, "1", 1, &r->err) < 0;
+    for (i = 0; i < 2 && !bad && r->head == LDR_HEAD_MULTI; i++) bad = ldr_dataset_label_set(r->train, &two[i], 1, &r->err) < 0;
     for (i = 0; i < (r->train_desc.batch ? r->train_desc.batch : 32) && !bad; i++) {
         e.count = r->max_len;
         e.ids = zeros;
@@ -1622,11 +1770,39 @@ static void show_start(const run *r) {
     fflush(stdout);
 }
 
+/* What was read: classes with their counts, so that columns in the wrong place are seen. */
+static void show_set(const run *r, const char *name, const ldr_dataset *d) {
+    int32_t i, n = ldr_dataset_count(d), classes = ldr_dataset_labels(d);
+    int32_t *counts = (int32_t *)calloc((size_t)classes + 1, sizeof *counts);
+    printf("%s: %d texts, %" PRId64 " tokens", name, (int)n, ldr_dataset_tokens(d));
+    if (counts && (r->head == LDR_HEAD_CLASSIFY || r->head == LDR_HEAD_MULTI)) {
+        for (i = 0; i < n; i++) {
+            int32_t of[256], k, several = r->head == LDR_HEAD_MULTI ? ldr_dataset_label_set_get(d, of, 256, i) : 1;
+            if (r->head == LDR_HEAD_CLASSIFY) of[0] = ldr_dataset_get(d, i).labels[0];
+            for (k = 0; k < several && k < 256; k++)
+                if (of[k] >= 0 && of[k] < classes) counts[of[k]]++;
+        }
+        printf(", %d classes:", (int)classes);
+        for (i = 0; i < classes && i < 20; i++) printf(" %s %d%s", ldr_dataset_label_name(d, i) ? ldr_dataset_label_name(d, i) : "?", (int)counts[i], i + 1 < classes ? "," : "");
+        if (classes > 20) fputs(" ...", stdout);
+    }
+    if (r->head == LDR_HEAD_TOKENS)
+        for (i = 1; i < classes; i += 2) printf("%s %s", i == 1 ? ", entities:" : ",", ldr_dataset_label_name(d, i) + 2);
+    putchar('\n');
+    free(counts);
+}
+
 static int command_train(run *r) {
     ldr_progress p;
     summary s;
     watch w;
     int status = prepare(r);
+    if (!status && !r->o.json) {
+        show_set(r, "train", r->train);
+        if (r->dev) show_set(r, "dev", r->dev);
+        if (r->test) show_set(r, "test", r->test);
+        fflush(stdout);
+    }
     memset(&w, 0, sizeof w);
     memset(&s, 0, sizeof s);
     w.opened = seconds_now();
@@ -1672,7 +1848,8 @@ static int open_ladder(run *r) {
     return choose_max_len(r, (int32_t)usual);
 }
 
-static int ladder_labels(run *r) {
+/* The names of the ladder's classes, where it has any. */
+static int ladder_names(run *r) {
     ldr_dataset_desc desc;
     int32_t i, classes = ldr_ladder_desc_get(r->ladder).classes;
     memset(&desc, 0, sizeof desc);
@@ -1681,10 +1858,15 @@ static int ladder_labels(run *r) {
     if (!r->labels) return EXIT_FAILED;
     for (i = 0; i < classes && r->head != LDR_HEAD_REGRESS; i++) {
         const char *name = ldr_ladder_label(r->ladder, i);
-        if (!name) return fail(r, LDR_MISSING, "%s: the ladder names no classes, so labels cannot be read", r->o.ladder);
-        if (ldr_dataset_label(r->labels, name, 1, &r->err) < 0) return EXIT_FAILED;
+        if (name && ldr_dataset_label(r->labels, name, 1, &r->err) < 0) return EXIT_FAILED;
     }
     return EXIT_DONE;
+}
+
+static int ladder_labels(run *r) {
+    int status = ladder_names(r);
+    if (!status && r->head != LDR_HEAD_REGRESS && ldr_dataset_labels(r->labels) < ldr_ladder_desc_get(r->ladder).classes) return fail(r, LDR_MISSING, "%s: the ladder names no classes, so labels cannot be read", r->o.ladder);
+    return status;
 }
 
 static int command_eval(run *r) {
@@ -1850,7 +2032,7 @@ static int predict_queue(run *r, ldr_predictor *p, queue *q, int32_t classes) {
     batch.segments = q->segments;
     if (q->count && ldr_predict(p, q->scores, &batch, &r->err)) return EXIT_FAILED;
     for (i = 0; i < q->count; i++) {
-        texts t = split_line(&q->lines[i], 1);
+        texts t = split_line(&q->lines[i], 0);
         if (r->head == LDR_HEAD_TOKENS) print_entities(r, &q->encodings[i], &t, q->scores + (size_t)q->offsets[i] * (size_t)classes, classes);
         else if (r->head == LDR_HEAD_MULTI) print_label_set(r, q->scores + (size_t)i * (size_t)classes, classes);
         else if (r->head == LDR_HEAD_CLASSIFY) print_classes(r, q->scores + (size_t)i * (size_t)classes, classes);
@@ -1865,46 +2047,134 @@ static int predict_queue(run *r, ldr_predictor *p, queue *q, int32_t classes) {
     return EXIT_DONE;
 }
 
-static int predict_lines(run *r, FILE *f, ldr_predictor *p, queue *q, int32_t classes) {
-    const ldr_tokenizer *tokenizer = ldr_model_tokenizer(r->model);
-    int more;
-    if (!tokenizer) return fail(r, LDR_MISSING, "%s: the model has no vocabulary", r->o.model);
-    while ((more = read_line(f, &q->lines[q->count])) > 0) {
-        texts t = split_line(&q->lines[q->count], r->head != LDR_HEAD_TOKENS);
-        if (ldr_tokenizer_encode(tokenizer, &q->encodings[q->count], t.first, t.size, t.second, t.size2, r->max_len, 1, &r->err)) return EXIT_FAILED;
-        if (++q->count == q->capacity && predict_queue(r, p, q, classes)) return EXIT_FAILED;
+/* Does every line begin with one of these labels, before another column? Then it is no text to be answered. */
+static int looks_labelled(ldr__reader *r, ldr_dataset *labels, int numbers, ldr_error *err) {
+    size_t at = r->begin, next = at;
+    int count = 0;
+    float value;
+    r->columns = 1;
+    r->column[0] = LDR__FIELD_LABEL;
+    for (; at < r->size; at = next) {
+        int n = ldr__reader_row(r, at, &next, err);
+        char *label = (char *)r->field[LDR__FIELD_LABEL];
+        if (n < 0) return 0;
+        if (n == 1 && !*label) continue;
+        ldr__reader_trim(label);
+        if (n < 2 || !(numbers ? ldr__reader_number(label, &value) : ldr_dataset_label(labels, label, 0, NULL) >= 0)) return 0;
+        count++;
     }
+    return count > 0;
+}
+
+/* predict: texts on their way to the answers. */
+typedef struct answers { run *r; ldr_predictor *p; queue *q; int32_t classes; int64_t texts, cut; } answers;
+
+static ldr_status row_answer(rows *s, int pair, size_t at, ldr_error *err) {
+    answers *a = s->answers;
+    queue *q = a->q;
+    text *line = &q->lines[q->count];
+    const char *first = (const char *)s->r.field[LDR__FIELD_TEXT], *second = pair ? (const char *)s->r.field[LDR__FIELD_TEXT2] : NULL;
+    size_t n = strlen(first);
+    ldr_status status = ldr_tokenizer_encode(s->r.tokenizer, &q->encodings[q->count], first, n, second, second ? strlen(second) : 0, a->r->max_len, 1, err);
+    (void)at;
+    if (status) return status;
+    line->used = 0;
+    if (!text_room(line, n + 1)) return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory: a text is too long");
+    memcpy(line->data, first, n);
+    line->used = n;
+    a->texts++;
+    a->cut += q->encodings[q->count].cut > 0;
+    if (++q->count == q->capacity && predict_queue(a->r, a->p, q, a->classes)) return err->status ? err->status : LDR_DATA;
+    return LDR_OK;
+}
+
+static ldr_status reader_answer(ldr__reader *r, int pair, size_t at, ldr_error *err) { return row_answer((rows *)r->user, pair, at, err); }
+
+/* All texts of s->r.data, in a task's own form or in any that train reads. */
+static ldr_status answer_bytes(rows *s, const char *path, int json, ldr_error *err) {
+    const run *r = s->answers->r;
+    const task_info *k = r->task;
+    const char *newline = (const char *)memchr(s->r.data, '\n', s->r.size);
+    size_t i, line = newline ? (size_t)(newline - s->r.data) : s->r.size;
+    int32_t tabs = 0, wanted = 0, f;
+    for (i = 0; i < line; i++) tabs += s->r.data[i] == '\t';
+    for (f = 0; k && f < LDR__FIELDS; f++) wanted = LDR__MAX(wanted, k->column[f]);
+    s->r.unlabelled = 1;
+    if (k && json && k->format == FORMAT_JSON) return read_values(s, err);
+    if (json) return ldr__reader_values(&s->r, err);
+    if (k && k->format == FORMAT_TSV && !r->o.columns && tabs >= wanted && tabs > 1) return read_tsv(s, err);
+    if (k && k->format == FORMAT_CONLL && ldr__ends_with(path, ".conll")) return read_conll(s, err);
+    s->r.separator = r->head == LDR_HEAD_TOKENS ? '\n' : ldr__reader_separator(&s->r, path);
+    if (!r->o.columns && r->head != LDR_HEAD_TOKENS && looks_labelled(&s->r, r->labels, r->head == LDR_HEAD_REGRESS, err)) s->r.unlabelled = 0;
+    return ldr__reader_rows(&s->r, err);
+}
+
+static int predict_lines(run *r, rows *s) {
+    text line = { NULL, 0, 0 };
+    ldr_status status = LDR_OK;
+    int more = 0;
+    while (!status && (more = read_line(stdin, &line)) > 0) {
+        s->r.data = line.data;
+        s->r.size = line.used;
+        status = ldr__reader_utf8(&s->r, &r->err);
+        if (!status && line.used == 0) {                  /* an empty line is an empty text          */
+            if (!ldr__reader_copy(&s->r, LDR__FIELD_TEXT, "", 0, &r->err)) status = row_answer(s, 0, 0, &r->err);
+        } else if (!status) status = answer_bytes(s, "", r->o.json, &r->err);
+        s->r.lines++;
+        s->r.named = 0;
+    }
+    free(line.data);
+    if (status) return EXIT_FAILED;
     if (more < 0) return fail(r, LDR_MEMORY, "out of memory: a line is too long", "");
-    if (ferror(f)) return fail(r, LDR_IO, "%s: reading failed", r->o.file ? r->o.file : "standard input");
-    return predict_queue(r, p, q, classes);
+    return ferror(stdin) ? fail(r, LDR_IO, "standard input: reading failed", "") : EXIT_DONE;
+}
+
+static int predict_file(run *r, rows *s) {
+    ldr__source source;
+    ldr_status status = ldr__reader_open(&s->r, &source, r->o.file, &r->err);
+    if (!status) {
+        status = answer_bytes(s, r->o.file, r->o.json || ldr__reader_is_json(&s->r, r->o.file), &r->err);
+        ldr__source_close(&source);
+    }
+    if (status && status != LDR_IO) ldr__fail_in_file(&r->err, r->o.file);
+    return status ? EXIT_FAILED : EXIT_DONE;
 }
 
 /* Standard input is answered line by line, because someone may be waiting for the answer before
    writing the next line; a file is read in batches. */
 static int command_predict(run *r) {
-    int32_t capacity = r->o.batch ? r->o.batch : r->o.file ? 32 : 1, classes;
-    ldr_predictor *p = NULL;
+    int32_t capacity = r->o.batch ? r->o.batch : r->o.file ? 32 : 1;
     queue q;
-    FILE *f = stdin;
+    answers a;
+    rows s;
     int status = open_ladder(r);
+    if (!status) status = ladder_names(r);
     if (status) return status;
     if (capacity > INT32_MAX / r->max_len) return fail(r, LDR_ARGUMENT, "--batch times --max-len is too large", "");
-    if (r->o.file) {
-        f = fopen(r->o.file, "rb");
-        if (!f) {
-            ldr__fail(&r->err, LDR_IO, LDR_NO_OFFSET, "%s: cannot be opened: %s", r->o.file, strerror(errno));
-            return EXIT_FAILED;
-        }
-    }
-    classes = LDR__MAX(ldr_ladder_desc_get(r->ladder).classes, 1);
-    status = make_queue(&q, capacity, r->max_len, classes) ? EXIT_DONE : fail(r, LDR_MEMORY, "out of memory", "");
+    if (!ldr_model_tokenizer(r->model)) return fail(r, LDR_MISSING, "%s: the model has no vocabulary", r->o.model);
+    memset(&a, 0, sizeof a);
+    memset(&s, 0, sizeof s);
+    a.r = r;
+    a.q = &q;
+    a.classes = LDR__MAX(ldr_ladder_desc_get(r->ladder).classes, 1);
+    s.task = r->task;
+    s.answers = &a;
+    s.row_fn = row_answer;
+    s.r.row_fn = reader_answer;
+    s.r.user = &s;
+    s.r.tokenizer = ldr_model_tokenizer(r->model);
+    s.r.desc.encoding = r->o.encoding;
+    s.r.desc.columns = r->o.columns;
+    status = make_queue(&q, capacity, r->max_len, a.classes) ? EXIT_DONE : fail(r, LDR_MEMORY, "out of memory", "");
     if (!status) {
-        p = ldr_predictor_create(r->ladder, capacity, capacity * r->max_len, &r->err);
-        status = p ? predict_lines(r, f, p, &q, classes) : EXIT_FAILED;
+        a.p = ldr_predictor_create(r->ladder, capacity, capacity * r->max_len, &r->err);
+        status = !a.p ? EXIT_FAILED : r->o.file ? predict_file(r, &s) : predict_lines(r, &s);
     }
-    ldr_predictor_free(p);
+    if (!status) status = predict_queue(r, a.p, &q, a.classes);
+    if (!status && a.cut) fprintf(stderr, "ladder: %" PRId64 " of %" PRId64 " texts are longer than %d tokens and were cut (--max-len)\n", a.cut, a.texts, (int)r->max_len);
+    ldr_predictor_free(a.p);
+    free_rows(&s);
     free_queue(&q);
-    if (r->o.file) fclose(f);
     return status;
 }
 
