@@ -12617,7 +12617,7 @@ static const ldr__head *ldr__head_of(ldr_head head) {
 }
 
 LDR__DEF const char *ldr_head_name(ldr_head head) { return ldr__head_of(head) ? ldr__head_of(head)->name : "?"; }
-static int ldr__per_token(ldr_head head) { return ldr__head_of(head)->per_token; }
+static int ldr__per_token(ldr_head head) { return ldr__head_of(head) && ldr__head_of(head)->per_token; }
 
 struct ldr_dataset {
     ldr_allocator alloc;
@@ -13493,10 +13493,32 @@ static ldr__mat ldr__value_matrix(const ldr_ladder *l, int32_t param) {
 
 static int32_t ldr__default_i32(int32_t v, int32_t d) { return v ? v : d; }
 
-LDR__DEF const char *ldr_method_name(ldr_method method) {
-    static const char *const names[] = { "ladder", "head", "full", "bitfit", "lora", "adapter", "prompt", "prefix", "theseus" };
-    return (int)method >= 0 && method <= LDR_METHOD_THESEUS ? names[method] : "?";
+/* A method is a row. deep: goes back through the backbone; biases, norms: trains those unless told otherwise; beside: another
+   ladder can read what it makes of the backbone; exports: has a place in a model file; rate: the usual one at width 768,
+   scaled: more for narrower models. To add one: a row, the tensors it adds (ldr__slot, or ends of the model), their part in
+   the block's passes, and a gradient check in tests/test_methods.c. */
+typedef struct ldr__method { ldr_method method; const char *name; int deep, biases, norms, beside, exports; float rate; int scaled; } ldr__method;
+static const ldr__method ldr__methods[] = {
+    /*                                  deep biases norms beside exports   rate  scaled */
+    { LDR_METHOD_LADDER,  "ladder",        0,     0,    0,     0,      1, 1e-3f, 0 },
+    { LDR_METHOD_HEAD,    "head",          0,     0,    0,     0,      1, 3e-3f, 0 },
+    { LDR_METHOD_FULL,    "full",          1,     1,    1,     1,      1, 1e-4f, 1 },
+    { LDR_METHOD_BITFIT,  "bitfit",        1,     1,    0,     1,      1, 1e-3f, 0 },
+    { LDR_METHOD_LORA,    "lora",          1,     0,    0,     1,      1, 1e-3f, 1 },
+    { LDR_METHOD_ADAPTER, "adapter",       1,     0,    1,     1,      0, 1e-3f, 0 },
+    { LDR_METHOD_PROMPT,  "prompt",        1,     0,    0,     0,      0, 1e-2f, 0 },
+    { LDR_METHOD_PREFIX,  "prefix",        1,     0,    0,     0,      0, 1e-2f, 0 },
+    { LDR_METHOD_THESEUS, "theseus",       1,     0,    0,     0,      1, 1e-4f, 1 } };
+
+/* The method's row, or NULL. */
+static const ldr__method *ldr__method_of(ldr_method method) {
+    size_t i;
+    for (i = 0; i < sizeof ldr__methods / sizeof *ldr__methods; i++)
+        if (ldr__methods[i].method == method) return &ldr__methods[i];
+    return NULL;
 }
+
+LDR__DEF const char *ldr_method_name(ldr_method method) { return ldr__method_of(method) ? ldr__method_of(method)->name : "?"; }
 
 /* ---- presets -------------------------------------------------------------------------- */
 
@@ -13537,7 +13559,7 @@ LDR__DEF ldr_ladder_desc ldr_ladder_desc_defaults(const ldr_model *m, const ldr_
     int32_t r, group, kv;
     memset(&d, 0, sizeof d);
     if (desc) d = *desc;
-    if (!m || (int)d.preset < 0 || d.preset >= LDR_PRESET_COUNT || (int)d.method < 0 || d.method > LDR_METHOD_THESEUS)
+    if (!m || (int)d.preset < 0 || d.preset >= LDR_PRESET_COUNT || !ldr__method_of(d.method))
         return d;
     if (d.method != LDR_METHOD_LADDER) d.preset = LDR_PRESET_HEAD;
     else if (d.preset == LDR_PRESET_HEAD) d.method = LDR_METHOD_HEAD;
@@ -13553,8 +13575,8 @@ LDR__DEF ldr_ladder_desc ldr_ladder_desc_defaults(const ldr_model *m, const ldr_
     if (d.method == LDR_METHOD_ADAPTER && !d.bottleneck) d.bottleneck = LDR__MAX(4, m->shape.width / 16);
     if ((d.method == LDR_METHOD_PROMPT || d.method == LDR_METHOD_PREFIX) && !d.virtual_tokens) d.virtual_tokens = 16;
     if (d.method == LDR_METHOD_THESEUS && !d.successors) d.successors = LDR__MAX(1, m->layers / 2);
-    if (d.tune_biases == LDR_AUTO) d.tune_biases = d.method == LDR_METHOD_FULL || d.method == LDR_METHOD_BITFIT ? LDR_ON : LDR_OFF;
-    if (d.tune_norms == LDR_AUTO) d.tune_norms = d.method == LDR_METHOD_FULL || d.method == LDR_METHOD_ADAPTER ? LDR_ON : LDR_OFF;
+    if (d.tune_biases == LDR_AUTO) d.tune_biases = ldr__method_of(d.method)->biases ? LDR_ON : LDR_OFF;
+    if (d.tune_norms == LDR_AUTO) d.tune_norms = ldr__method_of(d.method)->norms ? LDR_ON : LDR_OFF;
     if (!d.rungs) d.rung_count = ldr__default_rungs(m, &d);
     /* Small backbones keep 64 channels where 8 times narrower would leave too few to learn with. */
     if (!d.reduction) d.reduction = d.preset == LDR_PRESET_PAPER ? 8 : LDR__MAX(2, LDR__MIN(8, m->shape.width / 64));
@@ -13601,8 +13623,8 @@ static ldr_status ldr__ladder_method(ldr_ladder *l, const ldr_ladder_desc *d, ld
     ldr__shape *s = &l->tuned_shape;
     *s = d->beside ? d->beside->tuned_shape : m->shape;
     l->top = d->method == LDR_METHOD_LADDER ? d->top : 0;
-    l->deep = d->method > LDR_METHOD_HEAD || l->top;
-    if (d->beside && (l->deep || d->beside->m != m || d->beside->d.method < LDR_METHOD_FULL || d->beside->d.method > LDR_METHOD_ADAPTER))
+    l->deep = ldr__method_of(d->method)->deep || l->top;
+    if (d->beside && (l->deep || d->beside->m != m || !ldr__method_of(d->beside->d.method)->beside))
         return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "beside: a ladder or a head can stand beside a backbone tuned by full, bitfit, lora or adapter, and the model must be the same");
     if (!l->deep) return LDR_OK;
     if (l->top > m->layers || (l->top && m->family->shared))
@@ -14047,8 +14069,8 @@ static ldr_ladder *ldr__ladder_new(const ldr_model *m, const ldr_ladder_desc *de
     ldr_allocator a = ldr__allocator(desc ? &desc->alloc : NULL);
     int32_t i;
     int pass;
-    if (!m || !desc || (int)desc->preset < 0 || desc->preset >= LDR_PRESET_COUNT || (int)desc->method < 0 ||
-            desc->method > LDR_METHOD_THESEUS || !ldr__head_of(desc->head) ||
+    if (!m || !desc || (int)desc->preset < 0 || desc->preset >= LDR_PRESET_COUNT || !ldr__method_of(desc->method) ||
+            !ldr__head_of(desc->head) ||
             (int)desc->pool < 0 || desc->pool > LDR_POOL_MEAN || !ldr__allocator_valid(&a) ||
             (desc->rungs && desc->rung_count < 1)) {
         ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_ladder_create: no model or description, or one that cannot be");
@@ -14529,7 +14551,7 @@ static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, size_t ma
     k = LDR__MAX(LDR__MAX(c, hh), LDR__MAX(d, (size_t)m->embed_width));        /* the head, and ALBERT's projection */
     if (l->prompt_dense >= 0) k = LDR__MAX(k, (size_t)l->d.prompt_hidden);
     ldr__exec_place(p, &s->ex, m, LDR__MAX(scratch, ldr__gemm_scratch(k, LDR__MAX(k, wide))), ldr__chunk_rows(m, wide, longest));
-    s->tap_type = train && !train->cache && l->d.method <= LDR_METHOD_HEAD ? train->tap_type : LDR_F32;
+    s->tap_type = train && !train->cache && !ldr__method_of(l->d.method)->deep ? train->tap_type : LDR_F32;
     s->taps = (float **)ldr__place(p, "taps", (size_t)s->tap_count + 1, sizeof(float *));
     s->kept = s->tap_type != LDR_F32 ? (unsigned char **)ldr__place(p, "taps", (size_t)s->tap_count + 1, sizeof(unsigned char *)) : NULL;
     for (k = 0; k < (size_t)s->tap_count; k++) {
@@ -16827,16 +16849,15 @@ static void ldr__ladder_rates(ldr_ladder *l) {
 }
 
 LDR__DEF ldr_train_desc ldr_train_desc_defaults(const ldr_ladder *l, const ldr_train_desc *desc) {
-    static const float rates[] = { 1e-3f, 3e-3f, 1e-4f, 1e-3f, 1e-3f, 1e-3f, 1e-2f, 1e-2f, 1e-4f };        /* by ldr_method */
+    const ldr__method *method = ldr__method_of(l ? l->d.method : LDR_METHOD_LADDER);
     ldr_train_desc d;
     memset(&d, 0, sizeof d);
     if (desc) d = *desc;
     if (d.rate == 0 && d.optimizer != LDR_ADAFACTOR && l && ldr__has_recipe(l)) d.rate = ldr__base_rate(l);
     if (d.head_epochs == 0) d.head_epochs = 30;
-    if (d.rate == 0) d.rate = d.optimizer == LDR_ADAFACTOR ? 5e-3f : rates[l ? l->d.method : LDR_METHOD_LADDER];
-    if (l && (l->d.method == LDR_METHOD_FULL || l->d.method == LDR_METHOD_LORA || l->d.method == LDR_METHOD_THESEUS) &&
-            !(desc && desc->rate != 0) && d.optimizer != LDR_ADAFACTOR) d.rate *= LDR__MIN(10.0f,
-            LDR__MAX(1.0f, 768.0f / (float)l->m->shape.width));
+    if (d.rate == 0) d.rate = d.optimizer == LDR_ADAFACTOR ? 5e-3f : method->rate;
+    if (l && method->scaled && !(desc && desc->rate != 0) && d.optimizer != LDR_ADAFACTOR)
+        d.rate *= LDR__MIN(10.0f, LDR__MAX(1.0f, 768.0f / (float)l->m->shape.width));
     if (!d.epochs) d.epochs = 10;
     if (!d.batch) d.batch = 32;
     if (!d.accumulate) d.accumulate = 1;
@@ -18340,7 +18361,7 @@ static ldr_status ldr__meta_desc(const ldr_weights *w, ldr_ladder_desc *d, int32
     }
     if (!ldr__parse_hex(ldr_weights_meta(w, "ladder.seed"), 16, &d->seed)) return ldr__meta_missing("ladder.seed", err);
     if (d->rung_count < 0 || d->rung_count > 1024 || (int)d->preset < 0 || d->preset >= LDR_PRESET_COUNT ||
-            (int)d->method < 0 || d->method > LDR_METHOD_THESEUS || d->tap < 1 || d->tap > 2 || d->gate < 1 ||
+            !ldr__method_of(d->method) || d->tap < 1 || d->tap > 2 || d->gate < 1 ||
             d->gate > 4 || d->mix < 1 || d->mix > 2 || d->output < 1 || d->output > LDR_OUTPUT_RESIDUAL ||
             d->pool < 1 || d->pool > LDR_POOL_MEAN ||
         !(d->gate_temperature > 0) || !(d->dropout >= 0)) return ldr__meta_missing("ladder", err);
@@ -18845,7 +18866,7 @@ LDR__DEF ldr_status ldr_ladder_export(const ldr_ladder *l, const char *path, ldr
     memset(&local, 0, sizeof local);
     if (!err || err->status) err = &local;      /* an earlier error stays as it is */
     if (!l || !path || (type != LDR_F32 && type != LDR_F16 && type != LDR_BF16)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_ladder_export: no ladder or no path, or a type other than F32, F16 and BF16");
-    if (l->d.method == LDR_METHOD_ADAPTER || l->d.method == LDR_METHOD_PROMPT || l->d.method == LDR_METHOD_PREFIX)
+    if (!ldr__method_of(l->d.method)->exports)
         return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "what method %s adds has no place in a %s model: save the ladder file instead", ldr_method_name(l->d.method), l->m->family->type);
     if (l->d.rung_count)
         return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET,
