@@ -49,15 +49,15 @@
      backbone: full fine-tuning, BitFit, LoRA, adapters, prompts, prefixes; masked-word and next-word training, from
      random weights if need be.
    DOES NOT
-     run on a GPU, differentiate arbitrary graphs, download anything, read Python pickles, generate text.
+     run on a GPU, differentiate arbitrary graphs, download anything, run what a Python pickle asks for, generate text.
 
    TABLE OF CONTENTS (search for the tag)
-     manual       >>manual-steps >>manual-ladder >>manual-tokenizer >>manual-methods >>manual-memory >>manual-threads
+     manual       >>manual-steps >>manual-ladder >>manual-models >>manual-tokenizer >>manual-methods >>manual-memory >>manual-threads
                   >>manual-errors >>manual-security >>manual-embedded >>manual-cpp >>options
      interface    >>api-errors >>api-memory >>api-simd >>api-tensors >>api-json >>api-tokenizer >>api-model
                   >>api-dataset >>api-ladder >>api-predict >>api-train >>api-recipe
      inside       >>platform >>sizes >>errors >>allocation >>random >>half >>kernels >>gemm >>ops >>json
-                  >>source >>safetensors >>tokenizer >>block >>model >>dataset >>dataset-files >>ladder >>tune >>heads >>pass
+                  >>source >>safetensors >>formats >>tokenizer >>block >>model >>dataset >>dataset-files >>ladder >>tune >>heads >>pass
                   >>slice >>metrics >>optimiser >>tap-cache >>trainer >>predict >>recipe >>ladder-file >>export
                   >>quantise
      appendix     >>machine >>dispatch >>unicode
@@ -89,6 +89,23 @@
        mlp       rungs without attention.       head   no rungs: a linear head on the frozen backbone, the baseline.
      Slicing (init) ranks dimensions by weight magnitude, by empirical Fisher information of your examples, or by
      activation energy on your text, and copies the best; ldr_ladder_desc has the choices.
+
+   >>manual-models        WHICH MODELS LOAD
+     families   encoders: bert, roberta, xlm-roberta, camembert, albert, electra, distilbert, ernie, mpnet, roformer, megatron-bert,
+                nomic-bert, gte, eurobert, modernbert. Decoders: gpt2, gpt_neo, opt, llama, mistral, qwen2, qwen3, smollm3, starcoder2
+     positions  learned; rotary in halves or pairs, stretched as linear, llama3 or yarn (dynamic: up to the model's own length);
+                by distance (mpnet); windows of local layers
+     files      safetensors and PyTorch's own (zip, the older form, either in shards), GGUF 2 and 3 (llama, qwen2, qwen3,
+                bert, nomic-bert) in F32 F16 BF16 F64 Q8_0 Q4_0 Q4_1 Q5_0 Q5_1 Q2_K to Q6_K IQ4_NL IQ4_XS, unpacked as they are used.
+                Recognised by content. Of a pickle only tensors and containers are understood; nothing in it is run
+     A configuration is read by lists of keys: those that are used, those that change nothing, and all others are refused by
+     name (ldr_model_desc.allow passes them). What wrappers put before names (module., _orig_mod., 0.auto_model.,
+     base_model.model.) goes. Trained on as any other: all presets and methods; frozen always: mpnet's distances, ernie's tasks.
+     qwen3's heads have norms that are run and not trained: presets clue, mlp and head alone.
+     Not written as a model file again: gte, nomic_bert, modernbert (matrices that lie in one), mpnet, ernie with tasks.
+     To add a family: a row of ldr__families (names of its tensors, LDR__OF_... for what it does otherwise), its keys in
+     ldr__known_keys, or a row of ldr__kin if it differs from another only by those; then families in tests/ldr_tiny.h.
+     To add a format: how it begins and what reads it, a row of ldr__formats; bad files of it in tests/test_files.c.
 
    >>manual-tokenizer     WHAT A TOKENIZER IS
      A list of parts that turns text into ids of the model's vocabulary. Text passes them in this order:
@@ -318,8 +335,8 @@ typedef struct ldr_tensor {
 
 typedef struct ldr_weights ldr_weights;
 
-/* Opens a .safetensors file, a sharded model.safetensors.index.json, or a directory that holds
-   either. Files are mapped where the platform can, else read whole. Checks everything before
+/* Opens a file of any format (>>manual-models), a sharded .index.json, or a directory that holds
+   one. Files are mapped where the platform can, else read whole. Checks everything before
    it returns: header length, JSON, types, shapes, ranges, overlaps, holes. NULL on failure.
    Source of the format: the safetensors README (8-byte little-endian header length, JSON, data). */
 #ifndef LADDER_NO_STDIO
@@ -502,8 +519,8 @@ typedef struct ldr_model_desc {
                                       larger than memory. They are read again when needed: the same bits, slower */
 } ldr_model_desc;
 
-/* Loads a Hugging Face directory: config.json, model.safetensors (or its sharded index) and,
-   when there is one, the vocabulary. Families: bert, roberta, albert, electra, distilbert, gpt2, llama.
+/* Loads a Hugging Face directory: config.json, model.safetensors or pytorch_model.bin (or the sharded index of
+   either) and, when there is one, the vocabulary; or a .gguf file, which takes token ids. Families: >>manual-models.
    Weights stay in their file's type and are read in place; only vectors (biases, norms) are
    copied as float. A missing, extra, misshapen or mistyped tensor, an unknown model_type or an
    option that would change the result is an error. desc may be NULL. */
@@ -511,7 +528,7 @@ typedef struct ldr_model_desc {
 LDR_API ldr_model *ldr_model_load(const char *dir, const ldr_model_desc *desc, ldr_error *err);
 #endif
 
-/* The same from memory, for flash and WebAssembly. config and weights are needed, vocab may be
+/* The same from memory, for flash and WebAssembly. weights are needed, config as well unless they are GGUF, vocab may be
    NULL. weights is borrowed and must outlive the model; the others are only read here. */
 LDR_API ldr_model *ldr_model_load_memory(const void *config, size_t config_size, const void *weights, size_t weights_size,
                                          const void *vocab, size_t vocab_size, const ldr_model_desc *desc, ldr_error *err);
@@ -538,7 +555,7 @@ typedef struct ldr_batch {
     int32_t        sequences;
     const int32_t *offsets;        /* [sequences+1], offsets[0] = 0                            */
     const int32_t *ids;            /* [offsets[sequences]]                                     */
-    const int32_t *segments;       /* token types, same length, or NULL for all 0              */
+    const int32_t *segments;       /* token types, same length, or NULL for all 0; with a table of tasks (ernie): type + types * task */
 } ldr_batch;
 
 /* hidden[T,width] = state after block `layer` (0: the embedding output; layers or -1: the final hidden state,
@@ -10261,6 +10278,7 @@ typedef struct ldr__manner {
     int32_t      unturned;              /* no rotary positions here                           */
     int32_t      bare;                  /* pre-norm, but attention reads the state as it is   */
     float        score;                 /* scores are multiplied by this; 0: 1                */
+    const float *norms[2];              /* [head_dim] gains of an RMS norm of each head of q, and of k; NULL: none. Forward only */
 } ldr__manner;
 
 /* The matrices of a block, rounded; q, k and v are one. */
@@ -10472,11 +10490,17 @@ static ldr__attention ldr__block_attention(const ldr__shape *s, const ldr__manne
     return a;
 }
 
-/* Turns what has positions of qkv[T], or its gradient back. */
+/* Norms of heads, then turns what has positions of qkv[T]; or turns its gradient back. */
 static void ldr__block_rotary(const ldr__exec *ex, float *qkv, const ldr__shape *s, const ldr__manner *m, const ldr__tokens *t, float direction) {
     int32_t heads = s->heads + (s->rotary & LDR__TURNS_VALUES ? 2 : 1) * s->kv_heads;
+    size_t d = (size_t)s->head_dim, ld = ldr__qkv_width(s);
+    if (m->norms[0] && direction > 0) LDR__ROW_LOOP(r, t->count, ex, {
+        int32_t h;
+        for (h = 0; h < s->heads + s->kv_heads; h++)
+            ex->kernels->rows->norm(qkv + r * ld + (size_t)h * d, NULL, qkv + r * ld + (size_t)h * d, m->norms[h >= s->heads], NULL, d, 1, s->eps);
+    })
     if (!s->rotary || m->unturned) return;
-    ldr__rotary(ex, qkv, ldr__qkv_width(s), t->position, t->count, heads, s->head_dim, s->rotary & LDR__PAIRS, m->frequency ? m->frequency : t->frequency, direction);
+    ldr__rotary(ex, qkv, ld, t->position, t->count, heads, s->head_dim, s->rotary & LDR__PAIRS, m->frequency ? m->frequency : t->frequency, direction);
 }
 
 /* Gradients on the way back, kept until those of the block's tensors are made of them; shared by all blocks of one shape. */
@@ -10848,6 +10872,7 @@ enum {
     LDR__OF_UP_FIRST = 256,         /* a fused FFN matrix holds up, then gate                   */
     LDR__OF_RELATIVE = 512,         /* encoder.relative_attention_bias [buckets, heads], for all layers */
     LDR__OF_UNSCALED = 1024,        /* scores are not divided by sqrt(d_head)                   */
+    LDR__OF_HEAD_NORMS = 4096,      /* an RMS norm of each head of q and k                      */
     LDR__OF_OWN_WIDTH = 2048        /* embeddings are as wide as states unless embedding_size says no */
 };
 
@@ -11013,6 +11038,7 @@ static const struct { const char *type, *row; uint32_t traits, keys; double thet
     { "xlm-roberta", "roberta", 0, 0, 0 }, { "camembert", "roberta", 0, 0, 0 },
     { "mistral", "llama", LDR__OF_WINDOWS, LDR__KEYS_WINDOW, 0 },
     { "qwen2", "llama", LDR__OF_WINDOWS | LDR__OF_QKV, LDR__KEYS_WINDOW, 0 },
+    { "qwen3", "llama", LDR__OF_WINDOWS | LDR__OF_HEAD_NORMS, LDR__KEYS_WINDOW, 0 },
     { "smollm3", "llama", LDR__OF_TIED | LDR__OF_WINDOWS | LDR__OF_UNTURNED, LDR__KEYS_WINDOW | LDR__KEYS_UNTURNED, 2e6 } };
 #undef LDR__BERT_LINEARS
 #undef LDR__BERT_EMBEDDINGS
@@ -11247,7 +11273,7 @@ static ldr_status ldr__rope_read(const ldr_model *m, ldr__rope *r, const ldr_jso
 /* Which layers are local, and which have no rotary positions. */
 static ldr_status ldr__config_layers(ldr_model *m, const ldr_json *j, ldr_error *err) {
     int32_t list = ldr_json_get(j, 0, m->keys & LDR__KEYS_NEO ? "attention_layers" : "layer_types"), turned = ldr_json_get(j, 0, "no_rope_layers"), l, k, every, from = 0;
-    int window = (m->traits & LDR__OF_WINDOWS) && ldr__config_true_or(j, "use_sliding_window", 1);
+    int window = (m->traits & LDR__OF_WINDOWS) && ldr__config_true_or(j, "use_sliding_window", !(m->traits & (LDR__OF_QKV | LDR__OF_HEAD_NORMS | LDR__OF_UNTURNED)));
     const ldr_json_node *n = ldr_json_node_at(j, list);
     char shown[LDR__SHOWN];
     if (ldr__config_int(j, m->keys & LDR__KEYS_NEO ? "window_size" : "sliding_window", m->keys & LDR__KEYS_NEO ? 256 : 0, 0, 1 << 24, &m->window, err)) return err->status;
@@ -11257,7 +11283,7 @@ static ldr_status ldr__config_layers(ldr_model *m, const ldr_json *j, ldr_error 
         m->window = m->window / 2 + 1;
         for (l = 0; l < m->layers; l++) m->kinds[l] = (unsigned char)((l % every != 0) | (l == 0) << 2);
     } else {
-        if (m->traits & LDR__OF_QKV && ldr__config_int(j, "max_window_layers", 28, 0, 1024, &from, err)) return err->status;
+        if (m->traits & (LDR__OF_QKV | LDR__OF_HEAD_NORMS) && ldr__config_int(j, "max_window_layers", 28, 0, 1024, &from, err)) return err->status;
         if (m->keys & LDR__KEYS_NEO) from = m->layers;
         for (l = 0; l < m->layers; l++) m->kinds[l] = m->window && l >= from;
         if (m->keys & LDR__KEYS_NEO && !n) return ldr__fail(err, LDR_MISSING, LDR_NO_OFFSET, "config.json: \"attention_layers\" is missing");
@@ -11302,7 +11328,7 @@ static ldr_status ldr__config_rope(ldr_model *m, const ldr_json *j, ldr_error *e
    A key that is in no list could change what the network computes: it is refused by name. null is always fine. */
 static const struct { uint32_t groups; const char *keys, *fine; } ldr__known_keys[] = {
     { UINT32_MAX, "model_type architectures transformers_version torch_dtype dtype vocab_size hidden_size tie_word_embeddings initializer_range "
-      "use_cache _name_or_path name_or_path _commit_hash id2label label2id num_labels _num_labels finetuning_task problem_type bos_token_id eos_token_id "
+      "use_cache _name_or_path name_or_path _commit_hash id2label label2id num_labels _num_labels num_sequence_labels finetuning_task problem_type bos_token_id eos_token_id "
       "pad_token_id eos_token_ids sep_token_id cls_token_id mask_token_id unk_token_id decoder_start_token_id tokenizer_class prefix task_specific_params "
       "max_length min_length do_sample early_stopping num_beams num_beam_groups diversity_penalty temperature top_k top_p typical_p "
       "repetition_penalty length_penalty no_repeat_ngram_size encoder_no_repeat_ngram_size bad_words_ids num_return_sequences output_scores "
@@ -11402,7 +11428,8 @@ static ldr_status ldr__config_family(ldr_model *m, const ldr_json *j, ldr_error 
     char text[64], list[400];
     ldr__text known;
     size_t i;
-    if (ldr_json_string(text, sizeof text, j, node) < 0) return ldr__fail(err, LDR_MISSING, LDR_NO_OFFSET, "config.json: \"model_type\" is missing");
+    if (node < 0 && ldr_json_number(j, ldr_json_get(j, 0, "type_vocab_size"), 0) == 2.0) ldr__format(text, sizeof text, "bert");      /* BERT is older than this key */
+    else if (ldr_json_string(text, sizeof text, j, node) < 0) return ldr__fail(err, LDR_MISSING, LDR_NO_OFFSET, "config.json: \"model_type\" is missing");
     for (i = 0; text[i]; i++) if (text[i] == '-' && strcmp(text, "nomic-bert") == 0) text[i] = '_';
     ldr__text_init(&known, list, sizeof list);
     for (i = 0; i < sizeof ldr__kin / sizeof ldr__kin[0]; i++) {
@@ -11675,6 +11702,9 @@ static ldr_status ldr__bind_block(ldr__binder *b, ldr__block *block, int32_t lay
     const ldr__family *f = b->m->family;
     int slot;
     block->manner = ldr__layer_manner(b->m, layer);
+    for (slot = 0; slot < 2 && (b->m->traits & LDR__OF_HEAD_NORMS); slot++)
+        if (ldr__bind_vector(b, &block->manner.norms[slot], b->prefix, slot ? "layers.%d.self_attn.k_norm.weight" : "layers.%d.self_attn.q_norm.weight", layer,
+                (size_t)b->m->shape.head_dim, 0, 1)) return b->err->status;
     for (slot = 0; slot < LDR__SLOTS; slot++) {
         size_t rows, columns, part, parts = ldr__fused(f, slot, &part);
         if (!ldr__slot_size(&b->m->shape, slot, &rows, &columns)) continue;
@@ -11705,6 +11735,7 @@ static ldr_status ldr__bind_head(ldr__binder *b) {
             ldr__bind_vector(b, &m->ends.v[LDR__LM_BIAS], "", f->head_bias, 0, (size_t)m->vocabulary, 0, 1)) return b->err->status;
     }
     if (ldr__bind_has(b, "", f->head_out, 0)) return ldr__bind_matrix(b, &m->ends.m[LDR__LM_OUT], "", f->head_out, 0, (size_t)m->vocabulary, e, 0, 0, 1);
+    if (!f->head_dense && ldr_weights_find(m->weights, "score.weight")) return LDR_OK;      /* a classifier's file */
     if (m->tied || f->head_dense) m->ends.m[LDR__LM_OUT] = m->ends.m[LDR__WORD];
     return LDR_OK;
 }
@@ -11918,7 +11949,7 @@ static ldr_status ldr__model_config(ldr_model *m, const char *text, size_t size,
 
 /* Architectures by llama.cpp's names, and how their rows of q and k lie. */
 static const struct { const char *arch, *type; int32_t rotary; } ldr__gguf_kin[] = {
-    { "llama", "llama", LDR__PAIRS }, { "qwen2", "qwen2", LDR__HALVES }, { "bert", "bert", 0 }, { "nomic-bert", "nomic_bert", LDR__HALVES } };
+    { "llama", "llama", LDR__PAIRS }, { "qwen2", "qwen2", LDR__HALVES }, { "qwen3", "qwen3", LDR__HALVES }, { "bert", "bert", 0 }, { "nomic-bert", "nomic_bert", LDR__HALVES } };
 
 /* What tensors are called there; what is done with a number that is only said. */
 static const struct { int slot; const char *pre, *post; } ldr__gguf_slots[] = {
@@ -11957,6 +11988,10 @@ static const char *ldr__gguf_rename(ldr_model *m, char name[256], const char *ol
     for (stem = old + 4; ldr__digit(*stem) && layer < 100000; stem++) layer = layer * 10 + (uint64_t)(*stem - '0');
     if (*stem++ != '.') return NULL;
     n = (size_t)(dot - stem);
+    if ((m->traits & LDR__OF_HEAD_NORMS) && n == 11 && !bias && (memcmp(stem, "attn_q_norm", n) == 0 || memcmp(stem, "attn_k_norm", n) == 0)) {
+        ldr__format(name, 256, "%slayers.%d.self_attn.%s_norm.weight", f->prefix, (int)layer, stem[5] == 'q' ? "q" : "k");
+        return name;
+    }
     for (i = 0; dot > stem && i < sizeof ldr__gguf_slots / sizeof *ldr__gguf_slots; i++) {
         const char *as = f->place == LDR__POST ? ldr__gguf_slots[i].post : ldr__gguf_slots[i].pre;
         int slot = ldr__gguf_slots[i].slot;
@@ -12016,7 +12051,7 @@ static ldr_status ldr__model_gguf(ldr_model *m, ldr_error *err) {
     size_t i, k, n;
     for (k = 0; arch && k < sizeof ldr__gguf_kin / sizeof *ldr__gguf_kin; k++) if (strcmp(ldr__gguf_kin[k].arch, arch) == 0) break;
     if (!arch || k == sizeof ldr__gguf_kin / sizeof *ldr__gguf_kin)
-        return ldr__fail(err, LDR_UNSUPPORTED, 0, "GGUF: the architecture \"%s\" is not supported (llama, qwen2, bert and nomic-bert are)", arch ? ldr__show(shown, arch, strlen(arch)) : "");
+        return ldr__fail(err, LDR_UNSUPPORTED, 0, "GGUF: the architecture \"%s\" is not supported (llama, qwen2, qwen3, bert and nomic-bert are)", arch ? ldr__show(shown, arch, strlen(arch)) : "");
     n = strlen(arch);
     for (i = 0; i < w->meta_count; i++) {
         const char *key = w->metas[i].key;
@@ -13666,6 +13701,9 @@ static ldr_status ldr__ladder_shape(ldr__shape *s, const ldr_model *m, const ldr
     s->width = d->width;
     s->ffn = d->ffn;
     s->heads = d->heads;
+    if ((m->traits & LDR__OF_HEAD_NORMS) && ((d->method != LDR_METHOD_LADDER && d->method != LDR_METHOD_HEAD) || d->top > 0 ||
+            (d->method == LDR_METHOD_LADDER && d->preset != LDR_PRESET_HEAD && d->preset != LDR_PRESET_CLUE && d->preset != LDR_PRESET_MLP)))
+        return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "the heads of a %s model have norms, which are only run, not trained: use the preset clue, mlp or head", m->type);
     if (d->samples < 1) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "slicing needs at least one sample");
     if (r < 1 || r > 1024 || d->width < 1 || d->width > 65536 || d->ffn < 1 || d->ffn > (1 << 20) || d->heads < 0 || d->heads > 4096)
         return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "reduction %d, side width %d, %d heads or ffn %d cannot be", r, d->width, d->heads, d->ffn);
@@ -13964,6 +14002,7 @@ static ldr__manner ldr__rung_manner(const ldr_ladder *l, int32_t layer) {
     own = ldr__model_block(l->m, layer)->manner;
     if (l->side.head_dim != l->m->shape.head_dim) own.frequency = NULL;
     if (l->side.heads != l->m->shape.heads) own.relative = NULL;
+    own.norms[0] = own.norms[1] = NULL;
     return own;
 }
 
@@ -18833,7 +18872,7 @@ static ldr_status ldr__publish(const ldr_model *m, const ldr_ladder *l, const ch
     float *row = NULL, *turned = NULL;
     int32_t at;
     int pass;
-    if (ldr__fused(m->family, LDR__UP, &widest) > 1 || (!m->family->conv1d && ldr__fused(m->family, LDR__K, &widest) > 1) || m->task_types || (m->traits & LDR__OF_RELATIVE))
+    if (ldr__fused(m->family, LDR__UP, &widest) > 1 || (!m->family->conv1d && ldr__fused(m->family, LDR__K, &widest) > 1) || m->task_types || (m->traits & (LDR__OF_RELATIVE | LDR__OF_HEAD_NORMS)))
         return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "writing a %s model is not supported (matrices that lie in one, or a table beside the usual ones): save the ladder file instead", m->type);
     widest = 1;
     for (at = 0; ldr__published_next(&p, m, l, &at);) {

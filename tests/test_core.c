@@ -138,7 +138,9 @@ TEST(statuses_have_names_and_texts) {
         for (k = 0; k < i; k++) CHECK(strcmp(ldr_status_name((ldr_status)i), ldr_status_name((ldr_status)k)) != 0 && strcmp(ldr_status_text((ldr_status)i), ldr_status_text((ldr_status)k)) != 0);
     }
     CHECK_STR(ldr_dtype_name(LDR_BF16), "BF16");
-    CHECK_STR(ldr_dtype_name((ldr_dtype)15), "?");
+    CHECK_STR(ldr_dtype_name(LDR_DTYPE_COUNT), "?");
+    CHECK_STR(ldr_dtype_name(LDR_IQ4_XS), "IQ4_XS");
+    CHECK_INT(ldr_dtype_block(LDR_Q6_K), 256);
     CHECK_INT(ldr_dtype_size(LDR_F64), 8);
     CHECK_INT(ldr_dtype_size(LDR_DTYPE_COUNT), 0);
 }

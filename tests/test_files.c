@@ -14,7 +14,7 @@ static tiny_spec small_spec(const char *family) {
 }
 
 /* The final states of nine tokens. */
-static int states_of(const char *config, const void *weights, size_t size, float *out, ldr_error *err) {
+static int loaded_states(const char *config, const void *weights, size_t size, float *out, ldr_error *err) {
     static const int32_t ids[] = { 1, 5, 30, 2, 7, 7, 0, 11, 19 };
     int32_t offsets[2];
     ldr_batch b = one_sequence(offsets, ids, 9);
@@ -34,7 +34,7 @@ static void plain_states(const tiny_spec *s, char *config, float *out) {
     size_t size;
     char *weights = tiny_weights(s, &size);
     tiny_config(config, s);
-    CHECK(states_of(config, weights, size, out, &err));
+    CHECK(loaded_states(config, weights, size, out, &err));
     CHECK_STR(err.message, "");
     free(weights);
 }
@@ -50,7 +50,7 @@ TEST(gguf_is_the_same_model) {
             float want[9 * 24], got[9 * 24];
             ldr_error err;
             plain_states(&s, config, want);
-            CHECK(states_of(NULL, g.p, g.n, got, &err));
+            CHECK(loaded_states(NULL, g.p, g.n, got, &err));
             CHECK_STR(err.message, "");
             CHECK(relative(got, want, 9 * 24, 1) < 1e-5);
             free(g.p);
@@ -72,7 +72,7 @@ TEST(torch_files_are_the_same_model) {
                     s.dtype = bf16 ? LDR_BF16 : LDR_F32;
                     g = file_torch(&s, legacy, prefixes[p], turned);
                     plain_states(&s, config, want);
-                    CHECK(states_of(config, g.p, g.n, got, &err));
+                    CHECK(loaded_states(config, g.p, g.n, got, &err));
                     CHECK_STR(err.message, "");
                     CHECK(memcmp(want, got, sizeof want) == 0);
                     free(g.p);
@@ -114,7 +114,7 @@ static void check_bad(file_bytes good, const bad_file *bad, size_t count, const 
         memcpy(copy, good.p, good.n);
         CHECK(at + bad[i].by_n <= good.n);
         if (at + bad[i].by_n <= good.n) memcpy(copy + at, bad[i].by, bad[i].by_n);
-        CHECK(!states_of(config, copy, good.n, out, &err));
+        CHECK(!loaded_states(config, copy, good.n, out, &err));
         CHECK_INT(err.status, bad[i].status);
         CHECK(strstr(err.message, bad[i].says) != NULL);
         if (err.status != bad[i].status || !strstr(err.message, bad[i].says)) printf("  bad file %d: %s\n", (int)i, err.message);
@@ -147,7 +147,7 @@ TEST(bad_gguf_files) {
         float out[9 * 24];
         ldr_error err;
         memcpy(copy, g.p, cut);
-        llama_states += states_of(NULL, copy, cut, out, &err);
+        llama_states += loaded_states(NULL, copy, cut, out, &err);
         free(copy);
     }
     CHECK_INT(llama_states, 0);
@@ -306,7 +306,7 @@ TEST(outside_families_equal_transformers) {
         "distilbert-mlm", "distilbert-cls", "electra-disc", "electra-mlm", "electra-cls", "albert-mlm", "mpnet-mlm", "mpnet-cls", "modernbert-mlm", "modernbert-cls",
         "nomic-bert-mlm", "gte-mlm", "gte-cls", "ernie-cls", "roformer-mlm", "roformer-cls", "eurobert-mlm", "megatron-bert-mlm", "gpt2", "gpt2-scaled",
         "gpt2-cls", "gpt_neo", "opt", "llama", "llama-llama3rope", "llama-linear", "llama-yarn", "llama-oldcfg", "llama-cls", "mistral", "qwen2", "qwen2-window",
-        "starcoder2", "smollm3" };
+        "starcoder2", "smollm3", "qwen3" };
     char path[1024], golden[1100];
     double worst = 0;
     size_t i;
@@ -329,6 +329,35 @@ TEST(outside_families_equal_transformers) {
         ldr_model_free(m);
     }
     printf("  %d directories: every layer within %.1e\n", (int)(sizeof dirs / sizeof *dirs), worst);
+}
+
+/* What is only run is trained beside, and refused by name where it would have to be gone through. */
+TEST(outside_norms_of_heads_are_run_only) {
+    char path[1024];
+    ldr_ladder_desc d;
+    ldr_error err;
+    ldr_model *m;
+    int p;
+    if (!ldr_test_data_path(path, sizeof path, "models/hf/qwen3")) SKIP("no models/hf/qwen3 (set LADDER_DATA to the data folder)");
+    memset(&err, 0, sizeof err);
+    m = ldr_model_load(path, NULL, &err);
+    CHECK_STR(err.message, "");
+    for (p = 0; m && p < LDR_PRESET_COUNT; p++) {
+        int runs = p == LDR_PRESET_CLUE || p == LDR_PRESET_MLP || p == LDR_PRESET_HEAD;
+        ldr_ladder *l;
+        memset(&d, 0, sizeof d);
+        memset(&err, 0, sizeof err);
+        d.preset = (ldr_preset)p;
+        d.head = LDR_HEAD_CLASSIFY;
+        d.classes = 2;
+        if (p == LDR_PRESET_CLUE) d.width = 16;
+        l = ldr_ladder_create(m, &d, &err);
+        CHECK((l != NULL) == runs);
+        CHECK(runs || (err.status == LDR_UNSUPPORTED && strstr(err.message, "qwen3")));
+        if ((l != NULL) != runs) printf("  preset %d: %s\n", p, err.message);
+        ldr_ladder_free(l);
+    }
+    ldr_model_free(m);
 }
 
 TEST(outside_containers) {
@@ -378,7 +407,7 @@ TEST(outside_containers) {
 TEST(outside_gguf_files) {
     static const char *const files[] = {
         "llama-f32", "llama-f16", "llama-bf16", "llama-q8_0", "llama-q4_0", "llama-q4_1", "llama-q5_0", "llama-q5_1", "llama256-q2_k", "llama256-q3_k", "llama256-q4_k",
-        "llama256-q4_k_m", "llama256-q5_k", "llama256-q6_k", "llama256-iq4_nl", "llama256-iq4_xs", "llama256-q8_0", "qwen2-f32", "qwen2-q4_0", "bert-f32", "bert-q5_1",
+        "llama256-q4_k_m", "llama256-q5_k", "llama256-q6_k", "llama256-iq4_nl", "llama256-iq4_xs", "llama256-q8_0", "qwen2-f32", "qwen2-q4_0", "qwen3-f32", "qwen3-q5_0", "bert-f32", "bert-q5_1",
         "nomic-bert-f32", "nomic-bert-q8_0" };
     char path[1024];
     double worst = 0;
@@ -459,6 +488,6 @@ TEST(outside_blocks_are_unpacked_bit_for_bit) {
 
 #define TESTS(X)                                                                                                          \
     X(gguf_is_the_same_model) X(torch_files_are_the_same_model) X(the_wrong_thing_is_named) X(bad_gguf_files) X(bad_torch_files) X(readers_survive_without_memory) \
-    X(rotary_positions_are_stretched_as_by_transformers) X(outside_families_equal_transformers) X(outside_containers) X(outside_gguf_files)  \
+    X(rotary_positions_are_stretched_as_by_transformers) X(outside_families_equal_transformers) X(outside_norms_of_heads_are_run_only) X(outside_containers) X(outside_gguf_files)  \
     X(outside_blocks_are_unpacked_bit_for_bit)
 LDR_TEST_MAIN("files", TESTS)
