@@ -5521,7 +5521,7 @@ struct ldr_tokenizer {
     size_t        merge_slots;
     unsigned char *together;           /* 65536 bits: pairs of characters that some merge joins; NULL: any may be */
     double        lowest, highest;     /* of the scores                                       */
-    int32_t       max_len, strategy;   /* the file's own truncation; 0: none                  */
+    int32_t       max_len, strategy, left;     /* the file's own truncation; 0: none; left: of the beginning */
     int32_t       room_hint, top_id;   /* while reading: tokens that other files add          */
 };
 
@@ -9346,6 +9346,7 @@ static void ldr__read_truncation(ldr__reading *r, int32_t node) {
     r->t->max_len = ldr__read_int(r, node, "max_length", 1, INT32_MAX - 1, 0);
     r->t->strategy = ldr_json_equals(r->j, strategy, "OnlyFirst") ? LDR_TRUNCATE_ONLY_FIRST : ldr_json_equals(r->j,
             strategy, "OnlySecond") ? LDR_TRUNCATE_ONLY_SECOND : LDR_TRUNCATE_LONGEST_FIRST;
+    r->t->left = ldr_json_equals(r->j, ldr__json_there(r->j, node, "direction"), "Left");
 }
 
 static void ldr__read_tokenizer(ldr__reading *r) {
@@ -13145,8 +13146,8 @@ static ldr_status ldr__reader_add(ldr__reader *r, int pair, size_t at, ldr_error
     char shown[LDR__SHOWN];
     int32_t index = 0;
     float value = 0;
-    ldr__reader_trim((char *)r->field[LDR__FIELD_LABEL]);
-    if (!*label && r->desc.head != LDR_HEAD_MULTI) return ldr__reader_fail(r, at, err, "the example has no label");
+    if (label) ldr__reader_trim((char *)r->field[LDR__FIELD_LABEL]);
+    if (!label || (!*label && r->desc.head != LDR_HEAD_MULTI)) return ldr__reader_fail(r, at, err, "the example has no label");
     if (!*text) return ldr__reader_fail(r, at, err, "the example has no text");
     if (r->desc.head == LDR_HEAD_REGRESS) {
         if (!ldr__reader_number(label, &value))

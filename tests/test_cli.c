@@ -616,6 +616,21 @@ TEST(task_examples_are_counted) {
 
 #define QUICK "--method head --recipe plain --epochs 4 --batch 4 --seed 1"
 
+/* A tokenizer's file may say where texts are cut; its own library does so. */
+TEST(the_file_truncates) {
+    static const char *const rest = "\"model\":{\"type\":\"WordLevel\",\"vocab\":{\"<unk>\":0,\"a\":1,\"b\":2},\"unk_token\":\"<unk>\"},\"pre_tokenizer\":{\"type\":\"Whitespace\"}}";
+    char text[1024];
+    NEED_PROGRAM();
+    snprintf(text, sizeof text, "{\"truncation\":{\"max_length\":3,\"strategy\":\"LongestFirst\",\"stride\":0,\"direction\":\"Right\"},%s", rest);
+    CHECK(put_file("tokenizer.json", text));
+    EXPECT(0, "test \"$(echo 'a b a b a' | $L tokenize --tokenizer tokenizer.json)\" = '1 2 1'");
+    EXPECT(0, "test \"$(echo 'a b a b a' | $L tokenize --tokenizer tokenizer.json --max-len 4)\" = '1 2 1 2'");
+    snprintf(text, sizeof text, "{\"truncation\":{\"max_length\":3,\"strategy\":\"LongestFirst\",\"stride\":0,\"direction\":\"Left\"},%s", rest);
+    CHECK(put_file("tokenizer.json", text));
+    EXPECT(1, "echo 'a b a b a' | $L tokenize --tokenizer tokenizer.json");
+    CHECK(holds("err", "beginning"));
+}
+
 /* Train, eval and predict read the same file the same way, from wherever it comes. */
 TEST(one_reader_for_all_commands) {
     char model[LADDER_MAX_PATH];
@@ -675,7 +690,7 @@ TEST(entities_are_where_they_are_said_to_be) {
 
 #define TESTS(X) X(usage_errors) X(help_and_version) X(bad_weight_files_fail) X(bad_data_files_fail) X(labels_that_training_never_saw) X(several_labels_a_text) X(tokenize_and_features) X(inspect_and_plan_are_json) X(the_plan_is_the_peak) X(inspect_lists_what_a_broken_model_holds) \
     X(quantize_makes_a_whole_model) X(train_eval_predict) X(the_default_ladder_is_not_below_the_head) X(theseus_makes_a_smaller_model) X(same_seed_same_bytes) X(resume_changes_nothing) X(interrupt_and_resume_change_nothing) X(the_cache_lies_in_a_folder) X(numbers_are_predicted) \
-    X(entities_have_character_offsets) X(task_files_are_understood) X(task_examples_are_counted) X(one_reader_for_all_commands) X(entities_are_where_they_are_said_to_be)
+    X(entities_have_character_offsets) X(task_files_are_understood) X(task_examples_are_counted) X(the_file_truncates) X(one_reader_for_all_commands) X(entities_are_where_they_are_said_to_be)
 
 #else
 

@@ -390,7 +390,7 @@ static void print_usage(FILE *f) {
     fputs("usage: ladder COMMAND [OPTIONS]\n\n", f);
     for (i = 0; i < COMMAND_COUNT; i++) fprintf(f, "  %-10s %s\n", command_table[i].name, command_table[i].help);
     fputs("\n`ladder COMMAND --help` lists the options of a command; `ladder --version` prints the version.\n"
-          "Data: label<TAB>text[<TAB>text2] lines, JSON lines or a JSON array of {\"text\", \"text2\", \"label\"}.\n", f);
+          "Data: label<TAB>text[<TAB>text2] lines or CSV (a first line may name the columns), JSON lines or a JSON array of\n{\"text\", \"text2\", \"label\"}; - is standard input. --task conll: a token and its tag a line.\n", f);
 }
 
 static void print_help(const struct command *c, FILE *f) {

@@ -47,6 +47,11 @@ static int encode_line(run *r, const ldr_tokenizer *t, ldr_encoding *e, const te
     d.max_len = r->o.max_len;
     d.truncate = r->o.truncate == 2 ? LDR_TRUNCATE_ONLY_FIRST : LDR_TRUNCATE_LONGEST_FIRST;
     d.no_special = r->o.no_special;
+    if (!d.max_len && t->max_len) {                   /* what the file itself asks for, as its own library does */
+        if (t->left) return fail(r, LDR_UNSUPPORTED, "%s: its tokenizer cuts the beginning of long texts; say --max-len, which cuts the end", r->o.model ? r->o.model : r->o.tokenizer);
+        d.max_len = t->max_len;
+        d.truncate = (ldr_truncate)t->strategy;
+    }
     if (ldr_tokenizer_encode_with(t, e, s->first, s->size, s->second, s->size2, &d, &r->err)) return EXIT_FAILED;
     print_tokens(r, t, e);
     return EXIT_DONE;
