@@ -814,7 +814,7 @@ TEST(descriptions_out_of_range_are_refused) {
         switch (i) {
             case 0: SET(d.preset, LDR_PRESET_COUNT); break;
             case 1: SET(d.preset, -1); break;
-            case 2: SET(d.head, 5); break;
+            case 2: SET(d.head, 99); break;
             case 3: d.classes = 0; break;
             case 4: d.classes = -3; break;
             case 5: d.reduction = -1; break;
