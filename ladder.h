@@ -610,7 +610,8 @@ typedef struct ldr_dataset_desc {
     const char   *text, *text2, *label;   /* JSON fields; NULL: "text" or "sentence" or "sentence1", "text2" or "sentence2", "label" */
     const ldr_dataset *labels;     /* take the label names of this set: others are LDR_UNSEEN, see ldr_dataset_unseen */
     int32_t       many_labels;     /* 1: as many classes as examples is meant, and no mistake  */
-    const char   *encoding;        /* NULL: UTF-8, or UTF-16 with its mark; else utf-16le, utf-16be, latin-1, windows-1252 */
+    const char   *encoding;        /* NULL: UTF-8, or UTF-16 with its mark; else utf-16le, utf-16be, latin-1,
+                                      windows-1252                                        */
     const char   *columns;         /* TSV, CSV: what they hold, "text,-,label"; NULL: as a first line of names says, or
                                       "label,text,text2" */
 } ldr_dataset_desc;
@@ -638,7 +639,7 @@ LDR_API ldr_status ldr_dataset_add_text(ldr_dataset *d, const ldr_tokenizer *t, 
 LDR_API void       ldr_dataset_clear(ldr_dataset *d);
 LDR_API int32_t    ldr_dataset_count(const ldr_dataset *d);               /* sequences (CHOICE: count / choices examples) */
 LDR_API int64_t    ldr_dataset_tokens(const ldr_dataset *d);
-LDR_API int32_t    ldr_dataset_cut(const ldr_dataset *d);                 /* texts that lost their ends to max_len      */
+LDR_API int32_t    ldr_dataset_cut(const ldr_dataset *d);                 /* texts that max_len cut                     */
 LDR_API ldr_example ldr_dataset_get(const ldr_dataset *d, int32_t index); /* pointers into d, until the next add */
 /* Names of the classes: index of `name`, added when `add`, else -1. */
 LDR_API int32_t     ldr_dataset_label(ldr_dataset *d, const char *name, int32_t add, ldr_error *err);
@@ -652,8 +653,8 @@ LDR_API int32_t     ldr_dataset_label_set_get(const ldr_dataset *d, int32_t *cla
 LDR_API int32_t     ldr_dataset_unseen(const ldr_dataset *d, const char **name);
 
 #if !defined(LADDER_NO_STDIO) && !defined(LADDER_NO_TOKENIZER)
-/* Reads examples for CLASSIFY or REGRESS: lines with TAB-separated columns (.tsv, .txt), records of RFC 4180 (.csv, also
-   with semicolons), JSON lines or a JSON array (.jsonl, .json); "-" is standard input. A first line that names a label
+/* Reads examples for CLASSIFY or REGRESS: lines with TAB-separated columns (.tsv, .txt), records of RFC 4180 (.csv,
+   also with semicolons), JSON lines or a JSON array (.jsonl, .json); "-" is standard input. A first line that names a label
    and a text column says which columns count. What is not UTF-8, and an example without text or label, is an error with
    its line. */
 LDR_API ldr_dataset *ldr_dataset_load(const ldr_model *m, const char *path, const ldr_dataset_desc *desc, ldr_error *err);
@@ -3960,7 +3961,8 @@ static int ldr__file_exists(const char *path) {
 
 /* Reads in growing blocks and never asks for the size: `ftell` is 32-bit on some systems and
    meaningless for pipes. Ends with one spare NUL byte, not counted. */
-static ldr_status ldr__source_stream(ldr__source *s, FILE *f, const char *path, const ldr_allocator *alloc, ldr_error *err) {
+static ldr_status ldr__source_stream(ldr__source *s, FILE *f, const char *path, const ldr_allocator *alloc,
+        ldr_error *err) {
     void *data = NULL;
     size_t used = 0, capacity = 0, got;
     memset(s, 0, sizeof *s);
@@ -12993,7 +12995,8 @@ static int ldr__reader_word(const char *s, const char *const *words) {
 static int ldr__reader_field(const char *name) {
     static const char *const words[LDR__FIELDS][16] = {
         { "label", "labels", "class", "category", "target", "score", "sentiment", "intent", NULL },
-        { "text", "texts", "sentence", "sentence1", "content", "question", "question1", "review", "title", "premise", "query", NULL },
+        { "text", "texts", "sentence", "sentence1", "content", "question", "question1", "review", "title", "premise",
+                "query", NULL },
         { "text2", "sentence2", "question2", "hypothesis", "answer", NULL } };
     int f;
     for (f = 0; f < LDR__FIELDS && !ldr__reader_word(name, words[f]); f++) {}
@@ -13023,15 +13026,18 @@ static ldr_status ldr__reader_encoding(int *kind, const char *name, ldr_error *e
             *kind = names[i].kind;
             return LDR_OK;
         }
-    return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "the encoding \"%s\" is none of utf-8, utf-16, utf-16le, utf-16be, "
+    return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET,
+            "the encoding \"%s\" is none of utf-8, utf-16, utf-16le, utf-16be, "
             "latin-1, windows-1252: convert the file to UTF-8 (iconv -f %s -t utf-8)", name, name);
 }
 
 /* The character at s, n bytes from the end, and its bytes; 0xffffffff: none. Latin-1 is read as Windows does, for files
    that say so mean that. */
 static uint32_t ldr__reader_char(const unsigned char *s, size_t n, int kind, size_t *bytes) {
-    static const unsigned short high[32] = { 0x20ac, 0xffff, 0x201a, 0x192, 0x201e, 0x2026, 0x2020, 0x2021, 0x2c6, 0x2030, 0x160,
-            0x2039, 0x152, 0xffff, 0x17d, 0xffff, 0xffff, 0x2018, 0x2019, 0x201c, 0x201d, 0x2022, 0x2013, 0x2014, 0x2dc, 0x2122,
+    static const unsigned short high[32] = { 0x20ac, 0xffff, 0x201a, 0x192, 0x201e, 0x2026, 0x2020, 0x2021, 0x2c6,
+            0x2030, 0x160,
+            0x2039, 0x152, 0xffff, 0x17d, 0xffff, 0xffff, 0x2018, 0x2019, 0x201c, 0x201d, 0x2022, 0x2013, 0x2014,
+                    0x2dc, 0x2122,
             0x161, 0x203a, 0x153, 0xffff, 0x17e, 0x178 };
     uint32_t c, low, i = kind == LDR__UTF16LE;
     *bytes = 1;
@@ -13072,7 +13078,8 @@ static ldr_status ldr__reader_decode(ldr__reader *r, ldr__source *s, ldr_error *
         }
         r->data = (const char *)copy.data;
         r->size = used;
-        if (at < s->size) status = ldr__fail(err, LDR_DATA, at, "line %I: the bytes are not the encoding's", ldr__reader_line(r, used));
+        if (at < s->size) status = ldr__fail(err, LDR_DATA, at, "line %I: the bytes are not the encoding's",
+                ldr__reader_line(r, used));
         ldr__source_close(s);
         *s = copy;
     } else {
@@ -13161,8 +13168,8 @@ static ldr_status ldr__reader_add(ldr__reader *r, int pair, size_t at, ldr_error
 
 /* ---- lines and records -------------------------------------------------------------------- */
 
-/* Copies the column at byte i of a line or a record into field f; in a record (RFC 4180) quotes stand around separators,
-   line ends and doubled quotes. Returns the byte behind it, which is a separator, a line's end or the end. */
+/* Copies the column at byte i of a line or a record into field f; in a record (RFC 4180) quotes stand around
+   separators, line ends and doubled quotes. Returns the byte behind it, which is a separator, a line's end or the end. */
 static size_t ldr__reader_column(ldr__reader *r, int f, size_t i, ldr_error *err) {
     int quotes = r->separator != '\t' && r->separator != '\n', open = quotes && i < r->size && r->data[i] == '"';
     const char *newline = open ? NULL : (const char *)memchr(r->data + i, '\n', r->size - i);
@@ -13201,7 +13208,8 @@ static ldr_status ldr__reader_columns(ldr__reader *r, const char *list, int opti
                 ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "columns \"%s\" name no %s", list,
                 have[LDR__FIELD_TEXT] ? "label" : "text");
     }
-    return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "columns \"%s\": expected label, text, text2 once each, and - for what is not used", list);
+    return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET,
+            "columns \"%s\": expected label, text, text2 once each, and - for what is not used", list);
 }
 
 /* A first line that names a label and a text (without labels: a text, and what else it names is known too). */
@@ -13218,7 +13226,8 @@ static ldr_status ldr__reader_head(ldr__reader *r, ldr_error *err) {
         have[f]++;
         if (i >= r->size || r->data[i] == '\n') break;
     }
-    if (!have[LDR__FIELD_TEXT] || (!have[LDR__FIELD_LABEL] && !(r->unlabelled && have[LDR__FIELDS] == 0 && r->separator != '\n'))) return LDR_OK;
+    if (!have[LDR__FIELD_TEXT] || (!have[LDR__FIELD_LABEL] && !(r->unlabelled && have[LDR__FIELDS] == 0 &&
+            r->separator != '\n'))) return LDR_OK;
     for (k = 0; k < n; k++) r->column[k] = column[k];
     r->columns = n;
     r->optional = 0;
@@ -13245,11 +13254,15 @@ static ldr_status ldr__reader_give(ldr__reader *r, int pair, size_t at, ldr_erro
 }
 
 static ldr_status ldr__reader_wrong(const ldr__reader *r, int n, size_t at, ldr_error *err) {
-    if (r->desc.columns || r->named) return ldr__fail(err, LDR_DATA, at, "line %I: it has %d columns, %s", ldr__reader_line(r, at), n,
+    if (r->desc.columns || r->named) return ldr__fail(err, LDR_DATA, at, "line %I: it has %d columns, %s",
+            ldr__reader_line(r, at), n,
             r->named ? "the first line names another number" : "and not those that were named");
-    if (n < r->columns) return ldr__reader_fail(r, at, err, "the example has no text; expected label<TAB>text or label<TAB>text<TAB>text2 (.csv: commas)");
-    return ldr__fail(err, LDR_DATA, at, "line %I: %d columns, more than %s; name them (--columns label,text,-: \"-\" is not used), in "
-            "the first line or there, or put quotes around commas", ldr__reader_line(r, at), n, r->unlabelled ? "text<TAB>text2" : "label<TAB>text<TAB>text2");
+    if (n < r->columns) return ldr__reader_fail(r, at, err,
+            "the example has no text; expected label<TAB>text or label<TAB>text<TAB>text2 (.csv: commas)");
+    return ldr__fail(err, LDR_DATA, at,
+            "line %I: %d columns, more than %s; name them (--columns label,text,-: \"-\" is not used), in "
+            "the first line or there, or put quotes around commas", ldr__reader_line(r, at), n, r->unlabelled ?
+            "text<TAB>text2" : "label<TAB>text<TAB>text2");
 }
 
 /* Lines with TAB-separated columns, or records. Empty lines are no examples, but texts to be answered may be empty. */
@@ -13259,7 +13272,8 @@ static ldr_status ldr__reader_rows(ldr__reader *r, ldr_error *err) {
     int n, k, pair;
     if (r->desc.columns) status = ldr__reader_columns(r, r->desc.columns, 0, err);
     else {
-        status = ldr__reader_columns(r, r->separator == '\n' ? "text" : r->unlabelled ? "text,text2" : "label,text,text2", r->separator != '\n', err);
+        status = ldr__reader_columns(r, r->separator == '\n' ? "text" : r->unlabelled ? "text,text2" :
+                "label,text,text2", r->separator != '\n', err);
         if (!status && r->lines == 0) status = ldr__reader_head(r, err);
     }
     for (; !status && at < r->size; at = next) {
@@ -13320,7 +13334,8 @@ static int32_t ldr__reader_find(const ldr_json *j, int32_t object, const char *w
 }
 
 static ldr_status ldr__reader_object(ldr__reader *r, const ldr_json *j, int32_t object, size_t base, ldr_error *err) {
-    static const char *const labels[] = { "label", NULL }, *const texts[] = { "text", "sentence", "sentence1", NULL }, *const seconds[] = { "text2", "sentence2", "pair", NULL };
+    static const char *const labels[] = { "label", NULL }, *const texts[] = { "text", "sentence", "sentence1", NULL },
+            *const seconds[] = { "text2", "sentence2", "pair", NULL };
     size_t at = base + ldr_json_node_at(j, object)->begin;
     int32_t label = ldr__reader_find(j, object, r->desc.label, labels), text = ldr__reader_find(j, object, r->desc.text, texts);
     int32_t text2 = ldr__reader_find(j, object, r->desc.text2, seconds);
@@ -13330,7 +13345,9 @@ static ldr_status ldr__reader_object(ldr__reader *r, const ldr_json *j, int32_t 
         return status ? status : ldr__reader_give(r, 0, at, err);
     }
     if (ldr_json_node_at(j, object)->type != LDR_JSON_OBJECT) return ldr__reader_fail(r, at, err, "an example is a JSON object");
-    if (label < 0 && !r->unlabelled) return ldr__fail(err, LDR_DATA, at, "line %I: the example has no label: no member \"%s\"", ldr__reader_line(r, at), r->desc.label ? r->desc.label : "label");
+    if (label < 0 && !r->unlabelled) return ldr__fail(err, LDR_DATA, at,
+            "line %I: the example has no label: no member \"%s\"", ldr__reader_line(r, at), r->desc.label ?
+            r->desc.label : "label");
     if (text < 0) return ldr__fail(err, LDR_DATA, at, "line %I: the example has no text: no member \"%s\"", ldr__reader_line(r, at), r->desc.text ? r->desc.text : "text\", \"sentence\" or \"sentence1");
     if (text2 < 0 && r->desc.text2) return ldr__fail(err, LDR_DATA, at, "line %I: the example has no second text: no member \"%s\"", ldr__reader_line(r, at), r->desc.text2);
     status = r->unlabelled ? LDR_OK : r->desc.head == LDR_HEAD_MULTI && ldr_json_node_at(j, label)->type == LDR_JSON_ARRAY ?
@@ -20586,8 +20603,8 @@ LDR__INLINE uint32_t ldr__chars91(const char *text, int n) {
 static uint32_t ldr__near(uint32_t c) { return c < 0x40000 ? c : c < 0xe0000 ? 0x3ffff : c - 0xa0000; }
 
 /* The last of n records of `size` digits whose first `digits` (2 to 4) are a number up to key, or the first record. It
-   steps by a product and not by a branch: which way a search turns cannot be predicted, and a wrong guess costs more than
-   the whole step. */
+   steps by a product and not by a branch: which way a search turns cannot be predicted, and a wrong guess costs more
+   than the whole step. */
 LDR__INLINE const char *ldr__record(const char *records, size_t n, int size, int digits, uint32_t key) {
     uint32_t want = 0;
     size_t half;
@@ -20604,7 +20621,8 @@ LDR__INLINE const char *ldr__record(const char *records, size_t n, int size, int
 /* The quick table's entry for the pages that texts are mostly made of, or -1. */
 LDR__INLINE int ldr__char_quick(uint32_t c) {
     uint32_t page = c >> 8, at = page < 6 ? page : page == 0x20 ? 6 : page == 0x30 ? 7 : 8;
-    return page < 6 || page == 0x20 || page == 0x30 || page == 0xff ? (int)ldr__digit91(ldr__quick[at << 8 | (c & 255)]) : -1;
+    return page < 6 || page == 0x20 || page == 0x30 || page == 0xff ?
+            (int)ldr__digit91(ldr__quick[at << 8 | (c & 255)]) : -1;
 }
 
 static int ldr__char_category(uint32_t c) {
