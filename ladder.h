@@ -12095,8 +12095,6 @@ static ldr_status ldr__model_gguf(ldr_model *m, ldr_error *err) {
     return ldr__weights_finish(w, err);
 }
 
-static int ldr__weights_are_gguf(const ldr_weights *w) { return w->file_count == 1 && ldr__gguf_is(w->files[0].data, w->files[0].size); }
-
 LDR__DEF void ldr_model_free(ldr_model *m) {
     ldr_allocator a;
     if (!m) return;
@@ -12172,7 +12170,7 @@ LDR__DEF ldr_model *ldr_model_load(const char *dir, const ldr_model_desc *desc, 
     memset(&s, 0, sizeof s);
     if (dir && ldr__ends_with(dir, ".gguf")) {
         m->weights = ldr_weights_open(dir, &m->alloc, err);
-        if (m->weights && !ldr__weights_are_gguf(m->weights)) ldr__fail(err, LDR_FORMAT, 0, "not a GGUF file, whatever its name is");
+        if (m->weights && !ldr__gguf_is(m->weights->files[0].data, m->weights->files[0].size)) ldr__fail(err, LDR_FORMAT, 0, "not a GGUF file, whatever its name is");
         if (m->weights && !err->status && !ldr__model_gguf(m, err) && !ldr__model_bind(m, err)) return m;
         ldr__fail_in_file(err, dir);
         ldr_model_free(m);

@@ -185,6 +185,17 @@ TEST(tokenize_and_features) {
     text = slurp("out", &n);
     CHECK(text && n % 2 == 0 && memcmp(text, text + n / 2, n / 2) == 0);
     free(text);
+    EXPECT(0, "echo hello | $L features --model '%s' > first; echo '\"hello\"' | $L features --json --model '%s' | cmp first -", model, model);
+    EXPECT(0, "echo '{\"ids\":[101,7592,102],\"types\":[0,0,0]}' | $L features --json --model '%s' | cmp first -", model);
+    EXPECT(1, "echo '{\"ids\":[101,7592,102],\"types\":[0,0,1]}' | $L features --json --model '%s' | cmp -s first -", model);
+    EXPECT(1, "echo '{\"ids\":[101],\"types\":[0,0]}' | $L features --json --model '%s'", model);
+    EXPECT(1, "echo '{\"ids\":[101],\"tips\":[0]}' | $L features --json --model '%s'", model);
+    EXPECT(2, "$L features --layer tops --model '%s'", model);
+    EXPECT(0, "echo 101 7592 102 | $L features --ids --layer logits --model '%s'", model);
+    j = output_json(&text);
+    CHECK_INT(j ? ldr_json_node_at(j, ldr_json_get(j, 0, "logits"))->count : 0, 3);
+    ldr_json_free(j);
+    free(text);
     EXPECT(0, "echo hello | $L features --pool mean --layer 0 --model '%s'", model);
     j = output_json(&text);
     CHECK(j != NULL);
