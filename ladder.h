@@ -41,11 +41,11 @@
 // <<quick-start
 
    DOES
-     read Hugging Face directories (safetensors; F32, F16, BF16, quantised blocks) of BERT, RoBERTa, ALBERT, DistilBERT,
-     ELECTRA, GPT-2 and Llama, in place, never expanded in memory; tokenise as their own tokenizers do (WordPiece, BPE,
+     read Hugging Face directories (safetensors, PyTorch files) and GGUF files of fifteen kinds of encoders and nine of
+     decoders (>>manual-models), in place, never expanded in memory; tokenise as their own tokenizers do (WordPiece, BPE,
      Unigram, WordLevel; tokenizer.json, vocab.json, SentencePiece models, vocab.txt) and back; train ladders of several
-     published recipes; classification, regression, sentence pairs, token labels, multiple choice; stop, save and go on
-     with the same bits; predict. For comparison, and where a ladder is not enough, the methods that go back through the
+     published recipes; classification, several labels a text, regression, sentence pairs, token labels, multiple choice;
+     stop, save and go on with the same bits; predict. For comparison, and where a ladder is not enough, the methods that go back through the
      backbone: full fine-tuning, BitFit, LoRA, adapters, prompts, prefixes; masked-word and next-word training, from
      random weights if need be.
    DOES NOT
@@ -53,7 +53,7 @@
 
    TABLE OF CONTENTS (search for the tag)
      manual       >>manual-steps >>manual-ladder >>manual-models >>manual-tokenizer >>manual-methods >>manual-memory >>manual-threads
-                  >>manual-errors >>manual-security >>manual-embedded >>manual-cpp >>options
+                  >>manual-errors >>manual-security >>manual-embedded >>manual-cpp >>manual-adding >>options
      interface    >>api-errors >>api-memory >>api-simd >>api-tensors >>api-json >>api-tokenizer >>api-model
                   >>api-dataset >>api-ladder >>api-predict >>api-train >>api-recipe
      inside       >>platform >>sizes >>errors >>allocation >>random >>half >>kernels >>gemm >>ops >>json
@@ -153,11 +153,10 @@
      All allocations go through the ldr_allocator of a description, if one is given.
      With `pack` the matrices of frozen blocks are laid out at load as the kernels read them, 4 bytes a weight, and the file's own
      leave memory: the same bits, a sixth less time for a single text, some percent for a batch.
-     With `compute` LDR_COMPUTE_INT8 or LDR_COMPUTE_BF16 the frozen blocks are rounded to 8 or 16 bits at load and multiplied so:
-     a quarter or a half of the memory of F32 weights, and where the processor has an instruction for it three or two times the
-     speed; states 1 to 3 % or about half a percent off.
-     Least of all for a step: `checkpoint`, which makes what is inside a rung again on the way back, and `tap_type`, which
-     keeps taps for it in 8 bits: less than half of what a ladder's step takes beside the weights.
+     `compute` rounds the frozen blocks at load. LDR_COMPUTE_INT8: a quarter of the memory of F32 weights, about 3 times the
+     speed, states 1 to 3 % off. LDR_COMPUTE_BF16: half, 2 times, 0.5 %. The speed needs matching instructions.
+     A step needs least memory with `checkpoint` (each rung's activations are recomputed in the backward pass) plus
+     tap_type = LDR_I8: together less than half of what it takes beside the weights.
 
    >>manual-threads       THREADS AND DETERMINISM
      With OpenMP the loops inside one call run on desc.threads threads (0: OpenMP's own choice). Results have the same
@@ -182,6 +181,17 @@
 
    >>manual-cpp           C++
      The header and the implementation compile as C++11 and later. Start structs with `= {}` there.
+
+   >>manual-adding        TO ADD SOMETHING
+     What comes in kinds is a table, and one more is a row and its functions:
+       head             ldr__heads (>>dataset): its targets, loss (>>heads), part in the metrics (>>metrics) and scores; labels
+                        in files: ldr__reader_add. The loops over tiny_heads in tests/ check gradients, caches and files
+       metric           ldr__metrics, and its value in ldr__tally_value
+       method           ldr__methods (>>ladder), the tensors it adds (ldr__slot), their part in the passes (>>block, >>tune);
+                        its gradients in tests/test_methods.c
+       instruction set  an ldr__kernels (>>machine), its place in ldr__kernels_pick (>>dispatch), its name in ldr_simd;
+                        tests/test_core.c goes over every set
+       family, format   >>manual-models          tokenizer part   >>manual-tokenizer
 
    >>options              OPTIONS (define before the implementation; those marked * also before every include)
      LADDER_STATIC *          everything static, for one copy a file
@@ -481,11 +491,11 @@ LDR_API void       ldr_text_free(ldr_text *text);
    >>api-simd          Instruction sets
    ====================================================================================== */
 
-/* The widest set of kernels an object may use; AUTO takes the fastest the machine has (of Intel's with AVX-512 that
-   is AVX512_VNNI, whose bf16 is float products of rounded weights: Intel's own take twice as long). A set the
-   machine lacks falls back to the next lower one that it has. AVX2_VNNI, of many laptops: AVX2 with an instruction for
-   8-bit products, twice as fast in those. On 64-bit ARM ("neon", or with 8-bit products "neondot") and in
-   WebAssembly with vectors ("simd128") everything but PORTABLE means the best set there is. */
+/* The widest set of kernels an object may use; AUTO takes the fastest the machine has. On Intel AUTO stops at AVX512_VNNI:
+   native bf16 is slower there than float products of rounded weights. A set the machine lacks falls back to the next lower
+   one that it has. AVX2_VNNI, of many laptops: AVX2 with an instruction for 8-bit products, twice as fast in those. On
+   64-bit ARM ("neon", or with 8-bit products "neondot") and in WebAssembly with vectors ("simd128") everything but PORTABLE
+   means the best set there is. */
 typedef enum ldr_simd { LDR_SIMD_AUTO, LDR_SIMD_PORTABLE, LDR_SIMD_AVX2, LDR_SIMD_AVX2_VNNI, LDR_SIMD_AVX512, LDR_SIMD_AVX512_VNNI, LDR_SIMD_AVX512_BF16 } ldr_simd;
 LDR_API const char *ldr_simd_name(ldr_simd wish);        /* "portable", "avx2", "avx512", ...: what would run          */
 
@@ -1796,8 +1806,8 @@ typedef struct ldr__row_kernels {
     /* Rows of n floats as little-endian F32, BF16, or I8 after its scale; back from I8 (from the others: to_float).        */
     void (*pack)(unsigned char *out, const float *x, size_t rows, size_t n, ldr_dtype type);
     void (*unpack_int8)(float *x, const unsigned char *in, size_t rows, size_t n);
-    /* Row i of dst (+)= by[i] times column i of src, whose d rows are n apart; by NULL: as it is.                          */
-    void (*turn)(float *dst, size_t ld, const float *src, size_t n, const float *by, size_t rows, size_t d, int add);
+    /* Scaled transpose: dst[i][c] (+)= by[i] src[c n + i], i < rows, c < d; by NULL means 1.                               */
+    void (*transpose)(float *dst, size_t ld, const float *src, size_t n, const float *by, size_t rows, size_t d, int add);
     void (*adam)(float *w, float *m, float *v, const float *g, size_t n, const float *c);
 } ldr__row_kernels;
 
@@ -1809,7 +1819,7 @@ typedef struct ldr__kernels {
     void (*tile)(float *c, size_t ldc, const float *a, size_t rs, size_t cs, const float *b, size_t k, int32_t m, int32_t n, const float *bias, int accumulate, uintptr_t ahead, size_t step);
     void (*to_float)(float *dst, const void *src, ldr_dtype dtype, size_t n);       /* src: the start of a block */
     /* A panel of rows: dst[p*nr + j] = src[j*stride + p] for j < columns <= nr, else 0; p < depth. */
-    void (*weave)(float *dst, const float *src, size_t stride, size_t columns, size_t depth);
+    void (*interleave)(float *dst, const float *src, size_t stride, size_t columns, size_t depth);
     const struct ldr__row_kernels *rows;
     /* 8-bit products. `unit` values of k lie side by side: 2 of 16 bits, or 4 of 8 bits, which in a are `excess` too large: 128
        where the instruction takes them for unsigned. quantise: q = round(x / scale) + excess, scale = max|x| / 127, x = 0 to `padded`. */
@@ -2213,7 +2223,7 @@ LDR__INLINE void ldr__activate_body(float *y, const float *x, size_t n, int32_t 
     }
 }
 
-LDR__INLINE void ldr__turn_body(float *dst, size_t ld, const float *src, size_t n, const float *by, size_t rows, size_t d, int add) {
+LDR__INLINE void ldr__transpose_body(float *dst, size_t ld, const float *src, size_t n, const float *by, size_t rows, size_t d, int add) {
     size_t i, c;
     for (i = 0; i < rows; i++, dst += ld) {
         const float *from = src + i;
@@ -2392,13 +2402,13 @@ LDR__INLINE void ldr__unpack_int8_body(float *x, const unsigned char *in, size_t
     }
 }
 
-LDR__INLINE void ldr__weave_body(float *dst, const float *src, size_t stride, size_t columns, size_t depth, size_t nr) {
+LDR__INLINE void ldr__interleave_body(float *dst, const float *src, size_t stride, size_t columns, size_t depth, size_t nr) {
     size_t p, j;
     for (p = 0; p < depth; p++)
         for (j = 0; j < nr; j++) dst[p * nr + j] = j < columns ? src[j * stride + p] : 0.0f;
 }
 
-static void ldr__weave_portable(float *dst, const float *src, size_t stride, size_t columns, size_t depth) { ldr__weave_body(dst, src, stride, columns, depth, 8); }
+static void ldr__interleave_portable(float *dst, const float *src, size_t stride, size_t columns, size_t depth) { ldr__interleave_body(dst, src, stride, columns, depth, 8); }
 
 /* A set's loops over rows: those here are made by the compiler from their bodies; the others that it lists are by hand on x86. */
 #define LDR__ROW_KERNELS(suffix, target)                                                                                                                   \
@@ -2413,9 +2423,9 @@ static void ldr__weave_portable(float *dst, const float *src, size_t stride, siz
     target static double ldr__squares_##suffix(const float *x, size_t n) { return ldr__squares_body(x, n); }                                                \
     static const ldr__row_kernels ldr__row_kernels_##suffix = { ldr__exp_row_##suffix, ldr__softmax_##suffix, ldr__softmax_backward_##suffix, ldr__activate_##suffix, ldr__activate_both_##suffix,      \
         ldr__multiply_##suffix, ldr__add_##suffix, ldr__dropout_##suffix, ldr__norm_##suffix, ldr__norm_backward_##suffix, ldr__norm_columns_##suffix, ldr__columns_##suffix,      \
-        ldr__mix_##suffix, ldr__mix_backward_##suffix, ldr__mix_columns_##suffix, ldr__squares_##suffix, ldr__pack_##suffix, ldr__unpack_int8_##suffix, ldr__turn_##suffix, ldr__adam_##suffix };
+        ldr__mix_##suffix, ldr__mix_backward_##suffix, ldr__mix_columns_##suffix, ldr__squares_##suffix, ldr__pack_##suffix, ldr__unpack_int8_##suffix, ldr__transpose_##suffix, ldr__adam_##suffix };
 
-static void ldr__turn_portable(float *dst, size_t ld, const float *src, size_t n, const float *by, size_t rows, size_t d, int add) { ldr__turn_body(dst, ld, src, n, by, rows, d, add); }
+static void ldr__transpose_portable(float *dst, size_t ld, const float *src, size_t n, const float *by, size_t rows, size_t d, int add) { ldr__transpose_body(dst, ld, src, n, by, rows, d, add); }
 static void ldr__adam_portable(float *w, float *m, float *v, const float *g, size_t n, const float *c) { ldr__adam_body(w, m, v, g, n, c); }
 static float ldr__exp_row_portable(float *x, size_t n, float scale, float *peak) { return ldr__exp_row_body(x, n, scale, peak); }
 static void ldr__softmax_portable(float *s, size_t keys, size_t n, ldr__softmax *q, size_t first) { ldr__softmax_body(s, keys, n, q, first); }
@@ -2492,7 +2502,7 @@ static void ldr__tile_portable(float *c, size_t ldc, const float *a, size_t rs, 
     (void)step;
 }
 
-static const ldr__kernels ldr__kernels_portable = { "portable", 4, 8, ldr__tile_portable, ldr__to_float_portable, ldr__weave_portable,
+static const ldr__kernels ldr__kernels_portable = { "portable", 4, 8, ldr__tile_portable, ldr__to_float_portable, ldr__interleave_portable,
     &ldr__row_kernels_portable, 2, 0, ldr__quantise_portable, ldr__widen_portable, ldr__tile_int8_portable, NULL, NULL };
 
 /* The accumulators must stay in registers: every loop over them is unrolled by hand-written
@@ -2527,8 +2537,8 @@ static const ldr__kernels *ldr__kernels_pick(ldr_simd wish);
    of a at a time past them. KC rows of one panel are in the first-level cache while the tiles of
    those rows use them. a is read where it lies if each row is in one piece and the rows do not
    crowd into the same few cache sets; else MC rows of it are copied first, and blocks are wider
-   and less deep, so that a copy is used more often. Where a is read down its columns, as for gradients
-   of weights, blocks are wider and less deep still: b is read in long rows. While its tiles multiply,
+   and less deep, so that a copy is used more often. Weight gradients read a by columns; wide, shallow
+   blocks then stream b in long rows. While its tiles multiply,
    a task fetches what it will read next, which no cache foresees where rows begin: the next rows of
    a, and what its next step down K, or its next task, will pack.
    Neither cut changes the order of additions in an element, so results are the same for any
@@ -2537,7 +2547,7 @@ static const ldr__kernels *ldr__kernels_pick(ldr_simd wish);
 
 enum { LDR__KC = 256, LDR__MC = 84,
        LDR__DEEP = 768, LDR__NB = 96,                /* of a block whose a is read in place    */
-       LDR__LONG_DEEP = 128, LDR__LONG_NB = 384,     /* of one whose a is read down its columns */
+       LDR__LONG_DEEP = 128, LDR__LONG_NB = 384,     /* of weight gradients: a by columns */
        LDR__COPY_DEEP = LDR__KC, LDR__COPY_NB = 768, LDR__COPY_LD = LDR__MC + 12,        /* of one whose a is copied */
        LDR__FEW_ROWS = 512,                          /* below them tasks share columns first       */
        LDR__PACKED_KC = 1024, LDR__PACKED_NB = 192 };  /* of rounded weights; sums over KC of products of 127 by 127 stay below 2^24 */
@@ -2662,13 +2672,13 @@ static void ldr__pack_panels(const ldr__kernels *ker, float *panels, ldr__mat b,
             float *to = panels + j * k;
             size_t width = LDR__MIN(nr, n - j), depth, i;
             if (b.dtype == LDR__NATIVE && (uintptr_t)data % sizeof(float) == 0) {
-                ker->weave(to, (const float *)(const void *)(data + j * b.cs * sizeof(float)), b.cs, width, k);
+                ker->interleave(to, (const float *)(const void *)(data + j * b.cs * sizeof(float)), b.cs, width, k);
                 continue;
             }
             for (p = 0; p < k; p += depth) {
                 depth = LDR__MIN((size_t)64, k - p);
                 for (i = 0; i < width; i++) ldr__mat_run(ker, lines[i], &b, p, j + i, depth);
-                ker->weave(to + p * nr, lines[0], 64, width, depth);
+                ker->interleave(to + p * nr, lines[0], 64, width, depth);
             }
         }
     } else {
@@ -3316,7 +3326,7 @@ static uint32_t ldr__attention_dropout(uint32_t *rows, float *kept, const ldr__a
     return (uint32_t)((double)a->drop->p * 4294967296.0);
 }
 
-/* The parts of rows that one head has, to be fetched. */
+/* Prefetch plan for one head's slice of each row. */
 static ldr__ahead ldr__head_ahead(const float *at, size_t ld, size_t rows, size_t d) { return ldr__ahead_of((uintptr_t)at, ld * sizeof(float), rows, d * sizeof(float), 1); }
 
 /* What a thread's next task is likely to read first: keys, values and queries, and on the way back what came out and its gradient. Rows of a head are too far
@@ -3378,7 +3388,7 @@ static void ldr__attention_forward(const ldr__exec *ex, float *out, float *lse, 
                     if (lse) lse[(first + i0 + i) * (size_t)a->heads + h] = soft.peak[i] + logf(soft.sum[i]);
                     soft.fix[i] = 1.0f / soft.sum[i];
                 }
-                ker->rows->turn(y, inner, o, nr, soft.fix, rows, d, 0);
+                ker->rows->transpose(y, inner, o, nr, soft.fix, rows, d, 0);
             }
     }
 }
@@ -3440,8 +3450,8 @@ static void ldr__attention_backward(const ldr__exec *ex, float *dqkv, const floa
                     ldr__panels_multiply(ker, dk, nr, q + i0 * d, 1, d, e, rows, d, nr, rows, NULL, NULL, 1, &soon);
                     ldr__panels_multiply(ker, dv, nr, g + i0 * d, 1, d, s, rows, d, nr, rows, NULL, NULL, 1, &soon);
                 }
-                ker->rows->turn(to_k, ld, dk, nr, NULL, keys, d, h > kv * group);
-                ker->rows->turn(to_v, ld, dv, nr, NULL, keys, d, h > kv * group);
+                ker->rows->transpose(to_k, ld, dk, nr, NULL, keys, d, h > kv * group);
+                ker->rows->transpose(to_v, ld, dv, nr, NULL, keys, d, h > kv * group);
             }
             ldr__head_rows(dbase + begin * ld + h * d, ld, dq, apart, asking, d);
         }
@@ -10394,7 +10404,7 @@ static ldr__acts ldr__acts_from(ldr__acts a, const ldr__shape *s, size_t first, 
     return a;
 }
 
-/* Of activations placed without a way back: those of `rows` rows from `first` on, which share no memory with others. */
+/* View of forward-only activations: `rows` rows from `first` on, disjoint from all others. */
 static ldr__acts ldr__acts_apart(ldr__acts a, const ldr__shape *s, size_t first, size_t rows) {
     float *room = ldr__row_of(a.qkv, first, ldr__room_width(s));
     a = ldr__acts_from(a, s, first, first);
@@ -14428,7 +14438,7 @@ typedef struct ldr__deep {
     int32_t          from, checkpoint;         /* from: first place with anything trained       */
     ldr__acts       *acts;         /* of every place from there, or one that is filled again for each (checkpoint) */
     float          **state;        /* [blocks + 1] of [T,d]                                   */
-    float           *f, *fg, *dx, *dy;         /* the gradient of a block's output is dx; then dy is that of its input, and they change places */
+    float           *f, *fg, *dx, *dy;         /* dx: gradient of the block's output; backward writes its input's to dy, then swaps them */
     ldr__back        back;
     ldr__embed_back  embed;
 } ldr__deep;
@@ -19202,12 +19212,12 @@ static void ldr__quantise_neondot(void *q, float *scale, const float *x, size_t 
 #undef LDR__FOURS
 #undef LDR__TILE
 
-static void ldr__weave_neon(float *dst, const float *src, size_t stride, size_t columns, size_t depth) { ldr__weave_body(dst, src, stride, columns, depth, 16); }
+static void ldr__interleave_neon(float *dst, const float *src, size_t stride, size_t columns, size_t depth) { ldr__interleave_body(dst, src, stride, columns, depth, 16); }
 
-static const ldr__kernels ldr__kernels_neon = { "neon", 6, 16, ldr__tile_neon, ldr__to_float_portable, ldr__weave_neon,
+static const ldr__kernels ldr__kernels_neon = { "neon", 6, 16, ldr__tile_neon, ldr__to_float_portable, ldr__interleave_neon,
     &ldr__row_kernels_portable, 2, 0, ldr__quantise_portable, ldr__widen_portable, ldr__tile_int8_neon, NULL, NULL };
 #if LDR__HAVE_SDOT
-static const ldr__kernels ldr__kernels_neondot = { "neondot", 6, 16, ldr__tile_neon, ldr__to_float_portable, ldr__weave_neon,
+static const ldr__kernels ldr__kernels_neondot = { "neondot", 6, 16, ldr__tile_neon, ldr__to_float_portable, ldr__interleave_neon,
     &ldr__row_kernels_portable, 4, 0, ldr__quantise_neondot, ldr__widen_portable, ldr__tile_int8_neondot, NULL, NULL };
 
 static int ldr__arm_sdot(void) {
@@ -19277,7 +19287,7 @@ static void ldr__tile_int8_wasm(LDR__INT8_ARGUMENTS) {
     ldr__tile_int8_store(c, ldc, t, 8, m, n, a_scale, b_scale, bias, accumulate);
 }
 
-static const ldr__kernels ldr__kernels_wasm = { "simd128", 4, 8, ldr__tile_wasm, ldr__to_float_portable, ldr__weave_portable,
+static const ldr__kernels ldr__kernels_wasm = { "simd128", 4, 8, ldr__tile_wasm, ldr__to_float_portable, ldr__interleave_portable,
     &ldr__row_kernels_portable, 2, 0, ldr__quantise_portable, ldr__widen_portable, ldr__tile_int8_wasm, NULL, NULL };
 #endif
 
@@ -19786,7 +19796,7 @@ LDR__AVX2 LDR__INLINE void ldr__eight_by_four(__m256 *column, const float *s, si
     column[3] = _mm256_shuffle_ps(b1, b3, 0xee);
 }
 
-LDR__AVX2 static void ldr__weave_avx2(float *dst, const float *src, size_t stride, size_t columns, size_t depth) {
+LDR__AVX2 static void ldr__interleave_avx2(float *dst, const float *src, size_t stride, size_t columns, size_t depth) {
     size_t p = 0, j;
     if (columns == 16)
         for (; p + 4 <= depth; p += 4)
@@ -19799,10 +19809,10 @@ LDR__AVX2 static void ldr__weave_avx2(float *dst, const float *src, size_t strid
                 _mm256_storeu_ps(d + 32, column[2]);
                 _mm256_storeu_ps(d + 48, column[3]);
             }
-    ldr__weave_body(dst + p * 16, src + p, stride, columns, depth - p, 16);
+    ldr__interleave_body(dst + p * 16, src + p, stride, columns, depth - p, 16);
 }
 
-LDR__AVX2 static void ldr__turn_avx2(float *dst, size_t ld, const float *src, size_t n, const float *by, size_t rows, size_t d, int add) {
+LDR__AVX2 static void ldr__transpose_avx2(float *dst, size_t ld, const float *src, size_t n, const float *by, size_t rows, size_t d, int add) {
     size_t i, c, l;
     for (i = 0; i + 4 <= rows; i += 4) {
         for (c = 0; c + 8 <= d; c += 8) {
@@ -19815,13 +19825,13 @@ LDR__AVX2 static void ldr__turn_avx2(float *dst, size_t ld, const float *src, si
                 _mm256_storeu_ps(to, column[l]);
             }
         }
-        ldr__turn_body(dst + i * ld + c, ld, src + c * n + i, n, by ? by + i : NULL, 4, d - c, add);
+        ldr__transpose_body(dst + i * ld + c, ld, src + c * n + i, n, by ? by + i : NULL, 4, d - c, add);
     }
-    ldr__turn_body(dst + i * ld, ld, src + i, n, by ? by + i : NULL, rows - i, d, add);
+    ldr__transpose_body(dst + i * ld, ld, src + i, n, by ? by + i : NULL, rows - i, d, add);
 }
 
 /* The same with quarters in place of halves. */
-LDR__AVX512 static void ldr__weave_avx512(float *dst, const float *src, size_t stride, size_t columns, size_t depth) {
+LDR__AVX512 static void ldr__interleave_avx512(float *dst, const float *src, size_t stride, size_t columns, size_t depth) {
     size_t p = 0, j;
     if (columns == 32)
         for (; p + 4 <= depth; p += 4) {
@@ -19842,7 +19852,7 @@ LDR__AVX512 static void ldr__weave_avx512(float *dst, const float *src, size_t s
                 _mm512_storeu_ps(d + 96, _mm512_shuffle_ps(b1, b3, 0xee));
             }
         }
-    ldr__weave_body(dst + p * 32, src + p, stride, columns, depth - p, 32);
+    ldr__interleave_body(dst + p * 32, src + p, stride, columns, depth - p, 32);
 }
 
 LDR__AVX2 static void ldr__widen_avx2(int16_t *dst, const int8_t *src, size_t n) { ldr__widen_body(dst, src, n); }
@@ -20079,22 +20089,22 @@ LDR__NORM(avx2, LDR__AVX2, __m256, _mm256, ldr__sum256, 8)
 LDR__NORM(avx512, LDR__AVX512, __m512, _mm512, ldr__sum512, 16)
 #undef LDR__NORM
 
-static void ldr__turn_avx512(float *dst, size_t ld, const float *src, size_t n, const float *by, size_t rows, size_t d, int add) { ldr__turn_avx2(dst, ld, src, n, by, rows, d, add); }
+static void ldr__transpose_avx512(float *dst, size_t ld, const float *src, size_t n, const float *by, size_t rows, size_t d, int add) { ldr__transpose_avx2(dst, ld, src, n, by, rows, d, add); }
 LDR__ROW_KERNELS(avx2, LDR__AVX2)
 LDR__ROW_KERNELS(avx512, LDR__AVX512)
 
-static const ldr__kernels ldr__kernels_avx2 = { "avx2", 6, 16, ldr__tile_avx2, ldr__to_float_avx2, ldr__weave_avx2,
+static const ldr__kernels ldr__kernels_avx2 = { "avx2", 6, 16, ldr__tile_avx2, ldr__to_float_avx2, ldr__interleave_avx2,
     &ldr__row_kernels_avx2, 2, 0, ldr__quantise_avx2, ldr__widen_avx2, ldr__tile_int8_avx2, NULL, NULL };
 #if LDR__HAVE_VNNI256
-static const ldr__kernels ldr__kernels_avx2vnni = { "avx2vnni", 6, 16, ldr__tile_avx2, ldr__to_float_avx2, ldr__weave_avx2,
+static const ldr__kernels ldr__kernels_avx2vnni = { "avx2vnni", 6, 16, ldr__tile_avx2, ldr__to_float_avx2, ldr__interleave_avx2,
     &ldr__row_kernels_avx2, 4, 128, ldr__quantise_avx2vnni, ldr__widen_avx2, ldr__tile_int8_avx2vnni, NULL, NULL };
 #endif
-static const ldr__kernels ldr__kernels_avx512 = { "avx512", 14, 32, ldr__tile_avx512, ldr__to_float_avx2, ldr__weave_avx512,
+static const ldr__kernels ldr__kernels_avx512 = { "avx512", 14, 32, ldr__tile_avx512, ldr__to_float_avx2, ldr__interleave_avx512,
     &ldr__row_kernels_avx512, 2, 0, ldr__quantise_avx2, ldr__widen_avx512, ldr__tile_int8_avx512, NULL, NULL };
-static const ldr__kernels ldr__kernels_vnni = { "avx512vnni", 14, 32, ldr__tile_avx512, ldr__to_float_avx2, ldr__weave_avx512,
+static const ldr__kernels ldr__kernels_vnni = { "avx512vnni", 14, 32, ldr__tile_avx512, ldr__to_float_avx2, ldr__interleave_avx512,
     &ldr__row_kernels_avx512, 4, 128, ldr__quantise_vnni, ldr__widen_avx512, ldr__tile_int8_vnni, NULL, NULL };
 #if LDR__HAVE_BF16
-static const ldr__kernels ldr__kernels_bf16 = { "avx512bf16", 14, 32, ldr__tile_avx512, ldr__to_float_avx2, ldr__weave_avx512,
+static const ldr__kernels ldr__kernels_bf16 = { "avx512bf16", 14, 32, ldr__tile_avx512, ldr__to_float_avx2, ldr__interleave_avx512,
     &ldr__row_kernels_avx512, 4, 128, ldr__quantise_vnni, ldr__widen_avx512, ldr__tile_int8_vnni, ldr__to_bf16_avx512, ldr__tile_bf16_avx512 };
 #endif
 

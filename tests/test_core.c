@@ -314,7 +314,7 @@ TEST(columns_become_rows_in_every_kernel_set) {
                         for (i = 0; i < 67 * 32; i++) src[i] = (float)i;
                         for (i = 0; i < 32; i++) by[i] = (float)(i + 1);
                         for (i = 0; i < 32 * 70; i++) dst[i] = (float)(i % 5);
-                        sets[s]->rows->turn(dst, 70, src, 32, scaled ? by : NULL, rows, d, add);
+                        sets[s]->rows->transpose(dst, 70, src, 32, scaled ? by : NULL, rows, d, add);
                         for (i = 0; i < 32; i++)
                             for (c = 0; c < 70; c++) {
                                 float old = (float)((i * 70 + c) % 5), made = (float)(c * 32 + i) * (scaled ? by[i] : 1.0f) + (add ? old : 0.0f);

@@ -288,7 +288,7 @@ static const option option_table[] = {
     { "--prompt-hidden", KIND_COUNT, AT(prompt_hidden), CMD_FIT, 0, "N", 1, 65536, "prompt: its vectors go through a network with so many hidden units (P-tuning)" },
     { "--successors", KIND_COUNT, AT(successors), CMD_ONE, 0, "N", 1, 65536, "theseus: blocks that are to do the work of all the model's, half as many if not given" },
     { "--replace-rate", KIND_NUMBER, AT(replace_rate), CMD_ONE, 0, "P", 0, 1, "theseus: chance of a successor in its layers' place, at the start if linear; 0.5 if not given" },
-    { "--replace-schedule", KIND_WORD, AT(replace_schedule), CMD_ONE, 0, "linear|constant", 0, 0, "theseus: of that chance until --replace-until, from where it is 1" },
+    { "--replace-schedule", KIND_WORD, AT(replace_schedule), CMD_ONE, 0, "linear|constant", 0, 0, "theseus: whether the replacement probability rises or stays constant until --replace-until; then it is 1" },
     { "--replace-until", KIND_NUMBER, AT(replace_until), CMD_ONE, 0, "P", 0, 1, "theseus: share of all steps with layers beside successors, 0.5 if not given" },
     { "--tune-layers", KIND_COUNT, AT(tune_layers), CMD_FIT, 0, "N", 1, 65536, "change only the last N blocks of the backbone, and no embeddings" },
     { "--tune-biases", KIND_FLAG, AT(tune_biases), CMD_FIT, 0, NULL, 0, 0, "train the backbone's biases as well" },
