@@ -11350,7 +11350,8 @@ static const struct { uint32_t groups; const char *keys, *fine; } ldr__known_key
       "chunk_size_feed_forward cross_attention_hidden_size gradient_checkpointing xla_device output_past language attn_implementation "
       "_attn_implementation _attn_implementation_autoset classifier_dropout classifier_dropout_prob hidden_dropout_prob hidden_dropout "
       "attention_probs_dropout_prob attention_dropout embedding_dropout mlp_dropout dropout activation_dropout resid_pdrop embd_pdrop attn_pdrop "
-      "residual_dropout embed_dropout resid_dropout layerdrop", NULL },
+      "residual_dropout embed_dropout resid_dropout layerdrop name license downstream_task sentence_transformers unsloth_version "
+      "model_max_length custom_pipelines", NULL },
     { UINT32_MAX, "is_decoder is_encoder_decoder add_cross_attention tie_encoder_decoder pruned_heads", "false" },
     { LDR__KEYS_BERT, "num_hidden_layers num_attention_heads intermediate_size hidden_act max_position_embeddings type_vocab_size layer_norm_eps "
       "directionality pooler_fc_size pooler_num_attention_heads pooler_num_fc_layers pooler_size_per_head pooler_type", NULL },
@@ -11412,7 +11413,7 @@ static ldr_status ldr__config_refuse(const ldr_model *m, const ldr_json *j, ldr_
         ldr__show(shown, j->text + n->begin, n->end - n->begin);
         if (known) return ldr__fail(err, LDR_UNSUPPORTED, n->begin, "config.json: \"%s\": %s is not supported", shown_key, shown);
         return ldr__fail(err, LDR_UNSUPPORTED, n->begin,
-                "config.json: \"%s\": %s is not supported: no key of a %s model that is known here, it could change the results (--allow %s passes it)",
+                "config.json: \"%s\": %s is not known here for models of type %s and could change the results (--allow %s passes it)",
                 shown_key, shown, m->type, shown_key);
     }
     return LDR_OK;

@@ -486,8 +486,31 @@ TEST(outside_blocks_are_unpacked_bit_for_bit) {
     ldr_weights_close(w);
 }
 
+/* What a configuration holds and nobody here knows is refused with key and value, and passed when it is allowed by name. */
+TEST(unknown_keys_of_a_configuration_are_refused) {
+    tiny_spec s = tiny_default("bert");
+    char config[1200];
+    ldr_model_desc md;
+    ldr_error err;
+    size_t size;
+    char *weights = tiny_weights(&s, &size);
+    ldr_model *m;
+    tiny_config(config, &s);
+    strcpy(config + strlen(config) - 1, ",\"alibi_slopes\":7,\"unsloth_version\":\"1\",\"hidden_dropout_prob\":0.1}");
+    memset(&err, 0, sizeof err);
+    memset(&md, 0, sizeof md);
+    CHECK(ldr_model_load_memory(config, strlen(config), weights, size, NULL, 0, NULL, &err) == NULL && err.status == LDR_UNSUPPORTED);
+    CHECK(strstr(err.message, "\"alibi_slopes\"") && strstr(err.message, "7 is not known here") && strstr(err.message, "--allow alibi_slopes"));
+    memset(&err, 0, sizeof err);
+    md.allow = "other alibi_slopes";
+    m = ldr_model_load_memory(config, strlen(config), weights, size, NULL, 0, &md, &err);
+    CHECK_STR(err.message, "");
+    ldr_model_free(m);
+    free(weights);
+}
+
 #define TESTS(X)                                                                                                          \
     X(gguf_is_the_same_model) X(torch_files_are_the_same_model) X(the_wrong_thing_is_named) X(bad_gguf_files) X(bad_torch_files) X(readers_survive_without_memory) \
     X(rotary_positions_are_stretched_as_by_transformers) X(outside_families_equal_transformers) X(outside_norms_of_heads_are_run_only) X(outside_containers) X(outside_gguf_files)  \
-    X(outside_blocks_are_unpacked_bit_for_bit)
+    X(outside_blocks_are_unpacked_bit_for_bit) X(unknown_keys_of_a_configuration_are_refused)
 LDR_TEST_MAIN("files", TESTS)
