@@ -191,7 +191,7 @@
                         its gradients in tests/test_methods.c
        instruction set  an ldr__kernels (>>machine), its place in ldr__kernels_pick (>>dispatch), its name in ldr_simd;
                         tests/test_core.c goes over every set
-       family, format   >>manual-models          tokenizer part   >>manual-tokenizer
+       others           a family or a format: at the end of (>>manual-models); a part of tokenizers: of (>>manual-tokenizer)
 
    >>options              OPTIONS (define before the implementation; those marked * also before every include)
      LADDER_STATIC *          everything static, for one copy a file
@@ -2522,7 +2522,7 @@ static const ldr__kernels ldr__kernels_portable = { "portable", 4, 8, ldr__tile_
 #define LDR__R13(X) LDR__R12(X) X(12)
 #define LDR__R14(X) LDR__R13(X) X(13)
 
-/* The set of kernels that this processor runs, at most `wish`: see >>dispatch in the appendix. */
+/* The set of kernels that this processor runs, at most `wish`: see the appendix, >>dispatch. */
 static const ldr__kernels *ldr__kernels_pick(ldr_simd wish);
 
 /* ======================================================================================

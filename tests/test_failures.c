@@ -889,7 +889,7 @@ TEST(descriptions_out_of_range_are_refused) {
         ldr_dataset_desc d;
         ldr_dataset *set;
         memset(&d, 0, sizeof d);
-        if (i == 0) SET(d.head, 5);
+        if (i == 0) SET(d.head, 99);
         if (i == 1) SET(d.head, -1);
         if (i == 2) d.max_len = -1;
         if (i >= 3) d.head = LDR_HEAD_CHOICE, d.choices = i - 3;
