@@ -906,7 +906,7 @@ static ldr_status read_place(rows *s, const ldr_json *j, int32_t type, int32_t e
         return LDR_OK;
     }
     bytes = ldr_json_string(name, MAX_TYPE, j, type);
-    return add_span(s, name, bytes < 0 ? MAX_TYPE : (size_t)bytes, (int32_t)first, (int32_t)last, base, err);
+    return add_span(s, name, bytes < 0 ? (size_t)MAX_TYPE : (size_t)bytes, (int32_t)first, (int32_t)last, base, err);
 }
 
 /* {"text": T, "label": {type: {entity: [[first,last], ...]}}} */
