@@ -180,6 +180,8 @@ TEST(the_report_shows_conclusion_confusion_and_mistakes) {
     free(page);
     EXPECT(1, "$L compare " QUICK " --regress --methods head --report c.html");       /* labels are words, and no crash */
     EXPECT(0, "$L train " QUICK " --method head --out a.ladder --answers a.jsonl && test $(grep -c '\"answer\":' a.jsonl) = 40");
+    /* what counts words has members of its own: a reader that looks for "test" finds the model's score */
+    EXPECT(0, "$L train " QUICK " --test wrong.tsv --method head --baselines --json --out a.ladder | tee j | grep -q '\"words_test\":' && test $(grep -o '\"test\":' j | wc -l) = 1");
     EXPECT(0, "$L eval --model '" HOSTILE_MODEL "' --ladder a.ladder --data wrong.tsv --answers b.jsonl && test $(grep -c '\"answer\":' b.jsonl) = 3");
     EXPECT(1, "$L train --model '" HOSTILE_MODEL "' --train train.tsv --method head --epochs 1 --out a.ladder --answers a.jsonl");
     CHECK(holds("err", "--answers: needs --dev or --test"));

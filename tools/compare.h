@@ -441,9 +441,9 @@ static void read_trial(comparison *c, contender *k, trial *t, const ldr_json *j)
     c->has_dev |= t->has_dev;
     c->has_test |= t->has_test;
     if (majority >= 0) c->majority = majority;
-    if (ldr_json_get(j, 0, "words") >= 0) {
-        c->words_dev = ldr_json_number(j, ldr_json_get(j, ldr_json_get(j, 0, "words"), "dev"), -1);
-        c->words_test = ldr_json_number(j, ldr_json_get(j, ldr_json_get(j, 0, "words"), "test"), -1);
+    if (ldr_json_get(j, 0, "words_dev") >= 0) {
+        c->words_dev = member(j, "words_dev", -1);
+        c->words_test = member(j, "words_test", -1);
     }
     if (t == k->trials) read_answers(c, &k->answers);
     ldr_json_string(c->metric, sizeof c->metric, j, ldr_json_get(j, 0, "metric"));
@@ -1423,12 +1423,12 @@ static int choose_methods(comparison *c, const char *list) {
 /* Ladders with a third, a half and two thirds of the blocks copied, each at half, once and twice the usual rate. */
 static int choose_ladders(comparison *c) {
     static const double scales[] = { 0.5, 1, 2 };
-    int32_t layers, third, last = 0, scale;
     run *r = c->r;
-    r->o.ids = 1;                          /* the number of its blocks is all that is wanted here      */
+    int32_t layers, third, last = 0, scale, ids = r->o.ids;
+    r->o.ids = 1;                          /* no vocabulary: the number of blocks is all that is wanted  */
     if (open_model(r)) return EXIT_FAILED;
     layers = r->info.layers;
-    r->o.ids = 0;
+    r->o.ids = ids;
     ldr_model_free(r->model);
     r->model = NULL;
     for (third = 2; third <= 4; third++) {

@@ -1701,13 +1701,12 @@ static void print_summary_json(const run *r, const summary *s) {
         put_number(stdout, s->test);
     }
     if (r->o.baselines) {
-        fputs(",\"words\":{\"dev\":", stdout);
+        fputs(",\"words_dev\":", stdout);
         if (r->dev) put_number(stdout, s->words_dev);
         else fputs("null", stdout);
-        fputs(",\"test\":", stdout);
+        fputs(",\"words_test\":", stdout);
         if (r->test) put_number(stdout, s->words_test);
         else fputs("null", stdout);
-        putchar('}');
     }
     fputs("}\n", stdout);
 }
