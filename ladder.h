@@ -4106,28 +4106,65 @@ struct ldr_weights {
     size_t        string_count, string_capacity;
 };
 
+/* Room for n characters, which become w's when they are put behind its strings; NULL: out of memory. */
+static char *ldr__weights_room(ldr_weights *w, size_t n, ldr_error *err) {
+    void *strings = w->strings;
+    char *s = NULL;
+    if (ldr__grow(&w->alloc, &strings, &w->string_capacity, w->string_count + 1, sizeof *w->strings)) {
+        w->strings = (char **)strings;
+        s = (char *)ldr__alloc(&w->alloc, n + 1);
+    }
+    if (!s) ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while reading the names of weights");
+    return s;
+}
+
+/* A copy of text as a name or value; NULL with an error when it holds a NUL or there is no memory. */
+static const char *ldr__weights_text(ldr_weights *w, const unsigned char *text, size_t n, uint64_t at, ldr_error *err) {
+    char *s;
+    if (memchr(text, 0, n)) {
+        ldr__fail(err, LDR_FORMAT, at, "a name or metadata text holds a NUL character");
+        return NULL;
+    }
+    s = ldr__weights_room(w, n, err);
+    if (!s) return NULL;
+    memcpy(s, text, n);
+    s[n] = 0;
+    return w->strings[w->string_count++] = s;
+}
+
 static const char *ldr__weights_string(ldr_weights *w, const ldr_json *j, int32_t node, ldr_error *err) {
     ptrdiff_t n = ldr_json_string(NULL, 0, j, node);
-    void *strings = w->strings;
-    char *s;
-    if (n < 0) return NULL;
-    if (!ldr__grow(&w->alloc, &strings, &w->string_capacity, w->string_count + 1, sizeof *w->strings)) s = NULL;
-    else {
-        w->strings = (char **)strings;
-        s = (char *)ldr__alloc(&w->alloc, (size_t)n + 1);
-    }
-    if (!s) {
-        ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while reading a safetensors header");
-        return NULL;
-    }
+    char *s = n < 0 ? NULL : ldr__weights_room(w, (size_t)n, err);
+    if (!s) return NULL;
     ldr_json_string(s, (size_t)n + 1, j, node);
-    if (strlen(s) != (size_t)n) {
-        ldr__free(&w->alloc, s, (size_t)n + 1);
-        ldr__fail(err, LDR_FORMAT, 8 + ldr_json_node_at(j, node)->begin, "safetensors header: a name or metadata text holds a NUL character");
+    if (strlen(s) == (size_t)n) return w->strings[w->string_count++] = s;
+    ldr__free(&w->alloc, s, (size_t)n + 1);
+    ldr__fail(err, LDR_FORMAT, 8 + ldr_json_node_at(j, node)->begin, "safetensors header: a name or metadata text holds a NUL character");
+    return NULL;
+}
+
+static ldr_tensor *ldr__weights_add(ldr_weights *w, ldr_error *err) {
+    void *tensors = w->tensors;
+    if (!ldr__grow(&w->alloc, &tensors, &w->capacity, w->count + 1, sizeof *w->tensors)) {
+        ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while reading the names of weights");
         return NULL;
     }
-    w->strings[w->string_count++] = s;
-    return s;
+    w->tensors = (ldr_tensor *)tensors;
+    memset(&w->tensors[w->count], 0, sizeof *w->tensors);
+    return &w->tensors[w->count];
+}
+
+/* key and value are w's own; NULL: err says why. */
+static ldr_status ldr__weights_meta_add(ldr_weights *w, const char *key, const char *value, uint64_t at, ldr_error *err) {
+    void *metas = w->metas;
+    if (!key || !value) return err->status;
+    if (!ldr__grow(&w->alloc, &metas, &w->meta_capacity, w->meta_count + 1, sizeof *w->metas))
+        return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while reading metadata");
+    w->metas = (ldr__meta *)metas;
+    w->metas[w->meta_count].key = key;
+    w->metas[w->meta_count].value = value;
+    w->metas[w->meta_count++].at = at;
+    return LDR_OK;
 }
 
 /* A JSON number that is a whole, non-negative int64, exactly. */
@@ -4152,12 +4189,8 @@ static ldr_status ldr__safetensors_tensor(ldr_weights *w, const ldr_json *j, int
     uint64_t at = 8 + node->begin, elements = 1, bytes = 0;
     int64_t begin, end;
     char shown[LDR__SHOWN];
-    ldr_tensor *t;
-    void *tensors = w->tensors;
-    if (!ldr__grow(&w->alloc, &tensors, &w->capacity, w->count + 1, sizeof *w->tensors)) return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while reading a safetensors header");
-    w->tensors = (ldr_tensor *)tensors;
-    t = &w->tensors[w->count];
-    memset(t, 0, sizeof *t);
+    ldr_tensor *t = ldr__weights_add(w, err);
+    if (!t) return err->status;
     t->file = file;
     t->name = ldr__weights_string(w, j, key, err);
     if (!t->name) return err->status;
@@ -4245,21 +4278,13 @@ static ldr_status ldr__safetensors_parse(ldr_weights *w, int32_t file, ldr_error
             if (j->nodes[value].type != LDR_JSON_OBJECT) status = ldr__fail(err, LDR_FORMAT, 8 + j->nodes[value].begin, "safetensors header: __metadata__ must be an object of strings");
             while (m >= 0 && !status) {
                 int32_t text = j->nodes[m].next;
-                void *metas = w->metas;
+                const char *name;
                 if (j->nodes[text].type != LDR_JSON_STRING) {
                     status = ldr__fail(err, LDR_FORMAT, 8 + j->nodes[text].begin, "safetensors header: __metadata__ must be an object of strings");
                     break;
                 }
-                if (!ldr__grow(&w->alloc, &metas, &w->meta_capacity, w->meta_count + 1, sizeof *w->metas)) {
-                    status = ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while reading a safetensors header");
-                    break;
-                }
-                w->metas = (ldr__meta *)metas;
-                w->metas[w->meta_count].key = ldr__weights_string(w, j, m, err);
-                w->metas[w->meta_count].value = w->metas[w->meta_count].key ? ldr__weights_string(w, j, text, err) : NULL;
-                w->metas[w->meta_count].at = 8 + j->nodes[text].begin;
-                if (!w->metas[w->meta_count].value) status = err->status;
-                else w->meta_count++;
+                name = ldr__weights_string(w, j, m, err);
+                status = ldr__weights_meta_add(w, name, name ? ldr__weights_string(w, j, text, err) : NULL, 8 + j->nodes[text].begin, err);
                 m = j->nodes[text].next;
             }
         } else status = ldr__safetensors_tensor(w, j, k, value, file, s->data + 8 + header, 8 + header, s->size - 8 - header, err);
@@ -4345,49 +4370,6 @@ static uint64_t ldr__take_number(ldr__cursor *c, int bytes) {
     return v;
 }
 
-/* A copy of text as a name or value; NULL with an error when it holds a NUL or there is no memory. */
-static const char *ldr__weights_text(ldr_weights *w, const unsigned char *text, size_t n, uint64_t at, ldr_error *err) {
-    void *strings = w->strings;
-    char *s = NULL;
-    if (memchr(text, 0, n)) {
-        ldr__fail(err, LDR_FORMAT, at, "a name or metadata text holds a NUL character");
-        return NULL;
-    }
-    if (ldr__grow(&w->alloc, &strings, &w->string_capacity, w->string_count + 1, sizeof *w->strings)) {
-        w->strings = (char **)strings;
-        s = (char *)ldr__alloc(&w->alloc, n + 1);
-    }
-    if (!s) {
-        ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while reading the names of weights");
-        return NULL;
-    }
-    memcpy(s, text, n);
-    s[n] = 0;
-    return w->strings[w->string_count++] = s;
-}
-
-static ldr_tensor *ldr__weights_add(ldr_weights *w, ldr_error *err) {
-    void *tensors = w->tensors;
-    if (!ldr__grow(&w->alloc, &tensors, &w->capacity, w->count + 1, sizeof *w->tensors)) {
-        ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while reading the names of weights");
-        return NULL;
-    }
-    w->tensors = (ldr_tensor *)tensors;
-    memset(&w->tensors[w->count], 0, sizeof *w->tensors);
-    return &w->tensors[w->count];
-}
-
-static ldr_status ldr__weights_meta_add(ldr_weights *w, const char *key, const char *value, uint64_t at, ldr_error *err) {
-    void *metas = w->metas;
-    if (!ldr__grow(&w->alloc, &metas, &w->meta_capacity, w->meta_count + 1, sizeof *w->metas))
-        return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while reading metadata");
-    w->metas = (ldr__meta *)metas;
-    w->metas[w->meta_count].key = key;
-    w->metas[w->meta_count].value = value;
-    w->metas[w->meta_count++].at = at;
-    return LDR_OK;
-}
-
 /* ---- GGUF (ggml-org/ggml, docs/gguf.md), versions 2 and 3 -------------------------------- */
 
 /* Bytes of a value of each type; 8 is text, 9 a list. */
@@ -4419,8 +4401,7 @@ static ldr_status ldr__gguf_value(ldr_weights *w, ldr__cursor *c, const char *ke
     n = type == 8 ? ldr__take_number(c, 8) : ldr__gguf_sizes[type];
     p = ldr__take(c, n);
     if (!p) return ldr__fail(err, LDR_FORMAT, at, "GGUF: the value of \"%s\" ends behind the file: truncated, or damaged by line-end conversion?", key);
-    if (type == 8) key = ldr__weights_meta_add(w, key, ldr__weights_text(w, p, (size_t)n, at, err), at, err) ? NULL : key;
-    else {
+    if (type != 8) {
         ldr__cursor v = *c;
         uint64_t number;
         v.at = (size_t)at;
@@ -4428,10 +4409,10 @@ static ldr_status ldr__gguf_value(ldr_weights *w, ldr__cursor *c, const char *ke
         if (type == 6 || type == 12) ldr__format(text, sizeof text, "(a number)");
         else if (type == 1 || type == 3 || type == 5 || type == 11) ldr__format(text, sizeof text, "%I", n == 8 ? (int64_t)number : (int64_t)(number << (64 - 8 * n)) >> (64 - 8 * n));
         else ldr__format(text, sizeof text, "%U", number);
-        ldr__weights_meta_add(w, key, ldr__weights_text(w, (const unsigned char *)text, strlen(text), at, err), at, err);
+        p = (const unsigned char *)text;
+        n = strlen(text);
     }
-    if (w->meta_count && !w->metas[w->meta_count - 1].value) w->meta_count--;
-    return err->status;
+    return ldr__weights_meta_add(w, key, ldr__weights_text(w, p, (size_t)n, at, err), at, err);
 }
 
 static ldr_status ldr__gguf_tensor(ldr_weights *w, ldr__cursor *c, int32_t file, ldr_error *err) {
