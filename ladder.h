@@ -524,6 +524,10 @@ typedef struct ldr_model_desc {
     ldr_compute   compute;
     int32_t       pack;            /* 1: F32 lays the blocks' matrices out at load as the kernels read them, in a copy of floats that the model
                                       owns: same bits, sooner. The others always do. Gradients through a block read its file's matrices */
+    const char   *adapter;         /* a directory of PEFT's (adapter_config.json, adapter_model.safetensors or .bin) that is added to the
+                                      weights at load, in float copies of those it changes: low-rank updates, also rank-stabilised,
+                                      weight-decomposed (DoRA) and of embeddings; whole tensors (biases, heads) replace the model's.
+                                      To ladder files the sum is another backbone. Files only */
     const char   *allow;           /* keys of config.json and tensors, with commas between them, that are passed over though not known; read at load only */
     int32_t       release;         /* 1: give the memory of mapped weights back to the system after each use, for a backbone
                                       larger than memory. They are read again when needed: the same bits, slower */
@@ -544,11 +548,24 @@ LDR_API ldr_model *ldr_model_load_memory(const void *config, size_t config_size,
                                          const void *vocab, size_t vocab_size, const ldr_model_desc *desc, ldr_error *err);
 LDR_API void       ldr_model_free(ldr_model *m);
 
+/* What the head of a published model is for, as the class in its config.json's "architectures" says; one score or more for... */
+typedef enum ldr_task {
+    LDR_TASK_NONE,
+    LDR_TASK_SEQUENCE,             /* each text: its classes, or one number                    */
+    LDR_TASK_TOKENS,               /* each token: its classes                                  */
+    LDR_TASK_SPAN,                 /* each token: as the start and as the end of an answer     */
+    LDR_TASK_CHOICE,               /* each text: as one of several choices                     */
+    LDR_TASK_REPLACED,             /* each token: that it is not the one that was there (ELECTRA)       */
+    LDR_TASK_POOLER                /* each text: its vector, tanh(W h + b) of the first token  */
+} ldr_task;
+
 typedef struct ldr_model_info {
     const char *family;            /* "bert", "roberta", ...                                   */
     int32_t  layers, width, heads, kv_heads, head_dim, ffn, vocabulary, positions;
     int32_t  causal;               /* 1: decoder, a token sees only what is before it          */
     int32_t  has_logits;           /* 1: ldr_model_logits can be called                        */
+    ldr_task task;                 /* what the other head in the files is for, or LDR_TASK_NONE: ldr_model_scores */
+    int32_t  classes;              /* scores that it gives                                     */
     uint64_t parameters;           /* elements of the tensors in use                           */
     uint64_t weight_bytes;         /* mapped or borrowed                                       */
 } ldr_model_info;
@@ -575,6 +592,12 @@ LDR_API ldr_status ldr_model_hidden(const ldr_model *m, float *hidden, const ldr
 /* logits[rows,vocabulary] of the model's own language-model head on hidden[rows,width], final
    hidden states. LDR_MISSING when the files hold no such head. */
 LDR_API ldr_status ldr_model_logits(const ldr_model *m, float *logits, const float *hidden, int32_t rows, ldr_error *err);
+
+/* scores[rows,classes] of the head for `task` that is in the files, on hidden[tokens,width], final hidden states of `batch`;
+   rows: its tokens for TOKENS, SPAN and REPLACED, else its sequences. Allocates and frees its own workspace.
+   LDR_MISSING when the files hold no such head. */
+LDR_API ldr_status  ldr_model_scores(const ldr_model *m, float *scores, const float *hidden, const ldr_batch *batch, ldr_error *err);
+LDR_API const char *ldr_model_label(const ldr_model *m, int32_t index);      /* the class's name, or NULL */
 
 #ifndef LADDER_NO_STDIO
 /* Writes the model's weights to one safetensors file in blocks (see >>api-tensors): the matrices of the blocks as
@@ -732,6 +755,9 @@ typedef enum ldr_importance { LDR_IMPORTANCE_PRESET, LDR_MAGNITUDE, LDR_FISHER, 
 typedef enum ldr_pool   { LDR_POOL_FAMILY, LDR_POOL_FIRST, LDR_POOL_LAST, LDR_POOL_MEAN } ldr_pool;   /* FAMILY: LAST in causal models, else FIRST */
 typedef enum ldr_heads  { LDR_HEADS_PRESET, LDR_HEADS_WHOLE, LDR_HEADS_WITHIN } ldr_heads;
 
+/* Of a head's hidden layer, and of blocks. GELU is exact, GELU_TANH its approximation by a tanh. */
+typedef enum ldr_activation { LDR_TANH, LDR_GELU, LDR_GELU_TANH, LDR_RELU, LDR_SILU } ldr_activation;
+
 /* Zero-initialise; 0 means the preset's own value, shown by ldr_ladder_desc_defaults. */
 typedef struct ldr_ladder_desc {
     ldr_allocator  alloc;
@@ -781,7 +807,11 @@ typedef struct ldr_ladder_desc {
     ldr_head       head;
     int32_t        classes;        /* labels (REGRESS, CHOICE: 1)                              */
     ldr_pool       pool;           /* heads with a label a token do not ask                    */
-    int32_t        head_hidden;    /* >0: dense, tanh, out; 0: preset (paper: the output width, else none); <0: none */
+    int32_t        head_hidden;    /* >0: dense, activation, out; 0: preset (paper: the output width, else none); <0: none */
+    ldr_activation head_activation;       /* of the hidden layer; 0: tanh                      */
+    int32_t        published_head; /* 1: the head is, and starts as, the one in the model's files (ldr_model_info: task): head,
+                                      classes, pool, head_hidden, head_activation and label_names are taken from there.
+                                      LDR_MISSING without one, LDR_UNSUPPORTED for spans, poolers and heads with a norm */
     const struct ldr_ladder *beside;      /* LADDER, HEAD: read the backbone as this one has tuned it so far, and not as it was loaded, so
                                              that both can be trained step by step. FULL, BITFIT, LORA or ADAPTER on the same
                                              model; borrowed, must outlive the ladder. No cache. A file names the model as it was loaded */
@@ -1836,8 +1866,6 @@ typedef struct ldr__kernels {
     void (*to_bf16)(uint16_t *dst, const float *x, size_t n, size_t padded);
     void (*tile_bf16)(float *c, size_t ldc, const unsigned char *a, size_t rs, const unsigned char *b, size_t units, int32_t m, int32_t n, const float *bias, int accumulate, uintptr_t ahead, size_t step);
 } ldr__kernels;
-
-typedef enum ldr_activation { LDR_GELU, LDR_GELU_TANH, LDR_RELU, LDR_SILU, LDR_TANH } ldr_activation;
 
 /* condition ? a : b by masks. A real branch, even a short one, would stop the vectoriser. */
 LDR__INLINE float ldr__select(int condition, float a, float b) {
@@ -4154,6 +4182,23 @@ static ldr_tensor *ldr__weights_add(ldr_weights *w, ldr_error *err) {
     return &w->tensors[w->count];
 }
 
+/* Memory of the weights' own for a tensor that does not lie in a file as it is needed. */
+static unsigned char *ldr__weights_copy(ldr_weights *w, size_t bytes, ldr_error *err) {
+    void *copies = w->copies;
+    unsigned char *copy = NULL;
+    if (ldr__grow(&w->alloc, &copies, &w->copy_capacity, w->copy_count + 1, sizeof *w->copies)) {
+        w->copies = (ldr__copy *)copies;
+        copy = (unsigned char *)ldr__alloc(&w->alloc, LDR__MAX(bytes, 1));
+    }
+    if (!copy) {
+        ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory: %U bytes for a tensor that is not used as it lies in its file", (uint64_t)bytes);
+        return NULL;
+    }
+    w->copies[w->copy_count].data = copy;
+    w->copies[w->copy_count++].size = LDR__MAX(bytes, 1);
+    return copy;
+}
+
 /* key and value are w's own; NULL: err says why. */
 static ldr_status ldr__weights_meta_add(ldr_weights *w, const char *key, const char *value, uint64_t at, ldr_error *err) {
     void *metas = w->metas;
@@ -4796,17 +4841,10 @@ typedef struct ldr__torch { ldr_weights *w; int32_t file; ldr__pickle p; ldr_wei
 /* Elements that do not lie one after another are copied into memory of the weights' own. */
 static ldr_status ldr__torch_gather(ldr__torch *h, ldr_tensor *t, const unsigned char *from, const int64_t *stride) {
     size_t size = ldr_dtype_size(t->dtype), n = (size_t)(t->bytes / size), i, at[LADDER_MAX_DIMS];
-    void *copies = h->w->copies;
-    unsigned char *copy = NULL;
+    unsigned char *copy = ldr__weights_copy(h->w, (size_t)t->bytes, h->err);
     int32_t d;
     memset(at, 0, sizeof at);
-    if (ldr__grow(&h->w->alloc, &copies, &h->w->copy_capacity, h->w->copy_count + 1, sizeof *h->w->copies)) {
-        h->w->copies = (ldr__copy *)copies;
-        copy = (unsigned char *)ldr__alloc(&h->w->alloc, LDR__MAX((size_t)t->bytes, 1));
-    }
-    if (!copy) return ldr__fail(h->err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory: %U bytes for a tensor that is stored turned", t->bytes);
-    h->w->copies[h->w->copy_count].data = copy;
-    h->w->copies[h->w->copy_count++].size = LDR__MAX((size_t)t->bytes, 1);
+    if (!copy) return h->err->status;
     t->data = copy;
     for (i = 0; i < n; i++, copy += size) {
         size_t place = 0;
@@ -11058,6 +11096,17 @@ typedef struct ldr__ends {
 typedef struct ldr__rope { float theta, factor, low, high, fast, slow, original, score; int32_t kind; } ldr__rope;
 enum { LDR__ROPE_PLAIN, LDR__ROPE_LINEAR, LDR__ROPE_LLAMA3, LDR__ROPE_YARN };
 
+/* The head for a task: scores = out(norm(activation(dense(x)))); what is absent is left out. */
+typedef struct ldr__task_head {
+    ldr_task       task;
+    ldr_head       head;           /* the same as a ladder's head                             */
+    ldr_pool       pool;
+    ldr_activation activation;
+    int32_t        hidden, classes;
+    ldr__mat       dense, out;     /* data NULL: absent                                       */
+    const float   *dense_bias, *norm, *norm_bias, *out_bias;
+} ldr__task_head;
+
 struct ldr_model {
     ldr_allocator      alloc;
     const ldr__family *family;
@@ -11071,6 +11120,7 @@ struct ldr_model {
     uint32_t           traits, keys;               /* the family's and its kin's               */
     const char        *type;                       /* as the configuration says                */
     const char        *allow;                      /* keys not known that may be there         */
+    ldr_weights       *adapter;                    /* whose tensors stand in the weights' list, or NULL */
     ldr__rope          rope[2];                    /* of all layers, or of global and local ones */
     unsigned char      kinds[1024];                /* of each layer: 1 local, 2 unturned, 4 bare */
     int32_t            window;                     /* of local layers                          */
@@ -11083,6 +11133,9 @@ struct ldr_model {
     ldr__packed_block *packed;                     /* the same, rounded, or NULL              */
     ldr_compute        compute;
     int32_t            pack;               /* blocks of floats are laid out as well            */
+    ldr__task_head     task;
+    char              *labels;                     /* names of the task's classes, each with its 0, or NULL */
+    size_t             label_bytes, label_count;
     float             *frequency;                  /* rotary: [head_dim/2], of global layers, then of local ones */
     const float       *relative;                   /* see ldr__attention                       */
     uint64_t           parameters;
@@ -11400,21 +11453,23 @@ static ldr_status ldr__config_refuse(const ldr_model *m, const ldr_json *j, ldr_
     return LDR_OK;
 }
 
-static ldr_status ldr__config_activation(ldr_model *m, const ldr_json *j, ldr_error *err) {
+static ldr_status ldr__config_activation(ldr_activation *out, const ldr_json *j, const char *key, const char *otherwise, ldr_error *err) {
     static const struct { const char *name; ldr_activation value; } names[] = {
         { "gelu", LDR_GELU }, { "gelu_new", LDR_GELU_TANH }, { "gelu_pytorch_tanh", LDR_GELU_TANH }, { "relu", LDR_RELU }, { "silu", LDR_SILU }, { "swish", LDR_SILU }, { "tanh", LDR_TANH } };
-    int32_t node = ldr_json_get(j, 0, m->family->k_activation);
+    int32_t node = ldr_json_get(j, 0, key);
     const ldr_json_node *n = ldr_json_node_at(j, node);
     char text[64];
     size_t i;
-    if (n && n->type != LDR_JSON_NULL && n->type != LDR_JSON_STRING) return ldr__fail(err, LDR_FORMAT, n->begin, "config.json: \"%s\" must be a name", m->family->k_activation);
-    if (ldr_json_string(text, sizeof text, j, node) < 0) ldr__format(text, sizeof text, "%s", m->family->activation);
+    if (n && n->type != LDR_JSON_NULL && n->type != LDR_JSON_STRING)
+        return ldr__fail(err, LDR_FORMAT, n->begin, "config.json: \"%s\" must be a name", key);
+    if (ldr_json_string(text, sizeof text, j, node) < 0) ldr__format(text, sizeof text, "%s", otherwise);
     for (i = 0; i < sizeof names / sizeof names[0]; i++)
         if (strcmp(text, names[i].name) == 0) {
-            m->shape.activation = names[i].value;
+            *out = names[i].value;
             return LDR_OK;
         }
-    return ldr__fail(err, LDR_UNSUPPORTED, node < 0 ? LDR_NO_OFFSET : ldr_json_node_at(j, node)->begin, "config.json: \"%s\": \"%s\" is not supported (gelu, gelu_new, relu, silu, tanh are)", m->family->k_activation, text);
+    return ldr__fail(err, LDR_UNSUPPORTED, n ? n->begin : LDR_NO_OFFSET,
+            "config.json: \"%s\": \"%s\" is not supported (gelu, gelu_new, relu, silu, tanh are)", key, text);
 }
 
 static ldr_status ldr__config_family(ldr_model *m, const ldr_json *j, ldr_error *err) {
@@ -11515,6 +11570,94 @@ static uint64_t ldr__config_settings(const ldr_model *m) {
     return h;
 }
 
+/* ---- the head for a task ---------------------------------------------------------------- */
+
+enum { LDR__OWN_ACTIVATION = -1 };       /* the blocks' */
+
+/* Where its tensors are. The first row that names the task, and the type (NULL: any), counts. */
+static const struct ldr__task_row { uint32_t tasks; const char *types, *dense, *norm, *out; int activation; } ldr__task_rows[] = {
+    { 1 << LDR_TASK_SEQUENCE, "roberta xlm-roberta camembert mpnet", "classifier.dense", NULL, "classifier.out_proj", LDR_TANH },
+    { 1 << LDR_TASK_SEQUENCE, "electra", "classifier.dense", NULL, "classifier.out_proj", LDR_GELU },
+    { 1 << LDR_TASK_SEQUENCE, "roformer", "classifier.dense", NULL, "classifier.out_proj", LDR__OWN_ACTIVATION },
+    { 1 << LDR_TASK_SEQUENCE | 1 << LDR_TASK_CHOICE, "distilbert", "pre_classifier", NULL, "classifier", LDR_RELU },
+    { 1 << LDR_TASK_SEQUENCE | 1 << LDR_TASK_TOKENS | 1 << LDR_TASK_SPAN, "modernbert", "head.dense", "head.norm", "classifier",
+      LDR__OWN_ACTIVATION },
+    { 1 << LDR_TASK_SEQUENCE | 1 << LDR_TASK_TOKENS, "gpt2 gpt_neo opt llama mistral qwen2 qwen3 smollm3 starcoder2", NULL, NULL, "score", 0 },
+    { 1 << LDR_TASK_SEQUENCE | 1 << LDR_TASK_CHOICE | 1 << LDR_TASK_POOLER, "albert", "pooler", NULL, "classifier", LDR_TANH },
+    { 1 << LDR_TASK_SEQUENCE, "bert ernie megatron-bert gte nomic_bert", "pooler.dense", NULL, "classifier", LDR_TANH },
+    { 1 << LDR_TASK_CHOICE, "electra", "sequence_summary.summary", NULL, "classifier", LDR_GELU },
+    { 1 << LDR_TASK_CHOICE | 1 << LDR_TASK_POOLER, NULL, "pooler.dense", NULL, "classifier", LDR_TANH },
+    { 1 << LDR_TASK_REPLACED, "electra", "discriminator_predictions.dense", NULL, "discriminator_predictions.dense_prediction",
+      LDR__OWN_ACTIVATION },
+    { 1 << LDR_TASK_TOKENS, NULL, NULL, NULL, "classifier", 0 },
+    { 1 << LDR_TASK_SPAN, NULL, NULL, NULL, "qa_outputs", 0 } };
+
+static const struct ldr__task_row *ldr__task_row_of(const ldr_model *m) {
+    size_t i;
+    for (i = 0; i < sizeof ldr__task_rows / sizeof *ldr__task_rows; i++) {
+        const struct ldr__task_row *r = &ldr__task_rows[i];
+        if ((r->tasks >> m->task.task & 1) && (!r->types || ldr__in_words(r->types, m->type, strlen(m->type)))) return r;
+    }
+    return NULL;
+}
+
+/* The names of id2label, in the order of their numbers. */
+static ldr_status ldr__config_labels(ldr_model *m, const ldr_json *j, ldr_error *err) {
+    const ldr_json_node *list = ldr_json_node_at(j, ldr_json_get(j, 0, "id2label"));
+    size_t bytes = 0;
+    int32_t i, at = 0;
+    char number[16];
+    if (!list || list->type != LDR_JSON_OBJECT || m->labels) return LDR_OK;
+    for (i = list->first; i >= 0; i = j->nodes[j->nodes[i].next].next) bytes += 1 + j->nodes[j->nodes[i].next].end - j->nodes[j->nodes[i].next].begin;
+    m->labels = (char *)ldr__alloc(&m->alloc, LDR__MAX(bytes, 1));
+    if (!m->labels) return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory for the names of classes");
+    m->label_bytes = LDR__MAX(bytes, 1);
+    for (i = 0; i < list->count; i++) {
+        int32_t node;
+        ldr__format(number, sizeof number, "%d", i);
+        node = ldr_json_get(j, ldr_json_get(j, 0, "id2label"), number);
+        if (node < 0 || ldr_json_string(m->labels + at, bytes - (size_t)at, j, node) < 0)
+            return ldr__fail(err, LDR_FORMAT, list->begin, "config.json: \"id2label\" has %d members, and the name of class %d is not one of them", list->count, i);
+        at += (int32_t)strlen(m->labels + at) + 1;
+    }
+    m->label_count = (size_t)list->count;
+    return LDR_OK;
+}
+
+/* The task, by the end of the class's name; PEFT's name for it. */
+static const struct ldr__task_name { const char *ending, *peft; ldr_task task; ldr_head head; } ldr__task_names[] = {
+    { "ForSequenceClassification", "SEQ_CLS", LDR_TASK_SEQUENCE, LDR_HEAD_CLASSIFY },
+    { "ForTokenClassification", "TOKEN_CLS", LDR_TASK_TOKENS, LDR_HEAD_TOKENS },
+    { "ForQuestionAnswering", "QUESTION_ANS", LDR_TASK_SPAN, LDR_HEAD_TOKENS }, { "ForMultipleChoice", "", LDR_TASK_CHOICE, LDR_HEAD_CHOICE },
+    { "ForPreTraining", "", LDR_TASK_REPLACED, LDR_HEAD_TOKENS }, { "Model", "", LDR_TASK_POOLER, LDR_HEAD_CLASSIFY } };
+
+static ldr_status ldr__config_task(ldr_model *m, const ldr_json *j, ldr_error *err) {
+    const struct ldr__task_name *names = ldr__task_names;
+    const ldr_json_node *list = ldr_json_node_at(j, ldr_json_get(j, 0, "architectures"));
+    const struct ldr__task_row *row;
+    ldr__task_head *t = &m->task;
+    int32_t problem = ldr_json_get(j, 0, "problem_type");
+    char name[128];
+    size_t i;
+    if (!list || list->type != LDR_JSON_ARRAY || ldr_json_string(name, sizeof name, j, list->first) < 0) return LDR_OK;
+    for (i = 0; i < sizeof ldr__task_names / sizeof *names && !ldr__ends_with(name, names[i].ending); i++) {}
+    if (i == sizeof ldr__task_names / sizeof *names) return LDR_OK;
+    t->task = names[i].task;
+    t->head = names[i].head;
+    row = ldr__task_row_of(m);
+    if (!row) {
+        t->task = LDR_TASK_NONE;
+        return LDR_OK;
+    }
+    t->activation = row->activation < 0 ? m->shape.activation : (ldr_activation)row->activation;
+    if ((m->traits & LDR__OF_MODERN) && ldr__config_activation(&t->activation, j, "classifier_activation", "gelu", err)) return err->status;
+    t->pool = m->shape.causal ? LDR_POOL_LAST : LDR_POOL_FIRST;
+    if (ldr_json_equals(j, ldr_json_get(j, 0, "classifier_pooling"), "mean")) t->pool = LDR_POOL_MEAN;
+    if (t->task == LDR_TASK_SEQUENCE && ldr_json_equals(j, problem, "regression")) t->head = LDR_HEAD_REGRESS;
+    if (t->task == LDR_TASK_SEQUENCE && ldr_json_equals(j, problem, "multi_label_classification")) t->head = LDR_HEAD_MULTI;
+    return t->task == LDR_TASK_SEQUENCE || t->task == LDR_TASK_TOKENS ? ldr__config_labels(m, j, err) : LDR_OK;
+}
+
 static ldr_status ldr__config_read(ldr_model *m, const ldr_json *j, ldr_error *err) {
     const ldr__family *f;
     ldr__shape *s = &m->shape;
@@ -11531,12 +11674,12 @@ static ldr_status ldr__config_read(ldr_model *m, const ldr_json *j, ldr_error *e
         ldr__config_int(j, f->k_heads, -1, 1, 1024, &s->heads, err) || ldr__config_int(j, f->k_ffn, s->width * 4, 1, 1 << 20, &s->ffn, err) ||
         ldr__config_int(j, "vocab_size", -1, 1, big, &m->vocabulary, err) || ldr__config_int(j, f->k_positions, f->rotary ? 2048 : -1, 1, big, &m->positions, err))
         return err->status;
-    if (ldr__config_activation(m, j, err)) return err->status;
+    if (ldr__config_activation(&s->activation, j, f->k_activation, f->activation, err)) return err->status;
     if (ldr__config_real(j, f->k_eps, f->norm == LDR_NORM_RMS ? 1e-6 : f->place == LDR__POST ? 1e-12 : 1e-5, 0, 1, &s->eps, err)) return err->status;
     if (ldr__config_heads(m, j, err) || ldr__config_embeddings(m, j, err) || ldr__config_rope(m, j, err) || ldr__config_layers(m, j, err)) return err->status;
     m->tied = ldr__config_true_or(j, "tie_word_embeddings", !(m->keys & LDR__KEYS_LLAMA) || (m->traits & LDR__OF_TIED));
     m->settings = ldr__config_settings(m);
-    return LDR_OK;
+    return ldr__config_task(m, j, err);
 }
 
 /* ---- binding -------------------------------------------------------------------------- */
@@ -11735,6 +11878,51 @@ static ldr_status ldr__bind_head(ldr__binder *b) {
     return LDR_OK;
 }
 
+/* A matrix with as many rows as the file gives it, and its bias where there is one. A file may have the model's prefix before
+   the name. *rows = 0: no such matrix. */
+static ldr_status ldr__bind_layer(ldr__binder *b, ldr__mat *w, const float **bias, int32_t *rows, const char *stem, size_t columns) {
+    char name[192];
+    const char *prefix = b->prefix;
+    const ldr_tensor *t;
+    *rows = 0;
+    if (!stem) return LDR_OK;
+    ldr__format(name, sizeof name, "%s.weight", stem);
+    if (!ldr__bind_has(b, prefix, name, 0)) prefix = "";
+    if (!ldr__bind_has(b, prefix, name, 0)) return LDR_OK;
+    ldr__format(name, sizeof name, "%s%s.weight", prefix, stem);
+    t = ldr_weights_find(b->m->weights, name);
+    *rows = t->dims == 2 && t->shape[0] > 0 && t->shape[0] <= 1 << 24 ? (int32_t)t->shape[0] : 1;
+    if (ldr__bind_matrix(b, w, "", name, 0, (size_t)*rows, columns, 0, 0, 1)) return b->err->status;
+    ldr__format(name, sizeof name, "%s.bias", stem);
+    return ldr__bind_has(b, prefix, name, 0) ? ldr__bind_vector(b, bias, prefix, name, 0, (size_t)*rows, 0, 1) : LDR_OK;
+}
+
+/* The head for a task; the files need not hold it. */
+static ldr_status ldr__bind_task(ldr__binder *b) {
+    ldr__task_head *t = &b->m->task;
+    const struct ldr__task_row *row = t->task == LDR_TASK_NONE ? NULL : ldr__task_row_of(b->m);
+    size_t w = (size_t)b->m->shape.width;
+    int32_t labels = (int32_t)b->m->label_count;
+    if (!row) return LDR_OK;
+    if (ldr__bind_layer(b, &t->dense, &t->dense_bias, &t->hidden, row->dense, w)) return b->err->status;
+    if (t->hidden && row->norm) {
+        char name[192];
+        ldr__format(name, sizeof name, "%s.weight", row->norm);
+        if (ldr__bind_vector(b, &t->norm, "", name, 0, (size_t)t->hidden, 0, 1)) return b->err->status;
+        ldr__format(name, sizeof name, "%s.bias", row->norm);
+        if (!ldr__bind_has(b, "", name, 0) ? ldr__bind_zeros(b, &t->norm_bias, (size_t)t->hidden)
+            : ldr__bind_vector(b, &t->norm_bias, "", name, 0, (size_t)t->hidden, 0, 1)) return b->err->status;
+    }
+    if (t->task == LDR_TASK_POOLER) t->classes = t->hidden;
+    else if ((t->hidden || !row->dense) && ldr__bind_layer(b, &t->out, &t->out_bias, &t->classes, row->out, t->hidden ? (size_t)t->hidden : w))
+        return b->err->status;
+    if (!t->classes) t->task = LDR_TASK_NONE;
+    else if (labels && labels != t->classes)
+        return ldr__fail(b->err, LDR_MISMATCH, LDR_NO_OFFSET, "config.json names %d classes in \"id2label\", the head in the weights has %d", labels, t->classes);
+    if (t->task == LDR_TASK_SEQUENCE && t->classes == 1) t->head = LDR_HEAD_REGRESS;
+    return LDR_OK;
+}
+
 static ldr__packed ldr__packed_place(ldr__binder *b, size_t out, size_t in) {
     const ldr__kernels *ker = b->m->kernels;
     const char *name = "packed weights";
@@ -11838,7 +12026,7 @@ static ldr_status ldr__bind_all(ldr__binder *b) {
     }
     if (f->final_norm && ldr__bind_norm(b, &m->ends.v[LDR__FINAL], b->prefix, f->final_norm, w, f->norm)) return b->err->status;
     if (ldr__bind_head(b)) return b->err->status;
-    return LDR_OK;
+    return ldr__bind_task(b);
 }
 
 static ldr_status ldr__bind_extras(ldr__binder *b) {
@@ -11939,6 +12127,216 @@ static ldr_status ldr__model_config(ldr_model *m, const char *text, size_t size,
     ldr_json_free(j);
     return status;
 }
+
+/* ---- adapters of PEFT, added at load ----------------------------------------------------- */
+
+#ifndef LADDER_NO_STDIO
+/* W' = W + scale B A, scale = alpha / r, or alpha / sqrt r (Hu et al. 2021; Kalajdzievski 2023); with magnitudes v the rows of
+   that are brought to the lengths v (DoRA, Liu et al. 2024). */
+typedef struct ldr__adapter {
+    ldr_model      *m;
+    ldr_weights    *w;
+    const ldr_json *j;             /* adapter_config.json                                     */
+    int             conv1d, rooted, dora;      /* fan_in_fan_out, use_rslora, use_dora        */
+    ldr_error      *err;
+} ldr__adapter;
+
+/* The model's tensor "stem.kind"; either may have the family's prefix where the other has none. */
+static ldr_tensor *ldr__adapter_base(const ldr__adapter *p, const char *stem, size_t n, const char *kind) {
+    const char *prefix = p->m->family->prefix;
+    size_t skip = strlen(prefix);
+    char name[3][256];
+    const ldr_tensor *t = NULL;
+    int i;
+    if (n > 200) return NULL;
+    for (i = 0; i < 3; i++) name[i][0] = 0;
+    memcpy(name[0], stem, n);
+    ldr__format(name[0] + n, sizeof name[0] - n, "%s", kind);
+    ldr__format(name[1], sizeof name[1], "%s%s", prefix, name[0]);
+    if (strncmp(name[0], prefix, skip) == 0) ldr__format(name[2], sizeof name[2], "%s", name[0] + skip);
+    for (i = 0; i < 3 && !t; i++) t = name[i][0] ? ldr_weights_find(p->m->weights, name[i]) : NULL;
+    return (ldr_tensor *)(uintptr_t)t;
+}
+
+static const ldr_tensor *ldr__adapter_part(const ldr__adapter *p, const char *stem, size_t n, const char *part) {
+    char name[256];
+    if (n + strlen(part) >= sizeof name) return NULL;
+    memcpy(name, stem, n);
+    memcpy(name + n, part, strlen(part) + 1);
+    return ldr_weights_find(p->w, name);
+}
+
+/* alpha_pattern's number for the module, else lora_alpha. */
+static double ldr__adapter_alpha(const ldr__adapter *p, const char *stem, size_t n) {
+    const ldr_json_node *list = ldr_json_node_at(p->j, ldr_json_get(p->j, 0, "alpha_pattern"));
+    int32_t k;
+    for (k = list && list->type == LDR_JSON_OBJECT ? list->first : -1; k >= 0; k = p->j->nodes[p->j->nodes[k].next].next) {
+        const ldr_json_node *key = &p->j->nodes[k];
+        size_t size = key->end - key->begin;
+        if (size <= n && memcmp(stem + n - size, p->j->text + key->begin, size) == 0 && (size == n || stem[n - size - 1] == '.'))
+            return ldr_json_number(p->j, key->next, 0);
+    }
+    return ldr_json_number(p->j, ldr_json_get(p->j, 0, "lora_alpha"), 8);
+}
+
+/* One matrix: A[r,in], B[out,r]; embeddings [in,out] are the transpose. */
+static ldr_status ldr__adapter_merge_one(const ldr__adapter *p, const ldr_tensor *a, const char *part_b, size_t n, int turned) {
+    const ldr_tensor *b = ldr__adapter_part(p, a->name, n, part_b), *v = ldr__adapter_part(p, a->name, n, ".lora_magnitude_vector");
+    ldr_tensor *base = ldr__adapter_base(p, a->name, n, ".weight");
+    size_t r, in, out, i, j, k, rows, columns;
+    float *row, *fa, *fb, scale;
+    unsigned char *copy;
+    char shown[LDR__SHOWN];
+    ldr__show(shown, a->name, n);
+    if (!v) v = ldr__adapter_part(p, a->name, n, ".lora_magnitude_vector.weight");
+    if (!base) return ldr__fail(p->err, LDR_EXTRA, a->offset, "adapter: \"%s\" is no matrix of this model: made for another one?", shown);
+    if (!b || a->dims != 2 || b->dims != 2 || base->dims != 2 || a->shape[0] != b->shape[1] || a->shape[0] < 1 || (p->dora && !v))
+        return ldr__fail(p->err, LDR_SHAPE, a->offset, "adapter: \"%s\" needs A[r,in] and B[out,r]%s", shown, p->dora ? " and magnitudes" : "");
+    r = (size_t)a->shape[0];
+    in = (size_t)a->shape[1];
+    out = (size_t)b->shape[0];
+    rows = turned ? in : out;
+    columns = turned ? out : in;
+    if ((size_t)base->shape[0] != rows || (size_t)base->shape[1] != columns || !ldr__dtype_is_float(base->dtype) || (v && (v->dims != 1 || (size_t)v->shape[0] != out)))
+        return ldr__fail(p->err, LDR_SHAPE, a->offset, "adapter: \"%s\" changes [%U,%U] numbers, the model has [%I,%I]", shown, (uint64_t)rows, (uint64_t)columns, base->shape[0], base->shape[1]);
+    if (v && turned) return ldr__fail(p->err, LDR_UNSUPPORTED, a->offset, "adapter: \"%s\": use_dora with embeddings or fan_in_fan_out is not supported", shown);
+    scale = (float)(ldr__adapter_alpha(p, a->name, n) / (p->rooted ? sqrt((double)r) : (double)r));
+    copy = ldr__weights_copy(p->m->weights, rows * columns * sizeof(float), p->err);
+    row = (float *)ldr__alloc(&p->m->alloc, (r * (in + out) + columns) * sizeof(float));
+    if (!copy || !row) {
+        if (row) ldr__free(&p->m->alloc, row, (r * (in + out) + columns) * sizeof(float));
+        return ldr__fail(p->err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory for an adapter");
+    }
+    fa = row + columns;
+    fb = fa + r * in;
+    ldr_tensor_read(fa, a, 0, r * in);
+    ldr_tensor_read(fb, b, 0, out * r);
+    for (i = 0; i < rows; i++) {
+        double length = 0;
+        float magnitude = 0;
+        ldr_tensor_read(row, base, i * columns, columns);
+        for (k = 0; k < r; k++) {
+            const float by = scale * (turned ? fa[k * in + i] : fb[i * r + k]);
+            for (j = 0; j < columns; j++) row[j] += by * (turned ? fb[j * r + k] : fa[k * in + j]);
+        }
+        for (j = 0; v && j < columns; j++) length += (double)row[j] * (double)row[j];
+        if (v) ldr_tensor_read(&magnitude, v, i, 1);
+        for (j = 0; v && j < columns; j++) row[j] = (float)((double)row[j] * (double)magnitude / sqrt(length));
+        p->m->kernels->rows->pack(copy + i * columns * sizeof(float), row, 1, columns, LDR_F32);
+    }
+    ldr__free(&p->m->alloc, row, (r * (in + out) + columns) * sizeof(float));
+    base->data = copy;
+    base->dtype = LDR_F32;
+    base->bytes = (uint64_t)rows * columns * sizeof(float);
+    return LDR_OK;
+}
+
+/* A whole tensor: in the model's place, or beside its own. */
+static ldr_status ldr__adapter_put(const ldr__adapter *p, const ldr_tensor *t) {
+    static const char *const layers[] = { ".base_layer.", ".modules_to_save.", "." };
+    const char *dot = strrchr(t->name, '.'), *at = NULL;
+    ldr_tensor *to;
+    size_t i;
+    for (i = 0; i < 3 && !at && dot; i++) if ((at = strstr(t->name, layers[i])) != NULL && (i == 2 || at + strlen(layers[i]) - 1 == dot)) break;
+    if (!dot || !at) return ldr__fail(p->err, LDR_EXTRA, t->offset, "adapter: tensor \"%s\" is not understood", t->name);
+    to = ldr__adapter_base(p, t->name, (size_t)((i == 2 ? dot : at) - t->name), dot);
+    if (!to) {
+        to = ldr__weights_add(p->m->weights, p->err);
+        if (!to) return p->err->status;
+        *to = *t;
+        p->m->weights->count++;
+        ldr__sort_tensors(p->m->weights->tensors, p->m->weights->count, ldr__before_by_name);
+        return LDR_OK;
+    }
+    to->dtype = t->dtype;
+    to->dims = t->dims;
+    memcpy(to->shape, t->shape, sizeof to->shape);
+    to->data = t->data;
+    to->bytes = t->bytes;
+    return LDR_OK;
+}
+
+/* What the configuration asks for and is not done here, by name. */
+static ldr_status ldr__adapter_config(ldr__adapter *p) {
+    static const char *const known = "auto_mapping base_model_name_or_path bias exclude_modules fan_in_fan_out inference_mode init_lora_weights "
+        "layers_pattern layers_to_transform lora_alpha lora_dropout megatron_core modules_to_save peft_type peft_version qalora_group_size r "
+        "rank_pattern alpha_pattern revision target_modules task_type use_dora use_rslora ensure_weight_tying";
+    const ldr_json *j = p->j;
+    int32_t k, task = ldr_json_get(j, 0, "task_type");
+    size_t i;
+    char key[LDR__SHOWN], value[LDR__SHOWN];
+    if (!ldr_json_equals(j, ldr_json_get(j, 0, "peft_type"), "LORA"))
+        return ldr__fail(p->err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "adapter_config.json: only \"peft_type\": \"LORA\" is supported");
+    for (k = j->nodes[0].first; k >= 0; k = j->nodes[j->nodes[k].next].next) {
+        const ldr_json_node *name = &j->nodes[k], *n = &j->nodes[name->next];
+        if (n->type == LDR_JSON_NULL || n->type == LDR_JSON_FALSE || (n->type >= LDR_JSON_ARRAY && n->count == 0)) continue;
+        if (ldr__in_words(known, j->text + name->begin, name->end - name->begin)) continue;
+        return ldr__fail(p->err, LDR_UNSUPPORTED, n->begin, "adapter_config.json: \"%s\": %s is not supported",
+            ldr__show(key, j->text + name->begin, name->end - name->begin), ldr__show(value, j->text + n->begin, n->end - n->begin));
+    }
+    p->conv1d = ldr__config_true(j, "fan_in_fan_out");
+    p->rooted = ldr__config_true(j, "use_rslora");
+    p->dora = ldr__config_true(j, "use_dora");
+    for (i = 0; i < sizeof ldr__task_names / sizeof *ldr__task_names; i++) {
+        if (!ldr_json_equals(j, task, ldr__task_names[i].peft) || p->m->task.task == ldr__task_names[i].task) continue;
+        p->m->task.task = ldr__task_names[i].task;
+        p->m->task.head = ldr__task_names[i].head;
+        p->m->task.pool = p->m->shape.causal ? LDR_POOL_LAST : LDR_POOL_FIRST;
+        p->m->label_count = 0;
+        if (!ldr__task_row_of(p->m)) p->m->task.task = LDR_TASK_NONE;
+        else p->m->task.activation = ldr__task_row_of(p->m)->activation < 0 ? p->m->shape.activation : (ldr_activation)ldr__task_row_of(p->m)->activation;
+    }
+    return LDR_OK;
+}
+
+static ldr_status ldr__adapter_tensors(const ldr__adapter *p) {
+    static const char *const parts[] = { ".lora_A.weight", ".lora_embedding_A", ".lora_B.weight", ".lora_embedding_B", ".lora_magnitude_vector",
+        ".lora_magnitude_vector.weight" };
+    size_t i, k;
+    for (i = 0; i < p->w->count; i++) {
+        const ldr_tensor *t = &p->w->tensors[i];
+        size_t n = strlen(t->name), stem;
+        for (k = 0; k < 6 && !ldr__ends_with(t->name, parts[k]); k++) {}
+        stem = k < 6 ? n - strlen(parts[k]) : n;
+        if (k == 6 ? ldr__adapter_put(p, t) : k < 2 ? ldr__adapter_merge_one(p, t, parts[k + 2], stem, k == 1 || p->conv1d) : LDR_OK) return p->err->status;
+        if (k > 1 && k < 6 && !ldr__adapter_part(p, t->name, stem, parts[k == 3]))
+            return ldr__fail(p->err, LDR_MISSING, t->offset, "adapter: tensor \"%s\" has no A beside it", t->name);
+    }
+    return LDR_OK;
+}
+
+static ldr_status ldr__adapter_merge(ldr_model *m, const char *dir, ldr_error *err) {
+    static const char *const names[] = { "adapter_model.safetensors", "adapter_model.bin" };
+    char path[LADDER_MAX_PATH];
+    ldr__source s;
+    ldr__adapter p;
+    ldr_json *j = NULL;
+    int i;
+    memset(&s, 0, sizeof s);
+    memset(&p, 0, sizeof p);
+    p.m = m;
+    p.err = err;
+    ldr__weights_unwrap(m->weights);
+    if (m->shape.rotary == LDR__PAIRS && ldr_weights_meta(m->weights, "general.architecture"))
+        return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "an adapter cannot be added to a GGUF file whose queries and keys lie in another order than in the model it was trained on");
+    if (!ldr__path_join(path, sizeof path, dir, "adapter_config.json")) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "the adapter's path is too long");
+    if (!ldr__source_open(&s, path, &m->alloc, err)) j = ldr_json_parse((const char *)s.data, s.size, &m->alloc, err);
+    p.j = j;
+    if (j && !ldr__adapter_config(&p)) {
+        for (i = 0; i < 2 && ldr__path_join(path, sizeof path, dir, names[i]) && !ldr__file_exists(path); i++) {}
+        m->adapter = ldr_weights_open(path, &m->alloc, err);
+        p.w = m->adapter;
+        if (p.w) {
+            ldr__weights_unwrap(p.w);
+            ldr__adapter_tensors(&p);
+        }
+    }
+    ldr_json_free(j);
+    ldr__source_close(&s);
+    if (err->status) ldr__fail_in_file(err, path);
+    return err->status;
+}
+#endif
 
 /* ---- GGUF: one file that is configuration and weights ------------------------------------ */
 
@@ -12095,7 +12493,9 @@ LDR__DEF void ldr_model_free(ldr_model *m) {
     ldr_tokenizer_free(m->tokenizer);
 #endif
     ldr_weights_close(m->weights);
+    ldr_weights_close(m->adapter);
     ldr__plan_end(m->plan_memory, m->plan_size, &a);
+    if (m->labels) ldr__free(&a, m->labels, m->label_bytes);
     ldr__free(&a, m, sizeof *m);
 }
 
@@ -12163,7 +12563,8 @@ LDR__DEF ldr_model *ldr_model_load(const char *dir, const ldr_model_desc *desc, 
     if (dir && ldr__ends_with(dir, ".gguf")) {
         m->weights = ldr_weights_open(dir, &m->alloc, err);
         if (m->weights && !ldr__gguf_is(m->weights->files[0].data, m->weights->files[0].size)) ldr__fail(err, LDR_FORMAT, 0, "not a GGUF file, whatever its name is");
-        if (m->weights && !err->status && !ldr__model_gguf(m, err) && !ldr__model_bind(m, err)) return m;
+        if (m->weights && !err->status && !ldr__model_gguf(m, err) && (!desc || !desc->adapter || !ldr__adapter_merge(m, desc->adapter, err)) &&
+                !ldr__model_bind(m, err)) return m;
         ldr__fail_in_file(err, dir);
         ldr_model_free(m);
         return NULL;
@@ -12179,6 +12580,7 @@ LDR__DEF ldr_model *ldr_model_load(const char *dir, const ldr_model_desc *desc, 
         m->weights = ldr_weights_open(dir, &m->alloc, err);
         status = m->weights ? LDR_OK : err->status;
     }
+    if (!status && desc && desc->adapter) status = ldr__adapter_merge(m, desc->adapter, err);
     if (!status) {
         status = ldr__model_bind(m, err);
         if (status) ldr__fail_in_file(err, dir);
@@ -12206,9 +12608,18 @@ LDR__DEF ldr_model_info ldr_model_info_get(const ldr_model *m) {
     i.positions = m->positions - m->position_offset;
     i.causal = m->shape.causal;
     i.has_logits = m->ends.m[LDR__LM_OUT].data != NULL;
+    i.task = m->task.task;
+    i.classes = m->task.task ? m->task.classes : 0;
     i.parameters = m->parameters;
     for (f = 0; f < m->weights->file_count; f++) i.weight_bytes += m->weights->files[f].size;
     return i;
+}
+
+LDR__DEF const char *ldr_model_label(const ldr_model *m, int32_t index) {
+    const char *s = m ? m->labels : NULL;
+    if (!s || index < 0 || (size_t)index >= m->label_count) return NULL;
+    while (index-- > 0) s += strlen(s) + 1;
+    return s;
 }
 
 LDR__DEF const ldr_tokenizer *ldr_model_tokenizer(const ldr_model *m) { return m ? m->tokenizer : NULL; }
@@ -12590,6 +13001,62 @@ LDR__DEF ldr_status ldr_model_logits(const ldr_model *m, float *logits, const fl
         hidden = x;
     }
     ldr__linear_forward(&ex, logits, (size_t)m->vocabulary, hidden, m->ends.m[LDR__LM_DENSE].data ? e : w, m->ends.m[LDR__LM_OUT], m->ends.v[LDR__LM_BIAS], n, (size_t)m->vocabulary, m->ends.m[LDR__LM_DENSE].data ? e : w);
+    ldr__plan_end(plan.memory, plan.size, &m->alloc);
+    return LDR_OK;
+}
+
+/* What the head for a task reads of hidden[T,w]: x[R,w], a row a sequence or a token. */
+static size_t ldr__task_rows_of(const ldr__task_head *t, float *x, const float *hidden, const ldr_batch *b, size_t w) {
+    int32_t s, i, per_token = t->task == LDR_TASK_TOKENS || t->task == LDR_TASK_SPAN || t->task == LDR_TASK_REPLACED;
+    size_t k, rows = (size_t)(per_token ? b->offsets[b->sequences] : b->sequences);
+    if (!x) return rows;
+    if (per_token) memcpy(x, hidden, rows * w * sizeof(float));
+    for (s = 0; !per_token && s < b->sequences; s++) {
+        int32_t from = b->offsets[s], to = b->offsets[s + 1];
+        float *row = x + (size_t)s * w;
+        memcpy(row, hidden + (size_t)(t->pool == LDR_POOL_LAST ? to - 1 : from) * w, w * sizeof(float));
+        for (k = 0; t->pool == LDR_POOL_MEAN && k < w; k++) {
+            double sum = 0;
+            for (i = from; i < to; i++) sum += (double)hidden[(size_t)i * w + k];
+            row[k] = (float)(sum / (to - from));
+        }
+    }
+    return rows;
+}
+
+LDR__DEF ldr_status ldr_model_scores(const ldr_model *m, float *scores, const float *hidden, const ldr_batch *batch, ldr_error *err) {
+    const ldr__task_head *t = m ? &m->task : NULL;
+    ldr_error local;
+    ldr__plan plan;
+    ldr__exec ex;
+    float *x = NULL, *y = NULL;
+    size_t w, h, n, longest;
+    int pass;
+    memset(&local, 0, sizeof local);
+    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    if (!m || !scores || !hidden) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_model_scores: no model, states or destination");
+    if (!t->task) return ldr__fail(err, LDR_MISSING, LDR_NO_OFFSET, "this model's files hold no head for a task");
+    if (ldr__batch_check(m, batch, &longest, err)) return err->status;
+    w = (size_t)m->shape.width;
+    h = (size_t)t->hidden;
+    n = ldr__task_rows_of(t, NULL, hidden, batch, w);
+    memset(&plan, 0, sizeof plan);
+    for (pass = 0; pass < 2; pass++) {
+        if (pass && ldr__plan_begin(&plan, &m->alloc, err)) return err->status;
+        x = ldr__place_matrix(&plan, "head", n, w);
+        y = t->task == LDR_TASK_POOLER ? scores : ldr__place_matrix(&plan, "head", n, LDR__MAX(h, 1));
+        ldr__exec_place(&plan, &ex, m, ldr__gemm_scratch(LDR__MAX((size_t)t->classes, h), LDR__MAX(h, w)), 0);
+    }
+    ldr__task_rows_of(t, x, hidden, batch, w);
+    if (h) {
+        ldr__linear_forward(&ex, y, h, x, w, t->dense, t->dense_bias, n, h, w);
+        LDR__ROW_LOOP(r, n, &ex, {
+            ex.kernels->rows->activate(y + r * h, y + r * h, h, (int32_t)t->activation);
+            if (t->norm) ex.kernels->rows->norm(y + r * h, NULL, y + r * h, t->norm, t->norm_bias, h, 0, m->shape.eps);
+        })
+    }
+    if (t->task != LDR_TASK_POOLER)
+        ldr__linear_forward(&ex, scores, (size_t)t->classes, h ? y : x, h ? h : w, t->out, t->out_bias, n, (size_t)t->classes, h ? h : w);
     ldr__plan_end(plan.memory, plan.size, &m->alloc);
     return LDR_OK;
 }
@@ -13604,6 +14071,13 @@ LDR__DEF ldr_ladder_desc ldr_ladder_desc_defaults(const ldr_model *m, const ldr_
     if (desc) d = *desc;
     if (!m || (int)d.preset < 0 || d.preset >= LDR_PRESET_COUNT || !ldr__method_of(d.method))
         return d;
+    if (d.published_head && m->task.task) {
+        d.head = m->task.head;
+        d.classes = m->task.classes;
+        d.pool = m->task.pool;
+        d.head_hidden = m->task.hidden ? m->task.hidden : -1;
+        d.head_activation = m->task.activation;
+    }
     if (d.method != LDR_METHOD_LADDER) d.preset = LDR_PRESET_HEAD;
     else if (d.preset == LDR_PRESET_HEAD) d.method = LDR_METHOD_HEAD;
     if (!d.top) d.top = d.method == LDR_METHOD_LADDER ? ldr__default_top(m, &d) : 0;
@@ -14119,8 +14593,14 @@ static ldr_ladder *ldr__ladder_new(const ldr_model *m, const ldr_ladder_desc *de
     if (!m || !desc || (int)desc->preset < 0 || desc->preset >= LDR_PRESET_COUNT || !ldr__method_of(desc->method) ||
             !ldr__head_of(desc->head) ||
             (int)desc->pool < 0 || desc->pool > LDR_POOL_MEAN || !ldr__allocator_valid(&a) ||
+            (int)desc->head_activation < 0 || desc->head_activation > LDR_SILU ||
             (desc->rungs && desc->rung_count < 1)) {
         ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_ladder_create: no model or description, or one that cannot be");
+        return NULL;
+    }
+    if (desc->published_head && (!m->task.task || !m->task.out.data || m->task.norm || m->task.task == LDR_TASK_SPAN || m->task.task == LDR_TASK_REPLACED)) {
+        if (m->task.task) ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "published_head: the head in the model's files is for spans, for replaced tokens, a pooler or holds a norm, and cannot be learned further");
+        else ldr__fail(err, LDR_MISSING, LDR_NO_OFFSET, "published_head: the model's files hold no head for a task, or its config.json names no architecture that has one");
         return NULL;
     }
     if (!a.alloc_fn) a = m->alloc;
@@ -14173,13 +14653,14 @@ static ldr_ladder *ldr__ladder_new(const ldr_model *m, const ldr_ladder_desc *de
     for (i = 0; i < d.rung_count; i++) l->rungs[i].layer = l->rung_layers[i];
     l->d.rungs = l->rung_layers;
     if (l->frequency) ldr__rope_fill(l->frequency, &m->rope[0], l->side.head_dim);
-    for (i = 0; desc->label_names && i < d.classes; i++) {
-        if (desc->label_names[i] && !ldr__is_utf8(desc->label_names[i])) {
+    for (i = 0; (desc->label_names || desc->published_head) && i < d.classes; i++) {
+        const char *label = desc->label_names ? desc->label_names[i] : ldr_model_label(m, i);
+        if (label && !ldr__is_utf8(label)) {
             ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "the name of label %d is not UTF-8", i);
             goto fail;
         }
-        l->labels[i] = desc->label_names[i] ? ldr__copy_text(&a, desc->label_names[i]) : NULL;
-        if (desc->label_names[i] && !l->labels[i]) {
+        l->labels[i] = label ? ldr__copy_text(&a, label) : NULL;
+        if (label && !l->labels[i]) {
             ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while making a ladder");
             goto fail;
         }
@@ -14473,6 +14954,7 @@ struct ldr__pass {
     /* backward */
     ldr__back      back;
     float         *ds, *du, *next_ds, *dm;         /* of the state above a rung; of what its block read (mix after: made); of the state below; of D tap */
+    float         *slope;                  /* of the hidden layer's activation                */
     float         *dlogits, *dhidden, *dout, *dup, *dnormed, *dpicked;
 };
 
@@ -14650,6 +15132,7 @@ static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, size_t ma
     } else s->mixed = s->final;
     s->hidden_in = ldr__place_matrix(p, "head", r, hw);
     s->hidden = hh ? ldr__place_matrix(p, "head", r, hh) : s->hidden_in;
+    s->slope = hh ? ldr__place_matrix(p, "head", r, hh) : NULL;
     s->logits = ldr__place_matrix(p, "head", l->d.head == LDR_HEAD_WORDS ? LDR__MIN(r, (size_t)LDR__WORD_ROWS) : r, c);
     if (l->d.head == LDR_HEAD_WORDS) {
         size_t e = m->ends.m[LDR__LM_DENSE].data ? (size_t)m->embed_width : d;
@@ -15362,8 +15845,10 @@ static void ldr__head_scores(ldr__pass *s) {
     }
     for (r = 0; r < R; r++) ldr__dropout_apply(s->ex.kernels, s->hidden_in + r * hw, hw, &drop, (size_t)s->rows[r], 0);
     if (hh) {
-        ldr__linear_forward(&s->ex, s->hidden, hh, s->hidden_in, hw, ldr__value_matrix(l, l->head_dense), ldr__value(l, l->head_dense_bias), R, hh, hw);
-        for (r = 0; r < R; r++) s->ex.kernels->rows->activate(s->hidden + r * hh, s->hidden + r * hh, hh, LDR_TANH);
+        ldr__linear_forward(&s->ex, s->slope, hh, s->hidden_in, hw, ldr__value_matrix(l, l->head_dense),
+                ldr__value(l, l->head_dense_bias), R, hh, hw);
+        for (r = 0; r < R; r++)
+            s->ex.kernels->rows->activate_both(s->hidden + r * hh, s->slope + r * hh, hh, (int32_t)l->d.head_activation);
     }
     ldr__linear_forward(&s->ex, s->logits, c, s->hidden, hh ? hh : hw, ldr__value_matrix(l, l->head_out), ldr__value(l, l->head_out_bias), R, c, hh ? hh : hw);
 }
@@ -15386,7 +15871,7 @@ static void ldr__head_backward(ldr__pass *s) {
     }
     ldr__linear_backward(&s->ex, into, in, 0, ldr__grad(l, l->head_out), ldr__grad(l, l->head_out_bias), s->dlogits, c, ldr__mat_float(s->hidden, in, 1), ldr__value_matrix(l, l->head_out), R, c, in);
     if (hh) {
-        LDR__ROW_LOOP(t, R, &s->ex, LDR__LANE_LOOP(i, hh, s->dhidden[t * hh + i] *= 1.0f - s->hidden[t * hh + i] * s->hidden[t * hh + i]);)
+        for (r = 0; r < R; r++) s->ex.kernels->rows->multiply(s->dhidden + r * hh, s->slope + r * hh, hh);
         ldr__linear_backward(&s->ex, s->dout, hw, 0, ldr__grad(l, l->head_dense), ldr__grad(l, l->head_dense_bias), s->dhidden, hh, ldr__mat_float(s->hidden_in, hw, 1), ldr__value_matrix(l, l->head_dense), R, hh, hw);
     }
     for (r = 0; r < R; r++) ldr__dropout_apply(s->ex.kernels, s->dout + r * hw, hw, &drop, (size_t)s->rows[r], 0);
@@ -16066,6 +16551,27 @@ static ldr_status ldr__ladder_slice(ldr_ladder *l, const ldr_dataset *sample, ld
     return status;
 }
 
+/* The head starts as the model's own. */
+static ldr_status ldr__ladder_publish(ldr_ladder *l, ldr_error *err) {
+    const ldr__task_head *t = &l->m->task;
+    size_t r, i, columns = (size_t)l->head_width;
+    const struct { int32_t param, bias, rows; const ldr__mat *w; const float *b; } parts[2] = {
+        { l->head_dense, l->head_dense_bias, t->hidden, &t->dense, t->dense_bias }, { l->head_out, l->head_out_bias, t->classes, &t->out, t->out_bias } };
+    if (l->head_width != l->m->shape.width)
+        return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "published_head: it reads states %d wide, this ladder ends in %d", l->m->shape.width, l->head_width);
+    for (i = 0; i < 2; i++) {
+        size_t rows = (size_t)parts[i].rows;
+        float *bias;
+        if (!parts[i].w->data) continue;
+        bias = ldr_ladder_param(l, parts[i].bias).value;
+        for (r = 0; r < rows; r++) ldr__mat_run(l->m->kernels, ldr_ladder_param(l, parts[i].param).value + r * columns, parts[i].w, r, 0, columns);
+        if (parts[i].b) memcpy(bias, parts[i].b, rows * sizeof *bias);
+        else memset(bias, 0, rows * sizeof *bias);
+        columns = rows;
+    }
+    return LDR_OK;
+}
+
 LDR__DEF ldr_ladder *ldr_ladder_create(const ldr_model *m, const ldr_ladder_desc *desc, ldr_error *err) {
     ldr_error local;
     ldr_ladder *l;
@@ -16073,7 +16579,8 @@ LDR__DEF ldr_ladder *ldr_ladder_create(const ldr_model *m, const ldr_ladder_desc
     if (!err || err->status) err = &local;      /* an earlier error stays as it is */
     l = ldr__ladder_new(m, desc, SIZE_MAX / 16, err);
     if (!l) return NULL;
-    if (l->d.init == LDR_INIT_SLICE && l->d.rung_count > 0 && ldr__ladder_slice(l, desc->sample, err)) {
+    if ((l->d.init == LDR_INIT_SLICE && l->d.rung_count > 0 && ldr__ladder_slice(l, desc->sample, err)) ||
+            (l->d.published_head && ldr__ladder_publish(l, err))) {
         ldr_ladder_free(l);
         return NULL;
     }
@@ -16901,7 +17408,7 @@ LDR__DEF ldr_train_desc ldr_train_desc_defaults(const ldr_ladder *l, const ldr_t
     memset(&d, 0, sizeof d);
     if (desc) d = *desc;
     if (d.rate == 0 && d.optimizer != LDR_ADAFACTOR && l && ldr__has_recipe(l)) d.rate = ldr__base_rate(l);
-    if (d.head_epochs == 0) d.head_epochs = 30;
+    if (d.head_epochs == 0) d.head_epochs = l && l->d.published_head ? -1 : 30;      /* one that has learned stays as it is */
     if (d.rate == 0) d.rate = d.optimizer == LDR_ADAFACTOR ? 5e-3f : method->rate;
     if (l && method->scaled && !(desc && desc->rate != 0) && d.optimizer != LDR_ADAFACTOR)
         d.rate *= LDR__MIN(10.0f, LDR__MAX(1.0f, 768.0f / (float)l->m->shape.width));
@@ -18089,7 +18596,7 @@ LDR__DEF ldr_status ldr_recipe(ldr_ladder_desc *ladder, ldr_train_desc *train, c
             ladder->head == LDR_HEAD_WORDS) return LDR_OK;
     a = train->alloc.alloc_fn ? train->alloc : ladder->alloc.alloc_fn ? ladder->alloc : m->alloc;
     if (!train->epochs) train->epochs = LDR__MIN(12, 3 + 9000 / LDR__MAX(1, ldr__examples(set)));
-    if (!ladder->pool && !ldr__per_token(ladder->head) && !m->shape.causal &&
+    if (!ladder->pool && !ladder->published_head && !ldr__per_token(ladder->head) && !m->shape.causal &&
             ldr__recipe_pool(ladder, m, set, dev, &a, err)) return err->status;
     for (i = 0; i < sizeof ldr__recipes / sizeof ldr__recipes[0]; i++)
         for (k = 0; k < 3; k++) {
@@ -18120,7 +18627,7 @@ static const struct { const char *key; size_t offset; int kind; } ldr__fields[] 
     LDR__FLOAT(gate_init), LDR__FLOAT(gate_temperature), LDR__FLOAT(gate_fixed), LDR__INT(mix), LDR__INT(output), LDR__FLOAT(output_init), LDR__INT(init),
     LDR__INT(importance), LDR__INT(slice_heads), LDR__INT(samples), LDR__FLOAT(dropout), LDR__INT(final_norm),
             LDR__INT(down_bias), LDR__INT(head), LDR__INT(classes), LDR__INT(pool), LDR__INT(head_hidden),
-            LDR__OPTION(prompt_hidden), LDR__INT(top), LDR__INT(standardise)
+            LDR__OPTION(prompt_hidden), LDR__INT(top), LDR__INT(standardise), LDR__OPTION(head_activation)
 #undef LDR__INT
 #undef LDR__FLOAT
 #undef LDR__OPTION
@@ -18410,7 +18917,7 @@ static ldr_status ldr__meta_desc(const ldr_weights *w, ldr_ladder_desc *d, int32
     if (d->rung_count < 0 || d->rung_count > 1024 || (int)d->preset < 0 || d->preset >= LDR_PRESET_COUNT ||
             !ldr__method_of(d->method) || d->tap < 1 || d->tap > 2 || d->gate < 1 ||
             d->gate > 4 || d->mix < 1 || d->mix > 2 || d->output < 1 || d->output > LDR_OUTPUT_RESIDUAL ||
-            d->pool < 1 || d->pool > LDR_POOL_MEAN ||
+            d->pool < 1 || d->pool > LDR_POOL_MEAN || (int)d->head_activation < 0 || d->head_activation > LDR_SILU ||
         !(d->gate_temperature > 0) || !(d->dropout >= 0)) return ldr__meta_missing("ladder", err);
     for (i = 0; i < d->rung_count; i++) {
         ldr__format(key, sizeof key, "rung.%d", i);

@@ -143,8 +143,8 @@ static void tiny_norm(tiny_file *f, const char *stem, int n, int bias, ldr_dtype
     if (bias) tiny_tensor(f, name, 0, n, 0, 0.1, t);
 }
 
-/* lm: bert with its language-model head. blank: all weights are 0, for models so large that only their shape is wanted. */
-typedef struct tiny_spec { const char *family; int layers, width, heads, kv, ffn, vocab, positions, embed; ldr_dtype dtype; uint64_t seed; int threads, blank, lm; ldr_simd simd; ldr_compute compute; const ldr_allocator *alloc; int pack; } tiny_spec;
+/* lm: bert with its language-model head. task: a head of three classes as its class publishes it. blank: all weights are 0, for models so large that only their shape is wanted. */
+typedef struct tiny_spec { const char *family; int layers, width, heads, kv, ffn, vocab, positions, embed; ldr_dtype dtype; uint64_t seed; int threads, blank, lm; ldr_simd simd; ldr_compute compute; const ldr_allocator *alloc; int pack; ldr_task task; } tiny_spec;
 
 static inline tiny_spec tiny_default(const char *family) {
     tiny_spec s;
@@ -228,7 +228,26 @@ static void tiny_config(char *c, const tiny_spec *s) {
                      "\"max_window_layers\":1,\"rope_scaling\":{\"type\":\"yarn\",\"factor\":4,\"original_max_position_embeddings\":10}", s->kv);
     if (strcmp(s->family, "roformer") == 0) c += sprintf(c, ",\"rotary_value\":true");
     if (strcmp(s->family, "modernbert") == 0) c += sprintf(c, ",\"local_attention\":4,\"global_attn_every_n_layers\":2");
+    if (s->task) c += sprintf(c, ",\"architectures\":[\"Tiny%s\"],\"id2label\":{\"0\":\"no\",\"1\":\"yes\",\"2\":\"per\\u0068aps\"}",
+                              ldr__task_names[s->task - 1].ending);
     sprintf(c, "}");
+}
+
+/* The tensors of the family's head for a task. */
+static void tiny_head(tiny_file *f, const tiny_spec *s) {
+    ldr_model m;
+    const struct ldr__task_row *row;
+    int d = s->width;
+    char name[128];
+    memset(&m, 0, sizeof m);
+    m.type = s->family;
+    m.task.task = s->task;
+    row = ldr__task_row_of(&m);
+    if (!row) return;
+    sprintf(name, "%s%s", row->dense && strstr(row->dense, "pooler") ? tiny_is_of("bert", s->family) ? "bert." : "albert." : "", row->dense ? row->dense : "");
+    if (row->dense) tiny_linear(f, name, d, d, !row->norm, 0, s->dtype);
+    if (row->norm) tiny_norm(f, row->norm, d, 0, s->dtype);
+    if (s->task != LDR_TASK_POOLER) tiny_linear(f, row->out, s->task == LDR_TASK_SPAN ? 2 : 3, d, strcmp(row->out, "score") != 0, 0, s->dtype);
 }
 
 /* The tensors of a family as its row names them. */
@@ -312,6 +331,7 @@ static char *tiny_weights(const tiny_spec *s, size_t *size) {
     }
     if (strcmp(s->family, "gpt2") == 0) tiny_norm(&f, "transformer.ln_f", d, 1, t);
     if (strcmp(s->family, "llama") == 0) tiny_norm(&f, "model.norm", d, 0, t);
+    if (s->task) tiny_head(&f, s);
     header = (f.used + 2 + 7) / 8 * 8;
     *size = 8 + header + (size_t)f.at;
     out = (char *)calloc(*size, 1);                    /* a blank model's pages are never touched */

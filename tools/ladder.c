@@ -177,7 +177,7 @@ enum { CMD_TRAIN = 1, CMD_EVAL = 2, CMD_PREDICT = 4, CMD_FEATURES = 8, CMD_TOKEN
 
 enum { RECIPE_AUTO = 1, RECIPE_PLAIN };
 enum { INIT_RANDOM = 1, INIT_SLICE, INIT_RESERVED };
-enum { POOL_NONE = 1, POOL_CLS, POOL_MEAN };
+enum { POOL_NONE = 1, POOL_CLS, POOL_MEAN, POOL_MODEL, POOL_MAX, POOL_MEAN_SQRT, POOL_LAST };      /* those behind MODEL a model asks for */
 enum { METHOD_LADDER = 1, METHOD_HEAD, METHOD_FULL, METHOD_BITFIT, METHOD_LORA, METHOD_ADAPTER, METHOD_PROMPT, METHOD_PREFIX, METHOD_THESEUS };
 enum { TYPE_F32 = 1, TYPE_BF16, TYPE_I8 };
 enum { FILL_EPOCH = 1, FILL_LAYERS };
@@ -186,9 +186,10 @@ enum { MAX_RUNGS = 256 };
 /* A word option holds the place of its word, counted from 1; 0 is "not given" everywhere. */
 typedef struct options {
     unsigned    command;
-    const char *model, *ladder, *task, *train, *dev, *test, *data, *out, *resume, *checkpoint, *log, *file, *cache, *targets, *texts, *held_out, *word_list, *with_ladder, *vocab, *methods, *report, *teacher, *tokenizer, *answers, *allow;
+    const char *model, *ladder, *task, *train, *dev, *test, *data, *out, *resume, *checkpoint, *log, *file, *cache, *targets, *texts, *held_out, *word_list, *with_ladder, *vocab, *methods, *report, *teacher, *tokenizer, *answers, *allow, *adapter;
     int32_t     method, preset, init, importance, slice_heads, optimizer, schedule, cache_type, tap_type, cache_fill, simd, compute, pool, head_pool, type, truncate;
     float       budget_seconds, budget_memory;
+    int32_t     published_head;
     int32_t     recipe, reduction, top, standardise, head_epochs, head_hidden, epochs, batch, accumulate, max_len, patience, stop_at, threads, layer;
     int32_t     rank, bottleneck, virtual_tokens, prompt_hidden, successors, replace_schedule, tune_layers, layers, width, heads, ffn, size, steps, whole_words, warm_start, distil, cased, seeds, embedding, vocabulary, positions;
     int32_t     regress, balance, ids, pair, pieces, no_special, decode, release, pack, recompute, tune_biases, tune_norms, json, help;
@@ -231,6 +232,7 @@ static const option option_table[] = {
     { "--out", KIND_TEXT, AT(out), CMD_VOCABULARY, CMD_VOCABULARY, "FILE", 0, 0, "the vocab.txt to write" },
     { "--size", KIND_COUNT, AT(size), CMD_VOCABULARY, 0, "N", 8, 1000000, "pieces of the vocabulary, 8192 if not given" },
     { "--cased", KIND_FLAG, AT(cased), CMD_VOCABULARY | CMD_PRETRAIN, 0, NULL, 0, 0, "keep capitals and accents" },
+    { "--adapter", KIND_TEXT, AT(adapter), CMD_RUN, 0, "DIR", 0, 0, "a LoRA adapter of PEFT, added to the model's weights as they are read" },
     { "--allow", KIND_TEXT, AT(allow), CMD_RUN, 0, "KEYS", 0, 0, "keys of config.json and tensors that may be there though they are not known, with commas between them" },
     { "--model", KIND_TEXT, AT(model), CMD_PRETRAIN, 0, "DIR", 0, 0, "go on from this model; without it a new BERT is made" },
     { "--out", KIND_TEXT, AT(out), CMD_PRETRAIN, CMD_PRETRAIN, "DIR", 0, 0, "the model directory to write; with --method ladder: the ladder file" },
@@ -270,9 +272,10 @@ static const option option_table[] = {
     { "--out", KIND_TEXT, AT(out), CMD_EXPORT, CMD_EXPORT, "DIR", 0, 0, "the model directory to write, without weights yet" },
     { "--type", KIND_WORD, AT(type), CMD_QUANTIZE, 0, "q8_0|q4_0", 0, 0, "blocks of 32 weights in 34 or in 18 bytes; q8_0 if not given" },
     { "--out", KIND_TEXT, AT(out), CMD_QUANTIZE, CMD_QUANTIZE, "DIR", 0, 0, "the model directory to write, without weights yet" },
-    { "--ladder", KIND_TEXT, AT(ladder), CMD_EVAL | CMD_PREDICT, CMD_EVAL | CMD_PREDICT, "FILE", 0, 0, "a ladder file made by train" },
+    { "--ladder", KIND_TEXT, AT(ladder), CMD_EVAL | CMD_PREDICT, 0, "FILE", 0, 0, "a ladder file made by train; without one the classifier in the model's own files" },
     { "--data", KIND_TEXT, AT(data), CMD_EVAL, CMD_EVAL, "FILE", 0, 0, "the examples to score" },
     { "--task", KIND_TEXT, AT(task), CMD_FIT | CMD_EVAL, 0, "NAME", 0, 0, "a known task: its reader, head, metric and recipe" },
+    { "--published-head", KIND_FLAG, AT(published_head), CMD_TRAIN, 0, NULL, 0, 0, "go on with the classifier in the model's files: the head starts as it is, with its classes" },
     { "--many-labels", KIND_FLAG, AT(many_labels), CMD_FIT, 0, NULL, 0, 0, "without a task: a label of its own for every text is meant, and no mistake" },
     { "--multi", KIND_FLAG, AT(multi), CMD_FIT, 0, NULL, 0, 0, "without a task: a text has any number of labels, a|b, or an array in JSON" },
     { "--columns", KIND_TEXT, AT(columns), CMD_FIT | CMD_EVAL | CMD_PREDICT, 0, "LIST", 0, 0, "what TSV and CSV files hold, in order: text,-,label; label,text,text2 if neither this nor a first line of names says it" },
@@ -342,7 +345,7 @@ static const option option_table[] = {
     { "--log", KIND_TEXT, AT(log), CMD_TRAIN | CMD_STREAM, 0, "FILE", 0, 0, "a JSON line for each step and each epoch" },
     { "--layer", KIND_LAYER, AT(layer), CMD_FEATURES, 0, "N|logits", 0, 65536,
       "0: embeddings, i: output of block i; else the final state; logits: scores of the head in the file" },
-    { "--pool", KIND_WORD, AT(pool), CMD_FEATURES, 0, "none|cls|mean", 0, 0, "one vector a line: the first token's, or the mean" },
+    { "--pool", KIND_WORD, AT(pool), CMD_FEATURES, 0, "none|cls|mean|model", 0, 0, "one vector a line: the first token's, the mean, or as the model's modules.json or pooler has it" },
     { "--ids", KIND_FLAG, AT(ids), CMD_FEATURES, 0, NULL, 0, 0, "lines are token ids, not text" },
     { "--pair", KIND_FLAG, AT(pair), CMD_FEATURES | CMD_TOKENIZE, 0, NULL, 0, 0, "a TAB separates two texts" },
     { "--pieces", KIND_FLAG, AT(pieces), CMD_TOKENIZE, 0, NULL, 0, 0, "print the pieces instead of their ids" },
@@ -1132,6 +1135,9 @@ static ldr_dataset *load_task(const task_info *k, const options *o, const ldr_mo
 
 /* ---- what commands share -------------------------------------------------------------- */
 
+/* How a model of sentences makes one vector of a text, as modules.json and the file it names say. */
+typedef struct pooling { int32_t mode, normalise, max_len; } pooling;
+
 typedef struct run {
     options        o;
     const task_info *task;
@@ -1147,6 +1153,7 @@ typedef struct run {
     ldr_train_desc train_desc;
     FILE          *log;
     char           recipe[256];    /* what was chosen, for people                            */
+    pooling        pooling;        /* of features                                            */
     char         **arguments;      /* the program, the command and what follows                */
     int            argument_count;
 } run;
@@ -1179,6 +1186,7 @@ static int open_model(run *r) {
     desc.release = r->o.release;
     desc.pack = r->o.pack;
     desc.allow = r->o.allow;
+    desc.adapter = r->o.adapter;
     r->model = ldr_model_load(r->o.model, &desc, &r->err);
     if (!r->model) return EXIT_FAILED;
     r->info = ldr_model_info_get(r->model);
@@ -1256,7 +1264,7 @@ static int has_scored_set(const run *r) {
 
 static int load_sets(run *r) {
     char train_buffer[LADDER_MAX_PATH], dev_buffer[LADDER_MAX_PATH], test_buffer[LADDER_MAX_PATH];
-    const char *paths[3];
+    const char *paths[3], *unseen = NULL;
     int i, inputs = 0;
     paths[0] = file_for_role(r->o.train, train_names, train_buffer);
     paths[1] = dev_path(r, dev_buffer);
@@ -1264,12 +1272,17 @@ static int load_sets(run *r) {
     if (r->o.patience > 0 && !paths[1]) return fail(r, LDR_ARGUMENT, "--patience has no effect without --dev, and %s brings none", r->o.train);
     for (i = 0; i < 3; i++) inputs += paths[i] && strcmp(paths[i], "-") == 0;
     if (inputs > 1 || (inputs && r->task)) return fail(r, LDR_ARGUMENT, "- is standard input, which is read once: %s", r->task ? "a task reads its files twice" : "only one of the sets can be there");
-    if (r->task) {
+    if (r->task && !r->labels) {
         r->labels = task_label_set(r->task, &r->o, paths, 3, &r->err);
         if (!r->labels) return EXIT_FAILED;
     }
     r->train = load_set(r, paths[0], r->labels);
     if (!r->train) return EXIT_FAILED;
+    if (r->o.published_head && ldr_dataset_unseen(r->train, &unseen)) {
+        ldr__fail(&r->err, LDR_DATA, LDR_NO_OFFSET, "%s: label \"%s\" is none of the %d classes of the model's head (\"%s\", ...)", paths[0],
+                unseen ? unseen : "", ldr_dataset_labels(r->labels), ldr_dataset_label_name(r->labels, 0) ? ldr_dataset_label_name(r->labels, 0) : "");
+        return EXIT_FAILED;
+    }
     if (paths[1]) r->dev = load_set(r, paths[1], r->labels ? r->labels : r->train);
     if (paths[2]) r->test = load_set(r, paths[2], r->labels ? r->labels : r->train);
     say_unseen(r->dev, paths[1]);
@@ -1439,6 +1452,7 @@ static int make_ladder(run *r) {
     }
     d.init = reserved ? LDR_INIT_RANDOM : (ldr_init)o->init;
     d.sample = r->train;
+    d.published_head = o->published_head;
     d.standardise = (ldr_choice)o->standardise;
     d.dropout = o->dropout;
     d.head = r->head;
@@ -1463,11 +1477,41 @@ static int make_ladder(run *r) {
     return r->ladder ? EXIT_DONE : EXIT_FAILED;
 }
 
+/* The names of the classes, where there are any: of the ladder, or of the classifier in the model's files. */
+static int name_classes(run *r, int32_t classes) {
+    ldr_dataset_desc desc;
+    int32_t i;
+    memset(&desc, 0, sizeof desc);
+    desc.head = r->head;
+    r->labels = ldr_dataset_create(&desc, &r->err);
+    if (!r->labels) return EXIT_FAILED;
+    for (i = 0; i < classes && r->head != LDR_HEAD_REGRESS; i++) {
+        const char *name = r->ladder ? ldr_ladder_label(r->ladder, i) : ldr_model_label(r->model, i);
+        if (name && ldr_dataset_label(r->labels, name, 1, &r->err) < 0) return EXIT_FAILED;
+    }
+    return EXIT_DONE;
+}
+
+/* --published-head: what kind of head it is, and its classes. */
+static int use_published_head(run *r) {
+    ldr_ladder_desc d;
+    memset(&d, 0, sizeof d);
+    d.published_head = 1;
+    d = ldr_ladder_desc_defaults(r->model, &d);
+    if (r->info.task == LDR_TASK_NONE) return fail(r, LDR_MISSING, "%s: its files hold no head for a task, or its config.json does not say which", r->o.model);
+    if (d.head == LDR_HEAD_CHOICE) return fail(r, LDR_UNSUPPORTED, "%s: its head chooses between texts, and files of choices cannot be read yet", r->o.model);
+    if (r->task && r->task->head != d.head) return fail(r, LDR_MISMATCH, "%s: its head is not one for this --task", r->o.model);
+    r->head = d.head;
+    if (!r->task) r->metric = metric_of_head(r->head);
+    return name_classes(r, d.classes);
+}
+
 /* Model, data, ladder and training recipe, as `train` and `plan` both need them. */
 static int prepare(run *r) {
     int status = choose_task(r, r->o.task);
     if (!status) status = open_model(r);
     if (!status) status = choose_max_len(r, r->task ? r->task->max_len : 0);
+    if (!status && r->o.published_head) status = use_published_head(r);
     if (status) return status;
     r->train_desc = given_train_desc(r);
     status = r->o.train ? load_sets(r) : make_full_batch(r);
@@ -1829,42 +1873,35 @@ static int command_train(run *r) {
 
 /* ---- eval and predict ----------------------------------------------------------------- */
 
-/* The trained ladder and what its notes say: task and length of texts. */
+/* The trained ladder and what its notes say: task and length of texts. Without a file, the model's own classifier. */
 static int open_ladder(run *r) {
     const char *length;
     uint64_t usual = 0;
     int status = open_model(r);
+    ldr_ladder_desc own;
     if (status) return status;
-    r->ladder = ldr_ladder_load(r->model, r->o.ladder, NULL, &r->err);
+    memset(&own, 0, sizeof own);
+    own.method = LDR_METHOD_HEAD;
+    own.published_head = 1;
+    if (r->o.ladder) r->ladder = ldr_ladder_load(r->model, r->o.ladder, NULL, &r->err);
+    else if (r->info.task == LDR_TASK_NONE || r->info.task == LDR_TASK_POOLER)
+        return fail(r, LDR_MISSING, "--ladder FILE is missing, and the files of %s hold no classifier", r->o.model);
+    else r->ladder = ldr_ladder_create(r->model, &own, &r->err);
     if (!r->ladder) return EXIT_FAILED;
     status = choose_task(r, r->o.task ? r->o.task : ldr_ladder_note_get(r->ladder, "task"));
     if (status) return status;
     r->head = ldr_ladder_desc_get(r->ladder).head;
     if (!r->task) r->metric = metric_of_head(r->head);
     else if (r->head != r->task->head) return fail(r, LDR_MISMATCH, "the ladder was not trained for the task %s", r->task->name);
+    if (!r->o.ladder) usual = (uint64_t)LDR__MIN(r->info.positions, 512);
     length = ldr_ladder_note_get(r->ladder, "max_len");
     if (length && (!parse_u64(length, 0, &usual) || usual > INT32_MAX)) usual = 0;
     return choose_max_len(r, (int32_t)usual);
 }
 
-/* The names of the ladder's classes, where it has any. */
-static int ladder_names(run *r) {
-    ldr_dataset_desc desc;
-    int32_t i, classes = ldr_ladder_desc_get(r->ladder).classes;
-    memset(&desc, 0, sizeof desc);
-    desc.head = r->head;
-    r->labels = ldr_dataset_create(&desc, &r->err);
-    if (!r->labels) return EXIT_FAILED;
-    for (i = 0; i < classes && r->head != LDR_HEAD_REGRESS; i++) {
-        const char *name = ldr_ladder_label(r->ladder, i);
-        if (name && ldr_dataset_label(r->labels, name, 1, &r->err) < 0) return EXIT_FAILED;
-    }
-    return EXIT_DONE;
-}
-
 static int ladder_labels(run *r) {
-    int status = ladder_names(r);
-    if (!status && r->head != LDR_HEAD_REGRESS && ldr_dataset_labels(r->labels) < ldr_ladder_desc_get(r->ladder).classes) return fail(r, LDR_MISSING, "%s: the ladder names no classes, so labels cannot be read", r->o.ladder);
+    int status = name_classes(r, ldr_ladder_desc_get(r->ladder).classes);
+    if (!status && r->head != LDR_HEAD_REGRESS && ldr_dataset_labels(r->labels) < ldr_ladder_desc_get(r->ladder).classes) return fail(r, LDR_MISSING, "%s: no names of classes are there, so labels cannot be read", r->o.ladder ? r->o.ladder : r->o.model);
     return status;
 }
 
@@ -2147,7 +2184,7 @@ static int command_predict(run *r) {
     answers a;
     rows s;
     int status = open_ladder(r);
-    if (!status) status = ladder_names(r);
+    if (!status) status = name_classes(r, ldr_ladder_desc_get(r->ladder).classes);
     if (status) return status;
     if (capacity > INT32_MAX / r->max_len) return fail(r, LDR_ARGUMENT, "--batch times --max-len is too large", "");
     if (!ldr_model_tokenizer(r->model)) return fail(r, LDR_MISSING, "%s: the model has no vocabulary", r->o.model);
