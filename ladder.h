@@ -4394,6 +4394,11 @@ static ldr_status ldr__weights_finish(ldr_weights *w, ldr_error *err) {
    write both and add the row; tests/test_files.c holds a table of bad files for each.
    ====================================================================================== */
 
+static int ldr__ends_with(const char *s, const char *tail) {
+    size_t n = strlen(s), m = strlen(tail);
+    return n >= m && strcmp(s + n - m, tail) == 0;
+}
+
 /* Bytes read one after another. Past the end everything is 0 and `bad` stays set. */
 typedef struct ldr__cursor { const unsigned char *p; size_t size, at; int bad; } ldr__cursor;
 
@@ -5187,14 +5192,244 @@ static void ldr__fail_in_file(ldr_error *err, const char *path) {
     ldr__format(err->message, sizeof err->message, "%s%s: %s", keep ? "..." : "", path + keep, copy);
 }
 
+static void ldr__five_digits(char *at, uint64_t v) {
+    int i;
+    for (i = 5; i-- > 0; v /= 10) at[i] = (char)('0' + v % 10);
+}
+
+/* A GGUF model in several files, NAME-00001-of-00003.gguf and so on, the first of which has been read: the others. */
+static ldr_status ldr__gguf_open_others(ldr_weights *w, const char *path, uint64_t parts, ldr_error *err) {
+    char name[LADDER_MAX_PATH], first[] = "-00001-of-00000.gguf";
+    size_t n = strlen(path), k = sizeof first - 1;
+    ldr__source *files;
+    int32_t i;
+    if (parts > LADDER_MAX_FILES) return ldr__fail(err, LDR_LIMIT, LDR_NO_OFFSET, "a model in %U files: at most %d (LADDER_MAX_FILES)", parts, LADDER_MAX_FILES);
+    ldr__five_digits(first + 10, parts);
+    if (ldr__gguf_whole(w, "split.no", 0) != 0 || n < k || n >= sizeof name || memcmp(path + n - k, first, k) != 0)
+        return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "one of %U files of a model: open the first, whose name ends with %s", parts, first);
+    files = (ldr__source *)ldr__alloc(&w->alloc, (size_t)parts * sizeof *files);
+    if (!files) return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while opening weights");
+    memset(files, 0, (size_t)parts * sizeof *files);
+    files[0] = w->files[0];
+    ldr__free(&w->alloc, w->files, sizeof *files);
+    w->files = files;
+    w->file_count = (int32_t)parts;
+    memcpy(name, path, n + 1);
+    for (i = 1; i < (int32_t)parts; i++) {
+        ldr__five_digits(name + n - k + 1, (uint64_t)i + 1);
+        if (ldr__source_open(&files[i], name, &w->alloc, err)) return err->status;
+        if (!ldr__gguf_is(files[i].data, files[i].size)) ldr__fail(err, LDR_FORMAT, 0, "not a GGUF file");
+        else ldr__gguf_parse(w, i, err);
+        if (err->status) {
+            ldr__fail_in_file(err, name);
+            return err->status;
+        }
+    }
+    return LDR_OK;
+}
+
 static ldr_weights *ldr__weights_open_one(const char *path, const ldr_allocator *alloc, ldr_error *err) {
     ldr_weights *w = ldr__weights_new(1, alloc, err);
     if (!w) return NULL;
     if (!ldr__source_open(&w->files[0], path, &w->alloc, err)) {
-        if (!ldr__weights_parse(w, 0, err) && !ldr__weights_finish(w, err)) return w;
+        uint64_t parts = ldr__weights_parse(w, 0, err) ? 1 : ldr__gguf_whole(w, "split.count", 1);
+        if (parts > 1) ldr__gguf_open_others(w, path, parts, err);
+        if (!err->status && !ldr__weights_finish(w, err)) return w;
         ldr__fail_in_file(err, path);
     }
     ldr_weights_close(w);
+    return NULL;
+}
+
+/* ---- TensorFlow checkpoints: PREFIX.index and PREFIX.data-00000-of-00001 ------------------ */
+
+/* The index is a table of sorted keys in LevelDB's format (table_format.md): blocks of entries, each a key that shares its
+   beginning with the one before. A value says type, shape, file and place (tensor_bundle.proto). */
+typedef struct ldr__bundle { ldr_weights *w; const char *path; ldr__source index; ldr_allocator alloc; uint64_t read; char key[320]; ldr_error *err; } ldr__bundle;
+
+static uint64_t ldr__take_varint(ldr__cursor *c) {
+    uint64_t v = 0;
+    int shift;
+    for (shift = 0; shift < 64; shift += 7) {
+        uint64_t b = ldr__take_number(c, 1);
+        v |= (b & 127) << shift;
+        if (b < 128) return v;
+    }
+    c->bad = 1;
+    return 0;
+}
+
+/* The next field of a message: its number and value, or its bytes in *part; 0: the end. */
+static uint64_t ldr__take_field(ldr__cursor *c, uint64_t *value, ldr__cursor *part) {
+    uint64_t tag = c->at < c->size ? ldr__take_varint(c) : 0, kind = tag & 7;
+    memset(part, 0, sizeof *part);
+    *value = 0;
+    if (kind == 0 && tag) *value = ldr__take_varint(c);
+    else if (kind == 1 || kind == 5) *value = ldr__take_number(c, kind == 1 ? 8 : 4);
+    else if (kind == 2) {
+        *value = ldr__take_varint(c);
+        part->p = ldr__take(c, *value);
+        part->size = part->p ? (size_t)*value : 0;
+    } else c->bad |= tag != 0;
+    return c->bad ? 0 : tag >> 3;
+}
+
+/* As the family's tensors are called: "bert/encoder/layer_0/.../kernel" to "bert.encoder.layer.0....kernel". 0: not a weight. */
+static int ldr__bundle_name(char *s) {
+    static const char *const others[] = { "/adam_m", "/adam_v", "/Adam", "/Adam_1", "global_step", "beta1_power", "beta2_power" };
+    size_t i, n;
+    char *p;
+    for (i = 0; i < sizeof others / sizeof *others; i++) if (ldr__ends_with(s, others[i])) return 0;
+    for (p = s; *p; p++) if (*p == '/') *p = '.';
+    for (p = s; (p = strstr(p, "layer_")) != NULL; p += 6) if (ldr__digit(p[6])) p[5] = '.';
+    n = strlen(s);
+    if (ldr__ends_with(s, "_embeddings")) ldr__format(s + n, 8, ".weight");
+    if (ldr__ends_with(s, "predictions.output_bias")) ldr__format(s + n - 11, 8, "bias");
+    return 1;
+}
+
+/* The first entry, which opens the files of data. */
+static ldr_status ldr__bundle_header(ldr__bundle *h, ldr__cursor c) {
+    uint64_t field, value, shards = 0, big = 0;
+    char path[LADDER_MAX_PATH];
+    ldr__cursor part;
+    int32_t i;
+    while ((field = ldr__take_field(&c, &value, &part)) != 0) {
+        if (field == 1) shards = value;
+        if (field == 2) big = value;
+    }
+    if (c.bad || shards < 1 || shards > LADDER_MAX_FILES || h->w) return ldr__fail(h->err, LDR_FORMAT, 0, "TensorFlow checkpoint: its first entry does not tell 1 to %d files", LADDER_MAX_FILES);
+    if (big) return ldr__fail(h->err, LDR_UNSUPPORTED, 0, "TensorFlow checkpoint: written big-endian");
+    h->w = ldr__weights_new((int32_t)shards, &h->alloc, h->err);
+    for (i = 0; h->w && i < (int32_t)shards; i++) {
+        char tail[] = ".data-00000-of-00000";
+        size_t n = strlen(h->path) - strlen(".index");
+        ldr__five_digits(tail + 6, (uint64_t)i);
+        ldr__five_digits(tail + 15, shards);
+        if (n + sizeof tail > sizeof path) return ldr__fail(h->err, LDR_ARGUMENT, LDR_NO_OFFSET, "the path is too long");
+        memcpy(path, h->path, n);
+        memcpy(path + n, tail, sizeof tail);
+        if (ldr__source_open(&h->w->files[i], path, &h->w->alloc, h->err)) return h->err->status;
+    }
+    return h->err->status;
+}
+
+static ldr_status ldr__bundle_entry(ldr__bundle *h, ldr__cursor c, uint64_t at) {
+    static const struct { uint64_t type; ldr_dtype dtype; } types[] = { { 1, LDR_F32 }, { 2, LDR_F64 }, { 3, LDR_I32 }, { 4, LDR_U8 }, { 5, LDR_I16 },
+        { 6, LDR_I8 }, { 9, LDR_I64 }, { 10, LDR_BOOL }, { 14, LDR_BF16 }, { 19, LDR_F16 } };
+    uint64_t field, value, type = 0, shard = 0, size = 0, elements = 1, sliced = 0;
+    char shown[LDR__SHOWN];
+    ldr_tensor *t;
+    ldr__cursor part, dim, inner;
+    size_t i;
+    if (!h->key[0]) return ldr__bundle_header(h, c);
+    if (!h->w) return ldr__fail(h->err, LDR_FORMAT, at, "TensorFlow checkpoint: its first entry is missing");
+    ldr__show(shown, h->key, strlen(h->key));
+    if (strstr(h->key, ".ATTRIBUTES") || strstr(h->key, "OBJECT_GRAPH"))
+        return ldr__fail(h->err, LDR_UNSUPPORTED, at, "a checkpoint of TensorFlow 2's objects (\"%s\"): only those of named variables, as BERT was published, are read", shown);
+    if (!ldr__bundle_name(h->key)) return LDR_OK;
+    t = ldr__weights_add(h->w, h->err);
+    if (!t) return h->err->status;
+    while ((field = ldr__take_field(&c, &value, &part)) != 0) {
+        if (field == 1) type = value;
+        if (field == 3) shard = value;
+        if (field == 4) t->offset = value;
+        if (field == 5) size = value;
+        if (field == 7) sliced = 1;
+        while (field == 2 && (value = ldr__take_field(&part, &value, &dim)) != 0)
+            if (value == 2) {
+                int64_t n = 0;
+                while ((field = ldr__take_field(&dim, &value, &inner)) != 0) if (field == 1) n = (int64_t)LDR__MIN(value, (uint64_t)INT64_MAX);
+                field = 2;
+                if (t->dims == LADDER_MAX_DIMS) return ldr__fail(h->err, LDR_LIMIT, at, "tensor \"%s\": over %d dimensions (LADDER_MAX_DIMS)", shown, LADDER_MAX_DIMS);
+                t->shape[t->dims++] = n;
+                if (!ldr__mul_u64(&elements, elements, (uint64_t)n)) c.bad = 1;
+            }
+        if (part.bad) c.bad = 1;
+    }
+    if (c.bad) return ldr__fail(h->err, LDR_FORMAT, at, "TensorFlow checkpoint: the entry of \"%s\" cannot be read", shown);
+    if (sliced) return ldr__fail(h->err, LDR_UNSUPPORTED, at, "tensor \"%s\": it is stored in slices, which are not read", shown);
+    for (i = 0; i < sizeof types / sizeof *types && types[i].type != type; i++) {}
+    if (i == sizeof types / sizeof *types) return ldr__fail(h->err, LDR_DTYPE, at, "tensor \"%s\": TensorFlow's element type %U is not known here", shown, type);
+    t->dtype = types[i].dtype;
+    t->name = ldr__weights_text(h->w, (const unsigned char *)h->key, strlen(h->key), at, h->err);
+    if (!t->name) return h->err->status;
+    if (!ldr__mul_u64(&t->bytes, elements, ldr_dtype_size(t->dtype)) || t->bytes != size || shard >= (uint64_t)h->w->file_count ||
+            t->offset > h->w->files[shard].size || size > h->w->files[shard].size - t->offset)
+        return ldr__fail(h->err, LDR_FORMAT, at, "tensor \"%s\": %U bytes at %U of file %U do not fit its shape and that file: truncated?", shown, size, t->offset, shard);
+    t->file = (int32_t)shard;
+    t->data = h->w->files[shard].data + t->offset;
+    h->w->count++;
+    return LDR_OK;
+}
+
+/* A block: of entries, or (index) of where blocks are. */
+static ldr_status ldr__bundle_block(ldr__bundle *h, uint64_t at, uint64_t size, int index) {
+    const uint64_t whole = h->index.size;
+    uint64_t restarts;
+    ldr__cursor c;
+    if (at > whole || size < 4 || size > whole - at || whole - at - size < 5 || (h->read += size) > whole)
+        return ldr__fail(h->err, LDR_FORMAT, at, "TensorFlow checkpoint: a block lies outside the index or over another one");
+    if (h->index.data[at + size]) return ldr__fail(h->err, LDR_UNSUPPORTED, at, "TensorFlow checkpoint: a compressed block: TensorFlow itself writes none");
+    restarts = ldr__load_u32(h->index.data + at + size - 4);
+    if (restarts > (size - 4) / 4) return ldr__fail(h->err, LDR_FORMAT, at, "TensorFlow checkpoint: a block's end cannot be read");
+    memset(&c, 0, sizeof c);
+    c.p = h->index.data + at;
+    c.size = (size_t)(size - 4 - 4 * restarts);
+    h->key[0] = 0;
+    while (c.at < c.size && !h->err->status) {
+        uint64_t entry = at + c.at, shared = ldr__take_varint(&c), more = ldr__take_varint(&c), n = ldr__take_varint(&c);
+        const unsigned char *key = ldr__take(&c, more);
+        ldr__cursor value;
+        memset(&value, 0, sizeof value);
+        value.size = (size_t)LDR__MIN(n, (uint64_t)c.size);
+        value.p = ldr__take(&c, n);
+        if (c.bad || (!index && (shared > strlen(h->key) || shared + more >= sizeof h->key - 16 || memchr(key, 0, (size_t)more))))
+            return ldr__fail(h->err, LDR_FORMAT, entry, "TensorFlow checkpoint: an entry cannot be read, or its name is over %d characters", (int)sizeof h->key - 16);
+        if (index) {
+            uint64_t from = ldr__take_varint(&value), length = ldr__take_varint(&value);
+            ldr__bundle_block(h, from, length, 0);
+        } else {
+            char before[sizeof h->key];
+            memcpy(h->key + shared, key, (size_t)more);
+            h->key[shared + more] = 0;
+            memcpy(before, h->key, sizeof before);
+            ldr__bundle_entry(h, value, entry);
+            memcpy(h->key, before, sizeof before);
+        }
+    }
+    return h->err->status;
+}
+
+/* The index, which is open; its footer says where the block is that says where all others are. */
+static ldr_status ldr__bundle_read(ldr__bundle *h) {
+    uint64_t at, size = h->index.size;
+    ldr__cursor c;
+    if (size < 48 || ldr__load_u64(h->index.data + size - 8) != UINT64_C(0xdb4775248b80fb57))
+        return ldr__fail(h->err, LDR_FORMAT, size ? size - 1 : 0, "not the index of a TensorFlow checkpoint, whatever its name is, or truncated");
+    memset(&c, 0, sizeof c);
+    c.p = h->index.data + size - 48;
+    c.size = 40;
+    ldr__take_varint(&c);                              /* of metadata, which TensorFlow does not write */
+    ldr__take_varint(&c);
+    at = ldr__take_varint(&c);
+    size = ldr__take_varint(&c);
+    if (c.bad) return ldr__fail(h->err, LDR_FORMAT, h->index.size - 48, "TensorFlow checkpoint: its footer cannot be read");
+    if (!ldr__bundle_block(h, at, size, 1) && !h->w) ldr__fail(h->err, LDR_FORMAT, at, "TensorFlow checkpoint: it holds nothing");
+    return h->err->status ? h->err->status : ldr__weights_finish(h->w, h->err);
+}
+
+static ldr_weights *ldr__weights_open_bundle(const char *path, const ldr_allocator *alloc, ldr_error *err) {
+    ldr__bundle h;
+    memset(&h, 0, sizeof h);
+    h.path = path;
+    h.err = err;
+    h.alloc = ldr__allocator(alloc);
+    if (!ldr__source_open(&h.index, path, &h.alloc, err)) ldr__bundle_read(&h);
+    ldr__source_close(&h.index);
+    if (!err->status) return h.w;
+    ldr__fail_in_file(err, path);
+    ldr_weights_close(h.w);
     return NULL;
 }
 
@@ -5258,13 +5493,11 @@ static ldr_weights *ldr__weights_open_index(const char *path, const ldr_allocato
     return NULL;
 }
 
-static int ldr__ends_with(const char *s, const char *tail) {
-    size_t n = strlen(s), m = strlen(tail);
-    return n >= m && strcmp(s + n - m, tail) == 0;
-}
-
 LDR__DEF ldr_weights *ldr_weights_open(const char *path, const ldr_allocator *alloc, ldr_error *err) {
-    static const char *const names[] = { "model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json" };
+    static const struct { const char *name; ldr_weights *(*open)(const char *, const ldr_allocator *, ldr_error *); } names[] = {
+        { "model.safetensors", ldr__weights_open_one }, { "model.safetensors.index.json", ldr__weights_open_index },
+        { "pytorch_model.bin", ldr__weights_open_one }, { "pytorch_model.bin.index.json", ldr__weights_open_index },
+        { "bert_model.ckpt.index", ldr__weights_open_bundle }, { "model.ckpt.index", ldr__weights_open_bundle } };
     ldr_error local;
     char full[LADDER_MAX_PATH];
     size_t i;
@@ -5275,9 +5508,9 @@ LDR__DEF ldr_weights *ldr_weights_open(const char *path, const ldr_allocator *al
         return NULL;
     }
     if (ldr__ends_with(path, ".json")) return ldr__weights_open_index(path, alloc, err);
-    for (i = 0; i < 4; i++)
-        if (ldr__path_join(full, sizeof full, path, names[i]) && ldr__file_exists(full))
-            return i % 2 ? ldr__weights_open_index(full, alloc, err) : ldr__weights_open_one(full, alloc, err);
+    if (ldr__ends_with(path, ".index")) return ldr__weights_open_bundle(path, alloc, err);
+    for (i = 0; i < sizeof names / sizeof *names; i++)
+        if (ldr__path_join(full, sizeof full, path, names[i].name) && ldr__file_exists(full)) return names[i].open(full, alloc, err);
     if (ldr__path_join(full, sizeof full, path, "config.json") && ldr__file_exists(full)) {
         ldr__fail(err, LDR_MISSING, LDR_NO_OFFSET, "%s: no model.safetensors and no model.safetensors.index.json, nor the same of pytorch_model.bin", path);
         return NULL;
@@ -11705,19 +11938,24 @@ static int ldr__match(const char *pattern, const char *text) {
     return !*text;
 }
 
-/* The old TensorFlow names of a norm's two vectors are still found in published files. */
-static const ldr_tensor *ldr__bind_find(ldr__binder *b, char *name, size_t cap) {
-    static const char *const olds[2][2] = { { ".weight", ".gamma" }, { ".bias", ".beta" } };
+/* TensorFlow's names of a norm's two vectors are still found in published files; its kernels are [in,out]. */
+static const ldr_tensor *ldr__bind_find(const ldr__binder *b, const char *name) {
+    static const char *const olds[3][2] = { { ".weight", ".gamma" }, { ".bias", ".beta" }, { ".weight", ".kernel" } };
     const ldr_tensor *t = ldr_weights_find(b->m->weights, name);
     int i;
-    for (i = 0; i < 2 && !t; i++) {
+    for (i = 0; i < 3 && !t; i++) {
         size_t n = strlen(name), k = strlen(olds[i][0]);
         char old[256];
-        if (n < k || strcmp(name + n - k, olds[i][0]) != 0 || n >= sizeof old || n >= cap) continue;
+        if (n < k || strcmp(name + n - k, olds[i][0]) != 0 || n >= sizeof old) continue;
         memcpy(old, name, n - k);
         memcpy(old + n - k, olds[i][1], strlen(olds[i][1]) + 1);
         t = ldr_weights_find(b->m->weights, old);
     }
+    return t;
+}
+
+static const ldr_tensor *ldr__bind_use(ldr__binder *b, const char *name) {
+    const ldr_tensor *t = ldr__bind_find(b, name);
     if (t) b->used[t - b->m->weights->tensors] = 1;
     return t;
 }
@@ -11750,8 +11988,9 @@ static ldr_status ldr__bind_matrix(ldr__binder *b, ldr__mat *out, const char *pr
     char name[256];
     const ldr_tensor *t;
     ldr__bind_name(name, sizeof name, prefix, pattern, layer);
-    t = ldr__bind_find(b, name, sizeof name);
+    t = ldr__bind_use(b, name);
     if (!t) return ldr__fail(b->err, LDR_MISSING, LDR_NO_OFFSET, "tensor \"%s\" is missing", name);
+    conv1d ^= ldr__ends_with(t->name, ".kernel");
     if (ldr__bind_check(b, t, 2, conv1d ? columns : rows * parts, conv1d ? rows * parts : columns)) return b->err->status;
     out->data = t->data;
     out->dtype = t->dtype;
@@ -11769,7 +12008,7 @@ static ldr_status ldr__bind_vector(ldr__binder *b, const float **out, const char
     const ldr_tensor *t;
     float *v;
     ldr__bind_name(name, sizeof name, prefix, pattern, layer);
-    t = ldr__bind_find(b, name, sizeof name);
+    t = ldr__bind_use(b, name);
     if (!t) return ldr__fail(b->err, LDR_MISSING, LDR_NO_OFFSET, "tensor \"%s\" is missing", name);
     if (ldr__bind_check(b, t, 1, n * parts, 0)) return b->err->status;
     v = ldr__place_floats(b->plan, "vectors", n);
@@ -11802,7 +12041,7 @@ static int ldr__bind_has(ldr__binder *b, const char *prefix, const char *pattern
     char name[256];
     if (!pattern) return 0;
     ldr__bind_name(name, sizeof name, prefix, pattern, layer);
-    return ldr_weights_find(b->m->weights, name) != NULL;
+    return ldr__bind_find(b, name) != NULL;
 }
 
 /* Of how many slots' tensors, side by side or one below the other, the file makes one, and which of them this is. */
@@ -12552,6 +12791,7 @@ static ldr_status ldr__model_vocabulary(ldr_model *m, const char *dir, const ldr
 LDR__DEF ldr_model *ldr_model_load(const char *dir, const ldr_model_desc *desc, ldr_error *err) {
     ldr_error local;
     char path[LADDER_MAX_PATH];
+    const char *config = "config.json";
     ldr__source s;
     ldr_status status;
     ldr_model *m;
@@ -12569,7 +12809,9 @@ LDR__DEF ldr_model *ldr_model_load(const char *dir, const ldr_model_desc *desc, 
         ldr_model_free(m);
         return NULL;
     }
-    if (!dir || !ldr__path_join(path, sizeof path, dir, "config.json")) status = ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_model_load: no directory, or its path is too long");
+    if (dir && ldr__path_join(path, sizeof path, dir, "bert_config.json") && ldr__file_exists(path)) config = "bert_config.json";
+    if (dir && ldr__path_join(path, sizeof path, dir, "config.json") && ldr__file_exists(path)) config = "config.json";
+    if (!dir || !ldr__path_join(path, sizeof path, dir, config)) status = ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_model_load: no directory, or its path is too long");
     else status = ldr__source_open(&s, path, &m->alloc, err);
     if (!status) {
         status = ldr__model_config(m, (const char *)s.data, s.size, err);

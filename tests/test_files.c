@@ -57,6 +57,39 @@ TEST(gguf_is_the_same_model) {
         }
 }
 
+TEST(gguf_in_several_files) {
+    tiny_spec s = small_spec("llama");
+    char config[1024], name[64];
+    float want[9 * 24], got[9 * 24];
+    static const int32_t ids[] = { 1, 5, 30, 2, 7, 7, 0, 11, 19 };
+    int32_t offsets[2], i;
+    ldr_batch b = one_sequence(offsets, ids, 9);
+    ldr_error err;
+    ldr_model *m;
+    plain_states(&s, config, want);
+    for (i = 0; i < 3; i++) {
+        file_bytes f = file_gguf_part(&s, 3, i, 3);
+        sprintf(name, "part-0000%d-of-00003.gguf", i + 1);
+        CHECK(ldr_test_write(name, f.p, f.n));
+        free(f.p);
+    }
+    memset(&err, 0, sizeof err);
+    m = ldr_model_load("part-00001-of-00003.gguf", NULL, &err);
+    CHECK_STR(err.message, "");
+    if (m) CHECK_INT(ldr_model_hidden(m, got, &b, -1, &err), LDR_OK);
+    CHECK(m && relative(got, want, 9 * 24, 1) < 1e-5);
+    ldr_model_free(m);
+    memset(&err, 0, sizeof err);
+    CHECK(ldr_model_load("part-00002-of-00003.gguf", NULL, &err) == NULL && err.status == LDR_ARGUMENT);
+    CHECK(strstr(err.message, "open the first, whose name ends with -00001-of-00003.gguf") != NULL);
+    remove("part-00003-of-00003.gguf");
+    memset(&err, 0, sizeof err);
+    CHECK(ldr_model_load("part-00001-of-00003.gguf", NULL, &err) == NULL && err.status == LDR_IO);
+    CHECK(strstr(err.message, "part-00003-of-00003.gguf") != NULL);
+    remove("part-00001-of-00003.gguf");
+    remove("part-00002-of-00003.gguf");
+}
+
 TEST(torch_files_are_the_same_model) {
     static const char *const prefixes[] = { "", "module.", "_orig_mod.module.", "0.auto_model.", "base_model.model." };
     int legacy, turned, p, bf16;
@@ -509,6 +542,107 @@ TEST(unknown_keys_of_a_configuration_are_refused) {
     free(weights);
 }
 
+/* ---- TensorFlow checkpoints: golden/tf is TensorFlow's own (reference/make_tensorflow.py) -- */
+
+static char *golden_file(const char *name, size_t *n) {
+    char path[1024];
+    return ldr_test_golden_path(path, sizeof path, name) ? ldr_test_read(path, n) : NULL;
+}
+
+TEST(a_checkpoint_of_tensorflow_is_the_same_model) {
+    char path[1024], *config, *plain;
+    static const int32_t ids[] = { 1, 5, 19, 2, 7, 7, 0, 11 };
+    size_t nc = 0, np = 0;
+    int32_t offsets[2];
+    float a[8 * 20], b[8 * 20];
+    ldr_batch batch = one_sequence(offsets, ids, 8);
+    ldr_model *m[2];
+    ldr_error err;
+    memset(&err, 0, sizeof err);
+    config = golden_file("tf/bert_config.json", &nc);
+    plain = golden_file("tf/plain.safetensors", &np);
+    CHECK(config && plain && ldr_test_golden_path(path, sizeof path, "tf/bert_config.json"));
+    if (strrchr(path, '/')) *strrchr(path, '/') = 0;
+    m[0] = ldr_model_load(path, NULL, &err);
+    CHECK_STR(err.message, "");
+    m[1] = ldr_model_load_memory(config, nc, plain, np, NULL, 0, NULL, &err);
+    CHECK_STR(err.message, "");
+    if (m[0] && m[1]) {
+        CHECK_INT(ldr_model_hidden(m[0], a, &batch, -1, &err), LDR_OK);
+        CHECK_INT(ldr_model_hidden(m[1], b, &batch, -1, &err), LDR_OK);
+        CHECK(relative(a, b, 8 * 16, 1) < 1e-6);
+        memcpy(b, a, sizeof b);                        /* words through the transposed head */
+        CHECK_INT(ldr_model_logits(m[0], a, b, 8, &err), LDR_OK);
+        {
+            float c[8 * 20];
+            CHECK_INT(ldr_model_logits(m[1], c, b, 8, &err), LDR_OK);
+            CHECK(relative(a, c, 8 * 20, 1) < 1e-6);
+        }
+        CHECK_INT(ldr_model_info_get(m[0]).parameters, ldr_model_info_get(m[1]).parameters);
+    }
+    ldr_model_free(m[0]);
+    ldr_model_free(m[1]);
+    free(config);
+    free(plain);
+}
+
+/* An index as it is given, beside TensorFlow's own data. */
+static ldr_status bundle_status(const char *path, const unsigned char *index, size_t n, ldr_error *err) {
+    ldr__bundle h;
+    unsigned char *exact = (unsigned char *)malloc(n + !n);
+    memset(err, 0, sizeof *err);
+    memset(&h, 0, sizeof h);
+    memcpy(exact, index, n);
+    h.path = path;
+    h.err = err;
+    h.alloc = ldr__allocator(NULL);
+    ldr__source_borrow(&h.index, exact, n);
+    ldr__bundle_read(&h);
+    ldr_weights_close(h.w);
+    free(exact);
+    return err->status;
+}
+
+TEST(bad_checkpoints_of_tensorflow) {
+    char path[1024];
+    size_t n = 0, i, block;
+    unsigned char *index = (unsigned char *)golden_file("tf/bert_model.ckpt.index", &n), was;
+    ldr_error err;
+    CHECK(index && ldr_test_golden_path(path, sizeof path, "tf/bert_model.ckpt.index"));
+    if (!index) return;
+    CHECK_INT(bundle_status(path, index, n, &err), LDR_OK);
+    for (i = 0; i < n; i++) CHECK_INT(bundle_status(path, index, i, &err), LDR_FORMAT);
+    for (i = 0; i < n; i++) {                          /* any byte may lie: an answer, and no byte too far */
+        was = index[i];
+        index[i] ^= (unsigned char)(1 + i % 255);
+        bundle_status(path, index, n, &err);
+        index[i] = was;
+    }
+    for (block = 0; block + 8 < n && memcmp(index + block, "bert/", 5) != 0; block++) {}
+    index[block] = '/';                                /* "/ert/..." sorts before: names stay names */
+    CHECK_INT(bundle_status(path, index, n, &err), LDR_OK);
+    index[block] = 0;
+    CHECK_INT(bundle_status(path, index, n, &err), LDR_FORMAT);
+    index[block] = 'b';
+    CHECK(strstr(err.message, "an entry cannot be read") != NULL);
+    CHECK_INT(bundle_status("golden/nowhere.index", index, n, &err), LDR_IO);
+    {                                                  /* the byte behind a block says how it is compressed */
+        ldr__cursor c;
+        uint64_t at, size;
+        memset(&c, 0, sizeof c);
+        c.p = index + n - 48;
+        c.size = 40;
+        ldr__take_varint(&c);
+        ldr__take_varint(&c);
+        at = ldr__take_varint(&c);
+        size = ldr__take_varint(&c);
+        index[at + size] = 1;
+        CHECK_INT(bundle_status(path, index, n, &err), LDR_UNSUPPORTED);
+        CHECK(strstr(err.message, "compressed") != NULL);
+    }
+    free(index);
+}
+
 /* ---- heads that files hold, and adapters -------------------------------------------------- */
 
 /* Nine tokens and four through the model's own head: scores[.,3], how many rows. */
@@ -829,9 +963,9 @@ TEST(adapters_are_added_or_refused) {
 }
 
 #define TESTS(X)                                                                                                          \
-    X(gguf_is_the_same_model) X(torch_files_are_the_same_model) X(the_wrong_thing_is_named) X(bad_gguf_files) X(bad_torch_files) X(readers_survive_without_memory) \
+    X(gguf_is_the_same_model) X(gguf_in_several_files) X(torch_files_are_the_same_model) X(the_wrong_thing_is_named) X(bad_gguf_files) X(bad_torch_files) X(readers_survive_without_memory) \
     X(rotary_positions_are_stretched_as_by_transformers) X(outside_families_equal_transformers) X(outside_norms_of_heads_are_run_only) X(outside_containers) X(outside_gguf_files)  \
     X(outside_blocks_are_unpacked_bit_for_bit) X(unknown_keys_of_a_configuration_are_refused) \
-    X(a_published_head_is_where_a_ladder_starts) X(heads_that_cannot_be_gone_on_with_are_named) X(outside_heads_equal_transformers)  \
+    X(a_checkpoint_of_tensorflow_is_the_same_model) X(bad_checkpoints_of_tensorflow) X(a_published_head_is_where_a_ladder_starts) X(heads_that_cannot_be_gone_on_with_are_named) X(outside_heads_equal_transformers)  \
     X(outside_adapters_equal_peft) X(adapters_are_added_or_refused)
 LDR_TEST_MAIN("files", TESTS)
