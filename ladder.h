@@ -3283,6 +3283,9 @@ static void ldr__rows_unpack(const ldr__kernels *ker, float *x, const unsigned c
    is one sequence and one key/value head: it alone writes that head's O, dQ, dK and dV. */
 enum { LDR__STRETCH = 128 };
 
+/* Queries and keys of distances themselves (He et al. 2021, DeBERTa): rows [.,heads*head_dim], which row a distance has. */
+typedef struct ldr__places { const float *keys, *queries; const int32_t *row; } ldr__places;
+
 typedef struct ldr__attention {
     int32_t        heads, kv_heads, head_dim, causal;
     float          scale;
@@ -3293,6 +3296,7 @@ typedef struct ldr__attention {
     const ldr__dropout *drop;
     size_t         window;             /* of which |i - j| < window is seen; 0: all           */
     const float   *relative;           /* [heads][LDR__RELATIVE_ROW] added to scores before `scale`, by j - i; or NULL */
+    const ldr__places *places;         /* q_i . K[i - j] + k_j . Q[i - j] are added to scores before `scale`; or NULL */
 } ldr__attention;
 
 /* Beyond this distance all positions are one to a relative bias (Raffel et al. 2020). */
@@ -3330,19 +3334,39 @@ static void ldr__hide_later(float *s, size_t keys, size_t n, size_t j0, size_t i
         for (l = 0; l < n && l < j0 + j - i0; l++) s[j * n + l] = -FLT_MAX;
 }
 
-/* The score of query i and key j, both counted from the sequence's first: what a head adds for their distance, and what is not seen. */
-static void ldr__attention_shift(float *score, const ldr__attention *a, size_t h, size_t i, size_t j) {
-    size_t apart = i > j ? i - j : j - i, at = LDR__MIN(apart, (size_t)LDR__FAR);
+/* The score of query i and key j, both counted from the sequence's first, whose row of q, k and v is qkv: what a head adds for
+   their distance, and what is not seen. */
+static void ldr__attention_shift(float *score, const ldr__attention *a, const float *qkv, size_t h, size_t i, size_t j) {
+    size_t apart = i > j ? i - j : j - i, at = LDR__MIN(apart, (size_t)LDR__FAR), d = (size_t)a->head_dim, wide = (size_t)a->heads * d;
     if (a->relative) *score += a->relative[h * LDR__RELATIVE_ROW + (j < i ? LDR__FAR - at : LDR__FAR + at)];
+    if (a->places) {
+        size_t row = (size_t)a->places->row[(ptrdiff_t)i - (ptrdiff_t)j] * wide + h * d;
+        *score += ldr__dot(qkv + i * a->ld + h * d, a->places->keys + row, d) +
+                ldr__dot(qkv + j * a->ld + wide + h * d, a->places->queries + row, d);
+    }
     if (a->window && apart >= a->window) *score = -FLT_MAX;
 }
 
 /* Scores s[keys,n] of queries i0.. and keys j0.., or, turned, s[queries,n] of keys side by side. */
-static void ldr__attention_shifts(float *s, const ldr__attention *a, size_t h, size_t rows, size_t columns, size_t n, size_t i0, size_t j0, int turned) {
+static void ldr__attention_shifts(float *s, const ldr__attention *a, const float *qkv, size_t h, size_t rows, size_t columns, size_t n, size_t i0, size_t j0, int turned) {
     size_t r, c;
-    if (!a->relative && !a->window) return;
+    if (!a->relative && !a->window && !a->places) return;
     for (r = 0; r < rows; r++)
-        for (c = 0; c < columns; c++) ldr__attention_shift(&s[r * n + c], a, h, i0 + (turned ? r : c), j0 + (turned ? c : r));
+        for (c = 0; c < columns; c++) ldr__attention_shift(&s[r * n + c], a, qkv, h, i0 + (turned ? r : c), j0 + (turned ? c : r));
+}
+
+/* From e[queries,n], the gradient of scores, to those of q[.,apart] and k[d,n] through the distances; their own rows are frozen. */
+static void ldr__attention_shifts_backward(float *dq, size_t apart, float *dk, const float *e, const ldr__attention *a, size_t h, size_t rows, size_t keys, size_t n, size_t i0, size_t j0) {
+    size_t d = (size_t)a->head_dim, r, c, k;
+    for (r = 0; a->places && r < rows; r++)
+        for (c = 0; c < keys; c++) {
+            size_t row = (size_t)a->places->row[(ptrdiff_t)(i0 + r) - (ptrdiff_t)(j0 + c)] * (size_t)a->heads * d + h * d;
+            const float *by_k = a->places->keys + row, *by_q = a->places->queries + row, g = e[r * n + c];
+            for (k = 0; k < d; k++) {
+                dq[r * apart + k] += g * by_k[k];
+                dk[k * n + c] += g * by_q[k];
+            }
+        }
 }
 
 /* Threshold and rows of the dropout of P, if there is any. */
@@ -3405,7 +3429,7 @@ static void ldr__attention_forward(const ldr__exec *ex, float *out, float *lse, 
                 for (j0 = start; j0 < all; j0 += keys) {
                     keys = LDR__MIN((size_t)LDR__STRETCH, all - j0);
                     ldr__panels_multiply(ker, s, nr, k + j0 * d, d, 1, q, d, keys, nr, d, NULL, NULL, 0, &soon);
-                    ldr__attention_shifts(s, a, h, keys, rows, nr, i0, j0, 0);
+                    ldr__attention_shifts(s, a, base, h, keys, rows, nr, i0, j0, 0);
                     if (a->causal) ldr__hide_later(s, keys, nr, j0, i0);
                     ker->rows->softmax(s, keys, nr, &soft, j0);
                     for (c = 0; j0 > start && c < d; c++)
@@ -3468,7 +3492,7 @@ static void ldr__attention_backward(const ldr__exec *ex, float *dqkv, const floa
                     soft.threshold = ldr__attention_dropout(drops, &soft.kept, a, first + begin + i0, rows, h);
                     ldr__panels_multiply(ker, s, nr, q + i0 * d, d, 1, k, d, rows, nr, d, NULL, NULL, 0, &soon);
                     ldr__panels_multiply(ker, e, nr, g + i0 * d, d, 1, v, d, rows, nr, d, NULL, NULL, 0, &soon);
-                    ldr__attention_shifts(s, a, h, rows, keys, nr, begin + i0, j0, 1);
+                    ldr__attention_shifts(s, a, qkv + first * ld, h, rows, keys, nr, begin + i0, j0, 1);
                     for (i = 0; a->causal && i < rows && begin + i0 + i < j0 + keys; i++) {      /* keys that come later */
                         size_t l;
                         for (l = begin + i0 + i + 1 - j0; l < keys; l++) s[i * nr + l] = -FLT_MAX;
@@ -3477,6 +3501,7 @@ static void ldr__attention_backward(const ldr__exec *ex, float *dqkv, const floa
                     ldr__panels_multiply(ker, dq + i0 * apart, apart, e, nr, 1, kr, keys, rows, d, keys, NULL, NULL, 1, &soon);
                     ldr__panels_multiply(ker, dk, nr, q + i0 * d, 1, d, e, rows, d, nr, rows, NULL, NULL, 1, &soon);
                     ldr__panels_multiply(ker, dv, nr, g + i0 * d, 1, d, s, rows, d, nr, rows, NULL, NULL, 1, &soon);
+                    ldr__attention_shifts_backward(dq + i0 * apart, apart, dk, e, a, h, rows, keys, nr, begin + i0, j0);
                 }
                 ker->rows->transpose(to_k, ld, dk, nr, NULL, keys, d, h > kv * group);
                 ker->rows->transpose(to_v, ld, dv, nr, NULL, keys, d, h > kv * group);
@@ -10539,6 +10564,7 @@ static size_t ldr__slot_size(const ldr__shape *s, int slot, size_t *rows, size_t
 typedef struct ldr__manner {
     const float *frequency;             /* of rotary positions; NULL: the model's             */
     const float *relative;              /* see ldr__attention                                 */
+    ldr__places  places;                /* keys NULL: none                                    */
     int32_t      window;
     int32_t      unturned;              /* no rotary positions here                           */
     int32_t      bare;                  /* pre-norm, but attention reads the state as it is   */
@@ -10747,6 +10773,7 @@ static ldr__attention ldr__block_attention(const ldr__shape *s, const ldr__manne
     a.scale = (m->score > 0 ? m->score : 1.0f) / sqrtf((float)s->head_dim);
     a.window = (size_t)m->window;
     a.relative = m->relative;
+    a.places = m->places.keys ? &m->places : NULL;
     a.sequences = t->sequences;
     a.offsets = t->offsets;
     a.only = t->only;
@@ -11138,6 +11165,7 @@ enum {
     LDR__OF_RELATIVE = 512,         /* encoder.relative_attention_bias [buckets, heads], for all layers */
     LDR__OF_UNSCALED = 1024,        /* scores are not divided by sqrt(d_head)                   */
     LDR__OF_HEAD_NORMS = 4096,      /* an RMS norm of each head of q and k                      */
+    LDR__OF_PLACES = 8192,          /* queries and keys of distances: encoder.rel_embeddings    */
     LDR__OF_OWN_WIDTH = 2048        /* embeddings are as wide as states unless embedding_size says no */
 };
 
@@ -11145,7 +11173,8 @@ enum {
 enum {
     LDR__KEYS_BERT = 1, LDR__KEYS_DISTIL = 2, LDR__KEYS_GPT = 4, LDR__KEYS_LLAMA = 8, LDR__KEYS_MODERN = 16, LDR__KEYS_NARROW = 32,
     LDR__KEYS_ELECTRA = 64, LDR__KEYS_TASKS = 128, LDR__KEYS_ROPE = 256, LDR__KEYS_WINDOW = 512, LDR__KEYS_VALUES = 1024, LDR__KEYS_MPNET = 2048,
-    LDR__KEYS_UNTURNED = 4096, LDR__KEYS_ALBERT = 8192, LDR__KEYS_STAR = 16384, LDR__KEYS_NEO = 32768, LDR__KEYS_OPT = 65536, LDR__KEYS_NO_SHIFT = 131072
+    LDR__KEYS_UNTURNED = 4096, LDR__KEYS_ALBERT = 8192, LDR__KEYS_STAR = 16384, LDR__KEYS_NEO = 32768, LDR__KEYS_OPT = 65536, LDR__KEYS_NO_SHIFT = 131072,
+    LDR__KEYS_PLACES = 262144
 };
 
 #define LDR__BERT_LINEARS(layer)                                                                                              \
@@ -11287,6 +11316,15 @@ static const ldr__family ldr__families[] = {
       "embeddings.word_embeddings.weight", NULL, "embeddings.token_type_embeddings.weight", "embeddings.LayerNorm", NULL, NULL,
       "lm_head.dense", "lm_head.norm", "lm_head.decoder.weight", "lm_head.decoder.bias", LDR__OF_UP_FIRST, LDR__KEYS_BERT | LDR__KEYS_ROPE,
       { "*pooler.*", "lm_head.*", "classifier.*" } },
+    { "deberta-v2", "deberta.", LDR_NORM_LAYER, LDR__POST, 0, 0, 0, LDR__ALL_BIASES, 0, 0, LDR__HF_KEYS, "layer_norm_eps", "gelu",
+#define LDR__PLACED(kind) "encoder.layer.%d.attention.self.query_proj." kind, "encoder.layer.%d.attention.self.key_proj." kind, \
+        "encoder.layer.%d.attention.self.value_proj." kind, "encoder.layer.%d.attention.output.dense." kind, NULL, \
+        "encoder.layer.%d.intermediate.dense." kind, "encoder.layer.%d.output.dense." kind
+      { LDR__PLACED("weight"), LDR__PLACED("bias"), "encoder.layer.%d.attention.output.LayerNorm.weight", "encoder.layer.%d.attention.output.LayerNorm.bias",
+        "encoder.layer.%d.output.LayerNorm.weight", "encoder.layer.%d.output.LayerNorm.bias" },
+#undef LDR__PLACED
+      LDR__BERT_EMBEDDINGS, NULL, NULL, LDR__BERT_HEAD, LDR__OF_PLACES, LDR__KEYS_BERT | LDR__KEYS_PLACES,
+      { "*embeddings.position_ids", "*pooler.*", "cls.*", "classifier.*", "qa_outputs.*", "lm_predictions.*", "mask_predictions.*" } },
     { "modernbert", "model.", LDR_NORM_LAYER, LDR__PRE, 1, LDR__HALVES, 0, 0, 0, 0,
       "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "max_position_embeddings", "hidden_activation", "norm_eps", "gelu",
 #define LDR__MODERN(kind) "layers.%d.attn.Wqkv." kind, "layers.%d.attn.Wqkv." kind, "layers.%d.attn.Wqkv." kind, "layers.%d.attn.Wo." kind, \
@@ -11328,6 +11366,7 @@ typedef struct ldr__ends {
 /* Rotary frequencies: theta, and how they are stretched for longer texts than the model first learned from. */
 typedef struct ldr__rope { float theta, factor, low, high, fast, slow, original, score; int32_t kind; } ldr__rope;
 enum { LDR__ROPE_PLAIN, LDR__ROPE_LINEAR, LDR__ROPE_LLAMA3, LDR__ROPE_YARN };
+enum { LDR__PLACED_SHARED = 1, LDR__PLACED_NORM = 2, LDR__PLACED_INPUT = 4 };     /* by q's and k's matrices; normed; positions in the input as well */
 
 /* The head for a task: scores = out(norm(activation(dense(x)))); what is absent is left out. */
 typedef struct ldr__task_head {
@@ -11371,6 +11410,8 @@ struct ldr_model {
     size_t             label_bytes, label_count;
     float             *frequency;                  /* rotary: [head_dim/2], of global layers, then of local ones */
     const float       *relative;                   /* see ldr__attention                       */
+    int32_t            far, buckets, placed;       /* DeBERTa: rows each way, of them shared by logarithm (0: none), LDR__PLACED_... */
+    const int32_t     *place_row;                  /* the row of distance 0, of [2 positions + 1] */
     uint64_t           parameters;
     ldr_memory         memory;
     void              *plan_memory;
@@ -11629,6 +11670,10 @@ static const struct { uint32_t groups; const char *keys, *fine; } ldr__known_key
     { LDR__KEYS_TASKS, "use_task_id task_type_vocab_size", NULL },
     { LDR__KEYS_VALUES, "rotary_value", NULL },
     { LDR__KEYS_MPNET, "relative_attention_num_buckets", NULL },
+    { LDR__KEYS_PLACES, "max_relative_positions position_buckets norm_rel_ebd pos_att_type share_att_key position_biased_input pooler_dropout "
+      "pooler_hidden_act pooler_hidden_size legacy", NULL },
+    { LDR__KEYS_PLACES, "relative_attention", "true" },
+    { LDR__KEYS_PLACES, "conv_kernel_size", "0" },
     { LDR__KEYS_DISTIL, "dim n_layers n_heads hidden_dim activation max_position_embeddings sinusoidal_pos_embds qa_dropout seq_classif_dropout", NULL },
     { LDR__KEYS_GPT, "n_embd n_layer n_head n_inner n_positions n_ctx activation_function layer_norm_epsilon summary_type summary_use_proj "
       "summary_activation summary_proj_to_labels summary_first_dropout reorder_and_upcast_attn scale_attn_weights "
@@ -11760,12 +11805,36 @@ static ldr_status ldr__config_heads(ldr_model *m, const ldr_json *j, ldr_error *
     return LDR_OK;
 }
 
+/* DeBERTa's distances: how many have a row of their own, where the others' lie. */
+static ldr_status ldr__config_places(ldr_model *m, const ldr_json *j, ldr_error *err) {
+    const ldr_json_node *n = ldr_json_node_at(j, ldr_json_get(j, 0, "pos_att_type"));
+    char shown[LDR__SHOWN];
+    int32_t k;
+    if (!ldr__config_true(j, "relative_attention"))
+        return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "config.json: a %s model without \"relative_attention\" is not supported", m->type);
+    for (k = n && n->type == LDR_JSON_ARRAY ? n->first : -1; k >= 0; k = j->nodes[k].next) m->placed |= ldr_json_equals(j, k, "c2p") ? 1 : ldr_json_equals(j, k, "p2c") ? 2 : 4;
+    if (m->placed != 3 && !(n && (ldr_json_equals(j, ldr_json_get(j, 0, "pos_att_type"), "p2c|c2p") || ldr_json_equals(j, ldr_json_get(j, 0, "pos_att_type"), "c2p|p2c"))))
+        return ldr__fail(err, LDR_UNSUPPORTED, n ? n->begin : LDR_NO_OFFSET, "config.json: \"pos_att_type\": only c2p and p2c together are supported, not %s",
+            n ? ldr__show(shown, j->text + n->begin, n->end - n->begin) : "neither");
+    if (ldr_json_number(j, ldr_json_get(j, 0, "max_relative_positions"), -1) < 1) m->far = m->positions;
+    else if (ldr__config_int(j, "max_relative_positions", -1, 1, 1 << 20, &m->far, err)) return err->status;
+    if (ldr_json_number(j, ldr_json_get(j, 0, "position_buckets"), -1) > 0 && ldr__config_int(j, "position_buckets", 0, 0, 1 << 20, &m->buckets, err)) return err->status;
+    n = ldr_json_node_at(j, ldr_json_get(j, 0, "norm_rel_ebd"));
+    m->placed = 0;
+    if (ldr__config_true(j, "share_att_key")) m->placed |= LDR__PLACED_SHARED;
+    if (n && n->type == LDR_JSON_STRING && ldr_json_equals(j, ldr_json_get(j, 0, "norm_rel_ebd"), "layer_norm")) m->placed |= LDR__PLACED_NORM;
+    if (ldr__config_true_or(j, "position_biased_input", 1)) m->placed |= LDR__PLACED_INPUT;
+    return LDR_OK;
+}
+
 /* The tables of embeddings. */
 static ldr_status ldr__config_embeddings(ldr_model *m, const ldr_json *j, ldr_error *err) {
     const ldr__family *f = m->family;
     int32_t inner = 0, pad = 0;
     m->embed_width = m->shape.width;
-    if (f->segment && ldr__config_int(j, "type_vocab_size", 2, 1, 1024, &m->segments, err)) return err->status;
+    if (f->segment && ldr__config_int(j, "type_vocab_size", m->traits & LDR__OF_PLACES ? 0 : 2, m->traits & LDR__OF_PLACES ? 0 : 1, 1024, &m->segments, err))
+        return err->status;
+    if ((m->traits & LDR__OF_PLACES) && ldr__config_places(m, j, err)) return err->status;
     if ((m->keys & LDR__KEYS_TASKS) && ldr__config_true(j, "use_task_id") && ldr__config_int(j, "task_type_vocab_size", 3, 1, 1024, &m->task_types, err)) return err->status;
     if (f->project) {
         if (ldr__config_int(j, "embedding_size", m->traits & LDR__OF_OWN_WIDTH ? m->shape.width : 128, 1, 65536, &m->embed_width, err) ||
@@ -11818,6 +11887,7 @@ static const struct ldr__task_row { uint32_t tasks; const char *types, *dense, *
     { 1 << LDR_TASK_SEQUENCE | 1 << LDR_TASK_TOKENS, "gpt2 gpt_neo opt llama mistral qwen2 qwen3 smollm3 starcoder2", NULL, NULL, "score", 0 },
     { 1 << LDR_TASK_SEQUENCE | 1 << LDR_TASK_CHOICE | 1 << LDR_TASK_POOLER, "albert", "pooler", NULL, "classifier", LDR_TANH },
     { 1 << LDR_TASK_SEQUENCE, "bert ernie megatron-bert gte nomic_bert", "pooler.dense", NULL, "classifier", LDR_TANH },
+    { 1 << LDR_TASK_SEQUENCE, "deberta-v2", "pooler.dense", NULL, "classifier", LDR_GELU },
     { 1 << LDR_TASK_CHOICE, "electra", "sequence_summary.summary", NULL, "classifier", LDR_GELU },
     { 1 << LDR_TASK_CHOICE | 1 << LDR_TASK_POOLER, NULL, "pooler.dense", NULL, "classifier", LDR_TANH },
     { 1 << LDR_TASK_REPLACED, "electra", "discriminator_predictions.dense", NULL, "discriminator_predictions.dense_prediction",
@@ -11922,6 +11992,8 @@ typedef struct ldr__binder {
     ldr__plan     *plan;
     unsigned char *used;           /* [tensors]                                               */
     const char    *prefix;
+    ldr__mat       distance_table;     /* DeBERTa's, and the same normed                      */
+    float         *distances;
     ldr_error     *err;
 } ldr__binder;
 
@@ -12072,6 +12144,7 @@ static ldr__manner ldr__layer_manner(const ldr_model *m, int32_t layer) {
     own.frequency = local && (m->traits & LDR__OF_MODERN) && m->frequency ? m->frequency + m->shape.head_dim / 2 : m->frequency;
     own.score = m->rope[0].score / (m->by_layer ? (float)(layer + 1) : 1.0f);
     if (m->traits & LDR__OF_UNSCALED) own.score *= sqrtf((float)m->shape.head_dim);
+    if (m->traits & LDR__OF_PLACES) own.score /= sqrtf(3.0f);      /* three products are added */
     return own;
 }
 
@@ -12222,6 +12295,64 @@ static ldr_status ldr__bind_relative(ldr__binder *b) {
     return LDR_OK;
 }
 
+/* Which row distance i - j has: its own up to half of the buckets, beyond that one by its logarithm; without buckets the
+   farthest is for all that are farther. The rows themselves, normed, are kept for the layers. */
+static ldr_status ldr__bind_distances(ldr__binder *b) {
+    ldr_model *m = b->m;
+    int32_t span = m->buckets > 0 ? m->buckets : m->far, mid = m->buckets / 2, n = m->positions, i;
+    size_t rows = 2 * (size_t)span, w = (size_t)m->shape.width, r;
+    int32_t *row = (int32_t *)ldr__place(b->plan, "relative positions", 2 * (size_t)n + 1, sizeof *row);
+    const float *norm[2];
+    b->distances = ldr__place_floats(b->plan, "relative positions", rows * w);
+    memset(&b->distance_table, 0, sizeof b->distance_table);
+    if (ldr__bind_matrix(b, &b->distance_table, b->prefix, "encoder.rel_embeddings.weight", 0, rows, w, 0, 0, 1)) return b->err->status;
+    if ((m->placed & LDR__PLACED_NORM) && ldr__bind_norm(b, norm, b->prefix, "encoder.LayerNorm", w, LDR_NORM_LAYER)) return b->err->status;
+    for (r = 0; b->distances && r < rows; r++) {
+        ldr__mat_run(m->kernels, b->distances + r * w, &b->distance_table, r, 0, w);
+        if (m->placed & LDR__PLACED_NORM) m->kernels->rows->norm(b->distances + r * w, NULL, b->distances + r * w, norm[0], norm[1], w, 0, m->shape.eps);
+    }
+    for (i = -n; row && i <= n; i++) {
+        int32_t far = i < 0 ? -i : i, at = far;
+        if (m->buckets > 0 && far > mid) at = mid + (int32_t)ceilf(logf((float)far / (float)mid) / logf((float)(m->far - 1) / (float)mid) * (float)(mid - 1));
+        at = span + (i < 0 ? -at : at);
+        row[i + n] = LDR__MAX(0, LDR__MIN(at, 2 * span - 1));
+    }
+    m->place_row = row ? row + n : NULL;
+    return LDR_OK;
+}
+
+/* Keys and queries of the distances, by matrices of their own or by those of the layer. */
+static ldr_status ldr__bind_places(ldr__binder *b, ldr__block *block, int32_t layer) {
+    static const char *const names[2][2] = { { "encoder.layer.%d.attention.self.pos_key_proj.weight", "encoder.layer.%d.attention.self.pos_key_proj.bias" },
+        { "encoder.layer.%d.attention.self.pos_query_proj.weight", "encoder.layer.%d.attention.self.pos_query_proj.bias" } };
+    ldr_model *m = b->m;
+    size_t rows = 2 * (size_t)(m->buckets > 0 ? m->buckets : m->far), w = (size_t)m->shape.width, scratch = ldr__gemm_scratch(w, LDR__MAX(w, rows)) * (size_t)m->threads;
+    float *out[2], *room;
+    ldr__exec ex;
+    int i;
+    for (i = 0; i < 2; i++) {
+        ldr__mat matrix = block->m[i ? LDR__Q : LDR__K];
+        const float *bias = block->v[i ? LDR__QB : LDR__KB];
+        out[i] = ldr__place_floats(b->plan, "relative positions", rows * w);
+        if (!(m->placed & LDR__PLACED_SHARED) && (ldr__bind_matrix(b, &matrix, b->prefix, names[i][0], layer, w, w, 0, 0, 1) ||
+                ldr__bind_vector(b, &bias, b->prefix, names[i][1], layer, w, 0, 1))) return b->err->status;
+        if (!out[i]) continue;
+        room = (float *)ldr__alloc(&m->alloc, (scratch + 16) * sizeof *room);
+        if (!room) return ldr__fail(b->err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while loading a model");
+        memset(&ex, 0, sizeof ex);
+        ex.kernels = m->kernels;
+        ex.threads = m->threads;
+        ex.scratch = room;
+        ex.scratch_size = scratch / (size_t)m->threads;
+        ldr__linear_forward(&ex, out[i], w, b->distances, w, matrix, bias, rows, w, w);
+        ldr__free(&m->alloc, room, (scratch + 16) * sizeof *room);
+    }
+    block->manner.places.keys = out[0];
+    block->manner.places.queries = out[1];
+    block->manner.places.row = m->place_row;
+    return LDR_OK;
+}
+
 static ldr_status ldr__bind_all(ldr__binder *b) {
     ldr_model *m = b->m;
     const ldr__family *f = m->family;
@@ -12230,8 +12361,8 @@ static ldr_status ldr__bind_all(ldr__binder *b) {
     ldr__block one, *block;
     char name[192];
     if (ldr__bind_matrix(b, &m->ends.m[LDR__WORD], b->prefix, f->word, 0, (size_t)m->vocabulary, e, 0, 0, 1)) return b->err->status;
-    if (f->position && ldr__bind_matrix(b, &m->ends.m[LDR__POSITION], b->prefix, f->position, 0, (size_t)m->positions, e, 0, 0, 1)) return b->err->status;
-    if (f->segment && ldr__bind_matrix(b, &m->ends.m[LDR__SEGMENT], b->prefix, f->segment, 0, (size_t)m->segments, e, 0, 0, 1)) return b->err->status;
+    if (f->position && (!(m->traits & LDR__OF_PLACES) || (m->placed & LDR__PLACED_INPUT)) && ldr__bind_matrix(b, &m->ends.m[LDR__POSITION], b->prefix, f->position, 0, (size_t)m->positions, e, 0, 0, 1)) return b->err->status;
+    if (m->segments && ldr__bind_matrix(b, &m->ends.m[LDR__SEGMENT], b->prefix, f->segment, 0, (size_t)m->segments, e, 0, 0, 1)) return b->err->status;
     if (f->embed_norm && ldr__bind_norm(b, &m->ends.v[LDR__EMBED_NORM], b->prefix, f->embed_norm, e, LDR_NORM_LAYER)) return b->err->status;
     if (ldr__projects(m)) {
         ldr__format(name, sizeof name, "%s.weight", f->project);
@@ -12250,11 +12381,12 @@ static ldr_status ldr__bind_all(ldr__binder *b) {
     }
     if (m->task_types && ldr__bind_matrix(b, &m->tasks, b->prefix, "embeddings.task_type_embeddings.weight", 0, (size_t)m->task_types, e, 0, 0, 1)) return b->err->status;
     if ((m->traits & LDR__OF_RELATIVE) && ldr__bind_relative(b)) return b->err->status;
+    if ((m->traits & LDR__OF_PLACES) && ldr__bind_distances(b)) return b->err->status;
     m->blocks = (ldr__block *)ldr__place(b->plan, "block tables", (size_t)blocks, sizeof(ldr__block));
     for (i = 0; i < blocks; i++) {
         block = m->blocks ? &m->blocks[i] : &one;
         memset(block, 0, sizeof *block);
-        if (ldr__bind_block(b, block, i)) return b->err->status;
+        if (ldr__bind_block(b, block, i) || ((m->traits & LDR__OF_PLACES) && ldr__bind_places(b, block, i))) return b->err->status;
     }
     if (m->compute != LDR_COMPUTE_F32 || m->pack) {
         m->packed = (ldr__packed_block *)ldr__place(b->plan, "packed weights", (size_t)blocks, sizeof(ldr__packed_block));
@@ -14726,6 +14858,7 @@ static ldr__manner ldr__rung_manner(const ldr_ladder *l, int32_t layer) {
     own = ldr__model_block(l->m, layer)->manner;
     if (l->side.head_dim != l->m->shape.head_dim) own.frequency = NULL;
     if (l->side.heads != l->m->shape.heads) own.relative = NULL;
+    if (l->side.heads != l->m->shape.heads || l->side.head_dim != l->m->shape.head_dim) memset(&own.places, 0, sizeof own.places);
     own.norms[0] = own.norms[1] = NULL;
     return own;
 }
@@ -19629,7 +19762,7 @@ static ldr_status ldr__publish(const ldr_model *m, const ldr_ladder *l, const ch
     float *row = NULL, *turned = NULL;
     int32_t at;
     int pass;
-    if (ldr__fused(m->family, LDR__UP, &widest) > 1 || (!m->family->conv1d && ldr__fused(m->family, LDR__K, &widest) > 1) || m->task_types || (m->traits & (LDR__OF_RELATIVE | LDR__OF_HEAD_NORMS)))
+    if (ldr__fused(m->family, LDR__UP, &widest) > 1 || (!m->family->conv1d && ldr__fused(m->family, LDR__K, &widest) > 1) || m->task_types || (m->traits & (LDR__OF_RELATIVE | LDR__OF_HEAD_NORMS | LDR__OF_PLACES)))
         return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "writing a %s model is not supported (matrices that lie in one, or a table beside the usual ones): save the ladder file instead", m->type);
     widest = 1;
     for (at = 0; ldr__published_next(&p, m, l, &at);) {

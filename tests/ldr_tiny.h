@@ -41,9 +41,9 @@ static inline ldr_batch one_sequence(int32_t offsets[2], const int32_t *ids, int
     return b;
 }
 
-enum { FAMILIES = 12 };
+enum { FAMILIES = 13 };
 static const char *const families[FAMILIES] = { "bert", "roberta", "albert", "electra", "distilbert", "gpt2", "llama",
-    "qwen2", "gte", "roformer", "mpnet", "modernbert" };
+    "qwen2", "gte", "roformer", "mpnet", "modernbert", "deberta-v2" };
 
 /* 1: of the families after llama, whose tensors are made from their row. */
 static inline int tiny_is_later(const char *family) {
@@ -63,7 +63,7 @@ static inline int tiny_turns(const char *family) { return tiny_is_of("llama qwen
 /* 1: gate has a matrix of its own. */
 static inline int tiny_gated(const char *family) { return tiny_is_of("llama qwen2 gte modernbert", family); }
 /* 1: can be written as a model file. */
-static inline int tiny_published(const char *family) { return !tiny_is_of("gte mpnet modernbert", family); }
+static inline int tiny_published(const char *family) { return !tiny_is_of("gte mpnet modernbert deberta-v2", family); }
 
 /* 1: embeddings are narrower than states and go through a matrix. */
 static inline int tiny_projects(const char *family) { return strstr(family, "albert") != NULL || strstr(family, "electra") != NULL; }
@@ -227,6 +227,9 @@ static void tiny_config(char *c, const tiny_spec *s) {
         c += sprintf(c, ",\"num_key_value_heads\":%d,\"rms_norm_eps\":1e-5,\"tie_word_embeddings\":true,\"sliding_window\":3,\"use_sliding_window\":true,"
                      "\"max_window_layers\":1,\"rope_scaling\":{\"type\":\"yarn\",\"factor\":4,\"original_max_position_embeddings\":10}", s->kv);
     if (strcmp(s->family, "roformer") == 0) c += sprintf(c, ",\"rotary_value\":true");
+    if (strcmp(s->family, "deberta-v2") == 0)
+        c += sprintf(c, ",\"relative_attention\":true,\"pos_att_type\":[\"p2c\",\"c2p\"],\"position_buckets\":4,\"norm_rel_ebd\":\"layer_norm\",\"type_vocab_size\":0,"
+                     "\"share_att_key\":%s,\"position_biased_input\":false", s->seed & 1 ? "true" : "false");
     if (strcmp(s->family, "modernbert") == 0) c += sprintf(c, ",\"local_attention\":4,\"global_attn_every_n_layers\":2");
     if (s->task) c += sprintf(c, ",\"architectures\":[\"Tiny%s\"],\"id2label\":{\"0\":\"no\",\"1\":\"yes\",\"2\":\"per\\u0068aps\"}",
                               ldr__task_names[s->task - 1].ending);
@@ -268,7 +271,7 @@ static void tiny_row(tiny_file *f, const tiny_spec *s) {
     row = m->family;
     for (i = 0; i < 3; i++) {
         const char *stem = i == 0 ? row->word : i == 1 ? row->position : row->segment;
-        if (!stem) continue;
+        if (!stem || ((m->traits & LDR__OF_PLACES) && i)) continue;
         ldr__end_shape(m, i == 0 ? LDR__WORD : i == 1 ? LDR__POSITION : LDR__SEGMENT, &rows, &columns);
         sprintf(name, "%s%s", row->prefix, stem);
         tiny_tensor(f, name, (int)rows, (int)columns, 0, i ? 0.2 : 0.5, s->dtype);
@@ -279,6 +282,14 @@ static void tiny_row(tiny_file *f, const tiny_spec *s) {
     if (ldr__projects(m)) tiny_linear(f, name, m->shape.width, m->embed_width, 1, 0, s->dtype);
     sprintf(name, "%sencoder.relative_attention_bias.weight", row->prefix);
     if (m->traits & LDR__OF_RELATIVE) tiny_tensor(f, name, 32, s->heads, 0, 0.5, s->dtype);
+    if (m->traits & LDR__OF_PLACES) {
+        tiny_tensor(f, "deberta.encoder.rel_embeddings.weight", 2 * m->buckets, s->width, 0, 1, s->dtype);
+        tiny_norm(f, "deberta.encoder.LayerNorm", s->width, 1, s->dtype);
+        for (l = 0; l < 2 * m->layers && !(m->placed & LDR__PLACED_SHARED); l++) {
+            sprintf(name, "deberta.encoder.layer.%d.attention.self.pos_%s_proj", l / 2, l % 2 ? "query" : "key");
+            tiny_linear(f, name, s->width, s->width, 1, 0, s->dtype);
+        }
+    }
     for (l = 0; l < m->layers; l++)
         for (i = 0; i < LDR__SLOTS; i++) {
             int norm = i >= LDR__NORM1, bias = i >= LDR__MATRICES && i != LDR__NORM1 && i != LDR__NORM2;
