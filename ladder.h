@@ -41,8 +41,9 @@
 // <<quick-start
 
    DOES
-     read Hugging Face directories (safetensors, PyTorch files) and GGUF files of fifteen kinds of encoders and nine of
-     decoders (>>manual-models), in place, never expanded in memory; tokenise as their own tokenizers do (WordPiece, BPE,
+     read Hugging Face directories (safetensors, PyTorch and TensorFlow files) and GGUF files of seventeen kinds of encoders
+     and nine of decoders (>>manual-models), in place, never expanded in memory, with the heads they were published with
+     and adapters of PEFT; tokenise as their own tokenizers do (WordPiece, BPE,
      Unigram, WordLevel; tokenizer.json, vocab.json, SentencePiece models, vocab.txt) and back; train ladders of several
      published recipes; classification, several labels a text, regression, sentence pairs, token labels, multiple choice;
      stop, save and go on with the same bits; predict. For comparison, and where a ladder is not enough, the methods that go back through the
@@ -92,17 +93,24 @@
 
    >>manual-models        WHICH MODELS LOAD
      families   encoders: bert, roberta, xlm-roberta, camembert, albert, electra, distilbert, ernie, mpnet, roformer, megatron-bert,
-                nomic-bert, gte, eurobert, modernbert. Decoders: gpt2, gpt_neo, opt, llama, mistral, qwen2, qwen3, smollm3, starcoder2
+                nomic-bert, gte, eurobert, modernbert, deberta, deberta-v2 (and v3). Decoders: gpt2, gpt_neo, opt, llama, mistral, qwen2, qwen3, smollm3, starcoder2
      positions  learned; rotary in halves or pairs, stretched as linear, llama3 or yarn (dynamic: up to the model's own length);
-                by distance (mpnet); windows of local layers
-     files      safetensors and PyTorch's own (zip, the older form, either in shards), GGUF 2 and 3 (llama, qwen2, qwen3,
-                bert, nomic-bert) in F32 F16 BF16 F64 Q8_0 Q4_0 Q4_1 Q5_0 Q5_1 Q2_K to Q6_K IQ4_NL IQ4_XS, unpacked as they are used.
+                by distance (mpnet, deberta); windows of local layers
+     files      safetensors and PyTorch's own (zip, the older form, either in shards), TensorFlow checkpoints of named variables
+                (bert_model.ckpt.index with bert_config.json), GGUF 2 and 3, also in several files (llama, qwen2, qwen3,
+                bert, nomic-bert), in F32 F16 BF16 F64 Q8_0 Q4_0 Q4_1 Q5_0 Q5_1 Q2_K to Q6_K IQ4_NL IQ4_XS, unpacked as they are used.
                 Recognised by content. Of a pickle only tensors and containers are understood; nothing in it is run
+     heads      masked and next words (ldr_model_logits); classes of a text or of each token, numbers, answers as spans,
+                choices, ELECTRA's replaced tokens, poolers (ldr_model_scores, by "architectures" of config.json: a row of
+                ldr__task_rows says where each lies). desc.published_head of a ladder goes on from such a classifier
+     adapters   LoRA by PEFT, rank-stabilised and DoRA as well (ldr_model_desc.adapter): added at load
      A configuration is read by lists of keys: those that are used, those that change nothing, and all others are refused by
      name (ldr_model_desc.allow passes them). What wrappers put before names (module., _orig_mod., 0.auto_model.,
-     base_model.model.) goes. Trained on as any other: all presets and methods; frozen always: mpnet's distances, ernie's tasks.
+     base_model.model.) goes. Trained on as any other: all presets and methods; frozen always: distances (mpnet, deberta: also what its layers' matrices
+     make of them), ernie's tasks. The convolution of the largest deberta-v2 is refused.
      qwen3's heads have norms that are run and not trained: presets clue, mlp and head alone.
-     Not written as a model file again: gte, nomic_bert, modernbert (matrices that lie in one), mpnet, ernie with tasks.
+     Not written as a model file again: gte, nomic_bert, modernbert, deberta (matrices that lie in one), mpnet, deberta-v2,
+     ernie with tasks.
      To add a family: a row of ldr__families (names of its tensors, LDR__OF_... for what it does otherwise), its keys in
      ldr__known_keys, or a row of ldr__kin if it differs from another only by those; then families in tests/ldr_tiny.h.
      To add a format: how it begins and what reads it, a row of ldr__formats; bad files of it in tests/test_files.c.
@@ -533,8 +541,8 @@ typedef struct ldr_model_desc {
                                       larger than memory. They are read again when needed: the same bits, slower */
 } ldr_model_desc;
 
-/* Loads a Hugging Face directory: config.json, model.safetensors or pytorch_model.bin (or the sharded index of
-   either) and, when there is one, the vocabulary; or a .gguf file, which takes token ids. Families: >>manual-models.
+/* Loads a Hugging Face directory: config.json (bert_config.json), model.safetensors or pytorch_model.bin (or the sharded
+   index of either) or bert_model.ckpt.index and, when there is one, the vocabulary; or a .gguf file, which takes token ids. Families: >>manual-models.
    Weights stay in their file's type and are read in place; only vectors (biases, norms) are
    copied as float. A missing, extra, misshapen or mistyped tensor, an unknown model_type or an
    option that would change the result is an error. desc may be NULL. */
@@ -11166,6 +11174,7 @@ enum {
     LDR__OF_UNSCALED = 1024,        /* scores are not divided by sqrt(d_head)                   */
     LDR__OF_HEAD_NORMS = 4096,      /* an RMS norm of each head of q and k                      */
     LDR__OF_PLACES = 8192,          /* queries and keys of distances: encoder.rel_embeddings    */
+    LDR__OF_HEAD_BY_HEAD = 16384,   /* the fused q, k and v stand side by side for each head    */
     LDR__OF_OWN_WIDTH = 2048        /* embeddings are as wide as states unless embedding_size says no */
 };
 
@@ -11209,7 +11218,7 @@ static const ldr__family ldr__families[] = {
       "lm_head.dense", "lm_head.layer_norm", "lm_head.decoder.weight", "lm_head.bias", LDR__OF_PAD, LDR__KEYS_BERT,
       { "*embeddings.position_ids", "*pooler.*", "lm_head.*", "classifier.*", "qa_outputs.*" } },
     { "albert", "albert.", LDR_NORM_LAYER, LDR__POST, 0, 0, 0, LDR__ALL_BIASES, 0, 1, LDR__HF_KEYS, "layer_norm_eps", "gelu_new",
-#define LDR__ALBERT "encoder.albert_layer_groups.0.albert_layers.0."
+#define LDR__ALBERT "encoder.albert_layer_groups.%d.albert_layers.%d."
       { LDR__ALBERT "attention.query.weight", LDR__ALBERT "attention.key.weight", LDR__ALBERT "attention.value.weight", LDR__ALBERT "attention.dense.weight", NULL,
         LDR__ALBERT "ffn.weight", LDR__ALBERT "ffn_output.weight", LDR__ALBERT "attention.query.bias", LDR__ALBERT "attention.key.bias", LDR__ALBERT "attention.value.bias",
         LDR__ALBERT "attention.dense.bias", NULL, LDR__ALBERT "ffn.bias", LDR__ALBERT "ffn_output.bias", LDR__ALBERT "attention.LayerNorm.weight", LDR__ALBERT "attention.LayerNorm.bias",
@@ -11325,6 +11334,16 @@ static const ldr__family ldr__families[] = {
 #undef LDR__PLACED
       LDR__BERT_EMBEDDINGS, NULL, NULL, LDR__BERT_HEAD, LDR__OF_PLACES, LDR__KEYS_BERT | LDR__KEYS_PLACES,
       { "*embeddings.position_ids", "*pooler.*", "cls.*", "classifier.*", "qa_outputs.*", "lm_predictions.*", "mask_predictions.*" } },
+    { "deberta", "deberta.", LDR_NORM_LAYER, LDR__POST, 0, 0, 0, LDR__ALL_BIASES & ~(1 << LDR__K), 0, 0, LDR__HF_KEYS, "layer_norm_eps", "gelu",
+#define LDR__SELF "encoder.layer.%d.attention.self."
+      { LDR__SELF "in_proj.weight", LDR__SELF "in_proj.weight", LDR__SELF "in_proj.weight", "encoder.layer.%d.attention.output.dense.weight", NULL,
+        "encoder.layer.%d.intermediate.dense.weight", "encoder.layer.%d.output.dense.weight", LDR__SELF "q_bias", NULL, LDR__SELF "v_bias",
+        "encoder.layer.%d.attention.output.dense.bias", NULL, "encoder.layer.%d.intermediate.dense.bias", "encoder.layer.%d.output.dense.bias",
+        "encoder.layer.%d.attention.output.LayerNorm.weight", "encoder.layer.%d.attention.output.LayerNorm.bias",
+        "encoder.layer.%d.output.LayerNorm.weight", "encoder.layer.%d.output.LayerNorm.bias" },
+#undef LDR__SELF
+      LDR__BERT_EMBEDDINGS, NULL, NULL, LDR__BERT_HEAD, LDR__OF_PLACES | LDR__OF_HEAD_BY_HEAD, LDR__KEYS_BERT | LDR__KEYS_PLACES,
+      { "*embeddings.position_ids", "*pooler.*", "cls.*", "classifier.*", "qa_outputs.*", "lm_predictions.*" } },
     { "modernbert", "model.", LDR_NORM_LAYER, LDR__PRE, 1, LDR__HALVES, 0, 0, 0, 0,
       "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "max_position_embeddings", "hidden_activation", "norm_eps", "gelu",
 #define LDR__MODERN(kind) "layers.%d.attn.Wqkv." kind, "layers.%d.attn.Wqkv." kind, "layers.%d.attn.Wqkv." kind, "layers.%d.attn.Wo." kind, \
@@ -11396,6 +11415,7 @@ struct ldr_model {
     ldr__rope          rope[2];                    /* of all layers, or of global and local ones */
     unsigned char      kinds[1024];                /* of each layer: 1 local, 2 unturned, 4 bare */
     int32_t            window;                     /* of local layers                          */
+    int32_t            groups, inner;              /* of layers that share their tensors, and how many stand in turn; else 1 */
     int32_t            by_layer;                   /* scores are divided by the layer's number  */
     ldr__mat           tasks;                      /* a third table of embeddings, or none     */
     int32_t            task_types, bare_norms;
@@ -11425,7 +11445,20 @@ static int ldr__projects(const ldr_model *m) { return m->family->project &&
 /* Segment numbers: of a token's type, and with a table of tasks type + types * task. */
 static int32_t ldr__segment_kinds(const ldr_model *m) { return m->segments * LDR__MAX(m->task_types, 1); }
 
-static const ldr__block *ldr__model_block(const ldr_model *m, int32_t layer) { return &m->blocks[m->family->shared ? 0 : layer]; }
+/* Blocks that are not the same, and which of them a layer is: ALBERT's layers of a group share theirs, `inner` in turn. */
+static int32_t ldr__distinct_blocks(const ldr_model *m) { return m->family->shared ? m->groups * m->inner : m->layers; }
+static int32_t ldr__block_index(const ldr_model *m, int32_t layer) {
+    return m->family->shared ? layer / m->inner * m->groups / (m->layers / m->inner) * m->inner + layer % m->inner : layer;
+}
+
+/* The lowest layer that is the same block. */
+static int32_t ldr__block_first(const ldr_model *m, int32_t layer) {
+    int32_t l = 0;
+    while (ldr__block_index(m, l) != ldr__block_index(m, layer)) l++;
+    return l;
+}
+
+static const ldr__block *ldr__model_block(const ldr_model *m, int32_t layer) { return &m->blocks[ldr__block_index(m, layer)]; }
 
 /* Gives back the pages under a matrix, a layer, the embeddings: a hint, they stay readable. */
 static void ldr__release(const ldr_model *m, const void *data, size_t size) {
@@ -11445,7 +11478,7 @@ static void ldr__release_layer(const ldr_model *m, int32_t layer) {
     const ldr__block *b = ldr__model_block(m, layer);
     size_t rows, columns;
     int slot;
-    if (m->family->shared && layer + 1 < m->layers) return;      /* the next layer is the same one */
+    if (layer + 1 < m->layers && ldr__block_index(m, layer + 1) == ldr__block_index(m, layer)) return;      /* the next layer is the same one */
     for (slot = 0; slot < LDR__MATRICES; slot++)
         if (ldr__slot_size(&m->shape, slot, &rows, &columns)) ldr__release_matrix(m, &b->m[slot], rows, columns);
 }
@@ -11460,7 +11493,7 @@ static void ldr__release_embeddings(const ldr_model *m) {
 /* The block as the frozen pass runs it: rounded where the model was loaded so. */
 static ldr__block ldr__run_block(const ldr_model *m, int32_t layer) {
     ldr__block block = *ldr__model_block(m, layer);
-    if (m->packed) block.packed = &m->packed[m->family->shared ? 0 : layer];
+    if (m->packed) block.packed = &m->packed[ldr__block_index(m, layer)];
     return block;
 }
 
@@ -11836,13 +11869,8 @@ static ldr_status ldr__config_embeddings(ldr_model *m, const ldr_json *j, ldr_er
         return err->status;
     if ((m->traits & LDR__OF_PLACES) && ldr__config_places(m, j, err)) return err->status;
     if ((m->keys & LDR__KEYS_TASKS) && ldr__config_true(j, "use_task_id") && ldr__config_int(j, "task_type_vocab_size", 3, 1, 1024, &m->task_types, err)) return err->status;
-    if (f->project) {
-        if (ldr__config_int(j, "embedding_size", m->traits & LDR__OF_OWN_WIDTH ? m->shape.width : 128, 1, 65536, &m->embed_width, err) ||
-            ldr__config_int(j, "num_hidden_groups", 1, 1, 1024, &inner, err)) return err->status;
-        if (inner != 1) return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "config.json: \"num_hidden_groups\": %d is not supported, only 1", inner);
-        if (ldr__config_int(j, "inner_group_num", 1, 1, 1024, &inner, err)) return err->status;
-        if (inner != 1) return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "config.json: \"inner_group_num\": %d is not supported, only 1", inner);
-    }
+    if (f->project && ldr__config_int(j, "embedding_size", m->traits & LDR__OF_OWN_WIDTH ? m->shape.width : 128, 1, 65536, &m->embed_width, err))
+        return err->status;
     if (m->keys & LDR__KEYS_OPT) {
         if (ldr__config_int(j, "word_embed_proj_dim", m->shape.width, 1, 65536, &inner, err)) return err->status;
         if (inner != m->shape.width) return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "config.json: \"word_embed_proj_dim\": %d is not supported, only the width %d", inner, m->shape.width);
@@ -11887,7 +11915,7 @@ static const struct ldr__task_row { uint32_t tasks; const char *types, *dense, *
     { 1 << LDR_TASK_SEQUENCE | 1 << LDR_TASK_TOKENS, "gpt2 gpt_neo opt llama mistral qwen2 qwen3 smollm3 starcoder2", NULL, NULL, "score", 0 },
     { 1 << LDR_TASK_SEQUENCE | 1 << LDR_TASK_CHOICE | 1 << LDR_TASK_POOLER, "albert", "pooler", NULL, "classifier", LDR_TANH },
     { 1 << LDR_TASK_SEQUENCE, "bert ernie megatron-bert gte nomic_bert", "pooler.dense", NULL, "classifier", LDR_TANH },
-    { 1 << LDR_TASK_SEQUENCE, "deberta-v2", "pooler.dense", NULL, "classifier", LDR_GELU },
+    { 1 << LDR_TASK_SEQUENCE, "deberta deberta-v2", "pooler.dense", NULL, "classifier", LDR_GELU },
     { 1 << LDR_TASK_CHOICE, "electra", "sequence_summary.summary", NULL, "classifier", LDR_GELU },
     { 1 << LDR_TASK_CHOICE | 1 << LDR_TASK_POOLER, NULL, "pooler.dense", NULL, "classifier", LDR_TANH },
     { 1 << LDR_TASK_REPLACED, "electra", "discriminator_predictions.dense", NULL, "discriminator_predictions.dense_prediction",
@@ -11977,6 +12005,11 @@ static ldr_status ldr__config_read(ldr_model *m, const ldr_json *j, ldr_error *e
         ldr__config_int(j, f->k_heads, -1, 1, 1024, &s->heads, err) || ldr__config_int(j, f->k_ffn, s->width * 4, 1, 1 << 20, &s->ffn, err) ||
         ldr__config_int(j, "vocab_size", -1, 1, big, &m->vocabulary, err) || ldr__config_int(j, f->k_positions, f->rotary ? 2048 : -1, 1, big, &m->positions, err))
         return err->status;
+    m->groups = m->inner = 1;
+    if (f->shared) {
+        if (ldr__config_int(j, "num_hidden_groups", 1, 1, m->layers, &m->groups, err) || ldr__config_int(j, "inner_group_num", 1, 1, 1024 / m->layers, &m->inner, err)) return err->status;
+        m->layers *= m->inner;
+    }
     if (ldr__config_activation(&s->activation, j, f->k_activation, f->activation, err)) return err->status;
     if (ldr__config_real(j, f->k_eps, f->norm == LDR_NORM_RMS ? 1e-6 : f->place == LDR__POST ? 1e-12 : 1e-5, 0, 1, &s->eps, err)) return err->status;
     if (ldr__config_heads(m, j, err) || ldr__config_embeddings(m, j, err) || ldr__config_rope(m, j, err) || ldr__config_layers(m, j, err)) return err->status;
@@ -12049,17 +12082,20 @@ static ldr_status ldr__bind_check(ldr__binder *b, const ldr_tensor *t, int32_t d
     return ldr__fail(b->err, LDR_SHAPE, t->offset, "tensor \"%s\": shape [%s], config.json asks for [%s]", shown, found, wanted);
 }
 
-static void ldr__bind_name(char *name, size_t cap, const char *prefix, const char *pattern, int32_t layer) {
+/* inner: layers that stand in turn in a group; the pattern of others names one number. */
+static void ldr__bind_name_in(char *name, size_t cap, const char *prefix, const char *pattern, int32_t layer, int32_t inner) {
     char rest[192];
-    ldr__format(rest, sizeof rest, pattern, layer);
+    ldr__format(rest, sizeof rest, pattern, layer / inner, layer % inner);
     ldr__format(name, cap, "%s%s", prefix, rest);
 }
+
+static void ldr__bind_name(char *name, size_t cap, const char *prefix, const char *pattern, int32_t layer) { ldr__bind_name_in(name, cap, prefix, pattern, layer, 1); }
 
 /* The matrix W[rows,columns]. part of parts: a slice of a fused [parts*out, in], or of Conv1D's [in, parts*out]. */
 static ldr_status ldr__bind_matrix(ldr__binder *b, ldr__mat *out, const char *prefix, const char *pattern, int32_t layer, size_t rows, size_t columns, int conv1d, size_t part, size_t parts) {
     char name[256];
     const ldr_tensor *t;
-    ldr__bind_name(name, sizeof name, prefix, pattern, layer);
+    ldr__bind_name_in(name, sizeof name, prefix, pattern, layer, b->m->inner);
     t = ldr__bind_use(b, name);
     if (!t) return ldr__fail(b->err, LDR_MISSING, LDR_NO_OFFSET, "tensor \"%s\" is missing", name);
     conv1d ^= ldr__ends_with(t->name, ".kernel");
@@ -12074,12 +12110,24 @@ static ldr_status ldr__bind_matrix(ldr__binder *b, ldr__mat *out, const char *pr
     return LDR_OK;
 }
 
+/* The rows of q, k or v (part) where they stand side by side for each head, [heads * 3 * head_dim, in]: a copy in the order of heads. */
+static ldr_status ldr__bind_by_head(ldr__binder *b, ldr__mat *out, const char *pattern, int32_t layer, size_t rows, size_t columns, size_t part) {
+    size_t d = (size_t)b->m->shape.head_dim, r;
+    float *copy = ldr__place_floats(b->plan, "reordered weights", rows * columns);
+    ldr__mat all;
+    if (ldr__bind_matrix(b, &all, b->prefix, pattern, layer, 3 * rows, columns, 0, 0, 1)) return b->err->status;
+    if (copy) b->m->parameters -= 2 * rows * columns;      /* three of these read the one */
+    for (r = 0; copy && r < rows; r++) ldr__mat_run(b->m->kernels, copy + r * columns, &all, (r / d * 3 + part) * d + r % d, 0, columns);
+    *out = ldr__mat_float(copy, columns, 1);
+    return LDR_OK;
+}
+
 /* A vector, copied as float; part of parts as above. */
 static ldr_status ldr__bind_vector(ldr__binder *b, const float **out, const char *prefix, const char *pattern, int32_t layer, size_t n, size_t part, size_t parts) {
     char name[256];
     const ldr_tensor *t;
     float *v;
-    ldr__bind_name(name, sizeof name, prefix, pattern, layer);
+    ldr__bind_name_in(name, sizeof name, prefix, pattern, layer, b->m->inner);
     t = ldr__bind_use(b, name);
     if (!t) return ldr__fail(b->err, LDR_MISSING, LDR_NO_OFFSET, "tensor \"%s\" is missing", name);
     if (ldr__bind_check(b, t, 1, n * parts, 0)) return b->err->status;
@@ -12112,7 +12160,7 @@ static ldr_status ldr__bind_norm(ldr__binder *b, const float *out[2], const char
 static int ldr__bind_has(ldr__binder *b, const char *prefix, const char *pattern, int32_t layer) {
     char name[256];
     if (!pattern) return 0;
-    ldr__bind_name(name, sizeof name, prefix, pattern, layer);
+    ldr__bind_name_in(name, sizeof name, prefix, pattern, layer, b->m->inner);
     return ldr__bind_find(b, name) != NULL;
 }
 
@@ -12161,6 +12209,8 @@ static ldr_status ldr__bind_block(ldr__binder *b, ldr__block *block, int32_t lay
         if (block->manner.bare && (slot == LDR__NORM1 || slot == LDR__NORM1B)) continue;
         if (b->m->bare_norms && (slot == LDR__NORM1B || slot == LDR__NORM2B)) {
             if (ldr__bind_zeros(b, &block->v[slot], columns)) return b->err->status;
+        } else if (parts == 3 && (b->m->traits & LDR__OF_HEAD_BY_HEAD) && slot < LDR__MATRICES) {
+            if (ldr__bind_by_head(b, &block->m[slot], f->slots[slot], layer, rows, columns, part)) return b->err->status;
         } else if (slot < LDR__MATRICES ? ldr__bind_matrix(b, &block->m[slot], b->prefix, f->slots[slot], layer, rows, columns, f->conv1d, part, parts)
                                  : ldr__bind_vector(b, &block->v[slot], b->prefix, f->slots[slot], layer, columns, part, parts)) return b->err->status;
     }
@@ -12323,8 +12373,8 @@ static ldr_status ldr__bind_distances(ldr__binder *b) {
 
 /* Keys and queries of the distances, by matrices of their own or by those of the layer. */
 static ldr_status ldr__bind_places(ldr__binder *b, ldr__block *block, int32_t layer) {
-    static const char *const names[2][2] = { { "encoder.layer.%d.attention.self.pos_key_proj.weight", "encoder.layer.%d.attention.self.pos_key_proj.bias" },
-        { "encoder.layer.%d.attention.self.pos_query_proj.weight", "encoder.layer.%d.attention.self.pos_query_proj.bias" } };
+    static const char *const names[2][2] = { { "pos_key_proj", "pos_query_proj" }, { "pos_proj", "pos_q_proj" } };
+    char stem[96], name[128];
     ldr_model *m = b->m;
     size_t rows = 2 * (size_t)(m->buckets > 0 ? m->buckets : m->far), w = (size_t)m->shape.width, scratch = ldr__gemm_scratch(w, LDR__MAX(w, rows)) * (size_t)m->threads;
     float *out[2], *room;
@@ -12334,8 +12384,14 @@ static ldr_status ldr__bind_places(ldr__binder *b, ldr__block *block, int32_t la
         ldr__mat matrix = block->m[i ? LDR__Q : LDR__K];
         const float *bias = block->v[i ? LDR__QB : LDR__KB];
         out[i] = ldr__place_floats(b->plan, "relative positions", rows * w);
-        if (!(m->placed & LDR__PLACED_SHARED) && (ldr__bind_matrix(b, &matrix, b->prefix, names[i][0], layer, w, w, 0, 0, 1) ||
-                ldr__bind_vector(b, &bias, b->prefix, names[i][1], layer, w, 0, 1))) return b->err->status;
+        if (!(m->placed & LDR__PLACED_SHARED)) {
+            ldr__format(stem, sizeof stem, "encoder.layer.%d.attention.self.%s", layer, names[(m->traits & LDR__OF_HEAD_BY_HEAD) != 0][i]);
+            ldr__format(name, sizeof name, "%s.weight", stem);
+            if (ldr__bind_matrix(b, &matrix, b->prefix, name, 0, w, w, 0, 0, 1)) return b->err->status;
+            ldr__format(name, sizeof name, "%s.bias", stem);
+            bias = NULL;
+            if (ldr__bind_has(b, b->prefix, name, 0) && ldr__bind_vector(b, &bias, b->prefix, name, 0, w, 0, 1)) return b->err->status;
+        }
         if (!out[i]) continue;
         room = (float *)ldr__alloc(&m->alloc, (scratch + 16) * sizeof *room);
         if (!room) return ldr__fail(b->err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while loading a model");
@@ -12357,7 +12413,7 @@ static ldr_status ldr__bind_all(ldr__binder *b) {
     ldr_model *m = b->m;
     const ldr__family *f = m->family;
     size_t e = (size_t)m->embed_width, w = (size_t)m->shape.width;
-    int32_t i, blocks = f->shared ? 1 : m->layers;
+    int32_t i, blocks = ldr__distinct_blocks(m);
     ldr__block one, *block;
     char name[192];
     if (ldr__bind_matrix(b, &m->ends.m[LDR__WORD], b->prefix, f->word, 0, (size_t)m->vocabulary, e, 0, 0, 1)) return b->err->status;
@@ -14685,8 +14741,8 @@ static int ldr__trains_end(const ldr_ladder_desc *d, int end) {
 }
 
 /* Blocks with tensors of their own, by number: the backbone's layers, then the successors. */
-static int32_t ldr__tuned_blocks(const ldr_ladder *l) { return l->m->family->shared ? 1 : l->m->layers + l->successors; }
-static const ldr__tuned *ldr__tuned_at(const ldr_ladder *l, int32_t block) { return &l->tuned[l->m->family->shared ? 0 : block]; }
+static int32_t ldr__tuned_blocks(const ldr_ladder *l) { return ldr__distinct_blocks(l->m) + l->successors; }
+static const ldr__tuned *ldr__tuned_at(const ldr_ladder *l, int32_t block) { return &l->tuned[block < l->m->layers ? ldr__block_index(l->m, block) : block]; }
 
 /* How many blocks a finished model runs. */
 static int32_t ldr__final_blocks(const ldr_ladder *l) { return l->successors ? l->successors : l->m->layers; }
@@ -16476,7 +16532,7 @@ static void ldr__importance_place(ldr__plan *p, ldr__importance *i, const ldr_mo
         i->slot_offset[slot] = i->block_size;
         i->block_size += ldr__slot_size(s, slot, NULL, NULL);
     }
-    i->fisher = kind == LDR_FISHER ? (float *)ldr__place(p, "fisher", m->family->shared ? 1 : layers, i->block_size * sizeof(float)) : NULL;
+    i->fisher = kind == LDR_FISHER ? (float *)ldr__place(p, "fisher", (size_t)ldr__distinct_blocks(m), i->block_size * sizeof(float)) : NULL;
     i->gradient = kind == LDR_FISHER ? ldr__place_floats(p, "fisher", i->block_size) : NULL;
     i->row = ldr__place_floats(p, "importance", 2 * (size_t)s->width);
     i->embedding = (double *)ldr__place(p, "importance", (size_t)s->width, sizeof(double));
@@ -16494,7 +16550,7 @@ static double ldr__element(const ldr__importance *i, int32_t layer, int slot, si
     size_t columns;
     if (i->kind != LDR_FISHER) return fabs((double)ldr__mat_get(w, row, column));
     ldr__slot_size(&i->m->shape, slot, NULL, &columns);
-    return (double)i->fisher[(i->m->family->shared ? 0 : (size_t)layer) * i->block_size + i->slot_offset[slot] + row * columns + column];
+    return (double)i->fisher[(size_t)ldr__block_index(i->m, (int32_t)layer) * i->block_size + i->slot_offset[slot] + row * columns + column];
 }
 
 /* From elements to units: every residual dimension, head dimension and FFN unit gets the sum of
@@ -16777,7 +16833,7 @@ static void ldr__energy_sample(ldr__importance *im, ldr__pass *s) {
 }
 
 static void ldr__fisher_add(ldr__importance *im, int32_t layer) {
-    float *f = im->fisher + (im->m->family->shared ? 0 : (size_t)layer) * im->block_size;
+    float *f = im->fisher + (size_t)ldr__block_index(im->m, (int32_t)layer) * im->block_size;
     size_t i;
     for (i = 0; i < im->block_size; i++) {
         f[i] += im->gradient[i] * im->gradient[i];
@@ -16835,7 +16891,7 @@ static void ldr__fisher_sample(ldr__importance *im, ldr__pass *s, int32_t choice
     for (slot = 0; slot < LDR__ALL_SLOTS; slot++) grads[slot] = slot < LDR__SLOTS && ldr__slot_size(&m->shape, slot, NULL, NULL) ? im->gradient + im->slot_offset[slot] : NULL;
     for (layer = m->layers - 1; layer >= 0; layer--) {
         ldr__deep_block_backward(s, layer, grads);
-        if (!m->family->shared || layer == 0) ldr__fisher_add(im, layer);
+        if (ldr__block_first(m, layer) == layer) ldr__fisher_add(im, layer);      /* all that share it have been gone back through */
     }
     ldr__fisher_embedding(im, s, s->deep.dx);
 }
@@ -19640,7 +19696,7 @@ static int ldr__end_published(char *name, size_t cap, const ldr_model *m, int en
 }
 
 /* Blocks of the file. l NULL: of a random start. */
-static int32_t ldr__published_blocks(const ldr_model *m, const ldr_ladder *l) { return m->family->shared ? 1 : l ? ldr__final_blocks(l) : m->layers; }
+static int32_t ldr__published_blocks(const ldr_model *m, const ldr_ladder *l) { return m->family->shared ? ldr__distinct_blocks(m) : l ? ldr__final_blocks(l) : m->layers; }
 
 /* The next tensor of the file; *at starts at 0. */
 static int ldr__published_next(ldr__published *p, const ldr_model *m, const ldr_ladder *l, int32_t *at) {
@@ -19659,7 +19715,7 @@ static int ldr__published_next(ldr__published *p, const ldr_model *m, const ldr_
             int fused = ldr__fused(f, slot, &part) > 1;
             if (!f->slots[slot] || !ldr__slot_size(&m->shape, slot, &p->rows, &p->columns) || (fused && slot != LDR__Q && slot != LDR__QB)) continue;
             if (fused) p->parts = 3;
-            ldr__bind_name(p->name, sizeof p->name, f->prefix, f->slots[slot], layer);
+            ldr__bind_name_in(p->name, sizeof p->name, f->prefix, f->slots[slot], layer, m->inner);
         }
         ++*at;
         return 1;
@@ -19892,7 +19948,7 @@ static ldr_dtype ldr__quantised_type(const ldr_model *m, const ldr_tensor *t, ld
     if (t->dims != 2 || !ldr__dtype_is_float(t->dtype) || t->bytes == 0 || t->shape[1] % LDR__QBLOCK) return t->dtype;
     if (t->data == m->ends.m[LDR__WORD].data || t->data == m->ends.m[LDR__LM_OUT].data) return LDR_Q8_0;
     if (t->data == m->ends.m[LDR__PROJECT].data || t->data == m->ends.m[LDR__LM_DENSE].data) return format;
-    for (l = 0; l < (m->family->shared ? 1 : m->layers); l++)
+    for (l = 0; l < ldr__distinct_blocks(m); l++)
         for (slot = 0; slot < LDR__MATRICES; slot++)
             if (t->data == m->blocks[l].m[slot].data) return format;
     return t->dtype;

@@ -178,9 +178,10 @@ static void tiny_block(tiny_file *f, const tiny_spec *s, int l) {
         tiny_norm(f, TINY_NAME("%s.encoder.layer.%d.output.LayerNorm", s->family, l), d, 1, t);
     } else if (strcmp(s->family, "albert") == 0) {
         static const char *const a[] = { "query", "key", "value", "dense" };
-        const char *p = "albert.encoder.albert_layer_groups.0.albert_layers.0";
+        char p[80];
         int i;
-        if (l) return;
+        if (l >= (s->layers % 2 ? 1 : 2)) return;      /* an even number of layers are two groups */
+        sprintf(p, "albert.encoder.albert_layer_groups.%d.albert_layers.0", l);
         for (i = 0; i < 4; i++) tiny_linear(f, TINY_NAME("%s.attention.%s", p, a[i]), d, d, 1, 0, t);
         tiny_norm(f, TINY_NAME("%s.attention.LayerNorm", p), d, 1, t);
         tiny_linear(f, TINY_NAME("%s.ffn", p), s->ffn, d, 1, 0, t);
@@ -222,6 +223,7 @@ static void tiny_config(char *c, const tiny_spec *s) {
                  gpt ? "n_inner" : distil ? "hidden_dim" : "intermediate_size", s->ffn, gpt ? "n_positions" : "max_position_embeddings", s->positions + (roberta || strcmp(s->family, "mpnet") == 0 ? 2 : 0));
     if (llama) c += sprintf(c, ",\"num_key_value_heads\":%d,\"rms_norm_eps\":1e-5,\"hidden_act\":\"silu\",\"rope_theta\":10000.0,\"tie_word_embeddings\":true", s->kv);
     if (tiny_projects(s->family)) c += sprintf(c, ",\"embedding_size\":%d", s->embed);
+    if (strcmp(s->family, "albert") == 0 && s->layers % 2 == 0) c += sprintf(c, ",\"num_hidden_groups\":2");
     if (roberta) c += sprintf(c, ",\"type_vocab_size\":1");
     if (strcmp(s->family, "qwen2") == 0)
         c += sprintf(c, ",\"num_key_value_heads\":%d,\"rms_norm_eps\":1e-5,\"tie_word_embeddings\":true,\"sliding_window\":3,\"use_sliding_window\":true,"

@@ -339,7 +339,7 @@ TEST(outside_families_equal_transformers) {
         "distilbert-mlm", "distilbert-cls", "electra-disc", "electra-mlm", "electra-cls", "albert-mlm", "mpnet-mlm", "mpnet-cls", "modernbert-mlm", "modernbert-cls",
         "nomic-bert-mlm", "gte-mlm", "gte-cls", "ernie-cls", "roformer-mlm", "roformer-cls", "eurobert-mlm", "megatron-bert-mlm", "gpt2", "gpt2-scaled",
         "gpt2-cls", "gpt_neo", "opt", "llama", "llama-llama3rope", "llama-linear", "llama-yarn", "llama-oldcfg", "llama-cls", "mistral", "qwen2", "qwen2-window",
-        "starcoder2", "smollm3", "qwen3", "deberta-v2-mlm" };
+        "starcoder2", "smollm3", "qwen3", "deberta-v2-mlm", "deberta-mlm", "albert-cls" };
     char path[1024], golden[1100];
     double worst = 0;
     size_t i;
@@ -839,7 +839,7 @@ static double head_difference(const ldr_model *m, const char *golden, int c, ldr
 
 TEST(outside_heads_equal_transformers) {
     static const char *const dirs[] = { "bert-base", "bert-cls", "bert-tokcls", "bert-qa", "bert-mc", "roberta-cls", "xlm-roberta-cls", "distilbert-cls",
-        "electra-cls", "electra-disc", "mpnet-cls", "modernbert-cls", "gte-cls", "ernie-cls", "roformer-cls", "gpt2-cls", "llama-cls" };
+        "electra-cls", "electra-disc", "mpnet-cls", "modernbert-cls", "gte-cls", "ernie-cls", "roformer-cls", "albert-cls", "gpt2-cls", "llama-cls" };
     char path[1024], golden[1100], name[128];
     double worst = 0;
     size_t i;
