@@ -56,10 +56,10 @@
      manual       >>manual-steps >>manual-ladder >>manual-models >>manual-tokenizer >>manual-methods >>manual-memory >>manual-threads
                   >>manual-errors >>manual-security >>manual-embedded >>manual-cpp >>manual-adding >>options
      interface    >>api-errors >>api-memory >>api-simd >>api-tensors >>api-json >>api-tokenizer >>api-model
-                  >>api-dataset >>api-ladder >>api-predict >>api-train >>api-recipe
+                  >>api-dataset >>api-ladder >>api-predict >>api-session >>api-train >>api-recipe
      inside       >>platform >>sizes >>errors >>allocation >>random >>half >>kernels >>gemm >>ops >>json
                   >>source >>safetensors >>formats >>tokenizer >>block >>model >>dataset >>dataset-files >>ladder >>tune >>heads >>pass
-                  >>slice >>metrics >>optimiser >>tap-cache >>trainer >>predict >>recipe >>ladder-file >>export
+                  >>slice >>metrics >>optimiser >>tap-cache >>trainer >>predict >>session >>recipe >>ladder-file >>export
                   >>quantise
      appendix     >>machine >>dispatch >>unicode
 
@@ -893,6 +893,52 @@ LDR_API void           ldr_predictor_free(ldr_predictor *p);
 /* scores: CLASSIFY, MULTI [sequences,classes] probabilities; REGRESS [sequences]; CHOICE [sequences] raw scores;
    TOKENS [tokens,classes] probabilities. Allocates nothing. */
 LDR_API ldr_status     ldr_predict(ldr_predictor *p, float *scores, const ldr_batch *batch, ldr_error *err);
+
+/* ======================================================================================
+   >>api-session       Text from a causal model, token by token
+   --------------------------------------------------------------------------------------
+   A session keeps the keys and values of every layer for one text, so that a further token costs
+   one pass of that token alone. With a ladder of copies (or LoRA, BitFit, adapters, full) that was
+   trained on words it is the tuned model that speaks. Logits have the values of a pass over the
+   whole text, up to the rounding of sums.
+   ====================================================================================== */
+
+typedef struct ldr_session ldr_session;
+/* For one text of up to `capacity` tokens (0: as many as the model has positions). l may be NULL; model and ladder are borrowed and
+   must outlive it. One session is used by one thread at a time. LDR_UNSUPPORTED: a model that is not causal or has no
+   language-model head, a ladder with another head, with narrow rungs, prompts, prefixes or beside another. */
+LDR_API ldr_session *ldr_session_create(const ldr_model *m, const ldr_ladder *l, int32_t capacity, ldr_error *err);
+LDR_API void         ldr_session_free(ldr_session *s);
+LDR_API ldr_memory   ldr_session_memory(const ldr_session *s);
+/* Reads ids[count] behind what was read. logits[vocabulary], of the token that would follow; NULL: not wanted. LDR_LIMIT: no room. */
+LDR_API ldr_status   ldr_session_read(ldr_session *s, float *logits, const int32_t *ids, int32_t count, ldr_error *err);
+LDR_API int32_t      ldr_session_length(const ldr_session *s);
+/* Forgets all but the first `length` tokens: for another continuation of the same beginning. */
+LDR_API ldr_status   ldr_session_rewind(ldr_session *s, int32_t length, ldr_error *err);
+
+/* How the next token is drawn from logits z. 0 everywhere: the likeliest. */
+typedef struct ldr_sampling {
+    float    temperature;          /* softmax(z / temperature); 0: the likeliest              */
+    int32_t  top_k;                /* of the k likeliest alone; 0: all                        */
+    float    top_p;                /* of the fewest whose probabilities reach p (Holtzman et al. 2020); 0: all */
+    float    min_p;                /* of those with at least so much of the likeliest's probability; 0: all */
+    float    repetition;           /* z of tokens in `seen` is divided by this, multiplied where negative (Keskar et al. 2019); 0: 1 */
+    uint64_t seed;
+} ldr_sampling;
+/* The token drawn from logits[n], which are changed; seen[count]: the text so far. The same numbers give the same token
+   for any number of threads: the draw depends on seed and count alone. -1: a logit is not a number, or an argument cannot be. */
+LDR_API int32_t ldr_sample(float *logits, int32_t n, const ldr_sampling *how, const int32_t *seen, int32_t count);
+
+typedef struct ldr_generate_desc {
+    ldr_sampling sampling;
+    int32_t      most;             /* tokens; 0: as many as there is room for                 */
+    int32_t      ignore_end;       /* 1: go on behind a token that ends a text (eos_token_id of config.json) */
+    int32_t    (*token)(void *user, int32_t id);      /* NULL, or called for each; nonzero: stop     */
+    void        *user;
+} ldr_generate_desc;
+/* Reads prompt[count] and draws tokens until one ends the text, `most` are there, or the session is full. out[most] receives
+   them (the one that ends it as well), *made how many. */
+LDR_API ldr_status ldr_generate(ldr_session *s, int32_t *out, int32_t *made, const int32_t *prompt, int32_t count, const ldr_generate_desc *desc, ldr_error *err);
 
 /* ======================================================================================
    >>api-train         Training the ladder
@@ -3304,6 +3350,8 @@ typedef struct ldr__attention {
     const ldr__dropout *drop;
     size_t         window;             /* of which |i - j| < window is seen; 0: all           */
     const float   *relative;           /* [heads][LDR__RELATIVE_ROW] added to scores before `scale`, by j - i; or NULL */
+    const float   *kept;               /* one sequence: keys and values of all its tokens, [past + new, kept_ld], of which qkv has the last; or NULL */
+    size_t         kept_ld, past;      /* past: tokens before those of qkv                    */
     const ldr__places *places;         /* q_i . K[i - j] + k_j . Q[i - j] are added to scores before `scale`; or NULL */
 } ldr__attention;
 
@@ -3412,15 +3460,16 @@ static void ldr__attention_forward(const ldr__exec *ex, float *out, float *lse, 
     const size_t d = (size_t)a->head_dim, inner = (size_t)a->heads * d, ld = a->ld, nr = (size_t)ker->nr, group = (size_t)(a->heads / a->kv_heads);
     LDR__FOR(task, (int64_t)a->sequences * a->kv_heads, ex->threads) {
         size_t seq = (size_t)(task / a->kv_heads), kv = (size_t)(task % a->kv_heads), h, i0, j0, i, c, rows, keys;
-        size_t first = (size_t)(a->offsets[seq] - a->offsets[0]), n = (size_t)(a->offsets[seq + 1] - a->offsets[seq]);
-        size_t begin = a->only ? (size_t)(a->only[seq] - a->offsets[seq]) : 0, end = a->only ? begin + 1 : n, to = a->only ? seq : first;
+        size_t first = (size_t)(a->offsets[seq] - a->offsets[0]), n = (size_t)(a->offsets[seq + 1] - a->offsets[seq]) + a->past;
+        size_t begin = a->past + (a->only ? (size_t)(a->only[seq] - a->offsets[seq]) : 0), end = a->only ? begin + 1 : n, to = a->only ? seq : first;
         float *k = ex->scratch + (size_t)ldr__thread() * ex->scratch_size, *v = k + n * d, *q = v + n * d, *o = q + d * nr, *s = o + d * nr;
-        const float *base = qkv + first * ld;
+        const float *base = qkv + first * ld, *keys_at = a->kept ? a->kept : base + inner;
+        size_t kld = a->kept ? a->kept_ld : ld;
         ldr__softmax soft;
         ldr__fetches soon;
         ldr__attention_ahead(&soon, a, (size_t)task + (size_t)ex->threads, qkv, NULL, NULL, 1);
-        ldr__head_rows(k, d, base + inner + kv * d, ld, n, d);
-        ldr__head_rows(v, d, base + inner + ((size_t)a->kv_heads + kv) * d, ld, n, d);
+        ldr__head_rows(k, d, keys_at + kv * d, kld, n, d);
+        ldr__head_rows(v, d, keys_at + ((size_t)a->kv_heads + kv) * d, kld, n, d);
         for (h = kv * group; h < (kv + 1) * group; h++)
             for (i0 = begin; i0 < end; i0 += rows) {
                 size_t all, start = a->window && i0 >= a->window ? i0 + 1 - a->window : 0;      /* every query sees a key in its first stretch */
@@ -3432,7 +3481,7 @@ static void ldr__attention_forward(const ldr__exec *ex, float *out, float *lse, 
                 soft.scale = a->scale;
                 soft.threshold = ldr__attention_dropout(soft.row, &soft.kept, a, first + i0, rows, h);
                 for (i = 0; i < nr; i++) soft.peak[i] = -FLT_MAX;
-                ldr__pack_panels(ker, q, ldr__mat_float(base + i0 * ld + h * d, 1, ld), d, rows);
+                ldr__pack_panels(ker, q, ldr__mat_float(base + (i0 - a->past) * ld + h * d, 1, ld), d, rows);
                 if (a->window) all = LDR__MIN(all, i0 + rows + a->window - 1);
                 for (j0 = start; j0 < all; j0 += keys) {
                     keys = LDR__MIN((size_t)LDR__STRETCH, all - j0);
@@ -3445,7 +3494,7 @@ static void ldr__attention_forward(const ldr__exec *ex, float *out, float *lse, 
                     ldr__panels_multiply(ker, o, nr, v + j0 * d, 1, d, s, keys, d, nr, keys, NULL, NULL, j0 > start, &soon);
                 }
                 for (i = 0; i < rows; i++) {
-                    if (lse) lse[(first + i0 + i) * (size_t)a->heads + h] = soft.peak[i] + logf(soft.sum[i]);
+                    if (lse) lse[(first + i0 - a->past + i) * (size_t)a->heads + h] = soft.peak[i] + logf(soft.sum[i]);
                     soft.fix[i] = 1.0f / soft.sum[i];
                 }
                 ker->rows->transpose(y, inner, o, nr, soft.fix, rows, d, 0);
@@ -10711,6 +10760,8 @@ typedef struct ldr__tokens {
                                            these rows alone: only keys and values are made for the others */
     const uint64_t *only_rows;          /* their dropout row numbers                          */
     const float    *frequency;          /* rotary frequencies for this head size, or NULL     */
+    float          *kept;               /* see ldr__attention; the block puts the new ones behind those of `past` tokens  */
+    size_t          past;
     float           dropout;
     uint64_t        dropout_key;
 } ldr__tokens;
@@ -10782,6 +10833,9 @@ static ldr__attention ldr__block_attention(const ldr__shape *s, const ldr__manne
     a.window = (size_t)m->window;
     a.relative = m->relative;
     a.places = m->places.keys ? &m->places : NULL;
+    a.kept = t->kept;
+    a.kept_ld = 2 * (size_t)s->kv_heads * (size_t)s->head_dim;
+    a.past = t->past;
     a.sequences = t->sequences;
     a.offsets = t->offsets;
     a.only = t->only;
@@ -11023,6 +11077,8 @@ static void ldr__block_forward(const ldr__exec *ex, ldr__acts *a, const ldr__blo
         ldr__qkv_forward(ex, a, b, s, rows);
         ldr__block_rotary(ex, a->qkv, s, &b->manner, t, 1.0f);
         ldr__prefix_forward(a->qkv, b, s, t);
+        for (r = 0; t->kept && r < rows; r++)
+            memcpy(t->kept + (t->past + r) * at.kept_ld, a->qkv + r * at.ld + q, at.kept_ld * sizeof(float));
         if (part == LDR__ALL_OF_IT) ldr__attention_forward(ex, a->attention, a->lse, a->qkv, &at);
     }
     rows = ldr__tokens_out(t);
@@ -11426,6 +11482,7 @@ struct ldr_model {
     ldr_compute        compute;
     int32_t            pack;               /* blocks of floats are laid out as well            */
     ldr__task_head     task;
+    int32_t            ends_text[8], end_count;    /* tokens that end a text, by eos_token_id  */
     char              *labels;                     /* names of the task's classes, each with its 0, or NULL */
     size_t             label_bytes, label_count;
     float             *frequency;                  /* rotary: [head_dim/2], of global layers, then of local ones */
@@ -11989,6 +12046,14 @@ static ldr_status ldr__config_task(ldr_model *m, const ldr_json *j, ldr_error *e
     return t->task == LDR_TASK_SEQUENCE || t->task == LDR_TASK_TOKENS ? ldr__config_labels(m, j, err) : LDR_OK;
 }
 
+/* The token, or the list of tokens, that ends a text. */
+static void ldr__config_end(ldr_model *m, const ldr_json *j) {
+    int32_t node = ldr_json_get(j, 0, "eos_token_id"), list = node >= 0 && j->nodes[node].type == LDR_JSON_ARRAY, k;
+    int64_t v;
+    for (k = list ? j->nodes[node].first : node; k >= 0 && m->end_count < 8; k = list ? j->nodes[k].next : -1)
+        if (ldr__json_integer(j, k, &v) && v < m->vocabulary) m->ends_text[m->end_count++] = (int32_t)v;
+}
+
 static ldr_status ldr__config_read(ldr_model *m, const ldr_json *j, ldr_error *err) {
     const ldr__family *f;
     ldr__shape *s = &m->shape;
@@ -12015,6 +12080,7 @@ static ldr_status ldr__config_read(ldr_model *m, const ldr_json *j, ldr_error *e
     if (ldr__config_heads(m, j, err) || ldr__config_embeddings(m, j, err) || ldr__config_rope(m, j, err) || ldr__config_layers(m, j, err)) return err->status;
     m->tied = ldr__config_true_or(j, "tie_word_embeddings", !(m->keys & LDR__KEYS_LLAMA) || (m->traits & LDR__OF_TIED));
     m->settings = ldr__config_settings(m);
+    ldr__config_end(m, j);
     return ldr__config_task(m, j, err);
 }
 
@@ -14475,7 +14541,7 @@ static int32_t ldr__default_rungs(const ldr_model *m, const ldr_ladder_desc *d) 
    of theirs from the cache costs about a third of full fine-tuning's products and none of its optimiser. */
 static int32_t ldr__default_top(const ldr_model *m, const ldr_ladder_desc *d) {
     int32_t most = m->layers;
-    if (m->family->shared || d->beside || d->head == LDR_HEAD_WORDS ||
+    if (m->family->shared || d->beside || (d->head == LDR_HEAD_WORDS && !m->shape.causal) ||
             (d->preset != LDR_PRESET_TOP && d->preset != LDR_PRESET_DEFAULT)) return 0;
     /* rungs that are asked for come first */
     if (d->rungs && d->rung_count > 0) most = m->layers - 1 - d->rungs[d->rung_count - 1];
@@ -18843,6 +18909,243 @@ LDR__DEF ldr_status ldr_evaluate(ldr_ladder *l, const ldr_dataset *d, ldr_metric
     status = ldr_trainer_evaluate(t, d, score, err);
     ldr_trainer_free(t);
     return status;
+}
+
+/* ======================================================================================
+   >>session           Text from a causal model, token by token
+   --------------------------------------------------------------------------------------
+   The blocks are those of a pass; ldr__tokens.kept tells a block to put its keys and values
+   behind those of the tokens before, and to attend to all of them.
+   ====================================================================================== */
+
+enum { LDR__READ = 256 };              /* tokens of a prompt that are read at a time: as many as activations have room for */
+
+struct ldr_session {
+    const ldr_model  *m;
+    const ldr_ladder *l;               /* NULL: the model alone                                   */
+    ldr__shape        shape;
+    ldr__ends         ends;
+    int32_t           capacity, length, blocks;
+    float            *kept;            /* [blocks][capacity][keys and values]                     */
+    float            *last;            /* [width] the final state of the last token               */
+    int32_t          *seen;            /* [capacity] what was read                                */
+    int32_t          *position;
+    float            *logits;          /* [vocabulary], of ldr_generate                           */
+    ldr__backbone     b;
+    ldr__exec         ex;
+    ldr_memory        memory;
+    void             *plan_memory;
+    size_t            plan_size;
+};
+
+static void ldr__session_layout(ldr__plan *p, ldr_session *s) {
+    const ldr_model *m = s->m;
+    size_t rows = (size_t)LDR__MIN(s->capacity, LDR__READ), w = (size_t)m->shape.width, v = (size_t)m->vocabulary;
+    s->kept = ldr__place_floats(p, "keys and values", (size_t)s->blocks * (size_t)s->capacity * 2 * (size_t)(m->shape.kv_heads * m->shape.head_dim));
+    s->seen = (int32_t *)ldr__place(p, "tokens", (size_t)s->capacity, sizeof(int32_t));
+    s->position = (int32_t *)ldr__place(p, "tokens", rows, sizeof(int32_t));
+    s->last = ldr__place_floats(p, "logits", w);
+    s->logits = ldr__place_floats(p, "logits", v);
+    ldr__backbone_place(p, &s->b, m, &s->shape, rows, 1, rows);
+    ldr__exec_place(p, &s->ex, m, LDR__MAX(ldr__shape_scratch(&s->shape, rows, (size_t)s->capacity), ldr__gemm_scratch(v, LDR__MAX(w, (size_t)m->embed_width))), s->b.chunk);
+}
+
+LDR__DEF ldr_session *ldr_session_create(const ldr_model *m, const ldr_ladder *l, int32_t capacity, ldr_error *err) {
+    ldr_error local;
+    ldr_session *s;
+    ldr__plan plan;
+    int32_t most = m ? m->positions - m->position_offset : 0;
+    int pass;
+    memset(&local, 0, sizeof local);
+    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    if (!m || (l && l->m != m) || capacity < 0 || capacity > most)
+        ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_session_create: no model, a ladder of another one, or room for %d tokens where the model has %d positions", capacity, most);
+    else if (!m->shape.causal || !m->ends.m[LDR__LM_OUT].data)
+        ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "a %s model does not say what comes next: %s", m->type, m->shape.causal ? "its files hold no language-model head" : "it is an encoder");
+    else if (l && (l->d.head != LDR_HEAD_WORDS || l->d.rung_count || l->d.beside || l->d.method == LDR_METHOD_PROMPT || l->d.method == LDR_METHOD_PREFIX))
+        ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "text comes from ladders of copies that were trained on words, not from other heads, narrow rungs, prompts or prefixes");
+    if (err->status) return NULL;
+    s = (ldr_session *)ldr__alloc(&m->alloc, sizeof *s);
+    if (!s) {
+        ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while opening a session");
+        return NULL;
+    }
+    memset(s, 0, sizeof *s);
+    s->m = m;
+    s->l = l;
+    s->capacity = capacity ? capacity : most;
+    s->blocks = l ? ldr__final_blocks(l) : m->layers;
+    s->shape = l && l->deep ? l->tuned_shape : m->shape;
+    s->ends = l ? ldr__tuned_ends(l) : m->ends;
+    memset(&plan, 0, sizeof plan);
+    plan.report = &s->memory;
+    for (pass = 0; pass < 2; pass++) {
+        if (pass && ldr__plan_begin(&plan, &m->alloc, err)) {
+            ldr__free(&m->alloc, s, sizeof *s);
+            return NULL;
+        }
+        ldr__session_layout(&plan, s);
+    }
+    s->plan_memory = plan.memory;
+    s->plan_size = plan.size;
+    return s;
+}
+
+LDR__DEF void ldr_session_free(ldr_session *s) {
+    if (!s) return;
+    ldr__plan_end(s->plan_memory, s->plan_size, &s->m->alloc);
+    ldr__free(&s->m->alloc, s, sizeof *s);
+}
+
+LDR__DEF ldr_memory ldr_session_memory(const ldr_session *s) {
+    ldr_memory none;
+    memset(&none, 0, sizeof none);
+    return s ? s->memory : none;
+}
+
+LDR__DEF int32_t ldr_session_length(const ldr_session *s) { return s ? s->length : 0; }
+
+LDR__DEF ldr_status ldr_session_rewind(ldr_session *s, int32_t length, ldr_error *err) {
+    if (!s || length < 0 || length > s->length) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_session_rewind: %d of %d tokens cannot be kept", length, s ? s->length : 0);
+    s->length = length;
+    return LDR_OK;
+}
+
+/* Up to LDR__READ tokens through all blocks; their states end in s->b.x. */
+static void ldr__session_run(ldr_session *s, const int32_t *ids, int32_t count) {
+    const ldr_model *m = s->m;
+    size_t each = (size_t)s->capacity * 2 * (size_t)(m->shape.kv_heads * m->shape.head_dim);
+    int32_t offsets[2], i;
+    ldr__tokens t;
+    memset(&t, 0, sizeof t);
+    offsets[0] = 0;
+    offsets[1] = count;
+    for (i = 0; i < count; i++) s->position[i] = s->length + i;
+    t.sequences = 1;
+    t.offsets = offsets;
+    t.position = s->position;
+    t.count = (size_t)count;
+    t.frequency = m->frequency;
+    t.past = (size_t)s->length;
+    ldr__embed_forward(&s->ex, m, &s->ends, s->b.x, s->b.embed, ids, NULL, &t);
+    for (i = 0; i < s->blocks; i++) {
+        int32_t layer = s->l && s->l->successors ? m->layers + i : i;
+        ldr__block block = s->l && s->l->deep && layer >= s->l->from ? ldr__tuned_block(s->l, layer) : ldr__run_block(m, layer);
+        t.kept = s->kept + (size_t)i * each;
+        ldr__frozen_forward(&s->ex, &s->b, &block, &s->shape, &t);
+        if (m->release && layer < m->layers) ldr__release_layer(m, layer);
+    }
+}
+
+/* scores of the last state. */
+static void ldr__session_logits(ldr_session *s, float *logits) {
+    const ldr_model *m = s->m;
+    size_t w = (size_t)m->shape.width, v = (size_t)m->vocabulary;
+    const float *x = s->last;
+    if (s->ends.v[LDR__FINAL]) ldr__norm_forward(&s->ex, s->b.x, NULL, s->last, s->ends.v[LDR__FINAL], s->ends.v[LDR__FINALB], 1, w, m->shape.norm, m->shape.eps);
+    if (s->ends.v[LDR__FINAL]) x = s->b.x;
+    ldr__linear_forward(&s->ex, logits, v, x, w, s->ends.m[LDR__LM_OUT], s->ends.v[LDR__LM_BIAS], 1, v, w);
+}
+
+LDR__DEF ldr_status ldr_session_read(ldr_session *s, float *logits, const int32_t *ids, int32_t count, ldr_error *err) {
+    size_t w = s ? (size_t)s->m->shape.width : 0;
+    int32_t at, n, i;
+    if (!s || !ids || count < 1) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_session_read: no session or no tokens");
+    if (count > s->capacity - s->length) return ldr__fail(err, LDR_LIMIT, LDR_NO_OFFSET, "the session has room for %d tokens and holds %d: %d more do not fit", s->capacity, s->length, count);
+    for (i = 0; i < count; i++)
+        if (ids[i] < 0 || ids[i] >= s->m->vocabulary) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "token %d has id %d, the vocabulary has %d", i, ids[i], s->m->vocabulary);
+    for (at = 0; at < count; at += n) {
+        n = LDR__MIN(count - at, LDR__READ);
+        ldr__session_run(s, ids + at, n);
+        memcpy(s->seen + s->length, ids + at, (size_t)n * sizeof *ids);
+        s->length += n;
+        memcpy(s->last, s->b.x + (size_t)(n - 1) * w, w * sizeof(float));
+    }
+    if (logits) ldr__session_logits(s, logits);
+    return LDR_OK;
+}
+
+/* Of the tokens with z >= least: how many, and the sum of exp(z - peak). */
+static double ldr__sample_mass(const float *z, int32_t n, float least, float peak, int32_t *count) {
+    double sum = 0;
+    int32_t i;
+    for (*count = 0, i = 0; i < n; i++)
+        if (z[i] >= least) {
+            sum += exp((double)z[i] - (double)peak);
+            ++*count;
+        }
+    return sum;
+}
+
+/* The largest number x with few(x): at least `count` tokens, or `mass` of the probability, lie at z >= x. By halving the bits of
+   floats, which are in the order of their numbers: no list of the vocabulary is sorted. */
+static float ldr__sample_least(const float *z, int32_t n, float peak, int32_t count, double mass) {
+    uint32_t low = 0, high = UINT32_MAX;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2 + 1, bits = middle & 0x80000000u ? middle & 0x7fffffffu : ~middle;
+        float x = ldr__float_from_bits(bits);
+        int32_t k = 0;
+        double sum = x - x != 0 ? 0 : ldr__sample_mass(z, n, x, peak, &k);
+        if (x - x != 0 ? bits >> 31 : (count ? k >= count : sum >= mass)) low = middle;
+        else high = middle - 1;
+    }
+    return ldr__float_from_bits(low & 0x80000000u ? low & 0x7fffffffu : ~low);
+}
+
+LDR__DEF int32_t ldr_sample(float *logits, int32_t n, const ldr_sampling *how, const int32_t *seen, int32_t count) {
+    ldr_sampling h;
+    float peak = -FLT_MAX, least = -FLT_MAX;
+    double sum, at;
+    int32_t i, k;
+    memset(&h, 0, sizeof h);
+    if (how) h = *how;
+    if (!logits || n < 1 || count < 0 || !(h.temperature >= 0) || h.top_k < 0 || !(h.top_p >= 0) || !(h.min_p >= 0 && h.min_p <= 1) || !(h.repetition >= 0)) return -1;
+    for (i = 0; i < n; i++) if (!(logits[i] - logits[i] == 0)) return -1;
+    for (i = 0; i < count && h.repetition > 0 && h.repetition != 1.0f; i++) {
+        for (k = 0; k < i && seen[k] != seen[i]; k++) {}                 /* a token counts once                     */
+        if (k == i && seen[i] >= 0 && seen[i] < n) logits[seen[i]] = logits[seen[i]] > 0 ? logits[seen[i]] / h.repetition : logits[seen[i]] * h.repetition;
+    }
+    if (h.temperature == 0) return ldr__argmax(logits, (size_t)n);
+    for (i = 0; i < n; i++) {
+        logits[i] = LDR__MAX(-FLT_MAX, LDR__MIN(FLT_MAX, logits[i] / h.temperature));
+        peak = LDR__MAX(peak, logits[i]);
+    }
+    if (h.top_k > 0 && h.top_k < n) least = ldr__sample_least(logits, n, peak, h.top_k, 0);
+    if (h.min_p > 0) least = LDR__MAX(least, (float)((double)peak + log((double)h.min_p)));
+    for (i = 0; i < n; i++) if (logits[i] < least) logits[i] = -FLT_MAX;
+    if (h.top_p > 0 && h.top_p < 1) least = LDR__MAX(least, ldr__sample_least(logits, n, peak, 0, (double)h.top_p * ldr__sample_mass(logits, n, least, peak, &k)));
+    sum = ldr__sample_mass(logits, n, least, peak, &k);
+    at = ldr__random_unit(ldr__stream(h.seed, LDR__STREAM_SAMPLE, 0), (uint64_t)count) * sum;
+    for (k = -1, i = 0; i < n; i++)
+        if (logits[i] >= least) {
+            k = i;
+            at -= exp((double)logits[i] - (double)peak);
+            if (at < 0) break;
+        }
+    return k;
+}
+
+LDR__DEF ldr_status ldr_generate(ldr_session *s, int32_t *out, int32_t *made, const int32_t *prompt, int32_t count, const ldr_generate_desc *desc, ldr_error *err) {
+    ldr_error local;
+    ldr_generate_desc d;
+    int32_t i, id, most, stop = 0;
+    memset(&local, 0, sizeof local);
+    memset(&d, 0, sizeof d);
+    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    if (desc) d = *desc;
+    if (!s || !out || !made || d.most < 0) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_generate: no session or no destination");
+    *made = 0;
+    if (ldr_session_read(s, s->logits, prompt, count, err)) return err->status;
+    most = LDR__MIN(d.most ? d.most : s->capacity, s->capacity - s->length + 1);
+    while (*made < most && !stop) {
+        id = ldr_sample(s->logits, s->m->vocabulary, &d.sampling, s->seen, s->length);
+        if (id < 0) return ldr__fail(err, LDR_NUMERIC, LDR_NO_OFFSET, "a score of the next token is not finite, or the sampling cannot be");
+        out[(*made)++] = id;
+        for (i = 0; i < s->m->end_count && !d.ignore_end; i++) stop |= s->m->ends_text[i] == id;
+        if (d.token && d.token(d.user, id)) stop = 1;
+        if (!stop && *made < most && ldr_session_read(s, s->logits, &id, 1, err)) return err->status;
+    }
+    return LDR_OK;
 }
 
 /* ======================================================================================
