@@ -391,6 +391,66 @@ TEST(a_published_classifier_is_used_and_continued) {
     CHECK(one_error_line());
 }
 
+/* A language model learns a text and answers, and says them when it is asked: the ladder beside it does. */
+TEST(a_ladder_learns_to_answer) {
+    tiny_spec s = tiny_default("gpt2");
+    char config[1200], path[LADDER_MAX_PATH], words[2000] = "{\"model\":{\"type\":\"WordLevel\",\"unk_token\":\"w0\",\"vocab\":{", *file, *text, *again;
+    size_t n, size;
+    int i;
+    NEED_PROGRAM();
+    EXPECT(0, "mkdir -p speaker");
+    for (i = 0; i < s.vocab; i++) sprintf(words + strlen(words), "%s\"w%d\":%d", i ? "," : "", i, i);
+    strcat(words, "}},\"pre_tokenizer\":{\"type\":\"WhitespaceSplit\"}}");
+    tiny_config(config, &s);
+    sprintf(config + strlen(config) - 1, ",\"eos_token_id\":30}");
+    file = tiny_weights(&s, &size);
+    full_path(path, "speaker/model.safetensors");
+    CHECK(put_file("speaker/config.json", config) && put_file("speaker/tokenizer.json", words) && ldr_test_write(path, file, size));
+    free(file);
+    EXPECT(0, "echo '\"w1 w2 w3\"' | $L generate --model speaker --max-new 5 --json");
+    text = slurp("out", &n);
+    CHECK(text && strncmp(text, "{\"ids\":[", 8) == 0 && strstr(text, "\"text\":\"w"));
+    EXPECT(0, "echo '1 2 3' | $L generate --model speaker --max-new 5 --ids");
+    free(text);
+    CHECK(put_file("ask.jsonl", "{\"prompt\":\"w1 w2\",\"completion\":\"w7 w8 w9\"}\n{\"prompt\":\"w3 w4\",\"completion\":\"w10 w11\"}\n"));
+    EXPECT(0, "$L train --model speaker --task instruct --train ask.jsonl --lr 1e-2 --epochs 80 --seed 1 --out speaker.ladder");
+    EXPECT(0, "printf 'w1 w2\\nw3 w4\\n' | $L generate --model speaker --ladder speaker.ladder --max-new 9");
+    text = slurp("out", &n);
+    CHECK_STR(text, "w7 w8 w9 w30\nw10 w11 w30\n");
+    free(text);
+    EXPECT(0, "printf '{\"ids\":[3,4]}\\n\"w1 w2\"\\n' | $L generate --model speaker --ladder speaker.ladder --max-new 9 --json");
+    text = slurp("out", &n);
+    CHECK_STR(text, "{\"ids\":[10,11,30],\"text\":\"w10 w11 w30\"}\n{\"ids\":[7,8,9,30],\"text\":\"w7 w8 w9 w30\"}\n");
+    free(text);
+    CHECK(put_file("tale.txt", "w1 w2 w3 w4 w5 w6 w7 w8 w9 w10 w11 w12\nw5 w6 w7 w8 w9 w10\n"));
+    EXPECT(0, "$L train --model speaker --task text --train tale.txt --dev tale.txt --max-len 8 --lr 1e-2 --epochs 150 --seed 1 --out tale.ladder");
+    EXPECT(0, "echo 'w1 w2 w3' | $L generate --model speaker --ladder tale.ladder --max-new 4");
+    text = slurp("out", &n);
+    CHECK_STR(text, "w4 w5 w6 w7\n");
+    free(text);
+    EXPECT(0, "$L eval --model speaker --ladder tale.ladder --data tale.txt");
+    for (i = 0; i < 2; i++) {                          /* one seed, one text */
+        EXPECT(0, "echo '4 5' | $L generate --model speaker --temperature 3 --top-k 20 --top-p 0.95 --min-p 0.01 --repetition 1.2 --seed %d --max-new 12 --ids", 5);
+        again = slurp("out", &n);
+        if (i) CHECK_STR(again, text);
+        if (i) free(text);
+        text = again;
+    }
+    free(text);
+    EXPECT(2, "echo w1 | $L generate --model speaker --top-k 3");
+    CHECK(put_file("empty.jsonl", "{\"prompt\":\"w1 w2\",\"completion\":\"\"}\n"));
+    EXPECT(1, "$L train --model speaker --task instruct --train empty.jsonl --out x.ladder");
+    CHECK(one_error_line());
+    EXPECT(1, "echo '{\"messages\":[]}' | $L generate --model speaker --json");
+    CHECK(one_error_line());
+    if (model_folder(path, "en-mini")) {
+        EXPECT(1, "echo hello | $L generate --model '%s'", path);
+        CHECK(one_error_line());
+        EXPECT(1, "$L train --model '%s' --task text --train tale.txt --out x.ladder", path);
+        CHECK(one_error_line());
+    }
+}
+
 /* One vector a text, as the model's own description of its sentence vectors has it. */
 TEST(sentence_models_pool_as_they_say) {
     static const char *const dirs[] = { "st-bge", "st-minilm", "st-max" };
@@ -800,7 +860,7 @@ TEST(entities_are_where_they_are_said_to_be) {
     CHECK(holds("err", "line 2"));
 }
 
-#define TESTS(X) X(usage_errors) X(help_and_version) X(bad_weight_files_fail) X(bad_data_files_fail) X(labels_that_training_never_saw) X(several_labels_a_text) X(tokenize_and_features) X(inspect_and_plan_are_json) X(the_plan_is_the_peak) X(inspect_lists_what_a_broken_model_holds) X(a_published_classifier_is_used_and_continued) X(sentence_models_pool_as_they_say) \
+#define TESTS(X) X(usage_errors) X(help_and_version) X(bad_weight_files_fail) X(bad_data_files_fail) X(labels_that_training_never_saw) X(several_labels_a_text) X(tokenize_and_features) X(inspect_and_plan_are_json) X(the_plan_is_the_peak) X(inspect_lists_what_a_broken_model_holds) X(a_published_classifier_is_used_and_continued) X(a_ladder_learns_to_answer) X(sentence_models_pool_as_they_say) \
     X(quantize_makes_a_whole_model) X(train_eval_predict) X(the_default_ladder_is_not_below_the_head) X(theseus_makes_a_smaller_model) X(same_seed_same_bytes) X(resume_changes_nothing) X(interrupt_and_resume_change_nothing) X(the_cache_lies_in_a_folder) X(numbers_are_predicted) \
     X(entities_have_character_offsets) X(task_files_are_understood) X(task_examples_are_counted) X(the_file_truncates) X(one_reader_for_all_commands) X(entities_are_where_they_are_said_to_be)
 
