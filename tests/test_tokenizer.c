@@ -522,11 +522,11 @@ TEST(model_directories) {
     ldr_tokenizer *t;
     NEED_DATA(path, "models/bert-fixtures/ner_bert");
     t = load_file(path);
-    CHECK_INT(t ? t->normalizers[0].flags[3] : -1, 1);
+    CHECK_INT(t ? t->parts[LDR__NORMALIZERS].steps[0].flags[3] : -1, 1);
     ldr_tokenizer_free(t);
     NEED_DATA(path, "models/bert-fixtures/random");
     t = load_file(path);
-    CHECK_INT(t ? t->normalizers[0].flags[3] + t->normalizers[0].flags[2] + t->normalizers[0].flags[1] : -1, 0);
+    CHECK_INT(t ? t->parts[LDR__NORMALIZERS].steps[0].flags[3] + t->parts[LDR__NORMALIZERS].steps[0].flags[2] + t->parts[LDR__NORMALIZERS].steps[0].flags[1] : -1, 0);
     ldr_tokenizer_free(t);
     NEED_DATA(path, "models/bert-fixtures/bert-tiny-hf-fixture");
     t = load_file(path);
