@@ -5376,8 +5376,9 @@ static uint32_t ldr__char_fold(uint32_t c) { return c == 0x17f ? 's' : c == 0x3c
 /* The blocks BERT sets apart with spaces: Han, and neither kana nor Hangul. */
 static int ldr__char_cjk(uint32_t c) {
     if (c < 0x3400) return 0;
-    return (c >= 0x4e00 && c <= 0x9fff) || c <= 0x4dbf || (c >= 0xf900 && c <= 0xfaff) || (c >= 0x20000 && c <= 0x2a6df) ||
+    return (c >= 0x4e00 && c <= 0x9fff) || c <= 0x4dbf || (c >= 0xf900 && c <= 0xfaff) ||
            /* the gap is the original's */
+           (c >= 0x20000 && c <= 0x2a6df) ||
            (c >= 0x2a700 && c <= 0x2ceaf && (c < 0x2b820 || c > 0x2b91f)) || (c >= 0x2f800 && c <= 0x2fa1f);
 }
 
@@ -5397,6 +5398,12 @@ LDR__INLINE uint32_t ldr__utf8_at(const char *s, int32_t *bytes) {
     const unsigned char *u = (const unsigned char *)s;
     *bytes = ldr__utf8_bytes(u[0]);
     return ldr__utf8_char(u, (size_t)*bytes);
+}
+/* Where s is no UTF-8 any more, or (nul) has a NUL; n: nowhere. */
+static size_t ldr__utf8_bad(const unsigned char *s, size_t n, int nul) {
+    size_t i = 0, step = 1;
+    for (; i < n && step; i += step) step = nul && !s[i] ? 0 : ldr__utf8_length(s + i, n - i);
+    return i;
 }
 static int32_t ldr__utf8_before(const char *s, int32_t at) {
     do at--;
@@ -5439,7 +5446,7 @@ typedef struct ldr__part_row {
     const char *name;
     void (*normalize)(ldr__norm *, const ldr__step *);
     void (*split)(ldr__cutting *, const ldr__step *, int, const ldr__view *);
-    void (*decode)(ldr__lines *, const ldr__step *, int32_t, const char *, int32_t);
+    void (*decode)(ldr__lines *, const char *, int32_t);
     void (*more)(ldr__reading *, ldr__step *, int32_t);
     ldr__key keys[5];
 } ldr__part_row;
@@ -5787,6 +5794,20 @@ static void ldr__cut_fail(ldr__cutting *c, ldr_status status, const char *why) {
     c->why = why;
 }
 
+static int ldr__cutting_begin(ldr__cutting *c, const ldr_tokenizer *t, ldr_encoding *out) {
+    memset(c, 0, sizeof *c);
+    c->t = t;
+    c->out = out;
+    if (!out->work) {
+        out->work = ldr__alloc(&out->alloc, sizeof *c->w);
+        if (out->work) memset(out->work, 0, sizeof *c->w);
+        else ldr__cut_fail(c, LDR_MEMORY, "out of memory");
+    }
+    c->w = (ldr__work *)out->work;
+    if (c->w) c->w->surface_used = 0;
+    return c->w != NULL;
+}
+
 /* At least `bytes` bytes of one kind; what was there stays. NULL: out of memory. */
 static void *ldr__room(ldr__cutting *c, int which, size_t bytes) {
     ldr__work *w = c->w;
@@ -5799,20 +5820,16 @@ static size_t ldr__str_bytes(int32_t room) { return (size_t)room * (2 * sizeof(i
 
 /* Room for `more` bytes behind what is there. */
 static int ldr__str_room(ldr__cutting *c, ldr__str *s, int32_t more) {
-    int32_t room;
-    int32_t *block;
+    int32_t room, *block;
     if (s->room - s->size >= more) return 1;
     if (s->size > INT32_MAX / 4 || more > INT32_MAX / 4) {
         ldr__cut_fail(c, LDR_LIMIT, "normalised text of more than 512 MB; encode it in parts");
         return 0;
     }
-    room = LDR__MAX(s->size * 2, s->size + more);
-    if (room < 256) room = 256;
+    room = LDR__MAX(LDR__MAX(s->size * 2, s->size + more), 256);
     block = (int32_t *)ldr__alloc(&c->out->alloc, ldr__str_bytes(room));
-    if (!block) {
-        ldr__cut_fail(c, LDR_MEMORY, "out of memory");
-        return 0;
-    }
+    if (!block) ldr__cut_fail(c, LDR_MEMORY, "out of memory");
+    if (!block) return 0;
     if (s->size) {
         memcpy(block, s->begin, (size_t)s->size * sizeof *block);
         memcpy(block + room, s->end, (size_t)s->size * sizeof *block);
@@ -6006,9 +6023,9 @@ static void ldr__form_compose(ldr__form *f, const ldr__mark *m) {
     size_t i;
     uint32_t whole;
     if (!f->any) {
-        if (m->rank) ldr__put(f->p, m->c, m->change);
+        if (m->rank || !f->compose) ldr__put(f->p, m->c, m->change);
         else f->starter = *m;
-        f->any = !m->rank;
+        f->any = !m->rank && f->compose;
         return;
     }
     whole = f->last < 0 || f->last < m->rank ? ldr__compose(f->starter.c, m->c) : 0;
@@ -6049,10 +6066,7 @@ static void ldr__form_flush(ldr__form *f) {
             for (k = i; k > 0 && list[k - 1].rank > m.rank; k--) list[k] = list[k - 1];
             list[k] = m;
         }
-    for (i = 0; i < n; i++) {
-        if (f->compose) ldr__form_compose(f, &list[i]);
-        else ldr__put(f->p, list[i].c, list[i].change);
-    }
+    for (i = 0; i < n; i++) ldr__form_compose(f, &list[i]);
 }
 
 /* Characters of which no normal form changes anything unless a mark follows. */
@@ -6084,8 +6098,7 @@ static void ldr__normalize_form(ldr__norm *p, const ldr__step *part) {
             m.rank = ldr__char_class(out[i]);
             if (!m.rank && f.marks) ldr__form_flush(&f);
             if (m.rank) ldr__form_push(&f, LDR__ROOM_MARKS, &f.marks, &m);
-            else if (f.compose) ldr__form_compose(&f, &m);
-            else ldr__put(p, m.c, m.change);
+            else ldr__form_compose(&f, &m);
         }
     }
     ldr__form_flush(&f);
@@ -6123,35 +6136,28 @@ static const char *ldr__map_find(const ldr__step *m, const char *s, int32_t n, i
     return found;
 }
 
-/* `count` characters of the text become those of `by`: the original counts the surplus ones as new, and takes what is
+/* `chars` characters of the text become those of `by`: the original counts the surplus ones as new, and takes what is
    missing from the last one it put, which may be one of before. */
-static void ldr__put_mapped(ldr__norm *p, const char *by, int32_t chars, ldr__mark *last) {
-    int32_t n = 0, bytes, k, total = (int32_t)strlen(by);
+static void ldr__put_mapped(ldr__norm *p, const char *by, int32_t total, int32_t chars, ldr__mark *last) {
+    int32_t n = 0, bytes, k;
     for (k = 0; k < total; k += ldr__utf8_bytes((unsigned char)by[k])) n++;
     if (n < chars && n == 0) last->change += n - chars;
     for (k = 0; k < n; k++, by += bytes) {
-        uint32_t ch = ldr__utf8_at(by, &bytes);
         if (last->rank) ldr__put(p, last->c, last->change);
-        last->c = ch;
+        last->c = ldr__utf8_at(by, &bytes);
         last->change = k >= chars ? 1 : k == n - 1 && n < chars ? n - chars : 0;
         last->rank = 1;
     }
 }
 
-/* What one character becomes, put; ASCII by table. */
-static void ldr__map_char(ldr__norm *p, const ldr__step *m, const char *s, int32_t n, ldr__mark *last) {
-    const char *by = NULL;
+/* What n bytes, of so many characters, become: 0 if several together become nothing known. ASCII by table. */
+static int ldr__map_some(ldr__norm *p, const ldr__step *m, const char *s, int32_t n, int32_t chars, ldr__mark *last) {
     int32_t bytes;
-    if (n > 1 || m->single[(unsigned char)*s] < 0) by = ldr__map_find(m, s, n, 0, &bytes);
-    if (by) {
-        p->same = 0;
-        ldr__put_mapped(p, by, 1, last);
-        return;
-    }
-    if (last->rank) ldr__put(p, last->c, last->change);
-    last->c = ldr__utf8_at(s, &bytes);
-    last->change = 0;
-    last->rank = 1;
+    const char *by = n > 1 || m->single[(unsigned char)*s] < 0 ? ldr__map_find(m, s, n, 0, &bytes) : NULL;
+    if (!by && chars > 1) return 0;
+    if (by) p->same = 0;
+    ldr__put_mapped(p, by ? by : s, by ? (int32_t)strlen(by) : n, chars, last);
+    return 1;
 }
 
 /* The end of the grapheme that starts at `at`: what joins, and what jamo, prepended signs and line ends have of their
@@ -6187,31 +6193,20 @@ static int32_t ldr__grapheme(const char *s, int32_t n, int32_t at, int32_t *char
 
 /* As Hugging Face does it: a grapheme of less than 6 bytes becomes what its shortest known beginning becomes. */
 static void ldr__normalize_map(ldr__norm *p, const ldr__step *m) {
-    int32_t at, to, chars, bytes, n;
+    int32_t at, to, chars, n;
     ldr__mark last;
-    last.rank = 0;
-    last.c = 0;
-    last.change = 0;
+    memset(&last, 0, sizeof last);
     p->same = 1;
     for (at = 0; at < p->in.size && !p->c->status; at = to) {
-        const char *s = p->in.text + at, *by;
-        if ((unsigned char)*s < 0x80 && (at + 1 == p->in.size || ((unsigned char)s[1] < 0x80 && *s != '\r'))) {
-            to = at + 1;
-            ldr__map_char(p, m, s, 1, &last);
-            continue;
-        }
-        to = ldr__grapheme(p->in.text, p->in.size, at, &chars);
-        if (chars > 1 && to - at < 6) {
-            by = ldr__map_find(m, s, to - at, 0, &bytes);
-            if (by) {
-                p->same = 0;
-                ldr__put_mapped(p, by, chars, &last);
-                continue;
-            }
-        }
+        const char *s = p->in.text + at;
+        to = at + 1;
+        chars = 1;
+        if ((unsigned char)*s >= 0x80 || (to < p->in.size && ((unsigned char)s[1] >= 0x80 || *s == '\r')))
+            to = ldr__grapheme(p->in.text, p->in.size, at, &chars);
+        if (chars > 1 && to - at < 6 && ldr__map_some(p, m, s, to - at, chars, &last)) continue;
         for (; s < p->in.text + to; s += n) {
             n = ldr__utf8_bytes((unsigned char)*s);
-            ldr__map_char(p, m, s, n, &last);
+            ldr__map_some(p, m, s, n, 1, &last);
         }
     }
     if (last.rank) ldr__put(p, last.c, last.change);
@@ -6737,14 +6732,12 @@ static const int32_t *ldr__regex_compile(ldr_tokenizer *t, ldr__string pattern, 
     r.n = pattern.bytes;
     r.room = LDR__RX_SIZE;
     r.code = (int32_t *)ldr__alloc(&t->alloc, LDR__RX_SIZE * sizeof *r.code);
-    if (!r.code) {
-        ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory for a regular expression");
-        return NULL;
+    if (r.code) {
+        ldr__rx_alternatives(&r);
+        if (r.at < r.n) ldr__rx_fail(&r, "has a ) without (");
+        ldr__rx_put(&r, LDR__RX_ACCEPT);
     }
-    ldr__rx_alternatives(&r);
-    if (r.at < r.n) ldr__rx_fail(&r, "has a ) without (");
-    ldr__rx_put(&r, LDR__RX_ACCEPT);
-    program = r.why ? NULL : (int32_t *)ldr__tokenizer_keep(t, (size_t)r.used * sizeof *program);
+    program = r.why || !r.code ? NULL : (int32_t *)ldr__tokenizer_keep(t, (size_t)r.used * sizeof *program);
     if (program) memcpy(program, r.code, (size_t)r.used * sizeof *program);
     ldr__free(&t->alloc, r.code, LDR__RX_SIZE * sizeof *r.code);
     if (r.why) ldr__fail(err, LDR_UNSUPPORTED, offset, "the regular expression %s (byte %d of it)", r.why,
@@ -6788,15 +6781,15 @@ static int ldr__regex_place(int32_t what, const char *s, int32_t n, int32_t at) 
 /* A place to go on from when what was tried fails. least >= 0: a run of characters from `least` on, now up to `at`. */
 typedef struct ldr__frame { const int32_t *pc; int32_t at, least, most; } ldr__frame;
 
-static ldr__frame *ldr__regex_push(ldr__cutting *c, int32_t *frames, const int32_t *pc, int32_t at, int32_t least) {
+static void ldr__regex_push(ldr__cutting *c, int32_t *frames, const int32_t *pc, int32_t at, int32_t least,
+        int32_t most) {
     ldr__frame *f = (ldr__frame *)ldr__room(c, LDR__ROOM_FRAMES, ((size_t)*frames + 1) * sizeof *f);
-    if (!f) return NULL;
+    if (!f) return;
     f += (*frames)++;
     f->pc = pc;
     f->at = at;
     f->least = least;
-    f->most = -1;
-    return f;
+    f->most = most;
 }
 
 static int32_t ldr__regex_match(ldr__cutting *c, const int32_t *pc, const char *s, int32_t n, int32_t at, int32_t base);
@@ -6816,17 +6809,13 @@ static int32_t ldr__regex_look(ldr__cutting *c, const int32_t *pc, const char *s
 static int32_t ldr__regex_run(ldr__cutting *c, const int32_t *pc, const int32_t *next, const char *s, int32_t n,
         int32_t at, int32_t *frames) {
     int32_t kind = pc[1], least = pc[2], most = kind == LDR__RUN_LAZY ? pc[2] : pc[3], k = 0, bytes = 0, from = at;
-    ldr__frame *f;
     for (; k < most && ldr__regex_one(pc + 4, s, n, at, &bytes); k++) {
         at += bytes;
         if (k + 1 == least) from = at;
     }
     if (k < least) return -1;
-    if (kind == LDR__RUN_GREEDY && at > from) ldr__regex_push(c, frames, next, at, from);
-    if (kind == LDR__RUN_LAZY && k < pc[3]) {
-        f = ldr__regex_push(c, frames, pc, at, -2);
-        if (f) f->most = pc[3] - k;
-    }
+    if (kind == LDR__RUN_GREEDY && at > from) ldr__regex_push(c, frames, next, at, from, -1);
+    if (kind == LDR__RUN_LAZY && k < pc[3]) ldr__regex_push(c, frames, pc, at, -2, pc[3] - k);
     c->steps -= k / 8;
     return at;
 }
@@ -6881,7 +6870,7 @@ static int32_t ldr__regex_match(ldr__cutting *c, const int32_t *pc, const char *
             break;
         }
         case LDR__RX_SPLIT: case LDR__RX_RSPLIT:
-            ldr__regex_push(c, &frames, pc[0] == LDR__RX_SPLIT ? pc + pc[1] : pc + 2, at, -1);
+            ldr__regex_push(c, &frames, pc[0] == LDR__RX_SPLIT ? pc + pc[1] : pc + 2, at, -1, -1);
             pc = pc[0] == LDR__RX_SPLIT ? pc + 2 : pc + pc[1];
             to = at;
             break;
@@ -7138,18 +7127,22 @@ LDR__DEF void ldr_encoding_free(ldr_encoding *e) {
     memset(e, 0, sizeof *e);
 }
 
+LDR__INLINE void ldr__token_set(ldr_encoding *e, int32_t at, int32_t id, int32_t type, int32_t text, int32_t begin,
+        int32_t end) {
+    e->ids[at] = id;
+    e->segments[at] = type;
+    e->text[at] = text;
+    e->begin[at] = begin;
+    e->end[at] = end;
+    e->surface[at] = -1;
+}
+
 static void ldr__emit(ldr__cutting *c, int32_t id, int32_t text, int32_t begin, int32_t end) {
     ldr_encoding *out = c->out;
     if (out->count == out->capacity && !c->status && ldr__encoding_grow(out, out->count + 1))
         ldr__cut_fail(c, LDR_MEMORY, "out of memory");
     if (c->status) return;
-    out->ids[out->count] = id;
-    out->segments[out->count] = c->which;
-    out->text[out->count] = text;
-    out->begin[out->count] = begin;
-    out->end[out->count] = end;
-    out->surface[out->count] = -1;
-    out->count++;
+    ldr__token_set(out, out->count++, id, c->which, text, begin, end);
 }
 
 /* Bytes from..to of the view as a token. */
@@ -7318,6 +7311,15 @@ static uint64_t ldr__heap_pop(uint64_t *heap, size_t *n) {
     return top;
 }
 
+/* The pair of symbol i and the next one, if there are these and they may be joined. */
+LDR__INLINE void ldr__heap_pair(uint64_t *heap, size_t *n, const ldr_tokenizer *t, const char *text,
+        const ldr__symbol *s, int32_t i) {
+    ldr__pair p;
+    if (i < 0 || s[i].next < 0) return;
+    p = ldr__pair_find(t, text, &s[i], &s[s[i].next]);
+    if (p.rank != LDR__NO_RANK) ldr__heap_push(heap, n, (uint64_t)p.rank << 32 | (uint32_t)i);
+}
+
 /* Many symbols: a heap of pairs (rank, place), of which those that are no more are passed over. */
 static int32_t ldr__bpe_long(ldr__cutting *c, const char *text, ldr__symbol *s, int32_t n) {
     uint64_t *heap = (uint64_t *)ldr__room(c, LDR__ROOM_HEAP, (size_t)n * 3 * sizeof *heap), top;
@@ -7325,12 +7327,9 @@ static int32_t ldr__bpe_long(ldr__cutting *c, const char *text, ldr__symbol *s, 
     int32_t i, k;
     if (!heap) return n;
     for (i = 0; i < n; i++) {
-        ldr__pair p;
         s[i].before = i - 1;
         s[i].next = i + 1 < n ? i + 1 : -1;
-        if (i + 1 == n) break;
-        p = ldr__pair_find(c->t, text, &s[i], &s[i + 1]);
-        if (p.rank != LDR__NO_RANK) ldr__heap_push(heap, &count, (uint64_t)p.rank << 32 | (uint32_t)i);
+        ldr__heap_pair(heap, &count, c->t, text, s, i);
     }
     while (count) {
         ldr__pair p;
@@ -7345,14 +7344,8 @@ static int32_t ldr__bpe_long(ldr__cutting *c, const char *text, ldr__symbol *s, 
         s[i].next = s[k].next;
         s[k].bytes = 0;
         if (s[i].next >= 0) s[s[i].next].before = i;
-        if (s[i].before >= 0) {
-            p = ldr__pair_find(c->t, text, &s[s[i].before], &s[i]);
-            if (p.rank != LDR__NO_RANK) ldr__heap_push(heap, &count, (uint64_t)p.rank << 32 | (uint32_t)s[i].before);
-        }
-        if (s[i].next >= 0) {
-            p = ldr__pair_find(c->t, text, &s[i], &s[s[i].next]);
-            if (p.rank != LDR__NO_RANK) ldr__heap_push(heap, &count, (uint64_t)p.rank << 32 | (uint32_t)i);
-        }
+        ldr__heap_pair(heap, &count, c->t, text, s, s[i].before);
+        ldr__heap_pair(heap, &count, c->t, text, s, i);
     }
     for (i = k = 0; i >= 0; i = s[i].next) s[k++] = s[i];
     return k;
@@ -7602,6 +7595,12 @@ static void ldr__text_load(ldr__cutting *c, ldr__str *out, const unsigned char *
 
 typedef struct ldr__hit { int32_t begin, end, next; const ldr__added *token; } ldr__hit;
 
+/* The bytes of the white space at s[at], which may be no UTF-8: 0 for none. */
+static int32_t ldr__white_at(const char *s, int32_t n, int32_t at) {
+    int32_t bytes = (int32_t)ldr__utf8_length((const unsigned char *)s + at, (size_t)(n - at));
+    return bytes && ldr__char_white(ldr__utf8_char((const unsigned char *)s + at, (size_t)bytes)) ? bytes : 0;
+}
+
 /* The next added token of s from hit->next on, with the blanks it takes along but not those before `taken`. */
 static int ldr__added_find(const ldr_tokenizer *t, const ldr__trie *trie, const char *s, int32_t n, int32_t taken,
         ldr__hit *hit) {
@@ -7622,12 +7621,9 @@ static int ldr__added_find(const ldr_tokenizer *t, const ldr__trie *trie, const 
                 ldr__regex_word(s, n, i + bytes))) continue;
         for (; a->lstrip && hit->begin > taken; hit->begin = k) {
             k = ldr__utf8_before(s, hit->begin);
-            if (!ldr__utf8_length((const unsigned char *)s + k, (size_t)(n - k)) ||
-                    !ldr__char_white(ldr__utf8_at(s + k, &bytes))) break;
+            if (!ldr__white_at(s, n, k)) break;
         }
-        for (; a->rstrip && hit->end < n; hit->end += bytes)
-            if (!ldr__utf8_length((const unsigned char *)s + hit->end, (size_t)(n - hit->end)) ||
-                    !ldr__char_white(ldr__utf8_at(s + hit->end, &bytes))) break;
+        if (a->rstrip) while (hit->end < n && (bytes = ldr__white_at(s, n, hit->end)) > 0) hit->end += bytes;
         hit->token = a;
         return 1;
     }
@@ -7785,12 +7781,7 @@ static void ldr__encode_template(ldr__cutting *c, const ldr__template *m, int32_
     for (i = m->count - 1; i >= 0; i--) {                /* from the end, so that nothing is overwritten */
         const ldr__template_item *item = &m->items[i];
         if (item->sequence < 0) {
-            if (!special) continue;
-            at--;
-            e->ids[at] = item->id;
-            e->segments[at] = item->type;
-            e->text[at] = e->surface[at] = -1;
-            e->begin[at] = e->end[at] = 0;
+            if (special) ldr__token_set(e, --at, item->id, item->type, -1, 0, 0);
             continue;
         }
         n = item->sequence ? n2 : n1;
@@ -7863,20 +7854,8 @@ LDR__DEF ldr_status ldr_tokenizer_encode_with(const ldr_tokenizer *t, ldr_encodi
     status = ldr__encode_check(t, out, text, size, text2, size2, &d, err);
     if (out) out->count = out->cut = 0;
     if (status) return status;
-    memset(&c, 0, sizeof c);
     if (!out->capacity && !out->work && !out->alloc.alloc_fn) out->alloc = t->alloc;
-    if (!out->work) {
-        out->work = ldr__alloc(&out->alloc, sizeof(ldr__work));
-        if (!out->work)
-            return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while encoding a text of %U bytes",
-                    (uint64_t)size + size2);
-        memset(out->work, 0, sizeof(ldr__work));
-    }
-    c.t = t;
-    c.out = out;
-    c.w = (ldr__work *)out->work;
-    c.w->surface_used = 0;
-    ldr__encode_both(&c, text, size, text2, size2, &d);
+    if (ldr__cutting_begin(&c, t, out)) ldr__encode_both(&c, text, size, text2, size2, &d);
     if (!c.status) return LDR_OK;
     out->count = 0;
     return ldr__fail(err, c.status, LDR_NO_OFFSET, "%s (while encoding a text of %U bytes)", c.why,
@@ -7911,6 +7890,8 @@ LDR__DEF const char *ldr_encoding_piece(const ldr_tokenizer *t, const ldr_encodi
 /* The tokens' texts on their way through the decoders: line i is text + ends[i - 1] up to ends[i]. */
 struct ldr__lines {
     const ldr_allocator *alloc;
+    const ldr__step *p;                /* of the decoder under way                            */
+    int32_t  place;                    /* the line it is at                                   */
     void    *text, *ends;              /* of char and of int32_t                              */
     size_t   used, room, ends_room;
     int32_t  count;
@@ -7976,46 +7957,42 @@ static void ldr__lines_cleanup(ldr__lines *l, size_t start) {
     }
 }
 
-static void ldr__decode_wordpiece(ldr__lines *l, const ldr__step *p, int32_t i, const char *s, int32_t n) {
+static void ldr__decode_wordpiece(ldr__lines *l, const char *s, int32_t n) {
     size_t start = l->used;
-    int32_t inside = i && ldr__starts_with(s, n, p->a) ? p->a.bytes : 0;
-    if (i && !inside && p->a.bytes) ldr__lines_put(l, " ", 1);
+    int32_t inside = l->place && ldr__starts_with(s, n, l->p->a) ? l->p->a.bytes : 0;
+    if (l->place && !inside && l->p->a.bytes) ldr__lines_put(l, " ", 1);
     ldr__lines_put(l, s + inside, (size_t)(n - inside));
-    if (p->flags[0]) ldr__lines_cleanup(l, start);
+    if (l->p->flags[0]) ldr__lines_cleanup(l, start);
     ldr__lines_end(l);
 }
 
-/* a becomes b, but nothing in the last token (invert: i is -1 there) or (flags[0]) in the first. */
-static void ldr__decode_replace(ldr__lines *l, const ldr__step *p, int32_t i, const char *s, int32_t n) {
-    ldr__lines_replace(l, s, n, p->a, i < 0 || (i == 0 && p->flags[0]) ? ldr__string_of("") : p->b);
+/* a becomes b, but nothing in the last token (invert: its place is -1) or (flags[0]) in the first. */
+static void ldr__decode_replace(ldr__lines *l, const char *s, int32_t n) {
+    int nothing = l->place < 0 || (l->place == 0 && l->p->flags[0]);
+    ldr__lines_replace(l, s, n, l->p->a, nothing ? ldr__string_of("") : l->p->b);
     ldr__lines_end(l);
 }
 
-static void ldr__decode_strip(ldr__lines *l, const ldr__step *p, int32_t i, const char *s, int32_t n) {
+static void ldr__decode_strip(ldr__lines *l, const char *s, int32_t n) {
+    ldr__string a = l->p->a;
     int32_t k;
-    (void)i;
-    for (k = 0; k < p->flags[0] && ldr__starts_with(s, n, p->a); k++) {
-        s += p->a.bytes;
-        n -= p->a.bytes;
+    for (k = 0; k < l->p->flags[0] && ldr__starts_with(s, n, a); k++) {
+        s += a.bytes;
+        n -= a.bytes;
     }
-    for (k = 0; k < p->flags[1] && n >= p->a.bytes && ldr__starts_with(s + n - p->a.bytes, p->a.bytes, p->a); k++)
-        n -= p->a.bytes;
+    for (k = 0; k < l->p->flags[1] && n >= a.bytes && ldr__starts_with(s + n - a.bytes, a.bytes, a); k++) n -= a.bytes;
     ldr__lines_put(l, s, (size_t)n);
     ldr__lines_end(l);
 }
 
-static void ldr__decode_fuse(ldr__lines *l, const ldr__step *p, int32_t i, const char *s, int32_t n) {
-    (void)p;
-    (void)i;
+static void ldr__decode_fuse(ldr__lines *l, const char *s, int32_t n) {
     ldr__lines_put(l, s, (size_t)n);
 }
 
 /* The bytes that characters stand for; a token with a character that stands for none is its own bytes. */
-static void ldr__decode_bytes(ldr__lines *l, const ldr__step *p, int32_t i, const char *s, int32_t n) {
+static void ldr__decode_bytes(ldr__lines *l, const char *s, int32_t n) {
     int32_t k, bytes;
     int all = 1;
-    (void)p;
-    (void)i;
     for (k = 0; k < n && all; k += bytes) all = ldr__char_byte(ldr__utf8_at(s + k, &bytes)) >= 0;
     for (k = 0; k < n && all; k += bytes) {
         char byte = (char)ldr__char_byte(ldr__utf8_at(s + k, &bytes));
@@ -8027,21 +8004,19 @@ static void ldr__decode_bytes(ldr__lines *l, const ldr__step *p, int32_t i, cons
 /* A run of <0x..>: its bytes if they are UTF-8, else U+FFFD for each. */
 static void ldr__decode_fallback_end(ldr__lines *l) {
     const unsigned char *run = l->text ? (const unsigned char *)l->text + l->used - l->pending_used : NULL;
-    size_t i, n = 1, bytes = l->pending_used;
+    size_t i, bytes = l->pending_used;
+    int good = !bytes || ldr__utf8_bad(run, bytes, 0) == bytes;
     l->pending_used = 0;
-    for (i = 0; i < bytes && n; i += n) n = ldr__utf8_length(run + i, bytes - i);
-    if (bytes && n) ldr__lines_end(l);
-    if (bytes && !n) l->used -= bytes;
-    for (i = 0; i < bytes && !n; i++) {
+    if (bytes && good) ldr__lines_end(l);
+    if (!good) l->used -= bytes;
+    for (i = 0; i < bytes && !good; i++) {
         ldr__lines_put(l, "\xef\xbf\xbd", 3);
         ldr__lines_end(l);
     }
 }
 
-static void ldr__decode_fallback(ldr__lines *l, const ldr__step *p, int32_t i, const char *s, int32_t n) {
+static void ldr__decode_fallback(ldr__lines *l, const char *s, int32_t n) {
     int high = -1, low = -1;
-    (void)p;
-    (void)i;
     if (n == 6 && memcmp(s, "<0x", 3) == 0 && s[5] == '>') {
         high = ldr__hex_digit(s[3]);
         low = ldr__hex_digit(s[4]);
@@ -8058,14 +8033,13 @@ static void ldr__decode_fallback(ldr__lines *l, const ldr__step *p, int32_t i, c
 }
 
 /* Connectionist temporal classification: neighbours that are equal count once, the padding token is nothing. */
-static void ldr__decode_ctc(ldr__lines *l, const ldr__step *p, int32_t i, const char *s, int32_t n) {
+static void ldr__decode_ctc(ldr__lines *l, const char *s, int32_t n) {
     size_t start = l->used;
-    (void)i;
-    if (n == p->a.bytes && memcmp(s, p->a.text, (size_t)n) == 0) return;
-    if (p->flags[0]) {
-        ldr__lines_replace(l, s, n, p->b, ldr__string_of(" "));
+    if (n == l->p->a.bytes && memcmp(s, l->p->a.text, (size_t)n) == 0) return;
+    if (l->p->flags[0]) {
+        ldr__lines_replace(l, s, n, l->p->b, ldr__string_of(" "));
         ldr__lines_cleanup(l, start);
-    } else ldr__lines_replace(l, s, n, p->a, ldr__string_of(""));
+    } else ldr__lines_replace(l, s, n, l->p->a, ldr__string_of(""));
     if (l->used > start) ldr__lines_end(l);
 }
 
@@ -8101,11 +8075,13 @@ static void ldr__decode_part(ldr__lines *out, const ldr__lines *in, const ldr__s
     int32_t i, from = 0, n, before = -1;
     out->used = out->pending_used = 0;
     out->count = 0;
+    out->p = p;
     for (i = 0; i < in->count && !out->failed; before = n, from += n, i++) {
         const char *s = in->text ? (const char *)in->text + from : "";
         n = ldr__lines_at(in, i) - from;
         if (p->part->decode == ldr__decode_ctc && n == before && memcmp(s, s - n, (size_t)n) == 0) continue;
-        p->part->decode(out, p, p->invert && i + 1 == in->count ? -1 : i, s, n);
+        out->place = p->invert && i + 1 == in->count ? -1 : i;
+        p->part->decode(out, s, n);
     }
     if (p->part->decode == ldr__decode_fallback) ldr__decode_fallback_end(out);
     if (p->part->decode == ldr__decode_fuse || p->part->decode == ldr__decode_bytes) ldr__lines_end(out);
@@ -8398,12 +8374,8 @@ static ldr_status ldr__map_open(ldr__step *p, const unsigned char *bytes, size_t
         if (leaf >= p->unit_count || value >= (uint32_t)p->a.bytes)
             return ldr__fail(err, LDR_FORMAT, offset, "entry %U of the map of characters leads outside", (uint64_t)i);
     }
-    for (i = 0; i < (uint32_t)p->a.bytes;) {
-        size_t bytes_left = (size_t)p->a.bytes - i,
-                step = ldr__utf8_length((const unsigned char *)p->a.text + i, bytes_left);
-        if (!step) return ldr__fail(err, LDR_FORMAT, offset, "the texts of the map of characters are not UTF-8");
-        i += (uint32_t)step;
-    }
+    if (ldr__utf8_bad((const unsigned char *)p->a.text, (size_t)p->a.bytes, 0) < (size_t)p->a.bytes)
+        return ldr__fail(err, LDR_FORMAT, offset, "the texts of the map of characters are not UTF-8");
     for (i = 0; i < 128; i++) {
         c = (char)i;
         p->single[i] = (int16_t)(i && ldr__map_find(p, &c, 1, 0, &used) ? -1 : 0);
@@ -8435,8 +8407,9 @@ static void ldr__read_map(ldr__reading *r, ldr__step *p, int32_t node) {
 
 #define LDR__RUN_NORMALIZE(name) ldr__normalize_##name, NULL, NULL
 static const ldr__part_row ldr__normalizers[] = {
-    { "BertNormalizer", LDR__RUN_NORMALIZE(bert), NULL, { LDR__FLAG("clean_text", 0, 1),
-            LDR__FLAG("handle_chinese_chars", 1, 1), LDR__FLAG("lowercase", 3, 1), LDR__FLAG("strip_accents", 2, -1) } },
+    { "BertNormalizer", LDR__RUN_NORMALIZE(bert), NULL,
+            { LDR__FLAG("clean_text", 0, 1), LDR__FLAG("handle_chinese_chars", 1, 1), LDR__FLAG("lowercase", 3, 1),
+            LDR__FLAG("strip_accents", 2, -1) } },
     { "NFD", LDR__RUN_NORMALIZE(form), NULL, { LDR__FLAG(NULL, 0, 0) } },
     { "NFKD", LDR__RUN_NORMALIZE(form), NULL, { LDR__FLAG(NULL, 0, 1) } },
     { "NFC", LDR__RUN_NORMALIZE(form), NULL, { LDR__FLAG(NULL, 1, 1) } },
@@ -8487,7 +8460,8 @@ static const ldr__part_row ldr__splitters[] = {
     { "ByteLevel", LDR__RUN_SPLIT(bytes), ldr__more_bytes,
             { LDR__FLAG("add_prefix_space", 0, 1), LDR__FLAG("use_regex", 1, 1) } },
     { "Split", LDR__RUN_SPLIT(find), NULL,
-            { LDR__KEY(NULL, PATTERN, 0), LDR__KEY("behavior", BEHAVIOUR, LDR__ISOLATED), LDR__KEY("invert", INVERT, 0) } },
+            { LDR__KEY(NULL, PATTERN, 0), LDR__KEY("behavior", BEHAVIOUR, LDR__ISOLATED),
+            LDR__KEY("invert", INVERT, 0) } },
     { "Digits", LDR__RUN_SPLIT(find), NULL,
             { LDR__KEY(NULL, FIND, LDR__FIND_NUMBER), LDR__KEY("individual_digits", SINGLE, 0) } },
     { "Punctuation", LDR__RUN_SPLIT(find), NULL,
@@ -8576,7 +8550,7 @@ static void ldr__template_add(ldr__reading *r, ldr__template *m, int32_t sequenc
     m->added += sequence < 0;
 }
 
-/* A template by its shape: A and B are the texts, c and s the tokens where they are (not -1), a digit is the type of all
+/* A template by its shape: A and B are the texts, c and s the tokens unless they are -1, a digit is the type of all
    that follows. */
 static void ldr__template_put(ldr__reading *r, ldr__template *m, const char *shape, int32_t cls, int32_t sep) {
     int32_t type = 0;
@@ -8607,9 +8581,10 @@ static int32_t ldr__read_token_pair(ldr__reading *r, int32_t node, const char *k
 
 /* A list of the template, which takes each text once and in order. */
 static void ldr__read_template(ldr__reading *r, ldr__template *m, int32_t node, const char *key, int32_t texts) {
-    int32_t k, next = 0, tokens = ldr__json_there(r->j, node, "special_tokens");
+    int32_t k = ldr__json_first(r->j, ldr__json_there(r->j, node, key)), next = 0,
+            tokens = ldr__json_there(r->j, node, "special_tokens");
     memset(m, 0, sizeof *m);
-    for (k = ldr__json_first(r->j, ldr__json_there(r->j, node, key)); k >= 0 && !r->err->status; k = ldr__json_next(r->j, k)) {
+    for (; k >= 0 && !r->err->status; k = ldr__json_next(r->j, k)) {
         int32_t text = ldr__json_there(r->j, k, "Sequence"), special = ldr__json_there(r->j, k, "SpecialToken"), i,
                 type = ldr__read_int(r, text >= 0 ? text : special, "type_id", 0, 1 << 20, 0);
         int64_t id = -1;
@@ -8663,8 +8638,9 @@ static void ldr__read_piece(ldr__reading *r, int32_t id, int32_t node) {
     ptrdiff_t n = ldr_json_string(NULL, 0, r->j, node);
     char *p = ldr__piece_put(r->t, id, (size_t)n);
     if (p) ldr_json_string(p, (size_t)n + 1, r->j, node);
-    if (!p) ldr__read_memory(r);
-    else if (strlen(p) != (size_t)n) ldr__read_fail(r, LDR_VOCAB, node, "a piece of the vocabulary holds a NUL character");
+    else ldr__read_memory(r);
+    if (p && strlen(p) != (size_t)n)
+        ldr__read_fail(r, LDR_VOCAB, node, "a piece of the vocabulary holds a NUL character");
 }
 
 /* A piece from bytes. */
@@ -8699,7 +8675,8 @@ static void ldr__read_vocab(ldr__reading *r, int32_t model, int32_t extra) {
         value = ldr__json_next(r->j, key);
         ldr__json_integer(r->j, value, &id);
         if (t->pieces[id].start)
-            ldr__fail(r->err, LDR_VOCAB, ldr__json_offset(r->j, value), "two pieces of the vocabulary have the id %I", id);
+            ldr__fail(r->err, LDR_VOCAB, ldr__json_offset(r->j, value), "two pieces of the vocabulary have the id %I",
+                    id);
         else ldr__read_piece(r, (int32_t)id, key);
     }
     if (!t->count) ldr__fail(r->err, LDR_VOCAB, LDR_NO_OFFSET, "the vocabulary is empty");
@@ -8901,8 +8878,8 @@ static const ldr__cutter *ldr__cutter_of(ldr__reading *r, int32_t model) {
 
 /* ---- added tokens ----------------------------------------------------------------------- */
 
-/* One more added token: its id is that of its text in the vocabulary, else the one given, else the next. The cutter does
-   not see it. node: where it stands. */
+/* One more added token: its id is that of its text in the vocabulary, else the one given, else the next. The cutter
+   does not see it. node: where it stands. */
 static void ldr__added_put(ldr__reading *r, const ldr__added *a, int32_t node) {
     ldr_tokenizer *t = r->t;
     int32_t at = ldr__trie_find(&t->names, a->text.text, (size_t)a->text.bytes),
@@ -8948,14 +8925,8 @@ static ldr_status ldr__added_finish(ldr_tokenizer *t, ldr_error *err) {
     ldr__cutting c;
     ldr_status status = LDR_OK;
     memset(&e, 0, sizeof e);
-    memset(&c, 0, sizeof c);
     e.alloc = t->alloc;
-    c.t = t;
-    c.out = &e;
-    e.work = ldr__alloc(&t->alloc, sizeof(ldr__work));
-    if (!e.work) return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while reading a tokenizer");
-    memset(e.work, 0, sizeof(ldr__work));
-    c.w = (ldr__work *)e.work;
+    if (!ldr__cutting_begin(&c, t, &e)) status = ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory");
     for (special = 1; special >= 0 && !status; special--)       /* of two equal texts the special token wins */
         for (i = 0; i < t->added_count && !status; i++) {
             ldr__added *a = &t->added[i];
@@ -8976,11 +8947,12 @@ static ldr_status ldr__added_finish(ldr_tokenizer *t, ldr_error *err) {
     return status;
 }
 
-/* An added token, an object or a text alone. id: what the place says where the object does not; special: the same. beside:
-   in a file that may say less. */
+/* An added token: an object or (beside: in a file beside the vocabulary, which gives the id) also a text alone.
+   special: what it is where nothing is said. */
 static void ldr__read_added(ldr__reading *r, int32_t node, int64_t id, int special, int beside) {
     ldr__added a;
-    int32_t content = beside && ldr__json_is(r->j, node, LDR_JSON_STRING) ? node : ldr__json_there(r->j, node, "content");
+    int32_t text = beside && ldr__json_is(r->j, node, LDR_JSON_STRING),
+            content = text ? node : ldr__json_there(r->j, node, "content");
     if (!ldr__json_is(r->j, content, LDR_JSON_STRING)) {
         if (!beside) ldr__read_fail(r, LDR_FORMAT, node, "an added token has no content");
         return;
@@ -8996,7 +8968,7 @@ static void ldr__read_added(ldr__reading *r, int32_t node, int64_t id, int speci
     if (r->err->status || !a.text.bytes) return;
     if (strlen(a.text.text) != (size_t)a.text.bytes)
         ldr__read_fail(r, LDR_VOCAB, content, "an added token holds a NUL character");
-    if (beside && (r->known_stay || node == content) &&
+    if (beside && (r->known_stay || text) &&
             ldr__trie_find(&r->t->names, a.text.text, (size_t)a.text.bytes) >= 0) return;
     ldr__added_put(r, &a, node);
 }
@@ -9089,17 +9061,6 @@ static size_t ldr__vocab_line(const unsigned char *s, size_t n, size_t *next) {
     return i;
 }
 
-static ldr_status ldr__vocab_check(const unsigned char *s, size_t n, ldr_error *err) {
-    size_t i = 0, step;
-    while (i < n) {
-        step = s[i] ? ldr__utf8_length(s + i, n - i) : 0;
-        if (!step) return ldr__fail(err, LDR_VOCAB, i,
-                "the vocabulary is not UTF-8 text; expected one piece a line, or a tokenizer.json");
-        i += step;
-    }
-    return LDR_OK;
-}
-
 /* A piece of the vocabulary as a special token that text may hold: its id, or -1. */
 static int32_t ldr__added_special(ldr__reading *r, const char *name, int lstrip) {
     ldr__added a;
@@ -9138,7 +9099,11 @@ static void ldr__parts_bert(ldr__reading *r) {
 static void ldr__read_lines(ldr__reading *r, const unsigned char *s, size_t n) {
     size_t at, next, length;
     int32_t count = 0;
-    if (ldr__vocab_check(s, n, r->err)) return;
+    at = ldr__utf8_bad(s, n, 1);
+    if (at < n)
+        ldr__fail(r->err, LDR_VOCAB, at,
+                "the vocabulary is not UTF-8 text; expected one piece a line, or a tokenizer.json");
+    if (at < n) return;
     for (at = 0; at < n; at += next, count++) ldr__vocab_line(s + at, n - at, &next);
     if (!ldr__pieces_begin(r->t, count + r->t->room_hint, 0, 0, n + (size_t)count)) ldr__read_memory(r);
     for (at = 0, count = 0; at < n && !r->err->status; at += next, count++) {
@@ -9197,7 +9162,7 @@ static int ldr__looks_like_sentencepiece(const unsigned char *s, size_t n) {
 
 /* The text of a piece, its score and type. */
 static const char *ldr__sp_piece(const ldr__field *f, ldr__field *text, float *score, uint64_t *type) {
-    size_t at = 0, i, step;
+    size_t at = 0;
     ldr__field g;
     memset(text, 0, sizeof *text);
     *score = 0;
@@ -9210,11 +9175,7 @@ static const char *ldr__sp_piece(const ldr__field *f, ldr__field *text, float *s
     if (at < f->size || !text->bytes) return "a piece of the model is broken";
     if (*type < LDR__SP_NORMAL || *type > LDR__SP_BYTE) return "a piece of the model is of no kind that is known";
     if (!(*score - *score == 0)) return "the score of a piece is not finite";
-    for (i = 0; i < text->size; i += step) {
-        step = text->bytes[i] ? ldr__utf8_length(text->bytes + i, text->size - i) : 0;
-        if (!step) return "a piece of the model is not UTF-8";
-    }
-    return NULL;
+    return ldr__utf8_bad(text->bytes, text->size, 1) < text->size ? "a piece of the model is not UTF-8" : NULL;
 }
 
 /* The rules of normalising that are in the file. */
@@ -9436,25 +9397,25 @@ static void ldr__read_vocab_merges(ldr__reading *r, const char *merges, size_t s
 /* ---- files beside the vocabulary --------------------------------------------------------- */
 
 enum { LDR__BESIDE_CONFIG, LDR__BESIDE_ADDED, LDR__BESIDE_MAP, LDR__BESIDE_MERGES, LDR__BESIDES };
-static const char *const ldr__beside_names[] = { "tokenizer_config.json", "added_tokens.json", "special_tokens_map.json",
-        "merges.txt" };
+static const char *const ldr__beside_names[] = {
+    "tokenizer_config.json", "added_tokens.json", "special_tokens_map.json", "merges.txt" };
 
-/* The object of tokens and ids of such a file, or -1. */
+/* The first member of the object of tokens and ids of such a file, or -1. */
 static int32_t ldr__beside_list(const ldr__reading *r, int which) {
     int32_t list = which == LDR__BESIDE_CONFIG ? ldr__json_there(r->j, 0, "added_tokens_decoder") : 0;
-    return which != LDR__BESIDE_MAP && ldr__json_is(r->j, list, LDR_JSON_OBJECT) ? ldr_json_node_at(r->j, list)->first : -1;
+    if (which == LDR__BESIDE_MAP || !ldr__json_is(r->j, list, LDR_JSON_OBJECT)) return -1;
+    return ldr_json_node_at(r->j, list)->first;
 }
 
 /* The id of a member of it: of a text, or the key itself; -1: none. */
 static int64_t ldr__beside_id(const ldr__reading *r, int which, int32_t key) {
-    const ldr_json_node *n = ldr_json_node_at(r->j, key);
+    char digits[11];
     int64_t id = 0;
-    size_t i;
+    int32_t i, n = (int32_t)ldr_json_string(digits, sizeof digits, r->j, key);
     if (which == LDR__BESIDE_ADDED)
         return ldr__json_integer(r->j, ldr__json_next(r->j, key), &id) && id <= 1 << 28 ? id : -1;
-    if (n->end == n->begin || n->end - n->begin > 9) return -1;
-    for (i = n->begin; i < n->end && id >= 0; i++) id = ldr__digit(r->j->text[i]) ? id * 10 + (r->j->text[i] - '0') : -1;
-    return id;
+    for (i = 0; i < n && id >= 0; i++) id = n < 10 && ldr__digit(digits[i]) ? id * 10 + (digits[i] - '0') : -1;
+    return n ? id : -1;
 }
 
 /* How many tokens a file beside the vocabulary may add, and the highest id it gives. */
@@ -9630,21 +9591,17 @@ LDR__DEF ldr_tokenizer *ldr_tokenizer_load_memory(const void *data, size_t size,
     ldr_tokenizer_desc d;
     ldr__files f;
     ldr_error local;
-    ldr_tokenizer *t;
-    if (ldr__tokenizer_desc_check(&d, desc, err)) return NULL;
-    if (!data && size) {
-        ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "data is NULL");
-        return NULL;
-    }
     memset(&f, 0, sizeof f);
     memset(&local, 0, sizeof local);
+    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    if (ldr__tokenizer_desc_check(&d, desc, err)) return NULL;
+    if (!data && size) ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "data is NULL");
+    if (!data && size) return NULL;
     f.data = (const unsigned char *)data;
     f.size = size;
     f.beside[LDR__BESIDE_MERGES] = (const unsigned char *)d.merges;
     f.beside_size[LDR__BESIDE_MERGES] = d.merges_size;
-    t = ldr__tokenizer_build(&f, &d, &local);
-    if (!t && err && err->status == LDR_OK) *err = local;
-    return t;
+    return ldr__tokenizer_build(&f, &d, err);
 }
 
 #ifndef LADDER_NO_STDIO
@@ -9697,7 +9654,8 @@ static ldr_tokenizer *ldr__tokenizer_open(char *path, const char *dir, const ldr
     f.rules.fairseq = strlen(path) >= 23 && strcmp(path + strlen(path) - 23, "sentencepiece.bpe.model") == 0;
     for (k = 0; k < LDR__BESIDES; k++, opened = k) {
         memset(&beside[k], 0, sizeof beside[k]);
-        if ((!directory && k != LDR__BESIDE_MERGES) || !ldr__tokenizer_has(other, folder, ldr__beside_names[k])) continue;
+        if (!directory && k != LDR__BESIDE_MERGES) continue;
+        if (!ldr__tokenizer_has(other, folder, ldr__beside_names[k])) continue;
         if (ldr__source_open(&beside[k], other, &desc->alloc, err)) break;
         f.beside[k] = beside[k].data;
         f.beside_size[k] = beside[k].size;
@@ -9714,18 +9672,16 @@ LDR__DEF ldr_tokenizer *ldr_tokenizer_load(const char *dir, const ldr_tokenizer_
     ldr_tokenizer *t;
     char path[LADDER_MAX_PATH];
     memset(&local, 0, sizeof local);
+    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
     if (ldr__tokenizer_desc_check(&d, desc, err)) return NULL;
     if (!dir || !*dir || strlen(dir) > LADDER_MAX_PATH - 32) {
-        ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, dir &&
-                *dir ? "the path of the tokenizer is too long" : "no path of a tokenizer was given");
+        ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, dir && *dir ? "the path of the tokenizer is too long"
+                : "no path of a tokenizer was given");
         return NULL;
     }
     memcpy(path, dir, strlen(dir) + 1);
-    t = ldr__tokenizer_open(path, dir, &d, &local);
-    if (!t) {
-        ldr__fail_in_file(&local, path);
-        if (err && err->status == LDR_OK) *err = local;
-    }
+    t = ldr__tokenizer_open(path, dir, &d, err);
+    if (!t) ldr__fail_in_file(err, path);
     return t;
 }
 #endif /* LADDER_NO_STDIO */
