@@ -122,9 +122,12 @@
      Every byte carries the place it came from through all parts, so each token knows its bytes of your text (begin,
      end). It works without a model (ldr_tokenizer_load, ldr_tokenizer_load_memory). Regular expressions know
      alternatives, classes, \p{..}, counts (greedy, lazy, possessive), look-around, (?i:..); what they do not know is
-     refused by name. To add a part: write its reader and its function beside the others in >>tokenizer, add a row to
-     ldr__normalizers, ldr__splitters, ldr__cutters or ldr__decoders, add a tokenizer with it to
-     tests/reference/make_tokenizers.py and run tests/test_tokenizer.
+     refused by name. A GGUF file's tokenizer is read by its model (gpt2, llama, bert, t5) and, for gpt2, by its pre (the
+     names in ldr__pair_rows); others are refused by name. It answers as the model's own library, not as llama.cpp where
+     that drops accents and parts of Hangul (bert). To add a part: write its function beside the others in >>tokenizer, add
+     a row with its settings to ldr__normalizers, ldr__splitters, ldr__cutters or ldr__decoders, add a tokenizer with it to
+     tests/reference/make_tokenizers.py and run tests/test_tokenizer. To add a way to split that GGUF names: a name or a row
+     in ldr__pair_rows.
 
    >>manual-methods       THE OTHER WAYS TO TUNE
      desc.method chooses what is trained; trainer, file format and predictor stay the same. How far the way back goes follows
@@ -450,13 +453,14 @@ typedef struct ldr_text {
 
 #ifndef LADDER_NO_TOKENIZER
 /* dir: a model directory, or one of the files: tokenizer.json; vocab.json (with merges.txt beside it); tokenizer.model,
-   spiece.model, sentencepiece.bpe.model; vocab.txt: the first of these that is there. Of a directory
+   spiece.model, sentencepiece.bpe.model; vocab.txt: the first of these that is there; or a .gguf file. Of a directory
    tokenizer_config.json, added_tokens.json and special_tokens_map.json count too. desc may be NULL. LDR_UNSUPPORTED
    names what is not understood. */
 #ifndef LADDER_NO_STDIO
 LDR_API ldr_tokenizer *ldr_tokenizer_load(const char *dir, const ldr_tokenizer_desc *desc, ldr_error *err);
 #endif
-/* The same from memory: a tokenizer.json, a vocab.json (desc->merges), a SentencePiece model or a vocab.txt; copied. */
+/* The same from memory: a tokenizer.json, a vocab.json (desc->merges), a SentencePiece model, a vocab.txt or a GGUF file;
+   copied. */
 LDR_API ldr_tokenizer *ldr_tokenizer_load_memory(const void *data, size_t size, const ldr_tokenizer_desc *desc, ldr_error *err);
 LDR_API void           ldr_tokenizer_free(ldr_tokenizer *t);
 LDR_API int32_t        ldr_tokenizer_size(const ldr_tokenizer *t);                       /* highest id + 1        */
@@ -530,7 +534,7 @@ typedef struct ldr_model_desc {
 } ldr_model_desc;
 
 /* Loads a Hugging Face directory: config.json, model.safetensors or pytorch_model.bin (or the sharded index of
-   either) and, when there is one, the vocabulary; or a .gguf file, which takes token ids. Families: >>manual-models.
+   either) and, when there is one, the vocabulary; or a .gguf file with what it holds. Families: >>manual-models.
    Weights stay in their file's type and are read in place; only vectors (biases, norms) are
    copied as float. A missing, extra, misshapen or mistyped tensor, an unknown model_type or an
    option that would change the result is an error. desc may be NULL. */
@@ -8643,11 +8647,13 @@ static void ldr__read_piece(ldr__reading *r, int32_t id, int32_t node) {
         ldr__read_fail(r, LDR_VOCAB, node, "a piece of the vocabulary holds a NUL character");
 }
 
-/* A piece from bytes. */
-static void ldr__piece_add(ldr__reading *r, int32_t id, const void *s, size_t n) {
-    char *p = r->err->status ? NULL : ldr__piece_put(r->t, id, n);
+/* A piece from bytes, with a text before them. */
+static void ldr__piece_add(ldr__reading *r, int32_t id, const char *front, const void *s, size_t n) {
+    size_t before = strlen(front);
+    char *p = r->err->status ? NULL : ldr__piece_put(r->t, id, before + n);
     if (!p) ldr__read_memory(r);
-    else if (n) memcpy(p, s, n);
+    if (p) memcpy(p, front, before);
+    if (p && n) memcpy(p + before, s, n);
 }
 
 /* model.vocab, an object of pieces and ids: every id once; there may be holes, but not more than pieces. */
@@ -8898,7 +8904,7 @@ static void ldr__added_put(ldr__reading *r, const ldr__added *a, int32_t node) {
             ldr__read_fail(r, LDR_VOCAB, node, "the id of an added token belongs to another piece or leaves a gap");
             return;
         }
-        ldr__piece_add(r, id, a->text.text, (size_t)a->text.bytes);
+        ldr__piece_add(r, id, "", a->text.text, (size_t)a->text.bytes);
     }
     t->added[t->added_count] = *a;
     t->added[t->added_count].id = id;
@@ -9108,7 +9114,7 @@ static void ldr__read_lines(ldr__reading *r, const unsigned char *s, size_t n) {
     if (!ldr__pieces_begin(r->t, count + r->t->room_hint, 0, 0, n + (size_t)count)) ldr__read_memory(r);
     for (at = 0, count = 0; at < n && !r->err->status; at += next, count++) {
         length = ldr__vocab_line(s + at, n - at, &next);
-        ldr__piece_add(r, count, s + at, length);
+        ldr__piece_add(r, count, "", s + at, length);
     }
     if (!r->err->status && !ldr__pieces_index(r->t)) ldr__read_memory(r);
     if (!r->err->status) ldr__parts_bert(r);
@@ -9178,22 +9184,25 @@ static const char *ldr__sp_piece(const ldr__field *f, ldr__field *text, float *s
     return ldr__utf8_bad(text->bytes, text->size, 1) < text->size ? "a piece of the model is not UTF-8" : NULL;
 }
 
+/* A map of characters, kept. */
+static void ldr__sp_map(ldr__reading *r, ldr__step *p, const unsigned char *bytes, size_t n, uint64_t offset) {
+    unsigned char *copy = (unsigned char *)ldr__tokenizer_keep(r->t, n);
+    if (copy) memcpy(copy, bytes, n);
+    if (copy) ldr__map_open(p, copy, n, offset, r->err);
+    else ldr__read_memory(r);
+}
+
 /* The rules of normalising that are in the file. */
 static void ldr__sp_normalizer(ldr__reading *r, const ldr__field *spec, uint64_t offset) {
     ldr__step *p = ldr__part_add(r, LDR__NORMALIZERS, &ldr__normalizer_sentencepiece, -1);
     ldr__field f, map;
-    unsigned char *copy;
     size_t at = 0;
     memset(&map, 0, sizeof map);
     while (spec && ldr__proto_next(spec->bytes, spec->size, &at, &f)) {
         if (f.number == 2 && f.bytes) map = f;
         if (f.number >= 3 && f.number <= 5) p->flags[f.number - 3] = f.value != 0;
     }
-    if (!map.size) return;
-    copy = (unsigned char *)ldr__tokenizer_keep(r->t, map.size);
-    if (copy) memcpy(copy, map.bytes, map.size);
-    if (copy) ldr__map_open(p, copy, map.size, offset, r->err);
-    else ldr__read_memory(r);
+    if (map.size) ldr__sp_map(r, p, map.bytes, map.size, offset);
 }
 
 static void ldr__sp_decoders(ldr__reading *r, int prefix) {
@@ -9217,10 +9226,11 @@ static void ldr__sp_template(ldr__reading *r, const ldr__rules *rules, int fairs
 }
 
 /* A piece of a model whose pieces have scores and types. */
-static void ldr__piece_typed(ldr__reading *r, int32_t id, const void *s, size_t n, double score, int type) {
-    ldr__piece_add(r, id, s, n);
+static void ldr__piece_typed(ldr__reading *r, int32_t id, const char *front, const void *s, size_t n, float score,
+        int type) {
+    ldr__piece_add(r, id, front, s, n);
     if (r->err->status) return;
-    r->t->scores[id] = score;
+    r->t->scores[id] = (double)score;
     r->t->types[id] = (unsigned char)type;
     if (type == LDR__SP_UNKNOWN && r->t->unk < 0) r->t->unk = id;
 }
@@ -9236,17 +9246,17 @@ static void ldr__sp_pieces(ldr__reading *r, const unsigned char *s, size_t n, in
     float score;
     if (!ldr__pieces_begin(r->t, count + 2 * fairseq + r->t->room_hint, 1, 1, n)) ldr__read_memory(r);
     for (k = 0; fairseq && k < 4; k++)
-        ldr__piece_typed(r, k, first[k], strlen(first[k]), 0, k == 3 ? LDR__SP_UNKNOWN : LDR__SP_CONTROL);
+        ldr__piece_typed(r, k, "", first[k], strlen(first[k]), 0, k == 3 ? LDR__SP_UNKNOWN : LDR__SP_CONTROL);
     while (!r->err->status && ldr__proto_next(s, n, &at, &f)) {
         const char *why;
         if (f.number != 1) continue;
         why = ldr__sp_piece(&f, &text, &score, &type);
         if (why) ldr__fail(r->err, LDR_VOCAB, (uint64_t)(f.bytes - s), "%s", why);
         else if (!fairseq || id >= 3)
-            ldr__piece_typed(r, id + fairseq, text.bytes, text.size, (double)score, (int)type);
+            ldr__piece_typed(r, id + fairseq, "", text.bytes, text.size, score, (int)type);
         id++;
     }
-    if (fairseq) ldr__piece_typed(r, id + 1, "<mask>", 6, 0, LDR__SP_CONTROL);
+    if (fairseq) ldr__piece_typed(r, id + 1, "", "<mask>", 6, 0, LDR__SP_CONTROL);
     if (!r->err->status && !ldr__pieces_index(r->t)) ldr__read_memory(r);
 }
 
@@ -9313,24 +9323,38 @@ static void ldr__read_sentencepiece(ldr__reading *r, const unsigned char *s, siz
 
 /* ---- vocab.json and merges.txt ----------------------------------------------------------- */
 
-/* How the old pairs of files are used, by the name of the tokenizer's class or what is in the vocabulary. pattern: NULL
-   for GPT-2's; cls, sep: the tokens around texts. */
+/* How byte-level BPE is used where the file does not say, as a vocab.json does not: by the name of the tokenizer's
+   class, what is in the vocabulary, or (GGUF) one of the names in pre. The splitters are first, if there is one, and
+   pattern (NULL: GPT-2's); cls, sep: the tokens around texts; whole: words that are pieces are not cut. */
 typedef struct ldr__pair_row {
-    const char *class_name, *sign, *pattern, *cls, *sep;
-    int nfc, lower, suffix;
+    const char *class_name, *sign, *pre, *first, *pattern, *cls, *sep;
+    int nfc, lower, suffix, whole, bos;
 } ldr__pair_row;
 
 #define LDR__CLIP_PATTERN \
     "<\\|startoftext\\|>|<\\|endoftext\\|>|'s|'t|'re|'ve|'m|'ll|'d|[\\p{L}]+|[\\p{N}]|[^\\s\\p{L}\\p{N}]+"
-#define LDR__QWEN_PATTERN \
-    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|" \
+#define LDR__TIKTOKEN_PATTERN(digits) \
+    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|" digits "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|" \
     "\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
+#define LDR__GPT4O_UPPER "[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]"
+#define LDR__GPT4O_LOWER "[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]"
+#define LDR__GPT4O_PATTERN \
+    "[^\\r\\n\\p{L}\\p{N}]?" LDR__GPT4O_UPPER "*" LDR__GPT4O_LOWER "+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|" \
+    "[^\\r\\n\\p{L}\\p{N}]?" LDR__GPT4O_UPPER "+" LDR__GPT4O_LOWER "*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|" \
+    "\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
 
 static const ldr__pair_row ldr__pair_rows[] = {
-    { "Qwen2Tokenizer", "<|im_start|>", LDR__QWEN_PATTERN, NULL, NULL, 1, 0, 0 },
-    { "CLIPTokenizer", "<|startoftext|>", LDR__CLIP_PATTERN, "<|startoftext|>", "<|endoftext|>", 1, 1, 1 },
-    { "RobertaTokenizer", "<mask>", NULL, "<s>", "</s>", 0, 0, 0 },
-    { "GPT2Tokenizer", "", NULL, NULL, NULL, 0, 0, 0 },
+    { "Qwen2Tokenizer", "<|im_start|>", " qwen2 deepseek-r1-qwen ", NULL, LDR__TIKTOKEN_PATTERN("\\p{N}"),
+            NULL, NULL, 1, 0, 0, 0, 0 },
+    { "CLIPTokenizer", "<|startoftext|>", "", NULL, LDR__CLIP_PATTERN, "<|startoftext|>", "<|endoftext|>",
+            1, 1, 1, 0, 0 },
+    { "RobertaTokenizer", "<mask>", " roberta-bpe ", NULL, NULL, "<s>", "</s>", 0, 0, 0, 0, 0 },
+    { "GPT2Tokenizer", "", " gpt-2 phi-2 mpt olmo jais ", NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0 },
+    { "", "", " llama-bpe llama3 llama-v3 falcon3 falcon-h1 pixtral midm-2.0 lfm2 ", NULL,
+            LDR__TIKTOKEN_PATTERN("\\p{N}{1,3}"), NULL, NULL, 0, 0, 0, 1, 1 },
+    { "", "", " starcoder refact command-r smollm codeshell exaone minerva-7b ", "\\p{N}", NULL, NULL, NULL,
+            0, 0, 0, 0, 0 },
+    { "", "", " gpt-4o llama4 ", NULL, LDR__GPT4O_PATTERN, NULL, NULL, 0, 0, 0, 0, 0 },
 };
 
 static void ldr__read_merge_lines(ldr__reading *r, const char *s, size_t n) {
@@ -9347,34 +9371,25 @@ static void ldr__read_merge_lines(ldr__reading *r, const char *s, size_t n) {
     }
 }
 
-/* A splitter by a pattern (NULL: GPT-2's) into byte-level texts, a blank in front of the first where prefix says so. */
-static ldr__step *ldr__split_pattern(ldr__reading *r, const char *pattern, int prefix) {
-    ldr__step *p = pattern ? ldr__part_add(r, LDR__SPLITTERS, &ldr__splitter_regex, -1)
-            : ldr__part_named(r, LDR__SPLITTERS, "ByteLevel", -1);
-    p->flags[0] = prefix;
-    if (!pattern) return p;
-    ldr__read_regex(r, p, ldr__string_of(pattern), LDR_NO_OFFSET);
-    ldr__part_add(r, LDR__SPLITTERS, &ldr__splitter_to_bytes, -1);
-    return p;
-}
-
-/* vocab.json, read, and the text of merges.txt: byte-level BPE in the form of GPT-2, RoBERTa, CLIP or Qwen. */
-static void ldr__read_vocab_merges(ldr__reading *r, const char *merges, size_t size, const ldr__rules *rules) {
+/* The parts around a byte-level BPE. prefix: a blank in front of the first word. */
+static void ldr__pair_parts(ldr__reading *r, const ldr__pair_row *row, int prefix) {
     ldr_tokenizer *t = r->t;
-    const ldr__pair_row *row = ldr__pair_rows;
     ldr__step *p;
     int32_t cls = -1, sep = -1;
-    while (*row->sign &&
-            !(rules->class_name[0] ? strncmp(rules->class_name, row->class_name, strlen(row->class_name)) == 0
-            : ldr__piece_find(t, row->sign, strlen(row->sign)) >= 0)) row++;
     t->cutter = &ldr__cutters[1];
-    ldr__set_prefix(t, ldr__string_of(""));
-    t->suffix = ldr__string_of(row->suffix ? "</w>" : "");
-    ldr__added_room(r, 8);
-    if (!r->err->status) ldr__read_merge_lines(r, merges, size);
+    t->unk = -1;                                        /* bytes are never unknown                 */
+    t->ignore_merges = row->whole;
     if (row->nfc) ldr__part_named(r, LDR__NORMALIZERS, "NFC", -1);
     if (row->lower) ldr__part_named(r, LDR__NORMALIZERS, "Lowercase", -1);
-    p = ldr__split_pattern(r, row->pattern, ldr__choose(LDR_AUTO, rules->prefix_space, 0));
+    if (row->first)
+        ldr__read_regex(r, ldr__part_add(r, LDR__SPLITTERS, &ldr__splitter_regex, -1), ldr__string_of(row->first),
+                LDR_NO_OFFSET);
+    if (row->pattern) {
+        p = ldr__part_add(r, LDR__SPLITTERS, &ldr__splitter_regex, -1);
+        ldr__read_regex(r, p, ldr__string_of(row->pattern), LDR_NO_OFFSET);
+        ldr__part_add(r, LDR__SPLITTERS, &ldr__splitter_to_bytes, -1);
+    } else p = ldr__part_named(r, LDR__SPLITTERS, "ByteLevel", -1);
+    p->flags[0] = prefix;
     if (row->suffix) {
         p->behaviour = LDR__REMOVED;
         p->invert = 1;
@@ -9387,11 +9402,152 @@ static void ldr__read_vocab_merges(ldr__reading *r, const char *merges, size_t s
     if (cls >= 0 && sep >= 0) ldr__templates(r, "cAs", "cAssBs", cls, sep);
     else ldr__templates(r, "A", "A1B", -1, -1);
     t->trim = cls >= 0 && !row->suffix;
-    t->trim_prefix = p->flags[0];
+    t->trim_prefix = prefix;
     if (strcmp(row->sign, "<mask>") != 0) return;
     ldr__added_special(r, "<pad>", 0);
     ldr__added_special(r, "<unk>", 0);
     ldr__added_special(r, "<mask>", 1);
+}
+
+/* vocab.json, read, and the text of merges.txt: byte-level BPE in the form of GPT-2, RoBERTa, CLIP or Qwen. */
+static void ldr__read_vocab_merges(ldr__reading *r, const char *merges, size_t size, const ldr__rules *rules) {
+    const ldr__pair_row *row = ldr__pair_rows;
+    while (*row->sign &&
+            !(rules->class_name[0] ? strncmp(rules->class_name, row->class_name, strlen(row->class_name)) == 0
+            : ldr__piece_find(r->t, row->sign, strlen(row->sign)) >= 0)) row++;
+    ldr__set_prefix(r->t, ldr__string_of(""));
+    r->t->suffix = ldr__string_of(row->suffix ? "</w>" : "");
+    ldr__added_room(r, 8);
+    if (!r->err->status) ldr__read_merge_lines(r, merges, size);
+    ldr__pair_parts(r, row, ldr__choose(LDR_AUTO, rules->prefix_space, 0));
+}
+
+/* ---- tokenizers in GGUF files ------------------------------------------------------------- */
+
+/* A list of the metadata: how many values, where they begin and their type by GGUF's numbers; 0: there is none. */
+static uint64_t ldr__gguf_list(const ldr_weights *w, const char *key, ldr__cursor *c, uint32_t *type) {
+    size_t i;
+    memset(c, 0, sizeof *c);
+    c->p = w->files[0].data;
+    c->size = w->files[0].size;
+    for (i = 0; i < w->meta_count; i++) {
+        c->at = (size_t)w->metas[i].at;
+        if (strcmp(w->metas[i].key, key) != 0 || ldr__load_u32(c->p + c->at - 4) != 9) continue;
+        *type = (uint32_t)ldr__take_number(c, 4);
+        return ldr__take_number(c, 8);
+    }
+    return 0;
+}
+
+/* The pieces. BERT's are turned back: what begins a word has U+2581 in front there, and what goes on nothing. */
+static void ldr__gguf_pieces(ldr__reading *r, const ldr_weights *w, int bert) {
+    ldr__cursor tokens, scores, types;
+    uint32_t of[3] = { 0, 0, 0 };
+    uint64_t n = ldr__gguf_list(w, "tokenizer.ggml.tokens", &tokens, &of[0]), i,
+            ns = ldr__gguf_list(w, "tokenizer.ggml.scores", &scores, &of[1]),
+            nt = ldr__gguf_list(w, "tokenizer.ggml.token_type", &types, &of[2]);
+    if (!n || n > 1 << 28 || of[0] != 8 || (ns && (ns != n || of[1] != 6)) ||
+            (nt && (nt != n || of[2] < 4 || of[2] > 5)))
+        ldr__fail(r->err, LDR_VOCAB, tokens.at, "GGUF: %U tokens with %U scores and %U types (tokenizer.ggml.tokens, "
+                "scores, token_type) are no vocabulary", n, ns, nt);
+    else if (!ldr__pieces_begin(r->t, (int32_t)n, 1, 1, (size_t)(8 * n))) ldr__read_memory(r);
+    for (i = 0; i < n && !r->err->status; i++) {
+        uint64_t size = ldr__take_number(&tokens, 8), at = tokens.at;
+        const unsigned char *s = ldr__take(&tokens, size);
+        int type = nt ? (int)ldr__take_number(&types, 4) : LDR__SP_NORMAL, plain, start;
+        float score = ns ? ldr__float_from_bits((uint32_t)ldr__take_number(&scores, 4)) : 0;
+        if (!s || ldr__utf8_bad(s, (size_t)size, 1) < size || type < LDR__SP_NORMAL || type > LDR__SP_BYTE ||
+                !(score - score == 0)) {
+            ldr__fail(r->err, LDR_VOCAB, at, "GGUF: token %U is no text, or its type or score is none", i);
+            return;
+        }
+        plain = !bert || (size > 1 && s[0] == '[' && s[size - 1] == ']');
+        start = !plain && size >= 3 && memcmp(s, "\xe2\x96\x81", 3) == 0 ? 3 : 0;
+        ldr__piece_typed(r, (int32_t)i, plain || start ? "" : "##", s + start, (size_t)size - (size_t)start, score,
+                type);
+    }
+    if (!r->err->status && !ldr__pieces_index(r->t)) ldr__read_memory(r);
+}
+
+static void ldr__gguf_merges(ldr__reading *r, const ldr_weights *w) {
+    ldr__cursor c;
+    uint32_t of = 0, rank;
+    uint64_t n = ldr__gguf_list(w, "tokenizer.ggml.merges", &c, &of), size;
+    ldr__set_prefix(r->t, ldr__string_of(""));
+    r->t->suffix = ldr__string_of("");
+    if (of != 8 || n > 1 << 28) ldr__fail(r->err, LDR_VOCAB, LDR_NO_OFFSET, "GGUF: no list tokenizer.ggml.merges");
+    else if (!ldr__merges_begin(r->t, (size_t)n)) ldr__read_memory(r);
+    for (rank = 0; rank < n && !r->err->status; rank++) {
+        const char *s, *why = "a merge is cut off";
+        size = ldr__take_number(&c, 8);
+        s = (const char *)ldr__take(&c, size);
+        if (s) why = ldr__merge_text(r->t, s, (size_t)size, rank);
+        if (why) ldr__fail(r->err, LDR_VOCAB, c.at, "GGUF: tokenizer.ggml.merges: %s", why);
+    }
+}
+
+/* The normaliser of a SentencePiece model (Unigram or not), whose map of characters is a list of bytes. */
+static void ldr__gguf_sentencepiece(ldr__reading *r, const ldr_weights *w, int unigram) {
+    ldr__step *p = ldr__part_add(r, LDR__NORMALIZERS, &ldr__normalizer_sentencepiece, -1);
+    ldr__cursor c;
+    uint32_t of = 0;
+    uint64_t n = ldr__gguf_list(w, "tokenizer.ggml.precompiled_charsmap", &c, &of);
+    r->t->byte_fallback = 1;
+    p->flags[0] = ldr__gguf_whole(w, "tokenizer.ggml.add_space_prefix", 1) != 0;
+    p->flags[1] = ldr__gguf_whole(w, "tokenizer.ggml.remove_extra_whitespaces", (uint64_t)unigram) != 0;
+    if (n && of <= 1 && n <= c.size - c.at) ldr__sp_map(r, p, c.p + c.at, (size_t)n, c.at);
+    ldr__sp_decoders(r, p->flags[0]);
+}
+
+/* The tokens around texts, and those that texts may hold: control tokens, and where no cutter sees them others. */
+static void ldr__gguf_specials(ldr__reading *r, const ldr_weights *w, const ldr__rules *rules, int plain, int bytes) {
+    ldr_tokenizer *t = r->t;
+    uint64_t bos = ldr__gguf_whole(w, "tokenizer.ggml.bos_token_id", UINT64_MAX),
+            eos = ldr__gguf_whole(w, "tokenizer.ggml.eos_token_id", UINT64_MAX);
+    int32_t id, n = t->count;
+    if (plain && rules->bos == LDR_OFF && rules->eos == LDR_OFF) ldr__templates(r, "A", "A1B", -1, -1);
+    else if (plain)
+        ldr__sp_template(r, rules, 0, bos < (uint64_t)n ? (int32_t)bos : -1, eos < (uint64_t)n ? (int32_t)eos : -1);
+    for (id = 0; id < n && !r->err->status; id++) {
+        int type = t->types[id];
+        if (type != LDR__SP_CONTROL && type != (bytes ? LDR__SP_USER : LDR__SP_UNKNOWN)) continue;
+        ldr__added_special(r, ldr__piece_text(t, id), 0);
+        if (type == LDR__SP_USER) t->added[t->added_count - 1].special = 0;
+    }
+}
+
+static void ldr__read_gguf(ldr__reading *r, const ldr_weights *w) {
+    const char *model = ldr_weights_meta(w, "tokenizer.ggml.model"), *pre = ldr_weights_meta(w, "tokenizer.ggml.pre");
+    int bytes = model && strcmp(model, "gpt2") == 0, bert = model && strcmp(model, "bert") == 0,
+            unigram = model && strcmp(model, "t5") == 0, llama = model && strcmp(model, "llama") == 0;
+    const ldr__pair_row *row = NULL;
+    ldr__rules rules;
+    char name[64];
+    size_t i;
+    int32_t id, more = 8;
+    ldr__format(name, sizeof name, " %s ", pre ? pre : "");
+    for (i = 0; bytes && i < sizeof ldr__pair_rows / sizeof *ldr__pair_rows; i++)
+        if (pre && strstr(ldr__pair_rows[i].pre, name)) row = &ldr__pair_rows[i];
+    if (!model) ldr__fail(r->err, LDR_MISSING, LDR_NO_OFFSET, "the GGUF file has no tokenizer (tokenizer.ggml.model)");
+    else if (!bytes && !bert && !unigram && !llama)
+        ldr__fail(r->err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "GGUF: tokenizer.ggml.model is \"%s\", and gpt2, llama, bert "
+                "and t5 are known", model);
+    else if (bytes && !row)
+        ldr__fail(r->err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "GGUF: tokenizer.ggml.pre is \"%s\", a way to split texts "
+                "that is not known", pre ? pre : "");
+    else ldr__gguf_pieces(r, w, bert);
+    if (r->err->status) return;
+    for (id = 0; id < r->t->count; id++) more += r->t->types[id] != LDR__SP_NORMAL && r->t->types[id] != LDR__SP_BYTE;
+    ldr__added_room(r, more);
+    if (bert && !r->err->status) ldr__parts_bert(r);
+    if (bytes) ldr__gguf_merges(r, w);
+    if (bytes) ldr__pair_parts(r, row, ldr__gguf_whole(w, "tokenizer.ggml.add_space_prefix", 0) != 0);
+    if (llama || unigram) ldr__sp_cutter(r, unigram ? 1 : 2);
+    if (llama || unigram) ldr__gguf_sentencepiece(r, w, unigram);
+    memset(&rules, 0, sizeof rules);
+    rules.bos = ldr__gguf_whole(w, "tokenizer.ggml.add_bos_token", llama || (row && row->bos)) ? LDR_ON : LDR_OFF;
+    rules.eos = ldr__gguf_whole(w, "tokenizer.ggml.add_eos_token", (uint64_t)unigram) ? LDR_ON : LDR_OFF;
+    if (!r->err->status) ldr__gguf_specials(r, w, &rules, !bert && !(row && row->cls), bytes);
 }
 
 /* ---- files beside the vocabulary --------------------------------------------------------- */
@@ -9507,6 +9663,12 @@ static void ldr__read_main(ldr__reading *r, const ldr__files *f, ldr_json **j) {
     const unsigned char *s = f->data;
     size_t n = f->size;
     int32_t model;
+    if (ldr__gguf_is(s, n)) {
+        ldr_weights *w = ldr_weights_open_memory(s, n, &r->t->alloc, r->err);
+        if (w) ldr__read_gguf(r, w);
+        ldr_weights_close(w);
+        return;
+    }
     if (!ldr__looks_like_json(s, n)) {
         ldr__added_room(r, 8);
         if (r->err->status) return;
@@ -9545,7 +9707,7 @@ static ldr_tokenizer *ldr__tokenizer_build(ldr__files *f, const ldr_tokenizer_de
     memset(beside, 0, sizeof beside);
     r.err = err;
     if (f->size == 0) ldr__fail(err, LDR_VOCAB, 0, "the vocabulary is empty");
-    else if (f->size > LDR__VOCAB_BYTES)
+    else if (f->size > LDR__VOCAB_BYTES && !ldr__gguf_is(f->data, f->size))
         ldr__fail(err, LDR_LIMIT, LDR_NO_OFFSET, "the vocabulary is %U bytes long, and at most %U are read",
                 (uint64_t)f->size, (uint64_t)LDR__VOCAB_BYTES);
     else r.t = ldr__tokenizer_new(&desc->alloc, err);
@@ -11633,6 +11795,39 @@ LDR__DEF void ldr_model_free(ldr_model *m) {
     ldr__free(&a, m, sizeof *m);
 }
 
+/* The vocabulary of a directory, in memory, or (both NULL) of the GGUF file that holds the weights. None is no error: such
+   a model still takes token ids. An unusable one is. */
+static ldr_status ldr__model_vocabulary(ldr_model *m, const char *dir, const void *vocab, size_t size,
+                                        const ldr_model_desc *desc, ldr_error *err) {
+#ifndef LADDER_NO_TOKENIZER
+    const char *own = dir ? NULL : ldr_weights_meta(m->weights, "tokenizer.ggml.model");
+    ldr_tokenizer_desc td;
+    memset(&td, 0, sizeof td);
+    if (desc) td = desc->tokenizer;
+    if (!td.alloc.alloc_fn) td.alloc = m->alloc;
+    if (vocab) m->tokenizer = ldr_tokenizer_load_memory(vocab, size, &td, err);
+    else if (desc && desc->no_tokenizer) return LDR_OK;
+    else if (own && strcmp(own, "none") != 0 && strcmp(own, "no_vocab") != 0)
+        m->tokenizer = ldr_tokenizer_load_memory(m->weights->files[0].data, m->weights->files[0].size, &td, err);
+#ifndef LADDER_NO_STDIO
+    else if (dir) {
+        char path[LADDER_MAX_PATH];
+        if (!ldr__tokenizer_main(path, dir)) return LDR_OK;
+        m->tokenizer = ldr_tokenizer_load(dir, &td, err);
+    }
+#endif
+    else return LDR_OK;
+    if (!m->tokenizer) return err->status;
+    if (ldr_tokenizer_size(m->tokenizer) > m->vocabulary)
+        return ldr__fail(err, LDR_VOCAB, LDR_NO_OFFSET,
+                "%s%s%d pieces in the vocabulary, the model has embeddings for %d", dir ? dir : "", dir ? ": " : "",
+                ldr_tokenizer_size(m->tokenizer), m->vocabulary);
+#else
+    (void)m; (void)dir; (void)vocab; (void)size; (void)desc; (void)err;
+#endif
+    return LDR_OK;
+}
+
 LDR__DEF ldr_model *ldr_model_load_memory(const void *config, size_t config_size, const void *weights, size_t weights_size, const void *vocab, size_t vocab_size,
                                           const ldr_model_desc *desc, ldr_error *err) {
     ldr_error local;
@@ -11644,45 +11839,14 @@ LDR__DEF ldr_model *ldr_model_load_memory(const void *config, size_t config_size
     if (!weights || (!config && !ldr__gguf_is((const unsigned char *)weights, weights_size))) ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_model_load_memory: config and weights are needed");
     else if (!config || !ldr__model_config(m, (const char *)config, config_size, err)) {
         m->weights = ldr_weights_open_memory(weights, weights_size, &m->alloc, err);
-        if (m->weights && (config || !ldr__model_gguf(m, err)) && !ldr__model_bind(m, err)) {
-#ifndef LADDER_NO_TOKENIZER
-            ldr_tokenizer_desc td;
-            if (!vocab) return m;
-            memset(&td, 0, sizeof td);
-            if (desc) td = desc->tokenizer;
-            if (!td.alloc.alloc_fn) td.alloc = m->alloc;
-            m->tokenizer = ldr_tokenizer_load_memory(vocab, vocab_size, &td, err);
-            if (m->tokenizer) return m;
-#else
-            (void)vocab;
-            (void)vocab_size;
-            return m;
-#endif
-        }
+        if (m->weights && (config || !ldr__model_gguf(m, err)) && !ldr__model_bind(m, err) &&
+                !ldr__model_vocabulary(m, NULL, vocab, vocab_size, desc, err)) return m;
     }
     ldr_model_free(m);
     return NULL;
 }
 
 #ifndef LADDER_NO_STDIO
-/* No vocabulary is no error: such a model still takes token ids. An unusable one is. */
-static ldr_status ldr__model_vocabulary(ldr_model *m, const char *dir, const ldr_model_desc *desc, ldr_error *err) {
-#ifndef LADDER_NO_TOKENIZER
-    char path[LADDER_MAX_PATH];
-    ldr_tokenizer_desc td;
-    if (!ldr__tokenizer_main(path, dir) || (desc && desc->no_tokenizer)) return LDR_OK;
-    memset(&td, 0, sizeof td);
-    if (desc) td = desc->tokenizer;
-    if (!td.alloc.alloc_fn) td.alloc = m->alloc;
-    m->tokenizer = ldr_tokenizer_load(dir, &td, err);
-    if (!m->tokenizer) return err->status;
-    if (ldr_tokenizer_size(m->tokenizer) > m->vocabulary) return ldr__fail(err, LDR_VOCAB, LDR_NO_OFFSET, "%s: %d pieces in the vocabulary, the model has embeddings for %d", dir, ldr_tokenizer_size(m->tokenizer), m->vocabulary);
-#else
-    (void)m; (void)dir; (void)desc; (void)err;
-#endif
-    return LDR_OK;
-}
-
 LDR__DEF ldr_model *ldr_model_load(const char *dir, const ldr_model_desc *desc, ldr_error *err) {
     ldr_error local;
     char path[LADDER_MAX_PATH];
@@ -11697,7 +11861,8 @@ LDR__DEF ldr_model *ldr_model_load(const char *dir, const ldr_model_desc *desc, 
     if (dir && ldr__ends_with(dir, ".gguf")) {
         m->weights = ldr_weights_open(dir, &m->alloc, err);
         if (m->weights && !ldr__gguf_is(m->weights->files[0].data, m->weights->files[0].size)) ldr__fail(err, LDR_FORMAT, 0, "not a GGUF file, whatever its name is");
-        if (m->weights && !err->status && !ldr__model_gguf(m, err) && !ldr__model_bind(m, err)) return m;
+        if (m->weights && !err->status && !ldr__model_gguf(m, err) && !ldr__model_bind(m, err) &&
+                !ldr__model_vocabulary(m, NULL, NULL, 0, desc, err)) return m;
         ldr__fail_in_file(err, dir);
         ldr_model_free(m);
         return NULL;
@@ -11717,7 +11882,7 @@ LDR__DEF ldr_model *ldr_model_load(const char *dir, const ldr_model_desc *desc, 
         status = ldr__model_bind(m, err);
         if (status) ldr__fail_in_file(err, dir);
     }
-    if (!status) status = ldr__model_vocabulary(m, dir, desc, err);
+    if (!status) status = ldr__model_vocabulary(m, dir, NULL, 0, desc, err);
     if (!status) return m;
     ldr_model_free(m);
     return NULL;
