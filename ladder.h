@@ -5499,6 +5499,10 @@ typedef struct ldr__added {
     unsigned char lstrip, rstrip, single_word, normalized, special;
 } ldr__added;
 
+/* The file's own padding: its token, and to how many: `length`, or (0) the longest of those encoded together, then to the
+   next of `multiple` if that is not 0. left: in front. */
+typedef struct ldr__padding { int on; int32_t id, type, length, multiple, left; ldr__string token; } ldr__padding;
+
 /* Before each block of memory, all of which live as long as the tokenizer or until they have grown. */
 typedef struct ldr__chunk { struct ldr__chunk *next, **link; size_t size; } ldr__chunk;
 #define LDR__CHUNK_HEAD ((sizeof(ldr__chunk) + 15) / 16 * 16)
@@ -5540,6 +5544,7 @@ struct ldr_tokenizer {
     unsigned char *together;           /* 65536 bits: pairs of characters that some merge joins; NULL: any may be */
     double        lowest, highest;     /* of the scores                                       */
     int32_t       max_len, strategy, left;     /* the file's own truncation; 0: none; left: of the beginning */
+    ldr__padding  padding;
     int32_t       room_hint, top_id;   /* while reading: tokens that other files add          */
 };
 
@@ -7809,6 +7814,18 @@ static void ldr__encode_texts(ldr__cutting *c, const char *text, size_t size, co
     *n2 = LDR__MIN(c->out->count - *n1, limit);
 }
 
+/* Fills up with padding tokens, whose text is -2. longest: the most tokens of those encoded together. */
+static ldr_status ldr__encoding_pad(ldr_encoding *e, const ldr__padding *p, int32_t longest) {
+    int32_t to = p->length ? p->length : longest, n = e->count, rest = p->multiple ? to % p->multiple : 0, i;
+    if (rest && to < INT32_MAX - p->multiple) to += p->multiple - rest;
+    if (!p->on || to <= n) return LDR_OK;
+    if (ldr__encoding_grow(e, to)) return LDR_MEMORY;
+    if (p->left) ldr__encoding_move(e, to - n, 0, n);
+    for (i = 0; i < to - n; i++) ldr__token_set(e, p->left ? i : n + i, p->id, p->type, -2, 0, 0);
+    e->count = to;
+    return LDR_OK;
+}
+
 static void ldr__encode_both(ldr__cutting *c, const char *text, size_t size, const char *text2, size_t size2,
         const ldr_encode_desc *d) {
     const ldr_tokenizer *t = c->t;
@@ -8990,6 +9007,22 @@ static void ldr__read_truncation(ldr__reading *r, int32_t node) {
     r->t->left = ldr_json_equals(r->j, ldr__json_there(r->j, node, "direction"), "Left");
 }
 
+static void ldr__read_padding(ldr__reading *r, int32_t node) {
+    ldr__padding *p = &r->t->padding;
+    int32_t strategy = ldr__json_there(r->j, node, "strategy");
+    if (node < 0) return;
+    p->on = 1;
+    if (ldr__json_there(r->j, strategy, "Fixed") >= 0)
+        p->length = ldr__read_int(r, strategy, "Fixed", 1, INT32_MAX - 1, 1);
+    else if (strategy >= 0 && !ldr_json_equals(r->j, strategy, "BatchLongest"))
+        ldr__read_fail(r, LDR_UNSUPPORTED, strategy, "the \"strategy\" of padding is neither BatchLongest nor Fixed");
+    p->multiple = ldr__read_int(r, node, "pad_to_multiple_of", 0, INT32_MAX - 1, 0);
+    p->id = ldr__read_int(r, node, "pad_id", 0, INT32_MAX - 1, 0);
+    p->type = ldr__read_int(r, node, "pad_type_id", 0, INT32_MAX - 1, 0);
+    p->token = ldr__read_text(r, node, "pad_token", "[PAD]");
+    p->left = ldr_json_equals(r->j, ldr__json_there(r->j, node, "direction"), "Left");
+}
+
 /* Room for added tokens: `more`, and those of the files beside. */
 static void ldr__added_room(ldr__reading *r, int32_t more) {
     ldr_tokenizer *t = r->t;
@@ -9015,6 +9048,7 @@ static void ldr__read_tokenizer(ldr__reading *r) {
         ldr__read_added(r, k, -1, 0, 0);
     for (k = 0; k < 4; k++) ldr__read_list(r, order[k], ldr__json_there(r->j, 0, ldr__kinds[order[k]].key), 0);
     ldr__read_truncation(r, ldr__json_there(r->j, 0, "truncation"));
+    ldr__read_padding(r, ldr__json_there(r->j, 0, "padding"));
 }
 
 /* ---- other vocabularies ----------------------------------------------------------------- */

@@ -913,6 +913,29 @@ static int check_pair(const ldr_tokenizer *t, ldr_encoding *e, const ldr_json *j
     return !status && same_list(e, e->ids, j, list);
 }
 
+/* What is in e, filled up to 20 tokens with the first of these: ids, types, and which are none of the text's. */
+static int check_padded(const ldr_tokenizer *t, ldr_encoding *e, const ldr_json *j, const char *what) {
+    static const char *const names[] = { "[PAD]", "<pad>", "<|endoftext|>", "</s>" };
+    char key[64];
+    int32_t list, k, node;
+    ldr__padding p;
+    sprintf(key, "%s_padded20", what);
+    list = ldr_json_get(j, 0, key);
+    if (list < 0) return 1;
+    memset(&p, 0, sizeof p);
+    p.on = 1;
+    p.length = 20;
+    for (k = 0, p.id = -1; k < 4 && p.id < 0; k++) p.id = ldr_tokenizer_find(t, names[k]);
+    if (ldr__encoding_pad(e, &p, 0) || !same_list(e, e->ids, j, list)) return 0;
+    sprintf(key, "%s_type", what);
+    node = ldr_json_get(j, 0, key);
+    if (node >= 0 && !same_list(e, e->segments, j, node)) return 0;
+    sprintf(key, "%s_mask", what);
+    node = ldr_json_get(j, 0, key);
+    for (k = 0; k < e->count; k++) e->text[k] = e->text[k] > -2;
+    return node < 0 || same_list(e, e->text, j, node);
+}
+
 /* One case, in the form of ours or of the data folder: what is wrong. */
 static int check_case(const ldr_tokenizer *t, ldr_encoding *e, ldr_text *out, const ldr_json *j) {
     size_t n = (size_t)ldr_json_string(case_text, sizeof case_text, j, ldr_json_get(j, 0, "text"));
@@ -937,7 +960,9 @@ static int check_case(const ldr_tokenizer *t, ldr_encoding *e, ldr_text *out, co
     if (node >= 0 && !same_list(e, e->segments, j, node)) wrong |= WRONG_PAIR;
     if (!check_pair(t, e, j, n, ldr_json_get(j, 0, "cut"), 8, LDR_TRUNCATE_LONGEST_FIRST)) wrong |= WRONG_CUT;
     if (!check_pair(t, e, j, n, ldr_json_get(j, 0, "pair16_longest_first"), 16, LDR_TRUNCATE_LONGEST_FIRST)) wrong |= WRONG_CUT;
+    else if (!check_padded(t, e, j, "pair16_longest_first")) wrong |= WRONG_CUT;
     if (!check_pair(t, e, j, n, ldr_json_get(j, 0, "pair16_only_first"), 16, LDR_TRUNCATE_ONLY_FIRST)) wrong |= WRONG_CUT;
+    else if (!check_padded(t, e, j, "pair16_only_first")) wrong |= WRONG_CUT;
     return wrong;
 }
 
@@ -1240,6 +1265,37 @@ static void check_regex(const char *pattern, const char *text, const char *want)
     CHECK_STR(got, want);
     ldr_encoding_free(&e);
     ldr_tokenizer_free(t);
+}
+
+/* The file's own padding, as `tokenize` honours it. */
+TEST(padding) {
+    static const struct { const char *padding; int32_t longest, count, first; } cases[] = {
+        { "{\"strategy\":\"BatchLongest\",\"pad_id\":1,\"pad_type_id\":2,\"pad_token\":\"p\"}", 5, 5, 0 },
+        { "{\"strategy\":\"BatchLongest\",\"pad_id\":1,\"pad_to_multiple_of\":4,\"direction\":\"Left\"}", 5, 8, 6 },
+        { "{\"strategy\":{\"Fixed\":3},\"pad_id\":1,\"pad_to_multiple_of\":null}", 9, 3, 0 },
+        { "{\"strategy\":{\"Fixed\":1},\"pad_id\":1}", 1, 2, 0 }, { "null", 7, 2, 0 } };
+    char file[512];
+    size_t i;
+    for (i = 0; i < sizeof cases / sizeof *cases; i++) {
+        ldr_tokenizer *t;
+        ldr_encoding e;
+        int32_t k;
+        memset(&e, 0, sizeof e);
+        sprintf(file, "{\"padding\":%s,\"pre_tokenizer\":{\"type\":\"WhitespaceSplit\"},\"model\":{\"type\":\"WordLevel\",\"unk_token\":\"u\",\"vocab\":{\"u\":0,\"a\":2}}}", cases[i].padding);
+        t = load_text(file, NULL);
+        CHECK_INT(ldr_tokenizer_encode(t, &e, "a b", 3, NULL, 0, 0, 1, NULL), LDR_OK);
+        CHECK_INT(ldr__encoding_pad(&e, &t->padding, cases[i].longest), LDR_OK);
+        CHECK_INT(e.count, cases[i].count);
+        for (k = 0; k < e.count; k++) {
+            int32_t at = k - cases[i].first;
+            CHECK_INT(e.ids[k], at == 0 ? 2 : at == 1 ? 0 : 1);
+            CHECK_INT(e.text[k], at == 0 || at == 1 ? 0 : -2);
+            if (i == 0) CHECK_INT(e.segments[k], k < 2 ? 0 : 2);
+        }
+        ldr_encoding_free(&e);
+        ldr_tokenizer_free(t);
+    }
+    CHECK(ldr_tokenizer_load_memory("{\"padding\":{\"strategy\":\"Shortest\"},\"model\":{\"type\":\"WordLevel\",\"unk_token\":\"u\",\"vocab\":{\"u\":0}}}", 91, NULL, NULL) == NULL);
 }
 
 /* ---- tokenizers in GGUF files ------------------------------------------------------------- */
@@ -1683,7 +1739,7 @@ TEST(encodings_of_files) {
     X(added_tokens_and_segments) X(wrong_calls) X(offsets) X(truncation) X(json_options) X(hostile_files)            \
     X(damaged_json) X(out_of_memory) X(files) X(model_directories) X(squad_questions) \
     X(llama_cpp_vectors) X(bert_base_uncased_cases) X(zh_mini) X(golden_strings) X(normalization_test) X(golden_tokenizers) X(golden_out_of_memory) X(hugging_face_vectors)  \
-    X(sentencepiece_vectors) X(gguf_vectors) X(gguf_tokenizers) X(gguf_model_with_vocabulary) X(regular_expressions) X(hostile_expressions) X(decoding) X(no_allocation_while_cutting) X(labelled_files) X(columns_of_files) X(encodings_of_files)               \
+    X(sentencepiece_vectors) X(padding) X(gguf_vectors) X(gguf_tokenizers) X(gguf_model_with_vocabulary) X(regular_expressions) X(hostile_expressions) X(decoding) X(no_allocation_while_cutting) X(labelled_files) X(columns_of_files) X(encodings_of_files)               \
     X(random_bytes) X(utf8_stress_files)
 
 LDR_TEST_MAIN("tokenizer", TESTS)
