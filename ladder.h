@@ -427,7 +427,7 @@ typedef struct ldr_encoding {
     int32_t  count, capacity;
     int32_t *ids;
     int32_t *segments;             /* the template's type of each token: 0 or 1                */
-    int32_t *text;                 /* 0 or 1: which text the token is from, -1 for those the template adds */
+    int32_t *text;                 /* 0 or 1: which text the token is from, -1: the template's, -2: padding */
     int32_t *begin, *end;          /* bytes of that text the token covers; 0,0 for added tokens */
     int32_t *surface;              /* see ldr_encoding_piece                                   */
     int32_t  cut;                  /* tokens known to be cut away by max_len: 0 means none     */
@@ -470,7 +470,7 @@ LDR_API int32_t        ldr_tokenizer_find(const ldr_tokenizer *t, const char *pi
 
 /* One text or a pair (text2 NULL for one), with the tokens the tokenizer's template puts around them ([CLS] text
    [SEP]), cut to desc->max_len tokens. Bytes that are not UTF-8 count as U+FFFD. Replaces what out held. desc may be
-   NULL. Time is linear in the text but for a factor log n in BPE words of n > 24 characters; once `out` is large enough
+   NULL. Time is linear in the text but for a factor log n in BPE words of n > 40 characters; once `out` is large enough
    nothing is allocated. */
 LDR_API ldr_status ldr_tokenizer_encode_with(const ldr_tokenizer *t, ldr_encoding *out, const char *text, size_t size,
                                              const char *text2, size_t size2, const ldr_encode_desc *desc,
@@ -483,6 +483,9 @@ LDR_API ldr_status ldr_tokenizer_encode(const ldr_tokenizer *t, ldr_encoding *ou
    into e. */
 LDR_API const char *ldr_encoding_piece(const ldr_tokenizer *t, const ldr_encoding *e, int32_t i, size_t *bytes);
 LDR_API void        ldr_encoding_free(ldr_encoding *e);
+/* Fills e up with the padding of a tokenizer.json, as its own library does: to a fixed length or to `longest`, the most
+   tokens of those encoded together; then to a multiple; behind or in front. Models here take no padding. */
+LDR_API ldr_status  ldr_tokenizer_pad(const ldr_tokenizer *t, ldr_encoding *e, int32_t longest, ldr_error *err);
 
 /* The text of tokens, by the tokenizer's decoders; ids that are none are left out. skip_special: special tokens too
    (but, as in the original, those that normalising changes). */
@@ -5541,7 +5544,7 @@ struct ldr_tokenizer {
     int32_t       low[0x800];          /* the ids of characters below U+0800 as pieces        */
     ldr__merge   *merges;              /* [merge_slots], a power of two, id -1 = free         */
     size_t        merge_slots;
-    unsigned char *together;           /* 65536 bits: pairs of characters that some merge joins; NULL: any may be */
+    unsigned char *together;           /* 65536 bits: pairs of characters that meet in a piece; NULL: any may */
     double        lowest, highest;     /* of the scores                                       */
     int32_t       max_len, strategy, left;     /* the file's own truncation; 0: none; left: of the beginning */
     ldr__padding  padding;
@@ -7235,8 +7238,8 @@ static void ldr__cut_wordpiece(ldr__cutting *c, const ldr__view *v) {
 
 /* ---- BPE: joins the pair of lowest rank, the leftmost first, until none is left ------------ */
 
-typedef struct ldr__symbol { int32_t id, at, bytes, before, next; } ldr__symbol;
 typedef struct ldr__pair { uint32_t rank; int32_t id; } ldr__pair;
+typedef struct ldr__symbol { int32_t id, at, bytes, before, next; ldr__pair pair; } ldr__symbol;
 
 #define LDR__NO_RANK UINT32_MAX
 
@@ -7274,7 +7277,7 @@ static ldr__pair ldr__pair_find(const ldr_tokenizer *t, const char *text, const 
     return p;
 }
 
-#define LDR__BPE_SHORT 24
+#define LDR__BPE_SHORT 40
 
 /* A few symbols: the ranks of all pairs in a row. Returns how many symbols stay. */
 static int32_t ldr__bpe_short(const ldr_tokenizer *t, const char *text, ldr__symbol *s, int32_t n) {
@@ -7320,13 +7323,13 @@ static uint64_t ldr__heap_pop(uint64_t *heap, size_t *n) {
     return top;
 }
 
-/* The pair of symbol i and the next one, if there are these and they may be joined. */
-LDR__INLINE void ldr__heap_pair(uint64_t *heap, size_t *n, const ldr_tokenizer *t, const char *text,
-        const ldr__symbol *s, int32_t i) {
-    ldr__pair p;
-    if (i < 0 || s[i].next < 0) return;
-    p = ldr__pair_find(t, text, &s[i], &s[s[i].next]);
-    if (p.rank != LDR__NO_RANK) ldr__heap_push(heap, n, (uint64_t)p.rank << 32 | (uint32_t)i);
+/* What symbol i and the next one make, noted with i, and in the heap if they may be joined. */
+LDR__INLINE void ldr__heap_pair(uint64_t *heap, size_t *n, const ldr_tokenizer *t, const char *text, ldr__symbol *s,
+        int32_t i) {
+    if (i < 0) return;
+    s[i].pair.rank = LDR__NO_RANK;
+    if (s[i].next >= 0) s[i].pair = ldr__pair_find(t, text, &s[i], &s[s[i].next]);
+    if (s[i].pair.rank != LDR__NO_RANK) ldr__heap_push(heap, n, (uint64_t)s[i].pair.rank << 32 | (uint32_t)i);
 }
 
 /* Many symbols: a heap of pairs (rank, place), of which those that are no more are passed over. */
@@ -7341,17 +7344,14 @@ static int32_t ldr__bpe_long(ldr__cutting *c, const char *text, ldr__symbol *s, 
         ldr__heap_pair(heap, &count, c->t, text, s, i);
     }
     while (count) {
-        ldr__pair p;
         top = ldr__heap_pop(heap, &count);
         i = (int32_t)(top & 0x7fffffff);
-        if (!s[i].bytes || s[i].next < 0) continue;
+        if (s[i].pair.rank != (uint32_t)(top >> 32)) continue;
         k = s[i].next;
-        p = ldr__pair_find(c->t, text, &s[i], &s[k]);
-        if (p.rank != (uint32_t)(top >> 32)) continue;
-        s[i].id = p.id;
+        s[i].id = s[i].pair.id;
         s[i].bytes += s[k].bytes;
         s[i].next = s[k].next;
-        s[k].bytes = 0;
+        s[k].pair.rank = LDR__NO_RANK;
         if (s[i].next >= 0) s[s[i].next].before = i;
         ldr__heap_pair(heap, &count, c->t, text, s, s[i].before);
         ldr__heap_pair(heap, &count, c->t, text, s, i);
@@ -7360,8 +7360,32 @@ static int32_t ldr__bpe_long(ldr__cutting *c, const char *text, ldr__symbol *s, 
     return k;
 }
 
+/* The bit for two characters that may meet in a piece. */
+static uint32_t ldr__bpe_bit(uint32_t a, uint32_t b) {
+    uint32_t h = a * 0x9e3779b1u ^ b * 0x85ebca6bu;
+    return (h ^ h >> 15) & 0xffff;
+}
+
+/* May the last character of a and the first of b ever be joined? Unknown ones between them may have been left out. */
+static int ldr__bpe_together(const ldr_tokenizer *t, const char *text, const ldr__symbol *a, const ldr__symbol *b) {
+    int32_t bytes, last = ldr__utf8_before(text, a->at + a->bytes);
+    uint32_t bit = ldr__bpe_bit(ldr__utf8_at(text + last, &bytes), ldr__utf8_at(text + b->at, &bytes));
+    return !t->together || a->at == b->at || t->together[bit / 8] >> bit % 8 & 1;
+}
+
+/* Joins n symbols: between neighbours that never meet in a piece each stretch for itself, so that few are looked at
+   together. Returns how many stay. */
 static int32_t ldr__bpe(ldr__cutting *c, const char *text, ldr__symbol *s, int32_t n) {
-    return n <= LDR__BPE_SHORT ? ldr__bpe_short(c->t, text, s, n) : ldr__bpe_long(c, text, s, n);
+    int32_t from, to, k, stay = 0;
+    if (n <= LDR__BPE_SHORT) return ldr__bpe_short(c->t, text, s, n);
+    for (from = 0; from < n && !c->status; from = to) {
+        for (to = from + 1; to < n && ldr__bpe_together(c->t, text, &s[to - 1], &s[to]);) to++;
+        k = to - from <= LDR__BPE_SHORT ? ldr__bpe_short(c->t, text, s + from, to - from)
+                : ldr__bpe_long(c, text, s + from, to - from);
+        memmove(s + stay, s + from, (size_t)k * sizeof *s);
+        stay += k;
+    }
+    return stay;
 }
 
 static void ldr__symbol_add(ldr__cutting *c, int32_t *n, int32_t id, int32_t at, int32_t bytes) {
@@ -7426,41 +7450,20 @@ static int32_t ldr__bpe_symbols(ldr__cutting *c, const ldr__view *v) {
     return c->status ? 0 : n;
 }
 
-/* The bit for two characters that a merge may join. */
-static uint32_t ldr__bpe_bit(uint32_t a, uint32_t b) {
-    uint32_t h = a * 0x9e3779b1u ^ b * 0x85ebca6bu;
-    return (h ^ h >> 15) & 0xffff;
-}
-
-/* May a merge ever join the two characters around s[at]? */
-static int ldr__bpe_together(const ldr_tokenizer *t, const char *s, int32_t at) {
-    int32_t bytes;
-    uint32_t a = ldr__utf8_at(s + ldr__utf8_before(s, at), &bytes), bit = ldr__bpe_bit(a, ldr__utf8_at(s + at, &bytes));
-    return t->together[bit / 8] >> bit % 8 & 1;
-}
-
 static void ldr__cut_bpe(ldr__cutting *c, const ldr__view *v) {
     const ldr_tokenizer *t = c->t;
     ldr__symbol *s;
-    int32_t n, from, to, k, stay, at = 0, id;
+    int32_t n, k, end, at = 0, id;
     if (t->ignore_merges && (id = ldr__piece_find(t, v->text, (size_t)v->size)) >= 0) {
         ldr__emit_part(c, id, v, 0, v->size);
         return;
     }
     n = ldr__bpe_symbols(c, v);
     s = (ldr__symbol *)c->w->room[LDR__ROOM_SYMBOLS];
-    for (from = 0; from < n && !c->status; from = to) {
-        to = from + 1;
-        if (n <= LDR__BPE_SHORT) to = n;
-        while (n > LDR__BPE_SHORT && to < n &&
-                (!t->together || s[to].at == s[to - 1].at || ldr__bpe_together(t, v->text, s[to].at))) to++;
-        if (n <= LDR__BPE_SHORT) to = n;
-        stay = ldr__bpe(c, v->text, s + from, to - from);
-        for (k = from; k < from + stay && !c->status; k++) {
-            int32_t end = LDR__MIN(at + s[k].bytes, v->size);
-            if (at < end) ldr__emit_part(c, s[k].id, v, at, end);
-            at = end;
-        }
+    n = ldr__bpe(c, v->text, s, n);
+    for (k = 0; k < n && !c->status; k++, at = end) {
+        end = LDR__MIN(at + s[k].bytes, v->size);
+        if (at < end) ldr__emit_part(c, s[k].id, v, at, end);
     }
 }
 
@@ -7814,18 +7817,6 @@ static void ldr__encode_texts(ldr__cutting *c, const char *text, size_t size, co
     *n2 = LDR__MIN(c->out->count - *n1, limit);
 }
 
-/* Fills up with padding tokens, whose text is -2. longest: the most tokens of those encoded together. */
-static ldr_status ldr__encoding_pad(ldr_encoding *e, const ldr__padding *p, int32_t longest) {
-    int32_t to = p->length ? p->length : longest, n = e->count, rest = p->multiple ? to % p->multiple : 0, i;
-    if (rest && to < INT32_MAX - p->multiple) to += p->multiple - rest;
-    if (!p->on || to <= n) return LDR_OK;
-    if (ldr__encoding_grow(e, to)) return LDR_MEMORY;
-    if (p->left) ldr__encoding_move(e, to - n, 0, n);
-    for (i = 0; i < to - n; i++) ldr__token_set(e, p->left ? i : n + i, p->id, p->type, -2, 0, 0);
-    e->count = to;
-    return LDR_OK;
-}
-
 static void ldr__encode_both(ldr__cutting *c, const char *text, size_t size, const char *text2, size_t size2,
         const ldr_encode_desc *d) {
     const ldr_tokenizer *t = c->t;
@@ -7890,6 +7881,23 @@ LDR__DEF ldr_status ldr_tokenizer_encode(const ldr_tokenizer *t, ldr_encoding *o
     d.max_len = max_len;
     d.no_special = !special;
     return ldr_tokenizer_encode_with(t, out, text, size, text2, size2, &d, err);
+}
+
+LDR__DEF ldr_status ldr_tokenizer_pad(const ldr_tokenizer *t, ldr_encoding *e, int32_t longest, ldr_error *err) {
+    const ldr__padding *p = t ? &t->padding : NULL;
+    int32_t i, n, to, rest;
+    if (!t || !e) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "an argument of ldr_tokenizer_pad is NULL");
+    to = p->length ? p->length : longest;
+    n = e->count;
+    rest = p->multiple && to > 0 ? to % p->multiple : 0;
+    if (rest && to < INT32_MAX - p->multiple) to += p->multiple - rest;
+    if (!p->on || to <= n) return LDR_OK;
+    if (ldr__encoding_grow(e, to))
+        return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while filling up to %d tokens", (int)to);
+    if (p->left) ldr__encoding_move(e, to - n, 0, n);
+    for (i = 0; i < to - n; i++) ldr__token_set(e, p->left ? i : n + i, p->id, p->type, -2, 0, 0);
+    e->count = to;
+    return LDR_OK;
 }
 
 LDR__DEF const char *ldr_encoding_piece(const ldr_tokenizer *t, const ldr_encoding *e, int32_t i, size_t *bytes) {
@@ -8794,16 +8802,16 @@ static int ldr__merges_begin(ldr_tokenizer *t, size_t n) {
     return t->together != NULL;
 }
 
-/* Which two characters meet when a and b are joined: no other neighbours ever become one piece. */
-static void ldr__merge_meets(ldr_tokenizer *t, const char *a, int32_t a_bytes, const char *b) {
+/* The characters around s[at] meet in a piece. */
+static void ldr__meet(ldr_tokenizer *t, uint32_t a, const char *b) {
     int32_t n;
-    uint32_t last = ldr__utf8_at(a + ldr__utf8_before(a, a_bytes), &n), bit = ldr__bpe_bit(last, ldr__utf8_at(b, &n));
-    t->together[bit / 8] = (unsigned char)(t->together[bit / 8] | 1u << bit % 8);
+    uint32_t bit = ldr__bpe_bit(a, ldr__utf8_at(b, &n));
+    if (t->together) t->together[bit / 8] = (unsigned char)(t->together[bit / 8] | 1u << bit % 8);
 }
 
 /* One merge of rank `rank`: 0, or what is wrong with it. */
 static const char *ldr__merge_add(ldr_tokenizer *t, const char *a, size_t an, const char *b, size_t bn, uint32_t rank) {
-    int32_t left = ldr__piece_find(t, a, an), right = ldr__piece_find(t, b, bn), id;
+    int32_t left = ldr__piece_find(t, a, an), right = ldr__piece_find(t, b, bn), id, bytes;
     size_t skip = (size_t)t->prefix.bytes, i;
     uint32_t hash;
     if (left < 0 || right < 0) return "a merge has a part that is not in the vocabulary";
@@ -8818,10 +8826,8 @@ static const char *ldr__merge_add(ldr_tokenizer *t, const char *a, size_t an, co
     t->merges[i].right = (uint32_t)right;
     t->merges[i].rank = rank;
     t->merges[i].id = id;
-    if (!t->together) return NULL;
-    if (skip || t->suffix.bytes || (an == 6 && a[0] == '<' && a[1] == '0' && a[2] == 'x') ||
-            (bn == 6 && b[0] == '<' && b[1] == '0' && b[2] == 'x')) t->together = NULL;
-    else ldr__merge_meets(t, a, (int32_t)an, b);
+    ldr__meet(t, ldr__utf8_at(a + ldr__utf8_before(a, (int32_t)an), &bytes), b + skip);
+    if ((an == 6 && memcmp(a, "<0x", 3) == 0) || (bn == 6 && memcmp(b, "<0x", 3) == 0)) t->together = NULL;
     return NULL;
 }
 
@@ -9297,11 +9303,14 @@ static void ldr__sp_pieces(ldr__reading *r, const unsigned char *s, size_t n, in
 /* What the cutters need: the range of scores, Unigram's pieces, those that are never cut. */
 static void ldr__sp_cutter(ldr__reading *r, uint64_t kind) {
     ldr_tokenizer *t = r->t;
-    int32_t id;
+    int32_t id, i, n;
+    uint32_t c, before = 0;
     int any = 0;
     t->sentencepiece = 1;
     t->cutter = kind == 1 ? &ldr__cutters[2] : &ldr__cutter_by_score;
     t->by_score = kind == 2;
+    t->together = kind == 2 ? (unsigned char *)ldr__tokenizer_keep(t, 8192) : NULL;
+    if (kind == 2 && !t->together) ldr__read_memory(r);
     for (id = 0; id < t->count && !r->err->status; id++) {
         int type = t->types[id], cuts = type == LDR__SP_NORMAL || type == LDR__SP_USER ||
                 (type == LDR__SP_UNUSED && kind != 1);
@@ -9312,6 +9321,10 @@ static void ldr__sp_cutter(ldr__reading *r, uint64_t kind) {
         }
         if (type == LDR__SP_USER) ldr__trie_piece(r, &t->frozen, id);
         if (cuts && kind == 1) ldr__trie_piece(r, &t->pieces_trie, id);
+        for (i = 0; cuts && kind == 2 && i < (int32_t)t->pieces[id].bytes; i += n, before = c) {
+            c = ldr__utf8_at(ldr__piece_text(t, id) + i, &n);
+            if (i) ldr__meet(t, before, ldr__piece_text(t, id) + i);
+        }
     }
 }
 

@@ -926,7 +926,8 @@ static int check_padded(const ldr_tokenizer *t, ldr_encoding *e, const ldr_json 
     p.on = 1;
     p.length = 20;
     for (k = 0, p.id = -1; k < 4 && p.id < 0; k++) p.id = ldr_tokenizer_find(t, names[k]);
-    if (ldr__encoding_pad(e, &p, 0) || !same_list(e, e->ids, j, list)) return 0;
+    ((ldr_tokenizer *)(uintptr_t)t)->padding = p;
+    if (ldr_tokenizer_pad(t, e, 0, NULL) || !same_list(e, e->ids, j, list)) return 0;
     sprintf(key, "%s_type", what);
     node = ldr_json_get(j, 0, key);
     if (node >= 0 && !same_list(e, e->segments, j, node)) return 0;
@@ -1284,7 +1285,7 @@ TEST(padding) {
         sprintf(file, "{\"padding\":%s,\"pre_tokenizer\":{\"type\":\"WhitespaceSplit\"},\"model\":{\"type\":\"WordLevel\",\"unk_token\":\"u\",\"vocab\":{\"u\":0,\"a\":2}}}", cases[i].padding);
         t = load_text(file, NULL);
         CHECK_INT(ldr_tokenizer_encode(t, &e, "a b", 3, NULL, 0, 0, 1, NULL), LDR_OK);
-        CHECK_INT(ldr__encoding_pad(&e, &t->padding, cases[i].longest), LDR_OK);
+        CHECK_INT(ldr_tokenizer_pad(t, &e, cases[i].longest, NULL), LDR_OK);
         CHECK_INT(e.count, cases[i].count);
         for (k = 0; k < e.count; k++) {
             int32_t at = k - cases[i].first;
@@ -1295,7 +1296,27 @@ TEST(padding) {
         ldr_encoding_free(&e);
         ldr_tokenizer_free(t);
     }
+    CHECK_INT(ldr_tokenizer_pad(NULL, NULL, 0, NULL), LDR_ARGUMENT);
     CHECK(ldr_tokenizer_load_memory("{\"padding\":{\"strategy\":\"Shortest\"},\"model\":{\"type\":\"WordLevel\",\"unk_token\":\"u\",\"vocab\":{\"u\":0}}}", 91, NULL, NULL) == NULL);
+}
+
+/* Unknown characters without an unknown token are left out, and what stood around them may be joined: in long words as
+   in short ones, which are cut in another way. */
+TEST(joined_across_unknown) {
+    static const char file[] = "{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":1,\"ab\":2},\"merges\":[\"a b\"]}}";
+    ldr_tokenizer *t = load_text(file, NULL);
+    char text[301];
+    int n, k;
+    ldr_encoding e;
+    memset(&e, 0, sizeof e);
+    for (n = 1; n <= 100; n++) {
+        memcpy(text + 3 * (n - 1), "a?b", 3);
+        CHECK_INT(ldr_tokenizer_encode(t, &e, text, (size_t)(3 * n), NULL, 0, 0, 0, NULL), LDR_OK);
+        CHECK_INT(e.count, n);
+        for (k = 0; k < e.count; k++) CHECK_INT(e.ids[k], 2);
+    }
+    ldr_encoding_free(&e);
+    ldr_tokenizer_free(t);
 }
 
 /* ---- tokenizers in GGUF files ------------------------------------------------------------- */
@@ -1739,7 +1760,7 @@ TEST(encodings_of_files) {
     X(added_tokens_and_segments) X(wrong_calls) X(offsets) X(truncation) X(json_options) X(hostile_files)            \
     X(damaged_json) X(out_of_memory) X(files) X(model_directories) X(squad_questions) \
     X(llama_cpp_vectors) X(bert_base_uncased_cases) X(zh_mini) X(golden_strings) X(normalization_test) X(golden_tokenizers) X(golden_out_of_memory) X(hugging_face_vectors)  \
-    X(sentencepiece_vectors) X(padding) X(gguf_vectors) X(gguf_tokenizers) X(gguf_model_with_vocabulary) X(regular_expressions) X(hostile_expressions) X(decoding) X(no_allocation_while_cutting) X(labelled_files) X(columns_of_files) X(encodings_of_files)               \
+    X(sentencepiece_vectors) X(padding) X(joined_across_unknown) X(gguf_vectors) X(gguf_tokenizers) X(gguf_model_with_vocabulary) X(regular_expressions) X(hostile_expressions) X(decoding) X(no_allocation_while_cutting) X(labelled_files) X(columns_of_files) X(encodings_of_files)               \
     X(random_bytes) X(utf8_stress_files)
 
 LDR_TEST_MAIN("tokenizer", TESTS)

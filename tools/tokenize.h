@@ -83,7 +83,7 @@ static int encode_line(tokenizing *k, const texts *s) {
     if (ldr_tokenizer_encode_with(k->t, &k->e, s->first, s->size, s->second, s->size2, &d, &r->err)) return EXIT_FAILED;
     if (k->e.count > k->longest) k->longest = k->e.count;
     if (k->measure) return EXIT_DONE;
-    if (ldr__encoding_pad(&k->e, &k->t->padding, k->longest)) return fail(r, LDR_MEMORY, "out of memory: the padding of a line is too long", "");
+    if (ldr_tokenizer_pad(k->t, &k->e, k->longest, &r->err)) return EXIT_FAILED;
     print_tokens(k);
     return EXIT_DONE;
 }
