@@ -5502,8 +5502,8 @@ typedef struct ldr__added {
     unsigned char lstrip, rstrip, single_word, normalized, special;
 } ldr__added;
 
-/* The file's own padding: its token, and to how many: `length`, or (0) the longest of those encoded together, then to the
-   next of `multiple` if that is not 0. left: in front. */
+/* The file's own padding: its token, and to how many: `length`, or (0) the longest of those encoded together, then to
+   the next of `multiple` if that is not 0. left: in front. */
 typedef struct ldr__padding { int on; int32_t id, type, length, multiple, left; ldr__string token; } ldr__padding;
 
 /* Before each block of memory, all of which live as long as the tokenizer or until they have grown. */
@@ -5866,6 +5866,16 @@ static void ldr__str_put(ldr__cutting *c, ldr__str *s, const char *text, int32_t
     s->size += n;
 }
 
+/* Bytes from..to of a view, each from where it was. */
+static void ldr__str_copy(ldr__cutting *c, ldr__str *s, const ldr__view *v, int32_t from, int32_t to) {
+    size_t n = (size_t)(to - from);
+    if (!ldr__str_room(c, s, to - from)) return;
+    memcpy(s->text + s->size, v->text + from, n);
+    memcpy(s->begin + s->size, v->begin + from, n * sizeof *s->begin);
+    memcpy(s->end + s->size, v->end + from, n * sizeof *s->end);
+    s->size += to - from;
+}
+
 static ldr__view ldr__view_part(const ldr__view *v, int32_t from, int32_t to) {
     ldr__view part;
     part.text = v->text + from;
@@ -5909,14 +5919,8 @@ static void ldr__put_string(ldr__norm *p, ldr__string s, int32_t to) {
 
 /* The bytes up to `to` as they are. */
 static void ldr__put_same(ldr__norm *p, int32_t to) {
-    int32_t n = to - p->at;
-    ldr__str *o = p->out;
-    if (n <= 0 || !ldr__str_room(p->c, o, n)) return;
-    memcpy(o->text + o->size, p->in.text + p->at, (size_t)n);
-    memcpy(o->begin + o->size, p->in.begin + p->at, (size_t)n * sizeof *o->begin);
-    memcpy(o->end + o->size, p->in.end + p->at, (size_t)n * sizeof *o->end);
-    o->size += n;
-    p->at = to;
+    if (to > p->at) ldr__str_copy(p->c, p->out, &p->in, p->at, to);
+    p->at = LDR__MAX(p->at, to);
 }
 
 static void ldr__normalize_bert(ldr__norm *p, const ldr__step *part) {
@@ -6167,8 +6171,15 @@ static int ldr__map_some(ldr__norm *p, const ldr__step *m, const char *s, int32_
     int32_t bytes;
     const char *by = n > 1 || m->single[(unsigned char)*s] < 0 ? ldr__map_find(m, s, n, 0, &bytes) : NULL;
     if (!by && chars > 1) return 0;
-    if (by) p->same = 0;
-    ldr__put_mapped(p, by ? by : s, by ? (int32_t)strlen(by) : n, chars, last);
+    if (by) {
+        p->same = 0;
+        ldr__put_mapped(p, by, (int32_t)strlen(by), chars, last);
+        return 1;
+    }
+    if (last->rank) ldr__put(p, last->c, last->change);
+    last->c = ldr__utf8_at(s, &bytes);
+    last->change = 0;
+    last->rank = 1;
     return 1;
 }
 
@@ -7023,13 +7034,14 @@ static void ldr__split_on(ldr__cutting *c, const ldr__step *p, int stage, const 
 static void ldr__split_metaspace(ldr__cutting *c, const ldr__step *p, int stage, const ldr__view *v) {
     ldr__str *out = &c->w->str[2 + stage];
     int starts = v->text[0] == ' ' || (v->size >= p->a.bytes && memcmp(v->text, p->a.text, (size_t)p->a.bytes) == 0);
-    int32_t i;
+    int32_t i, to;
     out->size = 0;
     if (!starts && (p->flags[0] == 1 || (p->flags[0] == 2 && v->begin[0] == 0)))
         ldr__str_put(c, out, p->a.text, p->a.bytes, v->begin[0], v->end[0]);
-    for (i = 0; i < v->size && !c->status; i++) {
-        int blank = v->text[i] == ' ';
-        ldr__str_put(c, out, blank ? p->a.text : v->text + i, blank ? p->a.bytes : 1, v->begin[i], v->end[i]);
+    for (i = 0; i < v->size && !c->status; i = to) {
+        for (to = i; to < v->size && v->text[to] != ' ';) to++;
+        if (to > i) ldr__str_copy(c, out, v, i, to);
+        else ldr__str_put(c, out, p->a.text, p->a.bytes, v->begin[to++], v->end[i]);
     }
     ldr__split_on(c, p, stage, out, p->flags[1]);
 }
@@ -7037,11 +7049,10 @@ static void ldr__split_metaspace(ldr__cutting *c, const ldr__step *p, int stage,
 /* A blank in front (flags[0]), GPT-2's expression (flags[1]), then every byte a character that can be seen. */
 static void ldr__split_bytes(ldr__cutting *c, const ldr__step *p, int stage, const ldr__view *v) {
     ldr__str *out = &c->w->str[2 + stage];
-    int32_t i;
     out->size = 0;
     if (p->flags[0] && v->text[0] != ' ') {
         ldr__str_put(c, out, " ", 1, v->begin[0], v->end[0]);
-        for (i = 0; i < v->size; i++) ldr__str_put(c, out, v->text + i, 1, v->begin[i], v->end[i]);
+        ldr__str_copy(c, out, v, 0, v->size);
         v = out;
     }
     ldr__split_on(c, p, stage, v, p->flags[1]);
@@ -7376,14 +7387,13 @@ static int ldr__bpe_together(const ldr_tokenizer *t, const char *text, const ldr
 /* Joins n symbols: between neighbours that never meet in a piece each stretch for itself, so that few are looked at
    together. Returns how many stay. */
 static int32_t ldr__bpe(ldr__cutting *c, const char *text, ldr__symbol *s, int32_t n) {
-    int32_t from, to, k, stay = 0;
+    int32_t from, to, k, i, stay = 0;
     if (n <= LDR__BPE_SHORT) return ldr__bpe_short(c->t, text, s, n);
     for (from = 0; from < n && !c->status; from = to) {
         for (to = from + 1; to < n && ldr__bpe_together(c->t, text, &s[to - 1], &s[to]);) to++;
         k = to - from <= LDR__BPE_SHORT ? ldr__bpe_short(c->t, text, s + from, to - from)
                 : ldr__bpe_long(c, text, s + from, to - from);
-        memmove(s + stay, s + from, (size_t)k * sizeof *s);
-        stay += k;
+        for (i = 0; i < k; i++) s[stay++] = s[from + i];
     }
     return stay;
 }
@@ -7401,16 +7411,12 @@ static void ldr__symbol_add(ldr__cutting *c, int32_t *n, int32_t id, int32_t at,
 static int32_t ldr__bpe_char(const ldr_tokenizer *t, const char *s, int32_t bytes, int first, int last, char *name,
         int32_t *name_bytes) {
     int32_t n = first ? 0 : t->prefix.bytes, end = last ? t->suffix.bytes : 0;
-    if (!t->prefix.bytes && !end && bytes <= 2) {
-        memcpy(name, s, (size_t)bytes);
-        *name_bytes = bytes;
-        return t->low[ldr__utf8_char((const unsigned char *)s, (size_t)bytes)];
-    }
-    memcpy(name, t->prefix.text, (size_t)n);
+    if (n) memcpy(name, t->prefix.text, (size_t)n);
     memcpy(name + n, s, (size_t)bytes);
-    memcpy(name + n + bytes, t->suffix.text, (size_t)end);
+    if (end) memcpy(name + n + bytes, t->suffix.text, (size_t)end);
     *name_bytes = n + bytes + end;
-    return ldr__piece_find(t, name, (size_t)*name_bytes);
+    if (*name_bytes > 2 || t->prefix.bytes || end) return ldr__piece_find(t, name, (size_t)*name_bytes);
+    return t->low[ldr__utf8_char((const unsigned char *)s, (size_t)bytes)];
 }
 
 /* The text as symbols, one a character, a byte or a run of unknown characters. */
