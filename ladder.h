@@ -6346,9 +6346,12 @@ static void ldr__rx_front(ldr__rx *r, int32_t at, int32_t n, int32_t a, int32_t 
 
 static int ldr__rx_more(const ldr__rx *r) { return r->at < r->n && !r->why; }
 static char ldr__rx_peek(const ldr__rx *r) { return r->at < r->n ? r->s[r->at] : 0; }
-static int ldr__rx_starts(const ldr__rx *r, const char *word) {
+/* Does the pattern go on with this word? Then behind it. */
+static int ldr__rx_take(ldr__rx *r, const char *word) {
     size_t n = strlen(word);
-    return (size_t)(r->n - r->at) >= n && memcmp(r->s + r->at, word, n) == 0;
+    if ((size_t)(r->n - r->at) < n || memcmp(r->s + r->at, word, n) != 0) return 0;
+    r->at += (int32_t)n;
+    return 1;
 }
 
 static uint32_t ldr__rx_char(ldr__rx *r) {
@@ -6367,8 +6370,7 @@ static uint32_t ldr__rx_hex(ldr__rx *r, int least, int most) {
     uint32_t v = 0;
     int n = 0;
     for (; n < most && r->at < r->n; n++, r->at++) {
-        char c = r->s[r->at];
-        int d = ldr__hex_digit(c);
+        int d = ldr__hex_digit(r->s[r->at]);
         if (d < 0) break;
         v = v * 16 + (uint32_t)d;
     }
@@ -6396,10 +6398,7 @@ static void ldr__rx_property(ldr__rx *r, int negate, int32_t *item, int32_t *val
     char name[24];
     size_t i, n = 0;
     if (ldr__rx_char(r) != '{') ldr__rx_fail(r, "has \\p without {..}");
-    if (ldr__rx_peek(r) == '^') {
-        negate = !negate;
-        r->at++;
-    }
+    if (ldr__rx_take(r, "^")) negate = !negate;
     while (ldr__rx_more(r) && ldr__rx_peek(r) != '}' && n < sizeof name - 1) name[n++] = r->s[r->at++];
     name[n] = 0;
     if (ldr__rx_char(r) != '}') ldr__rx_fail(r, "has a property that is not known");
@@ -6424,8 +6423,7 @@ static int ldr__rx_escape(ldr__rx *r, uint32_t *c, int32_t *item, int32_t *value
     switch (e) {
     case 'u': *c = ldr__rx_hex(r, 4, 4); return 0;
     case 'x':
-        if (ldr__rx_peek(r) == '{') {
-            r->at++;
+        if (ldr__rx_take(r, "{")) {
             *c = ldr__rx_hex(r, 1, 8);
             if (ldr__rx_char(r) != '}') ldr__rx_fail(r, "has an escape without a character's number");
         } else *c = ldr__rx_hex(r, 1, 2);
@@ -6512,7 +6510,8 @@ static int32_t ldr__rx_class_begin(ldr__rx *r, int flags) {
     return start;
 }
 
-static void ldr__rx_posix(ldr__rx *r) {
+/* 1: one of these was there. */
+static int ldr__rx_posix(ldr__rx *r) {
     static const struct { const char *name; int32_t item; uint32_t set; } names[] = {
         { "[:alpha:]", LDR__IN_CATEGORIES, LDR__LETTERS | LDR__MARKS },
         { "[:digit:]", LDR__IN_CATEGORIES, LDR__BIT(LDR__GC_ND) },
@@ -6524,12 +6523,12 @@ static void ldr__rx_posix(ldr__rx *r) {
         { "[:alnum:]", LDR__IN_CATEGORIES, LDR__LETTERS | LDR__MARKS | LDR__BIT(LDR__GC_ND) } };
     size_t i;
     for (i = 0; i < sizeof names / sizeof *names; i++)
-        if (ldr__rx_starts(r, names[i].name)) {
-            r->at += (int32_t)strlen(names[i].name);
+        if (ldr__rx_take(r, names[i].name)) {
             ldr__rx_put2(r, names[i].item, (int32_t)names[i].set);
-            return;
+            return 1;
         }
-    ldr__rx_fail(r, "has a class that is not known");
+    if (r->n - r->at > 1 && memcmp(r->s + r->at, "[:", 2) == 0) ldr__rx_fail(r, "has a class that is not known");
+    return 0;
 }
 
 /* Behind '['. */
@@ -6537,16 +6536,11 @@ static void ldr__rx_class(ldr__rx *r) {
     int32_t start, item = 0, value = 0;
     int first = 1;
     if (++r->depth > LDR__RX_DEPTH) ldr__rx_fail(r, "is nested too deeply");
-    start = ldr__rx_class_begin(r, ldr__rx_peek(r) == '^');
-    if (ldr__rx_peek(r) == '^') r->at++;
+    start = ldr__rx_class_begin(r, ldr__rx_take(r, "^"));
     for (; ldr__rx_more(r) && (first || ldr__rx_peek(r) != ']'); first = 0) {
         uint32_t c, last;
-        if (ldr__rx_starts(r, "[:")) {
-            ldr__rx_posix(r);
-            continue;
-        }
-        if (ldr__rx_starts(r, "&&")) {
-            r->at += 2;
+        if (ldr__rx_posix(r)) continue;
+        if (ldr__rx_take(r, "&&")) {
             ldr__rx_put(r, LDR__IN_AND);
             continue;
         }
@@ -6596,23 +6590,18 @@ static int ldr__rx_group(ldr__rx *r) {
     int32_t start = r->used, fold = r->fold;
     size_t i;
     int least, kind = -1;
-    for (i = 0; i < count && !ldr__rx_starts(r, groups[i].name); i++) continue;
+    for (i = 0; i < count && !ldr__rx_take(r, groups[i].name); i++) continue;
     if (i < count) {
         kind = groups[i].kind;
-        r->at += (int32_t)strlen(groups[i].name);
         if (groups[i].fold >= 0) r->fold = groups[i].fold;
         if (i + 1 == count) return 0;                        /* from here to the end of the group around */
     } else if (ldr__rx_peek(r) == '?') ldr__rx_fail(r, "has a group of a kind that is not known");
-    if (kind >= 0) {
-        ldr__rx_put2(r, LDR__RX_LOOK, kind);
-        ldr__rx_put(r, 0);
-    }
     least = ldr__rx_alternatives(r);
     if (ldr__rx_char(r) != ')') ldr__rx_fail(r, "has a group without end");
     r->fold = fold;
     if (kind < 0) return least;
     ldr__rx_put(r, LDR__RX_ACCEPT);
-    if (!r->why) r->code[start + 2] = r->used - start;
+    ldr__rx_front(r, start, 3, LDR__RX_LOOK, kind, r->used + 3 - start, 0);
     if ((kind == LDR__LOOK_BEHIND || kind == LDR__LOOK_NOT_BEHIND) && !r->why && (r->code[start + 3] > LDR__RX_CLASS ||
             r->code[start + 3 + ldr__regex_size(r->code + start + 3)] != LDR__RX_ACCEPT))
         ldr__rx_fail(r, "looks back at more than one character");
@@ -6622,6 +6611,8 @@ static int ldr__rx_group(ldr__rx *r) {
 /* One thing that can be repeated: its least number of characters, -1 at the end of the alternative. *one: a single
    character. */
 static int ldr__rx_atom(ldr__rx *r, int *one) {
+    static const char places[] = "AzZbB";               /* of BOS and those that follow            */
+    const char *place;
     uint32_t c = ldr__rx_char(r);
     int32_t item = 0, value = 0, start;
     *one = 1;
@@ -6635,10 +6626,10 @@ static int ldr__rx_atom(ldr__rx *r, int *one) {
         ldr__rx_put(r, c == '^' ? LDR__RX_BOL : LDR__RX_EOL);
         return 0;
     }
-    if (c == '\\' && r->at < r->n && strchr("AzZbB", r->s[r->at])) {
-        char e = r->s[r->at++];
-        ldr__rx_put(r, e == 'A' ? LDR__RX_BOS : e == 'z' ? LDR__RX_EOS : e == 'Z' ? LDR__RX_EOSN
-                : e == 'b' ? LDR__RX_WORDB : LDR__RX_NWORDB);
+    place = c == '\\' && ldr__rx_peek(r) ? strchr(places, ldr__rx_peek(r)) : NULL;
+    if (place) {
+        r->at++;
+        ldr__rx_put(r, LDR__RX_BOS + (int32_t)(place - places));
         return 0;
     }
     *one = 1;
@@ -6658,10 +6649,7 @@ static int ldr__rx_count(ldr__rx *r, int32_t *least, int32_t *most) {
     int32_t v[2], k = 0, at = r->at + 1, digits = 0;
     *least = c == '+';
     *most = c == '?' ? 1 : -1;
-    if (c == '*' || c == '+' || c == '?') {
-        r->at++;
-        return 1;
-    }
+    if (ldr__rx_take(r, "*") || ldr__rx_take(r, "+") || ldr__rx_take(r, "?")) return 1;
     if (c != '{') return 0;
     v[0] = v[1] = 0;
     for (; at < r->n && r->s[at] != '}'; at++) {
@@ -6704,11 +6692,9 @@ static int ldr__rx_sequence(ldr__rx *r) {
         int32_t start = r->used, least, most;
         int one, size = ldr__rx_atom(r, &one), kind;
         while (!r->why && ldr__rx_count(r, &least, &most)) {
-            kind = ldr__rx_peek(r) == '?' ? LDR__RUN_LAZY : ldr__rx_peek(r) == '+' ? LDR__RUN_POSSESSIVE
-                    : LDR__RUN_GREEDY;
             /* {n}+ repeats again, as in Ruby */
-            if (kind == LDR__RUN_POSSESSIVE && r->s[r->at - 1] == '}') kind = LDR__RUN_GREEDY;
-            if (kind) r->at++;
+            kind = ldr__rx_take(r, "?") ? LDR__RUN_LAZY
+                    : r->s[r->at - 1] != '}' && ldr__rx_take(r, "+") ? LDR__RUN_POSSESSIVE : LDR__RUN_GREEDY;
             if (one) ldr__rx_front(r, start, 4, LDR__RX_LOOP, kind, least, most < 0 ? INT32_MAX : most);
             else if (size == 0 && most < 0) ldr__rx_fail(r, "repeats what may be nothing");
             else if (kind != LDR__RUN_POSSESSIVE) ldr__rx_repeat(r, start, least, most, kind);
@@ -6730,8 +6716,7 @@ static int ldr__rx_alternatives(ldr__rx *r) {
     int least;
     if (++r->depth > LDR__RX_DEPTH) ldr__rx_fail(r, "is nested too deeply");
     least = ldr__rx_sequence(r);
-    while (!r->why && ldr__rx_peek(r) == '|' && r->at < r->n) {
-        r->at++;
+    while (!r->why && ldr__rx_take(r, "|")) {
         ldr__rx_put2(r, LDR__RX_JUMP, jumps);       /* for now: the jump before                */
         ldr__rx_front(r, start, 2, LDR__RX_SPLIT, r->used + 2 - start, 0, 0);
         jumps = r->used - 1;
@@ -7679,34 +7664,40 @@ static void ldr__normalize(ldr__cutting *c, const unsigned char *s, int32_t from
     *v = *in;
 }
 
-/* A stretch between added tokens: normalised, searched for added tokens again, split and cut. */
-static void ldr__encode_segment(ldr__cutting *c, const unsigned char *s, int32_t from, int32_t to) {
-    ldr__view v;
+static void ldr__encode_segment(ldr__cutting *c, const char *s, int32_t from, int32_t to);
+
+/* The added tokens of a text, and what lies between them: of the text as it came (without places) on to be normalised, of
+   normalised text to be split and cut. */
+static void ldr__encode_between(ldr__cutting *c, const ldr__trie *trie, const ldr__view *v) {
+    int32_t at = 0, found = 1, to;
     ldr__hit hit;
-    int32_t at = 0;
-    ldr__normalize(c, s, from, to, &v);
     hit.next = 0;
-    while (!c->status && c->out->count < c->stop && ldr__added_find(c->t, &c->t->normal, v.text, v.size, at, &hit)) {
-        if (at < hit.begin) ldr__split_part(c, -1, &v, at, hit.begin);
-        ldr__emit_added(c, &hit, v.text, v.begin[hit.begin], v.end[hit.end - 1]);
+    while (found && !c->status && c->out->count < c->stop) {
+        found = ldr__added_find(c->t, trie, v->text, v->size, at, &hit);
+        to = found ? hit.begin : v->size;
+        if (at < to && v->begin) ldr__split_part(c, -1, v, at, to);
+        else if (at < to) ldr__encode_segment(c, v->text, at, to);
+        if (found && v->begin) ldr__emit_added(c, &hit, v->text, v->begin[hit.begin], v->end[hit.end - 1]);
+        else if (found) ldr__emit_added(c, &hit, v->text, hit.begin, hit.end);
         at = hit.end;
     }
-    if (at < v.size) ldr__split_part(c, -1, &v, at, v.size);
+}
+
+static void ldr__encode_segment(ldr__cutting *c, const char *s, int32_t from, int32_t to) {
+    ldr__view v;
+    ldr__normalize(c, (const unsigned char *)s, from, to, &v);
+    ldr__encode_between(c, &c->t->normal, &v);
 }
 
 /* Stops early once there are `limit` tokens: what comes after them is cut away anyway. */
 static void ldr__encode_text(ldr__cutting *c, const char *text, size_t size, int32_t limit) {
-    int32_t n = (int32_t)size, at = 0;
-    ldr__hit hit;
+    ldr__view v;
+    memset(&v, 0, sizeof v);
+    v.text = (char *)(uintptr_t)text;
+    v.size = (int32_t)size;
     c->stop = limit < INT32_MAX - c->out->count ? c->out->count + limit : INT32_MAX;
-    c->steps = 1000000 + (int64_t)n * 4000;
-    hit.next = 0;
-    while (!c->status && c->out->count < c->stop && ldr__added_find(c->t, &c->t->raw, text, n, at, &hit)) {
-        if (at < hit.begin) ldr__encode_segment(c, (const unsigned char *)text, at, hit.begin);
-        ldr__emit_added(c, &hit, text, hit.begin, hit.end);
-        at = hit.end;
-    }
-    if (at < n && c->out->count < c->stop) ldr__encode_segment(c, (const unsigned char *)text, at, n);
+    c->steps = 1000000 + (int64_t)size * 4000;
+    ldr__encode_between(c, &c->t->raw, &v);
 }
 
 /* Longest first: how many of n1 tokens stay when n1 + n2 must fit into room. The shorter text stays whole if it is at
