@@ -130,9 +130,12 @@
      Every byte carries the place it came from through all parts, so each token knows its bytes of your text (begin,
      end). It works without a model (ldr_tokenizer_load, ldr_tokenizer_load_memory). Regular expressions know
      alternatives, classes, \p{..}, counts (greedy, lazy, possessive), look-around, (?i:..); what they do not know is
-     refused by name. To add a part: write its reader and its function beside the others in >>tokenizer, add a row to
-     ldr__normalizers, ldr__splitters, ldr__cutters or ldr__decoders, add a tokenizer with it to
-     tests/reference/make_tokenizers.py and run tests/test_tokenizer.
+     refused by name. A GGUF file's tokenizer is read by its model (gpt2, llama, bert, t5) and, for gpt2, by its pre (the
+     names in ldr__pair_rows); others are refused by name. It answers as the model's own library, not as llama.cpp where
+     that drops accents and parts of Hangul (bert). To add a part: write its function beside the others in >>tokenizer, add
+     a row with its settings to ldr__normalizers, ldr__splitters, ldr__cutters or ldr__decoders, add a tokenizer with it to
+     tests/reference/make_tokenizers.py and run tests/test_tokenizer. To add a way to split that GGUF names: a name or a row
+     in ldr__pair_rows.
 
    >>manual-methods       THE OTHER WAYS TO TUNE
      desc.method chooses what is trained; trainer, file format and predictor stay the same. How far the way back goes follows
@@ -432,7 +435,7 @@ typedef struct ldr_encoding {
     int32_t  count, capacity;
     int32_t *ids;
     int32_t *segments;             /* the template's type of each token: 0 or 1                */
-    int32_t *text;                 /* 0 or 1: which text the token is from, -1 for those the template adds */
+    int32_t *text;                 /* 0 or 1: which text the token is from, -1: the template's, -2: padding */
     int32_t *begin, *end;          /* bytes of that text the token covers; 0,0 for added tokens */
     int32_t *surface;              /* see ldr_encoding_piece                                   */
     int32_t  cut;                  /* tokens known to be cut away by max_len: 0 means none     */
@@ -458,13 +461,14 @@ typedef struct ldr_text {
 
 #ifndef LADDER_NO_TOKENIZER
 /* dir: a model directory, or one of the files: tokenizer.json; vocab.json (with merges.txt beside it); tokenizer.model,
-   spiece.model, sentencepiece.bpe.model; vocab.txt: the first of these that is there. Of a directory
+   spiece.model, sentencepiece.bpe.model; vocab.txt: the first of these that is there; or a .gguf file. Of a directory
    tokenizer_config.json, added_tokens.json and special_tokens_map.json count too. desc may be NULL. LDR_UNSUPPORTED
    names what is not understood. */
 #ifndef LADDER_NO_STDIO
 LDR_API ldr_tokenizer *ldr_tokenizer_load(const char *dir, const ldr_tokenizer_desc *desc, ldr_error *err);
 #endif
-/* The same from memory: a tokenizer.json, a vocab.json (desc->merges), a SentencePiece model or a vocab.txt; copied. */
+/* The same from memory: a tokenizer.json, a vocab.json (desc->merges), a SentencePiece model, a vocab.txt or a GGUF file;
+   copied. */
 LDR_API ldr_tokenizer *ldr_tokenizer_load_memory(const void *data, size_t size, const ldr_tokenizer_desc *desc, ldr_error *err);
 LDR_API void           ldr_tokenizer_free(ldr_tokenizer *t);
 LDR_API int32_t        ldr_tokenizer_size(const ldr_tokenizer *t);                       /* highest id + 1        */
@@ -474,7 +478,7 @@ LDR_API int32_t        ldr_tokenizer_find(const ldr_tokenizer *t, const char *pi
 
 /* One text or a pair (text2 NULL for one), with the tokens the tokenizer's template puts around them ([CLS] text
    [SEP]), cut to desc->max_len tokens. Bytes that are not UTF-8 count as U+FFFD. Replaces what out held. desc may be
-   NULL. Time is linear in the text but for a factor log n in BPE words of n > 24 characters; once `out` is large enough
+   NULL. Time is linear in the text but for a factor log n in BPE words of n > 40 characters; once `out` is large enough
    nothing is allocated. */
 LDR_API ldr_status ldr_tokenizer_encode_with(const ldr_tokenizer *t, ldr_encoding *out, const char *text, size_t size,
                                              const char *text2, size_t size2, const ldr_encode_desc *desc,
@@ -487,6 +491,9 @@ LDR_API ldr_status ldr_tokenizer_encode(const ldr_tokenizer *t, ldr_encoding *ou
    into e. */
 LDR_API const char *ldr_encoding_piece(const ldr_tokenizer *t, const ldr_encoding *e, int32_t i, size_t *bytes);
 LDR_API void        ldr_encoding_free(ldr_encoding *e);
+/* Fills e up with the padding of a tokenizer.json, as its own library does: to a fixed length or to `longest`, the most
+   tokens of those encoded together; then to a multiple; behind or in front. Models here take no padding. */
+LDR_API ldr_status  ldr_tokenizer_pad(const ldr_tokenizer *t, ldr_encoding *e, int32_t longest, ldr_error *err);
 
 /* The text of tokens, by the tokenizer's decoders; ids that are none are left out. skip_special: special tokens too
    (but, as in the original, those that normalising changes). */
@@ -542,7 +549,7 @@ typedef struct ldr_model_desc {
 } ldr_model_desc;
 
 /* Loads a Hugging Face directory: config.json (bert_config.json), model.safetensors or pytorch_model.bin (or the sharded
-   index of either) or bert_model.ckpt.index and, when there is one, the vocabulary; or a .gguf file, which takes token ids. Families: >>manual-models.
+   index of either) or bert_model.ckpt.index and, when there is one, the vocabulary; or a .gguf file with what it holds. Families: >>manual-models.
    Weights stay in their file's type and are read in place; only vectors (biases, norms) are
    copied as float. A missing, extra, misshapen or mistyped tensor, an unknown model_type or an
    option that would change the result is an error. desc may be NULL. */
@@ -5649,22 +5656,23 @@ LDR__DEF const char *ldr_weights_meta_at(const ldr_weights *w, int32_t i, const 
 
 /* ---- characters ---------------------------------------------------------------------- */
 
+/* In this order: the sets below are stretches of it, and ldr__categories names them. */
 enum { LDR__GC_CN, LDR__GC_CC, LDR__GC_CF, LDR__GC_CO, LDR__GC_CS, LDR__GC_LU, LDR__GC_LL, LDR__GC_LT, LDR__GC_LM,
-        LDR__GC_LO, LDR__GC_MN, LDR__GC_MC, LDR__GC_ME, LDR__GC_ND, LDR__GC_NL, LDR__GC_NO,
-       LDR__GC_PC, LDR__GC_PD, LDR__GC_PS, LDR__GC_PE, LDR__GC_PI, LDR__GC_PF, LDR__GC_PO, LDR__GC_SM, LDR__GC_SC,
-               LDR__GC_SK, LDR__GC_SO, LDR__GC_ZS, LDR__GC_ZL, LDR__GC_ZP, };
+       LDR__GC_LO, LDR__GC_MN, LDR__GC_MC, LDR__GC_ME, LDR__GC_ND, LDR__GC_NL, LDR__GC_NO, LDR__GC_PC, LDR__GC_PD,
+       LDR__GC_PS, LDR__GC_PE, LDR__GC_PI, LDR__GC_PF, LDR__GC_PO, LDR__GC_SM, LDR__GC_SC, LDR__GC_SK, LDR__GC_SO,
+       LDR__GC_ZS, LDR__GC_ZL, LDR__GC_ZP };
 #define LDR__CATS 30u
 
 /* Sets of categories, one bit each. */
-#define LDR__BIT(cat)  ((uint32_t)1 << (cat))
-#define LDR__OTHERS    (LDR__BIT(LDR__GC_CC) | LDR__BIT(LDR__GC_CF) | LDR__BIT(LDR__GC_CO))
-#define LDR__LETTERS   (LDR__BIT(LDR__GC_LU) | LDR__BIT(LDR__GC_LL) | LDR__BIT(LDR__GC_LT) | LDR__BIT(LDR__GC_LM) | LDR__BIT(LDR__GC_LO))
-#define LDR__MARKS     (LDR__BIT(LDR__GC_MN) | LDR__BIT(LDR__GC_MC) | LDR__BIT(LDR__GC_ME))
-#define LDR__NUMBERS   (LDR__BIT(LDR__GC_ND) | LDR__BIT(LDR__GC_NL) | LDR__BIT(LDR__GC_NO))
-#define LDR__PUNCTS    (LDR__BIT(LDR__GC_PC) | LDR__BIT(LDR__GC_PD) | LDR__BIT(LDR__GC_PS) | LDR__BIT(LDR__GC_PE) | LDR__BIT(LDR__GC_PI) | LDR__BIT(LDR__GC_PF) | LDR__BIT(LDR__GC_PO))
-#define LDR__SYMBOLS   (LDR__BIT(LDR__GC_SM) | LDR__BIT(LDR__GC_SC) | LDR__BIT(LDR__GC_SK) | LDR__BIT(LDR__GC_SO))
-#define LDR__SPACES    (LDR__BIT(LDR__GC_ZS) | LDR__BIT(LDR__GC_ZL) | LDR__BIT(LDR__GC_ZP))
-#define LDR__WORDS     (LDR__LETTERS | LDR__MARKS | LDR__BIT(LDR__GC_ND) | LDR__BIT(LDR__GC_NL) | LDR__BIT(LDR__GC_PC))
+#define LDR__BIT(cat)       ((uint32_t)1 << (cat))
+#define LDR__SPAN(from, to) ((LDR__BIT(LDR__GC_##to) << 1) - LDR__BIT(LDR__GC_##from))
+#define LDR__OTHERS         LDR__SPAN(CC, CO)
+#define LDR__LETTERS        LDR__SPAN(LU, LO)
+#define LDR__MARKS          LDR__SPAN(MN, ME)
+#define LDR__NUMBERS        LDR__SPAN(ND, NO)
+#define LDR__PUNCTS         LDR__SPAN(PC, PO)
+#define LDR__SYMBOLS        LDR__SPAN(SM, SO)
+#define LDR__WORDS          (LDR__LETTERS | LDR__MARKS | LDR__SPAN(ND, NL) | LDR__BIT(LDR__GC_PC))
 
 /* Where a property is not what the category says, by the tables at the end (>>unicode). */
 enum { LDR__ODD_CONTROL, LDR__ODD_NONSPACING, LDR__ODD_COMBINING, LDR__ODD_PUNCT, LDR__ODD_NUMBER, LDR__ODD_WORD,
@@ -5711,14 +5719,16 @@ static int ldr__char_control(uint32_t c) {
     if (c < 0x80) return (c < 32 && c != 9 && c != 10 && c != 13) || c == 0x7f;
     return c == 0xfffd || ldr__char_in(c, LDR__OTHERS) != ldr__char_odd(LDR__ODD_CONTROL, c);
 }
-static int ldr__char_nonspacing(uint32_t c) { return c >= 0x300 &&
-        ldr__char_in(c, LDR__BIT(LDR__GC_MN)) != ldr__char_odd(LDR__ODD_NONSPACING, c); }
-static int ldr__char_combining(uint32_t c) { return c >= 0x300 &&
-        ldr__char_in(c, LDR__MARKS) != ldr__char_odd(LDR__ODD_COMBINING, c); }
-
+static int ldr__hex_digit(char c) {
+    return c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
+}
+static int ldr__char_mark(uint32_t c, uint32_t set, int odd) {
+    return c >= 0x300 && ldr__char_in(c, set) != ldr__char_odd(odd, c);
+}
+static int ldr__char_nonspacing(uint32_t c) { return ldr__char_mark(c, LDR__BIT(LDR__GC_MN), LDR__ODD_NONSPACING); }
+static int ldr__char_combining(uint32_t c) { return ldr__char_mark(c, LDR__MARKS, LDR__ODD_COMBINING); }
 /* Does c belong to the grapheme that began before it? */
-static int ldr__char_joins(uint32_t c) { return c >= 0x300 &&
-        ldr__char_in(c, LDR__MARKS) != ldr__char_odd(LDR__ODD_JOINING, c); }
+static int ldr__char_joins(uint32_t c) { return ldr__char_mark(c, LDR__MARKS, LDR__ODD_JOINING); }
 
 /* One form for all cases of a letter. */
 static uint32_t ldr__char_fold(uint32_t c) { return c == 0x17f ? 's' : c == 0x3c2 ? 0x3c3 : ldr__char_lower(c); }
@@ -5726,8 +5736,9 @@ static uint32_t ldr__char_fold(uint32_t c) { return c == 0x17f ? 's' : c == 0x3c
 /* The blocks BERT sets apart with spaces: Han, and neither kana nor Hangul. */
 static int ldr__char_cjk(uint32_t c) {
     if (c < 0x3400) return 0;
-    return (c >= 0x4e00 && c <= 0x9fff) || c <= 0x4dbf || (c >= 0xf900 && c <= 0xfaff) || (c >= 0x20000 && c <= 0x2a6df) ||
+    return (c >= 0x4e00 && c <= 0x9fff) || c <= 0x4dbf || (c >= 0xf900 && c <= 0xfaff) ||
            /* the gap is the original's */
+           (c >= 0x20000 && c <= 0x2a6df) ||
            (c >= 0x2a700 && c <= 0x2ceaf && (c < 0x2b820 || c > 0x2b91f)) || (c >= 0x2f800 && c <= 0x2fa1f);
 }
 
@@ -5747,6 +5758,12 @@ LDR__INLINE uint32_t ldr__utf8_at(const char *s, int32_t *bytes) {
     const unsigned char *u = (const unsigned char *)s;
     *bytes = ldr__utf8_bytes(u[0]);
     return ldr__utf8_char(u, (size_t)*bytes);
+}
+/* Where s is no UTF-8 any more, or (nul) has a NUL; n: nowhere. */
+static size_t ldr__utf8_bad(const unsigned char *s, size_t n, int nul) {
+    size_t i = 0, step = 1;
+    for (; i < n && step; i += step) step = nul && !s[i] ? 0 : ldr__utf8_length(s + i, n - i);
+    return i;
 }
 static int32_t ldr__utf8_before(const char *s, int32_t at) {
     do at--;
@@ -5770,26 +5787,34 @@ typedef struct ldr__trie {
 
 typedef struct ldr__merge { uint32_t left, right, rank; int32_t id; } ldr__merge;
 
-struct ldr__cutting;
-struct ldr__norm;
-struct ldr__step;
-struct ldr__reading;
-struct ldr__view;
-struct ldr__lines;
-
-/* A kind of part, one row each: what it is called in a tokenizer.json, how its settings are read, what it does. */
-typedef struct ldr__normalizer { const char *name; void (*read)(struct ldr__reading *, struct ldr__step *, int32_t);
-void (*run)(struct ldr__norm *, const struct ldr__step *); int32_t setting; } ldr__normalizer;
-typedef struct ldr__splitter { const char *name; void (*read)(struct ldr__reading *, struct ldr__step *, int32_t);
-void (*run)(struct ldr__cutting *, const struct ldr__step *, int, const struct ldr__view *); int32_t setting;
-} ldr__splitter;
-typedef struct ldr__decoder { const char *name; void (*read)(struct ldr__reading *, struct ldr__step *, int32_t);
-void (*run)(struct ldr__lines *, const struct ldr__step *, int32_t, const char *, int32_t); int32_t setting;
-} ldr__decoder;
-typedef struct ldr__cutter { const char *name; void (*read)(struct ldr__reading *, int32_t);
-void (*run)(struct ldr__cutting *, const struct ldr__view *); } ldr__cutter;
-
+/* Text with the place each byte came from: bytes begin[i] to end[i] of the caller's text. A view lies in another's. */
+typedef struct ldr__str { char *text; int32_t *begin, *end; int32_t size, room; } ldr__str, ldr__view;
 typedef struct ldr__string { const char *text; int32_t bytes; } ldr__string;
+
+typedef struct ldr__cutting ldr__cutting;
+typedef struct ldr__norm ldr__norm;
+typedef struct ldr__lines ldr__lines;
+typedef struct ldr__step ldr__step;
+typedef struct ldr__reading ldr__reading;
+
+/* A setting of a part: its key in a tokenizer.json, what it sets, and to what where the key is absent; without a key it
+   is always that. */
+typedef struct ldr__key { const char *name; int what; int32_t otherwise; const char *text; } ldr__key;
+
+/* A kind of part: its name in a tokenizer.json, one of three functions, its settings, and a reader of what is left. */
+typedef struct ldr__part_row {
+    const char *name;
+    void (*normalize)(ldr__norm *, const ldr__step *);
+    void (*split)(ldr__cutting *, const ldr__step *, int, const ldr__view *);
+    void (*decode)(ldr__lines *, const char *, int32_t);
+    void (*more)(ldr__reading *, ldr__step *, int32_t);
+    ldr__key keys[5];
+} ldr__part_row;
+typedef struct ldr__cutter {
+    const char *name;
+    void (*read)(ldr__reading *, int32_t);
+    void (*run)(ldr__cutting *, const ldr__view *);
+} ldr__cutter;
 
 /* Types of SentencePiece's pieces. */
 enum { LDR__SP_NORMAL = 1, LDR__SP_UNKNOWN, LDR__SP_CONTROL, LDR__SP_USER, LDR__SP_UNUSED, LDR__SP_BYTE };
@@ -5805,10 +5830,8 @@ static ldr__string ldr__string_of(const char *text) {
     return s;
 }
 
-typedef struct ldr__step {
-    const ldr__normalizer *normalizer;
-    const ldr__splitter   *splitter;
-    const ldr__decoder    *decoder;
+struct ldr__step {
+    const ldr__part_row *part;
     int32_t        find, behaviour, invert;
     int32_t        flags[4];
     ldr__string    a, b;               /* what is looked for or put before; what takes its place */
@@ -5816,26 +5839,36 @@ typedef struct ldr__step {
     const unsigned char *units;        /* a map of characters: double array, and its texts    */
     uint32_t       unit_count;
     int16_t        single[128];        /* ... what it makes of an ASCII character alone: 0 itself, -1 look */
-} ldr__step;
+};
 
 #define LDR__PARTS 24                  /* of one kind                                         */
+enum { LDR__NORMALIZERS, LDR__SPLITTERS, LDR__DECODERS, LDR__PROCESSORS };
+typedef struct ldr__parts { ldr__step steps[LDR__PARTS]; int32_t count; } ldr__parts;
 
 /* The template: tokens around the text or texts. sequence 0, 1: the text; -1: the token id. */
 typedef struct ldr__slot_of_template { int32_t sequence, id, type; } ldr__template_item;
 typedef struct ldr__template { int32_t count, added; ldr__template_item items[32]; } ldr__template;
 
-typedef struct ldr__added { int32_t id; ldr__string text, shown; unsigned char lstrip, rstrip, single_word, normalized,
-        special; } ldr__added;
+typedef struct ldr__added {
+    int32_t id;
+    ldr__string text, shown;
+    unsigned char lstrip, rstrip, single_word, normalized, special;
+} ldr__added;
 
-typedef struct ldr__chunk { struct ldr__chunk *next; size_t size, used; } ldr__chunk;
+/* The file's own padding: its token, and to how many: `length`, or (0) the longest of those encoded together, then to
+   the next of `multiple` if that is not 0. left: in front. */
+typedef struct ldr__padding { int on; int32_t id, type, length, multiple, left; ldr__string token; } ldr__padding;
 
-enum { LDR__TOKEN_UNK, LDR__TOKEN_CLS, LDR__TOKEN_SEP, LDR__TOKEN_PAD, LDR__TOKEN_MASK, LDR__TOKEN_BOS, LDR__TOKEN_EOS,
-        LDR__TOKEN_COUNT };
+/* Before each block of memory, all of which live as long as the tokenizer or until they have grown. */
+typedef struct ldr__chunk { struct ldr__chunk *next, **link; size_t size; } ldr__chunk;
+#define LDR__CHUNK_HEAD ((sizeof(ldr__chunk) + 15) / 16 * 16)
 
 struct ldr_tokenizer {
     ldr_allocator alloc;
     size_t        memory_size;
-    ldr__chunk   *chunks;              /* settings, programs, maps                            */
+    ldr__chunk   *chunks;
+    char         *kept;                /* where the next small thing goes                     */
+    size_t        kept_left;
     /* vocabulary */
     int32_t       count, piece_room;   /* ids are below count; a piece of 0 bytes at start 0 is a hole */
     ldr__vocab_piece *pieces;
@@ -5845,17 +5878,16 @@ struct ldr_tokenizer {
     size_t        slot_count, longest;
     double       *scores;              /* [count], of models that have them                   */
     unsigned char *types;              /* [count], of SentencePiece's models                  */
-    int32_t       special[LDR__TOKEN_COUNT];
+    int32_t       unk;                 /* the token of what is unknown, or -1                 */
     ldr__added   *added;
     int32_t       added_count;
     ldr__trie     raw, normal, names, pieces_trie, frozen;   /* added tokens before and after normalising, all by name;
                                                                 Unigram's pieces; pieces never cut */
     /* parts, in the order in which text passes */
-    ldr__step     normalizers[LDR__PARTS], splitters[LDR__PARTS], decoders[LDR__PARTS];
-    int32_t       normalizer_count, splitter_count, decoder_count;
+    ldr__parts    parts[LDR__PROCESSORS];
     const ldr__cutter *cutter;
     ldr__template single, pair;
-    int           trim, trim_prefix, no_template, drop_types;
+    int           trim, trim_prefix, no_template;
     /* cutters */
     int32_t       word_chars;
     ldr__string   prefix, suffix;
@@ -5865,67 +5897,56 @@ struct ldr_tokenizer {
     int32_t       low[0x800];          /* the ids of characters below U+0800 as pieces        */
     ldr__merge   *merges;              /* [merge_slots], a power of two, id -1 = free         */
     size_t        merge_slots;
-    unsigned char *together;           /* 65536 bits: pairs of characters that some merge joins; NULL: any may be */
+    unsigned char *together;           /* 65536 bits: pairs of characters that meet in a piece; NULL: any may */
     double        lowest, highest;     /* of the scores                                       */
     int32_t       max_len, strategy, left;     /* the file's own truncation; 0: none; left: of the beginning */
+    ldr__padding  padding;
     int32_t       room_hint, top_id;   /* while reading: tokens that other files add          */
 };
 
+/* Zeroed. */
 static void *ldr__tokenizer_alloc(ldr_tokenizer *t, size_t bytes) {
-    void *p = ldr__alloc(&t->alloc, bytes);
-    if (p) t->memory_size += bytes;
-    return p;
+    size_t size = bytes + LDR__CHUNK_HEAD;
+    ldr__chunk *k = size > bytes ? (ldr__chunk *)ldr__alloc(&t->alloc, size) : NULL;
+    if (!k) return NULL;
+    memset(k, 0, size);
+    k->size = size;
+    k->next = t->chunks;
+    k->link = &t->chunks;
+    if (k->next) k->next->link = &k->next;
+    t->chunks = k;
+    t->memory_size += size;
+    return (char *)k + LDR__CHUNK_HEAD;
 }
 
-static void ldr__tokenizer_release(ldr_tokenizer *t, void *p, size_t bytes) {
-    if (p) t->memory_size -= bytes;
-    ldr__free(&t->alloc, p, bytes);
+static void ldr__tokenizer_release(ldr_tokenizer *t, void *p) {
+    ldr__chunk *k = p ? (ldr__chunk *)(void *)((char *)p - LDR__CHUNK_HEAD) : NULL;
+    if (!k) return;
+    *k->link = k->next;
+    if (k->next) k->next->link = k->link;
+    t->memory_size -= k->size;
+    ldr__free(&t->alloc, k, k->size);
 }
 
-/* Zeroed memory that lives as long as the tokenizer, for what has no size before it is read. */
+/* The same for what is small. */
 static void *ldr__tokenizer_keep(ldr_tokenizer *t, size_t bytes) {
-    ldr__chunk *k = t->chunks;
-    char *p;
-    bytes = (bytes + 15) / 16 * 16;
-    if (!k || k->size - k->used < bytes) {
-        size_t size = LDR__MAX((size_t)2048, bytes) + 64;
-        k = (ldr__chunk *)ldr__tokenizer_alloc(t, size);
-        if (!k) return NULL;
-        memset(k, 0, size);
-        k->next = t->chunks;
-        k->size = size;
-        k->used = 48;
-        t->chunks = k;
+    size_t size = LDR__MAX((size_t)2048, (bytes + 15) / 16 * 16);
+    if (t->kept_left < bytes) {
+        char *p = (char *)ldr__tokenizer_alloc(t, size);
+        if (!p) return NULL;
+        t->kept = p;
+        t->kept_left = size;
     }
-    p = (char *)k + k->used;
-    k->used += bytes;
-    return p;
-}
-
-static void ldr__trie_free(ldr_tokenizer *t, ldr__trie *trie) {
-    if (trie->slots) ldr__tokenizer_release(t, trie->slots, ((size_t)trie->mask + 1) * sizeof *trie->slots);
-    ldr__tokenizer_release(t, trie->values, trie->room * sizeof *trie->values);
+    bytes = (bytes + 15) / 16 * 16;
+    t->kept += bytes;
+    t->kept_left -= bytes;
+    return t->kept - bytes;
 }
 
 LDR__DEF void ldr_tokenizer_free(ldr_tokenizer *t) {
     ldr_allocator alloc;
     if (!t) return;
-    ldr__trie_free(t, &t->raw);
-    ldr__trie_free(t, &t->normal);
-    ldr__trie_free(t, &t->names);
-    ldr__trie_free(t, &t->pieces_trie);
-    ldr__trie_free(t, &t->frozen);
-    ldr__tokenizer_release(t, t->merges, t->merge_slots * sizeof *t->merges);
-    ldr__tokenizer_release(t, t->slots, t->slot_count * sizeof *t->slots);
-    ldr__tokenizer_release(t, t->text, t->text_room);
-    ldr__tokenizer_release(t, t->pieces, (size_t)t->piece_room * sizeof *t->pieces);
-    ldr__tokenizer_release(t, t->scores, (size_t)t->piece_room * sizeof *t->scores);
-    ldr__tokenizer_release(t, t->types, (size_t)t->piece_room);
-    while (t->chunks) {
-        ldr__chunk *next = t->chunks->next;
-        ldr__tokenizer_release(t, t->chunks, t->chunks->size);
-        t->chunks = next;
-    }
+    while (t->chunks) ldr__tokenizer_release(t, (char *)t->chunks + LDR__CHUNK_HEAD);
     alloc = t->alloc;
     ldr__free(&alloc, t, sizeof *t);
 }
@@ -5944,7 +5965,8 @@ static size_t ldr__piece_bytes(const ldr_tokenizer *t, int32_t id) { return t->p
 static const char *ldr__piece_text(const ldr_tokenizer *t, int32_t id) { return t->text + t->pieces[id].start; }
 
 /* The slot of prefix + s, or the free one where it would go. */
-static ldr__vocab_slot *ldr__slot_find(const ldr_tokenizer *t, uint32_t hash, const char *prefix, size_t prefix_bytes, const char *s, size_t n) {
+static ldr__vocab_slot *ldr__slot_find(const ldr_tokenizer *t, uint32_t hash, const char *prefix, size_t prefix_bytes,
+                                       const char *s, size_t n) {
     size_t i = (hash ^ hash >> 15) & (t->slot_count - 1);
     for (;; i = (i + 1) & (t->slot_count - 1)) {
         ldr__vocab_slot *slot = t->slots + i;
@@ -5960,43 +5982,33 @@ static int32_t ldr__piece_find(const ldr_tokenizer *t, const char *s, size_t n) 
     return ldr__slot_find(t, ldr__vocab_hash(LDR__HASH_SEED, s, n), "", 0, s, n)->id;
 }
 
-/* More room for `*p`, whose first `used` bytes stay. */
-static int ldr__tokenizer_grow(ldr_tokenizer *t, void **p, size_t *room, size_t used, size_t need) {
-    size_t size = LDR__MAX(*room * 2, need);
-    void *q;
-    if (need <= *room) return 1;
-    q = ldr__tokenizer_alloc(t, size);
-    if (!q) return 0;
-    if (used) memcpy(q, *p, used);
-    memset((char *)q + used, 0, size - used);
-    ldr__tokenizer_release(t, *p, *room);
-    *p = q;
-    *room = size;
-    return 1;
-}
-
 /* Room for ids below `room`, with scores and types where the file has them; `text` bytes of pieces to begin with. */
 static int ldr__pieces_begin(ldr_tokenizer *t, int32_t room, int scores, int types, size_t text) {
     size_t n = (size_t)LDR__MAX(LDR__MAX(room, 1), t->top_id < 4 * (int64_t)room + 65536 ? t->top_id + 1 : 0);
     t->pieces = (ldr__vocab_piece *)ldr__tokenizer_alloc(t, n * sizeof *t->pieces);
-    if (!t->pieces) return 0;
-    t->piece_room = (int32_t)n;
-    memset(t->pieces, 0, n * sizeof *t->pieces);
     if (scores) t->scores = (double *)ldr__tokenizer_alloc(t, n * sizeof *t->scores);
     if (types) t->types = (unsigned char *)ldr__tokenizer_alloc(t, n);
-    if (t->scores) memset(t->scores, 0, n * sizeof *t->scores);
-    if (t->types) memset(t->types, 0, n);
-    if ((scores && !t->scores) || (types && !t->types)) return 0;
-    if (!ldr__tokenizer_grow(t, (void **)&t->text, &t->text_room, 0, text + 16)) return 0;
+    t->text = (char *)ldr__tokenizer_alloc(t, text + 16);
+    if (!t->pieces || !t->text || (scores && !t->scores) || (types && !t->types)) return 0;
+    t->text_room = text + 16;
+    t->piece_room = (int32_t)n;
     t->text_used = 1;                              /* start 0 is that of holes                 */
     return 1;
 }
 
 /* Room for the text of piece `id`, which is below piece_room; NULL: out of memory. */
 static char *ldr__piece_put(ldr_tokenizer *t, int32_t id, size_t bytes) {
-    char *p;
-    if (!ldr__tokenizer_grow(t, (void **)&t->text, &t->text_room, t->text_used, t->text_used + bytes + 1)) return NULL;
-    p = t->text + t->text_used;
+    size_t need = t->text_used + bytes + 1, room = LDR__MAX(t->text_room * 2, need);
+    char *p = t->text;
+    if (need > t->text_room) {
+        p = (char *)ldr__tokenizer_alloc(t, room);
+        if (!p) return NULL;
+        memcpy(p, t->text, t->text_used);
+        ldr__tokenizer_release(t, t->text);
+        t->text = p;
+        t->text_room = room;
+    }
+    p += t->text_used;
     t->pieces[id].start = (uint32_t)t->text_used;
     t->pieces[id].bytes = (uint32_t)bytes;
     t->text_used += bytes + 1;
@@ -6016,6 +6028,7 @@ static void ldr__piece_index(ldr_tokenizer *t, int32_t id) {
 
 /* Builds the index of all pieces; there is room in it for piece_room. */
 static int ldr__pieces_index(ldr_tokenizer *t) {
+    static const char hex[] = "0123456789ABCDEF";
     size_t i, n = 4;
     int32_t id;
     while (n < (size_t)t->piece_room + (size_t)t->piece_room / 2) n *= 2;
@@ -6030,7 +6043,6 @@ static int ldr__pieces_index(ldr_tokenizer *t) {
         t->low[i] = ldr__piece_find(t, utf8, ldr__utf8_put(utf8, (uint32_t)i));
     }
     for (i = 0; i < 256; i++) {
-        static const char hex[] = "0123456789ABCDEF";
         char name[] = "<0x00>";
         name[3] = hex[i >> 4];
         name[4] = hex[i & 15];
@@ -6061,28 +6073,20 @@ static void ldr__trie_hang(ldr__trie *trie, uint32_t key, uint32_t child) {
 
 /* Twice the room, or the first. */
 static int ldr__trie_grow(ldr_tokenizer *t, ldr__trie *trie) {
-    uint32_t room = trie->room ? trie->room * 2 : 64, mask = room * 2 - 1, i, old = trie->room ? trie->mask + 1 : 0;
-    uint32_t (*slots)[2] = trie->slots;
+    uint32_t old = trie->room * 2, room = old ? old : 64, (*slots)[2] = trie->slots, i;
     int32_t *values = (int32_t *)ldr__tokenizer_alloc(t, room * sizeof *values);
-    uint32_t (*more)[2] = values ? (uint32_t (*)[2])ldr__tokenizer_alloc(t, ((size_t)mask + 1) * sizeof *more) : NULL;
-    if (!more) {
-        ldr__tokenizer_release(t, values, room * sizeof *values);
-        return 0;
-    }
-    memset(more, 0, ((size_t)mask + 1) * sizeof *more);
-    if (trie->room) memcpy(values, trie->values, trie->nodes * sizeof *values);
-    ldr__tokenizer_release(t, trie->values, trie->room * sizeof *values);
-    trie->slots = more;
-    trie->mask = mask;
+    void *more = ldr__tokenizer_alloc(t, 2 * (size_t)room * sizeof *slots);
+    if (!values || !more) return 0;
+    if (old) memcpy(values, trie->values, trie->nodes * sizeof *values);
+    else values[trie->nodes++] = -1;
+    ldr__tokenizer_release(t, trie->values);
+    trie->slots = (uint32_t (*)[2])more;
+    trie->mask = room * 2 - 1;
     trie->values = values;
     trie->room = room;
     for (i = 0; i < old; i++)
         if (slots[i][0]) ldr__trie_hang(trie, slots[i][0], slots[i][1]);
-    ldr__tokenizer_release(t, slots, (size_t)old * sizeof *slots);
-    if (!trie->nodes) {
-        trie->nodes = 1;
-        trie->values[0] = -1;
-    }
+    ldr__tokenizer_release(t, slots);
     return 1;
 }
 
@@ -6127,23 +6131,18 @@ static int32_t ldr__trie_find(const ldr__trie *trie, const char *s, size_t n) {
 
 /* ---- text on its way -------------------------------------------------------------------- */
 
-/* Text with the place each byte came from: bytes begin[i] to end[i] of the caller's text. */
-typedef struct ldr__str { char *text; int32_t *begin, *end; int32_t size, room; } ldr__str;
-typedef struct ldr__view { const char *text; const int32_t *begin, *end; int32_t size; } ldr__view;
-
 /* Arrays that grow and are used again: one for each use that may be under way at the same time. */
 enum { LDR__ROOM_MARKS, LDR__ROOM_BEHIND, LDR__ROOM_NODES, LDR__ROOM_SYMBOLS, LDR__ROOM_HEAP, LDR__ROOM_FRAMES,
-        LDR__ROOM_SORT, LDR__ROOMS };
+       LDR__ROOM_SORT, LDR__ROOM_SURFACES, LDR__ROOMS };
 
 typedef struct ldr__work {
     ldr__str str[2 + LDR__PARTS];      /* two for normalising, one for each splitter          */
     void    *room[LDR__ROOMS];
     size_t   bytes[LDR__ROOMS];
-    char    *surfaces;                 /* texts of tokens that are not those of their pieces  */
-    size_t   surface_used, surface_room;
+    size_t   surface_used;             /* of the texts of tokens that are not those of their pieces */
 } ldr__work;
 
-typedef struct ldr__cutting {
+struct ldr__cutting {
     const ldr_tokenizer *t;
     ldr_encoding        *out;
     ldr__work           *w;
@@ -6152,7 +6151,7 @@ typedef struct ldr__cutting {
     int64_t              steps;        /* left to regular expressions                         */
     ldr_status           status;
     const char          *why;
-} ldr__cutting;
+};
 
 static void ldr__cut_fail(ldr__cutting *c, ldr_status status, const char *why) {
     if (c->status) return;
@@ -6160,42 +6159,42 @@ static void ldr__cut_fail(ldr__cutting *c, ldr_status status, const char *why) {
     c->why = why;
 }
 
+static int ldr__cutting_begin(ldr__cutting *c, const ldr_tokenizer *t, ldr_encoding *out) {
+    memset(c, 0, sizeof *c);
+    c->t = t;
+    c->out = out;
+    if (!out->work) {
+        out->work = ldr__alloc(&out->alloc, sizeof *c->w);
+        if (out->work) memset(out->work, 0, sizeof *c->w);
+        else ldr__cut_fail(c, LDR_MEMORY, "out of memory");
+    }
+    c->w = (ldr__work *)out->work;
+    if (c->w) c->w->surface_used = 0;
+    return c->w != NULL;
+}
+
 /* At least `bytes` bytes of one kind; what was there stays. NULL: out of memory. */
 static void *ldr__room(ldr__cutting *c, int which, size_t bytes) {
     ldr__work *w = c->w;
-    size_t size = LDR__MAX(LDR__MAX(bytes, w->bytes[which] * 2), (size_t)512);
-    void *p;
-    if (bytes <= w->bytes[which]) return w->room[which];
-    p = ldr__alloc(&c->out->alloc, size);
-    if (!p) {
+    if (bytes > w->bytes[which] && !ldr__grow(&c->out->alloc, &w->room[which], &w->bytes[which], bytes, 1))
         ldr__cut_fail(c, LDR_MEMORY, "out of memory");
-        return NULL;
-    }
-    if (w->bytes[which]) memcpy(p, w->room[which], w->bytes[which]);
-    ldr__free(&c->out->alloc, w->room[which], w->bytes[which]);
-    w->room[which] = p;
-    w->bytes[which] = size;
-    return p;
+    return bytes <= w->bytes[which] ? w->room[which] : NULL;
 }
 
 static size_t ldr__str_bytes(int32_t room) { return (size_t)room * (2 * sizeof(int32_t) + 1); }
 
 /* Room for `more` bytes behind what is there. */
 static int ldr__str_room(ldr__cutting *c, ldr__str *s, int32_t more) {
-    int32_t room;
-    int32_t *block;
+    int32_t room, *block;
     if (s->room - s->size >= more) return 1;
     if (s->size > INT32_MAX / 4 || more > INT32_MAX / 4) {
         ldr__cut_fail(c, LDR_LIMIT, "normalised text of more than 512 MB; encode it in parts");
         return 0;
     }
-    room = LDR__MAX(s->size * 2, s->size + more);
-    if (room < 256) room = 256;
+    room = LDR__MAX(LDR__MAX(s->size * 2, s->size + more), 256);
     block = (int32_t *)ldr__alloc(&c->out->alloc, ldr__str_bytes(room));
-    if (!block) {
-        ldr__cut_fail(c, LDR_MEMORY, "out of memory");
-        return 0;
-    }
+    if (!block) ldr__cut_fail(c, LDR_MEMORY, "out of memory");
+    if (!block) return 0;
     if (s->size) {
         memcpy(block, s->begin, (size_t)s->size * sizeof *block);
         memcpy(block + room, s->end, (size_t)s->size * sizeof *block);
@@ -6220,13 +6219,14 @@ static void ldr__str_put(ldr__cutting *c, ldr__str *s, const char *text, int32_t
     s->size += n;
 }
 
-static ldr__view ldr__str_view(const ldr__str *s) {
-    ldr__view v;
-    v.text = s->text;
-    v.begin = s->begin;
-    v.end = s->end;
-    v.size = s->size;
-    return v;
+/* Bytes from..to of a view, each from where it was. */
+static void ldr__str_copy(ldr__cutting *c, ldr__str *s, const ldr__view *v, int32_t from, int32_t to) {
+    size_t n = (size_t)(to - from);
+    if (!ldr__str_room(c, s, to - from)) return;
+    memcpy(s->text + s->size, v->text + from, n);
+    memcpy(s->begin + s->size, v->begin + from, n * sizeof *s->begin);
+    memcpy(s->end + s->size, v->end + from, n * sizeof *s->end);
+    s->size += to - from;
 }
 
 static ldr__view ldr__view_part(const ldr__view *v, int32_t from, int32_t to) {
@@ -6235,6 +6235,7 @@ static ldr__view ldr__view_part(const ldr__view *v, int32_t from, int32_t to) {
     part.begin = v->begin + from;
     part.end = v->end + from;
     part.size = to - from;
+    part.room = 0;
     return part;
 }
 
@@ -6243,7 +6244,7 @@ static ldr__view ldr__view_part(const ldr__view *v, int32_t from, int32_t to) {
 /* One normaliser under way. Where a character of the result came from follows the original's rule: a character put with
    change 0 stands for the next one of `in`, with change -k for that and the k after it, and with change 1 for the one
    before. */
-typedef struct ldr__norm { ldr__cutting *c; ldr__view in; ldr__str *out; int32_t at, shift; int same; } ldr__norm;
+struct ldr__norm { ldr__cutting *c; ldr__view in; ldr__str *out; int32_t at, shift; int same; };
 
 static void ldr__put(ldr__norm *p, uint32_t ch, int32_t change) {
     char utf8[4];
@@ -6271,14 +6272,8 @@ static void ldr__put_string(ldr__norm *p, ldr__string s, int32_t to) {
 
 /* The bytes up to `to` as they are. */
 static void ldr__put_same(ldr__norm *p, int32_t to) {
-    int32_t n = to - p->at;
-    ldr__str *o = p->out;
-    if (n <= 0 || !ldr__str_room(p->c, o, n)) return;
-    memcpy(o->text + o->size, p->in.text + p->at, (size_t)n);
-    memcpy(o->begin + o->size, p->in.begin + p->at, (size_t)n * sizeof *o->begin);
-    memcpy(o->end + o->size, p->in.end + p->at, (size_t)n * sizeof *o->end);
-    o->size += n;
-    p->at = to;
+    if (to > p->at) ldr__str_copy(p->c, p->out, &p->in, p->at, to);
+    p->at = LDR__MAX(p->at, to);
 }
 
 static void ldr__normalize_bert(ldr__norm *p, const ldr__step *part) {
@@ -6317,35 +6312,19 @@ static void ldr__normalize_bert(ldr__norm *p, const ldr__step *part) {
     }
 }
 
-static void ldr__normalize_lowercase(ldr__norm *p, const ldr__step *part) {
+/* Normalisers of single characters: flags[0] of them takes marks out, 2 is Nmt's of control characters and blanks. */
+static void ldr__normalize_chars(ldr__norm *p, const ldr__step *part) {
     int32_t n;
-    (void)part;
     while (p->at < p->in.size && !p->c->status) {
         uint32_t ch = ldr__utf8_at(p->in.text + p->at, &n);
-        ldr__put(p, ch == 0x130 ? 'i' : ldr__char_lower(ch), 0);
-        if (ch == 0x130) ldr__put(p, 0x307, 1);
-    }
-}
-
-/* Keeps the characters for which the kind is not true: marks, or (Nmt) control characters. */
-static void ldr__normalize_strip_accents(ldr__norm *p, const ldr__step *part) {
-    int32_t n;
-    (void)part;
-    while (p->at < p->in.size && !p->c->status) {
-        uint32_t ch = ldr__utf8_at(p->in.text + p->at, &n);
-        if (ldr__char_combining(ch)) p->at += n;
-        else ldr__put_same(p, p->at + n);
-    }
-}
-
-static void ldr__normalize_nmt(ldr__norm *p, const ldr__step *part) {
-    int32_t n;
-    (void)part;
-    while (p->at < p->in.size && !p->c->status) {
-        uint32_t ch = ldr__utf8_at(p->in.text + p->at, &n);
-        int space = ch == 9 || ch == 10 || ch == 12 || ch == 13 || ch == 0x1680 || (ch >= 0x200b && ch <= 0x200f) ||
-                ch == 0x2028 || ch == 0x2029 || ch == 0x2581 || ch == 0xfeff || ch == 0xfffd;
-        if ((ch >= 1 && ch <= 31 && !space) || ch == 0x7f || ch == 0x8f || ch == 0x9f) p->at += n;
+        int kind = part->flags[0], space = kind == 2 && (ch == 9 || ch == 10 || ch == 12 || ch == 13 || ch == 0x1680 ||
+                (ch >= 0x200b && ch <= 0x200f) || ch == 0x2028 || ch == 0x2029 || ch == 0x2581 || ch == 0xfeff ||
+                ch == 0xfffd);
+        if (kind == 0) {
+            ldr__put(p, ch == 0x130 ? 'i' : ldr__char_lower(ch), 0);
+            if (ch == 0x130) ldr__put(p, 0x307, 1);
+        } else if (kind == 1 ? ldr__char_combining(ch)
+                : (ch >= 1 && ch <= 31 && !space) || ch == 0x7f || ch == 0x8f || ch == 0x9f) p->at += n;
         else ldr__put(p, space ? ' ' : ch, 0);
     }
 }
@@ -6413,9 +6392,9 @@ static void ldr__form_compose(ldr__form *f, const ldr__mark *m) {
     size_t i;
     uint32_t whole;
     if (!f->any) {
-        if (m->rank) ldr__put(f->p, m->c, m->change);
+        if (m->rank || !f->compose) ldr__put(f->p, m->c, m->change);
         else f->starter = *m;
-        f->any = !m->rank;
+        f->any = !m->rank && f->compose;
         return;
     }
     whole = f->last < 0 || f->last < m->rank ? ldr__compose(f->starter.c, m->c) : 0;
@@ -6456,10 +6435,7 @@ static void ldr__form_flush(ldr__form *f) {
             for (k = i; k > 0 && list[k - 1].rank > m.rank; k--) list[k] = list[k - 1];
             list[k] = m;
         }
-    for (i = 0; i < n; i++) {
-        if (f->compose) ldr__form_compose(f, &list[i]);
-        else ldr__put(f->p, list[i].c, list[i].change);
-    }
+    for (i = 0; i < n; i++) ldr__form_compose(f, &list[i]);
 }
 
 /* Characters of which no normal form changes anything unless a mark follows. */
@@ -6491,8 +6467,7 @@ static void ldr__normalize_form(ldr__norm *p, const ldr__step *part) {
             m.rank = ldr__char_class(out[i]);
             if (!m.rank && f.marks) ldr__form_flush(&f);
             if (m.rank) ldr__form_push(&f, LDR__ROOM_MARKS, &f.marks, &m);
-            else if (f.compose) ldr__form_compose(&f, &m);
-            else ldr__put(p, m.c, m.change);
+            else ldr__form_compose(&f, &m);
         }
     }
     ldr__form_flush(&f);
@@ -6530,35 +6505,35 @@ static const char *ldr__map_find(const ldr__step *m, const char *s, int32_t n, i
     return found;
 }
 
-/* `count` characters of the text become those of `by`: the original counts the surplus ones as new, and takes what is
+/* `chars` characters of the text become those of `by`: the original counts the surplus ones as new, and takes what is
    missing from the last one it put, which may be one of before. */
-static void ldr__put_mapped(ldr__norm *p, const char *by, int32_t chars, ldr__mark *last) {
-    int32_t n = 0, bytes, k, total = (int32_t)strlen(by);
+static void ldr__put_mapped(ldr__norm *p, const char *by, int32_t total, int32_t chars, ldr__mark *last) {
+    int32_t n = 0, bytes, k;
     for (k = 0; k < total; k += ldr__utf8_bytes((unsigned char)by[k])) n++;
     if (n < chars && n == 0) last->change += n - chars;
     for (k = 0; k < n; k++, by += bytes) {
-        uint32_t ch = ldr__utf8_at(by, &bytes);
         if (last->rank) ldr__put(p, last->c, last->change);
-        last->c = ch;
+        last->c = ldr__utf8_at(by, &bytes);
         last->change = k >= chars ? 1 : k == n - 1 && n < chars ? n - chars : 0;
         last->rank = 1;
     }
 }
 
-/* What one character becomes, put; ASCII by table. */
-static void ldr__map_char(ldr__norm *p, const ldr__step *m, const char *s, int32_t n, ldr__mark *last) {
-    const char *by = NULL;
+/* What n bytes, of so many characters, become: 0 if several together become nothing known. ASCII by table. */
+static int ldr__map_some(ldr__norm *p, const ldr__step *m, const char *s, int32_t n, int32_t chars, ldr__mark *last) {
     int32_t bytes;
-    if (n > 1 || m->single[(unsigned char)*s] < 0) by = ldr__map_find(m, s, n, 0, &bytes);
+    const char *by = n > 1 || m->single[(unsigned char)*s] < 0 ? ldr__map_find(m, s, n, 0, &bytes) : NULL;
+    if (!by && chars > 1) return 0;
     if (by) {
         p->same = 0;
-        ldr__put_mapped(p, by, 1, last);
-        return;
+        ldr__put_mapped(p, by, (int32_t)strlen(by), chars, last);
+        return 1;
     }
     if (last->rank) ldr__put(p, last->c, last->change);
     last->c = ldr__utf8_at(s, &bytes);
     last->change = 0;
     last->rank = 1;
+    return 1;
 }
 
 /* The end of the grapheme that starts at `at`: what joins, and what jamo, prepended signs and line ends have of their
@@ -6594,31 +6569,20 @@ static int32_t ldr__grapheme(const char *s, int32_t n, int32_t at, int32_t *char
 
 /* As Hugging Face does it: a grapheme of less than 6 bytes becomes what its shortest known beginning becomes. */
 static void ldr__normalize_map(ldr__norm *p, const ldr__step *m) {
-    int32_t at, to, chars, bytes, n;
+    int32_t at, to, chars, n;
     ldr__mark last;
-    last.rank = 0;
-    last.c = 0;
-    last.change = 0;
+    memset(&last, 0, sizeof last);
     p->same = 1;
     for (at = 0; at < p->in.size && !p->c->status; at = to) {
-        const char *s = p->in.text + at, *by;
-        if ((unsigned char)*s < 0x80 && (at + 1 == p->in.size || ((unsigned char)s[1] < 0x80 && *s != '\r'))) {
-            to = at + 1;
-            ldr__map_char(p, m, s, 1, &last);
-            continue;
-        }
-        to = ldr__grapheme(p->in.text, p->in.size, at, &chars);
-        if (chars > 1 && to - at < 6) {
-            by = ldr__map_find(m, s, to - at, 0, &bytes);
-            if (by) {
-                p->same = 0;
-                ldr__put_mapped(p, by, chars, &last);
-                continue;
-            }
-        }
+        const char *s = p->in.text + at;
+        to = at + 1;
+        chars = 1;
+        if ((unsigned char)*s >= 0x80 || (to < p->in.size && ((unsigned char)s[1] >= 0x80 || *s == '\r')))
+            to = ldr__grapheme(p->in.text, p->in.size, at, &chars);
+        if (chars > 1 && to - at < 6 && ldr__map_some(p, m, s, to - at, chars, &last)) continue;
         for (; s < p->in.text + to; s += n) {
             n = ldr__utf8_bytes((unsigned char)*s);
-            ldr__map_char(p, m, s, n, &last);
+            ldr__map_some(p, m, s, n, 1, &last);
         }
     }
     if (last.rank) ldr__put(p, last.c, last.change);
@@ -6663,17 +6627,19 @@ static void ldr__normalize_sentencepiece(ldr__norm *p, const ldr__step *m) {
     while (m->flags[1] && p->out->size - start >= wide &&
             memcmp(p->out->text + p->out->size - wide, space, (size_t)wide) == 0) p->out->size -= wide;
 }
+
 /* ---- regular expressions ---------------------------------------------------------------- */
 
 /* A pattern becomes a list of numbers, tried with backtracking: the first way that fits wins, as in Oniguruma and Perl.
        CHAR c | FOLD c | ANY | CLASS size flags ascii[4] items...    one character
        LOOP kind least most, then one of these                      greedy, lazy or possessive run of it
        SPLIT d       go on here, else d further on;   RSPLIT d       the other way round;   JUMP d
-       LOOK kind d, then a program up to ACCEPT     ahead, not ahead, one character behind or not, or a group without way back
+       LOOK kind d, then a program up to ACCEPT     ahead, not ahead, one character behind or not, or a group without
+                                                    way back
        BOL EOL BOS EOS EOSN WORDB NWORDB            places */
 enum { LDR__RX_CHAR, LDR__RX_FOLD, LDR__RX_ANY, LDR__RX_CLASS, LDR__RX_LOOP, LDR__RX_SPLIT, LDR__RX_RSPLIT,
-        LDR__RX_JUMP, LDR__RX_LOOK, LDR__RX_ACCEPT,
-       LDR__RX_BOL, LDR__RX_EOL, LDR__RX_BOS, LDR__RX_EOS, LDR__RX_EOSN, LDR__RX_WORDB, LDR__RX_NWORDB };
+       LDR__RX_JUMP, LDR__RX_LOOK, LDR__RX_ACCEPT, LDR__RX_BOL, LDR__RX_EOL, LDR__RX_BOS, LDR__RX_EOS, LDR__RX_EOSN,
+       LDR__RX_WORDB, LDR__RX_NWORDB };
 enum { LDR__LOOK_AHEAD, LDR__LOOK_NOT_AHEAD, LDR__LOOK_BEHIND, LDR__LOOK_NOT_BEHIND, LDR__LOOK_ATOMIC };
 enum { LDR__RUN_GREEDY, LDR__RUN_LAZY, LDR__RUN_POSSESSIVE };
 /* Items of a class: a range, a set of categories, white space, word characters, a script, a class within; `and` joins
@@ -6684,28 +6650,14 @@ enum { LDR__IN_RANGE = 0, LDR__IN_CATEGORIES = 2, LDR__IN_WHITE = 4, LDR__IN_WOR
 #define LDR__RX_SIZE  16384            /* numbers of one program                              */
 #define LDR__RX_DEPTH 32               /* groups within groups                                */
 
-static const struct { const char *name; uint32_t set; } ldr__categories[] = {
-    { "L", LDR__LETTERS }, { "Lu", LDR__BIT(LDR__GC_LU) }, { "Ll", LDR__BIT(LDR__GC_LL) },
-            { "Lt", LDR__BIT(LDR__GC_LT) }, { "Lm", LDR__BIT(LDR__GC_LM) }, { "Lo", LDR__BIT(LDR__GC_LO) },
-    { "M", LDR__MARKS }, { "Mn", LDR__BIT(LDR__GC_MN) }, { "Mc", LDR__BIT(LDR__GC_MC) }, { "Me", LDR__BIT(LDR__GC_ME) },
-    { "N", LDR__NUMBERS }, { "Nd", LDR__BIT(LDR__GC_ND) }, { "Nl", LDR__BIT(LDR__GC_NL) },
-            { "No", LDR__BIT(LDR__GC_NO) },
-    { "P", LDR__PUNCTS }, { "Pc", LDR__BIT(LDR__GC_PC) }, { "Pd", LDR__BIT(LDR__GC_PD) },
-            { "Ps", LDR__BIT(LDR__GC_PS) }, { "Pe", LDR__BIT(LDR__GC_PE) },
-    { "Pi", LDR__BIT(LDR__GC_PI) }, { "Pf", LDR__BIT(LDR__GC_PF) }, { "Po", LDR__BIT(LDR__GC_PO) },
-    { "S", LDR__SYMBOLS }, { "Sm", LDR__BIT(LDR__GC_SM) }, { "Sc", LDR__BIT(LDR__GC_SC) },
-            { "Sk", LDR__BIT(LDR__GC_SK) }, { "So", LDR__BIT(LDR__GC_SO) },
-    { "Z", LDR__SPACES }, { "Zs", LDR__BIT(LDR__GC_ZS) }, { "Zl", LDR__BIT(LDR__GC_ZL) },
-            { "Zp", LDR__BIT(LDR__GC_ZP) },
-    { "C", LDR__OTHERS | LDR__BIT(LDR__GC_CN) | LDR__BIT(LDR__GC_CS) }, { "Cc", LDR__BIT(LDR__GC_CC) },
-            { "Cf", LDR__BIT(LDR__GC_CF) }, { "Co", LDR__BIT(LDR__GC_CO) }, { "Cn", LDR__BIT(LDR__GC_CN) },
-    { "Letter", LDR__LETTERS }, { "Mark", LDR__MARKS }, { "Number", LDR__NUMBERS }, { "Punctuation", LDR__PUNCTS },
-            { "Symbol", LDR__SYMBOLS }, { "Separator", LDR__SPACES } };
+/* The categories in their order. One letter means all that begin with it, and so do these words. */
+static const char ldr__categories[] = "CnCcCfCoCsLuLlLtLmLoMnMcMeNdNlNoPcPdPsPePiPfPoSmScSkSoZsZlZp";
+static const char *const ldr__category_words[] = { "Letter", "Mark", "Number", "Punctuation", "Symbol", "Separator" };
 
 /* In the order of the table of scripts (>>unicode). */
-static const char *const ldr__scripts[] = { "", "Common", "Inherited", "Latin", "Greek", "Cyrillic", "Armenian",
-        "Hebrew", "Arabic", "Devanagari", "Bengali",
-                                            "Thai", "Hangul", "Hiragana", "Katakana", "Han" };
+static const char *const ldr__scripts[] = {
+    "", "Common", "Inherited", "Latin", "Greek", "Cyrillic", "Armenian", "Hebrew", "Arabic", "Devanagari", "Bengali",
+    "Thai", "Hangul", "Hiragana", "Katakana", "Han" };
 enum { LDR__SCRIPT_NONE, LDR__SCRIPT_HIRAGANA = 13, LDR__SCRIPT_KATAKANA, LDR__SCRIPT_HAN };
 
 typedef struct ldr__rx {               /* compiling                                           */
@@ -6727,19 +6679,32 @@ static void ldr__rx_put(ldr__rx *r, int32_t v) {
     else r->code[r->used++] = v;
 }
 
-/* Opens a gap of n numbers at `at`. */
-static void ldr__rx_gap(ldr__rx *r, int32_t at, int32_t n) {
-    int32_t i;
+static void ldr__rx_put2(ldr__rx *r, int32_t v, int32_t w) {
+    ldr__rx_put(r, v);
+    ldr__rx_put(r, w);
+}
+
+/* Puts the first n of four numbers before the code from `at` on. */
+static void ldr__rx_front(ldr__rx *r, int32_t at, int32_t n, int32_t a, int32_t b, int32_t c, int32_t d) {
+    int32_t i, numbers[4];
+    numbers[0] = a;
+    numbers[1] = b;
+    numbers[2] = c;
+    numbers[3] = d;
     for (i = 0; i < n; i++) ldr__rx_put(r, 0);
     if (r->why) return;
     memmove(r->code + at + n, r->code + at, (size_t)(r->used - at - n) * sizeof *r->code);
+    memcpy(r->code + at, numbers, (size_t)n * sizeof *r->code);
 }
 
 static int ldr__rx_more(const ldr__rx *r) { return r->at < r->n && !r->why; }
 static char ldr__rx_peek(const ldr__rx *r) { return r->at < r->n ? r->s[r->at] : 0; }
-static int ldr__rx_starts(const ldr__rx *r, const char *word) {
+/* Does the pattern go on with this word? Then behind it. */
+static int ldr__rx_take(ldr__rx *r, const char *word) {
     size_t n = strlen(word);
-    return (size_t)(r->n - r->at) >= n && memcmp(r->s + r->at, word, n) == 0;
+    if ((size_t)(r->n - r->at) < n || memcmp(r->s + r->at, word, n) != 0) return 0;
+    r->at += (int32_t)n;
+    return 1;
 }
 
 static uint32_t ldr__rx_char(ldr__rx *r) {
@@ -6758,8 +6723,7 @@ static uint32_t ldr__rx_hex(ldr__rx *r, int least, int most) {
     uint32_t v = 0;
     int n = 0;
     for (; n < most && r->at < r->n; n++, r->at++) {
-        char c = r->s[r->at];
-        int d = c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
+        int d = ldr__hex_digit(r->s[r->at]);
         if (d < 0) break;
         v = v * 16 + (uint32_t)d;
     }
@@ -6767,51 +6731,52 @@ static uint32_t ldr__rx_hex(ldr__rx *r, int least, int most) {
     return v;
 }
 
+/* The set of a name, 0 if there is none. */
+static uint32_t ldr__category_set(const char *name) {
+    uint32_t set = 0, i;
+    char first = name[0];
+    for (i = 0; i < sizeof ldr__category_words / sizeof *ldr__category_words; i++)
+        if (strcmp(name, ldr__category_words[i]) == 0) {
+            first = i < 5 ? first : 'Z';
+            name = "L";
+        }
+    for (i = 0; i < LDR__CATS; i++)
+        if (first == ldr__categories[2 * i] && (!name[1] || (name[1] == ldr__categories[2 * i + 1] && !name[2])))
+            set |= LDR__BIT(i);
+    return set;
+}
+
 /* \p{..}: the item and its value. */
 static void ldr__rx_property(ldr__rx *r, int negate, int32_t *item, int32_t *value) {
     char name[24];
     size_t i, n = 0;
     if (ldr__rx_char(r) != '{') ldr__rx_fail(r, "has \\p without {..}");
-    if (ldr__rx_peek(r) == '^') {
-        negate = !negate;
-        r->at++;
-    }
+    if (ldr__rx_take(r, "^")) negate = !negate;
     while (ldr__rx_more(r) && ldr__rx_peek(r) != '}' && n < sizeof name - 1) name[n++] = r->s[r->at++];
     name[n] = 0;
     if (ldr__rx_char(r) != '}') ldr__rx_fail(r, "has a property that is not known");
-    for (i = 0; i < sizeof ldr__categories / sizeof *ldr__categories; i++)
-        if (strcmp(name, ldr__categories[i].name) == 0) {
-            *item = LDR__IN_CATEGORIES + negate;
-            *value = (int32_t)ldr__categories[i].set;
-            return;
-        }
-    for (i = 1; i < sizeof ldr__scripts / sizeof *ldr__scripts; i++)
+    *value = (int32_t)ldr__category_set(name);
+    *item = LDR__IN_CATEGORIES + negate;
+    for (i = 1; !*value && i < sizeof ldr__scripts / sizeof *ldr__scripts; i++)
         if (strcmp(name, ldr__scripts[i]) == 0) {
             *item = LDR__IN_SCRIPT + negate;
             *value = (int32_t)i;
-            return;
         }
-    ldr__rx_fail(r, "has a property that is not known");
+    if (!*value) ldr__rx_fail(r, "has a property that is not known");
 }
 
 /* Behind a backslash: a character, or (1) an item of a class. */
 static int ldr__rx_escape(ldr__rx *r, uint32_t *c, int32_t *item, int32_t *value) {
+    static const char letters[] = "nrtfvae0", meant[] = "\n\r\t\f\v\a\x1b";
     uint32_t e = ldr__rx_char(r);
+    const char *letter = e && e < 128 ? strchr(letters, (int)e) : NULL;
     *value = 0;
-    *c = e;
+    *c = letter ? (unsigned char)meant[letter - letters] : e;
+    if (letter) return 0;
     switch (e) {
-    case 'n': *c = '\n'; return 0;
-    case 'r': *c = '\r'; return 0;
-    case 't': *c = '\t'; return 0;
-    case 'f': *c = '\f'; return 0;
-    case 'v': *c = '\v'; return 0;
-    case 'a': *c = 7; return 0;
-    case 'e': *c = 27; return 0;
-    case '0': *c = 0; return 0;
     case 'u': *c = ldr__rx_hex(r, 4, 4); return 0;
     case 'x':
-        if (ldr__rx_peek(r) == '{') {
-            r->at++;
+        if (ldr__rx_take(r, "{")) {
             *c = ldr__rx_hex(r, 1, 8);
             if (ldr__rx_char(r) != '}') ldr__rx_fail(r, "has an escape without a character's number");
         } else *c = ldr__rx_hex(r, 1, 2);
@@ -6898,56 +6863,53 @@ static int32_t ldr__rx_class_begin(ldr__rx *r, int flags) {
     return start;
 }
 
-static void ldr__rx_posix(ldr__rx *r) {
+/* 1: one of these was there. */
+static int ldr__rx_posix(ldr__rx *r) {
     static const struct { const char *name; int32_t item; uint32_t set; } names[] = {
         { "[:alpha:]", LDR__IN_CATEGORIES, LDR__LETTERS | LDR__MARKS },
-                { "[:digit:]", LDR__IN_CATEGORIES, LDR__BIT(LDR__GC_ND) }, { "[:space:]", LDR__IN_WHITE, 0 },
-        { "[:word:]", LDR__IN_WORD, 0 }, { "[:upper:]", LDR__IN_CATEGORIES, LDR__BIT(LDR__GC_LU) },
-                { "[:lower:]", LDR__IN_CATEGORIES, LDR__BIT(LDR__GC_LL) },
+        { "[:digit:]", LDR__IN_CATEGORIES, LDR__BIT(LDR__GC_ND) },
+        { "[:space:]", LDR__IN_WHITE, 0 },
+        { "[:word:]", LDR__IN_WORD, 0 },
+        { "[:upper:]", LDR__IN_CATEGORIES, LDR__BIT(LDR__GC_LU) },
+        { "[:lower:]", LDR__IN_CATEGORIES, LDR__BIT(LDR__GC_LL) },
         { "[:punct:]", LDR__IN_CATEGORIES, LDR__PUNCTS | LDR__SYMBOLS },
-                { "[:alnum:]", LDR__IN_CATEGORIES, LDR__LETTERS | LDR__MARKS | LDR__BIT(LDR__GC_ND) } };
+        { "[:alnum:]", LDR__IN_CATEGORIES, LDR__LETTERS | LDR__MARKS | LDR__BIT(LDR__GC_ND) } };
     size_t i;
     for (i = 0; i < sizeof names / sizeof *names; i++)
-        if (ldr__rx_starts(r, names[i].name)) {
-            r->at += (int32_t)strlen(names[i].name);
-            ldr__rx_put(r, names[i].item);
-            ldr__rx_put(r, (int32_t)names[i].set);
-            return;
+        if (ldr__rx_take(r, names[i].name)) {
+            ldr__rx_put2(r, names[i].item, (int32_t)names[i].set);
+            return 1;
         }
-    ldr__rx_fail(r, "has a class that is not known");
+    if (r->n - r->at > 1 && memcmp(r->s + r->at, "[:", 2) == 0) ldr__rx_fail(r, "has a class that is not known");
+    return 0;
 }
 
 /* Behind '['. */
 static void ldr__rx_class(ldr__rx *r) {
-    int32_t start, item = 0, value = 0, begin;
+    int32_t start, item = 0, value = 0;
     int first = 1;
     if (++r->depth > LDR__RX_DEPTH) ldr__rx_fail(r, "is nested too deeply");
-    start = ldr__rx_class_begin(r, ldr__rx_peek(r) == '^');
-    if (ldr__rx_peek(r) == '^') r->at++;
+    start = ldr__rx_class_begin(r, ldr__rx_take(r, "^"));
     for (; ldr__rx_more(r) && (first || ldr__rx_peek(r) != ']'); first = 0) {
         uint32_t c, last;
-        if (ldr__rx_starts(r, "[:")) {
-            ldr__rx_posix(r);
-            continue;
-        }
-        if (ldr__rx_starts(r, "&&")) {
-            r->at += 2;
+        if (ldr__rx_posix(r)) continue;
+        if (ldr__rx_take(r, "&&")) {
             ldr__rx_put(r, LDR__IN_AND);
             continue;
         }
-        c = ldr__rx_char(r);
+        c = last = ldr__rx_char(r);
         if (c == '[') {
             ldr__rx_put(r, LDR__IN_CLASS);
             ldr__rx_class(r);
             continue;
         }
-        begin = c == '\\' && ldr__rx_escape(r, &c, &item, &value);
-        if (begin) {
-            ldr__rx_put(r, item);
-            ldr__rx_put(r, value);
-            continue;
+        if (c == '\\') {
+            if (ldr__rx_escape(r, &c, &item, &value)) {
+                ldr__rx_put2(r, item, value);
+                continue;
+            }
+            last = c;
         }
-        last = c;
         if (ldr__rx_peek(r) == '-' && r->at + 1 < r->n && r->s[r->at + 1] != ']') {
             r->at++;
             last = ldr__rx_char(r);
@@ -6955,8 +6917,7 @@ static void ldr__rx_class(ldr__rx *r) {
             if (last == '\\' && ldr__rx_escape(r, &last, &item, &value)) ldr__rx_fail(r, "has a range up to a class");
             if (last < c) ldr__rx_fail(r, "has a range that ends before it begins");
         }
-        ldr__rx_put(r, LDR__IN_RANGE);
-        ldr__rx_put(r, (int32_t)c);
+        ldr__rx_put2(r, LDR__IN_RANGE, (int32_t)c);
         ldr__rx_put(r, (int32_t)last);
     }
     if (ldr__rx_char(r) != ']') ldr__rx_fail(r, "has a class without end");
@@ -6964,51 +6925,38 @@ static void ldr__rx_class(ldr__rx *r) {
     r->depth--;
 }
 
+/* The numbers of a one-character instruction. */
+static int32_t ldr__regex_size(const int32_t *code) {
+    return code[0] == LDR__RX_CLASS ? code[1] : code[0] == LDR__RX_ANY ? 1 : 2;
+}
+
 static int ldr__rx_alternatives(ldr__rx *r);
 
 /* A group behind '(': its least number of characters. */
 static int ldr__rx_group(ldr__rx *r) {
-    static const struct { const char *name; int kind; } looks[] = { { "?=", LDR__LOOK_AHEAD },
-            { "?!", LDR__LOOK_NOT_AHEAD }, { "?<=", LDR__LOOK_BEHIND }, { "?<!", LDR__LOOK_NOT_BEHIND },
-            { "?>", LDR__LOOK_ATOMIC } };
+    /* What a group begins with, what it is (-1: nothing but a group), and whether case counts in it (-1: as before). */
+    static const struct { const char *name; int kind, fold; } groups[] = {
+        { "?=", LDR__LOOK_AHEAD, -1 }, { "?!", LDR__LOOK_NOT_AHEAD, -1 }, { "?<=", LDR__LOOK_BEHIND, -1 },
+        { "?<!", LDR__LOOK_NOT_BEHIND, -1 }, { "?>", LDR__LOOK_ATOMIC, -1 }, { "?:", -1, -1 }, { "?i:", -1, 1 },
+        { "?-i:", -1, 0 }, { "?i)", -1, 1 } };
+    const size_t count = sizeof groups / sizeof *groups;
     int32_t start = r->used, fold = r->fold;
     size_t i;
     int least, kind = -1;
-    for (i = 0; i < sizeof looks / sizeof *looks; i++)
-        if (ldr__rx_starts(r, looks[i].name)) {
-            kind = looks[i].kind;
-            r->at += (int32_t)strlen(looks[i].name);
-            break;
-        }
-    if (kind < 0 && ldr__rx_peek(r) == '?') {
-        if (ldr__rx_starts(r, "?:")) r->at += 2;
-        else if (ldr__rx_starts(r, "?i:")) {
-            r->at += 3;
-            r->fold = 1;
-        } else if (ldr__rx_starts(r, "?-i:")) {
-            r->at += 4;
-            r->fold = 0;
-        } else if (ldr__rx_starts(r, "?i)")) {               /* from here to the end of the group around */
-            r->at += 3;
-            r->fold = 1;
-            return 0;
-        } else ldr__rx_fail(r, "has a group of a kind that is not known");
-    }
-    if (kind >= 0) {
-        ldr__rx_put(r, LDR__RX_LOOK);
-        ldr__rx_put(r, kind);
-        ldr__rx_put(r, 0);
-    }
+    for (i = 0; i < count && !ldr__rx_take(r, groups[i].name); i++) continue;
+    if (i < count) {
+        kind = groups[i].kind;
+        if (groups[i].fold >= 0) r->fold = groups[i].fold;
+        if (i + 1 == count) return 0;                        /* from here to the end of the group around */
+    } else if (ldr__rx_peek(r) == '?') ldr__rx_fail(r, "has a group of a kind that is not known");
     least = ldr__rx_alternatives(r);
     if (ldr__rx_char(r) != ')') ldr__rx_fail(r, "has a group without end");
     r->fold = fold;
     if (kind < 0) return least;
     ldr__rx_put(r, LDR__RX_ACCEPT);
-    if (!r->why) r->code[start + 2] = r->used - start;
-    if ((kind == LDR__LOOK_BEHIND || kind == LDR__LOOK_NOT_BEHIND) && !r->why &&
-        (r->code[start + 3] > LDR__RX_CLASS ||
-                r->code[start + (r->code[start + 3] == LDR__RX_CLASS ? 3 + r->code[start + 4]
-                : r->code[start + 3] == LDR__RX_ANY ? 4 : 5)] != LDR__RX_ACCEPT))
+    ldr__rx_front(r, start, 3, LDR__RX_LOOK, kind, r->used + 3 - start, 0);
+    if ((kind == LDR__LOOK_BEHIND || kind == LDR__LOOK_NOT_BEHIND) && !r->why && (r->code[start + 3] > LDR__RX_CLASS ||
+            r->code[start + 3 + ldr__regex_size(r->code + start + 3)] != LDR__RX_ACCEPT))
         ldr__rx_fail(r, "looks back at more than one character");
     return kind == LDR__LOOK_ATOMIC ? least : 0;
 }
@@ -7016,6 +6964,8 @@ static int ldr__rx_group(ldr__rx *r) {
 /* One thing that can be repeated: its least number of characters, -1 at the end of the alternative. *one: a single
    character. */
 static int ldr__rx_atom(ldr__rx *r, int *one) {
+    static const char places[] = "AzZbB";               /* of BOS and those that follow            */
+    const char *place;
     uint32_t c = ldr__rx_char(r);
     int32_t item = 0, value = 0, start;
     *one = 1;
@@ -7029,9 +6979,10 @@ static int ldr__rx_atom(ldr__rx *r, int *one) {
         ldr__rx_put(r, c == '^' ? LDR__RX_BOL : LDR__RX_EOL);
         return 0;
     }
-    if (c == '\\' && r->at < r->n && strchr("AzZbB", r->s[r->at])) {
-        char e = r->s[r->at++];
-        ldr__rx_put(r, e == 'A' ? LDR__RX_BOS : e == 'z' ? LDR__RX_EOS : e == 'Z' ? LDR__RX_EOSN : e == 'b' ? LDR__RX_WORDB : LDR__RX_NWORDB);
+    place = c == '\\' && ldr__rx_peek(r) ? strchr(places, ldr__rx_peek(r)) : NULL;
+    if (place) {
+        r->at++;
+        ldr__rx_put(r, LDR__RX_BOS + (int32_t)(place - places));
         return 0;
     }
     *one = 1;
@@ -7039,13 +6990,9 @@ static int ldr__rx_atom(ldr__rx *r, int *one) {
     if (c == '.') ldr__rx_put(r, LDR__RX_ANY);
     else if (c == '\\' && ldr__rx_escape(r, &c, &item, &value)) {
         start = ldr__rx_class_begin(r, 0);
-        ldr__rx_put(r, item);
-        ldr__rx_put(r, value);
+        ldr__rx_put2(r, item, value);
         ldr__rx_class_end(r, start);
-    } else {
-        ldr__rx_put(r, r->fold ? LDR__RX_FOLD : LDR__RX_CHAR);
-        ldr__rx_put(r, (int32_t)(r->fold ? ldr__char_fold(c) : c));
-    }
+    } else ldr__rx_put2(r, r->fold ? LDR__RX_FOLD : LDR__RX_CHAR, (int32_t)(r->fold ? ldr__char_fold(c) : c));
     return 1;
 }
 
@@ -7055,10 +7002,7 @@ static int ldr__rx_count(ldr__rx *r, int32_t *least, int32_t *most) {
     int32_t v[2], k = 0, at = r->at + 1, digits = 0;
     *least = c == '+';
     *most = c == '?' ? 1 : -1;
-    if (c == '*' || c == '+' || c == '?') {
-        r->at++;
-        return 1;
-    }
+    if (ldr__rx_take(r, "*") || ldr__rx_take(r, "+") || ldr__rx_take(r, "?")) return 1;
     if (c != '{') return 0;
     v[0] = v[1] = 0;
     for (; at < r->n && r->s[at] != '}'; at++) {
@@ -7085,17 +7029,10 @@ static void ldr__rx_repeat(ldr__rx *r, int32_t start, int32_t least, int32_t mos
         ldr__rx_fail(r, "is too long or repeats too much");
         return;
     }
-    r->used = start + size;                        /* the first copy is the pattern, and goes at the end */
-    for (k = 0; k < copies; k++) {
-        if (k >= least) {
-            ldr__rx_put(r, split);
-            ldr__rx_put(r, most < 0 ? size + 4 : (copies - k) * (size + 2));
-        }
+    for (k = 0; k < copies; k++) {                 /* behind the pattern itself, which goes at the end */
+        if (k >= least) ldr__rx_put2(r, split, most < 0 ? size + 4 : (copies - k) * (size + 2));
         for (i = 0; i < size; i++) ldr__rx_put(r, r->why ? 0 : r->code[start + i]);
-        if (most < 0 && k == least) {
-            ldr__rx_put(r, LDR__RX_JUMP);
-            ldr__rx_put(r, -(size + 2));
-        }
+        if (most < 0 && k == least) ldr__rx_put2(r, LDR__RX_JUMP, -(size + 2));
     }
     if (r->why) return;
     memmove(r->code + start, r->code + start + size, (size_t)(r->used - start - size) * sizeof *r->code);
@@ -7108,31 +7045,18 @@ static int ldr__rx_sequence(ldr__rx *r) {
         int32_t start = r->used, least, most;
         int one, size = ldr__rx_atom(r, &one), kind;
         while (!r->why && ldr__rx_count(r, &least, &most)) {
-            kind = ldr__rx_peek(r) == '?' ? LDR__RUN_LAZY : ldr__rx_peek(r) == '+' ? LDR__RUN_POSSESSIVE
-                    : LDR__RUN_GREEDY;
             /* {n}+ repeats again, as in Ruby */
-            if (kind == LDR__RUN_POSSESSIVE && r->s[r->at - 1] == '}') kind = LDR__RUN_GREEDY;
-            if (kind) r->at++;
-            if (one) {
-                ldr__rx_gap(r, start, 4);
-                if (r->why) break;
-                r->code[start] = LDR__RX_LOOP;
-                r->code[start + 1] = kind;
-                r->code[start + 2] = least;
-                r->code[start + 3] = most < 0 ? INT32_MAX : most;
-                one = 0;
-            } else {
-                if (size == 0 && most < 0) ldr__rx_fail(r, "repeats what may be nothing");
-                if (kind == LDR__RUN_POSSESSIVE) {
-                    ldr__rx_repeat(r, start, least, most, LDR__RUN_GREEDY);
-                    ldr__rx_gap(r, start, 3);
-                    ldr__rx_put(r, LDR__RX_ACCEPT);
-                    if (r->why) break;
-                    r->code[start] = LDR__RX_LOOK;
-                    r->code[start + 1] = LDR__LOOK_ATOMIC;
-                    r->code[start + 2] = r->used - start;
-                } else ldr__rx_repeat(r, start, least, most, kind);
+            kind = ldr__rx_take(r, "?") ? LDR__RUN_LAZY
+                    : r->s[r->at - 1] != '}' && ldr__rx_take(r, "+") ? LDR__RUN_POSSESSIVE : LDR__RUN_GREEDY;
+            if (one) ldr__rx_front(r, start, 4, LDR__RX_LOOP, kind, least, most < 0 ? INT32_MAX : most);
+            else if (size == 0 && most < 0) ldr__rx_fail(r, "repeats what may be nothing");
+            else if (kind != LDR__RUN_POSSESSIVE) ldr__rx_repeat(r, start, least, most, kind);
+            else {
+                ldr__rx_repeat(r, start, least, most, LDR__RUN_GREEDY);
+                ldr__rx_put(r, LDR__RX_ACCEPT);
+                ldr__rx_front(r, start, 3, LDR__RX_LOOK, LDR__LOOK_ATOMIC, r->used + 3 - start, 0);
             }
+            one = 0;
             size = least > 0 ? size : 0;
         }
         total |= size > 0;
@@ -7145,15 +7069,10 @@ static int ldr__rx_alternatives(ldr__rx *r) {
     int least;
     if (++r->depth > LDR__RX_DEPTH) ldr__rx_fail(r, "is nested too deeply");
     least = ldr__rx_sequence(r);
-    while (!r->why && ldr__rx_peek(r) == '|' && r->at < r->n) {
-        r->at++;
-        ldr__rx_gap(r, start, 2);
-        ldr__rx_put(r, LDR__RX_JUMP);
-        ldr__rx_put(r, jumps);                      /* for now: the jump before */
-        if (r->why) break;
+    while (!r->why && ldr__rx_take(r, "|")) {
+        ldr__rx_put2(r, LDR__RX_JUMP, jumps);       /* for now: the jump before                */
+        ldr__rx_front(r, start, 2, LDR__RX_SPLIT, r->used + 2 - start, 0, 0);
         jumps = r->used - 1;
-        r->code[start] = LDR__RX_SPLIT;
-        r->code[start + 1] = r->used - start;
         start = r->used;
         least = ldr__rx_sequence(r) && least;
     }
@@ -7164,6 +7083,7 @@ static int ldr__rx_alternatives(ldr__rx *r) {
     r->depth--;
     return least;
 }
+
 /* Reads a pattern into a program of the tokenizer's; NULL with an error that says what is not understood. */
 static const int32_t *ldr__regex_compile(ldr_tokenizer *t, ldr__string pattern, uint64_t offset, ldr_error *err) {
     ldr__rx r;
@@ -7173,14 +7093,12 @@ static const int32_t *ldr__regex_compile(ldr_tokenizer *t, ldr__string pattern, 
     r.n = pattern.bytes;
     r.room = LDR__RX_SIZE;
     r.code = (int32_t *)ldr__alloc(&t->alloc, LDR__RX_SIZE * sizeof *r.code);
-    if (!r.code) {
-        ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory for a regular expression");
-        return NULL;
+    if (r.code) {
+        ldr__rx_alternatives(&r);
+        if (r.at < r.n) ldr__rx_fail(&r, "has a ) without (");
+        ldr__rx_put(&r, LDR__RX_ACCEPT);
     }
-    ldr__rx_alternatives(&r);
-    if (r.at < r.n) ldr__rx_fail(&r, "has a ) without (");
-    ldr__rx_put(&r, LDR__RX_ACCEPT);
-    program = r.why ? NULL : (int32_t *)ldr__tokenizer_keep(t, (size_t)r.used * sizeof *program);
+    program = r.why || !r.code ? NULL : (int32_t *)ldr__tokenizer_keep(t, (size_t)r.used * sizeof *program);
     if (program) memcpy(program, r.code, (size_t)r.used * sizeof *program);
     ldr__free(&t->alloc, r.code, LDR__RX_SIZE * sizeof *r.code);
     if (r.why) ldr__fail(err, LDR_UNSUPPORTED, offset, "the regular expression %s (byte %d of it)", r.why,
@@ -7202,10 +7120,6 @@ LDR__INLINE int ldr__regex_one(const int32_t *code, const char *s, int32_t n, in
     return (code[0] == LDR__RX_CHAR ? c : ldr__char_fold(c)) == (uint32_t)code[1];
 }
 
-static int32_t ldr__regex_size(const int32_t *code) {
-    return code[0] == LDR__RX_CLASS ? code[1] : code[0] == LDR__RX_ANY ? 1 : 2;
-}
-
 static int ldr__regex_word(const char *s, int32_t n, int32_t at) {
     int32_t bytes;
     return at >= 0 && at < n && ldr__char_word(ldr__utf8_at(s + at, &bytes));
@@ -7225,17 +7139,18 @@ static int ldr__regex_place(int32_t what, const char *s, int32_t n, int32_t at) 
 }
 
 /* A place to go on from when what was tried fails. least >= 0: a run of characters from `least` on, now up to `at`. */
+/* A place to go on from when what was tried fails. least >= 0: a run of characters from `least` on, now up to `at`. */
 typedef struct ldr__frame { const int32_t *pc; int32_t at, least, most; } ldr__frame;
 
-static ldr__frame *ldr__regex_push(ldr__cutting *c, int32_t *frames, const int32_t *pc, int32_t at, int32_t least) {
+static void ldr__regex_push(ldr__cutting *c, int32_t *frames, const int32_t *pc, int32_t at, int32_t least,
+        int32_t most) {
     ldr__frame *f = (ldr__frame *)ldr__room(c, LDR__ROOM_FRAMES, ((size_t)*frames + 1) * sizeof *f);
-    if (!f) return NULL;
+    if (!f) return;
     f += (*frames)++;
     f->pc = pc;
     f->at = at;
     f->least = least;
-    f->most = -1;
-    return f;
+    f->most = most;
 }
 
 static int32_t ldr__regex_match(ldr__cutting *c, const int32_t *pc, const char *s, int32_t n, int32_t at, int32_t base);
@@ -7255,17 +7170,13 @@ static int32_t ldr__regex_look(ldr__cutting *c, const int32_t *pc, const char *s
 static int32_t ldr__regex_run(ldr__cutting *c, const int32_t *pc, const int32_t *next, const char *s, int32_t n,
         int32_t at, int32_t *frames) {
     int32_t kind = pc[1], least = pc[2], most = kind == LDR__RUN_LAZY ? pc[2] : pc[3], k = 0, bytes = 0, from = at;
-    ldr__frame *f;
     for (; k < most && ldr__regex_one(pc + 4, s, n, at, &bytes); k++) {
         at += bytes;
         if (k + 1 == least) from = at;
     }
     if (k < least) return -1;
-    if (kind == LDR__RUN_GREEDY && at > from) ldr__regex_push(c, frames, next, at, from);
-    if (kind == LDR__RUN_LAZY && k < pc[3]) {
-        f = ldr__regex_push(c, frames, pc, at, -2);
-        if (f) f->most = pc[3] - k;
-    }
+    if (kind == LDR__RUN_GREEDY && at > from) ldr__regex_push(c, frames, next, at, from, -1);
+    if (kind == LDR__RUN_LAZY && k < pc[3]) ldr__regex_push(c, frames, pc, at, -2, pc[3] - k);
     c->steps -= k / 8;
     return at;
 }
@@ -7320,7 +7231,7 @@ static int32_t ldr__regex_match(ldr__cutting *c, const int32_t *pc, const char *
             break;
         }
         case LDR__RX_SPLIT: case LDR__RX_RSPLIT:
-            ldr__regex_push(c, &frames, pc[0] == LDR__RX_SPLIT ? pc + pc[1] : pc + 2, at, -1);
+            ldr__regex_push(c, &frames, pc[0] == LDR__RX_SPLIT ? pc + pc[1] : pc + 2, at, -1, -1);
             pc = pc[0] == LDR__RX_SPLIT ? pc + 2 : pc + pc[1];
             to = at;
             break;
@@ -7345,60 +7256,61 @@ static int32_t ldr__regex_match(ldr__cutting *c, const int32_t *pc, const char *
 
 /* ---- splitting: f(text) -> texts -------------------------------------------------------- */
 
+/* The end of the longest run of word characters, or of others, from `at` on; no white space. */
+static int32_t ldr__find_word(const char *s, int32_t n, int32_t at) {
+    int32_t bytes;
+    uint32_t ch = ldr__utf8_at(s + at, &bytes);
+    int word = ldr__char_word(ch);
+    for (; !ldr__char_white(ch) && ldr__char_word(ch) == word; ch = ldr__utf8_at(s + at, &bytes)) {
+        at += bytes;
+        if (at == n) break;
+    }
+    return at;
+}
+
 /* The next place from `from` on where the part's pattern is: 1, and its bytes. */
 static int ldr__find(ldr__cutting *c, const ldr__step *p, const char *s, int32_t n, int32_t from, int32_t *begin,
         int32_t *end) {
-    int32_t bytes = 0, to;
-    while (from <= n) {
-        int is = 0;
+    int32_t bytes = 1, to = -1;
+    for (; from < n || (from == n && p->find == LDR__FIND_REGEX); from += bytes) {
         if (p->find == LDR__FIND_REGEX) {
             to = ldr__regex_match(c, p->program, s, n, from, 0);
-            if (c->status) return 0;
-            if (to >= 0) {
-                *begin = from;
-                *end = to;
-                return 1;
-            }
-            if (from >= n) return 0;
+            if (c->status || (to < 0 && from >= n)) return 0;
             /* what starts with a run without limit and fails, fails anywhere within the run */
-            if (p->program[0] == LDR__RX_LOOP && p->program[3] == INT32_MAX && p->program[2] <= 1)
-                for (to = from; ldr__regex_one(p->program + 4, s, n, to, &bytes); to += bytes) from = to;
-            from += ldr__utf8_bytes((unsigned char)s[from]);
-            continue;
-        }
-        if (from >= n) return 0;
-        if (p->find == LDR__FIND_TEXT) {
+            if (to < 0 && p->program[0] == LDR__RX_LOOP && p->program[3] == INT32_MAX && p->program[2] <= 1) {
+                int32_t at = from;
+                for (; ldr__regex_one(p->program + 4, s, n, at, &bytes); at += bytes) from = at;
+            }
+            if (to < 0) bytes = ldr__utf8_bytes((unsigned char)s[from]);
+        } else if (p->find == LDR__FIND_TEXT) {
             const char *hit = p->a.bytes ? (const char *)memchr(s + from, p->a.text[0], (size_t)(n - from)) : NULL;
             if (!hit) return 0;
             from = (int32_t)(hit - s);
-            bytes = p->a.bytes;
-            is = n - from >= bytes && memcmp(hit, p->a.text, (size_t)bytes) == 0;
-            if (!is) bytes = 1;
+            if (n - from >= p->a.bytes && memcmp(hit, p->a.text, (size_t)p->a.bytes) == 0) to = from + p->a.bytes;
         } else if (p->find == LDR__FIND_WORD) {              /* \w+|[^\w\s]+                          */
-            uint32_t ch = ldr__utf8_at(s + from, &bytes);
-            int word = ldr__char_word(ch);
-            is = !ldr__char_white(ch);
-            for (to = from + bytes; is && to < n; to += end[0]) {
-                ch = ldr__utf8_at(s + to, end);
-                if (ldr__char_word(ch) != word || ldr__char_white(ch)) break;
-            }
-            if (is) bytes = to - from;
+            to = ldr__find_word(s, n, from);
+            bytes = ldr__utf8_bytes((unsigned char)s[from]);
+            if (to == from) to = -1;
         } else {
             uint32_t ch = ldr__utf8_at(s + from, &bytes);
-            is = p->find == LDR__FIND_WHITE ? ldr__char_white(ch) : p->find == LDR__FIND_PUNCT ? ldr__char_punct(ch)
-                    : ldr__char_number(ch);
+            if (p->find == LDR__FIND_WHITE ? ldr__char_white(ch) : p->find == LDR__FIND_PUNCT ? ldr__char_punct(ch)
+                    : ldr__char_number(ch)) to = from + bytes;
         }
-        if (is) {
-            *begin = from;
-            *end = from + bytes;
-            return 1;
-        }
-        from += bytes;
+        if (to < 0) continue;
+        *begin = from;
+        *end = to;
+        return 1;
     }
     return 0;
 }
 
 static void ldr__split(ldr__cutting *c, int stage, const ldr__view *v);
+
+/* Bytes from..to of a text on to the next splitter. */
+static void ldr__split_part(ldr__cutting *c, int stage, const ldr__view *v, int32_t from, int32_t to) {
+    ldr__view part = ldr__view_part(v, from, to);
+    ldr__split(c, stage + 1, &part);
+}
 
 typedef struct ldr__splits {
     ldr__cutting    *c;
@@ -7409,27 +7321,24 @@ typedef struct ldr__splits {
 } ldr__splits;
 
 static void ldr__splits_pass(ldr__splits *s) {
-    if (s->any && s->to > s->from && !s->c->status && s->c->out->count < s->c->stop) {
-        ldr__view part = ldr__view_part(s->v, s->from, s->to);
-        ldr__split(s->c, s->stage + 1, &part);
-    }
+    if (s->any && s->to > s->from) ldr__split_part(s->c, s->stage, s->v, s->from, s->to);
     s->any = 0;
 }
 
 /* One stretch of text, which is a match or lies between two: held back until it is known whether the next joins it. */
 static void ldr__splits_add(ldr__splits *s, int32_t from, int32_t to, int match) {
-    int joins;
+    int behaviour = s->p->behaviour, joins;
     if (s->p->invert) match = !match;
-    if (s->p->behaviour == LDR__REMOVED && match) return;
-    joins = s->any && ((s->p->behaviour == LDR__CONTIGUOUS && s->match == match) || (s->p->behaviour == LDR__WITH_PREVIOUS && match && !s->match) ||
-                       (s->p->behaviour == LDR__WITH_NEXT && s->match && !match));
-    if (joins) s->to = to;
-    else {
+    if (behaviour == LDR__REMOVED && match) return;
+    joins = s->any && ((behaviour == LDR__CONTIGUOUS && s->match == match) ||
+            (behaviour == LDR__WITH_PREVIOUS && match && !s->match) ||
+            (behaviour == LDR__WITH_NEXT && s->match && !match));
+    if (!joins) {
         ldr__splits_pass(s);
         s->from = from;
-        s->to = to;
         s->any = 1;
     }
+    s->to = to;
     s->match = match;
 }
 
@@ -7452,52 +7361,46 @@ static void ldr__split_find(ldr__cutting *c, const ldr__step *p, int stage, cons
     ldr__splits_pass(&s);
 }
 
+/* On to the next splitter, or (pattern) first through this one's pattern. */
+static void ldr__split_on(ldr__cutting *c, const ldr__step *p, int stage, const ldr__view *v, int pattern) {
+    if (pattern && !c->status) ldr__split_find(c, p, stage, v);
+    else ldr__split(c, stage + 1, v);
+}
+
 /* Blanks become the sign for a blank (a), one comes in front (flags[0]: 0 never, 1 always, 2 of the first text), and
    (flags[1]) each starts a text of its own. */
 static void ldr__split_metaspace(ldr__cutting *c, const ldr__step *p, int stage, const ldr__view *v) {
     ldr__str *out = &c->w->str[2 + stage];
-    ldr__view w;
     int starts = v->text[0] == ' ' || (v->size >= p->a.bytes && memcmp(v->text, p->a.text, (size_t)p->a.bytes) == 0);
-    int32_t i, k, n;
+    int32_t i, to;
     out->size = 0;
     if (!starts && (p->flags[0] == 1 || (p->flags[0] == 2 && v->begin[0] == 0)))
         ldr__str_put(c, out, p->a.text, p->a.bytes, v->begin[0], v->end[0]);
-    for (i = 0; i < v->size && !c->status; i += n) {
-        n = ldr__utf8_bytes((unsigned char)v->text[i]);
-        if (v->text[i] == ' ') ldr__str_put(c, out, p->a.text, p->a.bytes, v->begin[i], v->end[i]);
-        else
-            for (k = i; k < i + n; k++) ldr__str_put(c, out, v->text + k, 1, v->begin[k], v->end[k]);
+    for (i = 0; i < v->size && !c->status; i = to) {
+        for (to = i; to < v->size && v->text[to] != ' ';) to++;
+        if (to > i) ldr__str_copy(c, out, v, i, to);
+        else ldr__str_put(c, out, p->a.text, p->a.bytes, v->begin[to++], v->end[i]);
     }
-    w = ldr__str_view(out);
-    if (c->status) return;
-    if (p->flags[1]) ldr__split_find(c, p, stage, &w);
-    else ldr__split(c, stage + 1, &w);
+    ldr__split_on(c, p, stage, out, p->flags[1]);
 }
 
 /* A blank in front (flags[0]), GPT-2's expression (flags[1]), then every byte a character that can be seen. */
 static void ldr__split_bytes(ldr__cutting *c, const ldr__step *p, int stage, const ldr__view *v) {
     ldr__str *out = &c->w->str[2 + stage];
-    ldr__view w = *v;
     out->size = 0;
     if (p->flags[0] && v->text[0] != ' ') {
-        int32_t i;
         ldr__str_put(c, out, " ", 1, v->begin[0], v->end[0]);
-        for (i = 0; i < v->size; i++) ldr__str_put(c, out, v->text + i, 1, v->begin[i], v->end[i]);
-        w = ldr__str_view(out);
+        ldr__str_copy(c, out, v, 0, v->size);
+        v = out;
     }
-    if (c->status) return;
-    if (p->flags[1]) ldr__split_find(c, p, stage, &w);
-    else ldr__split(c, stage + 1, &w);
+    ldr__split_on(c, p, stage, v, p->flags[1]);
 }
 
 static void ldr__split_to_bytes(ldr__cutting *c, const ldr__step *p, int stage, const ldr__view *v) {
     ldr__str *out = &c->w->str[2 + stage];
-    ldr__view w;
-    (void)p;
     out->size = 0;
     ldr__put_bytes(c, out, v);
-    w = ldr__str_view(out);
-    if (!c->status) ldr__split(c, stage + 1, &w);
+    ldr__split_on(c, p, stage, out, 0);
 }
 
 /* A new text where the script changes; kana count as Han, a blank belongs to any, and what comes before the first
@@ -7505,34 +7408,25 @@ static void ldr__split_to_bytes(ldr__cutting *c, const ldr__step *p, int stage, 
 static void ldr__split_scripts(ldr__cutting *c, const ldr__step *p, int stage, const ldr__view *v) {
     int32_t i, n, from = -1;
     int last = -1, script;
-    ldr__view part;
     (void)p;
-    for (i = 0; i < v->size && !c->status; i += n) {
+    for (i = 0; i < v->size; i += n) {
         uint32_t ch = ldr__utf8_at(v->text + i, &n);
         script = ch == ' ' ? LDR__SCRIPT_NONE : ch == 0x30fc ? LDR__SCRIPT_HAN : ldr__char_script(ch);
         if (script == LDR__SCRIPT_HIRAGANA || script == LDR__SCRIPT_KATAKANA) script = LDR__SCRIPT_HAN;
-        if (script != LDR__SCRIPT_NONE && last != script) {
-            if (from >= 0) {
-                part = ldr__view_part(v, from, i);
-                ldr__split(c, stage + 1, &part);
-            }
-            from = i;
-            last = script;
-        }
+        if (script == LDR__SCRIPT_NONE || last == script) continue;
+        if (from >= 0) ldr__split_part(c, stage, v, from, i);
+        from = i;
+        last = script;
     }
-    if (from < 0) return;
-    part = ldr__view_part(v, from, v->size);
-    ldr__split(c, stage + 1, &part);
+    if (from >= 0) ldr__split_part(c, stage, v, from, v->size);
 }
 
 static void ldr__split_lengths(ldr__cutting *c, const ldr__step *p, int stage, const ldr__view *v) {
-    int32_t i, from = 0, chars = 0;
-    ldr__view part;
-    for (i = 0; i < v->size && !c->status;) {
+    int32_t i = 0, from = 0, chars = 0;
+    while (i < v->size) {
         i += ldr__utf8_bytes((unsigned char)v->text[i]);
         if (++chars < p->flags[0] && i < v->size) continue;
-        part = ldr__view_part(v, from, i);
-        ldr__split(c, stage + 1, &part);
+        ldr__split_part(c, stage, v, from, i);
         from = i;
         chars = 0;
     }
@@ -7540,19 +7434,28 @@ static void ldr__split_lengths(ldr__cutting *c, const ldr__step *p, int stage, c
 
 /* The text through the splitters from `stage` on, and then to the cutter. */
 static void ldr__split(ldr__cutting *c, int stage, const ldr__view *v) {
+    const ldr__parts *parts = &c->t->parts[LDR__SPLITTERS];
     if (!v->size || c->status || c->out->count >= c->stop) return;
-    if (stage < c->t->splitter_count) c->t->splitters[stage].splitter->run(c, &c->t->splitters[stage], stage, v);
+    if (stage < parts->count) parts->steps[stage].part->split(c, &parts->steps[stage], stage, v);
     else c->t->cutter->run(c, v);
 }
 
 /* ---- encodings ------------------------------------------------------------------------ */
 
 #define LDR__COLUMNS 6
+static void ldr__encoding_columns(ldr_encoding *e, int32_t **columns[LDR__COLUMNS]) {
+    columns[0] = &e->ids;
+    columns[1] = &e->segments;
+    columns[2] = &e->text;
+    columns[3] = &e->begin;
+    columns[4] = &e->end;
+    columns[5] = &e->surface;
+}
 
 /* The six arrays are one block, so that growing either moves all of them or none. */
 static ldr_status ldr__encoding_grow(ldr_encoding *e, int32_t need) {
-    int32_t capacity = e->capacity ? e->capacity : 64, k;
-    int32_t *block, *old[LDR__COLUMNS];
+    int32_t capacity = e->capacity ? e->capacity : 64, *block, *old = e->ids, **columns[LDR__COLUMNS];
+    size_t k;
     while (capacity < need) {
         if (capacity > INT32_MAX / 2) return LDR_MEMORY;
         capacity *= 2;
@@ -7561,22 +7464,13 @@ static ldr_status ldr__encoding_grow(ldr_encoding *e, int32_t need) {
     if ((uint64_t)capacity > SIZE_MAX / (LDR__COLUMNS * sizeof *block)) return LDR_MEMORY;
     block = (int32_t *)ldr__alloc(&e->alloc, (size_t)capacity * LDR__COLUMNS * sizeof *block);
     if (!block) return LDR_MEMORY;
-    old[0] = e->ids;
-    old[1] = e->segments;
-    old[2] = e->text;
-    old[3] = e->begin;
-    old[4] = e->end;
-    old[5] = e->surface;
-    for (k = 0; k < LDR__COLUMNS; k++)
-        if (e->count) memcpy(block + (size_t)k * (size_t)capacity, old[k], (size_t)e->count * sizeof *block);
-    ldr__free(&e->alloc, e->ids, (size_t)e->capacity * LDR__COLUMNS * sizeof *block);
+    ldr__encoding_columns(e, columns);
+    for (k = 0; k < LDR__COLUMNS; k++) {
+        if (e->count) memcpy(block + k * (size_t)capacity, *columns[k], (size_t)e->count * sizeof *block);
+        *columns[k] = block + k * (size_t)capacity;
+    }
+    ldr__free(&e->alloc, old, (size_t)e->capacity * LDR__COLUMNS * sizeof *block);
     e->capacity = capacity;
-    e->ids = block;
-    e->segments = block + (size_t)capacity;
-    e->text = block + 2 * (size_t)capacity;
-    e->begin = block + 3 * (size_t)capacity;
-    e->end = block + 4 * (size_t)capacity;
-    e->surface = block + 5 * (size_t)capacity;
     return LDR_OK;
 }
 
@@ -7589,10 +7483,19 @@ LDR__DEF void ldr_encoding_free(ldr_encoding *e) {
     if (w) {
         for (i = 0; i < 2 + LDR__PARTS; i++) ldr__free(&e->alloc, w->str[i].begin, ldr__str_bytes(w->str[i].room));
         for (i = 0; i < LDR__ROOMS; i++) ldr__free(&e->alloc, w->room[i], w->bytes[i]);
-        ldr__free(&e->alloc, w->surfaces, w->surface_room);
         ldr__free(&e->alloc, w, sizeof *w);
     }
     memset(e, 0, sizeof *e);
+}
+
+LDR__INLINE void ldr__token_set(ldr_encoding *e, int32_t at, int32_t id, int32_t type, int32_t text, int32_t begin,
+        int32_t end) {
+    e->ids[at] = id;
+    e->segments[at] = type;
+    e->text[at] = text;
+    e->begin[at] = begin;
+    e->end[at] = end;
+    e->surface[at] = -1;
 }
 
 static void ldr__emit(ldr__cutting *c, int32_t id, int32_t text, int32_t begin, int32_t end) {
@@ -7600,13 +7503,7 @@ static void ldr__emit(ldr__cutting *c, int32_t id, int32_t text, int32_t begin, 
     if (out->count == out->capacity && !c->status && ldr__encoding_grow(out, out->count + 1))
         ldr__cut_fail(c, LDR_MEMORY, "out of memory");
     if (c->status) return;
-    out->ids[out->count] = id;
-    out->segments[out->count] = c->which;
-    out->text[out->count] = text;
-    out->begin[out->count] = begin;
-    out->end[out->count] = end;
-    out->surface[out->count] = -1;
-    out->count++;
+    ldr__token_set(out, out->count++, id, c->which, text, begin, end);
 }
 
 /* Bytes from..to of the view as a token. */
@@ -7616,33 +7513,21 @@ LDR__INLINE void ldr__emit_part(ldr__cutting *c, int32_t id, const ldr__view *v,
 
 /* The last token reads otherwise than its piece: its length and its text, kept until the next encoding. */
 static void ldr__emit_surface(ldr__cutting *c, const char *s, int32_t n) {
-    ldr__work *w = c->w;
-    size_t more = sizeof n + (size_t)n + 1;
-    char *p;
+    size_t used = c->w->surface_used, more = sizeof n + (size_t)n + 1;
+    char *p = used + more < INT32_MAX / 2 ? (char *)ldr__room(c, LDR__ROOM_SURFACES, used + more) : NULL;
+    if (!p) ldr__cut_fail(c, LDR_MEMORY, "out of memory");
     if (c->status) return;
-    if (w->surface_room - w->surface_used < more) {
-        size_t room = LDR__MAX(w->surface_room * 2, w->surface_used + more + 256);
-        p = room < INT32_MAX ? (char *)ldr__alloc(&c->out->alloc, room) : NULL;
-        if (!p) {
-            ldr__cut_fail(c, LDR_MEMORY, "out of memory");
-            return;
-        }
-        if (w->surface_used) memcpy(p, w->surfaces, w->surface_used);
-        ldr__free(&c->out->alloc, w->surfaces, w->surface_room);
-        w->surfaces = p;
-        w->surface_room = room;
-    }
-    p = w->surfaces + w->surface_used;
+    p += used;
     memcpy(p, &n, sizeof n);
     memcpy(p + sizeof n, s, (size_t)n);
     p[sizeof n + (size_t)n] = 0;
-    c->out->surface[c->out->count - 1] = (int32_t)w->surface_used;
-    w->surface_used += more;
+    c->out->surface[c->out->count - 1] = (int32_t)used;
+    c->w->surface_used += more;
 }
 
 /* The unknown token for bytes from..to; 0 when there is none. */
 static int ldr__emit_unknown(ldr__cutting *c, const ldr__view *v, int32_t from, int32_t to) {
-    int32_t id = c->t->special[LDR__TOKEN_UNK];
+    int32_t id = c->t->unk;
     if (id < 0) return 0;
     ldr__emit_part(c, id, v, from, to);
     return 1;
@@ -7702,8 +7587,8 @@ static void ldr__cut_wordpiece(ldr__cutting *c, const ldr__view *v) {
 
 /* ---- BPE: joins the pair of lowest rank, the leftmost first, until none is left ------------ */
 
-typedef struct ldr__symbol { int32_t id, at, bytes, before, next; } ldr__symbol;
 typedef struct ldr__pair { uint32_t rank; int32_t id; } ldr__pair;
+typedef struct ldr__symbol { int32_t id, at, bytes, before, next; ldr__pair pair; } ldr__symbol;
 
 #define LDR__NO_RANK UINT32_MAX
 
@@ -7741,7 +7626,7 @@ static ldr__pair ldr__pair_find(const ldr_tokenizer *t, const char *text, const 
     return p;
 }
 
-#define LDR__BPE_SHORT 24
+#define LDR__BPE_SHORT 40
 
 /* A few symbols: the ranks of all pairs in a row. Returns how many symbols stay. */
 static int32_t ldr__bpe_short(const ldr_tokenizer *t, const char *text, ldr__symbol *s, int32_t n) {
@@ -7787,6 +7672,15 @@ static uint64_t ldr__heap_pop(uint64_t *heap, size_t *n) {
     return top;
 }
 
+/* What symbol i and the next one make, noted with i, and in the heap if they may be joined. */
+LDR__INLINE void ldr__heap_pair(uint64_t *heap, size_t *n, const ldr_tokenizer *t, const char *text, ldr__symbol *s,
+        int32_t i) {
+    if (i < 0) return;
+    s[i].pair.rank = LDR__NO_RANK;
+    if (s[i].next >= 0) s[i].pair = ldr__pair_find(t, text, &s[i], &s[s[i].next]);
+    if (s[i].pair.rank != LDR__NO_RANK) ldr__heap_push(heap, n, (uint64_t)s[i].pair.rank << 32 | (uint32_t)i);
+}
+
 /* Many symbols: a heap of pairs (rank, place), of which those that are no more are passed over. */
 static int32_t ldr__bpe_long(ldr__cutting *c, const char *text, ldr__symbol *s, int32_t n) {
     uint64_t *heap = (uint64_t *)ldr__room(c, LDR__ROOM_HEAP, (size_t)n * 3 * sizeof *heap), top;
@@ -7794,73 +7688,73 @@ static int32_t ldr__bpe_long(ldr__cutting *c, const char *text, ldr__symbol *s, 
     int32_t i, k;
     if (!heap) return n;
     for (i = 0; i < n; i++) {
-        ldr__pair p;
         s[i].before = i - 1;
         s[i].next = i + 1 < n ? i + 1 : -1;
-        if (i + 1 == n) break;
-        p = ldr__pair_find(c->t, text, &s[i], &s[i + 1]);
-        if (p.rank != LDR__NO_RANK) ldr__heap_push(heap, &count, (uint64_t)p.rank << 32 | (uint32_t)i);
+        ldr__heap_pair(heap, &count, c->t, text, s, i);
     }
     while (count) {
-        ldr__pair p;
         top = ldr__heap_pop(heap, &count);
         i = (int32_t)(top & 0x7fffffff);
-        if (!s[i].bytes || s[i].next < 0) continue;
+        if (s[i].pair.rank != (uint32_t)(top >> 32)) continue;
         k = s[i].next;
-        p = ldr__pair_find(c->t, text, &s[i], &s[k]);
-        if (p.rank != (uint32_t)(top >> 32)) continue;
-        s[i].id = p.id;
+        s[i].id = s[i].pair.id;
         s[i].bytes += s[k].bytes;
         s[i].next = s[k].next;
-        s[k].bytes = 0;
+        s[k].pair.rank = LDR__NO_RANK;
         if (s[i].next >= 0) s[s[i].next].before = i;
-        if (s[i].before >= 0) {
-            p = ldr__pair_find(c->t, text, &s[s[i].before], &s[i]);
-            if (p.rank != LDR__NO_RANK) ldr__heap_push(heap, &count, (uint64_t)p.rank << 32 | (uint32_t)s[i].before);
-        }
-        if (s[i].next >= 0) {
-            p = ldr__pair_find(c->t, text, &s[i], &s[s[i].next]);
-            if (p.rank != LDR__NO_RANK) ldr__heap_push(heap, &count, (uint64_t)p.rank << 32 | (uint32_t)i);
-        }
+        ldr__heap_pair(heap, &count, c->t, text, s, s[i].before);
+        ldr__heap_pair(heap, &count, c->t, text, s, i);
     }
     for (i = k = 0; i >= 0; i = s[i].next) s[k++] = s[i];
     return k;
 }
 
-static ldr__symbol *ldr__symbol_add(ldr__cutting *c, int32_t *n, int32_t id, int32_t at, int32_t bytes) {
+/* The bit for two characters that may meet in a piece. */
+static uint32_t ldr__bpe_bit(uint32_t a, uint32_t b) {
+    uint32_t h = a * 0x9e3779b1u ^ b * 0x85ebca6bu;
+    return (h ^ h >> 15) & 0xffff;
+}
+
+/* May the last character of a and the first of b ever be joined? Unknown ones between them may have been left out. */
+static int ldr__bpe_together(const ldr_tokenizer *t, const char *text, const ldr__symbol *a, const ldr__symbol *b) {
+    int32_t bytes, last = ldr__utf8_before(text, a->at + a->bytes);
+    uint32_t bit = ldr__bpe_bit(ldr__utf8_at(text + last, &bytes), ldr__utf8_at(text + b->at, &bytes));
+    return !t->together || a->at == b->at || t->together[bit / 8] >> bit % 8 & 1;
+}
+
+/* Joins n symbols: between neighbours that never meet in a piece each stretch for itself, so that few are looked at
+   together. Returns how many stay. */
+static int32_t ldr__bpe(ldr__cutting *c, const char *text, ldr__symbol *s, int32_t n) {
+    int32_t from, to, k, i, stay = 0;
+    if (n <= LDR__BPE_SHORT) return ldr__bpe_short(c->t, text, s, n);
+    for (from = 0; from < n && !c->status; from = to) {
+        for (to = from + 1; to < n && ldr__bpe_together(c->t, text, &s[to - 1], &s[to]);) to++;
+        k = to - from <= LDR__BPE_SHORT ? ldr__bpe_short(c->t, text, s + from, to - from)
+                : ldr__bpe_long(c, text, s + from, to - from);
+        for (i = 0; i < k; i++) s[stay++] = s[from + i];
+    }
+    return stay;
+}
+
+static void ldr__symbol_add(ldr__cutting *c, int32_t *n, int32_t id, int32_t at, int32_t bytes) {
     ldr__symbol *s = (ldr__symbol *)ldr__room(c, LDR__ROOM_SYMBOLS, ((size_t)*n + 1) * sizeof *s);
-    if (!s) return NULL;
+    if (!s) return;
     s += (*n)++;
     s->id = id;
     s->at = at;
     s->bytes = bytes;
-    return s;
 }
 
 /* The piece of one character, with what marks the inside and the end of words. */
 static int32_t ldr__bpe_char(const ldr_tokenizer *t, const char *s, int32_t bytes, int first, int last, char *name,
         int32_t *name_bytes) {
-    int32_t n = 0;
-    if (!t->prefix.bytes && (!t->suffix.bytes || !last)) {
-        uint32_t ch;
-        memcpy(name, s, (size_t)bytes);
-        *name_bytes = bytes;
-        if (bytes > 2) return ldr__piece_find(t, s, (size_t)bytes);
-        ch = ldr__utf8_char((const unsigned char *)s, (size_t)bytes);
-        return t->low[ch];
-    }
-    if (!first) {
-        memcpy(name, t->prefix.text, (size_t)t->prefix.bytes);
-        n = t->prefix.bytes;
-    }
+    int32_t n = first ? 0 : t->prefix.bytes, end = last ? t->suffix.bytes : 0;
+    if (n) memcpy(name, t->prefix.text, (size_t)n);
     memcpy(name + n, s, (size_t)bytes);
-    n += bytes;
-    if (last && t->suffix.bytes) {
-        memcpy(name + n, t->suffix.text, (size_t)t->suffix.bytes);
-        n += t->suffix.bytes;
-    }
-    *name_bytes = n;
-    return ldr__piece_find(t, name, (size_t)n);
+    if (end) memcpy(name + n + bytes, t->suffix.text, (size_t)end);
+    *name_bytes = n + bytes + end;
+    if (*name_bytes > 2 || t->prefix.bytes || end) return ldr__piece_find(t, name, (size_t)*name_bytes);
+    return t->low[ldr__utf8_char((const unsigned char *)s, (size_t)bytes)];
 }
 
 /* The text as symbols, one a character, a byte or a run of unknown characters. */
@@ -7880,56 +7774,40 @@ static int32_t ldr__bpe_symbols(ldr__cutting *c, const ldr__view *v) {
             }
         }
         if (id < 0) {
-            if (t->special[LDR__TOKEN_UNK] < 0) continue;
+            if (t->unk < 0) continue;
             if (unknown >= 0 && !t->fuse_unk) {
-                ldr__symbol_add(c, &n, t->special[LDR__TOKEN_UNK], unknown, unknown_bytes);
+                ldr__symbol_add(c, &n, t->unk, unknown, unknown_bytes);
                 unknown = -1;
             }
-            if (unknown < 0) unknown_bytes = 0;
-            if (unknown < 0) unknown = i;
+            if (unknown < 0) {
+                unknown = i;
+                unknown_bytes = 0;
+            }
             unknown_bytes += bytes;
             continue;
         }
-        if (unknown >= 0) ldr__symbol_add(c, &n, t->special[LDR__TOKEN_UNK], unknown, unknown_bytes);
+        if (unknown >= 0) ldr__symbol_add(c, &n, t->unk, unknown, unknown_bytes);
         unknown = -1;
         ldr__symbol_add(c, &n, id, i, bytes);
     }
-    if (unknown >= 0) ldr__symbol_add(c, &n, t->special[LDR__TOKEN_UNK], unknown, unknown_bytes);
+    if (unknown >= 0) ldr__symbol_add(c, &n, t->unk, unknown, unknown_bytes);
     return c->status ? 0 : n;
-}
-
-/* May a merge ever join the two characters around s[at]? */
-static int ldr__bpe_together(const ldr_tokenizer *t, const char *s, int32_t at) {
-    int32_t bytes;
-    uint32_t a = ldr__utf8_at(s + ldr__utf8_before(s, at), &bytes), b = ldr__utf8_at(s + at, &bytes),
-            h = (a * 0x9e3779b1u ^ b * 0x85ebca6bu);
-    h = (h ^ h >> 15) & 0xffff;
-    return t->together[h / 8] >> h % 8 & 1;
 }
 
 static void ldr__cut_bpe(ldr__cutting *c, const ldr__view *v) {
     const ldr_tokenizer *t = c->t;
     ldr__symbol *s;
-    int32_t n, from, to, k, stay, at = 0, id;
+    int32_t n, k, end, at = 0, id;
     if (t->ignore_merges && (id = ldr__piece_find(t, v->text, (size_t)v->size)) >= 0) {
         ldr__emit_part(c, id, v, 0, v->size);
         return;
     }
     n = ldr__bpe_symbols(c, v);
     s = (ldr__symbol *)c->w->room[LDR__ROOM_SYMBOLS];
-    for (from = 0; from < n && !c->status; from = to) {
-        to = from + 1;
-        if (n <= LDR__BPE_SHORT) to = n;
-        else
-            while (to < n && (!t->together || s[to].at == s[to - 1].at || ldr__bpe_together(t, v->text, s[to].at)))
-                to++;
-        stay = to - from <= LDR__BPE_SHORT ? ldr__bpe_short(t, v->text, s + from, to - from) : ldr__bpe_long(c, v->text,
-                s + from, to - from);
-        for (k = from; k < from + stay && !c->status; k++) {
-            int32_t end = LDR__MIN(at + s[k].bytes, v->size);
-            if (at < end) ldr__emit_part(c, s[k].id, v, at, end);
-            at = end;
-        }
+    n = ldr__bpe(c, v->text, s, n);
+    for (k = 0; k < n && !c->status; k++, at = end) {
+        end = LDR__MIN(at + s[k].bytes, v->size);
+        if (at < end) ldr__emit_part(c, s[k].id, v, at, end);
     }
 }
 
@@ -7938,7 +7816,7 @@ static void ldr__cut_bpe(ldr__cutting *c, const ldr__view *v) {
 /* Bytes from..to, which are a symbol: its piece, or the two it was made of where that is never used. */
 static void ldr__emit_symbol(ldr__cutting *c, const ldr__view *v, int32_t from, int32_t to, int32_t *unknown) {
     const ldr_tokenizer *t = c->t;
-    int32_t id = ldr__piece_find(t, v->text + from, (size_t)(to - from)), unk = t->special[LDR__TOKEN_UNK];
+    int32_t id = ldr__piece_find(t, v->text + from, (size_t)(to - from)), unk = t->unk;
     if (id >= 0 && t->types[id] == LDR__SP_UNKNOWN) id = -1;
     if (id >= 0) ldr__emit_part(c, id, v, from, to);
     else if (t->byte_fallback && ldr__emit_bytes(c, v, from, to)) id = 0;
@@ -7961,7 +7839,7 @@ static void ldr__cut_by_score(ldr__cutting *c, const ldr__view *v) {
     }
     if (c->status || !n) return;
     s = (ldr__symbol *)c->w->room[LDR__ROOM_SYMBOLS];
-    if (c->t->by_score) n = n <= LDR__BPE_SHORT ? ldr__bpe_short(c->t, v->text, s, n) : ldr__bpe_long(c, v->text, s, n);
+    if (c->t->by_score) n = ldr__bpe(c, v->text, s, n);
     for (i = 0; i < n && !c->status; i++) ldr__emit_symbol(c, v, s[i].at, s[i].at + s[i].bytes, &unknown);
 }
 
@@ -7979,13 +7857,22 @@ static double ldr__as_double(double x) {
 #endif
 }
 
+/* A piece from `start` ends at the node, with this sum of scores: the first of the greatest stays. */
+LDR__INLINE void ldr__unigram_end(const ldr_tokenizer *t, ldr__node *node, double score, int32_t start, int32_t id) {
+    score = ldr__as_double(score);
+    if (node->start >= 0 && score <= node->score) return;
+    node->score = t->sentencepiece ? (double)(float)score : score;
+    node->start = start;
+    node->id = id;
+}
+
 /* best(j) = max over pieces i..j of best(i) + score(piece), the first of equals; a character without a piece of its own
    costs the lowest score and 10. */
 static ldr__node *ldr__unigram_nodes(ldr__cutting *c, const ldr__view *v) {
     const ldr_tokenizer *t = c->t;
     ldr__node *nodes = (ldr__node *)ldr__room(c, LDR__ROOM_NODES, ((size_t)v->size + 1) * sizeof *nodes);
     int32_t i, k, bytes, id;
-    double unknown = t->lowest - 10, score;
+    double score;
     if (!nodes) return NULL;
     for (i = 0; i <= v->size; i++) nodes[i].start = -1;
     nodes[0].score = 0;
@@ -8001,22 +7888,10 @@ static ldr__node *ldr__unigram_nodes(ldr__cutting *c, const ldr__view *v) {
             if (id < 0) continue;
             score = t->scores[id];
             if (t->sentencepiece && t->types[id] == LDR__SP_USER) score = (k - i) * t->highest - 0.1;
-            score = ldr__as_double(score + here);
-            if (nodes[k].start < 0 || score > nodes[k].score) {
-                nodes[k].score = t->sentencepiece ? (double)(float)score : score;
-                nodes[k].start = i;
-                nodes[k].id = id;
-            }
+            ldr__unigram_end(t, &nodes[k], score + here, i, id);
             if (k - i == bytes) alone = 1;
         }
-        if (alone) continue;
-        score = ldr__as_double(here + unknown);
-        k = i + bytes;
-        if (nodes[k].start < 0 || score > nodes[k].score) {
-            nodes[k].score = t->sentencepiece ? (double)(float)score : score;
-            nodes[k].start = i;
-            nodes[k].id = -1;
-        }
+        if (!alone) ldr__unigram_end(t, &nodes[i + bytes], here + (t->lowest - 10), i, -1);
     }
     return nodes;
 }
@@ -8032,7 +7907,7 @@ static void ldr__emit_unigram(ldr__cutting *c, const ldr__view *v, int32_t from,
 
 static void ldr__cut_unigram(ldr__cutting *c, const ldr__view *v) {
     ldr__node *nodes = ldr__unigram_nodes(c, v);
-    int32_t at, next = -1, from, unknown = -1, unk = c->t->special[LDR__TOKEN_UNK];
+    int32_t at, next = -1, from, unknown = -1, unk = c->t->unk;
     if (!nodes) return;
     for (at = v->size; at > 0; at = from) {              /* turns the links around                  */
         from = nodes[at].start;
@@ -8051,6 +7926,7 @@ static void ldr__cut_unigram(ldr__cutting *c, const ldr__view *v) {
     }
     if (unknown >= 0) ldr__emit_unigram(c, v, unknown, v->size);
 }
+
 /* ---- encoding ------------------------------------------------------------------------ */
 
 /* Text into UTF-8 with places; a byte that is none becomes U+FFFD. */
@@ -8075,6 +7951,12 @@ static void ldr__text_load(ldr__cutting *c, ldr__str *out, const unsigned char *
 
 typedef struct ldr__hit { int32_t begin, end, next; const ldr__added *token; } ldr__hit;
 
+/* The bytes of the white space at s[at], which may be no UTF-8: 0 for none. */
+static int32_t ldr__white_at(const char *s, int32_t n, int32_t at) {
+    int32_t bytes = (int32_t)ldr__utf8_length((const unsigned char *)s + at, (size_t)(n - at));
+    return bytes && ldr__char_white(ldr__utf8_char((const unsigned char *)s + at, (size_t)bytes)) ? bytes : 0;
+}
+
 /* The next added token of s from hit->next on, with the blanks it takes along but not those before `taken`. */
 static int ldr__added_find(const ldr_tokenizer *t, const ldr__trie *trie, const char *s, int32_t n, int32_t taken,
         ldr__hit *hit) {
@@ -8095,12 +7977,9 @@ static int ldr__added_find(const ldr_tokenizer *t, const ldr__trie *trie, const 
                 ldr__regex_word(s, n, i + bytes))) continue;
         for (; a->lstrip && hit->begin > taken; hit->begin = k) {
             k = ldr__utf8_before(s, hit->begin);
-            if (!ldr__utf8_length((const unsigned char *)s + k, (size_t)(n - k)) ||
-                    !ldr__char_white(ldr__utf8_at(s + k, &bytes))) break;
+            if (!ldr__white_at(s, n, k)) break;
         }
-        for (; a->rstrip && hit->end < n; hit->end += bytes)
-            if (!ldr__utf8_length((const unsigned char *)s + hit->end, (size_t)(n - hit->end)) ||
-                    !ldr__char_white(ldr__utf8_at(s + hit->end, &bytes))) break;
+        if (a->rstrip) while (hit->end < n && (bytes = ldr__white_at(s, n, hit->end)) > 0) hit->end += bytes;
         hit->token = a;
         return 1;
     }
@@ -8117,61 +7996,61 @@ static void ldr__emit_added(ldr__cutting *c, const ldr__hit *hit, const char *s,
 
 /* Bytes from..to of the text through all normalisers. */
 static void ldr__normalize(ldr__cutting *c, const unsigned char *s, int32_t from, int32_t to, ldr__view *v) {
+    const ldr__parts *parts = &c->t->parts[LDR__NORMALIZERS];
     ldr__str *in = &c->w->str[0], *out = &c->w->str[1], *swap;
     int32_t i;
     ldr__text_load(c, in, s, from, to);
-    for (i = 0; i < c->t->normalizer_count && !c->status; i++) {
+    for (i = 0; i < parts->count && !c->status; i++) {
         ldr__norm p;
+        memset(&p, 0, sizeof p);
         p.c = c;
-        p.in = ldr__str_view(in);
+        p.in = *in;
         p.out = out;
-        p.at = 0;
         p.shift = from;
-        p.same = 0;
         out->size = 0;
-        c->t->normalizers[i].normalizer->run(&p, &c->t->normalizers[i]);
+        parts->steps[i].part->normalize(&p, &parts->steps[i]);
         if (p.same) continue;
         swap = in;
         in = out;
         out = swap;
     }
-    *v = ldr__str_view(in);
+    *v = *in;
 }
 
-/* A stretch between added tokens: normalised, searched for added tokens again, split and cut. */
-static void ldr__encode_segment(ldr__cutting *c, const unsigned char *s, int32_t from, int32_t to) {
-    ldr__view v, part;
+static void ldr__encode_segment(ldr__cutting *c, const char *s, int32_t from, int32_t to);
+
+/* The added tokens of a text, and what lies between them: of the text as it came (without places) on to be normalised, of
+   normalised text to be split and cut. */
+static void ldr__encode_between(ldr__cutting *c, const ldr__trie *trie, const ldr__view *v) {
+    int32_t at = 0, found = 1, to;
     ldr__hit hit;
-    int32_t at = 0;
-    ldr__normalize(c, s, from, to, &v);
     hit.next = 0;
-    while (!c->status && c->out->count < c->stop && ldr__added_find(c->t, &c->t->normal, v.text, v.size, at, &hit)) {
-        if (at < hit.begin) {
-            part = ldr__view_part(&v, at, hit.begin);
-            ldr__split(c, 0, &part);
-        }
-        ldr__emit_added(c, &hit, v.text, v.begin[hit.begin], v.end[hit.end - 1]);
+    while (found && !c->status && c->out->count < c->stop) {
+        found = ldr__added_find(c->t, trie, v->text, v->size, at, &hit);
+        to = found ? hit.begin : v->size;
+        if (at < to && v->begin) ldr__split_part(c, -1, v, at, to);
+        else if (at < to) ldr__encode_segment(c, v->text, at, to);
+        if (found && v->begin) ldr__emit_added(c, &hit, v->text, v->begin[hit.begin], v->end[hit.end - 1]);
+        else if (found) ldr__emit_added(c, &hit, v->text, hit.begin, hit.end);
         at = hit.end;
     }
-    if (at < v.size) {
-        part = ldr__view_part(&v, at, v.size);
-        ldr__split(c, 0, &part);
-    }
+}
+
+static void ldr__encode_segment(ldr__cutting *c, const char *s, int32_t from, int32_t to) {
+    ldr__view v;
+    ldr__normalize(c, (const unsigned char *)s, from, to, &v);
+    ldr__encode_between(c, &c->t->normal, &v);
 }
 
 /* Stops early once there are `limit` tokens: what comes after them is cut away anyway. */
 static void ldr__encode_text(ldr__cutting *c, const char *text, size_t size, int32_t limit) {
-    int32_t n = (int32_t)size, at = 0;
-    ldr__hit hit;
+    ldr__view v;
+    memset(&v, 0, sizeof v);
+    v.text = (char *)(uintptr_t)text;
+    v.size = (int32_t)size;
     c->stop = limit < INT32_MAX - c->out->count ? c->out->count + limit : INT32_MAX;
-    c->steps = 1000000 + (int64_t)n * 4000;
-    hit.next = 0;
-    while (!c->status && c->out->count < c->stop && ldr__added_find(c->t, &c->t->raw, text, n, at, &hit)) {
-        if (at < hit.begin) ldr__encode_segment(c, (const unsigned char *)text, at, hit.begin);
-        ldr__emit_added(c, &hit, text, hit.begin, hit.end);
-        at = hit.end;
-    }
-    if (at < n && c->out->count < c->stop) ldr__encode_segment(c, (const unsigned char *)text, at, n);
+    c->steps = 1000000 + (int64_t)size * 4000;
+    ldr__encode_between(c, &c->t->raw, &v);
 }
 
 /* Longest first: how many of n1 tokens stay when n1 + n2 must fit into room. The shorter text stays whole if it is at
@@ -8188,8 +8067,7 @@ static int32_t ldr__longest_first(int32_t n1, int32_t n2, int32_t room) {
 }
 
 static ldr_status ldr__encode_check(const ldr_tokenizer *t, ldr_encoding *out, const char *text, size_t size,
-        const char *text2, size_t size2,
-                                    const ldr_encode_desc *d, ldr_error *err) {
+        const char *text2, size_t size2, const ldr_encode_desc *d, ldr_error *err) {
     int32_t added;
     if (!t || !out || (!text && size) || (!text2 && size2) || d->max_len < 0)
         return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "an argument of ldr_tokenizer_encode is NULL or negative");
@@ -8213,17 +8091,11 @@ static ldr_status ldr__encode_check(const ldr_tokenizer *t, ldr_encoding *out, c
 
 /* Moves n tokens. */
 static void ldr__encoding_move(ldr_encoding *e, int32_t to, int32_t from, int32_t n) {
-    size_t bytes = (size_t)n * sizeof *e->ids;
-    int32_t *columns[LDR__COLUMNS];
+    int32_t **columns[LDR__COLUMNS];
     int k;
     if (n <= 0 || to == from) return;
-    columns[0] = e->ids;
-    columns[1] = e->segments;
-    columns[2] = e->text;
-    columns[3] = e->begin;
-    columns[4] = e->end;
-    columns[5] = e->surface;
-    for (k = 0; k < LDR__COLUMNS; k++) memmove(columns[k] + to, columns[k] + from, bytes);
+    ldr__encoding_columns(e, columns);
+    for (k = 0; k < LDR__COLUMNS; k++) memmove(*columns[k] + to, *columns[k] + from, (size_t)n * sizeof *e->ids);
 }
 
 /* The place `chars` characters further on or (negative) back in a text, not beyond `to`. */
@@ -8271,12 +8143,7 @@ static void ldr__encode_template(ldr__cutting *c, const ldr__template *m, int32_
     for (i = m->count - 1; i >= 0; i--) {                /* from the end, so that nothing is overwritten */
         const ldr__template_item *item = &m->items[i];
         if (item->sequence < 0) {
-            if (!special) continue;
-            at--;
-            e->ids[at] = item->id;
-            e->segments[at] = item->type;
-            e->text[at] = e->surface[at] = -1;
-            e->begin[at] = e->end[at] = 0;
+            if (special) ldr__token_set(e, --at, item->id, item->type, -1, 0, 0);
             continue;
         }
         n = item->sequence ? n2 : n1;
@@ -8324,7 +8191,8 @@ static void ldr__encode_both(ldr__cutting *c, const char *text, size_t size, con
         else if ((d->truncate == LDR_TRUNCATE_ONLY_FIRST && keep1 < 1) ||
                 (d->truncate == LDR_TRUNCATE_ONLY_SECOND && keep2 < 1)) {
             ldr__cut_fail(c, LDR_DATA,
-                    "the text that may be cut is too short for what must go; give max_len more room or cut longest first");
+                    "the text that may be cut is too short for what must go; give max_len more room or cut longest "
+                    "first");
             return;
         }
     }
@@ -8339,8 +8207,7 @@ static void ldr__encode_both(ldr__cutting *c, const char *text, size_t size, con
 }
 
 LDR__DEF ldr_status ldr_tokenizer_encode_with(const ldr_tokenizer *t, ldr_encoding *out, const char *text, size_t size,
-        const char *text2, size_t size2,
-                                              const ldr_encode_desc *desc, ldr_error *err) {
+        const char *text2, size_t size2, const ldr_encode_desc *desc, ldr_error *err) {
     ldr__cutting c;
     ldr_encode_desc d;
     ldr_status status;
@@ -8349,20 +8216,8 @@ LDR__DEF ldr_status ldr_tokenizer_encode_with(const ldr_tokenizer *t, ldr_encodi
     status = ldr__encode_check(t, out, text, size, text2, size2, &d, err);
     if (out) out->count = out->cut = 0;
     if (status) return status;
-    memset(&c, 0, sizeof c);
     if (!out->capacity && !out->work && !out->alloc.alloc_fn) out->alloc = t->alloc;
-    if (!out->work) {
-        out->work = ldr__alloc(&out->alloc, sizeof(ldr__work));
-        if (!out->work)
-            return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while encoding a text of %U bytes",
-                    (uint64_t)size + size2);
-        memset(out->work, 0, sizeof(ldr__work));
-    }
-    c.t = t;
-    c.out = out;
-    c.w = (ldr__work *)out->work;
-    c.w->surface_used = 0;
-    ldr__encode_both(&c, text, size, text2, size2, &d);
+    if (ldr__cutting_begin(&c, t, out)) ldr__encode_both(&c, text, size, text2, size2, &d);
     if (!c.status) return LDR_OK;
     out->count = 0;
     return ldr__fail(err, c.status, LDR_NO_OFFSET, "%s (while encoding a text of %U bytes)", c.why,
@@ -8370,8 +8225,7 @@ LDR__DEF ldr_status ldr_tokenizer_encode_with(const ldr_tokenizer *t, ldr_encodi
 }
 
 LDR__DEF ldr_status ldr_tokenizer_encode(const ldr_tokenizer *t, ldr_encoding *out, const char *text, size_t size,
-        const char *text2, size_t size2,
-                                         int32_t max_len, int32_t special, ldr_error *err) {
+        const char *text2, size_t size2, int32_t max_len, int32_t special, ldr_error *err) {
     ldr_encode_desc d;
     memset(&d, 0, sizeof d);
     d.max_len = max_len;
@@ -8379,14 +8233,32 @@ LDR__DEF ldr_status ldr_tokenizer_encode(const ldr_tokenizer *t, ldr_encoding *o
     return ldr_tokenizer_encode_with(t, out, text, size, text2, size2, &d, err);
 }
 
+LDR__DEF ldr_status ldr_tokenizer_pad(const ldr_tokenizer *t, ldr_encoding *e, int32_t longest, ldr_error *err) {
+    const ldr__padding *p = t ? &t->padding : NULL;
+    int32_t i, n, to, rest;
+    if (!t || !e) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "an argument of ldr_tokenizer_pad is NULL");
+    to = p->length ? p->length : longest;
+    n = e->count;
+    rest = p->multiple && to > 0 ? to % p->multiple : 0;
+    if (rest && to < INT32_MAX - p->multiple) to += p->multiple - rest;
+    if (!p->on || to <= n) return LDR_OK;
+    if (ldr__encoding_grow(e, to))
+        return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while filling up to %d tokens", (int)to);
+    if (p->left) ldr__encoding_move(e, to - n, 0, n);
+    for (i = 0; i < to - n; i++) ldr__token_set(e, p->left ? i : n + i, p->id, p->type, -2, 0, 0);
+    e->count = to;
+    return LDR_OK;
+}
+
 LDR__DEF const char *ldr_encoding_piece(const ldr_tokenizer *t, const ldr_encoding *e, int32_t i, size_t *bytes) {
     const ldr__work *w = e ? (const ldr__work *)e->work : NULL;
     int32_t n = 0;
     if (!t || !e || i < 0 || i >= e->count) return NULL;
     if (w && e->surface[i] >= 0) {
-        memcpy(&n, w->surfaces + e->surface[i], sizeof n);
+        const char *s = (const char *)w->room[LDR__ROOM_SURFACES] + e->surface[i];
+        memcpy(&n, s, sizeof n);
         if (bytes) *bytes = (size_t)n;
-        return w->surfaces + e->surface[i] + sizeof n;
+        return s + sizeof n;
     }
     if (bytes) *bytes = e->ids[i] >= 0 && e->ids[i] < t->count ? ldr__piece_bytes(t, e->ids[i]) : 0;
     return ldr_tokenizer_piece(t, e->ids[i]);
@@ -8395,60 +8267,45 @@ LDR__DEF const char *ldr_encoding_piece(const ldr_tokenizer *t, const ldr_encodi
 /* ---- decoding: tokens -> text ----------------------------------------------------------- */
 
 /* The tokens' texts on their way through the decoders: line i is text + ends[i - 1] up to ends[i]. */
-typedef struct ldr__lines {
+struct ldr__lines {
     const ldr_allocator *alloc;
-    char    *text;
-    size_t   used, room;
-    int32_t *ends;
-    int32_t  count, ends_room;
+    const ldr__step *p;                /* of the decoder under way                            */
+    int32_t  place;                    /* the line it is at                                   */
+    void    *text, *ends;              /* of char and of int32_t                              */
+    size_t   used, room, ends_room;
+    int32_t  count;
     int      failed;
     uint32_t pending_used;             /* bytes of a run of <0x..>                            */
-} ldr__lines;
+};
+
+static int32_t ldr__lines_at(const ldr__lines *l, int32_t i) { return i < 0 ? 0 : ((const int32_t *)l->ends)[i]; }
 
 static void ldr__lines_put(ldr__lines *l, const char *s, size_t n) {
-    size_t room = LDR__MAX(l->room * 2, l->used + n + 256);
-    char *p;
+    if (l->used + n > INT32_MAX / 2 || !ldr__grow(l->alloc, &l->text, &l->room, l->used + n + 1, 1)) l->failed = 1;
     if (l->failed) return;
-    if (l->room - l->used < n + 1) {
-        p = l->used + n < INT32_MAX / 2 ? (char *)ldr__alloc(l->alloc, room) : NULL;
-        if (!p) {
-            l->failed = 1;
-            return;
-        }
-        if (l->used) memcpy(p, l->text, l->used);
-        ldr__free(l->alloc, l->text, l->room);
-        l->text = p;
-        l->room = room;
-    }
-    if (n) memcpy(l->text + l->used, s, n);
+    if (n) memcpy((char *)l->text + l->used, s, n);
     l->used += n;
 }
 
 static void ldr__lines_end(ldr__lines *l) {
-    if (l->count == l->ends_room && !l->failed) {
-        int32_t room = LDR__MAX(l->ends_room * 2, 256), *p = (int32_t *)ldr__alloc(l->alloc, (size_t)room * sizeof *p);
-        if (!p) {
-            l->failed = 1;
-            return;
-        }
-        if (l->count) memcpy(p, l->ends, (size_t)l->count * sizeof *p);
-        ldr__free(l->alloc, l->ends, (size_t)l->ends_room * sizeof *p);
-        l->ends = p;
-        l->ends_room = room;
-    }
-    if (!l->failed) l->ends[l->count++] = (int32_t)l->used;
+    if (!ldr__grow(l->alloc, &l->ends, &l->ends_room, (size_t)l->count + 1, sizeof(int32_t))) l->failed = 1;
+    if (!l->failed) ((int32_t *)l->ends)[l->count++] = (int32_t)l->used;
 }
 
 static void ldr__lines_free(ldr__lines *l) {
     ldr__free(l->alloc, l->text, l->room);
-    ldr__free(l->alloc, l->ends, (size_t)l->ends_room * sizeof *l->ends);
+    ldr__free(l->alloc, l->ends, l->ends_room * sizeof(int32_t));
+}
+
+static int ldr__starts_with(const char *s, int32_t n, ldr__string what) {
+    return what.bytes && n >= what.bytes && memcmp(s, what.text, (size_t)what.bytes) == 0;
 }
 
 /* s with every `from` replaced by `to`. */
 static void ldr__lines_replace(ldr__lines *l, const char *s, int32_t n, ldr__string from, ldr__string to) {
     int32_t i, k = 0;
     for (i = 0; i < n;) {
-        if (from.bytes && n - i >= from.bytes && memcmp(s + i, from.text, (size_t)from.bytes) == 0) {
+        if (ldr__starts_with(s + i, n - i, from)) {
             ldr__lines_put(l, s + k, (size_t)(i - k));
             ldr__lines_put(l, to.text, (size_t)to.bytes);
             i += from.bytes;
@@ -8460,84 +8317,61 @@ static void ldr__lines_replace(ldr__lines *l, const char *s, int32_t n, ldr__str
 
 /* WordPiece's blanks before punctuation and English contractions, taken out of what was put since `start`. */
 static void ldr__lines_cleanup(ldr__lines *l, size_t start) {
-    static const char *const from[] = { " .", " ?", " !", " ,", " ' ", " n't", " 'm", " do not", " 's", " 've",
-            " 're" };
+    static const char *const from[] = {
+        " .", " ?", " !", " ,", " ' ", " n't", " 'm", " do not", " 's", " 've", " 're" };
     static const char *const to[] = { ".", "?", "!", ",", "'", "n't", "'m", " don't", "'s", "'ve", "'re" };
-    size_t i, k, a, b, at, w;
+    char *text = (char *)l->text;
+    size_t i, k, a, b, w;
     for (i = 0; i < sizeof from / sizeof *from && !l->failed; i++) {
         a = strlen(from[i]);
         b = strlen(to[i]);
         for (k = w = start; k < l->used; ) {
-            if (l->used - k >= a && memcmp(l->text + k, from[i], a) == 0) {
-                for (at = 0; at < b; at++) l->text[w++] = to[i][at];
+            if (l->used - k >= a && memcmp(text + k, from[i], a) == 0) {
+                memcpy(text + w, to[i], b);
+                w += b;
                 k += a;
-            } else l->text[w++] = l->text[k++];
+            } else text[w++] = text[k++];
         }
         l->used = w;
     }
 }
 
-static void ldr__decode_wordpiece(ldr__lines *l, const ldr__step *p, int32_t i, const char *s, int32_t n) {
+static void ldr__decode_wordpiece(ldr__lines *l, const char *s, int32_t n) {
     size_t start = l->used;
-    if (i && p->a.bytes <= n && memcmp(s, p->a.text, (size_t)p->a.bytes) == 0)
-        ldr__lines_put(l, s + p->a.bytes, (size_t)(n - p->a.bytes));
-    else {
-        if (i) ldr__lines_put(l, " ", 1);
-        ldr__lines_put(l, s, (size_t)n);
-    }
-    if (p->flags[0]) ldr__lines_cleanup(l, start);
+    int32_t inside = l->place && ldr__starts_with(s, n, l->p->a) ? l->p->a.bytes : 0;
+    if (l->place && !inside && l->p->a.bytes) ldr__lines_put(l, " ", 1);
+    ldr__lines_put(l, s + inside, (size_t)(n - inside));
+    if (l->p->flags[0]) ldr__lines_cleanup(l, start);
     ldr__lines_end(l);
 }
 
-/* flags[1]: BPEDecoder's end of a word, which the last token (b) has not. */
-static void ldr__decode_suffix(ldr__lines *l, const ldr__step *p, int32_t i, const char *s, int32_t n) {
-    ldr__string by;
-    by.text = " ";
-    by.bytes = i >= 0;
-    ldr__lines_replace(l, s, n, p->a, by);
+/* a becomes b, but nothing in the last token (invert: its place is -1) or (flags[0]) in the first. */
+static void ldr__decode_replace(ldr__lines *l, const char *s, int32_t n) {
+    int nothing = l->place < 0 || (l->place == 0 && l->p->flags[0]);
+    ldr__lines_replace(l, s, n, l->p->a, nothing ? ldr__string_of("") : l->p->b);
     ldr__lines_end(l);
 }
 
-static void ldr__decode_replace(ldr__lines *l, const ldr__step *p, int32_t i, const char *s, int32_t n) {
-    (void)i;
-    ldr__lines_replace(l, s, n, p->a, p->b);
-    ldr__lines_end(l);
-}
-
-static void ldr__decode_strip(ldr__lines *l, const ldr__step *p, int32_t i, const char *s, int32_t n) {
+static void ldr__decode_strip(ldr__lines *l, const char *s, int32_t n) {
+    ldr__string a = l->p->a;
     int32_t k;
-    (void)i;
-    for (k = 0; k < p->flags[0] && n >= p->a.bytes && p->a.bytes &&
-            memcmp(s, p->a.text, (size_t)p->a.bytes) == 0; k++) {
-        s += p->a.bytes;
-        n -= p->a.bytes;
+    for (k = 0; k < l->p->flags[0] && ldr__starts_with(s, n, a); k++) {
+        s += a.bytes;
+        n -= a.bytes;
     }
-    for (k = 0; k < p->flags[1] && n >= p->a.bytes && p->a.bytes &&
-            memcmp(s + n - p->a.bytes, p->a.text, (size_t)p->a.bytes) == 0; k++) n -= p->a.bytes;
+    for (k = 0; k < l->p->flags[1] && n >= a.bytes && ldr__starts_with(s + n - a.bytes, a.bytes, a); k++) n -= a.bytes;
     ldr__lines_put(l, s, (size_t)n);
     ldr__lines_end(l);
 }
 
-static void ldr__decode_metaspace(ldr__lines *l, const ldr__step *p, int32_t i, const char *s, int32_t n) {
-    ldr__string by;
-    by.text = " ";
-    by.bytes = !(i == 0 && p->flags[0]);
-    ldr__lines_replace(l, s, n, p->a, by);
-    ldr__lines_end(l);
-}
-
-static void ldr__decode_fuse(ldr__lines *l, const ldr__step *p, int32_t i, const char *s, int32_t n) {
-    (void)p;
-    (void)i;
+static void ldr__decode_fuse(ldr__lines *l, const char *s, int32_t n) {
     ldr__lines_put(l, s, (size_t)n);
 }
 
 /* The bytes that characters stand for; a token with a character that stands for none is its own bytes. */
-static void ldr__decode_bytes(ldr__lines *l, const ldr__step *p, int32_t i, const char *s, int32_t n) {
+static void ldr__decode_bytes(ldr__lines *l, const char *s, int32_t n) {
     int32_t k, bytes;
     int all = 1;
-    (void)p;
-    (void)i;
     for (k = 0; k < n && all; k += bytes) all = ldr__char_byte(ldr__utf8_at(s + k, &bytes)) >= 0;
     for (k = 0; k < n && all; k += bytes) {
         char byte = (char)ldr__char_byte(ldr__utf8_at(s + k, &bytes));
@@ -8548,35 +8382,28 @@ static void ldr__decode_bytes(ldr__lines *l, const ldr__step *p, int32_t i, cons
 
 /* A run of <0x..>: its bytes if they are UTF-8, else U+FFFD for each. */
 static void ldr__decode_fallback_end(ldr__lines *l) {
-    size_t start = l->used - l->pending_used, i, n = 1, bytes = l->pending_used;
-    for (i = 0; i < bytes && n; i += n) n = ldr__utf8_length((const unsigned char *)l->text + start + i, bytes - i);
-    if (bytes && !l->failed) {
-        if (!n) {
-            l->used = start;
-            for (i = 0; i < bytes; i++) {
-                ldr__lines_put(l, "\xef\xbf\xbd", 3);
-                ldr__lines_end(l);
-            }
-        } else ldr__lines_end(l);
-    }
+    const unsigned char *run = l->text ? (const unsigned char *)l->text + l->used - l->pending_used : NULL;
+    size_t i, bytes = l->pending_used;
+    int good = !bytes || ldr__utf8_bad(run, bytes, 0) == bytes;
     l->pending_used = 0;
+    if (bytes && good) ldr__lines_end(l);
+    if (!good) l->used -= bytes;
+    for (i = 0; i < bytes && !good; i++) {
+        ldr__lines_put(l, "\xef\xbf\xbd", 3);
+        ldr__lines_end(l);
+    }
 }
 
-static void ldr__decode_fallback(ldr__lines *l, const ldr__step *p, int32_t i, const char *s, int32_t n) {
-    uint32_t v = 0;
-    int k, ok = n == 6 && memcmp(s, "<0x", 3) == 0 && s[5] == '>';
-    (void)p;
-    (void)i;
-    for (k = 3; ok && k < 5; k++) {
-        int d = s[k] >= '0' && s[k] <= '9' ? s[k] - '0' : (s[k] | 32) >= 'a' &&
-                (s[k] | 32) <= 'f' ? (s[k] | 32) - 'a' + 10 : -1;
-        ok = d >= 0;
-        v = v * 16 + (uint32_t)(d & 15);
+static void ldr__decode_fallback(ldr__lines *l, const char *s, int32_t n) {
+    int high = -1, low = -1;
+    if (n == 6 && memcmp(s, "<0x", 3) == 0 && s[5] == '>') {
+        high = ldr__hex_digit(s[3]);
+        low = ldr__hex_digit(s[4]);
     }
-    if (ok) {
-        char byte = (char)v;
+    if (high >= 0 && low >= 0) {
+        char byte = (char)(high * 16 + low);
         ldr__lines_put(l, &byte, 1);
-        l->pending_used++;
+        l->pending_used += !l->failed;
         return;
     }
     ldr__decode_fallback_end(l);
@@ -8585,21 +8412,16 @@ static void ldr__decode_fallback(ldr__lines *l, const ldr__step *p, int32_t i, c
 }
 
 /* Connectionist temporal classification: neighbours that are equal count once, the padding token is nothing. */
-static void ldr__decode_ctc(ldr__lines *l, const ldr__step *p, int32_t i, const char *s, int32_t n) {
-    ldr__string none, blank;
+static void ldr__decode_ctc(ldr__lines *l, const char *s, int32_t n) {
     size_t start = l->used;
-    (void)i;
-    none.text = "";
-    none.bytes = 0;
-    blank.text = " ";
-    blank.bytes = 1;
-    if (n == p->a.bytes && memcmp(s, p->a.text, (size_t)n) == 0) return;
-    if (p->flags[0]) {
-        ldr__lines_replace(l, s, n, p->b, blank);
+    if (n == l->p->a.bytes && memcmp(s, l->p->a.text, (size_t)n) == 0) return;
+    if (l->p->flags[0]) {
+        ldr__lines_replace(l, s, n, l->p->b, ldr__string_of(" "));
         ldr__lines_cleanup(l, start);
-    } else ldr__lines_replace(l, s, n, p->a, none);
+    } else ldr__lines_replace(l, s, n, l->p->a, ldr__string_of(""));
     if (l->used > start) ldr__lines_end(l);
 }
+
 /* Bytes that are no UTF-8 become U+FFFD, one for each longest beginning of a character. */
 static void ldr__lines_utf8(ldr__lines *out, const char *s, size_t size) {
     size_t i, n, k;
@@ -8628,29 +8450,45 @@ static void ldr__lines_utf8(ldr__lines *out, const char *s, size_t size) {
 }
 
 /* One decoder over all lines of `in`. */
-static void ldr__decode_part(const ldr_tokenizer *t, ldr__lines *out, const ldr__lines *in, const ldr__step *p) {
-    int32_t i, from = 0;
-    out->used = 0;
+static void ldr__decode_part(ldr__lines *out, const ldr__lines *in, const ldr__step *p) {
+    int32_t i, from = 0, n, before = -1;
+    out->used = out->pending_used = 0;
     out->count = 0;
-    out->pending_used = 0;
-    for (i = 0; i < in->count && !out->failed; from = in->ends[i++]) {
-        const char *s = in->text ? in->text + from : "";
-        int32_t n = in->ends[i] - from, place = i;
-        if (p->decoder->run == ldr__decode_suffix && i + 1 == in->count) place = -1;
-        if (p->decoder->run == ldr__decode_ctc && i > 0 && n == from - (i > 1 ? in->ends[i - 2] : 0) &&
-                memcmp(s, s - n, (size_t)n) == 0) continue;
-        p->decoder->run(out, p, place, s, n);
+    out->p = p;
+    for (i = 0; i < in->count && !out->failed; before = n, from += n, i++) {
+        const char *s = in->text ? (const char *)in->text + from : "";
+        n = ldr__lines_at(in, i) - from;
+        if (p->part->decode == ldr__decode_ctc && n == before && memcmp(s, s - n, (size_t)n) == 0) continue;
+        out->place = p->invert && i + 1 == in->count ? -1 : i;
+        p->part->decode(out, s, n);
     }
-    if (p->decoder->run == ldr__decode_fallback) ldr__decode_fallback_end(out);
-    if (p->decoder->run == ldr__decode_fuse || p->decoder->run == ldr__decode_bytes) ldr__lines_end(out);
-    (void)t;
+    if (p->part->decode == ldr__decode_fallback) ldr__decode_fallback_end(out);
+    if (p->part->decode == ldr__decode_fuse || p->part->decode == ldr__decode_bytes) ldr__lines_end(out);
+}
+
+/* The text of a token into a line; none for an id that is none, as in the originals. */
+static void ldr__decode_token(const ldr_tokenizer *t, ldr__lines *l, int32_t id, int skip_special) {
+    ldr__string piece;
+    int32_t k;
+    if (id < 0 || id >= t->count || !t->pieces[id].start) return;
+    piece.text = ldr__piece_text(t, id);
+    piece.bytes = (int32_t)ldr__piece_bytes(t, id);
+    k = ldr__trie_find(&t->names, piece.text, (size_t)piece.bytes);
+    if (k >= 0 && skip_special && t->added[k].special && t->added[k].shown.text == t->added[k].text.text) return;
+    if (k >= 0) piece = t->added[k].shown;
+    if (t->sentencepiece && t->types[id] == LDR__SP_UNKNOWN) piece = ldr__string_of(" \xe2\x81\x87 ");
+    if (t->sentencepiece && t->types[id] == LDR__SP_CONTROL && skip_special) return;
+    if (!t->parts[LDR__DECODERS].count && l->count) ldr__lines_put(l, " ", 1);
+    ldr__lines_put(l, piece.text, (size_t)piece.bytes);
+    ldr__lines_end(l);
 }
 
 LDR__DEF ldr_status ldr_tokenizer_decode(const ldr_tokenizer *t, ldr_text *out, const int32_t *ids, int32_t count,
         int32_t skip_special, ldr_error *err) {
     ldr__lines lines[2], *in = &lines[0], *to = &lines[1], *swap;
-    int32_t i, from, k;
+    int32_t i;
     ldr_allocator alloc;
+    void *data;
     if (!t || !out || count < 0 || (!ids && count))
         return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "an argument of ldr_tokenizer_decode is NULL or negative");
     if (!ldr__allocator_valid(&out->alloc))
@@ -8661,27 +8499,14 @@ LDR__DEF ldr_status ldr_tokenizer_decode(const ldr_tokenizer *t, ldr_text *out, 
     out->size = 0;
     memset(lines, 0, sizeof lines);
     in->alloc = to->alloc = &alloc;
-    for (i = 0; i < count; i++) {
-        ldr__string piece;
-        /* as the originals: no such id, no text */
-        if (ids[i] < 0 || ids[i] >= t->count || !t->pieces[ids[i]].start) continue;
-        piece.text = ldr__piece_text(t, ids[i]);
-        piece.bytes = (int32_t)ldr__piece_bytes(t, ids[i]);
-        k = ldr__trie_find(&t->names, piece.text, (size_t)piece.bytes);
-        if (k >= 0 && skip_special && t->added[k].special && t->added[k].shown.text == t->added[k].text.text) continue;
-        if (k >= 0) piece = t->added[k].shown;
-        if (t->sentencepiece && t->types[ids[i]] == LDR__SP_UNKNOWN) piece = ldr__string_of(" \xe2\x81\x87 ");
-        if (t->sentencepiece && t->types[ids[i]] == LDR__SP_CONTROL && skip_special) continue;
-        if (!t->decoder_count && in->count) ldr__lines_put(in, " ", 1);
-        ldr__lines_put(in, piece.text, (size_t)piece.bytes);
-        ldr__lines_end(in);
-    }
-    for (k = 0; k < t->decoder_count && !in->failed && !to->failed; k++) {
-        ldr__decode_part(t, to, in, &t->decoders[k]);
-        if (t->decoders[k].decoder->run == ldr__decode_bytes && !to->failed) {
+    for (i = 0; i < count; i++) ldr__decode_token(t, in, ids[i], skip_special);
+    for (i = 0; i < t->parts[LDR__DECODERS].count && !in->failed && !to->failed; i++) {
+        const ldr__step *p = &t->parts[LDR__DECODERS].steps[i];
+        ldr__decode_part(to, in, p);
+        if (p->part->decode == ldr__decode_bytes && !to->failed) {
             in->used = 0;
             in->count = 0;
-            ldr__lines_utf8(in, to->text ? to->text : "", to->used);
+            ldr__lines_utf8(in, to->text ? (const char *)to->text : "", to->used);
             ldr__lines_end(in);
             continue;
         }
@@ -8689,19 +8514,13 @@ LDR__DEF ldr_status ldr_tokenizer_decode(const ldr_tokenizer *t, ldr_text *out, 
         in = to;
         to = swap;
     }
-    from = (int32_t)in->used;
-    if (!in->failed && !to->failed && out->capacity < (size_t)from + 1) {
-        char *p = (char *)ldr__alloc(&alloc, (size_t)from + 1);
-        if (p) {
-            ldr__free(&alloc, out->data, out->capacity);
-            out->data = p;
-            out->capacity = (size_t)from + 1;
-        } else in->failed = 1;
-    }
+    data = out->data;
+    if (!ldr__grow(&alloc, &data, &out->capacity, in->used + 1, 1)) in->failed = 1;
+    out->data = (char *)data;
     if (!in->failed && !to->failed) {
-        if (from) memcpy(out->data, in->text, (size_t)from);
-        out->data[from] = 0;
-        out->size = (size_t)from;
+        if (in->used) memcpy(out->data, in->text, in->used);
+        out->data[in->used] = 0;
+        out->size = in->used;
     }
     i = in->failed || to->failed;
     ldr__lines_free(in);
@@ -8714,16 +8533,16 @@ LDR__DEF void ldr_text_free(ldr_text *text) {
     ldr__free(&text->alloc, text->data, text->capacity);
     memset(text, 0, sizeof *text);
 }
+
 /* ---- reading a tokenizer.json ------------------------------------------------------------ */
 
-typedef struct ldr__reading {
+struct ldr__reading {
     ldr_tokenizer   *t;
     const ldr_json  *j;
-    ldr_error       *err;
-    ldr_status       status;
+    ldr_error       *err;             /* the first one counts                                 */
     int              whole;           /* the file is a vocab.json: an object of pieces alone  */
     int              known_stay;      /* added tokens that are known are not said again       */
-} ldr__reading;
+};
 
 static uint64_t ldr__json_offset(const ldr_json *j, int32_t node) {
     const ldr_json_node *n = ldr_json_node_at(j, node);
@@ -8735,24 +8554,29 @@ static int ldr__json_is(const ldr_json *j, int32_t node, int32_t type) {
     return n && n->type == type;
 }
 
-/* A value that is there and not null. */
+/* A value that is there and not null; key may be NULL. */
 static int32_t ldr__json_there(const ldr_json *j, int32_t object, const char *key) {
-    int32_t node = ldr__json_is(j, object, LDR_JSON_OBJECT) ? ldr_json_get(j, object, key) : -1;
+    int32_t node = key && ldr__json_is(j, object, LDR_JSON_OBJECT) ? ldr_json_get(j, object, key) : -1;
     return ldr__json_is(j, node, LDR_JSON_NULL) ? -1 : node;
 }
 
+/* The first member of a list and the next one. */
+static int32_t ldr__json_first(const ldr_json *j, int32_t list) {
+    return ldr__json_is(j, list, LDR_JSON_ARRAY) ? ldr_json_node_at(j, list)->first : -1;
+}
+static int32_t ldr__json_next(const ldr_json *j, int32_t node) { return ldr_json_node_at(j, node)->next; }
+
 static void ldr__read_memory(ldr__reading *r) {
-    if (!r->status) r->status = ldr__fail(r->err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while reading a tokenizer");
+    ldr__fail(r->err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while reading a tokenizer");
 }
 
 /* The error that names what is in the file. */
 static void ldr__read_fail(ldr__reading *r, ldr_status status, int32_t node, const char *what) {
     char shown[LDR__SHOWN];
     const ldr_json_node *n = ldr_json_node_at(r->j, node);
-    if (r->status) return;
-    if (n) r->status = ldr__fail(r->err, status, n->begin, "%s (found %s)", what,
+    if (!n) ldr__fail(r->err, status, LDR_NO_OFFSET, "%s", what);
+    else ldr__fail(r->err, status, n->begin, "%s (found %s)", what,
             ldr__show(shown, r->j->text + n->begin, n->end - n->begin));
-    else r->status = ldr__fail(r->err, status, LDR_NO_OFFSET, "%s", what);
 }
 
 static int ldr__read_flag(ldr__reading *r, int32_t object, const char *key, int otherwise) {
@@ -8769,9 +8593,8 @@ static int32_t ldr__read_int(ldr__reading *r, int32_t object, const char *key, i
     int64_t v = otherwise;
     if (node < 0) return otherwise;
     if (!ldr__json_integer(r->j, node, &v) || v < low || v > high) {
-        if (!r->status)
-            r->status = ldr__fail(r->err, LDR_FORMAT, ldr__json_offset(r->j, node),
-                    "the tokenizer's \"%s\" is not a number from %d to %d", key, (int)low, (int)high);
+        ldr__fail(r->err, LDR_FORMAT, ldr__json_offset(r->j, node),
+                "the tokenizer's \"%s\" is not a number from %d to %d", key, (int)low, (int)high);
         return otherwise;
     }
     return (int32_t)v;
@@ -8784,15 +8607,11 @@ static ldr__string ldr__read_string(ldr__reading *r, int32_t node) {
     char *p;
     s.text = "";
     s.bytes = 0;
-    if (n < 0) {
-        ldr__read_fail(r, LDR_FORMAT, node, "a setting of the tokenizer must be a text");
-        return s;
-    }
+    if (n < 0) ldr__read_fail(r, LDR_FORMAT, node, "a setting of the tokenizer must be a text");
+    if (n < 0) return s;
     p = n < INT32_MAX / 2 ? (char *)ldr__tokenizer_keep(r->t, (size_t)n + 1) : NULL;
-    if (!p) {
-        ldr__read_memory(r);
-        return s;
-    }
+    if (!p) ldr__read_memory(r);
+    if (!p) return s;
     ldr_json_string(p, (size_t)n + 1, r->j, node);
     s.text = p;
     s.bytes = (int32_t)n;
@@ -8804,26 +8623,28 @@ static ldr__string ldr__read_text(ldr__reading *r, int32_t object, const char *k
     return node < 0 ? ldr__string_of(otherwise) : ldr__read_string(r, node);
 }
 
+static void ldr__read_regex(ldr__reading *r, ldr__step *p, ldr__string pattern, uint64_t offset) {
+    p->find = LDR__FIND_REGEX;
+    p->a = pattern;
+    if (!r->err->status) p->program = ldr__regex_compile(r->t, pattern, offset, r->err);
+}
+
 /* {"String": ..} or {"Regex": ..}. */
 static void ldr__read_pattern(ldr__reading *r, ldr__step *p, int32_t node) {
     int32_t pattern = ldr__json_there(r->j, node, "pattern"), text = ldr__json_there(r->j, pattern, "String"),
             regex = ldr__json_there(r->j, pattern, "Regex");
     if (ldr__json_is(r->j, pattern, LDR_JSON_STRING)) text = pattern;
-    if (text < 0 && regex < 0) {
+    p->find = LDR__FIND_TEXT;
+    if (text >= 0) p->a = ldr__read_string(r, text);
+    else if (regex >= 0) ldr__read_regex(r, p, ldr__read_string(r, regex), ldr__json_offset(r->j, regex));
+    else
         ldr__read_fail(r, LDR_UNSUPPORTED, pattern >= 0 ? pattern : node,
                 "a pattern of the tokenizer is neither a String nor a Regex");
-        return;
-    }
-    p->find = text >= 0 ? LDR__FIND_TEXT : LDR__FIND_REGEX;
-    p->a = ldr__read_string(r, text >= 0 ? text : regex);
-    if (r->status || text >= 0) return;
-    p->program = ldr__regex_compile(r->t, p->a, ldr__json_offset(r->j, regex), r->err);
-    if (!p->program) r->status = r->err ? r->err->status : LDR_UNSUPPORTED;
 }
 
-static void ldr__read_behaviour(ldr__reading *r, ldr__step *p, int32_t node, int32_t otherwise) {
+static void ldr__read_behaviour(ldr__reading *r, ldr__step *p, int32_t node, const char *key, int32_t otherwise) {
     static const char *const names[] = { "Removed", "Isolated", "Contiguous", "MergedWithPrevious", "MergedWithNext" };
-    int32_t value = ldr__json_there(r->j, node, "behavior"), i;
+    int32_t value = ldr__json_there(r->j, node, key), i;
     p->behaviour = otherwise;
     if (value < 0) return;
     for (i = 0; i < 5; i++)
@@ -8832,41 +8653,71 @@ static void ldr__read_behaviour(ldr__reading *r, ldr__step *p, int32_t node, int
     p->behaviour = i;
 }
 
+/* 0 never, 1 always, 2 of the first text only. */
+static int32_t ldr__read_prepend_scheme(ldr__reading *r, int32_t node) {
+    int32_t scheme = ldr__json_there(r->j, node, "prepend_scheme");
+    if (scheme < 0) return ldr__read_flag(r, node, "add_prefix_space", 1);
+    if (ldr_json_equals(r->j, scheme, "always")) return 1;
+    if (ldr_json_equals(r->j, scheme, "first")) return 2;
+    if (!ldr_json_equals(r->j, scheme, "never"))
+        ldr__read_fail(r, LDR_UNSUPPORTED, scheme, "the \"prepend_scheme\" is not known");
+    return 0;
+}
+
+/* ---- settings ---------------------------------------------------------------------------- */
+
+enum { LDR__SET_NOTHING, LDR__SET_FLAG, LDR__SET_COUNT = LDR__SET_FLAG + 4, LDR__SET_A = LDR__SET_COUNT + 2,
+       LDR__SET_NEEDED, LDR__SET_B, LDR__SET_FIND, LDR__SET_PATTERN, LDR__SET_BEHAVIOUR, LDR__SET_SINGLE,
+       LDR__SET_INVERT, LDR__SET_SCHEME };
+
+#define LDR__KEY(key, what, otherwise)   { key, LDR__SET_##what, otherwise, NULL }
+#define LDR__FLAG(key, place, otherwise) { key, LDR__SET_FLAG + place, otherwise, NULL }
+#define LDR__TEXT(key, place, otherwise) { key, LDR__SET_##place, 0, otherwise }
+
+/* The settings of a part, from an object or (node -1) as they are without one. A flag of -1 follows flags[3]. */
+static void ldr__read_keys(ldr__reading *r, ldr__step *p, int32_t node) {
+    const ldr__key *k;
+    for (k = p->part->keys; k->what; k++) {
+        int32_t other = k->otherwise;
+        switch (k->what) {
+        case LDR__SET_A: case LDR__SET_NEEDED:
+            p->a = ldr__read_text(r, node, k->name, k->text);
+            if (k->what == LDR__SET_NEEDED && !p->a.bytes)
+                ldr__read_fail(r, LDR_FORMAT, node, "a text that a splitter looks for is empty");
+            break;
+        case LDR__SET_B: p->b = ldr__read_text(r, node, k->name, k->text); break;
+        case LDR__SET_FIND: p->find = other; break;
+        case LDR__SET_PATTERN: ldr__read_pattern(r, p, node); break;
+        case LDR__SET_BEHAVIOUR: ldr__read_behaviour(r, p, node, k->name, other); break;
+        case LDR__SET_SINGLE:
+            p->behaviour = ldr__read_flag(r, node, k->name, other) ? LDR__ISOLATED : LDR__CONTIGUOUS;
+            break;
+        case LDR__SET_INVERT: p->invert = ldr__read_flag(r, node, k->name, other); break;
+        case LDR__SET_SCHEME: p->flags[0] = ldr__read_prepend_scheme(r, node); break;
+        case LDR__SET_COUNT: case LDR__SET_COUNT + 1:
+            p->flags[k->what - LDR__SET_COUNT] = ldr__read_int(r, node, k->name, other > 0, INT32_MAX, other);
+            break;
+        default: p->flags[k->what - LDR__SET_FLAG] = ldr__read_flag(r, node, k->name, other < 0 ? p->flags[3] : other);
+        }
+    }
+}
+
+/* One part more, behind those of its kind; NULL: err says why. */
+static ldr__step *ldr__part_add(ldr__reading *r, int kind, const ldr__part_row *part, int32_t node) {
+    ldr__parts *parts = &r->t->parts[kind];
+    ldr__step *p = &parts->steps[parts->count];
+    if (parts->count == LDR__PARTS) {
+        ldr__fail(r->err, LDR_LIMIT, LDR_NO_OFFSET, "the tokenizer has more than %d parts of one kind", LDR__PARTS);
+        return NULL;
+    }
+    parts->count++;
+    p->part = part;
+    ldr__read_keys(r, p, node);
+    if (part->more) part->more(r, p, node);
+    return p;
+}
+
 /* ---- rows of normalisers ---------------------------------------------------------------- */
-
-static void ldr__read_nothing(ldr__reading *r, ldr__step *p, int32_t node) {
-    (void)r;
-    (void)p;
-    (void)node;
-}
-
-static void ldr__read_bert(ldr__reading *r, ldr__step *p, int32_t node) {
-    p->flags[0] = ldr__read_flag(r, node, "clean_text", 1);
-    p->flags[1] = ldr__read_flag(r, node, "handle_chinese_chars", 1);
-    p->flags[3] = ldr__read_flag(r, node, "lowercase", 1);
-    p->flags[2] = ldr__read_flag(r, node, "strip_accents", p->flags[3]);
-}
-
-static void ldr__read_form(ldr__reading *r, ldr__step *p, int32_t node) {
-    (void)r;
-    (void)node;
-    p->flags[0] = p->normalizer->setting & 1;
-    p->flags[1] = p->normalizer->setting >> 1;
-}
-
-static void ldr__read_strip(ldr__reading *r, ldr__step *p, int32_t node) {
-    p->flags[0] = ldr__read_flag(r, node, "strip_left", 1);
-    p->flags[1] = ldr__read_flag(r, node, "strip_right", 1);
-}
-
-static void ldr__read_prepend(ldr__reading *r, ldr__step *p, int32_t node) {
-    p->a = ldr__read_text(r, node, "prepend", "");
-}
-
-static void ldr__read_replace(ldr__reading *r, ldr__step *p, int32_t node) {
-    ldr__read_pattern(r, p, node);
-    p->b = ldr__read_text(r, node, "content", "");
-}
 
 static void ldr__normalize_replace(ldr__norm *p, const ldr__step *part) {
     int32_t from = 0, begin = 0, end = 0;
@@ -8902,12 +8753,8 @@ static ldr_status ldr__map_open(ldr__step *p, const unsigned char *bytes, size_t
         if (leaf >= p->unit_count || value >= (uint32_t)p->a.bytes)
             return ldr__fail(err, LDR_FORMAT, offset, "entry %U of the map of characters leads outside", (uint64_t)i);
     }
-    for (i = 0; i < (uint32_t)p->a.bytes;) {
-        size_t bytes_left = (size_t)p->a.bytes - i,
-                step = ldr__utf8_length((const unsigned char *)p->a.text + i, bytes_left);
-        if (!step) return ldr__fail(err, LDR_FORMAT, offset, "the texts of the map of characters are not UTF-8");
-        i += (uint32_t)step;
-    }
+    if (ldr__utf8_bad((const unsigned char *)p->a.text, (size_t)p->a.bytes, 0) < (size_t)p->a.bytes)
+        return ldr__fail(err, LDR_FORMAT, offset, "the texts of the map of characters are not UTF-8");
     for (i = 0; i < 128; i++) {
         c = (char)i;
         p->single[i] = (int16_t)(i && ldr__map_find(p, &c, 1, 0, &used) ? -1 : 0);
@@ -8916,298 +8763,164 @@ static ldr_status ldr__map_open(ldr__step *p, const unsigned char *bytes, size_t
 }
 
 static void ldr__read_map(ldr__reading *r, ldr__step *p, int32_t node) {
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     int32_t value = ldr__json_there(r->j, node, "precompiled_charsmap"), i, k = 0, bits = 0;
     ldr__string s;
     unsigned char *out;
     uint32_t v = 0;
-    if (value < 0) {
-        p->unit_count = 0;
-        memset(p->single, 0, sizeof p->single);
-        return;
-    }
+    if (value < 0) return;
     s = ldr__read_string(r, value);
-    out = r->status ? NULL : (unsigned char *)ldr__tokenizer_keep(r->t, (size_t)s.bytes / 4 * 3 + 4);
-    if (!out) {
-        ldr__read_memory(r);
-        return;
-    }
-    for (i = 0; i < s.bytes && s.text[i] != '='; i++) {
-        char c = s.text[i];
-        int d = c >= 'A' && c <= 'Z' ? c - 'A' : c >= 'a' && c <= 'z' ? c - 'a' + 26 : c >= '0' &&
-                c <= '9' ? c - '0' + 52 : c == '+' ? 62 : c == '/' ? 63 : -1;
-        if (d < 0) {
-            ldr__read_fail(r, LDR_FORMAT, value, "the map of characters is not base64");
-            return;
-        }
-        v = (v << 6 | (uint32_t)d) & 0xffffffu;
+    out = (unsigned char *)ldr__tokenizer_keep(r->t, (size_t)s.bytes / 4 * 3 + 4);
+    if (!out) ldr__read_memory(r);
+    for (i = 0; i < s.bytes && s.text[i] != '=' && !r->err->status; i++) {
+        const char *d = s.text[i] ? strchr(digits, s.text[i]) : NULL;
+        if (!d) ldr__read_fail(r, LDR_FORMAT, value, "the map of characters is not base64");
+        v = (v << 6 | (uint32_t)(d ? d - digits : 0)) & 0xffffffu;
         bits += 6;
-        if (bits >= 8) {
-            bits -= 8;
-            out[k++] = (unsigned char)(v >> bits & 255);
-        }
+        if (bits < 8) continue;
+        bits -= 8;
+        out[k++] = (unsigned char)(v >> bits & 255);
     }
-    if (k) r->status = ldr__map_open(p, out, (size_t)k, ldr__json_offset(r->j, value), r->err);
+    if (k && !r->err->status) ldr__map_open(p, out, (size_t)k, ldr__json_offset(r->j, value), r->err);
 }
 
-static const ldr__normalizer ldr__normalizers[] = {
-    { "BertNormalizer", ldr__read_bert, ldr__normalize_bert, 0 },
-    { "NFD", ldr__read_form, ldr__normalize_form, 0 },
-    { "NFKD", ldr__read_form, ldr__normalize_form, 1 },
-    { "NFC", ldr__read_form, ldr__normalize_form, 2 },
-    { "NFKC", ldr__read_form, ldr__normalize_form, 3 },
-    { "Lowercase", ldr__read_nothing, ldr__normalize_lowercase, 0 },
-    { "StripAccents", ldr__read_nothing, ldr__normalize_strip_accents, 0 },
-    { "Strip", ldr__read_strip, ldr__normalize_strip, 0 },
-    { "Prepend", ldr__read_prepend, ldr__normalize_prepend, 0 },
-    { "Replace", ldr__read_replace, ldr__normalize_replace, 0 },
-    { "Nmt", ldr__read_nothing, ldr__normalize_nmt, 0 },
-    { "Precompiled", ldr__read_map, ldr__normalize_map, 0 },
-    { "ByteLevel", ldr__read_nothing, ldr__normalize_bytes, 0 },
+#define LDR__RUN_NORMALIZE(name) ldr__normalize_##name, NULL, NULL
+static const ldr__part_row ldr__normalizers[] = {
+    { "BertNormalizer", LDR__RUN_NORMALIZE(bert), NULL,
+            { LDR__FLAG("clean_text", 0, 1), LDR__FLAG("handle_chinese_chars", 1, 1), LDR__FLAG("lowercase", 3, 1),
+            LDR__FLAG("strip_accents", 2, -1) } },
+    { "NFD", LDR__RUN_NORMALIZE(form), NULL, { LDR__FLAG(NULL, 0, 0) } },
+    { "NFKD", LDR__RUN_NORMALIZE(form), NULL, { LDR__FLAG(NULL, 0, 1) } },
+    { "NFC", LDR__RUN_NORMALIZE(form), NULL, { LDR__FLAG(NULL, 1, 1) } },
+    { "NFKC", LDR__RUN_NORMALIZE(form), NULL, { LDR__FLAG(NULL, 0, 1), LDR__FLAG(NULL, 1, 1) } },
+    { "Lowercase", LDR__RUN_NORMALIZE(chars), NULL, { LDR__FLAG(NULL, 0, 0) } },
+    { "StripAccents", LDR__RUN_NORMALIZE(chars), NULL, { LDR__FLAG(NULL, 0, 1) } },
+    { "Nmt", LDR__RUN_NORMALIZE(chars), NULL, { LDR__FLAG(NULL, 0, 2) } },
+    { "Strip", LDR__RUN_NORMALIZE(strip), NULL, { LDR__FLAG("strip_left", 0, 1), LDR__FLAG("strip_right", 1, 1) } },
+    { "Prepend", LDR__RUN_NORMALIZE(prepend), NULL, { LDR__TEXT("prepend", A, "") } },
+    { "Replace", LDR__RUN_NORMALIZE(replace), NULL, { LDR__KEY(NULL, PATTERN, 0), LDR__TEXT("content", B, "") } },
+    { "Precompiled", LDR__RUN_NORMALIZE(map), ldr__read_map, { LDR__FLAG(NULL, 0, 0) } },
+    { "ByteLevel", LDR__RUN_NORMALIZE(bytes), NULL, { LDR__FLAG(NULL, 0, 0) } },
 };
-static const ldr__normalizer ldr__normalizer_sentencepiece = { "SentencePiece", ldr__read_nothing,
-        ldr__normalize_sentencepiece, 0 };
+static const ldr__part_row ldr__normalizer_sentencepiece = { "SentencePiece", LDR__RUN_NORMALIZE(sentencepiece), NULL,
+        { LDR__FLAG(NULL, 0, 1), LDR__FLAG(NULL, 1, 1), LDR__FLAG(NULL, 2, 1) } };
 
 /* ---- rows of splitters ------------------------------------------------------------------ */
 
-static const ldr__splitter ldr__splitter_find = { "", ldr__read_nothing, ldr__split_find, 0 };
-static const ldr__splitter ldr__splitter_to_bytes = { "", ldr__read_nothing, ldr__split_to_bytes, 0 };
+#define LDR__RUN_SPLIT(name) NULL, ldr__split_##name, NULL
+static const ldr__part_row ldr__splitter_punct = { "", LDR__RUN_SPLIT(find), NULL,
+        { LDR__KEY(NULL, FIND, LDR__FIND_PUNCT), LDR__KEY(NULL, BEHAVIOUR, LDR__ISOLATED) } };
+static const ldr__part_row ldr__splitter_regex = { "", LDR__RUN_SPLIT(find), NULL,
+        { LDR__KEY(NULL, BEHAVIOUR, LDR__ISOLATED) } };
+static const ldr__part_row ldr__splitter_to_bytes = { "", LDR__RUN_SPLIT(to_bytes), NULL, { LDR__FLAG(NULL, 0, 0) } };
 
-/* One part more, behind those that are there. */
-static ldr__step *ldr__more_part(ldr__reading *r, ldr__step *parts, int32_t *count) {
-    if (*count < LDR__PARTS) return &parts[(*count)++];
-    if (!r->status)
-        r->status = ldr__fail(r->err, LDR_LIMIT, LDR_NO_OFFSET, "the tokenizer has more than %d parts of one kind",
-                LDR__PARTS);
-    return NULL;
-}
-
-static void ldr__read_split_bert(ldr__reading *r, ldr__step *p, int32_t node) {
-    ldr__step *more = ldr__more_part(r, r->t->splitters, &r->t->splitter_count);
+static void ldr__more_bert(ldr__reading *r, ldr__step *p, int32_t node) {
+    (void)p;
     (void)node;
-    p->find = LDR__FIND_WHITE;
-    p->behaviour = LDR__REMOVED;
-    if (!more) return;
-    more->splitter = &ldr__splitter_find;
-    more->find = LDR__FIND_PUNCT;
-    more->behaviour = LDR__ISOLATED;
-}
-
-/* setting: what is looked for and how it splits; 100 more: what lies between goes. */
-static void ldr__read_split_fixed(ldr__reading *r, ldr__step *p, int32_t node) {
-    (void)r;
-    (void)node;
-    p->find = p->splitter->setting;
-    p->behaviour = LDR__REMOVED;
-    p->invert = p->find == LDR__FIND_WORD;
-}
-
-static void ldr__read_split_digits(ldr__reading *r, ldr__step *p, int32_t node) {
-    p->find = LDR__FIND_NUMBER;
-    p->behaviour = ldr__read_flag(r, node, "individual_digits", 0) ? LDR__ISOLATED : LDR__CONTIGUOUS;
-}
-
-static void ldr__read_split_punctuation(ldr__reading *r, ldr__step *p, int32_t node) {
-    p->find = LDR__FIND_PUNCT;
-    ldr__read_behaviour(r, p, node, LDR__ISOLATED);
-}
-
-static void ldr__read_split_delimiter(ldr__reading *r, ldr__step *p, int32_t node) {
-    p->find = LDR__FIND_TEXT;
-    p->behaviour = LDR__REMOVED;
-    p->a = ldr__read_text(r, node, "delimiter", "");
-    if (!p->a.bytes) ldr__read_fail(r, LDR_FORMAT, node, "a splitter has no delimiter");
-}
-
-static void ldr__read_split_pattern(ldr__reading *r, ldr__step *p, int32_t node) {
-    ldr__read_pattern(r, p, node);
-    ldr__read_behaviour(r, p, node, LDR__ISOLATED);
-    p->invert = ldr__read_flag(r, node, "invert", 0);
-}
-
-/* 0 never, 1 always, 2 of the first text only. */
-static int32_t ldr__read_prepend_scheme(ldr__reading *r, int32_t node) {
-    int32_t scheme = ldr__json_there(r->j, node, "prepend_scheme");
-    if (scheme < 0) return ldr__read_flag(r, node, "add_prefix_space", 1);
-    if (ldr_json_equals(r->j, scheme, "always")) return 1;
-    if (ldr_json_equals(r->j, scheme, "first")) return 2;
-    if (!ldr_json_equals(r->j, scheme, "never"))
-        ldr__read_fail(r, LDR_UNSUPPORTED, scheme, "the \"prepend_scheme\" is not known");
-    return 0;
-}
-
-static void ldr__read_split_metaspace(ldr__reading *r, ldr__step *p, int32_t node) {
-    p->find = LDR__FIND_TEXT;
-    p->behaviour = LDR__WITH_NEXT;
-    p->a = ldr__read_text(r, node, "replacement", "\xe2\x96\x81");
-    p->flags[0] = ldr__read_prepend_scheme(r, node);
-    p->flags[1] = ldr__read_flag(r, node, "split", 1);
-    if (!p->a.bytes) ldr__read_fail(r, LDR_FORMAT, node, "a blank becomes nothing");
+    ldr__part_add(r, LDR__SPLITTERS, &ldr__splitter_punct, -1);
 }
 
 static const char ldr__gpt2_pattern[] =
         "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
 
-static void ldr__split_gpt2(ldr__reading *r, ldr__step *p, int prefix, int regex, const char *pattern) {
-    ldr__step *more = ldr__more_part(r, r->t->splitters, &r->t->splitter_count);
-    p->flags[0] = prefix;
-    p->flags[1] = regex;
-    p->find = LDR__FIND_REGEX;
+static void ldr__more_bytes(ldr__reading *r, ldr__step *p, int32_t node) {
+    (void)node;
     p->behaviour = LDR__ISOLATED;
-    if (!more) return;
-    more->splitter = &ldr__splitter_to_bytes;
-    if (!regex) return;
-    p->program = ldr__regex_compile(r->t, ldr__string_of(pattern), LDR_NO_OFFSET, r->err);
-    if (!p->program && !r->status) r->status = r->err ? r->err->status : LDR_MEMORY;
+    if (p->flags[1]) ldr__read_regex(r, p, ldr__string_of(ldr__gpt2_pattern), LDR_NO_OFFSET);
+    ldr__part_add(r, LDR__SPLITTERS, &ldr__splitter_to_bytes, -1);
 }
 
-static void ldr__read_split_bytes(ldr__reading *r, ldr__step *p, int32_t node) {
-    int prefix = ldr__read_flag(r, node, "add_prefix_space", 1), regex = ldr__read_flag(r, node, "use_regex", 1);
-    ldr__split_gpt2(r, p, prefix, regex, ldr__gpt2_pattern);
-}
-
-static void ldr__read_split_lengths(ldr__reading *r, ldr__step *p, int32_t node) {
-    p->flags[0] = ldr__read_int(r, node, "length", 1, 1 << 20, 5);
-}
-
-static const ldr__splitter ldr__splitters[] = {
-    { "BertPreTokenizer", ldr__read_split_bert, ldr__split_find, 0 },
-    { "Whitespace", ldr__read_split_fixed, ldr__split_find, LDR__FIND_WORD },
-    { "WhitespaceSplit", ldr__read_split_fixed, ldr__split_find, LDR__FIND_WHITE },
-    { "Metaspace", ldr__read_split_metaspace, ldr__split_metaspace, 0 },
-    { "ByteLevel", ldr__read_split_bytes, ldr__split_bytes, 0 },
-    { "Split", ldr__read_split_pattern, ldr__split_find, 0 },
-    { "Digits", ldr__read_split_digits, ldr__split_find, 0 },
-    { "Punctuation", ldr__read_split_punctuation, ldr__split_find, 0 },
-    { "CharDelimiterSplit", ldr__read_split_delimiter, ldr__split_find, 0 },
-    { "UnicodeScripts", ldr__read_nothing, ldr__split_scripts, 0 },
-    { "FixedLength", ldr__read_split_lengths, ldr__split_lengths, 0 },
+static const ldr__part_row ldr__splitters[] = {
+    { "BertPreTokenizer", LDR__RUN_SPLIT(find), ldr__more_bert, { LDR__KEY(NULL, FIND, LDR__FIND_WHITE) } },
+    { "Whitespace", LDR__RUN_SPLIT(find), NULL, { LDR__KEY(NULL, FIND, LDR__FIND_WORD), LDR__KEY(NULL, INVERT, 1) } },
+    { "WhitespaceSplit", LDR__RUN_SPLIT(find), NULL, { LDR__KEY(NULL, FIND, LDR__FIND_WHITE) } },
+    { "Metaspace", LDR__RUN_SPLIT(metaspace), NULL, { LDR__TEXT("replacement", NEEDED, "\xe2\x96\x81"),
+            LDR__KEY(NULL, SCHEME, 0), LDR__FLAG("split", 1, 1), LDR__KEY(NULL, BEHAVIOUR, LDR__WITH_NEXT) } },
+    { "ByteLevel", LDR__RUN_SPLIT(bytes), ldr__more_bytes,
+            { LDR__FLAG("add_prefix_space", 0, 1), LDR__FLAG("use_regex", 1, 1) } },
+    { "Split", LDR__RUN_SPLIT(find), NULL,
+            { LDR__KEY(NULL, PATTERN, 0), LDR__KEY("behavior", BEHAVIOUR, LDR__ISOLATED),
+            LDR__KEY("invert", INVERT, 0) } },
+    { "Digits", LDR__RUN_SPLIT(find), NULL,
+            { LDR__KEY(NULL, FIND, LDR__FIND_NUMBER), LDR__KEY("individual_digits", SINGLE, 0) } },
+    { "Punctuation", LDR__RUN_SPLIT(find), NULL,
+            { LDR__KEY(NULL, FIND, LDR__FIND_PUNCT), LDR__KEY("behavior", BEHAVIOUR, LDR__ISOLATED) } },
+    { "CharDelimiterSplit", LDR__RUN_SPLIT(find), NULL, { LDR__TEXT("delimiter", NEEDED, "") } },
+    { "UnicodeScripts", LDR__RUN_SPLIT(scripts), NULL, { LDR__FLAG(NULL, 0, 0) } },
+    { "FixedLength", LDR__RUN_SPLIT(lengths), NULL, { LDR__KEY("length", COUNT, 5) } },
 };
 
 /* ---- rows of decoders ------------------------------------------------------------------- */
 
-static void ldr__read_decode_wordpiece(ldr__reading *r, ldr__step *p, int32_t node) {
-    p->a = ldr__read_text(r, node, "prefix", "##");
-    p->flags[0] = ldr__read_flag(r, node, "cleanup", 1);
-}
-
-static void ldr__read_decode_suffix(ldr__reading *r, ldr__step *p, int32_t node) {
-    p->a = ldr__read_text(r, node, "suffix", "</w>");
-}
-
-static void ldr__read_decode_replace(ldr__reading *r, ldr__step *p, int32_t node) {
-    ldr__read_replace(r, p, node);
+static void ldr__more_replace(ldr__reading *r, ldr__step *p, int32_t node) {
     if (p->find == LDR__FIND_REGEX) ldr__read_fail(r, LDR_UNSUPPORTED, node, "a decoder replaces a regular expression");
 }
 
-static void ldr__read_decode_strip(ldr__reading *r, ldr__step *p, int32_t node) {
-    p->a = ldr__read_text(r, node, "content", " ");
-    p->flags[0] = ldr__read_int(r, node, "start", 0, INT32_MAX, 0);
-    p->flags[1] = ldr__read_int(r, node, "stop", 0, INT32_MAX, 0);
-}
-
-static void ldr__read_decode_metaspace(ldr__reading *r, ldr__step *p, int32_t node) {
-    p->a = ldr__read_text(r, node, "replacement", "\xe2\x96\x81");
-    p->flags[0] = ldr__read_prepend_scheme(r, node);
-}
-
-static void ldr__read_decode_ctc(ldr__reading *r, ldr__step *p, int32_t node) {
-    p->a = ldr__read_text(r, node, "pad_token", "<pad>");
-    p->b = ldr__read_text(r, node, "word_delimiter_token", "|");
-    p->flags[0] = ldr__read_flag(r, node, "cleanup", 1);
-}
-
-static const ldr__decoder ldr__decoders[] = {
-    { "WordPiece", ldr__read_decode_wordpiece, ldr__decode_wordpiece, 0 },
-    { "ByteLevel", ldr__read_nothing, ldr__decode_bytes, 0 },
-    { "ByteFallback", ldr__read_nothing, ldr__decode_fallback, 0 },
-    { "Fuse", ldr__read_nothing, ldr__decode_fuse, 0 },
-    { "Strip", ldr__read_decode_strip, ldr__decode_strip, 0 },
-    { "Replace", ldr__read_decode_replace, ldr__decode_replace, 0 },
-    { "Metaspace", ldr__read_decode_metaspace, ldr__decode_metaspace, 0 },
-    { "BPEDecoder", ldr__read_decode_suffix, ldr__decode_suffix, 0 },
-    { "CTC", ldr__read_decode_ctc, ldr__decode_ctc, 0 },
+#define LDR__RUN_DECODE(name) NULL, NULL, ldr__decode_##name
+static const ldr__part_row ldr__decoders[] = {
+    { "WordPiece", LDR__RUN_DECODE(wordpiece), NULL, { LDR__TEXT("prefix", A, "##"), LDR__FLAG("cleanup", 0, 1) } },
+    { "ByteLevel", LDR__RUN_DECODE(bytes), NULL, { LDR__FLAG(NULL, 0, 0) } },
+    { "ByteFallback", LDR__RUN_DECODE(fallback), NULL, { LDR__FLAG(NULL, 0, 0) } },
+    { "Fuse", LDR__RUN_DECODE(fuse), NULL, { LDR__FLAG(NULL, 0, 0) } },
+    { "Strip", LDR__RUN_DECODE(strip), NULL, { LDR__TEXT("content", A, " "), LDR__KEY("start", COUNT, 0),
+            { "stop", LDR__SET_COUNT + 1, 0, NULL } } },
+    { "Replace", LDR__RUN_DECODE(replace), ldr__more_replace,
+            { LDR__KEY(NULL, PATTERN, 0), LDR__TEXT("content", B, "") } },
+    { "Metaspace", LDR__RUN_DECODE(replace), NULL,
+            { LDR__TEXT("replacement", A, "\xe2\x96\x81"), LDR__TEXT(NULL, B, " "), LDR__KEY(NULL, SCHEME, 0) } },
+    { "BPEDecoder", LDR__RUN_DECODE(replace), NULL,
+            { LDR__TEXT("suffix", A, "</w>"), LDR__TEXT(NULL, B, " "), LDR__KEY(NULL, INVERT, 1) } },
+    { "CTC", LDR__RUN_DECODE(ctc), NULL, { LDR__TEXT("pad_token", A, "<pad>"),
+            LDR__TEXT("word_delimiter_token", B, "|"), LDR__FLAG("cleanup", 0, 1) } },
 };
 
 /* ---- lists of parts --------------------------------------------------------------------- */
 
-/* What kind of part a list holds: the key of its members and the reader of one. */
-typedef struct ldr__list { const char *what, *members; void (*one)(ldr__reading *r, int32_t type, int32_t node);
-} ldr__list;
+/* The kinds of parts: what a file calls one, the list, and the members of a sequence; and their rows. */
+#define LDR__PART_ROWS(table) table, sizeof table / sizeof *table
+static const struct { const char *what, *key, *members; const ldr__part_row *rows; size_t count; } ldr__kinds[] = {
+    { "normalizer", "normalizer", "normalizers", LDR__PART_ROWS(ldr__normalizers) },
+    { "pre-tokenizer", "pre_tokenizer", "pretokenizers", LDR__PART_ROWS(ldr__splitters) },
+    { "decoder", "decoder", "decoders", LDR__PART_ROWS(ldr__decoders) },
+    { "post-processor", "post_processor", "processors", NULL, 0 } };
 
-static void ldr__read_list(ldr__reading *r, const ldr__list *list, int32_t node, int depth) {
-    int32_t type, k;
-    if (node < 0 || r->status || ldr__json_is(r->j, node, LDR_JSON_NULL)) return;
-    type = ldr__json_there(r->j, node, "type");
-    if (!ldr__json_is(r->j, type, LDR_JSON_STRING) || depth > 8) {
-        if (!r->status)
-            r->status = ldr__fail(r->err, LDR_FORMAT, ldr__json_offset(r->j, node),
-                    "the %s has no \"type\", or they are nested too deeply", list->what);
-        return;
-    }
-    if (!ldr_json_equals(r->j, type, "Sequence")) {
-        list->one(r, type, node);
-        return;
-    }
-    k = ldr__json_there(r->j, node, list->members);
-    if (!ldr__json_is(r->j, k, LDR_JSON_ARRAY)) ldr__read_fail(r, LDR_FORMAT, node, "a Sequence has no members");
-    for (k = r->status ? -1 : ldr_json_node_at(r->j, k)->first; k >= 0 &&
-            !r->status; k = ldr_json_node_at(r->j, k)->next) ldr__read_list(r, list, k, depth + 1);
-}
-
-/* The row of that name in a table whose rows begin with their name, and a place in the list of parts for it; NULL with
-   an error, when the row is not known or the list is full. */
-static ldr__step *ldr__read_row(ldr__reading *r, const void **row, const void *rows, size_t count, size_t size,
-        const char *what, int32_t type,
-                                ldr__step *parts, int32_t *used) {
-    char unknown[80];
+static ldr__step *ldr__part_named(ldr__reading *r, int kind, const char *name, int32_t node) {
     size_t i;
-    for (i = 0; i < count; i++) {
-        const char *name;
-        *row = (const char *)rows + i * size;
-        memcpy(&name, *row, sizeof name);
-        if (ldr_json_equals(r->j, type, name)) return ldr__more_part(r, parts, used);
-    }
-    ldr__format(unknown, sizeof unknown, "the tokenizer has a %s that is not known", what);
-    ldr__read_fail(r, LDR_UNSUPPORTED, type, unknown);
+    for (i = 0; i < ldr__kinds[kind].count; i++)
+        if (strcmp(name, ldr__kinds[kind].rows[i].name) == 0)
+            return ldr__part_add(r, kind, &ldr__kinds[kind].rows[i], node);
     return NULL;
 }
 
-#define LDR__READ_ROW(r, row, table, what, type, list, used) \
-    ldr__read_row(r, row, table, sizeof(table) / sizeof *(table), sizeof *(table), what, type, list, used)
+static void ldr__read_processor(ldr__reading *r, const char *type, int32_t node);
 
-static void ldr__read_normalizer(ldr__reading *r, int32_t type, int32_t node) {
-    const void *row = NULL;
-    ldr__step *p = LDR__READ_ROW(r, &row, ldr__normalizers, "normalizer", type, r->t->normalizers,
-            &r->t->normalizer_count);
-    if (!p) return;
-    p->normalizer = (const ldr__normalizer *)row;
-    p->normalizer->read(r, p, node);
-}
-
-static void ldr__read_splitter(ldr__reading *r, int32_t type, int32_t node) {
-    const void *row = NULL;
-    ldr__step *p = LDR__READ_ROW(r, &row, ldr__splitters, "pre-tokenizer", type, r->t->splitters,
-            &r->t->splitter_count);
-    if (!p) return;
-    p->splitter = (const ldr__splitter *)row;
-    p->splitter->read(r, p, node);
-}
-
-static void ldr__read_decoder(ldr__reading *r, int32_t type, int32_t node) {
-    const void *row = NULL;
-    ldr__step *p = LDR__READ_ROW(r, &row, ldr__decoders, "decoder", type, r->t->decoders, &r->t->decoder_count);
-    if (!p) return;
-    p->decoder = (const ldr__decoder *)row;
-    p->decoder->read(r, p, node);
+static void ldr__read_list(ldr__reading *r, int kind, int32_t node, int depth) {
+    int32_t type, k;
+    char name[32], unknown[80];
+    if (r->err->status || !ldr_json_node_at(r->j, node) || ldr__json_is(r->j, node, LDR_JSON_NULL)) return;
+    type = ldr__json_there(r->j, node, "type");
+    if (ldr_json_string(name, sizeof name, r->j, type) < 0 || depth > 8) {
+        ldr__fail(r->err, LDR_FORMAT, ldr__json_offset(r->j, node),
+                "the %s has no \"type\", or they are nested too deeply", ldr__kinds[kind].what);
+        return;
+    }
+    if (strcmp(name, "Sequence") == 0) {
+        k = ldr__json_there(r->j, node, ldr__kinds[kind].members);
+        if (!ldr__json_is(r->j, k, LDR_JSON_ARRAY)) ldr__read_fail(r, LDR_FORMAT, node, "a Sequence has no members");
+        for (k = ldr__json_first(r->j, k); k >= 0; k = ldr__json_next(r->j, k)) ldr__read_list(r, kind, k, depth + 1);
+    } else if (kind == LDR__PROCESSORS) ldr__read_processor(r, name, node);
+    else if (!ldr__part_named(r, kind, name, node)) {
+        ldr__format(unknown, sizeof unknown, "the tokenizer has a %s that is not known", ldr__kinds[kind].what);
+        ldr__read_fail(r, LDR_UNSUPPORTED, type, unknown);
+    }
 }
 
 /* ---- post-processors -------------------------------------------------------------------- */
 
 static void ldr__template_add(ldr__reading *r, ldr__template *m, int32_t sequence, int32_t id, int32_t type) {
     if (m->count == (int32_t)(sizeof m->items / sizeof *m->items)) {
-        if (!r->status)
-            r->status = ldr__fail(r->err, LDR_LIMIT, LDR_NO_OFFSET,
-                    "the template of the tokenizer has more than %d parts", (int)m->count);
+        ldr__fail(r->err, LDR_LIMIT, LDR_NO_OFFSET, "the template of the tokenizer has more than %d parts",
+                (int)m->count);
         return;
     }
     m->items[m->count].sequence = sequence;
@@ -9216,173 +8929,149 @@ static void ldr__template_add(ldr__reading *r, ldr__template *m, int32_t sequenc
     m->added += sequence < 0;
 }
 
-/* Text or texts with nothing around them. */
-static void ldr__template_plain(ldr__reading *r) {
-    memset(&r->t->single, 0, sizeof r->t->single);
-    memset(&r->t->pair, 0, sizeof r->t->pair);
-    ldr__template_add(r, &r->t->single, 0, -1, 0);
-    ldr__template_add(r, &r->t->pair, 0, -1, 0);
-    ldr__template_add(r, &r->t->pair, 1, -1, 1);
+/* A template by its shape: A and B are the texts, c and s the tokens unless they are -1, a digit is the type of all
+   that follows. */
+static void ldr__template_put(ldr__reading *r, ldr__template *m, const char *shape, int32_t cls, int32_t sep) {
+    int32_t type = 0;
+    memset(m, 0, sizeof *m);
+    for (; *shape; shape++) {
+        int32_t id = *shape == 'c' ? cls : sep;
+        if (ldr__digit(*shape)) type = *shape - '0';
+        else if (*shape <= 'B') ldr__template_add(r, m, *shape - 'A', -1, type);
+        else if (id >= 0) ldr__template_add(r, m, -1, id, type);
+    }
 }
 
-/* cls A sep, and for two texts cls A sep (doubled: sep) B sep; the second text has type `type`. */
-static void ldr__template_pair(ldr__reading *r, int32_t cls, int32_t sep, int doubled, int32_t type) {
-    ldr__template *m = &r->t->single;
-    int k;
-    memset(&r->t->single, 0, sizeof *m);
-    memset(&r->t->pair, 0, sizeof *m);
-    for (k = 0; k < 2; k++, m = &r->t->pair) {
-        ldr__template_add(r, m, -1, cls, 0);
-        ldr__template_add(r, m, 0, -1, 0);
-        ldr__template_add(r, m, -1, sep, 0);
-    }
-    m = &r->t->pair;
-    if (doubled) ldr__template_add(r, m, -1, sep, 0);
-    ldr__template_add(r, m, 1, -1, type);
-    ldr__template_add(r, m, -1, sep, type);
+static void ldr__templates(ldr__reading *r, const char *single, const char *pair, int32_t cls, int32_t sep) {
+    ldr__template_put(r, &r->t->single, single, cls, sep);
+    ldr__template_put(r, &r->t->pair, pair, cls, sep);
 }
 
 /* "sep": ["[SEP]", 3]. */
 static int32_t ldr__read_token_pair(ldr__reading *r, int32_t node, const char *key) {
-    int32_t list = ldr__json_there(r->j, node, key), id = -1;
+    int32_t list = ldr__json_there(r->j, node, key), id = ldr__json_first(r->j, list);
     int64_t v = -1;
-    if (ldr__json_is(r->j, list, LDR_JSON_ARRAY) && ldr_json_node_at(r->j, list)->count == 2)
-        id = ldr_json_node_at(r->j, ldr_json_node_at(r->j, list)->first)->next;
+    if (id >= 0) id = ldr_json_node_at(r->j, list)->count == 2 ? ldr__json_next(r->j, id) : -1;
     if (id < 0 || !ldr__json_integer(r->j, id, &v) || v >= r->t->count)
         ldr__read_fail(r, LDR_FORMAT, list >= 0 ? list : node,
                 "the post-processor has no token with an id of the vocabulary");
     return (int32_t)v;
 }
 
-static void ldr__read_template_items(ldr__reading *r, ldr__template *m, int32_t node, int32_t tokens) {
-    int32_t k = ldr_json_node_at(r->j, node)->first;
+/* A list of the template, which takes each text once and in order. */
+static void ldr__read_template(ldr__reading *r, ldr__template *m, int32_t node, const char *key, int32_t texts) {
+    int32_t k = ldr__json_first(r->j, ldr__json_there(r->j, node, key)), next = 0,
+            tokens = ldr__json_there(r->j, node, "special_tokens");
     memset(m, 0, sizeof *m);
-    for (; k >= 0 && !r->status; k = ldr_json_node_at(r->j, k)->next) {
-        int32_t text = ldr__json_there(r->j, k, "Sequence"), special = ldr__json_there(r->j, k, "SpecialToken"), ids, i;
-        int32_t type = ldr__read_int(r, text >= 0 ? text : special, "type_id", 0, 1 << 20, 0), name;
+    for (; k >= 0 && !r->err->status; k = ldr__json_next(r->j, k)) {
+        int32_t text = ldr__json_there(r->j, k, "Sequence"), special = ldr__json_there(r->j, k, "SpecialToken"), i,
+                type = ldr__read_int(r, text >= 0 ? text : special, "type_id", 0, 1 << 20, 0);
         int64_t id = -1;
         if (text >= 0) {
             int32_t which = ldr_json_equals(r->j, ldr__json_there(r->j, text, "id"), "B");
+            next = which == next ? next + 1 : INT32_MAX;
             ldr__template_add(r, m, which, -1, type);
             continue;
         }
-        name = ldr__json_there(r->j, special, "id");
-        ids = -1;
-        if (ldr__json_is(r->j, name, LDR_JSON_STRING)) {
-            ldr__string key = ldr__read_string(r, name);
-            ids = ldr__json_there(r->j, ldr__json_there(r->j, tokens, key.text), "ids");
-        }
-        if (!ldr__json_is(r->j, ids, LDR_JSON_ARRAY)) {
+        i = ldr__json_there(r->j, special, "id");
+        i = !ldr__json_is(r->j, i, LDR_JSON_STRING) ? -1
+                : ldr__json_there(r->j, ldr__json_there(r->j, tokens, ldr__read_string(r, i).text), "ids");
+        if (!ldr__json_is(r->j, i, LDR_JSON_ARRAY))
             ldr__read_fail(r, LDR_FORMAT, k, "the template names a token that is not among its special_tokens");
-            return;
-        }
-        for (i = ldr_json_node_at(r->j, ids)->first; i >= 0; i = ldr_json_node_at(r->j, i)->next) {
+        for (i = ldr__json_first(r->j, i); i >= 0; i = ldr__json_next(r->j, i)) {
             if (!ldr__json_integer(r->j, i, &id) || id >= r->t->count)
                 ldr__read_fail(r, LDR_FORMAT, i, "an id of the template is not in the vocabulary");
             ldr__template_add(r, m, -1, (int32_t)id, type);
         }
     }
-}
-
-/* A template takes each text once and in order. */
-static void ldr__template_check(ldr__reading *r, const ldr__template *m, int32_t texts, int32_t node) {
-    int32_t i, next = 0;
-    for (i = 0; i < m->count; i++)
-        if (m->items[i].sequence >= 0 && m->items[i].sequence != next++)
-            ldr__read_fail(r, LDR_UNSUPPORTED, node, "the template does not take each text once and in order");
     if (next != texts)
         ldr__read_fail(r, LDR_UNSUPPORTED, node, "the template does not take each text once and in order");
 }
 
-static void ldr__read_template(ldr__reading *r, int32_t node) {
-    int32_t tokens = ldr__json_there(r->j, node, "special_tokens"), single = ldr__json_there(r->j, node, "single"),
-            pair = ldr__json_there(r->j, node, "pair");
-    if (!ldr__json_is(r->j, single, LDR_JSON_ARRAY)) {
-        ldr__read_fail(r, LDR_FORMAT, node, "the template has no \"single\" list");
-        return;
+static void ldr__read_processor(ldr__reading *r, const char *type, int32_t node) {
+    int roberta = strcmp(type, "RobertaProcessing") == 0;
+    int32_t cls;
+    if ((roberta || strcmp(type, "ByteLevel") == 0) && ldr__read_flag(r, node, "trim_offsets", 1)) {
+        r->t->trim = 1;
+        r->t->trim_prefix = ldr__read_flag(r, node, "add_prefix_space", 1);
     }
-    ldr__read_template_items(r, &r->t->single, single, tokens);
-    ldr__template_check(r, &r->t->single, 1, node);
-    if (!ldr__json_is(r->j, pair, LDR_JSON_ARRAY)) return;
-    ldr__read_template_items(r, &r->t->pair, pair, tokens);
-    ldr__template_check(r, &r->t->pair, 2, node);
+    if (strcmp(type, "ByteLevel") == 0) return;
+    if (strcmp(type, "TemplateProcessing") == 0) {
+        if (!ldr__json_is(r->j, ldr__json_there(r->j, node, "single"), LDR_JSON_ARRAY))
+            ldr__read_fail(r, LDR_FORMAT, node, "the template has no \"single\" list");
+        else ldr__read_template(r, &r->t->single, node, "single", 1);
+        if (ldr__json_is(r->j, ldr__json_there(r->j, node, "pair"), LDR_JSON_ARRAY))
+            ldr__read_template(r, &r->t->pair, node, "pair", 2);
+    } else if (roberta || strcmp(type, "BertProcessing") == 0) {
+        cls = ldr__read_token_pair(r, node, "cls");
+        ldr__templates(r, "cAs", roberta ? "cAssBs" : "cAs1Bs", cls, ldr__read_token_pair(r, node, "sep"));
+    } else
+        ldr__read_fail(r, LDR_UNSUPPORTED, ldr__json_there(r->j, node, "type"),
+                "the tokenizer has a post-processor that is not known");
 }
 
-static void ldr__read_processor(ldr__reading *r, int32_t type, int32_t node) {
-    int32_t roberta = ldr_json_equals(r->j, type, "RobertaProcessing"),
-            bytes = ldr_json_equals(r->j, type, "ByteLevel"), cls, sep;
-    if (roberta || bytes) {
-        if (ldr__read_flag(r, node, "trim_offsets", 1)) {
-            r->t->trim = 1;
-            r->t->trim_prefix = ldr__read_flag(r, node, "add_prefix_space", 1);
-        }
-        if (bytes) return;
-    }
-    if (ldr_json_equals(r->j, type, "TemplateProcessing")) ldr__read_template(r, node);
-    else if (roberta || ldr_json_equals(r->j, type, "BertProcessing")) {
-        cls = ldr__read_token_pair(r, node, "cls");
-        sep = ldr__read_token_pair(r, node, "sep");
-        ldr__template_pair(r, cls, sep, roberta, roberta ? 0 : 1);
-    } else ldr__read_fail(r, LDR_UNSUPPORTED, type, "the tokenizer has a post-processor that is not known");
-}
 /* ---- rows of cutters -------------------------------------------------------------------- */
+
+/* A piece from a JSON string. */
+static void ldr__read_piece(ldr__reading *r, int32_t id, int32_t node) {
+    ptrdiff_t n = ldr_json_string(NULL, 0, r->j, node);
+    char *p = ldr__piece_put(r->t, id, (size_t)n);
+    if (p) ldr_json_string(p, (size_t)n + 1, r->j, node);
+    else ldr__read_memory(r);
+    if (p && strlen(p) != (size_t)n)
+        ldr__read_fail(r, LDR_VOCAB, node, "a piece of the vocabulary holds a NUL character");
+}
+
+/* A piece from bytes, with a text before them. */
+static void ldr__piece_add(ldr__reading *r, int32_t id, const char *front, const void *s, size_t n) {
+    size_t before = strlen(front);
+    char *p = r->err->status ? NULL : ldr__piece_put(r->t, id, before + n);
+    if (!p) ldr__read_memory(r);
+    if (p) memcpy(p, front, before);
+    if (p && n) memcpy(p + before, s, n);
+}
 
 /* model.vocab, an object of pieces and ids: every id once; there may be holes, but not more than pieces. */
 static void ldr__read_vocab(ldr__reading *r, int32_t model, int32_t extra) {
     ldr_tokenizer *t = r->t;
-    int32_t vocab = r->whole ? model : ldr__json_there(r->j, model, "vocab"), key, value, room;
+    int32_t vocab = r->whole ? model : ldr__json_there(r->j, model, "vocab"), key, value;
     const ldr_json_node *v = ldr_json_node_at(r->j, vocab);
     int64_t id = -1, top = -1;
-    if (!ldr__json_is(r->j, vocab, LDR_JSON_OBJECT)) {
-        if (!r->status)
-            r->status = ldr__fail(r->err, LDR_VOCAB, ldr__json_offset(r->j, vocab >= 0 ? vocab : model),
-                    "model.vocab is not a table of pieces and ids");
-        return;
-    }
-    for (key = v->first; key >= 0; key = ldr_json_node_at(r->j, value)->next) {
-        value = ldr_json_node_at(r->j, key)->next;
+    if (!ldr__json_is(r->j, vocab, LDR_JSON_OBJECT))
+        ldr__fail(r->err, LDR_VOCAB, ldr__json_offset(r->j, vocab >= 0 ? vocab : model),
+                "model.vocab is not a table of pieces and ids");
+    for (key = r->err->status ? -1 : v->first; key >= 0; key = ldr__json_next(r->j, value)) {
+        value = ldr__json_next(r->j, key);
         if (!ldr__json_integer(r->j, value, &id) || id < 0 || id > 2 * (int64_t)v->count + 65536) {
-            if (!r->status)
-                r->status = ldr__fail(r->err, LDR_VOCAB, ldr__json_offset(r->j, value),
-                        "the ids of %d pieces must be numbers from 0 on with few holes, and this is none of them",
-                        (int)v->count);
+            ldr__fail(r->err, LDR_VOCAB, ldr__json_offset(r->j, value),
+                    "the ids of %d pieces must be numbers from 0 on with few holes, and this is none of them",
+                    (int)v->count);
             return;
         }
         if (id > top) top = id;
     }
-    room = (int32_t)top + 1 + extra;
-    if (!ldr__pieces_begin(t, room, 0, 0, (v->end - v->begin) / 2)) ldr__read_memory(r);
-    for (key = v->first; key >= 0 && !r->status; key = ldr_json_node_at(r->j, value)->next) {
-        ptrdiff_t n = ldr_json_string(NULL, 0, r->j, key);
-        char *p;
-        value = ldr_json_node_at(r->j, key)->next;
+    if (r->err->status) return;
+    if (!ldr__pieces_begin(t, (int32_t)top + 1 + extra, 0, 0, (v->end - v->begin) / 2)) ldr__read_memory(r);
+    for (key = v->first; key >= 0 && !r->err->status; key = ldr__json_next(r->j, value)) {
+        value = ldr__json_next(r->j, key);
         ldr__json_integer(r->j, value, &id);
-        if (t->pieces[id].start) {
-            r->status = ldr__fail(r->err, LDR_VOCAB, ldr__json_offset(r->j, value),
-                    "two pieces of the vocabulary have the id %I", id);
-            return;
-        }
-        p = ldr__piece_put(t, (int32_t)id, (size_t)n);
-        if (!p) ldr__read_memory(r);
-        else {
-            ldr_json_string(p, (size_t)n + 1, r->j, key);
-            if (strlen(p) != (size_t)n)
-                r->status = ldr__fail(r->err, LDR_VOCAB, ldr__json_offset(r->j, key),
-                        "a piece of the vocabulary holds a NUL character");
-        }
+        if (t->pieces[id].start)
+            ldr__fail(r->err, LDR_VOCAB, ldr__json_offset(r->j, value), "two pieces of the vocabulary have the id %I",
+                    id);
+        else ldr__read_piece(r, (int32_t)id, key);
     }
-    if (!r->status && !t->count) r->status = ldr__fail(r->err, LDR_VOCAB, LDR_NO_OFFSET, "the vocabulary is empty");
-    if (!r->status && !ldr__pieces_index(t)) ldr__read_memory(r);
+    if (!t->count) ldr__fail(r->err, LDR_VOCAB, LDR_NO_OFFSET, "the vocabulary is empty");
+    if (!r->err->status && !ldr__pieces_index(t)) ldr__read_memory(r);
 }
 
 /* The unknown token of the model; it must be a piece. */
 static void ldr__read_unknown(ldr__reading *r, int32_t model, const char *otherwise) {
     ldr__string unk = ldr__read_text(r, model, "unk_token", otherwise);
     char shown[LDR__SHOWN];
-    if (r->status || !unk.bytes) return;
-    r->t->special[LDR__TOKEN_UNK] = ldr__piece_find(r->t, unk.text, (size_t)unk.bytes);
-    if (r->t->special[LDR__TOKEN_UNK] < 0)
-        r->status = ldr__fail(r->err, LDR_VOCAB, LDR_NO_OFFSET,
+    if (r->err->status || !unk.bytes) return;
+    r->t->unk = ldr__piece_find(r->t, unk.text, (size_t)unk.bytes);
+    if (r->t->unk < 0)
+        ldr__fail(r->err, LDR_VOCAB, LDR_NO_OFFSET,
                 "none of the %d pieces is %s, which stands for unknown words; is this the right vocabulary?",
                 (int)r->t->count, ldr__show(shown, unk.text, (size_t)unk.bytes));
 }
@@ -9400,25 +9089,28 @@ static void ldr__read_wordpiece(ldr__reading *r, int32_t model) {
     int64_t n = LDR__MIN(100, LADDER_MAX_WORD_CHARS);
     ldr__set_prefix(r->t, ldr__read_text(r, model, "continuing_subword_prefix", "##"));
     if (chars >= 0 && (!ldr__json_integer(r->j, chars, &n) || n < 1 || n > LADDER_MAX_WORD_CHARS)) {
-        if (!r->status)
-            r->status = ldr__fail(r->err, LDR_LIMIT, ldr__json_offset(r->j, chars),
-                    "model.max_input_chars_per_word is not a number from 1 to %d; define LADDER_MAX_WORD_CHARS to raise the limit", LADDER_MAX_WORD_CHARS);
+        ldr__fail(r->err, LDR_LIMIT, ldr__json_offset(r->j, chars), "model.max_input_chars_per_word is not a number "
+                "from 1 to %d; define LADDER_MAX_WORD_CHARS to raise the limit", LADDER_MAX_WORD_CHARS);
         return;
     }
     r->t->word_chars = (int32_t)n;
     ldr__read_unknown(r, model, "[UNK]");
 }
 
+/* A piece into a trie, under its id. */
+static void ldr__trie_piece(ldr__reading *r, ldr__trie *trie, int32_t id) {
+    if (!ldr__trie_add(r->t, trie, ldr__piece_text(r->t, id), ldr__piece_bytes(r->t, id), id, 1)) ldr__read_memory(r);
+}
+
 static void ldr__read_unigram(ldr__reading *r, int32_t model) {
     ldr_tokenizer *t = r->t;
     int32_t id;
-    t->special[LDR__TOKEN_UNK] = ldr__read_int(r, model, "unk_id", 0, LDR__MAX(t->count - 1, 0), -1);
+    t->unk = ldr__read_int(r, model, "unk_id", 0, LDR__MAX(t->count - 1, 0), -1);
     t->byte_fallback = ldr__read_flag(r, model, "byte_fallback", 0);
     t->lowest = t->count ? t->scores[0] : 0;
-    for (id = 0; id < t->count && !r->status; id++) {
+    for (id = 0; id < t->count && !r->err->status; id++) {
         if (t->scores[id] < t->lowest) t->lowest = t->scores[id];
-        if (!ldr__trie_add(t, &t->pieces_trie, ldr__piece_text(t, id), ldr__piece_bytes(t, id), id, 1))
-            ldr__read_memory(r);
+        ldr__trie_piece(r, &t->pieces_trie, id);
     }
 }
 
@@ -9432,12 +9124,10 @@ static void ldr__read_scored(ldr__reading *r, int32_t model, int32_t extra) {
         return;
     }
     if (!ldr__pieces_begin(t, v->count + extra, 1, 0, (v->end - v->begin) / 3)) ldr__read_memory(r);
-    for (k = v->first; k >= 0 && !r->status; k = ldr_json_node_at(r->j, k)->next, id++) {
-        const ldr_json_node *pair = ldr_json_node_at(r->j, k);
-        ptrdiff_t n = pair->type == LDR_JSON_ARRAY &&
-                pair->count == 2 ? ldr_json_string(NULL, 0, r->j, pair->first) : -1;
-        char *p;
-        score = n >= 0 ? ldr_json_node_at(r->j, pair->first)->next : -1;
+    for (k = v->first; k >= 0 && !r->err->status; k = ldr__json_next(r->j, k), id++) {
+        int32_t piece = ldr__json_first(r->j, k);
+        score = ldr__json_is(r->j, piece, LDR_JSON_STRING) && ldr_json_node_at(r->j, k)->count == 2
+                ? ldr__json_next(r->j, piece) : -1;
         if (!ldr__json_is(r->j, score, LDR_JSON_NUMBER)) {
             ldr__read_fail(r, LDR_VOCAB, k, "an entry of model.vocab is not a piece and its score");
             return;
@@ -9445,15 +9135,9 @@ static void ldr__read_scored(ldr__reading *r, int32_t model, int32_t extra) {
         t->scores[id] = ldr_json_number(r->j, score, 0);
         if (t->scores[id] - t->scores[id] != 0)
             ldr__read_fail(r, LDR_VOCAB, score, "the score of a piece is not finite");
-        p = ldr__piece_put(t, id, (size_t)n);
-        if (!p) ldr__read_memory(r);
-        else {
-            ldr_json_string(p, (size_t)n + 1, r->j, pair->first);
-            if (strlen(p) != (size_t)n)
-                ldr__read_fail(r, LDR_VOCAB, k, "a piece of the vocabulary holds a NUL character");
-        }
+        ldr__read_piece(r, id, piece);
     }
-    if (!r->status && !ldr__pieces_index(t)) ldr__read_memory(r);
+    if (!r->err->status && !ldr__pieces_index(t)) ldr__read_memory(r);
 }
 
 /* Room for n merges. */
@@ -9468,18 +9152,16 @@ static int ldr__merges_begin(ldr_tokenizer *t, size_t n) {
     return t->together != NULL;
 }
 
-/* Which two characters meet when a and b are joined: no other neighbours ever become one piece. */
-static void ldr__merge_meets(ldr_tokenizer *t, const char *a, int32_t a_bytes, const char *b) {
+/* The characters around s[at] meet in a piece. */
+static void ldr__meet(ldr_tokenizer *t, uint32_t a, const char *b) {
     int32_t n;
-    uint32_t x = ldr__utf8_at(a + ldr__utf8_before(a, a_bytes), &n), y = ldr__utf8_at(b, &n),
-            h = (x * 0x9e3779b1u ^ y * 0x85ebca6bu);
-    h = (h ^ h >> 15) & 0xffff;
-    t->together[h / 8] = (unsigned char)(t->together[h / 8] | 1u << h % 8);
+    uint32_t bit = ldr__bpe_bit(a, ldr__utf8_at(b, &n));
+    if (t->together) t->together[bit / 8] = (unsigned char)(t->together[bit / 8] | 1u << bit % 8);
 }
 
 /* One merge of rank `rank`: 0, or what is wrong with it. */
 static const char *ldr__merge_add(ldr_tokenizer *t, const char *a, size_t an, const char *b, size_t bn, uint32_t rank) {
-    int32_t left = ldr__piece_find(t, a, an), right = ldr__piece_find(t, b, bn), id;
+    int32_t left = ldr__piece_find(t, a, an), right = ldr__piece_find(t, b, bn), id, bytes;
     size_t skip = (size_t)t->prefix.bytes, i;
     uint32_t hash;
     if (left < 0 || right < 0) return "a merge has a part that is not in the vocabulary";
@@ -9494,38 +9176,34 @@ static const char *ldr__merge_add(ldr_tokenizer *t, const char *a, size_t an, co
     t->merges[i].right = (uint32_t)right;
     t->merges[i].rank = rank;
     t->merges[i].id = id;
-    if (!t->together) return NULL;
-    if (skip || t->suffix.bytes || (an == 6 && a[0] == '<' && a[1] == '0' && a[2] == 'x') ||
-            (bn == 6 && b[0] == '<' && b[1] == '0' && b[2] == 'x')) t->together = NULL;
-    else ldr__merge_meets(t, a, (int32_t)an, b);
+    ldr__meet(t, ldr__utf8_at(a + ldr__utf8_before(a, (int32_t)an), &bytes), b + skip);
+    if ((an == 6 && memcmp(a, "<0x", 3) == 0) || (bn == 6 && memcmp(b, "<0x", 3) == 0)) t->together = NULL;
     return NULL;
+}
+
+static const char ldr__no_merge[] = "a merge is neither two pieces with a blank between them nor a list of two";
+
+/* "a b": the same. */
+static const char *ldr__merge_text(ldr_tokenizer *t, const char *s, size_t n, uint32_t rank) {
+    const char *blank = n ? (const char *)memchr(s, ' ', n) : NULL;
+    size_t an = blank ? (size_t)(blank - s) : 0, bn = blank ? n - an - 1 : 0;
+    if (!bn || memchr(blank + 1, ' ', bn)) return ldr__no_merge;
+    return ldr__merge_add(t, s, an, blank + 1, bn, rank);
 }
 
 /* "a b" or ["a", "b"]. */
 static void ldr__read_merge(ldr__reading *r, int32_t node, uint32_t rank) {
-    char local[1024], *s = local;
-    int32_t first = node, second = -1;
-    const ldr_json_node *n = ldr_json_node_at(r->j, node);
-    ptrdiff_t an, bn = 0;
-    const char *why = "a merge is neither two pieces with a blank between them nor a list of two";
-    if (n->type == LDR_JSON_ARRAY && n->count == 2) {
-        first = n->first;
-        second = ldr_json_node_at(r->j, first)->next;
-        bn = ldr_json_string(NULL, 0, r->j, second);
-    }
-    an = ldr_json_string(NULL, 0, r->j, first);
-    if (an >= 0 && bn >= 0 && (size_t)(an + bn) + 2 <= sizeof local) {
+    char s[1024];
+    int list = ldr__json_is(r->j, node, LDR_JSON_ARRAY) && ldr_json_node_at(r->j, node)->count == 2;
+    int32_t first = list ? ldr__json_first(r->j, node) : node, second = list ? ldr__json_next(r->j, first) : -1;
+    ptrdiff_t an = ldr_json_string(NULL, 0, r->j, first), bn = list ? ldr_json_string(NULL, 0, r->j, second) : 0;
+    const char *why = an < 0 || bn < 0 ? ldr__no_merge : "a merge is longer than 1000 bytes";
+    if (an >= 0 && bn >= 0 && (size_t)(an + bn) + 2 <= sizeof s) {
         ldr_json_string(s, (size_t)an + 1, r->j, first);
-        if (second >= 0) ldr_json_string(s + an + 1, (size_t)bn + 1, r->j, second);
-        else {
-            char *blank = strchr(s, ' ');
-            if (blank && !strchr(blank + 1, ' ')) {
-                bn = an - (blank - s) - 1;
-                an = blank - s;
-            }
-        }
-        if (second >= 0 || bn > 0) why = ldr__merge_add(r->t, s, (size_t)an, s + an + 1, (size_t)bn, rank);
-    } else if (an >= 0 && bn >= 0) why = "a merge is longer than 1000 bytes";
+        if (list) ldr_json_string(s + an + 1, (size_t)bn + 1, r->j, second);
+        why = !list ? ldr__merge_text(r->t, s, (size_t)an, rank)
+                : ldr__merge_add(r->t, s, (size_t)an, s + an + 1, (size_t)bn, rank);
+    }
     if (why) ldr__read_fail(r, LDR_VOCAB, node, why);
 }
 
@@ -9540,13 +9218,12 @@ static void ldr__read_bpe(ldr__reading *r, int32_t model) {
     t->fuse_unk = ldr__read_flag(r, model, "fuse_unk", 0);
     t->byte_fallback = ldr__read_flag(r, model, "byte_fallback", 0);
     t->ignore_merges = ldr__read_flag(r, model, "ignore_merges", 0);
-    if (r->status) return;
     ldr__read_unknown(r, model, "");
     if (!ldr__json_is(r->j, merges, LDR_JSON_ARRAY))
         ldr__read_fail(r, LDR_VOCAB, merges >= 0 ? merges : model, "model.merges is not a list");
-    if (r->status) return;
+    if (r->err->status) return;
     if (!ldr__merges_begin(t, (size_t)ldr_json_node_at(r->j, merges)->count)) ldr__read_memory(r);
-    for (k = ldr_json_node_at(r->j, merges)->first; k >= 0 && !r->status; k = ldr_json_node_at(r->j, k)->next)
+    for (k = ldr__json_first(r->j, merges); k >= 0 && !r->err->status; k = ldr__json_next(r->j, k))
         ldr__read_merge(r, k, rank++);
 }
 
@@ -9580,29 +9257,31 @@ static const ldr__cutter *ldr__cutter_of(ldr__reading *r, int32_t model) {
 
 /* ---- added tokens ----------------------------------------------------------------------- */
 
-/* One more added token: its id is that of its text in the vocabulary, else the one given, else the next. 0: out of
-   memory, -1: the id belongs to another piece. The cutter does not see it. */
-static int ldr__added_put(ldr_tokenizer *t, const ldr__added *a) {
+/* One more added token: its id is that of its text in the vocabulary, else the one given, else the next. The cutter
+   does not see it. node: where it stands. */
+static void ldr__added_put(ldr__reading *r, const ldr__added *a, int32_t node) {
+    ldr_tokenizer *t = r->t;
     int32_t at = ldr__trie_find(&t->names, a->text.text, (size_t)a->text.bytes),
             id = ldr__piece_find(t, a->text.text, (size_t)a->text.bytes);
-    char *p;
+    if (r->err->status) return;
     if (at >= 0) {                                       /* said again: the last word counts        */
         id = t->added[at].id;
         t->added[at] = *a;
         t->added[at].id = id;
-        return 1;
+        return;
     }
     if (id < 0) {
         /* an id far off is not believed: the next one, as upstream */
         id = a->id >= 0 && a->id < t->piece_room ? a->id : t->count;
-        if (id >= t->piece_room || (id < t->count && t->pieces[id].start)) return -1;
-        p = ldr__piece_put(t, id, (size_t)a->text.bytes);
-        if (!p) return 0;
-        memcpy(p, a->text.text, (size_t)a->text.bytes);
+        if (id >= t->piece_room || (id < t->count && t->pieces[id].start)) {
+            ldr__read_fail(r, LDR_VOCAB, node, "the id of an added token belongs to another piece or leaves a gap");
+            return;
+        }
+        ldr__piece_add(r, id, "", a->text.text, (size_t)a->text.bytes);
     }
     t->added[t->added_count] = *a;
     t->added[t->added_count].id = id;
-    return ldr__trie_add(t, &t->names, a->text.text, (size_t)a->text.bytes, t->added_count++, 1);
+    if (!ldr__trie_add(t, &t->names, a->text.text, (size_t)a->text.bytes, t->added_count++, 1)) ldr__read_memory(r);
 }
 
 /* What decoding makes of the token: its text as it was normalised. 0: out of memory. */
@@ -9625,27 +9304,21 @@ static ldr_status ldr__added_finish(ldr_tokenizer *t, ldr_error *err) {
     ldr__cutting c;
     ldr_status status = LDR_OK;
     memset(&e, 0, sizeof e);
-    memset(&c, 0, sizeof c);
     e.alloc = t->alloc;
-    c.t = t;
-    c.out = &e;
-    e.work = ldr__alloc(&t->alloc, sizeof(ldr__work));
-    if (!e.work) return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while reading a tokenizer");
-    memset(e.work, 0, sizeof(ldr__work));
-    c.w = (ldr__work *)e.work;
+    if (!ldr__cutting_begin(&c, t, &e)) status = ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory");
     for (special = 1; special >= 0 && !status; special--)       /* of two equal texts the special token wins */
         for (i = 0; i < t->added_count && !status; i++) {
-            const ldr__added *a = &t->added[i];
+            ldr__added *a = &t->added[i];
             ldr__view v;
             if (a->special != special) continue;
-            v.text = a->text.text;
-            v.size = a->text.bytes;
-            if (a->normalized) {
-                c.steps = 100000000;
-                ldr__normalize(&c, (const unsigned char *)a->text.text, 0, a->text.bytes, &v);
+            c.steps = 100000000;
+            if (a->normalized) ldr__normalize(&c, (const unsigned char *)a->text.text, 0, a->text.bytes, &v);
+            else {
+                ldr__text_load(&c, &c.w->str[0], (const unsigned char *)a->text.text, 0, a->text.bytes);
+                v = c.w->str[0];
             }
             if (c.status) status = ldr__fail(err, c.status, LDR_NO_OFFSET, "an added token: %s", c.why);
-            else if (!ldr__added_shown(t, &t->added[i], &v) ||
+            else if (!ldr__added_shown(t, a, &v) ||
                     (v.size && !ldr__trie_add(t, a->normalized ? &t->normal : &t->raw, v.text, (size_t)v.size, i, 0)))
                 status = ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while reading a tokenizer");
         }
@@ -9653,35 +9326,30 @@ static ldr_status ldr__added_finish(ldr_tokenizer *t, ldr_error *err) {
     return status;
 }
 
-static void ldr__read_added(ldr__reading *r, int32_t list) {
-    int32_t k;
-    if (!ldr__json_is(r->j, list, LDR_JSON_ARRAY)) return;
-    for (k = ldr_json_node_at(r->j, list)->first; k >= 0 && !r->status; k = ldr_json_node_at(r->j, k)->next) {
-        ldr__added a;
-        int32_t content = ldr__json_there(r->j, k, "content");
-        int done;
-        memset(&a, 0, sizeof a);
-        if (!ldr__json_is(r->j, content, LDR_JSON_STRING)) {
-            ldr__read_fail(r, LDR_FORMAT, k, "an added token has no content");
-            return;
-        }
-        a.text = ldr__read_string(r, content);
-        a.id = ldr__read_int(r, k, "id", 0, INT32_MAX - 1, -1);
-        a.special = (unsigned char)ldr__read_flag(r, k, "special", 0);
-        a.lstrip = (unsigned char)ldr__read_flag(r, k, "lstrip", 0);
-        a.rstrip = (unsigned char)ldr__read_flag(r, k, "rstrip", 0);
-        a.single_word = (unsigned char)ldr__read_flag(r, k, "single_word", 0);
-        a.normalized = (unsigned char)ldr__read_flag(r, k, "normalized", !a.special);
-        if (r->status || !a.text.bytes) continue;
-        if (strlen(a.text.text) != (size_t)a.text.bytes) {
-            ldr__read_fail(r, LDR_VOCAB, content, "an added token holds a NUL character");
-            return;
-        }
-        done = ldr__added_put(r->t, &a);
-        if (!done) ldr__read_memory(r);
-        else if (done < 0)
-            ldr__read_fail(r, LDR_VOCAB, k, "the id of an added token belongs to another piece or leaves a gap");
+/* An added token: an object or (beside: in a file beside the vocabulary, which gives the id) also a text alone.
+   special: what it is where nothing is said. */
+static void ldr__read_added(ldr__reading *r, int32_t node, int64_t id, int special, int beside) {
+    ldr__added a;
+    int32_t text = beside && ldr__json_is(r->j, node, LDR_JSON_STRING),
+            content = text ? node : ldr__json_there(r->j, node, "content");
+    if (!ldr__json_is(r->j, content, LDR_JSON_STRING)) {
+        if (!beside) ldr__read_fail(r, LDR_FORMAT, node, "an added token has no content");
+        return;
     }
+    memset(&a, 0, sizeof a);
+    a.text = ldr__read_string(r, content);
+    a.id = beside ? (int32_t)id : ldr__read_int(r, node, "id", 0, INT32_MAX - 1, -1);
+    a.special = (unsigned char)ldr__read_flag(r, node, "special", special);
+    a.lstrip = (unsigned char)ldr__read_flag(r, node, "lstrip", 0);
+    a.rstrip = (unsigned char)ldr__read_flag(r, node, "rstrip", 0);
+    a.single_word = (unsigned char)ldr__read_flag(r, node, "single_word", 0);
+    a.normalized = (unsigned char)ldr__read_flag(r, node, "normalized", !a.special);
+    if (r->err->status || !a.text.bytes) return;
+    if (strlen(a.text.text) != (size_t)a.text.bytes)
+        ldr__read_fail(r, LDR_VOCAB, content, "an added token holds a NUL character");
+    if (beside && (r->known_stay || text) &&
+            ldr__trie_find(&r->t->names, a.text.text, (size_t)a.text.bytes) >= 0) return;
+    ldr__added_put(r, &a, node);
 }
 
 /* ---- the whole file --------------------------------------------------------------------- */
@@ -9690,45 +9358,59 @@ static void ldr__read_truncation(ldr__reading *r, int32_t node) {
     int32_t strategy = ldr__json_there(r->j, node, "strategy");
     if (node < 0) return;
     r->t->max_len = ldr__read_int(r, node, "max_length", 1, INT32_MAX - 1, 0);
-    r->t->strategy = ldr_json_equals(r->j, strategy, "OnlyFirst") ? LDR_TRUNCATE_ONLY_FIRST : ldr_json_equals(r->j,
-            strategy, "OnlySecond") ? LDR_TRUNCATE_ONLY_SECOND : LDR_TRUNCATE_LONGEST_FIRST;
+    r->t->strategy = ldr_json_equals(r->j, strategy, "OnlyFirst") ? LDR_TRUNCATE_ONLY_FIRST
+            : ldr_json_equals(r->j, strategy, "OnlySecond") ? LDR_TRUNCATE_ONLY_SECOND : LDR_TRUNCATE_LONGEST_FIRST;
     r->t->left = ldr_json_equals(r->j, ldr__json_there(r->j, node, "direction"), "Left");
 }
 
-static void ldr__read_tokenizer(ldr__reading *r) {
-    static const ldr__list normalizers = { "normalizer", "normalizers", ldr__read_normalizer };
-    static const ldr__list splitters = { "pre-tokenizer", "pretokenizers", ldr__read_splitter };
-    static const ldr__list processors = { "post-processor", "processors", ldr__read_processor };
-    static const ldr__list decoders = { "decoder", "decoders", ldr__read_decoder };
-    ldr_tokenizer *t = r->t;
-    int32_t model = ldr_json_get(r->j, 0, "model"), added = ldr__json_there(r->j, 0, "added_tokens"), extra = 0;
-    if (!ldr__json_is(r->j, model, LDR_JSON_OBJECT)) {
-        r->status = ldr__fail(r->err, LDR_MISSING, 0,
-                "the tokenizer file has no \"model\" table; is it a tokenizer.json?");
-        return;
-    }
-    t->cutter = ldr__cutter_of(r, model);
-    if (ldr__json_is(r->j, added, LDR_JSON_ARRAY)) extra = ldr_json_node_at(r->j, added)->count;
-    extra += t->room_hint;
-    if (r->status) return;
-    if (t->cutter->run == ldr__cut_unigram) ldr__read_scored(r, model, extra);
-    else ldr__read_vocab(r, model, extra);
-    if (!r->status) t->cutter->read(r, model);
-    ldr__template_plain(r);
-    if (extra) t->added = (ldr__added *)ldr__tokenizer_keep(t, ((size_t)extra + 1) * sizeof *t->added);
-    if (extra && !t->added) ldr__read_memory(r);
-    if (!r->status) ldr__read_added(r, added);
-    if (!r->status) ldr__read_list(r, &normalizers, ldr__json_there(r->j, 0, "normalizer"), 0);
-    if (!r->status) ldr__read_list(r, &splitters, ldr__json_there(r->j, 0, "pre_tokenizer"), 0);
-    if (!r->status) ldr__read_list(r, &processors, ldr__json_there(r->j, 0, "post_processor"), 0);
-    if (!r->status) ldr__read_list(r, &decoders, ldr__json_there(r->j, 0, "decoder"), 0);
-    if (!r->status) ldr__read_truncation(r, ldr__json_there(r->j, 0, "truncation"));
+static void ldr__read_padding(ldr__reading *r, int32_t node) {
+    ldr__padding *p = &r->t->padding;
+    int32_t strategy = ldr__json_there(r->j, node, "strategy");
+    if (node < 0) return;
+    p->on = 1;
+    if (ldr__json_there(r->j, strategy, "Fixed") >= 0)
+        p->length = ldr__read_int(r, strategy, "Fixed", 1, INT32_MAX - 1, 1);
+    else if (strategy >= 0 && !ldr_json_equals(r->j, strategy, "BatchLongest"))
+        ldr__read_fail(r, LDR_UNSUPPORTED, strategy, "the \"strategy\" of padding is neither BatchLongest nor Fixed");
+    p->multiple = ldr__read_int(r, node, "pad_to_multiple_of", 0, INT32_MAX - 1, 0);
+    p->id = ldr__read_int(r, node, "pad_id", 0, INT32_MAX - 1, 0);
+    p->type = ldr__read_int(r, node, "pad_type_id", 0, INT32_MAX - 1, 0);
+    p->token = ldr__read_text(r, node, "pad_token", "[PAD]");
+    p->left = ldr_json_equals(r->j, ldr__json_there(r->j, node, "direction"), "Left");
 }
+
+/* Room for added tokens: `more`, and those of the files beside. */
+static void ldr__added_room(ldr__reading *r, int32_t more) {
+    ldr_tokenizer *t = r->t;
+    t->added = (ldr__added *)ldr__tokenizer_keep(t, ((size_t)t->room_hint + (size_t)more) * sizeof *t->added);
+    if (!t->added) ldr__read_memory(r);
+}
+
+static void ldr__read_tokenizer(ldr__reading *r) {
+    static const int order[] = { LDR__NORMALIZERS, LDR__SPLITTERS, LDR__PROCESSORS, LDR__DECODERS };
+    ldr_tokenizer *t = r->t;
+    int32_t model = ldr_json_get(r->j, 0, "model"), added = ldr__json_there(r->j, 0, "added_tokens"), extra = 0, k;
+    if (!ldr__json_is(r->j, model, LDR_JSON_OBJECT))
+        ldr__fail(r->err, LDR_MISSING, 0, "the tokenizer file has no \"model\" table; is it a tokenizer.json?");
+    else t->cutter = ldr__cutter_of(r, model);
+    if (ldr__json_is(r->j, added, LDR_JSON_ARRAY)) extra = ldr_json_node_at(r->j, added)->count;
+    if (r->err->status) return;
+    if (t->cutter->run == ldr__cut_unigram) ldr__read_scored(r, model, extra + t->room_hint);
+    else ldr__read_vocab(r, model, extra + t->room_hint);
+    if (!r->err->status) t->cutter->read(r, model);
+    ldr__templates(r, "A", "A1B", -1, -1);
+    ldr__added_room(r, extra + 1);
+    for (k = ldr__json_first(r->j, added); k >= 0 && !r->err->status; k = ldr__json_next(r->j, k))
+        ldr__read_added(r, k, -1, 0, 0);
+    for (k = 0; k < 4; k++) ldr__read_list(r, order[k], ldr__json_there(r->j, 0, ldr__kinds[order[k]].key), 0);
+    ldr__read_truncation(r, ldr__json_there(r->j, 0, "truncation"));
+    ldr__read_padding(r, ldr__json_there(r->j, 0, "padding"));
+}
+
 /* ---- other vocabularies ----------------------------------------------------------------- */
 
 static ldr_tokenizer *ldr__tokenizer_new(const ldr_allocator *alloc, ldr_error *err) {
     ldr_tokenizer *t = (ldr_tokenizer *)ldr__alloc(alloc, sizeof *t);
-    int i;
     if (!t) {
         ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while reading a tokenizer");
         return NULL;
@@ -9736,7 +9418,7 @@ static ldr_tokenizer *ldr__tokenizer_new(const ldr_allocator *alloc, ldr_error *
     memset(t, 0, sizeof *t);
     t->alloc = *alloc;
     t->memory_size = sizeof *t;
-    for (i = 0; i < LDR__TOKEN_COUNT; i++) t->special[i] = -1;
+    t->unk = -1;
     return t;
 }
 
@@ -9751,10 +9433,11 @@ static int ldr__choose(ldr_choice caller, ldr_choice file, int otherwise) {
 
 /* The caller's wishes and those of tokenizer_config.json for BERT's normaliser. */
 static void ldr__rules_apply(ldr_tokenizer *t, const ldr_tokenizer_desc *d, const ldr__rules *r) {
+    ldr__parts *parts = &t->parts[LDR__NORMALIZERS];
     int32_t i;
-    for (i = 0; i < t->normalizer_count; i++) {
-        ldr__step *p = &t->normalizers[i];
-        if (p->normalizer->run != ldr__normalize_bert) continue;
+    for (i = 0; i < parts->count; i++) {
+        ldr__step *p = &parts->steps[i];
+        if (p->part->normalize != ldr__normalize_bert) continue;
         if (d->lower_case != LDR_AUTO || r->lower != LDR_AUTO) {
             int follows = p->flags[2] == p->flags[3];
             p->flags[3] = ldr__choose(d->lower_case, r->lower, p->flags[3]);
@@ -9774,72 +9457,57 @@ static size_t ldr__vocab_line(const unsigned char *s, size_t n, size_t *next) {
     return i;
 }
 
-static ldr_status ldr__vocab_check(const unsigned char *s, size_t n, ldr_error *err) {
-    size_t i = 0, step;
-    while (i < n) {
-        step = s[i] ? ldr__utf8_length(s + i, n - i) : 0;
-        if (!step) return ldr__fail(err, LDR_VOCAB, i,
-                "the vocabulary is not UTF-8 text; expected one piece a line, or a tokenizer.json");
-        i += step;
-    }
-    return LDR_OK;
-}
-
-/* A piece that is in the vocabulary, as a special token that text may hold. */
-static void ldr__added_special(ldr__reading *r, const char *name, int which) {
+/* A piece of the vocabulary as a special token that text may hold: its id, or -1. */
+static int32_t ldr__added_special(ldr__reading *r, const char *name, int lstrip) {
     ldr__added a;
     memset(&a, 0, sizeof a);
     a.id = ldr__piece_find(r->t, name, strlen(name));
     a.text = ldr__string_of(name);
     a.special = 1;
-    r->t->special[which] = a.id;
-    if (a.id >= 0 && ldr__added_put(r->t, &a) != 1) ldr__read_memory(r);
+    a.lstrip = (unsigned char)lstrip;
+    if (a.id >= 0) ldr__added_put(r, &a, -1);
+    return a.id;
 }
 
 /* The parts of BERT around a WordPiece vocabulary. */
 static void ldr__parts_bert(ldr__reading *r) {
-    static const char *const names[] = { "[UNK]", "[CLS]", "[SEP]", "[PAD]", "[MASK]" };
     ldr_tokenizer *t = r->t;
-    ldr__step *p;
-    int i;
+    int32_t cls, sep;
     t->cutter = &ldr__cutters[0];
     t->word_chars = LDR__MIN(100, LADDER_MAX_WORD_CHARS);
     ldr__set_prefix(t, ldr__string_of("##"));
-    for (i = 0; i < 5; i++) ldr__added_special(r, names[i], i);
-    p = ldr__more_part(r, t->normalizers, &t->normalizer_count);
-    p->normalizer = &ldr__normalizers[0];
-    for (i = 0; i < 4; i++) p->flags[i] = 1;
-    p = ldr__more_part(r, t->splitters, &t->splitter_count);
-    p->splitter = &ldr__splitters[0];
-    ldr__read_split_bert(r, p, -1);
-    p = ldr__more_part(r, t->decoders, &t->decoder_count);
-    p->decoder = &ldr__decoders[0];
-    p->a = t->prefix;
-    p->flags[0] = 1;
-    t->no_template = t->special[LDR__TOKEN_CLS] < 0 || t->special[LDR__TOKEN_SEP] < 0;
-    if (t->no_template) ldr__template_plain(r);
-    else ldr__template_pair(r, t->special[LDR__TOKEN_CLS], t->special[LDR__TOKEN_SEP], 0, 1);
-    if (t->special[LDR__TOKEN_UNK] < 0 && !r->status)
-        r->status = ldr__fail(r->err, LDR_VOCAB, LDR_NO_OFFSET,
-                "none of the %d pieces is [UNK], which stands for unknown words; is this the WordPiece vocabulary of a BERT?", (int)t->count);
+    t->unk = ldr__added_special(r, "[UNK]", 0);
+    cls = ldr__added_special(r, "[CLS]", 0);
+    sep = ldr__added_special(r, "[SEP]", 0);
+    ldr__added_special(r, "[PAD]", 0);
+    ldr__added_special(r, "[MASK]", 0);
+    ldr__part_named(r, LDR__NORMALIZERS, "BertNormalizer", -1);
+    ldr__part_named(r, LDR__SPLITTERS, "BertPreTokenizer", -1);
+    ldr__part_named(r, LDR__DECODERS, "WordPiece", -1);
+    t->no_template = cls < 0 || sep < 0;
+    if (t->no_template) ldr__templates(r, "A", "A1B", -1, -1);
+    else ldr__templates(r, "cAs", "cAs1Bs", cls, sep);
+    if (t->unk < 0)
+        ldr__fail(r->err, LDR_VOCAB, LDR_NO_OFFSET, "none of the %d pieces is [UNK], which stands for unknown words; "
+                "is this the WordPiece vocabulary of a BERT?", (int)t->count);
 }
 
 static void ldr__read_lines(ldr__reading *r, const unsigned char *s, size_t n) {
     size_t at, next, length;
     int32_t count = 0;
-    char *p;
-    r->status = ldr__vocab_check(s, n, r->err);
-    if (r->status) return;
+    at = ldr__utf8_bad(s, n, 1);
+    if (at < n)
+        ldr__fail(r->err, LDR_VOCAB, at,
+                "the vocabulary is not UTF-8 text; expected one piece a line, or a tokenizer.json");
+    if (at < n) return;
     for (at = 0; at < n; at += next, count++) ldr__vocab_line(s + at, n - at, &next);
     if (!ldr__pieces_begin(r->t, count + r->t->room_hint, 0, 0, n + (size_t)count)) ldr__read_memory(r);
-    for (at = 0, count = 0; at < n && !r->status; at += next, count++) {
+    for (at = 0, count = 0; at < n && !r->err->status; at += next, count++) {
         length = ldr__vocab_line(s + at, n - at, &next);
-        p = ldr__piece_put(r->t, count, length);
-        if (!p) ldr__read_memory(r);
-        else memcpy(p, s + at, length);
+        ldr__piece_add(r, count, "", s + at, length);
     }
-    if (!r->status && !ldr__pieces_index(r->t)) ldr__read_memory(r);
-    if (!r->status) ldr__parts_bert(r);
+    if (!r->err->status && !ldr__pieces_index(r->t)) ldr__read_memory(r);
+    if (!r->err->status) ldr__parts_bert(r);
 }
 
 /* ---- SentencePiece's model files ------------------------------------------------------- */
@@ -9890,7 +9558,7 @@ static int ldr__looks_like_sentencepiece(const unsigned char *s, size_t n) {
 
 /* The text of a piece, its score and type. */
 static const char *ldr__sp_piece(const ldr__field *f, ldr__field *text, float *score, uint64_t *type) {
-    size_t at = 0, i, step;
+    size_t at = 0;
     ldr__field g;
     memset(text, 0, sizeof *text);
     *score = 0;
@@ -9903,47 +9571,36 @@ static const char *ldr__sp_piece(const ldr__field *f, ldr__field *text, float *s
     if (at < f->size || !text->bytes) return "a piece of the model is broken";
     if (*type < LDR__SP_NORMAL || *type > LDR__SP_BYTE) return "a piece of the model is of no kind that is known";
     if (!(*score - *score == 0)) return "the score of a piece is not finite";
-    for (i = 0; i < text->size; i += step) {
-        step = text->bytes[i] ? ldr__utf8_length(text->bytes + i, text->size - i) : 0;
-        if (!step) return "a piece of the model is not UTF-8";
-    }
-    return NULL;
+    return ldr__utf8_bad(text->bytes, text->size, 1) < text->size ? "a piece of the model is not UTF-8" : NULL;
+}
+
+/* A map of characters, kept. */
+static void ldr__sp_map(ldr__reading *r, ldr__step *p, const unsigned char *bytes, size_t n, uint64_t offset) {
+    unsigned char *copy = (unsigned char *)ldr__tokenizer_keep(r->t, n);
+    if (copy) memcpy(copy, bytes, n);
+    if (copy) ldr__map_open(p, copy, n, offset, r->err);
+    else ldr__read_memory(r);
 }
 
 /* The rules of normalising that are in the file. */
 static void ldr__sp_normalizer(ldr__reading *r, const ldr__field *spec, uint64_t offset) {
-    ldr__step *p = ldr__more_part(r, r->t->normalizers, &r->t->normalizer_count);
+    ldr__step *p = ldr__part_add(r, LDR__NORMALIZERS, &ldr__normalizer_sentencepiece, -1);
     ldr__field f, map;
-    unsigned char *copy;
     size_t at = 0;
-    p->normalizer = &ldr__normalizer_sentencepiece;
-    p->flags[0] = p->flags[1] = p->flags[2] = 1;
     memset(&map, 0, sizeof map);
     while (spec && ldr__proto_next(spec->bytes, spec->size, &at, &f)) {
         if (f.number == 2 && f.bytes) map = f;
         if (f.number >= 3 && f.number <= 5) p->flags[f.number - 3] = f.value != 0;
     }
-    if (!map.size) return;
-    copy = (unsigned char *)ldr__tokenizer_keep(r->t, map.size);
-    if (!copy) {
-        ldr__read_memory(r);
-        return;
-    }
-    memcpy(copy, map.bytes, map.size);
-    r->status = ldr__map_open(p, copy, map.size, offset, r->err);
+    if (map.size) ldr__sp_map(r, p, map.bytes, map.size, offset);
 }
 
 static void ldr__sp_decoders(ldr__reading *r, int prefix) {
-    static const char *const names[] = { "Replace", "ByteFallback", "Fuse", "Strip" };
-    size_t i, k;
-    for (i = 0; i < (prefix ? 4u : 3u); i++) {
-        ldr__step *p = ldr__more_part(r, r->t->decoders, &r->t->decoder_count);
-        for (k = 0; strcmp(ldr__decoders[k].name, names[i]) != 0; k++) continue;
-        p->decoder = &ldr__decoders[k];
-        p->a = ldr__string_of(i ? " " : "\xe2\x96\x81");
-        p->b = ldr__string_of(" ");
-        p->flags[0] = 1;
-    }
+    ldr__step *p = ldr__part_named(r, LDR__DECODERS, "Metaspace", -1);
+    p->flags[0] = 0;
+    ldr__part_named(r, LDR__DECODERS, "ByteFallback", -1);
+    ldr__part_named(r, LDR__DECODERS, "Fuse", -1);
+    if (prefix) ldr__part_named(r, LDR__DECODERS, "Strip", -1)->flags[0] = 1;
 }
 
 /* Which tokens stand around a text: BERT's where the model has [CLS], `fairseq` XLM-RoBERTa's, T5's end where there is
@@ -9952,82 +9609,59 @@ static void ldr__sp_template(ldr__reading *r, const ldr__rules *rules, int fairs
     ldr_tokenizer *t = r->t;
     int32_t cls = ldr__piece_find(t, "[CLS]", 5), sep = ldr__piece_find(t, "[SEP]", 5);
     int has_bos = ldr__choose(LDR_AUTO, rules->bos, bos >= 0),
-            has_eos = ldr__choose(LDR_AUTO, rules->eos, bos < 0 && eos >= 0), k, second;
-    if (cls >= 0 && sep >= 0) ldr__template_pair(r, cls, sep, 0, 1);
-    else if (fairseq) ldr__template_pair(r, 0, 2, 1, 0);
-    else {
-        memset(&t->single, 0, sizeof t->single);
-        memset(&t->pair, 0, sizeof t->pair);
-        for (k = 0; k < 2; k++)
-            for (second = 0; second <= k; second++) {
-                ldr__template *m = k ? &t->pair : &t->single;
-                int32_t type = has_bos ? second : 0;
-                if (has_bos && bos >= 0) ldr__template_add(r, m, -1, bos, type);
-                ldr__template_add(r, m, second, -1, type);
-                if (has_eos && eos >= 0) ldr__template_add(r, m, -1, eos, type);
-            }
-    }
+            has_eos = ldr__choose(LDR_AUTO, rules->eos, bos < 0 && eos >= 0);
+    if (cls >= 0 && sep >= 0) ldr__templates(r, "cAs", "cAs1Bs", cls, sep);
+    else if (fairseq) ldr__templates(r, "cAs", "cAssBs", 0, 2);
+    else ldr__templates(r, "cAs", has_bos ? "cAs1cBs" : "cAscBs", has_bos ? bos : -1, has_eos ? eos : -1);
+}
+
+/* A piece of a model whose pieces have scores and types. */
+static void ldr__piece_typed(ldr__reading *r, int32_t id, const char *front, const void *s, size_t n, float score,
+        int type) {
+    ldr__piece_add(r, id, front, s, n);
+    if (r->err->status) return;
+    r->t->scores[id] = (double)score;
+    r->t->types[id] = (unsigned char)type;
+    if (type == LDR__SP_UNKNOWN && r->t->unk < 0) r->t->unk = id;
 }
 
 /* The pieces: with `fairseq` XLM-RoBERTa's ids, <s> <pad> </s> <unk>, then the model's from the fourth on, then
    <mask>. */
 static void ldr__sp_pieces(ldr__reading *r, const unsigned char *s, size_t n, int32_t count, int fairseq) {
     static const char *const first[] = { "<s>", "<pad>", "</s>", "<unk>" };
-    ldr_tokenizer *t = r->t;
     ldr__field f, text;
     size_t at = 0;
-    int32_t id = 0, k, shift = fairseq ? 1 : 0;
+    int32_t id = 0, k;
     uint64_t type;
     float score;
-    char *p;
-    if (!ldr__pieces_begin(t, count + 2 * shift + t->room_hint, 1, 1, n)) ldr__read_memory(r);
-    for (k = 0; fairseq && k < 4 && !r->status; k++) {
-        p = ldr__piece_put(t, k, strlen(first[k]));
-        if (!p) ldr__read_memory(r);
-        else memcpy(p, first[k], strlen(first[k]));
-        t->types[k] = k == 3 ? LDR__SP_UNKNOWN : LDR__SP_CONTROL;
-    }
-    while (!r->status && ldr__proto_next(s, n, &at, &f)) {
+    if (!ldr__pieces_begin(r->t, count + 2 * fairseq + r->t->room_hint, 1, 1, n)) ldr__read_memory(r);
+    for (k = 0; fairseq && k < 4; k++)
+        ldr__piece_typed(r, k, "", first[k], strlen(first[k]), 0, k == 3 ? LDR__SP_UNKNOWN : LDR__SP_CONTROL);
+    while (!r->err->status && ldr__proto_next(s, n, &at, &f)) {
         const char *why;
         if (f.number != 1) continue;
         why = ldr__sp_piece(&f, &text, &score, &type);
-        if (why) {
-            r->status = ldr__fail(r->err, LDR_VOCAB, (uint64_t)(f.bytes - s), "%s", why);
-            return;
-        }
-        if (fairseq && id < 3) {
-            id++;
-            continue;
-        }
-        p = ldr__piece_put(t, id + shift, text.size);
-        if (!p) {
-            ldr__read_memory(r);
-            return;
-        }
-        memcpy(p, text.bytes, text.size);
-        t->scores[id + shift] = score;
-        t->types[id + shift] = (unsigned char)type;
-        if (type == LDR__SP_UNKNOWN && t->special[LDR__TOKEN_UNK] < 0) t->special[LDR__TOKEN_UNK] = id;
+        if (why) ldr__fail(r->err, LDR_VOCAB, (uint64_t)(f.bytes - s), "%s", why);
+        else if (!fairseq || id >= 3)
+            ldr__piece_typed(r, id + fairseq, "", text.bytes, text.size, score, (int)type);
         id++;
     }
-    if (fairseq) {
-        t->special[LDR__TOKEN_UNK] = 3;
-        p = r->status ? NULL : ldr__piece_put(t, id + 1, 6);
-        if (p) memcpy(p, "<mask>", 6);
-        t->types[id + 1] = LDR__SP_CONTROL;
-    }
-    if (!r->status && !ldr__pieces_index(t)) ldr__read_memory(r);
+    if (fairseq) ldr__piece_typed(r, id + 1, "", "<mask>", 6, 0, LDR__SP_CONTROL);
+    if (!r->err->status && !ldr__pieces_index(r->t)) ldr__read_memory(r);
 }
 
 /* What the cutters need: the range of scores, Unigram's pieces, those that are never cut. */
 static void ldr__sp_cutter(ldr__reading *r, uint64_t kind) {
     ldr_tokenizer *t = r->t;
-    int32_t id;
+    int32_t id, i, n;
+    uint32_t c, before = 0;
     int any = 0;
     t->sentencepiece = 1;
     t->cutter = kind == 1 ? &ldr__cutters[2] : &ldr__cutter_by_score;
     t->by_score = kind == 2;
-    for (id = 0; id < t->count && !r->status; id++) {
+    t->together = kind == 2 ? (unsigned char *)ldr__tokenizer_keep(t, 8192) : NULL;
+    if (kind == 2 && !t->together) ldr__read_memory(r);
+    for (id = 0; id < t->count && !r->err->status; id++) {
         int type = t->types[id], cuts = type == LDR__SP_NORMAL || type == LDR__SP_USER ||
                 (type == LDR__SP_UNUSED && kind != 1);
         if (type == LDR__SP_NORMAL) {
@@ -10035,12 +9669,12 @@ static void ldr__sp_cutter(ldr__reading *r, uint64_t kind) {
             if (!any || t->scores[id] > t->highest) t->highest = t->scores[id];
             any = 1;
         }
-        if (type == LDR__SP_USER &&
-                !ldr__trie_add(t, &t->frozen, ldr__piece_text(t, id), ldr__piece_bytes(t, id), id,
-                1)) ldr__read_memory(r);
-        if (cuts && kind == 1 &&
-                !ldr__trie_add(t, &t->pieces_trie, ldr__piece_text(t, id), ldr__piece_bytes(t, id), id,
-                1)) ldr__read_memory(r);
+        if (type == LDR__SP_USER) ldr__trie_piece(r, &t->frozen, id);
+        if (cuts && kind == 1) ldr__trie_piece(r, &t->pieces_trie, id);
+        for (i = 0; cuts && kind == 2 && i < (int32_t)t->pieces[id].bytes; i += n, before = c) {
+            c = ldr__utf8_at(ldr__piece_text(t, id) + i, &n);
+            if (i) ldr__meet(t, before, ldr__piece_text(t, id) + i);
+        }
     }
 }
 
@@ -10050,7 +9684,7 @@ static void ldr__read_sentencepiece(ldr__reading *r, const unsigned char *s, siz
     size_t at = 0, inner = 0;
     uint64_t kind = 1, offset = LDR_NO_OFFSET;
     int64_t bos = 1, eos = 2;
-    int32_t count = 0, shift = rules->fairseq ? 1 : 0;
+    int32_t count = 0, shift = rules->fairseq;
     memset(&spec, 0, sizeof spec);
     while (ldr__proto_next(s, n, &at, &f)) {
         if (f.number == 1 && f.bytes) count++;
@@ -10064,22 +9698,21 @@ static void ldr__read_sentencepiece(ldr__reading *r, const unsigned char *s, siz
             if (g.number == 41) bos = (int64_t)g.value;
             if (g.number == 42) eos = (int64_t)g.value;
             if (g.number == 24 && g.value)
-                r->status = ldr__fail(r->err, LDR_UNSUPPORTED, (uint64_t)(f.bytes - s),
+                ldr__fail(r->err, LDR_UNSUPPORTED, (uint64_t)(f.bytes - s),
                         "the model puts blanks behind words, which is not supported");
         }
     }
-    if (r->status) return;
     if (at < n || count < 3)
-        r->status = ldr__fail(r->err, LDR_FORMAT, at, "the SentencePiece model is cut off or damaged");
+        ldr__fail(r->err, LDR_FORMAT, at, "the SentencePiece model is cut off or damaged");
     else if (kind < 1 || kind > 4 || kind == 3)
-        r->status = ldr__fail(r->err, LDR_UNSUPPORTED, LDR_NO_OFFSET,
-                "the SentencePiece model is of type %s; UNIGRAM, BPE and CHAR are supported", kind <= 4 ? kinds[kind]
-                : "unknown");
-    if (!r->status) ldr__sp_pieces(r, s, n, count, rules->fairseq);
-    if (!r->status) ldr__sp_cutter(r, kind);
-    if (!r->status) ldr__sp_normalizer(r, spec.bytes ? &spec : NULL, offset);
-    if (r->status) return;
-    ldr__sp_decoders(r, r->t->normalizers[0].flags[0]);
+        ldr__fail(r->err, LDR_UNSUPPORTED, LDR_NO_OFFSET,
+                "the SentencePiece model is of type %s; UNIGRAM, BPE and CHAR are supported",
+                kind <= 4 ? kinds[kind] : "unknown");
+    if (!r->err->status) ldr__sp_pieces(r, s, n, count, rules->fairseq);
+    if (!r->err->status) ldr__sp_cutter(r, kind);
+    if (!r->err->status) ldr__sp_normalizer(r, spec.bytes ? &spec : NULL, offset);
+    if (r->err->status) return;
+    ldr__sp_decoders(r, r->t->parts[LDR__NORMALIZERS].steps[0].flags[0]);
     if (bos < 0 || bos >= count || r->t->types[bos + shift] != LDR__SP_CONTROL) bos = -1;
     if (eos < 0 || eos >= count || r->t->types[eos + shift] != LDR__SP_CONTROL) eos = -1;
     ldr__sp_template(r, rules, rules->fairseq, (int32_t)bos, (int32_t)eos);
@@ -10087,157 +9720,288 @@ static void ldr__read_sentencepiece(ldr__reading *r, const unsigned char *s, siz
 
 /* ---- vocab.json and merges.txt ----------------------------------------------------------- */
 
-/* How the old pairs of files are used, by the name of the tokenizer's class or what is in the vocabulary. */
-typedef struct ldr__pair_row { const char *class_name, *sign, *pattern, *cls, *sep; int nfc, lower, suffix,
-        prefix_space; } ldr__pair_row;
+/* How byte-level BPE is used where the file does not say, as a vocab.json does not: by the name of the tokenizer's
+   class, what is in the vocabulary, or (GGUF) one of the names in pre. The splitters are first, if there is one, and
+   pattern (NULL: GPT-2's); cls, sep: the tokens around texts; whole: words that are pieces are not cut. */
+typedef struct ldr__pair_row {
+    const char *class_name, *sign, *pre, *first, *pattern, *cls, *sep;
+    int nfc, lower, suffix, whole, bos;
+} ldr__pair_row;
 
-#define LDR__CLIP_PATTERN "<\\|startoftext\\|>|<\\|endoftext\\|>|'s|'t|'re|'ve|'m|'ll|'d|[\\p{L}]+|[\\p{N}]|[^\\s\\p{L}\\p{N}]+"
-#define LDR__QWEN_PATTERN "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
+#define LDR__CLIP_PATTERN \
+    "<\\|startoftext\\|>|<\\|endoftext\\|>|'s|'t|'re|'ve|'m|'ll|'d|[\\p{L}]+|[\\p{N}]|[^\\s\\p{L}\\p{N}]+"
+#define LDR__TIKTOKEN_PATTERN(digits) \
+    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|" digits "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|" \
+    "\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
+#define LDR__GPT4O_UPPER "[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]"
+#define LDR__GPT4O_LOWER "[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]"
+#define LDR__GPT4O_PATTERN \
+    "[^\\r\\n\\p{L}\\p{N}]?" LDR__GPT4O_UPPER "*" LDR__GPT4O_LOWER "+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|" \
+    "[^\\r\\n\\p{L}\\p{N}]?" LDR__GPT4O_UPPER "+" LDR__GPT4O_LOWER "*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|" \
+    "\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
 
 static const ldr__pair_row ldr__pair_rows[] = {
-    { "Qwen2Tokenizer", "<|im_start|>", LDR__QWEN_PATTERN, NULL, NULL, 1, 0, 0, 0 },
-    { "CLIPTokenizer", "<|startoftext|>", LDR__CLIP_PATTERN, "<|startoftext|>", "<|endoftext|>", 1, 1, 1, 0 },
-    { "RobertaTokenizer", "<mask>", NULL, "<s>", "</s>", 0, 0, 0, 0 },
-    { "GPT2Tokenizer", "", NULL, NULL, NULL, 0, 0, 0, 0 },
+    { "Qwen2Tokenizer", "<|im_start|>", " qwen2 deepseek-r1-qwen ", NULL, LDR__TIKTOKEN_PATTERN("\\p{N}"),
+            NULL, NULL, 1, 0, 0, 0, 0 },
+    { "CLIPTokenizer", "<|startoftext|>", "", NULL, LDR__CLIP_PATTERN, "<|startoftext|>", "<|endoftext|>",
+            1, 1, 1, 0, 0 },
+    { "RobertaTokenizer", "<mask>", " roberta-bpe ", NULL, NULL, "<s>", "</s>", 0, 0, 0, 0, 0 },
+    { "GPT2Tokenizer", "", " gpt-2 phi-2 mpt olmo jais ", NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0 },
+    { "", "", " llama-bpe llama3 llama-v3 falcon3 falcon-h1 pixtral midm-2.0 lfm2 ", NULL,
+            LDR__TIKTOKEN_PATTERN("\\p{N}{1,3}"), NULL, NULL, 0, 0, 0, 1, 1 },
+    { "", "", " starcoder refact command-r smollm codeshell exaone minerva-7b ", "\\p{N}", NULL, NULL, NULL,
+            0, 0, 0, 0, 0 },
+    { "", "", " gpt-4o llama4 ", NULL, LDR__GPT4O_PATTERN, NULL, NULL, 0, 0, 0, 0, 0 },
 };
 
 static void ldr__read_merge_lines(ldr__reading *r, const char *s, size_t n) {
-    size_t at = 0, next, length, lines = 0;
+    size_t at, next, length, lines = 0;
     uint32_t rank = 0;
-    int pass;
-    for (pass = 0; pass < 2 && !r->status; pass++) {
-        for (at = 0; at < n && !r->status; at += next) {
-            const char *line = s + at, *blank, *why;
-            length = ldr__vocab_line((const unsigned char *)line, n - at, &next);
-            if (!length || (at == 0 && length >= 8 && memcmp(line, "#version", 8) == 0)) continue;
-            if (pass == 0) {
-                lines++;
-                continue;
-            }
-            blank = (const char *)memchr(line, ' ', length);
-            why = !blank || memchr(blank + 1, ' ', length - (size_t)(blank + 1 - line)) ? "a line of the merges is not two pieces with a blank between them"
-                                                                                       : ldr__merge_add(r->t, line,
-                                                                                               (size_t)(blank - line),
-                                                                                               blank + 1, length - (size_t)(blank + 1 - line), rank++);
-            if (why) r->status = ldr__fail(r->err, LDR_VOCAB, at, "merges.txt: %s", why);
-        }
-        if (pass == 0 && !ldr__merges_begin(r->t, lines)) ldr__read_memory(r);
+    for (at = 0; at < n; at += next) lines += ldr__vocab_line((const unsigned char *)s + at, n - at, &next) > 0;
+    if (!ldr__merges_begin(r->t, lines)) ldr__read_memory(r);
+    for (at = 0; at < n && !r->err->status; at += next) {
+        const char *why;
+        length = ldr__vocab_line((const unsigned char *)s + at, n - at, &next);
+        if (!length || (at == 0 && length >= 8 && memcmp(s, "#version", 8) == 0)) continue;
+        why = ldr__merge_text(r->t, s + at, length, rank++);
+        if (why) ldr__fail(r->err, LDR_VOCAB, at, "merges.txt: %s", why);
     }
 }
 
-/* vocab.json, read, and the text of merges.txt: byte-level BPE in the form of GPT-2, RoBERTa, CLIP or Qwen. */
-static void ldr__read_vocab_merges(ldr__reading *r, const char *merges, size_t size, const ldr__rules *rules) {
+/* The parts around a byte-level BPE. prefix: a blank in front of the first word. */
+static void ldr__pair_parts(ldr__reading *r, const ldr__pair_row *row, int prefix) {
     ldr_tokenizer *t = r->t;
-    const ldr__pair_row *row = ldr__pair_rows;
     ldr__step *p;
-    int32_t cls = -1, sep = -1, form;
-    while (*row->sign &&
-            !(rules->class_name[0] ? strncmp(rules->class_name, row->class_name, strlen(row->class_name)) == 0
-            : ldr__piece_find(t, row->sign, strlen(row->sign)) >= 0)) row++;
+    int32_t cls = -1, sep = -1;
     t->cutter = &ldr__cutters[1];
-    ldr__set_prefix(t, ldr__string_of(""));
-    t->suffix = ldr__string_of(row->suffix ? "</w>" : "");
-    t->added = (ldr__added *)ldr__tokenizer_keep(t, ((size_t)t->room_hint + 8) * sizeof *t->added);
-    if (!t->added) ldr__read_memory(r);
-    if (!r->status) ldr__read_merge_lines(r, merges, size);
-    for (form = 0; form < (row->nfc ? 2 : 0) && !r->status; form++) {
-        p = ldr__more_part(r, t->normalizers, &t->normalizer_count);
-        p->normalizer = &ldr__normalizers[form && row->lower ? 5 : 3];
-        p->flags[1] = 1;
-        if (!row->lower) break;
-    }
-    p = ldr__more_part(r, t->splitters, &t->splitter_count);
-    p->splitter = row->pattern ? &ldr__splitter_find : &ldr__splitters[4];
-    ldr__split_gpt2(r, p, ldr__choose(LDR_AUTO, rules->prefix_space, 0), 1,
-            row->pattern ? row->pattern : ldr__gpt2_pattern);
+    t->unk = -1;                                        /* bytes are never unknown                 */
+    t->ignore_merges = row->whole;
+    if (row->nfc) ldr__part_named(r, LDR__NORMALIZERS, "NFC", -1);
+    if (row->lower) ldr__part_named(r, LDR__NORMALIZERS, "Lowercase", -1);
+    if (row->first)
+        ldr__read_regex(r, ldr__part_add(r, LDR__SPLITTERS, &ldr__splitter_regex, -1), ldr__string_of(row->first),
+                LDR_NO_OFFSET);
+    if (row->pattern) {
+        p = ldr__part_add(r, LDR__SPLITTERS, &ldr__splitter_regex, -1);
+        ldr__read_regex(r, p, ldr__string_of(row->pattern), LDR_NO_OFFSET);
+        ldr__part_add(r, LDR__SPLITTERS, &ldr__splitter_to_bytes, -1);
+    } else p = ldr__part_named(r, LDR__SPLITTERS, "ByteLevel", -1);
+    p->flags[0] = prefix;
     if (row->suffix) {
         p->behaviour = LDR__REMOVED;
         p->invert = 1;
     }
-    p = ldr__more_part(r, t->decoders, &t->decoder_count);
-    p->decoder = &ldr__decoders[1];
-    ldr__template_plain(r);
+    ldr__part_named(r, LDR__DECODERS, "ByteLevel", -1);
     if (row->cls) {
-        cls = ldr__piece_find(t, row->cls, strlen(row->cls));
-        sep = ldr__piece_find(t, row->sep, strlen(row->sep));
-    }
-    if (cls >= 0 && sep >= 0) ldr__template_pair(r, cls, sep, 1, 0);
+        cls = ldr__added_special(r, row->cls, 0);
+        sep = ldr__added_special(r, row->sep, 0);
+    } else ldr__added_special(r, "<|endoftext|>", 0);
+    if (cls >= 0 && sep >= 0) ldr__templates(r, "cAs", "cAssBs", cls, sep);
+    else ldr__templates(r, "A", "A1B", -1, -1);
     t->trim = cls >= 0 && !row->suffix;
-    t->trim_prefix = p->flags[0];
-    if (!r->status && row->cls) ldr__added_special(r, row->cls, LDR__TOKEN_CLS);
-    if (!r->status && row->sep) ldr__added_special(r, row->sep, LDR__TOKEN_SEP);
-    if (!r->status && strcmp(row->sign, "<mask>") == 0) {
-        ldr__added_special(r, "<pad>", LDR__TOKEN_PAD);
-        ldr__added_special(r, "<unk>", LDR__TOKEN_UNK);
-        ldr__added_special(r, "<mask>", LDR__TOKEN_MASK);
-        if (t->special[LDR__TOKEN_MASK] >= 0 && !r->status) t->added[t->added_count - 1].lstrip = 1;
+    t->trim_prefix = prefix;
+    if (strcmp(row->sign, "<mask>") != 0) return;
+    ldr__added_special(r, "<pad>", 0);
+    ldr__added_special(r, "<unk>", 0);
+    ldr__added_special(r, "<mask>", 1);
+}
+
+/* vocab.json, read, and the text of merges.txt: byte-level BPE in the form of GPT-2, RoBERTa, CLIP or Qwen. */
+static void ldr__read_vocab_merges(ldr__reading *r, const char *merges, size_t size, const ldr__rules *rules) {
+    const ldr__pair_row *row = ldr__pair_rows;
+    while (*row->sign &&
+            !(rules->class_name[0] ? strncmp(rules->class_name, row->class_name, strlen(row->class_name)) == 0
+            : ldr__piece_find(r->t, row->sign, strlen(row->sign)) >= 0)) row++;
+    ldr__set_prefix(r->t, ldr__string_of(""));
+    r->t->suffix = ldr__string_of(row->suffix ? "</w>" : "");
+    ldr__added_room(r, 8);
+    if (!r->err->status) ldr__read_merge_lines(r, merges, size);
+    ldr__pair_parts(r, row, ldr__choose(LDR_AUTO, rules->prefix_space, 0));
+}
+
+/* ---- tokenizers in GGUF files ------------------------------------------------------------- */
+
+/* A list of the metadata: how many values, where they begin and their type by GGUF's numbers; 0: there is none. */
+static uint64_t ldr__gguf_list(const ldr_weights *w, const char *key, ldr__cursor *c, uint32_t *type) {
+    size_t i;
+    memset(c, 0, sizeof *c);
+    c->p = w->files[0].data;
+    c->size = w->files[0].size;
+    for (i = 0; i < w->meta_count; i++) {
+        c->at = (size_t)w->metas[i].at;
+        if (strcmp(w->metas[i].key, key) != 0 || ldr__load_u32(c->p + c->at - 4) != 9) continue;
+        *type = (uint32_t)ldr__take_number(c, 4);
+        return ldr__take_number(c, 8);
     }
-    if (!r->status && !row->cls) ldr__added_special(r, "<|endoftext|>", LDR__TOKEN_EOS);
-    t->special[LDR__TOKEN_UNK] = -1;                    /* bytes are never unknown                 */
+    return 0;
+}
+
+/* The pieces. BERT's are turned back: what begins a word has U+2581 in front there, and what goes on nothing. */
+static void ldr__gguf_pieces(ldr__reading *r, const ldr_weights *w, int bert) {
+    ldr__cursor tokens, scores, types;
+    uint32_t of[3] = { 0, 0, 0 };
+    uint64_t n = ldr__gguf_list(w, "tokenizer.ggml.tokens", &tokens, &of[0]), i,
+            ns = ldr__gguf_list(w, "tokenizer.ggml.scores", &scores, &of[1]),
+            nt = ldr__gguf_list(w, "tokenizer.ggml.token_type", &types, &of[2]);
+    if (!n || n > 1 << 28 || of[0] != 8 || (ns && (ns != n || of[1] != 6)) ||
+            (nt && (nt != n || of[2] < 4 || of[2] > 5)))
+        ldr__fail(r->err, LDR_VOCAB, tokens.at, "GGUF: %U tokens with %U scores and %U types (tokenizer.ggml.tokens, "
+                "scores, token_type) are no vocabulary", n, ns, nt);
+    else if (!ldr__pieces_begin(r->t, (int32_t)n, 1, 1, (size_t)(8 * n))) ldr__read_memory(r);
+    for (i = 0; i < n && !r->err->status; i++) {
+        uint64_t size = ldr__take_number(&tokens, 8), at = tokens.at;
+        const unsigned char *s = ldr__take(&tokens, size);
+        int type = nt ? (int)ldr__take_number(&types, 4) : LDR__SP_NORMAL, plain, start;
+        float score = ns ? ldr__float_from_bits((uint32_t)ldr__take_number(&scores, 4)) : 0;
+        if (!s || ldr__utf8_bad(s, (size_t)size, 1) < size || type < LDR__SP_NORMAL || type > LDR__SP_BYTE ||
+                !(score - score == 0)) {
+            ldr__fail(r->err, LDR_VOCAB, at, "GGUF: token %U is no text, or its type or score is none", i);
+            return;
+        }
+        plain = !bert || (size > 1 && s[0] == '[' && s[size - 1] == ']');
+        start = !plain && size >= 3 && memcmp(s, "\xe2\x96\x81", 3) == 0 ? 3 : 0;
+        ldr__piece_typed(r, (int32_t)i, plain || start ? "" : "##", s + start, (size_t)size - (size_t)start, score,
+                type);
+    }
+    if (!r->err->status && !ldr__pieces_index(r->t)) ldr__read_memory(r);
+}
+
+static void ldr__gguf_merges(ldr__reading *r, const ldr_weights *w) {
+    ldr__cursor c;
+    uint32_t of = 0, rank;
+    uint64_t n = ldr__gguf_list(w, "tokenizer.ggml.merges", &c, &of), size;
+    ldr__set_prefix(r->t, ldr__string_of(""));
+    r->t->suffix = ldr__string_of("");
+    if (of != 8 || n > 1 << 28) ldr__fail(r->err, LDR_VOCAB, LDR_NO_OFFSET, "GGUF: no list tokenizer.ggml.merges");
+    else if (!ldr__merges_begin(r->t, (size_t)n)) ldr__read_memory(r);
+    for (rank = 0; rank < n && !r->err->status; rank++) {
+        const char *s, *why = "a merge is cut off";
+        size = ldr__take_number(&c, 8);
+        s = (const char *)ldr__take(&c, size);
+        if (s) why = ldr__merge_text(r->t, s, (size_t)size, rank);
+        if (why) ldr__fail(r->err, LDR_VOCAB, c.at, "GGUF: tokenizer.ggml.merges: %s", why);
+    }
+}
+
+/* The normaliser of a SentencePiece model (Unigram or not), whose map of characters is a list of bytes. */
+static void ldr__gguf_sentencepiece(ldr__reading *r, const ldr_weights *w, int unigram) {
+    ldr__step *p = ldr__part_add(r, LDR__NORMALIZERS, &ldr__normalizer_sentencepiece, -1);
+    ldr__cursor c;
+    uint32_t of = 0;
+    uint64_t n = ldr__gguf_list(w, "tokenizer.ggml.precompiled_charsmap", &c, &of);
+    r->t->byte_fallback = 1;
+    p->flags[0] = ldr__gguf_whole(w, "tokenizer.ggml.add_space_prefix", 1) != 0;
+    p->flags[1] = ldr__gguf_whole(w, "tokenizer.ggml.remove_extra_whitespaces", (uint64_t)unigram) != 0;
+    if (n && of <= 1 && n <= c.size - c.at) ldr__sp_map(r, p, c.p + c.at, (size_t)n, c.at);
+    ldr__sp_decoders(r, p->flags[0]);
+}
+
+/* The tokens around texts, and those that texts may hold: control tokens, and where no cutter sees them others. */
+static void ldr__gguf_specials(ldr__reading *r, const ldr_weights *w, const ldr__rules *rules, int plain, int bytes) {
+    ldr_tokenizer *t = r->t;
+    uint64_t bos = ldr__gguf_whole(w, "tokenizer.ggml.bos_token_id", UINT64_MAX),
+            eos = ldr__gguf_whole(w, "tokenizer.ggml.eos_token_id", UINT64_MAX);
+    int32_t id, n = t->count;
+    if (plain && rules->bos == LDR_OFF && rules->eos == LDR_OFF) ldr__templates(r, "A", "A1B", -1, -1);
+    else if (plain)
+        ldr__sp_template(r, rules, 0, bos < (uint64_t)n ? (int32_t)bos : -1, eos < (uint64_t)n ? (int32_t)eos : -1);
+    for (id = 0; id < n && !r->err->status; id++) {
+        int type = t->types[id];
+        if (type != LDR__SP_CONTROL && type != (bytes ? LDR__SP_USER : LDR__SP_UNKNOWN)) continue;
+        ldr__added_special(r, ldr__piece_text(t, id), 0);
+        if (type == LDR__SP_USER) t->added[t->added_count - 1].special = 0;
+    }
+}
+
+static void ldr__read_gguf(ldr__reading *r, const ldr_weights *w) {
+    const char *model = ldr_weights_meta(w, "tokenizer.ggml.model"), *pre = ldr_weights_meta(w, "tokenizer.ggml.pre");
+    int bytes = model && strcmp(model, "gpt2") == 0, bert = model && strcmp(model, "bert") == 0,
+            unigram = model && strcmp(model, "t5") == 0, llama = model && strcmp(model, "llama") == 0;
+    const ldr__pair_row *row = NULL;
+    ldr__rules rules;
+    char name[64];
+    size_t i;
+    int32_t id, more = 8;
+    ldr__format(name, sizeof name, " %s ", pre ? pre : "");
+    for (i = 0; bytes && i < sizeof ldr__pair_rows / sizeof *ldr__pair_rows; i++)
+        if (pre && strstr(ldr__pair_rows[i].pre, name)) row = &ldr__pair_rows[i];
+    if (!model) ldr__fail(r->err, LDR_MISSING, LDR_NO_OFFSET, "the GGUF file has no tokenizer (tokenizer.ggml.model)");
+    else if (!bytes && !bert && !unigram && !llama)
+        ldr__fail(r->err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "GGUF: tokenizer.ggml.model is \"%s\", and gpt2, llama, bert "
+                "and t5 are known", model);
+    else if (bytes && !row)
+        ldr__fail(r->err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "GGUF: tokenizer.ggml.pre is \"%s\", a way to split texts "
+                "that is not known", pre ? pre : "");
+    else ldr__gguf_pieces(r, w, bert);
+    if (r->err->status) return;
+    for (id = 0; id < r->t->count; id++) more += r->t->types[id] != LDR__SP_NORMAL && r->t->types[id] != LDR__SP_BYTE;
+    ldr__added_room(r, more);
+    if (bert && !r->err->status) ldr__parts_bert(r);
+    if (bytes) ldr__gguf_merges(r, w);
+    if (bytes) ldr__pair_parts(r, row, ldr__gguf_whole(w, "tokenizer.ggml.add_space_prefix", 0) != 0);
+    if (llama || unigram) ldr__sp_cutter(r, unigram ? 1 : 2);
+    if (llama || unigram) ldr__gguf_sentencepiece(r, w, unigram);
+    memset(&rules, 0, sizeof rules);
+    rules.bos = ldr__gguf_whole(w, "tokenizer.ggml.add_bos_token", llama || (row && row->bos)) ? LDR_ON : LDR_OFF;
+    rules.eos = ldr__gguf_whole(w, "tokenizer.ggml.add_eos_token", (uint64_t)unigram) ? LDR_ON : LDR_OFF;
+    if (!r->err->status) ldr__gguf_specials(r, w, &rules, !bert && !(row && row->cls), bytes);
 }
 
 /* ---- files beside the vocabulary --------------------------------------------------------- */
 
-/* added_tokens.json, special_tokens_map.json and tokenizer_config.json, where they are. */
 enum { LDR__BESIDE_CONFIG, LDR__BESIDE_ADDED, LDR__BESIDE_MAP, LDR__BESIDE_MERGES, LDR__BESIDES };
+static const char *const ldr__beside_names[] = {
+    "tokenizer_config.json", "added_tokens.json", "special_tokens_map.json", "merges.txt" };
 
-/* One added token as a text or as an object; `special` where the object does not say. */
-static void ldr__read_beside(ldr__reading *r, int32_t node, int64_t id, int special) {
-    ldr__added a;
-    int32_t content = ldr__json_is(r->j, node, LDR_JSON_STRING) ? node : ldr__json_there(r->j, node, "content");
-    int object = node != content, done;
-    if (!ldr__json_is(r->j, content, LDR_JSON_STRING) || r->status) return;
-    memset(&a, 0, sizeof a);
-    a.text = ldr__read_string(r, content);
-    a.id = (int32_t)id;
-    a.special = (unsigned char)ldr__read_flag(r, object ? node : -1, "special", special);
-    a.lstrip = (unsigned char)ldr__read_flag(r, object ? node : -1, "lstrip", 0);
-    a.rstrip = (unsigned char)ldr__read_flag(r, object ? node : -1, "rstrip", 0);
-    a.single_word = (unsigned char)ldr__read_flag(r, object ? node : -1, "single_word", 0);
-    a.normalized = (unsigned char)ldr__read_flag(r, object ? node : -1, "normalized", !a.special);
-    if (r->status || !a.text.bytes) return;
-    if ((r->known_stay || !object) && ldr__trie_find(&r->t->names, a.text.text, (size_t)a.text.bytes) >= 0) return;
-    done = ldr__added_put(r->t, &a);
-    if (!done) ldr__read_memory(r);
-    else if (done < 0)
-        ldr__read_fail(r, LDR_VOCAB, content, "the id of an added token belongs to another piece or leaves a gap");
+/* The first member of the object of tokens and ids of such a file, or -1. */
+static int32_t ldr__beside_list(const ldr__reading *r, int which) {
+    int32_t list = which == LDR__BESIDE_CONFIG ? ldr__json_there(r->j, 0, "added_tokens_decoder") : 0;
+    if (which == LDR__BESIDE_MAP || !ldr__json_is(r->j, list, LDR_JSON_OBJECT)) return -1;
+    return ldr_json_node_at(r->j, list)->first;
+}
+
+/* The id of a member of it: of a text, or the key itself; -1: none. */
+static int64_t ldr__beside_id(const ldr__reading *r, int which, int32_t key) {
+    char digits[11];
+    int64_t id = 0;
+    int32_t i, n = (int32_t)ldr_json_string(digits, sizeof digits, r->j, key);
+    if (which == LDR__BESIDE_ADDED)
+        return ldr__json_integer(r->j, ldr__json_next(r->j, key), &id) && id <= 1 << 28 ? id : -1;
+    for (i = 0; i < n && id >= 0; i++) id = n < 10 && ldr__digit(digits[i]) ? id * 10 + (digits[i] - '0') : -1;
+    return n ? id : -1;
+}
+
+/* How many tokens a file beside the vocabulary may add, and the highest id it gives. */
+static void ldr__besides_count(ldr__reading *r, int which) {
+    int32_t more = ldr__json_there(r->j, 0, "additional_special_tokens"), k;
+    if (which == LDR__BESIDE_MAP)
+        r->t->room_hint += 8 + (ldr__json_is(r->j, more, LDR_JSON_ARRAY) ? ldr_json_node_at(r->j, more)->count : 0);
+    for (k = ldr__beside_list(r, which); k >= 0; k = ldr__json_next(r->j, ldr__json_next(r->j, k))) {
+        int64_t id = ldr__beside_id(r, which, k);
+        r->t->room_hint++;
+        if (id > r->t->top_id && id < 1 << 28) r->t->top_id = (int32_t)id;
+    }
 }
 
 /* All added tokens of a file beside the vocabulary. */
 static void ldr__read_besides(ldr__reading *r, int which) {
     static const char *const names[] = { "bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token",
             "mask_token" };
-    int32_t list = which == LDR__BESIDE_CONFIG ? ldr__json_there(r->j, 0, "added_tokens_decoder") : 0, k, value, n;
-    int64_t id;
+    int32_t k, value;
     size_t i;
-    if (which != LDR__BESIDE_MAP) {
-        if (!ldr__json_is(r->j, list, LDR_JSON_OBJECT)) return;
-        for (k = ldr_json_node_at(r->j, list)->first; k >= 0 && !r->status; k = ldr_json_node_at(r->j, value)->next) {
-            char digits[16];
-            value = ldr_json_node_at(r->j, k)->next;
-            if (which == LDR__BESIDE_ADDED) {            /* content: id                             */
-                if (!ldr__json_integer(r->j, value, &id) || id > 1 << 28)
-                    ldr__read_fail(r, LDR_VOCAB, value, "the id of an added token is no number of a token");
-                else ldr__read_beside(r, k, id, 0);
-                continue;
-            }
-            n = (int32_t)ldr_json_string(digits, sizeof digits, r->j, k);
-            for (id = 0, i = 0; n > 0 && n < 10 && digits[i]; i++) id = digits[i] >= '0' && digits[i] <= '9' &&
-                    id >= 0 ? id * 10 + (digits[i] - '0') : -1;
-            if (n < 1 || n > 9 || id < 0)
-                ldr__read_fail(r, LDR_VOCAB, k, "the id of an added token is no number of a token");
-            else ldr__read_beside(r, value, id, 0);
-        }
-        return;
+    for (k = ldr__beside_list(r, which); k >= 0 && !r->err->status; k = ldr__json_next(r->j, value)) {
+        int64_t id = ldr__beside_id(r, which, k);
+        value = ldr__json_next(r->j, k);
+        if (id < 0)
+            ldr__read_fail(r, LDR_VOCAB, which == LDR__BESIDE_ADDED ? value : k,
+                    "the id of an added token is no number of a token");
+        else ldr__read_added(r, which == LDR__BESIDE_ADDED ? k : value, id, 0, 1);
     }
-    for (i = 0; i < sizeof names / sizeof *names; i++) {
-        int32_t token = ldr__json_there(r->j, 0, names[i]);
-        if (token >= 0) ldr__read_beside(r, token, -1, 1);
-    }
-    list = ldr__json_there(r->j, 0, "additional_special_tokens");
-    if (ldr__json_is(r->j, list, LDR_JSON_ARRAY))
-        for (k = ldr_json_node_at(r->j, list)->first; k >= 0 && !r->status; k = ldr_json_node_at(r->j, k)->next)
-            ldr__read_beside(r, k, -1, 1);
+    if (which != LDR__BESIDE_MAP) return;
+    for (i = 0; i < sizeof names / sizeof *names; i++)
+        ldr__read_added(r, ldr__json_there(r->j, 0, names[i]), -1, 1, 1);
+    k = ldr__json_first(r->j, ldr__json_there(r->j, 0, "additional_special_tokens"));
+    for (; k >= 0; k = ldr__json_next(r->j, k)) ldr__read_added(r, k, -1, 1, 1);
 }
 
 /* ---- loading ------------------------------------------------------------------------- */
@@ -10291,49 +10055,38 @@ static ldr_status ldr__rules_read(ldr__rules *r, const ldr_json *j, ldr_error *e
     return status;
 }
 
-/* How many tokens a file beside the vocabulary may add, and the highest id it gives. */
-static void ldr__besides_count(ldr__reading *r, int which) {
-    int32_t list = which == LDR__BESIDE_CONFIG ? ldr__json_there(r->j, 0, "added_tokens_decoder")
-            : which == LDR__BESIDE_ADDED ? 0 : ldr__json_there(r->j, 0, "additional_special_tokens"), k;
-    const ldr_json_node *n = ldr_json_node_at(r->j, list);
-    if (which == LDR__BESIDE_MAP) r->t->room_hint += 8;
-    if (!n || (n->type != LDR_JSON_OBJECT && n->type != LDR_JSON_ARRAY)) return;
-    r->t->room_hint += n->count;
-    for (k = n->type == LDR_JSON_OBJECT ? n->first : -1; k >= 0; k = ldr_json_node_at(r->j,
-            ldr_json_node_at(r->j, k)->next)->next) {
-        double id = which == LDR__BESIDE_ADDED ? ldr_json_number(r->j, ldr_json_node_at(r->j, k)->next, -1)
-                : ldr__parse_double(r->j->text + ldr_json_node_at(r->j, k)->begin,
-                ldr_json_node_at(r->j, k)->end - ldr_json_node_at(r->j, k)->begin);
-        if (id > r->t->top_id && id < 1 << 28) r->t->top_id = (int32_t)id;
-    }
-}
-
 /* The main file, whatever it is: its content decides. */
 static void ldr__read_main(ldr__reading *r, const ldr__files *f, ldr_json **j) {
     const unsigned char *s = f->data;
     size_t n = f->size;
-    if (ldr__looks_like_json(s, n)) {
-        *j = ldr_json_parse((const char *)s, n, &r->t->alloc, r->err);
-        r->j = *j;
-        if (!*j) r->status = r->err->status;
-        else if (ldr_json_get(*j, 0, "model") >= 0 && !ldr__json_is(*j, ldr_json_get(*j, 0, "model"), LDR_JSON_NUMBER))
-            ldr__read_tokenizer(r);
-        else if (!f->beside[LDR__BESIDE_MERGES])
-            r->status = ldr__fail(r->err, LDR_MISSING, 0,
-                    "the tokenizer file has no \"model\" table; is it a tokenizer.json? (A vocab.json needs the merges.txt beside it)");
-        else {
-            r->whole = 1;
-            ldr__read_vocab(r, 0, r->t->room_hint + 8);
-            if (!r->status)
-                ldr__read_vocab_merges(r, (const char *)f->beside[LDR__BESIDE_MERGES],
-                        f->beside_size[LDR__BESIDE_MERGES], &f->rules);
-        }
+    int32_t model;
+    if (ldr__gguf_is(s, n)) {
+        ldr_weights *w = ldr_weights_open_memory(s, n, &r->t->alloc, r->err);
+        if (w) ldr__read_gguf(r, w);
+        ldr_weights_close(w);
         return;
     }
-    r->t->added = (ldr__added *)ldr__tokenizer_keep(r->t, ((size_t)r->t->room_hint + 8) * sizeof *r->t->added);
-    if (!r->t->added) ldr__read_memory(r);
-    else if (ldr__looks_like_sentencepiece(s, n)) ldr__read_sentencepiece(r, s, n, &f->rules);
-    else ldr__read_lines(r, s, n);
+    if (!ldr__looks_like_json(s, n)) {
+        ldr__added_room(r, 8);
+        if (r->err->status) return;
+        if (ldr__looks_like_sentencepiece(s, n)) ldr__read_sentencepiece(r, s, n, &f->rules);
+        else ldr__read_lines(r, s, n);
+        return;
+    }
+    r->j = *j = ldr_json_parse((const char *)s, n, &r->t->alloc, r->err);
+    if (!*j) return;
+    model = ldr_json_get(*j, 0, "model");
+    if (model >= 0 && !ldr__json_is(*j, model, LDR_JSON_NUMBER)) ldr__read_tokenizer(r);
+    else if (!f->beside[LDR__BESIDE_MERGES])
+        ldr__fail(r->err, LDR_MISSING, 0, "the tokenizer file has no \"model\" table; is it a tokenizer.json? "
+                "(A vocab.json needs the merges.txt beside it)");
+    else {
+        r->whole = 1;
+        ldr__read_vocab(r, 0, r->t->room_hint + 8);
+        if (!r->err->status)
+            ldr__read_vocab_merges(r, (const char *)f->beside[LDR__BESIDE_MERGES], f->beside_size[LDR__BESIDE_MERGES],
+                    &f->rules);
+    }
 }
 
 static void ldr__beside_failed(ldr_error *err, const char *name) {
@@ -10343,45 +10096,38 @@ static void ldr__beside_failed(ldr_error *err, const char *name) {
 }
 
 static ldr_tokenizer *ldr__tokenizer_build(ldr__files *f, const ldr_tokenizer_desc *desc, ldr_error *err) {
-    static const char *const names[] = { "tokenizer_config.json", "added_tokens.json", "special_tokens_map.json" };
+    static const int order[] = { LDR__BESIDE_MAP, LDR__BESIDE_CONFIG, LDR__BESIDE_ADDED };
     ldr__reading r;
     ldr_json *main_json = NULL, *beside[LDR__BESIDES];
     int k;
     memset(&r, 0, sizeof r);
     memset(beside, 0, sizeof beside);
-    if (f->size == 0) {
-        ldr__fail(err, LDR_VOCAB, 0, "the vocabulary is empty");
-        return NULL;
-    }
-    if (f->size > LDR__VOCAB_BYTES) {
+    r.err = err;
+    if (f->size == 0) ldr__fail(err, LDR_VOCAB, 0, "the vocabulary is empty");
+    else if (f->size > LDR__VOCAB_BYTES && !ldr__gguf_is(f->data, f->size))
         ldr__fail(err, LDR_LIMIT, LDR_NO_OFFSET, "the vocabulary is %U bytes long, and at most %U are read",
                 (uint64_t)f->size, (uint64_t)LDR__VOCAB_BYTES);
-        return NULL;
-    }
-    r.err = err;
-    r.t = ldr__tokenizer_new(&desc->alloc, err);
+    else r.t = ldr__tokenizer_new(&desc->alloc, err);
     if (!r.t) return NULL;
-    for (k = 0; k < LDR__BESIDE_MERGES && !r.status; k++) {
+    for (k = 0; k < LDR__BESIDE_MERGES && !err->status; k++) {
         if (!f->beside[k]) continue;
         r.j = beside[k] = ldr_json_parse((const char *)f->beside[k], f->beside_size[k], &desc->alloc, err);
-        if (!beside[k]) r.status = err->status;
-        if (!r.status && k == LDR__BESIDE_CONFIG) r.status = ldr__rules_read(&f->rules, beside[k], err);
-        if (!r.status) ldr__besides_count(&r, k);
-        if (r.status) ldr__beside_failed(err, names[k]);
+        if (r.j && k == LDR__BESIDE_CONFIG) ldr__rules_read(&f->rules, r.j, err);
+        if (r.j) ldr__besides_count(&r, k);
+        if (err->status) ldr__beside_failed(err, ldr__beside_names[k]);
     }
-    if (!r.status) ldr__read_main(&r, f, &main_json);
-    for (k = LDR__BESIDE_MERGES - 1; k >= 0 && !r.status; k--) {
-        static const int order[] = { LDR__BESIDE_MAP, LDR__BESIDE_CONFIG, LDR__BESIDE_ADDED };
+    if (!err->status) ldr__read_main(&r, f, &main_json);
+    for (k = LDR__BESIDE_MERGES - 1; k >= 0 && !err->status; k--) {
         r.j = beside[order[k]];
         r.known_stay = main_json && !r.whole;
         if (r.j) ldr__read_besides(&r, order[k]);
-        if (r.status) ldr__beside_failed(err, names[order[k]]);
+        if (err->status) ldr__beside_failed(err, ldr__beside_names[order[k]]);
     }
-    if (!r.status) ldr__rules_apply(r.t, desc, &f->rules);
-    if (!r.status) r.status = ldr__added_finish(r.t, err);
+    ldr__rules_apply(r.t, desc, &f->rules);
+    if (!err->status) ldr__added_finish(r.t, err);
     ldr_json_free(main_json);
     for (k = 0; k < LDR__BESIDES; k++) ldr_json_free(beside[k]);
-    if (!r.status) return r.t;
+    if (!err->status) return r.t;
     ldr_tokenizer_free(r.t);
     return NULL;
 }
@@ -10404,21 +10150,17 @@ LDR__DEF ldr_tokenizer *ldr_tokenizer_load_memory(const void *data, size_t size,
     ldr_tokenizer_desc d;
     ldr__files f;
     ldr_error local;
-    ldr_tokenizer *t;
-    if (ldr__tokenizer_desc_check(&d, desc, err)) return NULL;
-    if (!data && size) {
-        ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "data is NULL");
-        return NULL;
-    }
     memset(&f, 0, sizeof f);
     memset(&local, 0, sizeof local);
+    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    if (ldr__tokenizer_desc_check(&d, desc, err)) return NULL;
+    if (!data && size) ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "data is NULL");
+    if (!data && size) return NULL;
     f.data = (const unsigned char *)data;
     f.size = size;
     f.beside[LDR__BESIDE_MERGES] = (const unsigned char *)d.merges;
     f.beside_size[LDR__BESIDE_MERGES] = d.merges_size;
-    t = ldr__tokenizer_build(&f, &d, &local);
-    if (!t && err && err->status == LDR_OK) *err = local;
-    return t;
+    return ldr__tokenizer_build(&f, &d, err);
 }
 
 #ifndef LADDER_NO_STDIO
@@ -10445,8 +10187,6 @@ static int ldr__tokenizer_main(char *path, const char *dir) {
 
 /* Opens what is there, dir's main file or the file itself, and reads it. */
 static ldr_tokenizer *ldr__tokenizer_open(char *path, const char *dir, const ldr_tokenizer_desc *desc, ldr_error *err) {
-    static const char *const names[] = { "tokenizer_config.json", "added_tokens.json", "special_tokens_map.json",
-            "merges.txt" };
     ldr__source source, beside[LDR__BESIDES];
     ldr__files f;
     ldr_tokenizer *t = NULL;
@@ -10457,7 +10197,8 @@ static ldr_tokenizer *ldr__tokenizer_open(char *path, const char *dir, const ldr
     memcpy(folder, dir, n + 1);
     if (directory && !ldr__tokenizer_main(path, dir)) {
         ldr__fail(err, LDR_MISSING, LDR_NO_OFFSET,
-                "no tokenizer is there: none of tokenizer.json, vocab.json with merges.txt, tokenizer.model, spiece.model, sentencepiece.bpe.model and vocab.txt");
+                "no tokenizer is there: none of tokenizer.json, vocab.json with merges.txt, tokenizer.model, "
+                "spiece.model, sentencepiece.bpe.model and vocab.txt");
         return NULL;
     }
     if (!directory) {
@@ -10472,7 +10213,8 @@ static ldr_tokenizer *ldr__tokenizer_open(char *path, const char *dir, const ldr
     f.rules.fairseq = strlen(path) >= 23 && strcmp(path + strlen(path) - 23, "sentencepiece.bpe.model") == 0;
     for (k = 0; k < LDR__BESIDES; k++, opened = k) {
         memset(&beside[k], 0, sizeof beside[k]);
-        if ((!directory && k != LDR__BESIDE_MERGES) || !ldr__tokenizer_has(other, folder, names[k])) continue;
+        if (!directory && k != LDR__BESIDE_MERGES) continue;
+        if (!ldr__tokenizer_has(other, folder, ldr__beside_names[k])) continue;
         if (ldr__source_open(&beside[k], other, &desc->alloc, err)) break;
         f.beside[k] = beside[k].data;
         f.beside_size[k] = beside[k].size;
@@ -10489,18 +10231,16 @@ LDR__DEF ldr_tokenizer *ldr_tokenizer_load(const char *dir, const ldr_tokenizer_
     ldr_tokenizer *t;
     char path[LADDER_MAX_PATH];
     memset(&local, 0, sizeof local);
+    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
     if (ldr__tokenizer_desc_check(&d, desc, err)) return NULL;
     if (!dir || !*dir || strlen(dir) > LADDER_MAX_PATH - 32) {
-        ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, dir &&
-                *dir ? "the path of the tokenizer is too long" : "no path of a tokenizer was given");
+        ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, dir && *dir ? "the path of the tokenizer is too long"
+                : "no path of a tokenizer was given");
         return NULL;
     }
     memcpy(path, dir, strlen(dir) + 1);
-    t = ldr__tokenizer_open(path, dir, &d, &local);
-    if (!t) {
-        ldr__fail_in_file(&local, path);
-        if (err && err->status == LDR_OK) *err = local;
-    }
+    t = ldr__tokenizer_open(path, dir, &d, err);
+    if (!t) ldr__fail_in_file(err, path);
     return t;
 }
 #endif /* LADDER_NO_STDIO */
@@ -12992,6 +12732,39 @@ LDR__DEF void ldr_model_free(ldr_model *m) {
     ldr__free(&a, m, sizeof *m);
 }
 
+/* The vocabulary of a directory, in memory, or (both NULL) of the GGUF file that holds the weights. None is no error: such
+   a model still takes token ids. An unusable one is. */
+static ldr_status ldr__model_vocabulary(ldr_model *m, const char *dir, const void *vocab, size_t size,
+                                        const ldr_model_desc *desc, ldr_error *err) {
+#ifndef LADDER_NO_TOKENIZER
+    const char *own = dir ? NULL : ldr_weights_meta(m->weights, "tokenizer.ggml.model");
+    ldr_tokenizer_desc td;
+    memset(&td, 0, sizeof td);
+    if (desc) td = desc->tokenizer;
+    if (!td.alloc.alloc_fn) td.alloc = m->alloc;
+    if (vocab) m->tokenizer = ldr_tokenizer_load_memory(vocab, size, &td, err);
+    else if (desc && desc->no_tokenizer) return LDR_OK;
+    else if (own && strcmp(own, "none") != 0 && strcmp(own, "no_vocab") != 0)
+        m->tokenizer = ldr_tokenizer_load_memory(m->weights->files[0].data, m->weights->files[0].size, &td, err);
+#ifndef LADDER_NO_STDIO
+    else if (dir) {
+        char path[LADDER_MAX_PATH];
+        if (!ldr__tokenizer_main(path, dir)) return LDR_OK;
+        m->tokenizer = ldr_tokenizer_load(dir, &td, err);
+    }
+#endif
+    else return LDR_OK;
+    if (!m->tokenizer) return err->status;
+    if (ldr_tokenizer_size(m->tokenizer) > m->vocabulary)
+        return ldr__fail(err, LDR_VOCAB, LDR_NO_OFFSET,
+                "%s%s%d pieces in the vocabulary, the model has embeddings for %d", dir ? dir : "", dir ? ": " : "",
+                ldr_tokenizer_size(m->tokenizer), m->vocabulary);
+#else
+    (void)m; (void)dir; (void)vocab; (void)size; (void)desc; (void)err;
+#endif
+    return LDR_OK;
+}
+
 LDR__DEF ldr_model *ldr_model_load_memory(const void *config, size_t config_size, const void *weights, size_t weights_size, const void *vocab, size_t vocab_size,
                                           const ldr_model_desc *desc, ldr_error *err) {
     ldr_error local;
@@ -13003,45 +12776,14 @@ LDR__DEF ldr_model *ldr_model_load_memory(const void *config, size_t config_size
     if (!weights || (!config && !ldr__gguf_is((const unsigned char *)weights, weights_size))) ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_model_load_memory: config and weights are needed");
     else if (!config || !ldr__model_config(m, (const char *)config, config_size, err)) {
         m->weights = ldr_weights_open_memory(weights, weights_size, &m->alloc, err);
-        if (m->weights && (config || !ldr__model_gguf(m, err)) && !ldr__model_bind(m, err)) {
-#ifndef LADDER_NO_TOKENIZER
-            ldr_tokenizer_desc td;
-            if (!vocab) return m;
-            memset(&td, 0, sizeof td);
-            if (desc) td = desc->tokenizer;
-            if (!td.alloc.alloc_fn) td.alloc = m->alloc;
-            m->tokenizer = ldr_tokenizer_load_memory(vocab, vocab_size, &td, err);
-            if (m->tokenizer) return m;
-#else
-            (void)vocab;
-            (void)vocab_size;
-            return m;
-#endif
-        }
+        if (m->weights && (config || !ldr__model_gguf(m, err)) && !ldr__model_bind(m, err) &&
+                !ldr__model_vocabulary(m, NULL, vocab, vocab_size, desc, err)) return m;
     }
     ldr_model_free(m);
     return NULL;
 }
 
 #ifndef LADDER_NO_STDIO
-/* No vocabulary is no error: such a model still takes token ids. An unusable one is. */
-static ldr_status ldr__model_vocabulary(ldr_model *m, const char *dir, const ldr_model_desc *desc, ldr_error *err) {
-#ifndef LADDER_NO_TOKENIZER
-    char path[LADDER_MAX_PATH];
-    ldr_tokenizer_desc td;
-    if (!ldr__tokenizer_main(path, dir) || (desc && desc->no_tokenizer)) return LDR_OK;
-    memset(&td, 0, sizeof td);
-    if (desc) td = desc->tokenizer;
-    if (!td.alloc.alloc_fn) td.alloc = m->alloc;
-    m->tokenizer = ldr_tokenizer_load(dir, &td, err);
-    if (!m->tokenizer) return err->status;
-    if (ldr_tokenizer_size(m->tokenizer) > m->vocabulary) return ldr__fail(err, LDR_VOCAB, LDR_NO_OFFSET, "%s: %d pieces in the vocabulary, the model has embeddings for %d", dir, ldr_tokenizer_size(m->tokenizer), m->vocabulary);
-#else
-    (void)m; (void)dir; (void)desc; (void)err;
-#endif
-    return LDR_OK;
-}
-
 LDR__DEF ldr_model *ldr_model_load(const char *dir, const ldr_model_desc *desc, ldr_error *err) {
     ldr_error local;
     char path[LADDER_MAX_PATH];
@@ -13058,7 +12800,7 @@ LDR__DEF ldr_model *ldr_model_load(const char *dir, const ldr_model_desc *desc, 
         m->weights = ldr_weights_open(dir, &m->alloc, err);
         if (m->weights && !ldr__gguf_is(m->weights->files[0].data, m->weights->files[0].size)) ldr__fail(err, LDR_FORMAT, 0, "not a GGUF file, whatever its name is");
         if (m->weights && !err->status && !ldr__model_gguf(m, err) && (!desc || !desc->adapter || !ldr__adapter_merge(m, desc->adapter, err)) &&
-                !ldr__model_bind(m, err)) return m;
+                !ldr__model_bind(m, err) && !ldr__model_vocabulary(m, NULL, NULL, 0, desc, err)) return m;
         ldr__fail_in_file(err, dir);
         ldr_model_free(m);
         return NULL;
@@ -13081,7 +12823,7 @@ LDR__DEF ldr_model *ldr_model_load(const char *dir, const ldr_model_desc *desc, 
         status = ldr__model_bind(m, err);
         if (status) ldr__fail_in_file(err, dir);
     }
-    if (!status) status = ldr__model_vocabulary(m, dir, desc, err);
+    if (!status) status = ldr__model_vocabulary(m, dir, NULL, 0, desc, err);
     if (!status) return m;
     ldr_model_free(m);
     return NULL;

@@ -801,6 +801,10 @@ TEST(the_file_truncates) {
     CHECK(put_file("tokenizer.json", text));
     EXPECT(1, "echo 'a b a b a' | $L tokenize --tokenizer tokenizer.json");
     CHECK(holds("err", "beginning"));
+    sprintf(text, "{\"padding\":{\"strategy\":\"BatchLongest\",\"pad_id\":2,\"pad_type_id\":7,\"pad_token\":\"P\",\"pad_to_multiple_of\":2},%s", rest);
+    CHECK(put_file("tokenizer.json", text));                                   /* filled up to the longest line, to a multiple of 2 */
+    EXPECT(0, "test \"$(printf 'a\\nb a b\\n' | $L tokenize --tokenizer tokenizer.json | tr '\\n' /)\" = '1 2 2 2/2 1 2 2/'");
+    EXPECT(0, "printf '\"a\"\\n\"b a\"\\n' | $L tokenize --json --tokenizer tokenizer.json | grep -qF '{\"ids\":[1,2],\"types\":[0,7],\"tokens\":[\"a\",\"P\"],\"offsets\":[[0,1],[0,0]],\"mask\":[1,0]}'");
 }
 
 /* Train, eval and predict read the same file the same way, from wherever it comes. */

@@ -5,6 +5,8 @@
 #endif
 #include "../ladder.h"
 #include "ldr_test.h"
+#include "ldr_tiny.h"
+#include "ldr_files.h"
 
 static const char tiny[] =
     "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nhello\nworld\n##ly\nfriend\ncafe\n!\n,\n##s\na\nb\n##b\n##c\n"
@@ -522,11 +524,11 @@ TEST(model_directories) {
     ldr_tokenizer *t;
     NEED_DATA(path, "models/bert-fixtures/ner_bert");
     t = load_file(path);
-    CHECK_INT(t ? t->normalizers[0].flags[3] : -1, 1);
+    CHECK_INT(t ? t->parts[LDR__NORMALIZERS].steps[0].flags[3] : -1, 1);
     ldr_tokenizer_free(t);
     NEED_DATA(path, "models/bert-fixtures/random");
     t = load_file(path);
-    CHECK_INT(t ? t->normalizers[0].flags[3] + t->normalizers[0].flags[2] + t->normalizers[0].flags[1] : -1, 0);
+    CHECK_INT(t ? t->parts[LDR__NORMALIZERS].steps[0].flags[3] + t->parts[LDR__NORMALIZERS].steps[0].flags[2] + t->parts[LDR__NORMALIZERS].steps[0].flags[1] : -1, 0);
     ldr_tokenizer_free(t);
     NEED_DATA(path, "models/bert-fixtures/bert-tiny-hf-fixture");
     t = load_file(path);
@@ -911,6 +913,30 @@ static int check_pair(const ldr_tokenizer *t, ldr_encoding *e, const ldr_json *j
     return !status && same_list(e, e->ids, j, list);
 }
 
+/* What is in e, filled up to 20 tokens with the first of these: ids, types, and which are none of the text's. */
+static int check_padded(const ldr_tokenizer *t, ldr_encoding *e, const ldr_json *j, const char *what) {
+    static const char *const names[] = { "[PAD]", "<pad>", "<|endoftext|>", "</s>" };
+    char key[64];
+    int32_t list, k, node;
+    ldr__padding p;
+    sprintf(key, "%s_padded20", what);
+    list = ldr_json_get(j, 0, key);
+    if (list < 0) return 1;
+    memset(&p, 0, sizeof p);
+    p.on = 1;
+    p.length = 20;
+    for (k = 0, p.id = -1; k < 4 && p.id < 0; k++) p.id = ldr_tokenizer_find(t, names[k]);
+    ((ldr_tokenizer *)(uintptr_t)t)->padding = p;
+    if (ldr_tokenizer_pad(t, e, 0, NULL) || !same_list(e, e->ids, j, list)) return 0;
+    sprintf(key, "%s_type", what);
+    node = ldr_json_get(j, 0, key);
+    if (node >= 0 && !same_list(e, e->segments, j, node)) return 0;
+    sprintf(key, "%s_mask", what);
+    node = ldr_json_get(j, 0, key);
+    for (k = 0; k < e->count; k++) e->text[k] = e->text[k] > -2;
+    return node < 0 || same_list(e, e->text, j, node);
+}
+
 /* One case, in the form of ours or of the data folder: what is wrong. */
 static int check_case(const ldr_tokenizer *t, ldr_encoding *e, ldr_text *out, const ldr_json *j) {
     size_t n = (size_t)ldr_json_string(case_text, sizeof case_text, j, ldr_json_get(j, 0, "text"));
@@ -935,7 +961,9 @@ static int check_case(const ldr_tokenizer *t, ldr_encoding *e, ldr_text *out, co
     if (node >= 0 && !same_list(e, e->segments, j, node)) wrong |= WRONG_PAIR;
     if (!check_pair(t, e, j, n, ldr_json_get(j, 0, "cut"), 8, LDR_TRUNCATE_LONGEST_FIRST)) wrong |= WRONG_CUT;
     if (!check_pair(t, e, j, n, ldr_json_get(j, 0, "pair16_longest_first"), 16, LDR_TRUNCATE_LONGEST_FIRST)) wrong |= WRONG_CUT;
+    else if (!check_padded(t, e, j, "pair16_longest_first")) wrong |= WRONG_CUT;
     if (!check_pair(t, e, j, n, ldr_json_get(j, 0, "pair16_only_first"), 16, LDR_TRUNCATE_ONLY_FIRST)) wrong |= WRONG_CUT;
+    else if (!check_padded(t, e, j, "pair16_only_first")) wrong |= WRONG_CUT;
     return wrong;
 }
 
@@ -1168,7 +1196,8 @@ TEST(hugging_face_vectors) {
         "bytebpe-starcoder", "mixed-sequence", "spbpe-gemma", "spbpe-llama", "spbpe-mistral", "split-behaviours", "spm-albert", "spm-hf-bpe", "spm-test", "unigram-albert", "unigram-bytefallback",
         "unigram-t5", "unigram-xlmr", "wordlevel", "wordpiece-cased", "wordpiece-nozh", "wordpiece-uncased" };
     static const char *const others[][2] = { { "gpt2", "gpt2" }, { "roberta-base", "roberta-base/tokenizer.json" }, { "roberta-base", "roberta-base/vocab.json" }, { "llama2", "llama2/tokenizer.json" },
-        { "t5-small", "t5-small/tokenizer.json" }, { "bert-uncased", "bert-uncased/vocab.txt" }, { "chinese-bert", "chinese-bert/vocab.txt" } };
+        { "t5-small", "t5-small/tokenizer.json" }, { "bert-uncased", "bert-uncased/vocab.txt" }, { "chinese-bert", "chinese-bert/vocab.txt" },
+        { "gpt2", "llama.cpp-vocab/ggml-vocab-gpt-2.gguf" }, { "bert-uncased", "llama.cpp-vocab/ggml-vocab-bert-bge.gguf" } };
     char file[128];
     size_t i;
     int sets = 0;
@@ -1178,7 +1207,7 @@ TEST(hugging_face_vectors) {
     }
     for (i = 0; i < sizeof others / sizeof *others; i++) check_vectors(others[i][0], others[i][1], &sets);
     if (!sets) SKIP("no tokenizers/hf (set LADDER_DATA to the data folder)");
-    CHECK_INT(sets, 33);
+    CHECK_INT(sets, 35);
 }
 
 TEST(sentencepiece_vectors) {
@@ -1237,6 +1266,235 @@ static void check_regex(const char *pattern, const char *text, const char *want)
     CHECK_STR(got, want);
     ldr_encoding_free(&e);
     ldr_tokenizer_free(t);
+}
+
+/* The file's own padding, as `tokenize` honours it. */
+TEST(padding) {
+    static const struct { const char *padding; int32_t longest, count, first; } cases[] = {
+        { "{\"strategy\":\"BatchLongest\",\"pad_id\":1,\"pad_type_id\":2,\"pad_token\":\"p\"}", 5, 5, 0 },
+        { "{\"strategy\":\"BatchLongest\",\"pad_id\":1,\"pad_to_multiple_of\":4,\"direction\":\"Left\"}", 5, 8, 6 },
+        { "{\"strategy\":{\"Fixed\":3},\"pad_id\":1,\"pad_to_multiple_of\":null}", 9, 3, 0 },
+        { "{\"strategy\":{\"Fixed\":1},\"pad_id\":1}", 1, 2, 0 }, { "null", 7, 2, 0 } };
+    char file[512];
+    size_t i;
+    for (i = 0; i < sizeof cases / sizeof *cases; i++) {
+        ldr_tokenizer *t;
+        ldr_encoding e;
+        int32_t k;
+        memset(&e, 0, sizeof e);
+        sprintf(file, "{\"padding\":%s,\"pre_tokenizer\":{\"type\":\"WhitespaceSplit\"},\"model\":{\"type\":\"WordLevel\",\"unk_token\":\"u\",\"vocab\":{\"u\":0,\"a\":2}}}", cases[i].padding);
+        t = load_text(file, NULL);
+        CHECK_INT(ldr_tokenizer_encode(t, &e, "a b", 3, NULL, 0, 0, 1, NULL), LDR_OK);
+        CHECK_INT(ldr_tokenizer_pad(t, &e, cases[i].longest, NULL), LDR_OK);
+        CHECK_INT(e.count, cases[i].count);
+        for (k = 0; k < e.count; k++) {
+            int32_t at = k - cases[i].first;
+            CHECK_INT(e.ids[k], at == 0 ? 2 : at == 1 ? 0 : 1);
+            CHECK_INT(e.text[k], at == 0 || at == 1 ? 0 : -2);
+            if (i == 0) CHECK_INT(e.segments[k], k < 2 ? 0 : 2);
+        }
+        ldr_encoding_free(&e);
+        ldr_tokenizer_free(t);
+    }
+    CHECK_INT(ldr_tokenizer_pad(NULL, NULL, 0, NULL), LDR_ARGUMENT);
+    CHECK(ldr_tokenizer_load_memory("{\"padding\":{\"strategy\":\"Shortest\"},\"model\":{\"type\":\"WordLevel\",\"unk_token\":\"u\",\"vocab\":{\"u\":0}}}", 91, NULL, NULL) == NULL);
+}
+
+/* Unknown characters without an unknown token are left out, and what stood around them may be joined: in long words as
+   in short ones, which are cut in another way. */
+TEST(joined_across_unknown) {
+    static const char file[] = "{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":1,\"ab\":2},\"merges\":[\"a b\"]}}";
+    ldr_tokenizer *t = load_text(file, NULL);
+    char text[301];
+    int n, k;
+    ldr_encoding e;
+    memset(&e, 0, sizeof e);
+    for (n = 1; n <= 100; n++) {
+        memcpy(text + 3 * (n - 1), "a?b", 3);
+        CHECK_INT(ldr_tokenizer_encode(t, &e, text, (size_t)(3 * n), NULL, 0, 0, 0, NULL), LDR_OK);
+        CHECK_INT(e.count, n);
+        for (k = 0; k < e.count; k++) CHECK_INT(e.ids[k], 2);
+    }
+    ldr_encoding_free(&e);
+    ldr_tokenizer_free(t);
+}
+
+/* ---- tokenizers in GGUF files ------------------------------------------------------------- */
+
+/* llama.cpp's answers, with special tokens. Where they are not what the model was trained with (its own library's, of
+   `original`), ours are the latter: `differ` texts with Hangul, Devanagari, U+2028 and words of more than 100 letters. */
+static void check_gguf(const char *name, const char *answers, const char *original, int differ) {
+    char path[1024], relative[128], *text[2], *line[2];
+    size_t size;
+    int lines = 0, wrong = 0, others = 0;
+    ldr_encoding e;
+    ldr_tokenizer *t;
+    memset(&e, 0, sizeof e);
+    sprintf(relative, "tokenizers/llama.cpp-vocab/ggml-vocab-%s.gguf", name);
+    if (!ldr_test_data_path(path, sizeof path, relative)) return;
+    t = load_file(path);
+    sprintf(relative, "tokenizers/hf/%s/vectors.jsonl", answers);
+    line[0] = text[0] = ldr_test_data_path(path, sizeof path, relative) ? ldr_test_read(path, &size) : NULL;
+    sprintf(relative, "tokenizers/hf/%s/vectors.jsonl", original);
+    line[1] = text[1] = ldr_test_data_path(path, sizeof path, relative) ? ldr_test_read(path, &size) : NULL;
+    for (; t && line[0] && line[1] && *line[0]; lines++) {
+        char *next[2];
+        ldr_json *j[2];
+        int k, special[2];
+        size_t n;
+        for (k = 0; k < 2; k++) {
+            next[k] = next_line(line[k]);
+            j[k] = ldr_json_parse(line[k], strlen(line[k]), NULL, NULL);
+            special[k] = either(j[k], "ids_special", "ids");
+        }
+        n = (size_t)ldr_json_string(case_text, sizeof case_text, j[0], ldr_json_get(j[0], 0, "text"));
+        if (ldr_tokenizer_encode(t, &e, case_text, n, NULL, 0, 0, 1, NULL)) wrong++;
+        else if (n && !same_list(&e, e.ids, j[0], special[0])) {
+            others++;
+            wrong += !same_list(&e, e.ids, j[1], special[1]);
+        }
+        for (k = 0; k < 2; k++) {
+            ldr_json_free(j[k]);
+            line[k] = next[k];
+        }
+    }
+    CHECK_INT(lines, 185);
+    CHECK_INT(wrong, 0);
+    CHECK_INT(others, differ);
+    free(text[0]);
+    free(text[1]);
+    ldr_encoding_free(&e);
+    ldr_tokenizer_free(t);
+}
+
+TEST(gguf_vectors) {
+    char path[1024];
+    NEED_DATA(path, "tokenizers/llama.cpp-vocab/ggml-vocab-gpt-2.gguf");
+    check_gguf("gpt-2", "llamacpp-gpt-2", "gpt2", 0);
+    check_gguf("llama-spm", "llamacpp-llama-spm", "llama2", 0);
+    check_gguf("bert-bge", "llamacpp-bert-bge", "bert-uncased", 10);
+}
+
+static void put_meta(file_bytes *f, const char *key, const char *text) {
+    put_text(f, key, 8);
+    put_number(f, 8, 4);
+    put_text(f, text, 8);
+}
+
+/* A list of texts, which are separated by '|', or of the numbers of digits. */
+static void put_list(file_bytes *f, const char *key, uint32_t type, const char *values) {
+    const char *s = values, *end;
+    uint64_t n = type == 8;
+    for (; *s; s++) n += type != 8 || *s == '|';
+    put_text(f, key, 8);
+    put_number(f, 9, 4);
+    put_number(f, type, 4);
+    put_number(f, n, 8);
+    for (s = values; type != 8 && *s; s++) put_number(f, type == 6 ? ldr__bits_from_float((float)('0' - *s)) : (uint64_t)(*s - '0'), 4);
+    for (s = values; type == 8; s = end + 1) {
+        end = strchr(s, '|') ? strchr(s, '|') : s + strlen(s);
+        put_number(f, (uint64_t)(end - s), 8);
+        put(f, s, (size_t)(end - s));
+        if (!*end) break;
+    }
+}
+
+/* A GGUF file with a tokenizer and no tensors. NULL: without that. */
+static file_bytes gguf_tokenizer(const char *model, const char *pre, const char *tokens, const char *types, const char *scores, const char *merges) {
+    file_bytes f;
+    memset(&f, 0, sizeof f);
+    put(&f, "GGUF", 4);
+    put_number(&f, 3, 4);
+    put_number(&f, 0, 8);
+    put_number(&f, (uint64_t)(!!model + !!pre + !!tokens + !!types + !!scores + !!merges) + 2, 8);
+    if (model) put_meta(&f, "tokenizer.ggml.model", model);
+    if (pre) put_meta(&f, "tokenizer.ggml.pre", pre);
+    if (tokens) put_list(&f, "tokenizer.ggml.tokens", 8, tokens);
+    if (types) put_list(&f, "tokenizer.ggml.token_type", 5, types);
+    if (scores) put_list(&f, "tokenizer.ggml.scores", 6, scores);
+    if (merges) put_list(&f, "tokenizer.ggml.merges", 8, merges);
+    put_key(&f, "tokenizer.ggml.bos_token_id", 4, 0);
+    put_key(&f, "tokenizer.ggml.eos_token_id", 4, 1);
+    return f;
+}
+
+static ldr_status gguf_status(file_bytes f, const char *names) {
+    ldr_error err;
+    ldr_tokenizer *t;
+    memset(&err, 0, sizeof err);
+    t = ldr_tokenizer_load_memory(f.p, f.n, NULL, &err);
+    if (t || !strstr(err.message, names)) printf("  %s: %s\n", names, t ? "loaded" : err.message);
+    CHECK(!t && strstr(err.message, names));
+    ldr_tokenizer_free(t);
+    free(f.p);
+    return err.status;
+}
+
+static int gguf_encodes(file_bytes f, const char *text, const char *ids, int special) {
+    ldr_tokenizer *t = ldr_tokenizer_load_memory(f.p, f.n, NULL, NULL);
+    int ok = t && encodes(t, text, strlen(text), ids, special);
+    ldr_tokenizer_free(t);
+    free(f.p);
+    return ok;
+}
+
+TEST(gguf_tokenizers) {
+    static const char bytes[] = "<s>|</s>|a|b|c|ab|abc|1|\xc4\xa0|x", sp[] = "<s>|</s>|<unk>|\xe2\x96\x81|a|b|ab|\xe2\x96\x81" "ab|<0x78>";
+    file_bytes f;
+    size_t i;
+    CHECK(gguf_encodes(gguf_tokenizer("gpt2", "gpt-2", bytes, "3311111111", NULL, "a b|ab c"), "abc ab11</s>", "6 8 5 7 7 1", 1));
+    CHECK(gguf_encodes(gguf_tokenizer("gpt2", "llama-bpe", bytes, "3311111111", NULL, "a b"), "abc ab", "0 6 8 5", 1));  /* whole words, bos */
+    CHECK(gguf_encodes(gguf_tokenizer("gpt2", "gpt-2", bytes, "3311111114", NULL, "a b"), "axb", "2 9 3", 0));
+    CHECK(gguf_encodes(gguf_tokenizer("llama", NULL, sp, "332111116", "000543210", NULL), "ab b</s>x", "0 7 3 5 1 3 8", 1));
+    CHECK(gguf_encodes(gguf_tokenizer("t5", NULL, sp, "332111116", "000543210", NULL), "ab  b", "7 3 5 1", 1));
+    CHECK(gguf_encodes(gguf_tokenizer("bert", NULL, "[CLS]|[SEP]|[UNK]|\xe2\x96\x81" "a|b", "33311", NULL, NULL), "A ab ba", "0 3 3 4 2 1", 1));
+    CHECK_INT(gguf_status(gguf_tokenizer("rwkv", NULL, bytes, NULL, NULL, NULL), "rwkv"), LDR_UNSUPPORTED);
+    CHECK_INT(gguf_status(gguf_tokenizer("gpt2", "whatever", bytes, NULL, NULL, "a b"), "whatever"), LDR_UNSUPPORTED);
+    CHECK_INT(gguf_status(gguf_tokenizer("gpt2", NULL, bytes, NULL, NULL, "a b"), "tokenizer.ggml.pre"), LDR_UNSUPPORTED);
+    CHECK_INT(gguf_status(gguf_tokenizer(NULL, NULL, bytes, NULL, NULL, NULL), "no tokenizer"), LDR_MISSING);
+    CHECK_INT(gguf_status(gguf_tokenizer("llama", NULL, NULL, NULL, NULL, NULL), "0 tokens"), LDR_VOCAB);
+    CHECK_INT(gguf_status(gguf_tokenizer("llama", NULL, sp, "33", NULL, NULL), "2 types"), LDR_VOCAB);
+    CHECK_INT(gguf_status(gguf_tokenizer("llama", NULL, sp, "332111119", NULL, NULL), "token 8"), LDR_VOCAB);
+    CHECK_INT(gguf_status(gguf_tokenizer("llama", NULL, "a|\xff", NULL, NULL, NULL), "token 1"), LDR_VOCAB);
+    CHECK_INT(gguf_status(gguf_tokenizer("gpt2", "gpt-2", bytes, NULL, NULL, NULL), "merges"), LDR_VOCAB);
+    CHECK_INT(gguf_status(gguf_tokenizer("gpt2", "gpt-2", bytes, NULL, NULL, "a b|a q"), "a merge"), LDR_VOCAB);
+    CHECK_INT(gguf_status(gguf_tokenizer("bert", NULL, "a|b", NULL, NULL, NULL), "[UNK]"), LDR_VOCAB);
+    f = gguf_tokenizer("gpt2", "gpt-2", bytes, "3311111111", NULL, "a b|ab c");
+    for (i = 0; i < f.n; i++) {                                           /* cut anywhere: no harm */
+        unsigned char *copy = (unsigned char *)malloc(i + 1);
+        memcpy(copy, f.p, i);
+        ldr_tokenizer_free(ldr_tokenizer_load_memory(copy, i, NULL, NULL));
+        free(copy);
+    }
+    free(f.p);
+}
+
+/* A model file with a vocabulary takes text; with desc.no_tokenizer ids alone, whatever its tokenizer is. */
+TEST(gguf_model_with_vocabulary) {
+    tiny_spec s = tiny_default("llama");
+    file_bytes f = file_gguf(&s, 3), g;
+    ldr_model_desc d;
+    ldr_error err;
+    ldr_model *m;
+    int k;
+    for (k = 0; k < 3; k++) {
+        memset(&g, 0, sizeof g);
+        put(&g, f.p, 16);
+        put_number(&g, ldr__load_u32(f.p + 16) + 2u, 8);
+        put_meta(&g, "tokenizer.ggml.model", k ? "morse" : "llama");      /* 96 bytes more: the tensors stay aligned */
+        put_meta(&g, "x", "                              ");
+        put(&g, f.p + 24, f.n - 24);
+        memset(&d, 0, sizeof d);
+        memset(&err, 0, sizeof err);
+        d.no_tokenizer = k == 2;
+        m = ldr_model_load_memory(NULL, 0, g.p, g.n, NULL, 0, &d, &err);
+        CHECK_INT(err.status, k == 1 ? LDR_UNSUPPORTED : LDR_OK);
+        CHECK((m != NULL) == (k != 1) && (ldr_model_tokenizer(m) != NULL) == (k == 0));
+        if (k == 0) CHECK_INT(ldr_tokenizer_find(ldr_model_tokenizer(m), "a"), 1);
+        ldr_model_free(m);
+        free(g.p);
+    }
+    free(f.p);
 }
 
 TEST(regular_expressions) {
@@ -1502,7 +1760,7 @@ TEST(encodings_of_files) {
     X(added_tokens_and_segments) X(wrong_calls) X(offsets) X(truncation) X(json_options) X(hostile_files)            \
     X(damaged_json) X(out_of_memory) X(files) X(model_directories) X(squad_questions) \
     X(llama_cpp_vectors) X(bert_base_uncased_cases) X(zh_mini) X(golden_strings) X(normalization_test) X(golden_tokenizers) X(golden_out_of_memory) X(hugging_face_vectors)  \
-    X(sentencepiece_vectors) X(regular_expressions) X(hostile_expressions) X(decoding) X(no_allocation_while_cutting) X(labelled_files) X(columns_of_files) X(encodings_of_files)               \
+    X(sentencepiece_vectors) X(padding) X(joined_across_unknown) X(gguf_vectors) X(gguf_tokenizers) X(gguf_model_with_vocabulary) X(regular_expressions) X(hostile_expressions) X(decoding) X(no_allocation_while_cutting) X(labelled_files) X(columns_of_files) X(encodings_of_files)               \
     X(random_bytes) X(utf8_stress_files)
 
 LDR_TEST_MAIN("tokenizer", TESTS)

@@ -361,7 +361,7 @@ static const option option_table[] = {
     { "--pair", KIND_FLAG, AT(pair), CMD_FEATURES | CMD_TOKENIZE, 0, NULL, 0, 0, "a TAB separates two texts" },
     { "--pieces", KIND_FLAG, AT(pieces), CMD_TOKENIZE, 0, NULL, 0, 0, "print the pieces instead of their ids" },
     { "--no-special", KIND_FLAG, AT(no_special), CMD_TOKENIZE, 0, NULL, 0, 0, "without the tokens around a text ([CLS], [SEP]); --decode: leave special tokens out" },
-    { "--tokenizer", KIND_TEXT, AT(tokenizer), CMD_TOKENIZE, 0, "FILE", 0, 0, "a tokenizer without a model: tokenizer.json, vocab.json, a SentencePiece model, vocab.txt, or their directory" },
+    { "--tokenizer", KIND_TEXT, AT(tokenizer), CMD_TOKENIZE, 0, "FILE", 0, 0, "a tokenizer without a model: tokenizer.json, vocab.json, a SentencePiece model, vocab.txt, a GGUF file, or their directory" },
     { "--truncate", KIND_WORD, AT(truncate), CMD_TOKENIZE, 0, "longest_first|only_first", 0, 0, "with --max-len: which of two texts is cut" },
     { "--decode", KIND_FLAG, AT(decode), CMD_TOKENIZE, 0, NULL, 0, 0, "token ids to text" },
     { "--json", KIND_FLAG, AT(json), CMD_FEATURES, 0, NULL, 0, 0,

@@ -1,33 +1,59 @@
 /* tokenize.h: ladder tokenize, part of tools/ladder.c. Text to tokens and back, by lines or (--json) by JSON values. */
 
-/* One line to tokens: ids or pieces, or a JSON object with the bytes of the text that each token covers. */
-static void print_tokens(const run *r, const ldr_tokenizer *t, const ldr_encoding *e) {
+/* A run of the command. With --decode the ids are ours: the library frees only what it allocated. */
+typedef struct tokenizing {
+    run           *r;
+    ldr_tokenizer *t;
+    ldr_encoding   e;
+    int32_t        capacity, longest;  /* longest: the most tokens of a line; measure: nothing but that is wanted yet */
+    int            measure;
+    text           line, first, second, all;
+    ldr_text       out;
+    uint64_t       lines;
+} tokenizing;
+
+/* A token's text: the file's own where it pads. */
+static const char *token_text(const tokenizing *k, int32_t i, size_t *bytes) {
+    if (k->e.text[i] > -2) return ldr_encoding_piece(k->t, &k->e, i, bytes);
+    *bytes = (size_t)k->t->padding.token.bytes;
+    return k->t->padding.token.text;
+}
+
+static void print_list(const char *name, const int32_t *values, int32_t count) {
     int32_t i;
-    size_t bytes;
-    if (!r->o.json) {
+    printf("%s[", name);
+    for (i = 0; i < count; i++) printf(i ? ",%d" : "%d", (int)values[i]);
+    putchar(']');
+}
+
+/* One line to tokens: ids or pieces, or a JSON object with the bytes of the text that each token covers. */
+static void print_tokens(tokenizing *k) {
+    const ldr_encoding *e = &k->e;
+    int32_t i;
+    size_t bytes = 0;
+    for (i = 0; i < e->count && !k->r->o.json; i++) {
+        const char *piece = token_text(k, i, &bytes);
+        if (i) putchar(' ');
+        if (k->r->o.pieces) fwrite(piece, 1, bytes, stdout);
+        else printf("%d", (int)e->ids[i]);
+    }
+    if (k->r->o.json) {
+        print_list("{\"ids\":", e->ids, e->count);
+        print_list(",\"types\":", e->segments, e->count);
+        fputs(",\"tokens\":[", stdout);
         for (i = 0; i < e->count; i++) {
-            if (i) putchar(' ');
-            if (!r->o.pieces) printf("%d", (int)e->ids[i]);
-            else {
-                const char *piece = ldr_encoding_piece(t, e, i, &bytes);
-                fwrite(piece, 1, bytes, stdout);
-            }
+            const char *piece = token_text(k, i, &bytes);
+            if (i) putchar(',');
+            put_bytes(stdout, piece, bytes);
         }
-        putchar('\n');
-        return;
+        fputs("],\"offsets\":[", stdout);
+        for (i = 0; i < e->count; i++) printf(i ? ",[%d,%d]" : "[%d,%d]", (int)e->begin[i], (int)e->end[i]);
+        putchar(']');
+        for (i = 0; i < e->count; i++) e->text[i] = e->text[i] > -2;      /* what is no padding */
+        if (k->t->padding.on) print_list(",\"mask\":", e->text, e->count);
+        putchar('}');
     }
-    for (i = 0; i < e->count; i++) printf(i ? ",%d" : "{\"ids\":[%d", (int)e->ids[i]);
-    fputs(e->count ? "],\"types\":[" : "{\"ids\":[],\"types\":[", stdout);
-    for (i = 0; i < e->count; i++) printf(i ? ",%d" : "%d", (int)e->segments[i]);
-    fputs("],\"tokens\":[", stdout);
-    for (i = 0; i < e->count; i++) {
-        const char *piece = ldr_encoding_piece(t, e, i, &bytes);
-        if (i) putchar(',');
-        put_bytes(stdout, piece, bytes);
-    }
-    fputs("],\"offsets\":[", stdout);
-    for (i = 0; i < e->count; i++) printf(i ? ",[%d,%d]" : "[%d,%d]", (int)e->begin[i], (int)e->end[i]);
-    fputs("]}\n", stdout);
+    putchar('\n');
 }
 
 /* The string of a node, in `out`, with what it holds of NUL. */
@@ -41,19 +67,24 @@ static int json_text(run *r, text *out, const ldr_json *j, int32_t node) {
     return EXIT_DONE;
 }
 
-static int encode_line(run *r, const ldr_tokenizer *t, ldr_encoding *e, const texts *s) {
+/* Cut and filled up as the file itself asks for, as its own library does it. */
+static int encode_line(tokenizing *k, const texts *s) {
+    run *r = k->r;
     ldr_encode_desc d;
     memset(&d, 0, sizeof d);
     d.max_len = r->o.max_len;
     d.truncate = r->o.truncate == 2 ? LDR_TRUNCATE_ONLY_FIRST : LDR_TRUNCATE_LONGEST_FIRST;
     d.no_special = r->o.no_special;
-    if (!d.max_len && t->max_len) {                   /* what the file itself asks for, as its own library does */
-        if (t->left) return fail(r, LDR_UNSUPPORTED, "%s: its tokenizer cuts the beginning of long texts; say --max-len, which cuts the end", r->o.model ? r->o.model : r->o.tokenizer);
-        d.max_len = t->max_len;
-        d.truncate = (ldr_truncate)t->strategy;
+    if (!d.max_len && k->t->max_len) {
+        if (k->t->left) return fail(r, LDR_UNSUPPORTED, "%s: its tokenizer cuts the beginning of long texts; say --max-len, which cuts the end", r->o.model ? r->o.model : r->o.tokenizer);
+        d.max_len = k->t->max_len;
+        d.truncate = (ldr_truncate)k->t->strategy;
     }
-    if (ldr_tokenizer_encode_with(t, e, s->first, s->size, s->second, s->size2, &d, &r->err)) return EXIT_FAILED;
-    print_tokens(r, t, e);
+    if (ldr_tokenizer_encode_with(k->t, &k->e, s->first, s->size, s->second, s->size2, &d, &r->err)) return EXIT_FAILED;
+    if (k->e.count > k->longest) k->longest = k->e.count;
+    if (k->measure) return EXIT_DONE;
+    if (ldr_tokenizer_pad(k->t, &k->e, k->longest, &r->err)) return EXIT_FAILED;
+    print_tokens(k);
     return EXIT_DONE;
 }
 
@@ -72,95 +103,128 @@ static int json_texts(run *r, const ldr_json *j, text *first, text *second, text
     return status;
 }
 
-static int encode_json(run *r, const ldr_tokenizer *t, ldr_encoding *e, const ldr_json *j, text *first, text *second) {
-    texts s;
-    int status = json_texts(r, j, first, second, &s);
-    return status ? status : encode_line(r, t, e, &s);
-}
-
-static int print_decoded(run *r, const ldr_tokenizer *t, ldr_text *out, const int32_t *ids, int32_t count, int json) {
-    if (ldr_tokenizer_decode(t, out, ids, count, r->o.no_special, &r->err)) return EXIT_FAILED;
+static int print_decoded(tokenizing *k, int json) {
+    if (ldr_tokenizer_decode(k->t, &k->out, k->e.ids, k->e.count, k->r->o.no_special, &k->r->err)) return EXIT_FAILED;
     if (json) {
         fputs("{\"text\":", stdout);
-        put_bytes(stdout, out->data, out->size);
+        put_bytes(stdout, k->out.data, k->out.size);
         fputs("}\n", stdout);
     } else {
-        fwrite(out->data, 1, out->size, stdout);
+        fwrite(k->out.data, 1, k->out.size, stdout);
         putchar('\n');
     }
     return EXIT_DONE;
 }
 
 /* [ids] to text. */
-static int decode_json(run *r, const ldr_tokenizer *t, ldr_encoding *e, int32_t *capacity, ldr_text *out, const ldr_json *j) {
+static int decode_json(tokenizing *k, const ldr_json *j) {
     const ldr_json_node *list = ldr_json_node_at(j, 0);
     int64_t id = -1;
-    int32_t k;
-    e->count = 0;
-    if (list->type != LDR_JSON_ARRAY) return fail(r, LDR_DATA, "a line to decode is a list of ids: [101,102]", "");
-    if (list->count > *capacity) {
-        int32_t *ids = (int32_t *)realloc(e->ids, (size_t)list->count * sizeof *ids);
-        if (!ids) return fail(r, LDR_MEMORY, "out of memory", "");
-        e->ids = ids;
-        *capacity = list->count;
+    int32_t node;
+    k->e.count = 0;
+    if (list->type != LDR_JSON_ARRAY) return fail(k->r, LDR_DATA, "a line to decode is a list of ids: [101,102]", "");
+    if (list->count > k->capacity) {
+        int32_t *ids = (int32_t *)realloc(k->e.ids, (size_t)list->count * sizeof *ids);
+        if (!ids) return fail(k->r, LDR_MEMORY, "out of memory", "");
+        k->e.ids = ids;
+        k->capacity = list->count;
     }
-    for (k = list->first; k >= 0; k = ldr_json_node_at(j, k)->next) {
-        if (!ldr__json_integer(j, k, &id) || id >= ldr_tokenizer_size(t)) return fail(r, LDR_DATA, "an id to decode is none of the tokenizer's", "");
-        e->ids[e->count++] = (int32_t)id;
+    for (node = list->first; node >= 0; node = ldr_json_node_at(j, node)->next) {
+        if (!ldr__json_integer(j, node, &id) || id >= ldr_tokenizer_size(k->t)) return fail(k->r, LDR_DATA, "an id to decode is none of the tokenizer's", "");
+        k->e.ids[k->e.count++] = (int32_t)id;
     }
-    return print_decoded(r, t, out, e->ids, e->count, 1);
+    return print_decoded(k, 1);
 }
 
-static int tokenize_line(run *r, const ldr_tokenizer *t, ldr_encoding *e, int32_t *capacity, text *line, text *first, text *second, ldr_text *out) {
+static int tokenize_line(tokenizing *k) {
+    run *r = k->r;
     ldr_json *j;
     texts s;
     int status;
-    if (!r->o.json) {
-        if (r->o.decode) {
-            status = parse_ids(r, line, e, capacity);
-            return status ? status : print_decoded(r, t, out, e->ids, e->count, 0);
-        }
-        s = split_line(line, r->o.pair);
-        return encode_line(r, t, e, &s);
+    if (!r->o.json && r->o.decode) {
+        status = parse_ids(r, &k->line, &k->e, &k->capacity);
+        return status ? status : print_decoded(k, 0);
     }
-    j = ldr_json_parse(line->data, line->used, NULL, &r->err);
+    if (!r->o.json) {
+        s = split_line(&k->line, r->o.pair);
+        return encode_line(k, &s);
+    }
+    j = ldr_json_parse(k->line.data, k->line.used, NULL, &r->err);
     if (!j) return EXIT_FAILED;
-    status = r->o.decode ? decode_json(r, t, e, capacity, out, j) : encode_json(r, t, e, j, first, second);
+    if (r->o.decode) status = decode_json(k, j);
+    else {
+        status = json_texts(r, j, &k->first, &k->second, &s);
+        if (!status) status = encode_line(k, &s);
+    }
     ldr_json_free(j);
     return status;
 }
 
-/* With --decode the ids are ours: the library frees only what it allocated. */
-static int command_tokenize(run *r) {
-    ldr_tokenizer *t;
-    text line = { NULL, 0, 0 }, first = { NULL, 0, 0 }, second = { NULL, 0, 0 };
-    ldr_text out;
-    ldr_encoding e;
-    int32_t capacity = 0;
-    int more = 0, status;
-    uint64_t lines = 0;
-    memset(&e, 0, sizeof e);
-    memset(&out, 0, sizeof out);
-    t = ldr_tokenizer_load(r->o.model ? r->o.model : r->o.tokenizer, NULL, &r->err);
-    status = t ? EXIT_DONE : EXIT_FAILED;
-    while (!status && (more = read_line(stdin, &line)) > 0) {
-        lines++;
-        if (r->o.json && !line.used) continue;
-        status = tokenize_line(r, t, &e, &capacity, &line, &first, &second, &out);
+/* The next line: of the text that was read before, or (at NULL) of standard input. As read_line. */
+static int next_text(tokenizing *k, size_t *at) {
+    const char *s = k->all.data, *end;
+    if (!at) return read_line(stdin, &k->line);
+    if (*at >= k->all.used) return 0;
+    end = (const char *)memchr(s + *at, '\n', k->all.used - *at);
+    k->line.used = 0;
+    if (!text_room(&k->line, (size_t)(end - s) - *at)) return -1;
+    k->line.used = (size_t)(end - s) - *at;
+    memcpy(k->line.data, s + *at, k->line.used);
+    k->line.data[k->line.used] = 0;
+    *at = (size_t)(end - s) + 1;
+    return 1;
+}
+
+static int tokenize_lines(tokenizing *k, size_t *at) {
+    int status = EXIT_DONE, more = 0;
+    k->lines = 0;
+    while (!status && (more = next_text(k, at)) > 0) {
+        k->lines++;
+        if (k->r->o.json && !k->line.used) continue;
+        status = tokenize_line(k);
         fflush(stdout);
     }
-    if (status && t) {
+    return more < 0 ? fail(k->r, LDR_MEMORY, "out of memory: a line is too long", "") : status;
+}
+
+/* All lines are filled up to the longest, which is known only behind the last one: they are read first and encoded twice. */
+static int tokenize_padded(tokenizing *k) {
+    size_t at = 0, n;
+    int more, status;
+    while ((more = read_line(stdin, &k->line)) > 0) {
+        n = k->line.used;
+        if (!text_room(&k->all, n + 1)) return fail(k->r, LDR_MEMORY, "out of memory: the text is too long", "");
+        memcpy(k->all.data + k->all.used, k->line.data, n);
+        k->all.data[k->all.used + n] = '\n';
+        k->all.used += n + 1;
+    }
+    if (more < 0) return fail(k->r, LDR_MEMORY, "out of memory: a line is too long", "");
+    k->measure = 1;
+    status = tokenize_lines(k, &at);
+    k->measure = 0;
+    at = 0;
+    return status ? status : tokenize_lines(k, &at);
+}
+
+static int command_tokenize(run *r) {
+    tokenizing k;
+    int status = EXIT_FAILED;
+    memset(&k, 0, sizeof k);
+    k.r = r;
+    k.t = ldr_tokenizer_load(r->o.model ? r->o.model : r->o.tokenizer, NULL, &r->err);
+    if (k.t) status = k.t->padding.on && !k.t->padding.length && !r->o.decode ? tokenize_padded(&k) : tokenize_lines(&k, NULL);
+    if (status && k.t) {
         char message[sizeof r->err.message];
         memcpy(message, r->err.message, sizeof message);
-        ldr__format(r->err.message, sizeof r->err.message, "line %U: %s", lines, message);
+        ldr__format(r->err.message, sizeof r->err.message, "line %U: %s", k.lines, message);
     }
-    if (more < 0) status = fail(r, LDR_MEMORY, "out of memory: a line is too long", "");
-    if (r->o.decode) free(e.ids);
-    else ldr_encoding_free(&e);
-    ldr_text_free(&out);
-    ldr_tokenizer_free(t);
-    free(line.data);
-    free(first.data);
-    free(second.data);
+    if (r->o.decode) free(k.e.ids);
+    else ldr_encoding_free(&k.e);
+    ldr_text_free(&k.out);
+    ldr_tokenizer_free(k.t);
+    free(k.line.data);
+    free(k.first.data);
+    free(k.second.data);
+    free(k.all.data);
     return status;
 }
