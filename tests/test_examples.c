@@ -11,7 +11,7 @@
 
 #include <sys/wait.h>
 
-static const char *const names[] = { "01_hello", "02_tokens", "03_memory_plan", "04_slicing", "05_by_hand", "06_save_resume", "07_allocator", "08_own_reader", "09_threads", "10_from_cpp" };
+static const char *const names[] = { "01_hello", "02_tokens", "03_memory_plan", "04_slicing", "05_by_hand", "06_save_resume", "07_allocator", "08_own_reader", "09_threads", "10_from_cpp", "11_any_model", "12_notes" };
 
 static char programs[LADDER_MAX_PATH], model[LADDER_MAX_PATH], folder[64];
 
@@ -259,7 +259,34 @@ TEST(the_shipped_model_is_small_and_whole) {
     ldr_model_free(m);
 }
 
-#define TESTS(X) X(the_shipped_model_is_small_and_whole) X(a_missing_model_is_explained) X(hello) X(tokens) X(memory_plan) X(slicing) X(by_hand) X(save_resume) X(allocator) X(own_reader) X(threads) X(from_cpp)
+TEST(any_model) {
+    char *text;
+    NEED("11_any_model");
+    text = output("11_any_model", "");
+    CHECK(strstr(text, "electra: 3 layers 384 wide") && strstr(text, "an encoder") && strstr(text, "the first token's state"));
+    free(text);
+}
+
+TEST(notes) {
+    char *text, path[LADDER_MAX_PATH], arguments[LADDER_MAX_PATH + 8];
+    double loss;
+    int status;
+    NEED("12_notes");
+    text = output("12_notes", "");
+    CHECK(strstr(text, "is no language model with a vocabulary") != NULL);
+    free(text);
+    if (!ldr_test_data_path(path, sizeof path, "models/stories260k/stories260K-q8_0.gguf") || !realpath(path, arguments + 1)) SKIP("no models/stories260k (set LADDER_DATA to the data folder)");
+    arguments[0] = '\'';
+    strcat(arguments, "'");
+    text = run("12_notes", arguments, &status);
+    CHECK_INT(status, 0);
+    loss = number_behind(text, "loss ");
+    CHECK(strstr(text, "before:") && strstr(text, "after 3 texts") && loss > 0 && loss < 0.5);
+    CHECK_INT(count(text, "house hangs behind the blue door"), 1);      /* it was not there before */
+    free(text);
+}
+
+#define TESTS(X) X(the_shipped_model_is_small_and_whole) X(a_missing_model_is_explained) X(hello) X(tokens) X(memory_plan) X(slicing) X(by_hand) X(save_resume) X(allocator) X(own_reader) X(threads) X(from_cpp) X(any_model) X(notes)
 
 #else
 

@@ -729,9 +729,9 @@ TEST(a_published_head_is_where_a_ladder_starts) {
             td.rate = 1e-2f;
             tr = ldr_trainer_create(l, set, NULL, &td, &err);
             CHECK_STR(err.message, "");
-            while (tr && ldr_trainer_step(tr, NULL, &err) == LDR_OK) {}
+            while (tr && !ldr_trainer_done(tr) && !ldr_trainer_step(tr, NULL, &err)) {}
+            CHECK_STR(err.message, "");
             ldr_trainer_free(tr);
-            memset(&err, 0, sizeof err);
             ladder_scores(l, trained);
             CHECK(relative(trained, start, (size_t)n * 3, 1) > 1e-4);
             CHECK_INT(ldr_ladder_save_memory(l, NULL, 0, &size, &err), LDR_OK);

@@ -154,9 +154,9 @@ TEST(tuned_models_speak_as_they_were_trained) {
         td.batch = 1;
         tr = ldr_trainer_create(l, set, NULL, &td, &err);
         CHECK_STR(err.message, "");
-        while (tr && ldr_trainer_step(tr, NULL, &err) == LDR_OK) {}
+        while (tr && !ldr_trainer_done(tr) && !ldr_trainer_step(tr, NULL, &err)) {}
+        CHECK_STR(err.message, "");
         ldr_trainer_free(tr);
-        memset(&err, 0, sizeof err);
         CHECK_INT(ldr_evaluate(l, set, LDR_METRIC_ACCURACY, &score, &err), LDR_OK);
         s = ldr_session_create(t.m, l, 0, &err);
         CHECK_STR(err.message, "");
