@@ -41,8 +41,9 @@
 // <<quick-start
 
    DOES
-     read Hugging Face directories (safetensors, PyTorch files) and GGUF files of fifteen kinds of encoders and nine of
-     decoders (>>manual-models), in place, never expanded in memory; tokenise as their own tokenizers do (WordPiece, BPE,
+     read Hugging Face directories (safetensors, PyTorch and TensorFlow files) and GGUF files of seventeen kinds of encoders
+     and nine of decoders (>>manual-models), in place, never expanded in memory, with the heads they were published with
+     and adapters of PEFT; tokenise as their own tokenizers do (WordPiece, BPE,
      Unigram, WordLevel; tokenizer.json, vocab.json, SentencePiece models, vocab.txt) and back; train ladders of several
      published recipes; classification, several labels a text, regression, sentence pairs, token labels, multiple choice;
      stop, save and go on with the same bits; predict. For comparison, and where a ladder is not enough, the methods that go back through the
@@ -55,10 +56,10 @@
      manual       >>manual-steps >>manual-ladder >>manual-models >>manual-tokenizer >>manual-methods >>manual-memory >>manual-threads
                   >>manual-errors >>manual-security >>manual-embedded >>manual-cpp >>manual-adding >>options
      interface    >>api-errors >>api-memory >>api-simd >>api-tensors >>api-json >>api-tokenizer >>api-model
-                  >>api-dataset >>api-ladder >>api-predict >>api-train >>api-recipe
+                  >>api-dataset >>api-ladder >>api-predict >>api-session >>api-train >>api-recipe
      inside       >>platform >>sizes >>errors >>allocation >>random >>half >>kernels >>gemm >>ops >>json
                   >>source >>safetensors >>formats >>tokenizer >>block >>model >>dataset >>dataset-files >>ladder >>tune >>heads >>pass
-                  >>slice >>metrics >>optimiser >>tap-cache >>trainer >>predict >>recipe >>ladder-file >>export
+                  >>slice >>metrics >>optimiser >>tap-cache >>trainer >>predict >>session >>recipe >>ladder-file >>export
                   >>quantise
      appendix     >>machine >>dispatch >>unicode
 
@@ -92,17 +93,24 @@
 
    >>manual-models        WHICH MODELS LOAD
      families   encoders: bert, roberta, xlm-roberta, camembert, albert, electra, distilbert, ernie, mpnet, roformer, megatron-bert,
-                nomic-bert, gte, eurobert, modernbert. Decoders: gpt2, gpt_neo, opt, llama, mistral, qwen2, qwen3, smollm3, starcoder2
+                nomic-bert, gte, eurobert, modernbert, deberta, deberta-v2 (and v3). Decoders: gpt2, gpt_neo, opt, llama, mistral, qwen2, qwen3, smollm3, starcoder2
      positions  learned; rotary in halves or pairs, stretched as linear, llama3 or yarn (dynamic: up to the model's own length);
-                by distance (mpnet); windows of local layers
-     files      safetensors and PyTorch's own (zip, the older form, either in shards), GGUF 2 and 3 (llama, qwen2, qwen3,
-                bert, nomic-bert) in F32 F16 BF16 F64 Q8_0 Q4_0 Q4_1 Q5_0 Q5_1 Q2_K to Q6_K IQ4_NL IQ4_XS, unpacked as they are used.
+                by distance (mpnet, deberta); windows of local layers
+     files      safetensors and PyTorch's own (zip, the older form, either in shards), TensorFlow checkpoints of named variables
+                (bert_model.ckpt.index with bert_config.json), GGUF 2 and 3, also in several files (llama, qwen2, qwen3,
+                bert, nomic-bert), in F32 F16 BF16 F64 Q8_0 Q4_0 Q4_1 Q5_0 Q5_1 Q2_K to Q6_K IQ4_NL IQ4_XS, unpacked as they are used.
                 Recognised by content. Of a pickle only tensors and containers are understood; nothing in it is run
+     heads      masked and next words (ldr_model_logits); classes of a text or of each token, numbers, answers as spans,
+                choices, ELECTRA's replaced tokens, poolers (ldr_model_scores, by "architectures" of config.json: a row of
+                ldr__task_rows says where each lies). desc.published_head of a ladder goes on from such a classifier
+     adapters   LoRA by PEFT, rank-stabilised and DoRA as well (ldr_model_desc.adapter): added at load
      A configuration is read by lists of keys: those that are used, those that change nothing, and all others are refused by
      name (ldr_model_desc.allow passes them). What wrappers put before names (module., _orig_mod., 0.auto_model.,
-     base_model.model.) goes. Trained on as any other: all presets and methods; frozen always: mpnet's distances, ernie's tasks.
+     base_model.model.) goes. Trained on as any other: all presets and methods; frozen always: distances (mpnet, deberta: also what its layers' matrices
+     make of them), ernie's tasks. The convolution of the largest deberta-v2 is refused.
      qwen3's heads have norms that are run and not trained: presets clue, mlp and head alone.
-     Not written as a model file again: gte, nomic_bert, modernbert (matrices that lie in one), mpnet, ernie with tasks.
+     Not written as a model file again: gte, nomic_bert, modernbert, deberta (matrices that lie in one), mpnet, deberta-v2,
+     ernie with tasks.
      To add a family: a row of ldr__families (names of its tensors, LDR__OF_... for what it does otherwise), its keys in
      ldr__known_keys, or a row of ldr__kin if it differs from another only by those; then families in tests/ldr_tiny.h.
      To add a format: how it begins and what reads it, a row of ldr__formats; bad files of it in tests/test_files.c.
@@ -531,13 +539,17 @@ typedef struct ldr_model_desc {
     ldr_compute   compute;
     int32_t       pack;            /* 1: F32 lays the blocks' matrices out at load as the kernels read them, in a copy of floats that the model
                                       owns: same bits, sooner. The others always do. Gradients through a block read its file's matrices */
+    const char   *adapter;         /* a directory of PEFT's (adapter_config.json, adapter_model.safetensors or .bin) that is added to the
+                                      weights at load, in float copies of those it changes: low-rank updates, also rank-stabilised,
+                                      weight-decomposed (DoRA) and of embeddings; whole tensors (biases, heads) replace the model's.
+                                      To ladder files the sum is another backbone. Files only */
     const char   *allow;           /* keys of config.json and tensors, with commas between them, that are passed over though not known; read at load only */
     int32_t       release;         /* 1: give the memory of mapped weights back to the system after each use, for a backbone
                                       larger than memory. They are read again when needed: the same bits, slower */
 } ldr_model_desc;
 
-/* Loads a Hugging Face directory: config.json, model.safetensors or pytorch_model.bin (or the sharded index of
-   either) and, when there is one, the vocabulary; or a .gguf file with what it holds. Families: >>manual-models.
+/* Loads a Hugging Face directory: config.json (bert_config.json), model.safetensors or pytorch_model.bin (or the sharded
+   index of either) or bert_model.ckpt.index and, when there is one, the vocabulary; or a .gguf file with what it holds. Families: >>manual-models.
    Weights stay in their file's type and are read in place; only vectors (biases, norms) are
    copied as float. A missing, extra, misshapen or mistyped tensor, an unknown model_type or an
    option that would change the result is an error. desc may be NULL. */
@@ -551,11 +563,24 @@ LDR_API ldr_model *ldr_model_load_memory(const void *config, size_t config_size,
                                          const void *vocab, size_t vocab_size, const ldr_model_desc *desc, ldr_error *err);
 LDR_API void       ldr_model_free(ldr_model *m);
 
+/* What the head of a published model is for, as the class in its config.json's "architectures" says; one score or more for... */
+typedef enum ldr_task {
+    LDR_TASK_NONE,
+    LDR_TASK_SEQUENCE,             /* each text: its classes, or one number                    */
+    LDR_TASK_TOKENS,               /* each token: its classes                                  */
+    LDR_TASK_SPAN,                 /* each token: as the start and as the end of an answer     */
+    LDR_TASK_CHOICE,               /* each text: as one of several choices                     */
+    LDR_TASK_REPLACED,             /* each token: that it is not the one that was there (ELECTRA)       */
+    LDR_TASK_POOLER                /* each text: its vector, tanh(W h + b) of the first token  */
+} ldr_task;
+
 typedef struct ldr_model_info {
     const char *family;            /* "bert", "roberta", ...                                   */
     int32_t  layers, width, heads, kv_heads, head_dim, ffn, vocabulary, positions;
     int32_t  causal;               /* 1: decoder, a token sees only what is before it          */
     int32_t  has_logits;           /* 1: ldr_model_logits can be called                        */
+    ldr_task task;                 /* what the other head in the files is for, or LDR_TASK_NONE: ldr_model_scores */
+    int32_t  classes;              /* scores that it gives                                     */
     uint64_t parameters;           /* elements of the tensors in use                           */
     uint64_t weight_bytes;         /* mapped or borrowed                                       */
 } ldr_model_info;
@@ -582,6 +607,12 @@ LDR_API ldr_status ldr_model_hidden(const ldr_model *m, float *hidden, const ldr
 /* logits[rows,vocabulary] of the model's own language-model head on hidden[rows,width], final
    hidden states. LDR_MISSING when the files hold no such head. */
 LDR_API ldr_status ldr_model_logits(const ldr_model *m, float *logits, const float *hidden, int32_t rows, ldr_error *err);
+
+/* scores[rows,classes] of the head for `task` that is in the files, on hidden[tokens,width], final hidden states of `batch`;
+   rows: its tokens for TOKENS, SPAN and REPLACED, else its sequences. Allocates and frees its own workspace.
+   LDR_MISSING when the files hold no such head. */
+LDR_API ldr_status  ldr_model_scores(const ldr_model *m, float *scores, const float *hidden, const ldr_batch *batch, ldr_error *err);
+LDR_API const char *ldr_model_label(const ldr_model *m, int32_t index);      /* the class's name, or NULL */
 
 #ifndef LADDER_NO_STDIO
 /* Writes the model's weights to one safetensors file in blocks (see >>api-tensors): the matrices of the blocks as
@@ -739,6 +770,9 @@ typedef enum ldr_importance { LDR_IMPORTANCE_PRESET, LDR_MAGNITUDE, LDR_FISHER, 
 typedef enum ldr_pool   { LDR_POOL_FAMILY, LDR_POOL_FIRST, LDR_POOL_LAST, LDR_POOL_MEAN } ldr_pool;   /* FAMILY: LAST in causal models, else FIRST */
 typedef enum ldr_heads  { LDR_HEADS_PRESET, LDR_HEADS_WHOLE, LDR_HEADS_WITHIN } ldr_heads;
 
+/* Of a head's hidden layer, and of blocks. GELU is exact, GELU_TANH its approximation by a tanh. */
+typedef enum ldr_activation { LDR_TANH, LDR_GELU, LDR_GELU_TANH, LDR_RELU, LDR_SILU } ldr_activation;
+
 /* Zero-initialise; 0 means the preset's own value, shown by ldr_ladder_desc_defaults. */
 typedef struct ldr_ladder_desc {
     ldr_allocator  alloc;
@@ -788,7 +822,11 @@ typedef struct ldr_ladder_desc {
     ldr_head       head;
     int32_t        classes;        /* labels (REGRESS, CHOICE: 1)                              */
     ldr_pool       pool;           /* heads with a label a token do not ask                    */
-    int32_t        head_hidden;    /* >0: dense, tanh, out; 0: preset (paper: the output width, else none); <0: none */
+    int32_t        head_hidden;    /* >0: dense, activation, out; 0: preset (paper: the output width, else none); <0: none */
+    ldr_activation head_activation;       /* of the hidden layer; 0: tanh                      */
+    int32_t        published_head; /* 1: the head is, and starts as, the one in the model's files (ldr_model_info: task): head,
+                                      classes, pool, head_hidden, head_activation and label_names are taken from there.
+                                      LDR_MISSING without one, LDR_UNSUPPORTED for spans, poolers and heads with a norm */
     const struct ldr_ladder *beside;      /* LADDER, HEAD: read the backbone as this one has tuned it so far, and not as it was loaded, so
                                              that both can be trained step by step. FULL, BITFIT, LORA or ADAPTER on the same
                                              model; borrowed, must outlive the ladder. No cache. A file names the model as it was loaded */
@@ -862,6 +900,52 @@ LDR_API void           ldr_predictor_free(ldr_predictor *p);
 /* scores: CLASSIFY, MULTI [sequences,classes] probabilities; REGRESS [sequences]; CHOICE [sequences] raw scores;
    TOKENS [tokens,classes] probabilities. Allocates nothing. */
 LDR_API ldr_status     ldr_predict(ldr_predictor *p, float *scores, const ldr_batch *batch, ldr_error *err);
+
+/* ======================================================================================
+   >>api-session       Text from a causal model, token by token
+   --------------------------------------------------------------------------------------
+   A session keeps the keys and values of every layer for one text, so that a further token costs
+   one pass of that token alone. With a ladder of copies (or LoRA, BitFit, adapters, full) that was
+   trained on words it is the tuned model that speaks. Logits have the values of a pass over the
+   whole text, up to the rounding of sums.
+   ====================================================================================== */
+
+typedef struct ldr_session ldr_session;
+/* For one text of up to `capacity` tokens (0: as many as the model has positions). l may be NULL; model and ladder are borrowed and
+   must outlive it. One session is used by one thread at a time. LDR_UNSUPPORTED: a model that is not causal or has no
+   language-model head, a ladder with another head, with narrow rungs, prompts, prefixes or beside another. */
+LDR_API ldr_session *ldr_session_create(const ldr_model *m, const ldr_ladder *l, int32_t capacity, ldr_error *err);
+LDR_API void         ldr_session_free(ldr_session *s);
+LDR_API ldr_memory   ldr_session_memory(const ldr_session *s);
+/* Reads ids[count] behind what was read. logits[vocabulary], of the token that would follow; NULL: not wanted. LDR_LIMIT: no room. */
+LDR_API ldr_status   ldr_session_read(ldr_session *s, float *logits, const int32_t *ids, int32_t count, ldr_error *err);
+LDR_API int32_t      ldr_session_length(const ldr_session *s);
+/* Forgets all but the first `length` tokens: for another continuation of the same beginning. */
+LDR_API ldr_status   ldr_session_rewind(ldr_session *s, int32_t length, ldr_error *err);
+
+/* How the next token is drawn from logits z. 0 everywhere: the likeliest. */
+typedef struct ldr_sampling {
+    float    temperature;          /* softmax(z / temperature); 0: the likeliest              */
+    int32_t  top_k;                /* of the k likeliest alone; 0: all                        */
+    float    top_p;                /* of the fewest whose probabilities reach p (Holtzman et al. 2020); 0: all */
+    float    min_p;                /* of those with at least so much of the likeliest's probability; 0: all */
+    float    repetition;           /* z of tokens in `seen` is divided by this, multiplied where negative (Keskar et al. 2019); 0: 1 */
+    uint64_t seed;
+} ldr_sampling;
+/* The token drawn from logits[n], which are changed; seen[count]: the text so far. The same numbers give the same token
+   for any number of threads: the draw depends on seed and count alone. -1: a logit is not a number, or an argument cannot be. */
+LDR_API int32_t ldr_sample(float *logits, int32_t n, const ldr_sampling *how, const int32_t *seen, int32_t count);
+
+typedef struct ldr_generate_desc {
+    ldr_sampling sampling;
+    int32_t      most;             /* tokens; 0: as many as there is room for                 */
+    int32_t      ignore_end;       /* 1: go on behind a token that ends a text (eos_token_id of config.json) */
+    int32_t    (*token)(void *user, int32_t id);      /* NULL, or called for each; nonzero: stop     */
+    void        *user;
+} ldr_generate_desc;
+/* Reads prompt[count] and draws tokens until one ends the text, `most` are there, or the session is full. out[most] receives
+   them (the one that ends it as well), *made how many. */
+LDR_API ldr_status ldr_generate(ldr_session *s, int32_t *out, int32_t *made, const int32_t *prompt, int32_t count, const ldr_generate_desc *desc, ldr_error *err);
 
 /* ======================================================================================
    >>api-train         Training the ladder
@@ -1843,8 +1927,6 @@ typedef struct ldr__kernels {
     void (*to_bf16)(uint16_t *dst, const float *x, size_t n, size_t padded);
     void (*tile_bf16)(float *c, size_t ldc, const unsigned char *a, size_t rs, const unsigned char *b, size_t units, int32_t m, int32_t n, const float *bias, int accumulate, uintptr_t ahead, size_t step);
 } ldr__kernels;
-
-typedef enum ldr_activation { LDR_GELU, LDR_GELU_TANH, LDR_RELU, LDR_SILU, LDR_TANH } ldr_activation;
 
 /* condition ? a : b by masks. A real branch, even a short one, would stop the vectoriser. */
 LDR__INLINE float ldr__select(int condition, float a, float b) {
@@ -3262,6 +3344,9 @@ static void ldr__rows_unpack(const ldr__kernels *ker, float *x, const unsigned c
    is one sequence and one key/value head: it alone writes that head's O, dQ, dK and dV. */
 enum { LDR__STRETCH = 128 };
 
+/* Queries and keys of distances themselves (He et al. 2021, DeBERTa): rows [.,heads*head_dim], which row a distance has. */
+typedef struct ldr__places { const float *keys, *queries; const int32_t *row; } ldr__places;
+
 typedef struct ldr__attention {
     int32_t        heads, kv_heads, head_dim, causal;
     float          scale;
@@ -3272,6 +3357,9 @@ typedef struct ldr__attention {
     const ldr__dropout *drop;
     size_t         window;             /* of which |i - j| < window is seen; 0: all           */
     const float   *relative;           /* [heads][LDR__RELATIVE_ROW] added to scores before `scale`, by j - i; or NULL */
+    const float   *kept;               /* one sequence: keys and values of all its tokens, [past + new, kept_ld], of which qkv has the last; or NULL */
+    size_t         kept_ld, past;      /* past: tokens before those of qkv                    */
+    const ldr__places *places;         /* q_i . K[i - j] + k_j . Q[i - j] are added to scores before `scale`; or NULL */
 } ldr__attention;
 
 /* Beyond this distance all positions are one to a relative bias (Raffel et al. 2020). */
@@ -3309,19 +3397,39 @@ static void ldr__hide_later(float *s, size_t keys, size_t n, size_t j0, size_t i
         for (l = 0; l < n && l < j0 + j - i0; l++) s[j * n + l] = -FLT_MAX;
 }
 
-/* The score of query i and key j, both counted from the sequence's first: what a head adds for their distance, and what is not seen. */
-static void ldr__attention_shift(float *score, const ldr__attention *a, size_t h, size_t i, size_t j) {
-    size_t apart = i > j ? i - j : j - i, at = LDR__MIN(apart, (size_t)LDR__FAR);
+/* The score of query i and key j, both counted from the sequence's first, whose row of q, k and v is qkv: what a head adds for
+   their distance, and what is not seen. */
+static void ldr__attention_shift(float *score, const ldr__attention *a, const float *qkv, size_t h, size_t i, size_t j) {
+    size_t apart = i > j ? i - j : j - i, at = LDR__MIN(apart, (size_t)LDR__FAR), d = (size_t)a->head_dim, wide = (size_t)a->heads * d;
     if (a->relative) *score += a->relative[h * LDR__RELATIVE_ROW + (j < i ? LDR__FAR - at : LDR__FAR + at)];
+    if (a->places) {
+        size_t row = (size_t)a->places->row[(ptrdiff_t)i - (ptrdiff_t)j] * wide + h * d;
+        *score += ldr__dot(qkv + i * a->ld + h * d, a->places->keys + row, d) +
+                ldr__dot(qkv + j * a->ld + wide + h * d, a->places->queries + row, d);
+    }
     if (a->window && apart >= a->window) *score = -FLT_MAX;
 }
 
 /* Scores s[keys,n] of queries i0.. and keys j0.., or, turned, s[queries,n] of keys side by side. */
-static void ldr__attention_shifts(float *s, const ldr__attention *a, size_t h, size_t rows, size_t columns, size_t n, size_t i0, size_t j0, int turned) {
+static void ldr__attention_shifts(float *s, const ldr__attention *a, const float *qkv, size_t h, size_t rows, size_t columns, size_t n, size_t i0, size_t j0, int turned) {
     size_t r, c;
-    if (!a->relative && !a->window) return;
+    if (!a->relative && !a->window && !a->places) return;
     for (r = 0; r < rows; r++)
-        for (c = 0; c < columns; c++) ldr__attention_shift(&s[r * n + c], a, h, i0 + (turned ? r : c), j0 + (turned ? c : r));
+        for (c = 0; c < columns; c++) ldr__attention_shift(&s[r * n + c], a, qkv, h, i0 + (turned ? r : c), j0 + (turned ? c : r));
+}
+
+/* From e[queries,n], the gradient of scores, to those of q[.,apart] and k[d,n] through the distances; their own rows are frozen. */
+static void ldr__attention_shifts_backward(float *dq, size_t apart, float *dk, const float *e, const ldr__attention *a, size_t h, size_t rows, size_t keys, size_t n, size_t i0, size_t j0) {
+    size_t d = (size_t)a->head_dim, r, c, k;
+    for (r = 0; a->places && r < rows; r++)
+        for (c = 0; c < keys; c++) {
+            size_t row = (size_t)a->places->row[(ptrdiff_t)(i0 + r) - (ptrdiff_t)(j0 + c)] * (size_t)a->heads * d + h * d;
+            const float *by_k = a->places->keys + row, *by_q = a->places->queries + row, g = e[r * n + c];
+            for (k = 0; k < d; k++) {
+                dq[r * apart + k] += g * by_k[k];
+                dk[k * n + c] += g * by_q[k];
+            }
+        }
 }
 
 /* Threshold and rows of the dropout of P, if there is any. */
@@ -3359,15 +3467,16 @@ static void ldr__attention_forward(const ldr__exec *ex, float *out, float *lse, 
     const size_t d = (size_t)a->head_dim, inner = (size_t)a->heads * d, ld = a->ld, nr = (size_t)ker->nr, group = (size_t)(a->heads / a->kv_heads);
     LDR__FOR(task, (int64_t)a->sequences * a->kv_heads, ex->threads) {
         size_t seq = (size_t)(task / a->kv_heads), kv = (size_t)(task % a->kv_heads), h, i0, j0, i, c, rows, keys;
-        size_t first = (size_t)(a->offsets[seq] - a->offsets[0]), n = (size_t)(a->offsets[seq + 1] - a->offsets[seq]);
-        size_t begin = a->only ? (size_t)(a->only[seq] - a->offsets[seq]) : 0, end = a->only ? begin + 1 : n, to = a->only ? seq : first;
+        size_t first = (size_t)(a->offsets[seq] - a->offsets[0]), n = (size_t)(a->offsets[seq + 1] - a->offsets[seq]) + a->past;
+        size_t begin = a->past + (a->only ? (size_t)(a->only[seq] - a->offsets[seq]) : 0), end = a->only ? begin + 1 : n, to = a->only ? seq : first;
         float *k = ex->scratch + (size_t)ldr__thread() * ex->scratch_size, *v = k + n * d, *q = v + n * d, *o = q + d * nr, *s = o + d * nr;
-        const float *base = qkv + first * ld;
+        const float *base = qkv + first * ld, *keys_at = a->kept ? a->kept : base + inner;
+        size_t kld = a->kept ? a->kept_ld : ld;
         ldr__softmax soft;
         ldr__fetches soon;
         ldr__attention_ahead(&soon, a, (size_t)task + (size_t)ex->threads, qkv, NULL, NULL, 1);
-        ldr__head_rows(k, d, base + inner + kv * d, ld, n, d);
-        ldr__head_rows(v, d, base + inner + ((size_t)a->kv_heads + kv) * d, ld, n, d);
+        ldr__head_rows(k, d, keys_at + kv * d, kld, n, d);
+        ldr__head_rows(v, d, keys_at + ((size_t)a->kv_heads + kv) * d, kld, n, d);
         for (h = kv * group; h < (kv + 1) * group; h++)
             for (i0 = begin; i0 < end; i0 += rows) {
                 size_t all, start = a->window && i0 >= a->window ? i0 + 1 - a->window : 0;      /* every query sees a key in its first stretch */
@@ -3379,12 +3488,12 @@ static void ldr__attention_forward(const ldr__exec *ex, float *out, float *lse, 
                 soft.scale = a->scale;
                 soft.threshold = ldr__attention_dropout(soft.row, &soft.kept, a, first + i0, rows, h);
                 for (i = 0; i < nr; i++) soft.peak[i] = -FLT_MAX;
-                ldr__pack_panels(ker, q, ldr__mat_float(base + i0 * ld + h * d, 1, ld), d, rows);
+                ldr__pack_panels(ker, q, ldr__mat_float(base + (i0 - a->past) * ld + h * d, 1, ld), d, rows);
                 if (a->window) all = LDR__MIN(all, i0 + rows + a->window - 1);
                 for (j0 = start; j0 < all; j0 += keys) {
                     keys = LDR__MIN((size_t)LDR__STRETCH, all - j0);
                     ldr__panels_multiply(ker, s, nr, k + j0 * d, d, 1, q, d, keys, nr, d, NULL, NULL, 0, &soon);
-                    ldr__attention_shifts(s, a, h, keys, rows, nr, i0, j0, 0);
+                    ldr__attention_shifts(s, a, base, h, keys, rows, nr, i0, j0, 0);
                     if (a->causal) ldr__hide_later(s, keys, nr, j0, i0);
                     ker->rows->softmax(s, keys, nr, &soft, j0);
                     for (c = 0; j0 > start && c < d; c++)
@@ -3392,7 +3501,7 @@ static void ldr__attention_forward(const ldr__exec *ex, float *out, float *lse, 
                     ldr__panels_multiply(ker, o, nr, v + j0 * d, 1, d, s, keys, d, nr, keys, NULL, NULL, j0 > start, &soon);
                 }
                 for (i = 0; i < rows; i++) {
-                    if (lse) lse[(first + i0 + i) * (size_t)a->heads + h] = soft.peak[i] + logf(soft.sum[i]);
+                    if (lse) lse[(first + i0 - a->past + i) * (size_t)a->heads + h] = soft.peak[i] + logf(soft.sum[i]);
                     soft.fix[i] = 1.0f / soft.sum[i];
                 }
                 ker->rows->transpose(y, inner, o, nr, soft.fix, rows, d, 0);
@@ -3447,7 +3556,7 @@ static void ldr__attention_backward(const ldr__exec *ex, float *dqkv, const floa
                     soft.threshold = ldr__attention_dropout(drops, &soft.kept, a, first + begin + i0, rows, h);
                     ldr__panels_multiply(ker, s, nr, q + i0 * d, d, 1, k, d, rows, nr, d, NULL, NULL, 0, &soon);
                     ldr__panels_multiply(ker, e, nr, g + i0 * d, d, 1, v, d, rows, nr, d, NULL, NULL, 0, &soon);
-                    ldr__attention_shifts(s, a, h, rows, keys, nr, begin + i0, j0, 1);
+                    ldr__attention_shifts(s, a, qkv + first * ld, h, rows, keys, nr, begin + i0, j0, 1);
                     for (i = 0; a->causal && i < rows && begin + i0 + i < j0 + keys; i++) {      /* keys that come later */
                         size_t l;
                         for (l = begin + i0 + i + 1 - j0; l < keys; l++) s[i * nr + l] = -FLT_MAX;
@@ -3456,6 +3565,7 @@ static void ldr__attention_backward(const ldr__exec *ex, float *dqkv, const floa
                     ldr__panels_multiply(ker, dq + i0 * apart, apart, e, nr, 1, kr, keys, rows, d, keys, NULL, NULL, 1, &soon);
                     ldr__panels_multiply(ker, dk, nr, q + i0 * d, 1, d, e, rows, d, nr, rows, NULL, NULL, 1, &soon);
                     ldr__panels_multiply(ker, dv, nr, g + i0 * d, 1, d, s, rows, d, nr, rows, NULL, NULL, 1, &soon);
+                    ldr__attention_shifts_backward(dq + i0 * apart, apart, dk, e, a, h, rows, keys, nr, begin + i0, j0);
                 }
                 ker->rows->transpose(to_k, ld, dk, nr, NULL, keys, d, h > kv * group);
                 ker->rows->transpose(to_v, ld, dv, nr, NULL, keys, d, h > kv * group);
@@ -4161,6 +4271,23 @@ static ldr_tensor *ldr__weights_add(ldr_weights *w, ldr_error *err) {
     return &w->tensors[w->count];
 }
 
+/* Memory of the weights' own for a tensor that does not lie in a file as it is needed. */
+static unsigned char *ldr__weights_copy(ldr_weights *w, size_t bytes, ldr_error *err) {
+    void *copies = w->copies;
+    unsigned char *copy = NULL;
+    if (ldr__grow(&w->alloc, &copies, &w->copy_capacity, w->copy_count + 1, sizeof *w->copies)) {
+        w->copies = (ldr__copy *)copies;
+        copy = (unsigned char *)ldr__alloc(&w->alloc, LDR__MAX(bytes, 1));
+    }
+    if (!copy) {
+        ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory: %U bytes for a tensor that is not used as it lies in its file", (uint64_t)bytes);
+        return NULL;
+    }
+    w->copies[w->copy_count].data = copy;
+    w->copies[w->copy_count++].size = LDR__MAX(bytes, 1);
+    return copy;
+}
+
 /* key and value are w's own; NULL: err says why. */
 static ldr_status ldr__weights_meta_add(ldr_weights *w, const char *key, const char *value, uint64_t at, ldr_error *err) {
     void *metas = w->metas;
@@ -4355,6 +4482,11 @@ static ldr_status ldr__weights_finish(ldr_weights *w, ldr_error *err) {
    A format is a row of ldr__formats: how its first bytes look, and what reads it. To add one,
    write both and add the row; tests/test_files.c holds a table of bad files for each.
    ====================================================================================== */
+
+static int ldr__ends_with(const char *s, const char *tail) {
+    size_t n = strlen(s), m = strlen(tail);
+    return n >= m && strcmp(s + n - m, tail) == 0;
+}
 
 /* Bytes read one after another. Past the end everything is 0 and `bad` stays set. */
 typedef struct ldr__cursor { const unsigned char *p; size_t size, at; int bad; } ldr__cursor;
@@ -4803,17 +4935,10 @@ typedef struct ldr__torch { ldr_weights *w; int32_t file; ldr__pickle p; ldr_wei
 /* Elements that do not lie one after another are copied into memory of the weights' own. */
 static ldr_status ldr__torch_gather(ldr__torch *h, ldr_tensor *t, const unsigned char *from, const int64_t *stride) {
     size_t size = ldr_dtype_size(t->dtype), n = (size_t)(t->bytes / size), i, at[LADDER_MAX_DIMS];
-    void *copies = h->w->copies;
-    unsigned char *copy = NULL;
+    unsigned char *copy = ldr__weights_copy(h->w, (size_t)t->bytes, h->err);
     int32_t d;
     memset(at, 0, sizeof at);
-    if (ldr__grow(&h->w->alloc, &copies, &h->w->copy_capacity, h->w->copy_count + 1, sizeof *h->w->copies)) {
-        h->w->copies = (ldr__copy *)copies;
-        copy = (unsigned char *)ldr__alloc(&h->w->alloc, LDR__MAX((size_t)t->bytes, 1));
-    }
-    if (!copy) return ldr__fail(h->err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory: %U bytes for a tensor that is stored turned", t->bytes);
-    h->w->copies[h->w->copy_count].data = copy;
-    h->w->copies[h->w->copy_count++].size = LDR__MAX((size_t)t->bytes, 1);
+    if (!copy) return h->err->status;
     t->data = copy;
     for (i = 0; i < n; i++, copy += size) {
         size_t place = 0;
@@ -5156,14 +5281,244 @@ static void ldr__fail_in_file(ldr_error *err, const char *path) {
     ldr__format(err->message, sizeof err->message, "%s%s: %s", keep ? "..." : "", path + keep, copy);
 }
 
+static void ldr__five_digits(char *at, uint64_t v) {
+    int i;
+    for (i = 5; i-- > 0; v /= 10) at[i] = (char)('0' + v % 10);
+}
+
+/* A GGUF model in several files, NAME-00001-of-00003.gguf and so on, the first of which has been read: the others. */
+static ldr_status ldr__gguf_open_others(ldr_weights *w, const char *path, uint64_t parts, ldr_error *err) {
+    char name[LADDER_MAX_PATH], first[] = "-00001-of-00000.gguf";
+    size_t n = strlen(path), k = sizeof first - 1;
+    ldr__source *files;
+    int32_t i;
+    if (parts > LADDER_MAX_FILES) return ldr__fail(err, LDR_LIMIT, LDR_NO_OFFSET, "a model in %U files: at most %d (LADDER_MAX_FILES)", parts, LADDER_MAX_FILES);
+    ldr__five_digits(first + 10, parts);
+    if (ldr__gguf_whole(w, "split.no", 0) != 0 || n < k || n >= sizeof name || memcmp(path + n - k, first, k) != 0)
+        return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "one of %U files of a model: open the first, whose name ends with %s", parts, first);
+    files = (ldr__source *)ldr__alloc(&w->alloc, (size_t)parts * sizeof *files);
+    if (!files) return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while opening weights");
+    memset(files, 0, (size_t)parts * sizeof *files);
+    files[0] = w->files[0];
+    ldr__free(&w->alloc, w->files, sizeof *files);
+    w->files = files;
+    w->file_count = (int32_t)parts;
+    memcpy(name, path, n + 1);
+    for (i = 1; i < (int32_t)parts; i++) {
+        ldr__five_digits(name + n - k + 1, (uint64_t)i + 1);
+        if (ldr__source_open(&files[i], name, &w->alloc, err)) return err->status;
+        if (!ldr__gguf_is(files[i].data, files[i].size)) ldr__fail(err, LDR_FORMAT, 0, "not a GGUF file");
+        else ldr__gguf_parse(w, i, err);
+        if (err->status) {
+            ldr__fail_in_file(err, name);
+            return err->status;
+        }
+    }
+    return LDR_OK;
+}
+
 static ldr_weights *ldr__weights_open_one(const char *path, const ldr_allocator *alloc, ldr_error *err) {
     ldr_weights *w = ldr__weights_new(1, alloc, err);
     if (!w) return NULL;
     if (!ldr__source_open(&w->files[0], path, &w->alloc, err)) {
-        if (!ldr__weights_parse(w, 0, err) && !ldr__weights_finish(w, err)) return w;
+        uint64_t parts = ldr__weights_parse(w, 0, err) ? 1 : ldr__gguf_whole(w, "split.count", 1);
+        if (parts > 1) ldr__gguf_open_others(w, path, parts, err);
+        if (!err->status && !ldr__weights_finish(w, err)) return w;
         ldr__fail_in_file(err, path);
     }
     ldr_weights_close(w);
+    return NULL;
+}
+
+/* ---- TensorFlow checkpoints: PREFIX.index and PREFIX.data-00000-of-00001 ------------------ */
+
+/* The index is a table of sorted keys in LevelDB's format (table_format.md): blocks of entries, each a key that shares its
+   beginning with the one before. A value says type, shape, file and place (tensor_bundle.proto). */
+typedef struct ldr__bundle { ldr_weights *w; const char *path; ldr__source index; ldr_allocator alloc; uint64_t read; char key[320]; ldr_error *err; } ldr__bundle;
+
+static uint64_t ldr__take_varint(ldr__cursor *c) {
+    uint64_t v = 0;
+    int shift;
+    for (shift = 0; shift < 64; shift += 7) {
+        uint64_t b = ldr__take_number(c, 1);
+        v |= (b & 127) << shift;
+        if (b < 128) return v;
+    }
+    c->bad = 1;
+    return 0;
+}
+
+/* The next field of a message: its number and value, or its bytes in *part; 0: the end. */
+static uint64_t ldr__take_field(ldr__cursor *c, uint64_t *value, ldr__cursor *part) {
+    uint64_t tag = c->at < c->size ? ldr__take_varint(c) : 0, kind = tag & 7;
+    memset(part, 0, sizeof *part);
+    *value = 0;
+    if (kind == 0 && tag) *value = ldr__take_varint(c);
+    else if (kind == 1 || kind == 5) *value = ldr__take_number(c, kind == 1 ? 8 : 4);
+    else if (kind == 2) {
+        *value = ldr__take_varint(c);
+        part->p = ldr__take(c, *value);
+        part->size = part->p ? (size_t)*value : 0;
+    } else c->bad |= tag != 0;
+    return c->bad ? 0 : tag >> 3;
+}
+
+/* As the family's tensors are called: "bert/encoder/layer_0/.../kernel" to "bert.encoder.layer.0....kernel". 0: not a weight. */
+static int ldr__bundle_name(char *s) {
+    static const char *const others[] = { "/adam_m", "/adam_v", "/Adam", "/Adam_1", "global_step", "beta1_power", "beta2_power" };
+    size_t i, n;
+    char *p;
+    for (i = 0; i < sizeof others / sizeof *others; i++) if (ldr__ends_with(s, others[i])) return 0;
+    for (p = s; *p; p++) if (*p == '/') *p = '.';
+    for (p = s; (p = strstr(p, "layer_")) != NULL; p += 6) if (ldr__digit(p[6])) p[5] = '.';
+    n = strlen(s);
+    if (ldr__ends_with(s, "_embeddings")) ldr__format(s + n, 8, ".weight");
+    if (ldr__ends_with(s, "predictions.output_bias")) ldr__format(s + n - 11, 8, "bias");
+    return 1;
+}
+
+/* The first entry, which opens the files of data. */
+static ldr_status ldr__bundle_header(ldr__bundle *h, ldr__cursor c) {
+    uint64_t field, value, shards = 0, big = 0;
+    char path[LADDER_MAX_PATH];
+    ldr__cursor part;
+    int32_t i;
+    while ((field = ldr__take_field(&c, &value, &part)) != 0) {
+        if (field == 1) shards = value;
+        if (field == 2) big = value;
+    }
+    if (c.bad || shards < 1 || shards > LADDER_MAX_FILES || h->w) return ldr__fail(h->err, LDR_FORMAT, 0, "TensorFlow checkpoint: its first entry does not tell 1 to %d files", LADDER_MAX_FILES);
+    if (big) return ldr__fail(h->err, LDR_UNSUPPORTED, 0, "TensorFlow checkpoint: written big-endian");
+    h->w = ldr__weights_new((int32_t)shards, &h->alloc, h->err);
+    for (i = 0; h->w && i < (int32_t)shards; i++) {
+        char tail[] = ".data-00000-of-00000";
+        size_t n = strlen(h->path) - strlen(".index");
+        ldr__five_digits(tail + 6, (uint64_t)i);
+        ldr__five_digits(tail + 15, shards);
+        if (n + sizeof tail > sizeof path) return ldr__fail(h->err, LDR_ARGUMENT, LDR_NO_OFFSET, "the path is too long");
+        memcpy(path, h->path, n);
+        memcpy(path + n, tail, sizeof tail);
+        if (ldr__source_open(&h->w->files[i], path, &h->w->alloc, h->err)) return h->err->status;
+    }
+    return h->err->status;
+}
+
+static ldr_status ldr__bundle_entry(ldr__bundle *h, ldr__cursor c, uint64_t at) {
+    static const struct { uint64_t type; ldr_dtype dtype; } types[] = { { 1, LDR_F32 }, { 2, LDR_F64 }, { 3, LDR_I32 }, { 4, LDR_U8 }, { 5, LDR_I16 },
+        { 6, LDR_I8 }, { 9, LDR_I64 }, { 10, LDR_BOOL }, { 14, LDR_BF16 }, { 19, LDR_F16 } };
+    uint64_t field, value, type = 0, shard = 0, size = 0, elements = 1, sliced = 0;
+    char shown[LDR__SHOWN];
+    ldr_tensor *t;
+    ldr__cursor part, dim, inner;
+    size_t i;
+    if (!h->key[0]) return ldr__bundle_header(h, c);
+    if (!h->w) return ldr__fail(h->err, LDR_FORMAT, at, "TensorFlow checkpoint: its first entry is missing");
+    ldr__show(shown, h->key, strlen(h->key));
+    if (strstr(h->key, ".ATTRIBUTES") || strstr(h->key, "OBJECT_GRAPH"))
+        return ldr__fail(h->err, LDR_UNSUPPORTED, at, "a checkpoint of TensorFlow 2's objects (\"%s\"): only those of named variables, as BERT was published, are read", shown);
+    if (!ldr__bundle_name(h->key)) return LDR_OK;
+    t = ldr__weights_add(h->w, h->err);
+    if (!t) return h->err->status;
+    while ((field = ldr__take_field(&c, &value, &part)) != 0) {
+        if (field == 1) type = value;
+        if (field == 3) shard = value;
+        if (field == 4) t->offset = value;
+        if (field == 5) size = value;
+        if (field == 7) sliced = 1;
+        while (field == 2 && (value = ldr__take_field(&part, &value, &dim)) != 0)
+            if (value == 2) {
+                int64_t n = 0;
+                while ((field = ldr__take_field(&dim, &value, &inner)) != 0) if (field == 1) n = (int64_t)LDR__MIN(value, (uint64_t)INT64_MAX);
+                field = 2;
+                if (t->dims == LADDER_MAX_DIMS) return ldr__fail(h->err, LDR_LIMIT, at, "tensor \"%s\": over %d dimensions (LADDER_MAX_DIMS)", shown, LADDER_MAX_DIMS);
+                t->shape[t->dims++] = n;
+                if (!ldr__mul_u64(&elements, elements, (uint64_t)n)) c.bad = 1;
+            }
+        if (part.bad) c.bad = 1;
+    }
+    if (c.bad) return ldr__fail(h->err, LDR_FORMAT, at, "TensorFlow checkpoint: the entry of \"%s\" cannot be read", shown);
+    if (sliced) return ldr__fail(h->err, LDR_UNSUPPORTED, at, "tensor \"%s\": it is stored in slices, which are not read", shown);
+    for (i = 0; i < sizeof types / sizeof *types && types[i].type != type; i++) {}
+    if (i == sizeof types / sizeof *types) return ldr__fail(h->err, LDR_DTYPE, at, "tensor \"%s\": TensorFlow's element type %U is not known here", shown, type);
+    t->dtype = types[i].dtype;
+    t->name = ldr__weights_text(h->w, (const unsigned char *)h->key, strlen(h->key), at, h->err);
+    if (!t->name) return h->err->status;
+    if (!ldr__mul_u64(&t->bytes, elements, ldr_dtype_size(t->dtype)) || t->bytes != size || shard >= (uint64_t)h->w->file_count ||
+            t->offset > h->w->files[shard].size || size > h->w->files[shard].size - t->offset)
+        return ldr__fail(h->err, LDR_FORMAT, at, "tensor \"%s\": %U bytes at %U of file %U do not fit its shape and that file: truncated?", shown, size, t->offset, shard);
+    t->file = (int32_t)shard;
+    t->data = h->w->files[shard].data + t->offset;
+    h->w->count++;
+    return LDR_OK;
+}
+
+/* A block: of entries, or (index) of where blocks are. */
+static ldr_status ldr__bundle_block(ldr__bundle *h, uint64_t at, uint64_t size, int index) {
+    const uint64_t whole = h->index.size;
+    uint64_t restarts;
+    ldr__cursor c;
+    if (at > whole || size < 4 || size > whole - at || whole - at - size < 5 || (h->read += size) > whole)
+        return ldr__fail(h->err, LDR_FORMAT, at, "TensorFlow checkpoint: a block lies outside the index or over another one");
+    if (h->index.data[at + size]) return ldr__fail(h->err, LDR_UNSUPPORTED, at, "TensorFlow checkpoint: a compressed block: TensorFlow itself writes none");
+    restarts = ldr__load_u32(h->index.data + at + size - 4);
+    if (restarts > (size - 4) / 4) return ldr__fail(h->err, LDR_FORMAT, at, "TensorFlow checkpoint: a block's end cannot be read");
+    memset(&c, 0, sizeof c);
+    c.p = h->index.data + at;
+    c.size = (size_t)(size - 4 - 4 * restarts);
+    h->key[0] = 0;
+    while (c.at < c.size && !h->err->status) {
+        uint64_t entry = at + c.at, shared = ldr__take_varint(&c), more = ldr__take_varint(&c), n = ldr__take_varint(&c);
+        const unsigned char *key = ldr__take(&c, more);
+        ldr__cursor value;
+        memset(&value, 0, sizeof value);
+        value.size = (size_t)LDR__MIN(n, (uint64_t)c.size);
+        value.p = ldr__take(&c, n);
+        if (c.bad || (!index && (shared > strlen(h->key) || shared + more >= sizeof h->key - 16 || memchr(key, 0, (size_t)more))))
+            return ldr__fail(h->err, LDR_FORMAT, entry, "TensorFlow checkpoint: an entry cannot be read, or its name is over %d characters", (int)sizeof h->key - 16);
+        if (index) {
+            uint64_t from = ldr__take_varint(&value), length = ldr__take_varint(&value);
+            ldr__bundle_block(h, from, length, 0);
+        } else {
+            char before[sizeof h->key];
+            memcpy(h->key + shared, key, (size_t)more);
+            h->key[shared + more] = 0;
+            memcpy(before, h->key, sizeof before);
+            ldr__bundle_entry(h, value, entry);
+            memcpy(h->key, before, sizeof before);
+        }
+    }
+    return h->err->status;
+}
+
+/* The index, which is open; its footer says where the block is that says where all others are. */
+static ldr_status ldr__bundle_read(ldr__bundle *h) {
+    uint64_t at, size = h->index.size;
+    ldr__cursor c;
+    if (size < 48 || ldr__load_u64(h->index.data + size - 8) != UINT64_C(0xdb4775248b80fb57))
+        return ldr__fail(h->err, LDR_FORMAT, size ? size - 1 : 0, "not the index of a TensorFlow checkpoint, whatever its name is, or truncated");
+    memset(&c, 0, sizeof c);
+    c.p = h->index.data + size - 48;
+    c.size = 40;
+    ldr__take_varint(&c);                              /* of metadata, which TensorFlow does not write */
+    ldr__take_varint(&c);
+    at = ldr__take_varint(&c);
+    size = ldr__take_varint(&c);
+    if (c.bad) return ldr__fail(h->err, LDR_FORMAT, h->index.size - 48, "TensorFlow checkpoint: its footer cannot be read");
+    if (!ldr__bundle_block(h, at, size, 1) && !h->w) ldr__fail(h->err, LDR_FORMAT, at, "TensorFlow checkpoint: it holds nothing");
+    return h->err->status ? h->err->status : ldr__weights_finish(h->w, h->err);
+}
+
+static ldr_weights *ldr__weights_open_bundle(const char *path, const ldr_allocator *alloc, ldr_error *err) {
+    ldr__bundle h;
+    memset(&h, 0, sizeof h);
+    h.path = path;
+    h.err = err;
+    h.alloc = ldr__allocator(alloc);
+    if (!ldr__source_open(&h.index, path, &h.alloc, err)) ldr__bundle_read(&h);
+    ldr__source_close(&h.index);
+    if (!err->status) return h.w;
+    ldr__fail_in_file(err, path);
+    ldr_weights_close(h.w);
     return NULL;
 }
 
@@ -5227,13 +5582,11 @@ static ldr_weights *ldr__weights_open_index(const char *path, const ldr_allocato
     return NULL;
 }
 
-static int ldr__ends_with(const char *s, const char *tail) {
-    size_t n = strlen(s), m = strlen(tail);
-    return n >= m && strcmp(s + n - m, tail) == 0;
-}
-
 LDR__DEF ldr_weights *ldr_weights_open(const char *path, const ldr_allocator *alloc, ldr_error *err) {
-    static const char *const names[] = { "model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json" };
+    static const struct { const char *name; ldr_weights *(*open)(const char *, const ldr_allocator *, ldr_error *); } names[] = {
+        { "model.safetensors", ldr__weights_open_one }, { "model.safetensors.index.json", ldr__weights_open_index },
+        { "pytorch_model.bin", ldr__weights_open_one }, { "pytorch_model.bin.index.json", ldr__weights_open_index },
+        { "bert_model.ckpt.index", ldr__weights_open_bundle }, { "model.ckpt.index", ldr__weights_open_bundle } };
     ldr_error local;
     char full[LADDER_MAX_PATH];
     size_t i;
@@ -5244,9 +5597,9 @@ LDR__DEF ldr_weights *ldr_weights_open(const char *path, const ldr_allocator *al
         return NULL;
     }
     if (ldr__ends_with(path, ".json")) return ldr__weights_open_index(path, alloc, err);
-    for (i = 0; i < 4; i++)
-        if (ldr__path_join(full, sizeof full, path, names[i]) && ldr__file_exists(full))
-            return i % 2 ? ldr__weights_open_index(full, alloc, err) : ldr__weights_open_one(full, alloc, err);
+    if (ldr__ends_with(path, ".index")) return ldr__weights_open_bundle(path, alloc, err);
+    for (i = 0; i < sizeof names / sizeof *names; i++)
+        if (ldr__path_join(full, sizeof full, path, names[i].name) && ldr__file_exists(full)) return names[i].open(full, alloc, err);
     if (ldr__path_join(full, sizeof full, path, "config.json") && ldr__file_exists(full)) {
         ldr__fail(err, LDR_MISSING, LDR_NO_OFFSET, "%s: no model.safetensors and no model.safetensors.index.json, nor the same of pytorch_model.bin", path);
         return NULL;
@@ -10008,6 +10361,7 @@ static size_t ldr__slot_size(const ldr__shape *s, int slot, size_t *rows, size_t
 typedef struct ldr__manner {
     const float *frequency;             /* of rotary positions; NULL: the model's             */
     const float *relative;              /* see ldr__attention                                 */
+    ldr__places  places;                /* keys NULL: none                                    */
     int32_t      window;
     int32_t      unturned;              /* no rotary positions here                           */
     int32_t      bare;                  /* pre-norm, but attention reads the state as it is   */
@@ -10146,6 +10500,8 @@ typedef struct ldr__tokens {
                                            these rows alone: only keys and values are made for the others */
     const uint64_t *only_rows;          /* their dropout row numbers                          */
     const float    *frequency;          /* rotary frequencies for this head size, or NULL     */
+    float          *kept;               /* see ldr__attention; the block puts the new ones behind those of `past` tokens  */
+    size_t          past;
     float           dropout;
     uint64_t        dropout_key;
 } ldr__tokens;
@@ -10216,6 +10572,10 @@ static ldr__attention ldr__block_attention(const ldr__shape *s, const ldr__manne
     a.scale = (m->score > 0 ? m->score : 1.0f) / sqrtf((float)s->head_dim);
     a.window = (size_t)m->window;
     a.relative = m->relative;
+    a.places = m->places.keys ? &m->places : NULL;
+    a.kept = t->kept;
+    a.kept_ld = 2 * (size_t)s->kv_heads * (size_t)s->head_dim;
+    a.past = t->past;
     a.sequences = t->sequences;
     a.offsets = t->offsets;
     a.only = t->only;
@@ -10457,6 +10817,8 @@ static void ldr__block_forward(const ldr__exec *ex, ldr__acts *a, const ldr__blo
         ldr__qkv_forward(ex, a, b, s, rows);
         ldr__block_rotary(ex, a->qkv, s, &b->manner, t, 1.0f);
         ldr__prefix_forward(a->qkv, b, s, t);
+        for (r = 0; t->kept && r < rows; r++)
+            memcpy(t->kept + (t->past + r) * at.kept_ld, a->qkv + r * at.ld + q, at.kept_ld * sizeof(float));
         if (part == LDR__ALL_OF_IT) ldr__attention_forward(ex, a->attention, a->lse, a->qkv, &at);
     }
     rows = ldr__tokens_out(t);
@@ -10607,6 +10969,8 @@ enum {
     LDR__OF_RELATIVE = 512,         /* encoder.relative_attention_bias [buckets, heads], for all layers */
     LDR__OF_UNSCALED = 1024,        /* scores are not divided by sqrt(d_head)                   */
     LDR__OF_HEAD_NORMS = 4096,      /* an RMS norm of each head of q and k                      */
+    LDR__OF_PLACES = 8192,          /* queries and keys of distances: encoder.rel_embeddings    */
+    LDR__OF_HEAD_BY_HEAD = 16384,   /* the fused q, k and v stand side by side for each head    */
     LDR__OF_OWN_WIDTH = 2048        /* embeddings are as wide as states unless embedding_size says no */
 };
 
@@ -10614,7 +10978,8 @@ enum {
 enum {
     LDR__KEYS_BERT = 1, LDR__KEYS_DISTIL = 2, LDR__KEYS_GPT = 4, LDR__KEYS_LLAMA = 8, LDR__KEYS_MODERN = 16, LDR__KEYS_NARROW = 32,
     LDR__KEYS_ELECTRA = 64, LDR__KEYS_TASKS = 128, LDR__KEYS_ROPE = 256, LDR__KEYS_WINDOW = 512, LDR__KEYS_VALUES = 1024, LDR__KEYS_MPNET = 2048,
-    LDR__KEYS_UNTURNED = 4096, LDR__KEYS_ALBERT = 8192, LDR__KEYS_STAR = 16384, LDR__KEYS_NEO = 32768, LDR__KEYS_OPT = 65536, LDR__KEYS_NO_SHIFT = 131072
+    LDR__KEYS_UNTURNED = 4096, LDR__KEYS_ALBERT = 8192, LDR__KEYS_STAR = 16384, LDR__KEYS_NEO = 32768, LDR__KEYS_OPT = 65536, LDR__KEYS_NO_SHIFT = 131072,
+    LDR__KEYS_PLACES = 262144
 };
 
 #define LDR__BERT_LINEARS(layer)                                                                                              \
@@ -10649,7 +11014,7 @@ static const ldr__family ldr__families[] = {
       "lm_head.dense", "lm_head.layer_norm", "lm_head.decoder.weight", "lm_head.bias", LDR__OF_PAD, LDR__KEYS_BERT,
       { "*embeddings.position_ids", "*pooler.*", "lm_head.*", "classifier.*", "qa_outputs.*" } },
     { "albert", "albert.", LDR_NORM_LAYER, LDR__POST, 0, 0, 0, LDR__ALL_BIASES, 0, 1, LDR__HF_KEYS, "layer_norm_eps", "gelu_new",
-#define LDR__ALBERT "encoder.albert_layer_groups.0.albert_layers.0."
+#define LDR__ALBERT "encoder.albert_layer_groups.%d.albert_layers.%d."
       { LDR__ALBERT "attention.query.weight", LDR__ALBERT "attention.key.weight", LDR__ALBERT "attention.value.weight", LDR__ALBERT "attention.dense.weight", NULL,
         LDR__ALBERT "ffn.weight", LDR__ALBERT "ffn_output.weight", LDR__ALBERT "attention.query.bias", LDR__ALBERT "attention.key.bias", LDR__ALBERT "attention.value.bias",
         LDR__ALBERT "attention.dense.bias", NULL, LDR__ALBERT "ffn.bias", LDR__ALBERT "ffn_output.bias", LDR__ALBERT "attention.LayerNorm.weight", LDR__ALBERT "attention.LayerNorm.bias",
@@ -10756,6 +11121,25 @@ static const ldr__family ldr__families[] = {
       "embeddings.word_embeddings.weight", NULL, "embeddings.token_type_embeddings.weight", "embeddings.LayerNorm", NULL, NULL,
       "lm_head.dense", "lm_head.norm", "lm_head.decoder.weight", "lm_head.decoder.bias", LDR__OF_UP_FIRST, LDR__KEYS_BERT | LDR__KEYS_ROPE,
       { "*pooler.*", "lm_head.*", "classifier.*" } },
+    { "deberta-v2", "deberta.", LDR_NORM_LAYER, LDR__POST, 0, 0, 0, LDR__ALL_BIASES, 0, 0, LDR__HF_KEYS, "layer_norm_eps", "gelu",
+#define LDR__PLACED(kind) "encoder.layer.%d.attention.self.query_proj." kind, "encoder.layer.%d.attention.self.key_proj." kind, \
+        "encoder.layer.%d.attention.self.value_proj." kind, "encoder.layer.%d.attention.output.dense." kind, NULL, \
+        "encoder.layer.%d.intermediate.dense." kind, "encoder.layer.%d.output.dense." kind
+      { LDR__PLACED("weight"), LDR__PLACED("bias"), "encoder.layer.%d.attention.output.LayerNorm.weight", "encoder.layer.%d.attention.output.LayerNorm.bias",
+        "encoder.layer.%d.output.LayerNorm.weight", "encoder.layer.%d.output.LayerNorm.bias" },
+#undef LDR__PLACED
+      LDR__BERT_EMBEDDINGS, NULL, NULL, LDR__BERT_HEAD, LDR__OF_PLACES, LDR__KEYS_BERT | LDR__KEYS_PLACES,
+      { "*embeddings.position_ids", "*pooler.*", "cls.*", "classifier.*", "qa_outputs.*", "lm_predictions.*", "mask_predictions.*" } },
+    { "deberta", "deberta.", LDR_NORM_LAYER, LDR__POST, 0, 0, 0, LDR__ALL_BIASES & ~(1 << LDR__K), 0, 0, LDR__HF_KEYS, "layer_norm_eps", "gelu",
+#define LDR__SELF "encoder.layer.%d.attention.self."
+      { LDR__SELF "in_proj.weight", LDR__SELF "in_proj.weight", LDR__SELF "in_proj.weight", "encoder.layer.%d.attention.output.dense.weight", NULL,
+        "encoder.layer.%d.intermediate.dense.weight", "encoder.layer.%d.output.dense.weight", LDR__SELF "q_bias", NULL, LDR__SELF "v_bias",
+        "encoder.layer.%d.attention.output.dense.bias", NULL, "encoder.layer.%d.intermediate.dense.bias", "encoder.layer.%d.output.dense.bias",
+        "encoder.layer.%d.attention.output.LayerNorm.weight", "encoder.layer.%d.attention.output.LayerNorm.bias",
+        "encoder.layer.%d.output.LayerNorm.weight", "encoder.layer.%d.output.LayerNorm.bias" },
+#undef LDR__SELF
+      LDR__BERT_EMBEDDINGS, NULL, NULL, LDR__BERT_HEAD, LDR__OF_PLACES | LDR__OF_HEAD_BY_HEAD, LDR__KEYS_BERT | LDR__KEYS_PLACES,
+      { "*embeddings.position_ids", "*pooler.*", "cls.*", "classifier.*", "qa_outputs.*", "lm_predictions.*" } },
     { "modernbert", "model.", LDR_NORM_LAYER, LDR__PRE, 1, LDR__HALVES, 0, 0, 0, 0,
       "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "max_position_embeddings", "hidden_activation", "norm_eps", "gelu",
 #define LDR__MODERN(kind) "layers.%d.attn.Wqkv." kind, "layers.%d.attn.Wqkv." kind, "layers.%d.attn.Wqkv." kind, "layers.%d.attn.Wo." kind, \
@@ -10797,6 +11181,18 @@ typedef struct ldr__ends {
 /* Rotary frequencies: theta, and how they are stretched for longer texts than the model first learned from. */
 typedef struct ldr__rope { float theta, factor, low, high, fast, slow, original, score; int32_t kind; } ldr__rope;
 enum { LDR__ROPE_PLAIN, LDR__ROPE_LINEAR, LDR__ROPE_LLAMA3, LDR__ROPE_YARN };
+enum { LDR__PLACED_SHARED = 1, LDR__PLACED_NORM = 2, LDR__PLACED_INPUT = 4 };     /* by q's and k's matrices; normed; positions in the input as well */
+
+/* The head for a task: scores = out(norm(activation(dense(x)))); what is absent is left out. */
+typedef struct ldr__task_head {
+    ldr_task       task;
+    ldr_head       head;           /* the same as a ladder's head                             */
+    ldr_pool       pool;
+    ldr_activation activation;
+    int32_t        hidden, classes;
+    ldr__mat       dense, out;     /* data NULL: absent                                       */
+    const float   *dense_bias, *norm, *norm_bias, *out_bias;
+} ldr__task_head;
 
 struct ldr_model {
     ldr_allocator      alloc;
@@ -10811,9 +11207,11 @@ struct ldr_model {
     uint32_t           traits, keys;               /* the family's and its kin's               */
     const char        *type;                       /* as the configuration says                */
     const char        *allow;                      /* keys not known that may be there         */
+    ldr_weights       *adapter;                    /* whose tensors stand in the weights' list, or NULL */
     ldr__rope          rope[2];                    /* of all layers, or of global and local ones */
     unsigned char      kinds[1024];                /* of each layer: 1 local, 2 unturned, 4 bare */
     int32_t            window;                     /* of local layers                          */
+    int32_t            groups, inner;              /* of layers that share their tensors, and how many stand in turn; else 1 */
     int32_t            by_layer;                   /* scores are divided by the layer's number  */
     ldr__mat           tasks;                      /* a third table of embeddings, or none     */
     int32_t            task_types, bare_norms;
@@ -10823,8 +11221,14 @@ struct ldr_model {
     ldr__packed_block *packed;                     /* the same, rounded, or NULL              */
     ldr_compute        compute;
     int32_t            pack;               /* blocks of floats are laid out as well            */
+    ldr__task_head     task;
+    int32_t            ends_text[8], end_count;    /* tokens that end a text, by eos_token_id  */
+    char              *labels;                     /* names of the task's classes, each with its 0, or NULL */
+    size_t             label_bytes, label_count;
     float             *frequency;                  /* rotary: [head_dim/2], of global layers, then of local ones */
     const float       *relative;                   /* see ldr__attention                       */
+    int32_t            far, buckets, placed;       /* DeBERTa: rows each way, of them shared by logarithm (0: none), LDR__PLACED_... */
+    const int32_t     *place_row;                  /* the row of distance 0, of [2 positions + 1] */
     uint64_t           parameters;
     ldr_memory         memory;
     void              *plan_memory;
@@ -10838,7 +11242,20 @@ static int ldr__projects(const ldr_model *m) { return m->family->project &&
 /* Segment numbers: of a token's type, and with a table of tasks type + types * task. */
 static int32_t ldr__segment_kinds(const ldr_model *m) { return m->segments * LDR__MAX(m->task_types, 1); }
 
-static const ldr__block *ldr__model_block(const ldr_model *m, int32_t layer) { return &m->blocks[m->family->shared ? 0 : layer]; }
+/* Blocks that are not the same, and which of them a layer is: ALBERT's layers of a group share theirs, `inner` in turn. */
+static int32_t ldr__distinct_blocks(const ldr_model *m) { return m->family->shared ? m->groups * m->inner : m->layers; }
+static int32_t ldr__block_index(const ldr_model *m, int32_t layer) {
+    return m->family->shared ? layer / m->inner * m->groups / (m->layers / m->inner) * m->inner + layer % m->inner : layer;
+}
+
+/* The lowest layer that is the same block. */
+static int32_t ldr__block_first(const ldr_model *m, int32_t layer) {
+    int32_t l = 0;
+    while (ldr__block_index(m, l) != ldr__block_index(m, layer)) l++;
+    return l;
+}
+
+static const ldr__block *ldr__model_block(const ldr_model *m, int32_t layer) { return &m->blocks[ldr__block_index(m, layer)]; }
 
 /* Gives back the pages under a matrix, a layer, the embeddings: a hint, they stay readable. */
 static void ldr__release(const ldr_model *m, const void *data, size_t size) {
@@ -10858,7 +11275,7 @@ static void ldr__release_layer(const ldr_model *m, int32_t layer) {
     const ldr__block *b = ldr__model_block(m, layer);
     size_t rows, columns;
     int slot;
-    if (m->family->shared && layer + 1 < m->layers) return;      /* the next layer is the same one */
+    if (layer + 1 < m->layers && ldr__block_index(m, layer + 1) == ldr__block_index(m, layer)) return;      /* the next layer is the same one */
     for (slot = 0; slot < LDR__MATRICES; slot++)
         if (ldr__slot_size(&m->shape, slot, &rows, &columns)) ldr__release_matrix(m, &b->m[slot], rows, columns);
 }
@@ -10873,7 +11290,7 @@ static void ldr__release_embeddings(const ldr_model *m) {
 /* The block as the frozen pass runs it: rounded where the model was loaded so. */
 static ldr__block ldr__run_block(const ldr_model *m, int32_t layer) {
     ldr__block block = *ldr__model_block(m, layer);
-    if (m->packed) block.packed = &m->packed[m->family->shared ? 0 : layer];
+    if (m->packed) block.packed = &m->packed[ldr__block_index(m, layer)];
     return block;
 }
 
@@ -11083,6 +11500,10 @@ static const struct { uint32_t groups; const char *keys, *fine; } ldr__known_key
     { LDR__KEYS_TASKS, "use_task_id task_type_vocab_size", NULL },
     { LDR__KEYS_VALUES, "rotary_value", NULL },
     { LDR__KEYS_MPNET, "relative_attention_num_buckets", NULL },
+    { LDR__KEYS_PLACES, "max_relative_positions position_buckets norm_rel_ebd pos_att_type share_att_key position_biased_input pooler_dropout "
+      "pooler_hidden_act pooler_hidden_size legacy", NULL },
+    { LDR__KEYS_PLACES, "relative_attention", "true" },
+    { LDR__KEYS_PLACES, "conv_kernel_size", "0" },
     { LDR__KEYS_DISTIL, "dim n_layers n_heads hidden_dim activation max_position_embeddings sinusoidal_pos_embds qa_dropout seq_classif_dropout", NULL },
     { LDR__KEYS_GPT, "n_embd n_layer n_head n_inner n_positions n_ctx activation_function layer_norm_epsilon summary_type summary_use_proj "
       "summary_activation summary_proj_to_labels summary_first_dropout reorder_and_upcast_attn scale_attn_weights "
@@ -11140,21 +11561,23 @@ static ldr_status ldr__config_refuse(const ldr_model *m, const ldr_json *j, ldr_
     return LDR_OK;
 }
 
-static ldr_status ldr__config_activation(ldr_model *m, const ldr_json *j, ldr_error *err) {
+static ldr_status ldr__config_activation(ldr_activation *out, const ldr_json *j, const char *key, const char *otherwise, ldr_error *err) {
     static const struct { const char *name; ldr_activation value; } names[] = {
         { "gelu", LDR_GELU }, { "gelu_new", LDR_GELU_TANH }, { "gelu_pytorch_tanh", LDR_GELU_TANH }, { "relu", LDR_RELU }, { "silu", LDR_SILU }, { "swish", LDR_SILU }, { "tanh", LDR_TANH } };
-    int32_t node = ldr_json_get(j, 0, m->family->k_activation);
+    int32_t node = ldr_json_get(j, 0, key);
     const ldr_json_node *n = ldr_json_node_at(j, node);
     char text[64];
     size_t i;
-    if (n && n->type != LDR_JSON_NULL && n->type != LDR_JSON_STRING) return ldr__fail(err, LDR_FORMAT, n->begin, "config.json: \"%s\" must be a name", m->family->k_activation);
-    if (ldr_json_string(text, sizeof text, j, node) < 0) ldr__format(text, sizeof text, "%s", m->family->activation);
+    if (n && n->type != LDR_JSON_NULL && n->type != LDR_JSON_STRING)
+        return ldr__fail(err, LDR_FORMAT, n->begin, "config.json: \"%s\" must be a name", key);
+    if (ldr_json_string(text, sizeof text, j, node) < 0) ldr__format(text, sizeof text, "%s", otherwise);
     for (i = 0; i < sizeof names / sizeof names[0]; i++)
         if (strcmp(text, names[i].name) == 0) {
-            m->shape.activation = names[i].value;
+            *out = names[i].value;
             return LDR_OK;
         }
-    return ldr__fail(err, LDR_UNSUPPORTED, node < 0 ? LDR_NO_OFFSET : ldr_json_node_at(j, node)->begin, "config.json: \"%s\": \"%s\" is not supported (gelu, gelu_new, relu, silu, tanh are)", m->family->k_activation, text);
+    return ldr__fail(err, LDR_UNSUPPORTED, n ? n->begin : LDR_NO_OFFSET,
+            "config.json: \"%s\": \"%s\" is not supported (gelu, gelu_new, relu, silu, tanh are)", key, text);
 }
 
 static ldr_status ldr__config_family(ldr_model *m, const ldr_json *j, ldr_error *err) {
@@ -11212,20 +11635,39 @@ static ldr_status ldr__config_heads(ldr_model *m, const ldr_json *j, ldr_error *
     return LDR_OK;
 }
 
+/* DeBERTa's distances: how many have a row of their own, where the others' lie. */
+static ldr_status ldr__config_places(ldr_model *m, const ldr_json *j, ldr_error *err) {
+    const ldr_json_node *n = ldr_json_node_at(j, ldr_json_get(j, 0, "pos_att_type"));
+    char shown[LDR__SHOWN];
+    int32_t k;
+    if (!ldr__config_true(j, "relative_attention"))
+        return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "config.json: a %s model without \"relative_attention\" is not supported", m->type);
+    for (k = n && n->type == LDR_JSON_ARRAY ? n->first : -1; k >= 0; k = j->nodes[k].next) m->placed |= ldr_json_equals(j, k, "c2p") ? 1 : ldr_json_equals(j, k, "p2c") ? 2 : 4;
+    if (m->placed != 3 && !(n && (ldr_json_equals(j, ldr_json_get(j, 0, "pos_att_type"), "p2c|c2p") || ldr_json_equals(j, ldr_json_get(j, 0, "pos_att_type"), "c2p|p2c"))))
+        return ldr__fail(err, LDR_UNSUPPORTED, n ? n->begin : LDR_NO_OFFSET, "config.json: \"pos_att_type\": only c2p and p2c together are supported, not %s",
+            n ? ldr__show(shown, j->text + n->begin, n->end - n->begin) : "neither");
+    if (ldr_json_number(j, ldr_json_get(j, 0, "max_relative_positions"), -1) < 1) m->far = m->positions;
+    else if (ldr__config_int(j, "max_relative_positions", -1, 1, 1 << 20, &m->far, err)) return err->status;
+    if (ldr_json_number(j, ldr_json_get(j, 0, "position_buckets"), -1) > 0 && ldr__config_int(j, "position_buckets", 0, 0, 1 << 20, &m->buckets, err)) return err->status;
+    n = ldr_json_node_at(j, ldr_json_get(j, 0, "norm_rel_ebd"));
+    m->placed = 0;
+    if (ldr__config_true(j, "share_att_key")) m->placed |= LDR__PLACED_SHARED;
+    if (n && n->type == LDR_JSON_STRING && ldr_json_equals(j, ldr_json_get(j, 0, "norm_rel_ebd"), "layer_norm")) m->placed |= LDR__PLACED_NORM;
+    if (ldr__config_true_or(j, "position_biased_input", 1)) m->placed |= LDR__PLACED_INPUT;
+    return LDR_OK;
+}
+
 /* The tables of embeddings. */
 static ldr_status ldr__config_embeddings(ldr_model *m, const ldr_json *j, ldr_error *err) {
     const ldr__family *f = m->family;
     int32_t inner = 0, pad = 0;
     m->embed_width = m->shape.width;
-    if (f->segment && ldr__config_int(j, "type_vocab_size", 2, 1, 1024, &m->segments, err)) return err->status;
+    if (f->segment && ldr__config_int(j, "type_vocab_size", m->traits & LDR__OF_PLACES ? 0 : 2, m->traits & LDR__OF_PLACES ? 0 : 1, 1024, &m->segments, err))
+        return err->status;
+    if ((m->traits & LDR__OF_PLACES) && ldr__config_places(m, j, err)) return err->status;
     if ((m->keys & LDR__KEYS_TASKS) && ldr__config_true(j, "use_task_id") && ldr__config_int(j, "task_type_vocab_size", 3, 1, 1024, &m->task_types, err)) return err->status;
-    if (f->project) {
-        if (ldr__config_int(j, "embedding_size", m->traits & LDR__OF_OWN_WIDTH ? m->shape.width : 128, 1, 65536, &m->embed_width, err) ||
-            ldr__config_int(j, "num_hidden_groups", 1, 1, 1024, &inner, err)) return err->status;
-        if (inner != 1) return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "config.json: \"num_hidden_groups\": %d is not supported, only 1", inner);
-        if (ldr__config_int(j, "inner_group_num", 1, 1, 1024, &inner, err)) return err->status;
-        if (inner != 1) return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "config.json: \"inner_group_num\": %d is not supported, only 1", inner);
-    }
+    if (f->project && ldr__config_int(j, "embedding_size", m->traits & LDR__OF_OWN_WIDTH ? m->shape.width : 128, 1, 65536, &m->embed_width, err))
+        return err->status;
     if (m->keys & LDR__KEYS_OPT) {
         if (ldr__config_int(j, "word_embed_proj_dim", m->shape.width, 1, 65536, &inner, err)) return err->status;
         if (inner != m->shape.width) return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "config.json: \"word_embed_proj_dim\": %d is not supported, only the width %d", inner, m->shape.width);
@@ -11255,6 +11697,103 @@ static uint64_t ldr__config_settings(const ldr_model *m) {
     return h;
 }
 
+/* ---- the head for a task ---------------------------------------------------------------- */
+
+enum { LDR__OWN_ACTIVATION = -1 };       /* the blocks' */
+
+/* Where its tensors are. The first row that names the task, and the type (NULL: any), counts. */
+static const struct ldr__task_row { uint32_t tasks; const char *types, *dense, *norm, *out; int activation; } ldr__task_rows[] = {
+    { 1 << LDR_TASK_SEQUENCE, "roberta xlm-roberta camembert mpnet", "classifier.dense", NULL, "classifier.out_proj", LDR_TANH },
+    { 1 << LDR_TASK_SEQUENCE, "electra", "classifier.dense", NULL, "classifier.out_proj", LDR_GELU },
+    { 1 << LDR_TASK_SEQUENCE, "roformer", "classifier.dense", NULL, "classifier.out_proj", LDR__OWN_ACTIVATION },
+    { 1 << LDR_TASK_SEQUENCE | 1 << LDR_TASK_CHOICE, "distilbert", "pre_classifier", NULL, "classifier", LDR_RELU },
+    { 1 << LDR_TASK_SEQUENCE | 1 << LDR_TASK_TOKENS | 1 << LDR_TASK_SPAN, "modernbert", "head.dense", "head.norm", "classifier",
+      LDR__OWN_ACTIVATION },
+    { 1 << LDR_TASK_SEQUENCE | 1 << LDR_TASK_TOKENS, "gpt2 gpt_neo opt llama mistral qwen2 qwen3 smollm3 starcoder2", NULL, NULL, "score", 0 },
+    { 1 << LDR_TASK_SEQUENCE | 1 << LDR_TASK_CHOICE | 1 << LDR_TASK_POOLER, "albert", "pooler", NULL, "classifier", LDR_TANH },
+    { 1 << LDR_TASK_SEQUENCE, "bert ernie megatron-bert gte nomic_bert", "pooler.dense", NULL, "classifier", LDR_TANH },
+    { 1 << LDR_TASK_SEQUENCE, "deberta deberta-v2", "pooler.dense", NULL, "classifier", LDR_GELU },
+    { 1 << LDR_TASK_CHOICE, "electra", "sequence_summary.summary", NULL, "classifier", LDR_GELU },
+    { 1 << LDR_TASK_CHOICE | 1 << LDR_TASK_POOLER, NULL, "pooler.dense", NULL, "classifier", LDR_TANH },
+    { 1 << LDR_TASK_REPLACED, "electra", "discriminator_predictions.dense", NULL, "discriminator_predictions.dense_prediction",
+      LDR__OWN_ACTIVATION },
+    { 1 << LDR_TASK_TOKENS, NULL, NULL, NULL, "classifier", 0 },
+    { 1 << LDR_TASK_SPAN, NULL, NULL, NULL, "qa_outputs", 0 } };
+
+static const struct ldr__task_row *ldr__task_row_of(const ldr_model *m) {
+    size_t i;
+    for (i = 0; i < sizeof ldr__task_rows / sizeof *ldr__task_rows; i++) {
+        const struct ldr__task_row *r = &ldr__task_rows[i];
+        if ((r->tasks >> m->task.task & 1) && (!r->types || ldr__in_words(r->types, m->type, strlen(m->type)))) return r;
+    }
+    return NULL;
+}
+
+/* The names of id2label, in the order of their numbers. */
+static ldr_status ldr__config_labels(ldr_model *m, const ldr_json *j, ldr_error *err) {
+    const ldr_json_node *list = ldr_json_node_at(j, ldr_json_get(j, 0, "id2label"));
+    size_t bytes = 0;
+    int32_t i, at = 0;
+    char number[16];
+    if (!list || list->type != LDR_JSON_OBJECT || m->labels) return LDR_OK;
+    for (i = list->first; i >= 0; i = j->nodes[j->nodes[i].next].next) bytes += 1 + j->nodes[j->nodes[i].next].end - j->nodes[j->nodes[i].next].begin;
+    m->labels = (char *)ldr__alloc(&m->alloc, LDR__MAX(bytes, 1));
+    if (!m->labels) return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory for the names of classes");
+    m->label_bytes = LDR__MAX(bytes, 1);
+    for (i = 0; i < list->count; i++) {
+        int32_t node;
+        ldr__format(number, sizeof number, "%d", i);
+        node = ldr_json_get(j, ldr_json_get(j, 0, "id2label"), number);
+        if (node < 0 || ldr_json_string(m->labels + at, bytes - (size_t)at, j, node) < 0)
+            return ldr__fail(err, LDR_FORMAT, list->begin, "config.json: \"id2label\" has %d members, and the name of class %d is not one of them", list->count, i);
+        at += (int32_t)strlen(m->labels + at) + 1;
+    }
+    m->label_count = (size_t)list->count;
+    return LDR_OK;
+}
+
+/* The task, by the end of the class's name; PEFT's name for it. */
+static const struct ldr__task_name { const char *ending, *peft; ldr_task task; ldr_head head; } ldr__task_names[] = {
+    { "ForSequenceClassification", "SEQ_CLS", LDR_TASK_SEQUENCE, LDR_HEAD_CLASSIFY },
+    { "ForTokenClassification", "TOKEN_CLS", LDR_TASK_TOKENS, LDR_HEAD_TOKENS },
+    { "ForQuestionAnswering", "QUESTION_ANS", LDR_TASK_SPAN, LDR_HEAD_TOKENS }, { "ForMultipleChoice", "", LDR_TASK_CHOICE, LDR_HEAD_CHOICE },
+    { "ForPreTraining", "", LDR_TASK_REPLACED, LDR_HEAD_TOKENS }, { "Model", "", LDR_TASK_POOLER, LDR_HEAD_CLASSIFY } };
+
+static ldr_status ldr__config_task(ldr_model *m, const ldr_json *j, ldr_error *err) {
+    const struct ldr__task_name *names = ldr__task_names;
+    const ldr_json_node *list = ldr_json_node_at(j, ldr_json_get(j, 0, "architectures"));
+    const struct ldr__task_row *row;
+    ldr__task_head *t = &m->task;
+    int32_t problem = ldr_json_get(j, 0, "problem_type");
+    char name[128];
+    size_t i;
+    if (!list || list->type != LDR_JSON_ARRAY || ldr_json_string(name, sizeof name, j, list->first) < 0) return LDR_OK;
+    for (i = 0; i < sizeof ldr__task_names / sizeof *names && !ldr__ends_with(name, names[i].ending); i++) {}
+    if (i == sizeof ldr__task_names / sizeof *names) return LDR_OK;
+    t->task = names[i].task;
+    t->head = names[i].head;
+    row = ldr__task_row_of(m);
+    if (!row) {
+        t->task = LDR_TASK_NONE;
+        return LDR_OK;
+    }
+    t->activation = row->activation < 0 ? m->shape.activation : (ldr_activation)row->activation;
+    if ((m->traits & LDR__OF_MODERN) && ldr__config_activation(&t->activation, j, "classifier_activation", "gelu", err)) return err->status;
+    t->pool = m->shape.causal ? LDR_POOL_LAST : LDR_POOL_FIRST;
+    if (ldr_json_equals(j, ldr_json_get(j, 0, "classifier_pooling"), "mean")) t->pool = LDR_POOL_MEAN;
+    if (t->task == LDR_TASK_SEQUENCE && ldr_json_equals(j, problem, "regression")) t->head = LDR_HEAD_REGRESS;
+    if (t->task == LDR_TASK_SEQUENCE && ldr_json_equals(j, problem, "multi_label_classification")) t->head = LDR_HEAD_MULTI;
+    return t->task == LDR_TASK_SEQUENCE || t->task == LDR_TASK_TOKENS ? ldr__config_labels(m, j, err) : LDR_OK;
+}
+
+/* The token, or the list of tokens, that ends a text. */
+static void ldr__config_end(ldr_model *m, const ldr_json *j) {
+    int32_t node = ldr_json_get(j, 0, "eos_token_id"), list = node >= 0 && j->nodes[node].type == LDR_JSON_ARRAY, k;
+    int64_t v;
+    for (k = list ? j->nodes[node].first : node; k >= 0 && m->end_count < 8; k = list ? j->nodes[k].next : -1)
+        if (ldr__json_integer(j, k, &v) && v < m->vocabulary) m->ends_text[m->end_count++] = (int32_t)v;
+}
+
 static ldr_status ldr__config_read(ldr_model *m, const ldr_json *j, ldr_error *err) {
     const ldr__family *f;
     ldr__shape *s = &m->shape;
@@ -11271,12 +11810,18 @@ static ldr_status ldr__config_read(ldr_model *m, const ldr_json *j, ldr_error *e
         ldr__config_int(j, f->k_heads, -1, 1, 1024, &s->heads, err) || ldr__config_int(j, f->k_ffn, s->width * 4, 1, 1 << 20, &s->ffn, err) ||
         ldr__config_int(j, "vocab_size", -1, 1, big, &m->vocabulary, err) || ldr__config_int(j, f->k_positions, f->rotary ? 2048 : -1, 1, big, &m->positions, err))
         return err->status;
-    if (ldr__config_activation(m, j, err)) return err->status;
+    m->groups = m->inner = 1;
+    if (f->shared) {
+        if (ldr__config_int(j, "num_hidden_groups", 1, 1, m->layers, &m->groups, err) || ldr__config_int(j, "inner_group_num", 1, 1, 1024 / m->layers, &m->inner, err)) return err->status;
+        m->layers *= m->inner;
+    }
+    if (ldr__config_activation(&s->activation, j, f->k_activation, f->activation, err)) return err->status;
     if (ldr__config_real(j, f->k_eps, f->norm == LDR_NORM_RMS ? 1e-6 : f->place == LDR__POST ? 1e-12 : 1e-5, 0, 1, &s->eps, err)) return err->status;
     if (ldr__config_heads(m, j, err) || ldr__config_embeddings(m, j, err) || ldr__config_rope(m, j, err) || ldr__config_layers(m, j, err)) return err->status;
     m->tied = ldr__config_true_or(j, "tie_word_embeddings", !(m->keys & LDR__KEYS_LLAMA) || (m->traits & LDR__OF_TIED));
     m->settings = ldr__config_settings(m);
-    return LDR_OK;
+    ldr__config_end(m, j);
+    return ldr__config_task(m, j, err);
 }
 
 /* ---- binding -------------------------------------------------------------------------- */
@@ -11286,6 +11831,8 @@ typedef struct ldr__binder {
     ldr__plan     *plan;
     unsigned char *used;           /* [tensors]                                               */
     const char    *prefix;
+    ldr__mat       distance_table;     /* DeBERTa's, and the same normed                      */
+    float         *distances;
     ldr_error     *err;
 } ldr__binder;
 
@@ -11302,19 +11849,24 @@ static int ldr__match(const char *pattern, const char *text) {
     return !*text;
 }
 
-/* The old TensorFlow names of a norm's two vectors are still found in published files. */
-static const ldr_tensor *ldr__bind_find(ldr__binder *b, char *name, size_t cap) {
-    static const char *const olds[2][2] = { { ".weight", ".gamma" }, { ".bias", ".beta" } };
+/* TensorFlow's names of a norm's two vectors are still found in published files; its kernels are [in,out]. */
+static const ldr_tensor *ldr__bind_find(const ldr__binder *b, const char *name) {
+    static const char *const olds[3][2] = { { ".weight", ".gamma" }, { ".bias", ".beta" }, { ".weight", ".kernel" } };
     const ldr_tensor *t = ldr_weights_find(b->m->weights, name);
     int i;
-    for (i = 0; i < 2 && !t; i++) {
+    for (i = 0; i < 3 && !t; i++) {
         size_t n = strlen(name), k = strlen(olds[i][0]);
         char old[256];
-        if (n < k || strcmp(name + n - k, olds[i][0]) != 0 || n >= sizeof old || n >= cap) continue;
+        if (n < k || strcmp(name + n - k, olds[i][0]) != 0 || n >= sizeof old) continue;
         memcpy(old, name, n - k);
         memcpy(old + n - k, olds[i][1], strlen(olds[i][1]) + 1);
         t = ldr_weights_find(b->m->weights, old);
     }
+    return t;
+}
+
+static const ldr_tensor *ldr__bind_use(ldr__binder *b, const char *name) {
+    const ldr_tensor *t = ldr__bind_find(b, name);
     if (t) b->used[t - b->m->weights->tensors] = 1;
     return t;
 }
@@ -11336,19 +11888,23 @@ static ldr_status ldr__bind_check(ldr__binder *b, const ldr_tensor *t, int32_t d
     return ldr__fail(b->err, LDR_SHAPE, t->offset, "tensor \"%s\": shape [%s], config.json asks for [%s]", shown, found, wanted);
 }
 
-static void ldr__bind_name(char *name, size_t cap, const char *prefix, const char *pattern, int32_t layer) {
+/* inner: layers that stand in turn in a group; the pattern of others names one number. */
+static void ldr__bind_name_in(char *name, size_t cap, const char *prefix, const char *pattern, int32_t layer, int32_t inner) {
     char rest[192];
-    ldr__format(rest, sizeof rest, pattern, layer);
+    ldr__format(rest, sizeof rest, pattern, layer / inner, layer % inner);
     ldr__format(name, cap, "%s%s", prefix, rest);
 }
+
+static void ldr__bind_name(char *name, size_t cap, const char *prefix, const char *pattern, int32_t layer) { ldr__bind_name_in(name, cap, prefix, pattern, layer, 1); }
 
 /* The matrix W[rows,columns]. part of parts: a slice of a fused [parts*out, in], or of Conv1D's [in, parts*out]. */
 static ldr_status ldr__bind_matrix(ldr__binder *b, ldr__mat *out, const char *prefix, const char *pattern, int32_t layer, size_t rows, size_t columns, int conv1d, size_t part, size_t parts) {
     char name[256];
     const ldr_tensor *t;
-    ldr__bind_name(name, sizeof name, prefix, pattern, layer);
-    t = ldr__bind_find(b, name, sizeof name);
+    ldr__bind_name_in(name, sizeof name, prefix, pattern, layer, b->m->inner);
+    t = ldr__bind_use(b, name);
     if (!t) return ldr__fail(b->err, LDR_MISSING, LDR_NO_OFFSET, "tensor \"%s\" is missing", name);
+    conv1d ^= ldr__ends_with(t->name, ".kernel");
     if (ldr__bind_check(b, t, 2, conv1d ? columns : rows * parts, conv1d ? rows * parts : columns)) return b->err->status;
     out->data = t->data;
     out->dtype = t->dtype;
@@ -11360,13 +11916,25 @@ static ldr_status ldr__bind_matrix(ldr__binder *b, ldr__mat *out, const char *pr
     return LDR_OK;
 }
 
+/* The rows of q, k or v (part) where they stand side by side for each head, [heads * 3 * head_dim, in]: a copy in the order of heads. */
+static ldr_status ldr__bind_by_head(ldr__binder *b, ldr__mat *out, const char *pattern, int32_t layer, size_t rows, size_t columns, size_t part) {
+    size_t d = (size_t)b->m->shape.head_dim, r;
+    float *copy = ldr__place_floats(b->plan, "reordered weights", rows * columns);
+    ldr__mat all;
+    if (ldr__bind_matrix(b, &all, b->prefix, pattern, layer, 3 * rows, columns, 0, 0, 1)) return b->err->status;
+    if (copy) b->m->parameters -= 2 * rows * columns;      /* three of these read the one */
+    for (r = 0; copy && r < rows; r++) ldr__mat_run(b->m->kernels, copy + r * columns, &all, (r / d * 3 + part) * d + r % d, 0, columns);
+    *out = ldr__mat_float(copy, columns, 1);
+    return LDR_OK;
+}
+
 /* A vector, copied as float; part of parts as above. */
 static ldr_status ldr__bind_vector(ldr__binder *b, const float **out, const char *prefix, const char *pattern, int32_t layer, size_t n, size_t part, size_t parts) {
     char name[256];
     const ldr_tensor *t;
     float *v;
-    ldr__bind_name(name, sizeof name, prefix, pattern, layer);
-    t = ldr__bind_find(b, name, sizeof name);
+    ldr__bind_name_in(name, sizeof name, prefix, pattern, layer, b->m->inner);
+    t = ldr__bind_use(b, name);
     if (!t) return ldr__fail(b->err, LDR_MISSING, LDR_NO_OFFSET, "tensor \"%s\" is missing", name);
     if (ldr__bind_check(b, t, 1, n * parts, 0)) return b->err->status;
     v = ldr__place_floats(b->plan, "vectors", n);
@@ -11398,8 +11966,8 @@ static ldr_status ldr__bind_norm(ldr__binder *b, const float *out[2], const char
 static int ldr__bind_has(ldr__binder *b, const char *prefix, const char *pattern, int32_t layer) {
     char name[256];
     if (!pattern) return 0;
-    ldr__bind_name(name, sizeof name, prefix, pattern, layer);
-    return ldr_weights_find(b->m->weights, name) != NULL;
+    ldr__bind_name_in(name, sizeof name, prefix, pattern, layer, b->m->inner);
+    return ldr__bind_find(b, name) != NULL;
 }
 
 /* Of how many slots' tensors, side by side or one below the other, the file makes one, and which of them this is. */
@@ -11430,6 +11998,7 @@ static ldr__manner ldr__layer_manner(const ldr_model *m, int32_t layer) {
     own.frequency = local && (m->traits & LDR__OF_MODERN) && m->frequency ? m->frequency + m->shape.head_dim / 2 : m->frequency;
     own.score = m->rope[0].score / (m->by_layer ? (float)(layer + 1) : 1.0f);
     if (m->traits & LDR__OF_UNSCALED) own.score *= sqrtf((float)m->shape.head_dim);
+    if (m->traits & LDR__OF_PLACES) own.score /= sqrtf(3.0f);      /* three products are added */
     return own;
 }
 
@@ -11446,6 +12015,8 @@ static ldr_status ldr__bind_block(ldr__binder *b, ldr__block *block, int32_t lay
         if (block->manner.bare && (slot == LDR__NORM1 || slot == LDR__NORM1B)) continue;
         if (b->m->bare_norms && (slot == LDR__NORM1B || slot == LDR__NORM2B)) {
             if (ldr__bind_zeros(b, &block->v[slot], columns)) return b->err->status;
+        } else if (parts == 3 && (b->m->traits & LDR__OF_HEAD_BY_HEAD) && slot < LDR__MATRICES) {
+            if (ldr__bind_by_head(b, &block->m[slot], f->slots[slot], layer, rows, columns, part)) return b->err->status;
         } else if (slot < LDR__MATRICES ? ldr__bind_matrix(b, &block->m[slot], b->prefix, f->slots[slot], layer, rows, columns, f->conv1d, part, parts)
                                  : ldr__bind_vector(b, &block->v[slot], b->prefix, f->slots[slot], layer, columns, part, parts)) return b->err->status;
     }
@@ -11472,6 +12043,51 @@ static ldr_status ldr__bind_head(ldr__binder *b) {
     if (ldr__bind_has(b, "", f->head_out, 0)) return ldr__bind_matrix(b, &m->ends.m[LDR__LM_OUT], "", f->head_out, 0, (size_t)m->vocabulary, e, 0, 0, 1);
     if (!f->head_dense && ldr_weights_find(m->weights, "score.weight")) return LDR_OK;      /* a classifier's file */
     if (m->tied || f->head_dense) m->ends.m[LDR__LM_OUT] = m->ends.m[LDR__WORD];
+    return LDR_OK;
+}
+
+/* A matrix with as many rows as the file gives it, and its bias where there is one. A file may have the model's prefix before
+   the name. *rows = 0: no such matrix. */
+static ldr_status ldr__bind_layer(ldr__binder *b, ldr__mat *w, const float **bias, int32_t *rows, const char *stem, size_t columns) {
+    char name[192];
+    const char *prefix = b->prefix;
+    const ldr_tensor *t;
+    *rows = 0;
+    if (!stem) return LDR_OK;
+    ldr__format(name, sizeof name, "%s.weight", stem);
+    if (!ldr__bind_has(b, prefix, name, 0)) prefix = "";
+    if (!ldr__bind_has(b, prefix, name, 0)) return LDR_OK;
+    ldr__format(name, sizeof name, "%s%s.weight", prefix, stem);
+    t = ldr_weights_find(b->m->weights, name);
+    *rows = t->dims == 2 && t->shape[0] > 0 && t->shape[0] <= 1 << 24 ? (int32_t)t->shape[0] : 1;
+    if (ldr__bind_matrix(b, w, "", name, 0, (size_t)*rows, columns, 0, 0, 1)) return b->err->status;
+    ldr__format(name, sizeof name, "%s.bias", stem);
+    return ldr__bind_has(b, prefix, name, 0) ? ldr__bind_vector(b, bias, prefix, name, 0, (size_t)*rows, 0, 1) : LDR_OK;
+}
+
+/* The head for a task; the files need not hold it. */
+static ldr_status ldr__bind_task(ldr__binder *b) {
+    ldr__task_head *t = &b->m->task;
+    const struct ldr__task_row *row = t->task == LDR_TASK_NONE ? NULL : ldr__task_row_of(b->m);
+    size_t w = (size_t)b->m->shape.width;
+    int32_t labels = (int32_t)b->m->label_count;
+    if (!row) return LDR_OK;
+    if (ldr__bind_layer(b, &t->dense, &t->dense_bias, &t->hidden, row->dense, w)) return b->err->status;
+    if (t->hidden && row->norm) {
+        char name[192];
+        ldr__format(name, sizeof name, "%s.weight", row->norm);
+        if (ldr__bind_vector(b, &t->norm, "", name, 0, (size_t)t->hidden, 0, 1)) return b->err->status;
+        ldr__format(name, sizeof name, "%s.bias", row->norm);
+        if (!ldr__bind_has(b, "", name, 0) ? ldr__bind_zeros(b, &t->norm_bias, (size_t)t->hidden)
+            : ldr__bind_vector(b, &t->norm_bias, "", name, 0, (size_t)t->hidden, 0, 1)) return b->err->status;
+    }
+    if (t->task == LDR_TASK_POOLER) t->classes = t->hidden;
+    else if ((t->hidden || !row->dense) && ldr__bind_layer(b, &t->out, &t->out_bias, &t->classes, row->out, t->hidden ? (size_t)t->hidden : w))
+        return b->err->status;
+    if (!t->classes) t->task = LDR_TASK_NONE;
+    else if (labels && labels != t->classes)
+        return ldr__fail(b->err, LDR_MISMATCH, LDR_NO_OFFSET, "config.json names %d classes in \"id2label\", the head in the weights has %d", labels, t->classes);
+    if (t->task == LDR_TASK_SEQUENCE && t->classes == 1) t->head = LDR_HEAD_REGRESS;
     return LDR_OK;
 }
 
@@ -11535,16 +12151,80 @@ static ldr_status ldr__bind_relative(ldr__binder *b) {
     return LDR_OK;
 }
 
+/* Which row distance i - j has: its own up to half of the buckets, beyond that one by its logarithm; without buckets the
+   farthest is for all that are farther. The rows themselves, normed, are kept for the layers. */
+static ldr_status ldr__bind_distances(ldr__binder *b) {
+    ldr_model *m = b->m;
+    int32_t span = m->buckets > 0 ? m->buckets : m->far, mid = m->buckets / 2, n = m->positions, i;
+    size_t rows = 2 * (size_t)span, w = (size_t)m->shape.width, r;
+    int32_t *row = (int32_t *)ldr__place(b->plan, "relative positions", 2 * (size_t)n + 1, sizeof *row);
+    const float *norm[2];
+    b->distances = ldr__place_floats(b->plan, "relative positions", rows * w);
+    memset(&b->distance_table, 0, sizeof b->distance_table);
+    if (ldr__bind_matrix(b, &b->distance_table, b->prefix, "encoder.rel_embeddings.weight", 0, rows, w, 0, 0, 1)) return b->err->status;
+    if ((m->placed & LDR__PLACED_NORM) && ldr__bind_norm(b, norm, b->prefix, "encoder.LayerNorm", w, LDR_NORM_LAYER)) return b->err->status;
+    for (r = 0; b->distances && r < rows; r++) {
+        ldr__mat_run(m->kernels, b->distances + r * w, &b->distance_table, r, 0, w);
+        if (m->placed & LDR__PLACED_NORM) m->kernels->rows->norm(b->distances + r * w, NULL, b->distances + r * w, norm[0], norm[1], w, 0, m->shape.eps);
+    }
+    for (i = -n; row && i <= n; i++) {
+        int32_t far = i < 0 ? -i : i, at = far;
+        if (m->buckets > 0 && far > mid) at = mid + (int32_t)ceilf(logf((float)far / (float)mid) / logf((float)(m->far - 1) / (float)mid) * (float)(mid - 1));
+        at = span + (i < 0 ? -at : at);
+        row[i + n] = LDR__MAX(0, LDR__MIN(at, 2 * span - 1));
+    }
+    m->place_row = row ? row + n : NULL;
+    return LDR_OK;
+}
+
+/* Keys and queries of the distances, by matrices of their own or by those of the layer. */
+static ldr_status ldr__bind_places(ldr__binder *b, ldr__block *block, int32_t layer) {
+    static const char *const names[2][2] = { { "pos_key_proj", "pos_query_proj" }, { "pos_proj", "pos_q_proj" } };
+    char stem[96], name[128];
+    ldr_model *m = b->m;
+    size_t rows = 2 * (size_t)(m->buckets > 0 ? m->buckets : m->far), w = (size_t)m->shape.width, scratch = ldr__gemm_scratch(w, LDR__MAX(w, rows)) * (size_t)m->threads;
+    float *out[2], *room;
+    ldr__exec ex;
+    int i;
+    for (i = 0; i < 2; i++) {
+        ldr__mat matrix = block->m[i ? LDR__Q : LDR__K];
+        const float *bias = block->v[i ? LDR__QB : LDR__KB];
+        out[i] = ldr__place_floats(b->plan, "relative positions", rows * w);
+        if (!(m->placed & LDR__PLACED_SHARED)) {
+            ldr__format(stem, sizeof stem, "encoder.layer.%d.attention.self.%s", layer, names[(m->traits & LDR__OF_HEAD_BY_HEAD) != 0][i]);
+            ldr__format(name, sizeof name, "%s.weight", stem);
+            if (ldr__bind_matrix(b, &matrix, b->prefix, name, 0, w, w, 0, 0, 1)) return b->err->status;
+            ldr__format(name, sizeof name, "%s.bias", stem);
+            bias = NULL;
+            if (ldr__bind_has(b, b->prefix, name, 0) && ldr__bind_vector(b, &bias, b->prefix, name, 0, w, 0, 1)) return b->err->status;
+        }
+        if (!out[i]) continue;
+        room = (float *)ldr__alloc(&m->alloc, (scratch + 16) * sizeof *room);
+        if (!room) return ldr__fail(b->err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while loading a model");
+        memset(&ex, 0, sizeof ex);
+        ex.kernels = m->kernels;
+        ex.threads = m->threads;
+        ex.scratch = room;
+        ex.scratch_size = scratch / (size_t)m->threads;
+        ldr__linear_forward(&ex, out[i], w, b->distances, w, matrix, bias, rows, w, w);
+        ldr__free(&m->alloc, room, (scratch + 16) * sizeof *room);
+    }
+    block->manner.places.keys = out[0];
+    block->manner.places.queries = out[1];
+    block->manner.places.row = m->place_row;
+    return LDR_OK;
+}
+
 static ldr_status ldr__bind_all(ldr__binder *b) {
     ldr_model *m = b->m;
     const ldr__family *f = m->family;
     size_t e = (size_t)m->embed_width, w = (size_t)m->shape.width;
-    int32_t i, blocks = f->shared ? 1 : m->layers;
+    int32_t i, blocks = ldr__distinct_blocks(m);
     ldr__block one, *block;
     char name[192];
     if (ldr__bind_matrix(b, &m->ends.m[LDR__WORD], b->prefix, f->word, 0, (size_t)m->vocabulary, e, 0, 0, 1)) return b->err->status;
-    if (f->position && ldr__bind_matrix(b, &m->ends.m[LDR__POSITION], b->prefix, f->position, 0, (size_t)m->positions, e, 0, 0, 1)) return b->err->status;
-    if (f->segment && ldr__bind_matrix(b, &m->ends.m[LDR__SEGMENT], b->prefix, f->segment, 0, (size_t)m->segments, e, 0, 0, 1)) return b->err->status;
+    if (f->position && (!(m->traits & LDR__OF_PLACES) || (m->placed & LDR__PLACED_INPUT)) && ldr__bind_matrix(b, &m->ends.m[LDR__POSITION], b->prefix, f->position, 0, (size_t)m->positions, e, 0, 0, 1)) return b->err->status;
+    if (m->segments && ldr__bind_matrix(b, &m->ends.m[LDR__SEGMENT], b->prefix, f->segment, 0, (size_t)m->segments, e, 0, 0, 1)) return b->err->status;
     if (f->embed_norm && ldr__bind_norm(b, &m->ends.v[LDR__EMBED_NORM], b->prefix, f->embed_norm, e, LDR_NORM_LAYER)) return b->err->status;
     if (ldr__projects(m)) {
         ldr__format(name, sizeof name, "%s.weight", f->project);
@@ -11563,11 +12243,12 @@ static ldr_status ldr__bind_all(ldr__binder *b) {
     }
     if (m->task_types && ldr__bind_matrix(b, &m->tasks, b->prefix, "embeddings.task_type_embeddings.weight", 0, (size_t)m->task_types, e, 0, 0, 1)) return b->err->status;
     if ((m->traits & LDR__OF_RELATIVE) && ldr__bind_relative(b)) return b->err->status;
+    if ((m->traits & LDR__OF_PLACES) && ldr__bind_distances(b)) return b->err->status;
     m->blocks = (ldr__block *)ldr__place(b->plan, "block tables", (size_t)blocks, sizeof(ldr__block));
     for (i = 0; i < blocks; i++) {
         block = m->blocks ? &m->blocks[i] : &one;
         memset(block, 0, sizeof *block);
-        if (ldr__bind_block(b, block, i)) return b->err->status;
+        if (ldr__bind_block(b, block, i) || ((m->traits & LDR__OF_PLACES) && ldr__bind_places(b, block, i))) return b->err->status;
     }
     if (m->compute != LDR_COMPUTE_F32 || m->pack) {
         m->packed = (ldr__packed_block *)ldr__place(b->plan, "packed weights", (size_t)blocks, sizeof(ldr__packed_block));
@@ -11578,7 +12259,7 @@ static ldr_status ldr__bind_all(ldr__binder *b) {
     }
     if (f->final_norm && ldr__bind_norm(b, &m->ends.v[LDR__FINAL], b->prefix, f->final_norm, w, f->norm)) return b->err->status;
     if (ldr__bind_head(b)) return b->err->status;
-    return LDR_OK;
+    return ldr__bind_task(b);
 }
 
 static ldr_status ldr__bind_extras(ldr__binder *b) {
@@ -11679,6 +12360,216 @@ static ldr_status ldr__model_config(ldr_model *m, const char *text, size_t size,
     ldr_json_free(j);
     return status;
 }
+
+/* ---- adapters of PEFT, added at load ----------------------------------------------------- */
+
+#ifndef LADDER_NO_STDIO
+/* W' = W + scale B A, scale = alpha / r, or alpha / sqrt r (Hu et al. 2021; Kalajdzievski 2023); with magnitudes v the rows of
+   that are brought to the lengths v (DoRA, Liu et al. 2024). */
+typedef struct ldr__adapter {
+    ldr_model      *m;
+    ldr_weights    *w;
+    const ldr_json *j;             /* adapter_config.json                                     */
+    int             conv1d, rooted, dora;      /* fan_in_fan_out, use_rslora, use_dora        */
+    ldr_error      *err;
+} ldr__adapter;
+
+/* The model's tensor "stem.kind"; either may have the family's prefix where the other has none. */
+static ldr_tensor *ldr__adapter_base(const ldr__adapter *p, const char *stem, size_t n, const char *kind) {
+    const char *prefix = p->m->family->prefix;
+    size_t skip = strlen(prefix);
+    char name[3][256];
+    const ldr_tensor *t = NULL;
+    int i;
+    if (n > 200) return NULL;
+    for (i = 0; i < 3; i++) name[i][0] = 0;
+    memcpy(name[0], stem, n);
+    ldr__format(name[0] + n, sizeof name[0] - n, "%s", kind);
+    ldr__format(name[1], sizeof name[1], "%s%s", prefix, name[0]);
+    if (strncmp(name[0], prefix, skip) == 0) ldr__format(name[2], sizeof name[2], "%s", name[0] + skip);
+    for (i = 0; i < 3 && !t; i++) t = name[i][0] ? ldr_weights_find(p->m->weights, name[i]) : NULL;
+    return (ldr_tensor *)(uintptr_t)t;
+}
+
+static const ldr_tensor *ldr__adapter_part(const ldr__adapter *p, const char *stem, size_t n, const char *part) {
+    char name[256];
+    if (n + strlen(part) >= sizeof name) return NULL;
+    memcpy(name, stem, n);
+    memcpy(name + n, part, strlen(part) + 1);
+    return ldr_weights_find(p->w, name);
+}
+
+/* alpha_pattern's number for the module, else lora_alpha. */
+static double ldr__adapter_alpha(const ldr__adapter *p, const char *stem, size_t n) {
+    const ldr_json_node *list = ldr_json_node_at(p->j, ldr_json_get(p->j, 0, "alpha_pattern"));
+    int32_t k;
+    for (k = list && list->type == LDR_JSON_OBJECT ? list->first : -1; k >= 0; k = p->j->nodes[p->j->nodes[k].next].next) {
+        const ldr_json_node *key = &p->j->nodes[k];
+        size_t size = key->end - key->begin;
+        if (size <= n && memcmp(stem + n - size, p->j->text + key->begin, size) == 0 && (size == n || stem[n - size - 1] == '.'))
+            return ldr_json_number(p->j, key->next, 0);
+    }
+    return ldr_json_number(p->j, ldr_json_get(p->j, 0, "lora_alpha"), 8);
+}
+
+/* One matrix: A[r,in], B[out,r]; embeddings [in,out] are the transpose. */
+static ldr_status ldr__adapter_merge_one(const ldr__adapter *p, const ldr_tensor *a, const char *part_b, size_t n, int turned) {
+    const ldr_tensor *b = ldr__adapter_part(p, a->name, n, part_b), *v = ldr__adapter_part(p, a->name, n, ".lora_magnitude_vector");
+    ldr_tensor *base = ldr__adapter_base(p, a->name, n, ".weight");
+    size_t r, in, out, i, j, k, rows, columns;
+    float *row, *fa, *fb, scale;
+    unsigned char *copy;
+    char shown[LDR__SHOWN];
+    ldr__show(shown, a->name, n);
+    if (!v) v = ldr__adapter_part(p, a->name, n, ".lora_magnitude_vector.weight");
+    if (!base) return ldr__fail(p->err, LDR_EXTRA, a->offset, "adapter: \"%s\" is no matrix of this model: made for another one?", shown);
+    if (!b || a->dims != 2 || b->dims != 2 || base->dims != 2 || a->shape[0] != b->shape[1] || a->shape[0] < 1 || (p->dora && !v))
+        return ldr__fail(p->err, LDR_SHAPE, a->offset, "adapter: \"%s\" needs A[r,in] and B[out,r]%s", shown, p->dora ? " and magnitudes" : "");
+    r = (size_t)a->shape[0];
+    in = (size_t)a->shape[1];
+    out = (size_t)b->shape[0];
+    rows = turned ? in : out;
+    columns = turned ? out : in;
+    if ((size_t)base->shape[0] != rows || (size_t)base->shape[1] != columns || !ldr__dtype_is_float(base->dtype) || (v && (v->dims != 1 || (size_t)v->shape[0] != out)))
+        return ldr__fail(p->err, LDR_SHAPE, a->offset, "adapter: \"%s\" changes [%U,%U] numbers, the model has [%I,%I]", shown, (uint64_t)rows, (uint64_t)columns, base->shape[0], base->shape[1]);
+    if (v && turned) return ldr__fail(p->err, LDR_UNSUPPORTED, a->offset, "adapter: \"%s\": use_dora with embeddings or fan_in_fan_out is not supported", shown);
+    scale = (float)(ldr__adapter_alpha(p, a->name, n) / (p->rooted ? sqrt((double)r) : (double)r));
+    copy = ldr__weights_copy(p->m->weights, rows * columns * sizeof(float), p->err);
+    row = (float *)ldr__alloc(&p->m->alloc, (r * (in + out) + columns) * sizeof(float));
+    if (!copy || !row) {
+        if (row) ldr__free(&p->m->alloc, row, (r * (in + out) + columns) * sizeof(float));
+        return ldr__fail(p->err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory for an adapter");
+    }
+    fa = row + columns;
+    fb = fa + r * in;
+    ldr_tensor_read(fa, a, 0, r * in);
+    ldr_tensor_read(fb, b, 0, out * r);
+    for (i = 0; i < rows; i++) {
+        double length = 0;
+        float magnitude = 0;
+        ldr_tensor_read(row, base, i * columns, columns);
+        for (k = 0; k < r; k++) {
+            const float by = scale * (turned ? fa[k * in + i] : fb[i * r + k]);
+            for (j = 0; j < columns; j++) row[j] += by * (turned ? fb[j * r + k] : fa[k * in + j]);
+        }
+        for (j = 0; v && j < columns; j++) length += (double)row[j] * (double)row[j];
+        if (v) ldr_tensor_read(&magnitude, v, i, 1);
+        for (j = 0; v && j < columns; j++) row[j] = (float)((double)row[j] * (double)magnitude / sqrt(length));
+        p->m->kernels->rows->pack(copy + i * columns * sizeof(float), row, 1, columns, LDR_F32);
+    }
+    ldr__free(&p->m->alloc, row, (r * (in + out) + columns) * sizeof(float));
+    base->data = copy;
+    base->dtype = LDR_F32;
+    base->bytes = (uint64_t)rows * columns * sizeof(float);
+    return LDR_OK;
+}
+
+/* A whole tensor: in the model's place, or beside its own. */
+static ldr_status ldr__adapter_put(const ldr__adapter *p, const ldr_tensor *t) {
+    static const char *const layers[] = { ".base_layer.", ".modules_to_save.", "." };
+    const char *dot = strrchr(t->name, '.'), *at = NULL;
+    ldr_tensor *to;
+    size_t i;
+    for (i = 0; i < 3 && !at && dot; i++) if ((at = strstr(t->name, layers[i])) != NULL && (i == 2 || at + strlen(layers[i]) - 1 == dot)) break;
+    if (!dot || !at) return ldr__fail(p->err, LDR_EXTRA, t->offset, "adapter: tensor \"%s\" is not understood", t->name);
+    to = ldr__adapter_base(p, t->name, (size_t)((i == 2 ? dot : at) - t->name), dot);
+    if (!to) {
+        to = ldr__weights_add(p->m->weights, p->err);
+        if (!to) return p->err->status;
+        *to = *t;
+        p->m->weights->count++;
+        ldr__sort_tensors(p->m->weights->tensors, p->m->weights->count, ldr__before_by_name);
+        return LDR_OK;
+    }
+    to->dtype = t->dtype;
+    to->dims = t->dims;
+    memcpy(to->shape, t->shape, sizeof to->shape);
+    to->data = t->data;
+    to->bytes = t->bytes;
+    return LDR_OK;
+}
+
+/* What the configuration asks for and is not done here, by name. */
+static ldr_status ldr__adapter_config(ldr__adapter *p) {
+    static const char *const known = "auto_mapping base_model_name_or_path bias exclude_modules fan_in_fan_out inference_mode init_lora_weights "
+        "layers_pattern layers_to_transform lora_alpha lora_dropout megatron_core modules_to_save peft_type peft_version qalora_group_size r "
+        "rank_pattern alpha_pattern revision target_modules task_type use_dora use_rslora ensure_weight_tying";
+    const ldr_json *j = p->j;
+    int32_t k, task = ldr_json_get(j, 0, "task_type");
+    size_t i;
+    char key[LDR__SHOWN], value[LDR__SHOWN];
+    if (!ldr_json_equals(j, ldr_json_get(j, 0, "peft_type"), "LORA"))
+        return ldr__fail(p->err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "adapter_config.json: only \"peft_type\": \"LORA\" is supported");
+    for (k = j->nodes[0].first; k >= 0; k = j->nodes[j->nodes[k].next].next) {
+        const ldr_json_node *name = &j->nodes[k], *n = &j->nodes[name->next];
+        if (n->type == LDR_JSON_NULL || n->type == LDR_JSON_FALSE || (n->type >= LDR_JSON_ARRAY && n->count == 0)) continue;
+        if (ldr__in_words(known, j->text + name->begin, name->end - name->begin)) continue;
+        return ldr__fail(p->err, LDR_UNSUPPORTED, n->begin, "adapter_config.json: \"%s\": %s is not supported",
+            ldr__show(key, j->text + name->begin, name->end - name->begin), ldr__show(value, j->text + n->begin, n->end - n->begin));
+    }
+    p->conv1d = ldr__config_true(j, "fan_in_fan_out");
+    p->rooted = ldr__config_true(j, "use_rslora");
+    p->dora = ldr__config_true(j, "use_dora");
+    for (i = 0; i < sizeof ldr__task_names / sizeof *ldr__task_names; i++) {
+        if (!ldr_json_equals(j, task, ldr__task_names[i].peft) || p->m->task.task == ldr__task_names[i].task) continue;
+        p->m->task.task = ldr__task_names[i].task;
+        p->m->task.head = ldr__task_names[i].head;
+        p->m->task.pool = p->m->shape.causal ? LDR_POOL_LAST : LDR_POOL_FIRST;
+        p->m->label_count = 0;
+        if (!ldr__task_row_of(p->m)) p->m->task.task = LDR_TASK_NONE;
+        else p->m->task.activation = ldr__task_row_of(p->m)->activation < 0 ? p->m->shape.activation : (ldr_activation)ldr__task_row_of(p->m)->activation;
+    }
+    return LDR_OK;
+}
+
+static ldr_status ldr__adapter_tensors(const ldr__adapter *p) {
+    static const char *const parts[] = { ".lora_A.weight", ".lora_embedding_A", ".lora_B.weight", ".lora_embedding_B", ".lora_magnitude_vector",
+        ".lora_magnitude_vector.weight" };
+    size_t i, k;
+    for (i = 0; i < p->w->count; i++) {
+        const ldr_tensor *t = &p->w->tensors[i];
+        size_t n = strlen(t->name), stem;
+        for (k = 0; k < 6 && !ldr__ends_with(t->name, parts[k]); k++) {}
+        stem = k < 6 ? n - strlen(parts[k]) : n;
+        if (k == 6 ? ldr__adapter_put(p, t) : k < 2 ? ldr__adapter_merge_one(p, t, parts[k + 2], stem, k == 1 || p->conv1d) : LDR_OK) return p->err->status;
+        if (k > 1 && k < 6 && !ldr__adapter_part(p, t->name, stem, parts[k == 3]))
+            return ldr__fail(p->err, LDR_MISSING, t->offset, "adapter: tensor \"%s\" has no A beside it", t->name);
+    }
+    return LDR_OK;
+}
+
+static ldr_status ldr__adapter_merge(ldr_model *m, const char *dir, ldr_error *err) {
+    static const char *const names[] = { "adapter_model.safetensors", "adapter_model.bin" };
+    char path[LADDER_MAX_PATH];
+    ldr__source s;
+    ldr__adapter p;
+    ldr_json *j = NULL;
+    int i;
+    memset(&s, 0, sizeof s);
+    memset(&p, 0, sizeof p);
+    p.m = m;
+    p.err = err;
+    ldr__weights_unwrap(m->weights);
+    if (m->shape.rotary == LDR__PAIRS && ldr_weights_meta(m->weights, "general.architecture"))
+        return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "an adapter cannot be added to a GGUF file whose queries and keys lie in another order than in the model it was trained on");
+    if (!ldr__path_join(path, sizeof path, dir, "adapter_config.json")) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "the adapter's path is too long");
+    if (!ldr__source_open(&s, path, &m->alloc, err)) j = ldr_json_parse((const char *)s.data, s.size, &m->alloc, err);
+    p.j = j;
+    if (j && !ldr__adapter_config(&p)) {
+        for (i = 0; i < 2 && ldr__path_join(path, sizeof path, dir, names[i]) && !ldr__file_exists(path); i++) {}
+        m->adapter = ldr_weights_open(path, &m->alloc, err);
+        p.w = m->adapter;
+        if (p.w) {
+            ldr__weights_unwrap(p.w);
+            ldr__adapter_tensors(&p);
+        }
+    }
+    ldr_json_free(j);
+    ldr__source_close(&s);
+    if (err->status) ldr__fail_in_file(err, path);
+    return err->status;
+}
+#endif
 
 /* ---- GGUF: one file that is configuration and weights ------------------------------------ */
 
@@ -11835,7 +12726,9 @@ LDR__DEF void ldr_model_free(ldr_model *m) {
     ldr_tokenizer_free(m->tokenizer);
 #endif
     ldr_weights_close(m->weights);
+    ldr_weights_close(m->adapter);
     ldr__plan_end(m->plan_memory, m->plan_size, &a);
+    if (m->labels) ldr__free(&a, m->labels, m->label_bytes);
     ldr__free(&a, m, sizeof *m);
 }
 
@@ -11894,6 +12787,7 @@ LDR__DEF ldr_model *ldr_model_load_memory(const void *config, size_t config_size
 LDR__DEF ldr_model *ldr_model_load(const char *dir, const ldr_model_desc *desc, ldr_error *err) {
     ldr_error local;
     char path[LADDER_MAX_PATH];
+    const char *config = "config.json";
     ldr__source s;
     ldr_status status;
     ldr_model *m;
@@ -11905,13 +12799,15 @@ LDR__DEF ldr_model *ldr_model_load(const char *dir, const ldr_model_desc *desc, 
     if (dir && ldr__ends_with(dir, ".gguf")) {
         m->weights = ldr_weights_open(dir, &m->alloc, err);
         if (m->weights && !ldr__gguf_is(m->weights->files[0].data, m->weights->files[0].size)) ldr__fail(err, LDR_FORMAT, 0, "not a GGUF file, whatever its name is");
-        if (m->weights && !err->status && !ldr__model_gguf(m, err) && !ldr__model_bind(m, err) &&
-                !ldr__model_vocabulary(m, NULL, NULL, 0, desc, err)) return m;
+        if (m->weights && !err->status && !ldr__model_gguf(m, err) && (!desc || !desc->adapter || !ldr__adapter_merge(m, desc->adapter, err)) &&
+                !ldr__model_bind(m, err) && !ldr__model_vocabulary(m, NULL, NULL, 0, desc, err)) return m;
         ldr__fail_in_file(err, dir);
         ldr_model_free(m);
         return NULL;
     }
-    if (!dir || !ldr__path_join(path, sizeof path, dir, "config.json")) status = ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_model_load: no directory, or its path is too long");
+    if (dir && ldr__path_join(path, sizeof path, dir, "bert_config.json") && ldr__file_exists(path)) config = "bert_config.json";
+    if (dir && ldr__path_join(path, sizeof path, dir, "config.json") && ldr__file_exists(path)) config = "config.json";
+    if (!dir || !ldr__path_join(path, sizeof path, dir, config)) status = ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_model_load: no directory, or its path is too long");
     else status = ldr__source_open(&s, path, &m->alloc, err);
     if (!status) {
         status = ldr__model_config(m, (const char *)s.data, s.size, err);
@@ -11922,6 +12818,7 @@ LDR__DEF ldr_model *ldr_model_load(const char *dir, const ldr_model_desc *desc, 
         m->weights = ldr_weights_open(dir, &m->alloc, err);
         status = m->weights ? LDR_OK : err->status;
     }
+    if (!status && desc && desc->adapter) status = ldr__adapter_merge(m, desc->adapter, err);
     if (!status) {
         status = ldr__model_bind(m, err);
         if (status) ldr__fail_in_file(err, dir);
@@ -11949,9 +12846,18 @@ LDR__DEF ldr_model_info ldr_model_info_get(const ldr_model *m) {
     i.positions = m->positions - m->position_offset;
     i.causal = m->shape.causal;
     i.has_logits = m->ends.m[LDR__LM_OUT].data != NULL;
+    i.task = m->task.task;
+    i.classes = m->task.task ? m->task.classes : 0;
     i.parameters = m->parameters;
     for (f = 0; f < m->weights->file_count; f++) i.weight_bytes += m->weights->files[f].size;
     return i;
+}
+
+LDR__DEF const char *ldr_model_label(const ldr_model *m, int32_t index) {
+    const char *s = m ? m->labels : NULL;
+    if (!s || index < 0 || (size_t)index >= m->label_count) return NULL;
+    while (index-- > 0) s += strlen(s) + 1;
+    return s;
 }
 
 LDR__DEF const ldr_tokenizer *ldr_model_tokenizer(const ldr_model *m) { return m ? m->tokenizer : NULL; }
@@ -12333,6 +13239,62 @@ LDR__DEF ldr_status ldr_model_logits(const ldr_model *m, float *logits, const fl
         hidden = x;
     }
     ldr__linear_forward(&ex, logits, (size_t)m->vocabulary, hidden, m->ends.m[LDR__LM_DENSE].data ? e : w, m->ends.m[LDR__LM_OUT], m->ends.v[LDR__LM_BIAS], n, (size_t)m->vocabulary, m->ends.m[LDR__LM_DENSE].data ? e : w);
+    ldr__plan_end(plan.memory, plan.size, &m->alloc);
+    return LDR_OK;
+}
+
+/* What the head for a task reads of hidden[T,w]: x[R,w], a row a sequence or a token. */
+static size_t ldr__task_rows_of(const ldr__task_head *t, float *x, const float *hidden, const ldr_batch *b, size_t w) {
+    int32_t s, i, per_token = t->task == LDR_TASK_TOKENS || t->task == LDR_TASK_SPAN || t->task == LDR_TASK_REPLACED;
+    size_t k, rows = (size_t)(per_token ? b->offsets[b->sequences] : b->sequences);
+    if (!x) return rows;
+    if (per_token) memcpy(x, hidden, rows * w * sizeof(float));
+    for (s = 0; !per_token && s < b->sequences; s++) {
+        int32_t from = b->offsets[s], to = b->offsets[s + 1];
+        float *row = x + (size_t)s * w;
+        memcpy(row, hidden + (size_t)(t->pool == LDR_POOL_LAST ? to - 1 : from) * w, w * sizeof(float));
+        for (k = 0; t->pool == LDR_POOL_MEAN && k < w; k++) {
+            double sum = 0;
+            for (i = from; i < to; i++) sum += (double)hidden[(size_t)i * w + k];
+            row[k] = (float)(sum / (to - from));
+        }
+    }
+    return rows;
+}
+
+LDR__DEF ldr_status ldr_model_scores(const ldr_model *m, float *scores, const float *hidden, const ldr_batch *batch, ldr_error *err) {
+    const ldr__task_head *t = m ? &m->task : NULL;
+    ldr_error local;
+    ldr__plan plan;
+    ldr__exec ex;
+    float *x = NULL, *y = NULL;
+    size_t w, h, n, longest;
+    int pass;
+    memset(&local, 0, sizeof local);
+    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    if (!m || !scores || !hidden) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_model_scores: no model, states or destination");
+    if (!t->task) return ldr__fail(err, LDR_MISSING, LDR_NO_OFFSET, "this model's files hold no head for a task");
+    if (ldr__batch_check(m, batch, &longest, err)) return err->status;
+    w = (size_t)m->shape.width;
+    h = (size_t)t->hidden;
+    n = ldr__task_rows_of(t, NULL, hidden, batch, w);
+    memset(&plan, 0, sizeof plan);
+    for (pass = 0; pass < 2; pass++) {
+        if (pass && ldr__plan_begin(&plan, &m->alloc, err)) return err->status;
+        x = ldr__place_matrix(&plan, "head", n, w);
+        y = t->task == LDR_TASK_POOLER ? scores : ldr__place_matrix(&plan, "head", n, LDR__MAX(h, 1));
+        ldr__exec_place(&plan, &ex, m, ldr__gemm_scratch(LDR__MAX((size_t)t->classes, h), LDR__MAX(h, w)), 0);
+    }
+    ldr__task_rows_of(t, x, hidden, batch, w);
+    if (h) {
+        ldr__linear_forward(&ex, y, h, x, w, t->dense, t->dense_bias, n, h, w);
+        LDR__ROW_LOOP(r, n, &ex, {
+            ex.kernels->rows->activate(y + r * h, y + r * h, h, (int32_t)t->activation);
+            if (t->norm) ex.kernels->rows->norm(y + r * h, NULL, y + r * h, t->norm, t->norm_bias, h, 0, m->shape.eps);
+        })
+    }
+    if (t->task != LDR_TASK_POOLER)
+        ldr__linear_forward(&ex, scores, (size_t)t->classes, h ? y : x, h ? h : w, t->out, t->out_bias, n, (size_t)t->classes, h ? h : w);
     ldr__plan_end(plan.memory, plan.size, &m->alloc);
     return LDR_OK;
 }
@@ -13321,7 +14283,7 @@ static int32_t ldr__default_rungs(const ldr_model *m, const ldr_ladder_desc *d) 
    of theirs from the cache costs about a third of full fine-tuning's products and none of its optimiser. */
 static int32_t ldr__default_top(const ldr_model *m, const ldr_ladder_desc *d) {
     int32_t most = m->layers;
-    if (m->family->shared || d->beside || d->head == LDR_HEAD_WORDS ||
+    if (m->family->shared || d->beside || (d->head == LDR_HEAD_WORDS && !m->shape.causal) ||
             (d->preset != LDR_PRESET_TOP && d->preset != LDR_PRESET_DEFAULT)) return 0;
     /* rungs that are asked for come first */
     if (d->rungs && d->rung_count > 0) most = m->layers - 1 - d->rungs[d->rung_count - 1];
@@ -13347,6 +14309,13 @@ LDR__DEF ldr_ladder_desc ldr_ladder_desc_defaults(const ldr_model *m, const ldr_
     if (desc) d = *desc;
     if (!m || (int)d.preset < 0 || d.preset >= LDR_PRESET_COUNT || !ldr__method_of(d.method))
         return d;
+    if (d.published_head && m->task.task) {
+        d.head = m->task.head;
+        d.classes = m->task.classes;
+        d.pool = m->task.pool;
+        d.head_hidden = m->task.hidden ? m->task.hidden : -1;
+        d.head_activation = m->task.activation;
+    }
     if (d.method != LDR_METHOD_LADDER) d.preset = LDR_PRESET_HEAD;
     else if (d.preset == LDR_PRESET_HEAD) d.method = LDR_METHOD_HEAD;
     if (!d.top) d.top = d.method == LDR_METHOD_LADDER ? ldr__default_top(m, &d) : 0;
@@ -13580,8 +14549,8 @@ static int ldr__trains_end(const ldr_ladder_desc *d, int end) {
 }
 
 /* Blocks with tensors of their own, by number: the backbone's layers, then the successors. */
-static int32_t ldr__tuned_blocks(const ldr_ladder *l) { return l->m->family->shared ? 1 : l->m->layers + l->successors; }
-static const ldr__tuned *ldr__tuned_at(const ldr_ladder *l, int32_t block) { return &l->tuned[l->m->family->shared ? 0 : block]; }
+static int32_t ldr__tuned_blocks(const ldr_ladder *l) { return ldr__distinct_blocks(l->m) + l->successors; }
+static const ldr__tuned *ldr__tuned_at(const ldr_ladder *l, int32_t block) { return &l->tuned[block < l->m->layers ? ldr__block_index(l->m, block) : block]; }
 
 /* How many blocks a finished model runs. */
 static int32_t ldr__final_blocks(const ldr_ladder *l) { return l->successors ? l->successors : l->m->layers; }
@@ -13753,6 +14722,7 @@ static ldr__manner ldr__rung_manner(const ldr_ladder *l, int32_t layer) {
     own = ldr__model_block(l->m, layer)->manner;
     if (l->side.head_dim != l->m->shape.head_dim) own.frequency = NULL;
     if (l->side.heads != l->m->shape.heads) own.relative = NULL;
+    if (l->side.heads != l->m->shape.heads || l->side.head_dim != l->m->shape.head_dim) memset(&own.places, 0, sizeof own.places);
     own.norms[0] = own.norms[1] = NULL;
     return own;
 }
@@ -13862,8 +14832,14 @@ static ldr_ladder *ldr__ladder_new(const ldr_model *m, const ldr_ladder_desc *de
     if (!m || !desc || (int)desc->preset < 0 || desc->preset >= LDR_PRESET_COUNT || !ldr__method_of(desc->method) ||
             !ldr__head_of(desc->head) ||
             (int)desc->pool < 0 || desc->pool > LDR_POOL_MEAN || !ldr__allocator_valid(&a) ||
+            (int)desc->head_activation < 0 || desc->head_activation > LDR_SILU ||
             (desc->rungs && desc->rung_count < 1)) {
         ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_ladder_create: no model or description, or one that cannot be");
+        return NULL;
+    }
+    if (desc->published_head && (!m->task.task || !m->task.out.data || m->task.norm || m->task.task == LDR_TASK_SPAN || m->task.task == LDR_TASK_REPLACED)) {
+        if (m->task.task) ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "published_head: the head in the model's files is for spans, for replaced tokens, a pooler or holds a norm, and cannot be learned further");
+        else ldr__fail(err, LDR_MISSING, LDR_NO_OFFSET, "published_head: the model's files hold no head for a task, or its config.json names no architecture that has one");
         return NULL;
     }
     if (!a.alloc_fn) a = m->alloc;
@@ -13916,13 +14892,14 @@ static ldr_ladder *ldr__ladder_new(const ldr_model *m, const ldr_ladder_desc *de
     for (i = 0; i < d.rung_count; i++) l->rungs[i].layer = l->rung_layers[i];
     l->d.rungs = l->rung_layers;
     if (l->frequency) ldr__rope_fill(l->frequency, &m->rope[0], l->side.head_dim);
-    for (i = 0; desc->label_names && i < d.classes; i++) {
-        if (desc->label_names[i] && !ldr__is_utf8(desc->label_names[i])) {
+    for (i = 0; (desc->label_names || desc->published_head) && i < d.classes; i++) {
+        const char *label = desc->label_names ? desc->label_names[i] : ldr_model_label(m, i);
+        if (label && !ldr__is_utf8(label)) {
             ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "the name of label %d is not UTF-8", i);
             goto fail;
         }
-        l->labels[i] = desc->label_names[i] ? ldr__copy_text(&a, desc->label_names[i]) : NULL;
-        if (desc->label_names[i] && !l->labels[i]) {
+        l->labels[i] = label ? ldr__copy_text(&a, label) : NULL;
+        if (label && !l->labels[i]) {
             ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while making a ladder");
             goto fail;
         }
@@ -14216,6 +15193,7 @@ struct ldr__pass {
     /* backward */
     ldr__back      back;
     float         *ds, *du, *next_ds, *dm;         /* of the state above a rung; of what its block read (mix after: made); of the state below; of D tap */
+    float         *slope;                  /* of the hidden layer's activation                */
     float         *dlogits, *dhidden, *dout, *dup, *dnormed, *dpicked;
 };
 
@@ -14393,6 +15371,7 @@ static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, size_t ma
     } else s->mixed = s->final;
     s->hidden_in = ldr__place_matrix(p, "head", r, hw);
     s->hidden = hh ? ldr__place_matrix(p, "head", r, hh) : s->hidden_in;
+    s->slope = hh ? ldr__place_matrix(p, "head", r, hh) : NULL;
     s->logits = ldr__place_matrix(p, "head", l->d.head == LDR_HEAD_WORDS ? LDR__MIN(r, (size_t)LDR__WORD_ROWS) : r, c);
     if (l->d.head == LDR_HEAD_WORDS) {
         size_t e = m->ends.m[LDR__LM_DENSE].data ? (size_t)m->embed_width : d;
@@ -15105,8 +16084,10 @@ static void ldr__head_scores(ldr__pass *s) {
     }
     for (r = 0; r < R; r++) ldr__dropout_apply(s->ex.kernels, s->hidden_in + r * hw, hw, &drop, (size_t)s->rows[r], 0);
     if (hh) {
-        ldr__linear_forward(&s->ex, s->hidden, hh, s->hidden_in, hw, ldr__value_matrix(l, l->head_dense), ldr__value(l, l->head_dense_bias), R, hh, hw);
-        for (r = 0; r < R; r++) s->ex.kernels->rows->activate(s->hidden + r * hh, s->hidden + r * hh, hh, LDR_TANH);
+        ldr__linear_forward(&s->ex, s->slope, hh, s->hidden_in, hw, ldr__value_matrix(l, l->head_dense),
+                ldr__value(l, l->head_dense_bias), R, hh, hw);
+        for (r = 0; r < R; r++)
+            s->ex.kernels->rows->activate_both(s->hidden + r * hh, s->slope + r * hh, hh, (int32_t)l->d.head_activation);
     }
     ldr__linear_forward(&s->ex, s->logits, c, s->hidden, hh ? hh : hw, ldr__value_matrix(l, l->head_out), ldr__value(l, l->head_out_bias), R, c, hh ? hh : hw);
 }
@@ -15129,7 +16110,7 @@ static void ldr__head_backward(ldr__pass *s) {
     }
     ldr__linear_backward(&s->ex, into, in, 0, ldr__grad(l, l->head_out), ldr__grad(l, l->head_out_bias), s->dlogits, c, ldr__mat_float(s->hidden, in, 1), ldr__value_matrix(l, l->head_out), R, c, in);
     if (hh) {
-        LDR__ROW_LOOP(t, R, &s->ex, LDR__LANE_LOOP(i, hh, s->dhidden[t * hh + i] *= 1.0f - s->hidden[t * hh + i] * s->hidden[t * hh + i]);)
+        for (r = 0; r < R; r++) s->ex.kernels->rows->multiply(s->dhidden + r * hh, s->slope + r * hh, hh);
         ldr__linear_backward(&s->ex, s->dout, hw, 0, ldr__grad(l, l->head_dense), ldr__grad(l, l->head_dense_bias), s->dhidden, hh, ldr__mat_float(s->hidden_in, hw, 1), ldr__value_matrix(l, l->head_dense), R, hh, hw);
     }
     for (r = 0; r < R; r++) ldr__dropout_apply(s->ex.kernels, s->dout + r * hw, hw, &drop, (size_t)s->rows[r], 0);
@@ -15359,7 +16340,7 @@ static void ldr__importance_place(ldr__plan *p, ldr__importance *i, const ldr_mo
         i->slot_offset[slot] = i->block_size;
         i->block_size += ldr__slot_size(s, slot, NULL, NULL);
     }
-    i->fisher = kind == LDR_FISHER ? (float *)ldr__place(p, "fisher", m->family->shared ? 1 : layers, i->block_size * sizeof(float)) : NULL;
+    i->fisher = kind == LDR_FISHER ? (float *)ldr__place(p, "fisher", (size_t)ldr__distinct_blocks(m), i->block_size * sizeof(float)) : NULL;
     i->gradient = kind == LDR_FISHER ? ldr__place_floats(p, "fisher", i->block_size) : NULL;
     i->row = ldr__place_floats(p, "importance", 2 * (size_t)s->width);
     i->embedding = (double *)ldr__place(p, "importance", (size_t)s->width, sizeof(double));
@@ -15377,7 +16358,7 @@ static double ldr__element(const ldr__importance *i, int32_t layer, int slot, si
     size_t columns;
     if (i->kind != LDR_FISHER) return fabs((double)ldr__mat_get(w, row, column));
     ldr__slot_size(&i->m->shape, slot, NULL, &columns);
-    return (double)i->fisher[(i->m->family->shared ? 0 : (size_t)layer) * i->block_size + i->slot_offset[slot] + row * columns + column];
+    return (double)i->fisher[(size_t)ldr__block_index(i->m, (int32_t)layer) * i->block_size + i->slot_offset[slot] + row * columns + column];
 }
 
 /* From elements to units: every residual dimension, head dimension and FFN unit gets the sum of
@@ -15660,7 +16641,7 @@ static void ldr__energy_sample(ldr__importance *im, ldr__pass *s) {
 }
 
 static void ldr__fisher_add(ldr__importance *im, int32_t layer) {
-    float *f = im->fisher + (im->m->family->shared ? 0 : (size_t)layer) * im->block_size;
+    float *f = im->fisher + (size_t)ldr__block_index(im->m, (int32_t)layer) * im->block_size;
     size_t i;
     for (i = 0; i < im->block_size; i++) {
         f[i] += im->gradient[i] * im->gradient[i];
@@ -15718,7 +16699,7 @@ static void ldr__fisher_sample(ldr__importance *im, ldr__pass *s, int32_t choice
     for (slot = 0; slot < LDR__ALL_SLOTS; slot++) grads[slot] = slot < LDR__SLOTS && ldr__slot_size(&m->shape, slot, NULL, NULL) ? im->gradient + im->slot_offset[slot] : NULL;
     for (layer = m->layers - 1; layer >= 0; layer--) {
         ldr__deep_block_backward(s, layer, grads);
-        if (!m->family->shared || layer == 0) ldr__fisher_add(im, layer);
+        if (ldr__block_first(m, layer) == layer) ldr__fisher_add(im, layer);      /* all that share it have been gone back through */
     }
     ldr__fisher_embedding(im, s, s->deep.dx);
 }
@@ -15809,6 +16790,27 @@ static ldr_status ldr__ladder_slice(ldr_ladder *l, const ldr_dataset *sample, ld
     return status;
 }
 
+/* The head starts as the model's own. */
+static ldr_status ldr__ladder_publish(ldr_ladder *l, ldr_error *err) {
+    const ldr__task_head *t = &l->m->task;
+    size_t r, i, columns = (size_t)l->head_width;
+    const struct { int32_t param, bias, rows; const ldr__mat *w; const float *b; } parts[2] = {
+        { l->head_dense, l->head_dense_bias, t->hidden, &t->dense, t->dense_bias }, { l->head_out, l->head_out_bias, t->classes, &t->out, t->out_bias } };
+    if (l->head_width != l->m->shape.width)
+        return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "published_head: it reads states %d wide, this ladder ends in %d", l->m->shape.width, l->head_width);
+    for (i = 0; i < 2; i++) {
+        size_t rows = (size_t)parts[i].rows;
+        float *bias;
+        if (!parts[i].w->data) continue;
+        bias = ldr_ladder_param(l, parts[i].bias).value;
+        for (r = 0; r < rows; r++) ldr__mat_run(l->m->kernels, ldr_ladder_param(l, parts[i].param).value + r * columns, parts[i].w, r, 0, columns);
+        if (parts[i].b) memcpy(bias, parts[i].b, rows * sizeof *bias);
+        else memset(bias, 0, rows * sizeof *bias);
+        columns = rows;
+    }
+    return LDR_OK;
+}
+
 LDR__DEF ldr_ladder *ldr_ladder_create(const ldr_model *m, const ldr_ladder_desc *desc, ldr_error *err) {
     ldr_error local;
     ldr_ladder *l;
@@ -15816,7 +16818,8 @@ LDR__DEF ldr_ladder *ldr_ladder_create(const ldr_model *m, const ldr_ladder_desc
     if (!err || err->status) err = &local;      /* an earlier error stays as it is */
     l = ldr__ladder_new(m, desc, SIZE_MAX / 16, err);
     if (!l) return NULL;
-    if (l->d.init == LDR_INIT_SLICE && l->d.rung_count > 0 && ldr__ladder_slice(l, desc->sample, err)) {
+    if ((l->d.init == LDR_INIT_SLICE && l->d.rung_count > 0 && ldr__ladder_slice(l, desc->sample, err)) ||
+            (l->d.published_head && ldr__ladder_publish(l, err))) {
         ldr_ladder_free(l);
         return NULL;
     }
@@ -16644,7 +17647,7 @@ LDR__DEF ldr_train_desc ldr_train_desc_defaults(const ldr_ladder *l, const ldr_t
     memset(&d, 0, sizeof d);
     if (desc) d = *desc;
     if (d.rate == 0 && d.optimizer != LDR_ADAFACTOR && l && ldr__has_recipe(l)) d.rate = ldr__base_rate(l);
-    if (d.head_epochs == 0) d.head_epochs = 30;
+    if (d.head_epochs == 0) d.head_epochs = l && l->d.published_head ? -1 : 30;      /* one that has learned stays as it is */
     if (d.rate == 0) d.rate = d.optimizer == LDR_ADAFACTOR ? 5e-3f : method->rate;
     if (l && method->scaled && !(desc && desc->rate != 0) && d.optimizer != LDR_ADAFACTOR)
         d.rate *= LDR__MIN(10.0f, LDR__MAX(1.0f, 768.0f / (float)l->m->shape.width));
@@ -17651,6 +18654,243 @@ LDR__DEF ldr_status ldr_evaluate(ldr_ladder *l, const ldr_dataset *d, ldr_metric
 }
 
 /* ======================================================================================
+   >>session           Text from a causal model, token by token
+   --------------------------------------------------------------------------------------
+   The blocks are those of a pass; ldr__tokens.kept tells a block to put its keys and values
+   behind those of the tokens before, and to attend to all of them.
+   ====================================================================================== */
+
+enum { LDR__READ = 256 };              /* tokens of a prompt that are read at a time: as many as activations have room for */
+
+struct ldr_session {
+    const ldr_model  *m;
+    const ldr_ladder *l;               /* NULL: the model alone                                   */
+    ldr__shape        shape;
+    ldr__ends         ends;
+    int32_t           capacity, length, blocks;
+    float            *kept;            /* [blocks][capacity][keys and values]                     */
+    float            *last;            /* [width] the final state of the last token               */
+    int32_t          *seen;            /* [capacity] what was read                                */
+    int32_t          *position;
+    float            *logits;          /* [vocabulary], of ldr_generate                           */
+    ldr__backbone     b;
+    ldr__exec         ex;
+    ldr_memory        memory;
+    void             *plan_memory;
+    size_t            plan_size;
+};
+
+static void ldr__session_layout(ldr__plan *p, ldr_session *s) {
+    const ldr_model *m = s->m;
+    size_t rows = (size_t)LDR__MIN(s->capacity, LDR__READ), w = (size_t)m->shape.width, v = (size_t)m->vocabulary;
+    s->kept = ldr__place_floats(p, "keys and values", (size_t)s->blocks * (size_t)s->capacity * 2 * (size_t)(m->shape.kv_heads * m->shape.head_dim));
+    s->seen = (int32_t *)ldr__place(p, "tokens", (size_t)s->capacity, sizeof(int32_t));
+    s->position = (int32_t *)ldr__place(p, "tokens", rows, sizeof(int32_t));
+    s->last = ldr__place_floats(p, "logits", w);
+    s->logits = ldr__place_floats(p, "logits", v);
+    ldr__backbone_place(p, &s->b, m, &s->shape, rows, 1, rows);
+    ldr__exec_place(p, &s->ex, m, LDR__MAX(ldr__shape_scratch(&s->shape, rows, (size_t)s->capacity), ldr__gemm_scratch(v, LDR__MAX(w, (size_t)m->embed_width))), s->b.chunk);
+}
+
+LDR__DEF ldr_session *ldr_session_create(const ldr_model *m, const ldr_ladder *l, int32_t capacity, ldr_error *err) {
+    ldr_error local;
+    ldr_session *s;
+    ldr__plan plan;
+    int32_t most = m ? m->positions - m->position_offset : 0;
+    int pass;
+    memset(&local, 0, sizeof local);
+    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    if (!m || (l && l->m != m) || capacity < 0 || capacity > most)
+        ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_session_create: no model, a ladder of another one, or room for %d tokens where the model has %d positions", capacity, most);
+    else if (!m->shape.causal || !m->ends.m[LDR__LM_OUT].data)
+        ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "a %s model does not say what comes next: %s", m->type, m->shape.causal ? "its files hold no language-model head" : "it is an encoder");
+    else if (l && (l->d.head != LDR_HEAD_WORDS || l->d.rung_count || l->d.beside || l->d.method == LDR_METHOD_PROMPT || l->d.method == LDR_METHOD_PREFIX))
+        ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "text comes from ladders of copies that were trained on words, not from other heads, narrow rungs, prompts or prefixes");
+    if (err->status) return NULL;
+    s = (ldr_session *)ldr__alloc(&m->alloc, sizeof *s);
+    if (!s) {
+        ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while opening a session");
+        return NULL;
+    }
+    memset(s, 0, sizeof *s);
+    s->m = m;
+    s->l = l;
+    s->capacity = capacity ? capacity : most;
+    s->blocks = l ? ldr__final_blocks(l) : m->layers;
+    s->shape = l && l->deep ? l->tuned_shape : m->shape;
+    s->ends = l ? ldr__tuned_ends(l) : m->ends;
+    memset(&plan, 0, sizeof plan);
+    plan.report = &s->memory;
+    for (pass = 0; pass < 2; pass++) {
+        if (pass && ldr__plan_begin(&plan, &m->alloc, err)) {
+            ldr__free(&m->alloc, s, sizeof *s);
+            return NULL;
+        }
+        ldr__session_layout(&plan, s);
+    }
+    s->plan_memory = plan.memory;
+    s->plan_size = plan.size;
+    return s;
+}
+
+LDR__DEF void ldr_session_free(ldr_session *s) {
+    if (!s) return;
+    ldr__plan_end(s->plan_memory, s->plan_size, &s->m->alloc);
+    ldr__free(&s->m->alloc, s, sizeof *s);
+}
+
+LDR__DEF ldr_memory ldr_session_memory(const ldr_session *s) {
+    ldr_memory none;
+    memset(&none, 0, sizeof none);
+    return s ? s->memory : none;
+}
+
+LDR__DEF int32_t ldr_session_length(const ldr_session *s) { return s ? s->length : 0; }
+
+LDR__DEF ldr_status ldr_session_rewind(ldr_session *s, int32_t length, ldr_error *err) {
+    if (!s || length < 0 || length > s->length) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_session_rewind: %d of %d tokens cannot be kept", length, s ? s->length : 0);
+    s->length = length;
+    return LDR_OK;
+}
+
+/* Up to LDR__READ tokens through all blocks; their states end in s->b.x. */
+static void ldr__session_run(ldr_session *s, const int32_t *ids, int32_t count) {
+    const ldr_model *m = s->m;
+    size_t each = (size_t)s->capacity * 2 * (size_t)(m->shape.kv_heads * m->shape.head_dim);
+    int32_t offsets[2], i;
+    ldr__tokens t;
+    memset(&t, 0, sizeof t);
+    offsets[0] = 0;
+    offsets[1] = count;
+    for (i = 0; i < count; i++) s->position[i] = s->length + i;
+    t.sequences = 1;
+    t.offsets = offsets;
+    t.position = s->position;
+    t.count = (size_t)count;
+    t.frequency = m->frequency;
+    t.past = (size_t)s->length;
+    ldr__embed_forward(&s->ex, m, &s->ends, s->b.x, s->b.embed, ids, NULL, &t);
+    for (i = 0; i < s->blocks; i++) {
+        int32_t layer = s->l && s->l->successors ? m->layers + i : i;
+        ldr__block block = s->l && s->l->deep && layer >= s->l->from ? ldr__tuned_block(s->l, layer) : ldr__run_block(m, layer);
+        t.kept = s->kept + (size_t)i * each;
+        ldr__frozen_forward(&s->ex, &s->b, &block, &s->shape, &t);
+        if (m->release && layer < m->layers) ldr__release_layer(m, layer);
+    }
+}
+
+/* scores of the last state. */
+static void ldr__session_logits(ldr_session *s, float *logits) {
+    const ldr_model *m = s->m;
+    size_t w = (size_t)m->shape.width, v = (size_t)m->vocabulary;
+    const float *x = s->last;
+    if (s->ends.v[LDR__FINAL]) ldr__norm_forward(&s->ex, s->b.x, NULL, s->last, s->ends.v[LDR__FINAL], s->ends.v[LDR__FINALB], 1, w, m->shape.norm, m->shape.eps);
+    if (s->ends.v[LDR__FINAL]) x = s->b.x;
+    ldr__linear_forward(&s->ex, logits, v, x, w, s->ends.m[LDR__LM_OUT], s->ends.v[LDR__LM_BIAS], 1, v, w);
+}
+
+LDR__DEF ldr_status ldr_session_read(ldr_session *s, float *logits, const int32_t *ids, int32_t count, ldr_error *err) {
+    size_t w = s ? (size_t)s->m->shape.width : 0;
+    int32_t at, n, i;
+    if (!s || !ids || count < 1) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_session_read: no session or no tokens");
+    if (count > s->capacity - s->length) return ldr__fail(err, LDR_LIMIT, LDR_NO_OFFSET, "the session has room for %d tokens and holds %d: %d more do not fit", s->capacity, s->length, count);
+    for (i = 0; i < count; i++)
+        if (ids[i] < 0 || ids[i] >= s->m->vocabulary) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "token %d has id %d, the vocabulary has %d", i, ids[i], s->m->vocabulary);
+    for (at = 0; at < count; at += n) {
+        n = LDR__MIN(count - at, LDR__READ);
+        ldr__session_run(s, ids + at, n);
+        memcpy(s->seen + s->length, ids + at, (size_t)n * sizeof *ids);
+        s->length += n;
+        memcpy(s->last, s->b.x + (size_t)(n - 1) * w, w * sizeof(float));
+    }
+    if (logits) ldr__session_logits(s, logits);
+    return LDR_OK;
+}
+
+/* Of the tokens with z >= least: how many, and the sum of exp(z - peak). */
+static double ldr__sample_mass(const float *z, int32_t n, float least, float peak, int32_t *count) {
+    double sum = 0;
+    int32_t i;
+    for (*count = 0, i = 0; i < n; i++)
+        if (z[i] >= least) {
+            sum += exp((double)z[i] - (double)peak);
+            ++*count;
+        }
+    return sum;
+}
+
+/* The largest number x with few(x): at least `count` tokens, or `mass` of the probability, lie at z >= x. By halving the bits of
+   floats, which are in the order of their numbers: no list of the vocabulary is sorted. */
+static float ldr__sample_least(const float *z, int32_t n, float peak, int32_t count, double mass) {
+    uint32_t low = 0, high = UINT32_MAX;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2 + 1, bits = middle & 0x80000000u ? middle & 0x7fffffffu : ~middle;
+        float x = ldr__float_from_bits(bits);
+        int32_t k = 0;
+        double sum = x - x != 0 ? 0 : ldr__sample_mass(z, n, x, peak, &k);
+        if (x - x != 0 ? bits >> 31 : (count ? k >= count : sum >= mass)) low = middle;
+        else high = middle - 1;
+    }
+    return ldr__float_from_bits(low & 0x80000000u ? low & 0x7fffffffu : ~low);
+}
+
+LDR__DEF int32_t ldr_sample(float *logits, int32_t n, const ldr_sampling *how, const int32_t *seen, int32_t count) {
+    ldr_sampling h;
+    float peak = -FLT_MAX, least = -FLT_MAX;
+    double sum, at;
+    int32_t i, k;
+    memset(&h, 0, sizeof h);
+    if (how) h = *how;
+    if (!logits || n < 1 || count < 0 || !(h.temperature >= 0) || h.top_k < 0 || !(h.top_p >= 0) || !(h.min_p >= 0 && h.min_p <= 1) || !(h.repetition >= 0)) return -1;
+    for (i = 0; i < n; i++) if (!(logits[i] - logits[i] == 0)) return -1;
+    for (i = 0; i < count && h.repetition > 0 && h.repetition != 1.0f; i++) {
+        for (k = 0; k < i && seen[k] != seen[i]; k++) {}                 /* a token counts once                     */
+        if (k == i && seen[i] >= 0 && seen[i] < n) logits[seen[i]] = logits[seen[i]] > 0 ? logits[seen[i]] / h.repetition : logits[seen[i]] * h.repetition;
+    }
+    if (h.temperature == 0) return ldr__argmax(logits, (size_t)n);
+    for (i = 0; i < n; i++) {
+        logits[i] = LDR__MAX(-FLT_MAX, LDR__MIN(FLT_MAX, logits[i] / h.temperature));
+        peak = LDR__MAX(peak, logits[i]);
+    }
+    if (h.top_k > 0 && h.top_k < n) least = ldr__sample_least(logits, n, peak, h.top_k, 0);
+    if (h.min_p > 0) least = LDR__MAX(least, (float)((double)peak + log((double)h.min_p)));
+    for (i = 0; i < n; i++) if (logits[i] < least) logits[i] = -FLT_MAX;
+    if (h.top_p > 0 && h.top_p < 1) least = LDR__MAX(least, ldr__sample_least(logits, n, peak, 0, (double)h.top_p * ldr__sample_mass(logits, n, least, peak, &k)));
+    sum = ldr__sample_mass(logits, n, least, peak, &k);
+    at = ldr__random_unit(ldr__stream(h.seed, LDR__STREAM_SAMPLE, 0), (uint64_t)count) * sum;
+    for (k = -1, i = 0; i < n; i++)
+        if (logits[i] >= least) {
+            k = i;
+            at -= exp((double)logits[i] - (double)peak);
+            if (at < 0) break;
+        }
+    return k;
+}
+
+LDR__DEF ldr_status ldr_generate(ldr_session *s, int32_t *out, int32_t *made, const int32_t *prompt, int32_t count, const ldr_generate_desc *desc, ldr_error *err) {
+    ldr_error local;
+    ldr_generate_desc d;
+    int32_t i, id, most, stop = 0;
+    memset(&local, 0, sizeof local);
+    memset(&d, 0, sizeof d);
+    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    if (desc) d = *desc;
+    if (!s || !out || !made || d.most < 0) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_generate: no session or no destination");
+    *made = 0;
+    if (ldr_session_read(s, s->logits, prompt, count, err)) return err->status;
+    most = LDR__MIN(d.most ? d.most : s->capacity, s->capacity - s->length + 1);
+    while (*made < most && !stop) {
+        id = ldr_sample(s->logits, s->m->vocabulary, &d.sampling, s->seen, s->length);
+        if (id < 0) return ldr__fail(err, LDR_NUMERIC, LDR_NO_OFFSET, "a score of the next token is not finite, or the sampling cannot be");
+        out[(*made)++] = id;
+        for (i = 0; i < s->m->end_count && !d.ignore_end; i++) stop |= s->m->ends_text[i] == id;
+        if (d.token && d.token(d.user, id)) stop = 1;
+        if (!stop && *made < most && ldr_session_read(s, s->logits, &id, 1, err)) return err->status;
+    }
+    return LDR_OK;
+}
+
+/* ======================================================================================
    >>recipe            Width, copies, epochs, pooling and cache from the data and a budget
    ====================================================================================== */
 
@@ -17832,7 +19072,7 @@ LDR__DEF ldr_status ldr_recipe(ldr_ladder_desc *ladder, ldr_train_desc *train, c
             ladder->head == LDR_HEAD_WORDS) return LDR_OK;
     a = train->alloc.alloc_fn ? train->alloc : ladder->alloc.alloc_fn ? ladder->alloc : m->alloc;
     if (!train->epochs) train->epochs = LDR__MIN(12, 3 + 9000 / LDR__MAX(1, ldr__examples(set)));
-    if (!ladder->pool && !ldr__per_token(ladder->head) && !m->shape.causal &&
+    if (!ladder->pool && !ladder->published_head && !ldr__per_token(ladder->head) && !m->shape.causal &&
             ldr__recipe_pool(ladder, m, set, dev, &a, err)) return err->status;
     for (i = 0; i < sizeof ldr__recipes / sizeof ldr__recipes[0]; i++)
         for (k = 0; k < 3; k++) {
@@ -17863,7 +19103,7 @@ static const struct { const char *key; size_t offset; int kind; } ldr__fields[] 
     LDR__FLOAT(gate_init), LDR__FLOAT(gate_temperature), LDR__FLOAT(gate_fixed), LDR__INT(mix), LDR__INT(output), LDR__FLOAT(output_init), LDR__INT(init),
     LDR__INT(importance), LDR__INT(slice_heads), LDR__INT(samples), LDR__FLOAT(dropout), LDR__INT(final_norm),
             LDR__INT(down_bias), LDR__INT(head), LDR__INT(classes), LDR__INT(pool), LDR__INT(head_hidden),
-            LDR__OPTION(prompt_hidden), LDR__INT(top), LDR__INT(standardise)
+            LDR__OPTION(prompt_hidden), LDR__INT(top), LDR__INT(standardise), LDR__OPTION(head_activation)
 #undef LDR__INT
 #undef LDR__FLOAT
 #undef LDR__OPTION
@@ -18153,7 +19393,7 @@ static ldr_status ldr__meta_desc(const ldr_weights *w, ldr_ladder_desc *d, int32
     if (d->rung_count < 0 || d->rung_count > 1024 || (int)d->preset < 0 || d->preset >= LDR_PRESET_COUNT ||
             !ldr__method_of(d->method) || d->tap < 1 || d->tap > 2 || d->gate < 1 ||
             d->gate > 4 || d->mix < 1 || d->mix > 2 || d->output < 1 || d->output > LDR_OUTPUT_RESIDUAL ||
-            d->pool < 1 || d->pool > LDR_POOL_MEAN ||
+            d->pool < 1 || d->pool > LDR_POOL_MEAN || (int)d->head_activation < 0 || d->head_activation > LDR_SILU ||
         !(d->gate_temperature > 0) || !(d->dropout >= 0)) return ldr__meta_missing("ladder", err);
     for (i = 0; i < d->rung_count; i++) {
         ldr__format(key, sizeof key, "rung.%d", i);
@@ -18501,7 +19741,7 @@ static int ldr__end_published(char *name, size_t cap, const ldr_model *m, int en
 }
 
 /* Blocks of the file. l NULL: of a random start. */
-static int32_t ldr__published_blocks(const ldr_model *m, const ldr_ladder *l) { return m->family->shared ? 1 : l ? ldr__final_blocks(l) : m->layers; }
+static int32_t ldr__published_blocks(const ldr_model *m, const ldr_ladder *l) { return m->family->shared ? ldr__distinct_blocks(m) : l ? ldr__final_blocks(l) : m->layers; }
 
 /* The next tensor of the file; *at starts at 0. */
 static int ldr__published_next(ldr__published *p, const ldr_model *m, const ldr_ladder *l, int32_t *at) {
@@ -18520,7 +19760,7 @@ static int ldr__published_next(ldr__published *p, const ldr_model *m, const ldr_
             int fused = ldr__fused(f, slot, &part) > 1;
             if (!f->slots[slot] || !ldr__slot_size(&m->shape, slot, &p->rows, &p->columns) || (fused && slot != LDR__Q && slot != LDR__QB)) continue;
             if (fused) p->parts = 3;
-            ldr__bind_name(p->name, sizeof p->name, f->prefix, f->slots[slot], layer);
+            ldr__bind_name_in(p->name, sizeof p->name, f->prefix, f->slots[slot], layer, m->inner);
         }
         ++*at;
         return 1;
@@ -18623,7 +19863,7 @@ static ldr_status ldr__publish(const ldr_model *m, const ldr_ladder *l, const ch
     float *row = NULL, *turned = NULL;
     int32_t at;
     int pass;
-    if (ldr__fused(m->family, LDR__UP, &widest) > 1 || (!m->family->conv1d && ldr__fused(m->family, LDR__K, &widest) > 1) || m->task_types || (m->traits & (LDR__OF_RELATIVE | LDR__OF_HEAD_NORMS)))
+    if (ldr__fused(m->family, LDR__UP, &widest) > 1 || (!m->family->conv1d && ldr__fused(m->family, LDR__K, &widest) > 1) || m->task_types || (m->traits & (LDR__OF_RELATIVE | LDR__OF_HEAD_NORMS | LDR__OF_PLACES)))
         return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "writing a %s model is not supported (matrices that lie in one, or a table beside the usual ones): save the ladder file instead", m->type);
     widest = 1;
     for (at = 0; ldr__published_next(&p, m, l, &at);) {
@@ -18753,7 +19993,7 @@ static ldr_dtype ldr__quantised_type(const ldr_model *m, const ldr_tensor *t, ld
     if (t->dims != 2 || !ldr__dtype_is_float(t->dtype) || t->bytes == 0 || t->shape[1] % LDR__QBLOCK) return t->dtype;
     if (t->data == m->ends.m[LDR__WORD].data || t->data == m->ends.m[LDR__LM_OUT].data) return LDR_Q8_0;
     if (t->data == m->ends.m[LDR__PROJECT].data || t->data == m->ends.m[LDR__LM_DENSE].data) return format;
-    for (l = 0; l < (m->family->shared ? 1 : m->layers); l++)
+    for (l = 0; l < ldr__distinct_blocks(m); l++)
         for (slot = 0; slot < LDR__MATRICES; slot++)
             if (t->data == m->blocks[l].m[slot].data) return format;
     return t->dtype;

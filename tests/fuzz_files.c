@@ -17,11 +17,12 @@ static tiny_spec fuzz_spec(int i) {
 }
 
 static const unsigned char *fuzz_seed(int i, size_t *n) {
-    static file_bytes seeds[8];
-    if (i >= 8) return NULL;
+    static file_bytes seeds[9];
+    if (i >= 9) return NULL;
     if (!seeds[i].p) {
         tiny_spec s = fuzz_spec(i);
         if (i < 2) seeds[i] = file_gguf(&s, 3);
+        else if (i == 8) seeds[i].p = (unsigned char *)ldr_test_read("golden/tf/bert_model.ckpt.index", &seeds[i].n);
         else if (i < 6) seeds[i] = file_torch(&s, i / 2 % 2, i == 3 ? "module." : "", i > 3);
         else {
             seeds[i].p = (unsigned char *)tiny_weights(&s, &seeds[i].n);
@@ -31,13 +32,32 @@ static const unsigned char *fuzz_seed(int i, size_t *n) {
     return seeds[i].p;
 }
 
+static volatile double sum;
+
+/* The index of a checkpoint of TensorFlow, beside the data of the golden one. */
+static void fuzz_bundle(const unsigned char *data, size_t n) {
+    ldr_error err;
+    ldr__bundle h;
+    memset(&err, 0, sizeof err);
+    memset(&h, 0, sizeof h);
+    h.path = "golden/tf/bert_model.ckpt.index";
+    h.err = &err;
+    h.alloc = ldr__allocator(NULL);
+    ldr__source_borrow(&h.index, data, n);
+    if (!ldr__bundle_read(&h) && h.w->count) sum += (double)h.w->tensors[h.w->count - 1].bytes;
+    ldr_weights_close(h.w);
+}
+
 static void fuzz_one(const unsigned char *data, size_t n) {
-    static volatile double sum;
     ldr_error err;
     ldr_weights *w;
     ldr_model *m;
     char config[1024];
     int32_t i, kind;
+    if (n > 1 && data[0] == 0 && data[1] == 0) {
+        fuzz_bundle(data, n);
+        return;
+    }
     memset(&err, 0, sizeof err);
     w = ldr_weights_open_memory(data, n, NULL, &err);
     for (i = 0; i < ldr_weights_count(w); i++) {

@@ -54,18 +54,21 @@ static void gguf_name(char out[128], const char *name) {
     sprintf(out, "%s", name);
 }
 
-/* A tiny llama or bert as GGUF of a version; free() its bytes. */
-static inline file_bytes file_gguf(const tiny_spec *s, uint32_t version) {
+/* A tiny llama or bert as GGUF of a version, or one of `parts` files of it; free() its bytes. */
+static inline file_bytes file_gguf_part(const tiny_spec *s, uint32_t version, int32_t part, int32_t parts) {
     size_t size, i, at = 0;
     char *weights = tiny_weights(s, &size), name[128], key[64];
     ldr_weights *w = ldr_weights_open_memory(weights, size, NULL, NULL);
-    int32_t n = ldr_weights_count(w), k, d, llama = strcmp(s->family, "llama") == 0;
+    int32_t all = ldr_weights_count(w), begin = all * part / parts, n = all * (part + 1) / parts, k, d, llama = strcmp(s->family, "llama") == 0;
     file_bytes f;
     memset(&f, 0, sizeof f);
     put(&f, "GGUF", 4);
     put_number(&f, version, 4);
-    put_number(&f, (uint64_t)n, 8);
-    put_number(&f, (uint64_t)(llama ? 9 : 8), 8);
+    put_number(&f, (uint64_t)(n - begin), 8);
+    put_number(&f, (uint64_t)((part ? 0 : llama ? 9 : 8) + (parts > 1 ? 2 : 0)), 8);
+    if (parts > 1) put_key(&f, "split.no", 4, (uint64_t)part);
+    if (parts > 1) put_key(&f, "split.count", 4, (uint64_t)parts);
+    if (!part) {
 #define GGUF_KEY(what, type, value) (sprintf(key, "%s." what, s->family), put_key(&f, key, type, (uint64_t)(value)))
     put_text(&f, "general.architecture", 8);
     put_number(&f, 8, 4);
@@ -84,8 +87,9 @@ static inline file_bytes file_gguf(const tiny_spec *s, uint32_t version) {
     if (llama) GGUF_KEY("attention.head_count_kv", 4, s->kv);
     if (llama) GGUF_KEY("attention.layer_norm_rms_epsilon", 6, ldr__bits_from_float(1e-5f));
     else GGUF_KEY("attention.layer_norm_epsilon", 6, ldr__bits_from_float(1e-12f));
+    }
 #undef GGUF_KEY
-    for (k = 0; k < n; k++) {
+    for (k = begin; k < n; k++) {
         const ldr_tensor *t = ldr_weights_at(w, k);
         gguf_name(name, t->name);
         put_text(&f, name, 8);
@@ -96,7 +100,7 @@ static inline file_bytes file_gguf(const tiny_spec *s, uint32_t version) {
         at += ((size_t)t->bytes + 31) / 32 * 32;
     }
     while (f.n % 32) put(&f, "", 1);
-    for (k = 0; k < n; k++) {
+    for (k = begin; k < n; k++) {
         const ldr_tensor *t = ldr_weights_at(w, k);
         int turn = llama && (strstr(t->name, "q_proj") || strstr(t->name, "k_proj"));
         size_t rows = t->dims == 2 ? (size_t)t->shape[0] : 1, row = (size_t)t->bytes / rows, hd = (size_t)(s->width / s->heads);
@@ -110,6 +114,8 @@ static inline file_bytes file_gguf(const tiny_spec *s, uint32_t version) {
     free(weights);
     return f;
 }
+
+static inline file_bytes file_gguf(const tiny_spec *s, uint32_t version) { return file_gguf_part(s, version, 0, 1); }
 
 /* ---- PyTorch ---------------------------------------------------------------------------- */
 

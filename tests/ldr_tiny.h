@@ -41,9 +41,9 @@ static inline ldr_batch one_sequence(int32_t offsets[2], const int32_t *ids, int
     return b;
 }
 
-enum { FAMILIES = 12 };
+enum { FAMILIES = 13 };
 static const char *const families[FAMILIES] = { "bert", "roberta", "albert", "electra", "distilbert", "gpt2", "llama",
-    "qwen2", "gte", "roformer", "mpnet", "modernbert" };
+    "qwen2", "gte", "roformer", "mpnet", "modernbert", "deberta-v2" };
 
 /* 1: of the families after llama, whose tensors are made from their row. */
 static inline int tiny_is_later(const char *family) {
@@ -63,7 +63,7 @@ static inline int tiny_turns(const char *family) { return tiny_is_of("llama qwen
 /* 1: gate has a matrix of its own. */
 static inline int tiny_gated(const char *family) { return tiny_is_of("llama qwen2 gte modernbert", family); }
 /* 1: can be written as a model file. */
-static inline int tiny_published(const char *family) { return !tiny_is_of("gte mpnet modernbert", family); }
+static inline int tiny_published(const char *family) { return !tiny_is_of("gte mpnet modernbert deberta-v2", family); }
 
 /* 1: embeddings are narrower than states and go through a matrix. */
 static inline int tiny_projects(const char *family) { return strstr(family, "albert") != NULL || strstr(family, "electra") != NULL; }
@@ -143,8 +143,8 @@ static void tiny_norm(tiny_file *f, const char *stem, int n, int bias, ldr_dtype
     if (bias) tiny_tensor(f, name, 0, n, 0, 0.1, t);
 }
 
-/* lm: bert with its language-model head. blank: all weights are 0, for models so large that only their shape is wanted. */
-typedef struct tiny_spec { const char *family; int layers, width, heads, kv, ffn, vocab, positions, embed; ldr_dtype dtype; uint64_t seed; int threads, blank, lm; ldr_simd simd; ldr_compute compute; const ldr_allocator *alloc; int pack; } tiny_spec;
+/* lm: bert with its language-model head. task: a head of three classes as its class publishes it. blank: all weights are 0, for models so large that only their shape is wanted. */
+typedef struct tiny_spec { const char *family; int layers, width, heads, kv, ffn, vocab, positions, embed; ldr_dtype dtype; uint64_t seed; int threads, blank, lm; ldr_simd simd; ldr_compute compute; const ldr_allocator *alloc; int pack; ldr_task task; } tiny_spec;
 
 static inline tiny_spec tiny_default(const char *family) {
     tiny_spec s;
@@ -178,9 +178,10 @@ static void tiny_block(tiny_file *f, const tiny_spec *s, int l) {
         tiny_norm(f, TINY_NAME("%s.encoder.layer.%d.output.LayerNorm", s->family, l), d, 1, t);
     } else if (strcmp(s->family, "albert") == 0) {
         static const char *const a[] = { "query", "key", "value", "dense" };
-        const char *p = "albert.encoder.albert_layer_groups.0.albert_layers.0";
+        char p[80];
         int i;
-        if (l) return;
+        if (l >= (s->layers % 2 ? 1 : 2)) return;      /* an even number of layers are two groups */
+        sprintf(p, "albert.encoder.albert_layer_groups.%d.albert_layers.0", l);
         for (i = 0; i < 4; i++) tiny_linear(f, TINY_NAME("%s.attention.%s", p, a[i]), d, d, 1, 0, t);
         tiny_norm(f, TINY_NAME("%s.attention.LayerNorm", p), d, 1, t);
         tiny_linear(f, TINY_NAME("%s.ffn", p), s->ffn, d, 1, 0, t);
@@ -222,13 +223,36 @@ static void tiny_config(char *c, const tiny_spec *s) {
                  gpt ? "n_inner" : distil ? "hidden_dim" : "intermediate_size", s->ffn, gpt ? "n_positions" : "max_position_embeddings", s->positions + (roberta || strcmp(s->family, "mpnet") == 0 ? 2 : 0));
     if (llama) c += sprintf(c, ",\"num_key_value_heads\":%d,\"rms_norm_eps\":1e-5,\"hidden_act\":\"silu\",\"rope_theta\":10000.0,\"tie_word_embeddings\":true", s->kv);
     if (tiny_projects(s->family)) c += sprintf(c, ",\"embedding_size\":%d", s->embed);
+    if (strcmp(s->family, "albert") == 0 && s->layers % 2 == 0) c += sprintf(c, ",\"num_hidden_groups\":2");
     if (roberta) c += sprintf(c, ",\"type_vocab_size\":1");
     if (strcmp(s->family, "qwen2") == 0)
         c += sprintf(c, ",\"num_key_value_heads\":%d,\"rms_norm_eps\":1e-5,\"tie_word_embeddings\":true,\"sliding_window\":3,\"use_sliding_window\":true,"
                      "\"max_window_layers\":1,\"rope_scaling\":{\"type\":\"yarn\",\"factor\":4,\"original_max_position_embeddings\":10}", s->kv);
     if (strcmp(s->family, "roformer") == 0) c += sprintf(c, ",\"rotary_value\":true");
+    if (strcmp(s->family, "deberta-v2") == 0)
+        c += sprintf(c, ",\"relative_attention\":true,\"pos_att_type\":[\"p2c\",\"c2p\"],\"position_buckets\":4,\"norm_rel_ebd\":\"layer_norm\",\"type_vocab_size\":0,"
+                     "\"share_att_key\":%s,\"position_biased_input\":false", s->seed & 1 ? "true" : "false");
     if (strcmp(s->family, "modernbert") == 0) c += sprintf(c, ",\"local_attention\":4,\"global_attn_every_n_layers\":2");
+    if (s->task) c += sprintf(c, ",\"architectures\":[\"Tiny%s\"],\"id2label\":{\"0\":\"no\",\"1\":\"yes\",\"2\":\"per\\u0068aps\"}",
+                              ldr__task_names[s->task - 1].ending);
     sprintf(c, "}");
+}
+
+/* The tensors of the family's head for a task. */
+static void tiny_head(tiny_file *f, const tiny_spec *s) {
+    ldr_model m;
+    const struct ldr__task_row *row;
+    int d = s->width;
+    char name[128];
+    memset(&m, 0, sizeof m);
+    m.type = s->family;
+    m.task.task = s->task;
+    row = ldr__task_row_of(&m);
+    if (!row) return;
+    sprintf(name, "%s%s", row->dense && strstr(row->dense, "pooler") ? tiny_is_of("bert", s->family) ? "bert." : "albert." : "", row->dense ? row->dense : "");
+    if (row->dense) tiny_linear(f, name, d, d, !row->norm, 0, s->dtype);
+    if (row->norm) tiny_norm(f, row->norm, d, 0, s->dtype);
+    if (s->task != LDR_TASK_POOLER) tiny_linear(f, row->out, s->task == LDR_TASK_SPAN ? 2 : 3, d, strcmp(row->out, "score") != 0, 0, s->dtype);
 }
 
 /* The tensors of a family as its row names them. */
@@ -249,7 +273,7 @@ static void tiny_row(tiny_file *f, const tiny_spec *s) {
     row = m->family;
     for (i = 0; i < 3; i++) {
         const char *stem = i == 0 ? row->word : i == 1 ? row->position : row->segment;
-        if (!stem) continue;
+        if (!stem || ((m->traits & LDR__OF_PLACES) && i)) continue;
         ldr__end_shape(m, i == 0 ? LDR__WORD : i == 1 ? LDR__POSITION : LDR__SEGMENT, &rows, &columns);
         sprintf(name, "%s%s", row->prefix, stem);
         tiny_tensor(f, name, (int)rows, (int)columns, 0, i ? 0.2 : 0.5, s->dtype);
@@ -260,6 +284,14 @@ static void tiny_row(tiny_file *f, const tiny_spec *s) {
     if (ldr__projects(m)) tiny_linear(f, name, m->shape.width, m->embed_width, 1, 0, s->dtype);
     sprintf(name, "%sencoder.relative_attention_bias.weight", row->prefix);
     if (m->traits & LDR__OF_RELATIVE) tiny_tensor(f, name, 32, s->heads, 0, 0.5, s->dtype);
+    if (m->traits & LDR__OF_PLACES) {
+        tiny_tensor(f, "deberta.encoder.rel_embeddings.weight", 2 * m->buckets, s->width, 0, 1, s->dtype);
+        tiny_norm(f, "deberta.encoder.LayerNorm", s->width, 1, s->dtype);
+        for (l = 0; l < 2 * m->layers && !(m->placed & LDR__PLACED_SHARED); l++) {
+            sprintf(name, "deberta.encoder.layer.%d.attention.self.pos_%s_proj", l / 2, l % 2 ? "query" : "key");
+            tiny_linear(f, name, s->width, s->width, 1, 0, s->dtype);
+        }
+    }
     for (l = 0; l < m->layers; l++)
         for (i = 0; i < LDR__SLOTS; i++) {
             int norm = i >= LDR__NORM1, bias = i >= LDR__MATRICES && i != LDR__NORM1 && i != LDR__NORM2;
@@ -312,6 +344,7 @@ static char *tiny_weights(const tiny_spec *s, size_t *size) {
     }
     if (strcmp(s->family, "gpt2") == 0) tiny_norm(&f, "transformer.ln_f", d, 1, t);
     if (strcmp(s->family, "llama") == 0) tiny_norm(&f, "model.norm", d, 0, t);
+    if (s->task) tiny_head(&f, s);
     header = (f.used + 2 + 7) / 8 * 8;
     *size = 8 + header + (size_t)f.at;
     out = (char *)calloc(*size, 1);                    /* a blank model's pages are never touched */

@@ -55,7 +55,7 @@ TEST(usage_errors) {
         "train --model m --train t", "train --model m --train t --out o --task nothing", "train --model m --train t --out o --method head --preset clue", "train --model m --train t --out o --method full --successors 2", "train --model m --train t --out o --replace-until 0.5", "train --replace-rate 1.5",
         "train --replace-schedule cosine", "train --cache-type f16", "train --cache-fill both",
         "train --model m --train t --out o --cache-type int8", "train --model m --train t --out o --tap-type int8 --cache ram", "train --model m --train t --out o --tap-type bf16 --method lora", "train --tap-type f16", "train --model m --train t --out o --method head --recompute", "train --model m --train t --out o --cache off --cache-fill layers", "inspect --release f",
-        "eval --model m", "predict --model m", "predict --model m --ladder l a b", "predict --model m --ladder l --epochs 3", "train --model m --train t --out o --patience 1", "train --model m --train t --out o --task tnews --columns text,label",
+        "predict --model m --ladder l a b", "predict --model m --ladder l --epochs 3", "train --model m --train t --out o --patience 1", "train --model m --train t --out o --task tnews --columns text,label",
         "train --model m --train t --out o --task tnews --many-labels", "train --model m --train t --out o --skip-bad", "train --model m --train t --out o --regress --balance", "train --model m --train t --out o --regress --many-labels", "features --model m --pool max", "tokenize", "inspect", "plan extra --model m" };
     size_t i, n;
     NEED_PROGRAM();
@@ -332,6 +332,167 @@ TEST(inspect_lists_what_a_broken_model_holds) {
     free(text);
     EXPECT(1, "rm broken/model.safetensors; $L inspect broken");
     CHECK(one_error_line());
+}
+
+/* A classifier that somebody published is scored, asked and continued without a ladder file; what it cannot do is said. */
+TEST(a_published_classifier_is_used_and_continued) {
+    tiny_spec s = tiny_default("bert");
+    char config[1200], path[LADDER_MAX_PATH], words[400] = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n", *file, *text;
+    ldr_json *j;
+    size_t n, size;
+    double before, after;
+    int i;
+    NEED_PROGRAM();
+    EXPECT(0, "mkdir -p published");
+    s.task = LDR_TASK_SEQUENCE;
+    for (i = 5; i < s.vocab; i++) sprintf(words + strlen(words), "w%d\n", i);
+    tiny_config(config, &s);
+    file = tiny_weights(&s, &size);
+    full_path(path, "published/model.safetensors");
+    CHECK(put_file("published/config.json", config) && put_file("published/vocab.txt", words) && ldr_test_write(path, file, size));
+    free(file);
+    CHECK(put_file("own.tsv", "no\tw7 w8 w9\nyes\tw10 w11\nperhaps\tw20 w21 w22 w23\nyes\tw12 w13\nno\tw7 w14\nperhaps\tw24 w22\n"));
+    EXPECT(0, "$L eval --model published --data own.tsv --json");
+    j = output_json(&text);
+    CHECK(j && ldr_json_equals(j, ldr_json_get(j, 0, "metric"), "accuracy"));
+    before = json_member(j, "value");
+    ldr_json_free(j);
+    free(text);
+    EXPECT(0, "printf 'w7 w8 w9\\n' | $L predict --model published");
+    text = slurp("out", &n);
+    CHECK(text && strstr(text, "\"no\"") && strstr(text, "\"yes\"") && strstr(text, "\"perhaps\""));
+    free(text);
+    EXPECT(0, "printf '\"w7 w8 w9\"\\n' | $L features --model published --json --layer logits");
+    j = output_json(&text);
+    CHECK(j && ldr_json_node_at(j, ldr_json_get(j, 0, "logits"))->count == 1);
+    ldr_json_free(j);
+    free(text);
+    EXPECT(0, "$L train --model published --published-head --train own.tsv --dev own.tsv --epochs 30 --lr 1e-2 --seed 1 --out p.ladder --json");
+    EXPECT(0, "$L eval --model published --ladder p.ladder --data own.tsv --json");
+    j = output_json(&text);
+    after = json_member(j, "value");
+    CHECK(after > before && after == 1);
+    ldr_json_free(j);
+    free(text);
+    CHECK(put_file("other.tsv", "no\tw7 w8 w9\nmaybe\tw10 w11\n"));
+    EXPECT(1, "$L train --model published --published-head --train other.tsv --out p2.ladder");
+    CHECK(one_error_line());
+    text = slurp("err", &n);
+    CHECK(text && strstr(text, "\"maybe\" is none of the 3 classes"));
+    free(text);
+    s.task = LDR_TASK_NONE;                            /* no head: a ladder is needed */
+    tiny_config(config, &s);
+    CHECK(put_file("published/config.json", config));
+    EXPECT(1, "$L eval --model published --data own.tsv");
+    CHECK(one_error_line());
+    EXPECT(1, "$L train --model published --published-head --train own.tsv --out p2.ladder");
+    CHECK(one_error_line());
+    EXPECT(1, "printf '\"w7\"\\n' | $L features --model published --json --pool model");
+    CHECK(one_error_line());
+}
+
+/* A language model learns a text and answers, and says them when it is asked: the ladder beside it does. */
+TEST(a_ladder_learns_to_answer) {
+    tiny_spec s = tiny_default("gpt2");
+    char config[1200], path[LADDER_MAX_PATH], words[2000] = "{\"model\":{\"type\":\"WordLevel\",\"unk_token\":\"w0\",\"vocab\":{", *file, *text, *again;
+    size_t n, size;
+    int i;
+    NEED_PROGRAM();
+    EXPECT(0, "mkdir -p speaker");
+    for (i = 0; i < s.vocab; i++) sprintf(words + strlen(words), "%s\"w%d\":%d", i ? "," : "", i, i);
+    strcat(words, "}},\"pre_tokenizer\":{\"type\":\"WhitespaceSplit\"}}");
+    tiny_config(config, &s);
+    sprintf(config + strlen(config) - 1, ",\"eos_token_id\":30}");
+    file = tiny_weights(&s, &size);
+    full_path(path, "speaker/model.safetensors");
+    CHECK(put_file("speaker/config.json", config) && put_file("speaker/tokenizer.json", words) && ldr_test_write(path, file, size));
+    free(file);
+    EXPECT(0, "echo '\"w1 w2 w3\"' | $L generate --model speaker --max-new 5 --json");
+    text = slurp("out", &n);
+    CHECK(text && strncmp(text, "{\"ids\":[", 8) == 0 && strstr(text, "\"text\":\"w"));
+    EXPECT(0, "echo '1 2 3' | $L generate --model speaker --max-new 5 --ids");
+    free(text);
+    CHECK(put_file("ask.jsonl", "{\"prompt\":\"w1 w2\",\"completion\":\"w7 w8 w9\"}\n{\"prompt\":\"w3 w4\",\"completion\":\"w10 w11\"}\n"));
+    EXPECT(0, "$L train --model speaker --task instruct --train ask.jsonl --lr 1e-2 --epochs 80 --seed 1 --out speaker.ladder");
+    EXPECT(0, "printf 'w1 w2\\nw3 w4\\n' | $L generate --model speaker --ladder speaker.ladder --max-new 9");
+    text = slurp("out", &n);
+    CHECK_STR(text, "w7 w8 w9 w30\nw10 w11 w30\n");
+    free(text);
+    EXPECT(0, "printf '{\"ids\":[3,4]}\\n\"w1 w2\"\\n' | $L generate --model speaker --ladder speaker.ladder --max-new 9 --json");
+    text = slurp("out", &n);
+    CHECK_STR(text, "{\"ids\":[10,11,30],\"text\":\"w10 w11 w30\"}\n{\"ids\":[7,8,9,30],\"text\":\"w7 w8 w9 w30\"}\n");
+    free(text);
+    CHECK(put_file("tale.txt", "w1 w2 w3 w4 w5 w6 w7 w8 w9 w10 w11 w12\nw5 w6 w7 w8 w9 w10\n"));
+    EXPECT(0, "$L train --model speaker --task text --train tale.txt --dev tale.txt --max-len 8 --lr 1e-2 --epochs 150 --seed 1 --out tale.ladder");
+    EXPECT(0, "echo 'w1 w2 w3' | $L generate --model speaker --ladder tale.ladder --max-new 4");
+    text = slurp("out", &n);
+    CHECK_STR(text, "w4 w5 w6 w7\n");
+    free(text);
+    EXPECT(0, "$L eval --model speaker --ladder tale.ladder --data tale.txt");
+    for (i = 0; i < 2; i++) {                          /* one seed, one text */
+        EXPECT(0, "echo '4 5' | $L generate --model speaker --temperature 3 --top-k 20 --top-p 0.95 --min-p 0.01 --repetition 1.2 --seed %d --max-new 12 --ids", 5);
+        again = slurp("out", &n);
+        if (i) CHECK_STR(again, text);
+        if (i) free(text);
+        text = again;
+    }
+    free(text);
+    EXPECT(2, "echo w1 | $L generate --model speaker --top-k 3");
+    CHECK(put_file("empty.jsonl", "{\"prompt\":\"w1 w2\",\"completion\":\"\"}\n"));
+    EXPECT(1, "$L train --model speaker --task instruct --train empty.jsonl --out x.ladder");
+    CHECK(one_error_line());
+    EXPECT(1, "echo '{\"messages\":[]}' | $L generate --model speaker --json");
+    CHECK(one_error_line());
+    if (model_folder(path, "en-mini")) {
+        EXPECT(1, "echo hello | $L generate --model '%s'", path);
+        CHECK(one_error_line());
+        EXPECT(1, "$L train --model '%s' --task text --train tale.txt --out x.ladder", path);
+        CHECK(one_error_line());
+    }
+}
+
+/* One vector a text, as the model's own description of its sentence vectors has it. */
+TEST(sentence_models_pool_as_they_say) {
+    static const char *const dirs[] = { "st-bge", "st-minilm", "st-max" };
+    char model[LADDER_MAX_PATH], golden[LADDER_MAX_PATH + 40], name[64], line[400], *text;
+    const char *keys;
+    ldr_weights *g;
+    ldr_json *texts, *j;
+    int32_t i, k, v;
+    size_t d;
+    NEED_PROGRAM();
+    for (d = 0; d < 3; d++) {
+        sprintf(name, "hf/%s/", dirs[d]);
+        if (!ldr_test_data_path(golden, sizeof golden, "models/hf/st-bge/golden.safetensors")) SKIP("no models/hf (set LADDER_DATA to the data folder)");
+        sprintf(name, "models/hf/%s/golden.safetensors", dirs[d]);
+        CHECK(ldr_test_data_path(golden, sizeof golden, name) && realpath(golden, model));
+        g = ldr_weights_open(golden, NULL, NULL);
+        keys = g ? ldr_weights_meta(g, "texts") : NULL;
+        texts = keys ? ldr_json_parse(keys, strlen(keys), NULL, NULL) : NULL;
+        CHECK(texts != NULL);
+        *strrchr(model, '/') = 0;
+        for (i = 0, k = texts ? ldr_json_node_at(texts, 0)->first : -1; k >= 0; k = ldr_json_node_at(texts, k)->next, i++) {
+            const ldr_tensor *want = ldr_weights_find(g, "sentence_embedding");
+            const ldr_json_node *node = ldr_json_node_at(texts, k);
+            double worst = 0;
+            int32_t at;
+            snprintf(line, sizeof line, "%.*s\n", (int)(node->end - node->begin) + 0, texts->text + node->begin);
+            if (line[0] != '"') snprintf(line, sizeof line, "\"%.*s\"\n", (int)(node->end - node->begin), texts->text + node->begin);
+            CHECK(put_file("line.json", line));
+            EXPECT(0, "$L features --model '%s' --json --pool model <line.json", model);
+            j = output_json(&text);
+            at = j ? ldr_json_get(j, 0, "vector") : -1;
+            CHECK(at >= 0 && ldr_json_node_at(j, at)->count == (int32_t)want->shape[1]);
+            for (v = 0, at = at < 0 ? -1 : ldr_json_node_at(j, at)->first; at >= 0; at = ldr_json_node_at(j, at)->next, v++)
+                worst = fmax(worst, fabs(ldr_json_number(j, at, 1e9) - (double)ldr__load(want->data, LDR_F32, (size_t)(i * (int32_t)want->shape[1] + v))));
+            CHECK(worst < 2e-5);
+            ldr_json_free(j);
+            free(text);
+        }
+        CHECK(i == 5);
+        ldr_json_free(texts);
+        ldr_weights_close(g);
+    }
 }
 
 /* A model directory becomes one of 8 or 4 bits that every command takes; nothing that is there is replaced. */
@@ -703,7 +864,7 @@ TEST(entities_are_where_they_are_said_to_be) {
     CHECK(holds("err", "line 2"));
 }
 
-#define TESTS(X) X(usage_errors) X(help_and_version) X(bad_weight_files_fail) X(bad_data_files_fail) X(labels_that_training_never_saw) X(several_labels_a_text) X(tokenize_and_features) X(inspect_and_plan_are_json) X(the_plan_is_the_peak) X(inspect_lists_what_a_broken_model_holds) \
+#define TESTS(X) X(usage_errors) X(help_and_version) X(bad_weight_files_fail) X(bad_data_files_fail) X(labels_that_training_never_saw) X(several_labels_a_text) X(tokenize_and_features) X(inspect_and_plan_are_json) X(the_plan_is_the_peak) X(inspect_lists_what_a_broken_model_holds) X(a_published_classifier_is_used_and_continued) X(a_ladder_learns_to_answer) X(sentence_models_pool_as_they_say) \
     X(quantize_makes_a_whole_model) X(train_eval_predict) X(the_default_ladder_is_not_below_the_head) X(theseus_makes_a_smaller_model) X(same_seed_same_bytes) X(resume_changes_nothing) X(interrupt_and_resume_change_nothing) X(the_cache_lies_in_a_folder) X(numbers_are_predicted) \
     X(entities_have_character_offsets) X(task_files_are_understood) X(task_examples_are_counted) X(the_file_truncates) X(one_reader_for_all_commands) X(entities_are_where_they_are_said_to_be)
 

@@ -57,6 +57,39 @@ TEST(gguf_is_the_same_model) {
         }
 }
 
+TEST(gguf_in_several_files) {
+    tiny_spec s = small_spec("llama");
+    char config[1024], name[64];
+    float want[9 * 24], got[9 * 24];
+    static const int32_t ids[] = { 1, 5, 30, 2, 7, 7, 0, 11, 19 };
+    int32_t offsets[2], i;
+    ldr_batch b = one_sequence(offsets, ids, 9);
+    ldr_error err;
+    ldr_model *m;
+    plain_states(&s, config, want);
+    for (i = 0; i < 3; i++) {
+        file_bytes f = file_gguf_part(&s, 3, i, 3);
+        sprintf(name, "part-0000%d-of-00003.gguf", i + 1);
+        CHECK(ldr_test_write(name, f.p, f.n));
+        free(f.p);
+    }
+    memset(&err, 0, sizeof err);
+    m = ldr_model_load("part-00001-of-00003.gguf", NULL, &err);
+    CHECK_STR(err.message, "");
+    if (m) CHECK_INT(ldr_model_hidden(m, got, &b, -1, &err), LDR_OK);
+    CHECK(m && relative(got, want, 9 * 24, 1) < 1e-5);
+    ldr_model_free(m);
+    memset(&err, 0, sizeof err);
+    CHECK(ldr_model_load("part-00002-of-00003.gguf", NULL, &err) == NULL && err.status == LDR_ARGUMENT);
+    CHECK(strstr(err.message, "open the first, whose name ends with -00001-of-00003.gguf") != NULL);
+    remove("part-00003-of-00003.gguf");
+    memset(&err, 0, sizeof err);
+    CHECK(ldr_model_load("part-00001-of-00003.gguf", NULL, &err) == NULL && err.status == LDR_IO);
+    CHECK(strstr(err.message, "part-00003-of-00003.gguf") != NULL);
+    remove("part-00001-of-00003.gguf");
+    remove("part-00002-of-00003.gguf");
+}
+
 TEST(torch_files_are_the_same_model) {
     static const char *const prefixes[] = { "", "module.", "_orig_mod.module.", "0.auto_model.", "base_model.model." };
     int legacy, turned, p, bf16;
@@ -306,7 +339,7 @@ TEST(outside_families_equal_transformers) {
         "distilbert-mlm", "distilbert-cls", "electra-disc", "electra-mlm", "electra-cls", "albert-mlm", "mpnet-mlm", "mpnet-cls", "modernbert-mlm", "modernbert-cls",
         "nomic-bert-mlm", "gte-mlm", "gte-cls", "ernie-cls", "roformer-mlm", "roformer-cls", "eurobert-mlm", "megatron-bert-mlm", "gpt2", "gpt2-scaled",
         "gpt2-cls", "gpt_neo", "opt", "llama", "llama-llama3rope", "llama-linear", "llama-yarn", "llama-oldcfg", "llama-cls", "mistral", "qwen2", "qwen2-window",
-        "starcoder2", "smollm3", "qwen3" };
+        "starcoder2", "smollm3", "qwen3", "deberta-v2-mlm", "deberta-mlm", "albert-cls" };
     char path[1024], golden[1100];
     double worst = 0;
     size_t i;
@@ -509,8 +542,430 @@ TEST(unknown_keys_of_a_configuration_are_refused) {
     free(weights);
 }
 
+/* ---- TensorFlow checkpoints: golden/tf is TensorFlow's own (reference/make_tensorflow.py) -- */
+
+static char *golden_file(const char *name, size_t *n) {
+    char path[1024];
+    return ldr_test_golden_path(path, sizeof path, name) ? ldr_test_read(path, n) : NULL;
+}
+
+TEST(a_checkpoint_of_tensorflow_is_the_same_model) {
+    char path[1024], *config, *plain;
+    static const int32_t ids[] = { 1, 5, 19, 2, 7, 7, 0, 11 };
+    size_t nc = 0, np = 0;
+    int32_t offsets[2];
+    float a[8 * 20], b[8 * 20];
+    ldr_batch batch = one_sequence(offsets, ids, 8);
+    ldr_model *m[2];
+    ldr_error err;
+    memset(&err, 0, sizeof err);
+    config = golden_file("tf/bert_config.json", &nc);
+    plain = golden_file("tf/plain.safetensors", &np);
+    CHECK(config && plain && ldr_test_golden_path(path, sizeof path, "tf/bert_config.json"));
+    if (strrchr(path, '/')) *strrchr(path, '/') = 0;
+    m[0] = ldr_model_load(path, NULL, &err);
+    CHECK_STR(err.message, "");
+    m[1] = ldr_model_load_memory(config, nc, plain, np, NULL, 0, NULL, &err);
+    CHECK_STR(err.message, "");
+    if (m[0] && m[1]) {
+        CHECK_INT(ldr_model_hidden(m[0], a, &batch, -1, &err), LDR_OK);
+        CHECK_INT(ldr_model_hidden(m[1], b, &batch, -1, &err), LDR_OK);
+        CHECK(relative(a, b, 8 * 16, 1) < 1e-6);
+        memcpy(b, a, sizeof b);                        /* words through the transposed head */
+        CHECK_INT(ldr_model_logits(m[0], a, b, 8, &err), LDR_OK);
+        {
+            float c[8 * 20];
+            CHECK_INT(ldr_model_logits(m[1], c, b, 8, &err), LDR_OK);
+            CHECK(relative(a, c, 8 * 20, 1) < 1e-6);
+        }
+        CHECK_INT(ldr_model_info_get(m[0]).parameters, ldr_model_info_get(m[1]).parameters);
+    }
+    ldr_model_free(m[0]);
+    ldr_model_free(m[1]);
+    free(config);
+    free(plain);
+}
+
+/* An index as it is given, beside TensorFlow's own data. */
+static ldr_status bundle_status(const char *path, const unsigned char *index, size_t n, ldr_error *err) {
+    ldr__bundle h;
+    unsigned char *exact = (unsigned char *)malloc(n + !n);
+    memset(err, 0, sizeof *err);
+    memset(&h, 0, sizeof h);
+    memcpy(exact, index, n);
+    h.path = path;
+    h.err = err;
+    h.alloc = ldr__allocator(NULL);
+    ldr__source_borrow(&h.index, exact, n);
+    ldr__bundle_read(&h);
+    ldr_weights_close(h.w);
+    free(exact);
+    return err->status;
+}
+
+TEST(bad_checkpoints_of_tensorflow) {
+    char path[1024];
+    size_t n = 0, i, block;
+    unsigned char *index = (unsigned char *)golden_file("tf/bert_model.ckpt.index", &n), was;
+    ldr_error err;
+    CHECK(index && ldr_test_golden_path(path, sizeof path, "tf/bert_model.ckpt.index"));
+    if (!index) return;
+    CHECK_INT(bundle_status(path, index, n, &err), LDR_OK);
+    for (i = 0; i < n; i++) CHECK_INT(bundle_status(path, index, i, &err), LDR_FORMAT);
+    for (i = 0; i < n; i++) {                          /* any byte may lie: an answer, and no byte too far */
+        was = index[i];
+        index[i] ^= (unsigned char)(1 + i % 255);
+        bundle_status(path, index, n, &err);
+        index[i] = was;
+    }
+    for (block = 0; block + 8 < n && memcmp(index + block, "bert/", 5) != 0; block++) {}
+    index[block] = '/';                                /* "/ert/..." sorts before: names stay names */
+    CHECK_INT(bundle_status(path, index, n, &err), LDR_OK);
+    index[block] = 0;
+    CHECK_INT(bundle_status(path, index, n, &err), LDR_FORMAT);
+    index[block] = 'b';
+    CHECK(strstr(err.message, "an entry cannot be read") != NULL);
+    CHECK_INT(bundle_status("golden/nowhere.index", index, n, &err), LDR_IO);
+    {                                                  /* the byte behind a block says how it is compressed */
+        ldr__cursor c;
+        uint64_t at, size;
+        memset(&c, 0, sizeof c);
+        c.p = index + n - 48;
+        c.size = 40;
+        ldr__take_varint(&c);
+        ldr__take_varint(&c);
+        at = ldr__take_varint(&c);
+        size = ldr__take_varint(&c);
+        index[at + size] = 1;
+        CHECK_INT(bundle_status(path, index, n, &err), LDR_UNSUPPORTED);
+        CHECK(strstr(err.message, "compressed") != NULL);
+    }
+    free(index);
+}
+
+/* ---- heads that files hold, and adapters -------------------------------------------------- */
+
+/* Nine tokens and four through the model's own head: scores[.,3], how many rows. */
+static int32_t own_scores(const ldr_model *m, float *scores) {
+    static const int32_t ids[] = { 1, 5, 30, 2, 7, 7, 0, 11, 19, 4, 8, 15, 16 }, offsets[] = { 0, 9, 13 };
+    float hidden[13 * 24];
+    ldr_error err;
+    ldr_batch b;
+    memset(&err, 0, sizeof err);
+    memset(&b, 0, sizeof b);
+    b.sequences = 2;
+    b.offsets = offsets;
+    b.ids = ids;
+    CHECK_INT(ldr_model_hidden(m, hidden, &b, -1, &err), LDR_OK);
+    CHECK_INT(ldr_model_scores(m, scores, hidden, &b, &err), LDR_OK);
+    CHECK_STR(err.message, "");
+    return ldr_model_info_get(m).task == LDR_TASK_TOKENS ? 13 : 2;
+}
+
+/* The same through a ladder, as probabilities. */
+static void ladder_scores(ldr_ladder *l, float *scores) {
+    static const int32_t ids[] = { 1, 5, 30, 2, 7, 7, 0, 11, 19, 4, 8, 15, 16 }, offsets[] = { 0, 9, 13 };
+    ldr_error err;
+    ldr_batch b;
+    ldr_predictor *p;
+    memset(&err, 0, sizeof err);
+    memset(&b, 0, sizeof b);
+    b.sequences = 2;
+    b.offsets = offsets;
+    b.ids = ids;
+    p = ldr_predictor_create(l, 2, 13, &err);
+    CHECK_INT(ldr_predict(p, scores, &b, &err), LDR_OK);
+    CHECK_STR(err.message, "");
+    ldr_predictor_free(p);
+}
+
+TEST(a_published_head_is_where_a_ladder_starts) {
+    static const struct { const char *family; ldr_task task; ldr_head head; ldr_activation activation; int hidden; } rows[] = {
+        { "bert", LDR_TASK_SEQUENCE, LDR_HEAD_CLASSIFY, LDR_TANH, 24 }, { "roberta", LDR_TASK_SEQUENCE, LDR_HEAD_CLASSIFY, LDR_TANH, 24 },
+        { "electra", LDR_TASK_SEQUENCE, LDR_HEAD_CLASSIFY, LDR_GELU, 24 }, { "distilbert", LDR_TASK_SEQUENCE, LDR_HEAD_CLASSIFY, LDR_RELU, 24 },
+        { "albert", LDR_TASK_SEQUENCE, LDR_HEAD_CLASSIFY, LDR_TANH, 24 }, { "gpt2", LDR_TASK_SEQUENCE, LDR_HEAD_CLASSIFY, LDR_TANH, 0 },
+        { "bert", LDR_TASK_TOKENS, LDR_HEAD_TOKENS, LDR_TANH, 0 }, { "llama", LDR_TASK_TOKENS, LDR_HEAD_TOKENS, LDR_TANH, 0 } };
+    size_t i;
+    int k;
+    for (i = 0; i < sizeof rows / sizeof *rows; i++) {
+        tiny_spec s = tiny_default(rows[i].family);
+        float own[13 * 3], start[13 * 3], trained[13 * 3], again[13 * 3];
+        ldr_dataset *set;
+        ldr_ladder_desc d;
+        ldr_train_desc td;
+        ldr_error err;
+        tiny_model t;
+        int32_t n;
+        s.task = rows[i].task;
+        memset(&err, 0, sizeof err);
+        t = tiny_open(s, &err);
+        CHECK_STR(err.message, "");
+        if (!t.m) continue;
+        CHECK_INT(ldr_model_info_get(t.m).task, rows[i].task);
+        CHECK_INT(ldr_model_info_get(t.m).classes, 3);
+        CHECK_STR(ldr_model_label(t.m, 2), "perhaps");
+        CHECK(ldr_model_label(t.m, 3) == NULL && ldr_model_label(t.m, -1) == NULL);
+        n = own_scores(t.m, own);
+        ldr__softmax_rows(own, (size_t)n, 3);
+        set = tiny_dataset(&s, rows[i].head, 3, 40, 3);
+        for (k = 0; k < 2; k++) {                      /* a head alone, and a whole ladder */
+            ldr_ladder *l, *l2;
+            ldr_trainer *tr;
+            void *file;
+            size_t size = 0;
+            memset(&d, 0, sizeof d);
+            memset(&td, 0, sizeof td);
+            d.published_head = 1;
+            d.method = k ? LDR_METHOD_LADDER : LDR_METHOD_HEAD;
+            l = ldr_ladder_create(t.m, &d, &err);
+            CHECK_STR(err.message, "");
+            if (!l) continue;
+            CHECK_INT(ldr_ladder_desc_get(l).head_hidden, rows[i].hidden);
+            CHECK_INT(ldr_ladder_desc_get(l).head_activation, rows[i].activation);
+            CHECK_STR(ldr_ladder_label(l, 1), "yes");
+            ladder_scores(l, start);
+            CHECK(relative(start, own, (size_t)n * 3, 1) < 1e-5);
+            td.epochs = 2;
+            td.rate = 1e-2f;
+            tr = ldr_trainer_create(l, set, NULL, &td, &err);
+            CHECK_STR(err.message, "");
+            while (tr && ldr_trainer_step(tr, NULL, &err) == LDR_OK) {}
+            ldr_trainer_free(tr);
+            memset(&err, 0, sizeof err);
+            ladder_scores(l, trained);
+            CHECK(relative(trained, start, (size_t)n * 3, 1) > 1e-4);
+            CHECK_INT(ldr_ladder_save_memory(l, NULL, 0, &size, &err), LDR_OK);
+            file = malloc(size);
+            CHECK_INT(ldr_ladder_save_memory(l, file, size, &size, &err), LDR_OK);
+            l2 = ldr_ladder_load_memory(t.m, file, size, NULL, &err);
+            CHECK_STR(err.message, "");
+            if (l2) ladder_scores(l2, again);
+            CHECK(l2 && memcmp(again, trained, (size_t)n * 3 * sizeof *again) == 0);
+            free(file);
+            ldr_ladder_free(l2);
+            ldr_ladder_free(l);
+        }
+        ldr_dataset_free(set);
+        tiny_close(&t);
+    }
+}
+
+TEST(heads_that_cannot_be_gone_on_with_are_named) {
+    static const struct { const char *family; ldr_task task; ldr_status status; const char *says; } rows[] = {
+        { "bert", LDR_TASK_NONE, LDR_MISSING, "hold no head" }, { "bert", LDR_TASK_SPAN, LDR_UNSUPPORTED, "spans" },
+        { "bert", LDR_TASK_POOLER, LDR_UNSUPPORTED, "pooler" }, { "modernbert", LDR_TASK_SEQUENCE, LDR_UNSUPPORTED, "norm" } };
+    ldr_ladder_desc d;
+    ldr_error err;
+    char config[1200], *weights;
+    size_t i, size;
+    for (i = 0; i < sizeof rows / sizeof *rows; i++) {
+        tiny_spec s = tiny_default(rows[i].family);
+        tiny_model t;
+        s.task = rows[i].task;
+        memset(&err, 0, sizeof err);
+        memset(&d, 0, sizeof d);
+        t = tiny_open(s, &err);
+        CHECK_STR(err.message, "");
+        d.published_head = 1;
+        CHECK(ldr_ladder_create(t.m, &d, &err) == NULL && err.status == rows[i].status);
+        CHECK(strstr(err.message, rows[i].says) != NULL);
+        if (!s.task) CHECK_INT(ldr_model_scores(t.m, NULL, NULL, NULL, &err), LDR_ARGUMENT);
+        tiny_close(&t);
+    }
+    {                                                  /* a head with other classes than the configuration names */
+        tiny_spec s = tiny_default("bert");
+        s.task = LDR_TASK_SEQUENCE;
+        tiny_config(config, &s);
+        weights = tiny_weights(&s, &size);
+        memset(&err, 0, sizeof err);
+        strcpy(strstr(config, ",\"2\":"), "}}");
+        CHECK(ldr_model_load_memory(config, strlen(config), weights, size, NULL, 0, NULL, &err) == NULL && err.status == LDR_MISMATCH);
+        CHECK(strstr(err.message, "2 classes") && strstr(err.message, "has 3"));
+        strcpy(strstr(config, "\"1\":"), "\"7\":\"yes\"}}");
+        memset(&err, 0, sizeof err);
+        CHECK(ldr_model_load_memory(config, strlen(config), weights, size, NULL, 0, NULL, &err) == NULL && err.status == LDR_FORMAT);
+        free(weights);
+    }
+}
+
+/* Rows of a golden tensor that stand before the padding, beside what a head gives for them. */
+static double head_difference(const ldr_model *m, const char *golden, int c, ldr_error *err) {
+    ldr_weights *g = ldr_weights_open(golden, NULL, err);
+    const ldr_tensor *ids, *types, *mask, *want, *ends;
+    ldr_model_info info = ldr_model_info_get(m);
+    char name[64];
+    double worst = 0;
+    int32_t length, r, i, k, per_token, task = info.task != LDR_TASK_NONE;
+    sprintf(name, "case%d.input_ids", c);
+    ids = g ? ldr_weights_find(g, name) : NULL;
+    sprintf(name, "case%d.token_type_ids", c);
+    types = g ? ldr_weights_find(g, name) : NULL;
+    sprintf(name, "case%d.attention_mask", c);
+    mask = g ? ldr_weights_find(g, name) : NULL;
+    sprintf(name, "case%d.end_logits", c);
+    ends = g ? ldr_weights_find(g, name) : NULL;
+    sprintf(name, "case%d.%s", c, info.task == LDR_TASK_POOLER ? "pooler_output" : ends ? "start_logits" : strstr(golden, "/lora/") ? "merged_logits" : "logits");
+    want = g ? ldr_weights_find(g, name) : NULL;
+    if (!ids || !want) {
+        ldr_weights_close(g);
+        return c ? 0 : 1e30;
+    }
+    per_token = !task || info.task == LDR_TASK_TOKENS || info.task == LDR_TASK_SPAN || info.task == LDR_TASK_REPLACED;
+    length = (int32_t)ids->shape[ids->dims - 1];
+    for (r = 0; r < (int32_t)(ids->bytes / 8) / length; r++) {
+        int32_t in[64], seg[64], offsets[2], n = 0, classes = task ? info.classes : info.vocabulary;
+        float hidden[64 * 48], *got = (float *)malloc(64 * sizeof *got * (size_t)classes);
+        ldr_batch b;
+        for (i = 0; i < length && i < 64; i++) {
+            size_t at = (size_t)(r * length + i) * 8;
+            if (mask && !ldr__load_u64((const unsigned char *)mask->data + at)) break;
+            in[n] = (int32_t)ldr__load_u64((const unsigned char *)ids->data + at);
+            seg[n++] = types ? (int32_t)ldr__load_u64((const unsigned char *)types->data + at) : 0;
+        }
+        b = one_sequence(offsets, in, n);
+        b.segments = seg;
+        if (ldr_model_hidden(m, hidden, &b, -1, err) || (task ? ldr_model_scores(m, got, hidden, &b, err) : ldr_model_logits(m, got, hidden, n, err))) worst = 1e30;
+        for (i = 0; !err->status && i < (per_token ? n : 1); i++)
+            for (k = 0; k < classes; k++) {
+                const ldr_tensor *from = ends && k ? ends : want;
+                size_t row = (size_t)(per_token ? r * length + i : r), at = ends ? row : row * (size_t)classes + (size_t)k;
+                worst = fmax(worst, fabs((double)got[i * classes + k] - (double)ldr__load(from->data, LDR_F32, at)));
+            }
+        free(got);
+    }
+    ldr_weights_close(g);
+    return worst;
+}
+
+TEST(outside_heads_equal_transformers) {
+    static const char *const dirs[] = { "bert-base", "bert-cls", "bert-tokcls", "bert-qa", "bert-mc", "roberta-cls", "xlm-roberta-cls", "distilbert-cls",
+        "electra-cls", "electra-disc", "mpnet-cls", "modernbert-cls", "gte-cls", "ernie-cls", "roformer-cls", "albert-cls", "gpt2-cls", "llama-cls" };
+    char path[1024], golden[1100], name[128];
+    double worst = 0;
+    size_t i;
+    int c;
+    if (!ldr_test_data_path(path, sizeof path, "models/hf/bert-cls/config.json")) SKIP("no models/hf (set LADDER_DATA to the data folder)");
+    for (i = 0; i < sizeof dirs / sizeof *dirs; i++) {
+        ldr_error err;
+        ldr_model *m;
+        memset(&err, 0, sizeof err);
+        sprintf(name, "models/hf/%s", dirs[i]);
+        CHECK(ldr_test_data_path(path, sizeof path, name));
+        m = ldr_model_load(path, NULL, &err);
+        CHECK_STR(err.message, "");
+        sprintf(golden, "%s/golden.safetensors", path);
+        for (c = 0; m && c < 3; c++) {
+            double e = head_difference(m, golden, c, &err);
+            if (!(e <= 1e-5)) printf("  %s: %g %s\n", dirs[i], e, err.message);
+            CHECK(e <= 1e-5);
+            worst = fmax(worst, e);
+        }
+        ldr_model_free(m);
+    }
+    printf("  %d heads within %.1e\n", (int)(sizeof dirs / sizeof *dirs), worst);
+}
+
+TEST(outside_adapters_equal_peft) {
+    static const char *const dirs[][2] = { { "bert-lora-cls", "bert-cls" }, { "bert-lora-mlm", "bert-mlm" }, { "gpt2-lora", "gpt2" }, { "llama-lora", "llama" },
+        { "llama-dora", "llama" }, { "llama-lora-all-rslora", "llama" } };
+    char base[1024], path[1024], golden[1100], name[128];
+    double worst = 0;
+    size_t i;
+    if (!ldr_test_data_path(base, sizeof base, "models/hf/lora/gpt2-lora/adapter_config.json")) SKIP("no models/hf/lora (set LADDER_DATA to the data folder)");
+    for (i = 0; i < sizeof dirs / sizeof *dirs; i++) {
+        ldr_model_desc d;
+        ldr_error err;
+        ldr_model *m;
+        double e;
+        memset(&err, 0, sizeof err);
+        memset(&d, 0, sizeof d);
+        sprintf(name, "models/hf/lora/%s", dirs[i][0]);
+        CHECK(ldr_test_data_path(path, sizeof path, name));
+        sprintf(name, "models/hf/%s", dirs[i][1]);
+        CHECK(ldr_test_data_path(base, sizeof base, name));
+        d.adapter = path;
+        m = ldr_model_load(base, &d, &err);
+        CHECK_STR(err.message, "");
+        sprintf(golden, "%s/golden.safetensors", path);
+        e = m ? head_difference(m, golden, 0, &err) : 1e30;
+        if (!(e <= 5e-5)) printf("  %s: %g %s\n", dirs[i][0], e, err.message);
+        CHECK(e <= 5e-5);
+        worst = fmax(worst, e);
+        ldr_model_free(m);
+    }
+    printf("  %d adapters within %.1e of the merged models\n", (int)(sizeof dirs / sizeof *dirs), worst);
+}
+
+/* An adapter for one matrix of a tiny model, in files here: right, and wrong in each way. */
+TEST(adapters_are_added_or_refused) {
+#define ADAPTER "\"peft_type\":\"LORA\",\"r\":2,\"lora_alpha\":4"
+    static const struct { const char *config, *a; int rows, columns; const char *b; int brows, bcolumns; const char *says; } rows[] = {
+        { "{" ADAPTER "}", "query.lora_A.weight", 2, 24, "query.lora_B.weight", 24, 2, "" },
+        { "{" ADAPTER ",\"use_rslora\":true,\"alpha_pattern\":{\"self.query\":8}}", "query.lora_A.weight", 2, 24, "query.lora_B.weight", 24, 2, "" },
+        { "{" ADAPTER "}", "query.lora_A.weight", 2, 23, "query.lora_B.weight", 24, 2, "the model has [24,24]" },
+        { "{" ADAPTER "}", "query.lora_A.weight", 2, 24, "query.lora_B.weight", 24, 3, "needs A[r,in] and B[out,r]" },
+        { "{" ADAPTER ",\"use_dora\":true}", "query.lora_A.weight", 2, 24, "query.lora_B.weight", 24, 2, "and magnitudes" },
+        { "{" ADAPTER "}", "quest.lora_A.weight", 2, 24, "quest.lora_B.weight", 24, 2, "is no matrix of this model" },
+        { "{" ADAPTER "}", "query.weird", 2, 24, "query.lora_B.weight", 24, 2, "has no A beside it" },
+        { "{\"peft_type\":\"IA3\"}", "query.lora_A.weight", 2, 24, "query.lora_B.weight", 24, 2, "only \"peft_type\": \"LORA\"" },
+        { "{" ADAPTER ",\"lora_bias\":true}", "query.lora_A.weight", 2, 24, "query.lora_B.weight", 24, 2, "\"lora_bias\": true" },
+        { "{" ADAPTER, "query.lora_A.weight", 2, 24, "query.lora_B.weight", 24, 2, "adapter_config.json" },
+        { NULL, "query.lora_A.weight", 2, 24, "query.lora_B.weight", 24, 2, "adapter_config.json" } };
+    tiny_spec s = small_spec("bert");
+    char config[1024], *weights;
+    size_t size, i, k;
+    tiny_config(config, &s);
+    weights = tiny_weights(&s, &size);
+    CHECK(ldr_test_write("config.json", config, strlen(config)) && ldr_test_write("model.safetensors", weights, size));
+    for (i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char header[1024], stem[] = "base_model.model.bert.encoder.layer.1.attention.self.";
+        unsigned char file[4096];
+        size_t na = (size_t)(rows[i].rows * rows[i].columns), nb = (size_t)(rows[i].brows * rows[i].bcolumns), used;
+        ldr_model_desc d;
+        ldr_error err;
+        ldr_model *m;
+        memset(&err, 0, sizeof err);
+        memset(&d, 0, sizeof d);
+        used = (size_t)sprintf(header, "{\"%s%s\":{\"dtype\":\"F32\",\"shape\":[%d,%d],\"data_offsets\":[0,%d]},\"%s%s\":{\"dtype\":\"F32\",\"shape\":[%d,%d],\"data_offsets\":[%d,%d]}}",
+            stem, rows[i].a, rows[i].rows, rows[i].columns, (int)na * 4, stem, rows[i].b, rows[i].brows, rows[i].bcolumns, (int)na * 4, (int)(na + nb) * 4);
+        ldr__store_u64(file, used);
+        memcpy(file + 8, header, used);
+        for (k = 0; k < na + nb; k++) ldr__store_u32(file + 8 + used + 4 * k, ldr__bits_from_float((float)k * 0.01f));
+        if (rows[i].config) CHECK(ldr_test_write("adapter_config.json", rows[i].config, strlen(rows[i].config)));
+        else remove("adapter_config.json");
+        CHECK(ldr_test_write("adapter_model.safetensors", file, 8 + used + 4 * (na + nb)));
+        d.adapter = ".";
+        d.threads = 1;
+        m = ldr_model_load(".", &d, &err);
+        CHECK((m != NULL) == !*rows[i].says);
+        if (!strstr(err.message, rows[i].says)) printf("  %s\n", err.message);
+        CHECK(strstr(err.message, rows[i].says) != NULL);
+        if (m) {                                       /* row 3, column 5: scale * sum_k B[3,k] A[k,5] more */
+            const ldr_tensor *t = ldr_weights_find(m->weights, "bert.encoder.layer.1.attention.self.query.weight");
+            tiny_model plain = tiny_open(s, &err);
+            const ldr_tensor *was = ldr_weights_find(plain.m->weights, t->name);
+            float a, b;
+            double scale = i ? 8 / sqrt(2.0) : 2, add = scale * 0.0001 * ((48 + 6) * 5 + (48 + 7) * 29);
+            ldr_tensor_read(&a, t, 3 * 24 + 5, 1);
+            ldr_tensor_read(&b, was, 3 * 24 + 5, 1);
+            CHECK_NEAR((double)a - (double)b, add, 1e-4);
+            CHECK(ldr_model_fingerprint(m) != ldr_model_fingerprint(plain.m));
+            tiny_close(&plain);
+        }
+        ldr_model_free(m);
+    }
+    remove("adapter_config.json");
+    remove("adapter_model.safetensors");
+    remove("config.json");
+    remove("model.safetensors");
+    free(weights);
+#undef ADAPTER
+}
+
 #define TESTS(X)                                                                                                          \
-    X(gguf_is_the_same_model) X(torch_files_are_the_same_model) X(the_wrong_thing_is_named) X(bad_gguf_files) X(bad_torch_files) X(readers_survive_without_memory) \
+    X(gguf_is_the_same_model) X(gguf_in_several_files) X(torch_files_are_the_same_model) X(the_wrong_thing_is_named) X(bad_gguf_files) X(bad_torch_files) X(readers_survive_without_memory) \
     X(rotary_positions_are_stretched_as_by_transformers) X(outside_families_equal_transformers) X(outside_norms_of_heads_are_run_only) X(outside_containers) X(outside_gguf_files)  \
-    X(outside_blocks_are_unpacked_bit_for_bit) X(unknown_keys_of_a_configuration_are_refused)
+    X(outside_blocks_are_unpacked_bit_for_bit) X(unknown_keys_of_a_configuration_are_refused) \
+    X(a_checkpoint_of_tensorflow_is_the_same_model) X(bad_checkpoints_of_tensorflow) X(a_published_head_is_where_a_ladder_starts) X(heads_that_cannot_be_gone_on_with_are_named) X(outside_heads_equal_transformers)  \
+    X(outside_adapters_equal_peft) X(adapters_are_added_or_refused)
 LDR_TEST_MAIN("files", TESTS)

@@ -1,46 +1,126 @@
 /* features.h: ladder features, part of tools/ladder.c. Texts or ids to states, by lines or (--json) by JSON values. */
 
-static void print_features(const run *r, const ldr_encoding *c, float *hidden, int32_t d) {
-    const char *what = r->o.layer == LAYER_LOGITS ? "logits" : "hidden";
-    int32_t i, k;
-    fputs("{\"ids\":[", stdout);
-    for (i = 0; i < c->count; i++) printf(i ? ",%d" : "%d", (int)c->ids[i]);
-    if (r->o.pool <= POOL_NONE) {
-        printf("],\"%s\":[", what);
-        for (i = 0; i < c->count; i++) {
-            if (i) putchar(',');
-            put_floats(stdout, hidden + (size_t)i * (size_t)d, d);
-        }
-        fputs("]}\n", stdout);
-        return;
-    }
-    for (k = 0; r->o.pool == POOL_MEAN && k < d; k++) {
-        double sum = 0;
-        for (i = 0; i < c->count; i++) sum += (double)hidden[(size_t)i * (size_t)d + (size_t)k];
-        hidden[k] = (float)(sum / c->count);
-    }
-    fputs("],\"vector\":", stdout);
-    put_floats(stdout, hidden, d);
-    fputs("}\n", stdout);
+static ldr_json *features_file(run *r, ldr__source *s, const char *name) {
+    char path[LADDER_MAX_PATH];
+    ldr_json *j = NULL;
+    memset(s, 0, sizeof *s);
+    if (!ldr__path_join(path, sizeof path, r->o.model, name)) return NULL;
+    if (!ldr__source_open(s, path, NULL, &r->err)) j = ldr_json_parse((const char *)s->data, s->size, NULL, &r->err);
+    if (!j) ldr__fail_in_file(&r->err, path);
+    return j;
 }
 
-/* Scores of the head in the file of hidden[T,d], which is freed. */
-static float *features_logits(run *r, float *hidden, int32_t count) {
-    float *logits = (float *)malloc((size_t)count * (size_t)r->info.vocabulary * sizeof *logits);
-    if (!logits) fail(r, LDR_MEMORY, "out of memory", "");
-    else if (ldr_model_logits(r->model, logits, hidden, count, &r->err)) {
-        free(logits);
-        logits = NULL;
+static int features_pooling(run *r, const char *dir, pooling *p) {
+    static const struct { const char *key; int32_t mode; } modes[] = { { "pooling_mode_cls_token", POOL_CLS }, { "pooling_mode_mean_tokens", POOL_MEAN },
+        { "pooling_mode_max_tokens", POOL_MAX }, { "pooling_mode_mean_sqrt_len_tokens", POOL_MEAN_SQRT }, { "pooling_mode_lasttoken", POOL_LAST },
+        { "pooling_mode_weightedmean_tokens", POOL_NONE } };
+    char name[300];
+    ldr__source s;
+    ldr_json *j;
+    size_t i;
+    int32_t asked = 0;
+    snprintf(name, sizeof name, "%s/config.json", dir);
+    j = features_file(r, &s, name);
+    for (i = 0; j && i < sizeof modes / sizeof *modes; i++) {
+        const ldr_json_node *n = ldr_json_node_at(j, ldr_json_get(j, 0, modes[i].key));
+        if (!n || n->type != LDR_JSON_TRUE) continue;
+        p->mode = modes[i].mode;
+        asked++;
     }
-    free(hidden);
-    return logits;
+    ldr_json_free(j);
+    ldr__source_close(&s);
+    if (j && (asked != 1 || p->mode == POOL_NONE))
+        fail(r, LDR_UNSUPPORTED, "%s: exactly one of cls, mean, max, mean_sqrt_len and lasttoken is supported", name);
+    return r->err.status ? EXIT_FAILED : EXIT_DONE;
+}
+
+/* --pool model: of its modules a transformer, a pooling and a normalising one are understood. */
+static int features_modules(run *r, pooling *p) {
+    char path[LADDER_MAX_PATH], type[128], dir[256];
+    ldr__source s;
+    ldr_json *j;
+    int32_t k;
+    if (!ldr__path_join(path, sizeof path, r->o.model, "modules.json")) return fail(r, LDR_ARGUMENT, "%s: the path is too long", r->o.model);
+    if (!ldr__file_exists(path)) {
+        if (r->info.task == LDR_TASK_POOLER) return EXIT_DONE;
+        return fail(r, LDR_MISSING, "%s: neither modules.json nor a pooler says how a text becomes one vector: --pool cls or mean", r->o.model);
+    }
+    p->mode = POOL_NONE;
+    j = features_file(r, &s, "modules.json");
+    for (k = j ? ldr_json_node_at(j, 0)->first : -1; k >= 0 && !r->err.status; k = ldr_json_node_at(j, k)->next) {
+        const char *kind;
+        if (ldr_json_string(type, sizeof type, j, ldr_json_get(j, k, "type")) < 0 || ldr_json_string(dir, sizeof dir, j, ldr_json_get(j, k, "path")) < 0)
+            fail(r, LDR_FORMAT, "%s: each module has a type and a path", path);
+        kind = strrchr(type, '.') ? strrchr(type, '.') + 1 : type;
+        if (r->err.status || strcmp(kind, "Transformer") == 0) continue;
+        if (strcmp(kind, "Pooling") == 0) features_pooling(r, dir, p);
+        else if (strcmp(kind, "Normalize") == 0) p->normalise = 1;
+        else fail(r, LDR_UNSUPPORTED, "modules.json: a module \"%s\" is not supported (Transformer, Pooling and Normalize are)", kind);
+    }
+    ldr_json_free(j);
+    ldr__source_close(&s);
+    if (!r->err.status && p->mode == POOL_NONE) fail(r, LDR_MISSING, "%s: there is no module that pools", path);
+    ldr__path_join(path, sizeof path, r->o.model, "sentence_bert_config.json");
+    if (!r->err.status && ldr__file_exists(path) && (j = features_file(r, &s, "sentence_bert_config.json")) != NULL) {
+        p->max_len = (int32_t)ldr_json_number(j, ldr_json_get(j, 0, "max_seq_length"), 0);
+        ldr_json_free(j);
+        ldr__source_close(&s);
+    }
+    return r->err.status ? EXIT_FAILED : EXIT_DONE;
+}
+
+/* hidden[n,d] to its first row. */
+static void features_pool(const pooling *p, float *hidden, int32_t n, int32_t d) {
+    double length = 0;
+    int32_t i, k;
+    if (p->mode == POOL_LAST) memmove(hidden, hidden + (size_t)(n - 1) * (size_t)d, (size_t)d * sizeof *hidden);
+    for (k = 0; k < d; k++) {
+        double sum = 0, most = (double)hidden[k];
+        for (i = 0; i < n; i++) {
+            double v = (double)hidden[(size_t)i * (size_t)d + (size_t)k];
+            sum += v;
+            most = LDR__MAX(most, v);
+        }
+        if (p->mode == POOL_MEAN || p->mode == POOL_MEAN_SQRT) hidden[k] = (float)(sum / (p->mode == POOL_MEAN ? n : sqrt((double)n)));
+        if (p->mode == POOL_MAX) hidden[k] = (float)most;
+        length += (double)hidden[k] * (double)hidden[k];
+    }
+    for (k = 0; p->normalise && k < d; k++) hidden[k] = (float)((double)hidden[k] / LDR__MAX(sqrt(length), 1e-12));
+}
+
+static void print_features(const run *r, const ldr_encoding *c, const float *out, int32_t count, int32_t d) {
+    int vector = r->o.pool > POOL_NONE;
+    int32_t i;
+    fputs("{\"ids\":[", stdout);
+    for (i = 0; i < c->count; i++) printf(i ? ",%d" : "%d", (int)c->ids[i]);
+    fputs(vector ? "],\"vector\":" : r->o.layer == LAYER_LOGITS ? "],\"logits\":[" : "],\"hidden\":[", stdout);
+    for (i = 0; i < count; i++) {
+        if (i) putchar(',');
+        put_floats(stdout, out + (size_t)i * (size_t)d, d);
+    }
+    fputs(vector ? "}\n" : "]}\n", stdout);
+}
+
+/* Scores of the head in the file of hidden[T,d]: out[*count,*width], to be freed. A head for a task comes before that for words. */
+static float *features_scores(run *r, const float *hidden, const ldr_batch *b, int32_t *count, int32_t *width) {
+    const ldr_task task = r->info.task;
+    int words = task == LDR_TASK_NONE || (task == LDR_TASK_POOLER && r->o.pool <= POOL_NONE);
+    float *out;
+    if (!words && (task == LDR_TASK_SEQUENCE || task == LDR_TASK_CHOICE || task == LDR_TASK_POOLER)) *count = 1;
+    *width = words ? r->info.vocabulary : r->info.classes;
+    out = (float *)malloc((size_t)*count * (size_t)*width * sizeof *out);
+    if (!out) fail(r, LDR_MEMORY, "out of memory", "");
+    else if (words ? ldr_model_logits(r->model, out, hidden, *count, &r->err) : ldr_model_scores(r->model, out, hidden, b, &r->err)) {
+        free(out);
+        out = NULL;
+    }
+    return out;
 }
 
 static int features_of(run *r, const ldr_encoding *c) {
-    int32_t offsets[2], logits = r->o.layer == LAYER_LOGITS;
+    int32_t offsets[2], logits = r->o.layer == LAYER_LOGITS, count = c->count, width = r->info.width;
     ldr_batch batch;
-    float *hidden;
-    int status = EXIT_FAILED;
+    float *hidden, *out;
     if (c->count == 0) {
         puts(r->o.pool > POOL_NONE ? "{\"ids\":[],\"vector\":null}" :
                 logits ? "{\"ids\":[],\"logits\":[]}" : "{\"ids\":[],\"hidden\":[]}");
@@ -53,19 +133,19 @@ static int features_of(run *r, const ldr_encoding *c) {
     batch.offsets = offsets;
     batch.ids = c->ids;
     batch.segments = c->segments;
-    hidden = (float *)malloc((size_t)c->count * (size_t)r->info.width * sizeof *hidden);
+    out = hidden = (float *)malloc((size_t)c->count * (size_t)r->info.width * sizeof *hidden);
     if (!hidden) return fail(r, LDR_MEMORY, "out of memory", "");
-    if (ldr_model_hidden(r->model, hidden, &batch, logits ? -1 : r->o.layer, &r->err)) free(hidden);
-    else {
-        if (logits) hidden = features_logits(r, hidden, c->count);
-        if (hidden) {
-            print_features(r, c, hidden, logits ? r->info.vocabulary : r->info.width);
-            status = EXIT_DONE;
-        }
-        free(hidden);
+    if (ldr_model_hidden(r->model, hidden, &batch, logits ? -1 : r->o.layer, &r->err)) out = NULL;
+    else if (logits || r->pooling.mode == POOL_MODEL) out = features_scores(r, hidden, &batch, &count, &width);
+    else if (r->pooling.mode > POOL_NONE) {
+        features_pool(&r->pooling, out, count, width);
+        count = 1;
     }
+    if (out) print_features(r, c, out, count, width);
+    if (out != hidden) free(out);
+    free(hidden);
     fflush(stdout);
-    return status;
+    return out ? EXIT_DONE : EXIT_FAILED;
 }
 
 /* A list of whole numbers to *to, which grows. */
@@ -149,7 +229,9 @@ static int command_features(run *r) {
     ldr_encoding c;
     int status = open_model(r);
     memset(&c, 0, sizeof c);
-    if (!status) status = choose_max_len(r, r->info.positions);
+    r->pooling.mode = r->o.pool;
+    if (!status && r->o.pool == POOL_MODEL) status = features_modules(r, &r->pooling);
+    if (!status) status = choose_max_len(r, r->pooling.max_len ? r->pooling.max_len : r->info.positions);
     if (!status && r->o.layer > r->info.layers) {
         ldr__fail(&r->err, LDR_ARGUMENT, LDR_NO_OFFSET, "--layer %d: the model has %d layers", r->o.layer, r->info.layers);
         status = EXIT_FAILED;

@@ -173,11 +173,11 @@ static void put_floats(FILE *f, const float *v, int32_t n) {
 
 enum { CMD_TRAIN = 1, CMD_EVAL = 2, CMD_PREDICT = 4, CMD_FEATURES = 8, CMD_TOKENIZE = 16, CMD_INSPECT = 32, CMD_PLAN = 64, CMD_QUANTIZE = 128,
        CMD_PRETRAIN = 256, CMD_VOCABULARY = 512, CMD_EXPORT = 1024, CMD_COMPARE = 2048, CMD_DISTIL = 8192,
-       CMD_ONE = CMD_TRAIN | CMD_PLAN, CMD_FIT = CMD_ONE | CMD_COMPARE, CMD_RUN = CMD_FIT | CMD_EVAL | CMD_PREDICT | CMD_FEATURES, CMD_STREAM = CMD_PRETRAIN | CMD_DISTIL, CMD_ALL = 16383 };
+       CMD_ONE = CMD_TRAIN | CMD_PLAN, CMD_FIT = CMD_ONE | CMD_COMPARE, CMD_GENERATE = 16384, CMD_RUN = CMD_FIT | CMD_EVAL | CMD_PREDICT | CMD_FEATURES | CMD_GENERATE, CMD_STREAM = CMD_PRETRAIN | CMD_DISTIL, CMD_ALL = 32767 };
 
 enum { RECIPE_AUTO = 1, RECIPE_PLAIN };
 enum { INIT_RANDOM = 1, INIT_SLICE, INIT_RESERVED };
-enum { POOL_NONE = 1, POOL_CLS, POOL_MEAN };
+enum { POOL_NONE = 1, POOL_CLS, POOL_MEAN, POOL_MODEL, POOL_MAX, POOL_MEAN_SQRT, POOL_LAST };      /* those behind MODEL a model asks for */
 enum { METHOD_LADDER = 1, METHOD_HEAD, METHOD_FULL, METHOD_BITFIT, METHOD_LORA, METHOD_ADAPTER, METHOD_PROMPT, METHOD_PREFIX, METHOD_THESEUS };
 enum { TYPE_F32 = 1, TYPE_BF16, TYPE_I8 };
 enum { FILL_EPOCH = 1, FILL_LAYERS };
@@ -186,9 +186,11 @@ enum { MAX_RUNGS = 256 };
 /* A word option holds the place of its word, counted from 1; 0 is "not given" everywhere. */
 typedef struct options {
     unsigned    command;
-    const char *model, *ladder, *task, *train, *dev, *test, *data, *out, *resume, *checkpoint, *log, *file, *cache, *targets, *texts, *held_out, *word_list, *with_ladder, *vocab, *methods, *report, *teacher, *tokenizer, *answers, *allow;
+    const char *model, *ladder, *task, *train, *dev, *test, *data, *out, *resume, *checkpoint, *log, *file, *cache, *targets, *texts, *held_out, *word_list, *with_ladder, *vocab, *methods, *report, *teacher, *tokenizer, *answers, *allow, *adapter;
     int32_t     method, preset, init, importance, slice_heads, optimizer, schedule, cache_type, tap_type, cache_fill, simd, compute, pool, head_pool, type, truncate;
     float       budget_seconds, budget_memory;
+    int32_t     published_head, most, top_k;
+    float       temperature, top_p, min_p, repetition;
     int32_t     recipe, reduction, top, standardise, head_epochs, head_hidden, epochs, batch, accumulate, max_len, patience, stop_at, threads, layer;
     int32_t     rank, bottleneck, virtual_tokens, prompt_hidden, successors, replace_schedule, tune_layers, layers, width, heads, ffn, size, steps, whole_words, warm_start, distil, cased, seeds, embedding, vocabulary, positions;
     int32_t     regress, balance, ids, pair, pieces, no_special, decode, release, pack, recompute, tune_biases, tune_norms, json, help;
@@ -231,6 +233,7 @@ static const option option_table[] = {
     { "--out", KIND_TEXT, AT(out), CMD_VOCABULARY, CMD_VOCABULARY, "FILE", 0, 0, "the vocab.txt to write" },
     { "--size", KIND_COUNT, AT(size), CMD_VOCABULARY, 0, "N", 8, 1000000, "pieces of the vocabulary, 8192 if not given" },
     { "--cased", KIND_FLAG, AT(cased), CMD_VOCABULARY | CMD_PRETRAIN, 0, NULL, 0, 0, "keep capitals and accents" },
+    { "--adapter", KIND_TEXT, AT(adapter), CMD_RUN, 0, "DIR", 0, 0, "a LoRA adapter of PEFT, added to the model's weights as they are read" },
     { "--allow", KIND_TEXT, AT(allow), CMD_RUN, 0, "KEYS", 0, 0, "keys of config.json and tensors that may be there though they are not known, with commas between them" },
     { "--model", KIND_TEXT, AT(model), CMD_PRETRAIN, 0, "DIR", 0, 0, "go on from this model; without it a new BERT is made" },
     { "--out", KIND_TEXT, AT(out), CMD_PRETRAIN, CMD_PRETRAIN, "DIR", 0, 0, "the model directory to write; with --method ladder: the ladder file" },
@@ -270,9 +273,10 @@ static const option option_table[] = {
     { "--out", KIND_TEXT, AT(out), CMD_EXPORT, CMD_EXPORT, "DIR", 0, 0, "the model directory to write, without weights yet" },
     { "--type", KIND_WORD, AT(type), CMD_QUANTIZE, 0, "q8_0|q4_0", 0, 0, "blocks of 32 weights in 34 or in 18 bytes; q8_0 if not given" },
     { "--out", KIND_TEXT, AT(out), CMD_QUANTIZE, CMD_QUANTIZE, "DIR", 0, 0, "the model directory to write, without weights yet" },
-    { "--ladder", KIND_TEXT, AT(ladder), CMD_EVAL | CMD_PREDICT, CMD_EVAL | CMD_PREDICT, "FILE", 0, 0, "a ladder file made by train" },
+    { "--ladder", KIND_TEXT, AT(ladder), CMD_EVAL | CMD_PREDICT, 0, "FILE", 0, 0, "a ladder file made by train; without one the classifier in the model's own files" },
     { "--data", KIND_TEXT, AT(data), CMD_EVAL, CMD_EVAL, "FILE", 0, 0, "the examples to score" },
     { "--task", KIND_TEXT, AT(task), CMD_FIT | CMD_EVAL, 0, "NAME", 0, 0, "a known task: its reader, head, metric and recipe" },
+    { "--published-head", KIND_FLAG, AT(published_head), CMD_TRAIN, 0, NULL, 0, 0, "go on with the classifier in the model's files: the head starts as it is, with its classes" },
     { "--many-labels", KIND_FLAG, AT(many_labels), CMD_FIT, 0, NULL, 0, 0, "without a task: a label of its own for every text is meant, and no mistake" },
     { "--multi", KIND_FLAG, AT(multi), CMD_FIT, 0, NULL, 0, 0, "without a task: a text has any number of labels, a|b, or an array in JSON" },
     { "--columns", KIND_TEXT, AT(columns), CMD_FIT | CMD_EVAL | CMD_PREDICT, 0, "LIST", 0, 0, "what TSV and CSV files hold, in order: text,-,label; label,text,text2 if neither this nor a first line of names says it" },
@@ -342,8 +346,18 @@ static const option option_table[] = {
     { "--log", KIND_TEXT, AT(log), CMD_TRAIN | CMD_STREAM, 0, "FILE", 0, 0, "a JSON line for each step and each epoch" },
     { "--layer", KIND_LAYER, AT(layer), CMD_FEATURES, 0, "N|logits", 0, 65536,
       "0: embeddings, i: output of block i; else the final state; logits: scores of the head in the file" },
-    { "--pool", KIND_WORD, AT(pool), CMD_FEATURES, 0, "none|cls|mean", 0, 0, "one vector a line: the first token's, or the mean" },
+    { "--pool", KIND_WORD, AT(pool), CMD_FEATURES, 0, "none|cls|mean|model", 0, 0, "one vector a line: the first token's, the mean, or as the model's modules.json or pooler has it" },
     { "--ids", KIND_FLAG, AT(ids), CMD_FEATURES, 0, NULL, 0, 0, "lines are token ids, not text" },
+    { "--ladder", KIND_TEXT, AT(ladder), CMD_GENERATE, 0, "FILE", 0, 0, "a ladder of copies that was trained on words (pretrain --method ladder --preset top)" },
+    { "--max-new", KIND_COUNT, AT(most), CMD_GENERATE, 0, "N", 1, 1000000, "tokens of an answer, 256 if not given" },
+    { "--temperature", KIND_NUMBER_OFF, AT(temperature), CMD_GENERATE, 0, "X", 0, 1000, "draw the next token, the more freely the higher; if not given, the likeliest is taken" },
+    { "--top-k", KIND_COUNT, AT(top_k), CMD_GENERATE, 0, "K", 1, 10000000, "of the K likeliest tokens alone" },
+    { "--top-p", KIND_NUMBER, AT(top_p), CMD_GENERATE, 0, "P", 0, 1, "of the fewest whose probabilities reach P" },
+    { "--min-p", KIND_NUMBER, AT(min_p), CMD_GENERATE, 0, "P", 0, 1, "of those with at least P times the likeliest's probability" },
+    { "--repetition", KIND_NUMBER, AT(repetition), CMD_GENERATE, 0, "X", 0, 100, "scores of tokens that stand in the text are divided by this" },
+    { "--seed", KIND_SEED, AT(seed), CMD_GENERATE, 0, "N", 0, 0, "of the draws" },
+    { "--ids", KIND_FLAG, AT(ids), CMD_GENERATE, 0, NULL, 0, 0, "prompts and answers are token ids, not text" },
+    { "--json", KIND_FLAG, AT(json), CMD_GENERATE, 0, NULL, 0, 0, "lines are JSON values, \"prompt\" or {\"ids\":[..]}, and so are the answers: {\"ids\":[..],\"text\":\"..\"}" },
     { "--pair", KIND_FLAG, AT(pair), CMD_FEATURES | CMD_TOKENIZE, 0, NULL, 0, 0, "a TAB separates two texts" },
     { "--pieces", KIND_FLAG, AT(pieces), CMD_TOKENIZE, 0, NULL, 0, 0, "print the pieces instead of their ids" },
     { "--no-special", KIND_FLAG, AT(no_special), CMD_TOKENIZE, 0, NULL, 0, 0, "without the tokens around a text ([CLS], [SEP]); --decode: leave special tokens out" },
@@ -365,6 +379,7 @@ static const struct command { const char *name; unsigned bit; const char *takes,
     { "compare", CMD_COMPARE, "", "train with several methods and seeds; a table of scores, time and memory" },
     { "eval", CMD_EVAL, "", "score a trained ladder on labelled texts" },
     { "predict", CMD_PREDICT, " [FILE]", "one JSON object for each text of FILE (read as train does, labels or none) or line of standard input" },
+    { "generate", CMD_GENERATE, "", "what a language model, or the ladder beside it, says after each line of standard input" },
     { "features", CMD_FEATURES, "", "hidden states of standard input's lines as JSON lines" },
     { "tokenize", CMD_TOKENIZE, "", "token ids of standard input's lines, or --decode" },
     { "inspect", CMD_INSPECT, " FILE|DIR", "tensors and metadata of a weight file, a ladder file or a model" },
@@ -545,6 +560,9 @@ static int check_needed(const struct command *c, const options *o) {
         if (o->json && (o->pair || o->pieces)) return usage_error(c, o->pair ? "--pair" : "--pieces", "has no effect with --json");
         if (o->truncate && !o->max_len) return usage_error(c, "--truncate", "has no effect without --max-len");
     }
+    if (c->bit == CMD_GENERATE && !(o->temperature > 0) && (o->top_k || o->top_p > 0 || o->min_p > 0))
+        return usage_error(c, o->top_k ? "--top-k" : o->top_p > 0 ? "--top-p" : "--min-p", "has no effect without --temperature");
+    if (c->bit == CMD_GENERATE && o->ids && o->json) return usage_error(c, "--ids", "has no effect with --json, whose lines may be {\"ids\":[..]}");
     if (o->multi && (o->task || o->regress)) return usage_error(c, "--multi", o->task ? "does not go with --task, which knows its labels" : "does not go with --regress");
     if (o->task && (o->columns || o->many_labels) && c->bit != CMD_PREDICT) return usage_error(c, o->columns ? "--columns" : "--many-labels", "does not go with --task, which knows its files");
     if (o->skip_bad && !o->task && c->bit != CMD_EVAL) return usage_error(c, "--skip-bad", "has no effect without a --task that has entities");
@@ -597,7 +615,10 @@ static int parse_options(const struct command *c, options *o, int argc, char **a
 
 /* ---- tasks ---------------------------------------------------------------------------- */
 
-typedef enum task_format { FORMAT_TSV, FORMAT_JSON, FORMAT_ENTITIES, FORMAT_CONLL } task_format;
+/* 1: labels are names of classes. */
+static int has_classes(ldr_head head) { return head != LDR_HEAD_REGRESS && head != LDR_HEAD_WORDS; }
+
+typedef enum task_format { FORMAT_TSV, FORMAT_JSON, FORMAT_ENTITIES, FORMAT_CONLL, FORMAT_LINES } task_format;
 
 /* Names and columns are those of label, text and second text, as the task's own files have them. A
    TSV file's first line is a header when its label column holds the label's name. Lengths, batches
@@ -626,6 +647,8 @@ static const task_info task_table[] = {
     { "cola", FORMAT_TSV, LDR_HEAD_CLASSIFY, LDR_METRIC_MATTHEWS, 128, 32, 20, 0, { "label", NULL, NULL }, { 1, 3, -1 }, NULL },
     { "mrpc", FORMAT_TSV, LDR_HEAD_CLASSIFY, LDR_METRIC_ACCURACY_F1, 128, 32, 20, 0, { "Quality", NULL, NULL }, { 0, 3, 4 }, NULL },
     { "rte", FORMAT_TSV, LDR_HEAD_CLASSIFY, LDR_METRIC_ACCURACY, 128, 32, 20, 0, { "label", NULL, NULL }, { 3, 1, 2 }, NULL },
+    { "text", FORMAT_LINES, LDR_HEAD_WORDS, LDR_METRIC_ACCURACY, 256, 8, 3, 0, { NULL, "text", NULL }, { 0, 0, 0 }, NULL },
+    { "instruct", FORMAT_JSON, LDR_HEAD_WORDS, LDR_METRIC_ACCURACY, 512, 8, 3, 0, { "completion", "prompt", NULL }, { 0, 0, 0 }, NULL },
     { "stsb", FORMAT_TSV, LDR_HEAD_REGRESS, LDR_METRIC_CORRELATION, 128, 32, 20, 0, { "score", NULL, NULL }, { 9, 7, 8 }, NULL },
 };
 
@@ -702,7 +725,8 @@ typedef struct rows {
     span         *spans;
     int32_t       span_count, span_capacity;
     name_list    *names;                   /* first pass: the labels seen                     */
-    ldr_encoding  encoding;                /* entities: reused                                */
+    ldr_encoding  encoding, answer;        /* entities, words: reused                         */
+    int32_t       ends_text;               /* words: what ends a completion, or -1            */
     int32_t      *classes;
     int32_t       class_capacity;
     ldr_status  (*row_fn)(struct rows *s, int pair, size_t at, ldr_error *err);
@@ -784,6 +808,53 @@ static ldr_status row_entities(rows *s, int pair, size_t at, ldr_error *err) {
     return ldr_dataset_add(s->r.d, &e, err);
 }
 
+/* Tokens ids[n], of which those before `first` are read and not learned, as examples of up to max_len. A text is cut into
+   pieces that follow each other; of an instruction that is too long the beginning goes. */
+static ldr_status add_words(rows *s, const int32_t *ids, int32_t n, int32_t first, ldr_error *err) {
+    int32_t most = s->r.desc.max_len, from = first > 0 && n - 1 > most ? n - 1 - most : 0, i;
+    ldr_status status = LDR_OK;
+    ldr_example e;
+    s->r.d->cut += from > 0;
+    if (n - 1 > s->class_capacity) {
+        int32_t *classes = (int32_t *)realloc(s->classes, (size_t)n * sizeof *classes);
+        if (!classes) return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while reading texts");
+        s->classes = classes;
+        s->class_capacity = n;
+    }
+    for (i = 0; i + 1 < n; i++) s->classes[i] = i + 1 >= first ? ids[i + 1] : LDR_IGNORE;
+    memset(&e, 0, sizeof e);
+    for (; !status && from + 1 < n; from += most) {
+        e.count = LDR__MIN(most, n - 1 - from);
+        e.ids = ids + from;
+        e.labels = s->classes + from;
+        status = ldr_dataset_add(s->r.d, &e, err);
+    }
+    return status;
+}
+
+/* A text, every token of which is to be foreseen from those before; or a prompt and the completion that alone is learned. */
+static ldr_status row_words(rows *s, int pair, size_t at, ldr_error *err) {
+    const char *prompt = (const char *)s->r.field[LDR__FIELD_TEXT], *completion = (const char *)s->r.field[LDR__FIELD_LABEL];
+    ldr_encoding *a = &s->encoding, *b = &s->answer;
+    int32_t *ids, n, end;
+    ldr_status status;
+    (void)pair;
+    if (ldr_tokenizer_encode(s->r.tokenizer, a, prompt, strlen(prompt), NULL, 0, INT32_MAX, 1, err)) return err->status;
+    if (s->task->format == FORMAT_LINES) return add_words(s, a->ids, a->count, 0, err);
+    if (!*completion) return ldr__reader_fail(&s->r, at, err, "the completion is empty: there is nothing to learn");
+    if (ldr_tokenizer_encode(s->r.tokenizer, b, completion, strlen(completion), NULL, 0, INT32_MAX, 0, err)) return err->status;
+    n = a->count + b->count;
+    end = s->ends_text;
+    ids = (int32_t *)malloc(((size_t)n + 1) * sizeof *ids);
+    if (!ids) return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while reading texts");
+    memcpy(ids, a->ids, (size_t)a->count * sizeof *ids);
+    memcpy(ids + a->count, b->ids, (size_t)b->count * sizeof *ids);
+    if (end >= 0) ids[n++] = end;
+    status = add_words(s, ids, n, LDR__MAX(a->count, 1), err);
+    free(ids);
+    return status;
+}
+
 /* Hands on the example whose fields are copied, unless its label says to leave it out. */
 static ldr_status give_row(rows *s, int pair, size_t at, ldr_error *err) {
     const char *label = (const char *)s->r.field[LDR__FIELD_LABEL];
@@ -821,7 +892,10 @@ static ldr_status read_tsv(rows *s, ldr_error *err) {
         end = newline ? (size_t)(newline - s->r.data) : s->r.size;
         next = newline ? end + 1 : end;
         if (end > at && s->r.data[end - 1] == '\r') end--;
-        if (end > at) status = read_columns(s, at, end, at == s->r.begin, err);
+        if (end > at && s->task->format == FORMAT_LINES) {
+            status = ldr__reader_copy(&s->r, LDR__FIELD_TEXT, s->r.data + at, end - at, err);
+            if (!status) status = give_row(s, 0, at, err);
+        } else if (end > at) status = read_columns(s, at, end, at == s->r.begin, err);
     }
     return status;
 }
@@ -1027,7 +1101,7 @@ static ldr_status read_values(rows *s, ldr_error *err) {
 }
 
 static ldr_status read_task_bytes(rows *s, ldr_error *err) {
-    static ldr_status (*const read[])(rows *, ldr_error *) = { read_tsv, read_values, read_values, read_conll };
+    static ldr_status (*const read[])(rows *, ldr_error *) = { read_tsv, read_values, read_values, read_conll, read_tsv };
     ldr_status status = read[s->task->format](s, err);
     if (!status && s->bad && !s->skip_bad)
         status = ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "%d of %d entities are not at their places; %s (--skip-bad leaves such texts out)", (int)s->bad, (int)s->entities, s->first_bad);
@@ -1048,6 +1122,7 @@ static ldr_status read_task_file(rows *s, const char *path, ldr_error *err) {
 static void free_rows(rows *s) {
     ldr__reader_free(&s->r);
     ldr_encoding_free(&s->encoding);
+    ldr_encoding_free(&s->answer);
     free(s->spans);
     free(s->classes);
 }
@@ -1078,7 +1153,7 @@ static ldr_dataset *task_label_set(const task_info *k, const options *o, const c
     desc.head = k->head;
     d = ldr_dataset_create(&desc, err);
     bad = d == NULL;
-    for (i = 0; i < count && !bad && k->head != LDR_HEAD_REGRESS; i++)
+    for (i = 0; i < count && !bad && has_classes(k->head); i++)
         if (paths[i]) bad = read_labels(k, o, paths[i], &names, err) != LDR_OK;
     if (names.count) qsort(names.names, (size_t)names.count, sizeof *names.names, compare_names);
     if (!bad && k->head == LDR_HEAD_TOKENS) bad = ldr_dataset_label(d, "O", 1, err) < 0;
@@ -1112,14 +1187,15 @@ static ldr_dataset *load_task(const task_info *k, const options *o, const ldr_mo
     s.task = k;
     s.skip_bad = o->skip_bad;
     s.r.desc.encoding = o->encoding;
-    s.row_fn = k->head == LDR_HEAD_TOKENS ? row_entities : row_example;
+    s.row_fn = k->head == LDR_HEAD_TOKENS ? row_entities : k->head == LDR_HEAD_WORDS ? row_words : row_example;
+    s.ends_text = m->end_count ? m->ends_text[0] : -1;
     s.r.desc.head = k->head;
     s.r.desc.max_len = max_len;
     s.r.desc.labels = labels;
     s.r.tokenizer = ldr_model_tokenizer(m);
     if (!s.r.tokenizer) status = ldr__fail(err, LDR_MISSING, LDR_NO_OFFSET, "the model has no vocabulary, so texts cannot be read");
     else s.r.d = ldr_dataset_create(&s.r.desc, err);
-    if (s.r.d && k->head != LDR_HEAD_REGRESS) status = ldr__reader_labels(&s.r, err);
+    if (s.r.d && has_classes(k->head)) status = ldr__reader_labels(&s.r, err);
     if (s.r.d && !status) status = read_task_file(&s, path, err);
     if (s.r.d && !status && ldr_dataset_count(s.r.d) == 0) status = ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "%s: the file holds no examples", path);
     if (status) {
@@ -1131,6 +1207,9 @@ static ldr_dataset *load_task(const task_info *k, const options *o, const ldr_mo
 }
 
 /* ---- what commands share -------------------------------------------------------------- */
+
+/* How a model of sentences makes one vector of a text, as modules.json and the file it names say. */
+typedef struct pooling { int32_t mode, normalise, max_len; } pooling;
 
 typedef struct run {
     options        o;
@@ -1147,6 +1226,7 @@ typedef struct run {
     ldr_train_desc train_desc;
     FILE          *log;
     char           recipe[256];    /* what was chosen, for people                            */
+    pooling        pooling;        /* of features                                            */
     char         **arguments;      /* the program, the command and what follows                */
     int            argument_count;
 } run;
@@ -1179,6 +1259,7 @@ static int open_model(run *r) {
     desc.release = r->o.release;
     desc.pack = r->o.pack;
     desc.allow = r->o.allow;
+    desc.adapter = r->o.adapter;
     r->model = ldr_model_load(r->o.model, &desc, &r->err);
     if (!r->model) return EXIT_FAILED;
     r->info = ldr_model_info_get(r->model);
@@ -1224,7 +1305,7 @@ static ldr_dataset *load_set(run *r, const char *path, const ldr_dataset *labels
     memset(&desc, 0, sizeof desc);
     desc.head = r->head;
     desc.max_len = r->max_len;
-    desc.labels = r->head == LDR_HEAD_REGRESS ? NULL : labels;
+    desc.labels = has_classes(r->head) ? labels : NULL;
     desc.many_labels = r->o.many_labels;
     desc.encoding = r->o.encoding;
     desc.columns = r->o.columns;
@@ -1256,7 +1337,7 @@ static int has_scored_set(const run *r) {
 
 static int load_sets(run *r) {
     char train_buffer[LADDER_MAX_PATH], dev_buffer[LADDER_MAX_PATH], test_buffer[LADDER_MAX_PATH];
-    const char *paths[3];
+    const char *paths[3], *unseen = NULL;
     int i, inputs = 0;
     paths[0] = file_for_role(r->o.train, train_names, train_buffer);
     paths[1] = dev_path(r, dev_buffer);
@@ -1264,12 +1345,17 @@ static int load_sets(run *r) {
     if (r->o.patience > 0 && !paths[1]) return fail(r, LDR_ARGUMENT, "--patience has no effect without --dev, and %s brings none", r->o.train);
     for (i = 0; i < 3; i++) inputs += paths[i] && strcmp(paths[i], "-") == 0;
     if (inputs > 1 || (inputs && r->task)) return fail(r, LDR_ARGUMENT, "- is standard input, which is read once: %s", r->task ? "a task reads its files twice" : "only one of the sets can be there");
-    if (r->task) {
+    if (r->task && !r->labels) {
         r->labels = task_label_set(r->task, &r->o, paths, 3, &r->err);
         if (!r->labels) return EXIT_FAILED;
     }
     r->train = load_set(r, paths[0], r->labels);
     if (!r->train) return EXIT_FAILED;
+    if (r->o.published_head && ldr_dataset_unseen(r->train, &unseen)) {
+        ldr__fail(&r->err, LDR_DATA, LDR_NO_OFFSET, "%s: label \"%s\" is none of the %d classes of the model's head (\"%s\", ...)", paths[0],
+                unseen ? unseen : "", ldr_dataset_labels(r->labels), ldr_dataset_label_name(r->labels, 0) ? ldr_dataset_label_name(r->labels, 0) : "");
+        return EXIT_FAILED;
+    }
     if (paths[1]) r->dev = load_set(r, paths[1], r->labels ? r->labels : r->train);
     if (paths[2]) r->test = load_set(r, paths[2], r->labels ? r->labels : r->train);
     say_unseen(r->dev, paths[1]);
@@ -1439,14 +1525,15 @@ static int make_ladder(run *r) {
     }
     d.init = reserved ? LDR_INIT_RANDOM : (ldr_init)o->init;
     d.sample = r->train;
+    d.published_head = o->published_head;
     d.standardise = (ldr_choice)o->standardise;
     d.dropout = o->dropout;
     d.head = r->head;
     d.pool = (ldr_pool)o->head_pool;
     d.head_hidden = o->head_hidden;
     d.seed = o->seed;
-    d.classes = r->head == LDR_HEAD_REGRESS ? 1 : ldr_dataset_labels(r->train);
-    if (r->head != LDR_HEAD_REGRESS) {
+    d.classes = has_classes(r->head) ? ldr_dataset_labels(r->train) : 1;
+    if (has_classes(r->head)) {
         names = (const char **)calloc((size_t)d.classes + 1, sizeof *names);
         if (!names) return fail(r, LDR_MEMORY, "out of memory", "");
         for (i = 0; i < d.classes; i++) names[i] = ldr_dataset_label_name(r->train, i);
@@ -1463,11 +1550,43 @@ static int make_ladder(run *r) {
     return r->ladder ? EXIT_DONE : EXIT_FAILED;
 }
 
+/* The names of the classes, where there are any: of the ladder, or of the classifier in the model's files. */
+static int name_classes(run *r, int32_t classes) {
+    ldr_dataset_desc desc;
+    int32_t i;
+    memset(&desc, 0, sizeof desc);
+    desc.head = r->head;
+    r->labels = ldr_dataset_create(&desc, &r->err);
+    if (!r->labels) return EXIT_FAILED;
+    for (i = 0; i < classes && has_classes(r->head); i++) {
+        const char *name = r->ladder ? ldr_ladder_label(r->ladder, i) : ldr_model_label(r->model, i);
+        if (name && ldr_dataset_label(r->labels, name, 1, &r->err) < 0) return EXIT_FAILED;
+    }
+    return EXIT_DONE;
+}
+
+/* --published-head: what kind of head it is, and its classes. */
+static int use_published_head(run *r) {
+    ldr_ladder_desc d;
+    memset(&d, 0, sizeof d);
+    d.published_head = 1;
+    d = ldr_ladder_desc_defaults(r->model, &d);
+    if (r->info.task == LDR_TASK_NONE) return fail(r, LDR_MISSING, "%s: its files hold no head for a task, or its config.json does not say which", r->o.model);
+    if (d.head == LDR_HEAD_CHOICE) return fail(r, LDR_UNSUPPORTED, "%s: its head chooses between texts, and files of choices cannot be read yet", r->o.model);
+    if (r->task && r->task->head != d.head) return fail(r, LDR_MISMATCH, "%s: its head is not one for this --task", r->o.model);
+    r->head = d.head;
+    if (!r->task) r->metric = metric_of_head(r->head);
+    return name_classes(r, d.classes);
+}
+
 /* Model, data, ladder and training recipe, as `train` and `plan` both need them. */
 static int prepare(run *r) {
     int status = choose_task(r, r->o.task);
     if (!status) status = open_model(r);
+    if (!status && r->head == LDR_HEAD_WORDS && (!r->info.causal || !r->info.has_logits))
+        status = fail(r, LDR_UNSUPPORTED, "%s: a model that says what comes next is needed (a decoder with its language-model head); for encoders there is pretrain", r->o.model);
     if (!status) status = choose_max_len(r, r->task ? r->task->max_len : 0);
+    if (!status && r->o.published_head) status = use_published_head(r);
     if (status) return status;
     r->train_desc = given_train_desc(r);
     status = r->o.train ? load_sets(r) : make_full_batch(r);
@@ -1829,42 +1948,35 @@ static int command_train(run *r) {
 
 /* ---- eval and predict ----------------------------------------------------------------- */
 
-/* The trained ladder and what its notes say: task and length of texts. */
+/* The trained ladder and what its notes say: task and length of texts. Without a file, the model's own classifier. */
 static int open_ladder(run *r) {
     const char *length;
     uint64_t usual = 0;
     int status = open_model(r);
+    ldr_ladder_desc own;
     if (status) return status;
-    r->ladder = ldr_ladder_load(r->model, r->o.ladder, NULL, &r->err);
+    memset(&own, 0, sizeof own);
+    own.method = LDR_METHOD_HEAD;
+    own.published_head = 1;
+    if (r->o.ladder) r->ladder = ldr_ladder_load(r->model, r->o.ladder, NULL, &r->err);
+    else if (r->info.task == LDR_TASK_NONE || r->info.task == LDR_TASK_POOLER)
+        return fail(r, LDR_MISSING, "--ladder FILE is missing, and the files of %s hold no classifier", r->o.model);
+    else r->ladder = ldr_ladder_create(r->model, &own, &r->err);
     if (!r->ladder) return EXIT_FAILED;
     status = choose_task(r, r->o.task ? r->o.task : ldr_ladder_note_get(r->ladder, "task"));
     if (status) return status;
     r->head = ldr_ladder_desc_get(r->ladder).head;
     if (!r->task) r->metric = metric_of_head(r->head);
     else if (r->head != r->task->head) return fail(r, LDR_MISMATCH, "the ladder was not trained for the task %s", r->task->name);
+    if (!r->o.ladder) usual = (uint64_t)LDR__MIN(r->info.positions, 512);
     length = ldr_ladder_note_get(r->ladder, "max_len");
     if (length && (!parse_u64(length, 0, &usual) || usual > INT32_MAX)) usual = 0;
     return choose_max_len(r, (int32_t)usual);
 }
 
-/* The names of the ladder's classes, where it has any. */
-static int ladder_names(run *r) {
-    ldr_dataset_desc desc;
-    int32_t i, classes = ldr_ladder_desc_get(r->ladder).classes;
-    memset(&desc, 0, sizeof desc);
-    desc.head = r->head;
-    r->labels = ldr_dataset_create(&desc, &r->err);
-    if (!r->labels) return EXIT_FAILED;
-    for (i = 0; i < classes && r->head != LDR_HEAD_REGRESS; i++) {
-        const char *name = ldr_ladder_label(r->ladder, i);
-        if (name && ldr_dataset_label(r->labels, name, 1, &r->err) < 0) return EXIT_FAILED;
-    }
-    return EXIT_DONE;
-}
-
 static int ladder_labels(run *r) {
-    int status = ladder_names(r);
-    if (!status && r->head != LDR_HEAD_REGRESS && ldr_dataset_labels(r->labels) < ldr_ladder_desc_get(r->ladder).classes) return fail(r, LDR_MISSING, "%s: the ladder names no classes, so labels cannot be read", r->o.ladder);
+    int status = name_classes(r, ldr_ladder_desc_get(r->ladder).classes);
+    if (!status && has_classes(r->head) && ldr_dataset_labels(r->labels) < ldr_ladder_desc_get(r->ladder).classes) return fail(r, LDR_MISSING, "%s: no names of classes are there, so labels cannot be read", r->o.ladder ? r->o.ladder : r->o.model);
     return status;
 }
 
@@ -2147,7 +2259,7 @@ static int command_predict(run *r) {
     answers a;
     rows s;
     int status = open_ladder(r);
-    if (!status) status = ladder_names(r);
+    if (!status) status = name_classes(r, ldr_ladder_desc_get(r->ladder).classes);
     if (status) return status;
     if (capacity > INT32_MAX / r->max_len) return fail(r, LDR_ARGUMENT, "--batch times --max-len is too large", "");
     if (!ldr_model_tokenizer(r->model)) return fail(r, LDR_MISSING, "%s: the model has no vocabulary", r->o.model);
@@ -2200,6 +2312,7 @@ static int parse_ids(run *r, const text *line, ldr_encoding *c, int32_t *capacit
 
 #include "tokenize.h"
 #include "features.h"
+#include "generate.h"
 
 /* ---- inspect -------------------------------------------------------------------------- */
 
@@ -2492,7 +2605,7 @@ static int run_command(const struct command *c, int argc, char **argv) {
         { CMD_TRAIN, command_train }, { CMD_EVAL, command_eval }, { CMD_PREDICT, command_predict }, { CMD_FEATURES, command_features },
         { CMD_TOKENIZE, command_tokenize }, { CMD_INSPECT, command_inspect }, { CMD_PLAN, command_plan }, { CMD_QUANTIZE, command_quantize },
         { CMD_PRETRAIN, command_pretrain }, { CMD_VOCABULARY, command_vocabulary }, { CMD_EXPORT, command_export }, { CMD_COMPARE, command_compare },
-        { CMD_DISTIL, command_distil } };
+        { CMD_DISTIL, command_distil }, { CMD_GENERATE, command_generate } };
     static run r;
     int i, status;
     r.arguments = argv;
