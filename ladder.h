@@ -7727,7 +7727,7 @@ static int ldr__bpe_together(const ldr_tokenizer *t, const char *text, const ldr
    together. Returns how many stay. */
 static int32_t ldr__bpe(ldr__cutting *c, const char *text, ldr__symbol *s, int32_t n) {
     int32_t from, to, k, i, stay = 0;
-    if (n <= LDR__BPE_SHORT) return ldr__bpe_short(c->t, text, s, n);
+    if (n <= LDR__BPE_SHORT / 2) return ldr__bpe_short(c->t, text, s, n);
     for (from = 0; from < n && !c->status; from = to) {
         for (to = from + 1; to < n && ldr__bpe_together(c->t, text, &s[to - 1], &s[to]);) to++;
         k = to - from <= LDR__BPE_SHORT ? ldr__bpe_short(c->t, text, s + from, to - from)
