@@ -611,7 +611,8 @@ LDR_API ldr_status ldr_model_logits(const ldr_model *m, float *logits, const flo
 /* scores[rows,classes] of the head for `task` that is in the files, on hidden[tokens,width], final hidden states of `batch`;
    rows: its tokens for TOKENS, SPAN and REPLACED, else its sequences. Allocates and frees its own workspace.
    LDR_MISSING when the files hold no such head. */
-LDR_API ldr_status  ldr_model_scores(const ldr_model *m, float *scores, const float *hidden, const ldr_batch *batch, ldr_error *err);
+LDR_API ldr_status  ldr_model_scores(const ldr_model *m, float *scores, const float *hidden, const ldr_batch *batch,
+        ldr_error *err);
 LDR_API const char *ldr_model_label(const ldr_model *m, int32_t index);      /* the class's name, or NULL */
 
 #ifndef LADDER_NO_STDIO
@@ -822,7 +823,8 @@ typedef struct ldr_ladder_desc {
     ldr_head       head;
     int32_t        classes;        /* labels (REGRESS, CHOICE: 1)                              */
     ldr_pool       pool;           /* heads with a label a token do not ask                    */
-    int32_t        head_hidden;    /* >0: dense, activation, out; 0: preset (paper: the output width, else none); <0: none */
+    /* >0: dense, activation, out; 0: preset (paper: the output width, else none); <0: none */
+    int32_t        head_hidden;
     ldr_activation head_activation;       /* of the hidden layer; 0: tanh                      */
     int32_t        published_head; /* 1: the head is, and starts as, the one in the model's files (ldr_model_info: task): head,
                                       classes, pool, head_hidden, head_activation and label_names are taken from there.
@@ -929,7 +931,8 @@ typedef struct ldr_sampling {
     int32_t  top_k;                /* of the k likeliest alone; 0: all                        */
     float    top_p;                /* of the fewest whose probabilities reach p (Holtzman et al. 2020); 0: all */
     float    min_p;                /* of those with at least so much of the likeliest's probability; 0: all */
-    float    repetition;           /* z of tokens in `seen` is divided by this, multiplied where negative (Keskar et al. 2019); 0: 1 */
+    /* z of tokens in `seen` is divided by this, multiplied where negative (Keskar et al. 2019); 0: 1 */
+    float    repetition;
     uint64_t seed;
 } ldr_sampling;
 /* The token drawn from logits[n], which are changed; seen[count]: the text so far. The same numbers give the same token
@@ -945,7 +948,8 @@ typedef struct ldr_generate_desc {
 } ldr_generate_desc;
 /* Reads prompt[count] and draws tokens until one ends the text, `most` are there, or the session is full. out[most] receives
    them (the one that ends it as well), *made how many. */
-LDR_API ldr_status ldr_generate(ldr_session *s, int32_t *out, int32_t *made, const int32_t *prompt, int32_t count, const ldr_generate_desc *desc, ldr_error *err);
+LDR_API ldr_status ldr_generate(ldr_session *s, int32_t *out, int32_t *made, const int32_t *prompt, int32_t count,
+        const ldr_generate_desc *desc, ldr_error *err);
 
 /* ======================================================================================
    >>api-train         Training the ladder
@@ -3357,7 +3361,8 @@ typedef struct ldr__attention {
     const ldr__dropout *drop;
     size_t         window;             /* of which |i - j| < window is seen; 0: all           */
     const float   *relative;           /* [heads][LDR__RELATIVE_ROW] added to scores before `scale`, by j - i; or NULL */
-    const float   *kept;               /* one sequence: keys and values of all its tokens, [past + new, kept_ld], of which qkv has the last; or NULL */
+    /* one sequence: keys and values of all its tokens, [past + new, kept_ld], of which qkv has the last; or NULL */
+    const float   *kept;
     size_t         kept_ld, past;      /* past: tokens before those of qkv                    */
     const ldr__places *places;         /* q_i . K[i - j] + k_j . Q[i - j] are added to scores before `scale`; or NULL */
 } ldr__attention;
@@ -3399,8 +3404,10 @@ static void ldr__hide_later(float *s, size_t keys, size_t n, size_t j0, size_t i
 
 /* The score of query i and key j, both counted from the sequence's first, whose row of q, k and v is qkv: what a head adds for
    their distance, and what is not seen. */
-static void ldr__attention_shift(float *score, const ldr__attention *a, const float *qkv, size_t h, size_t i, size_t j) {
-    size_t apart = i > j ? i - j : j - i, at = LDR__MIN(apart, (size_t)LDR__FAR), d = (size_t)a->head_dim, wide = (size_t)a->heads * d;
+static void ldr__attention_shift(float *score, const ldr__attention *a, const float *qkv, size_t h, size_t i,
+        size_t j) {
+    size_t apart = i > j ? i - j : j - i, at = LDR__MIN(apart, (size_t)LDR__FAR), d = (size_t)a->head_dim,
+            wide = (size_t)a->heads * d;
     if (a->relative) *score += a->relative[h * LDR__RELATIVE_ROW + (j < i ? LDR__FAR - at : LDR__FAR + at)];
     if (a->places) {
         size_t row = (size_t)a->places->row[(ptrdiff_t)i - (ptrdiff_t)j] * wide + h * d;
@@ -3411,15 +3418,18 @@ static void ldr__attention_shift(float *score, const ldr__attention *a, const fl
 }
 
 /* Scores s[keys,n] of queries i0.. and keys j0.., or, turned, s[queries,n] of keys side by side. */
-static void ldr__attention_shifts(float *s, const ldr__attention *a, const float *qkv, size_t h, size_t rows, size_t columns, size_t n, size_t i0, size_t j0, int turned) {
+static void ldr__attention_shifts(float *s, const ldr__attention *a, const float *qkv, size_t h, size_t rows,
+        size_t columns, size_t n, size_t i0, size_t j0, int turned) {
     size_t r, c;
     if (!a->relative && !a->window && !a->places) return;
     for (r = 0; r < rows; r++)
-        for (c = 0; c < columns; c++) ldr__attention_shift(&s[r * n + c], a, qkv, h, i0 + (turned ? r : c), j0 + (turned ? c : r));
+        for (c = 0; c < columns; c++) ldr__attention_shift(&s[r * n + c], a, qkv, h, i0 + (turned ? r : c),
+                j0 + (turned ? c : r));
 }
 
 /* From e[queries,n], the gradient of scores, to those of q[.,apart] and k[d,n] through the distances; their own rows are frozen. */
-static void ldr__attention_shifts_backward(float *dq, size_t apart, float *dk, const float *e, const ldr__attention *a, size_t h, size_t rows, size_t keys, size_t n, size_t i0, size_t j0) {
+static void ldr__attention_shifts_backward(float *dq, size_t apart, float *dk, const float *e, const ldr__attention *a,
+        size_t h, size_t rows, size_t keys, size_t n, size_t i0, size_t j0) {
     size_t d = (size_t)a->head_dim, r, c, k;
     for (r = 0; a->places && r < rows; r++)
         for (c = 0; c < keys; c++) {
@@ -3467,8 +3477,10 @@ static void ldr__attention_forward(const ldr__exec *ex, float *out, float *lse, 
     const size_t d = (size_t)a->head_dim, inner = (size_t)a->heads * d, ld = a->ld, nr = (size_t)ker->nr, group = (size_t)(a->heads / a->kv_heads);
     LDR__FOR(task, (int64_t)a->sequences * a->kv_heads, ex->threads) {
         size_t seq = (size_t)(task / a->kv_heads), kv = (size_t)(task % a->kv_heads), h, i0, j0, i, c, rows, keys;
-        size_t first = (size_t)(a->offsets[seq] - a->offsets[0]), n = (size_t)(a->offsets[seq + 1] - a->offsets[seq]) + a->past;
-        size_t begin = a->past + (a->only ? (size_t)(a->only[seq] - a->offsets[seq]) : 0), end = a->only ? begin + 1 : n, to = a->only ? seq : first;
+        size_t first = (size_t)(a->offsets[seq] - a->offsets[0]),
+                n = (size_t)(a->offsets[seq + 1] - a->offsets[seq]) + a->past;
+        size_t begin = a->past + (a->only ? (size_t)(a->only[seq] - a->offsets[seq]) : 0),
+                end = a->only ? begin + 1 : n, to = a->only ? seq : first;
         float *k = ex->scratch + (size_t)ldr__thread() * ex->scratch_size, *v = k + n * d, *q = v + n * d, *o = q + d * nr, *s = o + d * nr;
         const float *base = qkv + first * ld, *keys_at = a->kept ? a->kept : base + inner;
         size_t kld = a->kept ? a->kept_ld : ld;
@@ -4280,7 +4292,8 @@ static unsigned char *ldr__weights_copy(ldr_weights *w, size_t bytes, ldr_error 
         copy = (unsigned char *)ldr__alloc(&w->alloc, LDR__MAX(bytes, 1));
     }
     if (!copy) {
-        ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory: %U bytes for a tensor that is not used as it lies in its file", (uint64_t)bytes);
+        ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET,
+                "out of memory: %U bytes for a tensor that is not used as it lies in its file", (uint64_t)bytes);
         return NULL;
     }
     w->copies[w->copy_count].data = copy;
@@ -5292,10 +5305,12 @@ static ldr_status ldr__gguf_open_others(ldr_weights *w, const char *path, uint64
     size_t n = strlen(path), k = sizeof first - 1;
     ldr__source *files;
     int32_t i;
-    if (parts > LADDER_MAX_FILES) return ldr__fail(err, LDR_LIMIT, LDR_NO_OFFSET, "a model in %U files: at most %d (LADDER_MAX_FILES)", parts, LADDER_MAX_FILES);
+    if (parts > LADDER_MAX_FILES) return ldr__fail(err, LDR_LIMIT, LDR_NO_OFFSET,
+            "a model in %U files: at most %d (LADDER_MAX_FILES)", parts, LADDER_MAX_FILES);
     ldr__five_digits(first + 10, parts);
     if (ldr__gguf_whole(w, "split.no", 0) != 0 || n < k || n >= sizeof name || memcmp(path + n - k, first, k) != 0)
-        return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "one of %U files of a model: open the first, whose name ends with %s", parts, first);
+        return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET,
+                "one of %U files of a model: open the first, whose name ends with %s", parts, first);
     files = (ldr__source *)ldr__alloc(&w->alloc, (size_t)parts * sizeof *files);
     if (!files) return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while opening weights");
     memset(files, 0, (size_t)parts * sizeof *files);
@@ -5365,7 +5380,8 @@ static uint64_t ldr__take_field(ldr__cursor *c, uint64_t *value, ldr__cursor *pa
 
 /* As the family's tensors are called: "bert/encoder/layer_0/.../kernel" to "bert.encoder.layer.0....kernel". 0: not a weight. */
 static int ldr__bundle_name(char *s) {
-    static const char *const others[] = { "/adam_m", "/adam_v", "/Adam", "/Adam_1", "global_step", "beta1_power", "beta2_power" };
+    static const char *const others[] = { "/adam_m", "/adam_v", "/Adam", "/Adam_1", "global_step", "beta1_power",
+            "beta2_power" };
     size_t i, n;
     char *p;
     for (i = 0; i < sizeof others / sizeof *others; i++) if (ldr__ends_with(s, others[i])) return 0;
@@ -5387,7 +5403,8 @@ static ldr_status ldr__bundle_header(ldr__bundle *h, ldr__cursor c) {
         if (field == 1) shards = value;
         if (field == 2) big = value;
     }
-    if (c.bad || shards < 1 || shards > LADDER_MAX_FILES || h->w) return ldr__fail(h->err, LDR_FORMAT, 0, "TensorFlow checkpoint: its first entry does not tell 1 to %d files", LADDER_MAX_FILES);
+    if (c.bad || shards < 1 || shards > LADDER_MAX_FILES || h->w) return ldr__fail(h->err, LDR_FORMAT, 0,
+            "TensorFlow checkpoint: its first entry does not tell 1 to %d files", LADDER_MAX_FILES);
     if (big) return ldr__fail(h->err, LDR_UNSUPPORTED, 0, "TensorFlow checkpoint: written big-endian");
     h->w = ldr__weights_new((int32_t)shards, &h->alloc, h->err);
     for (i = 0; h->w && i < (int32_t)shards; i++) {
@@ -5395,7 +5412,8 @@ static ldr_status ldr__bundle_header(ldr__bundle *h, ldr__cursor c) {
         size_t n = strlen(h->path) - strlen(".index");
         ldr__five_digits(tail + 6, (uint64_t)i);
         ldr__five_digits(tail + 15, shards);
-        if (n + sizeof tail > sizeof path) return ldr__fail(h->err, LDR_ARGUMENT, LDR_NO_OFFSET, "the path is too long");
+        if (n + sizeof tail > sizeof path) return ldr__fail(h->err, LDR_ARGUMENT, LDR_NO_OFFSET,
+                "the path is too long");
         memcpy(path, h->path, n);
         memcpy(path + n, tail, sizeof tail);
         if (ldr__source_open(&h->w->files[i], path, &h->w->alloc, h->err)) return h->err->status;
@@ -5404,7 +5422,8 @@ static ldr_status ldr__bundle_header(ldr__bundle *h, ldr__cursor c) {
 }
 
 static ldr_status ldr__bundle_entry(ldr__bundle *h, ldr__cursor c, uint64_t at) {
-    static const struct { uint64_t type; ldr_dtype dtype; } types[] = { { 1, LDR_F32 }, { 2, LDR_F64 }, { 3, LDR_I32 }, { 4, LDR_U8 }, { 5, LDR_I16 },
+    static const struct { uint64_t type; ldr_dtype dtype; } types[] = { { 1, LDR_F32 }, { 2, LDR_F64 }, { 3, LDR_I32 },
+            { 4, LDR_U8 }, { 5, LDR_I16 },
         { 6, LDR_I8 }, { 9, LDR_I64 }, { 10, LDR_BOOL }, { 14, LDR_BF16 }, { 19, LDR_F16 } };
     uint64_t field, value, type = 0, shard = 0, size = 0, elements = 1, sliced = 0;
     char shown[LDR__SHOWN];
@@ -5415,7 +5434,8 @@ static ldr_status ldr__bundle_entry(ldr__bundle *h, ldr__cursor c, uint64_t at) 
     if (!h->w) return ldr__fail(h->err, LDR_FORMAT, at, "TensorFlow checkpoint: its first entry is missing");
     ldr__show(shown, h->key, strlen(h->key));
     if (strstr(h->key, ".ATTRIBUTES") || strstr(h->key, "OBJECT_GRAPH"))
-        return ldr__fail(h->err, LDR_UNSUPPORTED, at, "a checkpoint of TensorFlow 2's objects (\"%s\"): only those of named variables, as BERT was published, are read", shown);
+        return ldr__fail(h->err, LDR_UNSUPPORTED, at,
+                "a checkpoint of TensorFlow 2's objects (\"%s\"): only those of named variables, as BERT was published, are read", shown);
     if (!ldr__bundle_name(h->key)) return LDR_OK;
     t = ldr__weights_add(h->w, h->err);
     if (!t) return h->err->status;
@@ -5428,24 +5448,32 @@ static ldr_status ldr__bundle_entry(ldr__bundle *h, ldr__cursor c, uint64_t at) 
         while (field == 2 && (value = ldr__take_field(&part, &value, &dim)) != 0)
             if (value == 2) {
                 int64_t n = 0;
-                while ((field = ldr__take_field(&dim, &value, &inner)) != 0) if (field == 1) n = (int64_t)LDR__MIN(value, (uint64_t)INT64_MAX);
+                while ((field = ldr__take_field(&dim, &value, &inner)) != 0)
+                    if (field == 1) n = (int64_t)LDR__MIN(value, (uint64_t)INT64_MAX);
                 field = 2;
-                if (t->dims == LADDER_MAX_DIMS) return ldr__fail(h->err, LDR_LIMIT, at, "tensor \"%s\": over %d dimensions (LADDER_MAX_DIMS)", shown, LADDER_MAX_DIMS);
+                if (t->dims == LADDER_MAX_DIMS) return ldr__fail(h->err, LDR_LIMIT, at,
+                        "tensor \"%s\": over %d dimensions (LADDER_MAX_DIMS)", shown, LADDER_MAX_DIMS);
                 t->shape[t->dims++] = n;
                 if (!ldr__mul_u64(&elements, elements, (uint64_t)n)) c.bad = 1;
             }
         if (part.bad) c.bad = 1;
     }
-    if (c.bad) return ldr__fail(h->err, LDR_FORMAT, at, "TensorFlow checkpoint: the entry of \"%s\" cannot be read", shown);
-    if (sliced) return ldr__fail(h->err, LDR_UNSUPPORTED, at, "tensor \"%s\": it is stored in slices, which are not read", shown);
+    if (c.bad) return ldr__fail(h->err, LDR_FORMAT, at, "TensorFlow checkpoint: the entry of \"%s\" cannot be read",
+            shown);
+    if (sliced) return ldr__fail(h->err, LDR_UNSUPPORTED, at,
+            "tensor \"%s\": it is stored in slices, which are not read", shown);
     for (i = 0; i < sizeof types / sizeof *types && types[i].type != type; i++) {}
-    if (i == sizeof types / sizeof *types) return ldr__fail(h->err, LDR_DTYPE, at, "tensor \"%s\": TensorFlow's element type %U is not known here", shown, type);
+    if (i == sizeof types / sizeof *types) return ldr__fail(h->err, LDR_DTYPE, at,
+            "tensor \"%s\": TensorFlow's element type %U is not known here", shown, type);
     t->dtype = types[i].dtype;
     t->name = ldr__weights_text(h->w, (const unsigned char *)h->key, strlen(h->key), at, h->err);
     if (!t->name) return h->err->status;
-    if (!ldr__mul_u64(&t->bytes, elements, ldr_dtype_size(t->dtype)) || t->bytes != size || shard >= (uint64_t)h->w->file_count ||
+    if (!ldr__mul_u64(&t->bytes, elements, ldr_dtype_size(t->dtype)) || t->bytes != size ||
+            shard >= (uint64_t)h->w->file_count ||
             t->offset > h->w->files[shard].size || size > h->w->files[shard].size - t->offset)
-        return ldr__fail(h->err, LDR_FORMAT, at, "tensor \"%s\": %U bytes at %U of file %U do not fit its shape and that file: truncated?", shown, size, t->offset, shard);
+        return ldr__fail(h->err, LDR_FORMAT, at,
+                "tensor \"%s\": %U bytes at %U of file %U do not fit its shape and that file: truncated?", shown, size,
+                t->offset, shard);
     t->file = (int32_t)shard;
     t->data = h->w->files[shard].data + t->offset;
     h->w->count++;
@@ -5458,23 +5486,30 @@ static ldr_status ldr__bundle_block(ldr__bundle *h, uint64_t at, uint64_t size, 
     uint64_t restarts;
     ldr__cursor c;
     if (at > whole || size < 4 || size > whole - at || whole - at - size < 5 || (h->read += size) > whole)
-        return ldr__fail(h->err, LDR_FORMAT, at, "TensorFlow checkpoint: a block lies outside the index or over another one");
-    if (h->index.data[at + size]) return ldr__fail(h->err, LDR_UNSUPPORTED, at, "TensorFlow checkpoint: a compressed block: TensorFlow itself writes none");
+        return ldr__fail(h->err, LDR_FORMAT, at,
+                "TensorFlow checkpoint: a block lies outside the index or over another one");
+    if (h->index.data[at + size]) return ldr__fail(h->err, LDR_UNSUPPORTED, at,
+            "TensorFlow checkpoint: a compressed block: TensorFlow itself writes none");
     restarts = ldr__load_u32(h->index.data + at + size - 4);
-    if (restarts > (size - 4) / 4) return ldr__fail(h->err, LDR_FORMAT, at, "TensorFlow checkpoint: a block's end cannot be read");
+    if (restarts > (size - 4) / 4) return ldr__fail(h->err, LDR_FORMAT, at,
+            "TensorFlow checkpoint: a block's end cannot be read");
     memset(&c, 0, sizeof c);
     c.p = h->index.data + at;
     c.size = (size_t)(size - 4 - 4 * restarts);
     h->key[0] = 0;
     while (c.at < c.size && !h->err->status) {
-        uint64_t entry = at + c.at, shared = ldr__take_varint(&c), more = ldr__take_varint(&c), n = ldr__take_varint(&c);
+        uint64_t entry = at + c.at, shared = ldr__take_varint(&c), more = ldr__take_varint(&c),
+                n = ldr__take_varint(&c);
         const unsigned char *key = ldr__take(&c, more);
         ldr__cursor value;
         memset(&value, 0, sizeof value);
         value.size = (size_t)LDR__MIN(n, (uint64_t)c.size);
         value.p = ldr__take(&c, n);
-        if (c.bad || (!index && (shared > strlen(h->key) || shared + more >= sizeof h->key - 16 || memchr(key, 0, (size_t)more))))
-            return ldr__fail(h->err, LDR_FORMAT, entry, "TensorFlow checkpoint: an entry cannot be read, or its name is over %d characters", (int)sizeof h->key - 16);
+        if (c.bad || (!index &&
+                (shared > strlen(h->key) || shared + more >= sizeof h->key - 16 || memchr(key, 0, (size_t)more))))
+            return ldr__fail(h->err, LDR_FORMAT, entry,
+                    "TensorFlow checkpoint: an entry cannot be read, or its name is over %d characters",
+                    (int)sizeof h->key - 16);
         if (index) {
             uint64_t from = ldr__take_varint(&value), length = ldr__take_varint(&value);
             ldr__bundle_block(h, from, length, 0);
@@ -5495,7 +5530,8 @@ static ldr_status ldr__bundle_read(ldr__bundle *h) {
     uint64_t at, size = h->index.size;
     ldr__cursor c;
     if (size < 48 || ldr__load_u64(h->index.data + size - 8) != UINT64_C(0xdb4775248b80fb57))
-        return ldr__fail(h->err, LDR_FORMAT, size ? size - 1 : 0, "not the index of a TensorFlow checkpoint, whatever its name is, or truncated");
+        return ldr__fail(h->err, LDR_FORMAT, size ? size - 1 : 0,
+                "not the index of a TensorFlow checkpoint, whatever its name is, or truncated");
     memset(&c, 0, sizeof c);
     c.p = h->index.data + size - 48;
     c.size = 40;
@@ -5503,8 +5539,10 @@ static ldr_status ldr__bundle_read(ldr__bundle *h) {
     ldr__take_varint(&c);
     at = ldr__take_varint(&c);
     size = ldr__take_varint(&c);
-    if (c.bad) return ldr__fail(h->err, LDR_FORMAT, h->index.size - 48, "TensorFlow checkpoint: its footer cannot be read");
-    if (!ldr__bundle_block(h, at, size, 1) && !h->w) ldr__fail(h->err, LDR_FORMAT, at, "TensorFlow checkpoint: it holds nothing");
+    if (c.bad) return ldr__fail(h->err, LDR_FORMAT, h->index.size - 48,
+            "TensorFlow checkpoint: its footer cannot be read");
+    if (!ldr__bundle_block(h, at, size, 1) && !h->w) ldr__fail(h->err, LDR_FORMAT, at,
+            "TensorFlow checkpoint: it holds nothing");
     return h->err->status ? h->err->status : ldr__weights_finish(h->w, h->err);
 }
 
@@ -5583,7 +5621,8 @@ static ldr_weights *ldr__weights_open_index(const char *path, const ldr_allocato
 }
 
 LDR__DEF ldr_weights *ldr_weights_open(const char *path, const ldr_allocator *alloc, ldr_error *err) {
-    static const struct { const char *name; ldr_weights *(*open)(const char *, const ldr_allocator *, ldr_error *); } names[] = {
+    static const struct { const char *name; ldr_weights *(*open)(const char *, const ldr_allocator *,
+            ldr_error *); } names[] = {
         { "model.safetensors", ldr__weights_open_one }, { "model.safetensors.index.json", ldr__weights_open_index },
         { "pytorch_model.bin", ldr__weights_open_one }, { "pytorch_model.bin.index.json", ldr__weights_open_index },
         { "bert_model.ckpt.index", ldr__weights_open_bundle }, { "model.ckpt.index", ldr__weights_open_bundle } };
@@ -5599,7 +5638,8 @@ LDR__DEF ldr_weights *ldr_weights_open(const char *path, const ldr_allocator *al
     if (ldr__ends_with(path, ".json")) return ldr__weights_open_index(path, alloc, err);
     if (ldr__ends_with(path, ".index")) return ldr__weights_open_bundle(path, alloc, err);
     for (i = 0; i < sizeof names / sizeof *names; i++)
-        if (ldr__path_join(full, sizeof full, path, names[i].name) && ldr__file_exists(full)) return names[i].open(full, alloc, err);
+        if (ldr__path_join(full, sizeof full, path, names[i].name) &&
+                ldr__file_exists(full)) return names[i].open(full, alloc, err);
     if (ldr__path_join(full, sizeof full, path, "config.json") && ldr__file_exists(full)) {
         ldr__fail(err, LDR_MISSING, LDR_NO_OFFSET, "%s: no model.safetensors and no model.safetensors.index.json, nor the same of pytorch_model.bin", path);
         return NULL;
@@ -10495,7 +10535,8 @@ typedef struct ldr__tokens {
                                            these rows alone: only keys and values are made for the others */
     const uint64_t *only_rows;          /* their dropout row numbers                          */
     const float    *frequency;          /* rotary frequencies for this head size, or NULL     */
-    float          *kept;               /* see ldr__attention; the block puts the new ones behind those of `past` tokens  */
+    /* see ldr__attention; the block puts the new ones behind those of `past` tokens  */
+    float          *kept;
     size_t          past;
     float           dropout;
     uint64_t        dropout_key;
@@ -10973,7 +11014,8 @@ enum {
 enum {
     LDR__KEYS_BERT = 1, LDR__KEYS_DISTIL = 2, LDR__KEYS_GPT = 4, LDR__KEYS_LLAMA = 8, LDR__KEYS_MODERN = 16, LDR__KEYS_NARROW = 32,
     LDR__KEYS_ELECTRA = 64, LDR__KEYS_TASKS = 128, LDR__KEYS_ROPE = 256, LDR__KEYS_WINDOW = 512, LDR__KEYS_VALUES = 1024, LDR__KEYS_MPNET = 2048,
-    LDR__KEYS_UNTURNED = 4096, LDR__KEYS_ALBERT = 8192, LDR__KEYS_STAR = 16384, LDR__KEYS_NEO = 32768, LDR__KEYS_OPT = 65536, LDR__KEYS_NO_SHIFT = 131072,
+    LDR__KEYS_UNTURNED = 4096, LDR__KEYS_ALBERT = 8192, LDR__KEYS_STAR = 16384, LDR__KEYS_NEO = 32768,
+            LDR__KEYS_OPT = 65536, LDR__KEYS_NO_SHIFT = 131072,
     LDR__KEYS_PLACES = 262144
 };
 
@@ -11116,24 +11158,32 @@ static const ldr__family ldr__families[] = {
       "embeddings.word_embeddings.weight", NULL, "embeddings.token_type_embeddings.weight", "embeddings.LayerNorm", NULL, NULL,
       "lm_head.dense", "lm_head.norm", "lm_head.decoder.weight", "lm_head.decoder.bias", LDR__OF_UP_FIRST, LDR__KEYS_BERT | LDR__KEYS_ROPE,
       { "*pooler.*", "lm_head.*", "classifier.*" } },
-    { "deberta-v2", "deberta.", LDR_NORM_LAYER, LDR__POST, 0, 0, 0, LDR__ALL_BIASES, 0, 0, LDR__HF_KEYS, "layer_norm_eps", "gelu",
+    { "deberta-v2", "deberta.", LDR_NORM_LAYER, LDR__POST, 0, 0, 0, LDR__ALL_BIASES, 0, 0, LDR__HF_KEYS,
+            "layer_norm_eps", "gelu",
 #define LDR__PLACED(kind) "encoder.layer.%d.attention.self.query_proj." kind, "encoder.layer.%d.attention.self.key_proj." kind, \
         "encoder.layer.%d.attention.self.value_proj." kind, "encoder.layer.%d.attention.output.dense." kind, NULL, \
         "encoder.layer.%d.intermediate.dense." kind, "encoder.layer.%d.output.dense." kind
-      { LDR__PLACED("weight"), LDR__PLACED("bias"), "encoder.layer.%d.attention.output.LayerNorm.weight", "encoder.layer.%d.attention.output.LayerNorm.bias",
+      { LDR__PLACED("weight"), LDR__PLACED("bias"), "encoder.layer.%d.attention.output.LayerNorm.weight",
+              "encoder.layer.%d.attention.output.LayerNorm.bias",
         "encoder.layer.%d.output.LayerNorm.weight", "encoder.layer.%d.output.LayerNorm.bias" },
 #undef LDR__PLACED
       LDR__BERT_EMBEDDINGS, NULL, NULL, LDR__BERT_HEAD, LDR__OF_PLACES, LDR__KEYS_BERT | LDR__KEYS_PLACES,
-      { "*embeddings.position_ids", "*pooler.*", "cls.*", "classifier.*", "qa_outputs.*", "lm_predictions.*", "mask_predictions.*" } },
-    { "deberta", "deberta.", LDR_NORM_LAYER, LDR__POST, 0, 0, 0, LDR__ALL_BIASES & ~(1 << LDR__K), 0, 0, LDR__HF_KEYS, "layer_norm_eps", "gelu",
+      { "*embeddings.position_ids", "*pooler.*", "cls.*", "classifier.*", "qa_outputs.*", "lm_predictions.*",
+              "mask_predictions.*" } },
+    { "deberta", "deberta.", LDR_NORM_LAYER, LDR__POST, 0, 0, 0, LDR__ALL_BIASES & ~(1 << LDR__K), 0, 0, LDR__HF_KEYS,
+            "layer_norm_eps", "gelu",
 #define LDR__SELF "encoder.layer.%d.attention.self."
-      { LDR__SELF "in_proj.weight", LDR__SELF "in_proj.weight", LDR__SELF "in_proj.weight", "encoder.layer.%d.attention.output.dense.weight", NULL,
-        "encoder.layer.%d.intermediate.dense.weight", "encoder.layer.%d.output.dense.weight", LDR__SELF "q_bias", NULL, LDR__SELF "v_bias",
-        "encoder.layer.%d.attention.output.dense.bias", NULL, "encoder.layer.%d.intermediate.dense.bias", "encoder.layer.%d.output.dense.bias",
+      { LDR__SELF "in_proj.weight", LDR__SELF "in_proj.weight", LDR__SELF "in_proj.weight",
+              "encoder.layer.%d.attention.output.dense.weight", NULL,
+        "encoder.layer.%d.intermediate.dense.weight", "encoder.layer.%d.output.dense.weight", LDR__SELF "q_bias", NULL,
+                LDR__SELF "v_bias",
+        "encoder.layer.%d.attention.output.dense.bias", NULL, "encoder.layer.%d.intermediate.dense.bias",
+                "encoder.layer.%d.output.dense.bias",
         "encoder.layer.%d.attention.output.LayerNorm.weight", "encoder.layer.%d.attention.output.LayerNorm.bias",
         "encoder.layer.%d.output.LayerNorm.weight", "encoder.layer.%d.output.LayerNorm.bias" },
 #undef LDR__SELF
-      LDR__BERT_EMBEDDINGS, NULL, NULL, LDR__BERT_HEAD, LDR__OF_PLACES | LDR__OF_HEAD_BY_HEAD, LDR__KEYS_BERT | LDR__KEYS_PLACES,
+      LDR__BERT_EMBEDDINGS, NULL, NULL, LDR__BERT_HEAD, LDR__OF_PLACES | LDR__OF_HEAD_BY_HEAD,
+              LDR__KEYS_BERT | LDR__KEYS_PLACES,
       { "*embeddings.position_ids", "*pooler.*", "cls.*", "classifier.*", "qa_outputs.*", "lm_predictions.*" } },
     { "modernbert", "model.", LDR_NORM_LAYER, LDR__PRE, 1, LDR__HALVES, 0, 0, 0, 0,
       "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "max_position_embeddings", "hidden_activation", "norm_eps", "gelu",
@@ -11176,7 +11226,8 @@ typedef struct ldr__ends {
 /* Rotary frequencies: theta, and how they are stretched for longer texts than the model first learned from. */
 typedef struct ldr__rope { float theta, factor, low, high, fast, slow, original, score; int32_t kind; } ldr__rope;
 enum { LDR__ROPE_PLAIN, LDR__ROPE_LINEAR, LDR__ROPE_LLAMA3, LDR__ROPE_YARN };
-enum { LDR__PLACED_SHARED = 1, LDR__PLACED_NORM = 2, LDR__PLACED_INPUT = 4 };     /* by q's and k's matrices; normed; positions in the input as well */
+/* by q's and k's matrices; normed; positions in the input as well */
+enum { LDR__PLACED_SHARED = 1, LDR__PLACED_NORM = 2, LDR__PLACED_INPUT = 4 };
 
 /* The head for a task: scores = out(norm(activation(dense(x)))); what is absent is left out. */
 typedef struct ldr__task_head {
@@ -11206,7 +11257,8 @@ struct ldr_model {
     ldr__rope          rope[2];                    /* of all layers, or of global and local ones */
     unsigned char      kinds[1024];                /* of each layer: 1 local, 2 unturned, 4 bare */
     int32_t            window;                     /* of local layers                          */
-    int32_t            groups, inner;              /* of layers that share their tensors, and how many stand in turn; else 1 */
+    /* of layers that share their tensors, and how many stand in turn; else 1 */
+    int32_t            groups, inner;
     int32_t            by_layer;                   /* scores are divided by the layer's number  */
     ldr__mat           tasks;                      /* a third table of embeddings, or none     */
     int32_t            task_types, bare_norms;
@@ -11222,7 +11274,8 @@ struct ldr_model {
     size_t             label_bytes, label_count;
     float             *frequency;                  /* rotary: [head_dim/2], of global layers, then of local ones */
     const float       *relative;                   /* see ldr__attention                       */
-    int32_t            far, buckets, placed;       /* DeBERTa: rows each way, of them shared by logarithm (0: none), LDR__PLACED_... */
+    /* DeBERTa: rows each way, of them shared by logarithm (0: none), LDR__PLACED_... */
+    int32_t            far, buckets, placed;
     const int32_t     *place_row;                  /* the row of distance 0, of [2 positions + 1] */
     uint64_t           parameters;
     ldr_memory         memory;
@@ -11240,7 +11293,8 @@ static int32_t ldr__segment_kinds(const ldr_model *m) { return m->segments * LDR
 /* Blocks that are not the same, and which of them a layer is: ALBERT's layers of a group share theirs, `inner` in turn. */
 static int32_t ldr__distinct_blocks(const ldr_model *m) { return m->family->shared ? m->groups * m->inner : m->layers; }
 static int32_t ldr__block_index(const ldr_model *m, int32_t layer) {
-    return m->family->shared ? layer / m->inner * m->groups / (m->layers / m->inner) * m->inner + layer % m->inner : layer;
+    if (!m->family->shared) return layer;
+    return layer / m->inner * m->groups / (m->layers / m->inner) * m->inner + layer % m->inner;
 }
 
 /* The lowest layer that is the same block. */
@@ -11250,7 +11304,9 @@ static int32_t ldr__block_first(const ldr_model *m, int32_t layer) {
     return l;
 }
 
-static const ldr__block *ldr__model_block(const ldr_model *m, int32_t layer) { return &m->blocks[ldr__block_index(m, layer)]; }
+static const ldr__block *ldr__model_block(const ldr_model *m, int32_t layer) {
+    return &m->blocks[ldr__block_index(m, layer)];
+}
 
 /* Gives back the pages under a matrix, a layer, the embeddings: a hint, they stay readable. */
 static void ldr__release(const ldr_model *m, const void *data, size_t size) {
@@ -11270,7 +11326,8 @@ static void ldr__release_layer(const ldr_model *m, int32_t layer) {
     const ldr__block *b = ldr__model_block(m, layer);
     size_t rows, columns;
     int slot;
-    if (layer + 1 < m->layers && ldr__block_index(m, layer + 1) == ldr__block_index(m, layer)) return;      /* the next layer is the same one */
+    /* the next layer is the same one */
+    if (layer + 1 < m->layers && ldr__block_index(m, layer + 1) == ldr__block_index(m, layer)) return;
     for (slot = 0; slot < LDR__MATRICES; slot++)
         if (ldr__slot_size(&m->shape, slot, &rows, &columns)) ldr__release_matrix(m, &b->m[slot], rows, columns);
 }
@@ -11556,7 +11613,8 @@ static ldr_status ldr__config_refuse(const ldr_model *m, const ldr_json *j, ldr_
     return LDR_OK;
 }
 
-static ldr_status ldr__config_activation(ldr_activation *out, const ldr_json *j, const char *key, const char *otherwise, ldr_error *err) {
+static ldr_status ldr__config_activation(ldr_activation *out, const ldr_json *j, const char *key,
+        const char *otherwise, ldr_error *err) {
     static const struct { const char *name; ldr_activation value; } names[] = {
         { "gelu", LDR_GELU }, { "gelu_new", LDR_GELU_TANH }, { "gelu_pytorch_tanh", LDR_GELU_TANH }, { "relu", LDR_RELU }, { "silu", LDR_SILU }, { "swish", LDR_SILU }, { "tanh", LDR_TANH } };
     int32_t node = ldr_json_get(j, 0, key);
@@ -11636,18 +11694,25 @@ static ldr_status ldr__config_places(ldr_model *m, const ldr_json *j, ldr_error 
     char shown[LDR__SHOWN];
     int32_t k;
     if (!ldr__config_true(j, "relative_attention"))
-        return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "config.json: a %s model without \"relative_attention\" is not supported", m->type);
-    for (k = n && n->type == LDR_JSON_ARRAY ? n->first : -1; k >= 0; k = j->nodes[k].next) m->placed |= ldr_json_equals(j, k, "c2p") ? 1 : ldr_json_equals(j, k, "p2c") ? 2 : 4;
-    if (m->placed != 3 && !(n && (ldr_json_equals(j, ldr_json_get(j, 0, "pos_att_type"), "p2c|c2p") || ldr_json_equals(j, ldr_json_get(j, 0, "pos_att_type"), "c2p|p2c"))))
-        return ldr__fail(err, LDR_UNSUPPORTED, n ? n->begin : LDR_NO_OFFSET, "config.json: \"pos_att_type\": only c2p and p2c together are supported, not %s",
+        return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET,
+                "config.json: a %s model without \"relative_attention\" is not supported", m->type);
+    for (k = n && n->type == LDR_JSON_ARRAY ? n->first : -1; k >= 0; k = j->nodes[k].next)
+        m->placed |= ldr_json_equals(j, k, "c2p") ? 1 : ldr_json_equals(j, k, "p2c") ? 2 : 4;
+    if (m->placed != 3 &&
+            !(n && (ldr_json_equals(j, ldr_json_get(j, 0, "pos_att_type"), "p2c|c2p") ||
+            ldr_json_equals(j, ldr_json_get(j, 0, "pos_att_type"), "c2p|p2c"))))
+        return ldr__fail(err, LDR_UNSUPPORTED, n ? n->begin : LDR_NO_OFFSET,
+                "config.json: \"pos_att_type\": only c2p and p2c together are supported, not %s",
             n ? ldr__show(shown, j->text + n->begin, n->end - n->begin) : "neither");
     if (ldr_json_number(j, ldr_json_get(j, 0, "max_relative_positions"), -1) < 1) m->far = m->positions;
     else if (ldr__config_int(j, "max_relative_positions", -1, 1, 1 << 20, &m->far, err)) return err->status;
-    if (ldr_json_number(j, ldr_json_get(j, 0, "position_buckets"), -1) > 0 && ldr__config_int(j, "position_buckets", 0, 0, 1 << 20, &m->buckets, err)) return err->status;
+    if (ldr_json_number(j, ldr_json_get(j, 0, "position_buckets"), -1) > 0 &&
+            ldr__config_int(j, "position_buckets", 0, 0, 1 << 20, &m->buckets, err)) return err->status;
     n = ldr_json_node_at(j, ldr_json_get(j, 0, "norm_rel_ebd"));
     m->placed = 0;
     if (ldr__config_true(j, "share_att_key")) m->placed |= LDR__PLACED_SHARED;
-    if (n && n->type == LDR_JSON_STRING && ldr_json_equals(j, ldr_json_get(j, 0, "norm_rel_ebd"), "layer_norm")) m->placed |= LDR__PLACED_NORM;
+    if (n && n->type == LDR_JSON_STRING &&
+            ldr_json_equals(j, ldr_json_get(j, 0, "norm_rel_ebd"), "layer_norm")) m->placed |= LDR__PLACED_NORM;
     if (ldr__config_true_or(j, "position_biased_input", 1)) m->placed |= LDR__PLACED_INPUT;
     return LDR_OK;
 }
@@ -11657,11 +11722,13 @@ static ldr_status ldr__config_embeddings(ldr_model *m, const ldr_json *j, ldr_er
     const ldr__family *f = m->family;
     int32_t inner = 0, pad = 0;
     m->embed_width = m->shape.width;
-    if (f->segment && ldr__config_int(j, "type_vocab_size", m->traits & LDR__OF_PLACES ? 0 : 2, m->traits & LDR__OF_PLACES ? 0 : 1, 1024, &m->segments, err))
+    if (f->segment && ldr__config_int(j, "type_vocab_size", m->traits & LDR__OF_PLACES ? 0 : 2,
+            m->traits & LDR__OF_PLACES ? 0 : 1, 1024, &m->segments, err))
         return err->status;
     if ((m->traits & LDR__OF_PLACES) && ldr__config_places(m, j, err)) return err->status;
     if ((m->keys & LDR__KEYS_TASKS) && ldr__config_true(j, "use_task_id") && ldr__config_int(j, "task_type_vocab_size", 3, 1, 1024, &m->task_types, err)) return err->status;
-    if (f->project && ldr__config_int(j, "embedding_size", m->traits & LDR__OF_OWN_WIDTH ? m->shape.width : 128, 1, 65536, &m->embed_width, err))
+    if (f->project && ldr__config_int(j, "embedding_size", m->traits & LDR__OF_OWN_WIDTH ? m->shape.width : 128, 1,
+            65536, &m->embed_width, err))
         return err->status;
     if (m->keys & LDR__KEYS_OPT) {
         if (ldr__config_int(j, "word_embed_proj_dim", m->shape.width, 1, 65536, &inner, err)) return err->status;
@@ -11697,20 +11764,26 @@ static uint64_t ldr__config_settings(const ldr_model *m) {
 enum { LDR__OWN_ACTIVATION = -1 };       /* the blocks' */
 
 /* Where its tensors are. The first row that names the task, and the type (NULL: any), counts. */
-static const struct ldr__task_row { uint32_t tasks; const char *types, *dense, *norm, *out; int activation; } ldr__task_rows[] = {
-    { 1 << LDR_TASK_SEQUENCE, "roberta xlm-roberta camembert mpnet", "classifier.dense", NULL, "classifier.out_proj", LDR_TANH },
+static const struct ldr__task_row { uint32_t tasks; const char *types, *dense, *norm,
+        *out; int activation; } ldr__task_rows[] = {
+    { 1 << LDR_TASK_SEQUENCE, "roberta xlm-roberta camembert mpnet", "classifier.dense", NULL, "classifier.out_proj",
+            LDR_TANH },
     { 1 << LDR_TASK_SEQUENCE, "electra", "classifier.dense", NULL, "classifier.out_proj", LDR_GELU },
     { 1 << LDR_TASK_SEQUENCE, "roformer", "classifier.dense", NULL, "classifier.out_proj", LDR__OWN_ACTIVATION },
     { 1 << LDR_TASK_SEQUENCE | 1 << LDR_TASK_CHOICE, "distilbert", "pre_classifier", NULL, "classifier", LDR_RELU },
-    { 1 << LDR_TASK_SEQUENCE | 1 << LDR_TASK_TOKENS | 1 << LDR_TASK_SPAN, "modernbert", "head.dense", "head.norm", "classifier",
+    { 1 << LDR_TASK_SEQUENCE | 1 << LDR_TASK_TOKENS | 1 << LDR_TASK_SPAN, "modernbert", "head.dense", "head.norm",
+            "classifier",
       LDR__OWN_ACTIVATION },
-    { 1 << LDR_TASK_SEQUENCE | 1 << LDR_TASK_TOKENS, "gpt2 gpt_neo opt llama mistral qwen2 qwen3 smollm3 starcoder2", NULL, NULL, "score", 0 },
-    { 1 << LDR_TASK_SEQUENCE | 1 << LDR_TASK_CHOICE | 1 << LDR_TASK_POOLER, "albert", "pooler", NULL, "classifier", LDR_TANH },
+    { 1 << LDR_TASK_SEQUENCE | 1 << LDR_TASK_TOKENS, "gpt2 gpt_neo opt llama mistral qwen2 qwen3 smollm3 starcoder2",
+            NULL, NULL, "score", 0 },
+    { 1 << LDR_TASK_SEQUENCE | 1 << LDR_TASK_CHOICE | 1 << LDR_TASK_POOLER, "albert", "pooler", NULL, "classifier",
+            LDR_TANH },
     { 1 << LDR_TASK_SEQUENCE, "bert ernie megatron-bert gte nomic_bert", "pooler.dense", NULL, "classifier", LDR_TANH },
     { 1 << LDR_TASK_SEQUENCE, "deberta deberta-v2", "pooler.dense", NULL, "classifier", LDR_GELU },
     { 1 << LDR_TASK_CHOICE, "electra", "sequence_summary.summary", NULL, "classifier", LDR_GELU },
     { 1 << LDR_TASK_CHOICE | 1 << LDR_TASK_POOLER, NULL, "pooler.dense", NULL, "classifier", LDR_TANH },
-    { 1 << LDR_TASK_REPLACED, "electra", "discriminator_predictions.dense", NULL, "discriminator_predictions.dense_prediction",
+    { 1 << LDR_TASK_REPLACED, "electra", "discriminator_predictions.dense", NULL,
+            "discriminator_predictions.dense_prediction",
       LDR__OWN_ACTIVATION },
     { 1 << LDR_TASK_TOKENS, NULL, NULL, NULL, "classifier", 0 },
     { 1 << LDR_TASK_SPAN, NULL, NULL, NULL, "qa_outputs", 0 } };
@@ -11719,7 +11792,8 @@ static const struct ldr__task_row *ldr__task_row_of(const ldr_model *m) {
     size_t i;
     for (i = 0; i < sizeof ldr__task_rows / sizeof *ldr__task_rows; i++) {
         const struct ldr__task_row *r = &ldr__task_rows[i];
-        if ((r->tasks >> m->task.task & 1) && (!r->types || ldr__in_words(r->types, m->type, strlen(m->type)))) return r;
+        if ((r->tasks >> m->task.task & 1) &&
+                (!r->types || ldr__in_words(r->types, m->type, strlen(m->type)))) return r;
     }
     return NULL;
 }
@@ -11740,7 +11814,9 @@ static ldr_status ldr__config_labels(ldr_model *m, const ldr_json *j, ldr_error 
         ldr__format(number, sizeof number, "%d", i);
         node = ldr_json_get(j, ldr_json_get(j, 0, "id2label"), number);
         if (node < 0 || ldr_json_string(m->labels + at, bytes - (size_t)at, j, node) < 0)
-            return ldr__fail(err, LDR_FORMAT, list->begin, "config.json: \"id2label\" has %d members, and the name of class %d is not one of them", list->count, i);
+            return ldr__fail(err, LDR_FORMAT, list->begin,
+                    "config.json: \"id2label\" has %d members, and the name of class %d is not one of them",
+                    list->count, i);
         at += (int32_t)strlen(m->labels + at) + 1;
     }
     m->label_count = (size_t)list->count;
@@ -11751,7 +11827,8 @@ static ldr_status ldr__config_labels(ldr_model *m, const ldr_json *j, ldr_error 
 static const struct ldr__task_name { const char *ending, *peft; ldr_task task; ldr_head head; } ldr__task_names[] = {
     { "ForSequenceClassification", "SEQ_CLS", LDR_TASK_SEQUENCE, LDR_HEAD_CLASSIFY },
     { "ForTokenClassification", "TOKEN_CLS", LDR_TASK_TOKENS, LDR_HEAD_TOKENS },
-    { "ForQuestionAnswering", "QUESTION_ANS", LDR_TASK_SPAN, LDR_HEAD_TOKENS }, { "ForMultipleChoice", "", LDR_TASK_CHOICE, LDR_HEAD_CHOICE },
+    { "ForQuestionAnswering", "QUESTION_ANS", LDR_TASK_SPAN, LDR_HEAD_TOKENS },
+            { "ForMultipleChoice", "", LDR_TASK_CHOICE, LDR_HEAD_CHOICE },
     { "ForPreTraining", "", LDR_TASK_REPLACED, LDR_HEAD_TOKENS }, { "Model", "", LDR_TASK_POOLER, LDR_HEAD_CLASSIFY } };
 
 static ldr_status ldr__config_task(ldr_model *m, const ldr_json *j, ldr_error *err) {
@@ -11773,11 +11850,13 @@ static ldr_status ldr__config_task(ldr_model *m, const ldr_json *j, ldr_error *e
         return LDR_OK;
     }
     t->activation = row->activation < 0 ? m->shape.activation : (ldr_activation)row->activation;
-    if ((m->traits & LDR__OF_MODERN) && ldr__config_activation(&t->activation, j, "classifier_activation", "gelu", err)) return err->status;
+    if ((m->traits & LDR__OF_MODERN) &&
+            ldr__config_activation(&t->activation, j, "classifier_activation", "gelu", err)) return err->status;
     t->pool = m->shape.causal ? LDR_POOL_LAST : LDR_POOL_FIRST;
     if (ldr_json_equals(j, ldr_json_get(j, 0, "classifier_pooling"), "mean")) t->pool = LDR_POOL_MEAN;
     if (t->task == LDR_TASK_SEQUENCE && ldr_json_equals(j, problem, "regression")) t->head = LDR_HEAD_REGRESS;
-    if (t->task == LDR_TASK_SEQUENCE && ldr_json_equals(j, problem, "multi_label_classification")) t->head = LDR_HEAD_MULTI;
+    if (t->task == LDR_TASK_SEQUENCE && ldr_json_equals(j, problem, "multi_label_classification"))
+        t->head = LDR_HEAD_MULTI;
     return t->task == LDR_TASK_SEQUENCE || t->task == LDR_TASK_TOKENS ? ldr__config_labels(m, j, err) : LDR_OK;
 }
 
@@ -11807,7 +11886,8 @@ static ldr_status ldr__config_read(ldr_model *m, const ldr_json *j, ldr_error *e
         return err->status;
     m->groups = m->inner = 1;
     if (f->shared) {
-        if (ldr__config_int(j, "num_hidden_groups", 1, 1, m->layers, &m->groups, err) || ldr__config_int(j, "inner_group_num", 1, 1, 1024 / m->layers, &m->inner, err)) return err->status;
+        if (ldr__config_int(j, "num_hidden_groups", 1, 1, m->layers, &m->groups, err) ||
+                ldr__config_int(j, "inner_group_num", 1, 1, 1024 / m->layers, &m->inner, err)) return err->status;
         m->layers *= m->inner;
     }
     if (ldr__config_activation(&s->activation, j, f->k_activation, f->activation, err)) return err->status;
@@ -11884,13 +11964,16 @@ static ldr_status ldr__bind_check(ldr__binder *b, const ldr_tensor *t, int32_t d
 }
 
 /* inner: layers that stand in turn in a group; the pattern of others names one number. */
-static void ldr__bind_name_in(char *name, size_t cap, const char *prefix, const char *pattern, int32_t layer, int32_t inner) {
+static void ldr__bind_name_in(char *name, size_t cap, const char *prefix, const char *pattern, int32_t layer,
+        int32_t inner) {
     char rest[192];
     ldr__format(rest, sizeof rest, pattern, layer / inner, layer % inner);
     ldr__format(name, cap, "%s%s", prefix, rest);
 }
 
-static void ldr__bind_name(char *name, size_t cap, const char *prefix, const char *pattern, int32_t layer) { ldr__bind_name_in(name, cap, prefix, pattern, layer, 1); }
+static void ldr__bind_name(char *name, size_t cap, const char *prefix, const char *pattern, int32_t layer) {
+    ldr__bind_name_in(name, cap, prefix, pattern, layer, 1);
+}
 
 /* The matrix W[rows,columns]. part of parts: a slice of a fused [parts*out, in], or of Conv1D's [in, parts*out]. */
 static ldr_status ldr__bind_matrix(ldr__binder *b, ldr__mat *out, const char *prefix, const char *pattern, int32_t layer, size_t rows, size_t columns, int conv1d, size_t part, size_t parts) {
@@ -11912,13 +11995,15 @@ static ldr_status ldr__bind_matrix(ldr__binder *b, ldr__mat *out, const char *pr
 }
 
 /* The rows of q, k or v (part) where they stand side by side for each head, [heads * 3 * head_dim, in]: a copy in the order of heads. */
-static ldr_status ldr__bind_by_head(ldr__binder *b, ldr__mat *out, const char *pattern, int32_t layer, size_t rows, size_t columns, size_t part) {
+static ldr_status ldr__bind_by_head(ldr__binder *b, ldr__mat *out, const char *pattern, int32_t layer, size_t rows,
+        size_t columns, size_t part) {
     size_t d = (size_t)b->m->shape.head_dim, r;
     float *copy = ldr__place_floats(b->plan, "reordered weights", rows * columns);
     ldr__mat all;
     if (ldr__bind_matrix(b, &all, b->prefix, pattern, layer, 3 * rows, columns, 0, 0, 1)) return b->err->status;
     if (copy) b->m->parameters -= 2 * rows * columns;      /* three of these read the one */
-    for (r = 0; copy && r < rows; r++) ldr__mat_run(b->m->kernels, copy + r * columns, &all, (r / d * 3 + part) * d + r % d, 0, columns);
+    for (r = 0; copy && r < rows; r++) ldr__mat_run(b->m->kernels, copy + r * columns, &all,
+            (r / d * 3 + part) * d + r % d, 0, columns);
     *out = ldr__mat_float(copy, columns, 1);
     return LDR_OK;
 }
@@ -12011,7 +12096,8 @@ static ldr_status ldr__bind_block(ldr__binder *b, ldr__block *block, int32_t lay
         if (b->m->bare_norms && (slot == LDR__NORM1B || slot == LDR__NORM2B)) {
             if (ldr__bind_zeros(b, &block->v[slot], columns)) return b->err->status;
         } else if (parts == 3 && (b->m->traits & LDR__OF_HEAD_BY_HEAD) && slot < LDR__MATRICES) {
-            if (ldr__bind_by_head(b, &block->m[slot], f->slots[slot], layer, rows, columns, part)) return b->err->status;
+            if (ldr__bind_by_head(b, &block->m[slot], f->slots[slot], layer, rows, columns,
+                    part)) return b->err->status;
         } else if (slot < LDR__MATRICES ? ldr__bind_matrix(b, &block->m[slot], b->prefix, f->slots[slot], layer, rows, columns, f->conv1d, part, parts)
                                  : ldr__bind_vector(b, &block->v[slot], b->prefix, f->slots[slot], layer, columns, part, parts)) return b->err->status;
     }
@@ -12043,7 +12129,8 @@ static ldr_status ldr__bind_head(ldr__binder *b) {
 
 /* A matrix with as many rows as the file gives it, and its bias where there is one. A file may have the model's prefix before
    the name. *rows = 0: no such matrix. */
-static ldr_status ldr__bind_layer(ldr__binder *b, ldr__mat *w, const float **bias, int32_t *rows, const char *stem, size_t columns) {
+static ldr_status ldr__bind_layer(ldr__binder *b, ldr__mat *w, const float **bias, int32_t *rows, const char *stem,
+        size_t columns) {
     char name[192];
     const char *prefix = b->prefix;
     const ldr_tensor *t;
@@ -12077,11 +12164,13 @@ static ldr_status ldr__bind_task(ldr__binder *b) {
             : ldr__bind_vector(b, &t->norm_bias, "", name, 0, (size_t)t->hidden, 0, 1)) return b->err->status;
     }
     if (t->task == LDR_TASK_POOLER) t->classes = t->hidden;
-    else if ((t->hidden || !row->dense) && ldr__bind_layer(b, &t->out, &t->out_bias, &t->classes, row->out, t->hidden ? (size_t)t->hidden : w))
+    else if ((t->hidden || !row->dense) &&
+            ldr__bind_layer(b, &t->out, &t->out_bias, &t->classes, row->out, t->hidden ? (size_t)t->hidden : w))
         return b->err->status;
     if (!t->classes) t->task = LDR_TASK_NONE;
     else if (labels && labels != t->classes)
-        return ldr__fail(b->err, LDR_MISMATCH, LDR_NO_OFFSET, "config.json names %d classes in \"id2label\", the head in the weights has %d", labels, t->classes);
+        return ldr__fail(b->err, LDR_MISMATCH, LDR_NO_OFFSET,
+                "config.json names %d classes in \"id2label\", the head in the weights has %d", labels, t->classes);
     if (t->task == LDR_TASK_SEQUENCE && t->classes == 1) t->head = LDR_HEAD_REGRESS;
     return LDR_OK;
 }
@@ -12156,15 +12245,20 @@ static ldr_status ldr__bind_distances(ldr__binder *b) {
     const float *norm[2];
     b->distances = ldr__place_floats(b->plan, "relative positions", rows * w);
     memset(&b->distance_table, 0, sizeof b->distance_table);
-    if (ldr__bind_matrix(b, &b->distance_table, b->prefix, "encoder.rel_embeddings.weight", 0, rows, w, 0, 0, 1)) return b->err->status;
-    if ((m->placed & LDR__PLACED_NORM) && ldr__bind_norm(b, norm, b->prefix, "encoder.LayerNorm", w, LDR_NORM_LAYER)) return b->err->status;
+    if (ldr__bind_matrix(b, &b->distance_table, b->prefix, "encoder.rel_embeddings.weight", 0, rows, w, 0, 0,
+            1)) return b->err->status;
+    if ((m->placed & LDR__PLACED_NORM) &&
+            ldr__bind_norm(b, norm, b->prefix, "encoder.LayerNorm", w, LDR_NORM_LAYER)) return b->err->status;
     for (r = 0; b->distances && r < rows; r++) {
         ldr__mat_run(m->kernels, b->distances + r * w, &b->distance_table, r, 0, w);
-        if (m->placed & LDR__PLACED_NORM) m->kernels->rows->norm(b->distances + r * w, NULL, b->distances + r * w, norm[0], norm[1], w, 0, m->shape.eps);
+        if (m->placed & LDR__PLACED_NORM) m->kernels->rows->norm(b->distances + r * w, NULL, b->distances + r * w,
+                norm[0], norm[1], w, 0, m->shape.eps);
     }
     for (i = -n; row && i <= n; i++) {
         int32_t far = i < 0 ? -i : i, at = far;
-        if (m->buckets > 0 && far > mid) at = mid + (int32_t)ceilf(logf((float)far / (float)mid) / logf((float)(m->far - 1) / (float)mid) * (float)(mid - 1));
+        if (m->buckets > 0 && far > mid)
+            at = mid + (int32_t)ceilf(logf((float)far / (float)mid) / logf((float)(m->far - 1) / (float)mid) *
+                    (float)(mid - 1));
         at = span + (i < 0 ? -at : at);
         row[i + n] = LDR__MAX(0, LDR__MIN(at, 2 * span - 1));
     }
@@ -12177,7 +12271,8 @@ static ldr_status ldr__bind_places(ldr__binder *b, ldr__block *block, int32_t la
     static const char *const names[2][2] = { { "pos_key_proj", "pos_query_proj" }, { "pos_proj", "pos_q_proj" } };
     char stem[96], name[128];
     ldr_model *m = b->m;
-    size_t rows = 2 * (size_t)(m->buckets > 0 ? m->buckets : m->far), w = (size_t)m->shape.width, scratch = ldr__gemm_scratch(w, LDR__MAX(w, rows)) * (size_t)m->threads;
+    size_t rows = 2 * (size_t)(m->buckets > 0 ? m->buckets : m->far), w = (size_t)m->shape.width,
+            scratch = ldr__gemm_scratch(w, LDR__MAX(w, rows)) * (size_t)m->threads;
     float *out[2], *room;
     ldr__exec ex;
     int i;
@@ -12186,12 +12281,14 @@ static ldr_status ldr__bind_places(ldr__binder *b, ldr__block *block, int32_t la
         const float *bias = block->v[i ? LDR__QB : LDR__KB];
         out[i] = ldr__place_floats(b->plan, "relative positions", rows * w);
         if (!(m->placed & LDR__PLACED_SHARED)) {
-            ldr__format(stem, sizeof stem, "encoder.layer.%d.attention.self.%s", layer, names[(m->traits & LDR__OF_HEAD_BY_HEAD) != 0][i]);
+            ldr__format(stem, sizeof stem, "encoder.layer.%d.attention.self.%s", layer,
+                    names[(m->traits & LDR__OF_HEAD_BY_HEAD) != 0][i]);
             ldr__format(name, sizeof name, "%s.weight", stem);
             if (ldr__bind_matrix(b, &matrix, b->prefix, name, 0, w, w, 0, 0, 1)) return b->err->status;
             ldr__format(name, sizeof name, "%s.bias", stem);
             bias = NULL;
-            if (ldr__bind_has(b, b->prefix, name, 0) && ldr__bind_vector(b, &bias, b->prefix, name, 0, w, 0, 1)) return b->err->status;
+            if (ldr__bind_has(b, b->prefix, name, 0) &&
+                    ldr__bind_vector(b, &bias, b->prefix, name, 0, w, 0, 1)) return b->err->status;
         }
         if (!out[i]) continue;
         room = (float *)ldr__alloc(&m->alloc, (scratch + 16) * sizeof *room);
@@ -12218,8 +12315,11 @@ static ldr_status ldr__bind_all(ldr__binder *b) {
     ldr__block one, *block;
     char name[192];
     if (ldr__bind_matrix(b, &m->ends.m[LDR__WORD], b->prefix, f->word, 0, (size_t)m->vocabulary, e, 0, 0, 1)) return b->err->status;
-    if (f->position && (!(m->traits & LDR__OF_PLACES) || (m->placed & LDR__PLACED_INPUT)) && ldr__bind_matrix(b, &m->ends.m[LDR__POSITION], b->prefix, f->position, 0, (size_t)m->positions, e, 0, 0, 1)) return b->err->status;
-    if (m->segments && ldr__bind_matrix(b, &m->ends.m[LDR__SEGMENT], b->prefix, f->segment, 0, (size_t)m->segments, e, 0, 0, 1)) return b->err->status;
+    if (f->position && (!(m->traits & LDR__OF_PLACES) || (m->placed & LDR__PLACED_INPUT)) &&
+            ldr__bind_matrix(b, &m->ends.m[LDR__POSITION], b->prefix, f->position, 0, (size_t)m->positions, e, 0, 0,
+            1)) return b->err->status;
+    if (m->segments && ldr__bind_matrix(b, &m->ends.m[LDR__SEGMENT], b->prefix, f->segment, 0, (size_t)m->segments, e,
+            0, 0, 1)) return b->err->status;
     if (f->embed_norm && ldr__bind_norm(b, &m->ends.v[LDR__EMBED_NORM], b->prefix, f->embed_norm, e, LDR_NORM_LAYER)) return b->err->status;
     if (ldr__projects(m)) {
         ldr__format(name, sizeof name, "%s.weight", f->project);
@@ -12243,7 +12343,8 @@ static ldr_status ldr__bind_all(ldr__binder *b) {
     for (i = 0; i < blocks; i++) {
         block = m->blocks ? &m->blocks[i] : &one;
         memset(block, 0, sizeof *block);
-        if (ldr__bind_block(b, block, i) || ((m->traits & LDR__OF_PLACES) && ldr__bind_places(b, block, i))) return b->err->status;
+        if (ldr__bind_block(b, block, i) ||
+                ((m->traits & LDR__OF_PLACES) && ldr__bind_places(b, block, i))) return b->err->status;
     }
     if (m->compute != LDR_COMPUTE_F32 || m->pack) {
         m->packed = (ldr__packed_block *)ldr__place(b->plan, "packed weights", (size_t)blocks, sizeof(ldr__packed_block));
@@ -12398,18 +12499,22 @@ static const ldr_tensor *ldr__adapter_part(const ldr__adapter *p, const char *st
 static double ldr__adapter_alpha(const ldr__adapter *p, const char *stem, size_t n) {
     const ldr_json_node *list = ldr_json_node_at(p->j, ldr_json_get(p->j, 0, "alpha_pattern"));
     int32_t k;
-    for (k = list && list->type == LDR_JSON_OBJECT ? list->first : -1; k >= 0; k = p->j->nodes[p->j->nodes[k].next].next) {
+    k = list && list->type == LDR_JSON_OBJECT ? list->first : -1;
+    for (; k >= 0; k = p->j->nodes[p->j->nodes[k].next].next) {
         const ldr_json_node *key = &p->j->nodes[k];
         size_t size = key->end - key->begin;
-        if (size <= n && memcmp(stem + n - size, p->j->text + key->begin, size) == 0 && (size == n || stem[n - size - 1] == '.'))
+        if (size <= n && memcmp(stem + n - size, p->j->text + key->begin, size) == 0 &&
+                (size == n || stem[n - size - 1] == '.'))
             return ldr_json_number(p->j, key->next, 0);
     }
     return ldr_json_number(p->j, ldr_json_get(p->j, 0, "lora_alpha"), 8);
 }
 
 /* One matrix: A[r,in], B[out,r]; embeddings [in,out] are the transpose. */
-static ldr_status ldr__adapter_merge_one(const ldr__adapter *p, const ldr_tensor *a, const char *part_b, size_t n, int turned) {
-    const ldr_tensor *b = ldr__adapter_part(p, a->name, n, part_b), *v = ldr__adapter_part(p, a->name, n, ".lora_magnitude_vector");
+static ldr_status ldr__adapter_merge_one(const ldr__adapter *p, const ldr_tensor *a, const char *part_b, size_t n,
+        int turned) {
+    const ldr_tensor *b = ldr__adapter_part(p, a->name, n, part_b),
+            *v = ldr__adapter_part(p, a->name, n, ".lora_magnitude_vector");
     ldr_tensor *base = ldr__adapter_base(p, a->name, n, ".weight");
     size_t r, in, out, i, j, k, rows, columns;
     float *row, *fa, *fb, scale;
@@ -12417,17 +12522,24 @@ static ldr_status ldr__adapter_merge_one(const ldr__adapter *p, const ldr_tensor
     char shown[LDR__SHOWN];
     ldr__show(shown, a->name, n);
     if (!v) v = ldr__adapter_part(p, a->name, n, ".lora_magnitude_vector.weight");
-    if (!base) return ldr__fail(p->err, LDR_EXTRA, a->offset, "adapter: \"%s\" is no matrix of this model: made for another one?", shown);
-    if (!b || a->dims != 2 || b->dims != 2 || base->dims != 2 || a->shape[0] != b->shape[1] || a->shape[0] < 1 || (p->dora && !v))
-        return ldr__fail(p->err, LDR_SHAPE, a->offset, "adapter: \"%s\" needs A[r,in] and B[out,r]%s", shown, p->dora ? " and magnitudes" : "");
+    if (!base) return ldr__fail(p->err, LDR_EXTRA, a->offset,
+            "adapter: \"%s\" is no matrix of this model: made for another one?", shown);
+    if (!b || a->dims != 2 || b->dims != 2 || base->dims != 2 || a->shape[0] != b->shape[1] || a->shape[0] < 1 ||
+            (p->dora && !v))
+        return ldr__fail(p->err, LDR_SHAPE, a->offset, "adapter: \"%s\" needs A[r,in] and B[out,r]%s", shown,
+                p->dora ? " and magnitudes" : "");
     r = (size_t)a->shape[0];
     in = (size_t)a->shape[1];
     out = (size_t)b->shape[0];
     rows = turned ? in : out;
     columns = turned ? out : in;
-    if ((size_t)base->shape[0] != rows || (size_t)base->shape[1] != columns || !ldr__dtype_is_float(base->dtype) || (v && (v->dims != 1 || (size_t)v->shape[0] != out)))
-        return ldr__fail(p->err, LDR_SHAPE, a->offset, "adapter: \"%s\" changes [%U,%U] numbers, the model has [%I,%I]", shown, (uint64_t)rows, (uint64_t)columns, base->shape[0], base->shape[1]);
-    if (v && turned) return ldr__fail(p->err, LDR_UNSUPPORTED, a->offset, "adapter: \"%s\": use_dora with embeddings or fan_in_fan_out is not supported", shown);
+    if ((size_t)base->shape[0] != rows || (size_t)base->shape[1] != columns || !ldr__dtype_is_float(base->dtype) ||
+            (v && (v->dims != 1 || (size_t)v->shape[0] != out)))
+        return ldr__fail(p->err, LDR_SHAPE, a->offset,
+                "adapter: \"%s\" changes [%U,%U] numbers, the model has [%I,%I]", shown, (uint64_t)rows,
+                (uint64_t)columns, base->shape[0], base->shape[1]);
+    if (v && turned) return ldr__fail(p->err, LDR_UNSUPPORTED, a->offset,
+            "adapter: \"%s\": use_dora with embeddings or fan_in_fan_out is not supported", shown);
     scale = (float)(ldr__adapter_alpha(p, a->name, n) / (p->rooted ? sqrt((double)r) : (double)r));
     copy = ldr__weights_copy(p->m->weights, rows * columns * sizeof(float), p->err);
     row = (float *)ldr__alloc(&p->m->alloc, (r * (in + out) + columns) * sizeof(float));
@@ -12465,8 +12577,10 @@ static ldr_status ldr__adapter_put(const ldr__adapter *p, const ldr_tensor *t) {
     const char *dot = strrchr(t->name, '.'), *at = NULL;
     ldr_tensor *to;
     size_t i;
-    for (i = 0; i < 3 && !at && dot; i++) if ((at = strstr(t->name, layers[i])) != NULL && (i == 2 || at + strlen(layers[i]) - 1 == dot)) break;
-    if (!dot || !at) return ldr__fail(p->err, LDR_EXTRA, t->offset, "adapter: tensor \"%s\" is not understood", t->name);
+    for (i = 0; i < 3 && !at && dot; i++) if ((at = strstr(t->name, layers[i])) != NULL &&
+            (i == 2 || at + strlen(layers[i]) - 1 == dot)) break;
+    if (!dot || !at) return ldr__fail(p->err, LDR_EXTRA, t->offset, "adapter: tensor \"%s\" is not understood",
+            t->name);
     to = ldr__adapter_base(p, t->name, (size_t)((i == 2 ? dot : at) - t->name), dot);
     if (!to) {
         to = ldr__weights_add(p->m->weights, p->err);
@@ -12486,7 +12600,8 @@ static ldr_status ldr__adapter_put(const ldr__adapter *p, const ldr_tensor *t) {
 
 /* What the configuration asks for and is not done here, by name. */
 static ldr_status ldr__adapter_config(ldr__adapter *p) {
-    static const char *const known = "auto_mapping base_model_name_or_path bias exclude_modules fan_in_fan_out inference_mode init_lora_weights "
+    static const char *const known =
+            "auto_mapping base_model_name_or_path bias exclude_modules fan_in_fan_out inference_mode init_lora_weights "
         "layers_pattern layers_to_transform lora_alpha lora_dropout megatron_core modules_to_save peft_type peft_version qalora_group_size r "
         "rank_pattern alpha_pattern revision target_modules task_type use_dora use_rslora ensure_weight_tying";
     const ldr_json *j = p->j;
@@ -12494,13 +12609,16 @@ static ldr_status ldr__adapter_config(ldr__adapter *p) {
     size_t i;
     char key[LDR__SHOWN], value[LDR__SHOWN];
     if (!ldr_json_equals(j, ldr_json_get(j, 0, "peft_type"), "LORA"))
-        return ldr__fail(p->err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "adapter_config.json: only \"peft_type\": \"LORA\" is supported");
+        return ldr__fail(p->err, LDR_UNSUPPORTED, LDR_NO_OFFSET,
+                "adapter_config.json: only \"peft_type\": \"LORA\" is supported");
     for (k = j->nodes[0].first; k >= 0; k = j->nodes[j->nodes[k].next].next) {
         const ldr_json_node *name = &j->nodes[k], *n = &j->nodes[name->next];
-        if (n->type == LDR_JSON_NULL || n->type == LDR_JSON_FALSE || (n->type >= LDR_JSON_ARRAY && n->count == 0)) continue;
+        if (n->type == LDR_JSON_NULL || n->type == LDR_JSON_FALSE ||
+                (n->type >= LDR_JSON_ARRAY && n->count == 0)) continue;
         if (ldr__in_words(known, j->text + name->begin, name->end - name->begin)) continue;
         return ldr__fail(p->err, LDR_UNSUPPORTED, n->begin, "adapter_config.json: \"%s\": %s is not supported",
-            ldr__show(key, j->text + name->begin, name->end - name->begin), ldr__show(value, j->text + n->begin, n->end - n->begin));
+            ldr__show(key, j->text + name->begin, name->end - name->begin),
+                    ldr__show(value, j->text + n->begin, n->end - n->begin));
     }
     p->conv1d = ldr__config_true(j, "fan_in_fan_out");
     p->rooted = ldr__config_true(j, "use_rslora");
@@ -12512,13 +12630,15 @@ static ldr_status ldr__adapter_config(ldr__adapter *p) {
         p->m->task.pool = p->m->shape.causal ? LDR_POOL_LAST : LDR_POOL_FIRST;
         p->m->label_count = 0;
         if (!ldr__task_row_of(p->m)) p->m->task.task = LDR_TASK_NONE;
-        else p->m->task.activation = ldr__task_row_of(p->m)->activation < 0 ? p->m->shape.activation : (ldr_activation)ldr__task_row_of(p->m)->activation;
+        else p->m->task.activation = ldr__task_row_of(p->m)->activation < 0 ? p->m->shape.activation
+                : (ldr_activation)ldr__task_row_of(p->m)->activation;
     }
     return LDR_OK;
 }
 
 static ldr_status ldr__adapter_tensors(const ldr__adapter *p) {
-    static const char *const parts[] = { ".lora_A.weight", ".lora_embedding_A", ".lora_B.weight", ".lora_embedding_B", ".lora_magnitude_vector",
+    static const char *const parts[] = { ".lora_A.weight", ".lora_embedding_A", ".lora_B.weight", ".lora_embedding_B",
+            ".lora_magnitude_vector",
         ".lora_magnitude_vector.weight" };
     size_t i, k;
     for (i = 0; i < p->w->count; i++) {
@@ -12526,7 +12646,8 @@ static ldr_status ldr__adapter_tensors(const ldr__adapter *p) {
         size_t n = strlen(t->name), stem;
         for (k = 0; k < 6 && !ldr__ends_with(t->name, parts[k]); k++) {}
         stem = k < 6 ? n - strlen(parts[k]) : n;
-        if (k == 6 ? ldr__adapter_put(p, t) : k < 2 ? ldr__adapter_merge_one(p, t, parts[k + 2], stem, k == 1 || p->conv1d) : LDR_OK) return p->err->status;
+        if (k == 6 ? ldr__adapter_put(p, t) : k < 2 ? ldr__adapter_merge_one(p, t, parts[k + 2], stem,
+                k == 1 || p->conv1d) : LDR_OK) return p->err->status;
         if (k > 1 && k < 6 && !ldr__adapter_part(p, t->name, stem, parts[k == 3]))
             return ldr__fail(p->err, LDR_MISSING, t->offset, "adapter: tensor \"%s\" has no A beside it", t->name);
     }
@@ -12546,8 +12667,10 @@ static ldr_status ldr__adapter_merge(ldr_model *m, const char *dir, ldr_error *e
     p.err = err;
     ldr__weights_unwrap(m->weights);
     if (m->shape.rotary == LDR__PAIRS && ldr_weights_meta(m->weights, "general.architecture"))
-        return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "an adapter cannot be added to a GGUF file whose queries and keys lie in another order than in the model it was trained on");
-    if (!ldr__path_join(path, sizeof path, dir, "adapter_config.json")) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "the adapter's path is too long");
+        return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET,
+                "an adapter cannot be added to a GGUF file whose queries and keys lie in another order than in the model it was trained on");
+    if (!ldr__path_join(path, sizeof path, dir, "adapter_config.json")) return ldr__fail(err, LDR_ARGUMENT,
+            LDR_NO_OFFSET, "the adapter's path is too long");
     if (!ldr__source_open(&s, path, &m->alloc, err)) j = ldr_json_parse((const char *)s.data, s.size, &m->alloc, err);
     p.j = j;
     if (j && !ldr__adapter_config(&p)) {
@@ -12794,15 +12917,18 @@ LDR__DEF ldr_model *ldr_model_load(const char *dir, const ldr_model_desc *desc, 
     if (dir && ldr__ends_with(dir, ".gguf")) {
         m->weights = ldr_weights_open(dir, &m->alloc, err);
         if (m->weights && !ldr__gguf_is(m->weights->files[0].data, m->weights->files[0].size)) ldr__fail(err, LDR_FORMAT, 0, "not a GGUF file, whatever its name is");
-        if (m->weights && !err->status && !ldr__model_gguf(m, err) && (!desc || !desc->adapter || !ldr__adapter_merge(m, desc->adapter, err)) &&
+        if (m->weights && !err->status && !ldr__model_gguf(m, err) &&
+                (!desc || !desc->adapter || !ldr__adapter_merge(m, desc->adapter, err)) &&
                 !ldr__model_bind(m, err) && !ldr__model_vocabulary(m, NULL, NULL, 0, desc, err)) return m;
         ldr__fail_in_file(err, dir);
         ldr_model_free(m);
         return NULL;
     }
-    if (dir && ldr__path_join(path, sizeof path, dir, "bert_config.json") && ldr__file_exists(path)) config = "bert_config.json";
+    if (dir && ldr__path_join(path, sizeof path, dir, "bert_config.json") && ldr__file_exists(path))
+        config = "bert_config.json";
     if (dir && ldr__path_join(path, sizeof path, dir, "config.json") && ldr__file_exists(path)) config = "config.json";
-    if (!dir || !ldr__path_join(path, sizeof path, dir, config)) status = ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_model_load: no directory, or its path is too long");
+    if (!dir || !ldr__path_join(path, sizeof path, dir, config)) status = ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET,
+            "ldr_model_load: no directory, or its path is too long");
     else status = ldr__source_open(&s, path, &m->alloc, err);
     if (!status) {
         status = ldr__model_config(m, (const char *)s.data, s.size, err);
@@ -13257,7 +13383,8 @@ static size_t ldr__task_rows_of(const ldr__task_head *t, float *x, const float *
     return rows;
 }
 
-LDR__DEF ldr_status ldr_model_scores(const ldr_model *m, float *scores, const float *hidden, const ldr_batch *batch, ldr_error *err) {
+LDR__DEF ldr_status ldr_model_scores(const ldr_model *m, float *scores, const float *hidden, const ldr_batch *batch,
+        ldr_error *err) {
     const ldr__task_head *t = m ? &m->task : NULL;
     ldr_error local;
     ldr__plan plan;
@@ -13267,7 +13394,8 @@ LDR__DEF ldr_status ldr_model_scores(const ldr_model *m, float *scores, const fl
     int pass;
     memset(&local, 0, sizeof local);
     if (!err || err->status) err = &local;      /* an earlier error stays as it is */
-    if (!m || !scores || !hidden) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_model_scores: no model, states or destination");
+    if (!m || !scores || !hidden) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET,
+            "ldr_model_scores: no model, states or destination");
     if (!t->task) return ldr__fail(err, LDR_MISSING, LDR_NO_OFFSET, "this model's files hold no head for a task");
     if (ldr__batch_check(m, batch, &longest, err)) return err->status;
     w = (size_t)m->shape.width;
@@ -13289,7 +13417,8 @@ LDR__DEF ldr_status ldr_model_scores(const ldr_model *m, float *scores, const fl
         })
     }
     if (t->task != LDR_TASK_POOLER)
-        ldr__linear_forward(&ex, scores, (size_t)t->classes, h ? y : x, h ? h : w, t->out, t->out_bias, n, (size_t)t->classes, h ? h : w);
+        ldr__linear_forward(&ex, scores, (size_t)t->classes, h ? y : x, h ? h : w, t->out, t->out_bias, n,
+                (size_t)t->classes, h ? h : w);
     ldr__plan_end(plan.memory, plan.size, &m->alloc);
     return LDR_OK;
 }
@@ -14545,7 +14674,9 @@ static int ldr__trains_end(const ldr_ladder_desc *d, int end) {
 
 /* Blocks with tensors of their own, by number: the backbone's layers, then the successors. */
 static int32_t ldr__tuned_blocks(const ldr_ladder *l) { return ldr__distinct_blocks(l->m) + l->successors; }
-static const ldr__tuned *ldr__tuned_at(const ldr_ladder *l, int32_t block) { return &l->tuned[block < l->m->layers ? ldr__block_index(l->m, block) : block]; }
+static const ldr__tuned *ldr__tuned_at(const ldr_ladder *l, int32_t block) {
+    return &l->tuned[block < l->m->layers ? ldr__block_index(l->m, block) : block];
+}
 
 /* How many blocks a finished model runs. */
 static int32_t ldr__final_blocks(const ldr_ladder *l) { return l->successors ? l->successors : l->m->layers; }
@@ -14717,7 +14848,8 @@ static ldr__manner ldr__rung_manner(const ldr_ladder *l, int32_t layer) {
     own = ldr__model_block(l->m, layer)->manner;
     if (l->side.head_dim != l->m->shape.head_dim) own.frequency = NULL;
     if (l->side.heads != l->m->shape.heads) own.relative = NULL;
-    if (l->side.heads != l->m->shape.heads || l->side.head_dim != l->m->shape.head_dim) memset(&own.places, 0, sizeof own.places);
+    if (l->side.heads != l->m->shape.heads || l->side.head_dim != l->m->shape.head_dim) memset(&own.places, 0,
+            sizeof own.places);
     own.norms[0] = own.norms[1] = NULL;
     return own;
 }
@@ -14832,9 +14964,13 @@ static ldr_ladder *ldr__ladder_new(const ldr_model *m, const ldr_ladder_desc *de
         ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_ladder_create: no model or description, or one that cannot be");
         return NULL;
     }
-    if (desc->published_head && (!m->task.task || !m->task.out.data || m->task.norm || m->task.task == LDR_TASK_SPAN || m->task.task == LDR_TASK_REPLACED)) {
-        if (m->task.task) ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "published_head: the head in the model's files is for spans, for replaced tokens, a pooler or holds a norm, and cannot be learned further");
-        else ldr__fail(err, LDR_MISSING, LDR_NO_OFFSET, "published_head: the model's files hold no head for a task, or its config.json names no architecture that has one");
+    if (desc->published_head &&
+            (!m->task.task || !m->task.out.data || m->task.norm || m->task.task == LDR_TASK_SPAN ||
+            m->task.task == LDR_TASK_REPLACED)) {
+        if (m->task.task) ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET,
+                "published_head: the head in the model's files is for spans, for replaced tokens, a pooler or holds a norm, and cannot be learned further");
+        else ldr__fail(err, LDR_MISSING, LDR_NO_OFFSET,
+                "published_head: the model's files hold no head for a task, or its config.json names no architecture that has one");
         return NULL;
     }
     if (!a.alloc_fn) a = m->alloc;
@@ -16082,7 +16218,8 @@ static void ldr__head_scores(ldr__pass *s) {
         ldr__linear_forward(&s->ex, s->slope, hh, s->hidden_in, hw, ldr__value_matrix(l, l->head_dense),
                 ldr__value(l, l->head_dense_bias), R, hh, hw);
         for (r = 0; r < R; r++)
-            s->ex.kernels->rows->activate_both(s->hidden + r * hh, s->slope + r * hh, hh, (int32_t)l->d.head_activation);
+            s->ex.kernels->rows->activate_both(s->hidden + r * hh, s->slope + r * hh, hh,
+                    (int32_t)l->d.head_activation);
     }
     ldr__linear_forward(&s->ex, s->logits, c, s->hidden, hh ? hh : hw, ldr__value_matrix(l, l->head_out), ldr__value(l, l->head_out_bias), R, c, hh ? hh : hw);
 }
@@ -16335,7 +16472,8 @@ static void ldr__importance_place(ldr__plan *p, ldr__importance *i, const ldr_mo
         i->slot_offset[slot] = i->block_size;
         i->block_size += ldr__slot_size(s, slot, NULL, NULL);
     }
-    i->fisher = kind == LDR_FISHER ? (float *)ldr__place(p, "fisher", (size_t)ldr__distinct_blocks(m), i->block_size * sizeof(float)) : NULL;
+    i->fisher = kind == LDR_FISHER ? (float *)ldr__place(p, "fisher", (size_t)ldr__distinct_blocks(m),
+            i->block_size * sizeof(float)) : NULL;
     i->gradient = kind == LDR_FISHER ? ldr__place_floats(p, "fisher", i->block_size) : NULL;
     i->row = ldr__place_floats(p, "importance", 2 * (size_t)s->width);
     i->embedding = (double *)ldr__place(p, "importance", (size_t)s->width, sizeof(double));
@@ -16353,7 +16491,8 @@ static double ldr__element(const ldr__importance *i, int32_t layer, int slot, si
     size_t columns;
     if (i->kind != LDR_FISHER) return fabs((double)ldr__mat_get(w, row, column));
     ldr__slot_size(&i->m->shape, slot, NULL, &columns);
-    return (double)i->fisher[(size_t)ldr__block_index(i->m, (int32_t)layer) * i->block_size + i->slot_offset[slot] + row * columns + column];
+    return (double)i->fisher[(size_t)ldr__block_index(i->m,
+            (int32_t)layer) * i->block_size + i->slot_offset[slot] + row * columns + column];
 }
 
 /* From elements to units: every residual dimension, head dimension and FFN unit gets the sum of
@@ -16694,7 +16833,8 @@ static void ldr__fisher_sample(ldr__importance *im, ldr__pass *s, int32_t choice
     for (slot = 0; slot < LDR__ALL_SLOTS; slot++) grads[slot] = slot < LDR__SLOTS && ldr__slot_size(&m->shape, slot, NULL, NULL) ? im->gradient + im->slot_offset[slot] : NULL;
     for (layer = m->layers - 1; layer >= 0; layer--) {
         ldr__deep_block_backward(s, layer, grads);
-        if (ldr__block_first(m, layer) == layer) ldr__fisher_add(im, layer);      /* all that share it have been gone back through */
+        /* all that share it have been gone back through */
+        if (ldr__block_first(m, layer) == layer) ldr__fisher_add(im, layer);
     }
     ldr__fisher_embedding(im, s, s->deep.dx);
 }
@@ -16790,15 +16930,18 @@ static ldr_status ldr__ladder_publish(ldr_ladder *l, ldr_error *err) {
     const ldr__task_head *t = &l->m->task;
     size_t r, i, columns = (size_t)l->head_width;
     const struct { int32_t param, bias, rows; const ldr__mat *w; const float *b; } parts[2] = {
-        { l->head_dense, l->head_dense_bias, t->hidden, &t->dense, t->dense_bias }, { l->head_out, l->head_out_bias, t->classes, &t->out, t->out_bias } };
+        { l->head_dense, l->head_dense_bias, t->hidden, &t->dense, t->dense_bias },
+                { l->head_out, l->head_out_bias, t->classes, &t->out, t->out_bias } };
     if (l->head_width != l->m->shape.width)
-        return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "published_head: it reads states %d wide, this ladder ends in %d", l->m->shape.width, l->head_width);
+        return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET,
+                "published_head: it reads states %d wide, this ladder ends in %d", l->m->shape.width, l->head_width);
     for (i = 0; i < 2; i++) {
         size_t rows = (size_t)parts[i].rows;
         float *bias;
         if (!parts[i].w->data) continue;
         bias = ldr_ladder_param(l, parts[i].bias).value;
-        for (r = 0; r < rows; r++) ldr__mat_run(l->m->kernels, ldr_ladder_param(l, parts[i].param).value + r * columns, parts[i].w, r, 0, columns);
+        for (r = 0; r < rows; r++) ldr__mat_run(l->m->kernels, ldr_ladder_param(l, parts[i].param).value + r * columns,
+                parts[i].w, r, 0, columns);
         if (parts[i].b) memcpy(bias, parts[i].b, rows * sizeof *bias);
         else memset(bias, 0, rows * sizeof *bias);
         columns = rows;
@@ -17642,7 +17785,8 @@ LDR__DEF ldr_train_desc ldr_train_desc_defaults(const ldr_ladder *l, const ldr_t
     memset(&d, 0, sizeof d);
     if (desc) d = *desc;
     if (d.rate == 0 && d.optimizer != LDR_ADAFACTOR && l && ldr__has_recipe(l)) d.rate = ldr__base_rate(l);
-    if (d.head_epochs == 0) d.head_epochs = l && l->d.published_head ? -1 : 30;      /* one that has learned stays as it is */
+    /* one that has learned stays as it is */
+    if (d.head_epochs == 0) d.head_epochs = l && l->d.published_head ? -1 : 30;
     if (d.rate == 0) d.rate = d.optimizer == LDR_ADAFACTOR ? 5e-3f : method->rate;
     if (l && method->scaled && !(desc && desc->rate != 0) && d.optimizer != LDR_ADAFACTOR)
         d.rate *= LDR__MIN(10.0f, LDR__MAX(1.0f, 768.0f / (float)l->m->shape.width));
@@ -18655,7 +18799,8 @@ LDR__DEF ldr_status ldr_evaluate(ldr_ladder *l, const ldr_dataset *d, ldr_metric
    behind those of the tokens before, and to attend to all of them.
    ====================================================================================== */
 
-enum { LDR__READ = 256 };              /* tokens of a prompt that are read at a time: as many as activations have room for */
+/* tokens of a prompt that are read at a time: as many as activations have room for */
+enum { LDR__READ = 256 };
 
 struct ldr_session {
     const ldr_model  *m;
@@ -18678,13 +18823,16 @@ struct ldr_session {
 static void ldr__session_layout(ldr__plan *p, ldr_session *s) {
     const ldr_model *m = s->m;
     size_t rows = (size_t)LDR__MIN(s->capacity, LDR__READ), w = (size_t)m->shape.width, v = (size_t)m->vocabulary;
-    s->kept = ldr__place_floats(p, "keys and values", (size_t)s->blocks * (size_t)s->capacity * 2 * (size_t)(m->shape.kv_heads * m->shape.head_dim));
+    s->kept = ldr__place_floats(p, "keys and values",
+            (size_t)s->blocks * (size_t)s->capacity * 2 * (size_t)(m->shape.kv_heads * m->shape.head_dim));
     s->seen = (int32_t *)ldr__place(p, "tokens", (size_t)s->capacity, sizeof(int32_t));
     s->position = (int32_t *)ldr__place(p, "tokens", rows, sizeof(int32_t));
     s->last = ldr__place_floats(p, "logits", w);
     s->logits = ldr__place_floats(p, "logits", v);
     ldr__backbone_place(p, &s->b, m, &s->shape, rows, 1, rows);
-    ldr__exec_place(p, &s->ex, m, LDR__MAX(ldr__shape_scratch(&s->shape, rows, (size_t)s->capacity), ldr__gemm_scratch(v, LDR__MAX(w, (size_t)m->embed_width))), s->b.chunk);
+    ldr__exec_place(p, &s->ex, m,
+            LDR__MAX(ldr__shape_scratch(&s->shape, rows, (size_t)s->capacity),
+            ldr__gemm_scratch(v, LDR__MAX(w, (size_t)m->embed_width))), s->b.chunk);
 }
 
 LDR__DEF ldr_session *ldr_session_create(const ldr_model *m, const ldr_ladder *l, int32_t capacity, ldr_error *err) {
@@ -18696,11 +18844,15 @@ LDR__DEF ldr_session *ldr_session_create(const ldr_model *m, const ldr_ladder *l
     memset(&local, 0, sizeof local);
     if (!err || err->status) err = &local;      /* an earlier error stays as it is */
     if (!m || (l && l->m != m) || capacity < 0 || capacity > most)
-        ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_session_create: no model, a ladder of another one, or room for %d tokens where the model has %d positions", capacity, most);
+        ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET,
+                "ldr_session_create: no model, a ladder of another one, or room for %d tokens where the model has %d positions", capacity, most);
     else if (!m->shape.causal || !m->ends.m[LDR__LM_OUT].data)
-        ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "a %s model does not say what comes next: %s", m->type, m->shape.causal ? "its files hold no language-model head" : "it is an encoder");
-    else if (l && (l->d.head != LDR_HEAD_WORDS || l->d.rung_count || l->d.beside || l->d.method == LDR_METHOD_PROMPT || l->d.method == LDR_METHOD_PREFIX))
-        ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "text comes from ladders of copies that were trained on words, not from other heads, narrow rungs, prompts or prefixes");
+        ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "a %s model does not say what comes next: %s", m->type,
+                m->shape.causal ? "its files hold no language-model head" : "it is an encoder");
+    else if (l && (l->d.head != LDR_HEAD_WORDS || l->d.rung_count || l->d.beside || l->d.method == LDR_METHOD_PROMPT ||
+            l->d.method == LDR_METHOD_PREFIX))
+        ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET,
+                "text comes from ladders of copies that were trained on words, not from other heads, narrow rungs, prompts or prefixes");
     if (err->status) return NULL;
     s = (ldr_session *)ldr__alloc(&m->alloc, sizeof *s);
     if (!s) {
@@ -18743,7 +18895,8 @@ LDR__DEF ldr_memory ldr_session_memory(const ldr_session *s) {
 LDR__DEF int32_t ldr_session_length(const ldr_session *s) { return s ? s->length : 0; }
 
 LDR__DEF ldr_status ldr_session_rewind(ldr_session *s, int32_t length, ldr_error *err) {
-    if (!s || length < 0 || length > s->length) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_session_rewind: %d of %d tokens cannot be kept", length, s ? s->length : 0);
+    if (!s || length < 0 || length > s->length) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET,
+            "ldr_session_rewind: %d of %d tokens cannot be kept", length, s ? s->length : 0);
     s->length = length;
     return LDR_OK;
 }
@@ -18767,7 +18920,8 @@ static void ldr__session_run(ldr_session *s, const int32_t *ids, int32_t count) 
     ldr__embed_forward(&s->ex, m, &s->ends, s->b.x, s->b.embed, ids, NULL, &t);
     for (i = 0; i < s->blocks; i++) {
         int32_t layer = s->l && s->l->successors ? m->layers + i : i;
-        ldr__block block = s->l && s->l->deep && layer >= s->l->from ? ldr__tuned_block(s->l, layer) : ldr__run_block(m, layer);
+        ldr__block block = s->l && s->l->deep && layer >= s->l->from ? ldr__tuned_block(s->l, layer)
+                : ldr__run_block(m, layer);
         t.kept = s->kept + (size_t)i * each;
         ldr__frozen_forward(&s->ex, &s->b, &block, &s->shape, &t);
         if (m->release && layer < m->layers) ldr__release_layer(m, layer);
@@ -18779,7 +18933,8 @@ static void ldr__session_logits(ldr_session *s, float *logits) {
     const ldr_model *m = s->m;
     size_t w = (size_t)m->shape.width, v = (size_t)m->vocabulary;
     const float *x = s->last;
-    if (s->ends.v[LDR__FINAL]) ldr__norm_forward(&s->ex, s->b.x, NULL, s->last, s->ends.v[LDR__FINAL], s->ends.v[LDR__FINALB], 1, w, m->shape.norm, m->shape.eps);
+    if (s->ends.v[LDR__FINAL]) ldr__norm_forward(&s->ex, s->b.x, NULL, s->last, s->ends.v[LDR__FINAL],
+            s->ends.v[LDR__FINALB], 1, w, m->shape.norm, m->shape.eps);
     if (s->ends.v[LDR__FINAL]) x = s->b.x;
     ldr__linear_forward(&s->ex, logits, v, x, w, s->ends.m[LDR__LM_OUT], s->ends.v[LDR__LM_BIAS], 1, v, w);
 }
@@ -18787,10 +18942,13 @@ static void ldr__session_logits(ldr_session *s, float *logits) {
 LDR__DEF ldr_status ldr_session_read(ldr_session *s, float *logits, const int32_t *ids, int32_t count, ldr_error *err) {
     size_t w = s ? (size_t)s->m->shape.width : 0;
     int32_t at, n, i;
-    if (!s || !ids || count < 1) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_session_read: no session or no tokens");
-    if (count > s->capacity - s->length) return ldr__fail(err, LDR_LIMIT, LDR_NO_OFFSET, "the session has room for %d tokens and holds %d: %d more do not fit", s->capacity, s->length, count);
+    if (!s || !ids || count < 1) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET,
+            "ldr_session_read: no session or no tokens");
+    if (count > s->capacity - s->length) return ldr__fail(err, LDR_LIMIT, LDR_NO_OFFSET,
+            "the session has room for %d tokens and holds %d: %d more do not fit", s->capacity, s->length, count);
     for (i = 0; i < count; i++)
-        if (ids[i] < 0 || ids[i] >= s->m->vocabulary) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "token %d has id %d, the vocabulary has %d", i, ids[i], s->m->vocabulary);
+        if (ids[i] < 0 || ids[i] >= s->m->vocabulary) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET,
+                "token %d has id %d, the vocabulary has %d", i, ids[i], s->m->vocabulary);
     for (at = 0; at < count; at += n) {
         n = LDR__MIN(count - at, LDR__READ);
         ldr__session_run(s, ids + at, n);
@@ -18836,11 +18994,13 @@ LDR__DEF int32_t ldr_sample(float *logits, int32_t n, const ldr_sampling *how, c
     int32_t i, k;
     memset(&h, 0, sizeof h);
     if (how) h = *how;
-    if (!logits || n < 1 || count < 0 || !(h.temperature >= 0) || h.top_k < 0 || !(h.top_p >= 0) || !(h.min_p >= 0 && h.min_p <= 1) || !(h.repetition >= 0)) return -1;
+    if (!logits || n < 1 || count < 0 || !(h.temperature >= 0) || h.top_k < 0 || !(h.top_p >= 0) ||
+            !(h.min_p >= 0 && h.min_p <= 1) || !(h.repetition >= 0)) return -1;
     for (i = 0; i < n; i++) if (!(logits[i] - logits[i] == 0)) return -1;
     for (i = 0; i < count && h.repetition > 0 && h.repetition != 1.0f; i++) {
         for (k = 0; k < i && seen[k] != seen[i]; k++) {}                 /* a token counts once                     */
-        if (k == i && seen[i] >= 0 && seen[i] < n) logits[seen[i]] = logits[seen[i]] > 0 ? logits[seen[i]] / h.repetition : logits[seen[i]] * h.repetition;
+        if (k == i && seen[i] >= 0 && seen[i] < n) logits[seen[i]] = logits[seen[i]] > 0
+                ? logits[seen[i]] / h.repetition : logits[seen[i]] * h.repetition;
     }
     if (h.temperature == 0) return ldr__argmax(logits, (size_t)n);
     for (i = 0; i < n; i++) {
@@ -18850,7 +19010,8 @@ LDR__DEF int32_t ldr_sample(float *logits, int32_t n, const ldr_sampling *how, c
     if (h.top_k > 0 && h.top_k < n) least = ldr__sample_least(logits, n, peak, h.top_k, 0);
     if (h.min_p > 0) least = LDR__MAX(least, (float)((double)peak + log((double)h.min_p)));
     for (i = 0; i < n; i++) if (logits[i] < least) logits[i] = -FLT_MAX;
-    if (h.top_p > 0 && h.top_p < 1) least = LDR__MAX(least, ldr__sample_least(logits, n, peak, 0, (double)h.top_p * ldr__sample_mass(logits, n, least, peak, &k)));
+    if (h.top_p > 0 && h.top_p < 1) least = LDR__MAX(least,
+            ldr__sample_least(logits, n, peak, 0, (double)h.top_p * ldr__sample_mass(logits, n, least, peak, &k)));
     sum = ldr__sample_mass(logits, n, least, peak, &k);
     at = ldr__random_unit(ldr__stream(h.seed, LDR__STREAM_SAMPLE, 0), (uint64_t)count) * sum;
     for (k = -1, i = 0; i < n; i++)
@@ -18862,7 +19023,8 @@ LDR__DEF int32_t ldr_sample(float *logits, int32_t n, const ldr_sampling *how, c
     return k;
 }
 
-LDR__DEF ldr_status ldr_generate(ldr_session *s, int32_t *out, int32_t *made, const int32_t *prompt, int32_t count, const ldr_generate_desc *desc, ldr_error *err) {
+LDR__DEF ldr_status ldr_generate(ldr_session *s, int32_t *out, int32_t *made, const int32_t *prompt, int32_t count,
+        const ldr_generate_desc *desc, ldr_error *err) {
     ldr_error local;
     ldr_generate_desc d;
     int32_t i, id, most, stop = 0;
@@ -18870,13 +19032,15 @@ LDR__DEF ldr_status ldr_generate(ldr_session *s, int32_t *out, int32_t *made, co
     memset(&d, 0, sizeof d);
     if (!err || err->status) err = &local;      /* an earlier error stays as it is */
     if (desc) d = *desc;
-    if (!s || !out || !made || d.most < 0) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_generate: no session or no destination");
+    if (!s || !out || !made || d.most < 0) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET,
+            "ldr_generate: no session or no destination");
     *made = 0;
     if (ldr_session_read(s, s->logits, prompt, count, err)) return err->status;
     most = LDR__MIN(d.most ? d.most : s->capacity, s->capacity - s->length + 1);
     while (*made < most && !stop) {
         id = ldr_sample(s->logits, s->m->vocabulary, &d.sampling, s->seen, s->length);
-        if (id < 0) return ldr__fail(err, LDR_NUMERIC, LDR_NO_OFFSET, "a score of the next token is not finite, or the sampling cannot be");
+        if (id < 0) return ldr__fail(err, LDR_NUMERIC, LDR_NO_OFFSET,
+                "a score of the next token is not finite, or the sampling cannot be");
         out[(*made)++] = id;
         for (i = 0; i < s->m->end_count && !d.ignore_end; i++) stop |= s->m->ends_text[i] == id;
         if (d.token && d.token(d.user, id)) stop = 1;
@@ -19736,7 +19900,9 @@ static int ldr__end_published(char *name, size_t cap, const ldr_model *m, int en
 }
 
 /* Blocks of the file. l NULL: of a random start. */
-static int32_t ldr__published_blocks(const ldr_model *m, const ldr_ladder *l) { return m->family->shared ? ldr__distinct_blocks(m) : l ? ldr__final_blocks(l) : m->layers; }
+static int32_t ldr__published_blocks(const ldr_model *m, const ldr_ladder *l) {
+    return m->family->shared ? ldr__distinct_blocks(m) : l ? ldr__final_blocks(l) : m->layers;
+}
 
 /* The next tensor of the file; *at starts at 0. */
 static int ldr__published_next(ldr__published *p, const ldr_model *m, const ldr_ladder *l, int32_t *at) {
@@ -19858,7 +20024,9 @@ static ldr_status ldr__publish(const ldr_model *m, const ldr_ladder *l, const ch
     float *row = NULL, *turned = NULL;
     int32_t at;
     int pass;
-    if (ldr__fused(m->family, LDR__UP, &widest) > 1 || (!m->family->conv1d && ldr__fused(m->family, LDR__K, &widest) > 1) || m->task_types || (m->traits & (LDR__OF_RELATIVE | LDR__OF_HEAD_NORMS | LDR__OF_PLACES)))
+    if (ldr__fused(m->family, LDR__UP, &widest) > 1 ||
+            (!m->family->conv1d && ldr__fused(m->family, LDR__K, &widest) > 1) || m->task_types ||
+            (m->traits & (LDR__OF_RELATIVE | LDR__OF_HEAD_NORMS | LDR__OF_PLACES)))
         return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "writing a %s model is not supported (matrices that lie in one, or a table beside the usual ones): save the ladder file instead", m->type);
     widest = 1;
     for (at = 0; ldr__published_next(&p, m, l, &at);) {
