@@ -6576,6 +6576,13 @@ static int ldr__map_some(ldr__norm *p, const ldr__step *m, const char *s, int32_
     return 1;
 }
 
+/* What a jamo or syllable is, 1 leading, 2 a vowel, 4 trailing, 8 a syllable; and 16 times what may follow it. */
+static int ldr__hangul(uint32_t c) {
+    if (c >= 0xac00 && c <= 0xd7a3) return 8 | 16 * ((c - 0xac00) % 28 == 0 ? 2 | 4 : 4);
+    if (c < 0x1100 || c >= 0x1200) return 0;
+    return c < 0x1160 ? 1 | 16 * (1 | 2 | 8) : c < 0x11a8 ? 2 | 16 * (2 | 4) : 4 | 16 * 4;
+}
+
 /* The end of the grapheme that starts at `at`: what joins, and what jamo, prepended signs and line ends have of their
    own. */
 static int32_t ldr__grapheme(const char *s, int32_t n, int32_t at, int32_t *chars) {
@@ -6592,14 +6599,8 @@ static int32_t ldr__grapheme(const char *s, int32_t n, int32_t at, int32_t *char
     while (at < n) {
         if ((unsigned char)s[at] < 0x80 && !(c >= 0x600 && ldr__char_odd(LDR__ODD_PREPENDING, c))) break;
         next = ldr__utf8_at(s + at, &bytes);
-        if (!ldr__char_joins(next)) {
-            int l = c >= 0x1100 && c < 0x1160, v = (c >= 0x1160 && c < 0x11a8) ||
-                    (c >= 0xac00 && c <= 0xd7a3 && (c - 0xac00) % 28 == 0);
-            int t = (c >= 0x11a8 && c < 0x1200) || (c >= 0xac00 && c <= 0xd7a3 && !v);
-            int joined = (l && ((next >= 0x1100 && next < 0x11a8) || (next >= 0xac00 && next <= 0xd7a3))) ||
-                    (v && next >= 0x1160 && next < 0x1200) || (t && next >= 0x11a8 && next < 0x1200);
-            if (!joined && !(c >= 0x600 && ldr__char_odd(LDR__ODD_PREPENDING, c) && next >= 32)) break;
-        }
+        if (!ldr__char_joins(next) && !(ldr__hangul(c) >> 4 & ldr__hangul(next)) &&
+                !(c >= 0x600 && ldr__char_odd(LDR__ODD_PREPENDING, c) && next >= 32)) break;
         c = next;
         ++*chars;
         at += bytes;
@@ -7766,7 +7767,7 @@ static int ldr__bpe_together(const ldr_tokenizer *t, const char *text, const ldr
    together. Returns how many stay. */
 static int32_t ldr__bpe(ldr__cutting *c, const char *text, ldr__symbol *s, int32_t n) {
     int32_t from, to, k, i, stay = 0;
-    if (n <= LDR__BPE_SHORT) return ldr__bpe_short(c->t, text, s, n);
+    if (n <= LDR__BPE_SHORT / 2) return ldr__bpe_short(c->t, text, s, n);
     for (from = 0; from < n && !c->status; from = to) {
         for (to = from + 1; to < n && ldr__bpe_together(c->t, text, &s[to - 1], &s[to]);) to++;
         k = to - from <= LDR__BPE_SHORT ? ldr__bpe_short(c->t, text, s + from, to - from)
@@ -8059,8 +8060,8 @@ static void ldr__normalize(ldr__cutting *c, const unsigned char *s, int32_t from
 
 static void ldr__encode_segment(ldr__cutting *c, const char *s, int32_t from, int32_t to);
 
-/* The added tokens of a text, and what lies between them: of the text as it came (without places) on to be normalised, of
-   normalised text to be split and cut. */
+/* The added tokens of a text, and what lies between them: of the text as it came (without places) on to be normalised,
+   of normalised text to be split and cut. */
 static void ldr__encode_between(ldr__cutting *c, const ldr__trie *trie, const ldr__view *v) {
     int32_t at = 0, found = 1, to;
     ldr__hit hit;
@@ -8195,59 +8196,54 @@ static void ldr__encode_template(ldr__cutting *c, const ldr__template *m, int32_
 }
 
 /* The tokens of both texts, one after the other, each up to `limit`. */
-static void ldr__encode_texts(ldr__cutting *c, const char *text, size_t size, const char *text2, size_t size2,
-        int32_t limit, int32_t *n1, int32_t *n2) {
-    c->which = c->out->count = 0;
-    ldr__encode_text(c, text, size, limit);
-    *n1 = c->out->count = LDR__MIN(c->out->count, limit);
-    *n2 = 0;
-    if (!text2 || c->status) return;
-    c->which = 1;
-    ldr__encode_text(c, text2, size2, limit);
-    *n2 = LDR__MIN(c->out->count - *n1, limit);
+static void ldr__encode_texts(ldr__cutting *c, const char *const text[2], const size_t size[2], int32_t limit,
+        int32_t n[2]) {
+    int32_t before;
+    int k;
+    n[0] = n[1] = c->out->count = 0;
+    for (k = 0; k < 2 && (k == 0 || text[k]) && !c->status; k++) {
+        before = c->out->count;
+        c->which = k;
+        ldr__encode_text(c, text[k], size[k], limit);
+        n[k] = LDR__MIN(c->out->count - before, limit);
+        c->out->count = before + n[k];
+    }
 }
 
-static void ldr__encode_both(ldr__cutting *c, const char *text, size_t size, const char *text2, size_t size2,
+static void ldr__encode_both(ldr__cutting *c, const char *const text[2], const size_t size[2],
         const ldr_encode_desc *d) {
-    const ldr_tokenizer *t = c->t;
-    ldr_encoding *out = c->out;
-    const ldr__template *m = text2 ? &t->pair : &t->single;
-    int32_t room = d->max_len ? d->max_len - (d->no_special ? 0 : m->added) : INT32_MAX,
-            limit = room < INT32_MAX ? room + 1 : room, n1, n2, keep1, keep2;
-    ldr__encode_texts(c, text, size, text2, size2, limit, &n1, &n2);
+    const ldr__template *m = text[1] ? &c->t->pair : &c->t->single;
+    int32_t room = d->max_len ? d->max_len - (d->no_special ? 0 : m->added) : INT32_MAX, n[2], keep[2];
+    int only = d->truncate == LDR_TRUNCATE_ONLY_FIRST ? 0 : d->truncate == LDR_TRUNCATE_ONLY_SECOND ? 1 : -1;
+    ldr__encode_texts(c, text, size, room < INT32_MAX ? room + 1 : room, n);
     /* which is longer decides */
-    if (n1 > room && n2 > room && room % 2) ldr__encode_texts(c, text, size, text2, size2, INT32_MAX, &n1, &n2);
+    if (n[0] > room && n[1] > room && room % 2) ldr__encode_texts(c, text, size, INT32_MAX, n);
+    keep[0] = n[0];
+    keep[1] = n[1];
+    if (n[0] > room - n[1] && room == 0) keep[0] = keep[1] = 0;
+    else if (n[0] > room - n[1] && only >= 0) keep[only] = room - n[1 - only];
+    else if (n[0] > room - n[1]) {
+        keep[0] = text[1] ? ldr__longest_first(n[0], n[1], room) : room;
+        keep[1] = LDR__MIN(n[1], room - keep[0]);
+    }
+    if (only >= 0 && keep[only] < 1 && n[0] > room - n[1] && room)
+        ldr__cut_fail(c, LDR_DATA, "the text that may be cut is too short for what must go; give max_len more room or "
+                "cut longest first");
     if (c->status) return;
-    keep1 = n1;
-    keep2 = n2;
-    if (n1 > room - n2) {
-        if (d->truncate == LDR_TRUNCATE_ONLY_FIRST) keep1 = room - n2;
-        else if (d->truncate == LDR_TRUNCATE_ONLY_SECOND) keep2 = room - n1;
-        else {
-            keep1 = text2 ? ldr__longest_first(n1, n2, room) : room;
-            keep2 = LDR__MIN(n2, room - keep1);
-        }
-        if (room == 0) keep1 = keep2 = 0;
-        else if ((d->truncate == LDR_TRUNCATE_ONLY_FIRST && keep1 < 1) ||
-                (d->truncate == LDR_TRUNCATE_ONLY_SECOND && keep2 < 1)) {
-            ldr__cut_fail(c, LDR_DATA,
-                    "the text that may be cut is too short for what must go; give max_len more room or cut longest "
-                    "first");
-            return;
-        }
+    c->out->cut = n[0] - keep[0] + n[1] - keep[1];
+    ldr__encoding_move(c->out, keep[0], n[0], keep[1]);
+    c->out->count = keep[0] + keep[1];
+    if (c->t->trim) {
+        ldr__encode_trim(c, text[0], 0, keep[0]);
+        ldr__encode_trim(c, text[1], keep[0], keep[1]);
     }
-    out->cut = n1 - keep1 + n2 - keep2;
-    ldr__encoding_move(out, keep1, n1, keep2);
-    out->count = keep1 + keep2;
-    if (t->trim) {
-        ldr__encode_trim(c, text, 0, keep1);
-        ldr__encode_trim(c, text2, keep1, keep2);
-    }
-    ldr__encode_template(c, m, keep1, keep2, !d->no_special);
+    ldr__encode_template(c, m, keep[0], keep[1], !d->no_special);
 }
 
 LDR__DEF ldr_status ldr_tokenizer_encode_with(const ldr_tokenizer *t, ldr_encoding *out, const char *text, size_t size,
         const char *text2, size_t size2, const ldr_encode_desc *desc, ldr_error *err) {
+    const char *texts[2];
+    size_t sizes[2];
     ldr__cutting c;
     ldr_encode_desc d;
     ldr_status status;
@@ -8257,7 +8253,11 @@ LDR__DEF ldr_status ldr_tokenizer_encode_with(const ldr_tokenizer *t, ldr_encodi
     if (out) out->count = out->cut = 0;
     if (status) return status;
     if (!out->capacity && !out->work && !out->alloc.alloc_fn) out->alloc = t->alloc;
-    if (ldr__cutting_begin(&c, t, out)) ldr__encode_both(&c, text, size, text2, size2, &d);
+    texts[0] = text;
+    texts[1] = text2;
+    sizes[0] = size;
+    sizes[1] = size2;
+    if (ldr__cutting_begin(&c, t, out)) ldr__encode_both(&c, texts, sizes, &d);
     if (!c.status) return LDR_OK;
     out->count = 0;
     return ldr__fail(err, c.status, LDR_NO_OFFSET, "%s (while encoding a text of %U bytes)", c.why,
@@ -10066,33 +10066,28 @@ static ldr_choice ldr__json_choice(const ldr_json *j, int32_t object, const char
     return ldr__json_is(j, n, LDR_JSON_TRUE) ? LDR_ON : ldr__json_is(j, n, LDR_JSON_FALSE) ? LDR_OFF : LDR_AUTO;
 }
 
-/* object.key must be absent, null or the text `want`; else an error that names what it is. */
-static ldr_status ldr__json_expect(const ldr_json *j, int32_t object, const char *key, const char *want,
-        const char *what, ldr_error *err) {
-    int32_t node = ldr__json_there(j, object, key);
-    const ldr_json_node *n = ldr_json_node_at(j, node);
-    char shown[LDR__SHOWN];
-    if (!n || ldr_json_equals(j, node, want)) return LDR_OK;
-    return ldr__fail(err, LDR_UNSUPPORTED, n->begin, "the %s is %s, and only %s is supported", what,
-            ldr__show(shown, j->text + n->begin, n->end - n->begin), want);
-}
-
 /* tokenizer_config.json: switches, the class, and two keys by which Japanese models name a splitter that is not
    BERT's. */
-static ldr_status ldr__rules_read(ldr__rules *r, const ldr_json *j, ldr_error *err) {
-    ldr_status status;
-    int32_t name = ldr__json_there(j, 0, "tokenizer_class");
+static void ldr__rules_read(ldr__rules *r, const ldr_json *j, ldr_error *err) {
+    static const char *const only[][3] = { { "word_tokenizer_type", "basic", "word tokenizer" },
+            { "subword_tokenizer_type", "wordpiece", "subword tokenizer" } };
+    int32_t node = ldr__json_there(j, 0, "tokenizer_class");
+    char shown[LDR__SHOWN];
+    int k;
     r->lower = ldr__json_choice(j, 0, "do_lower_case");
     r->strip = ldr__json_choice(j, 0, "strip_accents");
     r->cjk = ldr__json_choice(j, 0, "tokenize_chinese_chars");
     r->bos = ldr__json_choice(j, 0, "add_bos_token");
     r->eos = ldr__json_choice(j, 0, "add_eos_token");
     r->prefix_space = ldr__json_choice(j, 0, "add_prefix_space");
-    if (ldr__json_is(j, name, LDR_JSON_STRING)) ldr_json_string(r->class_name, sizeof r->class_name, j, name);
+    if (ldr__json_is(j, node, LDR_JSON_STRING)) ldr_json_string(r->class_name, sizeof r->class_name, j, node);
     if (strncmp(r->class_name, "XLMRoberta", 10) == 0) r->fairseq = 1;
-    status = ldr__json_expect(j, 0, "word_tokenizer_type", "basic", "word tokenizer", err);
-    if (!status) status = ldr__json_expect(j, 0, "subword_tokenizer_type", "wordpiece", "subword tokenizer", err);
-    return status;
+    for (k = 0; k < 2; k++) {
+        const ldr_json_node *n = ldr_json_node_at(j, node = ldr__json_there(j, 0, only[k][0]));
+        if (n && !ldr_json_equals(j, node, only[k][1]))
+            ldr__fail(err, LDR_UNSUPPORTED, n->begin, "the %s is %s, and only %s is supported", only[k][2],
+                    ldr__show(shown, j->text + n->begin, n->end - n->begin), only[k][1]);
+    }
 }
 
 /* The main file, whatever it is: its content decides. */
@@ -10250,7 +10245,7 @@ static ldr_tokenizer *ldr__tokenizer_open(char *path, const char *dir, const ldr
     if (ldr__source_open(&source, path, &desc->alloc, err)) return NULL;
     f.data = source.data;
     f.size = source.size;
-    f.rules.fairseq = strlen(path) >= 23 && strcmp(path + strlen(path) - 23, "sentencepiece.bpe.model") == 0;
+    f.rules.fairseq = ldr__ends_with(path, "sentencepiece.bpe.model");
     for (k = 0; k < LDR__BESIDES; k++, opened = k) {
         memset(&beside[k], 0, sizeof beside[k]);
         if (!directory && k != LDR__BESIDE_MERGES) continue;

@@ -439,7 +439,7 @@ TEST(damaged_json) {
 
 /* ---- memory and files ------------------------------------------------------------------ */
 
-static void check_out_of_memory(const char *vocab) {
+static void check_out_of_memory(const void *vocab, size_t size) {
     long n;
     for (n = 1; n < 1000; n++) {
         ldr_test_heap heap;
@@ -449,7 +449,7 @@ static void check_out_of_memory(const char *vocab) {
         memset(&d, 0, sizeof d);
         memset(&err, 0, sizeof err);
         d.alloc = ldr_test_alloc(&heap, n);
-        t = ldr_tokenizer_load_memory(vocab, strlen(vocab), &d, &err);
+        t = ldr_tokenizer_load_memory(vocab, size, &d, &err);
         CHECK_INT(heap.bad, 0);
         if (t) {
             ldr_tokenizer_free(t);
@@ -463,11 +463,12 @@ static void check_out_of_memory(const char *vocab) {
 }
 
 TEST(out_of_memory) {
+    static const char json[] = "{\"model\":{\"type\":\"WordPiece\"," VOCAB "}}";
     static char text[2000];
     long n;
     ldr_tokenizer *t;
-    check_out_of_memory(tiny);
-    check_out_of_memory("{\"model\":{\"type\":\"WordPiece\"," VOCAB "}}");
+    check_out_of_memory(tiny, sizeof tiny - 1);
+    check_out_of_memory(json, sizeof json - 1);
     memset(text, '!', sizeof text);
     t = load_text(tiny, NULL);
     for (n = 1; n < 100; n++) {
@@ -1459,7 +1460,14 @@ TEST(gguf_tokenizers) {
     CHECK_INT(gguf_status(gguf_tokenizer("gpt2", "gpt-2", bytes, NULL, NULL, NULL), "merges"), LDR_VOCAB);
     CHECK_INT(gguf_status(gguf_tokenizer("gpt2", "gpt-2", bytes, NULL, NULL, "a b|a q"), "a merge"), LDR_VOCAB);
     CHECK_INT(gguf_status(gguf_tokenizer("bert", NULL, "a|b", NULL, NULL, NULL), "[UNK]"), LDR_VOCAB);
+    for (i = 0; i < 3; i++) {
+        f = i == 0 ? gguf_tokenizer("llama", NULL, sp, "332111116", "000543210", NULL) : i == 1 ? gguf_tokenizer("t5", NULL, sp, "332411116", "000543210", NULL)
+                : gguf_tokenizer("bert", NULL, "[CLS]|[SEP]|[UNK]|a", "3331", NULL, NULL);
+        check_out_of_memory(f.p, f.n);
+        free(f.p);
+    }
     f = gguf_tokenizer("gpt2", "gpt-2", bytes, "3311111111", NULL, "a b|ab c");
+    check_out_of_memory(f.p, f.n);
     for (i = 0; i < f.n; i++) {                                           /* cut anywhere: no harm */
         unsigned char *copy = (unsigned char *)malloc(i + 1);
         memcpy(copy, f.p, i);
