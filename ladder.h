@@ -19424,22 +19424,37 @@ static ldr__array ldr__ladder_array(const ldr_ladder *l, int32_t i) {
     return a;
 }
 
-static void ldr__header_array(ldr__text *t, const ldr__array *a, uint64_t *at) {
-    uint64_t end = *at + 4 * (uint64_t)a->rows * a->columns;
+/* The entry of a tensor behind others; *at moves past its bytes. */
+static void ldr__header_tensor(ldr__text *t, const char *name, ldr_dtype type, const int64_t *shape, int32_t dims, uint64_t *at) {
+    uint64_t bytes = ldr_dtype_size(type);
+    int32_t k;
     ldr__text_bytes(t, ",", 1);
-    ldr__text_json(t, a->name);
-    ldr__text_string(t, ":{\"dtype\":\"F32\",\"shape\":[");
-    if (a->rows > 1) {
-        ldr__text_u64(t, a->rows);
-        ldr__text_bytes(t, ",", 1);
+    ldr__text_json(t, name);
+    ldr__text_string(t, ":{\"dtype\":\"");
+    ldr__text_string(t, ldr_dtype_name(type));
+    ldr__text_string(t, "\",\"shape\":[");
+    for (k = 0; k < dims; k++) {
+        if (k) ldr__text_bytes(t, ",", 1);
+        ldr__text_i64(t, shape[k]);
+        bytes *= (uint64_t)shape[k];
     }
-    ldr__text_u64(t, a->columns);
     ldr__text_string(t, "],\"data_offsets\":[");
     ldr__text_u64(t, *at);
     ldr__text_bytes(t, ",", 1);
-    ldr__text_u64(t, end);
+    ldr__text_u64(t, *at += bytes);
     ldr__text_string(t, "]}");
-    *at = end;
+}
+
+/* A matrix, or a vector. */
+static void ldr__header_matrix(ldr__text *t, const char *name, ldr_dtype type, int vector, size_t rows, size_t columns, uint64_t *at) {
+    int64_t shape[2];
+    shape[0] = (int64_t)rows;
+    shape[1] = (int64_t)columns;
+    ldr__header_tensor(t, name, type, shape + vector, 2 - vector, at);
+}
+
+static void ldr__header_array(ldr__text *t, const ldr__array *a, uint64_t *at) {
+    ldr__header_matrix(t, a->name, LDR_F32, a->rows < 2, a->rows, a->columns, at);
 }
 
 static void ldr__writer_floats(ldr__writer *w, const float *v, size_t n, ldr_error *err) {
@@ -19943,22 +19958,7 @@ static void ldr__published_header(ldr__text *text, const ldr_model *m, const ldr
             rows = p.columns;
             columns = p.rows * (size_t)p.parts;
         }
-        ldr__text_string(text, ",");
-        ldr__text_json(text, p.name);
-        ldr__text_string(text, ":{\"dtype\":\"");
-        ldr__text_string(text, ldr_dtype_name(type));
-        ldr__text_string(text, "\",\"shape\":[");
-        if (ldr__published_matrix(&p)) {
-            ldr__text_u64(text, rows);
-            ldr__text_string(text, ",");
-        }
-        ldr__text_u64(text, columns);
-        ldr__text_string(text, "],\"data_offsets\":[");
-        ldr__text_u64(text, offset);
-        ldr__text_string(text, ",");
-        offset += (uint64_t)rows * columns * ldr_dtype_size(type);
-        ldr__text_u64(text, offset);
-        ldr__text_string(text, "]}");
+        ldr__header_matrix(text, p.name, type, !ldr__published_matrix(&p), rows, columns, &offset);
     }
     ldr__text_string(text, "}");
 }
@@ -20175,17 +20175,12 @@ static const ldr_tensor *ldr__quantised_next(const ldr_model *m, ldr_dtype forma
     return NULL;
 }
 
-static uint64_t ldr__quantised_bytes(const ldr_tensor *t, ldr_dtype type) {
-    return type == t->dtype ? t->bytes : t->bytes / ldr_dtype_size(t->dtype) / LDR__QBLOCK * ldr_dtype_size(type);
-}
-
 static void ldr__quantised_header(ldr__text *text, const ldr_model *m, ldr_dtype format) {
     const char *as = ldr_weights_meta(m->weights, "format");
     const ldr_tensor *t;
     ldr_dtype type;
     uint64_t offset = 0;
     size_t at;
-    int32_t k;
     ldr__text_string(text, "{\"__metadata__\":{");
     if (as) ldr__text_meta(text, "format", as);        /* "pt": other readers ask for it */
     for (at = 0; (t = ldr__quantised_next(m, format, &at, &type)) != NULL;) {
@@ -20198,21 +20193,8 @@ static void ldr__quantised_header(ldr__text *text, const ldr_model *m, ldr_dtype
     }
     ldr__text_string(text, "}");
     for (at = 0; (t = ldr__quantised_next(m, format, &at, &type)) != NULL;) {
-        ldr__text_string(text, ",");
-        ldr__text_json(text, t->name);
-        ldr__text_string(text, ":{\"dtype\":\"");
-        ldr__text_string(text, ldr_dtype_name(type == t->dtype ? type : LDR_U8));
-        ldr__text_string(text, "\",\"shape\":[");
-        for (k = 0; k < t->dims; k++) {
-            if (k) ldr__text_string(text, ",");
-            ldr__text_i64(text, type != t->dtype && k == 1 ? t->shape[1] / LDR__QBLOCK * (int64_t)ldr_dtype_size(type) : t->shape[k]);
-        }
-        ldr__text_string(text, "],\"data_offsets\":[");
-        ldr__text_u64(text, offset);
-        ldr__text_string(text, ",");
-        offset += ldr__quantised_bytes(t, type);
-        ldr__text_u64(text, offset);
-        ldr__text_string(text, "]}");
+        if (type == t->dtype) ldr__header_tensor(text, t->name, type, t->shape, t->dims, &offset);
+        else ldr__header_matrix(text, t->name, LDR_U8, 0, (size_t)t->shape[0], (size_t)t->shape[1] / LDR__QBLOCK * ldr_dtype_size(type), &offset);
     }
     ldr__text_string(text, "}");
 }
