@@ -46,15 +46,15 @@
      and adapters of PEFT; tokenise as their own tokenizers do (WordPiece, BPE,
      Unigram, WordLevel; tokenizer.json, vocab.json, SentencePiece models, vocab.txt) and back; train ladders of several
      published recipes; classification, several labels a text, regression, sentence pairs, token labels, multiple choice;
-     stop, save and go on with the same bits; predict. For comparison, and where a ladder is not enough, the methods that go back through the
+     next words; stop, save and go on with the same bits; predict, generate text. For comparison, and where a ladder is not enough, the methods that go back through the
      backbone: full fine-tuning, BitFit, LoRA, adapters, prompts, prefixes; masked-word and next-word training, from
      random weights if need be.
    DOES NOT
-     run on a GPU, differentiate arbitrary graphs, download anything, run what a Python pickle asks for, generate text.
+     run on a GPU, differentiate arbitrary graphs, download anything, run what a Python pickle asks for.
 
    TABLE OF CONTENTS (search for the tag)
-     manual       >>manual-steps >>manual-ladder >>manual-models >>manual-tokenizer >>manual-methods >>manual-memory >>manual-threads
-                  >>manual-errors >>manual-security >>manual-embedded >>manual-cpp >>manual-adding >>options
+     manual       >>manual-steps >>manual-ladder >>manual-models >>manual-tokenizer >>manual-methods >>manual-language
+                  >>manual-memory >>manual-threads >>manual-errors >>manual-security >>manual-embedded >>manual-cpp >>manual-adding >>options
      interface    >>api-errors >>api-memory >>api-simd >>api-tensors >>api-json >>api-tokenizer >>api-model
                   >>api-dataset >>api-ladder >>api-predict >>api-session >>api-train >>api-recipe
      inside       >>platform >>sizes >>errors >>allocation >>random >>half >>kernels >>gemm >>ops >>json
@@ -150,6 +150,14 @@
      LDR_HEAD_WORDS trains on plain text with the model's own language-model head: with full the model itself (ldr_model_init
      makes one from a config.json), with ladder a ladder beside it, from which later ladders can start; `distil` lets that one
      learn the model's predictions instead of the words, and `beside` lets it learn while the model does.
+
+   >>manual-language      LANGUAGE MODELS
+     A decoder says which token comes next: p(x_t | x_1 .. x_t-1) = softmax(z_t). It learns from data sets with LDR_HEAD_WORDS,
+     where the label of a token is the one behind it, and LDR_IGNORE where nothing is to be learned (a question whose answer
+     alone is). The default ladder is copies of the last half of the blocks with updates of low rank, so it starts as the model.
+     Words are scored in chunks of rows: the scores of a large vocabulary never stand in memory for a whole batch.
+     ldr_session speaks: the keys and values of every layer are kept, a further token costs one pass of its own, and
+     ldr_session_rewind goes back to a beginning to try another end. Draws: ldr_sample. See examples/12_notes.c.
 
    >>manual-memory        MEMORY
      Every object is planned before it is made and lives in one block: model, ladder, trainer, predictor. A training
@@ -748,7 +756,7 @@ typedef enum ldr_target { LDR_TARGET_QUERY = 1, LDR_TARGET_KEY = 2, LDR_TARGET_V
 typedef enum ldr_preset {
     LDR_PRESET_DEFAULT,            /* copies of the last half of the blocks with updates of low rank, on standardised
                                       channels, behind a fitted head; narrow rungs below them when asked for, and
-                                      instead of them where blocks share tensors */
+                                      instead of them where blocks share tensors, and for words in encoders */
     LDR_PRESET_PAPER,              /* LST: block outputs, scalar gates with T = 0.1, same heads, U s            */
     LDR_PRESET_CLUE,               /* LST-CLUE: 4 x 128, added after the block, no biases, s                    */
     LDR_PRESET_MLP,                /* adapter-like rungs without attention                                      */
