@@ -11810,17 +11810,19 @@ static const struct ldr__task_row *ldr__task_row_of(const ldr_model *m) {
 static ldr_status ldr__config_labels(ldr_model *m, const ldr_json *j, ldr_error *err) {
     const ldr_json_node *list = ldr_json_node_at(j, ldr_json_get(j, 0, "id2label"));
     size_t bytes = 0;
-    int32_t i, at = 0;
+    int32_t i, next, at = 0;
     char number[16];
     if (!list || list->type != LDR_JSON_OBJECT || m->labels) return LDR_OK;
     for (i = list->first; i >= 0; i = j->nodes[j->nodes[i].next].next) bytes += 1 + j->nodes[j->nodes[i].next].end - j->nodes[j->nodes[i].next].begin;
     m->labels = (char *)ldr__alloc(&m->alloc, LDR__MAX(bytes, 1));
     if (!m->labels) return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory for the names of classes");
     m->label_bytes = LDR__MAX(bytes, 1);
-    for (i = 0; i < list->count; i++) {
+    for (i = 0, next = list->first; i < list->count; i++) {
         int32_t node;
         ldr__format(number, sizeof number, "%d", i);
-        node = ldr_json_get(j, ldr_json_get(j, 0, "id2label"), number);
+        /* Mostly they stand in order, and none has to be looked for. */
+        node = ldr_json_equals(j, next, number) ? j->nodes[next].next : ldr_json_get(j, ldr_json_get(j, 0, "id2label"), number);
+        next = j->nodes[j->nodes[next].next].next;
         if (node < 0 || ldr_json_string(m->labels + at, bytes - (size_t)at, j, node) < 0)
             return ldr__fail(err, LDR_FORMAT, list->begin,
                     "config.json: \"id2label\" has %d members, and the name of class %d is not one of them",
@@ -12899,7 +12901,8 @@ LDR__DEF ldr_model *ldr_model_load_memory(const void *config, size_t config_size
     if (!err || err->status) err = &local;      /* an earlier error stays as it is */
     m = ldr__model_new(desc, err);
     if (!m) return NULL;
-    if (!weights || (!config && !ldr__gguf_is((const unsigned char *)weights, weights_size))) ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_model_load_memory: config and weights are needed");
+    if (desc && desc->adapter) ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_model_load_memory: adapters are read from files (ldr_model_load)");
+    else if (!weights || (!config && !ldr__gguf_is((const unsigned char *)weights, weights_size))) ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_model_load_memory: config and weights are needed");
     else if (!config || !ldr__model_config(m, (const char *)config, config_size, err)) {
         m->weights = ldr_weights_open_memory(weights, weights_size, &m->alloc, err);
         if (m->weights && (config || !ldr__model_gguf(m, err)) && !ldr__model_bind(m, err) &&
@@ -13007,6 +13010,7 @@ LDR__DEF ldr_memory ldr_model_memory(const ldr_model *m) {
     ldr_memory r;
     uint64_t mapped = 0;
     int32_t f;
+    size_t i;
     memset(&r, 0, sizeof r);
     if (!m) return r;
     r = m->memory;
@@ -13015,6 +13019,7 @@ LDR__DEF ldr_memory ldr_model_memory(const ldr_model *m) {
         if (s->kind == 1) ldr__report(&r, "weights (read)", s->size);
         else mapped += s->size;
     }
+    for (i = 0; i < m->weights->copy_count; i++) ldr__report(&r, "weights (changed at load)", m->weights->copies[i].size);
     if (mapped) ldr__report(&r, "weights (mapped)", m->release && LDR__GIVES_BACK ? LDR__MIN(mapped, ldr__model_resident(m)) : mapped);
     ldr__report(&r, "tensor table", m->weights->capacity * sizeof(ldr_tensor));
 #ifndef LADDER_NO_TOKENIZER

@@ -943,6 +943,8 @@ TEST(adapters_are_added_or_refused) {
         if (m) {                                       /* row 3, column 5: scale * sum_k B[3,k] A[k,5] more */
             const ldr_tensor *t = ldr_weights_find(m->weights, "bert.encoder.layer.1.attention.self.query.weight");
             tiny_model plain = tiny_open(s, &err);
+            ldr_memory with = ldr_model_memory(m), without = ldr_model_memory(plain.m);
+            int32_t item, found = 0;
             const ldr_tensor *was = ldr_weights_find(plain.m->weights, t->name);
             float a, b;
             double scale = i ? 8 / sqrt(2.0) : 2, add = scale * 0.0001 * ((48 + 6) * 5 + (48 + 7) * 29);
@@ -950,9 +952,19 @@ TEST(adapters_are_added_or_refused) {
             ldr_tensor_read(&b, was, 3 * 24 + 5, 1);
             CHECK_NEAR((double)a - (double)b, add, 1e-4);
             CHECK(ldr_model_fingerprint(m) != ldr_model_fingerprint(plain.m));
+            for (item = 0; item < with.count; item++) found |= strcmp(with.items[item].name, "weights (changed at load)") == 0 && with.items[item].bytes == 24 * 24 * 4;
+            CHECK(found && without.count > 0);
             tiny_close(&plain);
         }
         ldr_model_free(m);
+    }
+    {
+        ldr_model_desc d;
+        ldr_error err;
+        memset(&err, 0, sizeof err);
+        memset(&d, 0, sizeof d);
+        d.adapter = ".";
+        CHECK(ldr_model_load_memory(config, strlen(config), weights, size, NULL, 0, &d, &err) == NULL && err.status == LDR_ARGUMENT);
     }
     remove("adapter_config.json");
     remove("adapter_model.safetensors");
