@@ -189,7 +189,7 @@
        metric           ldr__metrics, and its value in ldr__tally_value
        method           ldr__methods (>>ladder), the tensors it adds (ldr__slot), their part in the passes (>>block, >>tune);
                         its gradients in tests/test_methods.c
-       instruction set  an ldr__kernels (>>machine), its place in ldr__kernels_pick (>>dispatch), its name in ldr_simd;
+       instruction set  an ldr__kernels (>>machine), its row in ldr__sets (>>dispatch), its name in ldr_simd;
                         tests/test_core.c goes over every set
        others           a family or a format: at the end of (>>manual-models); a part of tokenizers: of (>>manual-tokenizer)
 
@@ -493,11 +493,16 @@ LDR_API void       ldr_text_free(ldr_text *text);
 
 /* The widest set of kernels an object may use; AUTO takes the fastest the machine has. On Intel AUTO stops at AVX512_VNNI:
    native bf16 is slower there than float products of rounded weights. A set the machine lacks falls back to the next lower
-   one that it has. AVX2_VNNI, of many laptops: AVX2 with an instruction for 8-bit products, twice as fast in those. On
-   64-bit ARM ("neon", or with 8-bit products "neondot") and in WebAssembly with vectors ("simd128") everything but PORTABLE
-   means the best set there is. */
-typedef enum ldr_simd { LDR_SIMD_AUTO, LDR_SIMD_PORTABLE, LDR_SIMD_AVX2, LDR_SIMD_AVX2_VNNI, LDR_SIMD_AVX512, LDR_SIMD_AVX512_VNNI, LDR_SIMD_AVX512_BF16 } ldr_simd;
+   one that it has; one of other processors means AUTO. AVX2_VNNI, of many laptops: AVX2 with an instruction for 8-bit
+   products, twice as fast in those. NEON_DOT: the same of 64-bit ARM. SIMD128: WebAssembly's vectors. */
+typedef enum ldr_simd {
+    LDR_SIMD_AUTO, LDR_SIMD_PORTABLE, LDR_SIMD_AVX2, LDR_SIMD_AVX2_VNNI, LDR_SIMD_AVX512, LDR_SIMD_AVX512_VNNI, LDR_SIMD_AVX512_BF16,
+    LDR_SIMD_NEON, LDR_SIMD_NEON_DOT, LDR_SIMD_SIMD128, LDR_SIMD_COUNT
+} ldr_simd;
 LDR_API const char *ldr_simd_name(ldr_simd wish);        /* "portable", "avx2", "avx512", ...: what would run          */
+/* The words for the sets that this build knows, the widest first, and the set each stands for (NULL: do not say); NULL after
+   the last. */
+LDR_API const char *ldr_simd_word(int i, ldr_simd *set);
 
 /* ======================================================================================
    >>api-model         A frozen, pretrained Transformer
@@ -1761,7 +1766,7 @@ LDR__DEF int ldr_tensor_read(float *dst, const ldr_tensor *t, uint64_t first, si
    compiled again in a shell with the wider instruction set.
    ====================================================================================== */
 
-enum { LDR__LANES = 16, LDR__TILE_MAX_M = 16, LDR__TILE_MAX_N = 32 };
+enum { LDR__LANES = 16, LDR__TILE_MAX_N = 32 };
 
 /* A panel of queries during softmax over keys that come in pieces: largest score so far, sum of exp(score - peak), and what
    sums made before must be multiplied by now. Dropout as a function of row and key. */
@@ -1811,12 +1816,26 @@ typedef struct ldr__row_kernels {
     void (*adam)(float *w, float *m, float *v, const float *g, size_t n, const float *c);
 } ldr__row_kernels;
 
+/* What a set of kernels multiplies at once: c = (accumulate ? c : bias or 0) + a b, up to mr rows and nr columns. a(i,p) lies
+   at i*rs + p*cs bytes; b is a panel, b(p,j) at p*nr + j, with zeros beyond the columns. Of 8-bit and bf16 products k counts
+   units of 4 bytes (see below), which stand in place of a number. Of 8-bit ones a b is multiplied by a_scale[i] b_scale[j];
+   b_sum[j] is the panel's column sums. Scales, sums and, but for floats, bias go on to nr. What lies at ahead + p*step
+   bytes, p < k/2, is wanted soon. */
+typedef struct ldr__tile {
+    float         *c;
+    const void    *a, *b;
+    size_t         ldc, rs, cs, k, step;
+    const float   *bias, *a_scale, *b_scale;
+    const int32_t *b_sum;
+    uintptr_t      ahead;
+    int32_t        rows, columns;
+    int            accumulate;
+} ldr__tile;
+
 typedef struct ldr__kernels {
     const char *name;
     int32_t     mr, nr;        /* rows and columns of the register tile                     */
-    /* c[m,n] = (accumulate ? c : bias or 0) + a[m,k] b[k,n], m <= mr, n <= nr. a(i,p) at i*rs + p*cs;
-       b is a panel, b(p,j) at p*nr + j, with zeros beyond n. What lies at ahead + p*step bytes, p < k/2, is wanted soon. */
-    void (*tile)(float *c, size_t ldc, const float *a, size_t rs, size_t cs, const float *b, size_t k, int32_t m, int32_t n, const float *bias, int accumulate, uintptr_t ahead, size_t step);
+    void (*tile)(const ldr__tile *t);
     void (*to_float)(float *dst, const void *src, ldr_dtype dtype, size_t n);       /* src: the start of a block */
     /* A panel of rows: dst[p*nr + j] = src[j*stride + p] for j < columns <= nr, else 0; p < depth. */
     void (*interleave)(float *dst, const float *src, size_t stride, size_t columns, size_t depth);
@@ -1827,14 +1846,10 @@ typedef struct ldr__kernels {
     int32_t excess;
     void (*quantise)(void *q, float *scale, const float *x, size_t n, size_t padded);
     void (*widen)(int16_t *dst, const int8_t *src, size_t n);                       /* unit 2: a panel for use */
-    /* c[i,j] = a_scale[i] b_scale[j] (sum over k of a b) + (accumulate ? c : bias or 0); rows of a are rs bytes apart, a panel
-       as above with a unit, 4 bytes, in place of a number; b_sum[j]: the panel's column sums. Scales, sums and bias go on to nr.
-       ahead and step as above, with units for k. */
-    void (*tile_int8)(float *c, size_t ldc, const unsigned char *a, size_t rs, const unsigned char *b, size_t units, int32_t m, int32_t n, const float *a_scale, const float *b_scale,
-                      const int32_t *b_sum, const float *bias, int accumulate, uintptr_t ahead, size_t step);
+    void (*tile_int8)(const ldr__tile *t);
     /* The same of pairs of bf16, summed in float; NULL: this set has no such product. to_bf16: nearest, zeros to `padded`. */
     void (*to_bf16)(uint16_t *dst, const float *x, size_t n, size_t padded);
-    void (*tile_bf16)(float *c, size_t ldc, const unsigned char *a, size_t rs, const unsigned char *b, size_t units, int32_t m, int32_t n, const float *bias, int accumulate, uintptr_t ahead, size_t step);
+    void (*tile_bf16)(const ldr__tile *t);
 } ldr__kernels;
 
 typedef enum ldr_activation { LDR_GELU, LDR_GELU_TANH, LDR_RELU, LDR_SILU, LDR_TANH } ldr_activation;
@@ -2323,8 +2338,15 @@ LDR__INLINE void ldr__quantise_body(void *q, float *scale, const float *x, size_
 }
 
 LDR__INLINE void ldr__widen_body(int16_t *dst, const int8_t *src, size_t n) {
-    size_t i;
-    for (i = 0; i < n; i++) dst[i] = src[i];
+    size_t i, l;
+    for (i = 0; i + LDR__LANES <= n; i += LDR__LANES) {
+        int8_t in[LDR__LANES];
+        int16_t out[LDR__LANES];
+        memcpy(in, src + i, sizeof in);
+        for (l = 0; l < LDR__LANES; l++) out[l] = in[l];
+        memcpy(dst + i, out, sizeof out);
+    }
+    for (; i < n; i++) dst[i] = src[i];
 }
 
 static void ldr__to_float_portable(float *dst, const void *src, ldr_dtype dtype, size_t n) {
@@ -2421,7 +2443,7 @@ static void ldr__interleave_portable(float *dst, const float *src, size_t stride
     target static void ldr__mix_backward_##suffix(float *dm, float *ds, const float *du, const float *a, size_t n) { ldr__mix_backward_body(dm, ds, du, a, n); } \
     target static void ldr__mix_columns_##suffix(float *sums, const float *du, const float *s, const float *m, size_t ld, size_t rows, size_t columns) { ldr__mix_columns_body(sums, du, s, m, ld, rows, columns); } \
     target static double ldr__squares_##suffix(const float *x, size_t n) { return ldr__squares_body(x, n); }                                                \
-    static const ldr__row_kernels ldr__row_kernels_##suffix = { ldr__exp_row_##suffix, ldr__softmax_##suffix, ldr__softmax_backward_##suffix, ldr__activate_##suffix, ldr__activate_both_##suffix,      \
+    static const ldr__row_kernels ldr__rows_##suffix = { ldr__exp_row_##suffix, ldr__softmax_##suffix, ldr__softmax_backward_##suffix, ldr__activate_##suffix, ldr__activate_both_##suffix,      \
         ldr__multiply_##suffix, ldr__add_##suffix, ldr__dropout_##suffix, ldr__norm_##suffix, ldr__norm_backward_##suffix, ldr__norm_columns_##suffix, ldr__columns_##suffix,      \
         ldr__mix_##suffix, ldr__mix_backward_##suffix, ldr__mix_columns_##suffix, ldr__squares_##suffix, ldr__pack_##suffix, ldr__unpack_int8_##suffix, ldr__transpose_##suffix, ldr__adam_##suffix };
 
@@ -2440,87 +2462,71 @@ LDR__ROW_KERNELS(portable, )
 static void ldr__quantise_portable(void *q, float *scale, const float *x, size_t n, size_t padded) { ldr__quantise_body(q, scale, x, n, padded, 2, 0); }
 static void ldr__widen_portable(int16_t *dst, const int8_t *src, size_t n) { ldr__widen_body(dst, src, n); }
 
-/* The end of every integer tile: t holds mr x nr exact sums (below 2^24, so float holds them too). */
-LDR__INLINE void ldr__tile_int8_store(float *c, size_t ldc, const int32_t *t, int32_t nr, int32_t m, int32_t n, const float *a_scale, const float *b_scale, const float *bias, int accumulate) {
-    int32_t i, j;
-    for (i = 0; i < m; i++)
-        for (j = 0; j < n; j++) {
-            float *at = c + (size_t)i * ldc + j;
-            *at = (float)t[i * nr + j] * a_scale[i] * b_scale[j] + (accumulate ? *at : bias ? bias[j] : 0.0f);
-        }
-}
-
-#define LDR__INT8_ARGUMENTS float *c, size_t ldc, const unsigned char *a, size_t rs, const unsigned char *b, size_t units, int32_t m, int32_t n, const float *a_scale, const float *b_scale, \
-                            const int32_t *b_sum, const float *bias, int accumulate, uintptr_t ahead, size_t step
-
-static void ldr__tile_int8_portable(LDR__INT8_ARGUMENTS) {
-    enum { NR = 8 };
-    const int16_t *w = (const int16_t *)(const void *)b;
-    int32_t t[4 * NR], i, j;
-    size_t p;
-    (void)b_sum;
-    (void)ahead;
-    (void)step;
-    for (i = 0; i < m * NR; i++) t[i] = 0;
-    for (p = 0; p < units; p++, w += 2 * NR)
-        for (i = 0; i < m; i++) {
-            const int16_t *x = (const int16_t *)(const void *)(a + (size_t)i * rs) + 2 * p;
-            for (j = 0; j < NR; j++) t[i * NR + j] += x[0] * w[2 * j] + x[1] * w[2 * j + 1];
-        }
-    ldr__tile_int8_store(c, ldc, t, NR, m, n, a_scale, b_scale, bias, accumulate);
-}
-
-/* The edge of a tile: t holds all mr x nr sums; the wanted ones go to c. A kernel that stores by other means must add
-   the same way, so that a row or column at an edge gets the bits it would get inside. */
-LDR__INLINE void ldr__tile_store(float *c, size_t ldc, const float *t, int32_t nr, int32_t m, int32_t n, const float *bias, int accumulate) {
-    int32_t i, j;
-    for (i = 0; i < m; i++)
-        for (j = 0; j < n; j++) {
-            float *at = c + (size_t)i * ldc + j;
-            *at = t[i * nr + j] + (accumulate ? *at : bias ? bias[j] : 0.0f);
-        }
-}
-
 /* Row i of a tile's a, or, where there are fewer, its last row once more. */
-#define LDR__TILE_ROW(i) (a + (size_t)((i) < m ? (i) : m - 1) * rs)
+LDR__INLINE const unsigned char *ldr__tile_row(const ldr__tile *t, int32_t i) {
+    return (const unsigned char *)t->a + (size_t)LDR__MIN(i, t->rows - 1) * t->rs;
+}
 
-static void ldr__tile_portable(float *c, size_t ldc, const float *a, size_t rs, size_t cs, const float *b, size_t k, int32_t m, int32_t n, const float *bias, int accumulate, uintptr_t ahead, size_t step) {
-    const float *a0 = a, *a1 = LDR__TILE_ROW(1), *a2 = LDR__TILE_ROW(2), *a3 = LDR__TILE_ROW(3);
-    float t[4 * 8];
-    size_t p;
-    int j;
-    for (j = 0; j < 32; j++) t[j] = 0;
-    for (p = 0; p < k; p++, b += 8)
-        for (j = 0; j < 8; j++) {
-            t[j] += a0[p * cs] * b[j];
-            t[8 + j] += a1[p * cs] * b[j];
-            t[16 + j] += a2[p * cs] * b[j];
-            t[24 + j] += a3[p * cs] * b[j];
+/* The end of a tile: sums of all rows and nr columns; the wanted ones go to c. A kernel that stores by other means must add
+   the same way, so that a row or column at an edge gets the bits it would get inside. */
+LDR__INLINE void ldr__tile_store(const ldr__tile *t, float *sums, int32_t nr) {
+    static const float nothing[LDR__TILE_MAX_N] = { 0 };
+    int32_t i, j;
+    for (i = 0; i < t->rows; i++, sums += nr) {
+        float *c = t->c + (size_t)i * t->ldc;
+        const float *from = t->accumulate ? c : t->bias ? t->bias : nothing;
+        if (t->columns < nr) {
+            for (j = 0; j < t->columns; j++) c[j] = sums[j] + from[j];
+            continue;
         }
-    ldr__tile_store(c, ldc, t, 8, m, n, bias, accumulate);
-    (void)ahead;
-    (void)step;
+        for (j = 0; j < nr; j++) sums[j] += from[j];
+        memcpy(c, sums, (size_t)nr * sizeof(float));
+    }
+}
+
+/* The same of whole numbers below 2^24, so float holds them too. */
+LDR__INLINE void ldr__tile_store_int8(const ldr__tile *t, const int32_t *whole, int32_t nr) {
+    float sums[6 * 16];
+    int32_t i, j;
+    for (i = 0; i < t->rows; i++)
+        for (j = 0; j < nr; j++) sums[i * nr + j] = (float)whole[i * nr + j] * t->a_scale[i] * t->b_scale[j];
+    ldr__tile_store(t, sums, nr);
+}
+
+static void ldr__tile_portable(const ldr__tile *t) {
+    const float *b = (const float *)t->b, *a[4];
+    const size_t cs = t->cs / sizeof(float);
+    float sums[4 * 8];
+    size_t p;
+    int i, j;
+    for (i = 0; i < 4; i++) a[i] = (const float *)(const void *)ldr__tile_row(t, i);
+    for (j = 0; j < 32; j++) sums[j] = 0;
+    for (p = 0; p < t->k; p++, b += 8)
+        for (j = 0; j < 8; j++) {
+            sums[j] += a[0][p * cs] * b[j];
+            sums[8 + j] += a[1][p * cs] * b[j];
+            sums[16 + j] += a[2][p * cs] * b[j];
+            sums[24 + j] += a[3][p * cs] * b[j];
+        }
+    ldr__tile_store(t, sums, 8);
+}
+
+static void ldr__tile_int8_portable(const ldr__tile *t) {
+    enum { NR = 8 };
+    const int16_t *b = (const int16_t *)t->b, *a[4];
+    const int32_t rows = t->rows;
+    int32_t sums[4 * NR], i, j;
+    size_t p;
+    for (i = 0; i < 4; i++) a[i] = (const int16_t *)(const void *)ldr__tile_row(t, i);
+    for (i = 0; i < 4 * NR; i++) sums[i] = 0;
+    for (p = 0; p < t->k; p++, b += 2 * NR)
+        for (i = 0; i < rows; i++)
+            for (j = 0; j < NR; j++) sums[i * NR + j] += a[i][2 * p] * b[2 * j] + a[i][2 * p + 1] * b[2 * j + 1];
+    ldr__tile_store_int8(t, sums, NR);
 }
 
 static const ldr__kernels ldr__kernels_portable = { "portable", 4, 8, ldr__tile_portable, ldr__to_float_portable, ldr__interleave_portable,
-    &ldr__row_kernels_portable, 2, 0, ldr__quantise_portable, ldr__widen_portable, ldr__tile_int8_portable, NULL, NULL };
-
-/* The accumulators must stay in registers: every loop over them is unrolled by hand-written
-   repetition, since gcc 12 spills an array of vectors as soon as one loop over it is rolled. */
-#define LDR__R1(X)  X(0)
-#define LDR__R2(X)  LDR__R1(X) X(1)
-#define LDR__R3(X)  LDR__R2(X) X(2)
-#define LDR__R4(X)  LDR__R3(X) X(3)
-#define LDR__R5(X)  LDR__R4(X) X(4)
-#define LDR__R6(X)  LDR__R5(X) X(5)
-#define LDR__R7(X)  LDR__R6(X) X(6)
-#define LDR__R8(X)  LDR__R7(X) X(7)
-#define LDR__R9(X)  LDR__R8(X) X(8)
-#define LDR__R10(X) LDR__R9(X) X(9)
-#define LDR__R11(X) LDR__R10(X) X(10)
-#define LDR__R12(X) LDR__R11(X) X(11)
-#define LDR__R13(X) LDR__R12(X) X(12)
-#define LDR__R14(X) LDR__R13(X) X(13)
+    &ldr__rows_portable, 2, 0, ldr__quantise_portable, ldr__widen_portable, ldr__tile_int8_portable, NULL, NULL };
 
 /* The set of kernels that this processor runs, at most `wish`: see the appendix, >>dispatch. */
 static const ldr__kernels *ldr__kernels_pick(ldr_simd wish);
@@ -2781,27 +2787,52 @@ static void ldr__fetches_take(ldr__fetches *s, size_t k, uintptr_t *at, size_t *
 /* Tiles of a product of that size. */
 static size_t ldr__tiles(const ldr__kernels *ker, size_t m, size_t n) { return (m + (size_t)ker->mr - 1) / (size_t)ker->mr * ((n + (size_t)ker->nr - 1) / (size_t)ker->nr); }
 
-/* c[m,n] (+)= a[m,k] times the first k rows of panels packed `depth` deep. last: what becomes of c when the sums are whole.
-   Rows are dealt out evenly to tiles, for a tile of a row or two is slow for its size. */
-static void ldr__panels_multiply(const ldr__kernels *ker, float *c, size_t ldc, const float *a, size_t rs, size_t cs, const float *panels, size_t depth,
-                                 size_t m, size_t n, size_t k, const float *bias, const ldr__finish *last, int accumulate, ldr__fetches *soon) {
-    size_t mr = (size_t)ker->mr, nr = (size_t)ker->nr, mc = LDR__MC / mr * mr, i0, i, j, p, t, kc, rows;
+/* Tiles below one another from t on, `rows` in all, which are dealt out evenly: a tile of a row or two is slow for its size. */
+static void ldr__tiles_down(void (*run)(const ldr__tile *t), ldr__tile t, size_t rows, int32_t mr, ldr__fetches *soon) {
+    size_t left = (rows + (size_t)mr - 1) / (size_t)mr, height;
+    for (; left; left--, rows -= height) {
+        height = (rows + left - 1) / left;
+        t.rows = (int32_t)height;
+        t.ahead = (uintptr_t)t.b;                          /* what is near already */
+        t.step = 0;
+        if (soon) ldr__fetches_take(soon, t.k, &t.ahead, &t.step);
+        run(&t);
+        t.c += height * t.ldc;
+        t.a = (const unsigned char *)t.a + height * t.rs;
+        if (t.a_scale) t.a_scale += height;
+    }
+}
+
+/* c[m,n] (+)= a[m,k] times the first k rows of panels packed `depth` deep. last: what becomes of c when the sums are whole. */
+static void ldr__panels_multiply(const ldr__kernels *ker, float *c, size_t ldc, const float *a, size_t rs, size_t cs,
+                                 const float *panels, size_t depth, size_t m, size_t n, size_t k, const float *bias,
+                                 const ldr__finish *last, int accumulate, ldr__fetches *soon) {
+    const size_t nr = (size_t)ker->nr, mc = LDR__MC / (size_t)ker->mr * (size_t)ker->mr, row = rs * sizeof(float);
+    size_t i0, i, j, p;
+    ldr__tile tile;
+    memset(&tile, 0, sizeof tile);
+    tile.ldc = ldc;
+    tile.rs = row;
+    tile.cs = cs * sizeof(float);
     for (i0 = 0; i0 < m; i0 += mc) {
-        size_t end = LDR__MIN(m, i0 + mc), tiles = (end - i0 + mr - 1) / mr;
-        if (soon && cs == 1 && end < m) ldr__fetches_put(soon, 0, ldr__ahead_of((uintptr_t)a + end * rs * sizeof(float), rs * sizeof(float), LDR__MIN(m - end, mc), k * sizeof(float), ldr__tiles(ker, end - i0, n)));
+        size_t high = LDR__MIN(m - i0, mc), after = i0 + high;
+        if (soon && cs == 1 && after < m)
+            ldr__fetches_put(soon, 0, ldr__ahead_of((uintptr_t)a + after * row, row, LDR__MIN(m - after, mc),
+                                                    k * sizeof(float), ldr__tiles(ker, high, n)));
         for (p = 0; p < k || p == 0; p += LDR__KC) {
-            kc = LDR__MIN((size_t)LDR__KC, k - p);
-            for (j = 0; j < n; j += nr)
-                for (t = tiles, i = i0; t; t--, i += rows) {
-                    size_t step = 0;
-                    uintptr_t ahead = (uintptr_t)panels;       /* what is near already */
-                    if (soon) ldr__fetches_take(soon, kc, &ahead, &step);
-                    rows = (end - i + t - 1) / t;
-                    ker->tile(c + i * ldc + j, ldc, a + i * rs + p * cs, rs, cs, panels + j * depth + p * nr, kc, (int32_t)rows, (int32_t)LDR__MIN(nr, n - j), bias ? bias + j : NULL, accumulate || p > 0, ahead, step);
-                }
+            tile.k = LDR__MIN((size_t)LDR__KC, k - p);
+            tile.a = a + i0 * rs + p * cs;
+            tile.accumulate = accumulate || p > 0;
+            for (j = 0; j < n; j += nr) {
+                tile.b = panels + j * depth + p * nr;
+                tile.c = c + i0 * ldc + j;
+                tile.bias = bias ? bias + j : NULL;
+                tile.columns = (int32_t)LDR__MIN(nr, n - j);
+                ldr__tiles_down(ker->tile, tile, high, ker->mr, soon);
+            }
         }
-        if (last && last->f)
-            for (i = i0; i < end; i++) ker->rows->activate(last->f + i * last->ldf, c + i * ldc, n, last->activation);
+        for (i = i0; last && last->f && i < after; i++)
+            ker->rows->activate(last->f + i * last->ldf, c + i * ldc, n, last->activation);
     }
 }
 
@@ -2967,71 +2998,119 @@ static void ldr__packed_fill(const ldr__kernels *ker, ldr__packed *m, size_t fir
     }
 }
 
-/* y[T,out] = x[T,in] W^T + bias, then f[T,out] = activation(y) with f, which may be y and has its row stride. Rows of x are
-   rounded first, for all tasks. A set of kernels without a product of the type widens panels and uses its next wider one.
-   While its tiles multiply, a task fetches the panel that comes next: panels are read once a call, from far away. */
-static void ldr__packed_forward(const ldr__exec *ex, float *y, size_t ldy, float *f, const float *x, size_t ldx, const ldr__packed *w, size_t rows, int32_t activation) {
+/* y[T,out] = x[T,in] W^T + bias, then f[T,out] = activation(y) with f, which may be y and has its row stride. A set of
+   kernels without a product of the weights' type widens panels and uses its next wider one; else rows of x are narrowed. */
+typedef struct ldr__packed_product {
+    const ldr__packed *w;
+    float       *y, *f;
+    const float *x;
+    size_t       ldy, ldx, rows, depth, number, stride;      /* number: bytes of one of w; stride: of a narrowed row */
+    int32_t      activation;
+    int          narrow, widen;
+    ldr__grid    g;
+} ldr__packed_product;
+
+/* A part of a task: rows [i, end) of those up to `high` and columns [j0, j0 + n), steps [d0, d0 + dc) down k, whose panels lie
+   widened at `wide`, or as they are. While its tiles multiply, it fetches the panel that comes next: beside, below, or at
+   `then`. Panels are read once a call, from far away. */
+static void ldr__packed_part(const ldr__exec *ex, const ldr__packed_product *u, const unsigned char *wide, size_t i, size_t end,
+                             size_t high, size_t j0, size_t n, size_t d0, size_t dc, const unsigned char *then) {
     const ldr__kernels *ker = ex->kernels;
-    const int int8 = w->type == LDR__PACK_INT8, narrow = ldr__packed_narrow(ker, w->type), widen = int8 ? ker->unit == 2 : w->type == LDR__PACK_BF16 && !narrow;
-    size_t nr = (size_t)ker->nr, mr = (size_t)ker->mr, unit = ldr__packed_unit(ker, w->type), depth = ldr__packed_depth(ker, w->in, w->type), whole = ldr__round_up(w->out, nr);
-    size_t mc = LDR__MC / mr * mr, stride = ldr__narrow_stride(w->in), number = ldr__packed_number(w->type), wide = int8 ? 2 : sizeof(float);
-    size_t step = narrow ? LDR__PACKED_KC : LDR__KC, deep = !widen ? depth : int8 ? LDR__PACKED_KC : LDR__PACKED_KC / 2;      /* of a sum; of what is widened at a time */
-    unsigned char *narrowed = (unsigned char *)ex->narrowed;
-    ldr__grid g;
+    const ldr__packed *w = u->w;
+    const int int8 = w->type == LDR__PACK_INT8;
+    const size_t nr = (size_t)ker->nr, unit = ldr__packed_unit(ker, w->type), row = u->narrow ? u->stride : u->ldx * sizeof(float);
+    const size_t step = u->narrow ? LDR__PACKED_KC : LDR__KC, whole = ldr__round_up(w->out, nr), bytes = int8 ? 2 : sizeof(float);
+    const unsigned char *data = (const unsigned char *)w->data + j0 * u->depth * u->number;
+    const unsigned char *a = u->narrow ? (const unsigned char *)ex->narrowed : (const unsigned char *)u->x;
+    size_t p, j, kc;
+    ldr__fetches soon;
+    ldr__tile t;
+    memset(&t, 0, sizeof t);
+    t.ldc = u->ldy;
+    t.rs = row;
+    t.cs = 4;
+    ldr__fetches_clear(&soon);
+    ldr__fetches_add(&soon, ldr__ahead_of((uintptr_t)a + end * row, row, LDR__MIN(high - end, LDR__MC / (size_t)ker->mr * (size_t)ker->mr),
+                                          u->narrow ? row : w->in * sizeof(float), u->narrow ? 1 : ldr__tiles(ker, end - i, n)));
+    for (p = d0; p < d0 + dc; p += step) {
+        kc = LDR__MIN(step, d0 + dc - p);
+        t.k = kc / unit;
+        t.a = a + i * row + p * (!u->narrow ? sizeof(float) : unit == 2 ? 2u : 1u);
+        t.accumulate = p > 0;
+        for (j = 0; j < n; j += nr) {
+            const unsigned char *panel = data + (j * u->depth + p * nr) * u->number, *next = panel + nr * u->depth * u->number;
+            if (j + nr >= n) next = p + kc < u->depth ? data + (p + kc) * nr * u->number : then;
+            if (!u->widen) ldr__fetches_put(&soon, 0, ldr__ahead_of((uintptr_t)next, 0, 1, kc * nr * u->number, 1));
+            t.b = u->widen ? wide + (j * dc + (p - d0) * nr) * bytes : panel;
+            t.c = u->y + i * u->ldy + j0 + j;
+            t.columns = (int32_t)LDR__MIN(nr, n - j);
+            t.bias = w->bias ? w->bias + j0 + j : NULL;
+            if (int8) {
+                t.a_scale = ex->row_scales + i;
+                t.b_scale = w->scale + j0 + j;
+                t.b_sum = w->sums + p / LDR__PACKED_KC * whole + j0 + j;
+            }
+            ldr__tiles_down(int8 ? ker->tile_int8 : u->narrow ? ker->tile_bf16 : ker->tile, t, end - i, ker->mr, &soon);
+        }
+    }
+}
+
+static void ldr__packed_task(const ldr__exec *ex, const ldr__packed_product *u, size_t task) {
+    const ldr__kernels *ker = ex->kernels;
+    const ldr__packed *w = u->w;
+    const int int8 = w->type == LDR__PACK_INT8;
+    size_t i0 = task / u->g.columns * u->g.mb, j0 = task % u->g.columns * u->g.nb, n = LDR__MIN(u->g.nb, w->out - j0);
+    size_t nr = (size_t)ker->nr, mc = LDR__MC / (size_t)ker->mr * (size_t)ker->mr, high = LDR__MIN(i0 + u->g.mb, u->rows), depth = u->depth;
+    size_t deep = !u->widen ? depth : int8 ? LDR__PACKED_KC : LDR__PACKED_KC / 2, d0, dc, i, j, t, end;      /* what is widened at a time */
+    size_t later = (task + (size_t)ex->threads) % u->g.columns * u->g.nb;                            /* where this thread's next task is likely to begin */
+    unsigned char *wide = (unsigned char *)(ex->scratch + (size_t)ldr__thread() * ex->scratch_size);
+    const unsigned char *all = (const unsigned char *)w->data, *data = all + j0 * depth * u->number;
+    for (d0 = 0; d0 < depth; d0 += dc) {
+        dc = LDR__MIN(deep, depth - d0);
+        for (j = 0; u->widen && j < n; j += nr) {
+            const unsigned char *from = data + (j * depth + d0 * nr) * u->number;
+            if (int8) ker->widen((int16_t *)(void *)wide + j * dc, (const int8_t *)from, dc * nr);
+            else ker->to_float((float *)(void *)wide + j * dc, from, LDR_BF16, dc * nr);
+        }
+        for (i = i0; i < high; i = end) {
+            end = LDR__MIN(high, i + mc);
+            ldr__packed_part(ex, u, wide, i, end, high, j0, n, d0, dc, end < high ? data : all + later * depth * u->number);
+            for (t = i; u->f && d0 + dc == depth && t < end; t++)
+                ker->rows->activate(u->f + t * u->ldy + j0, u->y + t * u->ldy + j0, n, u->activation);
+        }
+    }
+}
+
+static void ldr__packed_forward(const ldr__exec *ex, float *y, size_t ldy, float *f, const float *x, size_t ldx,
+                                const ldr__packed *w, size_t rows, int32_t activation) {
+    const ldr__kernels *ker = ex->kernels;
+    const int int8 = w->type == LDR__PACK_INT8;
+    ldr__packed_product u;
+    memset(&u, 0, sizeof u);
+    u.w = w;
+    u.y = y;
+    u.f = f;
+    u.x = x;
+    u.ldy = ldy;
+    u.ldx = ldx;
+    u.rows = rows;
+    u.activation = activation;
+    u.depth = ldr__packed_depth(ker, w->in, w->type);
+    u.number = ldr__packed_number(w->type);
+    u.stride = ldr__narrow_stride(w->in);
+    u.narrow = ldr__packed_narrow(ker, w->type);
+    u.widen = int8 ? ker->unit == 2 : w->type == LDR__PACK_BF16 && !u.narrow;
     if (rows == 0) return;
-    if (narrow) {
-        LDR__FOR(block, ((int64_t)rows + LDR__MC - 1) / LDR__MC, ex->threads) {
-            size_t t, end = LDR__MIN(rows, ((size_t)block + 1) * LDR__MC);
-            for (t = (size_t)block * LDR__MC; t < end; t++) {
-                if (int8) ker->quantise(narrowed + t * stride, ex->row_scales + t, x + t * ldx, w->in, depth);
-                else ker->to_bf16((uint16_t *)(void *)(narrowed + t * stride), x + t * ldx, w->in, depth);
-            }
+    if (u.narrow) LDR__FOR(block, ((int64_t)rows + LDR__MC - 1) / LDR__MC, ex->threads) {
+        size_t t, end = LDR__MIN(rows, ((size_t)block + 1) * LDR__MC);
+        for (t = (size_t)block * LDR__MC; t < end; t++) {
+            unsigned char *to = (unsigned char *)ex->narrowed + t * u.stride;
+            if (int8) ker->quantise(to, ex->row_scales + t, x + t * ldx, w->in, u.depth);
+            else ker->to_bf16((uint16_t *)(void *)to, x + t * ldx, w->in, u.depth);
         }
     }
-    g = ldr__grid_of(ex, rows, w->out, LDR__PACKED_NB, 2);
-    LDR__FOR(task, (int64_t)g.tasks, ex->threads) {
-        size_t i0 = (size_t)task / g.columns * g.mb, j0 = (size_t)task % g.columns * g.nb, n = LDR__MIN(g.nb, w->out - j0), high = LDR__MIN(i0 + g.mb, rows), d0, p, i, j, t, end;
-        unsigned char *scratch = (unsigned char *)(void *)(ex->scratch + (size_t)ldr__thread() * ex->scratch_size);
-        const unsigned char *data = (const unsigned char *)w->data + j0 * depth * number;
-        size_t later = ((size_t)task + (size_t)ex->threads) % g.columns * g.nb;      /* where this thread's next task is likely to begin */
-        for (d0 = 0; d0 < depth; d0 += deep) {
-            size_t dc = LDR__MIN(deep, depth - d0);
-            for (j = 0; widen && j < n; j += nr) {
-                if (!int8) ker->to_float((float *)(void *)(scratch + j * dc * wide), data + (j * depth + d0 * nr) * number, LDR_BF16, dc * nr);
-                else ker->widen((int16_t *)(void *)(scratch + j * dc * wide), (const int8_t *)data + j * depth + d0 * nr, dc * nr);
-            }
-            for (i = i0; i < high; i = end) {
-                ldr__ahead soon;                /* the next rows */
-                end = LDR__MIN(high, i + mc);
-                soon = narrow ? ldr__ahead_of((uintptr_t)narrowed + end * stride, stride, LDR__MIN(mc, high - end), stride, 1) : ldr__ahead_of((uintptr_t)x + end * ldx * sizeof(float), ldx * sizeof(float), LDR__MIN(mc, high - end), w->in * sizeof(float), ldr__tiles(ker, end - i, n));
-                for (p = d0; p < d0 + dc; p += step) {
-                    size_t kc = LDR__MIN(step, d0 + dc - p), tiles, height, at;
-                    for (j = 0; j < n; j += nr) {
-                        const unsigned char *panel = widen ? scratch + (j * dc + (p - d0) * nr) * wide : data + (j * depth + p * nr) * number;
-                        const float *bias = w->bias ? w->bias + j0 + j : NULL;
-                        int32_t columns = (int32_t)LDR__MIN(nr, n - j);
-                        uintptr_t follows = (uintptr_t)data + ((j + nr) * depth + p * nr) * number;        /* the panel that comes next: beside it, */
-                        ldr__ahead next = ldr__ahead_of(0, 0, 0, 0, 0);
-                        if (j + nr >= n) follows = (uintptr_t)data + (p + kc) * nr * number;                          /* below, */
-                        if (j + nr >= n && p + kc >= depth) follows = end < high ? (uintptr_t)data : (uintptr_t)w->data + later * depth * number;      /* the first again, or of another task */
-                        if (!widen) next = ldr__ahead_of(follows, 0, 1, kc * nr * number, 1);
-                        for (tiles = (end - i + mr - 1) / mr, at = i; tiles; tiles--, at += height) {
-                            float *c = y + at * ldy + j0 + j;
-                            const unsigned char *a = narrow ? narrowed + at * stride + p * (unit == 2 ? 2u : 1u) : NULL;
-                            uintptr_t ahead = (uintptr_t)panel;
-                            size_t forth = 0;
-                            if (!ldr__ahead_take(&next, kc / unit, &ahead, &forth)) (void)ldr__ahead_take(&soon, kc / unit, &ahead, &forth);
-                            height = (end - at + tiles - 1) / tiles;
-                            if (int8) ker->tile_int8(c, ldy, a, stride, panel, kc / unit, (int32_t)height, columns, ex->row_scales + at, w->scale + j0 + j, w->sums + p / LDR__PACKED_KC * whole + j0 + j, bias, p > 0, ahead, forth);
-                            else if (narrow) ker->tile_bf16(c, ldy, a, stride, panel, kc / unit, (int32_t)height, columns, bias, p > 0, ahead, forth);
-                            else ker->tile(c, ldy, x + at * ldx + p, ldx, 1, (const float *)(const void *)panel, kc, (int32_t)height, columns, bias, p > 0, ahead, forth);
-                        }
-                    }
-                }
-                for (t = i; f && d0 + dc == depth && t < end; t++) ker->rows->activate(f + t * ldy + j0, y + t * ldy + j0, n, activation);
-            }
-        }
-    }
+    u.g = ldr__grid_of(ex, rows, w->out, LDR__PACKED_NB, 2);
+    LDR__FOR(task, (int64_t)u.g.tasks, ex->threads) ldr__packed_task(ex, &u, (size_t)task);
 }
 
 /* ======================================================================================
@@ -11907,7 +11986,7 @@ static ldr_model *ldr__model_new(const ldr_model_desc *desc, ldr_error *err) {
         ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "the allocator must set alloc_fn and free_fn, or neither");
         return NULL;
     }
-    if (desc && ((int)desc->compute < 0 || desc->compute > LDR_COMPUTE_BF16 || (int)desc->simd < 0 || desc->simd > LDR_SIMD_AVX512_BF16)) {
+    if (desc && ((int)desc->compute < 0 || desc->compute > LDR_COMPUTE_BF16 || (int)desc->simd < 0 || desc->simd >= LDR_SIMD_COUNT)) {
         ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_model_desc: compute is %d and simd %d, one of them no value of its enum", (int)desc->compute, (int)desc->simd);
         return NULL;
     }
@@ -19132,484 +19211,520 @@ LDR__DEF ldr_status ldr_model_quantise(const ldr_model *m, const char *path, ldr
    Only speed is here: each set computes what the portable kernels (>>kernels) compute.
    ====================================================================================== */
 
-#if LDR__NEON
-/* 6 x 16: 24 accumulators, 4 of b and 1 of the 32 registers. */
-static void ldr__tile_neon(float *c, size_t ldc, const float *a, size_t rs, size_t cs, const float *b, size_t k, int32_t m, int32_t n, const float *bias, int accumulate, uintptr_t ahead, size_t step) {
-    float t[6 * 16];
-    size_t p;
-#define LDR__ROW(i) const float *a##i = LDR__TILE_ROW(i); float32x4_t w##i = vdupq_n_f32(0), x##i = w##i, y##i = w##i, z##i = w##i;
-    LDR__R6(LDR__ROW)
-#undef LDR__ROW
-    for (p = 0; p < k; p++, b += 16) {
-        float32x4_t b0 = vld1q_f32(b), b1 = vld1q_f32(b + 4), b2 = vld1q_f32(b + 8), b3 = vld1q_f32(b + 12), v;
-#define LDR__STEP(i) v = vld1q_dup_f32(a##i); a##i += cs; w##i = vfmaq_f32(w##i, v, b0); x##i = vfmaq_f32(x##i, v, b1); y##i = vfmaq_f32(y##i, v, b2); z##i = vfmaq_f32(z##i, v, b3);
-        LDR__R6(LDR__STEP)
-#undef LDR__STEP
-    }
-#define LDR__SPILL(i) vst1q_f32(t + 16 * i, w##i); vst1q_f32(t + 16 * i + 4, x##i); vst1q_f32(t + 16 * i + 8, y##i); vst1q_f32(t + 16 * i + 12, z##i);
-    LDR__R6(LDR__SPILL)
-#undef LDR__SPILL
-    ldr__tile_store(c, ldc, t, 16, m, n, bias, accumulate);
-    (void)ahead;
-    (void)step;
-}
-
-/* The same of 8-bit products: two k of 16 bits at a time, or, where the processor has sdot, four of 8 bits. sdot is written out
-   since older compilers hide its name unless all of a program is for such processors. */
-#define LDR__ROW(i)   const unsigned char *a##i = LDR__TILE_ROW(i); int32x4_t w##i = vdupq_n_s32(0), x##i = w##i, y##i = w##i, z##i = w##i;
-#define LDR__SPILL(i) vst1q_s32(t + 16 * i, w##i); vst1q_s32(t + 16 * i + 4, x##i); vst1q_s32(t + 16 * i + 8, y##i); vst1q_s32(t + 16 * i + 12, z##i);
-#define LDR__PAIR(sum, half, of) sum = vmlal_s16(vmlal_s16(sum, half(of.val[0]), v0), half(of.val[1]), v1);
-#define LDR__PAIRS(i) v0 = vld1_dup_s16((const int16_t *)(const void *)a##i); v1 = vld1_dup_s16((const int16_t *)(const void *)(a##i + 2)); a##i += 4; \
-        LDR__PAIR(w##i, vget_low_s16, b0) LDR__PAIR(x##i, vget_high_s16, b0) LDR__PAIR(y##i, vget_low_s16, b1) LDR__PAIR(z##i, vget_high_s16, b1)
-#define LDR__FOUR(sum, of) __asm__("sdot %0.4s, %1.16b, %2.16b" : "+w"(sum) : "w"(of), "w"(v));
-#define LDR__FOURS(i) v = vld1q_dup_s32((const int32_t *)(const void *)a##i); a##i += 4; LDR__FOUR(w##i, b0) LDR__FOUR(x##i, b1) LDR__FOUR(y##i, b2) LDR__FOUR(z##i, b3)
-#define LDR__TILE(name, target, ...)                                                                                    \
-target static void name(LDR__INT8_ARGUMENTS) {                                                                          \
-    int32_t t[6 * 16];                                                                                                  \
-    LDR__R6(LDR__ROW)                                                                                                   \
-    for (; units; units--, b += 64) { __VA_ARGS__ }                                                                     \
-    LDR__R6(LDR__SPILL)                                                                                                 \
-    ldr__tile_int8_store(c, ldc, t, 16, m, n, a_scale, b_scale, bias, accumulate);                                      \
-    (void)b_sum;                                                                                                        \
-    (void)ahead;                                                                                                        \
-    (void)step;                                                                                                         \
-}
-LDR__TILE(ldr__tile_int8_neon, ,
-        int16x8x2_t b0 = vld2q_s16((const int16_t *)(const void *)b), b1 = vld2q_s16((const int16_t *)(const void *)(b + 32));
-        int16x4_t v0, v1;
-        LDR__R6(LDR__PAIRS))
-#if LDR__HAVE_SDOT
-LDR__TILE(ldr__tile_int8_neondot, LDR__SDOT,
-        int8x16_t b0 = vld1q_s8((const int8_t *)(const void *)b), b1 = vld1q_s8((const int8_t *)(const void *)(b + 16));
-        int8x16_t b2 = vld1q_s8((const int8_t *)(const void *)(b + 32)), b3 = vld1q_s8((const int8_t *)(const void *)(b + 48));
-        int32x4_t v;
-        LDR__R6(LDR__FOURS))
-static void ldr__quantise_neondot(void *q, float *scale, const float *x, size_t n, size_t padded) { ldr__quantise_body(q, scale, x, n, padded, 4, 0); }
+/* Loops over arrays of sums become straight lines, and the arrays registers. */
+#if defined(__clang__)
+  #define LDR__UNROLL _Pragma("clang loop unroll(full)")
+#elif defined(__GNUC__) && __GNUC__ >= 8
+  #define LDR__UNROLL _Pragma("GCC unroll 16")
+#else
+  #define LDR__UNROLL
 #endif
-#undef LDR__ROW
-#undef LDR__SPILL
-#undef LDR__PAIR
-#undef LDR__PAIRS
-#undef LDR__FOUR
-#undef LDR__FOURS
-#undef LDR__TILE
 
-static void ldr__interleave_neon(float *dst, const float *src, size_t stride, size_t columns, size_t depth) { ldr__interleave_body(dst, src, stride, columns, depth, 16); }
+#if LDR__NEON
+/* 6 x 16: 24 sums, 4 of b and 1 of the 32 registers. */
+static void ldr__tile_neon(const ldr__tile *t) {
+    const float *b = (const float *)t->b;
+    const unsigned char *a[6];
+    float32x4_t x[6][4], w[4];
+    float sums[6 * 16];
+    size_t k;
+    int i, j;
+    LDR__UNROLL
+    for (i = 0; i < 6; i++) {
+        a[i] = ldr__tile_row(t, i);
+        LDR__UNROLL
+        for (j = 0; j < 4; j++) x[i][j] = vdupq_n_f32(0);
+    }
+    for (k = t->k; k; k--, b += 16) {
+        LDR__UNROLL
+        for (j = 0; j < 4; j++) w[j] = vld1q_f32(b + 4 * j);
+        LDR__UNROLL
+        for (i = 0; i < 6; i++) {
+            const float32x4_t v = vld1q_dup_f32((const float *)(const void *)a[i]);
+            a[i] += t->cs;
+            LDR__UNROLL
+            for (j = 0; j < 4; j++) x[i][j] = vfmaq_f32(x[i][j], v, w[j]);
+        }
+    }
+    LDR__UNROLL
+    for (i = 0; i < 6; i++) {
+        LDR__UNROLL
+        for (j = 0; j < 4; j++) vst1q_f32(sums + 16 * i + 4 * j, x[i][j]);
+    }
+    ldr__tile_store(t, sums, 16);
+}
 
-static const ldr__kernels ldr__kernels_neon = { "neon", 6, 16, ldr__tile_neon, ldr__to_float_portable, ldr__interleave_neon,
-    &ldr__row_kernels_portable, 2, 0, ldr__quantise_portable, ldr__widen_portable, ldr__tile_int8_neon, NULL, NULL };
+/* Of 8-bit products: where rows lie and sums begin, and where they end. */
+LDR__INLINE void ldr__neon_begin(const ldr__tile *t, const unsigned char **a, int32x4_t (*x)[4]) {
+    int i, j;
+    LDR__UNROLL
+    for (i = 0; i < 6; i++) {
+        a[i] = ldr__tile_row(t, i);
+        LDR__UNROLL
+        for (j = 0; j < 4; j++) x[i][j] = vdupq_n_s32(0);
+    }
+}
+
+LDR__INLINE void ldr__neon_end(const ldr__tile *t, int32x4_t (*x)[4]) {
+    int32_t sums[6 * 16];
+    int i, j;
+    LDR__UNROLL
+    for (i = 0; i < 6; i++) {
+        LDR__UNROLL
+        for (j = 0; j < 4; j++) vst1q_s32(sums + 16 * i + 4 * j, x[i][j]);
+    }
+    ldr__tile_store_int8(t, sums, 16);
+}
+
+LDR__INLINE int32x4_t ldr__neon_pair(int32x4_t sum, int16x4_t b0, int16x4_t v0, int16x4_t b1, int16x4_t v1) {
+    return vmlal_s16(vmlal_s16(sum, b0, v0), b1, v1);
+}
+
+/* Two k of 16 bits at a time. */
+static void ldr__tile_int8_neon(const ldr__tile *t) {
+    const int16_t *b = (const int16_t *)t->b;
+    const unsigned char *a[6];
+    int32x4_t x[6][4];
+    size_t k;
+    int i;
+    ldr__neon_begin(t, a, x);
+    for (k = t->k; k; k--, b += 32) {
+        const int16x8x2_t p = vld2q_s16(b), q = vld2q_s16(b + 16);
+        LDR__UNROLL
+        for (i = 0; i < 6; i++) {
+            const int16_t *from = (const int16_t *)(const void *)a[i];
+            const int16x4_t v = vld1_dup_s16(from), w = vld1_dup_s16(from + 1);
+            a[i] += 4;
+            x[i][0] = ldr__neon_pair(x[i][0], vget_low_s16(p.val[0]), v, vget_low_s16(p.val[1]), w);
+            x[i][1] = ldr__neon_pair(x[i][1], vget_high_s16(p.val[0]), v, vget_high_s16(p.val[1]), w);
+            x[i][2] = ldr__neon_pair(x[i][2], vget_low_s16(q.val[0]), v, vget_low_s16(q.val[1]), w);
+            x[i][3] = ldr__neon_pair(x[i][3], vget_high_s16(q.val[0]), v, vget_high_s16(q.val[1]), w);
+        }
+    }
+    ldr__neon_end(t, x);
+}
+
+static void ldr__interleave_neon(float *dst, const float *src, size_t stride, size_t columns, size_t depth) {
+    ldr__interleave_body(dst, src, stride, columns, depth, 16);
+}
+
+static const ldr__kernels ldr__kernels_neon = {
+    "neon", 6, 16, ldr__tile_neon, ldr__to_float_portable, ldr__interleave_neon, &ldr__rows_portable,
+    2, 0, ldr__quantise_portable, ldr__widen_portable, ldr__tile_int8_neon, NULL, NULL };
+
 #if LDR__HAVE_SDOT
-static const ldr__kernels ldr__kernels_neondot = { "neondot", 6, 16, ldr__tile_neon, ldr__to_float_portable, ldr__interleave_neon,
-    &ldr__row_kernels_portable, 4, 0, ldr__quantise_neondot, ldr__widen_portable, ldr__tile_int8_neondot, NULL, NULL };
+/* Four k of 8 bits. sdot is written out since older compilers hide its name unless all of a program is for such processors. */
+LDR__SDOT static void ldr__tile_int8_neondot(const ldr__tile *t) {
+    const int8_t *b = (const int8_t *)t->b;
+    const unsigned char *a[6];
+    int32x4_t x[6][4];
+    int8x16_t w[4];
+    size_t k;
+    int i, j;
+    ldr__neon_begin(t, a, x);
+    for (k = t->k; k; k--, b += 64) {
+        LDR__UNROLL
+        for (j = 0; j < 4; j++) w[j] = vld1q_s8(b + 16 * j);
+        LDR__UNROLL
+        for (i = 0; i < 6; i++) {
+            const int32x4_t v = vld1q_dup_s32((const int32_t *)(const void *)a[i]);
+            a[i] += 4;
+            LDR__UNROLL
+            for (j = 0; j < 4; j++) __asm__("sdot %0.4s, %1.16b, %2.16b" : "+w"(x[i][j]) : "w"(w[j]), "w"(v));
+        }
+    }
+    ldr__neon_end(t, x);
+}
 
-static int ldr__arm_sdot(void) {
-#ifdef __ARM_FEATURE_DOTPROD
-    return 1;
+static void ldr__quantise_neondot(void *q, float *scale, const float *x, size_t n, size_t padded) {
+    ldr__quantise_body(q, scale, x, n, padded, 4, 0);
+}
+
+static const ldr__kernels ldr__kernels_neondot = {
+    "neondot", 6, 16, ldr__tile_neon, ldr__to_float_portable, ldr__interleave_neon, &ldr__rows_portable,
+    4, 0, ldr__quantise_neondot, ldr__widen_portable, ldr__tile_int8_neondot, NULL, NULL };
+#else
+  #define ldr__kernels_neondot ldr__kernels_neon
+#endif
+
+static int ldr__arm_sdot(int asked) {
+    (void)asked;
+#if defined(__ARM_FEATURE_DOTPROD) || !LDR__HAVE_SDOT
+    return LDR__HAVE_SDOT;
 #else
     return (getauxval(AT_HWCAP) & (1u << 20)) != 0;       /* HWCAP_ASIMDDP */
 #endif
 }
 #endif
-#endif
 
 #if LDR__WASM
 /* 4 x 8: engines on x86 have 16 registers for us, and a wider tile would spill. */
-static void ldr__tile_wasm(float *c, size_t ldc, const float *a, size_t rs, size_t cs, const float *b, size_t k, int32_t m, int32_t n, const float *bias, int accumulate, uintptr_t ahead, size_t step) {
-    float t[4 * 8];
-    size_t p;
-#define LDR__ROW(i) const float *a##i = LDR__TILE_ROW(i); v128_t x##i = wasm_f32x4_splat(0), y##i = x##i;
-    LDR__R4(LDR__ROW)
-#undef LDR__ROW
-    for (p = 0; p < k; p++, b += 8) {
-        v128_t b0 = wasm_v128_load(b), b1 = wasm_v128_load(b + 4), v;
-#define LDR__STEP(i) v = wasm_v128_load32_splat(a##i); a##i += cs; x##i = wasm_f32x4_add(x##i, wasm_f32x4_mul(v, b0)); y##i = wasm_f32x4_add(y##i, wasm_f32x4_mul(v, b1));
-        LDR__R4(LDR__STEP)
-#undef LDR__STEP
+static void ldr__tile_wasm(const ldr__tile *t) {
+    const float *b = (const float *)t->b;
+    const unsigned char *a[4];
+    v128_t x[4], y[4];
+    float sums[4 * 8];
+    size_t k;
+    int i;
+    LDR__UNROLL
+    for (i = 0; i < 4; i++) {
+        a[i] = ldr__tile_row(t, i);
+        x[i] = y[i] = wasm_f32x4_splat(0);
     }
-    if (m == 4 && n == 8) {
-        v128_t s0 = wasm_f32x4_splat(0), s1 = s0;
-        if (!accumulate && bias) {
-            s0 = wasm_v128_load(bias);
-            s1 = wasm_v128_load(bias + 4);
+    for (k = t->k; k; k--, b += 8) {
+        const v128_t b0 = wasm_v128_load(b), b1 = wasm_v128_load(b + 4);
+        LDR__UNROLL
+        for (i = 0; i < 4; i++) {
+            const v128_t v = wasm_v128_load32_splat(a[i]);
+            a[i] += t->cs;
+            x[i] = wasm_f32x4_add(x[i], wasm_f32x4_mul(v, b0));
+            y[i] = wasm_f32x4_add(y[i], wasm_f32x4_mul(v, b1));
         }
-#define LDR__STORE(i) { float *at = c + i * ldc;                                                                        \
-            wasm_v128_store(at, wasm_f32x4_add(x##i, accumulate ? wasm_v128_load(at) : s0));                            \
-            wasm_v128_store(at + 4, wasm_f32x4_add(y##i, accumulate ? wasm_v128_load(at + 4) : s1)); }
-        LDR__R4(LDR__STORE)
-#undef LDR__STORE
-        return;
     }
-#define LDR__SPILL(i) wasm_v128_store(t + 8 * i, x##i); wasm_v128_store(t + 8 * i + 4, y##i);
-    LDR__R4(LDR__SPILL)
-#undef LDR__SPILL
-    ldr__tile_store(c, ldc, t, 8, m, n, bias, accumulate);
-    (void)ahead;
-    (void)step;
+    LDR__UNROLL
+    for (i = 0; i < 4; i++) {
+        wasm_v128_store(sums + 8 * i, x[i]);
+        wasm_v128_store(sums + 8 * i + 4, y[i]);
+    }
+    ldr__tile_store(t, sums, 8);
 }
 
-/* 4 x 8, two k at a time. */
-static void ldr__tile_int8_wasm(LDR__INT8_ARGUMENTS) {
-    int32_t t[4 * 8];
-    size_t p;
-    (void)b_sum;
-    (void)ahead;
-    (void)step;
-#define LDR__ROW(i) const unsigned char *a##i = LDR__TILE_ROW(i); v128_t x##i = wasm_i32x4_splat(0), y##i = x##i;
-    LDR__R4(LDR__ROW)
-#undef LDR__ROW
-    for (p = 0; p < units; p++, b += 32) {
-        v128_t b0 = wasm_v128_load(b), b1 = wasm_v128_load(b + 16), v;
-#define LDR__STEP(i) v = wasm_v128_load32_splat(a##i + 4 * p); x##i = wasm_i32x4_add(x##i, wasm_i32x4_dot_i16x8(v, b0)); y##i = wasm_i32x4_add(y##i, wasm_i32x4_dot_i16x8(v, b1));
-        LDR__R4(LDR__STEP)
-#undef LDR__STEP
+/* Two k at a time. */
+static void ldr__tile_int8_wasm(const ldr__tile *t) {
+    const unsigned char *b = (const unsigned char *)t->b, *a[4];
+    v128_t x[4], y[4];
+    int32_t sums[4 * 8];
+    size_t k;
+    int i;
+    LDR__UNROLL
+    for (i = 0; i < 4; i++) {
+        a[i] = ldr__tile_row(t, i);
+        x[i] = y[i] = wasm_i32x4_splat(0);
     }
-#define LDR__SPILL(i) wasm_v128_store(t + 8 * i, x##i); wasm_v128_store(t + 8 * i + 4, y##i);
-    LDR__R4(LDR__SPILL)
-#undef LDR__SPILL
-    ldr__tile_int8_store(c, ldc, t, 8, m, n, a_scale, b_scale, bias, accumulate);
+    for (k = t->k; k; k--, b += 32) {
+        const v128_t b0 = wasm_v128_load(b), b1 = wasm_v128_load(b + 16);
+        LDR__UNROLL
+        for (i = 0; i < 4; i++) {
+            const v128_t v = wasm_v128_load32_splat(a[i]);
+            a[i] += 4;
+            x[i] = wasm_i32x4_add(x[i], wasm_i32x4_dot_i16x8(v, b0));
+            y[i] = wasm_i32x4_add(y[i], wasm_i32x4_dot_i16x8(v, b1));
+        }
+    }
+    LDR__UNROLL
+    for (i = 0; i < 4; i++) {
+        wasm_v128_store(sums + 8 * i, x[i]);
+        wasm_v128_store(sums + 8 * i + 4, y[i]);
+    }
+    ldr__tile_store_int8(t, sums, 8);
 }
 
-static const ldr__kernels ldr__kernels_wasm = { "simd128", 4, 8, ldr__tile_wasm, ldr__to_float_portable, ldr__interleave_portable,
-    &ldr__row_kernels_portable, 2, 0, ldr__quantise_portable, ldr__widen_portable, ldr__tile_int8_wasm, NULL, NULL };
+static const ldr__kernels ldr__kernels_wasm = {
+    "simd128", 4, 8, ldr__tile_wasm, ldr__to_float_portable, ldr__interleave_portable, &ldr__rows_portable,
+    2, 0, ldr__quantise_portable, ldr__widen_portable, ldr__tile_int8_wasm, NULL, NULL };
 #endif
 
 #if LDR__X86
 
-#ifdef LADDER_IMMINTRIN            /* emulated: nothing may be compiled for an instruction set that is not there */
-  #define LDR__AVX2
-  #define LDR__AVX2_VNNI
-  #define LDR__AVX512
-  #define LDR__VNNI
-#else
-  #define LDR__AVX2   __attribute__((target("avx2,fma,f16c")))
-  #define LDR__AVX2_VNNI __attribute__((target("avx2,fma,f16c,avxvnni")))
-  #define LDR__AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c")))
-  #define LDR__VNNI   __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c")))
-  #define LDR__BF16   __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx512bf16,avx2,fma,f16c")))
-#endif
-/* 1: the compiler knows the bf16 product. */
-#if !defined(LADDER_IMMINTRIN) && ((defined(__clang__) && __clang_major__ >= 9) || (!defined(__clang__) && __GNUC__ >= 10))
+/* Whether the compiler knows the bf16 product, and the 8-bit one that came to 256 bits without the rest of AVX-512. */
+#if !defined(LADDER_IMMINTRIN) && (defined(__clang__) ? __clang_major__ >= 9 : __GNUC__ >= 10)
   #define LDR__HAVE_BF16 1
 #else
   #define LDR__HAVE_BF16 0
 #endif
-/* 1: the compiler knows the 8-bit product that came to 256 bits without the rest of AVX-512. */
-#if defined(LADDER_IMMINTRIN) || (defined(__clang__) && __clang_major__ >= 13) || (!defined(__clang__) && __GNUC__ >= 11)
+#if defined(LADDER_IMMINTRIN) || (defined(__clang__) ? __clang_major__ >= 13 : __GNUC__ >= 11)
   #define LDR__HAVE_VNNI256 1
 #else
   #define LDR__HAVE_VNNI256 0
 #endif
 
-/* acc += v b with the sum left where it is. gcc 12 moves sums between registers and to the stack when it
+/* sum += v b with the sum left where it is. gcc 12 moves sums between registers and to the stack when it
    sees through a tile, a third of its speed; so it is shown single instructions in a fixed order. */
-#ifdef LADDER_IMMINTRIN
-  #define LDR__FMA256(acc, v, b) acc = _mm256_fmadd_ps(v, b, acc)
-  #define LDR__FMA512(acc, v, b) acc = _mm512_fmadd_ps(v, b, acc)
-  #define LDR__DOT256(acc, v, b) acc = _mm256_dpbusd_epi32(acc, v, b)
-  #define LDR__DOT512(acc, v, b) acc = _mm512_dpbusd_epi32(acc, v, b)
+#ifdef LADDER_IMMINTRIN            /* emulated: nothing may be compiled for an instruction set that is not there */
+  #define LDR__AVX2
+  #define LDR__AVX2_VNNI
+  #define LDR__AVX512
+  #define LDR__VNNI
+  #define LDR__FMA256(sum, v, b) sum = _mm256_fmadd_ps(v, b, sum)
+  #define LDR__FMA512(sum, v, b) sum = _mm512_fmadd_ps(v, b, sum)
+  #define LDR__DOT256(sum, v, b) sum = _mm256_dpbusd_epi32(sum, v, b)
+  #define LDR__DOT512(sum, v, b) sum = _mm512_dpbusd_epi32(sum, v, b)
+  #define LDR__PAIR512(sum, v, b) (void)0
   #define LDR__PIN(x, y) (void)0
-  #define LDR__TO_STORE(at) (void)(at);
+  #define LDR__KEEP(at) (void)0
+  #define LDR__TO_STORE(at) (void)(at)
 #else
-  #define LDR__TO_STORE(at) __asm__ volatile("prefetchw %0" : : "m"(*(at)));
-  #define LDR__DOT256(acc, v, b) acc = _mm256_dpbusd_avx_epi32(acc, v, b)
-  #define LDR__DOT512(acc, v, b) __asm__ volatile("vpdpbusd {%2, %1, %0|%0, %1, %2}" : "+v"(acc) : "v"(v), "v"(b))
-  #define LDR__PAIR512(acc, v, b) __asm__ volatile("vdpbf16ps {%2, %1, %0|%0, %1, %2}" : "+v"(acc) : "v"(v), "v"(b))
-  #define LDR__FMA256(acc, v, b) __asm__ volatile("vfmadd231ps {%2, %1, %0|%0, %1, %2}" : "+x"(acc) : "x"(v), "x"(b))
-  #define LDR__FMA512(acc, v, b) __asm__ volatile("vfmadd231ps {%2, %1, %0|%0, %1, %2}" : "+v"(acc) : "v"(v), "v"(b))
+  #define LDR__WIDE   "avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c"
+  #define LDR__AVX2   __attribute__((target("avx2,fma,f16c")))
+  #define LDR__AVX2_VNNI __attribute__((target("avx2,fma,f16c,avxvnni")))
+  #define LDR__AVX512 __attribute__((target(LDR__WIDE)))
+  #define LDR__VNNI   __attribute__((target(LDR__WIDE ",avx512vnni")))
+  #define LDR__BF16   __attribute__((target(LDR__WIDE ",avx512vnni,avx512bf16")))
+  #define LDR__EXACTLY(code, sum, v, b) __asm__ volatile(code " {%2, %1, %0|%0, %1, %2}" : "+v"(sum) : "v"(v), "v"(b))
+  #define LDR__FMA256(sum, v, b) LDR__EXACTLY("vfmadd231ps", sum, v, b)
+  #define LDR__FMA512(sum, v, b) LDR__EXACTLY("vfmadd231ps", sum, v, b)
+  #define LDR__DOT256(sum, v, b) LDR__EXACTLY("%{vex%} vpdpbusd", sum, v, b)
+  #define LDR__DOT512(sum, v, b) LDR__EXACTLY("vpdpbusd", sum, v, b)
+  #define LDR__PAIR512(sum, v, b) LDR__EXACTLY("vdpbf16ps", sum, v, b)
   #define LDR__PIN(x, y) __asm__ volatile("" : "+v"(x), "+v"(y))
+  #define LDR__KEEP(at) __asm__ volatile("" : "+r"(at))
+  #define LDR__TO_STORE(at) __asm__ volatile("prefetchw %0" : : "m"(*(at)))
 #endif
 
-/* The tiles are made once for each number of rows, so that the edge of a matrix costs what its rows cost. Row i is reached
-   from every third one, whose pointers move down k: x86 adds a register times 1 or 2 to an address for nothing. */
-#define LDR__AT(i) ((i) < 3 ? a : (i) < 6 ? a3 : (i) < 9 ? a6 : (i) < 12 ? a9 : a12)[(size_t)((i) % 3) * rs]
-#define LDR__EVERY_THIRD(rows, type) \
-    const type *a3 = (rows) > 3 ? a + 3 * rs : a, *a6 = (rows) > 6 ? a + 6 * rs : a, *a9 = (rows) > 9 ? a + 9 * rs : a, *a12 = (rows) > 12 ? a + 12 * rs : a; (void)a3; (void)a6; (void)a9; (void)a12
-#define LDR__FIRST16(n) (__mmask16)((n) >= 16 ? 0xffffu : (1u << (n)) - 1u)
-/* What a tile will store to comes near while it sums. Every processor with these registers has prefetchw. */
-#define LDR__NEAR512(i) LDR__TO_STORE(c + i * ldc) LDR__TO_STORE(c + i * ldc + 16)
-#define LDR__DOWN_BY(by) a += (by); a3 += (by); a6 += (by); a9 += (by); a12 += (by)
-/* One line in two steps into the second-level cache: one a step keeps all buffers between the caches busy, and what the sums
-   load waits. */
-#define LDR__SOON _mm_prefetch((const char *)ahead, _MM_HINT_T1); ahead += step
-#define LDR__TO_6(X)  X(1) X(2) X(3) X(4) X(5) X(6)
-#define LDR__TO_14(X) LDR__TO_6(X) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14)
-#define LDR__TILE_ARGUMENTS float *c, size_t ldc, const float *a, size_t rs, size_t cs, const float *b, size_t k, int32_t n, const float *bias, int accumulate, uintptr_t ahead, size_t step
+/* What a tile sums: products of floats, also of 16 columns at most; of pairs of 16 bits; of fours of 8 bits, a as unsigned bytes 128 too large, for
+   which sums begin as much too low; of pairs of bf16. */
+enum { LDR__OF_FLOATS, LDR__OF_FEW_FLOATS, LDR__OF_PAIRS, LDR__OF_FOURS, LDR__OF_BF16 };
 
-/* 6 x 16: 12 accumulators, 2 columns of b and 1 broadcast of the 16 ymm registers. Four k at a time: what a loop
-   costs besides its sums counts where a core is shared. At an edge, only the n columns that are there are touched. */
-#define LDR__ROW(i)  __m256 x##i = _mm256_setzero_ps(), y##i = x##i;
-#define LDR__SUMS(i) v = _mm256_broadcast_ss(&LDR__AT(i)); LDR__FMA256(x##i, v, b0); LDR__FMA256(y##i, v, b1);
-#define LDR__STEP(R) b0 = _mm256_loadu_ps(b); b1 = _mm256_loadu_ps(b + 8); R(LDR__SUMS) LDR__DOWN_BY(cs); b += 16;
-#define LDR__STORE(i) { float *at = c + i * ldc;                                                                        \
-        _mm256_storeu_ps(at, _mm256_add_ps(x##i, accumulate ? _mm256_loadu_ps(at) : s0));                               \
-        _mm256_storeu_ps(at + 8, _mm256_add_ps(y##i, accumulate ? _mm256_loadu_ps(at + 8) : s1)); }
-#define LDR__STORE_PART(i) { float *at = c + i * ldc;                                                                   \
-        _mm256_maskstore_ps(at, low, _mm256_add_ps(x##i, accumulate ? _mm256_maskload_ps(at, low) : s0));               \
-        if (n > 8) _mm256_maskstore_ps(at + 8, high, _mm256_add_ps(y##i, accumulate ? _mm256_maskload_ps(at + 8, high) : s1)); }
-#define LDR__TILE_AVX2(rows)                                                                                            \
-LDR__AVX2 static void ldr__tile_avx2_##rows(LDR__TILE_ARGUMENTS) {                                                      \
-    __m256 b0, b1, v, s0 = _mm256_setzero_ps(), s1 = s0;                                                                \
-    LDR__EVERY_THIRD(rows, float);                                                                                      \
-    LDR__R##rows(LDR__ROW)                                                                                              \
-    for (; k >= 4; k -= 4) { LDR__SOON; LDR__STEP(LDR__R##rows) LDR__STEP(LDR__R##rows) LDR__SOON; LDR__STEP(LDR__R##rows) LDR__STEP(LDR__R##rows) } \
-    for (; k; k--) { LDR__STEP(LDR__R##rows) }                                                                          \
-    if (n == 16) {                                                                                                      \
-        if (!accumulate && bias) {                                                                                      \
-            s0 = _mm256_loadu_ps(bias);                                                                                 \
-            s1 = _mm256_loadu_ps(bias + 8);                                                                             \
-        }                                                                                                               \
-        LDR__R##rows(LDR__STORE)                                                                                        \
-    } else {                                                                                                            \
-        __m256i place = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7), low = _mm256_cmpgt_epi32(_mm256_set1_epi32(n), place), high = _mm256_cmpgt_epi32(_mm256_set1_epi32(n - 8), place); \
-        if (!accumulate && bias) {                                                                                      \
-            s0 = _mm256_maskload_ps(bias, low);                                                                         \
-            if (n > 8) s1 = _mm256_maskload_ps(bias + 8, high);                                                         \
-        }                                                                                                               \
-        LDR__R##rows(LDR__STORE_PART)                                                                                   \
-    }                                                                                                                   \
-}
-LDR__TO_6(LDR__TILE_AVX2)
-#undef LDR__ROW
-#undef LDR__SUMS
-#undef LDR__STEP
-#undef LDR__STORE
-#undef LDR__STORE_PART
-#undef LDR__TILE_AVX2
+/* A tile is made once for each number of rows, so that the edge of a matrix costs what its rows cost. */
+#define LDR__CASE(rows, of, kind) case rows: of(t, rows, kind); break;
+#define LDR__UP_TO_6(of, kind) \
+    LDR__CASE(1, of, kind) LDR__CASE(2, of, kind) LDR__CASE(3, of, kind) \
+    LDR__CASE(4, of, kind) LDR__CASE(5, of, kind) LDR__CASE(6, of, kind)
+#define LDR__UP_TO_14(of, kind) \
+    LDR__UP_TO_6(of, kind) LDR__CASE(7, of, kind) LDR__CASE(8, of, kind) LDR__CASE(9, of, kind) LDR__CASE(10, of, kind) \
+    LDR__CASE(11, of, kind) LDR__CASE(12, of, kind) LDR__CASE(13, of, kind) LDR__CASE(14, of, kind)
 
-static void ldr__tile_avx2(float *c, size_t ldc, const float *a, size_t rs, size_t cs, const float *b, size_t k, int32_t m, int32_t n, const float *bias, int accumulate, uintptr_t ahead, size_t step) {
-#define LDR__NAME(rows) ldr__tile_avx2_##rows,
-    static void (*const tiles[6])(LDR__TILE_ARGUMENTS) = { LDR__TO_6(LDR__NAME) };
-#undef LDR__NAME
-    tiles[m - 1](c, ldc, a, rs, cs, b, k, n, bias, accumulate, ahead, step);
+/* Lines one after another into the second-level cache, one in two steps: one a step keeps all buffers between the caches
+   busy, and what the sums load waits. */
+LDR__AVX2 LDR__INLINE void ldr__soon(uintptr_t *ahead, size_t step) {
+    _mm_prefetch((const char *)*ahead, _MM_HINT_T1);
+    *ahead += step;
 }
 
-/* What the 14 x 32 tiles of every type share: the columns that are there, what c starts from, its store where columns are
-   missing, and the walk down a panel of units of 4 bytes. */
-#define LDR__COLUMNS512 __mmask16 low = LDR__FIRST16(n), high = LDR__FIRST16(n > 16 ? n - 16 : 0); __m512 s0 = _mm512_setzero_ps(), s1 = s0
-#define LDR__START512   if (!accumulate && bias) { s0 = _mm512_maskz_loadu_ps(low, bias); s1 = _mm512_maskz_loadu_ps(high, bias + 16); }
-#define LDR__STORE512(i) { float *at = c + i * ldc;                                                                     \
-        _mm512_mask_storeu_ps(at, low, _mm512_add_ps(x##i, accumulate ? _mm512_maskz_loadu_ps(low, at) : s0));          \
-        if (high) _mm512_mask_storeu_ps(at + 16, high, _mm512_add_ps(y##i, accumulate ? _mm512_maskz_loadu_ps(high, at + 16) : s1)); }
-#define LDR__UNIT512(R, sums) b0 = _mm512_loadu_si512((const void *)b); b1 = _mm512_loadu_si512((const void *)(b + 64)); R(sums) LDR__DOWN_BY(4); b += 128;
-#define LDR__WALK512(R, sums)                                                                                           \
-    for (; units >= 2; units -= 2) { LDR__SOON; LDR__UNIT512(R, sums) LDR__UNIT512(R, sums) }                           \
-    if (units) { LDR__UNIT512(R, sums) }
-
-/* 14 x 32: 28 accumulators, 2 columns of b and 1 broadcast of the 32 zmm registers. */
-#define LDR__ROW(i)  __m512 x##i = _mm512_setzero_ps(), y##i = x##i;
-#define LDR__SUMS(i) v = _mm512_set1_ps(LDR__AT(i)); LDR__FMA512(x##i, v, b0); LDR__FMA512(y##i, v, b1);
-#define LDR__STEP(R) b0 = _mm512_loadu_ps(b); b1 = _mm512_loadu_ps(b + 16); R(LDR__SUMS) LDR__DOWN_BY(cs); b += 32;
-#define LDR__STORE(i) { float *at = c + i * ldc;                                                                        \
-        _mm512_storeu_ps(at, _mm512_add_ps(x##i, accumulate ? _mm512_loadu_ps(at) : s0));                               \
-        _mm512_storeu_ps(at + 16, _mm512_add_ps(y##i, accumulate ? _mm512_loadu_ps(at + 16) : s1)); }
-#define LDR__TILE_AVX512(rows)                                                                                          \
-LDR__AVX512 static void ldr__tile_avx512_##rows(LDR__TILE_ARGUMENTS) {                                                  \
-    LDR__COLUMNS512;                                                                                                    \
-    __m512 b0, b1, v;                                                                                                   \
-    LDR__EVERY_THIRD(rows, float);                                                                                      \
-    LDR__R##rows(LDR__ROW)                                                                                              \
-    LDR__R##rows(LDR__NEAR512)                                                                                          \
-    for (; k >= 2; k -= 2) { LDR__SOON; LDR__STEP(LDR__R##rows) LDR__STEP(LDR__R##rows) }                               \
-    if (k) { LDR__STEP(LDR__R##rows) }                                                                                  \
-    LDR__START512                                                                                                       \
-    if (n == 32) { LDR__R##rows(LDR__STORE) }                                                                           \
-    else { LDR__R##rows(LDR__STORE512) }                                                                                \
-}
-/* The same for up to 16 columns, as narrow heads have: half the work. */
-#define LDR__ROW_16(i)   __m512 x##i = _mm512_setzero_ps();
-#define LDR__SUMS_16(i)  v = _mm512_set1_ps(LDR__AT(i)); LDR__FMA512(x##i, v, b0);
-#define LDR__STEP_16(R) b0 = _mm512_loadu_ps(b); R(LDR__SUMS_16) LDR__DOWN_BY(cs); b += 32;
-#define LDR__STORE_16(i) { float *at = c + i * ldc; _mm512_mask_storeu_ps(at, low, _mm512_add_ps(x##i, accumulate ? _mm512_maskz_loadu_ps(low, at) : s0)); }
-#define LDR__TILE_AVX512_16(rows)                                                                                       \
-LDR__AVX512 static void ldr__tile_avx512_16_##rows(LDR__TILE_ARGUMENTS) {                                               \
-    __mmask16 low = LDR__FIRST16(n);                                                                                    \
-    __m512 b0, v, s0 = accumulate || !bias ? _mm512_setzero_ps() : _mm512_maskz_loadu_ps(low, bias);                    \
-    LDR__EVERY_THIRD(rows, float);                                                                                      \
-    LDR__R##rows(LDR__ROW_16)                                                                                           \
-    for (; k >= 2; k -= 2) { LDR__SOON; LDR__STEP_16(LDR__R##rows) LDR__STEP_16(LDR__R##rows) }                         \
-    if (k) { LDR__STEP_16(LDR__R##rows) }                                                                               \
-    LDR__R##rows(LDR__STORE_16)                                                                                         \
-}
-LDR__TO_14(LDR__TILE_AVX512)
-LDR__TO_14(LDR__TILE_AVX512_16)
-#undef LDR__ROW_16
-#undef LDR__SUMS_16
-#undef LDR__STEP_16
-#undef LDR__STORE_16
-#undef LDR__TILE_AVX512_16
-#undef LDR__ROW
-#undef LDR__SUMS
-#undef LDR__STEP
-#undef LDR__STORE
-#undef LDR__TILE_AVX512
-
-static void ldr__tile_avx512(float *c, size_t ldc, const float *a, size_t rs, size_t cs, const float *b, size_t k, int32_t m, int32_t n, const float *bias, int accumulate, uintptr_t ahead, size_t step) {
-#define LDR__NAME(rows) ldr__tile_avx512_##rows,
-#define LDR__NAME_16(rows) ldr__tile_avx512_16_##rows,
-    static void (*const tiles[2][14])(LDR__TILE_ARGUMENTS) = { { LDR__TO_14(LDR__NAME) }, { LDR__TO_14(LDR__NAME_16) } };
-#undef LDR__NAME
-#undef LDR__NAME_16
-    tiles[n <= 16][m - 1](c, ldc, a, rs, cs, b, k, n, bias, accumulate, ahead, step);
-}
-
-/* 6 x 16, two k at a time: vpmaddwd multiplies 16-bit pairs and adds each pair. With VNNI four 8-bit k at a time, a as unsigned
-   bytes 128 too large, for which sums begin as much too low. */
-#define LDR__ROW(i)   __m256i x##i = start0, y##i = start1;
-#define LDR__WORD(i)  v = _mm256_castps_si256(_mm256_broadcast_ss((const float *)(const void *)&LDR__AT(i)))
-#define LDR__MADD(i)  LDR__WORD(i); x##i = _mm256_add_epi32(x##i, _mm256_madd_epi16(v, b0)); y##i = _mm256_add_epi32(y##i, _mm256_madd_epi16(v, b1)); LDR__PIN(x##i, y##i);
-#define LDR__DOT(i)   LDR__WORD(i); LDR__DOT256(x##i, v, b0); LDR__DOT256(y##i, v, b1); LDR__PIN(x##i, y##i);
-#define LDR__STEP(R, multiply) b0 = _mm256_loadu_si256((const __m256i *)(const void *)b); b1 = _mm256_loadu_si256((const __m256i *)(const void *)(b + 32)); R(multiply) LDR__DOWN_BY(4); b += 64;
-#define LDR__SPILL(i) _mm256_storeu_si256((__m256i *)(void *)(t + i * 16), x##i); _mm256_storeu_si256((__m256i *)(void *)(t + i * 16 + 8), y##i);
-#define LDR__TOO_MUCH(j) _mm256_sub_epi32(_mm256_setzero_si256(), _mm256_slli_epi32(_mm256_loadu_si256((const __m256i *)(const void *)(b_sum + (j))), 7))
-#define LDR__SUMS_ARGUMENTS int32_t *t, const unsigned char *a, size_t rs, const unsigned char *b, size_t units, const int32_t *b_sum, uintptr_t ahead, size_t step
-#define LDR__TILE(name, target, multiply, correction, rows)                                                             \
-target static void name##_##rows(LDR__SUMS_ARGUMENTS) {                                                                 \
-    __m256i b0, b1, v, start0 = (correction) ? LDR__TOO_MUCH(0) : _mm256_setzero_si256(), start1 = (correction) ? LDR__TOO_MUCH(8) : start0; \
-    LDR__EVERY_THIRD(rows, unsigned char);                                                                              \
-    LDR__R##rows(LDR__ROW)                                                                                              \
-    for (; units >= 4; units -= 4) {                                                                                    \
-        LDR__SOON; LDR__STEP(LDR__R##rows, multiply) LDR__STEP(LDR__R##rows, multiply)                                  \
-        LDR__SOON; LDR__STEP(LDR__R##rows, multiply) LDR__STEP(LDR__R##rows, multiply)                                  \
-    }                                                                                                                   \
-    for (; units; units--) { LDR__STEP(LDR__R##rows, multiply) }                                                        \
-    LDR__R##rows(LDR__SPILL)                                                                                            \
-    (void)b_sum;                                                                                                        \
-}
-#define LDR__PAIRS(rows) LDR__TILE(ldr__sums_int8_avx2, LDR__AVX2, LDR__MADD, 0, rows)
-#define LDR__FOURS(rows) LDR__TILE(ldr__sums_int8_avx2vnni, LDR__AVX2_VNNI, LDR__DOT, 1, rows)
-LDR__TO_6(LDR__PAIRS)
-#if LDR__HAVE_VNNI256
-LDR__TO_6(LDR__FOURS)
-#endif
-#undef LDR__ROW
-#undef LDR__WORD
-#undef LDR__MADD
-#undef LDR__DOT
-#undef LDR__STEP
-#undef LDR__SPILL
-#undef LDR__TOO_MUCH
-#undef LDR__TILE
-#undef LDR__PAIRS
-#undef LDR__FOURS
-
-LDR__AVX2 static void ldr__tile_int8_store_avx2(float *c, size_t ldc, const int32_t *t, int32_t m, int32_t n, const float *a_scale, const float *b_scale, const float *bias, int accumulate) {
-    int32_t i;
-    if (n < 16) {
-        ldr__tile_int8_store(c, ldc, t, 16, m, n, a_scale, b_scale, bias, accumulate);
-        return;
+LDR__AVX2 LDR__INLINE __m256 ldr__add_product256(__m256 sum, __m256 v, __m256 b, int kind) {
+    __m256i whole = _mm256_castps_si256(sum);
+    if (kind == LDR__OF_FLOATS) {
+        LDR__FMA256(sum, v, b);
+        return sum;
     }
-    for (i = 0; i < m; i++) {
-        float *at = c + (size_t)i * ldc;
-        __m256 s = _mm256_set1_ps(a_scale[i]), old0 = _mm256_setzero_ps(), old1 = old0;
-        __m256 v0 = _mm256_cvtepi32_ps(_mm256_loadu_si256((const __m256i *)(const void *)(t + 16 * i))), v1 = _mm256_cvtepi32_ps(_mm256_loadu_si256((const __m256i *)(const void *)(t + 16 * i + 8)));
-        if (accumulate || bias) {
-            old0 = _mm256_loadu_ps(accumulate ? at : bias);
-            old1 = _mm256_loadu_ps(accumulate ? at + 8 : bias + 8);
+    if (kind == LDR__OF_FOURS) LDR__DOT256(whole, _mm256_castps_si256(v), _mm256_castps_si256(b));
+    else whole = _mm256_add_epi32(whole, _mm256_madd_epi16(_mm256_castps_si256(v), _mm256_castps_si256(b)));
+    return _mm256_castsi256_ps(whole);
+}
+
+/* Row i is reached from every third one: x86 adds a register times 1 or 2 to an address for nothing. */
+LDR__AVX2 LDR__INLINE void ldr__step256(__m256 *x, __m256 *y, const unsigned char **a, const unsigned char *b, size_t rs,
+                                        size_t cs, int rows, int kind) {
+    const float *panel = (const float *)(const void *)b;
+    const __m256 b0 = _mm256_loadu_ps(panel), b1 = _mm256_loadu_ps(panel + 8);
+    int i;
+    LDR__UNROLL
+    for (i = 0; i < rows; i++) {
+        const void *from = a[i / 3] + (size_t)(i % 3) * rs;
+        const __m256 v = _mm256_broadcast_ss((const float *)from);
+        x[i] = ldr__add_product256(x[i], v, b0, kind);
+        y[i] = ldr__add_product256(y[i], v, b1, kind);
+        if (kind != LDR__OF_FLOATS) LDR__PIN(x[i], y[i]);
+    }
+    LDR__UNROLL
+    for (i = 0; i < (rows + 2) / 3; i++) {
+        a[i] += cs;
+        if (kind == LDR__OF_FLOATS) LDR__KEEP(a[i]);
+    }
+}
+
+/* What a sum begins with: of fours, so much too low as 128 too many in each of a will bring. */
+LDR__AVX2 LDR__INLINE __m256 ldr__start256(const ldr__tile *t, int j, int kind) {
+    __m256i too_much;
+    if (kind != LDR__OF_FOURS) return _mm256_setzero_ps();
+    too_much = _mm256_slli_epi32(_mm256_loadu_si256((const __m256i *)(const void *)(t->b_sum + j)), 7);
+    return _mm256_castsi256_ps(_mm256_sub_epi32(_mm256_setzero_si256(), too_much));
+}
+
+/* Eight columns of all rows, or, at an edge, those that are there. */
+LDR__AVX2 LDR__INLINE void ldr__store256(const ldr__tile *t, __m256 *x, int j, int rows) {
+    const __m256i here = _mm256_cmpgt_epi32(_mm256_set1_epi32(t->columns - j), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+    const __m256 start = t->bias ? _mm256_maskload_ps(t->bias + j, here) : _mm256_setzero_ps();
+    const size_t ldc = t->ldc;
+    float *c = t->c + j;
+    int i;
+    if (t->accumulate) {
+        LDR__UNROLL
+        for (i = 0; i < rows; i++) x[i] = _mm256_add_ps(x[i], _mm256_maskload_ps(c + (size_t)i * ldc, here));
+    } else {
+        LDR__UNROLL
+        for (i = 0; i < rows; i++) x[i] = _mm256_add_ps(x[i], start);
+    }
+    if (t->columns == 16) {
+        LDR__UNROLL
+        for (i = 0; i < rows; i++) _mm256_storeu_ps(c + (size_t)i * ldc, x[i]);
+    } else {
+        LDR__UNROLL
+        for (i = 0; i < rows; i++) _mm256_maskstore_ps(c + (size_t)i * ldc, here, x[i]);
+    }
+}
+
+/* 6 x 16: 12 sums, 2 columns of b and 1 broadcast of the 16 ymm registers. Four steps at a time: what a loop
+   costs besides its sums counts where a core is shared. */
+LDR__AVX2 LDR__INLINE void ldr__tile256(const ldr__tile *t, int rows, int kind) {
+    const unsigned char *a[2], *b = (const unsigned char *)t->b;
+    const size_t rs = t->rs, cs = kind == LDR__OF_FLOATS ? t->cs : 4, step = t->step;
+    uintptr_t ahead = t->ahead;
+    size_t k = t->k;
+    __m256 x[6], y[6], start0 = ldr__start256(t, 0, kind), start1 = ldr__start256(t, 8, kind);
+    int i;
+    a[0] = (const unsigned char *)t->a;
+    a[1] = rows > 3 ? a[0] + 3 * rs : a[0];
+    LDR__UNROLL
+    for (i = 0; i < rows; i++) {
+        x[i] = start0;
+        y[i] = start1;
+    }
+    for (; k >= 4; k -= 4, b += 256) {
+        ldr__soon(&ahead, step);
+        ldr__step256(x, y, a, b, rs, cs, rows, kind);
+        ldr__step256(x, y, a, b + 64, rs, cs, rows, kind);
+        ldr__soon(&ahead, step);
+        ldr__step256(x, y, a, b + 128, rs, cs, rows, kind);
+        ldr__step256(x, y, a, b + 192, rs, cs, rows, kind);
+    }
+    for (; k; k--, b += 64) ldr__step256(x, y, a, b, rs, cs, rows, kind);
+    if (kind != LDR__OF_FLOATS) {
+        const __m256 scale0 = _mm256_loadu_ps(t->b_scale), scale1 = _mm256_loadu_ps(t->b_scale + 8);
+        LDR__UNROLL
+        for (i = 0; i < rows; i++) {
+            const __m256 s = _mm256_broadcast_ss(t->a_scale + i);
+            x[i] = _mm256_mul_ps(_mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_castps_si256(x[i])), s), scale0);
+            y[i] = _mm256_mul_ps(_mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_castps_si256(y[i])), s), scale1);
+            LDR__PIN(x[i], y[i]);      /* a compiler that may fuse does so in tiles of some heights only: rows would depend on their batch */
         }
-        _mm256_storeu_ps(at, _mm256_add_ps(_mm256_mul_ps(_mm256_mul_ps(v0, s), _mm256_loadu_ps(b_scale)), old0));
-        _mm256_storeu_ps(at + 8, _mm256_add_ps(_mm256_mul_ps(_mm256_mul_ps(v1, s), _mm256_loadu_ps(b_scale + 8)), old1));
+    }
+    ldr__store256(t, x, 0, rows);
+    if (t->columns > 8) ldr__store256(t, y, 8, rows);
+}
+
+LDR__AVX2 static void ldr__tile_avx2(const ldr__tile *t) {
+    switch (t->rows) { LDR__UP_TO_6(ldr__tile256, LDR__OF_FLOATS) }
+}
+
+LDR__AVX2 static void ldr__tile_int8_avx2(const ldr__tile *t) {
+    switch (t->rows) { LDR__UP_TO_6(ldr__tile256, LDR__OF_PAIRS) }
+}
+
+#if LDR__HAVE_VNNI256
+LDR__AVX2_VNNI static void ldr__tile_int8_avx2vnni(const ldr__tile *t) {
+    switch (t->rows) { LDR__UP_TO_6(ldr__tile256, LDR__OF_FOURS) }
+}
+#endif
+
+LDR__AVX512 LDR__INLINE __m512 ldr__add_product512(__m512 sum, __m512i v, __m512i b, int kind) {
+    const __m512 v_floats = _mm512_castsi512_ps(v), b_floats = _mm512_castsi512_ps(b);
+    __m512i whole = _mm512_castps_si512(sum);
+    if (kind == LDR__OF_FLOATS || kind == LDR__OF_FEW_FLOATS) {
+        LDR__FMA512(sum, v_floats, b_floats);
+        return sum;
+    }
+    if (kind == LDR__OF_BF16) {
+        LDR__PAIR512(sum, v, b);
+        return sum;
+    }
+    if (kind == LDR__OF_FOURS) LDR__DOT512(whole, v, b);
+    else whole = _mm512_add_epi32(whole, _mm512_madd_epi16(v, b));
+    return _mm512_castsi512_ps(whole);
+}
+
+LDR__AVX512 LDR__INLINE void ldr__step512(__m512 *x, __m512 *y, const unsigned char **a, const unsigned char *b, size_t rs,
+                                          size_t cs, int rows, int kind) {
+    const __m512i b0 = _mm512_loadu_si512((const void *)b);
+    const __m512i b1 = kind == LDR__OF_FEW_FLOATS ? b0 : _mm512_loadu_si512((const void *)(b + 64));
+    int32_t word;
+    int i;
+    LDR__UNROLL
+    for (i = 0; i < rows; i++) {
+        __m512i v;
+        memcpy(&word, a[i / 3] + (size_t)(i % 3) * rs, 4);
+        v = _mm512_set1_epi32(word);
+        x[i] = ldr__add_product512(x[i], v, b0, kind);
+        if (kind != LDR__OF_FEW_FLOATS) y[i] = ldr__add_product512(y[i], v, b1, kind);
+        if (kind == LDR__OF_PAIRS) LDR__PIN(x[i], y[i]);
+    }
+    LDR__UNROLL
+    for (i = 0; i < (rows + 2) / 3; i++) a[i] += cs;
+}
+
+LDR__AVX512 LDR__INLINE __m512 ldr__start512(const ldr__tile *t, int j, int kind) {
+    __m512i too_much;
+    if (kind != LDR__OF_FOURS) return _mm512_setzero_ps();
+    too_much = _mm512_slli_epi32(_mm512_loadu_si512((const void *)(t->b_sum + j)), 7);
+    return _mm512_castsi512_ps(_mm512_sub_epi32(_mm512_setzero_si512(), too_much));
+}
+
+#define LDR__FIRST16(n) (__mmask16)((n) >= 16 ? 0xffffu : (1u << (n)) - 1u)
+
+/* Sixteen columns of a row that are there. The end of 8-bit products is a multiply-add by name: a compiler that may fuse does
+   so in tiles of some heights only, and rows would depend on their batch. */
+LDR__AVX512 LDR__INLINE void ldr__store512(float *c, __m512 sum, __m512 start, __mmask16 old, __mmask16 here, float a_scale,
+                                           __m512 b_scale, int kind) {
+    start = _mm512_mask_loadu_ps(start, old, c);
+    if (kind == LDR__OF_PAIRS || kind == LDR__OF_FOURS) {
+        sum = _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_castps_si512(sum)), _mm512_set1_ps(a_scale));
+        sum = _mm512_fmadd_ps(sum, b_scale, start);
+    } else sum = _mm512_add_ps(sum, start);
+    _mm512_mask_storeu_ps(c, here, sum);
+}
+
+/* 14 x 32: 28 sums, 2 columns of b and 1 broadcast of the 32 zmm registers. What it will store to comes near while it sums:
+   every processor with these registers has prefetchw. */
+LDR__AVX512 LDR__INLINE void ldr__tile512(const ldr__tile *t, int rows, int kind) {
+    const int whole = kind == LDR__OF_PAIRS || kind == LDR__OF_FOURS, wide = kind != LDR__OF_FEW_FLOATS;
+    const __mmask16 low = LDR__FIRST16(t->columns), high = LDR__FIRST16(t->columns > 16 ? t->columns - 16 : 0);
+    const __mmask16 old_low = t->accumulate ? low : 0, old_high = t->accumulate ? high : 0;
+    const unsigned char *a[5], *b = (const unsigned char *)t->b;
+    const size_t rs = t->rs, cs = kind == LDR__OF_FLOATS || kind == LDR__OF_FEW_FLOATS ? t->cs : 4, step = t->step;
+    uintptr_t ahead = t->ahead;
+    size_t k = t->k;
+    float *c = t->c;
+    __m512 x[14], y[14], start0 = ldr__start512(t, 0, kind), start1 = ldr__start512(t, 16, kind);
+    __m512 scale0 = start0, scale1 = start0;
+    int i;
+    LDR__UNROLL
+    for (i = 0; i < 5; i++) a[i] = (const unsigned char *)t->a + (3 * i < rows ? 3 * (size_t)i * rs : 0);
+    LDR__UNROLL
+    for (i = 0; i < rows; i++) {
+        x[i] = start0;
+        y[i] = start1;
+        if (wide) {
+            LDR__TO_STORE(c + (size_t)i * t->ldc);
+            LDR__TO_STORE(c + (size_t)i * t->ldc + 16);
+        }
+    }
+    for (; k >= 2; k -= 2, b += 256) {
+        ldr__soon(&ahead, step);
+        ldr__step512(x, y, a, b, rs, cs, rows, kind);
+        ldr__step512(x, y, a, b + 128, rs, cs, rows, kind);
+    }
+    if (k) ldr__step512(x, y, a, b, rs, cs, rows, kind);
+    start0 = t->bias ? _mm512_maskz_loadu_ps(low, t->bias) : _mm512_setzero_ps();
+    start1 = t->bias ? _mm512_maskz_loadu_ps(high, t->bias + 16) : _mm512_setzero_ps();
+    if (whole) {
+        scale0 = _mm512_loadu_ps(t->b_scale);
+        scale1 = _mm512_loadu_ps(t->b_scale + 16);
+    }
+    LDR__UNROLL
+    for (i = 0; i < rows; i++, c += t->ldc) {
+        const float a_scale = whole ? t->a_scale[i] : 0.0f;
+        ldr__store512(c, x[i], start0, old_low, low, a_scale, scale0, kind);
+        if (wide) ldr__store512(c + 16, y[i], start1, old_high, high, a_scale, scale1, kind);
     }
 }
 
-#define LDR__TILE(set)                                                                                                  \
-static void ldr__tile_int8_##set(LDR__INT8_ARGUMENTS) {                                                                 \
-    static void (*const sums[6])(LDR__SUMS_ARGUMENTS) = { ldr__sums_int8_##set##_1, ldr__sums_int8_##set##_2, ldr__sums_int8_##set##_3, \
-                                                          ldr__sums_int8_##set##_4, ldr__sums_int8_##set##_5, ldr__sums_int8_##set##_6 }; \
-    int32_t t[6 * 16];                                                                                                  \
-    sums[m - 1](t, a, rs, b, units, b_sum, ahead, step);                                                                \
-    ldr__tile_int8_store_avx2(c, ldc, t, m, n, a_scale, b_scale, bias, accumulate);                                     \
-}
-LDR__TILE(avx2)
-#if LDR__HAVE_VNNI256
-LDR__TILE(avx2vnni)
-#endif
-#undef LDR__TILE
-#undef LDR__SUMS_ARGUMENTS
-
-/* 14 x 32, the same with wider registers; with VNNI four 8-bit k at a time, a as unsigned bytes 128 too large. The end is a
-   multiply-add by name: a compiler that may fuse does so in tiles of some heights only, and rows would depend on their batch. */
-#define LDR__ROW(i)   __m512i x##i = _mm512_setzero_si512(), y##i = x##i;
-#define LDR__WORD(i)  memcpy(&word, &LDR__AT(i), 4); v = _mm512_set1_epi32(word)
-#define LDR__MADD(i)  LDR__WORD(i); x##i = _mm512_add_epi32(x##i, _mm512_madd_epi16(v, b0)); y##i = _mm512_add_epi32(y##i, _mm512_madd_epi16(v, b1)); LDR__PIN(x##i, y##i);
-#define LDR__DOT(i)   LDR__WORD(i); LDR__DOT512(x##i, v, b0); LDR__DOT512(y##i, v, b1);
-#define LDR__STORE(i) {                                                                                                 \
-        float *at = c + i * ldc;                                                                                        \
-        __m512 s = _mm512_set1_ps(a_scale[i]), u = _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_sub_epi32(x##i, too_much0)), s);       \
-        __m512 w = _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_sub_epi32(y##i, too_much1)), s);                             \
-        _mm512_mask_storeu_ps(at, low, _mm512_fmadd_ps(u, scale0, accumulate ? _mm512_maskz_loadu_ps(low, at) : s0));   \
-        if (high) _mm512_mask_storeu_ps(at + 16, high, _mm512_fmadd_ps(w, scale1, accumulate ? _mm512_maskz_loadu_ps(high, at + 16) : s1)); }
-#define LDR__TILE(name, target, multiply, correction, rows)                                                             \
-target static void name##_##rows(LDR__INT8_ARGUMENTS) {                                                                 \
-    LDR__COLUMNS512;                                                                                                    \
-    int32_t word;                                                                                                       \
-    __m512i b0, b1, v, too_much0 = _mm512_setzero_si512(), too_much1 = too_much0;                                       \
-    __m512 scale0 = _mm512_loadu_ps(b_scale), scale1 = _mm512_loadu_ps(b_scale + 16); \
-    LDR__EVERY_THIRD(rows, unsigned char);                                                                              \
-    LDR__R##rows(LDR__ROW)                                                                                              \
-    LDR__R##rows(LDR__NEAR512)                                                                                          \
-    LDR__WALK512(LDR__R##rows, multiply)                                                                                \
-    if (correction) {                                                                                                   \
-        too_much0 = _mm512_slli_epi32(_mm512_loadu_si512((const void *)b_sum), 7);                                      \
-        too_much1 = _mm512_slli_epi32(_mm512_loadu_si512((const void *)(b_sum + 16)), 7);                               \
-    }                                                                                                                   \
-    LDR__START512                                                                                                       \
-    (void)m;                                                                                                            \
-    LDR__R##rows(LDR__STORE)                                                                                            \
-}
-#define LDR__PAIRS(rows) LDR__TILE(ldr__tile_int8_avx512, LDR__AVX512, LDR__MADD, 0, rows)
-#define LDR__FOURS(rows) LDR__TILE(ldr__tile_int8_vnni, LDR__VNNI, LDR__DOT, 1, rows)
-LDR__TO_14(LDR__PAIRS)
-LDR__TO_14(LDR__FOURS)
-#undef LDR__MADD
-#undef LDR__DOT
-#undef LDR__STORE
-#undef LDR__TILE
-#undef LDR__PAIRS
-#undef LDR__FOURS
-#undef LDR__ROW
-
-static void ldr__tile_int8_avx512(LDR__INT8_ARGUMENTS) {
-#define LDR__NAME(rows) ldr__tile_int8_avx512_##rows,
-    static void (*const tiles[14])(LDR__INT8_ARGUMENTS) = { LDR__TO_14(LDR__NAME) };
-#undef LDR__NAME
-    tiles[m - 1](c, ldc, a, rs, b, units, m, n, a_scale, b_scale, b_sum, bias, accumulate, ahead, step);
+/* Up to 16 columns, as narrow heads have, are half the work. */
+LDR__AVX512 static void ldr__tile_avx512(const ldr__tile *t) {
+    if (t->columns > 16) switch (t->rows) { LDR__UP_TO_14(ldr__tile512, LDR__OF_FLOATS) }
+    else switch (t->rows) { LDR__UP_TO_14(ldr__tile512, LDR__OF_FEW_FLOATS) }
 }
 
-static void ldr__tile_int8_vnni(LDR__INT8_ARGUMENTS) {
-#define LDR__NAME(rows) ldr__tile_int8_vnni_##rows,
-    static void (*const tiles[14])(LDR__INT8_ARGUMENTS) = { LDR__TO_14(LDR__NAME) };
-#undef LDR__NAME
-    tiles[m - 1](c, ldc, a, rs, b, units, m, n, a_scale, b_scale, b_sum, bias, accumulate, ahead, step);
+LDR__AVX512 static void ldr__tile_int8_avx512(const ldr__tile *t) {
+    switch (t->rows) { LDR__UP_TO_14(ldr__tile512, LDR__OF_PAIRS) }
+}
+
+LDR__VNNI static void ldr__tile_int8_vnni(const ldr__tile *t) {
+    switch (t->rows) { LDR__UP_TO_14(ldr__tile512, LDR__OF_FOURS) }
 }
 
 #if LDR__HAVE_BF16
-/* 14 x 32 of bf16, two k at a time. */
-#define LDR__ROW(i)   __m512 x##i = _mm512_setzero_ps(), y##i = x##i;
-#define LDR__SUMS(i)  LDR__WORD(i); LDR__PAIR512(x##i, v, b0); LDR__PAIR512(y##i, v, b1);
-#define LDR__BF16_ARGUMENTS float *c, size_t ldc, const unsigned char *a, size_t rs, const unsigned char *b, size_t units, int32_t m, int32_t n, const float *bias, int accumulate, uintptr_t ahead, size_t step
-#define LDR__TILE(rows)                                                                                                 \
-LDR__BF16 static void ldr__tile_bf16_##rows(LDR__BF16_ARGUMENTS) {                                                      \
-    LDR__COLUMNS512;                                                                                                    \
-    int32_t word;                                                                                                       \
-    __m512i b0, b1, v;                                                                                                  \
-    LDR__EVERY_THIRD(rows, unsigned char);                                                                              \
-    LDR__R##rows(LDR__ROW)                                                                                              \
-    LDR__R##rows(LDR__NEAR512)                                                                                          \
-    LDR__WALK512(LDR__R##rows, LDR__SUMS)                                                                               \
-    LDR__START512                                                                                                       \
-    (void)m;                                                                                                            \
-    LDR__R##rows(LDR__STORE512)                                                                                          \
-}
-LDR__TO_14(LDR__TILE)
-#undef LDR__TILE
-#undef LDR__ROW
-#undef LDR__SUMS
-
-static void ldr__tile_bf16_avx512(LDR__BF16_ARGUMENTS) {
-#define LDR__NAME(rows) ldr__tile_bf16_##rows,
-    static void (*const tiles[14])(LDR__BF16_ARGUMENTS) = { LDR__TO_14(LDR__NAME) };
-#undef LDR__NAME
-    tiles[m - 1](c, ldc, a, rs, b, units, m, n, bias, accumulate, ahead, step);
+LDR__BF16 static void ldr__tile_bf16_avx512(const ldr__tile *t) {
+    switch (t->rows) { LDR__UP_TO_14(ldr__tile512, LDR__OF_BF16) }
 }
 
 /* The processor's own conversion, but for what it does to the smallest numbers, which it takes for zero. */
@@ -19623,11 +19738,6 @@ LDR__BF16 static void ldr__to_bf16_avx512(uint16_t *dst, const float *x, size_t 
     for (; i < padded; i++) dst[i] = 0;
 }
 #endif
-#undef LDR__WORD
-#undef LDR__COLUMNS512
-#undef LDR__START512
-#undef LDR__STORE512
-#undef LDR__WALK512
 
 /* As ldr__quantise_body, sixteen at a time. */
 LDR__AVX512 static void ldr__quantise_vnni(void *q, float *scale, const float *x, size_t n, size_t padded) {
@@ -19838,7 +19948,6 @@ LDR__AVX512 static void ldr__interleave_avx512(float *dst, const float *src, siz
 }
 
 LDR__AVX2 static void ldr__widen_avx2(int16_t *dst, const int8_t *src, size_t n) { ldr__widen_body(dst, src, n); }
-LDR__AVX512 static void ldr__widen_avx512(int16_t *dst, const int8_t *src, size_t n) { ldr__widen_body(dst, src, n); }
 
 /* ldr__adam_body by hand, because sqrtf may set errno and so stops the vectoriser. */
 #define LDR__ADAM(suffix, target, vector, mm, lanes)                                                                    \
@@ -20075,46 +20184,66 @@ static void ldr__transpose_avx512(float *dst, size_t ld, const float *src, size_
 LDR__ROW_KERNELS(avx2, LDR__AVX2)
 LDR__ROW_KERNELS(avx512, LDR__AVX512)
 
-static const ldr__kernels ldr__kernels_avx2 = { "avx2", 6, 16, ldr__tile_avx2, ldr__to_float_avx2, ldr__interleave_avx2,
-    &ldr__row_kernels_avx2, 2, 0, ldr__quantise_avx2, ldr__widen_avx2, ldr__tile_int8_avx2, NULL, NULL };
+static const ldr__kernels ldr__kernels_avx2 = {
+    "avx2", 6, 16, ldr__tile_avx2, ldr__to_float_avx2, ldr__interleave_avx2, &ldr__rows_avx2,
+    2, 0, ldr__quantise_avx2, ldr__widen_avx2, ldr__tile_int8_avx2, NULL, NULL };
+static const ldr__kernels ldr__kernels_avx512 = {
+    "avx512", 14, 32, ldr__tile_avx512, ldr__to_float_avx2, ldr__interleave_avx512, &ldr__rows_avx512,
+    2, 0, ldr__quantise_avx2, ldr__widen_avx2, ldr__tile_int8_avx512, NULL, NULL };
+static const ldr__kernels ldr__kernels_vnni = {
+    "avx512vnni", 14, 32, ldr__tile_avx512, ldr__to_float_avx2, ldr__interleave_avx512, &ldr__rows_avx512,
+    4, 128, ldr__quantise_vnni, ldr__widen_avx2, ldr__tile_int8_vnni, NULL, NULL };
 #if LDR__HAVE_VNNI256
-static const ldr__kernels ldr__kernels_avx2vnni = { "avx2vnni", 6, 16, ldr__tile_avx2, ldr__to_float_avx2, ldr__interleave_avx2,
-    &ldr__row_kernels_avx2, 4, 128, ldr__quantise_avx2vnni, ldr__widen_avx2, ldr__tile_int8_avx2vnni, NULL, NULL };
+static const ldr__kernels ldr__kernels_avx2vnni = {
+    "avx2vnni", 6, 16, ldr__tile_avx2, ldr__to_float_avx2, ldr__interleave_avx2, &ldr__rows_avx2,
+    4, 128, ldr__quantise_avx2vnni, ldr__widen_avx2, ldr__tile_int8_avx2vnni, NULL, NULL };
+#else
+  #define ldr__kernels_avx2vnni ldr__kernels_avx2      /* a compiler that cannot make it, as if the machine lacked it */
 #endif
-static const ldr__kernels ldr__kernels_avx512 = { "avx512", 14, 32, ldr__tile_avx512, ldr__to_float_avx2, ldr__interleave_avx512,
-    &ldr__row_kernels_avx512, 2, 0, ldr__quantise_avx2, ldr__widen_avx512, ldr__tile_int8_avx512, NULL, NULL };
-static const ldr__kernels ldr__kernels_vnni = { "avx512vnni", 14, 32, ldr__tile_avx512, ldr__to_float_avx2, ldr__interleave_avx512,
-    &ldr__row_kernels_avx512, 4, 128, ldr__quantise_vnni, ldr__widen_avx512, ldr__tile_int8_vnni, NULL, NULL };
 #if LDR__HAVE_BF16
-static const ldr__kernels ldr__kernels_bf16 = { "avx512bf16", 14, 32, ldr__tile_avx512, ldr__to_float_avx2, ldr__interleave_avx512,
-    &ldr__row_kernels_avx512, 4, 128, ldr__quantise_vnni, ldr__widen_avx512, ldr__tile_int8_vnni, ldr__to_bf16_avx512, ldr__tile_bf16_avx512 };
+static const ldr__kernels ldr__kernels_bf16 = {
+    "avx512bf16", 14, 32, ldr__tile_avx512, ldr__to_float_avx2, ldr__interleave_avx512, &ldr__rows_avx512,
+    4, 128, ldr__quantise_vnni, ldr__widen_avx2, ldr__tile_int8_vnni, ldr__to_bf16_avx512, ldr__tile_bf16_avx512 };
+#else
+  #define ldr__kernels_bf16 ldr__kernels_vnni
 #endif
 
-/* The processor has the 8-bit product of 256 bits; those with AVX-512 need not. */
-static int ldr__x86_vnni256(void) {
-    unsigned a, b, c, d;
-    return LDR__HAVE_VNNI256 && __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & (1u << 4));
+/* All of these bits are set in a register (eax to edx are 0 to 3) of a leaf of cpuid. */
+static int ldr__x86_has(unsigned leaf, unsigned part, int which, unsigned bits) {
+    unsigned r[4];
+    return __get_cpuid_count(leaf, part, &r[0], &r[1], &r[2], &r[3]) && (r[which] & bits) == bits;
 }
 
-/* The widest set that the processor and the operating system offer. */
-static ldr_simd ldr__x86_widest(void) {
-    const unsigned wide = 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31;                 /* AVX-512 F, DQ, BW, VL */
-    unsigned a, b, c, d, low, high, more;
-    if (!__get_cpuid(1, &a, &b, &c, &d)) return LDR_SIMD_PORTABLE;
-    if (!(c & (1u << 27)) || !(c & (1u << 12)) || !(c & (1u << 29))) return LDR_SIMD_PORTABLE;      /* OSXSAVE, FMA, F16C */
+/* The operating system saves these registers. */
+static int ldr__x86_saves(unsigned bits) {
+    unsigned low, high;
     __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
     (void)high;
-    if ((low & 6u) != 6u) return LDR_SIMD_PORTABLE;                                  /* ymm state saved */
-    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(b & (1u << 5))) return LDR_SIMD_PORTABLE;      /* AVX2 */
-    if ((low & 0xe6u) != 0xe6u || (b & wide) != wide) return ldr__x86_vnni256() ? LDR_SIMD_AVX2_VNNI : LDR_SIMD_AVX2;      /* zmm state saved */
-    if (!(c & (1u << 11))) return LDR_SIMD_AVX512;                                   /* VNNI */
-    return __get_cpuid_count(7, 1, &more, &b, &c, &d) && (more & (1u << 5)) ? LDR_SIMD_AVX512_BF16 : LDR_SIMD_AVX512_VNNI;
+    return (low & bits) == bits;
 }
+
+static int ldr__x86_avx2(int asked) {
+    (void)asked;
+    return ldr__x86_has(1, 0, 2, 1u << 27 | 1u << 12 | 1u << 29) && ldr__x86_saves(6)                    /* OSXSAVE, FMA, F16C */
+        && ldr__x86_has(7, 0, 1, 1u << 5);
+}
+
+/* Processors with AVX-512 need not have it. */
+static int ldr__x86_avx2vnni(int asked) { return LDR__HAVE_VNNI256 && ldr__x86_avx2(asked) && ldr__x86_has(7, 1, 0, 1u << 4); }
+
+static int ldr__x86_avx512(int asked) {                                                                  /* F, DQ, BW, VL */
+    return ldr__x86_avx2(asked) && ldr__x86_saves(0xe6) && ldr__x86_has(7, 0, 1, 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31);
+}
+
+static int ldr__x86_vnni(int asked) { return ldr__x86_avx512(asked) && ldr__x86_has(7, 0, 2, 1u << 11); }
 
 /* Intel's vdpbf16ps takes two cycles: half the speed of the float products that it would stand in for. */
 static int ldr__x86_intel(void) {
-    unsigned a, b = 0, c = 0, d = 0;
-    return __get_cpuid(0, &a, &b, &c, &d) && b == 0x756e6547u && d == 0x49656e69u && c == 0x6c65746eu;      /* GenuineIntel */
+    return ldr__x86_has(0, 0, 1, 0x756e6547u) && ldr__x86_has(0, 0, 3, 0x49656e69u) && ldr__x86_has(0, 0, 2, 0x6c65746eu);      /* GenuineIntel */
+}
+
+static int ldr__x86_bf16(int asked) {
+    return LDR__HAVE_BF16 && ldr__x86_vnni(asked) && ldr__x86_has(7, 1, 0, 1u << 5) && (asked || !ldr__x86_intel());
 }
 #endif /* LDR__X86 */
 
@@ -20122,33 +20251,42 @@ static int ldr__x86_intel(void) {
    >>dispatch          Which kernels run
    ====================================================================================== */
 
-static const ldr__kernels *ldr__kernels_pick(ldr_simd wish) {
+static int ldr__everywhere(int asked) { return asked >= 0; }
+
+/* The sets of this build, each before what a machine without it falls back to. here: whether the machine has the set and, if
+   nobody asked for it by name, should use it. */
+static const struct ldr__set { const char *word; ldr_simd wish; int (*here)(int asked); const ldr__kernels *kernels; } ldr__sets[] = {
 #if LDR__X86
-    ldr_simd set = ldr__x86_widest();
-    if (wish != LDR_SIMD_AUTO && set > wish) set = wish;
-    if (wish == LDR_SIMD_AUTO && set == LDR_SIMD_AVX512_BF16 && ldr__x86_intel()) set = LDR_SIMD_AVX512_VNNI;
-#if LDR__HAVE_BF16
-    if (set == LDR_SIMD_AVX512_BF16) return &ldr__kernels_bf16;
-#endif
-#if LDR__HAVE_VNNI256
-    if (set == LDR_SIMD_AVX2_VNNI && ldr__x86_vnni256()) return &ldr__kernels_avx2vnni;
-#endif
-    return set >= LDR_SIMD_AVX512_VNNI ? &ldr__kernels_vnni : set == LDR_SIMD_AVX512 ? &ldr__kernels_avx512 : set >= LDR_SIMD_AVX2 ? &ldr__kernels_avx2 : &ldr__kernels_portable;
+    { "avx512bf16", LDR_SIMD_AVX512_BF16, ldr__x86_bf16,     &ldr__kernels_bf16 },
+    { "avx512vnni", LDR_SIMD_AVX512_VNNI, ldr__x86_vnni,     &ldr__kernels_vnni },
+    { "avx512",     LDR_SIMD_AVX512,      ldr__x86_avx512,   &ldr__kernels_avx512 },
+    { "avx2vnni",   LDR_SIMD_AVX2_VNNI,   ldr__x86_avx2vnni, &ldr__kernels_avx2vnni },
+    { "avx2",       LDR_SIMD_AVX2,        ldr__x86_avx2,     &ldr__kernels_avx2 },
 #elif LDR__NEON
-    if (wish == LDR_SIMD_PORTABLE) return &ldr__kernels_portable;
-#if LDR__HAVE_SDOT
-    if (ldr__arm_sdot()) return &ldr__kernels_neondot;
-#endif
-    return &ldr__kernels_neon;
+    { "neondot",    LDR_SIMD_NEON_DOT,    ldr__arm_sdot,     &ldr__kernels_neondot },
+    { "neon",       LDR_SIMD_NEON,        ldr__everywhere,   &ldr__kernels_neon },
 #elif LDR__WASM
-    return wish == LDR_SIMD_PORTABLE ? &ldr__kernels_portable : &ldr__kernels_wasm;
-#else
-    (void)wish;
-    return &ldr__kernels_portable;
+    { "simd128",    LDR_SIMD_SIMD128,     ldr__everywhere,   &ldr__kernels_wasm },
 #endif
+    { "portable",   LDR_SIMD_PORTABLE,    ldr__everywhere,   &ldr__kernels_portable } };
+enum { LDR__SETS = (int)(sizeof ldr__sets / sizeof *ldr__sets) };
+
+static const ldr__kernels *ldr__kernels_pick(ldr_simd wish) {
+    int i, asked;
+    for (i = 0; i < LDR__SETS && ldr__sets[i].wish != wish; i++) {}
+    asked = i < LDR__SETS;
+    if (!asked) i = 0;
+    while (!ldr__sets[i].here(asked)) i++;
+    return ldr__sets[i].kernels;
 }
 
 LDR__DEF const char *ldr_simd_name(ldr_simd wish) { return ldr__kernels_pick(wish)->name; }
+
+LDR__DEF const char *ldr_simd_word(int i, ldr_simd *set) {
+    if (i < 0 || i >= LDR__SETS) return NULL;
+    if (set) *set = ldr__sets[i].wish;
+    return ldr__sets[i].word;
+}
 
 /* ======================================================================================
    >>unicode           Appendix: Unicode's tables and what reads them

@@ -326,7 +326,7 @@ TEST(columns_become_rows_in_every_kernel_set) {
 /* Intel's bf16 products take twice as long as float ones: they are there when asked for, and not otherwise. */
 TEST(bf16_products_are_chosen_where_they_are_fast) {
 #if LDR__X86 && LDR__HAVE_BF16
-    if (ldr__x86_widest() < LDR_SIMD_AVX512_BF16) SKIP("this processor has no bf16 products");
+    if (!ldr__x86_bf16(1)) SKIP("this processor has no bf16 products");
     CHECK_STR(ldr_simd_name(LDR_SIMD_AVX512_BF16), "avx512bf16");
     CHECK_STR(ldr_simd_name(LDR_SIMD_AUTO), ldr__x86_intel() ? "avx512vnni" : "avx512bf16");
 #else
@@ -826,24 +826,25 @@ TEST(int8_rows_are_the_same_of_every_set) {
     }
 }
 
-/* Asking for a set that the machine lacks gives the next lower one that it has. */
+/* Asking for a set that the machine lacks gives the next lower one that it has, and the words are those of the sets. */
 TEST(a_set_that_is_not_there_gives_the_next_lower) {
-#if LDR__X86
-    static const char *const names[] = { "portable", "avx2", "avx2vnni", "avx512", "avx512vnni", "avx512bf16" };
     const ldr__kernels *sets[KERNEL_SETS];
-    int count = kernel_sets(sets), wish, s;
-    for (wish = LDR_SIMD_PORTABLE; wish <= LDR_SIMD_AVX512_BF16; wish++) {
-        const char *want = "portable";
-        int name;
-        for (name = 0; name < wish; name++)
+    const char *word, *lowest = "";
+    int count = kernel_sets(sets), i, j, s, words = 0;
+    ldr_simd set;
+    for (i = 0; (word = ldr_simd_word(i, &set)) != NULL; i++, words++) {
+        const char *want = NULL;
+        lowest = word;
+        CHECK(set > LDR_SIMD_AUTO && set < LDR_SIMD_COUNT);
+        for (j = i; !want && ldr_simd_word(j, NULL); j++)
             for (s = 0; s < count; s++)
-                if (strcmp(sets[s]->name, names[name]) == 0) want = names[name];
-        CHECK_STR(ldr_simd_name((ldr_simd)wish), want);
+                if (strcmp(sets[s]->name, ldr_simd_word(j, NULL)) == 0) want = sets[s]->name;
+        CHECK_STR(ldr_simd_name(set), want ? want : "");
     }
-#else
+    CHECK(words >= count && !ldr_simd_word(-1, NULL) && !ldr_simd_word(words, &set));
+    CHECK_STR(lowest, "portable");
     CHECK_STR(ldr_simd_name(LDR_SIMD_PORTABLE), "portable");
-    CHECK_STR(ldr_simd_name(LDR_SIMD_AVX2), ldr_simd_name(LDR_SIMD_AUTO));
-#endif
+    CHECK_STR(ldr_simd_name(LDR__X86 ? LDR_SIMD_NEON : LDR_SIMD_AVX2), ldr_simd_name(LDR_SIMD_AUTO));
 }
 
 /* ---- operations: gradients against central differences of a double reference -------------------- */
