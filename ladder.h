@@ -1769,11 +1769,11 @@ LDR__DEF int ldr_tensor_read(float *dst, const ldr_tensor *t, uint64_t first, si
 enum { LDR__LANES = 16, LDR__TILE_MAX_N = 32 };
 
 /* A panel of queries during softmax over keys that come in pieces: largest score so far, sum of exp(score - peak), and what
-   sums made before must be multiplied by now. Dropout as a function of row and key. */
+   sums made before must be multiplied by now. Masked as a function of row and key (ldr__mask_factor). */
 typedef struct ldr__softmax {
     float    peak[LDR__TILE_MAX_N], sum[LDR__TILE_MAX_N], fix[LDR__TILE_MAX_N], scale;
-    uint32_t row[LDR__TILE_MAX_N], threshold;       /* threshold 0: no dropout                                 */
-    float    kept;                     /* 1/(1-p)                                                 */
+    uint32_t row[LDR__TILE_MAX_N], threshold;       /* threshold 0: no mask                                    */
+    float    kept;                     /* what the others are multiplied by                       */
 } ldr__softmax;
 
 /* The way back, where keys stand side by side: of each query the log-sum-exp of its scores, the product of O and its gradient, and its row. */
@@ -1788,16 +1788,16 @@ typedef struct ldr__softmax_back {
 typedef struct ldr__row_kernels {
     /* x = exp(x*scale - max(x*scale)), returns the sum; *peak receives the maximum.         */
     float (*exp)(float *x, size_t n, float scale, float *peak);
-    /* Scores s[keys,n] of the n queries of q, side by side (>>ops), to exp(s*scale - peak) with dropout; peak, sum and fix follow.
-       Back, from scores s[queries,n] and e, the gradient of their softmax: s becomes that softmax p = exp(s*scale - lse) with
-       dropout, and e the gradient of the scores, scale p (e - dot). n is a multiple of 8; first: number of the first key. */
+    /* Scores s[keys,n] of the n queries of q, side by side (>>ops), to exp(s*scale - peak), masked; peak, sum and fix follow.
+       Back, from scores s[queries,n] and e, the gradient of their softmax: s becomes that softmax p = exp(s*scale - lse),
+       masked, and e the gradient of the scores, scale p (e - dot). n is a multiple of 8; first: number of the first key. */
     void (*softmax)(float *s, size_t keys, size_t n, ldr__softmax *q, size_t first);
     void (*softmax_backward)(float *s, float *e, size_t queries, size_t n, const ldr__softmax_back *q, size_t first);
     void (*activate)(float *y, const float *x, size_t n, int32_t kind);             /* y = f(x)      */
     void (*activate_both)(float *y, float *x, size_t n, int32_t kind);              /* y = f(x), x = f'(x): less than one after the other */
     void (*multiply)(float *y, const float *x, size_t n);                           /* y *= x        */
     void (*add)(float *y, const float *x, size_t n);                                /* y += x        */
-    void (*dropout)(float *x, size_t n, uint32_t row, uint32_t threshold, float scale);
+    void (*mask)(float *x, size_t n, uint32_t row, uint32_t threshold, float scale);
     /* See ldr__norm_forward and ldr__norm_backward. columns: the gradients of g and b at up to 32 columns from rows of x and dy. */
     void (*norm)(float *y, float *stats, const float *x, const float *g, const float *b, size_t n, int rms, float eps);
     void (*norm_backward)(float *dx, int add, const float *dy, const float *x, const float *stats, const float *g, size_t n, int rms);
@@ -1813,7 +1813,7 @@ typedef struct ldr__row_kernels {
     void (*unpack_int8)(float *x, const unsigned char *in, size_t rows, size_t n);
     /* Scaled transpose: dst[i][c] (+)= by[i] src[c n + i], i < rows, c < d; by NULL means 1.                               */
     void (*transpose)(float *dst, size_t ld, const float *src, size_t n, const float *by, size_t rows, size_t d, int add);
-    void (*adam)(float *w, float *m, float *v, const float *g, size_t n, const float *c);
+    void (*moments)(float *w, float *m, float *v, const float *g, size_t n, const float *c);
 } ldr__row_kernels;
 
 /* What a set of kernels multiplies at once: c = (accumulate ? c : bias or 0) + a b, up to mr rows and nr columns. a(i,p) lies
@@ -2038,8 +2038,8 @@ LDR__INLINE float ldr__exp_row_body(float *x, size_t count, float scale, float *
 
 LDR__INLINE void ldr__add_body(float *y, const float *x, size_t n) { LDR__LANE_MAP(y, y, x, n, z + w); }
 
-/* Whether a number is dropped is a function of its row and column. */
-LDR__INLINE float ldr__dropout_factor(uint32_t row, uint32_t column, uint32_t threshold, float scale) {
+/* What a number is multiplied by, 0 or scale, is a function of its row and column. */
+LDR__INLINE float ldr__mask_factor(uint32_t row, uint32_t column, uint32_t threshold, float scale) {
     uint32_t h = row ^ (column * 0x9e3779b9u);
     h = (h ^ h >> 16) * 0x85ebca6bu;
     h = (h ^ h >> 13) * 0xc2b2ae35u;
@@ -2047,20 +2047,24 @@ LDR__INLINE float ldr__dropout_factor(uint32_t row, uint32_t column, uint32_t th
 }
 
 /* A row, or its columns from `first` on. */
-LDR__INLINE void ldr__dropout_body(float *x, size_t n, uint32_t row, uint32_t first, uint32_t threshold, float scale) {
-    LDR__LANE_MAP(x, x, x, n, z * ldr__dropout_factor(row, first + (uint32_t)at + (uint32_t)l, threshold, scale));
+LDR__INLINE void ldr__mask_body(float *x, size_t n, uint32_t row, uint32_t first, uint32_t threshold, float scale) {
+    LDR__LANE_MAP(x, x, x, n, z * ldr__mask_factor(row, first + (uint32_t)at + (uint32_t)l, threshold, scale));
+}
+
+LDR__INLINE void ldr__mask_row_body(float *x, size_t n, uint32_t row, uint32_t threshold, float scale) {
+    ldr__mask_body(x, n, row, 0, threshold, scale);
 }
 
 /* Softmax of queries side by side, as many as the narrowest panel has at a time: no sum or maximum goes across. */
 enum { LDR__NARROW = 8 };
 
-LDR__INLINE void ldr__softmax_dropout(float *s, size_t keys, size_t n, const ldr__softmax *q, size_t first) {
+LDR__INLINE void ldr__softmax_mask(float *s, size_t keys, size_t n, const ldr__softmax *q, size_t first) {
     size_t j, at;
     int l;
     for (j = 0; j < keys; j++)
         for (at = 0; at < n; at += LDR__NARROW) {
             float out[LDR__NARROW], *to = s + j * n + at;
-            for (l = 0; l < LDR__NARROW; l++) out[l] = to[l] * ldr__dropout_factor(q->row[at + (size_t)l], (uint32_t)(first + j), q->threshold, q->kept);
+            for (l = 0; l < LDR__NARROW; l++) out[l] = to[l] * ldr__mask_factor(q->row[at + (size_t)l], (uint32_t)(first + j), q->threshold, q->kept);
             memcpy(to, out, sizeof out);
         }
 }
@@ -2090,19 +2094,19 @@ LDR__INLINE void ldr__softmax_body(float *s, size_t keys, size_t n, ldr__softmax
         }
         memcpy(q->sum + at, sum, sizeof sum);
     }
-    if (q->threshold) ldr__softmax_dropout(s, keys, n, q, first);
+    if (q->threshold) ldr__softmax_mask(s, keys, n, q, first);
 }
 
-LDR__INLINE void ldr__softmax_back_dropout(float *s, size_t queries, size_t n, const ldr__softmax_back *q, size_t first) {
+LDR__INLINE void ldr__softmax_back_mask(float *s, size_t queries, size_t n, const ldr__softmax_back *q, size_t first) {
     size_t i;
-    for (i = 0; i < queries; i++) ldr__dropout_body(s + i * n, n, q->row[i], (uint32_t)first, q->threshold, q->kept);
+    for (i = 0; i < queries; i++) ldr__mask_body(s + i * n, n, q->row[i], (uint32_t)first, q->threshold, q->kept);
 }
 
 LDR__INLINE void ldr__softmax_backward_body(float *s, float *e, size_t queries, size_t n, const ldr__softmax_back *q, size_t first) {
     const float scale = q->scale;
     size_t i, at;
     int l;
-    if (q->threshold) ldr__softmax_back_dropout(e, queries, n, q, first);
+    if (q->threshold) ldr__softmax_back_mask(e, queries, n, q, first);
     for (i = 0; i < queries; i++) {
         const float lse = q->lse[i], dot = q->dot[i];
         for (at = 0; at < n; at += LDR__NARROW) {
@@ -2115,7 +2119,7 @@ LDR__INLINE void ldr__softmax_backward_body(float *s, float *e, size_t queries, 
             memcpy(d, g, sizeof g);
         }
     }
-    if (q->threshold) ldr__softmax_back_dropout(s, queries, n, q, first);
+    if (q->threshold) ldr__softmax_back_mask(s, queries, n, q, first);
 }
 
 LDR__INLINE void ldr__norm_body(float *y, float *stats, const float *x, const float *g, const float *b, size_t count, int rms, float eps) {
@@ -2209,8 +2213,8 @@ LDR__INLINE void ldr__mix_body(float *out, const float *s, const float *m, const
         float o[LDR__LANES];
         LDR__IN(u, s, 0);
         LDR__IN(v, m, 0);
-        LDR__IN(gate, a, 0);
-        LDR__EACH(o[l] = gate[l] * u[l] + (1.0f - gate[l]) * v[l])
+        LDR__IN(share, a, 0);
+        LDR__EACH(o[l] = share[l] * u[l] + (1.0f - share[l]) * v[l])
         LDR__OUT(out, o);
     }
 }
@@ -2221,8 +2225,8 @@ LDR__INLINE void ldr__mix_backward_body(float *dm, float *ds, const float *du, c
     LDR__GROUPS(count) {
         float to_m[LDR__LANES], to_s[LDR__LANES];
         LDR__IN(d, du, 0);
-        LDR__IN(gate, a, 0);
-        LDR__EACH(to_m[l] = (1.0f - gate[l]) * d[l]; to_s[l] = gate[l] * d[l])
+        LDR__IN(share, a, 0);
+        LDR__EACH(to_m[l] = (1.0f - share[l]) * d[l]; to_s[l] = share[l] * d[l])
         LDR__OUT(dm, to_m);
         LDR__OUT(ds, to_s);
     }
@@ -2284,9 +2288,9 @@ LDR__INLINE void ldr__activate_both_body(float *y, float *x, size_t count, int32
 
 LDR__INLINE void ldr__multiply_body(float *y, const float *x, size_t n) { LDR__LANE_MAP(y, y, x, n, z * w); }
 
-/* Adam and AdamW (Kingma & Ba 2015, Loshchilov & Hutter 2019), one pass over memory.
-   c = { beta1, beta2, lr/(1-beta1^t), 1/(1-beta2^t), eps, lr*decoupled decay, scale of g } */
-LDR__INLINE void ldr__adam_body(float *w, float *m, float *v, const float *g, size_t n, const float *c) {
+/* A step of w by the running means m of g and v of g^2, one pass over memory:  g = c6 g,  m = c0 m + (1-c0) g,
+   v = c1 v + (1-c1) g^2,  w -= c5 w + c2 m / (sqrt(c3 v) + c4). */
+LDR__INLINE void ldr__moments_body(float *w, float *m, float *v, const float *g, size_t n, const float *c) {
     const float b1 = c[0], b2 = c[1], rate = c[2], unbias = c[3], eps = c[4], decay = c[5], scale = c[6];
     LDR__LANE_LOOP(i, n, {
         float gi = g[i] * scale;
@@ -2432,33 +2436,12 @@ LDR__INLINE void ldr__interleave_body(float *dst, const float *src, size_t strid
 
 static void ldr__interleave_portable(float *dst, const float *src, size_t stride, size_t columns, size_t depth) { ldr__interleave_body(dst, src, stride, columns, depth, 8); }
 
-/* A set's loops over rows: those here are made by the compiler from their bodies; the others that it lists are by hand on x86. */
-#define LDR__ROW_KERNELS(suffix, target)                                                                                                                   \
-    target static void ldr__multiply_##suffix(float *y, const float *x, size_t n) { ldr__multiply_body(y, x, n); }                                          \
-    target static void ldr__add_##suffix(float *y, const float *x, size_t n) { ldr__add_body(y, x, n); }                                                    \
-    target static void ldr__dropout_##suffix(float *x, size_t n, uint32_t row, uint32_t threshold, float scale) { ldr__dropout_body(x, n, row, 0, threshold, scale); } \
-    target static void ldr__norm_columns_##suffix(float *dg, const float *dy, const float *x, const float *stats, size_t ld, size_t rows, size_t columns) { ldr__norm_columns_body(dg, dy, x, stats, ld, rows, columns); } \
-    target static void ldr__columns_##suffix(float *sums, const float *x, size_t ld, size_t rows, size_t columns) { ldr__columns_body(sums, x, ld, rows, columns); } \
-    target static void ldr__mix_##suffix(float *out, const float *s, const float *m, const float *a, size_t n) { ldr__mix_body(out, s, m, a, n); }          \
-    target static void ldr__mix_backward_##suffix(float *dm, float *ds, const float *du, const float *a, size_t n) { ldr__mix_backward_body(dm, ds, du, a, n); } \
-    target static void ldr__mix_columns_##suffix(float *sums, const float *du, const float *s, const float *m, size_t ld, size_t rows, size_t columns) { ldr__mix_columns_body(sums, du, s, m, ld, rows, columns); } \
-    target static double ldr__squares_##suffix(const float *x, size_t n) { return ldr__squares_body(x, n); }                                                \
-    static const ldr__row_kernels ldr__rows_##suffix = { ldr__exp_row_##suffix, ldr__softmax_##suffix, ldr__softmax_backward_##suffix, ldr__activate_##suffix, ldr__activate_both_##suffix,      \
-        ldr__multiply_##suffix, ldr__add_##suffix, ldr__dropout_##suffix, ldr__norm_##suffix, ldr__norm_backward_##suffix, ldr__norm_columns_##suffix, ldr__columns_##suffix,      \
-        ldr__mix_##suffix, ldr__mix_backward_##suffix, ldr__mix_columns_##suffix, ldr__squares_##suffix, ldr__pack_##suffix, ldr__unpack_int8_##suffix, ldr__transpose_##suffix, ldr__adam_##suffix };
+static const ldr__row_kernels ldr__rows_portable = {
+    ldr__exp_row_body, ldr__softmax_body, ldr__softmax_backward_body, ldr__activate_body, ldr__activate_both_body, ldr__multiply_body,
+    ldr__add_body, ldr__mask_row_body, ldr__norm_body, ldr__norm_backward_body, ldr__norm_columns_body, ldr__columns_body, ldr__mix_body,
+    ldr__mix_backward_body, ldr__mix_columns_body, ldr__squares_body, ldr__pack_body, ldr__unpack_int8_body, ldr__transpose_body,
+    ldr__moments_body };
 
-static void ldr__transpose_portable(float *dst, size_t ld, const float *src, size_t n, const float *by, size_t rows, size_t d, int add) { ldr__transpose_body(dst, ld, src, n, by, rows, d, add); }
-static void ldr__adam_portable(float *w, float *m, float *v, const float *g, size_t n, const float *c) { ldr__adam_body(w, m, v, g, n, c); }
-static float ldr__exp_row_portable(float *x, size_t n, float scale, float *peak) { return ldr__exp_row_body(x, n, scale, peak); }
-static void ldr__softmax_portable(float *s, size_t keys, size_t n, ldr__softmax *q, size_t first) { ldr__softmax_body(s, keys, n, q, first); }
-static void ldr__softmax_backward_portable(float *s, float *e, size_t queries, size_t n, const ldr__softmax_back *q, size_t first) { ldr__softmax_backward_body(s, e, queries, n, q, first); }
-static void ldr__activate_portable(float *y, const float *x, size_t n, int32_t kind) { ldr__activate_body(y, x, n, kind); }
-static void ldr__activate_both_portable(float *y, float *x, size_t n, int32_t kind) { ldr__activate_both_body(y, x, n, kind); }
-static void ldr__norm_portable(float *y, float *stats, const float *x, const float *g, const float *b, size_t n, int rms, float eps) { ldr__norm_body(y, stats, x, g, b, n, rms, eps); }
-static void ldr__norm_backward_portable(float *dx, int add, const float *dy, const float *x, const float *stats, const float *g, size_t n, int rms) { ldr__norm_backward_body(dx, add, dy, x, stats, g, n, rms); }
-static void ldr__pack_portable(unsigned char *out, const float *x, size_t rows, size_t n, ldr_dtype type) { ldr__pack_body(out, x, rows, n, type); }
-static void ldr__unpack_int8_portable(float *x, const unsigned char *in, size_t rows, size_t n) { ldr__unpack_int8_body(x, in, rows, n); }
-LDR__ROW_KERNELS(portable, )
 static void ldr__quantise_portable(void *q, float *scale, const float *x, size_t n, size_t padded) { ldr__quantise_body(q, scale, x, n, padded, 2, 0); }
 static void ldr__widen_portable(int16_t *dst, const int8_t *src, size_t n) { ldr__widen_body(dst, src, n); }
 
@@ -2591,13 +2574,7 @@ static ldr__exec ldr__exec_alone(const ldr__exec *ex, size_t rows) {
 }
 
 static ldr__mat ldr__mat_float(const float *data, size_t rs, size_t cs) {
-    ldr__mat m;
-    m.data = data;
-    m.dtype = LDR__NATIVE;
-    m.rs = rs;
-    m.cs = cs;
-    m.first = 0;
-    m.panels[0] = m.panels[1] = NULL;
+    ldr__mat m = { data, LDR__NATIVE, rs, cs, 0, { NULL, NULL } };
     return m;
 }
 
@@ -2635,13 +2612,8 @@ static void ldr__mat_row(const ldr__kernels *ker, float *dst, const ldr__mat *m,
 }
 
 static ldr__mat ldr__mat_transposed(ldr__mat m) {
-    size_t t = m.rs;
-    const float *panels = m.panels[0];
-    m.rs = m.cs;
-    m.cs = t;
-    m.panels[0] = m.panels[1];
-    m.panels[1] = panels;
-    return m;
+    ldr__mat t = { m.data, m.dtype, m.cs, m.rs, m.first, { m.panels[1], m.panels[0] } };
+    return t;
 }
 
 static size_t ldr__round_up(size_t n, size_t to) { return (n + to - 1) / to * to; }
@@ -2702,9 +2674,7 @@ typedef struct ldr__finish {
 } ldr__finish;
 
 static ldr__finish ldr__finish_bias(const float *bias) {
-    ldr__finish f;
-    memset(&f, 0, sizeof f);
-    f.bias = bias;
+    ldr__finish f = { bias, NULL, 0, 0 };
     return f;
 }
 
@@ -2730,21 +2700,10 @@ typedef struct ldr__fetches {
 
 /* `rows` rows of `bytes`, to be fetched by so many tiles: row by row, or, where rows are more than tiles, all of them a line at a time. */
 static ldr__ahead ldr__ahead_of(uintptr_t at, size_t stride, size_t rows, size_t bytes, size_t tiles) {
-    ldr__ahead h;
-    int one = rows > 1 && stride <= bytes + bytes / 2;       /* no gaps to speak of */
-    h.at = at;
-    h.step = LDR__LINE;
-    h.count = ((one ? rows * stride : bytes) + LDR__LINE - 1) / LDR__LINE;
-    h.stride = stride;
-    h.rows = one ? 1 : rows;
-    h.done = 0;
-    if (h.rows > tiles) {
-        h.rows = h.count;
-        h.count = rows;
-        h.step = stride;
-        h.stride = LDR__LINE;
-    }
-    return h;
+    const int one = rows > 1 && stride <= bytes + bytes / 2;       /* no gaps to speak of */
+    const size_t lines = ((one ? rows * stride : bytes) + LDR__LINE - 1) / LDR__LINE;
+    ldr__ahead by_row = { at, LDR__LINE, lines, stride, one ? 1 : rows, 0 }, by_line = { at, stride, rows, LDR__LINE, lines, 0 };
+    return by_row.rows > tiles ? by_line : by_row;
 }
 
 /* The part b[k,n] of a matrix. */
@@ -2809,11 +2768,7 @@ static void ldr__panels_multiply(const ldr__kernels *ker, float *c, size_t ldc, 
                                  const ldr__finish *last, int accumulate, ldr__fetches *soon) {
     const size_t nr = (size_t)ker->nr, mc = LDR__MC / (size_t)ker->mr * (size_t)ker->mr, row = rs * sizeof(float);
     size_t i0, i, j, p;
-    ldr__tile tile;
-    memset(&tile, 0, sizeof tile);
-    tile.ldc = ldc;
-    tile.rs = row;
-    tile.cs = cs * sizeof(float);
+    ldr__tile tile = { NULL, NULL, NULL, ldc, row, cs * sizeof(float), 0, 0, NULL, NULL, NULL, NULL, 0, 0, 0, 0 };
     for (i0 = 0; i0 < m; i0 += mc) {
         size_t high = LDR__MIN(m - i0, mc), after = i0 + high;
         if (soon && cs == 1 && after < m)
@@ -2893,23 +2848,12 @@ typedef struct ldr__product {
 } ldr__product;
 
 static ldr__product ldr__product_of(const ldr__exec *ex, float *c, size_t ldc, const float *a, size_t rs, size_t cs, ldr__mat b, ldr__finish finish, size_t m, size_t n, size_t k, int accumulate) {
-    ldr__product p;
-    p.c = c;
-    p.a = a;
-    p.ldc = ldc;
-    p.rs = rs;
-    p.cs = cs;
-    p.m = m;
-    p.n = n;
-    p.k = k;
-    p.b = b;
-    p.finish = finish;
-    p.accumulate = accumulate;
     /* Rows 4096 bytes apart share their cache sets; columns far apart are a page each. */
-    p.copied = (cs == 1 ? rs % 1024 == 0 : cs > 512) && m > (size_t)ex->kernels->mr;
-    p.deep = p.copied ? (size_t)LDR__COPY_DEEP : cs != 1 ? (size_t)LDR__LONG_DEEP : (size_t)LDR__DEEP;
-    memset(&p.g, 0, sizeof p.g);
-    if (m && n) p.g = ldr__grid_of(ex, m, n, p.copied ? (size_t)LDR__COPY_NB : cs != 1 ? (size_t)LDR__LONG_NB : (size_t)LDR__NB, p.copied || cs != 1 ? 1 : 2);
+    const int copied = (cs == 1 ? rs % 1024 == 0 : cs > 512) && m > (size_t)ex->kernels->mr;
+    const size_t deep = copied ? LDR__COPY_DEEP : cs != 1 ? LDR__LONG_DEEP : LDR__DEEP;
+    const size_t nb = copied ? LDR__COPY_NB : cs != 1 ? LDR__LONG_NB : LDR__NB;
+    ldr__product p = { c, a, ldc, rs, cs, m, n, k, deep, b, finish, accumulate, copied, { 0, 0, 0, 0 } };
+    if (m && n) p.g = ldr__grid_of(ex, m, n, nb, copied || cs != 1 ? 1 : 2);
     return p;
 }
 
@@ -3024,11 +2968,7 @@ static void ldr__packed_part(const ldr__exec *ex, const ldr__packed_product *u, 
     const unsigned char *a = u->narrow ? (const unsigned char *)ex->narrowed : (const unsigned char *)u->x;
     size_t p, j, kc;
     ldr__fetches soon;
-    ldr__tile t;
-    memset(&t, 0, sizeof t);
-    t.ldc = u->ldy;
-    t.rs = row;
-    t.cs = 4;
+    ldr__tile t = { NULL, NULL, NULL, u->ldy, row, 4, 0, 0, NULL, NULL, NULL, NULL, 0, 0, 0, 0 };
     ldr__fetches_clear(&soon);
     ldr__fetches_add(&soon, ldr__ahead_of((uintptr_t)a + end * row, row, LDR__MIN(high - end, LDR__MC / (size_t)ker->mr * (size_t)ker->mr),
                                           u->narrow ? row : w->in * sizeof(float), u->narrow ? 1 : ldr__tiles(ker, end - i, n)));
@@ -3084,24 +3024,12 @@ static void ldr__packed_task(const ldr__exec *ex, const ldr__packed_product *u, 
 static void ldr__packed_forward(const ldr__exec *ex, float *y, size_t ldy, float *f, const float *x, size_t ldx,
                                 const ldr__packed *w, size_t rows, int32_t activation) {
     const ldr__kernels *ker = ex->kernels;
-    const int int8 = w->type == LDR__PACK_INT8;
-    ldr__packed_product u;
-    memset(&u, 0, sizeof u);
-    u.w = w;
-    u.y = y;
-    u.f = f;
-    u.x = x;
-    u.ldy = ldy;
-    u.ldx = ldx;
-    u.rows = rows;
-    u.activation = activation;
-    u.depth = ldr__packed_depth(ker, w->in, w->type);
-    u.number = ldr__packed_number(w->type);
-    u.stride = ldr__narrow_stride(w->in);
-    u.narrow = ldr__packed_narrow(ker, w->type);
-    u.widen = int8 ? ker->unit == 2 : w->type == LDR__PACK_BF16 && !u.narrow;
+    const int int8 = w->type == LDR__PACK_INT8, narrow = ldr__packed_narrow(ker, w->type);
+    const int widen = int8 ? ker->unit == 2 : w->type == LDR__PACK_BF16 && !narrow;
+    ldr__packed_product u = { w, y, f, x, ldy, ldx, rows, ldr__packed_depth(ker, w->in, w->type), ldr__packed_number(w->type),
+                              ldr__narrow_stride(w->in), activation, narrow, widen, { 0, 0, 0, 0 } };
     if (rows == 0) return;
-    if (u.narrow) LDR__FOR(block, ((int64_t)rows + LDR__MC - 1) / LDR__MC, ex->threads) {
+    if (narrow) LDR__FOR(block, ((int64_t)rows + LDR__MC - 1) / LDR__MC, ex->threads) {
         size_t t, end = LDR__MIN(rows, ((size_t)block + 1) * LDR__MC);
         for (t = (size_t)block * LDR__MC; t < end; t++) {
             unsigned char *to = (unsigned char *)ex->narrowed + t * u.stride;
@@ -3142,7 +3070,7 @@ static uint32_t ldr__dropout_row(const ldr__dropout *d, size_t t, uint64_t part)
 }
 
 static void ldr__dropout_apply(const ldr__kernels *ker, float *x, size_t n, const ldr__dropout *d, size_t t, uint64_t part) {
-    if (d && d->p > 0) ker->rows->dropout(x, n, ldr__dropout_row(d, t, part), (uint32_t)((double)d->p * 4294967296.0), 1.0f / (1.0f - d->p));
+    if (d && d->p > 0) ker->rows->mask(x, n, ldr__dropout_row(d, t, part), (uint32_t)((double)d->p * 4294967296.0), 1.0f / (1.0f - d->p));
 }
 
 /* Sums over all rows, as gradients of weights are: noted down first, then made by all threads together, so that they wait for one another
@@ -16418,7 +16346,7 @@ static void ldr__optimise(const ldr_ladder *l, int32_t first_param, float *m, fl
                 c[4] = d->epsilon;
                 c[5] = d->optimizer == LDR_ADAMW ? (float)(rate * (double)decay) : 0;
                 c[6] = s;
-                l->m->kernels->rows->adam(w, m + at, v + at, g, n, c);
+                l->m->kernels->rows->moments(w, m + at, v + at, g, n, c);
             } else if (d->optimizer == LDR_SGD) {
                 float *b = m + at;
                 for (i = 0; i < n; i++) {
@@ -19359,6 +19287,24 @@ static int ldr__arm_sdot(int asked) {
 
 #if LDR__WASM
 /* 4 x 8: engines on x86 have 16 registers for us, and a wider tile would spill. */
+LDR__INLINE void ldr__wasm_begin(const ldr__tile *t, const unsigned char **a, v128_t *x, v128_t *y) {
+    int i;
+    LDR__UNROLL
+    for (i = 0; i < 4; i++) {
+        a[i] = ldr__tile_row(t, i);
+        x[i] = y[i] = wasm_i32x4_splat(0);
+    }
+}
+
+LDR__INLINE void ldr__wasm_end(void *sums, const v128_t *x, const v128_t *y) {
+    int i;
+    LDR__UNROLL
+    for (i = 0; i < 4; i++) {
+        wasm_v128_store((unsigned char *)sums + 32 * i, x[i]);
+        wasm_v128_store((unsigned char *)sums + 32 * i + 16, y[i]);
+    }
+}
+
 static void ldr__tile_wasm(const ldr__tile *t) {
     const float *b = (const float *)t->b;
     const unsigned char *a[4];
@@ -19366,11 +19312,7 @@ static void ldr__tile_wasm(const ldr__tile *t) {
     float sums[4 * 8];
     size_t k;
     int i;
-    LDR__UNROLL
-    for (i = 0; i < 4; i++) {
-        a[i] = ldr__tile_row(t, i);
-        x[i] = y[i] = wasm_f32x4_splat(0);
-    }
+    ldr__wasm_begin(t, a, x, y);
     for (k = t->k; k; k--, b += 8) {
         const v128_t b0 = wasm_v128_load(b), b1 = wasm_v128_load(b + 4);
         LDR__UNROLL
@@ -19381,11 +19323,7 @@ static void ldr__tile_wasm(const ldr__tile *t) {
             y[i] = wasm_f32x4_add(y[i], wasm_f32x4_mul(v, b1));
         }
     }
-    LDR__UNROLL
-    for (i = 0; i < 4; i++) {
-        wasm_v128_store(sums + 8 * i, x[i]);
-        wasm_v128_store(sums + 8 * i + 4, y[i]);
-    }
+    ldr__wasm_end(sums, x, y);
     ldr__tile_store(t, sums, 8);
 }
 
@@ -19396,11 +19334,7 @@ static void ldr__tile_int8_wasm(const ldr__tile *t) {
     int32_t sums[4 * 8];
     size_t k;
     int i;
-    LDR__UNROLL
-    for (i = 0; i < 4; i++) {
-        a[i] = ldr__tile_row(t, i);
-        x[i] = y[i] = wasm_i32x4_splat(0);
-    }
+    ldr__wasm_begin(t, a, x, y);
     for (k = t->k; k; k--, b += 32) {
         const v128_t b0 = wasm_v128_load(b), b1 = wasm_v128_load(b + 16);
         LDR__UNROLL
@@ -19411,11 +19345,7 @@ static void ldr__tile_int8_wasm(const ldr__tile *t) {
             y[i] = wasm_i32x4_add(y[i], wasm_i32x4_dot_i16x8(v, b1));
         }
     }
-    LDR__UNROLL
-    for (i = 0; i < 4; i++) {
-        wasm_v128_store(sums + 8 * i, x[i]);
-        wasm_v128_store(sums + 8 * i + 4, y[i]);
-    }
+    ldr__wasm_end(sums, x, y);
     ldr__tile_store_int8(t, sums, 8);
 }
 
@@ -19814,6 +19744,7 @@ LDR__AVX2 static void ldr__pack_avx2(unsigned char *out, const float *x, size_t 
         ldr__store_u32(out, ldr__bits_from_float(scale));
     }
 }
+
 LDR__AVX512 static void ldr__pack_avx512(unsigned char *out, const float *x, size_t rows, size_t n, ldr_dtype type) {
     if (type != LDR_I8) ldr__pack_body(out, x, rows, n, type);
     else ldr__pack_avx2(out, x, rows, n, type);
@@ -19831,48 +19762,42 @@ LDR__AVX2 static void ldr__unpack_int8_avx2(float *x, const unsigned char *in, s
         for (; i < n; i++) x[i] = scale * (float)((int)in[4 + i] - 128);
     }
 }
-static void ldr__unpack_int8_avx512(float *x, const unsigned char *in, size_t rows, size_t n) { ldr__unpack_int8_avx2(x, in, rows, n); }
+
+LDR__AVX2 LDR__INLINE __m128i ldr__load128(const unsigned char *p) { return _mm_loadu_si128((const __m128i *)(const void *)p); }
+
+/* Eight numbers of a block, times its scale. */
+LDR__AVX2 LDR__INLINE void ldr__scaled_eight(float *dst, __m256 scale, __m128i bytes) {
+    _mm256_storeu_ps(dst, _mm256_mul_ps(scale, _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes))));
+}
 
 LDR__AVX2 static void ldr__to_float_avx2(float *dst, const void *src, ldr_dtype dtype, size_t n) {
     const unsigned char *s = (const unsigned char *)src;
+    const __m128i fifteen = _mm_set1_epi8(15), eight = _mm_set1_epi8(8);
     size_t i = 0;
-    if (dtype > LDR_Q4_0 && dtype < LDR_DTYPE_COUNT && n % ldr__dtypes[dtype].block == 0) {
-        ldr__blocks_unpack(dst, s, dtype, n);
-        return;
-    }
-    if (dtype == LDR_F32) {
-        memcpy(dst, src, n * 4);
-        return;
-    }
     if (dtype == LDR_F16)
-        for (; i + 8 <= n; i += 8) _mm256_storeu_ps(dst + i, _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(const void *)(s + 2 * i))));
+        for (; i + 8 <= n; i += 8) _mm256_storeu_ps(dst + i, _mm256_cvtph_ps(ldr__load128(s + 2 * i)));
     if (dtype == LDR_BF16)
-        for (; i + 8 <= n; i += 8)
-            _mm256_storeu_ps(dst + i, _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(const void *)(s + 2 * i))), 16)));
-#define LDR__SCALE  __m256 d = _mm256_broadcastss_ps(_mm_cvtph_ps(_mm_cvtsi32_si128((int)ldr__load_u16(s))))
-#define LDR__EIGHT(at, bytes) _mm256_storeu_ps(dst + i + (at), _mm256_mul_ps(d, _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes))))
-    if (dtype == LDR_Q8_0)
-        for (; i + LDR__QBLOCK <= n; i += LDR__QBLOCK, s += LDR__Q8_0_BYTES) {
-            __m128i low = _mm_loadu_si128((const __m128i *)(const void *)(s + 2)), high = _mm_loadu_si128((const __m128i *)(const void *)(s + 18));
-            LDR__SCALE;
-            LDR__EIGHT(0, low);
-            LDR__EIGHT(8, _mm_srli_si128(low, 8));
-            LDR__EIGHT(16, high);
-            LDR__EIGHT(24, _mm_srli_si128(high, 8));
+        for (; i + 8 <= n; i += 8) {
+            __m256i wide = _mm256_slli_epi32(_mm256_cvtepu16_epi32(ldr__load128(s + 2 * i)), 16);
+            _mm256_storeu_ps(dst + i, _mm256_castsi256_ps(wide));
         }
-    if (dtype == LDR_Q4_0)
-        for (; i + LDR__QBLOCK <= n; i += LDR__QBLOCK, s += LDR__Q4_0_BYTES) {
-            __m128i both = _mm_loadu_si128((const __m128i *)(const void *)(s + 2)), fifteen = _mm_set1_epi8(15), eight = _mm_set1_epi8(8);
-            __m128i low = _mm_sub_epi8(_mm_and_si128(both, fifteen), eight), high = _mm_sub_epi8(_mm_and_si128(_mm_srli_epi16(both, 4), fifteen), eight);
-            LDR__SCALE;
-            LDR__EIGHT(0, low);
-            LDR__EIGHT(8, _mm_srli_si128(low, 8));
-            LDR__EIGHT(16, high);
-            LDR__EIGHT(24, _mm_srli_si128(high, 8));
+    s += 2 * i;
+    if (dtype == LDR_Q8_0 || dtype == LDR_Q4_0)
+        for (; i + LDR__QBLOCK <= n; i += LDR__QBLOCK) {
+            const __m256 d = _mm256_broadcastss_ps(_mm_cvtph_ps(_mm_cvtsi32_si128((int)ldr__load_u16(s))));
+            __m128i low = ldr__load128(s + 2), high;
+            if (dtype == LDR_Q8_0) high = ldr__load128(s + 18);
+            else {
+                high = _mm_sub_epi8(_mm_and_si128(_mm_srli_epi16(low, 4), fifteen), eight);
+                low = _mm_sub_epi8(_mm_and_si128(low, fifteen), eight);
+            }
+            ldr__scaled_eight(dst + i, d, low);
+            ldr__scaled_eight(dst + i + 8, d, _mm_srli_si128(low, 8));
+            ldr__scaled_eight(dst + i + 16, d, high);
+            ldr__scaled_eight(dst + i + 24, d, _mm_srli_si128(high, 8));
+            s += dtype == LDR_Q8_0 ? LDR__Q8_0_BYTES : LDR__Q4_0_BYTES;
         }
-#undef LDR__SCALE
-#undef LDR__EIGHT
-    for (; i < n; i++) dst[i] = ldr__load(src, dtype, i);
+    if (i < n) ldr__to_float_portable(dst + i, s, dtype, n - i);
 }
 
 /* Columns 0 to 3 of eight rows of s. Each half of a register takes four numbers of one row; the rows of a register are four apart,
@@ -19949,9 +19874,9 @@ LDR__AVX512 static void ldr__interleave_avx512(float *dst, const float *src, siz
 
 LDR__AVX2 static void ldr__widen_avx2(int16_t *dst, const int8_t *src, size_t n) { ldr__widen_body(dst, src, n); }
 
-/* ldr__adam_body by hand, because sqrtf may set errno and so stops the vectoriser. */
-#define LDR__ADAM(suffix, target, vector, mm, lanes)                                                                    \
-target static void ldr__adam_##suffix(float *w, float *m, float *v, const float *g, size_t n, const float *c) {         \
+/* ldr__moments_body by hand, because sqrtf may set errno and so stops the vectoriser. */
+#define LDR__MOMENTS(suffix, target, vector, mm, lanes)                                                                    \
+target static void ldr__moments_##suffix(float *w, float *m, float *v, const float *g, size_t n, const float *c) {         \
     const vector b1 = mm##_set1_ps(c[0]), b2 = mm##_set1_ps(c[1]), a1 = mm##_set1_ps(1.0f - c[0]), a2 = mm##_set1_ps(1.0f - c[1]), rate = mm##_set1_ps(c[2]);   \
     const vector unbias = mm##_set1_ps(c[3]), eps = mm##_set1_ps(c[4]), decay = mm##_set1_ps(c[5]), scale = mm##_set1_ps(c[6]);                                 \
     size_t i = 0;                                                                                                       \
@@ -19964,11 +19889,11 @@ target static void ldr__adam_##suffix(float *w, float *m, float *v, const float 
         mm##_storeu_ps(v + i, vi);                                                                                      \
         mm##_storeu_ps(w + i, mm##_sub_ps(mm##_sub_ps(wi, mm##_mul_ps(decay, wi)), by));                                \
     }                                                                                                                   \
-    ldr__adam_body(w + i, m + i, v + i, g + i, n - i, c);                                                               \
+    ldr__moments_body(w + i, m + i, v + i, g + i, n - i, c);                                                               \
 }
-LDR__ADAM(avx2, LDR__AVX2, __m256, _mm256, 8)
-LDR__ADAM(avx512, LDR__AVX512, __m512, _mm512, 16)
-#undef LDR__ADAM
+LDR__MOMENTS(avx2, LDR__AVX2, __m256, _mm256, 8)
+LDR__MOMENTS(avx512, LDR__AVX512, __m512, _mm512, 16)
+#undef LDR__MOMENTS
 
 /* exp(x) as ldr__exp, for x <= 88. NaN stays NaN. Both widths share its steps up to 2^n, which scalef puts on, down to 0, in one of them, and
    the exponent bits in the other. */
@@ -20043,12 +19968,12 @@ target static void ldr__softmax_##suffix(float *s, size_t keys, size_t n, ldr__s
     mm##_storeu_ps(q->fix + (lanes), fix1);                                                                             \
     mm##_storeu_ps(q->sum, sum0);                                                                                       \
     mm##_storeu_ps(q->sum + (lanes), sum1);                                                                             \
-    if (q->threshold) ldr__softmax_dropout(s, keys, n, q, first);                                                       \
+    if (q->threshold) ldr__softmax_mask(s, keys, n, q, first);                                                       \
 }                                                                                                                       \
 target static void ldr__softmax_backward_##suffix(float *s, float *e, size_t queries, size_t n, const ldr__softmax_back *q, size_t first) { \
     const vector by = mm##_set1_ps(q->scale);                                                                           \
     size_t i, at;                                                                                                       \
-    if (q->threshold) ldr__softmax_back_dropout(e, queries, n, q, first);                                               \
+    if (q->threshold) ldr__softmax_back_mask(e, queries, n, q, first);                                               \
     for (i = 0; i < queries; i++) {                                                                                     \
         const vector lse = mm##_set1_ps(q->lse[i]), dot = mm##_set1_ps(q->dot[i]);                                      \
         for (at = i * n; at < (i + 1) * n; at += (lanes)) {                                                             \
@@ -20057,7 +19982,7 @@ target static void ldr__softmax_backward_##suffix(float *s, float *e, size_t que
             mm##_storeu_ps(e + at, mm##_mul_ps(mm##_mul_ps(by, p), mm##_sub_ps(mm##_loadu_ps(e + at), dot)));           \
         }                                                                                                               \
     }                                                                                                                   \
-    if (q->threshold) ldr__softmax_back_dropout(s, queries, n, q, first);                                               \
+    if (q->threshold) ldr__softmax_back_mask(s, queries, n, q, first);                                               \
 }
 LDR__SOFTMAX(avx2, LDR__AVX2, __m256, _mm256, ldr__exp256, 8)
 LDR__SOFTMAX(avx512, LDR__AVX512, __m512, _mm512, ldr__exp512, 16)
@@ -20180,9 +20105,27 @@ LDR__NORM(avx2, LDR__AVX2, __m256, _mm256, ldr__sum256, 8)
 LDR__NORM(avx512, LDR__AVX512, __m512, _mm512, ldr__sum512, 16)
 #undef LDR__NORM
 
-static void ldr__transpose_avx512(float *dst, size_t ld, const float *src, size_t n, const float *by, size_t rows, size_t d, int add) { ldr__transpose_avx2(dst, ld, src, n, by, rows, d, add); }
-LDR__ROW_KERNELS(avx2, LDR__AVX2)
-LDR__ROW_KERNELS(avx512, LDR__AVX512)
+/* The loops that a compiler makes for a set from their bodies; of the others the list names what is by hand, if only for 256 bits. */
+#define LDR__COMPILED(type, of, arguments, call, set, target) target static type ldr__##of##_##set arguments { ldr__##of##_body call; }
+#define LDR__LOOPS(set, target) \
+    LDR__COMPILED(void, multiply, (float *y, const float *x, size_t n), (y, x, n), set, target) \
+    LDR__COMPILED(void, add, (float *y, const float *x, size_t n), (y, x, n), set, target) \
+    LDR__COMPILED(void, mask_row, (float *x, size_t n, uint32_t row, uint32_t below, float scale), (x, n, row, below, scale), set, target) \
+    LDR__COMPILED(void, columns, (float *s, const float *x, size_t ld, size_t m, size_t n), (s, x, ld, m, n), set, target) \
+    LDR__COMPILED(void, norm_columns, (float *s, const float *dy, const float *x, const float *stats, size_t ld, size_t m, size_t n), \
+                  (s, dy, x, stats, ld, m, n), set, target) \
+    LDR__COMPILED(void, mix, (float *y, const float *s, const float *m, const float *a, size_t n), (y, s, m, a, n), set, target) \
+    LDR__COMPILED(void, mix_backward, (float *m, float *s, const float *u, const float *a, size_t n), (m, s, u, a, n), set, target) \
+    LDR__COMPILED(void, mix_columns, (float *d, const float *u, const float *s, const float *x, size_t ld, size_t m, size_t n), \
+                  (d, u, s, x, ld, m, n), set, target) \
+    target static double ldr__squares_##set(const float *x, size_t n) { return ldr__squares_body(x, n); } \
+    static const ldr__row_kernels ldr__rows_##set = { \
+        ldr__exp_row_##set, ldr__softmax_##set, ldr__softmax_backward_##set, ldr__activate_##set, ldr__activate_both_##set, \
+        ldr__multiply_##set, ldr__add_##set, ldr__mask_row_##set, ldr__norm_##set, ldr__norm_backward_##set, ldr__norm_columns_##set, \
+        ldr__columns_##set, ldr__mix_##set, ldr__mix_backward_##set, ldr__mix_columns_##set, ldr__squares_##set, ldr__pack_##set, \
+        ldr__unpack_int8_avx2, ldr__transpose_avx2, ldr__moments_##set };
+LDR__LOOPS(avx2, LDR__AVX2)
+LDR__LOOPS(avx512, LDR__AVX512)
 
 static const ldr__kernels ldr__kernels_avx2 = {
     "avx2", 6, 16, ldr__tile_avx2, ldr__to_float_avx2, ldr__interleave_avx2, &ldr__rows_avx2,

@@ -446,7 +446,7 @@ TEST(softmax_of_every_kernel_set) {
     }
 }
 
-TEST(rows_of_exponentials_and_adam_agree_between_kernel_sets) {
+TEST(rows_of_exponentials_and_moments_agree_between_kernel_sets) {
     const ldr__kernels *sets[KERNEL_SETS];
     int count = kernel_sets(sets), s;
     ldr_test_rng r = { 4 };
@@ -467,7 +467,7 @@ TEST(rows_of_exponentials_and_adam_agree_between_kernel_sets) {
             CHECK_NEAR((double)sum / total, 1, 1e-6);
             for (i = 0; i < n; i++) CHECK_NEAR(y[i], exp((double)x[i] * 0.37 - top), 1e-6);
             memcpy(w, w0, sizeof w);
-            sets[s]->rows->adam(w[0], w[1], w[2], w[3], n, c);
+            sets[s]->rows->moments(w[0], w[1], w[2], w[3], n, c);
             for (i = 0; i < n; i++) {
                 double g = 0.5 * (double)w0[3][i], m = 0.9 * (double)w0[1][i] + 0.1 * g, v = 0.999 * (double)w0[2][i] + 0.001 * g * g;
                 CHECK_NEAR(w[0][i], (double)w0[0][i] * (1 - 1e-4) - 1e-2 * m / (sqrt(v * 1.7) + 1e-8), 1e-6);
@@ -1470,7 +1470,7 @@ TEST(json_survives_every_byte_and_every_failed_allocation) {
 }
 
 #define TESTS(X) X(statuses_have_names_and_texts) X(the_first_error_wins) X(a_message_keeps_its_first_error_when_a_file_fails_later) X(long_messages_are_cut_not_overrun) X(random_numbers_are_the_published_ones) \
-    X(exponential_and_its_kin) X(extreme_arguments) X(slopes_stay_finite_for_every_finite_argument) X(columns_become_rows_in_every_kernel_set) X(bf16_products_are_chosen_where_they_are_fast) X(activations_of_every_kernel_set) X(extreme_arguments_in_every_kernel_set) X(softmax_of_every_kernel_set) X(rows_of_exponentials_and_adam_agree_between_kernel_sets) \
+    X(exponential_and_its_kin) X(extreme_arguments) X(slopes_stay_finite_for_every_finite_argument) X(columns_become_rows_in_every_kernel_set) X(bf16_products_are_chosen_where_they_are_fast) X(activations_of_every_kernel_set) X(extreme_arguments_in_every_kernel_set) X(softmax_of_every_kernel_set) X(rows_of_exponentials_and_moments_agree_between_kernel_sets) \
     X(every_half_is_exact) X(bfloat16_rounds_to_nearest_even) X(tensors_read_as_float) X(products_of_every_layout_and_type) X(products_do_not_depend_on_threads) \
     X(a_row_of_a_product_does_not_depend_on_the_others) X(an_empty_product_is_its_bias) X(all_that_comes_next_is_fetched) X(lists_of_what_comes_next_are_fetched_in_order) X(int8_products_are_exact_sums) X(bf16_products_of_every_kernel_set) X(floats_become_the_nearest_bf16) X(int8_rows_show_what_is_not_finite) X(int8_rows_are_the_same_of_every_set) X(a_set_that_is_not_there_gives_the_next_lower) X(norms_and_their_gradients) X(linear_maps_and_their_gradients) X(rotary_positions_turn_and_turn_back) \
     X(attention_and_its_gradients) X(dropout_has_its_rate_and_one_mask) X(a_batch_in_parts_has_the_same_masks) X(mixes_and_their_gradients) X(bad_json_is_refused_at_its_place) X(the_public_json_suite) \
