@@ -491,17 +491,17 @@ LDR_API void       ldr_text_free(ldr_text *text);
    >>api-simd          Instruction sets
    ====================================================================================== */
 
-/* The widest set of kernels an object may use; AUTO takes the fastest the machine has. On Intel AUTO stops at AVX512_VNNI:
-   native bf16 is slower there than float products of rounded weights. A set the machine lacks falls back to the next lower
-   one that it has; one of other processors means AUTO. AVX2_VNNI, of many laptops: AVX2 with an instruction for 8-bit
-   products, twice as fast in those. NEON_DOT: the same of 64-bit ARM. SIMD128: WebAssembly's vectors. */
+/* The widest set of kernels an object may use; AUTO takes the fastest the machine has. On Intel AUTO stops at
+   AVX512_VNNI: native bf16 is slower there than float products of rounded weights. A set the machine lacks falls back
+   to the next lower one that it has; one of other processors means AUTO. AVX2_VNNI, of many laptops: AVX2 with an
+   instruction for 8-bit products, twice as fast in those. NEON_DOT: the same of 64-bit ARM. SIMD128: WebAssembly. */
 typedef enum ldr_simd {
-    LDR_SIMD_AUTO, LDR_SIMD_PORTABLE, LDR_SIMD_AVX2, LDR_SIMD_AVX2_VNNI, LDR_SIMD_AVX512, LDR_SIMD_AVX512_VNNI, LDR_SIMD_AVX512_BF16,
-    LDR_SIMD_NEON, LDR_SIMD_NEON_DOT, LDR_SIMD_SIMD128, LDR_SIMD_COUNT
+    LDR_SIMD_AUTO, LDR_SIMD_PORTABLE, LDR_SIMD_AVX2, LDR_SIMD_AVX2_VNNI, LDR_SIMD_AVX512, LDR_SIMD_AVX512_VNNI,
+    LDR_SIMD_AVX512_BF16, LDR_SIMD_NEON, LDR_SIMD_NEON_DOT, LDR_SIMD_SIMD128, LDR_SIMD_COUNT
 } ldr_simd;
-LDR_API const char *ldr_simd_name(ldr_simd wish);        /* "portable", "avx2", "avx512", ...: what would run          */
-/* The words for the sets that this build knows, the widest first, and the set each stands for (NULL: do not say); NULL after
-   the last. */
+LDR_API const char *ldr_simd_name(ldr_simd wish);          /* "portable", "avx2", "avx512", ...: what would run */
+/* The words for the sets that this build knows, the widest first, and the set each stands for (NULL: do not say); NULL
+   after the last. */
 LDR_API const char *ldr_simd_word(int i, ldr_simd *set);
 
 /* ======================================================================================
@@ -1727,11 +1727,11 @@ LDR__INLINE float ldr__load(const void *data, ldr_dtype dtype, size_t i) {
 }
 
 static const struct { const char *name; size_t size, block; } ldr__dtypes[LDR_DTYPE_COUNT + 1] = {
-    { "F32", 4, 1 }, { "F16", 2, 1 }, { "BF16", 2, 1 }, { "F64", 8, 1 }, { "I8", 1, 1 }, { "U8", 1, 1 }, { "I16", 2, 1 },
-    { "U16", 2, 1 }, { "I32", 4, 1 }, { "U32", 4, 1 }, { "I64", 8, 1 }, { "U64", 8, 1 }, { "BOOL", 1, 1 },
-    { "Q8_0", LDR__Q8_0_BYTES, LDR__QBLOCK }, { "Q4_0", LDR__Q4_0_BYTES, LDR__QBLOCK }, { "Q4_1", 20, 32 },
-    { "Q5_0", 22, 32 }, { "Q5_1", 24, 32 }, { "IQ4_NL", 18, 32 }, { "Q2_K", 84, 256 }, { "Q3_K", 110, 256 },
-    { "Q4_K", 144, 256 }, { "Q5_K", 176, 256 }, { "Q6_K", 210, 256 }, { "IQ4_XS", 136, 256 },
+    { "F32", 4, 1 }, { "F16", 2, 1 }, { "BF16", 2, 1 }, { "F64", 8, 1 }, { "I8", 1, 1 }, { "U8", 1, 1 },
+    { "I16", 2, 1 }, { "U16", 2, 1 }, { "I32", 4, 1 }, { "U32", 4, 1 }, { "I64", 8, 1 }, { "U64", 8, 1 },
+    { "BOOL", 1, 1 }, { "Q8_0", LDR__Q8_0_BYTES, LDR__QBLOCK }, { "Q4_0", LDR__Q4_0_BYTES, LDR__QBLOCK },
+    { "Q4_1", 20, 32 }, { "Q5_0", 22, 32 }, { "Q5_1", 24, 32 }, { "IQ4_NL", 18, 32 }, { "Q2_K", 84, 256 },
+    { "Q3_K", 110, 256 }, { "Q4_K", 144, 256 }, { "Q5_K", 176, 256 }, { "Q6_K", 210, 256 }, { "IQ4_XS", 136, 256 },
     { "", 4, 1 } };                                    /* LDR__NATIVE where it is a type of its own */
 
 LDR__DEF const char *ldr_dtype_name(ldr_dtype d) {

@@ -982,7 +982,7 @@ static double attention_scalar_of(const double *x, const ldr__attention *a, cons
                 for (j = 0; j < keys; j++) {
                     p[j] /= sum;
                     if (a->drop && a->drop->p > 0)
-                        p[j] *= (double)ldr__dropout_factor(ldr__dropout_row(a->drop, first + i, (uint64_t)h + 1), (uint32_t)j, (uint32_t)((double)a->drop->p * 4294967296.0), 1 / (1 - a->drop->p));
+                        p[j] *= (double)ldr__mask_factor(ldr__dropout_row(a->drop, first + i, (uint64_t)h + 1), (uint32_t)j, (uint32_t)((double)a->drop->p * 4294967296.0), 1 / (1 - a->drop->p));
                 }
                 for (c = 0; c < d; c++) {
                     double o = 0;
