@@ -16462,8 +16462,9 @@ static double ldr__tally_value(const ldr__tally *y, ldr_metric metric, float *sc
 /* ======================================================================================
    >>optimiser         SGD, Adam, AdamW, Adafactor over one flat array
    --------------------------------------------------------------------------------------
-   t counts from 1.  Adam(W): ldr__adam_body.  Adam adds decay to the gradient, AdamW takes it from
-   the weight.   SGD: b = mu b + g;  w -= rate (nesterov: g + mu b, else b).   Adafactor unfactored
+   t counts from 1.  Adam(W) (Kingma & Ba 2015, Loshchilov & Hutter 2019): ldr__moments_body with c =
+   { beta1, beta2, rate/(1-beta1^t), 1/(1-beta2^t), eps, rate decay, scale of g }.  Adam adds decay to the
+   gradient, AdamW takes it from the weight.   SGD: b = mu b + g;  w -= rate (nesterov: g + mu b, else b).   Adafactor unfactored
    (Shazeer & Stern 2018; lst-clue.md): beta2_t = 1 - t^-0.8, u = g / sqrt(v), u /= max(1, rms(u)),
    m = beta1 m + (1-beta1) u,  w -= rate max(1e-3, rms(w)) m, one rms a tensor.
    ====================================================================================== */
