@@ -208,7 +208,7 @@
        metric           ldr__metrics, and its value in ldr__tally_value
        method           ldr__methods (>>ladder), the tensors it adds (ldr__slot), their part in the passes (>>block, >>tune);
                         its gradients in tests/test_methods.c
-       instruction set  an ldr__kernels (>>machine), its place in ldr__kernels_pick (>>dispatch), its name in ldr_simd;
+       instruction set  an ldr__kernels (>>machine), its row in ldr__sets (>>dispatch), its name in ldr_simd;
                         tests/test_core.c goes over every set
        others           a family or a format: at the end of (>>manual-models); a part of tokenizers: of (>>manual-tokenizer)
 
@@ -514,13 +514,18 @@ LDR_API void       ldr_text_free(ldr_text *text);
    >>api-simd          Instruction sets
    ====================================================================================== */
 
-/* The widest set of kernels an object may use; AUTO takes the fastest the machine has. On Intel AUTO stops at AVX512_VNNI:
-   native bf16 is slower there than float products of rounded weights. A set the machine lacks falls back to the next lower
-   one that it has. AVX2_VNNI, of many laptops: AVX2 with an instruction for 8-bit products, twice as fast in those. On
-   64-bit ARM ("neon", or with 8-bit products "neondot") and in WebAssembly with vectors ("simd128") everything but PORTABLE
-   means the best set there is. */
-typedef enum ldr_simd { LDR_SIMD_AUTO, LDR_SIMD_PORTABLE, LDR_SIMD_AVX2, LDR_SIMD_AVX2_VNNI, LDR_SIMD_AVX512, LDR_SIMD_AVX512_VNNI, LDR_SIMD_AVX512_BF16 } ldr_simd;
-LDR_API const char *ldr_simd_name(ldr_simd wish);        /* "portable", "avx2", "avx512", ...: what would run          */
+/* The widest set of kernels an object may use; AUTO takes the fastest the machine has. On Intel AUTO stops at
+   AVX512_VNNI: native bf16 is slower there than float products of rounded weights. A set the machine lacks falls back
+   to the next lower one that it has; one of other processors means AUTO. AVX2_VNNI, of many laptops: AVX2 with an
+   instruction for 8-bit products, twice as fast in those. NEON_DOT: the same of 64-bit ARM. SIMD128: WebAssembly. */
+typedef enum ldr_simd {
+    LDR_SIMD_AUTO, LDR_SIMD_PORTABLE, LDR_SIMD_AVX2, LDR_SIMD_AVX2_VNNI, LDR_SIMD_AVX512, LDR_SIMD_AVX512_VNNI,
+    LDR_SIMD_AVX512_BF16, LDR_SIMD_NEON, LDR_SIMD_NEON_DOT, LDR_SIMD_SIMD128, LDR_SIMD_COUNT
+} ldr_simd;
+LDR_API const char *ldr_simd_name(ldr_simd wish);          /* "portable", "avx2", "avx512", ...: what would run */
+/* The words for the sets that this build knows, the widest first, and the set each stands for (NULL: do not say); NULL
+   after the last. */
+LDR_API const char *ldr_simd_word(int i, ldr_simd *set);
 
 /* ======================================================================================
    >>api-model         A frozen, pretrained Transformer
@@ -1666,7 +1671,9 @@ static uint32_t ldr__load_u16(const unsigned char *p) { return (uint32_t)p[0] | 
 /* To little-endian or from it. */
 LDR__INLINE uint16_t ldr__little_u16(uint16_t h) { return LDR__BIG_ENDIAN ? (uint16_t)(h >> 8 | h << 8) : h; }
 static uint32_t ldr__load_u32(const unsigned char *p) { return ldr__load_u16(p) | ldr__load_u16(p + 2) << 16; }
-static uint64_t ldr__load_u64(const unsigned char *p) { return (uint64_t)ldr__load_u32(p) | (uint64_t)ldr__load_u32(p + 4) << 32; }
+static uint64_t ldr__load_u64(const unsigned char *p) {
+    return (uint64_t)ldr__load_u32(p) | (uint64_t)ldr__load_u32(p + 4) << 32;
+}
 
 static void ldr__store_u32(unsigned char *p, uint32_t v) {
     p[0] = (unsigned char)(v & 255u);
@@ -1705,7 +1712,8 @@ static float ldr__half_to_float(uint32_t h) {
 
 /* bfloat16, rounding to nearest even; a NaN stays a NaN. */
 LDR__INLINE uint32_t ldr__float_to_bf16(float f) {
-    uint32_t b = ldr__bits_from_float(f), nan = 0u - (uint32_t)((b & 0x7fffffffu) > 0x7f800000u);      /* a branch would stop the vectoriser */
+    /* a branch would stop the vectoriser */
+    uint32_t b = ldr__bits_from_float(f), nan = 0u - (uint32_t)((b & 0x7fffffffu) > 0x7f800000u);
     return (((b + 0x7fffu + (b >> 16 & 1u)) & ~nan) | ((b | 0x00400000u) & nan)) >> 16;
 }
 
@@ -1724,8 +1732,8 @@ static void ldr__k_scale(const unsigned char *p, int j, float *scale, float *lea
     }
 }
 
-/* One block of a type that is only read, to floats. Source of the layouts: ggml's reference (MIT); the order of operations is that of
-   its own dequantisation, so the numbers are the same. */
+/* One block of a type that is only read, to floats. Source of the layouts: ggml's reference (MIT); the order of
+   operations is that of its own dequantisation, so the numbers are the same. */
 static void ldr__block_unpack(float *y, const unsigned char *p, ldr_dtype type) {
     static const signed char curve[16] = { -127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113 };
     int i, j, l;
@@ -1753,7 +1761,8 @@ static void ldr__block_unpack(float *y, const unsigned char *p, ldr_dtype type) 
         d = ldr__half_to_float(ldr__load_u16(p + 108));
         for (i = 0; i < 256; i++) {
             const unsigned char *scales = p + 96;
-            int k = i / 16, scale = (k < 8 ? scales[k] & 15 : scales[k - 8] >> 4) | (scales[8 + k % 4] >> (k / 4 * 2) & 3) << 4;
+            int k = i / 16, low = k < 8 ? scales[k] & 15 : scales[k - 8] >> 4;
+            int scale = low | (scales[8 + k % 4] >> (k / 4 * 2) & 3) << 4;
             int q = p[32 + i / 128 * 32 + i % 32] >> (i % 128 / 32 * 2) & 3;
             y[i] = d * (float)(scale - 32) * (float)(q - (p[i % 32] >> (i / 32) & 1 ? 0 : 4));
         }
@@ -1772,7 +1781,8 @@ static void ldr__block_unpack(float *y, const unsigned char *p, ldr_dtype type) 
         d = ldr__half_to_float(ldr__load_u16(p + 208));
         for (i = 0; i < 256; i++) {
             int half = i / 128, k = i % 128, quarter = k / 32;
-            int v = (p[half * 64 + k % 64] >> (quarter / 2 * 4) & 15) | (p[128 + half * 32 + k % 32] >> (quarter * 2) & 3) << 4;
+            int low = p[half * 64 + k % 64] >> (quarter / 2 * 4) & 15;
+            int v = low | (p[128 + half * 32 + k % 32] >> (quarter * 2) & 3) << 4;
             y[i] = d * (float)((p[192 + i / 16] ^ 128) - 128) * (float)(v - 32);
         }
     } else {                                           /* IQ4_XS */
@@ -1791,6 +1801,7 @@ static float ldr__load_block(const unsigned char *p, ldr_dtype dtype, size_t i);
    of a 16-bit scale and a small integer are exact, so every kernel gets the same bits. */
 LDR__INLINE float ldr__load(const void *data, ldr_dtype dtype, size_t i) {
     const unsigned char *p = (const unsigned char *)data;
+    int32_t nibble;
     if (dtype == LDR__NATIVE) {
         float f;
         memcpy(&f, p + 4 * i, 4);
@@ -1810,7 +1821,8 @@ LDR__INLINE float ldr__load(const void *data, ldr_dtype dtype, size_t i) {
             return ldr__half_to_float(ldr__load_u16(p)) * (float)((int32_t)(p[2 + i % LDR__QBLOCK] ^ 128u) - 128);
         case LDR_Q4_0:
             p += i / LDR__QBLOCK * LDR__Q4_0_BYTES;
-            return ldr__half_to_float(ldr__load_u16(p)) * (float)((int32_t)(p[2 + i % 16] >> (i / 16 % 2 * 4) & 15u) - 8);
+            nibble = (int32_t)(p[2 + i % 16] >> (i / 16 % 2 * 4) & 15u);
+            return ldr__half_to_float(ldr__load_u16(p)) * (float)(nibble - 8);
         default:
             if (dtype > LDR_Q4_0 && dtype < LDR_DTYPE_COUNT) return ldr__load_block(p, dtype, i);
             return ldr__float_from_bits(ldr__load_u32(p + 4 * i));
@@ -1818,16 +1830,21 @@ LDR__INLINE float ldr__load(const void *data, ldr_dtype dtype, size_t i) {
 }
 
 static const struct { const char *name; size_t size, block; } ldr__dtypes[LDR_DTYPE_COUNT + 1] = {
-    { "F32", 4, 1 }, { "F16", 2, 1 }, { "BF16", 2, 1 }, { "F64", 8, 1 }, { "I8", 1, 1 }, { "U8", 1, 1 }, { "I16", 2, 1 }, { "U16", 2, 1 },
-    { "I32", 4, 1 }, { "U32", 4, 1 }, { "I64", 8, 1 }, { "U64", 8, 1 }, { "BOOL", 1, 1 }, { "Q8_0", LDR__Q8_0_BYTES, LDR__QBLOCK }, { "Q4_0", LDR__Q4_0_BYTES, LDR__QBLOCK },
-    { "Q4_1", 20, 32 }, { "Q5_0", 22, 32 }, { "Q5_1", 24, 32 }, { "IQ4_NL", 18, 32 },
-    { "Q2_K", 84, 256 }, { "Q3_K", 110, 256 }, { "Q4_K", 144, 256 }, { "Q5_K", 176, 256 }, { "Q6_K", 210, 256 }, { "IQ4_XS", 136, 256 },
+    { "F32", 4, 1 }, { "F16", 2, 1 }, { "BF16", 2, 1 }, { "F64", 8, 1 }, { "I8", 1, 1 }, { "U8", 1, 1 },
+    { "I16", 2, 1 }, { "U16", 2, 1 }, { "I32", 4, 1 }, { "U32", 4, 1 }, { "I64", 8, 1 }, { "U64", 8, 1 },
+    { "BOOL", 1, 1 }, { "Q8_0", LDR__Q8_0_BYTES, LDR__QBLOCK }, { "Q4_0", LDR__Q4_0_BYTES, LDR__QBLOCK },
+    { "Q4_1", 20, 32 }, { "Q5_0", 22, 32 }, { "Q5_1", 24, 32 }, { "IQ4_NL", 18, 32 }, { "Q2_K", 84, 256 },
+    { "Q3_K", 110, 256 }, { "Q4_K", 144, 256 }, { "Q5_K", 176, 256 }, { "Q6_K", 210, 256 }, { "IQ4_XS", 136, 256 },
     { "", 4, 1 } };                                    /* LDR__NATIVE where it is a type of its own */
 
-LDR__DEF const char *ldr_dtype_name(ldr_dtype d) { return (int)d >= 0 && d < LDR_DTYPE_COUNT ? ldr__dtypes[d].name : "?"; }
+LDR__DEF const char *ldr_dtype_name(ldr_dtype d) {
+    return (int)d >= 0 && d < LDR_DTYPE_COUNT ? ldr__dtypes[d].name : "?";
+}
 LDR__DEF size_t ldr_dtype_size(ldr_dtype d) { return (int)d >= 0 && d < LDR_DTYPE_COUNT ? ldr__dtypes[d].size : 0; }
 LDR__DEF size_t ldr_dtype_block(ldr_dtype d) { return (int)d >= 0 && d < LDR_DTYPE_COUNT ? ldr__dtypes[d].block : 0; }
-static int ldr__dtype_is_float(ldr_dtype d) { return d == LDR_F32 || d == LDR_F16 || d == LDR_BF16 || d == LDR_F64 || (d >= LDR_Q8_0 && d < LDR_DTYPE_COUNT); }
+static int ldr__dtype_is_float(ldr_dtype d) {
+    return d == LDR_F32 || d == LDR_F16 || d == LDR_BF16 || d == LDR_F64 || (d >= LDR_Q8_0 && d < LDR_DTYPE_COUNT);
+}
 
 static float ldr__load_block(const unsigned char *p, ldr_dtype dtype, size_t i) {
     float block[LDR__BLOCK_MOST];
@@ -1837,12 +1854,15 @@ static float ldr__load_block(const unsigned char *p, ldr_dtype dtype, size_t i) 
 
 /* n elements of such a type, whole blocks. */
 static void ldr__blocks_unpack(float *dst, const unsigned char *p, ldr_dtype dtype, size_t n) {
-    for (; n; n -= ldr__dtypes[dtype].block, dst += ldr__dtypes[dtype].block, p += ldr__dtypes[dtype].size) ldr__block_unpack(dst, p, dtype);
+    for (; n; n -= ldr__dtypes[dtype].block, dst += ldr__dtypes[dtype].block, p += ldr__dtypes[dtype].size)
+        ldr__block_unpack(dst, p, dtype);
 }
 
 
 /* Where element `first` of an array lies; of a block type, its block. */
-static const unsigned char *ldr__element_at(const void *data, ldr_dtype d, size_t first) { return (const unsigned char *)data + first / ldr__dtypes[d].block * ldr__dtypes[d].size; }
+static const unsigned char *ldr__element_at(const void *data, ldr_dtype d, size_t first) {
+    return (const unsigned char *)data + first / ldr__dtypes[d].block * ldr__dtypes[d].size;
+}
 
 LDR__DEF int ldr_tensor_read(float *dst, const ldr_tensor *t, uint64_t first, size_t n) {
     uint64_t count;
@@ -1864,17 +1884,18 @@ LDR__DEF int ldr_tensor_read(float *dst, const ldr_tensor *t, uint64_t first, si
    compiled again in a shell with the wider instruction set.
    ====================================================================================== */
 
-enum { LDR__LANES = 16, LDR__TILE_MAX_M = 16, LDR__TILE_MAX_N = 32 };
+enum { LDR__LANES = 16, LDR__TILE_MAX_N = 32 };
 
-/* A panel of queries during softmax over keys that come in pieces: largest score so far, sum of exp(score - peak), and what
-   sums made before must be multiplied by now. Dropout as a function of row and key. */
+/* A panel of queries during softmax over keys that come in pieces: largest score so far, sum of exp(score - peak), and
+   what sums made before must be multiplied by now. Masked as a function of row and key (ldr__mask_factor). */
 typedef struct ldr__softmax {
     float    peak[LDR__TILE_MAX_N], sum[LDR__TILE_MAX_N], fix[LDR__TILE_MAX_N], scale;
-    uint32_t row[LDR__TILE_MAX_N], threshold;       /* threshold 0: no dropout                                 */
-    float    kept;                     /* 1/(1-p)                                                 */
+    uint32_t row[LDR__TILE_MAX_N], threshold;       /* threshold 0: no mask                                    */
+    float    kept;                     /* what the others are multiplied by                       */
 } ldr__softmax;
 
-/* The way back, where keys stand side by side: of each query the log-sum-exp of its scores, the product of O and its gradient, and its row. */
+/* The way back, where keys stand side by side: of each query the log-sum-exp of its scores, the product of O and its
+   gradient, and its row. */
 typedef struct ldr__softmax_back {
     const float    *lse, *dot;
     const uint32_t *row;
@@ -1886,58 +1907,78 @@ typedef struct ldr__softmax_back {
 typedef struct ldr__row_kernels {
     /* x = exp(x*scale - max(x*scale)), returns the sum; *peak receives the maximum.         */
     float (*exp)(float *x, size_t n, float scale, float *peak);
-    /* Scores s[keys,n] of the n queries of q, side by side (>>ops), to exp(s*scale - peak) with dropout; peak, sum and fix follow.
-       Back, from scores s[queries,n] and e, the gradient of their softmax: s becomes that softmax p = exp(s*scale - lse) with
-       dropout, and e the gradient of the scores, scale p (e - dot). n is a multiple of 8; first: number of the first key. */
+    /* Scores s[keys,n] of the n queries of q, side by side (>>ops), to exp(s*scale - peak), masked; peak, sum and fix
+       follow. Back, from scores s[queries,n] and e, the gradient of their softmax: s becomes that softmax p =
+       exp(s*scale - lse), masked, and e the gradient of the scores, scale p (e - dot). n is a multiple of 8; first:
+       number of the first key. */
     void (*softmax)(float *s, size_t keys, size_t n, ldr__softmax *q, size_t first);
     void (*softmax_backward)(float *s, float *e, size_t queries, size_t n, const ldr__softmax_back *q, size_t first);
     void (*activate)(float *y, const float *x, size_t n, int32_t kind);             /* y = f(x)      */
-    void (*activate_both)(float *y, float *x, size_t n, int32_t kind);              /* y = f(x), x = f'(x): less than one after the other */
+    /* y = f(x), x = f'(x): less than one after the other */
+    void (*activate_both)(float *y, float *x, size_t n, int32_t kind);
     void (*multiply)(float *y, const float *x, size_t n);                           /* y *= x        */
     void (*add)(float *y, const float *x, size_t n);                                /* y += x        */
-    void (*dropout)(float *x, size_t n, uint32_t row, uint32_t threshold, float scale);
-    /* See ldr__norm_forward and ldr__norm_backward. columns: the gradients of g and b at up to 32 columns from rows of x and dy. */
+    void (*mask)(float *x, size_t n, uint32_t row, uint32_t threshold, float scale);
+    /* See ldr__norm_forward and ldr__norm_backward. columns: the gradients of g and b at up to 32 columns from rows of
+       x and dy. */
     void (*norm)(float *y, float *stats, const float *x, const float *g, const float *b, size_t n, int rms, float eps);
-    void (*norm_backward)(float *dx, int add, const float *dy, const float *x, const float *stats, const float *g, size_t n, int rms);
-    void (*norm_columns)(float *dg, const float *dy, const float *x, const float *stats, size_t ld, size_t rows, size_t columns);
-    void (*columns)(float *sums, const float *x, size_t ld, size_t rows, size_t columns);      /* sums += each column, up to 32 */
-    /* out = a s + (1-a) m;  ds = a du, dm = (1-a) du;  sums += du (s - m) of up to 32 columns                              */
+    void (*norm_backward)(float *dx, int add, const float *dy, const float *x, const float *stats, const float *g,
+                          size_t n, int rms);
+    void (*norm_columns)(float *dg, const float *dy, const float *x, const float *stats, size_t ld, size_t rows,
+                         size_t columns);
+    /* sums += each column, up to 32 */
+    void (*columns)(float *sums, const float *x, size_t ld, size_t rows, size_t columns);
+    /* out = a s + (1-a) m;  ds = a du, dm = (1-a) du;  sums += du (s - m) of up to 32 columns */
     void (*mix)(float *out, const float *s, const float *m, const float *a, size_t n);
     void (*mix_backward)(float *dm, float *ds, const float *du, const float *a, size_t n);
-    void (*mix_columns)(float *sums, const float *du, const float *s, const float *m, size_t ld, size_t rows, size_t columns);
+    void (*mix_columns)(float *sums, const float *du, const float *s, const float *m, size_t ld, size_t rows,
+                        size_t columns);
     double (*squares)(const float *x, size_t n);                                    /* sum x^2       */
-    /* Rows of n floats as little-endian F32, BF16, or I8 after its scale; back from I8 (from the others: to_float).        */
+    /* Rows of n floats as little-endian F32, BF16, or I8 after its scale; back from I8 (from the others: to_float). */
     void (*pack)(unsigned char *out, const float *x, size_t rows, size_t n, ldr_dtype type);
     void (*unpack_int8)(float *x, const unsigned char *in, size_t rows, size_t n);
-    /* Scaled transpose: dst[i][c] (+)= by[i] src[c n + i], i < rows, c < d; by NULL means 1.                               */
-    void (*transpose)(float *dst, size_t ld, const float *src, size_t n, const float *by, size_t rows, size_t d, int add);
-    void (*adam)(float *w, float *m, float *v, const float *g, size_t n, const float *c);
+    /* Scaled transpose: dst[i][c] (+)= by[i] src[c n + i], i < rows, c < d; by NULL means 1. */
+    void (*transpose)(float *dst, size_t ld, const float *src, size_t n, const float *by, size_t rows, size_t d,
+                      int add);
+    void (*moments)(float *w, float *m, float *v, const float *g, size_t n, const float *c);
 } ldr__row_kernels;
+
+/* What a set of kernels multiplies at once: c = (accumulate ? c : bias or 0) + a b, up to mr rows and nr columns.
+   a(i,p) lies at i*rs + p*cs bytes; b is a panel, b(p,j) at p*nr + j, with zeros beyond the columns. Of 8-bit and bf16
+   products k counts units of 4 bytes (see below), which stand in place of a number. Of 8-bit ones a b is multiplied by
+   a_scale[i] b_scale[j]; b_sum[j] is the panel's column sums. Scales, sums and, but for floats, bias go on to nr. What
+   lies at ahead + p*step bytes, p < k/2, is wanted soon. */
+typedef struct ldr__tile {
+    float         *c;
+    const void    *a, *b;
+    size_t         ldc, rs, cs, k, step;
+    const float   *bias, *a_scale, *b_scale;
+    const int32_t *b_sum;
+    uintptr_t      ahead;
+    int32_t        rows, columns;
+    int            accumulate;
+} ldr__tile;
 
 typedef struct ldr__kernels {
     const char *name;
     int32_t     mr, nr;        /* rows and columns of the register tile                     */
-    /* c[m,n] = (accumulate ? c : bias or 0) + a[m,k] b[k,n], m <= mr, n <= nr. a(i,p) at i*rs + p*cs;
-       b is a panel, b(p,j) at p*nr + j, with zeros beyond n. What lies at ahead + p*step bytes, p < k/2, is wanted soon. */
-    void (*tile)(float *c, size_t ldc, const float *a, size_t rs, size_t cs, const float *b, size_t k, int32_t m, int32_t n, const float *bias, int accumulate, uintptr_t ahead, size_t step);
+    void (*tile)(const ldr__tile *t);
     void (*to_float)(float *dst, const void *src, ldr_dtype dtype, size_t n);       /* src: the start of a block */
     /* A panel of rows: dst[p*nr + j] = src[j*stride + p] for j < columns <= nr, else 0; p < depth. */
     void (*interleave)(float *dst, const float *src, size_t stride, size_t columns, size_t depth);
     const struct ldr__row_kernels *rows;
-    /* 8-bit products. `unit` values of k lie side by side: 2 of 16 bits, or 4 of 8 bits, which in a are `excess` too large: 128
-       where the instruction takes them for unsigned. quantise: q = round(x / scale) + excess, scale = max|x| / 127, x = 0 to `padded`. */
+    /* 8-bit products. `unit` values of k lie side by side: 2 of 16 bits, or 4 of 8 bits, which in a are `excess` too
+       large: 128 where the instruction takes them for unsigned. quantise: q = round(x / scale) + excess, scale = max|x|
+       / 127, x = 0 to `padded`. */
     size_t unit;
     int32_t excess;
     void (*quantise)(void *q, float *scale, const float *x, size_t n, size_t padded);
     void (*widen)(int16_t *dst, const int8_t *src, size_t n);                       /* unit 2: a panel for use */
-    /* c[i,j] = a_scale[i] b_scale[j] (sum over k of a b) + (accumulate ? c : bias or 0); rows of a are rs bytes apart, a panel
-       as above with a unit, 4 bytes, in place of a number; b_sum[j]: the panel's column sums. Scales, sums and bias go on to nr.
-       ahead and step as above, with units for k. */
-    void (*tile_int8)(float *c, size_t ldc, const unsigned char *a, size_t rs, const unsigned char *b, size_t units, int32_t m, int32_t n, const float *a_scale, const float *b_scale,
-                      const int32_t *b_sum, const float *bias, int accumulate, uintptr_t ahead, size_t step);
-    /* The same of pairs of bf16, summed in float; NULL: this set has no such product. to_bf16: nearest, zeros to `padded`. */
+    void (*tile_int8)(const ldr__tile *t);
+    /* The same of pairs of bf16, summed in float; NULL: this set has no such product. to_bf16: nearest, zeros to
+       `padded`. */
     void (*to_bf16)(uint16_t *dst, const float *x, size_t n, size_t padded);
-    void (*tile_bf16)(float *c, size_t ldc, const unsigned char *a, size_t rs, const unsigned char *b, size_t units, int32_t m, int32_t n, const float *bias, int accumulate, uintptr_t ahead, size_t step);
+    void (*tile_bf16)(const ldr__tile *t);
 } ldr__kernels;
 
 /* condition ? a : b by masks. A real branch, even a short one, would stop the vectoriser. */
@@ -1951,14 +1992,17 @@ LDR__INLINE float ldr__select(int condition, float a, float b) {
 }
 
 LDR__INLINE float ldr__abs(float x) { return ldr__float_from_bits(ldr__bits_from_float(x) & 0x7fffffffu); }
-LDR__INLINE float ldr__with_sign(float x, float sign) { return ldr__float_from_bits(ldr__bits_from_float(x) | (ldr__bits_from_float(sign) & 0x80000000u)); }
+LDR__INLINE float ldr__with_sign(float x, float sign) {
+    return ldr__float_from_bits(ldr__bits_from_float(x) | (ldr__bits_from_float(sign) & 0x80000000u));
+}
 
 /* exp(x): x = n ln2 + r, |r| <= ln2/2, degree-6 polynomial in r, 2^n put into the exponent bits.
    Relative error below 2.5e-7; 0 below -87.3; above 88 the value at 88. NaN stays NaN. */
 LDR__INLINE float ldr__exp(float x) {
     float low = ldr__select(x < -87.3f, -87.3f, x), clamped = ldr__select(low > 88.0f, 88.0f, low);
     float shifted = clamped * 1.44269504f + 12582912.0f;          /* 1.5 * 2^23: rounds to an integer */
-    float n = (float)(int32_t)(ldr__bits_from_float(shifted) - 0x4b400000u);   /* by its bits: x87 may hold `shifted` unrounded */
+    /* by its bits: x87 may hold `shifted` unrounded */
+    float n = (float)(int32_t)(ldr__bits_from_float(shifted) - 0x4b400000u);
     float r = clamped - n * 0.693359375f + n * 2.12194440e-4f;    /* ln 2 in two parts               */
     float p = 1.0f / 720.0f;
     p = p * r + 1.0f / 120.0f;
@@ -2016,9 +2060,12 @@ LDR__INLINE float ldr__activation(float x, int32_t kind) {
 
 LDR__INLINE float ldr__activation_slope(float x, int32_t kind) {
     switch (kind) {
-        case LDR_GELU:      return 0.5f * (1.0f + ldr__erf(x * 0.70710678f)) + x * 0.39894228f * ldr__exp(-0.5f * x * x);
+        case LDR_GELU:
+            return 0.5f * (1.0f + ldr__erf(x * 0.70710678f)) + x * 0.39894228f * ldr__exp(-0.5f * x * x);
         case LDR_GELU_TANH: {
-            float c = ldr__select(ldr__abs(x) > 16.0f, 16.0f, ldr__abs(x)), z = ldr__select(x != x, x, ldr__with_sign(c, x));    /* beyond, x^2 could overflow */
+            /* beyond, x^2 could overflow */
+            float c = ldr__select(ldr__abs(x) > 16.0f, 16.0f, ldr__abs(x));
+            float z = ldr__select(x != x, x, ldr__with_sign(c, x));
             float t = ldr__tanh(0.79788456f * (z + 0.044715f * z * z * z));
             return 0.5f * (1.0f + t) + 0.5f * z * (1.0f - t * t) * 0.79788456f * (1.0f + 0.134145f * z * z);
         }
@@ -2064,7 +2111,9 @@ LDR__INLINE void ldr__lanes_to(float *p, const float *lanes, size_t left) {
 /* The row kernels: for each group of lanes, LDR__IN names what is read; results wait in a local array that cannot alias
    anything, so even a careful -O2 makes vectors of LDR__EACH; LDR__OUT stores them. */
 #define LDR__GROUPS(n)               for (at = 0; at < (n); at += LDR__LANES)
-#define LDR__IN(name, p, fill)       float name##_pad[LDR__LANES]; const float *name = ldr__lanes_from(name##_pad, (p) + at, count - at, fill)
+#define LDR__IN(name, p, fill) \
+    float name##_pad[LDR__LANES]; \
+    const float *name = ldr__lanes_from(name##_pad, (p) + at, count - at, fill)
 #define LDR__EACH(...)               for (l = 0; l < LDR__LANES; l++) { __VA_ARGS__; }
 #define LDR__OUT(p, lanes)           ldr__lanes_to((p) + at, lanes, count - at)
 
@@ -2094,8 +2143,10 @@ LDR__INLINE float ldr__lanes_sum(const float *lanes) {
 LDR__INLINE float ldr__lanes_max(const float *lanes) {
     float half[LDR__LANES / 2], a, b;
     int l;
-    for (l = 0; l < LDR__LANES / 2; l++) half[l] = ldr__select(lanes[l] < lanes[l + LDR__LANES / 2], lanes[l + LDR__LANES / 2], lanes[l]);
-    for (l = 0; l < LDR__LANES / 4; l++) half[l] = ldr__select(half[l] < half[l + LDR__LANES / 4], half[l + LDR__LANES / 4], half[l]);
+    for (l = 0; l < LDR__LANES / 2; l++)
+        half[l] = ldr__select(lanes[l] < lanes[l + LDR__LANES / 2], lanes[l + LDR__LANES / 2], lanes[l]);
+    for (l = 0; l < LDR__LANES / 4; l++)
+        half[l] = ldr__select(half[l] < half[l + LDR__LANES / 4], half[l + LDR__LANES / 4], half[l]);
     a = half[0] < half[2] ? half[2] : half[0];
     b = half[1] < half[3] ? half[3] : half[1];
     return a < b ? b : a;
@@ -2124,8 +2175,8 @@ LDR__INLINE float ldr__exp_row_body(float *x, size_t count, float scale, float *
 
 LDR__INLINE void ldr__add_body(float *y, const float *x, size_t n) { LDR__LANE_MAP(y, y, x, n, z + w); }
 
-/* Whether a number is dropped is a function of its row and column. */
-LDR__INLINE float ldr__dropout_factor(uint32_t row, uint32_t column, uint32_t threshold, float scale) {
+/* What a number is multiplied by, 0 or scale, is a function of its row and column. */
+LDR__INLINE float ldr__mask_factor(uint32_t row, uint32_t column, uint32_t threshold, float scale) {
     uint32_t h = row ^ (column * 0x9e3779b9u);
     h = (h ^ h >> 16) * 0x85ebca6bu;
     h = (h ^ h >> 13) * 0xc2b2ae35u;
@@ -2133,20 +2184,25 @@ LDR__INLINE float ldr__dropout_factor(uint32_t row, uint32_t column, uint32_t th
 }
 
 /* A row, or its columns from `first` on. */
-LDR__INLINE void ldr__dropout_body(float *x, size_t n, uint32_t row, uint32_t first, uint32_t threshold, float scale) {
-    LDR__LANE_MAP(x, x, x, n, z * ldr__dropout_factor(row, first + (uint32_t)at + (uint32_t)l, threshold, scale));
+LDR__INLINE void ldr__mask_body(float *x, size_t n, uint32_t row, uint32_t first, uint32_t threshold, float scale) {
+    LDR__LANE_MAP(x, x, x, n, z * ldr__mask_factor(row, first + (uint32_t)at + (uint32_t)l, threshold, scale));
+}
+
+LDR__INLINE void ldr__mask_row_body(float *x, size_t n, uint32_t row, uint32_t threshold, float scale) {
+    ldr__mask_body(x, n, row, 0, threshold, scale);
 }
 
 /* Softmax of queries side by side, as many as the narrowest panel has at a time: no sum or maximum goes across. */
 enum { LDR__NARROW = 8 };
 
-LDR__INLINE void ldr__softmax_dropout(float *s, size_t keys, size_t n, const ldr__softmax *q, size_t first) {
+LDR__INLINE void ldr__softmax_mask(float *s, size_t keys, size_t n, const ldr__softmax *q, size_t first) {
     size_t j, at;
     int l;
     for (j = 0; j < keys; j++)
         for (at = 0; at < n; at += LDR__NARROW) {
             float out[LDR__NARROW], *to = s + j * n + at;
-            for (l = 0; l < LDR__NARROW; l++) out[l] = to[l] * ldr__dropout_factor(q->row[at + (size_t)l], (uint32_t)(first + j), q->threshold, q->kept);
+            for (l = 0; l < LDR__NARROW; l++)
+                out[l] = to[l] * ldr__mask_factor(q->row[at + (size_t)l], (uint32_t)(first + j), q->threshold, q->kept);
             memcpy(to, out, sizeof out);
         }
 }
@@ -2176,19 +2232,20 @@ LDR__INLINE void ldr__softmax_body(float *s, size_t keys, size_t n, ldr__softmax
         }
         memcpy(q->sum + at, sum, sizeof sum);
     }
-    if (q->threshold) ldr__softmax_dropout(s, keys, n, q, first);
+    if (q->threshold) ldr__softmax_mask(s, keys, n, q, first);
 }
 
-LDR__INLINE void ldr__softmax_back_dropout(float *s, size_t queries, size_t n, const ldr__softmax_back *q, size_t first) {
+LDR__INLINE void ldr__softmax_back_mask(float *s, size_t queries, size_t n, const ldr__softmax_back *q, size_t first) {
     size_t i;
-    for (i = 0; i < queries; i++) ldr__dropout_body(s + i * n, n, q->row[i], (uint32_t)first, q->threshold, q->kept);
+    for (i = 0; i < queries; i++) ldr__mask_body(s + i * n, n, q->row[i], (uint32_t)first, q->threshold, q->kept);
 }
 
-LDR__INLINE void ldr__softmax_backward_body(float *s, float *e, size_t queries, size_t n, const ldr__softmax_back *q, size_t first) {
+LDR__INLINE void ldr__softmax_backward_body(float *s, float *e, size_t queries, size_t n, const ldr__softmax_back *q,
+                                            size_t first) {
     const float scale = q->scale;
     size_t i, at;
     int l;
-    if (q->threshold) ldr__softmax_back_dropout(e, queries, n, q, first);
+    if (q->threshold) ldr__softmax_back_mask(e, queries, n, q, first);
     for (i = 0; i < queries; i++) {
         const float lse = q->lse[i], dot = q->dot[i];
         for (at = 0; at < n; at += LDR__NARROW) {
@@ -2201,10 +2258,11 @@ LDR__INLINE void ldr__softmax_backward_body(float *s, float *e, size_t queries, 
             memcpy(d, g, sizeof g);
         }
     }
-    if (q->threshold) ldr__softmax_back_dropout(s, queries, n, q, first);
+    if (q->threshold) ldr__softmax_back_mask(s, queries, n, q, first);
 }
 
-LDR__INLINE void ldr__norm_body(float *y, float *stats, const float *x, const float *g, const float *b, size_t count, int rms, float eps) {
+LDR__INLINE void ldr__norm_body(float *y, float *stats, const float *x, const float *g, const float *b, size_t count,
+                                int rms, float eps) {
     float lanes[LDR__LANES], mean = 0, rstd;
     size_t at;
     int l;
@@ -2238,7 +2296,8 @@ LDR__INLINE void ldr__norm_body(float *y, float *stats, const float *x, const fl
     }
 }
 
-LDR__INLINE void ldr__norm_backward_body(float *dx, int add, const float *dy, const float *x, const float *stats, const float *g, size_t count, int rms) {
+LDR__INLINE void ldr__norm_backward_body(float *dx, int add, const float *dy, const float *x, const float *stats,
+                                         const float *g, size_t count, int rms) {
     float sums[LDR__LANES], along[LDR__LANES], mean = stats[0], rstd = stats[1], a, c;
     size_t at;
     int l;
@@ -2280,11 +2339,15 @@ LDR__INLINE void ldr__norm_backward_body(float *dx, int add, const float *dy, co
         for (j = 0; j < (columns); j++) (sums)[j] += sum_[j];                             \
     } while (0)
 
-LDR__INLINE void ldr__columns_body(float *sums, const float *x, size_t ld, size_t rows, size_t columns) { LDR__DOWN_COLUMNS(sums, rows, columns, x[t * ld + j]); }
-LDR__INLINE void ldr__norm_columns_body(float *dg, const float *dy, const float *x, const float *stats, size_t ld, size_t rows, size_t columns) {
+LDR__INLINE void ldr__columns_body(float *sums, const float *x, size_t ld, size_t rows, size_t columns) {
+    LDR__DOWN_COLUMNS(sums, rows, columns, x[t * ld + j]);
+}
+LDR__INLINE void ldr__norm_columns_body(float *dg, const float *dy, const float *x, const float *stats, size_t ld,
+                                        size_t rows, size_t columns) {
     LDR__DOWN_COLUMNS(dg, rows, columns, dy[t * ld + j] * (x[t * ld + j] - stats[2 * t]) * stats[2 * t + 1]);
 }
-LDR__INLINE void ldr__mix_columns_body(float *sums, const float *du, const float *s, const float *m, size_t ld, size_t rows, size_t columns) {
+LDR__INLINE void ldr__mix_columns_body(float *sums, const float *du, const float *s, const float *m, size_t ld,
+                                       size_t rows, size_t columns) {
     LDR__DOWN_COLUMNS(sums, rows, columns, du[t * ld + j] * (s[t * ld + j] - m[t * ld + j]));
 }
 
@@ -2295,8 +2358,8 @@ LDR__INLINE void ldr__mix_body(float *out, const float *s, const float *m, const
         float o[LDR__LANES];
         LDR__IN(u, s, 0);
         LDR__IN(v, m, 0);
-        LDR__IN(gate, a, 0);
-        LDR__EACH(o[l] = gate[l] * u[l] + (1.0f - gate[l]) * v[l])
+        LDR__IN(share, a, 0);
+        LDR__EACH(o[l] = share[l] * u[l] + (1.0f - share[l]) * v[l])
         LDR__OUT(out, o);
     }
 }
@@ -2307,8 +2370,8 @@ LDR__INLINE void ldr__mix_backward_body(float *dm, float *ds, const float *du, c
     LDR__GROUPS(count) {
         float to_m[LDR__LANES], to_s[LDR__LANES];
         LDR__IN(d, du, 0);
-        LDR__IN(gate, a, 0);
-        LDR__EACH(to_m[l] = (1.0f - gate[l]) * d[l]; to_s[l] = gate[l] * d[l])
+        LDR__IN(share, a, 0);
+        LDR__EACH(to_m[l] = (1.0f - share[l]) * d[l]; to_s[l] = share[l] * d[l])
         LDR__OUT(dm, to_m);
         LDR__OUT(ds, to_s);
     }
@@ -2324,7 +2387,8 @@ LDR__INLINE void ldr__activate_body(float *y, const float *x, size_t n, int32_t 
     }
 }
 
-LDR__INLINE void ldr__transpose_body(float *dst, size_t ld, const float *src, size_t n, const float *by, size_t rows, size_t d, int add) {
+LDR__INLINE void ldr__transpose_body(float *dst, size_t ld, const float *src, size_t n, const float *by, size_t rows,
+                                     size_t d, int add) {
     size_t i, c;
     for (i = 0; i < rows; i++, dst += ld) {
         const float *from = src + i;
@@ -2370,9 +2434,9 @@ LDR__INLINE void ldr__activate_both_body(float *y, float *x, size_t count, int32
 
 LDR__INLINE void ldr__multiply_body(float *y, const float *x, size_t n) { LDR__LANE_MAP(y, y, x, n, z * w); }
 
-/* Adam and AdamW (Kingma & Ba 2015, Loshchilov & Hutter 2019), one pass over memory.
-   c = { beta1, beta2, lr/(1-beta1^t), 1/(1-beta2^t), eps, lr*decoupled decay, scale of g } */
-LDR__INLINE void ldr__adam_body(float *w, float *m, float *v, const float *g, size_t n, const float *c) {
+/* A step of w by the running means m of g and v of g^2, one pass over memory:  g = c6 g,  m = c0 m + (1-c0) g,
+   v = c1 v + (1-c1) g^2,  w -= c5 w + c2 m / (sqrt(c3 v) + c4). */
+LDR__INLINE void ldr__moments_body(float *w, float *m, float *v, const float *g, size_t n, const float *c) {
     const float b1 = c[0], b2 = c[1], rate = c[2], unbias = c[3], eps = c[4], decay = c[5], scale = c[6];
     LDR__LANE_LOOP(i, n, {
         float gi = g[i] * scale;
@@ -2385,7 +2449,8 @@ LDR__INLINE void ldr__adam_body(float *w, float *m, float *v, const float *g, si
 }
 
 /* Infinity or NaN in x makes the scale NaN, so that it shows in every product. q may be x. */
-LDR__INLINE void ldr__quantise_body(void *q, float *scale, const float *x, size_t n, size_t padded, size_t unit, int32_t excess) {
+LDR__INLINE void ldr__quantise_body(void *q, float *scale, const float *x, size_t n, size_t padded, size_t unit,
+                                    int32_t excess) {
     float lanes[LDR__LANES], bad[LDR__LANES], v[LDR__LANES], m = 0, nothing = 0, inverse;
     int16_t wide[LDR__LANES];
     uint8_t narrow[LDR__LANES];
@@ -2414,7 +2479,8 @@ LDR__INLINE void ldr__quantise_body(void *q, float *scale, const float *x, size_
         if (real) memcpy(v, x + at, real * sizeof(float));
         left -= real;
         for (l = 0; l < LDR__LANES; l++) {
-            int32_t whole = (int32_t)(ldr__bits_from_float(v[l] * inverse + 12582912.0f) - 0x4b400000u);     /* 1.5 * 2^23 rounds */
+            /* 1.5 * 2^23 rounds */
+            int32_t whole = (int32_t)(ldr__bits_from_float(v[l] * inverse + 12582912.0f) - 0x4b400000u);
             wide[l] = (int16_t)whole;
             narrow[l] = (uint8_t)(whole + excess);
         }
@@ -2424,8 +2490,15 @@ LDR__INLINE void ldr__quantise_body(void *q, float *scale, const float *x, size_
 }
 
 LDR__INLINE void ldr__widen_body(int16_t *dst, const int8_t *src, size_t n) {
-    size_t i;
-    for (i = 0; i < n; i++) dst[i] = src[i];
+    size_t i, l;
+    for (i = 0; i + LDR__LANES <= n; i += LDR__LANES) {
+        int8_t in[LDR__LANES];
+        int16_t out[LDR__LANES];
+        memcpy(in, src + i, sizeof in);
+        for (l = 0; l < LDR__LANES; l++) out[l] = in[l];
+        memcpy(dst + i, out, sizeof out);
+    }
+    for (; i < n; i++) dst[i] = src[i];
 }
 
 static void ldr__to_float_portable(float *dst, const void *src, ldr_dtype dtype, size_t n) {
@@ -2464,8 +2537,9 @@ static void ldr__to_float_portable(float *dst, const void *src, ldr_dtype dtype,
     for (; i < n; i++) dst[i] = ldr__load(src, dtype, i);
 }
 
-/* Rows that are kept: as floats, as bf16, or as int8 after their scale. A row of int8 that held an infinity or a NaN comes back as
-   NaN throughout. Lanes go through arrays of their own, since bytes may be anybody's memory to a compiler. */
+/* Rows that are kept: as floats, as bf16, or as int8 after their scale. A row of int8 that held an infinity or a NaN
+   comes back as NaN throughout. Lanes go through arrays of their own, since bytes may be anybody's memory to a
+   compiler. */
 LDR__INLINE void ldr__pack_body(unsigned char *out, const float *x, size_t rows, size_t n, ldr_dtype type) {
     size_t r, all = rows * n;
     if (type == LDR_I8) {
@@ -2503,125 +2577,97 @@ LDR__INLINE void ldr__unpack_int8_body(float *x, const unsigned char *in, size_t
     }
 }
 
-LDR__INLINE void ldr__interleave_body(float *dst, const float *src, size_t stride, size_t columns, size_t depth, size_t nr) {
+LDR__INLINE void ldr__interleave_body(float *dst, const float *src, size_t stride, size_t columns, size_t depth,
+                                      size_t nr) {
     size_t p, j;
     for (p = 0; p < depth; p++)
         for (j = 0; j < nr; j++) dst[p * nr + j] = j < columns ? src[j * stride + p] : 0.0f;
 }
 
-static void ldr__interleave_portable(float *dst, const float *src, size_t stride, size_t columns, size_t depth) { ldr__interleave_body(dst, src, stride, columns, depth, 8); }
+static void ldr__interleave_portable(float *dst, const float *src, size_t stride, size_t columns, size_t depth) {
+    ldr__interleave_body(dst, src, stride, columns, depth, 8);
+}
 
-/* A set's loops over rows: those here are made by the compiler from their bodies; the others that it lists are by hand on x86. */
-#define LDR__ROW_KERNELS(suffix, target)                                                                                                                   \
-    target static void ldr__multiply_##suffix(float *y, const float *x, size_t n) { ldr__multiply_body(y, x, n); }                                          \
-    target static void ldr__add_##suffix(float *y, const float *x, size_t n) { ldr__add_body(y, x, n); }                                                    \
-    target static void ldr__dropout_##suffix(float *x, size_t n, uint32_t row, uint32_t threshold, float scale) { ldr__dropout_body(x, n, row, 0, threshold, scale); } \
-    target static void ldr__norm_columns_##suffix(float *dg, const float *dy, const float *x, const float *stats, size_t ld, size_t rows, size_t columns) { ldr__norm_columns_body(dg, dy, x, stats, ld, rows, columns); } \
-    target static void ldr__columns_##suffix(float *sums, const float *x, size_t ld, size_t rows, size_t columns) { ldr__columns_body(sums, x, ld, rows, columns); } \
-    target static void ldr__mix_##suffix(float *out, const float *s, const float *m, const float *a, size_t n) { ldr__mix_body(out, s, m, a, n); }          \
-    target static void ldr__mix_backward_##suffix(float *dm, float *ds, const float *du, const float *a, size_t n) { ldr__mix_backward_body(dm, ds, du, a, n); } \
-    target static void ldr__mix_columns_##suffix(float *sums, const float *du, const float *s, const float *m, size_t ld, size_t rows, size_t columns) { ldr__mix_columns_body(sums, du, s, m, ld, rows, columns); } \
-    target static double ldr__squares_##suffix(const float *x, size_t n) { return ldr__squares_body(x, n); }                                                \
-    static const ldr__row_kernels ldr__row_kernels_##suffix = { ldr__exp_row_##suffix, ldr__softmax_##suffix, ldr__softmax_backward_##suffix, ldr__activate_##suffix, ldr__activate_both_##suffix,      \
-        ldr__multiply_##suffix, ldr__add_##suffix, ldr__dropout_##suffix, ldr__norm_##suffix, ldr__norm_backward_##suffix, ldr__norm_columns_##suffix, ldr__columns_##suffix,      \
-        ldr__mix_##suffix, ldr__mix_backward_##suffix, ldr__mix_columns_##suffix, ldr__squares_##suffix, ldr__pack_##suffix, ldr__unpack_int8_##suffix, ldr__transpose_##suffix, ldr__adam_##suffix };
+static const ldr__row_kernels ldr__rows_portable = {
+    ldr__exp_row_body, ldr__softmax_body, ldr__softmax_backward_body, ldr__activate_body, ldr__activate_both_body,
+        ldr__multiply_body,
+    ldr__add_body, ldr__mask_row_body, ldr__norm_body, ldr__norm_backward_body, ldr__norm_columns_body,
+        ldr__columns_body, ldr__mix_body,
+    ldr__mix_backward_body, ldr__mix_columns_body, ldr__squares_body, ldr__pack_body, ldr__unpack_int8_body,
+        ldr__transpose_body,
+    ldr__moments_body };
 
-static void ldr__transpose_portable(float *dst, size_t ld, const float *src, size_t n, const float *by, size_t rows, size_t d, int add) { ldr__transpose_body(dst, ld, src, n, by, rows, d, add); }
-static void ldr__adam_portable(float *w, float *m, float *v, const float *g, size_t n, const float *c) { ldr__adam_body(w, m, v, g, n, c); }
-static float ldr__exp_row_portable(float *x, size_t n, float scale, float *peak) { return ldr__exp_row_body(x, n, scale, peak); }
-static void ldr__softmax_portable(float *s, size_t keys, size_t n, ldr__softmax *q, size_t first) { ldr__softmax_body(s, keys, n, q, first); }
-static void ldr__softmax_backward_portable(float *s, float *e, size_t queries, size_t n, const ldr__softmax_back *q, size_t first) { ldr__softmax_backward_body(s, e, queries, n, q, first); }
-static void ldr__activate_portable(float *y, const float *x, size_t n, int32_t kind) { ldr__activate_body(y, x, n, kind); }
-static void ldr__activate_both_portable(float *y, float *x, size_t n, int32_t kind) { ldr__activate_both_body(y, x, n, kind); }
-static void ldr__norm_portable(float *y, float *stats, const float *x, const float *g, const float *b, size_t n, int rms, float eps) { ldr__norm_body(y, stats, x, g, b, n, rms, eps); }
-static void ldr__norm_backward_portable(float *dx, int add, const float *dy, const float *x, const float *stats, const float *g, size_t n, int rms) { ldr__norm_backward_body(dx, add, dy, x, stats, g, n, rms); }
-static void ldr__pack_portable(unsigned char *out, const float *x, size_t rows, size_t n, ldr_dtype type) { ldr__pack_body(out, x, rows, n, type); }
-static void ldr__unpack_int8_portable(float *x, const unsigned char *in, size_t rows, size_t n) { ldr__unpack_int8_body(x, in, rows, n); }
-LDR__ROW_KERNELS(portable, )
-static void ldr__quantise_portable(void *q, float *scale, const float *x, size_t n, size_t padded) { ldr__quantise_body(q, scale, x, n, padded, 2, 0); }
+static void ldr__quantise_portable(void *q, float *scale, const float *x, size_t n, size_t padded) {
+    ldr__quantise_body(q, scale, x, n, padded, 2, 0);
+}
 static void ldr__widen_portable(int16_t *dst, const int8_t *src, size_t n) { ldr__widen_body(dst, src, n); }
 
-/* The end of every integer tile: t holds mr x nr exact sums (below 2^24, so float holds them too). */
-LDR__INLINE void ldr__tile_int8_store(float *c, size_t ldc, const int32_t *t, int32_t nr, int32_t m, int32_t n, const float *a_scale, const float *b_scale, const float *bias, int accumulate) {
-    int32_t i, j;
-    for (i = 0; i < m; i++)
-        for (j = 0; j < n; j++) {
-            float *at = c + (size_t)i * ldc + j;
-            *at = (float)t[i * nr + j] * a_scale[i] * b_scale[j] + (accumulate ? *at : bias ? bias[j] : 0.0f);
-        }
-}
-
-#define LDR__INT8_ARGUMENTS float *c, size_t ldc, const unsigned char *a, size_t rs, const unsigned char *b, size_t units, int32_t m, int32_t n, const float *a_scale, const float *b_scale, \
-                            const int32_t *b_sum, const float *bias, int accumulate, uintptr_t ahead, size_t step
-
-static void ldr__tile_int8_portable(LDR__INT8_ARGUMENTS) {
-    enum { NR = 8 };
-    const int16_t *w = (const int16_t *)(const void *)b;
-    int32_t t[4 * NR], i, j;
-    size_t p;
-    (void)b_sum;
-    (void)ahead;
-    (void)step;
-    for (i = 0; i < m * NR; i++) t[i] = 0;
-    for (p = 0; p < units; p++, w += 2 * NR)
-        for (i = 0; i < m; i++) {
-            const int16_t *x = (const int16_t *)(const void *)(a + (size_t)i * rs) + 2 * p;
-            for (j = 0; j < NR; j++) t[i * NR + j] += x[0] * w[2 * j] + x[1] * w[2 * j + 1];
-        }
-    ldr__tile_int8_store(c, ldc, t, NR, m, n, a_scale, b_scale, bias, accumulate);
-}
-
-/* The edge of a tile: t holds all mr x nr sums; the wanted ones go to c. A kernel that stores by other means must add
-   the same way, so that a row or column at an edge gets the bits it would get inside. */
-LDR__INLINE void ldr__tile_store(float *c, size_t ldc, const float *t, int32_t nr, int32_t m, int32_t n, const float *bias, int accumulate) {
-    int32_t i, j;
-    for (i = 0; i < m; i++)
-        for (j = 0; j < n; j++) {
-            float *at = c + (size_t)i * ldc + j;
-            *at = t[i * nr + j] + (accumulate ? *at : bias ? bias[j] : 0.0f);
-        }
-}
-
 /* Row i of a tile's a, or, where there are fewer, its last row once more. */
-#define LDR__TILE_ROW(i) (a + (size_t)((i) < m ? (i) : m - 1) * rs)
-
-static void ldr__tile_portable(float *c, size_t ldc, const float *a, size_t rs, size_t cs, const float *b, size_t k, int32_t m, int32_t n, const float *bias, int accumulate, uintptr_t ahead, size_t step) {
-    const float *a0 = a, *a1 = LDR__TILE_ROW(1), *a2 = LDR__TILE_ROW(2), *a3 = LDR__TILE_ROW(3);
-    float t[4 * 8];
-    size_t p;
-    int j;
-    for (j = 0; j < 32; j++) t[j] = 0;
-    for (p = 0; p < k; p++, b += 8)
-        for (j = 0; j < 8; j++) {
-            t[j] += a0[p * cs] * b[j];
-            t[8 + j] += a1[p * cs] * b[j];
-            t[16 + j] += a2[p * cs] * b[j];
-            t[24 + j] += a3[p * cs] * b[j];
-        }
-    ldr__tile_store(c, ldc, t, 8, m, n, bias, accumulate);
-    (void)ahead;
-    (void)step;
+LDR__INLINE const unsigned char *ldr__tile_row(const ldr__tile *t, int32_t i) {
+    return (const unsigned char *)t->a + (size_t)LDR__MIN(i, t->rows - 1) * t->rs;
 }
 
-static const ldr__kernels ldr__kernels_portable = { "portable", 4, 8, ldr__tile_portable, ldr__to_float_portable, ldr__interleave_portable,
-    &ldr__row_kernels_portable, 2, 0, ldr__quantise_portable, ldr__widen_portable, ldr__tile_int8_portable, NULL, NULL };
+/* The end of a tile: sums of all rows and nr columns; the wanted ones go to c. A kernel that stores by other means must
+   add the same way, so that a row or column at an edge gets the bits it would get inside. */
+LDR__INLINE void ldr__tile_store(const ldr__tile *t, float *sums, int32_t nr) {
+    static const float nothing[LDR__TILE_MAX_N] = { 0 };
+    int32_t i, j;
+    for (i = 0; i < t->rows; i++, sums += nr) {
+        float *c = t->c + (size_t)i * t->ldc;
+        const float *from = t->accumulate ? c : t->bias ? t->bias : nothing;
+        if (t->columns < nr) {
+            for (j = 0; j < t->columns; j++) c[j] = sums[j] + from[j];
+            continue;
+        }
+        for (j = 0; j < nr; j++) sums[j] += from[j];
+        memcpy(c, sums, (size_t)nr * sizeof(float));
+    }
+}
 
-/* The accumulators must stay in registers: every loop over them is unrolled by hand-written
-   repetition, since gcc 12 spills an array of vectors as soon as one loop over it is rolled. */
-#define LDR__R1(X)  X(0)
-#define LDR__R2(X)  LDR__R1(X) X(1)
-#define LDR__R3(X)  LDR__R2(X) X(2)
-#define LDR__R4(X)  LDR__R3(X) X(3)
-#define LDR__R5(X)  LDR__R4(X) X(4)
-#define LDR__R6(X)  LDR__R5(X) X(5)
-#define LDR__R7(X)  LDR__R6(X) X(6)
-#define LDR__R8(X)  LDR__R7(X) X(7)
-#define LDR__R9(X)  LDR__R8(X) X(8)
-#define LDR__R10(X) LDR__R9(X) X(9)
-#define LDR__R11(X) LDR__R10(X) X(10)
-#define LDR__R12(X) LDR__R11(X) X(11)
-#define LDR__R13(X) LDR__R12(X) X(12)
-#define LDR__R14(X) LDR__R13(X) X(13)
+/* The same of whole numbers below 2^24, so float holds them too. */
+LDR__INLINE void ldr__tile_store_int8(const ldr__tile *t, const int32_t *whole, int32_t nr) {
+    float sums[6 * 16];
+    int32_t i, j;
+    for (i = 0; i < t->rows; i++)
+        for (j = 0; j < nr; j++) sums[i * nr + j] = (float)whole[i * nr + j] * t->a_scale[i] * t->b_scale[j];
+    ldr__tile_store(t, sums, nr);
+}
+
+static void ldr__tile_portable(const ldr__tile *t) {
+    const float *b = (const float *)t->b, *a[4];
+    const size_t cs = t->cs / sizeof(float);
+    float sums[4 * 8];
+    size_t p;
+    int i, j;
+    for (i = 0; i < 4; i++) a[i] = (const float *)(const void *)ldr__tile_row(t, i);
+    for (j = 0; j < 32; j++) sums[j] = 0;
+    for (p = 0; p < t->k; p++, b += 8)
+        for (j = 0; j < 8; j++) {
+            sums[j] += a[0][p * cs] * b[j];
+            sums[8 + j] += a[1][p * cs] * b[j];
+            sums[16 + j] += a[2][p * cs] * b[j];
+            sums[24 + j] += a[3][p * cs] * b[j];
+        }
+    ldr__tile_store(t, sums, 8);
+}
+
+static void ldr__tile_int8_portable(const ldr__tile *t) {
+    enum { NR = 8 };
+    const int16_t *b = (const int16_t *)t->b, *a[4];
+    const int32_t rows = t->rows;
+    int32_t sums[4 * NR], i, j;
+    size_t p;
+    for (i = 0; i < 4; i++) a[i] = (const int16_t *)(const void *)ldr__tile_row(t, i);
+    for (i = 0; i < 4 * NR; i++) sums[i] = 0;
+    for (p = 0; p < t->k; p++, b += 2 * NR)
+        for (i = 0; i < rows; i++)
+            for (j = 0; j < NR; j++) sums[i * NR + j] += a[i][2 * p] * b[2 * j] + a[i][2 * p + 1] * b[2 * j + 1];
+    ldr__tile_store_int8(t, sums, NR);
+}
+
+static const ldr__kernels ldr__kernels_portable = { "portable", 4, 8, ldr__tile_portable, ldr__to_float_portable,
+                                                   ldr__interleave_portable,
+    &ldr__rows_portable, 2, 0, ldr__quantise_portable, ldr__widen_portable, ldr__tile_int8_portable, NULL, NULL };
 
 /* The set of kernels that this processor runs, at most `wish`: see the appendix, >>dispatch. */
 static const ldr__kernels *ldr__kernels_pick(ldr_simd wish);
@@ -2651,14 +2697,16 @@ enum { LDR__KC = 256, LDR__MC = 84,
        LDR__LONG_DEEP = 128, LDR__LONG_NB = 384,     /* of weight gradients: a by columns */
        LDR__COPY_DEEP = LDR__KC, LDR__COPY_NB = 768, LDR__COPY_LD = LDR__MC + 12,        /* of one whose a is copied */
        LDR__FEW_ROWS = 512,                          /* below them tasks share columns first       */
-       LDR__PACKED_KC = 1024, LDR__PACKED_NB = 192 };  /* of rounded weights; sums over KC of products of 127 by 127 stay below 2^24 */
+       /* of rounded weights; sums over KC of products of 127 by 127 stay below 2^24 */
+       LDR__PACKED_KC = 1024, LDR__PACKED_NB = 192 };
 LDR__STATIC_ASSERT(copies_fit, LDR__COPY_LD >= LDR__MC && LDR__DEEP % LDR__KC == 0);
 
 typedef struct ldr__mat {       /* element (i,j) is number first + i*rs + j*cs of data        */
     const void *data;           /* a part of a matrix may begin inside a block, so `first` moves and not this */
     ldr_dtype   dtype;
     size_t      rs, cs, first;
-    const float *panels[2];         /* NULL, or the whole matrix as a product packs it for its b, and its transpose (ldr__pack_panels) */
+    /* NULL, or the whole matrix as a product packs it for its b, and its transpose (ldr__pack_panels) */
+    const float *panels[2];
 } ldr__mat;
 
 /* Everything an operation needs to run: kernels, threads, and scratch planned beforehand. */
@@ -2686,13 +2734,7 @@ static ldr__exec ldr__exec_alone(const ldr__exec *ex, size_t rows) {
 }
 
 static ldr__mat ldr__mat_float(const float *data, size_t rs, size_t cs) {
-    ldr__mat m;
-    m.data = data;
-    m.dtype = LDR__NATIVE;
-    m.rs = rs;
-    m.cs = cs;
-    m.first = 0;
-    m.panels[0] = m.panels[1] = NULL;
+    ldr__mat m = { data, LDR__NATIVE, rs, cs, 0, { NULL, NULL } };
     return m;
 }
 
@@ -2702,7 +2744,9 @@ static ldr__mat ldr__mat_at(ldr__mat m, size_t i, size_t j) {
     return m;
 }
 
-LDR__INLINE float ldr__mat_get(const ldr__mat *m, size_t i, size_t j) { return ldr__load(m->data, m->dtype, m->first + i * m->rs + j * m->cs); }
+LDR__INLINE float ldr__mat_get(const ldr__mat *m, size_t i, size_t j) {
+    return ldr__load(m->data, m->dtype, m->first + i * m->rs + j * m->cs);
+}
 
 /* The n elements that lie one after another from (i,j) on. A block that is only partly wanted is unpacked beside. */
 static void ldr__mat_run(const ldr__kernels *ker, float *dst, const ldr__mat *m, size_t i, size_t j, size_t n) {
@@ -2730,13 +2774,8 @@ static void ldr__mat_row(const ldr__kernels *ker, float *dst, const ldr__mat *m,
 }
 
 static ldr__mat ldr__mat_transposed(ldr__mat m) {
-    size_t t = m.rs;
-    const float *panels = m.panels[0];
-    m.rs = m.cs;
-    m.cs = t;
-    m.panels[0] = m.panels[1];
-    m.panels[1] = panels;
-    return m;
+    ldr__mat t = { m.data, m.dtype, m.cs, m.rs, m.first, { m.panels[1], m.panels[0] } };
+    return t;
 }
 
 static size_t ldr__round_up(size_t n, size_t to) { return (n + to - 1) / to * to; }
@@ -2797,9 +2836,7 @@ typedef struct ldr__finish {
 } ldr__finish;
 
 static ldr__finish ldr__finish_bias(const float *bias) {
-    ldr__finish f;
-    memset(&f, 0, sizeof f);
-    f.bias = bias;
+    ldr__finish f = { bias, NULL, 0, 0 };
     return f;
 }
 
@@ -2809,43 +2846,36 @@ static ldr__finish ldr__finish_at(ldr__finish f, size_t i, size_t j) {
     return f;
 }
 
-/* Memory that will be read soon: `rows` rows `stride` bytes apart, of `count` places `step` apart. Tiles fetch it while they multiply,
-   each a row or what it can of one. Fetching past the end is no access. */
+/* Memory that will be read soon: `rows` rows `stride` bytes apart, of `count` places `step` apart. Tiles fetch it while
+   they multiply, each a row or what it can of one. Fetching past the end is no access. */
 typedef struct ldr__ahead {
     uintptr_t at;
     size_t    step, count, stride, rows, done;
 } ldr__ahead;
 
-/* A list of them, fetched in its order. The first place is for the next rows of a, which products fill in; no list is longer than attention's way back. */
+/* A list of them, fetched in its order. The first place is for the next rows of a, which products fill in; no list is
+   longer than attention's way back. */
 enum { LDR__LINE = 64, LDR__FETCHES_MOST = 9 };
 typedef struct ldr__fetches {
     ldr__ahead each[LDR__FETCHES_MOST];
     int        at, count;
 } ldr__fetches;
 
-/* `rows` rows of `bytes`, to be fetched by so many tiles: row by row, or, where rows are more than tiles, all of them a line at a time. */
+/* `rows` rows of `bytes`, to be fetched by so many tiles: row by row, or, where rows are more than tiles, all of them a
+   line at a time. */
 static ldr__ahead ldr__ahead_of(uintptr_t at, size_t stride, size_t rows, size_t bytes, size_t tiles) {
-    ldr__ahead h;
-    int one = rows > 1 && stride <= bytes + bytes / 2;       /* no gaps to speak of */
-    h.at = at;
-    h.step = LDR__LINE;
-    h.count = ((one ? rows * stride : bytes) + LDR__LINE - 1) / LDR__LINE;
-    h.stride = stride;
-    h.rows = one ? 1 : rows;
-    h.done = 0;
-    if (h.rows > tiles) {
-        h.rows = h.count;
-        h.count = rows;
-        h.step = stride;
-        h.stride = LDR__LINE;
-    }
-    return h;
+    const int one = rows > 1 && stride <= bytes + bytes / 2;       /* no gaps to speak of */
+    const size_t lines = ((one ? rows * stride : bytes) + LDR__LINE - 1) / LDR__LINE;
+    ldr__ahead by_row = { at, LDR__LINE, lines, stride, one ? 1 : rows, 0 };
+    ldr__ahead by_line = { at, stride, rows, LDR__LINE, lines, 0 };
+    return by_row.rows > tiles ? by_line : by_row;
 }
 
 /* The part b[k,n] of a matrix. */
 static ldr__ahead ldr__ahead_of_mat(ldr__mat b, size_t i, size_t j, size_t k, size_t n, size_t tiles) {
     size_t block = ldr__dtypes[b.dtype].block, size = ldr__dtypes[b.dtype].size, at = b.first + i * b.rs + j * b.cs;
-    if (b.cs == 1) return ldr__ahead_of((uintptr_t)b.data + at / block * size, b.rs / block * size, k, n / block * size, tiles);
+    if (b.cs == 1)
+        return ldr__ahead_of((uintptr_t)b.data + at / block * size, b.rs / block * size, k, n / block * size, tiles);
     return ldr__ahead_of((uintptr_t)b.data + at / block * size, b.cs / block * size, n, k / block * size, tiles);
 }
 
@@ -2880,69 +2910,106 @@ static void ldr__fetches_take(ldr__fetches *s, size_t k, uintptr_t *at, size_t *
 }
 
 /* Tiles of a product of that size. */
-static size_t ldr__tiles(const ldr__kernels *ker, size_t m, size_t n) { return (m + (size_t)ker->mr - 1) / (size_t)ker->mr * ((n + (size_t)ker->nr - 1) / (size_t)ker->nr); }
+static size_t ldr__tiles(const ldr__kernels *ker, size_t m, size_t n) {
+    return (m + (size_t)ker->mr - 1) / (size_t)ker->mr * ((n + (size_t)ker->nr - 1) / (size_t)ker->nr);
+}
 
-/* c[m,n] (+)= a[m,k] times the first k rows of panels packed `depth` deep. last: what becomes of c when the sums are whole.
-   Rows are dealt out evenly to tiles, for a tile of a row or two is slow for its size. */
-static void ldr__panels_multiply(const ldr__kernels *ker, float *c, size_t ldc, const float *a, size_t rs, size_t cs, const float *panels, size_t depth,
-                                 size_t m, size_t n, size_t k, const float *bias, const ldr__finish *last, int accumulate, ldr__fetches *soon) {
-    size_t mr = (size_t)ker->mr, nr = (size_t)ker->nr, mc = LDR__MC / mr * mr, i0, i, j, p, t, kc, rows;
-    for (i0 = 0; i0 < m; i0 += mc) {
-        size_t end = LDR__MIN(m, i0 + mc), tiles = (end - i0 + mr - 1) / mr;
-        if (soon && cs == 1 && end < m) ldr__fetches_put(soon, 0, ldr__ahead_of((uintptr_t)a + end * rs * sizeof(float), rs * sizeof(float), LDR__MIN(m - end, mc), k * sizeof(float), ldr__tiles(ker, end - i0, n)));
-        for (p = 0; p < k || p == 0; p += LDR__KC) {
-            kc = LDR__MIN((size_t)LDR__KC, k - p);
-            for (j = 0; j < n; j += nr)
-                for (t = tiles, i = i0; t; t--, i += rows) {
-                    size_t step = 0;
-                    uintptr_t ahead = (uintptr_t)panels;       /* what is near already */
-                    if (soon) ldr__fetches_take(soon, kc, &ahead, &step);
-                    rows = (end - i + t - 1) / t;
-                    ker->tile(c + i * ldc + j, ldc, a + i * rs + p * cs, rs, cs, panels + j * depth + p * nr, kc, (int32_t)rows, (int32_t)LDR__MIN(nr, n - j), bias ? bias + j : NULL, accumulate || p > 0, ahead, step);
-                }
-        }
-        if (last && last->f)
-            for (i = i0; i < end; i++) ker->rows->activate(last->f + i * last->ldf, c + i * ldc, n, last->activation);
+/* Tiles below one another from t on, `rows` in all, which are dealt out evenly: a tile of a row or two is slow for its
+   size. */
+static void ldr__tiles_down(void (*run)(const ldr__tile *t), ldr__tile t, size_t rows, int32_t mr, ldr__fetches *soon) {
+    size_t left = (rows + (size_t)mr - 1) / (size_t)mr, height;
+    for (; left; left--, rows -= height) {
+        height = (rows + left - 1) / left;
+        t.rows = (int32_t)height;
+        t.ahead = (uintptr_t)t.b;                          /* what is near already */
+        t.step = 0;
+        if (soon) ldr__fetches_take(soon, t.k, &t.ahead, &t.step);
+        run(&t);
+        t.c += height * t.ldc;
+        t.a = (const unsigned char *)t.a + height * t.rs;
+        if (t.a_scale) t.a_scale += height;
     }
 }
 
-/* The same from copies of MC rows of a at a time: row by row with a gap behind each, or, where columns are in one piece,
-   column by column. k <= LDR__COPY_DEEP. */
-static void ldr__panels_multiply_copied(const ldr__kernels *ker, float *c, size_t ldc, const float *a, size_t rs, size_t cs, const float *panels, size_t depth,
-                                        size_t m, size_t n, size_t k, const float *bias, const ldr__finish *last, int accumulate, ldr__fetches *soon, float *copy) {
+/* c[m,n] (+)= a[m,k] times the first k rows of panels packed `depth` deep. last: what becomes of c when the sums are
+   whole. */
+static void ldr__panels_multiply(const ldr__kernels *ker, float *c, size_t ldc, const float *a, size_t rs, size_t cs,
+                                 const float *panels, size_t depth, size_t m, size_t n, size_t k, const float *bias,
+                                 const ldr__finish *last, int accumulate, ldr__fetches *soon) {
+    const size_t nr = (size_t)ker->nr, mc = LDR__MC / (size_t)ker->mr * (size_t)ker->mr, row = rs * sizeof(float);
+    size_t i0, i, j, p;
+    ldr__tile tile = { NULL, NULL, NULL, ldc, row, cs * sizeof(float), 0, 0, NULL, NULL, NULL, NULL, 0, 0, 0, 0 };
+    for (i0 = 0; i0 < m; i0 += mc) {
+        size_t high = LDR__MIN(m - i0, mc), after = i0 + high;
+        if (soon && cs == 1 && after < m)
+            ldr__fetches_put(soon, 0, ldr__ahead_of((uintptr_t)a + after * row, row, LDR__MIN(m - after, mc),
+                                                    k * sizeof(float), ldr__tiles(ker, high, n)));
+        for (p = 0; p < k || p == 0; p += LDR__KC) {
+            tile.k = LDR__MIN((size_t)LDR__KC, k - p);
+            tile.a = a + i0 * rs + p * cs;
+            tile.accumulate = accumulate || p > 0;
+            for (j = 0; j < n; j += nr) {
+                tile.b = panels + j * depth + p * nr;
+                tile.c = c + i0 * ldc + j;
+                tile.bias = bias ? bias + j : NULL;
+                tile.columns = (int32_t)LDR__MIN(nr, n - j);
+                ldr__tiles_down(ker->tile, tile, high, ker->mr, soon);
+            }
+        }
+        for (i = i0; last && last->f && i < after; i++)
+            ker->rows->activate(last->f + i * last->ldf, c + i * ldc, n, last->activation);
+    }
+}
+
+/* The same from copies of MC rows of a at a time: row by row with a gap behind each, or, where columns are in one
+   piece, column by column. k <= LDR__COPY_DEEP. */
+static void ldr__panels_multiply_copied(const ldr__kernels *ker, float *c, size_t ldc, const float *a, size_t rs,
+                                        size_t cs, const float *panels, size_t depth,
+                                        size_t m, size_t n, size_t k, const float *bias, const ldr__finish *last,
+                                            int accumulate, ldr__fetches *soon, float *copy) {
     size_t mc = LDR__MC / (size_t)ker->mr * (size_t)ker->mr, i0, i, p, ld = cs == 1 ? k + 16 : (size_t)LDR__COPY_LD;
     for (i0 = 0; i0 < m; i0 += mc) {
         size_t rows = LDR__MIN(mc, m - i0);
         ldr__finish mine;
-        ldr__fetches_put(soon, 0, ldr__ahead_of_mat(ldr__mat_float(a, rs, cs), i0 + rows, 0, LDR__MIN(mc, m - i0 - rows), k, ldr__tiles(ker, rows, n)));
+        ldr__fetches_put(soon, 0, ldr__ahead_of_mat(ldr__mat_float(a, rs, cs), i0 + rows, 0,
+                                                    LDR__MIN(mc, m - i0 - rows), k, ldr__tiles(ker, rows, n)));
         if (last) mine = ldr__finish_at(*last, i0, 0);
         if (cs == 1) for (i = 0; i < rows; i++) memcpy(copy + i * ld, a + (i0 + i) * rs, k * sizeof(float));
         else if (rs == 1) for (p = 0; p < k; p++) memcpy(copy + p * ld, a + i0 + p * cs, rows * sizeof(float));
         else for (p = 0; p < k; p++)
             for (i = 0; i < rows; i++) copy[p * ld + i] = a[(i0 + i) * rs + p * cs];
-        ldr__panels_multiply(ker, c + i0 * ldc, ldc, copy, cs == 1 ? ld : 1, cs == 1 ? 1 : ld, panels, depth, rows, n, k, bias, last ? &mine : NULL, accumulate, soon);
+        ldr__panels_multiply(ker, c + i0 * ldc, ldc, copy, cs == 1 ? ld : 1, cs == 1 ? 1 : ld, panels, depth, rows, n,
+                             k, bias, last ? &mine : NULL, accumulate, soon);
     }
 }
 
-/* Floats of per-thread scratch for products up to n wide and k deep: panels and copies of ldr__gemm, or widened panels of
-   ldr__packed_forward and, before those, a row of it. */
+/* Floats of per-thread scratch for products up to n wide and k deep: panels and copies of ldr__gemm, or widened panels
+   of ldr__packed_forward and, before those, a row of it. */
 static size_t ldr__gemm_scratch(size_t n, size_t k) {
-    size_t wide = ldr__round_up(n, LDR__TILE_MAX_N), copied = LDR__MIN((size_t)LDR__COPY_DEEP, k) * LDR__MIN((size_t)LDR__COPY_NB, wide) + LDR__COPY_LD * (LDR__MIN((size_t)LDR__COPY_DEEP, k) + 16);
-    size_t direct = LDR__MAX(LDR__MIN((size_t)LDR__DEEP, k) * LDR__MIN((size_t)LDR__NB, wide), LDR__MIN((size_t)LDR__LONG_DEEP, k) * LDR__MIN((size_t)LDR__LONG_NB, wide)), widened = LDR__MIN((size_t)LDR__PACKED_KC, k + 4) * LDR__MIN((size_t)LDR__PACKED_NB, wide);
+    size_t wide = ldr__round_up(n, LDR__TILE_MAX_N), rows = LDR__MIN((size_t)LDR__COPY_DEEP, k);
+    size_t copied = rows * LDR__MIN((size_t)LDR__COPY_NB, wide) + LDR__COPY_LD * (rows + 16);
+    size_t direct = LDR__MIN((size_t)LDR__DEEP, k) * LDR__MIN((size_t)LDR__NB, wide);
+    size_t along = LDR__MIN((size_t)LDR__LONG_DEEP, k) * LDR__MIN((size_t)LDR__LONG_NB, wide);
+    size_t widened = LDR__MIN((size_t)LDR__PACKED_KC, k + 4) * LDR__MIN((size_t)LDR__PACKED_NB, wide);
+    direct = LDR__MAX(direct, along);
     return LDR__MAX(LDR__MAX(copied, direct), LDR__MAX(widened, k + 16));
 }
 
 /* How c[m,n] is cut: blocks of mb x nb, `columns` of them side by side. */
 typedef struct ldr__grid { size_t mb, nb, columns, tasks; } ldr__grid;
 
-/* Blocks up to nb wide. Two tasks a thread, so that none waits long for the last; more would pack more of b twice. One (`each`)
-   where that is dear because a is copied as well, and for gradients of weights, many of which are made together. */
+/* Blocks up to nb wide. Two tasks a thread, so that none waits long for the last; more would pack more of b twice. One
+   (`each`) where that is dear because a is copied as well, and for gradients of weights, many of which are made
+   together. */
 static ldr__grid ldr__grid_of(const ldr__exec *ex, size_t m, size_t n, size_t nb, size_t each) {
     ldr__grid g;
-    size_t nr = (size_t)ex->kernels->nr, mr = (size_t)ex->kernels->mr, want = ex->threads == 1 ? 1 : each * (size_t)ex->threads, rows, most = (m + 4 * mr - 1) / (4 * mr);
-    if (m < LDR__FEW_ROWS) nb = LDR__MIN(nb, LDR__MAX(ldr__round_up((n + want - 1) / want, nr), 2 * nr));      /* packing b for few rows is dear, and for fewer dearer */
+    size_t nr = (size_t)ex->kernels->nr, mr = (size_t)ex->kernels->mr, most = (m + 4 * mr - 1) / (4 * mr), rows;
+    size_t want = ex->threads == 1 ? 1 : each * (size_t)ex->threads;
+    /* packing b for few rows is dear, and for fewer dearer */
+    if (m < LDR__FEW_ROWS) nb = LDR__MIN(nb, LDR__MAX(ldr__round_up((n + want - 1) / want, nr), 2 * nr));
     g.columns = (n + nb - 1) / nb;
-    if (most * g.columns < want) g.columns = LDR__MIN((want + most - 1) / most, (n + nr - 1) / nr);      /* too few rows to share */
+    /* too few rows to share */
+    if (most * g.columns < want) g.columns = LDR__MIN((want + most - 1) / most, (n + nr - 1) / nr);
     g.nb = LDR__MIN(ldr__round_up((n + g.columns - 1) / g.columns, nr), ldr__round_up(nb, nr));
     g.columns = (n + g.nb - 1) / g.nb;
     rows = LDR__MIN((want + g.columns - 1) / g.columns, most);
@@ -2962,31 +3029,23 @@ typedef struct ldr__product {
     ldr__grid    g;
 } ldr__product;
 
-static ldr__product ldr__product_of(const ldr__exec *ex, float *c, size_t ldc, const float *a, size_t rs, size_t cs, ldr__mat b, ldr__finish finish, size_t m, size_t n, size_t k, int accumulate) {
-    ldr__product p;
-    p.c = c;
-    p.a = a;
-    p.ldc = ldc;
-    p.rs = rs;
-    p.cs = cs;
-    p.m = m;
-    p.n = n;
-    p.k = k;
-    p.b = b;
-    p.finish = finish;
-    p.accumulate = accumulate;
+static ldr__product ldr__product_of(const ldr__exec *ex, float *c, size_t ldc, const float *a, size_t rs, size_t cs,
+                                    ldr__mat b, ldr__finish finish, size_t m, size_t n, size_t k, int accumulate) {
     /* Rows 4096 bytes apart share their cache sets; columns far apart are a page each. */
-    p.copied = (cs == 1 ? rs % 1024 == 0 : cs > 512) && m > (size_t)ex->kernels->mr;
-    p.deep = p.copied ? (size_t)LDR__COPY_DEEP : cs != 1 ? (size_t)LDR__LONG_DEEP : (size_t)LDR__DEEP;
-    memset(&p.g, 0, sizeof p.g);
-    if (m && n) p.g = ldr__grid_of(ex, m, n, p.copied ? (size_t)LDR__COPY_NB : cs != 1 ? (size_t)LDR__LONG_NB : (size_t)LDR__NB, p.copied || cs != 1 ? 1 : 2);
+    const int copied = (cs == 1 ? rs % 1024 == 0 : cs > 512) && m > (size_t)ex->kernels->mr;
+    const size_t deep = copied ? LDR__COPY_DEEP : cs != 1 ? LDR__LONG_DEEP : LDR__DEEP;
+    const size_t nb = copied ? LDR__COPY_NB : cs != 1 ? LDR__LONG_NB : LDR__NB;
+    ldr__product p = { c, a, ldc, rs, cs, m, n, k, deep, b, finish, accumulate, copied, { 0, 0, 0, 0 } };
+    if (m && n) p.g = ldr__grid_of(ex, m, n, nb, copied || cs != 1 ? 1 : 2);
     return p;
 }
 
 static void ldr__product_task(const ldr__exec *ex, const ldr__product *p, size_t task) {
     const ldr__kernels *ker = ex->kernels;
-    size_t i = task / p->g.columns * p->g.mb, j = task % p->g.columns * p->g.nb, mine = LDR__MIN(p->g.nb, p->n - j), height = LDR__MIN(p->g.mb, p->m - i), k0, kc;
-    float *packed = ex->scratch + (size_t)ldr__thread() * ex->scratch_size, *copy = packed + LDR__MIN(p->deep, p->k) * ldr__round_up(mine, (size_t)ker->nr), *c = p->c + i * p->ldc + j;
+    size_t i = task / p->g.columns * p->g.mb, j = task % p->g.columns * p->g.nb, k0, kc;
+    size_t mine = LDR__MIN(p->g.nb, p->n - j), height = LDR__MIN(p->g.mb, p->m - i);
+    float *packed = ex->scratch + (size_t)ldr__thread() * ex->scratch_size, *c = p->c + i * p->ldc + j;
+    float *copy = packed + LDR__MIN(p->deep, p->k) * ldr__round_up(mine, (size_t)ker->nr);
     ldr__finish finish = ldr__finish_at(p->finish, i, j);
     for (k0 = 0; k0 < p->k || k0 == 0; k0 += p->deep) {
         const ldr__finish *last = k0 + p->deep >= p->k ? &finish : NULL;
@@ -2999,20 +3058,30 @@ static void ldr__product_task(const ldr__exec *ex, const ldr__product *p, size_t
             depth = p->k;
             panels = p->b.panels[0] + j * depth + k0 * (size_t)ker->nr;
         } else {
-            size_t after = k0 + kc, deep = LDR__MIN(p->deep, p->k - after), later = (task + (size_t)ex->threads) % p->g.columns * p->g.nb, tiles = ldr__tiles(ker, height, mine);
+            size_t after = k0 + kc, deep = LDR__MIN(p->deep, p->k - after), tiles = ldr__tiles(ker, height, mine);
+            size_t next = task + (size_t)ex->threads, later = next % p->g.columns * p->g.nb;
             if (deep) {
                 ldr__fetches_add(&soon, ldr__ahead_of_mat(p->b, after, j, deep, mine, tiles));
-                if (!p->copied && p->rs == 1) ldr__fetches_add(&soon, ldr__ahead_of((uintptr_t)a + kc * p->cs * sizeof(float), p->cs * sizeof(float), deep, height * sizeof(float), tiles));
-            } else if (task + (size_t)ex->threads < p->g.tasks && later != j) ldr__fetches_add(&soon, ldr__ahead_of_mat(p->b, 0, later, LDR__MIN(p->deep, p->k), LDR__MIN(p->g.nb, p->n - later), tiles));       /* of what is likely to be this thread's next task */
+                if (!p->copied && p->rs == 1)
+                    ldr__fetches_add(&soon, ldr__ahead_of((uintptr_t)a + kc * p->cs * sizeof(float),
+                                                          p->cs * sizeof(float), deep, height * sizeof(float), tiles));
+            } else if (next < p->g.tasks && later != j)          /* likely to be this thread's next task */
+                ldr__fetches_add(&soon, ldr__ahead_of_mat(p->b, 0, later, LDR__MIN(p->deep, p->k),
+                                                          LDR__MIN(p->g.nb, p->n - later), tiles));
             ldr__pack_panels(ker, packed, ldr__mat_at(p->b, k0, j), kc, mine);
         }
-        if (p->copied) ldr__panels_multiply_copied(ker, c, p->ldc, a, p->rs, p->cs, panels, depth, height, mine, kc, finish.bias, last, accumulate, &soon, copy);
-        else ldr__panels_multiply(ker, c, p->ldc, a, p->rs, p->cs, panels, depth, height, mine, kc, finish.bias, last, accumulate, &soon);
+        if (p->copied)
+            ldr__panels_multiply_copied(ker, c, p->ldc, a, p->rs, p->cs, panels, depth, height, mine, kc, finish.bias,
+                                        last, accumulate, &soon, copy);
+        else
+            ldr__panels_multiply(ker, c, p->ldc, a, p->rs, p->cs, panels, depth, height, mine, kc, finish.bias, last,
+                                 accumulate, &soon);
     }
 }
 
 /* c[m,n] (+)= a[m,k] b[k,n], then `finish`. */
-static void ldr__gemm(const ldr__exec *ex, float *c, size_t ldc, const float *a, size_t rs, size_t cs, ldr__mat b, ldr__finish finish, size_t m, size_t n, size_t k, int accumulate) {
+static void ldr__gemm(const ldr__exec *ex, float *c, size_t ldc, const float *a, size_t rs, size_t cs, ldr__mat b,
+                      ldr__finish finish, size_t m, size_t n, size_t k, int accumulate) {
     ldr__product p = ldr__product_of(ex, c, ldc, a, rs, cs, b, finish, m, n, k, accumulate);
     LDR__FOR(task, (int64_t)p.g.tasks, ex->threads) ldr__product_task(ex, &p, (size_t)task);
 }
@@ -3031,29 +3100,47 @@ typedef struct ldr__packed {
     size_t   out, in;
 } ldr__packed;
 
-/* 1: activations are rounded too, for a product of this set's own; else weights are widened as they are used, or are floats. */
-static int ldr__packed_narrow(const ldr__kernels *ker, ldr__packing type) { return type == LDR__PACK_INT8 || (type == LDR__PACK_BF16 && ker->tile_bf16); }
-static size_t ldr__packed_unit(const ldr__kernels *ker, ldr__packing type) { return type == LDR__PACK_INT8 ? ker->unit : ldr__packed_narrow(ker, type) ? 2 : 1; }
-static size_t ldr__packed_number(ldr__packing type) { return type == LDR__PACK_INT8 ? 1 : type == LDR__PACK_BF16 ? 2 : sizeof(float); }
-static size_t ldr__packed_depth(const ldr__kernels *ker, size_t in, ldr__packing type) { return ldr__round_up(in, ldr__packed_unit(ker, type)); }
+/* 1: activations are rounded too, for a product of this set's own; else weights are widened as they are used, or are
+   floats. */
+static int ldr__packed_narrow(const ldr__kernels *ker, ldr__packing type) {
+    return type == LDR__PACK_INT8 || (type == LDR__PACK_BF16 && ker->tile_bf16);
+}
+static size_t ldr__packed_unit(const ldr__kernels *ker, ldr__packing type) {
+    return type == LDR__PACK_INT8 ? ker->unit : ldr__packed_narrow(ker, type) ? 2 : 1;
+}
+static size_t ldr__packed_number(ldr__packing type) {
+    return type == LDR__PACK_INT8 ? 1 : type == LDR__PACK_BF16 ? 2 : sizeof(float);
+}
+static size_t ldr__packed_depth(const ldr__kernels *ker, size_t in, ldr__packing type) {
+    return ldr__round_up(in, ldr__packed_unit(ker, type));
+}
 /* Bytes of all panels. */
-static size_t ldr__packed_bytes(const ldr__kernels *ker, size_t out, size_t in, ldr__packing type) { return ldr__round_up(out, (size_t)ker->nr) * ldr__packed_depth(ker, in, type) * ldr__packed_number(type); }
-LDR__STATIC_ASSERT(int8_sums_fit_floats, LDR__PACKED_KC * 127 * 127 < 16777216 && LDR__PACKED_KC % 4 == 0 && LDR__PACKED_KC % LDR__KC == 0);
+static size_t ldr__packed_bytes(const ldr__kernels *ker, size_t out, size_t in, ldr__packing type) {
+    return ldr__round_up(out, (size_t)ker->nr) * ldr__packed_depth(ker, in, type) * ldr__packed_number(type);
+}
+LDR__STATIC_ASSERT(int8_sums_fit_floats, LDR__PACKED_KC * 127 * 127 < 16777216 && LDR__PACKED_KC % 4 == 0
+                   && LDR__PACKED_KC % LDR__KC == 0);
 static size_t ldr__packed_blocks(size_t in) { return (in + LDR__PACKED_KC - 1) / LDR__PACKED_KC; }
-/* Bytes from one rounded row of activations to the next: at most two each, and a cache line, so that rows do not share cache sets. */
+/* Bytes from one rounded row of activations to the next: at most two each, and a cache line, so that rows do not share
+   cache sets. */
 static size_t ldr__narrow_stride(size_t in) { return ldr__round_up(2 * in, 64) + 64; }
 
-/* Rows [first, first + rows) of the matrix from w; scratch holds one row. Every set of kernels gets the same numbers. */
-static void ldr__packed_fill(const ldr__kernels *ker, ldr__packed *m, size_t first, ldr__mat w, const float *bias, size_t rows, float *scratch) {
-    size_t nr = (size_t)ker->nr, unit = ldr__packed_unit(ker, m->type), depth = ldr__packed_depth(ker, m->in, m->type), whole = ldr__round_up(m->out, nr), r, i;
+/* Rows [first, first + rows) of the matrix from w; scratch holds one row. Every set of kernels gets the same
+   numbers. */
+static void ldr__packed_fill(const ldr__kernels *ker, ldr__packed *m, size_t first, ldr__mat w, const float *bias,
+                             size_t rows, float *scratch) {
+    size_t nr = (size_t)ker->nr, unit = ldr__packed_unit(ker, m->type), whole = ldr__round_up(m->out, nr), r, i;
+    size_t depth = ldr__packed_depth(ker, m->in, m->type);
     for (r = 0; r < rows; r++) {
         size_t o = first + r, to = o / nr * nr * depth + o % nr * unit;
         ldr__mat_row(ker, scratch, &w, r, m->in);
         if (m->bias) m->bias[o] = bias ? bias[r] : 0.0f;
-        if (m->type == LDR__PACK_INT8) ldr__quantise_portable(scratch, &m->scale[o], scratch, m->in, m->in);      /* in place: 2 bytes go where 4 have been read */
+        /* in place: 2 bytes go where 4 have been read */
+        if (m->type == LDR__PACK_INT8) ldr__quantise_portable(scratch, &m->scale[o], scratch, m->in, m->in);
         for (i = 0; i < m->in; i++) {
             size_t at = to + i / unit * nr * unit + i % unit;
-            if (m->type == LDR__PACK_F32) memcpy((unsigned char *)m->data + at * sizeof(float), scratch + i, sizeof(float));
+            if (m->type == LDR__PACK_F32)
+                memcpy((unsigned char *)m->data + at * sizeof(float), scratch + i, sizeof(float));
             else if (m->type == LDR__PACK_BF16) {
                 uint32_t h = ldr__float_to_bf16(scratch[i]);
                 ((unsigned char *)m->data)[2 * at] = (unsigned char)(h & 255u);
@@ -3068,71 +3155,113 @@ static void ldr__packed_fill(const ldr__kernels *ker, ldr__packed *m, size_t fir
     }
 }
 
-/* y[T,out] = x[T,in] W^T + bias, then f[T,out] = activation(y) with f, which may be y and has its row stride. Rows of x are
-   rounded first, for all tasks. A set of kernels without a product of the type widens panels and uses its next wider one.
-   While its tiles multiply, a task fetches the panel that comes next: panels are read once a call, from far away. */
-static void ldr__packed_forward(const ldr__exec *ex, float *y, size_t ldy, float *f, const float *x, size_t ldx, const ldr__packed *w, size_t rows, int32_t activation) {
+/* y[T,out] = x[T,in] W^T + bias, then f[T,out] = activation(y) with f, which may be y and has its row stride. A set of
+   kernels without a product of the weights' type widens panels and uses its next wider one; else rows of x are
+   narrowed. */
+typedef struct ldr__packed_product {
+    const ldr__packed *w;
+    float       *y, *f;
+    const float *x;
+    size_t       ldy, ldx, rows, depth, number, stride;      /* number: bytes of one of w; stride: of a narrowed row */
+    int32_t      activation;
+    int          narrow, widen;
+    ldr__grid    g;
+} ldr__packed_product;
+
+/* A part of a task: rows [i, end) of those up to `high` and columns [j0, j0 + n), steps [d0, d0 + dc) down k, whose
+   panels lie widened at `wide`, or as they are. While its tiles multiply, it fetches the panel that comes next: beside,
+   below, or at `then`. Panels are read once a call, from far away. */
+static void ldr__packed_part(const ldr__exec *ex, const ldr__packed_product *u, const unsigned char *wide, size_t i,
+                             size_t end, size_t high, size_t j0, size_t n, size_t d0, size_t dc,
+                             const unsigned char *then) {
     const ldr__kernels *ker = ex->kernels;
-    const int int8 = w->type == LDR__PACK_INT8, narrow = ldr__packed_narrow(ker, w->type), widen = int8 ? ker->unit == 2 : w->type == LDR__PACK_BF16 && !narrow;
-    size_t nr = (size_t)ker->nr, mr = (size_t)ker->mr, unit = ldr__packed_unit(ker, w->type), depth = ldr__packed_depth(ker, w->in, w->type), whole = ldr__round_up(w->out, nr);
-    size_t mc = LDR__MC / mr * mr, stride = ldr__narrow_stride(w->in), number = ldr__packed_number(w->type), wide = int8 ? 2 : sizeof(float);
-    size_t step = narrow ? LDR__PACKED_KC : LDR__KC, deep = !widen ? depth : int8 ? LDR__PACKED_KC : LDR__PACKED_KC / 2;      /* of a sum; of what is widened at a time */
-    unsigned char *narrowed = (unsigned char *)ex->narrowed;
-    ldr__grid g;
+    const ldr__packed *w = u->w;
+    const int int8 = w->type == LDR__PACK_INT8;
+    const size_t nr = (size_t)ker->nr, unit = ldr__packed_unit(ker, w->type), bytes = int8 ? 2 : sizeof(float);
+    const size_t row = u->narrow ? u->stride : u->ldx * sizeof(float), used = u->narrow ? row : w->in * sizeof(float);
+    const size_t step = u->narrow ? LDR__PACKED_KC : LDR__KC, whole = ldr__round_up(w->out, nr);
+    const size_t after = LDR__MIN(high - end, LDR__MC / (size_t)ker->mr * (size_t)ker->mr);
+    const unsigned char *data = (const unsigned char *)w->data + j0 * u->depth * u->number;
+    const unsigned char *a = u->narrow ? (const unsigned char *)ex->narrowed : (const unsigned char *)u->x;
+    size_t p, j, kc;
+    ldr__fetches soon;
+    ldr__tile t = { NULL, NULL, NULL, u->ldy, row, 4, 0, 0, NULL, NULL, NULL, NULL, 0, 0, 0, 0 };
+    ldr__fetches_clear(&soon);
+    ldr__fetches_add(&soon, ldr__ahead_of((uintptr_t)a + end * row, row, after, used,
+                                          u->narrow ? 1 : ldr__tiles(ker, end - i, n)));
+    for (p = d0; p < d0 + dc; p += step) {
+        kc = LDR__MIN(step, d0 + dc - p);
+        t.k = kc / unit;
+        t.a = a + i * row + p * (!u->narrow ? sizeof(float) : unit == 2 ? 2u : 1u);
+        t.accumulate = p > 0;
+        for (j = 0; j < n; j += nr) {
+            const unsigned char *panel = data + (j * u->depth + p * nr) * u->number;
+            const unsigned char *next = panel + nr * u->depth * u->number;
+            if (j + nr >= n) next = p + kc < u->depth ? data + (p + kc) * nr * u->number : then;
+            if (!u->widen) ldr__fetches_put(&soon, 0, ldr__ahead_of((uintptr_t)next, 0, 1, kc * nr * u->number, 1));
+            t.b = u->widen ? wide + (j * dc + (p - d0) * nr) * bytes : panel;
+            t.c = u->y + i * u->ldy + j0 + j;
+            t.columns = (int32_t)LDR__MIN(nr, n - j);
+            t.bias = w->bias ? w->bias + j0 + j : NULL;
+            if (int8) {
+                t.a_scale = ex->row_scales + i;
+                t.b_scale = w->scale + j0 + j;
+                t.b_sum = w->sums + p / LDR__PACKED_KC * whole + j0 + j;
+            }
+            ldr__tiles_down(int8 ? ker->tile_int8 : u->narrow ? ker->tile_bf16 : ker->tile, t, end - i, ker->mr, &soon);
+        }
+    }
+}
+
+static void ldr__packed_task(const ldr__exec *ex, const ldr__packed_product *u, size_t task) {
+    const ldr__kernels *ker = ex->kernels;
+    const ldr__packed *w = u->w;
+    const int int8 = w->type == LDR__PACK_INT8;
+    size_t i0 = task / u->g.columns * u->g.mb, j0 = task % u->g.columns * u->g.nb, n = LDR__MIN(u->g.nb, w->out - j0);
+    size_t nr = (size_t)ker->nr, mc = LDR__MC / (size_t)ker->mr * (size_t)ker->mr, depth = u->depth;
+    size_t high = LDR__MIN(i0 + u->g.mb, u->rows);
+    /* what is widened at a time */
+    size_t deep = !u->widen ? depth : int8 ? LDR__PACKED_KC : LDR__PACKED_KC / 2, d0, dc, i, j, t, end;
+    /* where this thread's next task is likely to begin */
+    size_t later = (task + (size_t)ex->threads) % u->g.columns * u->g.nb;
+    unsigned char *wide = (unsigned char *)(ex->scratch + (size_t)ldr__thread() * ex->scratch_size);
+    const unsigned char *all = (const unsigned char *)w->data, *data = all + j0 * depth * u->number;
+    for (d0 = 0; d0 < depth; d0 += dc) {
+        dc = LDR__MIN(deep, depth - d0);
+        for (j = 0; u->widen && j < n; j += nr) {
+            const unsigned char *from = data + (j * depth + d0 * nr) * u->number;
+            if (int8) ker->widen((int16_t *)(void *)wide + j * dc, (const int8_t *)from, dc * nr);
+            else ker->to_float((float *)(void *)wide + j * dc, from, LDR_BF16, dc * nr);
+        }
+        for (i = i0; i < high; i = end) {
+            end = LDR__MIN(high, i + mc);
+            ldr__packed_part(ex, u, wide, i, end, high, j0, n, d0, dc,
+                             end < high ? data : all + later * depth * u->number);
+            for (t = i; u->f && d0 + dc == depth && t < end; t++)
+                ker->rows->activate(u->f + t * u->ldy + j0, u->y + t * u->ldy + j0, n, u->activation);
+        }
+    }
+}
+
+static void ldr__packed_forward(const ldr__exec *ex, float *y, size_t ldy, float *f, const float *x, size_t ldx,
+                                const ldr__packed *w, size_t rows, int32_t activation) {
+    const ldr__kernels *ker = ex->kernels;
+    const int int8 = w->type == LDR__PACK_INT8, narrow = ldr__packed_narrow(ker, w->type);
+    const int widen = int8 ? ker->unit == 2 : w->type == LDR__PACK_BF16 && !narrow;
+    ldr__packed_product u = {
+        w, y, f, x, ldy, ldx, rows, ldr__packed_depth(ker, w->in, w->type), ldr__packed_number(w->type),
+        ldr__narrow_stride(w->in), activation, narrow, widen, { 0, 0, 0, 0 } };
     if (rows == 0) return;
-    if (narrow) {
-        LDR__FOR(block, ((int64_t)rows + LDR__MC - 1) / LDR__MC, ex->threads) {
-            size_t t, end = LDR__MIN(rows, ((size_t)block + 1) * LDR__MC);
-            for (t = (size_t)block * LDR__MC; t < end; t++) {
-                if (int8) ker->quantise(narrowed + t * stride, ex->row_scales + t, x + t * ldx, w->in, depth);
-                else ker->to_bf16((uint16_t *)(void *)(narrowed + t * stride), x + t * ldx, w->in, depth);
-            }
+    if (narrow) LDR__FOR(block, ((int64_t)rows + LDR__MC - 1) / LDR__MC, ex->threads) {
+        size_t t, end = LDR__MIN(rows, ((size_t)block + 1) * LDR__MC);
+        for (t = (size_t)block * LDR__MC; t < end; t++) {
+            unsigned char *to = (unsigned char *)ex->narrowed + t * u.stride;
+            if (int8) ker->quantise(to, ex->row_scales + t, x + t * ldx, w->in, u.depth);
+            else ker->to_bf16((uint16_t *)(void *)to, x + t * ldx, w->in, u.depth);
         }
     }
-    g = ldr__grid_of(ex, rows, w->out, LDR__PACKED_NB, 2);
-    LDR__FOR(task, (int64_t)g.tasks, ex->threads) {
-        size_t i0 = (size_t)task / g.columns * g.mb, j0 = (size_t)task % g.columns * g.nb, n = LDR__MIN(g.nb, w->out - j0), high = LDR__MIN(i0 + g.mb, rows), d0, p, i, j, t, end;
-        unsigned char *scratch = (unsigned char *)(void *)(ex->scratch + (size_t)ldr__thread() * ex->scratch_size);
-        const unsigned char *data = (const unsigned char *)w->data + j0 * depth * number;
-        size_t later = ((size_t)task + (size_t)ex->threads) % g.columns * g.nb;      /* where this thread's next task is likely to begin */
-        for (d0 = 0; d0 < depth; d0 += deep) {
-            size_t dc = LDR__MIN(deep, depth - d0);
-            for (j = 0; widen && j < n; j += nr) {
-                if (!int8) ker->to_float((float *)(void *)(scratch + j * dc * wide), data + (j * depth + d0 * nr) * number, LDR_BF16, dc * nr);
-                else ker->widen((int16_t *)(void *)(scratch + j * dc * wide), (const int8_t *)data + j * depth + d0 * nr, dc * nr);
-            }
-            for (i = i0; i < high; i = end) {
-                ldr__ahead soon;                /* the next rows */
-                end = LDR__MIN(high, i + mc);
-                soon = narrow ? ldr__ahead_of((uintptr_t)narrowed + end * stride, stride, LDR__MIN(mc, high - end), stride, 1) : ldr__ahead_of((uintptr_t)x + end * ldx * sizeof(float), ldx * sizeof(float), LDR__MIN(mc, high - end), w->in * sizeof(float), ldr__tiles(ker, end - i, n));
-                for (p = d0; p < d0 + dc; p += step) {
-                    size_t kc = LDR__MIN(step, d0 + dc - p), tiles, height, at;
-                    for (j = 0; j < n; j += nr) {
-                        const unsigned char *panel = widen ? scratch + (j * dc + (p - d0) * nr) * wide : data + (j * depth + p * nr) * number;
-                        const float *bias = w->bias ? w->bias + j0 + j : NULL;
-                        int32_t columns = (int32_t)LDR__MIN(nr, n - j);
-                        uintptr_t follows = (uintptr_t)data + ((j + nr) * depth + p * nr) * number;        /* the panel that comes next: beside it, */
-                        ldr__ahead next = ldr__ahead_of(0, 0, 0, 0, 0);
-                        if (j + nr >= n) follows = (uintptr_t)data + (p + kc) * nr * number;                          /* below, */
-                        if (j + nr >= n && p + kc >= depth) follows = end < high ? (uintptr_t)data : (uintptr_t)w->data + later * depth * number;      /* the first again, or of another task */
-                        if (!widen) next = ldr__ahead_of(follows, 0, 1, kc * nr * number, 1);
-                        for (tiles = (end - i + mr - 1) / mr, at = i; tiles; tiles--, at += height) {
-                            float *c = y + at * ldy + j0 + j;
-                            const unsigned char *a = narrow ? narrowed + at * stride + p * (unit == 2 ? 2u : 1u) : NULL;
-                            uintptr_t ahead = (uintptr_t)panel;
-                            size_t forth = 0;
-                            if (!ldr__ahead_take(&next, kc / unit, &ahead, &forth)) (void)ldr__ahead_take(&soon, kc / unit, &ahead, &forth);
-                            height = (end - at + tiles - 1) / tiles;
-                            if (int8) ker->tile_int8(c, ldy, a, stride, panel, kc / unit, (int32_t)height, columns, ex->row_scales + at, w->scale + j0 + j, w->sums + p / LDR__PACKED_KC * whole + j0 + j, bias, p > 0, ahead, forth);
-                            else if (narrow) ker->tile_bf16(c, ldy, a, stride, panel, kc / unit, (int32_t)height, columns, bias, p > 0, ahead, forth);
-                            else ker->tile(c, ldy, x + at * ldx + p, ldx, 1, (const float *)(const void *)panel, kc, (int32_t)height, columns, bias, p > 0, ahead, forth);
-                        }
-                    }
-                }
-                for (t = i; f && d0 + dc == depth && t < end; t++) ker->rows->activate(f + t * ldy + j0, y + t * ldy + j0, n, activation);
-            }
-        }
-    }
+    u.g = ldr__grid_of(ex, rows, w->out, LDR__PACKED_NB, 2);
+    LDR__FOR(task, (int64_t)u.g.tasks, ex->threads) ldr__packed_task(ex, &u, (size_t)task);
 }
 
 /* ======================================================================================
@@ -3160,15 +3289,19 @@ typedef struct ldr__dropout {
 } ldr__dropout;
 
 static uint32_t ldr__dropout_row(const ldr__dropout *d, size_t t, uint64_t part) {
-    return (uint32_t)(ldr__mix64(d->key + d->rows[t] * UINT64_C(0x9e3779b97f4a7c15) + part * UINT64_C(0xd1342543de82ef95)) >> 32);
+    uint64_t of = d->rows[t] * UINT64_C(0x9e3779b97f4a7c15) + part * UINT64_C(0xd1342543de82ef95);
+    return (uint32_t)(ldr__mix64(d->key + of) >> 32);
 }
 
-static void ldr__dropout_apply(const ldr__kernels *ker, float *x, size_t n, const ldr__dropout *d, size_t t, uint64_t part) {
-    if (d && d->p > 0) ker->rows->dropout(x, n, ldr__dropout_row(d, t, part), (uint32_t)((double)d->p * 4294967296.0), 1.0f / (1.0f - d->p));
+static void ldr__dropout_apply(const ldr__kernels *ker, float *x, size_t n, const ldr__dropout *d, size_t t,
+                               uint64_t part) {
+    if (d && d->p > 0)
+        ker->rows->mask(x, n, ldr__dropout_row(d, t, part), (uint32_t)((double)d->p * 4294967296.0),
+                        1.0f / (1.0f - d->p));
 }
 
-/* Sums over all rows, as gradients of weights are: noted down first, then made by all threads together, so that they wait for one another
-   once and not after each. Each element has one owner, which adds rows in order. */
+/* Sums over all rows, as gradients of weights are: noted down first, then made by all threads together, so that they
+   wait for one another once and not after each. Each element has one owner, which adds rows in order. */
 typedef enum ldr__sum_kind { LDR__SUM_PRODUCT, LDR__SUM_COLUMNS, LDR__SUM_NORM, LDR__SUM_MIX } ldr__sum_kind;
 
 typedef struct ldr__sum {
@@ -3224,7 +3357,8 @@ static ldr__sum *ldr__sums_add(ldr__sums *s, ldr__sum_kind kind, size_t tasks) {
 }
 
 /* to[n] += sum over rows of:  dy (columns);  dy (x - mean) rstd, other = stats (norm);  dy (x - other) (mix) */
-static void ldr__sums_columns(ldr__sums *s, ldr__sum_kind kind, float *to, const float *dy, const float *x, const float *other, size_t ld, size_t rows, size_t n) {
+static void ldr__sums_columns(ldr__sums *s, ldr__sum_kind kind, float *to, const float *dy, const float *x,
+                              const float *other, size_t ld, size_t rows, size_t n) {
     ldr__sum *m = ldr__sums_add(s, kind, (n + LDR__SUM_WIDTH - 1) / LDR__SUM_WIDTH);
     m->to = to;
     m->dy = dy;
@@ -3236,12 +3370,15 @@ static void ldr__sums_columns(ldr__sums *s, ldr__sum_kind kind, float *to, const
 }
 
 /* y[T,O] = x[T,I] W[O,I]^T + b[O] */
-static void ldr__linear_forward(const ldr__exec *ex, float *y, size_t ldy, const float *x, size_t ldx, ldr__mat w, const float *b, size_t rows, size_t out, size_t in) {
+static void ldr__linear_forward(const ldr__exec *ex, float *y, size_t ldy, const float *x, size_t ldx, ldr__mat w,
+                                const float *b, size_t rows, size_t out, size_t in) {
     ldr__gemm(ex, y, ldy, x, ldx, 1, ldr__mat_transposed(w), ldr__finish_bias(b), rows, out, in, 0);
 }
 
 /* The same, then f[T,O] = activation(y) while y is still in the cache. f may be y; both have rows ldy apart. */
-static void ldr__linear_activate_forward(const ldr__exec *ex, float *y, float *f, size_t ldy, const float *x, ldr__mat w, const float *b, size_t rows, size_t out, size_t in, ldr_activation kind) {
+static void ldr__linear_activate_forward(const ldr__exec *ex, float *y, float *f, size_t ldy, const float *x,
+                                         ldr__mat w, const float *b, size_t rows, size_t out, size_t in,
+                                             ldr_activation kind) {
     ldr__finish finish = ldr__finish_bias(b);
     finish.f = f;
     finish.ldf = ldy;
@@ -3250,7 +3387,8 @@ static void ldr__linear_activate_forward(const ldr__exec *ex, float *y, float *f
 }
 
 /* dW[O,I] += dy^T x,  db[O] += sum dy;  either may be NULL. x may be any float type (a stored tap). */
-static void ldr__linear_gradients(ldr__sums *s, float *dw, float *db, const float *dy, size_t ldy, ldr__mat x, size_t rows, size_t out, size_t in) {
+static void ldr__linear_gradients(ldr__sums *s, float *dw, float *db, const float *dy, size_t ldy, ldr__mat x,
+                                  size_t rows, size_t out, size_t in) {
     if (dw) {
         ldr__product p = ldr__product_of(s->ex, dw, in, dy, 1, ldy, x, ldr__finish_bias(NULL), out, in, rows, 1);
         ldr__sums_add(s, LDR__SUM_PRODUCT, p.g.tasks)->product = p;
@@ -3259,7 +3397,8 @@ static void ldr__linear_gradients(ldr__sums *s, float *dw, float *db, const floa
 }
 
 /* The same, and dx[T,I] (+)= dy W.  Any of dw, db, dx may be NULL. */
-static void ldr__linear_backward(const ldr__exec *ex, float *dx, size_t lddx, int add_dx, float *dw, float *db, const float *dy, size_t ldy,
+static void ldr__linear_backward(const ldr__exec *ex, float *dx, size_t lddx, int add_dx, float *dw, float *db,
+                                 const float *dy, size_t ldy,
                                  ldr__mat x, ldr__mat w, size_t rows, size_t out, size_t in) {
     if (dw || db) {
         ldr__sums s;
@@ -3272,43 +3411,54 @@ static void ldr__linear_backward(const ldr__exec *ex, float *dx, size_t lddx, in
 
 typedef enum ldr_norm { LDR_NORM_LAYER, LDR_NORM_RMS } ldr_norm;
 
-/* y[T,n] = norm(x[T,n])   layer: y = (x - mean) / sqrt(var + eps) g + b (Ba et al. 2016);  rms: y = x / sqrt(mean x^2 + eps) g
+/* y[T,n] = norm(x[T,n])   layer: y = (x - mean) / sqrt(var + eps) g + b (Ba et al. 2016);
+                           rms: y = x / sqrt(mean x^2 + eps) g
    (Zhang & Sennrich 2019). stats[T,2] = { mean (0 for rms), 1/sqrt(...) } is kept for the backward, if it is there. */
-static void ldr__norm_forward(const ldr__exec *ex, float *y, float *stats, const float *x, const float *g, const float *b, size_t rows, size_t n, ldr_norm kind, float eps) {
-    LDR__ROW_LOOP(t, rows, ex, ex->kernels->rows->norm(y + t * n, stats ? stats + 2 * t : NULL, x + t * n, g, b, n, kind == LDR_NORM_RMS, eps);)
+static void ldr__norm_forward(const ldr__exec *ex, float *y, float *stats, const float *x, const float *g,
+                              const float *b, size_t rows, size_t n, ldr_norm kind, float eps) {
+    LDR__ROW_LOOP(t, rows, ex, ex->kernels->rows->norm(y + t * n, stats ? stats + 2 * t : NULL, x + t * n, g, b, n,
+                                                       kind == LDR_NORM_RMS, eps);)
 }
 
 /* With xhat = (x - mean) rstd:  dg += sum dy xhat, db += sum dy; either may be NULL. */
-static void ldr__norm_gradients(ldr__sums *s, float *dg, float *db, const float *dy, const float *x, const float *stats, size_t rows, size_t n) {
+static void ldr__norm_gradients(ldr__sums *s, float *dg, float *db, const float *dy, const float *x, const float *stats,
+                                size_t rows, size_t n) {
     if (dg) ldr__sums_columns(s, LDR__SUM_NORM, dg, dy, x, stats, n, rows, n);
     if (db) ldr__sums_columns(s, LDR__SUM_COLUMNS, db, dy, NULL, NULL, n, rows, n);
 }
 
-/* The same, and with e = dy g:  layer: dx (+)= rstd (e - mean(e) - xhat mean(e xhat));  rms: the same without mean(e). */
-static void ldr__norm_backward(const ldr__exec *ex, float *dx, int add, float *dg, float *db, const float *dy, const float *x, const float *stats, const float *g, size_t rows, size_t n, ldr_norm kind) {
+/* The same, and with e = dy g:  layer: dx (+)= rstd (e - mean(e) - xhat mean(e xhat));  rms: the same without
+   mean(e). */
+static void ldr__norm_backward(const ldr__exec *ex, float *dx, int add, float *dg, float *db, const float *dy,
+                               const float *x, const float *stats, const float *g, size_t rows, size_t n,
+                                   ldr_norm kind) {
     if (dg || db) {
         ldr__sums s;
         ldr__sums_begin(&s, ex);
         ldr__norm_gradients(&s, dg, db, dy, x, stats, rows, n);
         ldr__sums_make(&s);
     }
-    LDR__ROW_LOOP(t, rows, ex, ex->kernels->rows->norm_backward(dx + t * n, add, dy + t * n, x + t * n, stats + 2 * t, g, n, kind == LDR_NORM_RMS);)
+    LDR__ROW_LOOP(t, rows, ex, ex->kernels->rows->norm_backward(dx + t * n, add, dy + t * n, x + t * n, stats + 2 * t,
+                                                                g, n, kind == LDR_NORM_RMS);)
 }
 
 /* r = x + dropout(r);  y = norm(r).  The tail of every sublayer, one visit to each row. y NULL: no norm. */
-static void ldr__residual_norm_forward(const ldr__exec *ex, float *y, float *r, const float *x, float *stats, const float *g, const float *b, size_t rows, size_t n,
+static void ldr__residual_norm_forward(const ldr__exec *ex, float *y, float *r, const float *x, float *stats,
+                                       const float *g, const float *b, size_t rows, size_t n,
                                        ldr_norm kind, float eps, const ldr__dropout *drop) {
     LDR__ROW_LOOP(t, rows, ex, {
         float *row = r + t * n;
         const float *from = x + t * n;
         ldr__dropout_apply(ex->kernels, row, n, drop, t, 0);
         ex->kernels->rows->add(row, from, n);
-        if (y) ex->kernels->rows->norm(y + t * n, stats ? stats + 2 * t : NULL, row, g, b, n, kind == LDR_NORM_RMS, eps);
+        if (y)
+            ex->kernels->rows->norm(y + t * n, stats ? stats + 2 * t : NULL, row, g, b, n, kind == LDR_NORM_RMS, eps);
     })
 }
 
 /* d = dropout mask applied to dy: the gradient that enters a sublayer from its residual sum. */
-static void ldr__dropout_backward(const ldr__exec *ex, float *d, const float *dy, size_t rows, size_t n, const ldr__dropout *drop) {
+static void ldr__dropout_backward(const ldr__exec *ex, float *d, const float *dy, size_t rows, size_t n,
+                                  const ldr__dropout *drop) {
     LDR__ROW_LOOP(t, rows, ex, {
         memcpy(d + t * n, dy + t * n, n * sizeof(float));
         ldr__dropout_apply(ex->kernels, d + t * n, n, drop, t, 0);
@@ -3316,8 +3466,10 @@ static void ldr__dropout_backward(const ldr__exec *ex, float *d, const float *dy
 }
 
 /* Rotary positions (Su et al. 2021): for i < n/2, angle pos theta^(-2i/n), the pair (x_i, x_{i+n/2}), as in Llama, or
-   interleaved (x_2i, x_2i+1):  (u, v) -> (u cos - v sin, v cos + u sin). direction -1 turns back, which is the backward. */
-static void ldr__rotary(const ldr__exec *ex, float *x, size_t ld, const int32_t *position, size_t rows, int32_t heads, int32_t n, int interleaved,
+   interleaved (x_2i, x_2i+1):  (u, v) -> (u cos - v sin, v cos + u sin). direction -1 turns back, which is the
+   backward. */
+static void ldr__rotary(const ldr__exec *ex, float *x, size_t ld, const int32_t *position, size_t rows, int32_t heads,
+                        int32_t n, int interleaved,
                         const float *frequency, float direction) {
     const int32_t step = interleaved ? 2 : 1, apart = interleaved ? 1 : n / 2;
     LDR__ROW_LOOP(t, rows, ex, {
@@ -3340,7 +3492,8 @@ static void ldr__rotary(const ldr__exec *ex, float *x, size_t ld, const int32_t 
 static int ldr__packs(ldr_dtype type) { return type == LDR_F32 || type == LDR_BF16 || type == LDR_I8; }
 static size_t ldr__packed_row(size_t n, ldr_dtype type) { return type == LDR_I8 ? 4 + n : n * ldr_dtype_size(type); }
 
-static void ldr__rows_unpack(const ldr__kernels *ker, float *x, const unsigned char *in, size_t rows, size_t n, ldr_dtype type) {
+static void ldr__rows_unpack(const ldr__kernels *ker, float *x, const unsigned char *in, size_t rows, size_t n,
+                             ldr_dtype type) {
     if (type == LDR_I8) ker->rows->unpack_int8(x, in, rows, n);
     else ker->to_float(x, in, type, rows * n);
 }
@@ -3364,7 +3517,8 @@ typedef struct ldr__attention {
     float          scale;
     int32_t        sequences;
     const int32_t *offsets;            /* [sequences+1]; rows are counted from offsets[0] on  */
-    const int32_t *only;               /* [sequences] the one row of each that asks, counted likewise; NULL: every row does. out has these rows alone */
+    /* [sequences] the one row of each that asks, counted likewise; NULL: every row does. out has these rows alone */
+    const int32_t *only;
     size_t         ld;                 /* row stride of q, k, v: heads*head_dim + 2*kv_heads*head_dim */
     const ldr__dropout *drop;
     size_t         window;             /* of which |i - j| < window is seen; 0: all           */
@@ -3381,10 +3535,12 @@ enum { LDR__FAR = 128, LDR__RELATIVE_ROW = 2 * LDR__FAR + 1 };
 /* Floats of per-thread scratch for sequences of up to n tokens, forward and backward. */
 static size_t ldr__attention_scratch(size_t n, size_t head_dim) {
     const size_t nr = LDR__TILE_MAX_N;
-    return n * (2 * head_dim + ldr__round_up(head_dim, 16) + 2) + 4 * head_dim * nr + nr * ldr__round_up(head_dim, nr) + 2 * LDR__STRETCH * nr;
+    return n * (2 * head_dim + ldr__round_up(head_dim, 16) + 2) + 4 * head_dim * nr + nr * ldr__round_up(head_dim, nr)
+        + 2 * LDR__STRETCH * nr;
 }
 
-/* The rows of one head to or from where they lie close together: thousands of bytes apart they would share cache sets. */
+/* The rows of one head to or from where they lie close together: thousands of bytes apart they would share
+   cache sets. */
 static void ldr__head_rows(float *dst, size_t to, const float *src, size_t from, size_t n, size_t d) {
     size_t i, c;
     for (i = 0; i < n; i++, dst += to, src += from) {
@@ -3431,8 +3587,8 @@ static void ldr__attention_shifts(float *s, const ldr__attention *a, const float
     size_t r, c;
     if (!a->relative && !a->window && !a->places) return;
     for (r = 0; r < rows; r++)
-        for (c = 0; c < columns; c++) ldr__attention_shift(&s[r * n + c], a, qkv, h, i0 + (turned ? r : c),
-                j0 + (turned ? c : r));
+        for (c = 0; c < columns; c++)
+            ldr__attention_shift(&s[r * n + c], a, qkv, h, i0 + (turned ? r : c), j0 + (turned ? c : r));
 }
 
 /* From e[queries,n], the gradient of scores, to those of q[.,apart] and k[d,n] through the distances; their own rows are frozen. */
@@ -3451,7 +3607,8 @@ static void ldr__attention_shifts_backward(float *dq, size_t apart, float *dk, c
 }
 
 /* Threshold and rows of the dropout of P, if there is any. */
-static uint32_t ldr__attention_dropout(uint32_t *rows, float *kept, const ldr__attention *a, size_t first, size_t n, size_t h) {
+static uint32_t ldr__attention_dropout(uint32_t *rows, float *kept, const ldr__attention *a, size_t first, size_t n,
+                                       size_t h) {
     size_t i;
     if (!a->drop || a->drop->p <= 0) return 0;
     *kept = 1.0f / (1.0f - a->drop->p);
@@ -3460,12 +3617,17 @@ static uint32_t ldr__attention_dropout(uint32_t *rows, float *kept, const ldr__a
 }
 
 /* Prefetch plan for one head's slice of each row. */
-static ldr__ahead ldr__head_ahead(const float *at, size_t ld, size_t rows, size_t d) { return ldr__ahead_of((uintptr_t)at, ld * sizeof(float), rows, d * sizeof(float), 1); }
+static ldr__ahead ldr__head_ahead(const float *at, size_t ld, size_t rows, size_t d) {
+    return ldr__ahead_of((uintptr_t)at, ld * sizeof(float), rows, d * sizeof(float), 1);
+}
 
-/* What a thread's next task is likely to read first: keys, values and queries, and on the way back what came out and its gradient. Rows of a head are too far
-   apart for the processor to see by itself which comes next. Places 1 to `places` are left for where this task will write. */
-static void ldr__attention_ahead(ldr__fetches *s, const ldr__attention *a, size_t task, const float *qkv, const float *out, const float *dout, int places) {
-    size_t d = (size_t)a->head_dim, inner = (size_t)a->heads * d, kv_heads = (size_t)a->kv_heads, seq = task / kv_heads, kv = task % kv_heads, first, n;
+/* What a thread's next task is likely to read first: keys, values and queries, and on the way back what came out and
+   its gradient. Rows of a head are too far apart for the processor to see by itself which comes next. Places 1 to
+   `places` are left for where this task will write. */
+static void ldr__attention_ahead(ldr__fetches *s, const ldr__attention *a, size_t task, const float *qkv,
+                                 const float *out, const float *dout, int places) {
+    size_t d = (size_t)a->head_dim, inner = (size_t)a->heads * d, kv_heads = (size_t)a->kv_heads, seq = task / kv_heads,
+        kv = task % kv_heads, first, n;
     ldr__fetches_clear(s);
     s->count += places;
     if (seq >= (size_t)a->sequences) return;
@@ -3476,20 +3638,26 @@ static void ldr__attention_ahead(ldr__fetches *s, const ldr__attention *a, size_
     ldr__fetches_add(s, ldr__head_ahead(qkv + inner + (kv_heads + kv) * d, a->ld, n, d));
     if (a->only) return;
     ldr__fetches_add(s, ldr__head_ahead(qkv + kv * (inner / kv_heads), a->ld, n, inner / kv_heads));
-    if (out) ldr__fetches_add(s, ldr__head_ahead(out + first * inner + kv * (inner / kv_heads), inner, n, inner / kv_heads));
-    if (dout) ldr__fetches_add(s, ldr__head_ahead(dout + first * inner + kv * (inner / kv_heads), inner, n, inner / kv_heads));
+    if (out)
+        ldr__fetches_add(s, ldr__head_ahead(out + first * inner + kv * (inner / kv_heads), inner, n, inner / kv_heads));
+    if (dout)
+        ldr__fetches_add(s, ldr__head_ahead(dout + first * inner + kv * (inner / kv_heads), inner, n,
+                                            inner / kv_heads));
 }
 
-static void ldr__attention_forward(const ldr__exec *ex, float *out, float *lse, const float *qkv, const ldr__attention *a) {
+static void ldr__attention_forward(const ldr__exec *ex, float *out, float *lse, const float *qkv,
+                                   const ldr__attention *a) {
     const ldr__kernels *ker = ex->kernels;
-    const size_t d = (size_t)a->head_dim, inner = (size_t)a->heads * d, ld = a->ld, nr = (size_t)ker->nr, group = (size_t)(a->heads / a->kv_heads);
+    const size_t d = (size_t)a->head_dim, inner = (size_t)a->heads * d, ld = a->ld, nr = (size_t)ker->nr,
+        group = (size_t)(a->heads / a->kv_heads);
     LDR__FOR(task, (int64_t)a->sequences * a->kv_heads, ex->threads) {
         size_t seq = (size_t)(task / a->kv_heads), kv = (size_t)(task % a->kv_heads), h, i0, j0, i, c, rows, keys;
         size_t first = (size_t)(a->offsets[seq] - a->offsets[0]),
                 n = (size_t)(a->offsets[seq + 1] - a->offsets[seq]) + a->past;
         size_t begin = a->past + (a->only ? (size_t)(a->only[seq] - a->offsets[seq]) : 0),
                 end = a->only ? begin + 1 : n, to = a->only ? seq : first;
-        float *k = ex->scratch + (size_t)ldr__thread() * ex->scratch_size, *v = k + n * d, *q = v + n * d, *o = q + d * nr, *s = o + d * nr;
+        float *k = ex->scratch + (size_t)ldr__thread() * ex->scratch_size, *v = k + n * d, *q = v + n * d,
+            *o = q + d * nr, *s = o + d * nr;
         const float *base = qkv + first * ld, *keys_at = a->kept ? a->kept : base + inner;
         size_t kld = a->kept ? a->kept_ld : ld;
         ldr__softmax soft;
@@ -3499,7 +3667,8 @@ static void ldr__attention_forward(const ldr__exec *ex, float *out, float *lse, 
         ldr__head_rows(v, d, keys_at + ((size_t)a->kv_heads + kv) * d, kld, n, d);
         for (h = kv * group; h < (kv + 1) * group; h++)
             for (i0 = begin; i0 < end; i0 += rows) {
-                size_t all, start = a->window && i0 >= a->window ? i0 + 1 - a->window : 0;      /* every query sees a key in its first stretch */
+                /* every query sees a key in its first stretch */
+                size_t all, start = a->window && i0 >= a->window ? i0 + 1 - a->window : 0;
                 float *y = out + (to + i0 - begin) * inner + h * d;
                 rows = LDR__MIN(nr, end - i0);
                 all = a->causal ? i0 + rows : n;
@@ -3518,7 +3687,8 @@ static void ldr__attention_forward(const ldr__exec *ex, float *out, float *lse, 
                     ker->rows->softmax(s, keys, nr, &soft, j0);
                     for (c = 0; j0 > start && c < d; c++)
                         for (i = 0; i < nr; i++) o[c * nr + i] *= soft.fix[i];
-                    ldr__panels_multiply(ker, o, nr, v + j0 * d, 1, d, s, keys, d, nr, keys, NULL, NULL, j0 > start, &soon);
+                    ldr__panels_multiply(ker, o, nr, v + j0 * d, 1, d, s, keys, d, nr, keys, NULL, NULL, j0 > start,
+                                         &soon);
                 }
                 for (i = 0; i < rows; i++) {
                     if (lse) lse[(first + i0 - a->past + i) * (size_t)a->heads + h] = soft.peak[i] + logf(soft.sum[i]);
@@ -3531,15 +3701,21 @@ static void ldr__attention_forward(const ldr__exec *ex, float *out, float *lse, 
 
 /* With D_i = dO_i . O_i:  dV = dropout(P)^T dO,  dS = scale P (dropout(dO V^T) - D),  dQ = dS K,  dK = dS^T Q.
    Overwrites dqkv; rows that did not ask have dQ = 0. */
-static void ldr__attention_backward(const ldr__exec *ex, float *dqkv, const float *dout, const float *out, const float *lse, const float *qkv, const ldr__attention *a) {
+static void ldr__attention_backward(const ldr__exec *ex, float *dqkv, const float *dout, const float *out,
+                                    const float *lse, const float *qkv, const ldr__attention *a) {
     const ldr__kernels *ker = ex->kernels;
-    const size_t d = (size_t)a->head_dim, inner = (size_t)a->heads * d, ld = a->ld, nr = (size_t)ker->nr, group = (size_t)(a->heads / a->kv_heads), apart = ldr__round_up(d, 16);
+    const size_t d = (size_t)a->head_dim, inner = (size_t)a->heads * d, ld = a->ld, nr = (size_t)ker->nr,
+        group = (size_t)(a->heads / a->kv_heads), apart = ldr__round_up(d, 16);
     LDR__FOR(task, (int64_t)a->sequences * a->kv_heads, ex->threads) {
         size_t seq = (size_t)(task / a->kv_heads), kv = (size_t)(task % a->kv_heads), h, i0, j0, i, rows, keys;
         size_t first = (size_t)(a->offsets[seq] - a->offsets[0]), n = (size_t)(a->offsets[seq + 1] - a->offsets[seq]);
-        size_t begin = a->only ? (size_t)(a->only[seq] - a->offsets[seq]) : 0, asking = a->only ? 1 : n, to = a->only ? seq : first;
-        float *q = ex->scratch + (size_t)ldr__thread() * ex->scratch_size, *g = q + n * d, *dq = g + n * d, *dot = dq + n * apart, *sums = dot + n;
-        float *k = sums + n, *v = k + d * nr, *dk = v + d * nr, *dv = dk + d * nr, *kr = dv + d * nr, *s = kr + nr * ldr__round_up(d, nr), *e = s + LDR__STRETCH * nr;      /* kr: the rows of k, not side by side */
+        size_t begin = a->only ? (size_t)(a->only[seq] - a->offsets[seq]) : 0, asking = a->only ? 1 : n;
+        size_t to = a->only ? seq : first;
+        float *q = ex->scratch + (size_t)ldr__thread() * ex->scratch_size, *g = q + n * d, *dq = g + n * d,
+            *dot = dq + n * apart, *sums = dot + n;
+        /* kr: the rows of k, not side by side */
+        float *k = sums + n, *v = k + d * nr, *dk = v + d * nr, *dv = dk + d * nr, *kr = dv + d * nr,
+            *s = kr + nr * ldr__round_up(d, nr), *e = s + LDR__STRETCH * nr;
         const float *keys_at = qkv + first * ld + inner + kv * d, *values_at = keys_at + (size_t)a->kv_heads * d;
         float *dbase = dqkv + first * ld;
         ldr__fetches soon;
@@ -3582,7 +3758,8 @@ static void ldr__attention_backward(const ldr__exec *ex, float *dqkv, const floa
                         for (l = begin + i0 + i + 1 - j0; l < keys; l++) s[i * nr + l] = -FLT_MAX;
                     }
                     ker->rows->softmax_backward(s, e, rows, nr, &soft, j0);
-                    ldr__panels_multiply(ker, dq + i0 * apart, apart, e, nr, 1, kr, keys, rows, d, keys, NULL, NULL, 1, &soon);
+                    ldr__panels_multiply(ker, dq + i0 * apart, apart, e, nr, 1, kr, keys, rows, d, keys, NULL, NULL, 1,
+                                         &soon);
                     ldr__panels_multiply(ker, dk, nr, q + i0 * d, 1, d, e, rows, d, nr, rows, NULL, NULL, 1, &soon);
                     ldr__panels_multiply(ker, dv, nr, g + i0 * d, 1, d, s, rows, d, nr, rows, NULL, NULL, 1, &soon);
                     ldr__attention_shifts_backward(dq + i0 * apart, apart, dk, e, a, h, rows, keys, nr, begin + i0, j0);
@@ -12434,7 +12611,7 @@ static ldr_model *ldr__model_new(const ldr_model_desc *desc, ldr_error *err) {
         ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "the allocator must set alloc_fn and free_fn, or neither");
         return NULL;
     }
-    if (desc && ((int)desc->compute < 0 || desc->compute > LDR_COMPUTE_BF16 || (int)desc->simd < 0 || desc->simd > LDR_SIMD_AVX512_BF16)) {
+    if (desc && ((int)desc->compute < 0 || desc->compute > LDR_COMPUTE_BF16 || (int)desc->simd < 0 || desc->simd >= LDR_SIMD_COUNT)) {
         ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_model_desc: compute is %d and simd %d, one of them no value of its enum", (int)desc->compute, (int)desc->simd);
         return NULL;
     }
@@ -17178,8 +17355,9 @@ static double ldr__tally_value(const ldr__tally *y, ldr_metric metric, float *sc
 /* ======================================================================================
    >>optimiser         SGD, Adam, AdamW, Adafactor over one flat array
    --------------------------------------------------------------------------------------
-   t counts from 1.  Adam(W): ldr__adam_body.  Adam adds decay to the gradient, AdamW takes it from
-   the weight.   SGD: b = mu b + g;  w -= rate (nesterov: g + mu b, else b).   Adafactor unfactored
+   t counts from 1.  Adam(W) (Kingma & Ba 2015, Loshchilov & Hutter 2019): ldr__moments_body with c =
+   { beta1, beta2, rate/(1-beta1^t), 1/(1-beta2^t), eps, rate decay, scale of g }.  Adam adds decay to the
+   gradient, AdamW takes it from the weight.   SGD: b = mu b + g;  w -= rate (nesterov: g + mu b, else b).   Adafactor unfactored
    (Shazeer & Stern 2018; lst-clue.md): beta2_t = 1 - t^-0.8, u = g / sqrt(v), u /= max(1, rms(u)),
    m = beta1 m + (1-beta1) u,  w -= rate max(1e-3, rms(w)) m, one rms a tensor.
    ====================================================================================== */
@@ -17236,7 +17414,7 @@ static void ldr__optimise(const ldr_ladder *l, int32_t first_param, float *m, fl
                 c[4] = d->epsilon;
                 c[5] = d->optimizer == LDR_ADAMW ? (float)(rate * (double)decay) : 0;
                 c[6] = s;
-                l->m->kernels->rows->adam(w, m + at, v + at, g, n, c);
+                l->m->kernels->rows->moments(w, m + at, v + at, g, n, c);
             } else if (d->optimizer == LDR_SGD) {
                 float *b = m + at;
                 for (i = 0; i < n; i++) {
@@ -20273,484 +20451,529 @@ LDR__DEF ldr_status ldr_model_quantise(const ldr_model *m, const char *path, ldr
    Only speed is here: each set computes what the portable kernels (>>kernels) compute.
    ====================================================================================== */
 
-#if LDR__NEON
-/* 6 x 16: 24 accumulators, 4 of b and 1 of the 32 registers. */
-static void ldr__tile_neon(float *c, size_t ldc, const float *a, size_t rs, size_t cs, const float *b, size_t k, int32_t m, int32_t n, const float *bias, int accumulate, uintptr_t ahead, size_t step) {
-    float t[6 * 16];
-    size_t p;
-#define LDR__ROW(i) const float *a##i = LDR__TILE_ROW(i); float32x4_t w##i = vdupq_n_f32(0), x##i = w##i, y##i = w##i, z##i = w##i;
-    LDR__R6(LDR__ROW)
-#undef LDR__ROW
-    for (p = 0; p < k; p++, b += 16) {
-        float32x4_t b0 = vld1q_f32(b), b1 = vld1q_f32(b + 4), b2 = vld1q_f32(b + 8), b3 = vld1q_f32(b + 12), v;
-#define LDR__STEP(i) v = vld1q_dup_f32(a##i); a##i += cs; w##i = vfmaq_f32(w##i, v, b0); x##i = vfmaq_f32(x##i, v, b1); y##i = vfmaq_f32(y##i, v, b2); z##i = vfmaq_f32(z##i, v, b3);
-        LDR__R6(LDR__STEP)
-#undef LDR__STEP
-    }
-#define LDR__SPILL(i) vst1q_f32(t + 16 * i, w##i); vst1q_f32(t + 16 * i + 4, x##i); vst1q_f32(t + 16 * i + 8, y##i); vst1q_f32(t + 16 * i + 12, z##i);
-    LDR__R6(LDR__SPILL)
-#undef LDR__SPILL
-    ldr__tile_store(c, ldc, t, 16, m, n, bias, accumulate);
-    (void)ahead;
-    (void)step;
-}
-
-/* The same of 8-bit products: two k of 16 bits at a time, or, where the processor has sdot, four of 8 bits. sdot is written out
-   since older compilers hide its name unless all of a program is for such processors. */
-#define LDR__ROW(i)   const unsigned char *a##i = LDR__TILE_ROW(i); int32x4_t w##i = vdupq_n_s32(0), x##i = w##i, y##i = w##i, z##i = w##i;
-#define LDR__SPILL(i) vst1q_s32(t + 16 * i, w##i); vst1q_s32(t + 16 * i + 4, x##i); vst1q_s32(t + 16 * i + 8, y##i); vst1q_s32(t + 16 * i + 12, z##i);
-#define LDR__PAIR(sum, half, of) sum = vmlal_s16(vmlal_s16(sum, half(of.val[0]), v0), half(of.val[1]), v1);
-#define LDR__PAIRS(i) v0 = vld1_dup_s16((const int16_t *)(const void *)a##i); v1 = vld1_dup_s16((const int16_t *)(const void *)(a##i + 2)); a##i += 4; \
-        LDR__PAIR(w##i, vget_low_s16, b0) LDR__PAIR(x##i, vget_high_s16, b0) LDR__PAIR(y##i, vget_low_s16, b1) LDR__PAIR(z##i, vget_high_s16, b1)
-#define LDR__FOUR(sum, of) __asm__("sdot %0.4s, %1.16b, %2.16b" : "+w"(sum) : "w"(of), "w"(v));
-#define LDR__FOURS(i) v = vld1q_dup_s32((const int32_t *)(const void *)a##i); a##i += 4; LDR__FOUR(w##i, b0) LDR__FOUR(x##i, b1) LDR__FOUR(y##i, b2) LDR__FOUR(z##i, b3)
-#define LDR__TILE(name, target, ...)                                                                                    \
-target static void name(LDR__INT8_ARGUMENTS) {                                                                          \
-    int32_t t[6 * 16];                                                                                                  \
-    LDR__R6(LDR__ROW)                                                                                                   \
-    for (; units; units--, b += 64) { __VA_ARGS__ }                                                                     \
-    LDR__R6(LDR__SPILL)                                                                                                 \
-    ldr__tile_int8_store(c, ldc, t, 16, m, n, a_scale, b_scale, bias, accumulate);                                      \
-    (void)b_sum;                                                                                                        \
-    (void)ahead;                                                                                                        \
-    (void)step;                                                                                                         \
-}
-LDR__TILE(ldr__tile_int8_neon, ,
-        int16x8x2_t b0 = vld2q_s16((const int16_t *)(const void *)b), b1 = vld2q_s16((const int16_t *)(const void *)(b + 32));
-        int16x4_t v0, v1;
-        LDR__R6(LDR__PAIRS))
-#if LDR__HAVE_SDOT
-LDR__TILE(ldr__tile_int8_neondot, LDR__SDOT,
-        int8x16_t b0 = vld1q_s8((const int8_t *)(const void *)b), b1 = vld1q_s8((const int8_t *)(const void *)(b + 16));
-        int8x16_t b2 = vld1q_s8((const int8_t *)(const void *)(b + 32)), b3 = vld1q_s8((const int8_t *)(const void *)(b + 48));
-        int32x4_t v;
-        LDR__R6(LDR__FOURS))
-static void ldr__quantise_neondot(void *q, float *scale, const float *x, size_t n, size_t padded) { ldr__quantise_body(q, scale, x, n, padded, 4, 0); }
+/* Loops over arrays of sums become straight lines, and the arrays registers. */
+#if defined(__clang__)
+  #define LDR__UNROLL _Pragma("clang loop unroll(full)")
+#elif defined(__GNUC__) && __GNUC__ >= 8
+  #define LDR__UNROLL _Pragma("GCC unroll 16")
+#else
+  #define LDR__UNROLL
 #endif
-#undef LDR__ROW
-#undef LDR__SPILL
-#undef LDR__PAIR
-#undef LDR__PAIRS
-#undef LDR__FOUR
-#undef LDR__FOURS
-#undef LDR__TILE
 
-static void ldr__interleave_neon(float *dst, const float *src, size_t stride, size_t columns, size_t depth) { ldr__interleave_body(dst, src, stride, columns, depth, 16); }
+#if LDR__NEON
+/* 6 x 16: 24 sums, 4 of b and 1 of the 32 registers. */
+static void ldr__tile_neon(const ldr__tile *t) {
+    const float *b = (const float *)t->b;
+    const unsigned char *a[6];
+    float32x4_t x[6][4], w[4];
+    float sums[6 * 16];
+    size_t k;
+    int i, j;
+    LDR__UNROLL
+    for (i = 0; i < 6; i++) {
+        a[i] = ldr__tile_row(t, i);
+        LDR__UNROLL
+        for (j = 0; j < 4; j++) x[i][j] = vdupq_n_f32(0);
+    }
+    for (k = t->k; k; k--, b += 16) {
+        LDR__UNROLL
+        for (j = 0; j < 4; j++) w[j] = vld1q_f32(b + 4 * j);
+        LDR__UNROLL
+        for (i = 0; i < 6; i++) {
+            const float32x4_t v = vld1q_dup_f32((const float *)(const void *)a[i]);
+            a[i] += t->cs;
+            LDR__UNROLL
+            for (j = 0; j < 4; j++) x[i][j] = vfmaq_f32(x[i][j], v, w[j]);
+        }
+    }
+    LDR__UNROLL
+    for (i = 0; i < 6; i++) {
+        LDR__UNROLL
+        for (j = 0; j < 4; j++) vst1q_f32(sums + 16 * i + 4 * j, x[i][j]);
+    }
+    ldr__tile_store(t, sums, 16);
+}
 
-static const ldr__kernels ldr__kernels_neon = { "neon", 6, 16, ldr__tile_neon, ldr__to_float_portable, ldr__interleave_neon,
-    &ldr__row_kernels_portable, 2, 0, ldr__quantise_portable, ldr__widen_portable, ldr__tile_int8_neon, NULL, NULL };
+/* Of 8-bit products: where rows lie and sums begin, and where they end. */
+LDR__INLINE void ldr__neon_begin(const ldr__tile *t, const unsigned char **a, int32x4_t (*x)[4]) {
+    int i, j;
+    LDR__UNROLL
+    for (i = 0; i < 6; i++) {
+        a[i] = ldr__tile_row(t, i);
+        LDR__UNROLL
+        for (j = 0; j < 4; j++) x[i][j] = vdupq_n_s32(0);
+    }
+}
+
+LDR__INLINE void ldr__neon_end(const ldr__tile *t, int32x4_t (*x)[4]) {
+    int32_t sums[6 * 16];
+    int i, j;
+    LDR__UNROLL
+    for (i = 0; i < 6; i++) {
+        LDR__UNROLL
+        for (j = 0; j < 4; j++) vst1q_s32(sums + 16 * i + 4 * j, x[i][j]);
+    }
+    ldr__tile_store_int8(t, sums, 16);
+}
+
+LDR__INLINE int32x4_t ldr__neon_pair(int32x4_t sum, int16x4_t b0, int16x4_t v0, int16x4_t b1, int16x4_t v1) {
+    return vmlal_s16(vmlal_s16(sum, b0, v0), b1, v1);
+}
+
+/* Two k of 16 bits at a time. */
+static void ldr__tile_int8_neon(const ldr__tile *t) {
+    const int16_t *b = (const int16_t *)t->b;
+    const unsigned char *a[6];
+    int32x4_t x[6][4];
+    size_t k;
+    int i;
+    ldr__neon_begin(t, a, x);
+    for (k = t->k; k; k--, b += 32) {
+        const int16x8x2_t p = vld2q_s16(b), q = vld2q_s16(b + 16);
+        LDR__UNROLL
+        for (i = 0; i < 6; i++) {
+            const int16_t *from = (const int16_t *)(const void *)a[i];
+            const int16x4_t v = vld1_dup_s16(from), w = vld1_dup_s16(from + 1);
+            a[i] += 4;
+            x[i][0] = ldr__neon_pair(x[i][0], vget_low_s16(p.val[0]), v, vget_low_s16(p.val[1]), w);
+            x[i][1] = ldr__neon_pair(x[i][1], vget_high_s16(p.val[0]), v, vget_high_s16(p.val[1]), w);
+            x[i][2] = ldr__neon_pair(x[i][2], vget_low_s16(q.val[0]), v, vget_low_s16(q.val[1]), w);
+            x[i][3] = ldr__neon_pair(x[i][3], vget_high_s16(q.val[0]), v, vget_high_s16(q.val[1]), w);
+        }
+    }
+    ldr__neon_end(t, x);
+}
+
+static void ldr__interleave_neon(float *dst, const float *src, size_t stride, size_t columns, size_t depth) {
+    ldr__interleave_body(dst, src, stride, columns, depth, 16);
+}
+
+static const ldr__kernels ldr__kernels_neon = {
+    "neon", 6, 16, ldr__tile_neon, ldr__to_float_portable, ldr__interleave_neon, &ldr__rows_portable,
+    2, 0, ldr__quantise_portable, ldr__widen_portable, ldr__tile_int8_neon, NULL, NULL };
+
 #if LDR__HAVE_SDOT
-static const ldr__kernels ldr__kernels_neondot = { "neondot", 6, 16, ldr__tile_neon, ldr__to_float_portable, ldr__interleave_neon,
-    &ldr__row_kernels_portable, 4, 0, ldr__quantise_neondot, ldr__widen_portable, ldr__tile_int8_neondot, NULL, NULL };
+/* Four k of 8 bits. sdot is written out since older compilers hide its name unless all of a program is for such
+   processors. */
+LDR__SDOT static void ldr__tile_int8_neondot(const ldr__tile *t) {
+    const int8_t *b = (const int8_t *)t->b;
+    const unsigned char *a[6];
+    int32x4_t x[6][4];
+    int8x16_t w[4];
+    size_t k;
+    int i, j;
+    ldr__neon_begin(t, a, x);
+    for (k = t->k; k; k--, b += 64) {
+        LDR__UNROLL
+        for (j = 0; j < 4; j++) w[j] = vld1q_s8(b + 16 * j);
+        LDR__UNROLL
+        for (i = 0; i < 6; i++) {
+            const int32x4_t v = vld1q_dup_s32((const int32_t *)(const void *)a[i]);
+            a[i] += 4;
+            LDR__UNROLL
+            for (j = 0; j < 4; j++) __asm__("sdot %0.4s, %1.16b, %2.16b" : "+w"(x[i][j]) : "w"(w[j]), "w"(v));
+        }
+    }
+    ldr__neon_end(t, x);
+}
 
-static int ldr__arm_sdot(void) {
-#ifdef __ARM_FEATURE_DOTPROD
-    return 1;
+static void ldr__quantise_neondot(void *q, float *scale, const float *x, size_t n, size_t padded) {
+    ldr__quantise_body(q, scale, x, n, padded, 4, 0);
+}
+
+static const ldr__kernels ldr__kernels_neondot = {
+    "neondot", 6, 16, ldr__tile_neon, ldr__to_float_portable, ldr__interleave_neon, &ldr__rows_portable,
+    4, 0, ldr__quantise_neondot, ldr__widen_portable, ldr__tile_int8_neondot, NULL, NULL };
+#else
+  #define ldr__kernels_neondot ldr__kernels_neon
+#endif
+
+static int ldr__arm_sdot(int asked) {
+    (void)asked;
+#if defined(__ARM_FEATURE_DOTPROD) || !LDR__HAVE_SDOT
+    return LDR__HAVE_SDOT;
 #else
     return (getauxval(AT_HWCAP) & (1u << 20)) != 0;       /* HWCAP_ASIMDDP */
 #endif
 }
 #endif
-#endif
 
 #if LDR__WASM
 /* 4 x 8: engines on x86 have 16 registers for us, and a wider tile would spill. */
-static void ldr__tile_wasm(float *c, size_t ldc, const float *a, size_t rs, size_t cs, const float *b, size_t k, int32_t m, int32_t n, const float *bias, int accumulate, uintptr_t ahead, size_t step) {
-    float t[4 * 8];
-    size_t p;
-#define LDR__ROW(i) const float *a##i = LDR__TILE_ROW(i); v128_t x##i = wasm_f32x4_splat(0), y##i = x##i;
-    LDR__R4(LDR__ROW)
-#undef LDR__ROW
-    for (p = 0; p < k; p++, b += 8) {
-        v128_t b0 = wasm_v128_load(b), b1 = wasm_v128_load(b + 4), v;
-#define LDR__STEP(i) v = wasm_v128_load32_splat(a##i); a##i += cs; x##i = wasm_f32x4_add(x##i, wasm_f32x4_mul(v, b0)); y##i = wasm_f32x4_add(y##i, wasm_f32x4_mul(v, b1));
-        LDR__R4(LDR__STEP)
-#undef LDR__STEP
+LDR__INLINE void ldr__wasm_begin(const ldr__tile *t, const unsigned char **a, v128_t *x, v128_t *y) {
+    int i;
+    LDR__UNROLL
+    for (i = 0; i < 4; i++) {
+        a[i] = ldr__tile_row(t, i);
+        x[i] = y[i] = wasm_i32x4_splat(0);
     }
-    if (m == 4 && n == 8) {
-        v128_t s0 = wasm_f32x4_splat(0), s1 = s0;
-        if (!accumulate && bias) {
-            s0 = wasm_v128_load(bias);
-            s1 = wasm_v128_load(bias + 4);
+}
+
+LDR__INLINE void ldr__wasm_end(void *sums, const v128_t *x, const v128_t *y) {
+    int i;
+    LDR__UNROLL
+    for (i = 0; i < 4; i++) {
+        wasm_v128_store((unsigned char *)sums + 32 * i, x[i]);
+        wasm_v128_store((unsigned char *)sums + 32 * i + 16, y[i]);
+    }
+}
+
+static void ldr__tile_wasm(const ldr__tile *t) {
+    const float *b = (const float *)t->b;
+    const unsigned char *a[4];
+    v128_t x[4], y[4];
+    float sums[4 * 8];
+    size_t k;
+    int i;
+    ldr__wasm_begin(t, a, x, y);
+    for (k = t->k; k; k--, b += 8) {
+        const v128_t b0 = wasm_v128_load(b), b1 = wasm_v128_load(b + 4);
+        LDR__UNROLL
+        for (i = 0; i < 4; i++) {
+            const v128_t v = wasm_v128_load32_splat(a[i]);
+            a[i] += t->cs;
+            x[i] = wasm_f32x4_add(x[i], wasm_f32x4_mul(v, b0));
+            y[i] = wasm_f32x4_add(y[i], wasm_f32x4_mul(v, b1));
         }
-#define LDR__STORE(i) { float *at = c + i * ldc;                                                                        \
-            wasm_v128_store(at, wasm_f32x4_add(x##i, accumulate ? wasm_v128_load(at) : s0));                            \
-            wasm_v128_store(at + 4, wasm_f32x4_add(y##i, accumulate ? wasm_v128_load(at + 4) : s1)); }
-        LDR__R4(LDR__STORE)
-#undef LDR__STORE
-        return;
     }
-#define LDR__SPILL(i) wasm_v128_store(t + 8 * i, x##i); wasm_v128_store(t + 8 * i + 4, y##i);
-    LDR__R4(LDR__SPILL)
-#undef LDR__SPILL
-    ldr__tile_store(c, ldc, t, 8, m, n, bias, accumulate);
-    (void)ahead;
-    (void)step;
+    ldr__wasm_end(sums, x, y);
+    ldr__tile_store(t, sums, 8);
 }
 
-/* 4 x 8, two k at a time. */
-static void ldr__tile_int8_wasm(LDR__INT8_ARGUMENTS) {
-    int32_t t[4 * 8];
-    size_t p;
-    (void)b_sum;
-    (void)ahead;
-    (void)step;
-#define LDR__ROW(i) const unsigned char *a##i = LDR__TILE_ROW(i); v128_t x##i = wasm_i32x4_splat(0), y##i = x##i;
-    LDR__R4(LDR__ROW)
-#undef LDR__ROW
-    for (p = 0; p < units; p++, b += 32) {
-        v128_t b0 = wasm_v128_load(b), b1 = wasm_v128_load(b + 16), v;
-#define LDR__STEP(i) v = wasm_v128_load32_splat(a##i + 4 * p); x##i = wasm_i32x4_add(x##i, wasm_i32x4_dot_i16x8(v, b0)); y##i = wasm_i32x4_add(y##i, wasm_i32x4_dot_i16x8(v, b1));
-        LDR__R4(LDR__STEP)
-#undef LDR__STEP
+/* Two k at a time. */
+static void ldr__tile_int8_wasm(const ldr__tile *t) {
+    const unsigned char *b = (const unsigned char *)t->b, *a[4];
+    v128_t x[4], y[4];
+    int32_t sums[4 * 8];
+    size_t k;
+    int i;
+    ldr__wasm_begin(t, a, x, y);
+    for (k = t->k; k; k--, b += 32) {
+        const v128_t b0 = wasm_v128_load(b), b1 = wasm_v128_load(b + 16);
+        LDR__UNROLL
+        for (i = 0; i < 4; i++) {
+            const v128_t v = wasm_v128_load32_splat(a[i]);
+            a[i] += 4;
+            x[i] = wasm_i32x4_add(x[i], wasm_i32x4_dot_i16x8(v, b0));
+            y[i] = wasm_i32x4_add(y[i], wasm_i32x4_dot_i16x8(v, b1));
+        }
     }
-#define LDR__SPILL(i) wasm_v128_store(t + 8 * i, x##i); wasm_v128_store(t + 8 * i + 4, y##i);
-    LDR__R4(LDR__SPILL)
-#undef LDR__SPILL
-    ldr__tile_int8_store(c, ldc, t, 8, m, n, a_scale, b_scale, bias, accumulate);
+    ldr__wasm_end(sums, x, y);
+    ldr__tile_store_int8(t, sums, 8);
 }
 
-static const ldr__kernels ldr__kernels_wasm = { "simd128", 4, 8, ldr__tile_wasm, ldr__to_float_portable, ldr__interleave_portable,
-    &ldr__row_kernels_portable, 2, 0, ldr__quantise_portable, ldr__widen_portable, ldr__tile_int8_wasm, NULL, NULL };
+static const ldr__kernels ldr__kernels_wasm = {
+    "simd128", 4, 8, ldr__tile_wasm, ldr__to_float_portable, ldr__interleave_portable, &ldr__rows_portable,
+    2, 0, ldr__quantise_portable, ldr__widen_portable, ldr__tile_int8_wasm, NULL, NULL };
 #endif
 
 #if LDR__X86
 
-#ifdef LADDER_IMMINTRIN            /* emulated: nothing may be compiled for an instruction set that is not there */
-  #define LDR__AVX2
-  #define LDR__AVX2_VNNI
-  #define LDR__AVX512
-  #define LDR__VNNI
-#else
-  #define LDR__AVX2   __attribute__((target("avx2,fma,f16c")))
-  #define LDR__AVX2_VNNI __attribute__((target("avx2,fma,f16c,avxvnni")))
-  #define LDR__AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c")))
-  #define LDR__VNNI   __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c")))
-  #define LDR__BF16   __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx512bf16,avx2,fma,f16c")))
-#endif
-/* 1: the compiler knows the bf16 product. */
-#if !defined(LADDER_IMMINTRIN) && ((defined(__clang__) && __clang_major__ >= 9) || (!defined(__clang__) && __GNUC__ >= 10))
+/* Whether the compiler knows the bf16 product, and the 8-bit one that came to 256 bits without the rest of AVX-512. */
+#if !defined(LADDER_IMMINTRIN) && (defined(__clang__) ? __clang_major__ >= 9 : __GNUC__ >= 10)
   #define LDR__HAVE_BF16 1
 #else
   #define LDR__HAVE_BF16 0
 #endif
-/* 1: the compiler knows the 8-bit product that came to 256 bits without the rest of AVX-512. */
-#if defined(LADDER_IMMINTRIN) || (defined(__clang__) && __clang_major__ >= 13) || (!defined(__clang__) && __GNUC__ >= 11)
+#if defined(LADDER_IMMINTRIN) || (defined(__clang__) ? __clang_major__ >= 13 : __GNUC__ >= 11)
   #define LDR__HAVE_VNNI256 1
 #else
   #define LDR__HAVE_VNNI256 0
 #endif
 
-/* acc += v b with the sum left where it is. gcc 12 moves sums between registers and to the stack when it
+/* sum += v b with the sum left where it is. gcc 12 moves sums between registers and to the stack when it
    sees through a tile, a third of its speed; so it is shown single instructions in a fixed order. */
-#ifdef LADDER_IMMINTRIN
-  #define LDR__FMA256(acc, v, b) acc = _mm256_fmadd_ps(v, b, acc)
-  #define LDR__FMA512(acc, v, b) acc = _mm512_fmadd_ps(v, b, acc)
-  #define LDR__DOT256(acc, v, b) acc = _mm256_dpbusd_epi32(acc, v, b)
-  #define LDR__DOT512(acc, v, b) acc = _mm512_dpbusd_epi32(acc, v, b)
+#ifdef LADDER_IMMINTRIN            /* emulated: nothing may be compiled for an instruction set that is not there */
+  #define LDR__AVX2
+  #define LDR__AVX2_VNNI
+  #define LDR__AVX512
+  #define LDR__VNNI
+  #define LDR__FMA256(sum, v, b) sum = _mm256_fmadd_ps(v, b, sum)
+  #define LDR__FMA512(sum, v, b) sum = _mm512_fmadd_ps(v, b, sum)
+  #define LDR__DOT256(sum, v, b) sum = _mm256_dpbusd_epi32(sum, v, b)
+  #define LDR__DOT512(sum, v, b) sum = _mm512_dpbusd_epi32(sum, v, b)
+  #define LDR__PAIR512(sum, v, b) (void)0
   #define LDR__PIN(x, y) (void)0
-  #define LDR__TO_STORE(at) (void)(at);
+  #define LDR__KEEP(at) (void)0
+  #define LDR__TO_STORE(at) (void)(at)
 #else
-  #define LDR__TO_STORE(at) __asm__ volatile("prefetchw %0" : : "m"(*(at)));
-  #define LDR__DOT256(acc, v, b) acc = _mm256_dpbusd_avx_epi32(acc, v, b)
-  #define LDR__DOT512(acc, v, b) __asm__ volatile("vpdpbusd {%2, %1, %0|%0, %1, %2}" : "+v"(acc) : "v"(v), "v"(b))
-  #define LDR__PAIR512(acc, v, b) __asm__ volatile("vdpbf16ps {%2, %1, %0|%0, %1, %2}" : "+v"(acc) : "v"(v), "v"(b))
-  #define LDR__FMA256(acc, v, b) __asm__ volatile("vfmadd231ps {%2, %1, %0|%0, %1, %2}" : "+x"(acc) : "x"(v), "x"(b))
-  #define LDR__FMA512(acc, v, b) __asm__ volatile("vfmadd231ps {%2, %1, %0|%0, %1, %2}" : "+v"(acc) : "v"(v), "v"(b))
+  #define LDR__WIDE   "avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c"
+  #define LDR__AVX2   __attribute__((target("avx2,fma,f16c")))
+  #define LDR__AVX2_VNNI __attribute__((target("avx2,fma,f16c,avxvnni")))
+  #define LDR__AVX512 __attribute__((target(LDR__WIDE)))
+  #define LDR__VNNI   __attribute__((target(LDR__WIDE ",avx512vnni")))
+  #define LDR__BF16   __attribute__((target(LDR__WIDE ",avx512vnni,avx512bf16")))
+  #define LDR__EXACTLY(code, sum, v, b) __asm__ volatile(code " {%2, %1, %0|%0, %1, %2}" : "+v"(sum) : "v"(v), "v"(b))
+  #define LDR__FMA256(sum, v, b) LDR__EXACTLY("vfmadd231ps", sum, v, b)
+  #define LDR__FMA512(sum, v, b) LDR__EXACTLY("vfmadd231ps", sum, v, b)
+  #define LDR__DOT256(sum, v, b) LDR__EXACTLY("%{vex%} vpdpbusd", sum, v, b)
+  #define LDR__DOT512(sum, v, b) LDR__EXACTLY("vpdpbusd", sum, v, b)
+  #define LDR__PAIR512(sum, v, b) LDR__EXACTLY("vdpbf16ps", sum, v, b)
   #define LDR__PIN(x, y) __asm__ volatile("" : "+v"(x), "+v"(y))
+  #define LDR__KEEP(at) __asm__ volatile("" : "+r"(at))
+  #define LDR__TO_STORE(at) __asm__ volatile("prefetchw %0" : : "m"(*(at)))
 #endif
 
-/* The tiles are made once for each number of rows, so that the edge of a matrix costs what its rows cost. Row i is reached
-   from every third one, whose pointers move down k: x86 adds a register times 1 or 2 to an address for nothing. */
-#define LDR__AT(i) ((i) < 3 ? a : (i) < 6 ? a3 : (i) < 9 ? a6 : (i) < 12 ? a9 : a12)[(size_t)((i) % 3) * rs]
-#define LDR__EVERY_THIRD(rows, type) \
-    const type *a3 = (rows) > 3 ? a + 3 * rs : a, *a6 = (rows) > 6 ? a + 6 * rs : a, *a9 = (rows) > 9 ? a + 9 * rs : a, *a12 = (rows) > 12 ? a + 12 * rs : a; (void)a3; (void)a6; (void)a9; (void)a12
-#define LDR__FIRST16(n) (__mmask16)((n) >= 16 ? 0xffffu : (1u << (n)) - 1u)
-/* What a tile will store to comes near while it sums. Every processor with these registers has prefetchw. */
-#define LDR__NEAR512(i) LDR__TO_STORE(c + i * ldc) LDR__TO_STORE(c + i * ldc + 16)
-#define LDR__DOWN_BY(by) a += (by); a3 += (by); a6 += (by); a9 += (by); a12 += (by)
-/* One line in two steps into the second-level cache: one a step keeps all buffers between the caches busy, and what the sums
-   load waits. */
-#define LDR__SOON _mm_prefetch((const char *)ahead, _MM_HINT_T1); ahead += step
-#define LDR__TO_6(X)  X(1) X(2) X(3) X(4) X(5) X(6)
-#define LDR__TO_14(X) LDR__TO_6(X) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14)
-#define LDR__TILE_ARGUMENTS float *c, size_t ldc, const float *a, size_t rs, size_t cs, const float *b, size_t k, int32_t n, const float *bias, int accumulate, uintptr_t ahead, size_t step
+/* What a tile sums: products of floats, also of 16 columns at most; of pairs of 16 bits; of fours of 8 bits, a as
+   unsigned bytes 128 too large, for which sums begin as much too low; of pairs of bf16. */
+enum { LDR__OF_FLOATS, LDR__OF_FEW_FLOATS, LDR__OF_PAIRS, LDR__OF_FOURS, LDR__OF_BF16 };
 
-/* 6 x 16: 12 accumulators, 2 columns of b and 1 broadcast of the 16 ymm registers. Four k at a time: what a loop
-   costs besides its sums counts where a core is shared. At an edge, only the n columns that are there are touched. */
-#define LDR__ROW(i)  __m256 x##i = _mm256_setzero_ps(), y##i = x##i;
-#define LDR__SUMS(i) v = _mm256_broadcast_ss(&LDR__AT(i)); LDR__FMA256(x##i, v, b0); LDR__FMA256(y##i, v, b1);
-#define LDR__STEP(R) b0 = _mm256_loadu_ps(b); b1 = _mm256_loadu_ps(b + 8); R(LDR__SUMS) LDR__DOWN_BY(cs); b += 16;
-#define LDR__STORE(i) { float *at = c + i * ldc;                                                                        \
-        _mm256_storeu_ps(at, _mm256_add_ps(x##i, accumulate ? _mm256_loadu_ps(at) : s0));                               \
-        _mm256_storeu_ps(at + 8, _mm256_add_ps(y##i, accumulate ? _mm256_loadu_ps(at + 8) : s1)); }
-#define LDR__STORE_PART(i) { float *at = c + i * ldc;                                                                   \
-        _mm256_maskstore_ps(at, low, _mm256_add_ps(x##i, accumulate ? _mm256_maskload_ps(at, low) : s0));               \
-        if (n > 8) _mm256_maskstore_ps(at + 8, high, _mm256_add_ps(y##i, accumulate ? _mm256_maskload_ps(at + 8, high) : s1)); }
-#define LDR__TILE_AVX2(rows)                                                                                            \
-LDR__AVX2 static void ldr__tile_avx2_##rows(LDR__TILE_ARGUMENTS) {                                                      \
-    __m256 b0, b1, v, s0 = _mm256_setzero_ps(), s1 = s0;                                                                \
-    LDR__EVERY_THIRD(rows, float);                                                                                      \
-    LDR__R##rows(LDR__ROW)                                                                                              \
-    for (; k >= 4; k -= 4) { LDR__SOON; LDR__STEP(LDR__R##rows) LDR__STEP(LDR__R##rows) LDR__SOON; LDR__STEP(LDR__R##rows) LDR__STEP(LDR__R##rows) } \
-    for (; k; k--) { LDR__STEP(LDR__R##rows) }                                                                          \
-    if (n == 16) {                                                                                                      \
-        if (!accumulate && bias) {                                                                                      \
-            s0 = _mm256_loadu_ps(bias);                                                                                 \
-            s1 = _mm256_loadu_ps(bias + 8);                                                                             \
-        }                                                                                                               \
-        LDR__R##rows(LDR__STORE)                                                                                        \
-    } else {                                                                                                            \
-        __m256i place = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7), low = _mm256_cmpgt_epi32(_mm256_set1_epi32(n), place), high = _mm256_cmpgt_epi32(_mm256_set1_epi32(n - 8), place); \
-        if (!accumulate && bias) {                                                                                      \
-            s0 = _mm256_maskload_ps(bias, low);                                                                         \
-            if (n > 8) s1 = _mm256_maskload_ps(bias + 8, high);                                                         \
-        }                                                                                                               \
-        LDR__R##rows(LDR__STORE_PART)                                                                                   \
-    }                                                                                                                   \
-}
-LDR__TO_6(LDR__TILE_AVX2)
-#undef LDR__ROW
-#undef LDR__SUMS
-#undef LDR__STEP
-#undef LDR__STORE
-#undef LDR__STORE_PART
-#undef LDR__TILE_AVX2
+/* A tile is made once for each number of rows, so that the edge of a matrix costs what its rows cost. */
+#define LDR__CASE(rows, of, kind) case rows: of(t, rows, kind); break;
+#define LDR__UP_TO_6(of, kind) \
+    LDR__CASE(1, of, kind) LDR__CASE(2, of, kind) LDR__CASE(3, of, kind) \
+    LDR__CASE(4, of, kind) LDR__CASE(5, of, kind) LDR__CASE(6, of, kind)
+#define LDR__UP_TO_14(of, kind) \
+    LDR__UP_TO_6(of, kind) LDR__CASE(7, of, kind) LDR__CASE(8, of, kind) LDR__CASE(9, of, kind) \
+    LDR__CASE(10, of, kind) \
+    LDR__CASE(11, of, kind) LDR__CASE(12, of, kind) LDR__CASE(13, of, kind) LDR__CASE(14, of, kind)
 
-static void ldr__tile_avx2(float *c, size_t ldc, const float *a, size_t rs, size_t cs, const float *b, size_t k, int32_t m, int32_t n, const float *bias, int accumulate, uintptr_t ahead, size_t step) {
-#define LDR__NAME(rows) ldr__tile_avx2_##rows,
-    static void (*const tiles[6])(LDR__TILE_ARGUMENTS) = { LDR__TO_6(LDR__NAME) };
-#undef LDR__NAME
-    tiles[m - 1](c, ldc, a, rs, cs, b, k, n, bias, accumulate, ahead, step);
+/* Lines one after another into the second-level cache, one in two steps: one a step keeps all buffers between the
+   caches busy, and what the sums load waits. */
+LDR__AVX2 LDR__INLINE void ldr__soon(uintptr_t *ahead, size_t step) {
+    _mm_prefetch((const char *)*ahead, _MM_HINT_T1);
+    *ahead += step;
 }
 
-/* What the 14 x 32 tiles of every type share: the columns that are there, what c starts from, its store where columns are
-   missing, and the walk down a panel of units of 4 bytes. */
-#define LDR__COLUMNS512 __mmask16 low = LDR__FIRST16(n), high = LDR__FIRST16(n > 16 ? n - 16 : 0); __m512 s0 = _mm512_setzero_ps(), s1 = s0
-#define LDR__START512   if (!accumulate && bias) { s0 = _mm512_maskz_loadu_ps(low, bias); s1 = _mm512_maskz_loadu_ps(high, bias + 16); }
-#define LDR__STORE512(i) { float *at = c + i * ldc;                                                                     \
-        _mm512_mask_storeu_ps(at, low, _mm512_add_ps(x##i, accumulate ? _mm512_maskz_loadu_ps(low, at) : s0));          \
-        if (high) _mm512_mask_storeu_ps(at + 16, high, _mm512_add_ps(y##i, accumulate ? _mm512_maskz_loadu_ps(high, at + 16) : s1)); }
-#define LDR__UNIT512(R, sums) b0 = _mm512_loadu_si512((const void *)b); b1 = _mm512_loadu_si512((const void *)(b + 64)); R(sums) LDR__DOWN_BY(4); b += 128;
-#define LDR__WALK512(R, sums)                                                                                           \
-    for (; units >= 2; units -= 2) { LDR__SOON; LDR__UNIT512(R, sums) LDR__UNIT512(R, sums) }                           \
-    if (units) { LDR__UNIT512(R, sums) }
-
-/* 14 x 32: 28 accumulators, 2 columns of b and 1 broadcast of the 32 zmm registers. */
-#define LDR__ROW(i)  __m512 x##i = _mm512_setzero_ps(), y##i = x##i;
-#define LDR__SUMS(i) v = _mm512_set1_ps(LDR__AT(i)); LDR__FMA512(x##i, v, b0); LDR__FMA512(y##i, v, b1);
-#define LDR__STEP(R) b0 = _mm512_loadu_ps(b); b1 = _mm512_loadu_ps(b + 16); R(LDR__SUMS) LDR__DOWN_BY(cs); b += 32;
-#define LDR__STORE(i) { float *at = c + i * ldc;                                                                        \
-        _mm512_storeu_ps(at, _mm512_add_ps(x##i, accumulate ? _mm512_loadu_ps(at) : s0));                               \
-        _mm512_storeu_ps(at + 16, _mm512_add_ps(y##i, accumulate ? _mm512_loadu_ps(at + 16) : s1)); }
-#define LDR__TILE_AVX512(rows)                                                                                          \
-LDR__AVX512 static void ldr__tile_avx512_##rows(LDR__TILE_ARGUMENTS) {                                                  \
-    LDR__COLUMNS512;                                                                                                    \
-    __m512 b0, b1, v;                                                                                                   \
-    LDR__EVERY_THIRD(rows, float);                                                                                      \
-    LDR__R##rows(LDR__ROW)                                                                                              \
-    LDR__R##rows(LDR__NEAR512)                                                                                          \
-    for (; k >= 2; k -= 2) { LDR__SOON; LDR__STEP(LDR__R##rows) LDR__STEP(LDR__R##rows) }                               \
-    if (k) { LDR__STEP(LDR__R##rows) }                                                                                  \
-    LDR__START512                                                                                                       \
-    if (n == 32) { LDR__R##rows(LDR__STORE) }                                                                           \
-    else { LDR__R##rows(LDR__STORE512) }                                                                                \
-}
-/* The same for up to 16 columns, as narrow heads have: half the work. */
-#define LDR__ROW_16(i)   __m512 x##i = _mm512_setzero_ps();
-#define LDR__SUMS_16(i)  v = _mm512_set1_ps(LDR__AT(i)); LDR__FMA512(x##i, v, b0);
-#define LDR__STEP_16(R) b0 = _mm512_loadu_ps(b); R(LDR__SUMS_16) LDR__DOWN_BY(cs); b += 32;
-#define LDR__STORE_16(i) { float *at = c + i * ldc; _mm512_mask_storeu_ps(at, low, _mm512_add_ps(x##i, accumulate ? _mm512_maskz_loadu_ps(low, at) : s0)); }
-#define LDR__TILE_AVX512_16(rows)                                                                                       \
-LDR__AVX512 static void ldr__tile_avx512_16_##rows(LDR__TILE_ARGUMENTS) {                                               \
-    __mmask16 low = LDR__FIRST16(n);                                                                                    \
-    __m512 b0, v, s0 = accumulate || !bias ? _mm512_setzero_ps() : _mm512_maskz_loadu_ps(low, bias);                    \
-    LDR__EVERY_THIRD(rows, float);                                                                                      \
-    LDR__R##rows(LDR__ROW_16)                                                                                           \
-    for (; k >= 2; k -= 2) { LDR__SOON; LDR__STEP_16(LDR__R##rows) LDR__STEP_16(LDR__R##rows) }                         \
-    if (k) { LDR__STEP_16(LDR__R##rows) }                                                                               \
-    LDR__R##rows(LDR__STORE_16)                                                                                         \
-}
-LDR__TO_14(LDR__TILE_AVX512)
-LDR__TO_14(LDR__TILE_AVX512_16)
-#undef LDR__ROW_16
-#undef LDR__SUMS_16
-#undef LDR__STEP_16
-#undef LDR__STORE_16
-#undef LDR__TILE_AVX512_16
-#undef LDR__ROW
-#undef LDR__SUMS
-#undef LDR__STEP
-#undef LDR__STORE
-#undef LDR__TILE_AVX512
-
-static void ldr__tile_avx512(float *c, size_t ldc, const float *a, size_t rs, size_t cs, const float *b, size_t k, int32_t m, int32_t n, const float *bias, int accumulate, uintptr_t ahead, size_t step) {
-#define LDR__NAME(rows) ldr__tile_avx512_##rows,
-#define LDR__NAME_16(rows) ldr__tile_avx512_16_##rows,
-    static void (*const tiles[2][14])(LDR__TILE_ARGUMENTS) = { { LDR__TO_14(LDR__NAME) }, { LDR__TO_14(LDR__NAME_16) } };
-#undef LDR__NAME
-#undef LDR__NAME_16
-    tiles[n <= 16][m - 1](c, ldc, a, rs, cs, b, k, n, bias, accumulate, ahead, step);
-}
-
-/* 6 x 16, two k at a time: vpmaddwd multiplies 16-bit pairs and adds each pair. With VNNI four 8-bit k at a time, a as unsigned
-   bytes 128 too large, for which sums begin as much too low. */
-#define LDR__ROW(i)   __m256i x##i = start0, y##i = start1;
-#define LDR__WORD(i)  v = _mm256_castps_si256(_mm256_broadcast_ss((const float *)(const void *)&LDR__AT(i)))
-#define LDR__MADD(i)  LDR__WORD(i); x##i = _mm256_add_epi32(x##i, _mm256_madd_epi16(v, b0)); y##i = _mm256_add_epi32(y##i, _mm256_madd_epi16(v, b1)); LDR__PIN(x##i, y##i);
-#define LDR__DOT(i)   LDR__WORD(i); LDR__DOT256(x##i, v, b0); LDR__DOT256(y##i, v, b1); LDR__PIN(x##i, y##i);
-#define LDR__STEP(R, multiply) b0 = _mm256_loadu_si256((const __m256i *)(const void *)b); b1 = _mm256_loadu_si256((const __m256i *)(const void *)(b + 32)); R(multiply) LDR__DOWN_BY(4); b += 64;
-#define LDR__SPILL(i) _mm256_storeu_si256((__m256i *)(void *)(t + i * 16), x##i); _mm256_storeu_si256((__m256i *)(void *)(t + i * 16 + 8), y##i);
-#define LDR__TOO_MUCH(j) _mm256_sub_epi32(_mm256_setzero_si256(), _mm256_slli_epi32(_mm256_loadu_si256((const __m256i *)(const void *)(b_sum + (j))), 7))
-#define LDR__SUMS_ARGUMENTS int32_t *t, const unsigned char *a, size_t rs, const unsigned char *b, size_t units, const int32_t *b_sum, uintptr_t ahead, size_t step
-#define LDR__TILE(name, target, multiply, correction, rows)                                                             \
-target static void name##_##rows(LDR__SUMS_ARGUMENTS) {                                                                 \
-    __m256i b0, b1, v, start0 = (correction) ? LDR__TOO_MUCH(0) : _mm256_setzero_si256(), start1 = (correction) ? LDR__TOO_MUCH(8) : start0; \
-    LDR__EVERY_THIRD(rows, unsigned char);                                                                              \
-    LDR__R##rows(LDR__ROW)                                                                                              \
-    for (; units >= 4; units -= 4) {                                                                                    \
-        LDR__SOON; LDR__STEP(LDR__R##rows, multiply) LDR__STEP(LDR__R##rows, multiply)                                  \
-        LDR__SOON; LDR__STEP(LDR__R##rows, multiply) LDR__STEP(LDR__R##rows, multiply)                                  \
-    }                                                                                                                   \
-    for (; units; units--) { LDR__STEP(LDR__R##rows, multiply) }                                                        \
-    LDR__R##rows(LDR__SPILL)                                                                                            \
-    (void)b_sum;                                                                                                        \
-}
-#define LDR__PAIRS(rows) LDR__TILE(ldr__sums_int8_avx2, LDR__AVX2, LDR__MADD, 0, rows)
-#define LDR__FOURS(rows) LDR__TILE(ldr__sums_int8_avx2vnni, LDR__AVX2_VNNI, LDR__DOT, 1, rows)
-LDR__TO_6(LDR__PAIRS)
-#if LDR__HAVE_VNNI256
-LDR__TO_6(LDR__FOURS)
-#endif
-#undef LDR__ROW
-#undef LDR__WORD
-#undef LDR__MADD
-#undef LDR__DOT
-#undef LDR__STEP
-#undef LDR__SPILL
-#undef LDR__TOO_MUCH
-#undef LDR__TILE
-#undef LDR__PAIRS
-#undef LDR__FOURS
-
-LDR__AVX2 static void ldr__tile_int8_store_avx2(float *c, size_t ldc, const int32_t *t, int32_t m, int32_t n, const float *a_scale, const float *b_scale, const float *bias, int accumulate) {
-    int32_t i;
-    if (n < 16) {
-        ldr__tile_int8_store(c, ldc, t, 16, m, n, a_scale, b_scale, bias, accumulate);
-        return;
+LDR__AVX2 LDR__INLINE __m256 ldr__add_product256(__m256 sum, __m256 v, __m256 b, int kind) {
+    __m256i whole = _mm256_castps_si256(sum);
+    if (kind == LDR__OF_FLOATS) {
+        LDR__FMA256(sum, v, b);
+        return sum;
     }
-    for (i = 0; i < m; i++) {
-        float *at = c + (size_t)i * ldc;
-        __m256 s = _mm256_set1_ps(a_scale[i]), old0 = _mm256_setzero_ps(), old1 = old0;
-        __m256 v0 = _mm256_cvtepi32_ps(_mm256_loadu_si256((const __m256i *)(const void *)(t + 16 * i))), v1 = _mm256_cvtepi32_ps(_mm256_loadu_si256((const __m256i *)(const void *)(t + 16 * i + 8)));
-        if (accumulate || bias) {
-            old0 = _mm256_loadu_ps(accumulate ? at : bias);
-            old1 = _mm256_loadu_ps(accumulate ? at + 8 : bias + 8);
+    if (kind == LDR__OF_FOURS) LDR__DOT256(whole, _mm256_castps_si256(v), _mm256_castps_si256(b));
+    else whole = _mm256_add_epi32(whole, _mm256_madd_epi16(_mm256_castps_si256(v), _mm256_castps_si256(b)));
+    return _mm256_castsi256_ps(whole);
+}
+
+/* Row i is reached from every third one: x86 adds a register times 1 or 2 to an address for nothing. */
+LDR__AVX2 LDR__INLINE void ldr__step256(__m256 *x, __m256 *y, const unsigned char **a, const unsigned char *b,
+                                        size_t rs,
+                                        size_t cs, int rows, int kind) {
+    const float *panel = (const float *)(const void *)b;
+    const __m256 b0 = _mm256_loadu_ps(panel), b1 = _mm256_loadu_ps(panel + 8);
+    int i;
+    LDR__UNROLL
+    for (i = 0; i < rows; i++) {
+        const void *from = a[i / 3] + (size_t)(i % 3) * rs;
+        const __m256 v = _mm256_broadcast_ss((const float *)from);
+        x[i] = ldr__add_product256(x[i], v, b0, kind);
+        y[i] = ldr__add_product256(y[i], v, b1, kind);
+        if (kind != LDR__OF_FLOATS) LDR__PIN(x[i], y[i]);
+    }
+    LDR__UNROLL
+    for (i = 0; i < (rows + 2) / 3; i++) {
+        a[i] += cs;
+        if (kind == LDR__OF_FLOATS) LDR__KEEP(a[i]);
+    }
+}
+
+/* What a sum begins with: of fours, so much too low as 128 too many in each of a will bring. */
+LDR__AVX2 LDR__INLINE __m256 ldr__start256(const ldr__tile *t, int j, int kind) {
+    __m256i too_much;
+    if (kind != LDR__OF_FOURS) return _mm256_setzero_ps();
+    too_much = _mm256_slli_epi32(_mm256_loadu_si256((const __m256i *)(const void *)(t->b_sum + j)), 7);
+    return _mm256_castsi256_ps(_mm256_sub_epi32(_mm256_setzero_si256(), too_much));
+}
+
+/* Eight columns of all rows, or, at an edge, those that are there. */
+LDR__AVX2 LDR__INLINE void ldr__store256(const ldr__tile *t, __m256 *x, int j, int rows) {
+    const __m256i place = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    const __m256i here = _mm256_cmpgt_epi32(_mm256_set1_epi32(t->columns - j), place);
+    const __m256 start = t->bias ? _mm256_maskload_ps(t->bias + j, here) : _mm256_setzero_ps();
+    const size_t ldc = t->ldc;
+    float *c = t->c + j;
+    int i;
+    if (t->accumulate) {
+        LDR__UNROLL
+        for (i = 0; i < rows; i++) x[i] = _mm256_add_ps(x[i], _mm256_maskload_ps(c + (size_t)i * ldc, here));
+    } else {
+        LDR__UNROLL
+        for (i = 0; i < rows; i++) x[i] = _mm256_add_ps(x[i], start);
+    }
+    if (t->columns == 16) {
+        LDR__UNROLL
+        for (i = 0; i < rows; i++) _mm256_storeu_ps(c + (size_t)i * ldc, x[i]);
+    } else {
+        LDR__UNROLL
+        for (i = 0; i < rows; i++) _mm256_maskstore_ps(c + (size_t)i * ldc, here, x[i]);
+    }
+}
+
+/* 6 x 16: 12 sums, 2 columns of b and 1 broadcast of the 16 ymm registers. Four steps at a time: what a loop
+   costs besides its sums counts where a core is shared. */
+LDR__AVX2 LDR__INLINE void ldr__tile256(const ldr__tile *t, int rows, int kind) {
+    const unsigned char *a[2], *b = (const unsigned char *)t->b;
+    const size_t rs = t->rs, cs = kind == LDR__OF_FLOATS ? t->cs : 4, step = t->step;
+    uintptr_t ahead = t->ahead;
+    size_t k = t->k;
+    __m256 x[6], y[6], start0 = ldr__start256(t, 0, kind), start1 = ldr__start256(t, 8, kind);
+    int i;
+    a[0] = (const unsigned char *)t->a;
+    a[1] = rows > 3 ? a[0] + 3 * rs : a[0];
+    LDR__UNROLL
+    for (i = 0; i < rows; i++) {
+        x[i] = start0;
+        y[i] = start1;
+    }
+    for (; k >= 4; k -= 4, b += 256) {
+        ldr__soon(&ahead, step);
+        ldr__step256(x, y, a, b, rs, cs, rows, kind);
+        ldr__step256(x, y, a, b + 64, rs, cs, rows, kind);
+        ldr__soon(&ahead, step);
+        ldr__step256(x, y, a, b + 128, rs, cs, rows, kind);
+        ldr__step256(x, y, a, b + 192, rs, cs, rows, kind);
+    }
+    for (; k; k--, b += 64) ldr__step256(x, y, a, b, rs, cs, rows, kind);
+    if (kind != LDR__OF_FLOATS) {
+        const __m256 scale0 = _mm256_loadu_ps(t->b_scale), scale1 = _mm256_loadu_ps(t->b_scale + 8);
+        LDR__UNROLL
+        for (i = 0; i < rows; i++) {
+            const __m256 s = _mm256_broadcast_ss(t->a_scale + i);
+            x[i] = _mm256_mul_ps(_mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_castps_si256(x[i])), s), scale0);
+            y[i] = _mm256_mul_ps(_mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_castps_si256(y[i])), s), scale1);
+            /* a compiler that may fuse does so in tiles of some heights only: rows would depend on their batch */
+            LDR__PIN(x[i], y[i]);
         }
-        _mm256_storeu_ps(at, _mm256_add_ps(_mm256_mul_ps(_mm256_mul_ps(v0, s), _mm256_loadu_ps(b_scale)), old0));
-        _mm256_storeu_ps(at + 8, _mm256_add_ps(_mm256_mul_ps(_mm256_mul_ps(v1, s), _mm256_loadu_ps(b_scale + 8)), old1));
+    }
+    ldr__store256(t, x, 0, rows);
+    if (t->columns > 8) ldr__store256(t, y, 8, rows);
+}
+
+LDR__AVX2 static void ldr__tile_avx2(const ldr__tile *t) {
+    switch (t->rows) { LDR__UP_TO_6(ldr__tile256, LDR__OF_FLOATS) }
+}
+
+LDR__AVX2 static void ldr__tile_int8_avx2(const ldr__tile *t) {
+    switch (t->rows) { LDR__UP_TO_6(ldr__tile256, LDR__OF_PAIRS) }
+}
+
+#if LDR__HAVE_VNNI256
+LDR__AVX2_VNNI static void ldr__tile_int8_avx2vnni(const ldr__tile *t) {
+    switch (t->rows) { LDR__UP_TO_6(ldr__tile256, LDR__OF_FOURS) }
+}
+#endif
+
+LDR__AVX512 LDR__INLINE __m512 ldr__add_product512(__m512 sum, __m512i v, __m512i b, int kind) {
+    const __m512 v_floats = _mm512_castsi512_ps(v), b_floats = _mm512_castsi512_ps(b);
+    __m512i whole = _mm512_castps_si512(sum);
+    if (kind == LDR__OF_FLOATS || kind == LDR__OF_FEW_FLOATS) {
+        LDR__FMA512(sum, v_floats, b_floats);
+        return sum;
+    }
+    if (kind == LDR__OF_BF16) {
+        LDR__PAIR512(sum, v, b);
+        return sum;
+    }
+    if (kind == LDR__OF_FOURS) LDR__DOT512(whole, v, b);
+    else whole = _mm512_add_epi32(whole, _mm512_madd_epi16(v, b));
+    return _mm512_castsi512_ps(whole);
+}
+
+LDR__AVX512 LDR__INLINE void ldr__step512(__m512 *x, __m512 *y, const unsigned char **a, const unsigned char *b,
+                                          size_t rs,
+                                          size_t cs, int rows, int kind) {
+    const __m512i b0 = _mm512_loadu_si512((const void *)b);
+    const __m512i b1 = kind == LDR__OF_FEW_FLOATS ? b0 : _mm512_loadu_si512((const void *)(b + 64));
+    int32_t word;
+    int i;
+    LDR__UNROLL
+    for (i = 0; i < rows; i++) {
+        __m512i v;
+        memcpy(&word, a[i / 3] + (size_t)(i % 3) * rs, 4);
+        v = _mm512_set1_epi32(word);
+        x[i] = ldr__add_product512(x[i], v, b0, kind);
+        if (kind != LDR__OF_FEW_FLOATS) y[i] = ldr__add_product512(y[i], v, b1, kind);
+        if (kind == LDR__OF_PAIRS) LDR__PIN(x[i], y[i]);
+    }
+    LDR__UNROLL
+    for (i = 0; i < (rows + 2) / 3; i++) a[i] += cs;
+}
+
+LDR__AVX512 LDR__INLINE __m512 ldr__start512(const ldr__tile *t, int j, int kind) {
+    __m512i too_much;
+    if (kind != LDR__OF_FOURS) return _mm512_setzero_ps();
+    too_much = _mm512_slli_epi32(_mm512_loadu_si512((const void *)(t->b_sum + j)), 7);
+    return _mm512_castsi512_ps(_mm512_sub_epi32(_mm512_setzero_si512(), too_much));
+}
+
+#define LDR__FIRST16(n) (__mmask16)((n) >= 16 ? 0xffffu : (1u << (n)) - 1u)
+
+/* Sixteen columns of a row that are there. The end of 8-bit products is a multiply-add by name: a compiler that may
+   fuse does so in tiles of some heights only, and rows would depend on their batch. */
+LDR__AVX512 LDR__INLINE void ldr__store512(float *c, __m512 sum, __m512 start, __mmask16 old, __mmask16 here,
+                                           float a_scale,
+                                           __m512 b_scale, int kind) {
+    start = _mm512_mask_loadu_ps(start, old, c);
+    if (kind == LDR__OF_PAIRS || kind == LDR__OF_FOURS) {
+        sum = _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_castps_si512(sum)), _mm512_set1_ps(a_scale));
+        sum = _mm512_fmadd_ps(sum, b_scale, start);
+    } else sum = _mm512_add_ps(sum, start);
+    _mm512_mask_storeu_ps(c, here, sum);
+}
+
+/* 14 x 32: 28 sums, 2 columns of b and 1 broadcast of the 32 zmm registers. What it will store to comes near while it
+   sums: every processor with these registers has prefetchw. */
+LDR__AVX512 LDR__INLINE void ldr__tile512(const ldr__tile *t, int rows, int kind) {
+    const int whole = kind == LDR__OF_PAIRS || kind == LDR__OF_FOURS, wide = kind != LDR__OF_FEW_FLOATS;
+    const __mmask16 low = LDR__FIRST16(t->columns), high = LDR__FIRST16(t->columns > 16 ? t->columns - 16 : 0);
+    const __mmask16 old_low = t->accumulate ? low : 0, old_high = t->accumulate ? high : 0;
+    const unsigned char *a[5], *b = (const unsigned char *)t->b;
+    const size_t rs = t->rs, cs = kind == LDR__OF_FLOATS || kind == LDR__OF_FEW_FLOATS ? t->cs : 4, step = t->step;
+    uintptr_t ahead = t->ahead;
+    size_t k = t->k;
+    float *c = t->c;
+    __m512 x[14], y[14], start0 = ldr__start512(t, 0, kind), start1 = ldr__start512(t, 16, kind);
+    __m512 scale0 = start0, scale1 = start0;
+    int i;
+    LDR__UNROLL
+    for (i = 0; i < 5; i++) a[i] = (const unsigned char *)t->a + (3 * i < rows ? 3 * (size_t)i * rs : 0);
+    LDR__UNROLL
+    for (i = 0; i < rows; i++) {
+        x[i] = start0;
+        y[i] = start1;
+        if (wide) {
+            LDR__TO_STORE(c + (size_t)i * t->ldc);
+            LDR__TO_STORE(c + (size_t)i * t->ldc + 16);
+        }
+    }
+    for (; k >= 2; k -= 2, b += 256) {
+        ldr__soon(&ahead, step);
+        ldr__step512(x, y, a, b, rs, cs, rows, kind);
+        ldr__step512(x, y, a, b + 128, rs, cs, rows, kind);
+    }
+    if (k) ldr__step512(x, y, a, b, rs, cs, rows, kind);
+    start0 = t->bias ? _mm512_maskz_loadu_ps(low, t->bias) : _mm512_setzero_ps();
+    start1 = t->bias ? _mm512_maskz_loadu_ps(high, t->bias + 16) : _mm512_setzero_ps();
+    if (whole) {
+        scale0 = _mm512_loadu_ps(t->b_scale);
+        scale1 = _mm512_loadu_ps(t->b_scale + 16);
+    }
+    LDR__UNROLL
+    for (i = 0; i < rows; i++, c += t->ldc) {
+        const float a_scale = whole ? t->a_scale[i] : 0.0f;
+        ldr__store512(c, x[i], start0, old_low, low, a_scale, scale0, kind);
+        if (wide) ldr__store512(c + 16, y[i], start1, old_high, high, a_scale, scale1, kind);
     }
 }
 
-#define LDR__TILE(set)                                                                                                  \
-static void ldr__tile_int8_##set(LDR__INT8_ARGUMENTS) {                                                                 \
-    static void (*const sums[6])(LDR__SUMS_ARGUMENTS) = { ldr__sums_int8_##set##_1, ldr__sums_int8_##set##_2, ldr__sums_int8_##set##_3, \
-                                                          ldr__sums_int8_##set##_4, ldr__sums_int8_##set##_5, ldr__sums_int8_##set##_6 }; \
-    int32_t t[6 * 16];                                                                                                  \
-    sums[m - 1](t, a, rs, b, units, b_sum, ahead, step);                                                                \
-    ldr__tile_int8_store_avx2(c, ldc, t, m, n, a_scale, b_scale, bias, accumulate);                                     \
-}
-LDR__TILE(avx2)
-#if LDR__HAVE_VNNI256
-LDR__TILE(avx2vnni)
-#endif
-#undef LDR__TILE
-#undef LDR__SUMS_ARGUMENTS
-
-/* 14 x 32, the same with wider registers; with VNNI four 8-bit k at a time, a as unsigned bytes 128 too large. The end is a
-   multiply-add by name: a compiler that may fuse does so in tiles of some heights only, and rows would depend on their batch. */
-#define LDR__ROW(i)   __m512i x##i = _mm512_setzero_si512(), y##i = x##i;
-#define LDR__WORD(i)  memcpy(&word, &LDR__AT(i), 4); v = _mm512_set1_epi32(word)
-#define LDR__MADD(i)  LDR__WORD(i); x##i = _mm512_add_epi32(x##i, _mm512_madd_epi16(v, b0)); y##i = _mm512_add_epi32(y##i, _mm512_madd_epi16(v, b1)); LDR__PIN(x##i, y##i);
-#define LDR__DOT(i)   LDR__WORD(i); LDR__DOT512(x##i, v, b0); LDR__DOT512(y##i, v, b1);
-#define LDR__STORE(i) {                                                                                                 \
-        float *at = c + i * ldc;                                                                                        \
-        __m512 s = _mm512_set1_ps(a_scale[i]), u = _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_sub_epi32(x##i, too_much0)), s);       \
-        __m512 w = _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_sub_epi32(y##i, too_much1)), s);                             \
-        _mm512_mask_storeu_ps(at, low, _mm512_fmadd_ps(u, scale0, accumulate ? _mm512_maskz_loadu_ps(low, at) : s0));   \
-        if (high) _mm512_mask_storeu_ps(at + 16, high, _mm512_fmadd_ps(w, scale1, accumulate ? _mm512_maskz_loadu_ps(high, at + 16) : s1)); }
-#define LDR__TILE(name, target, multiply, correction, rows)                                                             \
-target static void name##_##rows(LDR__INT8_ARGUMENTS) {                                                                 \
-    LDR__COLUMNS512;                                                                                                    \
-    int32_t word;                                                                                                       \
-    __m512i b0, b1, v, too_much0 = _mm512_setzero_si512(), too_much1 = too_much0;                                       \
-    __m512 scale0 = _mm512_loadu_ps(b_scale), scale1 = _mm512_loadu_ps(b_scale + 16); \
-    LDR__EVERY_THIRD(rows, unsigned char);                                                                              \
-    LDR__R##rows(LDR__ROW)                                                                                              \
-    LDR__R##rows(LDR__NEAR512)                                                                                          \
-    LDR__WALK512(LDR__R##rows, multiply)                                                                                \
-    if (correction) {                                                                                                   \
-        too_much0 = _mm512_slli_epi32(_mm512_loadu_si512((const void *)b_sum), 7);                                      \
-        too_much1 = _mm512_slli_epi32(_mm512_loadu_si512((const void *)(b_sum + 16)), 7);                               \
-    }                                                                                                                   \
-    LDR__START512                                                                                                       \
-    (void)m;                                                                                                            \
-    LDR__R##rows(LDR__STORE)                                                                                            \
-}
-#define LDR__PAIRS(rows) LDR__TILE(ldr__tile_int8_avx512, LDR__AVX512, LDR__MADD, 0, rows)
-#define LDR__FOURS(rows) LDR__TILE(ldr__tile_int8_vnni, LDR__VNNI, LDR__DOT, 1, rows)
-LDR__TO_14(LDR__PAIRS)
-LDR__TO_14(LDR__FOURS)
-#undef LDR__MADD
-#undef LDR__DOT
-#undef LDR__STORE
-#undef LDR__TILE
-#undef LDR__PAIRS
-#undef LDR__FOURS
-#undef LDR__ROW
-
-static void ldr__tile_int8_avx512(LDR__INT8_ARGUMENTS) {
-#define LDR__NAME(rows) ldr__tile_int8_avx512_##rows,
-    static void (*const tiles[14])(LDR__INT8_ARGUMENTS) = { LDR__TO_14(LDR__NAME) };
-#undef LDR__NAME
-    tiles[m - 1](c, ldc, a, rs, b, units, m, n, a_scale, b_scale, b_sum, bias, accumulate, ahead, step);
+/* Up to 16 columns, as narrow heads have, are half the work. */
+LDR__AVX512 static void ldr__tile_avx512(const ldr__tile *t) {
+    if (t->columns > 16) switch (t->rows) { LDR__UP_TO_14(ldr__tile512, LDR__OF_FLOATS) }
+    else switch (t->rows) { LDR__UP_TO_14(ldr__tile512, LDR__OF_FEW_FLOATS) }
 }
 
-static void ldr__tile_int8_vnni(LDR__INT8_ARGUMENTS) {
-#define LDR__NAME(rows) ldr__tile_int8_vnni_##rows,
-    static void (*const tiles[14])(LDR__INT8_ARGUMENTS) = { LDR__TO_14(LDR__NAME) };
-#undef LDR__NAME
-    tiles[m - 1](c, ldc, a, rs, b, units, m, n, a_scale, b_scale, b_sum, bias, accumulate, ahead, step);
+LDR__AVX512 static void ldr__tile_int8_avx512(const ldr__tile *t) {
+    switch (t->rows) { LDR__UP_TO_14(ldr__tile512, LDR__OF_PAIRS) }
+}
+
+LDR__VNNI static void ldr__tile_int8_vnni(const ldr__tile *t) {
+    switch (t->rows) { LDR__UP_TO_14(ldr__tile512, LDR__OF_FOURS) }
 }
 
 #if LDR__HAVE_BF16
-/* 14 x 32 of bf16, two k at a time. */
-#define LDR__ROW(i)   __m512 x##i = _mm512_setzero_ps(), y##i = x##i;
-#define LDR__SUMS(i)  LDR__WORD(i); LDR__PAIR512(x##i, v, b0); LDR__PAIR512(y##i, v, b1);
-#define LDR__BF16_ARGUMENTS float *c, size_t ldc, const unsigned char *a, size_t rs, const unsigned char *b, size_t units, int32_t m, int32_t n, const float *bias, int accumulate, uintptr_t ahead, size_t step
-#define LDR__TILE(rows)                                                                                                 \
-LDR__BF16 static void ldr__tile_bf16_##rows(LDR__BF16_ARGUMENTS) {                                                      \
-    LDR__COLUMNS512;                                                                                                    \
-    int32_t word;                                                                                                       \
-    __m512i b0, b1, v;                                                                                                  \
-    LDR__EVERY_THIRD(rows, unsigned char);                                                                              \
-    LDR__R##rows(LDR__ROW)                                                                                              \
-    LDR__R##rows(LDR__NEAR512)                                                                                          \
-    LDR__WALK512(LDR__R##rows, LDR__SUMS)                                                                               \
-    LDR__START512                                                                                                       \
-    (void)m;                                                                                                            \
-    LDR__R##rows(LDR__STORE512)                                                                                          \
-}
-LDR__TO_14(LDR__TILE)
-#undef LDR__TILE
-#undef LDR__ROW
-#undef LDR__SUMS
-
-static void ldr__tile_bf16_avx512(LDR__BF16_ARGUMENTS) {
-#define LDR__NAME(rows) ldr__tile_bf16_##rows,
-    static void (*const tiles[14])(LDR__BF16_ARGUMENTS) = { LDR__TO_14(LDR__NAME) };
-#undef LDR__NAME
-    tiles[m - 1](c, ldc, a, rs, b, units, m, n, bias, accumulate, ahead, step);
+LDR__BF16 static void ldr__tile_bf16_avx512(const ldr__tile *t) {
+    switch (t->rows) { LDR__UP_TO_14(ldr__tile512, LDR__OF_BF16) }
 }
 
 /* The processor's own conversion, but for what it does to the smallest numbers, which it takes for zero. */
@@ -20764,11 +20987,6 @@ LDR__BF16 static void ldr__to_bf16_avx512(uint16_t *dst, const float *x, size_t 
     for (; i < padded; i++) dst[i] = 0;
 }
 #endif
-#undef LDR__WORD
-#undef LDR__COLUMNS512
-#undef LDR__START512
-#undef LDR__STORE512
-#undef LDR__WALK512
 
 /* As ldr__quantise_body, sixteen at a time. */
 LDR__AVX512 static void ldr__quantise_vnni(void *q, float *scale, const float *x, size_t n, size_t padded) {
@@ -20789,14 +21007,16 @@ LDR__AVX512 static void ldr__quantise_vnni(void *q, float *scale, const float *x
         size_t left = n > i ? n - i : 0;
         __mmask16 here = LDR__FIRST16(left), there = LDR__FIRST16(padded - i);
         __m512i whole = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_maskz_loadu_ps(here, x + i), by));
-        _mm512_mask_cvtepi32_storeu_epi8((unsigned char *)q + i, there, _mm512_add_epi32(whole, _mm512_set1_epi32(128)));
+        _mm512_mask_cvtepi32_storeu_epi8((unsigned char *)q + i, there,
+                                         _mm512_add_epi32(whole, _mm512_set1_epi32(128)));
     }
 }
 
 /* x[i .. i+8), zeros from x[n] on. */
 LDR__AVX2 static __m256 ldr__eight(const float *x, size_t i, size_t n) {
     if (i + 8 <= n) return _mm256_loadu_ps(x + i);
-    return _mm256_maskload_ps(x + i, _mm256_cmpgt_epi32(_mm256_set1_epi32(i < n ? (int32_t)(n - i) : 0), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)));
+    return _mm256_maskload_ps(x + i, _mm256_cmpgt_epi32(_mm256_set1_epi32(i < n ? (int32_t)(n - i) : 0),
+                                                        _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)));
 }
 
 /* As ldr__quantise_body, eight at a time. */
@@ -20820,7 +21040,8 @@ LDR__AVX2 static void ldr__quantise_256(void *q, float *scale, const float *x, s
     *scale = lanes[0] / 127.0f + wrong[0];
     by = _mm256_set1_ps(lanes[0] > 1e-30f ? 127.0f / lanes[0] : 0.0f);
     for (i = 0; i < padded; i += 16) {
-        __m256i low = _mm256_cvtps_epi32(_mm256_mul_ps(ldr__eight(x, i, n), by)), high = _mm256_cvtps_epi32(_mm256_mul_ps(ldr__eight(x, i + 8, n), by));
+        __m256i low = _mm256_cvtps_epi32(_mm256_mul_ps(ldr__eight(x, i, n), by)),
+            high = _mm256_cvtps_epi32(_mm256_mul_ps(ldr__eight(x, i + 8, n), by));
         __m256i all = _mm256_permute4x64_epi64(_mm256_packs_epi32(low, high), 0xd8);
         unsigned char made[32];
         if (unit == 4) {
@@ -20831,9 +21052,13 @@ LDR__AVX2 static void ldr__quantise_256(void *q, float *scale, const float *x, s
         memcpy(to + i * width, made, LDR__MIN(padded - i, (size_t)16) * width);
     }
 }
-LDR__AVX2 static void ldr__quantise_avx2(void *q, float *scale, const float *x, size_t n, size_t padded) { ldr__quantise_256(q, scale, x, n, padded, 2); }
+LDR__AVX2 static void ldr__quantise_avx2(void *q, float *scale, const float *x, size_t n, size_t padded) {
+    ldr__quantise_256(q, scale, x, n, padded, 2);
+}
 #if LDR__HAVE_VNNI256
-LDR__AVX2 static void ldr__quantise_avx2vnni(void *q, float *scale, const float *x, size_t n, size_t padded) { ldr__quantise_256(q, scale, x, n, padded, 4); }
+LDR__AVX2 static void ldr__quantise_avx2vnni(void *q, float *scale, const float *x, size_t n, size_t padded) {
+    ldr__quantise_256(q, scale, x, n, padded, 4);
+}
 #endif
 
 /* Rows that are kept as int8, as their bodies do; lanes of bytes are what -O2 makes no vectors of. */
@@ -20845,6 +21070,7 @@ LDR__AVX2 static void ldr__pack_avx2(unsigned char *out, const float *x, size_t 
         ldr__store_u32(out, ldr__bits_from_float(scale));
     }
 }
+
 LDR__AVX512 static void ldr__pack_avx512(unsigned char *out, const float *x, size_t rows, size_t n, ldr_dtype type) {
     if (type != LDR_I8) ldr__pack_body(out, x, rows, n, type);
     else ldr__pack_avx2(out, x, rows, n, type);
@@ -20856,63 +21082,64 @@ LDR__AVX2 static void ldr__unpack_int8_avx2(float *x, const unsigned char *in, s
         const __m256 by = _mm256_set1_ps(scale);
         size_t i = 0;
         for (; i + 8 <= n; i += 8) {
-            __m256i q = _mm256_sub_epi32(_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)(in + 4 + i))), _mm256_set1_epi32(128));
+            __m256i q = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)(in + 4 + i)));
+            q = _mm256_sub_epi32(q, _mm256_set1_epi32(128));
             _mm256_storeu_ps(x + i, _mm256_mul_ps(by, _mm256_cvtepi32_ps(q)));
         }
         for (; i < n; i++) x[i] = scale * (float)((int)in[4 + i] - 128);
     }
 }
-static void ldr__unpack_int8_avx512(float *x, const unsigned char *in, size_t rows, size_t n) { ldr__unpack_int8_avx2(x, in, rows, n); }
+
+LDR__AVX2 LDR__INLINE __m128i ldr__load128(const unsigned char *p) {
+    return _mm_loadu_si128((const __m128i *)(const void *)p);
+}
+
+/* Eight numbers of a block, times its scale. */
+LDR__AVX2 LDR__INLINE void ldr__scaled_eight(float *dst, __m256 scale, __m128i bytes) {
+    _mm256_storeu_ps(dst, _mm256_mul_ps(scale, _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes))));
+}
 
 LDR__AVX2 static void ldr__to_float_avx2(float *dst, const void *src, ldr_dtype dtype, size_t n) {
     const unsigned char *s = (const unsigned char *)src;
+    const __m128i fifteen = _mm_set1_epi8(15), eight = _mm_set1_epi8(8);
     size_t i = 0;
-    if (dtype > LDR_Q4_0 && dtype < LDR_DTYPE_COUNT && n % ldr__dtypes[dtype].block == 0) {
-        ldr__blocks_unpack(dst, s, dtype, n);
-        return;
-    }
-    if (dtype == LDR_F32) {
-        memcpy(dst, src, n * 4);
-        return;
-    }
     if (dtype == LDR_F16)
-        for (; i + 8 <= n; i += 8) _mm256_storeu_ps(dst + i, _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(const void *)(s + 2 * i))));
+        for (; i + 8 <= n; i += 8) _mm256_storeu_ps(dst + i, _mm256_cvtph_ps(ldr__load128(s + 2 * i)));
     if (dtype == LDR_BF16)
-        for (; i + 8 <= n; i += 8)
-            _mm256_storeu_ps(dst + i, _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(const void *)(s + 2 * i))), 16)));
-#define LDR__SCALE  __m256 d = _mm256_broadcastss_ps(_mm_cvtph_ps(_mm_cvtsi32_si128((int)ldr__load_u16(s))))
-#define LDR__EIGHT(at, bytes) _mm256_storeu_ps(dst + i + (at), _mm256_mul_ps(d, _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes))))
-    if (dtype == LDR_Q8_0)
-        for (; i + LDR__QBLOCK <= n; i += LDR__QBLOCK, s += LDR__Q8_0_BYTES) {
-            __m128i low = _mm_loadu_si128((const __m128i *)(const void *)(s + 2)), high = _mm_loadu_si128((const __m128i *)(const void *)(s + 18));
-            LDR__SCALE;
-            LDR__EIGHT(0, low);
-            LDR__EIGHT(8, _mm_srli_si128(low, 8));
-            LDR__EIGHT(16, high);
-            LDR__EIGHT(24, _mm_srli_si128(high, 8));
+        for (; i + 8 <= n; i += 8) {
+            __m256i wide = _mm256_slli_epi32(_mm256_cvtepu16_epi32(ldr__load128(s + 2 * i)), 16);
+            _mm256_storeu_ps(dst + i, _mm256_castsi256_ps(wide));
         }
-    if (dtype == LDR_Q4_0)
-        for (; i + LDR__QBLOCK <= n; i += LDR__QBLOCK, s += LDR__Q4_0_BYTES) {
-            __m128i both = _mm_loadu_si128((const __m128i *)(const void *)(s + 2)), fifteen = _mm_set1_epi8(15), eight = _mm_set1_epi8(8);
-            __m128i low = _mm_sub_epi8(_mm_and_si128(both, fifteen), eight), high = _mm_sub_epi8(_mm_and_si128(_mm_srli_epi16(both, 4), fifteen), eight);
-            LDR__SCALE;
-            LDR__EIGHT(0, low);
-            LDR__EIGHT(8, _mm_srli_si128(low, 8));
-            LDR__EIGHT(16, high);
-            LDR__EIGHT(24, _mm_srli_si128(high, 8));
+    s += 2 * i;
+    if (dtype == LDR_Q8_0 || dtype == LDR_Q4_0)
+        for (; i + LDR__QBLOCK <= n; i += LDR__QBLOCK) {
+            const __m256 d = _mm256_broadcastss_ps(_mm_cvtph_ps(_mm_cvtsi32_si128((int)ldr__load_u16(s))));
+            __m128i low = ldr__load128(s + 2), high;
+            if (dtype == LDR_Q8_0) high = ldr__load128(s + 18);
+            else {
+                high = _mm_sub_epi8(_mm_and_si128(_mm_srli_epi16(low, 4), fifteen), eight);
+                low = _mm_sub_epi8(_mm_and_si128(low, fifteen), eight);
+            }
+            ldr__scaled_eight(dst + i, d, low);
+            ldr__scaled_eight(dst + i + 8, d, _mm_srli_si128(low, 8));
+            ldr__scaled_eight(dst + i + 16, d, high);
+            ldr__scaled_eight(dst + i + 24, d, _mm_srli_si128(high, 8));
+            s += dtype == LDR_Q8_0 ? LDR__Q8_0_BYTES : LDR__Q4_0_BYTES;
         }
-#undef LDR__SCALE
-#undef LDR__EIGHT
-    for (; i < n; i++) dst[i] = ldr__load(src, dtype, i);
+    if (i < n) ldr__to_float_portable(dst + i, s, dtype, n - i);
 }
 
-/* Columns 0 to 3 of eight rows of s. Each half of a register takes four numbers of one row; the rows of a register are four apart,
-   so that after a 4 x 4 transposition inside the halves they stand in order. */
+/* Columns 0 to 3 of eight rows of s. Each half of a register takes four numbers of one row; the rows of a register are
+   four apart, so that after a 4 x 4 transposition inside the halves they stand in order. */
+LDR__AVX2 LDR__INLINE __m256 ldr__two_fours(const float *s, size_t stride) {
+    return _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(s)), _mm_loadu_ps(s + 4 * stride), 1);
+}
+
 LDR__AVX2 LDR__INLINE void ldr__eight_by_four(__m256 *column, const float *s, size_t stride) {
-#define LDR__ROWS(q) _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(s + (q) * stride)), _mm_loadu_ps(s + ((q) + 4) * stride), 1)
-    __m256 a0 = LDR__ROWS(0), a1 = LDR__ROWS(1), a2 = LDR__ROWS(2), a3 = LDR__ROWS(3);
-#undef LDR__ROWS
-    __m256 b0 = _mm256_unpacklo_ps(a0, a1), b1 = _mm256_unpackhi_ps(a0, a1), b2 = _mm256_unpacklo_ps(a2, a3), b3 = _mm256_unpackhi_ps(a2, a3);
+    __m256 a0 = ldr__two_fours(s, stride), a1 = ldr__two_fours(s + stride, stride);
+    __m256 a2 = ldr__two_fours(s + 2 * stride, stride), a3 = ldr__two_fours(s + 3 * stride, stride);
+    __m256 b0 = _mm256_unpacklo_ps(a0, a1), b1 = _mm256_unpackhi_ps(a0, a1), b2 = _mm256_unpacklo_ps(a2, a3),
+        b3 = _mm256_unpackhi_ps(a2, a3);
     column[0] = _mm256_shuffle_ps(b0, b2, 0x44);
     column[1] = _mm256_shuffle_ps(b0, b2, 0xee);
     column[2] = _mm256_shuffle_ps(b1, b3, 0x44);
@@ -20935,7 +21162,8 @@ LDR__AVX2 static void ldr__interleave_avx2(float *dst, const float *src, size_t 
     ldr__interleave_body(dst + p * 16, src + p, stride, columns, depth - p, 16);
 }
 
-LDR__AVX2 static void ldr__transpose_avx2(float *dst, size_t ld, const float *src, size_t n, const float *by, size_t rows, size_t d, int add) {
+LDR__AVX2 static void ldr__transpose_avx2(float *dst, size_t ld, const float *src, size_t n, const float *by,
+                                          size_t rows, size_t d, int add) {
     size_t i, c, l;
     for (i = 0; i + 4 <= rows; i += 4) {
         for (c = 0; c + 8 <= d; c += 8) {
@@ -20954,7 +21182,14 @@ LDR__AVX2 static void ldr__transpose_avx2(float *dst, size_t ld, const float *sr
 }
 
 /* The same with quarters in place of halves. */
-LDR__AVX512 static void ldr__interleave_avx512(float *dst, const float *src, size_t stride, size_t columns, size_t depth) {
+LDR__AVX512 LDR__INLINE __m512 ldr__four_fours(const float *s, size_t stride) {
+    __m512 v = _mm512_insertf32x4(_mm512_castps128_ps512(_mm_loadu_ps(s)), _mm_loadu_ps(s + 4 * stride), 1);
+    v = _mm512_insertf32x4(v, _mm_loadu_ps(s + 8 * stride), 2);
+    return _mm512_insertf32x4(v, _mm_loadu_ps(s + 12 * stride), 3);
+}
+
+LDR__AVX512 static void ldr__interleave_avx512(float *dst, const float *src, size_t stride, size_t columns,
+                                               size_t depth) {
     size_t p = 0, j;
     if (columns == 32)
         for (; p + 4 <= depth; p += 4) {
@@ -20963,12 +21198,10 @@ LDR__AVX512 static void ldr__interleave_avx512(float *dst, const float *src, siz
             for (j = 0; j < 32; j += 16) {
                 const float *s = src + j * stride + p;
                 float *d = dst + p * 32 + j;
-#define LDR__FOUR(r) _mm_loadu_ps(s + (r) * stride)
-#define LDR__ROWS(q) _mm512_insertf32x4(_mm512_insertf32x4(_mm512_insertf32x4(_mm512_castps128_ps512(LDR__FOUR(q)), LDR__FOUR((q) + 4), 1), LDR__FOUR((q) + 8), 2), LDR__FOUR((q) + 12), 3)
-                __m512 a0 = LDR__ROWS(0), a1 = LDR__ROWS(1), a2 = LDR__ROWS(2), a3 = LDR__ROWS(3);
-#undef LDR__ROWS
-#undef LDR__FOUR
-                __m512 b0 = _mm512_unpacklo_ps(a0, a1), b1 = _mm512_unpackhi_ps(a0, a1), b2 = _mm512_unpacklo_ps(a2, a3), b3 = _mm512_unpackhi_ps(a2, a3);
+                __m512 a0 = ldr__four_fours(s, stride), a1 = ldr__four_fours(s + stride, stride);
+                __m512 a2 = ldr__four_fours(s + 2 * stride, stride), a3 = ldr__four_fours(s + 3 * stride, stride);
+                __m512 b0 = _mm512_unpacklo_ps(a0, a1), b1 = _mm512_unpackhi_ps(a0, a1),
+                    b2 = _mm512_unpacklo_ps(a2, a3), b3 = _mm512_unpackhi_ps(a2, a3);
                 _mm512_storeu_ps(d, _mm512_shuffle_ps(b0, b2, 0x44));
                 _mm512_storeu_ps(d + 32, _mm512_shuffle_ps(b0, b2, 0xee));
                 _mm512_storeu_ps(d + 64, _mm512_shuffle_ps(b1, b3, 0x44));
@@ -20979,40 +21212,43 @@ LDR__AVX512 static void ldr__interleave_avx512(float *dst, const float *src, siz
 }
 
 LDR__AVX2 static void ldr__widen_avx2(int16_t *dst, const int8_t *src, size_t n) { ldr__widen_body(dst, src, n); }
-LDR__AVX512 static void ldr__widen_avx512(int16_t *dst, const int8_t *src, size_t n) { ldr__widen_body(dst, src, n); }
 
-/* ldr__adam_body by hand, because sqrtf may set errno and so stops the vectoriser. */
-#define LDR__ADAM(suffix, target, vector, mm, lanes)                                                                    \
-target static void ldr__adam_##suffix(float *w, float *m, float *v, const float *g, size_t n, const float *c) {         \
-    const vector b1 = mm##_set1_ps(c[0]), b2 = mm##_set1_ps(c[1]), a1 = mm##_set1_ps(1.0f - c[0]), a2 = mm##_set1_ps(1.0f - c[1]), rate = mm##_set1_ps(c[2]);   \
-    const vector unbias = mm##_set1_ps(c[3]), eps = mm##_set1_ps(c[4]), decay = mm##_set1_ps(c[5]), scale = mm##_set1_ps(c[6]);                                 \
-    size_t i = 0;                                                                                                       \
-    for (; i + (lanes) <= n; i += (lanes)) {                                                                            \
-        vector gi = mm##_mul_ps(mm##_loadu_ps(g + i), scale), wi = mm##_loadu_ps(w + i);                                \
-        vector mi = mm##_add_ps(mm##_mul_ps(b1, mm##_loadu_ps(m + i)), mm##_mul_ps(a1, gi));                            \
-        vector vi = mm##_add_ps(mm##_mul_ps(b2, mm##_loadu_ps(v + i)), mm##_mul_ps(mm##_mul_ps(a2, gi), gi));           \
-        vector by = mm##_div_ps(mm##_mul_ps(rate, mi), mm##_add_ps(mm##_sqrt_ps(mm##_mul_ps(vi, unbias)), eps));        \
-        mm##_storeu_ps(m + i, mi);                                                                                      \
-        mm##_storeu_ps(v + i, vi);                                                                                      \
-        mm##_storeu_ps(w + i, mm##_sub_ps(mm##_sub_ps(wi, mm##_mul_ps(decay, wi)), by));                                \
-    }                                                                                                                   \
-    ldr__adam_body(w + i, m + i, v + i, g + i, n - i, c);                                                               \
+/* ldr__moments_body by hand, because sqrtf may set errno and so stops the vectoriser. */
+#define LDR__MOMENTS(suffix, target, vector, mm, lanes) \
+target static void ldr__moments_##suffix(float *w, float *m, float *v, const float *g, size_t n, const float *c) { \
+    const vector b1 = mm##_set1_ps(c[0]), b2 = mm##_set1_ps(c[1]), a1 = mm##_set1_ps(1.0f - c[0]), \
+        a2 = mm##_set1_ps(1.0f - c[1]), rate = mm##_set1_ps(c[2]); \
+    const vector unbias = mm##_set1_ps(c[3]), eps = mm##_set1_ps(c[4]), decay = mm##_set1_ps(c[5]), \
+        scale = mm##_set1_ps(c[6]); \
+    size_t i = 0; \
+    for (; i + (lanes) <= n; i += (lanes)) { \
+        vector gi = mm##_mul_ps(mm##_loadu_ps(g + i), scale), wi = mm##_loadu_ps(w + i); \
+        vector mi = mm##_add_ps(mm##_mul_ps(b1, mm##_loadu_ps(m + i)), mm##_mul_ps(a1, gi)); \
+        vector vi = mm##_add_ps(mm##_mul_ps(b2, mm##_loadu_ps(v + i)), mm##_mul_ps(mm##_mul_ps(a2, gi), gi)); \
+        vector by = mm##_div_ps(mm##_mul_ps(rate, mi), mm##_add_ps(mm##_sqrt_ps(mm##_mul_ps(vi, unbias)), eps)); \
+        mm##_storeu_ps(m + i, mi); \
+        mm##_storeu_ps(v + i, vi); \
+        mm##_storeu_ps(w + i, mm##_sub_ps(mm##_sub_ps(wi, mm##_mul_ps(decay, wi)), by)); \
+    } \
+    ldr__moments_body(w + i, m + i, v + i, g + i, n - i, c); \
 }
-LDR__ADAM(avx2, LDR__AVX2, __m256, _mm256, 8)
-LDR__ADAM(avx512, LDR__AVX512, __m512, _mm512, 16)
-#undef LDR__ADAM
+LDR__MOMENTS(avx2, LDR__AVX2, __m256, _mm256, 8)
+LDR__MOMENTS(avx512, LDR__AVX512, __m512, _mm512, 16)
+#undef LDR__MOMENTS
 
-/* exp(x) as ldr__exp, for x <= 88. NaN stays NaN. Both widths share its steps up to 2^n, which scalef puts on, down to 0, in one of them, and
-   the exponent bits in the other. */
-#define LDR__EXP_STEPS(vector, mm, least)                                                                               \
-    const vector whole = mm##_set1_ps(12582912.0f);               /* 1.5 * 2^23: rounds to an integer */                \
-    vector v = mm##_max_ps(mm##_set1_ps(least), x), shifted = mm##_fmadd_ps(v, mm##_set1_ps(1.44269504f), whole), n = mm##_sub_ps(shifted, whole); \
-    vector r = mm##_fmadd_ps(n, mm##_set1_ps(2.12194440e-4f), mm##_fmadd_ps(n, mm##_set1_ps(-0.693359375f), v)), p = mm##_set1_ps(1.0f / 720.0f); \
-    p = mm##_fmadd_ps(p, r, mm##_set1_ps(1.0f / 120.0f));                                                               \
-    p = mm##_fmadd_ps(p, r, mm##_set1_ps(1.0f / 24.0f));                                                                \
-    p = mm##_fmadd_ps(p, r, mm##_set1_ps(1.0f / 6.0f));                                                                 \
-    p = mm##_fmadd_ps(p, r, mm##_set1_ps(0.5f));                                                                        \
-    p = mm##_fmadd_ps(p, r, mm##_set1_ps(1.0f));                                                                        \
+/* exp(x) as ldr__exp, for x <= 88. NaN stays NaN. Both widths share its steps up to 2^n, which scalef puts on, down to
+   0, in one of them, and the exponent bits in the other. */
+#define LDR__EXP_STEPS(vector, mm, least) \
+    const vector whole = mm##_set1_ps(12582912.0f);               /* 1.5 * 2^23: rounds to an integer */ \
+    vector v = mm##_max_ps(mm##_set1_ps(least), x), shifted = mm##_fmadd_ps(v, mm##_set1_ps(1.44269504f), whole), \
+        n = mm##_sub_ps(shifted, whole); \
+    vector r = mm##_fmadd_ps(n, mm##_set1_ps(2.12194440e-4f), mm##_fmadd_ps(n, mm##_set1_ps(-0.693359375f), v)), \
+        p = mm##_set1_ps(1.0f / 720.0f); \
+    p = mm##_fmadd_ps(p, r, mm##_set1_ps(1.0f / 120.0f)); \
+    p = mm##_fmadd_ps(p, r, mm##_set1_ps(1.0f / 24.0f)); \
+    p = mm##_fmadd_ps(p, r, mm##_set1_ps(1.0f / 6.0f)); \
+    p = mm##_fmadd_ps(p, r, mm##_set1_ps(0.5f)); \
+    p = mm##_fmadd_ps(p, r, mm##_set1_ps(1.0f)); \
     p = mm##_fmadd_ps(p, r, mm##_set1_ps(1.0f));
 LDR__AVX512 LDR__INLINE __m512 ldr__exp512(__m512 x) {
     LDR__EXP_STEPS(__m512, _mm512, -104.0f)
@@ -21021,12 +21257,15 @@ LDR__AVX512 LDR__INLINE __m512 ldr__exp512(__m512 x) {
 
 LDR__AVX2 LDR__INLINE __m256 ldr__exp256(__m256 x) {
     LDR__EXP_STEPS(__m256, _mm256, -87.3f)
-    p = _mm256_mul_ps(p, _mm256_castsi256_ps(_mm256_add_epi32(_mm256_slli_epi32(_mm256_castps_si256(shifted), 23), _mm256_set1_epi32(0x3f800000))));
+    p = _mm256_mul_ps(p, _mm256_castsi256_ps(_mm256_add_epi32(_mm256_slli_epi32(_mm256_castps_si256(shifted), 23),
+                                                              _mm256_set1_epi32(0x3f800000))));
     return _mm256_and_ps(p, _mm256_cmp_ps(x, _mm256_set1_ps(-87.3f), _CMP_NLT_UQ));
 }
 #undef LDR__EXP_STEPS
 
-LDR__AVX2 static float ldr__exp_row_avx2(float *x, size_t n, float scale, float *peak) { return ldr__exp_row_body(x, n, scale, peak); }
+LDR__AVX2 static float ldr__exp_row_avx2(float *x, size_t n, float scale, float *peak) {
+    return ldr__exp_row_body(x, n, scale, peak);
+}
 LDR__AVX512 static float ldr__exp_row_avx512(float *x, size_t n, float scale, float *peak) {
     const __m512 by = _mm512_set1_ps(scale), lowest = _mm512_set1_ps(-FLT_MAX);
     __m512 most = lowest, sum = _mm512_setzero_ps(), m;
@@ -21047,92 +21286,96 @@ LDR__AVX512 static float ldr__exp_row_avx512(float *x, size_t n, float scale, fl
 }
 
 /* ldr__softmax_body and its way back, in registers; n is twice the lanes, a panel's width. */
-#define LDR__SOFTMAX(suffix, target, vector, mm, exp, lanes)                                                            \
-target static void ldr__softmax_##suffix(float *s, size_t keys, size_t n, ldr__softmax *q, size_t first) {              \
-    const vector by = mm##_set1_ps(q->scale), old0 = mm##_loadu_ps(q->peak), old1 = mm##_loadu_ps(q->peak + (lanes));   \
-    vector m0 = mm##_set1_ps(-FLT_MAX), m1 = m0, fix0, fix1, sum0, sum1;                                                \
-    float *v;                                                                                                           \
-    for (v = s; v < s + keys * n; v += 2 * (lanes)) {                                                                   \
-        m0 = mm##_max_ps(m0, mm##_loadu_ps(v));                                                                         \
-        m1 = mm##_max_ps(m1, mm##_loadu_ps(v + (lanes)));                                                               \
-    }                                                                                                                   \
-    m0 = mm##_max_ps(old0, mm##_mul_ps(m0, by));                                                                        \
-    m1 = mm##_max_ps(old1, mm##_mul_ps(m1, by));                                                                        \
-    fix0 = exp(mm##_sub_ps(old0, m0));                                                                                  \
-    fix1 = exp(mm##_sub_ps(old1, m1));                                                                                  \
-    sum0 = mm##_mul_ps(mm##_loadu_ps(q->sum), fix0);                                                                    \
-    sum1 = mm##_mul_ps(mm##_loadu_ps(q->sum + (lanes)), fix1);                                                          \
-    for (v = s; v < s + keys * n; v += 2 * (lanes)) {                                                                   \
-        vector e0 = exp(mm##_fmsub_ps(mm##_loadu_ps(v), by, m0)), e1 = exp(mm##_fmsub_ps(mm##_loadu_ps(v + (lanes)), by, m1)); \
-        mm##_storeu_ps(v, e0);                                                                                          \
-        mm##_storeu_ps(v + (lanes), e1);                                                                                \
-        sum0 = mm##_add_ps(sum0, e0);                                                                                   \
-        sum1 = mm##_add_ps(sum1, e1);                                                                                   \
-    }                                                                                                                   \
-    mm##_storeu_ps(q->peak, m0);                                                                                        \
-    mm##_storeu_ps(q->peak + (lanes), m1);                                                                              \
-    mm##_storeu_ps(q->fix, fix0);                                                                                       \
-    mm##_storeu_ps(q->fix + (lanes), fix1);                                                                             \
-    mm##_storeu_ps(q->sum, sum0);                                                                                       \
-    mm##_storeu_ps(q->sum + (lanes), sum1);                                                                             \
-    if (q->threshold) ldr__softmax_dropout(s, keys, n, q, first);                                                       \
-}                                                                                                                       \
-target static void ldr__softmax_backward_##suffix(float *s, float *e, size_t queries, size_t n, const ldr__softmax_back *q, size_t first) { \
-    const vector by = mm##_set1_ps(q->scale);                                                                           \
-    size_t i, at;                                                                                                       \
-    if (q->threshold) ldr__softmax_back_dropout(e, queries, n, q, first);                                               \
-    for (i = 0; i < queries; i++) {                                                                                     \
-        const vector lse = mm##_set1_ps(q->lse[i]), dot = mm##_set1_ps(q->dot[i]);                                      \
-        for (at = i * n; at < (i + 1) * n; at += (lanes)) {                                                             \
-            vector p = exp(mm##_fmsub_ps(mm##_loadu_ps(s + at), by, lse));                                              \
-            mm##_storeu_ps(s + at, p);                                                                                  \
-            mm##_storeu_ps(e + at, mm##_mul_ps(mm##_mul_ps(by, p), mm##_sub_ps(mm##_loadu_ps(e + at), dot)));           \
-        }                                                                                                               \
-    }                                                                                                                   \
-    if (q->threshold) ldr__softmax_back_dropout(s, queries, n, q, first);                                               \
+#define LDR__SOFTMAX(suffix, target, vector, mm, exp, lanes) \
+target static void ldr__softmax_##suffix(float *s, size_t keys, size_t n, ldr__softmax *q, size_t first) { \
+    const vector by = mm##_set1_ps(q->scale), old0 = mm##_loadu_ps(q->peak), old1 = mm##_loadu_ps(q->peak + (lanes)); \
+    vector m0 = mm##_set1_ps(-FLT_MAX), m1 = m0, fix0, fix1, sum0, sum1; \
+    float *v; \
+    for (v = s; v < s + keys * n; v += 2 * (lanes)) { \
+        m0 = mm##_max_ps(m0, mm##_loadu_ps(v)); \
+        m1 = mm##_max_ps(m1, mm##_loadu_ps(v + (lanes))); \
+    } \
+    m0 = mm##_max_ps(old0, mm##_mul_ps(m0, by)); \
+    m1 = mm##_max_ps(old1, mm##_mul_ps(m1, by)); \
+    fix0 = exp(mm##_sub_ps(old0, m0)); \
+    fix1 = exp(mm##_sub_ps(old1, m1)); \
+    sum0 = mm##_mul_ps(mm##_loadu_ps(q->sum), fix0); \
+    sum1 = mm##_mul_ps(mm##_loadu_ps(q->sum + (lanes)), fix1); \
+    for (v = s; v < s + keys * n; v += 2 * (lanes)) { \
+        vector e0 = exp(mm##_fmsub_ps(mm##_loadu_ps(v), by, m0)), \
+            e1 = exp(mm##_fmsub_ps(mm##_loadu_ps(v + (lanes)), by, m1)); \
+        mm##_storeu_ps(v, e0); \
+        mm##_storeu_ps(v + (lanes), e1); \
+        sum0 = mm##_add_ps(sum0, e0); \
+        sum1 = mm##_add_ps(sum1, e1); \
+    } \
+    mm##_storeu_ps(q->peak, m0); \
+    mm##_storeu_ps(q->peak + (lanes), m1); \
+    mm##_storeu_ps(q->fix, fix0); \
+    mm##_storeu_ps(q->fix + (lanes), fix1); \
+    mm##_storeu_ps(q->sum, sum0); \
+    mm##_storeu_ps(q->sum + (lanes), sum1); \
+    if (q->threshold) ldr__softmax_mask(s, keys, n, q, first);                                                       \
+} \
+target static void ldr__softmax_backward_##suffix(float *s, float *e, size_t queries, size_t n, \
+                                                  const ldr__softmax_back *q, size_t first) { \
+    const vector by = mm##_set1_ps(q->scale); \
+    size_t i, at; \
+    if (q->threshold) ldr__softmax_back_mask(e, queries, n, q, first);                                               \
+    for (i = 0; i < queries; i++) { \
+        const vector lse = mm##_set1_ps(q->lse[i]), dot = mm##_set1_ps(q->dot[i]); \
+        for (at = i * n; at < (i + 1) * n; at += (lanes)) { \
+            vector p = exp(mm##_fmsub_ps(mm##_loadu_ps(s + at), by, lse)); \
+            mm##_storeu_ps(s + at, p); \
+            mm##_storeu_ps(e + at, mm##_mul_ps(mm##_mul_ps(by, p), mm##_sub_ps(mm##_loadu_ps(e + at), dot))); \
+        } \
+    } \
+    if (q->threshold) ldr__softmax_back_mask(s, queries, n, q, first);                                               \
 }
 LDR__SOFTMAX(avx2, LDR__AVX2, __m256, _mm256, ldr__exp256, 8)
 LDR__SOFTMAX(avx512, LDR__AVX512, __m512, _mm512, ldr__exp512, 16)
 #undef LDR__SOFTMAX
 
-/* The activation of most backbones, by hand: a minimum is one operation here and a choice of bits elsewhere. erf as ldr__erf; beyond 3.84
-   what is left over brings it to 1. */
-#define LDR__GELU(suffix, target, vector, mm, exp, lanes)                                                               \
-target LDR__INLINE vector ldr__erf_##suffix(vector x) {                                                                 \
-    const vector sign = mm##_set1_ps(-0.0f), one = mm##_set1_ps(1.0f), end = mm##_set1_ps(3.84f);                       \
-    vector a = mm##_andnot_ps(sign, x), z = mm##_min_ps(end, a), s = mm##_mul_ps(z, z);                                 \
-    vector beyond = mm##_max_ps(mm##_setzero_ps(), mm##_sub_ps(a, end)), p = mm##_set1_ps(2.11674806e-6f), q = mm##_set1_ps(3.88267069e-5f); \
-    p = mm##_fmadd_ps(p, s, mm##_set1_ps(2.85826172e-4f));                                                              \
-    p = mm##_fmadd_ps(p, s, mm##_set1_ps(3.66179372e-3f));                                                              \
-    p = mm##_fmadd_ps(p, s, mm##_set1_ps(5.2444607e-2f));                                                               \
-    p = mm##_fmadd_ps(p, s, mm##_set1_ps(1.87560174e-1f));                                                              \
-    p = mm##_fmadd_ps(p, s, mm##_set1_ps(1.12837915f));                                                                 \
-    q = mm##_fmadd_ps(q, s, mm##_set1_ps(1.14332293e-3f));                                                              \
-    q = mm##_fmadd_ps(q, s, mm##_set1_ps(1.47605859e-2f));                                                              \
-    q = mm##_fmadd_ps(q, s, mm##_set1_ps(1.12998067e-1f));                                                              \
-    q = mm##_fmadd_ps(q, s, mm##_set1_ps(4.99553768e-1f));                                                              \
-    q = mm##_fmadd_ps(q, s, one);                                                                                       \
-    p = mm##_fmadd_ps(beyond, mm##_set1_ps(1e9f), mm##_div_ps(mm##_mul_ps(z, p), q));                                   \
-    return mm##_or_ps(mm##_min_ps(one, p), mm##_and_ps(sign, x));                                                       \
-}                                                                                                                       \
-target static void ldr__activate_##suffix(float *y, const float *x, size_t n, int32_t kind) {                           \
-    size_t i = 0;                                                                                                       \
-    for (; kind == LDR_GELU && i + (lanes) <= n; i += (lanes)) {                                                        \
-        vector v = mm##_loadu_ps(x + i), half = mm##_mul_ps(v, mm##_set1_ps(0.5f));                                     \
-        mm##_storeu_ps(y + i, mm##_fmadd_ps(half, ldr__erf_##suffix(mm##_mul_ps(v, mm##_set1_ps(0.70710678f))), half)); \
-    }                                                                                                                   \
-    ldr__activate_body(y + i, x + i, n - i, kind);                                                                      \
-}                                                                                                                       \
-target static void ldr__activate_both_##suffix(float *y, float *x, size_t n, int32_t kind) {                            \
-    const vector half = mm##_set1_ps(0.5f);                                                                             \
-    size_t i = 0;                                                                                                       \
-    for (; kind == LDR_GELU && i + (lanes) <= n; i += (lanes)) {                                                        \
-        vector v = mm##_loadu_ps(x + i), e = exp(mm##_mul_ps(mm##_mul_ps(v, mm##_set1_ps(-0.5f)), v));                  \
-        vector phi = mm##_fmadd_ps(half, ldr__erf_##suffix(mm##_mul_ps(v, mm##_set1_ps(0.70710678f))), half);           \
-        mm##_storeu_ps(y + i, mm##_mul_ps(v, phi));                                                                     \
-        mm##_storeu_ps(x + i, mm##_fmadd_ps(mm##_mul_ps(v, mm##_set1_ps(0.39894228f)), e, phi));                        \
-    }                                                                                                                   \
-    ldr__activate_both_body(y + i, x + i, n - i, kind);                                                                 \
+/* The activation of most backbones, by hand: a minimum is one operation here and a choice of bits elsewhere. erf as
+   ldr__erf; beyond 3.84 what is left over brings it to 1. */
+#define LDR__GELU(suffix, target, vector, mm, exp, lanes) \
+target LDR__INLINE vector ldr__erf_##suffix(vector x) { \
+    const vector sign = mm##_set1_ps(-0.0f), one = mm##_set1_ps(1.0f), end = mm##_set1_ps(3.84f); \
+    vector a = mm##_andnot_ps(sign, x), z = mm##_min_ps(end, a), s = mm##_mul_ps(z, z); \
+    vector beyond = mm##_max_ps(mm##_setzero_ps(), mm##_sub_ps(a, end)), p = mm##_set1_ps(2.11674806e-6f), \
+        q = mm##_set1_ps(3.88267069e-5f); \
+    p = mm##_fmadd_ps(p, s, mm##_set1_ps(2.85826172e-4f)); \
+    p = mm##_fmadd_ps(p, s, mm##_set1_ps(3.66179372e-3f)); \
+    p = mm##_fmadd_ps(p, s, mm##_set1_ps(5.2444607e-2f)); \
+    p = mm##_fmadd_ps(p, s, mm##_set1_ps(1.87560174e-1f)); \
+    p = mm##_fmadd_ps(p, s, mm##_set1_ps(1.12837915f)); \
+    q = mm##_fmadd_ps(q, s, mm##_set1_ps(1.14332293e-3f)); \
+    q = mm##_fmadd_ps(q, s, mm##_set1_ps(1.47605859e-2f)); \
+    q = mm##_fmadd_ps(q, s, mm##_set1_ps(1.12998067e-1f)); \
+    q = mm##_fmadd_ps(q, s, mm##_set1_ps(4.99553768e-1f)); \
+    q = mm##_fmadd_ps(q, s, one); \
+    p = mm##_fmadd_ps(beyond, mm##_set1_ps(1e9f), mm##_div_ps(mm##_mul_ps(z, p), q)); \
+    return mm##_or_ps(mm##_min_ps(one, p), mm##_and_ps(sign, x)); \
+} \
+target static void ldr__activate_##suffix(float *y, const float *x, size_t n, int32_t kind) { \
+    size_t i = 0; \
+    for (; kind == LDR_GELU && i + (lanes) <= n; i += (lanes)) { \
+        vector v = mm##_loadu_ps(x + i), half = mm##_mul_ps(v, mm##_set1_ps(0.5f)); \
+        mm##_storeu_ps(y + i, mm##_fmadd_ps(half, ldr__erf_##suffix(mm##_mul_ps(v, mm##_set1_ps(0.70710678f))), \
+                                            half)); \
+    } \
+    ldr__activate_body(y + i, x + i, n - i, kind); \
+} \
+target static void ldr__activate_both_##suffix(float *y, float *x, size_t n, int32_t kind) { \
+    const vector half = mm##_set1_ps(0.5f); \
+    size_t i = 0; \
+    for (; kind == LDR_GELU && i + (lanes) <= n; i += (lanes)) { \
+        vector v = mm##_loadu_ps(x + i), e = exp(mm##_mul_ps(mm##_mul_ps(v, mm##_set1_ps(-0.5f)), v)); \
+        vector phi = mm##_fmadd_ps(half, ldr__erf_##suffix(mm##_mul_ps(v, mm##_set1_ps(0.70710678f))), half); \
+        mm##_storeu_ps(y + i, mm##_mul_ps(v, phi)); \
+        mm##_storeu_ps(x + i, mm##_fmadd_ps(mm##_mul_ps(v, mm##_set1_ps(0.39894228f)), e, phi)); \
+    } \
+    ldr__activate_both_body(y + i, x + i, n - i, kind); \
 }
 LDR__GELU(avx2, LDR__AVX2, __m256, _mm256, ldr__exp256, 8)
 LDR__GELU(avx512, LDR__AVX512, __m512, _mm512, ldr__exp512, 16)
@@ -21152,110 +21395,169 @@ LDR__AVX512 LDR__INLINE float ldr__sum512(__m512 a, __m512 b) {
 }
 LDR__STATIC_ASSERT(lanes_are_sixteen, LDR__LANES == 16);
 
-/* ldr__norm_body and its way back, for whole pairs of vectors: two sums side by side, in registers, where a body's array waits for memory. */
-#define LDR__NORM(suffix, target, vector, mm, total, lanes)                                                             \
-target static void ldr__norm_##suffix(float *y, float *stats, const float *x, const float *g, const float *b, size_t n, int rms, float eps) { \
-    vector m = mm##_setzero_ps(), by, s0 = m, s1 = m;                                                                   \
-    float mean = 0, rstd;                                                                                               \
-    size_t i;                                                                                                           \
-    if (n % (2 * (lanes))) {                                                                                            \
-        ldr__norm_body(y, stats, x, g, b, n, rms, eps);                                                                 \
-        return;                                                                                                         \
-    }                                                                                                                   \
-    for (i = 0; !rms && i < n; i += 2 * (lanes)) {                                                                      \
-        s0 = mm##_add_ps(s0, mm##_loadu_ps(x + i));                                                                     \
-        s1 = mm##_add_ps(s1, mm##_loadu_ps(x + i + (lanes)));                                                           \
-    }                                                                                                                   \
-    if (!rms) mean = total(s0, s1) / (float)n;                                                                          \
-    m = mm##_set1_ps(mean);                                                                                             \
-    s0 = s1 = mm##_setzero_ps();                                                                                        \
-    for (i = 0; i < n; i += 2 * (lanes)) {                                                                              \
-        vector d0 = mm##_sub_ps(mm##_loadu_ps(x + i), m), d1 = mm##_sub_ps(mm##_loadu_ps(x + i + (lanes)), m);          \
-        s0 = mm##_fmadd_ps(d0, d0, s0);                                                                                 \
-        s1 = mm##_fmadd_ps(d1, d1, s1);                                                                                 \
-    }                                                                                                                   \
-    rstd = 1.0f / sqrtf(total(s0, s1) / (float)n + eps);                                                                \
-    if (stats) {                                                                                                        \
-        stats[0] = mean;                                                                                                \
-        stats[1] = rstd;                                                                                                \
-    }                                                                                                                   \
-    by = mm##_set1_ps(rstd);                                                                                            \
-    for (i = 0; i < n; i += (lanes)) {                                                                                  \
-        vector v = mm##_mul_ps(mm##_mul_ps(mm##_sub_ps(mm##_loadu_ps(x + i), m), by), mm##_loadu_ps(g + i));            \
-        mm##_storeu_ps(y + i, b ? mm##_add_ps(v, mm##_loadu_ps(b + i)) : v);                                            \
-    }                                                                                                                   \
-}                                                                                                                       \
-target static void ldr__norm_backward_##suffix(float *dx, int add, const float *dy, const float *x, const float *stats, const float *g, size_t n, int rms) { \
-    const vector m = mm##_set1_ps(stats[0]), by = mm##_set1_ps(stats[1]);                                               \
-    vector s0 = mm##_setzero_ps(), s1 = s0, t0 = s0, t1 = s0, a, c;                                                     \
-    size_t i;                                                                                                           \
-    if (n % (2 * (lanes))) {                                                                                            \
-        ldr__norm_backward_body(dx, add, dy, x, stats, g, n, rms);                                                      \
-        return;                                                                                                         \
-    }                                                                                                                   \
-    for (i = 0; i < n; i += 2 * (lanes)) {                                                                              \
-        vector e0 = mm##_mul_ps(mm##_loadu_ps(dy + i), mm##_loadu_ps(g + i)), e1 = mm##_mul_ps(mm##_loadu_ps(dy + i + (lanes)), mm##_loadu_ps(g + i + (lanes))); \
-        s0 = mm##_add_ps(s0, e0);                                                                                       \
-        s1 = mm##_add_ps(s1, e1);                                                                                       \
-        t0 = mm##_fmadd_ps(e0, mm##_mul_ps(mm##_sub_ps(mm##_loadu_ps(x + i), m), by), t0);                              \
-        t1 = mm##_fmadd_ps(e1, mm##_mul_ps(mm##_sub_ps(mm##_loadu_ps(x + i + (lanes)), m), by), t1);                    \
-    }                                                                                                                   \
-    a = mm##_set1_ps(rms ? 0.0f : total(s0, s1) / (float)n);                                                            \
-    c = mm##_set1_ps(total(t0, t1) / (float)n);                                                                         \
-    for (i = 0; i < n; i += (lanes)) {                                                                                  \
-        vector e = mm##_mul_ps(mm##_loadu_ps(dy + i), mm##_loadu_ps(g + i)), xhat = mm##_mul_ps(mm##_sub_ps(mm##_loadu_ps(x + i), m), by); \
-        vector d = mm##_mul_ps(by, mm##_sub_ps(mm##_sub_ps(e, a), mm##_mul_ps(xhat, c)));                               \
-        mm##_storeu_ps(dx + i, add ? mm##_add_ps(d, mm##_loadu_ps(dx + i)) : d);                                        \
-    }                                                                                                                   \
+/* ldr__norm_body and its way back, for whole pairs of vectors: two sums side by side, in registers, where a body's
+   array waits for memory. */
+#define LDR__NORM(suffix, target, vector, mm, total, lanes) \
+target static void ldr__norm_##suffix(float *y, float *stats, const float *x, const float *g, const float *b, \
+                                      size_t n, int rms, float eps) { \
+    vector m = mm##_setzero_ps(), by, s0 = m, s1 = m; \
+    float mean = 0, rstd; \
+    size_t i; \
+    if (n % (2 * (lanes))) { \
+        ldr__norm_body(y, stats, x, g, b, n, rms, eps); \
+        return; \
+    } \
+    for (i = 0; !rms && i < n; i += 2 * (lanes)) { \
+        s0 = mm##_add_ps(s0, mm##_loadu_ps(x + i)); \
+        s1 = mm##_add_ps(s1, mm##_loadu_ps(x + i + (lanes))); \
+    } \
+    if (!rms) mean = total(s0, s1) / (float)n; \
+    m = mm##_set1_ps(mean); \
+    s0 = s1 = mm##_setzero_ps(); \
+    for (i = 0; i < n; i += 2 * (lanes)) { \
+        vector d0 = mm##_sub_ps(mm##_loadu_ps(x + i), m), d1 = mm##_sub_ps(mm##_loadu_ps(x + i + (lanes)), m); \
+        s0 = mm##_fmadd_ps(d0, d0, s0); \
+        s1 = mm##_fmadd_ps(d1, d1, s1); \
+    } \
+    rstd = 1.0f / sqrtf(total(s0, s1) / (float)n + eps); \
+    if (stats) { \
+        stats[0] = mean; \
+        stats[1] = rstd; \
+    } \
+    by = mm##_set1_ps(rstd); \
+    for (i = 0; i < n; i += (lanes)) { \
+        vector v = mm##_mul_ps(mm##_mul_ps(mm##_sub_ps(mm##_loadu_ps(x + i), m), by), mm##_loadu_ps(g + i)); \
+        mm##_storeu_ps(y + i, b ? mm##_add_ps(v, mm##_loadu_ps(b + i)) : v); \
+    } \
+} \
+target static void ldr__norm_backward_##suffix(float *dx, int add, const float *dy, const float *x, \
+                                               const float *stats, const float *g, size_t n, int rms) { \
+    const vector m = mm##_set1_ps(stats[0]), by = mm##_set1_ps(stats[1]); \
+    vector s0 = mm##_setzero_ps(), s1 = s0, t0 = s0, t1 = s0, a, c; \
+    size_t i; \
+    if (n % (2 * (lanes))) { \
+        ldr__norm_backward_body(dx, add, dy, x, stats, g, n, rms); \
+        return; \
+    } \
+    for (i = 0; i < n; i += 2 * (lanes)) { \
+        vector e0 = mm##_mul_ps(mm##_loadu_ps(dy + i), mm##_loadu_ps(g + i)), \
+            e1 = mm##_mul_ps(mm##_loadu_ps(dy + i + (lanes)), mm##_loadu_ps(g + i + (lanes))); \
+        s0 = mm##_add_ps(s0, e0); \
+        s1 = mm##_add_ps(s1, e1); \
+        t0 = mm##_fmadd_ps(e0, mm##_mul_ps(mm##_sub_ps(mm##_loadu_ps(x + i), m), by), t0); \
+        t1 = mm##_fmadd_ps(e1, mm##_mul_ps(mm##_sub_ps(mm##_loadu_ps(x + i + (lanes)), m), by), t1); \
+    } \
+    a = mm##_set1_ps(rms ? 0.0f : total(s0, s1) / (float)n); \
+    c = mm##_set1_ps(total(t0, t1) / (float)n); \
+    for (i = 0; i < n; i += (lanes)) { \
+        vector e = mm##_mul_ps(mm##_loadu_ps(dy + i), mm##_loadu_ps(g + i)), \
+            xhat = mm##_mul_ps(mm##_sub_ps(mm##_loadu_ps(x + i), m), by); \
+        vector d = mm##_mul_ps(by, mm##_sub_ps(mm##_sub_ps(e, a), mm##_mul_ps(xhat, c))); \
+        mm##_storeu_ps(dx + i, add ? mm##_add_ps(d, mm##_loadu_ps(dx + i)) : d); \
+    } \
 }
 LDR__NORM(avx2, LDR__AVX2, __m256, _mm256, ldr__sum256, 8)
 LDR__NORM(avx512, LDR__AVX512, __m512, _mm512, ldr__sum512, 16)
 #undef LDR__NORM
 
-static void ldr__transpose_avx512(float *dst, size_t ld, const float *src, size_t n, const float *by, size_t rows, size_t d, int add) { ldr__transpose_avx2(dst, ld, src, n, by, rows, d, add); }
-LDR__ROW_KERNELS(avx2, LDR__AVX2)
-LDR__ROW_KERNELS(avx512, LDR__AVX512)
+/* The loops that a compiler makes for a set from their bodies; of the others the list names what is by hand, if only
+   for 256 bits. */
+#define LDR__COMPILED(type, of, arguments, call, set, target) \
+    target static type ldr__##of##_##set arguments { ldr__##of##_body call; }
+#define LDR__LOOPS(set, target) \
+    LDR__COMPILED(void, multiply, (float *y, const float *x, size_t n), (y, x, n), set, target) \
+    LDR__COMPILED(void, add, (float *y, const float *x, size_t n), (y, x, n), set, target) \
+    LDR__COMPILED(void, mask_row, (float *x, size_t n, uint32_t row, uint32_t below, float scale), \
+                  (x, n, row, below, scale), set, target) \
+    LDR__COMPILED(void, columns, (float *s, const float *x, size_t ld, size_t m, size_t n), (s, x, ld, m, n), set, \
+                  target) \
+    LDR__COMPILED(void, norm_columns, (float *s, const float *dy, const float *x, const float *stats, size_t ld, \
+                                       size_t m, size_t n), \
+                  (s, dy, x, stats, ld, m, n), set, target) \
+    LDR__COMPILED(void, mix, (float *y, const float *s, const float *m, const float *a, size_t n), (y, s, m, a, n), \
+                  set, target) \
+    LDR__COMPILED(void, mix_backward, (float *m, float *s, const float *u, const float *a, size_t n), (m, s, u, a, n), \
+                  set, target) \
+    LDR__COMPILED(void, mix_columns, (float *d, const float *u, const float *s, const float *x, size_t ld, size_t m, \
+                                      size_t n), \
+                  (d, u, s, x, ld, m, n), set, target) \
+    target static double ldr__squares_##set(const float *x, size_t n) { return ldr__squares_body(x, n); } \
+    static const ldr__row_kernels ldr__rows_##set = { \
+        ldr__exp_row_##set, ldr__softmax_##set, ldr__softmax_backward_##set, ldr__activate_##set, \
+            ldr__activate_both_##set, \
+        ldr__multiply_##set, ldr__add_##set, ldr__mask_row_##set, ldr__norm_##set, ldr__norm_backward_##set, \
+            ldr__norm_columns_##set, \
+        ldr__columns_##set, ldr__mix_##set, ldr__mix_backward_##set, ldr__mix_columns_##set, ldr__squares_##set, \
+            ldr__pack_##set, \
+        ldr__unpack_int8_avx2, ldr__transpose_avx2, ldr__moments_##set };
+LDR__LOOPS(avx2, LDR__AVX2)
+LDR__LOOPS(avx512, LDR__AVX512)
 
-static const ldr__kernels ldr__kernels_avx2 = { "avx2", 6, 16, ldr__tile_avx2, ldr__to_float_avx2, ldr__interleave_avx2,
-    &ldr__row_kernels_avx2, 2, 0, ldr__quantise_avx2, ldr__widen_avx2, ldr__tile_int8_avx2, NULL, NULL };
+static const ldr__kernels ldr__kernels_avx2 = {
+    "avx2", 6, 16, ldr__tile_avx2, ldr__to_float_avx2, ldr__interleave_avx2, &ldr__rows_avx2,
+    2, 0, ldr__quantise_avx2, ldr__widen_avx2, ldr__tile_int8_avx2, NULL, NULL };
+static const ldr__kernels ldr__kernels_avx512 = {
+    "avx512", 14, 32, ldr__tile_avx512, ldr__to_float_avx2, ldr__interleave_avx512, &ldr__rows_avx512,
+    2, 0, ldr__quantise_avx2, ldr__widen_avx2, ldr__tile_int8_avx512, NULL, NULL };
+static const ldr__kernels ldr__kernels_vnni = {
+    "avx512vnni", 14, 32, ldr__tile_avx512, ldr__to_float_avx2, ldr__interleave_avx512, &ldr__rows_avx512,
+    4, 128, ldr__quantise_vnni, ldr__widen_avx2, ldr__tile_int8_vnni, NULL, NULL };
 #if LDR__HAVE_VNNI256
-static const ldr__kernels ldr__kernels_avx2vnni = { "avx2vnni", 6, 16, ldr__tile_avx2, ldr__to_float_avx2, ldr__interleave_avx2,
-    &ldr__row_kernels_avx2, 4, 128, ldr__quantise_avx2vnni, ldr__widen_avx2, ldr__tile_int8_avx2vnni, NULL, NULL };
+static const ldr__kernels ldr__kernels_avx2vnni = {
+    "avx2vnni", 6, 16, ldr__tile_avx2, ldr__to_float_avx2, ldr__interleave_avx2, &ldr__rows_avx2,
+    4, 128, ldr__quantise_avx2vnni, ldr__widen_avx2, ldr__tile_int8_avx2vnni, NULL, NULL };
+#else
+  #define ldr__kernels_avx2vnni ldr__kernels_avx2      /* a compiler that cannot make it, as if the machine lacked it */
 #endif
-static const ldr__kernels ldr__kernels_avx512 = { "avx512", 14, 32, ldr__tile_avx512, ldr__to_float_avx2, ldr__interleave_avx512,
-    &ldr__row_kernels_avx512, 2, 0, ldr__quantise_avx2, ldr__widen_avx512, ldr__tile_int8_avx512, NULL, NULL };
-static const ldr__kernels ldr__kernels_vnni = { "avx512vnni", 14, 32, ldr__tile_avx512, ldr__to_float_avx2, ldr__interleave_avx512,
-    &ldr__row_kernels_avx512, 4, 128, ldr__quantise_vnni, ldr__widen_avx512, ldr__tile_int8_vnni, NULL, NULL };
 #if LDR__HAVE_BF16
-static const ldr__kernels ldr__kernels_bf16 = { "avx512bf16", 14, 32, ldr__tile_avx512, ldr__to_float_avx2, ldr__interleave_avx512,
-    &ldr__row_kernels_avx512, 4, 128, ldr__quantise_vnni, ldr__widen_avx512, ldr__tile_int8_vnni, ldr__to_bf16_avx512, ldr__tile_bf16_avx512 };
+static const ldr__kernels ldr__kernels_bf16 = {
+    "avx512bf16", 14, 32, ldr__tile_avx512, ldr__to_float_avx2, ldr__interleave_avx512, &ldr__rows_avx512,
+    4, 128, ldr__quantise_vnni, ldr__widen_avx2, ldr__tile_int8_vnni, ldr__to_bf16_avx512, ldr__tile_bf16_avx512 };
+#else
+  #define ldr__kernels_bf16 ldr__kernels_vnni
 #endif
 
-/* The processor has the 8-bit product of 256 bits; those with AVX-512 need not. */
-static int ldr__x86_vnni256(void) {
-    unsigned a, b, c, d;
-    return LDR__HAVE_VNNI256 && __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & (1u << 4));
+/* All of these bits are set in a register (eax to edx are 0 to 3) of a leaf of cpuid. */
+static int ldr__x86_has(unsigned leaf, unsigned part, int which, unsigned bits) {
+    unsigned r[4];
+    return __get_cpuid_count(leaf, part, &r[0], &r[1], &r[2], &r[3]) && (r[which] & bits) == bits;
 }
 
-/* The widest set that the processor and the operating system offer. */
-static ldr_simd ldr__x86_widest(void) {
-    const unsigned wide = 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31;                 /* AVX-512 F, DQ, BW, VL */
-    unsigned a, b, c, d, low, high, more;
-    if (!__get_cpuid(1, &a, &b, &c, &d)) return LDR_SIMD_PORTABLE;
-    if (!(c & (1u << 27)) || !(c & (1u << 12)) || !(c & (1u << 29))) return LDR_SIMD_PORTABLE;      /* OSXSAVE, FMA, F16C */
+/* The operating system saves these registers. */
+static int ldr__x86_saves(unsigned bits) {
+    unsigned low, high;
     __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
     (void)high;
-    if ((low & 6u) != 6u) return LDR_SIMD_PORTABLE;                                  /* ymm state saved */
-    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(b & (1u << 5))) return LDR_SIMD_PORTABLE;      /* AVX2 */
-    if ((low & 0xe6u) != 0xe6u || (b & wide) != wide) return ldr__x86_vnni256() ? LDR_SIMD_AVX2_VNNI : LDR_SIMD_AVX2;      /* zmm state saved */
-    if (!(c & (1u << 11))) return LDR_SIMD_AVX512;                                   /* VNNI */
-    return __get_cpuid_count(7, 1, &more, &b, &c, &d) && (more & (1u << 5)) ? LDR_SIMD_AVX512_BF16 : LDR_SIMD_AVX512_VNNI;
+    return (low & bits) == bits;
 }
+
+static int ldr__x86_avx2(int asked) {
+    (void)asked;
+    return ldr__x86_has(1, 0, 2, 1u << 27 | 1u << 12 | 1u << 29) && ldr__x86_saves(6)      /* OSXSAVE, FMA, F16C */
+        && ldr__x86_has(7, 0, 1, 1u << 5);
+}
+
+/* Processors with AVX-512 need not have it. */
+static int ldr__x86_avx2vnni(int asked) {
+    return LDR__HAVE_VNNI256 && ldr__x86_avx2(asked) && ldr__x86_has(7, 1, 0, 1u << 4);
+}
+
+static int ldr__x86_avx512(int asked) {      /* F, DQ, BW, VL */
+    return ldr__x86_avx2(asked) && ldr__x86_saves(0xe6) && ldr__x86_has(7, 0, 1, 1u << 16 | 1u << 17 | 1u << 30
+        | 1u << 31);
+}
+
+static int ldr__x86_vnni(int asked) { return ldr__x86_avx512(asked) && ldr__x86_has(7, 0, 2, 1u << 11); }
 
 /* Intel's vdpbf16ps takes two cycles: half the speed of the float products that it would stand in for. */
 static int ldr__x86_intel(void) {
-    unsigned a, b = 0, c = 0, d = 0;
-    return __get_cpuid(0, &a, &b, &c, &d) && b == 0x756e6547u && d == 0x49656e69u && c == 0x6c65746eu;      /* GenuineIntel */
+    /* GenuineIntel */
+    return ldr__x86_has(0, 0, 1, 0x756e6547u) && ldr__x86_has(0, 0, 3, 0x49656e69u)
+        && ldr__x86_has(0, 0, 2, 0x6c65746eu);
+}
+
+static int ldr__x86_bf16(int asked) {
+    return LDR__HAVE_BF16 && ldr__x86_vnni(asked) && ldr__x86_has(7, 1, 0, 1u << 5) && (asked || !ldr__x86_intel());
 }
 #endif /* LDR__X86 */
 
@@ -21263,33 +21565,43 @@ static int ldr__x86_intel(void) {
    >>dispatch          Which kernels run
    ====================================================================================== */
 
-static const ldr__kernels *ldr__kernels_pick(ldr_simd wish) {
+static int ldr__everywhere(int asked) { return asked >= 0; }
+
+/* The sets of this build, each before what a machine without it falls back to. here: whether the machine has the set
+   and, if nobody asked for it by name, should use it. */
+static const struct ldr__set { const char *word; ldr_simd wish; int (*here)(int asked); const ldr__kernels *kernels;
+                              } ldr__sets[] = {
 #if LDR__X86
-    ldr_simd set = ldr__x86_widest();
-    if (wish != LDR_SIMD_AUTO && set > wish) set = wish;
-    if (wish == LDR_SIMD_AUTO && set == LDR_SIMD_AVX512_BF16 && ldr__x86_intel()) set = LDR_SIMD_AVX512_VNNI;
-#if LDR__HAVE_BF16
-    if (set == LDR_SIMD_AVX512_BF16) return &ldr__kernels_bf16;
-#endif
-#if LDR__HAVE_VNNI256
-    if (set == LDR_SIMD_AVX2_VNNI && ldr__x86_vnni256()) return &ldr__kernels_avx2vnni;
-#endif
-    return set >= LDR_SIMD_AVX512_VNNI ? &ldr__kernels_vnni : set == LDR_SIMD_AVX512 ? &ldr__kernels_avx512 : set >= LDR_SIMD_AVX2 ? &ldr__kernels_avx2 : &ldr__kernels_portable;
+    { "avx512bf16", LDR_SIMD_AVX512_BF16, ldr__x86_bf16,     &ldr__kernels_bf16 },
+    { "avx512vnni", LDR_SIMD_AVX512_VNNI, ldr__x86_vnni,     &ldr__kernels_vnni },
+    { "avx512",     LDR_SIMD_AVX512,      ldr__x86_avx512,   &ldr__kernels_avx512 },
+    { "avx2vnni",   LDR_SIMD_AVX2_VNNI,   ldr__x86_avx2vnni, &ldr__kernels_avx2vnni },
+    { "avx2",       LDR_SIMD_AVX2,        ldr__x86_avx2,     &ldr__kernels_avx2 },
 #elif LDR__NEON
-    if (wish == LDR_SIMD_PORTABLE) return &ldr__kernels_portable;
-#if LDR__HAVE_SDOT
-    if (ldr__arm_sdot()) return &ldr__kernels_neondot;
-#endif
-    return &ldr__kernels_neon;
+    { "neondot",    LDR_SIMD_NEON_DOT,    ldr__arm_sdot,     &ldr__kernels_neondot },
+    { "neon",       LDR_SIMD_NEON,        ldr__everywhere,   &ldr__kernels_neon },
 #elif LDR__WASM
-    return wish == LDR_SIMD_PORTABLE ? &ldr__kernels_portable : &ldr__kernels_wasm;
-#else
-    (void)wish;
-    return &ldr__kernels_portable;
+    { "simd128",    LDR_SIMD_SIMD128,     ldr__everywhere,   &ldr__kernels_wasm },
 #endif
+    { "portable",   LDR_SIMD_PORTABLE,    ldr__everywhere,   &ldr__kernels_portable } };
+enum { LDR__SETS = (int)(sizeof ldr__sets / sizeof *ldr__sets) };
+
+static const ldr__kernels *ldr__kernels_pick(ldr_simd wish) {
+    int i, asked;
+    for (i = 0; i < LDR__SETS && ldr__sets[i].wish != wish; i++) {}
+    asked = i < LDR__SETS;
+    if (!asked) i = 0;
+    while (!ldr__sets[i].here(asked)) i++;
+    return ldr__sets[i].kernels;
 }
 
 LDR__DEF const char *ldr_simd_name(ldr_simd wish) { return ldr__kernels_pick(wish)->name; }
+
+LDR__DEF const char *ldr_simd_word(int i, ldr_simd *set) {
+    if (i < 0 || i >= LDR__SETS) return NULL;
+    if (set) *set = ldr__sets[i].wish;
+    return ldr__sets[i].word;
+}
 
 /* ======================================================================================
    >>unicode           Appendix: Unicode's tables and what reads them

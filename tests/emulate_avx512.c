@@ -19,6 +19,13 @@ static simde__m512 _mm512_maskz_loadu_ps(__mmask16 m, const float *p) {
     EACH(i) v[i] = m >> i & 1 ? p[i] : 0;
     return simde_mm512_loadu_ps(v);
 }
+static simde__m512 _mm512_mask_loadu_ps(simde__m512 other, __mmask16 m, const float *p) {
+    float v[16];
+    int i;
+    simde_mm512_storeu_ps(v, other);
+    EACH(i) if (m >> i & 1) v[i] = p[i];
+    return simde_mm512_loadu_ps(v);
+}
 static void _mm512_mask_storeu_ps(float *p, __mmask16 m, simde__m512 x) {
     float v[16];
     int i;
@@ -116,7 +123,7 @@ TEST(rows_agree_with_portable) {
     int n, i, v;
     for (n = 1; n < 100; n += 7) {
         for (v = 0; v < 2; v++) {
-            const ldr__row_kernels *rows = v ? &ldr__row_kernels_avx512 : &ldr__row_kernels_portable;
+            const ldr__row_kernels *rows = v ? &ldr__rows_avx512 : &ldr__rows_portable;
             float sum, want = 0;
             for (i = 0; i < 100; i++) x[v][i] = (float)((i * 37) % 61) * 0.1f - 3;
             sum = rows->exp(x[v], (size_t)n, 0.7f, &peak[v]);
@@ -139,7 +146,7 @@ TEST(rows_agree_with_portable) {
         back.kept = 1.25f;
         back.threshold = n == 14 ? 0x33333333u : 0;
         for (v = 0; v < 2; v++) {
-            const ldr__row_kernels *rows = v ? &ldr__row_kernels_avx512 : &ldr__row_kernels_portable;
+            const ldr__row_kernels *rows = v ? &ldr__rows_avx512 : &ldr__rows_portable;
             memset(&q[v], 0, sizeof q[v]);
             q[v].scale = 0.3f;
             q[v].kept = 1.25f;

@@ -5,28 +5,11 @@
 
 enum { KERNEL_SETS = 6 };
 
-/* Every set of kernels this machine can run; room for KERNEL_SETS. */
+/* Every set of kernels this machine can run, the portable one first; room for KERNEL_SETS. */
 static inline int kernel_sets(const ldr__kernels **sets) {
-    int n = 0;
-    sets[n++] = &ldr__kernels_portable;
-#if LDR__X86
-    if (ldr__x86_widest() >= LDR_SIMD_AVX2) sets[n++] = &ldr__kernels_avx2;
-#if LDR__HAVE_VNNI256
-    if (ldr__x86_widest() >= LDR_SIMD_AVX2 && ldr__x86_vnni256()) sets[n++] = &ldr__kernels_avx2vnni;
-#endif
-    if (ldr__x86_widest() >= LDR_SIMD_AVX512) sets[n++] = &ldr__kernels_avx512;
-    if (ldr__x86_widest() >= LDR_SIMD_AVX512_VNNI) sets[n++] = &ldr__kernels_vnni;
-#if LDR__HAVE_BF16
-    if (ldr__x86_widest() >= LDR_SIMD_AVX512_BF16) sets[n++] = &ldr__kernels_bf16;
-#endif
-#elif LDR__NEON
-    sets[n++] = &ldr__kernels_neon;
-#if LDR__HAVE_SDOT
-    if (ldr__arm_sdot()) sets[n++] = &ldr__kernels_neondot;
-#endif
-#elif LDR__WASM
-    sets[n++] = &ldr__kernels_wasm;
-#endif
+    int n = 0, i;
+    for (i = LDR__SETS; i-- > 0;)
+        if (ldr__sets[i].here(1)) sets[n++] = ldr__sets[i].kernels;
     return n;
 }
 

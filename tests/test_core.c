@@ -326,7 +326,7 @@ TEST(columns_become_rows_in_every_kernel_set) {
 /* Intel's bf16 products take twice as long as float ones: they are there when asked for, and not otherwise. */
 TEST(bf16_products_are_chosen_where_they_are_fast) {
 #if LDR__X86 && LDR__HAVE_BF16
-    if (ldr__x86_widest() < LDR_SIMD_AVX512_BF16) SKIP("this processor has no bf16 products");
+    if (!ldr__x86_bf16(1)) SKIP("this processor has no bf16 products");
     CHECK_STR(ldr_simd_name(LDR_SIMD_AVX512_BF16), "avx512bf16");
     CHECK_STR(ldr_simd_name(LDR_SIMD_AUTO), ldr__x86_intel() ? "avx512vnni" : "avx512bf16");
 #else
@@ -446,7 +446,7 @@ TEST(softmax_of_every_kernel_set) {
     }
 }
 
-TEST(rows_of_exponentials_and_adam_agree_between_kernel_sets) {
+TEST(rows_of_exponentials_and_moments_agree_between_kernel_sets) {
     const ldr__kernels *sets[KERNEL_SETS];
     int count = kernel_sets(sets), s;
     ldr_test_rng r = { 4 };
@@ -467,7 +467,7 @@ TEST(rows_of_exponentials_and_adam_agree_between_kernel_sets) {
             CHECK_NEAR((double)sum / total, 1, 1e-6);
             for (i = 0; i < n; i++) CHECK_NEAR(y[i], exp((double)x[i] * 0.37 - top), 1e-6);
             memcpy(w, w0, sizeof w);
-            sets[s]->rows->adam(w[0], w[1], w[2], w[3], n, c);
+            sets[s]->rows->moments(w[0], w[1], w[2], w[3], n, c);
             for (i = 0; i < n; i++) {
                 double g = 0.5 * (double)w0[3][i], m = 0.9 * (double)w0[1][i] + 0.1 * g, v = 0.999 * (double)w0[2][i] + 0.001 * g * g;
                 CHECK_NEAR(w[0][i], (double)w0[0][i] * (1 - 1e-4) - 1e-2 * m / (sqrt(v * 1.7) + 1e-8), 1e-6);
@@ -826,24 +826,25 @@ TEST(int8_rows_are_the_same_of_every_set) {
     }
 }
 
-/* Asking for a set that the machine lacks gives the next lower one that it has. */
+/* Asking for a set that the machine lacks gives the next lower one that it has, and the words are those of the sets. */
 TEST(a_set_that_is_not_there_gives_the_next_lower) {
-#if LDR__X86
-    static const char *const names[] = { "portable", "avx2", "avx2vnni", "avx512", "avx512vnni", "avx512bf16" };
     const ldr__kernels *sets[KERNEL_SETS];
-    int count = kernel_sets(sets), wish, s;
-    for (wish = LDR_SIMD_PORTABLE; wish <= LDR_SIMD_AVX512_BF16; wish++) {
-        const char *want = "portable";
-        int name;
-        for (name = 0; name < wish; name++)
+    const char *word, *lowest = "";
+    int count = kernel_sets(sets), i, j, s, words = 0;
+    ldr_simd set;
+    for (i = 0; (word = ldr_simd_word(i, &set)) != NULL; i++, words++) {
+        const char *want = NULL;
+        lowest = word;
+        CHECK(set > LDR_SIMD_AUTO && set < LDR_SIMD_COUNT);
+        for (j = i; !want && ldr_simd_word(j, NULL); j++)
             for (s = 0; s < count; s++)
-                if (strcmp(sets[s]->name, names[name]) == 0) want = names[name];
-        CHECK_STR(ldr_simd_name((ldr_simd)wish), want);
+                if (strcmp(sets[s]->name, ldr_simd_word(j, NULL)) == 0) want = sets[s]->name;
+        CHECK_STR(ldr_simd_name(set), want ? want : "");
     }
-#else
+    CHECK(words >= count && !ldr_simd_word(-1, NULL) && !ldr_simd_word(words, &set));
+    CHECK_STR(lowest, "portable");
     CHECK_STR(ldr_simd_name(LDR_SIMD_PORTABLE), "portable");
-    CHECK_STR(ldr_simd_name(LDR_SIMD_AVX2), ldr_simd_name(LDR_SIMD_AUTO));
-#endif
+    CHECK_STR(ldr_simd_name(LDR__X86 ? LDR_SIMD_NEON : LDR_SIMD_AVX2), ldr_simd_name(LDR_SIMD_AUTO));
 }
 
 /* ---- operations: gradients against central differences of a double reference -------------------- */
@@ -981,7 +982,7 @@ static double attention_scalar_of(const double *x, const ldr__attention *a, cons
                 for (j = 0; j < keys; j++) {
                     p[j] /= sum;
                     if (a->drop && a->drop->p > 0)
-                        p[j] *= (double)ldr__dropout_factor(ldr__dropout_row(a->drop, first + i, (uint64_t)h + 1), (uint32_t)j, (uint32_t)((double)a->drop->p * 4294967296.0), 1 / (1 - a->drop->p));
+                        p[j] *= (double)ldr__mask_factor(ldr__dropout_row(a->drop, first + i, (uint64_t)h + 1), (uint32_t)j, (uint32_t)((double)a->drop->p * 4294967296.0), 1 / (1 - a->drop->p));
                 }
                 for (c = 0; c < d; c++) {
                     double o = 0;
@@ -1469,7 +1470,7 @@ TEST(json_survives_every_byte_and_every_failed_allocation) {
 }
 
 #define TESTS(X) X(statuses_have_names_and_texts) X(the_first_error_wins) X(a_message_keeps_its_first_error_when_a_file_fails_later) X(long_messages_are_cut_not_overrun) X(random_numbers_are_the_published_ones) \
-    X(exponential_and_its_kin) X(extreme_arguments) X(slopes_stay_finite_for_every_finite_argument) X(columns_become_rows_in_every_kernel_set) X(bf16_products_are_chosen_where_they_are_fast) X(activations_of_every_kernel_set) X(extreme_arguments_in_every_kernel_set) X(softmax_of_every_kernel_set) X(rows_of_exponentials_and_adam_agree_between_kernel_sets) \
+    X(exponential_and_its_kin) X(extreme_arguments) X(slopes_stay_finite_for_every_finite_argument) X(columns_become_rows_in_every_kernel_set) X(bf16_products_are_chosen_where_they_are_fast) X(activations_of_every_kernel_set) X(extreme_arguments_in_every_kernel_set) X(softmax_of_every_kernel_set) X(rows_of_exponentials_and_moments_agree_between_kernel_sets) \
     X(every_half_is_exact) X(bfloat16_rounds_to_nearest_even) X(tensors_read_as_float) X(products_of_every_layout_and_type) X(products_do_not_depend_on_threads) \
     X(a_row_of_a_product_does_not_depend_on_the_others) X(an_empty_product_is_its_bias) X(all_that_comes_next_is_fetched) X(lists_of_what_comes_next_are_fetched_in_order) X(int8_products_are_exact_sums) X(bf16_products_of_every_kernel_set) X(floats_become_the_nearest_bf16) X(int8_rows_show_what_is_not_finite) X(int8_rows_are_the_same_of_every_set) X(a_set_that_is_not_there_gives_the_next_lower) X(norms_and_their_gradients) X(linear_maps_and_their_gradients) X(rotary_positions_turn_and_turn_back) \
     X(attention_and_its_gradients) X(dropout_has_its_rate_and_one_mask) X(a_batch_in_parts_has_the_same_masks) X(mixes_and_their_gradients) X(bad_json_is_refused_at_its_place) X(the_public_json_suite) \

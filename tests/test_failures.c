@@ -696,7 +696,7 @@ TEST(null_is_refused_or_harmless) {
     for (i = 0; i < 4; i++) {
         memset(&md, 0, sizeof md);
         if (i % 2) md.compute = (ldr_compute)(i / 2 ? LDR_COMPUTE_BF16 + 1 : -1);
-        else md.simd = (ldr_simd)(i / 2 ? LDR_SIMD_AVX512_BF16 + 1 : -1);
+        else md.simd = (ldr_simd)(i / 2 ? LDR_SIMD_COUNT : -1);
         REFUSED(ldr_model_load_memory(r.m.config, strlen(r.m.config), r.m.weights, r.m.size, NULL, 0, &md, &err), LDR_ARGUMENT);
     }
     REFUSED(ldr_model_load_memory(NULL, 0, r.m.weights, r.m.size, NULL, 0, NULL, &err), LDR_ARGUMENT);

@@ -1,6 +1,7 @@
 /* bench.c: what this machine can do, and what share of it the kernels and whole steps reach.
 
-       make -C tools && tools/bench [--simd portable|avx2|avx2vnni|avx512|avx512vnni|avx512bf16] [--threads N] [--json]
+       make -C tools && tools/bench [--simd SET] [--threads N] [--json]
+           (SET: a word of ldr_simd_word, as avx2)
            peaks (multiply-add, 8-bit dot, memory read), then matrix products beside them
        tools/bench step [options]                   one ladder step on a backbone of random weights
            --layers 12 --width 768 --heads 12 --ffn 3072 --batch 16 --len 128 --steps 7
@@ -90,8 +91,8 @@ PEAK(peak_bytes, LDR__VNNI, TWENTY, 20, __m512i, _mm512_set1_epi8(3), _mm512_set
 static double peak_once(const ldr__kernels *k, int type) {
 #if LDR__X86
     if (type == 2 && k->tile_bf16) return peak_bf16();
-    if (type == 1) return k->unit == 4 ? k->nr == 32 ? peak_bytes() : peak_bytes256() : ldr__x86_widest() >= LDR_SIMD_AVX2 ? peak_pairs() * (k->nr == 32 ? 2 : 1) : 0;
-    return k->nr == 32 ? peak_avx512() : ldr__x86_widest() >= LDR_SIMD_AVX2 ? peak_avx2() : 0;
+    if (type == 1) return k->unit == 4 ? k->nr == 32 ? peak_bytes() : peak_bytes256() : ldr__x86_avx2(1) ? peak_pairs() * (k->nr == 32 ? 2 : 1) : 0;
+    return k->nr == 32 ? peak_avx512() : ldr__x86_avx2(1) ? peak_avx2() : 0;
 #else
     (void)k;
     (void)type;
@@ -438,7 +439,6 @@ static int bench_tokenize(const char *path, const char *file) {
 }
 
 int main(int argc, char **argv) {
-    static const char *const sets[] = { "portable", "avx2", "avx2vnni", "avx512", "avx512vnni", "avx512bf16" };
     static const char *const presets[] = { "default", "paper", "clue", "mlp", "head" };
     step_options o = { 12, 768, 12, 3072, 16, 128, 7, 8, 0, 0, 0, 0, LDR_PRESET_DEFAULT, LDR_COMPUTE_F32, 0, LDR_F32, NULL, 1, LDR_SIMD_AUTO, 0 };
     struct { const char *name; int *value; } options[] = { { "--layers", &o.layers }, { "--width", &o.width }, { "--heads", &o.heads }, { "--ffn", &o.ffn }, { "--batch", &o.batch }, { "--len", &o.len },
@@ -459,8 +459,10 @@ int main(int argc, char **argv) {
         else if (strcmp(argv[i], "--int8") == 0) o.compute = LDR_COMPUTE_INT8;
         else if (strcmp(argv[i], "--bf16") == 0) o.compute = LDR_COMPUTE_BF16;
         else if (strcmp(argv[i], "--simd") == 0 && i + 1 < argc) {
-            for (k = 0, i++; k < sizeof sets / sizeof *sets; k++)
-                if (strcmp(argv[i], sets[k]) == 0) o.simd = (ldr_simd)(k + 1);
+            ldr_simd set;
+            int w;
+            for (w = 0, i++; ldr_simd_word(w, &set); w++)
+                if (strcmp(argv[i], ldr_simd_word(w, NULL)) == 0) o.simd = set;
         }
         else if (strcmp(argv[i], "--method") == 0 && i + 1 < argc) {
             for (i++, o.method = 0; o.method < LDR_METHOD_THESEUS && strcmp(argv[i], ldr_method_name((ldr_method)o.method)); o.method++) {}
