@@ -204,7 +204,7 @@ typedef struct options {
 /* OFF kinds: a given 0 means "none" and is kept as -1, because a 0 in a description means "the default". */
 enum { LAYER_LOGITS = -2 };
 
-typedef enum option_kind { KIND_FLAG, KIND_TEXT, KIND_WORD, KIND_COUNT, KIND_COUNT_OFF, KIND_LAYER, KIND_NUMBER, KIND_NUMBER_OFF, KIND_SEED, KIND_LIST } option_kind;
+typedef enum option_kind { KIND_FLAG, KIND_TEXT, KIND_WORD, KIND_COUNT, KIND_COUNT_OFF, KIND_LAYER, KIND_NUMBER, KIND_NUMBER_OFF, KIND_SEED, KIND_LIST, KIND_SIMD } option_kind;
 
 typedef struct option {
     const char *name;
@@ -329,7 +329,7 @@ static const option option_table[] = {
     { "--max-len", KIND_COUNT, AT(max_len), CMD_RUN | CMD_TOKENIZE | CMD_STREAM, 0, "N", 1, 1000000, "cut texts to so many tokens" },
     { "--seed", KIND_SEED, AT(seed), CMD_ONE | CMD_STREAM, 0, "N", 0, 0, "of the initial values and of the order of examples" },
     { "--threads", KIND_COUNT, AT(threads), CMD_RUN | CMD_STREAM, 0, "N", 1, 1024, "processor threads to use" },
-    { "--simd", KIND_WORD, AT(simd), CMD_RUN | CMD_STREAM, 0, "portable|avx2|avx2vnni|avx512|avx512vnni|avx512bf16", 0, 0, "the widest instruction set to use" },
+    { "--simd", KIND_SIMD, AT(simd), CMD_RUN | CMD_STREAM, 0, "SET", 0, 0, "the widest instruction set to use" },
     { "--compute", KIND_WORD, AT(compute), CMD_RUN, 0, "f32|bf16|int8", 0, 0, "how the frozen backbone multiplies: bf16 and int8 are smaller and, with instructions of their own, faster; 0.5 and 1 to 3 % off" },
     { "--compute", KIND_WORD, AT(compute), CMD_DISTIL, 0, "f32|bf16|int8", 0, 0, "how the teacher multiplies; int8 if not given" },
     { "--cache", KIND_TEXT, AT(cache), CMD_ONE, 0, "off|ram|DIR", 0, 0, "run the backbone once: keep its taps in memory, or in a folder for later runs too" },
@@ -413,10 +413,14 @@ static void print_help(const struct command *c, FILE *f) {
     fprintf(f, "usage: ladder %s%s [OPTIONS]\n%s\n\n", c->name, c->takes, c->help);
     for (i = 0; i < OPTION_COUNT; i++) {
         const option *o = &option_table[i];
-        char head[64];
+        char head[64], words[200] = "";
         if (!(o->commands & c->bit)) continue;
+        if (o->kind == KIND_SIMD) {
+            strcpy(words, ": ");
+            simd_words(words + 2, sizeof words - 2);
+        }
         snprintf(head, sizeof head, "%s%s%s", o->name, o->value ? " " : "", o->value ? o->value : "");
-        fprintf(f, "  %-38s %s%s\n", head, o->help, o->needed & c->bit ? " (needed)" : "");
+        fprintf(f, "  %-38s %s%s%s\n", head, o->help, words, o->needed & c->bit ? " (needed)" : "");
     }
 }
 
@@ -484,6 +488,23 @@ static int parse_list(options *o, const char *s, double high) {
 }
 
 /* Stores one value; 0 when the text is not one. */
+/* The instruction set that the library calls so. */
+static int simd_set(const char *word, int32_t *set) {
+    ldr_simd of = LDR_SIMD_AUTO;
+    int i;
+    for (i = 0; ldr_simd_word(i, &of) && strcmp(ldr_simd_word(i, NULL), word) != 0; i++) {}
+    *set = ldr_simd_word(i, NULL) ? (int32_t)of : LDR_SIMD_AUTO;
+    return ldr_simd_word(i, NULL) != NULL;
+}
+
+/* Their words, to be shown. */
+static void simd_words(char *text, size_t size) {
+    size_t used = 0;
+    int i;
+    for (i = 0; ldr_simd_word(i, NULL) && used < size; i++)
+        used += (size_t)snprintf(text + used, size - used, "%s%s", i ? "|" : "", ldr_simd_word(i, NULL));
+}
+
 static int set_option(options *o, const option *d, const char *value) {
     void *at = (char *)o + d->at;
     double number = 0;
@@ -493,6 +514,7 @@ static int set_option(options *o, const option *d, const char *value) {
         case KIND_TEXT: *(const char **)at = value; return *value != 0;
         case KIND_WORD: *(int32_t *)at = word_index(d->value, value); return *(int32_t *)at > 0;
         case KIND_LIST: return parse_list(o, value, d->high);
+        case KIND_SIMD: return simd_set(value, (int32_t *)at);
         case KIND_SEED: return parse_u64(value, 0, (uint64_t *)at) > 0;
         case KIND_COUNT: case KIND_COUNT_OFF: case KIND_LAYER:
             if (d->kind == KIND_LAYER && strcmp(value, "logits") == 0) {
@@ -517,9 +539,10 @@ static const option *find_option(const struct command *c, const char *name, size
 }
 
 static int bad_value(const struct command *c, const option *d, const char *value) {
-    char what[400];
-    const char *wants = d->kind == KIND_WORD ? "is none of " : d->kind == KIND_LIST ? "is no list of numbers like 0,3,6" : d->kind == KIND_TEXT ? "is empty" : "is not a number in its range";
-    snprintf(what, sizeof what, ": \"%.100s\" %s%s", value, wants, d->kind == KIND_WORD ? d->value : "");
+    char what[400], words[200] = "";
+    const char *wants = d->kind == KIND_WORD || d->kind == KIND_SIMD ? "is none of " : d->kind == KIND_LIST ? "is no list of numbers like 0,3,6" : d->kind == KIND_TEXT ? "is empty" : "is not a number in its range";
+    if (d->kind == KIND_SIMD) simd_words(words, sizeof words);
+    snprintf(what, sizeof what, ": \"%.100s\" %s%s", value, wants, d->kind == KIND_WORD ? d->value : words);
     return usage_error(c, d->name, what);
 }
 
