@@ -408,6 +408,14 @@ static void print_usage(FILE *f) {
           "Data: label<TAB>text[<TAB>text2] lines or CSV (a first line may name the columns), JSON lines or a JSON array of\n{\"text\", \"text2\", \"label\"}; - is standard input. --task conll: a token and its tag a line.\n", f);
 }
 
+/* The words of the instruction sets, to be shown. */
+static void simd_words(char *text, size_t size) {
+    size_t used = 0;
+    int i;
+    for (i = 0; ldr_simd_word(i, NULL) && used < size; i++)
+        used += (size_t)snprintf(text + used, size - used, "%s%s", i ? "|" : "", ldr_simd_word(i, NULL));
+}
+
 static void print_help(const struct command *c, FILE *f) {
     int i;
     fprintf(f, "usage: ladder %s%s [OPTIONS]\n%s\n\n", c->name, c->takes, c->help);
@@ -495,14 +503,6 @@ static int simd_set(const char *word, int32_t *set) {
     for (i = 0; ldr_simd_word(i, &of) && strcmp(ldr_simd_word(i, NULL), word) != 0; i++) {}
     *set = ldr_simd_word(i, NULL) ? (int32_t)of : LDR_SIMD_AUTO;
     return ldr_simd_word(i, NULL) != NULL;
-}
-
-/* Their words, to be shown. */
-static void simd_words(char *text, size_t size) {
-    size_t used = 0;
-    int i;
-    for (i = 0; ldr_simd_word(i, NULL) && used < size; i++)
-        used += (size_t)snprintf(text + used, size - used, "%s%s", i ? "|" : "", ldr_simd_word(i, NULL));
 }
 
 static int set_option(options *o, const option *d, const char *value) {
