@@ -409,11 +409,11 @@ static void print_usage(FILE *f) {
 }
 
 /* The words of the instruction sets, to be shown. */
-static void simd_words(char *text, size_t size) {
+static void simd_words(char *out, size_t size) {
     size_t used = 0;
     int i;
     for (i = 0; ldr_simd_word(i, NULL) && used < size; i++)
-        used += (size_t)snprintf(text + used, size - used, "%s%s", i ? "|" : "", ldr_simd_word(i, NULL));
+        used += (size_t)snprintf(out + used, size - used, "%s%s", i ? "|" : "", ldr_simd_word(i, NULL));
 }
 
 static void print_help(const struct command *c, FILE *f) {
