@@ -1,13 +1,15 @@
 /* Text to tokens: the pieces that any tokenizer makes, the bytes of the text that each one came from, and the way back.
 
        cc -O2 02_tokens.c -o tokens -lm
-       ./tokens [TOKENIZER [TEXT [TEXT2]]]      a model directory, tokenizer.json, vocab.json, SentencePiece model or vocab.txt
+       ./tokens [TOKENIZER [TEXT [TEXT2]]]      a model directory, tokenizer.json, vocab.json, SentencePiece model, vocab.txt
+       ./tokens TOKENIZER @FILE                 or .gguf file; with @ all of a file is cut
 
    A model never sees letters. It sees numbers, one for each piece of its vocabulary. The byte offsets lead back
    from a token to the text: without them an answer about token 7 could not be shown to anybody. */
 #define LADDER_IMPLEMENTATION
 #include "../ladder.h"
 #include <stdio.h>
+#include <stdlib.h>
 
 static int give_up(const ldr_error *err) {
     fprintf(stderr, "%s\n", err->message);
@@ -26,6 +28,23 @@ static void show(const ldr_tokenizer *t, const ldr_encoding *e, const char *cons
     }
 }
 
+/* A whole file: its text, to be freed. */
+static char *read_file(const char *path, size_t *n) {
+    FILE *f = fopen(path, "rb");
+    char *s = NULL;
+    size_t room = 0, got = 1;
+    for (*n = 0; f && got; *n += got) {
+        if (*n == room) {
+            char *more = (char *)realloc(s, room = room ? 2 * room : 65536);
+            if (!more) break;
+            s = more;
+        }
+        got = fread(s + *n, 1, room - *n, f);
+    }
+    if (f) fclose(f);
+    return s;
+}
+
 int main(int argc, char **argv) {
     const char *dir = argc > 1 ? argv[1] : "tiny", *texts[2];
     ldr_error    err = {0};
@@ -36,6 +55,21 @@ int main(int argc, char **argv) {
     ldr_tokenizer *t = ldr_tokenizer_load(dir, NULL, &err);
     if (!t) return give_up(&err);
     printf("%d pieces\n\n", (int)ldr_tokenizer_size(t));
+
+    if (argc > 2 && argv[2][0] == '@') {
+        size_t n;
+        char *file = read_file(argv[2] + 1, &n);
+        texts[0] = file;
+        if (!file || ldr_tokenizer_encode(t, &e, file, n, NULL, 0, INT32_MAX, 1, &err)) {
+            fprintf(stderr, "%s: %s\n", argv[2] + 1, file ? err.message : "cannot be read");
+            return 1;
+        }
+        show(t, &e, texts);
+        free(file);
+        ldr_encoding_free(&e);
+        ldr_tokenizer_free(t);
+        return 0;
+    }
 
     /* 1. One text. Letters are lowered and accents dropped where the model was trained so, and yet the offsets
        point into the text as it was written. A word that is no piece is cut into several: ## joins to the left. */

@@ -259,6 +259,22 @@ TEST(the_shipped_model_is_small_and_whole) {
     ldr_model_free(m);
 }
 
+TEST(tokens_of_a_file) {
+    char *text, path[LADDER_MAX_PATH];
+    int status;
+    NEED("02_tokens");
+    snprintf(path, sizeof path, "%s/some.txt", folder);
+    CHECK(ldr_test_write(path, "Close the door.\nOpen it!\n", 25));
+    text = output("02_tokens", "@some.txt");
+    CHECK(count(text, "\"door\"") == 1 && count(text, "\"!\"") == 1 && strstr(text, "16..20") != NULL);      /* Open, in the second line */
+    free(text);
+    snprintf(path, sizeof path, "'%s' @nowhere.txt", model);
+    text = run("02_tokens", path, &status);
+    CHECK_INT(status, 1);
+    CHECK(strstr(text, "nowhere.txt: cannot be read") != NULL);
+    free(text);
+}
+
 TEST(any_model) {
     char *text;
     NEED("11_any_model");
@@ -286,7 +302,7 @@ TEST(notes) {
     free(text);
 }
 
-#define TESTS(X) X(the_shipped_model_is_small_and_whole) X(a_missing_model_is_explained) X(hello) X(tokens) X(memory_plan) X(slicing) X(by_hand) X(save_resume) X(allocator) X(own_reader) X(threads) X(from_cpp) X(any_model) X(notes)
+#define TESTS(X) X(the_shipped_model_is_small_and_whole) X(a_missing_model_is_explained) X(hello) X(tokens) X(memory_plan) X(slicing) X(by_hand) X(save_resume) X(allocator) X(own_reader) X(threads) X(from_cpp) X(tokens_of_a_file) X(any_model) X(notes)
 
 #else
 
