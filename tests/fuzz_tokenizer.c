@@ -1,6 +1,9 @@
 /* Tokenizer files: any bytes load or are refused, and what loads encodes and decodes. */
 #define LADDER_IMPLEMENTATION
 #include "fuzz.h"
+#include "ldr_test.h"
+#include "ldr_tiny.h"
+#include "ldr_files.h"
 
 static const unsigned char *fuzz_seed(int i, size_t *n) {
     static const char *const small[] = {
@@ -16,6 +19,16 @@ static const unsigned char *fuzz_seed(int i, size_t *n) {
     static char *lines[32];
     static size_t sizes[32];
     static int count = -1;
+    static file_bytes gguf[4];
+    if (i < 4 && !gguf[i].p) {
+        static const char bytes[] = "<s>|</s>|a|b|c|ab|abc|1|\xc4\xa0|x", sp[] = "<s>|</s>|<unk>|\xe2\x96\x81|a|b|ab|\xe2\x96\x81" "ab|<0x78>";
+        gguf[i] = i == 0 ? gguf_tokenizer("gpt2", "llama-bpe", bytes, "3311111111", NULL, "a b|ab c") : i == 1 ? gguf_tokenizer("llama", NULL, sp, "332111116", "000543210", NULL) :
+                  i == 2 ? gguf_tokenizer("t5", NULL, sp, "332111116", "000543210", NULL) : gguf_tokenizer("bert", NULL, "[CLS]|[SEP]|[UNK]|\xe2\x96\x81" "a|b", "33311", NULL, NULL);
+    }
+    if (i >= 4 && i < 8) {
+        *n = gguf[i - 4].n;
+        return gguf[i - 4].p;
+    }
     if (i < 4) {
         *n = i == 3 ? sizeof model - 1 : strlen(small[i]);
         return (const unsigned char *)(i == 3 ? model : small[i]);
@@ -35,9 +48,9 @@ static const unsigned char *fuzz_seed(int i, size_t *n) {
             sizes[count++] = (size_t)(cases - file - 7);
         }
     }
-    if (i - 4 >= count) return NULL;
-    *n = sizes[i - 4];
-    return (const unsigned char *)lines[i - 4];
+    if (i - 8 >= count) return NULL;
+    *n = sizes[i - 8];
+    return (const unsigned char *)lines[i - 8];
 }
 
 static void fuzz_one(const unsigned char *data, size_t n) {

@@ -1376,49 +1376,6 @@ TEST(gguf_vectors) {
     check_gguf("bert-bge", "llamacpp-bert-bge", "bert-uncased", 10);
 }
 
-static void put_meta(file_bytes *f, const char *key, const char *text) {
-    put_text(f, key, 8);
-    put_number(f, 8, 4);
-    put_text(f, text, 8);
-}
-
-/* A list of texts, which are separated by '|', or of the numbers of digits. */
-static void put_list(file_bytes *f, const char *key, uint32_t type, const char *values) {
-    const char *s = values, *end;
-    uint64_t n = type == 8;
-    for (; *s; s++) n += type != 8 || *s == '|';
-    put_text(f, key, 8);
-    put_number(f, 9, 4);
-    put_number(f, type, 4);
-    put_number(f, n, 8);
-    for (s = values; type != 8 && *s; s++) put_number(f, type == 6 ? ldr__bits_from_float((float)('0' - *s)) : (uint64_t)(*s - '0'), 4);
-    for (s = values; type == 8; s = end + 1) {
-        end = strchr(s, '|') ? strchr(s, '|') : s + strlen(s);
-        put_number(f, (uint64_t)(end - s), 8);
-        put(f, s, (size_t)(end - s));
-        if (!*end) break;
-    }
-}
-
-/* A GGUF file with a tokenizer and no tensors. NULL: without that. */
-static file_bytes gguf_tokenizer(const char *model, const char *pre, const char *tokens, const char *types, const char *scores, const char *merges) {
-    file_bytes f;
-    memset(&f, 0, sizeof f);
-    put(&f, "GGUF", 4);
-    put_number(&f, 3, 4);
-    put_number(&f, 0, 8);
-    put_number(&f, (uint64_t)(!!model + !!pre + !!tokens + !!types + !!scores + !!merges) + 2, 8);
-    if (model) put_meta(&f, "tokenizer.ggml.model", model);
-    if (pre) put_meta(&f, "tokenizer.ggml.pre", pre);
-    if (tokens) put_list(&f, "tokenizer.ggml.tokens", 8, tokens);
-    if (types) put_list(&f, "tokenizer.ggml.token_type", 5, types);
-    if (scores) put_list(&f, "tokenizer.ggml.scores", 6, scores);
-    if (merges) put_list(&f, "tokenizer.ggml.merges", 8, merges);
-    put_key(&f, "tokenizer.ggml.bos_token_id", 4, 0);
-    put_key(&f, "tokenizer.ggml.eos_token_id", 4, 1);
-    return f;
-}
-
 static ldr_status gguf_status(file_bytes f, const char *names) {
     ldr_error err;
     ldr_tokenizer *t;
