@@ -975,7 +975,8 @@ typedef enum ldr_metric {
     LDR_METRIC_AUTO,               /* accuracy; regression: Pearson and Spearman; tokens: entity F1; multi: micro F1 */
     LDR_METRIC_ACCURACY, LDR_METRIC_F1,         /* F1 and Matthews: class 1 is the positive one */
     LDR_METRIC_ACCURACY_F1, LDR_METRIC_MATTHEWS, LDR_METRIC_CORRELATION, LDR_METRIC_ENTITY_F1,
-    LDR_METRIC_MICRO_F1            /* of all labels of all examples together: 2 right / (answered + true) */
+    LDR_METRIC_MICRO_F1,           /* of all labels of all examples together: 2 right / (answered + true) */
+    LDR_METRIC_LIKELIHOOD          /* words: exp(-loss), the mean probability of the right one; 1 / perplexity */
 } ldr_metric;
 LDR_API const char *ldr_metric_name(ldr_metric metric);
 
@@ -17165,7 +17166,7 @@ static const struct { ldr_metric metric; const char *name; int only; } ldr__metr
     { LDR_METRIC_AUTO, "auto", -1 }, { LDR_METRIC_ACCURACY, "accuracy", -1 }, { LDR_METRIC_F1, "f1", -1 },
     { LDR_METRIC_ACCURACY_F1, "accuracy_f1", -1 }, { LDR_METRIC_MATTHEWS, "matthews", -1 },
     { LDR_METRIC_CORRELATION, "correlation", LDR_HEAD_REGRESS }, { LDR_METRIC_ENTITY_F1, "entity_f1", LDR_HEAD_TOKENS },
-    { LDR_METRIC_MICRO_F1, "micro_f1", LDR_HEAD_MULTI } };
+    { LDR_METRIC_MICRO_F1, "micro_f1", LDR_HEAD_MULTI }, { LDR_METRIC_LIKELIHOOD, "likelihood", LDR_HEAD_WORDS } };
 enum { LDR__METRICS = sizeof ldr__metrics / sizeof *ldr__metrics };
 
 static int ldr__metric_row(ldr_metric metric) {
@@ -17336,6 +17337,7 @@ static double ldr__tally_value(const ldr__tally *y, ldr_metric metric, float *sc
     double accuracy = ldr__ratio((double)y->right, (double)y->counted), f1 = ldr__ratio(2.0 * (double)y->tp, 2.0 * (double)y->tp + (double)y->fp + (double)y->fn), under;
     switch (metric) {
         case LDR_METRIC_F1: return f1;
+        case LDR_METRIC_LIKELIHOOD: return y->weight > 0 ? exp(-y->loss / y->weight) : 0;
         case LDR_METRIC_ACCURACY_F1: return (accuracy + f1) / 2;
         case LDR_METRIC_MICRO_F1:
         case LDR_METRIC_ENTITY_F1: return ldr__ratio(2.0 * (double)y->matched, (double)(y->found + y->wanted));

@@ -429,6 +429,9 @@ TEST(a_ladder_learns_to_answer) {
     CHECK_STR(text, "w4 w5 w6 w7\n");
     free(text);
     EXPECT(0, "$L eval --model speaker --ladder tale.ladder --data tale.txt");
+    text = slurp("out", &n);
+    CHECK(text && strncmp(text, "likelihood 0.", 13) == 0 && strstr(text, "perplexity 1."));
+    free(text);
     for (i = 0; i < 2; i++) {                          /* one seed, one text */
         EXPECT(0, "echo '4 5' | $L generate --model speaker --temperature 3 --top-k 20 --top-p 0.95 --min-p 0.01 --repetition 1.2 --seed %d --max-new 12 --ids", 5);
         again = slurp("out", &n);

@@ -168,6 +168,8 @@ TEST(tuned_models_speak_as_they_were_trained) {
             loss += (peak + log(sum) - (double)logits[text_ids[i + 1]]) / (TEXT - 1);
         }
         CHECK_NEAR(loss, score.loss, 1e-4);
+        CHECK_INT(ldr_evaluate(l, set, LDR_METRIC_LIKELIHOOD, &score, &err), LDR_OK);
+        CHECK_NEAR(score.value, exp(-loss), 1e-4);
         CHECK(loss < 0.9 * before);
         ldr_session_free(s);
         ldr_ladder_free(l);

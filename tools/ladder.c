@@ -670,8 +670,8 @@ static const task_info task_table[] = {
     { "cola", FORMAT_TSV, LDR_HEAD_CLASSIFY, LDR_METRIC_MATTHEWS, 128, 32, 20, 0, { "label", NULL, NULL }, { 1, 3, -1 }, NULL },
     { "mrpc", FORMAT_TSV, LDR_HEAD_CLASSIFY, LDR_METRIC_ACCURACY_F1, 128, 32, 20, 0, { "Quality", NULL, NULL }, { 0, 3, 4 }, NULL },
     { "rte", FORMAT_TSV, LDR_HEAD_CLASSIFY, LDR_METRIC_ACCURACY, 128, 32, 20, 0, { "label", NULL, NULL }, { 3, 1, 2 }, NULL },
-    { "text", FORMAT_LINES, LDR_HEAD_WORDS, LDR_METRIC_ACCURACY, 256, 8, 3, 0, { NULL, "text", NULL }, { 0, 0, 0 }, NULL },
-    { "instruct", FORMAT_JSON, LDR_HEAD_WORDS, LDR_METRIC_ACCURACY, 512, 8, 3, 0, { "completion", "prompt", NULL }, { 0, 0, 0 }, NULL },
+    { "text", FORMAT_LINES, LDR_HEAD_WORDS, LDR_METRIC_LIKELIHOOD, 256, 8, 3, 0, { NULL, "text", NULL }, { 0, 0, 0 }, NULL },
+    { "instruct", FORMAT_JSON, LDR_HEAD_WORDS, LDR_METRIC_LIKELIHOOD, 512, 8, 3, 0, { "completion", "prompt", NULL }, { 0, 0, 0 }, NULL },
     { "stsb", FORMAT_TSV, LDR_HEAD_REGRESS, LDR_METRIC_CORRELATION, 128, 32, 20, 0, { "score", NULL, NULL }, { 9, 7, 8 }, NULL },
 };
 
@@ -2023,6 +2023,7 @@ static int command_eval(run *r) {
     }
     printf("%s %.4f on %d examples, loss %.4f", ldr_metric_name(r->metric), score.value, (int)score.examples, score.loss);
     if (r->head == LDR_HEAD_CLASSIFY) printf(", majority class %.4f", majority_share(r->dev));
+    if (r->metric == LDR_METRIC_LIKELIHOOD) printf(", perplexity %.3f", exp(score.loss));
     putchar('\n');
     return EXIT_DONE;
 }
