@@ -20708,7 +20708,9 @@ static const ldr__kernels ldr__kernels_wasm = {
   #define LDR__EXACTLY(code, sum, v, b) __asm__ volatile(code " {%2, %1, %0|%0, %1, %2}" : "+v"(sum) : "v"(v), "v"(b))
   #define LDR__FMA256(sum, v, b) LDR__EXACTLY("vfmadd231ps", sum, v, b)
   #define LDR__FMA512(sum, v, b) LDR__EXACTLY("vfmadd231ps", sum, v, b)
-  #define LDR__DOT256(sum, v, b) LDR__EXACTLY("%{vex%} vpdpbusd", sum, v, b)
+  /* "x": the short form, which reaches the first 16 registers alone. */
+  #define LDR__DOT256(sum, v, b) \
+      __asm__ volatile("%{vex%} vpdpbusd {%2, %1, %0|%0, %1, %2}" : "+x"(sum) : "x"(v), "x"(b))
   #define LDR__DOT512(sum, v, b) LDR__EXACTLY("vpdpbusd", sum, v, b)
   #define LDR__PAIR512(sum, v, b) LDR__EXACTLY("vdpbf16ps", sum, v, b)
   #define LDR__PIN(x, y) __asm__ volatile("" : "+v"(x), "+v"(y))

@@ -2405,7 +2405,7 @@ static void inspect_plain(const run *r, const ldr_weights *w) {
     }
     for (i = 0; i < ldr_weights_meta_count(w); i++) {
         const char *value = "", *key = ldr_weights_meta_at(w, i, &value);
-        printf("metadata %s: %s\n", key, value);
+        printf("metadata %s: %s\n", key, value ? value : "");
     }
     if (r->model) {
         const ldr_model_info *m = &r->info;
