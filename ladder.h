@@ -20732,14 +20732,21 @@ enum { LDR__OF_FLOATS, LDR__OF_FEW_FLOATS, LDR__OF_PAIRS, LDR__OF_FOURS, LDR__OF
     LDR__CASE(10, of, kind) \
     LDR__CASE(11, of, kind) LDR__CASE(12, of, kind) LDR__CASE(13, of, kind) LDR__CASE(14, of, kind)
 
+/* Sums are arrays that the compiler takes apart: a sanitizer that asks about every index would take minutes for it. */
+#if defined(__clang__) || (defined(__GNUC__) && __GNUC__ >= 8)
+  #define LDR__UNWATCHED __attribute__((no_sanitize("undefined")))
+#else
+  #define LDR__UNWATCHED
+#endif
+
 /* Lines one after another into the second-level cache, one in two steps: one a step keeps all buffers between the
    caches busy, and what the sums load waits. */
-LDR__AVX2 LDR__INLINE void ldr__soon(uintptr_t *ahead, size_t step) {
+LDR__UNWATCHED LDR__AVX2 LDR__INLINE void ldr__soon(uintptr_t *ahead, size_t step) {
     _mm_prefetch((const char *)*ahead, _MM_HINT_T1);
     *ahead += step;
 }
 
-LDR__AVX2 LDR__INLINE __m256 ldr__add_product256(__m256 sum, __m256 v, __m256 b, int kind) {
+LDR__UNWATCHED LDR__AVX2 LDR__INLINE __m256 ldr__add_product256(__m256 sum, __m256 v, __m256 b, int kind) {
     __m256i whole = _mm256_castps_si256(sum);
     if (kind == LDR__OF_FLOATS) {
         LDR__FMA256(sum, v, b);
@@ -20751,7 +20758,7 @@ LDR__AVX2 LDR__INLINE __m256 ldr__add_product256(__m256 sum, __m256 v, __m256 b,
 }
 
 /* Row i is reached from every third one: x86 adds a register times 1 or 2 to an address for nothing. */
-LDR__AVX2 LDR__INLINE void ldr__step256(__m256 *x, __m256 *y, const unsigned char **a, const unsigned char *b,
+LDR__UNWATCHED LDR__AVX2 LDR__INLINE void ldr__step256(__m256 *x, __m256 *y, const unsigned char **a, const unsigned char *b,
                                         size_t rs,
                                         size_t cs, int rows, int kind) {
     const float *panel = (const float *)(const void *)b;
@@ -20773,7 +20780,7 @@ LDR__AVX2 LDR__INLINE void ldr__step256(__m256 *x, __m256 *y, const unsigned cha
 }
 
 /* What a sum begins with: of fours, so much too low as 128 too many in each of a will bring. */
-LDR__AVX2 LDR__INLINE __m256 ldr__start256(const ldr__tile *t, int j, int kind) {
+LDR__UNWATCHED LDR__AVX2 LDR__INLINE __m256 ldr__start256(const ldr__tile *t, int j, int kind) {
     __m256i too_much;
     if (kind != LDR__OF_FOURS) return _mm256_setzero_ps();
     too_much = _mm256_slli_epi32(_mm256_loadu_si256((const __m256i *)(const void *)(t->b_sum + j)), 7);
@@ -20781,7 +20788,7 @@ LDR__AVX2 LDR__INLINE __m256 ldr__start256(const ldr__tile *t, int j, int kind) 
 }
 
 /* Eight columns of all rows, or, at an edge, those that are there. */
-LDR__AVX2 LDR__INLINE void ldr__store256(const ldr__tile *t, __m256 *x, int j, int rows) {
+LDR__UNWATCHED LDR__AVX2 LDR__INLINE void ldr__store256(const ldr__tile *t, __m256 *x, int j, int rows) {
     const __m256i place = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
     const __m256i here = _mm256_cmpgt_epi32(_mm256_set1_epi32(t->columns - j), place);
     const __m256 start = t->bias ? _mm256_maskload_ps(t->bias + j, here) : _mm256_setzero_ps();
@@ -20806,7 +20813,7 @@ LDR__AVX2 LDR__INLINE void ldr__store256(const ldr__tile *t, __m256 *x, int j, i
 
 /* 6 x 16: 12 sums, 2 columns of b and 1 broadcast of the 16 ymm registers. Four steps at a time: what a loop
    costs besides its sums counts where a core is shared. */
-LDR__AVX2 LDR__INLINE void ldr__tile256(const ldr__tile *t, int rows, int kind) {
+LDR__UNWATCHED LDR__AVX2 LDR__INLINE void ldr__tile256(const ldr__tile *t, int rows, int kind) {
     const unsigned char *a[2], *b = (const unsigned char *)t->b;
     const size_t rs = t->rs, cs = kind == LDR__OF_FLOATS ? t->cs : 4, step = t->step;
     uintptr_t ahead = t->ahead;
@@ -20844,21 +20851,21 @@ LDR__AVX2 LDR__INLINE void ldr__tile256(const ldr__tile *t, int rows, int kind) 
     if (t->columns > 8) ldr__store256(t, y, 8, rows);
 }
 
-LDR__AVX2 static void ldr__tile_avx2(const ldr__tile *t) {
+LDR__UNWATCHED LDR__AVX2 static void ldr__tile_avx2(const ldr__tile *t) {
     switch (t->rows) { LDR__UP_TO_6(ldr__tile256, LDR__OF_FLOATS) }
 }
 
-LDR__AVX2 static void ldr__tile_int8_avx2(const ldr__tile *t) {
+LDR__UNWATCHED LDR__AVX2 static void ldr__tile_int8_avx2(const ldr__tile *t) {
     switch (t->rows) { LDR__UP_TO_6(ldr__tile256, LDR__OF_PAIRS) }
 }
 
 #if LDR__HAVE_VNNI256
-LDR__AVX2_VNNI static void ldr__tile_int8_avx2vnni(const ldr__tile *t) {
+LDR__UNWATCHED LDR__AVX2_VNNI static void ldr__tile_int8_avx2vnni(const ldr__tile *t) {
     switch (t->rows) { LDR__UP_TO_6(ldr__tile256, LDR__OF_FOURS) }
 }
 #endif
 
-LDR__AVX512 LDR__INLINE __m512 ldr__add_product512(__m512 sum, __m512i v, __m512i b, int kind) {
+LDR__UNWATCHED LDR__AVX512 LDR__INLINE __m512 ldr__add_product512(__m512 sum, __m512i v, __m512i b, int kind) {
     const __m512 v_floats = _mm512_castsi512_ps(v), b_floats = _mm512_castsi512_ps(b);
     __m512i whole = _mm512_castps_si512(sum);
     if (kind == LDR__OF_FLOATS || kind == LDR__OF_FEW_FLOATS) {
@@ -20874,7 +20881,7 @@ LDR__AVX512 LDR__INLINE __m512 ldr__add_product512(__m512 sum, __m512i v, __m512
     return _mm512_castsi512_ps(whole);
 }
 
-LDR__AVX512 LDR__INLINE void ldr__step512(__m512 *x, __m512 *y, const unsigned char **a, const unsigned char *b,
+LDR__UNWATCHED LDR__AVX512 LDR__INLINE void ldr__step512(__m512 *x, __m512 *y, const unsigned char **a, const unsigned char *b,
                                           size_t rs,
                                           size_t cs, int rows, int kind) {
     const __m512i b0 = _mm512_loadu_si512((const void *)b);
@@ -20894,7 +20901,7 @@ LDR__AVX512 LDR__INLINE void ldr__step512(__m512 *x, __m512 *y, const unsigned c
     for (i = 0; i < (rows + 2) / 3; i++) a[i] += cs;
 }
 
-LDR__AVX512 LDR__INLINE __m512 ldr__start512(const ldr__tile *t, int j, int kind) {
+LDR__UNWATCHED LDR__AVX512 LDR__INLINE __m512 ldr__start512(const ldr__tile *t, int j, int kind) {
     __m512i too_much;
     if (kind != LDR__OF_FOURS) return _mm512_setzero_ps();
     too_much = _mm512_slli_epi32(_mm512_loadu_si512((const void *)(t->b_sum + j)), 7);
@@ -20905,7 +20912,7 @@ LDR__AVX512 LDR__INLINE __m512 ldr__start512(const ldr__tile *t, int j, int kind
 
 /* Sixteen columns of a row that are there. The end of 8-bit products is a multiply-add by name: a compiler that may
    fuse does so in tiles of some heights only, and rows would depend on their batch. */
-LDR__AVX512 LDR__INLINE void ldr__store512(float *c, __m512 sum, __m512 start, __mmask16 old, __mmask16 here,
+LDR__UNWATCHED LDR__AVX512 LDR__INLINE void ldr__store512(float *c, __m512 sum, __m512 start, __mmask16 old, __mmask16 here,
                                            float a_scale,
                                            __m512 b_scale, int kind) {
     start = _mm512_mask_loadu_ps(start, old, c);
@@ -20918,7 +20925,7 @@ LDR__AVX512 LDR__INLINE void ldr__store512(float *c, __m512 sum, __m512 start, _
 
 /* 14 x 32: 28 sums, 2 columns of b and 1 broadcast of the 32 zmm registers. What it will store to comes near while it
    sums: every processor with these registers has prefetchw. */
-LDR__AVX512 LDR__INLINE void ldr__tile512(const ldr__tile *t, int rows, int kind) {
+LDR__UNWATCHED LDR__AVX512 LDR__INLINE void ldr__tile512(const ldr__tile *t, int rows, int kind) {
     const int whole = kind == LDR__OF_PAIRS || kind == LDR__OF_FOURS, wide = kind != LDR__OF_FEW_FLOATS;
     const __mmask16 low = LDR__FIRST16(t->columns), high = LDR__FIRST16(t->columns > 16 ? t->columns - 16 : 0);
     const __mmask16 old_low = t->accumulate ? low : 0, old_high = t->accumulate ? high : 0;
@@ -20962,21 +20969,21 @@ LDR__AVX512 LDR__INLINE void ldr__tile512(const ldr__tile *t, int rows, int kind
 }
 
 /* Up to 16 columns, as narrow heads have, are half the work. */
-LDR__AVX512 static void ldr__tile_avx512(const ldr__tile *t) {
+LDR__UNWATCHED LDR__AVX512 static void ldr__tile_avx512(const ldr__tile *t) {
     if (t->columns > 16) switch (t->rows) { LDR__UP_TO_14(ldr__tile512, LDR__OF_FLOATS) }
     else switch (t->rows) { LDR__UP_TO_14(ldr__tile512, LDR__OF_FEW_FLOATS) }
 }
 
-LDR__AVX512 static void ldr__tile_int8_avx512(const ldr__tile *t) {
+LDR__UNWATCHED LDR__AVX512 static void ldr__tile_int8_avx512(const ldr__tile *t) {
     switch (t->rows) { LDR__UP_TO_14(ldr__tile512, LDR__OF_PAIRS) }
 }
 
-LDR__VNNI static void ldr__tile_int8_vnni(const ldr__tile *t) {
+LDR__UNWATCHED LDR__VNNI static void ldr__tile_int8_vnni(const ldr__tile *t) {
     switch (t->rows) { LDR__UP_TO_14(ldr__tile512, LDR__OF_FOURS) }
 }
 
 #if LDR__HAVE_BF16
-LDR__BF16 static void ldr__tile_bf16_avx512(const ldr__tile *t) {
+LDR__UNWATCHED LDR__BF16 static void ldr__tile_bf16_avx512(const ldr__tile *t) {
     switch (t->rows) { LDR__UP_TO_14(ldr__tile512, LDR__OF_BF16) }
 }
 
