@@ -260,7 +260,7 @@ TEST(the_shipped_model_is_small_and_whole) {
 }
 
 TEST(tokens_of_a_file) {
-    char *text, path[LADDER_MAX_PATH];
+    char *text, path[LADDER_MAX_PATH + 32];
     int status;
     NEED("02_tokens");
     snprintf(path, sizeof path, "%s/some.txt", folder);

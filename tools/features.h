@@ -10,7 +10,7 @@ static ldr_json *features_file(run *r, ldr__source *s, const char *name) {
     return j;
 }
 
-static int features_pooling(run *r, const char *dir, pooling *p) {
+static int features_pooling(run *r, const char *dir, pooling_rule *p) {
     static const struct { const char *key; int32_t mode; } modes[] = { { "pooling_mode_cls_token", POOL_CLS }, { "pooling_mode_mean_tokens", POOL_MEAN },
         { "pooling_mode_max_tokens", POOL_MAX }, { "pooling_mode_mean_sqrt_len_tokens", POOL_MEAN_SQRT }, { "pooling_mode_lasttoken", POOL_LAST },
         { "pooling_mode_weightedmean_tokens", POOL_NONE } };
@@ -35,7 +35,7 @@ static int features_pooling(run *r, const char *dir, pooling *p) {
 }
 
 /* --pool model: of its modules a transformer, a pooling and a normalising one are understood. */
-static int features_modules(run *r, pooling *p) {
+static int features_modules(run *r, pooling_rule *p) {
     char path[LADDER_MAX_PATH], type[128], dir[256];
     ldr__source s;
     ldr_json *j;
@@ -70,7 +70,7 @@ static int features_modules(run *r, pooling *p) {
 }
 
 /* hidden[n,d] to its first row. */
-static void features_pool(const pooling *p, float *hidden, int32_t n, int32_t d) {
+static void features_pool(const pooling_rule *p, float *hidden, int32_t n, int32_t d) {
     double length = 0;
     int32_t i, k;
     if (p->mode == POOL_LAST) memmove(hidden, hidden + (size_t)(n - 1) * (size_t)d, (size_t)d * sizeof *hidden);

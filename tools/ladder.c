@@ -1232,7 +1232,7 @@ static ldr_dataset *load_task(const task_info *k, const options *o, const ldr_mo
 /* ---- what commands share -------------------------------------------------------------- */
 
 /* How a model of sentences makes one vector of a text, as modules.json and the file it names say. */
-typedef struct pooling { int32_t mode, normalise, max_len; } pooling;
+typedef struct pooling_rule { int32_t mode, normalise, max_len; } pooling_rule;
 
 typedef struct run {
     options        o;
@@ -1249,7 +1249,7 @@ typedef struct run {
     ldr_train_desc train_desc;
     FILE          *log;
     char           recipe[256];    /* what was chosen, for people                            */
-    pooling        pooling;        /* of features                                            */
+    pooling_rule   pooling;        /* of features                                            */
     char         **arguments;      /* the program, the command and what follows                */
     int            argument_count;
 } run;
