@@ -1701,7 +1701,7 @@ LDR__INLINE uint32_t ldr__bits_from_float(float f) {
 }
 
 /* IEEE binary16 to binary32, exact. Subnormals: the bits are an integer times 2^-24. */
-static float ldr__half_to_float(uint32_t h) {
+LDR__INLINE float ldr__half_to_float(uint32_t h) {
     uint32_t sign = (h & 0x8000u) << 16, rest = h & 0x7fffu;
     if (rest < 0x0400u) {
         float f = (float)rest * (1.0f / 16777216.0f);
@@ -1722,77 +1722,127 @@ enum { LDR__QBLOCK = 32, LDR__Q8_0_BYTES = 2 + LDR__QBLOCK, LDR__Q4_0_BYTES = 2 
 
 enum { LDR__BLOCK_MOST = 256 };
 
-/* Scale and minimum j of Q4_K and Q5_K: 6 bits each, of 12 bytes. */
-static void ldr__k_scale(const unsigned char *p, int j, float *scale, float *least) {
-    if (j < 4) {
-        *scale = (float)(p[j] & 63);
-        *least = (float)(p[j + 4] & 63);
-    } else {
-        *scale = (float)((p[j + 4] & 15) | (p[j - 4] >> 6) << 4);
-        *least = (float)(p[j + 4] >> 4 | (p[j] >> 6) << 4);
+/* A block of a type that is only read: groups of whole numbers, each with a scale and a minimum,
+       y = scale (code - zero) - least
+   Source of the layouts: ggml's reference (MIT). The order of operations is that of its own way back, so the numbers
+   are the same. Loops are of one length and over bytes apart from floats, so that compilers make vectors of them. */
+typedef struct ldr__codes {
+    unsigned char code[LDR__BLOCK_MOST];
+    float         scale[LDR__BLOCK_MOST / 16], least[LDR__BLOCK_MOST / 16];
+    int           zero, group;                         /* group: codes a scale, 16 or 32       */
+} ldr__codes;
+
+static const signed char ldr__curve[16] = { -127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113 };
+
+/* code[n] = bits of q[n] from `shift` on. */
+LDR__INLINE void ldr__codes_bits(unsigned char *code, const unsigned char *q, int n, int shift, int mask) {
+    int l;
+    for (l = 0; l < n; l++) code[l] = (unsigned char)(q[l] >> shift & mask);
+}
+
+/* ... += those bits, moved to the left */
+LDR__INLINE void ldr__codes_more(unsigned char *code, const unsigned char *q, int n, int shift, int mask, int left) {
+    int l;
+    for (l = 0; l < n; l++) code[l] = (unsigned char)(code[l] | (q[l] >> shift & mask) << left);
+}
+
+/* Blocks of 32: Q4_1, Q5_0, Q5_1, IQ4_NL. */
+LDR__INLINE void ldr__codes_small(ldr__codes *c, const unsigned char *p, ldr_dtype type) {
+    int i, minimum = type == LDR_Q4_1 || type == LDR_Q5_1, five = type == LDR_Q5_0 || type == LDR_Q5_1;
+    const unsigned char *q = p + 2 + 2 * minimum + 4 * five;
+    ldr__codes_bits(c->code, q, 16, 0, 15);
+    ldr__codes_bits(c->code + 16, q, 16, 4, 15);
+    if (five) {
+        uint32_t high = ldr__load_u32(p + 2 + 2 * minimum);
+        for (i = 0; i < 32; i++) c->code[i] = (unsigned char)(c->code[i] | (high >> i & 1u) << 4);
+    }
+    c->group = 32;
+    c->zero = type == LDR_Q5_0 ? 16 : 0;
+    c->scale[0] = ldr__half_to_float(ldr__load_u16(p));
+    if (minimum) c->least[0] = -ldr__half_to_float(ldr__load_u16(p + 2));
+}
+
+LDR__INLINE void ldr__codes_q2(ldr__codes *c, const unsigned char *p) {
+    float d = ldr__half_to_float(ldr__load_u16(p + 80)), m = ldr__half_to_float(ldr__load_u16(p + 82));
+    int i;
+    for (i = 0; i < 8; i++) ldr__codes_bits(c->code + 32 * i, p + 16 + i / 4 * 32, 32, i % 4 * 2, 3);
+    for (i = 0; i < 16; i++) {
+        c->scale[i] = d * (float)(p[i] & 15);
+        c->least[i] = m * (float)(p[i] >> 4);
     }
 }
 
-/* One block of a type that is only read, to floats. Source of the layouts: ggml's reference (MIT); the order of
-   operations is that of its own dequantisation, so the numbers are the same. */
-static void ldr__block_unpack(float *y, const unsigned char *p, ldr_dtype type) {
-    static const signed char curve[16] = { -127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113 };
-    int i, j, l;
-    float d, m, a, b;
-    if (type == LDR_Q4_1 || type == LDR_Q5_0 || type == LDR_Q5_1 || type == LDR_IQ4_NL) {
-        int minimum = type == LDR_Q4_1 || type == LDR_Q5_1, five = type == LDR_Q5_0 || type == LDR_Q5_1;
-        const unsigned char *q = p + 2 + 2 * minimum + 4 * five;
-        uint32_t high = five ? ldr__load_u32(p + 2 + 2 * minimum) : 0;
-        d = ldr__half_to_float(ldr__load_u16(p));
-        m = minimum ? ldr__half_to_float(ldr__load_u16(p + 2)) : 0;
-        for (i = 0; i < 32; i++) {
-            int v = (q[i % 16] >> (i / 16 * 4) & 15) | (int)(high >> i & 1u) << 4;
-            if (type == LDR_IQ4_NL) y[i] = d * (float)curve[v];
-            else y[i] = minimum ? (float)v * d + m : (float)(v - 16) * d;
-        }
-    } else if (type == LDR_Q2_K) {
-        d = ldr__half_to_float(ldr__load_u16(p + 80));
-        m = ldr__half_to_float(ldr__load_u16(p + 82));
-        for (i = 0; i < 256; i++) {
-            unsigned char scale = p[i / 16];
-            int q = p[16 + i / 128 * 32 + i % 32] >> (i % 128 / 32 * 2) & 3;
-            y[i] = d * (float)(scale & 15) * (float)q - m * (float)(scale >> 4);
-        }
-    } else if (type == LDR_Q3_K) {
-        d = ldr__half_to_float(ldr__load_u16(p + 108));
-        for (i = 0; i < 256; i++) {
-            const unsigned char *scales = p + 96;
-            int k = i / 16, low = k < 8 ? scales[k] & 15 : scales[k - 8] >> 4;
-            int scale = low | (scales[8 + k % 4] >> (k / 4 * 2) & 3) << 4;
-            int q = p[32 + i / 128 * 32 + i % 32] >> (i % 128 / 32 * 2) & 3;
-            y[i] = d * (float)(scale - 32) * (float)(q - (p[i % 32] >> (i / 32) & 1 ? 0 : 4));
-        }
-    } else if (type == LDR_Q4_K || type == LDR_Q5_K) {
-        const unsigned char *high = type == LDR_Q5_K ? p + 16 : NULL, *q = p + (high ? 48 : 16);
-        d = ldr__half_to_float(ldr__load_u16(p));
-        m = ldr__half_to_float(ldr__load_u16(p + 2));
-        for (j = 0; j < 8; j++) {
-            ldr__k_scale(p + 4, j, &a, &b);
-            for (l = 0; l < 32; l++) {
-                int v = (q[j / 2 * 32 + l] >> (j % 2 * 4) & 15) + (high ? (high[l] >> j & 1) << 4 : 0);
-                y[32 * j + l] = d * a * (float)v - m * b;
-            }
-        }
-    } else if (type == LDR_Q6_K) {
-        d = ldr__half_to_float(ldr__load_u16(p + 208));
-        for (i = 0; i < 256; i++) {
-            int half = i / 128, k = i % 128, quarter = k / 32;
-            int low = p[half * 64 + k % 64] >> (quarter / 2 * 4) & 15;
-            int v = low | (p[128 + half * 32 + k % 32] >> (quarter * 2) & 3) << 4;
-            y[i] = d * (float)((p[192 + i / 16] ^ 128) - 128) * (float)(v - 32);
-        }
-    } else {                                           /* IQ4_XS */
-        d = ldr__half_to_float(ldr__load_u16(p));
-        for (j = 0; j < 8; j++) {
-            int scale = (p[4 + j / 2] >> (j % 2 * 4) & 15) | (int)(ldr__load_u16(p + 2) >> (2 * j) & 3u) << 4;
-            a = d * (float)(scale - 32);
-            for (l = 0; l < 32; l++) y[32 * j + l] = a * (float)curve[p[8 + 16 * j + l % 16] >> (l / 16 * 4) & 15];
-        }
+LDR__INLINE void ldr__codes_q3(ldr__codes *c, const unsigned char *p) {
+    const unsigned char *scales = p + 96;
+    float d = ldr__half_to_float(ldr__load_u16(p + 108));
+    int i;
+    for (i = 0; i < 8; i++) {
+        ldr__codes_bits(c->code + 32 * i, p + 32 + i / 4 * 32, 32, i % 4 * 2, 3);
+        ldr__codes_more(c->code + 32 * i, p, 32, i, 1, 2);
+    }
+    for (i = 0; i < 16; i++) {
+        int low = i < 8 ? scales[i] & 15 : scales[i - 8] >> 4;
+        c->scale[i] = d * (float)((low | (scales[8 + i % 4] >> (i / 4 * 2) & 3) << 4) - 32);
+    }
+    c->zero = 4;
+}
+
+/* Q4_K and Q5_K: scale and minimum are 6 bits each, of 12 bytes. */
+LDR__INLINE void ldr__codes_q45(ldr__codes *c, const unsigned char *p, int five) {
+    const unsigned char *q = p + (five ? 48 : 16), *s = p + 4;
+    float d = ldr__half_to_float(ldr__load_u16(p)), m = ldr__half_to_float(ldr__load_u16(p + 2));
+    int j;
+    c->group = 32;
+    for (j = 0; j < 8; j++) {
+        ldr__codes_bits(c->code + 32 * j, q + j / 2 * 32, 32, j % 2 * 4, 15);
+        if (five) ldr__codes_more(c->code + 32 * j, p + 16, 32, j, 1, 4);
+        c->scale[j] = d * (float)(j < 4 ? s[j] & 63 : (s[j + 4] & 15) | (s[j - 4] >> 6) << 4);
+        c->least[j] = m * (float)(j < 4 ? s[j + 4] & 63 : s[j + 4] >> 4 | (s[j] >> 6) << 4);
+    }
+}
+
+LDR__INLINE void ldr__codes_q6(ldr__codes *c, const unsigned char *p) {
+    float d = ldr__half_to_float(ldr__load_u16(p + 208));
+    int i;
+    for (i = 0; i < 8; i++) {
+        ldr__codes_bits(c->code + 32 * i, p + i / 4 * 64 + i % 2 * 32, 32, i % 4 / 2 * 4, 15);
+        ldr__codes_more(c->code + 32 * i, p + 128 + i / 4 * 32, 32, i % 4 * 2, 3, 4);
+    }
+    for (i = 0; i < 16; i++) c->scale[i] = d * (float)((p[192 + i] ^ 128) - 128);
+    c->zero = 32;
+}
+
+LDR__INLINE void ldr__codes_iq4(ldr__codes *c, const unsigned char *p) {
+    float d = ldr__half_to_float(ldr__load_u16(p));
+    int j;
+    c->group = 32;
+    for (j = 0; j < 8; j++) {
+        int scale = (p[4 + j / 2] >> (j % 2 * 4) & 15) | (int)(ldr__load_u16(p + 2) >> (2 * j) & 3u) << 4;
+        ldr__codes_bits(c->code + 32 * j, p + 8 + 16 * j, 16, 0, 15);
+        ldr__codes_bits(c->code + 32 * j + 16, p + 8 + 16 * j, 16, 4, 15);
+        c->scale[j] = d * (float)(scale - 32);
+    }
+}
+
+/* One such block to floats. */
+LDR__INLINE void ldr__block_unpack(float *y, const unsigned char *p, ldr_dtype type) {
+    ldr__codes c;
+    int i, l, n = type < LDR_Q2_K ? 32 : LDR__BLOCK_MOST;
+    memset(c.least, 0, sizeof c.least);
+    c.zero = 0;
+    c.group = 16;
+    if (type < LDR_Q2_K) ldr__codes_small(&c, p, type);
+    else if (type == LDR_Q2_K) ldr__codes_q2(&c, p);
+    else if (type == LDR_Q3_K) ldr__codes_q3(&c, p);
+    else if (type == LDR_Q6_K) ldr__codes_q6(&c, p);
+    else if (type == LDR_IQ4_XS) ldr__codes_iq4(&c, p);
+    else ldr__codes_q45(&c, p, type == LDR_Q5_K);
+    for (i = 0; i < n; i += 16, y += 16) {
+        float scale = c.scale[i / c.group], least = c.least[i / c.group], out[16];
+        const unsigned char *v = c.code + i;
+        if (type == LDR_IQ4_NL || type == LDR_IQ4_XS) for (l = 0; l < 16; l++) out[l] = scale * (float)ldr__curve[v[l]];
+        else for (l = 0; l < 16; l++) out[l] = scale * (float)((int)v[l] - c.zero) - least;
+        memcpy(y, out, sizeof out);
     }
 }
 
@@ -1854,11 +1904,10 @@ static float ldr__load_block(const unsigned char *p, ldr_dtype dtype, size_t i) 
 }
 
 /* n elements of such a type, whole blocks. */
-static void ldr__blocks_unpack(float *dst, const unsigned char *p, ldr_dtype dtype, size_t n) {
+LDR__INLINE void ldr__blocks_unpack(float *dst, const unsigned char *p, ldr_dtype dtype, size_t n) {
     for (; n; n -= ldr__dtypes[dtype].block, dst += ldr__dtypes[dtype].block, p += ldr__dtypes[dtype].size)
         ldr__block_unpack(dst, p, dtype);
 }
-
 
 /* Where element `first` of an array lies; of a block type, its block. */
 static const unsigned char *ldr__element_at(const void *data, ldr_dtype d, size_t first) {
@@ -21137,7 +21186,8 @@ LDR__AVX2 static void ldr__to_float_avx2(float *dst, const void *src, ldr_dtype 
             ldr__scaled_eight(dst + i + 24, d, _mm_srli_si128(high, 8));
             s += dtype == LDR_Q8_0 ? LDR__Q8_0_BYTES : LDR__Q4_0_BYTES;
         }
-    if (i < n) ldr__to_float_portable(dst + i, s, dtype, n - i);
+    if (dtype > LDR_Q4_0 && dtype < LDR_DTYPE_COUNT && n % ldr__dtypes[dtype].block == 0) ldr__blocks_unpack(dst, s, dtype, n);
+    else if (i < n) ldr__to_float_portable(dst + i, s, dtype, n - i);
 }
 
 /* Columns 0 to 3 of eight rows of s. Each half of a register takes four numbers of one row; the rows of a register are

@@ -145,12 +145,16 @@ static float *floats(void **block, size_t n) {
     return at;
 }
 
-/* mode 0: y = x W^T, 1: dx = dy W, 2: dW = dy^T x, 3: y = x W^T in 8 bits, 4: in bf16 */
-static void bench_gemm(size_t m, size_t n, size_t k, int mode, int threads, int json, const ldr__kernels *kernels) {
+/* mode 0: y = x W^T, 1: dx = dy W, 2: dW = dy^T x, 3: y = x W^T in 8 bits, 4: in bf16, 5: W in blocks of `type`,
+   which are multiplied as they lie in the file */
+static void bench_gemm(size_t m, size_t n, size_t k, int mode, ldr_dtype type, int threads, int json,
+        const ldr__kernels *kernels) {
     static const char *const names[] = { "NT", "NN", "TN", "int8", "bf16" };
+    const char *name = mode == 5 ? ldr_dtype_name(type) : names[mode];
     size_t whole = ldr__round_up(n, LDR__TILE_MAX_N), i;
     void *blocks[4];
     float *a = floats(&blocks[0], m * k), *b = floats(&blocks[1], k * n), *c = floats(&blocks[2], m * n), *row = (float *)malloc(k * 4);
+    ldr__mat file = ldr__mat_float(b, 1, k);
     ldr__exec ex;
     ldr__packed w;
     double rate[64], peak = 0, median, flop = 2.0 * (double)m * (double)n * (double)k * 1e-9;
@@ -163,7 +167,11 @@ static void bench_gemm(size_t m, size_t n, size_t k, int mode, int threads, int 
     ex.scratch = floats(&blocks[3], ex.scratch_size * (size_t)threads);
     for (i = 0; i < m * k; i++) a[i] = (float)(i % 13) - 6;
     for (i = 0; i < k * n; i++) b[i] = (float)(i % 11) - 5;
-    if (mode >= 3) {
+    if (mode == 5) {                                   /* bytes below 0x3c: no half of them is an infinity */
+        file.dtype = type;
+        for (i = 0; i < k * n * 4; i++) ((unsigned char *)b)[i] = (unsigned char)(i * 2654435761u / 8192 % 60);
+    }
+    if (mode == 3 || mode == 4) {
         w.type = mode == 3 ? LDR__PACK_INT8 : LDR__PACK_BF16;
         w.out = n;
         w.in = k;
@@ -178,18 +186,18 @@ static void bench_gemm(size_t m, size_t n, size_t k, int mode, int threads, int 
         double t = now();
         int r;
         for (r = 0; r < inner; r++) {
-            if (mode == 0) ldr__gemm(&ex, c, n, a, k, 1, ldr__mat_float(b, 1, k), ldr__finish_bias(NULL), m, n, k, 0);
+            if (mode == 0 || mode == 5) ldr__gemm(&ex, c, n, a, k, 1, file, ldr__finish_bias(NULL), m, n, k, 0);
             if (mode == 1) ldr__gemm(&ex, c, n, a, k, 1, ldr__mat_float(b, n, 1), ldr__finish_bias(NULL), m, n, k, 0);
             if (mode == 2) ldr__gemm(&ex, c, n, a, 1, m, ldr__mat_float(b, n, 1), ldr__finish_bias(NULL), m, n, k, 0);
-            if (mode >= 3) ldr__packed_forward(&ex, c, n, NULL, a, k, &w, m, 0);
+            if (mode == 3 || mode == 4) ldr__packed_forward(&ex, c, n, NULL, a, k, &w, m, 0);
         }
         rate[reps++] = flop * inner / (now() - t);
         if (reps % 3 == 1) peak = LDR__MAX(peak, peak_all(kernels, threads, mode == 3 ? 1 : mode == 4 ? 2 : 0));
     }
     qsort(rate, (size_t)reps, sizeof rate[0], by_value);
     median = rate[reps / 2];
-    if (json) printf("{\"product\":\"%s\",\"m\":%d,\"n\":%d,\"k\":%d,\"threads\":%d,\"kernels\":\"%s\",\"median\":%.1f,\"best\":%.1f,\"peak\":%.1f}\n", names[mode], (int)m, (int)n, (int)k, threads, kernels->name, median, rate[reps - 1], peak);
-    else printf("%-4s %5d x %5d x %5d  %d threads  median %6.1f  best %6.1f  %3.0f %% and %3.0f %% of the peak %.1f\n", names[mode], (int)m, (int)n, (int)k, threads, median, rate[reps - 1],
+    if (json) printf("{\"product\":\"%s\",\"m\":%d,\"n\":%d,\"k\":%d,\"threads\":%d,\"kernels\":\"%s\",\"median\":%.1f,\"best\":%.1f,\"peak\":%.1f}\n", name, (int)m, (int)n, (int)k, threads, kernels->name, median, rate[reps - 1], peak);
+    else printf("%-6s %5d x %5d x %5d  %d threads  median %6.1f  best %6.1f  %3.0f %% and %3.0f %% of the peak %.1f\n", name, (int)m, (int)n, (int)k, threads, median, rate[reps - 1],
                 peak > 0 ? 100 * median / peak : 0, peak > 0 ? 100 * rate[reps - 1] / peak : 0, peak);
     fflush(stdout);
     for (i = 0; i < 4; i++) free(blocks[i]);
@@ -206,6 +214,7 @@ static void bench_products(const ldr__kernels *kernels, int threads, int json) {
                                      { 768, 768, 2048, 2 }, { 3072, 768, 2048, 2 }, { 2048, 96, 96, 0 }, { 2048, 96, 768, 0 }, { 2048, 384, 96, 0 }, { 2048, 96, 384, 1 }, { 96, 768, 2048, 2 }, { 96, 96, 2048, 2 },
                                      { 2048, 768, 768, 3 }, { 2048, 3072, 768, 3 }, { 2048, 768, 3072, 3 }, { 128, 768, 768, 3 },
                                      { 2048, 768, 768, 4 }, { 2048, 3072, 768, 4 }, { 2048, 768, 3072, 4 }, { 128, 768, 768, 4 } };
+    static const ldr_dtype types[] = { LDR_F16, LDR_Q8_0, LDR_Q4_0, LDR_Q5_1, LDR_Q2_K, LDR_Q3_K, LDR_Q4_K, LDR_Q5_K, LDR_Q6_K, LDR_IQ4_XS };
     int max = threads ? threads : ldr__max_threads();
     size_t i;
     for (threads = max; threads >= 1; threads = threads > 1 ? 1 : 0) {
@@ -218,7 +227,8 @@ static void bench_products(const ldr__kernels *kernels, int threads, int json) {
         }
         if (json) printf("{\"peaks\":\"%s\",\"threads\":%d,\"f32\":%.1f,\"int8\":%.1f,\"bf16\":%.1f,\"read_gigabytes\":%.1f}\n", kernels->name, threads, f, q, h, r);
         else printf("%s, %d threads: multiply-add %.1f GFLOP/s, 8-bit dot %.1f GOP/s, bf16 %.1f GFLOP/s, memory read %.1f GB/s\n", kernels->name, threads, f, q, h, r);
-        for (i = 0; i < sizeof shapes / sizeof shapes[0]; i++) bench_gemm((size_t)shapes[i][0], (size_t)shapes[i][1], (size_t)shapes[i][2], shapes[i][3], threads, json, kernels);
+        for (i = 0; i < sizeof shapes / sizeof shapes[0]; i++) bench_gemm((size_t)shapes[i][0], (size_t)shapes[i][1], (size_t)shapes[i][2], shapes[i][3], LDR_F32, threads, json, kernels);
+        for (i = 0; i < 2 * sizeof types / sizeof *types; i++) bench_gemm(i % 2 ? 1 : 512, 3072, 768, 5, types[i / 2], threads, json, kernels);
     }
 }
 
