@@ -109,6 +109,7 @@
      base_model.model.) goes. Trained on as any other: all presets and methods; frozen always: distances (mpnet, deberta: also what its layers' matrices
      make of them), ernie's tasks. The convolution of the largest deberta-v2 is refused.
      qwen3's heads have norms that are run and not trained: presets clue, mlp and head alone.
+     `ladder export` writes safetensors; with --format gguf one file with the tokenizer: llama, mistral, qwen2, qwen3, bert.
      Not written as a model file again: gte, nomic_bert, modernbert, deberta (matrices that lie in one), mpnet, deberta-v2,
      ernie with tasks.
      To add a family: a row of ldr__families (names of its tensors, LDR__OF_... for what it does otherwise), its keys in
@@ -13050,6 +13051,10 @@ static ldr_status ldr__model_gguf(ldr_model *m, ldr_error *err) {
     if (types && types->dims == 2) ldr__format(text + n, sizeof text - n, ",\"type_vocab_size\":%I}", types->shape[0]);
     else if (ldr__gguf_kin[k].rotary) ldr__format(text + n, sizeof text - n, ",\"num_key_value_heads\":%U,\"head_dim\":%U}", kv, ldr__gguf_get(w, arch, "attention.key_length", heads ? width / heads : 0));
     else ldr__format(text + n, sizeof text - n, "}");
+    n = strlen(text) - 1;                              /* only llama's configuration says it   */
+    if (strcmp(arch, "llama") == 0)
+        ldr__format(text + n, sizeof text - n, ",\"attention_bias\":%s,\"mlp_bias\":%s}",
+                ldr_weights_find(w, "blk.0.attn_q.bias") ? "true" : "false", ldr_weights_find(w, "blk.0.ffn_up.bias") ? "true" : "false");
     if (ldr__model_config(m, text, strlen(text), err)) {
         char copy[sizeof err->message];
         memcpy(copy, err->message, sizeof copy);

@@ -71,6 +71,64 @@ TEST(usage_errors) {
     EXPECT(2, "$L");
 }
 
+/* A model as one GGUF file gives the states, to the bit, and cuts the texts that its directory does. */
+TEST(a_model_becomes_a_gguf_file) {
+    static const char *const lines = "\"Hello there, 12 cats!\"\n\"Na\xc3\xafve  caf\xc3\xa9 \xe4\xbb\x8a\xe5\xa4\xa9\"\n";
+    char tiny[LADDER_MAX_PATH], model[LADDER_MAX_PATH];
+    static const char *const others[] = { "hf/qwen2", "hf/bert-mlm", "hf/st-minilm" };
+    size_t i;
+    NEED_PROGRAM();
+    NEED_MODEL(tiny, "en-mini");
+    CHECK(put_file("lines", lines));
+    EXPECT(0, "$L export --model '%s' --format gguf --out tiny.gguf", tiny);
+    EXPECT(0, "$L features --model '%s' --json <lines >a && $L features --model tiny.gguf --json <lines >b && cmp a b", tiny);
+    EXPECT(1, "$L export --model '%s' --format gguf --out tiny.gguf", tiny);     /* not replaced */
+    CHECK(one_error_line());
+    EXPECT(0, "$L export --model '%s' --format gguf --type q8_0 --out eight.gguf", tiny);
+    EXPECT(0, "$L quantize --model '%s' --out eight && $L features --model eight --json <lines >a && $L features --model eight.gguf --json <lines >b && cmp a b", tiny);
+    EXPECT(0, "$L export --model '%s' --format gguf --type q4_0 --out four.gguf && $L features --model four.gguf --json <lines >b", tiny);
+    EXPECT(2, "$L export --model '%s' --type q8_0 --out there", tiny);
+    EXPECT(2, "$L export --model '%s' --pool cls --out there", tiny);
+    for (i = 0; i < sizeof others / sizeof *others; i++) {
+        if (!model_folder(model, others[i])) continue;
+        EXPECT(0, "$L export --model '%s' --format gguf --out m.gguf", model);
+        EXPECT(0, "$L features --model '%s' --json <lines >a && $L features --model m.gguf --json <lines >b && cmp a b && rm m.gguf", model);
+    }
+}
+
+/* What was trained inside goes along: the file answers as the tuned model's directory does. */
+TEST(a_tuned_model_becomes_a_gguf_file) {
+    char tiny[LADDER_MAX_PATH];
+    NEED_PROGRAM();
+    NEED_MODEL(tiny, "en-mini");
+    CHECK(write_texts() && put_file("lines", "\"a great film\"\n"));
+    EXPECT(0, "$L train --model '%s' --train train.tsv --method lora --epochs 1 --threads 1 --out t.ladder", tiny);
+    EXPECT(0, "$L export --model '%s' --ladder t.ladder --out tuned", tiny);
+    EXPECT(0, "$L export --model '%s' --ladder t.ladder --format gguf --out tuned.gguf", tiny);
+    EXPECT(0, "$L features --model tuned --json <lines >a && $L features --model tuned.gguf --json <lines >b && cmp a b");
+    EXPECT(1, "$L features --model '%s' --json <lines >b && cmp a b", tiny);
+}
+
+/* What GGUF, or llama.cpp, has no word for is refused by name. */
+TEST(what_gguf_cannot_say_is_refused) {
+    static const struct { const char *model, *why; } bad[] = { { "hf/gpt2", "a gpt2 model" }, { "hf/mistral", "windows" },
+        { "hf/llama-llama3rope", "llama3" }, { "hf/llama", "no name for the way this tokenizer cuts" } };
+    char model[LADDER_MAX_PATH];
+    size_t i, n;
+    NEED_PROGRAM();
+    NEED_MODEL(model, "hf/gpt2");
+    for (i = 0; i < sizeof bad / sizeof *bad; i++) {
+        char *err;
+        CHECK(model_folder(model, bad[i].model));
+        EXPECT(1, "$L export --model '%s' --format gguf --out bad.gguf", model);
+        CHECK(one_error_line());
+        err = slurp("err", &n);
+        CHECK(err && strstr(err, bad[i].why));
+        free(err);
+        EXPECT(1, "test -e bad.gguf");
+    }
+}
+
 TEST(help_and_version) {
     static const char *const commands[] = { "train", "eval", "predict", "features", "tokenize", "inspect", "plan" };
     size_t i, n;
@@ -867,7 +925,8 @@ TEST(entities_are_where_they_are_said_to_be) {
     CHECK(holds("err", "line 2"));
 }
 
-#define TESTS(X) X(usage_errors) X(help_and_version) X(bad_weight_files_fail) X(bad_data_files_fail) X(labels_that_training_never_saw) X(several_labels_a_text) X(tokenize_and_features) X(inspect_and_plan_are_json) X(the_plan_is_the_peak) X(inspect_lists_what_a_broken_model_holds) X(a_published_classifier_is_used_and_continued) X(a_ladder_learns_to_answer) X(sentence_models_pool_as_they_say) \
+#define TESTS(X) X(usage_errors) X(help_and_version) X(a_model_becomes_a_gguf_file) X(a_tuned_model_becomes_a_gguf_file) X(what_gguf_cannot_say_is_refused) \
+    X(bad_weight_files_fail) X(bad_data_files_fail) X(labels_that_training_never_saw) X(several_labels_a_text) X(tokenize_and_features) X(inspect_and_plan_are_json) X(the_plan_is_the_peak) X(inspect_lists_what_a_broken_model_holds) X(a_published_classifier_is_used_and_continued) X(a_ladder_learns_to_answer) X(sentence_models_pool_as_they_say) \
     X(quantize_makes_a_whole_model) X(train_eval_predict) X(the_default_ladder_is_not_below_the_head) X(theseus_makes_a_smaller_model) X(same_seed_same_bytes) X(resume_changes_nothing) X(interrupt_and_resume_change_nothing) X(the_cache_lies_in_a_folder) X(numbers_are_predicted) \
     X(entities_have_character_offsets) X(task_files_are_understood) X(task_examples_are_counted) X(the_file_truncates) X(one_reader_for_all_commands) X(entities_are_where_they_are_said_to_be)
 

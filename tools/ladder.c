@@ -187,7 +187,7 @@ enum { MAX_RUNGS = 256 };
 typedef struct options {
     unsigned    command;
     const char *model, *ladder, *task, *train, *dev, *test, *data, *out, *resume, *checkpoint, *log, *file, *cache, *targets, *texts, *held_out, *word_list, *with_ladder, *vocab, *methods, *report, *teacher, *tokenizer, *answers, *allow, *adapter;
-    int32_t     method, preset, init, importance, slice_heads, optimizer, schedule, cache_type, tap_type, cache_fill, simd, compute, pool, head_pool, type, truncate;
+    int32_t     method, preset, init, importance, slice_heads, optimizer, schedule, cache_type, tap_type, cache_fill, simd, compute, pool, head_pool, type, format, truncate;
     float       budget_seconds, budget_memory;
     int32_t     published_head, most, top_k;
     float       temperature, top_p, min_p, repetition;
@@ -250,7 +250,12 @@ static const option option_table[] = {
     { "--with-ladder", KIND_TEXT, AT(with_ladder), CMD_PRETRAIN, 0, "FILE", 0, 0, "train a ladder beside the model at the same time, and write it to this file" },
     { "--distil", KIND_FLAG, AT(distil), CMD_PRETRAIN, 0, NULL, 0, 0, "--method ladder: learn the model's own predictions of masked words, not the words" },
     { "--steps", KIND_COUNT, AT(steps), CMD_STREAM, 0, "N", 1, 1000000000, "10000 if not given" },
-    { "--type", KIND_WORD, AT(type), CMD_STREAM | CMD_EXPORT, 0, "f32|f16|bf16", 0, 0, "of the weights that are written" },
+    { "--type", KIND_WORD, AT(type), CMD_STREAM, 0, "f32|f16|bf16", 0, 0, "of the weights that are written" },
+    { "--type", KIND_WORD, AT(type), CMD_EXPORT, 0, "f32|f16|bf16|q8_0|q4_0", 0, 0,
+      "of the matrices that are written; the last two for gguf alone" },
+    { "--format", KIND_WORD, AT(format), CMD_EXPORT, 0, "safetensors|gguf", 0, 0,
+      "safetensors (if not given): a model directory; gguf: one file, for llama.cpp and its kin" },
+    { "--pool", KIND_WORD, AT(pool), CMD_EXPORT, 0, "none|cls|mean", 0, 0, "gguf, encoders: how a text's vector is made; mean if not given" },
     { "--teacher", KIND_TEXT, AT(teacher), CMD_DISTIL, CMD_DISTIL, "DIR", 0, 0, "the model to learn from, an encoder" },
     { "--texts", KIND_TEXT, AT(texts), CMD_DISTIL, CMD_DISTIL, "LIST", 0, 0, "plain text files with commas between them; a few sentences of a line are a text" },
     { "--held-out", KIND_TEXT, AT(held_out), CMD_DISTIL, 0, "LIST", 0, 0, "text files the model never learns from; the losses are measured on them" },
@@ -269,8 +274,10 @@ static const option option_table[] = {
     { "--layer-weight", KIND_NUMBER_OFF, AT(layer_weight), CMD_DISTIL, 0, "X", 0, 1e6, "of the errors of all layers before the last together; 0.5 if not given" },
     { "--masked", KIND_NUMBER, AT(masked), CMD_DISTIL, 0, "P", 0, 1, "share of the texts that have words masked; 0.2 if not given" },
     { "--model", KIND_TEXT, AT(model), CMD_EXPORT, CMD_EXPORT, "DIR", 0, 0, "the pretrained model" },
-    { "--ladder", KIND_TEXT, AT(ladder), CMD_EXPORT, CMD_EXPORT, "FILE", 0, 0, "what train --method full, bitfit, lora or theseus made beside it, a ladder of copies alone, or a checkpoint" },
-    { "--out", KIND_TEXT, AT(out), CMD_EXPORT, CMD_EXPORT, "DIR", 0, 0, "the model directory to write, without weights yet" },
+    { "--ladder", KIND_TEXT, AT(ladder), CMD_EXPORT, 0, "FILE", 0, 0,
+      "what train --method full, bitfit, lora or theseus made beside it, a ladder of copies alone, or a checkpoint; without one the model as it is" },
+    { "--out", KIND_TEXT, AT(out), CMD_EXPORT, CMD_EXPORT, "DIR", 0, 0,
+      "the model directory to write, without weights yet; gguf: the file" },
     { "--type", KIND_WORD, AT(type), CMD_QUANTIZE, 0, "q8_0|q4_0", 0, 0, "blocks of 32 weights in 34 or in 18 bytes; q8_0 if not given" },
     { "--out", KIND_TEXT, AT(out), CMD_QUANTIZE, CMD_QUANTIZE, "DIR", 0, 0, "the model directory to write, without weights yet" },
     { "--ladder", KIND_TEXT, AT(ladder), CMD_EVAL | CMD_PREDICT, 0, "FILE", 0, 0, "a ladder file made by train; without one the classifier in the model's own files" },
@@ -591,6 +598,8 @@ static int check_needed(const struct command *c, const options *o) {
     if (o->skip_bad && !o->task && c->bit != CMD_EVAL) return usage_error(c, "--skip-bad", "has no effect without a --task that has entities");
     if (o->regress && (o->many_labels || o->balance || o->label_smoothing > 0)) return usage_error(c, o->many_labels ? "--many-labels" : o->balance ? "--balance" : "--label-smoothing", "has no effect with --regress");
     if (o->patience > 0 && !o->dev && !o->task && c->bit != CMD_PLAN) return usage_error(c, "--patience", "has no effect without --dev");
+    if (c->bit == CMD_EXPORT && o->format != 2 && (o->type > 3 || o->pool))
+        return usage_error(c, o->pool ? "--pool" : "--type", o->pool ? "is for --format gguf" : "q8_0 and q4_0 are for --format gguf; `quantize` writes a directory with them");
     if (o->task && o->regress) return usage_error(c, "--regress", "does not go with --task, which knows its labels");
     if (o->targets && !target_bits(o->targets)) return usage_error(c, "--targets", "takes some of query,key,value,output,gate,up,down");
     if (c->bit == CMD_COMPARE) return EXIT_DONE;           /* it gives each method the options that are for it */
@@ -2559,7 +2568,10 @@ static int command_quantize(run *r) {
 
 /* ---- export --------------------------------------------------------------------------- */
 
-static ldr_dtype written_type(const run *r) { return r->o.type == 3 ? LDR_BF16 : r->o.type == 2 ? LDR_F16 : LDR_F32; }
+static ldr_dtype written_type(const run *r) {
+    static const ldr_dtype types[] = { LDR_F32, LDR_F32, LDR_F16, LDR_BF16, LDR_Q8_0, LDR_Q4_0 };
+    return types[r->o.type];
+}
 
 /* The model's config.json, with the number of blocks that are left. */
 static int export_config(run *r) {
@@ -2601,21 +2613,39 @@ static int open_stopped(run *r, const ldr_weights *w) {
     return ldr__array_read(w, &a, &r->err) ? EXIT_FAILED : EXIT_DONE;
 }
 
-static int command_export(run *r) {
-    char path[LADDER_MAX_PATH];
+/* r->ladder: what was trained inside the model, or a head alone, which changes nothing in it. */
+static int export_ladder(run *r) {
+    ldr_ladder_desc nothing;
     ldr_weights *w;
     const char *format;
     int status;
-    if (copy_companions(r, path)) return EXIT_FAILED;
+    memset(&nothing, 0, sizeof nothing);
+    nothing.method = LDR_METHOD_HEAD;
+    nothing.classes = 2;
+    if (!r->o.ladder) return (r->ladder = ldr_ladder_create(r->model, &nothing, &r->err)) != NULL ? EXIT_DONE : EXIT_FAILED;
     w = ldr__weights_open_one(r->o.ladder, NULL, &r->err);
     if (!w) return EXIT_FAILED;
     format = ldr_weights_meta(w, "format");
     status = format && strcmp(format, "ladder-run") == 0 ? open_stopped(r, w) : EXIT_DONE;
     ldr_weights_close(w);
     if (!status && !r->ladder) r->ladder = ldr_ladder_load(r->model, r->o.ladder, NULL, &r->err);
-    if (status || !r->ladder || export_config(r) || ldr_ladder_export(r->ladder, path, written_type(r), &r->err)) return EXIT_FAILED;
-    printf("%s written\n", path);
-    return EXIT_DONE;
+    return status || !r->ladder ? EXIT_FAILED : EXIT_DONE;
+}
+
+#include "gguf.h"
+
+static int command_export(run *r) {
+    char file[LADDER_MAX_PATH];
+    const char *path = r->o.out;
+    int gguf = r->o.format == 2, status;
+    if (gguf && ldr__file_exists(path)) return fail(r, LDR_ARGUMENT, "%s: is there already and is not replaced", path);
+    status = gguf ? open_model(r) : copy_companions(r, file);
+    if (!gguf) path = file;
+    if (!status) status = export_ladder(r);
+    if (!status && gguf) status = export_gguf(r, path);
+    else if (!status) status = export_config(r) || ldr_ladder_export(r->ladder, path, written_type(r), &r->err) ? EXIT_FAILED : EXIT_DONE;
+    if (!status) printf("%s written\n", path);
+    return status;
 }
 
 #include "pretrain.h"
