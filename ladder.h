@@ -107,7 +107,7 @@
      A configuration is read by lists of keys: those that are used, those that change nothing, and all others are refused by
      name (ldr_model_desc.allow passes them). What wrappers put before names (module., _orig_mod., 0.auto_model.,
      base_model.model.) goes. Trained on as any other: all presets and methods; frozen always: distances (mpnet, deberta: also what its layers' matrices
-     make of them), ernie's tasks. The convolution of the largest deberta-v2 is refused.
+     make of them), ernie's tasks; the convolution of the largest deberta-v2: no method goes back through it.
      qwen3's heads have norms that are run and not trained: presets clue, mlp and head alone.
      `ladder export` writes safetensors; with --format gguf one file with the tokenizer: llama, mistral, qwen2, qwen3, bert.
      Not written as a model file again: gte, nomic_bert, modernbert, deberta (matrices that lie in one), mpnet, deberta-v2,
@@ -11465,6 +11465,16 @@ enum { LDR__ROPE_PLAIN, LDR__ROPE_LINEAR, LDR__ROPE_LLAMA3, LDR__ROPE_YARN };
 /* by q's and k's matrices; normed; positions in the input as well */
 enum { LDR__PLACED_SHARED = 1, LDR__PLACED_NORM = 2, LDR__PLACED_INPUT = 4 };
 
+/* A convolution over a text beside the first block, whose result it joins: y = norm(block(x) + f(bias + sum_k W_k x_t+k)),
+   k from -taps/2 to taps/2. W[out,in,taps] as the file has it. */
+typedef struct ldr__conv {
+    int32_t        taps;
+    ldr_activation activation;
+    const void    *data;
+    ldr_dtype      dtype;
+    const float   *bias, *norm[2];
+} ldr__conv;
+
 /* The head for a task: scores = out(norm(activation(dense(x)))); what is absent is left out. */
 typedef struct ldr__task_head {
     ldr_task       task;
@@ -11510,6 +11520,7 @@ struct ldr_model {
     size_t             label_bytes, label_count;
     float             *frequency;                  /* rotary: [head_dim/2], of global layers, then of local ones */
     const float       *relative;                   /* see ldr__attention                       */
+    ldr__conv          conv;                       /* DeBERTa v2: beside the first block; taps 0: none */
     /* DeBERTa: rows each way, of them shared by logarithm (0: none), LDR__PLACED_... */
     int32_t            far, buckets, placed;
     const int32_t     *place_row;                  /* the row of distance 0, of [2 positions + 1] */
@@ -11791,7 +11802,8 @@ static const struct { uint32_t groups; const char *keys, *fine; } ldr__known_key
     { LDR__KEYS_PLACES, "max_relative_positions position_buckets norm_rel_ebd pos_att_type share_att_key position_biased_input pooler_dropout "
       "pooler_hidden_act pooler_hidden_size legacy", NULL },
     { LDR__KEYS_PLACES, "relative_attention", "true" },
-    { LDR__KEYS_PLACES, "conv_kernel_size", "0" },
+    { LDR__KEYS_PLACES, "conv_kernel_size conv_act", NULL },
+    { LDR__KEYS_PLACES, "conv_groups", "1" },
     { LDR__KEYS_DISTIL, "dim n_layers n_heads hidden_dim activation max_position_embeddings sinusoidal_pos_embds qa_dropout seq_classif_dropout", NULL },
     { LDR__KEYS_GPT, "n_embd n_layer n_head n_inner n_positions n_ctx activation_function layer_norm_epsilon summary_type summary_use_proj "
       "summary_activation summary_proj_to_labels summary_first_dropout reorder_and_upcast_attn scale_attn_weights "
@@ -11950,7 +11962,11 @@ static ldr_status ldr__config_places(ldr_model *m, const ldr_json *j, ldr_error 
     if (n && n->type == LDR_JSON_STRING &&
             ldr_json_equals(j, ldr_json_get(j, 0, "norm_rel_ebd"), "layer_norm")) m->placed |= LDR__PLACED_NORM;
     if (ldr__config_true_or(j, "position_biased_input", 1)) m->placed |= LDR__PLACED_INPUT;
-    return LDR_OK;
+    if (ldr__config_int(j, "conv_kernel_size", 0, 0, 63, &m->conv.taps, err)) return err->status;
+    if (m->conv.taps && (m->conv.taps % 2 == 0 || m->layers < 2))
+        return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "config.json: \"conv_kernel_size\": a convolution of %d "
+                "tokens in a model of %d layers is not supported (odd, and two layers)", m->conv.taps, m->layers);
+    return ldr__config_activation(&m->conv.activation, j, "conv_act", "tanh", err);
 }
 
 /* The tables of embeddings. */
@@ -11988,6 +12004,7 @@ static uint64_t ldr__config_settings(const ldr_model *m) {
     int32_t l, i;
     for (l = 0; l < m->layers; l++) if (m->kinds[l]) h = ldr__mix64(h + (uint64_t)l * 8 + m->kinds[l]);
     if (h) h = ldr__mix64(h + (uint64_t)m->window);
+    if (m->conv.taps) h = ldr__mix64(h + (uint64_t)m->conv.activation * 64 + (uint64_t)m->conv.taps);
     if (m->by_layer || (m->traits & ~m->family->traits)) h = ldr__mix64(h + m->traits * UINT64_C(2) + (uint64_t)m->by_layer);
     for (i = 0; i < 2; i++)
         if (m->rope[i].kind || (i && m->rope[i].theta > 0)) h = ldr__mix64(h + ldr__bits_from_float(m->rope[i].theta) + ((uint64_t)ldr__bits_from_float(m->rope[i].factor) << 32)
@@ -12545,6 +12562,25 @@ static ldr_status ldr__bind_places(ldr__binder *b, ldr__block *block, int32_t la
     return LDR_OK;
 }
 
+static ldr_status ldr__bind_conv(ldr__binder *b) {
+    static const char *const stem = "encoder.conv.conv.weight";
+    ldr__conv *c = &b->m->conv;
+    size_t w = (size_t)b->m->shape.width;
+    char name[256];
+    const ldr_tensor *t;
+    ldr__format(name, sizeof name, "%s%s", b->prefix, stem);
+    t = ldr__bind_use(b, name);
+    if (!t) return ldr__fail(b->err, LDR_MISSING, LDR_NO_OFFSET, "tensor \"%s\" is missing", name);
+    if (t->dims != 3 || t->shape[0] != (int64_t)w || t->shape[1] != (int64_t)w || t->shape[2] != c->taps || ldr_dtype_block(t->dtype) > 1 ||
+            !ldr__dtype_is_float(t->dtype))
+        return ldr__fail(b->err, LDR_MISMATCH, t->offset, "tensor \"%s\" is not %U x %U x %d numbers", name, (uint64_t)w, (uint64_t)w, c->taps);
+    c->data = t->data;
+    c->dtype = t->dtype;
+    if (b->plan->base) b->m->parameters += w * w * (size_t)c->taps;
+    if (ldr__bind_vector(b, &c->bias, b->prefix, "encoder.conv.conv.bias", 0, w, 0, 1)) return b->err->status;
+    return ldr__bind_norm(b, c->norm, b->prefix, "encoder.conv.LayerNorm", w, LDR_NORM_LAYER);
+}
+
 static ldr_status ldr__bind_all(ldr__binder *b) {
     ldr_model *m = b->m;
     const ldr__family *f = m->family;
@@ -12577,6 +12613,7 @@ static ldr_status ldr__bind_all(ldr__binder *b) {
     if (m->task_types && ldr__bind_matrix(b, &m->tasks, b->prefix, "embeddings.task_type_embeddings.weight", 0, (size_t)m->task_types, e, 0, 0, 1)) return b->err->status;
     if ((m->traits & LDR__OF_RELATIVE) && ldr__bind_relative(b)) return b->err->status;
     if ((m->traits & LDR__OF_PLACES) && ldr__bind_distances(b)) return b->err->status;
+    if (m->conv.taps && ldr__bind_conv(b)) return b->err->status;
     m->blocks = (ldr__block *)ldr__place(b->plan, "block tables", (size_t)blocks, sizeof(ldr__block));
     for (i = 0; i < blocks; i++) {
         block = m->blocks ? &m->blocks[i] : &one;
@@ -13320,6 +13357,7 @@ typedef struct ldr__backbone {
     int32_t  *part_at;             /* [sequences + 1] first sequence of each part or chunk    */
     float    *x;                   /* [T,d] the state                                         */
     float    *embed;               /* [T,embed_width] when it differs from the width          */
+    float    *kept, *beside;       /* [T,d] what a convolution beside the first block reads, and its result, or NULL */
     void    (*seen)(void *context, const ldr__acts *a, size_t rows);      /* NULL, or who looks at a chunk once its block has run */
     void     *context;
 } ldr__backbone;
@@ -13335,6 +13373,9 @@ static void ldr__backbone_place(ldr__plan *p, ldr__backbone *b, const ldr_model 
     b->x = ldr__place_matrix(p, name, tokens, (size_t)shape->width);
     ldr__acts_place(p, name, &b->acts, shape, b->chunk, LDR__KEEP_NOTHING);
     b->embed = m->ends.m[LDR__PROJECT].data ? ldr__place_matrix(p, name, tokens, (size_t)m->embed_width) : b->x;
+    if (!m->conv.taps) return;
+    b->kept = ldr__place_matrix(p, name, tokens, (size_t)shape->width);
+    b->beside = ldr__place_matrix(p, name, tokens, (size_t)shape->width);
 }
 
 /* The state of sequences [i, end) through one block, with activations a. */
@@ -13445,9 +13486,42 @@ static void ldr__embed_backward(const ldr__exec *ex, const ldr_model *m, const l
     }
 }
 
-static void ldr__model_block_forward(const ldr__exec *ex, const ldr_model *m, ldr__backbone *b, int32_t layer, const ldr__tokens *t) {
+/* See ldr__conv; texts end at their ends. */
+static void ldr__conv_forward(const ldr__exec *ex, const ldr_model *m, const ldr__backbone *b, const ldr__tokens *t) {
+    const ldr__conv *c = &m->conv;
+    size_t w = (size_t)m->shape.width, taps = (size_t)c->taps;
+    int32_t i, k, half = c->taps / 2;
+    LDR__ROW_LOOP(r, t->count, ex, memcpy(b->beside + r * w, c->bias, w * sizeof(float));)
+    for (i = 0; i < t->sequences; i++) {
+        size_t first = (size_t)(t->offsets[i] - t->offsets[0]);
+        int32_t n = t->offsets[i + 1] - t->offsets[i];
+        for (k = -half; k <= half; k++) {
+            ldr__mat tap = { c->data, c->dtype, taps, w * taps, (size_t)(k + half), { NULL, NULL } };
+            size_t to = first + (size_t)(k < 0 ? -k : 0), from = first + (size_t)(k > 0 ? k : 0);
+            int32_t rows = n - (k < 0 ? -k : k);
+            if (rows > 0)
+                ldr__gemm(ex, b->beside + to * w, w, b->kept + from * w, w, 1, tap, ldr__finish_bias(NULL), (size_t)rows, w, w, 1);
+        }
+    }
+    LDR__ROW_LOOP(r, t->count, ex, {
+        float *x = b->x + r * w;
+        ex->kernels->rows->activate(b->beside + r * w, b->beside + r * w, w, (int32_t)c->activation);
+        ex->kernels->rows->add(x, b->beside + r * w, w);
+        ex->kernels->rows->norm(x, NULL, x, c->norm[0], c->norm[1], w, 0, m->shape.eps);
+    })
+}
+
+static void ldr__model_block_run(const ldr__exec *ex, const ldr_model *m, ldr__backbone *b, int32_t layer,
+        const ldr__tokens *t) {
     ldr__block block = ldr__run_block(m, layer);
+    int beside = layer == 0 && m->conv.taps;
+    if (beside) memcpy(b->kept, b->x, t->count * (size_t)m->shape.width * sizeof(float));
     ldr__frozen_forward(ex, b, &block, &m->shape, t);
+    if (beside) ldr__conv_forward(ex, m, b, t);
+}
+
+static void ldr__model_block_forward(const ldr__exec *ex, const ldr_model *m, ldr__backbone *b, int32_t layer, const ldr__tokens *t) {
+    ldr__model_block_run(ex, m, b, layer, t);
     if (m->release) ldr__release_layer(m, layer);
 }
 
@@ -14793,6 +14867,8 @@ static ldr_status ldr__ladder_shape(ldr__shape *s, const ldr_model *m, const ldr
     if ((m->traits & LDR__OF_HEAD_NORMS) && ((d->method != LDR_METHOD_LADDER && d->method != LDR_METHOD_HEAD) || d->top > 0 ||
             (d->method == LDR_METHOD_LADDER && d->preset != LDR_PRESET_HEAD && d->preset != LDR_PRESET_CLUE && d->preset != LDR_PRESET_MLP)))
         return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "the heads of a %s model have norms, which are only run, not trained: use the preset clue, mlp or head", m->type);
+    if (m->conv.taps && (ldr__method_of(d->method)->deep || d->top >= m->layers))
+        return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "the convolution beside the first block of this %s model is only run, not trained: use a ladder that copies later blocks", m->type);
     if (d->samples < 1) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "slicing needs at least one sample");
     if (r < 1 || r > 1024 || d->width < 1 || d->width > 65536 || d->ffn < 1 || d->ffn > (1 << 20) || d->heads < 0 || d->heads > 4096)
         return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "reduction %d, side width %d, %d heads or ffn %d cannot be", r, d->width, d->heads, d->ffn);
@@ -17899,7 +17975,6 @@ static ldr_status ldr__fill_batch(ldr__cache *c, ldr__pass *s, ldr__hidden *stat
     const ldr_ladder *l = s->l;
     const ldr_model *m = l->m;
     ldr__tokens t = s->t;
-    ldr__block block;
     float *x = s->backbone.x;
     int32_t rung = 0;
     int here;
@@ -17915,8 +17990,7 @@ static ldr_status ldr__fill_batch(ldr__cache *c, ldr__pass *s, ldr__hidden *stat
     if (here && l->d.tap == LDR_TAP_INPUT && ldr__fill_record(c, s, first, (size_t)(l->has_first + rung), x, err)) return err->status;
     /* nobody asks for what comes after */
     if (here && l->d.tap == LDR_TAP_INPUT && layer + 1 == layers && c->records == c->taps && !l->top) return LDR_OK;
-    block = ldr__run_block(m, layer);
-    ldr__frozen_forward(&s->ex, &s->backbone, &block, &m->shape, &t);
+    ldr__model_block_run(&s->ex, m, &s->backbone, layer, &t);
     if (here && l->d.tap == LDR_TAP_OUTPUT && ldr__fill_record(c, s, first, (size_t)(l->has_first + rung), x, err)) return err->status;
     if (layer + 1 < layers) return ldr__hidden_move(states, x, c->d->offsets[first], t.count, 1, err);
     if (l->top) return ldr__fill_record(c, s, first, c->taps - 1, x, err);

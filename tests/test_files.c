@@ -339,7 +339,7 @@ TEST(outside_families_equal_transformers) {
         "distilbert-mlm", "distilbert-cls", "electra-disc", "electra-mlm", "electra-cls", "albert-mlm", "mpnet-mlm", "mpnet-cls", "modernbert-mlm", "modernbert-cls",
         "nomic-bert-mlm", "gte-mlm", "gte-cls", "ernie-cls", "roformer-mlm", "roformer-cls", "eurobert-mlm", "megatron-bert-mlm", "gpt2", "gpt2-scaled",
         "gpt2-cls", "gpt_neo", "opt", "llama", "llama-llama3rope", "llama-linear", "llama-yarn", "llama-oldcfg", "llama-cls", "mistral", "qwen2", "qwen2-window",
-        "starcoder2", "smollm3", "qwen3", "deberta-v2-mlm", "deberta-mlm", "albert-cls" };
+        "starcoder2", "smollm3", "qwen3", "deberta-v2-mlm", "deberta-v2-cls", "deberta-mlm", "albert-cls" };
     char path[1024], golden[1100];
     double worst = 0;
     size_t i;
@@ -388,6 +388,34 @@ TEST(outside_norms_of_heads_are_run_only) {
         CHECK((l != NULL) == runs);
         CHECK(runs || (err.status == LDR_UNSUPPORTED && strstr(err.message, "qwen3")));
         if ((l != NULL) != runs) printf("  preset %d: %s\n", p, err.message);
+        ldr_ladder_free(l);
+    }
+    ldr_model_free(m);
+}
+
+/* A convolution beside the first block is run and never gone through: copies of later blocks train above it. */
+TEST(outside_a_convolution_is_run_only) {
+    static const struct { ldr_method method; int32_t top; int runs; } ways[] = { { LDR_METHOD_LADDER, 0, 1 }, { LDR_METHOD_LADDER, 1, 1 },
+        { LDR_METHOD_HEAD, 0, 1 }, { LDR_METHOD_LADDER, 2, 0 }, { LDR_METHOD_FULL, 0, 0 }, { LDR_METHOD_LORA, 0, 0 } };
+    char path[1024];
+    ldr_error err;
+    ldr_model *m;
+    size_t i;
+    if (!ldr_test_data_path(path, sizeof path, "models/hf/deberta-v2-cls")) SKIP("no models/hf/deberta-v2-cls (set LADDER_DATA to the data folder)");
+    memset(&err, 0, sizeof err);
+    m = ldr_model_load(path, NULL, &err);
+    CHECK_STR(err.message, "");
+    for (i = 0; m && i < sizeof ways / sizeof *ways; i++) {
+        ldr_ladder_desc d;
+        ldr_ladder *l;
+        memset(&d, 0, sizeof d);
+        memset(&err, 0, sizeof err);
+        d.method = ways[i].method;
+        d.top = ways[i].top;
+        d.classes = 2;
+        l = ldr_ladder_create(m, &d, &err);
+        CHECK((l != NULL) == ways[i].runs);
+        CHECK(ways[i].runs || (err.status == LDR_UNSUPPORTED && strstr(err.message, "convolution")));
         ldr_ladder_free(l);
     }
     ldr_model_free(m);
@@ -839,7 +867,7 @@ static double head_difference(const ldr_model *m, const char *golden, int c, ldr
 
 TEST(outside_heads_equal_transformers) {
     static const char *const dirs[] = { "bert-base", "bert-cls", "bert-tokcls", "bert-qa", "bert-mc", "roberta-cls", "xlm-roberta-cls", "distilbert-cls",
-        "electra-cls", "electra-disc", "mpnet-cls", "modernbert-cls", "gte-cls", "ernie-cls", "roformer-cls", "albert-cls", "gpt2-cls", "llama-cls" };
+        "electra-cls", "electra-disc", "mpnet-cls", "modernbert-cls", "gte-cls", "ernie-cls", "roformer-cls", "albert-cls", "gpt2-cls", "llama-cls", "deberta-v2-cls" };
     char path[1024], golden[1100], name[128];
     double worst = 0;
     size_t i;
@@ -976,7 +1004,7 @@ TEST(adapters_are_added_or_refused) {
 
 #define TESTS(X)                                                                                                          \
     X(gguf_is_the_same_model) X(gguf_in_several_files) X(torch_files_are_the_same_model) X(the_wrong_thing_is_named) X(bad_gguf_files) X(bad_torch_files) X(readers_survive_without_memory) \
-    X(rotary_positions_are_stretched_as_by_transformers) X(outside_families_equal_transformers) X(outside_norms_of_heads_are_run_only) X(outside_containers) X(outside_gguf_files)  \
+    X(rotary_positions_are_stretched_as_by_transformers) X(outside_families_equal_transformers) X(outside_norms_of_heads_are_run_only) X(outside_a_convolution_is_run_only) X(outside_containers) X(outside_gguf_files)  \
     X(outside_blocks_are_unpacked_bit_for_bit) X(unknown_keys_of_a_configuration_are_refused) \
     X(a_checkpoint_of_tensorflow_is_the_same_model) X(bad_checkpoints_of_tensorflow) X(a_published_head_is_where_a_ladder_starts) X(heads_that_cannot_be_gone_on_with_are_named) X(outside_heads_equal_transformers)  \
     X(outside_adapters_equal_peft) X(adapters_are_added_or_refused)
