@@ -2831,6 +2831,13 @@ static ldr__mat ldr__mat_transposed(ldr__mat m) {
 
 static size_t ldr__round_up(size_t n, size_t to) { return (n + to - 1) / to * to; }
 
+/* Floats on the stack of what packs: small where stacks are. */
+#if LDR__X86
+  #define LDR__PACK_LINES (LDR__TILE_MAX_N * (size_t)LDR__BLOCK_MOST)
+#else
+  #define LDR__PACK_LINES (LDR__TILE_MAX_N * (size_t)64)
+#endif
+
 /* Packs b[k,n] into panels: element (p,j) at j/nr*nr*k + p*nr + j%nr, zero beyond column n. */
 static void ldr__pack_panels(const ldr__kernels *ker, float *panels, ldr__mat b, size_t k, size_t n) {
     size_t nr = (size_t)ker->nr, whole = ldr__round_up(n, nr), p, j;
@@ -2858,7 +2865,8 @@ static void ldr__pack_panels(const ldr__kernels *ker, float *panels, ldr__mat b,
                 j += width;
             }
     } else if (b.rs == 1) {                            /* columns of b are contiguous: transpose */
-        float lines[LDR__TILE_MAX_N][64];
+        float lines[LDR__PACK_LINES];                  /* nr runs; long ones, for a block of 256 is unpacked whole */
+        const size_t deep = LDR__MIN((size_t)LDR__BLOCK_MOST, LDR__PACK_LINES / nr);
         for (j = 0; j < n; j += nr) {
             float *to = panels + j * k;
             size_t width = LDR__MIN(nr, n - j), depth, i;
@@ -2867,9 +2875,9 @@ static void ldr__pack_panels(const ldr__kernels *ker, float *panels, ldr__mat b,
                 continue;
             }
             for (p = 0; p < k; p += depth) {
-                depth = LDR__MIN((size_t)64, k - p);
-                for (i = 0; i < width; i++) ldr__mat_run(ker, lines[i], &b, p, j + i, depth);
-                ker->interleave(to + p * nr, lines[0], 64, width, depth);
+                depth = LDR__MIN(deep, k - p);
+                for (i = 0; i < width; i++) ldr__mat_run(ker, lines + i * deep, &b, p, j + i, depth);
+                ker->interleave(to + p * nr, lines, deep, width, depth);
             }
         }
     } else {

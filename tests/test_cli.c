@@ -82,6 +82,8 @@ TEST(a_model_becomes_a_gguf_file) {
     CHECK(put_file("lines", lines));
     EXPECT(0, "$L export --model '%s' --format gguf --out tiny.gguf", tiny);
     EXPECT(0, "$L features --model '%s' --json <lines >a && $L features --model tiny.gguf --json <lines >b && cmp a b", tiny);
+    EXPECT(0, "$L inspect tiny.gguf >said; id=$(grep -nx '\\[SEP\\]' '%s/vocab.txt' | cut -d: -f1); "
+              "grep -q \"seperator_token_id: $((id - 1))$\" said && grep -q token_type_count said", tiny);
     EXPECT(1, "$L export --model '%s' --format gguf --out tiny.gguf", tiny);     /* not replaced */
     CHECK(one_error_line());
     EXPECT(0, "$L export --model '%s' --format gguf --type q8_0 --out eight.gguf", tiny);

@@ -8,6 +8,7 @@
            --method ladder|full|lora|... --preset default|paper|clue|mlp|head --reduction 8 --threads N --simd ... --cache --int8|--bf16 --pack --json
            --accumulate 1 --recompute --tap-type f32|bf16|int8 --lengths FILE (a number of tokens a line, for texts of those lengths)
        tools/bench forward [options]                the frozen backbone alone
+       tools/bench generate MODEL [--threads N] [--int8|--bf16|--pack]    tokens a second of a language model
        tools/bench tokenize TOKENIZER FILE          megabytes a second of processor time, the lines of a text file on one thread
 
    Every share is taken in one run, peak and product in turn, because machines drift. */
@@ -448,6 +449,58 @@ static int bench_tokenize(const char *path, const char *file) {
     return err.status || !n;
 }
 
+/* Seconds of the best of `rounds`: 512 tokens read at once, or (single) 64 one after the other behind 16. */
+static double generate_seconds(ldr_session *s, const int32_t *ids, int single, int rounds, ldr_error *err) {
+    double best = 0;
+    int round, i;
+    for (round = 0; round < rounds && !err->status; round++) {
+        double t;
+        ldr_session_rewind(s, 0, err);
+        if (single) ldr_session_read(s, NULL, ids, 16, err);
+        t = now();
+        if (!single) ldr_session_read(s, NULL, ids, 512, err);
+        for (i = 0; single && i < 64; i++) ldr_session_read(s, NULL, ids + i, 1, err);
+        t = now() - t;
+        if (round == 0 || t < best) best = t;
+    }
+    return best;
+}
+
+/* A language model's tokens a second, read in one piece and one by one, beside what its weights and memory allow. */
+static int bench_generate(int argc, char **argv) {
+    ldr_model_desc d;
+    ldr_error err;
+    ldr_model *m;
+    ldr_session *s = NULL;
+    int32_t ids[512];
+    double all, one, bytes = 0, memory;
+    size_t i;
+    int k;
+    memset(&d, 0, sizeof d);
+    memset(&err, 0, sizeof err);
+    for (k = 3; k < argc; k++) {
+        if (strcmp(argv[k], "--pack") == 0) d.pack = 1;
+        else if (strcmp(argv[k], "--int8") == 0) d.compute = LDR_COMPUTE_INT8;
+        else if (strcmp(argv[k], "--bf16") == 0) d.compute = LDR_COMPUTE_BF16;
+        else if (strcmp(argv[k], "--threads") == 0 && k + 1 < argc) d.threads = atoi(argv[++k]);
+    }
+    m = ldr_model_load(argv[2], &d, &err);
+    if (m) s = ldr_session_create(m, NULL, 600, &err);
+    for (i = 0; m && i < 512; i++) ids[i] = (int32_t)((uint64_t)i * 2654435761u / 7 % (uint64_t)m->vocabulary);
+    for (i = 0; m && i < m->weights->count; i++) bytes += (double)m->weights->tensors[i].bytes;
+    all = s ? generate_seconds(s, ids, 0, 3, &err) : 0;
+    one = s ? generate_seconds(s, ids, 1, 3, &err) / 64 : 0;
+    if (err.status) fprintf(stderr, "bench: %s\n", err.message);
+    else {
+        memory = memory_read(m->kernels, m->threads);
+        printf("%s: 512 tokens %.0f a second, single ones %.1f a second; the file's %.0f MB at %.1f GB/s, memory reads %.1f GB/s\n",
+                argv[2], 512 / all, 1 / one, bytes / 1e6, bytes / one / 1e9, memory);
+    }
+    ldr_session_free(s);
+    ldr_model_free(m);
+    return err.status != LDR_OK;
+}
+
 int main(int argc, char **argv) {
     static const char *const presets[] = { "default", "paper", "clue", "mlp", "head" };
     step_options o = { 12, 768, 12, 3072, 16, 128, 7, 8, 0, 0, 0, 0, LDR_PRESET_DEFAULT, LDR_COMPUTE_F32, 0, LDR_F32, NULL, 1, LDR_SIMD_AUTO, 0 };
@@ -456,6 +509,7 @@ int main(int argc, char **argv) {
     int i, step = argc > 1 ? strcmp(argv[1], "step") == 0 ? 1 : strcmp(argv[1], "forward") == 0 ? 2 : 0 : 0;
     size_t k;
     if (argc == 4 && strcmp(argv[1], "tokenize") == 0) return bench_tokenize(argv[2], argv[3]);
+    if (argc > 2 && strcmp(argv[1], "generate") == 0) return bench_generate(argc, argv);
     for (i = 1 + (step > 0); i < argc; i++) {
         if (strcmp(argv[i], "--json") == 0) o.json = 1;
         else if (strcmp(argv[i], "--cache") == 0) o.cache = 1;

@@ -136,15 +136,18 @@ static int32_t gguf_around(const ldr__template *k, int end) {
     return id;
 }
 
+/* The first of some names, with blanks between them, that is a token; -1: none. */
 static int32_t gguf_named(const ldr_tokenizer *t, const char *list) {
-    const char *s = list;
-    while (*s) {
-        size_t n = strcspn(s, " ");
-        int32_t id = ldr__trie_find(&t->names, s, n);
-        if (id >= 0) return id;
-        s += n + (s[n] != 0);
+    char name[64];
+    size_t n;
+    int32_t id = -1;
+    for (; *list && id < 0; list += n + (list[n] != 0)) {
+        n = strcspn(list, " ");
+        memcpy(name, list, n);
+        name[n] = 0;
+        id = ldr_tokenizer_find(t, name);
     }
-    return -1;
+    return id;
 }
 
 static void gguf_specials(gguf_text *g, const ldr_model *m, int bert) {
@@ -163,6 +166,7 @@ static void gguf_specials(gguf_text *g, const ldr_model *m, int bert) {
         int32_t id = gguf_named(t, roles[i].names);
         if (id >= 0 && (bert || i == 0 || i == 2)) gguf_whole(g, "", roles[i].key, id);
     }
+    if (bert) gguf_whole(g, "", "tokenizer.ggml.token_type_count", m->segments);
     if (bert) return;
     gguf_flag(g, "", "tokenizer.ggml.add_bos_token", add_bos);
     gguf_flag(g, "", "tokenizer.ggml.add_eos_token", add_eos);
