@@ -22,7 +22,8 @@ static int has_classes(ldr_head head) {
 }
 
 typedef enum task_form {
-    FORM_TEXTS, FORM_CHOICE, FORM_CLOZE, FORM_PRONOUN, FORM_ENTITIES, FORM_CONLL, FORM_LINES
+    FORM_TEXTS, FORM_CHOICE, FORM_CLOZE, FORM_PRONOUN, FORM_ENTITIES, FORM_CONLL, FORM_LINES,
+    FORM_BESIDE
 } task_form;
 
 typedef enum task_submission { SUBMIT_NONE, SUBMIT_CLUE, SUBMIT_CLOZE, SUBMIT_GLUE } task_submission;
@@ -54,6 +55,7 @@ typedef struct task_info {
 #define TASK_PAIR { "label|gold_label", "sentence1|premise", "sentence2|hypothesis" }
 #define TASK_NAMED { -1, -1, -1 }
 #define TASK_FILES { NULL, NULL, NULL }
+#define TASK_BESIDE { "train/seq.in", "dev/seq.in|valid/seq.in", "test/seq.in" }
 #define TASK_YES_NO "0|1"
 #define TASK_NLI "entailment=0|neutral=1|contradiction=2"
 
@@ -81,6 +83,8 @@ static const task_info task_table[] = {
     { "conll", FORM_CONLL, TASK_ENTITIES, 256, 32, 10, 0, { "label", "text", NULL }, TASK_NAMED, NULL, NULL,
       { "train.conll|train.txt|train.bio|eng.train", "dev.conll|valid.txt|dev.txt|dev.bio|eng.testa",
         "test.conll|test.txt|test.bio|eng.testb" }, SUBMIT_NONE },
+    { "atis", FORM_BESIDE, TASK_CLASSES, 64, 32, 10, 0, TASK_ONE, TASK_NAMED, NULL, NULL, TASK_BESIDE, SUBMIT_NONE },
+    { "atis-slots", FORM_BESIDE, TASK_ENTITIES, 64, 32, 10, 0, TASK_ONE, TASK_NAMED, NULL, NULL, TASK_BESIDE, SUBMIT_NONE },
     { "chnsenticorp", FORM_TEXTS, TASK_CLASSES, 256, 32, 10, 0, { "label", "text_a|text|sentence|review", NULL },
       { 1, 0, -1 }, TASK_YES_NO, NULL, TASK_FILES, SUBMIT_NONE },
     { "eprstmt", FORM_TEXTS, TASK_CLASSES, 128, 32, 20, 0, TASK_ONE, TASK_NAMED, "Positive|Negative", NULL, TASK_FILES,
@@ -302,6 +306,8 @@ typedef struct rows {
     item_list    *items;                   /* choices: where they are written down            */
     const ldr_json *key;                   /* cloze: the answers, in a file of their own      */
     int32_t       key_at;
+    const char   *beside;                  /* the labels, in a file of their own              */
+    size_t        beside_size;
     name_list    *names;                   /* first pass: the labels seen                     */
     ldr_encoding  encoding, answer;        /* entities, words, choices: reused                */
     int32_t       ends_text;               /* words: what ends a completion, or -1            */
@@ -1314,6 +1320,67 @@ static ldr_status read_conll(rows *s, ldr_error *err) {
 }
 
 
+/* ---- files beside each other: texts in seq.in, their labels in label, their tokens' tags in seq.out --------- */
+
+/* The next line, without its end; *at is behind it. */
+static const char *cut_line(const char *data, size_t size, size_t *at, size_t *n) {
+    const char *line = data + *at, *newline = *at < size ? (const char *)memchr(line, '\n', size - *at) : NULL;
+    *n = newline ? (size_t)(newline - line) : size - *at;
+    *at += *n + (newline != NULL);
+    while (*n && (line[*n - 1] == '\r' || line[*n - 1] == ' ')) --*n;
+    return line;
+}
+
+static size_t cut_word(const char *s, size_t n, size_t *at) {
+    size_t from;
+    while (*at < n && s[*at] == ' ') ++*at;
+    for (from = *at; *at < n && s[*at] != ' '; ++*at) {}
+    return from;
+}
+
+static int32_t tokens_in(const char *s, size_t n) {
+    int32_t count = 0;
+    size_t at = 0;
+    while (cut_word(s, n, &at) < at) count++;
+    return count;
+}
+
+/* A text's tokens and the tags of the line beside it. */
+static ldr_status give_tagged(rows *s, const char *line, size_t n, const char *tags, size_t m, size_t at, ldr_error *err) {
+    size_t i = 0, k = 0;
+    ldr_status status = LDR_OK;
+    sentence c;
+    memset(&c, 0, sizeof c);
+    if (tokens_in(line, n) != tokens_in(tags, m)) {
+        s->seen++;
+        return damaged(s, at, err, "it has %d tokens and %d tags", (int)tokens_in(line, n), (int)tokens_in(tags, m));
+    }
+    while (!status) {
+        size_t from = cut_word(line, n, &i), tag = cut_word(tags, m, &k);
+        if (from == i) return end_sentence(s, &c, err);
+        status = add_token(s, &c, line + from, i - from, tags + tag, k - tag, at, err);
+    }
+    return status;
+}
+
+static ldr_status read_beside(rows *s, ldr_error *err) {
+    size_t at = s->r.begin, other = 0, n, m;
+    int tags = s->task->head == LDR_HEAD_TOKENS;
+    ldr_status status = LDR_OK;
+    if (tags && !ldr__reader_room(&s->r, LDR__FIELD_TEXT, 2 * s->r.size + 1, err)) return LDR_MEMORY;
+    while (!status && at < s->r.size) {
+        size_t from = at;
+        const char *line = cut_line(s->r.data, s->r.size, &at, &n), *label;
+        if (other >= s->beside_size) return ldr__reader_fail(&s->r, from, err, "the file of labels beside this one has fewer lines");
+        label = cut_line(s->beside, s->beside_size, &other, &m);
+        if (tags) status = give_tagged(s, line, n, label, m, from, err);
+        else if (ldr__reader_copy(&s->r, LDR__FIELD_TEXT, line, n, err) || ldr__reader_copy(&s->r, LDR__FIELD_LABEL, label, m, err)) return LDR_MEMORY;
+        else status = give_row(s, 0, from, err);
+    }
+    if (!status && other < s->beside_size) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "the file of labels beside this one has more lines");
+    return status;
+}
+
 /* ---- whole files ------------------------------------------------------------------------ */
 
 /* Forms of files: their reader as JSON, the reader of anything else, and what they are for people. */
@@ -1330,6 +1397,7 @@ static const struct form_row {
     { FORM_ENTITIES, read_entities, NULL, "JSON with entities and their places" },
     { FORM_CONLL, NULL, read_conll, "a token and its tag a line" },
     { FORM_LINES, NULL, read_lines, "a text a line" },
+    { FORM_BESIDE, NULL, read_beside, "seq.in, and label or seq.out beside it" },
 };
 
 static const struct form_row *form_of(const task_info *k) {
@@ -1371,39 +1439,50 @@ static ldr_status read_task_bytes(rows *s, const char *path, ldr_error *err) {
     return status ? status : check_damage(s, err);
 }
 
-/* The answers of a cloze file "X.json" are in "X_answer.json", where there is one. */
-static ldr_json *open_key(ldr__source *source, const char *path, ldr_error *err) {
+/* A file beside `path` that has what it lacks: path without its last `cut` bytes, and `tail`. */
+static ldr_status open_other(ldr__source *source, const char *path, size_t cut, const char *tail, int needed, ldr_error *err) {
     char name[LADDER_MAX_PATH];
     size_t n = strlen(path);
-    ldr_json *j;
-    if (!ldr__ends_with(path, ".json") || n + sizeof "_answer" > sizeof name) return NULL;
-    snprintf(name, sizeof name, "%.*s_answer.json", (int)(n - 5), path);
-    if (!ldr__file_exists(name) || ldr__source_open(source, name, NULL, err)) return NULL;
-    j = ldr_json_parse((const char *)source->data, source->size, NULL, err);
-    if (j && ldr_json_node_at(j, 0)->type == LDR_JSON_OBJECT) return j;
-    if (j) ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "expected {\"#idiom000000#\": 3, ..}");
-    ldr__fail_in_file(err, name);
+    memset(source, 0, sizeof *source);
+    if (n < cut || n - cut + strlen(tail) >= sizeof name) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "%s: the path is too long", path);
+    snprintf(name, sizeof name, "%.*s%s", (int)(n - cut), path, tail);
+    if (!needed && !ldr__file_exists(name)) return LDR_OK;
+    return ldr__source_open(source, name, NULL, err);
+}
+
+/* The answers of a cloze file "X.json" are in "X_answer.json", where there is one. */
+static ldr_json *read_key(const ldr__source *source, ldr_error *err) {
+    ldr_json *j = source->data ? ldr_json_parse((const char *)source->data, source->size, NULL, err) : NULL;
+    if (!j || ldr_json_node_at(j, 0)->type == LDR_JSON_OBJECT) return j;
+    ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "the file of answers beside it is no object {\"#idiom000000#\": 3, ..}");
     ldr_json_free(j);
-    ldr__source_close(source);
     return NULL;
 }
 
 static ldr_status read_task_file(rows *s, const char *path, ldr_error *err) {
-    ldr__source source, answers;
+    int cloze = s->task->form == FORM_CLOZE && !s->r.unlabelled && ldr__ends_with(path, ".json"), beside = s->task->form == FORM_BESIDE;
+    ldr__source source, other;
+    ldr_json *key = NULL;
     ldr_status status = ldr__reader_open(&s->r, &source, path, err);
-    ldr_json *key = !status && s->task->form == FORM_CLOZE && !s->r.unlabelled ? open_key(&answers, path, err) : NULL;
-    if (!status) {
-        s->seen = s->entities = s->bad = s->dropped = s->unlabelled = s->lost = 0;
-        s->key = key;
-        s->key_at = key ? ldr_json_node_at(key, 0)->first : -1;
-        status = err->status ? err->status : read_task_bytes(s, path, err);
-        ldr__source_close(&source);
+    if (status) {
+        if (status != LDR_IO) ldr__fail_in_file(err, path);
+        return status;
     }
+    memset(&other, 0, sizeof other);
+    if (beside && !ldr__ends_with(path, "seq.in")) status = ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "expected a file seq.in, or a directory with one in train, dev and test");
+    else if (beside) status = open_other(&other, path, strlen("seq.in"), s->task->head == LDR_HEAD_TOKENS ? "seq.out" : "label", 1, err);
+    else if (cloze) status = open_other(&other, path, strlen(".json"), "_answer.json", 0, err);
+    if (!status && cloze) key = read_key(&other, err);
+    s->seen = s->entities = s->bad = s->dropped = s->unlabelled = s->lost = 0;
+    s->key = key;
+    s->key_at = key ? ldr_json_node_at(key, 0)->first : -1;
+    s->beside = (const char *)other.data;
+    s->beside_size = other.size;
+    if (!status) status = err->status ? err->status : read_task_bytes(s, path, err);
+    ldr_json_free(key);
+    if (other.data) ldr__source_close(&other);
+    ldr__source_close(&source);
     if (status && status != LDR_IO) ldr__fail_in_file(err, path);
-    if (key) {
-        ldr_json_free(key);
-        ldr__source_close(&answers);
-    }
     return status;
 }
 
