@@ -306,6 +306,25 @@ TEST(labels_in_a_file_beside) {
     EXPECT(1, "rm atis/train/label; $L train --task atis --model tiny --train atis --max-len 20 --out l " QUICK);
 }
 
+/* Without a task: pairs, numbers, several labels and tagged tokens are the same from TSV, CSV and JSON lines. */
+TEST(general_forms_agree) {
+    static const struct { const char *how, *tsv, *csv, *json; } forms[] = {
+        { "", "a\tw7 w8\tw9\nb\tw10\tw11\n", "label,text,text2\na,w7 w8,w9\nb,\"w10\",w11\n", "{\"label\":\"a\",\"text\":\"w7 w8\",\"text2\":\"w9\"}\n{\"label\":\"b\",\"sentence1\":\"w10\",\"sentence2\":\"w11\"}\n" },
+        { "--regress", "0.5\tw7 w8\n-2\tw10\n", "text,score\nw7 w8,0.5\nw10,-2\n", "[{\"label\":0.5,\"text\":\"w7 w8\"},{\"label\":\"-2\",\"text\":\"w10\"}]" },
+        { "--multi", "a|b\tw7 w8\nb\tw10\n", "labels,text\na|b,w7 w8\nb,w10\n", "{\"label\":[\"a\",\"b\"],\"text\":\"w7 w8\"}\n{\"label\":[\"b\"],\"text\":\"w10\"}\n" },
+        { "--task conll", "w7 B-x\nw8 I-x\n\nw9 O\nw10 B-y\n", NULL, "{\"tokens\":[\"w7\",\"w8\"],\"tags\":[\"B-x\",\"I-x\"]}\n{\"tokens\":[\"w9\",\"w10\"],\"ner_tags\":[\"O\",\"S-y\"]}\n" } };
+    size_t i;
+    NEED_TINY();
+    for (i = 0; i < sizeof forms / sizeof *forms; i++) {
+        CHECK(put_file("t.tsv", forms[i].tsv) && put_file("t.csv", forms[i].csv ? forms[i].csv : "") && put_file("t.jsonl", forms[i].json));
+        EXPECT(0, "$L train %s --model tiny --train t.tsv --max-len 20 --out l " QUICK, forms[i].how);
+        EXPECT(0, "$L train %s --model tiny --train t.jsonl --max-len 20 --out k " QUICK " && cmp l k", forms[i].how);
+        if (forms[i].csv) EXPECT(0, "$L train %s --model tiny --train t.csv --max-len 20 --out k " QUICK " && cmp l k", forms[i].how);
+    }
+    EXPECT(1, "echo '{\"tokens\":[\"w7\",\"w8\"],\"tags\":[\"O\"]}' > t.jsonl; $L train --task conll --model tiny --train t.jsonl --out l " QUICK);
+    CHECK(holds("err", "1 of 1 examples are damaged"));
+}
+
 /* Real files, in the forms in which they lie there, have as many examples as their publishers say. */
 TEST(published_files_load) {
     static const struct { const char *task, *path; int examples; } files[] = {
@@ -327,7 +346,7 @@ TEST(published_files_load) {
 }
 
 #define TESTS(X) X(assignments_are_the_best_ones) X(rows_of_tasks_are_whole) X(tasks_are_listed) X(choices_have_many_forms) X(cloze_forms_and_answers_without_repeats) \
-    X(pronouns_are_marked) X(glue_files_in_all_their_forms) X(damaged_examples_are_said) X(clue_files_of_answers) X(labels_in_a_file_beside) X(published_files_load)
+    X(pronouns_are_marked) X(glue_files_in_all_their_forms) X(damaged_examples_are_said) X(clue_files_of_answers) X(labels_in_a_file_beside) X(general_forms_agree) X(published_files_load)
 
 #else
 #define TESTS(X) X(assignments_are_the_best_ones) X(rows_of_tasks_are_whole)

@@ -172,7 +172,8 @@ static void put_floats(FILE *f, const float *v, int32_t n) {
 /* ---- options -------------------------------------------------------------------------- */
 
 enum { CMD_TRAIN = 1, CMD_EVAL = 2, CMD_PREDICT = 4, CMD_FEATURES = 8, CMD_TOKENIZE = 16, CMD_INSPECT = 32, CMD_PLAN = 64, CMD_QUANTIZE = 128,
-       CMD_PRETRAIN = 256, CMD_VOCABULARY = 512, CMD_EXPORT = 1024, CMD_COMPARE = 2048, CMD_TASKS = 4096, CMD_DISTIL = 8192,
+       CMD_PRETRAIN = 256, CMD_VOCABULARY = 512, CMD_EXPORT = 1024, CMD_COMPARE = 2048, CMD_TASKS = 4096,
+               CMD_DISTIL = 8192,
        CMD_ONE = CMD_TRAIN | CMD_PLAN, CMD_FIT = CMD_ONE | CMD_COMPARE, CMD_GENERATE = 16384, CMD_RUN = CMD_FIT | CMD_EVAL | CMD_PREDICT | CMD_FEATURES | CMD_GENERATE, CMD_STREAM = CMD_PRETRAIN | CMD_DISTIL, CMD_ALL = 32767 };
 
 enum { RECIPE_AUTO = 1, RECIPE_PLAIN };
@@ -408,7 +409,9 @@ static void print_usage(FILE *f) {
     fputs("usage: ladder COMMAND [OPTIONS]\n\n", f);
     for (i = 0; i < COMMAND_COUNT; i++) fprintf(f, "  %-10s %s\n", command_table[i].name, command_table[i].help);
     fputs("\n`ladder COMMAND --help` lists the options of a command; `ladder --version` prints the version.\n"
-          "Data: label<TAB>text[<TAB>text2] lines or CSV (a first line may name the columns), JSON lines or a JSON array of\n{\"text\", \"text2\", \"label\"}; - is standard input. --task choice, conll and others: `ladder tasks`.\n", f);
+          "Data: label<TAB>text[<TAB>text2] lines or CSV (a first line may name the columns), JSON lines or a JSON "
+                  "array of\n{\"text\", \"text2\", \"label\"}; - is standard input. --task choice, conll and others: "
+                  "`ladder tasks`.\n", f);
 }
 
 /* The words of the instruction sets, to be shown. */
@@ -591,7 +594,8 @@ static int check_needed(const struct command *c, const options *o) {
     if (c->bit == CMD_GENERATE && o->ids && o->json) return usage_error(c, "--ids", "has no effect with --json, whose lines may be {\"ids\":[..]}");
     if (o->multi && (o->task || o->regress)) return usage_error(c, "--multi", o->task ? "does not go with --task, which knows its labels" : "does not go with --regress");
     if (o->task && (o->columns || o->many_labels) && c->bit != CMD_PREDICT) return usage_error(c, o->columns ? "--columns" : "--many-labels", "does not go with --task, which knows its files");
-    if (o->skip_bad && !o->task && c->bit != CMD_EVAL) return usage_error(c, "--skip-bad", "has no effect without a --task, which knows what an example has to hold");
+    if (o->skip_bad && !o->task && c->bit != CMD_EVAL)
+        return usage_error(c, "--skip-bad", "has no effect without a --task, which knows what an example has to hold");
     if (o->regress && (o->many_labels || o->balance || o->label_smoothing > 0)) return usage_error(c, o->many_labels ? "--many-labels" : o->balance ? "--balance" : "--label-smoothing", "has no effect with --regress");
     if (o->patience > 0 && !o->dev && !o->task && c->bit != CMD_PLAN) return usage_error(c, "--patience", "has no effect without --dev");
     if (o->task && o->regress) return usage_error(c, "--regress", "does not go with --task, which knows its labels");
@@ -662,7 +666,7 @@ typedef struct run {
     ldr_trainer   *trainer, *beside_trainer;
     ldr_train_desc train_desc;
     FILE          *log;
-    submission     submission;
+    submission     submitted;      /* the file of --submission                               */
     char           recipe[256];    /* what was chosen, for people                            */
     pooling_rule   pooling;        /* of features                                            */
     char         **arguments;      /* the program, the command and what follows                */
@@ -738,6 +742,7 @@ static int choose_task(run *r, const char *name) {
     return EXIT_DONE;
 }
 
+/* What of the command line the readers of tasks ask for. */
 static task_reading reading(const run *r) {
     task_reading how;
     how.skip_bad = r->o.skip_bad;
@@ -775,7 +780,8 @@ static void say_unseen(const ldr_dataset *d, const char *path) {
 static int score_set(run *r, const ldr_dataset *d, const item_list *items, ldr_score *score) {
     choice_answers a;
     ldr_status status;
-    if (r->head != LDR_HEAD_CHOICE) return ldr_evaluate(r->ladder, d, r->metric, score, &r->err) ? EXIT_FAILED : EXIT_DONE;
+    if (r->head != LDR_HEAD_CHOICE)
+        return ldr_evaluate(r->ladder, d, r->metric, score, &r->err) ? EXIT_FAILED : EXIT_DONE;
     status = score_choices(r->ladder, d, items, &a, &r->err);
     memset(score, 0, sizeof *score);
     score->value = score->accuracy = a.accuracy;
@@ -789,7 +795,8 @@ static int score_set(run *r, const ldr_dataset *d, const item_list *items, ldr_s
 static const char *dev_path(const run *r, char buffer[LADDER_MAX_PATH]) {
     const char *dev = r->o.dev;
     char train[LADDER_MAX_PATH];
-    if (!dev && file_for_role(r->o.train, r->task, FILES_TRAIN, train) == train && file_for_role(r->o.train, r->task, FILES_DEV, buffer) == buffer) dev = r->o.train;
+    if (!dev && file_for_role(r->o.train, r->task, FILES_TRAIN, train) == train && file_for_role(r->o.train, r->task,
+            FILES_DEV, buffer) == buffer) dev = r->o.train;
     return file_for_role(dev, r->task, FILES_DEV, buffer);
 }
 
@@ -841,9 +848,11 @@ static int make_full_batch(run *r) {
     if (zeros) r->train = ldr_dataset_create(&desc, &r->err);
     else ldr__fail(&r->err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory");
     bad = r->train == NULL;
-    if (!bad && has_classes(r->head)) bad = ldr_dataset_label(r->train, "0", 1, &r->err) < 0 || ldr_dataset_label(r->train, "1", 1, &r->err) < 0;
+    if (!bad && has_classes(r->head))
+        bad = ldr_dataset_label(r->train, "0", 1, &r->err) < 0 || ldr_dataset_label(r->train, "1", 1, &r->err) < 0;
     for (i = 0; i < 2 && !bad && r->head == LDR_HEAD_MULTI; i++) bad = ldr_dataset_label_set(r->train, &two[i], 1, &r->err) < 0;
-    for (i = 0; i < (r->train_desc.batch ? r->train_desc.batch : 32) * (r->head == LDR_HEAD_CHOICE ? desc.choices : 1) && !bad; i++) {
+    for (i = 0; i < (r->train_desc.batch ? r->train_desc.batch : 32) * (r->head == LDR_HEAD_CHOICE ? desc.choices
+            : 1) && !bad; i++) {
         e.count = r->max_len;
         e.ids = zeros;
         e.labels = r->head == LDR_HEAD_TOKENS || r->head == LDR_HEAD_CHOICE ? zeros : &two[i & 1];
@@ -862,7 +871,7 @@ static ldr_train_desc given_train_desc(const run *r) {
     memset(&d, 0, sizeof d);
     d.epochs = o->epochs ? o->epochs : r->task ? r->task->epochs : 0;
     d.batch = o->batch ? o->batch : r->task ? r->task->batch : 0;
-    d.patience = o->patience ? LDR__MAX(o->patience, 0) : 0;
+    d.patience = LDR__MAX(o->patience, 0);
     d.accumulate = o->accumulate;
     d.optimizer = o->optimizer ? (ldr_optimizer)(o->optimizer - 1) : LDR_ADAMW;
     d.schedule = o->schedule ? (ldr_schedule)(o->schedule - 1) : LDR_LINEAR;
@@ -1335,7 +1344,8 @@ static int summarize(run *r, const watch *w, const ldr_progress *p, summary *s) 
         if (score_set(r, r->test, &r->test_items, &score)) return EXIT_FAILED;
         s->test = score.value;
     }
-    if (r->dev && r->head == LDR_HEAD_CHOICE && shares_candidates(&r->dev_items)) {      /* the trainer lets them repeat */
+    /* the trainer lets them repeat */
+    if (r->dev && r->head == LDR_HEAD_CHOICE && shares_candidates(&r->dev_items)) {
         if (score_set(r, r->dev, &r->dev_items, &score)) return EXIT_FAILED;
         s->dev = score.value;
     }
@@ -1362,7 +1372,8 @@ static void show_start(const run *r) {
 static void show_set(const run *r, const char *name, const ldr_dataset *d) {
     int32_t i, n = ldr_dataset_count(d), classes = ldr_dataset_labels(d);
     int32_t *counts = (int32_t *)calloc((size_t)classes + 1, sizeof *counts);
-    if (r->head == LDR_HEAD_CHOICE) printf("%s: %d questions, %d choices, %" PRId64 " tokens", name, (int)(n / d->choices), (int)d->choices, ldr_dataset_tokens(d));
+    if (r->head == LDR_HEAD_CHOICE) printf("%s: %d questions, %d choices, %" PRId64 " tokens", name,
+            (int)(n / d->choices), (int)d->choices, ldr_dataset_tokens(d));
     else printf("%s: %d texts, %" PRId64 " tokens", name, (int)n, ldr_dataset_tokens(d));
     if (counts && (r->head == LDR_HEAD_CLASSIFY || r->head == LDR_HEAD_MULTI)) {
         for (i = 0; i < n; i++) {
@@ -1492,11 +1503,15 @@ static texts split_line(const text *line, int pair) {
     return t;
 }
 
+static const char *label_name(const run *r, int32_t i, char number[16]) {
+    const char *name = ldr_ladder_label(r->ladder, i);
+    snprintf(number, 16, "%d", (int)i);
+    return name ? name : number;
+}
+
 static void print_label(const run *r, int32_t i) {
     char number[16];
-    const char *name = ldr_ladder_label(r->ladder, i);
-    snprintf(number, sizeof number, "%d", (int)i);
-    put_string(stdout, name ? name : number);
+    put_string(stdout, label_name(r, i, number));
 }
 
 static void print_scores(const run *r, const float *scores, int32_t classes) {
@@ -1545,15 +1560,18 @@ static void print_entity(const char *type, const char *s, size_t n, int32_t begi
 /* An entity of a text, in bytes. */
 typedef struct found_entity { const char *type; int32_t begin, end; } found_entity;
 
-/* The most probable class of each token, read as BIO: an I that continues nothing opens an entity. Returns how many there are. */
-static int32_t find_entities(const run *r, const ldr_encoding *c, const float *scores, int32_t classes, found_entity *out) {
+/* The most probable class of each token, read as BIO: an I that continues nothing opens an entity. Returns how many
+   there are. */
+static int32_t find_entities(const run *r, const ldr_encoding *c, const float *scores, int32_t classes,
+        found_entity *out) {
     const char *open = NULL;                /* type of the entity under way                    */
     int32_t i, k, n = 0;
     for (i = 0; i < c->count; i++) {
         const char *name = "O";
         int32_t best = 0;
         for (k = 1; k < classes; k++)
-            if (scores[(size_t)i * (size_t)classes + (size_t)k] > scores[(size_t)i * (size_t)classes + (size_t)best]) best = k;
+            if (scores[(size_t)i * (size_t)classes + (size_t)k] > scores[(size_t)i * (size_t)classes + (size_t)best])
+                best = k;
         if (c->text[i] == 0 && ldr_ladder_label(r->ladder, best)) name = ldr_ladder_label(r->ladder, best);
         if (open && (name[0] != 'I' || strcmp(name + 2, open) != 0)) open = NULL;
         if (name[0] == 'O' || !name[1]) continue;
@@ -1572,11 +1590,12 @@ static void print_entities(const found_entity *e, int32_t n, const texts *t) {
 }
 
 static int same_text(const found_entity *a, const found_entity *b, const char *s) {
-    return a->end - a->begin == b->end - b->begin && memcmp(s + a->begin, s + b->begin, (size_t)(a->end - a->begin)) == 0;
+    return a->end - a->begin == b->end - b->begin && memcmp(s + a->begin, s + b->begin,
+            (size_t)(a->end - a->begin)) == 0;
 }
 
-/* {type: {text: [[first,last],..]}}, as CLUE has entities: characters, the last one included. A type and a text stand once;
-   what is written loses its type. */
+/* {type: {text: [[first,last],..]}}, as CLUE has entities: characters, the last one included. A type and a text stand
+   once; what is written loses its type. */
 static void submit_entities(FILE *f, found_entity *e, int32_t n, const texts *t) {
     int32_t i, k, q, types = 0, words, places;
     putc('{', f);
@@ -1593,7 +1612,8 @@ static void submit_entities(FILE *f, found_entity *e, int32_t n, const texts *t)
             fputs(":[", f);
             for (places = 0, q = k; q < n; q++) {
                 if (!e[q].type || strcmp(e[q].type, type) != 0 || !same_text(&e[q], &e[k], t->first)) continue;
-                fprintf(f, "%s[%" PRId64 ",%" PRId64 "]", places++ ? "," : "", chars_before(t->first, t->size, (size_t)e[q].begin),
+                fprintf(f, "%s[%" PRId64 ",%" PRId64 "]", places++ ? "," : "",
+                        chars_before(t->first, t->size, (size_t)e[q].begin),
                         chars_before(t->first, t->size, (size_t)e[q].end) - 1);
                 if (q > k) e[q].type = NULL;
             }
@@ -1652,11 +1672,13 @@ static int make_queue(queue *q, int32_t capacity, int32_t max_len, int32_t class
 static void print_answer(run *r, queue *q, int32_t i, int32_t classes) {
     texts t = split_line(&q->lines[i], 0);
     const float *scores = q->scores + (size_t)i * (size_t)classes;
+    char number[16];
     int32_t n = 0, best = 0;
-    FILE *f = r->submission.f;
-    if (f) submission_begin(&r->submission, q->names[i].data);
+    FILE *f = r->submitted.f;
+    if (f) submission_begin(&r->submitted, q->names[i].data);
     if (r->head == LDR_HEAD_TOKENS) {
-        n = find_entities(r, &q->encodings[i], q->scores + (size_t)q->offsets[i] * (size_t)classes, classes, q->entities);
+        n = find_entities(r, &q->encodings[i], q->scores + (size_t)q->offsets[i] * (size_t)classes, classes,
+                q->entities);
         print_entities(q->entities, n, &t);
         if (f) submit_entities(f, q->entities, n, &t);
     } else if (r->head == LDR_HEAD_MULTI) print_label_set(r, scores, classes);
@@ -1664,15 +1686,15 @@ static void print_answer(run *r, queue *q, int32_t i, int32_t classes) {
         print_classes(r, scores, classes);
         for (n = 1; n < classes; n++)
             if (scores[n] > scores[best]) best = n;
-        if (f && r->submission.form == SUBMIT_CLUE) put_string(f, ldr_ladder_label(r->ladder, best));
-        else if (f) fputs(ldr_ladder_label(r->ladder, best), f);
+        if (f && r->submitted.form == SUBMIT_CLUE) put_string(f, label_name(r, best, number));
+        else if (f) fputs(label_name(r, best, number), f);
     } else {
         fputs("{\"value\":", stdout);
         put_number(stdout, (double)q->scores[i]);
         fputs("}\n", stdout);
         if (f) fprintf(f, "%.3f", (double)q->scores[i]);
     }
-    if (f) submission_end(&r->submission);
+    if (f) submission_end(&r->submitted);
 }
 
 static int predict_queue(run *r, ldr_predictor *p, queue *q, int32_t classes) {
@@ -1727,7 +1749,8 @@ static ldr_status row_answer(rows *s, int pair, size_t at, ldr_error *err) {
     (void)at;
     if (status) return status;
     line->used = name->used = 0;
-    if (!text_room(line, n + 1) || !text_room(name, s->id.used + 1)) return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory: a text is too long");
+    if (!text_room(line, n + 1) || !text_room(name, s->id.used + 1))
+        return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory: a text is too long");
     memcpy(line->data, first, n);
     line->used = n;
     if (s->id.used) memcpy(name->data, s->id.data, s->id.used);
@@ -1773,15 +1796,20 @@ static void print_choice(run *r, const choice_answers *a, const item_list *items
     const char *id = items->ids.data + items->id[i];
     float *scores = a->scores + (size_t)i * (size_t)choices;
     putchar('{');
-    if (*id) printf("\"id\":%s%s%s,", *id == '"' || ldr__json_number_length(id, strlen(id)) == strlen(id) ? "" : "\"", id, *id == '"' || ldr__json_number_length(id, strlen(id)) == strlen(id) ? "" : "\"");
+    if (*id == '"' || (*id && ldr__json_number_length(id, strlen(id)) == strlen(id))) printf("\"id\":%s,", id);
+    else if (*id) {                        /* of a table                                         */
+        fputs("\"id\":", stdout);
+        put_string(stdout, id);
+        putchar(',');
+    }
     ldr__softmax_rows(scores, 1, (size_t)items->choices[i]);
     printf("\"label\":%d,\"scores\":", (int)a->answer[i]);
     put_floats(stdout, scores, items->choices[i]);
     fputs("}\n", stdout);
-    if (!r->submission.f) return;
-    submission_begin(&r->submission, id);
-    fprintf(r->submission.f, "%d", (int)a->answer[i]);
-    submission_end(&r->submission);
+    if (!r->submitted.f) return;
+    submission_begin(&r->submitted, id);
+    fprintf(r->submitted.f, "%d", (int)a->answer[i]);
+    submission_end(&r->submitted);
 }
 
 /* Questions with choices: what is there is read twice, first for the most choices that one of them has. */
@@ -1818,7 +1846,7 @@ static ldr_status answer_choices(rows *s, const char *path, int json, ldr_error 
     return status;
 }
 
-/* A line of standard input is JSON where it must be, and a file where it is. */
+/* Questions with choices have no form on a line of standard input but JSON. */
 static ldr_status answer_all(rows *s, const char *path, int json, ldr_error *err) {
     const run *r = s->answers->r;
     if (r->head != LDR_HEAD_CHOICE) return answer_bytes(s, path, json, err);
@@ -1833,7 +1861,8 @@ static int predict_lines(run *r, rows *s) {
         s->r.data = line.data;
         s->r.size = line.used;
         status = ldr__reader_utf8(&s->r, &r->err);
-        if (!status && line.used == 0 && r->head != LDR_HEAD_CHOICE) {                  /* an empty line is an empty text          */
+        /* an empty line is an empty text          */
+        if (!status && line.used == 0 && r->head != LDR_HEAD_CHOICE) {
             if (!ldr__reader_copy(&s->r, LDR__FIELD_TEXT, "", 0, &r->err)) status = row_answer(s, 0, 0, &r->err);
         } else if (!status) status = answer_all(s, "", r->o.json, &r->err);
         s->r.lines++;
@@ -1868,8 +1897,10 @@ static int command_predict(run *r) {
     if (status) return status;
     if (capacity > INT32_MAX / r->max_len) return fail(r, LDR_ARGUMENT, "--batch times --max-len is too large", "");
     if (!ldr_model_tokenizer(r->model)) return fail(r, LDR_MISSING, "%s: the model has no vocabulary", r->o.model);
-    if (r->o.submission && (!r->task || r->task->submission == SUBMIT_NONE)) return fail(r, LDR_ARGUMENT, "--submission is for ladders that were trained with the --task of CLUE or GLUE", "");
-    if (r->o.submission && !submission_open(&r->submission, r->o.submission, r->task->submission)) return fail(r, LDR_IO, "%s: the file cannot be created", r->o.submission);
+    if (r->o.submission && (!r->task || r->task->submission == SUBMIT_NONE)) return fail(r, LDR_ARGUMENT,
+            "--submission is for ladders that were trained with the --task of CLUE or GLUE", "");
+    if (r->o.submission && !submission_open(&r->submitted, r->o.submission, r->task->submission))
+        return fail(r, LDR_IO, "%s: the file cannot be created", r->o.submission);
     memset(&a, 0, sizeof a);
     memset(&s, 0, sizeof s);
     a.r = r;
@@ -1893,7 +1924,7 @@ static int command_predict(run *r) {
     ldr_predictor_free(a.p);
     free_rows(&s);
     free_queue(&q);
-    if (!submission_close(&r->submission) && !status) status = fail(r, LDR_IO, "%s: writing failed", r->o.submission);
+    if (!submission_close(&r->submitted) && !status) status = fail(r, LDR_IO, "%s: writing failed", r->o.submission);
     if (status && r->o.submission) remove(r->o.submission);        /* half of the answers are no submission */
     return status;
 }

@@ -15,7 +15,7 @@ static int assign_columns(int32_t *out, const float *score, int32_t n, int32_t m
     int32_t *row = (int32_t *)calloc(3 * columns, sizeof *row), *from = row + columns, *used = from + columns;
     int32_t i, j, best, at, next;
     int ok = u && row;
-    for (i = 1; ok && i <= n; i++) {               /* rows and columns count from 1; column 0 holds the row that is placed */
+    for (i = 1; ok && i <= n; i++) {       /* rows and columns count from 1; column 0 holds the row that is placed */
         for (j = 0; j <= m; j++) {
             least[j] = 1e300;
             used[j] = 0;
@@ -83,12 +83,14 @@ static int answer_group(choice_answers *a, const item_list *items, int32_t choic
     int32_t i, k, most = items->choices[first], n = last - first;
     float *table;
     int ok;
-    for (i = first; i < last; i++) a->answer[i] = best_choice(a->scores + (size_t)i * (size_t)choices, items->choices[i]);
+    for (i = first; i < last; i++)
+        a->answer[i] = best_choice(a->scores + (size_t)i * (size_t)choices, items->choices[i]);
     if (n < 2 || n > most) return 1;                 /* more blanks than candidates: some have to repeat */
     table = (float *)malloc((size_t)n * (size_t)most * sizeof *table);
     if (!table) return 0;
     for (i = 0; i < n; i++)
-        for (k = 0; k < most; k++) table[(size_t)i * (size_t)most + (size_t)k] = a->scores[(size_t)(first + i) * (size_t)choices + (size_t)k];
+        for (k = 0; k < most; k++)
+            table[(size_t)i * (size_t)most + (size_t)k] = a->scores[(size_t)(first + i) * (size_t)choices + (size_t)k];
     ok = assign_columns(a->answer + first, table, n, most);
     free(table);
     return ok;
@@ -103,7 +105,8 @@ static double choice_loss(const float *score, int32_t n, int32_t right) {
 }
 
 /* A sequence a choice goes through the ladder; missing choices are no answers. */
-static ldr_status score_choices(ldr_ladder *l, const ldr_dataset *d, const item_list *items, choice_answers *a, ldr_error *err) {
+static ldr_status score_choices(ldr_ladder *l, const ldr_dataset *d, const item_list *items, choice_answers *a,
+        ldr_error *err) {
     int32_t choices = d->choices, n = ldr_dataset_count(d) / choices, i, k, longest = 1, last;
     int32_t *offsets = (int32_t *)calloc((size_t)choices + 1, sizeof *offsets);
     ldr_predictor *p = NULL;
@@ -112,7 +115,8 @@ static ldr_status score_choices(ldr_ladder *l, const ldr_dataset *d, const item_
     a->count = n;
     a->answer = (int32_t *)calloc((size_t)n + 1, sizeof *a->answer);
     a->scores = (float *)calloc((size_t)n * (size_t)choices + 1, sizeof *a->scores);
-    for (i = 0; i < n; i++) longest = LDR__MAX(longest, (int32_t)(d->offsets[(i + 1) * choices] - d->offsets[i * choices]));
+    for (i = 0; i < n; i++)
+        longest = LDR__MAX(longest, (int32_t)(d->offsets[(i + 1) * choices] - d->offsets[i * choices]));
     if (!offsets || !a->answer || !a->scores) status = ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory");
     else p = ldr_predictor_create(l, choices, longest, err);
     if (!status && !p) status = err->status;
@@ -120,20 +124,24 @@ static ldr_status score_choices(ldr_ladder *l, const ldr_dataset *d, const item_
         ldr_example e = ldr_dataset_get(d, i * choices);
         ldr_batch b;
         memset(&b, 0, sizeof b);
-        for (k = 0; k < choices; k++) offsets[k + 1] = (int32_t)(d->offsets[i * choices + k + 1] - d->offsets[i * choices]);
+        for (k = 0; k < choices; k++)
+            offsets[k + 1] = (int32_t)(d->offsets[i * choices + k + 1] - d->offsets[i * choices]);
         b.sequences = choices;
         b.offsets = offsets;
         b.ids = e.ids;
         b.segments = e.segments;
         status = ldr_predict(p, a->scores + (size_t)i * (size_t)choices, &b, err);
-        if (!status) a->loss += choice_loss(a->scores + (size_t)i * (size_t)choices, items->choices[i], e.labels[0]) / n;
+        if (!status)
+            a->loss += choice_loss(a->scores + (size_t)i * (size_t)choices, items->choices[i], e.labels[0]) / n;
     }
     for (i = 0; !status && i < n; i = last) {
         last = i + 1;
         while (last < n && items->group[i] >= 0 && items->group[last] == items->group[i]) last++;
-        if (!answer_group(a, items, choices, i, last)) status = ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory");
+        if (!answer_group(a, items, choices, i, last))
+            status = ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory");
     }
-    for (i = 0; !status && i < n; i++) a->accuracy += (a->answer[i] == ldr_dataset_get(d, i * choices).labels[0]) / (double)n;
+    for (i = 0; !status && i < n; i++)
+        a->accuracy += (a->answer[i] == ldr_dataset_get(d, i * choices).labels[0]) / (double)n;
     ldr_predictor_free(p);
     free(offsets);
     return status;
@@ -149,7 +157,8 @@ static int shares_candidates(const item_list *items) {
 
 /* ---- files of answers --------------------------------------------------------------------- */
 
-/* CLUE: {"id":7,"label":"1"} a line, of chid one object for all; GLUE: index<TAB>prediction lines behind a first line of names. */
+/* CLUE: {"id":7,"label":"1"} a line, of chid one object for all; GLUE: index<TAB>prediction lines behind a first line
+   of names. */
 typedef struct submission {
     FILE           *f;
     task_submission form;
@@ -177,7 +186,9 @@ static void submission_begin(submission *s, const char *id) {
     s->written++;
 }
 
-static void submission_end(submission *s) { fputs(s->form == SUBMIT_CLUE ? "}\n" : s->form == SUBMIT_GLUE ? "\n" : "", s->f); }
+static void submission_end(submission *s) {
+    fputs(s->form == SUBMIT_CLUE ? "}\n" : s->form == SUBMIT_GLUE ? "\n" : "", s->f);
+}
 
 /* 0: writing failed. */
 static int submission_close(submission *s) {

@@ -64,9 +64,11 @@ static const task_info task_table[] = {
     { "iflytek", FORM_TEXTS, TASK_CLASSES, 128, 32, 10, 0, TASK_ONE, TASK_NAMED, NULL, "-1", TASK_FILES, SUBMIT_CLUE },
     { "afqmc", FORM_TEXTS, TASK_CLASSES, 128, 32, 10, 0, TASK_PAIR, TASK_NAMED, TASK_YES_NO, "-1", TASK_FILES,
       SUBMIT_CLUE },
-    { "cmnli", FORM_TEXTS, TASK_CLASSES, 128, 32, 10, 0, TASK_PAIR, TASK_NAMED, "neutral=0|entailment=1|contradiction=2",
+    { "cmnli", FORM_TEXTS, TASK_CLASSES, 128, 32, 10, 0, TASK_PAIR, TASK_NAMED,
+            "neutral=0|entailment=1|contradiction=2",
       "-|-1", TASK_FILES, SUBMIT_CLUE },
-    { "ocnli", FORM_TEXTS, TASK_CLASSES, 128, 32, 10, 0, TASK_PAIR, TASK_NAMED, "neutral=0|entailment=1|contradiction=2",
+    { "ocnli", FORM_TEXTS, TASK_CLASSES, 128, 32, 10, 0, TASK_PAIR, TASK_NAMED,
+            "neutral=0|entailment=1|contradiction=2",
       "-|-1", TASK_FILES, SUBMIT_CLUE },
     { "csl", FORM_TEXTS, TASK_CLASSES, 128, 32, 10, 0, { "label", "keyword", "abst" }, TASK_NAMED, TASK_YES_NO, "-1",
       TASK_FILES, SUBMIT_CLUE },
@@ -76,15 +78,18 @@ static const task_info task_table[] = {
       { "train.json|m-train.json+d-train.json|c3-m-train.json+c3-d-train.json",
         "dev.json|m-dev.json+d-dev.json|c3-m-dev.json+c3-d-dev.json",
         "test.json|test1.1.json|test1.0.json|c3-m-test.json+c3-d-test.json" }, SUBMIT_CLUE },
-    { "chid", FORM_CLOZE, TASK_CHOICES, 64, 12, 5, 10, { "answer", "content", NULL }, TASK_NAMED, NULL, NULL, TASK_FILES,
+    { "chid", FORM_CLOZE, TASK_CHOICES, 64, 12, 5, 10, { "answer", "content", NULL }, TASK_NAMED, NULL, NULL,
+            TASK_FILES,
       SUBMIT_CLOZE },
     { "cluener", FORM_ENTITIES, TASK_ENTITIES, 256, 32, 10, 0, { "label", "text", NULL }, TASK_NAMED, NULL, NULL,
       TASK_FILES, SUBMIT_CLUE },
     { "conll", FORM_CONLL, TASK_ENTITIES, 256, 32, 10, 0, { "label", "text", NULL }, TASK_NAMED, NULL, NULL,
-      { "train.conll|train.txt|train.bio|eng.train", "dev.conll|valid.txt|dev.txt|dev.bio|eng.testa",
-        "test.conll|test.txt|test.bio|eng.testb" }, SUBMIT_NONE },
+      { "train.conll|train.txt|train.bio|eng.train|train.jsonl",
+              "dev.conll|valid.txt|dev.txt|dev.bio|eng.testa|dev.jsonl",
+        "test.conll|test.txt|test.bio|eng.testb|test.jsonl" }, SUBMIT_NONE },
     { "atis", FORM_BESIDE, TASK_CLASSES, 64, 32, 10, 0, TASK_ONE, TASK_NAMED, NULL, NULL, TASK_BESIDE, SUBMIT_NONE },
-    { "atis-slots", FORM_BESIDE, TASK_ENTITIES, 64, 32, 10, 0, TASK_ONE, TASK_NAMED, NULL, NULL, TASK_BESIDE, SUBMIT_NONE },
+    { "atis-slots", FORM_BESIDE, TASK_ENTITIES, 64, 32, 10, 0, TASK_ONE, TASK_NAMED, NULL, NULL, TASK_BESIDE,
+            SUBMIT_NONE },
     { "chnsenticorp", FORM_TEXTS, TASK_CLASSES, 256, 32, 10, 0, { "label", "text_a|text|sentence|review", NULL },
       { 1, 0, -1 }, TASK_YES_NO, NULL, TASK_FILES, SUBMIT_NONE },
     { "eprstmt", FORM_TEXTS, TASK_CLASSES, 128, 32, 20, 0, TASK_ONE, TASK_NAMED, "Positive|Negative", NULL, TASK_FILES,
@@ -244,7 +249,8 @@ typedef struct growing { char *data; size_t used, capacity; } growing;
 /* Adds s[n] and a NUL that does not count. */
 static ldr_status growing_add(growing *b, const char *s, size_t n, ldr_error *err) {
     size_t capacity = b->capacity ? b->capacity : 256;
-    if (n > SIZE_MAX / 4 || b->used > SIZE_MAX / 4) return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "a text is too long");
+    if (n > SIZE_MAX / 4 || b->used > SIZE_MAX / 4)
+        return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "a text is too long");
     while (capacity < b->used + n + 1) capacity *= 2;
     if (capacity != b->capacity) {
         char *data = (char *)realloc(b->data, capacity);
@@ -261,7 +267,8 @@ static ldr_status growing_add(growing *b, const char *s, size_t n, ldr_error *er
 enum { MAX_TYPE = 64, MAX_LABEL = MAX_TYPE + 2, MAX_CHOICES = 64 };
 typedef struct span { char type[MAX_TYPE]; int32_t first, last; } span;     /* characters, both included */
 
-/* The choices of one example: texts, and the marks (A, B, ...) that a file may give them. 0: not there, else its place + 1. */
+/* The choices of one example: texts, and the marks (A, B, ...) that a file may give them. 0: not there, else its place
+   + 1. */
 typedef struct choice_list {
     growing all;
     size_t  text[MAX_CHOICES], mark[MAX_CHOICES];
@@ -293,14 +300,15 @@ typedef struct rows {
     ldr__reader   r;
     const task_info *task;
     int           skip_bad, headed;        /* headed: a first line may name the columns       */
-    int32_t       seen, entities, bad, dropped, unlabelled, lost;    /* lost: behind what is left of a text that was cut */
+    /* lost: behind what is left of a text that was cut */
+    int32_t       seen, entities, bad, dropped, unlabelled, lost;
     char          first_bad[256];
     struct answers *answers;               /* predict: where texts go                         */
     span         *spans;
     int32_t       span_count, span_capacity;
     growing       id, line, side;          /* id: as it stands in the file; the others are made up here */
     choice_list   choices;
-    answer_kind   answer_kind;
+    answer_kind   label_is;
     int32_t       most_choices;            /* seen so far                                     */
     int           cloze;                   /* the text has a marked blank                     */
     item_list    *items;                   /* choices: where they are written down            */
@@ -318,7 +326,8 @@ typedef struct rows {
 
 static const char *row_field(const rows *s, int f) { return s->r.field[f] ? (const char *)s->r.field[f] : ""; }
 
-/* An example that is no example is counted and left out, and the first is told. A text to be answered cannot be left out. */
+/* An example that is no example is counted and left out, and the first is told. A text to be answered cannot be left
+   out. */
 static ldr_status damaged(rows *s, size_t at, ldr_error *err, const char *format, ...) {
     char what[200];
     va_list args;
@@ -327,7 +336,8 @@ static ldr_status damaged(rows *s, size_t at, ldr_error *err, const char *format
     va_end(args);
     what[ldr__utf8_bad((const unsigned char *)what, strlen(what), 0)] = 0;
     if (s->r.unlabelled) return ldr__reader_fail(&s->r, at, err, what);
-    if (s->dropped++ == 0) snprintf(s->first_bad, sizeof s->first_bad, "line %" PRId64 ": %s", ldr__reader_line(&s->r, at), what);
+    if (s->dropped++ == 0)
+        snprintf(s->first_bad, sizeof s->first_bad, "line %" PRId64 ": %s", ldr__reader_line(&s->r, at), what);
     return LDR_OK;
 }
 
@@ -351,7 +361,9 @@ static int is_wide(uint32_t c) {
            (c >= 0xff00 && c < 0xff70) || (c >= 0x20000 && c < 0x40000);
 }
 
-static ldr_status row_example(rows *s, int pair, size_t at, ldr_error *err) { return ldr__reader_add(&s->r, pair, at, err); }
+static ldr_status row_example(rows *s, int pair, size_t at, ldr_error *err) {
+    return ldr__reader_add(&s->r, pair, at, err);
+}
 
 /* The byte at which character number `index` of s begins; bad bytes count as one character each. */
 static size_t byte_of_char(const char *s, size_t n, int64_t index) {
@@ -381,7 +393,8 @@ static ldr_status mark_span(rows *s, const span *e, const char *t, size_t n, siz
     int32_t i, begin, inside = 0;
     snprintf(name, sizeof name, "B-%s", e->type);
     begin = ldr_dataset_label(s->r.d, name, 0, err);
-    if (begin < 0) return ldr__fail(err, LDR_DATA, at, "line %I: the entity type \"%s\" is none of the known ones", ldr__reader_line(&s->r, at), e->type);
+    if (begin < 0) return ldr__fail(err, LDR_DATA, at, "line %I: the entity type \"%s\" is none of the known ones",
+            ldr__reader_line(&s->r, at), e->type);
     for (i = 0; i < c->count; i++) {
         if (c->text[i] != 0 || (size_t)c->end[i] <= from || (size_t)c->begin[i] >= to || s->classes[i] != 0) continue;
         s->classes[i] = begin + inside;
@@ -417,8 +430,8 @@ static ldr_status row_entities(rows *s, int pair, size_t at, ldr_error *err) {
     return ldr_dataset_add(s->r.d, &e, err);
 }
 
-/* Tokens ids[n], of which those before `first` are read and not learned, as examples of up to max_len. A text is cut into
-   pieces that follow each other; of an instruction that is too long the beginning goes. */
+/* Tokens ids[n], of which those before `first` are read and not learned, as examples of up to max_len. A text is cut
+   into pieces that follow each other; of an instruction that is too long the beginning goes. */
 static ldr_status add_words(rows *s, const int32_t *ids, int32_t n, int32_t first, ldr_error *err) {
     int32_t most = s->r.desc.max_len, from = first > 0 && n - 1 > most ? n - 1 - most : 0, i;
     ldr_status status = LDR_OK;
@@ -441,9 +454,11 @@ static ldr_status add_words(rows *s, const int32_t *ids, int32_t n, int32_t firs
     return status;
 }
 
-/* A text, every token of which is to be foreseen from those before; or a prompt and the completion that alone is learned. */
+/* A text, every token of which is to be foreseen from those before; or a prompt and the completion that alone is
+   learned. */
 static ldr_status row_words(rows *s, int pair, size_t at, ldr_error *err) {
-    const char *prompt = (const char *)s->r.field[LDR__FIELD_TEXT], *completion = (const char *)s->r.field[LDR__FIELD_LABEL];
+    const char *prompt = (const char *)s->r.field[LDR__FIELD_TEXT],
+            *completion = (const char *)s->r.field[LDR__FIELD_LABEL];
     ldr_encoding *a = &s->encoding, *b = &s->answer;
     int32_t *ids, n, end;
     ldr_status status;
@@ -451,7 +466,8 @@ static ldr_status row_words(rows *s, int pair, size_t at, ldr_error *err) {
     if (ldr_tokenizer_encode(s->r.tokenizer, a, prompt, strlen(prompt), NULL, 0, INT32_MAX, 1, err)) return err->status;
     if (s->task->form == FORM_LINES) return add_words(s, a->ids, a->count, 0, err);
     if (!*completion) return ldr__reader_fail(&s->r, at, err, "the completion is empty: there is nothing to learn");
-    if (ldr_tokenizer_encode(s->r.tokenizer, b, completion, strlen(completion), NULL, 0, INT32_MAX, 0, err)) return err->status;
+    if (ldr_tokenizer_encode(s->r.tokenizer, b, completion, strlen(completion), NULL, 0, INT32_MAX, 0, err))
+        return err->status;
     n = a->count + b->count;
     end = s->ends_text;
     ids = (int32_t *)malloc(((size_t)n + 1) * sizeof *ids);
@@ -469,10 +485,11 @@ static const char *mask_word(const ldr_tokenizer *t, int32_t *id);
 static const char *choice_text(const choice_list *c, int32_t k);
 static int32_t find_answer(const rows *s);
 
-/* Choice k of the example as tokens: text and choice, text and question with the choice, or a candidate and the text with
-   a blank, whose mark is [unused1] where the vocabulary has it. */
+/* Choice k of the example as tokens: text and choice, text and question with the choice, or a candidate and the text
+   with a blank, whose mark is [unused1] where the vocabulary has it. */
 static ldr_status encode_choice(rows *s, int32_t k, ldr_error *err) {
-    const char *a = row_field(s, LDR__FIELD_TEXT), *b = row_field(s, LDR__FIELD_TEXT2), *choice = choice_text(&s->choices, k);
+    const char *a = row_field(s, LDR__FIELD_TEXT), *b = row_field(s, LDR__FIELD_TEXT2),
+            *choice = choice_text(&s->choices, k);
     ldr_encoding *e = &s->encoding;
     int32_t id, mark = ldr_tokenizer_find(s->r.tokenizer, "[unused1]"), masks = 0, i;
     if (s->cloze) a = choice;
@@ -483,7 +500,8 @@ static ldr_status encode_choice(rows *s, int32_t k, ldr_error *err) {
         if (join_texts(&s->side, b, choice, err)) return LDR_MEMORY;
         b = s->side.data;
     } else b = choice;
-    if (ldr_tokenizer_encode(s->r.tokenizer, e, a, strlen(a), b, strlen(b), s->r.desc.max_len, 1, err)) return err->status;
+    if (ldr_tokenizer_encode(s->r.tokenizer, e, a, strlen(a), b, strlen(b), s->r.desc.max_len, 1, err))
+        return err->status;
     mask_word(s->r.tokenizer, &id);
     for (i = 0; s->cloze && mark >= 0 && id >= 0 && i < e->count; i++)
         if (e->ids[i] == id && ++masks == s->cloze) e->ids[i] = mark;
@@ -510,10 +528,12 @@ static ldr_status note_item(rows *s, ldr_error *err) {
     l->group[n] = s->cloze ? l->groups : -1;
     l->id[n] = l->ids.used;
     l->count++;
-    return growing_add(&l->ids, s->id.data ? s->id.data : "", s->id.used, err) || growing_add(&l->ids, "", 1, err) ? LDR_MEMORY : LDR_OK;
+    return growing_add(&l->ids, s->id.data ? s->id.data : "", s->id.used, err) || growing_add(&l->ids, "", 1, err)
+            ? LDR_MEMORY : LDR_OK;
 }
 
-/* A sequence a choice. Where there are fewer than elsewhere, the template's tokens alone stand for one that is missing. */
+/* A sequence a choice. Where there are fewer than elsewhere, the template's tokens alone stand for one that is 
+   missing. */
 static ldr_status row_choices(rows *s, int pair, size_t at, ldr_error *err) {
     int32_t label = s->r.unlabelled ? 0 : find_answer(s), k, ends[2], zero[2] = { 0, 0 };
     ldr_status status = LDR_OK;
@@ -543,9 +563,11 @@ static ldr_status row_choices(rows *s, int pair, size_t at, ldr_error *err) {
 
 /* ---- members and columns --------------------------------------------------------------- */
 
-enum { ROLE_NONE = -1, ROLE_ID = LDR__FIELDS + 1, ROLE_ANSWER, ROLE_CHOICES, ROLE_CHOICE };      /* + the choice's number */
+/* + the choice's number */
+enum { ROLE_NONE = -1, ROLE_ID = LDR__FIELDS + 1, ROLE_ANSWER, ROLE_CHOICES, ROLE_CHOICE };
 
-/* "ending0", "choice1", "optionA" or "A": the number of the choice that a column or member of this name holds, or -1. */
+/* "ending0", "choice1", "optionA" or "A": the number of the choice that a column or member of this name holds, or 
+   -1. */
 static int choice_number(const char *name, size_t n) {
     static const char *const before[] = { "ending", "choice", "option", "sol", "answer", "candidate", "" };
     size_t i, k, length;
@@ -566,7 +588,8 @@ static int role_of(const task_info *k, const char *name, size_t n) {
         if (word_among(k->field[f], name, n)) return f;
     if (word_among("id|idx|index|qid|guid", name, n)) return ROLE_ID;
     if (k->form != FORM_CHOICE) return ROLE_NONE;
-    if (word_among("answer|answerKey|answer_key|answer_text|correct|correct_answer|correct_option", name, n)) return ROLE_ANSWER;
+    if (word_among("answer|answerKey|answer_key|answer_text|correct|correct_answer|correct_option", name, n))
+        return ROLE_ANSWER;
     if (word_among("choices|choice|options|endings|candidates|answers", name, n)) return ROLE_CHOICES;
     number = choice_number(name, n);
     return number < 0 ? ROLE_NONE : ROLE_CHOICE + number;
@@ -577,7 +600,7 @@ static void start_example(rows *s) {
     for (f = 0; f < LDR__FIELDS; f++)
         if (s->r.field[f]) *(char *)s->r.field[f] = 0;
     s->id.used = 0;
-    s->answer_kind = ANSWER_TEXT;
+    s->label_is = ANSWER_TEXT;
     s->choices.count = 0;
     s->choices.all.used = 0;
     memset(s->choices.text, 0, sizeof s->choices.text);
@@ -600,9 +623,12 @@ static ldr_status set_choice(rows *s, size_t *place, int32_t k, const char *valu
     return LDR_OK;
 }
 
-static const char *choice_text(const choice_list *c, int32_t k) { return c->text[k] ? c->all.data + c->text[k] - 1 : ""; }
+static const char *choice_text(const choice_list *c, int32_t k) {
+    return c->text[k] ? c->all.data + c->text[k] - 1 : "";
+}
 
-/* Is the label of the example one of those that stand for none, or of none of the task's classes? Writes it as the task has it. */
+/* Is the label of the example one of those that stand for none, or of none of the task's classes? Writes it as the task
+   has it. */
 static ldr_status check_label(rows *s, size_t at, int *use, ldr_error *err) {
     const task_info *k = s->task;
     char *label = (char *)s->r.field[LDR__FIELD_LABEL], shown[LDR__SHOWN];
@@ -618,7 +644,8 @@ static ldr_status check_label(rows *s, size_t at, int *use, ldr_error *err) {
     }
     if (!*label) return damaged(s, at, err, "the example has no label");
     ldr__show(shown, label, strlen(label));
-    if (k->head == LDR_HEAD_REGRESS && !ldr__reader_number(label, &value)) return damaged(s, at, err, "the label \"%s\" is not a number", shown);
+    if (k->head == LDR_HEAD_REGRESS && !ldr__reader_number(label, &value))
+        return damaged(s, at, err, "the label \"%s\" is not a number", shown);
     index = words ? word_among(words, label, strlen(label)) : 0;
     if (words && !index) return damaged(s, at, err, "the label \"%s\" is none of %s", shown, words);
     *use = 1;
@@ -632,15 +659,17 @@ static ldr_status give_row(rows *s, int pair, size_t at, ldr_error *err) {
     s->seen++;
     if (checked && !s->r.unlabelled && check_label(s, at, &use, err)) return err->status;
     if (!use) return LDR_OK;
-    if (checked && !s->r.unlabelled && !*row_field(s, LDR__FIELD_TEXT)) return damaged(s, at, err, "the example has no text");
-    if (checked && !s->r.unlabelled && pair && !*row_field(s, LDR__FIELD_TEXT2)) return damaged(s, at, err, "the example has no second text");
+    if (checked && !s->r.unlabelled && !*row_field(s, LDR__FIELD_TEXT))
+        return damaged(s, at, err, "the example has no text");
+    if (checked && !s->r.unlabelled && pair && !*row_field(s, LDR__FIELD_TEXT2))
+        return damaged(s, at, err, "the example has no second text");
     return s->row_fn(s, pair, at, err);
 }
 
 static ldr_status give_choices(rows *s, size_t at, ldr_error *err);
 
-/* What the columns of a file hold: as its first line names them, or where the task's files without names have them. Returns
-   how many there are, *named: by a first line. 0: neither. */
+/* What the columns of a file hold: as its first line names them, or where the task's files without names have them.
+   Returns how many there are, *named: by a first line. 0: neither. */
 static int table_columns(rows *s, int column[LDR__MAX_COLUMNS], int *named, ldr_error *err) {
     const task_info *k = s->task;
     int n = 0, have[LDR__FIELDS + 1] = { 0, 0, 0, 0 }, choices = 0, f, role;
@@ -659,7 +688,8 @@ static int table_columns(rows *s, int column[LDR__MAX_COLUMNS], int *named, ldr_
         column[n++] = role;
         if (i >= s->r.size || s->r.data[i] == '\n') break;
     }
-    *named = n > 1 && have[LDR__FIELD_TEXT] && (have[LDR__FIELD_LABEL] || s->r.unlabelled) && (k->form != FORM_CHOICE || choices > 1);
+    *named = n > 1 && have[LDR__FIELD_TEXT] && (have[LDR__FIELD_LABEL] || s->r.unlabelled) && (k->form != FORM_CHOICE ||
+            choices > 1);
     if (*named && k->field[LDR__FIELD_TEXT2] && k->form == FORM_TEXTS) *named = have[LDR__FIELD_TEXT2];
     if (*named) return n;
     for (n = 0, f = 0; f < LDR__FIELDS; f++) n = LDR__MAX(n, k->column[f] + 1);
@@ -683,7 +713,7 @@ static int table_row(rows *s, const int *column, int columns, size_t at, size_t 
         value = row_field(s, LDR__FIELDS);
         if (role == ROLE_ID) status = set_id(s, value, strlen(value), err);
         if (role >= ROLE_CHOICE) status = set_choice(s, s->choices.text, role - ROLE_CHOICE, value, strlen(value), err);
-        if (role == LDR__FIELD_LABEL) s->answer_kind = ANSWER_INDEX;
+        if (role == LDR__FIELD_LABEL) s->label_is = ANSWER_INDEX;
         if (status) return -1;
         n++;
         if (i >= s->r.size || s->r.data[i] == '\n') break;
@@ -697,7 +727,8 @@ static ldr_status read_table(rows *s, ldr_error *err) {
     int column[LDR__MAX_COLUMNS], named, columns = table_columns(s, column, &named, err), n, pair = 0, k, wanted = 0;
     size_t at = s->r.begin, next = at;
     ldr_status status = err->status;
-    if (!status && !columns) return ldr__reader_fail(&s->r, at, err, "the first line names no columns that the task has (ladder tasks lists them)");
+    if (!status && !columns) return ldr__reader_fail(&s->r, at, err,
+            "the first line names no columns that the task has (ladder tasks lists them)");
     for (k = 0; k < columns; k++) {
         pair |= column[k] == LDR__FIELD_TEXT2;
         if (column[k] >= 0 && !(column[k] == LDR__FIELD_LABEL && s->r.unlabelled)) wanted = k + 1;
@@ -705,10 +736,11 @@ static ldr_status read_table(rows *s, ldr_error *err) {
     for (; !status && at < s->r.size; at = next) {
         n = table_row(s, column, columns, at, &next, err);
         if (n < 0) return err->status ? err->status : LDR_MEMORY;
-        if ((at == s->r.begin && named) || next - at <= 1 || (next - at == 2 && s->r.data[at] == '\r')) continue;
+        if ((at == s->r.begin && named) || s->r.data[at] == '\n' || (next - at <= 2 && s->r.data[at] == '\r')) continue;
         if (n < wanted || (named && n > columns)) {
             s->seen++;
-            status = damaged(s, at, err, "it has %d columns and not the %d of %s", n, named ? columns : wanted, named ? "the first line" : "the task's files");
+            status = damaged(s, at, err, "it has %d columns and not the %d of %s", n, named ? columns : wanted, named
+                    ? "the first line" : "the task's files");
         } else status = s->task->form == FORM_CHOICE ? give_choices(s, at, err) : give_row(s, pair, at, err);
     }
     return status;
@@ -730,7 +762,8 @@ static ldr_status read_lines(rows *s, ldr_error *err) {
     return status;
 }
 
-/* An array of strings becomes one text: csl's keywords joined by a full-width semicolon, the lines of a passage by blanks. */
+/* An array of strings becomes one text: csl's keywords joined by a full-width semicolon, the lines of a passage by
+   blanks. */
 static ldr_status copy_member(rows *s, int f, const ldr_json *j, int32_t node, size_t base, ldr_error *err) {
     const char *between = s->task->form == FORM_CHOICE ? " " : "\xef\xbc\x9b";
     const ldr_json_node *n = ldr_json_node_at(j, node);
@@ -743,7 +776,8 @@ static ldr_status copy_member(rows *s, int f, const ldr_json *j, int32_t node, s
     if (!out) return LDR_MEMORY;
     for (item = n->first; item >= 0; item = ldr_json_node_at(j, item)->next) {
         const ldr_json_node *e = ldr_json_node_at(j, item);
-        if (e->type != LDR_JSON_STRING) return ldr__reader_fail(&s->r, base + e->begin, err, "a text made of parts wants strings");
+        if (e->type != LDR_JSON_STRING)
+            return ldr__reader_fail(&s->r, base + e->begin, err, "a text made of parts wants strings");
         if (item != n->first) {
             memcpy(out + used, between, joint);
             used += joint;
@@ -765,7 +799,8 @@ static ldr_status copy_id(rows *s, const ldr_json *j, int32_t node, size_t base,
 /* ---- choices ---------------------------------------------------------------------------- */
 
 /* One choice or its mark, a string or a number. */
-static ldr_status read_choice(rows *s, size_t *place, int32_t k, const ldr_json *j, int32_t node, size_t base, ldr_error *err) {
+static ldr_status read_choice(rows *s, size_t *place, int32_t k, const ldr_json *j, int32_t node, size_t base,
+        ldr_error *err) {
     const ldr_json_node *n = ldr_json_node_at(j, node);
     if (n->type == LDR_JSON_STRING) {
         if (ldr__reader_member(&s->r, LDR__FIELDS, j, node, base, err)) return err->status;
@@ -785,9 +820,11 @@ static ldr_status read_choices(rows *s, const ldr_json *j, int32_t node, size_t 
         said = ldr_json_get(j, node, "text");
         mark = ldr_json_get(j, node, "label");
         if (said < 0 || ldr_json_node_at(j, said)->type != LDR_JSON_ARRAY) return LDR_OK;
-        for (k = 0, item = ldr_json_node_at(j, said)->first; !status && item >= 0; item = ldr_json_node_at(j, item)->next, k++)
+        for (k = 0, item = ldr_json_node_at(j, said)->first; !status && item >= 0; item = ldr_json_node_at(j,
+                item)->next, k++)
             status = read_choice(s, s->choices.text, k, j, item, base, err);
-        for (k = 0, item = mark < 0 ? -1 : ldr_json_node_at(j, mark)->first; !status && item >= 0; item = ldr_json_node_at(j, item)->next, k++)
+        for (k = 0, item = mark < 0 ? -1 : ldr_json_node_at(j, mark)->first; !status && item >= 0;
+                item = ldr_json_node_at(j, item)->next, k++)
             status = read_choice(s, s->choices.mark, k, j, item, base, err);
         return status;
     }
@@ -821,7 +858,8 @@ static int32_t find_answer(const rows *s) {
     const char *a = row_field(s, LDR__FIELD_LABEL);
     size_t n = strlen(a), digits = strspn(a, "0123456789");
     int32_t number = n && n < 4 && digits == n ? atoi(a) : -1, i;
-    if (s->answer_kind == ANSWER_NUMBER || (s->answer_kind == ANSWER_INDEX && number >= 0)) return number < c->count ? number : -1;
+    if (s->label_is == ANSWER_NUMBER || (s->label_is == ANSWER_INDEX && number >= 0))
+        return number < c->count ? number : -1;
     for (i = 0; i < c->count; i++)
         if (c->mark[i] && strcmp(c->all.data + c->mark[i] - 1, a) == 0) return i;
     for (i = 0; i < c->count; i++)
@@ -837,23 +875,28 @@ static ldr_status give_choices(rows *s, size_t at, ldr_error *err) {
     s->seen++;
     close_choices(&s->choices);
     if (label) ldr__reader_trim(label);
-    if (!*row_field(s, LDR__FIELD_TEXT) && !*row_field(s, LDR__FIELD_TEXT2)) return damaged(s, at, err, "the example has no text");
-    if (s->choices.count < 2) return damaged(s, at, err, "the example has %d choices and needs two", (int)s->choices.count);
+    if (!*row_field(s, LDR__FIELD_TEXT) && !*row_field(s, LDR__FIELD_TEXT2))
+        return damaged(s, at, err, "the example has no text");
+    if (s->choices.count < 2)
+        return damaged(s, at, err, "the example has %d choices and needs two", (int)s->choices.count);
     for (i = 0; i < s->choices.count; i++)
-        if (!*choice_text(&s->choices, i)) return damaged(s, at, err, "choice %d of %d is empty", (int)i, (int)s->choices.count);
+        if (!*choice_text(&s->choices, i))
+            return damaged(s, at, err, "choice %d of %d is empty", (int)i, (int)s->choices.count);
     if (s->r.unlabelled) return s->row_fn(s, 0, at, err);
     if (label && word_among(s->task->drop, label, strlen(label))) {
         s->unlabelled++;
         return LDR_OK;
     }
     if (!label || !*label) return damaged(s, at, err, "the example has no answer");
-    if (find_answer(s) < 0) return damaged(s, at, err, "the answer \"%s\" is none of the %d choices", ldr__show(shown, label, strlen(label)), (int)s->choices.count);
+    if (find_answer(s) < 0) return damaged(s, at, err, "the answer \"%s\" is none of the %d choices", ldr__show(shown,
+            label, strlen(label)), (int)s->choices.count);
     return s->row_fn(s, 0, at, err);
 }
 
 static ldr_status read_members(rows *s, const ldr_json *j, int32_t object, size_t base, unsigned *have, ldr_error *err);
 
-static ldr_status read_member(rows *s, int role, const ldr_json *j, int32_t node, size_t base, unsigned *have, ldr_error *err) {
+static ldr_status read_member(rows *s, int role, const ldr_json *j, int32_t node, size_t base, unsigned *have,
+        ldr_error *err) {
     int32_t type = ldr_json_node_at(j, node)->type;
     int f = role == ROLE_ANSWER ? LDR__FIELD_LABEL : role;
     if (role == ROLE_ID) return copy_id(s, j, node, base, err);
@@ -862,12 +905,14 @@ static ldr_status read_member(rows *s, int role, const ldr_json *j, int32_t node
     if (type == LDR_JSON_OBJECT && s->task->form == FORM_CHOICE) return read_members(s, j, node, base, have, err);
     if (f == LDR__FIELD_LABEL && s->r.unlabelled) return LDR_OK;
     *have |= 1u << f;
-    if (f == LDR__FIELD_LABEL) s->answer_kind = type == LDR_JSON_NUMBER ? ANSWER_NUMBER : role == ROLE_ANSWER ? ANSWER_TEXT : ANSWER_INDEX;
+    if (f == LDR__FIELD_LABEL)
+        s->label_is = type == LDR_JSON_NUMBER ? ANSWER_NUMBER : role == ROLE_ANSWER ? ANSWER_TEXT : ANSWER_INDEX;
     return copy_member(s, f, j, node, base, err);
 }
 
 /* The members of an object that the task knows; of a question that is an object, too. */
-static ldr_status read_members(rows *s, const ldr_json *j, int32_t object, size_t base, unsigned *have, ldr_error *err) {
+static ldr_status read_members(rows *s, const ldr_json *j, int32_t object, size_t base, unsigned *have,
+        ldr_error *err) {
     int32_t key = ldr_json_node_at(j, object)->first, value;
     ldr_status status = LDR_OK;
     for (; !status && key >= 0; key = ldr_json_node_at(j, value)->next) {
@@ -884,9 +929,12 @@ static ldr_status read_members(rows *s, const ldr_json *j, int32_t object, size_
 
 /* [[passages], [{"question":..,"choice":[..],"answer":..}], "id"]: c3's own form. */
 static int is_nested(const ldr_json *j, int32_t node) {
-    const ldr_json_node *n = ldr_json_node_at(j, node), *first = ldr_json_node_at(j, n->first), *second = first ? ldr_json_node_at(j, first->next) : NULL;
-    const ldr_json_node *line = first ? ldr_json_node_at(j, first->first) : NULL, *question = second ? ldr_json_node_at(j, second->first) : NULL;
-    return n->type == LDR_JSON_ARRAY && n->count >= 2 && first->type == LDR_JSON_ARRAY && second->type == LDR_JSON_ARRAY &&
+    const ldr_json_node *n = ldr_json_node_at(j, node), *first = ldr_json_node_at(j, n->first), *second = first
+            ? ldr_json_node_at(j, first->next) : NULL;
+    const ldr_json_node *line = first ? ldr_json_node_at(j, first->first) : NULL, *question = second
+            ? ldr_json_node_at(j, second->first) : NULL;
+    return n->type == LDR_JSON_ARRAY && n->count >= 2 && first->type == LDR_JSON_ARRAY &&
+           second->type == LDR_JSON_ARRAY &&
            (!line || line->type == LDR_JSON_STRING) && (!question || question->type == LDR_JSON_OBJECT);
 }
 
@@ -897,7 +945,8 @@ static ldr_status read_nested(rows *s, const ldr_json *j, int32_t array, size_t 
         unsigned have = 1u << LDR__FIELD_TEXT;
         start_example(s);
         status = copy_member(s, LDR__FIELD_TEXT, j, passages, base, err);
-        if (!status && ldr_json_node_at(j, q)->type == LDR_JSON_OBJECT) status = read_members(s, j, q, base, &have, err);
+        if (!status && ldr_json_node_at(j, q)->type == LDR_JSON_OBJECT)
+            status = read_members(s, j, q, base, &have, err);
         if (!status) status = give_choices(s, base + ldr_json_node_at(j, q)->begin, err);
     }
     return status;
@@ -919,7 +968,8 @@ static ldr_status read_object(rows *s, const ldr_json *j, int32_t object, size_t
     int f;
     if (s->task->form == FORM_CHOICE && is_nested(j, object)) return read_nested(s, j, object, base, err);
     start_example(s);
-    if (ldr_json_node_at(j, object)->type == LDR_JSON_OBJECT && read_members(s, j, object, base, &have, err)) return err->status;
+    if (ldr_json_node_at(j, object)->type == LDR_JSON_OBJECT && read_members(s, j, object, base, &have, err))
+        return err->status;
     if (s->task->form == FORM_CHOICE) return give_choices(s, at, err);
     for (f = 0; f < LDR__FIELDS; f++) {
         if (!s->task->field[f] || have & 1u << f || (f == LDR__FIELD_LABEL && s->r.unlabelled)) continue;
@@ -934,7 +984,8 @@ static ldr_status read_object(rows *s, const ldr_json *j, int32_t object, size_t
 static ldr_status join_texts(growing *b, const char *first, const char *second, ldr_error *err) {
     size_t n = strlen(first);
     int32_t length;
-    int wide = !n || !*second || is_wide(ldr__utf8_at(first + ldr__utf8_before(first, (int32_t)n), &length)) || is_wide(ldr__utf8_at(second, &length));
+    int wide = !n || !*second || is_wide(ldr__utf8_at(first + ldr__utf8_before(first, (int32_t)n), &length)) ||
+            is_wide(ldr__utf8_at(second, &length));
     b->used = 0;
     if (growing_add(b, first, n, err) || (!wide && growing_add(b, " ", 1, err))) return LDR_MEMORY;
     return growing_add(b, second, strlen(second), err);
@@ -989,8 +1040,8 @@ static const char *mask_word(const ldr_tokenizer *t, int32_t *id) {
     return "____";
 }
 
-/* The text around the blank at bytes [from,to) of t as second text: what is farthest from it goes until it fits in `room`
-   characters. */
+/* The text around the blank at bytes [from,to) of t as second text: what is farthest from it goes until it fits in
+   `room` characters. */
 static ldr_status cut_cloze(rows *s, const char *t, size_t from, size_t to, int32_t room, ldr_error *err) {
     size_t left = 0, right = to, n = strlen(t), step;
     int32_t before = cloze_length(t, from), after = cloze_length(t + to, n - to), id, keep_before, keep_after;
@@ -1003,7 +1054,8 @@ static ldr_status cut_cloze(rows *s, const char *t, size_t from, size_t to, int3
         if (after > keep_after) break;
     }
     s->side.used = 0;
-    if (add_cloze(&s->side, t + left, from - left, mask, err) || growing_add(&s->side, mask, strlen(mask), err)) return LDR_MEMORY;
+    if (add_cloze(&s->side, t + left, from - left, mask, err) || growing_add(&s->side, mask, strlen(mask), err))
+        return LDR_MEMORY;
     if (add_cloze(&s->side, t + to, right - to, mask, err)) return LDR_MEMORY;
     for (s->cloze = 1; left < from; left += step)
         if (cloze_unit(t + left, &step) > 1) s->cloze += 4;                /* the marked one is the so manieth */
@@ -1036,29 +1088,34 @@ static int32_t element(const ldr_json *j, int32_t node, int32_t k) {
     return node;
 }
 
-/* The label of blank number k of an object: the file of answers, or "answer", "answers" or "groundTruth" beside the texts. */
-static ldr_status cloze_answer(rows *s, const ldr_json *j, int32_t object, const char *blank, size_t n, int32_t k, size_t base, ldr_error *err) {
+/* The label of blank number k of an object: the file of answers, or "answer", "answers" or "groundTruth" beside the
+   texts. */
+static ldr_status cloze_answer(rows *s, const ldr_json *j, int32_t object, const char *blank, size_t n, int32_t k,
+        size_t base, ldr_error *err) {
     int32_t node = key_answer(s, blank, n), answers = ldr_json_get(j, object, "answers");
     char number[16];
     *number = 0;
     if (s->r.field[LDR__FIELD_LABEL]) *(char *)s->r.field[LDR__FIELD_LABEL] = 0;
-    s->answer_kind = ANSWER_TEXT;
+    s->label_is = ANSWER_TEXT;
     if (s->r.unlabelled) return LDR_OK;
     if (node >= 0) {
-        s->answer_kind = ANSWER_NUMBER;
+        s->label_is = ANSWER_NUMBER;
         snprintf(number, sizeof number, "%d", (int)LDR__MAX(-1.0, LDR__MIN(999.0, ldr_json_number(s->key, node, -1))));
         return ldr__reader_copy(&s->r, LDR__FIELD_LABEL, number, strlen(number), err);
     }
     node = element(j, ldr_json_get(j, object, "answer"), k);
-    if (node < 0 && answers >= 0 && ldr_json_node_at(j, answers)->type == LDR_JSON_OBJECT) node = element(j, ldr_json_get(j, answers, "candidate_id"), k);
+    if (node < 0 && answers >= 0 && ldr_json_node_at(j, answers)->type == LDR_JSON_OBJECT)
+        node = element(j, ldr_json_get(j, answers, "candidate_id"), k);
     if (node < 0) node = element(j, ldr_json_get(j, object, "groundTruth"), k);
     if (node < 0 || ldr_json_node_at(j, node)->type == LDR_JSON_NULL) return LDR_OK;
-    if (ldr_json_node_at(j, node)->type == LDR_JSON_NUMBER) s->answer_kind = ANSWER_NUMBER;
+    if (ldr_json_node_at(j, node)->type == LDR_JSON_NUMBER) s->label_is = ANSWER_NUMBER;
     return ldr__reader_member(&s->r, LDR__FIELD_LABEL, j, node, base, err);
 }
 
-/* The candidates of blank k: an array for all blanks of an object, or an array of arrays. *own: they are this blank's alone. */
-static ldr_status cloze_candidates(rows *s, const ldr_json *j, int32_t object, int32_t k, int *own, size_t base, ldr_error *err) {
+/* The candidates of blank k: an array for all blanks of an object, or an array of arrays. *own: they are this blank's
+   alone. */
+static ldr_status cloze_candidates(rows *s, const ldr_json *j, int32_t object, int32_t k, int *own, size_t base,
+        ldr_error *err) {
     int32_t node = ldr_json_get(j, object, "candidates"), first = node < 0 ? -1 : ldr_json_node_at(j, node)->first;
     *own = first >= 0 && ldr_json_node_at(j, first)->type == LDR_JSON_ARRAY;
     if (*own) node = element(j, node, k);
@@ -1066,7 +1123,8 @@ static ldr_status cloze_candidates(rows *s, const ldr_json *j, int32_t object, i
 }
 
 /* All blanks of the text in side_text, counted on in *k. */
-static ldr_status read_blanks(rows *s, const ldr_json *j, int32_t object, const char *t, int32_t *k, size_t base, ldr_error *err) {
+static ldr_status read_blanks(rows *s, const ldr_json *j, int32_t object, const char *t, int32_t *k, size_t base,
+        ldr_error *err) {
     size_t at = base + ldr_json_node_at(j, object)->begin, i, n;
     ldr_status status = LDR_OK;
     for (i = 0; t[i] && !status; i += n ? n : 1) {
@@ -1076,13 +1134,16 @@ static ldr_status read_blanks(rows *s, const ldr_json *j, int32_t object, const 
         if (!n) continue;
         start_example(s);
         status = cloze_candidates(s, j, object, *k, &own, base, err);
-        for (c = 0; c < s->choices.count; c++) longest = LDR__MAX(longest, cloze_length(choice_text(&s->choices, c), strlen(choice_text(&s->choices, c))));
-        /* beside the text: the candidate, the mark, up to four special tokens and the sign that begins a word in some vocabularies */
+        for (c = 0; c < s->choices.count; c++) longest = LDR__MAX(longest,
+                cloze_length(choice_text(&s->choices, c), strlen(choice_text(&s->choices, c))));
+        /* beside the text: the candidate, the mark, up to four special tokens and the sign that begins a word in some
+           vocabularies */
         if (!status) status = cut_cloze(s, t, i, i + n, LDR__MAX(8, s->r.desc.max_len - longest - 6), err);
         if (!status) status = cloze_answer(s, j, object, t + i, n, *k, base, err);
         if (!status && n > 7) {
             s->id.used = 0;
-            if (growing_add(&s->id, "\"", 1, err) || growing_add(&s->id, t + i, n, err) || growing_add(&s->id, "\"", 1, err)) return LDR_MEMORY;
+            if (growing_add(&s->id, "\"", 1, err) || growing_add(&s->id, t + i, n, err) ||
+                growing_add(&s->id, "\"", 1, err)) return LDR_MEMORY;
         } else if (!status && id >= 0) status = copy_id(s, j, id, base, err);
         if (!status) status = give_choices(s, at, err);
         if (own && s->items) s->items->groups++;
@@ -1097,7 +1158,8 @@ static ldr_status read_cloze(rows *s, const ldr_json *j, int32_t object, size_t 
     int32_t content = ldr_json_get(j, object, "content"), item, k = 0, parts;
     ldr_status status = LDR_OK;
     parts = content >= 0 && ldr_json_node_at(j, content)->type == LDR_JSON_ARRAY;
-    for (item = parts ? ldr_json_node_at(j, content)->first : content; !status && item >= 0; item = parts ? ldr_json_node_at(j, item)->next : -1) {
+    for (item = parts ? ldr_json_node_at(j, content)->first : content; !status && item >= 0; item = parts
+            ? ldr_json_node_at(j, item)->next : -1) {
         const ldr_json_node *e = ldr_json_node_at(j, item);
         if (e->type != LDR_JSON_STRING) continue;
         s->line.used = 0;
@@ -1116,12 +1178,14 @@ static ldr_status read_cloze(rows *s, const ldr_json *j, int32_t object, size_t 
 typedef struct marked { size_t from, to; const char *open, *close; } marked;
 
 /* Finds "span1_text" of `target` at "span1_index", counted in characters. 0: it is not there. */
-static int find_marked(rows *s, marked *m, const ldr_json *j, int32_t target, const char *word_name, const char *index, size_t base, ldr_error *err) {
+static int find_marked(rows *s, marked *m, const ldr_json *j, int32_t target, const char *word_name, const char *index,
+        size_t base, ldr_error *err) {
     const char *t = row_field(s, LDR__FIELD_TEXT);
     size_t n = strlen(t), length;
     int32_t word = ldr_json_get(j, target, word_name), place = ldr_json_get(j, target, index);
     int64_t first;
-    if (word < 0 || place < 0 || ldr_json_node_at(j, word)->type != LDR_JSON_STRING || !ldr__json_integer(j, place, &first) || first < 0) return 0;
+    if (word < 0 || place < 0 || ldr_json_node_at(j, word)->type != LDR_JSON_STRING || !ldr__json_integer(j, place,
+            &first) || first < 0) return 0;
     if (ldr__reader_member(&s->r, LDR__FIELDS, j, word, base, err)) return 0;
     length = strlen(row_field(s, LDR__FIELDS));
     m->from = byte_of_char(t, n, first);
@@ -1129,7 +1193,8 @@ static int find_marked(rows *s, marked *m, const ldr_json *j, int32_t target, co
     return length > 0 && m->to <= n && memcmp(t + m->from, row_field(s, LDR__FIELDS), length) == 0;
 }
 
-/* {"text":..,"target":{"span1_text":..,"span1_index":..,"span2_text":..,"span2_index":..},"label":..}: the first becomes
+/* {"text":..,"target":{"span1_text":..,"span1_index":..,"span2_text":..,"span2_index":..},"label":..}: the first
+   becomes
    _it_, the second [it]. */
 static ldr_status read_pronoun(rows *s, const ldr_json *j, int32_t object, size_t base, ldr_error *err) {
     size_t at = base + ldr_json_node_at(j, object)->begin, i = 0;
@@ -1139,7 +1204,8 @@ static ldr_status read_pronoun(rows *s, const ldr_json *j, int32_t object, size_
     const char *t;
     int k;
     start_example(s);
-    if (ldr_json_node_at(j, object)->type == LDR_JSON_OBJECT && read_members(s, j, object, base, &have, err)) return err->status;
+    if (ldr_json_node_at(j, object)->type == LDR_JSON_OBJECT && read_members(s, j, object, base, &have, err))
+        return err->status;
     if (s->r.unlabelled && target < 0) return ldr__reader_object(&s->r, j, object, base, err);
     m[0].open = m[0].close = "_";
     m[1].open = "[";
@@ -1162,17 +1228,21 @@ static ldr_status read_pronoun(rows *s, const ldr_json *j, int32_t object, size_
             s->seen++;
             return damaged(s, at, err, "span1_text and span2_text lie over each other");
         }
-        if (growing_add(&s->line, t + i, m[k].from - i, err) || growing_add(&s->line, m[k].open, 1, err)) return LDR_MEMORY;
-        if (growing_add(&s->line, t + m[k].from, m[k].to - m[k].from, err) || growing_add(&s->line, m[k].close, 1, err)) return LDR_MEMORY;
+        if (growing_add(&s->line, t + i, m[k].from - i, err) || growing_add(&s->line, m[k].open, 1, err))
+            return LDR_MEMORY;
+        if (growing_add(&s->line, t + m[k].from, m[k].to - m[k].from, err) || growing_add(&s->line, m[k].close, 1, err))
+            return LDR_MEMORY;
         i = m[k].to;
     }
-    if (growing_add(&s->line, t + i, strlen(t + i), err) || ldr__reader_copy(&s->r, LDR__FIELD_TEXT, s->line.data, s->line.used, err)) return LDR_MEMORY;
+    if (growing_add(&s->line, t + i, strlen(t + i), err) || ldr__reader_copy(&s->r, LDR__FIELD_TEXT, s->line.data,
+            s->line.used, err)) return LDR_MEMORY;
     return give_row(s, 0, at, err);
 }
 
 /* ---- entities ----------------------------------------------------------------------------- */
 
-static ldr_status add_span(rows *s, const char *type, size_t n, int32_t first, int32_t last, size_t at, ldr_error *err) {
+static ldr_status add_span(rows *s, const char *type, size_t n, int32_t first, int32_t last, size_t at,
+        ldr_error *err) {
     span *e;
     if (n >= MAX_TYPE) return ldr__reader_fail(&s->r, at, err, "the name of an entity type is too long");
     if (s->span_count == s->span_capacity) {
@@ -1191,25 +1261,32 @@ static ldr_status add_span(rows *s, const char *type, size_t n, int32_t first, i
 }
 
 /* An entity's place, if the text there is the entity; otherwise it is counted, and the first is told. */
-static ldr_status read_place(rows *s, const ldr_json *j, int32_t type, int32_t entity, int32_t place, size_t base, ldr_error *err) {
+static ldr_status read_place(rows *s, const ldr_json *j, int32_t type, int32_t entity, int32_t place, size_t base,
+        ldr_error *err) {
     const ldr_json_node *n = ldr_json_node_at(j, place), *e = ldr_json_node_at(j, entity);
     const char *t = (const char *)s->r.field[LDR__FIELD_TEXT];
     size_t size = strlen(t), from, to = 0, length;
     int64_t first = -1, last = -1;
     char name[MAX_TYPE], *own, shown[2][LDR__SHOWN];
     ptrdiff_t bytes;
-    if (n->type == LDR_JSON_ARRAY && n->count == 2 && (!ldr__json_integer(j, n->first, &first) || !ldr__json_integer(j, ldr_json_node_at(j, n->first)->next, &last))) first = -1;
-    if (first < 0 || last < first) return ldr__reader_fail(&s->r, base + n->begin, err, "an entity's place is [first,last], counted in characters");
+    if (n->type == LDR_JSON_ARRAY && n->count == 2 && (!ldr__json_integer(j, n->first, &first) || !ldr__json_integer(j,
+            ldr_json_node_at(j, n->first)->next, &last))) first = -1;
+    if (first < 0 || last < first) return ldr__reader_fail(&s->r, base + n->begin, err,
+            "an entity's place is [first,last], counted in characters");
     own = ldr__reader_room(&s->r, LDR__FIELDS, e->end - e->begin, err);
     if (!own) return LDR_MEMORY;
     length = (size_t)ldr_json_string(own, e->end - e->begin + 1, j, entity);
     from = first < (int64_t)size ? byte_of_char(t, size, first) : size;
     if (last < (int64_t)size) to = byte_of_char(t, size, last + 1);
     s->entities++;
-    if (from >= size || to < from || to - from != length || memcmp(t + from, own, length) != 0 || (to == size && byte_of_char(t, size, last) == size)) {
+    if (from >= size || to < from || to - from != length || memcmp(t + from, own, length) != 0 || (to == size &&
+            byte_of_char(t, size, last) == size)) {
         if (s->bad++ == 0)
-            snprintf(s->first_bad, sizeof s->first_bad, "line %" PRId64 ": \"%s\" is said to be at [%" PRId64 ",%" PRId64 "], where the text %s%s%s", ldr__reader_line(&s->r, base + n->begin), ldr__show(shown[0], own, length), first, last,
-                     to > from ? "has \"" : "has ended", to > from ? ldr__show(shown[1], t + from, to - from) : "", to > from ? "\"" : "");
+            snprintf(s->first_bad, sizeof s->first_bad,
+                    "line %" PRId64 ": \"%s\" is said to be at [%" PRId64 ",%" PRId64 "], where the text %s%s%s",
+                    ldr__reader_line(&s->r, base + n->begin), ldr__show(shown[0], own, length), first, last,
+                     to > from ? "has \"" : "has ended", to > from ? ldr__show(shown[1], t + from, to - from) : "",
+                             to > from ? "\"" : "");
         return LDR_OK;
     }
     bytes = ldr_json_string(name, MAX_TYPE, j, type);
@@ -1219,23 +1296,31 @@ static ldr_status read_place(rows *s, const ldr_json *j, int32_t type, int32_t e
 /* {"text": T, "label": {type: {entity: [[first,last], ...]}}} */
 static ldr_status read_entities(rows *s, const ldr_json *j, int32_t object, size_t base, ldr_error *err) {
     size_t at = base + ldr_json_node_at(j, object)->begin;
-    int32_t t = ldr_json_get(j, object, s->task->field[LDR__FIELD_TEXT]), label = ldr_json_get(j, object, s->task->field[LDR__FIELD_LABEL]);
+    int32_t t = ldr_json_get(j, object, s->task->field[LDR__FIELD_TEXT]), label = ldr_json_get(j, object,
+            s->task->field[LDR__FIELD_LABEL]);
     int32_t type, types, entity, entities, place, bad = s->bad, id = ldr_json_get(j, object, "id");
     ldr_status status;
     s->id.used = 0;
     if (s->r.unlabelled && t < 0) return ldr__reader_object(&s->r, j, object, base, err);
     if (id >= 0 && copy_id(s, j, id, base, err)) return err->status;
     if (s->r.unlabelled) label = -1;
-    if (t < 0 || (!s->r.unlabelled && (label < 0 || ldr_json_node_at(j, label)->type != LDR_JSON_OBJECT))) return ldr__reader_fail(&s->r, at, err, "an example is {\"text\": ..., \"label\": {type: {entity: [[first,last]]}}}");
+    if (t < 0 || (!s->r.unlabelled && (label < 0 || ldr_json_node_at(j, label)->type != LDR_JSON_OBJECT)))
+        return ldr__reader_fail(&s->r, at, err,
+                "an example is {\"text\": ..., \"label\": {type: {entity: [[first,last]]}}}");
     status = ldr__reader_member(&s->r, LDR__FIELD_TEXT, j, t, base, err);
     s->span_count = 0;
-    for (type = label < 0 ? -1 : ldr_json_node_at(j, label)->first; !status && type >= 0; type = ldr_json_node_at(j, types)->next) {
+    for (type = label < 0 ? -1 : ldr_json_node_at(j, label)->first; !status && type >= 0; type = ldr_json_node_at(j,
+            types)->next) {
         types = ldr_json_node_at(j, type)->next;
-        if (ldr_json_node_at(j, types)->type != LDR_JSON_OBJECT) return ldr__reader_fail(&s->r, at, err, "an entity type holds an object of entities");
-        for (entity = ldr_json_node_at(j, types)->first; !status && entity >= 0; entity = ldr_json_node_at(j, entities)->next) {
+        if (ldr_json_node_at(j, types)->type != LDR_JSON_OBJECT)
+            return ldr__reader_fail(&s->r, at, err, "an entity type holds an object of entities");
+        for (entity = ldr_json_node_at(j, types)->first; !status && entity >= 0; entity = ldr_json_node_at(j,
+                entities)->next) {
             entities = ldr_json_node_at(j, entity)->next;
-            if (ldr_json_node_at(j, entities)->type != LDR_JSON_ARRAY) return ldr__reader_fail(&s->r, at, err, "an entity holds an array of places");
-            for (place = ldr_json_node_at(j, entities)->first; !status && place >= 0; place = ldr_json_node_at(j, place)->next) status = read_place(s, j, type, entity, place, base, err);
+            if (ldr_json_node_at(j, entities)->type != LDR_JSON_ARRAY)
+                return ldr__reader_fail(&s->r, at, err, "an entity holds an array of places");
+            for (place = ldr_json_node_at(j, entities)->first; !status && place >= 0; place = ldr_json_node_at(j,
+                    place)->next) status = read_place(s, j, type, entity, place, base, err);
         }
     }
     if (!status && s->bad > bad) {
@@ -1264,14 +1349,17 @@ static ldr_status end_sentence(rows *s, sentence *c, ldr_error *err) {
     return status;
 }
 
-/* Tags: O, or one of B I E S (also M, L, U) with a type. An I that continues nothing opens an entity, as conlleval has it. */
-static ldr_status add_token(rows *s, sentence *c, const char *token, size_t n, const char *tag, size_t m, size_t at, ldr_error *err) {
+/* Tags: O, or one of B I E S (also M, L, U) with a type. An I that continues nothing opens an entity, as conlleval has
+   it. */
+static ldr_status add_token(rows *s, sentence *c, const char *token, size_t n, const char *tag, size_t m, size_t at,
+        ldr_error *err) {
     int32_t bytes, first, opens;
     const span *last = s->span_count ? &s->spans[s->span_count - 1] : NULL;
     size_t i;
     char *t = (char *)s->r.field[LDR__FIELD_TEXT];
     if (n > s->r.size || c->used > s->r.size) return ldr__reader_fail(&s->r, at, err, "the sentence is too long");
-    if (c->used && !is_wide(ldr__utf8_at(t + ldr__utf8_before(t, (int32_t)c->used), &bytes)) && !is_wide(ldr__utf8_at(token, &bytes))) {
+    if (c->used && !is_wide(ldr__utf8_at(t + ldr__utf8_before(t, (int32_t)c->used), &bytes)) &&
+            !is_wide(ldr__utf8_at(token, &bytes))) {
         t[c->used++] = ' ';
         c->characters++;
     }
@@ -1285,7 +1373,8 @@ static ldr_status add_token(rows *s, sentence *c, const char *token, size_t n, c
         return LDR_OK;
     }
     if (m < 3 || tag[1] != '-' || !strchr("BIESMLU", tag[0])) {
-        return ldr__fail(err, LDR_DATA, at, "line %I: the last column is a tag: O, or B-, I-, E- or S- and a type", ldr__reader_line(&s->r, at));
+        return ldr__fail(err, LDR_DATA, at, "line %I: the last column is a tag: O, or B-, I-, E- or S- and a type",
+                ldr__reader_line(&s->r, at));
     }
     opens = strchr("BSU", tag[0]) || !c->open || strlen(last->type) != m - 2 || memcmp(last->type, tag + 2, m - 2) != 0;
     c->open = !strchr("ESLU", tag[0]);
@@ -1312,13 +1401,42 @@ static ldr_status read_conll(rows *s, ldr_error *err) {
         for (i = at; i < end && s->r.data[i] != ' ' && s->r.data[i] != '\t'; i++) {}
         token = i - at;
         for (tag = end; tag > i && s->r.data[tag - 1] != ' ' && s->r.data[tag - 1] != '\t'; tag--) {}
-        if (i == end || token == 0) status = ldr__reader_fail(&s->r, at, err, "expected a token and, in the last column, its tag");
+        if (i == end || token == 0)
+            status = ldr__reader_fail(&s->r, at, err, "expected a token and, in the last column, its tag");
         else if (memchr(line, 0, end - at)) status = ldr__reader_fail(&s->r, at, err, "a NUL in the text");
         else status = add_token(s, &c, line, token, s->r.data + tag, end - tag, at, err);
     }
     return status ? status : end_sentence(s, &c, err);
 }
 
+
+/* {"tokens":["EU","rejects"],"tags":["B-ORG","O"]}. Tags that are numbers mean nothing without their names. */
+static ldr_status read_tokens(rows *s, const ldr_json *j, int32_t object, size_t base, ldr_error *err) {
+    static const char *const names[] = { "tags", "ner_tags", "labels" };
+    size_t at = base + ldr_json_node_at(j, object)->begin, i;
+    int32_t tokens = ldr_json_get(j, object, "tokens"), tags = -1, token, tag;
+    ldr_status status = LDR_OK;
+    sentence c;
+    memset(&c, 0, sizeof c);
+    for (i = 0; tags < 0 && i < sizeof names / sizeof *names; i++) tags = ldr_json_get(j, object, names[i]);
+    if (s->r.unlabelled && tokens < 0) return ldr__reader_object(&s->r, j, object, base, err);
+    if (tokens < 0 || tags < 0 || ldr_json_node_at(j, tokens)->count != ldr_json_node_at(j, tags)->count) {
+        s->seen++;
+        return damaged(s, at, err, "an example is {\"tokens\": [..], \"tags\": [..]} with a tag for each token");
+    }
+    token = ldr_json_node_at(j, tokens)->first;
+    tag = ldr_json_node_at(j, tags)->first;
+    if (!ldr__reader_room(&s->r, LDR__FIELD_TEXT, 2 * s->r.size + 1, err)) return LDR_MEMORY;
+    for (; !status && token >= 0; token = ldr_json_node_at(j, token)->next, tag = ldr_json_node_at(j, tag)->next) {
+        const char *t;
+        if (ldr__reader_member(&s->r, LDR__FIELDS, j, token, base, err) ||
+            ldr__reader_member(&s->r, LDR__FIELD_TEXT2, j, tag, base, err)) return err->status;
+        t = row_field(s, LDR__FIELDS);
+        if (*t) status = add_token(s, &c, t, strlen(t), row_field(s, LDR__FIELD_TEXT2),
+                strlen(row_field(s, LDR__FIELD_TEXT2)), at, err);
+    }
+    return status ? status : end_sentence(s, &c, err);
+}
 
 /* ---- files beside each other: texts in seq.in, their labels in label, their tokens' tags in seq.out --------- */
 
@@ -1346,7 +1464,8 @@ static int32_t tokens_in(const char *s, size_t n) {
 }
 
 /* A text's tokens and the tags of the line beside it. */
-static ldr_status give_tagged(rows *s, const char *line, size_t n, const char *tags, size_t m, size_t at, ldr_error *err) {
+static ldr_status give_tagged(rows *s, const char *line, size_t n, const char *tags, size_t m, size_t at,
+        ldr_error *err) {
     size_t i = 0, k = 0;
     ldr_status status = LDR_OK;
     sentence c;
@@ -1371,13 +1490,16 @@ static ldr_status read_beside(rows *s, ldr_error *err) {
     while (!status && at < s->r.size) {
         size_t from = at;
         const char *line = cut_line(s->r.data, s->r.size, &at, &n), *label;
-        if (other >= s->beside_size) return ldr__reader_fail(&s->r, from, err, "the file of labels beside this one has fewer lines");
+        if (other >= s->beside_size)
+            return ldr__reader_fail(&s->r, from, err, "the file of labels beside this one has fewer lines");
         label = cut_line(s->beside, s->beside_size, &other, &m);
         if (tags) status = give_tagged(s, line, n, label, m, from, err);
-        else if (ldr__reader_copy(&s->r, LDR__FIELD_TEXT, line, n, err) || ldr__reader_copy(&s->r, LDR__FIELD_LABEL, label, m, err)) return LDR_MEMORY;
+        else if (ldr__reader_copy(&s->r, LDR__FIELD_TEXT, line, n, err) || ldr__reader_copy(&s->r, LDR__FIELD_LABEL,
+                label, m, err)) return LDR_MEMORY;
         else status = give_row(s, 0, from, err);
     }
-    if (!status && other < s->beside_size) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "the file of labels beside this one has more lines");
+    if (!status && other < s->beside_size)
+        return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "the file of labels beside this one has more lines");
     return status;
 }
 
@@ -1395,7 +1517,7 @@ static const struct form_row {
     { FORM_CLOZE, read_cloze, NULL, "JSON lines with #idiom# and candidates" },
     { FORM_PRONOUN, read_pronoun, NULL, "JSON lines with two spans" },
     { FORM_ENTITIES, read_entities, NULL, "JSON with entities and their places" },
-    { FORM_CONLL, NULL, read_conll, "a token and its tag a line" },
+    { FORM_CONLL, read_tokens, read_conll, "a token and its tag a line, or JSON lines of tokens and tags" },
     { FORM_LINES, NULL, read_lines, "a text a line" },
     { FORM_BESIDE, NULL, read_beside, "seq.in, and label or seq.out beside it" },
 };
@@ -1415,8 +1537,10 @@ static ldr_status read_values(rows *s, ldr_error *err) {
         ldr_json *j = ldr__reader_json(&s->r, at, &used, err);
         int32_t node;
         if (!j) return err->status;
-        if (ldr_json_node_at(j, 0)->type != LDR_JSON_ARRAY || (s->task->form == FORM_CHOICE && is_nested(j, 0))) status = form->object(s, j, 0, at, err);
-        else for (node = ldr_json_node_at(j, 0)->first; !status && node >= 0; node = ldr_json_node_at(j, node)->next) status = form->object(s, j, node, at, err);
+        if (ldr_json_node_at(j, 0)->type != LDR_JSON_ARRAY || (s->task->form == FORM_CHOICE && is_nested(j, 0)))
+            status = form->object(s, j, 0, at, err);
+        else for (node = ldr_json_node_at(j, 0)->first; !status && node >= 0; node = ldr_json_node_at(j, node)->next)
+            status = form->object(s, j, node, at, err);
         ldr_json_free(j);
     }
     return status;
@@ -1425,13 +1549,19 @@ static ldr_status read_values(rows *s, ldr_error *err) {
 /* One damaged example in a hundred is left out and said; with more of them the file is not what it should be. */
 static ldr_status check_damage(const rows *s, ldr_error *err) {
     if (s->skip_bad || (int64_t)s->dropped * 100 <= s->seen) return LDR_OK;
-    if (s->bad) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "%d of %d entities are not at their places; %s (--skip-bad leaves such texts out)", (int)s->bad, (int)s->entities, s->first_bad);
-    return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "%d of %d examples are damaged; %s (--skip-bad leaves them out)", (int)s->dropped, (int)s->seen, s->first_bad);
+    if (s->bad) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET,
+            "%d of %d entities are not at their places; %s (--skip-bad leaves such texts out)", (int)s->bad,
+            (int)s->entities, s->first_bad);
+    return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "%d of %d examples are damaged; %s (--skip-bad leaves them out)",
+            (int)s->dropped, (int)s->seen, s->first_bad);
 }
 
 static ldr_status read_task_bytes(rows *s, const char *path, ldr_error *err) {
     const struct form_row *form = form_of(s->task);
-    int json = form->object && (!form->plain || ldr__reader_is_json(&s->r, path));
+    int named = ldr__ends_with(path, ".json") || ldr__ends_with(path, ".jsonl");
+    /* a first token may be a bracket */
+    int json = form->object && (!form->plain || (s->task->form == FORM_CONLL ? named : ldr__reader_is_json(&s->r,
+            path)));
     ldr_status status;
     s->headed = 1;
     s->r.separator = ldr__reader_separator(&s->r, path);
@@ -1440,11 +1570,13 @@ static ldr_status read_task_bytes(rows *s, const char *path, ldr_error *err) {
 }
 
 /* A file beside `path` that has what it lacks: path without its last `cut` bytes, and `tail`. */
-static ldr_status open_other(ldr__source *source, const char *path, size_t cut, const char *tail, int needed, ldr_error *err) {
+static ldr_status open_other(ldr__source *source, const char *path, size_t cut, const char *tail, int needed,
+        ldr_error *err) {
     char name[LADDER_MAX_PATH];
     size_t n = strlen(path);
     memset(source, 0, sizeof *source);
-    if (n < cut || n - cut + strlen(tail) >= sizeof name) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "%s: the path is too long", path);
+    if (n < cut || n - cut + strlen(tail) >= sizeof name)
+        return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "%s: the path is too long", path);
     snprintf(name, sizeof name, "%.*s%s", (int)(n - cut), path, tail);
     if (!needed && !ldr__file_exists(name)) return LDR_OK;
     return ldr__source_open(source, name, NULL, err);
@@ -1460,7 +1592,8 @@ static ldr_json *read_key(const ldr__source *source, ldr_error *err) {
 }
 
 static ldr_status read_task_file(rows *s, const char *path, ldr_error *err) {
-    int cloze = s->task->form == FORM_CLOZE && !s->r.unlabelled && ldr__ends_with(path, ".json"), beside = s->task->form == FORM_BESIDE;
+    int cloze = s->task->form == FORM_CLOZE && !s->r.unlabelled && ldr__ends_with(path, ".json"),
+            beside = s->task->form == FORM_BESIDE;
     ldr__source source, other;
     ldr_json *key = NULL;
     ldr_status status = ldr__reader_open(&s->r, &source, path, err);
@@ -1469,8 +1602,10 @@ static ldr_status read_task_file(rows *s, const char *path, ldr_error *err) {
         return status;
     }
     memset(&other, 0, sizeof other);
-    if (beside && !ldr__ends_with(path, "seq.in")) status = ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "expected a file seq.in, or a directory with one in train, dev and test");
-    else if (beside) status = open_other(&other, path, strlen("seq.in"), s->task->head == LDR_HEAD_TOKENS ? "seq.out" : "label", 1, err);
+    if (beside && !ldr__ends_with(path, "seq.in")) status = ldr__fail(err, LDR_DATA, LDR_NO_OFFSET,
+            "expected a file seq.in, or a directory with one in train, dev and test");
+    else if (beside) status = open_other(&other, path, strlen("seq.in"), s->task->head == LDR_HEAD_TOKENS ? "seq.out"
+            : "label", 1, err);
     else if (cloze) status = open_other(&other, path, strlen(".json"), "_answer.json", 0, err);
     if (!status && cloze) key = read_key(&other, err);
     s->seen = s->entities = s->bad = s->dropped = s->unlabelled = s->lost = 0;
@@ -1502,7 +1637,8 @@ static void free_rows(rows *s) {
 typedef struct task_reading { int skip_bad; const char *encoding; } task_reading;
 
 /* The labels of the files of a list, and the most choices that an example of theirs has. */
-static ldr_status read_labels(const task_info *k, const task_reading *o, const char *list, name_list *names, int32_t *choices, ldr_error *err) {
+static ldr_status read_labels(const task_info *k, const task_reading *o, const char *list, name_list *names,
+        int32_t *choices, ldr_error *err) {
     char path[LADDER_MAX_PATH];
     rows s;
     ldr_status status = LDR_OK;
@@ -1519,7 +1655,8 @@ static ldr_status read_labels(const task_info *k, const task_reading *o, const c
 }
 
 /* A set without examples that knows the task's labels, for the sets that follow to agree on. */
-static ldr_dataset *task_label_set(const task_info *k, const task_reading *o, const char *const *paths, int count, ldr_error *err) {
+static ldr_dataset *task_label_set(const task_info *k, const task_reading *o, const char *const *paths, int count,
+        ldr_error *err) {
     name_list names = { NULL, 0, 0 };
     ldr_dataset_desc desc;
     ldr_dataset *d = NULL;
@@ -1553,24 +1690,32 @@ static ldr_dataset *task_label_set(const task_info *k, const task_reading *o, co
 
 /* What a file's pass left out or lost is no secret. */
 static void tell_damage(const char *path, const rows *s) {
-    if (s->bad) fprintf(stderr, "ladder: %s: %d texts left out, %d of %d entities are not at their places; %s\n", path, (int)s->dropped, (int)s->bad, (int)s->entities, s->first_bad);
-    else if (s->dropped) fprintf(stderr, "ladder: %s: %d of %d examples are damaged and left out; %s\n", path, (int)s->dropped, (int)s->seen, s->first_bad);
-    if (s->unlabelled) fprintf(stderr, "ladder: %s: %d of %d examples have no label and are left out\n", path, (int)s->unlabelled, (int)s->seen);
+    if (s->bad) fprintf(stderr, "ladder: %s: %d texts left out, %d of %d entities are not at their places; %s\n", path,
+            (int)s->dropped, (int)s->bad, (int)s->entities, s->first_bad);
+    else if (s->dropped) fprintf(stderr, "ladder: %s: %d of %d examples are damaged and left out; %s\n", path,
+            (int)s->dropped, (int)s->seen, s->first_bad);
+    if (s->unlabelled) fprintf(stderr, "ladder: %s: %d of %d examples have no label and are left out\n", path,
+            (int)s->unlabelled, (int)s->seen);
     if (s->lost) fprintf(stderr, "ladder: %s: %d entities lie behind the cut\n", path, (int)s->lost);
 }
 
 /* list: one file or several. */
 static void tell_cuts(const char *list, const ldr_dataset *d, int32_t max_len) {
-    if (ldr_dataset_cut(d)) fprintf(stderr, "ladder: %.*s%s: %d of %d texts are longer than %d tokens and were cut (--max-len)\n", (int)strcspn(list, "\n"), list, strchr(list, '\n') ? " and others" : "", (int)ldr_dataset_cut(d), (int)ldr_dataset_count(d), (int)max_len);
+    if (ldr_dataset_cut(d)) fprintf(stderr,
+            "ladder: %.*s%s: %d of %d texts are longer than %d tokens and were cut (--max-len)\n", (int)strcspn(list,
+            "\n"), list, strchr(list, '\n') ? " and others" : "", (int)ldr_dataset_cut(d), (int)ldr_dataset_count(d),
+            (int)max_len);
 }
 
 /* How a row of a task goes into a data set. */
 static ldr_status (*row_reader(const task_info *k))(rows *, int, size_t, ldr_error *) {
-    return k->head == LDR_HEAD_TOKENS ? row_entities : k->head == LDR_HEAD_WORDS ? row_words : k->head == LDR_HEAD_CHOICE ? row_choices : row_example;
+    return k->head == LDR_HEAD_TOKENS ? row_entities : k->head == LDR_HEAD_WORDS ? row_words
+            : k->head == LDR_HEAD_CHOICE ? row_choices : row_example;
 }
 
 /* All files of the list. items: of choices, may be NULL for other tasks. */
-static ldr_dataset *load_task(const task_info *k, const task_reading *o, const ldr_model *m, const char *list, const ldr_dataset *labels, int32_t max_len,
+static ldr_dataset *load_task(const task_info *k, const task_reading *o, const ldr_model *m, const char *list,
+        const ldr_dataset *labels, int32_t max_len,
         item_list *items, ldr_error *err) {
     char path[LADDER_MAX_PATH];
     const char *rest = list;
@@ -1588,15 +1733,18 @@ static ldr_dataset *load_task(const task_info *k, const task_reading *o, const l
     s.r.desc.labels = labels;
     s.r.desc.choices = labels ? labels->choices : 0;
     s.r.tokenizer = ldr_model_tokenizer(m);
-    if (!s.r.tokenizer) status = ldr__fail(err, LDR_MISSING, LDR_NO_OFFSET, "the model has no vocabulary, so texts cannot be read");
-    if (!status && k->head == LDR_HEAD_CHOICE && s.r.desc.choices <= 2) status = read_labels(k, o, list, NULL, &s.r.desc.choices, err);
+    if (!s.r.tokenizer)
+        status = ldr__fail(err, LDR_MISSING, LDR_NO_OFFSET, "the model has no vocabulary, so texts cannot be read");
+    if (!status && k->head == LDR_HEAD_CHOICE && s.r.desc.choices <= 2)
+        status = read_labels(k, o, list, NULL, &s.r.desc.choices, err);
     if (!status) s.r.d = ldr_dataset_create(&s.r.desc, err);
     if (s.r.d && has_classes(k->head)) status = ldr__reader_labels(&s.r, err);
     while (s.r.d && !status && next_task_file(&rest, path)) {
         status = read_task_file(&s, path, err);
         if (!status) tell_damage(path, &s);
     }
-    if (s.r.d && !status && ldr_dataset_count(s.r.d) == 0) status = ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "%s: the file holds no examples", list);
+    if (s.r.d && !status && ldr_dataset_count(s.r.d) == 0)
+        status = ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "%s: the file holds no examples", list);
     if (status) {
         ldr_dataset_free(s.r.d);
         s.r.d = NULL;
@@ -1625,15 +1773,18 @@ static void put_names(FILE *f, const task_info *k, int json) {
 static void list_tasks(FILE *f, int json) {
     const char *last = NULL;
     int i;
-    if (!json) fprintf(f, "%-13s%-9s%-12s%6s%6s%7s  %s\n", "task", "head", "metric", "length", "batch", "epochs", "form");
+    if (!json)
+        fprintf(f, "%-13s%-9s%-12s%6s%6s%7s  %s\n", "task", "head", "metric", "length", "batch", "epochs", "form");
     for (i = 0; i < TASK_COUNT; i++) {
         const task_info *k = &task_table[i];
         const char *head = ldr_head_name(k->head), *metric = ldr_metric_name(k->metric), *form = form_of(k)->shown;
         if (!json) {
-            fprintf(f, "%-13s%-9s%-12s%6d%6d%7d  %s\n", k->name, head, metric, (int)k->max_len, (int)k->batch, (int)k->epochs, form);
+            fprintf(f, "%-13s%-9s%-12s%6d%6d%7d  %s\n", k->name, head, metric, (int)k->max_len, (int)k->batch,
+                    (int)k->epochs, form);
             continue;
         }
-        fprintf(f, "{\"task\":\"%s\",\"head\":\"%s\",\"metric\":\"%s\",\"form\":\"%s\",\"max_len\":%d,\"batch\":%d,\"epochs\":%d,\"files\":{", k->name, head, metric, form,
+        fprintf(f, "{\"task\":\"%s\",\"head\":\"%s\",\"metric\":\"%s\",\"form\":\"%s\",\"max_len\":%d,\"batch\":%d,"
+                "\"epochs\":%d,\"files\":{", k->name, head, metric, form,
                 (int)k->max_len, (int)k->batch, (int)k->epochs);
         put_names(f, k, 1);
         fputs("}}\n", f);
