@@ -210,6 +210,7 @@
                         its gradients in tests/test_methods.c
        instruction set  an ldr__kernels (>>machine), its row in ldr__sets (>>dispatch), its name in ldr_simd;
                         tests/test_core.c goes over every set
+       task             a row of task_table in tools/tasks.h; a form of file, of task_forms there; tests/test_tasks.c
        others           a family or a format: at the end of (>>manual-models); a part of tokenizers: of (>>manual-tokenizer)
 
    >>options              OPTIONS (define before the implementation; those marked * also before every include)

@@ -150,6 +150,8 @@ TEST(choices_have_many_forms) {
     CHECK(holds("out", "train: 6 questions, 3 choices") && holds("out", "dev: 3 questions"));
     EXPECT(0, "$L predict --model tiny --ladder c --submission s nested.json && test $(wc -l < s) = 3 && head -n 1 s | grep -Eq '^\\{\"id\":1,\"label\":[0-2]\\}$'");
     EXPECT(0, "$L plan --task c3 --model tiny --json");
+    EXPECT(1, "mkdir -p nothing; $L train --task c3 --model tiny --train nothing --out c " QUICK);
+    CHECK(one_error_line() && holds("err", "the directory has none of train.json"));
 }
 
 /* Blanks of a text share their candidates. */

@@ -3,8 +3,8 @@
 
        cc -std=c99 -O2 -fopenmp ladder.c -lm -o ladder        (or: make -C tools)
 
-   Order of the file: output and platform, options, tasks and their readers, what commands share,
-   one section a command, main. Exit status: 0 success, 1 failure with one line on standard error,
+   Order of the file: output and platform, options, what commands share, one section a command, main.
+   Tasks and their readers are in tasks.h, files of answers in submit.h, other commands in parts of their names. Exit status: 0 success, 1 failure with one line on standard error,
    2 wrong usage. */
 
 #define _POSIX_C_SOURCE 200809L      /* isatty, clock_gettime, getrusage in strict C99 */
@@ -750,6 +750,13 @@ static task_reading reading(const run *r) {
     return how;
 }
 
+/* A directory that has none of the files of a role is no file. */
+static int check_file(run *r, const char *path, int role) {
+    if (!path || strchr(path, '\n') || !is_directory(path)) return EXIT_DONE;
+    ldr__fail(&r->err, LDR_MISSING, LDR_NO_OFFSET, "%s: the directory has none of %s", path, task_files(r->task, role));
+    return EXIT_FAILED;
+}
+
 /* labels NULL: the file brings its own, in the order in which they appear. */
 static ldr_dataset *load_set(run *r, const char *path, const ldr_dataset *labels, item_list *items) {
     task_reading how = reading(r);
@@ -814,6 +821,8 @@ static int load_sets(run *r) {
     paths[1] = dev_path(r, dev_buffer);
     paths[2] = file_for_role(r->o.test, r->task, FILES_TEST, test_buffer);
     if (r->o.patience > 0 && !paths[1]) return fail(r, LDR_ARGUMENT, "--patience has no effect without --dev, and %s brings none", r->o.train);
+    for (i = 0; i < 3; i++)
+        if (check_file(r, paths[i], i)) return EXIT_FAILED;
     for (i = 0; i < 3; i++) inputs += paths[i] && strcmp(paths[i], "-") == 0;
     if (inputs > 1 || (inputs && r->task)) return fail(r, LDR_ARGUMENT, "- is standard input, which is read once: %s", r->task ? "a task reads its files twice" : "only one of the sets can be there");
     if (r->task && !r->labels) {
@@ -1471,6 +1480,7 @@ static int command_eval(run *r) {
     if (!status) status = ladder_labels(r);
     if (status) return status;
     data = file_for_role(r->o.data, r->task, FILES_DEV, buffer);
+    if (check_file(r, data, FILES_DEV)) return EXIT_FAILED;
     r->dev = load_set(r, data, r->labels, &r->dev_items);
     say_unseen(r->dev, data);
     if (!r->dev || check_answers(r, r->dev) || score_set(r, r->dev, &r->dev_items, &score)) return EXIT_FAILED;

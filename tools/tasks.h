@@ -191,6 +191,12 @@ static const char *file_for_role(const char *path, const task_info *k, int role,
     return *buffer ? buffer : path;
 }
 
+/* A file has nothing in it that could be opened. */
+static int is_directory(const char *path) {
+    char inside[LADDER_MAX_PATH];
+    return ldr__path_join(inside, sizeof inside, path, ".") && ldr__file_exists(inside);
+}
+
 /* The next of the files of a role, copied; NULL at the end. */
 static const char *next_task_file(const char **list, char path[LADDER_MAX_PATH]) {
     size_t n = strcspn(*list, "\n");
@@ -1577,7 +1583,8 @@ static ldr_status open_other(ldr__source *source, const char *path, size_t cut, 
     memset(source, 0, sizeof *source);
     if (n < cut || n - cut + strlen(tail) >= sizeof name)
         return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "%s: the path is too long", path);
-    snprintf(name, sizeof name, "%.*s%s", (int)(n - cut), path, tail);
+    memcpy(name, path, n - cut);
+    strcpy(name + n - cut, tail);
     if (!needed && !ldr__file_exists(name)) return LDR_OK;
     return ldr__source_open(source, name, NULL, err);
 }
