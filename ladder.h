@@ -17131,6 +17131,10 @@ static ldr_status ldr__ladder_publish(ldr_ladder *l, ldr_error *err) {
         size_t rows = (size_t)parts[i].rows;
         float *bias;
         if (!parts[i].w->data) continue;
+        if (parts[i].rows != ldr_ladder_param(l, parts[i].param).rows)
+            return ldr__fail(err, LDR_SHAPE, LDR_NO_OFFSET,
+                    "published_head: the head in the weights has %d classes, one for \"%s\" has %d", parts[i].rows,
+                    ldr_head_name(l->d.head), ldr_ladder_param(l, parts[i].param).rows);
         bias = ldr_ladder_param(l, parts[i].bias).value;
         for (r = 0; r < rows; r++) ldr__mat_run(l->m->kernels, ldr_ladder_param(l, parts[i].param).value + r * columns,
                 parts[i].w, r, 0, columns);

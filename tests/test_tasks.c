@@ -69,6 +69,29 @@ TEST(rows_of_tasks_are_whole) {
     CHECK_INT(choice_number("ending", 6), -1);
 }
 
+/* What stays of a long text lies around its blank, and the marked mask is the blank's. */
+TEST(cloze_windows_are_around_the_blank) {
+    static const struct { const char *text; int blank, room; const char *want; int mask; } cases[] = {
+        { "abc#idiom#def", 0, 20, "abc____def", 1 }, { "abcdefgh#idiom#ijklmnop", 0, 6, "fgh____ijk", 1 },
+        { "abcdefgh#idiom#i", 0, 6, "defgh____i", 1 }, { "a#idiom#bcdefgh", 0, 6, "a____bcdef", 1 },
+        { "a#idiom000001#b#idiom000002#c", 1, 20, "a________________b____c", 5 }, { "a#idiom000001#b#idiom000002#c", 0, 20, "a____b________________c", 1 },
+        { "aaaa#idiom#b#idiom#c", 1, 5, "b____c", 1 }, { "\xe4\xb8\x80\xe4\xba\x8c\xe4\xb8\x89#idiom#", 0, 2, "\xe4\xba\x8c\xe4\xb8\x89____", 1 } };
+    size_t i;
+    for (i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *at = cases[i].text;
+        ldr_error err;
+        rows s;
+        int k;
+        memset(&s, 0, sizeof s);
+        memset(&err, 0, sizeof err);
+        for (k = 0; (at = strstr(at, "#idiom")) != NULL && k < cases[i].blank; k++) at += 6;
+        CHECK_INT(cut_cloze(&s, cases[i].text, (size_t)(at - cases[i].text), (size_t)(at - cases[i].text) + blank_length(at), cases[i].room, &err), LDR_OK);
+        CHECK_STR(row_field(&s, LDR__FIELD_TEXT2), cases[i].want);
+        CHECK_INT(s.cloze, cases[i].mask);
+        free_rows(&s);
+    }
+}
+
 #if defined(__unix__) || defined(__APPLE__)
 
 #define put_bytes put_file_bytes           /* the program has functions of these names */
@@ -77,24 +100,32 @@ TEST(rows_of_tasks_are_whole) {
 
 #define QUICK "--recipe plain --method head --head-epochs 0 --epochs 1 --seed 1"
 
-/* A random BERT that knows the words w6 to w30, "[MASK]" and "[unused1]". */
-static int make_tiny(void) {
+/* A random BERT that knows the words w6 to w30, "[MASK]" and "[unused1]"; and a head, or none. said: what its
+   configuration says it is for. */
+static int tiny_folder(const char *name, ldr_task task, ldr_task said) {
     tiny_spec s = tiny_default("bert");
-    char config[1200], path[LADDER_MAX_PATH], words[400] = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n[unused1]\n";
+    char config[1200], path[LADDER_MAX_PATH], inside[64], words[400] = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n[unused1]\n";
     unsigned char *file;
     size_t size;
     int i, ok;
-    if (shell("mkdir -p tiny") != 0) return 0;
+    s.task = task;
+    if (shellf("mkdir -p %s", name) != 0) return 0;
     for (i = 6; i < s.vocab; i++) sprintf(words + strlen(words), "w%d\n", i);
-    tiny_config(config, &s);
     file = (unsigned char *)tiny_weights(&s, &size);
-    full_path(path, "tiny/model.safetensors");
-    ok = put_file("tiny/config.json", config) && put_file("tiny/vocab.txt", words) && ldr_test_write(path, file, size);
+    snprintf(inside, sizeof inside, "%s/model.safetensors", name);
+    full_path(path, inside);
+    ok = ldr_test_write(path, file, size);
+    s.task = said;
+    tiny_config(config, &s);
+    snprintf(inside, sizeof inside, "%s/config.json", name);
+    ok &= put_file(inside, config);
+    snprintf(inside, sizeof inside, "%s/vocab.txt", name);
+    ok &= put_file(inside, words);
     free(file);
     return ok;
 }
 
-#define NEED_TINY() do { NEED_PROGRAM(); CHECK(make_tiny()); } while (0)
+#define NEED_TINY() do { NEED_PROGRAM(); CHECK(tiny_folder("tiny", LDR_TASK_NONE, LDR_TASK_NONE)); } while (0)
 
 TEST(tasks_are_listed) {
     char *out, *line, *next;
@@ -152,6 +183,19 @@ TEST(choices_have_many_forms) {
     EXPECT(0, "$L plan --task c3 --model tiny --json");
     EXPECT(1, "mkdir -p nothing; $L train --task c3 --model tiny --train nothing --out c " QUICK);
     CHECK(one_error_line() && holds("err", "the directory has none of train.json"));
+}
+
+/* A published head for choices answers and goes on from where it is; compare knows such tasks. */
+TEST(published_choices) {
+    NEED_TINY();
+    CHECK(tiny_folder("chooser", LDR_TASK_CHOICE, LDR_TASK_CHOICE) && tiny_folder("three", LDR_TASK_SEQUENCE, LDR_TASK_CHOICE));
+    CHECK(put_file("q.jsonl", "{\"text\":\"w7\",\"choices\":[\"w8\",\"w9\",\"w10\"],\"label\":2}\n{\"text\":\"w11\",\"choices\":[\"w12\",\"w13\"],\"label\":0}\n"));
+    EXPECT(0, "$L predict --model chooser q.jsonl > a && test $(wc -l < a) = 2 && $L eval --model chooser --data q.jsonl --json | grep -q '\"examples\":2'");
+    EXPECT(0, "$L train --model chooser --published-head --train q.jsonl --dev q.jsonl --max-len 20 --epochs 1 --lr 1e-9 --head-epochs 0 --method head --recipe plain --out l && $L predict --model chooser --ladder l q.jsonl > b");
+    EXPECT(0, "sed 's/\"scores.*//' a > c; sed 's/\"scores.*//' b | cmp - c");
+    EXPECT(1, "$L predict --model three q.jsonl");
+    CHECK(one_error_line() && holds("err", "has 3 classes, one for \"choice\" has 1"));
+    EXPECT(0, "$L compare --task choice --model tiny --train q.jsonl --dev q.jsonl --methods head --max-len 20 --epochs 1 --json | grep -q accuracy");
 }
 
 /* Blanks of a text share their candidates. */
@@ -347,11 +391,11 @@ TEST(published_files_load) {
     if (!found) SKIP("no tasks (set LADDER_DATA to the data folder)");
 }
 
-#define TESTS(X) X(assignments_are_the_best_ones) X(rows_of_tasks_are_whole) X(tasks_are_listed) X(choices_have_many_forms) X(cloze_forms_and_answers_without_repeats) \
+#define TESTS(X) X(assignments_are_the_best_ones) X(rows_of_tasks_are_whole) X(cloze_windows_are_around_the_blank) X(tasks_are_listed) X(choices_have_many_forms) X(published_choices) X(cloze_forms_and_answers_without_repeats) \
     X(pronouns_are_marked) X(glue_files_in_all_their_forms) X(damaged_examples_are_said) X(clue_files_of_answers) X(labels_in_a_file_beside) X(general_forms_agree) X(published_files_load)
 
 #else
-#define TESTS(X) X(assignments_are_the_best_ones) X(rows_of_tasks_are_whole)
+#define TESTS(X) X(assignments_are_the_best_ones) X(rows_of_tasks_are_whole) X(cloze_windows_are_around_the_blank)
 #endif
 
 LDR_TEST_MAIN("tasks", TESTS)

@@ -825,7 +825,8 @@ static int load_sets(run *r) {
         if (check_file(r, paths[i], i)) return EXIT_FAILED;
     for (i = 0; i < 3; i++) inputs += paths[i] && strcmp(paths[i], "-") == 0;
     if (inputs > 1 || (inputs && r->task)) return fail(r, LDR_ARGUMENT, "- is standard input, which is read once: %s", r->task ? "a task reads its files twice" : "only one of the sets can be there");
-    if (r->task && !r->labels) {
+    if (r->task && (!r->labels || r->head == LDR_HEAD_CHOICE)) {       /* a published head does not know how many choices there are */
+        ldr_dataset_free(r->labels);
         r->labels = task_label_set(r->task, &how, paths, 3, &r->err);
         if (!r->labels) return EXIT_FAILED;
     }
