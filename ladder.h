@@ -211,6 +211,7 @@
                         its gradients in tests/test_methods.c
        instruction set  an ldr__kernels (>>machine), its row in ldr__sets (>>dispatch), its name in ldr_simd;
                         tests/test_core.c goes over every set
+       task             a row of task_table in tools/tasks.h; a form of file, of task_forms there; tests/test_tasks.c
        others           a family or a format: at the end of (>>manual-models); a part of tokenizers: of (>>manual-tokenizer)
 
    >>options              OPTIONS (define before the implementation; those marked * also before every include)
@@ -17268,6 +17269,10 @@ static ldr_status ldr__ladder_publish(ldr_ladder *l, ldr_error *err) {
         size_t rows = (size_t)parts[i].rows;
         float *bias;
         if (!parts[i].w->data) continue;
+        if (parts[i].rows != ldr_ladder_param(l, parts[i].param).rows)
+            return ldr__fail(err, LDR_SHAPE, LDR_NO_OFFSET,
+                    "published_head: the head in the weights has %d classes, one for \"%s\" has %d", parts[i].rows,
+                    ldr_head_name(l->d.head), ldr_ladder_param(l, parts[i].param).rows);
         bias = ldr_ladder_param(l, parts[i].bias).value;
         for (r = 0; r < rows; r++) ldr__mat_run(l->m->kernels, ldr_ladder_param(l, parts[i].param).value + r * columns,
                 parts[i].w, r, 0, columns);

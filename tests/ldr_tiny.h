@@ -235,7 +235,7 @@ static void tiny_head(tiny_file *f, const tiny_spec *s) {
     sprintf(name, "%s%s", row->dense && strstr(row->dense, "pooler") ? tiny_is_of("bert", s->family) ? "bert." : "albert." : "", row->dense ? row->dense : "");
     if (row->dense) tiny_linear(f, name, d, d, !row->norm, 0, s->dtype);
     if (row->norm) tiny_norm(f, row->norm, d, 0, s->dtype);
-    if (s->task != LDR_TASK_POOLER) tiny_linear(f, row->out, s->task == LDR_TASK_SPAN ? 2 : 3, d, strcmp(row->out, "score") != 0, 0, s->dtype);
+    if (s->task != LDR_TASK_POOLER) tiny_linear(f, row->out, s->task == LDR_TASK_SPAN ? 2 : s->task == LDR_TASK_CHOICE ? 1 : 3, d, strcmp(row->out, "score") != 0, 0, s->dtype);
 }
 
 /* The tensors of a family as its row names them. */

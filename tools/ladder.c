@@ -3,8 +3,8 @@
 
        cc -std=c99 -O2 -fopenmp ladder.c -lm -o ladder        (or: make -C tools)
 
-   Order of the file: output and platform, options, tasks and their readers, what commands share,
-   one section a command, main. Exit status: 0 success, 1 failure with one line on standard error,
+   Order of the file: output and platform, options, what commands share, one section a command, main.
+   Tasks and their readers are in tasks.h, files of answers in submit.h, other commands in parts of their names. Exit status: 0 success, 1 failure with one line on standard error,
    2 wrong usage. */
 
 #define _POSIX_C_SOURCE 200809L      /* isatty, clock_gettime, getrusage in strict C99 */
@@ -172,7 +172,8 @@ static void put_floats(FILE *f, const float *v, int32_t n) {
 /* ---- options -------------------------------------------------------------------------- */
 
 enum { CMD_TRAIN = 1, CMD_EVAL = 2, CMD_PREDICT = 4, CMD_FEATURES = 8, CMD_TOKENIZE = 16, CMD_INSPECT = 32, CMD_PLAN = 64, CMD_QUANTIZE = 128,
-       CMD_PRETRAIN = 256, CMD_VOCABULARY = 512, CMD_EXPORT = 1024, CMD_COMPARE = 2048, CMD_DISTIL = 8192,
+       CMD_PRETRAIN = 256, CMD_VOCABULARY = 512, CMD_EXPORT = 1024, CMD_COMPARE = 2048, CMD_TASKS = 4096,
+               CMD_DISTIL = 8192,
        CMD_ONE = CMD_TRAIN | CMD_PLAN, CMD_FIT = CMD_ONE | CMD_COMPARE, CMD_GENERATE = 16384, CMD_RUN = CMD_FIT | CMD_EVAL | CMD_PREDICT | CMD_FEATURES | CMD_GENERATE, CMD_STREAM = CMD_PRETRAIN | CMD_DISTIL, CMD_ALL = 32767 };
 
 enum { RECIPE_AUTO = 1, RECIPE_PLAIN };
@@ -197,7 +198,7 @@ typedef struct options {
     float       replace_rate, replace_until, alpha, lr, lr_scale, warmup, weight_decay, dropout, label_smoothing, clip, masked, word_weight, text_weight, layer_weight;
     uint64_t    seed;
     int32_t     rungs[MAX_RUNGS], rung_count;
-    const char *encoding, *columns;
+    const char *encoding, *columns, *submission;
     int32_t     many_labels, baselines, search, multi, skip_bad;
 } options;
 
@@ -221,7 +222,7 @@ typedef struct option {
 
 static const option option_table[] = {
     { "--model", KIND_TEXT, AT(model), CMD_RUN | CMD_TOKENIZE | CMD_QUANTIZE, CMD_RUN | CMD_QUANTIZE, "DIR", 0, 0, "the pretrained model, a Hugging Face directory" },
-    { "--train", KIND_TEXT, AT(train), CMD_FIT, CMD_TRAIN | CMD_COMPARE, "FILE", 0, 0, "training examples; with --task also a directory" },
+    { "--train", KIND_TEXT, AT(train), CMD_FIT, CMD_TRAIN | CMD_COMPARE, "FILE", 0, 0, "training examples; also a directory with the task's files" },
     { "--dev", KIND_TEXT, AT(dev), CMD_FIT, 0, "FILE", 0, 0, "scored after each epoch; the best epoch is kept" },
     { "--test", KIND_TEXT, AT(test), CMD_TRAIN | CMD_COMPARE, 0, "FILE", 0, 0, "scored once at the end, with the best parameters" },
     { "--out", KIND_TEXT, AT(out), CMD_TRAIN, CMD_TRAIN, "FILE", 0, 0, "the ladder file to write" },
@@ -282,13 +283,13 @@ static const option option_table[] = {
     { "--out", KIND_TEXT, AT(out), CMD_QUANTIZE, CMD_QUANTIZE, "DIR", 0, 0, "the model directory to write, without weights yet" },
     { "--ladder", KIND_TEXT, AT(ladder), CMD_EVAL | CMD_PREDICT, 0, "FILE", 0, 0, "a ladder file made by train; without one the classifier in the model's own files" },
     { "--data", KIND_TEXT, AT(data), CMD_EVAL, CMD_EVAL, "FILE", 0, 0, "the examples to score" },
-    { "--task", KIND_TEXT, AT(task), CMD_FIT | CMD_EVAL, 0, "NAME", 0, 0, "a known task: its reader, head, metric and recipe" },
+    { "--task", KIND_TEXT, AT(task), CMD_FIT | CMD_EVAL, 0, "NAME", 0, 0, "a known task: its reader, head, metric and recipe (ladder tasks lists them)" },
     { "--published-head", KIND_FLAG, AT(published_head), CMD_TRAIN, 0, NULL, 0, 0, "go on with the classifier in the model's files: the head starts as it is, with its classes" },
     { "--many-labels", KIND_FLAG, AT(many_labels), CMD_FIT, 0, NULL, 0, 0, "without a task: a label of its own for every text is meant, and no mistake" },
     { "--multi", KIND_FLAG, AT(multi), CMD_FIT, 0, NULL, 0, 0, "without a task: a text has any number of labels, a|b, or an array in JSON" },
     { "--columns", KIND_TEXT, AT(columns), CMD_FIT | CMD_EVAL | CMD_PREDICT, 0, "LIST", 0, 0, "what TSV and CSV files hold, in order: text,-,label; label,text,text2 if neither this nor a first line of names says it" },
     { "--encoding", KIND_TEXT, AT(encoding), CMD_FIT | CMD_EVAL | CMD_PREDICT, 0, "NAME", 0, 0, "of the files: utf-8 (if not given), utf-16 (known by its mark), utf-16le, utf-16be, latin-1, windows-1252" },
-    { "--skip-bad", KIND_FLAG, AT(skip_bad), CMD_FIT | CMD_EVAL, 0, NULL, 0, 0, "entities that are not at their places: leave these texts out instead of refusing the file" },
+    { "--skip-bad", KIND_FLAG, AT(skip_bad), CMD_FIT | CMD_EVAL, 0, NULL, 0, 0, "leave damaged examples out, even if they are more than one in a hundred, instead of refusing the file" },
     { "--regress", KIND_FLAG, AT(regress), CMD_FIT, 0, NULL, 0, 0, "without a task: labels are numbers to be predicted" },
     { "--method", KIND_WORD, AT(method), CMD_ONE, 0, "ladder|head|full|bitfit|lora|adapter|prompt|prefix|theseus", 0, 0, "what is trained; all but the first two go back through the backbone" },
     { "--rank", KIND_COUNT, AT(rank), CMD_FIT, 0, "N", 1, 4096, "lora, and copies of a ladder: of the update; 8, and 16 in a ladder, if not given" },
@@ -375,6 +376,8 @@ static const option option_table[] = {
       "a JSON value a line: \"text\", {\"text\":..,\"pair\":..} or {\"ids\":[..],\"types\":[..]}" },
     { "--json", KIND_FLAG, AT(json), CMD_TOKENIZE, 0, NULL, 0, 0, "a JSON value a line in and out: \"text\" or {\"text\":..,\"pair\":..}; --decode: [ids]" },
     { "--json", KIND_FLAG, AT(json), CMD_PREDICT, 0, NULL, 0, 0, "what is read are JSON values: \"text\" or an example" },
+    { "--submission", KIND_TEXT, AT(submission), CMD_PREDICT, 0, "FILE", 0, 0, "the answers once more, in a file as CLUE or GLUE takes it; needs a ladder of one of their tasks" },
+    { "--json", KIND_FLAG, AT(json), CMD_TASKS, 0, NULL, 0, 0, "an object of JSON a task" },
     { "--json", KIND_FLAG, AT(json), CMD_FIT | CMD_EVAL | CMD_INSPECT, 0, NULL, 0, 0, "print the result as one line of JSON" },
     { "--help", KIND_FLAG, AT(help), CMD_ALL, 0, NULL, 0, 0, "this list" },
 };
@@ -396,6 +399,7 @@ static const struct command { const char *name; unsigned bit; const char *takes,
     { "vocabulary", CMD_VOCABULARY, "", "make a WordPiece vocabulary for plain texts" },
     { "quantize", CMD_QUANTIZE, "", "a copy of a model with 8-bit or 4-bit weights, to train on and predict with" },
     { "plan", CMD_PLAN, "", "the memory that train with these options would need" },
+    { "tasks", CMD_TASKS, "", "the tasks that --task knows, with their files" },
 };
 
 enum { COMMAND_COUNT = (int)(sizeof command_table / sizeof *command_table) };
@@ -412,7 +416,9 @@ static void print_usage(FILE *f) {
     fputs("usage: ladder COMMAND [OPTIONS]\n\n", f);
     for (i = 0; i < COMMAND_COUNT; i++) fprintf(f, "  %-10s %s\n", command_table[i].name, command_table[i].help);
     fputs("\n`ladder COMMAND --help` lists the options of a command; `ladder --version` prints the version.\n"
-          "Data: label<TAB>text[<TAB>text2] lines or CSV (a first line may name the columns), JSON lines or a JSON array of\n{\"text\", \"text2\", \"label\"}; - is standard input. --task conll: a token and its tag a line.\n", f);
+          "Data: label<TAB>text[<TAB>text2] lines or CSV (a first line may name the columns), JSON lines or a JSON "
+                  "array of\n{\"text\", \"text2\", \"label\"}; - is standard input. --task choice, conll and others: "
+                  "`ladder tasks`.\n", f);
 }
 
 /* The words of the instruction sets, to be shown. */
@@ -595,7 +601,8 @@ static int check_needed(const struct command *c, const options *o) {
     if (c->bit == CMD_GENERATE && o->ids && o->json) return usage_error(c, "--ids", "has no effect with --json, whose lines may be {\"ids\":[..]}");
     if (o->multi && (o->task || o->regress)) return usage_error(c, "--multi", o->task ? "does not go with --task, which knows its labels" : "does not go with --regress");
     if (o->task && (o->columns || o->many_labels) && c->bit != CMD_PREDICT) return usage_error(c, o->columns ? "--columns" : "--many-labels", "does not go with --task, which knows its files");
-    if (o->skip_bad && !o->task && c->bit != CMD_EVAL) return usage_error(c, "--skip-bad", "has no effect without a --task that has entities");
+    if (o->skip_bad && !o->task && c->bit != CMD_EVAL)
+        return usage_error(c, "--skip-bad", "has no effect without a --task, which knows what an example has to hold");
     if (o->regress && (o->many_labels || o->balance || o->label_smoothing > 0)) return usage_error(c, o->many_labels ? "--many-labels" : o->balance ? "--balance" : "--label-smoothing", "has no effect with --regress");
     if (o->patience > 0 && !o->dev && !o->task && c->bit != CMD_PLAN) return usage_error(c, "--patience", "has no effect without --dev");
     if (c->bit == CMD_EXPORT && o->format != 2 && (o->type > 3 || o->pool))
@@ -645,598 +652,8 @@ static int parse_options(const struct command *c, options *o, int argc, char **a
     return o->help ? EXIT_DONE : check_needed(c, o);
 }
 
-/* ---- tasks ---------------------------------------------------------------------------- */
-
-/* 1: labels are names of classes. */
-static int has_classes(ldr_head head) { return head != LDR_HEAD_REGRESS && head != LDR_HEAD_WORDS; }
-
-typedef enum task_format { FORMAT_TSV, FORMAT_JSON, FORMAT_ENTITIES, FORMAT_CONLL, FORMAT_LINES } task_format;
-
-/* Names and columns are those of label, text and second text, as the task's own files have them. A
-   TSV file's first line is a header when its label column holds the label's name. Lengths, batches
-   and epochs: the CLUE recipe for its tasks; 10 epochs for large and 20 for small GLUE tasks. */
-typedef struct task_info {
-    const char *name;
-    task_format format;
-    ldr_head    head;
-    ldr_metric  metric;
-    int32_t     max_len, batch, epochs, patience;
-    const char *field[LDR__FIELDS];
-    int32_t     column[LDR__FIELDS];
-    const char *drop;                      /* examples with this label are left out            */
-} task_info;
-
-static const task_info task_table[] = {
-    { "tnews", FORMAT_JSON, LDR_HEAD_CLASSIFY, LDR_METRIC_ACCURACY, 128, 32, 10, 0, { "label", "sentence", NULL }, { 0, 0, 0 }, NULL },
-    { "iflytek", FORMAT_JSON, LDR_HEAD_CLASSIFY, LDR_METRIC_ACCURACY, 128, 32, 10, 0, { "label", "sentence", NULL }, { 0, 0, 0 }, NULL },
-    { "afqmc", FORMAT_JSON, LDR_HEAD_CLASSIFY, LDR_METRIC_ACCURACY, 128, 32, 10, 0, { "label", "sentence1", "sentence2" }, { 0, 0, 0 }, NULL },
-    { "ocnli", FORMAT_JSON, LDR_HEAD_CLASSIFY, LDR_METRIC_ACCURACY, 128, 32, 10, 0, { "label", "sentence1", "sentence2" }, { 0, 0, 0 }, "-" },
-    { "csl", FORMAT_JSON, LDR_HEAD_CLASSIFY, LDR_METRIC_ACCURACY, 128, 32, 10, 0, { "label", "keyword", "abst" }, { 0, 0, 0 }, NULL },
-    { "cluener", FORMAT_ENTITIES, LDR_HEAD_TOKENS, LDR_METRIC_ENTITY_F1, 256, 32, 10, 0, { "label", "text", NULL }, { 0, 0, 0 }, NULL },
-    { "conll", FORMAT_CONLL, LDR_HEAD_TOKENS, LDR_METRIC_ENTITY_F1, 256, 32, 10, 0, { "label", "text", NULL }, { 0, 0, 0 }, NULL },
-    { "chnsenticorp", FORMAT_TSV, LDR_HEAD_CLASSIFY, LDR_METRIC_ACCURACY, 256, 32, 10, 0, { "label", NULL, NULL }, { 1, 0, -1 }, NULL },
-    { "sst2", FORMAT_TSV, LDR_HEAD_CLASSIFY, LDR_METRIC_ACCURACY, 128, 32, 10, 0, { "label", NULL, NULL }, { 1, 0, -1 }, NULL },
-    { "cola", FORMAT_TSV, LDR_HEAD_CLASSIFY, LDR_METRIC_MATTHEWS, 128, 32, 20, 0, { "label", NULL, NULL }, { 1, 3, -1 }, NULL },
-    { "mrpc", FORMAT_TSV, LDR_HEAD_CLASSIFY, LDR_METRIC_ACCURACY_F1, 128, 32, 20, 0, { "Quality", NULL, NULL }, { 0, 3, 4 }, NULL },
-    { "rte", FORMAT_TSV, LDR_HEAD_CLASSIFY, LDR_METRIC_ACCURACY, 128, 32, 20, 0, { "label", NULL, NULL }, { 3, 1, 2 }, NULL },
-    { "text", FORMAT_LINES, LDR_HEAD_WORDS, LDR_METRIC_LIKELIHOOD, 256, 8, 3, 0, { NULL, "text", NULL }, { 0, 0, 0 }, NULL },
-    { "instruct", FORMAT_JSON, LDR_HEAD_WORDS, LDR_METRIC_LIKELIHOOD, 512, 8, 3, 0, { "completion", "prompt", NULL }, { 0, 0, 0 }, NULL },
-    { "stsb", FORMAT_TSV, LDR_HEAD_REGRESS, LDR_METRIC_CORRELATION, 128, 32, 20, 0, { "score", NULL, NULL }, { 9, 7, 8 }, NULL },
-};
-
-enum { TASK_COUNT = (int)(sizeof task_table / sizeof *task_table) };
-
-static const task_info *find_task(const char *name) {
-    int i;
-    for (i = 0; name && i < TASK_COUNT; i++)
-        if (strcmp(task_table[i].name, name) == 0) return &task_table[i];
-    return NULL;
-}
-
-/* File names under which tasks come, by role; the first that is there is taken. */
-static const char *const train_names[] = { "train.json", "train.50k.json", "train.10k.json", "train_few_all.json", "train.jsonl", "train.tsv", "train.txt", "train.conll", "in_domain_train.tsv", "msr_paraphrase_train.txt", NULL };
-static const char *const dev_names[] = { "dev.json", "dev_few_all.json", "dev.jsonl", "dev.tsv", "dev.txt", "dev.conll", "in_domain_dev.tsv", "msr_paraphrase_test.txt", NULL };
-static const char *const test_names[] = { "test_public.json", "test.json", "test.jsonl", "test.tsv", "test.txt", "test.conll", "out_of_domain_dev.tsv", NULL };
-
-/* `path` itself, or the file of that role when path is a directory that holds one (then in buffer). */
-static const char *file_for_role(const char *path, const char *const *names, char buffer[LADDER_MAX_PATH]) {
-    for (; path && *names; names++)
-        if (ldr__path_join(buffer, LADDER_MAX_PATH, path, *names) && ldr__file_exists(buffer)) return buffer;
-    return path;
-}
-
-/* Names of classes, sorted before use so that a class has the same index whatever file came first. */
-typedef struct name_list { char **names; int32_t count, capacity; } name_list;
-
-static void free_names(name_list *l) {
-    int32_t i;
-    for (i = 0; i < l->count; i++) free(l->names[i]);
-    free(l->names);
-}
-
-static ldr_status add_name(name_list *l, const char *name, ldr_error *err) {
-    int32_t i;
-    for (i = 0; i < l->count; i++)
-        if (strcmp(l->names[i], name) == 0) return LDR_OK;
-    if (l->count == l->capacity) {
-        int32_t capacity = l->capacity ? l->capacity * 2 : 32;
-        char **names = (char **)realloc(l->names, (size_t)capacity * sizeof *names);
-        if (!names) return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while reading labels");
-        l->names = names;
-        l->capacity = capacity;
-    }
-    l->names[l->count] = (char *)malloc(strlen(name) + 1);
-    if (!l->names[l->count]) return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while reading labels");
-    strcpy(l->names[l->count++], name);
-    return LDR_OK;
-}
-
-/* Numbers by value and before words; words by their bytes. */
-static int compare_names(const void *a, const void *b) {
-    const char *x = *(char *const *)a, *y = *(char *const *)b;
-    double u = 0, v = 0;
-    int x_number = parse_number(x, &u), y_number = parse_number(y, &v);
-    if (x_number != y_number) return x_number ? -1 : 1;
-    if (x_number && u < v) return -1;
-    if (x_number && u > v) return 1;
-    return strcmp(x, y);
-}
-
-enum { MAX_TYPE = 64, MAX_LABEL = MAX_TYPE + 2 };
-typedef struct span { char type[MAX_TYPE]; int32_t first, last; } span;     /* characters, both included */
-
-/* One pass over a task's file. The library's reader holds the file and the fields of the example
-   under way; row_fn takes each example from there. */
-typedef struct rows {
-    ldr__reader   r;
-    const task_info *task;
-    int           skip_bad;
-    int32_t       entities, bad, dropped, lost;    /* lost: behind what is left of a text that was cut */
-    char          first_bad[256];
-    struct answers *answers;               /* predict: where texts go                         */
-    span         *spans;
-    int32_t       span_count, span_capacity;
-    name_list    *names;                   /* first pass: the labels seen                     */
-    ldr_encoding  encoding, answer;        /* entities, words: reused                         */
-    int32_t       ends_text;               /* words: what ends a completion, or -1            */
-    int32_t      *classes;
-    int32_t       class_capacity;
-    ldr_status  (*row_fn)(struct rows *s, int pair, size_t at, ldr_error *err);
-} rows;
-
-static ldr_status row_labels(rows *s, int pair, size_t at, ldr_error *err) {
-    int32_t i;
-    (void)pair;
-    (void)at;
-    if (s->task->head != LDR_HEAD_TOKENS) return add_name(s->names, (const char *)s->r.field[LDR__FIELD_LABEL], err);
-    for (i = 0; i < s->span_count; i++)
-        if (add_name(s->names, s->spans[i].type, err)) return LDR_MEMORY;
-    return LDR_OK;
-}
-
-static ldr_status row_example(rows *s, int pair, size_t at, ldr_error *err) { return ldr__reader_add(&s->r, pair, at, err); }
-
-/* The byte at which character number `index` of s begins; bad bytes count as one character each. */
-static size_t byte_of_char(const char *s, size_t n, int64_t index) {
-    size_t i = 0;
-    for (; index > 0 && i < n; index--) {
-        size_t length = ldr__utf8_length((const unsigned char *)s + i, n - i);
-        i += length ? length : 1;
-    }
-    return i;
-}
-
-static int64_t chars_before(const char *s, size_t n, size_t byte) {
-    int64_t count = 0;
-    size_t i;
-    for (i = 0; i < byte && i < n; count++) {
-        size_t length = ldr__utf8_length((const unsigned char *)s + i, n - i);
-        i += length ? length : 1;
-    }
-    return count;
-}
-
-/* Writes B and I classes over the tokens that overlap the span and have no class yet. */
-static ldr_status mark_span(rows *s, const span *e, const char *t, size_t n, size_t at, ldr_error *err) {
-    const ldr_encoding *c = &s->encoding;
-    size_t from = byte_of_char(t, n, e->first), to = byte_of_char(t, n, e->last + 1);
-    char name[MAX_LABEL];
-    int32_t i, begin, inside = 0;
-    snprintf(name, sizeof name, "B-%s", e->type);
-    begin = ldr_dataset_label(s->r.d, name, 0, err);
-    if (begin < 0) return ldr__fail(err, LDR_DATA, at, "line %I: the entity type \"%s\" is none of the known ones", ldr__reader_line(&s->r, at), e->type);
-    for (i = 0; i < c->count; i++) {
-        if (c->text[i] != 0 || (size_t)c->end[i] <= from || (size_t)c->begin[i] >= to || s->classes[i] != 0) continue;
-        s->classes[i] = begin + inside;
-        inside = 1;
-    }
-    s->lost += !inside && c->cut > 0;
-    return LDR_OK;
-}
-
-static ldr_status row_entities(rows *s, int pair, size_t at, ldr_error *err) {
-    const char *t = (const char *)s->r.field[LDR__FIELD_TEXT];
-    size_t n = strlen(t);
-    ldr_example e;
-    ldr_status status = ldr_tokenizer_encode(s->r.tokenizer, &s->encoding, t, n, NULL, 0, s->r.desc.max_len, 1, err);
-    int32_t i;
-    (void)pair;
-    if (status) return status;
-    if (s->encoding.count > s->class_capacity) {
-        int32_t *classes = (int32_t *)realloc(s->classes, (size_t)s->encoding.count * sizeof *classes);
-        if (!classes) return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while reading entities");
-        s->classes = classes;
-        s->class_capacity = s->encoding.count;
-    }
-    for (i = 0; i < s->encoding.count; i++) s->classes[i] = s->encoding.text[i] < 0 ? LDR_IGNORE : 0;
-    for (i = 0; i < s->span_count && !status; i++) status = mark_span(s, &s->spans[i], t, n, at, err);
-    if (status) return status;
-    memset(&e, 0, sizeof e);
-    s->r.d->cut += s->encoding.cut > 0;
-    e.count = s->encoding.count;
-    e.ids = s->encoding.ids;
-    e.segments = s->encoding.segments;
-    e.labels = s->classes;
-    return ldr_dataset_add(s->r.d, &e, err);
-}
-
-/* Tokens ids[n], of which those before `first` are read and not learned, as examples of up to max_len. A text is cut into
-   pieces that follow each other; of an instruction that is too long the beginning goes. */
-static ldr_status add_words(rows *s, const int32_t *ids, int32_t n, int32_t first, ldr_error *err) {
-    int32_t most = s->r.desc.max_len, from = first > 0 && n - 1 > most ? n - 1 - most : 0, i;
-    ldr_status status = LDR_OK;
-    ldr_example e;
-    s->r.d->cut += from > 0;
-    if (n - 1 > s->class_capacity) {
-        int32_t *classes = (int32_t *)realloc(s->classes, (size_t)n * sizeof *classes);
-        if (!classes) return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while reading texts");
-        s->classes = classes;
-        s->class_capacity = n;
-    }
-    for (i = 0; i + 1 < n; i++) s->classes[i] = i + 1 >= first ? ids[i + 1] : LDR_IGNORE;
-    memset(&e, 0, sizeof e);
-    for (; !status && from + 1 < n; from += most) {
-        e.count = LDR__MIN(most, n - 1 - from);
-        e.ids = ids + from;
-        e.labels = s->classes + from;
-        status = ldr_dataset_add(s->r.d, &e, err);
-    }
-    return status;
-}
-
-/* A text, every token of which is to be foreseen from those before; or a prompt and the completion that alone is learned. */
-static ldr_status row_words(rows *s, int pair, size_t at, ldr_error *err) {
-    const char *prompt = (const char *)s->r.field[LDR__FIELD_TEXT], *completion = (const char *)s->r.field[LDR__FIELD_LABEL];
-    ldr_encoding *a = &s->encoding, *b = &s->answer;
-    int32_t *ids, n, end;
-    ldr_status status;
-    (void)pair;
-    if (ldr_tokenizer_encode(s->r.tokenizer, a, prompt, strlen(prompt), NULL, 0, INT32_MAX, 1, err)) return err->status;
-    if (s->task->format == FORMAT_LINES) return add_words(s, a->ids, a->count, 0, err);
-    if (!*completion) return ldr__reader_fail(&s->r, at, err, "the completion is empty: there is nothing to learn");
-    if (ldr_tokenizer_encode(s->r.tokenizer, b, completion, strlen(completion), NULL, 0, INT32_MAX, 0, err)) return err->status;
-    n = a->count + b->count;
-    end = s->ends_text;
-    ids = (int32_t *)malloc(((size_t)n + 1) * sizeof *ids);
-    if (!ids) return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while reading texts");
-    memcpy(ids, a->ids, (size_t)a->count * sizeof *ids);
-    memcpy(ids + a->count, b->ids, (size_t)b->count * sizeof *ids);
-    if (end >= 0) ids[n++] = end;
-    status = add_words(s, ids, n, LDR__MAX(a->count, 1), err);
-    free(ids);
-    return status;
-}
-
-/* Hands on the example whose fields are copied, unless its label says to leave it out. */
-static ldr_status give_row(rows *s, int pair, size_t at, ldr_error *err) {
-    const char *label = (const char *)s->r.field[LDR__FIELD_LABEL];
-    if (s->task->drop && label && strcmp(label, s->task->drop) == 0) return LDR_OK;
-    return s->row_fn(s, pair, at, err);
-}
-
-/* One line of a GLUE file: TAB-separated columns in which quotes are ordinary characters. */
-static ldr_status read_columns(rows *s, size_t at, size_t end, int first, ldr_error *err) {
-    const task_info *k = s->task;
-    size_t i, from = at;
-    int32_t column = 0, found = 0, wanted = 0;
-    int f;
-    for (f = 0; f < LDR__FIELDS; f++) wanted += k->column[f] >= 0;
-    for (i = at; i <= end; i++) {
-        if (i < end && s->r.data[i] != '\t') continue;
-        for (f = 0; f < LDR__FIELDS; f++)
-            if (k->column[f] == column) {
-                if (ldr__reader_copy(&s->r, f, s->r.data + from, i - from, err)) return LDR_MEMORY;
-                found++;
-            }
-        column++;
-        from = i + 1;
-    }
-    if (found < wanted) return ldr__reader_fail(&s->r, at, err, "the line has fewer columns than the task's files have");
-    if (first && strcmp((const char *)s->r.field[LDR__FIELD_LABEL], k->field[LDR__FIELD_LABEL]) == 0) return LDR_OK;
-    return give_row(s, k->column[LDR__FIELD_TEXT2] >= 0, at, err);
-}
-
-static ldr_status read_tsv(rows *s, ldr_error *err) {
-    size_t at = s->r.begin, end, next;
-    ldr_status status = LDR_OK;
-    for (; !status && at < s->r.size; at = next) {
-        const char *newline = (const char *)memchr(s->r.data + at, '\n', s->r.size - at);
-        end = newline ? (size_t)(newline - s->r.data) : s->r.size;
-        next = newline ? end + 1 : end;
-        if (end > at && s->r.data[end - 1] == '\r') end--;
-        if (end > at && s->task->format == FORMAT_LINES) {
-            status = ldr__reader_copy(&s->r, LDR__FIELD_TEXT, s->r.data + at, end - at, err);
-            if (!status) status = give_row(s, 0, at, err);
-        } else if (end > at) status = read_columns(s, at, end, at == s->r.begin, err);
-    }
-    return status;
-}
-
-/* An array of strings (csl's keywords) becomes one text, joined by a full-width semicolon. */
-static ldr_status copy_member(rows *s, int f, const ldr_json *j, int32_t node, size_t base, ldr_error *err) {
-    static const char semicolon[] = "\xef\xbc\x9b";
-    const ldr_json_node *n = ldr_json_node_at(j, node);
-    size_t used = 0;
-    int32_t item;
-    char *out;
-    if (n->type != LDR_JSON_ARRAY) return ldr__reader_member(&s->r, f, j, node, base, err);
-    out = ldr__reader_room(&s->r, f, 3 * (n->end - n->begin), err);
-    if (!out) return LDR_MEMORY;
-    for (item = n->first; item >= 0; item = ldr_json_node_at(j, item)->next) {
-        const ldr_json_node *e = ldr_json_node_at(j, item);
-        if (e->type != LDR_JSON_STRING) return ldr__reader_fail(&s->r, base + e->begin, err, "a text made of parts wants strings");
-        if (item != n->first) {
-            memcpy(out + used, semicolon, 3);
-            used += 3;
-        }
-        used += (size_t)ldr_json_string(out + used, e->end - e->begin + 1, j, item);
-    }
-    ldr__drop_nul(out, used);
-    return LDR_OK;
-}
-
-static ldr_status read_json(rows *s, const ldr_json *j, int32_t object, size_t base, ldr_error *err) {
-    size_t at = base + ldr_json_node_at(j, object)->begin;
-    int f;
-    if (s->r.unlabelled && ldr_json_node_at(j, object)->type == LDR_JSON_STRING) return ldr__reader_object(&s->r, j, object, base, err);
-    for (f = 0; f < LDR__FIELDS; f++) {
-        const char *name = s->task->field[f];
-        int32_t node = name ? ldr_json_get(j, object, name) : -1;
-        ldr_status status;
-        if (!name || (f == LDR__FIELD_LABEL && s->r.unlabelled)) continue;
-        if (node < 0) return ldr__fail(err, LDR_DATA, at, "line %I: the example has no member \"%s\"", ldr__reader_line(&s->r, at), name);
-        status = copy_member(s, f, j, node, base, err);
-        if (status) return status;
-    }
-    return give_row(s, s->task->field[LDR__FIELD_TEXT2] != NULL, at, err);
-}
-
-static ldr_status add_span(rows *s, const char *type, size_t n, int32_t first, int32_t last, size_t at, ldr_error *err) {
-    span *e;
-    if (n >= MAX_TYPE) return ldr__reader_fail(&s->r, at, err, "the name of an entity type is too long");
-    if (s->span_count == s->span_capacity) {
-        int32_t capacity = s->span_capacity ? s->span_capacity * 2 : 16;
-        span *spans = (span *)realloc(s->spans, (size_t)capacity * sizeof *spans);
-        if (!spans) return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while reading entities");
-        s->spans = spans;
-        s->span_capacity = capacity;
-    }
-    e = &s->spans[s->span_count++];
-    memcpy(e->type, type, n);
-    e->type[n] = 0;
-    e->first = first;
-    e->last = last;
-    return LDR_OK;
-}
-
-/* An entity's place, if the text there is the entity; otherwise it is counted, and the first is told. */
-static ldr_status read_place(rows *s, const ldr_json *j, int32_t type, int32_t entity, int32_t place, size_t base, ldr_error *err) {
-    const ldr_json_node *n = ldr_json_node_at(j, place), *e = ldr_json_node_at(j, entity);
-    const char *t = (const char *)s->r.field[LDR__FIELD_TEXT];
-    size_t size = strlen(t), from, to = 0, length;
-    int64_t first = -1, last = -1;
-    char name[MAX_TYPE], *own, shown[2][LDR__SHOWN];
-    ptrdiff_t bytes;
-    if (n->type == LDR_JSON_ARRAY && n->count == 2 && (!ldr__json_integer(j, n->first, &first) || !ldr__json_integer(j, ldr_json_node_at(j, n->first)->next, &last))) first = -1;
-    if (first < 0 || last < first) return ldr__reader_fail(&s->r, base + n->begin, err, "an entity's place is [first,last], counted in characters");
-    own = ldr__reader_room(&s->r, LDR__FIELDS, e->end - e->begin, err);
-    if (!own) return LDR_MEMORY;
-    length = (size_t)ldr_json_string(own, e->end - e->begin + 1, j, entity);
-    from = first < (int64_t)size ? byte_of_char(t, size, first) : size;
-    if (last < (int64_t)size) to = byte_of_char(t, size, last + 1);
-    s->entities++;
-    if (from >= size || to < from || to - from != length || memcmp(t + from, own, length) != 0 || (to == size && byte_of_char(t, size, last) == size)) {
-        if (s->bad++ == 0)
-            snprintf(s->first_bad, sizeof s->first_bad, "line %" PRId64 ": \"%s\" is said to be at [%" PRId64 ",%" PRId64 "], where the text %s%s%s", ldr__reader_line(&s->r, base + n->begin), ldr__show(shown[0], own, length), first, last,
-                     to > from ? "has \"" : "has ended", to > from ? ldr__show(shown[1], t + from, to - from) : "", to > from ? "\"" : "");
-        return LDR_OK;
-    }
-    bytes = ldr_json_string(name, MAX_TYPE, j, type);
-    return add_span(s, name, bytes < 0 ? (size_t)MAX_TYPE : (size_t)bytes, (int32_t)first, (int32_t)last, base, err);
-}
-
-/* {"text": T, "label": {type: {entity: [[first,last], ...]}}} */
-static ldr_status read_entities(rows *s, const ldr_json *j, int32_t object, size_t base, ldr_error *err) {
-    size_t at = base + ldr_json_node_at(j, object)->begin;
-    int32_t t = ldr_json_get(j, object, s->task->field[LDR__FIELD_TEXT]), label = ldr_json_get(j, object, s->task->field[LDR__FIELD_LABEL]);
-    int32_t type, types, entity, entities, place, bad = s->bad;
-    ldr_status status;
-    if (t < 0 || label < 0 || ldr_json_node_at(j, label)->type != LDR_JSON_OBJECT) return ldr__reader_fail(&s->r, at, err, "an example is {\"text\": ..., \"label\": {type: {entity: [[first,last]]}}}");
-    status = ldr__reader_member(&s->r, LDR__FIELD_TEXT, j, t, base, err);
-    s->span_count = 0;
-    for (type = ldr_json_node_at(j, label)->first; !status && type >= 0; type = ldr_json_node_at(j, types)->next) {
-        types = ldr_json_node_at(j, type)->next;
-        if (ldr_json_node_at(j, types)->type != LDR_JSON_OBJECT) return ldr__reader_fail(&s->r, at, err, "an entity type holds an object of entities");
-        for (entity = ldr_json_node_at(j, types)->first; !status && entity >= 0; entity = ldr_json_node_at(j, entities)->next) {
-            entities = ldr_json_node_at(j, entity)->next;
-            if (ldr_json_node_at(j, entities)->type != LDR_JSON_ARRAY) return ldr__reader_fail(&s->r, at, err, "an entity holds an array of places");
-            for (place = ldr_json_node_at(j, entities)->first; !status && place >= 0; place = ldr_json_node_at(j, place)->next) status = read_place(s, j, type, entity, place, base, err);
-        }
-    }
-    if (!status && s->bad > bad) {
-        s->dropped++;
-        return LDR_OK;
-    }
-    return status ? status : give_row(s, 0, at, err);
-}
-
-/* ---- CoNLL: a token a line, first column the token, last its tag, an empty line between sentences ---- */
-
-/* Where no blank stands between tokens: beside Chinese, Japanese and their punctuation. */
-static int is_wide(uint32_t c) { return (c >= 0x2e80 && c < 0xac00) || (c >= 0xf900 && c < 0xfb00) || (c >= 0xfe30 && c < 0xfe50) || (c >= 0xff00 && c < 0xff70) || (c >= 0x20000 && c < 0x40000); }
-
-typedef struct sentence {
-    size_t  used, begin;                   /* bytes of the text; where it begins in the file   */
-    int32_t characters, open;              /* open: the last span goes on                      */
-} sentence;
-
-static ldr_status end_sentence(rows *s, sentence *c, ldr_error *err) {
-    ldr_status status = LDR_OK;
-    if (c->used) {
-        ((char *)s->r.field[LDR__FIELD_TEXT])[c->used] = 0;
-        status = s->r.unlabelled ? s->row_fn(s, 0, c->begin, err) : give_row(s, 0, c->begin, err);
-    }
-    memset(c, 0, sizeof *c);
-    s->span_count = 0;
-    return status;
-}
-
-/* Tags: O, or one of B I E S (also M, L, U) with a type. An I that continues nothing opens an entity, as conlleval has it. */
-static ldr_status add_token(rows *s, sentence *c, const char *token, size_t n, const char *tag, size_t m, size_t at, ldr_error *err) {
-    int32_t bytes, first, opens;
-    const span *last = s->span_count ? &s->spans[s->span_count - 1] : NULL;
-    size_t i;
-    char *t = (char *)s->r.field[LDR__FIELD_TEXT];
-    if (n > s->r.size || c->used > s->r.size) return ldr__reader_fail(&s->r, at, err, "the sentence is too long");
-    if (c->used && !is_wide(ldr__utf8_at(t + ldr__utf8_before(t, (int32_t)c->used), &bytes)) && !is_wide(ldr__utf8_at(token, &bytes))) {
-        t[c->used++] = ' ';
-        c->characters++;
-    }
-    if (!c->used) c->begin = at;
-    memcpy(t + c->used, token, n);
-    c->used += n;
-    first = c->characters;
-    for (i = 0; i < n; i += (size_t)ldr__utf8_bytes((unsigned char)token[i])) c->characters++;
-    if (m == 1 && *tag == 'O') {
-        c->open = 0;
-        return LDR_OK;
-    }
-    if (m < 3 || tag[1] != '-' || !strchr("BIESMLU", tag[0])) {
-        return ldr__fail(err, LDR_DATA, at, "line %I: the last column is a tag: O, or B-, I-, E- or S- and a type", ldr__reader_line(&s->r, at));
-    }
-    opens = strchr("BSU", tag[0]) || !c->open || strlen(last->type) != m - 2 || memcmp(last->type, tag + 2, m - 2) != 0;
-    c->open = !strchr("ESLU", tag[0]);
-    if (opens) return add_span(s, tag + 2, m - 2, first, c->characters - 1, at, err);
-    s->spans[s->span_count - 1].last = c->characters - 1;
-    return LDR_OK;
-}
-
-static ldr_status read_conll(rows *s, ldr_error *err) {
-    size_t at = s->r.begin, end, next, i;
-    ldr_status status = ldr__reader_room(&s->r, LDR__FIELD_TEXT, 2 * s->r.size + 1, err) ? LDR_OK : LDR_MEMORY;
-    sentence c;
-    memset(&c, 0, sizeof c);
-    for (; !status && at < s->r.size; at = next) {
-        const char *line = s->r.data + at, *newline = (const char *)memchr(line, '\n', s->r.size - at);
-        size_t token, tag;
-        end = newline ? (size_t)(newline - s->r.data) : s->r.size;
-        next = newline ? end + 1 : end;
-        while (end > at && strchr(" \t\r", s->r.data[end - 1]) && s->r.data[end - 1]) end--;
-        if (end == at || (end - at >= 10 && memcmp(line, "-DOCSTART-", 10) == 0)) {
-            status = end_sentence(s, &c, err);
-            continue;
-        }
-        for (i = at; i < end && s->r.data[i] != ' ' && s->r.data[i] != '\t'; i++) {}
-        token = i - at;
-        for (tag = end; tag > i && s->r.data[tag - 1] != ' ' && s->r.data[tag - 1] != '\t'; tag--) {}
-        if (i == end || token == 0) status = ldr__reader_fail(&s->r, at, err, "expected a token and, in the last column, its tag");
-        else if (memchr(line, 0, end - at)) status = ldr__reader_fail(&s->r, at, err, "a NUL in the text");
-        else status = add_token(s, &c, line, token, s->r.data + tag, end - tag, at, err);
-    }
-    return status ? status : end_sentence(s, &c, err);
-}
-
-/* JSON values one after another, or one array of them. */
-static ldr_status read_values(rows *s, ldr_error *err) {
-    ldr_status (*read)(rows *, const ldr_json *, int32_t, size_t, ldr_error *) = s->task->head == LDR_HEAD_TOKENS ? read_entities : read_json;
-    size_t at = ldr__json_space(s->r.data, s->r.size, s->r.begin), used = 0;
-    ldr_status status = LDR_OK;
-    for (; !status && at < s->r.size; at += used) {
-        ldr_json *j = ldr__reader_json(&s->r, at, &used, err);
-        int32_t node;
-        if (!j) return err->status;
-        if (ldr_json_node_at(j, 0)->type != LDR_JSON_ARRAY) status = read(s, j, 0, at, err);
-        else for (node = ldr_json_node_at(j, 0)->first; !status && node >= 0; node = ldr_json_node_at(j, node)->next) status = read(s, j, node, at, err);
-        ldr_json_free(j);
-    }
-    return status;
-}
-
-static ldr_status read_task_bytes(rows *s, ldr_error *err) {
-    static ldr_status (*const read[])(rows *, ldr_error *) = { read_tsv, read_values, read_values, read_conll, read_tsv };
-    ldr_status status = read[s->task->format](s, err);
-    if (!status && s->bad && !s->skip_bad)
-        status = ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "%d of %d entities are not at their places; %s (--skip-bad leaves such texts out)", (int)s->bad, (int)s->entities, s->first_bad);
-    return status;
-}
-
-static ldr_status read_task_file(rows *s, const char *path, ldr_error *err) {
-    ldr__source source;
-    ldr_status status = ldr__reader_open(&s->r, &source, path, err);
-    if (!status) {
-        status = read_task_bytes(s, err);
-        ldr__source_close(&source);
-    }
-    if (status && status != LDR_IO) ldr__fail_in_file(err, path);
-    return status;
-}
-
-static void free_rows(rows *s) {
-    ldr__reader_free(&s->r);
-    ldr_encoding_free(&s->encoding);
-    ldr_encoding_free(&s->answer);
-    free(s->spans);
-    free(s->classes);
-}
-
-static ldr_status read_labels(const task_info *k, const options *o, const char *path, name_list *names, ldr_error *err) {
-    rows s;
-    ldr_status status;
-    memset(&s, 0, sizeof s);
-    s.task = k;
-    s.skip_bad = o->skip_bad;
-    s.r.desc.encoding = o->encoding;
-    s.names = names;
-    s.row_fn = row_labels;
-    status = read_task_file(&s, path, err);
-    free_rows(&s);
-    return status;
-}
-
-/* A set without examples that knows the task's labels, for the sets that follow to agree on. */
-static ldr_dataset *task_label_set(const task_info *k, const options *o, const char *const *paths, int count, ldr_error *err) {
-    name_list names = { NULL, 0, 0 };
-    ldr_dataset_desc desc;
-    ldr_dataset *d;
-    char name[MAX_LABEL];
-    int32_t i;
-    int bad = 0;
-    memset(&desc, 0, sizeof desc);
-    desc.head = k->head;
-    d = ldr_dataset_create(&desc, err);
-    bad = d == NULL;
-    for (i = 0; i < count && !bad && has_classes(k->head); i++)
-        if (paths[i]) bad = read_labels(k, o, paths[i], &names, err) != LDR_OK;
-    if (names.count) qsort(names.names, (size_t)names.count, sizeof *names.names, compare_names);
-    if (!bad && k->head == LDR_HEAD_TOKENS) bad = ldr_dataset_label(d, "O", 1, err) < 0;
-    for (i = 0; i < names.count && !bad; i++) {
-        if (k->head != LDR_HEAD_TOKENS) {
-            bad = ldr_dataset_label(d, names.names[i], 1, err) < 0;
-            continue;
-        }
-        snprintf(name, sizeof name, "B-%.63s", names.names[i]);
-        bad = ldr_dataset_label(d, name, 1, err) < 0;
-        name[0] = 'I';
-        bad = bad || ldr_dataset_label(d, name, 1, err) < 0;
-    }
-    free_names(&names);
-    if (!bad) return d;
-    ldr_dataset_free(d);
-    return NULL;
-}
-
-/* What is left out or lost is no secret. */
-static void tell_losses(const char *path, const ldr_dataset *d, const rows *s, int32_t max_len) {
-    if (s && s->dropped) fprintf(stderr, "ladder: %s: %d texts left out, %d of %d entities are not at their places; %s\n", path, (int)s->dropped, (int)s->bad, (int)s->entities, s->first_bad);
-    if (ldr_dataset_cut(d)) fprintf(stderr, "ladder: %s: %d of %d texts are longer than %d tokens and were cut (--max-len)\n", path, (int)ldr_dataset_cut(d), (int)ldr_dataset_count(d), (int)max_len);
-    if (s && s->lost) fprintf(stderr, "ladder: %s: %d entities lie behind the cut\n", path, (int)s->lost);
-}
-
-static ldr_dataset *load_task(const task_info *k, const options *o, const ldr_model *m, const char *path, const ldr_dataset *labels, int32_t max_len, ldr_error *err) {
-    rows s;
-    ldr_status status = LDR_OK;
-    memset(&s, 0, sizeof s);
-    s.task = k;
-    s.skip_bad = o->skip_bad;
-    s.r.desc.encoding = o->encoding;
-    s.row_fn = k->head == LDR_HEAD_TOKENS ? row_entities : k->head == LDR_HEAD_WORDS ? row_words : row_example;
-    s.ends_text = m->end_count ? m->ends_text[0] : -1;
-    s.r.desc.head = k->head;
-    s.r.desc.max_len = max_len;
-    s.r.desc.labels = labels;
-    s.r.tokenizer = ldr_model_tokenizer(m);
-    if (!s.r.tokenizer) status = ldr__fail(err, LDR_MISSING, LDR_NO_OFFSET, "the model has no vocabulary, so texts cannot be read");
-    else s.r.d = ldr_dataset_create(&s.r.desc, err);
-    if (s.r.d && has_classes(k->head)) status = ldr__reader_labels(&s.r, err);
-    if (s.r.d && !status) status = read_task_file(&s, path, err);
-    if (s.r.d && !status && ldr_dataset_count(s.r.d) == 0) status = ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "%s: the file holds no examples", path);
-    if (status) {
-        ldr_dataset_free(s.r.d);
-        s.r.d = NULL;
-    } else tell_losses(path, s.r.d, &s, max_len);
-    free_rows(&s);
-    return s.r.d;
-}
+#include "tasks.h"
+#include "submit.h"
 
 /* ---- what commands share -------------------------------------------------------------- */
 
@@ -1253,10 +670,12 @@ typedef struct run {
     ldr_head       head;
     ldr_metric     metric;
     ldr_dataset   *labels, *train, *dev, *test;
+    item_list      train_items, dev_items, test_items;             /* of choices                  */
     ldr_ladder    *ladder, *beside;        /* beside: trained together with `ladder`, a model        */
     ldr_trainer   *trainer, *beside_trainer;
     ldr_train_desc train_desc;
     FILE          *log;
+    submission     submitted;      /* the file of --submission                               */
     char           recipe[256];    /* what was chosen, for people                            */
     pooling_rule   pooling;        /* of features                                            */
     char         **arguments;      /* the program, the command and what follows                */
@@ -1268,6 +687,9 @@ static void free_run(run *r) {
     ldr_trainer_free(r->trainer);
     ldr_ladder_free(r->beside);
     ldr_ladder_free(r->ladder);
+    free_items(&r->test_items);
+    free_items(&r->dev_items);
+    free_items(&r->train_items);
     ldr_dataset_free(r->test);
     ldr_dataset_free(r->dev);
     ldr_dataset_free(r->train);
@@ -1329,11 +751,27 @@ static int choose_task(run *r, const char *name) {
     return EXIT_DONE;
 }
 
+/* What of the command line the readers of tasks ask for. */
+static task_reading reading(const run *r) {
+    task_reading how;
+    how.skip_bad = r->o.skip_bad;
+    how.encoding = r->o.encoding;
+    return how;
+}
+
+/* A directory that has none of the files of a role is no file. */
+static int check_file(run *r, const char *path, int role) {
+    if (!path || strchr(path, '\n') || !is_directory(path)) return EXIT_DONE;
+    ldr__fail(&r->err, LDR_MISSING, LDR_NO_OFFSET, "%s: the directory has none of %s", path, task_files(r->task, role));
+    return EXIT_FAILED;
+}
+
 /* labels NULL: the file brings its own, in the order in which they appear. */
-static ldr_dataset *load_set(run *r, const char *path, const ldr_dataset *labels) {
+static ldr_dataset *load_set(run *r, const char *path, const ldr_dataset *labels, item_list *items) {
+    task_reading how = reading(r);
     ldr_dataset_desc desc;
     ldr_dataset *d;
-    if (r->task) return load_task(r->task, &r->o, r->model, path, labels, r->max_len, &r->err);
+    if (r->task) return load_task(r->task, &how, r->model, path, labels, r->max_len, items, &r->err);
     memset(&desc, 0, sizeof desc);
     desc.head = r->head;
     desc.max_len = r->max_len;
@@ -1342,7 +780,7 @@ static ldr_dataset *load_set(run *r, const char *path, const ldr_dataset *labels
     desc.encoding = r->o.encoding;
     desc.columns = r->o.columns;
     d = ldr_dataset_load(r->model, path, &desc, &r->err);
-    if (d) tell_losses(path, d, NULL, r->max_len);
+    if (d) tell_cuts(path, d, r->max_len);
     return d;
 }
 
@@ -1354,12 +792,28 @@ static void say_unseen(const ldr_dataset *d, const char *path) {
             path, (int)n, (int)ldr_dataset_count(d), name ? name : "");
 }
 
+/* The task's metric of a set, as eval has it. */
+static int score_set(run *r, const ldr_dataset *d, const item_list *items, ldr_score *score) {
+    choice_answers a;
+    ldr_status status;
+    if (r->head != LDR_HEAD_CHOICE)
+        return ldr_evaluate(r->ladder, d, r->metric, score, &r->err) ? EXIT_FAILED : EXIT_DONE;
+    status = score_choices(r->ladder, d, items, &a, &r->err);
+    memset(score, 0, sizeof *score);
+    score->value = score->accuracy = a.accuracy;
+    score->loss = a.loss;
+    score->examples = a.count;
+    free_choice_answers(&a);
+    return status ? EXIT_FAILED : EXIT_DONE;
+}
+
 /* --dev, or the dev file of the directory that --train is. */
 static const char *dev_path(const run *r, char buffer[LADDER_MAX_PATH]) {
     const char *dev = r->o.dev;
     char train[LADDER_MAX_PATH];
-    if (!dev && file_for_role(r->o.train, train_names, train) == train && file_for_role(r->o.train, dev_names, buffer) == buffer) dev = r->o.train;
-    return file_for_role(dev, dev_names, buffer);
+    if (!dev && file_for_role(r->o.train, r->task, FILES_TRAIN, train) == train && file_for_role(r->o.train, r->task,
+            FILES_DEV, buffer) == buffer) dev = r->o.train;
+    return file_for_role(dev, r->task, FILES_DEV, buffer);
 }
 
 static int has_scored_set(const run *r) {
@@ -1371,25 +825,29 @@ static int load_sets(run *r) {
     char train_buffer[LADDER_MAX_PATH], dev_buffer[LADDER_MAX_PATH], test_buffer[LADDER_MAX_PATH];
     const char *paths[3], *unseen = NULL;
     int i, inputs = 0;
-    paths[0] = file_for_role(r->o.train, train_names, train_buffer);
+    task_reading how = reading(r);
+    paths[0] = file_for_role(r->o.train, r->task, FILES_TRAIN, train_buffer);
     paths[1] = dev_path(r, dev_buffer);
-    paths[2] = file_for_role(r->o.test, test_names, test_buffer);
+    paths[2] = file_for_role(r->o.test, r->task, FILES_TEST, test_buffer);
     if (r->o.patience > 0 && !paths[1]) return fail(r, LDR_ARGUMENT, "--patience has no effect without --dev, and %s brings none", r->o.train);
+    for (i = 0; i < 3; i++)
+        if (check_file(r, paths[i], i)) return EXIT_FAILED;
     for (i = 0; i < 3; i++) inputs += paths[i] && strcmp(paths[i], "-") == 0;
     if (inputs > 1 || (inputs && r->task)) return fail(r, LDR_ARGUMENT, "- is standard input, which is read once: %s", r->task ? "a task reads its files twice" : "only one of the sets can be there");
-    if (r->task && !r->labels) {
-        r->labels = task_label_set(r->task, &r->o, paths, 3, &r->err);
+    if (r->task && (!r->labels || r->head == LDR_HEAD_CHOICE)) {       /* a published head does not know how many choices there are */
+        ldr_dataset_free(r->labels);
+        r->labels = task_label_set(r->task, &how, paths, 3, &r->err);
         if (!r->labels) return EXIT_FAILED;
     }
-    r->train = load_set(r, paths[0], r->labels);
+    r->train = load_set(r, paths[0], r->labels, &r->train_items);
     if (!r->train) return EXIT_FAILED;
     if (r->o.published_head && ldr_dataset_unseen(r->train, &unseen)) {
         ldr__fail(&r->err, LDR_DATA, LDR_NO_OFFSET, "%s: label \"%s\" is none of the %d classes of the model's head (\"%s\", ...)", paths[0],
                 unseen ? unseen : "", ldr_dataset_labels(r->labels), ldr_dataset_label_name(r->labels, 0) ? ldr_dataset_label_name(r->labels, 0) : "");
         return EXIT_FAILED;
     }
-    if (paths[1]) r->dev = load_set(r, paths[1], r->labels ? r->labels : r->train);
-    if (paths[2]) r->test = load_set(r, paths[2], r->labels ? r->labels : r->train);
+    if (paths[1]) r->dev = load_set(r, paths[1], r->labels ? r->labels : r->train, &r->dev_items);
+    if (paths[2]) r->test = load_set(r, paths[2], r->labels ? r->labels : r->train, &r->test_items);
     say_unseen(r->dev, paths[1]);
     say_unseen(r->test, paths[2]);
     return (paths[1] && !r->dev) || (paths[2] && !r->test) ? EXIT_FAILED : EXIT_DONE;
@@ -1405,15 +863,18 @@ static int make_full_batch(run *r) {
     memset(&e, 0, sizeof e);
     desc.head = r->head;
     desc.max_len = r->max_len;
+    desc.choices = r->task && r->task->choices ? r->task->choices : 4;
     if (zeros) r->train = ldr_dataset_create(&desc, &r->err);
     else ldr__fail(&r->err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory");
     bad = r->train == NULL;
-    if (!bad && r->head != LDR_HEAD_REGRESS) bad = ldr_dataset_label(r->train, "0", 1, &r->err) < 0 || ldr_dataset_label(r->train, "1", 1, &r->err) < 0;
+    if (!bad && has_classes(r->head))
+        bad = ldr_dataset_label(r->train, "0", 1, &r->err) < 0 || ldr_dataset_label(r->train, "1", 1, &r->err) < 0;
     for (i = 0; i < 2 && !bad && r->head == LDR_HEAD_MULTI; i++) bad = ldr_dataset_label_set(r->train, &two[i], 1, &r->err) < 0;
-    for (i = 0; i < (r->train_desc.batch ? r->train_desc.batch : 32) && !bad; i++) {
+    for (i = 0; i < (r->train_desc.batch ? r->train_desc.batch : 32) * (r->head == LDR_HEAD_CHOICE ? desc.choices
+            : 1) && !bad; i++) {
         e.count = r->max_len;
         e.ids = zeros;
-        e.labels = r->head == LDR_HEAD_TOKENS ? zeros : &two[i & 1];
+        e.labels = r->head == LDR_HEAD_TOKENS || r->head == LDR_HEAD_CHOICE ? zeros : &two[i & 1];
         bad = ldr_dataset_add(r->train, &e, &r->err) != LDR_OK;
     }
     free(zeros);
@@ -1429,7 +890,7 @@ static ldr_train_desc given_train_desc(const run *r) {
     memset(&d, 0, sizeof d);
     d.epochs = o->epochs ? o->epochs : r->task ? r->task->epochs : 0;
     d.batch = o->batch ? o->batch : r->task ? r->task->batch : 0;
-    d.patience = o->patience ? LDR__MAX(o->patience, 0) : r->task ? r->task->patience : 0;
+    d.patience = LDR__MAX(o->patience, 0);
     d.accumulate = o->accumulate;
     d.optimizer = o->optimizer ? (ldr_optimizer)(o->optimizer - 1) : LDR_ADAMW;
     d.schedule = o->schedule ? (ldr_schedule)(o->schedule - 1) : LDR_LINEAR;
@@ -1588,6 +1049,7 @@ static int name_classes(run *r, int32_t classes) {
     int32_t i;
     memset(&desc, 0, sizeof desc);
     desc.head = r->head;
+    desc.choices = 2;                      /* at least: files say how many                       */
     r->labels = ldr_dataset_create(&desc, &r->err);
     if (!r->labels) return EXIT_FAILED;
     for (i = 0; i < classes && has_classes(r->head); i++) {
@@ -1604,7 +1066,7 @@ static int use_published_head(run *r) {
     d.published_head = 1;
     d = ldr_ladder_desc_defaults(r->model, &d);
     if (r->info.task == LDR_TASK_NONE) return fail(r, LDR_MISSING, "%s: its files hold no head for a task, or its config.json does not say which", r->o.model);
-    if (d.head == LDR_HEAD_CHOICE) return fail(r, LDR_UNSUPPORTED, "%s: its head chooses between texts, and files of choices cannot be read yet", r->o.model);
+    if (d.head == LDR_HEAD_CHOICE && !r->task) r->task = find_task(TASK_OF_CHOICES);
     if (r->task && r->task->head != d.head) return fail(r, LDR_MISMATCH, "%s: its head is not one for this --task", r->o.model);
     r->head = d.head;
     if (!r->task) r->metric = metric_of_head(r->head);
@@ -1898,8 +1360,13 @@ static int summarize(run *r, const watch *w, const ldr_progress *p, summary *s) 
     s->best_epoch = r->dev ? p->best_epoch : p->epoch;
     s->dev = p->best_metric;
     if (r->test) {
-        if (ldr_evaluate(r->ladder, r->test, r->metric, &score, &r->err)) return EXIT_FAILED;
+        if (score_set(r, r->test, &r->test_items, &score)) return EXIT_FAILED;
         s->test = score.value;
+    }
+    /* the trainer lets them repeat */
+    if (r->dev && r->head == LDR_HEAD_CHOICE && shares_candidates(&r->dev_items)) {
+        if (score_set(r, r->dev, &r->dev_items, &score)) return EXIT_FAILED;
+        s->dev = score.value;
     }
     if (r->o.answers && write_answers(r->o.answers, r->model, r->ladder, r->test ? r->test : r->dev, r->max_len, &r->err)) return EXIT_FAILED;
     if (r->o.baselines && !count_words(r->train, r->dev, r->test, r->info.vocabulary, r->max_len, &s->words_dev, &s->words_test))
@@ -1924,7 +1391,9 @@ static void show_start(const run *r) {
 static void show_set(const run *r, const char *name, const ldr_dataset *d) {
     int32_t i, n = ldr_dataset_count(d), classes = ldr_dataset_labels(d);
     int32_t *counts = (int32_t *)calloc((size_t)classes + 1, sizeof *counts);
-    printf("%s: %d texts, %" PRId64 " tokens", name, (int)n, ldr_dataset_tokens(d));
+    if (r->head == LDR_HEAD_CHOICE) printf("%s: %d questions, %d choices, %" PRId64 " tokens", name,
+            (int)(n / d->choices), (int)d->choices, ldr_dataset_tokens(d));
+    else printf("%s: %d texts, %" PRId64 " tokens", name, (int)n, ldr_dataset_tokens(d));
     if (counts && (r->head == LDR_HEAD_CLASSIFY || r->head == LDR_HEAD_MULTI)) {
         for (i = 0; i < n; i++) {
             int32_t of[256], k, several = r->head == LDR_HEAD_MULTI ? ldr_dataset_label_set_get(d, of, 256, i) : 1;
@@ -1998,6 +1467,7 @@ static int open_ladder(run *r) {
     status = choose_task(r, r->o.task ? r->o.task : ldr_ladder_note_get(r->ladder, "task"));
     if (status) return status;
     r->head = ldr_ladder_desc_get(r->ladder).head;
+    if (!r->task && r->head == LDR_HEAD_CHOICE) r->task = find_task(TASK_OF_CHOICES);
     if (!r->task) r->metric = metric_of_head(r->head);
     else if (r->head != r->task->head) return fail(r, LDR_MISMATCH, "the ladder was not trained for the task %s", r->task->name);
     if (!r->o.ladder) usual = (uint64_t)LDR__MIN(r->info.positions, 512);
@@ -2014,13 +1484,16 @@ static int ladder_labels(run *r) {
 
 static int command_eval(run *r) {
     char buffer[LADDER_MAX_PATH];
+    const char *data;
     ldr_score score;
     int status = open_ladder(r);
     if (!status) status = ladder_labels(r);
     if (status) return status;
-    r->dev = load_set(r, file_for_role(r->o.data, dev_names, buffer), r->labels);
-    say_unseen(r->dev, file_for_role(r->o.data, dev_names, buffer));
-    if (!r->dev || check_answers(r, r->dev) || ldr_evaluate(r->ladder, r->dev, r->metric, &score, &r->err)) return EXIT_FAILED;
+    data = file_for_role(r->o.data, r->task, FILES_DEV, buffer);
+    if (check_file(r, data, FILES_DEV)) return EXIT_FAILED;
+    r->dev = load_set(r, data, r->labels, &r->dev_items);
+    say_unseen(r->dev, data);
+    if (!r->dev || check_answers(r, r->dev) || score_set(r, r->dev, &r->dev_items, &score)) return EXIT_FAILED;
     if (r->o.answers && write_answers(r->o.answers, r->model, r->ladder, r->dev, r->max_len, &r->err)) return EXIT_FAILED;
     if (r->o.json) {
         fputs("{\"metric\":", stdout);
@@ -2050,11 +1523,15 @@ static texts split_line(const text *line, int pair) {
     return t;
 }
 
+static const char *label_name(const run *r, int32_t i, char number[16]) {
+    const char *name = ldr_ladder_label(r->ladder, i);
+    snprintf(number, 16, "%d", (int)i);
+    return name ? name : number;
+}
+
 static void print_label(const run *r, int32_t i) {
     char number[16];
-    const char *name = ldr_ladder_label(r->ladder, i);
-    snprintf(number, sizeof number, "%d", (int)i);
-    put_string(stdout, name ? name : number);
+    put_string(stdout, label_name(r, i, number));
 }
 
 static void print_scores(const run *r, const float *scores, int32_t classes) {
@@ -2100,36 +1577,81 @@ static void print_entity(const char *type, const char *s, size_t n, int32_t begi
     putchar('}');
 }
 
-/* The most probable class of each token, read as BIO: an I that continues nothing opens an entity. */
-static void print_entities(const run *r, const ldr_encoding *c, const texts *t, const float *scores, int32_t classes) {
+/* An entity of a text, in bytes. */
+typedef struct found_entity { const char *type; int32_t begin, end; } found_entity;
+
+/* The most probable class of each token, read as BIO: an I that continues nothing opens an entity. Returns how many
+   there are. */
+static int32_t find_entities(const run *r, const ldr_encoding *c, const float *scores, int32_t classes,
+        found_entity *out) {
     const char *open = NULL;                /* type of the entity under way                    */
-    int32_t i, k, begin = 0, end = 0, printed = 0;
-    fputs("{\"entities\":[", stdout);
-    for (i = 0; i <= c->count; i++) {
+    int32_t i, k, n = 0;
+    for (i = 0; i < c->count; i++) {
         const char *name = "O";
-        if (i < c->count) {
-            int32_t best = 0;
-            for (k = 1; k < classes; k++)
-                if (scores[(size_t)i * (size_t)classes + (size_t)k] > scores[(size_t)i * (size_t)classes + (size_t)best]) best = k;
-            if (c->text[i] == 0 && ldr_ladder_label(r->ladder, best)) name = ldr_ladder_label(r->ladder, best);
-        }
-        if (open && (name[0] != 'I' || strcmp(name + 2, open) != 0)) {
-            print_entity(open, t->first, t->size, begin, end, printed++ == 0);
-            open = NULL;
-        }
+        int32_t best = 0;
+        for (k = 1; k < classes; k++)
+            if (scores[(size_t)i * (size_t)classes + (size_t)k] > scores[(size_t)i * (size_t)classes + (size_t)best])
+                best = k;
+        if (c->text[i] == 0 && ldr_ladder_label(r->ladder, best)) name = ldr_ladder_label(r->ladder, best);
+        if (open && (name[0] != 'I' || strcmp(name + 2, open) != 0)) open = NULL;
         if (name[0] == 'O' || !name[1]) continue;
-        if (!open) begin = c->begin[i];
-        open = name + 2;
-        end = c->end[i];
+        if (!open) out[n++].begin = c->begin[i];
+        out[n - 1].type = open = name + 2;
+        out[n - 1].end = c->end[i];
     }
+    return n;
+}
+
+static void print_entities(const found_entity *e, int32_t n, const texts *t) {
+    int32_t i;
+    fputs("{\"entities\":[", stdout);
+    for (i = 0; i < n; i++) print_entity(e[i].type, t->first, t->size, e[i].begin, e[i].end, i == 0);
     fputs("]}\n", stdout);
+}
+
+static int same_text(const found_entity *a, const found_entity *b, const char *s) {
+    return a->end - a->begin == b->end - b->begin && memcmp(s + a->begin, s + b->begin,
+            (size_t)(a->end - a->begin)) == 0;
+}
+
+/* {type: {text: [[first,last],..]}}, as CLUE has entities: characters, the last one included. A type and a text stand
+   once; what is written loses its type. */
+static void submit_entities(FILE *f, found_entity *e, int32_t n, const texts *t) {
+    int32_t i, k, q, types = 0, words, places;
+    putc('{', f);
+    for (i = 0; i < n; i++) {
+        const char *type = e[i].type;
+        if (!type) continue;
+        fputs(types++ ? "," : "", f);
+        put_string(f, type);
+        fputs(":{", f);
+        for (words = 0, k = i; k < n; k++) {
+            if (!e[k].type || strcmp(e[k].type, type) != 0) continue;
+            fputs(words++ ? "," : "", f);
+            put_bytes(f, t->first + e[k].begin, (size_t)(e[k].end - e[k].begin));
+            fputs(":[", f);
+            for (places = 0, q = k; q < n; q++) {
+                if (!e[q].type || strcmp(e[q].type, type) != 0 || !same_text(&e[q], &e[k], t->first)) continue;
+                fprintf(f, "%s[%" PRId64 ",%" PRId64 "]", places++ ? "," : "",
+                        chars_before(t->first, t->size, (size_t)e[q].begin),
+                        chars_before(t->first, t->size, (size_t)e[q].end) - 1);
+                if (q > k) e[q].type = NULL;
+            }
+            fputs("]", f);
+            if (k > i) e[k].type = NULL;
+        }
+        fputs("}", f);
+        e[i].type = NULL;
+    }
+    putc('}', f);
 }
 
 /* Lines waiting to be run together. */
 typedef struct queue {
     int32_t       capacity, count;
-    text         *lines;
+    text         *lines, *names;           /* names: as the file has them, or empty            */
     ldr_encoding *encodings;
+    found_entity *entities;                /* of one text                                      */
     int32_t      *offsets, *ids, *segments;
     float        *scores;
 } queue;
@@ -2138,9 +1660,12 @@ static void free_queue(queue *q) {
     int32_t i;
     for (i = 0; i < q->capacity; i++) {
         if (q->lines) free(q->lines[i].data);
+        if (q->names) free(q->names[i].data);
         if (q->encodings) ldr_encoding_free(&q->encodings[i]);
     }
     free(q->lines);
+    free(q->names);
+    free(q->entities);
     free(q->encodings);
     free(q->offsets);
     free(q->ids);
@@ -2153,12 +1678,43 @@ static int make_queue(queue *q, int32_t capacity, int32_t max_len, int32_t class
     memset(q, 0, sizeof *q);
     q->capacity = capacity;
     q->lines = (text *)calloc(n, sizeof *q->lines);
+    q->names = (text *)calloc(n, sizeof *q->names);
+    q->entities = (found_entity *)calloc((size_t)max_len + 1, sizeof *q->entities);
     q->encodings = (ldr_encoding *)calloc(n, sizeof *q->encodings);
     q->offsets = (int32_t *)calloc(n + 1, sizeof *q->offsets);
     q->ids = (int32_t *)calloc(tokens, sizeof *q->ids);
     q->segments = (int32_t *)calloc(tokens, sizeof *q->segments);
     q->scores = (float *)calloc(tokens * (size_t)classes, sizeof *q->scores);
-    return q->lines && q->encodings && q->offsets && q->ids && q->segments && q->scores;
+    return q->lines && q->names && q->entities && q->encodings && q->offsets && q->ids && q->segments && q->scores;
+}
+
+/* The answer to text number i, on standard output and, where one is asked for, in the file of answers. */
+static void print_answer(run *r, queue *q, int32_t i, int32_t classes) {
+    texts t = split_line(&q->lines[i], 0);
+    const float *scores = q->scores + (size_t)i * (size_t)classes;
+    char number[16];
+    int32_t n = 0, best = 0;
+    FILE *f = r->submitted.f;
+    if (f) submission_begin(&r->submitted, q->names[i].data);
+    if (r->head == LDR_HEAD_TOKENS) {
+        n = find_entities(r, &q->encodings[i], q->scores + (size_t)q->offsets[i] * (size_t)classes, classes,
+                q->entities);
+        print_entities(q->entities, n, &t);
+        if (f) submit_entities(f, q->entities, n, &t);
+    } else if (r->head == LDR_HEAD_MULTI) print_label_set(r, scores, classes);
+    else if (r->head == LDR_HEAD_CLASSIFY) {
+        print_classes(r, scores, classes);
+        for (n = 1; n < classes; n++)
+            if (scores[n] > scores[best]) best = n;
+        if (f && r->submitted.form == SUBMIT_CLUE) put_string(f, label_name(r, best, number));
+        else if (f) fputs(label_name(r, best, number), f);
+    } else {
+        fputs("{\"value\":", stdout);
+        put_number(stdout, (double)q->scores[i]);
+        fputs("}\n", stdout);
+        if (f) fprintf(f, "%.3f", (double)q->scores[i]);
+    }
+    if (f) submission_end(&r->submitted);
 }
 
 static int predict_queue(run *r, ldr_predictor *p, queue *q, int32_t classes) {
@@ -2175,17 +1731,7 @@ static int predict_queue(run *r, ldr_predictor *p, queue *q, int32_t classes) {
     batch.ids = q->ids;
     batch.segments = q->segments;
     if (q->count && ldr_predict(p, q->scores, &batch, &r->err)) return EXIT_FAILED;
-    for (i = 0; i < q->count; i++) {
-        texts t = split_line(&q->lines[i], 0);
-        if (r->head == LDR_HEAD_TOKENS) print_entities(r, &q->encodings[i], &t, q->scores + (size_t)q->offsets[i] * (size_t)classes, classes);
-        else if (r->head == LDR_HEAD_MULTI) print_label_set(r, q->scores + (size_t)i * (size_t)classes, classes);
-        else if (r->head == LDR_HEAD_CLASSIFY) print_classes(r, q->scores + (size_t)i * (size_t)classes, classes);
-        else {
-            fputs("{\"value\":", stdout);
-            put_number(stdout, (double)q->scores[i]);
-            fputs("}\n", stdout);
-        }
-    }
+    for (i = 0; i < q->count; i++) print_answer(r, q, i, classes);
     q->count = 0;
     fflush(stdout);
     return EXIT_DONE;
@@ -2216,16 +1762,19 @@ typedef struct answers { run *r; ldr_predictor *p; queue *q; int32_t classes; in
 static ldr_status row_answer(rows *s, int pair, size_t at, ldr_error *err) {
     answers *a = s->answers;
     queue *q = a->q;
-    text *line = &q->lines[q->count];
+    text *line = &q->lines[q->count], *name = &q->names[q->count];
     const char *first = (const char *)s->r.field[LDR__FIELD_TEXT], *second = pair ? (const char *)s->r.field[LDR__FIELD_TEXT2] : NULL;
     size_t n = strlen(first);
     ldr_status status = ldr_tokenizer_encode(s->r.tokenizer, &q->encodings[q->count], first, n, second, second ? strlen(second) : 0, a->r->max_len, 1, err);
     (void)at;
     if (status) return status;
-    line->used = 0;
-    if (!text_room(line, n + 1)) return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory: a text is too long");
+    line->used = name->used = 0;
+    if (!text_room(line, n + 1) || !text_room(name, s->id.used + 1))
+        return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory: a text is too long");
     memcpy(line->data, first, n);
     line->used = n;
+    if (s->id.used) memcpy(name->data, s->id.data, s->id.used);
+    name->data[s->id.used] = 0;
     a->texts++;
     a->cut += q->encodings[q->count].cut > 0;
     if (++q->count == q->capacity && predict_queue(a->r, a->p, q, a->classes)) return err->status ? err->status : LDR_DATA;
@@ -2234,23 +1783,94 @@ static ldr_status row_answer(rows *s, int pair, size_t at, ldr_error *err) {
 
 static ldr_status reader_answer(ldr__reader *r, int pair, size_t at, ldr_error *err) { return row_answer((rows *)r->user, pair, at, err); }
 
+/* Are these the columns of the task's own files? */
+static int is_table(rows *s, ldr_error *err) {
+    const run *r = s->answers->r;
+    const char *newline = (const char *)memchr(s->r.data, '\n', s->r.size);
+    size_t i, line = newline ? (size_t)(newline - s->r.data) : s->r.size;
+    int column[LDR__MAX_COLUMNS], named, columns = table_columns(s, column, &named, err), tabs = 0;
+    for (i = 0; i < line; i++) tabs += s->r.data[i] == '\t';
+    if (named || columns < 2 || tabs + 1 < columns) return named;
+    return columns > 2 || !looks_labelled(&s->r, r->labels, r->head == LDR_HEAD_REGRESS, err);
+}
+
 /* All texts of s->r.data, in a task's own form or in any that train reads. */
 static ldr_status answer_bytes(rows *s, const char *path, int json, ldr_error *err) {
     const run *r = s->answers->r;
     const task_info *k = r->task;
-    const char *newline = (const char *)memchr(s->r.data, '\n', s->r.size);
-    size_t i, line = newline ? (size_t)(newline - s->r.data) : s->r.size;
-    int32_t tabs = 0, wanted = 0, f;
-    for (i = 0; i < line; i++) tabs += s->r.data[i] == '\t';
-    for (f = 0; k && f < LDR__FIELDS; f++) wanted = LDR__MAX(wanted, k->column[f]);
+    int named = *path != 0;                /* a line of standard input names no columns        */
     s->r.unlabelled = 1;
-    if (k && json && k->format == FORMAT_JSON) return read_values(s, err);
+    s->headed = named;
+    if (k && json && form_of(k)->object) return read_values(s, err);
     if (json) return ldr__reader_values(&s->r, err);
-    if (k && k->format == FORMAT_TSV && !r->o.columns && tabs >= wanted && tabs > 1) return read_tsv(s, err);
-    if (k && k->format == FORMAT_CONLL && ldr__ends_with(path, ".conll")) return read_conll(s, err);
+    if (k && k->form == FORM_CONLL && ldr__ends_with(path, ".conll")) return read_conll(s, err);
     s->r.separator = r->head == LDR_HEAD_TOKENS ? '\n' : ldr__reader_separator(&s->r, path);
+    if (k && k->form == FORM_CHOICE) return read_table(s, err);
+    if (k && k->form == FORM_TEXTS && !r->o.columns && is_table(s, err)) return read_table(s, err);
+    if (err->status) return err->status;
     if (!r->o.columns && r->head != LDR_HEAD_TOKENS && looks_labelled(&s->r, r->labels, r->head == LDR_HEAD_REGRESS, err)) s->r.unlabelled = 0;
     return ldr__reader_rows(&s->r, err);
+}
+
+static void print_choice(run *r, const choice_answers *a, const item_list *items, int32_t i, int32_t choices) {
+    const char *id = items->ids.data + items->id[i];
+    float *scores = a->scores + (size_t)i * (size_t)choices;
+    putchar('{');
+    if (*id == '"' || (*id && ldr__json_number_length(id, strlen(id)) == strlen(id))) printf("\"id\":%s,", id);
+    else if (*id) {                        /* of a table                                         */
+        fputs("\"id\":", stdout);
+        put_string(stdout, id);
+        putchar(',');
+    }
+    ldr__softmax_rows(scores, 1, (size_t)items->choices[i]);
+    printf("\"label\":%d,\"scores\":", (int)a->answer[i]);
+    put_floats(stdout, scores, items->choices[i]);
+    fputs("}\n", stdout);
+    if (!r->submitted.f) return;
+    submission_begin(&r->submitted, id);
+    fprintf(r->submitted.f, "%d", (int)a->answer[i]);
+    submission_end(&r->submitted);
+}
+
+/* Questions with choices: what is there is read twice, first for the most choices that one of them has. */
+static ldr_status answer_choices(rows *s, const char *path, int json, ldr_error *err) {
+    run *r = s->answers->r;
+    item_list items;
+    choice_answers a;
+    ldr_status status;
+    int32_t i;
+    memset(&items, 0, sizeof items);
+    memset(&a, 0, sizeof a);
+    s->items = NULL;
+    s->most_choices = 2;
+    s->row_fn = row_labels;
+    status = answer_bytes(s, path, json, err);
+    s->r.desc.head = LDR_HEAD_CHOICE;
+    s->r.desc.max_len = r->max_len;
+    s->r.desc.choices = s->most_choices;
+    s->items = &items;
+    s->row_fn = row_choices;
+    s->r.d = status ? NULL : ldr_dataset_create(&s->r.desc, err);
+    if (!status) status = s->r.d ? answer_bytes(s, path, json, err) : err->status;
+    if (!status) status = score_choices(r->ladder, s->r.d, &items, &a, err);
+    if (!status && s->r.d) {
+        for (i = 0; i < a.count; i++) print_choice(r, &a, &items, i, s->r.d->choices);
+        s->answers->cut += ldr_dataset_cut(s->r.d);
+        s->answers->texts += ldr_dataset_count(s->r.d);
+        fflush(stdout);
+    }
+    free_choice_answers(&a);
+    free_items(&items);
+    ldr_dataset_free(s->r.d);
+    s->r.d = NULL;
+    return status;
+}
+
+/* Questions with choices have no form on a line of standard input but JSON. */
+static ldr_status answer_all(rows *s, const char *path, int json, ldr_error *err) {
+    const run *r = s->answers->r;
+    if (r->head != LDR_HEAD_CHOICE) return answer_bytes(s, path, json, err);
+    return answer_choices(s, path, json || !*path || !form_of(r->task)->plain, err);
 }
 
 static int predict_lines(run *r, rows *s) {
@@ -2261,9 +1881,10 @@ static int predict_lines(run *r, rows *s) {
         s->r.data = line.data;
         s->r.size = line.used;
         status = ldr__reader_utf8(&s->r, &r->err);
-        if (!status && line.used == 0) {                  /* an empty line is an empty text          */
+        /* an empty line is an empty text          */
+        if (!status && line.used == 0 && r->head != LDR_HEAD_CHOICE) {
             if (!ldr__reader_copy(&s->r, LDR__FIELD_TEXT, "", 0, &r->err)) status = row_answer(s, 0, 0, &r->err);
-        } else if (!status) status = answer_bytes(s, "", r->o.json, &r->err);
+        } else if (!status) status = answer_all(s, "", r->o.json, &r->err);
         s->r.lines++;
         s->r.named = 0;
     }
@@ -2277,7 +1898,7 @@ static int predict_file(run *r, rows *s) {
     ldr__source source;
     ldr_status status = ldr__reader_open(&s->r, &source, r->o.file, &r->err);
     if (!status) {
-        status = answer_bytes(s, r->o.file, r->o.json || ldr__reader_is_json(&s->r, r->o.file), &r->err);
+        status = answer_all(s, r->o.file, r->o.json || ldr__reader_is_json(&s->r, r->o.file), &r->err);
         ldr__source_close(&source);
     }
     if (status && status != LDR_IO) ldr__fail_in_file(&r->err, r->o.file);
@@ -2296,6 +1917,10 @@ static int command_predict(run *r) {
     if (status) return status;
     if (capacity > INT32_MAX / r->max_len) return fail(r, LDR_ARGUMENT, "--batch times --max-len is too large", "");
     if (!ldr_model_tokenizer(r->model)) return fail(r, LDR_MISSING, "%s: the model has no vocabulary", r->o.model);
+    if (r->o.submission && (!r->task || r->task->submission == SUBMIT_NONE)) return fail(r, LDR_ARGUMENT,
+            "--submission is for ladders that were trained with the --task of CLUE or GLUE", "");
+    if (r->o.submission && !submission_open(&r->submitted, r->o.submission, r->task->submission))
+        return fail(r, LDR_IO, "%s: the file cannot be created", r->o.submission);
     memset(&a, 0, sizeof a);
     memset(&s, 0, sizeof s);
     a.r = r;
@@ -2319,6 +1944,8 @@ static int command_predict(run *r) {
     ldr_predictor_free(a.p);
     free_rows(&s);
     free_queue(&q);
+    if (!submission_close(&r->submitted) && !status) status = fail(r, LDR_IO, "%s: writing failed", r->o.submission);
+    if (status && r->o.submission) remove(r->o.submission);        /* half of the answers are no submission */
     return status;
 }
 
@@ -2648,6 +2275,13 @@ static int command_export(run *r) {
     return status;
 }
 
+/* ---- tasks ---------------------------------------------------------------------------- */
+
+static int command_tasks(run *r) {
+    list_tasks(stdout, r->o.json);
+    return EXIT_DONE;
+}
+
 #include "pretrain.h"
 #include "distil.h"
 #include "compare.h"
@@ -2659,7 +2293,7 @@ static int run_command(const struct command *c, int argc, char **argv) {
         { CMD_TRAIN, command_train }, { CMD_EVAL, command_eval }, { CMD_PREDICT, command_predict }, { CMD_FEATURES, command_features },
         { CMD_TOKENIZE, command_tokenize }, { CMD_INSPECT, command_inspect }, { CMD_PLAN, command_plan }, { CMD_QUANTIZE, command_quantize },
         { CMD_PRETRAIN, command_pretrain }, { CMD_VOCABULARY, command_vocabulary }, { CMD_EXPORT, command_export }, { CMD_COMPARE, command_compare },
-        { CMD_DISTIL, command_distil }, { CMD_GENERATE, command_generate } };
+        { CMD_DISTIL, command_distil }, { CMD_GENERATE, command_generate }, { CMD_TASKS, command_tasks } };
     static run r;
     int i, status;
     r.arguments = argv;
