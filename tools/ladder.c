@@ -199,6 +199,8 @@ typedef struct options {
     int32_t     rungs[MAX_RUNGS], rung_count;
     const char *encoding, *columns;
     int32_t     many_labels, baselines, search, multi, skip_bad;
+    const char *submission;
+    int32_t     head, stride, max_answer;
 } options;
 
 /* OFF kinds: a given 0 means "none" and is kept as -1, because a 0 in a description means "the default". */
@@ -281,7 +283,11 @@ static const option option_table[] = {
     { "--multi", KIND_FLAG, AT(multi), CMD_FIT, 0, NULL, 0, 0, "without a task: a text has any number of labels, a|b, or an array in JSON" },
     { "--columns", KIND_TEXT, AT(columns), CMD_FIT | CMD_EVAL | CMD_PREDICT, 0, "LIST", 0, 0, "what TSV and CSV files hold, in order: text,-,label; label,text,text2 if neither this nor a first line of names says it" },
     { "--encoding", KIND_TEXT, AT(encoding), CMD_FIT | CMD_EVAL | CMD_PREDICT, 0, "NAME", 0, 0, "of the files: utf-8 (if not given), utf-16 (known by its mark), utf-16le, utf-16be, latin-1, windows-1252" },
-    { "--skip-bad", KIND_FLAG, AT(skip_bad), CMD_FIT | CMD_EVAL, 0, NULL, 0, 0, "entities that are not at their places: leave these texts out instead of refusing the file" },
+    { "--skip-bad", KIND_FLAG, AT(skip_bad), CMD_FIT | CMD_EVAL, 0, NULL, 0, 0, "entities and answers that are not at their places: leave these texts out instead of refusing the file" },
+    { "--head", KIND_WORD, AT(head), CMD_FIT, 0, "tokens|pointer|spans|answer", 0, 0, "of a task with entities: a tag a token, or pointer, spans that may overlap; of one with questions: two ends, or answer, the span as a whole" },
+    { "--stride", KIND_COUNT, AT(stride), CMD_FIT | CMD_EVAL | CMD_PREDICT, 0, "N", 1, 1000000, "questions about long texts: tokens that one window shares with the next, 128 if not given" },
+    { "--max-answer", KIND_COUNT, AT(max_answer), CMD_TRAIN | CMD_EVAL | CMD_PREDICT, 0, "N", 1, 1000000, "questions: most tokens of an answer, 30 if not given" },
+    { "--submission", KIND_TEXT, AT(submission), CMD_EVAL | CMD_PREDICT, 0, "FILE", 0, 0, "questions: write the answers as the official scripts read them, {\"id\": \"answer\"}" },
     { "--regress", KIND_FLAG, AT(regress), CMD_FIT, 0, NULL, 0, 0, "without a task: labels are numbers to be predicted" },
     { "--method", KIND_WORD, AT(method), CMD_ONE, 0, "ladder|head|full|bitfit|lora|adapter|prompt|prefix|theseus", 0, 0, "what is trained; all but the first two go back through the backbone" },
     { "--rank", KIND_COUNT, AT(rank), CMD_FIT, 0, "N", 1, 4096, "lora, and copies of a ladder: of the update; 8, and 16 in a ladder, if not given" },
@@ -636,12 +642,14 @@ static int parse_options(const struct command *c, options *o, int argc, char **a
     return o->help ? EXIT_DONE : check_needed(c, o);
 }
 
+#include "spans.h"
+
 /* ---- tasks ---------------------------------------------------------------------------- */
 
 /* 1: labels are names of classes. */
 static int has_classes(ldr_head head) { return head != LDR_HEAD_REGRESS && head != LDR_HEAD_WORDS; }
 
-typedef enum task_format { FORMAT_TSV, FORMAT_JSON, FORMAT_ENTITIES, FORMAT_CONLL, FORMAT_LINES } task_format;
+typedef enum task_format { FORMAT_TSV, FORMAT_JSON, FORMAT_ENTITIES, FORMAT_CONLL, FORMAT_LINES, FORMAT_QUESTIONS, FORMAT_ANSWERED } task_format;
 
 /* Names and columns are those of label, text and second text, as the task's own files have them. A
    TSV file's first line is a header when its label column holds the label's name. Lengths, batches
@@ -670,6 +678,10 @@ static const task_info task_table[] = {
     { "cola", FORMAT_TSV, LDR_HEAD_CLASSIFY, LDR_METRIC_MATTHEWS, 128, 32, 20, 0, { "label", NULL, NULL }, { 1, 3, -1 }, NULL },
     { "mrpc", FORMAT_TSV, LDR_HEAD_CLASSIFY, LDR_METRIC_ACCURACY_F1, 128, 32, 20, 0, { "Quality", NULL, NULL }, { 0, 3, 4 }, NULL },
     { "rte", FORMAT_TSV, LDR_HEAD_CLASSIFY, LDR_METRIC_ACCURACY, 128, 32, 20, 0, { "label", NULL, NULL }, { 3, 1, 2 }, NULL },
+    { "cmrc2018", FORMAT_ANSWERED, LDR_HEAD_ANSWER, LDR_METRIC_ACCURACY, 512, 16, 10, 0, { "answers", "question", "context" }, { 0, 0, 0 }, NULL },
+    { "squad", FORMAT_ANSWERED, LDR_HEAD_ANSWER, LDR_METRIC_ACCURACY, 384, 16, 3, 0, { "answers", "question", "context" }, { 0, 0, 0 }, NULL },
+    { "squad2", FORMAT_QUESTIONS, LDR_HEAD_ANSWER, LDR_METRIC_ACCURACY, 384, 16, 3, 0, { "answers", "question", "context" }, { 0, 0, 0 }, NULL },
+    { "question", FORMAT_QUESTIONS, LDR_HEAD_ANSWER, LDR_METRIC_ACCURACY, 384, 16, 10, 0, { "answers", "question", "context" }, { 0, 0, 0 }, NULL },
     { "text", FORMAT_LINES, LDR_HEAD_WORDS, LDR_METRIC_LIKELIHOOD, 256, 8, 3, 0, { NULL, "text", NULL }, { 0, 0, 0 }, NULL },
     { "instruct", FORMAT_JSON, LDR_HEAD_WORDS, LDR_METRIC_LIKELIHOOD, 512, 8, 3, 0, { "completion", "prompt", NULL }, { 0, 0, 0 }, NULL },
     { "stsb", FORMAT_TSV, LDR_HEAD_REGRESS, LDR_METRIC_CORRELATION, 128, 32, 20, 0, { "score", NULL, NULL }, { 9, 7, 8 }, NULL },
@@ -684,10 +696,19 @@ static const task_info *find_task(const char *name) {
     return NULL;
 }
 
+static int reads_entities(const task_info *k) { return k && (k->format == FORMAT_ENTITIES || k->format == FORMAT_CONLL); }
+
+/* 1: questions about texts. Of FORMAT_ANSWERED each has an answer. */
+static int reads_questions(const task_info *k) { return k && k->format >= FORMAT_QUESTIONS; }
+
+/* Heads that read the same labels can stand for each other. */
+static int is_entity_head(ldr_head head) { return head == LDR_HEAD_TOKENS || head == LDR_HEAD_POINTER; }
+static int is_answer_head(ldr_head head) { return head == LDR_HEAD_SPANS || head == LDR_HEAD_ANSWER; }
+
 /* File names under which tasks come, by role; the first that is there is taken. */
-static const char *const train_names[] = { "train.json", "train.50k.json", "train.10k.json", "train_few_all.json", "train.jsonl", "train.tsv", "train.txt", "train.conll", "in_domain_train.tsv", "msr_paraphrase_train.txt", NULL };
-static const char *const dev_names[] = { "dev.json", "dev_few_all.json", "dev.jsonl", "dev.tsv", "dev.txt", "dev.conll", "in_domain_dev.tsv", "msr_paraphrase_test.txt", NULL };
-static const char *const test_names[] = { "test_public.json", "test.json", "test.jsonl", "test.tsv", "test.txt", "test.conll", "out_of_domain_dev.tsv", NULL };
+static const char *const train_names[] = { "train.json", "train.50k.json", "train.10k.json", "train_few_all.json", "train.jsonl", "train.tsv", "train.txt", "train.conll", "cmrc2018_train.json", "train-v1.1.json", "train-v2.0.json", "in_domain_train.tsv", "msr_paraphrase_train.txt", NULL };
+static const char *const dev_names[] = { "dev.json", "dev_few_all.json", "dev.jsonl", "dev.tsv", "dev.txt", "dev.conll", "cmrc2018_dev.json", "dev-v1.1.json", "dev-v2.0.json", "in_domain_dev.tsv", "msr_paraphrase_test.txt", NULL };
+static const char *const test_names[] = { "test_public.json", "test.json", "test.jsonl", "test.tsv", "test.txt", "test.conll", "cmrc2018_trial.json", "out_of_domain_dev.tsv", NULL };
 
 /* `path` itself, or the file of that role when path is a directory that holds one (then in buffer). */
 static const char *file_for_role(const char *path, const char *const *names, char buffer[LADDER_MAX_PATH]) {
@@ -759,33 +780,13 @@ static ldr_status row_labels(rows *s, int pair, size_t at, ldr_error *err) {
     int32_t i;
     (void)pair;
     (void)at;
-    if (s->task->head != LDR_HEAD_TOKENS) return add_name(s->names, (const char *)s->r.field[LDR__FIELD_LABEL], err);
+    if (!reads_entities(s->task)) return add_name(s->names, (const char *)s->r.field[LDR__FIELD_LABEL], err);
     for (i = 0; i < s->span_count; i++)
         if (add_name(s->names, s->spans[i].type, err)) return LDR_MEMORY;
     return LDR_OK;
 }
 
 static ldr_status row_example(rows *s, int pair, size_t at, ldr_error *err) { return ldr__reader_add(&s->r, pair, at, err); }
-
-/* The byte at which character number `index` of s begins; bad bytes count as one character each. */
-static size_t byte_of_char(const char *s, size_t n, int64_t index) {
-    size_t i = 0;
-    for (; index > 0 && i < n; index--) {
-        size_t length = ldr__utf8_length((const unsigned char *)s + i, n - i);
-        i += length ? length : 1;
-    }
-    return i;
-}
-
-static int64_t chars_before(const char *s, size_t n, size_t byte) {
-    int64_t count = 0;
-    size_t i;
-    for (i = 0; i < byte && i < n; count++) {
-        size_t length = ldr__utf8_length((const unsigned char *)s + i, n - i);
-        i += length ? length : 1;
-    }
-    return count;
-}
 
 /* Writes B and I classes over the tokens that overlap the span and have no class yet. */
 static ldr_status mark_span(rows *s, const span *e, const char *t, size_t n, size_t at, ldr_error *err) {
@@ -1109,7 +1110,7 @@ static ldr_status read_conll(rows *s, ldr_error *err) {
 
 /* JSON values one after another, or one array of them. */
 static ldr_status read_values(rows *s, ldr_error *err) {
-    ldr_status (*read)(rows *, const ldr_json *, int32_t, size_t, ldr_error *) = s->task->head == LDR_HEAD_TOKENS ? read_entities : read_json;
+    ldr_status (*read)(rows *, const ldr_json *, int32_t, size_t, ldr_error *) = reads_entities(s->task) ? read_entities : read_json;
     size_t at = ldr__json_space(s->r.data, s->r.size, s->r.begin), used = 0;
     ldr_status status = LDR_OK;
     for (; !status && at < s->r.size; at += used) {
@@ -1124,7 +1125,7 @@ static ldr_status read_values(rows *s, ldr_error *err) {
 }
 
 static ldr_status read_task_bytes(rows *s, ldr_error *err) {
-    static ldr_status (*const read[])(rows *, ldr_error *) = { read_tsv, read_values, read_values, read_conll, read_tsv };
+    static ldr_status (*const read[])(rows *, ldr_error *) = { read_tsv, read_values, read_values, read_conll, read_tsv };      /* load_questions has the others */
     ldr_status status = read[s->task->format](s, err);
     if (!status && s->bad && !s->skip_bad)
         status = ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "%d of %d entities are not at their places; %s (--skip-bad leaves such texts out)", (int)s->bad, (int)s->entities, s->first_bad);
@@ -1164,6 +1165,8 @@ static ldr_status read_labels(const task_info *k, const options *o, const char *
     return status;
 }
 
+static const char *const answer_tags[3] = { "O", "B-answer", "I-answer" };
+
 /* A set without examples that knows the task's labels, for the sets that follow to agree on. */
 static ldr_dataset *task_label_set(const task_info *k, const options *o, const char *const *paths, int count, ldr_error *err) {
     name_list names = { NULL, 0, 0 };
@@ -1176,12 +1179,13 @@ static ldr_dataset *task_label_set(const task_info *k, const options *o, const c
     desc.head = k->head;
     d = ldr_dataset_create(&desc, err);
     bad = d == NULL;
-    for (i = 0; i < count && !bad && has_classes(k->head); i++)
+    for (i = 0; i < 3 && !bad && reads_questions(k); i++) bad = ldr_dataset_label(d, answer_tags[i], 1, err) < 0;
+    for (i = 0; i < count && !bad && has_classes(k->head) && !reads_questions(k); i++)
         if (paths[i]) bad = read_labels(k, o, paths[i], &names, err) != LDR_OK;
     if (names.count) qsort(names.names, (size_t)names.count, sizeof *names.names, compare_names);
-    if (!bad && k->head == LDR_HEAD_TOKENS) bad = ldr_dataset_label(d, "O", 1, err) < 0;
+    if (!bad && reads_entities(k)) bad = ldr_dataset_label(d, "O", 1, err) < 0;
     for (i = 0; i < names.count && !bad; i++) {
-        if (k->head != LDR_HEAD_TOKENS) {
+        if (!reads_entities(k)) {
             bad = ldr_dataset_label(d, names.names[i], 1, err) < 0;
             continue;
         }
@@ -1203,14 +1207,49 @@ static void tell_losses(const char *path, const ldr_dataset *d, const rows *s, i
     if (s && s->lost) fprintf(stderr, "ladder: %s: %d entities lie behind the cut\n", path, (int)s->lost);
 }
 
+/* What is wrong with the answers of a file is told; questions that nothing can be learned from are left out or refused. */
+static ldr_status judge_questions(const questions *q, const char *path, int skip, ldr_error *err) {
+    if (q->damaged && !skip)
+        return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "%s: %d of %d questions have no answer at its place; %s (--skip-bad leaves such questions out)", path, q->damaged, q->count, q->first_bad);
+    if (q->moved) fprintf(stderr, "ladder: %s: %d of %d answers are not where they are said to be, but at one other place, which is taken\n", path, (int)q->moved, (int)q->answers);
+    if (q->misplaced) fprintf(stderr, "ladder: %s: %d of %d answers are not in their texts and are not learned; %d questions left out; %s\n", path, (int)q->misplaced, (int)q->answers, (int)q->damaged, q->first_bad);
+    return LDR_OK;
+}
+
+/* The windows of a file's questions. */
+static ldr_dataset *load_questions(const task_info *k, const options *o, const ldr_model *m, const char *path, int32_t max_len, ldr_error *err) {
+    ldr_dataset_desc desc;
+    ldr_dataset *d;
+    questions q;
+    int32_t cut = 0, i;
+    ldr_status status = LDR_OK;
+    memset(&desc, 0, sizeof desc);
+    memset(&q, 0, sizeof q);
+    desc.head = k->head;
+    desc.max_len = max_len;
+    if (!ldr_model_tokenizer(m)) ldr__fail(err, LDR_MISSING, LDR_NO_OFFSET, "the model has no vocabulary, so texts cannot be read");
+    d = ldr_model_tokenizer(m) ? ldr_dataset_create(&desc, err) : NULL;
+    status = d ? read_questions(&q, path, 1, err) : err->status;
+    for (i = 0; i < 3 && !status; i++) status = ldr_dataset_label(d, answer_tags[i], 1, err) < 0 ? err->status : LDR_OK;
+    if (!status) status = judge_questions(&q, path, o->skip_bad, err);
+    if (!status) status = add_windows(d, &q, ldr_model_tokenizer(m), max_len, o->stride ? o->stride : WINDOW_STRIDE, &cut, err);
+    if (!status && ldr_dataset_count(d) == 0) status = ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "%s: the file holds no questions to learn from", path);
+    if (!status && cut) fprintf(stderr, "ladder: %s: %d questions are longer than %d tokens and were cut\n", path, (int)cut, (int)LDR__MIN((int32_t)QUESTION_TOKENS, max_len / 2));
+    free_questions(&q);
+    if (!status) return d;
+    ldr_dataset_free(d);
+    return NULL;
+}
+
 static ldr_dataset *load_task(const task_info *k, const options *o, const ldr_model *m, const char *path, const ldr_dataset *labels, int32_t max_len, ldr_error *err) {
     rows s;
     ldr_status status = LDR_OK;
+    if (reads_questions(k)) return load_questions(k, o, m, path, max_len, err);
     memset(&s, 0, sizeof s);
     s.task = k;
     s.skip_bad = o->skip_bad;
     s.r.desc.encoding = o->encoding;
-    s.row_fn = k->head == LDR_HEAD_TOKENS ? row_entities : k->head == LDR_HEAD_WORDS ? row_words : row_example;
+    s.row_fn = reads_entities(k) ? row_entities : k->head == LDR_HEAD_WORDS ? row_words : row_example;
     s.ends_text = m->end_count ? m->ends_text[0] : -1;
     s.r.desc.head = k->head;
     s.r.desc.max_len = max_len;
@@ -1237,6 +1276,7 @@ typedef struct pooling_rule { int32_t mode, normalise, max_len; } pooling_rule;
 typedef struct run {
     options        o;
     const task_info *task;
+    task_info      chosen;         /* the task with another of its heads                       */
     ldr_error      err;
     ldr_model     *model;
     ldr_model_info info;
@@ -1250,6 +1290,7 @@ typedef struct run {
     FILE          *log;
     char           recipe[256];    /* what was chosen, for people                            */
     pooling_rule   pooling;        /* of features                                            */
+    question_scores asked[2];      /* on dev and test, when trained on questions             */
     char         **arguments;      /* the program, the command and what follows                */
     int            argument_count;
 } run;
@@ -1306,7 +1347,29 @@ static ldr_metric metric_of_head(ldr_head head) {
     return ldr__head_of(head)->metric;
 }
 
+/* The task with this head, if that reads what the task's files hold. */
+static int use_head(run *r, ldr_head head) {
+    if (head == r->task->head) return 1;
+    if (!(reads_entities(r->task) && is_entity_head(head)) && !(reads_questions(r->task) && is_answer_head(head))) return 0;
+    r->chosen = *r->task;
+    r->chosen.head = head;
+    r->task = &r->chosen;
+    return 1;
+}
+
+/* Options that are for some tasks only. */
+static int check_task_options(run *r) {
+    static const ldr_head heads[] = { LDR_HEAD_TOKENS, LDR_HEAD_POINTER, LDR_HEAD_SPANS, LDR_HEAD_ANSWER };
+    const options *o = &r->o;
+    const char *what = o->stride ? "--stride" : o->max_answer ? "--max-answer" : o->submission ? "--submission" : NULL;
+    if (what && !reads_questions(r->task)) return fail(r, LDR_ARGUMENT, "%s has no effect without a --task that has questions", what);
+    if (o->head && (!r->task || !use_head(r, heads[o->head - 1])))
+        return fail(r, LDR_ARGUMENT, "--head: tokens and pointer are for a --task with entities, spans and answer for one with questions%s", "");
+    return EXIT_DONE;
+}
+
 static int choose_task(run *r, const char *name) {
+    int status;
     r->task = find_task(name);
     if (name && !r->task) {
         int i;
@@ -1315,6 +1378,8 @@ static int choose_task(run *r, const char *name) {
         putc('\n', stderr);
         return EXIT_USAGE;
     }
+    status = check_task_options(r);
+    if (status) return status;
     r->head = r->task ? r->task->head : r->o.regress ? LDR_HEAD_REGRESS : r->o.multi ? LDR_HEAD_MULTI : LDR_HEAD_CLASSIFY;
     r->metric = r->task ? r->task->metric : metric_of_head(r->head);
     return EXIT_DONE;
@@ -1400,11 +1465,12 @@ static int make_full_batch(run *r) {
     else ldr__fail(&r->err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory");
     bad = r->train == NULL;
     if (!bad && r->head != LDR_HEAD_REGRESS) bad = ldr_dataset_label(r->train, "0", 1, &r->err) < 0 || ldr_dataset_label(r->train, "1", 1, &r->err) < 0;
+    if (!bad && ldr__spans_of(r->head)) bad = ldr_dataset_label(r->train, "2", 1, &r->err) < 0;
     for (i = 0; i < 2 && !bad && r->head == LDR_HEAD_MULTI; i++) bad = ldr_dataset_label_set(r->train, &two[i], 1, &r->err) < 0;
     for (i = 0; i < (r->train_desc.batch ? r->train_desc.batch : 32) && !bad; i++) {
         e.count = r->max_len;
         e.ids = zeros;
-        e.labels = r->head == LDR_HEAD_TOKENS ? zeros : &two[i & 1];
+        e.labels = ldr__per_token(r->head) ? zeros : &two[i & 1];
         bad = ldr_dataset_add(r->train, &e, &r->err) != LDR_OK;
     }
     free(zeros);
@@ -1735,6 +1801,7 @@ static int check_writable(run *r, const char *path) {
 }
 
 #include "answers.h"
+#include "asking.h"
 
 /* Options that speak of one label a text, with a set to score. */
 static int check_answers(run *r, const ldr_dataset *scored) {
@@ -1810,6 +1877,8 @@ static int save_ladder(run *r) {
     snprintf(length, sizeof length, "%d", (int)r->max_len);
     if (ldr_ladder_note(r->ladder, "max_len", length, &r->err)) return EXIT_FAILED;
     if (r->task && ldr_ladder_note(r->ladder, "task", r->task->name, &r->err)) return EXIT_FAILED;
+    snprintf(length, sizeof length, "%d", (int)stride_of(r));
+    if (reads_questions(r->task) && ldr_ladder_note(r->ladder, "stride", length, &r->err)) return EXIT_FAILED;
     return ldr_ladder_save(r->ladder, r->o.out, &r->err) ? EXIT_FAILED : EXIT_DONE;
 }
 
@@ -1842,6 +1911,8 @@ static void print_summary_json(const run *r, const summary *s) {
         fputs(",\"test\":", stdout);
         put_number(stdout, s->test);
     }
+    if (r->asked[0].questions) put_question_scores("dev", &r->asked[0]);
+    if (r->asked[1].questions) put_question_scores("test", &r->asked[1]);
     if (r->o.baselines) {
         fputs(",\"words_dev\":", stdout);
         if (r->dev) put_number(stdout, s->words_dev);
@@ -1854,6 +1925,8 @@ static void print_summary_json(const run *r, const summary *s) {
 }
 
 static void print_summary(const run *r, const summary *s) {
+    if (r->asked[0].questions) say_question_scores("dev: ", &r->asked[0]);
+    if (r->asked[1].questions) say_question_scores("test: ", &r->asked[1]);
     printf("%s", ldr_metric_name(r->metric));
     if (r->dev && s->best_epoch) printf(" %.4f on dev (best epoch %d)", s->dev, (int)s->best_epoch);
     else if (r->dev) printf(" %.4f on dev (the head alone was best)", s->dev);
@@ -1915,7 +1988,7 @@ static void show_start(const run *r) {
 static void show_set(const run *r, const char *name, const ldr_dataset *d) {
     int32_t i, n = ldr_dataset_count(d), classes = ldr_dataset_labels(d);
     int32_t *counts = (int32_t *)calloc((size_t)classes + 1, sizeof *counts);
-    printf("%s: %d texts, %" PRId64 " tokens", name, (int)n, ldr_dataset_tokens(d));
+    printf("%s: %d %s, %" PRId64 " tokens", name, (int)n, reads_questions(r->task) ? "windows" : "texts", ldr_dataset_tokens(d));
     if (counts && (r->head == LDR_HEAD_CLASSIFY || r->head == LDR_HEAD_MULTI)) {
         for (i = 0; i < n; i++) {
             int32_t of[256], k, several = r->head == LDR_HEAD_MULTI ? ldr_dataset_label_set_get(d, of, 256, i) : 1;
@@ -1927,7 +2000,7 @@ static void show_set(const run *r, const char *name, const ldr_dataset *d) {
         for (i = 0; i < classes && i < 20; i++) printf(" %s %d%s", ldr_dataset_label_name(d, i) ? ldr_dataset_label_name(d, i) : "?", (int)counts[i], i + 1 < classes ? "," : "");
         if (classes > 20) fputs(" ...", stdout);
     }
-    if (r->head == LDR_HEAD_TOKENS)
+    if (is_entity_head(r->head))
         for (i = 1; i < classes; i += 2) printf("%s %s", i == 1 ? ", entities:" : ",", ldr_dataset_label_name(d, i) + 2);
     putchar('\n');
     free(counts);
@@ -1962,6 +2035,7 @@ static int command_train(run *r) {
     if (ldr_trainer_cache(r->trainer).damaged) show_cache_notes(r);
     ldr_trainer_restore_best(r->trainer);
     status = summarize(r, &w, &p, &s);
+    if (!status && reads_questions(r->task)) status = score_sets(r);
     if (status || save_ladder(r)) return EXIT_FAILED;
     if (r->log && fflush(r->log) != 0) return fail(r, LDR_IO, "%s: writing failed", r->o.log);
     if (r->o.json) print_summary_json(r, &s);
@@ -1990,7 +2064,7 @@ static int open_ladder(run *r) {
     if (status) return status;
     r->head = ldr_ladder_desc_get(r->ladder).head;
     if (!r->task) r->metric = metric_of_head(r->head);
-    else if (r->head != r->task->head) return fail(r, LDR_MISMATCH, "the ladder was not trained for the task %s", r->task->name);
+    else if (!use_head(r, r->head)) return fail(r, LDR_MISMATCH, "the ladder was not trained for the task %s", r->task->name);
     if (!r->o.ladder) usual = (uint64_t)LDR__MIN(r->info.positions, 512);
     length = ldr_ladder_note_get(r->ladder, "max_len");
     if (length && (!parse_u64(length, 0, &usual) || usual > INT32_MAX)) usual = 0;
@@ -2009,6 +2083,7 @@ static int command_eval(run *r) {
     int status = open_ladder(r);
     if (!status) status = ladder_labels(r);
     if (status) return status;
+    if (reads_questions(r->task)) return eval_questions(r, file_for_role(r->o.data, dev_names, buffer));
     r->dev = load_set(r, file_for_role(r->o.data, dev_names, buffer), r->labels);
     say_unseen(r->dev, file_for_role(r->o.data, dev_names, buffer));
     if (!r->dev || check_answers(r, r->dev) || ldr_evaluate(r->ladder, r->dev, r->metric, &score, &r->err)) return EXIT_FAILED;
@@ -2123,6 +2198,9 @@ typedef struct queue {
     ldr_encoding *encodings;
     int32_t      *offsets, *ids, *segments;
     float        *scores;
+    int32_t      *labels;                  /* spans: of tokens that none can begin or end with */
+    ldr_span     *spans;
+    int32_t       found, room;             /* spans of the lines; what there is room for       */
 } queue;
 
 static void free_queue(queue *q) {
@@ -2136,6 +2214,8 @@ static void free_queue(queue *q) {
     free(q->offsets);
     free(q->ids);
     free(q->segments);
+    free(q->labels);
+    free(q->spans);
     free(q->scores);
 }
 
@@ -2148,8 +2228,37 @@ static int make_queue(queue *q, int32_t capacity, int32_t max_len, int32_t class
     q->offsets = (int32_t *)calloc(n + 1, sizeof *q->offsets);
     q->ids = (int32_t *)calloc(tokens, sizeof *q->ids);
     q->segments = (int32_t *)calloc(tokens, sizeof *q->segments);
+    q->labels = (int32_t *)calloc(tokens, sizeof *q->labels);
     q->scores = (float *)calloc(tokens * (size_t)classes, sizeof *q->scores);
-    return q->lines && q->encodings && q->offsets && q->ids && q->segments && q->scores;
+    return q->labels && q->lines && q->encodings && q->offsets && q->ids && q->segments && q->scores;
+}
+
+/* Spans of all lines; more room is made when there are more than before. */
+static ldr_status find_spans(run *r, ldr_predictor *p, queue *q, const ldr_batch *batch) {
+    int32_t i, k;
+    for (i = 0; i < q->count; i++)
+        for (k = 0; k < q->encodings[i].count; k++) q->labels[q->offsets[i] + k] = q->encodings[i].text[k] < 0 ? LDR_IGNORE : 0;
+    for (;;) {
+        if (ldr_predict_spans(p, q->spans, q->room, &q->found, batch, q->labels, 0, 0, &r->err)) return r->err.status;
+        if (q->found <= q->room) return LDR_OK;
+        free(q->spans);
+        q->room = q->found;
+        q->spans = (ldr_span *)malloc((size_t)q->room * sizeof *q->spans);
+        if (!q->spans) return ldr__fail(&r->err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory");
+    }
+}
+
+/* Those of line i, which may overlap. */
+static void print_spans(const run *r, const queue *q, int32_t i, const texts *t) {
+    const ldr_encoding *c = &q->encodings[i];
+    int32_t k, printed = 0;
+    fputs("{\"entities\":[", stdout);
+    for (k = 0; k < q->found; k++) {
+        const ldr_span *s = &q->spans[k];
+        const char *name = ldr_ladder_label(r->ladder, 1 + 2 * s->type);
+        if (s->sequence == i) print_entity(name ? name + 2 : "?", t->first, t->size, c->begin[s->first], c->end[s->last], printed++ == 0);
+    }
+    fputs("]}\n", stdout);
 }
 
 static int predict_queue(run *r, ldr_predictor *p, queue *q, int32_t classes) {
@@ -2165,10 +2274,11 @@ static int predict_queue(run *r, ldr_predictor *p, queue *q, int32_t classes) {
     batch.offsets = q->offsets;
     batch.ids = q->ids;
     batch.segments = q->segments;
-    if (q->count && ldr_predict(p, q->scores, &batch, &r->err)) return EXIT_FAILED;
+    if (q->count && (r->head == LDR_HEAD_POINTER ? find_spans(r, p, q, &batch) : ldr_predict(p, q->scores, &batch, &r->err))) return EXIT_FAILED;
     for (i = 0; i < q->count; i++) {
         texts t = split_line(&q->lines[i], 0);
-        if (r->head == LDR_HEAD_TOKENS) print_entities(r, &q->encodings[i], &t, q->scores + (size_t)q->offsets[i] * (size_t)classes, classes);
+        if (r->head == LDR_HEAD_POINTER) print_spans(r, q, i, &t);
+        else if (r->head == LDR_HEAD_TOKENS) print_entities(r, &q->encodings[i], &t, q->scores + (size_t)q->offsets[i] * (size_t)classes, classes);
         else if (r->head == LDR_HEAD_MULTI) print_label_set(r, q->scores + (size_t)i * (size_t)classes, classes);
         else if (r->head == LDR_HEAD_CLASSIFY) print_classes(r, q->scores + (size_t)i * (size_t)classes, classes);
         else {
@@ -2239,8 +2349,8 @@ static ldr_status answer_bytes(rows *s, const char *path, int json, ldr_error *e
     if (json) return ldr__reader_values(&s->r, err);
     if (k && k->format == FORMAT_TSV && !r->o.columns && tabs >= wanted && tabs > 1) return read_tsv(s, err);
     if (k && k->format == FORMAT_CONLL && ldr__ends_with(path, ".conll")) return read_conll(s, err);
-    s->r.separator = r->head == LDR_HEAD_TOKENS ? '\n' : ldr__reader_separator(&s->r, path);
-    if (!r->o.columns && r->head != LDR_HEAD_TOKENS && looks_labelled(&s->r, r->labels, r->head == LDR_HEAD_REGRESS, err)) s->r.unlabelled = 0;
+    s->r.separator = is_entity_head(r->head) ? '\n' : ldr__reader_separator(&s->r, path);
+    if (!r->o.columns && !is_entity_head(r->head) && looks_labelled(&s->r, r->labels, r->head == LDR_HEAD_REGRESS, err)) s->r.unlabelled = 0;
     return ldr__reader_rows(&s->r, err);
 }
 
@@ -2285,6 +2395,7 @@ static int command_predict(run *r) {
     int status = open_ladder(r);
     if (!status) status = name_classes(r, ldr_ladder_desc_get(r->ladder).classes);
     if (status) return status;
+    if (reads_questions(r->task)) return predict_questions(r);
     if (capacity > INT32_MAX / r->max_len) return fail(r, LDR_ARGUMENT, "--batch times --max-len is too large", "");
     if (!ldr_model_tokenizer(r->model)) return fail(r, LDR_MISSING, "%s: the model has no vocabulary", r->o.model);
     memset(&a, 0, sizeof a);
