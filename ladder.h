@@ -151,6 +151,10 @@
      makes one from a config.json), with ladder a ladder beside it, from which later ladders can start; `distil` lets that one
      learn the model's predictions instead of the words, and `beside` lets it learn while the model does.
 
+     Heads for spans learn from tags (LDR_HEAD_TOKENS' labels) and answer by ldr_predict_spans. LDR_HEAD_ANSWER and
+     LDR_HEAD_SPANS: a question about a text, the best span or none; long texts as windows, each a sequence, of which the
+     best span counts (tools/spans.h, examples/13_answers.c). LDR_HEAD_POINTER: entities, which may overlap.
+
    >>manual-language      LANGUAGE MODELS
      A decoder says which token comes next: p(x_t | x_1 .. x_t-1) = softmax(z_t). It learns from data sets with LDR_HEAD_WORDS,
      where the label of a token is the one behind it, and LDR_IGNORE where nothing is to be learned (a question whose answer
