@@ -151,9 +151,9 @@
      makes one from a config.json), with ladder a ladder beside it, from which later ladders can start; `distil` lets that one
      learn the model's predictions instead of the words, and `beside` lets it learn while the model does.
 
-     Heads for spans learn from tags (LDR_HEAD_TOKENS' labels) and answer by ldr_predict_spans. LDR_HEAD_ANSWER and
-     LDR_HEAD_SPANS: a question about a text, the best span or none; long texts as windows, each a sequence, of which the
-     best span counts (tools/spans.h, examples/13_answers.c). LDR_HEAD_POINTER: entities, which may overlap.
+     Heads for spans learn from tags (as LDR_HEAD_TOKENS does) and answer by ldr_predict_spans. LDR_HEAD_ANSWER and
+     LDR_HEAD_SPANS: a question about a text, the best span or none; long texts as windows, each a sequence, and the
+     best span of all counts (tools/spans.h, examples/13_answers.c). LDR_HEAD_POINTER: entities, which may overlap.
 
    >>manual-language      LANGUAGE MODELS
      A decoder says which token comes next: p(x_t | x_1 .. x_t-1) = softmax(z_t). It learns from data sets with LDR_HEAD_WORDS,
@@ -658,13 +658,15 @@ typedef enum ldr_head {
     LDR_HEAD_WORDS,                /* one word a token, -100 = ignored: the model's own language-model head. Masked words or
                                       next words, as the labels say. It is trained by LDR_METHOD_FULL and frozen otherwise */
     LDR_HEAD_MULTI,                /* any number of labels a sequence; a sigmoid and binary cross-entropy a class */
-    /* Spans of tokens. Their labels are tags, a label a token: class 0 is O, 1 + 2k begins a span of type k, 2 + 2k goes on
-       with it, so there are 1 + 2 types classes; a token with LDR_IGNORE cannot be the first or the last of a span. */
-    LDR_HEAD_SPANS,                /* at most one span of each type, as the two softmaxes of its first and of its last token; where
-                                      there is none both are the sequence's first token ([CLS]), which is in no span */
-    LDR_HEAD_ANSWER,               /* the same as one softmax over all pairs, scored as below */
-    LDR_HEAD_POINTER               /* any number of spans, which may overlap (GlobalPointer, Su et al. 2022): (i,j) is a span of type
-                                      k where (R_i q_ki) . (R_j k_kj) / sqrt(span_size) > 0, R the rotation of a place */
+    /* Spans of tokens. Labels are tags, one a token: class 0 is O, 1 + 2k begins a span of type k, 2 + 2k goes on with
+       it, so there are 1 + 2 types classes. A token with LDR_IGNORE can be neither first nor last of a span. */
+    LDR_HEAD_SPANS,                /* at most one span of each type, as a softmax over first and one over last tokens.
+                                      Where there is none both are the sequence's first token ([CLS]), which is in no
+                                      span */
+    LDR_HEAD_ANSWER,               /* the same as one softmax over all pairs, scored as below  */
+    LDR_HEAD_POINTER               /* any number of spans, which may overlap (GlobalPointer, Su et al. 2022): (i,j) is
+                                      one of type k where (R_i q_ki) . (R_j k_kj) / sqrt(span_size) > 0; R turns by
+                                      the place */
 } ldr_head;
 LDR_API const char *ldr_head_name(ldr_head head);              /* "classify", "regress", ...   */
 
@@ -928,17 +930,19 @@ LDR_API void           ldr_predictor_free(ldr_predictor *p);
    TOKENS [tokens,classes] probabilities. Allocates nothing. */
 LDR_API ldr_status     ldr_predict(ldr_predictor *p, float *scores, const ldr_batch *batch, ldr_error *err);
 
-/* Tokens first to last of a sequence of the batch. score: log of the odds against its not being one (POINTER), or against
-   there being none in the sequence (SPANS, ANSWER). The name of a type is that of class 1 + 2 type, less its "B-". */
+/* Tokens first to last of a sequence of the batch. score: log of the odds against its not being one (POINTER), or
+   against there being none in the sequence (SPANS, ANSWER). A type's name is that of class 1 + 2 type, less "B-". */
 typedef struct ldr_span {
     int32_t sequence, type, first, last;
     float   score;
 } ldr_span;
-/* For SPANS, ANSWER and POINTER, instead of scores. Of a sequence and type the best span (SPANS, ANSWER) or all (POINTER) whose
-   score is above `least`: 0 is what training aims at, -FLT_MAX gives a best one in any case. labels[tokens]: LDR_IGNORE where no
-   span can begin or end (NULL: nowhere). longest: most tokens of a span without such, 0: any number. Writes up to `capacity` in the order of
-   sequences, types and tokens; *count receives how many there are. Allocates nothing. */
-LDR_API ldr_status     ldr_predict_spans(ldr_predictor *p, ldr_span *spans, int32_t capacity, int32_t *count, const ldr_batch *batch,
+/* For SPANS, ANSWER and POINTER, instead of scores. Of a sequence and type the best span (SPANS, ANSWER) or all
+   (POINTER) whose score is above `least`: 0 is what training aims at, -FLT_MAX gives a best one in any case.
+   labels[tokens]: LDR_IGNORE where no span can begin or end; NULL: nowhere. longest: most of the others in a span,
+   0: any number. Writes up to `capacity` in the order of sequences, types and tokens; *count receives how many there
+   are. Allocates nothing. */
+LDR_API ldr_status     ldr_predict_spans(ldr_predictor *p, ldr_span *spans, int32_t capacity, int32_t *count,
+        const ldr_batch *batch,
         const int32_t *labels, int32_t longest, float least, ldr_error *err);
 
 /* ======================================================================================
@@ -997,8 +1001,8 @@ typedef enum ldr_optimizer { LDR_ADAMW, LDR_ADAM, LDR_SGD, LDR_ADAFACTOR } ldr_o
 typedef enum ldr_schedule  { LDR_LINEAR, LDR_COSINE, LDR_CONSTANT } ldr_schedule;
 typedef enum ldr_replacement { LDR_REPLACE_LINEAR, LDR_REPLACE_CONSTANT } ldr_replacement;      /* see replace_rate */
 typedef enum ldr_metric {
-    /* accuracy (spans, answer: right answers of all); regression: Pearson and Spearman; tokens, pointer: entity F1; multi:
-       micro F1 */
+    /* accuracy (spans, answer: share of right answers); regression: Pearson and Spearman; tokens, pointer: entity F1;
+       multi: micro F1 */
     LDR_METRIC_AUTO,
     LDR_METRIC_ACCURACY, LDR_METRIC_F1,         /* F1 and Matthews: class 1 is the positive one */
     LDR_METRIC_ACCURACY_F1, LDR_METRIC_MATTHEWS, LDR_METRIC_CORRELATION, LDR_METRIC_ENTITY_F1,
@@ -13670,7 +13674,8 @@ static double ldr__loss_classes(float *dz, const float *z, const ldr__targets *t
 static double ldr__loss_numbers(float *dz, const float *z, const ldr__targets *t, size_t rows, size_t classes, double normalizer);
 static double ldr__loss_choice(float *dz, const float *z, const ldr__targets *t, size_t rows, size_t classes, double normalizer);
 static double ldr__loss_sets(float *dz, const float *z, const ldr__targets *t, size_t rows, size_t classes, double normalizer);
-static double ldr__loss_spans(float *dz, const float *z, const ldr__targets *t, size_t rows, size_t classes, double normalizer);
+static double ldr__loss_spans(float *dz, const float *z, const ldr__targets *t, size_t rows, size_t classes,
+        double normalizer);
 static void ldr__tally_classes(ldr__tally *y, const ldr__pass *s, const ldr__targets *t, int32_t *scratch);
 static void ldr__tally_numbers(ldr__tally *y, const ldr__pass *s, const ldr__targets *t, int32_t *scratch);
 static void ldr__tally_tags(ldr__tally *y, const ldr__pass *s, const ldr__targets *t, int32_t *scratch);
@@ -13682,15 +13687,20 @@ static void ldr__softmax_rows(float *z, size_t rows, size_t n);
 static void ldr__sigmoid_rows(float *z, size_t rows, size_t n);
 
 static const ldr__head ldr__heads[] = {
-    { LDR_HEAD_CLASSIFY, "classify", 0, 1, LDR_METRIC_ACCURACY, ldr__loss_classes, ldr__tally_classes, ldr__softmax_rows, 0 },
+    { LDR_HEAD_CLASSIFY, "classify", 0, 1, LDR_METRIC_ACCURACY, ldr__loss_classes, ldr__tally_classes,
+            ldr__softmax_rows, 0 },
     { LDR_HEAD_REGRESS, "regress", 0, 0, LDR_METRIC_CORRELATION, ldr__loss_numbers, ldr__tally_numbers, NULL, 0 },
     { LDR_HEAD_TOKENS, "tokens", 1, 1, LDR_METRIC_ENTITY_F1, ldr__loss_classes, ldr__tally_tags, ldr__softmax_rows, 0 },
     { LDR_HEAD_CHOICE, "choice", 0, 0, LDR_METRIC_ACCURACY, ldr__loss_choice, ldr__tally_choice, NULL, 0 },
-    { LDR_HEAD_WORDS, "words", 1, 0, LDR_METRIC_ACCURACY, NULL, ldr__tally_words, NULL, 0 },      /* loss: ldr__words_loss */
+    /* loss: ldr__words_loss */
+    { LDR_HEAD_WORDS, "words", 1, 0, LDR_METRIC_ACCURACY, NULL, ldr__tally_words, NULL, 0 },
     { LDR_HEAD_MULTI, "multi", 0, 0, LDR_METRIC_MICRO_F1, ldr__loss_sets, ldr__tally_sets, ldr__sigmoid_rows, 0 },
-    { LDR_HEAD_SPANS, "spans", 1, 0, LDR_METRIC_ACCURACY, ldr__loss_spans, ldr__tally_spans, NULL, LDR__SPANS_ENDS | LDR__SPANS_ONE },
-    { LDR_HEAD_ANSWER, "answer", 1, 0, LDR_METRIC_ACCURACY, ldr__loss_spans, ldr__tally_spans, NULL, LDR__SPANS_PAIRS | LDR__SPANS_ONE },
-    { LDR_HEAD_POINTER, "pointer", 1, 0, LDR_METRIC_ENTITY_F1, ldr__loss_spans, ldr__tally_spans, NULL, LDR__SPANS_PAIRS } };
+    { LDR_HEAD_SPANS, "spans", 1, 0, LDR_METRIC_ACCURACY, ldr__loss_spans, ldr__tally_spans, NULL,
+            LDR__SPANS_ENDS | LDR__SPANS_ONE },
+    { LDR_HEAD_ANSWER, "answer", 1, 0, LDR_METRIC_ACCURACY, ldr__loss_spans, ldr__tally_spans, NULL,
+            LDR__SPANS_PAIRS | LDR__SPANS_ONE },
+    { LDR_HEAD_POINTER, "pointer", 1, 0, LDR_METRIC_ENTITY_F1, ldr__loss_spans, ldr__tally_spans, NULL,
+            LDR__SPANS_PAIRS } };
 
 /* The head's row, or NULL. */
 static const ldr__head *ldr__head_of(ldr_head head) {
@@ -14788,8 +14798,10 @@ static ldr_status ldr__ladder_shape(ldr__shape *s, const ldr_model *m, const ldr
     if (r < 1 || r > 1024 || d->width < 1 || d->width > 65536 || d->ffn < 1 || d->ffn > (1 << 20) || d->heads < 0 || d->heads > 4096)
         return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "reduction %d, side width %d, %d heads or ffn %d cannot be", r, d->width, d->heads, d->ffn);
     if (d->classes < 1 || d->classes > (1 << 24)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "the head needs classes, not %d", d->classes);
-    if (ldr__spans_of(d->head) && (d->classes < 3 || d->classes % 2 == 0 || d->span_size < 0 || d->span_size % 2 || d->span_size > (1 << 24) / d->classes))
-        return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a head for spans has the classes O, B-x, I-x, B-y, ... and an even span_size, not %d and %d: give the tags' names in that order", d->classes, d->span_size);
+    if (ldr__spans_of(d->head) && (d->classes < 3 || d->classes % 2 == 0 || d->span_size < 0 || d->span_size % 2 ||
+            d->span_size > (1 << 24) / d->classes))
+        return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a head for spans has the classes O, B-x, I-x, B-y, ... and "
+                "an even span_size, not %d and %d: give the tags' names in that order", d->classes, d->span_size);
     if ((int)d->tap < 1 || d->tap > LDR_TAP_OUTPUT || (int)d->gate < 1 || d->gate > LDR_GATE_FIXED || (int)d->mix < 1 ||
             d->mix > LDR_MIX_AFTER || (int)d->output < 1 || d->output > LDR_OUTPUT_RESIDUAL ||
         (int)d->init < 1 || d->init > LDR_INIT_SLICE || (int)d->importance < 1 || d->importance > LDR_ENERGY || (int)d->slice_heads < 1 || d->slice_heads > LDR_HEADS_WITHIN)
@@ -15557,7 +15569,7 @@ struct ldr__pass {
     float        **m;              /* [rungs] D_i tap_i                                       */
     float         *first, *top, *f, *fg, *gate, *gate_sums;
     float         *picked, *normed, *stats, *up, *mixed, *hidden_in, *hidden, *logits;
-    /* spans, a piece a sequence: place in it, tokens that can end a span, their tags, where one ends; scores; results */
+    /* spans, a piece a sequence: place in it; tokens that can end a span, their tags; where one ends; scores; counts */
     int32_t       *span_position, *span_at, *span_tags, *span_ends;
     float         *span_scores;
     double        *span_sums;              /* [sequences][4]                                    */
@@ -15648,7 +15660,8 @@ static size_t ldr__rung_panels(const ldr__kernels *ker, const ldr__shape *s, siz
 /* Places a pass for up to max_tokens and max_sequences; train: how it goes back, NULL when it does not. */
 static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, size_t max_tokens, size_t max_sequences, const ldr_train_desc *train) {
     const ldr_model *m = l->m;
-    size_t d = (size_t)m->shape.width, w = (size_t)l->d.width, c = (size_t)ldr__head_outputs(&l->d), hw = (size_t)l->head_width,
+    size_t d = (size_t)m->shape.width, w = (size_t)l->d.width, c = (size_t)ldr__head_outputs(&l->d),
+            hw = (size_t)l->head_width,
             hh = (size_t)l->d.head_hidden, r, k, rows;
     size_t rungs = (size_t)l->d.rung_count, virtuals = ldr__virtual_tokens(l), wide, longest, scratch;
     const char *side = "ladder activations";
@@ -16432,7 +16445,8 @@ static void ldr__words_backward(ldr__pass *s) {
 static double ldr__pass_loss(ldr__pass *s, const ldr__targets *t, double normalizer) {
     const ldr_ladder *l = s->l;
     if (l->d.head == LDR_HEAD_WORDS) return ldr__words_loss(s, normalizer);
-    return ldr__head_of(l->d.head)->loss(normalizer > 0 ? s->dlogits : NULL, s->logits, t, s->row_count, (size_t)ldr__head_outputs(&l->d), normalizer > 0 ? normalizer : 1.0);
+    return ldr__head_of(l->d.head)->loss(normalizer > 0 ? s->dlogits : NULL, s->logits, t, s->row_count,
+            (size_t)ldr__head_outputs(&l->d), normalizer > 0 ? normalizer : 1.0);
 }
 
 /* From the last side state to what the head reads: pick rows, final norm, U, output mix. */
@@ -16458,9 +16472,9 @@ static void ldr__ladder_output(ldr__pass *s) {
 }
 
 /* ---- spans -----------------------------------------------------------------------------------
-   Scores of pairs of tokens are made a row at a time, of all ends of one beginning, and again on the way back, so that no
-   square of them is stored. Tokens that no span can begin or end with are not there: pairs are pairs of those that are
-   left, `at`. Where a sequence has one span of a type at most, its first token, paired with itself, stands for none. */
+   Scores of pairs of tokens are made a row at a time, of all ends of one beginning, and again on the way back: no
+   square of them is stored. Tokens that no span can begin or end with are not there: pairs are pairs of those that are left,
+   `at`. Where a sequence has one span of a type at most, its first token, paired with itself, stands for none. */
 
 typedef struct ldr__spans {
     const ldr__pass *s;
@@ -16509,7 +16523,9 @@ static size_t ldr__spans_true(const ldr__spans *v, size_t type) {
     return n;
 }
 
-static const float *ldr__span_row(const ldr__spans *v, const float *z, size_t a, size_t column) { return z + (size_t)v->at[a] * v->ld + column; }
+static const float *ldr__span_row(const ldr__spans *v, const float *z, size_t a, size_t column) {
+    return z + (size_t)v->at[a] * v->ld + column;
+}
 
 /* scores[a ..] of the spans of a type that begin at a; returns one past the last of them. */
 static size_t ldr__span_scores(const ldr__spans *v, const float *z, size_t type, size_t a) {
@@ -16517,7 +16533,8 @@ static size_t ldr__span_scores(const ldr__spans *v, const float *z, size_t type,
     const float *from = ldr__span_row(v, z, a, 2 * type * (v->pairs ? d : 1));
     float by = v->pairs ? 1.0f / sqrtf((float)d) : 0;
     for (b = a; b < end; b++)
-        v->scores[b] = v->pairs ? by * ldr__dot(from, ldr__span_row(v, z, b, (2 * type + 1) * d), d) : *from + *ldr__span_row(v, z, b, 2 * type + 1);
+        v->scores[b] = v->pairs ? by * ldr__dot(from, ldr__span_row(v, z, b, (2 * type + 1) * d), d)
+                : *from + *ldr__span_row(v, z, b, 2 * type + 1);
     return end;
 }
 
@@ -16533,8 +16550,8 @@ static void ldr__log_sum_add(ldr__log_sum *s, double x) {
 
 static double ldr__log_sum_value(const ldr__log_sum *s) { return s->peak + log(s->sum); }
 
-/* One type of a sequence by its pairs. Any number: log(1 + sum exp s over the others) + log(1 + sum exp(-s) over the true
-   ones). One at most: log(sum exp s) - log(sum exp s over the true ones), the cross-entropy of the one. */
+/* One type of a sequence by its pairs. Any number: log(1 + sum exp s over the others) + log(1 + sum exp(-s) over the
+   true ones). One at most: log(sum exp s) - log(sum exp s over the true ones), the cross-entropy of the one. */
 static double ldr__span_loss_pairs(float *dz, const float *z, const ldr__spans *v, size_t type, double normalizer) {
     ldr__log_sum all, right;
     double by = 1.0 / sqrt((double)v->size) / normalizer, la, lr;
@@ -16584,7 +16601,8 @@ static double ldr__span_loss_ends(float *dz, const float *z, const ldr__spans *v
         all.sum = right.sum = 0;
         for (a = 0; a < v->n; a++) {
             ldr__log_sum_add(&all, (double)*ldr__span_row(v, z, a, column));
-            if (v->ends[a] >= 0) ldr__log_sum_add(&right, (double)*ldr__span_row(v, z, side ? (size_t)v->ends[a] : a, column));
+            if (v->ends[a] >= 0) ldr__log_sum_add(&right, (double)*ldr__span_row(v, z, side ? (size_t)v->ends[a] : a,
+                    column));
         }
         la = ldr__log_sum_value(&all);
         lr = ldr__log_sum_value(&right);
@@ -16600,7 +16618,8 @@ static double ldr__span_loss_ends(float *dz, const float *z, const ldr__spans *v
 }
 
 /* The mean over the types; a sequence none of whose tokens can be in a span has no loss. */
-static double ldr__span_loss(float *dz, const float *z, const ldr__pass *s, int32_t q, const int32_t *labels, double normalizer) {
+static double ldr__span_loss(float *dz, const float *z, const ldr__pass *s, int32_t q, const int32_t *labels,
+        double normalizer) {
     ldr__spans v = ldr__spans_open(s, q, labels);
     double loss = 0, n = (double)v.types;
     size_t k;
@@ -16613,13 +16632,15 @@ static double ldr__span_loss(float *dz, const float *z, const ldr__pass *s, int3
 }
 
 /* A sequence is the work of one thread. */
-static double ldr__loss_spans(float *dz, const float *z, const ldr__targets *t, size_t rows, size_t classes, double normalizer) {
+static double ldr__loss_spans(float *dz, const float *z, const ldr__targets *t, size_t rows, size_t classes,
+        double normalizer) {
     const ldr__pass *s = t->pass;
     double loss = 0;
     int32_t q;
     (void)rows;
     (void)classes;
-    LDR__FOR(i, s->t.sequences, s->ex.threads) s->span_sums[4 * i] = ldr__span_loss(dz, z, s, (int32_t)i, t->labels, normalizer);
+    LDR__FOR(i, s->t.sequences, s->ex.threads) s->span_sums[4 * i] = ldr__span_loss(dz, z, s, (int32_t)i, t->labels,
+            normalizer);
     for (q = 0; q < s->t.sequences; q++) loss += s->span_sums[4 * q];
     return loss;
 }
@@ -16627,7 +16648,8 @@ static double ldr__loss_spans(float *dz, const float *z, const ldr__targets *t, 
 /* Spans as they are found. */
 typedef struct ldr__span_list { ldr_span *spans; size_t count, capacity, longest; double least; } ldr__span_list;
 
-static void ldr__span_add(ldr__span_list *y, const ldr__spans *v, int32_t q, size_t type, size_t a, size_t b, double score) {
+static void ldr__span_add(ldr__span_list *y, const ldr__spans *v, int32_t q, size_t type, size_t a, size_t b,
+        double score) {
     ldr_span *to = y->spans + y->count;
     if (y->count++ >= y->capacity) return;
     to->sequence = q;
@@ -16693,13 +16715,15 @@ static void ldr__spans_count(double *n, const ldr__pass *s, int32_t q, const int
 /* q and k of all rows by their places, or their gradients back. */
 static void ldr__spans_turn(ldr__pass *s, float *z, float direction) {
     const ldr_ladder *l = s->l;
-    if (l->d.span_size) ldr__rotary(&s->ex, z, (size_t)ldr__head_outputs(&l->d), s->span_position, s->row_count, l->d.classes - 1, l->d.span_size, 0, l->span_frequency, direction);
+    if (l->d.span_size) ldr__rotary(&s->ex, z, (size_t)ldr__head_outputs(&l->d), s->span_position, s->row_count,
+            l->d.classes - 1, l->d.span_size, 0, l->span_frequency, direction);
 }
 
 /* hidden_in to the logits. */
 static void ldr__head_scores(ldr__pass *s) {
     const ldr_ladder *l = s->l;
-    size_t hw = (size_t)l->head_width, hh = (size_t)l->d.head_hidden, c = (size_t)ldr__head_outputs(&l->d), R = s->row_count, r;
+    size_t hw = (size_t)l->head_width, hh = (size_t)l->d.head_hidden, c = (size_t)ldr__head_outputs(&l->d),
+            R = s->row_count, r;
     ldr__dropout drop = ldr__tokens_dropout(&s->t, LDR__PLACE_HEAD);
     if (l->d.head == LDR_HEAD_WORDS) {
         ldr__words_forward(s);
@@ -16726,7 +16750,8 @@ static void ldr__head_forward(ldr__pass *s) {
 /* dlogits to dout, the gradient of the rows the head read, adding to the head's gradients. */
 static void ldr__head_backward(ldr__pass *s) {
     const ldr_ladder *l = s->l;
-    size_t hw = (size_t)l->head_width, hh = (size_t)l->d.head_hidden, c = (size_t)ldr__head_outputs(&l->d), R = s->row_count, r;
+    size_t hw = (size_t)l->head_width, hh = (size_t)l->d.head_hidden, c = (size_t)ldr__head_outputs(&l->d),
+            R = s->row_count, r;
     ldr__dropout drop = ldr__tokens_dropout(&s->t, LDR__PLACE_HEAD);
     float *into = hh ? s->dhidden : s->dout;
     size_t in = hh ? hh : hw;
@@ -16926,7 +16951,9 @@ static ldr_status ldr__dataset_check(const ldr_ladder *l, const ldr_dataset *d, 
     for (i = 0; i < d->count; i++)
         if (d->offsets[i + 1] - d->offsets[i] > (uint64_t)limit) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "%s: example %U has %U tokens, the model has %d positions for it: set max_len", what, (uint64_t)i, d->offsets[i + 1] - d->offsets[i], limit);
     for (i = 0; ldr__spans_of(d->head) & LDR__SPANS_ONE && i < d->count; i++)
-        if (d->labels[d->offsets[i]] > 0) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "%s: the first token of example %U stands for no span and cannot be in one: label it LDR_IGNORE", what, (uint64_t)i);
+        if (d->labels[d->offsets[i]] > 0) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET,
+                "%s: the first token of example %U stands for no span and cannot be in one: label it LDR_IGNORE", what,
+                (uint64_t)i);
     for (i = 0; d->head == LDR_HEAD_MULTI && i < d->set_used; i++)
         if (d->set_items[i] >= l->d.classes) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "%s: label %d, the head has %d classes", what, d->set_items[i], l->d.classes);
     for (i = 0; d->head != LDR_HEAD_MULTI && i < n; i++)
@@ -17478,9 +17505,11 @@ enum {
 static const struct { ldr_metric metric; const char *name; int heads; } ldr__metrics[] = {
     { LDR_METRIC_AUTO, "auto", -1 }, { LDR_METRIC_ACCURACY, "accuracy", LDR__FOR_CLASSES | LDR__FOR_ONE },
     { LDR_METRIC_F1, "f1", LDR__FOR_CLASSES }, { LDR_METRIC_ACCURACY_F1, "accuracy_f1", LDR__FOR_CLASSES },
-    { LDR_METRIC_MATTHEWS, "matthews", LDR__FOR_CLASSES }, { LDR_METRIC_CORRELATION, "correlation", 1 << LDR_HEAD_REGRESS },
+    { LDR_METRIC_MATTHEWS, "matthews", LDR__FOR_CLASSES },
+    { LDR_METRIC_CORRELATION, "correlation", 1 << LDR_HEAD_REGRESS },
     { LDR_METRIC_ENTITY_F1, "entity_f1", 1 << LDR_HEAD_TOKENS | 1 << LDR_HEAD_POINTER | LDR__FOR_ONE },
-    { LDR_METRIC_MICRO_F1, "micro_f1", 1 << LDR_HEAD_MULTI }, { LDR_METRIC_LIKELIHOOD, "likelihood", 1 << LDR_HEAD_WORDS } };
+    { LDR_METRIC_MICRO_F1, "micro_f1", 1 << LDR_HEAD_MULTI },
+    { LDR_METRIC_LIKELIHOOD, "likelihood", 1 << LDR_HEAD_WORDS } };
 enum { LDR__METRICS = sizeof ldr__metrics / sizeof *ldr__metrics };
 
 static int ldr__metric_row(ldr_metric metric) {
@@ -18422,7 +18451,8 @@ typedef struct ldr__features {
     float   *x, *values;
     int32_t *labels;
     size_t   rows, room, groups, per;      /* per: rows of a choice, that have one label together */
-    size_t  *at;                           /* spans, whose groups are sequences: [groups + 1] their first rows; else NULL */
+    /* spans, whose groups are sequences: [groups + 1] their first rows; else NULL */
+    size_t  *at;
 } ldr__features;
 
 static size_t ldr__features_row(const ldr__features *f, size_t group) { return f->at ? f->at[group] : group * f->per; }
@@ -18508,7 +18538,8 @@ static ldr_status ldr__trainer_check(const ldr_ladder *l, const ldr_dataset *tra
     if ((int64_t)d->epochs * ldr__examples(train) > INT32_MAX) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "%d epochs of %d examples are more steps than can be counted", d->epochs, ldr__examples(train));
     if (!ldr__metric_fits(d->metric, l->d.head))
         return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "metric %s does not fit the ladder's head", ldr_metric_name(d->metric));
-    if ((l->d.head == LDR_HEAD_WORDS || l->d.head == LDR_HEAD_MULTI || ldr__spans_of(l->d.head)) && (d->class_weights || d->balance || d->label_smoothing > 0))
+    if ((l->d.head == LDR_HEAD_WORDS || l->d.head == LDR_HEAD_MULTI || ldr__spans_of(l->d.head)) &&
+            (d->class_weights || d->balance || d->label_smoothing > 0))
         return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a %s head has no class weights and no label smoothing", ldr_head_name(l->d.head));
     if (d->distil && (l->d.head != LDR_HEAD_WORDS || l->d.method != LDR_METHOD_LADDER || !l->d.rung_count || !ldr__uses_final(l))) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "distilling is for a ladder with a words head and output MIXED or RESIDUAL: others have nothing to learn from the backbone's scores");
     for (c = 0; d->class_weights && c < l->d.classes; c++)
@@ -18620,7 +18651,8 @@ static double ldr__examples_weight(const ldr_trainer *t, const ldr_dataset *d, c
     for (i = 0; i < count; i++) {
         ldr_example e = ldr_dataset_get(d, examples[i] * (d->head == LDR_HEAD_CHOICE ? d->choices : 1));
         target.labels = e.labels;
-        for (k = 0; k < (ldr__per_token(d->head) && !ldr__spans_of(d->head) ? e.count : 1); k++) weight += ldr__target_weight(&target, d->head, (size_t)k);
+        for (k = 0; k < (ldr__per_token(d->head) && !ldr__spans_of(d->head) ? e.count : 1); k++)
+            weight += ldr__target_weight(&target, d->head, (size_t)k);
     }
     return weight;
 }
@@ -19304,17 +19336,20 @@ LDR__DEF ldr_status ldr_predict(ldr_predictor *p, float *scores, const ldr_batch
     const ldr_ladder *l;
     memset(&local, 0, sizeof local);
     if (!err || err->status) err = &local;      /* an earlier error stays as it is */
-    if (!p || !scores) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_predict: no predictor or no destination");
+    if (!p || !scores) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET,
+            "ldr_predict: no predictor or no destination");
     s = &p->pass;
     l = s->l;
-    if (ldr__spans_of(l->d.head)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_predict: this ladder's head gives spans: use ldr_predict_spans");
+    if (ldr__spans_of(l->d.head)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET,
+            "ldr_predict: this ladder's head gives spans: use ldr_predict_spans");
     if (ldr__predictor_run(s, batch, err)) return err->status;
     memcpy(scores, s->logits, s->row_count * (size_t)l->d.classes * sizeof(float));
     if (ldr__head_of(l->d.head)->scores) ldr__head_of(l->d.head)->scores(scores, s->row_count, (size_t)l->d.classes);
     return LDR_OK;
 }
 
-LDR__DEF ldr_status ldr_predict_spans(ldr_predictor *p, ldr_span *spans, int32_t capacity, int32_t *count, const ldr_batch *batch,
+LDR__DEF ldr_status ldr_predict_spans(ldr_predictor *p, ldr_span *spans, int32_t capacity, int32_t *count,
+        const ldr_batch *batch,
         const int32_t *labels, int32_t longest, float least, ldr_error *err) {
     ldr_error local;
     ldr__pass *s;
@@ -19324,9 +19359,11 @@ LDR__DEF ldr_status ldr_predict_spans(ldr_predictor *p, ldr_span *spans, int32_t
     memset(&local, 0, sizeof local);
     if (!err || err->status) err = &local;      /* an earlier error stays as it is */
     if (!p || !count || capacity < 0 || (capacity && !spans) || longest < 0 || !(least - least == 0))
-        return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_predict_spans: no predictor or destination, or a limit that cannot be");
+        return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_predict_spans: no predictor or destination, or a limit "
+                "that cannot be");
     s = &p->pass;
-    if (!ldr__spans_of(s->l->d.head)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_predict_spans: this ladder's head is %s: use ldr_predict", ldr_head_name(s->l->d.head));
+    if (!ldr__spans_of(s->l->d.head)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET,
+            "ldr_predict_spans: this ladder's head is %s: use ldr_predict", ldr_head_name(s->l->d.head));
     if (ldr__predictor_run(s, batch, err)) return err->status;
     for (r = 0; r < s->row_count; r++) s->labels[r] = labels && labels[r] == LDR_IGNORE ? LDR_IGNORE : 0;
     memset(&out, 0, sizeof out);
@@ -19335,7 +19372,8 @@ LDR__DEF ldr_status ldr_predict_spans(ldr_predictor *p, ldr_span *spans, int32_t
     out.longest = longest ? (size_t)longest : SIZE_MAX;
     out.least = (double)least;
     for (q = 0; q < s->t.sequences; q++) ldr__spans_find(&out, s, q, s->labels);
-    if (out.count > INT32_MAX) return ldr__fail(err, LDR_LIMIT, LDR_NO_OFFSET, "ldr_predict_spans: %U spans are more than can be counted: raise `least`", (uint64_t)out.count);
+    if (out.count > INT32_MAX) return ldr__fail(err, LDR_LIMIT, LDR_NO_OFFSET,
+            "ldr_predict_spans: %U spans are more than can be counted: raise `least`", (uint64_t)out.count);
     *count = (int32_t)out.count;
     return LDR_OK;
 }
@@ -19826,7 +19864,8 @@ static const struct { const char *key; size_t offset; int kind; } ldr__fields[] 
     LDR__FLOAT(gate_init), LDR__FLOAT(gate_temperature), LDR__FLOAT(gate_fixed), LDR__INT(mix), LDR__INT(output), LDR__FLOAT(output_init), LDR__INT(init),
     LDR__INT(importance), LDR__INT(slice_heads), LDR__INT(samples), LDR__FLOAT(dropout), LDR__INT(final_norm),
             LDR__INT(down_bias), LDR__INT(head), LDR__INT(classes), LDR__INT(pool), LDR__INT(head_hidden),
-            LDR__OPTION(prompt_hidden), LDR__INT(top), LDR__INT(standardise), LDR__OPTION(head_activation), LDR__OPTION(span_size)
+            LDR__OPTION(prompt_hidden), LDR__INT(top), LDR__INT(standardise), LDR__OPTION(head_activation),
+                    LDR__OPTION(span_size)
 #undef LDR__INT
 #undef LDR__FLOAT
 #undef LDR__OPTION

@@ -20,26 +20,31 @@ static size_t write_questions(char *to, size_t size, int all) {
     for (i = 0; i < QUESTIONS; i++) {
         char context[64];
         int at = (int)ldr__random_below(3, (uint64_t)i, 8), none = !all && i % 4 == 3;
-        for (k = 0; k < 12; k++) sprintf(context + 2 * k, "%c ", (char)('a' + (int)ldr__random_below(3, (uint64_t)(1000 + 32 * i + k), 5)));
+        for (k = 0; k < 12; k++) sprintf(context + 2 * k, "%c ", (char)('a' + (int)ldr__random_below(3,
+                (uint64_t)(1000 + 32 * i + k), 5)));
         if (!none) memcpy(context + 2 * at, "f g", 3);
         context[23] = 0;
-        used += (size_t)snprintf(to + used, size - used, "%s{\"context\": \"%s\", \"qas\": [{\"id\": \"q%d\", \"question\": \"who?\", \"is_impossible\": %s, \"answers\": [",
+        used += (size_t)snprintf(to + used, size - used, "%s{\"context\": \"%s\", \"qas\": [{\"id\": \"q%d\", "
+                "\"question\": \"who?\", \"is_impossible\": %s, \"answers\": [",
                 i ? ", " : "", context, i, none ? "true" : "false");
-        if (!none) used += (size_t)snprintf(to + used, size - used, "{\"text\": \"f g\", \"answer_start\": %d}", 2 * at);
+        if (!none) used += (size_t)snprintf(to + used, size - used, "{\"text\": \"f g\", \"answer_start\": %d}",
+                2 * at);
         used += (size_t)snprintf(to + used, size - used, "]}]}");
     }
     return used + (size_t)snprintf(to + used, size - used, "]}]}\n");
 }
 
 static int put_all(void) {
-    static const char vocabulary[] = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\nb\nc\nd\ne\nf\ng\nh\nwho\n?\n##x\nk\nl\nm\nn\no\np\nq\nr\ns\nt\nu\nv\nw\nx\ny\n";
+    static const char vocabulary[] = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\nb\nc\nd\ne\nf\ng\nh\nwho\n?\n##x\n"
+            "k\nl\nm\nn\no\np\nq\nr\ns\nt\nu\nv\nw\nx\ny\n";
     tiny_spec s = tiny_default("bert");
     char config[1024], *questions = (char *)malloc(16384), *weights;
     size_t size;
     int ok;
     tiny_config(config, &s);
     weights = tiny_weights(&s, &size);
-    ok = shell("mkdir -p m") == 0 && put_file("m/config.json", config) && put_bytes("m/model.safetensors", weights, size) && put_bytes("m/vocab.txt", vocabulary, sizeof vocabulary - 1);
+    ok = shell("mkdir -p m") == 0 && put_file("m/config.json", config) && put_bytes("m/model.safetensors", weights,
+            size) && put_bytes("m/vocab.txt", vocabulary, sizeof vocabulary - 1);
     write_questions(questions, 16384, 0);
     ok = ok && put_file("some.json", questions);
     write_questions(questions, 16384, 1);
@@ -58,7 +63,8 @@ static int ready(void) {
 }
 
 #define NEED_MODEL() do { if (!ready()) SKIP("no command line program (make -C tools, or set LADDER_CLI)"); } while (0)
-#define LEARN "--model m --max-len 12 --stride 4 --epochs 60 --batch 8 --lr 1e-2 --top 2 --rank 8 --head-epochs 0 --threads 1"
+#define LEARN "--model m --max-len 12 --stride 4 --epochs 60 --batch 8 --lr 1e-2 --top 2 --rank 8 --head-epochs 0 " \
+    "--threads 1"
 
 /* The number behind a name in the JSON the program printed. */
 static double said(const char *name) {
@@ -89,7 +95,8 @@ TEST(questions_that_have_answers) {
     int count;
     NEED_MODEL();
     EXPECT(0, "$L train --task squad --train all.json --dev all.json --test all.json --out a.ladder --json " LEARN);
-    CHECK(said("dev_exact_match") > 0.8 && said("dev_f1") >= said("dev_exact_match") && said("test_exact_match") == said("dev_exact_match"));
+    CHECK(said("dev_exact_match") > 0.8 && said("dev_f1") >= said("dev_exact_match") && said("test_exact_match") ==
+            said("dev_exact_match"));
     CHECK_INT(said("dev_questions"), QUESTIONS);
     EXPECT(0, "$L eval --model m --ladder a.ladder --data all.json --submission s.json");
     CHECK(holds("out", "exact match ") && holds("out", "on 24 questions, "));
@@ -98,7 +105,8 @@ TEST(questions_that_have_answers) {
     CHECK_INT(submitted("s.json", "", &count), 0);            /* squad: there always is an answer */
     EXPECT(0, "$L predict --model m --ladder a.ladder all.json --submission p.json");
     CHECK(same_files("s.json", "p.json"));
-    EXPECT(0, "printf 'who?\\ta b f g c\\n{\"question\": \"who?\", \"context\": \"f g \xc3\xa4 f\"}\\n' | $L predict --model m --ladder a.ladder && test $(wc -l < out) = 2 && head -1 out > one && mv one out");
+    EXPECT(0, "printf 'who?\\ta b f g c\\n{\"question\": \"who?\", \"context\": \"f g \xc3\xa4 f\"}\\n' | $L predict "
+            "--model m --ladder a.ladder && test $(wc -l < out) = 2 && head -1 out > one && mv one out");
     CHECK(holds("out", "{\"answer\":\"") && said("end") >= said("start") && said("score") > -1e30);
     EXPECT(1, "echo 'who?' | $L predict --model m --ladder a.ladder");
     CHECK(one_error_line() && holds("err", "TAB"));
@@ -120,13 +128,15 @@ TEST(questions_that_may_have_none) {
 
 TEST(damaged_questions_are_said) {
     NEED_MODEL();
-    CHECK(put_file("bad.jsonl", "{\"question\": \"who?\", \"context\": \"a b f g\", \"answers\": [{\"text\": \"f g\", \"start\": 4}]}\n"
+    CHECK(put_file("bad.jsonl", "{\"question\": \"who?\", \"context\": \"a b f g\", \"answers\": [{\"text\": \"f g\", "
+            "\"start\": 4}]}\n"
             "{\"question\": \"who?\", \"context\": \"a b f g\", \"answers\": [{\"text\": \"f g\", \"start\": 3}]}\n"
             "{\"question\": \"who?\", \"context\": \"a b a g\", \"answers\": [{\"text\": \"a\", \"start\": 9}]}\n"));
     EXPECT(1, "$L train --task question --train bad.jsonl --out c.ladder " LEARN);
     CHECK(one_error_line() && holds("err", "1 of 3 questions") && holds("err", "line 3") && holds("err", "--skip-bad"));
     EXPECT(0, "$L train --task question --train bad.jsonl --skip-bad --out c.ladder " LEARN);
-    CHECK(holds("err", "1 of 3 answers are not where they are said to be") && holds("err", "1 questions left out") && holds("out", "train: 2 windows"));
+    CHECK(holds("err", "1 of 3 answers are not where they are said to be") && holds("err", "1 questions left out") &&
+            holds("out", "train: 2 windows"));
     EXPECT(0, "$L eval --model m --ladder c.ladder --data bad.jsonl");      /* scores need the words alone */
     CHECK(holds("out", "on 3 questions"));
     EXPECT(1, "$L train --task question --train bad.jsonl --skip-bad --out c.ladder --model m --max-len 4");
@@ -154,16 +164,21 @@ TEST(entities_by_pointer) {
     int32_t e;
     NEED_MODEL();
     for (i = 0; i < 16; i++)
-        used += (size_t)snprintf(data + used, sizeof data - used, "{\"text\": \"%c f g %c h\", \"label\": {\"one\": {\"f g\": [[2, 4]]}, \"two\": {\"h\": [[8, 8]]}}}\n", 'a' + i % 5, 'a' + i / 5);
+        used += (size_t)snprintf(data + used, sizeof data - used,
+                "{\"text\": \"%c f g %c h\", \"label\": {\"one\": {\"f g\": [[2, 4]]}, \"two\": {\"h\": [[8, 8]]}}}\n",
+                        'a' + i % 5, 'a' + i / 5);
     CHECK(put_file("entities.json", data));
-    EXPECT(0, "$L train --task cluener --head pointer --train entities.json --dev entities.json --out e.ladder --json --model m --epochs 60 --batch 8 --lr 1e-2 --top 2 --rank 8 --threads 1");
+    EXPECT(0, "$L train --task cluener --head pointer --train entities.json --dev entities.json --out e.ladder --json "
+            "--model m --epochs 60 --batch 8 --lr 1e-2 --top 2 --rank 8 --threads 1");
     CHECK(said("dev") > 0.95);
     EXPECT(0, "echo 'b f g c h' | $L predict --model m --ladder e.ladder");
     text = slurp("out", NULL);
     j = text ? ldr_json_parse(text, strlen(text), NULL, NULL) : NULL;
     e = j ? ldr_json_node_at(j, ldr_json_get(j, 0, "entities"))->first : -1;
-    CHECK(e >= 0 && ldr_json_equals(j, ldr_json_get(j, e, "type"), "one") && ldr_json_equals(j, ldr_json_get(j, e, "text"), "f g"));
-    CHECK(e >= 0 && ldr_json_number(j, ldr_json_get(j, e, "start"), -1) == 2 && ldr_json_number(j, ldr_json_get(j, e, "end"), -1) == 5);
+    CHECK(e >= 0 && ldr_json_equals(j, ldr_json_get(j, e, "type"), "one") && ldr_json_equals(j, ldr_json_get(j, e,
+            "text"), "f g"));
+    CHECK(e >= 0 && ldr_json_number(j, ldr_json_get(j, e, "start"), -1) == 2 && ldr_json_number(j, ldr_json_get(j, e,
+            "end"), -1) == 5);
     e = e >= 0 ? ldr_json_node_at(j, e)->next : -1;
     CHECK(e >= 0 && ldr_json_equals(j, ldr_json_get(j, e, "type"), "two") && ldr_json_node_at(j, e)->next < 0);
     ldr_json_free(j);
@@ -172,7 +187,8 @@ TEST(entities_by_pointer) {
     CHECK(holds("out", "entity_f1 "));
 }
 
-#define TESTS(X) X(questions_that_have_answers) X(questions_that_may_have_none) X(damaged_questions_are_said) X(options_for_questions_alone) X(entities_by_pointer)
+#define TESTS(X) X(questions_that_have_answers) X(questions_that_may_have_none) X(damaged_questions_are_said) \
+    X(options_for_questions_alone) X(entities_by_pointer)
 
 #else
 

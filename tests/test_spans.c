@@ -1,5 +1,5 @@
-/* Heads for spans against a plain square of scores in doubles, and tools/spans.h: files of questions, windows, the official
-   scores. */
+/* Heads for spans against a plain square of scores in doubles, and tools/spans.h: files of questions, windows, the
+   official scores. */
 #ifndef LDR_TEST_SUITE
 #define LADDER_IMPLEMENTATION
 #endif
@@ -38,7 +38,8 @@ static span_case open_case(ldr_head head, int32_t threads, int examples) {
     CHECK_STR(err.message, "");
     for (p = 0; c.l && p < ldr_ladder_params(c.l); p++) {
         ldr_param q = ldr_ladder_param(c.l, p);
-        for (i = 0; i < q.rows * q.columns; i++) q.value[i] += (float)(0.3 * ldr__random_normal(99 + (uint64_t)p, (uint64_t)i));
+        for (i = 0; i < q.rows * q.columns; i++) q.value[i] += (float)(0.3 * ldr__random_normal(99 + (uint64_t)p,
+                (uint64_t)i));
     }
     return c;
 }
@@ -51,22 +52,25 @@ static void close_case(span_case *c) {
 
 /* Column `out` of the head at row r of what it reads, turned by its place where `turn` says the size of q and k. */
 static double head_value(const ldr__pass *s, size_t r, size_t out) {
-    ldr_param w = ldr_ladder_param(s->l, ldr_ladder_find(s->l, "head.out.weight")), b = ldr_ladder_param(s->l, ldr_ladder_find(s->l, "head.out.bias"));
+    ldr_param w = ldr_ladder_param(s->l, ldr_ladder_find(s->l, "head.out.weight")), b = ldr_ladder_param(s->l,
+            ldr_ladder_find(s->l, "head.out.bias"));
     double sum = (double)b.value[out];
     int32_t c;
-    for (c = 0; c < w.columns; c++) sum += (double)w.value[out * (size_t)w.columns + (size_t)c] * (double)s->hidden_in[r * (size_t)w.columns + (size_t)c];
+    const float *row = w.value + out * (size_t)w.columns, *x = s->hidden_in + r * (size_t)w.columns;
+    for (c = 0; c < w.columns; c++) sum += (double)row[c] * (double)x[c];
     return sum;
 }
 
-/* The score of span i..j of a type in the sequence that begins at row `first`, by its definition: of pairs as a sum over
-   complex numbers, of which only the distance of the places matters. */
+/* The score of span i..j of a type in the sequence that begins at row `first`, by its definition: of pairs as a sum
+   over complex numbers, of which only the distance of the places matters. */
 static double plain_score(const ldr__pass *s, size_t first, size_t type, size_t i, size_t j) {
     size_t n = (size_t)s->l->d.span_size, k;
     double sum = 0;
     if (!n) return head_value(s, first + i, 2 * type) + head_value(s, first + j, 2 * type + 1);
     for (k = 0; k < n / 2; k++) {
         double a = head_value(s, first + i, 2 * type * n + k), b = head_value(s, first + i, 2 * type * n + n / 2 + k);
-        double c = head_value(s, first + j, (2 * type + 1) * n + k), d = head_value(s, first + j, (2 * type + 1) * n + n / 2 + k);
+        double c = head_value(s, first + j, (2 * type + 1) * n + k), d = head_value(s, first + j,
+                (2 * type + 1) * n + n / 2 + k);
         double angle = ((double)j - (double)i) * pow(10000.0, -2.0 * (double)k / (double)n);
         sum += (a * c + b * d) * cos(angle) + (b * c - a * d) * sin(angle);
     }
@@ -86,10 +90,12 @@ static int32_t tokens_between(const int32_t *labels, size_t i, size_t j) {
     return n;
 }
 
-static int finds(const ldr_span *spans, int32_t count, int32_t sequence, size_t type, size_t i, size_t j, double score) {
+static int finds(const ldr_span *spans, int32_t count, int32_t sequence, size_t type, size_t i, size_t j,
+        double score) {
     int32_t k;
     for (k = 0; k < count; k++)
-        if (spans[k].sequence == sequence && spans[k].type == (int32_t)type && spans[k].first == (int32_t)i && spans[k].last == (int32_t)j) {
+        if (spans[k].sequence == sequence && spans[k].type == (int32_t)type && spans[k].first == (int32_t)i &&
+                spans[k].last == (int32_t)j) {
             CHECK_NEAR(spans[k].score, score, 1e-4 * (1 + fabs(score)));
             return 1;
         }
@@ -97,7 +103,8 @@ static int finds(const ldr_span *spans, int32_t count, int32_t sequence, size_t 
 }
 
 /* All spans of one sequence that there should be; returns how many. */
-static int32_t check_sequence(const ldr__pass *s, const ldr_span *spans, int32_t count, int32_t q, size_t n, const int32_t *labels, int one, int32_t longest) {
+static int32_t check_sequence(const ldr__pass *s, const ldr_span *spans, int32_t count, int32_t q, size_t n,
+        const int32_t *labels, int one, int32_t longest) {
     size_t first = (size_t)s->offsets[q], type, i, j;
     int32_t want = 0;
     for (type = 0; type < SPAN_TYPES; type++) {
@@ -144,11 +151,13 @@ TEST(spans_are_those_of_the_whole_square) {
             b.ids = ids;
             CHECK_INT(ldr_predict_spans(p, spans, 512, &count, &b, labels, longest, 0, NULL), LDR_OK);
             for (i = 0; i < 8; i++)
-                want += check_sequence(&p->pass, spans, LDR__MIN(count, 512), i, (size_t)(offsets[i + 1] - offsets[i]), labels + offsets[i], span_heads[h] != LDR_HEAD_POINTER, longest);
+                want += check_sequence(&p->pass, spans, LDR__MIN(count, 512), i, (size_t)(offsets[i + 1] - offsets[i]),
+                        labels + offsets[i], span_heads[h] != LDR_HEAD_POINTER, longest);
             CHECK_INT(count, want);
             CHECK(want > 3);
             k = count;
-            CHECK_INT(ldr_predict_spans(p, spans, 1, &count, &b, labels, longest, 0, NULL), LDR_OK);       /* what has no room is counted */
+            /* what has no room is counted */
+            CHECK_INT(ldr_predict_spans(p, spans, 1, &count, &b, labels, longest, 0, NULL), LDR_OK);
             CHECK_INT(count, k);
             CHECK_INT(ldr_predict_spans(p, NULL, 0, &count, &b, NULL, longest, 1e30f, NULL), LDR_OK);
             CHECK_INT(count, 0);
@@ -163,7 +172,8 @@ TEST(spans_are_those_of_the_whole_square) {
 static int is_true(const int32_t *labels, size_t n, size_t type, size_t i, size_t j) {
     int32_t begin = 1 + 2 * (int32_t)type, last = 0;
     size_t k;
-    if (labels[i] == LDR_IGNORE || labels[j] == LDR_IGNORE || labels[i] <= 0 || (labels[i] - 1) / 2 != (int32_t)type) return 0;
+    if (labels[i] == LDR_IGNORE || labels[j] == LDR_IGNORE || labels[i] <= 0 ||
+            (labels[i] - 1) / 2 != (int32_t)type) return 0;
     for (k = i; k-- > 0 && !last;) last = labels[k] == LDR_IGNORE ? 0 : labels[k] ? labels[k] : -1;
     if (labels[i] == begin + 1 && (last == begin || last == begin + 1)) return 0;          /* goes on with one */
     for (k = i + 1; k <= j; k++)
@@ -200,7 +210,8 @@ static double plain_loss(const ldr__pass *s, const int32_t *labels, size_t n, si
                 ends[3][t++] = head_value(s, first + j, 2 * type + 1);
             }
         }
-    if (s->l->d.head != LDR_HEAD_SPANS) return one ? log_sum(all, a) - log_sum(right, r) : log_sum(all, a) + log_sum(right, r);
+    if (s->l->d.head != LDR_HEAD_SPANS) return one ? log_sum(all, a) - log_sum(right, r) : log_sum(all,
+            a) + log_sum(right, r);
     for (i = 0; i < n; i++)
         if (i == 0 || labels[i] != LDR_IGNORE) {
             ends[0][f] = head_value(s, first + i, 2 * type);
@@ -220,7 +231,8 @@ TEST(losses_are_those_of_the_whole_square) {
             ldr_example e = ldr_dataset_get(c.set, i);
             double loss = 0, want = 0;
             CHECK_INT(ldr_trainer_gradients(t, &loss, &i, 1, NULL), LDR_OK);
-            for (k = 0; k < SPAN_TYPES; k++) want += plain_loss(&t->pass, e.labels, (size_t)e.count, (size_t)k) / SPAN_TYPES;
+            for (k = 0; k < SPAN_TYPES; k++) want += plain_loss(&t->pass, e.labels, (size_t)e.count,
+                    (size_t)k) / SPAN_TYPES;
             CHECK_NEAR(loss, want, 1e-4 * (1 + want));
         }
         ldr_trainer_free(t);
@@ -257,7 +269,8 @@ TEST(metrics_count_what_is_predicted) {
                     for (b = a; b < (size_t)e.count; b++) of += is_true(e.labels, (size_t)e.count, type, a, b);
                 want += one ? of > 0 : of;
             }
-            for (k = 0; k < count; k++) match += is_true(e.labels, (size_t)e.count, (size_t)spans[k].type, (size_t)spans[k].first, (size_t)spans[k].last);
+            for (k = 0; k < count; k++) match += is_true(e.labels, (size_t)e.count, (size_t)spans[k].type,
+                    (size_t)spans[k].first, (size_t)spans[k].last);
             found += count;
             wanted += want;
             matched += match;
@@ -422,7 +435,8 @@ static void check_score(const char *right, const char *given, int chinese, doubl
 TEST(english_answers_are_scored_as_squad_does) {
     check_score("The Eiffel Tower.", "eiffel  tower", 0, 1, 1);
     check_score("in the year 1999", "1999, in Paris", 0, 0, 2.0 * 2 / 6);       /* in year 1999 | 1999 in paris */
-    check_score("to be or to be", "to be", 0, 0, 2.0 * 2 / 7);                  /* each word counts as often as both have it */
+    /* each word counts as often as both have it */
+    check_score("to be or to be", "to be", 0, 0, 2.0 * 2 / 7);
     check_score("Denver Broncos", "Carolina Panthers", 0, 0, 0);
     check_score("the a an", "A", 0, 1, 1);                                      /* both are empty then */
     check_score("another theme", "other theme", 0, 0, 0.5);                     /* whole words only */
@@ -431,10 +445,13 @@ TEST(english_answers_are_scored_as_squad_does) {
 }
 
 TEST(chinese_answers_are_scored_as_cmrc_does) {
-    check_score("\xe5\x85\x89\xe8\x8d\xa3\xe5\x92\x8c\xcf\x89-force", "\xe5\x85\x89\xe8\x8d\xa3", 1, 0, 2.0 * 2 / 6);       /* 光 荣 和 ωforce */
-    check_score("\xe3\x80\x8a\xe6\x88\x98\xe5\x9b\xbd\xe3\x80\x8b\xef\xbc\x8c""1600\xe5\xb9\xb4", "\xe6\x88\x98\xe5\x9b\xbd""1600\xe5\xb9\xb4", 1, 1, 1);
+    /* 光 荣 和 ωforce */
+    check_score("\xe5\x85\x89\xe8\x8d\xa3\xe5\x92\x8c\xcf\x89-force", "\xe5\x85\x89\xe8\x8d\xa3", 1, 0, 2.0 * 2 / 6);
+    check_score("\xe3\x80\x8a\xe6\x88\x98\xe5\x9b\xbd\xe3\x80\x8b\xef\xbc\x8c""1600\xe5\xb9\xb4",
+            "\xe6\x88\x98\xe5\x9b\xbd""1600\xe5\xb9\xb4", 1, 1, 1);
     /* 一二三四 and 一三四五: the longest run is 三四, which the script calls a common subsequence */
-    check_score("\xe4\xb8\x80\xe4\xba\x8c\xe4\xb8\x89\xe5\x9b\x9b", "\xe4\xb8\x80\xe4\xb8\x89\xe5\x9b\x9b\xe4\xba\x94", 1, 0, 0.5);
+    check_score("\xe4\xb8\x80\xe4\xba\x8c\xe4\xb8\x89\xe5\x9b\x9b", "\xe4\xb8\x80\xe4\xb8\x89\xe5\x9b\x9b\xe4\xba\x94",
+            1, 0, 0.5);
     check_score("3.5 GB", "3.5GB", 1, 0, 0);                                     /* 3.5 | gb and 3.5gb */
     check_score(" ABC\xe3\x80\x82", "abc", 1, 1, 1);
     check_score("\xe5\xa4\xa9", "\xe5\x9c\xb0", 1, 0, 0);
@@ -486,10 +503,14 @@ static void check_answer(const questions *q, int32_t i, const char *id, const ch
 TEST(every_public_form_of_questions_is_read) {
     questions q;
     ldr_error err;
-    CHECK_INT(read_text(&q, "{\"version\": \"2.0\", \"data\": [{\"title\": \"t\", \"paragraphs\": [{\"context\": \"Z\xc3\xbcrich lies on a lake.\", \"qas\": ["
-            "{\"id\": \"a\", \"question\": \"Where?\", \"is_impossible\": false, \"answers\": [{\"text\": \"a lake\", \"answer_start\": 15}, {\"text\": \"lake\", \"answer_start\": 17}]},"
-            "{\"id\": \"b\", \"question\": \"Who?\", \"is_impossible\": true, \"plausible_answers\": [{\"text\": \"Z\xc3\xbcrich\", \"answer_start\": 0}], \"answers\": []}]}]},"
-            "{\"title\": \"u\", \"paragraphs\": [{\"context\": \"Two.\", \"qas\": [{\"id\": 7, \"question\": \"How many?\", \"answers\": [{\"text\": \"Two\", \"answer_start\": 0}]}]}]}]}", 1, &err), LDR_OK);
+    CHECK_INT(read_text(&q, "{\"version\": \"2.0\", \"data\": [{\"title\": \"t\", \"paragraphs\": [{\"context\": "
+            "\"Z\xc3\xbcrich lies on a lake.\", \"qas\": ["
+            "{\"id\": \"a\", \"question\": \"Where?\", \"is_impossible\": false, \"answers\": [{\"text\": \"a lake\", "
+                    "\"answer_start\": 15}, {\"text\": \"lake\", \"answer_start\": 17}]},"
+            "{\"id\": \"b\", \"question\": \"Who?\", \"is_impossible\": true, \"plausible_answers\": [{\"text\": "
+                    "\"Z\xc3\xbcrich\", \"answer_start\": 0}], \"answers\": []}]}]},"
+            "{\"title\": \"u\", \"paragraphs\": [{\"context\": \"Two.\", \"qas\": [{\"id\": 7, \"question\": \"How "
+                    "many?\", \"answers\": [{\"text\": \"Two\", \"answer_start\": 0}]}]}]}]}", 1, &err), LDR_OK);
     CHECK_STR(err.message, "");
     CHECK_INT(q.count, 3);
     CHECK_INT(q.context_count, 2);
@@ -498,9 +519,12 @@ TEST(every_public_form_of_questions_is_read) {
     check_answer(&q, 1, "b", "", 0);
     check_answer(&q, 2, "7", "Two", 1);
     free_questions(&q);
-    CHECK_INT(read_text(&q, "{\"question\": \"Where?\", \"context\": \"On a lake.\", \"answers\": [{\"text\": \"a lake\", \"start\": 3}]}\n"
-            "{\"id\": \"x\", \"question\": \"Who?\", \"context\": \"Nobody came.\", \"answers\": {\"text\": [\"Nobody\"], \"answer_start\": [0]}}\n"
-            "{\"question\": \"Why?\", \"context\": \"It rained.\", \"answers\": [\"rained\"]}\n{\"question\": \"When?\", \"context\": \"It rained.\", \"answers\": []}\n", 1, &err), LDR_OK);
+    CHECK_INT(read_text(&q, "{\"question\": \"Where?\", \"context\": \"On a lake.\", \"answers\": [{\"text\": \"a "
+            "lake\", \"start\": 3}]}\n"
+            "{\"id\": \"x\", \"question\": \"Who?\", \"context\": \"Nobody came.\", \"answers\": {\"text\": "
+                    "[\"Nobody\"], \"answer_start\": [0]}}\n"
+            "{\"question\": \"Why?\", \"context\": \"It rained.\", \"answers\": [\"rained\"]}\n{\"question\": "
+                    "\"When?\", \"context\": \"It rained.\", \"answers\": []}\n", 1, &err), LDR_OK);
     CHECK_STR(err.message, "");
     CHECK_INT(q.count, 4);
     check_answer(&q, 0, "1", "a lake", 1);
@@ -513,11 +537,15 @@ TEST(every_public_form_of_questions_is_read) {
 TEST(damaged_answers_are_counted) {
     questions q;
     ldr_error err;
-    CHECK_INT(read_text(&q, "[{\"question\": \"1\", \"context\": \"ab cd ab ef\", \"answers\": [{\"text\": \"cd\", \"start\": 4}]},"        /* at one other place */
-            "{\"question\": \"2\", \"context\": \"ab cd ab ef\", \"answers\": [{\"text\": \"ab\", \"start\": 1}]},"         /* at two */
+    /* at one other place */
+    CHECK_INT(read_text(&q, "[{\"question\": \"1\", \"context\": \"ab cd ab ef\", \"answers\": [{\"text\": \"cd\", "
+            "\"start\": 4}]},"
+            /* at two */
+            "{\"question\": \"2\", \"context\": \"ab cd ab ef\", \"answers\": [{\"text\": \"ab\", \"start\": 1}]},"
             "{\"question\": \"3\", \"context\": \"ab cd ab ef\", \"answers\": [{\"text\": \"ef\", \"start\": 99}]},"
             "{\"question\": \"4\", \"context\": \"ab cd ab ef\", \"answers\": [{\"text\": \"xy\", \"start\": 0}]},"
-            "{\"question\": \"5\", \"context\": \"ab cd ab ef\", \"answers\": [{\"text\": \"xy\", \"start\": -1}, {\"text\": \"ef\", \"start\": 9}]}]", 1, &err), LDR_OK);
+            "{\"question\": \"5\", \"context\": \"ab cd ab ef\", \"answers\": [{\"text\": \"xy\", \"start\": -1}, "
+                    "{\"text\": \"ef\", \"start\": 9}]}]", 1, &err), LDR_OK);
     CHECK_STR(err.message, "");
     CHECK_INT(q.moved, 2);
     CHECK_INT(q.misplaced, 3);
@@ -532,12 +560,18 @@ TEST(damaged_answers_are_counted) {
 
 TEST(what_is_no_question_is_refused) {
     static const struct { const char *data, *says; } bad[] = {
-        { "", "no questions" }, { "[]", "no questions" }, { "{\"data\": 3}", "lists" }, { "{\"question\": \"a\"}", "\"context\"" },
-        { "{\"context\": \"a\"}", "\"question\"" }, { "{\"context\": \"a\", \"question\": \"b\"}", "\"answers\"" }, { "{\"context\": 3", "JSON" },
-        { "{\"context\": [], \"question\": \"b\", \"answers\": []}", "a text is expected" }, { "{\"context\": \"a\", \"qas\": 1}", "\"qas\"" },
-        { "{\"context\": \"a\", \"question\": \"b\", \"answers\": 3}", "a list" }, { "{\"context\": \"a\", \"question\": \"b\", \"answers\": [{}]}", "\"text\"" },
-        { "{\"context\": \"a\", \"question\": \"b\", \"answers\": [{\"text\": \"a\", \"start\": 0.5}]}", "whole number" },
-        { "{\"context\": \"a\", \"question\": \"b\", \"answers\": [{\"text\": \"a\", \"start\": \"0\"}]}", "whole number" },
+        { "", "no questions" }, { "[]", "no questions" }, { "{\"data\": 3}", "lists" }, { "{\"question\": \"a\"}",
+                "\"context\"" },
+        { "{\"context\": \"a\"}", "\"question\"" }, { "{\"context\": \"a\", \"question\": \"b\"}", "\"answers\"" },
+                { "{\"context\": 3", "JSON" },
+        { "{\"context\": [], \"question\": \"b\", \"answers\": []}", "a text is expected" },
+                { "{\"context\": \"a\", \"qas\": 1}", "\"qas\"" },
+        { "{\"context\": \"a\", \"question\": \"b\", \"answers\": 3}", "a list" },
+                { "{\"context\": \"a\", \"question\": \"b\", \"answers\": [{}]}", "\"text\"" },
+        { "{\"context\": \"a\", \"question\": \"b\", \"answers\": [{\"text\": \"a\", \"start\": 0.5}]}",
+                "whole number" },
+        { "{\"context\": \"a\", \"question\": \"b\", \"answers\": [{\"text\": \"a\", \"start\": \"0\"}]}",
+                "whole number" },
         { "{\"context\": \"a\", \"question\": \"b\", \"answers\": {\"text\": [\"a\"], \"start\": []}}", "same length" },
         { "{\"context\": \"a\\u0000\", \"question\": \"b\", \"answers\": []}", "NUL" } };
     questions q;
@@ -560,8 +594,8 @@ static ldr_tokenizer *letters(void) {
     return ldr_tokenizer_load_memory(vocab, sizeof vocab - 1, NULL, NULL);
 }
 
-/* The answer's bytes, all over the text, in windows of all sizes: where a window holds the whole answer its tags say its bytes, else
-   there are none; each token of the text is in a window, and neighbours share what the stride says. */
+/* The answer's bytes, all over the text, in windows of all sizes: where a window holds the whole answer its tags say
+   its bytes, else there are none; each token of the text is in a window, and neighbours share what the stride says. */
 TEST(windows_hold_every_token_and_whole_answers) {
     static const char context[] = "a b c d e f g h a b c d efx g h a b c";
     ldr_tokenizer *t = letters();
@@ -586,7 +620,8 @@ TEST(windows_hold_every_token_and_whole_answers) {
                             if (first < 0) first = i;
                             last = i;
                         }
-                        CHECK(a.labels[0] == LDR_IGNORE && a.labels[a.before - 1] == LDR_IGNORE && a.labels[n - 1] == LDR_IGNORE);
+                        CHECK(a.labels[0] == LDR_IGNORE && a.labels[a.before - 1] == LDR_IGNORE && a.labels[n - 1] ==
+                                LDR_IGNORE);
                         next = LDR__MIN(start + a.room, a.to);
                         if (first < 0) continue;
                         tagged++;
@@ -647,13 +682,16 @@ static void make_questions(questions *q, int count, uint64_t seed) {
     }
 }
 
-static ldr_status count_answers(void *user, const question *e, const char *context, const found_answer *f, ldr_error *err) {
+static ldr_status count_answers(void *user, const question *e, const char *context, const found_answer *f,
+        ldr_error *err) {
     (void)err;
-    *(int *)user += e->answer_count ? chars_before(context, strlen(context), f->begin) == (int64_t)e->begin && f->end == e->end : f->end == f->begin;
+    *(int *)user += e->answer_count ? chars_before(context, strlen(context), f->begin) == (int64_t)e->begin &&
+            f->end == e->end : f->end == f->begin;
     return LDR_OK;
 }
 
-/* From questions to windows, a trained ladder and scored answers; both heads for one answer; windows shorter than the texts. */
+/* From questions to windows, a trained ladder and scored answers; both heads for one answer; windows shorter than the
+   texts. */
 TEST(questions_are_learned_and_answered) {
     int h, seen;
     for (h = 0; h < 2; h++) {
@@ -711,11 +749,11 @@ TEST(questions_are_learned_and_answered) {
     }
 }
 
-#define TESTS(X)                                                                                                          \
-    X(spans_are_those_of_the_whole_square) X(losses_are_those_of_the_whole_square) X(metrics_count_what_is_predicted)     \
-    X(threads_change_no_bit) X(spans_are_learned) X(a_ladder_file_keeps_its_spans) X(what_cannot_be_is_refused)           \
-    X(english_answers_are_scored_as_squad_does) X(chinese_answers_are_scored_as_cmrc_does)                                \
-    X(the_best_of_the_right_answers_counts) X(every_public_form_of_questions_is_read) X(damaged_answers_are_counted)      \
-    X(what_is_no_question_is_refused) X(windows_hold_every_token_and_whole_answers)                                       \
+#define TESTS(X)                                                                                                       \
+    X(spans_are_those_of_the_whole_square) X(losses_are_those_of_the_whole_square) X(metrics_count_what_is_predicted)  \
+    X(threads_change_no_bit) X(spans_are_learned) X(a_ladder_file_keeps_its_spans) X(what_cannot_be_is_refused)        \
+    X(english_answers_are_scored_as_squad_does) X(chinese_answers_are_scored_as_cmrc_does)                             \
+    X(the_best_of_the_right_answers_counts) X(every_public_form_of_questions_is_read) X(damaged_answers_are_counted)   \
+    X(what_is_no_question_is_refused) X(windows_hold_every_token_and_whole_answers)                                    \
     X(a_question_too_long_is_cut_and_no_room_is_said) X(questions_are_learned_and_answered)
 LDR_TEST_MAIN("spans", TESTS)

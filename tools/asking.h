@@ -1,5 +1,5 @@
-/* asking.h: questions about texts on the command line: scored on sets, asked line by line, written as the official scripts read
-   them. A part of ladder.c. */
+/* asking.h: questions about texts on the command line: scored on sets, asked line by line, written as the official
+   scripts read them. A part of ladder.c. */
 
 #ifndef ASKING_H
 #define ASKING_H
@@ -12,12 +12,14 @@ static void print_answer(FILE *f, const char *context, const found_answer *a) {
     size_t n = strlen(context);
     fputs("{\"answer\":", f);
     put_bytes(f, context + a->begin, a->end - a->begin);
-    fprintf(f, ",\"start\":%" PRId64 ",\"end\":%" PRId64 ",\"score\":", chars_before(context, n, a->begin), chars_before(context, n, a->end));
+    fprintf(f, ",\"start\":%" PRId64 ",\"end\":%" PRId64 ",\"score\":", chars_before(context, n, a->begin),
+            chars_before(context, n, a->end));
     put_number(f, (double)a->score);
     fputs("}\n", f);
 }
 
-static ldr_status put_submission(void *user, const question *e, const char *context, const found_answer *a, ldr_error *err) {
+static ldr_status put_submission(void *user, const question *e, const char *context, const found_answer *a,
+        ldr_error *err) {
     answer_file *to = (answer_file *)user;
     (void)err;
     if (to->lines) print_answer(stdout, context, a);
@@ -56,7 +58,8 @@ static int32_t stride_of(const run *r) {
 }
 
 static ldr_status open_asking(run *r, answerer *w) {
-    return open_answerer(w, r->ladder, ldr_model_tokenizer(r->model), r->max_len, stride_of(r), r->o.max_answer ? r->o.max_answer : ANSWER_TOKENS,
+    return open_answerer(w, r->ladder, ldr_model_tokenizer(r->model), r->max_len, stride_of(r),
+            r->o.max_answer ? r->o.max_answer : ANSWER_TOKENS,
             r->task->format == FORMAT_ANSWERED, &r->err);
 }
 
@@ -86,14 +89,16 @@ static void put_question_scores(const char *name, const question_scores *y) {
 }
 
 static void say_question_scores(const char *name, const question_scores *y) {
-    printf("%sexact match %.4f, F1 %.4f on %d questions, %d windows\n", name, y->score.exact, y->score.f1, (int)y->questions, (int)y->windows);
+    printf("%sexact match %.4f, F1 %.4f on %d questions, %d windows\n", name, y->score.exact, y->score.f1,
+            (int)y->questions, (int)y->windows);
 }
 
 /* After training: what its windows say, question by question. */
 static int score_sets(run *r) {
     char buffer[LADDER_MAX_PATH];
     if (r->dev && score_file(r, dev_path(r, buffer), &r->asked[0], NULL)) return EXIT_FAILED;
-    return r->test && score_file(r, file_for_role(r->o.test, test_names, buffer), &r->asked[1], NULL) ? EXIT_FAILED : EXIT_DONE;
+    return r->test && score_file(r, file_for_role(r->o.test, test_names, buffer), &r->asked[1], NULL) ? EXIT_FAILED
+            : EXIT_DONE;
 }
 
 static int eval_questions(run *r, const char *path) {
@@ -127,8 +132,10 @@ static ldr_status read_question_line(questions *q, const text *line, int64_t num
     status = ldr__reader_utf8(&s.r, err);
     if (!status && line->used && (line->data[0] == '{' || line->data[0] == '[')) status = read_question_bytes(&s, err);
     else if (!status && (!tab || memchr(line->data, 0, line->used)))
-        status = ldr__reader_fail(&s.r, 0, err, "a question and its text are wanted, with a TAB between them, or {\"question\": ..., \"context\": ...}");
-    else if (!status) status = add_question(q, line->data, (size_t)(tab - line->data), tab + 1, line->used - (size_t)(tab - line->data) - 1, err);
+        status = ldr__reader_fail(&s.r, 0, err, "a question and its text are wanted, with a TAB between them, or "
+                "{\"question\": ..., \"context\": ...}");
+    else if (!status) status = add_question(q, line->data, (size_t)(tab - line->data), tab + 1,
+            line->used - (size_t)(tab - line->data) - 1, err);
     ldr__reader_free(&s.r);
     return status;
 }

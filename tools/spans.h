@@ -34,7 +34,8 @@ typedef struct questions {
     char    **contexts;
     int32_t   count, context_count;
     size_t    capacity, context_capacity;
-    int32_t   answers, moved, misplaced, damaged, unanswered;    /* moved: not where they are said to be, but at one other place */
+    /* moved: not where they are said to be, but at one other place */
+    int32_t   answers, moved, misplaced, damaged, unanswered;
     char      first_bad[256];
 } questions;
 
@@ -80,7 +81,8 @@ typedef struct question_reader {
     int         answered;                  /* answers must be there                            */
 } question_reader;
 
-static ldr_status question_fail(const question_reader *s, const ldr_json *j, int32_t node, ldr_error *err, const char *what) {
+static ldr_status question_fail(const question_reader *s, const ldr_json *j, int32_t node, ldr_error *err,
+        const char *what) {
     return ldr__reader_fail(&s->r, s->base + ldr_json_node_at(j, node)->begin, err, what);
 }
 
@@ -111,7 +113,8 @@ static const char *only_place(const char *context, const char *answer) {
 }
 
 /* One answer and the character it is said to begin at. */
-static ldr_status read_answer(question_reader *s, question *e, const ldr_json *j, int32_t said, int32_t start, ldr_error *err) {
+static ldr_status read_answer(question_reader *s, question *e, const ldr_json *j, int32_t said, int32_t start,
+        ldr_error *err) {
     const char *context = s->q->contexts[e->context], *at = NULL;
     size_t n = strlen(context), size, from;
     double first = start >= 0 ? ldr_json_number(j, start, 0.5) : -1;
@@ -125,7 +128,8 @@ static ldr_status read_answer(question_reader *s, question *e, const ldr_json *j
     e->answers[e->answer_count++] = answer;
     s->q->answers++;
     size = strlen(answer);
-    if (first != floor(first)) return question_fail(s, j, start, err, "where an answer begins is a whole number of characters");
+    if (first != floor(first)) return question_fail(s, j, start, err,
+            "where an answer begins is a whole number of characters");
     from = first >= 0 && first <= (double)n ? byte_of_char(context, n, (int64_t)first) : n;
     if (size && size <= n - from && memcmp(context + from, answer, size) == 0) at = context + from;
     if (!at) {
@@ -133,8 +137,10 @@ static ldr_status read_answer(question_reader *s, question *e, const ldr_json *j
         s->q->moved += at && start >= 0;
         s->q->misplaced += !at;
         if (!at && !*s->q->first_bad)
-            snprintf(s->q->first_bad, sizeof s->q->first_bad, "line %lld: \"%s\" is said to begin at character %.0f, and does not",
-                    (long long)ldr__reader_line(&s->r, s->base + ldr_json_node_at(j, said)->begin), ldr__show(shown, answer, size), first);
+            snprintf(s->q->first_bad, sizeof s->q->first_bad,
+                    "line %lld: \"%s\" is said to begin at character %.0f, and does not",
+                    (long long)ldr__reader_line(&s->r, s->base + ldr_json_node_at(j, said)->begin), ldr__show(shown,
+                            answer, size), first);
     }
     if (at && e->begin == e->end) {
         e->begin = (size_t)(at - context);
@@ -156,9 +162,11 @@ static ldr_status read_answers_of(question_reader *s, question *e, const ldr_jso
     if (n->type == LDR_JSON_OBJECT) {
         said = ldr_json_get(j, answers, "text");
         start = json_member(j, answers, "answer_start", "start");
-        if (said < 0 || start < 0 || ldr_json_node_at(j, said)->type != LDR_JSON_ARRAY || ldr_json_node_at(j, start)->type != LDR_JSON_ARRAY ||
+        if (said < 0 || start < 0 || ldr_json_node_at(j, said)->type != LDR_JSON_ARRAY || ldr_json_node_at(j,
+                start)->type != LDR_JSON_ARRAY ||
                 ldr_json_node_at(j, said)->count != ldr_json_node_at(j, start)->count)
-            return question_fail(s, j, answers, err, "answers are {\"text\": [..], \"answer_start\": [..]} of the same length, or a list of {\"text\", \"answer_start\"}");
+            return question_fail(s, j, answers, err, "answers are {\"text\": [..], \"answer_start\": [..]} of the same "
+                    "length, or a list of {\"text\", \"answer_start\"}");
         said = ldr_json_node_at(j, said)->first;
         start = ldr_json_node_at(j, start)->first;
         for (; !status && said >= 0; said = ldr_json_node_at(j, said)->next, start = ldr_json_node_at(j, start)->next)
@@ -169,7 +177,8 @@ static ldr_status read_answers_of(question_reader *s, question *e, const ldr_jso
     for (node = n->first; !status && node >= 0; node = ldr_json_node_at(j, node)->next) {
         int object = ldr_json_node_at(j, node)->type == LDR_JSON_OBJECT;
         said = object ? ldr_json_get(j, node, "text") : node;
-        if (said < 0) return question_fail(s, j, node, err, "an answer has a \"text\" and the character it begins at, \"answer_start\" or \"start\"");
+        if (said < 0) return question_fail(s, j, node, err, "an answer has a \"text\" and the character it begins at, "
+                "\"answer_start\" or \"start\"");
         status = read_answer(s, e, j, said, object ? json_member(j, node, "answer_start", "start") : -1, err);
     }
     return status;
@@ -183,9 +192,11 @@ static char *copy_bytes(const char *s, size_t n) {
     return out;
 }
 
-/* Takes text and id over; without an id the number of the question is one. NULL: out of memory, or the text was none. */
+/* Takes text and id over; without an id the number of the question is one. NULL: out of memory, or the text was none.
+   */
 static question *next_question(questions *q, char *said, char *id, int32_t context, ldr_error *err) {
-    question *items = said ? (question *)words_grow(q->items, &q->capacity, (size_t)q->count + 1, sizeof *items) : NULL, *e;
+    question *items = said ? (question *)words_grow(q->items, &q->capacity, (size_t)q->count + 1, sizeof *items)
+            : NULL, *e;
     char number[16];
     snprintf(number, sizeof number, "%d", (int)q->count + 1);
     if (items) q->items = items;
@@ -204,18 +215,23 @@ static question *next_question(questions *q, char *said, char *id, int32_t conte
     return e;
 }
 
-/* {"question", "id", "answers", "is_impossible"} about contexts[context]. Plausible answers to what cannot be answered are none. */
-static ldr_status read_question(question_reader *s, const ldr_json *j, int32_t object, int32_t context, ldr_error *err) {
-    int32_t said = json_member(j, object, "question", NULL), id = json_member(j, object, "id", "qid"), answers = ldr_json_get(j, object, "answers"),
+/* {"question", "id", "answers", "is_impossible"} about contexts[context]. Plausible answers to what cannot be answered
+   are none. */
+static ldr_status read_question(question_reader *s, const ldr_json *j, int32_t object, int32_t context,
+        ldr_error *err) {
+    int32_t said = json_member(j, object, "question", NULL), id = json_member(j, object, "id", "qid"),
+            answers = ldr_json_get(j, object, "answers"),
             none = ldr_json_get(j, object, "is_impossible");
     questions *q = s->q;
     question *e;
     ldr_status status = LDR_OK;
     if (said < 0) return question_fail(s, j, object, err, "a question has the member \"question\"");
-    if (answers < 0 && none < 0 && s->answered) return question_fail(s, j, object, err, "the question has no \"answers\": an empty list says that there is none");
+    if (answers < 0 && none < 0 && s->answered) return question_fail(s, j, object, err,
+            "the question has no \"answers\": an empty list says that there is none");
     e = next_question(q, text_of_json(j, said, s, err), id >= 0 ? text_of_json(j, id, s, err) : NULL, context, err);
     if (!e || err->status) return err->status;
-    if (answers >= 0 && !(none >= 0 && ldr_json_node_at(j, none)->type == LDR_JSON_TRUE)) status = read_answers_of(s, e, j, answers, err);
+    if (answers >= 0 && !(none >= 0 && ldr_json_node_at(j, none)->type == LDR_JSON_TRUE)) status = read_answers_of(s,
+            e, j, answers, err);
     e->damaged = e->answer_count > 0 && e->begin == e->end;
     q->damaged += e->damaged;
     q->unanswered += !e->answer_count;
@@ -224,7 +240,8 @@ static ldr_status read_question(question_reader *s, const ldr_json *j, int32_t o
 
 /* Takes the text over. */
 static ldr_status add_context(questions *q, char *said, int32_t *index, ldr_error *err) {
-    char **contexts = said ? (char **)words_grow(q->contexts, &q->context_capacity, (size_t)q->context_count + 1, sizeof *contexts) : NULL;
+    char **contexts = said ? (char **)words_grow(q->contexts, &q->context_capacity, (size_t)q->context_count + 1,
+            sizeof *contexts) : NULL;
     if (!contexts) {
         free(said);
         return err->status ? err->status : words_no_memory("questions", err);
@@ -236,7 +253,8 @@ static ldr_status add_context(questions *q, char *said, int32_t *index, ldr_erro
 }
 
 /* A question without an answer, as a user asks it. */
-static ldr_status add_question(questions *q, const char *said, size_t n, const char *context, size_t size, ldr_error *err) {
+static ldr_status add_question(questions *q, const char *said, size_t n, const char *context, size_t size,
+        ldr_error *err) {
     int32_t index = 0;
     ldr_status status = add_context(q, copy_bytes(context, size), &index, err);
     return status || next_question(q, copy_bytes(said, n), NULL, index, err) ? status : err->status;
@@ -246,11 +264,14 @@ static ldr_status add_question(questions *q, const char *said, size_t n, const c
 static ldr_status read_paragraph(question_reader *s, const ldr_json *j, int32_t object, ldr_error *err) {
     int32_t said = json_member(j, object, "context", NULL), qas = ldr_json_get(j, object, "qas"), node, index = 0;
     ldr_status status;
-    if (said < 0) return question_fail(s, j, object, err, "questions are {\"context\", \"question\", \"answers\"}, or SQuAD's data, paragraphs and qas");
+    if (said < 0) return question_fail(s, j, object, err, "questions are {\"context\", \"question\", \"answers\"}, or "
+            "SQuAD's data, paragraphs and qas");
     status = add_context(s->q, text_of_json(j, said, s, err), &index, err);
     if (status || qas < 0) return status ? status : read_question(s, j, object, index, err);
-    if (ldr_json_node_at(j, qas)->type != LDR_JSON_ARRAY) return question_fail(s, j, qas, err, "\"qas\" is a list of questions");
-    for (node = ldr_json_node_at(j, qas)->first; !status && node >= 0; node = ldr_json_node_at(j, node)->next) status = read_question(s, j, node, index, err);
+    if (ldr_json_node_at(j, qas)->type != LDR_JSON_ARRAY) return question_fail(s, j, qas, err,
+            "\"qas\" is a list of questions");
+    for (node = ldr_json_node_at(j, qas)->first; !status && node >= 0; node = ldr_json_node_at(j, node)->next)
+        status = read_question(s, j, node, index, err);
     return status;
 }
 
@@ -260,7 +281,8 @@ static ldr_status read_question_value(question_reader *s, const ldr_json *j, int
     ldr_status status = LDR_OK;
     if (inner < 0 && ldr_json_node_at(j, value)->type == LDR_JSON_ARRAY) inner = value;
     if (inner < 0) return read_paragraph(s, j, value, err);
-    if (ldr_json_node_at(j, inner)->type != LDR_JSON_ARRAY) return question_fail(s, j, inner, err, "\"data\" and \"paragraphs\" are lists");
+    if (ldr_json_node_at(j, inner)->type != LDR_JSON_ARRAY) return question_fail(s, j, inner, err,
+            "\"data\" and \"paragraphs\" are lists");
     for (node = ldr_json_node_at(j, inner)->first; !status && node >= 0; node = ldr_json_node_at(j, node)->next)
         status = read_question_value(s, j, node, err);
     return status;
@@ -338,12 +360,14 @@ static ldr_status ask(cutter *a, const ldr_tokenizer *t, const char *said, const
     if (ldr_tokenizer_encode(t, c, said, strlen(said), context, strlen(context), INT32_MAX, 1, err)) return err->status;
     for (a->from = 0; a->from < c->count && c->text[a->from] != 1; a->from++) {}
     for (a->to = a->from; a->to < c->count && c->text[a->to] == 1; a->to++) {}
-    if (a->from == a->to) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "the text that is asked about is empty: \"%.60s\"", said);
+    if (a->from == a->to) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET,
+            "the text that is asked about is empty: \"%.60s\"", said);
     for (i = a->cut = a->before = 0; i < a->from; i++)
         if (c->text[i] == 0 && n++ >= a->asked) a->cut++;
         else a->before++;
     a->room = a->max_len - a->before - (c->count - a->to);
-    if (a->room < 1) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "%d tokens have no room for a question and a part of its text: give a larger --max-len", a->max_len);
+    if (a->room < 1) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET,
+            "%d tokens have no room for a question and a part of its text: give a larger --max-len", a->max_len);
     n = a->room - LDR__MIN(a->stride, a->room / 2);
     a->windows = a->to - a->from <= a->room ? 1 : 1 + (a->to - a->from - a->room + n - 1) / n;
     return LDR_OK;
@@ -362,11 +386,12 @@ static int32_t window_put(cutter *a, int32_t at, int32_t token, int32_t label) {
     return at + 1;
 }
 
-/* Window w into ids, segments and labels: tags of bytes begin to end if all of their tokens are there, else O; nothing of
-   a question can be an answer. Returns its tokens. */
+/* Window w into ids, segments and labels: tags of bytes begin to end if all of their tokens are there, else O; nothing
+   of a question can be an answer. Returns its tokens. */
 static int32_t make_window(cutter *a, int32_t w, size_t begin, size_t end) {
     const ldr_encoding *c = &a->c;
-    int32_t i, first = -1, last = -1, start = window_start(a, w), stop = LDR__MIN(start + a->room, a->to), at = 0, n = 0;
+    int32_t i, first = -1, last = -1, start = window_start(a, w), stop = LDR__MIN(start + a->room, a->to), at = 0,
+            n = 0;
     for (i = 0; i < a->from; i++)
         if (c->text[i] != 0 || n++ < a->asked) at = window_put(a, at, i, LDR_IGNORE);
     for (i = a->from; i < a->to; i++) {
@@ -375,13 +400,15 @@ static int32_t make_window(cutter *a, int32_t w, size_t begin, size_t end) {
         last = i;
     }
     if (first < start || last >= stop) first = last = -1;
-    for (i = start; i < stop; i++) at = window_put(a, at, i, first < 0 || i < first || i > last ? 0 : i == first ? 1 : 2);
+    for (i = start; i < stop; i++) at = window_put(a, at, i, first < 0 || i < first || i > last ? 0 : i == first ? 1
+            : 2);
     for (i = a->to; i < c->count; i++) at = window_put(a, at, i, LDR_IGNORE);
     return at;
 }
 
 /* Adds the windows of all questions that are not damaged. *cut: questions that lost tokens. */
-static ldr_status add_windows(ldr_dataset *d, const questions *q, const ldr_tokenizer *t, int32_t max_len, int32_t stride, int32_t *cut, ldr_error *err) {
+static ldr_status add_windows(ldr_dataset *d, const questions *q, const ldr_tokenizer *t, int32_t max_len,
+        int32_t stride, int32_t *cut, ldr_error *err) {
     cutter a;
     int32_t i, w;
     ldr_status status = open_cutter(&a, max_len, stride, err);
@@ -432,7 +459,8 @@ static void free_answerer(answerer *w) {
     free(w->spans);
 }
 
-static ldr_status open_answerer(answerer *w, ldr_ladder *l, const ldr_tokenizer *t, int32_t max_len, int32_t stride, int32_t longest, int sure, ldr_error *err) {
+static ldr_status open_answerer(answerer *w, ldr_ladder *l, const ldr_tokenizer *t, int32_t max_len, int32_t stride,
+        int32_t longest, int sure, ldr_error *err) {
     const size_t capacity = 8, tokens = capacity * (size_t)max_len;
     memset(w, 0, sizeof *w);
     w->tokenizer = t;
@@ -446,7 +474,8 @@ static ldr_status open_answerer(answerer *w, ldr_ladder *l, const ldr_tokenizer 
     w->labels = (int32_t *)malloc(tokens * sizeof *w->labels);
     w->first = (int32_t *)malloc(capacity * sizeof *w->first);
     w->spans = (ldr_span *)malloc(capacity * sizeof *w->spans);
-    if (!w->offsets || !w->ids || !w->segments || !w->labels || !w->first || !w->spans) return words_no_memory("answers", err);
+    if (!w->offsets || !w->ids || !w->segments || !w->labels || !w->first ||
+            !w->spans) return words_no_memory("answers", err);
     w->p = ldr_predictor_create(l, w->capacity, (int32_t)tokens, err);
     return w->p ? LDR_OK : err->status;
 }
@@ -460,7 +489,8 @@ static ldr_status answer_windows(answerer *w, found_answer *best, int32_t count,
     b.offsets = w->offsets;
     b.ids = w->ids;
     b.segments = w->segments;
-    if (ldr_predict_spans(w->p, w->spans, w->capacity, &found, &b, w->labels, w->longest, -FLT_MAX, err)) return err->status;
+    if (ldr_predict_spans(w->p, w->spans, w->capacity, &found, &b, w->labels, w->longest, -FLT_MAX,
+            err)) return err->status;
     for (i = 0; i < found; i++) {
         const ldr_span *s = &w->spans[i];
         int32_t from = w->first[s->sequence] + s->first, to = w->first[s->sequence] + s->last;
@@ -479,7 +509,8 @@ static void trim_answer(found_answer *f, const char *context) {
 }
 
 /* The best span of all windows; no answer where it is likelier that there is none, unless one must be given. */
-static ldr_status answer_question(answerer *w, const char *said, const char *context, found_answer *best, ldr_error *err) {
+static ldr_status answer_question(answerer *w, const char *said, const char *context, found_answer *best,
+        ldr_error *err) {
     int32_t k, n, used = 0;
     ldr_status status = ask(&w->a, w->tokenizer, said, context, err);
     memset(best, 0, sizeof *best);
@@ -507,7 +538,8 @@ static ldr_status answer_question(answerer *w, const char *said, const char *con
 typedef struct answer_score { double exact, f1; } answer_score;
 typedef struct question_scores { answer_score score; int32_t questions, windows; } question_scores;
 
-/* Words of a text, as the official script of the language compares them: characters in lower case, a word after the other. */
+/* Words of a text, as the official script of the language compares them: characters in lower case, a word after the
+   other. */
 typedef struct answer_words { uint32_t *c; size_t *end, count, used; } answer_words;
 
 static int answer_words_open(answer_words *w, const char *s) {
@@ -532,7 +564,9 @@ static int same_word(const answer_words *a, size_t i, const answer_words *b, siz
     return n == b->end[k] - at && memcmp(a->c + from, b->c + at, n * sizeof *a->c) == 0;
 }
 
-static int is_ascii_punctuation(uint32_t c) { return c < 128 && c > 32 && strchr("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~", (int)c) != NULL; }
+static int is_ascii_punctuation(uint32_t c) {
+    return c < 128 && c > 32 && strchr("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~", (int)c) != NULL;
+}
 
 /* A whole word "a", "an" or "the" goes, where word characters end at its sides, as \b in the script has it. */
 static void drop_articles(uint32_t *c, size_t n) {
@@ -569,7 +603,8 @@ static int is_chinese(uint32_t c) { return c >= 0x4e00 && c <= 0x9fa5; }
 
 /* The punctuation that cmrc2018_evaluate.py leaves out. */
 static int is_left_out(uint32_t c) {
-    static const uint32_t wide[] = { 0xff0c, 0x3002, 0xff1a, 0xff1f, 0xff01, 0x201c, 0x201d, 0xff1b, 0x2019, 0x300a, 0x300b, 0xb7, 0x3001, 0x300c, 0x300d,
+    static const uint32_t wide[] = { 0xff0c, 0x3002, 0xff1a, 0xff1f, 0xff01, 0x201c, 0x201d, 0xff1b, 0x2019, 0x300a,
+            0x300b, 0xb7, 0x3001, 0x300c, 0x300d,
         0xff08, 0xff09, 0xff0d, 0xff5e, 0x300e, 0x300f };
     size_t i;
     for (i = 0; i < sizeof wide / sizeof *wide; i++)
@@ -577,8 +612,8 @@ static int is_left_out(uint32_t c) {
     return c < 128 && c && strchr("-:_*^/\\~`+=", (int)c) != NULL;
 }
 
-/* CMRC's mixed segmentation: a Chinese character is a word, of the rest what stands between blanks; other ASCII punctuation
-   is a word as well, but for points and commas inside numbers, which is what of NLTK's rules matters here. */
+/* CMRC's mixed segmentation: a Chinese character is a word, of the rest what stands between blanks; other ASCII
+   punctuation is a word as well, but for points and commas inside numbers: what of NLTK's rules matters here. */
 static void chinese_words(answer_words *w, const char *s) {
     const char *end = s + strlen(s);
     uint32_t before = ' ';
@@ -652,7 +687,8 @@ static int compare_answers(answer_score *y, const char *right, const char *given
         english_words(&b, given);
         y->exact = a.used == b.used && a.count == b.count && memcmp(a.c, b.c, a.used * sizeof *a.c) == 0 &&
                 memcmp(a.end, b.end, a.count * sizeof *a.end) == 0;
-        y->f1 = a.count && b.count ? 2.0 * (double)shared_words(&a, &b) / (double)(a.count + b.count) : a.count == b.count;
+        y->f1 = a.count && b.count ? 2.0 * (double)shared_words(&a, &b) / (double)(a.count + b.count) : a.count ==
+                b.count;
     }
     answer_words_free(&a);
     answer_words_free(&b);
@@ -684,7 +720,8 @@ static int text_is_chinese(const char *s) {
 
 /* Answers all questions; answer_fn (or NULL) sees each. *y: means over them. */
 static ldr_status score_questions(answer_score *y, answerer *w, const questions *q,
-        ldr_status (*answer_fn)(void *user, const question *e, const char *context, const found_answer *f, ldr_error *err), void *user, ldr_error *err) {
+        ldr_status (*answer_fn)(void *user, const question *e, const char *context, const found_answer *f,
+                ldr_error *err), void *user, ldr_error *err) {
     int32_t i;
     memset(y, 0, sizeof *y);
     for (i = 0; i < q->count; i++) {
@@ -694,7 +731,8 @@ static ldr_status score_questions(answer_score *y, answerer *w, const questions 
         answer_score one;
         char *given;
         int ok;
-        if (answer_question(w, e->text, context, &f, err) || (answer_fn && answer_fn(user, e, context, &f, err))) return err->status;
+        if (answer_question(w, e->text, context, &f, err) || (answer_fn && answer_fn(user, e, context, &f,
+                err))) return err->status;
         given = copy_bytes(context + f.begin, f.end - f.begin);
         if (!given) return words_no_memory("answers", err);
         ok = score_answer(&one, e, given, text_is_chinese(context));
