@@ -18879,7 +18879,11 @@ static void ldr__head_fit(ldr_trainer *t, ldr__fit *fit) {
     d.schedule = LDR_LINEAR;
     d.weight_decay = 0.01f;
     d.warmup = 0;
-    if (l->head_dense < 0 && !l->d.span_size) memset(v, 0, bytes);     /* a product of two zeros has no gradient */
+    if (l->head_dense < 0) memset(v, 0, bytes);
+    /* a product of two zeros has no gradient: numbers that are the same above every ladder */
+    if (l->head_dense < 0 && l->d.span_size)
+        ldr__fill_normal(v, (size_t)l->params[head].rows * (size_t)l->params[head].columns,
+                ldr__stream(l->d.seed, LDR__STREAM_INIT, UINT64_C(1) << 32), 0.02);
     memcpy(fit->best, v, bytes);
     for (i = 0; i < fit->train.groups; i++) fit->order[i] = (int32_t)i;
     for (epoch = 0; epoch < d.head_epochs; epoch++) {
