@@ -152,6 +152,10 @@
      makes one from a config.json), with ladder a ladder beside it, from which later ladders can start; `distil` lets that one
      learn the model's predictions instead of the words, and `beside` lets it learn while the model does.
 
+     Heads for spans learn from tags (as LDR_HEAD_TOKENS does) and answer by ldr_predict_spans. LDR_HEAD_ANSWER and
+     LDR_HEAD_SPANS: a question about a text, the best span or none; long texts as windows, each a sequence, and the
+     best span of all counts (tools/spans.h, examples/13_answers.c). LDR_HEAD_POINTER: entities, which may overlap.
+
    >>manual-language      LANGUAGE MODELS
      A decoder says which token comes next: p(x_t | x_1 .. x_t-1) = softmax(z_t). It learns from data sets with LDR_HEAD_WORDS,
      where the label of a token is the one behind it, and LDR_IGNORE where nothing is to be learned (a question whose answer
@@ -655,7 +659,16 @@ typedef enum ldr_head {
     LDR_HEAD_CHOICE,               /* `choices` sequences an example, one score each; softmax over them */
     LDR_HEAD_WORDS,                /* one word a token, -100 = ignored: the model's own language-model head. Masked words or
                                       next words, as the labels say. It is trained by LDR_METHOD_FULL and frozen otherwise */
-    LDR_HEAD_MULTI                 /* any number of labels a sequence; a sigmoid and binary cross-entropy a class */
+    LDR_HEAD_MULTI,                /* any number of labels a sequence; a sigmoid and binary cross-entropy a class */
+    /* Spans of tokens. Labels are tags, one a token: class 0 is O, 1 + 2k begins a span of type k, 2 + 2k goes on with
+       it, so there are 1 + 2 types classes. A token with LDR_IGNORE can be neither first nor last of a span. */
+    LDR_HEAD_SPANS,                /* at most one span of each type, as a softmax over first and one over last tokens.
+                                      Where there is none both are the sequence's first token ([CLS]), which is in no
+                                      span */
+    LDR_HEAD_ANSWER,               /* the same as one softmax over all pairs, scored as below  */
+    LDR_HEAD_POINTER               /* any number of spans, which may overlap (GlobalPointer, Su et al. 2022): (i,j) is
+                                      one of type k where (R_i q_ki) . (R_j k_kj) / sqrt(span_size) > 0; R turns by
+                                      the place */
 } ldr_head;
 LDR_API const char *ldr_head_name(ldr_head head);              /* "classify", "regress", ...   */
 
@@ -841,6 +854,7 @@ typedef struct ldr_ladder_desc {
     /* >0: dense, activation, out; 0: preset (paper: the output width, else none); <0: none */
     int32_t        head_hidden;
     ldr_activation head_activation;       /* of the hidden layer; 0: tanh                      */
+    int32_t        span_size;      /* ANSWER, POINTER: of q and k, even; 0: 64                 */
     int32_t        published_head; /* 1: the head is, and starts as, the one in the model's files (ldr_model_info: task): head,
                                       classes, pool, head_hidden, head_activation and label_names are taken from there.
                                       LDR_MISSING without one, LDR_UNSUPPORTED for spans, poolers and heads with a norm */
@@ -918,6 +932,21 @@ LDR_API void           ldr_predictor_free(ldr_predictor *p);
    TOKENS [tokens,classes] probabilities. Allocates nothing. */
 LDR_API ldr_status     ldr_predict(ldr_predictor *p, float *scores, const ldr_batch *batch, ldr_error *err);
 
+/* Tokens first to last of a sequence of the batch. score: log of the odds against its not being one (POINTER), or
+   against there being none in the sequence (SPANS, ANSWER). A type's name is that of class 1 + 2 type, less "B-". */
+typedef struct ldr_span {
+    int32_t sequence, type, first, last;
+    float   score;
+} ldr_span;
+/* For SPANS, ANSWER and POINTER, instead of scores. Of a sequence and type the best span (SPANS, ANSWER) or all
+   (POINTER) whose score is above `least`: 0 is what training aims at, -FLT_MAX gives a best one in any case.
+   labels[tokens]: LDR_IGNORE where no span can begin or end; NULL: nowhere. longest: most of the others in a span,
+   0: any number. Writes up to `capacity` in the order of sequences, types and tokens; *count receives how many there
+   are. Allocates nothing. */
+LDR_API ldr_status     ldr_predict_spans(ldr_predictor *p, ldr_span *spans, int32_t capacity, int32_t *count,
+        const ldr_batch *batch,
+        const int32_t *labels, int32_t longest, float least, ldr_error *err);
+
 /* ======================================================================================
    >>api-session       Text from a causal model, token by token
    --------------------------------------------------------------------------------------
@@ -974,7 +1003,9 @@ typedef enum ldr_optimizer { LDR_ADAMW, LDR_ADAM, LDR_SGD, LDR_ADAFACTOR } ldr_o
 typedef enum ldr_schedule  { LDR_LINEAR, LDR_COSINE, LDR_CONSTANT } ldr_schedule;
 typedef enum ldr_replacement { LDR_REPLACE_LINEAR, LDR_REPLACE_CONSTANT } ldr_replacement;      /* see replace_rate */
 typedef enum ldr_metric {
-    LDR_METRIC_AUTO,               /* accuracy; regression: Pearson and Spearman; tokens: entity F1; multi: micro F1 */
+    /* accuracy (spans, answer: share of right answers); regression: Pearson and Spearman; tokens, pointer: entity F1;
+       multi: micro F1 */
+    LDR_METRIC_AUTO,
     LDR_METRIC_ACCURACY, LDR_METRIC_F1,         /* F1 and Matthews: class 1 is the positive one */
     LDR_METRIC_ACCURACY_F1, LDR_METRIC_MATTHEWS, LDR_METRIC_CORRELATION, LDR_METRIC_ENTITY_F1,
     LDR_METRIC_MICRO_F1,           /* of all labels of all examples together: 2 right / (answered + true) */
@@ -13770,28 +13801,43 @@ typedef struct ldr__head {
     double    (*loss)(float *dz, const float *z, const ldr__targets *t, size_t rows, size_t classes, double normalizer);
     void      (*tally)(ldr__tally *y, const ldr__pass *s, const ldr__targets *t, int32_t *scratch);
     void      (*scores)(float *z, size_t rows, size_t n);      /* NULL: logits are scores      */
+    int         spans;             /* LDR__SPANS_...; 0: none                                  */
 } ldr__head;
+
+/* How spans are scored, and whether a sequence has one of each type at most. */
+enum { LDR__SPANS_ENDS = 1, LDR__SPANS_PAIRS = 2, LDR__SPANS_ONE = 4 };
 
 static double ldr__loss_classes(float *dz, const float *z, const ldr__targets *t, size_t rows, size_t classes, double normalizer);
 static double ldr__loss_numbers(float *dz, const float *z, const ldr__targets *t, size_t rows, size_t classes, double normalizer);
 static double ldr__loss_choice(float *dz, const float *z, const ldr__targets *t, size_t rows, size_t classes, double normalizer);
 static double ldr__loss_sets(float *dz, const float *z, const ldr__targets *t, size_t rows, size_t classes, double normalizer);
+static double ldr__loss_spans(float *dz, const float *z, const ldr__targets *t, size_t rows, size_t classes,
+        double normalizer);
 static void ldr__tally_classes(ldr__tally *y, const ldr__pass *s, const ldr__targets *t, int32_t *scratch);
 static void ldr__tally_numbers(ldr__tally *y, const ldr__pass *s, const ldr__targets *t, int32_t *scratch);
 static void ldr__tally_tags(ldr__tally *y, const ldr__pass *s, const ldr__targets *t, int32_t *scratch);
 static void ldr__tally_choice(ldr__tally *y, const ldr__pass *s, const ldr__targets *t, int32_t *scratch);
 static void ldr__tally_words(ldr__tally *y, const ldr__pass *s, const ldr__targets *t, int32_t *scratch);
 static void ldr__tally_sets(ldr__tally *y, const ldr__pass *s, const ldr__targets *t, int32_t *scratch);
+static void ldr__tally_spans(ldr__tally *y, const ldr__pass *s, const ldr__targets *t, int32_t *scratch);
 static void ldr__softmax_rows(float *z, size_t rows, size_t n);
 static void ldr__sigmoid_rows(float *z, size_t rows, size_t n);
 
 static const ldr__head ldr__heads[] = {
-    { LDR_HEAD_CLASSIFY, "classify", 0, 1, LDR_METRIC_ACCURACY, ldr__loss_classes, ldr__tally_classes, ldr__softmax_rows },
-    { LDR_HEAD_REGRESS, "regress", 0, 0, LDR_METRIC_CORRELATION, ldr__loss_numbers, ldr__tally_numbers, NULL },
-    { LDR_HEAD_TOKENS, "tokens", 1, 1, LDR_METRIC_ENTITY_F1, ldr__loss_classes, ldr__tally_tags, ldr__softmax_rows },
-    { LDR_HEAD_CHOICE, "choice", 0, 0, LDR_METRIC_ACCURACY, ldr__loss_choice, ldr__tally_choice, NULL },
-    { LDR_HEAD_WORDS, "words", 1, 0, LDR_METRIC_ACCURACY, NULL, ldr__tally_words, NULL },      /* loss: ldr__words_loss */
-    { LDR_HEAD_MULTI, "multi", 0, 0, LDR_METRIC_MICRO_F1, ldr__loss_sets, ldr__tally_sets, ldr__sigmoid_rows } };
+    { LDR_HEAD_CLASSIFY, "classify", 0, 1, LDR_METRIC_ACCURACY, ldr__loss_classes, ldr__tally_classes,
+            ldr__softmax_rows, 0 },
+    { LDR_HEAD_REGRESS, "regress", 0, 0, LDR_METRIC_CORRELATION, ldr__loss_numbers, ldr__tally_numbers, NULL, 0 },
+    { LDR_HEAD_TOKENS, "tokens", 1, 1, LDR_METRIC_ENTITY_F1, ldr__loss_classes, ldr__tally_tags, ldr__softmax_rows, 0 },
+    { LDR_HEAD_CHOICE, "choice", 0, 0, LDR_METRIC_ACCURACY, ldr__loss_choice, ldr__tally_choice, NULL, 0 },
+    /* loss: ldr__words_loss */
+    { LDR_HEAD_WORDS, "words", 1, 0, LDR_METRIC_ACCURACY, NULL, ldr__tally_words, NULL, 0 },
+    { LDR_HEAD_MULTI, "multi", 0, 0, LDR_METRIC_MICRO_F1, ldr__loss_sets, ldr__tally_sets, ldr__sigmoid_rows, 0 },
+    { LDR_HEAD_SPANS, "spans", 1, 0, LDR_METRIC_ACCURACY, ldr__loss_spans, ldr__tally_spans, NULL,
+            LDR__SPANS_ENDS | LDR__SPANS_ONE },
+    { LDR_HEAD_ANSWER, "answer", 1, 0, LDR_METRIC_ACCURACY, ldr__loss_spans, ldr__tally_spans, NULL,
+            LDR__SPANS_PAIRS | LDR__SPANS_ONE },
+    { LDR_HEAD_POINTER, "pointer", 1, 0, LDR_METRIC_ENTITY_F1, ldr__loss_spans, ldr__tally_spans, NULL,
+            LDR__SPANS_PAIRS } };
 
 /* The head's row, or NULL. */
 static const ldr__head *ldr__head_of(ldr_head head) {
@@ -13803,6 +13849,7 @@ static const ldr__head *ldr__head_of(ldr_head head) {
 
 LDR__DEF const char *ldr_head_name(ldr_head head) { return ldr__head_of(head) ? ldr__head_of(head)->name : "?"; }
 static int ldr__per_token(ldr_head head) { return ldr__head_of(head) && ldr__head_of(head)->per_token; }
+static int ldr__spans_of(ldr_head head) { return ldr__head_of(head) ? ldr__head_of(head)->spans : 0; }
 
 struct ldr_dataset {
     ldr_allocator alloc;
@@ -14675,6 +14722,7 @@ struct ldr_ladder {
     uint64_t         trainable;
     float           *values, *grads;           /* grads belong to a trainer, NULL without one */
     float           *frequency;    /* rotary table of the side heads                         */
+    float           *span_frequency;       /* [span_size/2] the same of a head that scores pairs      */
     uint64_t         fingerprint;  /* of the backbone                                        */
     int32_t          fresh;        /* no trainer has had it: its head may be fitted and its slice replaced */
     char           **labels;
@@ -14692,6 +14740,12 @@ static ldr__mat ldr__value_matrix(const ldr_ladder *l, int32_t param) {
 }
 
 static int32_t ldr__default_i32(int32_t v, int32_t d) { return v ? v : d; }
+
+/* Columns of the head's matrix: scores of the classes; of each type of span those of its ends, or q and k. */
+static int32_t ldr__head_outputs(const ldr_ladder_desc *d) {
+    int spans = ldr__spans_of(d->head);
+    return spans & LDR__SPANS_PAIRS ? (d->classes - 1) * d->span_size : spans ? d->classes - 1 : d->classes;
+}
 
 /* A method is a row. deep: goes back through the backbone; biases, norms: trains those unless told otherwise; beside: another
    ladder can read what it makes of the backbone; exports: has a place in a model file; rate: the usual one at width 768,
@@ -14818,6 +14872,7 @@ LDR__DEF ldr_ladder_desc ldr_ladder_desc_defaults(const ldr_model *m, const ldr_
     if (d.final_norm == LDR_AUTO) d.final_norm = m->ends.v[LDR__FINAL] && d.preset != LDR_PRESET_MLP ? LDR_ON : LDR_OFF;
     if (d.head == LDR_HEAD_REGRESS || d.head == LDR_HEAD_CHOICE) d.classes = 1;
     if (d.head == LDR_HEAD_WORDS) d.classes = m->vocabulary;
+    d.span_size = ldr__spans_of(d.head) & LDR__SPANS_PAIRS ? ldr__default_i32(d.span_size, 64) : 0;
     if (d.pool == LDR_POOL_FAMILY) d.pool = m->shape.causal ? LDR_POOL_LAST : LDR_POOL_FIRST;
     if (d.head_hidden == 0 && d.preset == LDR_PRESET_PAPER) d.head_hidden = m->shape.width;
     if (d.head_hidden < 0 || d.head == LDR_HEAD_WORDS) d.head_hidden = 0;
@@ -14882,6 +14937,10 @@ static ldr_status ldr__ladder_shape(ldr__shape *s, const ldr_model *m, const ldr
     if (r < 1 || r > 1024 || d->width < 1 || d->width > 65536 || d->ffn < 1 || d->ffn > (1 << 20) || d->heads < 0 || d->heads > 4096)
         return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "reduction %d, side width %d, %d heads or ffn %d cannot be", r, d->width, d->heads, d->ffn);
     if (d->classes < 1 || d->classes > (1 << 24)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "the head needs classes, not %d", d->classes);
+    if (ldr__spans_of(d->head) && (d->classes < 3 || d->classes % 2 == 0 || d->span_size < 0 || d->span_size % 2 ||
+            d->span_size > (1 << 24) / d->classes))
+        return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a head for spans has the classes O, B-x, I-x, B-y, ... and "
+                "an even span_size, not %d and %d: give the tags' names in that order", d->classes, d->span_size);
     if ((int)d->tap < 1 || d->tap > LDR_TAP_OUTPUT || (int)d->gate < 1 || d->gate > LDR_GATE_FIXED || (int)d->mix < 1 ||
             d->mix > LDR_MIX_AFTER || (int)d->output < 1 || d->output > LDR_OUTPUT_RESIDUAL ||
         (int)d->init < 1 || d->init > LDR_INIT_SLICE || (int)d->importance < 1 || d->importance > LDR_ENERGY || (int)d->slice_heads < 1 || d->slice_heads > LDR_HEADS_WITHIN)
@@ -15165,8 +15224,8 @@ static void ldr__ladder_layout(ldr__layout *y, ldr__rung *rungs, ldr__tuned *tun
     }
     l->head_out = l->head_out_bias = -1;
     if (d->head == LDR_HEAD_WORDS) return;
-    l->head_out = ldr__add_param(y, -1, "head.out.weight", (size_t)d->classes, columns);
-    l->head_out_bias = ldr__add_param(y, -1, "head.out.bias", 1, (size_t)d->classes);
+    l->head_out = ldr__add_param(y, -1, "head.out.weight", (size_t)ldr__head_outputs(d), columns);
+    l->head_out_bias = ldr__add_param(y, -1, "head.out.bias", 1, (size_t)ldr__head_outputs(d));
 }
 
 /* A rung reads as the layer does that it was cut from: its window, its frequencies where heads are whole. Heads add something
@@ -15347,12 +15406,14 @@ static ldr_ladder *ldr__ladder_new(const ldr_model *m, const ldr_ladder_desc *de
         l->labels = (char **)ldr__place(&plan, "tables", (size_t)d.classes, sizeof(char *));
         l->values = ldr__place_floats(&plan, "parameters", y.floats);
         l->frequency = l->side.rotary ? ldr__place_floats(&plan, "tables", (size_t)l->side.head_dim / 2) : NULL;
+        l->span_frequency = d.span_size ? ldr__place_floats(&plan, "tables", (size_t)d.span_size / 2) : NULL;
     }
     ldr__ladder_layout(&y, l->rungs, l->tuned);
     if (ldr__ladder_rungs(l->rung_layers, m, &d, err)) goto fail;
     for (i = 0; i < d.rung_count; i++) l->rungs[i].layer = l->rung_layers[i];
     l->d.rungs = l->rung_layers;
     if (l->frequency) ldr__rope_fill(l->frequency, &m->rope[0], l->side.head_dim);
+    for (i = 0; i < d.span_size / 2; i++) l->span_frequency[i] = (float)pow(10000.0, -2.0 * i / d.span_size);
     for (i = 0; (desc->label_names || desc->published_head) && i < d.classes; i++) {
         const char *label = desc->label_names ? desc->label_names[i] : ldr_model_label(m, i);
         if (label && !ldr__is_utf8(label)) {
@@ -15452,6 +15513,7 @@ struct ldr__targets {
     const float   *values;         /* REGRESS: [R]                                            */
     const float   *class_weights;  /* [classes] or NULL                                       */
     const ldr_dataset *sets;       /* MULTI: whose label sets                                 */
+    const ldr__pass *pass;         /* spans: whose sequences                                  */
     float          smoothing;
     int32_t        choices;
 };
@@ -15489,10 +15551,10 @@ static int32_t ldr__argmax(const float *z, size_t n) {
     return (int32_t)best;
 }
 
-/* Weight of row r in the mean, before any forward pass. */
+/* Weight of row r, of spans of sequence r, in the mean, before any forward pass. */
 static double ldr__target_weight(const ldr__targets *t, ldr_head head, size_t r) {
     const ldr__head *h = ldr__head_of(head);
-    if (!h->per_token && !h->weighted) return 1.0;
+    if (h->spans || (!h->per_token && !h->weighted)) return 1.0;
     return t->labels[r] < 0 ? 0.0 : t->class_weights ? (double)t->class_weights[t->labels[r]] : 1.0;
 }
 
@@ -15646,6 +15708,10 @@ struct ldr__pass {
     float        **m;              /* [rungs] D_i tap_i                                       */
     float         *first, *top, *f, *fg, *gate, *gate_sums;
     float         *picked, *normed, *stats, *up, *mixed, *hidden_in, *hidden, *logits;
+    /* spans, a piece a sequence: place in it; tokens that can end a span, their tags; where one ends; scores; counts */
+    int32_t       *span_position, *span_at, *span_tags, *span_ends;
+    float         *span_scores;
+    double        *span_sums;              /* [sequences][4]                                    */
     /* LDR_HEAD_WORDS: dense, activated, normed rows; best words; losses of a chunk */
     float         *words_u, *words_f, *words, *words_stats, *dwords;
     float         *teacher, *teacher_scores;      /* to distil: what `words` is to the ladder, of the backbone; scores of a chunk */
@@ -15733,7 +15799,8 @@ static size_t ldr__rung_panels(const ldr__kernels *ker, const ldr__shape *s, siz
 /* Places a pass for up to max_tokens and max_sequences; train: how it goes back, NULL when it does not. */
 static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, size_t max_tokens, size_t max_sequences, const ldr_train_desc *train) {
     const ldr_model *m = l->m;
-    size_t d = (size_t)m->shape.width, w = (size_t)l->d.width, c = (size_t)l->d.classes, hw = (size_t)l->head_width,
+    size_t d = (size_t)m->shape.width, w = (size_t)l->d.width, c = (size_t)ldr__head_outputs(&l->d),
+            hw = (size_t)l->head_width,
             hh = (size_t)l->d.head_hidden, r, k, rows;
     size_t rungs = (size_t)l->d.rung_count, virtuals = ldr__virtual_tokens(l), wide, longest, scratch;
     const char *side = "ladder activations";
@@ -15834,6 +15901,14 @@ static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, size_t ma
     s->hidden = hh ? ldr__place_matrix(p, "head", r, hh) : s->hidden_in;
     s->slope = hh ? ldr__place_matrix(p, "head", r, hh) : NULL;
     s->logits = ldr__place_matrix(p, "head", l->d.head == LDR_HEAD_WORDS ? LDR__MIN(r, (size_t)LDR__WORD_ROWS) : r, c);
+    if (ldr__spans_of(l->d.head)) {
+        s->span_position = (int32_t *)ldr__place(p, "head", r, sizeof(int32_t));
+        s->span_at = (int32_t *)ldr__place(p, "head", r, sizeof(int32_t));
+        s->span_tags = (int32_t *)ldr__place(p, "head", r, sizeof(int32_t));
+        s->span_ends = (int32_t *)ldr__place(p, "head", r, sizeof(int32_t));
+        s->span_scores = ldr__place_floats(p, "head", r);
+        s->span_sums = (double *)ldr__place(p, "head", 4 * max_sequences, sizeof(double));
+    }
     if (l->d.head == LDR_HEAD_WORDS) {
         size_t e = m->ends.m[LDR__LM_DENSE].data ? (size_t)m->embed_width : d;
         s->words_u = m->ends.m[LDR__LM_DENSE].data ? ldr__place_matrix(p, "head", r, e) : NULL;
@@ -15925,7 +16000,7 @@ static void ldr__pass_begin(ldr__pass *s, int32_t sequences, const uint64_t *ord
         for (t = s->wide_offsets[i]; t < s->wide_offsets[i + 1]; t++) s->token_rows[t] = ldr__mix64(ordinals ? ordinals[i] : (uint64_t)i) + (uint64_t)s->position[t];
     for (i = 0; l->tuned_shape.prefix && i < sequences; i++)        /* a prefix takes no position from the text */
         for (t = s->wide_offsets[i]; t < s->wide_offsets[i + 1]; t++) s->position[t] = LDR__MAX(0, s->position[t] - virtuals);
-    if (l->d.head == LDR_HEAD_TOKENS) {
+    if (ldr__per_token(l->d.head) && l->d.head != LDR_HEAD_WORDS) {
         s->row_count = (size_t)s->offsets[sequences];
         for (i = 0; i < sequences; i++)
             for (t = s->offsets[i]; t < s->offsets[i + 1]; t++) s->rows[t] = t + (i + 1) * virtuals;
@@ -16509,7 +16584,8 @@ static void ldr__words_backward(ldr__pass *s) {
 static double ldr__pass_loss(ldr__pass *s, const ldr__targets *t, double normalizer) {
     const ldr_ladder *l = s->l;
     if (l->d.head == LDR_HEAD_WORDS) return ldr__words_loss(s, normalizer);
-    return ldr__head_of(l->d.head)->loss(normalizer > 0 ? s->dlogits : NULL, s->logits, t, s->row_count, (size_t)l->d.classes, normalizer > 0 ? normalizer : 1.0);
+    return ldr__head_of(l->d.head)->loss(normalizer > 0 ? s->dlogits : NULL, s->logits, t, s->row_count,
+            (size_t)ldr__head_outputs(&l->d), normalizer > 0 ? normalizer : 1.0);
 }
 
 /* From the last side state to what the head reads: pick rows, final norm, U, output mix. */
@@ -16534,10 +16610,259 @@ static void ldr__ladder_output(ldr__pass *s) {
     memcpy(s->hidden_in, s->mixed, R * (size_t)l->head_width * sizeof(float));
 }
 
+/* ---- spans -----------------------------------------------------------------------------------
+   Scores of pairs of tokens are made a row at a time, of all ends of one beginning, and again on the way back: no
+   square of them is stored. Tokens that no span can begin or end with are not there: pairs are pairs of those that are left,
+   `at`. Where a sequence has one span of a type at most, its first token, paired with itself, stands for none. */
+
+typedef struct ldr__spans {
+    const ldr__pass *s;
+    size_t   first, n, ld, size, types;
+    int32_t *at, *tags, *ends;     /* [n] row; tag; last of the true span of the type that begins here, or -1 */
+    float   *scores;               /* [n] of the pairs of one beginning                        */
+    int      one, pairs;
+} ldr__spans;
+
+/* Sequence q of the pass with its labels. */
+static ldr__spans ldr__spans_open(const ldr__pass *s, int32_t q, const int32_t *labels) {
+    const ldr_ladder *l = s->l;
+    ldr__spans v;
+    size_t r, end = (size_t)s->offsets[q + 1];
+    v.s = s;
+    v.first = (size_t)s->offsets[q];
+    v.ld = (size_t)ldr__head_outputs(&l->d);
+    v.size = (size_t)l->d.span_size;
+    v.types = ((size_t)l->d.classes - 1) / 2;
+    v.at = s->span_at + v.first;
+    v.tags = s->span_tags + v.first;
+    v.ends = s->span_ends + v.first;
+    v.scores = s->span_scores + v.first;
+    v.one = (ldr__spans_of(l->d.head) & LDR__SPANS_ONE) != 0;
+    v.pairs = (ldr__spans_of(l->d.head) & LDR__SPANS_PAIRS) != 0;
+    for (r = v.first, v.n = 0; r < end; r++) {
+        int none = v.one && r == v.first;
+        if (labels[r] == LDR_IGNORE && !none) continue;
+        v.at[v.n] = (int32_t)r;
+        v.tags[v.n++] = none ? 0 : labels[r];
+    }
+    return v;
+}
+
+static size_t ldr__entity_end(const int32_t *tag, size_t i, size_t n);
+
+/* True spans of a type: fills `ends`, and returns how many. Of several, where there is one at most, each is right. */
+static size_t ldr__spans_true(const ldr__spans *v, size_t type) {
+    size_t a, end, n = 0;
+    for (a = 0; a < v->n; a++) {
+        end = ldr__entity_end(v->tags, a, v->n);
+        v->ends[a] = end > a && (size_t)(v->tags[a] - 1) / 2 == type ? (int32_t)end - 1 : -1;
+        n += v->ends[a] >= 0;
+    }
+    if (v->one && !n) v->ends[0] = 0;
+    return n;
+}
+
+static const float *ldr__span_row(const ldr__spans *v, const float *z, size_t a, size_t column) {
+    return z + (size_t)v->at[a] * v->ld + column;
+}
+
+/* scores[a ..] of the spans of a type that begin at a; returns one past the last of them. */
+static size_t ldr__span_scores(const ldr__spans *v, const float *z, size_t type, size_t a) {
+    size_t b, d = v->size, end = v->one && a == 0 ? 1 : v->n;
+    const float *from = ldr__span_row(v, z, a, 2 * type * (v->pairs ? d : 1));
+    float by = v->pairs ? 1.0f / sqrtf((float)d) : 0;
+    for (b = a; b < end; b++)
+        v->scores[b] = v->pairs ? by * ldr__dot(from, ldr__span_row(v, z, b, (2 * type + 1) * d), d)
+                : *from + *ldr__span_row(v, z, b, 2 * type + 1);
+    return end;
+}
+
+/* log(sum exp x) over numbers that come one at a time. */
+typedef struct ldr__log_sum { double peak, sum; } ldr__log_sum;
+
+static void ldr__log_sum_add(ldr__log_sum *s, double x) {
+    if (x > s->peak) {
+        s->sum = s->sum * exp(s->peak - x) + 1;
+        s->peak = x;
+    } else s->sum += exp(x - s->peak);
+}
+
+static double ldr__log_sum_value(const ldr__log_sum *s) { return s->peak + log(s->sum); }
+
+/* One type of a sequence by its pairs. Any number: log(1 + sum exp s over the others) + log(1 + sum exp(-s) over the
+   true ones). One at most: log(sum exp s) - log(sum exp s over the true ones), the cross-entropy of the one. */
+static double ldr__span_loss_pairs(float *dz, const float *z, const ldr__spans *v, size_t type, double normalizer) {
+    ldr__log_sum all, right;
+    double by = 1.0 / sqrt((double)v->size) / normalizer, la, lr;
+    size_t a, b, c, end, q = 2 * type * v->size, k = q + v->size;
+    all.peak = right.peak = v->one ? -1e300 : 0;
+    all.sum = right.sum = v->one ? 0 : 1;
+    for (a = 0; a < v->n; a++) {
+        end = ldr__span_scores(v, z, type, a);
+        for (b = a; b < end; b++) {
+            int is = v->ends[a] == (int32_t)b;
+            if (is) ldr__log_sum_add(&right, v->one ? (double)v->scores[b] : -(double)v->scores[b]);
+            if (!is || v->one) ldr__log_sum_add(&all, (double)v->scores[b]);
+        }
+    }
+    la = ldr__log_sum_value(&all);
+    lr = ldr__log_sum_value(&right);
+    for (a = 0; dz && a < v->n; a++) {
+        const float *qa = ldr__span_row(v, z, a, q);
+        float *dq = dz + (size_t)v->at[a] * v->ld + q;
+        end = ldr__span_scores(v, z, type, a);
+        for (b = a; b < end; b++) {
+            double s = (double)v->scores[b], e = 0;
+            const float *kb = ldr__span_row(v, z, b, k);
+            float *dk = dz + (size_t)v->at[b] * v->ld + k, g;
+            int is = v->ends[a] == (int32_t)b;
+            if (!is || v->one) e = exp(s - la);
+            if (is) e -= exp((v->one ? s : -s) - lr);
+            g = (float)(by * e);
+            for (c = 0; c < v->size; c++) {
+                dq[c] += g * kb[c];
+                dk[c] += g * qa[c];
+            }
+        }
+    }
+    return v->one ? la - lr : la + lr;
+}
+
+/* One type of a sequence by its two ends: the mean of the cross-entropies of the first and of the last token. */
+static double ldr__span_loss_ends(float *dz, const float *z, const ldr__spans *v, size_t type, double normalizer) {
+    double loss = 0;
+    size_t a, side;
+    for (side = 0; side < 2; side++) {
+        size_t column = 2 * type + side;
+        ldr__log_sum all, right;
+        double la, lr;
+        all.peak = right.peak = -1e300;
+        all.sum = right.sum = 0;
+        for (a = 0; a < v->n; a++) {
+            ldr__log_sum_add(&all, (double)*ldr__span_row(v, z, a, column));
+            if (v->ends[a] >= 0) ldr__log_sum_add(&right, (double)*ldr__span_row(v, z, side ? (size_t)v->ends[a] : a,
+                    column));
+        }
+        la = ldr__log_sum_value(&all);
+        lr = ldr__log_sum_value(&right);
+        loss += 0.5 * (la - lr);
+        for (a = 0; dz && a < v->n; a++) {
+            size_t to = side && v->ends[a] >= 0 ? (size_t)v->ends[a] : a;
+            double x = (double)*ldr__span_row(v, z, a, column), y = (double)*ldr__span_row(v, z, to, column);
+            dz[(size_t)v->at[a] * v->ld + column] += (float)(0.5 * exp(x - la) / normalizer);
+            if (v->ends[a] >= 0) dz[(size_t)v->at[to] * v->ld + column] -= (float)(0.5 * exp(y - lr) / normalizer);
+        }
+    }
+    return loss;
+}
+
+/* The mean over the types; a sequence none of whose tokens can be in a span has no loss. */
+static double ldr__span_loss(float *dz, const float *z, const ldr__pass *s, int32_t q, const int32_t *labels,
+        double normalizer) {
+    ldr__spans v = ldr__spans_open(s, q, labels);
+    double loss = 0, n = (double)v.types;
+    size_t k;
+    if (dz) memset(dz + v.first * v.ld, 0, (size_t)(s->offsets[q + 1] - s->offsets[q]) * v.ld * sizeof(float));
+    for (k = 0; v.n && k < v.types; k++) {
+        ldr__spans_true(&v, k);
+        loss += (v.pairs ? ldr__span_loss_pairs : ldr__span_loss_ends)(dz, z, &v, k, normalizer * n) / n;
+    }
+    return loss;
+}
+
+/* A sequence is the work of one thread. */
+static double ldr__loss_spans(float *dz, const float *z, const ldr__targets *t, size_t rows, size_t classes,
+        double normalizer) {
+    const ldr__pass *s = t->pass;
+    double loss = 0;
+    int32_t q;
+    (void)rows;
+    (void)classes;
+    LDR__FOR(i, s->t.sequences, s->ex.threads) s->span_sums[4 * i] = ldr__span_loss(dz, z, s, (int32_t)i, t->labels,
+            normalizer);
+    for (q = 0; q < s->t.sequences; q++) loss += s->span_sums[4 * q];
+    return loss;
+}
+
+/* Spans as they are found. */
+typedef struct ldr__span_list { ldr_span *spans; size_t count, capacity, longest; double least; } ldr__span_list;
+
+static void ldr__span_add(ldr__span_list *y, const ldr__spans *v, int32_t q, size_t type, size_t a, size_t b,
+        double score) {
+    ldr_span *to = y->spans + y->count;
+    if (y->count++ >= y->capacity) return;
+    to->sequence = q;
+    to->type = (int32_t)type;
+    to->first = v->at[a] - (int32_t)v->first;
+    to->last = v->at[b] - (int32_t)v->first;
+    to->score = (float)score;
+}
+
+/* The spans of sequence q whose score is above `least`. */
+static void ldr__spans_find(ldr__span_list *y, const ldr__pass *s, int32_t q, const int32_t *labels) {
+    ldr__spans v = ldr__spans_open(s, q, labels);
+    size_t k, a, b, end;
+    for (k = 0; v.n && k < v.types; k++) {
+        double none = 0, best = -1e300;
+        size_t from = 0, to = 0;
+        for (a = 0; a < v.n; a++) {
+            end = ldr__span_scores(&v, s->logits, k, a);
+            if (v.one && a == 0) none = (double)v.scores[0];
+            for (b = a; b < end && b - a < y->longest; b++) {
+                double score = (double)v.scores[b];
+                if (!v.one && score > y->least) ldr__span_add(y, &v, q, k, a, b, score);
+                if (a == 0 || !(score > best)) continue;
+                best = score;
+                from = a;
+                to = b;
+            }
+        }
+        if (v.one && from && best - none > y->least) ldr__span_add(y, &v, q, k, from, to, best - none);
+    }
+}
+
+/* n[3] = how many spans of sequence q are found, are true, and are both. */
+static void ldr__spans_count(double *n, const ldr__pass *s, int32_t q, const int32_t *labels) {
+    ldr__spans v = ldr__spans_open(s, q, labels);
+    size_t k, a, b, end;
+    n[0] = n[1] = n[2] = 0;
+    for (k = 0; v.n && k < v.types; k++) {
+        double best = -1e300;
+        int right = 0, answers = 0;
+        size_t wanted = ldr__spans_true(&v, k);
+        n[1] += v.one ? wanted > 0 : (double)wanted;
+        for (a = 0; a < v.n; a++) {
+            end = ldr__span_scores(&v, s->logits, k, a);
+            for (b = a; b < end; b++) {
+                double score = (double)v.scores[b];
+                int is = v.ends[a] == (int32_t)b;
+                if (!v.one && score > 0) {
+                    n[0] += 1;
+                    n[2] += is;
+                }
+                if (!v.one || !(score > best)) continue;
+                best = score;
+                right = is;
+                answers = a > 0;
+            }
+        }
+        n[0] += answers;
+        n[2] += answers && right;
+    }
+}
+
+/* q and k of all rows by their places, or their gradients back. */
+static void ldr__spans_turn(ldr__pass *s, float *z, float direction) {
+    const ldr_ladder *l = s->l;
+    if (l->d.span_size) ldr__rotary(&s->ex, z, (size_t)ldr__head_outputs(&l->d), s->span_position, s->row_count,
+            l->d.classes - 1, l->d.span_size, 0, l->span_frequency, direction);
+}
+
 /* hidden_in to the logits. */
 static void ldr__head_scores(ldr__pass *s) {
     const ldr_ladder *l = s->l;
-    size_t hw = (size_t)l->head_width, hh = (size_t)l->d.head_hidden, c = (size_t)l->d.classes, R = s->row_count, r;
+    size_t hw = (size_t)l->head_width, hh = (size_t)l->d.head_hidden, c = (size_t)ldr__head_outputs(&l->d),
+            R = s->row_count, r;
     ldr__dropout drop = ldr__tokens_dropout(&s->t, LDR__PLACE_HEAD);
     if (l->d.head == LDR_HEAD_WORDS) {
         ldr__words_forward(s);
@@ -16552,6 +16877,8 @@ static void ldr__head_scores(ldr__pass *s) {
                     (int32_t)l->d.head_activation);
     }
     ldr__linear_forward(&s->ex, s->logits, c, s->hidden, hh ? hh : hw, ldr__value_matrix(l, l->head_out), ldr__value(l, l->head_out_bias), R, c, hh ? hh : hw);
+    if (ldr__spans_of(l->d.head)) ldr__positions(s->span_position, s->offsets, s->t.sequences);
+    ldr__spans_turn(s, s->logits, 1);
 }
 
 static void ldr__head_forward(ldr__pass *s) {
@@ -16562,7 +16889,8 @@ static void ldr__head_forward(ldr__pass *s) {
 /* dlogits to dout, the gradient of the rows the head read, adding to the head's gradients. */
 static void ldr__head_backward(ldr__pass *s) {
     const ldr_ladder *l = s->l;
-    size_t hw = (size_t)l->head_width, hh = (size_t)l->d.head_hidden, c = (size_t)l->d.classes, R = s->row_count, r;
+    size_t hw = (size_t)l->head_width, hh = (size_t)l->d.head_hidden, c = (size_t)ldr__head_outputs(&l->d),
+            R = s->row_count, r;
     ldr__dropout drop = ldr__tokens_dropout(&s->t, LDR__PLACE_HEAD);
     float *into = hh ? s->dhidden : s->dout;
     size_t in = hh ? hh : hw;
@@ -16570,6 +16898,7 @@ static void ldr__head_backward(ldr__pass *s) {
         ldr__words_backward(s);
         return;
     }
+    ldr__spans_turn(s, s->dlogits, -1);
     ldr__linear_backward(&s->ex, into, in, 0, ldr__grad(l, l->head_out), ldr__grad(l, l->head_out_bias), s->dlogits, c, ldr__mat_float(s->hidden, in, 1), ldr__value_matrix(l, l->head_out), R, c, in);
     if (hh) {
         for (r = 0; r < R; r++) s->ex.kernels->rows->multiply(s->dhidden + r * hh, s->slope + r * hh, hh);
@@ -16717,6 +17046,7 @@ static ldr__targets ldr__pass_targets(const ldr__pass *s, const float *class_wei
     t.labels = s->labels;
     t.values = s->values;
     t.sets = s->sets;
+    t.pass = s;
     t.class_weights = class_weights;
     t.smoothing = smoothing;
     t.choices = choices;
@@ -16725,7 +17055,8 @@ static ldr__targets ldr__pass_targets(const ldr__pass *s, const float *class_wei
 
 static double ldr__batch_weight(const ldr__pass *s, const ldr__targets *t) {
     double weight = 0;
-    size_t r, n = s->l->d.head == LDR_HEAD_CHOICE ? s->row_count / (size_t)t->choices : s->row_count;
+    size_t r, n = s->l->d.head == LDR_HEAD_CHOICE ? s->row_count / (size_t)t->choices
+            : ldr__spans_of(s->l->d.head) ? (size_t)s->t.sequences : s->row_count;
     for (r = 0; r < n; r++) weight += ldr__target_weight(t, s->l->d.head, r);
     return weight;
 }
@@ -16758,6 +17089,10 @@ static ldr_status ldr__dataset_check(const ldr_ladder *l, const ldr_dataset *d, 
     }
     for (i = 0; i < d->count; i++)
         if (d->offsets[i + 1] - d->offsets[i] > (uint64_t)limit) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "%s: example %U has %U tokens, the model has %d positions for it: set max_len", what, (uint64_t)i, d->offsets[i + 1] - d->offsets[i], limit);
+    for (i = 0; ldr__spans_of(d->head) & LDR__SPANS_ONE && i < d->count; i++)
+        if (d->labels[d->offsets[i]] > 0) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET,
+                "%s: the first token of example %U stands for no span and cannot be in one: label it LDR_IGNORE", what,
+                (uint64_t)i);
     for (i = 0; d->head == LDR_HEAD_MULTI && i < d->set_used; i++)
         if (d->set_items[i] >= l->d.classes) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "%s: label %d, the head has %d classes", what, d->set_items[i], l->d.classes);
     for (i = 0; d->head != LDR_HEAD_MULTI && i < n; i++)
@@ -17187,6 +17522,7 @@ static ldr_status ldr__importance_sample(ldr__importance *im, const ldr_ladder *
     hd.head = l->d.head;
     hd.pool = l->d.pool;
     hd.classes = l->d.classes;
+    hd.span_size = l->d.span_size;
     hd.seed = l->d.seed;
     head = ldr__ladder_new(l->m, &hd, SIZE_MAX / 16, err);
     if (!head) return err->status;
@@ -17304,12 +17640,19 @@ LDR__DEF ldr_ladder *ldr_ladder_create(const ldr_model *m, const ldr_ladder_desc
    >>metrics           Scores
    ====================================================================================== */
 
-/* only: the head it is for; -1: those whose answers are classes, one at a time. */
-static const struct { ldr_metric metric; const char *name; int only; } ldr__metrics[] = {
-    { LDR_METRIC_AUTO, "auto", -1 }, { LDR_METRIC_ACCURACY, "accuracy", -1 }, { LDR_METRIC_F1, "f1", -1 },
-    { LDR_METRIC_ACCURACY_F1, "accuracy_f1", -1 }, { LDR_METRIC_MATTHEWS, "matthews", -1 },
-    { LDR_METRIC_CORRELATION, "correlation", LDR_HEAD_REGRESS }, { LDR_METRIC_ENTITY_F1, "entity_f1", LDR_HEAD_TOKENS },
-    { LDR_METRIC_MICRO_F1, "micro_f1", LDR_HEAD_MULTI }, { LDR_METRIC_LIKELIHOOD, "likelihood", LDR_HEAD_WORDS } };
+/* heads: those it is for, a bit each. Most are for heads whose answers are classes, one at a time. */
+enum {
+    LDR__FOR_ONE = 1 << LDR_HEAD_SPANS | 1 << LDR_HEAD_ANSWER,
+    LDR__FOR_CLASSES = 1 << LDR_HEAD_CLASSIFY | 1 << LDR_HEAD_TOKENS | 1 << LDR_HEAD_CHOICE | 1 << LDR_HEAD_WORDS
+};
+static const struct { ldr_metric metric; const char *name; int heads; } ldr__metrics[] = {
+    { LDR_METRIC_AUTO, "auto", -1 }, { LDR_METRIC_ACCURACY, "accuracy", LDR__FOR_CLASSES | LDR__FOR_ONE },
+    { LDR_METRIC_F1, "f1", LDR__FOR_CLASSES }, { LDR_METRIC_ACCURACY_F1, "accuracy_f1", LDR__FOR_CLASSES },
+    { LDR_METRIC_MATTHEWS, "matthews", LDR__FOR_CLASSES },
+    { LDR_METRIC_CORRELATION, "correlation", 1 << LDR_HEAD_REGRESS },
+    { LDR_METRIC_ENTITY_F1, "entity_f1", 1 << LDR_HEAD_TOKENS | 1 << LDR_HEAD_POINTER | LDR__FOR_ONE },
+    { LDR_METRIC_MICRO_F1, "micro_f1", 1 << LDR_HEAD_MULTI },
+    { LDR_METRIC_LIKELIHOOD, "likelihood", 1 << LDR_HEAD_WORDS } };
 enum { LDR__METRICS = sizeof ldr__metrics / sizeof *ldr__metrics };
 
 static int ldr__metric_row(ldr_metric metric) {
@@ -17327,8 +17670,7 @@ static ldr_metric ldr__metric_for(ldr_metric metric, ldr_head head) { return met
 
 static int ldr__metric_fits(ldr_metric metric, ldr_head head) {
     int row = ldr__metric_row(metric);
-    if (metric == LDR_METRIC_AUTO || row == LDR__METRICS) return row < LDR__METRICS;
-    return ldr__metrics[row].only < 0 ? head != LDR_HEAD_REGRESS && head != LDR_HEAD_MULTI : ldr__metrics[row].only == (int)head;
+    return row < LDR__METRICS && (ldr__metrics[row].heads >> (int)head & 1);
 }
 
 /* Everything the metrics need, gathered batch by batch. Positive class of F1 and Matthews: 1. */
@@ -17436,6 +17778,21 @@ static void ldr__tally_sets(ldr__tally *y, const ldr__pass *s, const ldr__target
         y->wanted += (int64_t)n;
         y->matched += matched;
         y->right += found == matched && matched == (int64_t)n;
+        y->counted++;
+    }
+}
+
+/* A sequence is right where all its spans are, and no others. */
+static void ldr__tally_spans(ldr__tally *y, const ldr__pass *s, const ldr__targets *t, int32_t *scratch) {
+    int32_t q;
+    (void)scratch;
+    LDR__FOR(i, s->t.sequences, s->ex.threads) ldr__spans_count(s->span_sums + 4 * i, s, (int32_t)i, t->labels);
+    for (q = 0; q < s->t.sequences; q++) {
+        const double *n = s->span_sums + 4 * q;
+        y->found += (int64_t)n[0];
+        y->wanted += (int64_t)n[1];
+        y->matched += (int64_t)n[2];
+        y->right += n[0] == n[2] && n[1] == n[2];
         y->counted++;
     }
 }
@@ -18235,7 +18592,11 @@ typedef struct ldr__features {
     float   *x, *values;
     int32_t *labels;
     size_t   rows, room, groups, per;      /* per: rows of a choice, that have one label together */
+    /* spans, whose groups are sequences: [groups + 1] their first rows; else NULL */
+    size_t  *at;
 } ldr__features;
+
+static size_t ldr__features_row(const ldr__features *f, size_t group) { return f->at ? f->at[group] : group * f->per; }
 
 /* What fitting the head needs for its time. */
 typedef struct ldr__fit {
@@ -18259,6 +18620,7 @@ static void ldr__features_place(ldr__plan *p, ldr__features *f, const ldr_traine
     f->x = ldr__place_matrix(p, "head fit", f->room, (size_t)t->l->head_width);
     f->values = ldr__place_floats(p, "head fit", f->room);
     f->labels = (int32_t *)ldr__place(p, "head fit", f->room, sizeof(int32_t));
+    f->at = d && ldr__spans_of(d->head) ? (size_t *)ldr__place(p, "head fit", d->count + 1, sizeof(size_t)) : NULL;
 }
 
 static void ldr__fit_place(ldr__plan *p, ldr__fit *f, const ldr_trainer *t) {
@@ -18317,7 +18679,8 @@ static ldr_status ldr__trainer_check(const ldr_ladder *l, const ldr_dataset *tra
     if ((int64_t)d->epochs * ldr__examples(train) > INT32_MAX) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "%d epochs of %d examples are more steps than can be counted", d->epochs, ldr__examples(train));
     if (!ldr__metric_fits(d->metric, l->d.head))
         return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "metric %s does not fit the ladder's head", ldr_metric_name(d->metric));
-    if ((l->d.head == LDR_HEAD_WORDS || l->d.head == LDR_HEAD_MULTI) && (d->class_weights || d->balance || d->label_smoothing > 0))
+    if ((l->d.head == LDR_HEAD_WORDS || l->d.head == LDR_HEAD_MULTI || ldr__spans_of(l->d.head)) &&
+            (d->class_weights || d->balance || d->label_smoothing > 0))
         return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a %s head has no class weights and no label smoothing", ldr_head_name(l->d.head));
     if (d->distil && (l->d.head != LDR_HEAD_WORDS || l->d.method != LDR_METHOD_LADDER || !l->d.rung_count || !ldr__uses_final(l))) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "distilling is for a ladder with a words head and output MIXED or RESIDUAL: others have nothing to learn from the backbone's scores");
     for (c = 0; d->class_weights && c < l->d.classes; c++)
@@ -18429,7 +18792,8 @@ static double ldr__examples_weight(const ldr_trainer *t, const ldr_dataset *d, c
     for (i = 0; i < count; i++) {
         ldr_example e = ldr_dataset_get(d, examples[i] * (d->head == LDR_HEAD_CHOICE ? d->choices : 1));
         target.labels = e.labels;
-        for (k = 0; k < (ldr__per_token(d->head) ? e.count : 1); k++) weight += ldr__target_weight(&target, d->head, (size_t)k);
+        for (k = 0; k < (ldr__per_token(d->head) && !ldr__spans_of(d->head) ? e.count : 1); k++)
+            weight += ldr__target_weight(&target, d->head, (size_t)k);
     }
     return weight;
 }
@@ -18581,10 +18945,11 @@ static ldr_status ldr__features_read(ldr_trainer *t, ldr__features *f, const ldr
         ldr__pass_load(s, d, batch, take, NULL, 0, 0);
         if (ldr__trainer_forward(t, d, batch, take, err)) return err->status;
         memcpy(f->x + f->rows * width, s->hidden_in, s->row_count * width * sizeof(float));
-        memcpy(f->labels + f->groups, s->labels, s->row_count / f->per * sizeof(int32_t));
-        memcpy(f->values + f->groups, s->values, s->row_count / f->per * sizeof(float));
+        memcpy(f->labels + f->rows / f->per, s->labels, s->row_count / f->per * sizeof(int32_t));
+        memcpy(f->values + f->rows / f->per, s->values, s->row_count / f->per * sizeof(float));
+        for (k = 0; f->at && k <= take; k++) f->at[f->groups + (size_t)k] = f->rows + (size_t)s->offsets[k];
         f->rows += s->row_count;
-        f->groups += s->row_count / f->per;
+        f->groups += f->at ? (size_t)take : s->row_count / f->per;
         for (k = 0; sums && k < t->scale_count; k++)
             if (t->scales[k].tap >= 0)
                 ldr__add_moments(sums + 2 * (size_t)k * tap_width, ldr__tap_of(s, t->scales[k].tap), s->t.count,
@@ -18607,7 +18972,7 @@ static void ldr__features_scale(const ldr__features *f, const ldr__scale *s, siz
 static double ldr__features_loss(ldr_trainer *t, const ldr__features *f, const int32_t *order, size_t first,
         size_t count, double *weight, int gradients) {
     ldr__pass *s = &t->pass;
-    size_t width = (size_t)t->l->head_width, most = s->max_rows / f->per, i, n, k, r;
+    size_t width = (size_t)t->l->head_width, i, n, k, row;
     ldr__targets target = ldr__pass_targets(s, gradients ? t->class_weights : NULL,
             gradients ? t->d.label_smoothing : 0, t->train->choices), one;
     double loss = 0;
@@ -18619,16 +18984,20 @@ static double ldr__features_loss(ldr_trainer *t, const ldr__features *f, const i
         *weight += ldr__target_weight(&one, t->l->d.head, 0);
     }
     for (i = 0; i < count && *weight > 0; i += n) {
-        n = LDR__MIN(most, count - i);
-        for (k = 0; k < n; k++) {
-            size_t group = order ? (size_t)order[first + i + k] : first + i + k;
-            for (r = 0; r < f->per; r++)
-                memcpy(s->hidden_in + (k * f->per + r) * width, f->x + (group * f->per + r) * width,
-                width * sizeof(float));
-            s->labels[k] = f->labels[group];
-            s->values[k] = f->values[group];
+        for (row = 0, n = 0; i + n < count; n++) {
+            size_t group = order ? (size_t)order[first + i + n] : first + i + n, at = ldr__features_row(f, group),
+                    rows = ldr__features_row(f, group + 1) - at;
+            if (row + rows > s->max_rows || (f->at && n == s->max_sequences)) break;
+            memcpy(s->hidden_in + row * width, f->x + at * width, rows * width * sizeof(float));
+            for (k = 0; k < rows / f->per; k++) {
+                s->labels[row / f->per + k] = f->labels[at / f->per + k];
+                s->values[row / f->per + k] = f->values[at / f->per + k];
+            }
+            row += rows;
+            if (f->at) s->offsets[n + 1] = (int32_t)row;
         }
-        s->row_count = n * f->per;
+        if (f->at) s->t.sequences = (int32_t)n;
+        s->row_count = row;
         ldr__head_scores(s);
         loss += ldr__pass_loss(s, &target, gradients ? *weight : 0);
         if (gradients) ldr__head_backward(s);
@@ -18652,6 +19021,10 @@ static void ldr__head_fit(ldr_trainer *t, ldr__fit *fit) {
     d.weight_decay = 0.01f;
     d.warmup = 0;
     if (l->head_dense < 0) memset(v, 0, bytes);
+    /* a product of two zeros has no gradient: numbers that are the same above every ladder */
+    if (l->head_dense < 0 && l->d.span_size)
+        ldr__fill_normal(v, (size_t)l->params[head].rows * (size_t)l->params[head].columns,
+                ldr__stream(l->d.seed, LDR__STREAM_INIT, UINT64_C(1) << 32), 0.02);
     memcpy(fit->best, v, bytes);
     for (i = 0; i < fit->train.groups; i++) fit->order[i] = (int32_t)i;
     for (epoch = 0; epoch < d.head_epochs; epoch++) {
@@ -19083,16 +19456,10 @@ LDR__DEF void ldr_predictor_free(ldr_predictor *p) {
     ldr__free(&a, p, sizeof *p);
 }
 
-LDR__DEF ldr_status ldr_predict(ldr_predictor *p, float *scores, const ldr_batch *batch, ldr_error *err) {
-    ldr_error local;
-    ldr__pass *s;
-    const ldr_ladder *l;
+/* The batch to the logits of its rows. */
+static ldr_status ldr__predictor_run(ldr__pass *s, const ldr_batch *batch, ldr_error *err) {
+    const ldr_ladder *l = s->l;
     size_t longest, n;
-    memset(&local, 0, sizeof local);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
-    if (!p || !scores) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_predict: no predictor or no destination");
-    s = &p->pass;
-    l = s->l;
     if (ldr__batch_check(l->m, batch, &longest, err)) return err->status;
     if (longest > (size_t)ldr__text_positions(l)) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "a sequence of the batch has %U tokens, beside its prompt there are %d positions", (uint64_t)longest, ldr__text_positions(l));
     n = (size_t)batch->offsets[batch->sequences];
@@ -19105,8 +19472,54 @@ LDR__DEF ldr_status ldr_predict(ldr_predictor *p, float *scores, const ldr_batch
     ldr__pass_begin(s, batch->sequences, NULL, 0, 0);
     ldr__pass_backbone(s);
     ldr__head_forward(s);
+    return LDR_OK;
+}
+
+LDR__DEF ldr_status ldr_predict(ldr_predictor *p, float *scores, const ldr_batch *batch, ldr_error *err) {
+    ldr_error local;
+    ldr__pass *s;
+    const ldr_ladder *l;
+    memset(&local, 0, sizeof local);
+    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    if (!p || !scores) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET,
+            "ldr_predict: no predictor or no destination");
+    s = &p->pass;
+    l = s->l;
+    if (ldr__spans_of(l->d.head)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET,
+            "ldr_predict: this ladder's head gives spans: use ldr_predict_spans");
+    if (ldr__predictor_run(s, batch, err)) return err->status;
     memcpy(scores, s->logits, s->row_count * (size_t)l->d.classes * sizeof(float));
     if (ldr__head_of(l->d.head)->scores) ldr__head_of(l->d.head)->scores(scores, s->row_count, (size_t)l->d.classes);
+    return LDR_OK;
+}
+
+LDR__DEF ldr_status ldr_predict_spans(ldr_predictor *p, ldr_span *spans, int32_t capacity, int32_t *count,
+        const ldr_batch *batch,
+        const int32_t *labels, int32_t longest, float least, ldr_error *err) {
+    ldr_error local;
+    ldr__pass *s;
+    ldr__span_list out;
+    size_t r;
+    int32_t q;
+    memset(&local, 0, sizeof local);
+    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    if (!p || !count || capacity < 0 || (capacity && !spans) || longest < 0 || !(least - least == 0))
+        return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_predict_spans: no predictor or destination, or a limit "
+                "that cannot be");
+    s = &p->pass;
+    if (!ldr__spans_of(s->l->d.head)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET,
+            "ldr_predict_spans: this ladder's head is %s: use ldr_predict", ldr_head_name(s->l->d.head));
+    if (ldr__predictor_run(s, batch, err)) return err->status;
+    for (r = 0; r < s->row_count; r++) s->labels[r] = labels && labels[r] == LDR_IGNORE ? LDR_IGNORE : 0;
+    memset(&out, 0, sizeof out);
+    out.spans = spans;
+    out.capacity = (size_t)capacity;
+    out.longest = longest ? (size_t)longest : SIZE_MAX;
+    out.least = (double)least;
+    for (q = 0; q < s->t.sequences; q++) ldr__spans_find(&out, s, q, s->labels);
+    if (out.count > INT32_MAX) return ldr__fail(err, LDR_LIMIT, LDR_NO_OFFSET,
+            "ldr_predict_spans: %U spans are more than can be counted: raise `least`", (uint64_t)out.count);
+    *count = (int32_t)out.count;
     return LDR_OK;
 }
 
@@ -19596,7 +20009,8 @@ static const struct { const char *key; size_t offset; int kind; } ldr__fields[] 
     LDR__FLOAT(gate_init), LDR__FLOAT(gate_temperature), LDR__FLOAT(gate_fixed), LDR__INT(mix), LDR__INT(output), LDR__FLOAT(output_init), LDR__INT(init),
     LDR__INT(importance), LDR__INT(slice_heads), LDR__INT(samples), LDR__FLOAT(dropout), LDR__INT(final_norm),
             LDR__INT(down_bias), LDR__INT(head), LDR__INT(classes), LDR__INT(pool), LDR__INT(head_hidden),
-            LDR__OPTION(prompt_hidden), LDR__INT(top), LDR__INT(standardise), LDR__OPTION(head_activation)
+            LDR__OPTION(prompt_hidden), LDR__INT(top), LDR__INT(standardise), LDR__OPTION(head_activation),
+                    LDR__OPTION(span_size)
 #undef LDR__INT
 #undef LDR__FLOAT
 #undef LDR__OPTION

@@ -11,7 +11,7 @@
 
 #include <sys/wait.h>
 
-static const char *const names[] = { "01_hello", "02_tokens", "03_memory_plan", "04_slicing", "05_by_hand", "06_save_resume", "07_allocator", "08_own_reader", "09_threads", "10_from_cpp", "11_any_model", "12_notes" };
+static const char *const names[] = { "01_hello", "02_tokens", "03_memory_plan", "04_slicing", "05_by_hand", "06_save_resume", "07_allocator", "08_own_reader", "09_threads", "10_from_cpp", "11_any_model", "12_notes", "13_answers" };
 
 static char programs[LADDER_MAX_PATH], model[LADDER_MAX_PATH], folder[64];
 
@@ -302,7 +302,19 @@ TEST(notes) {
     free(text);
 }
 
-#define TESTS(X) X(the_shipped_model_is_small_and_whole) X(a_missing_model_is_explained) X(hello) X(tokens) X(memory_plan) X(slicing) X(by_hand) X(save_resume) X(allocator) X(own_reader) X(threads) X(from_cpp) X(tokens_of_a_file) X(any_model) X(notes)
+TEST(answers) {
+    char *text;
+    int status;
+    NEED("13_answers");
+    text = output("13_answers", "");
+    CHECK(strstr(text, "Where is it? in the library (") && strstr(text, "When is it? on Sunday (") && strstr(text, "What does it cost? It does not say."));
+    free(text);
+    text = run("13_answers", "nowhere", &status);
+    CHECK_INT(status, 2);
+    free(text);
+}
+
+#define TESTS(X) X(the_shipped_model_is_small_and_whole) X(a_missing_model_is_explained) X(hello) X(tokens) X(memory_plan) X(slicing) X(by_hand) X(save_resume) X(allocator) X(own_reader) X(threads) X(from_cpp) X(tokens_of_a_file) X(any_model) X(notes) X(answers)
 
 #else
 

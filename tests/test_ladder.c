@@ -38,7 +38,7 @@ static void check_gradients(const char *family, ldr_ladder_desc d, int expect_sm
     CHECK_STR(err.message, "");
     if (l) {
         shake(l, 0.1);
-        td.label_smoothing = d.head == LDR_HEAD_REGRESS || d.head == LDR_HEAD_MULTI ? 0 : 0.1f;
+        td.label_smoothing = d.head == LDR_HEAD_CLASSIFY || d.head == LDR_HEAD_TOKENS || d.head == LDR_HEAD_CHOICE ? 0.1f : 0;
         td.cache = 1;                                  /* the backbone is run once and not for every difference */
         t = ldr_trainer_create(l, set, NULL, &td, &err);
         CHECK_STR(err.message, "");

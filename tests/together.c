@@ -75,6 +75,11 @@
 #undef LDR_TEST_SUITE
 #undef TESTS
 
+#define LDR_TEST_SUITE test_spans
+#include "test_spans.c"
+#undef LDR_TEST_SUITE
+#undef TESTS
+
 #define LDR_TEST_SUITE test_words
 #include "test_words.c"
 #undef LDR_TEST_SUITE
@@ -85,7 +90,7 @@ int main(int argc, char **argv) {
         { "test_core", test_core }, { "test_parity", test_parity }, { "test_ladder", test_ladder }, { "test_methods", test_methods },
         { "test_trainer", test_trainer }, { "test_cache", test_cache }, { "test_quantise", test_quantise }, { "test_failures", test_failures },
         { "test_hostile", test_hostile }, { "test_tokenizer", test_tokenizer }, { "test_recipe", test_recipe },
-        { "test_words", test_words }, { "test_files", test_files }, { "test_session", test_session }
+        { "test_spans", test_spans }, { "test_words", test_words }, { "test_files", test_files }, { "test_session", test_session }
     };
     size_t i;
     for (i = 0; argc > 1 && i < sizeof suites / sizeof suites[0]; i++)

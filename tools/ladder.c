@@ -200,6 +200,7 @@ typedef struct options {
     int32_t     rungs[MAX_RUNGS], rung_count;
     const char *encoding, *columns, *submission;
     int32_t     many_labels, baselines, search, multi, skip_bad;
+    int32_t     head, stride, max_answer;
 } options;
 
 /* OFF kinds: a given 0 means "none" and is kept as -1, because a 0 in a description means "the default". */
@@ -290,6 +291,12 @@ static const option option_table[] = {
     { "--columns", KIND_TEXT, AT(columns), CMD_FIT | CMD_EVAL | CMD_PREDICT, 0, "LIST", 0, 0, "what TSV and CSV files hold, in order: text,-,label; label,text,text2 if neither this nor a first line of names says it" },
     { "--encoding", KIND_TEXT, AT(encoding), CMD_FIT | CMD_EVAL | CMD_PREDICT, 0, "NAME", 0, 0, "of the files: utf-8 (if not given), utf-16 (known by its mark), utf-16le, utf-16be, latin-1, windows-1252" },
     { "--skip-bad", KIND_FLAG, AT(skip_bad), CMD_FIT | CMD_EVAL, 0, NULL, 0, 0, "leave damaged examples out, even if they are more than one in a hundred, instead of refusing the file" },
+    { "--head", KIND_WORD, AT(head), CMD_FIT, 0, "tokens|pointer|spans|answer", 0, 0,
+      "of a task with entities: a tag a token, or pointer, spans that may overlap; of one with questions: two ends, or answer, the span as a whole" },
+    { "--stride", KIND_COUNT, AT(stride), CMD_FIT | CMD_EVAL | CMD_PREDICT, 0, "N", 1, 1000000,
+      "questions about long texts: tokens that one window shares with the next, 128 if not given" },
+    { "--max-answer", KIND_COUNT, AT(max_answer), CMD_TRAIN | CMD_EVAL | CMD_PREDICT, 0, "N", 1, 1000000,
+      "questions: most tokens of an answer, 30 if not given" },
     { "--regress", KIND_FLAG, AT(regress), CMD_FIT, 0, NULL, 0, 0, "without a task: labels are numbers to be predicted" },
     { "--method", KIND_WORD, AT(method), CMD_ONE, 0, "ladder|head|full|bitfit|lora|adapter|prompt|prefix|theseus", 0, 0, "what is trained; all but the first two go back through the backbone" },
     { "--rank", KIND_COUNT, AT(rank), CMD_FIT, 0, "N", 1, 4096, "lora, and copies of a ladder: of the update; 8, and 16 in a ladder, if not given" },
@@ -376,7 +383,8 @@ static const option option_table[] = {
       "a JSON value a line: \"text\", {\"text\":..,\"pair\":..} or {\"ids\":[..],\"types\":[..]}" },
     { "--json", KIND_FLAG, AT(json), CMD_TOKENIZE, 0, NULL, 0, 0, "a JSON value a line in and out: \"text\" or {\"text\":..,\"pair\":..}; --decode: [ids]" },
     { "--json", KIND_FLAG, AT(json), CMD_PREDICT, 0, NULL, 0, 0, "what is read are JSON values: \"text\" or an example" },
-    { "--submission", KIND_TEXT, AT(submission), CMD_PREDICT, 0, "FILE", 0, 0, "the answers once more, in a file as CLUE or GLUE takes it; needs a ladder of one of their tasks" },
+    { "--submission", KIND_TEXT, AT(submission), CMD_EVAL | CMD_PREDICT, 0, "FILE", 0, 0,
+      "the answers once more, in a file as CLUE, GLUE or SQuAD's script takes it; needs a ladder of one of their tasks" },
     { "--json", KIND_FLAG, AT(json), CMD_TASKS, 0, NULL, 0, 0, "an object of JSON a task" },
     { "--json", KIND_FLAG, AT(json), CMD_FIT | CMD_EVAL | CMD_INSPECT, 0, NULL, 0, 0, "print the result as one line of JSON" },
     { "--help", KIND_FLAG, AT(help), CMD_ALL, 0, NULL, 0, 0, "this list" },
@@ -663,6 +671,7 @@ typedef struct pooling_rule { int32_t mode, normalise, max_len; } pooling_rule;
 typedef struct run {
     options        o;
     const task_info *task;
+    task_info      chosen;         /* the task with another of its heads                       */
     ldr_error      err;
     ldr_model     *model;
     ldr_model_info info;
@@ -678,6 +687,7 @@ typedef struct run {
     submission     submitted;      /* the file of --submission                               */
     char           recipe[256];    /* what was chosen, for people                            */
     pooling_rule   pooling;        /* of features                                            */
+    question_scores asked[2];      /* on dev and test, when trained on questions             */
     char         **arguments;      /* the program, the command and what follows                */
     int            argument_count;
 } run;
@@ -737,7 +747,30 @@ static ldr_metric metric_of_head(ldr_head head) {
     return ldr__head_of(head)->metric;
 }
 
+/* The task with this head, if that reads what the task's files hold. */
+static int use_head(run *r, ldr_head head) {
+    if (head == r->task->head) return 1;
+    if (!(reads_entities(r->task) && is_entity_head(head)) && !(reads_questions(r->task) && is_answer_head(head))) return 0;
+    r->chosen = *r->task;
+    r->chosen.head = head;
+    r->task = &r->chosen;
+    return 1;
+}
+
+/* Options that are for some tasks only. */
+static int check_task_options(run *r) {
+    static const ldr_head heads[] = { LDR_HEAD_TOKENS, LDR_HEAD_POINTER, LDR_HEAD_SPANS, LDR_HEAD_ANSWER };
+    const options *o = &r->o;
+    const char *what = o->stride ? "--stride" : o->max_answer ? "--max-answer"
+            : o->submission && o->command == CMD_EVAL ? "--submission" : NULL;
+    if (what && !reads_questions(r->task)) return fail(r, LDR_ARGUMENT, "%s has no effect without a --task that has questions", what);
+    if (o->head && (!r->task || !use_head(r, heads[o->head - 1])))
+        return fail(r, LDR_ARGUMENT, "--head: tokens and pointer are for a --task with entities, spans and answer for one with questions%s", "");
+    return EXIT_DONE;
+}
+
 static int choose_task(run *r, const char *name) {
+    int status;
     r->task = find_task(name);
     if (name && !r->task) {
         int i;
@@ -746,6 +779,8 @@ static int choose_task(run *r, const char *name) {
         putc('\n', stderr);
         return EXIT_USAGE;
     }
+    status = check_task_options(r);
+    if (status) return status;
     r->head = r->task ? r->task->head : r->o.regress ? LDR_HEAD_REGRESS : r->o.multi ? LDR_HEAD_MULTI : LDR_HEAD_CLASSIFY;
     r->metric = r->task ? r->task->metric : metric_of_head(r->head);
     return EXIT_DONE;
@@ -756,6 +791,7 @@ static task_reading reading(const run *r) {
     task_reading how;
     how.skip_bad = r->o.skip_bad;
     how.encoding = r->o.encoding;
+    how.stride = r->o.stride;
     return how;
 }
 
@@ -867,6 +903,7 @@ static int make_full_batch(run *r) {
     if (zeros) r->train = ldr_dataset_create(&desc, &r->err);
     else ldr__fail(&r->err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory");
     bad = r->train == NULL;
+    if (!bad && ldr__spans_of(r->head)) bad = ldr_dataset_label(r->train, "O", 1, &r->err) < 0;
     if (!bad && has_classes(r->head))
         bad = ldr_dataset_label(r->train, "0", 1, &r->err) < 0 || ldr_dataset_label(r->train, "1", 1, &r->err) < 0;
     for (i = 0; i < 2 && !bad && r->head == LDR_HEAD_MULTI; i++) bad = ldr_dataset_label_set(r->train, &two[i], 1, &r->err) < 0;
@@ -874,7 +911,7 @@ static int make_full_batch(run *r) {
             : 1) && !bad; i++) {
         e.count = r->max_len;
         e.ids = zeros;
-        e.labels = r->head == LDR_HEAD_TOKENS || r->head == LDR_HEAD_CHOICE ? zeros : &two[i & 1];
+        e.labels = ldr__per_token(r->head) || r->head == LDR_HEAD_CHOICE ? zeros : &two[i & 1];
         bad = ldr_dataset_add(r->train, &e, &r->err) != LDR_OK;
     }
     free(zeros);
@@ -1206,6 +1243,7 @@ static int check_writable(run *r, const char *path) {
 }
 
 #include "answers.h"
+#include "asking.h"
 
 /* Options that speak of one label a text, with a set to score. */
 static int check_answers(run *r, const ldr_dataset *scored) {
@@ -1281,6 +1319,8 @@ static int save_ladder(run *r) {
     snprintf(length, sizeof length, "%d", (int)r->max_len);
     if (ldr_ladder_note(r->ladder, "max_len", length, &r->err)) return EXIT_FAILED;
     if (r->task && ldr_ladder_note(r->ladder, "task", r->task->name, &r->err)) return EXIT_FAILED;
+    snprintf(length, sizeof length, "%d", (int)stride_of(r));
+    if (reads_questions(r->task) && ldr_ladder_note(r->ladder, "stride", length, &r->err)) return EXIT_FAILED;
     return ldr_ladder_save(r->ladder, r->o.out, &r->err) ? EXIT_FAILED : EXIT_DONE;
 }
 
@@ -1313,6 +1353,8 @@ static void print_summary_json(const run *r, const summary *s) {
         fputs(",\"test\":", stdout);
         put_number(stdout, s->test);
     }
+    if (r->asked[0].questions) put_question_scores("dev", &r->asked[0]);
+    if (r->asked[1].questions) put_question_scores("test", &r->asked[1]);
     if (r->o.baselines) {
         fputs(",\"words_dev\":", stdout);
         if (r->dev) put_number(stdout, s->words_dev);
@@ -1325,6 +1367,8 @@ static void print_summary_json(const run *r, const summary *s) {
 }
 
 static void print_summary(const run *r, const summary *s) {
+    if (r->asked[0].questions) say_question_scores("dev: ", &r->asked[0]);
+    if (r->asked[1].questions) say_question_scores("test: ", &r->asked[1]);
     printf("%s", ldr_metric_name(r->metric));
     if (r->dev && s->best_epoch) printf(" %.4f on dev (best epoch %d)", s->dev, (int)s->best_epoch);
     else if (r->dev) printf(" %.4f on dev (the head alone was best)", s->dev);
@@ -1393,7 +1437,8 @@ static void show_set(const run *r, const char *name, const ldr_dataset *d) {
     int32_t *counts = (int32_t *)calloc((size_t)classes + 1, sizeof *counts);
     if (r->head == LDR_HEAD_CHOICE) printf("%s: %d questions, %d choices, %" PRId64 " tokens", name,
             (int)(n / d->choices), (int)d->choices, ldr_dataset_tokens(d));
-    else printf("%s: %d texts, %" PRId64 " tokens", name, (int)n, ldr_dataset_tokens(d));
+    else printf("%s: %d %s, %" PRId64 " tokens", name, (int)n, reads_questions(r->task) ? "windows" : "texts",
+            ldr_dataset_tokens(d));
     if (counts && (r->head == LDR_HEAD_CLASSIFY || r->head == LDR_HEAD_MULTI)) {
         for (i = 0; i < n; i++) {
             int32_t of[256], k, several = r->head == LDR_HEAD_MULTI ? ldr_dataset_label_set_get(d, of, 256, i) : 1;
@@ -1405,7 +1450,7 @@ static void show_set(const run *r, const char *name, const ldr_dataset *d) {
         for (i = 0; i < classes && i < 20; i++) printf(" %s %d%s", ldr_dataset_label_name(d, i) ? ldr_dataset_label_name(d, i) : "?", (int)counts[i], i + 1 < classes ? "," : "");
         if (classes > 20) fputs(" ...", stdout);
     }
-    if (r->head == LDR_HEAD_TOKENS)
+    if (is_entity_head(r->head))
         for (i = 1; i < classes; i += 2) printf("%s %s", i == 1 ? ", entities:" : ",", ldr_dataset_label_name(d, i) + 2);
     putchar('\n');
     free(counts);
@@ -1440,6 +1485,7 @@ static int command_train(run *r) {
     if (ldr_trainer_cache(r->trainer).damaged) show_cache_notes(r);
     ldr_trainer_restore_best(r->trainer);
     status = summarize(r, &w, &p, &s);
+    if (!status && reads_questions(r->task)) status = score_sets(r);
     if (status || save_ladder(r)) return EXIT_FAILED;
     if (r->log && fflush(r->log) != 0) return fail(r, LDR_IO, "%s: writing failed", r->o.log);
     if (r->o.json) print_summary_json(r, &s);
@@ -1469,7 +1515,7 @@ static int open_ladder(run *r) {
     r->head = ldr_ladder_desc_get(r->ladder).head;
     if (!r->task && r->head == LDR_HEAD_CHOICE) r->task = find_task(TASK_OF_CHOICES);
     if (!r->task) r->metric = metric_of_head(r->head);
-    else if (r->head != r->task->head) return fail(r, LDR_MISMATCH, "the ladder was not trained for the task %s", r->task->name);
+    else if (!use_head(r, r->head)) return fail(r, LDR_MISMATCH, "the ladder was not trained for the task %s", r->task->name);
     if (!r->o.ladder) usual = (uint64_t)LDR__MIN(r->info.positions, 512);
     length = ldr_ladder_note_get(r->ladder, "max_len");
     if (length && (!parse_u64(length, 0, &usual) || usual > INT32_MAX)) usual = 0;
@@ -1491,6 +1537,7 @@ static int command_eval(run *r) {
     if (status) return status;
     data = file_for_role(r->o.data, r->task, FILES_DEV, buffer);
     if (check_file(r, data, FILES_DEV)) return EXIT_FAILED;
+    if (reads_questions(r->task)) return eval_questions(r, data);
     r->dev = load_set(r, data, r->labels, &r->dev_items);
     say_unseen(r->dev, data);
     if (!r->dev || check_answers(r, r->dev) || score_set(r, r->dev, &r->dev_items, &score)) return EXIT_FAILED;
@@ -1580,6 +1627,19 @@ static void print_entity(const char *type, const char *s, size_t n, int32_t begi
 /* An entity of a text, in bytes. */
 typedef struct found_entity { const char *type; int32_t begin, end; } found_entity;
 
+/* Lines waiting to be run together. */
+typedef struct queue {
+    int32_t       capacity, count;
+    text         *lines, *names;           /* names: as the file has them, or empty            */
+    ldr_encoding *encodings;
+    found_entity *entities;                /* of one text                                      */
+    int32_t      *offsets, *ids, *segments;
+    float        *scores;
+    int32_t      *labels;                  /* spans: of tokens that none can begin or end with */
+    ldr_span     *spans;
+    int32_t       found, room;             /* spans of the lines; what there is room for       */
+} queue;
+
 /* The most probable class of each token, read as BIO: an I that continues nothing opens an entity. Returns how many
    there are. */
 static int32_t find_entities(const run *r, const ldr_encoding *c, const float *scores, int32_t classes,
@@ -1598,6 +1658,39 @@ static int32_t find_entities(const run *r, const ldr_encoding *c, const float *s
         if (!open) out[n++].begin = c->begin[i];
         out[n - 1].type = open = name + 2;
         out[n - 1].end = c->end[i];
+    }
+    return n;
+}
+
+/* Spans of all lines; more room is made when there are more than before. */
+static ldr_status find_spans(run *r, ldr_predictor *p, queue *q, const ldr_batch *batch) {
+    int32_t i, k;
+    for (i = 0; i < q->count; i++)
+        for (k = 0; k < q->encodings[i].count; k++)
+            q->labels[q->offsets[i] + k] = q->encodings[i].text[k] < 0 ? LDR_IGNORE : 0;
+    for (;;) {
+        if (ldr_predict_spans(p, q->spans, q->room, &q->found, batch, q->labels, 0, 0, &r->err)) return r->err.status;
+        if (q->found <= q->room) return LDR_OK;
+        free(q->spans);
+        free(q->entities);
+        q->room = q->found;
+        q->spans = (ldr_span *)malloc((size_t)q->room * sizeof *q->spans);
+        q->entities = (found_entity *)malloc((size_t)q->room * sizeof *q->entities);
+        if (!q->spans || !q->entities) return ldr__fail(&r->err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory");
+    }
+}
+
+/* Those of line i, which may overlap. */
+static int32_t spans_of_line(const run *r, const queue *q, int32_t i) {
+    const ldr_encoding *c = &q->encodings[i];
+    int32_t k, n = 0;
+    for (k = 0; k < q->found; k++) {
+        const ldr_span *s = &q->spans[k];
+        const char *name = ldr_ladder_label(r->ladder, 1 + 2 * s->type);
+        if (s->sequence != i) continue;
+        q->entities[n].type = name ? name + 2 : "?";
+        q->entities[n].begin = c->begin[s->first];
+        q->entities[n++].end = c->end[s->last];
     }
     return n;
 }
@@ -1646,16 +1739,6 @@ static void submit_entities(FILE *f, found_entity *e, int32_t n, const texts *t)
     putc('}', f);
 }
 
-/* Lines waiting to be run together. */
-typedef struct queue {
-    int32_t       capacity, count;
-    text         *lines, *names;           /* names: as the file has them, or empty            */
-    ldr_encoding *encodings;
-    found_entity *entities;                /* of one text                                      */
-    int32_t      *offsets, *ids, *segments;
-    float        *scores;
-} queue;
-
 static void free_queue(queue *q) {
     int32_t i;
     for (i = 0; i < q->capacity; i++) {
@@ -1670,6 +1753,8 @@ static void free_queue(queue *q) {
     free(q->offsets);
     free(q->ids);
     free(q->segments);
+    free(q->labels);
+    free(q->spans);
     free(q->scores);
 }
 
@@ -1684,8 +1769,9 @@ static int make_queue(queue *q, int32_t capacity, int32_t max_len, int32_t class
     q->offsets = (int32_t *)calloc(n + 1, sizeof *q->offsets);
     q->ids = (int32_t *)calloc(tokens, sizeof *q->ids);
     q->segments = (int32_t *)calloc(tokens, sizeof *q->segments);
+    q->labels = (int32_t *)calloc(tokens, sizeof *q->labels);
     q->scores = (float *)calloc(tokens * (size_t)classes, sizeof *q->scores);
-    return q->lines && q->names && q->entities && q->encodings && q->offsets && q->ids && q->segments && q->scores;
+    return q->labels && q->lines && q->names && q->entities && q->encodings && q->offsets && q->ids && q->segments && q->scores;
 }
 
 /* The answer to text number i, on standard output and, where one is asked for, in the file of answers. */
@@ -1696,9 +1782,9 @@ static void print_answer(run *r, queue *q, int32_t i, int32_t classes) {
     int32_t n = 0, best = 0;
     FILE *f = r->submitted.f;
     if (f) submission_begin(&r->submitted, q->names[i].data);
-    if (r->head == LDR_HEAD_TOKENS) {
-        n = find_entities(r, &q->encodings[i], q->scores + (size_t)q->offsets[i] * (size_t)classes, classes,
-                q->entities);
+    if (is_entity_head(r->head)) {
+        n = r->head == LDR_HEAD_POINTER ? spans_of_line(r, q, i) : find_entities(r, &q->encodings[i],
+                q->scores + (size_t)q->offsets[i] * (size_t)classes, classes, q->entities);
         print_entities(q->entities, n, &t);
         if (f) submit_entities(f, q->entities, n, &t);
     } else if (r->head == LDR_HEAD_MULTI) print_label_set(r, scores, classes);
@@ -1730,7 +1816,8 @@ static int predict_queue(run *r, ldr_predictor *p, queue *q, int32_t classes) {
     batch.offsets = q->offsets;
     batch.ids = q->ids;
     batch.segments = q->segments;
-    if (q->count && ldr_predict(p, q->scores, &batch, &r->err)) return EXIT_FAILED;
+    if (q->count && (r->head == LDR_HEAD_POINTER ? find_spans(r, p, q, &batch) : ldr_predict(p, q->scores, &batch,
+            &r->err))) return EXIT_FAILED;
     for (i = 0; i < q->count; i++) print_answer(r, q, i, classes);
     q->count = 0;
     fflush(stdout);
@@ -1804,11 +1891,11 @@ static ldr_status answer_bytes(rows *s, const char *path, int json, ldr_error *e
     if (k && json && form_of(k)->object) return read_values(s, err);
     if (json) return ldr__reader_values(&s->r, err);
     if (k && k->form == FORM_CONLL && ldr__ends_with(path, ".conll")) return read_conll(s, err);
-    s->r.separator = r->head == LDR_HEAD_TOKENS ? '\n' : ldr__reader_separator(&s->r, path);
+    s->r.separator = is_entity_head(r->head) ? '\n' : ldr__reader_separator(&s->r, path);
     if (k && k->form == FORM_CHOICE) return read_table(s, err);
     if (k && k->form == FORM_TEXTS && !r->o.columns && is_table(s, err)) return read_table(s, err);
     if (err->status) return err->status;
-    if (!r->o.columns && r->head != LDR_HEAD_TOKENS && looks_labelled(&s->r, r->labels, r->head == LDR_HEAD_REGRESS, err)) s->r.unlabelled = 0;
+    if (!r->o.columns && !is_entity_head(r->head) && looks_labelled(&s->r, r->labels, r->head == LDR_HEAD_REGRESS, err)) s->r.unlabelled = 0;
     return ldr__reader_rows(&s->r, err);
 }
 
@@ -1915,6 +2002,7 @@ static int command_predict(run *r) {
     int status = open_ladder(r);
     if (!status) status = name_classes(r, ldr_ladder_desc_get(r->ladder).classes);
     if (status) return status;
+    if (reads_questions(r->task)) return predict_questions(r);
     if (capacity > INT32_MAX / r->max_len) return fail(r, LDR_ARGUMENT, "--batch times --max-len is too large", "");
     if (!ldr_model_tokenizer(r->model)) return fail(r, LDR_MISSING, "%s: the model has no vocabulary", r->o.model);
     if (r->o.submission && (!r->task || r->task->submission == SUBMIT_NONE)) return fail(r, LDR_ARGUMENT,

@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "spans.h"
+
 /* ---- the table ------------------------------------------------------------------------ */
 
 /* 1: labels are names of classes. */
@@ -23,10 +25,10 @@ static int has_classes(ldr_head head) {
 
 typedef enum task_form {
     FORM_TEXTS, FORM_CHOICE, FORM_CLOZE, FORM_PRONOUN, FORM_ENTITIES, FORM_CONLL, FORM_LINES,
-    FORM_BESIDE
+    FORM_BESIDE, FORM_QUESTIONS, FORM_ANSWERED
 } task_form;
 
-typedef enum task_submission { SUBMIT_NONE, SUBMIT_CLUE, SUBMIT_CLOZE, SUBMIT_GLUE } task_submission;
+typedef enum task_submission { SUBMIT_NONE, SUBMIT_CLUE, SUBMIT_CLOZE, SUBMIT_GLUE, SUBMIT_ANSWERS } task_submission;
 enum { FILES_TRAIN, FILES_DEV, FILES_TEST, FILE_ROLES };
 
 /* field: names of the members or columns with label, text and second text, any of a|b. column: where they are in files
@@ -50,6 +52,10 @@ typedef struct task_info {
 #define TASK_CLASSES LDR_HEAD_CLASSIFY, LDR_METRIC_ACCURACY
 #define TASK_CHOICES LDR_HEAD_CHOICE, LDR_METRIC_ACCURACY
 #define TASK_ENTITIES LDR_HEAD_TOKENS, LDR_METRIC_ENTITY_F1
+#define TASK_ANSWER LDR_HEAD_ANSWER, LDR_METRIC_ACCURACY
+#define TASK_ASKED { "answers", "question", "context" }
+#define TASK_SQUAD(v) { "train-v" v ".json|train.json|train.jsonl", "dev-v" v ".json|dev.json|dev.jsonl", \
+        "test.json|test.jsonl" }
 #define TASK_WORDS LDR_HEAD_WORDS, LDR_METRIC_LIKELIHOOD
 #define TASK_ONE { "label", "sentence|text|content", NULL }
 #define TASK_PAIR { "label|gold_label", "sentence1|premise", "sentence2|hypothesis" }
@@ -83,6 +89,15 @@ static const task_info task_table[] = {
       SUBMIT_CLOZE },
     { "cluener", FORM_ENTITIES, TASK_ENTITIES, 256, 32, 10, 0, { "label", "text", NULL }, TASK_NAMED, NULL, NULL,
       TASK_FILES, SUBMIT_CLUE },
+    { "cmrc2018", FORM_ANSWERED, TASK_ANSWER, 512, 16, 10, 0, TASK_ASKED, TASK_NAMED, NULL, NULL,
+      { "cmrc2018_train.json|train.json|train.jsonl", "cmrc2018_dev.json|dev.json|dev.jsonl",
+        "cmrc2018_trial.json|test.json|test.jsonl" }, SUBMIT_ANSWERS },
+    { "squad", FORM_ANSWERED, TASK_ANSWER, 384, 16, 3, 0, TASK_ASKED, TASK_NAMED, NULL, NULL, TASK_SQUAD("1.1"),
+      SUBMIT_ANSWERS },
+    { "squad2", FORM_QUESTIONS, TASK_ANSWER, 384, 16, 3, 0, TASK_ASKED, TASK_NAMED, NULL, NULL, TASK_SQUAD("2.0"),
+      SUBMIT_ANSWERS },
+    { "question", FORM_QUESTIONS, TASK_ANSWER, 384, 16, 10, 0, TASK_ASKED, TASK_NAMED, NULL, NULL, TASK_FILES,
+      SUBMIT_ANSWERS },
     { "conll", FORM_CONLL, TASK_ENTITIES, 256, 32, 10, 0, { "label", "text", NULL }, TASK_NAMED, NULL, NULL,
       { "train.conll|train.txt|train.bio|eng.train|train.jsonl",
               "dev.conll|valid.txt|dev.txt|dev.bio|eng.testa|dev.jsonl",
@@ -137,6 +152,14 @@ static const task_info *find_task(const char *name) {
         if (strcmp(task_table[i].name, name) == 0) return &task_table[i];
     return NULL;
 }
+
+/* Heads that read the same labels can stand for each other. */
+static int is_entity_head(ldr_head head) { return head == LDR_HEAD_TOKENS || head == LDR_HEAD_POINTER; }
+static int is_answer_head(ldr_head head) { return head == LDR_HEAD_SPANS || head == LDR_HEAD_ANSWER; }
+static int reads_entities(const task_info *k) { return k && is_entity_head(k->head); }
+
+/* 1: questions about texts. Of FORM_ANSWERED each has an answer. */
+static int reads_questions(const task_info *k) { return k && is_answer_head(k->head); }
 
 /* Place of s[n] among the words of "a|b|c", counted from 1, or 0. A word may have a second spelling, "a=1". */
 static int word_among(const char *words, const char *s, size_t n) {
@@ -353,7 +376,7 @@ static ldr_status row_labels(rows *s, int pair, size_t at, ldr_error *err) {
     (void)at;
     s->most_choices = LDR__MAX(s->most_choices, s->choices.count);
     if (!has_classes(s->task->head)) return LDR_OK;
-    if (s->task->head != LDR_HEAD_TOKENS) return add_name(s->names, (const char *)s->r.field[LDR__FIELD_LABEL], err);
+    if (!reads_entities(s->task)) return add_name(s->names, (const char *)s->r.field[LDR__FIELD_LABEL], err);
     for (i = 0; i < s->span_count; i++)
         if (add_name(s->names, s->spans[i].type, err)) return LDR_MEMORY;
     return LDR_OK;
@@ -369,26 +392,6 @@ static int is_wide(uint32_t c) {
 
 static ldr_status row_example(rows *s, int pair, size_t at, ldr_error *err) {
     return ldr__reader_add(&s->r, pair, at, err);
-}
-
-/* The byte at which character number `index` of s begins; bad bytes count as one character each. */
-static size_t byte_of_char(const char *s, size_t n, int64_t index) {
-    size_t i = 0;
-    for (; index > 0 && i < n; index--) {
-        size_t length = ldr__utf8_length((const unsigned char *)s + i, n - i);
-        i += length ? length : 1;
-    }
-    return i;
-}
-
-static int64_t chars_before(const char *s, size_t n, size_t byte) {
-    int64_t count = 0;
-    size_t i;
-    for (i = 0; i < byte && i < n; count++) {
-        size_t length = ldr__utf8_length((const unsigned char *)s + i, n - i);
-        i += length ? length : 1;
-    }
-    return count;
 }
 
 /* Writes B and I classes over the tokens that overlap the span and have no class yet. */
@@ -937,17 +940,17 @@ static ldr_status read_members(rows *s, const ldr_json *j, int32_t object, size_
 static int is_nested(const ldr_json *j, int32_t node) {
     const ldr_json_node *n = ldr_json_node_at(j, node), *first = ldr_json_node_at(j, n->first), *second = first
             ? ldr_json_node_at(j, first->next) : NULL;
-    const ldr_json_node *line = first ? ldr_json_node_at(j, first->first) : NULL, *question = second
+    const ldr_json_node *line = first ? ldr_json_node_at(j, first->first) : NULL, *asked = second
             ? ldr_json_node_at(j, second->first) : NULL;
     return n->type == LDR_JSON_ARRAY && n->count >= 2 && first->type == LDR_JSON_ARRAY &&
            second->type == LDR_JSON_ARRAY &&
-           (!line || line->type == LDR_JSON_STRING) && (!question || question->type == LDR_JSON_OBJECT);
+           (!line || line->type == LDR_JSON_STRING) && (!asked || asked->type == LDR_JSON_OBJECT);
 }
 
 static ldr_status read_nested(rows *s, const ldr_json *j, int32_t array, size_t base, ldr_error *err) {
-    int32_t passages = ldr_json_node_at(j, array)->first, questions = ldr_json_node_at(j, passages)->next, q;
+    int32_t passages = ldr_json_node_at(j, array)->first, asked = ldr_json_node_at(j, passages)->next, q;
     ldr_status status = LDR_OK;
-    for (q = ldr_json_node_at(j, questions)->first; !status && q >= 0; q = ldr_json_node_at(j, q)->next) {
+    for (q = ldr_json_node_at(j, asked)->first; !status && q >= 0; q = ldr_json_node_at(j, q)->next) {
         unsigned have = 1u << LDR__FIELD_TEXT;
         start_example(s);
         status = copy_member(s, LDR__FIELD_TEXT, j, passages, base, err);
@@ -1490,7 +1493,7 @@ static ldr_status give_tagged(rows *s, const char *line, size_t n, const char *t
 
 static ldr_status read_beside(rows *s, ldr_error *err) {
     size_t at = s->r.begin, other = 0, n, m;
-    int tags = s->task->head == LDR_HEAD_TOKENS;
+    int tags = reads_entities(s->task);
     ldr_status status = LDR_OK;
     if (tags && !ldr__reader_room(&s->r, LDR__FIELD_TEXT, 2 * s->r.size + 1, err)) return LDR_MEMORY;
     while (!status && at < s->r.size) {
@@ -1526,6 +1529,8 @@ static const struct form_row {
     { FORM_CONLL, read_tokens, read_conll, "a token and its tag a line, or JSON lines of tokens and tags" },
     { FORM_LINES, NULL, read_lines, "a text a line" },
     { FORM_BESIDE, NULL, read_beside, "seq.in, and label or seq.out beside it" },
+    { FORM_QUESTIONS, NULL, NULL, "SQuAD's JSON or JSON lines: question, context, answers" },       /* load_questions */
+    { FORM_ANSWERED, NULL, NULL, "the same; every question has an answer" },
 };
 
 static const struct form_row *form_of(const task_info *k) {
@@ -1611,7 +1616,7 @@ static ldr_status read_task_file(rows *s, const char *path, ldr_error *err) {
     memset(&other, 0, sizeof other);
     if (beside && !ldr__ends_with(path, "seq.in")) status = ldr__fail(err, LDR_DATA, LDR_NO_OFFSET,
             "expected a file seq.in, or a directory with one in train, dev and test");
-    else if (beside) status = open_other(&other, path, strlen("seq.in"), s->task->head == LDR_HEAD_TOKENS ? "seq.out"
+    else if (beside) status = open_other(&other, path, strlen("seq.in"), reads_entities(s->task) ? "seq.out"
             : "label", 1, err);
     else if (cloze) status = open_other(&other, path, strlen(".json"), "_answer.json", 0, err);
     if (!status && cloze) key = read_key(&other, err);
@@ -1641,7 +1646,7 @@ static void free_rows(rows *s) {
 }
 
 /* What of the command line matters here. */
-typedef struct task_reading { int skip_bad; const char *encoding; } task_reading;
+typedef struct task_reading { int skip_bad; const char *encoding; int32_t stride; } task_reading;
 
 /* The labels of the files of a list, and the most choices that an example of theirs has. */
 static ldr_status read_labels(const task_info *k, const task_reading *o, const char *list, name_list *names,
@@ -1661,6 +1666,8 @@ static ldr_status read_labels(const task_info *k, const task_reading *o, const c
     return status;
 }
 
+static const char *const answer_tags[3] = { "O", "B-answer", "I-answer" };
+
 /* A set without examples that knows the task's labels, for the sets that follow to agree on. */
 static ldr_dataset *task_label_set(const task_info *k, const task_reading *o, const char *const *paths, int count,
         ldr_error *err) {
@@ -1672,15 +1679,16 @@ static ldr_dataset *task_label_set(const task_info *k, const task_reading *o, co
     int bad = 0;
     memset(&desc, 0, sizeof desc);
     desc.head = k->head;
-    for (i = 0; i < count && !bad && (has_classes(k->head) || k->head == LDR_HEAD_CHOICE); i++)
+    for (i = 0; i < count && !bad && !reads_questions(k) && (has_classes(k->head) || k->head == LDR_HEAD_CHOICE); i++)
         if (paths[i]) bad = read_labels(k, o, paths[i], &names, &choices, err) != LDR_OK;
     desc.choices = choices;
     if (!bad) d = ldr_dataset_create(&desc, err);
     bad = d == NULL;
     if (names.count) qsort(names.names, (size_t)names.count, sizeof *names.names, compare_names);
-    if (!bad && k->head == LDR_HEAD_TOKENS) bad = ldr_dataset_label(d, "O", 1, err) < 0;
+    for (i = 0; i < 3 && !bad && reads_questions(k); i++) bad = ldr_dataset_label(d, answer_tags[i], 1, err) < 0;
+    if (!bad && reads_entities(k)) bad = ldr_dataset_label(d, "O", 1, err) < 0;
     for (i = 0; i < names.count && !bad; i++) {
-        if (k->head != LDR_HEAD_TOKENS) {
+        if (!reads_entities(k)) {
             bad = ldr_dataset_label(d, names.names[i], 1, err) < 0;
             continue;
         }
@@ -1716,8 +1724,50 @@ static void tell_cuts(const char *list, const ldr_dataset *d, int32_t max_len) {
 
 /* How a row of a task goes into a data set. */
 static ldr_status (*row_reader(const task_info *k))(rows *, int, size_t, ldr_error *) {
-    return k->head == LDR_HEAD_TOKENS ? row_entities : k->head == LDR_HEAD_WORDS ? row_words
+    return reads_entities(k) ? row_entities : k->head == LDR_HEAD_WORDS ? row_words
             : k->head == LDR_HEAD_CHOICE ? row_choices : row_example;
+}
+
+/* What is wrong with the answers of a file is told; questions that nothing can be learned from are left out or refused. */
+static ldr_status judge_questions(const questions *q, const char *path, int skip, ldr_error *err) {
+    if (q->damaged && !skip)
+        return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "%s: %d of %d questions have no answer at its place; %s "
+                "(--skip-bad leaves such questions out)", path, q->damaged, q->count, q->first_bad);
+    if (q->moved) fprintf(stderr, "ladder: %s: %d of %d answers are not where they are said to be, but at one other "
+            "place, which is taken\n", path, (int)q->moved, (int)q->answers);
+    if (q->misplaced) fprintf(stderr, "ladder: %s: %d of %d answers are not in their texts and are not learned; %d "
+            "questions left out; %s\n", path, (int)q->misplaced, (int)q->answers, (int)q->damaged, q->first_bad);
+    return LDR_OK;
+}
+
+/* The windows of a file's questions. */
+static ldr_dataset *load_questions(const task_info *k, const task_reading *o, const ldr_model *m, const char *path,
+        int32_t max_len, ldr_error *err) {
+    ldr_dataset_desc desc;
+    ldr_dataset *d;
+    questions q;
+    int32_t cut = 0, i;
+    ldr_status status = LDR_OK;
+    memset(&desc, 0, sizeof desc);
+    memset(&q, 0, sizeof q);
+    desc.head = k->head;
+    desc.max_len = max_len;
+    if (!ldr_model_tokenizer(m))
+        ldr__fail(err, LDR_MISSING, LDR_NO_OFFSET, "the model has no vocabulary, so texts cannot be read");
+    d = ldr_model_tokenizer(m) ? ldr_dataset_create(&desc, err) : NULL;
+    status = d ? read_questions(&q, path, 1, err) : err->status;
+    for (i = 0; i < 3 && !status; i++) status = ldr_dataset_label(d, answer_tags[i], 1, err) < 0 ? err->status : LDR_OK;
+    if (!status) status = judge_questions(&q, path, o->skip_bad, err);
+    if (!status)
+        status = add_windows(d, &q, ldr_model_tokenizer(m), max_len, o->stride ? o->stride : WINDOW_STRIDE, &cut, err);
+    if (!status && ldr_dataset_count(d) == 0)
+        status = ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "%s: the file holds no questions to learn from", path);
+    if (!status && cut) fprintf(stderr, "ladder: %s: %d questions are longer than %d tokens and were cut\n", path,
+            (int)cut, (int)LDR__MIN((int32_t)QUESTION_TOKENS, max_len / 2));
+    free_questions(&q);
+    if (!status) return d;
+    ldr_dataset_free(d);
+    return NULL;
 }
 
 /* All files of the list. items: of choices, may be NULL for other tasks. */
@@ -1728,6 +1778,7 @@ static ldr_dataset *load_task(const task_info *k, const task_reading *o, const l
     const char *rest = list;
     rows s;
     ldr_status status = LDR_OK;
+    if (reads_questions(k)) return load_questions(k, o, m, list, max_len, err);
     memset(&s, 0, sizeof s);
     s.task = k;
     s.skip_bad = o->skip_bad;

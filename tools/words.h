@@ -22,26 +22,9 @@
 #define WORDS_PAIR_LIMIT 12000000
 #endif
 #include "axes.h"
+#include "grow.h"
 
 enum { WORDS_MOST_PIECES = 1 << 22, WORDS_WINDOW = 5 };
-
-/* A growing array: the address of at least `need` items, or NULL with the old one still valid. */
-static void *words_grow(void *data, size_t *capacity, size_t need, size_t item) {
-    size_t next = *capacity ? *capacity : 64;
-    void *p;
-    if (need <= *capacity) return data;
-    while (next < need) {
-        if (next > SIZE_MAX / 2 / item) return NULL;
-        next *= 2;
-    }
-    p = realloc(data, next * item);
-    if (p) *capacity = next;
-    return p;
-}
-
-static ldr_status words_no_memory(const char *what, ldr_error *err) {
-    return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory for %s", what);
-}
 
 /* ---- which entries are the rarest ------------------------------------------------------ */
 
