@@ -1,4 +1,5 @@
-/* Files of weights: any bytes load or are refused, and of what loads every element can be read. */
+/* Files of weights, configurations and lists of shards: any bytes load or are refused, and of what loads every element can
+   be read. */
 #define LADDER_IMPLEMENTATION
 #include "fuzz.h"
 #include "ldr_test.h"
@@ -16,9 +17,32 @@ static tiny_spec fuzz_spec(int i) {
     return s;
 }
 
+/* Configurations of kinds that differ, small enough for a few weights, and the list of a model in shards. */
+static const char *const fuzz_json[] = {
+    "{\"model_type\":\"bert\",\"hidden_size\":8,\"num_hidden_layers\":1,\"num_attention_heads\":2,\"intermediate_size\":4,"
+    "\"vocab_size\":5,\"max_position_embeddings\":6,\"type_vocab_size\":2,\"hidden_act\":\"gelu\",\"layer_norm_eps\":1e-12,"
+    "\"architectures\":[\"BertForSequenceClassification\"],\"id2label\":{\"0\":\"a\",\"1\":\"b\"},\"torch_dtype\":\"float32\"}",
+    "{\"model_type\":\"llama\",\"hidden_size\":8,\"num_hidden_layers\":1,\"num_attention_heads\":2,\"num_key_value_heads\":2,"
+    "\"intermediate_size\":4,\"vocab_size\":5,\"max_position_embeddings\":6,\"rms_norm_eps\":1e-6,\"rope_theta\":10000.0,"
+    "\"rope_scaling\":{\"rope_type\":\"llama3\",\"factor\":8.0,\"low_freq_factor\":1.0,\"high_freq_factor\":4.0,"
+    "\"original_max_position_embeddings\":4},\"eos_token_id\":[1,2],\"tie_word_embeddings\":true}",
+    "{\"model_type\":\"deberta-v2\",\"hidden_size\":8,\"num_hidden_layers\":2,\"num_attention_heads\":2,\"intermediate_size\":4,"
+    "\"vocab_size\":5,\"max_position_embeddings\":6,\"type_vocab_size\":0,\"relative_attention\":true,"
+    "\"pos_att_type\":[\"p2c\",\"c2p\"],\"position_buckets\":4,\"share_att_key\":true,\"norm_rel_ebd\":\"layer_norm\","
+    "\"conv_kernel_size\":3,\"conv_act\":\"gelu\"}",
+    "{\"model_type\":\"modernbert\",\"hidden_size\":8,\"num_hidden_layers\":2,\"num_attention_heads\":2,\"intermediate_size\":4,"
+    "\"vocab_size\":5,\"max_position_embeddings\":6,\"layer_types\":[\"full_attention\",\"sliding_attention\"],"
+    "\"local_attention\":4,\"rope_parameters\":{\"full_attention\":{\"rope_theta\":160000.0},\"sliding_attention\":{\"rope_theta\":10000.0}}}",
+    "{\"metadata\":{\"total_size\":64},\"weight_map\":{\"a.weight\":\"m-00001-of-00002.safetensors\",\"b\":\"m-00002-of-00002.safetensors\"}}" };
+enum { FUZZ_SEEDS = 9 + (int)(sizeof fuzz_json / sizeof *fuzz_json) };
+
 static const unsigned char *fuzz_seed(int i, size_t *n) {
-    static file_bytes seeds[9];
-    if (i >= 9) return NULL;
+    static file_bytes seeds[FUZZ_SEEDS];
+    if (i >= FUZZ_SEEDS) return NULL;
+    if (i >= 9) {
+        *n = strlen(fuzz_json[i - 9]);
+        return (const unsigned char *)fuzz_json[i - 9];
+    }
     if (!seeds[i].p) {
         tiny_spec s = fuzz_spec(i);
         if (i < 2) seeds[i] = file_gguf(&s, 3);
@@ -48,6 +72,32 @@ static void fuzz_bundle(const unsigned char *data, size_t n) {
     ldr_weights_close(h.w);
 }
 
+/* A list of shards (none of which is there), or the configuration of a model whose weights are another's or its own. */
+static void fuzz_text(const char *text, size_t n) {
+    ldr_error err;
+    ldr_json *j;
+    int kind;
+    memset(&err, 0, sizeof err);
+    j = ldr_json_parse(text, n, NULL, &err);
+    if (j && ldr_json_get(j, 0, "weight_map") >= 0) {
+        ldr_weights *w = ldr__weights_new(LADDER_MAX_FILES, NULL, &err);
+        if (w) ldr__index_files(w, j, "golden", &err);
+        ldr_weights_close(w);
+    }
+    ldr_json_free(j);
+    for (kind = 0; kind < 2; kind++) {
+        static unsigned char *weights[2];
+        static size_t size[2];
+        tiny_spec s = fuzz_spec(kind);
+        ldr_model *m;
+        if (!weights[kind]) weights[kind] = (unsigned char *)tiny_weights(&s, &size[kind]);
+        memset(&err, 0, sizeof err);
+        m = ldr_model_load_memory(text, n, weights[kind], size[kind], NULL, 0, NULL, &err);
+        if (m) sum += (double)ldr_model_info_get(m).width;
+        ldr_model_free(m);
+    }
+}
+
 static void fuzz_one(const unsigned char *data, size_t n) {
     ldr_error err;
     ldr_weights *w;
@@ -56,6 +106,10 @@ static void fuzz_one(const unsigned char *data, size_t n) {
     int32_t i, kind;
     if (n > 1 && data[0] == 0 && data[1] == 0) {
         fuzz_bundle(data, n);
+        return;
+    }
+    if (n && data[0] == '{') {
+        fuzz_text((const char *)data, n);
         return;
     }
     memset(&err, 0, sizeof err);
