@@ -109,7 +109,8 @@
      base_model.model.) goes. Trained on as any other: all presets and methods; frozen always: distances (mpnet, deberta: also what its layers' matrices
      make of them), ernie's tasks; the convolution of the largest deberta-v2: no method goes back through it.
      qwen3's heads have norms that are run and not trained: presets clue, mlp and head alone.
-     `ladder export` writes safetensors; with --format gguf one file with the tokenizer: llama, mistral, qwen2, qwen3, bert.
+     `ladder export` writes safetensors; with --format gguf one file, tokenizer included, of llama, mistral, qwen2,
+     qwen3 and bert.
      Not written as a model file again: gte, nomic_bert, modernbert, deberta (matrices that lie in one), mpnet, deberta-v2,
      ernie with tasks.
      To add a family: a row of ldr__families (names of its tensors, LDR__OF_... for what it does otherwise), its keys in
@@ -11505,8 +11506,9 @@ enum { LDR__ROPE_PLAIN, LDR__ROPE_LINEAR, LDR__ROPE_LLAMA3, LDR__ROPE_YARN };
 /* by q's and k's matrices; normed; positions in the input as well */
 enum { LDR__PLACED_SHARED = 1, LDR__PLACED_NORM = 2, LDR__PLACED_INPUT = 4 };
 
-/* A convolution over a text beside the first block, whose result it joins: y = norm(block(x) + f(bias + sum_k W_k x_t+k)),
-   k from -taps/2 to taps/2. W[out,in,taps] as the file has it. */
+/* A convolution over a text beside the first block, whose result it joins:
+       y_t = norm(block(x)_t + f(bias + sum_k W_k x_t+k)),  k from -taps/2 to taps/2
+   W[out,in,taps] as the file has it. */
 typedef struct ldr__conv {
     int32_t        taps;
     ldr_activation activation;
@@ -12611,9 +12613,10 @@ static ldr_status ldr__bind_conv(ldr__binder *b) {
     ldr__format(name, sizeof name, "%s%s", b->prefix, stem);
     t = ldr__bind_use(b, name);
     if (!t) return ldr__fail(b->err, LDR_MISSING, LDR_NO_OFFSET, "tensor \"%s\" is missing", name);
-    if (t->dims != 3 || t->shape[0] != (int64_t)w || t->shape[1] != (int64_t)w || t->shape[2] != c->taps || ldr_dtype_block(t->dtype) > 1 ||
-            !ldr__dtype_is_float(t->dtype))
-        return ldr__fail(b->err, LDR_MISMATCH, t->offset, "tensor \"%s\" is not %U x %U x %d numbers", name, (uint64_t)w, (uint64_t)w, c->taps);
+    if (t->dims != 3 || t->shape[0] != (int64_t)w || t->shape[1] != (int64_t)w || t->shape[2] != c->taps ||
+            ldr_dtype_block(t->dtype) > 1 || !ldr__dtype_is_float(t->dtype))
+        return ldr__fail(b->err, LDR_MISMATCH, t->offset, "tensor \"%s\" is not %U x %U x %d numbers", name,
+                (uint64_t)w, (uint64_t)w, c->taps);
     c->data = t->data;
     c->dtype = t->dtype;
     if (b->plan->base) b->m->parameters += w * w * (size_t)c->taps;
@@ -13131,7 +13134,8 @@ static ldr_status ldr__model_gguf(ldr_model *m, ldr_error *err) {
     n = strlen(text) - 1;                              /* only llama's configuration says it   */
     if (strcmp(arch, "llama") == 0)
         ldr__format(text + n, sizeof text - n, ",\"attention_bias\":%s,\"mlp_bias\":%s}",
-                ldr_weights_find(w, "blk.0.attn_q.bias") ? "true" : "false", ldr_weights_find(w, "blk.0.ffn_up.bias") ? "true" : "false");
+                ldr_weights_find(w, "blk.0.attn_q.bias") ? "true" : "false",
+                ldr_weights_find(w, "blk.0.ffn_up.bias") ? "true" : "false");
     if (ldr__model_config(m, text, strlen(text), err)) {
         char copy[sizeof err->message];
         memcpy(copy, err->message, sizeof copy);
@@ -13540,7 +13544,8 @@ static void ldr__conv_forward(const ldr__exec *ex, const ldr_model *m, const ldr
             size_t to = first + (size_t)(k < 0 ? -k : 0), from = first + (size_t)(k > 0 ? k : 0);
             int32_t rows = n - (k < 0 ? -k : k);
             if (rows > 0)
-                ldr__gemm(ex, b->beside + to * w, w, b->kept + from * w, w, 1, tap, ldr__finish_bias(NULL), (size_t)rows, w, w, 1);
+                ldr__gemm(ex, b->beside + to * w, w, b->kept + from * w, w, 1, tap, ldr__finish_bias(NULL),
+                        (size_t)rows, w, w, 1);
         }
     }
     LDR__ROW_LOOP(r, t->count, ex, {
@@ -13560,7 +13565,8 @@ static void ldr__model_block_run(const ldr__exec *ex, const ldr_model *m, ldr__b
     if (beside) ldr__conv_forward(ex, m, b, t);
 }
 
-static void ldr__model_block_forward(const ldr__exec *ex, const ldr_model *m, ldr__backbone *b, int32_t layer, const ldr__tokens *t) {
+static void ldr__model_block_forward(const ldr__exec *ex, const ldr_model *m, ldr__backbone *b, int32_t layer,
+        const ldr__tokens *t) {
     ldr__model_block_run(ex, m, b, layer, t);
     if (m->release) ldr__release_layer(m, layer);
 }
@@ -14932,7 +14938,8 @@ static ldr_status ldr__ladder_shape(ldr__shape *s, const ldr_model *m, const ldr
             (d->method == LDR_METHOD_LADDER && d->preset != LDR_PRESET_HEAD && d->preset != LDR_PRESET_CLUE && d->preset != LDR_PRESET_MLP)))
         return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "the heads of a %s model have norms, which are only run, not trained: use the preset clue, mlp or head", m->type);
     if (m->conv.taps && (ldr__method_of(d->method)->deep || d->top >= m->layers))
-        return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "the convolution beside the first block of this %s model is only run, not trained: use a ladder that copies later blocks", m->type);
+        return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "the convolution beside the first block of this %s model "
+                "is only run, not trained: use a ladder that copies later blocks", m->type);
     if (d->samples < 1) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "slicing needs at least one sample");
     if (r < 1 || r > 1024 || d->width < 1 || d->width > 65536 || d->ffn < 1 || d->ffn > (1 << 20) || d->heads < 0 || d->heads > 4096)
         return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "reduction %d, side width %d, %d heads or ffn %d cannot be", r, d->width, d->heads, d->ffn);
@@ -21692,7 +21699,8 @@ LDR__AVX2 static void ldr__to_float_avx2(float *dst, const void *src, ldr_dtype 
             ldr__scaled_eight(dst + i + 24, d, _mm_srli_si128(high, 8));
             s += dtype == LDR_Q8_0 ? LDR__Q8_0_BYTES : LDR__Q4_0_BYTES;
         }
-    if (dtype > LDR_Q4_0 && dtype < LDR_DTYPE_COUNT && n % ldr__dtypes[dtype].block == 0) ldr__blocks_unpack(dst, s, dtype, n);
+    if (dtype > LDR_Q4_0 && dtype < LDR_DTYPE_COUNT && n % ldr__dtypes[dtype].block == 0)
+        ldr__blocks_unpack(dst, s, dtype, n);
     else if (i < n) ldr__to_float_portable(dst + i, s, dtype, n - i);
 }
 

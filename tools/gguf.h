@@ -1,8 +1,9 @@
 /* gguf.h: export --format gguf, part of tools/ladder.c. One file with a model, what was trained inside it and its
    tokenizer, as llama.cpp and its kin read them (ggml-org/ggml, docs/gguf.md, version 3).
 
-   Metadata is put together in memory; tensors follow one row at a time. The tokenizer that was written is read again and
-   must cut a page of awkward texts as the model's own does: what cannot be said in GGUF is refused, not written wrongly. */
+   Metadata is put together in memory; tensors follow one row at a time. The tokenizer that was written is read again
+   and must cut a page of awkward texts as the model's own does: what cannot be said in GGUF is refused, not written
+   wrongly. */
 
 #define GGUF_ALIGN 32
 
@@ -192,7 +193,8 @@ static void gguf_tokenizer(gguf_text *g, const ldr_model *m, const char *kind, c
     gguf_list(g, "tokenizer.ggml.token_type", GGUF_I32, (uint64_t)n);
     for (id = 0; id < n; id++) {
         gguf_token(t, id, bert, name, &size, &type);
-        for (i = 0; i < 256 && !bytes && !bert && type == LDR__SP_NORMAL; i++) if (t->bytes[i] == id) type = LDR__SP_BYTE;
+        for (i = 0; i < 256 && !bytes && !bert && type == LDR__SP_NORMAL; i++) if (t->bytes[i] == id)
+                type = LDR__SP_BYTE;
         gguf_u32(g, (uint32_t)type);
     }
     if (!bytes) {                                      /* a pair that is joined early has a high score */
@@ -203,7 +205,8 @@ static void gguf_tokenizer(gguf_text *g, const ldr_model *m, const char *kind, c
     } else {
         gguf_list(g, "tokenizer.ggml.merges", GGUF_STRING, count);
         for (k = 0; k < count; k++) {
-            const char *a = ldr__piece_text(t, (int32_t)merges[k].left), *b = ldr__piece_text(t, (int32_t)merges[k].right);
+            const char *a = ldr__piece_text(t, (int32_t)merges[k].left),
+                    *b = ldr__piece_text(t, (int32_t)merges[k].right);
             gguf_u64(g, strlen(a) + strlen(b) + 1);
             gguf_put(g, a, strlen(a));
             gguf_put(g, " ", 1);
@@ -226,8 +229,10 @@ static const gguf_way gguf_ways[] = {
 
 /* What tokenizers differ in: cases, accents, digits, contractions, blanks, lines, scripts, tokens of their own. */
 static const char *const gguf_probes[] = {
-    "Hello, world! It's 12345 o'clock; we'RE late.", "  two  blanks\tand\n\nlines \r\n", "Stra\xc3\x9f" "e caf\xc3\xa9 na\xc3\xafve \xe2\x80\x94 100%",
-    "\xe4\xbb\x8a\xe5\xa4\xa9\xe5\xa4\xa9\xe6\xb0\x94\xe5\xbe\x88\xe5\xa5\xbd\xef\xbc\x8c\xe6\x88\x91\xe4\xbb\xac", "if (x<=3) { return foo_bar[2]; } // a",
+    "Hello, world! It's 12345 o'clock; we'RE late.", "  two  blanks\tand\n\nlines \r\n",
+            "Stra\xc3\x9f" "e caf\xc3\xa9 na\xc3\xafve \xe2\x80\x94 100%",
+    "\xe4\xbb\x8a\xe5\xa4\xa9\xe5\xa4\xa9\xe6\xb0\x94\xe5\xbe\x88\xe5\xa5\xbd\xef\xbc\x8c\xe6\x88\x91\xe4\xbb\xac",
+            "if (x<=3) { return foo_bar[2]; } // a",
     "\xf0\x9f\x98\x80 \xd0\x9f\xd1\x80\xd0\xb8\xd0\xb2\xd0\xb5\xd1\x82 123456789 AbCdEf", "" };
 
 /* Whether the tokenizer of these metadata cuts as the model's own does; first: the first text where it does not. */
@@ -244,7 +249,8 @@ static int gguf_same(const gguf_text *g, const ldr_tokenizer *t, const char **fi
     same = u != NULL;
     for (i = 0; same && i < sizeof gguf_probes / sizeof *gguf_probes; i++) {
         const char *s = gguf_probes[i];
-        same = !ldr_tokenizer_encode(t, &a, s, strlen(s), NULL, 0, 0, 1, &err) && !ldr_tokenizer_encode(u, &b, s, strlen(s), NULL, 0, 0, 1, &err) &&
+        same = !ldr_tokenizer_encode(t, &a, s, strlen(s), NULL, 0, 0, 1, &err) &&
+                !ldr_tokenizer_encode(u, &b, s, strlen(s), NULL, 0, 0, 1, &err) &&
                a.count == b.count && memcmp(a.ids, b.ids, (size_t)a.count * sizeof *a.ids) == 0;
         if (!same) *first = s;
     }
@@ -278,7 +284,8 @@ static int gguf_choose_tokenizer(run *r, gguf_text *g) {
     int tried = 0;
     if (!t) return EXIT_DONE;
     if (t->count > m->vocabulary)
-        return fail(r, LDR_UNSUPPORTED, "%s: its tokenizer has more tokens than the model, and GGUF one list for both", r->o.model);
+        return fail(r, LDR_UNSUPPORTED, "%s: its tokenizer has more tokens than the model, and GGUF one list for both",
+                r->o.model);
     memset(&alone, 0, sizeof alone);
     for (i = 0; i < n; i++) {
         const gguf_way *way = &gguf_ways[i];
@@ -298,19 +305,33 @@ static int gguf_choose_tokenizer(run *r, gguf_text *g) {
     if (i < n) return EXIT_DONE;
     if (alone.failed) return fail(r, LDR_MEMORY, "out of memory for the tokenizer of %s", r->o.model);
     if (!tried) return fail(r, LDR_UNSUPPORTED, "a tokenizer of the kind %s is not written as GGUF", t->cutter->name);
-    return fail(r, LDR_UNSUPPORTED, "GGUF has no name for the way this tokenizer cuts texts (it would differ on \"%s\")", first ? first : "");
+    return fail(r, LDR_UNSUPPORTED,
+            "GGUF has no name for the way this tokenizer cuts texts (it would differ on \"%s\")", first ? first : "");
+}
+
+/* Types that are written, by the numbers of a tensor and of a file that is mostly of it. */
+typedef struct gguf_type_row { ldr_dtype type; uint32_t tensor, file; } gguf_type_row;
+static const gguf_type_row gguf_types[] = { { LDR_F32, 0, 0 }, { LDR_F16, 1, 1 }, { LDR_BF16, 30, 32 },
+        { LDR_Q8_0, 8, 7 }, { LDR_Q4_0, 2, 2 } };
+
+static const gguf_type_row *gguf_type(ldr_dtype type) {
+    const gguf_type_row *row = gguf_types;
+    while (row->type != type) row++;
+    return row;
 }
 
 /* ---- tensors ---------------------------------------------------------------------------- */
 
 /* One tensor of the file: a published one, or the norm of the heads of q or k; `slot` < 0 then: -1 q, -2 k. */
-typedef struct gguf_tensor { char name[64]; ldr__published from; ldr_dtype type; int paired; size_t bytes; } gguf_tensor;
+typedef struct gguf_tensor { char name[64]; ldr__published from; ldr_dtype type; int paired; size_t bytes;
+        } gguf_tensor;
 
 typedef struct gguf_model { run *r; const char *arch; int rotary; ldr_dtype type; int32_t at, norms; } gguf_model;
 
 static const char *gguf_name(const ldr_model *m, const ldr__published *p) {
     static const struct { int end; const char *name; } ends[] = {
-        { LDR__WORD, "token_embd.weight" }, { LDR__POSITION, "position_embd.weight" }, { LDR__SEGMENT, "token_types.weight" },
+        { LDR__WORD, "token_embd.weight" }, { LDR__POSITION, "position_embd.weight" },
+                { LDR__SEGMENT, "token_types.weight" },
         { LDR__EMBED_NORM, "token_embd_norm.weight" }, { LDR__EMBED_NORMB, "token_embd_norm.bias" },
         { LDR__FINAL, "output_norm.weight" }, { LDR__FINALB, "output_norm.bias" }, { LDR__LM_OUT, "output.weight" } };
     size_t i;
@@ -319,7 +340,8 @@ static const char *gguf_name(const ldr_model *m, const ldr__published *p) {
     for (i = 0; p->layer >= 0 && i < sizeof ldr__gguf_slots / sizeof *ldr__gguf_slots; i++) {
         int slot = ldr__gguf_slots[i].slot, bias = slot < LDR__MATRICES ? slot + LDR__QB : slot + 1;
         if (strcmp(ldr__gguf_slots[i].pre, "attn_qkv") == 0) continue;
-        if (p->slot == slot || p->slot == bias) return m->family->place == LDR__POST ? ldr__gguf_slots[i].post : ldr__gguf_slots[i].pre;
+        if (p->slot == slot || p->slot == bias) return m->family->place == LDR__POST ? ldr__gguf_slots[i].post
+                : ldr__gguf_slots[i].pre;
     }
     return NULL;
 }
@@ -335,7 +357,8 @@ static int gguf_next(gguf_model *k, gguf_tensor *t) {
         int matrix = ldr__published_matrix(&t->from), slot = t->from.slot;
         if (!name) continue;
         if (t->from.layer < 0) ldr__format(t->name, sizeof t->name, "%s", name);
-        else ldr__format(t->name, sizeof t->name, "blk.%d.%s.%s", t->from.layer, name, slot < LDR__MATRICES || slot == LDR__NORM1 || slot == LDR__NORM2 ? "weight" : "bias");
+        else ldr__format(t->name, sizeof t->name, "blk.%d.%s.%s", t->from.layer, name, slot < LDR__MATRICES ||
+                slot == LDR__NORM1 || slot == LDR__NORM2 ? "weight" : "bias");
         t->paired = t->from.layer >= 0 && k->rotary == LDR__PAIRS && m->shape.rotary == LDR__HALVES &&
                     (slot == LDR__Q || slot == LDR__K || slot == LDR__QB || slot == LDR__KB);
         t->type = !matrix || (t->from.layer < 0 && slot != LDR__WORD && slot != LDR__LM_OUT) ? LDR_F32 : k->type;
@@ -368,7 +391,8 @@ static void gguf_write_row(gguf_model *k, ldr__writer *w, const gguf_tensor *t, 
     }
     for (i = 0; i < blocks && !w->status; i++)
         if (!ldr__quantise_block(packed + i * size, row + i * LDR__QBLOCK, t->type))
-            w->status = ldr__fail(&k->r->err, LDR_NUMERIC, LDR_NO_OFFSET, "%s: numbers that are not finite or too large for blocks", t->name);
+            w->status = ldr__fail(&k->r->err, LDR_NUMERIC, LDR_NO_OFFSET,
+                    "%s: numbers that are not finite or too large for blocks", t->name);
     ldr__writer_put(w, packed, blocks * size, &k->r->err);
 }
 
@@ -380,7 +404,8 @@ static void gguf_write_tensor(gguf_model *k, ldr__writer *w, const gguf_tensor *
     for (r = 0; r < (matrix ? t->from.rows : 1) && !w->status; r++) {
         const float *out = row;
         if (t->from.slot < 0) out = ldr__model_block(m, t->from.layer)->manner.norms[-1 - t->from.slot];
-        else ldr__published_row(row, m, k->r->ladder, &t->from, 0, t->paired && matrix ? gguf_paired_row(r, head) : r, 0);
+        else ldr__published_row(row, m, k->r->ladder, &t->from, 0, t->paired && matrix ? gguf_paired_row(r, head) : r,
+                0);
         if (t->paired && !matrix) {
             for (i = 0; i < t->from.columns; i++) turned[i] = row[gguf_paired_row(i, head)];
             out = turned;
@@ -394,19 +419,22 @@ static void gguf_write_tensor(gguf_model *k, ldr__writer *w, const gguf_tensor *
 
 /* How llama.cpp makes a vector of a text, by its numbers: as asked, as modules.json has it, or the mean. */
 static int gguf_pooling(run *r, int32_t *number) {
-    static const struct { int32_t mode, number; } kinds[] = { { POOL_NONE, 0 }, { POOL_MEAN, 1 }, { POOL_CLS, 2 }, { POOL_LAST, 3 } };
+    static const struct { int32_t mode, number; } kinds[] = { { POOL_NONE, 0 }, { POOL_MEAN, 1 }, { POOL_CLS, 2 },
+            { POOL_LAST, 3 } };
     char path[LADDER_MAX_PATH];
     pooling_rule rule;
     size_t i;
     memset(&rule, 0, sizeof rule);
     rule.mode = r->o.pool ? r->o.pool : POOL_MEAN;
-    if (!r->o.pool && ldr__path_join(path, sizeof path, r->o.model, "modules.json") && ldr__file_exists(path) && features_modules(r, &rule)) return EXIT_FAILED;
+    if (!r->o.pool && ldr__path_join(path, sizeof path, r->o.model, "modules.json") && ldr__file_exists(path) &&
+            features_modules(r, &rule)) return EXIT_FAILED;
     for (i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if (kinds[i].mode == rule.mode) {
             *number = kinds[i].number;
             return EXIT_DONE;
         }
-    return fail(r, LDR_UNSUPPORTED, "%s: GGUF has no number for the way modules.json makes a vector: choose with --pool", r->o.model);
+    return fail(r, LDR_UNSUPPORTED,
+            "%s: GGUF has no number for the way modules.json makes a vector: choose with --pool", r->o.model);
 }
 
 static int gguf_describe(gguf_model *k, gguf_text *g) {
@@ -416,14 +444,15 @@ static int gguf_describe(gguf_model *k, gguf_text *g) {
     const char *a = k->arch;
     int32_t width = m->shape.width, pooling = 0;
     gguf_words(g, "", "general.architecture", a);
-    gguf_whole(g, "", "general.file_type", k->type == LDR_F32 ? 0 : k->type == LDR_F16 ? 1 : k->type == LDR_BF16 ? 32 : k->type == LDR_Q8_0 ? 7 : 2);
+    gguf_whole(g, "", "general.file_type", (int64_t)gguf_type(k->type)->file);
     gguf_whole(g, a, ".block_count", ldr__final_blocks(r->ladder));
     gguf_whole(g, a, ".context_length", m->positions);
     gguf_whole(g, a, ".embedding_length", width);
     gguf_whole(g, a, ".feed_forward_length", m->shape.ffn);
     gguf_whole(g, a, ".vocab_size", m->vocabulary);
     gguf_whole(g, a, ".attention.head_count", m->shape.heads);
-    gguf_real(g, a, m->shape.norm == LDR_NORM_RMS ? ".attention.layer_norm_rms_epsilon" : ".attention.layer_norm_epsilon", m->shape.eps);
+    gguf_real(g, a, m->shape.norm == LDR_NORM_RMS ? ".attention.layer_norm_rms_epsilon"
+            : ".attention.layer_norm_epsilon", m->shape.eps);
     if (!k->rotary) {
         gguf_flag(g, a, ".attention.causal", 0);
         if (gguf_pooling(r, &pooling)) return EXIT_FAILED;
@@ -436,10 +465,12 @@ static int gguf_describe(gguf_model *k, gguf_text *g) {
     gguf_whole(g, a, ".rope.dimension_count", m->shape.head_dim);
     gguf_real(g, a, ".rope.freq_base", rope->theta);
     if (rope->kind == LDR__ROPE_PLAIN) return EXIT_DONE;
-    if (rope->kind == LDR__ROPE_LLAMA3) return fail(r, LDR_UNSUPPORTED, "%s: rotary positions of the kind llama3 are not written as GGUF", r->o.model);
+    if (rope->kind == LDR__ROPE_LLAMA3) return fail(r, LDR_UNSUPPORTED,
+            "%s: rotary positions of the kind llama3 are not written as GGUF", r->o.model);
     gguf_words(g, a, ".rope.scaling.type", rope->kind == LDR__ROPE_YARN ? "yarn" : "linear");
     gguf_real(g, a, ".rope.scaling.factor", rope->factor);
-    if (rope->kind == LDR__ROPE_YARN) gguf_whole(g, a, ".rope.scaling.original_context_length", (int64_t)rope->original);
+    if (rope->kind == LDR__ROPE_YARN) gguf_whole(g, a, ".rope.scaling.original_context_length",
+            (int64_t)rope->original);
     return EXIT_DONE;
 }
 
@@ -456,8 +487,10 @@ static int gguf_fits(gguf_model *k) {
         k->rotary = ldr__gguf_kin[0].rotary;
     }
     if (!k->arch || ldr__fused(m->family, LDR__UP, &i) > 1 || ldr__fused(m->family, LDR__K, &i) > 1)
-        return fail(k->r, LDR_UNSUPPORTED, "a %s model is not written as GGUF: llama, mistral, qwen2, qwen3 and bert are", m->type);
-    if (m->window) return fail(k->r, LDR_UNSUPPORTED, "%s: windows of attention are not written as GGUF", k->r->o.model);
+        return fail(k->r, LDR_UNSUPPORTED,
+                "a %s model is not written as GGUF: llama, mistral, qwen2, qwen3 and bert are", m->type);
+    if (m->window) return fail(k->r, LDR_UNSUPPORTED, "%s: windows of attention are not written as GGUF",
+            k->r->o.model);
     return EXIT_DONE;
 }
 
@@ -474,7 +507,7 @@ static int gguf_write(gguf_model *k, gguf_text *g, const char *path) {
         gguf_u32(g, matrix ? 2 : 1);
         gguf_u64(g, t.from.columns);
         if (matrix) gguf_u64(g, t.from.rows);
-        gguf_u32(g, t.type == LDR_F32 ? 0 : t.type == LDR_F16 ? 1 : t.type == LDR_BF16 ? 30 : t.type == LDR_Q8_0 ? 8 : 2);
+        gguf_u32(g, gguf_type(t.type)->tensor);
         gguf_u64(g, offset);
         offset += (t.bytes + GGUF_ALIGN - 1) / GGUF_ALIGN * GGUF_ALIGN;
         widest = LDR__MAX(widest, t.from.columns);
