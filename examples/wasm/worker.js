@@ -1,0 +1,94 @@
+// The work, beside the page: messages in, messages out. { do, ... } -> { done: do, ... } or { failed, why }.
+import { load } from './files.js';
+
+let program, running = false, paused = false, epochs = 0, begun = 0;
+const say = (message, move) => postMessage(message, move || []);
+
+// What a stopped run needs, in the browser's own storage, so that it goes on after the page was closed.
+function storage(how) {
+  return new Promise((yes, no) => {
+    const r = indexedDB.open('ladder', 1);
+    r.onupgradeneeded = () => r.result.createObjectStore('runs');
+    r.onerror = () => no(r.error);
+    r.onsuccess = () => {
+      const t = r.result.transaction('runs', 'readwrite'), q = how(t.objectStore('runs'));
+      t.oncomplete = () => yes(q.result);
+      t.onerror = () => no(t.error);
+    };
+  });
+}
+
+function put(folder, files) {
+  for (const path of [...program.files.all.keys()]) if (path.startsWith(folder)) program.files.all.delete(path);
+  for (const [name, bytes] of files) program.put(folder + name, new Uint8Array(bytes));
+}
+
+// A step, then whatever messages have come, then the next step.
+function go() {
+  if (!running) return;
+  let more, shown = performance.now();
+  do {
+    more = program.step();
+    const now = program.now();
+    if (now.ended || !more || performance.now() - shown > 100) break;
+  } while (true);
+  say({ done: 'step', now: program.now(), seconds: (performance.now() - begun) / 1000 });
+  if (more) setTimeout(go, 0);
+  else {
+    running = false;
+    const ladder = program.save().slice();
+    say({ done: 'train', now: program.now(), ladder }, [ladder.buffer]);
+    storage((s) => s.delete('run')).catch(() => 0);
+  }
+}
+
+const acts = {
+  async load() { program = await load(await (await fetch('page.wasm')).arrayBuffer()); },
+  model({ files }) {
+    put('/model/', files);
+    return { what: program.open() };
+  },
+  async train(m) {
+    put('/data/', m.texts);
+    epochs = m.epochs;
+    const recipe = program.begin(epochs);
+    begun = performance.now();
+    running = true;
+    setTimeout(go, 0);
+    return { recipe, now: program.now() };
+  },
+  async pause() {
+    running = false;
+    paused = true;
+    const run = program.pause().slice(), data = [...program.files.all].filter(([path]) => /^\/(model|data)\//.test(path));
+    await storage((s) => s.put({ run, data: data.map(([path, b]) => [path, b.slice()]), epochs }, 'run'));
+    return { now: program.now() };
+  },
+  async resume() {
+    if (!paused) {                              // another day: everything comes from storage
+      const kept = await storage((s) => s.get('run'));
+      if (!kept) throw new Error('no stopped run is kept here');
+      for (const [path, bytes] of kept.data) program.put(path, bytes);
+      program.put('/state/run', kept.run);
+      epochs = kept.epochs;
+      program.open();
+      program.resume(epochs);
+    }
+    paused = false;
+    begun = performance.now();
+    running = true;
+    setTimeout(go, 0);
+    return { now: program.now() };
+  },
+  async kept() { return { is: !!(await storage((s) => s.get('run')).catch(() => null)) }; },
+  ask({ text }) { return { answers: program.ask(text) }; },
+};
+
+onmessage = async ({ data }) => {
+  try {
+    say({ ...(await acts[data.do](data)), done: data.do });
+  } catch (e) {
+    running = false;
+    say({ failed: data.do, why: e.message });
+  }
+};
