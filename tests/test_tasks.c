@@ -44,6 +44,11 @@ TEST(assignments_are_the_best_ones) {
     for (j = 0; j < 6; j++) score[j * 7 + (6 - j)] = 1;
     CHECK(assign_columns(out, score, 6, 7));
     for (j = 0; j < 6; j++) CHECK_INT(out[j], 6 - j);
+    /* numbers that are none end it all the same, and every row has a column of its own */
+    for (i = 0; i < 6 * 7; i++) score[i] = i % 3 == 0 ? NAN : i % 3 == 1 ? INFINITY : -INFINITY;
+    CHECK(assign_columns(out, score, 6, 7));
+    for (i = 0; i < 6; i++)
+        for (j = 0; j < i; j++) CHECK(out[i] >= 0 && out[i] < 7 && out[i] != out[j]);
 }
 
 /* The tables agree with themselves. */

@@ -11,10 +11,14 @@
    the largest. Kuhn and Munkres with potentials, O(n^2 m). 0: out of memory. */
 static int assign_columns(int32_t *out, const float *score, int32_t n, int32_t m) {
     size_t columns = (size_t)m + 1;
-    double *u = (double *)calloc((size_t)n + 1 + 2 * columns, sizeof *u), *v = u + n + 1, *least = v + columns;
-    int32_t *row = (int32_t *)calloc(3 * columns, sizeof *row), *from = row + columns, *used = from + columns;
+    double *u = (double *)calloc((size_t)n + 1 + 2 * columns, sizeof *u), *v, *least;
+    int32_t *row = (int32_t *)calloc(3 * columns, sizeof *row), *from, *used;
     int32_t i, j, best, at, next;
     int ok = u && row;
+    v = ok ? u + n + 1 : NULL;
+    least = ok ? v + columns : NULL;
+    from = ok ? row + columns : NULL;
+    used = ok ? from + columns : NULL;
     for (i = 1; ok && i <= n; i++) {       /* rows and columns count from 1; column 0 holds the row that is placed */
         for (j = 0; j <= m; j++) {
             least[j] = 1e300;
@@ -27,7 +31,9 @@ static int assign_columns(int32_t *out, const float *score, int32_t n, int32_t m
             for (next = 0, j = 1; j <= m; j++) {
                 double cost;
                 if (used[j]) continue;
-                cost = -(double)score[(size_t)(row[at] - 1) * (size_t)m + (size_t)(j - 1)] - u[row[at]] - v[j];
+                cost = -(double)score[(size_t)(row[at] - 1) * (size_t)m + (size_t)(j - 1)];
+                if (!(fabs(cost) < 1e39)) cost = cost < 0 ? -1e39 : 1e39;      /* no number: the last that is taken */
+                cost -= u[row[at]] + v[j];
                 if (cost < least[j]) {
                     least[j] = cost;
                     from[j] = at;
