@@ -16796,8 +16796,9 @@ typedef struct ldr__span_list { ldr_span *spans; size_t count, capacity, longest
 
 static void ldr__span_add(ldr__span_list *y, const ldr__spans *v, int32_t q, size_t type, size_t a, size_t b,
         double score) {
-    ldr_span *to = y->spans + y->count;
+    ldr_span *to;
     if (y->count++ >= y->capacity) return;
+    to = y->spans + (y->count - 1);
     to->sequence = q;
     to->type = (int32_t)type;
     to->first = v->at[a] - (int32_t)v->first;
