@@ -827,7 +827,7 @@ static void place_label(page *p, boxes *b, const axis *ax, const axis *ay, doubl
     double best = 1e30, best_radius = 0, side = 0;
     size_t r, d;
     box at, chosen;
-    at.width = LETTER * (double)strlen(label);
+    at.width = (double)LETTER * (double)strlen(label);
     at.height = 15;
     chosen = at;
     chosen.x = x;

@@ -88,12 +88,12 @@ static const char *gguf_token(const ldr_tokenizer *t, int32_t id, int bert, char
     const char *s = id < t->count && t->pieces[id].start ? ldr__piece_text(t, id) : NULL;
     int32_t i;
     *n = s ? ldr__piece_bytes(t, id) : 0;
-    *type = t->types && s ? t->types[id] : LDR__SP_NORMAL;
+    *type = t->types && s ? t->types[id] : (int)LDR__SP_NORMAL;
     if (id == t->unk && !t->types) *type = LDR__SP_UNKNOWN;
     for (i = 0; i < t->added_count; i++)
         if (t->added[i].id == id) {
             *n = (size_t)t->added[i].text.bytes;
-            if (*type != LDR__SP_UNKNOWN) *type = t->added[i].special ? LDR__SP_CONTROL : LDR__SP_USER;
+            if (*type != LDR__SP_UNKNOWN) *type = t->added[i].special ? (int)LDR__SP_CONTROL : (int)LDR__SP_USER;
             return t->added[i].text.text;
         }
     if (!s) {                                          /* a hole in the numbering              */
