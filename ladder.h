@@ -943,10 +943,9 @@ typedef struct ldr_span {
    (POINTER) whose score is above `least`: 0 is what training aims at, -FLT_MAX gives a best one in any case.
    labels[tokens]: LDR_IGNORE where no span can begin or end; NULL: nowhere. longest: most of the others in a span,
    0: any number. Writes up to `capacity` in the order of sequences, types and tokens; *count receives how many there
-   are. Allocates nothing. */
+   are. Allocates nothing. LDR_ARGUMENT: a head of another kind; LDR_DATA: a batch that does not fit the model. */
 LDR_API ldr_status     ldr_predict_spans(ldr_predictor *p, ldr_span *spans, int32_t capacity, int32_t *count,
-        const ldr_batch *batch,
-        const int32_t *labels, int32_t longest, float least, ldr_error *err);
+        const ldr_batch *batch, const int32_t *labels, int32_t longest, float least, ldr_error *err);
 
 /* ======================================================================================
    >>api-session       Text from a causal model, token by token
@@ -16619,8 +16618,8 @@ static void ldr__ladder_output(ldr__pass *s) {
 
 /* ---- spans -----------------------------------------------------------------------------------
    Scores of pairs of tokens are made a row at a time, of all ends of one beginning, and again on the way back: no
-   square of them is stored. Tokens that no span can begin or end with are not there: pairs are pairs of those that are left,
-   `at`. Where a sequence has one span of a type at most, its first token, paired with itself, stands for none. */
+   square of them is stored. Tokens that no span can begin or end with are not there: pairs are pairs of those that are
+   left, `at`. Where a sequence has one span of a type at most, its first token, paired with itself, stands for none. */
 
 typedef struct ldr__spans {
     const ldr__pass *s;

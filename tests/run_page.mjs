@@ -32,6 +32,8 @@ const tests = {
     const p = await load(wasm);
     assert.throws(() => p.open(), /config\.json/);
     assert.throws(() => p.ask('x'), /nothing has been learned/);
+    assert.throws(() => p.save(), /no ladder/);
+    assert.throws(() => p.pause(), /no trainer/);
     p.put('/model/config.json', new TextEncoder().encode('{}'));
     assert.throws(() => p.open(), /model_type/);
     const q = await ready();

@@ -97,8 +97,9 @@ static void say_question_scores(const char *name, const question_scores *y) {
 static int score_sets(run *r) {
     char buffer[LADDER_MAX_PATH];
     if (r->dev && score_file(r, dev_path(r, buffer), &r->asked[0], NULL)) return EXIT_FAILED;
-    return r->test && score_file(r, file_for_role(r->o.test, r->task, FILES_TEST, buffer), &r->asked[1], NULL) ? EXIT_FAILED
-            : EXIT_DONE;
+    if (r->test && score_file(r, file_for_role(r->o.test, r->task, FILES_TEST, buffer), &r->asked[1], NULL))
+        return EXIT_FAILED;
+    return EXIT_DONE;
 }
 
 static int eval_questions(run *r, const char *path) {

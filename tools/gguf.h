@@ -11,15 +11,10 @@
 typedef struct gguf_text { unsigned char *data; size_t used, room; uint64_t values; int failed; } gguf_text;
 
 static void gguf_put(gguf_text *g, const void *data, size_t n) {
-    if (!g->failed && g->used + n > g->room) {
-        size_t room = 2 * (g->used + n) + 65536;
-        unsigned char *more = (unsigned char *)realloc(g->data, room);
-        if (more) {
-            g->data = more;
-            g->room = room;
-        } else g->failed = 1;
-    }
-    if (g->failed || !n) return;
+    void *more = g->failed || !n ? NULL : words_grow(g->data, &g->room, g->used + n, 1);
+    g->failed |= n && !more;
+    if (!more) return;
+    g->data = (unsigned char *)more;
     memcpy(g->data + g->used, data, n);
     g->used += n;
 }
@@ -309,15 +304,11 @@ static int gguf_choose_tokenizer(run *r, gguf_text *g) {
             "GGUF has no name for the way this tokenizer cuts texts (it would differ on \"%s\")", first ? first : "");
 }
 
-/* Types that are written, by the numbers of a tensor and of a file that is mostly of it. */
-typedef struct gguf_type_row { ldr_dtype type; uint32_t tensor, file; } gguf_type_row;
-static const gguf_type_row gguf_types[] = { { LDR_F32, 0, 0 }, { LDR_F16, 1, 1 }, { LDR_BF16, 30, 32 },
-        { LDR_Q8_0, 8, 7 }, { LDR_Q4_0, 2, 2 } };
-
-static const gguf_type_row *gguf_type(ldr_dtype type) {
-    const gguf_type_row *row = gguf_types;
-    while (row->type != type) row++;
-    return row;
+/* The number of a type, as tensors have it. */
+static uint32_t gguf_type(ldr_dtype type) {
+    size_t i = 0;
+    while (ldr__gguf_types[i].dtype != type) i++;
+    return ldr__gguf_types[i].type;
 }
 
 /* ---- tensors ---------------------------------------------------------------------------- */
@@ -444,7 +435,8 @@ static int gguf_describe(gguf_model *k, gguf_text *g) {
     const char *a = k->arch;
     int32_t width = m->shape.width, pooling = 0;
     gguf_words(g, "", "general.architecture", a);
-    gguf_whole(g, "", "general.file_type", (int64_t)gguf_type(k->type)->file);
+    gguf_whole(g, "", "general.file_type",             /* the number of a tensor, but for two of them */
+            k->type == LDR_BF16 ? 32 : k->type == LDR_Q8_0 ? 7 : (int64_t)gguf_type(k->type));
     gguf_whole(g, a, ".block_count", ldr__final_blocks(r->ladder));
     gguf_whole(g, a, ".context_length", m->positions);
     gguf_whole(g, a, ".embedding_length", width);
@@ -507,7 +499,7 @@ static int gguf_write(gguf_model *k, gguf_text *g, const char *path) {
         gguf_u32(g, matrix ? 2 : 1);
         gguf_u64(g, t.from.columns);
         if (matrix) gguf_u64(g, t.from.rows);
-        gguf_u32(g, gguf_type(t.type)->tensor);
+        gguf_u32(g, gguf_type(t.type));
         gguf_u64(g, offset);
         offset += (t.bytes + GGUF_ALIGN - 1) / GGUF_ALIGN * GGUF_ALIGN;
         widest = LDR__MAX(widest, t.from.columns);

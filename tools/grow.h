@@ -1,4 +1,4 @@
-/* grow.h: arrays that grow, and what is said when they cannot, for words.h and spans.h. */
+/* grow.h: arrays that grow, and what is said when they cannot, for the other parts. */
 
 #ifndef GROW_H
 #define GROW_H

@@ -277,16 +277,10 @@ typedef struct growing { char *data; size_t used, capacity; } growing;
 
 /* Adds s[n] and a NUL that does not count. */
 static ldr_status growing_add(growing *b, const char *s, size_t n, ldr_error *err) {
-    size_t capacity = b->capacity ? b->capacity : 256;
-    if (n > SIZE_MAX / 4 || b->used > SIZE_MAX / 4)
-        return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "a text is too long");
-    while (capacity < b->used + n + 1) capacity *= 2;
-    if (capacity != b->capacity) {
-        char *data = (char *)realloc(b->data, capacity);
-        if (!data) return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while reading texts");
-        b->data = data;
-        b->capacity = capacity;
-    }
+    void *data = NULL;
+    if (n < SIZE_MAX / 4 && b->used < SIZE_MAX / 4) data = words_grow(b->data, &b->capacity, b->used + n + 1, 1);
+    if (!data) return words_no_memory("texts", err);
+    b->data = (char *)data;
     if (n) memcpy(b->data + b->used, s, n);
     b->used += n;
     b->data[b->used] = 0;

@@ -85,7 +85,8 @@ int32_t EXPORT(page_begin)(int32_t epochs) {
     d.classes = ldr_dataset_labels(page.train);
     t.epochs = epochs;
     t.batch = 16;
-    if (ldr_recipe(&d, &t, page.text, sizeof page.text, page.model, page.train, page.dev, NULL, &page.err)) return result();
+    if (ldr_recipe(&d, &t, page.text, sizeof page.text, page.model, page.train, page.dev, NULL, &page.err))
+            return result();
     names = (const char **)malloc((size_t)d.classes * sizeof *names);
     for (i = 0; names && i < d.classes; i++) names[i] = ldr_dataset_label_name(page.train, i);
     d.label_names = names;
@@ -110,7 +111,8 @@ int32_t EXPORT(page_step)(void) {
 double EXPORT(page_number)(int32_t what) {
     const ldr_progress *p = &page.now;
     const double all[] = { (double)p->epoch, (double)p->epochs, (double)p->step, (double)p->steps, p->step_loss,
-            p->metric, p->best_metric, (double)p->evaluated, page.ladder ? (double)ldr_ladder_trainable(page.ladder) : 0,
+            p->metric, p->best_metric, (double)p->evaluated,
+            page.ladder ? (double)ldr_ladder_trainable(page.ladder) : 0,
             page.train ? (double)ldr_dataset_labels(page.train) : 0 };
     return what >= 0 && (size_t)what < sizeof all / sizeof *all ? all[what] : 0;
 }
@@ -144,8 +146,8 @@ int32_t EXPORT(page_ask)(void) {
         snprintf(page.text, sizeof page.text, "nothing has been learned yet");
         return -1;
     }
-    if (ldr_tokenizer_encode(ldr_model_tokenizer(page.model), &page.tokens, page.text, strlen(page.text), NULL, 0, LONGEST,
-            1, &page.err)) return result();
+    if (ldr_tokenizer_encode(ldr_model_tokenizer(page.model), &page.tokens, page.text, strlen(page.text), NULL, 0,
+            LONGEST, 1, &page.err)) return result();
     if (!page.predictor) page.predictor = ldr_predictor_create(page.ladder, 1, LONGEST, &page.err);
     offsets[1] = page.tokens.count;
     b.sequences = 1;

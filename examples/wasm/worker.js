@@ -23,9 +23,15 @@ function put(folder, files) {
   for (const [name, bytes] of files) program.put(folder + name, new Uint8Array(bytes));
 }
 
-// A step, then whatever messages have come, then the next step.
+// Some steps, then whatever messages have come, then the next ones.
 function go() {
-  if (!running) return;
+  try { if (running) steps(); } catch (e) {
+    running = false;
+    say({ failed: 'train', why: e.message });
+  }
+}
+
+function steps() {
   let more, shown = performance.now();
   do {
     more = program.step();
