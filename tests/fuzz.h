@@ -1,8 +1,9 @@
 /* fuzz.h: drives a fuzzer. With libFuzzer (clang -fsanitize=fuzzer,address,undefined -DLADDER_LIBFUZZER) its own main runs; else
-   this one: it mutates the seeds at random, N executions (1 000 000), from seed S, and says how many it did.
+   this one: it mutates the seeds at random, N executions (1 000 000), from number S on, and says how many it did. With FROM
+   and TO it starts from the seeds FROM to TO alone (one reader of files), and still takes stretches of all.
 
        make -C tests fuzz                              builds all under sanitizers and runs each briefly
-       build/fuzz_tokenizer [N [S]] */
+       build/fuzz_tokenizer [N [S [FROM TO]]] */
 
 #ifndef LDR_FUZZ_H
 #define LDR_FUZZ_H
@@ -76,20 +77,26 @@ static size_t fuzz_mutate(unsigned char *s, size_t n, size_t room, int seeds) {
 
 int main(int argc, char **argv) {
     long count = argc > 1 ? atol(argv[1]) : 1000000, i;
-    int seeds = 0;
+    int seeds = 0, from, to;
     size_t n, room = 1 << 16;
     unsigned char *data = (unsigned char *)malloc(room), *exact;
     fuzz_state = argc > 2 ? (uint64_t)atol(argv[2]) : 1;
     while (fuzz_seed(seeds, &n)) seeds++;
+    from = argc > 4 ? atoi(argv[3]) : 0;
+    to = argc > 4 ? atoi(argv[4]) : seeds - 1;
     if (!seeds || !data) {
         printf("no seeds: run from the tests folder\n");
         return 77;
     }
+    if (from < 0 || to < from || to >= seeds) {
+        printf("the seeds are numbered 0 to %d\n", seeds - 1);
+        return 2;
+    }
     for (i = 0; i < count; i++) {
-        const unsigned char *seed = fuzz_seed((int)fuzz_below((uint32_t)seeds), &n);
+        const unsigned char *seed = fuzz_seed(from + (int)fuzz_below((uint32_t)(to - from + 1)), &n);
         if (n > room / 2) n = room / 2;
         memcpy(data, seed, n);
-        if (i >= seeds) n = fuzz_mutate(data, n, room, seeds);
+        if (i > to - from) n = fuzz_mutate(data, n, room, seeds);
         exact = (unsigned char *)malloc(n + !n);          /* its own block, so that a sanitizer sees one byte too far */
         memcpy(exact, data, n);
         fuzz_one(exact, n);
