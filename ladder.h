@@ -147,7 +147,7 @@
      desc.method chooses what is trained; trainer, file format and predictor stay the same. How far the way back goes follows
      from the choice:
        head                 nothing but the head: no way back at all, like the ladder's
-       bitfit, lora, adapter, prefix, full      back to the first block that is changed (tune_layers: the last so many)
+       bitfit, lora, adapter, prefix, ia3, full      back to the first block that is changed (tune_layers: the last so many)
        prompt               back to the embeddings
        theseus              fewer blocks learn in the place of groups of the backbone's: the result is a smaller model
      Few trained numbers do not make training cheap: all but head and ladder keep every block's activations and go through
@@ -771,6 +771,7 @@ typedef enum ldr_method {
     LDR_METHOD_ADAPTER,            /* z + Up gelu(Down z) after attention and FFN, and the norms (Houlsby et al. 2019) */
     LDR_METHOD_PROMPT,             /* virtual tokens before every text (Lester et al. 2021)   */
     LDR_METHOD_PREFIX,             /* keys and values of virtual tokens in every block (Li & Liang 2021) */
+    LDR_METHOD_IA3,                /* vectors that multiply keys, values and FFN's units (IA3: Liu et al. 2022) */
     LDR_METHOD_THESEUS             /* fewer blocks, learning in the place of groups of the backbone's (Xu et al. 2020): `successors` */
 } ldr_method;
 LDR_API const char *ldr_method_name(ldr_method method);       /* "ladder", "head", "full", ...            */
@@ -3397,7 +3398,7 @@ static void ldr__dropout_apply(const ldr__kernels *ker, float *x, size_t n, cons
 
 /* Sums over all rows, as gradients of weights are: noted down first, then made by all threads together, so that they
    wait for one another once and not after each. Each element has one owner, which adds rows in order. */
-typedef enum ldr__sum_kind { LDR__SUM_PRODUCT, LDR__SUM_COLUMNS, LDR__SUM_NORM, LDR__SUM_MIX } ldr__sum_kind;
+typedef enum ldr__sum_kind { LDR__SUM_PRODUCT, LDR__SUM_COLUMNS, LDR__SUM_NORM, LDR__SUM_MIX, LDR__SUM_TIMES } ldr__sum_kind;
 
 typedef struct ldr__sum {
     ldr__sum_kind kind;
@@ -3416,11 +3417,15 @@ typedef struct ldr__sums {         /* a few kB: on the stack                    
 } ldr__sums;
 
 static void ldr__sum_task(const ldr__exec *ex, const ldr__sum *m, size_t task) {
-    size_t j = task * LDR__SUM_WIDTH, n = LDR__MIN((size_t)LDR__SUM_WIDTH, m->n - j);
+    size_t j = task * LDR__SUM_WIDTH, n = LDR__MIN((size_t)LDR__SUM_WIDTH, m->n - j), t, c;
     const ldr__row_kernels *row = ex->kernels->rows;
     switch (m->kind) {
         case LDR__SUM_COLUMNS: row->columns(m->to + j, m->dy + j, m->ld, m->rows, n); break;
         case LDR__SUM_NORM:    row->norm_columns(m->to + j, m->dy + j, m->x + j, m->other, m->ld, m->rows, n); break;
+        case LDR__SUM_TIMES:
+            for (t = 0; t < m->rows; t++)
+                for (c = j; c < j + n; c++) m->to[c] += m->dy[t * m->ld + c] * m->x[t * m->ld + c];
+            break;
         default:               row->mix_columns(m->to + j, m->dy + j, m->x + j, m->other + j, m->ld, m->rows, n); break;
     }
 }
@@ -3451,7 +3456,7 @@ static ldr__sum *ldr__sums_add(ldr__sums *s, ldr__sum_kind kind, size_t tasks) {
     return m;
 }
 
-/* to[n] += sum over rows of:  dy (columns);  dy (x - mean) rstd, other = stats (norm);  dy (x - other) (mix) */
+/* to[n] += sum over rows of:  dy (columns);  dy (x - mean) rstd, other = stats (norm);  dy (x - other) (mix);  dy x (times) */
 static void ldr__sums_columns(ldr__sums *s, ldr__sum_kind kind, float *to, const float *dy, const float *x,
                               const float *other, size_t ld, size_t rows, size_t n) {
     ldr__sum *m = ldr__sums_add(s, kind, (n + LDR__SUM_WIDTH - 1) / LDR__SUM_WIDTH);
@@ -10601,6 +10606,7 @@ LDR__DEF int32_t ldr_tokenizer_find(const ldr_tokenizer *t, const char *piece) {
        low rank:   W z + (alpha/rank) B A z for any of the matrices (LoRA: Hu et al. 2021)
        adapters:   Attn and FFN give z + Up f(Down z) for z (Houlsby et al. 2019)
        prefix:     the first tokens of every sequence have trained keys and values (Li & Liang 2021)
+       scales:     K z and V z are multiplied by trained vectors, and so is what Down reads (IA3: Liu et al. 2022)
    ====================================================================================== */
 
 typedef enum ldr__slot {
@@ -10610,7 +10616,7 @@ typedef enum ldr__slot {
     LDR__QNORM, LDR__QNORMB, LDR__KNORM, LDR__KNORMB, LDR__SLOTS,
     /* added by tuning methods: A and B of every matrix; adapters after attention, after FFN: down, bias, up, bias */
     LDR__LOW_A = LDR__SLOTS, LDR__LOW_B = LDR__LOW_A + LDR__MATRICES, LDR__ADAPTER1 = LDR__LOW_B + LDR__MATRICES, LDR__ADAPTER2 = LDR__ADAPTER1 + 4,
-    LDR__PREFIX_K = LDR__ADAPTER2 + 4, LDR__PREFIX_V, LDR__ALL_SLOTS
+    LDR__PREFIX_K = LDR__ADAPTER2 + 4, LDR__PREFIX_V, LDR__SCALE_K, LDR__SCALE_V, LDR__SCALE_F, LDR__ALL_SLOTS
 } ldr__slot;
 
 static const char *const ldr__slot_names[LDR__ALL_SLOTS] = {
@@ -10625,7 +10631,8 @@ static const char *const ldr__slot_names[LDR__ALL_SLOTS] = {
     "attention.query.low_b.weight", "attention.key.low_b.weight", "attention.value.low_b.weight", "attention.output.low_b.weight",
     "ffn.gate.low_b.weight", "ffn.up.low_b.weight", "ffn.down.low_b.weight",
     "adapter1.down.weight", "adapter1.down.bias", "adapter1.up.weight", "adapter1.up.bias",
-    "adapter2.down.weight", "adapter2.down.bias", "adapter2.up.weight", "adapter2.up.bias", "prefix.key", "prefix.value" };
+    "adapter2.down.weight", "adapter2.down.bias", "adapter2.up.weight", "adapter2.up.bias", "prefix.key", "prefix.value",
+    "scale.key", "scale.value", "scale.ffn" };
 
 /* A part of a block is a matrix and its bias, or a norm's gain and shift. */
 enum { LDR__BLOCK_PARTS = LDR__MATRICES + (LDR__SLOTS - LDR__NORM1) / 2 };
@@ -10656,7 +10663,7 @@ typedef struct ldr__shape {
     int32_t  turned;                               /* dimensions of a head that positions turn */
     float    clip, cap, grow;                      /* q, k, v are cut to [-clip, clip]; scores are cap tanh(s / cap);
                                                       what is added to x is multiplied by grow. 0: none of it */
-    int32_t  low_rank, low_set, bottleneck, prefix;        /* added by tuning; low_set: a bit for each matrix */
+    int32_t  low_rank, low_set, bottleneck, prefix, scaled;        /* added by tuning; low_set: a bit for each matrix */
     float    low_scale;                            /* alpha / rank                            */
 } ldr__shape;
 
@@ -10675,6 +10682,8 @@ static size_t ldr__slot_size(const ldr__shape *s, int slot, size_t *rows, size_t
         case LDR__ADAPTER1 + 1: case LDR__ADAPTER2 + 1: c = n; break;
         case LDR__ADAPTER1 + 2: case LDR__ADAPTER2 + 2: r = w; c = n; break;
         case LDR__ADAPTER1 + 3: case LDR__ADAPTER2 + 3: c = n ? w : 0; break;
+        case LDR__SCALE_K: case LDR__SCALE_V: c = s->scaled ? kv : 0; break;
+        case LDR__SCALE_F: c = s->scaled ? f : 0; break;
         case LDR__PREFIX_K: case LDR__PREFIX_V: r = (size_t)s->prefix; c = kv; break;
         case LDR__Q: r = q; c = w; break;
         case LDR__K: case LDR__V: r = kv; c = w; break;
@@ -10796,7 +10805,7 @@ static void ldr__acts_place(ldr__plan *p, const char *name, ldr__acts *a, const 
         a->stats4 = ldr__place_matrix(p, name, rows, 2);
     }
     a->raw_rows = rows;
-    if (keep && (s->head_norms || s->clip > 0)) a->raw = ldr__place_matrix(p, name, rows, ldr__qkv_width(s));
+    if (keep && (s->head_norms || s->clip > 0 || s->scaled)) a->raw = ldr__place_matrix(p, name, rows, ldr__qkv_width(s));
     if (keep && s->head_norms) a->raw_stats = ldr__place_matrix(p, name, rows, 2 * (size_t)ldr__head_units(s));
     if (s->low_rank) a->low = ldr__place_matrix(p, name, rows, (size_t)s->low_rank);
     if (s->bottleneck) {
@@ -10989,17 +10998,38 @@ static ldr__unit ldr__head_unit(const ldr__shape *s, int32_t u) {
     return k;
 }
 
+/* to[n] += sum over rows of dy x, both ld apart: the gradient of a vector that multiplies x. */
+static void ldr__scale_gradient(const ldr__exec *ex, float *to, const float *dy, const float *x, size_t ld, size_t rows,
+        size_t n) {
+    ldr__sums s;
+    if (!to) return;
+    ldr__sums_begin(&s, ex);
+    ldr__sums_columns(&s, LDR__SUM_TIMES, to, dy, x, NULL, ld, rows, n);
+    ldr__sums_make(&s);
+}
+
+/* k, v times their trained scales; x is q, k, v of a token. */
+static void ldr__scale_heads(float *x, const ldr__block *b, const ldr__shape *s) {
+    size_t q = (size_t)s->heads * (size_t)s->head_dim, kv = (size_t)s->kv_heads * (size_t)s->head_dim, i;
+    const float *k = b->v[LDR__SCALE_K], *v = b->v[LDR__SCALE_V];
+    for (i = 0; k && i < kv; i++) {
+        x[q + i] *= k[i];
+        x[q + kv + i] *= v[i];
+    }
+}
+
 /* q, k, v = clip(...), then q = norm(q), k = norm(k), head by head or whole (Dehghani et al. 2023). */
 static void ldr__head_norms_forward(const ldr__exec *ex, const ldr__acts *a, const ldr__block *b, const ldr__shape *s,
         size_t rows) {
     size_t ld = ldr__qkv_width(s);
     int32_t units = s->head_norms ? ldr__head_units(s) : 0;
     if (a->raw) memcpy(a->raw, a->qkv, rows * ld * sizeof(float));
-    if (!units && !(s->clip > 0)) return;
+    if (!units && !(s->clip > 0) && !b->v[LDR__SCALE_K]) return;
     LDR__ROW_LOOP(r, rows, ex, {
         float *row = a->qkv + r * ld;
         int32_t u;
         size_t i;
+        ldr__scale_heads(row, b, s);
         for (i = 0; s->clip > 0 && i < ld; i++) row[i] = row[i] > s->clip ? s->clip : row[i] < -s->clip ? -s->clip : row[i];
         for (u = 0; u < units; u++) {
             ldr__unit k = ldr__head_unit(s, u);
@@ -11011,19 +11041,22 @@ static void ldr__head_norms_forward(const ldr__exec *ex, const ldr__acts *a, con
     })
 }
 
-/* From the gradient of what the norms made to that of what they read, in place; given: a copy of the first, or NULL.
-   (No family has both norms and clip; what the norms read is what the matrices made.) */
-static void ldr__head_norms_backward(const ldr__exec *ex, float *dqkv, float *given, const ldr__acts *a,
-        const ldr__block *b, const ldr__shape *s, size_t rows) {
-    size_t ld = ldr__qkv_width(s);
+/* From the gradient of what this made to that of what the matrices made, in place; adds to the gradients of the scales.
+   room (NULL where there are neither norms nor scales) gets a copy of the first, for the gradients of norms, or, with
+   scales, what the norms read. (No family has both norms and clip.) */
+static void ldr__head_norms_backward(const ldr__exec *ex, float *dqkv, float *room, float *const *grad,
+        const ldr__acts *a, const ldr__block *b, const ldr__shape *s, size_t rows) {
+    size_t ld = ldr__qkv_width(s), kv = (size_t)s->kv_heads * (size_t)s->head_dim, q = ld - 2 * kv;
     int32_t units = s->head_norms ? ldr__head_units(s) : 0;
-    if (given) memcpy(given, dqkv, rows * ld * sizeof(float));
-    if (!units && !(s->clip > 0)) return;
+    int scaled = b->v[LDR__SCALE_K] != NULL;
+    if (room) memcpy(room, scaled ? a->raw : dqkv, rows * ld * sizeof(float));
+    if (!units && !(s->clip > 0) && !scaled) return;
     LDR__ROW_LOOP(r, rows, ex, {
         float *row = dqkv + r * ld;
-        const float *x = a->raw + r * ld;
+        const float *x = (scaled ? room : a->raw) + r * ld;
         int32_t u;
         size_t i;
+        if (scaled) ldr__scale_heads(room + r * ld, b, s);
         for (u = 0; u < units; u++) {
             ldr__unit k = ldr__head_unit(s, u);
             ex->kernels->rows->norm_backward(row + k.at, 0, row + k.at, x + k.at,
@@ -11032,6 +11065,10 @@ static void ldr__head_norms_backward(const ldr__exec *ex, float *dqkv, float *gi
         }
         for (i = 0; s->clip > 0 && i < ld; i++) if (x[i] > s->clip || x[i] < -s->clip) row[i] = 0;
     })
+    if (!scaled) return;
+    ldr__scale_gradient(ex, grad[LDR__SCALE_K], dqkv + q, a->raw + q, ld, rows, kv);
+    ldr__scale_gradient(ex, grad[LDR__SCALE_V], dqkv + q + kv, a->raw + q + kv, ld, rows, kv);
+    LDR__ROW_LOOP(r, rows, ex, ldr__scale_heads(dqkv + r * ld, b, s);)
 }
 
 /* Gradients of the gains and shifts. Units that share theirs are added one after the other: a number has one owner. */
@@ -11096,7 +11133,7 @@ static void ldr__back_place(ldr__plan *p, const char *name, ldr__back *k, const 
         k->attention = ldr__place_matrix(p, name, rows, (size_t)s->heads * (size_t)s->head_dim);
         k->qkv = ldr__place_matrix(p, name, rows, ldr__qkv_width(s));
     }
-    if (s->head_norms) k->heads = ldr__place_matrix(p, name, rows, ldr__qkv_width(s));
+    if (s->head_norms || s->scaled) k->heads = ldr__place_matrix(p, name, rows, ldr__qkv_width(s));
     if (s->after) k->added[0] = ldr__place_matrix(p, name, rows, w);
     if (s->after) k->added[1] = ldr__place_matrix(p, name, rows, w);
     if (s->low_rank) k->low = ldr__place_matrix(p, name, rows, (size_t)s->low_rank);
@@ -11269,6 +11306,7 @@ static void ldr__prefix_backward(float *dqkv, float *const *grad, const ldr__sha
 /* The inner half of FFN: u = Up z and f = activation(u), or f = activation(Gate z) u. f may be u, fg may be g. */
 static void ldr__ffn_forward(const ldr__exec *ex, float *f, float *fg, const ldr__acts *a, const ldr__block *b, const ldr__shape *s, size_t rows) {
     size_t w = (size_t)s->width, n = (size_t)s->ffn, ld = ldr__ffn_ld(s);
+    const float *by = b->v[LDR__SCALE_F];
     if (b->packed) {
         ldr__packed_forward(ex, a->u, ld, s->gated ? NULL : f, a->n2, w, &b->packed->up, rows, (int32_t)s->activation);
         if (s->gated) ldr__packed_forward(ex, a->g, ld, fg, a->n2, w, &b->packed->gate, rows, (int32_t)s->activation);
@@ -11283,6 +11321,7 @@ static void ldr__ffn_forward(const ldr__exec *ex, float *f, float *fg, const ldr
         }
     }
     if (s->gated) LDR__ROW_LOOP(t, rows, ex, LDR__LANE_LOOP(i, n, f[t * ld + i] = a->u[t * ld + i] * fg[t * ld + i]);)
+    if (by) LDR__ROW_LOOP(t, rows, ex, LDR__LANE_LOOP(i, n, f[t * ld + i] *= by[i]);)
 }
 
 /* What a forward pass may leave out when it is run again, on the way back: attention, whose result was kept, and y. */
@@ -11335,6 +11374,7 @@ static void ldr__block_forward(const ldr__exec *ex, ldr__acts *a, const ldr__blo
    f(u), or f(g) * u. What was activated is its own slope afterwards. */
 static void ldr__ffn_backward(const ldr__exec *ex, float *dn, int add, float *const *grad, const ldr__acts *a, const ldr__block *b, const ldr__shape *s, const ldr__back *k, size_t rows) {
     size_t w = (size_t)s->width, n = (size_t)s->ffn, ld = ldr__ffn_ld(s);
+    const float *by = b->v[LDR__SCALE_F];
     LDR__ROW_LOOP(t, rows, ex, {
         float *f = k->f + t * ld;
         const float *u = a->u + t * ld;
@@ -11342,6 +11382,10 @@ static void ldr__ffn_backward(const ldr__exec *ex, float *dn, int add, float *co
         if (s->gated) LDR__LANE_LOOP(i, n, f[i] = u[i] * k->dg[t * ld + i]);
     })
     ldr__block_linear_backward(ex, k->df, ld, 0, grad, k->dffn, w, k->f, ld, b, s, LDR__DOWN, rows, a->low, k->low);
+    if (by) {
+        ldr__scale_gradient(ex, grad[LDR__SCALE_F], k->df, k->f, ld, rows, n);
+        LDR__ROW_LOOP(t, rows, ex, LDR__LANE_LOOP(i, n, k->df[t * ld + i] *= by[i]);)
+    }
     LDR__ROW_LOOP(t, rows, ex, {
         float *df = k->df + t * ld;
         if (!s->gated) ex->kernels->rows->multiply(df, a->u + t * ld, n);
@@ -11369,7 +11413,7 @@ static void ldr__self_attention_backward(const ldr__exec *ex, float *dz, int add
     ldr__attention_backward(ex, k->qkv, k->attention, a->attention, a->lse, a->qkv, &at);
     ldr__prefix_backward(k->qkv, grad, s, t);
     ldr__block_rotary(ex, k->qkv, s, &b->manner, t, -1.0f);
-    ldr__head_norms_backward(ex, k->qkv, k->heads, a, b, s, rows);
+    ldr__head_norms_backward(ex, k->qkv, k->heads, grad, a, b, s, rows);
     ldr__qkv_backward(ex, dz, add, grad, k->qkv, a, b, s, rows, k->low);
 }
 
@@ -15301,6 +15345,7 @@ static const ldr__method ldr__methods[] = {
     { LDR_METHOD_ADAPTER, "adapter",       1,     0,    1,     1,      0, 1e-3f, 0 },
     { LDR_METHOD_PROMPT,  "prompt",        1,     0,    0,     0,      0, 1e-2f, 0 },
     { LDR_METHOD_PREFIX,  "prefix",        1,     0,    0,     0,      0, 1e-2f, 0 },
+    { LDR_METHOD_IA3,     "ia3",           1,     0,    0,     1,      1, 1e-2f, 0 },
     { LDR_METHOD_THESEUS, "theseus",       1,     0,    0,     0,      1, 1e-4f, 1 } };
 
 /* The method's row, or NULL. */
@@ -15456,6 +15501,7 @@ static ldr_status ldr__ladder_method(ldr_ladder *l, const ldr_ladder_desc *d, ld
     }
     if (d->method == LDR_METHOD_ADAPTER) s->bottleneck = d->bottleneck;
     if (d->method == LDR_METHOD_PREFIX) s->prefix = d->virtual_tokens;
+    s->scaled = d->method == LDR_METHOD_IA3;
     return LDR_OK;
 }
 
@@ -15701,6 +15747,7 @@ static void ldr__tuned_start(ldr_ladder *l) {
             if (slot < LDR__MATRICES) for (r = 0; r < rows; r++) ldr__mat_row(m->kernels, v + r * columns, &b->m[slot], r, columns);
             else if (slot < LDR__SLOTS && b->v[slot]) memcpy(v, b->v[slot], columns * sizeof(float));
             else if (slot >= LDR__LOW_A && slot < LDR__LOW_B) ldr__fill_normal(v, rows * columns, ldr__stream(d->seed, LDR__STREAM_INIT, (uint64_t)p), 1.0 / sqrt(3.0 * (double)columns));
+            else if (slot >= LDR__SCALE_K) for (r = 0; r < columns; r++) v[r] = 1;
             else if (slot >= LDR__PREFIX_K || slot == LDR__ADAPTER1 || slot == LDR__ADAPTER2) ldr__fill_normal(v, rows * columns, ldr__stream(d->seed, LDR__STREAM_INIT, (uint64_t)p), 0.02);
             else memset(v, 0, rows * columns * sizeof(float));         /* B, Up and biases that were not there */
         }
@@ -21304,6 +21351,7 @@ static void ldr__published_row(float *row, const ldr_model *m, const ldr_ladder 
         for (i = 0; slot == LDR__FINAL && (m->traits & LDR__OF_GEMMA) && i < p->columns; i++) row[i] -= 1;
     } else {
         ldr__block b = ldr__tuned_block(l, l->successors ? m->layers + p->layer : p->layer);
+        const float *by = slot == LDR__K || slot == LDR__KB ? b.v[LDR__SCALE_K] : slot == LDR__V || slot == LDR__VB ? b.v[LDR__SCALE_V] : slot == LDR__DOWN ? b.v[LDR__SCALE_F] : NULL;
         if (!ldr__published_matrix(p)) {
             memcpy(row, b.v[slot], p->columns * sizeof(float));
             for (i = 0; slot >= LDR__NORM1 && (m->traits & LDR__OF_GEMMA) && i < p->columns; i++) row[i] -= 1;
@@ -21313,6 +21361,7 @@ static void ldr__published_row(float *row, const ldr_model *m, const ldr_ladder 
             for (k = 0; b.v[LDR__LOW_A + slot] && k < n; k++)
                 for (i = 0; i < p->columns; i++) row[i] += l->tuned_shape.low_scale * b.v[LDR__LOW_B + slot][r * n + k] * b.v[LDR__LOW_A + slot][k * p->columns + i];
         }
+        for (i = 0; by && i < p->columns; i++) row[i] *= by[slot == LDR__K || slot == LDR__V ? r : i];
     }
 }
 

@@ -227,7 +227,7 @@ static const option option_table[] = {
     { "--dev", KIND_TEXT, AT(dev), CMD_FIT, 0, "FILE", 0, 0, "scored after each epoch; the best epoch is kept" },
     { "--test", KIND_TEXT, AT(test), CMD_TRAIN | CMD_COMPARE, 0, "FILE", 0, 0, "scored once at the end, with the best parameters" },
     { "--out", KIND_TEXT, AT(out), CMD_TRAIN, CMD_TRAIN, "FILE", 0, 0, "the ladder file to write" },
-    { "--methods", KIND_TEXT, AT(methods), CMD_COMPARE, 0, "LIST", 0, 0, "some of head,ladder,ladder-cached,bitfit,lora,adapter,prefix,prompt,full; all if not given" },
+    { "--methods", KIND_TEXT, AT(methods), CMD_COMPARE, 0, "LIST", 0, 0, "some of head,ladder,ladder-cached,bitfit,lora,adapter,prefix,prompt,full,ia3; all if not given" },
     { "--seeds", KIND_COUNT, AT(seeds), CMD_COMPARE, 0, "N", 1, 1000, "run every method with the seeds 1 to N, 1 if not given" },
     { "--search", KIND_FLAG, AT(search), CMD_COMPARE, 0, NULL, 0, 0, "instead of methods: ladders of three heights at three rates, which share the taps they read" },
     { "--report", KIND_TEXT, AT(report), CMD_COMPARE, 0, "FILE", 0, 0, "write a page with table and charts, one HTML file" },
@@ -298,7 +298,7 @@ static const option option_table[] = {
     { "--max-answer", KIND_COUNT, AT(max_answer), CMD_TRAIN | CMD_EVAL | CMD_PREDICT, 0, "N", 1, 1000000,
       "questions: most tokens of an answer, 30 if not given" },
     { "--regress", KIND_FLAG, AT(regress), CMD_FIT, 0, NULL, 0, 0, "without a task: labels are numbers to be predicted" },
-    { "--method", KIND_WORD, AT(method), CMD_ONE, 0, "ladder|head|full|bitfit|lora|adapter|prompt|prefix|theseus", 0, 0, "what is trained; all but the first two go back through the backbone" },
+    { "--method", KIND_WORD, AT(method), CMD_ONE, 0, "ladder|head|full|bitfit|lora|adapter|prompt|prefix|ia3|theseus", 0, 0, "what is trained; all but the first two go back through the backbone" },
     { "--rank", KIND_COUNT, AT(rank), CMD_FIT, 0, "N", 1, 4096, "lora, and copies of a ladder: of the update; 8, and 16 in a ladder, if not given" },
     { "--alpha", KIND_NUMBER, AT(alpha), CMD_FIT, 0, "X", 0, 1e6, "lora, and copies of a ladder: the update is scaled by alpha / rank; twice the rank if not given" },
     { "--targets", KIND_TEXT, AT(targets), CMD_FIT, 0, "LIST", 0, 0, "lora, and copies of a ladder: some of query,key,value,output,gate,up,down; query,value, and all in a ladder, if not given" },
@@ -1388,7 +1388,7 @@ static uint64_t replaced_parameters(const ldr_ladder *l) {
     for (i = 0; i < ldr_ladder_params(l); i++) {
         ldr_param p = ldr_ladder_param(l, i);
         int backbone = strncmp(p.name, "layer.", 6) == 0 || strncmp(p.name, "embeddings.", 11) == 0 || strncmp(p.name, "backbone.", 9) == 0;
-        int added = strstr(p.name, ".low_") || strstr(p.name, ".adapter") || strstr(p.name, ".prefix") || strstr(p.name, ".prompt");
+        int added = strstr(p.name, ".low_") || strstr(p.name, ".adapter") || strstr(p.name, ".prefix") || strstr(p.name, ".scale.") || strstr(p.name, ".prompt");
         if (backbone && !added) n += (uint64_t)p.rows * (uint64_t)p.columns;
     }
     return n;
