@@ -506,6 +506,26 @@ TEST(a_ladder_learns_to_answer) {
     CHECK(one_error_line());
     EXPECT(1, "echo '{\"messages\":[]}' | $L generate --model speaker --json");
     CHECK(one_error_line());
+    CHECK(put_file("talk.jinja", "{% for m in messages %}w{{ loop.index }} {{ m.content }} {% endfor %}{% if add_generation_prompt %}w9{% endif %}\n"));
+    EXPECT(1, "echo '{\"messages\":[{\"role\":\"user\",\"content\":\"w5\"}]}' | $L generate --model speaker --chat --json");
+    CHECK(one_error_line());
+    text = slurp("err", NULL);
+    CHECK(text && strstr(text, "has no chat template"));
+    EXPECT(0, "echo '{\"messages\":[{\"role\":\"user\",\"content\":\"w5\"}]}' | $L tokenize --model speaker --chat --template talk.jinja --json");
+    free(text);
+    text = slurp("out", NULL);
+    CHECK_STR(text ? text : "", "{\"text\":\"w1 w5 \",\"ids\":[1,5],\"assistant_mask\":[0,0]}\n");
+    EXPECT(0, "echo '{\"ids\":[1,5,9]}' | $L generate --model speaker --max-new 4 --json && mv out plain.out");
+    EXPECT(0, "echo '{\"messages\":[{\"role\":\"user\",\"content\":\"w5\"}]}' | $L generate --model speaker --chat --template talk.jinja --max-new 4 --json && cmp out plain.out");
+    /* a conversation that goes on is what is said when all of it is given at once */
+    EXPECT(0, "cp talk.jinja speaker/chat_template.jinja && printf 'w5\\nw6\\n' | $L generate --model speaker --chat --max-new 2 && mv out turns.out");
+    EXPECT(0, "first=$(head -1 turns.out) && printf '{\"messages\":[{\"role\":\"user\",\"content\":\"w5\"},{\"role\":\"assistant\",\"content\":\"%%s\"},"
+           "{\"role\":\"user\",\"content\":\"w6\"}]}\\n' \"$first\" | $L generate --model speaker --chat --max-new 2 --json | sed 's/.*\"text\":\"//; s/\"}//' >again.out && tail -1 turns.out | cmp - again.out");
+    EXPECT(2, "echo w1 | $L generate --model speaker --template talk.jinja");
+    EXPECT(2, "echo '[1]' | $L tokenize --model speaker --chat --decode --json");
+    EXPECT(1, "echo '{\"text\":\"w1\"}' | $L tokenize --model speaker --chat --json");
+    CHECK(one_error_line());
+    free(text);
     if (model_folder(path, "en-mini")) {
         EXPECT(1, "echo hello | $L generate --model '%s'", path);
         CHECK(one_error_line());

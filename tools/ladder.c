@@ -187,14 +187,14 @@ enum { MAX_RUNGS = 256 };
 /* A word option holds the place of its word, counted from 1; 0 is "not given" everywhere. */
 typedef struct options {
     unsigned    command;
-    const char *model, *ladder, *task, *train, *dev, *test, *data, *out, *resume, *checkpoint, *log, *file, *cache, *targets, *texts, *held_out, *word_list, *with_ladder, *vocab, *methods, *report, *teacher, *tokenizer, *answers, *allow, *adapter;
+    const char *model, *ladder, *task, *train, *dev, *test, *data, *out, *resume, *checkpoint, *log, *file, *cache, *targets, *texts, *held_out, *word_list, *with_ladder, *vocab, *methods, *report, *teacher, *tokenizer, *answers, *allow, *adapter, *chat_template;
     int32_t     method, preset, init, importance, slice_heads, optimizer, schedule, cache_type, tap_type, cache_fill, simd, compute, pool, head_pool, type, format, truncate;
     float       budget_seconds, budget_memory;
     int32_t     published_head, most, top_k;
     float       temperature, top_p, min_p, repetition;
     int32_t     recipe, reduction, top, standardise, head_epochs, head_hidden, epochs, batch, accumulate, max_len, patience, stop_at, threads, layer;
     int32_t     rank, bottleneck, virtual_tokens, prompt_hidden, successors, replace_schedule, tune_layers, layers, width, heads, ffn, size, steps, whole_words, warm_start, distil, cased, seeds, embedding, vocabulary, positions;
-    int32_t     regress, balance, ids, pair, pieces, no_special, decode, release, pack, recompute, tune_biases, tune_norms, json, help;
+    int32_t     regress, balance, ids, pair, pieces, no_special, decode, chat, release, pack, recompute, tune_biases, tune_norms, json, help;
     float       replace_rate, replace_until, alpha, lr, lr_scale, warmup, weight_decay, dropout, label_smoothing, clip, masked, word_weight, text_weight, layer_weight;
     uint64_t    seed;
     int32_t     rungs[MAX_RUNGS], rung_count;
@@ -372,13 +372,15 @@ static const option option_table[] = {
     { "--repetition", KIND_NUMBER, AT(repetition), CMD_GENERATE, 0, "X", 0, 100, "scores of tokens that stand in the text are divided by this" },
     { "--seed", KIND_SEED, AT(seed), CMD_GENERATE, 0, "N", 0, 0, "of the draws" },
     { "--ids", KIND_FLAG, AT(ids), CMD_GENERATE, 0, NULL, 0, 0, "prompts and answers are token ids, not text" },
-    { "--json", KIND_FLAG, AT(json), CMD_GENERATE, 0, NULL, 0, 0, "lines are JSON values, \"prompt\" or {\"ids\":[..]}, and so are the answers: {\"ids\":[..],\"text\":\"..\"}" },
+    { "--json", KIND_FLAG, AT(json), CMD_GENERATE, 0, NULL, 0, 0, "lines are JSON values, \"prompt\", {\"ids\":[..]} or, with --chat, {\"messages\":[..]}, and so are the answers: {\"ids\":[..],\"text\":\"..\"}" },
     { "--pair", KIND_FLAG, AT(pair), CMD_FEATURES | CMD_TOKENIZE, 0, NULL, 0, 0, "a TAB separates two texts" },
     { "--pieces", KIND_FLAG, AT(pieces), CMD_TOKENIZE, 0, NULL, 0, 0, "print the pieces instead of their ids" },
     { "--no-special", KIND_FLAG, AT(no_special), CMD_TOKENIZE, 0, NULL, 0, 0, "without the tokens around a text ([CLS], [SEP]); --decode: leave special tokens out" },
     { "--tokenizer", KIND_TEXT, AT(tokenizer), CMD_TOKENIZE, 0, "FILE", 0, 0, "a tokenizer without a model: tokenizer.json, vocab.json, a SentencePiece model, vocab.txt, a GGUF file, or their directory" },
     { "--truncate", KIND_WORD, AT(truncate), CMD_TOKENIZE, 0, "longest_first|only_first", 0, 0, "with --max-len: which of two texts is cut" },
     { "--decode", KIND_FLAG, AT(decode), CMD_TOKENIZE, 0, NULL, 0, 0, "token ids to text" },
+    { "--chat", KIND_FLAG, AT(chat), CMD_TOKENIZE | CMD_GENERATE, 0, NULL, 0, 0, "conversations, by the model's own template; JSON lines are {\"messages\":[{\"role\":..,\"content\":..}],..}" },
+    { "--template", KIND_TEXT, AT(chat_template), CMD_TOKENIZE | CMD_GENERATE, 0, "FILE", 0, 0, "with --chat: this template (Jinja) in place of the model's own" },
     { "--json", KIND_FLAG, AT(json), CMD_FEATURES, 0, NULL, 0, 0,
       "a JSON value a line: \"text\", {\"text\":..,\"pair\":..} or {\"ids\":[..],\"types\":[..]}" },
     { "--json", KIND_FLAG, AT(json), CMD_TOKENIZE, 0, NULL, 0, 0, "a JSON value a line in and out: \"text\" or {\"text\":..,\"pair\":..}; --decode: [ids]" },
@@ -599,13 +601,17 @@ static int check_needed(const struct command *c, const options *o) {
         return usage_error(c, "--model", "goes on from a student as it is: without --layers, --width and what else makes a new one");
     if (c->bit == CMD_INSPECT && !o->file) return usage_error(c, "FILE or DIR", "is missing");
     if (c->bit == CMD_TOKENIZE) {
-        if (!o->model == !o->tokenizer) return usage_error(c, o->model ? "--tokenizer" : "--model DIR or --tokenizer FILE", o->model ? "does not go with --model" : "is missing");
+        if (o->chat && !o->json) return usage_error(c, "--json", "is missing: conversations are JSON lines");
+        if (o->chat && (o->decode || o->max_len)) return usage_error(c, o->decode ? "--decode" : "--max-len", "does not go with --chat");
+        if (!(o->chat && o->chat_template && !o->model && !o->tokenizer) && !o->model == !o->tokenizer) return usage_error(c, o->model ? "--tokenizer" : "--model DIR or --tokenizer FILE", o->model ? "does not go with --model" : "is missing");
         if (o->decode && (o->pair || o->pieces || o->max_len || o->truncate)) return usage_error(c, o->pair ? "--pair" : o->pieces ? "--pieces" : o->max_len ? "--max-len" : "--truncate", "has no effect with --decode");
         if (o->json && (o->pair || o->pieces)) return usage_error(c, o->pair ? "--pair" : "--pieces", "has no effect with --json");
         if (o->truncate && !o->max_len) return usage_error(c, "--truncate", "has no effect without --max-len");
     }
     if (c->bit == CMD_GENERATE && !(o->temperature > 0) && (o->top_k || o->top_p > 0 || o->min_p > 0))
         return usage_error(c, o->top_k ? "--top-k" : o->top_p > 0 ? "--top-p" : "--min-p", "has no effect without --temperature");
+    if (o->chat_template && !o->chat) return usage_error(c, "--template", "goes with --chat only");
+    if (c->bit == CMD_GENERATE && o->chat && o->ids) return usage_error(c, "--ids", "does not go with --chat");
     if (c->bit == CMD_GENERATE && o->ids && o->json) return usage_error(c, "--ids", "has no effect with --json, whose lines may be {\"ids\":[..]}");
     if (o->multi && (o->task || o->regress)) return usage_error(c, "--multi", o->task ? "does not go with --task, which knows its labels" : "does not go with --regress");
     if (o->task && (o->columns || o->many_labels) && c->bit != CMD_PREDICT) return usage_error(c, o->columns ? "--columns" : "--many-labels", "does not go with --task, which knows its files");
@@ -2058,6 +2064,8 @@ static int parse_ids(run *r, const text *line, ldr_encoding *c, int32_t *capacit
     }
 }
 
+#include "jinja.h"
+#include "chat.h"
 #include "tokenize.h"
 #include "features.h"
 #include "generate.h"
