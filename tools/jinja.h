@@ -10,9 +10,8 @@
            never left out. A template
    cannot hang nor exhaust memory: steps, bytes and depth are counted.
 
-   Order of the file: values,
-           memory and errors; cutting the template into pieces; printing and comparing values; methods,
-   filters and tests; expressions; statements. An expression is evaluated while it is read: there is no tree. Where it
+   Order of the file: values, memory and errors; cutting the template into pieces; printing and comparing values;
+   methods, filters and tests; expressions; statements. An expression is evaluated while it is read: there is no tree. Where it
    must be passed over (the other half of an `if`, what follows `false and`), it is read with `live` 0 and makes
    nothing. */
 
