@@ -92,15 +92,17 @@
      activation energy on your text, and copies the best; ldr_ladder_desc has the choices.
 
    >>manual-models        WHICH MODELS LOAD
-     families   encoders: bert, roberta, xlm-roberta, camembert, albert, electra, distilbert, ernie, mpnet, roformer, megatron-bert,
-                nomic-bert, gte, eurobert, modernbert, deberta, deberta-v2 (and v3). Decoders: gpt2, gpt_neo, gpt_neox, gptj,
-                opt, bloom, falcon, llama, mistral, qwen2, qwen3, gemma, gemma2, gemma3_text, phi, phi3, stablelm, starcoder2,
-                smollm3, olmo, olmo2, granite, cohere
-     positions  learned; rotary in halves or pairs, of whole heads or of a part, stretched as linear, llama3, yarn or longrope
-                (dynamic: up to the model's own length); by distance (mpnet, deberta, bloom, falcon); windows of local layers
+     families   encoders: bert, roberta, xlm-roberta, camembert, albert, electra, distilbert, ernie, mpnet, roformer,
+                megatron-bert, nomic-bert, gte, eurobert, modernbert, deberta, deberta-v2 (and v3). Decoders: gpt2,
+                gpt_neo, gpt_neox, gptj, opt, bloom, falcon, llama, mistral, qwen2, qwen3, gemma, gemma2, gemma3_text,
+                phi, phi3, stablelm, starcoder2, smollm3, olmo, olmo2, granite, cohere
+     positions  learned; rotary in halves or pairs, of whole heads or of a part, stretched as linear, llama3, yarn or
+                longrope (dynamic: up to the model's own length); by distance (mpnet, deberta, bloom, falcon); windows
+                of local layers
      files      safetensors and PyTorch's own (zip, the older form, either in shards), TensorFlow checkpoints of named variables
                 (bert_model.ckpt.index with bert_config.json), GGUF 2 and 3, also in several files (llama, qwen2, qwen3,
-                gemma, gemma2, gemma3, phi3, olmo2, bert, nomic-bert), in F32 F16 BF16 F64 Q8_0 Q4_0 Q4_1 Q5_0 Q5_1 Q2_K to Q6_K IQ4_NL IQ4_XS, unpacked as they are used.
+                gemma, gemma2, gemma3, phi3, olmo2, bert, nomic-bert), in F32 F16 BF16 F64 Q8_0 Q4_0 Q4_1 Q5_0 Q5_1
+                Q2_K to Q6_K IQ4_NL IQ4_XS, unpacked as they are used.
                 Recognised by content. Of a pickle only tensors and containers are understood; nothing in it is run
      heads      masked and next words (ldr_model_logits); classes of a text or of each token, numbers, answers as spans,
                 choices, ELECTRA's replaced tokens, poolers (ldr_model_scores, by "architectures" of config.json: a row of
@@ -109,16 +111,18 @@
      A configuration is read by lists of keys: those that are used, those that change nothing, and all others are refused by
      name (ldr_model_desc.allow passes them). What wrappers put before names (module., _orig_mod., 0.auto_model.,
      base_model.model.) goes. Every family is trained on like any other, by all presets and methods. Frozen always:
-     distances (mpnet, deberta: also what its layers' matrices make of them), ernie's tasks; the convolution of the largest
-     deberta-v2: no method goes back through it. Heads that have norms (qwen3, gemma3, olmo2), or of which positions turn a
-     part (gpt_neox, gptj, phi, stablelm), stay whole: the preset paper, which makes them smaller, is refused.
+     distances (mpnet, deberta: also what its layers' matrices make of them), ernie's tasks; the convolution of the
+     largest deberta-v2: no method goes back through it. Heads that have norms (qwen3, gemma3, olmo2), or of which
+     positions turn a part (gpt_neox, gptj, phi, stablelm), stay whole: the preset paper, which makes them smaller, is
+     refused.
      `ladder export` writes safetensors; with --format gguf one file, tokenizer included, of llama, mistral, qwen2,
      qwen3 and bert.
-     Not written as a model file again: gte, nomic_bert, modernbert, deberta, phi3, gpt_neox, bloom, falcon (matrices that
-     lie in one), mpnet, deberta-v2, ernie with tasks, olmo, and cohere and stablelm where heads have norms.
-     To add a family: a row of ldr__families (names of its layers' parts, of the tensors around them, LDR__OF_... for what it
-     does otherwise), its keys in ldr__known_keys and, where they change a block, in ldr__config_block; or a row of ldr__kin if
-     it differs from another only by those. Its golden directory in tests/test_files.c, test_methods.c, test_session.c.
+     Not written as a model file again: gte, nomic_bert, modernbert, deberta, phi3, gpt_neox, bloom, falcon (matrices
+     that lie in one), mpnet, deberta-v2, ernie with tasks, olmo, and cohere and stablelm where heads have norms.
+     To add a family: a row of ldr__families (names of its layers' parts, of the tensors around them, LDR__OF_... for what
+     it does otherwise), its keys in ldr__known_keys and, where they change a block, in ldr__config_block; or a row of
+     ldr__kin if it differs from another only by those. Its golden directory in tests/test_files.c, test_methods.c,
+     test_session.c.
      To add a format: how it begins and what reads it, a row of ldr__formats; bad files of it in tests/test_files.c.
 
    >>manual-tokenizer     WHAT A TOKENIZER IS
@@ -147,7 +151,7 @@
      desc.method chooses what is trained; trainer, file format and predictor stay the same. How far the way back goes follows
      from the choice:
        head                 nothing but the head: no way back at all, like the ladder's
-       bitfit, lora, adapter, prefix, ia3, full      back to the first block that is changed (tune_layers: the last so many)
+       bitfit, lora, adapter, prefix, ia3, full      back to the first block that is changed (tune_layers: the last)
        prompt               back to the embeddings
        theseus              fewer blocks learn in the place of groups of the backbone's: the result is a smaller model
      Few trained numbers do not make training cheap: all but head and ladder keep every block's activations and go through
@@ -3398,7 +3402,8 @@ static void ldr__dropout_apply(const ldr__kernels *ker, float *x, size_t n, cons
 
 /* Sums over all rows, as gradients of weights are: noted down first, then made by all threads together, so that they
    wait for one another once and not after each. Each element has one owner, which adds rows in order. */
-typedef enum ldr__sum_kind { LDR__SUM_PRODUCT, LDR__SUM_COLUMNS, LDR__SUM_NORM, LDR__SUM_MIX, LDR__SUM_TIMES } ldr__sum_kind;
+typedef enum ldr__sum_kind { LDR__SUM_PRODUCT, LDR__SUM_COLUMNS, LDR__SUM_NORM, LDR__SUM_MIX,
+        LDR__SUM_TIMES } ldr__sum_kind;
 
 typedef struct ldr__sum {
     ldr__sum_kind kind;
@@ -3456,7 +3461,8 @@ static ldr__sum *ldr__sums_add(ldr__sums *s, ldr__sum_kind kind, size_t tasks) {
     return m;
 }
 
-/* to[n] += sum over rows of:  dy (columns);  dy (x - mean) rstd, other = stats (norm);  dy (x - other) (mix);  dy x (times) */
+/* to[n] += sum over rows of:  dy (columns);  dy (x - mean) rstd, other = stats (norm);  dy (x - other) (mix);  dy x
+   (times) */
 static void ldr__sums_columns(ldr__sums *s, ldr__sum_kind kind, float *to, const float *dy, const float *x,
                               const float *other, size_t ld, size_t rows, size_t n) {
     ldr__sum *m = ldr__sums_add(s, kind, (n + LDR__SUM_WIDTH - 1) / LDR__SUM_WIDTH);
@@ -3569,12 +3575,14 @@ static void ldr__dropout_backward(const ldr__exec *ex, float *d, const float *dy
    interleaved (x_2i, x_2i+1):  (u, v) -> (u cos - v sin, v cos + u sin). direction -1 turns back, which is the
    backward. The first n dimensions of each head turn, and are multiplied by `scale`. */
 static void ldr__rotary(const ldr__exec *ex, float *x, size_t ld, const int32_t *position, size_t rows, int32_t heads,
-                        int32_t head_dim, int32_t n, int interleaved, const float *frequency, float scale, float direction) {
+                        int32_t head_dim, int32_t n, int interleaved, const float *frequency, float scale,
+                                float direction) {
     const int32_t step = interleaved ? 2 : 1, apart = interleaved ? 1 : n / 2;
     LDR__ROW_LOOP(t, rows, ex, {
         int32_t h, i;
         for (i = 0; i < n / 2; i++) {
-            float angle = (float)position[t] * frequency[i], c = scale * cosf(angle), s = scale * sinf(angle) * direction;
+            float angle = (float)position[t] * frequency[i], c = scale * cosf(angle),
+                    s = scale * sinf(angle) * direction;
             for (h = 0; h < heads; h++) {
                 float *p = x + t * ld + (size_t)(h * head_dim + i * step);
                 float u = p[0], v = p[apart];
@@ -3626,7 +3634,7 @@ typedef struct ldr__attention {
     const float   *kept;
     size_t         kept_ld, past;      /* past: tokens before those of qkv                    */
     const ldr__places *places;         /* q_i . K[i - j] + k_j . Q[i - j] are added to scores before `scale`; or NULL */
-    const float   *slopes;             /* [heads] times j - i is added to scores before `scale` (Press et al. 2021); or NULL */
+    const float   *slopes;             /* [heads] times j - i is added to scores before `scale`, or NULL (Press et al. 2021) */
     float          cap;                /* scores, with `scale`, are cap tanh(s / cap); 0: not */
 } ldr__attention;
 
@@ -10631,7 +10639,8 @@ static const char *const ldr__slot_names[LDR__ALL_SLOTS] = {
     "attention.query.low_b.weight", "attention.key.low_b.weight", "attention.value.low_b.weight", "attention.output.low_b.weight",
     "ffn.gate.low_b.weight", "ffn.up.low_b.weight", "ffn.down.low_b.weight",
     "adapter1.down.weight", "adapter1.down.bias", "adapter1.up.weight", "adapter1.up.bias",
-    "adapter2.down.weight", "adapter2.down.bias", "adapter2.up.weight", "adapter2.up.bias", "prefix.key", "prefix.value",
+    "adapter2.down.weight", "adapter2.down.bias", "adapter2.up.weight", "adapter2.up.bias", "prefix.key",
+            "prefix.value",
     "scale.key", "scale.value", "scale.ffn" };
 
 /* A part of a block is a matrix and its bias, or a norm's gain and shift. */
@@ -10698,8 +10707,10 @@ static size_t ldr__slot_size(const ldr__shape *s, int slot, size_t *rows, size_t
         case LDR__GATEB: c = LDR__HAS_BIAS(GATE) && s->gated ? f : 0; break;
         case LDR__UPB: c = LDR__HAS_BIAS(UP) ? f : 0; break;
         case LDR__DOWNB: c = LDR__HAS_BIAS(DOWN) ? w : 0; break;
-        case LDR__QNORM: case LDR__QNORMB: c = !s->head_norms ? 0 : s->head_norms == LDR__NORM_SHARED ? (size_t)s->head_dim : q; break;
-        case LDR__KNORM: case LDR__KNORMB: c = !s->head_norms ? 0 : s->head_norms == LDR__NORM_SHARED ? (size_t)s->head_dim : kv; break;
+        case LDR__QNORM: case LDR__QNORMB: c = !s->head_norms ? 0 : s->head_norms == LDR__NORM_SHARED
+                ? (size_t)s->head_dim : q; break;
+        case LDR__KNORM: case LDR__KNORMB: c = !s->head_norms ? 0 : s->head_norms == LDR__NORM_SHARED
+                ? (size_t)s->head_dim : kv; break;
         case LDR__NORM3: case LDR__NORM3B: case LDR__NORM4: case LDR__NORM4B: c = s->after ? w : 0; break;
         case LDR__NORM2: case LDR__NORM2B: c = s->parallel == 1 || s->place == LDR__NO_NORM ? 0 : w; break;
         default: c = s->place == LDR__NO_NORM ? 0 : w; break;
@@ -10745,12 +10756,13 @@ typedef struct ldr__acts {
     float *x, *n1, *qkv, *attention, *lse, *r1, *n2, *u, *g, *r2, *y, *stats1, *stats2;
     float *low, *z[2], *down[2], *bent;     /* A z; what each adapter read, Down of it, f of that */
     float *added[2], *stats3, *stats4;      /* what norm3 and norm4 read; a parallel block: what norm2 reads */
-    float *raw, *raw_stats;                 /* q, k and v as their matrices made them; [units][raw_rows][2] of q's and k's norms */
+    float *raw, *raw_stats;                 /* q, k, v as their matrices made them; [units][raw_rows][2] of their norms */
     size_t raw_rows;
 } ldr__acts;
 
 /* Pieces of q and k that are normed one by one. */
-static int32_t ldr__head_units(const ldr__shape *s) { return s->head_norms == LDR__NORM_WHOLE ? 2 : s->heads + s->kv_heads; }
+static int32_t ldr__head_units(const ldr__shape *s) { return s->head_norms == LDR__NORM_WHOLE ? 2
+        : s->heads + s->kv_heads; }
 
 /* From one row of FFN units to the next: rows that lie 4096 bytes apart would share their cache sets. */
 static size_t ldr__ffn_ld(const ldr__shape *s) { return s->ffn % 1024 ? (size_t)s->ffn : (size_t)s->ffn + 16; }
@@ -10805,7 +10817,8 @@ static void ldr__acts_place(ldr__plan *p, const char *name, ldr__acts *a, const 
         a->stats4 = ldr__place_matrix(p, name, rows, 2);
     }
     a->raw_rows = rows;
-    if (keep && (s->head_norms || s->clip > 0 || s->scaled)) a->raw = ldr__place_matrix(p, name, rows, ldr__qkv_width(s));
+    if (keep && (s->head_norms || s->clip > 0 || s->scaled)) a->raw = ldr__place_matrix(p, name, rows,
+            ldr__qkv_width(s));
     if (keep && s->head_norms) a->raw_stats = ldr__place_matrix(p, name, rows, 2 * (size_t)ldr__head_units(s));
     if (s->low_rank) a->low = ldr__place_matrix(p, name, rows, (size_t)s->low_rank);
     if (s->bottleneck) {
@@ -10981,7 +10994,8 @@ static void ldr__block_rotary(const ldr__exec *ex, float *qkv, const ldr__shape 
                 (t->offsets[end + 1] - t->offsets[end] + (int32_t)t->past > m->most); end++) {}
         ldr__rotary(ex, qkv + first * ldr__qkv_width(s), ldr__qkv_width(s), t->position + first,
                     (size_t)(t->offsets[end] - t->offsets[i]), heads, s->head_dim, s->turned ? s->turned : s->head_dim,
-                    s->rotary & LDR__PAIRS, longer ? m->longer : frequency, m->stretched > 0 ? m->stretched : 1.0f, direction);
+                    s->rotary & LDR__PAIRS, longer ? m->longer : frequency, m->stretched > 0 ? m->stretched : 1.0f,
+                            direction);
     }
 }
 
@@ -11030,7 +11044,8 @@ static void ldr__head_norms_forward(const ldr__exec *ex, const ldr__acts *a, con
         int32_t u;
         size_t i;
         ldr__scale_heads(row, b, s);
-        for (i = 0; s->clip > 0 && i < ld; i++) row[i] = row[i] > s->clip ? s->clip : row[i] < -s->clip ? -s->clip : row[i];
+        for (i = 0; s->clip > 0 && i < ld; i++) row[i] = row[i] > s->clip ? s->clip : row[i] < -s->clip ? -s->clip
+                : row[i];
         for (u = 0; u < units; u++) {
             ldr__unit k = ldr__head_unit(s, u);
             const float *shift = b->v[k.slot + 1];
@@ -11352,7 +11367,8 @@ static void ldr__block_forward(const ldr__exec *ex, ldr__acts *a, const ldr__blo
         ldr__adapter_forward(ex, a->r1, a, b, s, 0, rows);
         ldr__added_forward(ex, a->r1, a, b, s, 0, rows);
         /* post-norm normalises with norm1 here, pre-norm with norm2 */
-        ldr__residual_norm_forward(ex, s->place == LDR__NO_NORM || s->parallel ? NULL : a->n2, a->r1, x, s->place == LDR__POST ? a->stats1 : a->stats2,
+        ldr__residual_norm_forward(ex, s->place == LDR__NO_NORM || s->parallel ? NULL : a->n2, a->r1, x,
+                s->place == LDR__POST ? a->stats1 : a->stats2,
                                    b->v[s->place == LDR__POST ? LDR__NORM1 : LDR__NORM2], b->v[s->place == LDR__POST ? LDR__NORM1B : LDR__NORM2B], rows, w, s->norm, s->eps, &after);
     } else memcpy(a->r1, x, rows * w * sizeof(float));
     if (s->parallel) {
@@ -11361,7 +11377,8 @@ static void ldr__block_forward(const ldr__exec *ex, ldr__acts *a, const ldr__blo
         ldr__norm_forward(ex, a->n2, a->stats2, x, v[0], v[1], rows, w, s->norm, s->eps);
     }
     ldr__ffn_forward(ex, f, fg, a, b, s, rows);
-    if (part == LDR__ONLY_INSIDE && s->place != LDR__POST && !s->bottleneck && !s->after) return;       /* r2 is y, which nothing on the way back reads */
+    /* r2 is y, which nothing on the way back reads */
+    if (part == LDR__ONLY_INSIDE && s->place != LDR__POST && !s->bottleneck && !s->after) return;
     if (b->packed) ldr__packed_forward(ex, a->r2, w, NULL, f, ldr__ffn_ld(s), &b->packed->down, rows, 0);
     else ldr__block_linear_forward(ex, a->r2, w, f, ldr__ffn_ld(s), b, s, LDR__DOWN, rows, a->low);
     ldr__adapter_forward(ex, a->r2, a, b, s, 1, rows);
@@ -11436,7 +11453,8 @@ static void ldr__block_backward(const ldr__exec *ex, float *dx, float *const *gr
         ldr__adapter_backward(ex, k->dffn, grad, a, b, s, 1, rows, k);
         memcpy(dx, dy, rows * w * sizeof(float));
         ldr__ffn_backward(ex, s->place == LDR__PRE ? k->dn2 : dx, s->place != LDR__PRE, grad, a, b, s, k, rows);
-        if (s->place == LDR__PRE && !s->parallel) ldr__norm_backward(ex, dx, 1, NULL, NULL, k->dn2, a->r1, a->stats2, b->v[LDR__NORM2], rows, w, s->norm);
+        if (s->place == LDR__PRE && !s->parallel) ldr__norm_backward(ex, dx, 1, NULL, NULL, k->dn2, a->r1, a->stats2,
+                b->v[LDR__NORM2], rows, w, s->norm);
     }
     if (s->heads) {
         ldr__dropout_backward(ex, k->dattn, s->parallel ? dy : dx, rows, w, &after);
@@ -11722,12 +11740,15 @@ static const ldr__family ldr__families[] = {
       "gelu_pytorch_tanh", "layers.%d.",
       { LDR__LLAMA_PARTS, "input_layernorm", "pre_feedforward_layernorm", "post_attention_layernorm",
         "post_feedforward_layernorm", "self_attn.q_norm", "self_attn.k_norm" },
-      LDR__LLAMA_ENDS, LDR__OF_GEMMA | LDR__OF_AFTER | LDR__OF_WINDOWS, LDR__KEYS_LLAMA | LDR__KEYS_ROPE | LDR__KEYS_GEMMA,
+      LDR__LLAMA_ENDS, LDR__OF_GEMMA | LDR__OF_AFTER | LDR__OF_WINDOWS,
+              LDR__KEYS_LLAMA | LDR__KEYS_ROPE | LDR__KEYS_GEMMA,
       { "*rotary_emb.inv_freq", "score.*" } },
-    { "bloom", "transformer.", LDR_NORM_LAYER, LDR__PRE, 0, 0, 1, LDR__ALL_BIASES, 0, 0, "hidden_size n_embed", "n_layer",
+    { "bloom", "transformer.", LDR_NORM_LAYER, LDR__PRE, 0, 0, 1, LDR__ALL_BIASES, 0, 0, "hidden_size n_embed",
+            "n_layer",
       "n_head num_attention_heads", "n_inner", "seq_length", "activation_function", "layer_norm_epsilon", "gelu_new",
       "h.%d.", { LDR__FALCON_PARTS, "input_layernorm", "post_attention_layernorm" },
-      "word_embeddings.weight", NULL, NULL, "word_embeddings_layernorm", NULL, "ln_f", NULL, NULL, "lm_head.weight", NULL,
+      "word_embeddings.weight", NULL, NULL, "word_embeddings_layernorm", NULL, "ln_f", NULL, NULL, "lm_head.weight",
+              NULL,
       LDR__OF_BY_HEAD | LDR__OF_ALIBI | LDR__OF_TIED, LDR__KEYS_BLOOM, { "score.*" } },
     { "falcon", "transformer.", LDR_NORM_LAYER, LDR__PRE, 0, LDR__HALVES, 1, 0, 0, 0, LDR__FALCON_KEYS, "h.%d.",
       { LDR__FALCON_PARTS, "input_layernorm", "post_attention_layernorm" }, LDR__FALCON_ENDS,
@@ -11746,7 +11767,8 @@ static const struct { const char *type, *row; uint32_t traits, keys; double thet
     { "granite", "llama", 0, LDR__KEYS_GRANITE, 0 },
     { "gemma", "llama", LDR__OF_GEMMA | LDR__OF_TIED, LDR__KEYS_GEMMA, 0 },
     { "gemma3_text", "gemma2", LDR__OF_HEAD_NORMS | LDR__OF_TWO_THETAS, 0, 1e6 },
-    { "smollm3", "llama", LDR__OF_TIED | LDR__OF_WINDOWS | LDR__OF_UNTURNED, LDR__KEYS_WINDOW | LDR__KEYS_UNTURNED, 2e6 }
+    { "smollm3", "llama", LDR__OF_TIED | LDR__OF_WINDOWS | LDR__OF_UNTURNED, LDR__KEYS_WINDOW | LDR__KEYS_UNTURNED,
+            2e6 }
 };
 #undef LDR__HF_KEYS
 #undef LDR__BERT_TYPE
@@ -11800,7 +11822,7 @@ typedef struct ldr__ends {
 /* Rotary frequencies: theta, and how they are stretched for longer texts than the model first learned from. */
 typedef struct ldr__rope { float theta, factor, low, high, fast, slow, original, score; int32_t kind; } ldr__rope;
 enum { LDR__ROPE_PLAIN, LDR__ROPE_LINEAR, LDR__ROPE_LLAMA3, LDR__ROPE_YARN, LDR__ROPE_LONG };
-enum { LDR__LONG_DIMS = 128 };      /* frequencies that longrope divides one by one: heads of up to 256 turning dimensions */
+enum { LDR__LONG_DIMS = 128 };      /* frequencies that longrope divides one by one */
 /* by q's and k's matrices; normed; positions in the input as well */
 enum { LDR__PLACED_SHARED = 1, LDR__PLACED_NORM = 2, LDR__PLACED_INPUT = 4 };
 
@@ -11861,7 +11883,7 @@ struct ldr_model {
     float             *frequency;                  /* rotary: [head_dim/2], of global layers, then of local ones */
     const float       *relative, *slopes;          /* see ldr__attention                       */
     int32_t            long_dims[2];
-    float              stretch[2][LDR__LONG_DIMS]; /* longrope: what divides frequencies in short texts, and in long ones */
+    float              stretch[2][LDR__LONG_DIMS]; /* longrope: what divides them in short texts, and in long ones */
     float              word_scale, score_scale, logit_scale, logit_cap;      /* 0: none        */
     ldr__conv          conv;                       /* DeBERTa v2: beside the first block; taps 0: none */
     /* DeBERTa: rows each way, of them shared by logarithm (0: none), LDR__PLACED_... */
@@ -11992,7 +12014,8 @@ static ldr_status ldr__config_real_in(const ldr_json *j, int32_t object, const c
     int32_t node = ldr__config_get(j, object, key);
     const ldr_json_node *n = ldr_json_node_at(j, node);
     double v = ldr_json_number(j, node, otherwise);
-    if (n && n->type != LDR_JSON_NUMBER) return ldr__fail(err, LDR_FORMAT, n->begin, "config.json: \"%s\" must be a number", key);
+    if (n && n->type != LDR_JSON_NUMBER) return ldr__fail(err, LDR_FORMAT, n->begin,
+            "config.json: \"%s\" must be a number", key);
     if (!(v >= low && v <= high)) return ldr__fail(err, LDR_LIMIT, n ? n->begin : LDR_NO_OFFSET, "config.json: \"%s\" is out of its range", key);
     *out = (float)v;
     return LDR_OK;
@@ -12050,7 +12073,8 @@ static ldr_status ldr__rope_long(ldr_model *m, ldr__rope *r, const ldr_json *j, 
     double score;
     int32_t i, k, l;
     if (ldr__config_real(j, "original_max_position_embeddings", (double)r->original, 1, 1e9, &r->original, err) ||
-            ldr__config_real_in(j, object, "factor", (double)m->positions / (double)r->original, 1e-6, 1e6, &factor, err))
+            ldr__config_real_in(j, object, "factor", (double)m->positions / (double)r->original, 1e-6, 1e6, &factor,
+                    err))
         return err->status;
     score = factor > 1 ? sqrt(1 + log((double)factor) / log((double)r->original)) : 1;
     if (ldr__config_real_in(j, object, "attention_factor", score, 1e-6, 1e6, &r->score, err)) return err->status;
@@ -12059,10 +12083,12 @@ static ldr_status ldr__rope_long(ldr_model *m, ldr__rope *r, const ldr_json *j, 
         const ldr_json_node *n = ldr_json_node_at(j, ldr_json_get(j, object, lists[i]));
         if (!n || n->type != LDR_JSON_ARRAY || n->count < 1 || n->count > LDR__LONG_DIMS)
             return ldr__fail(err, LDR_FORMAT, n ? n->begin : LDR_NO_OFFSET,
-                    "config.json: longrope needs \"%s\": up to %d numbers, one for each frequency", lists[i], LDR__LONG_DIMS);
+                    "config.json: longrope needs \"%s\": up to %d numbers, one for each frequency", lists[i],
+                            LDR__LONG_DIMS);
         for (k = 0, l = n->first; k < n->count; k++, l = j->nodes[l].next) {
             m->stretch[i][k] = (float)ldr_json_number(j, l, 0);
-            if (!(m->stretch[i][k] > 0)) return ldr__fail(err, LDR_LIMIT, j->nodes[l].begin, "config.json: \"%s\": a number above 0 is needed", lists[i]);
+            if (!(m->stretch[i][k] > 0)) return ldr__fail(err, LDR_LIMIT, j->nodes[l].begin,
+                    "config.json: \"%s\": a number above 0 is needed", lists[i]);
         }
         m->long_dims[i] = n->count;
     }
@@ -12070,10 +12096,13 @@ static ldr_status ldr__rope_long(ldr_model *m, ldr__rope *r, const ldr_json *j, 
 }
 
 /* One description of rotary positions: an object (or none, -1), and the theta beside it. */
-static ldr_status ldr__rope_read(ldr_model *m, ldr__rope *r, const ldr_json *j, int32_t object, float theta, ldr_error *err) {
+static ldr_status ldr__rope_read(ldr_model *m, ldr__rope *r, const ldr_json *j, int32_t object, float theta,
+        ldr_error *err) {
     /* dynamic: plain for what is no longer than the model's positions, and longer texts are refused */
-    static const struct { const char *name; int32_t kind; } names[] = { { "default", LDR__ROPE_PLAIN }, { "linear", LDR__ROPE_LINEAR },
-        { "llama3", LDR__ROPE_LLAMA3 }, { "yarn", LDR__ROPE_YARN }, { "longrope", LDR__ROPE_LONG }, { "su", LDR__ROPE_LONG },
+    static const struct { const char *name; int32_t kind; } names[] = { { "default", LDR__ROPE_PLAIN },
+            { "linear", LDR__ROPE_LINEAR },
+        { "llama3", LDR__ROPE_LLAMA3 }, { "yarn", LDR__ROPE_YARN }, { "longrope", LDR__ROPE_LONG },
+                { "su", LDR__ROPE_LONG },
         { "dynamic", LDR__ROPE_PLAIN }, { NULL, 0 } };
     static const char *const known = "rope_type type rope_theta factor low_freq_factor high_freq_factor original_max_position_embeddings beta_fast "
                                      "beta_slow attention_factor partial_rotary_factor short_factor long_factor";
@@ -12090,7 +12119,8 @@ static ldr_status ldr__rope_read(ldr_model *m, ldr__rope *r, const ldr_json *j, 
     type = object < 0 ? -1 : ldr_json_get(j, object, "rope_type");
     if (type < 0 && object >= 0) type = ldr_json_get(j, object, "type");
     for (; type >= 0 && !ldr_json_equals(j, type, names[kind].name); kind++)
-        if (!names[kind].name) return ldr__fail(err, LDR_UNSUPPORTED, j->nodes[type].begin, "config.json: rope_type %s is not supported (default, linear, llama3, yarn, longrope and dynamic are)",
+        if (!names[kind].name) return ldr__fail(err, LDR_UNSUPPORTED, j->nodes[type].begin,
+                "config.json: rope_type %s is not supported (default, linear, llama3, yarn, longrope and dynamic are)",
                 ldr__show(shown, j->text + j->nodes[type].begin, j->nodes[type].end - j->nodes[type].begin));
     r->kind = names[kind].kind;
     r->score = r->factor = 1;
@@ -12101,10 +12131,13 @@ static ldr_status ldr__rope_read(ldr_model *m, ldr__rope *r, const ldr_json *j, 
         ldr__config_real_in(j, object, "beta_fast", 32, 1e-6, 1e6, &r->fast, err) || ldr__config_real_in(j, object, "beta_slow", 1, 1e-6, 1e6, &r->slow, err)) return err->status;
     if (r->kind == LDR__ROPE_PLAIN) return LDR_OK;
     if (r->kind == LDR__ROPE_LONG) return ldr__rope_long(m, r, j, object, err);
-    if (ldr_json_get(j, object, "factor") < 0) return ldr__fail(err, LDR_MISSING, j->nodes[object].begin, "config.json: rope_type %s needs a \"factor\"", names[kind].name);
+    if (ldr_json_get(j, object, "factor") < 0) return ldr__fail(err, LDR_MISSING, j->nodes[object].begin,
+            "config.json: rope_type %s needs a \"factor\"", names[kind].name);
     if (ldr__config_real_in(j, object, "factor", 1, 1, 1e6, &r->factor, err)) return err->status;
-    if (r->kind == LDR__ROPE_LLAMA3 && !(r->low < r->high)) return ldr__fail(err, LDR_FORMAT, j->nodes[object].begin, "config.json: low_freq_factor must be below high_freq_factor");
-    if (r->kind == LDR__ROPE_YARN && ldr__config_real_in(j, object, "attention_factor", 0.1 * log((double)r->factor) + 1, 1e-6, 1e6, &r->score, err)) return err->status;
+    if (r->kind == LDR__ROPE_LLAMA3 && !(r->low < r->high)) return ldr__fail(err, LDR_FORMAT, j->nodes[object].begin,
+            "config.json: low_freq_factor must be below high_freq_factor");
+    if (r->kind == LDR__ROPE_YARN && ldr__config_real_in(j, object, "attention_factor",
+            0.1 * log((double)r->factor) + 1, 1e-6, 1e6, &r->score, err)) return err->status;
     r->score *= r->score;                              /* queries and keys both have it           */
     return LDR_OK;
 }
@@ -12116,10 +12149,13 @@ static ldr_status ldr__config_layers(ldr_model *m, const ldr_json *j, ldr_error 
             (m->keys & LDR__KEYS_GEMMA) || !(m->traits & (LDR__OF_QKV | LDR__OF_HEAD_NORMS | LDR__OF_UNTURNED)));
     const ldr_json_node *n = ldr_json_node_at(j, list);
     char shown[LDR__SHOWN];
-    if (ldr__config_int(j, m->keys & LDR__KEYS_NEO ? "window_size" : "sliding_window", m->keys & LDR__KEYS_NEO ? 256 : m->keys & LDR__KEYS_GEMMA ? 4096 : 0, 0, 1 << 24, &m->window, err)) return err->status;
+    if (ldr__config_int(j, m->keys & LDR__KEYS_NEO ? "window_size" : "sliding_window",
+            m->keys & LDR__KEYS_NEO ? 256 : m->keys & LDR__KEYS_GEMMA ? 4096 : 0, 0, 1 << 24, &m->window,
+            err)) return err->status;
     if (!window) m->window = 0;
     if (m->keys & LDR__KEYS_GEMMA) {
-        if (ldr__config_int(j, "sliding_window_pattern _sliding_window_pattern", m->traits & LDR__OF_HEAD_NORMS ? 6 : 2, 1,
+        if (ldr__config_int(j, "sliding_window_pattern _sliding_window_pattern", m->traits & LDR__OF_HEAD_NORMS ? 6 : 2,
+                1,
                 1024, &every, err)) return err->status;
         for (l = 0; l < m->layers; l++) m->kinds[l] = m->window && (l + 1) % every != 0;
     } else if (m->traits & LDR__OF_MODERN) {
@@ -12153,9 +12189,11 @@ static ldr_status ldr__config_layers(ldr_model *m, const ldr_json *j, ldr_error 
 static ldr_status ldr__config_turned(ldr_model *m, int32_t n, ldr_error *err) {
     if (n < 2 || n % 2 || n > m->shape.head_dim)
         return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET,
-                "config.json: %d of a head's %d dimensions cannot turn: an even number of them can", n, m->shape.head_dim);
+                "config.json: %d of a head's %d dimensions cannot turn: an even number of them can", n,
+                        m->shape.head_dim);
     if (m->rope[0].kind == LDR__ROPE_LONG && (m->long_dims[0] != n / 2 || m->long_dims[1] != n / 2))
-        return ldr__fail(err, LDR_FORMAT, LDR_NO_OFFSET, "config.json: longrope has %d and %d factors, %d frequencies need one",
+        return ldr__fail(err, LDR_FORMAT, LDR_NO_OFFSET,
+                "config.json: longrope has %d and %d factors, %d frequencies need one",
                 m->long_dims[0], m->long_dims[1], n / 2);
     m->shape.turned = n < m->shape.head_dim ? n : 0;
     return LDR_OK;
@@ -12164,7 +12202,8 @@ static ldr_status ldr__config_turned(ldr_model *m, int32_t n, ldr_error *err) {
 static ldr_status ldr__config_rope(ldr_model *m, const ldr_json *j, ldr_error *err) {
     static const char *const kinds[2] = { "full_attention", "sliding_attention" },
         *const olds[2] = { "global_rope_theta", "local_rope_theta rope_local_base_freq" };
-    int32_t object = ldr_json_get(j, 0, "rope_parameters"), i, modern = (m->traits & (LDR__OF_MODERN | LDR__OF_TWO_THETAS)) != 0;
+    int32_t object = ldr_json_get(j, 0, "rope_parameters"), i,
+            modern = (m->traits & (LDR__OF_MODERN | LDR__OF_TWO_THETAS)) != 0;
     float theta = m->rope[0].theta > 0 ? m->rope[0].theta : 10000.0f, turned, first = theta;
     if (!(m->keys & LDR__KEYS_ROPE)) {
         m->rope[0].theta = 10000.0f;
@@ -12176,7 +12215,8 @@ static ldr_status ldr__config_rope(ldr_model *m, const ldr_json *j, ldr_error *e
     if (ldr__config_real(j, "rope_theta rotary_emb_base", (double)theta, 1, 1e12, &theta, err)) return err->status;
     for (i = 0; i < 1 + modern; i++) {
         int32_t at = object;
-        if (modern && ldr__config_real(j, olds[i], i ? 10000.0 : m->traits & LDR__OF_MODERN ? 160000.0 : (double)theta, 1, 1e12, &theta, err))
+        if (modern && ldr__config_real(j, olds[i], i ? 10000.0 : m->traits & LDR__OF_MODERN ? 160000.0 : (double)theta,
+                1, 1e12, &theta, err))
             return err->status;
         if (modern && object >= 0 && j->nodes[object].type == LDR_JSON_OBJECT) {
             at = ldr_json_get(j, object, kinds[i]);
@@ -12246,7 +12286,8 @@ static const struct { uint32_t groups; const char *keys, *fine; } ldr__known_key
     { LDR__KEYS_GEMMA, "hidden_activation query_pre_attn_scalar attn_logit_softcapping final_logit_softcapping "
       "sliding_window sliding_window_pattern _sliding_window_pattern rope_local_base_freq cache_implementation", NULL },
     { LDR__KEYS_GEMMA, "use_bidirectional_attention", "false" },
-    { LDR__KEYS_BLOOM, "n_embed n_layer n_head num_attention_heads n_inner seq_length layer_norm_epsilon pretraining_tp "
+    { LDR__KEYS_BLOOM,
+            "n_embed n_layer n_head num_attention_heads n_inner seq_length layer_norm_epsilon pretraining_tp "
       "slow_but_exact offset_alibi bias_dropout_fusion skip_bias_add skip_bias_add_qkv masked_softmax_fusion "
       "attention_softmax_in_fp32", NULL },
     { LDR__KEYS_FALCON, "num_hidden_layers num_attention_heads num_kv_heads ffn_hidden_size max_position_embeddings "
@@ -12301,7 +12342,9 @@ static ldr_status ldr__config_refuse(const ldr_model *m, const ldr_json *j, ldr_
 static ldr_status ldr__config_activation(ldr_activation *out, const ldr_json *j, const char *key,
         const char *otherwise, ldr_error *err) {
     static const struct { const char *name; ldr_activation value; } names[] = {
-        { "gelu", LDR_GELU }, { "gelu_new", LDR_GELU_TANH }, { "gelu_pytorch_tanh", LDR_GELU_TANH }, { "gelu_fast", LDR_GELU_TANH }, { "relu", LDR_RELU }, { "silu", LDR_SILU }, { "swish", LDR_SILU }, { "tanh", LDR_TANH } };
+        { "gelu", LDR_GELU }, { "gelu_new", LDR_GELU_TANH }, { "gelu_pytorch_tanh", LDR_GELU_TANH },
+                { "gelu_fast", LDR_GELU_TANH }, { "relu", LDR_RELU }, { "silu", LDR_SILU }, { "swish", LDR_SILU },
+                { "tanh", LDR_TANH } };
     int32_t node = ldr__config_get(j, 0, key);
     const ldr_json_node *n = ldr_json_node_at(j, node);
     char text[64];
@@ -12360,7 +12403,8 @@ static ldr_status ldr__config_family(ldr_model *m, const ldr_json *j, ldr_error 
 static ldr_status ldr__config_heads(ldr_model *m, const ldr_json *j, ldr_error *err) {
     const ldr__family *f = m->family;
     ldr__shape *s = &m->shape;
-    if (ldr__config_int(j, m->keys & LDR__KEYS_FALCON ? "num_kv_heads" : "num_key_value_heads", s->heads, 1, 1024, &s->kv_heads, err)) return err->status;
+    if (ldr__config_int(j, m->keys & LDR__KEYS_FALCON ? "num_kv_heads" : "num_key_value_heads", s->heads, 1, 1024,
+            &s->kv_heads, err)) return err->status;
     if (!(m->keys & (LDR__KEYS_LLAMA | LDR__KEYS_FALCON))) s->kv_heads = s->heads;
     if ((m->keys & LDR__KEYS_FALCON) && !ldr__config_true(j, "new_decoder_architecture"))
         s->kv_heads = ldr__config_true_or(j, "multi_query", 1) ? 1 : s->heads;
@@ -12409,7 +12453,8 @@ static ldr_status ldr__config_block(ldr_model *m, const ldr_json *j, ldr_error *
             ((m->keys & LDR__KEYS_STABLE) && ldr__config_true(j, "qk_layernorm"))) s->head_norms = LDR__NORM_EACH;
     if (m->traits & LDR__OF_GEMMA) m->word_scale = sqrtf((float)s->width);
     if ((m->keys & LDR__KEYS_OLMO) && ldr__config_real(j, "clip_qkv", 0, 0, 1e6, &s->clip, err)) return err->status;
-    if ((m->keys & LDR__KEYS_COHERE) && ldr__config_real(j, "logit_scale", 0.0625, 1e-9, 1e9, &m->logit_scale, err)) return err->status;
+    if ((m->keys & LDR__KEYS_COHERE) && ldr__config_real(j, "logit_scale", 0.0625, 1e-9, 1e9, &m->logit_scale, err))
+            return err->status;
     if (m->keys & LDR__KEYS_GRANITE) {
         if (ldr__config_real(j, "embedding_multiplier", 1, 1e-9, 1e9, &m->word_scale, err) ||
                 ldr__config_real(j, "residual_multiplier", 1, 1e-9, 1e9, &s->grow, err) ||
@@ -12426,7 +12471,8 @@ static ldr_status ldr__config_block(ldr_model *m, const ldr_json *j, ldr_error *
         m->score_scale = sqrtf((float)s->head_dim / by);
         for (k = 0; k < 2; k++) {                      /* null, and gemma3's default: none        */
             int none = (m->traits & LDR__OF_HEAD_NORMS) || ldr_json_get(j, 0, caps[k].key) >= 0;
-            if (ldr__config_real(j, caps[k].key, none ? 0 : caps[k].otherwise, 0, 1e9, k ? &m->logit_cap : &s->cap, err))
+            if (ldr__config_real(j, caps[k].key, none ? 0 : caps[k].otherwise, 0, 1e9, k ? &m->logit_cap : &s->cap,
+                    err))
                 return err->status;
         }
     }
@@ -12537,7 +12583,8 @@ static const struct ldr__task_row { uint32_t tasks; const char *types, *dense, *
     { 1 << LDR_TASK_SEQUENCE | 1 << LDR_TASK_TOKENS | 1 << LDR_TASK_SPAN, "modernbert", "head.dense", "head.norm",
             "classifier",
       LDR__OWN_ACTIVATION },
-    { 1 << LDR_TASK_SEQUENCE | 1 << LDR_TASK_TOKENS, "gpt2 gpt_neo gpt_neox gptj opt bloom falcon llama mistral qwen2 qwen3 smollm3 starcoder2 gemma gemma2 gemma3_text "
+    { 1 << LDR_TASK_SEQUENCE | 1 << LDR_TASK_TOKENS,
+            "gpt2 gpt_neo gpt_neox gptj opt bloom falcon llama mistral qwen2 qwen3 smollm3 starcoder2 gemma gemma2 gemma3_text "
             "phi phi3 stablelm",
             NULL, NULL, "score", 0 },
     { 1 << LDR_TASK_SEQUENCE | 1 << LDR_TASK_CHOICE | 1 << LDR_TASK_POOLER, "albert", "pooler", NULL, "classifier",
@@ -12648,7 +12695,8 @@ static ldr_status ldr__config_read(ldr_model *m, const ldr_json *j, ldr_error *e
     s->biases = f->biases;
     if (ldr__config_int(j, f->k_width, -1, 1, 65536, &s->width, err) || ldr__config_int(j, f->k_layers, -1, 1, 1024, &m->layers, err) ||
         ldr__config_int(j, f->k_heads, -1, 1, 1024, &s->heads, err) || ldr__config_int(j, f->k_ffn, s->width * 4, 1, 1 << 20, &s->ffn, err) ||
-        ldr__config_int(j, "vocab_size", -1, 1, big, &m->vocabulary, err) || ldr__config_int(j, f->k_positions, f->position ? -1 : 2048, 1, big, &m->positions, err))
+        ldr__config_int(j, "vocab_size", -1, 1, big, &m->vocabulary, err) ||
+                ldr__config_int(j, f->k_positions, f->position ? -1 : 2048, 1, big, &m->positions, err))
         return err->status;
     m->groups = m->inner = 1;
     if (f->shared) {
@@ -12656,9 +12704,11 @@ static ldr_status ldr__config_read(ldr_model *m, const ldr_json *j, ldr_error *e
                 ldr__config_int(j, "inner_group_num", 1, 1, 1024 / m->layers, &m->inner, err)) return err->status;
         m->layers *= m->inner;
     }
-    if (ldr__config_activation(&s->activation, j, f->k_activation, m->traits & LDR__OF_GEMMA ? "gelu_pytorch_tanh" : f->activation, err)) return err->status;
+    if (ldr__config_activation(&s->activation, j, f->k_activation, m->traits & LDR__OF_GEMMA ? "gelu_pytorch_tanh"
+            : f->activation, err)) return err->status;
     if (ldr__config_real(j, f->k_eps, f->norm == LDR_NORM_RMS ? 1e-6 : f->place == LDR__POST ? 1e-12 : 1e-5, 0, 1, &s->eps, err)) return err->status;
-    if (ldr__config_heads(m, j, err) || ldr__config_block(m, j, err) || ldr__config_embeddings(m, j, err) || ldr__config_rope(m, j, err) || ldr__config_layers(m, j, err)) return err->status;
+    if (ldr__config_heads(m, j, err) || ldr__config_block(m, j, err) || ldr__config_embeddings(m, j, err) ||
+            ldr__config_rope(m, j, err) || ldr__config_layers(m, j, err)) return err->status;
     m->tied = ldr__config_true_or(j, "tie_word_embeddings", !(m->keys & LDR__KEYS_LLAMA) || (m->traits & LDR__OF_TIED));
     m->settings = ldr__config_settings(m);
     ldr__config_end(m, j);
@@ -12775,7 +12825,7 @@ static ldr_status ldr__bind_by_head(ldr__binder *b, ldr__mat *out, const char *s
     return LDR_OK;
 }
 
-/* A vector of n, copied as float: in pieces of `piece` numbers from where at(first, piece) says of the file's `total`. */
+/* A vector of n, copied as float: from `first` on of the file's `total`, or head by head. */
 static ldr_status ldr__bind_numbers(ldr__binder *b, const float **out, const char *prefix, const char *stem, size_t n,
         size_t first, size_t total, int by_head, int slot) {
     int gguf = ldr_weights_meta(b->m->weights, "general.architecture") != NULL;      /* has them whole */
@@ -12810,12 +12860,14 @@ static ldr_status ldr__bind_constant(ldr__binder *b, const float **out, size_t n
     return LDR_OK;
 }
 
-static ldr_status ldr__bind_zeros(ldr__binder *b, const float **out, size_t n) { return ldr__bind_constant(b, out, n, 0); }
+static ldr_status ldr__bind_zeros(ldr__binder *b, const float **out, size_t n) { return ldr__bind_constant(b, out, n,
+        0); }
 
 static ldr_status ldr__bind_norm(ldr__binder *b, const float *out[2], const char *prefix, const char *stem, size_t n, ldr_norm kind) {
     char name[192];
     ldr__format(name, sizeof name, "%s.weight", stem);
-    if (b->m->traits & LDR__OF_NO_GAINS) return ldr__bind_constant(b, &out[0], n, 1) ? b->err->status : ldr__bind_zeros(b, &out[1], n);
+    if (b->m->traits & LDR__OF_NO_GAINS) return ldr__bind_constant(b, &out[0], n, 1) ? b->err->status
+            : ldr__bind_zeros(b, &out[1], n);
     if (ldr__bind_vector(b, &out[0], prefix, name, n)) return b->err->status;
     ldr__format(name, sizeof name, "%s.bias", stem);
     if (kind == LDR_NORM_LAYER && b->m->bare_norms) return ldr__bind_zeros(b, &out[1], n);
@@ -12832,7 +12884,8 @@ static int ldr__bind_has(ldr__binder *b, const char *prefix, const char *stem) {
 /* How many parts the file keeps in one tensor, and which of its `total` rows are this slot's: from *first on. */
 static int ldr__fused(const ldr_model *m, int slot, size_t *first, size_t *total) {
     const char *const *parts = m->family->parts;
-    int bias, part = ldr__slot_part(slot, &bias), from = part <= LDR__V ? LDR__Q : LDR__GATE, n = part <= LDR__V ? 3 : 2, i;
+    int bias, part = ldr__slot_part(slot, &bias), from = part <= LDR__V ? LDR__Q : LDR__GATE,
+            n = part <= LDR__V ? 3 : 2, i;
     *first = *total = 0;
     if (part > LDR__UP || part == LDR__O || !parts[from] || (bias && strchr(parts[from], ' '))) n = 1;
     for (i = 0; n > 1 && i < n; i++) {
@@ -12845,7 +12898,8 @@ static int ldr__fused(const ldr_model *m, int slot, size_t *first, size_t *total
     }
     if (n > 1) return n;
     *first = 0;
-    ldr__slot_size(&m->shape, slot, bias || slot >= LDR__NORM1 ? NULL : total, bias || slot >= LDR__NORM1 ? total : NULL);
+    ldr__slot_size(&m->shape, slot, bias || slot >= LDR__NORM1 ? NULL : total, bias ||
+            slot >= LDR__NORM1 ? total : NULL);
     return 1;
 }
 
@@ -12864,7 +12918,8 @@ static ldr__manner ldr__layer_manner(const ldr_model *m, int32_t layer) {
     }
     /* what stretches rotary positions multiplies q and k: all of them, and so the scores; or the part that turns */
     if (m->shape.turned || own.longer) own.stretched = sqrtf(m->rope[0].score);
-    own.frequency = local && (m->traits & (LDR__OF_MODERN | LDR__OF_TWO_THETAS)) && m->frequency ? m->frequency + m->shape.head_dim / 2 : m->frequency;
+    own.frequency = local && (m->traits & (LDR__OF_MODERN | LDR__OF_TWO_THETAS)) &&
+            m->frequency ? m->frequency + m->shape.head_dim / 2 : m->frequency;
     own.score = (own.stretched > 0 ? 1.0f : m->rope[0].score) / (m->by_layer ? (float)(layer + 1) : 1.0f);
     if (m->score_scale > 0) own.score *= m->score_scale;
     if (m->traits & LDR__OF_UNSCALED) own.score *= sqrtf((float)m->shape.head_dim);
@@ -12911,9 +12966,12 @@ static ldr_status ldr__bind_block(ldr__binder *b, ldr__block *block, int32_t lay
         if (block->manner.bare && (slot == LDR__NORM1 || slot == LDR__NORM1B)) continue;
         by_head = ldr__fused(m, slot, &first, &total) == 3 && (m->traits & LDR__OF_BY_HEAD);
         if (!ldr__part_name(name, sizeof name, m->family, slot, layer, m->inner)) name[0] = 0;
-        if (ldr__norm_unnamed(m, slot) ? ldr__bind_constant(b, &block->v[slot], columns, ldr__norm_shift(slot) ? 0.0f : 1.0f)
-            : slot >= LDR__QNORM && m->shape.head_norms == LDR__NORM_EACH ? ldr__bind_gains(b, &block->v[slot], name, columns)
-            : vector ? ldr__bind_numbers(b, &block->v[slot], b->prefix, name, columns, first, total, by_head, slot - LDR__QB)
+        if (ldr__norm_unnamed(m, slot) ? ldr__bind_constant(b, &block->v[slot], columns,
+                ldr__norm_shift(slot) ? 0.0f : 1.0f)
+            : slot >= LDR__QNORM && m->shape.head_norms == LDR__NORM_EACH
+                    ? ldr__bind_gains(b, &block->v[slot], name, columns)
+            : vector ? ldr__bind_numbers(b, &block->v[slot], b->prefix, name, columns, first, total, by_head,
+                    slot - LDR__QB)
             : by_head ? ldr__bind_by_head(b, &block->m[slot], name, slot, rows, columns, total)
             : ldr__bind_rows(b, &block->m[slot], b->prefix, name, rows, columns, m->family->conv1d, first, total))
             return b->err->status;
@@ -12930,17 +12988,22 @@ static ldr_status ldr__bind_head(ldr__binder *b) {
     if (f->head_dense) {
         ldr__format(name, sizeof name, "%s.weight", f->head_dense);
         if (!ldr__bind_has(b, "", name)) return LDR_OK;
-        if ((m->traits & LDR__OF_MODERN) && !ldr__bind_has(b, "", f->head_bias)) return LDR_OK;      /* a classifier's */
+        /* a classifier's */
+        if ((m->traits & LDR__OF_MODERN) && !ldr__bind_has(b, "", f->head_bias)) return LDR_OK;
         if (ldr__bind_matrix(b, &m->ends.m[LDR__LM_DENSE], "", name, e, w)) return b->err->status;
         ldr__format(name, sizeof name, "%s.bias", f->head_dense);
-        if ((m->traits & LDR__OF_MODERN) && !ldr__bind_has(b, "", name) ? ldr__bind_zeros(b, &m->ends.v[LDR__LM_DENSEB], e)
+        if ((m->traits & LDR__OF_MODERN) && !ldr__bind_has(b, "", name)
+                ? ldr__bind_zeros(b, &m->ends.v[LDR__LM_DENSEB], e)
             : ldr__bind_vector(b, &m->ends.v[LDR__LM_DENSEB], "", name, e)) return b->err->status;
         if ( ldr__bind_norm(b, &m->ends.v[LDR__LM_NORM], "", f->head_norm, e, LDR_NORM_LAYER) ||
-            ldr__bind_vector(b, &m->ends.v[LDR__LM_BIAS], "", f->head_bias, (size_t)m->vocabulary)) return b->err->status;
+            ldr__bind_vector(b, &m->ends.v[LDR__LM_BIAS], "", f->head_bias,
+                    (size_t)m->vocabulary)) return b->err->status;
     }
     if (!f->head_dense && f->head_bias && ldr__bind_has(b, "", f->head_bias) &&
-            ldr__bind_vector(b, &m->ends.v[LDR__LM_BIAS], "", f->head_bias, (size_t)m->vocabulary)) return b->err->status;
-    if (ldr__bind_has(b, "", f->head_out)) return ldr__bind_matrix(b, &m->ends.m[LDR__LM_OUT], "", f->head_out, (size_t)m->vocabulary, e);
+            ldr__bind_vector(b, &m->ends.v[LDR__LM_BIAS], "", f->head_bias,
+                    (size_t)m->vocabulary)) return b->err->status;
+    if (ldr__bind_has(b, "", f->head_out)) return ldr__bind_matrix(b, &m->ends.m[LDR__LM_OUT], "", f->head_out,
+            (size_t)m->vocabulary, e);
     if (!f->head_dense && ldr_weights_find(m->weights, "score.weight")) return LDR_OK;      /* a classifier's file */
     if (m->tied || f->head_dense) m->ends.m[LDR__LM_OUT] = m->ends.m[LDR__WORD];
     return LDR_OK;
@@ -13042,7 +13105,8 @@ static ldr_status ldr__bind_relative(ldr__binder *b) {
     float *table = ldr__place_floats(b->plan, "relative positions", (size_t)heads * LDR__RELATIVE_ROW);
     ldr__mat w;
     memset(&w, 0, sizeof w);
-    if (ldr__bind_matrix(b, &w, b->prefix, "encoder.relative_attention_bias.weight", 32, (size_t)heads)) return b->err->status;
+    if (ldr__bind_matrix(b, &w, b->prefix, "encoder.relative_attention_bias.weight", 32, (size_t)heads))
+            return b->err->status;
     for (at = 0; table && at < LDR__RELATIVE_ROW; at++) {
         int32_t bucket;
         far = at < LDR__FAR ? LDR__FAR - at : at - LDR__FAR;
@@ -13078,7 +13142,8 @@ static ldr_status ldr__bind_distances(ldr__binder *b) {
     const float *norm[2];
     b->distances = ldr__place_floats(b->plan, "relative positions", rows * w);
     memset(&b->distance_table, 0, sizeof b->distance_table);
-    if (ldr__bind_matrix(b, &b->distance_table, b->prefix, "encoder.rel_embeddings.weight", rows, w)) return b->err->status;
+    if (ldr__bind_matrix(b, &b->distance_table, b->prefix, "encoder.rel_embeddings.weight", rows, w))
+            return b->err->status;
     if ((m->placed & LDR__PLACED_NORM) &&
             ldr__bind_norm(b, norm, b->prefix, "encoder.LayerNorm", w, LDR_NORM_LAYER)) return b->err->status;
     for (r = 0; b->distances && r < rows; r++) {
@@ -13168,8 +13233,10 @@ static ldr_status ldr__bind_all(ldr__binder *b) {
     char name[192];
     if (ldr__bind_matrix(b, &m->ends.m[LDR__WORD], b->prefix, f->word, (size_t)m->vocabulary, e)) return b->err->status;
     if (f->position && (!(m->traits & LDR__OF_PLACES) || (m->placed & LDR__PLACED_INPUT)) &&
-            ldr__bind_matrix(b, &m->ends.m[LDR__POSITION], b->prefix, f->position, (size_t)m->positions, e)) return b->err->status;
-    if (m->segments && ldr__bind_matrix(b, &m->ends.m[LDR__SEGMENT], b->prefix, f->segment, (size_t)m->segments, e)) return b->err->status;
+            ldr__bind_matrix(b, &m->ends.m[LDR__POSITION], b->prefix, f->position, (size_t)m->positions,
+                    e)) return b->err->status;
+    if (m->segments && ldr__bind_matrix(b, &m->ends.m[LDR__SEGMENT], b->prefix, f->segment, (size_t)m->segments, e))
+            return b->err->status;
     if (f->embed_norm && ldr__bind_norm(b, &m->ends.v[LDR__EMBED_NORM], b->prefix, f->embed_norm, e, LDR_NORM_LAYER)) return b->err->status;
     if (ldr__projects(m)) {
         ldr__format(name, sizeof name, "%s.weight", f->project);
@@ -13189,7 +13256,8 @@ static ldr_status ldr__bind_all(ldr__binder *b) {
             for (i = 0; by && i < m->shape.head_dim / 2; i++) m->frequency[i] /= by[i] > 0 ? by[i] : 1.0f;
         }
     }
-    if (m->task_types && ldr__bind_matrix(b, &m->tasks, b->prefix, "embeddings.task_type_embeddings.weight", (size_t)m->task_types, e)) return b->err->status;
+    if (m->task_types && ldr__bind_matrix(b, &m->tasks, b->prefix, "embeddings.task_type_embeddings.weight",
+            (size_t)m->task_types, e)) return b->err->status;
     if ((m->traits & LDR__OF_RELATIVE) && ldr__bind_relative(b)) return b->err->status;
     if ((m->traits & LDR__OF_PLACES) && ldr__bind_distances(b)) return b->err->status;
     if (m->conv.taps && ldr__bind_conv(b)) return b->err->status;
@@ -13671,10 +13739,12 @@ static ldr_status ldr__model_gguf(ldr_model *m, ldr_error *err) {
     else ldr__format(text + n, sizeof text - n, "}");
     n = strlen(text) - 1;
     if (ldr__gguf_get(w, arch, "attention.sliding_window", 0))
-        ldr__format(text + n, sizeof text - n, ",\"sliding_window\":%U}", ldr__gguf_get(w, arch, "attention.sliding_window", 0));
+        ldr__format(text + n, sizeof text - n, ",\"sliding_window\":%U}",
+                ldr__gguf_get(w, arch, "attention.sliding_window", 0));
     n = strlen(text) - 1;
     if (strncmp(arch, "gemma", 5) == 0) {              /* as llama.cpp has it: the largest of each kind scale otherwise */
-        uint64_t depth = ldr__gguf_get(w, arch, "block_count", 0), wide = ldr__gguf_get(w, arch, "attention.key_length", 256);
+        uint64_t depth = ldr__gguf_get(w, arch, "block_count", 0), wide = ldr__gguf_get(w, arch, "attention.key_length",
+                256);
         if (depth == 46 || depth == 62) wide = heads ? width / heads : wide;
         if (arch[5]) ldr__format(text + n, sizeof text - n, ",\"query_pre_attn_scalar\":%U}", wide);
     }
@@ -14077,7 +14147,8 @@ static void ldr__embed_backward(const ldr__exec *ex, const ldr_model *m, const l
             into[1] = grad[LDR__POSITION] ? grad[LDR__POSITION] + (size_t)(t->position[i] + m->position_offset) * e : NULL;
             into[2] = grad[LDR__SEGMENT] ? grad[LDR__SEGMENT] + type * e : NULL;
             for (n = 0; n < 3; n++)
-                for (j = j0; into[n] && j < j1; j++) into[n][j] += n == 0 && m->word_scale > 0 ? m->word_scale * de[i * e + j] : de[i * e + j];
+                for (j = j0; into[n] && j < j1; j++) into[n][j] += n == 0 &&
+                        m->word_scale > 0 ? m->word_scale * de[i * e + j] : de[i * e + j];
         }
     }
 }
@@ -14262,7 +14333,7 @@ static void ldr__word_scores(const ldr__exec *ex, const ldr_model *m, const ldr_
     })
 }
 
-/* From p = exp(z - peak) to one (p / sum - q) dz/dx, where q is the label's 1 or (not NULL) a teacher's distribution. */
+/* From p = exp(z - peak) to one (p / sum - q) dz/dx, where q is the label's 1 or (not NULL) a teacher's. */
 static void ldr__word_gradients(float *p, const ldr_model *m, float peak, float sum, const float *q, int32_t y,
         float one) {
     float scale = m->logit_scale > 0 ? m->logit_scale : 1.0f, cap = m->logit_cap;
@@ -15579,8 +15650,10 @@ static ldr_status ldr__ladder_shape(ldr__shape *s, const ldr_model *m, const ldr
     if (d->preset == LDR_PRESET_PAPER && (b->width % r || b->ffn % r)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "the paper's recipe needs a reduction that divides width %d and ffn %d, not %d", b->width, b->ffn, r);
     s->head_dim = b->head_dim / r;
     if (r > 1 && (s->head_norms || s->turned || m->rope[0].kind == LDR__ROPE_LONG))
-        return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "the heads of a %s model cannot be made smaller, for they "
-                "have norms, or positions turn a part of them, or each number by its own factor: slice whole heads", m->type);
+        return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET,
+                "the heads of a %s model cannot be made smaller, for they "
+                "have norms, or positions turn a part of them, or each number by its own factor: slice whole heads",
+                        m->type);
     if (s->rotary && s->head_dim % 2) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "rotary positions need an even side head size, not %d: use a smaller reduction or whole heads", s->head_dim);
     return LDR_OK;
 }
@@ -17977,8 +18050,10 @@ static void ldr__slice_block(ldr_ladder *l, int32_t rung, const ldr__block *b, c
     ldr__slice_vector(l, slot[LDR__NORM4], b->v[LDR__NORM4], c->out);
     ldr__slice_vector(l, slot[LDR__NORM4B], b->v[LDR__NORM4B], c->out);
     for (i = LDR__QNORM; i < LDR__SLOTS; i++) {
-        if (l->side.head_norms != LDR__NORM_SHARED) ldr__slice_vector(l, slot[i], b->v[i], i < LDR__KNORM ? c->q : c->k);
-        else if (slot[i] >= 0) memcpy(l->values + l->params[slot[i]].offset, b->v[i], (size_t)l->side.head_dim * sizeof(float));
+        if (l->side.head_norms != LDR__NORM_SHARED) ldr__slice_vector(l, slot[i], b->v[i],
+                i < LDR__KNORM ? c->q : c->k);
+        else if (slot[i] >= 0) memcpy(l->values + l->params[slot[i]].offset, b->v[i],
+                (size_t)l->side.head_dim * sizeof(float));
     }
 }
 
@@ -21292,7 +21367,8 @@ static int ldr__published_next(ldr__published *p, const ldr_model *m, const ldr_
             int fused = ldr__fused(m, slot, &first, &total) > 1;
             ldr__format(p->name, sizeof p->name, "%s", f->prefix);
             if ((fused && first) || !ldr__slot_size(&m->shape, slot, &p->rows, &p->columns) ||
-                    !ldr__part_name(p->name + strlen(p->name), sizeof p->name - strlen(p->name), f, slot, layer, m->inner))
+                    !ldr__part_name(p->name + strlen(p->name), sizeof p->name - strlen(p->name), f, slot, layer,
+                            m->inner))
                 continue;
             if (fused) p->parts = 3;
         }
@@ -21341,7 +21417,8 @@ static void ldr__published_row(float *row, const ldr_model *m, const ldr_ladder 
     int32_t slot = p->slot + part;
     size_t i, k, n;
     if (!l) {
-        int norm = p->layer < 0 ? slot == LDR__EMBED_NORM || slot == LDR__FINAL || slot == LDR__LM_NORM : slot >= LDR__NORM1 && !ldr__norm_shift(slot);
+        int norm = p->layer < 0 ? slot == LDR__EMBED_NORM || slot == LDR__FINAL ||
+                slot == LDR__LM_NORM : slot >= LDR__NORM1 && !ldr__norm_shift(slot);
         norm = norm && !(m->traits & LDR__OF_GEMMA);
         for (i = 0; i < p->columns; i++) row[i] = ldr__published_matrix(p) ? (float)(0.02 * ldr__random_normal(key, r * p->columns + i)) : norm ? 1.0f : 0.0f;
     } else if (p->layer < 0) {
@@ -21351,7 +21428,8 @@ static void ldr__published_row(float *row, const ldr_model *m, const ldr_ladder 
         for (i = 0; slot == LDR__FINAL && (m->traits & LDR__OF_GEMMA) && i < p->columns; i++) row[i] -= 1;
     } else {
         ldr__block b = ldr__tuned_block(l, l->successors ? m->layers + p->layer : p->layer);
-        const float *by = slot == LDR__K || slot == LDR__KB ? b.v[LDR__SCALE_K] : slot == LDR__V || slot == LDR__VB ? b.v[LDR__SCALE_V] : slot == LDR__DOWN ? b.v[LDR__SCALE_F] : NULL;
+        const float *by = slot == LDR__K || slot == LDR__KB ? b.v[LDR__SCALE_K] : slot == LDR__V ||
+                slot == LDR__VB ? b.v[LDR__SCALE_V] : slot == LDR__DOWN ? b.v[LDR__SCALE_F] : NULL;
         if (!ldr__published_matrix(p)) {
             memcpy(row, b.v[slot], p->columns * sizeof(float));
             for (i = 0; slot >= LDR__NORM1 && (m->traits & LDR__OF_GEMMA) && i < p->columns; i++) row[i] -= 1;
@@ -21433,7 +21511,9 @@ LDR__DEF ldr_status ldr_ladder_export(const ldr_ladder *l, const char *path, ldr
                 "narrow rungs have no place in a %s model: save the ladder file instead", l->m->family->type);
     for (slot = 0; l->deep && slot < LDR__PROMPT; slot++)
         if (l->end[slot] >= 0 && !ldr__end_published(name, sizeof name, l->m, slot))
-            return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "a %s model has no name for the trained \"%s\": save the ladder file instead", l->m->type, ldr__end_names[slot]);
+            return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET,
+                    "a %s model has no name for the trained \"%s\": save the ladder file instead", l->m->type,
+                    ldr__end_names[slot]);
     for (i = 0; l->deep && i < ldr__tuned_blocks(l); i++)
         for (slot = 0; slot < LDR__SLOTS; slot++)
             if (l->tuned[i].slot[slot] >= 0 && (!ldr__part_name(name, sizeof name, l->m->family, slot, 0, 1) ||
