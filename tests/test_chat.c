@@ -4,6 +4,7 @@
 #include "../ladder.h"
 #endif
 #include "../tools/jinja.h"
+#include "../tools/chat.h"
 #include "ldr_test.h"
 
 /* Renders a template with the members of `json`: "" and an error, or the text. The result is valid until the next call. */
@@ -129,6 +130,59 @@ TEST(what_the_model_is_to_say_is_marked) {
     ldr_json_free(json);
 }
 
+/* What is learned of a conversation. */
+static void check_answers(const char *source, const char *line, const char *want) {
+    ldr_json *json = ldr_json_parse(line, strlen(line), NULL, NULL);
+    char got[256] = "";
+    ldr_error err;
+    chat c;
+    size_t i;
+    memset(&err, 0, sizeof err);
+    memset(&c, 0, sizeof c);
+    CHECK_INT(jinja_open(&c.j, source, strlen(source), &err), LDR_OK);
+    if (chat_answers(&c, json, &err)) sprintf(got, "%.200s", err.message);
+    for (i = 0; !err.status && i < c.j.span_count; i++)
+        sprintf(got + strlen(got), "[%.*s]", (int)(c.j.spans[i].end - c.j.spans[i].begin), c.j.out + c.j.spans[i].begin);
+    CHECK(strstr(got, want) != NULL);
+    if (!strstr(got, want)) printf("  \"%s\", want \"%s\"\n", got, want);
+    chat_close(&c);
+    ldr_json_free(json);
+}
+
+TEST(answers_are_found_where_no_template_marks_them) {
+    static const char plain[] = "{% for m in messages %}<{{ m.role }}>\n{{ m.content }}</s>\n{% endfor %}{% if add_generation_prompt %}<assistant>\n{% endif %}";
+    static const char marked[] = "{% for m in messages %}<{{ m.role }}>\n{% if m.role == 'assistant' %}{% generation %}{{ m.content }}</s>{% endgeneration %}{% else %}{{ m.content }}</s>{% endif %}\n{% endfor %}";
+    static const char ends[] = "{% for m in messages %}<{{ m.role }}>{{ m.content }}.{% endfor %}{% if add_generation_prompt %}<assistant>{% else %}END{% endif %}";
+    static const char forgets[] = "{% for m in messages %}<{{ m.role }}>{{ m.content if loop.last else 'old' }}{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}";
+    static const char talk[] = "{\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"},{\"role\":\"assistant\",\"content\":\"Yes?\"},{\"role\":\"user\",\"content\":\"So\"},"
+        "{\"role\":\"assistant\",\"content\":\"No.\"}]}";
+    static const char first[] = "{\"messages\":[{\"role\":\"assistant\",\"content\":\"Hello\"},{\"role\":\"user\",\"content\":\"So\"}]}";
+    check_answers(plain, talk, "[Yes?</s>][No.</s>]");
+    check_answers(marked, talk, "[Yes?</s>][No.</s>]");
+    check_answers(ends, talk, "[Yes?.][No..END]");
+    check_answers(plain, first, "[Hello</s>]");
+    check_answers(forgets, talk, "mark it with {% generation %}");
+}
+
+TEST(conversations_of_sharegpt) {
+    static const char line[] = "{\"conversations\":[{\"from\":\"system\",\"value\":\"a\"},{\"from\":\"human\",\"value\":\"q\\\"1\"},{\"from\":\"gpt\",\"value\":\"r\"}]}";
+    static const char other[] = "{\"conversations\":[{\"from\":\"alien\",\"value\":\"a\"}]}";
+    jinja_buffer b = { NULL, NULL, 0, 0 };
+    ldr_json *json = ldr_json_parse(line, strlen(line), NULL, NULL), *bad = ldr_json_parse(other, strlen(other), NULL, NULL);
+    ldr_error err;
+    jinja j;
+    memset(&j, 0, sizeof j);
+    memset(&err, 0, sizeof err);
+    j.err = &err;
+    b.j = &j;
+    CHECK(chat_sharegpt(&b, json, 0));
+    CHECK_STR(b.data, "{\"messages\":[{\"role\":\"system\",\"content\":\"a\"},{\"role\":\"user\",\"content\":\"q\\\"1\"},{\"role\":\"assistant\",\"content\":\"r\"}]}");
+    CHECK(!chat_sharegpt(&b, bad, 0));
+    free(b.data);
+    ldr_json_free(json);
+    ldr_json_free(bad);
+}
+
 /* Conversations in the forms of ten kinds of models, rendered and cut into tokens by transformers. */
 TEST(outside_conversations_equal_transformers) {
     static const char *const kinds[] = { "chatml", "deepseek", "features", "gemma", "llama2", "llama3", "mistral", "phi3", "qwen2.5", "vicuna", "zephyr" };
@@ -142,20 +196,20 @@ TEST(outside_conversations_equal_transformers) {
     t = ldr_tokenizer_load(path, NULL, &err);
     CHECK_STR(err.message, "");
     for (k = 0; t && k < sizeof kinds / sizeof *kinds; k++) {
-        size_t n, size, want_size = 0;
-        char *source, *file, *at;
+        size_t size, want_size = 0;
+        char *file, *at;
         ldr_json *line;
-        jinja j;
-        memset(&j, 0, sizeof j);
+        chat c;
         sprintf(name, "tokenizers/hf/chat/%s/chat_template.jinja", kinds[k]);
         CHECK(ldr_test_data_path(path, sizeof path, name));
-        source = ldr_test_read(path, &n);
+        memset(&err, 0, sizeof err);
+        CHECK_INT(chat_open(&c, path, NULL, t, 0, &err), LDR_OK);
         sprintf(name, "tokenizers/hf/chat/%s/cases.jsonl", kinds[k]);
         CHECK(ldr_test_data_path(path, sizeof path, name));
         at = file = ldr_test_read(path, &size);
-        while (source && (line = next_json(&at)) != NULL) {
+        while ((line = next_json(&at)) != NULL) {
             char *want = string_of(line, ldr_json_get(line, 0, "rendered"), &want_size);
-            const char *got = rendered(source, n, line, &err, &j);
+            const char *got = chat_render(&c, line, &err) ? "" : c.j.out;
             const ldr_json_node *ids = ldr_json_node_at(line, ldr_json_get(line, 0, "ids")),
                 *mask = ldr_json_node_at(line, ldr_json_get(line, 0, "assistant_mask"));
             ldr_encoding e;
@@ -170,23 +224,21 @@ TEST(outside_conversations_equal_transformers) {
                 d.no_special = 1;
                 CHECK_STR(err.message, "");
                 CHECK_STR(got, want);
-                CHECK_INT(ldr_tokenizer_encode_with(t, &e, got, j.used, NULL, 0, &d, &err), LDR_OK);
+                CHECK_INT(ldr_tokenizer_encode_with(t, &e, got, c.j.used, NULL, 0, &d, &err), LDR_OK);
                 if (ids) CHECK_INT(e.count, ids->count);
                 for (i = 0, node = ids ? ids->first : -1; i < e.count && node >= 0; i++, node = line->nodes[node].next)
                     CHECK_INT(e.ids[i], (int32_t)ldr_json_number(line, node, -1));
                 for (i = 0, node = mask ? mask->first : -1; i < e.count && node >= 0; i++, node = line->nodes[node].next) {
-                    size_t span = 0;
-                    while (span < j.span_count && !((size_t)e.begin[i] < j.spans[span].end && (size_t)e.end[i] > j.spans[span].begin)) span++;
-                    CHECK_INT(span < j.span_count, (int32_t)ldr_json_number(line, node, -1));
-                    marked += span < j.span_count;
+                    CHECK_INT(chat_assistant(&c, &e, i), (int32_t)ldr_json_number(line, node, -1));
+                    marked += chat_assistant(&c, &e, i);
                 }
             }
+            memset(&err, 0, sizeof err);
             ldr_encoding_free(&e);
             free(want);
             ldr_json_free(line);
         }
-        jinja_close(&j);
-        free(source);
+        chat_close(&c);
         free(file);
     }
     ldr_tokenizer_free(t);
@@ -195,5 +247,6 @@ TEST(outside_conversations_equal_transformers) {
 
 #define TESTS(X)                                                                                                          \
     X(templates_render_as_the_original_does) X(what_is_not_understood_is_named) X(no_template_hangs_or_eats_all_memory)  \
-    X(what_the_model_is_to_say_is_marked) X(outside_conversations_equal_transformers)
+    X(what_the_model_is_to_say_is_marked) X(answers_are_found_where_no_template_marks_them) X(conversations_of_sharegpt) \
+    X(outside_conversations_equal_transformers)
 LDR_TEST_MAIN("chat", TESTS)

@@ -521,6 +521,17 @@ TEST(a_ladder_learns_to_answer) {
     EXPECT(0, "cp talk.jinja speaker/chat_template.jinja && printf 'w5\\nw6\\n' | $L generate --model speaker --chat --max-new 2 && mv out turns.out");
     EXPECT(0, "first=$(head -1 turns.out) && printf '{\"messages\":[{\"role\":\"user\",\"content\":\"w5\"},{\"role\":\"assistant\",\"content\":\"%%s\"},"
            "{\"role\":\"user\",\"content\":\"w6\"}]}\\n' \"$first\" | $L generate --model speaker --chat --max-new 2 --json | sed 's/.*\"text\":\"//; s/\"}//' >again.out && tail -1 turns.out | cmp - again.out");
+    EXPECT(0, "for i in 1 2 3 4 5 6 7 8; do echo '{\"messages\":[{\"role\":\"user\",\"content\":\"w5\"},{\"role\":\"assistant\",\"content\":\"w7 w8 w30\"}]}'; "
+           "echo '{\"conversations\":[{\"from\":\"human\",\"value\":\"w6\"},{\"from\":\"gpt\",\"value\":\"w8 w30\"}]}'; done >talks.jsonl");
+    EXPECT(0, "echo '{%% for m in messages %%}{%% if m.role == \"assistant\" %%}w2 {%% endif %%}{{ m.content }} {%% endfor %%}"
+           "{%% if add_generation_prompt %%}w2 {%% endif %%}' >end.jinja && $L train --model speaker --task chat --template end.jinja --train talks.jsonl --epochs 60 --lr 0.02 --batch 8 --threads 1 --out chat.ladder");
+    EXPECT(0, "printf 'w5\\n' | $L generate --model speaker --ladder chat.ladder --chat --template end.jinja --max-new 5");
+    free(text);
+    text = slurp("out", NULL);
+    CHECK_STR(text ? text : "", "w7 w8 w30\n");
+    EXPECT(1, "echo '{\"messages\":7}' | $L train --model speaker --task chat --template end.jinja --train - --out x.ladder");
+    EXPECT(1, "$L train --model speaker --task text --template end.jinja --train tale.txt --out x.ladder");
+    CHECK(one_error_line());
     EXPECT(2, "echo w1 | $L generate --model speaker --template talk.jinja");
     EXPECT(2, "echo '[1]' | $L tokenize --model speaker --chat --decode --json");
     EXPECT(1, "echo '{\"text\":\"w1\"}' | $L tokenize --model speaker --chat --json");

@@ -119,7 +119,7 @@ static int generate_chat(generation *g, const text *line, ldr_encoding *c) {
     if (!j) return EXIT_FAILED;
     memset(&d, 0, sizeof d);
     d.no_special = 1;
-    status = chat_render(r, &g->talk, j);
+    status = chat_render(&g->talk, j, &r->err) ? EXIT_FAILED : EXIT_DONE;
     ldr_json_free(j);
     if (!status && ldr_tokenizer_encode_with(ldr_model_tokenizer(r->model), c, g->talk.j.out ? g->talk.j.out : "", g->talk.j.used, NULL, 0, &d, &r->err)) status = EXIT_FAILED;
     if (!status && c->count >= g->capacity) status = fail(r, LDR_LIMIT, "the conversation is longer than the model's positions (or --max-len)", "");
@@ -184,8 +184,8 @@ static int command_generate(run *r) {
         if (!g.session) status = EXIT_FAILED;
         else if (!g.out || !g.held) status = fail(r, LDR_MEMORY, "out of memory", "");
     }
-    if (!status && r->o.chat) status = ldr_model_tokenizer(r->model) ? chat_open(r, &g.talk, r->o.model, ldr_model_tokenizer(r->model), 1)
-        : fail(r, LDR_MISSING, "%s: the model has no vocabulary", r->o.model);
+    if (!status && r->o.chat && !ldr_model_tokenizer(r->model)) status = fail(r, LDR_MISSING, "%s: the model has no vocabulary", r->o.model);
+    if (!status && r->o.chat && chat_open(&g.talk, r->o.chat_template, r->o.model, ldr_model_tokenizer(r->model), 1, &r->err)) status = EXIT_FAILED;
     g.said.j = &g.talk.j;
     signal(SIGINT, on_signal);
     while (!status && !interrupted && (more = read_line(stdin, &line)) > 0)

@@ -66,6 +66,8 @@ typedef struct jinja {
     jinja_arena    *arena;
     size_t          bytes, steps;
     int             depth, flow;           /* flow: 1 break, 2 continue                        */
+    size_t          most;                  /* of "messages" only the first most - 1; 0: all    */
+    int             answer;                /* "add_generation_prompt", or -1: as it is given   */
     ldr_error      *err;
 } jinja;
 
@@ -1818,6 +1820,7 @@ static void jinja_close(jinja *j) {
 static ldr_status jinja_open(jinja *j, const char *source, size_t n, ldr_error *err) {
     size_t i, k = 0;
     memset(j, 0, sizeof *j);
+    j->answer = -1;
     j->err = err;
     j->source = (char *)malloc(n + 1);
     if (!j->source) return words_no_memory("a chat template", err);
@@ -1851,9 +1854,14 @@ static ldr_status jinja_render(jinja *j, const ldr_json *given, int32_t object, 
         all = jinja_from_json(j, both ? json : given, object);
         if (!jinja_failed(j) && all.kind != JINJA_MAP) jinja_fail(j, "its variables are the members of an object", NULL,
                 0);
-        for (i = 0; !jinja_failed(j) && i + 1 < all.list->count; i += 2)
-            jinja_declare(j, all.list->items[i].text, all.list->items[i].bytes, all.list->items[i + 1]);
+        for (i = 0; !jinja_failed(j) && i + 1 < all.list->count; i += 2) {
+            jinja_value *v = &all.list->items[i + 1];
+            if (j->most && v->kind == JINJA_LIST && jinja_is(&all.list->items[i], "messages"))
+                v->list->count = LDR__MIN(v->list->count, j->most - 1);
+            jinja_declare(j, all.list->items[i].text, all.list->items[i].bytes, *v);
+        }
     }
+    if (j->answer >= 0) jinja_declare(j, "add_generation_prompt", strlen("add_generation_prompt"), jinja_bool(j->answer));
     jinja_declare(j, "", 0, all);              /* a scope of 0 is that of the template itself  */
     if (!jinja_failed(j)) jinja_run(j, 0, j->count);
     if (j->flow) jinja_fail(j, "break and continue stand outside of a loop", NULL, 0);

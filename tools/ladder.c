@@ -380,7 +380,7 @@ static const option option_table[] = {
     { "--truncate", KIND_WORD, AT(truncate), CMD_TOKENIZE, 0, "longest_first|only_first", 0, 0, "with --max-len: which of two texts is cut" },
     { "--decode", KIND_FLAG, AT(decode), CMD_TOKENIZE, 0, NULL, 0, 0, "token ids to text" },
     { "--chat", KIND_FLAG, AT(chat), CMD_TOKENIZE | CMD_GENERATE, 0, NULL, 0, 0, "conversations, by the model's own template; JSON lines are {\"messages\":[{\"role\":..,\"content\":..}],..}" },
-    { "--template", KIND_TEXT, AT(chat_template), CMD_TOKENIZE | CMD_GENERATE, 0, "FILE", 0, 0, "with --chat: this template (Jinja) in place of the model's own" },
+    { "--template", KIND_TEXT, AT(chat_template), CMD_TOKENIZE | CMD_GENERATE | CMD_FIT | CMD_EVAL, 0, "FILE", 0, 0, "with --chat, or --task chat: this template (Jinja) in place of the model's own" },
     { "--json", KIND_FLAG, AT(json), CMD_FEATURES, 0, NULL, 0, 0,
       "a JSON value a line: \"text\", {\"text\":..,\"pair\":..} or {\"ids\":[..],\"types\":[..]}" },
     { "--json", KIND_FLAG, AT(json), CMD_TOKENIZE, 0, NULL, 0, 0, "a JSON value a line in and out: \"text\" or {\"text\":..,\"pair\":..}; --decode: [ids]" },
@@ -610,7 +610,8 @@ static int check_needed(const struct command *c, const options *o) {
     }
     if (c->bit == CMD_GENERATE && !(o->temperature > 0) && (o->top_k || o->top_p > 0 || o->min_p > 0))
         return usage_error(c, o->top_k ? "--top-k" : o->top_p > 0 ? "--top-p" : "--min-p", "has no effect without --temperature");
-    if (o->chat_template && !o->chat) return usage_error(c, "--template", "goes with --chat only");
+    if (o->chat_template && !o->chat && !o->task)
+        return usage_error(c, "--template", "goes with --chat, or --task chat, only");
     if (c->bit == CMD_GENERATE && o->chat && o->ids) return usage_error(c, "--ids", "does not go with --chat");
     if (c->bit == CMD_GENERATE && o->ids && o->json) return usage_error(c, "--ids", "has no effect with --json, whose lines may be {\"ids\":[..]}");
     if (o->multi && (o->task || o->regress)) return usage_error(c, "--multi", o->task ? "does not go with --task, which knows its labels" : "does not go with --regress");
@@ -666,6 +667,8 @@ static int parse_options(const struct command *c, options *o, int argc, char **a
     return o->help ? EXIT_DONE : check_needed(c, o);
 }
 
+#include "jinja.h"
+#include "chat.h"
 #include "tasks.h"
 #include "submit.h"
 
@@ -797,6 +800,8 @@ static task_reading reading(const run *r) {
     task_reading how;
     how.skip_bad = r->o.skip_bad;
     how.encoding = r->o.encoding;
+    how.model = r->o.model;
+    how.chat_template = r->o.chat_template;
     how.stride = r->o.stride;
     return how;
 }
@@ -2064,8 +2069,6 @@ static int parse_ids(run *r, const text *line, ldr_encoding *c, int32_t *capacit
     }
 }
 
-#include "jinja.h"
-#include "chat.h"
 #include "tokenize.h"
 #include "features.h"
 #include "generate.h"

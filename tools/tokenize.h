@@ -141,7 +141,7 @@ static int decode_json(tokenizing *k, const ldr_json *j) {
 static int chat_line(tokenizing *k, const ldr_json *j) {
     const char *said;
     int32_t i;
-    if (chat_render(k->r, &k->talk, j)) return EXIT_FAILED;
+    if (chat_render(&k->talk, j, &k->r->err)) return EXIT_FAILED;
     said = k->talk.j.out ? k->talk.j.out : "";
     fputs("{\"text\":", stdout);
     put_bytes(stdout, said, k->talk.j.used);
@@ -237,7 +237,7 @@ static int command_tokenize(run *r) {
     k.r = r;
     path = r->o.model ? r->o.model : r->o.tokenizer;
     k.t = path ? ldr_tokenizer_load(path, NULL, &r->err) : NULL;
-    if (r->o.chat && (k.t || !path)) status = chat_open(r, &k.talk, path, k.t, 0) ? EXIT_FAILED : tokenize_lines(&k, NULL);
+    if (r->o.chat && (k.t || !path)) status = chat_open(&k.talk, r->o.chat_template, path, k.t, 0, &r->err) ? EXIT_FAILED : tokenize_lines(&k, NULL);
     else if (k.t) status = k.t->padding.on && !k.t->padding.length && !r->o.decode ? tokenize_padded(&k) : tokenize_lines(&k, NULL);
     if (status && k.lines) {
         char message[sizeof r->err.message];
