@@ -1027,7 +1027,7 @@ typedef struct ldr_train_desc {
     ldr_allocator alloc;
     int32_t       epochs;          /* 0: 10                                                    */
     int32_t       batch;           /* examples a step; 0: 32                                   */
-    int32_t       accumulate;      /* the step's batch in so many parts; 0: 1                  */
+    int32_t       accumulate;      /* the step's batch in so many parts; 0: 1, with reduce 8   */
     ldr_optimizer optimizer;
     float         rate;            /* 0: 1e-3, prompt and prefix 1e-2, head 3e-3; at width 768, and as many times more
                                       (to 10) as the backbone is narrower: full and theseus 1e-4, lora 1e-3 (adafactor
@@ -1072,6 +1072,13 @@ typedef struct ldr_train_desc {
     /* Called after every step (the last of an epoch carries its score); non-zero stops cleanly. */
     int32_t     (*progress_fn)(const ldr_progress *p, void *user);
     void         *user;
+    /* Several processes train one ladder together: >>manual-processes. x[n] becomes its sum over all of them, the same bits
+       in each (MPI_Allreduce); non-zero: it failed. NULL: there is no other process */
+    int32_t     (*reduce)(float *x, size_t n, void *user);
+    void         *reduce_user;
+    int32_t       rank, ranks;     /* this process, from 0, and how many there are; 0: 1       */
+    int32_t       reduce_plain;    /* 1: gradients are added in whatever order reduce adds: fewer bytes travel, and the last bits depend
+                                      on the number of processes */
 } ldr_train_desc;
 
 /* What will really run: every 0 replaced. l says the method and may be NULL (a ladder's). */
@@ -1725,6 +1732,12 @@ LDR__INLINE float ldr__float_from_bits(uint32_t bits) {
     float f;
     memcpy(&f, &bits, 4);
     return f;
+}
+
+static uint64_t ldr__bits_from_double(double v) {
+    uint64_t b;
+    memcpy(&b, &v, 8);
+    return b;
 }
 
 LDR__INLINE uint32_t ldr__bits_from_float(float f) {
@@ -17966,6 +17979,8 @@ static double ldr__rate(const ldr_train_desc *d, int64_t t, int64_t n) {
 
    and appears under its name only when the last record is in. Every record is checked whenever it
    is read; one that fails is computed and written again, a file that does not fit is made anew.
+   As each record has its place, several processes write one file: each its own sequences. What they leave when
+   they die is kept, and the next start takes the records whose hash is right.
    ====================================================================================== */
 
 enum { LDR__TAPS_HEADER = 128, LDR__TAPS_END = 16 };
@@ -17983,7 +17998,7 @@ typedef struct ldr__cache {
     char               note[320];
 #ifndef LADDER_NO_STDIO
     FILE              *f;
-    int                writable;
+    int                writable, shared;   /* shared: several processes fill the file, and what they leave is gone on with */
     uint64_t           seed;               /* of the records' hashes                           */
     ldr__writer        writer;             /* of a file in the making; its path always         */
 #endif
@@ -18099,11 +18114,25 @@ static const char *ldr__cache_misfit(FILE *f, const unsigned char *header, uint6
     return NULL;
 }
 
-/* Looks for the file of an earlier run; without one that fits, begins a new one. */
-static ldr_status ldr__cache_open(ldr__cache *c, const ldr_ladder *l, const char *dir, const char *name, ldr_error *err) {
+/* Of several processes: opens what an earlier start, or process 0, has begun. 0: there is nothing that fits. */
+static int ldr__cache_continue(ldr__cache *c, const char *path, const unsigned char *header) {
+    unsigned char found[LDR__TAPS_HEADER];
+    ldr__writer *w = &c->writer;
+    ldr__format(w->path, sizeof w->path, "%s", path);
+    ldr__format(w->temporary, sizeof w->temporary, "%s.partial", path);
+    w->f = fopen(w->temporary, "r+b");
+    if (w->f && fread(found, 1, sizeof found, w->f) == sizeof found && memcmp(found, header, sizeof found) == 0) return 1;
+    if (w->f) fclose(w->f);
+    w->f = NULL;
+    return 0;
+}
+
+/* Looks for the file of an earlier run; without one that fits, begins a new one. rank: of several processes, -1 when alone. */
+static ldr_status ldr__cache_open(ldr__cache *c, const ldr_ladder *l, const char *dir, const char *name, int32_t rank, ldr_error *err) {
     unsigned char header[LDR__TAPS_HEADER];
     char path[LADDER_MAX_PATH];
     const char *misfit;
+    int found;
     if (!ldr__path_join(path, sizeof path, dir, name)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "the path of the tap cache is longer than %d bytes", LADDER_MAX_PATH - 32);
 #if !defined(_WIN32) && LONG_MAX < INT64_MAX
     if (ldr__cache_file_size(c) > (uint64_t)LONG_MAX) return ldr__fail(err, LDR_LIMIT, LDR_NO_OFFSET, "%s: %U bytes are more than this system's files can be moved about in: use a smaller type or fewer rungs", path, ldr__cache_file_size(c));
@@ -18131,11 +18160,15 @@ static ldr_status ldr__cache_open(ldr__cache *c, const ldr_ladder *l, const char
 #if LDR__HAVE_MMAP
     mkdir(dir, 0777);                      /* what cannot be, the next line says                  */
 #endif
-    if (ldr__writer_open(&c->writer, path, err)) return err->status;
-    c->f = c->writer.f;
+    c->shared = rank >= 0;
     c->writable = 1;
+    found = c->shared && ldr__cache_continue(c, path, header);
+    if (!found && rank > 0)
+        return ldr__fail(err, LDR_IO, LDR_NO_OFFSET, "%s: process %d cannot open what process 0 began: cache_dir must be one folder that all processes write", c->writer.temporary, rank);
+    if (!found && ldr__writer_open(&c->writer, path, err)) return err->status;
+    c->f = c->writer.f;
     setvbuf(c->f, NULL, _IONBF, 0);        /* records go straight between file and room            */
-    ldr__writer_put(&c->writer, header, sizeof header, err);
+    if (!found) ldr__writer_put(&c->writer, header, sizeof header, err);
     return c->writer.status;
 }
 
@@ -18156,7 +18189,7 @@ static ldr_status ldr__cache_finish(ldr__cache *c, ldr_error *err) {
 }
 
 static void ldr__cache_close(ldr__cache *c) {
-    if (c->writer.f) {                     /* not all records are in: nothing may look like a cache */
+    if (c->writer.f && !c->shared) {       /* not all records are in: nothing may look like a cache */
         c->writer.status = LDR_IO;
         ldr__writer_close(&c->writer, NULL);
     } else if (c->f) fclose(c->f);
@@ -18376,11 +18409,21 @@ static ldr_status ldr__fill_batch(ldr__cache *c, ldr__pass *s, ldr__hidden *stat
     return ldr__fill_record(c, s, first, c->taps, s->final, err);
 }
 
-/* Every example through layer 0, then through layer 1, ...: each layer is read once, and its pages are given back behind it. */
-static ldr_status ldr__cache_fill(ldr__cache *c, ldr__pass *s, int32_t part, const ldr_allocator *a, ldr_error *err) {
+/* Successive examples from the i-th on, before `end` and at most `most`, that are not all there; returns how many. */
+static int32_t ldr__cache_missing(const ldr__cache *c, int32_t *batch, int32_t i, int32_t end, int32_t most) {
+    int32_t per = c->d->head == LDR_HEAD_CHOICE ? c->d->choices : 1, k;
+    for (k = 0; k < LDR__MIN(LDR__MIN(most, 64), end - i); k++) {
+        if (!memchr(c->have + (size_t)(i + k) * (size_t)per, 0, (size_t)per)) break;
+        batch[k] = i + k;
+    }
+    return k;
+}
+
+/* Examples [from,to) through layer 0, then through layer 1, ...: each layer is read once, and its pages are given back behind it. */
+static ldr_status ldr__cache_fill(ldr__cache *c, ldr__pass *s, int32_t part, int32_t from, int32_t to, const ldr_allocator *a, ldr_error *err) {
     const ldr_ladder *l = s->l;
     const ldr_dataset *d = c->d;
-    int32_t per = d->head == LDR_HEAD_CHOICE ? d->choices : 1, n = (int32_t)(d->count / (size_t)per), layers, layer, i, k, take, batch[64];
+    int32_t per = d->head == LDR_HEAD_CHOICE ? d->choices : 1, layers, layer, i, take, batch[64];
     ldr__hidden states;
     ldr_status status;
     if (c->filled == d->count) return LDR_OK;
@@ -18388,9 +18431,9 @@ static ldr_status ldr__cache_fill(ldr__cache *c, ldr__pass *s, int32_t part, con
             : l->rungs[l->d.rung_count - 1].layer + 1;
     status = ldr__hidden_open(&states, c, a, err);
     for (layer = 0; layer < layers && !status; layer++) {
-        for (i = 0; i < n && !status; i += take) {
-            take = LDR__MIN(LDR__MIN(part, n - i), 64);
-            for (k = 0; k < take; k++) batch[k] = i + k;
+        for (i = from; i < to && !status; i += LDR__MAX(take, 1)) {
+            take = ldr__cache_missing(c, batch, i, to, part);
+            if (!take) continue;
             ldr__pass_load(s, d, batch, take, NULL, 0, 0);
             status = ldr__fill_batch(c, s, &states, (size_t)i * (size_t)per, layer, layers, err);
         }
@@ -18398,13 +18441,18 @@ static ldr_status ldr__cache_fill(ldr__cache *c, ldr__pass *s, int32_t part, con
         ldr__release_layer(l->m, layer);
     }
     ldr__hidden_close(&states, a);
-    if (status) return status;
-    memset(c->have, 1, d->count);
-    c->filled = d->count;
-#ifndef LADDER_NO_STDIO
-    if (c->hash) status = ldr__cache_finish(c, err);
-#endif
     return status;
+}
+
+/* All taps are there. */
+static ldr_status ldr__cache_whole(ldr__cache *c, ldr_error *err) {
+    memset(c->have, 1, c->d->count);
+    c->filled = c->d->count;
+#ifndef LADDER_NO_STDIO
+    if (c->hash) return ldr__cache_finish(c, err);
+#endif
+    (void)err;
+    return LDR_OK;
 }
 
 /* ======================================================================================
@@ -18417,6 +18465,9 @@ typedef struct ldr__scale {
     int32_t weight, bias, tap;     /* parameters; which tap is read, -1: what the head reads  */
     float  *mean, *deviation;      /* [d]                                                     */
 } ldr__scale;
+
+/* Leaves [first, first + size) of a sum of many, and where they travel. */
+typedef struct ldr__branch { size_t first, size, slot; } ldr__branch;
 
 struct ldr_trainer {
     ldr_allocator      alloc;
@@ -18443,6 +18494,10 @@ struct ldr_trainer {
     size_t             scale_size;
     int32_t            order_epoch, epoch_done, best_epoch, stopped;
     uint64_t           version;            /* of the training set that was checked last        */
+    float             *sums, *room, *saved;        /* of several processes: see there           */
+    size_t             sum_count, room_size;
+    ldr__branch       *branches;
+    int32_t            agreed;
     double             best_metric, epoch_loss, epoch_weight, last_loss, last_metric, last_rate, last_norm, last_step_loss;
     void              *plan_memory;
     size_t             plan_size;
@@ -18490,7 +18545,8 @@ LDR__DEF ldr_train_desc ldr_train_desc_defaults(const ldr_ladder *l, const ldr_t
         d.rate *= LDR__MIN(10.0f, LDR__MAX(1.0f, 768.0f / (float)l->m->shape.width));
     if (!d.epochs) d.epochs = 10;
     if (!d.batch) d.batch = 32;
-    if (!d.accumulate) d.accumulate = 1;
+    if (!d.accumulate) d.accumulate = d.reduce ? LDR__MAX(1, LDR__MIN(8, d.batch)) : 1;
+    if (!d.ranks) d.ranks = 1;
     if (d.beta1 == 0) d.beta1 = 0.9f;
     if (d.beta2 == 0) d.beta2 = 0.999f;
     if (d.epsilon == 0) d.epsilon = 1e-8f;
@@ -18641,6 +18697,171 @@ static void ldr__fit_place(ldr__plan *p, ldr__fit *f, const ldr_trainer *t) {
     f->variance = t->d.optimizer != LDR_SGD ? t->v : ldr__place_floats(p, "head fit", t->l->size);
 }
 
+/* ---- several processes -------------------------------------------------------------------
+   A batch has the same parts whoever computes them. They are the leaves of a tree, ((0+1)+(2+3))+..., and each process
+   has a run of them. It adds up what is whole in its run, in branches. Then every branch gets a slot, which is zero in
+   all other processes, but that two branches that are halves of one share theirs. So of all that reduce adds to one
+   number two are not zero at most, and the sum of two has the same bits in any order. The rest of the tree each
+   process adds by itself. Slots a number of the gradient: 1 for 2 processes, 2 for 4, 4 for 8, a few more where the
+   number is no power of two. */
+
+enum { LDR__MESSAGE = 1 << 18 };   /* floats that travel at once                               */
+enum { LDR__AGREE = 7 };           /* what processes must agree in                             */
+
+static size_t ldr__run_begin(const ldr_trainer *t, int32_t rank, size_t n) { return (size_t)((uint64_t)n * (uint64_t)rank / (uint64_t)t->d.ranks); }
+
+/* The largest whole branches of a tree of n leaves that lie in [from,to); out may be NULL. Returns how many. */
+static size_t ldr__branches(ldr__branch *out, size_t from, size_t to, size_t n) {
+    size_t count, size;
+    for (count = 0; from < to; from = LDR__MIN(from + size, n), count++) {
+        for (size = 1; size < n && from % (2 * size) == 0 && LDR__MIN(from + 2 * size, n) <= to;) size *= 2;
+        if (!out) continue;
+        out[count].first = from;
+        out[count].size = size;
+    }
+    return count;
+}
+
+static size_t ldr__part_count(const ldr_trainer *t, int32_t count) { return (size_t)((count + t->part - 1) / t->part); }
+
+static void ldr__processes_place(ldr__plan *p, ldr_trainer *t, size_t sequences) {
+    const char *name = "with other processes";
+    size_t parts = ldr__part_count(t, t->batch), n[2], i, k, from;
+    if (!t->d.reduce || t->only_scores) return;
+    n[0] = parts;
+    n[1] = ldr__part_count(t, t->examples - (t->steps_per_epoch - 1) * t->batch);
+    for (t->sum_count = 0, i = 0; i < 2 && !t->d.reduce_plain; i++)
+        for (from = ldr__run_begin(t, t->d.rank, n[i]), k = from; k < ldr__run_begin(t, t->d.rank + 1, n[i]); k++)
+            t->sum_count = LDR__MAX(t->sum_count, ldr__branches(NULL, from, k + 1, n[i]));
+    t->room_size = LDR__MAX((size_t)LDR__MESSAGE, LDR__MAX(4 * parts, (size_t)t->d.ranks * 4 * LDR__AGREE));
+    t->sums = ldr__place_matrix(p, "gradients of parts", t->sum_count, t->l->size);
+    t->room = ldr__place_floats(p, name, t->room_size);
+    t->branches = (ldr__branch *)ldr__place(p, name, parts, sizeof *t->branches);
+    t->saved = t->d.ranks > 1 ? ldr__place_matrix(p, name, ldr__per_token(t->l->d.head) ? t->pass.max_tokens : sequences, (size_t)t->l->head_width) : NULL;
+}
+
+static ldr_status ldr__reduce(const ldr_trainer *t, float *x, size_t n, ldr_error *err) {
+    size_t at, take;
+    int32_t answer;
+    for (at = 0; t->d.ranks > 1 && at < n; at += take) {
+        take = LDR__MIN(n - at, (size_t)LDR__MESSAGE);
+        answer = t->d.reduce(x + at, take, t->d.reduce_user);
+        if (answer) return ldr__fail(err, LDR_IO, LDR_NO_OFFSET, "process %d of %d, step %I: reduce failed with %d", t->d.rank, t->d.ranks, t->step + 1, answer);
+    }
+    return LDR_OK;
+}
+
+/* 64 bits as four floats that stay exact when zeros are added. */
+static void ldr__digits_put(float *x, uint64_t v) {
+    int i;
+    for (i = 0; i < 4; i++, v >>= 16) x[i] = (float)(v & 0xffff);
+}
+
+static uint64_t ldr__digits_get(const float *x) {
+    uint64_t v = 0;
+    int i;
+    for (i = 4; i-- > 0;) v = v << 16 | (uint64_t)x[i];
+    return v;
+}
+
+/* The sum of one number of every process; also the place where they wait for each other. */
+static ldr_status ldr__reduce_one(ldr_trainer *t, float v, float *sum, ldr_error *err) {
+    t->room[0] = v;
+    if (ldr__reduce(t, t->room, 1, err)) return err->status;
+    *sum = t->room[0];
+    return LDR_OK;
+}
+
+/* bytes[n], of which this process has [from,to), to all of them, two in a float. */
+static ldr_status ldr__reduce_bytes(const ldr_trainer *t, unsigned char *bytes, uint64_t n, uint64_t from, uint64_t to, ldr_error *err) {
+    uint64_t at, take, i;
+    if (t->d.ranks == 1) return LDR_OK;
+    for (at = 0; at < n; at += take) {
+        take = LDR__MIN(n - at, 2 * (uint64_t)LDR__MESSAGE);
+        memset(t->room, 0, LDR__MESSAGE * sizeof(float));
+        for (i = LDR__MAX(at, from); i < LDR__MIN(at + take, to); i++) t->room[(i - at) / 2] += (float)((uint32_t)bytes[i] << (i - at) % 2 * 8);
+        if (ldr__reduce(t, t->room, (size_t)(take + 1) / 2, err)) return err->status;
+        for (i = 0; i < take; i++) bytes[at + i] = (unsigned char)((uint32_t)t->room[i / 2] >> i % 2 * 8);
+    }
+    return LDR_OK;
+}
+
+static void ldr__add(float *x, const float *y, size_t n) { LDR__LANE_LOOP(i, n, x[i] += y[i]); }
+
+/* Takes the gradients of part p into the branches of this process's run, which begins at `from`. */
+static void ldr__branches_take(ldr_trainer *t, size_t *held, size_t from, size_t p, size_t parts) {
+    size_t n = t->l->size;
+    while (*held >= ldr__branches(NULL, from, p + 1, parts)) ldr__add(t->grads, t->sums + --*held * n, n);
+    memcpy(t->sums + (*held)++ * n, t->grads, n * sizeof(float));
+}
+
+/* What is left of the tree, of slots of n numbers. A part of it ends up in the slot of its first branch. */
+static void ldr__branches_add(float *x, size_t n, const ldr__branch *b, size_t count, size_t parts) {
+    size_t size, i, k;
+    for (size = 1; size < parts; size *= 2)
+        for (i = 1; i < count; i++) {
+            if (b[i].first % (2 * size) != size || b[i].size > size) continue;
+            for (k = i; b[k].first != b[i].first - size;) k--;
+            if (b[k].slot != b[i].slot) ldr__add(x + b[k].slot * n, x + b[i].slot * n, n);
+        }
+}
+
+/* The gradients of all parts from the branches of all processes. */
+static ldr_status ldr__sums_exchange(ldr_trainer *t, size_t parts, ldr_error *err) {
+    ldr__branch *b = t->branches, *own = b, *own_end = b;
+    size_t count = 0, slots = 0, at, n, i;
+    int32_t r;
+    for (r = 0; r < t->d.ranks; r++) {
+        if (r == t->d.rank) own = b + count;
+        count += ldr__branches(b + count, ldr__run_begin(t, r, parts), ldr__run_begin(t, r + 1, parts), parts);
+        if (r == t->d.rank) own_end = b + count;
+    }
+    for (i = 0; i < count; i++) {
+        int right = i && b[i].size == b[i - 1].size && b[i].first % (2 * b[i].size) == b[i].size;
+        b[i].slot = right ? b[i - 1].slot : slots++;
+    }
+    for (at = 0; at < t->l->size; at += n) {
+        n = LDR__MIN(t->l->size - at, t->room_size / slots);
+        memset(t->room, 0, slots * n * sizeof(float));
+        for (i = 0; own + i < own_end; i++) memcpy(t->room + own[i].slot * n, t->sums + i * t->l->size + at, n * sizeof(float));
+        if (ldr__reduce(t, t->room, slots * n, err)) return err->status;
+        ldr__branches_add(t->room, n, b, count, parts);
+        for (i = 0; i < n; i++) t->grads[at + i] = t->room[i] + 0.0f;      /* of two zeros one may have lost its sign */
+    }
+    return LDR_OK;
+}
+
+static uint64_t ldr__run_digest(const ldr_trainer *t, uint64_t *marks);
+static uint64_t ldr__ladder_digest(uint64_t h, const ldr_ladder *l);
+static uint64_t ldr__floats_digest(uint64_t h, const float *v, size_t n);
+
+/* Names what differs between processes, and the first that differs from process 0. */
+static ldr_status ldr__processes_agree(ldr_trainer *t, ldr_error *err) {
+    static const char *const names[LDR__AGREE] = { "another number of processes, version of this library or instruction set (LADDER_SIMD chooses one that all have)",
+        "another backbone", "another ladder", "another training description", "another training set", "another dev set", "other parameters, or stands at another step" };
+    const int32_t n[5] = { t->d.cache, t->d.cache_layers, t->d.cache_dir != NULL, t->d.head_epochs, t->d.reduce_plain };
+    const char *kernels = t->l->m->kernels->name;
+    uint64_t mine[LDR__AGREE];
+    int32_t r, k;
+    if (t->d.ranks == 1) return LDR_OK;
+    mine[0] = ldr__digest((uint64_t)t->d.ranks << 32 | LADDER_VERSION_NUMBER, kernels, strlen(kernels));
+    mine[1] = t->l->fingerprint;
+    mine[2] = ldr__ladder_digest((uint64_t)t->l->size, t->l);
+    ldr__run_digest(t, mine + 3);
+    for (k = 0; k < 5; k++) mine[3] = ldr__mix64(mine[3] ^ (uint64_t)n[k]);
+    mine[6] = ldr__floats_digest((uint64_t)t->step << 1 | (uint64_t)(t->stopped != 0), t->l->values, t->l->size);
+    mine[6] = ldr__floats_digest(mine[6], t->m, t->l->size);
+    memset(t->room, 0, (size_t)t->d.ranks * 4 * LDR__AGREE * sizeof(float));
+    for (k = 0; k < LDR__AGREE; k++) ldr__digits_put(t->room + 4 * (t->d.rank * LDR__AGREE + k), mine[k]);
+    if (ldr__reduce(t, t->room, (size_t)t->d.ranks * 4 * LDR__AGREE, err)) return err->status;
+    for (k = 0; k < LDR__AGREE; k++)
+        for (r = 1; r < t->d.ranks; r++)
+            if (ldr__digits_get(t->room + 4 * (r * LDR__AGREE + k)) != ldr__digits_get(t->room + 4 * k))
+                return ldr__fail(err, LDR_MISMATCH, LDR_NO_OFFSET, "process %d has %s than process 0", r, names[k]);
+    t->agreed = 1;
+    return LDR_OK;
+}
+
 static void ldr__trainer_place(ldr__plan *p, ldr_trainer *t) {
     const ldr_ladder *l = t->l;
     size_t tokens = 1, sequences = 1, values = 0;
@@ -18662,6 +18883,7 @@ static void ldr__trainer_place(ldr__plan *p, ldr_trainer *t) {
     t->ordinals = (uint64_t *)ldr__place(p, "tables", sequences, sizeof(uint64_t));
     if (l->d.head == LDR_HEAD_REGRESS) values = 4 * (size_t)LDR__MAX(t->examples, ldr__examples(t->dev));
     t->values = ldr__place_floats(p, "tables", values);
+    ldr__processes_place(p, t, sequences);
     for (i = 0; i < 2; i++)
         if (t->caches[i].d) ldr__cache_place(p, &t->caches[i]);
 }
@@ -18674,6 +18896,8 @@ static ldr_status ldr__trainer_check(const ldr_ladder *l, const ldr_dataset *tra
         !(d->replace_rate > 0 && d->replace_rate <= 1) || !(d->replace_until > 0 && d->replace_until <= 1) || (int)d->replace_schedule < 0 || d->replace_schedule > LDR_REPLACE_CONSTANT ||
         (int)d->schedule < 0 || d->schedule > LDR_CONSTANT || ldr__metric_row(d->metric) == LDR__METRICS || !ldr__packs(d->cache_type) || !ldr__packs(d->tap_type))
         return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a value of the training description is out of its range");
+    if (d->ranks < 1 || d->rank < 0 || d->rank >= d->ranks || (!d->reduce && (d->ranks > 1 || d->reduce_plain)))
+        return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "rank %d of %d processes: ranks count from 0, and several need reduce", d->rank, d->ranks);
     if (d->cache && l->d.beside) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a tap cache keeps what a frozen backbone computes, and the one of this ladder is tuned: train without a cache");
     if (d->cache && l->deep && !l->top)
         return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET,
@@ -18813,20 +19037,7 @@ static void ldr__trainer_order(ldr_trainer *t, int32_t epoch) {
     ldr__shuffle(t->order, t->examples, ldr__stream(t->d.seed, LDR__STREAM_SHUFFLE, (uint64_t)epoch));
 }
 
-/* Opens the cache's files, and with cache_layers fills it. */
-static ldr_status ldr__trainer_caches(ldr_trainer *t, ldr_error *err) {
-    int i;
-    for (i = 0; i < 2; i++) {
-        ldr__cache *c = &t->caches[i];
-        if (!c->d) continue;
-#ifndef LADDER_NO_STDIO
-        if (c->hash && ldr__cache_open(c, t->l, t->d.cache_dir, i ? "dev.taps" : "train.taps", err)) return err->status;
-#endif
-        if (t->d.cache_layers && ldr__cache_fill(c, &t->pass, t->part, &t->alloc, err)) return err->status;
-    }
-    t->d.cache_dir = NULL;                 /* its text belongs to the caller                      */
-    return LDR_OK;
-}
+static ldr_status ldr__trainer_caches(ldr_trainer *t, ldr_error *err);
 
 /* only_scores: it will never take a step, so there is no room for one. */
 static ldr_trainer *ldr__trainer_new(ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev, const ldr_train_desc *desc, int32_t only_scores, ldr_error *err) {
@@ -18865,7 +19076,7 @@ static ldr_trainer *ldr__trainer_new(ldr_ladder *l, const ldr_dataset *train, co
         ldr_trainer_free(t);
         return NULL;
     }
-    if (ldr__trainer_caches(t, err)) {
+    if ((t->room && ldr__processes_agree(t, err)) || ldr__trainer_caches(t, err)) {
         ldr_trainer_free(t);
         return NULL;
     }
@@ -18894,6 +19105,77 @@ static ldr_status ldr__trainer_forward(ldr_trainer *t, const ldr_dataset *d, con
         ldr__pass_from_taps(&t->pass, all && ldr__cache_in_memory(c) ? ldr__cache_fetch : NULL, &from);
     }
     ldr__head_forward(&t->pass);
+    return LDR_OK;
+}
+
+#ifndef LADDER_NO_STDIO
+/* The cache's file. Of several processes 0 looks for it or begins it, and each takes what an earlier start left of its examples. */
+static ldr_status ldr__trainer_open(ldr_trainer *t, ldr__cache *c, const char *name, size_t from, size_t to, ldr_error *err) {
+    int32_t rank = t->d.rank, turn;
+    float reused = 0;
+    size_t s, k;
+    if (!t->room) return ldr__cache_open(c, t->l, t->d.cache_dir, name, -1, err);
+    for (turn = 0; turn < 2; turn++) {
+        if (turn == (rank > 0) && ldr__cache_open(c, t->l, t->d.cache_dir, name, rank, err)) return err->status;
+        if (ldr__reduce_one(t, (float)c->reused, &reused, err)) return err->status;
+    }
+    if (reused != 0 && reused != (float)t->d.ranks)
+        return ldr__fail(err, LDR_IO, LDR_NO_OFFSET, "%s: %d of %d processes find it whole: cache_dir must be one folder that all see", name, (int32_t)reused, t->d.ranks);
+    for (s = from; s < to && !c->reused; s++) {
+        c->filled += c->have[s] = 1;
+        for (k = 0; k < c->records && c->have[s]; k++)
+            ldr__cache_read(c, s, k, ldr__cache_rows(c, k, (size_t)(c->d->offsets[s + 1] - c->d->offsets[s])));
+    }
+    if (c->filled && !c->reused) ldr__format(c->note, sizeof c->note, "%s: %U sequences of an earlier start are used again", c->writer.path, (uint64_t)c->filled);
+    else if (!c->reused) c->note[0] = 0;
+    c->damaged = 0;
+    return LDR_OK;
+}
+
+/* The file is whole when all processes have closed it and 0 has given it its name. */
+static ldr_status ldr__trainer_close_file(ldr_trainer *t, ldr__cache *c, ldr_error *err) {
+    float sum;
+    if (t->d.rank) ldr__cache_close(c);
+    c->writer.f = t->d.rank ? NULL : c->writer.f;
+    if (ldr__reduce_one(t, 0, &sum, err) || (!t->d.rank && ldr__cache_whole(c, err)) || ldr__reduce_one(t, 0, &sum, err)) return err->status;
+    if (t->d.rank) c->f = fopen(c->writer.path, "r+b");
+    if (!c->f) return ldr__fail(err, LDR_IO, LDR_NO_OFFSET, "%s: process %d cannot open it: %s", c->writer.path, t->d.rank, strerror(errno));
+    setvbuf(c->f, NULL, _IONBF, 0);
+    return LDR_OK;
+}
+#endif
+
+/* Opens a cache's file, and with cache_layers or several processes fills the cache, each process its run of examples. */
+static ldr_status ldr__trainer_cache(ldr_trainer *t, ldr__cache *c, const char *name, ldr_error *err) {
+    size_t per = c->d->head == LDR_HEAD_CHOICE ? (size_t)c->d->choices : 1, n = c->d->count / per;
+    size_t first = ldr__run_begin(t, t->d.rank, n), end = ldr__run_begin(t, t->d.rank + 1, n);
+    int32_t i, take, batch[64];
+#ifndef LADDER_NO_STDIO
+    if (c->hash && ldr__trainer_open(t, c, name, first * per, end * per, err)) return err->status;
+#else
+    (void)name;
+#endif
+    if (c->reused || (!t->d.cache_layers && !t->room)) return LDR_OK;
+    if (t->d.cache_layers) {
+        if (ldr__cache_fill(c, &t->pass, t->part, (int32_t)first, (int32_t)end, &t->alloc, err)) return err->status;
+    } else for (i = (int32_t)first; i < (int32_t)end; i += LDR__MAX(take, 1)) {
+        take = ldr__cache_missing(c, batch, i, (int32_t)end, t->part);
+        if (!take) continue;
+        ldr__pass_load(&t->pass, c->d, batch, take, NULL, 0, 0);
+        if (ldr__trainer_forward(t, c->d, batch, take, err)) return err->status;
+    }
+#ifndef LADDER_NO_STDIO
+    if (c->hash && t->room && c->writer.f && ldr__trainer_close_file(t, c, err)) return err->status;
+#endif
+    if (!c->hash && ldr__reduce_bytes(t, c->data, ldr__cache_at(c, c->d->count, 0), ldr__cache_at(c, first * per, 0), ldr__cache_at(c, end * per, 0), err)) return err->status;
+    return ldr__cache_whole(c, err);
+}
+
+static ldr_status ldr__trainer_caches(ldr_trainer *t, ldr_error *err) {
+    int i;
+    for (i = 0; i < 2; i++)
+        if (t->caches[i].d && ldr__trainer_cache(t, &t->caches[i], i ? "dev.taps" : "train.taps", err)) return err->status;
+    t->d.cache_dir = NULL;                 /* its text belongs to the caller                      */
     return LDR_OK;
 }
 
@@ -19208,25 +19490,44 @@ static void ldr__trainer_route(ldr_trainer *t) {
     ldr__pass_route(&t->pass, ldr__replace_rate(&t->d, t->step, (int64_t)t->d.epochs * t->steps_per_epoch), ldr__stream(t->d.seed, LDR__STREAM_REPLACE, (uint64_t)t->step));
 }
 
+/* Adds the gradients of the batch's examples from the i-th on, a part at most, and their loss. */
+static ldr_status ldr__trainer_part(ldr_trainer *t, double *loss, const int32_t *examples, int32_t i, int32_t count, double weight, float dropout, ldr_error *err) {
+    ldr__pass *s = &t->pass;
+    int32_t q, per = t->train->head == LDR_HEAD_CHOICE ? t->train->choices : 1, n = LDR__MIN(t->part, count - i);
+    ldr__targets target;
+    for (q = 0; q < n * per; q++) t->ordinals[q] = (uint64_t)(i * per + q);
+    ldr__pass_load(s, t->train, examples + i, n, t->ordinals, dropout, ldr__stream(t->d.seed, LDR__STREAM_DROPOUT, (uint64_t)t->step));
+    ldr__trainer_route(t);
+    target = ldr__pass_targets(s, t->class_weights, t->d.label_smoothing, t->train->choices);
+    if (ldr__trainer_forward(t, t->train, examples + i, n, err)) return err->status;
+    *loss += ldr__pass_loss(s, &target, weight);
+    ldr__pass_backward(s);
+    return LDR_OK;
+}
+
 /* Gradients of the mean loss over `count` examples, in parts of at most t->part; *loss is the sum of losses. */
 static ldr_status ldr__trainer_gradients(ldr_trainer *t, double *loss, const int32_t *examples, int32_t count, double weight, float dropout, ldr_error *err) {
-    ldr__pass *s = &t->pass;
-    int32_t i, q, per = t->train->head == LDR_HEAD_CHOICE ? t->train->choices : 1;
-    uint64_t key = ldr__stream(t->d.seed, LDR__STREAM_DROPOUT, (uint64_t)t->step);
+    size_t parts = ldr__part_count(t, count), from = ldr__run_begin(t, t->d.rank, parts), to = ldr__run_begin(t, t->d.rank + 1, parts), p, held = 0;
+    const int tree = t->room && !t->d.reduce_plain;
     *loss = 0;
     memset(t->grads, 0, t->l->size * sizeof(float));
-    for (i = 0; i < count; i += t->part) {
-        int32_t n = LDR__MIN(t->part, count - i);
-        ldr__targets target;
-        for (q = 0; q < n * per; q++) t->ordinals[q] = (uint64_t)(i * per + q);
-        ldr__pass_load(s, t->train, examples + i, n, t->ordinals, dropout, key);
-        ldr__trainer_route(t);
-        target = ldr__pass_targets(s, t->class_weights, t->d.label_smoothing, t->train->choices);
-        if (ldr__trainer_forward(t, t->train, examples + i, n, err)) return err->status;
-        *loss += ldr__pass_loss(s, &target, weight);
-        ldr__pass_backward(s);
+    if (t->room) memset(t->room, 0, 4 * parts * sizeof(float));
+    for (p = from; p < to; p++) {
+        if (tree && p > from) memset(t->grads, 0, t->l->size * sizeof(float));
+        if (t->room) *loss = 0;
+        if (ldr__trainer_part(t, loss, examples, (int32_t)p * t->part, count, weight, dropout, err)) return err->status;
+        if (t->room) ldr__digits_put(t->room + 4 * p, ldr__bits_from_double(*loss));
+        if (tree) ldr__branches_take(t, &held, from, p, parts);
     }
-    return LDR_OK;
+    if (!t->room) return LDR_OK;
+    if (ldr__reduce(t, t->room, 4 * parts, err)) return err->status;
+    for (*loss = 0, p = 0; p < parts; p++) {
+        uint64_t bits = ldr__digits_get(t->room + 4 * p);
+        double of_part;
+        memcpy(&of_part, &bits, sizeof of_part);
+        *loss += of_part;
+    }
+    return tree ? ldr__sums_exchange(t, parts, err) : ldr__reduce(t, t->grads, t->l->size, err);
 }
 
 LDR__DEF ldr_status ldr_trainer_gradients(ldr_trainer *t, double *loss, const int32_t *examples, int32_t count, ldr_error *err) {
@@ -19259,11 +19560,33 @@ static double ldr__gradient_norm(const ldr_ladder *l) {
     return sqrt(s);
 }
 
+/* The scores of d's examples from the i-th on, `part` at most. Of several processes each runs another part, up to what the
+   head reads, and that goes to all. */
+static ldr_status ldr__evaluate_part(ldr_trainer *t, const ldr_dataset *d, int32_t i, int32_t part, ldr_error *err) {
+    ldr__pass *s = &t->pass;
+    int32_t turn = i / part % t->d.ranks, first = i + (t->d.rank - turn) * part, n = ldr__examples(d), k, batch[64];
+    size_t bytes;
+    if ((turn == 0 && first < n) || t->d.ranks == 1) {
+        for (k = 0; k < LDR__MIN(part, n - first); k++) batch[k] = first + k;
+        ldr__pass_load(s, d, batch, k, NULL, 0, 0);
+        if (ldr__trainer_forward(t, d, batch, k, err) || t->d.ranks == 1) return err->status;
+        memcpy(t->saved, s->hidden_in, s->row_count * (size_t)t->l->head_width * sizeof(float));
+    }
+    for (k = 0; k < LDR__MIN(part, n - i); k++) batch[k] = i + k;
+    ldr__pass_load(s, d, batch, k, NULL, 0, 0);
+    bytes = s->row_count * (size_t)t->l->head_width * sizeof(float);
+    if (turn == t->d.rank) memcpy(s->hidden_in, t->saved, bytes);
+    else memset(s->hidden_in, 0, bytes);
+    if (ldr__reduce(t, s->hidden_in, bytes / sizeof(float), err)) return err->status;
+    ldr__head_scores(s);
+    return LDR_OK;
+}
+
 LDR__DEF ldr_status ldr_trainer_evaluate(ldr_trainer *t, const ldr_dataset *d, ldr_score *score, ldr_error *err) {
     ldr_error local;
     ldr__tally y;
     ldr_metric metric;
-    int32_t i, n, k, part;
+    int32_t i, n, part;
     memset(&local, 0, sizeof local);
     if (!err || err->status) err = &local;      /* an earlier error stays as it is */
     if (!t || !d || !score) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_trainer_evaluate: no trainer, data set or score");
@@ -19273,14 +19596,11 @@ LDR__DEF ldr_status ldr_trainer_evaluate(ldr_trainer *t, const ldr_dataset *d, l
     y.predicted = t->values;
     y.actual = t->values + n;
     metric = ldr__metric_for(t->d.metric, d->head);
+    part = LDR__MIN(t->part, 64);
     for (i = 0; i < n; i += part) {
-        int32_t batch[64];
         ldr__targets target;
-        part = LDR__MIN(LDR__MIN(t->part, n - i), 64);
-        for (k = 0; k < part; k++) batch[k] = i + k;
-        ldr__pass_load(&t->pass, d, batch, part, NULL, 0, 0);
+        if (ldr__evaluate_part(t, d, i, part, err)) return err->status;
         target = ldr__pass_targets(&t->pass, NULL, 0, d->choices);
-        if (ldr__trainer_forward(t, d, batch, part, err)) return err->status;
         ldr__tally_batch(&y, &t->pass, &target, t->tags);
     }
     memset(score, 0, sizeof *score);
@@ -19345,6 +19665,7 @@ LDR__DEF ldr_status ldr_trainer_step(ldr_trainer *t, ldr_progress *p, ldr_error 
     const int32_t *examples;
     int32_t in_epoch, count, i;
     double weight, loss = 0, scale = 1;
+    float stop = 0;
     int end;
     memset(&local, 0, sizeof local);
     if (!err || err->status) err = &local;      /* an earlier error stays as it is */
@@ -19352,6 +19673,7 @@ LDR__DEF ldr_status ldr_trainer_step(ldr_trainer *t, ldr_progress *p, ldr_error 
     t->l->grads = t->grads;
     if (ldr__trainer_refilled(t, err)) return err->status;
     in_epoch = (int32_t)(t->step % t->steps_per_epoch);
+    if (t->room && (!in_epoch || !t->agreed) && ldr__processes_agree(t, err)) return err->status;
     ldr__trainer_order(t, (int32_t)(t->step / t->steps_per_epoch));
     examples = t->order + (size_t)in_epoch * (size_t)t->batch;
     count = LDR__MIN(t->batch, t->examples - in_epoch * t->batch);
@@ -19379,7 +19701,9 @@ LDR__DEF ldr_status ldr_trainer_step(ldr_trainer *t, ldr_progress *p, ldr_error 
     if (end && ldr__trainer_epoch_end(t, err)) return err->status;
     progress = ldr_trainer_progress(t);
     if (p) *p = progress;
-    if (t->d.progress_fn && t->d.progress_fn(&progress, t->d.user)) t->stopped = 1;
+    if (t->d.progress_fn && t->d.progress_fn(&progress, t->d.user)) stop = 1;
+    if (t->room && ldr__reduce_one(t, stop, &stop, err)) return err->status;       /* one stops all */
+    if (stop != 0) t->stopped = 1;
     return LDR_OK;
 }
 
@@ -20424,8 +20748,23 @@ LDR__DEF ldr_ladder *ldr_ladder_load(const ldr_model *m, const char *path, const
 
 /* ---- training state -------------------------------------------------------------------- */
 
-/* What a run is: two runs with the same digest and the same step continue each other. */
-static uint64_t ldr__run_digest(const ldr_trainer *t) {
+#endif /* LADDER_NO_STDIO */
+
+static uint64_t ldr__ladder_digest(uint64_t h, const ldr_ladder *l) {
+    int32_t i;
+    size_t f;
+    for (f = 0; f < sizeof ldr__fields / sizeof ldr__fields[0]; f++) {
+        uint32_t bits;
+        memcpy(&bits, (const unsigned char *)&l->d + ldr__fields[f].offset, 4);
+        h = ldr__mix64(h ^ bits);
+    }
+    for (i = 0; i < l->d.rung_count; i++) h = ldr__mix64(h ^ (uint64_t)l->rung_layers[i]);
+    return h;
+}
+
+/* What a run is: two runs with the same digest and the same step continue each other. marks[3] or NULL: of the description,
+   and then with either set. */
+static uint64_t ldr__run_digest(const ldr_trainer *t, uint64_t *marks) {
     const ldr_train_desc *d = &t->d;
     const ldr_dataset *sets[2];
     uint64_t h = t->l->fingerprint;
@@ -20441,16 +20780,14 @@ static uint64_t ldr__run_digest(const ldr_trainer *t) {
     if (t->l->m->compute != LDR_COMPUTE_F32) h = ldr__mix64(h ^ UINT64_C(0x696e7438) ^ (uint64_t)t->l->m->compute);     /* as do those of a rounded backbone */
     if (t->class_weights) h = ldr__floats_digest(h, t->class_weights, (size_t)t->l->d.classes);
     if (d->distil) h = ldr__mix64(h ^ UINT64_C(0x64697374));
-    for (i = 0; i < (int)(sizeof ldr__fields / sizeof ldr__fields[0]); i++) {
-        uint32_t bits;
-        memcpy(&bits, (const unsigned char *)&t->l->d + ldr__fields[i].offset, 4);
-        h = ldr__mix64(h ^ bits);
-    }
-    for (i = 0; i < t->l->d.rung_count; i++) h = ldr__mix64(h ^ (uint64_t)t->l->rung_layers[i]);
+    if (d->reduce) h = ldr__mix64(h ^ UINT64_C(0x74726565) ^ (uint64_t)d->reduce_plain);
+    if (marks) marks[0] = h;
+    h = ldr__ladder_digest(h, t->l);
     sets[0] = t->train;
     sets[1] = t->dev;
     for (i = 0; i < 2; i++) {
         size_t k, labels;
+        if (marks && i) marks[1] = h;
         if (!sets[i]) continue;
         labels = ldr__per_token(sets[i]->head) ? sets[i]->tokens : sets[i]->count;
         h = ldr__mix64(h ^ (uint64_t)sets[i]->choices);
@@ -20465,14 +20802,11 @@ static uint64_t ldr__run_digest(const ldr_trainer *t) {
         for (k = 0; k <= sets[i]->count; k++) h = ldr__mix64(h ^ sets[i]->offsets[k]);
         h = ldr__floats_digest(h, sets[i]->values, sets[i]->count);
     }
+    if (marks) marks[2] = h;
     return h;
 }
 
-static uint64_t ldr__double_bits(double v) {
-    uint64_t b;
-    memcpy(&b, &v, 8);
-    return b;
-}
+#ifndef LADDER_NO_STDIO
 
 /* The scalars of a trainer, one row each, for writing and reading. */
 enum { LDR__STATE_I32, LDR__STATE_I64, LDR__STATE_DOUBLE };
@@ -20522,7 +20856,7 @@ LDR__DEF ldr_status ldr_trainer_save(const ldr_trainer *t, const char *path, ldr
     ldr__text_string(&text, "{\"__metadata__\":{");
     ldr__text_meta(&text, "format", "ladder-run");
     ldr__meta_ladder(&text, t->l);
-    ldr__meta_hex(&text, "run", ldr__run_digest(t), 16);
+    ldr__meta_hex(&text, "run", ldr__run_digest(t, NULL), 16);
     for (s = 0; s < sizeof ldr__states / sizeof ldr__states[0]; s++) {
         const unsigned char *from = (const unsigned char *)t + ldr__states[s].offset;
         int32_t small;
@@ -20536,7 +20870,7 @@ LDR__DEF ldr_status ldr_trainer_save(const ldr_trainer *t, const char *path, ldr
             ldr__meta_i64(&text, ldr__states[s].key, large);
         } else {
             memcpy(&real, from, sizeof real);
-            ldr__meta_hex(&text, ldr__states[s].key, ldr__double_bits(real), 16);
+            ldr__meta_hex(&text, ldr__states[s].key, ldr__bits_from_double(real), 16);
         }
     }
     ldr__meta_hex(&text, "checksum", ldr__mix64(h ^ text.digest), 16);
@@ -20560,7 +20894,7 @@ static ldr_status ldr__resume_check(const ldr_trainer *t, const ldr_weights *w, 
     int i;
     size_t s;
     if (!format || strcmp(format, "ladder-run") != 0 || !ldr__parse_hex(ldr_weights_meta(w, "run"), 16, &run) || !ldr__parse_hex(ldr_weights_meta(w, "checksum"), 16, &wanted)) return ldr__meta_missing("format", err);
-    if (run != ldr__run_digest(t)) return ldr__fail(err, LDR_MISMATCH, LDR_NO_OFFSET, "the saved run had another backbone, ladder, data set or training description");
+    if (run != ldr__run_digest(t, NULL)) return ldr__fail(err, LDR_MISMATCH, LDR_NO_OFFSET, "the saved run had another backbone, ladder, data set or training description");
     for (s = 0; s < sizeof ldr__states / sizeof ldr__states[0]; s++) {
         const char *text = ldr_weights_meta(w, ldr__states[s].key);
         if (ldr__states[s].kind == LDR__STATE_DOUBLE ? !ldr__parse_hex(text, 16, &bits) : !ldr__parse_i64(text, &v) || v < 0 || v > INT64_MAX / 2) return ldr__meta_missing(ldr__states[s].key, err);
@@ -20611,6 +20945,7 @@ LDR__DEF ldr_status ldr_trainer_resume(ldr_trainer *t, const char *path, ldr_err
         }
         memset(&t->start, 0, sizeof t->start);         /* what was fitted here is gone again */
         t->order_epoch = -1;
+        t->agreed = 0;
         t->stopped = t->dev && t->d.patience > 0 && t->epoch_done - t->best_epoch >= t->d.patience;
     }
     ldr_weights_close(w);
