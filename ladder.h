@@ -1072,13 +1072,11 @@ typedef struct ldr_train_desc {
     /* Called after every step (the last of an epoch carries its score); non-zero stops cleanly. */
     int32_t     (*progress_fn)(const ldr_progress *p, void *user);
     void         *user;
-    /* Several processes train one ladder together: >>manual-processes. x[n] becomes its sum over all of them, the same bits
-       in each (MPI_Allreduce); non-zero: it failed. NULL: there is no other process */
+    /* For several processes (>>manual-processes): x[n] becomes its sum over all, the same bits in each; non-zero: failed */
     int32_t     (*reduce)(float *x, size_t n, void *user);
     void         *reduce_user;
-    int32_t       rank, ranks;     /* this process, from 0, and how many there are; 0: 1       */
-    int32_t       reduce_plain;    /* 1: gradients are added in whatever order reduce adds: fewer bytes travel, and the last bits depend
-                                      on the number of processes */
+    int32_t       rank, ranks;     /* this process, from 0, and how many there are (0: 1)      */
+    int32_t       reduce_plain;    /* 1: gradients are added as reduce adds them: fewer bytes travel, last bits depend on ranks */
 } ldr_train_desc;
 
 /* What will really run: every 0 replaced. l says the method and may be NULL (a ladder's). */
@@ -1732,12 +1730,6 @@ LDR__INLINE float ldr__float_from_bits(uint32_t bits) {
     float f;
     memcpy(&f, &bits, 4);
     return f;
-}
-
-static uint64_t ldr__bits_from_double(double v) {
-    uint64_t b;
-    memcpy(&b, &v, 8);
-    return b;
 }
 
 LDR__INLINE uint32_t ldr__bits_from_float(float f) {
@@ -17979,8 +17971,7 @@ static double ldr__rate(const ldr_train_desc *d, int64_t t, int64_t n) {
 
    and appears under its name only when the last record is in. Every record is checked whenever it
    is read; one that fails is computed and written again, a file that does not fit is made anew.
-   As each record has its place, several processes write one file: each its own sequences. What they leave when
-   they die is kept, and the next start takes the records whose hash is right.
+   Several processes write one file, each its own sequences; what they leave when they die, the next start goes on with.
    ====================================================================================== */
 
 enum { LDR__TAPS_HEADER = 128, LDR__TAPS_END = 16 };
@@ -17998,7 +17989,7 @@ typedef struct ldr__cache {
     char               note[320];
 #ifndef LADDER_NO_STDIO
     FILE              *f;
-    int                writable, shared;   /* shared: several processes fill the file, and what they leave is gone on with */
+    int                writable, shared;   /* shared: by several processes                     */
     uint64_t           seed;               /* of the records' hashes                           */
     ldr__writer        writer;             /* of a file in the making; its path always         */
 #endif
@@ -18114,25 +18105,14 @@ static const char *ldr__cache_misfit(FILE *f, const unsigned char *header, uint6
     return NULL;
 }
 
-/* Of several processes: opens what an earlier start, or process 0, has begun. 0: there is nothing that fits. */
-static int ldr__cache_continue(ldr__cache *c, const char *path, const unsigned char *header) {
-    unsigned char found[LDR__TAPS_HEADER];
-    ldr__writer *w = &c->writer;
-    ldr__format(w->path, sizeof w->path, "%s", path);
-    ldr__format(w->temporary, sizeof w->temporary, "%s.partial", path);
-    w->f = fopen(w->temporary, "r+b");
-    if (w->f && fread(found, 1, sizeof found, w->f) == sizeof found && memcmp(found, header, sizeof found) == 0) return 1;
-    if (w->f) fclose(w->f);
-    w->f = NULL;
-    return 0;
-}
-
-/* Looks for the file of an earlier run; without one that fits, begins a new one. rank: of several processes, -1 when alone. */
+/* Looks for the file of an earlier run; without one that fits, begins a new one. rank: of several processes, which go on with what an
+   earlier start or process 0 began; -1: alone. */
 static ldr_status ldr__cache_open(ldr__cache *c, const ldr_ladder *l, const char *dir, const char *name, int32_t rank, ldr_error *err) {
     unsigned char header[LDR__TAPS_HEADER];
     char path[LADDER_MAX_PATH];
     const char *misfit;
-    int found;
+    unsigned char begun[LDR__TAPS_HEADER];
+    ldr__writer *w = &c->writer;
     if (!ldr__path_join(path, sizeof path, dir, name)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "the path of the tap cache is longer than %d bytes", LADDER_MAX_PATH - 32);
 #if !defined(_WIN32) && LONG_MAX < INT64_MAX
     if (ldr__cache_file_size(c) > (uint64_t)LONG_MAX) return ldr__fail(err, LDR_LIMIT, LDR_NO_OFFSET, "%s: %U bytes are more than this system's files can be moved about in: use a smaller type or fewer rungs", path, ldr__cache_file_size(c));
@@ -18162,14 +18142,18 @@ static ldr_status ldr__cache_open(ldr__cache *c, const ldr_ladder *l, const char
 #endif
     c->shared = rank >= 0;
     c->writable = 1;
-    found = c->shared && ldr__cache_continue(c, path, header);
-    if (!found && rank > 0)
-        return ldr__fail(err, LDR_IO, LDR_NO_OFFSET, "%s: process %d cannot open what process 0 began: cache_dir must be one folder that all processes write", c->writer.temporary, rank);
-    if (!found && ldr__writer_open(&c->writer, path, err)) return err->status;
-    c->f = c->writer.f;
-    setvbuf(c->f, NULL, _IONBF, 0);        /* records go straight between file and room            */
-    if (!found) ldr__writer_put(&c->writer, header, sizeof header, err);
-    return c->writer.status;
+    ldr__format(w->path, sizeof w->path, "%s", path);
+    ldr__format(w->temporary, sizeof w->temporary, "%s.partial", path);
+    w->f = c->shared ? fopen(w->temporary, "r+b") : NULL;
+    if (!w->f || fread(begun, 1, sizeof begun, w->f) != sizeof begun || memcmp(begun, header, sizeof begun) != 0) {
+        if (w->f) fclose(w->f);
+        w->f = NULL;
+        if (rank > 0) return ldr__fail(err, LDR_IO, LDR_NO_OFFSET, "%s: process %d cannot open what process 0 began: cache_dir must be one folder that all processes write", w->temporary, rank);
+        if (!ldr__writer_open(w, path, err)) ldr__writer_put(w, header, sizeof header, err);
+    }
+    c->f = w->f;
+    if (c->f) setvbuf(c->f, NULL, _IONBF, 0);          /* records go straight between file and room */
+    return w->status;
 }
 
 /* All records are in: the file gets its end and its name. */
@@ -18193,7 +18177,7 @@ static void ldr__cache_close(ldr__cache *c) {
         c->writer.status = LDR_IO;
         ldr__writer_close(&c->writer, NULL);
     } else if (c->f) fclose(c->f);
-    c->f = NULL;
+    c->f = c->writer.f = NULL;
 }
 #endif
 
@@ -18409,21 +18393,19 @@ static ldr_status ldr__fill_batch(ldr__cache *c, ldr__pass *s, ldr__hidden *stat
     return ldr__fill_record(c, s, first, c->taps, s->final, err);
 }
 
-/* Successive examples from the i-th on, before `end` and at most `most`, that are not all there; returns how many. */
-static int32_t ldr__cache_missing(const ldr__cache *c, int32_t *batch, int32_t i, int32_t end, int32_t most) {
-    int32_t per = c->d->head == LDR_HEAD_CHOICE ? c->d->choices : 1, k;
-    for (k = 0; k < LDR__MIN(LDR__MIN(most, 64), end - i); k++) {
-        if (!memchr(c->have + (size_t)(i + k) * (size_t)per, 0, (size_t)per)) break;
-        batch[k] = i + k;
-    }
-    return k;
+/* How many examples from the i-th on, before `end` and at most `most`, are not all there. */
+static int32_t ldr__cache_missing(const ldr__cache *c, int32_t i, int32_t end, int32_t most) {
+    size_t per = c->d->head == LDR_HEAD_CHOICE ? (size_t)c->d->choices : 1;
+    int32_t n = 0;
+    while (n < LDR__MIN(LDR__MIN(most, 64), end - i) && memchr(c->have + (size_t)(i + n) * per, 0, per)) n++;
+    return n;
 }
 
 /* Examples [from,to) through layer 0, then through layer 1, ...: each layer is read once, and its pages are given back behind it. */
 static ldr_status ldr__cache_fill(ldr__cache *c, ldr__pass *s, int32_t part, int32_t from, int32_t to, const ldr_allocator *a, ldr_error *err) {
     const ldr_ladder *l = s->l;
     const ldr_dataset *d = c->d;
-    int32_t per = d->head == LDR_HEAD_CHOICE ? d->choices : 1, layers, layer, i, take, batch[64];
+    int32_t per = d->head == LDR_HEAD_CHOICE ? d->choices : 1, layers, layer, i, k, take, batch[64];
     ldr__hidden states;
     ldr_status status;
     if (c->filled == d->count) return LDR_OK;
@@ -18432,8 +18414,9 @@ static ldr_status ldr__cache_fill(ldr__cache *c, ldr__pass *s, int32_t part, int
     status = ldr__hidden_open(&states, c, a, err);
     for (layer = 0; layer < layers && !status; layer++) {
         for (i = from; i < to && !status; i += LDR__MAX(take, 1)) {
-            take = ldr__cache_missing(c, batch, i, to, part);
+            take = ldr__cache_missing(c, i, to, part);
             if (!take) continue;
+            for (k = 0; k < take; k++) batch[k] = i + k;
             ldr__pass_load(s, d, batch, take, NULL, 0, 0);
             status = ldr__fill_batch(c, s, &states, (size_t)i * (size_t)per, layer, layers, err);
         }
@@ -18494,9 +18477,10 @@ struct ldr_trainer {
     size_t             scale_size;
     int32_t            order_epoch, epoch_done, best_epoch, stopped;
     uint64_t           version;            /* of the training set that was checked last        */
-    float             *sums, *room, *saved;        /* of several processes: see there           */
-    size_t             sum_count, room_size;
+    float             *sums, *room, *saved;        /* of several processes                      */
     ldr__branch       *branches;
+    double            *losses;             /* of all parts of a batch                          */
+    uint64_t          *marks;              /* of all processes: what they must agree in        */
     int32_t            agreed;
     double             best_metric, epoch_loss, epoch_weight, last_loss, last_metric, last_rate, last_norm, last_step_loss;
     void              *plan_memory;
@@ -18698,19 +18682,22 @@ static void ldr__fit_place(ldr__plan *p, ldr__fit *f, const ldr_trainer *t) {
 }
 
 /* ---- several processes -------------------------------------------------------------------
-   A batch has the same parts whoever computes them. They are the leaves of a tree, ((0+1)+(2+3))+..., and each process
-   has a run of them. It adds up what is whole in its run, in branches. Then every branch gets a slot, which is zero in
-   all other processes, but that two branches that are halves of one share theirs. So of all that reduce adds to one
-   number two are not zero at most, and the sum of two has the same bits in any order. The rest of the tree each
-   process adds by itself. Slots a number of the gradient: 1 for 2 processes, 2 for 4, 4 for 8, a few more where the
-   number is no power of two. */
+   A batch has the same parts whoever computes them: the leaves of a tree, ((0+1)+(2+3))+..., of which each process has a
+   run. It adds up what is whole in its run, in branches. Every branch then gets a slot that is zero in all other
+   processes, but two branches that are halves of one share theirs: so reduce meets at most two numbers that are not
+   zero, and the sum of two has the same bits in any order. The rest of the tree each process adds by itself. */
 
-enum { LDR__MESSAGE = 1 << 18 };   /* floats that travel at once                               */
-enum { LDR__AGREE = 7 };           /* what processes must agree in                             */
+enum { LDR__MESSAGE = 1 << 18, LDR__MARK_COUNT = 7 };      /* floats that travel at once; see ldr__processes_agree */
 
-static size_t ldr__run_begin(const ldr_trainer *t, int32_t rank, size_t n) { return (size_t)((uint64_t)n * (uint64_t)rank / (uint64_t)t->d.ranks); }
+static uint64_t ldr__run_digest(const ldr_trainer *t, uint64_t *marks);
+static uint64_t ldr__floats_digest(uint64_t h, const float *v, size_t n);
 
-/* The largest whole branches of a tree of n leaves that lie in [from,to); out may be NULL. Returns how many. */
+/* Where the run of a process begins, of n things. */
+static size_t ldr__run(const ldr_trainer *t, int32_t rank, size_t n) { return (size_t)((uint64_t)n * (uint64_t)rank / (uint64_t)t->d.ranks); }
+
+static size_t ldr__part_count(const ldr_trainer *t, int32_t count) { return (size_t)((count + t->part - 1) / t->part); }
+
+/* The largest branches of a tree of n leaves that lie whole in [from,to); out may be NULL. Returns how many. */
 static size_t ldr__branches(ldr__branch *out, size_t from, size_t to, size_t n) {
     size_t count, size;
     for (count = 0; from < to; from = LDR__MIN(from + size, n), count++) {
@@ -18722,22 +18709,18 @@ static size_t ldr__branches(ldr__branch *out, size_t from, size_t to, size_t n) 
     return count;
 }
 
-static size_t ldr__part_count(const ldr_trainer *t, int32_t count) { return (size_t)((count + t->part - 1) / t->part); }
-
-static void ldr__processes_place(ldr__plan *p, ldr_trainer *t, size_t sequences) {
+static void ldr__processes_place(ldr__plan *p, ldr_trainer *t) {
     const char *name = "with other processes";
-    size_t parts = ldr__part_count(t, t->batch), n[2], i, k, from;
-    if (!t->d.reduce || t->only_scores) return;
-    n[0] = parts;
-    n[1] = ldr__part_count(t, t->examples - (t->steps_per_epoch - 1) * t->batch);
-    for (t->sum_count = 0, i = 0; i < 2 && !t->d.reduce_plain; i++)
-        for (from = ldr__run_begin(t, t->d.rank, n[i]), k = from; k < ldr__run_begin(t, t->d.rank + 1, n[i]); k++)
-            t->sum_count = LDR__MAX(t->sum_count, ldr__branches(NULL, from, k + 1, n[i]));
-    t->room_size = LDR__MAX((size_t)LDR__MESSAGE, LDR__MAX(4 * parts, (size_t)t->d.ranks * 4 * LDR__AGREE));
-    t->sums = ldr__place_matrix(p, "gradients of parts", t->sum_count, t->l->size);
-    t->room = ldr__place_floats(p, name, t->room_size);
+    size_t parts = ldr__part_count(t, t->batch), n = parts, most = 0, i, k;
+    for (i = 0; i < 2; i++, n = ldr__part_count(t, t->examples - (t->steps_per_epoch - 1) * t->batch))
+        for (k = ldr__run(t, t->d.rank, n); k < ldr__run(t, t->d.rank + 1, n); k++)
+            most = LDR__MAX(most, ldr__branches(NULL, ldr__run(t, t->d.rank, n), k + 1, n));
+    t->sums = ldr__place_matrix(p, "gradients of parts", t->d.reduce_plain ? 0 : most, t->l->size);
+    t->room = ldr__place_floats(p, name, LDR__MAX((size_t)LDR__MESSAGE, parts));
+    t->saved = ldr__place_matrix(p, name, t->pass.max_rows, (size_t)t->l->head_width);
     t->branches = (ldr__branch *)ldr__place(p, name, parts, sizeof *t->branches);
-    t->saved = t->d.ranks > 1 ? ldr__place_matrix(p, name, ldr__per_token(t->l->d.head) ? t->pass.max_tokens : sequences, (size_t)t->l->head_width) : NULL;
+    t->losses = (double *)ldr__place(p, name, parts, sizeof(double));
+    t->marks = (uint64_t *)ldr__place(p, name, (size_t)t->d.ranks * LDR__MARK_COUNT, sizeof(uint64_t));
 }
 
 static ldr_status ldr__reduce(const ldr_trainer *t, float *x, size_t n, ldr_error *err) {
@@ -18751,51 +18734,30 @@ static ldr_status ldr__reduce(const ldr_trainer *t, float *x, size_t n, ldr_erro
     return LDR_OK;
 }
 
-/* 64 bits as four floats that stay exact when zeros are added. */
-static void ldr__digits_put(float *x, uint64_t v) {
-    int i;
-    for (i = 0; i < 4; i++, v >>= 16) x[i] = (float)(v & 0xffff);
-}
-
-static uint64_t ldr__digits_get(const float *x) {
-    uint64_t v = 0;
-    int i;
-    for (i = 4; i-- > 0;) v = v << 16 | (uint64_t)x[i];
-    return v;
-}
-
-/* The sum of one number of every process; also the place where they wait for each other. */
-static ldr_status ldr__reduce_one(ldr_trainer *t, float v, float *sum, ldr_error *err) {
-    t->room[0] = v;
-    if (ldr__reduce(t, t->room, 1, err)) return err->status;
-    *sum = t->room[0];
-    return LDR_OK;
-}
-
-/* bytes[n], of which this process has [from,to), to all of them, two in a float. */
-static ldr_status ldr__reduce_bytes(const ldr_trainer *t, unsigned char *bytes, uint64_t n, uint64_t from, uint64_t to, ldr_error *err) {
+/* data[n], of which this process has [from,to), comes to all, two bytes in a float. */
+static ldr_status ldr__share(const ldr_trainer *t, void *data, uint64_t n, uint64_t from, uint64_t to, ldr_error *err) {
+    unsigned char *bytes = (unsigned char *)data;
     uint64_t at, take, i;
-    if (t->d.ranks == 1) return LDR_OK;
-    for (at = 0; at < n; at += take) {
+    for (at = 0; t->d.ranks > 1 && at < n; at += take) {
         take = LDR__MIN(n - at, 2 * (uint64_t)LDR__MESSAGE);
         memset(t->room, 0, LDR__MESSAGE * sizeof(float));
-        for (i = LDR__MAX(at, from); i < LDR__MIN(at + take, to); i++) t->room[(i - at) / 2] += (float)((uint32_t)bytes[i] << (i - at) % 2 * 8);
+        for (i = LDR__MAX(at, from); i < LDR__MIN(at + take, to); i++) t->room[(i - at) / 2] += (float)(bytes[i] << i % 2 * 8);
         if (ldr__reduce(t, t->room, (size_t)(take + 1) / 2, err)) return err->status;
-        for (i = 0; i < take; i++) bytes[at + i] = (unsigned char)((uint32_t)t->room[i / 2] >> i % 2 * 8);
+        for (i = at; i < at + take; i++) bytes[i] = (unsigned char)((uint32_t)t->room[(i - at) / 2] >> i % 2 * 8);
     }
     return LDR_OK;
 }
 
 static void ldr__add(float *x, const float *y, size_t n) { LDR__LANE_LOOP(i, n, x[i] += y[i]); }
 
-/* Takes the gradients of part p into the branches of this process's run, which begins at `from`. */
-static void ldr__branches_take(ldr_trainer *t, size_t *held, size_t from, size_t p, size_t parts) {
+/* Takes the gradients of part p of `parts` to the branches of this process. */
+static void ldr__branch_take(ldr_trainer *t, size_t *held, size_t p, size_t parts) {
     size_t n = t->l->size;
-    while (*held >= ldr__branches(NULL, from, p + 1, parts)) ldr__add(t->grads, t->sums + --*held * n, n);
+    while (*held >= ldr__branches(NULL, ldr__run(t, t->d.rank, parts), p + 1, parts)) ldr__add(t->grads, t->sums + --*held * n, n);
     memcpy(t->sums + (*held)++ * n, t->grads, n * sizeof(float));
 }
 
-/* What is left of the tree, of slots of n numbers. A part of it ends up in the slot of its first branch. */
+/* The rest of a tree, from slots of n numbers; what is added up is in the slot of its first branch. */
 static void ldr__branches_add(float *x, size_t n, const ldr__branch *b, size_t count, size_t parts) {
     size_t size, i, k;
     for (size = 1; size < parts; size *= 2)
@@ -18807,56 +18769,46 @@ static void ldr__branches_add(float *x, size_t n, const ldr__branch *b, size_t c
 }
 
 /* The gradients of all parts from the branches of all processes. */
-static ldr_status ldr__sums_exchange(ldr_trainer *t, size_t parts, ldr_error *err) {
-    ldr__branch *b = t->branches, *own = b, *own_end = b;
-    size_t count = 0, slots = 0, at, n, i;
+static ldr_status ldr__branches_join(ldr_trainer *t, size_t parts, ldr_error *err) {
+    ldr__branch *b = t->branches;
+    size_t count = 0, slots = 0, own = 0, at, n, i;
     int32_t r;
     for (r = 0; r < t->d.ranks; r++) {
-        if (r == t->d.rank) own = b + count;
-        count += ldr__branches(b + count, ldr__run_begin(t, r, parts), ldr__run_begin(t, r + 1, parts), parts);
-        if (r == t->d.rank) own_end = b + count;
+        if (r == t->d.rank) own = count;
+        count += ldr__branches(b + count, ldr__run(t, r, parts), ldr__run(t, r + 1, parts), parts);
     }
-    for (i = 0; i < count; i++) {
-        int right = i && b[i].size == b[i - 1].size && b[i].first % (2 * b[i].size) == b[i].size;
-        b[i].slot = right ? b[i - 1].slot : slots++;
-    }
+    for (i = 0; i < count; i++)
+        b[i].slot = i && b[i].size == b[i - 1].size && b[i].first % (2 * b[i].size) == b[i].size ? b[i - 1].slot : slots++;
     for (at = 0; at < t->l->size; at += n) {
-        n = LDR__MIN(t->l->size - at, t->room_size / slots);
+        n = LDR__MIN(t->l->size - at, LDR__MAX((size_t)LDR__MESSAGE / slots, (size_t)1));
         memset(t->room, 0, slots * n * sizeof(float));
-        for (i = 0; own + i < own_end; i++) memcpy(t->room + own[i].slot * n, t->sums + i * t->l->size + at, n * sizeof(float));
+        for (i = own; i < count && b[i].first < ldr__run(t, t->d.rank + 1, parts); i++)
+            memcpy(t->room + b[i].slot * n, t->sums + (i - own) * t->l->size + at, n * sizeof(float));
         if (ldr__reduce(t, t->room, slots * n, err)) return err->status;
         ldr__branches_add(t->room, n, b, count, parts);
-        for (i = 0; i < n; i++) t->grads[at + i] = t->room[i] + 0.0f;      /* of two zeros one may have lost its sign */
+        for (i = 0; i < n; i++) t->grads[at + i] = t->room[i] + 0.0f;      /* a zero may have lost its sign on the way */
     }
     return LDR_OK;
 }
 
-static uint64_t ldr__run_digest(const ldr_trainer *t, uint64_t *marks);
-static uint64_t ldr__ladder_digest(uint64_t h, const ldr_ladder *l);
-static uint64_t ldr__floats_digest(uint64_t h, const float *v, size_t n);
-
-/* Names what differs between processes, and the first that differs from process 0. */
+/* Names what differs, and the first process that differs from process 0 in it. */
 static ldr_status ldr__processes_agree(ldr_trainer *t, ldr_error *err) {
-    static const char *const names[LDR__AGREE] = { "another number of processes, version of this library or instruction set (LADDER_SIMD chooses one that all have)",
-        "another backbone", "another ladder", "another training description", "another training set", "another dev set", "other parameters, or stands at another step" };
-    const int32_t n[5] = { t->d.cache, t->d.cache_layers, t->d.cache_dir != NULL, t->d.head_epochs, t->d.reduce_plain };
+    static const char *const names[LDR__MARK_COUNT] = { "another instruction set (LADDER_SIMD) or version", "another backbone", "another ladder",
+        "another ladder or training description", "another training set", "another dev set", "other parameters, or another step," };
+    const int32_t n[5] = { t->d.cache, t->d.cache_layers, t->caches[0].hash != 0, t->d.head_epochs, t->d.ranks };
     const char *kernels = t->l->m->kernels->name;
-    uint64_t mine[LDR__AGREE];
+    uint64_t *mine = t->marks + t->d.rank * LDR__MARK_COUNT, at = (uint64_t)t->d.rank * LDR__MARK_COUNT * 8;
     int32_t r, k;
-    if (t->d.ranks == 1) return LDR_OK;
-    mine[0] = ldr__digest((uint64_t)t->d.ranks << 32 | LADDER_VERSION_NUMBER, kernels, strlen(kernels));
+    mine[0] = ldr__digest(LADDER_VERSION_NUMBER, kernels, strlen(kernels));
     mine[1] = t->l->fingerprint;
-    mine[2] = ldr__ladder_digest((uint64_t)t->l->size, t->l);
+    mine[2] = (uint64_t)t->l->size << 8 ^ (uint64_t)t->l->d.preset;
     ldr__run_digest(t, mine + 3);
     for (k = 0; k < 5; k++) mine[3] = ldr__mix64(mine[3] ^ (uint64_t)n[k]);
-    mine[6] = ldr__floats_digest((uint64_t)t->step << 1 | (uint64_t)(t->stopped != 0), t->l->values, t->l->size);
-    mine[6] = ldr__floats_digest(mine[6], t->m, t->l->size);
-    memset(t->room, 0, (size_t)t->d.ranks * 4 * LDR__AGREE * sizeof(float));
-    for (k = 0; k < LDR__AGREE; k++) ldr__digits_put(t->room + 4 * (t->d.rank * LDR__AGREE + k), mine[k]);
-    if (ldr__reduce(t, t->room, (size_t)t->d.ranks * 4 * LDR__AGREE, err)) return err->status;
-    for (k = 0; k < LDR__AGREE; k++)
+    mine[6] = ldr__floats_digest(ldr__floats_digest((uint64_t)t->step, t->l->values, t->l->size), t->m, t->l->size);
+    if (ldr__share(t, t->marks, (uint64_t)t->d.ranks * LDR__MARK_COUNT * 8, at, at + LDR__MARK_COUNT * 8, err)) return err->status;
+    for (k = 0; k < LDR__MARK_COUNT; k++)
         for (r = 1; r < t->d.ranks; r++)
-            if (ldr__digits_get(t->room + 4 * (r * LDR__AGREE + k)) != ldr__digits_get(t->room + 4 * k))
+            if (t->marks[r * LDR__MARK_COUNT + k] != t->marks[k])
                 return ldr__fail(err, LDR_MISMATCH, LDR_NO_OFFSET, "process %d has %s than process 0", r, names[k]);
     t->agreed = 1;
     return LDR_OK;
@@ -18883,7 +18835,7 @@ static void ldr__trainer_place(ldr__plan *p, ldr_trainer *t) {
     t->ordinals = (uint64_t *)ldr__place(p, "tables", sequences, sizeof(uint64_t));
     if (l->d.head == LDR_HEAD_REGRESS) values = 4 * (size_t)LDR__MAX(t->examples, ldr__examples(t->dev));
     t->values = ldr__place_floats(p, "tables", values);
-    ldr__processes_place(p, t, sequences);
+    if (t->d.reduce) ldr__processes_place(p, t);
     for (i = 0; i < 2; i++)
         if (t->caches[i].d) ldr__cache_place(p, &t->caches[i]);
 }
@@ -19108,36 +19060,37 @@ static ldr_status ldr__trainer_forward(ldr_trainer *t, const ldr_dataset *d, con
     return LDR_OK;
 }
 
+/* Examples from the i-th on, `most` at most, into the pass; returns how many. */
+static int32_t ldr__trainer_load(ldr_trainer *t, const ldr_dataset *d, int32_t i, int32_t most, int32_t *batch) {
+    int32_t n;
+    for (n = 0; n < LDR__MIN(most, ldr__examples(d) - i); n++) batch[n] = i + n;
+    ldr__pass_load(&t->pass, d, batch, n, NULL, 0, 0);
+    return n;
+}
+
 #ifndef LADDER_NO_STDIO
-/* The cache's file. Of several processes 0 looks for it or begins it, and each takes what an earlier start left of its examples. */
+/* The file of a cache. Of several processes 0 opens it first; each keeps what an earlier start left of its sequences. */
 static ldr_status ldr__trainer_open(ldr_trainer *t, ldr__cache *c, const char *name, size_t from, size_t to, ldr_error *err) {
-    int32_t rank = t->d.rank, turn;
-    float reused = 0;
-    size_t s, k;
-    if (!t->room) return ldr__cache_open(c, t->l, t->d.cache_dir, name, -1, err);
-    for (turn = 0; turn < 2; turn++) {
-        if (turn == (rank > 0) && ldr__cache_open(c, t->l, t->d.cache_dir, name, rank, err)) return err->status;
-        if (ldr__reduce_one(t, (float)c->reused, &reused, err)) return err->status;
+    float zero = 0;
+    size_t k;
+    if (!t->d.rank && ldr__cache_open(c, t->l, t->d.cache_dir, name, t->room ? 0 : -1, err)) return err->status;
+    if (!t->room) return LDR_OK;
+    if (ldr__reduce(t, &zero, 1, err) || (t->d.rank && ldr__cache_open(c, t->l, t->d.cache_dir, name, t->d.rank, err))) return err->status;
+    for (; from < to && !c->reused; from++) {
+        c->filled += c->have[from] = 1;
+        for (k = 0; k < c->records && c->have[from]; k++)
+            ldr__cache_read(c, from, k, ldr__cache_rows(c, k, (size_t)(c->d->offsets[from + 1] - c->d->offsets[from])));
     }
-    if (reused != 0 && reused != (float)t->d.ranks)
-        return ldr__fail(err, LDR_IO, LDR_NO_OFFSET, "%s: %d of %d processes find it whole: cache_dir must be one folder that all see", name, (int32_t)reused, t->d.ranks);
-    for (s = from; s < to && !c->reused; s++) {
-        c->filled += c->have[s] = 1;
-        for (k = 0; k < c->records && c->have[s]; k++)
-            ldr__cache_read(c, s, k, ldr__cache_rows(c, k, (size_t)(c->d->offsets[s + 1] - c->d->offsets[s])));
-    }
-    if (c->filled && !c->reused) ldr__format(c->note, sizeof c->note, "%s: %U sequences of an earlier start are used again", c->writer.path, (uint64_t)c->filled);
-    else if (!c->reused) c->note[0] = 0;
     c->damaged = 0;
+    if (!c->reused) ldr__format(c->note, sizeof c->note, c->filled ? "%s: %U sequences of an earlier start are used again" : "", c->writer.path, (uint64_t)c->filled);
     return LDR_OK;
 }
 
 /* The file is whole when all processes have closed it and 0 has given it its name. */
-static ldr_status ldr__trainer_close_file(ldr_trainer *t, ldr__cache *c, ldr_error *err) {
-    float sum;
+static ldr_status ldr__trainer_close(ldr_trainer *t, ldr__cache *c, ldr_error *err) {
+    float zero = 0;
     if (t->d.rank) ldr__cache_close(c);
-    c->writer.f = t->d.rank ? NULL : c->writer.f;
-    if (ldr__reduce_one(t, 0, &sum, err) || (!t->d.rank && ldr__cache_whole(c, err)) || ldr__reduce_one(t, 0, &sum, err)) return err->status;
+    if (ldr__reduce(t, &zero, 1, err) || (!t->d.rank && ldr__cache_whole(c, err)) || ldr__reduce(t, &zero, 1, err)) return err->status;
     if (t->d.rank) c->f = fopen(c->writer.path, "r+b");
     if (!c->f) return ldr__fail(err, LDR_IO, LDR_NO_OFFSET, "%s: process %d cannot open it: %s", c->writer.path, t->d.rank, strerror(errno));
     setvbuf(c->f, NULL, _IONBF, 0);
@@ -19146,9 +19099,8 @@ static ldr_status ldr__trainer_close_file(ldr_trainer *t, ldr__cache *c, ldr_err
 #endif
 
 /* Opens a cache's file, and with cache_layers or several processes fills the cache, each process its run of examples. */
-static ldr_status ldr__trainer_cache(ldr_trainer *t, ldr__cache *c, const char *name, ldr_error *err) {
-    size_t per = c->d->head == LDR_HEAD_CHOICE ? (size_t)c->d->choices : 1, n = c->d->count / per;
-    size_t first = ldr__run_begin(t, t->d.rank, n), end = ldr__run_begin(t, t->d.rank + 1, n);
+static ldr_status ldr__trainer_fill(ldr_trainer *t, ldr__cache *c, const char *name, ldr_error *err) {
+    size_t per = c->d->head == LDR_HEAD_CHOICE ? (size_t)c->d->choices : 1, n = c->d->count / per, first = ldr__run(t, t->d.rank, n), end = ldr__run(t, t->d.rank + 1, n);
     int32_t i, take, batch[64];
 #ifndef LADDER_NO_STDIO
     if (c->hash && ldr__trainer_open(t, c, name, first * per, end * per, err)) return err->status;
@@ -19159,22 +19111,20 @@ static ldr_status ldr__trainer_cache(ldr_trainer *t, ldr__cache *c, const char *
     if (t->d.cache_layers) {
         if (ldr__cache_fill(c, &t->pass, t->part, (int32_t)first, (int32_t)end, &t->alloc, err)) return err->status;
     } else for (i = (int32_t)first; i < (int32_t)end; i += LDR__MAX(take, 1)) {
-        take = ldr__cache_missing(c, batch, i, (int32_t)end, t->part);
-        if (!take) continue;
-        ldr__pass_load(&t->pass, c->d, batch, take, NULL, 0, 0);
-        if (ldr__trainer_forward(t, c->d, batch, take, err)) return err->status;
+        take = ldr__cache_missing(c, i, (int32_t)end, t->part);
+        if (take && ldr__trainer_forward(t, c->d, batch, ldr__trainer_load(t, c->d, i, take, batch), err)) return err->status;
     }
 #ifndef LADDER_NO_STDIO
-    if (c->hash && t->room && c->writer.f && ldr__trainer_close_file(t, c, err)) return err->status;
+    if (t->room && c->writer.f && ldr__trainer_close(t, c, err)) return err->status;
 #endif
-    if (!c->hash && ldr__reduce_bytes(t, c->data, ldr__cache_at(c, c->d->count, 0), ldr__cache_at(c, first * per, 0), ldr__cache_at(c, end * per, 0), err)) return err->status;
+    if (!c->hash && ldr__share(t, c->data, ldr__cache_at(c, c->d->count, 0), ldr__cache_at(c, first * per, 0), ldr__cache_at(c, end * per, 0), err)) return err->status;
     return ldr__cache_whole(c, err);
 }
 
 static ldr_status ldr__trainer_caches(ldr_trainer *t, ldr_error *err) {
     int i;
     for (i = 0; i < 2; i++)
-        if (t->caches[i].d && ldr__trainer_cache(t, &t->caches[i], i ? "dev.taps" : "train.taps", err)) return err->status;
+        if (t->caches[i].d && ldr__trainer_fill(t, &t->caches[i], i ? "dev.taps" : "train.taps", err)) return err->status;
     t->d.cache_dir = NULL;                 /* its text belongs to the caller                      */
     return LDR_OK;
 }
@@ -19490,44 +19440,33 @@ static void ldr__trainer_route(ldr_trainer *t) {
     ldr__pass_route(&t->pass, ldr__replace_rate(&t->d, t->step, (int64_t)t->d.epochs * t->steps_per_epoch), ldr__stream(t->d.seed, LDR__STREAM_REPLACE, (uint64_t)t->step));
 }
 
-/* Adds the gradients of the batch's examples from the i-th on, a part at most, and their loss. */
-static ldr_status ldr__trainer_part(ldr_trainer *t, double *loss, const int32_t *examples, int32_t i, int32_t count, double weight, float dropout, ldr_error *err) {
-    ldr__pass *s = &t->pass;
-    int32_t q, per = t->train->head == LDR_HEAD_CHOICE ? t->train->choices : 1, n = LDR__MIN(t->part, count - i);
-    ldr__targets target;
-    for (q = 0; q < n * per; q++) t->ordinals[q] = (uint64_t)(i * per + q);
-    ldr__pass_load(s, t->train, examples + i, n, t->ordinals, dropout, ldr__stream(t->d.seed, LDR__STREAM_DROPOUT, (uint64_t)t->step));
-    ldr__trainer_route(t);
-    target = ldr__pass_targets(s, t->class_weights, t->d.label_smoothing, t->train->choices);
-    if (ldr__trainer_forward(t, t->train, examples + i, n, err)) return err->status;
-    *loss += ldr__pass_loss(s, &target, weight);
-    ldr__pass_backward(s);
-    return LDR_OK;
-}
-
 /* Gradients of the mean loss over `count` examples, in parts of at most t->part; *loss is the sum of losses. */
 static ldr_status ldr__trainer_gradients(ldr_trainer *t, double *loss, const int32_t *examples, int32_t count, double weight, float dropout, ldr_error *err) {
-    size_t parts = ldr__part_count(t, count), from = ldr__run_begin(t, t->d.rank, parts), to = ldr__run_begin(t, t->d.rank + 1, parts), p, held = 0;
-    const int tree = t->room && !t->d.reduce_plain;
+    ldr__pass *s = &t->pass;
+    int32_t i, q, per = t->train->head == LDR_HEAD_CHOICE ? t->train->choices : 1;
+    uint64_t key = ldr__stream(t->d.seed, LDR__STREAM_DROPOUT, (uint64_t)t->step);
+    size_t parts = ldr__part_count(t, count), from = ldr__run(t, t->d.rank, parts), to = ldr__run(t, t->d.rank + 1, parts), p, held = 0;
     *loss = 0;
     memset(t->grads, 0, t->l->size * sizeof(float));
-    if (t->room) memset(t->room, 0, 4 * parts * sizeof(float));
     for (p = from; p < to; p++) {
-        if (tree && p > from) memset(t->grads, 0, t->l->size * sizeof(float));
-        if (t->room) *loss = 0;
-        if (ldr__trainer_part(t, loss, examples, (int32_t)p * t->part, count, weight, dropout, err)) return err->status;
-        if (t->room) ldr__digits_put(t->room + 4 * p, ldr__bits_from_double(*loss));
-        if (tree) ldr__branches_take(t, &held, from, p, parts);
+        int32_t n = LDR__MIN(t->part, count - (i = (int32_t)p * t->part));
+        ldr__targets target;
+        double part_loss;
+        if (held) memset(t->grads, 0, t->l->size * sizeof(float));
+        for (q = 0; q < n * per; q++) t->ordinals[q] = (uint64_t)(i * per + q);
+        ldr__pass_load(s, t->train, examples + i, n, t->ordinals, dropout, key);
+        ldr__trainer_route(t);
+        target = ldr__pass_targets(s, t->class_weights, t->d.label_smoothing, t->train->choices);
+        if (ldr__trainer_forward(t, t->train, examples + i, n, err)) return err->status;
+        *loss += part_loss = ldr__pass_loss(s, &target, weight);
+        ldr__pass_backward(s);
+        if (t->room) t->losses[p] = part_loss;
+        if (t->room && !t->d.reduce_plain) ldr__branch_take(t, &held, p, parts);
     }
     if (!t->room) return LDR_OK;
-    if (ldr__reduce(t, t->room, 4 * parts, err)) return err->status;
-    for (*loss = 0, p = 0; p < parts; p++) {
-        uint64_t bits = ldr__digits_get(t->room + 4 * p);
-        double of_part;
-        memcpy(&of_part, &bits, sizeof of_part);
-        *loss += of_part;
-    }
-    return tree ? ldr__sums_exchange(t, parts, err) : ldr__reduce(t, t->grads, t->l->size, err);
+    if (ldr__share(t, t->losses, parts * 8, from * 8, to * 8, err)) return err->status;
+    for (*loss = 0, p = 0; p < parts; p++) *loss += t->losses[p];
+    return t->d.reduce_plain ? ldr__reduce(t, t->grads, t->l->size, err) : ldr__branches_join(t, parts, err);
 }
 
 LDR__DEF ldr_status ldr_trainer_gradients(ldr_trainer *t, double *loss, const int32_t *examples, int32_t count, ldr_error *err) {
@@ -19560,24 +19499,21 @@ static double ldr__gradient_norm(const ldr_ladder *l) {
     return sqrt(s);
 }
 
-/* The scores of d's examples from the i-th on, `part` at most. Of several processes each runs another part, up to what the
-   head reads, and that goes to all. */
+/* The logits of d's examples from the i-th on, `part` at most. Of several processes each runs another part, up to what the
+   head reads, which then goes to all. */
 static ldr_status ldr__evaluate_part(ldr_trainer *t, const ldr_dataset *d, int32_t i, int32_t part, ldr_error *err) {
     ldr__pass *s = &t->pass;
-    int32_t turn = i / part % t->d.ranks, first = i + (t->d.rank - turn) * part, n = ldr__examples(d), k, batch[64];
-    size_t bytes;
-    if ((turn == 0 && first < n) || t->d.ranks == 1) {
-        for (k = 0; k < LDR__MIN(part, n - first); k++) batch[k] = first + k;
-        ldr__pass_load(s, d, batch, k, NULL, 0, 0);
-        if (ldr__trainer_forward(t, d, batch, k, err) || t->d.ranks == 1) return err->status;
-        memcpy(t->saved, s->hidden_in, s->row_count * (size_t)t->l->head_width * sizeof(float));
+    int32_t turn = i / part % t->d.ranks, own = i + (t->d.rank - turn) * part, batch[64];
+    size_t width = (size_t)t->l->head_width * sizeof(float);
+    if (turn == 0 && own < ldr__examples(d)) {
+        if (ldr__trainer_forward(t, d, batch, ldr__trainer_load(t, d, own, part, batch), err)) return err->status;
+        if (t->d.ranks > 1) memcpy(t->saved, s->hidden_in, s->row_count * width);
     }
-    for (k = 0; k < LDR__MIN(part, n - i); k++) batch[k] = i + k;
-    ldr__pass_load(s, d, batch, k, NULL, 0, 0);
-    bytes = s->row_count * (size_t)t->l->head_width * sizeof(float);
-    if (turn == t->d.rank) memcpy(s->hidden_in, t->saved, bytes);
-    else memset(s->hidden_in, 0, bytes);
-    if (ldr__reduce(t, s->hidden_in, bytes / sizeof(float), err)) return err->status;
+    if (t->d.ranks == 1) return LDR_OK;
+    ldr__trainer_load(t, d, i, part, batch);
+    if (turn == t->d.rank) memcpy(s->hidden_in, t->saved, s->row_count * width);
+    else memset(s->hidden_in, 0, s->row_count * width);
+    if (ldr__reduce(t, s->hidden_in, s->row_count * (size_t)t->l->head_width, err)) return err->status;
     ldr__head_scores(s);
     return LDR_OK;
 }
@@ -19702,7 +19638,7 @@ LDR__DEF ldr_status ldr_trainer_step(ldr_trainer *t, ldr_progress *p, ldr_error 
     progress = ldr_trainer_progress(t);
     if (p) *p = progress;
     if (t->d.progress_fn && t->d.progress_fn(&progress, t->d.user)) stop = 1;
-    if (t->room && ldr__reduce_one(t, stop, &stop, err)) return err->status;       /* one stops all */
+    if (ldr__reduce(t, &stop, 1, err)) return err->status;     /* one stops all */
     if (stop != 0) t->stopped = 1;
     return LDR_OK;
 }
@@ -20750,20 +20686,8 @@ LDR__DEF ldr_ladder *ldr_ladder_load(const ldr_model *m, const char *path, const
 
 #endif /* LADDER_NO_STDIO */
 
-static uint64_t ldr__ladder_digest(uint64_t h, const ldr_ladder *l) {
-    int32_t i;
-    size_t f;
-    for (f = 0; f < sizeof ldr__fields / sizeof ldr__fields[0]; f++) {
-        uint32_t bits;
-        memcpy(&bits, (const unsigned char *)&l->d + ldr__fields[f].offset, 4);
-        h = ldr__mix64(h ^ bits);
-    }
-    for (i = 0; i < l->d.rung_count; i++) h = ldr__mix64(h ^ (uint64_t)l->rung_layers[i]);
-    return h;
-}
-
-/* What a run is: two runs with the same digest and the same step continue each other. marks[3] or NULL: of the description,
-   and then with either set. */
+/* What a run is: two runs with the same digest and the same step continue each other. marks[3] or NULL: without the sets,
+   with train, and all. */
 static uint64_t ldr__run_digest(const ldr_trainer *t, uint64_t *marks) {
     const ldr_train_desc *d = &t->d;
     const ldr_dataset *sets[2];
@@ -20781,13 +20705,17 @@ static uint64_t ldr__run_digest(const ldr_trainer *t, uint64_t *marks) {
     if (t->class_weights) h = ldr__floats_digest(h, t->class_weights, (size_t)t->l->d.classes);
     if (d->distil) h = ldr__mix64(h ^ UINT64_C(0x64697374));
     if (d->reduce) h = ldr__mix64(h ^ UINT64_C(0x74726565) ^ (uint64_t)d->reduce_plain);
-    if (marks) marks[0] = h;
-    h = ldr__ladder_digest(h, t->l);
+    for (i = 0; i < (int)(sizeof ldr__fields / sizeof ldr__fields[0]); i++) {
+        uint32_t bits;
+        memcpy(&bits, (const unsigned char *)&t->l->d + ldr__fields[i].offset, 4);
+        h = ldr__mix64(h ^ bits);
+    }
+    for (i = 0; i < t->l->d.rung_count; i++) h = ldr__mix64(h ^ (uint64_t)t->l->rung_layers[i]);
     sets[0] = t->train;
     sets[1] = t->dev;
     for (i = 0; i < 2; i++) {
         size_t k, labels;
-        if (marks && i) marks[1] = h;
+        if (marks) marks[i] = h;
         if (!sets[i]) continue;
         labels = ldr__per_token(sets[i]->head) ? sets[i]->tokens : sets[i]->count;
         h = ldr__mix64(h ^ (uint64_t)sets[i]->choices);
@@ -20807,6 +20735,11 @@ static uint64_t ldr__run_digest(const ldr_trainer *t, uint64_t *marks) {
 }
 
 #ifndef LADDER_NO_STDIO
+static uint64_t ldr__double_bits(double v) {
+    uint64_t b;
+    memcpy(&b, &v, 8);
+    return b;
+}
 
 /* The scalars of a trainer, one row each, for writing and reading. */
 enum { LDR__STATE_I32, LDR__STATE_I64, LDR__STATE_DOUBLE };
@@ -20870,7 +20803,7 @@ LDR__DEF ldr_status ldr_trainer_save(const ldr_trainer *t, const char *path, ldr
             ldr__meta_i64(&text, ldr__states[s].key, large);
         } else {
             memcpy(&real, from, sizeof real);
-            ldr__meta_hex(&text, ldr__states[s].key, ldr__bits_from_double(real), 16);
+            ldr__meta_hex(&text, ldr__states[s].key, ldr__double_bits(real), 16);
         }
     }
     ldr__meta_hex(&text, "checksum", ldr__mix64(h ^ text.digest), 16);
