@@ -1455,6 +1455,12 @@ static void ldr__format(char *dst, size_t cap, const char *format, ...) {
     va_end(args);
 }
 
+/* Where the caller gave no error, or one that is taken: another, so that an earlier error stays as it is. */
+#define LDR__OWN_ERROR(err)                    \
+    ldr_error ldr__own;                        \
+    memset(&ldr__own, 0, sizeof ldr__own);     \
+    if (!err || err->status) err = &ldr__own
+
 static LDR__NOINLINE ldr_status ldr__fail(ldr_error *err, ldr_status status, uint64_t offset, const char *format, ...) {
     if (err && err->status == LDR_OK) {
         ldr__text t;
@@ -4146,11 +4152,9 @@ static void ldr__json_mark_subtrees(ldr_json *j) {
 
 LDR__DEF ldr_json *ldr_json_parse_next(const char *text, size_t size, size_t *used, const ldr_allocator *alloc, ldr_error *err) {
     ldr_allocator a = ldr__allocator(alloc);
-    ldr_error local;
     ldr_json *j;
     size_t at = 0;
-    memset(&local, 0, sizeof local);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    LDR__OWN_ERROR(err);
     if (!text || !used || !ldr__allocator_valid(alloc)) {
         ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_json_parse: text or allocator missing");
         return NULL;
@@ -5551,10 +5555,8 @@ LDR__DEF void ldr_weights_close(ldr_weights *w) {
 }
 
 LDR__DEF ldr_weights *ldr_weights_open_memory(const void *data, size_t size, const ldr_allocator *alloc, ldr_error *err) {
-    ldr_error local;
     ldr_weights *w;
-    memset(&local, 0, sizeof local);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    LDR__OWN_ERROR(err);
     w = ldr__weights_new(1, alloc, err);
     if (!w) return NULL;
     ldr__source_borrow(&w->files[0], data, size);
@@ -5907,11 +5909,9 @@ LDR__DEF ldr_weights *ldr_weights_open(const char *path, const ldr_allocator *al
         { "model.safetensors", ldr__weights_open_one }, { "model.safetensors.index.json", ldr__weights_open_index },
         { "pytorch_model.bin", ldr__weights_open_one }, { "pytorch_model.bin.index.json", ldr__weights_open_index },
         { "bert_model.ckpt.index", ldr__weights_open_bundle }, { "model.ckpt.index", ldr__weights_open_bundle } };
-    ldr_error local;
     char full[LADDER_MAX_PATH];
     size_t i;
-    memset(&local, 0, sizeof local);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    LDR__OWN_ERROR(err);
     if (!path) {
         ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_weights_open: no path");
         return NULL;
@@ -10465,10 +10465,8 @@ LDR__DEF ldr_tokenizer *ldr_tokenizer_load_memory(const void *data, size_t size,
         ldr_error *err) {
     ldr_tokenizer_desc d;
     ldr__files f;
-    ldr_error local;
     memset(&f, 0, sizeof f);
-    memset(&local, 0, sizeof local);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    LDR__OWN_ERROR(err);
     if (ldr__tokenizer_desc_check(&d, desc, err)) return NULL;
     if (!data && size) ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "data is NULL");
     if (!data && size) return NULL;
@@ -10543,11 +10541,9 @@ static ldr_tokenizer *ldr__tokenizer_open(char *path, const char *dir, const ldr
 
 LDR__DEF ldr_tokenizer *ldr_tokenizer_load(const char *dir, const ldr_tokenizer_desc *desc, ldr_error *err) {
     ldr_tokenizer_desc d;
-    ldr_error local;
     ldr_tokenizer *t;
     char path[LADDER_MAX_PATH];
-    memset(&local, 0, sizeof local);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    LDR__OWN_ERROR(err);
     if (ldr__tokenizer_desc_check(&d, desc, err)) return NULL;
     if (!dir || !*dir || strlen(dir) > LADDER_MAX_PATH - 32) {
         ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, dir && *dir ? "the path of the tokenizer is too long"
@@ -13212,10 +13208,8 @@ static ldr_status ldr__model_vocabulary(ldr_model *m, const char *dir, const voi
 
 LDR__DEF ldr_model *ldr_model_load_memory(const void *config, size_t config_size, const void *weights, size_t weights_size, const void *vocab, size_t vocab_size,
                                           const ldr_model_desc *desc, ldr_error *err) {
-    ldr_error local;
     ldr_model *m;
-    memset(&local, 0, sizeof local);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    LDR__OWN_ERROR(err);
     m = ldr__model_new(desc, err);
     if (!m) return NULL;
     if (desc && desc->adapter) ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_model_load_memory: adapters are read from files (ldr_model_load)");
@@ -13231,14 +13225,12 @@ LDR__DEF ldr_model *ldr_model_load_memory(const void *config, size_t config_size
 
 #ifndef LADDER_NO_STDIO
 LDR__DEF ldr_model *ldr_model_load(const char *dir, const ldr_model_desc *desc, ldr_error *err) {
-    ldr_error local;
     char path[LADDER_MAX_PATH];
     const char *config = "config.json";
     ldr__source s;
     ldr_status status;
     ldr_model *m;
-    memset(&local, 0, sizeof local);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    LDR__OWN_ERROR(err);
     m = ldr__model_new(desc, err);
     if (!m) return NULL;
     memset(&s, 0, sizeof s);
@@ -13683,11 +13675,9 @@ static void ldr__viewer_final(const ldr__viewer *r, float *hidden, size_t rows) 
 }
 
 LDR__DEF ldr_status ldr_model_hidden(const ldr_model *m, float *hidden, const ldr_batch *batch, int32_t layer, ldr_error *err) {
-    ldr_error local;
     ldr__viewer r;
     size_t longest, rows;
-    memset(&local, 0, sizeof local);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    LDR__OWN_ERROR(err);
     if (!m || !hidden) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_model_hidden: no model or no destination");
     if (layer < -1 || layer > m->layers) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "layer %d does not exist, the model has 0 (embeddings) to %d", layer, m->layers);
     if (ldr__batch_check(m, batch, &longest, err)) return err->status;
@@ -13701,14 +13691,12 @@ LDR__DEF ldr_status ldr_model_hidden(const ldr_model *m, float *hidden, const ld
 }
 
 LDR__DEF ldr_status ldr_model_logits(const ldr_model *m, float *logits, const float *hidden, int32_t rows, ldr_error *err) {
-    ldr_error local;
     ldr__plan plan;
     ldr__exec ex;
     float *x = NULL;
     size_t e, w, n;
     int pass;
-    memset(&local, 0, sizeof local);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    LDR__OWN_ERROR(err);
     if (!m || !logits || !hidden || rows < 1) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_model_logits: no model, rows or destination");
     if (!m->ends.m[LDR__LM_OUT].data) return ldr__fail(err, LDR_MISSING, LDR_NO_OFFSET, "this model's files hold no language-model head");
     e = (size_t)m->embed_width;
@@ -13755,14 +13743,12 @@ static size_t ldr__task_rows_of(const ldr__task_head *t, float *x, const float *
 LDR__DEF ldr_status ldr_model_scores(const ldr_model *m, float *scores, const float *hidden, const ldr_batch *batch,
         ldr_error *err) {
     const ldr__task_head *t = m ? &m->task : NULL;
-    ldr_error local;
     ldr__plan plan;
     ldr__exec ex;
     float *x = NULL, *y = NULL;
     size_t w, h, n, longest;
     int pass;
-    memset(&local, 0, sizeof local);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    LDR__OWN_ERROR(err);
     if (!m || !scores || !hidden) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET,
             "ldr_model_scores: no model, states or destination");
     if (!t->task) return ldr__fail(err, LDR_MISSING, LDR_NO_OFFSET, "this model's files hold no head for a task");
@@ -17632,10 +17618,8 @@ static ldr_status ldr__ladder_publish(ldr_ladder *l, ldr_error *err) {
 }
 
 LDR__DEF ldr_ladder *ldr_ladder_create(const ldr_model *m, const ldr_ladder_desc *desc, ldr_error *err) {
-    ldr_error local;
     ldr_ladder *l;
-    memset(&local, 0, sizeof local);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    LDR__OWN_ERROR(err);
     l = ldr__ladder_new(m, desc, SIZE_MAX / 16, err);
     if (!l) return NULL;
     if ((l->d.init == LDR_INIT_SLICE && l->d.rung_count > 0 && ldr__ladder_slice(l, desc->sample, err)) ||
@@ -18994,13 +18978,11 @@ static ldr_status ldr__trainer_caches(ldr_trainer *t, ldr_error *err);
 /* only_scores: it will never take a step, so there is no room for one. */
 static ldr_trainer *ldr__trainer_new(ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev, const ldr_train_desc *desc, int32_t only_scores, ldr_error *err) {
     ldr_train_desc d = ldr_train_desc_defaults(l, desc);
-    ldr_error local;
     ldr__plan plan;
     ldr_trainer *t;
     ldr_allocator a;
     int32_t c;
-    memset(&local, 0, sizeof local);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    LDR__OWN_ERROR(err);
     if (ldr__trainer_check(l, train, dev, &d, err)) return NULL;
     a = d.alloc.alloc_fn ? d.alloc : l->alloc;
     t = (ldr_trainer *)ldr__alloc(&a, sizeof *t);
@@ -19395,10 +19377,8 @@ static ldr_status ldr__learnable(const ldr_dataset *d, ldr_error *err) {
 
 LDR__DEF ldr_trainer *ldr_trainer_create(ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev,
         const ldr_train_desc *desc, ldr_error *err) {
-    ldr_error local;
     ldr_trainer *t;
-    memset(&local, 0, sizeof local);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    LDR__OWN_ERROR(err);
     t = ldr__learnable(train, err) ? NULL : ldr__trainer_new(l, train, dev, desc, 0, err);
     if (!t || !ldr__trainer_prepare(t, err)) return t;
     ldr_trainer_free(t);
@@ -19470,11 +19450,9 @@ static ldr_status ldr__trainer_gradients(ldr_trainer *t, double *loss, const int
 }
 
 LDR__DEF ldr_status ldr_trainer_gradients(ldr_trainer *t, double *loss, const int32_t *examples, int32_t count, ldr_error *err) {
-    ldr_error local;
     double weight, sum;
     int32_t i;
-    memset(&local, 0, sizeof local);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    LDR__OWN_ERROR(err);
     if (!t || !examples || count < 1) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_trainer_gradients: no trainer or examples");
     for (i = 0; i < count; i++)
         if (examples[i] < 0 || examples[i] >= t->examples) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "example %d: the training set has %d", examples[i], t->examples);
@@ -19519,12 +19497,10 @@ static ldr_status ldr__evaluate_part(ldr_trainer *t, const ldr_dataset *d, int32
 }
 
 LDR__DEF ldr_status ldr_trainer_evaluate(ldr_trainer *t, const ldr_dataset *d, ldr_score *score, ldr_error *err) {
-    ldr_error local;
     ldr__tally y;
     ldr_metric metric;
     int32_t i, n, part;
-    memset(&local, 0, sizeof local);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    LDR__OWN_ERROR(err);
     if (!t || !d || !score) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_trainer_evaluate: no trainer, data set or score");
     if (d != t->dev && d != t->train) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a trainer has room for its own two sets: use ldr_evaluate for another");
     memset(&y, 0, sizeof y);
@@ -19596,15 +19572,13 @@ static ldr_status ldr__trainer_epoch_end(ldr_trainer *t, ldr_error *err) {
 }
 
 LDR__DEF ldr_status ldr_trainer_step(ldr_trainer *t, ldr_progress *p, ldr_error *err) {
-    ldr_error local;
     ldr_progress progress;
     const int32_t *examples;
     int32_t in_epoch, count, i;
     double weight, loss = 0, scale = 1;
     float stop = 0;
     int end;
-    memset(&local, 0, sizeof local);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    LDR__OWN_ERROR(err);
     if (ldr_trainer_done(t)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_trainer_step: no trainer, or its training is over");
     t->l->grads = t->grads;
     if (ldr__trainer_refilled(t, err)) return err->status;
@@ -19648,11 +19622,9 @@ LDR__DEF void ldr_trainer_restore_best(ldr_trainer *t) {
 }
 
 LDR__DEF ldr_status ldr_fit(ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev, const ldr_train_desc *desc, ldr_fit_result *result, ldr_error *err) {
-    ldr_error local;
     ldr_trainer *t;
     ldr_status status = LDR_OK;
-    memset(&local, 0, sizeof local);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    LDR__OWN_ERROR(err);
     t = ldr_trainer_create(l, train, dev, desc, err);
     if (!t) return err->status;
     while (!status && !ldr_trainer_done(t)) status = ldr_trainer_step(t, NULL, err);
@@ -19682,12 +19654,10 @@ struct ldr_predictor {
 };
 
 LDR__DEF ldr_predictor *ldr_predictor_create(ldr_ladder *l, int32_t max_sequences, int32_t max_tokens, ldr_error *err) {
-    ldr_error local;
     ldr_predictor *p;
     ldr__plan plan;
     int pass;
-    memset(&local, 0, sizeof local);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    LDR__OWN_ERROR(err);
     if (!l || max_sequences < 1 || max_tokens < 1) {
         ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_predictor_create: no ladder, or room for nothing");
         return NULL;
@@ -19743,11 +19713,9 @@ static ldr_status ldr__predictor_run(ldr__pass *s, const ldr_batch *batch, ldr_e
 }
 
 LDR__DEF ldr_status ldr_predict(ldr_predictor *p, float *scores, const ldr_batch *batch, ldr_error *err) {
-    ldr_error local;
     ldr__pass *s;
     const ldr_ladder *l;
-    memset(&local, 0, sizeof local);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    LDR__OWN_ERROR(err);
     if (!p || !scores) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET,
             "ldr_predict: no predictor or no destination");
     s = &p->pass;
@@ -19763,13 +19731,11 @@ LDR__DEF ldr_status ldr_predict(ldr_predictor *p, float *scores, const ldr_batch
 LDR__DEF ldr_status ldr_predict_spans(ldr_predictor *p, ldr_span *spans, int32_t capacity, int32_t *count,
         const ldr_batch *batch,
         const int32_t *labels, int32_t longest, float least, ldr_error *err) {
-    ldr_error local;
     ldr__pass *s;
     ldr__span_list out;
     size_t r;
     int32_t q;
-    memset(&local, 0, sizeof local);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    LDR__OWN_ERROR(err);
     if (!p || !count || capacity < 0 || (capacity && !spans) || longest < 0 || !(least - least == 0))
         return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_predict_spans: no predictor or destination, or a limit "
                 "that cannot be");
@@ -19850,13 +19816,11 @@ static void ldr__session_layout(ldr__plan *p, ldr_session *s) {
 }
 
 LDR__DEF ldr_session *ldr_session_create(const ldr_model *m, const ldr_ladder *l, int32_t capacity, ldr_error *err) {
-    ldr_error local;
     ldr_session *s;
     ldr__plan plan;
     int32_t most = m ? m->positions - m->position_offset : 0;
     int pass;
-    memset(&local, 0, sizeof local);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    LDR__OWN_ERROR(err);
     if (!m || (l && l->m != m) || capacity < 0 || capacity > most)
         ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET,
                 "ldr_session_create: no model, a ladder of another one, or room for %d tokens where the model has %d positions", capacity, most);
@@ -20653,11 +20617,9 @@ static ldr_ladder *ldr__ladder_from(const ldr_model *m, const ldr_weights *w, co
 }
 
 LDR__DEF ldr_ladder *ldr_ladder_load_memory(const ldr_model *m, const void *data, size_t size, const ldr_allocator *alloc, ldr_error *err) {
-    ldr_error local;
     ldr_weights *w;
     ldr_ladder *l = NULL;
-    memset(&local, 0, sizeof local);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    LDR__OWN_ERROR(err);
     if (!m) ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_ladder_load_memory: no model");
     w = m ? ldr_weights_open_memory(data, size, alloc ? alloc : &m->alloc, err) : NULL;
     if (w) l = ldr__ladder_from(m, w, alloc, err);
@@ -20667,11 +20629,9 @@ LDR__DEF ldr_ladder *ldr_ladder_load_memory(const ldr_model *m, const void *data
 
 #ifndef LADDER_NO_STDIO
 LDR__DEF ldr_ladder *ldr_ladder_load(const ldr_model *m, const char *path, const ldr_allocator *alloc, ldr_error *err) {
-    ldr_error local;
     ldr_weights *w;
     ldr_ladder *l = NULL;
-    memset(&local, 0, sizeof local);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    LDR__OWN_ERROR(err);
     if (!m || !path) ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_ladder_load: no model or no path");
     w = m && path ? ldr__weights_open_one(path, alloc ? alloc : &m->alloc, err) : NULL;
     if (w) {
@@ -20769,7 +20729,6 @@ static int ldr__state_arrays(const ldr_trainer *t, ldr__array *a) {
 }
 
 LDR__DEF ldr_status ldr_trainer_save(const ldr_trainer *t, const char *path, ldr_error *err) {
-    ldr_error local;
     ldr__array a[LDR__STATE_ARRAYS];
     ldr__text text;
     ldr__writer w;
@@ -20777,8 +20736,7 @@ LDR__DEF ldr_status ldr_trainer_save(const ldr_trainer *t, const char *path, ldr
     int n, i;
     size_t s, bound;
     char *buffer;
-    memset(&local, 0, sizeof local);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    LDR__OWN_ERROR(err);
     if (!t || !path) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_trainer_save: no trainer or no path");
     bound = ldr__header_bound(t->l);
     buffer = (char *)ldr__alloc(&t->alloc, bound);
@@ -20846,13 +20804,11 @@ static ldr_status ldr__resume_check(const ldr_trainer *t, const ldr_weights *w, 
 }
 
 LDR__DEF ldr_status ldr_trainer_resume(ldr_trainer *t, const char *path, ldr_error *err) {
-    ldr_error local;
     ldr__array a[LDR__STATE_ARRAYS];
     ldr_weights *w;
     int n, i;
     size_t s;
-    memset(&local, 0, sizeof local);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    LDR__OWN_ERROR(err);
     if (!t || !path) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_trainer_resume: no trainer or no path");
     w = ldr__weights_open_one(path, &t->alloc, err);
     if (!w) return err->status;
@@ -21076,11 +21032,9 @@ static ldr_status ldr__publish(const ldr_model *m, const ldr_ladder *l, const ch
 }
 
 LDR__DEF ldr_status ldr_ladder_export(const ldr_ladder *l, const char *path, ldr_dtype type, ldr_error *err) {
-    ldr_error local;
     int32_t i;
     int slot;
-    memset(&local, 0, sizeof local);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    LDR__OWN_ERROR(err);
     if (!l || !path || (type != LDR_F32 && type != LDR_F16 && type != LDR_BF16)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_ladder_export: no ladder or no path, or a type other than F32, F16 and BF16");
     if (!ldr__method_of(l->d.method)->exports)
         return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "what method %s adds has no place in a %s model: save the ladder file instead", ldr_method_name(l->d.method), l->m->family->type);
@@ -21123,11 +21077,9 @@ LDR__DEF ldr_status ldr_ladder_export_config(const ldr_ladder *l, const void *co
 }
 
 LDR__DEF ldr_status ldr_model_init(const void *config, size_t config_size, const char *path, uint64_t seed, ldr_error *err) {
-    ldr_error local;
     ldr_model *m;
     ldr_status status;
-    memset(&local, 0, sizeof local);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    LDR__OWN_ERROR(err);
     if (!config || !path) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_model_init: no configuration or no path");
     m = ldr__model_new(NULL, err);
     if (!m) return err->status;
