@@ -18777,7 +18777,7 @@ static ldr_status ldr__branches_join(ldr_trainer *t, size_t parts, ldr_error *er
 
 /* Names what differs, and the first process that differs from process 0 in it. */
 static ldr_status ldr__processes_agree(ldr_trainer *t, ldr_error *err) {
-    static const char *const names[LDR__MARK_COUNT] = { "another instruction set (LADDER_SIMD) or version", "another backbone", "another ladder",
+    static const char *const names[LDR__MARK_COUNT] = { "another instruction set (ldr_model_desc.simd) or version", "another backbone", "another ladder",
         "another ladder or training description", "another training set", "another dev set", "other parameters, or another step," };
     const int32_t n[5] = { t->d.cache, t->d.cache_layers, t->caches[0].hash != 0, t->d.head_epochs, t->d.ranks };
     const char *kernels = t->l->m->kernels->name;
@@ -19042,12 +19042,30 @@ static ldr_status ldr__trainer_forward(ldr_trainer *t, const ldr_dataset *d, con
     return LDR_OK;
 }
 
-/* Examples from the i-th on, `most` at most, into the pass; returns how many. */
-static int32_t ldr__trainer_load(ldr_trainer *t, const ldr_dataset *d, int32_t i, int32_t most, int32_t *batch) {
+/* Examples from the i-th of an order on (NULL: as they lie), `most` at most, into the pass; returns how many. */
+static int32_t ldr__trainer_load(ldr_trainer *t, const ldr_dataset *d, const int32_t *order, int32_t i, int32_t most, int32_t *batch) {
     int32_t n;
-    for (n = 0; n < LDR__MIN(most, ldr__examples(d) - i); n++) batch[n] = i + n;
+    for (n = 0; n < LDR__MIN(most, ldr__examples(d) - i); n++) batch[n] = order ? order[i + n] : i + n;
     ldr__pass_load(&t->pass, d, batch, n, NULL, 0, 0);
     return n;
+}
+
+/* The logits of one of the parts that follow each other, `take` examples from the i-th on. If not alone each process runs
+   another part, up to what the head reads, which then goes to all. */
+static ldr_status ldr__trainer_scan(ldr_trainer *t, const ldr_dataset *d, const int32_t *order, int32_t i, int32_t take, int alone, ldr_error *err) {
+    ldr__pass *s = &t->pass;
+    int32_t part = LDR__MIN(t->part, 64), turn = i / part % t->d.ranks, own = i + t->d.rank * part, batch[64];
+    size_t width = (size_t)t->l->head_width;
+    if (alone || t->d.ranks == 1) return ldr__trainer_forward(t, d, batch, ldr__trainer_load(t, d, order, i, take, batch), err);
+    if (turn == 0 && own < ldr__examples(d)) {
+        if (ldr__trainer_forward(t, d, batch, ldr__trainer_load(t, d, order, own, part, batch), err)) return err->status;
+        memcpy(t->saved, s->hidden_in, s->row_count * width * sizeof(float));
+    }
+    ldr__trainer_load(t, d, order, i, take, batch);
+    if (turn == t->d.rank) memcpy(s->hidden_in, t->saved, s->row_count * width * sizeof(float));
+    else memset(s->hidden_in, 0, s->row_count * width * sizeof(float));
+    if (!ldr__reduce(t, s->hidden_in, s->row_count * width, err)) ldr__head_scores(s);
+    return err->status;
 }
 
 #ifndef LADDER_NO_STDIO
@@ -19083,7 +19101,7 @@ static ldr_status ldr__trainer_close(ldr_trainer *t, ldr__cache *c, ldr_error *e
 /* Opens a cache's file, and with cache_layers or several processes fills the cache, each process its run of examples. */
 static ldr_status ldr__trainer_fill(ldr_trainer *t, ldr__cache *c, const char *name, ldr_error *err) {
     size_t per = c->d->head == LDR_HEAD_CHOICE ? (size_t)c->d->choices : 1, n = c->d->count / per, first = ldr__run(t, t->d.rank, n), end = ldr__run(t, t->d.rank + 1, n);
-    int32_t i, take, batch[64];
+    int32_t i, take;
 #ifndef LADDER_NO_STDIO
     if (c->hash && ldr__trainer_open(t, c, name, first * per, end * per, err)) return err->status;
 #else
@@ -19094,7 +19112,7 @@ static ldr_status ldr__trainer_fill(ldr_trainer *t, ldr__cache *c, const char *n
         if (ldr__cache_fill(c, &t->pass, t->part, (int32_t)first, (int32_t)end, &t->alloc, err)) return err->status;
     } else for (i = (int32_t)first; i < (int32_t)end; i += LDR__MAX(take, 1)) {
         take = ldr__cache_missing(c, i, (int32_t)end, t->part);
-        if (take && ldr__trainer_forward(t, c->d, batch, ldr__trainer_load(t, c->d, i, take, batch), err)) return err->status;
+        if (take && ldr__trainer_scan(t, c->d, NULL, i, take, 1, err)) return err->status;
     }
 #ifndef LADDER_NO_STDIO
     if (t->room && c->writer.f && ldr__trainer_close(t, c, err)) return err->status;
@@ -19159,12 +19177,12 @@ static ldr_status ldr__features_read(ldr_trainer *t, ldr__features *f, const ldr
         double *sums, size_t *tokens, ldr_error *err) {
     ldr__pass *s = &t->pass;
     size_t width = (size_t)t->l->head_width, tap_width = (size_t)t->l->m->shape.width;
-    int32_t i, take, k, batch[64];
+    int32_t i, take, k, alone = 0, batch[64];
+    for (k = 0; sums && k < t->scale_count; k++) alone |= t->scales[k].tap >= 0;       /* each process needs all taps */
     for (i = 0; i < ldr__examples(d); i += take) {
         take = ldr__features_take(t, f, d, order, i, batch);
         if (!take) break;
-        ldr__pass_load(s, d, batch, take, NULL, 0, 0);
-        if (ldr__trainer_forward(t, d, batch, take, err)) return err->status;
+        if (ldr__trainer_scan(t, d, order, i, take, alone, err)) return err->status;
         memcpy(f->x + f->rows * width, s->hidden_in, s->row_count * width * sizeof(float));
         memcpy(f->labels + f->rows / f->per, s->labels, s->row_count / f->per * sizeof(int32_t));
         memcpy(f->values + f->rows / f->per, s->values, s->row_count / f->per * sizeof(float));
@@ -19477,25 +19495,6 @@ static double ldr__gradient_norm(const ldr_ladder *l) {
     return sqrt(s);
 }
 
-/* The logits of d's examples from the i-th on, `part` at most. Of several processes each runs another part, up to what the
-   head reads, which then goes to all. */
-static ldr_status ldr__evaluate_part(ldr_trainer *t, const ldr_dataset *d, int32_t i, int32_t part, ldr_error *err) {
-    ldr__pass *s = &t->pass;
-    int32_t turn = i / part % t->d.ranks, own = i + (t->d.rank - turn) * part, batch[64];
-    size_t width = (size_t)t->l->head_width * sizeof(float);
-    if (turn == 0 && own < ldr__examples(d)) {
-        if (ldr__trainer_forward(t, d, batch, ldr__trainer_load(t, d, own, part, batch), err)) return err->status;
-        if (t->d.ranks > 1) memcpy(t->saved, s->hidden_in, s->row_count * width);
-    }
-    if (t->d.ranks == 1) return LDR_OK;
-    ldr__trainer_load(t, d, i, part, batch);
-    if (turn == t->d.rank) memcpy(s->hidden_in, t->saved, s->row_count * width);
-    else memset(s->hidden_in, 0, s->row_count * width);
-    if (ldr__reduce(t, s->hidden_in, s->row_count * (size_t)t->l->head_width, err)) return err->status;
-    ldr__head_scores(s);
-    return LDR_OK;
-}
-
 LDR__DEF ldr_status ldr_trainer_evaluate(ldr_trainer *t, const ldr_dataset *d, ldr_score *score, ldr_error *err) {
     ldr__tally y;
     ldr_metric metric;
@@ -19511,7 +19510,7 @@ LDR__DEF ldr_status ldr_trainer_evaluate(ldr_trainer *t, const ldr_dataset *d, l
     part = LDR__MIN(t->part, 64);
     for (i = 0; i < n; i += part) {
         ldr__targets target;
-        if (ldr__evaluate_part(t, d, i, part, err)) return err->status;
+        if (ldr__trainer_scan(t, d, NULL, i, part, 0, err)) return err->status;
         target = ldr__pass_targets(&t->pass, NULL, 0, d->choices);
         ldr__tally_batch(&y, &t->pass, &target, t->tags);
     }
