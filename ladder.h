@@ -54,7 +54,8 @@
 
    TABLE OF CONTENTS (search for the tag)
      manual       >>manual-steps >>manual-ladder >>manual-models >>manual-tokenizer >>manual-methods >>manual-language
-                  >>manual-memory >>manual-threads >>manual-errors >>manual-security >>manual-embedded >>manual-cpp >>manual-adding >>options
+                  >>manual-memory >>manual-threads >>manual-processes >>manual-errors >>manual-security >>manual-embedded
+                  >>manual-cpp >>manual-adding >>options
      interface    >>api-errors >>api-memory >>api-simd >>api-tensors >>api-json >>api-tokenizer >>api-model
                   >>api-dataset >>api-ladder >>api-predict >>api-session >>api-train >>api-recipe
      inside       >>platform >>sizes >>errors >>allocation >>random >>half >>kernels >>gemm >>ops >>json
@@ -189,6 +190,15 @@
      owner that adds in a fixed order. They may differ between instruction sets and between compilers (fused multiply-add,
      libm); LDR_SIMD_PORTABLE with -ffp-contract=off removes most of that. -ffast-math breaks the NaN checks: do not use it.
      Different objects may be used from different threads; one object by one thread at a time. A model is only read.
+
+   >>manual-processes     SEVERAL PROCESSES
+     With desc.reduce, rank and ranks, processes on one machine or many train one ladder: each computes a share of the parts
+     of a batch (desc.accumulate), of the dev set and of the tap cache. examples/mpi is such a program. All make the same
+     calls; that they agree is checked at the start, after a resume and before every epoch. All end with the same ladder,
+     and one saves it. The result depends on the batch and its parts, not on how many computed them; a saved run goes on
+     with any number. A step adds up the trained numbers once for 2 processes, twice for 4, 4 times for 8, somewhat more where
+     it is no power of 2; with reduce_plain always once. A cache in memory is whole in each process, cache_dir is one folder
+     that all see. A process whose call fails must end the others (MPI_Abort): they wait for it.
 
    >>manual-errors        ERRORS
      Functions return a status or NULL and fill an ldr_error: the status, the byte offset where it applies, and a
@@ -18129,14 +18139,16 @@ static ldr_status ldr__cache_open(ldr__cache *c, const ldr_ladder *l, const char
     ldr__format(w->path, sizeof w->path, "%s", path);
     ldr__format(w->temporary, sizeof w->temporary, "%s.partial", path);
     w->f = c->shared ? fopen(w->temporary, "r+b") : NULL;
+    if (w->f) setvbuf(w->f, NULL, _IONBF, 0);          /* records go straight between file and room */
     if (!w->f || fread(begun, 1, sizeof begun, w->f) != sizeof begun || memcmp(begun, header, sizeof begun) != 0) {
         if (w->f) fclose(w->f);
         w->f = NULL;
         if (rank > 0) return ldr__fail(err, LDR_IO, LDR_NO_OFFSET, "%s: process %d cannot open what process 0 began: cache_dir must be one folder that all processes write", w->temporary, rank);
-        if (!ldr__writer_open(w, path, err)) ldr__writer_put(w, header, sizeof header, err);
+        if (ldr__writer_open(w, path, err)) return err->status;
+        setvbuf(w->f, NULL, _IONBF, 0);
+        ldr__writer_put(w, header, sizeof header, err);
     }
     c->f = w->f;
-    if (c->f) setvbuf(c->f, NULL, _IONBF, 0);          /* records go straight between file and room */
     return w->status;
 }
 
