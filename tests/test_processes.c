@@ -21,9 +21,9 @@
 #define TAPS   FOLDER "/train.taps"
 #define STATE  "processes-test.run"
 
-enum { MOST = 7 };
+enum { CREW = 7 };
 
-typedef enum odd { ODD_NOTHING, ODD_WEIGHTS, ODD_LADDER, ODD_RATE, ODD_LABELS, ODD_DEV, ODD_VALUES } odd;
+typedef enum oddity { ODD_NOTHING, ODD_WEIGHTS, ODD_LADDER, ODD_RATE, ODD_LABELS, ODD_DEV, ODD_VALUES } oddity;
 
 /* What all processes run, and what befalls one of them. */
 typedef struct job {
@@ -39,14 +39,14 @@ typedef struct job {
     int32_t     die_at, fail_at;   /* it ends, its reduce fails, at that call of reduce        */
     long        file_limit;        /* a file of more bytes kills it                            */
     int32_t     dies_saving;       /* ... set when it saves                                    */
-    odd         other;             /* what it has that others have not                         */
+    oddity      other;             /* what it has that others have not                         */
 } job;
 
 typedef struct result {
     uint64_t bits;
     double   loss, metric, train_loss;
     int32_t  status, best_epoch, step, runs, filled, reused, allocations;
-    char     message[320], note[320];
+    char     message[sizeof(((ldr_error *)0)->message)], note[320];
 } result;
 
 typedef struct wire { int in, out, rank; int32_t calls; const job *j; } wire;
@@ -111,9 +111,9 @@ static void limit_files(long bytes) {
     setrlimit(RLIMIT_FSIZE, &limit);
 }
 
-typedef struct bench { tiny_spec s; tiny_model m; ldr_dataset *train, *dev; ldr_ladder *l; ldr_trainer *t; ldr_test_heap heap; ldr_error err; } bench;
+typedef struct member { tiny_spec s; tiny_model m; ldr_dataset *train, *dev; ldr_ladder *l; ldr_trainer *t; ldr_test_heap heap; ldr_error err; } member;
 
-static ldr_train_desc describe(const job *j, bench *b, wire *w, int ranks) {
+static ldr_train_desc describe(const job *j, member *b, wire *w, int ranks) {
     ldr_train_desc d;
     memset(&d, 0, sizeof d);
     d.alloc = ldr_test_alloc(&b->heap, 0);
@@ -136,8 +136,8 @@ static ldr_train_desc describe(const job *j, bench *b, wire *w, int ranks) {
     return d;
 }
 
-static void open_bench(bench *b, const job *j, wire *w, int ranks) {
-    const odd other = w->rank == j->one ? j->other : ODD_NOTHING;
+static void open_member(member *b, const job *j, wire *w, int ranks) {
+    const oddity other = w->rank == j->one ? j->other : ODD_NOTHING;
     ldr_ladder_desc d;
     ldr_train_desc td;
     memset(b, 0, sizeof *b);
@@ -165,7 +165,7 @@ static void open_bench(bench *b, const job *j, wire *w, int ranks) {
     b->t = ldr_trainer_create(b->l, b->train, b->dev, &td, &b->err);
 }
 
-static void train(bench *b, const job *j, const wire *w) {
+static void train_on(member *b, const job *j, const wire *w) {
     while (!ldr_trainer_done(b->t) && !ldr_trainer_step(b->t, NULL, &b->err)) {
         int32_t step = ldr_trainer_progress(b->t).step;
         if (step != j->save_at || w->rank) continue;
@@ -180,20 +180,20 @@ static int32_t stop_here(const ldr_progress *p, void *user) {
 }
 
 static void process(const job *j, wire *w, int ranks) {
-    bench b;
+    member b;
     result r;
     long calls;
     int64_t end = -1;
     memset(&r, 0, sizeof r);
     if (w->rank == j->one && j->file_limit && !j->dies_saving) limit_files(j->file_limit);
-    open_bench(&b, j, w, ranks);
+    open_member(&b, j, w, ranks);
     if (b.t && j->stop_at) {
         b.t->d.progress_fn = stop_here;
         b.t->d.user = w;
     }
     if (b.t && j->resume) ldr_trainer_resume(b.t, STATE, &b.err);
     calls = b.heap.calls;
-    if (b.t && !b.err.status) train(&b, j, w);
+    if (b.t && !b.err.status) train_on(&b, j, w);
     if (b.t) {
         ldr_progress p = ldr_trainer_progress(b.t);
         ldr_cache_info info = ldr_trainer_cache(b.t);
@@ -221,7 +221,7 @@ static void process(const job *j, wire *w, int ranks) {
 
 /* ---- all of them ------------------------------------------------------------------------ */
 
-typedef struct team { int in[MOST], out[MOST]; pid_t pid[MOST]; int ranks, turns; int64_t floats; result of[MOST]; } team;
+typedef struct team { int in[CREW], out[CREW]; pid_t pid[CREW]; int ranks, turns; int64_t floats; result of[CREW]; } team;
 
 static void start(team *t, const job *j, int ranks) {
     int r, k, up[2], down[2];
@@ -255,7 +255,7 @@ static void start(team *t, const job *j, int ranks) {
 
 /* One sum, or the results. -1: somebody is gone; 1: all are done. */
 static int turn(team *t) {
-    int64_t n[MOST];
+    int64_t n[CREW];
     float *x, *sum;
     int r, done = 0, ok = 1;
     for (r = 0; r < t->ranks; r++) {
@@ -315,7 +315,7 @@ static void check_same(const result *want, job j, int ranks, int line) {
             printf("process %d of %d: %s, bits %llx, want %llx\n", r, ranks, t.of[r].message, (unsigned long long)t.of[r].bits, (unsigned long long)want->bits);
 }
 
-static void clear_folder(void) {
+static void clear_processes(void) {
     remove(TAPS);
     remove(TAPS ".partial");
     remove(FOLDER "/dev.taps");
@@ -392,7 +392,7 @@ TEST(more_processes_than_parts_or_examples) {
     j.examples = 4;
     CHECK(run(&one, j, 1));
     check_same(&one.of[0], j, 3, __LINE__);
-    check_same(&one.of[0], j, MOST, __LINE__);
+    check_same(&one.of[0], j, CREW, __LINE__);
 }
 
 TEST(a_plain_sum_is_near_and_alone_is_as_without_the_hook) {
@@ -435,7 +435,7 @@ TEST(a_step_of_several_allocates_nothing) {
 }
 
 TEST(what_differs_is_named_with_its_process) {
-    static const struct { odd other; const char *name; } rows[] = {
+    static const struct { oddity other; const char *name; } rows[] = {
         { ODD_WEIGHTS, "another backbone" }, { ODD_LADDER, "another ladder" }, { ODD_RATE, "another ladder or training description" },
         { ODD_LABELS, "another training set" }, { ODD_DEV, "another dev set" }, { ODD_VALUES, "other parameters" } };
     char want[128];
@@ -458,7 +458,7 @@ TEST(what_differs_is_named_with_its_process) {
 TEST(ranks_are_checked) {
     static const int32_t rank[] = { -1, 2, 0, 1 }, ranks[] = { 2, 2, -1, 0 };
     wire w;
-    bench b;
+    member b;
     job j = plain_job();
     ldr_train_desc d;
     ldr_error err;
@@ -466,7 +466,7 @@ TEST(ranks_are_checked) {
     memset(&w, 0, sizeof w);
     w.j = &j;
     j.alone = 1;
-    open_bench(&b, &j, &w, 1);
+    open_member(&b, &j, &w, 1);
     CHECK_STR(b.err.message, "");
     for (i = 0; i < 6; i++) {
         d = describe(&j, &b, &w, 1);
@@ -502,7 +502,7 @@ TEST(a_saved_run_goes_on_with_another_number) {
     j.plain = 1;                           /* other sums are another run */
     CHECK(run(&t, j, 2));
     CHECK_INT(t.of[0].status, LDR_MISMATCH);
-    clear_folder();
+    clear_processes();
 }
 
 TEST(one_process_stops_all) {
@@ -540,7 +540,7 @@ TEST(a_process_that_dies_loses_nothing_saved) {
     for (at = 12; at < 20; at++) {
         j.die_at = at;
         j.one = at % 3;
-        clear_folder();
+        clear_processes();
         CHECK(!run(&t, j, 3));
         if (ldr_test_exists(STATE)) check_same(&whole.of[0], after, 1 + at % 2, __LINE__);
     }
@@ -553,7 +553,7 @@ TEST(a_process_that_dies_loses_nothing_saved) {
         CHECK(!run(&t, j, 2));
         check_same(&whole.of[0], after, 2, __LINE__);
     }
-    clear_folder();
+    clear_processes();
 }
 
 /* ---- the cache -------------------------------------------------------------------------- */
@@ -576,7 +576,7 @@ TEST(caches_are_filled_by_all_and_change_nothing) {
         if (j.type != LDR_F32) CHECK(run(&want, j, 1));    /* rounded taps are another run */
         for (ranks = 1; ranks <= 4; ranks++) {
             check_same(&want.of[0], j, ranks, __LINE__);
-            clear_folder();
+            clear_processes();
             j.dir = FOLDER;
             check_same(&want.of[0], j, ranks, __LINE__);
             CHECK(ldr_test_exists(TAPS) && !ldr_test_exists(TAPS ".partial"));
@@ -588,7 +588,7 @@ TEST(caches_are_filled_by_all_and_change_nothing) {
             }
             j.dir = NULL;
         }
-        clear_folder();
+        clear_processes();
     }
 }
 
@@ -620,7 +620,7 @@ TEST(a_fill_that_died_is_gone_on_with) {
     CHECK(run(&want, j, 1));
     for (j.layers = 0; j.layers < 2; j.layers++)
         for (limit = 2000; limit < 40000; limit += 4700) {
-            clear_folder();
+            clear_processes();
             j.dir = FOLDER;
             j.one = (int32_t)(limit / 100 % 3);
             j.file_limit = limit;
@@ -634,20 +634,20 @@ TEST(a_fill_that_died_is_gone_on_with) {
             reused += strstr(t.of[0].note, "of an earlier start") != NULL;
         }
     CHECK(killed > 6 && reused > 3);
-    clear_folder();
+    clear_processes();
 }
 
 TEST(a_folder_that_not_all_see_is_refused) {
     job j = plain_job();
     wire w;
-    bench b;
+    member b;
     ldr_train_desc d;
     memset(&w, 0, sizeof w);
     w.j = &j;
     w.rank = 1;
     j.alone = 1;
-    clear_folder();
-    open_bench(&b, &j, &w, 1);             /* process 1 of a cache that process 0 began elsewhere */
+    clear_processes();
+    open_member(&b, &j, &w, 1);             /* process 1 of a cache that process 0 began elsewhere */
     ldr_trainer_free(b.t);
     d = describe(&j, &b, &w, 1);
     {
@@ -664,7 +664,7 @@ TEST(a_folder_that_not_all_see_is_refused) {
     ldr_dataset_free(b.train);
     ldr_dataset_free(b.dev);
     tiny_close(&b.m);
-    clear_folder();
+    clear_processes();
 }
 
 #define TESTS(X) X(every_leaf_is_in_one_branch_of_one_process) X(any_number_of_processes_learns_the_same_bits) \

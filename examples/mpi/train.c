@@ -126,21 +126,23 @@ int main(int argc, char **argv) {
 
     travelled.seconds = travelled.floats = 0;
     begin = MPI_Wtime();
+    const clock_t busy = clock();
     while (!ldr_trainer_done(trainer)) {
         if (ldr_trainer_step(trainer, NULL, &err)) give_up(err.message);
         if (rank || !state || (!ldr_trainer_done(trainer) && ldr_trainer_progress(trainer).step % (int32_t)every)) continue;
         if (ldr_trainer_save(trainer, state, &err)) give_up(err.message);      /* whole or not at all, by one process */
     }
-    ldr_progress p = ldr_trainer_progress(trainer);
-    double a_step = (MPI_Wtime() - begin) / (p.step > from ? p.step - from : 1);
+    const ldr_progress p = ldr_trainer_progress(trainer);
+    const double steps = p.step > from ? p.step - from : 1, a_step = (MPI_Wtime() - begin) / steps;
+    const double processor = (double)(clock() - busy) / CLOCKS_PER_SEC / steps;
     i = asked;
     MPI_Allreduce(&i, &stopped, 1, MPI_INT, MPI_MAX, MPI_COMM_WORLD);
     ldr_trainer_restore_best(trainer);
     if (rank == 0 && !stopped && ldr_ladder_save(ladder, out, &err)) give_up(err.message);
     if (rank == 0)
-        printf("%s after step %d; dev %.4f in epoch %d; %d processes: %.2f s to begin, %.4f s a step, %.4f of it waiting for sums, %.3f MB to add up\n",
-               stopped ? "stopped" : "done", (int)p.step, p.best_metric, (int)p.best_epoch, ranks, ready, a_step,
-               travelled.seconds / (p.step > from ? p.step - from : 1), travelled.floats * 4e-6 / (p.step > from ? p.step - from : 1));
+        printf("%s after step %d; dev %.4f in epoch %d; %d processes: %.2f s to begin, %.4f s a step (%.4f waiting for sums, "
+               "processor %.4f), %.3f MB added up\n", stopped ? "stopped" : "done", (int)p.step, p.best_metric, (int)p.best_epoch,
+               ranks, ready, a_step, travelled.seconds / steps, processor, travelled.floats * 4e-6 / steps);
     ldr_trainer_free(trainer);
     ldr_ladder_free(ladder);
     ldr_dataset_free(dev);
