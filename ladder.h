@@ -54,8 +54,8 @@
 
    TABLE OF CONTENTS (search for the tag)
      manual       >>manual-steps >>manual-ladder >>manual-models >>manual-tokenizer >>manual-methods >>manual-language
-                  >>manual-memory >>manual-threads >>manual-processes >>manual-errors >>manual-security >>manual-embedded
-                  >>manual-cpp >>manual-adding >>options
+                  >>manual-memory >>manual-threads >>manual-processes >>manual-errors >>manual-security
+                  >>manual-embedded >>manual-cpp >>manual-adding >>options
      interface    >>api-errors >>api-memory >>api-simd >>api-tensors >>api-json >>api-tokenizer >>api-model
                   >>api-dataset >>api-ladder >>api-predict >>api-session >>api-train >>api-recipe
      inside       >>platform >>sizes >>errors >>allocation >>random >>half >>kernels >>gemm >>ops >>json
@@ -192,13 +192,13 @@
      Different objects may be used from different threads; one object by one thread at a time. A model is only read.
 
    >>manual-processes     SEVERAL PROCESSES
-     With desc.reduce, rank and ranks, processes on one machine or many train one ladder: each computes a share of the parts
-     of a batch (desc.accumulate), of the dev set and of the tap cache. examples/mpi is such a program. All make the same
-     calls; that they agree is checked at the start, after a resume and before every epoch. All end with the same ladder,
-     and one saves it. The result depends on the batch and its parts, not on how many computed them; a saved run goes on
-     with any number. A step adds up the trained numbers once for 2 processes, twice for 4, 4 times for 8, somewhat more where
-     it is no power of 2; with reduce_plain always once. A cache in memory is whole in each process, cache_dir is one folder
-     that all see. A process whose call fails must end the others (MPI_Abort): they wait for it.
+     With desc.reduce, rank and ranks, processes on one machine or many train one ladder: each computes a share of the
+     parts of a batch (desc.accumulate), of the dev set and of the tap cache; examples/mpi is such a program. All make
+     the same calls; that they agree is checked at the start, after a resume and before every epoch. All end with the
+     same ladder, and one saves it. The result depends on the batch and its parts, not on how many computed them; a
+     saved run goes on with any number. A step adds up the trained numbers once for 2 processes, twice for 4, 4 times
+     for 8, a bit more between; with reduce_plain always once. A cache in memory is whole in each process; cache_dir is
+     one folder for all. A process whose call fails must end the others (MPI_Abort): they wait for it.
 
    >>manual-errors        ERRORS
      Functions return a status or NULL and fill an ldr_error: the status, the byte offset where it applies, and a
@@ -1082,11 +1082,11 @@ typedef struct ldr_train_desc {
     /* Called after every step (the last of an epoch carries its score); non-zero stops cleanly. */
     int32_t     (*progress_fn)(const ldr_progress *p, void *user);
     void         *user;
-    /* For several processes (>>manual-processes): x[n] becomes its sum over all, the same bits in each; non-zero: failed */
+    /* Several processes (>>manual-processes): x[n] becomes its sum over all, the same bits in each. Non-zero: failed */
     int32_t     (*reduce)(float *x, size_t n, void *user);
     void         *reduce_user;
     int32_t       rank, ranks;     /* this process, from 0, and how many there are (0: 1)      */
-    int32_t       reduce_plain;    /* 1: gradients are added as reduce adds them: fewer bytes travel, last bits depend on ranks */
+    int32_t       reduce_plain;    /* 1: gradients are added as reduce adds: less travels, last bits depend on ranks */
 } ldr_train_desc;
 
 /* What will really run: every 0 replaced. l says the method and may be NULL (a ladder's). */
@@ -18099,9 +18099,10 @@ static const char *ldr__cache_misfit(FILE *f, const unsigned char *header, uint6
     return NULL;
 }
 
-/* Looks for the file of an earlier run; without one that fits, begins a new one. rank: of several processes, which go on with what an
-   earlier start or process 0 began; -1: alone. */
-static ldr_status ldr__cache_open(ldr__cache *c, const ldr_ladder *l, const char *dir, const char *name, int32_t rank, ldr_error *err) {
+/* Looks for the file of an earlier run; without one that fits, begins a new one. rank: of several processes, which go
+   on with what an earlier start or process 0 began; -1: alone. */
+static ldr_status ldr__cache_open(ldr__cache *c, const ldr_ladder *l, const char *dir, const char *name, int32_t rank,
+        ldr_error *err) {
     unsigned char header[LDR__TAPS_HEADER];
     char path[LADDER_MAX_PATH];
     const char *misfit;
@@ -18143,7 +18144,9 @@ static ldr_status ldr__cache_open(ldr__cache *c, const ldr_ladder *l, const char
     if (!w->f || fread(begun, 1, sizeof begun, w->f) != sizeof begun || memcmp(begun, header, sizeof begun) != 0) {
         if (w->f) fclose(w->f);
         w->f = NULL;
-        if (rank > 0) return ldr__fail(err, LDR_IO, LDR_NO_OFFSET, "%s: process %d cannot open what process 0 began: cache_dir must be one folder that all processes write", w->temporary, rank);
+        if (rank > 0)
+            return ldr__fail(err, LDR_IO, LDR_NO_OFFSET, "%s: process %d does not find what process 0 began: cache_dir "
+                    "must be one folder for all", w->temporary, rank);
         if (ldr__writer_open(w, path, err)) return err->status;
         setvbuf(w->f, NULL, _IONBF, 0);
         ldr__writer_put(w, header, sizeof header, err);
@@ -18397,8 +18400,10 @@ static int32_t ldr__cache_missing(const ldr__cache *c, int32_t i, int32_t end, i
     return n;
 }
 
-/* Examples [from,to) through layer 0, then through layer 1, ...: each layer is read once, and its pages are given back behind it. */
-static ldr_status ldr__cache_fill(ldr__cache *c, ldr__pass *s, int32_t part, int32_t from, int32_t to, const ldr_allocator *a, ldr_error *err) {
+/* Examples [from,to) through layer 0, then through layer 1, ...: each layer is read once, and its pages are given back
+   behind it. */
+static ldr_status ldr__cache_fill(ldr__cache *c, ldr__pass *s, int32_t part, int32_t from, int32_t to,
+        const ldr_allocator *a, ldr_error *err) {
     const ldr_ladder *l = s->l;
     const ldr_dataset *d = c->d;
     int32_t per = d->head == LDR_HEAD_CHOICE ? d->choices : 1, layers, layer, i, k, take, batch[64];
@@ -18678,18 +18683,20 @@ static void ldr__fit_place(ldr__plan *p, ldr__fit *f, const ldr_trainer *t) {
 }
 
 /* ---- several processes -------------------------------------------------------------------
-   A batch has the same parts whoever computes them: the leaves of a tree, ((0+1)+(2+3))+..., of which each process has a
-   run. It adds up what is whole in its run, in branches. Every branch then gets a slot that is zero in all other
-   processes, but two branches that are halves of one share theirs: so reduce meets at most two numbers that are not
-   zero, and the sum of two has the same bits in any order. The rest of the tree each process adds by itself. */
+   A batch has the same parts whoever computes them: the leaves of a tree, ((0+1)+(2+3))+..., of which each process has
+   a run. It adds up what is whole in its run, in branches. Every branch then gets a slot that is zero in all other
+   processes, but two that are halves of one share theirs: so reduce meets at most two numbers that are not zero, and
+   the sum of two has the same bits in any order. The rest of the tree each process adds by itself. */
 
 enum { LDR__MESSAGE = 1 << 18, LDR__MARK_COUNT = 7 };      /* floats that travel at once; see ldr__processes_agree */
 
 static uint64_t ldr__run_digest(const ldr_trainer *t, uint64_t *marks);
 static uint64_t ldr__floats_digest(uint64_t h, const float *v, size_t n);
 
-/* Where the run of a process begins, of n things. */
-static size_t ldr__run(const ldr_trainer *t, int32_t rank, size_t n) { return (size_t)((uint64_t)n * (uint64_t)rank / (uint64_t)t->d.ranks); }
+/* Where a process's run of n things begins. */
+static size_t ldr__run(const ldr_trainer *t, int32_t rank, size_t n) {
+    return (size_t)((uint64_t)n * (uint64_t)rank / (uint64_t)t->d.ranks);
+}
 
 static size_t ldr__part_count(const ldr_trainer *t, int32_t count) { return (size_t)((count + t->part - 1) / t->part); }
 
@@ -18725,21 +18732,25 @@ static ldr_status ldr__reduce(const ldr_trainer *t, float *x, size_t n, ldr_erro
     for (at = 0; t->d.ranks > 1 && at < n; at += take) {
         take = LDR__MIN(n - at, (size_t)LDR__MESSAGE);
         answer = t->d.reduce(x + at, take, t->d.reduce_user);
-        if (answer) return ldr__fail(err, LDR_IO, LDR_NO_OFFSET, "process %d of %d, step %I: reduce failed with %d", t->d.rank, t->d.ranks, t->step + 1, answer);
+        if (answer) return ldr__fail(err, LDR_IO, LDR_NO_OFFSET, "process %d of %d, step %I: reduce failed with %d",
+                t->d.rank, t->d.ranks, t->step + 1, answer);
     }
     return LDR_OK;
 }
 
 /* data[n], of which this process has [from,to), comes to all, two bytes in a float. */
-static ldr_status ldr__share(const ldr_trainer *t, void *data, uint64_t n, uint64_t from, uint64_t to, ldr_error *err) {
+static ldr_status ldr__share(const ldr_trainer *t, void *data, uint64_t n, uint64_t from, uint64_t to,
+        ldr_error *err) {
     unsigned char *bytes = (unsigned char *)data;
     uint64_t at, take, i;
     for (at = 0; t->d.ranks > 1 && at < n; at += take) {
         take = LDR__MIN(n - at, 2 * (uint64_t)LDR__MESSAGE);
         memset(t->room, 0, LDR__MESSAGE * sizeof(float));
-        for (i = LDR__MAX(at, from); i < LDR__MIN(at + take, to); i++) t->room[(i - at) / 2] += (float)(bytes[i] << i % 2 * 8);
+        for (i = LDR__MAX(at, from); i < LDR__MIN(at + take, to); i++)
+            t->room[(i - at) / 2] += (float)(bytes[i] << i % 2 * 8);
         if (ldr__reduce(t, t->room, (size_t)(take + 1) / 2, err)) return err->status;
-        for (i = at; i < at + take; i++) bytes[i] = (unsigned char)((uint32_t)t->room[(i - at) / 2] >> i % 2 * 8);
+        for (i = at; i < at + take; i++)
+            bytes[i] = (unsigned char)((uint32_t)t->room[(i - at) / 2] >> i % 2 * 8);
     }
     return LDR_OK;
 }
@@ -18748,8 +18759,8 @@ static void ldr__add(float *x, const float *y, size_t n) { LDR__LANE_LOOP(i, n, 
 
 /* Takes the gradients of part p of `parts` to the branches of this process. */
 static void ldr__branch_take(ldr_trainer *t, size_t *held, size_t p, size_t parts) {
-    size_t n = t->l->size;
-    while (*held >= ldr__branches(NULL, ldr__run(t, t->d.rank, parts), p + 1, parts)) ldr__add(t->grads, t->sums + --*held * n, n);
+    size_t n = t->l->size, branches = ldr__branches(NULL, ldr__run(t, t->d.rank, parts), p + 1, parts);
+    while (*held >= branches) ldr__add(t->grads, t->sums + --*held * n, n);
     memcpy(t->sums + (*held)++ * n, t->grads, n * sizeof(float));
 }
 
@@ -18773,8 +18784,10 @@ static ldr_status ldr__branches_join(ldr_trainer *t, size_t parts, ldr_error *er
         if (r == t->d.rank) own = count;
         count += ldr__branches(b + count, ldr__run(t, r, parts), ldr__run(t, r + 1, parts), parts);
     }
-    for (i = 0; i < count; i++)
-        b[i].slot = i && b[i].size == b[i - 1].size && b[i].first % (2 * b[i].size) == b[i].size ? b[i - 1].slot : slots++;
+    for (i = 0; i < count; i++) {
+        int half = i && b[i].size == b[i - 1].size && b[i].first % (2 * b[i].size) == b[i].size;
+        b[i].slot = half ? b[i - 1].slot : slots++;
+    }
     for (at = 0; at < t->l->size; at += n) {
         n = LDR__MIN(t->l->size - at, LDR__MAX((size_t)LDR__MESSAGE / slots, (size_t)1));
         memset(t->room, 0, slots * n * sizeof(float));
@@ -18782,18 +18795,20 @@ static ldr_status ldr__branches_join(ldr_trainer *t, size_t parts, ldr_error *er
             memcpy(t->room + b[i].slot * n, t->sums + (i - own) * t->l->size + at, n * sizeof(float));
         if (ldr__reduce(t, t->room, slots * n, err)) return err->status;
         ldr__branches_add(t->room, n, b, count, parts);
-        for (i = 0; i < n; i++) t->grads[at + i] = t->room[i] + 0.0f;      /* a zero may have lost its sign on the way */
+        for (i = 0; i < n; i++) t->grads[at + i] = t->room[i] + 0.0f;      /* a zero may have lost its sign */
     }
     return LDR_OK;
 }
 
 /* Names what differs, and the first process that differs from process 0 in it. */
 static ldr_status ldr__processes_agree(ldr_trainer *t, ldr_error *err) {
-    static const char *const names[LDR__MARK_COUNT] = { "another instruction set (ldr_model_desc.simd) or version", "another backbone", "another ladder",
-        "another ladder or training description", "another training set", "another dev set", "other parameters, or another step," };
+    static const char *const names[LDR__MARK_COUNT] = { "another instruction set (ldr_model_desc.simd) or version",
+        "another backbone", "another ladder", "another ladder or training description", "another training set",
+        "another dev set", "other parameters, or another step," };
     const int32_t n[5] = { t->d.cache, t->d.cache_layers, t->caches[0].hash != 0, t->d.head_epochs, t->d.ranks };
+    const uint64_t bytes = LDR__MARK_COUNT * sizeof(uint64_t), at = (uint64_t)t->d.rank * bytes;
     const char *kernels = t->l->m->kernels->name;
-    uint64_t *mine = t->marks + t->d.rank * LDR__MARK_COUNT, at = (uint64_t)t->d.rank * LDR__MARK_COUNT * 8;
+    uint64_t *mine = t->marks + t->d.rank * LDR__MARK_COUNT;
     int32_t r, k;
     mine[0] = ldr__digest(LADDER_VERSION_NUMBER, kernels, strlen(kernels));
     mine[1] = t->l->fingerprint;
@@ -18801,7 +18816,7 @@ static ldr_status ldr__processes_agree(ldr_trainer *t, ldr_error *err) {
     ldr__run_digest(t, mine + 3);
     for (k = 0; k < 5; k++) mine[3] = ldr__mix64(mine[3] ^ (uint64_t)n[k]);
     mine[6] = ldr__floats_digest(ldr__floats_digest((uint64_t)t->step, t->l->values, t->l->size), t->m, t->l->size);
-    if (ldr__share(t, t->marks, (uint64_t)t->d.ranks * LDR__MARK_COUNT * 8, at, at + LDR__MARK_COUNT * 8, err)) return err->status;
+    if (ldr__share(t, t->marks, (uint64_t)t->d.ranks * bytes, at, at + bytes, err)) return err->status;
     for (k = 0; k < LDR__MARK_COUNT; k++)
         for (r = 1; r < t->d.ranks; r++)
             if (t->marks[r * LDR__MARK_COUNT + k] != t->marks[k])
@@ -18845,7 +18860,8 @@ static ldr_status ldr__trainer_check(const ldr_ladder *l, const ldr_dataset *tra
         (int)d->schedule < 0 || d->schedule > LDR_CONSTANT || ldr__metric_row(d->metric) == LDR__METRICS || !ldr__packs(d->cache_type) || !ldr__packs(d->tap_type))
         return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a value of the training description is out of its range");
     if (d->ranks < 1 || d->rank < 0 || d->rank >= d->ranks || (!d->reduce && (d->ranks > 1 || d->reduce_plain)))
-        return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "rank %d of %d processes: ranks count from 0, and several need reduce", d->rank, d->ranks);
+        return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET,
+                "rank %d of %d processes: ranks count from 0, and several need reduce", d->rank, d->ranks);
     if (d->cache && l->d.beside) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a tap cache keeps what a frozen backbone computes, and the one of this ladder is tuned: train without a cache");
     if (d->cache && l->deep && !l->top)
         return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET,
@@ -19055,22 +19071,28 @@ static ldr_status ldr__trainer_forward(ldr_trainer *t, const ldr_dataset *d, con
 }
 
 /* Examples from the i-th of an order on (NULL: as they lie), `most` at most, into the pass; returns how many. */
-static int32_t ldr__trainer_load(ldr_trainer *t, const ldr_dataset *d, const int32_t *order, int32_t i, int32_t most, int32_t *batch) {
+static int32_t ldr__trainer_load(ldr_trainer *t, const ldr_dataset *d, const int32_t *order, int32_t i, int32_t most,
+        int32_t *batch) {
     int32_t n;
     for (n = 0; n < LDR__MIN(most, ldr__examples(d) - i); n++) batch[n] = order ? order[i + n] : i + n;
     ldr__pass_load(&t->pass, d, batch, n, NULL, 0, 0);
     return n;
 }
 
-/* The logits of one of the parts that follow each other, `take` examples from the i-th on. If not alone each process runs
-   another part, up to what the head reads, which then goes to all. */
-static ldr_status ldr__trainer_scan(ldr_trainer *t, const ldr_dataset *d, const int32_t *order, int32_t i, int32_t take, int alone, ldr_error *err) {
+/* The logits of one of the parts that follow each other, `take` examples from the i-th on. If not alone each process
+   runs another part, up to what the head reads, which then goes to all. */
+static ldr_status ldr__trainer_scan(ldr_trainer *t, const ldr_dataset *d, const int32_t *order, int32_t i, int32_t take,
+        int alone, ldr_error *err) {
     ldr__pass *s = &t->pass;
-    int32_t part = LDR__MIN(t->part, 64), turn = i / part % t->d.ranks, own = i + t->d.rank * part, batch[64];
+    int32_t part = LDR__MIN(t->part, 64), turn = i / part % t->d.ranks, own = i + t->d.rank * part, batch[64], n;
     size_t width = (size_t)t->l->head_width;
-    if (alone || t->d.ranks == 1) return ldr__trainer_forward(t, d, batch, ldr__trainer_load(t, d, order, i, take, batch), err);
+    if (alone || t->d.ranks == 1) {
+        n = ldr__trainer_load(t, d, order, i, take, batch);
+        return ldr__trainer_forward(t, d, batch, n, err);
+    }
     if (turn == 0 && own < ldr__examples(d)) {
-        if (ldr__trainer_forward(t, d, batch, ldr__trainer_load(t, d, order, own, part, batch), err)) return err->status;
+        n = ldr__trainer_load(t, d, order, own, part, batch);
+        if (ldr__trainer_forward(t, d, batch, n, err)) return err->status;
         memcpy(t->saved, s->hidden_in, s->row_count * width * sizeof(float));
     }
     ldr__trainer_load(t, d, order, i, take, batch);
@@ -19081,20 +19103,23 @@ static ldr_status ldr__trainer_scan(ldr_trainer *t, const ldr_dataset *d, const 
 }
 
 #ifndef LADDER_NO_STDIO
-/* The file of a cache. Of several processes 0 opens it first; each keeps what an earlier start left of its sequences. */
-static ldr_status ldr__trainer_open(ldr_trainer *t, ldr__cache *c, const char *name, size_t from, size_t to, ldr_error *err) {
+/* The file of a cache. Of several processes 0 opens it first, and each keeps what an earlier start left of its run. */
+static ldr_status ldr__trainer_open(ldr_trainer *t, ldr__cache *c, const char *name, size_t s, size_t end,
+        ldr_error *err) {
     float zero = 0;
     size_t k;
-    if (!t->d.rank && ldr__cache_open(c, t->l, t->d.cache_dir, name, t->room ? 0 : -1, err)) return err->status;
-    if (!t->room) return LDR_OK;
-    if (ldr__reduce(t, &zero, 1, err) || (t->d.rank && ldr__cache_open(c, t->l, t->d.cache_dir, name, t->d.rank, err))) return err->status;
-    for (; from < to && !c->reused; from++) {
-        c->filled += c->have[from] = 1;
-        for (k = 0; k < c->records && c->have[from]; k++)
-            ldr__cache_read(c, from, k, ldr__cache_rows(c, k, (size_t)(c->d->offsets[from + 1] - c->d->offsets[from])));
+    if (t->d.rank && ldr__reduce(t, &zero, 1, err)) return err->status;
+    if (ldr__cache_open(c, t->l, t->d.cache_dir, name, t->room ? t->d.rank : -1, err)) return err->status;
+    if (!t->d.rank && ldr__reduce(t, &zero, 1, err)) return err->status;
+    if (!t->room || c->reused) return LDR_OK;
+    for (; s < end; s++) {
+        c->filled += c->have[s] = 1;
+        for (k = 0; k < c->records && c->have[s]; k++)
+            ldr__cache_read(c, s, k, ldr__cache_rows(c, k, (size_t)(c->d->offsets[s + 1] - c->d->offsets[s])));
     }
     c->damaged = 0;
-    if (!c->reused) ldr__format(c->note, sizeof c->note, c->filled ? "%s: %U sequences of an earlier start are used again" : "", c->writer.path, (uint64_t)c->filled);
+    ldr__format(c->note, sizeof c->note, c->filled ? "%s: %U sequences of an earlier start are used again" : "",
+            c->writer.path, (uint64_t)c->filled);
     return LDR_OK;
 }
 
@@ -19102,41 +19127,45 @@ static ldr_status ldr__trainer_open(ldr_trainer *t, ldr__cache *c, const char *n
 static ldr_status ldr__trainer_close(ldr_trainer *t, ldr__cache *c, ldr_error *err) {
     float zero = 0;
     if (t->d.rank) ldr__cache_close(c);
-    if (ldr__reduce(t, &zero, 1, err) || (!t->d.rank && ldr__cache_whole(c, err)) || ldr__reduce(t, &zero, 1, err)) return err->status;
+    if (ldr__reduce(t, &zero, 1, err)) return err->status;
+    if (!t->d.rank && ldr__cache_whole(c, err)) return err->status;
+    if (ldr__reduce(t, &zero, 1, err)) return err->status;
     if (t->d.rank) c->f = fopen(c->writer.path, "r+b");
-    if (!c->f) return ldr__fail(err, LDR_IO, LDR_NO_OFFSET, "%s: process %d cannot open it: %s", c->writer.path, t->d.rank, strerror(errno));
+    if (!c->f)
+        return ldr__fail(err, LDR_IO, LDR_NO_OFFSET, "%s: cannot be opened: %s", c->writer.path, strerror(errno));
     setvbuf(c->f, NULL, _IONBF, 0);
     return LDR_OK;
 }
 #endif
 
-/* Opens a cache's file, and with cache_layers or several processes fills the cache, each process its run of examples. */
+/* Opens a cache's file, and with cache_layers or several processes fills the cache, each process its run. */
 static ldr_status ldr__trainer_fill(ldr_trainer *t, ldr__cache *c, const char *name, ldr_error *err) {
-    size_t per = c->d->head == LDR_HEAD_CHOICE ? (size_t)c->d->choices : 1, n = c->d->count / per, first = ldr__run(t, t->d.rank, n), end = ldr__run(t, t->d.rank + 1, n);
-    int32_t i, take;
+    size_t per = c->d->head == LDR_HEAD_CHOICE ? (size_t)c->d->choices : 1, n = c->d->count / per;
+    size_t first = ldr__run(t, t->d.rank, n) * per, end = ldr__run(t, t->d.rank + 1, n) * per;
+    int32_t i = (int32_t)(first / per), to = (int32_t)(end / per), take;
 #ifndef LADDER_NO_STDIO
-    if (c->hash && ldr__trainer_open(t, c, name, first * per, end * per, err)) return err->status;
+    if (c->hash && ldr__trainer_open(t, c, name, first, end, err)) return err->status;
 #else
     (void)name;
 #endif
     if (c->reused || (!t->d.cache_layers && !t->room)) return LDR_OK;
     if (t->d.cache_layers) {
-        if (ldr__cache_fill(c, &t->pass, t->part, (int32_t)first, (int32_t)end, &t->alloc, err)) return err->status;
-    } else for (i = (int32_t)first; i < (int32_t)end; i += LDR__MAX(take, 1)) {
-        take = ldr__cache_missing(c, i, (int32_t)end, t->part);
+        if (ldr__cache_fill(c, &t->pass, t->part, i, to, &t->alloc, err)) return err->status;
+    } else for (; i < to; i += LDR__MAX(take, 1)) {
+        take = ldr__cache_missing(c, i, to, t->part);
         if (take && ldr__trainer_scan(t, c->d, NULL, i, take, 1, err)) return err->status;
     }
 #ifndef LADDER_NO_STDIO
     if (t->room && c->writer.f && ldr__trainer_close(t, c, err)) return err->status;
 #endif
-    if (!c->hash && ldr__share(t, c->data, ldr__cache_at(c, c->d->count, 0), ldr__cache_at(c, first * per, 0), ldr__cache_at(c, end * per, 0), err)) return err->status;
+    if (!c->hash && ldr__share(t, c->data, ldr__cache_at(c, c->d->count, 0), ldr__cache_at(c, first, 0),
+            ldr__cache_at(c, end, 0), err)) return err->status;
     return ldr__cache_whole(c, err);
 }
 
 static ldr_status ldr__trainer_caches(ldr_trainer *t, ldr_error *err) {
-    int i;
-    for (i = 0; i < 2; i++)
-        if (t->caches[i].d && ldr__trainer_fill(t, &t->caches[i], i ? "dev.taps" : "train.taps", err)) return err->status;
+    if (t->caches[0].d && ldr__trainer_fill(t, &t->caches[0], "train.taps", err)) return err->status;
+    if (t->caches[1].d && ldr__trainer_fill(t, &t->caches[1], "dev.taps", err)) return err->status;
     t->d.cache_dir = NULL;                 /* its text belongs to the caller                      */
     return LDR_OK;
 }
@@ -19455,7 +19484,8 @@ static ldr_status ldr__trainer_gradients(ldr_trainer *t, double *loss, const int
     ldr__pass *s = &t->pass;
     int32_t i, q, per = t->train->head == LDR_HEAD_CHOICE ? t->train->choices : 1;
     uint64_t key = ldr__stream(t->d.seed, LDR__STREAM_DROPOUT, (uint64_t)t->step);
-    size_t parts = ldr__part_count(t, count), from = ldr__run(t, t->d.rank, parts), to = ldr__run(t, t->d.rank + 1, parts), p, held = 0;
+    size_t parts = ldr__part_count(t, count), from = ldr__run(t, t->d.rank, parts);
+    size_t to = ldr__run(t, t->d.rank + 1, parts), p, held = 0;
     *loss = 0;
     memset(t->grads, 0, t->l->size * sizeof(float));
     for (p = from; p < to; p++) {
@@ -20657,8 +20687,8 @@ LDR__DEF ldr_ladder *ldr_ladder_load(const ldr_model *m, const char *path, const
 
 #endif /* LADDER_NO_STDIO */
 
-/* What a run is: two runs with the same digest and the same step continue each other. marks[3] or NULL: without the sets,
-   with train, and all. */
+/* What a run is: two runs with the same digest and the same step continue each other. marks[3] or NULL: without the
+   sets, with train, and all. */
 static uint64_t ldr__run_digest(const ldr_trainer *t, uint64_t *marks) {
     const ldr_train_desc *d = &t->d;
     const ldr_dataset *sets[2];

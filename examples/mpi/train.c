@@ -5,11 +5,11 @@
 
    Every file must be seen by all processes under the same name; job.slurm is a script for a cluster. The result has the
    same bits for any number of processes. It depends on batch and parts (the batch is computed in so many pieces, so
-   more processes than parts are of use to the cache only). plain=1 adds as MPI likes: less travels beyond four
-   processes, and the last bits vary. state=FILE is written every so many steps, and when a process gets SIGTERM; the
-   next start goes on from there, with as many processes as it has. cache=DIR keeps taps in files, for later runs as
-   well, and goes on with what an earlier start left there. Whatever fails, in whichever process, ends all of them
-   with the reason, and so does waiting for the others for `limit` seconds. */
+   more processes than parts are of use to the cache only). simd=avx2 makes unlike machines alike. plain=1 adds as MPI
+   likes: less travels between four processes or more, and the last bits vary. state=FILE is written every so many steps
+   (every=N), and when a process gets SIGTERM; the next start goes on from there, with as many processes as it has.
+   cache=DIR keeps taps in files, for later runs as well, and goes on with what an earlier start left there. Whatever
+   fails, in whichever process, ends all of them with the reason, and so does waiting for the others limit=SECONDS. */
 #define _POSIX_C_SOURCE 199309L
 #define LADDER_IMPLEMENTATION
 #include "../../ladder.h"
@@ -22,13 +22,15 @@
 #include <unistd.h>
 
 static int rank, ranks;
-static const char *model_dir = "tiny", *train_file = "data/train.tsv", *dev_file = "data/dev.tsv", *out = "mpi.ladder", *state, *cache_dir;
+static const char *model_dir = "tiny", *train_file = "data/train.tsv", *dev_file = "data/dev.tsv", *out = "mpi.ladder";
+static const char *state, *cache_dir, *simd;
 static double epochs = 4, batch = 32, parts = 8, every = 20, limit = 600, seed = 1, plain;
 
 static const struct option { const char *name; const char **text; double *number; } options[] = {
     { "model", &model_dir, NULL }, { "train", &train_file, NULL }, { "dev", &dev_file, NULL }, { "out", &out, NULL },
     { "state", &state, NULL }, { "cache", &cache_dir, NULL }, { "epochs", NULL, &epochs }, { "batch", NULL, &batch },
-    { "parts", NULL, &parts }, { "every", NULL, &every }, { "limit", NULL, &limit }, { "seed", NULL, &seed }, { "plain", NULL, &plain } };
+    { "parts", NULL, &parts }, { "every", NULL, &every }, { "limit", NULL, &limit }, { "seed", NULL, &seed },
+    { "plain", NULL, &plain }, { "simd", &simd, NULL } };
 
 static void give_up(const char *why) {
     fprintf(stderr, "process %d of %d: %s\n", rank, ranks, why);
@@ -76,8 +78,9 @@ static int32_t after_step(const ldr_progress *p, void *user) {
     const int width = 30, full = (int)(width * (int64_t)p->step / p->steps), terminal = isatty(2);
     (void)user;
     if (rank == 0 && (terminal || p->evaluated)) {
-        fprintf(stderr, "%s[%.*s%.*s] epoch %d of %d, step %d of %d, loss %.4f", terminal ? "\r" : "", full, "##############################",
-                width - full, "..............................", (int)p->epoch, (int)p->epochs, (int)p->step, (int)p->steps, p->loss);
+        fprintf(stderr, "%s[%.*s%.*s] epoch %d of %d, step %d of %d, loss %.4f", terminal ? "\r" : "",
+                full, "##############################", width - full, "..............................",
+                (int)p->epoch, (int)p->epochs, (int)p->step, (int)p->steps, p->loss);
         if (p->evaluated) fprintf(stderr, ", dev %.4f\n", p->metric);
     }
     return asked;                          /* one that stops stops all */
@@ -90,6 +93,7 @@ int main(int argc, char **argv) {
     ldr_dataset_desc set = {0};
     ldr_ladder_desc  desc = {0};
     ldr_train_desc   recipe = {0};
+    ldr_model_desc   kernels = {0};
     int i, stopped = 0;
     MPI_Init(&argc, &argv);
     MPI_Comm_rank(MPI_COMM_WORLD, &rank);
@@ -97,7 +101,9 @@ int main(int argc, char **argv) {
     for (i = 1; i < argc; i++) read_option(argv[i]);
     signal(SIGTERM, on_signal);
 
-    ldr_model   *model = ldr_model_load(model_dir, NULL, &err);
+    for (i = 0; simd && ldr_simd_word(i, &kernels.simd) && strcmp(ldr_simd_word(i, NULL), simd) != 0; i++) continue;
+    if (simd && !ldr_simd_word(i, NULL)) give_up("simd: no such instruction set (tools/ladder train --help has them)");
+    ldr_model   *model = ldr_model_load(model_dir, &kernels, &err);
     ldr_dataset *train = ldr_dataset_load(model, train_file, &set, &err);
     set.labels = train;
     ldr_dataset *dev = ldr_dataset_load(model, dev_file, &set, &err);
@@ -119,7 +125,8 @@ int main(int argc, char **argv) {
     ldr_trainer *trainer = ladder ? ldr_trainer_create(ladder, train, dev, &recipe, &err) : NULL;
     if (!trainer) give_up(err.message);
     double ready = MPI_Wtime() - begin;
-    if (rank == 0 && ldr_trainer_cache(trainer).note[0][0]) fprintf(stderr, "%s\n", ldr_trainer_cache(trainer).note[0]);
+    const ldr_cache_info cache = ldr_trainer_cache(trainer);
+    if (rank == 0 && cache.note[0][0]) fprintf(stderr, "%s\n", cache.note[0]);
     if (state && access(state, F_OK) == 0 && ldr_trainer_resume(trainer, state, &err)) give_up(err.message);
     const int32_t from = ldr_trainer_progress(trainer).step;
     if (rank == 0 && from) fprintf(stderr, "going on after step %d with %d processes\n", (int)from, ranks);
@@ -129,8 +136,8 @@ int main(int argc, char **argv) {
     const clock_t busy = clock();
     while (!ldr_trainer_done(trainer)) {
         if (ldr_trainer_step(trainer, NULL, &err)) give_up(err.message);
-        if (rank || !state || (!ldr_trainer_done(trainer) && ldr_trainer_progress(trainer).step % (int32_t)every)) continue;
-        if (ldr_trainer_save(trainer, state, &err)) give_up(err.message);      /* whole or not at all, by one process */
+        const int due = ldr_trainer_done(trainer) || ldr_trainer_progress(trainer).step % (int32_t)every == 0;
+        if (rank == 0 && state && due && ldr_trainer_save(trainer, state, &err)) give_up(err.message);
     }
     const ldr_progress p = ldr_trainer_progress(trainer);
     const double steps = p.step > from ? p.step - from : 1, a_step = (MPI_Wtime() - begin) / steps;
@@ -140,9 +147,10 @@ int main(int argc, char **argv) {
     ldr_trainer_restore_best(trainer);
     if (rank == 0 && !stopped && ldr_ladder_save(ladder, out, &err)) give_up(err.message);
     if (rank == 0)
-        printf("%s after step %d; dev %.4f in epoch %d; %d processes: %.2f s to begin, %.4f s a step (%.4f waiting for sums, "
-               "processor %.4f), %.3f MB added up\n", stopped ? "stopped" : "done", (int)p.step, p.best_metric, (int)p.best_epoch,
-               ranks, ready, a_step, travelled.seconds / steps, processor, travelled.floats * 4e-6 / steps);
+        printf("%s after step %d; dev %.4f in epoch %d; %d processes: %.2f s to begin, %.4f s a step "
+               "(%.4f waiting for sums, processor %.4f), %.3f MB added up\n", stopped ? "stopped" : "done", (int)p.step,
+               p.best_metric, (int)p.best_epoch, ranks, ready, a_step, travelled.seconds / steps, processor,
+               travelled.floats * 4e-6 / steps);
     ldr_trainer_free(trainer);
     ldr_ladder_free(ladder);
     ldr_dataset_free(dev);
