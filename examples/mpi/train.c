@@ -122,9 +122,10 @@ int main(int argc, char **argv) {
     recipe.reduce_plain = plain != 0;
     ldr_ladder  *ladder = ldr_ladder_create(model, &desc, &err);
     double begin = MPI_Wtime();
+    clock_t busy = clock();
     ldr_trainer *trainer = ladder ? ldr_trainer_create(ladder, train, dev, &recipe, &err) : NULL;
     if (!trainer) give_up(err.message);
-    double ready = MPI_Wtime() - begin;
+    const double ready = MPI_Wtime() - begin, ready_busy = (double)(clock() - busy) / CLOCKS_PER_SEC;
     const ldr_cache_info cache = ldr_trainer_cache(trainer);
     if (rank == 0 && cache.note[0][0]) fprintf(stderr, "%s\n", cache.note[0]);
     if (state && access(state, F_OK) == 0 && ldr_trainer_resume(trainer, state, &err)) give_up(err.message);
@@ -133,7 +134,7 @@ int main(int argc, char **argv) {
 
     travelled.seconds = travelled.floats = 0;
     begin = MPI_Wtime();
-    const clock_t busy = clock();
+    busy = clock();
     while (!ldr_trainer_done(trainer)) {
         if (ldr_trainer_step(trainer, NULL, &err)) give_up(err.message);
         const int due = ldr_trainer_done(trainer) || ldr_trainer_progress(trainer).step % (int32_t)every == 0;
@@ -147,10 +148,10 @@ int main(int argc, char **argv) {
     ldr_trainer_restore_best(trainer);
     if (rank == 0 && !stopped && ldr_ladder_save(ladder, out, &err)) give_up(err.message);
     if (rank == 0)
-        printf("%s after step %d; dev %.4f in epoch %d; %d processes: %.2f s to begin, %.4f s a step "
-               "(%.4f waiting for sums, processor %.4f), %.3f MB added up\n", stopped ? "stopped" : "done", (int)p.step,
-               p.best_metric, (int)p.best_epoch, ranks, ready, a_step, travelled.seconds / steps, processor,
-               travelled.floats * 4e-6 / steps);
+        printf("%s after step %d; dev %.4f in epoch %d; %d processes: %.2f s to begin (processor %.2f), %.4f s a "
+               "step (processor %.4f, waiting for sums %.4f), %.3f MB added up\n", stopped ? "stopped" : "done",
+               (int)p.step, p.best_metric, (int)p.best_epoch, ranks, ready, ready_busy, a_step, processor,
+               travelled.seconds / steps, travelled.floats * 4e-6 / steps);
     ldr_trainer_free(trainer);
     ldr_ladder_free(ladder);
     ldr_dataset_free(dev);
