@@ -13877,6 +13877,9 @@ struct ldr_dataset {
     ldr_encoding  encoding;                    /* reused by ldr_dataset_add_text                */
 };
 
+/* Sequences of an example. */
+static int32_t ldr__per(const ldr_dataset *d) { return d->head == LDR_HEAD_CHOICE ? d->choices : 1; }
+
 LDR__DEF ldr_dataset *ldr_dataset_create(const ldr_dataset_desc *desc, ldr_error *err) {
     ldr_allocator a = ldr__allocator(desc ? &desc->alloc : NULL);
     ldr_dataset *d;
@@ -17031,7 +17034,7 @@ static void ldr__pass_backward(ldr__pass *s) {
 
 /* Copies examples[0..count) into a pass, labels and values as its head reads them. */
 static void ldr__pass_load(ldr__pass *s, const ldr_dataset *d, const int32_t *examples, int32_t count, const uint64_t *ordinals, float dropout, uint64_t step_key) {
-    int32_t i, c, n = 0, per = d->head == LDR_HEAD_CHOICE ? d->choices : 1;
+    int32_t i, c, n = 0, per = ldr__per(d);
     size_t at = 0;
     s->offsets[0] = 0;
     s->sets = d;
@@ -17071,7 +17074,7 @@ static double ldr__batch_weight(const ldr__pass *s, const ldr__targets *t) {
 
 /* Sequences and tokens of the largest batch of `batch` examples a set can give. */
 static void ldr__batch_limits(const ldr_dataset *d, int32_t batch, size_t *tokens, size_t *sequences) {
-    int32_t per = d->head == LDR_HEAD_CHOICE ? d->choices : 1, i, n = (int32_t)d->count / per;
+    int32_t per = ldr__per(d), i, n = (int32_t)d->count / per;
     /* a histogram of lengths would be exact; the longest example times the batch is simple and
        only generous when a few examples are much longer than the rest */
     size_t longest = 0, at;
@@ -17520,7 +17523,7 @@ static ldr_status ldr__importance_sample(ldr__importance *im, const ldr_ladder *
     ldr__plan plan;
     ldr__pass s;
     size_t tokens = 0, sequences = 0;
-    int32_t per = set->head == LDR_HEAD_CHOICE ? set->choices : 1, n = (int32_t)set->count / per, i, take, *order;
+    int32_t per = ldr__per(set), n = (int32_t)set->count / per, i, take, *order;
     int pass;
     if (ldr__dataset_check(l, set, "the sample", err)) return err->status;
     memset(&back, 0, sizeof back);
@@ -18394,7 +18397,7 @@ static ldr_status ldr__fill_batch(ldr__cache *c, ldr__pass *s, ldr__hidden *stat
 
 /* How many examples from the i-th on, before `end` and at most `most`, are not all there. */
 static int32_t ldr__cache_missing(const ldr__cache *c, int32_t i, int32_t end, int32_t most) {
-    size_t per = c->d->head == LDR_HEAD_CHOICE ? (size_t)c->d->choices : 1;
+    size_t per = (size_t)ldr__per(c->d);
     int32_t n = 0;
     while (n < LDR__MIN(LDR__MIN(most, 64), end - i) && memchr(c->have + (size_t)(i + n) * per, 0, per)) n++;
     return n;
@@ -18406,7 +18409,7 @@ static ldr_status ldr__cache_fill(ldr__cache *c, ldr__pass *s, int32_t part, int
         const ldr_allocator *a, ldr_error *err) {
     const ldr_ladder *l = s->l;
     const ldr_dataset *d = c->d;
-    int32_t per = d->head == LDR_HEAD_CHOICE ? d->choices : 1, layers, layer, i, k, take, batch[64];
+    int32_t per = ldr__per(d), layers, layer, i, k, take, batch[64];
     ldr__hidden states;
     ldr_status status;
     if (c->filled == d->count) return LDR_OK;
@@ -18543,7 +18546,7 @@ LDR__DEF ldr_train_desc ldr_train_desc_defaults(const ldr_ladder *l, const ldr_t
     return d;
 }
 
-static int32_t ldr__examples(const ldr_dataset *d) { return d ? (int32_t)(d->count / (size_t)(d->head == LDR_HEAD_CHOICE ? d->choices : 1)) : 0; }
+static int32_t ldr__examples(const ldr_dataset *d) { return d ? (int32_t)(d->count / (size_t)ldr__per(d)) : 0; }
 
 static int ldr__balances(const ldr_trainer *t) { return t->d.balance && !t->d.class_weights && ldr__head_of(t->l->d.head)->weighted; }
 
@@ -18664,7 +18667,7 @@ static void ldr__features_place(ldr__plan *p, ldr__features *f, const ldr_traine
     memset(f, 0, sizeof *f);
     f->room = d ? LDR__MIN(most, ldr__per_token(d->head) ? d->tokens : d->count) : 0;
     f->d = d;
-    f->per = d && d->head == LDR_HEAD_CHOICE ? (size_t)d->choices : 1;
+    f->per = d ? (size_t)ldr__per(d) : 1;
     f->x = ldr__place_matrix(p, "head fit", f->room, (size_t)t->l->head_width);
     f->values = ldr__place_floats(p, "head fit", f->room);
     f->labels = (int32_t *)ldr__place(p, "head fit", f->room, sizeof(int32_t));
@@ -18985,7 +18988,7 @@ static double ldr__examples_weight(const ldr_trainer *t, const ldr_dataset *d, c
     memset(&target, 0, sizeof target);
     target.class_weights = t->class_weights;
     for (i = 0; i < count; i++) {
-        ldr_example e = ldr_dataset_get(d, examples[i] * (d->head == LDR_HEAD_CHOICE ? d->choices : 1));
+        ldr_example e = ldr_dataset_get(d, examples[i] * ldr__per(d));
         target.labels = e.labels;
         for (k = 0; k < (ldr__per_token(d->head) && !ldr__spans_of(d->head) ? e.count : 1); k++)
             weight += ldr__target_weight(&target, d->head, (size_t)k);
@@ -19049,7 +19052,7 @@ static ldr_trainer *ldr__trainer_new(ldr_ladder *l, const ldr_dataset *train, co
 /* Taps for the batch in the pass: from the cache when every sequence is there, else from the backbone. */
 static ldr_status ldr__trainer_forward(ldr_trainer *t, const ldr_dataset *d, const int32_t *examples, int32_t count, ldr_error *err) {
     ldr__cache *c = t->d.cache ? (d == t->train ? &t->caches[0] : d == t->dev ? &t->caches[1] : NULL) : NULL;
-    int32_t q, per = d->head == LDR_HEAD_CHOICE ? d->choices : 1, n = count * per, all = c && ldr__cache_get(c, &t->pass, examples, per, n);
+    int32_t q, per = ldr__per(d), n = count * per, all = c && ldr__cache_get(c, &t->pass, examples, per, n);
     if (!all) {
         t->backbone_runs++;
         ldr__pass_backbone(&t->pass);
@@ -19140,7 +19143,7 @@ static ldr_status ldr__trainer_close(ldr_trainer *t, ldr__cache *c, ldr_error *e
 
 /* Opens a cache's file, and with cache_layers or several processes fills the cache, each process its run. */
 static ldr_status ldr__trainer_fill(ldr_trainer *t, ldr__cache *c, const char *name, ldr_error *err) {
-    size_t per = c->d->head == LDR_HEAD_CHOICE ? (size_t)c->d->choices : 1, n = c->d->count / per;
+    size_t per = (size_t)ldr__per(c->d), n = c->d->count / per;
     size_t first = ldr__run(t, t->d.rank, n) * per, end = ldr__run(t, t->d.rank + 1, n) * per;
     int32_t i = (int32_t)(first / per), to = (int32_t)(end / per), take;
 #ifndef LADDER_NO_STDIO
@@ -19482,7 +19485,7 @@ static void ldr__trainer_route(ldr_trainer *t) {
 /* Gradients of the mean loss over `count` examples, in parts of at most t->part; *loss is the sum of losses. */
 static ldr_status ldr__trainer_gradients(ldr_trainer *t, double *loss, const int32_t *examples, int32_t count, double weight, float dropout, ldr_error *err) {
     ldr__pass *s = &t->pass;
-    int32_t i, q, per = t->train->head == LDR_HEAD_CHOICE ? t->train->choices : 1;
+    int32_t i, q, per = ldr__per(t->train);
     uint64_t key = ldr__stream(t->d.seed, LDR__STREAM_DROPOUT, (uint64_t)t->step);
     size_t parts = ldr__part_count(t, count), from = ldr__run(t, t->d.rank, parts);
     size_t to = ldr__run(t, t->d.rank + 1, parts), p, held = 0;
@@ -19642,7 +19645,7 @@ LDR__DEF ldr_status ldr_trainer_step(ldr_trainer *t, ldr_progress *p, ldr_error 
     }
     t->step++;
     for (i = 0; i < count; i++) {
-        int32_t per = t->train->head == LDR_HEAD_CHOICE ? t->train->choices : 1;
+        int32_t per = ldr__per(t->train);
         t->tokens += (int64_t)(t->train->offsets[(examples[i] + 1) * per] - t->train->offsets[examples[i] * per]);
     }
     t->last_step_loss = ldr__ratio(loss, weight);
@@ -20076,7 +20079,7 @@ LDR__DEF ldr_status ldr_generate(ldr_session *s, int32_t *out, int32_t *made, co
 static ldr_dataset *ldr__dataset_some(const ldr_dataset *d, int32_t most, int32_t first, int32_t step, ldr_error *err) {
     ldr_dataset_desc desc;
     ldr_dataset *some;
-    int32_t per = d->head == LDR_HEAD_CHOICE ? d->choices : 1, n = ldr__examples(d), i, c;
+    int32_t per = ldr__per(d), n = ldr__examples(d), i, c;
     memset(&desc, 0, sizeof desc);
     desc.alloc = d->alloc;
     desc.head = d->head;

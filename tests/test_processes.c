@@ -45,7 +45,7 @@ typedef struct job {
 typedef struct result {
     uint64_t bits;
     double   loss, metric, train_loss;
-    int32_t  status, best_epoch, step, runs, filled, reused, allocations;
+    int32_t  status, best_epoch, step, runs, filled, reused, allocations, unplanned;
     char     message[sizeof(((ldr_error *)0)->message)], note[320];
 } result;
 
@@ -113,10 +113,9 @@ static void limit_files(long bytes) {
 
 typedef struct member { tiny_spec s; tiny_model m; ldr_dataset *train, *dev; ldr_ladder *l; ldr_trainer *t; ldr_test_heap heap; ldr_error err; } member;
 
-static ldr_train_desc describe(const job *j, member *b, wire *w, int ranks) {
+static ldr_train_desc describe(const job *j, wire *w, int ranks) {
     ldr_train_desc d;
     memset(&d, 0, sizeof d);
-    d.alloc = ldr_test_alloc(&b->heap, 0);
     d.epochs = 3;
     d.batch = j->batch;
     d.accumulate = j->accumulate;
@@ -160,7 +159,8 @@ static void open_member(member *b, const job *j, wire *w, int ranks) {
     d.reduction = j->head == LDR_HEAD_WORDS ? 3 : 2;
     if (other == ODD_LADDER) d.reduction = 4;
     b->l = ldr_ladder_create(b->m.m, &d, &b->err);
-    td = describe(j, b, w, ranks);
+    td = describe(j, w, ranks);
+    td.alloc = ldr_test_alloc(&b->heap, 0);
     if (other == ODD_RATE) td.rate = 2e-3f;
     if (b->l && other == ODD_VALUES) b->l->values[3] += 1e-3f;
     b->t = ldr_trainer_create(b->l, b->train, b->dev, &td, &b->err);
@@ -194,6 +194,10 @@ static void process(const job *j, wire *w, int ranks) {
     }
     if (b.t && j->resume) ldr_trainer_resume(b.t, STATE, &b.err);
     calls = b.heap.calls;
+    if (b.t) {
+        ldr_train_desc d = describe(j, w, ranks);
+        r.unplanned = (int32_t)((int64_t)b.heap.peak - (int64_t)(ldr_trainer_plan(b.l, b.train, b.dev, &d).total + LDR__ALIGN + sizeof *b.t));
+    }
     if (b.t && !b.err.status) train_on(&b, j, w);
     if (b.t) {
         ldr_progress p = ldr_trainer_progress(b.t);
@@ -426,13 +430,15 @@ TEST(a_plain_sum_is_near_and_alone_is_as_without_the_hook) {
     CHECK(many.floats > plain.floats);
 }
 
-TEST(a_step_of_several_allocates_nothing) {
+TEST(a_step_of_several_allocates_nothing_and_all_is_planned) {
     job j = plain_job();
     team t;
     j.standardise = j.top = 1;
     CHECK(run(&t, j, 3));
     CHECK_INT(t.of[0].allocations, 0);
     CHECK_INT(t.of[2].allocations, 0);
+    CHECK_INT(t.of[0].unplanned, 0);
+    CHECK_INT(t.of[2].unplanned, 0);
 }
 
 TEST(what_differs_is_named_with_its_process) {
@@ -471,7 +477,7 @@ TEST(ranks_are_checked) {
     open_member(&b, &j, &w, 1);
     CHECK_STR(b.err.message, "");
     for (i = 0; i < 6; i++) {
-        d = describe(&j, &b, &w, 1);
+        d = describe(&j, &w, 1);
         d.reduce = i < 4 ? reduce : NULL;
         if (i < 4) {
             d.rank = rank[i];
@@ -643,7 +649,6 @@ TEST(a_folder_that_not_all_see_is_refused) {
     job j = plain_job();
     wire w;
     member b;
-    ldr_train_desc d;
     memset(&w, 0, sizeof w);
     w.j = &j;
     w.rank = 1;
@@ -651,7 +656,6 @@ TEST(a_folder_that_not_all_see_is_refused) {
     clear_processes();
     open_member(&b, &j, &w, 1);             /* process 1 of a cache that process 0 began elsewhere */
     ldr_trainer_free(b.t);
-    d = describe(&j, &b, &w, 1);
     {
         ldr__cache c;
         unsigned char record[1 << 14], have[64];
@@ -661,7 +665,6 @@ TEST(a_folder_that_not_all_see_is_refused) {
         CHECK_INT(ldr__cache_open(&c, b.l, FOLDER, "train.taps", 1, &b.err), LDR_IO);
         CHECK(strstr(b.err.message, "process 1 does not find") && strstr(b.err.message, "one folder"));
     }
-    (void)d;
     ldr_ladder_free(b.l);
     ldr_dataset_free(b.train);
     ldr_dataset_free(b.dev);
@@ -670,7 +673,7 @@ TEST(a_folder_that_not_all_see_is_refused) {
 }
 
 #define TESTS(X) X(every_leaf_is_in_one_branch_of_one_process) X(any_number_of_processes_learns_the_same_bits) \
-    X(more_processes_than_parts_or_examples) X(a_plain_sum_is_near_and_alone_is_as_without_the_hook) X(a_step_of_several_allocates_nothing) \
+    X(more_processes_than_parts_or_examples) X(a_plain_sum_is_near_and_alone_is_as_without_the_hook) X(a_step_of_several_allocates_nothing_and_all_is_planned) \
     X(what_differs_is_named_with_its_process) X(ranks_are_checked) X(a_saved_run_goes_on_with_another_number) X(one_process_stops_all) \
     X(a_sum_that_fails_is_an_error) X(a_process_that_dies_loses_nothing_saved) X(caches_are_filled_by_all_and_change_nothing) \
     X(a_fill_is_shared_out) X(a_fill_that_died_is_gone_on_with) X(a_folder_that_not_all_see_is_refused)
