@@ -218,7 +218,7 @@ static void process(const job *j, wire *w, int ranks) {
         strncpy(r.note, info.note[0], sizeof r.note - 1);
     }
     r.status = (int32_t)b.err.status;
-    strncpy(r.message, b.err.message, sizeof r.message - 1);
+    memcpy(r.message, b.err.message, sizeof r.message);
     ldr_trainer_free(b.t);
     if (!put_all(w->out, &end, sizeof end) || !put_all(w->out, &r, sizeof r)) _exit(8);
     _exit(0);
