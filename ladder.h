@@ -54,7 +54,8 @@
 
    TABLE OF CONTENTS (search for the tag)
      manual       >>manual-steps >>manual-ladder >>manual-models >>manual-tokenizer >>manual-methods >>manual-language
-                  >>manual-memory >>manual-threads >>manual-errors >>manual-security >>manual-embedded >>manual-cpp >>manual-adding >>options
+                  >>manual-memory >>manual-threads >>manual-processes >>manual-errors >>manual-security
+                  >>manual-embedded >>manual-cpp >>manual-adding >>options
      interface    >>api-errors >>api-memory >>api-simd >>api-tensors >>api-json >>api-tokenizer >>api-model
                   >>api-dataset >>api-ladder >>api-predict >>api-session >>api-train >>api-recipe
      inside       >>platform >>sizes >>errors >>allocation >>random >>half >>kernels >>gemm >>ops >>json
@@ -197,6 +198,15 @@
      owner that adds in a fixed order. They may differ between instruction sets and between compilers (fused multiply-add,
      libm); LDR_SIMD_PORTABLE with -ffp-contract=off removes most of that. -ffast-math breaks the NaN checks: do not use it.
      Different objects may be used from different threads; one object by one thread at a time. A model is only read.
+
+   >>manual-processes     SEVERAL PROCESSES
+     With desc.reduce, rank and ranks, processes on one machine or many train one ladder: each computes a share of the
+     parts of a batch (desc.accumulate), of the dev set and of the tap cache; examples/mpi is such a program. All make
+     the same calls; that they agree is checked at the start, after a resume and before every epoch. All end with the
+     same ladder, and one saves it. The result depends on the batch and its parts, not on how many computed them; a
+     saved run goes on with any number. A step adds up the trained numbers once for 2 processes, twice for 4, 4 times
+     for 8, a bit more between; with reduce_plain always once. A cache in memory is whole in each process; cache_dir is
+     one folder for all. A process whose call fails must end the others (MPI_Abort): they wait for it.
 
    >>manual-errors        ERRORS
      Functions return a status or NULL and fill an ldr_error: the status, the byte offset where it applies, and a
@@ -1036,7 +1046,7 @@ typedef struct ldr_train_desc {
     ldr_allocator alloc;
     int32_t       epochs;          /* 0: 10                                                    */
     int32_t       batch;           /* examples a step; 0: 32                                   */
-    int32_t       accumulate;      /* the step's batch in so many parts; 0: 1                  */
+    int32_t       accumulate;      /* the step's batch in so many parts; 0: 1, with reduce 8   */
     ldr_optimizer optimizer;
     float         rate;            /* 0: 1e-3, prompt and prefix 1e-2, head 3e-3; at width 768, and as many times more
                                       (to 10) as the backbone is narrower: full and theseus 1e-4, lora 1e-3 (adafactor
@@ -1081,6 +1091,11 @@ typedef struct ldr_train_desc {
     /* Called after every step (the last of an epoch carries its score); non-zero stops cleanly. */
     int32_t     (*progress_fn)(const ldr_progress *p, void *user);
     void         *user;
+    /* Several processes (>>manual-processes): x[n] becomes its sum over all, the same bits in each. Non-zero: failed */
+    int32_t     (*reduce)(float *x, size_t n, void *user);
+    void         *reduce_user;
+    int32_t       rank, ranks;     /* this process, from 0, and how many there are (0: 1)      */
+    int32_t       reduce_plain;    /* 1: gradients are added as reduce adds: less travels, last bits depend on ranks */
 } ldr_train_desc;
 
 /* What will really run: every 0 replaced. l says the method and may be NULL (a ladder's). */
@@ -1458,6 +1473,12 @@ static void ldr__format(char *dst, size_t cap, const char *format, ...) {
     ldr__text_format(&t, format, args);
     va_end(args);
 }
+
+/* Where the caller gave no error, or one that is taken: another, so that an earlier error stays as it is. */
+#define LDR__OWN_ERROR(err)                    \
+    ldr_error ldr__own;                        \
+    memset(&ldr__own, 0, sizeof ldr__own);     \
+    if (!err || err->status) err = &ldr__own
 
 static LDR__NOINLINE ldr_status ldr__fail(ldr_error *err, ldr_status status, uint64_t offset, const char *format, ...) {
     if (err && err->status == LDR_OK) {
@@ -4166,11 +4187,9 @@ static void ldr__json_mark_subtrees(ldr_json *j) {
 
 LDR__DEF ldr_json *ldr_json_parse_next(const char *text, size_t size, size_t *used, const ldr_allocator *alloc, ldr_error *err) {
     ldr_allocator a = ldr__allocator(alloc);
-    ldr_error local;
     ldr_json *j;
     size_t at = 0;
-    memset(&local, 0, sizeof local);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    LDR__OWN_ERROR(err);
     if (!text || !used || !ldr__allocator_valid(alloc)) {
         ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_json_parse: text or allocator missing");
         return NULL;
@@ -5571,10 +5590,8 @@ LDR__DEF void ldr_weights_close(ldr_weights *w) {
 }
 
 LDR__DEF ldr_weights *ldr_weights_open_memory(const void *data, size_t size, const ldr_allocator *alloc, ldr_error *err) {
-    ldr_error local;
     ldr_weights *w;
-    memset(&local, 0, sizeof local);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    LDR__OWN_ERROR(err);
     w = ldr__weights_new(1, alloc, err);
     if (!w) return NULL;
     ldr__source_borrow(&w->files[0], data, size);
@@ -5927,11 +5944,9 @@ LDR__DEF ldr_weights *ldr_weights_open(const char *path, const ldr_allocator *al
         { "model.safetensors", ldr__weights_open_one }, { "model.safetensors.index.json", ldr__weights_open_index },
         { "pytorch_model.bin", ldr__weights_open_one }, { "pytorch_model.bin.index.json", ldr__weights_open_index },
         { "bert_model.ckpt.index", ldr__weights_open_bundle }, { "model.ckpt.index", ldr__weights_open_bundle } };
-    ldr_error local;
     char full[LADDER_MAX_PATH];
     size_t i;
-    memset(&local, 0, sizeof local);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    LDR__OWN_ERROR(err);
     if (!path) {
         ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_weights_open: no path");
         return NULL;
@@ -10485,10 +10500,8 @@ LDR__DEF ldr_tokenizer *ldr_tokenizer_load_memory(const void *data, size_t size,
         ldr_error *err) {
     ldr_tokenizer_desc d;
     ldr__files f;
-    ldr_error local;
     memset(&f, 0, sizeof f);
-    memset(&local, 0, sizeof local);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    LDR__OWN_ERROR(err);
     if (ldr__tokenizer_desc_check(&d, desc, err)) return NULL;
     if (!data && size) ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "data is NULL");
     if (!data && size) return NULL;
@@ -10563,11 +10576,9 @@ static ldr_tokenizer *ldr__tokenizer_open(char *path, const char *dir, const ldr
 
 LDR__DEF ldr_tokenizer *ldr_tokenizer_load(const char *dir, const ldr_tokenizer_desc *desc, ldr_error *err) {
     ldr_tokenizer_desc d;
-    ldr_error local;
     ldr_tokenizer *t;
     char path[LADDER_MAX_PATH];
-    memset(&local, 0, sizeof local);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    LDR__OWN_ERROR(err);
     if (ldr__tokenizer_desc_check(&d, desc, err)) return NULL;
     if (!dir || !*dir || strlen(dir) > LADDER_MAX_PATH - 32) {
         ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, dir && *dir ? "the path of the tokenizer is too long"
@@ -13829,10 +13840,8 @@ static ldr_status ldr__model_vocabulary(ldr_model *m, const char *dir, const voi
 
 LDR__DEF ldr_model *ldr_model_load_memory(const void *config, size_t config_size, const void *weights, size_t weights_size, const void *vocab, size_t vocab_size,
                                           const ldr_model_desc *desc, ldr_error *err) {
-    ldr_error local;
     ldr_model *m;
-    memset(&local, 0, sizeof local);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    LDR__OWN_ERROR(err);
     m = ldr__model_new(desc, err);
     if (!m) return NULL;
     if (desc && desc->adapter) ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_model_load_memory: adapters are read from files (ldr_model_load)");
@@ -13848,14 +13857,12 @@ LDR__DEF ldr_model *ldr_model_load_memory(const void *config, size_t config_size
 
 #ifndef LADDER_NO_STDIO
 LDR__DEF ldr_model *ldr_model_load(const char *dir, const ldr_model_desc *desc, ldr_error *err) {
-    ldr_error local;
     char path[LADDER_MAX_PATH];
     const char *config = "config.json";
     ldr__source s;
     ldr_status status;
     ldr_model *m;
-    memset(&local, 0, sizeof local);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    LDR__OWN_ERROR(err);
     m = ldr__model_new(desc, err);
     if (!m) return NULL;
     memset(&s, 0, sizeof s);
@@ -14302,11 +14309,9 @@ static void ldr__viewer_final(const ldr__viewer *r, float *hidden, size_t rows) 
 }
 
 LDR__DEF ldr_status ldr_model_hidden(const ldr_model *m, float *hidden, const ldr_batch *batch, int32_t layer, ldr_error *err) {
-    ldr_error local;
     ldr__viewer r;
     size_t longest, rows;
-    memset(&local, 0, sizeof local);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    LDR__OWN_ERROR(err);
     if (!m || !hidden) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_model_hidden: no model or no destination");
     if (layer < -1 || layer > m->layers) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "layer %d does not exist, the model has 0 (embeddings) to %d", layer, m->layers);
     if (ldr__batch_check(m, batch, &longest, err)) return err->status;
@@ -14345,14 +14350,12 @@ static void ldr__word_gradients(float *p, const ldr_model *m, float peak, float 
 }
 
 LDR__DEF ldr_status ldr_model_logits(const ldr_model *m, float *logits, const float *hidden, int32_t rows, ldr_error *err) {
-    ldr_error local;
     ldr__plan plan;
     ldr__exec ex;
     float *x = NULL;
     size_t e, w, n;
     int pass;
-    memset(&local, 0, sizeof local);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    LDR__OWN_ERROR(err);
     if (!m || !logits || !hidden || rows < 1) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_model_logits: no model, rows or destination");
     if (!m->ends.m[LDR__LM_OUT].data) return ldr__fail(err, LDR_MISSING, LDR_NO_OFFSET, "this model's files hold no language-model head");
     e = (size_t)m->embed_width;
@@ -14399,14 +14402,12 @@ static size_t ldr__task_rows_of(const ldr__task_head *t, float *x, const float *
 LDR__DEF ldr_status ldr_model_scores(const ldr_model *m, float *scores, const float *hidden, const ldr_batch *batch,
         ldr_error *err) {
     const ldr__task_head *t = m ? &m->task : NULL;
-    ldr_error local;
     ldr__plan plan;
     ldr__exec ex;
     float *x = NULL, *y = NULL;
     size_t w, h, n, longest;
     int pass;
-    memset(&local, 0, sizeof local);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    LDR__OWN_ERROR(err);
     if (!m || !scores || !hidden) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET,
             "ldr_model_scores: no model, states or destination");
     if (!t->task) return ldr__fail(err, LDR_MISSING, LDR_NO_OFFSET, "this model's files hold no head for a task");
@@ -14524,6 +14525,9 @@ struct ldr_dataset {
     int32_t       cut;                         /* texts that lost tokens to max_len             */
     ldr_encoding  encoding;                    /* reused by ldr_dataset_add_text                */
 };
+
+/* Sequences of an example. */
+static int32_t ldr__per(const ldr_dataset *d) { return d->head == LDR_HEAD_CHOICE ? d->choices : 1; }
 
 LDR__DEF ldr_dataset *ldr_dataset_create(const ldr_dataset_desc *desc, ldr_error *err) {
     ldr_allocator a = ldr__allocator(desc ? &desc->alloc : NULL);
@@ -17696,7 +17700,7 @@ static void ldr__pass_backward(ldr__pass *s) {
 
 /* Copies examples[0..count) into a pass, labels and values as its head reads them. */
 static void ldr__pass_load(ldr__pass *s, const ldr_dataset *d, const int32_t *examples, int32_t count, const uint64_t *ordinals, float dropout, uint64_t step_key) {
-    int32_t i, c, n = 0, per = d->head == LDR_HEAD_CHOICE ? d->choices : 1;
+    int32_t i, c, n = 0, per = ldr__per(d);
     size_t at = 0;
     s->offsets[0] = 0;
     s->sets = d;
@@ -17736,7 +17740,7 @@ static double ldr__batch_weight(const ldr__pass *s, const ldr__targets *t) {
 
 /* Sequences and tokens of the largest batch of `batch` examples a set can give. */
 static void ldr__batch_limits(const ldr_dataset *d, int32_t batch, size_t *tokens, size_t *sequences) {
-    int32_t per = d->head == LDR_HEAD_CHOICE ? d->choices : 1, i, n = (int32_t)d->count / per;
+    int32_t per = ldr__per(d), i, n = (int32_t)d->count / per;
     /* a histogram of lengths would be exact; the longest example times the batch is simple and
        only generous when a few examples are much longer than the rest */
     size_t longest = 0, at;
@@ -18195,7 +18199,7 @@ static ldr_status ldr__importance_sample(ldr__importance *im, const ldr_ladder *
     ldr__plan plan;
     ldr__pass s;
     size_t tokens = 0, sequences = 0;
-    int32_t per = set->head == LDR_HEAD_CHOICE ? set->choices : 1, n = (int32_t)set->count / per, i, take, *order;
+    int32_t per = ldr__per(set), n = (int32_t)set->count / per, i, take, *order;
     int pass;
     if (ldr__dataset_check(l, set, "the sample", err)) return err->status;
     memset(&back, 0, sizeof back);
@@ -18303,10 +18307,8 @@ static ldr_status ldr__ladder_publish(ldr_ladder *l, ldr_error *err) {
 }
 
 LDR__DEF ldr_ladder *ldr_ladder_create(const ldr_model *m, const ldr_ladder_desc *desc, ldr_error *err) {
-    ldr_error local;
     ldr_ladder *l;
-    memset(&local, 0, sizeof local);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    LDR__OWN_ERROR(err);
     l = ldr__ladder_new(m, desc, SIZE_MAX / 16, err);
     if (!l) return NULL;
     if ((l->d.init == LDR_INIT_SLICE && l->d.rung_count > 0 && ldr__ladder_slice(l, desc->sample, err)) ||
@@ -18642,6 +18644,7 @@ static double ldr__rate(const ldr_train_desc *d, int64_t t, int64_t n) {
 
    and appears under its name only when the last record is in. Every record is checked whenever it
    is read; one that fails is computed and written again, a file that does not fit is made anew.
+   Several processes write one file, each its own sequences; what they leave when they die, the next start goes on with.
    ====================================================================================== */
 
 enum { LDR__TAPS_HEADER = 128, LDR__TAPS_END = 16 };
@@ -18659,7 +18662,7 @@ typedef struct ldr__cache {
     char               note[320];
 #ifndef LADDER_NO_STDIO
     FILE              *f;
-    int                writable;
+    int                writable, shared;   /* shared: by several processes                     */
     uint64_t           seed;               /* of the records' hashes                           */
     ldr__writer        writer;             /* of a file in the making; its path always         */
 #endif
@@ -18775,11 +18778,15 @@ static const char *ldr__cache_misfit(FILE *f, const unsigned char *header, uint6
     return NULL;
 }
 
-/* Looks for the file of an earlier run; without one that fits, begins a new one. */
-static ldr_status ldr__cache_open(ldr__cache *c, const ldr_ladder *l, const char *dir, const char *name, ldr_error *err) {
+/* Looks for the file of an earlier run; without one that fits, begins a new one. rank: of several processes, which go
+   on with what an earlier start or process 0 began; -1: alone. */
+static ldr_status ldr__cache_open(ldr__cache *c, const ldr_ladder *l, const char *dir, const char *name, int32_t rank,
+        ldr_error *err) {
     unsigned char header[LDR__TAPS_HEADER];
     char path[LADDER_MAX_PATH];
     const char *misfit;
+    unsigned char begun[LDR__TAPS_HEADER];
+    ldr__writer *w = &c->writer;
     if (!ldr__path_join(path, sizeof path, dir, name)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "the path of the tap cache is longer than %d bytes", LADDER_MAX_PATH - 32);
 #if !defined(_WIN32) && LONG_MAX < INT64_MAX
     if (ldr__cache_file_size(c) > (uint64_t)LONG_MAX) return ldr__fail(err, LDR_LIMIT, LDR_NO_OFFSET, "%s: %U bytes are more than this system's files can be moved about in: use a smaller type or fewer rungs", path, ldr__cache_file_size(c));
@@ -18807,12 +18814,24 @@ static ldr_status ldr__cache_open(ldr__cache *c, const ldr_ladder *l, const char
 #if LDR__HAVE_MMAP
     mkdir(dir, 0777);                      /* what cannot be, the next line says                  */
 #endif
-    if (ldr__writer_open(&c->writer, path, err)) return err->status;
-    c->f = c->writer.f;
+    c->shared = rank >= 0;
     c->writable = 1;
-    setvbuf(c->f, NULL, _IONBF, 0);        /* records go straight between file and room            */
-    ldr__writer_put(&c->writer, header, sizeof header, err);
-    return c->writer.status;
+    ldr__format(w->path, sizeof w->path, "%s", path);
+    ldr__format(w->temporary, sizeof w->temporary, "%s.partial", path);
+    w->f = c->shared ? fopen(w->temporary, "r+b") : NULL;
+    if (w->f) setvbuf(w->f, NULL, _IONBF, 0);          /* records go straight between file and room */
+    if (!w->f || fread(begun, 1, sizeof begun, w->f) != sizeof begun || memcmp(begun, header, sizeof begun) != 0) {
+        if (w->f) fclose(w->f);
+        w->f = NULL;
+        if (rank > 0)
+            return ldr__fail(err, LDR_IO, LDR_NO_OFFSET, "%s: process %d does not find what process 0 began: cache_dir "
+                    "must be one folder for all", w->temporary, rank);
+        if (ldr__writer_open(w, path, err)) return err->status;
+        setvbuf(w->f, NULL, _IONBF, 0);
+        ldr__writer_put(w, header, sizeof header, err);
+    }
+    c->f = w->f;
+    return w->status;
 }
 
 /* All records are in: the file gets its end and its name. */
@@ -18832,11 +18851,11 @@ static ldr_status ldr__cache_finish(ldr__cache *c, ldr_error *err) {
 }
 
 static void ldr__cache_close(ldr__cache *c) {
-    if (c->writer.f) {                     /* not all records are in: nothing may look like a cache */
+    if (c->writer.f && !c->shared) {       /* not all records are in: nothing may look like a cache */
         c->writer.status = LDR_IO;
         ldr__writer_close(&c->writer, NULL);
     } else if (c->f) fclose(c->f);
-    c->f = NULL;
+    c->f = c->writer.f = NULL;
 }
 #endif
 
@@ -19052,11 +19071,21 @@ static ldr_status ldr__fill_batch(ldr__cache *c, ldr__pass *s, ldr__hidden *stat
     return ldr__fill_record(c, s, first, c->taps, s->final, err);
 }
 
-/* Every example through layer 0, then through layer 1, ...: each layer is read once, and its pages are given back behind it. */
-static ldr_status ldr__cache_fill(ldr__cache *c, ldr__pass *s, int32_t part, const ldr_allocator *a, ldr_error *err) {
+/* How many examples from the i-th on, before `end` and at most `most`, are not all there. */
+static int32_t ldr__cache_missing(const ldr__cache *c, int32_t i, int32_t end, int32_t most) {
+    size_t per = (size_t)ldr__per(c->d);
+    int32_t n = 0;
+    while (n < LDR__MIN(LDR__MIN(most, 64), end - i) && memchr(c->have + (size_t)(i + n) * per, 0, per)) n++;
+    return n;
+}
+
+/* Examples [from,to) through layer 0, then through layer 1, ...: each layer is read once, and its pages are given back
+   behind it. */
+static ldr_status ldr__cache_fill(ldr__cache *c, ldr__pass *s, int32_t part, int32_t from, int32_t to,
+        const ldr_allocator *a, ldr_error *err) {
     const ldr_ladder *l = s->l;
     const ldr_dataset *d = c->d;
-    int32_t per = d->head == LDR_HEAD_CHOICE ? d->choices : 1, n = (int32_t)(d->count / (size_t)per), layers, layer, i, k, take, batch[64];
+    int32_t per = ldr__per(d), layers, layer, i, k, take, batch[64];
     ldr__hidden states;
     ldr_status status;
     if (c->filled == d->count) return LDR_OK;
@@ -19064,8 +19093,9 @@ static ldr_status ldr__cache_fill(ldr__cache *c, ldr__pass *s, int32_t part, con
             : l->rungs[l->d.rung_count - 1].layer + 1;
     status = ldr__hidden_open(&states, c, a, err);
     for (layer = 0; layer < layers && !status; layer++) {
-        for (i = 0; i < n && !status; i += take) {
-            take = LDR__MIN(LDR__MIN(part, n - i), 64);
+        for (i = from; i < to && !status; i += LDR__MAX(take, 1)) {
+            take = ldr__cache_missing(c, i, to, part);
+            if (!take) continue;
             for (k = 0; k < take; k++) batch[k] = i + k;
             ldr__pass_load(s, d, batch, take, NULL, 0, 0);
             status = ldr__fill_batch(c, s, &states, (size_t)i * (size_t)per, layer, layers, err);
@@ -19074,13 +19104,18 @@ static ldr_status ldr__cache_fill(ldr__cache *c, ldr__pass *s, int32_t part, con
         ldr__release_layer(l->m, layer);
     }
     ldr__hidden_close(&states, a);
-    if (status) return status;
-    memset(c->have, 1, d->count);
-    c->filled = d->count;
-#ifndef LADDER_NO_STDIO
-    if (c->hash) status = ldr__cache_finish(c, err);
-#endif
     return status;
+}
+
+/* All taps are there. */
+static ldr_status ldr__cache_whole(ldr__cache *c, ldr_error *err) {
+    memset(c->have, 1, c->d->count);
+    c->filled = c->d->count;
+#ifndef LADDER_NO_STDIO
+    if (c->hash) return ldr__cache_finish(c, err);
+#endif
+    (void)err;
+    return LDR_OK;
 }
 
 /* ======================================================================================
@@ -19093,6 +19128,9 @@ typedef struct ldr__scale {
     int32_t weight, bias, tap;     /* parameters; which tap is read, -1: what the head reads  */
     float  *mean, *deviation;      /* [d]                                                     */
 } ldr__scale;
+
+/* Leaves [first, first + size) of a sum of many, and where they travel. */
+typedef struct ldr__branch { size_t first, size, slot; } ldr__branch;
 
 struct ldr_trainer {
     ldr_allocator      alloc;
@@ -19119,6 +19157,11 @@ struct ldr_trainer {
     size_t             scale_size;
     int32_t            order_epoch, epoch_done, best_epoch, stopped;
     uint64_t           version;            /* of the training set that was checked last        */
+    float             *sums, *room, *saved;        /* of several processes                      */
+    ldr__branch       *branches;
+    double            *losses;             /* of all parts of a batch                          */
+    uint64_t          *marks;              /* of all processes: what they must agree in        */
+    int32_t            agreed;
     double             best_metric, epoch_loss, epoch_weight, last_loss, last_metric, last_rate, last_norm, last_step_loss;
     void              *plan_memory;
     size_t             plan_size;
@@ -19166,7 +19209,8 @@ LDR__DEF ldr_train_desc ldr_train_desc_defaults(const ldr_ladder *l, const ldr_t
         d.rate *= LDR__MIN(10.0f, LDR__MAX(1.0f, 768.0f / (float)l->m->shape.width));
     if (!d.epochs) d.epochs = 10;
     if (!d.batch) d.batch = 32;
-    if (!d.accumulate) d.accumulate = 1;
+    if (!d.accumulate) d.accumulate = d.reduce ? LDR__MAX(1, LDR__MIN(8, d.batch)) : 1;
+    if (!d.ranks) d.ranks = 1;
     if (d.beta1 == 0) d.beta1 = 0.9f;
     if (d.beta2 == 0) d.beta2 = 0.999f;
     if (d.epsilon == 0) d.epsilon = 1e-8f;
@@ -19178,7 +19222,7 @@ LDR__DEF ldr_train_desc ldr_train_desc_defaults(const ldr_ladder *l, const ldr_t
     return d;
 }
 
-static int32_t ldr__examples(const ldr_dataset *d) { return d ? (int32_t)(d->count / (size_t)(d->head == LDR_HEAD_CHOICE ? d->choices : 1)) : 0; }
+static int32_t ldr__examples(const ldr_dataset *d) { return d ? (int32_t)(d->count / (size_t)ldr__per(d)) : 0; }
 
 static int ldr__balances(const ldr_trainer *t) { return t->d.balance && !t->d.class_weights && ldr__head_of(t->l->d.head)->weighted; }
 
@@ -19299,7 +19343,7 @@ static void ldr__features_place(ldr__plan *p, ldr__features *f, const ldr_traine
     memset(f, 0, sizeof *f);
     f->room = d ? LDR__MIN(most, ldr__per_token(d->head) ? d->tokens : d->count) : 0;
     f->d = d;
-    f->per = d && d->head == LDR_HEAD_CHOICE ? (size_t)d->choices : 1;
+    f->per = d ? (size_t)ldr__per(d) : 1;
     f->x = ldr__place_matrix(p, "head fit", f->room, (size_t)t->l->head_width);
     f->values = ldr__place_floats(p, "head fit", f->room);
     f->labels = (int32_t *)ldr__place(p, "head fit", f->room, sizeof(int32_t));
@@ -19315,6 +19359,149 @@ static void ldr__fit_place(ldr__plan *p, ldr__fit *f, const ldr_trainer *t) {
     f->side = ldr__place_matrix(p, "head fit", LDR__SIDE_TEXTS, (size_t)t->l->d.width);
     f->best = ldr__place_floats(p, "head fit", t->l->size);
     f->variance = t->d.optimizer != LDR_SGD ? t->v : ldr__place_floats(p, "head fit", t->l->size);
+}
+
+/* ---- several processes -------------------------------------------------------------------
+   A batch has the same parts whoever computes them: the leaves of a tree, ((0+1)+(2+3))+..., of which each process has
+   a run. It adds up what is whole in its run, in branches. Every branch then gets a slot that is zero in all other
+   processes, but two that are halves of one share theirs: so reduce meets at most two numbers that are not zero, and
+   the sum of two has the same bits in any order. The rest of the tree each process adds by itself. */
+
+enum { LDR__MESSAGE = 1 << 18, LDR__MARK_COUNT = 7 };      /* floats that travel at once; see ldr__processes_agree */
+
+static uint64_t ldr__run_digest(const ldr_trainer *t, uint64_t *marks);
+static uint64_t ldr__floats_digest(uint64_t h, const float *v, size_t n);
+
+/* Where a process's run of n things begins. */
+static size_t ldr__run(const ldr_trainer *t, int32_t rank, size_t n) {
+    return (size_t)((uint64_t)n * (uint64_t)rank / (uint64_t)t->d.ranks);
+}
+
+static size_t ldr__part_count(const ldr_trainer *t, int32_t count) { return (size_t)((count + t->part - 1) / t->part); }
+
+/* The largest branches of a tree of n leaves that lie whole in [from,to); out may be NULL. Returns how many. */
+static size_t ldr__branches(ldr__branch *out, size_t from, size_t to, size_t n) {
+    size_t count, size;
+    for (count = 0; from < to; from = LDR__MIN(from + size, n), count++) {
+        for (size = 1; size < n && from % (2 * size) == 0 && LDR__MIN(from + 2 * size, n) <= to;) size *= 2;
+        if (!out) continue;
+        out[count].first = from;
+        out[count].size = size;
+    }
+    return count;
+}
+
+static void ldr__processes_place(ldr__plan *p, ldr_trainer *t) {
+    const char *name = "with other processes";
+    size_t parts = ldr__part_count(t, t->batch), n = parts, most = 0, i, k;
+    for (i = 0; i < 2; i++, n = ldr__part_count(t, t->examples - (t->steps_per_epoch - 1) * t->batch))
+        for (k = ldr__run(t, t->d.rank, n); k < ldr__run(t, t->d.rank + 1, n); k++)
+            most = LDR__MAX(most, ldr__branches(NULL, ldr__run(t, t->d.rank, n), k + 1, n));
+    t->sums = ldr__place_matrix(p, "gradients of parts", t->d.reduce_plain ? 0 : most, t->l->size);
+    t->room = ldr__place_floats(p, name, LDR__MAX((size_t)LDR__MESSAGE, parts));
+    t->saved = ldr__place_matrix(p, name, t->pass.max_rows, (size_t)t->l->head_width);
+    t->branches = (ldr__branch *)ldr__place(p, name, parts, sizeof *t->branches);
+    t->losses = (double *)ldr__place(p, name, parts, sizeof(double));
+    t->marks = (uint64_t *)ldr__place(p, name, (size_t)t->d.ranks * LDR__MARK_COUNT, sizeof(uint64_t));
+}
+
+static ldr_status ldr__reduce(const ldr_trainer *t, float *x, size_t n, ldr_error *err) {
+    size_t at, take;
+    int32_t answer;
+    for (at = 0; t->d.ranks > 1 && at < n; at += take) {
+        take = LDR__MIN(n - at, (size_t)LDR__MESSAGE);
+        answer = t->d.reduce(x + at, take, t->d.reduce_user);
+        if (answer) return ldr__fail(err, LDR_IO, LDR_NO_OFFSET, "process %d of %d, step %I: reduce failed with %d",
+                t->d.rank, t->d.ranks, t->step + 1, answer);
+    }
+    return LDR_OK;
+}
+
+/* data[n], of which this process has [from,to), comes to all, two bytes in a float. */
+static ldr_status ldr__share(const ldr_trainer *t, void *data, uint64_t n, uint64_t from, uint64_t to,
+        ldr_error *err) {
+    unsigned char *bytes = (unsigned char *)data;
+    uint64_t at, take, i;
+    for (at = 0; t->d.ranks > 1 && at < n; at += take) {
+        take = LDR__MIN(n - at, 2 * (uint64_t)LDR__MESSAGE);
+        memset(t->room, 0, LDR__MESSAGE * sizeof(float));
+        for (i = LDR__MAX(at, from); i < LDR__MIN(at + take, to); i++)
+            t->room[(i - at) / 2] += (float)(bytes[i] << i % 2 * 8);
+        if (ldr__reduce(t, t->room, (size_t)(take + 1) / 2, err)) return err->status;
+        for (i = at; i < at + take; i++)
+            bytes[i] = (unsigned char)((uint32_t)t->room[(i - at) / 2] >> i % 2 * 8);
+    }
+    return LDR_OK;
+}
+
+static void ldr__add(float *x, const float *y, size_t n) { LDR__LANE_LOOP(i, n, x[i] += y[i]); }
+
+/* Takes the gradients of part p of `parts` to the branches of this process. */
+static void ldr__branch_take(ldr_trainer *t, size_t *held, size_t p, size_t parts) {
+    size_t n = t->l->size, branches = ldr__branches(NULL, ldr__run(t, t->d.rank, parts), p + 1, parts);
+    while (*held >= branches) ldr__add(t->grads, t->sums + --*held * n, n);
+    memcpy(t->sums + (*held)++ * n, t->grads, n * sizeof(float));
+}
+
+/* The rest of a tree, from slots of n numbers; what is added up is in the slot of its first branch. */
+static void ldr__branches_add(float *x, size_t n, const ldr__branch *b, size_t count, size_t parts) {
+    size_t size, i, k;
+    for (size = 1; size < parts; size *= 2)
+        for (i = 1; i < count; i++) {
+            if (b[i].first % (2 * size) != size || b[i].size > size) continue;
+            for (k = i; b[k].first != b[i].first - size;) k--;
+            if (b[k].slot != b[i].slot) ldr__add(x + b[k].slot * n, x + b[i].slot * n, n);
+        }
+}
+
+/* The gradients of all parts from the branches of all processes. */
+static ldr_status ldr__branches_join(ldr_trainer *t, size_t parts, ldr_error *err) {
+    ldr__branch *b = t->branches;
+    size_t count = 0, slots = 0, own = 0, at, n, i;
+    int32_t r;
+    for (r = 0; r < t->d.ranks; r++) {
+        if (r == t->d.rank) own = count;
+        count += ldr__branches(b + count, ldr__run(t, r, parts), ldr__run(t, r + 1, parts), parts);
+    }
+    for (i = 0; i < count; i++) {
+        int half = i && b[i].size == b[i - 1].size && b[i].first % (2 * b[i].size) == b[i].size;
+        b[i].slot = half ? b[i - 1].slot : slots++;
+    }
+    for (at = 0; at < t->l->size; at += n) {
+        n = LDR__MIN(t->l->size - at, LDR__MAX((size_t)LDR__MESSAGE / slots, (size_t)1));
+        memset(t->room, 0, slots * n * sizeof(float));
+        for (i = own; i < count && b[i].first < ldr__run(t, t->d.rank + 1, parts); i++)
+            memcpy(t->room + b[i].slot * n, t->sums + (i - own) * t->l->size + at, n * sizeof(float));
+        if (ldr__reduce(t, t->room, slots * n, err)) return err->status;
+        ldr__branches_add(t->room, n, b, count, parts);
+        for (i = 0; i < n; i++) t->grads[at + i] = t->room[i] + 0.0f;      /* a zero may have lost its sign */
+    }
+    return LDR_OK;
+}
+
+/* Names what differs, and the first process that differs from process 0 in it. */
+static ldr_status ldr__processes_agree(ldr_trainer *t, ldr_error *err) {
+    static const char *const names[LDR__MARK_COUNT] = { "another instruction set (ldr_model_desc.simd) or version",
+        "another backbone", "another ladder", "another ladder or training description", "another training set",
+        "another dev set", "other parameters, or another step," };
+    const int32_t n[5] = { t->d.cache, t->d.cache_layers, t->caches[0].hash != 0, t->d.head_epochs, t->d.ranks };
+    const uint64_t bytes = LDR__MARK_COUNT * sizeof(uint64_t), at = (uint64_t)t->d.rank * bytes;
+    const char *kernels = t->l->m->kernels->name;
+    uint64_t *mine = t->marks + t->d.rank * LDR__MARK_COUNT;
+    int32_t r, k;
+    mine[0] = ldr__digest(LADDER_VERSION_NUMBER, kernels, strlen(kernels));
+    mine[1] = t->l->fingerprint;
+    mine[2] = (uint64_t)t->l->size << 8 ^ (uint64_t)t->l->d.preset;
+    ldr__run_digest(t, mine + 3);
+    for (k = 0; k < 5; k++) mine[3] = ldr__mix64(mine[3] ^ (uint64_t)n[k]);
+    mine[6] = ldr__floats_digest(ldr__floats_digest((uint64_t)t->step, t->l->values, t->l->size), t->m, t->l->size);
+    if (ldr__share(t, t->marks, (uint64_t)t->d.ranks * bytes, at, at + bytes, err)) return err->status;
+    for (k = 0; k < LDR__MARK_COUNT; k++)
+        for (r = 1; r < t->d.ranks; r++)
+            if (t->marks[r * LDR__MARK_COUNT + k] != t->marks[k])
+                return ldr__fail(err, LDR_MISMATCH, LDR_NO_OFFSET, "process %d has %s than process 0", r, names[k]);
+    t->agreed = 1;
+    return LDR_OK;
 }
 
 static void ldr__trainer_place(ldr__plan *p, ldr_trainer *t) {
@@ -19338,6 +19525,7 @@ static void ldr__trainer_place(ldr__plan *p, ldr_trainer *t) {
     t->ordinals = (uint64_t *)ldr__place(p, "tables", sequences, sizeof(uint64_t));
     if (l->d.head == LDR_HEAD_REGRESS) values = 4 * (size_t)LDR__MAX(t->examples, ldr__examples(t->dev));
     t->values = ldr__place_floats(p, "tables", values);
+    if (t->d.reduce) ldr__processes_place(p, t);
     for (i = 0; i < 2; i++)
         if (t->caches[i].d) ldr__cache_place(p, &t->caches[i]);
 }
@@ -19350,6 +19538,9 @@ static ldr_status ldr__trainer_check(const ldr_ladder *l, const ldr_dataset *tra
         !(d->replace_rate > 0 && d->replace_rate <= 1) || !(d->replace_until > 0 && d->replace_until <= 1) || (int)d->replace_schedule < 0 || d->replace_schedule > LDR_REPLACE_CONSTANT ||
         (int)d->schedule < 0 || d->schedule > LDR_CONSTANT || ldr__metric_row(d->metric) == LDR__METRICS || !ldr__packs(d->cache_type) || !ldr__packs(d->tap_type))
         return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a value of the training description is out of its range");
+    if (d->ranks < 1 || d->rank < 0 || d->rank >= d->ranks || (!d->reduce && (d->ranks > 1 || d->reduce_plain)))
+        return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET,
+                "rank %d of %d processes: ranks count from 0, and several need reduce", d->rank, d->ranks);
     if (d->cache && l->d.beside) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a tap cache keeps what a frozen backbone computes, and the one of this ladder is tuned: train without a cache");
     if (d->cache && l->deep && !l->top)
         return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET,
@@ -19473,7 +19664,7 @@ static double ldr__examples_weight(const ldr_trainer *t, const ldr_dataset *d, c
     memset(&target, 0, sizeof target);
     target.class_weights = t->class_weights;
     for (i = 0; i < count; i++) {
-        ldr_example e = ldr_dataset_get(d, examples[i] * (d->head == LDR_HEAD_CHOICE ? d->choices : 1));
+        ldr_example e = ldr_dataset_get(d, examples[i] * ldr__per(d));
         target.labels = e.labels;
         for (k = 0; k < (ldr__per_token(d->head) && !ldr__spans_of(d->head) ? e.count : 1); k++)
             weight += ldr__target_weight(&target, d->head, (size_t)k);
@@ -19489,31 +19680,16 @@ static void ldr__trainer_order(ldr_trainer *t, int32_t epoch) {
     ldr__shuffle(t->order, t->examples, ldr__stream(t->d.seed, LDR__STREAM_SHUFFLE, (uint64_t)epoch));
 }
 
-/* Opens the cache's files, and with cache_layers fills it. */
-static ldr_status ldr__trainer_caches(ldr_trainer *t, ldr_error *err) {
-    int i;
-    for (i = 0; i < 2; i++) {
-        ldr__cache *c = &t->caches[i];
-        if (!c->d) continue;
-#ifndef LADDER_NO_STDIO
-        if (c->hash && ldr__cache_open(c, t->l, t->d.cache_dir, i ? "dev.taps" : "train.taps", err)) return err->status;
-#endif
-        if (t->d.cache_layers && ldr__cache_fill(c, &t->pass, t->part, &t->alloc, err)) return err->status;
-    }
-    t->d.cache_dir = NULL;                 /* its text belongs to the caller                      */
-    return LDR_OK;
-}
+static ldr_status ldr__trainer_caches(ldr_trainer *t, ldr_error *err);
 
 /* only_scores: it will never take a step, so there is no room for one. */
 static ldr_trainer *ldr__trainer_new(ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev, const ldr_train_desc *desc, int32_t only_scores, ldr_error *err) {
     ldr_train_desc d = ldr_train_desc_defaults(l, desc);
-    ldr_error local;
     ldr__plan plan;
     ldr_trainer *t;
     ldr_allocator a;
     int32_t c;
-    memset(&local, 0, sizeof local);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    LDR__OWN_ERROR(err);
     if (ldr__trainer_check(l, train, dev, &d, err)) return NULL;
     a = d.alloc.alloc_fn ? d.alloc : l->alloc;
     t = (ldr_trainer *)ldr__alloc(&a, sizeof *t);
@@ -19541,7 +19717,7 @@ static ldr_trainer *ldr__trainer_new(ldr_ladder *l, const ldr_dataset *train, co
         ldr_trainer_free(t);
         return NULL;
     }
-    if (ldr__trainer_caches(t, err)) {
+    if ((t->room && ldr__processes_agree(t, err)) || ldr__trainer_caches(t, err)) {
         ldr_trainer_free(t);
         return NULL;
     }
@@ -19552,7 +19728,7 @@ static ldr_trainer *ldr__trainer_new(ldr_ladder *l, const ldr_dataset *train, co
 /* Taps for the batch in the pass: from the cache when every sequence is there, else from the backbone. */
 static ldr_status ldr__trainer_forward(ldr_trainer *t, const ldr_dataset *d, const int32_t *examples, int32_t count, ldr_error *err) {
     ldr__cache *c = t->d.cache ? (d == t->train ? &t->caches[0] : d == t->dev ? &t->caches[1] : NULL) : NULL;
-    int32_t q, per = d->head == LDR_HEAD_CHOICE ? d->choices : 1, n = count * per, all = c && ldr__cache_get(c, &t->pass, examples, per, n);
+    int32_t q, per = ldr__per(d), n = count * per, all = c && ldr__cache_get(c, &t->pass, examples, per, n);
     if (!all) {
         t->backbone_runs++;
         ldr__pass_backbone(&t->pass);
@@ -19570,6 +19746,106 @@ static ldr_status ldr__trainer_forward(ldr_trainer *t, const ldr_dataset *d, con
         ldr__pass_from_taps(&t->pass, all && ldr__cache_in_memory(c) ? ldr__cache_fetch : NULL, &from);
     }
     ldr__head_forward(&t->pass);
+    return LDR_OK;
+}
+
+/* Examples from the i-th of an order on (NULL: as they lie), `most` at most, into the pass; returns how many. */
+static int32_t ldr__trainer_load(ldr_trainer *t, const ldr_dataset *d, const int32_t *order, int32_t i, int32_t most,
+        int32_t *batch) {
+    int32_t n;
+    for (n = 0; n < LDR__MIN(most, ldr__examples(d) - i); n++) batch[n] = order ? order[i + n] : i + n;
+    ldr__pass_load(&t->pass, d, batch, n, NULL, 0, 0);
+    return n;
+}
+
+/* The logits of one of the parts that follow each other, `take` examples from the i-th on. If not alone each process
+   runs another part, up to what the head reads, which then goes to all. */
+static ldr_status ldr__trainer_scan(ldr_trainer *t, const ldr_dataset *d, const int32_t *order, int32_t i, int32_t take,
+        int alone, ldr_error *err) {
+    ldr__pass *s = &t->pass;
+    int32_t part = LDR__MIN(t->part, 64), turn = i / part % t->d.ranks, own = i + t->d.rank * part, batch[64], n;
+    size_t width = (size_t)t->l->head_width;
+    if (alone || t->d.ranks == 1) {
+        n = ldr__trainer_load(t, d, order, i, take, batch);
+        return ldr__trainer_forward(t, d, batch, n, err);
+    }
+    if (turn == 0 && own < ldr__examples(d)) {
+        n = ldr__trainer_load(t, d, order, own, part, batch);
+        if (ldr__trainer_forward(t, d, batch, n, err)) return err->status;
+        memcpy(t->saved, s->hidden_in, s->row_count * width * sizeof(float));
+    }
+    ldr__trainer_load(t, d, order, i, take, batch);
+    if (turn == t->d.rank) memcpy(s->hidden_in, t->saved, s->row_count * width * sizeof(float));
+    else memset(s->hidden_in, 0, s->row_count * width * sizeof(float));
+    if (!ldr__reduce(t, s->hidden_in, s->row_count * width, err)) ldr__head_scores(s);
+    return err->status;
+}
+
+#ifndef LADDER_NO_STDIO
+/* The file of a cache. Of several processes 0 opens it first, and each keeps what an earlier start left of its run. */
+static ldr_status ldr__trainer_open(ldr_trainer *t, ldr__cache *c, const char *name, size_t s, size_t end,
+        ldr_error *err) {
+    float zero = 0;
+    size_t k;
+    if (t->d.rank && ldr__reduce(t, &zero, 1, err)) return err->status;
+    if (ldr__cache_open(c, t->l, t->d.cache_dir, name, t->room ? t->d.rank : -1, err)) return err->status;
+    if (!t->d.rank && ldr__reduce(t, &zero, 1, err)) return err->status;
+    if (!t->room || c->reused) return LDR_OK;
+    for (; s < end; s++) {
+        c->filled += c->have[s] = 1;
+        for (k = 0; k < c->records && c->have[s]; k++)
+            ldr__cache_read(c, s, k, ldr__cache_rows(c, k, (size_t)(c->d->offsets[s + 1] - c->d->offsets[s])));
+    }
+    c->damaged = 0;
+    ldr__format(c->note, sizeof c->note, c->filled ? "%s: %U sequences of an earlier start are used again" : "",
+            c->writer.path, (uint64_t)c->filled);
+    return LDR_OK;
+}
+
+/* The file is whole when all processes have closed it and 0 has given it its name. */
+static ldr_status ldr__trainer_close(ldr_trainer *t, ldr__cache *c, ldr_error *err) {
+    float zero = 0;
+    if (t->d.rank) ldr__cache_close(c);
+    if (ldr__reduce(t, &zero, 1, err)) return err->status;
+    if (!t->d.rank && ldr__cache_whole(c, err)) return err->status;
+    if (ldr__reduce(t, &zero, 1, err)) return err->status;
+    if (t->d.rank) c->f = fopen(c->writer.path, "r+b");
+    if (!c->f)
+        return ldr__fail(err, LDR_IO, LDR_NO_OFFSET, "%s: cannot be opened: %s", c->writer.path, strerror(errno));
+    setvbuf(c->f, NULL, _IONBF, 0);
+    return LDR_OK;
+}
+#endif
+
+/* Opens a cache's file, and with cache_layers or several processes fills the cache, each process its run. */
+static ldr_status ldr__trainer_fill(ldr_trainer *t, ldr__cache *c, const char *name, ldr_error *err) {
+    size_t per = (size_t)ldr__per(c->d), n = c->d->count / per;
+    size_t first = ldr__run(t, t->d.rank, n) * per, end = ldr__run(t, t->d.rank + 1, n) * per;
+    int32_t i = (int32_t)(first / per), to = (int32_t)(end / per), take;
+#ifndef LADDER_NO_STDIO
+    if (c->hash && ldr__trainer_open(t, c, name, first, end, err)) return err->status;
+#else
+    (void)name;
+#endif
+    if (c->reused || (!t->d.cache_layers && !t->room)) return LDR_OK;
+    if (t->d.cache_layers) {
+        if (ldr__cache_fill(c, &t->pass, t->part, i, to, &t->alloc, err)) return err->status;
+    } else for (; i < to; i += LDR__MAX(take, 1)) {
+        take = ldr__cache_missing(c, i, to, t->part);
+        if (take && ldr__trainer_scan(t, c->d, NULL, i, take, 1, err)) return err->status;
+    }
+#ifndef LADDER_NO_STDIO
+    if (t->room && c->writer.f && ldr__trainer_close(t, c, err)) return err->status;
+#endif
+    if (!c->hash && ldr__share(t, c->data, ldr__cache_at(c, c->d->count, 0), ldr__cache_at(c, first, 0),
+            ldr__cache_at(c, end, 0), err)) return err->status;
+    return ldr__cache_whole(c, err);
+}
+
+static ldr_status ldr__trainer_caches(ldr_trainer *t, ldr_error *err) {
+    if (t->caches[0].d && ldr__trainer_fill(t, &t->caches[0], "train.taps", err)) return err->status;
+    if (t->caches[1].d && ldr__trainer_fill(t, &t->caches[1], "dev.taps", err)) return err->status;
+    t->d.cache_dir = NULL;                 /* its text belongs to the caller                      */
     return LDR_OK;
 }
 
@@ -19621,12 +19897,12 @@ static ldr_status ldr__features_read(ldr_trainer *t, ldr__features *f, const ldr
         double *sums, size_t *tokens, ldr_error *err) {
     ldr__pass *s = &t->pass;
     size_t width = (size_t)t->l->head_width, tap_width = (size_t)t->l->m->shape.width;
-    int32_t i, take, k, batch[64];
+    int32_t i, take, k, alone = 0, batch[64];
+    for (k = 0; sums && k < t->scale_count; k++) alone |= t->scales[k].tap >= 0;       /* each process needs all taps */
     for (i = 0; i < ldr__examples(d); i += take) {
         take = ldr__features_take(t, f, d, order, i, batch);
         if (!take) break;
-        ldr__pass_load(s, d, batch, take, NULL, 0, 0);
-        if (ldr__trainer_forward(t, d, batch, take, err)) return err->status;
+        if (ldr__trainer_scan(t, d, order, i, take, alone, err)) return err->status;
         memcpy(f->x + f->rows * width, s->hidden_in, s->row_count * width * sizeof(float));
         memcpy(f->labels + f->rows / f->per, s->labels, s->row_count / f->per * sizeof(int32_t));
         memcpy(f->values + f->rows / f->per, s->values, s->row_count / f->per * sizeof(float));
@@ -19839,10 +20115,8 @@ static ldr_status ldr__learnable(const ldr_dataset *d, ldr_error *err) {
 
 LDR__DEF ldr_trainer *ldr_trainer_create(ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev,
         const ldr_train_desc *desc, ldr_error *err) {
-    ldr_error local;
     ldr_trainer *t;
-    memset(&local, 0, sizeof local);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    LDR__OWN_ERROR(err);
     t = ldr__learnable(train, err) ? NULL : ldr__trainer_new(l, train, dev, desc, 0, err);
     if (!t || !ldr__trainer_prepare(t, err)) return t;
     ldr_trainer_free(t);
@@ -19887,30 +20161,37 @@ static void ldr__trainer_route(ldr_trainer *t) {
 /* Gradients of the mean loss over `count` examples, in parts of at most t->part; *loss is the sum of losses. */
 static ldr_status ldr__trainer_gradients(ldr_trainer *t, double *loss, const int32_t *examples, int32_t count, double weight, float dropout, ldr_error *err) {
     ldr__pass *s = &t->pass;
-    int32_t i, q, per = t->train->head == LDR_HEAD_CHOICE ? t->train->choices : 1;
+    int32_t i, q, per = ldr__per(t->train);
     uint64_t key = ldr__stream(t->d.seed, LDR__STREAM_DROPOUT, (uint64_t)t->step);
+    size_t parts = ldr__part_count(t, count), from = ldr__run(t, t->d.rank, parts);
+    size_t to = ldr__run(t, t->d.rank + 1, parts), p, held = 0;
     *loss = 0;
     memset(t->grads, 0, t->l->size * sizeof(float));
-    for (i = 0; i < count; i += t->part) {
-        int32_t n = LDR__MIN(t->part, count - i);
+    for (p = from; p < to; p++) {
+        int32_t n = LDR__MIN(t->part, count - (i = (int32_t)p * t->part));
         ldr__targets target;
+        double part_loss;
+        if (held) memset(t->grads, 0, t->l->size * sizeof(float));
         for (q = 0; q < n * per; q++) t->ordinals[q] = (uint64_t)(i * per + q);
         ldr__pass_load(s, t->train, examples + i, n, t->ordinals, dropout, key);
         ldr__trainer_route(t);
         target = ldr__pass_targets(s, t->class_weights, t->d.label_smoothing, t->train->choices);
         if (ldr__trainer_forward(t, t->train, examples + i, n, err)) return err->status;
-        *loss += ldr__pass_loss(s, &target, weight);
+        *loss += part_loss = ldr__pass_loss(s, &target, weight);
         ldr__pass_backward(s);
+        if (t->room) t->losses[p] = part_loss;
+        if (t->room && !t->d.reduce_plain) ldr__branch_take(t, &held, p, parts);
     }
-    return LDR_OK;
+    if (!t->room) return LDR_OK;
+    if (ldr__share(t, t->losses, parts * 8, from * 8, to * 8, err)) return err->status;
+    for (*loss = 0, p = 0; p < parts; p++) *loss += t->losses[p];
+    return t->d.reduce_plain ? ldr__reduce(t, t->grads, t->l->size, err) : ldr__branches_join(t, parts, err);
 }
 
 LDR__DEF ldr_status ldr_trainer_gradients(ldr_trainer *t, double *loss, const int32_t *examples, int32_t count, ldr_error *err) {
-    ldr_error local;
     double weight, sum;
     int32_t i;
-    memset(&local, 0, sizeof local);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    LDR__OWN_ERROR(err);
     if (!t || !examples || count < 1) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_trainer_gradients: no trainer or examples");
     for (i = 0; i < count; i++)
         if (examples[i] < 0 || examples[i] >= t->examples) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "example %d: the training set has %d", examples[i], t->examples);
@@ -19936,12 +20217,10 @@ static double ldr__gradient_norm(const ldr_ladder *l) {
 }
 
 LDR__DEF ldr_status ldr_trainer_evaluate(ldr_trainer *t, const ldr_dataset *d, ldr_score *score, ldr_error *err) {
-    ldr_error local;
     ldr__tally y;
     ldr_metric metric;
-    int32_t i, n, k, part;
-    memset(&local, 0, sizeof local);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    int32_t i, n, part;
+    LDR__OWN_ERROR(err);
     if (!t || !d || !score) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_trainer_evaluate: no trainer, data set or score");
     if (d != t->dev && d != t->train) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a trainer has room for its own two sets: use ldr_evaluate for another");
     memset(&y, 0, sizeof y);
@@ -19949,14 +20228,11 @@ LDR__DEF ldr_status ldr_trainer_evaluate(ldr_trainer *t, const ldr_dataset *d, l
     y.predicted = t->values;
     y.actual = t->values + n;
     metric = ldr__metric_for(t->d.metric, d->head);
+    part = LDR__MIN(t->part, 64);
     for (i = 0; i < n; i += part) {
-        int32_t batch[64];
         ldr__targets target;
-        part = LDR__MIN(LDR__MIN(t->part, n - i), 64);
-        for (k = 0; k < part; k++) batch[k] = i + k;
-        ldr__pass_load(&t->pass, d, batch, part, NULL, 0, 0);
+        if (ldr__trainer_scan(t, d, NULL, i, part, 0, err)) return err->status;
         target = ldr__pass_targets(&t->pass, NULL, 0, d->choices);
-        if (ldr__trainer_forward(t, d, batch, part, err)) return err->status;
         ldr__tally_batch(&y, &t->pass, &target, t->tags);
     }
     memset(score, 0, sizeof *score);
@@ -20016,18 +20292,18 @@ static ldr_status ldr__trainer_epoch_end(ldr_trainer *t, ldr_error *err) {
 }
 
 LDR__DEF ldr_status ldr_trainer_step(ldr_trainer *t, ldr_progress *p, ldr_error *err) {
-    ldr_error local;
     ldr_progress progress;
     const int32_t *examples;
     int32_t in_epoch, count, i;
     double weight, loss = 0, scale = 1;
+    float stop = 0;
     int end;
-    memset(&local, 0, sizeof local);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    LDR__OWN_ERROR(err);
     if (ldr_trainer_done(t)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_trainer_step: no trainer, or its training is over");
     t->l->grads = t->grads;
     if (ldr__trainer_refilled(t, err)) return err->status;
     in_epoch = (int32_t)(t->step % t->steps_per_epoch);
+    if (t->room && (!in_epoch || !t->agreed) && ldr__processes_agree(t, err)) return err->status;
     ldr__trainer_order(t, (int32_t)(t->step / t->steps_per_epoch));
     examples = t->order + (size_t)in_epoch * (size_t)t->batch;
     count = LDR__MIN(t->batch, t->examples - in_epoch * t->batch);
@@ -20045,7 +20321,7 @@ LDR__DEF ldr_status ldr_trainer_step(ldr_trainer *t, ldr_progress *p, ldr_error 
     }
     t->step++;
     for (i = 0; i < count; i++) {
-        int32_t per = t->train->head == LDR_HEAD_CHOICE ? t->train->choices : 1;
+        int32_t per = ldr__per(t->train);
         t->tokens += (int64_t)(t->train->offsets[(examples[i] + 1) * per] - t->train->offsets[examples[i] * per]);
     }
     t->last_step_loss = ldr__ratio(loss, weight);
@@ -20055,7 +20331,9 @@ LDR__DEF ldr_status ldr_trainer_step(ldr_trainer *t, ldr_progress *p, ldr_error 
     if (end && ldr__trainer_epoch_end(t, err)) return err->status;
     progress = ldr_trainer_progress(t);
     if (p) *p = progress;
-    if (t->d.progress_fn && t->d.progress_fn(&progress, t->d.user)) t->stopped = 1;
+    if (t->d.progress_fn && t->d.progress_fn(&progress, t->d.user)) stop = 1;
+    if (ldr__reduce(t, &stop, 1, err)) return err->status;     /* one stops all */
+    if (stop != 0) t->stopped = 1;
     return LDR_OK;
 }
 
@@ -20064,11 +20342,9 @@ LDR__DEF void ldr_trainer_restore_best(ldr_trainer *t) {
 }
 
 LDR__DEF ldr_status ldr_fit(ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev, const ldr_train_desc *desc, ldr_fit_result *result, ldr_error *err) {
-    ldr_error local;
     ldr_trainer *t;
     ldr_status status = LDR_OK;
-    memset(&local, 0, sizeof local);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    LDR__OWN_ERROR(err);
     t = ldr_trainer_create(l, train, dev, desc, err);
     if (!t) return err->status;
     while (!status && !ldr_trainer_done(t)) status = ldr_trainer_step(t, NULL, err);
@@ -20098,12 +20374,10 @@ struct ldr_predictor {
 };
 
 LDR__DEF ldr_predictor *ldr_predictor_create(ldr_ladder *l, int32_t max_sequences, int32_t max_tokens, ldr_error *err) {
-    ldr_error local;
     ldr_predictor *p;
     ldr__plan plan;
     int pass;
-    memset(&local, 0, sizeof local);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    LDR__OWN_ERROR(err);
     if (!l || max_sequences < 1 || max_tokens < 1) {
         ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_predictor_create: no ladder, or room for nothing");
         return NULL;
@@ -20159,11 +20433,9 @@ static ldr_status ldr__predictor_run(ldr__pass *s, const ldr_batch *batch, ldr_e
 }
 
 LDR__DEF ldr_status ldr_predict(ldr_predictor *p, float *scores, const ldr_batch *batch, ldr_error *err) {
-    ldr_error local;
     ldr__pass *s;
     const ldr_ladder *l;
-    memset(&local, 0, sizeof local);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    LDR__OWN_ERROR(err);
     if (!p || !scores) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET,
             "ldr_predict: no predictor or no destination");
     s = &p->pass;
@@ -20179,13 +20451,11 @@ LDR__DEF ldr_status ldr_predict(ldr_predictor *p, float *scores, const ldr_batch
 LDR__DEF ldr_status ldr_predict_spans(ldr_predictor *p, ldr_span *spans, int32_t capacity, int32_t *count,
         const ldr_batch *batch,
         const int32_t *labels, int32_t longest, float least, ldr_error *err) {
-    ldr_error local;
     ldr__pass *s;
     ldr__span_list out;
     size_t r;
     int32_t q;
-    memset(&local, 0, sizeof local);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    LDR__OWN_ERROR(err);
     if (!p || !count || capacity < 0 || (capacity && !spans) || longest < 0 || !(least - least == 0))
         return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_predict_spans: no predictor or destination, or a limit "
                 "that cannot be");
@@ -20266,13 +20536,11 @@ static void ldr__session_layout(ldr__plan *p, ldr_session *s) {
 }
 
 LDR__DEF ldr_session *ldr_session_create(const ldr_model *m, const ldr_ladder *l, int32_t capacity, ldr_error *err) {
-    ldr_error local;
     ldr_session *s;
     ldr__plan plan;
     int32_t most = m ? m->positions - m->position_offset : 0;
     int pass;
-    memset(&local, 0, sizeof local);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    LDR__OWN_ERROR(err);
     if (!m || (l && l->m != m) || capacity < 0 || capacity > most)
         ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET,
                 "ldr_session_create: no model, a ladder of another one, or room for %d tokens where the model has %d positions", capacity, most);
@@ -20487,7 +20755,7 @@ LDR__DEF ldr_status ldr_generate(ldr_session *s, int32_t *out, int32_t *made, co
 static ldr_dataset *ldr__dataset_some(const ldr_dataset *d, int32_t most, int32_t first, int32_t step, ldr_error *err) {
     ldr_dataset_desc desc;
     ldr_dataset *some;
-    int32_t per = d->head == LDR_HEAD_CHOICE ? d->choices : 1, n = ldr__examples(d), i, c;
+    int32_t per = ldr__per(d), n = ldr__examples(d), i, c;
     memset(&desc, 0, sizeof desc);
     desc.alloc = d->alloc;
     desc.head = d->head;
@@ -21069,11 +21337,9 @@ static ldr_ladder *ldr__ladder_from(const ldr_model *m, const ldr_weights *w, co
 }
 
 LDR__DEF ldr_ladder *ldr_ladder_load_memory(const ldr_model *m, const void *data, size_t size, const ldr_allocator *alloc, ldr_error *err) {
-    ldr_error local;
     ldr_weights *w;
     ldr_ladder *l = NULL;
-    memset(&local, 0, sizeof local);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    LDR__OWN_ERROR(err);
     if (!m) ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_ladder_load_memory: no model");
     w = m ? ldr_weights_open_memory(data, size, alloc ? alloc : &m->alloc, err) : NULL;
     if (w) l = ldr__ladder_from(m, w, alloc, err);
@@ -21083,11 +21349,9 @@ LDR__DEF ldr_ladder *ldr_ladder_load_memory(const ldr_model *m, const void *data
 
 #ifndef LADDER_NO_STDIO
 LDR__DEF ldr_ladder *ldr_ladder_load(const ldr_model *m, const char *path, const ldr_allocator *alloc, ldr_error *err) {
-    ldr_error local;
     ldr_weights *w;
     ldr_ladder *l = NULL;
-    memset(&local, 0, sizeof local);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    LDR__OWN_ERROR(err);
     if (!m || !path) ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_ladder_load: no model or no path");
     w = m && path ? ldr__weights_open_one(path, alloc ? alloc : &m->alloc, err) : NULL;
     if (w) {
@@ -21100,8 +21364,11 @@ LDR__DEF ldr_ladder *ldr_ladder_load(const ldr_model *m, const char *path, const
 
 /* ---- training state -------------------------------------------------------------------- */
 
-/* What a run is: two runs with the same digest and the same step continue each other. */
-static uint64_t ldr__run_digest(const ldr_trainer *t) {
+#endif /* LADDER_NO_STDIO */
+
+/* What a run is: two runs with the same digest and the same step continue each other. marks[3] or NULL: without the
+   sets, with train, and all. */
+static uint64_t ldr__run_digest(const ldr_trainer *t, uint64_t *marks) {
     const ldr_train_desc *d = &t->d;
     const ldr_dataset *sets[2];
     uint64_t h = t->l->fingerprint;
@@ -21117,6 +21384,7 @@ static uint64_t ldr__run_digest(const ldr_trainer *t) {
     if (t->l->m->compute != LDR_COMPUTE_F32) h = ldr__mix64(h ^ UINT64_C(0x696e7438) ^ (uint64_t)t->l->m->compute);     /* as do those of a rounded backbone */
     if (t->class_weights) h = ldr__floats_digest(h, t->class_weights, (size_t)t->l->d.classes);
     if (d->distil) h = ldr__mix64(h ^ UINT64_C(0x64697374));
+    if (d->reduce) h = ldr__mix64(h ^ UINT64_C(0x74726565) ^ (uint64_t)d->reduce_plain);
     for (i = 0; i < (int)(sizeof ldr__fields / sizeof ldr__fields[0]); i++) {
         uint32_t bits;
         memcpy(&bits, (const unsigned char *)&t->l->d + ldr__fields[i].offset, 4);
@@ -21127,6 +21395,7 @@ static uint64_t ldr__run_digest(const ldr_trainer *t) {
     sets[1] = t->dev;
     for (i = 0; i < 2; i++) {
         size_t k, labels;
+        if (marks) marks[i] = h;
         if (!sets[i]) continue;
         labels = ldr__per_token(sets[i]->head) ? sets[i]->tokens : sets[i]->count;
         h = ldr__mix64(h ^ (uint64_t)sets[i]->choices);
@@ -21141,9 +21410,11 @@ static uint64_t ldr__run_digest(const ldr_trainer *t) {
         for (k = 0; k <= sets[i]->count; k++) h = ldr__mix64(h ^ sets[i]->offsets[k]);
         h = ldr__floats_digest(h, sets[i]->values, sets[i]->count);
     }
+    if (marks) marks[2] = h;
     return h;
 }
 
+#ifndef LADDER_NO_STDIO
 static uint64_t ldr__double_bits(double v) {
     uint64_t b;
     memcpy(&b, &v, 8);
@@ -21178,7 +21449,6 @@ static int ldr__state_arrays(const ldr_trainer *t, ldr__array *a) {
 }
 
 LDR__DEF ldr_status ldr_trainer_save(const ldr_trainer *t, const char *path, ldr_error *err) {
-    ldr_error local;
     ldr__array a[LDR__STATE_ARRAYS];
     ldr__text text;
     ldr__writer w;
@@ -21186,8 +21456,7 @@ LDR__DEF ldr_status ldr_trainer_save(const ldr_trainer *t, const char *path, ldr
     int n, i;
     size_t s, bound;
     char *buffer;
-    memset(&local, 0, sizeof local);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    LDR__OWN_ERROR(err);
     if (!t || !path) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_trainer_save: no trainer or no path");
     bound = ldr__header_bound(t->l);
     buffer = (char *)ldr__alloc(&t->alloc, bound);
@@ -21198,7 +21467,7 @@ LDR__DEF ldr_status ldr_trainer_save(const ldr_trainer *t, const char *path, ldr
     ldr__text_string(&text, "{\"__metadata__\":{");
     ldr__text_meta(&text, "format", "ladder-run");
     ldr__meta_ladder(&text, t->l);
-    ldr__meta_hex(&text, "run", ldr__run_digest(t), 16);
+    ldr__meta_hex(&text, "run", ldr__run_digest(t, NULL), 16);
     for (s = 0; s < sizeof ldr__states / sizeof ldr__states[0]; s++) {
         const unsigned char *from = (const unsigned char *)t + ldr__states[s].offset;
         int32_t small;
@@ -21236,7 +21505,7 @@ static ldr_status ldr__resume_check(const ldr_trainer *t, const ldr_weights *w, 
     int i;
     size_t s;
     if (!format || strcmp(format, "ladder-run") != 0 || !ldr__parse_hex(ldr_weights_meta(w, "run"), 16, &run) || !ldr__parse_hex(ldr_weights_meta(w, "checksum"), 16, &wanted)) return ldr__meta_missing("format", err);
-    if (run != ldr__run_digest(t)) return ldr__fail(err, LDR_MISMATCH, LDR_NO_OFFSET, "the saved run had another backbone, ladder, data set or training description");
+    if (run != ldr__run_digest(t, NULL)) return ldr__fail(err, LDR_MISMATCH, LDR_NO_OFFSET, "the saved run had another backbone, ladder, data set or training description");
     for (s = 0; s < sizeof ldr__states / sizeof ldr__states[0]; s++) {
         const char *text = ldr_weights_meta(w, ldr__states[s].key);
         if (ldr__states[s].kind == LDR__STATE_DOUBLE ? !ldr__parse_hex(text, 16, &bits) : !ldr__parse_i64(text, &v) || v < 0 || v > INT64_MAX / 2) return ldr__meta_missing(ldr__states[s].key, err);
@@ -21255,13 +21524,11 @@ static ldr_status ldr__resume_check(const ldr_trainer *t, const ldr_weights *w, 
 }
 
 LDR__DEF ldr_status ldr_trainer_resume(ldr_trainer *t, const char *path, ldr_error *err) {
-    ldr_error local;
     ldr__array a[LDR__STATE_ARRAYS];
     ldr_weights *w;
     int n, i;
     size_t s;
-    memset(&local, 0, sizeof local);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    LDR__OWN_ERROR(err);
     if (!t || !path) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_trainer_resume: no trainer or no path");
     w = ldr__weights_open_one(path, &t->alloc, err);
     if (!w) return err->status;
@@ -21287,6 +21554,7 @@ LDR__DEF ldr_status ldr_trainer_resume(ldr_trainer *t, const char *path, ldr_err
         }
         memset(&t->start, 0, sizeof t->start);         /* what was fitted here is gone again */
         t->order_epoch = -1;
+        t->agreed = 0;
         t->stopped = t->dev && t->d.patience > 0 && t->epoch_done - t->best_epoch >= t->d.patience;
     }
     ldr_weights_close(w);
@@ -21497,12 +21765,10 @@ static ldr_status ldr__publish(const ldr_model *m, const ldr_ladder *l, const ch
 }
 
 LDR__DEF ldr_status ldr_ladder_export(const ldr_ladder *l, const char *path, ldr_dtype type, ldr_error *err) {
-    ldr_error local;
     char name[192];
     int32_t i;
     int slot;
-    memset(&local, 0, sizeof local);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    LDR__OWN_ERROR(err);
     if (!l || !path || (type != LDR_F32 && type != LDR_F16 && type != LDR_BF16)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_ladder_export: no ladder or no path, or a type other than F32, F16 and BF16");
     if (!ldr__method_of(l->d.method)->exports)
         return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "what method %s adds has no place in a %s model: save the ladder file instead", ldr_method_name(l->d.method), l->m->family->type);
@@ -21551,11 +21817,9 @@ LDR__DEF ldr_status ldr_ladder_export_config(const ldr_ladder *l, const void *co
 }
 
 LDR__DEF ldr_status ldr_model_init(const void *config, size_t config_size, const char *path, uint64_t seed, ldr_error *err) {
-    ldr_error local;
     ldr_model *m;
     ldr_status status;
-    memset(&local, 0, sizeof local);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    LDR__OWN_ERROR(err);
     if (!config || !path) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_model_init: no configuration or no path");
     m = ldr__model_new(NULL, err);
     if (!m) return err->status;
