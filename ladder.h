@@ -6010,41 +6010,43 @@ static int ldr__decompose(uint32_t *out, uint32_t c, int compat);
 static uint32_t ldr__compose(uint32_t a, uint32_t b);
 
 static int ldr__char_in(uint32_t c, uint32_t set) { return (int)(set >> ldr__char_category(c) & 1u); }
+static int ldr__char_is(uint32_t c, uint32_t set, int odd) { return ldr__char_in(c, set) != ldr__char_odd(odd, c); }
 
 static int ldr__char_white(uint32_t c) {
     if (c < 0x80) return c == ' ' || (c >= 9 && c <= 13);
     return c == 0x85 || c == 0xa0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 ||
             c == 0x202f || c == 0x205f || c == 0x3000;
 }
-static int ldr__char_letter_ascii(uint32_t c) { return (c | 32) >= 'a' && (c | 32) <= 'z'; }
 static int ldr__char_digit_ascii(uint32_t c) { return c >= '0' && c <= '9'; }
+static int ldr__char_alnum_ascii(uint32_t c) {
+    return ((c | 32) >= 'a' && (c | 32) <= 'z') || ldr__char_digit_ascii(c);
+}
 static int ldr__char_punct(uint32_t c) {
-    if (c < 0x80) return c > ' ' && c < 0x7f && !ldr__char_letter_ascii(c) && !ldr__char_digit_ascii(c);
-    return ldr__char_in(c, LDR__PUNCTS) != ldr__char_odd(LDR__ODD_PUNCT, c);
+    if (c < 0x80) return c > ' ' && c < 0x7f && !ldr__char_alnum_ascii(c);
+    return ldr__char_is(c, LDR__PUNCTS, LDR__ODD_PUNCT);
 }
 static int ldr__char_number(uint32_t c) {
-    if (c < 0x80) return ldr__char_digit_ascii(c);
-    return ldr__char_in(c, LDR__NUMBERS) != ldr__char_odd(LDR__ODD_NUMBER, c);
+    return c < 0x80 ? ldr__char_digit_ascii(c) : ldr__char_is(c, LDR__NUMBERS, LDR__ODD_NUMBER);
 }
 static int ldr__char_word(uint32_t c) {
-    if (c < 0x80) return ldr__char_letter_ascii(c) || ldr__char_digit_ascii(c) || c == '_';
-    return ldr__char_in(c, LDR__WORDS) != ldr__char_odd(LDR__ODD_WORD, c);
+    return c < 0x80 ? ldr__char_alnum_ascii(c) || c == '_' : ldr__char_is(c, LDR__WORDS, LDR__ODD_WORD);
 }
 /* BERT's control characters: tab and line ends are white space to it. */
 static int ldr__char_control(uint32_t c) {
     if (c < 0x80) return (c < 32 && c != 9 && c != 10 && c != 13) || c == 0x7f;
-    return c == 0xfffd || ldr__char_in(c, LDR__OTHERS) != ldr__char_odd(LDR__ODD_CONTROL, c);
+    return c == 0xfffd || ldr__char_is(c, LDR__OTHERS, LDR__ODD_CONTROL);
 }
-static int ldr__hex_digit(char c) {
-    return c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
+static int ldr__char_nonspacing(uint32_t c) {
+    return c >= 0x300 && ldr__char_is(c, LDR__BIT(LDR__GC_MN), LDR__ODD_NONSPACING);
 }
-static int ldr__char_mark(uint32_t c, uint32_t set, int odd) {
-    return c >= 0x300 && ldr__char_in(c, set) != ldr__char_odd(odd, c);
-}
-static int ldr__char_nonspacing(uint32_t c) { return ldr__char_mark(c, LDR__BIT(LDR__GC_MN), LDR__ODD_NONSPACING); }
-static int ldr__char_combining(uint32_t c) { return ldr__char_mark(c, LDR__MARKS, LDR__ODD_COMBINING); }
+static int ldr__char_combining(uint32_t c) { return c >= 0x300 && ldr__char_is(c, LDR__MARKS, LDR__ODD_COMBINING); }
 /* Does c belong to the grapheme that began before it? */
-static int ldr__char_joins(uint32_t c) { return ldr__char_mark(c, LDR__MARKS, LDR__ODD_JOINING); }
+static int ldr__char_joins(uint32_t c) { return c >= 0x300 && ldr__char_is(c, LDR__MARKS, LDR__ODD_JOINING); }
+
+/* The value of a hexadecimal digit, or -1. */
+static int ldr__hex_digit(char c) {
+    return ldr__digit(c) ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
+}
 
 /* One form for all cases of a letter. */
 static uint32_t ldr__char_fold(uint32_t c) { return c == 0x17f ? 's' : c == 0x3c2 ? 0x3c3 : ldr__char_lower(c); }
@@ -6058,22 +6060,17 @@ static int ldr__char_cjk(uint32_t c) {
            (c >= 0x2a700 && c <= 0x2ceaf && (c < 0x2b820 || c > 0x2b91f)) || (c >= 0x2f800 && c <= 0x2fa1f);
 }
 
-/* The character of a sequence that ldr__utf8_length has accepted. */
-static uint32_t ldr__utf8_char(const unsigned char *s, size_t n) {
-    uint32_t c;
-    if (n == 1) return s[0];
-    if (n == 2) return (s[0] & 0x1fu) << 6 | (s[1] & 0x3fu);
-    c = (s[0] & 0x0fu) << 12 | (s[1] & 0x3fu) << 6 | (s[2] & 0x3fu);
-    if (n == 3) return c;
-    return (s[0] & 0x07u) << 18 | (s[1] & 0x3fu) << 12 | (s[2] & 0x3fu) << 6 | (s[3] & 0x3fu);
-}
-
 /* The bytes of the character that starts with c, and the character, in text known to be UTF-8. */
-static int32_t ldr__utf8_bytes(unsigned char c) { return c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4; }
+static int32_t ldr__utf8_bytes(char c) {
+    return (unsigned char)c < 0x80 ? 1 : (unsigned char)c < 0xe0 ? 2 : (unsigned char)c < 0xf0 ? 3 : 4;
+}
 LDR__INLINE uint32_t ldr__utf8_at(const char *s, int32_t *bytes) {
-    const unsigned char *u = (const unsigned char *)s;
-    *bytes = ldr__utf8_bytes(u[0]);
-    return ldr__utf8_char(u, (size_t)*bytes);
+    uint32_t c = (unsigned char)s[0];
+    int32_t i;
+    *bytes = ldr__utf8_bytes(s[0]);
+    if (c < 0x80) return c;
+    for (c &= 0x7fu >> *bytes, i = 1; i < *bytes; i++) c = c << 6 | (s[i] & 0x3fu);
+    return c;
 }
 /* Where s is no UTF-8 any more, or (nul) has a NUL; n: nowhere. */
 static size_t ldr__utf8_bad(const unsigned char *s, size_t n, int nul) {
@@ -6145,6 +6142,12 @@ static ldr__string ldr__string_of(const char *text) {
     s.bytes = (int32_t)strlen(text);
     return s;
 }
+static int ldr__string_is(ldr__string a, const char *s, int32_t n) {
+    return a.bytes == n && (!n || memcmp(a.text, s, (size_t)n) == 0);
+}
+static int ldr__string_starts(ldr__string a, const char *s, int32_t n) {
+    return a.bytes && n >= a.bytes && memcmp(s, a.text, (size_t)a.bytes) == 0;
+}
 
 struct ldr__step {
     const ldr__part_row *part;
@@ -6181,6 +6184,7 @@ typedef struct ldr__chunk { struct ldr__chunk *next, **link; size_t size; } ldr_
 
 struct ldr_tokenizer {
     ldr_allocator alloc;
+    ldr_error    *err;                 /* while it is read: the first failure                 */
     size_t        memory_size;
     ldr__chunk   *chunks;
     char         *kept;                /* where the next small thing goes                     */
@@ -6220,10 +6224,11 @@ struct ldr_tokenizer {
     int32_t       room_hint, top_id;   /* while reading: tokens that other files add          */
 };
 
-/* Zeroed. */
+/* Zeroed. NULL: t->err says that there is no memory. */
 static void *ldr__tokenizer_alloc(ldr_tokenizer *t, size_t bytes) {
     size_t size = bytes + LDR__CHUNK_HEAD;
     ldr__chunk *k = size > bytes ? (ldr__chunk *)ldr__alloc(&t->alloc, size) : NULL;
+    if (!k) ldr__fail(t->err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while reading a tokenizer");
     if (!k) return NULL;
     memset(k, 0, size);
     k->size = size;
@@ -6246,17 +6251,16 @@ static void ldr__tokenizer_release(ldr_tokenizer *t, void *p) {
 
 /* The same for what is small. */
 static void *ldr__tokenizer_keep(ldr_tokenizer *t, size_t bytes) {
-    size_t size = LDR__MAX((size_t)2048, (bytes + 15) / 16 * 16);
-    if (t->kept_left < bytes) {
-        char *p = (char *)ldr__tokenizer_alloc(t, size);
+    size_t size = (bytes + 15) / 16 * 16;
+    if (t->kept_left < size) {
+        char *p = (char *)ldr__tokenizer_alloc(t, LDR__MAX(2048, size));
         if (!p) return NULL;
         t->kept = p;
-        t->kept_left = size;
+        t->kept_left = LDR__MAX(2048, size);
     }
-    bytes = (bytes + 15) / 16 * 16;
-    t->kept += bytes;
-    t->kept_left -= bytes;
-    return t->kept - bytes;
+    t->kept_left -= size;
+    t->kept += size;
+    return t->kept - size;
 }
 
 LDR__DEF void ldr_tokenizer_free(ldr_tokenizer *t) {
@@ -6299,23 +6303,22 @@ static int32_t ldr__piece_find(const ldr_tokenizer *t, const char *s, size_t n) 
 }
 
 /* Room for ids below `room`, with scores and types where the file has them; `text` bytes of pieces to begin with. */
-static int ldr__pieces_begin(ldr_tokenizer *t, int32_t room, int scores, int types, size_t text) {
+static void ldr__pieces_begin(ldr_tokenizer *t, int32_t room, int scores, int types, size_t text) {
     size_t n = (size_t)LDR__MAX(LDR__MAX(room, 1), t->top_id < 4 * (int64_t)room + 65536 ? t->top_id + 1 : 0);
     t->pieces = (ldr__vocab_piece *)ldr__tokenizer_alloc(t, n * sizeof *t->pieces);
     if (scores) t->scores = (double *)ldr__tokenizer_alloc(t, n * sizeof *t->scores);
     if (types) t->types = (unsigned char *)ldr__tokenizer_alloc(t, n);
     t->text = (char *)ldr__tokenizer_alloc(t, text + 16);
-    if (!t->pieces || !t->text || (scores && !t->scores) || (types && !t->types)) return 0;
     t->text_room = text + 16;
     t->piece_room = (int32_t)n;
     t->text_used = 1;                              /* start 0 is that of holes                 */
-    return 1;
 }
 
-/* Room for the text of piece `id`, which is below piece_room; NULL: out of memory. */
+/* Room for the text of piece `id`, which is below piece_room; NULL: reading has failed. */
 static char *ldr__piece_put(ldr_tokenizer *t, int32_t id, size_t bytes) {
     size_t need = t->text_used + bytes + 1, room = LDR__MAX(t->text_room * 2, need);
     char *p = t->text;
+    if (t->err->status) return NULL;
     if (need > t->text_room) {
         p = (char *)ldr__tokenizer_alloc(t, room);
         if (!p) return NULL;
@@ -6343,13 +6346,13 @@ static void ldr__piece_index(ldr_tokenizer *t, int32_t id) {
 }
 
 /* Builds the index of all pieces; there is room in it for piece_room. */
-static int ldr__pieces_index(ldr_tokenizer *t) {
+static void ldr__pieces_index(ldr_tokenizer *t) {
     static const char hex[] = "0123456789ABCDEF";
     size_t i, n = 4;
     int32_t id;
     while (n < (size_t)t->piece_room + (size_t)t->piece_room / 2) n *= 2;
-    t->slots = (ldr__vocab_slot *)ldr__tokenizer_alloc(t, n * sizeof *t->slots);
-    if (!t->slots) return 0;
+    t->slots = t->err->status ? NULL : (ldr__vocab_slot *)ldr__tokenizer_alloc(t, n * sizeof *t->slots);
+    if (!t->slots) return;
     t->slot_count = n;
     for (i = 0; i < n; i++) t->slots[i].id = -1;
     for (id = 0; id < t->count; id++)
@@ -6364,7 +6367,6 @@ static int ldr__pieces_index(ldr_tokenizer *t) {
         name[4] = hex[i & 15];
         t->bytes[i] = ldr__piece_find(t, name, 6);
     }
-    return 1;
 }
 
 /* ---- all beginnings of some texts ------------------------------------------------------- */
@@ -6387,12 +6389,12 @@ static void ldr__trie_hang(ldr__trie *trie, uint32_t key, uint32_t child) {
     trie->slots[i][1] = child;
 }
 
-/* Twice the room, or the first. */
-static int ldr__trie_grow(ldr_tokenizer *t, ldr__trie *trie) {
+/* Twice the room, or the first, of which node 0 is the root. */
+static void ldr__trie_grow(ldr_tokenizer *t, ldr__trie *trie) {
     uint32_t old = trie->room * 2, room = old ? old : 64, (*slots)[2] = trie->slots, i;
     int32_t *values = (int32_t *)ldr__tokenizer_alloc(t, room * sizeof *values);
     void *more = ldr__tokenizer_alloc(t, 2 * (size_t)room * sizeof *slots);
-    if (!values || !more) return 0;
+    if (!values || !more) return;
     if (old) memcpy(values, trie->values, trie->nodes * sizeof *values);
     else values[trie->nodes++] = -1;
     ldr__tokenizer_release(t, trie->values);
@@ -6403,26 +6405,25 @@ static int ldr__trie_grow(ldr_tokenizer *t, ldr__trie *trie) {
     for (i = 0; i < old; i++)
         if (slots[i][0]) ldr__trie_hang(trie, slots[i][0], slots[i][1]);
     ldr__tokenizer_release(t, slots);
-    return 1;
 }
 
-/* 1, or 0 without memory. The first or (again) the last of two equal texts counts. */
-static int ldr__trie_add(ldr_tokenizer *t, ldr__trie *trie, const char *s, size_t n, int32_t value, int again) {
+/* The first or (again) the last of two equal texts counts. */
+static void ldr__trie_add(ldr_tokenizer *t, ldr__trie *trie, const char *s, size_t n, int32_t value, int again) {
     uint32_t node = 0, next;
     size_t i;
-    if (!trie->room && !ldr__trie_grow(t, trie)) return 0;
     for (i = 0; i < n; i++, node = next) {
+        if (trie->nodes == trie->room) ldr__trie_grow(t, trie);
+        if (trie->nodes == trie->room || trie->nodes == 0xfffffe)
+            ldr__fail(t->err, LDR_MEMORY, LDR_NO_OFFSET, "the tokenizer has too many pieces");
+        if (t->err->status) return;
         next = ldr__trie_step(trie, node, (unsigned char)s[i]);
         if (next) continue;
-        if (trie->nodes == 0xfffffe) return 0;
-        if (trie->nodes == trie->room && !ldr__trie_grow(t, trie)) return 0;
         next = trie->nodes++;
         trie->values[next] = -1;
         if (node) ldr__trie_hang(trie, node * 256 + (unsigned char)s[i] + 1, next);
         else trie->root[(unsigned char)s[i]] = next;
     }
     if (n && (again || trie->values[node] < 0)) trie->values[node] = value;
-    return 1;
 }
 
 /* The longest text of the trie that s begins with: its value and bytes, or -1. */
@@ -6524,15 +6525,17 @@ static int ldr__str_room(ldr__cutting *c, ldr__str *s, int32_t more) {
     return 1;
 }
 
+/* A byte for which there is room. */
+LDR__INLINE void ldr__str_byte(ldr__str *s, char byte, int32_t begin, int32_t end) {
+    s->text[s->size] = byte;
+    s->begin[s->size] = begin;
+    s->end[s->size++] = end;
+}
+
 static void ldr__str_put(ldr__cutting *c, ldr__str *s, const char *text, int32_t n, int32_t begin, int32_t end) {
     int32_t i;
     if (s->room - s->size < n && !ldr__str_room(c, s, n)) return;
-    for (i = 0; i < n; i++) {
-        s->text[s->size + i] = text[i];
-        s->begin[s->size + i] = begin;
-        s->end[s->size + i] = end;
-    }
-    s->size += n;
+    for (i = 0; i < n; i++) ldr__str_byte(s, text[i], begin, end);
 }
 
 /* Bytes from..to of a view, each from where it was. */
@@ -6573,7 +6576,7 @@ static void ldr__put(ldr__norm *p, uint32_t ch, int32_t change) {
     } else {
         begin = p->in.begin[p->at];
         end = p->in.end[p->at];
-        for (; change <= 0 && p->at < p->in.size; change++) p->at += ldr__utf8_bytes((unsigned char)p->in.text[p->at]);
+        for (; change <= 0 && p->at < p->in.size; change++) p->at += ldr__utf8_bytes(p->in.text[p->at]);
     }
     ldr__str_put(p->c, p->out, utf8, n, begin, end);
 }
@@ -6659,7 +6662,7 @@ static void ldr__normalize_strip(ldr__norm *p, const ldr__step *part) {
 static void ldr__normalize_prepend(ldr__norm *p, const ldr__step *part) {
     int32_t n;
     if (!p->in.size) return;
-    n = ldr__utf8_bytes((unsigned char)p->in.text[0]);
+    n = ldr__utf8_bytes(p->in.text[0]);
     ldr__str_put(p->c, p->out, part->a.text, part->a.bytes, p->in.begin[n - 1], p->in.end[n - 1]);
     ldr__put_same(p, p->in.size);
 }
@@ -6825,7 +6828,7 @@ static const char *ldr__map_find(const ldr__step *m, const char *s, int32_t n, i
    missing from the last one it put, which may be one of before. */
 static void ldr__put_mapped(ldr__norm *p, const char *by, int32_t total, int32_t chars, ldr__mark *last) {
     int32_t n = 0, bytes, k;
-    for (k = 0; k < total; k += ldr__utf8_bytes((unsigned char)by[k])) n++;
+    for (k = 0; k < total; k += ldr__utf8_bytes(by[k])) n++;
     if (n < chars && n == 0) last->change += n - chars;
     for (k = 0; k < n; k++, by += bytes) {
         if (last->rank) ldr__put(p, last->c, last->change);
@@ -6898,7 +6901,7 @@ static void ldr__normalize_map(ldr__norm *p, const ldr__step *m) {
             to = ldr__grapheme(p->in.text, p->in.size, at, &chars);
         if (chars > 1 && to - at < 6 && ldr__map_some(p, m, s, to - at, chars, &last)) continue;
         for (; s < p->in.text + to; s += n) {
-            n = ldr__utf8_bytes((unsigned char)*s);
+            n = ldr__utf8_bytes(*s);
             ldr__map_some(p, m, s, n, 1, &last);
         }
     }
@@ -6925,7 +6928,7 @@ static void ldr__normalize_sentencepiece(ldr__norm *p, const ldr__step *m) {
             n = by ? (int32_t)strlen(by) : 0;
             if (!by) {
                 by = s;
-                n = bytes = ldr__utf8_bytes((unsigned char)*s);
+                n = bytes = ldr__utf8_bytes(*s);
             }
         }
         end = p->in.end[at + bytes - 1];
@@ -7107,7 +7110,7 @@ static int ldr__rx_escape(ldr__rx *r, uint32_t *c, int32_t *item, int32_t *value
     case 'p': case 'P': ldr__rx_property(r, e == 'P', item, value); return 1;
     default: break;
     }
-    if (ldr__char_letter_ascii(e) || ldr__char_digit_ascii(e)) ldr__rx_fail(r, "has an escape that is not known");
+    if (ldr__char_alnum_ascii(e)) ldr__rx_fail(r, "has an escape that is not known");
     return 0;
 }
 
@@ -7324,7 +7327,7 @@ static int ldr__rx_count(ldr__rx *r, int32_t *least, int32_t *most) {
     v[0] = v[1] = 0;
     for (; at < r->n && r->s[at] != '}'; at++) {
         if (r->s[at] == ',' && !k++) digits = 0;
-        else if (!ldr__char_digit_ascii((unsigned char)r->s[at]) || v[k] > 1000 || k > 1) return 0;
+        else if (!ldr__digit(r->s[at]) || v[k] > 1000 || k > 1) return 0;
         else {
             v[k] = v[k] * 10 + (r->s[at] - '0');
             digits++;
@@ -7598,7 +7601,7 @@ static int ldr__find(ldr__cutting *c, const ldr__step *p, const char *s, int32_t
                 int32_t at = from;
                 for (; ldr__regex_one(p->program + 4, s, n, at, &bytes); at += bytes) from = at;
             }
-            if (to < 0) bytes = ldr__utf8_bytes((unsigned char)s[from]);
+            if (to < 0) bytes = ldr__utf8_bytes(s[from]);
         } else if (p->find == LDR__FIND_TEXT) {
             const char *hit = p->a.bytes ? (const char *)memchr(s + from, p->a.text[0], (size_t)(n - from)) : NULL;
             if (!hit) return 0;
@@ -7606,7 +7609,7 @@ static int ldr__find(ldr__cutting *c, const ldr__step *p, const char *s, int32_t
             if (n - from >= p->a.bytes && memcmp(hit, p->a.text, (size_t)p->a.bytes) == 0) to = from + p->a.bytes;
         } else if (p->find == LDR__FIND_WORD) {              /* \w+|[^\w\s]+                          */
             to = ldr__find_word(s, n, from);
-            bytes = ldr__utf8_bytes((unsigned char)s[from]);
+            bytes = ldr__utf8_bytes(s[from]);
             if (to == from) to = -1;
         } else {
             uint32_t ch = ldr__utf8_at(s + from, &bytes);
@@ -7672,7 +7675,7 @@ static void ldr__split_find(ldr__cutting *c, const ldr__step *p, int stage, cons
         if (end > begin) ldr__splits_add(&s, begin, end, 1);
         else if (p->behaviour != LDR__REMOVED && begin > at) ldr__splits_add(&s, begin, end, 1);
         at = end;
-        from = end > begin ? end : end < v->size ? end + ldr__utf8_bytes((unsigned char)v->text[end]) : v->size + 1;
+        from = end > begin ? end : end < v->size ? end + ldr__utf8_bytes(v->text[end]) : v->size + 1;
     }
     if (at < v->size) ldr__splits_add(&s, at, v->size, 0);
     ldr__splits_pass(&s);
@@ -7741,7 +7744,7 @@ static void ldr__split_scripts(ldr__cutting *c, const ldr__step *p, int stage, c
 static void ldr__split_lengths(ldr__cutting *c, const ldr__step *p, int stage, const ldr__view *v) {
     int32_t i = 0, from = 0, chars = 0;
     while (i < v->size) {
-        i += ldr__utf8_bytes((unsigned char)v->text[i]);
+        i += ldr__utf8_bytes(v->text[i]);
         if (++chars < p->flags[0] && i < v->size) continue;
         ldr__split_part(c, stage, v, from, i);
         from = i;
@@ -7880,7 +7883,7 @@ static void ldr__cut_wordpiece(ldr__cutting *c, const ldr__view *v) {
             ldr__emit_unknown(c, v, 0, v->size);
             return;
         }
-        at[chars + 1] = at[chars] + ldr__utf8_bytes((unsigned char)v->text[at[chars]]);
+        at[chars + 1] = at[chars] + ldr__utf8_bytes(v->text[at[chars]]);
     }
     while (start < chars && !c->status) {
         size_t prefix = start ? (size_t)t->prefix.bytes : 0;
@@ -8070,8 +8073,8 @@ static int32_t ldr__bpe_char(const ldr_tokenizer *t, const char *s, int32_t byte
     memcpy(name + n, s, (size_t)bytes);
     if (end) memcpy(name + n + bytes, t->suffix.text, (size_t)end);
     *name_bytes = n + bytes + end;
-    if (*name_bytes > 2 || t->prefix.bytes || end) return ldr__piece_find(t, name, (size_t)*name_bytes);
-    return t->low[ldr__utf8_char((const unsigned char *)s, (size_t)bytes)];
+    if (bytes > 2 || n || end) return ldr__piece_find(t, name, (size_t)*name_bytes);
+    return t->low[ldr__utf8_at(name, &bytes)];
 }
 
 /* The text as symbols, one a character, a byte or a run of unknown characters. */
@@ -8081,7 +8084,7 @@ static int32_t ldr__bpe_symbols(ldr__cutting *c, const ldr__view *v) {
     char name[72];
     for (i = 0; i < v->size && !c->status; i += bytes) {
         int32_t id, all;
-        bytes = ldr__utf8_bytes((unsigned char)v->text[i]);
+        bytes = ldr__utf8_bytes(v->text[i]);
         id = ldr__bpe_char(t, v->text + i, bytes, i == 0, i + bytes >= v->size, name, &name_bytes);
         if (id < 0 && t->byte_fallback) {
             for (all = 1, k = 0; k < name_bytes; k++) all = all && t->bytes[(unsigned char)name[k]] >= 0;
@@ -8151,7 +8154,7 @@ static void ldr__cut_by_score(ldr__cutting *c, const ldr__view *v) {
         int32_t id = -1;
         if (c->t->frozen.root[(unsigned char)v->text[i]] &&
                 ldr__trie_longest(&c->t->frozen, v->text + i, v->size - i, &bytes) >= 0) id = -2;
-        else bytes = ldr__utf8_bytes((unsigned char)v->text[i]);
+        else bytes = ldr__utf8_bytes(v->text[i]);
         ldr__symbol_add(c, &n, id, i, bytes);
     }
     if (c->status || !n) return;
@@ -8197,7 +8200,7 @@ static ldr__node *ldr__unigram_nodes(ldr__cutting *c, const ldr__view *v) {
         uint32_t node = 0;
         int alone = 0;
         double here = nodes[i].score;
-        bytes = ldr__utf8_bytes((unsigned char)v->text[i]);
+        bytes = ldr__utf8_bytes(v->text[i]);
         for (k = i; k < v->size;) {
             node = ldr__trie_step(&t->pieces_trie, node, (unsigned char)v->text[k++]);
             if (!node) break;
@@ -8247,23 +8250,18 @@ static void ldr__cut_unigram(ldr__cutting *c, const ldr__view *v) {
 /* ---- encoding ------------------------------------------------------------------------ */
 
 /* Text into UTF-8 with places; a byte that is none becomes U+FFFD. */
-static void ldr__text_load(ldr__cutting *c, ldr__str *out, const unsigned char *s, int32_t from, int32_t to) {
+static ldr__str *ldr__text_load(ldr__cutting *c, const unsigned char *s, int32_t from, int32_t to) {
+    ldr__str *out = &c->w->str[0];
     int32_t i = from, n;
     out->size = 0;
-    if (!ldr__str_room(c, out, to - from)) return;
-    while (i < to) {
-        for (; i < to && s[i] < 0x80 && out->size < out->room; i++) {
-            out->text[out->size] = (char)s[i];
-            out->begin[out->size] = i;
-            out->end[out->size++] = i + 1;
-        }
-        if (i >= to) break;
-        n = (int32_t)ldr__utf8_length(s + i, (size_t)(to - i));
+    while (ldr__str_room(c, out, to - i) && i < to) {
+        for (; i < to && s[i] < 0x80; i++) ldr__str_byte(out, (char)s[i], i, i + 1);
+        n = i < to ? (int32_t)ldr__utf8_length(s + i, (size_t)(to - i)) : 0;
         if (n) ldr__str_put(c, out, (const char *)s + i, n, i, i + n);
-        else ldr__str_put(c, out, "\xef\xbf\xbd", 3, i, i + 1);
-        if (c->status) return;
+        else if (i < to) ldr__str_put(c, out, "\xef\xbf\xbd", 3, i, i + 1);
         i += n ? n : 1;
     }
+    return out;
 }
 
 typedef struct ldr__hit { int32_t begin, end, next; const ldr__added *token; } ldr__hit;
@@ -8271,7 +8269,7 @@ typedef struct ldr__hit { int32_t begin, end, next; const ldr__added *token; } l
 /* The bytes of the white space at s[at], which may be no UTF-8: 0 for none. */
 static int32_t ldr__white_at(const char *s, int32_t n, int32_t at) {
     int32_t bytes = (int32_t)ldr__utf8_length((const unsigned char *)s + at, (size_t)(n - at));
-    return bytes && ldr__char_white(ldr__utf8_char((const unsigned char *)s + at, (size_t)bytes)) ? bytes : 0;
+    return bytes && ldr__char_white(ldr__utf8_at(s + at, &bytes)) ? bytes : 0;
 }
 
 /* The next added token of s from hit->next on, with the blanks it takes along but not those before `taken`. */
@@ -8307,16 +8305,15 @@ static int ldr__added_find(const ldr_tokenizer *t, const ldr__trie *trie, const 
 static void ldr__emit_added(ldr__cutting *c, const ldr__hit *hit, const char *s, int32_t begin, int32_t end) {
     const ldr__added *a = hit->token;
     ldr__emit(c, a->id, c->which, begin, end);
-    if (hit->end - hit->begin != a->text.bytes || memcmp(s + hit->begin, a->text.text, (size_t)a->text.bytes) != 0)
+    if (!ldr__string_is(a->text, s + hit->begin, hit->end - hit->begin))
         ldr__emit_surface(c, s + hit->begin, hit->end - hit->begin);
 }
 
 /* Bytes from..to of the text through all normalisers. */
 static void ldr__normalize(ldr__cutting *c, const unsigned char *s, int32_t from, int32_t to, ldr__view *v) {
     const ldr__parts *parts = &c->t->parts[LDR__NORMALIZERS];
-    ldr__str *in = &c->w->str[0], *out = &c->w->str[1], *swap;
+    ldr__str *in = ldr__text_load(c, s, from, to), *out = &c->w->str[1], *swap;
     int32_t i;
-    ldr__text_load(c, in, s, from, to);
     for (i = 0; i < parts->count && !c->status; i++) {
         ldr__norm p;
         memset(&p, 0, sizeof p);
@@ -8613,15 +8610,11 @@ static void ldr__lines_free(ldr__lines *l) {
     ldr__free(l->alloc, l->ends, l->ends_room * sizeof(int32_t));
 }
 
-static int ldr__starts_with(const char *s, int32_t n, ldr__string what) {
-    return what.bytes && n >= what.bytes && memcmp(s, what.text, (size_t)what.bytes) == 0;
-}
-
 /* s with every `from` replaced by `to`. */
 static void ldr__lines_replace(ldr__lines *l, const char *s, int32_t n, ldr__string from, ldr__string to) {
     int32_t i, k = 0;
     for (i = 0; i < n;) {
-        if (ldr__starts_with(s + i, n - i, from)) {
+        if (ldr__string_starts(from, s + i, n - i)) {
             ldr__lines_put(l, s + k, (size_t)(i - k));
             ldr__lines_put(l, to.text, (size_t)to.bytes);
             i += from.bytes;
@@ -8654,7 +8647,7 @@ static void ldr__lines_cleanup(ldr__lines *l, size_t start) {
 
 static void ldr__decode_wordpiece(ldr__lines *l, const char *s, int32_t n) {
     size_t start = l->used;
-    int32_t inside = l->place && ldr__starts_with(s, n, l->p->a) ? l->p->a.bytes : 0;
+    int32_t inside = l->place && ldr__string_starts(l->p->a, s, n) ? l->p->a.bytes : 0;
     if (l->place && !inside && l->p->a.bytes) ldr__lines_put(l, " ", 1);
     ldr__lines_put(l, s + inside, (size_t)(n - inside));
     if (l->p->flags[0]) ldr__lines_cleanup(l, start);
@@ -8671,11 +8664,11 @@ static void ldr__decode_replace(ldr__lines *l, const char *s, int32_t n) {
 static void ldr__decode_strip(ldr__lines *l, const char *s, int32_t n) {
     ldr__string a = l->p->a;
     int32_t k;
-    for (k = 0; k < l->p->flags[0] && ldr__starts_with(s, n, a); k++) {
+    for (k = 0; k < l->p->flags[0] && ldr__string_starts(a, s, n); k++) {
         s += a.bytes;
         n -= a.bytes;
     }
-    for (k = 0; k < l->p->flags[1] && n >= a.bytes && ldr__starts_with(s + n - a.bytes, a.bytes, a); k++) n -= a.bytes;
+    for (k = 0; k < l->p->flags[1] && n >= a.bytes && ldr__string_starts(a, s + n - a.bytes, a.bytes); k++) n -= a.bytes;
     ldr__lines_put(l, s, (size_t)n);
     ldr__lines_end(l);
 }
@@ -8730,7 +8723,7 @@ static void ldr__decode_fallback(ldr__lines *l, const char *s, int32_t n) {
 /* Connectionist temporal classification: neighbours that are equal count once, the padding token is nothing. */
 static void ldr__decode_ctc(ldr__lines *l, const char *s, int32_t n) {
     size_t start = l->used;
-    if (n == l->p->a.bytes && memcmp(s, l->p->a.text, (size_t)n) == 0) return;
+    if (ldr__string_is(l->p->a, s, n)) return;
     if (l->p->flags[0]) {
         ldr__lines_replace(l, s, n, l->p->b, ldr__string_of(" "));
         ldr__lines_cleanup(l, start);
@@ -8882,10 +8875,6 @@ static int32_t ldr__json_first(const ldr_json *j, int32_t list) {
 }
 static int32_t ldr__json_next(const ldr_json *j, int32_t node) { return ldr_json_node_at(j, node)->next; }
 
-static void ldr__read_memory(ldr__reading *r) {
-    ldr__fail(r->err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while reading a tokenizer");
-}
-
 /* The error that names what is in the file. */
 static void ldr__read_fail(ldr__reading *r, ldr_status status, int32_t node, const char *what) {
     char shown[LDR__SHOWN];
@@ -8925,8 +8914,7 @@ static ldr__string ldr__read_string(ldr__reading *r, int32_t node) {
     s.bytes = 0;
     if (n < 0) ldr__read_fail(r, LDR_FORMAT, node, "a setting of the tokenizer must be a text");
     if (n < 0) return s;
-    p = n < INT32_MAX / 2 ? (char *)ldr__tokenizer_keep(r->t, (size_t)n + 1) : NULL;
-    if (!p) ldr__read_memory(r);
+    p = (char *)ldr__tokenizer_keep(r->t, (size_t)n + 1);
     if (!p) return s;
     ldr_json_string(p, (size_t)n + 1, r->j, node);
     s.text = p;
@@ -9040,7 +9028,7 @@ static void ldr__normalize_replace(ldr__norm *p, const ldr__step *part) {
     while (!p->c->status && ldr__find(p->c, part, p->in.text, p->in.size, from, &begin, &end)) {
         ldr__put_same(p, begin);
         ldr__put_string(p, part->b, end);
-        from = end > begin ? end : end < p->in.size ? end + ldr__utf8_bytes((unsigned char)p->in.text[end])
+        from = end > begin ? end : end < p->in.size ? end + ldr__utf8_bytes(p->in.text[end])
                 : p->in.size + 1;
     }
     ldr__put_same(p, p->in.size);
@@ -9087,7 +9075,6 @@ static void ldr__read_map(ldr__reading *r, ldr__step *p, int32_t node) {
     if (value < 0) return;
     s = ldr__read_string(r, value);
     out = (unsigned char *)ldr__tokenizer_keep(r->t, (size_t)s.bytes / 4 * 3 + 4);
-    if (!out) ldr__read_memory(r);
     for (i = 0; i < s.bytes && s.text[i] != '=' && !r->err->status; i++) {
         const char *d = s.text[i] ? strchr(digits, s.text[i]) : NULL;
         if (!d) ldr__read_fail(r, LDR_FORMAT, value, "the map of characters is not base64");
@@ -9333,7 +9320,6 @@ static void ldr__read_piece(ldr__reading *r, int32_t id, int32_t node) {
     ptrdiff_t n = ldr_json_string(NULL, 0, r->j, node);
     char *p = ldr__piece_put(r->t, id, (size_t)n);
     if (p) ldr_json_string(p, (size_t)n + 1, r->j, node);
-    else ldr__read_memory(r);
     if (p && strlen(p) != (size_t)n)
         ldr__read_fail(r, LDR_VOCAB, node, "a piece of the vocabulary holds a NUL character");
 }
@@ -9341,8 +9327,7 @@ static void ldr__read_piece(ldr__reading *r, int32_t id, int32_t node) {
 /* A piece from bytes, with a text before them. */
 static void ldr__piece_add(ldr__reading *r, int32_t id, const char *front, const void *s, size_t n) {
     size_t before = strlen(front);
-    char *p = r->err->status ? NULL : ldr__piece_put(r->t, id, before + n);
-    if (!p) ldr__read_memory(r);
+    char *p = ldr__piece_put(r->t, id, before + n);
     if (p) memcpy(p, front, before);
     if (p && n) memcpy(p + before, s, n);
 }
@@ -9367,7 +9352,7 @@ static void ldr__read_vocab(ldr__reading *r, int32_t model, int32_t extra) {
         if (id > top) top = id;
     }
     if (r->err->status) return;
-    if (!ldr__pieces_begin(t, (int32_t)top + 1 + extra, 0, 0, (v->end - v->begin) / 2)) ldr__read_memory(r);
+    ldr__pieces_begin(t, (int32_t)top + 1 + extra, 0, 0, (v->end - v->begin) / 2);
     for (key = v->first; key >= 0 && !r->err->status; key = ldr__json_next(r->j, value)) {
         value = ldr__json_next(r->j, key);
         ldr__json_integer(r->j, value, &id);
@@ -9377,7 +9362,7 @@ static void ldr__read_vocab(ldr__reading *r, int32_t model, int32_t extra) {
         else ldr__read_piece(r, (int32_t)id, key);
     }
     if (!t->count) ldr__fail(r->err, LDR_VOCAB, LDR_NO_OFFSET, "the vocabulary is empty");
-    if (!r->err->status && !ldr__pieces_index(t)) ldr__read_memory(r);
+    ldr__pieces_index(t);
 }
 
 /* The unknown token of the model; it must be a piece. */
@@ -9415,7 +9400,7 @@ static void ldr__read_wordpiece(ldr__reading *r, int32_t model) {
 
 /* A piece into a trie, under its id. */
 static void ldr__trie_piece(ldr__reading *r, ldr__trie *trie, int32_t id) {
-    if (!ldr__trie_add(r->t, trie, ldr__piece_text(r->t, id), ldr__piece_bytes(r->t, id), id, 1)) ldr__read_memory(r);
+    ldr__trie_add(r->t, trie, ldr__piece_text(r->t, id), ldr__piece_bytes(r->t, id), id, 1);
 }
 
 static void ldr__read_unigram(ldr__reading *r, int32_t model) {
@@ -9439,7 +9424,7 @@ static void ldr__read_scored(ldr__reading *r, int32_t model, int32_t extra) {
         ldr__read_fail(r, LDR_VOCAB, vocab >= 0 ? vocab : model, "model.vocab is not a list of pieces and scores");
         return;
     }
-    if (!ldr__pieces_begin(t, v->count + extra, 1, 0, (v->end - v->begin) / 3)) ldr__read_memory(r);
+    ldr__pieces_begin(t, v->count + extra, 1, 0, (v->end - v->begin) / 3);
     for (k = v->first; k >= 0 && !r->err->status; k = ldr__json_next(r->j, k), id++) {
         int32_t piece = ldr__json_first(r->j, k);
         score = ldr__json_is(r->j, piece, LDR_JSON_STRING) && ldr_json_node_at(r->j, k)->count == 2
@@ -9453,19 +9438,18 @@ static void ldr__read_scored(ldr__reading *r, int32_t model, int32_t extra) {
             ldr__read_fail(r, LDR_VOCAB, score, "the score of a piece is not finite");
         ldr__read_piece(r, id, piece);
     }
-    if (!r->err->status && !ldr__pieces_index(t)) ldr__read_memory(r);
+    ldr__pieces_index(t);
 }
 
 /* Room for n merges. */
-static int ldr__merges_begin(ldr_tokenizer *t, size_t n) {
+static void ldr__merges_begin(ldr_tokenizer *t, size_t n) {
     size_t slots = 4, i;
     while (slots < n + n / 2) slots *= 2;
+    t->together = (unsigned char *)ldr__tokenizer_keep(t, 8192);
     t->merges = (ldr__merge *)ldr__tokenizer_alloc(t, slots * sizeof *t->merges);
-    if (!t->merges) return 0;
+    if (!t->merges) return;
     t->merge_slots = slots;
     for (i = 0; i < slots; i++) t->merges[i].id = -1;
-    t->together = (unsigned char *)ldr__tokenizer_keep(t, 8192);
-    return t->together != NULL;
 }
 
 /* The characters around s[at] meet in a piece. */
@@ -9538,7 +9522,7 @@ static void ldr__read_bpe(ldr__reading *r, int32_t model) {
     if (!ldr__json_is(r->j, merges, LDR_JSON_ARRAY))
         ldr__read_fail(r, LDR_VOCAB, merges >= 0 ? merges : model, "model.merges is not a list");
     if (r->err->status) return;
-    if (!ldr__merges_begin(t, (size_t)ldr_json_node_at(r->j, merges)->count)) ldr__read_memory(r);
+    ldr__merges_begin(t, (size_t)ldr_json_node_at(r->j, merges)->count);
     for (k = ldr__json_first(r->j, merges); k >= 0 && !r->err->status; k = ldr__json_next(r->j, k))
         ldr__read_merge(r, k, rank++);
 }
@@ -9597,49 +9581,38 @@ static void ldr__added_put(ldr__reading *r, const ldr__added *a, int32_t node) {
     }
     t->added[t->added_count] = *a;
     t->added[t->added_count].id = id;
-    if (!ldr__trie_add(t, &t->names, a->text.text, (size_t)a->text.bytes, t->added_count++, 1)) ldr__read_memory(r);
+    ldr__trie_add(t, &t->names, a->text.text, (size_t)a->text.bytes, t->added_count++, 1);
 }
 
-/* What decoding makes of the token: its text as it was normalised. 0: out of memory. */
-static int ldr__added_shown(ldr_tokenizer *t, ldr__added *a, const ldr__view *v) {
-    char *p;
-    a->shown = a->text;
-    if (v->size == a->text.bytes && (!v->size || memcmp(v->text, a->text.text, (size_t)v->size) == 0)) return 1;
-    p = (char *)ldr__tokenizer_keep(t, (size_t)v->size + 1);
-    if (!p) return 0;
-    if (v->size) memcpy(p, v->text, (size_t)v->size);
-    a->shown.text = p;
-    a->shown.bytes = v->size;
-    return 1;
-}
-
-/* Builds the tries once all added tokens are known; those that stand for normalised text are normalised. */
-static ldr_status ldr__added_finish(ldr_tokenizer *t, ldr_error *err) {
+/* Builds the tries once all added tokens are known; those that stand for normalised text are normalised. That is also
+   what decoding makes of them. */
+static void ldr__added_finish(ldr_tokenizer *t) {
     int32_t i, special;
     ldr_encoding e;
     ldr__cutting c;
-    ldr_status status = LDR_OK;
     memset(&e, 0, sizeof e);
     e.alloc = t->alloc;
-    if (!ldr__cutting_begin(&c, t, &e)) status = ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory");
-    for (special = 1; special >= 0 && !status; special--)       /* of two equal texts the special token wins */
-        for (i = 0; i < t->added_count && !status; i++) {
+    ldr__cutting_begin(&c, t, &e);
+    for (special = 1; special >= 0; special--)                  /* of two equal texts the special token wins */
+        for (i = 0; i < t->added_count && !c.status && !t->err->status; i++) {
             ldr__added *a = &t->added[i];
             ldr__view v;
+            char *p;
             if (a->special != special) continue;
             c.steps = 100000000;
             if (a->normalized) ldr__normalize(&c, (const unsigned char *)a->text.text, 0, a->text.bytes, &v);
-            else {
-                ldr__text_load(&c, &c.w->str[0], (const unsigned char *)a->text.text, 0, a->text.bytes);
-                v = c.w->str[0];
+            else v = *ldr__text_load(&c, (const unsigned char *)a->text.text, 0, a->text.bytes);
+            a->shown = a->text;
+            if (!c.status && !ldr__string_is(a->text, v.text, v.size)) {
+                p = (char *)ldr__tokenizer_keep(t, (size_t)v.size + 1);
+                if (p && v.size) memcpy(p, v.text, (size_t)v.size);
+                a->shown.text = p;
+                a->shown.bytes = p ? v.size : 0;
             }
-            if (c.status) status = ldr__fail(err, c.status, LDR_NO_OFFSET, "an added token: %s", c.why);
-            else if (!ldr__added_shown(t, a, &v) ||
-                    (v.size && !ldr__trie_add(t, a->normalized ? &t->normal : &t->raw, v.text, (size_t)v.size, i, 0)))
-                status = ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while reading a tokenizer");
+            ldr__trie_add(t, a->normalized ? &t->normal : &t->raw, a->shown.text, (size_t)a->shown.bytes, i, 0);
         }
+    if (c.status) ldr__fail(t->err, c.status, LDR_NO_OFFSET, "an added token: %s", c.why);
     ldr_encoding_free(&e);
-    return status;
 }
 
 /* An added token: an object or (beside: in a file beside the vocabulary, which gives the id) also a text alone.
@@ -9699,7 +9672,6 @@ static void ldr__read_padding(ldr__reading *r, int32_t node) {
 static void ldr__added_room(ldr__reading *r, int32_t more) {
     ldr_tokenizer *t = r->t;
     t->added = (ldr__added *)ldr__tokenizer_keep(t, ((size_t)t->room_hint + (size_t)more) * sizeof *t->added);
-    if (!t->added) ldr__read_memory(r);
 }
 
 static void ldr__read_tokenizer(ldr__reading *r) {
@@ -9727,11 +9699,10 @@ static void ldr__read_tokenizer(ldr__reading *r) {
 
 static ldr_tokenizer *ldr__tokenizer_new(const ldr_allocator *alloc, ldr_error *err) {
     ldr_tokenizer *t = (ldr_tokenizer *)ldr__alloc(alloc, sizeof *t);
-    if (!t) {
-        ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while reading a tokenizer");
-        return NULL;
-    }
+    if (!t) ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while reading a tokenizer");
+    if (!t) return NULL;
     memset(t, 0, sizeof *t);
+    t->err = err;
     t->alloc = *alloc;
     t->memory_size = sizeof *t;
     t->unk = -1;
@@ -9817,12 +9788,12 @@ static void ldr__read_lines(ldr__reading *r, const unsigned char *s, size_t n) {
                 "the vocabulary is not UTF-8 text; expected one piece a line, or a tokenizer.json");
     if (at < n) return;
     for (at = 0; at < n; at += next, count++) ldr__vocab_line(s + at, n - at, &next);
-    if (!ldr__pieces_begin(r->t, count + r->t->room_hint, 0, 0, n + (size_t)count)) ldr__read_memory(r);
+    ldr__pieces_begin(r->t, count + r->t->room_hint, 0, 0, n + (size_t)count);
     for (at = 0, count = 0; at < n && !r->err->status; at += next, count++) {
         length = ldr__vocab_line(s + at, n - at, &next);
         ldr__piece_add(r, count, "", s + at, length);
     }
-    if (!r->err->status && !ldr__pieces_index(r->t)) ldr__read_memory(r);
+    ldr__pieces_index(r->t);
     if (!r->err->status) ldr__parts_bert(r);
 }
 
@@ -9895,7 +9866,6 @@ static void ldr__sp_map(ldr__reading *r, ldr__step *p, const unsigned char *byte
     unsigned char *copy = (unsigned char *)ldr__tokenizer_keep(r->t, n);
     if (copy) memcpy(copy, bytes, n);
     if (copy) ldr__map_open(p, copy, n, offset, r->err);
-    else ldr__read_memory(r);
 }
 
 /* The rules of normalising that are in the file. */
@@ -9950,20 +9920,20 @@ static void ldr__sp_pieces(ldr__reading *r, const unsigned char *s, size_t n, in
     int32_t id = 0, k;
     uint64_t type;
     float score;
-    if (!ldr__pieces_begin(r->t, count + 2 * fairseq + r->t->room_hint, 1, 1, n)) ldr__read_memory(r);
+    ldr__pieces_begin(r->t, count + 2 * fairseq + r->t->room_hint, 1, 1, n);
     for (k = 0; fairseq && k < 4; k++)
         ldr__piece_typed(r, k, "", first[k], strlen(first[k]), 0, k == 3 ? LDR__SP_UNKNOWN : LDR__SP_CONTROL);
     while (!r->err->status && ldr__proto_next(s, n, &at, &f)) {
         const char *why;
         if (f.number != 1) continue;
         why = ldr__sp_piece(&f, &text, &score, &type);
-        if (why) ldr__fail(r->err, LDR_VOCAB, (uint64_t)(f.bytes - s), "%s", why);
+        if (why) ldr__fail(r->err, LDR_VOCAB, at - f.size, "%s", why);
         else if (!fairseq || id >= 3)
             ldr__piece_typed(r, id + fairseq, "", text.bytes, text.size, score, (int)type);
         id++;
     }
     if (fairseq) ldr__piece_typed(r, id + 1, "", "<mask>", 6, 0, LDR__SP_CONTROL);
-    if (!r->err->status && !ldr__pieces_index(r->t)) ldr__read_memory(r);
+    ldr__pieces_index(r->t);
 }
 
 /* What the cutters need: the range of scores, Unigram's pieces, those that are never cut. */
@@ -9976,7 +9946,7 @@ static void ldr__sp_cutter(ldr__reading *r, uint64_t kind) {
     t->cutter = kind == 1 ? &ldr__cutters[2] : &ldr__cutter_by_score;
     t->by_score = kind == 2;
     t->together = kind == 2 ? (unsigned char *)ldr__tokenizer_keep(t, 8192) : NULL;
-    if (kind == 2 && !t->together) ldr__read_memory(r);
+
     for (id = 0; id < t->count && !r->err->status; id++) {
         int type = t->types[id], cuts = type == LDR__SP_NORMAL || type == LDR__SP_USER ||
                 (type == LDR__SP_UNUSED && kind != 1);
@@ -10074,7 +10044,7 @@ static void ldr__read_merge_lines(ldr__reading *r, const char *s, size_t n) {
     size_t at, next, length, lines = 0;
     uint32_t rank = 0;
     for (at = 0; at < n; at += next) lines += ldr__vocab_line((const unsigned char *)s + at, n - at, &next) > 0;
-    if (!ldr__merges_begin(r->t, lines)) ldr__read_memory(r);
+    ldr__merges_begin(r->t, lines);
     for (at = 0; at < n && !r->err->status; at += next) {
         const char *why;
         length = ldr__vocab_line((const unsigned char *)s + at, n - at, &next);
@@ -10163,7 +10133,7 @@ static void ldr__gguf_pieces(ldr__reading *r, const ldr_weights *w, int bert) {
             (nt && (nt != n || of[2] < 4 || of[2] > 5)))
         ldr__fail(r->err, LDR_VOCAB, tokens.at, "GGUF: %U tokens with %U scores and %U types (tokenizer.ggml.tokens, "
                 "scores, token_type) are no vocabulary", n, ns, nt);
-    else if (!ldr__pieces_begin(r->t, (int32_t)n, 1, 1, (size_t)(8 * n))) ldr__read_memory(r);
+    else ldr__pieces_begin(r->t, (int32_t)n, 1, 1, (size_t)(8 * n));
     for (i = 0; i < n && !r->err->status; i++) {
         uint64_t size = ldr__take_number(&tokens, 8), at = tokens.at;
         const unsigned char *s = ldr__take(&tokens, size);
@@ -10179,7 +10149,7 @@ static void ldr__gguf_pieces(ldr__reading *r, const ldr_weights *w, int bert) {
         ldr__piece_typed(r, (int32_t)i, plain || start ? "" : "##", s + start, (size_t)size - (size_t)start, score,
                 type);
     }
-    if (!r->err->status && !ldr__pieces_index(r->t)) ldr__read_memory(r);
+    ldr__pieces_index(r->t);
 }
 
 static void ldr__gguf_merges(ldr__reading *r, const ldr_weights *w) {
@@ -10189,7 +10159,7 @@ static void ldr__gguf_merges(ldr__reading *r, const ldr_weights *w) {
     ldr__set_prefix(r->t, ldr__string_of(""));
     r->t->suffix = ldr__string_of("");
     if (of != 8 || n > 1 << 28) ldr__fail(r->err, LDR_VOCAB, LDR_NO_OFFSET, "GGUF: no list tokenizer.ggml.merges");
-    else if (!ldr__merges_begin(r->t, (size_t)n)) ldr__read_memory(r);
+    else ldr__merges_begin(r->t, (size_t)n);
     for (rank = 0; rank < n && !r->err->status; rank++) {
         const char *s, *why = "a merge is cut off";
         size = ldr__take_number(&c, 8);
@@ -10435,9 +10405,10 @@ static ldr_tokenizer *ldr__tokenizer_build(ldr__files *f, const ldr_tokenizer_de
         if (err->status) ldr__beside_failed(err, ldr__beside_names[order[k]]);
     }
     ldr__rules_apply(r.t, desc, &f->rules);
-    if (!err->status) ldr__added_finish(r.t, err);
+    if (!err->status) ldr__added_finish(r.t);
     ldr_json_free(main_json);
     for (k = 0; k < LDR__BESIDES; k++) ldr_json_free(beside[k]);
+    r.t->err = NULL;
     if (!err->status) return r.t;
     ldr_tokenizer_free(r.t);
     return NULL;
