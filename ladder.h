@@ -6100,8 +6100,9 @@ typedef struct ldr__trie {
 
 typedef struct ldr__merge { uint32_t left, right, rank; int32_t id; } ldr__merge;
 
-/* Text with the place each byte came from: bytes begin[i] to end[i] of the caller's text. A view lies in another's. */
-typedef struct ldr__str { char *text; int32_t *begin, *end; int32_t size, room; } ldr__str, ldr__view;
+/* Text with the bytes of the caller's text that each byte came from. A view lies in another's. */
+typedef struct ldr__origin { int32_t begin, end; } ldr__origin;
+typedef struct ldr__str { char *text; ldr__origin *from; int32_t size, room; } ldr__str, ldr__view;
 typedef struct ldr__string { const char *text; int32_t bytes; } ldr__string;
 
 typedef struct ldr__cutting ldr__cutting;
@@ -6450,7 +6451,7 @@ static int32_t ldr__trie_find(const ldr__trie *trie, const char *s, size_t n) {
 
 /* Arrays that grow and are used again: one for each use that may be under way at the same time. */
 enum { LDR__ROOM_MARKS, LDR__ROOM_BEHIND, LDR__ROOM_NODES, LDR__ROOM_SYMBOLS, LDR__ROOM_HEAP, LDR__ROOM_FRAMES,
-       LDR__ROOM_SORT, LDR__ROOM_SURFACES, LDR__ROOMS };
+       LDR__ROOM_SURFACES, LDR__ROOMS };
 
 typedef struct ldr__work {
     ldr__str str[2 + LDR__PARTS];      /* two for normalising, one for each splitter          */
@@ -6498,44 +6499,43 @@ static void *ldr__room(ldr__cutting *c, int which, size_t bytes) {
     return bytes <= w->bytes[which] ? w->room[which] : NULL;
 }
 
-static size_t ldr__str_bytes(int32_t room) { return (size_t)room * (2 * sizeof(int32_t) + 1); }
+static size_t ldr__str_bytes(int32_t room) { return (size_t)room * (sizeof(ldr__origin) + 1); }
 
 /* Room for `more` bytes behind what is there. */
 static int ldr__str_room(ldr__cutting *c, ldr__str *s, int32_t more) {
-    int32_t room, *block;
+    ldr__str old = *s;
+    void *block = NULL;
     if (s->room - s->size >= more) return 1;
-    if (s->size > INT32_MAX / 4 || more > INT32_MAX / 4) {
+    s->room = LDR__MAX(s->size / 2 + more / 2 < INT32_MAX / 4 ? LDR__MAX(s->size * 2, s->size + more) : 0, 256);
+    if (s->size > INT32_MAX / 4 || more > INT32_MAX / 4)
         ldr__cut_fail(c, LDR_LIMIT, "normalised text of more than 512 MB; encode it in parts");
-        return 0;
-    }
-    room = LDR__MAX(LDR__MAX(s->size * 2, s->size + more), 256);
-    block = (int32_t *)ldr__alloc(&c->out->alloc, ldr__str_bytes(room));
-    if (!block) ldr__cut_fail(c, LDR_MEMORY, "out of memory");
+    else if ((block = ldr__alloc(&c->out->alloc, ldr__str_bytes(s->room))) == NULL)
+        ldr__cut_fail(c, LDR_MEMORY, "out of memory");
+    if (!block) s->room = old.room;
     if (!block) return 0;
-    if (s->size) {
-        memcpy(block, s->begin, (size_t)s->size * sizeof *block);
-        memcpy(block + room, s->end, (size_t)s->size * sizeof *block);
-        memcpy(block + 2 * (size_t)room, s->text, (size_t)s->size);
-    }
-    ldr__free(&c->out->alloc, s->begin, ldr__str_bytes(s->room));
-    s->begin = block;
-    s->end = block + room;
-    s->text = (char *)(block + 2 * (size_t)room);
-    s->room = room;
+    s->from = (ldr__origin *)block;
+    s->text = (char *)(s->from + s->room);
+    if (s->size) memcpy(s->from, old.from, (size_t)s->size * sizeof *s->from);
+    if (s->size) memcpy(s->text, old.text, (size_t)s->size);
+    ldr__free(&c->out->alloc, old.from, ldr__str_bytes(old.room));
     return 1;
 }
 
 /* A byte for which there is room. */
-LDR__INLINE void ldr__str_byte(ldr__str *s, char byte, int32_t begin, int32_t end) {
+LDR__INLINE void ldr__str_byte(ldr__str *s, char byte, ldr__origin from) {
     s->text[s->size] = byte;
-    s->begin[s->size] = begin;
-    s->end[s->size++] = end;
+    s->from[s->size++] = from;
 }
 
-static void ldr__str_put(ldr__cutting *c, ldr__str *s, const char *text, int32_t n, int32_t begin, int32_t end) {
+static void ldr__str_put(ldr__cutting *c, ldr__str *s, const char *text, int32_t n, ldr__origin from) {
     int32_t i;
     if (s->room - s->size < n && !ldr__str_room(c, s, n)) return;
-    for (i = 0; i < n; i++) ldr__str_byte(s, text[i], begin, end);
+    for (i = 0; i < n; i++) ldr__str_byte(s, text[i], from);
+}
+
+static void ldr__str_char(ldr__cutting *c, ldr__str *s, uint32_t ch, ldr__origin from) {
+    char utf8[4];
+    ldr__str_put(c, s, utf8, (int32_t)ldr__utf8_put(utf8, ch), from);
 }
 
 /* Bytes from..to of a view, each from where it was. */
@@ -6543,19 +6543,8 @@ static void ldr__str_copy(ldr__cutting *c, ldr__str *s, const ldr__view *v, int3
     size_t n = (size_t)(to - from);
     if (!ldr__str_room(c, s, to - from)) return;
     memcpy(s->text + s->size, v->text + from, n);
-    memcpy(s->begin + s->size, v->begin + from, n * sizeof *s->begin);
-    memcpy(s->end + s->size, v->end + from, n * sizeof *s->end);
+    memcpy(s->from + s->size, v->from + from, n * sizeof *s->from);
     s->size += to - from;
-}
-
-static ldr__view ldr__view_part(const ldr__view *v, int32_t from, int32_t to) {
-    ldr__view part;
-    part.text = v->text + from;
-    part.begin = v->begin + from;
-    part.end = v->end + from;
-    part.size = to - from;
-    part.room = 0;
-    return part;
 }
 
 /* ---- normalising: f(text) -> text ------------------------------------------------------- */
@@ -6565,27 +6554,21 @@ static ldr__view ldr__view_part(const ldr__view *v, int32_t from, int32_t to) {
    before. */
 struct ldr__norm { ldr__cutting *c; ldr__view in; ldr__str *out; int32_t at, shift; int same; };
 
-static void ldr__put(ldr__norm *p, uint32_t ch, int32_t change) {
-    char utf8[4];
-    int32_t begin = p->shift, end = p->shift, n = (int32_t)ldr__utf8_put(utf8, ch);
-    if (change > 0 || p->at >= p->in.size) {
-        if (p->at > 0) {
-            begin = p->in.begin[p->at - 1];
-            end = p->in.end[p->at - 1];
-        }
-    } else {
-        begin = p->in.begin[p->at];
-        end = p->in.end[p->at];
-        for (; change <= 0 && p->at < p->in.size; change++) p->at += ldr__utf8_bytes(p->in.text[p->at]);
-    }
-    ldr__str_put(p->c, p->out, utf8, n, begin, end);
+/* Where the byte of `in` before `at` came from, or the beginning. */
+static ldr__origin ldr__norm_before(const ldr__norm *p, int32_t at) {
+    ldr__origin from;
+    from.begin = from.end = p->shift;
+    return at > 0 ? p->in.from[at - 1] : from;
 }
 
-/* A string in the place of the `chars` characters from p->at on: all of it comes from the last of these. */
+static void ldr__put(ldr__norm *p, uint32_t ch, int32_t change) {
+    ldr__str_char(p->c, p->out, ch, ldr__norm_before(p, p->at + (change <= 0 && p->at < p->in.size)));
+    for (; change <= 0 && p->at < p->in.size; change++) p->at += ldr__utf8_bytes(p->in.text[p->at]);
+}
+
+/* A string in the place of what lies between p->at and `to`: all of it comes from the last byte of that. */
 static void ldr__put_string(ldr__norm *p, ldr__string s, int32_t to) {
-    int32_t from = to > 0 ? to - 1 : -1;
-    ldr__str_put(p->c, p->out, s.text, s.bytes, from >= 0 ? p->in.begin[from] : p->shift,
-            from >= 0 ? p->in.end[from] : p->shift);
+    ldr__str_put(p->c, p->out, s.text, s.bytes, ldr__norm_before(p, to));
     p->at = to;
 }
 
@@ -6598,36 +6581,31 @@ static void ldr__put_same(ldr__norm *p, int32_t to) {
 static void ldr__normalize_bert(ldr__norm *p, const ldr__step *part) {
     int clean = part->flags[0], cjk = part->flags[1], strip = part->flags[2], lower = part->flags[3];
     while (p->at < p->in.size && !p->c->status) {
-        int32_t i, n, begin = p->in.begin[p->at], end = p->in.end[p->at];
-        unsigned char byte = (unsigned char)p->in.text[p->at];
-        uint32_t ch, parts[24];
-        char utf8[4];
+        ldr__origin from = p->in.from[p->at];
+        uint32_t parts[24], ch = (unsigned char)p->in.text[p->at];
+        int32_t n = 1;
         int k, count = 1;
-        if (byte < 0x80) {
+        if (ch < 0x80) {
             p->at++;
-            if (clean && (byte < 32 || byte == 0x7f)) {
-                if (byte != 9 && byte != 10 && byte != 13) continue;
-                byte = ' ';
-            }
-            if (lower && byte >= 'A' && byte <= 'Z') byte = (unsigned char)(byte + 32);
-            utf8[0] = (char)byte;
-            ldr__str_put(p->c, p->out, utf8, 1, begin, end);
+            if (clean && ldr__char_control(ch)) continue;
+            if (clean && ch < 32) ch = ' ';
+            if (lower && ch >= 'A' && ch <= 'Z') ch += 32;
+            if (ldr__str_room(p->c, p->out, 1)) ldr__str_byte(p->out, (char)ch, from);
             continue;
         }
-        ch = ldr__utf8_at(p->in.text + p->at, &n);
+        parts[0] = ch = ldr__utf8_at(p->in.text + p->at, &n);
         p->at += n;
         if (clean && ldr__char_control(ch)) continue;
-        if (clean && ldr__char_white(ch)) ch = ' ';
-        parts[0] = ch;
-        if (cjk && ldr__char_cjk(ch)) ldr__str_put(p->c, p->out, " ", 1, begin, end);
+        if (clean && ldr__char_white(ch)) parts[0] = ch = ' ';
+        n = cjk && ldr__char_cjk(ch);
+        if (n) ldr__str_char(p->c, p->out, ' ', from);
         if (strip) count = ldr__decompose(parts, ch, 0);
         for (k = 0; k < count; k++) {
             if (strip && ldr__char_nonspacing(parts[k])) continue;
-            if (lower && parts[k] == 0x130) ldr__str_put(p->c, p->out, "i", 1, begin, end);
-            i = (int32_t)ldr__utf8_put(utf8, !lower ? parts[k] : parts[k] == 0x130 ? 0x307 : ldr__char_lower(parts[k]));
-            ldr__str_put(p->c, p->out, utf8, i, begin, end);
+            if (lower && parts[k] == 0x130) ldr__str_char(p->c, p->out, 'i', from);
+            ldr__str_char(p->c, p->out, !lower ? parts[k] : parts[k] == 0x130 ? 0x307 : ldr__char_lower(parts[k]), from);
         }
-        if (cjk && ldr__char_cjk(ch)) ldr__str_put(p->c, p->out, " ", 1, begin, end);
+        if (n) ldr__str_char(p->c, p->out, ' ', from);
     }
 }
 
@@ -6663,7 +6641,7 @@ static void ldr__normalize_prepend(ldr__norm *p, const ldr__step *part) {
     int32_t n;
     if (!p->in.size) return;
     n = ldr__utf8_bytes(p->in.text[0]);
-    ldr__str_put(p->c, p->out, part->a.text, part->a.bytes, p->in.begin[n - 1], p->in.end[n - 1]);
+    ldr__str_put(p->c, p->out, part->a.text, part->a.bytes, p->in.from[n - 1]);
     ldr__put_same(p, p->in.size);
 }
 
@@ -6683,11 +6661,7 @@ static int ldr__char_byte(uint32_t c) {
 static void ldr__put_bytes(ldr__cutting *c, ldr__str *out, const ldr__view *v) {
     int32_t i;
     if (!ldr__str_room(c, out, v->size * 2)) return;
-    for (i = 0; i < v->size; i++) {
-        char utf8[4];
-        ldr__str_put(c, out, utf8, (int32_t)ldr__utf8_put(utf8, ldr__byte_char((unsigned char)v->text[i])), v->begin[i],
-                v->end[i]);
-    }
+    for (i = 0; i < v->size; i++) ldr__str_char(c, out, ldr__byte_char((unsigned char)v->text[i]), v->from[i]);
 }
 
 static void ldr__normalize_bytes(ldr__norm *p, const ldr__step *part) {
@@ -6735,26 +6709,17 @@ static void ldr__form_compose(ldr__form *f, const ldr__mark *m) {
     f->starter = *m;
 }
 
-/* The marks since the last starter, sorted by class: by insertion, or where they are many by counting. */
+/* The marks since the last starter, in the order of their classes: a pass for each class that is there. */
 static void ldr__form_flush(ldr__form *f) {
-    ldr__mark *list = (ldr__mark *)f->p->c->w->room[LDR__ROOM_MARKS], *sorted, m;
-    size_t n = f->marks, i, k, starts[257];
-    f->marks = 0;
-    if (n > 32) {
-        sorted = (ldr__mark *)ldr__room(f->p->c, LDR__ROOM_SORT, n * sizeof *sorted);
-        if (!sorted) return;
-        memset(starts, 0, sizeof starts);
-        for (i = 0; i < n; i++) starts[(uint32_t)list[i].rank + 1]++;
-        for (i = 0; i < 256; i++) starts[i + 1] += starts[i];
-        for (i = 0; i < n; i++) sorted[starts[list[i].rank]++] = list[i];
-        list = sorted;
-    } else
-        for (i = 1; i < n; i++) {
-            m = list[i];
-            for (k = i; k > 0 && list[k - 1].rank > m.rank; k--) list[k] = list[k - 1];
-            list[k] = m;
-        }
-    for (i = 0; i < n; i++) ldr__form_compose(f, &list[i]);
+    const ldr__mark *list = (const ldr__mark *)f->p->c->w->room[LDR__ROOM_MARKS];
+    int32_t rank = 0, next = 0;
+    size_t i, n = f->marks;
+    for (f->marks = 0; next < 256; rank = next) {
+        for (i = 0; i < n && rank; i++)
+            if (list[i].rank == rank) ldr__form_compose(f, &list[i]);
+        for (next = 256, i = 0; i < n; i++)
+            if (list[i].rank > rank && list[i].rank < next) next = list[i].rank;
+    }
 }
 
 /* Characters of which no normal form changes anything unless a mark follows. */
@@ -6918,7 +6883,7 @@ static void ldr__normalize_sentencepiece(ldr__norm *p, const ldr__step *m) {
     int blanks = m->flags[1], first = 1;
     while (at < p->in.size && !p->c->status) {
         const char *s = p->in.text + at, *by = NULL;
-        int32_t begin = p->in.begin[at], end;
+        ldr__origin from = p->in.from[at], before;
         if (p->c->t->frozen.root[(unsigned char)*s] &&
                 ldr__trie_longest(&p->c->t->frozen, s, p->in.size - at, &bytes) >= 0) {
             by = s;
@@ -6931,18 +6896,16 @@ static void ldr__normalize_sentencepiece(ldr__norm *p, const ldr__step *m) {
                 n = bytes = ldr__utf8_bytes(*s);
             }
         }
-        end = p->in.end[at + bytes - 1];
+        before.begin = before.end = from.begin;
+        from.end = p->in.from[at + bytes - 1].end;
         at += bytes;
         for (k = 0; k < n && blanks && by[k] == ' '; k++) continue;
         if (first && (k < n || !m->flags[1])) {
-            if (m->flags[0]) ldr__str_put(p->c, p->out, space, wide, begin, begin);
+            if (m->flags[0]) ldr__str_put(p->c, p->out, space, wide, before);
             first = 0;
         }
-        for (; k < n; k++) {
-            if (by[k] == ' ') ldr__str_put(p->c, p->out, space, wide, begin, end);
-            else ldr__str_put(p->c, p->out, by + k, 1, begin, end);
-        }
-        if (n) blanks = m->flags[1] && (by[n - 1] == ' ');
+        for (; k < n; k++) ldr__str_put(p->c, p->out, by[k] == ' ' ? space : by + k, by[k] == ' ' ? wide : 1, from);
+        if (n) blanks = m->flags[1] && by[n - 1] == ' ';
     }
     while (m->flags[1] && p->out->size - start >= wide &&
             memcmp(p->out->text + p->out->size - wide, space, (size_t)wide) == 0) p->out->size -= wide;
@@ -7628,7 +7591,11 @@ static void ldr__split(ldr__cutting *c, int stage, const ldr__view *v);
 
 /* Bytes from..to of a text on to the next splitter. */
 static void ldr__split_part(ldr__cutting *c, int stage, const ldr__view *v, int32_t from, int32_t to) {
-    ldr__view part = ldr__view_part(v, from, to);
+    ldr__view part;
+    part.text = v->text + from;
+    part.from = v->from + from;
+    part.size = to - from;
+    part.room = 0;
     ldr__split(c, stage + 1, &part);
 }
 
@@ -7694,12 +7661,12 @@ static void ldr__split_metaspace(ldr__cutting *c, const ldr__step *p, int stage,
     int starts = v->text[0] == ' ' || (v->size >= p->a.bytes && memcmp(v->text, p->a.text, (size_t)p->a.bytes) == 0);
     int32_t i, to;
     out->size = 0;
-    if (!starts && (p->flags[0] == 1 || (p->flags[0] == 2 && v->begin[0] == 0)))
-        ldr__str_put(c, out, p->a.text, p->a.bytes, v->begin[0], v->end[0]);
+    if (!starts && (p->flags[0] == 1 || (p->flags[0] == 2 && v->from[0].begin == 0)))
+        ldr__str_put(c, out, p->a.text, p->a.bytes, v->from[0]);
     for (i = 0; i < v->size && !c->status; i = to) {
         for (to = i; to < v->size && v->text[to] != ' ';) to++;
         if (to > i) ldr__str_copy(c, out, v, i, to);
-        else ldr__str_put(c, out, p->a.text, p->a.bytes, v->begin[to++], v->end[i]);
+        else ldr__str_put(c, out, p->a.text, p->a.bytes, v->from[to++]);
     }
     ldr__split_on(c, p, stage, out, p->flags[1]);
 }
@@ -7709,7 +7676,7 @@ static void ldr__split_bytes(ldr__cutting *c, const ldr__step *p, int stage, con
     ldr__str *out = &c->w->str[2 + stage];
     out->size = 0;
     if (p->flags[0] && v->text[0] != ' ') {
-        ldr__str_put(c, out, " ", 1, v->begin[0], v->end[0]);
+        ldr__str_char(c, out, ' ', v->from[0]);
         ldr__str_copy(c, out, v, 0, v->size);
         v = out;
     }
@@ -7801,7 +7768,7 @@ LDR__DEF void ldr_encoding_free(ldr_encoding *e) {
     ldr__free(&e->alloc, e->ids, (size_t)e->capacity * LDR__COLUMNS * sizeof *e->ids);
     w = (ldr__work *)e->work;
     if (w) {
-        for (i = 0; i < 2 + LDR__PARTS; i++) ldr__free(&e->alloc, w->str[i].begin, ldr__str_bytes(w->str[i].room));
+        for (i = 0; i < 2 + LDR__PARTS; i++) ldr__free(&e->alloc, w->str[i].from, ldr__str_bytes(w->str[i].room));
         for (i = 0; i < LDR__ROOMS; i++) ldr__free(&e->alloc, w->room[i], w->bytes[i]);
         ldr__free(&e->alloc, w, sizeof *w);
     }
@@ -7828,7 +7795,7 @@ static void ldr__emit(ldr__cutting *c, int32_t id, int32_t text, int32_t begin, 
 
 /* Bytes from..to of the view as a token. */
 LDR__INLINE void ldr__emit_part(ldr__cutting *c, int32_t id, const ldr__view *v, int32_t from, int32_t to) {
-    ldr__emit(c, id, c->which, v->begin[from], v->end[to - 1]);
+    ldr__emit(c, id, c->which, v->from[from].begin, v->from[to - 1].end);
 }
 
 /* The last token reads otherwise than its piece: its length and its text, kept until the next encoding. */
@@ -8141,7 +8108,7 @@ static void ldr__emit_symbol(ldr__cutting *c, const ldr__view *v, int32_t from, 
     if (id >= 0) ldr__emit_part(c, id, v, from, to);
     else if (t->byte_fallback && ldr__emit_bytes(c, v, from, to)) id = 0;
     else if (*unknown == c->out->count && c->out->count > 0) {
-        c->out->end[c->out->count - 1] = v->end[to - 1];
+        c->out->end[c->out->count - 1] = v->from[to - 1].end;
     } else if (unk >= 0) ldr__emit_part(c, unk, v, from, to);
     else ldr__cut_fail(c, LDR_VOCAB, "a character has no piece, and the model no unknown one");
     if (id < 0) *unknown = c->out->count;
@@ -8252,14 +8219,15 @@ static void ldr__cut_unigram(ldr__cutting *c, const ldr__view *v) {
 /* Text into UTF-8 with places; a byte that is none becomes U+FFFD. */
 static ldr__str *ldr__text_load(ldr__cutting *c, const unsigned char *s, int32_t from, int32_t to) {
     ldr__str *out = &c->w->str[0];
-    int32_t i = from, n;
+    ldr__origin at;
+    int32_t n;
     out->size = 0;
-    while (ldr__str_room(c, out, to - i) && i < to) {
-        for (; i < to && s[i] < 0x80; i++) ldr__str_byte(out, (char)s[i], i, i + 1);
-        n = i < to ? (int32_t)ldr__utf8_length(s + i, (size_t)(to - i)) : 0;
-        if (n) ldr__str_put(c, out, (const char *)s + i, n, i, i + n);
-        else if (i < to) ldr__str_put(c, out, "\xef\xbf\xbd", 3, i, i + 1);
-        i += n ? n : 1;
+    for (at.begin = from; at.begin < to && ldr__str_room(c, out, to - at.begin); at.begin = at.end) {
+        n = (int32_t)ldr__utf8_length(s + at.begin, (size_t)(to - at.begin));
+        at.end = at.begin + LDR__MAX(n, 1);
+        if (n == 1) ldr__str_byte(out, (char)s[at.begin], at);
+        else if (n) ldr__str_put(c, out, (const char *)s + at.begin, n, at);
+        else ldr__str_char(c, out, 0xfffd, at);
     }
     return out;
 }
@@ -8342,9 +8310,9 @@ static void ldr__encode_between(ldr__cutting *c, const ldr__trie *trie, const ld
     while (found && !c->status && c->out->count < c->stop) {
         found = ldr__added_find(c->t, trie, v->text, v->size, at, &hit);
         to = found ? hit.begin : v->size;
-        if (at < to && v->begin) ldr__split_part(c, -1, v, at, to);
+        if (at < to && v->from) ldr__split_part(c, -1, v, at, to);
         else if (at < to) ldr__encode_segment(c, v->text, at, to);
-        if (found && v->begin) ldr__emit_added(c, &hit, v->text, v->begin[hit.begin], v->end[hit.end - 1]);
+        if (found && v->from) ldr__emit_added(c, &hit, v->text, v->from[hit.begin].begin, v->from[hit.end - 1].end);
         else if (found) ldr__emit_added(c, &hit, v->text, hit.begin, hit.end);
         at = hit.end;
     }
