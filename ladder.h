@@ -6602,8 +6602,9 @@ static void ldr__normalize_bert(ldr__norm *p, const ldr__step *part) {
         if (strip) count = ldr__decompose(parts, ch, 0);
         for (k = 0; k < count; k++) {
             if (strip && ldr__char_nonspacing(parts[k])) continue;
+            ch = lower ? ldr__char_lower(parts[k]) : parts[k];
             if (lower && parts[k] == 0x130) ldr__str_char(p->c, p->out, 'i', from);
-            ldr__str_char(p->c, p->out, !lower ? parts[k] : parts[k] == 0x130 ? 0x307 : ldr__char_lower(parts[k]), from);
+            ldr__str_char(p->c, p->out, lower && parts[k] == 0x130 ? 0x307 : ch, from);
         }
         if (n) ldr__str_char(p->c, p->out, ' ', from);
     }
@@ -6884,18 +6885,11 @@ static void ldr__normalize_sentencepiece(ldr__norm *p, const ldr__step *m) {
     while (at < p->in.size && !p->c->status) {
         const char *s = p->in.text + at, *by = NULL;
         ldr__origin from = p->in.from[at], before;
-        if (p->c->t->frozen.root[(unsigned char)*s] &&
-                ldr__trie_longest(&p->c->t->frozen, s, p->in.size - at, &bytes) >= 0) {
-            by = s;
-            n = bytes;
-        } else {
-            if (m->unit_count) by = ldr__map_find(m, s, p->in.size - at, 1, &bytes);
-            n = by ? (int32_t)strlen(by) : 0;
-            if (!by) {
-                by = s;
-                n = bytes = ldr__utf8_bytes(*s);
-            }
-        }
+        int frozen = ldr__trie_longest(&p->c->t->frozen, s, p->in.size - at, &bytes) >= 0;
+        if (!frozen && m->unit_count) by = ldr__map_find(m, s, p->in.size - at, 1, &bytes);
+        if (!frozen && !by) bytes = ldr__utf8_bytes(*s);
+        n = by ? (int32_t)strlen(by) : bytes;
+        if (!by) by = s;
         before.begin = before.end = from.begin;
         from.end = p->in.from[at + bytes - 1].end;
         at += bytes;
@@ -6915,7 +6909,7 @@ static void ldr__normalize_sentencepiece(ldr__norm *p, const ldr__step *m) {
 
 /* A pattern becomes a list of numbers, tried with backtracking: the first way that fits wins, as in Oniguruma and Perl.
        CHAR c | FOLD c | ANY | CLASS size flags ascii[4] items...    one character
-       LOOP kind least most, then one of these                      greedy, lazy or possessive run of it
+       LOOP kind least most, then one of these                      greedy or possessive run of it
        SPLIT d       go on here, else d further on;   RSPLIT d       the other way round;   JUMP d
        LOOK kind d, then a program up to ACCEPT     ahead, not ahead, one character behind or not, or a group without
                                                     way back
@@ -6924,7 +6918,7 @@ enum { LDR__RX_CHAR, LDR__RX_FOLD, LDR__RX_ANY, LDR__RX_CLASS, LDR__RX_LOOP, LDR
        LDR__RX_JUMP, LDR__RX_LOOK, LDR__RX_ACCEPT, LDR__RX_BOL, LDR__RX_EOL, LDR__RX_BOS, LDR__RX_EOS, LDR__RX_EOSN,
        LDR__RX_WORDB, LDR__RX_NWORDB };
 enum { LDR__LOOK_AHEAD, LDR__LOOK_NOT_AHEAD, LDR__LOOK_BEHIND, LDR__LOOK_NOT_BEHIND, LDR__LOOK_ATOMIC };
-enum { LDR__RUN_GREEDY, LDR__RUN_LAZY, LDR__RUN_POSSESSIVE };
+enum { LDR__RUN_GREEDY, LDR__RUN_POSSESSIVE, LDR__RUN_LAZY };
 /* Items of a class: a range, a set of categories, white space, word characters, a script, a class within; `and` joins
    what stands before and behind it. Odd: not. */
 enum { LDR__IN_RANGE = 0, LDR__IN_CATEGORIES = 2, LDR__IN_WHITE = 4, LDR__IN_WORD = 6, LDR__IN_SCRIPT = 8,
@@ -6952,9 +6946,8 @@ typedef struct ldr__rx {               /* compiling                             
 } ldr__rx;
 
 static void ldr__rx_fail(ldr__rx *r, const char *why) {
-    if (r->why) return;
-    r->why = why;
-    r->where = r->at;
+    if (!r->why) r->where = r->at;
+    if (!r->why) r->why = why;
 }
 
 static void ldr__rx_put(ldr__rx *r, int32_t v) {
@@ -6967,13 +6960,10 @@ static void ldr__rx_put2(ldr__rx *r, int32_t v, int32_t w) {
     ldr__rx_put(r, w);
 }
 
-/* Puts the first n of four numbers before the code from `at` on. */
+/* Puts the first n of these before the code from `at` on. */
 static void ldr__rx_front(ldr__rx *r, int32_t at, int32_t n, int32_t a, int32_t b, int32_t c, int32_t d) {
-    int32_t i, numbers[4];
-    numbers[0] = a;
-    numbers[1] = b;
-    numbers[2] = c;
-    numbers[3] = d;
+    const int32_t numbers[4] = { a, b, c, d };
+    int32_t i;
     for (i = 0; i < n; i++) ldr__rx_put(r, 0);
     if (r->why) return;
     memmove(r->code + at + n, r->code + at, (size_t)(r->used - at - n) * sizeof *r->code);
@@ -6991,25 +6981,17 @@ static int ldr__rx_take(ldr__rx *r, const char *word) {
 }
 
 static uint32_t ldr__rx_char(ldr__rx *r) {
-    int32_t bytes;
-    uint32_t c;
-    if (r->at >= r->n) {
-        ldr__rx_fail(r, "ends too early");
-        return 0;
-    }
-    c = ldr__utf8_at(r->s + r->at, &bytes);
+    int32_t bytes = 0;
+    uint32_t c = r->at < r->n ? ldr__utf8_at(r->s + r->at, &bytes) : 0;
+    if (!bytes) ldr__rx_fail(r, "ends too early");
     r->at += bytes;
     return c;
 }
 
 static uint32_t ldr__rx_hex(ldr__rx *r, int least, int most) {
     uint32_t v = 0;
-    int n = 0;
-    for (; n < most && r->at < r->n; n++, r->at++) {
-        int d = ldr__hex_digit(r->s[r->at]);
-        if (d < 0) break;
-        v = v * 16 + (uint32_t)d;
-    }
+    int n = 0, d;
+    for (; n < most && (d = ldr__hex_digit(ldr__rx_peek(r))) >= 0; n++, r->at++) v = v * 16 + (uint32_t)d;
     if (n < least || v > 0x10ffff) ldr__rx_fail(r, "has an escape without a character's number");
     return v;
 }
@@ -7029,52 +7011,38 @@ static uint32_t ldr__category_set(const char *name) {
     return set;
 }
 
-/* \p{..}: the item and its value. */
-static void ldr__rx_property(ldr__rx *r, int negate, int32_t *item, int32_t *value) {
+/* \p{..} as an item. */
+static void ldr__rx_property(ldr__rx *r, int negate) {
     char name[24];
-    size_t i, n = 0;
+    size_t n = 0;
+    uint32_t value, i, scripts = sizeof ldr__scripts / sizeof *ldr__scripts;
     if (ldr__rx_char(r) != '{') ldr__rx_fail(r, "has \\p without {..}");
     if (ldr__rx_take(r, "^")) negate = !negate;
     while (ldr__rx_more(r) && ldr__rx_peek(r) != '}' && n < sizeof name - 1) name[n++] = r->s[r->at++];
     name[n] = 0;
-    if (ldr__rx_char(r) != '}') ldr__rx_fail(r, "has a property that is not known");
-    *value = (int32_t)ldr__category_set(name);
-    *item = LDR__IN_CATEGORIES + negate;
-    for (i = 1; !*value && i < sizeof ldr__scripts / sizeof *ldr__scripts; i++)
-        if (strcmp(name, ldr__scripts[i]) == 0) {
-            *item = LDR__IN_SCRIPT + negate;
-            *value = (int32_t)i;
-        }
-    if (!*value) ldr__rx_fail(r, "has a property that is not known");
+    value = ldr__rx_char(r) == '}' ? ldr__category_set(name) : 0;
+    for (i = 1; i < scripts && strcmp(name, ldr__scripts[i]) != 0;) i++;
+    if (!value && i == scripts) ldr__rx_fail(r, "has a property that is not known");
+    ldr__rx_put2(r, (value ? LDR__IN_CATEGORIES : LDR__IN_SCRIPT) + negate, (int32_t)(value ? value : i));
 }
 
-/* Behind a backslash: a character, or (1) an item of a class. */
-static int ldr__rx_escape(ldr__rx *r, uint32_t *c, int32_t *item, int32_t *value) {
-    static const char letters[] = "nrtfvae0", meant[] = "\n\r\t\f\v\a\x1b";
-    uint32_t e = ldr__rx_char(r);
+/* Behind a backslash: a character, or (1, and then it is put) an item of a class. */
+static int ldr__rx_escape(ldr__rx *r, uint32_t *c) {
+    static const char letters[] = "nrtfvae0", meant[] = "\n\r\t\f\v\a\x1b", items[] = "sSwWdDpP";
+    uint32_t e = ldr__rx_char(r), upper = (e & 32) == 0;
     const char *letter = e && e < 128 ? strchr(letters, (int)e) : NULL;
-    *value = 0;
+    int item = e && e < 128 && strchr(items, (int)e);
     *c = letter ? (unsigned char)meant[letter - letters] : e;
-    if (letter) return 0;
-    switch (e) {
-    case 'u': *c = ldr__rx_hex(r, 4, 4); return 0;
-    case 'x':
-        if (ldr__rx_take(r, "{")) {
-            *c = ldr__rx_hex(r, 1, 8);
-            if (ldr__rx_char(r) != '}') ldr__rx_fail(r, "has an escape without a character's number");
-        } else *c = ldr__rx_hex(r, 1, 2);
-        return 0;
-    case 's': case 'S': *item = LDR__IN_WHITE + (e == 'S'); return 1;
-    case 'w': case 'W': *item = LDR__IN_WORD + (e == 'W'); return 1;
-    case 'd': case 'D':
-        *item = LDR__IN_CATEGORIES + (e == 'D');
-        *value = (int32_t)LDR__BIT(LDR__GC_ND);
-        return 1;
-    case 'p': case 'P': ldr__rx_property(r, e == 'P', item, value); return 1;
-    default: break;
-    }
-    if (ldr__char_alnum_ascii(e)) ldr__rx_fail(r, "has an escape that is not known");
-    return 0;
+    if (item) {
+        if ((e | 32) == 'p') ldr__rx_property(r, (int)upper);
+        else if ((e | 32) == 'd') ldr__rx_put2(r, LDR__IN_CATEGORIES + (int32_t)upper, (int32_t)LDR__BIT(LDR__GC_ND));
+        else ldr__rx_put2(r, ((e | 32) == 's' ? LDR__IN_WHITE : LDR__IN_WORD) + (int32_t)upper, 0);
+    } else if (e == 'x' && ldr__rx_take(r, "{")) {
+        *c = ldr__rx_hex(r, 1, 8);
+        if (ldr__rx_char(r) != '}') ldr__rx_fail(r, "has an escape without a character's number");
+    } else if (e == 'x' || e == 'u') *c = ldr__rx_hex(r, e == 'u' ? 4 : 1, e == 'u' ? 4 : 2);
+    else if (!letter && ldr__char_alnum_ascii(e)) ldr__rx_fail(r, "has an escape that is not known");
+    return item;
 }
 
 static int ldr__rx_class_has(const int32_t *code, uint32_t c);
@@ -7169,39 +7137,30 @@ static int ldr__rx_posix(ldr__rx *r) {
 
 /* Behind '['. */
 static void ldr__rx_class(ldr__rx *r) {
-    int32_t start, item = 0, value = 0;
-    int first = 1;
+    int32_t start, first = 1;
     if (++r->depth > LDR__RX_DEPTH) ldr__rx_fail(r, "is nested too deeply");
     start = ldr__rx_class_begin(r, ldr__rx_take(r, "^"));
     for (; ldr__rx_more(r) && (first || ldr__rx_peek(r) != ']'); first = 0) {
         uint32_t c, last;
         if (ldr__rx_posix(r)) continue;
-        if (ldr__rx_take(r, "&&")) {
-            ldr__rx_put(r, LDR__IN_AND);
-            continue;
-        }
-        c = last = ldr__rx_char(r);
-        if (c == '[') {
+        if (ldr__rx_take(r, "&&")) ldr__rx_put(r, LDR__IN_AND);
+        else if (ldr__rx_take(r, "[")) {
             ldr__rx_put(r, LDR__IN_CLASS);
             ldr__rx_class(r);
-            continue;
-        }
-        if (c == '\\') {
-            if (ldr__rx_escape(r, &c, &item, &value)) {
-                ldr__rx_put2(r, item, value);
-                continue;
-            }
+        } else {
+            c = ldr__rx_char(r);
+            if (c == '\\' && ldr__rx_escape(r, &c)) continue;
             last = c;
+            if (ldr__rx_peek(r) == '-' && r->at + 1 < r->n && r->s[r->at + 1] != ']') {
+                r->at++;
+                last = ldr__rx_char(r);
+                if (last == '[' || (last == '\\' && ldr__rx_escape(r, &last)))
+                    ldr__rx_fail(r, "has a range up to a class");
+                if (last < c) ldr__rx_fail(r, "has a range that ends before it begins");
+            }
+            ldr__rx_put2(r, LDR__IN_RANGE, (int32_t)c);
+            ldr__rx_put(r, (int32_t)last);
         }
-        if (ldr__rx_peek(r) == '-' && r->at + 1 < r->n && r->s[r->at + 1] != ']') {
-            r->at++;
-            last = ldr__rx_char(r);
-            if (last == '[') ldr__rx_fail(r, "has a range up to a class");
-            if (last == '\\' && ldr__rx_escape(r, &last, &item, &value)) ldr__rx_fail(r, "has a range up to a class");
-            if (last < c) ldr__rx_fail(r, "has a range that ends before it begins");
-        }
-        ldr__rx_put2(r, LDR__IN_RANGE, (int32_t)c);
-        ldr__rx_put(r, (int32_t)last);
     }
     if (ldr__rx_char(r) != ']') ldr__rx_fail(r, "has a class without end");
     ldr__rx_class_end(r, start);
@@ -7248,58 +7207,51 @@ static int ldr__rx_group(ldr__rx *r) {
    character. */
 static int ldr__rx_atom(ldr__rx *r, int *one) {
     static const char places[] = "AzZbB";               /* of BOS and those that follow            */
-    const char *place;
     uint32_t c = ldr__rx_char(r);
-    int32_t item = 0, value = 0, start;
-    *one = 1;
-    if (c == '[') {
-        ldr__rx_class(r);
-        return 1;
-    }
-    *one = 0;
+    const char *place = c == '\\' && ldr__rx_peek(r) ? strchr(places, ldr__rx_peek(r)) : NULL;
+    int32_t start = r->used;
+    *one = c != '(' && c != '^' && c != '$' && !place;
     if (c == '(') return ldr__rx_group(r);
-    if (c == '^' || c == '$') {
-        ldr__rx_put(r, c == '^' ? LDR__RX_BOL : LDR__RX_EOL);
-        return 0;
+    if (place) r->at++;
+    if (place) ldr__rx_put(r, LDR__RX_BOS + (int32_t)(place - places));
+    else if (!*one) ldr__rx_put(r, c == '^' ? LDR__RX_BOL : LDR__RX_EOL);
+    else if (c == '[') ldr__rx_class(r);
+    else if (c == '*' || c == '+' || c == '?') ldr__rx_fail(r, "repeats nothing");
+    else if (c == '.') ldr__rx_put(r, LDR__RX_ANY);
+    else {
+        if (c == '\\') {
+            ldr__rx_class_begin(r, 0);
+            if (ldr__rx_escape(r, &c)) {
+                ldr__rx_class_end(r, start);
+                return 1;
+            }
+            r->used = start;
+        }
+        ldr__rx_put2(r, r->fold ? LDR__RX_FOLD : LDR__RX_CHAR, (int32_t)(r->fold ? ldr__char_fold(c) : c));
     }
-    place = c == '\\' && ldr__rx_peek(r) ? strchr(places, ldr__rx_peek(r)) : NULL;
-    if (place) {
-        r->at++;
-        ldr__rx_put(r, LDR__RX_BOS + (int32_t)(place - places));
-        return 0;
-    }
-    *one = 1;
-    if (c == '*' || c == '+' || c == '?') ldr__rx_fail(r, "repeats nothing");
-    if (c == '.') ldr__rx_put(r, LDR__RX_ANY);
-    else if (c == '\\' && ldr__rx_escape(r, &c, &item, &value)) {
-        start = ldr__rx_class_begin(r, 0);
-        ldr__rx_put2(r, item, value);
-        ldr__rx_class_end(r, start);
-    } else ldr__rx_put2(r, r->fold ? LDR__RX_FOLD : LDR__RX_CHAR, (int32_t)(r->fold ? ldr__char_fold(c) : c));
-    return 1;
+    return *one;
+}
+
+static int32_t ldr__rx_number(ldr__rx *r) {
+    int32_t v = 0;
+    while (ldr__digit(ldr__rx_peek(r)) && v <= 1000) v = v * 10 + (r->s[r->at++] - '0');
+    return v;
 }
 
 /* {n}, {n,}, {n,m}, * + ?: 0 when nothing of the kind is there. most -1: no limit. */
 static int ldr__rx_count(ldr__rx *r, int32_t *least, int32_t *most) {
-    char c = ldr__rx_peek(r);
-    int32_t v[2], k = 0, at = r->at + 1, digits = 0;
-    *least = c == '+';
-    *most = c == '?' ? 1 : -1;
+    int32_t start = r->at, some;
+    *least = ldr__rx_peek(r) == '+';
+    *most = ldr__rx_peek(r) == '?' ? 1 : -1;
     if (ldr__rx_take(r, "*") || ldr__rx_take(r, "+") || ldr__rx_take(r, "?")) return 1;
-    if (c != '{') return 0;
-    v[0] = v[1] = 0;
-    for (; at < r->n && r->s[at] != '}'; at++) {
-        if (r->s[at] == ',' && !k++) digits = 0;
-        else if (!ldr__digit(r->s[at]) || v[k] > 1000 || k > 1) return 0;
-        else {
-            v[k] = v[k] * 10 + (r->s[at] - '0');
-            digits++;
-        }
+    if (!ldr__rx_take(r, "{")) return 0;
+    *least = *most = ldr__rx_number(r);
+    some = r->at > start + 1 || ldr__rx_peek(r) == ',';
+    if (ldr__rx_take(r, ",")) *most = ldr__rx_peek(r) == '}' ? -1 : ldr__rx_number(r);
+    if (!some || !ldr__rx_take(r, "}")) {
+        r->at = start;
+        return 0;
     }
-    if (at >= r->n || (!digits && !k)) return 0;
-    r->at = at + 1;
-    *least = v[0];
-    *most = !k ? v[0] : digits ? v[1] : -1;
     if (*most >= 0 && *most < *least) ldr__rx_fail(r, "repeats less than the least");
     return 1;
 }
@@ -7331,7 +7283,8 @@ static int ldr__rx_sequence(ldr__rx *r) {
             /* {n}+ repeats again, as in Ruby */
             kind = ldr__rx_take(r, "?") ? LDR__RUN_LAZY
                     : r->s[r->at - 1] != '}' && ldr__rx_take(r, "+") ? LDR__RUN_POSSESSIVE : LDR__RUN_GREEDY;
-            if (one) ldr__rx_front(r, start, 4, LDR__RX_LOOP, kind, least, most < 0 ? INT32_MAX : most);
+            if (one && (kind != LDR__RUN_LAZY || least == most))
+                ldr__rx_front(r, start, 4, LDR__RX_LOOP, kind, least, most < 0 ? INT32_MAX : most);
             else if (size == 0 && most < 0) ldr__rx_fail(r, "repeats what may be nothing");
             else if (kind != LDR__RUN_POSSESSIVE) ldr__rx_repeat(r, start, least, most, kind);
             else {
@@ -7374,19 +7327,17 @@ static const int32_t *ldr__regex_compile(ldr_tokenizer *t, ldr__string pattern, 
     memset(&r, 0, sizeof r);
     r.s = pattern.text;
     r.n = pattern.bytes;
-    r.room = LDR__RX_SIZE;
     r.code = (int32_t *)ldr__alloc(&t->alloc, LDR__RX_SIZE * sizeof *r.code);
-    if (r.code) {
-        ldr__rx_alternatives(&r);
-        if (r.at < r.n) ldr__rx_fail(&r, "has a ) without (");
-        ldr__rx_put(&r, LDR__RX_ACCEPT);
-    }
-    program = r.why || !r.code ? NULL : (int32_t *)ldr__tokenizer_keep(t, (size_t)r.used * sizeof *program);
+    r.room = r.code ? LDR__RX_SIZE : 0;
+    ldr__rx_alternatives(&r);
+    if (r.at < r.n) ldr__rx_fail(&r, "has a ) without (");
+    ldr__rx_put(&r, LDR__RX_ACCEPT);
+    program = r.why ? NULL : (int32_t *)ldr__tokenizer_keep(t, (size_t)r.used * sizeof *program);
     if (program) memcpy(program, r.code, (size_t)r.used * sizeof *program);
+    if (!r.code) ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory for a regular expression");
     ldr__free(&t->alloc, r.code, LDR__RX_SIZE * sizeof *r.code);
-    if (r.why) ldr__fail(err, LDR_UNSUPPORTED, offset, "the regular expression %s (byte %d of it)", r.why,
-            (int)r.where);
-    else if (!program) ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory for a regular expression");
+    if (r.why)
+        ldr__fail(err, LDR_UNSUPPORTED, offset, "the regular expression %s (byte %d of it)", r.why, (int)r.where);
     return program;
 }
 
@@ -7421,19 +7372,16 @@ static int ldr__regex_place(int32_t what, const char *s, int32_t n, int32_t at) 
             (what == LDR__RX_WORDB);
 }
 
-/* A place to go on from when what was tried fails. least >= 0: a run of characters from `least` on, now up to `at`. */
-/* A place to go on from when what was tried fails. least >= 0: a run of characters from `least` on, now up to `at`. */
-typedef struct ldr__frame { const int32_t *pc; int32_t at, least, most; } ldr__frame;
+/* A place to go on from when what was tried fails: behind a run of characters `at` may go back down to `least`. */
+typedef struct ldr__frame { const int32_t *pc; int32_t at, least; } ldr__frame;
 
-static void ldr__regex_push(ldr__cutting *c, int32_t *frames, const int32_t *pc, int32_t at, int32_t least,
-        int32_t most) {
+static void ldr__regex_push(ldr__cutting *c, int32_t *frames, const int32_t *pc, int32_t at, int32_t least) {
     ldr__frame *f = (ldr__frame *)ldr__room(c, LDR__ROOM_FRAMES, ((size_t)*frames + 1) * sizeof *f);
     if (!f) return;
     f += (*frames)++;
     f->pc = pc;
     f->at = at;
     f->least = least;
-    f->most = most;
 }
 
 static int32_t ldr__regex_match(ldr__cutting *c, const int32_t *pc, const char *s, int32_t n, int32_t at, int32_t base);
@@ -7449,51 +7397,33 @@ static int32_t ldr__regex_look(ldr__cutting *c, const int32_t *pc, const char *s
     return (to >= 0) == (kind == LDR__LOOK_AHEAD) ? at : -1;
 }
 
-/* A run of characters: takes as many as it may, or (lazy) as few, and leaves a frame to come back to. */
+/* A run of characters: takes as many as it may, and leaves a frame to come back to. */
 static int32_t ldr__regex_run(ldr__cutting *c, const int32_t *pc, const int32_t *next, const char *s, int32_t n,
         int32_t at, int32_t *frames) {
-    int32_t kind = pc[1], least = pc[2], most = kind == LDR__RUN_LAZY ? pc[2] : pc[3], k = 0, bytes = 0, from = at;
+    int32_t least = pc[2], most = pc[3], k = 0, bytes = 0, from = at;
     for (; k < most && ldr__regex_one(pc + 4, s, n, at, &bytes); k++) {
         at += bytes;
         if (k + 1 == least) from = at;
     }
     if (k < least) return -1;
-    if (kind == LDR__RUN_GREEDY && at > from) ldr__regex_push(c, frames, next, at, from, -1);
-    if (kind == LDR__RUN_LAZY && k < pc[3]) ldr__regex_push(c, frames, pc, at, -2, pc[3] - k);
+    if (pc[1] == LDR__RUN_GREEDY && at > from) ldr__regex_push(c, frames, next, ldr__utf8_before(s, at), from);
     c->steps -= k / 8;
     return at;
 }
 
-/* Back to the last frame: where to go on, or -1 with nothing left. */
-static int32_t ldr__regex_back(ldr__cutting *c, const int32_t **pc, const char *s, int32_t n, int32_t *frames,
-        int32_t base) {
-    ldr__frame *list = (ldr__frame *)c->w->room[LDR__ROOM_FRAMES], *f;
-    int32_t bytes = 0;
+/* Back to the last frame, of a run one character less each time: where to go on, or -1 with nothing left. */
+static int32_t ldr__regex_back(ldr__cutting *c, const int32_t **pc, const char *s, int32_t *frames, int32_t base) {
+    ldr__frame *f;
+    int32_t at;
     if (--c->steps < 0)
         ldr__cut_fail(c, LDR_LIMIT, "a regular expression of the tokenizer takes too long on this text");
-    if (c->status) return -1;
-    while (*frames > base) {
-        f = &list[*frames - 1];
-        *pc = f->pc;
-        if (f->least == -1) {
-            --*frames;
-            return f->at;
-        }
-        if (f->least == -2) {                            /* lazy: one more                         */
-            if (f->most > 0 && ldr__regex_one(f->pc + 4, s, n, f->at, &bytes)) {
-                f->at += bytes;
-                f->most--;
-                *pc = f->pc + 4 + ldr__regex_size(f->pc + 4);
-                return f->at;
-            }
-            --*frames;
-            continue;
-        }
-        f->at = ldr__utf8_before(s, f->at);              /* greedy: one less                       */
-        if (f->at <= f->least) --*frames;
-        return f->at;
-    }
-    return -1;
+    if (c->status || *frames <= base) return -1;
+    f = (ldr__frame *)c->w->room[LDR__ROOM_FRAMES] + *frames - 1;
+    *pc = f->pc;
+    at = f->at;
+    if (at > f->least) f->at = ldr__utf8_before(s, at);
+    else --*frames;
+    return at;
 }
 
 /* Tries the program at s[at]: the end of what fits, or -1. Frames below `base` belong to the caller. */
@@ -7514,7 +7444,7 @@ static int32_t ldr__regex_match(ldr__cutting *c, const int32_t *pc, const char *
             break;
         }
         case LDR__RX_SPLIT: case LDR__RX_RSPLIT:
-            ldr__regex_push(c, &frames, pc[0] == LDR__RX_SPLIT ? pc + pc[1] : pc + 2, at, -1, -1);
+            ldr__regex_push(c, &frames, pc[0] == LDR__RX_SPLIT ? pc + pc[1] : pc + 2, at, at);
             pc = pc[0] == LDR__RX_SPLIT ? pc + 2 : pc + pc[1];
             to = at;
             break;
@@ -7531,7 +7461,7 @@ static int32_t ldr__regex_match(ldr__cutting *c, const int32_t *pc, const char *
             pc++;
             break;
         }
-        if (to < 0) to = ldr__regex_back(c, &pc, s, n, &frames, base);
+        if (to < 0) to = ldr__regex_back(c, &pc, s, &frames, base);
         if (to < 0 || c->status) return -1;
         at = to;
     }
@@ -7551,10 +7481,10 @@ static int32_t ldr__find_word(const char *s, int32_t n, int32_t at) {
     return at;
 }
 
-/* The next place from `from` on where the part's pattern is: 1, and its bytes. */
-static int ldr__find(ldr__cutting *c, const ldr__step *p, const char *s, int32_t n, int32_t from, int32_t *begin,
+/* The next place from *next on where the part's pattern is: 1, its bytes, and where to look for the one after it. */
+static int ldr__find(ldr__cutting *c, const ldr__step *p, const char *s, int32_t n, int32_t *next, int32_t *begin,
         int32_t *end) {
-    int32_t bytes = 1, to = -1;
+    int32_t from = *next, bytes = 1, to = -1;
     for (; from < n || (from == n && p->find == LDR__FIND_REGEX); from += bytes) {
         if (p->find == LDR__FIND_REGEX) {
             to = ldr__regex_match(c, p->program, s, n, from, 0);
@@ -7569,7 +7499,7 @@ static int ldr__find(ldr__cutting *c, const ldr__step *p, const char *s, int32_t
             const char *hit = p->a.bytes ? (const char *)memchr(s + from, p->a.text[0], (size_t)(n - from)) : NULL;
             if (!hit) return 0;
             from = (int32_t)(hit - s);
-            if (n - from >= p->a.bytes && memcmp(hit, p->a.text, (size_t)p->a.bytes) == 0) to = from + p->a.bytes;
+            if (ldr__string_starts(p->a, hit, n - from)) to = from + p->a.bytes;
         } else if (p->find == LDR__FIND_WORD) {              /* \w+|[^\w\s]+                          */
             to = ldr__find_word(s, n, from);
             bytes = ldr__utf8_bytes(s[from]);
@@ -7582,6 +7512,7 @@ static int ldr__find(ldr__cutting *c, const ldr__step *p, const char *s, int32_t
         if (to < 0) continue;
         *begin = from;
         *end = to;
+        *next = to > from ? to : to < n ? to + ldr__utf8_bytes(s[to]) : n + 1;
         return 1;
     }
     return 0;
@@ -7603,28 +7534,20 @@ typedef struct ldr__splits {
     ldr__cutting    *c;
     const ldr__step *p;
     const ldr__view *v;
-    int              stage, any, match;
-    int32_t          from, to;
+    int              stage, match;
+    int32_t          from, to;         /* the stretch held back; from -1: none                */
 } ldr__splits;
-
-static void ldr__splits_pass(ldr__splits *s) {
-    if (s->any && s->to > s->from) ldr__split_part(s->c, s->stage, s->v, s->from, s->to);
-    s->any = 0;
-}
 
 /* One stretch of text, which is a match or lies between two: held back until it is known whether the next joins it. */
 static void ldr__splits_add(ldr__splits *s, int32_t from, int32_t to, int match) {
     int behaviour = s->p->behaviour, joins;
-    if (s->p->invert) match = !match;
+    match = match != s->p->invert;
     if (behaviour == LDR__REMOVED && match) return;
-    joins = s->any && ((behaviour == LDR__CONTIGUOUS && s->match == match) ||
+    joins = s->from >= 0 && ((behaviour == LDR__CONTIGUOUS && s->match == match) ||
             (behaviour == LDR__WITH_PREVIOUS && match && !s->match) ||
             (behaviour == LDR__WITH_NEXT && s->match && !match));
-    if (!joins) {
-        ldr__splits_pass(s);
-        s->from = from;
-        s->any = 1;
-    }
+    if (!joins && s->to > s->from && s->from >= 0) ldr__split_part(s->c, s->stage, s->v, s->from, s->to);
+    if (!joins) s->from = from;
     s->to = to;
     s->match = match;
 }
@@ -7637,15 +7560,14 @@ static void ldr__split_find(ldr__cutting *c, const ldr__step *p, int stage, cons
     s.p = p;
     s.v = v;
     s.stage = stage;
-    while (!c->status && c->out->count < c->stop && ldr__find(c, p, v->text, v->size, from, &begin, &end)) {
+    s.from = -1;
+    while (!c->status && c->out->count < c->stop && ldr__find(c, p, v->text, v->size, &from, &begin, &end)) {
         if (begin > at) ldr__splits_add(&s, at, begin, 0);
-        if (end > begin) ldr__splits_add(&s, begin, end, 1);
-        else if (p->behaviour != LDR__REMOVED && begin > at) ldr__splits_add(&s, begin, end, 1);
+        if (end > begin || (p->behaviour != LDR__REMOVED && begin > at)) ldr__splits_add(&s, begin, end, 1);
         at = end;
-        from = end > begin ? end : end < v->size ? end + ldr__utf8_bytes(v->text[end]) : v->size + 1;
     }
     if (at < v->size) ldr__splits_add(&s, at, v->size, 0);
-    ldr__splits_pass(&s);
+    if (s.to > s.from && s.from >= 0) ldr__split_part(c, stage, v, s.from, s.to);
 }
 
 /* On to the next splitter, or (pattern) first through this one's pattern. */
@@ -7658,7 +7580,7 @@ static void ldr__split_on(ldr__cutting *c, const ldr__step *p, int stage, const 
    (flags[1]) each starts a text of its own. */
 static void ldr__split_metaspace(ldr__cutting *c, const ldr__step *p, int stage, const ldr__view *v) {
     ldr__str *out = &c->w->str[2 + stage];
-    int starts = v->text[0] == ' ' || (v->size >= p->a.bytes && memcmp(v->text, p->a.text, (size_t)p->a.bytes) == 0);
+    int starts = v->text[0] == ' ' || ldr__string_starts(p->a, v->text, v->size);
     int32_t i, to;
     out->size = 0;
     if (!starts && (p->flags[0] == 1 || (p->flags[0] == 2 && v->from[0].begin == 0)))
@@ -7695,8 +7617,7 @@ static void ldr__split_to_bytes(ldr__cutting *c, const ldr__step *p, int stage, 
 static void ldr__split_scripts(ldr__cutting *c, const ldr__step *p, int stage, const ldr__view *v) {
     int32_t i, n, from = -1;
     int last = -1, script;
-    (void)p;
-    for (i = 0; i < v->size; i += n) {
+    for (i = 0, (void)p; i < v->size; i += n) {
         uint32_t ch = ldr__utf8_at(v->text + i, &n);
         script = ch == ' ' ? LDR__SCRIPT_NONE : ch == 0x30fc ? LDR__SCRIPT_HAN : ldr__char_script(ch);
         if (script == LDR__SCRIPT_HIRAGANA || script == LDR__SCRIPT_KATAKANA) script = LDR__SCRIPT_HAN;
@@ -7729,43 +7650,43 @@ static void ldr__split(ldr__cutting *c, int stage, const ldr__view *v) {
 
 /* ---- encodings ------------------------------------------------------------------------ */
 
+/* Six arrays of `capacity` numbers one behind the other, ids first, so that growing moves all of them or none. */
 #define LDR__COLUMNS 6
-static void ldr__encoding_columns(ldr_encoding *e, int32_t **columns[LDR__COLUMNS]) {
-    columns[0] = &e->ids;
-    columns[1] = &e->segments;
-    columns[2] = &e->text;
-    columns[3] = &e->begin;
-    columns[4] = &e->end;
-    columns[5] = &e->surface;
-}
+static size_t ldr__encoding_bytes(int32_t capacity) { return (size_t)capacity * LDR__COLUMNS * sizeof(int32_t); }
 
-/* The six arrays are one block, so that growing either moves all of them or none. */
 static ldr_status ldr__encoding_grow(ldr_encoding *e, int32_t need) {
-    int32_t capacity = e->capacity ? e->capacity : 64, *block, *old = e->ids, **columns[LDR__COLUMNS];
-    size_t k;
-    while (capacity < need) {
-        if (capacity > INT32_MAX / 2) return LDR_MEMORY;
-        capacity *= 2;
-    }
+    int32_t capacity = e->capacity ? e->capacity : 64, *block;
+    size_t k, n;
+    while (capacity < need && capacity <= INT32_MAX / 2) capacity *= 2;
     if (e->capacity >= need) return LDR_OK;
-    if ((uint64_t)capacity > SIZE_MAX / (LDR__COLUMNS * sizeof *block)) return LDR_MEMORY;
-    block = (int32_t *)ldr__alloc(&e->alloc, (size_t)capacity * LDR__COLUMNS * sizeof *block);
+    n = (size_t)capacity;
+    block = capacity < need || n > SIZE_MAX / (LDR__COLUMNS * sizeof *block) ? NULL
+            : (int32_t *)ldr__alloc(&e->alloc, ldr__encoding_bytes(capacity));
     if (!block) return LDR_MEMORY;
-    ldr__encoding_columns(e, columns);
-    for (k = 0; k < LDR__COLUMNS; k++) {
-        if (e->count) memcpy(block + k * (size_t)capacity, *columns[k], (size_t)e->count * sizeof *block);
-        *columns[k] = block + k * (size_t)capacity;
-    }
-    ldr__free(&e->alloc, old, (size_t)e->capacity * LDR__COLUMNS * sizeof *block);
+    for (k = 0; k < LDR__COLUMNS && e->count; k++)
+        memcpy(block + k * n, e->ids + k * (size_t)e->capacity, (size_t)e->count * sizeof *block);
+    ldr__free(&e->alloc, e->ids, ldr__encoding_bytes(e->capacity));
+    e->ids = block;
+    e->segments = block + n;
+    e->text = block + 2 * n;
+    e->begin = block + 3 * n;
+    e->end = block + 4 * n;
+    e->surface = block + 5 * n;
     e->capacity = capacity;
     return LDR_OK;
+}
+
+static void ldr__encoding_move(ldr_encoding *e, int32_t to, int32_t from, int32_t n) {
+    int32_t *column = e->ids, k;
+    for (k = 0; k < LDR__COLUMNS && n > 0; k++, column += e->capacity)
+        memmove(column + to, column + from, (size_t)n * sizeof *column);
 }
 
 LDR__DEF void ldr_encoding_free(ldr_encoding *e) {
     ldr__work *w;
     int i;
     if (!e) return;
-    ldr__free(&e->alloc, e->ids, (size_t)e->capacity * LDR__COLUMNS * sizeof *e->ids);
+    ldr__free(&e->alloc, e->ids, ldr__encoding_bytes(e->capacity));
     w = (ldr__work *)e->work;
     if (w) {
         for (i = 0; i < 2 + LDR__PARTS; i++) ldr__free(&e->alloc, w->str[i].from, ldr__str_bytes(w->str[i].room));
@@ -7812,21 +7733,21 @@ static void ldr__emit_surface(ldr__cutting *c, const char *s, int32_t n) {
     c->w->surface_used += more;
 }
 
-/* The unknown token for bytes from..to; 0 when there is none. */
-static int ldr__emit_unknown(ldr__cutting *c, const ldr__view *v, int32_t from, int32_t to) {
-    int32_t id = c->t->unk;
-    if (id < 0) return 0;
-    ldr__emit_part(c, id, v, from, to);
-    return 1;
+/* Does the tokenizer write bytes that no piece covers as the tokens that stand for them, and is there one for each? */
+static int ldr__bytes_known(const ldr_tokenizer *t, const char *s, int32_t n) {
+    int32_t i = 0;
+    while (t->byte_fallback && i < n && t->bytes[(unsigned char)s[i]] >= 0) i++;
+    return i == n;
 }
 
-/* The bytes of a text that no piece covers, each as the token that stands for it; 0 when one is not there. */
-static int ldr__emit_bytes(ldr__cutting *c, const ldr__view *v, int32_t from, int32_t to) {
-    int32_t i;
-    for (i = from; i < to; i++)
-        if (c->t->bytes[(unsigned char)v->text[i]] < 0) return 0;
-    for (i = from; i < to; i++) ldr__emit_part(c, c->t->bytes[(unsigned char)v->text[i]], v, from, to);
-    return 1;
+/* Bytes from..to, which are no piece: as tokens of bytes, or (1) the unknown one. */
+static int ldr__emit_unknown(ldr__cutting *c, const ldr__view *v, int32_t from, int32_t to) {
+    int32_t i, known = ldr__bytes_known(c->t, v->text + from, to - from);
+    for (i = from; i < to && known; i++) ldr__emit_part(c, c->t->bytes[(unsigned char)v->text[i]], v, from, to);
+    if (!known && c->t->unk < 0)
+        ldr__cut_fail(c, LDR_VOCAB, "a part of the text is not in the vocabulary, which has no unknown token");
+    if (!known) ldr__emit_part(c, c->t->unk, v, from, to);
+    return !known;
 }
 
 /* ---- cutting: f(text) -> tokens --------------------------------------------------------- */
@@ -7835,41 +7756,33 @@ static int ldr__emit_bytes(ldr__cutting *c, const ldr__view *v, int32_t from, in
 static void ldr__cut_word(ldr__cutting *c, const ldr__view *v) {
     int32_t id = ldr__piece_find(c->t, v->text, (size_t)v->size);
     if (id >= 0) ldr__emit_part(c, id, v, 0, v->size);
-    else if (!ldr__emit_unknown(c, v, 0, v->size))
-        ldr__cut_fail(c, LDR_VOCAB, "a word is not in the vocabulary, which has no unknown token");
+    else ldr__emit_unknown(c, v, 0, v->size);
 }
 
 /* WordPiece: the longest piece that fits, again and again; a word with a part that no piece covers is unknown as a
    whole. */
 static void ldr__cut_wordpiece(ldr__cutting *c, const ldr__view *v) {
     const ldr_tokenizer *t = c->t;
-    uint32_t hashes[LADDER_MAX_WORD_CHARS];
-    int32_t at[LADDER_MAX_WORD_CHARS + 1], chars = 0, start = 0, i = 0, id, first = c->out->count;
-    for (at[0] = 0; at[chars] < v->size; chars++) {
-        if (chars == t->word_chars) {
-            ldr__emit_unknown(c, v, 0, v->size);
-            return;
-        }
-        at[chars + 1] = at[chars] + ldr__utf8_bytes(v->text[at[chars]]);
-    }
-    while (start < chars && !c->status) {
+    uint32_t hash, hashes[4 * LADDER_MAX_WORD_CHARS + 1];    /* of the text from `start` up to each byte   */
+    int32_t chars = 0, start = 0, i, n, id = 0, first = c->out->count;
+    for (i = 0; i < v->size && chars <= t->word_chars; i += ldr__utf8_bytes(v->text[i])) chars++;
+    for (; chars <= t->word_chars && start < v->size && id >= 0; start = i) {
         size_t prefix = start ? (size_t)t->prefix.bytes : 0;
-        uint32_t hash = start ? t->prefix_hash : LDR__HASH_SEED;
-        for (i = start; i < chars && (size_t)(at[i + 1] - at[start]) + prefix <= t->longest; i++)
-            hashes[i] = hash = ldr__vocab_hash(hash, v->text + at[i], (size_t)(at[i + 1] - at[i]));
-        for (id = -1; i > start; i--) {
-            id = ldr__slot_find(t, hashes[i - 1], t->prefix.text, prefix, v->text + at[start],
-                    (size_t)(at[i] - at[start]))->id;
+        hash = start ? t->prefix_hash : LDR__HASH_SEED;
+        for (i = start; i < v->size; i += n, hashes[i] = hash) {
+            n = ldr__utf8_bytes(v->text[i]);
+            if ((size_t)(i + n - start) + prefix > t->longest) break;
+            hash = ldr__vocab_hash(hash, v->text + i, (size_t)n);
+        }
+        for (id = -1; i > start; i = ldr__utf8_before(v->text, i)) {
+            id = ldr__slot_find(t, hashes[i], t->prefix.text, prefix, v->text + start, (size_t)(i - start))->id;
             if (id >= 0) break;
         }
-        if (id < 0) {
-            c->out->count = first;
-            ldr__emit_unknown(c, v, 0, v->size);
-            return;
-        }
-        ldr__emit_part(c, id, v, at[start], at[i]);
-        start = i;
+        if (id >= 0) ldr__emit_part(c, id, v, start, i);
     }
+    if (chars <= t->word_chars && id >= 0) return;
+    c->out->count = first;
+    if (t->unk >= 0) ldr__emit_part(c, t->unk, v, 0, v->size);
 }
 
 /* ---- BPE: joins the pair of lowest rank, the leftmost first, until none is left ------------ */
@@ -7892,9 +7805,7 @@ static uint32_t ldr__score_rank(double score) {
 }
 
 static ldr__pair ldr__pair_find(const ldr_tokenizer *t, const char *text, const ldr__symbol *a, const ldr__symbol *b) {
-    ldr__pair p;
-    p.rank = LDR__NO_RANK;
-    p.id = -1;
+    ldr__pair p = { LDR__NO_RANK, -1 };
     if (t->by_score) {
         if (a->id == -2 || b->id == -2) return p;
         p.id = ldr__piece_find(t, text + a->at, (size_t)(a->bytes + b->bytes));
@@ -8011,7 +7922,8 @@ static int ldr__bpe_together(const ldr_tokenizer *t, const char *text, const ldr
 
 /* Joins n symbols: between neighbours that never meet in a piece each stretch for itself, so that few are looked at
    together. Returns how many stay. */
-static int32_t ldr__bpe(ldr__cutting *c, const char *text, ldr__symbol *s, int32_t n) {
+static int32_t ldr__bpe(ldr__cutting *c, const char *text, int32_t n) {
+    ldr__symbol *s = (ldr__symbol *)c->w->room[LDR__ROOM_SYMBOLS];
     int32_t from, to, k, i, stay = 0;
     if (n <= LDR__BPE_SHORT / 2) return ldr__bpe_short(c->t, text, s, n);
     for (from = 0; from < n && !c->status; from = to) {
@@ -8047,51 +7959,37 @@ static int32_t ldr__bpe_char(const ldr_tokenizer *t, const char *s, int32_t byte
 /* The text as symbols, one a character, a byte or a run of unknown characters. */
 static int32_t ldr__bpe_symbols(ldr__cutting *c, const ldr__view *v) {
     const ldr_tokenizer *t = c->t;
-    int32_t i, k, n = 0, bytes, unknown = -1, unknown_bytes = 0, name_bytes;
+    int32_t i, k, n = 0, id, bytes, unknown = 0, unknown_bytes = 0, name_bytes;
     char name[72];
     for (i = 0; i < v->size && !c->status; i += bytes) {
-        int32_t id, all;
         bytes = ldr__utf8_bytes(v->text[i]);
         id = ldr__bpe_char(t, v->text + i, bytes, i == 0, i + bytes >= v->size, name, &name_bytes);
-        if (id < 0 && t->byte_fallback) {
-            for (all = 1, k = 0; k < name_bytes; k++) all = all && t->bytes[(unsigned char)name[k]] >= 0;
-            if (all) {
-                for (k = 0; k < name_bytes; k++) ldr__symbol_add(c, &n, t->bytes[(unsigned char)name[k]], i, 1);
-                continue;
-            }
-        }
-        if (id < 0) {
-            if (t->unk < 0) continue;
-            if (unknown >= 0 && !t->fuse_unk) {
-                ldr__symbol_add(c, &n, t->unk, unknown, unknown_bytes);
-                unknown = -1;
-            }
-            if (unknown < 0) {
-                unknown = i;
-                unknown_bytes = 0;
-            }
-            unknown_bytes += bytes;
+        if (id < 0 && ldr__bytes_known(t, name, name_bytes)) {
+            for (k = 0; k < name_bytes; k++) ldr__symbol_add(c, &n, t->bytes[(unsigned char)name[k]], i, 1);
             continue;
         }
-        if (unknown >= 0) ldr__symbol_add(c, &n, t->unk, unknown, unknown_bytes);
-        unknown = -1;
-        ldr__symbol_add(c, &n, id, i, bytes);
+        if (id < 0 && t->unk < 0) continue;
+        if (unknown_bytes && (id >= 0 || !t->fuse_unk)) {
+            ldr__symbol_add(c, &n, t->unk, unknown, unknown_bytes);
+            unknown_bytes = 0;
+        }
+        if (id >= 0) ldr__symbol_add(c, &n, id, i, bytes);
+        else {
+            if (!unknown_bytes) unknown = i;
+            unknown_bytes += bytes;
+        }
     }
-    if (unknown >= 0) ldr__symbol_add(c, &n, t->unk, unknown, unknown_bytes);
+    if (unknown_bytes) ldr__symbol_add(c, &n, t->unk, unknown, unknown_bytes);
     return c->status ? 0 : n;
 }
 
 static void ldr__cut_bpe(ldr__cutting *c, const ldr__view *v) {
-    const ldr_tokenizer *t = c->t;
-    ldr__symbol *s;
-    int32_t n, k, end, at = 0, id;
-    if (t->ignore_merges && (id = ldr__piece_find(t, v->text, (size_t)v->size)) >= 0) {
-        ldr__emit_part(c, id, v, 0, v->size);
-        return;
-    }
-    n = ldr__bpe_symbols(c, v);
-    s = (ldr__symbol *)c->w->room[LDR__ROOM_SYMBOLS];
-    n = ldr__bpe(c, v->text, s, n);
+    const ldr__symbol *s;
+    int32_t n, k, end, at = 0, id = c->t->ignore_merges ? ldr__piece_find(c->t, v->text, (size_t)v->size) : -1;
+    if (id >= 0) ldr__emit_part(c, id, v, 0, v->size);
+    if (id >= 0) return;
+    n = ldr__bpe(c, v->text, ldr__bpe_symbols(c, v));
+    s = (const ldr__symbol *)c->w->room[LDR__ROOM_SYMBOLS];
     for (k = 0; k < n && !c->status; k++, at = end) {
         end = LDR__MIN(at + s[k].bytes, v->size);
         if (at < end) ldr__emit_part(c, s[k].id, v, at, end);
@@ -8102,32 +8000,25 @@ static void ldr__cut_bpe(ldr__cutting *c, const ldr__view *v) {
 
 /* Bytes from..to, which are a symbol: its piece, or the two it was made of where that is never used. */
 static void ldr__emit_symbol(ldr__cutting *c, const ldr__view *v, int32_t from, int32_t to, int32_t *unknown) {
-    const ldr_tokenizer *t = c->t;
-    int32_t id = ldr__piece_find(t, v->text + from, (size_t)(to - from)), unk = t->unk;
-    if (id >= 0 && t->types[id] == LDR__SP_UNKNOWN) id = -1;
-    if (id >= 0) ldr__emit_part(c, id, v, from, to);
-    else if (t->byte_fallback && ldr__emit_bytes(c, v, from, to)) id = 0;
-    else if (*unknown == c->out->count && c->out->count > 0) {
-        c->out->end[c->out->count - 1] = v->from[to - 1].end;
-    } else if (unk >= 0) ldr__emit_part(c, unk, v, from, to);
-    else ldr__cut_fail(c, LDR_VOCAB, "a character has no piece, and the model no unknown one");
-    if (id < 0) *unknown = c->out->count;
+    int32_t id = ldr__piece_find(c->t, v->text + from, (size_t)(to - from)), count = c->out->count;
+    if (id >= 0 && c->t->types[id] != LDR__SP_UNKNOWN) ldr__emit_part(c, id, v, from, to);
+    else if (*unknown == count && count > 0 && !ldr__bytes_known(c->t, v->text + from, to - from))
+        c->out->end[count - 1] = v->from[to - 1].end;
+    else if (ldr__emit_unknown(c, v, from, to)) *unknown = c->out->count;
 }
 
 static void ldr__cut_by_score(ldr__cutting *c, const ldr__view *v) {
     int32_t n = 0, i, bytes, unknown = -1;
-    ldr__symbol *s;
     for (i = 0; i < v->size && !c->status; i += bytes) {
-        int32_t id = -1;
-        if (c->t->frozen.root[(unsigned char)v->text[i]] &&
-                ldr__trie_longest(&c->t->frozen, v->text + i, v->size - i, &bytes) >= 0) id = -2;
-        else bytes = ldr__utf8_bytes(v->text[i]);
-        ldr__symbol_add(c, &n, id, i, bytes);
+        int frozen = ldr__trie_longest(&c->t->frozen, v->text + i, v->size - i, &bytes) >= 0;
+        if (!frozen) bytes = ldr__utf8_bytes(v->text[i]);
+        ldr__symbol_add(c, &n, frozen ? -2 : -1, i, bytes);
     }
-    if (c->status || !n) return;
-    s = (ldr__symbol *)c->w->room[LDR__ROOM_SYMBOLS];
-    if (c->t->by_score) n = ldr__bpe(c, v->text, s, n);
-    for (i = 0; i < n && !c->status; i++) ldr__emit_symbol(c, v, s[i].at, s[i].at + s[i].bytes, &unknown);
+    if (c->t->by_score && !c->status) n = ldr__bpe(c, v->text, n);
+    for (i = 0; i < n && !c->status; i++) {
+        const ldr__symbol *s = (const ldr__symbol *)c->w->room[LDR__ROOM_SYMBOLS] + i;
+        ldr__emit_symbol(c, v, s->at, s->at + s->bytes, &unknown);
+    }
 }
 
 /* ---- Unigram: the cut whose pieces' scores have the greatest sum (Viterbi) ------------------ */
@@ -8184,12 +8075,9 @@ static ldr__node *ldr__unigram_nodes(ldr__cutting *c, const ldr__view *v) {
 }
 
 static void ldr__emit_unigram(ldr__cutting *c, const ldr__view *v, int32_t from, int32_t to) {
-    const ldr_tokenizer *t = c->t;
-    int32_t id = ldr__piece_find(t, v->text + from, (size_t)(to - from));
-    if (id >= 0 && !t->sentencepiece) ldr__emit_part(c, id, v, from, to);
-    else if (t->byte_fallback && ldr__emit_bytes(c, v, from, to)) return;
+    int32_t id = c->t->sentencepiece ? -1 : ldr__piece_find(c->t, v->text + from, (size_t)(to - from));
+    if (id >= 0) ldr__emit_part(c, id, v, from, to);
     else if (ldr__emit_unknown(c, v, from, to)) ldr__emit_surface(c, v->text + from, to - from);
-    else ldr__cut_fail(c, LDR_VOCAB, "a character has no piece, and the model no unknown one");
 }
 
 static void ldr__cut_unigram(ldr__cutting *c, const ldr__view *v) {
@@ -8248,7 +8136,6 @@ static int ldr__added_find(const ldr_tokenizer *t, const ldr__trie *trie, const 
     for (i = hit->next; i < n; i += size) {
         const ldr__added *a;
         size = 1;
-        if (!trie->root[(unsigned char)s[i]]) continue;
         k = ldr__trie_longest(trie, s + i, n - i, &bytes);
         if (k < 0) continue;
         a = &t->added[k];
@@ -8369,15 +8256,6 @@ static ldr_status ldr__encode_check(const ldr_tokenizer *t, ldr_encoding *out, c
         return ldr__fail(err, LDR_VOCAB, LDR_NO_OFFSET,
                 "the vocabulary has no [CLS] or no [SEP]; encode without special tokens");
     return LDR_OK;
-}
-
-/* Moves n tokens. */
-static void ldr__encoding_move(ldr_encoding *e, int32_t to, int32_t from, int32_t n) {
-    int32_t **columns[LDR__COLUMNS];
-    int k;
-    if (n <= 0 || to == from) return;
-    ldr__encoding_columns(e, columns);
-    for (k = 0; k < LDR__COLUMNS; k++) memmove(*columns[k] + to, *columns[k] + from, (size_t)n * sizeof *e->ids);
 }
 
 /* The place `chars` characters further on or (negative) back in a text, not beyond `to`. */
@@ -8636,7 +8514,7 @@ static void ldr__decode_strip(ldr__lines *l, const char *s, int32_t n) {
         s += a.bytes;
         n -= a.bytes;
     }
-    for (k = 0; k < l->p->flags[1] && n >= a.bytes && ldr__string_starts(a, s + n - a.bytes, a.bytes); k++) n -= a.bytes;
+    for (k = 0; k < l->p->flags[1] && n >= a.bytes && ldr__string_is(a, s + n - a.bytes, a.bytes); k++) n -= a.bytes;
     ldr__lines_put(l, s, (size_t)n);
     ldr__lines_end(l);
 }
@@ -8993,11 +8871,9 @@ static ldr__step *ldr__part_add(ldr__reading *r, int kind, const ldr__part_row *
 
 static void ldr__normalize_replace(ldr__norm *p, const ldr__step *part) {
     int32_t from = 0, begin = 0, end = 0;
-    while (!p->c->status && ldr__find(p->c, part, p->in.text, p->in.size, from, &begin, &end)) {
+    while (!p->c->status && ldr__find(p->c, part, p->in.text, p->in.size, &from, &begin, &end)) {
         ldr__put_same(p, begin);
         ldr__put_string(p, part->b, end);
-        from = end > begin ? end : end < p->in.size ? end + ldr__utf8_bytes(p->in.text[end])
-                : p->in.size + 1;
     }
     ldr__put_same(p, p->in.size);
 }
