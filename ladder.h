@@ -7722,8 +7722,7 @@ LDR__INLINE void ldr__emit_part(ldr__cutting *c, int32_t id, const ldr__view *v,
 /* The last token reads otherwise than its piece: its length and its text, kept until the next encoding. */
 static void ldr__emit_surface(ldr__cutting *c, const char *s, int32_t n) {
     size_t used = c->w->surface_used, more = sizeof n + (size_t)n + 1;
-    char *p = used + more < INT32_MAX / 2 ? (char *)ldr__room(c, LDR__ROOM_SURFACES, used + more) : NULL;
-    if (!p) ldr__cut_fail(c, LDR_MEMORY, "out of memory");
+    char *p = (char *)ldr__room(c, LDR__ROOM_SURFACES, used + more < INT32_MAX / 2 ? used + more : SIZE_MAX);
     if (c->status) return;
     p += used;
     memcpy(p, &n, sizeof n);
@@ -8134,23 +8133,18 @@ static int ldr__added_find(const ldr_tokenizer *t, const ldr__trie *trie, const 
     int32_t i, bytes = 0, k, size = 0;
     if (!trie->room) return 0;
     for (i = hit->next; i < n; i += size) {
-        const ldr__added *a;
-        size = 1;
         k = ldr__trie_longest(trie, s + i, n - i, &bytes);
-        if (k < 0) continue;
-        a = &t->added[k];
-        size = bytes;
+        size = k < 0 ? 1 : bytes;
+        if (k < 0 || (t->added[k].single_word && (ldr__regex_word(s, n, i > 0 ? ldr__utf8_before(s, i) : -1) ||
+                ldr__regex_word(s, n, i + bytes)))) continue;
+        hit->token = &t->added[k];
         hit->begin = i;
         hit->end = hit->next = i + bytes;
-        if (a->single_word &&
-                (ldr__regex_word(s, n, i > 0 ? ldr__utf8_before(s, i) : -1) ||
-                ldr__regex_word(s, n, i + bytes))) continue;
-        for (; a->lstrip && hit->begin > taken; hit->begin = k) {
+        for (; hit->token->lstrip && hit->begin > taken; hit->begin = k) {
             k = ldr__utf8_before(s, hit->begin);
             if (!ldr__white_at(s, n, k)) break;
         }
-        if (a->rstrip) while (hit->end < n && (bytes = ldr__white_at(s, n, hit->end)) > 0) hit->end += bytes;
-        hit->token = a;
+        while (hit->token->rstrip && hit->end < n && (bytes = ldr__white_at(s, n, hit->end)) > 0) hit->end += bytes;
         return 1;
     }
     return 0;
@@ -8211,40 +8205,26 @@ static void ldr__encode_segment(ldr__cutting *c, const char *s, int32_t from, in
     ldr__encode_between(c, &c->t->normal, &v);
 }
 
-/* Stops early once there are `limit` tokens: what comes after them is cut away anyway. */
-static void ldr__encode_text(ldr__cutting *c, const char *text, size_t size, int32_t limit) {
-    ldr__view v;
-    memset(&v, 0, sizeof v);
-    v.text = (char *)(uintptr_t)text;
-    v.size = (int32_t)size;
-    c->stop = limit < INT32_MAX - c->out->count ? c->out->count + limit : INT32_MAX;
-    c->steps = 1000000 + (int64_t)size * 4000;
-    ldr__encode_between(c, &c->t->raw, &v);
-}
-
 /* Longest first: how many of n1 tokens stay when n1 + n2 must fit into room. The shorter text stays whole if it is at
    most half of the room; else both get a half, the longer one (the second of two equals) the odd token. */
 static int32_t ldr__longest_first(int32_t n1, int32_t n2, int32_t room) {
-    int32_t small = LDR__MIN(n1, n2), large;
+    int32_t small = LDR__MIN(n1, n2);
     if (n1 <= room - n2) return n1;
-    large = small > room ? small : LDR__MAX(small, room - small);
-    if (small > room - large) {
-        small = room / 2;
-        large = room - small;
-    }
-    return n1 > n2 ? large : small;
+    if (small > room - small) small = room / 2;
+    return n1 > n2 ? room - small : small;
 }
 
 static ldr_status ldr__encode_check(const ldr_tokenizer *t, ldr_encoding *out, const char *text, size_t size,
         const char *text2, size_t size2, const ldr_encode_desc *d, ldr_error *err) {
+    const char *why = NULL;
     int32_t added;
     if (!t || !out || (!text && size) || (!text2 && size2) || d->max_len < 0)
-        return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "an argument of ldr_tokenizer_encode is NULL or negative");
-    if (!ldr__allocator_valid(&out->alloc))
-        return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET,
-                "the allocator of the encoding has one function of two; set both or neither");
-    if ((unsigned)d->truncate > LDR_TRUNCATE_ONLY_SECOND)
-        return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "the kind of truncation is none of LDR_TRUNCATE_*");
+        why = "an argument of ldr_tokenizer_encode is NULL or negative";
+    else if (!ldr__allocator_valid(&out->alloc))
+        why = "the allocator of the encoding has one function of two; set both or neither";
+    else if ((unsigned)d->truncate > LDR_TRUNCATE_ONLY_SECOND)
+        why = "the kind of truncation is none of LDR_TRUNCATE_*";
+    if (why) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "%s", why);
     if (size > (size_t)INT32_MAX || size2 > (size_t)INT32_MAX)
         return ldr__fail(err, LDR_LIMIT, LDR_NO_OFFSET, "the text is longer than %d bytes; encode it in parts",
                 (int)INT32_MAX);
@@ -8252,42 +8232,29 @@ static ldr_status ldr__encode_check(const ldr_tokenizer *t, ldr_encoding *out, c
     if (d->max_len && d->max_len < added)
         return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "max_len %d does not hold the %d added tokens",
                 (int)d->max_len, (int)added);
-    if (!d->no_special && t->no_template)
-        return ldr__fail(err, LDR_VOCAB, LDR_NO_OFFSET,
-                "the vocabulary has no [CLS] or no [SEP]; encode without special tokens");
-    return LDR_OK;
+    return d->no_special || !t->no_template ? LDR_OK : ldr__fail(err, LDR_VOCAB, LDR_NO_OFFSET,
+            "the vocabulary has no [CLS] or no [SEP]; encode without special tokens");
 }
 
-/* The place `chars` characters further on or (negative) back in a text, not beyond `to`. */
-static int32_t ldr__text_walk(const char *s, int32_t from, int32_t to, int32_t chars) {
-    for (; chars > 0 && from < to; chars--)
-        do from++;
-        while (from < to && ((unsigned char)s[from] & 0xc0) == 0x80);
-    for (; chars < 0 && from > to; chars++) from = ldr__utf8_before(s, from);
-    return from;
+/* Is the character at s[k] a blank of byte-level tokens, or white space? *bytes: of it. */
+static int ldr__trim_blank(const char *s, int32_t k, int32_t *bytes) {
+    uint32_t ch = ldr__utf8_at(s + k, bytes);
+    return ch == 0x120 || ldr__char_white(ch);
 }
 
 /* Byte-level tokens hold the blank before a word; offsets that leave it out, as RoBERTa's and GPT-2's are. */
 static void ldr__encode_trim(ldr__cutting *c, const char *text, int32_t first, int32_t count) {
     ldr_encoding *e = c->out;
-    int32_t i;
-    for (i = first; i < first + count; i++) {
+    int32_t i, k, bytes, *begin = e->begin + first, *end = e->end + first;
+    for (i = first; i < first + count; i++, begin++, end++) {
         size_t size = 0;
         const char *s = ldr_encoding_piece(c->t, e, i, &size);
-        int32_t n = (int32_t)size, k, bytes, lead = 0, trail = 0;
-        uint32_t ch;
-        for (k = 0; k < n; k += bytes, lead++) {
-            ch = ldr__utf8_at(s + k, &bytes);
-            if (ch != 0x120 && !ldr__char_white(ch)) break;
-        }
-        for (k = n; k > 0; trail++) {
-            k = ldr__utf8_before(s, k);
-            ch = ldr__utf8_at(s + k, &bytes);
-            if (ch != 0x120 && !ldr__char_white(ch)) break;
-        }
-        if (c->t->trim_prefix && (i == first || e->begin[i] == 0)) lead = 0;
-        e->begin[i] = ldr__text_walk(text, e->begin[i], e->end[i], lead);
-        e->end[i] = ldr__text_walk(text, e->end[i], e->begin[i], -trail);
+        int32_t from = *begin, to = *end, keep = c->t->trim_prefix && (i == first || from == 0);
+        for (k = 0; k < (int32_t)size && ldr__trim_blank(s, k, &bytes) && !keep; k += bytes)
+            do *begin += *begin < to;
+            while (*begin < to && ((unsigned char)text[*begin] & 0xc0) == 0x80);
+        for (k = (int32_t)size; k > 0 && ldr__trim_blank(s, k = ldr__utf8_before(s, k), &bytes);)
+            if (*end > *begin) *end = ldr__utf8_before(text, *end);
     }
 }
 
@@ -8295,35 +8262,33 @@ static void ldr__encode_trim(ldr__cutting *c, const char *text, int32_t first, i
 static void ldr__encode_template(ldr__cutting *c, const ldr__template *m, int32_t n1, int32_t n2, int special) {
     ldr_encoding *e = c->out;
     int32_t total = n1 + n2 + (special ? m->added : 0), at = total, i, k, n, end = n1 + n2;
-    if (ldr__encoding_grow(e, total)) {
-        ldr__cut_fail(c, LDR_MEMORY, "out of memory");
-        return;
-    }
+    if (ldr__encoding_grow(e, total)) ldr__cut_fail(c, LDR_MEMORY, "out of memory");
+    if (c->status) return;
     e->count = total;
     for (i = m->count - 1; i >= 0; i--) {                /* from the end, so that nothing is overwritten */
         const ldr__template_item *item = &m->items[i];
-        if (item->sequence < 0) {
-            if (special) ldr__token_set(e, --at, item->id, item->type, -1, 0, 0);
-            continue;
-        }
-        n = item->sequence ? n2 : n1;
-        ldr__encoding_move(e, at - n, end - n, n);
-        at -= n;
-        end -= n;
+        if (item->sequence < 0 && special) ldr__token_set(e, --at, item->id, item->type, -1, 0, 0);
+        n = item->sequence < 0 ? 0 : item->sequence ? n2 : n1;
+        ldr__encoding_move(e, at -= n, end -= n, n);
         for (k = 0; k < n; k++) e->segments[at + k] = item->type;
     }
 }
 
-/* The tokens of both texts, one after the other, each up to `limit`. */
+/* The tokens of both texts, one after the other, each up to `limit`: what comes behind those is cut away anyway. */
 static void ldr__encode_texts(ldr__cutting *c, const char *const text[2], const size_t size[2], int32_t limit,
         int32_t n[2]) {
-    int32_t before;
-    int k;
+    int32_t before, k;
     n[0] = n[1] = c->out->count = 0;
     for (k = 0; k < 2 && (k == 0 || text[k]) && !c->status; k++) {
+        ldr__view v;
+        memset(&v, 0, sizeof v);
+        v.text = (char *)(uintptr_t)text[k];
+        v.size = (int32_t)size[k];
         before = c->out->count;
         c->which = k;
-        ldr__encode_text(c, text[k], size[k], limit);
+        c->stop = limit < INT32_MAX - before ? before + limit : INT32_MAX;
+        c->steps = 1000000 + (int64_t)size[k] * 4000;
+        ldr__encode_between(c, &c->t->raw, &v);
         n[k] = LDR__MIN(c->out->count - before, limit);
         c->out->count = before + n[k];
     }
@@ -8333,21 +8298,20 @@ static void ldr__encode_both(ldr__cutting *c, const char *const text[2], const s
         const ldr_encode_desc *d) {
     const ldr__template *m = text[1] ? &c->t->pair : &c->t->single;
     int32_t room = d->max_len ? d->max_len - (d->no_special ? 0 : m->added) : INT32_MAX, n[2], keep[2];
-    int only = d->truncate == LDR_TRUNCATE_ONLY_FIRST ? 0 : d->truncate == LDR_TRUNCATE_ONLY_SECOND ? 1 : -1;
+    int only = d->truncate == LDR_TRUNCATE_ONLY_FIRST ? 0 : d->truncate == LDR_TRUNCATE_ONLY_SECOND ? 1 : -1, cut;
     ldr__encode_texts(c, text, size, room < INT32_MAX ? room + 1 : room, n);
     /* which is longer decides */
     if (n[0] > room && n[1] > room && room % 2) ldr__encode_texts(c, text, size, INT32_MAX, n);
-    keep[0] = n[0];
-    keep[1] = n[1];
-    if (n[0] > room - n[1] && room == 0) keep[0] = keep[1] = 0;
-    else if (n[0] > room - n[1] && only >= 0) keep[only] = room - n[1 - only];
-    else if (n[0] > room - n[1]) {
-        keep[0] = text[1] ? ldr__longest_first(n[0], n[1], room) : room;
-        keep[1] = LDR__MIN(n[1], room - keep[0]);
+    cut = n[0] > room - n[1];
+    keep[0] = text[1] ? ldr__longest_first(n[0], n[1], room) : LDR__MIN(n[0], room);
+    keep[1] = LDR__MIN(n[1], room - keep[0]);
+    if (cut && only >= 0 && room) {
+        keep[1 - only] = n[1 - only];
+        keep[only] = room - n[1 - only];
+        if (keep[only] < 1)
+            ldr__cut_fail(c, LDR_DATA, "the text that may be cut is too short for what must go; give max_len more room "
+                    "or cut longest first");
     }
-    if (only >= 0 && keep[only] < 1 && n[0] > room - n[1] && room)
-        ldr__cut_fail(c, LDR_DATA, "the text that may be cut is too short for what must go; give max_len more room or "
-                "cut longest first");
     if (c->status) return;
     c->out->cut = n[0] - keep[0] + n[1] - keep[1];
     ldr__encoding_move(c->out, keep[0], n[0], keep[1]);
@@ -8361,8 +8325,8 @@ static void ldr__encode_both(ldr__cutting *c, const char *const text[2], const s
 
 LDR__DEF ldr_status ldr_tokenizer_encode_with(const ldr_tokenizer *t, ldr_encoding *out, const char *text, size_t size,
         const char *text2, size_t size2, const ldr_encode_desc *desc, ldr_error *err) {
-    const char *texts[2];
-    size_t sizes[2];
+    const char *texts[2] = { text, text2 };
+    size_t sizes[2] = { size, size2 };
     ldr__cutting c;
     ldr_encode_desc d;
     ldr_status status;
@@ -8372,10 +8336,6 @@ LDR__DEF ldr_status ldr_tokenizer_encode_with(const ldr_tokenizer *t, ldr_encodi
     if (out) out->count = out->cut = 0;
     if (status) return status;
     if (!out->capacity && !out->work && !out->alloc.alloc_fn) out->alloc = t->alloc;
-    texts[0] = text;
-    texts[1] = text2;
-    sizes[0] = size;
-    sizes[1] = size2;
     if (ldr__cutting_begin(&c, t, out)) ldr__encode_both(&c, texts, sizes, &d);
     if (!c.status) return LDR_OK;
     out->count = 0;
@@ -8439,53 +8399,47 @@ struct ldr__lines {
 
 static int32_t ldr__lines_at(const ldr__lines *l, int32_t i) { return i < 0 ? 0 : ((const int32_t *)l->ends)[i]; }
 
-static void ldr__lines_put(ldr__lines *l, const char *s, size_t n) {
+static void ldr__lines_put(ldr__lines *l, const char *s, int32_t bytes) {
+    size_t n = (size_t)bytes;
     if (l->used + n > INT32_MAX / 2 || !ldr__grow(l->alloc, &l->text, &l->room, l->used + n + 1, 1)) l->failed = 1;
     if (l->failed) return;
     if (n) memcpy((char *)l->text + l->used, s, n);
     l->used += n;
 }
 
-static void ldr__lines_end(ldr__lines *l) {
+/* The line that ends here, with s as the last of it. */
+static void ldr__lines_end(ldr__lines *l, const char *s, int32_t n) {
+    ldr__lines_put(l, s, n);
     if (!ldr__grow(l->alloc, &l->ends, &l->ends_room, (size_t)l->count + 1, sizeof(int32_t))) l->failed = 1;
     if (!l->failed) ((int32_t *)l->ends)[l->count++] = (int32_t)l->used;
-}
-
-static void ldr__lines_free(ldr__lines *l) {
-    ldr__free(l->alloc, l->text, l->room);
-    ldr__free(l->alloc, l->ends, l->ends_room * sizeof(int32_t));
 }
 
 /* s with every `from` replaced by `to`. */
 static void ldr__lines_replace(ldr__lines *l, const char *s, int32_t n, ldr__string from, ldr__string to) {
     int32_t i, k = 0;
-    for (i = 0; i < n;) {
-        if (ldr__string_starts(from, s + i, n - i)) {
-            ldr__lines_put(l, s + k, (size_t)(i - k));
-            ldr__lines_put(l, to.text, (size_t)to.bytes);
-            i += from.bytes;
-            k = i;
-        } else i++;
+    for (i = 0; i < n; i++) {
+        if (!ldr__string_starts(from, s + i, n - i)) continue;
+        ldr__lines_put(l, s + k, i - k);
+        ldr__lines_put(l, to.text, to.bytes);
+        k = i + from.bytes;
+        i = k - 1;
     }
-    ldr__lines_put(l, s + k, (size_t)(n - k));
+    ldr__lines_put(l, s + k, n - k);
 }
 
 /* WordPiece's blanks before punctuation and English contractions, taken out of what was put since `start`. */
 static void ldr__lines_cleanup(ldr__lines *l, size_t start) {
-    static const char *const from[] = {
-        " .", " ?", " !", " ,", " ' ", " n't", " 'm", " do not", " 's", " 've", " 're" };
-    static const char *const to[] = { ".", "?", "!", ",", "'", "n't", "'m", " don't", "'s", "'ve", "'re" };
+    static const char *const pairs[][2] = { { " .", "." }, { " ?", "?" }, { " !", "!" }, { " ,", "," }, { " ' ", "'" },
+            { " n't", "n't" }, { " 'm", "'m" }, { " do not", " don't" }, { " 's", "'s" }, { " 've", "'ve" },
+            { " 're", "'re" } };
     char *text = (char *)l->text;
-    size_t i, k, a, b, w;
-    for (i = 0; i < sizeof from / sizeof *from && !l->failed; i++) {
-        a = strlen(from[i]);
-        b = strlen(to[i]);
-        for (k = w = start; k < l->used; ) {
-            if (l->used - k >= a && memcmp(text + k, from[i], a) == 0) {
-                memcpy(text + w, to[i], b);
-                w += b;
-                k += a;
-            } else text[w++] = text[k++];
+    size_t i, k, w;
+    for (i = 0; i < sizeof pairs / sizeof *pairs && !l->failed; i++) {
+        size_t a = strlen(pairs[i][0]), b = strlen(pairs[i][1]), hit;
+        for (k = w = start; k < l->used; k += hit ? a : 1, w += hit ? b : 1) {
+            hit = l->used - k >= a && memcmp(text + k, pairs[i][0], a) == 0;
+            if (hit) memcpy(text + w, pairs[i][1], b);
+            else text[w] = text[k];
         }
         l->used = w;
     }
@@ -8495,16 +8449,16 @@ static void ldr__decode_wordpiece(ldr__lines *l, const char *s, int32_t n) {
     size_t start = l->used;
     int32_t inside = l->place && ldr__string_starts(l->p->a, s, n) ? l->p->a.bytes : 0;
     if (l->place && !inside && l->p->a.bytes) ldr__lines_put(l, " ", 1);
-    ldr__lines_put(l, s + inside, (size_t)(n - inside));
+    ldr__lines_put(l, s + inside, n - inside);
     if (l->p->flags[0]) ldr__lines_cleanup(l, start);
-    ldr__lines_end(l);
+    ldr__lines_end(l, NULL, 0);
 }
 
 /* a becomes b, but nothing in the last token (invert: its place is -1) or (flags[0]) in the first. */
 static void ldr__decode_replace(ldr__lines *l, const char *s, int32_t n) {
     int nothing = l->place < 0 || (l->place == 0 && l->p->flags[0]);
     ldr__lines_replace(l, s, n, l->p->a, nothing ? ldr__string_of("") : l->p->b);
-    ldr__lines_end(l);
+    ldr__lines_end(l, NULL, 0);
 }
 
 static void ldr__decode_strip(ldr__lines *l, const char *s, int32_t n) {
@@ -8515,38 +8469,29 @@ static void ldr__decode_strip(ldr__lines *l, const char *s, int32_t n) {
         n -= a.bytes;
     }
     for (k = 0; k < l->p->flags[1] && n >= a.bytes && ldr__string_is(a, s + n - a.bytes, a.bytes); k++) n -= a.bytes;
-    ldr__lines_put(l, s, (size_t)n);
-    ldr__lines_end(l);
-}
-
-static void ldr__decode_fuse(ldr__lines *l, const char *s, int32_t n) {
-    ldr__lines_put(l, s, (size_t)n);
+    ldr__lines_end(l, s, n);
 }
 
 /* The bytes that characters stand for; a token with a character that stands for none is its own bytes. */
 static void ldr__decode_bytes(ldr__lines *l, const char *s, int32_t n) {
-    int32_t k, bytes;
-    int all = 1;
-    for (k = 0; k < n && all; k += bytes) all = ldr__char_byte(ldr__utf8_at(s + k, &bytes)) >= 0;
-    for (k = 0; k < n && all; k += bytes) {
-        char byte = (char)ldr__char_byte(ldr__utf8_at(s + k, &bytes));
-        ldr__lines_put(l, &byte, 1);
+    size_t start = l->used;
+    int32_t k, bytes, byte = 0;
+    for (k = 0; k < n && byte >= 0; k += bytes) {
+        char c = (char)(byte = ldr__char_byte(ldr__utf8_at(s + k, &bytes)));
+        ldr__lines_put(l, &c, 1);
     }
-    if (!all) ldr__lines_put(l, s, (size_t)n);
+    if (byte < 0) l->used = start;
+    if (byte < 0) ldr__lines_put(l, s, n);
 }
 
 /* A run of <0x..>: its bytes if they are UTF-8, else U+FFFD for each. */
 static void ldr__decode_fallback_end(ldr__lines *l) {
-    const unsigned char *run = l->text ? (const unsigned char *)l->text + l->used - l->pending_used : NULL;
-    size_t i, bytes = l->pending_used;
-    int good = !bytes || ldr__utf8_bad(run, bytes, 0) == bytes;
+    size_t i, bytes = l->pending_used, start = l->used - bytes;
+    int good = !bytes || ldr__utf8_bad((const unsigned char *)l->text + start, bytes, 0) == bytes;
     l->pending_used = 0;
-    if (bytes && good) ldr__lines_end(l);
-    if (!good) l->used -= bytes;
-    for (i = 0; i < bytes && !good; i++) {
-        ldr__lines_put(l, "\xef\xbf\xbd", 3);
-        ldr__lines_end(l);
-    }
+    if (bytes && good) ldr__lines_end(l, NULL, 0);
+    if (!good) l->used = start;
+    for (i = 0; i < bytes && !good; i++) ldr__lines_end(l, "\xef\xbf\xbd", 3);
 }
 
 static void ldr__decode_fallback(ldr__lines *l, const char *s, int32_t n) {
@@ -8562,8 +8507,7 @@ static void ldr__decode_fallback(ldr__lines *l, const char *s, int32_t n) {
         return;
     }
     ldr__decode_fallback_end(l);
-    ldr__lines_put(l, s, (size_t)n);
-    ldr__lines_end(l);
+    ldr__lines_end(l, s, n);
 }
 
 /* Connectionist temporal classification: neighbours that are equal count once, the padding token is nothing. */
@@ -8574,34 +8518,25 @@ static void ldr__decode_ctc(ldr__lines *l, const char *s, int32_t n) {
         ldr__lines_replace(l, s, n, l->p->b, ldr__string_of(" "));
         ldr__lines_cleanup(l, start);
     } else ldr__lines_replace(l, s, n, l->p->a, ldr__string_of(""));
-    if (l->used > start) ldr__lines_end(l);
+    if (l->used > start) ldr__lines_end(l, NULL, 0);
 }
 
 /* Bytes that are no UTF-8 become U+FFFD, one for each longest beginning of a character. */
 static void ldr__lines_utf8(ldr__lines *out, const char *s, size_t size) {
-    size_t i, n, k;
+    size_t i, n;
     for (i = 0; i < size && !out->failed; i += n) {
-        const unsigned char *u = (const unsigned char *)s + i;
-        n = ldr__utf8_length(u, size - i);
-        if (n) {
-            ldr__lines_put(out, s + i, n);
-            continue;
-        }
-        n = 1;
-        if (u[0] >= 0xc2 && u[0] <= 0xf4) {
-            k = u[0] < 0xe0 ? 2 : u[0] < 0xf0 ? 3 : 4;
-            while (n < k && i + n < size) {
-                unsigned low = 0x80, high = 0xbf;
-                if (n == 1 && u[0] == 0xe0) low = 0xa0;
-                if (n == 1 && u[0] == 0xed) high = 0x9f;
-                if (n == 1 && u[0] == 0xf0) low = 0x90;
-                if (n == 1 && u[0] == 0xf4) high = 0x8f;
-                if (u[n] < low || u[n] > high) break;
-                n++;
-            }
+        unsigned char all[4];
+        n = ldr__utf8_length((const unsigned char *)s + i, size - i);
+        if (n) ldr__lines_put(out, s + i, (int32_t)n);
+        if (n) continue;
+        for (n = LDR__MIN(3, size - i); n > 1; n--) {        /* of a character that any bytes might end        */
+            memset(all, 0x80, sizeof all);
+            memcpy(all, s + i, n);
+            if (ldr__utf8_length(all, sizeof all) > n) break;
         }
         ldr__lines_put(out, "\xef\xbf\xbd", 3);
     }
+    ldr__lines_end(out, NULL, 0);
 }
 
 /* One decoder over all lines of `in`. */
@@ -8618,7 +8553,7 @@ static void ldr__decode_part(ldr__lines *out, const ldr__lines *in, const ldr__s
         p->part->decode(out, s, n);
     }
     if (p->part->decode == ldr__decode_fallback) ldr__decode_fallback_end(out);
-    if (p->part->decode == ldr__decode_fuse || p->part->decode == ldr__decode_bytes) ldr__lines_end(out);
+    if (p->part->decode == ldr__lines_put || p->part->decode == ldr__decode_bytes) ldr__lines_end(out, NULL, 0);
 }
 
 /* The text of a token into a line; none for an id that is none, as in the originals. */
@@ -8634,15 +8569,13 @@ static void ldr__decode_token(const ldr_tokenizer *t, ldr__lines *l, int32_t id,
     if (t->sentencepiece && t->types[id] == LDR__SP_UNKNOWN) piece = ldr__string_of(" \xe2\x81\x87 ");
     if (t->sentencepiece && t->types[id] == LDR__SP_CONTROL && skip_special) return;
     if (!t->parts[LDR__DECODERS].count && l->count) ldr__lines_put(l, " ", 1);
-    ldr__lines_put(l, piece.text, (size_t)piece.bytes);
-    ldr__lines_end(l);
+    ldr__lines_end(l, piece.text, piece.bytes);
 }
 
 LDR__DEF ldr_status ldr_tokenizer_decode(const ldr_tokenizer *t, ldr_text *out, const int32_t *ids, int32_t count,
         int32_t skip_special, ldr_error *err) {
     ldr__lines lines[2], *in = &lines[0], *to = &lines[1], *swap;
-    int32_t i;
-    ldr_allocator alloc;
+    int32_t i, failed = 0;
     void *data;
     if (!t || !out || count < 0 || (!ids && count))
         return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "an argument of ldr_tokenizer_decode is NULL or negative");
@@ -8650,37 +8583,36 @@ LDR__DEF ldr_status ldr_tokenizer_decode(const ldr_tokenizer *t, ldr_text *out, 
         return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET,
                 "the allocator of the text has one function of two; set both or neither");
     if (!out->data && !out->alloc.alloc_fn) out->alloc = t->alloc;
-    alloc = out->alloc;
     out->size = 0;
     memset(lines, 0, sizeof lines);
-    in->alloc = to->alloc = &alloc;
+    in->alloc = to->alloc = &out->alloc;
     for (i = 0; i < count; i++) ldr__decode_token(t, in, ids[i], skip_special);
-    for (i = 0; i < t->parts[LDR__DECODERS].count && !in->failed && !to->failed; i++) {
+    for (i = 0; i < t->parts[LDR__DECODERS].count && !in->failed; i++) {
         const ldr__step *p = &t->parts[LDR__DECODERS].steps[i];
         ldr__decode_part(to, in, p);
-        if (p->part->decode == ldr__decode_bytes && !to->failed) {
-            in->used = 0;
-            in->count = 0;
-            ldr__lines_utf8(in, to->text ? (const char *)to->text : "", to->used);
-            ldr__lines_end(in);
-            continue;
-        }
+        swap = in;
+        in = to;
+        to = swap;
+        if (p->part->decode != ldr__decode_bytes || in->failed) continue;
+        to->used = 0;
+        to->count = 0;
+        ldr__lines_utf8(to, (const char *)in->text, in->used);
         swap = in;
         in = to;
         to = swap;
     }
     data = out->data;
-    if (!ldr__grow(&alloc, &data, &out->capacity, in->used + 1, 1)) in->failed = 1;
+    failed = in->failed || !ldr__grow(&out->alloc, &data, &out->capacity, in->used + 1, 1);
     out->data = (char *)data;
-    if (!in->failed && !to->failed) {
-        if (in->used) memcpy(out->data, in->text, in->used);
-        out->data[in->used] = 0;
-        out->size = in->used;
+    out->size = failed ? 0 : in->used;
+    if (out->size) memcpy(out->data, in->text, out->size);
+    if (!failed) out->data[out->size] = 0;
+    for (i = 0; i < 2; i++) {
+        ldr__free(&out->alloc, lines[i].text, lines[i].room);
+        ldr__free(&out->alloc, lines[i].ends, lines[i].ends_room * sizeof(int32_t));
     }
-    i = in->failed || to->failed;
-    ldr__lines_free(in);
-    ldr__lines_free(to);
-    return i ? ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while decoding %d tokens", (int)count) : LDR_OK;
+    return !failed ? LDR_OK
+            : ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while decoding %d tokens", (int)count);
 }
 
 LDR__DEF void ldr_text_free(ldr_text *text) {
@@ -9008,7 +8940,7 @@ static const ldr__part_row ldr__decoders[] = {
     { "WordPiece", LDR__RUN_DECODE(wordpiece), NULL, { LDR__TEXT("prefix", A, "##"), LDR__FLAG("cleanup", 0, 1) } },
     { "ByteLevel", LDR__RUN_DECODE(bytes), NULL, { LDR__FLAG(NULL, 0, 0) } },
     { "ByteFallback", LDR__RUN_DECODE(fallback), NULL, { LDR__FLAG(NULL, 0, 0) } },
-    { "Fuse", LDR__RUN_DECODE(fuse), NULL, { LDR__FLAG(NULL, 0, 0) } },
+    { "Fuse", NULL, NULL, ldr__lines_put, NULL, { LDR__FLAG(NULL, 0, 0) } },
     { "Strip", LDR__RUN_DECODE(strip), NULL, { LDR__TEXT("content", A, " "), LDR__KEY("start", COUNT, 0),
             { "stop", LDR__SET_COUNT + 1, 0, NULL } } },
     { "Replace", LDR__RUN_DECODE(replace), ldr__more_replace,
