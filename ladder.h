@@ -6158,7 +6158,7 @@ struct ldr__step {
     const int32_t *program;            /* the regular expression, compiled                    */
     const unsigned char *units;        /* a map of characters: double array, and its texts    */
     uint32_t       unit_count;
-    int16_t        single[128];        /* ... what it makes of an ASCII character alone: 0 itself, -1 look */
+    unsigned char  single[128];        /* ... 1: it has something for this ASCII character alone */
 };
 
 #define LDR__PARTS 24                  /* of one kind                                         */
@@ -6166,8 +6166,9 @@ enum { LDR__NORMALIZERS, LDR__SPLITTERS, LDR__DECODERS, LDR__PROCESSORS };
 typedef struct ldr__parts { ldr__step steps[LDR__PARTS]; int32_t count; } ldr__parts;
 
 /* The template: tokens around the text or texts. sequence 0, 1: the text; -1: the token id. */
-typedef struct ldr__slot_of_template { int32_t sequence, id, type; } ldr__template_item;
-typedef struct ldr__template { int32_t count, added; ldr__template_item items[32]; } ldr__template;
+#define LDR__TEMPLATE 32
+typedef struct ldr__template_item { int32_t sequence, id, type; } ldr__template_item;
+typedef struct ldr__template { int32_t count, added; ldr__template_item items[LDR__TEMPLATE]; } ldr__template;
 
 typedef struct ldr__added {
     int32_t id;
@@ -6807,17 +6808,10 @@ static void ldr__put_mapped(ldr__norm *p, const char *by, int32_t total, int32_t
 /* What n bytes, of so many characters, become: 0 if several together become nothing known. ASCII by table. */
 static int ldr__map_some(ldr__norm *p, const ldr__step *m, const char *s, int32_t n, int32_t chars, ldr__mark *last) {
     int32_t bytes;
-    const char *by = n > 1 || m->single[(unsigned char)*s] < 0 ? ldr__map_find(m, s, n, 0, &bytes) : NULL;
+    const char *by = n > 1 || m->single[(unsigned char)*s] ? ldr__map_find(m, s, n, 0, &bytes) : NULL;
     if (!by && chars > 1) return 0;
-    if (by) {
-        p->same = 0;
-        ldr__put_mapped(p, by, (int32_t)strlen(by), chars, last);
-        return 1;
-    }
-    if (last->rank) ldr__put(p, last->c, last->change);
-    last->c = ldr__utf8_at(s, &bytes);
-    last->change = 0;
-    last->rank = 1;
+    if (by) p->same = 0;
+    ldr__put_mapped(p, by ? by : s, by ? (int32_t)strlen(by) : n, chars, last);
     return 1;
 }
 
@@ -8641,6 +8635,13 @@ static int ldr__json_is(const ldr_json *j, int32_t node, int32_t type) {
     return n && n->type == type;
 }
 
+/* The place of a text among `words`, NULL after the last: behind them if it is none. */
+static int ldr__json_word(const ldr_json *j, int32_t node, const char *const *words) {
+    int i = 0;
+    while (words[i] && !ldr_json_equals(j, node, words[i])) i++;
+    return i;
+}
+
 /* A value that is there and not null; key may be NULL. */
 static int32_t ldr__json_there(const ldr_json *j, int32_t object, const char *key) {
     int32_t node = key && ldr__json_is(j, object, LDR_JSON_OBJECT) ? ldr_json_get(j, object, key) : -1;
@@ -8725,25 +8726,20 @@ static void ldr__read_pattern(ldr__reading *r, ldr__step *p, int32_t node) {
 }
 
 static void ldr__read_behaviour(ldr__reading *r, ldr__step *p, int32_t node, const char *key, int32_t otherwise) {
-    static const char *const names[] = { "Removed", "Isolated", "Contiguous", "MergedWithPrevious", "MergedWithNext" };
-    int32_t value = ldr__json_there(r->j, node, key), i;
-    p->behaviour = otherwise;
-    if (value < 0) return;
-    for (i = 0; i < 5; i++)
-        if (ldr_json_equals(r->j, value, names[i])) break;
-    if (i == 5) ldr__read_fail(r, LDR_UNSUPPORTED, value, "the \"behavior\" of a splitter is not known");
-    p->behaviour = i;
+    static const char *const names[] = { "Removed", "Isolated", "Contiguous", "MergedWithPrevious", "MergedWithNext",
+            NULL };
+    int32_t value = ldr__json_there(r->j, node, key);
+    p->behaviour = value < 0 ? otherwise : ldr__json_word(r->j, value, names);
+    if (p->behaviour == 5) ldr__read_fail(r, LDR_UNSUPPORTED, value, "the \"behavior\" of a splitter is not known");
 }
 
 /* 0 never, 1 always, 2 of the first text only. */
 static int32_t ldr__read_prepend_scheme(ldr__reading *r, int32_t node) {
-    int32_t scheme = ldr__json_there(r->j, node, "prepend_scheme");
-    if (scheme < 0) return ldr__read_flag(r, node, "add_prefix_space", 1);
-    if (ldr_json_equals(r->j, scheme, "always")) return 1;
-    if (ldr_json_equals(r->j, scheme, "first")) return 2;
-    if (!ldr_json_equals(r->j, scheme, "never"))
-        ldr__read_fail(r, LDR_UNSUPPORTED, scheme, "the \"prepend_scheme\" is not known");
-    return 0;
+    static const char *const names[] = { "never", "always", "first", NULL };
+    int32_t value = ldr__json_there(r->j, node, "prepend_scheme"), scheme;
+    scheme = value < 0 ? ldr__read_flag(r, node, "add_prefix_space", 1) : ldr__json_word(r->j, value, names);
+    if (scheme == 3) ldr__read_fail(r, LDR_UNSUPPORTED, value, "the \"prepend_scheme\" is not known");
+    return scheme;
 }
 
 /* ---- settings ---------------------------------------------------------------------------- */
@@ -8762,10 +8758,10 @@ static void ldr__read_keys(ldr__reading *r, ldr__step *p, int32_t node) {
     for (k = p->part->keys; k->what; k++) {
         int32_t other = k->otherwise;
         switch (k->what) {
-        case LDR__SET_A: case LDR__SET_NEEDED:
+        case LDR__SET_NEEDED: case LDR__SET_A:
             p->a = ldr__read_text(r, node, k->name, k->text);
-            if (k->what == LDR__SET_NEEDED && !p->a.bytes)
-                ldr__read_fail(r, LDR_FORMAT, node, "a text that a splitter looks for is empty");
+            if (k->what == LDR__SET_A || p->a.bytes) break;
+            ldr__read_fail(r, LDR_FORMAT, node, "a text that a splitter looks for is empty");
             break;
         case LDR__SET_B: p->b = ldr__read_text(r, node, k->name, k->text); break;
         case LDR__SET_FIND: p->find = other; break;
@@ -8837,28 +8833,22 @@ static ldr_status ldr__map_open(ldr__step *p, const unsigned char *bytes, size_t
         return ldr__fail(err, LDR_FORMAT, offset, "the texts of the map of characters are not UTF-8");
     for (i = 0; i < 128; i++) {
         c = (char)i;
-        p->single[i] = (int16_t)(i && ldr__map_find(p, &c, 1, 0, &used) ? -1 : 0);
+        p->single[i] = i && ldr__map_find(p, &c, 1, 0, &used);
     }
     return LDR_OK;
 }
 
 static void ldr__read_map(ldr__reading *r, ldr__step *p, int32_t node) {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    int32_t value = ldr__json_there(r->j, node, "precompiled_charsmap"), i, k = 0, bits = 0;
-    ldr__string s;
-    unsigned char *out;
+    int32_t value = ldr__json_there(r->j, node, "precompiled_charsmap"), i, k = 0;
+    ldr__string s = ldr__read_text(r, node, "precompiled_charsmap", "");
+    unsigned char *out = (unsigned char *)ldr__tokenizer_keep(r->t, (size_t)s.bytes / 4 * 3 + 4);
     uint32_t v = 0;
-    if (value < 0) return;
-    s = ldr__read_string(r, value);
-    out = (unsigned char *)ldr__tokenizer_keep(r->t, (size_t)s.bytes / 4 * 3 + 4);
     for (i = 0; i < s.bytes && s.text[i] != '=' && !r->err->status; i++) {
         const char *d = s.text[i] ? strchr(digits, s.text[i]) : NULL;
         if (!d) ldr__read_fail(r, LDR_FORMAT, value, "the map of characters is not base64");
-        v = (v << 6 | (uint32_t)(d ? d - digits : 0)) & 0xffffffu;
-        bits += 6;
-        if (bits < 8) continue;
-        bits -= 8;
-        out[k++] = (unsigned char)(v >> bits & 255);
+        v = v << 6 | (uint32_t)(d ? d - digits : 0);
+        if (i % 4) out[k++] = (unsigned char)(v >> (6 - i % 4 * 2) & 255);
     }
     if (k && !r->err->status) ldr__map_open(p, out, (size_t)k, ldr__json_offset(r->j, value), r->err);
 }
@@ -8997,14 +8987,10 @@ static void ldr__read_list(ldr__reading *r, int kind, int32_t node, int depth) {
 /* ---- post-processors -------------------------------------------------------------------- */
 
 static void ldr__template_add(ldr__reading *r, ldr__template *m, int32_t sequence, int32_t id, int32_t type) {
-    if (m->count == (int32_t)(sizeof m->items / sizeof *m->items)) {
-        ldr__fail(r->err, LDR_LIMIT, LDR_NO_OFFSET, "the template of the tokenizer has more than %d parts",
-                (int)m->count);
-        return;
-    }
-    m->items[m->count].sequence = sequence;
-    m->items[m->count].id = id;
-    m->items[m->count++].type = type;
+    const ldr__template_item item = { sequence, id, type };
+    if (m->count == LDR__TEMPLATE)
+        ldr__fail(r->err, LDR_LIMIT, LDR_NO_OFFSET, "the tokenizer's template has more than %d parts", LDR__TEMPLATE);
+    else m->items[m->count++] = item;
     m->added += sequence < 0;
 }
 
@@ -9030,8 +9016,8 @@ static void ldr__templates(ldr__reading *r, const char *single, const char *pair
 static int32_t ldr__read_token_pair(ldr__reading *r, int32_t node, const char *key) {
     int32_t list = ldr__json_there(r->j, node, key), id = ldr__json_first(r->j, list);
     int64_t v = -1;
-    if (id >= 0) id = ldr_json_node_at(r->j, list)->count == 2 ? ldr__json_next(r->j, id) : -1;
-    if (id < 0 || !ldr__json_integer(r->j, id, &v) || v >= r->t->count)
+    if (id < 0 || ldr_json_node_at(r->j, list)->count != 2 ||
+            !ldr__json_integer(r->j, ldr__json_next(r->j, id), &v) || v >= r->t->count)
         ldr__read_fail(r, LDR_FORMAT, list >= 0 ? list : node,
                 "the post-processor has no token with an id of the vocabulary");
     return (int32_t)v;
@@ -9311,23 +9297,21 @@ static const ldr__cutter ldr__cutters[] = {
 };
 static const ldr__cutter ldr__cutter_by_score = { "SentencePiece", NULL, ldr__cut_by_score };
 
+enum { LDR__WORDPIECE, LDR__BPE, LDR__UNIGRAM, LDR__WORDLEVEL, LDR__CUTTERS };
+
 static const ldr__cutter *ldr__cutter_of(ldr__reading *r, int32_t model) {
-    int32_t type = ldr__json_there(r->j, model, "type");
-    size_t i;
-    for (i = 0; type >= 0 && i < sizeof ldr__cutters / sizeof *ldr__cutters; i++)
-        if (ldr_json_equals(r->j, type, ldr__cutters[i].name)) return &ldr__cutters[i];
-    if (type >= 0) {
-        ldr__read_fail(r, LDR_UNSUPPORTED, type,
-                "the tokenizer's model is of a type that is not known: WordPiece, BPE, Unigram and WordLevel are");
-        return NULL;
-    }
+    int32_t type = ldr__json_there(r->j, model, "type"), i = 0;
+    if (type >= 0) while (i < LDR__CUTTERS && !ldr_json_equals(r->j, type, ldr__cutters[i].name)) i++;
     /* without a type, as old files are: what is in it decides */
-    if (ldr__json_there(r->j, model, "merges") >= 0) return &ldr__cutters[1];
-    if (ldr__json_is(r->j, ldr__json_there(r->j, model, "vocab"), LDR_JSON_ARRAY)) return &ldr__cutters[2];
-    if (ldr__json_there(r->j, model, "continuing_subword_prefix") >= 0 ||
-            ldr__json_there(r->j, model, "max_input_chars_per_word") >= 0) return &ldr__cutters[0];
-    if (ldr__json_there(r->j, model, "vocab") >= 0) return &ldr__cutters[3];
-    ldr__read_fail(r, LDR_UNSUPPORTED, model, "the tokenizer's model has no \"type\" and is of no kind that is known");
+    else if (ldr__json_there(r->j, model, "merges") >= 0) i = LDR__BPE;
+    else if (ldr__json_is(r->j, ldr__json_there(r->j, model, "vocab"), LDR_JSON_ARRAY)) i = LDR__UNIGRAM;
+    else if (ldr__json_there(r->j, model, "continuing_subword_prefix") < 0 &&
+            ldr__json_there(r->j, model, "max_input_chars_per_word") < 0)
+        i = ldr__json_there(r->j, model, "vocab") >= 0 ? LDR__WORDLEVEL : LDR__CUTTERS;
+    if (i < LDR__CUTTERS) return &ldr__cutters[i];
+    ldr__read_fail(r, LDR_UNSUPPORTED, type >= 0 ? type : model, type >= 0
+            ? "the tokenizer's model is of a type that is not known: WordPiece, BPE, Unigram and WordLevel are"
+            : "the tokenizer's model has no \"type\" and is of no kind that is known");
     return NULL;
 }
 
@@ -9420,22 +9404,18 @@ static void ldr__read_added(ldr__reading *r, int32_t node, int64_t id, int speci
 /* ---- the whole file --------------------------------------------------------------------- */
 
 static void ldr__read_truncation(ldr__reading *r, int32_t node) {
-    int32_t strategy = ldr__json_there(r->j, node, "strategy");
-    if (node < 0) return;
+    static const char *const strategies[] = { "LongestFirst", "OnlyFirst", "OnlySecond", NULL };
     r->t->max_len = ldr__read_int(r, node, "max_length", 1, INT32_MAX - 1, 0);
-    r->t->strategy = ldr_json_equals(r->j, strategy, "OnlyFirst") ? LDR_TRUNCATE_ONLY_FIRST
-            : ldr_json_equals(r->j, strategy, "OnlySecond") ? LDR_TRUNCATE_ONLY_SECOND : LDR_TRUNCATE_LONGEST_FIRST;
+    r->t->strategy = ldr__json_word(r->j, ldr__json_there(r->j, node, "strategy"), strategies) % 3;
     r->t->left = ldr_json_equals(r->j, ldr__json_there(r->j, node, "direction"), "Left");
 }
 
 static void ldr__read_padding(ldr__reading *r, int32_t node) {
     ldr__padding *p = &r->t->padding;
     int32_t strategy = ldr__json_there(r->j, node, "strategy");
-    if (node < 0) return;
-    p->on = 1;
-    if (ldr__json_there(r->j, strategy, "Fixed") >= 0)
-        p->length = ldr__read_int(r, strategy, "Fixed", 1, INT32_MAX - 1, 1);
-    else if (strategy >= 0 && !ldr_json_equals(r->j, strategy, "BatchLongest"))
+    p->on = node >= 0;
+    p->length = ldr__read_int(r, strategy, "Fixed", 1, INT32_MAX - 1, 0);
+    if (strategy >= 0 && !p->length && !ldr_json_equals(r->j, strategy, "BatchLongest"))
         ldr__read_fail(r, LDR_UNSUPPORTED, strategy, "the \"strategy\" of padding is neither BatchLongest nor Fixed");
     p->multiple = ldr__read_int(r, node, "pad_to_multiple_of", 0, INT32_MAX - 1, 0);
     p->id = ldr__read_int(r, node, "pad_id", 0, INT32_MAX - 1, 0);
@@ -9536,7 +9516,7 @@ static int32_t ldr__added_special(ldr__reading *r, const char *name, int lstrip)
 static void ldr__parts_bert(ldr__reading *r) {
     ldr_tokenizer *t = r->t;
     int32_t cls, sep;
-    t->cutter = &ldr__cutters[0];
+    t->cutter = &ldr__cutters[LDR__WORDPIECE];
     t->word_chars = LDR__MIN(100, LADDER_MAX_WORD_CHARS);
     ldr__set_prefix(t, ldr__string_of("##"));
     t->unk = ldr__added_special(r, "[UNK]", 0);
@@ -9548,21 +9528,18 @@ static void ldr__parts_bert(ldr__reading *r) {
     ldr__part_named(r, LDR__SPLITTERS, "BertPreTokenizer", -1);
     ldr__part_named(r, LDR__DECODERS, "WordPiece", -1);
     t->no_template = cls < 0 || sep < 0;
-    if (t->no_template) ldr__templates(r, "A", "A1B", -1, -1);
-    else ldr__templates(r, "cAs", "cAs1Bs", cls, sep);
+    ldr__templates(r, "cAs", "cAs1Bs", t->no_template ? -1 : cls, t->no_template ? -1 : sep);
     if (t->unk < 0)
         ldr__fail(r->err, LDR_VOCAB, LDR_NO_OFFSET, "none of the %d pieces is [UNK], which stands for unknown words; "
                 "is this the WordPiece vocabulary of a BERT?", (int)t->count);
 }
 
 static void ldr__read_lines(ldr__reading *r, const unsigned char *s, size_t n) {
-    size_t at, next, length;
+    size_t at = ldr__utf8_bad(s, n, 1), next, length;
     int32_t count = 0;
-    at = ldr__utf8_bad(s, n, 1);
     if (at < n)
         ldr__fail(r->err, LDR_VOCAB, at,
                 "the vocabulary is not UTF-8 text; expected one piece a line, or a tokenizer.json");
-    if (at < n) return;
     for (at = 0; at < n; at += next, count++) ldr__vocab_line(s + at, n - at, &next);
     ldr__pieces_begin(r->t, count + r->t->room_hint, 0, 0, n + (size_t)count);
     for (at = 0, count = 0; at < n && !r->err->status; at += next, count++) {
@@ -9578,60 +9555,62 @@ static void ldr__read_lines(ldr__reading *r, const unsigned char *s, size_t n) {
 /* One field of a protocol buffer message: its number, and its value or its bytes. */
 typedef struct ldr__field { uint64_t number, value; const unsigned char *bytes; size_t size; } ldr__field;
 
-static int ldr__proto_varint(const unsigned char *s, size_t n, size_t *at, uint64_t *v) {
+static ldr__cursor ldr__proto_begin(const unsigned char *s, size_t n) {
+    ldr__cursor c = { s, n, 0, 0 };
+    return c;
+}
+
+static uint64_t ldr__proto_varint(ldr__cursor *c) {
+    uint64_t v = 0;
     int shift = 0;
-    for (*v = 0; *at < n && shift < 64; shift += 7) {
-        unsigned char byte = s[(*at)++];
-        *v |= (uint64_t)(byte & 127) << shift;
-        if (byte < 128) return 1;
+    for (; shift < 64 && !c->bad; shift += 7) {
+        uint64_t byte = ldr__take_number(c, 1);
+        v |= (byte & 127) << shift;
+        if (byte < 128) return v;
     }
+    c->bad = 1;
     return 0;
 }
 
-/* The field at *at; 0 at the end or where the message is broken (then *at < n). */
-static int ldr__proto_next(const unsigned char *s, size_t n, size_t *at, ldr__field *f) {
-    size_t start = *at;
+/* The next field; 0 at the end or where the message is broken (then c->bad). */
+static int ldr__proto_next(ldr__cursor *c, ldr__field *f) {
+    size_t start = c->at;
     uint64_t key;
     memset(f, 0, sizeof *f);
-    if (start >= n) return 0;
-    if (ldr__proto_varint(s, n, at, &key)) {
-        f->number = key >> 3;
-        f->size = (key & 7) == 1 ? 8 : (key & 7) == 5 ? 4 : 0;
-        if ((key & 7) == 0 && ldr__proto_varint(s, n, at, &f->value)) return 1;
-        if ((key & 7) == 2 && ldr__proto_varint(s, n, at, &f->value) && f->value <= n - *at) f->size = (size_t)f->value;
-        else if (!f->size) key = 7;
-        if ((key & 7) != 7 && f->size <= n - *at) {
-            f->bytes = s + *at;
-            if (f->size == 4 && (key & 7) == 5) f->value = ldr__load_u32(f->bytes);
-            *at += f->size;
-            return 1;
-        }
-    }
-    *at = start;
-    return 0;
+    if (c->bad || start >= c->size) return 0;
+    key = ldr__proto_varint(c);
+    f->number = key >> 3;
+    if ((key & 7) == 0 || (key & 7) == 2) f->value = ldr__proto_varint(c);
+    f->size = (key & 7) == 1 ? 8 : (key & 7) == 5 ? 4 : (size_t)LDR__MIN(f->value, SIZE_MAX);
+    if ((key & 7) != 0) f->bytes = ldr__take(c, f->size);
+    if ((key & 7) == 3 || (key & 7) == 4 || (key & 7) > 5) c->bad = 1;
+    if (c->bad) c->at = start;
+    else if ((key & 7) == 5) f->value = ldr__load_u32(f->bytes);
+    return !c->bad;
 }
 
 /* Is s a message whose first fields are pieces? */
 static int ldr__looks_like_sentencepiece(const unsigned char *s, size_t n) {
-    size_t at = 0, inner = 0;
+    ldr__cursor c = ldr__proto_begin(s, n), inner;
     ldr__field f, piece;
-    return n > 4 && s[0] == 0x0a && ldr__proto_next(s, n, &at, &f) && f.number == 1 &&
-            ldr__proto_next(f.bytes, f.size, &inner, &piece) && piece.number == 1;
+    if (n <= 4 || s[0] != 0x0a || !ldr__proto_next(&c, &f)) return 0;
+    inner = ldr__proto_begin(f.bytes, f.size);
+    return ldr__proto_next(&inner, &piece) && piece.number == 1;
 }
 
 /* The text of a piece, its score and type. */
 static const char *ldr__sp_piece(const ldr__field *f, ldr__field *text, float *score, uint64_t *type) {
-    size_t at = 0;
+    ldr__cursor c = ldr__proto_begin(f->bytes, f->bytes ? f->size : 0);
     ldr__field g;
     memset(text, 0, sizeof *text);
     *score = 0;
     *type = LDR__SP_NORMAL;
-    while (ldr__proto_next(f->bytes, f->size, &at, &g)) {
+    while (ldr__proto_next(&c, &g)) {
         if (g.number == 1 && g.bytes) *text = g;
         if (g.number == 2) *score = ldr__float_from_bits((uint32_t)g.value);
         if (g.number == 3) *type = g.value;
     }
-    if (at < f->size || !text->bytes) return "a piece of the model is broken";
+    if (c.bad || !text->bytes) return "a piece of the model is broken";
     if (*type < LDR__SP_NORMAL || *type > LDR__SP_BYTE) return "a piece of the model is of no kind that is known";
     if (!(*score - *score == 0)) return "the score of a piece is not finite";
     return ldr__utf8_bad(text->bytes, text->size, 1) < text->size ? "a piece of the model is not UTF-8" : NULL;
@@ -9647,10 +9626,10 @@ static void ldr__sp_map(ldr__reading *r, ldr__step *p, const unsigned char *byte
 /* The rules of normalising that are in the file. */
 static void ldr__sp_normalizer(ldr__reading *r, const ldr__field *spec, uint64_t offset) {
     ldr__step *p = ldr__part_add(r, LDR__NORMALIZERS, &ldr__normalizer_sentencepiece, -1);
+    ldr__cursor c = ldr__proto_begin(spec->bytes, spec->size);
     ldr__field f, map;
-    size_t at = 0;
     memset(&map, 0, sizeof map);
-    while (spec && ldr__proto_next(spec->bytes, spec->size, &at, &f)) {
+    while (ldr__proto_next(&c, &f)) {
         if (f.number == 2 && f.bytes) map = f;
         if (f.number >= 3 && f.number <= 5) p->flags[f.number - 3] = f.value != 0;
     }
@@ -9691,19 +9670,18 @@ static void ldr__piece_typed(ldr__reading *r, int32_t id, const char *front, con
    <mask>. */
 static void ldr__sp_pieces(ldr__reading *r, const unsigned char *s, size_t n, int32_t count, int fairseq) {
     static const char *const first[] = { "<s>", "<pad>", "</s>", "<unk>" };
+    ldr__cursor c = ldr__proto_begin(s, n);
     ldr__field f, text;
-    size_t at = 0;
     int32_t id = 0, k;
     uint64_t type;
     float score;
     ldr__pieces_begin(r->t, count + 2 * fairseq + r->t->room_hint, 1, 1, n);
     for (k = 0; fairseq && k < 4; k++)
         ldr__piece_typed(r, k, "", first[k], strlen(first[k]), 0, k == 3 ? LDR__SP_UNKNOWN : LDR__SP_CONTROL);
-    while (!r->err->status && ldr__proto_next(s, n, &at, &f)) {
-        const char *why;
+    while (!r->err->status && ldr__proto_next(&c, &f)) {
+        const char *why = f.number == 1 ? ldr__sp_piece(&f, &text, &score, &type) : NULL;
         if (f.number != 1) continue;
-        why = ldr__sp_piece(&f, &text, &score, &type);
-        if (why) ldr__fail(r->err, LDR_VOCAB, at - f.size, "%s", why);
+        if (why) ldr__fail(r->err, LDR_VOCAB, c.at - (f.bytes ? f.size : 0), "%s", why);
         else if (!fairseq || id >= 3)
             ldr__piece_typed(r, id + fairseq, "", text.bytes, text.size, score, (int)type);
         id++;
@@ -9719,7 +9697,7 @@ static void ldr__sp_cutter(ldr__reading *r, uint64_t kind) {
     uint32_t c, before = 0;
     int any = 0;
     t->sentencepiece = 1;
-    t->cutter = kind == 1 ? &ldr__cutters[2] : &ldr__cutter_by_score;
+    t->cutter = kind == 1 ? &ldr__cutters[LDR__UNIGRAM] : &ldr__cutter_by_score;
     t->by_score = kind == 2;
     t->together = kind == 2 ? (unsigned char *)ldr__tokenizer_keep(t, 8192) : NULL;
 
@@ -9742,19 +9720,17 @@ static void ldr__sp_cutter(ldr__reading *r, uint64_t kind) {
 
 static void ldr__read_sentencepiece(ldr__reading *r, const unsigned char *s, size_t n, const ldr__rules *rules) {
     static const char *const kinds[] = { "", "UNIGRAM", "BPE", "WORD", "CHAR" };
+    ldr__cursor c = ldr__proto_begin(s, n), inner;
     ldr__field f, g, spec;
-    size_t at = 0, inner = 0;
-    uint64_t kind = 1, offset = LDR_NO_OFFSET;
+    uint64_t kind = 1;
     int64_t bos = 1, eos = 2;
     int32_t count = 0, shift = rules->fairseq;
     memset(&spec, 0, sizeof spec);
-    while (ldr__proto_next(s, n, &at, &f)) {
+    while (ldr__proto_next(&c, &f)) {
         if (f.number == 1 && f.bytes) count++;
-        if (f.number == 3 && f.bytes) {
-            spec = f;
-            offset = (uint64_t)(f.bytes - s);
-        }
-        for (inner = 0; f.number == 2 && f.bytes && ldr__proto_next(f.bytes, f.size, &inner, &g);) {
+        if (f.number == 3 && f.bytes) spec = f;
+        inner = ldr__proto_begin(f.bytes, f.number == 2 && f.bytes ? f.size : 0);
+        while (ldr__proto_next(&inner, &g)) {
             if (g.number == 3) kind = g.value;
             if (g.number == 35) r->t->byte_fallback = g.value != 0;
             if (g.number == 41) bos = (int64_t)g.value;
@@ -9764,15 +9740,15 @@ static void ldr__read_sentencepiece(ldr__reading *r, const unsigned char *s, siz
                         "the model puts blanks behind words, which is not supported");
         }
     }
-    if (at < n || count < 3)
-        ldr__fail(r->err, LDR_FORMAT, at, "the SentencePiece model is cut off or damaged");
+    if (c.bad || count < 3)
+        ldr__fail(r->err, LDR_FORMAT, c.at, "the SentencePiece model is cut off or damaged");
     else if (kind < 1 || kind > 4 || kind == 3)
         ldr__fail(r->err, LDR_UNSUPPORTED, LDR_NO_OFFSET,
                 "the SentencePiece model is of type %s; UNIGRAM, BPE and CHAR are supported",
                 kind <= 4 ? kinds[kind] : "unknown");
     if (!r->err->status) ldr__sp_pieces(r, s, n, count, rules->fairseq);
     if (!r->err->status) ldr__sp_cutter(r, kind);
-    if (!r->err->status) ldr__sp_normalizer(r, spec.bytes ? &spec : NULL, offset);
+    if (!r->err->status) ldr__sp_normalizer(r, &spec, spec.bytes ? (uint64_t)(spec.bytes - s) : LDR_NO_OFFSET);
     if (r->err->status) return;
     ldr__sp_decoders(r, r->t->parts[LDR__NORMALIZERS].steps[0].flags[0]);
     if (bos < 0 || bos >= count || r->t->types[bos + shift] != LDR__SP_CONTROL) bos = -1;
@@ -9835,7 +9811,7 @@ static void ldr__pair_parts(ldr__reading *r, const ldr__pair_row *row, int prefi
     ldr_tokenizer *t = r->t;
     ldr__step *p;
     int32_t cls = -1, sep = -1;
-    t->cutter = &ldr__cutters[1];
+    t->cutter = &ldr__cutters[LDR__BPE];
     t->unk = -1;                                        /* bytes are never unknown                 */
     t->ignore_merges = row->whole;
     if (row->nfc) ldr__part_named(r, LDR__NORMALIZERS, "NFC", -1);
@@ -9871,6 +9847,9 @@ static void ldr__pair_parts(ldr__reading *r, const ldr__pair_row *row, int prefi
 /* vocab.json, read, and the text of merges.txt: byte-level BPE in the form of GPT-2, RoBERTa, CLIP or Qwen. */
 static void ldr__read_vocab_merges(ldr__reading *r, const char *merges, size_t size, const ldr__rules *rules) {
     const ldr__pair_row *row = ldr__pair_rows;
+    r->whole = 1;
+    ldr__read_vocab(r, 0, r->t->room_hint + 8);
+    if (r->err->status) return;
     while (*row->sign &&
             !(rules->class_name[0] ? strncmp(rules->class_name, row->class_name, strlen(row->class_name)) == 0
             : ldr__piece_find(r->t, row->sign, strlen(row->sign)) >= 0)) row++;
@@ -9984,25 +9963,29 @@ static void ldr__read_gguf(ldr__reading *r, const ldr_weights *w) {
     char name[64];
     size_t i;
     int32_t id, more = 8;
-    ldr__format(name, sizeof name, " %s ", pre ? pre : "");
-    for (i = 0; bytes && i < sizeof ldr__pair_rows / sizeof *ldr__pair_rows; i++)
-        if (pre && strstr(ldr__pair_rows[i].pre, name)) row = &ldr__pair_rows[i];
     if (!model) ldr__fail(r->err, LDR_MISSING, LDR_NO_OFFSET, "the GGUF file has no tokenizer (tokenizer.ggml.model)");
     else if (!bytes && !bert && !unigram && !llama)
         ldr__fail(r->err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "GGUF: tokenizer.ggml.model is \"%s\", and gpt2, llama, bert "
                 "and t5 are known", model);
-    else if (bytes && !row)
+    ldr__format(name, sizeof name, " %s ", pre ? pre : "no name");
+    for (i = 0; bytes && i < sizeof ldr__pair_rows / sizeof *ldr__pair_rows; i++)
+        if (strstr(ldr__pair_rows[i].pre, name)) row = &ldr__pair_rows[i];
+    if (bytes && !row)
         ldr__fail(r->err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "GGUF: tokenizer.ggml.pre is \"%s\", a way to split texts "
                 "that is not known", pre ? pre : "");
-    else ldr__gguf_pieces(r, w, bert);
+    if (!r->err->status) ldr__gguf_pieces(r, w, bert);
     if (r->err->status) return;
     for (id = 0; id < r->t->count; id++) more += r->t->types[id] != LDR__SP_NORMAL && r->t->types[id] != LDR__SP_BYTE;
     ldr__added_room(r, more);
-    if (bert && !r->err->status) ldr__parts_bert(r);
-    if (bytes) ldr__gguf_merges(r, w);
-    if (bytes) ldr__pair_parts(r, row, ldr__gguf_whole(w, "tokenizer.ggml.add_space_prefix", 0) != 0);
-    if (llama || unigram) ldr__sp_cutter(r, unigram ? 1 : 2);
-    if (llama || unigram) ldr__gguf_sentencepiece(r, w, unigram);
+    if (r->err->status) return;
+    if (bert) ldr__parts_bert(r);
+    if (bytes) {
+        ldr__gguf_merges(r, w);
+        ldr__pair_parts(r, row, ldr__gguf_whole(w, "tokenizer.ggml.add_space_prefix", 0) != 0);
+    } else if (!bert) {
+        ldr__sp_cutter(r, unigram ? 1 : 2);
+        ldr__gguf_sentencepiece(r, w, unigram);
+    }
     memset(&rules, 0, sizeof rules);
     rules.bos = ldr__gguf_whole(w, "tokenizer.ggml.add_bos_token", llama || (row && row->bos)) ? LDR_ON : LDR_OFF;
     rules.eos = ldr__gguf_whole(w, "tokenizer.ggml.add_eos_token", (uint64_t)unigram) ? LDR_ON : LDR_OFF;
@@ -10011,9 +9994,10 @@ static void ldr__read_gguf(ldr__reading *r, const ldr_weights *w) {
 
 /* ---- files beside the vocabulary --------------------------------------------------------- */
 
-enum { LDR__BESIDE_CONFIG, LDR__BESIDE_ADDED, LDR__BESIDE_MAP, LDR__BESIDE_MERGES, LDR__BESIDES };
+/* In the order in which they count: the first word on a token stays. */
+enum { LDR__BESIDE_ADDED, LDR__BESIDE_CONFIG, LDR__BESIDE_MAP, LDR__BESIDE_MERGES, LDR__BESIDES };
 static const char *const ldr__beside_names[] = {
-    "tokenizer_config.json", "added_tokens.json", "special_tokens_map.json", "merges.txt" };
+    "added_tokens.json", "tokenizer_config.json", "special_tokens_map.json", "merges.txt" };
 
 /* The first member of the object of tokens and ids of such a file, or -1. */
 static int32_t ldr__beside_list(const ldr__reading *r, int which) {
@@ -10123,40 +10107,25 @@ static void ldr__read_main(ldr__reading *r, const ldr__files *f, ldr_json **j) {
         ldr_weights_close(w);
         return;
     }
-    if (!ldr__looks_like_json(s, n)) {
-        ldr__added_room(r, 8);
-        if (r->err->status) return;
-        if (ldr__looks_like_sentencepiece(s, n)) ldr__read_sentencepiece(r, s, n, &f->rules);
-        else ldr__read_lines(r, s, n);
-        return;
-    }
-    r->j = *j = ldr_json_parse((const char *)s, n, &r->t->alloc, r->err);
-    if (!*j) return;
+    if (ldr__looks_like_json(s, n)) r->j = *j = ldr_json_parse((const char *)s, n, &r->t->alloc, r->err);
+    else ldr__added_room(r, 8);
     model = ldr_json_get(*j, 0, "model");
-    if (model >= 0 && !ldr__json_is(*j, model, LDR_JSON_NUMBER)) ldr__read_tokenizer(r);
+    if (r->err->status) return;
+    if (!*j && ldr__looks_like_sentencepiece(s, n)) ldr__read_sentencepiece(r, s, n, &f->rules);
+    else if (!*j) ldr__read_lines(r, s, n);
+    else if (model >= 0 && !ldr__json_is(*j, model, LDR_JSON_NUMBER)) ldr__read_tokenizer(r);
     else if (!f->beside[LDR__BESIDE_MERGES])
         ldr__fail(r->err, LDR_MISSING, 0, "the tokenizer file has no \"model\" table; is it a tokenizer.json? "
                 "(A vocab.json needs the merges.txt beside it)");
-    else {
-        r->whole = 1;
-        ldr__read_vocab(r, 0, r->t->room_hint + 8);
-        if (!r->err->status)
-            ldr__read_vocab_merges(r, (const char *)f->beside[LDR__BESIDE_MERGES], f->beside_size[LDR__BESIDE_MERGES],
-                    &f->rules);
-    }
-}
-
-static void ldr__beside_failed(ldr_error *err, const char *name) {
-    char copy[sizeof err->message];
-    memcpy(copy, err->message, sizeof copy);
-    ldr__format(err->message, sizeof err->message, "%s: %s", name, copy);
+    else ldr__read_vocab_merges(r, (const char *)f->beside[LDR__BESIDE_MERGES], f->beside_size[LDR__BESIDE_MERGES],
+                &f->rules);
 }
 
 static ldr_tokenizer *ldr__tokenizer_build(ldr__files *f, const ldr_tokenizer_desc *desc, ldr_error *err) {
-    static const int order[] = { LDR__BESIDE_MAP, LDR__BESIDE_CONFIG, LDR__BESIDE_ADDED };
     ldr__reading r;
     ldr_json *main_json = NULL, *beside[LDR__BESIDES];
-    int k;
+    char message[sizeof err->message];
+    int k, failed = -1;
     memset(&r, 0, sizeof r);
     memset(beside, 0, sizeof beside);
     r.err = err;
@@ -10171,15 +10140,17 @@ static ldr_tokenizer *ldr__tokenizer_build(ldr__files *f, const ldr_tokenizer_de
         r.j = beside[k] = ldr_json_parse((const char *)f->beside[k], f->beside_size[k], &desc->alloc, err);
         if (r.j && k == LDR__BESIDE_CONFIG) ldr__rules_read(&f->rules, r.j, err);
         if (r.j) ldr__besides_count(&r, k);
-        if (err->status) ldr__beside_failed(err, ldr__beside_names[k]);
+        if (err->status) failed = k;
     }
     if (!err->status) ldr__read_main(&r, f, &main_json);
-    for (k = LDR__BESIDE_MERGES - 1; k >= 0 && !err->status; k--) {
-        r.j = beside[order[k]];
-        r.known_stay = main_json && !r.whole;
-        if (r.j) ldr__read_besides(&r, order[k]);
-        if (err->status) ldr__beside_failed(err, ldr__beside_names[order[k]]);
+    r.known_stay = main_json && !r.whole;
+    for (k = 0; k < LDR__BESIDE_MERGES && !err->status; k++) {
+        r.j = beside[k];
+        if (r.j) ldr__read_besides(&r, k);
+        if (err->status) failed = k;
     }
+    memcpy(message, err->message, sizeof message);
+    if (failed >= 0) ldr__format(err->message, sizeof message, "%s: %s", ldr__beside_names[failed], message);
     ldr__rules_apply(r.t, desc, &f->rules);
     if (!err->status) ldr__added_finish(r.t);
     ldr_json_free(main_json);
@@ -10190,17 +10161,18 @@ static ldr_tokenizer *ldr__tokenizer_build(ldr__files *f, const ldr_tokenizer_de
     return NULL;
 }
 
-static ldr_status ldr__tokenizer_desc_check(ldr_tokenizer_desc *out, const ldr_tokenizer_desc *desc, ldr_error *err) {
-    memset(out, 0, sizeof *out);
-    if (desc) *out = *desc;
-    if (!ldr__allocator_valid(&out->alloc))
-        return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET,
-                "the allocator has one function of two; set both or neither");
-    if ((unsigned)out->lower_case > LDR_OFF || (unsigned)out->strip_accents > LDR_OFF ||
-            (unsigned)out->cjk_spacing > LDR_OFF)
-        return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET,
-                "a choice of the tokenizer is not LDR_AUTO, LDR_ON or LDR_OFF");
-    return LDR_OK;
+/* The choices, checked; an earlier error stays as it is, and *local takes this one. */
+static ldr_error *ldr__tokenizer_begin(ldr_tokenizer_desc *d, const ldr_tokenizer_desc *desc, ldr_error *err,
+        ldr_error *local, const char *why) {
+    memset(d, 0, sizeof *d);
+    memset(local, 0, sizeof *local);
+    if (!err || err->status) err = local;
+    if (desc) *d = *desc;
+    if (!ldr__allocator_valid(&d->alloc)) why = "the allocator has one function of two; set both or neither";
+    else if ((unsigned)d->lower_case > LDR_OFF || (unsigned)d->strip_accents > LDR_OFF ||
+            (unsigned)d->cjk_spacing > LDR_OFF) why = "a choice of the tokenizer is not LDR_AUTO, LDR_ON or LDR_OFF";
+    if (why) ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "%s", why);
+    return err;
 }
 
 LDR__DEF ldr_tokenizer *ldr_tokenizer_load_memory(const void *data, size_t size, const ldr_tokenizer_desc *desc,
@@ -10209,11 +10181,8 @@ LDR__DEF ldr_tokenizer *ldr_tokenizer_load_memory(const void *data, size_t size,
     ldr__files f;
     ldr_error local;
     memset(&f, 0, sizeof f);
-    memset(&local, 0, sizeof local);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
-    if (ldr__tokenizer_desc_check(&d, desc, err)) return NULL;
-    if (!data && size) ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "data is NULL");
-    if (!data && size) return NULL;
+    err = ldr__tokenizer_begin(&d, desc, err, &local, !data && size ? "data is NULL" : NULL);
+    if (err->status) return NULL;
     f.data = (const unsigned char *)data;
     f.size = size;
     f.beside[LDR__BESIDE_MERGES] = (const unsigned char *)d.merges;
@@ -10230,17 +10199,15 @@ static int ldr__tokenizer_has(char *path, const char *dir, const char *name) {
 
 /* The main files, in the order in which they are looked for: the whole tokenizer before its parts. */
 static const char *const ldr__tokenizer_files[] = { "tokenizer.json", "vocab.json", "tokenizer.model", "spiece.model",
-        "sentencepiece.bpe.model", "vocab.txt" };
+        "sentencepiece.bpe.model", "vocab.txt", NULL };
 
 /* The main file of a directory into path; 0 when there is none. */
 static int ldr__tokenizer_main(char *path, const char *dir) {
     char merges[LADDER_MAX_PATH];
-    size_t i;
-    for (i = 0; i < sizeof ldr__tokenizer_files / sizeof *ldr__tokenizer_files; i++) {
-        if (!ldr__tokenizer_has(path, dir, ldr__tokenizer_files[i])) continue;
-        if (i != 1 || ldr__tokenizer_has(merges, dir, "merges.txt")) return 1;
-    }
-    return 0;
+    const char *const *name = ldr__tokenizer_files;
+    while (*name && !(ldr__tokenizer_has(path, dir, *name) &&
+            (name != ldr__tokenizer_files + 1 || ldr__tokenizer_has(merges, dir, "merges.txt")))) name++;
+    return *name != NULL;
 }
 
 /* Opens what is there, dir's main file or the file itself, and reads it. */
@@ -10252,27 +10219,22 @@ static ldr_tokenizer *ldr__tokenizer_open(char *path, const char *dir, const ldr
     int directory = ldr__tokenizer_has(path, dir, "."), k, opened = 0;
     size_t n = strlen(dir);
     memset(&f, 0, sizeof f);
-    memcpy(folder, dir, n + 1);
-    if (directory && !ldr__tokenizer_main(path, dir)) {
+    if (!directory) memcpy(path, dir, n + 1);
+    else if (!ldr__tokenizer_main(path, dir))
         ldr__fail(err, LDR_MISSING, LDR_NO_OFFSET,
                 "no tokenizer is there: none of tokenizer.json, vocab.json with merges.txt, tokenizer.model, "
                 "spiece.model, sentencepiece.bpe.model and vocab.txt");
-        return NULL;
-    }
-    if (!directory) {
-        memcpy(path, dir, n + 1);
-        while (n > 0 && folder[n - 1] != '/' && folder[n - 1] != '\\') n--;
-        if (n == 0) folder[n++] = '.';
-        folder[n] = 0;
-    }
-    if (ldr__source_open(&source, path, &desc->alloc, err)) return NULL;
+    while (!directory && n > 0 && dir[n - 1] != '/' && dir[n - 1] != '\\') n--;
+    memcpy(folder, n ? dir : ".", LDR__MAX(n, 1));
+    folder[LDR__MAX(n, 1)] = 0;
+    if (err->status || ldr__source_open(&source, path, &desc->alloc, err)) return NULL;
     f.data = source.data;
     f.size = source.size;
     f.rules.fairseq = ldr__ends_with(path, "sentencepiece.bpe.model");
     for (k = 0; k < LDR__BESIDES; k++, opened = k) {
         memset(&beside[k], 0, sizeof beside[k]);
-        if (!directory && k != LDR__BESIDE_MERGES) continue;
-        if (!ldr__tokenizer_has(other, folder, ldr__beside_names[k])) continue;
+        if ((!directory && k != LDR__BESIDE_MERGES) || !ldr__tokenizer_has(other, folder, ldr__beside_names[k]))
+            continue;
         if (ldr__source_open(&beside[k], other, &desc->alloc, err)) break;
         f.beside[k] = beside[k].data;
         f.beside_size[k] = beside[k].size;
@@ -10288,14 +10250,9 @@ LDR__DEF ldr_tokenizer *ldr_tokenizer_load(const char *dir, const ldr_tokenizer_
     ldr_error local;
     ldr_tokenizer *t;
     char path[LADDER_MAX_PATH];
-    memset(&local, 0, sizeof local);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
-    if (ldr__tokenizer_desc_check(&d, desc, err)) return NULL;
-    if (!dir || !*dir || strlen(dir) > LADDER_MAX_PATH - 32) {
-        ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, dir && *dir ? "the path of the tokenizer is too long"
-                : "no path of a tokenizer was given");
-        return NULL;
-    }
+    err = ldr__tokenizer_begin(&d, desc, err, &local, !dir || !*dir ? "no path of a tokenizer was given"
+            : strlen(dir) > LADDER_MAX_PATH - 32 ? "the path of the tokenizer is too long" : NULL);
+    if (err->status) return NULL;
     memcpy(path, dir, strlen(dir) + 1);
     t = ldr__tokenizer_open(path, dir, &d, err);
     if (!t) ldr__fail_in_file(err, path);
