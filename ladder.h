@@ -6065,12 +6065,13 @@ static int32_t ldr__utf8_bytes(char c) {
     return (unsigned char)c < 0x80 ? 1 : (unsigned char)c < 0xe0 ? 2 : (unsigned char)c < 0xf0 ? 3 : 4;
 }
 LDR__INLINE uint32_t ldr__utf8_at(const char *s, int32_t *bytes) {
-    uint32_t c = (unsigned char)s[0];
-    int32_t i;
+    const unsigned char *u = (const unsigned char *)s;
+    uint32_t c;
     *bytes = ldr__utf8_bytes(s[0]);
-    if (c < 0x80) return c;
-    for (c &= 0x7fu >> *bytes, i = 1; i < *bytes; i++) c = c << 6 | (s[i] & 0x3fu);
-    return c;
+    if (*bytes == 1) return u[0];
+    if (*bytes == 2) return (u[0] & 0x1fu) << 6 | (u[1] & 0x3fu);
+    c = (u[0] & 0x0fu) << 12 | (u[1] & 0x3fu) << 6 | (u[2] & 0x3fu);
+    return *bytes == 3 ? c : c << 6 | (u[3] & 0x3fu);
 }
 /* Where s is no UTF-8 any more, or (nul) has a NUL; n: nowhere. */
 static size_t ldr__utf8_bad(const unsigned char *s, size_t n, int nul) {
@@ -6502,11 +6503,9 @@ static void *ldr__room(ldr__cutting *c, int which, size_t bytes) {
 
 static size_t ldr__str_bytes(int32_t room) { return (size_t)room * (sizeof(ldr__origin) + 1); }
 
-/* Room for `more` bytes behind what is there. */
-static int ldr__str_room(ldr__cutting *c, ldr__str *s, int32_t more) {
+static int ldr__str_grow(ldr__cutting *c, ldr__str *s, int32_t more) {
     ldr__str old = *s;
     void *block = NULL;
-    if (s->room - s->size >= more) return 1;
     s->room = LDR__MAX(s->size / 2 + more / 2 < INT32_MAX / 4 ? LDR__MAX(s->size * 2, s->size + more) : 0, 256);
     if (s->size > INT32_MAX / 4 || more > INT32_MAX / 4)
         ldr__cut_fail(c, LDR_LIMIT, "normalised text of more than 512 MB; encode it in parts");
@@ -6522,6 +6521,11 @@ static int ldr__str_room(ldr__cutting *c, ldr__str *s, int32_t more) {
     return 1;
 }
 
+/* Room for `more` bytes behind what is there. */
+LDR__INLINE int ldr__str_room(ldr__cutting *c, ldr__str *s, int32_t more) {
+    return s->room - s->size >= more || ldr__str_grow(c, s, more);
+}
+
 /* A byte for which there is room. */
 LDR__INLINE void ldr__str_byte(ldr__str *s, char byte, ldr__origin from) {
     s->text[s->size] = byte;
@@ -6530,7 +6534,7 @@ LDR__INLINE void ldr__str_byte(ldr__str *s, char byte, ldr__origin from) {
 
 static void ldr__str_put(ldr__cutting *c, ldr__str *s, const char *text, int32_t n, ldr__origin from) {
     int32_t i;
-    if (s->room - s->size < n && !ldr__str_room(c, s, n)) return;
+    if (!ldr__str_room(c, s, n)) return;
     for (i = 0; i < n; i++) ldr__str_byte(s, text[i], from);
 }
 
@@ -6588,8 +6592,10 @@ static void ldr__normalize_bert(ldr__norm *p, const ldr__step *part) {
         int k, count = 1;
         if (ch < 0x80) {
             p->at++;
-            if (clean && ldr__char_control(ch)) continue;
-            if (clean && ch < 32) ch = ' ';
+            if (clean && (ch < 32 || ch == 0x7f)) {
+                if (ldr__char_control(ch)) continue;
+                ch = ' ';
+            }
             if (lower && ch >= 'A' && ch <= 'Z') ch += 32;
             if (ldr__str_room(p->c, p->out, 1)) ldr__str_byte(p->out, (char)ch, from);
             continue;
@@ -6683,32 +6689,24 @@ static void ldr__form_push(ldr__form *f, int room, size_t *n, const ldr__mark *m
 
 /* The canonical composition algorithm, one character in canonical order at a time. */
 static void ldr__form_compose(ldr__form *f, const ldr__mark *m) {
-    ldr__mark *behind;
+    const ldr__mark *behind = (const ldr__mark *)f->p->c->w->room[LDR__ROOM_BEHIND];
+    uint32_t whole = f->any && f->last < m->rank ? ldr__compose(f->starter.c, m->c) : 0;
     size_t i;
-    uint32_t whole;
-    if (!f->any) {
-        if (m->rank || !f->compose) ldr__put(f->p, m->c, m->change);
-        else f->starter = *m;
-        f->any = !m->rank && f->compose;
-        return;
-    }
-    whole = f->last < 0 || f->last < m->rank ? ldr__compose(f->starter.c, m->c) : 0;
     if (whole) {
         f->starter.c = whole;
         f->starter.change += m->change - 1;
-        return;
-    }
-    if (m->rank) {
+    } else if (f->any && m->rank) {
         ldr__form_push(f, LDR__ROOM_BEHIND, &f->behind, m);
         f->last = m->rank;
-        return;
+    } else {
+        if (f->any) ldr__put(f->p, f->starter.c, f->starter.change);
+        for (i = 0; i < f->behind; i++) ldr__put(f->p, behind[i].c, behind[i].change);
+        f->behind = 0;
+        f->last = -1;
+        f->any = !m->rank && f->compose;
+        if (!f->any) ldr__put(f->p, m->c, m->change);
+        f->starter = *m;
     }
-    ldr__put(f->p, f->starter.c, f->starter.change);
-    behind = (ldr__mark *)f->p->c->w->room[LDR__ROOM_BEHIND];
-    for (i = 0; i < f->behind; i++) ldr__put(f->p, behind[i].c, behind[i].change);
-    f->behind = 0;
-    f->last = -1;
-    f->starter = *m;
 }
 
 /* The marks since the last starter, in the order of their classes: a pass for each class that is there. */
@@ -6733,18 +6731,16 @@ static void ldr__normalize_form(ldr__norm *p, const ldr__step *part) {
     int compat = part->flags[0];
     int32_t i, n, seen = 0;
     ldr__form f;
+    ldr__mark m;
     memset(&f, 0, sizeof f);
     f.p = p;
     f.compose = part->flags[1];
     f.last = -1;
     while (seen < p->in.size && ldr__form_inert(ldr__utf8_at(p->in.text + seen, &n), compat, f.compose)) seen += n;
-    if (seen == p->in.size) {
-        p->same = 1;
-        return;
-    }
+    p->same = seen == p->in.size;
+    if (p->same) return;
     if (seen > 0) ldr__put_same(p, ldr__utf8_before(p->in.text, seen));
     for (seen = p->at; seen < p->in.size && !p->c->status; seen += n) {
-        ldr__mark m;
         uint32_t out[24], ch = ldr__utf8_at(p->in.text + seen, &n);
         int32_t count = ldr__decompose(out, ch, compat);
         for (i = 0; i < count; i++) {
@@ -6757,11 +6753,8 @@ static void ldr__normalize_form(ldr__norm *p, const ldr__step *part) {
         }
     }
     ldr__form_flush(&f);
-    if (f.any) {
-        ldr__mark none;
-        memset(&none, 0, sizeof none);
-        ldr__form_compose(&f, &none);                /* puts what waits; the NUL itself stays behind */
-    }
+    memset(&m, 0, sizeof m);
+    if (f.any) ldr__form_compose(&f, &m);                /* puts what waits; the NUL itself stays behind */
 }
 
 /* ---- SentencePiece's map of characters -------------------------------------------------- */
@@ -6835,14 +6828,11 @@ static int32_t ldr__grapheme(const char *s, int32_t n, int32_t at, int32_t *char
     }
     if (c < 32 || (c >= 0x7f && c < 0xa0) || c == 0xad || c == 0x2028 || c == 0x2029 ||
             (c >= 0x200b && c <= 0x200f && c != 0x200c && c != 0x200d)) return at;
-    while (at < n) {
-        if ((unsigned char)s[at] < 0x80 && !(c >= 0x600 && ldr__char_odd(LDR__ODD_PREPENDING, c))) break;
+    for (; at < n; at += bytes, c = next, ++*chars) {
+        int prepended = c >= 0x600 && ldr__char_odd(LDR__ODD_PREPENDING, c);
+        if ((unsigned char)s[at] < 0x80 && !prepended) break;
         next = ldr__utf8_at(s + at, &bytes);
-        if (!ldr__char_joins(next) && !(ldr__hangul(c) >> 4 & ldr__hangul(next)) &&
-                !(c >= 0x600 && ldr__char_odd(LDR__ODD_PREPENDING, c) && next >= 32)) break;
-        c = next;
-        ++*chars;
-        at += bytes;
+        if (!ldr__char_joins(next) && !(ldr__hangul(c) >> 4 & ldr__hangul(next)) && !(prepended && next >= 32)) break;
     }
     return at;
 }
@@ -6879,7 +6869,8 @@ static void ldr__normalize_sentencepiece(ldr__norm *p, const ldr__step *m) {
     while (at < p->in.size && !p->c->status) {
         const char *s = p->in.text + at, *by = NULL;
         ldr__origin from = p->in.from[at], before;
-        int frozen = ldr__trie_longest(&p->c->t->frozen, s, p->in.size - at, &bytes) >= 0;
+        int frozen = p->c->t->frozen.root[(unsigned char)*s] &&
+                ldr__trie_longest(&p->c->t->frozen, s, p->in.size - at, &bytes) >= 0;
         if (!frozen && m->unit_count) by = ldr__map_find(m, s, p->in.size - at, 1, &bytes);
         if (!frozen && !by) bytes = ldr__utf8_bytes(*s);
         n = by ? (int32_t)strlen(by) : bytes;
@@ -6892,7 +6883,10 @@ static void ldr__normalize_sentencepiece(ldr__norm *p, const ldr__step *m) {
             if (m->flags[0]) ldr__str_put(p->c, p->out, space, wide, before);
             first = 0;
         }
-        for (; k < n; k++) ldr__str_put(p->c, p->out, by[k] == ' ' ? space : by + k, by[k] == ' ' ? wide : 1, from);
+        for (; k < n; k++) {
+            if (by[k] == ' ') ldr__str_put(p->c, p->out, space, wide, from);
+            else if (ldr__str_room(p->c, p->out, 1)) ldr__str_byte(p->out, by[k], from);
+        }
         if (n) blanks = m->flags[1] && by[n - 1] == ' ';
     }
     while (m->flags[1] && p->out->size - start >= wide &&
@@ -8003,7 +7997,8 @@ static void ldr__emit_symbol(ldr__cutting *c, const ldr__view *v, int32_t from, 
 static void ldr__cut_by_score(ldr__cutting *c, const ldr__view *v) {
     int32_t n = 0, i, bytes, unknown = -1;
     for (i = 0; i < v->size && !c->status; i += bytes) {
-        int frozen = ldr__trie_longest(&c->t->frozen, v->text + i, v->size - i, &bytes) >= 0;
+        int frozen = c->t->frozen.root[(unsigned char)v->text[i]] &&
+                ldr__trie_longest(&c->t->frozen, v->text + i, v->size - i, &bytes) >= 0;
         if (!frozen) bytes = ldr__utf8_bytes(v->text[i]);
         ldr__symbol_add(c, &n, frozen ? -2 : -1, i, bytes);
     }
@@ -8103,10 +8098,11 @@ static ldr__str *ldr__text_load(ldr__cutting *c, const unsigned char *s, int32_t
     ldr__origin at;
     int32_t n;
     out->size = 0;
-    for (at.begin = from; at.begin < to && ldr__str_room(c, out, to - at.begin); at.begin = at.end) {
-        n = (int32_t)ldr__utf8_length(s + at.begin, (size_t)(to - at.begin));
+    ldr__str_room(c, out, to - from);
+    for (at.begin = from; at.begin < to && !c->status; at.begin = at.end) {
+        n = s[at.begin] < 0x80 ? 1 : (int32_t)ldr__utf8_length(s + at.begin, (size_t)(to - at.begin));
         at.end = at.begin + LDR__MAX(n, 1);
-        if (n == 1) ldr__str_byte(out, (char)s[at.begin], at);
+        if (n == 1 && out->size < out->room) ldr__str_byte(out, (char)s[at.begin], at);
         else if (n) ldr__str_put(c, out, (const char *)s + at.begin, n, at);
         else ldr__str_char(c, out, 0xfffd, at);
     }
@@ -8127,7 +8123,7 @@ static int ldr__added_find(const ldr_tokenizer *t, const ldr__trie *trie, const 
     int32_t i, bytes = 0, k, size = 0;
     if (!trie->room) return 0;
     for (i = hit->next; i < n; i += size) {
-        k = ldr__trie_longest(trie, s + i, n - i, &bytes);
+        k = trie->root[(unsigned char)s[i]] ? ldr__trie_longest(trie, s + i, n - i, &bytes) : -1;
         size = k < 0 ? 1 : bytes;
         if (k < 0 || (t->added[k].single_word && (ldr__regex_word(s, n, i > 0 ? ldr__utf8_before(s, i) : -1) ||
                 ldr__regex_word(s, n, i + bytes)))) continue;
@@ -8675,25 +8671,18 @@ static int32_t ldr__read_int(ldr__reading *r, int32_t object, const char *key, i
         int32_t otherwise) {
     int32_t node = ldr__json_there(r->j, object, key);
     int64_t v = otherwise;
-    if (node < 0) return otherwise;
-    if (!ldr__json_integer(r->j, node, &v) || v < low || v > high) {
+    if (node >= 0 && (!ldr__json_integer(r->j, node, &v) || v < low || v > high))
         ldr__fail(r->err, LDR_FORMAT, ldr__json_offset(r->j, node),
                 "the tokenizer's \"%s\" is not a number from %d to %d", key, (int)low, (int)high);
-        return otherwise;
-    }
-    return (int32_t)v;
+    return r->err->status ? otherwise : (int32_t)v;
 }
 
 /* A string node, kept with the tokenizer. */
 static ldr__string ldr__read_string(ldr__reading *r, int32_t node) {
-    ldr__string s;
+    ldr__string s = ldr__string_of("");
     ptrdiff_t n = ldr_json_string(NULL, 0, r->j, node);
-    char *p;
-    s.text = "";
-    s.bytes = 0;
+    char *p = n < 0 ? NULL : (char *)ldr__tokenizer_keep(r->t, (size_t)n + 1);
     if (n < 0) ldr__read_fail(r, LDR_FORMAT, node, "a setting of the tokenizer must be a text");
-    if (n < 0) return s;
-    p = (char *)ldr__tokenizer_keep(r->t, (size_t)n + 1);
     if (!p) return s;
     ldr_json_string(p, (size_t)n + 1, r->j, node);
     s.text = p;
@@ -8968,12 +8957,10 @@ static void ldr__read_list(ldr__reading *r, int kind, int32_t node, int depth) {
     char name[32], unknown[80];
     if (r->err->status || !ldr_json_node_at(r->j, node) || ldr__json_is(r->j, node, LDR_JSON_NULL)) return;
     type = ldr__json_there(r->j, node, "type");
-    if (ldr_json_string(name, sizeof name, r->j, type) < 0 || depth > 8) {
+    if (ldr_json_string(name, sizeof name, r->j, type) < 0 || depth > 8)
         ldr__fail(r->err, LDR_FORMAT, ldr__json_offset(r->j, node),
                 "the %s has no \"type\", or they are nested too deeply", ldr__kinds[kind].what);
-        return;
-    }
-    if (strcmp(name, "Sequence") == 0) {
+    else if (strcmp(name, "Sequence") == 0) {
         k = ldr__json_there(r->j, node, ldr__kinds[kind].members);
         if (!ldr__json_is(r->j, k, LDR_JSON_ARRAY)) ldr__read_fail(r, LDR_FORMAT, node, "a Sequence has no members");
         for (k = ldr__json_first(r->j, k); k >= 0; k = ldr__json_next(r->j, k)) ldr__read_list(r, kind, k, depth + 1);
@@ -9103,15 +9090,13 @@ static void ldr__read_vocab(ldr__reading *r, int32_t model, int32_t extra) {
     if (!ldr__json_is(r->j, vocab, LDR_JSON_OBJECT))
         ldr__fail(r->err, LDR_VOCAB, ldr__json_offset(r->j, vocab >= 0 ? vocab : model),
                 "model.vocab is not a table of pieces and ids");
-    for (key = r->err->status ? -1 : v->first; key >= 0; key = ldr__json_next(r->j, value)) {
+    for (key = r->err->status ? -1 : v->first; key >= 0 && !r->err->status; key = ldr__json_next(r->j, value)) {
         value = ldr__json_next(r->j, key);
-        if (!ldr__json_integer(r->j, value, &id) || id < 0 || id > 2 * (int64_t)v->count + 65536) {
+        if (!ldr__json_integer(r->j, value, &id) || id > 2 * (int64_t)v->count + 65536)
             ldr__fail(r->err, LDR_VOCAB, ldr__json_offset(r->j, value),
                     "the ids of %d pieces must be numbers from 0 on with few holes, and this is none of them",
                     (int)v->count);
-            return;
-        }
-        if (id > top) top = id;
+        top = LDR__MAX(top, id);
     }
     if (r->err->status) return;
     ldr__pieces_begin(t, (int32_t)top + 1 + extra, 0, 0, (v->end - v->begin) / 2);
@@ -9151,11 +9136,9 @@ static void ldr__read_wordpiece(ldr__reading *r, int32_t model) {
     int32_t chars = ldr__json_there(r->j, model, "max_input_chars_per_word");
     int64_t n = LDR__MIN(100, LADDER_MAX_WORD_CHARS);
     ldr__set_prefix(r->t, ldr__read_text(r, model, "continuing_subword_prefix", "##"));
-    if (chars >= 0 && (!ldr__json_integer(r->j, chars, &n) || n < 1 || n > LADDER_MAX_WORD_CHARS)) {
+    if (chars >= 0 && (!ldr__json_integer(r->j, chars, &n) || n < 1 || n > LADDER_MAX_WORD_CHARS))
         ldr__fail(r->err, LDR_LIMIT, ldr__json_offset(r->j, chars), "model.max_input_chars_per_word is not a number "
                 "from 1 to %d; define LADDER_MAX_WORD_CHARS to raise the limit", LADDER_MAX_WORD_CHARS);
-        return;
-    }
     r->t->word_chars = (int32_t)n;
     ldr__read_unknown(r, model, "[UNK]");
 }
@@ -9182,23 +9165,20 @@ static void ldr__read_scored(ldr__reading *r, int32_t model, int32_t extra) {
     ldr_tokenizer *t = r->t;
     int32_t vocab = ldr__json_there(r->j, model, "vocab"), k, id = 0, score;
     const ldr_json_node *v = ldr_json_node_at(r->j, vocab);
-    if (!ldr__json_is(r->j, vocab, LDR_JSON_ARRAY) || !v->count) {
+    if (!ldr__json_is(r->j, vocab, LDR_JSON_ARRAY) || !v->count)
         ldr__read_fail(r, LDR_VOCAB, vocab >= 0 ? vocab : model, "model.vocab is not a list of pieces and scores");
-        return;
-    }
+    if (r->err->status) return;
     ldr__pieces_begin(t, v->count + extra, 1, 0, (v->end - v->begin) / 3);
     for (k = v->first; k >= 0 && !r->err->status; k = ldr__json_next(r->j, k), id++) {
         int32_t piece = ldr__json_first(r->j, k);
         score = ldr__json_is(r->j, piece, LDR_JSON_STRING) && ldr_json_node_at(r->j, k)->count == 2
                 ? ldr__json_next(r->j, piece) : -1;
-        if (!ldr__json_is(r->j, score, LDR_JSON_NUMBER)) {
-            ldr__read_fail(r, LDR_VOCAB, k, "an entry of model.vocab is not a piece and its score");
-            return;
-        }
         t->scores[id] = ldr_json_number(r->j, score, 0);
-        if (t->scores[id] - t->scores[id] != 0)
+        if (!ldr__json_is(r->j, score, LDR_JSON_NUMBER))
+            ldr__read_fail(r, LDR_VOCAB, k, "an entry of model.vocab is not a piece and its score");
+        else if (t->scores[id] - t->scores[id] != 0)
             ldr__read_fail(r, LDR_VOCAB, score, "the score of a piece is not finite");
-        ldr__read_piece(r, id, piece);
+        else ldr__read_piece(r, id, piece);
     }
     ldr__pieces_index(t);
 }
