@@ -7344,7 +7344,10 @@ LDR__INLINE int ldr__regex_one(const int32_t *code, const char *s, int32_t n, in
 
 static int ldr__regex_word(const char *s, int32_t n, int32_t at) {
     int32_t bytes;
-    return at >= 0 && at < n && ldr__char_word(ldr__utf8_at(s + at, &bytes));
+    return at < n && ldr__char_word(ldr__utf8_at(s + at, &bytes));
+}
+static int ldr__regex_word_before(const char *s, int32_t n, int32_t at) {
+    return at > 0 && ldr__regex_word(s, n, ldr__utf8_before(s, at));
 }
 
 static int ldr__regex_place(int32_t what, const char *s, int32_t n, int32_t at) {
@@ -7354,10 +7357,8 @@ static int ldr__regex_place(int32_t what, const char *s, int32_t n, int32_t at) 
     case LDR__RX_BOS: return at == 0;
     case LDR__RX_EOS: return at == n;
     case LDR__RX_EOSN: return at == n || (at == n - 1 && s[at] == '\n');
-    default: break;
+    default: return (ldr__regex_word_before(s, n, at) != ldr__regex_word(s, n, at)) == (what == LDR__RX_WORDB);
     }
-    return (ldr__regex_word(s, n, at > 0 ? ldr__utf8_before(s, at) : -1) != ldr__regex_word(s, n, at)) ==
-            (what == LDR__RX_WORDB);
 }
 
 /* A place to go on from when what was tried fails: behind a run of characters `at` may go back down to `least`. */
@@ -7377,12 +7378,10 @@ static int32_t ldr__regex_match(ldr__cutting *c, const int32_t *pc, const char *
 /* A look around or a group without way back: where to go on, or -1. */
 static int32_t ldr__regex_look(ldr__cutting *c, const int32_t *pc, const char *s, int32_t n, int32_t at, int32_t base) {
     int32_t bytes = 0, to, kind = pc[1];
-    if (kind == LDR__LOOK_BEHIND || kind == LDR__LOOK_NOT_BEHIND)
-        return (at > 0 && ldr__regex_one(pc + 3, s, n, ldr__utf8_before(s, at), &bytes)) == (kind == LDR__LOOK_BEHIND)
-                ? at : -1;
-    to = ldr__regex_match(c, pc + 3, s, n, at, base);
+    if (kind != LDR__LOOK_BEHIND && kind != LDR__LOOK_NOT_BEHIND) to = ldr__regex_match(c, pc + 3, s, n, at, base);
+    else to = at > 0 && ldr__regex_one(pc + 3, s, n, ldr__utf8_before(s, at), &bytes) ? at : -1;
     if (kind == LDR__LOOK_ATOMIC) return to;
-    return (to >= 0) == (kind == LDR__LOOK_AHEAD) ? at : -1;
+    return (to >= 0) == (kind == LDR__LOOK_AHEAD || kind == LDR__LOOK_BEHIND) ? at : -1;
 }
 
 /* A run of characters: takes as many as it may, and leaves a frame to come back to. */
@@ -7779,9 +7778,13 @@ typedef struct ldr__symbol { int32_t id, at, bytes, before, next; ldr__pair pair
 
 #define LDR__NO_RANK UINT32_MAX
 
-LDR__INLINE size_t ldr__merge_slot(uint32_t a, uint32_t b) {
+/* The merge of a and b, or the free slot (id -1, no rank) where it would go. */
+LDR__INLINE ldr__merge *ldr__merge_find(const ldr_tokenizer *t, uint32_t a, uint32_t b) {
     uint64_t h = ((uint64_t)a << 32 | b) * UINT64_C(0x9e3779b97f4a7c15);
-    return (size_t)(h >> 32 ^ h >> 47);
+    size_t i = (size_t)(h >> 32 ^ h >> 47) & (t->merge_slots - 1);
+    while (t->merges[i].id >= 0 && (t->merges[i].left != a || t->merges[i].right != b))
+        i = (i + 1) & (t->merge_slots - 1);
+    return &t->merges[i];
 }
 
 /* Scores as numbers of which the smallest belongs to the highest score. */
@@ -7800,13 +7803,9 @@ static ldr__pair ldr__pair_find(const ldr_tokenizer *t, const char *text, const 
                 t->types[p.id] != LDR__SP_UNUSED) p.id = -1;
         if (p.id >= 0) p.rank = ldr__score_rank(t->scores[p.id]);
     } else if (a->id >= 0 && b->id >= 0 && t->merge_slots) {
-        size_t i = ldr__merge_slot((uint32_t)a->id, (uint32_t)b->id) & (t->merge_slots - 1);
-        for (; t->merges[i].id >= 0; i = (i + 1) & (t->merge_slots - 1))
-            if (t->merges[i].left == (uint32_t)a->id && t->merges[i].right == (uint32_t)b->id) {
-                p.rank = t->merges[i].rank;
-                p.id = t->merges[i].id;
-                break;
-            }
+        const ldr__merge *m = ldr__merge_find(t, (uint32_t)a->id, (uint32_t)b->id);
+        p.rank = m->rank;
+        p.id = m->id;
     }
     return p;
 }
@@ -8125,8 +8124,8 @@ static int ldr__added_find(const ldr_tokenizer *t, const ldr__trie *trie, const 
     for (i = hit->next; i < n; i += size) {
         k = trie->root[(unsigned char)s[i]] ? ldr__trie_longest(trie, s + i, n - i, &bytes) : -1;
         size = k < 0 ? 1 : bytes;
-        if (k < 0 || (t->added[k].single_word && (ldr__regex_word(s, n, i > 0 ? ldr__utf8_before(s, i) : -1) ||
-                ldr__regex_word(s, n, i + bytes)))) continue;
+        if (k < 0 || (t->added[k].single_word &&
+                (ldr__regex_word_before(s, n, i) || ldr__regex_word(s, n, i + bytes)))) continue;
         hit->token = &t->added[k];
         hit->begin = i;
         hit->end = hit->next = i + bytes;
@@ -9185,13 +9184,14 @@ static void ldr__read_scored(ldr__reading *r, int32_t model, int32_t extra) {
 
 /* Room for n merges. */
 static void ldr__merges_begin(ldr_tokenizer *t, size_t n) {
+    const ldr__merge none = { 0, 0, LDR__NO_RANK, -1 };
     size_t slots = 4, i;
     while (slots < n + n / 2) slots *= 2;
     t->together = (unsigned char *)ldr__tokenizer_keep(t, 8192);
     t->merges = (ldr__merge *)ldr__tokenizer_alloc(t, slots * sizeof *t->merges);
     if (!t->merges) return;
     t->merge_slots = slots;
-    for (i = 0; i < slots; i++) t->merges[i].id = -1;
+    for (i = 0; i < slots; i++) t->merges[i] = none;
 }
 
 /* The characters around s[at] meet in a piece. */
@@ -9204,20 +9204,19 @@ static void ldr__meet(ldr_tokenizer *t, uint32_t a, const char *b) {
 /* One merge of rank `rank`: 0, or what is wrong with it. */
 static const char *ldr__merge_add(ldr_tokenizer *t, const char *a, size_t an, const char *b, size_t bn, uint32_t rank) {
     int32_t left = ldr__piece_find(t, a, an), right = ldr__piece_find(t, b, bn), id, bytes;
-    size_t skip = (size_t)t->prefix.bytes, i;
+    size_t skip = (size_t)t->prefix.bytes;
+    ldr__merge m;
     uint32_t hash;
     if (left < 0 || right < 0) return "a merge has a part that is not in the vocabulary";
     if (bn < skip || !an || !bn) return "a merge has a part that is too short";
     hash = ldr__vocab_hash(ldr__vocab_hash(LDR__HASH_SEED, a, an), b + skip, bn - skip);
     id = ldr__slot_find(t, hash, a, an, b + skip, bn - skip)->id;
     if (id < 0) return "what a merge joins is not in the vocabulary";
-    i = ldr__merge_slot((uint32_t)left, (uint32_t)right) & (t->merge_slots - 1);
-    while (t->merges[i].id >= 0 && (t->merges[i].left != (uint32_t)left || t->merges[i].right != (uint32_t)right))
-        i = (i + 1) & (t->merge_slots - 1);
-    t->merges[i].left = (uint32_t)left;
-    t->merges[i].right = (uint32_t)right;
-    t->merges[i].rank = rank;
-    t->merges[i].id = id;
+    m.left = (uint32_t)left;
+    m.right = (uint32_t)right;
+    m.rank = rank;
+    m.id = id;
+    *ldr__merge_find(t, m.left, m.right) = m;
     ldr__meet(t, ldr__utf8_at(a + ldr__utf8_before(a, (int32_t)an), &bytes), b + skip);
     if ((an == 6 && memcmp(a, "<0x", 3) == 0) || (bn == 6 && memcmp(b, "<0x", 3) == 0)) t->together = NULL;
     return NULL;
