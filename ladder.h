@@ -450,7 +450,7 @@ typedef struct ldr_encoding {
     int32_t  count, capacity;
     int32_t *ids;
     int32_t *segments;             /* the template's type of each token: 0 or 1                */
-    int32_t *text;                 /* 0 or 1: which text the token is from, -1: the template's, -2: padding */
+    int32_t *text;                 /* 0 or 1: which text the token is from, -1: the template's */
     int32_t *begin, *end;          /* bytes of that text the token covers; 0,0 for added tokens */
     int32_t *surface;              /* see ldr_encoding_piece                                   */
     int32_t  cut;                  /* tokens known to be cut away by max_len: 0 means none     */
@@ -506,9 +506,6 @@ LDR_API ldr_status ldr_tokenizer_encode(const ldr_tokenizer *t, ldr_encoding *ou
    into e. */
 LDR_API const char *ldr_encoding_piece(const ldr_tokenizer *t, const ldr_encoding *e, int32_t i, size_t *bytes);
 LDR_API void        ldr_encoding_free(ldr_encoding *e);
-/* Fills e up with the padding of a tokenizer.json, as its own library does: to a fixed length or to `longest`, the most
-   tokens of those encoded together; then to a multiple; behind or in front. Models here take no padding. */
-LDR_API ldr_status  ldr_tokenizer_pad(const ldr_tokenizer *t, ldr_encoding *e, int32_t longest, ldr_error *err);
 
 /* The text of tokens, by the tokenizer's decoders; ids that are none are left out. skip_special: special tokens too
    (but, as in the original, those that normalising changes). */
@@ -6177,10 +6174,6 @@ typedef struct ldr__added {
     unsigned char lstrip, rstrip, single_word, normalized, special;
 } ldr__added;
 
-/* The file's own padding: its token, and to how many: `length`, or (0) the longest of those encoded together, then to
-   the next of `multiple` if that is not 0. left: in front. */
-typedef struct ldr__padding { int on; int32_t id, type, length, multiple, left; ldr__string token; } ldr__padding;
-
 /* Before each block of memory, all of which live as long as the tokenizer or until they have grown. */
 typedef struct ldr__chunk { struct ldr__chunk *next, **link; size_t size; } ldr__chunk;
 #define LDR__CHUNK_HEAD ((sizeof(ldr__chunk) + 15) / 16 * 16)
@@ -6222,8 +6215,7 @@ struct ldr_tokenizer {
     size_t        merge_slots;
     unsigned char *together;           /* 65536 bits: pairs of characters that meet in a piece; NULL: any may */
     double        lowest, highest;     /* of the scores                                       */
-    int32_t       max_len, strategy, left;     /* the file's own truncation; 0: none; left: of the beginning */
-    ldr__padding  padding;
+
     int32_t       room_hint, top_id;   /* while reading: tokens that other files add          */
 };
 
@@ -8341,23 +8333,6 @@ LDR__DEF ldr_status ldr_tokenizer_encode(const ldr_tokenizer *t, ldr_encoding *o
     return ldr_tokenizer_encode_with(t, out, text, size, text2, size2, &d, err);
 }
 
-LDR__DEF ldr_status ldr_tokenizer_pad(const ldr_tokenizer *t, ldr_encoding *e, int32_t longest, ldr_error *err) {
-    const ldr__padding *p = t ? &t->padding : NULL;
-    int32_t i, n, to, rest;
-    if (!t || !e) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "an argument of ldr_tokenizer_pad is NULL");
-    to = p->length ? p->length : longest;
-    n = e->count;
-    rest = p->multiple && to > 0 ? to % p->multiple : 0;
-    if (rest && to < INT32_MAX - p->multiple) to += p->multiple - rest;
-    if (!p->on || to <= n) return LDR_OK;
-    if (ldr__encoding_grow(e, to))
-        return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while filling up to %d tokens", (int)to);
-    if (p->left) ldr__encoding_move(e, to - n, 0, n);
-    for (i = 0; i < to - n; i++) ldr__token_set(e, p->left ? i : n + i, p->id, p->type, -2, 0, 0);
-    e->count = to;
-    return LDR_OK;
-}
-
 LDR__DEF const char *ldr_encoding_piece(const ldr_tokenizer *t, const ldr_encoding *e, int32_t i, size_t *bytes) {
     const ldr__work *w = e ? (const ldr__work *)e->work : NULL;
     int32_t n = 0;
@@ -9382,27 +9357,6 @@ static void ldr__read_added(ldr__reading *r, int32_t node, int64_t id, int speci
 
 /* ---- the whole file --------------------------------------------------------------------- */
 
-static void ldr__read_truncation(ldr__reading *r, int32_t node) {
-    static const char *const strategies[] = { "LongestFirst", "OnlyFirst", "OnlySecond", NULL };
-    r->t->max_len = ldr__read_int(r, node, "max_length", 1, INT32_MAX - 1, 0);
-    r->t->strategy = ldr__json_word(r->j, ldr__json_there(r->j, node, "strategy"), strategies) % 3;
-    r->t->left = ldr_json_equals(r->j, ldr__json_there(r->j, node, "direction"), "Left");
-}
-
-static void ldr__read_padding(ldr__reading *r, int32_t node) {
-    ldr__padding *p = &r->t->padding;
-    int32_t strategy = ldr__json_there(r->j, node, "strategy");
-    p->on = node >= 0;
-    p->length = ldr__read_int(r, strategy, "Fixed", 1, INT32_MAX - 1, 0);
-    if (strategy >= 0 && !p->length && !ldr_json_equals(r->j, strategy, "BatchLongest"))
-        ldr__read_fail(r, LDR_UNSUPPORTED, strategy, "the \"strategy\" of padding is neither BatchLongest nor Fixed");
-    p->multiple = ldr__read_int(r, node, "pad_to_multiple_of", 0, INT32_MAX - 1, 0);
-    p->id = ldr__read_int(r, node, "pad_id", 0, INT32_MAX - 1, 0);
-    p->type = ldr__read_int(r, node, "pad_type_id", 0, INT32_MAX - 1, 0);
-    p->token = ldr__read_text(r, node, "pad_token", "[PAD]");
-    p->left = ldr_json_equals(r->j, ldr__json_there(r->j, node, "direction"), "Left");
-}
-
 /* Room for added tokens: `more`, and those of the files beside. */
 static void ldr__added_room(ldr__reading *r, int32_t more) {
     ldr_tokenizer *t = r->t;
@@ -9426,8 +9380,7 @@ static void ldr__read_tokenizer(ldr__reading *r) {
     for (k = ldr__json_first(r->j, added); k >= 0 && !r->err->status; k = ldr__json_next(r->j, k))
         ldr__read_added(r, k, -1, 0, 0);
     for (k = 0; k < 4; k++) ldr__read_list(r, order[k], ldr__json_there(r->j, 0, ldr__kinds[order[k]].key), 0);
-    ldr__read_truncation(r, ldr__json_there(r->j, 0, "truncation"));
-    ldr__read_padding(r, ldr__json_there(r->j, 0, "padding"));
+
 }
 
 /* ---- other vocabularies ----------------------------------------------------------------- */
