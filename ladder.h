@@ -6259,10 +6259,8 @@ static void *ldr__tokenizer_keep(ldr_tokenizer *t, size_t bytes) {
 }
 
 LDR__DEF void ldr_tokenizer_free(ldr_tokenizer *t) {
-    ldr_allocator alloc;
-    if (!t) return;
-    while (t->chunks) ldr__tokenizer_release(t, (char *)t->chunks + LDR__CHUNK_HEAD);
-    alloc = t->alloc;
+    ldr_allocator alloc = ldr__allocator(t ? &t->alloc : NULL);
+    while (t && t->chunks) ldr__tokenizer_release(t, (char *)t->chunks + LDR__CHUNK_HEAD);
     ldr__free(&alloc, t, sizeof *t);
 }
 
@@ -6466,9 +6464,8 @@ struct ldr__cutting {
 };
 
 static void ldr__cut_fail(ldr__cutting *c, ldr_status status, const char *why) {
-    if (c->status) return;
-    c->status = status;
-    c->why = why;
+    if (!c->status) c->why = why;
+    if (!c->status) c->status = status;
 }
 
 static int ldr__cutting_begin(ldr__cutting *c, const ldr_tokenizer *t, ldr_encoding *out) {
@@ -6491,6 +6488,12 @@ static void *ldr__room(ldr__cutting *c, int which, size_t bytes) {
     if (bytes > w->bytes[which] && !ldr__grow(&c->out->alloc, &w->room[which], &w->bytes[which], bytes, 1))
         ldr__cut_fail(c, LDR_MEMORY, "out of memory");
     return bytes <= w->bytes[which] ? w->room[which] : NULL;
+}
+
+/* Item `at` of those of one kind, which are `size` bytes each. */
+static void *ldr__room_item(ldr__cutting *c, int which, size_t at, size_t size) {
+    char *p = (char *)ldr__room(c, which, (at + 1) * size);
+    return p ? p + at * size : NULL;
 }
 
 static size_t ldr__str_bytes(int32_t room) { return (size_t)room * (sizeof(ldr__origin) + 1); }
@@ -6675,8 +6678,9 @@ typedef struct ldr__mark { uint32_t c; int32_t change, rank; } ldr__mark;
 typedef struct ldr__form { ldr__norm *p; size_t marks, behind; int compose, any, last; ldr__mark starter; } ldr__form;
 
 static void ldr__form_push(ldr__form *f, int room, size_t *n, const ldr__mark *m) {
-    ldr__mark *list = (ldr__mark *)ldr__room(f->p->c, room, (*n + 1) * sizeof *list);
-    if (list) list[(*n)++] = *m;
+    ldr__mark *to = (ldr__mark *)ldr__room_item(f->p->c, room, *n, sizeof *to);
+    if (to) *to = *m;
+    *n += to != NULL;
 }
 
 /* The canonical composition algorithm, one character in canonical order at a time. */
@@ -7240,11 +7244,8 @@ static int ldr__rx_count(ldr__rx *r, int32_t *least, int32_t *most) {
 static void ldr__rx_repeat(ldr__rx *r, int32_t start, int32_t least, int32_t most, int kind) {
     int32_t size = r->used - start, i, k, split = kind == LDR__RUN_LAZY ? LDR__RX_RSPLIT : LDR__RX_SPLIT,
             copies = LDR__MAX(least, most < 0 ? least + 1 : most);
-    if ((int64_t)copies * (size + 4) > LDR__RX_SIZE) {
-        ldr__rx_fail(r, "is too long or repeats too much");
-        return;
-    }
-    for (k = 0; k < copies; k++) {                 /* behind the pattern itself, which goes at the end */
+    if ((int64_t)copies * (size + 4) > LDR__RX_SIZE) ldr__rx_fail(r, "is too long or repeats too much");
+    for (k = 0; k < copies && !r->why; k++) {                 /* behind the pattern itself, which goes at the end */
         if (k >= least) ldr__rx_put2(r, split, most < 0 ? size + 4 : (copies - k) * (size + 2));
         for (i = 0; i < size; i++) ldr__rx_put(r, r->why ? 0 : r->code[start + i]);
         if (most < 0 && k == least) ldr__rx_put2(r, LDR__RX_JUMP, -(size + 2));
@@ -7357,12 +7358,10 @@ static int ldr__regex_place(int32_t what, const char *s, int32_t n, int32_t at) 
 typedef struct ldr__frame { const int32_t *pc; int32_t at, least; } ldr__frame;
 
 static void ldr__regex_push(ldr__cutting *c, int32_t *frames, const int32_t *pc, int32_t at, int32_t least) {
-    ldr__frame *f = (ldr__frame *)ldr__room(c, LDR__ROOM_FRAMES, ((size_t)*frames + 1) * sizeof *f);
-    if (!f) return;
-    f += (*frames)++;
-    f->pc = pc;
-    f->at = at;
-    f->least = least;
+    const ldr__frame f = { pc, at, least };
+    ldr__frame *to = (ldr__frame *)ldr__room_item(c, LDR__ROOM_FRAMES, (size_t)*frames, sizeof f);
+    if (to) *to = f;
+    *frames += to != NULL;
 }
 
 static int32_t ldr__regex_match(ldr__cutting *c, const int32_t *pc, const char *s, int32_t n, int32_t at, int32_t base);
@@ -7914,12 +7913,12 @@ static int32_t ldr__bpe(ldr__cutting *c, const char *text, int32_t n) {
 }
 
 static void ldr__symbol_add(ldr__cutting *c, int32_t *n, int32_t id, int32_t at, int32_t bytes) {
-    ldr__symbol *s = (ldr__symbol *)ldr__room(c, LDR__ROOM_SYMBOLS, ((size_t)*n + 1) * sizeof *s);
+    ldr__symbol *s = (ldr__symbol *)ldr__room_item(c, LDR__ROOM_SYMBOLS, (size_t)*n, sizeof *s);
     if (!s) return;
-    s += (*n)++;
     s->id = id;
     s->at = at;
     s->bytes = bytes;
+    ++*n;
 }
 
 /* The piece of one character, with what marks the inside and the end of words. */
@@ -8459,19 +8458,16 @@ static void ldr__decode_fallback_end(ldr__lines *l) {
 }
 
 static void ldr__decode_fallback(ldr__lines *l, const char *s, int32_t n) {
-    int high = -1, low = -1;
-    if (n == 6 && memcmp(s, "<0x", 3) == 0 && s[5] == '>') {
-        high = ldr__hex_digit(s[3]);
-        low = ldr__hex_digit(s[4]);
-    }
+    int whole = n == 6 && memcmp(s, "<0x", 3) == 0 && s[5] == '>', high = whole ? ldr__hex_digit(s[3]) : -1,
+            low = whole ? ldr__hex_digit(s[4]) : -1;
+    char byte = (char)(high * 16 + low);
     if (high >= 0 && low >= 0) {
-        char byte = (char)(high * 16 + low);
         ldr__lines_put(l, &byte, 1);
         l->pending_used += !l->failed;
-        return;
+    } else {
+        ldr__decode_fallback_end(l);
+        ldr__lines_end(l, s, n);
     }
-    ldr__decode_fallback_end(l);
-    ldr__lines_end(l, s, n);
 }
 
 /* Connectionist temporal classification: neighbours that are equal count once, the padding token is nothing. */
@@ -9021,7 +9017,6 @@ static void ldr__read_processor(ldr__reading *r, const char *type, int32_t node)
         r->t->trim = 1;
         r->t->trim_prefix = ldr__read_flag(r, node, "add_prefix_space", 1);
     }
-    if (strcmp(type, "ByteLevel") == 0) return;
     if (strcmp(type, "TemplateProcessing") == 0) {
         if (!ldr__json_is(r->j, ldr__json_there(r->j, node, "single"), LDR_JSON_ARRAY))
             ldr__read_fail(r, LDR_FORMAT, node, "the template has no \"single\" list");
@@ -9031,7 +9026,7 @@ static void ldr__read_processor(ldr__reading *r, const char *type, int32_t node)
     } else if (roberta || strcmp(type, "BertProcessing") == 0) {
         cls = ldr__read_token_pair(r, node, "cls");
         ldr__templates(r, "cAs", roberta ? "cAssBs" : "cAs1Bs", cls, ldr__read_token_pair(r, node, "sep"));
-    } else
+    } else if (strcmp(type, "ByteLevel") != 0)
         ldr__read_fail(r, LDR_UNSUPPORTED, ldr__json_there(r->j, node, "type"),
                 "the tokenizer has a post-processor that is not known");
 }
@@ -9278,24 +9273,18 @@ static void ldr__added_put(ldr__reading *r, const ldr__added *a, int32_t node) {
     int32_t at = ldr__trie_find(&t->names, a->text.text, (size_t)a->text.bytes),
             id = ldr__piece_find(t, a->text.text, (size_t)a->text.bytes);
     if (r->err->status) return;
-    if (at >= 0) {                                       /* said again: the last word counts        */
-        id = t->added[at].id;
-        t->added[at] = *a;
-        t->added[at].id = id;
-        return;
-    }
-    if (id < 0) {
+    if (at >= 0) id = t->added[at].id;                   /* said again: the last word counts        */
+    else if (id < 0) {
         /* an id far off is not believed: the next one, as upstream */
         id = a->id >= 0 && a->id < t->piece_room ? a->id : t->count;
-        if (id >= t->piece_room || (id < t->count && t->pieces[id].start)) {
+        if (id >= t->piece_room || (id < t->count && t->pieces[id].start))
             ldr__read_fail(r, LDR_VOCAB, node, "the id of an added token belongs to another piece or leaves a gap");
-            return;
-        }
-        ldr__piece_add(r, id, "", a->text.text, (size_t)a->text.bytes);
+        else ldr__piece_add(r, id, "", a->text.text, (size_t)a->text.bytes);
     }
-    t->added[t->added_count] = *a;
-    t->added[t->added_count].id = id;
-    ldr__trie_add(t, &t->names, a->text.text, (size_t)a->text.bytes, t->added_count++, 1);
+    if (r->err->status) return;
+    if (at < 0) ldr__trie_add(t, &t->names, a->text.text, (size_t)a->text.bytes, at = t->added_count++, 1);
+    t->added[at] = *a;
+    t->added[at].id = id;
 }
 
 /* Builds the tries once all added tokens are known; those that stand for normalised text are normalised. That is also
@@ -9335,10 +9324,9 @@ static void ldr__read_added(ldr__reading *r, int32_t node, int64_t id, int speci
     ldr__added a;
     int32_t text = beside && ldr__json_is(r->j, node, LDR_JSON_STRING),
             content = text ? node : ldr__json_there(r->j, node, "content");
-    if (!ldr__json_is(r->j, content, LDR_JSON_STRING)) {
-        if (!beside) ldr__read_fail(r, LDR_FORMAT, node, "an added token has no content");
-        return;
-    }
+    if (!beside && !ldr__json_is(r->j, content, LDR_JSON_STRING))
+        ldr__read_fail(r, LDR_FORMAT, node, "an added token has no content");
+    if (!ldr__json_is(r->j, content, LDR_JSON_STRING)) return;
     memset(&a, 0, sizeof a);
     a.text = ldr__read_string(r, content);
     a.id = beside ? (int32_t)id : ldr__read_int(r, node, "id", 0, INT32_MAX - 1, -1);
@@ -9384,18 +9372,6 @@ static void ldr__read_tokenizer(ldr__reading *r) {
 }
 
 /* ---- other vocabularies ----------------------------------------------------------------- */
-
-static ldr_tokenizer *ldr__tokenizer_new(const ldr_allocator *alloc, ldr_error *err) {
-    ldr_tokenizer *t = (ldr_tokenizer *)ldr__alloc(alloc, sizeof *t);
-    if (!t) ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while reading a tokenizer");
-    if (!t) return NULL;
-    memset(t, 0, sizeof *t);
-    t->err = err;
-    t->alloc = *alloc;
-    t->memory_size = sizeof *t;
-    t->unk = -1;
-    return t;
-}
 
 /* What a model's other files say: LDR_AUTO where they say nothing. */
 typedef struct ldr__rules { ldr_choice lower, strip, cjk, bos, eos, prefix_space; int fairseq; char class_name[48];
@@ -10065,8 +10041,14 @@ static ldr_tokenizer *ldr__tokenizer_build(ldr__files *f, const ldr_tokenizer_de
     else if (f->size > LDR__VOCAB_BYTES && !ldr__gguf_is(f->data, f->size))
         ldr__fail(err, LDR_LIMIT, LDR_NO_OFFSET, "the vocabulary is %U bytes long, and at most %U are read",
                 (uint64_t)f->size, (uint64_t)LDR__VOCAB_BYTES);
-    else r.t = ldr__tokenizer_new(&desc->alloc, err);
+    else if ((r.t = (ldr_tokenizer *)ldr__alloc(&desc->alloc, sizeof *r.t)) == NULL)
+        ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while reading a tokenizer");
     if (!r.t) return NULL;
+    memset(r.t, 0, sizeof *r.t);
+    r.t->err = err;
+    r.t->alloc = desc->alloc;
+    r.t->memory_size = sizeof *r.t;
+    r.t->unk = -1;
     for (k = 0; k < LDR__BESIDE_MERGES && !err->status; k++) {
         if (!f->beside[k]) continue;
         r.j = beside[k] = ldr_json_parse((const char *)f->beside[k], f->beside_size[k], &desc->alloc, err);
