@@ -6136,9 +6136,7 @@ enum { LDR__REMOVED, LDR__ISOLATED, LDR__CONTIGUOUS, LDR__WITH_PREVIOUS, LDR__WI
 enum { LDR__FIND_TEXT, LDR__FIND_REGEX, LDR__FIND_WHITE, LDR__FIND_PUNCT, LDR__FIND_NUMBER, LDR__FIND_WORD };
 
 static ldr__string ldr__string_of(const char *text) {
-    ldr__string s;
-    s.text = text;
-    s.bytes = (int32_t)strlen(text);
+    const ldr__string s = { text, (int32_t)strlen(text) };
     return s;
 }
 static int ldr__string_is(ldr__string a, const char *s, int32_t n) {
@@ -6556,8 +6554,7 @@ struct ldr__norm { ldr__cutting *c; ldr__view in; ldr__str *out; int32_t at, shi
 
 /* Where the byte of `in` before `at` came from, or the beginning. */
 static ldr__origin ldr__norm_before(const ldr__norm *p, int32_t at) {
-    ldr__origin from;
-    from.begin = from.end = p->shift;
+    const ldr__origin from = { p->shift, p->shift };
     return at > 0 ? p->in.from[at - 1] : from;
 }
 
@@ -6726,12 +6723,9 @@ static int ldr__form_inert(uint32_t c, int compat, int compose) {
 static void ldr__normalize_form(ldr__norm *p, const ldr__step *part) {
     int compat = part->flags[0];
     int32_t i, n, seen = 0;
-    ldr__form f;
+    const ldr__mark none = { 0, 0, 0 };
+    ldr__form f = { p, 0, 0, part->flags[1], 0, -1, none };
     ldr__mark m;
-    memset(&f, 0, sizeof f);
-    f.p = p;
-    f.compose = part->flags[1];
-    f.last = -1;
     while (seen < p->in.size && ldr__form_inert(ldr__utf8_at(p->in.text + seen, &n), compat, f.compose)) seen += n;
     p->same = seen == p->in.size;
     if (p->same) return;
@@ -6749,8 +6743,7 @@ static void ldr__normalize_form(ldr__norm *p, const ldr__step *part) {
         }
     }
     ldr__form_flush(&f);
-    memset(&m, 0, sizeof m);
-    if (f.any) ldr__form_compose(&f, &m);                /* puts what waits; the NUL itself stays behind */
+    if (f.any) ldr__form_compose(&f, &none);             /* puts what waits; the NUL itself stays behind */
 }
 
 /* ---- SentencePiece's map of characters -------------------------------------------------- */
@@ -6864,14 +6857,14 @@ static void ldr__normalize_sentencepiece(ldr__norm *p, const ldr__step *m) {
     int blanks = m->flags[1], first = 1;
     while (at < p->in.size && !p->c->status) {
         const char *s = p->in.text + at, *by = NULL;
-        ldr__origin from = p->in.from[at], before;
+        ldr__origin from = p->in.from[at];
+        const ldr__origin before = { from.begin, from.begin };
         int frozen = p->c->t->frozen.root[(unsigned char)*s] &&
                 ldr__trie_longest(&p->c->t->frozen, s, p->in.size - at, &bytes) >= 0;
         if (!frozen && m->unit_count) by = ldr__map_find(m, s, p->in.size - at, 1, &bytes);
         if (!frozen && !by) bytes = ldr__utf8_bytes(*s);
         n = by ? (int32_t)strlen(by) : bytes;
         if (!by) by = s;
-        before.begin = before.end = from.begin;
         from.end = p->in.from[at + bytes - 1].end;
         at += bytes;
         for (k = 0; k < n && blanks && by[k] == ' '; k++) continue;
@@ -7500,11 +7493,7 @@ static void ldr__split(ldr__cutting *c, int stage, const ldr__view *v);
 
 /* Bytes from..to of a text on to the next splitter. */
 static void ldr__split_part(ldr__cutting *c, int stage, const ldr__view *v, int32_t from, int32_t to) {
-    ldr__view part;
-    part.text = v->text + from;
-    part.from = v->from + from;
-    part.size = to - from;
-    part.room = 0;
+    const ldr__view part = { v->text + from, v->from + from, to - from, 0 };
     ldr__split(c, stage + 1, &part);
 }
 
@@ -7532,13 +7521,7 @@ static void ldr__splits_add(ldr__splits *s, int32_t from, int32_t to, int match)
 
 static void ldr__split_find(ldr__cutting *c, const ldr__step *p, int stage, const ldr__view *v) {
     int32_t at = 0, from = 0, begin = 0, end = 0;
-    ldr__splits s;
-    memset(&s, 0, sizeof s);
-    s.c = c;
-    s.p = p;
-    s.v = v;
-    s.stage = stage;
-    s.from = -1;
+    ldr__splits s = { c, p, v, stage, 0, -1, 0 };
     while (!c->status && c->out->count < c->stop && ldr__find(c, p, v->text, v->size, &from, &begin, &end)) {
         if (begin > at) ldr__splits_add(&s, at, begin, 0);
         if (end > begin || (p->behaviour != LDR__REMOVED && begin > at)) ldr__splits_add(&s, begin, end, 1);
@@ -7546,12 +7529,6 @@ static void ldr__split_find(ldr__cutting *c, const ldr__step *p, int stage, cons
     }
     if (at < v->size) ldr__splits_add(&s, at, v->size, 0);
     if (s.to > s.from && s.from >= 0) ldr__split_part(c, stage, v, s.from, s.to);
-}
-
-/* On to the next splitter, or (pattern) first through this one's pattern. */
-static void ldr__split_on(ldr__cutting *c, const ldr__step *p, int stage, const ldr__view *v, int pattern) {
-    if (pattern && !c->status) ldr__split_find(c, p, stage, v);
-    else ldr__split(c, stage + 1, v);
 }
 
 /* Blanks become the sign for a blank (a), one comes in front (flags[0]: 0 never, 1 always, 2 of the first text), and
@@ -7568,7 +7545,8 @@ static void ldr__split_metaspace(ldr__cutting *c, const ldr__step *p, int stage,
         if (to > i) ldr__str_copy(c, out, v, i, to);
         else ldr__str_put(c, out, p->a.text, p->a.bytes, v->from[to++]);
     }
-    ldr__split_on(c, p, stage, out, p->flags[1]);
+    if (p->flags[1]) ldr__split_find(c, p, stage, out);
+    else ldr__split(c, stage + 1, out);
 }
 
 /* A blank in front (flags[0]), GPT-2's expression (flags[1]), then every byte a character that can be seen. */
@@ -7580,14 +7558,16 @@ static void ldr__split_bytes(ldr__cutting *c, const ldr__step *p, int stage, con
         ldr__str_copy(c, out, v, 0, v->size);
         v = out;
     }
-    ldr__split_on(c, p, stage, v, p->flags[1]);
+    if (p->flags[1]) ldr__split_find(c, p, stage, v);
+    else ldr__split(c, stage + 1, v);
 }
 
 static void ldr__split_to_bytes(ldr__cutting *c, const ldr__step *p, int stage, const ldr__view *v) {
     ldr__str *out = &c->w->str[2 + stage];
     out->size = 0;
     ldr__put_bytes(c, out, v);
-    ldr__split_on(c, p, stage, out, 0);
+    ldr__split(c, stage + 1, out);
+    (void)p;
 }
 
 /* A new text where the script changes; kana count as Han, a blank belongs to any, and what comes before the first
@@ -8144,12 +8124,7 @@ static void ldr__normalize(ldr__cutting *c, const unsigned char *s, int32_t from
     ldr__str *in = ldr__text_load(c, s, from, to), *out = &c->w->str[1], *swap;
     int32_t i;
     for (i = 0; i < parts->count && !c->status; i++) {
-        ldr__norm p;
-        memset(&p, 0, sizeof p);
-        p.c = c;
-        p.in = *in;
-        p.out = out;
-        p.shift = from;
+        ldr__norm p = { c, *in, out, 0, from, 0 };
         out->size = 0;
         parts->steps[i].part->normalize(&p, &parts->steps[i]);
         if (p.same) continue;
@@ -8260,10 +8235,7 @@ static void ldr__encode_texts(ldr__cutting *c, const char *const text[2], const 
     int32_t before, k;
     n[0] = n[1] = c->out->count = 0;
     for (k = 0; k < 2 && (k == 0 || text[k]) && !c->status; k++) {
-        ldr__view v;
-        memset(&v, 0, sizeof v);
-        v.text = (char *)(uintptr_t)text[k];
-        v.size = (int32_t)size[k];
+        const ldr__view v = { (char *)(uintptr_t)text[k], NULL, (int32_t)size[k], 0 };
         before = c->out->count;
         c->which = k;
         c->stop = limit < INT32_MAX - before ? before + limit : INT32_MAX;
@@ -8325,10 +8297,7 @@ LDR__DEF ldr_status ldr_tokenizer_encode_with(const ldr_tokenizer *t, ldr_encodi
 
 LDR__DEF ldr_status ldr_tokenizer_encode(const ldr_tokenizer *t, ldr_encoding *out, const char *text, size_t size,
         const char *text2, size_t size2, int32_t max_len, int32_t special, ldr_error *err) {
-    ldr_encode_desc d;
-    memset(&d, 0, sizeof d);
-    d.max_len = max_len;
-    d.no_special = !special;
+    const ldr_encode_desc d = { max_len, LDR_TRUNCATE_LONGEST_FIRST, !special };
     return ldr_tokenizer_encode_with(t, out, text, size, text2, size2, &d, err);
 }
 
@@ -8484,6 +8453,8 @@ static void ldr__decode_ctc(ldr__lines *l, const char *s, int32_t n) {
 /* Bytes that are no UTF-8 become U+FFFD, one for each longest beginning of a character. */
 static void ldr__lines_utf8(ldr__lines *out, const char *s, size_t size) {
     size_t i, n;
+    out->used = 0;
+    out->count = 0;
     for (i = 0; i < size && !out->failed; i += n) {
         unsigned char all[4];
         n = ldr__utf8_length((const unsigned char *)s + i, size - i);
@@ -8554,8 +8525,6 @@ LDR__DEF ldr_status ldr_tokenizer_decode(const ldr_tokenizer *t, ldr_text *out, 
         in = to;
         to = swap;
         if (p->part->decode != ldr__decode_bytes || in->failed) continue;
-        to->used = 0;
-        to->count = 0;
         ldr__lines_utf8(to, (const char *)in->text, in->used);
         swap = in;
         in = to;
@@ -9464,7 +9433,7 @@ static void ldr__read_lines(ldr__reading *r, const unsigned char *s, size_t n) {
 typedef struct ldr__field { uint64_t number, value; const unsigned char *bytes; size_t size; } ldr__field;
 
 static ldr__cursor ldr__proto_begin(const unsigned char *s, size_t n) {
-    ldr__cursor c = { s, n, 0, 0 };
+    const ldr__cursor c = { s, n, 0, 0 };
     return c;
 }
 
@@ -9714,6 +9683,12 @@ static void ldr__read_merge_lines(ldr__reading *r, const char *s, size_t n) {
     }
 }
 
+static ldr__step *ldr__part_regex(ldr__reading *r, const char *pattern) {
+    ldr__step *p = ldr__part_add(r, LDR__SPLITTERS, &ldr__splitter_regex, -1);
+    ldr__read_regex(r, p, ldr__string_of(pattern), LDR_NO_OFFSET);
+    return p;
+}
+
 /* The parts around a byte-level BPE. prefix: a blank in front of the first word. */
 static void ldr__pair_parts(ldr__reading *r, const ldr__pair_row *row, int prefix) {
     ldr_tokenizer *t = r->t;
@@ -9724,14 +9699,9 @@ static void ldr__pair_parts(ldr__reading *r, const ldr__pair_row *row, int prefi
     t->ignore_merges = row->whole;
     if (row->nfc) ldr__part_named(r, LDR__NORMALIZERS, "NFC", -1);
     if (row->lower) ldr__part_named(r, LDR__NORMALIZERS, "Lowercase", -1);
-    if (row->first)
-        ldr__read_regex(r, ldr__part_add(r, LDR__SPLITTERS, &ldr__splitter_regex, -1), ldr__string_of(row->first),
-                LDR_NO_OFFSET);
-    if (row->pattern) {
-        p = ldr__part_add(r, LDR__SPLITTERS, &ldr__splitter_regex, -1);
-        ldr__read_regex(r, p, ldr__string_of(row->pattern), LDR_NO_OFFSET);
-        ldr__part_add(r, LDR__SPLITTERS, &ldr__splitter_to_bytes, -1);
-    } else p = ldr__part_named(r, LDR__SPLITTERS, "ByteLevel", -1);
+    if (row->first) ldr__part_regex(r, row->first);
+    p = row->pattern ? ldr__part_regex(r, row->pattern) : ldr__part_named(r, LDR__SPLITTERS, "ByteLevel", -1);
+    if (row->pattern) ldr__part_add(r, LDR__SPLITTERS, &ldr__splitter_to_bytes, -1);
     p->flags[0] = prefix;
     if (row->suffix) {
         p->behaviour = LDR__REMOVED;
