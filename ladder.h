@@ -7296,20 +7296,15 @@ static int ldr__rx_alternatives(ldr__rx *r) {
 
 /* Reads a pattern into a program of the tokenizer's; NULL with an error that says what is not understood. */
 static const int32_t *ldr__regex_compile(ldr_tokenizer *t, ldr__string pattern, uint64_t offset, ldr_error *err) {
-    ldr__rx r;
-    int32_t *program;
-    memset(&r, 0, sizeof r);
-    r.s = pattern.text;
-    r.n = pattern.bytes;
-    r.code = (int32_t *)ldr__alloc(&t->alloc, LDR__RX_SIZE * sizeof *r.code);
-    r.room = r.code ? LDR__RX_SIZE : 0;
+    int32_t *program, *code = (int32_t *)ldr__alloc(&t->alloc, LDR__RX_SIZE * sizeof *code);
+    ldr__rx r = { pattern.text, pattern.bytes, 0, 0, code ? LDR__RX_SIZE : 0, 0, 0, code, NULL, 0 };
     ldr__rx_alternatives(&r);
     if (r.at < r.n) ldr__rx_fail(&r, "has a ) without (");
     ldr__rx_put(&r, LDR__RX_ACCEPT);
     program = r.why ? NULL : (int32_t *)ldr__tokenizer_keep(t, (size_t)r.used * sizeof *program);
-    if (program) memcpy(program, r.code, (size_t)r.used * sizeof *program);
-    if (!r.code) ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory for a regular expression");
-    ldr__free(&t->alloc, r.code, LDR__RX_SIZE * sizeof *r.code);
+    if (program) memcpy(program, code, (size_t)r.used * sizeof *program);
+    if (!code) ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory for a regular expression");
+    ldr__free(&t->alloc, code, LDR__RX_SIZE * sizeof *code);
     if (r.why)
         ldr__fail(err, LDR_UNSUPPORTED, offset, "the regular expression %s (byte %d of it)", r.why, (int)r.where);
     return program;
@@ -7563,10 +7558,9 @@ static void ldr__split_bytes(ldr__cutting *c, const ldr__step *p, int stage, con
 }
 
 static void ldr__split_to_bytes(ldr__cutting *c, const ldr__step *p, int stage, const ldr__view *v) {
-    ldr__str *out = &c->w->str[2 + stage];
-    out->size = 0;
-    ldr__put_bytes(c, out, v);
-    ldr__split(c, stage + 1, out);
+    c->w->str[2 + stage].size = 0;
+    ldr__put_bytes(c, &c->w->str[2 + stage], v);
+    ldr__split(c, stage + 1, &c->w->str[2 + stage]);
     (void)p;
 }
 
@@ -8135,8 +8129,6 @@ static void ldr__normalize(ldr__cutting *c, const unsigned char *s, int32_t from
     *v = *in;
 }
 
-static void ldr__encode_segment(ldr__cutting *c, const char *s, int32_t from, int32_t to);
-
 /* The added tokens of a text, and what lies between them: of the text as it came (without places) on to be normalised,
    of normalised text to be split and cut. */
 static void ldr__encode_between(ldr__cutting *c, const ldr__trie *trie, const ldr__view *v) {
@@ -8147,17 +8139,15 @@ static void ldr__encode_between(ldr__cutting *c, const ldr__trie *trie, const ld
         found = ldr__added_find(c->t, trie, v->text, v->size, at, &hit);
         to = found ? hit.begin : v->size;
         if (at < to && v->from) ldr__split_part(c, -1, v, at, to);
-        else if (at < to) ldr__encode_segment(c, v->text, at, to);
+        else if (at < to) {
+            ldr__view part;
+            ldr__normalize(c, (const unsigned char *)v->text, at, to, &part);
+            ldr__encode_between(c, &c->t->normal, &part);
+        }
         if (found && v->from) ldr__emit_added(c, &hit, v->text, v->from[hit.begin].begin, v->from[hit.end - 1].end);
         else if (found) ldr__emit_added(c, &hit, v->text, hit.begin, hit.end);
         at = hit.end;
     }
-}
-
-static void ldr__encode_segment(ldr__cutting *c, const char *s, int32_t from, int32_t to) {
-    ldr__view v;
-    ldr__normalize(c, (const unsigned char *)s, from, to, &v);
-    ldr__encode_between(c, &c->t->normal, &v);
 }
 
 /* Longest first: how many of n1 tokens stay when n1 + n2 must fit into room. The shorter text stays whole if it is at
@@ -8400,7 +8390,8 @@ static void ldr__decode_strip(ldr__lines *l, const char *s, int32_t n) {
         s += a.bytes;
         n -= a.bytes;
     }
-    for (k = 0; k < l->p->flags[1] && n >= a.bytes && ldr__string_is(a, s + n - a.bytes, a.bytes); k++) n -= a.bytes;
+    for (k = l->p->flags[1]; k > 0 && n >= a.bytes && ldr__string_starts(a, s + n - a.bytes, a.bytes); k--)
+        n -= a.bytes;
     ldr__lines_end(l, s, n);
 }
 
