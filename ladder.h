@@ -5999,8 +5999,7 @@ static int ldr__char_class(uint32_t c);          /* canonical combining class   
 /* Lower case of one character; U+0130, the only one that becomes two, is its caller's. */
 static uint32_t ldr__char_lower(uint32_t c);
 
-/* What c is made of, canonically or (compat) by compatibility: up to 18 characters into out[24]. A Hangul syllable is
-   its jamo by arithmetic (Unicode 3.12). */
+/* What c is made of, canonically or (compat) by compatibility: up to 18 characters into out[24]. */
 static int ldr__decompose(uint32_t *out, uint32_t c, int compat);
 
 /* The character that a and b compose to, or 0. */
@@ -6109,8 +6108,7 @@ typedef struct ldr__lines ldr__lines;
 typedef struct ldr__step ldr__step;
 typedef struct ldr__reading ldr__reading;
 
-/* A setting of a part: its key in a tokenizer.json, what it sets, and to what where the key is absent; without a key it
-   is always that. */
+/* A setting of a part: its key in a tokenizer.json, what it sets, and to what where the key is absent or NULL. */
 typedef struct ldr__key { const char *name; int what; int32_t otherwise; const char *text; } ldr__key;
 
 /* A kind of part: its name in a tokenizer.json, one of three functions, its settings, and a reader of what is left. */
@@ -6645,8 +6643,7 @@ static void ldr__normalize_prepend(ldr__norm *p, const ldr__step *part) {
     ldr__put_same(p, p->in.size);
 }
 
-/* Byte b as the character that stands for it in the vocabularies of byte-level tokenizers: itself where it can be seen,
-   else one of the characters from U+0100 on, in order. */
+/* The character that stands for a byte in byte-level vocabularies: itself where it can be seen, else U+0100 and on. */
 static uint32_t ldr__byte_char(unsigned char b) {
     if ((b >= 33 && b <= 126) || (b >= 161 && b <= 172) || b >= 174) return b;
     return b < 33 ? 256u + b : b < 161 ? 256u + 33 + b - 127u : 256u + 67;
@@ -6752,8 +6749,7 @@ static uint32_t ldr__map_unit(const ldr__step *m, uint32_t i) {
     return i < m->unit_count ? ldr__load_u32(m->units + 4 * (size_t)i) : 0;
 }
 
-/* The text that stands for the shortest or longest beginning of s that the map knows, and the bytes of that; NULL:
-   none. */
+/* The text for the shortest or longest beginning of s that the map knows, and the bytes of that; or NULL. */
 static const char *ldr__map_find(const ldr__step *m, const char *s, int32_t n, int longest, int32_t *bytes) {
     uint32_t unit = ldr__map_unit(m, 0), node = unit >> 10 << ((unit & 512) >> 6), value;
     const char *found = NULL;
@@ -6804,8 +6800,7 @@ static int ldr__hangul(uint32_t c) {
     return c < 0x1160 ? 1 | 16 * (1 | 2 | 8) : c < 0x11a8 ? 2 | 16 * (2 | 4) : 4 | 16 * 4;
 }
 
-/* The end of the grapheme that starts at `at`: what joins, and what jamo, prepended signs and line ends have of their
-   own. */
+/* The end of the grapheme at `at`: what joins; jamo, prepended signs and line ends have rules of their own. */
 static int32_t ldr__grapheme(const char *s, int32_t n, int32_t at, int32_t *chars) {
     int32_t bytes;
     uint32_t c = ldr__utf8_at(s + at, &bytes), next;
@@ -6848,8 +6843,7 @@ static void ldr__normalize_map(ldr__norm *p, const ldr__step *m) {
 }
 
 /* As SentencePiece does it: the longest known beginning at each place; blanks at the ends and behind blanks go
-   (flags[1]), one comes before all (flags[0]), and each is U+2581 (flags[2]). Pieces that are never cut stay as they
-   are. */
+   (flags[1]), one comes before all (flags[0]), and each is U+2581 (flags[2]). Pieces that are never cut stay. */
 static void ldr__normalize_sentencepiece(ldr__norm *p, const ldr__step *m) {
     static const char blank[] = "\xe2\x96\x81";
     const char *space = m->flags[2] ? blank : " ";
@@ -6896,8 +6890,7 @@ enum { LDR__RX_CHAR, LDR__RX_FOLD, LDR__RX_ANY, LDR__RX_CLASS, LDR__RX_LOOP, LDR
        LDR__RX_WORDB, LDR__RX_NWORDB };
 enum { LDR__LOOK_AHEAD, LDR__LOOK_NOT_AHEAD, LDR__LOOK_BEHIND, LDR__LOOK_NOT_BEHIND, LDR__LOOK_ATOMIC };
 enum { LDR__RUN_GREEDY, LDR__RUN_POSSESSIVE, LDR__RUN_LAZY };
-/* Items of a class: a range, a set of categories, white space, word characters, a script, a class within; `and` joins
-   what stands before and behind it. Odd: not. */
+/* Items of a class; `and` joins what stands before and behind it. Odd: not. */
 enum { LDR__IN_RANGE = 0, LDR__IN_CATEGORIES = 2, LDR__IN_WHITE = 4, LDR__IN_WORD = 6, LDR__IN_SCRIPT = 8,
         LDR__IN_CLASS = 10, LDR__IN_AND = 12 };
 
@@ -7180,8 +7173,7 @@ static int ldr__rx_group(ldr__rx *r) {
     return kind == LDR__LOOK_ATOMIC ? least : 0;
 }
 
-/* One thing that can be repeated: its least number of characters, -1 at the end of the alternative. *one: a single
-   character. */
+/* One thing that can be repeated: 0 if it may be nothing. *one: a single character. */
 static int ldr__rx_atom(ldr__rx *r, int *one) {
     static const char places[] = "AzZbB";               /* of BOS and those that follow            */
     uint32_t c = ldr__rx_char(r);
@@ -7564,8 +7556,7 @@ static void ldr__split_to_bytes(ldr__cutting *c, const ldr__step *p, int stage, 
     (void)p;
 }
 
-/* A new text where the script changes; kana count as Han, a blank belongs to any, and what comes before the first
-   script goes. */
+/* A new text where the script changes; kana are Han, a blank is of any, what comes before the first script goes. */
 static void ldr__split_scripts(ldr__cutting *c, const ldr__step *p, int stage, const ldr__view *v) {
     int32_t i, n, from = -1;
     int last = -1, script;
@@ -7710,8 +7701,7 @@ static void ldr__cut_word(ldr__cutting *c, const ldr__view *v) {
     else ldr__emit_unknown(c, v, 0, v->size);
 }
 
-/* WordPiece: the longest piece that fits, again and again; a word with a part that no piece covers is unknown as a
-   whole. */
+/* WordPiece: the longest piece that fits, again and again; a word with a part that is none is unknown as a whole. */
 static void ldr__cut_wordpiece(ldr__cutting *c, const ldr__view *v) {
     const ldr_tokenizer *t = c->t;
     uint32_t hash, hashes[4 * LADDER_MAX_WORD_CHARS + 1];    /* of the text from `start` up to each byte   */
@@ -7996,8 +7986,8 @@ LDR__INLINE void ldr__unigram_end(const ldr_tokenizer *t, ldr__node *node, doubl
     node->id = id;
 }
 
-/* best(j) = max over pieces i..j of best(i) + score(piece), the first of equals; a character without a piece of its own
-   costs the lowest score and 10. */
+/* best(j) = max over pieces i..j of best(i) + score(piece), the first of equals; a character that is no piece costs 10
+   more than the lowest score. */
 static ldr__node *ldr__unigram_nodes(ldr__cutting *c, const ldr__view *v) {
     const ldr_tokenizer *t = c->t;
     ldr__node *nodes = (ldr__node *)ldr__room(c, LDR__ROOM_NODES, ((size_t)v->size + 1) * sizeof *nodes);
@@ -8725,8 +8715,7 @@ static void ldr__normalize_replace(ldr__norm *p, const ldr__step *part) {
     ldr__put_same(p, p->in.size);
 }
 
-/* Checks a map of characters and notes which ASCII characters it leaves alone. bytes: 4 of size, the double array, the
-   texts. */
+/* Checks a map of characters and notes which ASCII characters it knows. bytes: 4 of size, the double array, texts. */
 static ldr_status ldr__map_open(ldr__step *p, const unsigned char *bytes, size_t n, uint64_t offset, ldr_error *err) {
     uint32_t size = n >= 4 ? ldr__load_u32(bytes) : 0, i, leaf, unit, value;
     char c;
@@ -8911,8 +8900,7 @@ static void ldr__template_add(ldr__reading *r, ldr__template *m, int32_t sequenc
     m->added += sequence < 0;
 }
 
-/* A template by its shape: A and B are the texts, c and s the tokens unless they are -1, a digit is the type of all
-   that follows. */
+/* A template by its shape: texts A and B, tokens c and s unless they are -1, digits: the type of what follows. */
 static void ldr__template_put(ldr__reading *r, ldr__template *m, const char *shape, int32_t cls, int32_t sep) {
     int32_t type = 0;
     memset(m, 0, sizeof *m);
@@ -9247,8 +9235,7 @@ static void ldr__added_put(ldr__reading *r, const ldr__added *a, int32_t node) {
     t->added[at].id = id;
 }
 
-/* Builds the tries once all added tokens are known; those that stand for normalised text are normalised. That is also
-   what decoding makes of them. */
+/* Builds the tries of added tokens, of normalised text where they stand for that: so decoding shows them, too. */
 static void ldr__added_finish(ldr_tokenizer *t) {
     int32_t i, special;
     ldr_encoding e;
@@ -9359,8 +9346,7 @@ static void ldr__rules_apply(ldr_tokenizer *t, const ldr_tokenizer_desc *d, cons
     }
 }
 
-/* Length of the line at s; *next is where the one after it starts. CR, LF and CR LF end a line,
-   as in Python's text files. */
+/* Length of the line at s; *next: where the one after it starts. CR, LF and CR LF end lines, as in Python. */
 static size_t ldr__vocab_line(const unsigned char *s, size_t n, size_t *next) {
     size_t i = 0;
     while (i < n && s[i] != '\n' && s[i] != '\r') i++;
@@ -9534,8 +9520,7 @@ static void ldr__piece_typed(ldr__reading *r, int32_t id, const char *front, con
     if (type == LDR__SP_UNKNOWN && r->t->unk < 0) r->t->unk = id;
 }
 
-/* The pieces: with `fairseq` XLM-RoBERTa's ids, <s> <pad> </s> <unk>, then the model's from the fourth on, then
-   <mask>. */
+/* The pieces; with `fairseq` XLM-RoBERTa's: <s> <pad> </s> <unk>, the model's from the fourth on, <mask>. */
 static void ldr__sp_pieces(ldr__reading *r, const unsigned char *s, size_t n, int32_t count, int fairseq) {
     static const char *const first[] = { "<s>", "<pad>", "</s>", "<unk>" };
     ldr__cursor c = ldr__proto_begin(s, n);
@@ -9941,8 +9926,7 @@ static ldr_choice ldr__json_choice(const ldr_json *j, int32_t object, const char
     return ldr__json_is(j, n, LDR_JSON_TRUE) ? LDR_ON : ldr__json_is(j, n, LDR_JSON_FALSE) ? LDR_OFF : LDR_AUTO;
 }
 
-/* tokenizer_config.json: switches, the class, and two keys by which Japanese models name a splitter that is not
-   BERT's. */
+/* tokenizer_config.json: switches, the class, and two keys of Japanese models, whose splitters are not BERT's. */
 static void ldr__rules_read(ldr__rules *r, const ldr_json *j, ldr_error *err) {
     static const char *const only[][3] = { { "word_tokenizer_type", "basic", "word tokenizer" },
             { "subword_tokenizer_type", "wordpiece", "subword tokenizer" } };
