@@ -54,7 +54,8 @@
 
    TABLE OF CONTENTS (search for the tag)
      manual       >>manual-steps >>manual-ladder >>manual-models >>manual-tokenizer >>manual-methods >>manual-language
-                  >>manual-memory >>manual-threads >>manual-errors >>manual-security >>manual-embedded >>manual-cpp >>manual-adding >>options
+                  >>manual-memory >>manual-threads >>manual-processes >>manual-errors >>manual-security
+                  >>manual-embedded >>manual-cpp >>manual-adding >>options
      interface    >>api-errors >>api-memory >>api-simd >>api-tensors >>api-json >>api-tokenizer >>api-model
                   >>api-dataset >>api-ladder >>api-predict >>api-session >>api-train >>api-recipe
      inside       >>platform >>sizes >>errors >>allocation >>random >>half >>kernels >>gemm >>ops >>json
@@ -92,13 +93,17 @@
      activation energy on your text, and copies the best; ldr_ladder_desc has the choices.
 
    >>manual-models        WHICH MODELS LOAD
-     families   encoders: bert, roberta, xlm-roberta, camembert, albert, electra, distilbert, ernie, mpnet, roformer, megatron-bert,
-                nomic-bert, gte, eurobert, modernbert, deberta, deberta-v2 (and v3). Decoders: gpt2, gpt_neo, opt, llama, mistral, qwen2, qwen3, smollm3, starcoder2
-     positions  learned; rotary in halves or pairs, stretched as linear, llama3 or yarn (dynamic: up to the model's own length);
-                by distance (mpnet, deberta); windows of local layers
+     families   encoders: bert, roberta, xlm-roberta, camembert, albert, electra, distilbert, ernie, mpnet, roformer,
+                megatron-bert, nomic-bert, gte, eurobert, modernbert, deberta, deberta-v2 (and v3). Decoders: gpt2,
+                gpt_neo, gpt_neox, gptj, opt, bloom, falcon, llama, mistral, qwen2, qwen3, gemma, gemma2, gemma3_text,
+                phi, phi3, stablelm, starcoder2, smollm3, olmo, olmo2, granite, cohere
+     positions  learned; rotary in halves or pairs, of whole heads or of a part, stretched as linear, llama3, yarn or
+                longrope (dynamic: up to the model's own length); by distance (mpnet, deberta, bloom, falcon); windows
+                of local layers
      files      safetensors and PyTorch's own (zip, the older form, either in shards), TensorFlow checkpoints of named variables
                 (bert_model.ckpt.index with bert_config.json), GGUF 2 and 3, also in several files (llama, qwen2, qwen3,
-                bert, nomic-bert), in F32 F16 BF16 F64 Q8_0 Q4_0 Q4_1 Q5_0 Q5_1 Q2_K to Q6_K IQ4_NL IQ4_XS, unpacked as they are used.
+                gemma, gemma2, gemma3, phi3, olmo2, bert, nomic-bert), in F32 F16 BF16 F64 Q8_0 Q4_0 Q4_1 Q5_0 Q5_1
+                Q2_K to Q6_K IQ4_NL IQ4_XS, unpacked as they are used.
                 Recognised by content. Of a pickle only tensors and containers are understood; nothing in it is run
      heads      masked and next words (ldr_model_logits); classes of a text or of each token, numbers, answers as spans,
                 choices, ELECTRA's replaced tokens, poolers (ldr_model_scores, by "architectures" of config.json: a row of
@@ -106,15 +111,19 @@
      adapters   LoRA by PEFT, rank-stabilised and DoRA as well (ldr_model_desc.adapter): added at load
      A configuration is read by lists of keys: those that are used, those that change nothing, and all others are refused by
      name (ldr_model_desc.allow passes them). What wrappers put before names (module., _orig_mod., 0.auto_model.,
-     base_model.model.) goes. Trained on as any other: all presets and methods; frozen always: distances (mpnet, deberta: also what its layers' matrices
-     make of them), ernie's tasks; the convolution of the largest deberta-v2: no method goes back through it.
-     qwen3's heads have norms that are run and not trained: presets clue, mlp and head alone.
+     base_model.model.) goes. Every family is trained on like any other, by all presets and methods. Frozen always:
+     distances (mpnet, deberta: also what its layers' matrices make of them), ernie's tasks; the convolution of the
+     largest deberta-v2: no method goes back through it. Heads that have norms (qwen3, gemma3, olmo2), or of which
+     positions turn a part (gpt_neox, gptj, phi, stablelm), stay whole: the preset paper, which makes them smaller, is
+     refused.
      `ladder export` writes safetensors; with --format gguf one file, tokenizer included, of llama, mistral, qwen2,
      qwen3 and bert.
-     Not written as a model file again: gte, nomic_bert, modernbert, deberta (matrices that lie in one), mpnet, deberta-v2,
-     ernie with tasks.
-     To add a family: a row of ldr__families (names of its tensors, LDR__OF_... for what it does otherwise), its keys in
-     ldr__known_keys, or a row of ldr__kin if it differs from another only by those; then families in tests/ldr_tiny.h.
+     Not written as a model file again: gte, nomic_bert, modernbert, deberta, phi3, gpt_neox, bloom, falcon (matrices
+     that lie in one), mpnet, deberta-v2, ernie with tasks, olmo, and cohere and stablelm where heads have norms.
+     To add a family: a row of ldr__families (names of its layers' parts, of the tensors around them, LDR__OF_... for what
+     it does otherwise), its keys in ldr__known_keys and, where they change a block, in ldr__config_block; or a row of
+     ldr__kin if it differs from another only by those. Its golden directory in tests/test_files.c, test_methods.c,
+     test_session.c.
      To add a format: how it begins and what reads it, a row of ldr__formats; bad files of it in tests/test_files.c.
 
    >>manual-tokenizer     WHAT A TOKENIZER IS
@@ -143,7 +152,7 @@
      desc.method chooses what is trained; trainer, file format and predictor stay the same. How far the way back goes follows
      from the choice:
        head                 nothing but the head: no way back at all, like the ladder's
-       bitfit, lora, adapter, prefix, full      back to the first block that is changed (tune_layers: the last so many)
+       bitfit, lora, adapter, prefix, ia3, full      back to the first block that is changed (tune_layers: the last)
        prompt               back to the embeddings
        theseus              fewer blocks learn in the place of groups of the backbone's: the result is a smaller model
      Few trained numbers do not make training cheap: all but head and ladder keep every block's activations and go through
@@ -189,6 +198,15 @@
      owner that adds in a fixed order. They may differ between instruction sets and between compilers (fused multiply-add,
      libm); LDR_SIMD_PORTABLE with -ffp-contract=off removes most of that. -ffast-math breaks the NaN checks: do not use it.
      Different objects may be used from different threads; one object by one thread at a time. A model is only read.
+
+   >>manual-processes     SEVERAL PROCESSES
+     With desc.reduce, rank and ranks, processes on one machine or many train one ladder: each computes a share of the
+     parts of a batch (desc.accumulate), of the dev set and of the tap cache; examples/mpi is such a program. All make
+     the same calls; that they agree is checked at the start, after a resume and before every epoch. All end with the
+     same ladder, and one saves it. The result depends on the batch and its parts, not on how many computed them; a
+     saved run goes on with any number. A step adds up the trained numbers once for 2 processes, twice for 4, 4 times
+     for 8, a bit more between; with reduce_plain always once. A cache in memory is whole in each process; cache_dir is
+     one folder for all. A process whose call fails must end the others (MPI_Abort): they wait for it.
 
    >>manual-errors        ERRORS
      Functions return a status or NULL and fill an ldr_error: the status, the byte offset where it applies, and a
@@ -764,6 +782,7 @@ typedef enum ldr_method {
     LDR_METHOD_ADAPTER,            /* z + Up gelu(Down z) after attention and FFN, and the norms (Houlsby et al. 2019) */
     LDR_METHOD_PROMPT,             /* virtual tokens before every text (Lester et al. 2021)   */
     LDR_METHOD_PREFIX,             /* keys and values of virtual tokens in every block (Li & Liang 2021) */
+    LDR_METHOD_IA3,                /* vectors that multiply keys, values and FFN's units (IA3: Liu et al. 2022) */
     LDR_METHOD_THESEUS             /* fewer blocks, learning in the place of groups of the backbone's (Xu et al. 2020): `successors` */
 } ldr_method;
 LDR_API const char *ldr_method_name(ldr_method method);       /* "ladder", "head", "full", ...            */
@@ -1024,7 +1043,7 @@ typedef struct ldr_train_desc {
     ldr_allocator alloc;
     int32_t       epochs;          /* 0: 10                                                    */
     int32_t       batch;           /* examples a step; 0: 32                                   */
-    int32_t       accumulate;      /* the step's batch in so many parts; 0: 1                  */
+    int32_t       accumulate;      /* the step's batch in so many parts; 0: 1, with reduce 8   */
     ldr_optimizer optimizer;
     float         rate;            /* 0: 1e-3, prompt and prefix 1e-2, head 3e-3; at width 768, and as many times more
                                       (to 10) as the backbone is narrower: full and theseus 1e-4, lora 1e-3 (adafactor
@@ -1069,6 +1088,11 @@ typedef struct ldr_train_desc {
     /* Called after every step (the last of an epoch carries its score); non-zero stops cleanly. */
     int32_t     (*progress_fn)(const ldr_progress *p, void *user);
     void         *user;
+    /* Several processes (>>manual-processes): x[n] becomes its sum over all, the same bits in each. Non-zero: failed */
+    int32_t     (*reduce)(float *x, size_t n, void *user);
+    void         *reduce_user;
+    int32_t       rank, ranks;     /* this process, from 0, and how many there are (0: 1)      */
+    int32_t       reduce_plain;    /* 1: gradients are added as reduce adds: less travels, last bits depend on ranks */
 } ldr_train_desc;
 
 /* What will really run: every 0 replaced. l says the method and may be NULL (a ladder's). */
@@ -1446,6 +1470,12 @@ static void ldr__format(char *dst, size_t cap, const char *format, ...) {
     ldr__text_format(&t, format, args);
     va_end(args);
 }
+
+/* Where the caller gave no error, or one that is taken: another, so that an earlier error stays as it is. */
+#define LDR__OWN_ERROR(err)                    \
+    ldr_error ldr__own;                        \
+    memset(&ldr__own, 0, sizeof ldr__own);     \
+    if (!err || err->status) err = &ldr__own
 
 static LDR__NOINLINE ldr_status ldr__fail(ldr_error *err, ldr_status status, uint64_t offset, const char *format, ...) {
     if (err && err->status == LDR_OK) {
@@ -3390,7 +3420,8 @@ static void ldr__dropout_apply(const ldr__kernels *ker, float *x, size_t n, cons
 
 /* Sums over all rows, as gradients of weights are: noted down first, then made by all threads together, so that they
    wait for one another once and not after each. Each element has one owner, which adds rows in order. */
-typedef enum ldr__sum_kind { LDR__SUM_PRODUCT, LDR__SUM_COLUMNS, LDR__SUM_NORM, LDR__SUM_MIX } ldr__sum_kind;
+typedef enum ldr__sum_kind { LDR__SUM_PRODUCT, LDR__SUM_COLUMNS, LDR__SUM_NORM, LDR__SUM_MIX,
+        LDR__SUM_TIMES } ldr__sum_kind;
 
 typedef struct ldr__sum {
     ldr__sum_kind kind;
@@ -3409,11 +3440,15 @@ typedef struct ldr__sums {         /* a few kB: on the stack                    
 } ldr__sums;
 
 static void ldr__sum_task(const ldr__exec *ex, const ldr__sum *m, size_t task) {
-    size_t j = task * LDR__SUM_WIDTH, n = LDR__MIN((size_t)LDR__SUM_WIDTH, m->n - j);
+    size_t j = task * LDR__SUM_WIDTH, n = LDR__MIN((size_t)LDR__SUM_WIDTH, m->n - j), t, c;
     const ldr__row_kernels *row = ex->kernels->rows;
     switch (m->kind) {
         case LDR__SUM_COLUMNS: row->columns(m->to + j, m->dy + j, m->ld, m->rows, n); break;
         case LDR__SUM_NORM:    row->norm_columns(m->to + j, m->dy + j, m->x + j, m->other, m->ld, m->rows, n); break;
+        case LDR__SUM_TIMES:
+            for (t = 0; t < m->rows; t++)
+                for (c = j; c < j + n; c++) m->to[c] += m->dy[t * m->ld + c] * m->x[t * m->ld + c];
+            break;
         default:               row->mix_columns(m->to + j, m->dy + j, m->x + j, m->other + j, m->ld, m->rows, n); break;
     }
 }
@@ -3444,7 +3479,8 @@ static ldr__sum *ldr__sums_add(ldr__sums *s, ldr__sum_kind kind, size_t tasks) {
     return m;
 }
 
-/* to[n] += sum over rows of:  dy (columns);  dy (x - mean) rstd, other = stats (norm);  dy (x - other) (mix) */
+/* to[n] += sum over rows of:  dy (columns);  dy (x - mean) rstd, other = stats (norm);  dy (x - other) (mix);  dy x
+   (times) */
 static void ldr__sums_columns(ldr__sums *s, ldr__sum_kind kind, float *to, const float *dy, const float *x,
                               const float *other, size_t ld, size_t rows, size_t n) {
     ldr__sum *m = ldr__sums_add(s, kind, (n + LDR__SUM_WIDTH - 1) / LDR__SUM_WIDTH);
@@ -3555,17 +3591,18 @@ static void ldr__dropout_backward(const ldr__exec *ex, float *d, const float *dy
 
 /* Rotary positions (Su et al. 2021): for i < n/2, angle pos theta^(-2i/n), the pair (x_i, x_{i+n/2}), as in Llama, or
    interleaved (x_2i, x_2i+1):  (u, v) -> (u cos - v sin, v cos + u sin). direction -1 turns back, which is the
-   backward. */
+   backward. The first n dimensions of each head turn, and are multiplied by `scale`. */
 static void ldr__rotary(const ldr__exec *ex, float *x, size_t ld, const int32_t *position, size_t rows, int32_t heads,
-                        int32_t n, int interleaved,
-                        const float *frequency, float direction) {
+                        int32_t head_dim, int32_t n, int interleaved, const float *frequency, float scale,
+                                float direction) {
     const int32_t step = interleaved ? 2 : 1, apart = interleaved ? 1 : n / 2;
     LDR__ROW_LOOP(t, rows, ex, {
         int32_t h, i;
         for (i = 0; i < n / 2; i++) {
-            float angle = (float)position[t] * frequency[i], c = cosf(angle), s = sinf(angle) * direction;
+            float angle = (float)position[t] * frequency[i], c = scale * cosf(angle),
+                    s = scale * sinf(angle) * direction;
             for (h = 0; h < heads; h++) {
-                float *p = x + t * ld + (size_t)(h * n + i * step);
+                float *p = x + t * ld + (size_t)(h * head_dim + i * step);
                 float u = p[0], v = p[apart];
                 p[0] = u * c - v * s;
                 p[apart] = v * c + u * s;
@@ -3615,6 +3652,8 @@ typedef struct ldr__attention {
     const float   *kept;
     size_t         kept_ld, past;      /* past: tokens before those of qkv                    */
     const ldr__places *places;         /* q_i . K[i - j] + k_j . Q[i - j] are added to scores before `scale`; or NULL */
+    const float   *slopes;             /* [heads] times j - i is added to scores before `scale`, or NULL (Press et al. 2021) */
+    float          cap;                /* scores, with `scale`, are cap tanh(s / cap); 0: not */
 } ldr__attention;
 
 /* Beyond this distance all positions are one to a relative bias (Raffel et al. 2020). */
@@ -3624,7 +3663,7 @@ enum { LDR__FAR = 128, LDR__RELATIVE_ROW = 2 * LDR__FAR + 1 };
 static size_t ldr__attention_scratch(size_t n, size_t head_dim) {
     const size_t nr = LDR__TILE_MAX_N;
     return n * (2 * head_dim + ldr__round_up(head_dim, 16) + 2) + 4 * head_dim * nr + nr * ldr__round_up(head_dim, nr)
-        + 2 * LDR__STRETCH * nr;
+        + 3 * LDR__STRETCH * nr;
 }
 
 /* The rows of one head to or from where they lie close together: thousands of bytes apart they would share
@@ -3660,6 +3699,8 @@ static void ldr__attention_shift(float *score, const ldr__attention *a, const fl
         size_t j) {
     size_t apart = i > j ? i - j : j - i, at = LDR__MIN(apart, (size_t)LDR__FAR), d = (size_t)a->head_dim,
             wide = (size_t)a->heads * d;
+    if (a->cap > 0) *score = a->cap / a->scale * tanhf(*score * a->scale / a->cap);
+    if (a->slopes) *score -= a->slopes[h] * ((float)i - (float)j);
     if (a->relative) *score += a->relative[h * LDR__RELATIVE_ROW + (j < i ? LDR__FAR - at : LDR__FAR + at)];
     if (a->places) {
         size_t row = (size_t)a->places->row[(ptrdiff_t)i - (ptrdiff_t)j] * wide + h * d;
@@ -3673,7 +3714,7 @@ static void ldr__attention_shift(float *score, const ldr__attention *a, const fl
 static void ldr__attention_shifts(float *s, const ldr__attention *a, const float *qkv, size_t h, size_t rows,
         size_t columns, size_t n, size_t i0, size_t j0, int turned) {
     size_t r, c;
-    if (!a->relative && !a->window && !a->places) return;
+    if (!a->relative && !a->window && !a->places && !a->slopes && !(a->cap > 0)) return;
     for (r = 0; r < rows; r++)
         for (c = 0; c < columns; c++)
             ldr__attention_shift(&s[r * n + c], a, qkv, h, i0 + (turned ? r : c), j0 + (turned ? c : r));
@@ -3803,7 +3844,7 @@ static void ldr__attention_backward(const ldr__exec *ex, float *dqkv, const floa
             *dot = dq + n * apart, *sums = dot + n;
         /* kr: the rows of k, not side by side */
         float *k = sums + n, *v = k + d * nr, *dk = v + d * nr, *dv = dk + d * nr, *kr = dv + d * nr,
-            *s = kr + nr * ldr__round_up(d, nr), *e = s + LDR__STRETCH * nr;
+            *s = kr + nr * ldr__round_up(d, nr), *e = s + LDR__STRETCH * nr, *t = e + LDR__STRETCH * nr;
         const float *keys_at = qkv + first * ld + inner + kv * d, *values_at = keys_at + (size_t)a->kv_heads * d;
         float *dbase = dqkv + first * ld;
         ldr__fetches soon;
@@ -3841,11 +3882,16 @@ static void ldr__attention_backward(const ldr__exec *ex, float *dqkv, const floa
                     ldr__panels_multiply(ker, s, nr, q + i0 * d, d, 1, k, d, rows, nr, d, NULL, NULL, 0, &soon);
                     ldr__panels_multiply(ker, e, nr, g + i0 * d, d, 1, v, d, rows, nr, d, NULL, NULL, 0, &soon);
                     ldr__attention_shifts(s, a, qkv + first * ld, h, rows, keys, nr, begin + i0, j0, 1);
+                    if (a->cap > 0) memcpy(t, s, rows * nr * sizeof(float));
                     for (i = 0; a->causal && i < rows && begin + i0 + i < j0 + keys; i++) {      /* keys that come later */
                         size_t l;
                         for (l = begin + i0 + i + 1 - j0; l < keys; l++) s[i * nr + l] = -FLT_MAX;
                     }
                     ker->rows->softmax_backward(s, e, rows, nr, &soft, j0);
+                    for (i = 0; a->cap > 0 && i < rows * nr; i++) {                 /* the slope of cap tanh(s / cap) */
+                        float y = t[i] == -FLT_MAX ? 0.0f : t[i] * a->scale / a->cap;
+                        e[i] *= 1 - y * y;
+                    }
                     ldr__panels_multiply(ker, dq + i0 * apart, apart, e, nr, 1, kr, keys, rows, d, keys, NULL, NULL, 1,
                                          &soon);
                     ldr__panels_multiply(ker, dk, nr, q + i0 * d, 1, d, e, rows, d, nr, rows, NULL, NULL, 1, &soon);
@@ -4138,11 +4184,9 @@ static void ldr__json_mark_subtrees(ldr_json *j) {
 
 LDR__DEF ldr_json *ldr_json_parse_next(const char *text, size_t size, size_t *used, const ldr_allocator *alloc, ldr_error *err) {
     ldr_allocator a = ldr__allocator(alloc);
-    ldr_error local;
     ldr_json *j;
     size_t at = 0;
-    memset(&local, 0, sizeof local);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    LDR__OWN_ERROR(err);
     if (!text || !used || !ldr__allocator_valid(alloc)) {
         ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_json_parse: text or allocator missing");
         return NULL;
@@ -5543,10 +5587,8 @@ LDR__DEF void ldr_weights_close(ldr_weights *w) {
 }
 
 LDR__DEF ldr_weights *ldr_weights_open_memory(const void *data, size_t size, const ldr_allocator *alloc, ldr_error *err) {
-    ldr_error local;
     ldr_weights *w;
-    memset(&local, 0, sizeof local);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    LDR__OWN_ERROR(err);
     w = ldr__weights_new(1, alloc, err);
     if (!w) return NULL;
     ldr__source_borrow(&w->files[0], data, size);
@@ -5899,11 +5941,9 @@ LDR__DEF ldr_weights *ldr_weights_open(const char *path, const ldr_allocator *al
         { "model.safetensors", ldr__weights_open_one }, { "model.safetensors.index.json", ldr__weights_open_index },
         { "pytorch_model.bin", ldr__weights_open_one }, { "pytorch_model.bin.index.json", ldr__weights_open_index },
         { "bert_model.ckpt.index", ldr__weights_open_bundle }, { "model.ckpt.index", ldr__weights_open_bundle } };
-    ldr_error local;
     char full[LADDER_MAX_PATH];
     size_t i;
-    memset(&local, 0, sizeof local);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    LDR__OWN_ERROR(err);
     if (!path) {
         ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_weights_open: no path");
         return NULL;
@@ -10141,6 +10181,9 @@ LDR__DEF int32_t ldr_tokenizer_find(const ldr_tokenizer *t, const char *piece) {
        post-norm:  r1 = x + Attn(x)         n = norm1(r1)   r2 = n + FFN(n)          y = norm2(r2)
        pre-norm:   r1 = x + Attn(norm1(x))                  y = r1 + FFN(norm2(r1))
        no norm:    the same as pre-norm with the identity; without attention r1 = x
+       parallel:   r1 = x + Attn(norm1(x))                  y = r1 + FFN(norm1(x)), or FFN(norm2(x))
+
+       after:      what Attn and FFN give is normed, by norm3 and norm4, before it is added
 
        Attn(z) = O softmax(Q z (K z)^T / sqrt(d_head)) V z       FFN(z) = Down f(Up z)   or   Down (f(Gate z) * Up z)
 
@@ -10149,15 +10192,17 @@ LDR__DEF int32_t ldr_tokenizer_find(const ldr_tokenizer *t, const char *piece) {
        low rank:   W z + (alpha/rank) B A z for any of the matrices (LoRA: Hu et al. 2021)
        adapters:   Attn and FFN give z + Up f(Down z) for z (Houlsby et al. 2019)
        prefix:     the first tokens of every sequence have trained keys and values (Li & Liang 2021)
+       scales:     K z and V z are multiplied by trained vectors, and so is what Down reads (IA3: Liu et al. 2022)
    ====================================================================================== */
 
 typedef enum ldr__slot {
     LDR__Q, LDR__K, LDR__V, LDR__O, LDR__GATE, LDR__UP, LDR__DOWN, LDR__MATRICES,
     LDR__QB = LDR__MATRICES, LDR__KB, LDR__VB, LDR__OB, LDR__GATEB, LDR__UPB, LDR__DOWNB,
-    LDR__NORM1, LDR__NORM1B, LDR__NORM2, LDR__NORM2B, LDR__SLOTS,
+    LDR__NORM1, LDR__NORM1B, LDR__NORM2, LDR__NORM2B, LDR__NORM3, LDR__NORM3B, LDR__NORM4, LDR__NORM4B,
+    LDR__QNORM, LDR__QNORMB, LDR__KNORM, LDR__KNORMB, LDR__SLOTS,
     /* added by tuning methods: A and B of every matrix; adapters after attention, after FFN: down, bias, up, bias */
     LDR__LOW_A = LDR__SLOTS, LDR__LOW_B = LDR__LOW_A + LDR__MATRICES, LDR__ADAPTER1 = LDR__LOW_B + LDR__MATRICES, LDR__ADAPTER2 = LDR__ADAPTER1 + 4,
-    LDR__PREFIX_K = LDR__ADAPTER2 + 4, LDR__PREFIX_V, LDR__ALL_SLOTS
+    LDR__PREFIX_K = LDR__ADAPTER2 + 4, LDR__PREFIX_V, LDR__SCALE_K, LDR__SCALE_V, LDR__SCALE_F, LDR__ALL_SLOTS
 } ldr__slot;
 
 static const char *const ldr__slot_names[LDR__ALL_SLOTS] = {
@@ -10165,14 +10210,28 @@ static const char *const ldr__slot_names[LDR__ALL_SLOTS] = {
     "ffn.gate.weight", "ffn.up.weight", "ffn.down.weight",
     "attention.query.bias", "attention.key.bias", "attention.value.bias", "attention.output.bias",
     "ffn.gate.bias", "ffn.up.bias", "ffn.down.bias", "norm1.weight", "norm1.bias", "norm2.weight", "norm2.bias",
+    "norm3.weight", "norm3.bias", "norm4.weight", "norm4.bias",
+    "attention.query_norm.weight", "attention.query_norm.bias", "attention.key_norm.weight", "attention.key_norm.bias",
     "attention.query.low_a.weight", "attention.key.low_a.weight", "attention.value.low_a.weight", "attention.output.low_a.weight",
     "ffn.gate.low_a.weight", "ffn.up.low_a.weight", "ffn.down.low_a.weight",
     "attention.query.low_b.weight", "attention.key.low_b.weight", "attention.value.low_b.weight", "attention.output.low_b.weight",
     "ffn.gate.low_b.weight", "ffn.up.low_b.weight", "ffn.down.low_b.weight",
     "adapter1.down.weight", "adapter1.down.bias", "adapter1.up.weight", "adapter1.up.bias",
-    "adapter2.down.weight", "adapter2.down.bias", "adapter2.up.weight", "adapter2.up.bias", "prefix.key", "prefix.value" };
+    "adapter2.down.weight", "adapter2.down.bias", "adapter2.up.weight", "adapter2.up.bias", "prefix.key",
+            "prefix.value",
+    "scale.key", "scale.value", "scale.ffn" };
+
+/* A part of a block is a matrix and its bias, or a norm's gain and shift. */
+enum { LDR__BLOCK_PARTS = LDR__MATRICES + (LDR__SLOTS - LDR__NORM1) / 2 };
+static int ldr__slot_part(int slot, int *bias) {
+    *bias = slot >= LDR__NORM1 ? (slot - LDR__NORM1) % 2 : slot >= LDR__MATRICES;
+    return slot >= LDR__NORM1 ? LDR__MATRICES + (slot - LDR__NORM1) / 2 : slot % LDR__MATRICES;
+}
+static int ldr__norm_shift(int slot) { return slot >= LDR__NORM1 && slot < LDR__SLOTS && (slot - LDR__NORM1) % 2; }
 
 enum { LDR__ALL_BIASES = (1 << LDR__MATRICES) - 1, LDR__QKV_BIASES = 7, LDR__FFN_BIASES = 7 << LDR__GATE };
+/* Norms of queries and keys: of each head by the same gain, by its own, or of all heads as one row. */
+enum { LDR__NORM_SHARED = 1, LDR__NORM_EACH = 2, LDR__NORM_WHOLE = 3 };
 /* How positions turn queries and keys: in halves, in pairs, and whether values turn too. */
 enum { LDR__HALVES = 1, LDR__PAIRS = 2, LDR__TURNS_VALUES = 4 };
 
@@ -10186,7 +10245,12 @@ typedef struct ldr__shape {
     int32_t  gated, rotary, causal;
     int32_t  biases;                               /* a bit for each matrix that has one      */
     float    eps;
-    int32_t  low_rank, low_set, bottleneck, prefix;        /* added by tuning; low_set: a bit for each matrix */
+    int32_t  parallel, after;                      /* see above; 2: FFN has a norm of its own */
+    int32_t  head_norms;                           /* of q and k, LDR__NORM_...; 0: none      */
+    int32_t  turned;                               /* dimensions of a head that positions turn */
+    float    clip, cap, grow;                      /* q, k, v are cut to [-clip, clip]; scores are cap tanh(s / cap);
+                                                      what is added to x is multiplied by grow. 0: none of it */
+    int32_t  low_rank, low_set, bottleneck, prefix, scaled;        /* added by tuning; low_set: a bit for each matrix */
     float    low_scale;                            /* alpha / rank                            */
 } ldr__shape;
 
@@ -10205,6 +10269,8 @@ static size_t ldr__slot_size(const ldr__shape *s, int slot, size_t *rows, size_t
         case LDR__ADAPTER1 + 1: case LDR__ADAPTER2 + 1: c = n; break;
         case LDR__ADAPTER1 + 2: case LDR__ADAPTER2 + 2: r = w; c = n; break;
         case LDR__ADAPTER1 + 3: case LDR__ADAPTER2 + 3: c = n ? w : 0; break;
+        case LDR__SCALE_K: case LDR__SCALE_V: c = s->scaled ? kv : 0; break;
+        case LDR__SCALE_F: c = s->scaled ? f : 0; break;
         case LDR__PREFIX_K: case LDR__PREFIX_V: r = (size_t)s->prefix; c = kv; break;
         case LDR__Q: r = q; c = w; break;
         case LDR__K: case LDR__V: r = kv; c = w; break;
@@ -10219,9 +10285,16 @@ static size_t ldr__slot_size(const ldr__shape *s, int slot, size_t *rows, size_t
         case LDR__GATEB: c = LDR__HAS_BIAS(GATE) && s->gated ? f : 0; break;
         case LDR__UPB: c = LDR__HAS_BIAS(UP) ? f : 0; break;
         case LDR__DOWNB: c = LDR__HAS_BIAS(DOWN) ? w : 0; break;
-        case LDR__NORM1: case LDR__NORM2: c = s->place == LDR__NO_NORM ? 0 : w; break;
-        default: c = s->place == LDR__NO_NORM || s->norm == LDR_NORM_RMS ? 0 : w; break;
+        case LDR__QNORM: case LDR__QNORMB: c = !s->head_norms ? 0 : s->head_norms == LDR__NORM_SHARED
+                ? (size_t)s->head_dim : q; break;
+        case LDR__KNORM: case LDR__KNORMB: c = !s->head_norms ? 0 : s->head_norms == LDR__NORM_SHARED
+                ? (size_t)s->head_dim : kv; break;
+        case LDR__NORM3: case LDR__NORM3B: case LDR__NORM4: case LDR__NORM4B: c = s->after ? w : 0; break;
+        case LDR__NORM2: case LDR__NORM2B: c = s->parallel == 1 || s->place == LDR__NO_NORM ? 0 : w; break;
+        default: c = s->place == LDR__NO_NORM ? 0 : w; break;
     }
+    if (ldr__norm_shift(slot) && s->norm == LDR_NORM_RMS) c = 0;
+    if (slot >= LDR__QNORM && slot <= LDR__KNORMB && !s->heads) c = 0;
     if (slot >= LDR__ADAPTER1 && slot < LDR__ADAPTER2 && !s->heads) c = 0;
     if (r == 0 || c == 0) r = c = 0;
     if (rows) *rows = r;
@@ -10240,7 +10313,10 @@ typedef struct ldr__manner {
     int32_t      unturned;              /* no rotary positions here                           */
     int32_t      bare;                  /* pre-norm, but attention reads the state as it is   */
     float        score;                 /* scores are multiplied by this; 0: 1                */
-    const float *norms[2];              /* [head_dim] gains of an RMS norm of each head of q, and of k; NULL: none. Forward only */
+    const float *slopes;                /* see ldr__attention                                 */
+    const float *longer;                /* frequencies of texts of more than `most` tokens; NULL: the same */
+    int32_t      most;
+    float        stretched;             /* what turns is multiplied by this; 0: 1             */
 } ldr__manner;
 
 /* The matrices of a block, rounded; q, k and v are one. */
@@ -10257,7 +10333,14 @@ typedef struct ldr__block {
 typedef struct ldr__acts {
     float *x, *n1, *qkv, *attention, *lse, *r1, *n2, *u, *g, *r2, *y, *stats1, *stats2;
     float *low, *z[2], *down[2], *bent;     /* A z; what each adapter read, Down of it, f of that */
+    float *added[2], *stats3, *stats4;      /* what norm3 and norm4 read; a parallel block: what norm2 reads */
+    float *raw, *raw_stats;                 /* q, k, v as their matrices made them; [units][raw_rows][2] of their norms */
+    size_t raw_rows;
 } ldr__acts;
+
+/* Pieces of q and k that are normed one by one. */
+static int32_t ldr__head_units(const ldr__shape *s) { return s->head_norms == LDR__NORM_WHOLE ? 2
+        : s->heads + s->kv_heads; }
 
 /* From one row of FFN units to the next: rows that lie 4096 bytes apart would share their cache sets. */
 static size_t ldr__ffn_ld(const ldr__shape *s) { return s->ffn % 1024 ? (size_t)s->ffn : (size_t)s->ffn + 16; }
@@ -10305,6 +10388,16 @@ static void ldr__acts_place(ldr__plan *p, const char *name, ldr__acts *a, const 
         a->stats1 = ldr__place_matrix(p, name, rows, 2);
         a->stats2 = ldr__place_matrix(p, name, rows, 2);
     }
+    if (keep && (s->after || s->parallel)) a->added[0] = ldr__place_matrix(p, name, rows, w);
+    if (keep && s->after) {
+        a->added[1] = ldr__place_matrix(p, name, rows, w);
+        a->stats3 = ldr__place_matrix(p, name, rows, 2);
+        a->stats4 = ldr__place_matrix(p, name, rows, 2);
+    }
+    a->raw_rows = rows;
+    if (keep && (s->head_norms || s->clip > 0 || s->scaled)) a->raw = ldr__place_matrix(p, name, rows,
+            ldr__qkv_width(s));
+    if (keep && s->head_norms) a->raw_stats = ldr__place_matrix(p, name, rows, 2 * (size_t)ldr__head_units(s));
     if (s->low_rank) a->low = ldr__place_matrix(p, name, rows, (size_t)s->low_rank);
     if (s->bottleneck) {
         int i;
@@ -10346,7 +10439,12 @@ static ldr__acts ldr__acts_from(ldr__acts a, const ldr__shape *s, size_t first, 
     a.stats2 = ldr__row_of(a.stats2, out, 2);
     a.low = ldr__row_of(a.low, first, (size_t)s->low_rank);
     a.bent = ldr__row_of(a.bent, out, n);
+    a.raw = ldr__row_of(a.raw, first, ldr__qkv_width(s));
+    a.raw_stats = ldr__row_of(a.raw_stats, first, 2);
+    a.stats3 = ldr__row_of(a.stats3, out, 2);
+    a.stats4 = ldr__row_of(a.stats4, out, 2);
     for (i = 0; i < 2; i++) {
+        a.added[i] = ldr__row_of(a.added[i], out, w);
         a.z[i] = ldr__row_of(a.z[i], out, w);
         a.down[i] = ldr__row_of(a.down[i], out, n);
     }
@@ -10447,6 +10545,8 @@ static ldr__attention ldr__block_attention(const ldr__shape *s, const ldr__manne
     a.scale = (m->score > 0 ? m->score : 1.0f) / sqrtf((float)s->head_dim);
     a.window = (size_t)m->window;
     a.relative = m->relative;
+    a.slopes = m->slopes;
+    a.cap = s->cap;
     a.places = m->places.keys ? &m->places : NULL;
     a.kept = t->kept;
     a.kept_ld = 2 * (size_t)s->kv_heads * (size_t)s->head_dim;
@@ -10459,17 +10559,148 @@ static ldr__attention ldr__block_attention(const ldr__shape *s, const ldr__manne
     return a;
 }
 
-/* Norms of heads, then turns what has positions of qkv[T]; or turns its gradient back. */
-static void ldr__block_rotary(const ldr__exec *ex, float *qkv, const ldr__shape *s, const ldr__manner *m, const ldr__tokens *t, float direction) {
-    int32_t heads = s->heads + (s->rotary & LDR__TURNS_VALUES ? 2 : 1) * s->kv_heads;
-    size_t d = (size_t)s->head_dim, ld = ldr__qkv_width(s);
-    if (m->norms[0] && direction > 0) LDR__ROW_LOOP(r, t->count, ex, {
-        int32_t h;
-        for (h = 0; h < s->heads + s->kv_heads; h++)
-            ex->kernels->rows->norm(qkv + r * ld + (size_t)h * d, NULL, qkv + r * ld + (size_t)h * d, m->norms[h >= s->heads], NULL, d, 1, s->eps);
-    })
+/* Turns what has positions of qkv[T], or its gradient back. */
+static void ldr__block_rotary(const ldr__exec *ex, float *qkv, const ldr__shape *s, const ldr__manner *m,
+        const ldr__tokens *t, float direction) {
+    int32_t heads = s->heads + (s->rotary & LDR__TURNS_VALUES ? 2 : 1) * s->kv_heads, i, end;
+    const float *frequency = m->frequency ? m->frequency : t->frequency;
     if (!s->rotary || m->unturned) return;
-    ldr__rotary(ex, qkv, ld, t->position, t->count, heads, s->head_dim, s->rotary & LDR__PAIRS, m->frequency ? m->frequency : t->frequency, direction);
+    for (i = 0; i < t->sequences; i = end) {                   /* those of one table at a time */
+        int longer = m->longer && t->offsets[i + 1] - t->offsets[i] + (int32_t)t->past > m->most;
+        size_t first = (size_t)(t->offsets[i] - t->offsets[0]);
+        for (end = m->longer ? i + 1 : t->sequences; end < t->sequences && longer ==
+                (t->offsets[end + 1] - t->offsets[end] + (int32_t)t->past > m->most); end++) {}
+        ldr__rotary(ex, qkv + first * ldr__qkv_width(s), ldr__qkv_width(s), t->position + first,
+                    (size_t)(t->offsets[end] - t->offsets[i]), heads, s->head_dim, s->turned ? s->turned : s->head_dim,
+                    s->rotary & LDR__PAIRS, longer ? m->longer : frequency, m->stretched > 0 ? m->stretched : 1.0f,
+                            direction);
+    }
+}
+
+/* Unit u of q's and k's norms: where it begins in a row, how long it is, its gain's slot and place there. */
+typedef struct ldr__unit { size_t at, n, from; int slot; } ldr__unit;
+static ldr__unit ldr__head_unit(const ldr__shape *s, int32_t u) {
+    size_t d = (size_t)s->head_dim, q = (size_t)s->heads * d;
+    int whole = s->head_norms == LDR__NORM_WHOLE, key = u >= (whole ? 1 : s->heads);
+    ldr__unit k;
+    k.slot = key ? LDR__KNORM : LDR__QNORM;
+    k.at = whole ? (key ? q : 0) : (size_t)u * d;
+    k.n = !whole ? d : key ? (size_t)s->kv_heads * d : q;
+    k.from = s->head_norms == LDR__NORM_EACH ? k.at - (key ? q : 0) : 0;
+    return k;
+}
+
+/* to[n] += sum over rows of dy x, both ld apart: the gradient of a vector that multiplies x. */
+static void ldr__scale_gradient(const ldr__exec *ex, float *to, const float *dy, const float *x, size_t ld, size_t rows,
+        size_t n) {
+    ldr__sums s;
+    if (!to) return;
+    ldr__sums_begin(&s, ex);
+    ldr__sums_columns(&s, LDR__SUM_TIMES, to, dy, x, NULL, ld, rows, n);
+    ldr__sums_make(&s);
+}
+
+/* k, v times their trained scales; x is q, k, v of a token. */
+static void ldr__scale_heads(float *x, const ldr__block *b, const ldr__shape *s) {
+    size_t q = (size_t)s->heads * (size_t)s->head_dim, kv = (size_t)s->kv_heads * (size_t)s->head_dim, i;
+    const float *k = b->v[LDR__SCALE_K], *v = b->v[LDR__SCALE_V];
+    for (i = 0; k && i < kv; i++) {
+        x[q + i] *= k[i];
+        x[q + kv + i] *= v[i];
+    }
+}
+
+/* q, k, v = clip(...), then q = norm(q), k = norm(k), head by head or whole (Dehghani et al. 2023). */
+static void ldr__head_norms_forward(const ldr__exec *ex, const ldr__acts *a, const ldr__block *b, const ldr__shape *s,
+        size_t rows) {
+    size_t ld = ldr__qkv_width(s);
+    int32_t units = s->head_norms ? ldr__head_units(s) : 0;
+    if (a->raw) memcpy(a->raw, a->qkv, rows * ld * sizeof(float));
+    if (!units && !(s->clip > 0) && !b->v[LDR__SCALE_K]) return;
+    LDR__ROW_LOOP(r, rows, ex, {
+        float *row = a->qkv + r * ld;
+        int32_t u;
+        size_t i;
+        ldr__scale_heads(row, b, s);
+        for (i = 0; s->clip > 0 && i < ld; i++) row[i] = row[i] > s->clip ? s->clip : row[i] < -s->clip ? -s->clip
+                : row[i];
+        for (u = 0; u < units; u++) {
+            ldr__unit k = ldr__head_unit(s, u);
+            const float *shift = b->v[k.slot + 1];
+            ex->kernels->rows->norm(row + k.at, a->raw_stats ? a->raw_stats + 2 * ((size_t)u * a->raw_rows + r) : NULL,
+                                    row + k.at, b->v[k.slot] + k.from, shift ? shift + k.from : NULL, k.n,
+                                    s->norm == LDR_NORM_RMS, s->eps);
+        }
+    })
+}
+
+/* From the gradient of what this made to that of what the matrices made, in place; adds to the gradients of the scales.
+   room (NULL where there are neither norms nor scales) gets a copy of the first, for the gradients of norms, or, with
+   scales, what the norms read. (No family has both norms and clip.) */
+static void ldr__head_norms_backward(const ldr__exec *ex, float *dqkv, float *room, float *const *grad,
+        const ldr__acts *a, const ldr__block *b, const ldr__shape *s, size_t rows) {
+    size_t ld = ldr__qkv_width(s), kv = (size_t)s->kv_heads * (size_t)s->head_dim, q = ld - 2 * kv;
+    int32_t units = s->head_norms ? ldr__head_units(s) : 0;
+    int scaled = b->v[LDR__SCALE_K] != NULL;
+    if (room) memcpy(room, scaled ? a->raw : dqkv, rows * ld * sizeof(float));
+    if (!units && !(s->clip > 0) && !scaled) return;
+    LDR__ROW_LOOP(r, rows, ex, {
+        float *row = dqkv + r * ld;
+        const float *x = (scaled ? room : a->raw) + r * ld;
+        int32_t u;
+        size_t i;
+        if (scaled) ldr__scale_heads(room + r * ld, b, s);
+        for (u = 0; u < units; u++) {
+            ldr__unit k = ldr__head_unit(s, u);
+            ex->kernels->rows->norm_backward(row + k.at, 0, row + k.at, x + k.at,
+                                             a->raw_stats + 2 * ((size_t)u * a->raw_rows + r), b->v[k.slot] + k.from,
+                                             k.n, s->norm == LDR_NORM_RMS);
+        }
+        for (i = 0; s->clip > 0 && i < ld; i++) if (x[i] > s->clip || x[i] < -s->clip) row[i] = 0;
+    })
+    if (!scaled) return;
+    ldr__scale_gradient(ex, grad[LDR__SCALE_K], dqkv + q, a->raw + q, ld, rows, kv);
+    ldr__scale_gradient(ex, grad[LDR__SCALE_V], dqkv + q + kv, a->raw + q + kv, ld, rows, kv);
+    LDR__ROW_LOOP(r, rows, ex, ldr__scale_heads(dqkv + r * ld, b, s);)
+}
+
+/* Gradients of the gains and shifts. Units that share theirs are added one after the other: a number has one owner. */
+static void ldr__head_norms_gradients(ldr__sums *sums, float *const *grad, const float *given, const ldr__acts *a,
+        const ldr__shape *s, size_t rows) {
+    int32_t u;
+    for (u = 0; given && s->head_norms && u < ldr__head_units(s); u++) {
+        ldr__unit k = ldr__head_unit(s, u);
+        size_t ld = ldr__qkv_width(s);
+        float *gain = grad[k.slot], *shift = grad[k.slot + 1];
+        if (gain) ldr__sums_columns(sums, LDR__SUM_NORM, gain + k.from, given + k.at, a->raw + k.at,
+                a->raw_stats + 2 * (size_t)u * a->raw_rows, ld, rows, k.n);
+        if (shift) ldr__sums_columns(sums, LDR__SUM_COLUMNS, shift + k.from, given + k.at, NULL, NULL, ld, rows, k.n);
+        if (s->head_norms == LDR__NORM_SHARED) ldr__sums_make(sums);
+    }
+}
+
+/* r[T,w] = norm(r), by norm3 or norm4 (which), times grow: what is added to the stream. */
+static void ldr__added_forward(const ldr__exec *ex, float *r, const ldr__acts *a, const ldr__block *b,
+        const ldr__shape *s, int which, size_t rows) {
+    const float *const *v = b->v + (which ? LDR__NORM4 : LDR__NORM3);
+    size_t w = (size_t)s->width;
+    if (s->after) {
+        if (a->added[which]) memcpy(a->added[which], r, rows * w * sizeof(float));
+        ldr__norm_forward(ex, r, which ? a->stats4 : a->stats3, r, v[0], v[1], rows, w, s->norm, s->eps);
+    }
+    if (s->grow != 0) LDR__ROW_LOOP(t, rows, ex, LDR__LANE_LOOP(i, w, r[t * w + i] *= s->grow);)
+}
+
+/* dr[T,w]: from the gradient of what was added to that of what Attn or FFN gave, in place; given: room for the first of
+   them where the norm's own gradients are wanted. */
+static void ldr__added_backward(const ldr__exec *ex, float *dr, float *given, const ldr__acts *a, const ldr__block *b,
+        const ldr__shape *s, int which, size_t rows) {
+    size_t w = (size_t)s->width;
+    if (s->grow != 0) LDR__ROW_LOOP(t, rows, ex, LDR__LANE_LOOP(i, w, dr[t * w + i] *= s->grow);)
+    if (!s->after) return;
+    if (given) memcpy(given, dr, rows * w * sizeof(float));
+    ldr__norm_backward(ex, dr, 0, NULL, NULL, dr, a->added[which], which ? a->stats4 : a->stats3,
+                       b->v[which ? LDR__NORM4 : LDR__NORM3], rows, w, s->norm);
 }
 
 /* Gradients on the way back, kept until those of the block's tensors are made of them; shared by all blocks of one shape. */
@@ -10478,6 +10709,7 @@ typedef struct ldr__back {
     float *dattn, *dffn;           /* of what Attn and FFN add                                */
     float *f, *df, *dg;            /* f: the activated units again, where the forward pass had room for them */
     float *attention, *qkv, *low, *bent;
+    float *added[2], *heads;       /* of what norm3, norm4 and the norms of q and k made      */
 } ldr__back;
 
 static void ldr__back_place(ldr__plan *p, const char *name, ldr__back *k, const ldr__shape *s, size_t rows, float *f) {
@@ -10494,6 +10726,9 @@ static void ldr__back_place(ldr__plan *p, const char *name, ldr__back *k, const 
         k->attention = ldr__place_matrix(p, name, rows, (size_t)s->heads * (size_t)s->head_dim);
         k->qkv = ldr__place_matrix(p, name, rows, ldr__qkv_width(s));
     }
+    if (s->head_norms || s->scaled) k->heads = ldr__place_matrix(p, name, rows, ldr__qkv_width(s));
+    if (s->after) k->added[0] = ldr__place_matrix(p, name, rows, w);
+    if (s->after) k->added[1] = ldr__place_matrix(p, name, rows, w);
     if (s->low_rank) k->low = ldr__place_matrix(p, name, rows, (size_t)s->low_rank);
     if (s->bottleneck) k->bent = ldr__place_matrix(p, name, rows, (size_t)s->bottleneck);
 }
@@ -10512,6 +10747,9 @@ static ldr__back ldr__back_from(ldr__back k, const ldr__shape *s, size_t first, 
     k.qkv = ldr__row_of(k.qkv, first, ldr__qkv_width(s));
     k.low = ldr__row_of(k.low, first, (size_t)s->low_rank);
     k.bent = ldr__row_of(k.bent, out, (size_t)s->bottleneck);
+    k.heads = ldr__row_of(k.heads, first, ldr__qkv_width(s));
+    k.added[0] = ldr__row_of(k.added[0], out, w);
+    k.added[1] = ldr__row_of(k.added[1], out, w);
     return k;
 }
 
@@ -10661,6 +10899,7 @@ static void ldr__prefix_backward(float *dqkv, float *const *grad, const ldr__sha
 /* The inner half of FFN: u = Up z and f = activation(u), or f = activation(Gate z) u. f may be u, fg may be g. */
 static void ldr__ffn_forward(const ldr__exec *ex, float *f, float *fg, const ldr__acts *a, const ldr__block *b, const ldr__shape *s, size_t rows) {
     size_t w = (size_t)s->width, n = (size_t)s->ffn, ld = ldr__ffn_ld(s);
+    const float *by = b->v[LDR__SCALE_F];
     if (b->packed) {
         ldr__packed_forward(ex, a->u, ld, s->gated ? NULL : f, a->n2, w, &b->packed->up, rows, (int32_t)s->activation);
         if (s->gated) ldr__packed_forward(ex, a->g, ld, fg, a->n2, w, &b->packed->gate, rows, (int32_t)s->activation);
@@ -10675,6 +10914,7 @@ static void ldr__ffn_forward(const ldr__exec *ex, float *f, float *fg, const ldr
         }
     }
     if (s->gated) LDR__ROW_LOOP(t, rows, ex, LDR__LANE_LOOP(i, n, f[t * ld + i] = a->u[t * ld + i] * fg[t * ld + i]);)
+    if (by) LDR__ROW_LOOP(t, rows, ex, LDR__LANE_LOOP(i, n, f[t * ld + i] *= by[i]);)
 }
 
 /* What a forward pass may leave out when it is run again, on the way back: attention, whose result was kept, and y. */
@@ -10690,6 +10930,7 @@ static void ldr__block_forward(const ldr__exec *ex, ldr__acts *a, const ldr__blo
         if (s->place == LDR__PRE && b->manner.bare) memcpy(a->n1, a->x, rows * w * sizeof(float));
         else if (s->place == LDR__PRE) ldr__norm_forward(ex, a->n1, a->stats1, a->x, b->v[LDR__NORM1], b->v[LDR__NORM1B], rows, w, s->norm, s->eps);
         ldr__qkv_forward(ex, a, b, s, rows);
+        ldr__head_norms_forward(ex, a, b, s, rows);
         ldr__block_rotary(ex, a->qkv, s, &b->manner, t, 1.0f);
         ldr__prefix_forward(a->qkv, b, s, t);
         for (r = 0; t->kept && r < rows; r++)
@@ -10702,15 +10943,24 @@ static void ldr__block_forward(const ldr__exec *ex, ldr__acts *a, const ldr__blo
         if (b->packed) ldr__packed_forward(ex, a->r1, w, NULL, a->attention, q, &b->packed->o, rows, 0);
         else ldr__block_linear_forward(ex, a->r1, w, a->attention, q, b, s, LDR__O, rows, a->low);
         ldr__adapter_forward(ex, a->r1, a, b, s, 0, rows);
+        ldr__added_forward(ex, a->r1, a, b, s, 0, rows);
         /* post-norm normalises with norm1 here, pre-norm with norm2 */
-        ldr__residual_norm_forward(ex, s->place == LDR__NO_NORM ? NULL : a->n2, a->r1, x, s->place == LDR__POST ? a->stats1 : a->stats2,
+        ldr__residual_norm_forward(ex, s->place == LDR__NO_NORM || s->parallel ? NULL : a->n2, a->r1, x,
+                s->place == LDR__POST ? a->stats1 : a->stats2,
                                    b->v[s->place == LDR__POST ? LDR__NORM1 : LDR__NORM2], b->v[s->place == LDR__POST ? LDR__NORM1B : LDR__NORM2B], rows, w, s->norm, s->eps, &after);
     } else memcpy(a->r1, x, rows * w * sizeof(float));
+    if (s->parallel) {
+        const float *const *v = b->v + (s->parallel == 1 ? LDR__NORM1 : LDR__NORM2);
+        if (a->added[0]) memcpy(a->added[0], x, rows * w * sizeof(float));
+        ldr__norm_forward(ex, a->n2, a->stats2, x, v[0], v[1], rows, w, s->norm, s->eps);
+    }
     ldr__ffn_forward(ex, f, fg, a, b, s, rows);
-    if (part == LDR__ONLY_INSIDE && s->place != LDR__POST && !s->bottleneck) return;       /* r2 is y, which nothing on the way back reads */
+    /* r2 is y, which nothing on the way back reads */
+    if (part == LDR__ONLY_INSIDE && s->place != LDR__POST && !s->bottleneck && !s->after) return;
     if (b->packed) ldr__packed_forward(ex, a->r2, w, NULL, f, ldr__ffn_ld(s), &b->packed->down, rows, 0);
     else ldr__block_linear_forward(ex, a->r2, w, f, ldr__ffn_ld(s), b, s, LDR__DOWN, rows, a->low);
     ldr__adapter_forward(ex, a->r2, a, b, s, 1, rows);
+    ldr__added_forward(ex, a->r2, a, b, s, 1, rows);
     if (s->place == LDR__POST) ldr__residual_norm_forward(ex, a->y, a->r2, a->n2, a->stats2, b->v[LDR__NORM2], b->v[LDR__NORM2B], rows, w, s->norm, s->eps, &last);
     else ldr__residual_norm_forward(ex, NULL, a->y, a->r1, NULL, NULL, NULL, rows, w, s->norm, s->eps, &last);
 }
@@ -10719,6 +10969,7 @@ static void ldr__block_forward(const ldr__exec *ex, ldr__acts *a, const ldr__blo
    f(u), or f(g) * u. What was activated is its own slope afterwards. */
 static void ldr__ffn_backward(const ldr__exec *ex, float *dn, int add, float *const *grad, const ldr__acts *a, const ldr__block *b, const ldr__shape *s, const ldr__back *k, size_t rows) {
     size_t w = (size_t)s->width, n = (size_t)s->ffn, ld = ldr__ffn_ld(s);
+    const float *by = b->v[LDR__SCALE_F];
     LDR__ROW_LOOP(t, rows, ex, {
         float *f = k->f + t * ld;
         const float *u = a->u + t * ld;
@@ -10726,6 +10977,10 @@ static void ldr__ffn_backward(const ldr__exec *ex, float *dn, int add, float *co
         if (s->gated) LDR__LANE_LOOP(i, n, f[i] = u[i] * k->dg[t * ld + i]);
     })
     ldr__block_linear_backward(ex, k->df, ld, 0, grad, k->dffn, w, k->f, ld, b, s, LDR__DOWN, rows, a->low, k->low);
+    if (by) {
+        ldr__scale_gradient(ex, grad[LDR__SCALE_F], k->df, k->f, ld, rows, n);
+        LDR__ROW_LOOP(t, rows, ex, LDR__LANE_LOOP(i, n, k->df[t * ld + i] *= by[i]);)
+    }
     LDR__ROW_LOOP(t, rows, ex, {
         float *df = k->df + t * ld;
         if (!s->gated) ex->kernels->rows->multiply(df, a->u + t * ld, n);
@@ -10753,6 +11008,7 @@ static void ldr__self_attention_backward(const ldr__exec *ex, float *dz, int add
     ldr__attention_backward(ex, k->qkv, k->attention, a->attention, a->lse, a->qkv, &at);
     ldr__prefix_backward(k->qkv, grad, s, t);
     ldr__block_rotary(ex, k->qkv, s, &b->manner, t, -1.0f);
+    ldr__head_norms_backward(ex, k->qkv, k->heads, grad, a, b, s, rows);
     ldr__qkv_backward(ex, dz, add, grad, k->qkv, a, b, s, rows, k->low);
 }
 
@@ -10765,20 +11021,26 @@ static void ldr__block_backward(const ldr__exec *ex, float *dx, float *const *gr
     if (s->place == LDR__POST) {
         ldr__norm_backward(ex, k->dn1, 0, NULL, NULL, dy, a->r2, a->stats2, b->v[LDR__NORM2], rows, w, s->norm);
         ldr__dropout_backward(ex, k->dffn, k->dn1, rows, w, &last);
+        ldr__added_backward(ex, k->dffn, k->added[1], a, b, s, 1, rows);
         ldr__adapter_backward(ex, k->dffn, grad, a, b, s, 1, rows, k);
         ldr__ffn_backward(ex, k->dn1, 1, grad, a, b, s, k, rows);
         ldr__norm_backward(ex, dx, 0, NULL, NULL, k->dn1, a->r1, a->stats1, b->v[LDR__NORM1], rows, w, s->norm);
     } else {
         ldr__dropout_backward(ex, k->dffn, dy, rows, w, &last);
+        ldr__added_backward(ex, k->dffn, k->added[1], a, b, s, 1, rows);
         ldr__adapter_backward(ex, k->dffn, grad, a, b, s, 1, rows, k);
         memcpy(dx, dy, rows * w * sizeof(float));
         ldr__ffn_backward(ex, s->place == LDR__PRE ? k->dn2 : dx, s->place != LDR__PRE, grad, a, b, s, k, rows);
-        if (s->place == LDR__PRE) ldr__norm_backward(ex, dx, 1, NULL, NULL, k->dn2, a->r1, a->stats2, b->v[LDR__NORM2], rows, w, s->norm);
+        if (s->place == LDR__PRE && !s->parallel) ldr__norm_backward(ex, dx, 1, NULL, NULL, k->dn2, a->r1, a->stats2,
+                b->v[LDR__NORM2], rows, w, s->norm);
     }
     if (s->heads) {
-        ldr__dropout_backward(ex, k->dattn, dx, rows, w, &after);
+        ldr__dropout_backward(ex, k->dattn, s->parallel ? dy : dx, rows, w, &after);
+        ldr__added_backward(ex, k->dattn, k->added[0], a, b, s, 0, rows);
         ldr__adapter_backward(ex, k->dattn, grad, a, b, s, 0, rows, k);
     }
+    if (s->parallel) ldr__norm_backward(ex, dx, 1, NULL, NULL, k->dn2, a->added[0], a->stats2,
+            b->v[s->parallel == 1 ? LDR__NORM1 : LDR__NORM2], rows, w, s->norm);
     ldr__tokens_spread(dx, t, w);
     if (!s->heads) return;
     ldr__self_attention_backward(ex, s->place == LDR__PRE ? k->dn1 : dx, s->place != LDR__PRE, grad, a, b, s, t, k);
@@ -10798,9 +11060,18 @@ static void ldr__block_gradients(ldr__sums *sums, float *const *grad, const floa
     if (s->heads) {
         ldr__block_linear_gradients(sums, grad, k->dattn, w, a->attention, (size_t)s->heads * (size_t)s->head_dim, s, LDR__O, rows);
         ldr__qkv_gradients(sums, grad, k->qkv, a, s, t->count);
+        ldr__head_norms_gradients(sums, grad, k->heads, a, s, t->count);
+    }
+    if (s->after) {
+        ldr__norm_gradients(sums, grad[LDR__NORM3], grad[LDR__NORM3B], k->added[0], a->added[0], a->stats3, rows, w);
+        ldr__norm_gradients(sums, grad[LDR__NORM4], grad[LDR__NORM4B], k->added[1], a->added[1], a->stats4, rows, w);
     }
     if (s->place == LDR__NO_NORM) return;
-    ldr__norm_gradients(sums, grad[LDR__NORM2], grad[LDR__NORM2B], post ? dy : k->dn2, post ? a->r2 : a->r1, a->stats2, rows, w);
+    if (s->parallel == 1) {
+        ldr__norm_gradients(sums, grad[LDR__NORM1], grad[LDR__NORM1B], k->dn2, a->added[0], a->stats2, rows, w);
+        ldr__sums_make(sums);                          /* the same gain gets attention's share below */
+    } else ldr__norm_gradients(sums, grad[LDR__NORM2], grad[LDR__NORM2B], post ? dy : k->dn2,
+                post ? a->r2 : s->parallel ? a->added[0] : a->r1, a->stats2, rows, w);
     if (post || !m->bare) ldr__norm_gradients(sums, grad[LDR__NORM1], grad[LDR__NORM1B], k->dn1, post ? a->r1 : a->x, a->stats1, post ? rows : t->count, w);
 }
 
@@ -10822,7 +11093,7 @@ typedef struct ldr__family {
     /* configuration keys: width, layers, heads, ffn, positions, activation, norm epsilon       */
     const char *k_width, *k_layers, *k_heads, *k_ffn, *k_positions, *k_activation, *k_eps;
     const char *activation;                        /* when the configuration does not say       */
-    const char *slots[LDR__SLOTS];                 /* %d is the layer                           */
+    const char *layer, *parts[LDR__BLOCK_PARTS];   /* names of a layer's tensors: see ldr__part_name */
     const char *word, *position, *segment, *embed_norm, *project, *final_norm;
     /* language-model head: dense + activation + norm, then the output matrix and its bias      */
     const char *head_dense, *head_norm, *head_out, *head_bias;
@@ -10845,7 +11116,15 @@ enum {
     LDR__OF_UNSCALED = 1024,        /* scores are not divided by sqrt(d_head)                   */
     LDR__OF_HEAD_NORMS = 4096,      /* an RMS norm of each head of q and k                      */
     LDR__OF_PLACES = 8192,          /* queries and keys of distances: encoder.rel_embeddings    */
-    LDR__OF_HEAD_BY_HEAD = 16384,   /* the fused q, k and v stand side by side for each head    */
+    LDR__OF_BY_HEAD = 16384,   /* the fused q, k and v stand side by side for each head    */
+    LDR__OF_PARALLEL = 1 << 15,     /* FFN stands beside attention                              */
+    LDR__OF_AFTER = 1 << 16,        /* norms of what attention and FFN give                     */
+    LDR__OF_GEMMA = 1 << 17,        /* gains are stored less 1; embeddings are multiplied by sqrt(width) */
+    LDR__OF_NO_GAINS = 1 << 18,     /* norms have neither gain nor shift                        */
+    LDR__OF_TWO_THETAS = 1 << 19,   /* local layers have a theta of their own                   */
+    LDR__OF_BARE = 1 << 20,         /* norms have a gain only                                   */
+    LDR__OF_WHOLE_NORMS = 1 << 21,  /* an RMS norm of all heads of q as one row, and of k       */
+    LDR__OF_ALIBI = 1 << 22,        /* scores fall with the distance, for each head at its slope */
     LDR__OF_OWN_WIDTH = 2048        /* embeddings are as wide as states unless embedding_size says no */
 };
 
@@ -10855,184 +11134,206 @@ enum {
     LDR__KEYS_ELECTRA = 64, LDR__KEYS_TASKS = 128, LDR__KEYS_ROPE = 256, LDR__KEYS_WINDOW = 512, LDR__KEYS_VALUES = 1024, LDR__KEYS_MPNET = 2048,
     LDR__KEYS_UNTURNED = 4096, LDR__KEYS_ALBERT = 8192, LDR__KEYS_STAR = 16384, LDR__KEYS_NEO = 32768,
             LDR__KEYS_OPT = 65536, LDR__KEYS_NO_SHIFT = 131072,
-    LDR__KEYS_PLACES = 262144
+    LDR__KEYS_PLACES = 262144, LDR__KEYS_NEOX = 1 << 19, LDR__KEYS_J = 1 << 20, LDR__KEYS_PHI = 1 << 21,
+    LDR__KEYS_PHI3 = 1 << 22, LDR__KEYS_STABLE = 1 << 23, LDR__KEYS_COHERE = 1 << 24, LDR__KEYS_OLMO = 1 << 25,
+    LDR__KEYS_GEMMA = 1 << 26, LDR__KEYS_GRANITE = 1 << 27, LDR__KEYS_BLOOM = 1 << 28, LDR__KEYS_FALCON = 1 << 29
 };
 
-#define LDR__BERT_LINEARS(layer)                                                                                              \
-    layer "attention.self.query.weight", layer "attention.self.key.weight", layer "attention.self.value.weight",             \
-    layer "attention.output.dense.weight", NULL, layer "intermediate.dense.weight", layer "output.dense.weight",             \
-    layer "attention.self.query.bias", layer "attention.self.key.bias", layer "attention.self.value.bias",                   \
-    layer "attention.output.dense.bias", NULL, layer "intermediate.dense.bias", layer "output.dense.bias"
-#define LDR__BERT_SLOTS(layer) { LDR__BERT_LINEARS(layer),                                                                    \
-    layer "attention.output.LayerNorm.weight", layer "attention.output.LayerNorm.bias",                                       \
-    layer "output.LayerNorm.weight", layer "output.LayerNorm.bias" }
-#define LDR__BERT_EMBEDDINGS "embeddings.word_embeddings.weight", "embeddings.position_embeddings.weight",                   \
-    "embeddings.token_type_embeddings.weight", "embeddings.LayerNorm"
-#define LDR__BERT_HEAD "cls.predictions.transform.dense", "cls.predictions.transform.LayerNorm", "cls.predictions.decoder.weight", "cls.predictions.bias"
-#define LDR__LLAMA_SLOTS {                                                                                                    \
-    "layers.%d.self_attn.q_proj.weight", "layers.%d.self_attn.k_proj.weight", "layers.%d.self_attn.v_proj.weight",           \
-    "layers.%d.self_attn.o_proj.weight", "layers.%d.mlp.gate_proj.weight", "layers.%d.mlp.up_proj.weight",                   \
-    "layers.%d.mlp.down_proj.weight", "layers.%d.self_attn.q_proj.bias", "layers.%d.self_attn.k_proj.bias",                  \
-    "layers.%d.self_attn.v_proj.bias", "layers.%d.self_attn.o_proj.bias", "layers.%d.mlp.gate_proj.bias",                    \
-    "layers.%d.mlp.up_proj.bias", "layers.%d.mlp.down_proj.bias", "layers.%d.input_layernorm.weight", NULL,                  \
-    "layers.%d.post_attention_layernorm.weight", NULL }
-#define LDR__HF_KEYS "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "max_position_embeddings", "hidden_act"
+#define LDR__HF_KEYS "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", \
+    "max_position_embeddings", "hidden_activation hidden_act"
+#define LDR__BERT_TYPE LDR_NORM_LAYER, LDR__POST, 0, 0, 0, LDR__ALL_BIASES, 0, 0, LDR__HF_KEYS, "layer_norm_eps", "gelu"
+#define LDR__BERT_PARTS(q, k, v, o, norm1) "encoder.layer.%d.", { q, k, v, o, NULL, "intermediate.dense", \
+    "output.dense", norm1, "output.LayerNorm" }
+#define LDR__BERT_LAYER LDR__BERT_PARTS("attention.self.query", "attention.self.key", "attention.self.value", \
+    "attention.output.dense", "attention.output.LayerNorm")
+#define LDR__BERT_WORDS "embeddings.word_embeddings.weight"
+#define LDR__BERT_TYPES "embeddings.token_type_embeddings.weight"
+#define LDR__BERT_NORM "embeddings.LayerNorm"
+#define LDR__BERT_TABLES(types) LDR__BERT_WORDS, "embeddings.position_embeddings.weight", types
+#define LDR__BERT_HEAD "cls.predictions.transform.dense", "cls.predictions.transform.LayerNorm", \
+    "cls.predictions.decoder.weight", "cls.predictions.bias"
+#define LDR__ROBERTA_HEAD "lm_head.dense", "lm_head.layer_norm", "lm_head.decoder.weight", "lm_head.bias"
+#define LDR__BERT_OTHERS "*embeddings.position_ids", "*pooler.*", "classifier.*", "qa_outputs.*"
+#define LDR__LLAMA_PARTS "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj", \
+    "mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"
+#define LDR__LLAMA_LAYER "layers.%d.", { LDR__LLAMA_PARTS, "input_layernorm", "post_attention_layernorm", NULL, NULL, \
+    "self_attn.q_norm", "self_attn.k_norm" }
+#define LDR__FUSED(qkv) qkv, qkv, qkv
+#define LDR__FALCON_KEYS "hidden_size", "num_hidden_layers", "num_attention_heads", "ffn_hidden_size", \
+    "max_position_embeddings", "activation", "layer_norm_epsilon", "gelu"
+#define LDR__FALCON_PARTS LDR__FUSED("self_attention.query_key_value"), "self_attention.dense", NULL, \
+    "mlp.dense_h_to_4h", "mlp.dense_4h_to_h"
+#define LDR__FALCON_ENDS "word_embeddings.weight", NULL, NULL, NULL, NULL, "ln_f", NULL, NULL, "lm_head.weight", NULL
+#define LDR__LLAMA_ENDS "embed_tokens.weight", NULL, NULL, NULL, NULL, "norm", NULL, NULL, "lm_head.weight", NULL
 
 static const ldr__family ldr__families[] = {
-    { "bert", "bert.", LDR_NORM_LAYER, LDR__POST, 0, 0, 0, LDR__ALL_BIASES, 0, 0, LDR__HF_KEYS, "layer_norm_eps", "gelu",
-      LDR__BERT_SLOTS("encoder.layer.%d."),
-      "embeddings.word_embeddings.weight", "embeddings.position_embeddings.weight", "embeddings.token_type_embeddings.weight", "embeddings.LayerNorm", NULL, NULL,
-      LDR__BERT_HEAD, 0, LDR__KEYS_BERT,
-      { "*embeddings.position_ids", "*pooler.*", "cls.seq_relationship.*", "cls.predictions.*", "classifier.*", "qa_outputs.*" } },
-    { "roberta", "roberta.", LDR_NORM_LAYER, LDR__POST, 0, 0, 0, LDR__ALL_BIASES, 0, 0, LDR__HF_KEYS, "layer_norm_eps", "gelu",
-      LDR__BERT_SLOTS("encoder.layer.%d."),
-      "embeddings.word_embeddings.weight", "embeddings.position_embeddings.weight", "embeddings.token_type_embeddings.weight", "embeddings.LayerNorm", NULL, NULL,
-      "lm_head.dense", "lm_head.layer_norm", "lm_head.decoder.weight", "lm_head.bias", LDR__OF_PAD, LDR__KEYS_BERT,
-      { "*embeddings.position_ids", "*pooler.*", "lm_head.*", "classifier.*", "qa_outputs.*" } },
-    { "albert", "albert.", LDR_NORM_LAYER, LDR__POST, 0, 0, 0, LDR__ALL_BIASES, 0, 1, LDR__HF_KEYS, "layer_norm_eps", "gelu_new",
-#define LDR__ALBERT "encoder.albert_layer_groups.%d.albert_layers.%d."
-      { LDR__ALBERT "attention.query.weight", LDR__ALBERT "attention.key.weight", LDR__ALBERT "attention.value.weight", LDR__ALBERT "attention.dense.weight", NULL,
-        LDR__ALBERT "ffn.weight", LDR__ALBERT "ffn_output.weight", LDR__ALBERT "attention.query.bias", LDR__ALBERT "attention.key.bias", LDR__ALBERT "attention.value.bias",
-        LDR__ALBERT "attention.dense.bias", NULL, LDR__ALBERT "ffn.bias", LDR__ALBERT "ffn_output.bias", LDR__ALBERT "attention.LayerNorm.weight", LDR__ALBERT "attention.LayerNorm.bias",
-        LDR__ALBERT "full_layer_layer_norm.weight", LDR__ALBERT "full_layer_layer_norm.bias" },
-#undef LDR__ALBERT
-      "embeddings.word_embeddings.weight", "embeddings.position_embeddings.weight", "embeddings.token_type_embeddings.weight", "embeddings.LayerNorm", "encoder.embedding_hidden_mapping_in", NULL,
-      "predictions.dense", "predictions.LayerNorm", "predictions.decoder.weight", "predictions.bias", 0,
-              LDR__KEYS_BERT | LDR__KEYS_NARROW | LDR__KEYS_ALBERT,
-      { "*embeddings.position_ids", "*pooler.*", "predictions.*", "sop_classifier.*", "classifier.*", "qa_outputs.*" } },
-    { "electra", "electra.", LDR_NORM_LAYER, LDR__POST, 0, 0, 0, LDR__ALL_BIASES, 0, 0, LDR__HF_KEYS, "layer_norm_eps", "gelu",
-      LDR__BERT_SLOTS("encoder.layer.%d."),
-      "embeddings.word_embeddings.weight", "embeddings.position_embeddings.weight",
-              "embeddings.token_type_embeddings.weight", "embeddings.LayerNorm", "embeddings_project", NULL,
-      "generator_predictions.dense", "generator_predictions.LayerNorm", "generator_lm_head.weight",
-              "generator_lm_head.bias", 0, LDR__KEYS_BERT | LDR__KEYS_NARROW | LDR__KEYS_ELECTRA,
-      { "*embeddings.position_ids", "generator_*", "discriminator_predictions.*", "sequence_summary.*", "classifier.*",
-              "qa_outputs.*" } },
-    { "distilbert", "distilbert.", LDR_NORM_LAYER, LDR__POST, 0, 0, 0, LDR__ALL_BIASES, 0, 0, "dim", "n_layers", "n_heads", "hidden_dim", "max_position_embeddings", "activation", NULL, "gelu",
-#define LDR__DISTIL "transformer.layer.%d."
-      { LDR__DISTIL "attention.q_lin.weight", LDR__DISTIL "attention.k_lin.weight", LDR__DISTIL "attention.v_lin.weight", LDR__DISTIL "attention.out_lin.weight", NULL,
-        LDR__DISTIL "ffn.lin1.weight", LDR__DISTIL "ffn.lin2.weight", LDR__DISTIL "attention.q_lin.bias", LDR__DISTIL "attention.k_lin.bias", LDR__DISTIL "attention.v_lin.bias",
-        LDR__DISTIL "attention.out_lin.bias", NULL, LDR__DISTIL "ffn.lin1.bias", LDR__DISTIL "ffn.lin2.bias", LDR__DISTIL "sa_layer_norm.weight", LDR__DISTIL "sa_layer_norm.bias",
-        LDR__DISTIL "output_layer_norm.weight", LDR__DISTIL "output_layer_norm.bias" },
-#undef LDR__DISTIL
-      "embeddings.word_embeddings.weight", "embeddings.position_embeddings.weight", NULL, "embeddings.LayerNorm", NULL, NULL,
+    { "bert", "bert.", LDR__BERT_TYPE, LDR__BERT_LAYER, LDR__BERT_TABLES(LDR__BERT_TYPES), LDR__BERT_NORM, NULL, NULL,
+      LDR__BERT_HEAD, 0, LDR__KEYS_BERT, { LDR__BERT_OTHERS, "cls.seq_relationship.*", "cls.predictions.*" } },
+    { "roberta", "roberta.", LDR__BERT_TYPE, LDR__BERT_LAYER, LDR__BERT_TABLES(LDR__BERT_TYPES), LDR__BERT_NORM,
+      NULL, NULL, LDR__ROBERTA_HEAD, LDR__OF_PAD, LDR__KEYS_BERT, { LDR__BERT_OTHERS, "lm_head.*" } },
+    { "albert", "albert.", LDR_NORM_LAYER, LDR__POST, 0, 0, 0, LDR__ALL_BIASES, 0, 1, LDR__HF_KEYS, "layer_norm_eps",
+      "gelu_new", "encoder.albert_layer_groups.%d.albert_layers.%d.",
+      { "attention.query", "attention.key", "attention.value", "attention.dense", NULL, "ffn", "ffn_output",
+        "attention.LayerNorm", "full_layer_layer_norm" },
+      LDR__BERT_TABLES(LDR__BERT_TYPES), LDR__BERT_NORM, "encoder.embedding_hidden_mapping_in", NULL,
+      "predictions.dense", "predictions.LayerNorm", "predictions.decoder.weight", "predictions.bias",
+      0, LDR__KEYS_BERT | LDR__KEYS_NARROW | LDR__KEYS_ALBERT,
+      { LDR__BERT_OTHERS, "predictions.*", "sop_classifier.*" } },
+    { "electra", "electra.", LDR__BERT_TYPE, LDR__BERT_LAYER, LDR__BERT_TABLES(LDR__BERT_TYPES), LDR__BERT_NORM,
+      "embeddings_project", NULL, "generator_predictions.dense", "generator_predictions.LayerNorm",
+      "generator_lm_head.weight", "generator_lm_head.bias", 0, LDR__KEYS_BERT | LDR__KEYS_NARROW | LDR__KEYS_ELECTRA,
+      { LDR__BERT_OTHERS, "generator_*", "discriminator_predictions.*", "sequence_summary.*" } },
+    { "distilbert", "distilbert.", LDR_NORM_LAYER, LDR__POST, 0, 0, 0, LDR__ALL_BIASES, 0, 0, "dim", "n_layers",
+      "n_heads", "hidden_dim", "max_position_embeddings", "activation", NULL, "gelu", "transformer.layer.%d.",
+      { "attention.q_lin", "attention.k_lin", "attention.v_lin", "attention.out_lin", NULL, "ffn.lin1", "ffn.lin2",
+        "sa_layer_norm", "output_layer_norm" },
+      LDR__BERT_TABLES(NULL), LDR__BERT_NORM, NULL, NULL,
       "vocab_transform", "vocab_layer_norm", "vocab_projector.weight", "vocab_projector.bias", 0, LDR__KEYS_DISTIL,
-      { "*embeddings.position_ids", "vocab_*", "pre_classifier.*", "classifier.*", "qa_outputs.*" } },
-    { "gpt2", "transformer.", LDR_NORM_LAYER, LDR__PRE, 0, 0, 1, LDR__ALL_BIASES, 1, 0, "n_embd", "n_layer", "n_head", "n_inner", "n_positions", "activation_function", "layer_norm_epsilon", "gelu_new",
-      { "h.%d.attn.c_attn.weight", "h.%d.attn.c_attn.weight", "h.%d.attn.c_attn.weight", "h.%d.attn.c_proj.weight", NULL, "h.%d.mlp.c_fc.weight", "h.%d.mlp.c_proj.weight",
-        "h.%d.attn.c_attn.bias", "h.%d.attn.c_attn.bias", "h.%d.attn.c_attn.bias", "h.%d.attn.c_proj.bias", NULL, "h.%d.mlp.c_fc.bias", "h.%d.mlp.c_proj.bias",
-        "h.%d.ln_1.weight", "h.%d.ln_1.bias", "h.%d.ln_2.weight", "h.%d.ln_2.bias" },
-      "wte.weight", "wpe.weight", NULL, NULL, NULL, "ln_f", NULL, NULL, "lm_head.weight", NULL, LDR__OF_TIED, LDR__KEYS_GPT,
-      { "*.attn.bias", "*.attn.masked_bias", "score.*" } },
-    { "llama", "model.", LDR_NORM_RMS, LDR__PRE, 1, LDR__HALVES, 1, 0, 0, 0, LDR__HF_KEYS, "rms_norm_eps", "silu", LDR__LLAMA_SLOTS,
-      "embed_tokens.weight", NULL, NULL, NULL, NULL, "norm", NULL, NULL, "lm_head.weight", NULL, LDR__OF_BIAS_KEYS, LDR__KEYS_LLAMA | LDR__KEYS_ROPE | LDR__KEYS_NO_SHIFT,
+      { LDR__BERT_OTHERS, "vocab_*", "pre_classifier.*" } },
+    { "gpt2", "transformer.", LDR_NORM_LAYER, LDR__PRE, 0, 0, 1, LDR__ALL_BIASES, 1, 0, "n_embd", "n_layer", "n_head",
+      "n_inner", "n_positions", "activation_function", "layer_norm_epsilon", "gelu_new", "h.%d.",
+      { LDR__FUSED("attn.c_attn"), "attn.c_proj", NULL, "mlp.c_fc", "mlp.c_proj", "ln_1", "ln_2" },
+      "wte.weight", "wpe.weight", NULL, NULL, NULL, "ln_f", NULL, NULL, "lm_head.weight", NULL,
+      LDR__OF_TIED, LDR__KEYS_GPT, { "*.attn.bias", "*.attn.masked_bias", "score.*" } },
+    { "llama", "model.", LDR_NORM_RMS, LDR__PRE, 1, LDR__HALVES, 1, 0, 0, 0, LDR__HF_KEYS, "rms_norm_eps", "silu",
+      LDR__LLAMA_LAYER, LDR__LLAMA_ENDS, LDR__OF_BIAS_KEYS, LDR__KEYS_LLAMA | LDR__KEYS_ROPE | LDR__KEYS_NO_SHIFT,
       { "*rotary_emb.inv_freq", "score.*" } },
-    { "eurobert", "model.", LDR_NORM_RMS, LDR__PRE, 1, LDR__HALVES, 0, 0, 0, 0, LDR__HF_KEYS, "rms_norm_eps", "silu", LDR__LLAMA_SLOTS,
-      "embed_tokens.weight", NULL, NULL, NULL, NULL, "norm", NULL, NULL, "lm_head.weight", NULL, LDR__OF_BIAS_KEYS, LDR__KEYS_LLAMA | LDR__KEYS_ROPE | LDR__KEYS_NO_SHIFT,
+    { "eurobert", "model.", LDR_NORM_RMS, LDR__PRE, 1, LDR__HALVES, 0, 0, 0, 0, LDR__HF_KEYS, "rms_norm_eps", "silu",
+      LDR__LLAMA_LAYER, LDR__LLAMA_ENDS, LDR__OF_BIAS_KEYS, LDR__KEYS_LLAMA | LDR__KEYS_ROPE | LDR__KEYS_NO_SHIFT,
       { "*rotary_emb.inv_freq", "dense.*", "classifier.*" } },
-    { "starcoder2", "model.", LDR_NORM_LAYER, LDR__PRE, 0, LDR__HALVES, 1, LDR__ALL_BIASES, 0, 0, LDR__HF_KEYS, "norm_epsilon", "gelu_pytorch_tanh",
-      { "layers.%d.self_attn.q_proj.weight", "layers.%d.self_attn.k_proj.weight", "layers.%d.self_attn.v_proj.weight", "layers.%d.self_attn.o_proj.weight",
-        NULL, "layers.%d.mlp.c_fc.weight", "layers.%d.mlp.c_proj.weight",
-        "layers.%d.self_attn.q_proj.bias", "layers.%d.self_attn.k_proj.bias", "layers.%d.self_attn.v_proj.bias", "layers.%d.self_attn.o_proj.bias",
-        NULL, "layers.%d.mlp.c_fc.bias", "layers.%d.mlp.c_proj.bias",
-        "layers.%d.input_layernorm.weight", "layers.%d.input_layernorm.bias", "layers.%d.post_attention_layernorm.weight", "layers.%d.post_attention_layernorm.bias" },
-      "embed_tokens.weight", NULL, NULL, NULL, NULL, "norm", NULL, NULL, "lm_head.weight", NULL, LDR__OF_WINDOWS | LDR__OF_TIED,
+    { "starcoder2", "model.", LDR_NORM_LAYER, LDR__PRE, 0, LDR__HALVES, 1, LDR__ALL_BIASES, 0, 0, LDR__HF_KEYS,
+      "norm_epsilon", "gelu_pytorch_tanh", "layers.%d.",
+      { "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj", NULL, "mlp.c_fc", "mlp.c_proj",
+        "input_layernorm", "post_attention_layernorm" },
+      LDR__LLAMA_ENDS, LDR__OF_WINDOWS | LDR__OF_TIED,
       LDR__KEYS_LLAMA | LDR__KEYS_ROPE | LDR__KEYS_WINDOW | LDR__KEYS_STAR, { "*rotary_emb.inv_freq", "score.*" } },
     { "gpt_neo", "transformer.", LDR_NORM_LAYER, LDR__PRE, 0, 0, 1, LDR__ALL_BIASES & ~LDR__QKV_BIASES, 0, 0,
-      "hidden_size", "num_layers", "num_heads", "intermediate_size", "max_position_embeddings", "activation_function", "layer_norm_epsilon", "gelu_new",
-      { "h.%d.attn.attention.q_proj.weight", "h.%d.attn.attention.k_proj.weight", "h.%d.attn.attention.v_proj.weight", "h.%d.attn.attention.out_proj.weight",
-        NULL, "h.%d.mlp.c_fc.weight", "h.%d.mlp.c_proj.weight", NULL, NULL, NULL, "h.%d.attn.attention.out_proj.bias", NULL, "h.%d.mlp.c_fc.bias", "h.%d.mlp.c_proj.bias",
-        "h.%d.ln_1.weight", "h.%d.ln_1.bias", "h.%d.ln_2.weight", "h.%d.ln_2.bias" },
-      "wte.weight", "wpe.weight", NULL, NULL, NULL, "ln_f", NULL, NULL, "lm_head.weight", NULL, LDR__OF_UNSCALED | LDR__OF_TIED | LDR__OF_WINDOWS, LDR__KEYS_GPT | LDR__KEYS_NEO,
+      "hidden_size", "num_layers", "num_heads", "intermediate_size", "max_position_embeddings", "activation_function",
+      "layer_norm_epsilon", "gelu_new", "h.%d.",
+      { "attn.attention.q_proj", "attn.attention.k_proj", "attn.attention.v_proj", "attn.attention.out_proj", NULL,
+        "mlp.c_fc", "mlp.c_proj", "ln_1", "ln_2" },
+      "wte.weight", "wpe.weight", NULL, NULL, NULL, "ln_f", NULL, NULL, "lm_head.weight", NULL,
+      LDR__OF_UNSCALED | LDR__OF_TIED | LDR__OF_WINDOWS, LDR__KEYS_GPT | LDR__KEYS_NEO,
       { "*.attn.attention.bias", "*.attn.attention.masked_bias", "score.*" } },
-    { "opt", "model.decoder.", LDR_NORM_LAYER, LDR__PRE, 0, 0, 1, LDR__ALL_BIASES, 0, 0,
-      "hidden_size", "num_hidden_layers", "num_attention_heads", "ffn_dim", "max_position_embeddings", "activation_function", NULL, "relu",
-      { "layers.%d.self_attn.q_proj.weight", "layers.%d.self_attn.k_proj.weight", "layers.%d.self_attn.v_proj.weight", "layers.%d.self_attn.out_proj.weight",
-        NULL, "layers.%d.fc1.weight", "layers.%d.fc2.weight",
-        "layers.%d.self_attn.q_proj.bias", "layers.%d.self_attn.k_proj.bias", "layers.%d.self_attn.v_proj.bias", "layers.%d.self_attn.out_proj.bias",
-        NULL, "layers.%d.fc1.bias", "layers.%d.fc2.bias",
-        "layers.%d.self_attn_layer_norm.weight", "layers.%d.self_attn_layer_norm.bias", "layers.%d.final_layer_norm.weight", "layers.%d.final_layer_norm.bias" },
-      "embed_tokens.weight", "embed_positions.weight", NULL, NULL, NULL, "final_layer_norm", NULL, NULL, "lm_head.weight", NULL, LDR__OF_TWO | LDR__OF_TIED, LDR__KEYS_OPT,
-      { "score.*" } },
-    { "ernie", "ernie.", LDR_NORM_LAYER, LDR__POST, 0, 0, 0, LDR__ALL_BIASES, 0, 0, LDR__HF_KEYS, "layer_norm_eps", "gelu",
-      LDR__BERT_SLOTS("encoder.layer.%d."),
-      LDR__BERT_EMBEDDINGS, NULL, NULL, LDR__BERT_HEAD, 0, LDR__KEYS_BERT | LDR__KEYS_TASKS,
-      { "*embeddings.position_ids", "*pooler.*", "cls.seq_relationship.*", "cls.predictions.*", "classifier.*", "qa_outputs.*" } },
-    { "roformer", "roformer.", LDR_NORM_LAYER, LDR__POST, 0, LDR__PAIRS, 0, LDR__ALL_BIASES, 0, 0, LDR__HF_KEYS, "layer_norm_eps", "gelu",
-      LDR__BERT_SLOTS("encoder.layer.%d."),
-      "embeddings.word_embeddings.weight", NULL, "embeddings.token_type_embeddings.weight", "embeddings.LayerNorm", "embeddings_project", NULL,
-      LDR__BERT_HEAD, LDR__OF_OWN_WIDTH, LDR__KEYS_BERT | LDR__KEYS_NARROW | LDR__KEYS_VALUES,
-      { "*encoder.embed_positions.weight", "*pooler.*", "cls.*", "classifier.*", "qa_outputs.*", "sequence_summary.*" } },
-    { "megatron-bert", "bert.", LDR_NORM_LAYER, LDR__PRE, 0, 0, 0, LDR__ALL_BIASES, 0, 0, LDR__HF_KEYS, "layer_norm_eps", "gelu",
-      { LDR__BERT_LINEARS("encoder.layer.%d."), "encoder.layer.%d.attention.ln.weight", "encoder.layer.%d.attention.ln.bias",
-        "encoder.layer.%d.ln.weight", "encoder.layer.%d.ln.bias" },
-      "embeddings.word_embeddings.weight", "embeddings.position_embeddings.weight", "embeddings.token_type_embeddings.weight", NULL, NULL, "encoder.ln",
-      LDR__BERT_HEAD, 0, LDR__KEYS_BERT,
-      { "*embeddings.position_ids", "*pooler.*", "cls.seq_relationship.*", "cls.predictions.*", "classifier.*", "qa_outputs.*" } },
-    { "mpnet", "mpnet.", LDR_NORM_LAYER, LDR__POST, 0, 0, 0, LDR__ALL_BIASES, 0, 0, LDR__HF_KEYS, "layer_norm_eps", "gelu",
-#define LDR__MPNET(kind) "encoder.layer.%d.attention.attn.q." kind, "encoder.layer.%d.attention.attn.k." kind, "encoder.layer.%d.attention.attn.v." kind, \
-        "encoder.layer.%d.attention.attn.o." kind, NULL, "encoder.layer.%d.intermediate.dense." kind, "encoder.layer.%d.output.dense." kind
-      { LDR__MPNET("weight"), LDR__MPNET("bias"), "encoder.layer.%d.attention.LayerNorm.weight", "encoder.layer.%d.attention.LayerNorm.bias",
-        "encoder.layer.%d.output.LayerNorm.weight", "encoder.layer.%d.output.LayerNorm.bias" },
-#undef LDR__MPNET
-      "embeddings.word_embeddings.weight", "embeddings.position_embeddings.weight", NULL, "embeddings.LayerNorm", NULL, NULL,
-      "lm_head.dense", "lm_head.layer_norm", "lm_head.decoder.weight", "lm_head.bias", LDR__OF_PAD | LDR__OF_RELATIVE, LDR__KEYS_BERT | LDR__KEYS_MPNET,
-      { "*embeddings.position_ids", "*pooler.*", "lm_head.*", "classifier.*", "qa_outputs.*" } },
-    { "nomic_bert", "nomic_bert.", LDR_NORM_LAYER, LDR__POST, 1, LDR__HALVES, 0, 0, 0, 0, LDR__HF_KEYS, "layer_norm_eps", "silu",
-#define LDR__NOMIC "encoder.layers.%d."
-      { LDR__NOMIC "attn.Wqkv.weight", LDR__NOMIC "attn.Wqkv.weight", LDR__NOMIC "attn.Wqkv.weight", LDR__NOMIC "attn.out_proj.weight",
-        LDR__NOMIC "mlp.fc12.weight", LDR__NOMIC "mlp.fc11.weight", LDR__NOMIC "mlp.fc2.weight", NULL, NULL, NULL, NULL, NULL, NULL, NULL,
-        LDR__NOMIC "norm1.weight", LDR__NOMIC "norm1.bias", LDR__NOMIC "norm2.weight", LDR__NOMIC "norm2.bias" },
-#undef LDR__NOMIC
-      "embeddings.word_embeddings.weight", NULL, "embeddings.token_type_embeddings.weight", "emb_ln", NULL, NULL,
-      "cls.predictions.transform.dense", "cls.predictions.transform.layer_norm", "cls.predictions.decoder.weight", "cls.predictions.bias",
+    { "opt", "model.decoder.", LDR_NORM_LAYER, LDR__PRE, 0, 0, 1, LDR__ALL_BIASES, 0, 0, "hidden_size",
+      "num_hidden_layers", "num_attention_heads", "ffn_dim", "max_position_embeddings", "activation_function", NULL,
+      "relu", "layers.%d.",
+      { "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.out_proj", NULL, "fc1", "fc2",
+        "self_attn_layer_norm", "final_layer_norm" },
+      "embed_tokens.weight", "embed_positions.weight", NULL, NULL, NULL, "final_layer_norm",
+      NULL, NULL, "lm_head.weight", NULL, LDR__OF_TWO | LDR__OF_TIED, LDR__KEYS_OPT, { "score.*" } },
+    { "ernie", "ernie.", LDR__BERT_TYPE, LDR__BERT_LAYER, LDR__BERT_TABLES(LDR__BERT_TYPES), LDR__BERT_NORM, NULL, NULL,
+      LDR__BERT_HEAD, 0, LDR__KEYS_BERT | LDR__KEYS_TASKS,
+      { LDR__BERT_OTHERS, "cls.seq_relationship.*", "cls.predictions.*" } },
+    { "roformer", "roformer.", LDR_NORM_LAYER, LDR__POST, 0, LDR__PAIRS, 0, LDR__ALL_BIASES, 0, 0, LDR__HF_KEYS,
+      "layer_norm_eps", "gelu", LDR__BERT_LAYER, LDR__BERT_WORDS, NULL, LDR__BERT_TYPES, LDR__BERT_NORM,
+      "embeddings_project", NULL, LDR__BERT_HEAD,
+      LDR__OF_OWN_WIDTH, LDR__KEYS_BERT | LDR__KEYS_NARROW | LDR__KEYS_VALUES,
+      { LDR__BERT_OTHERS, "*encoder.embed_positions.weight", "cls.*", "sequence_summary.*" } },
+    { "megatron-bert", "bert.", LDR_NORM_LAYER, LDR__PRE, 0, 0, 0, LDR__ALL_BIASES, 0, 0, LDR__HF_KEYS,
+      "layer_norm_eps", "gelu", "encoder.layer.%d.",
+      { "attention.self.query", "attention.self.key", "attention.self.value", "attention.output.dense", NULL,
+        "intermediate.dense", "output.dense", "attention.ln", "ln" },
+      LDR__BERT_TABLES(LDR__BERT_TYPES), NULL, NULL, "encoder.ln", LDR__BERT_HEAD, 0, LDR__KEYS_BERT,
+      { LDR__BERT_OTHERS, "cls.seq_relationship.*", "cls.predictions.*" } },
+    { "mpnet", "mpnet.", LDR__BERT_TYPE,
+      LDR__BERT_PARTS("attention.attn.q", "attention.attn.k", "attention.attn.v", "attention.attn.o",
+                      "attention.LayerNorm"),
+      LDR__BERT_TABLES(NULL), LDR__BERT_NORM, NULL, NULL, LDR__ROBERTA_HEAD, LDR__OF_PAD | LDR__OF_RELATIVE,
+      LDR__KEYS_BERT | LDR__KEYS_MPNET, { LDR__BERT_OTHERS, "lm_head.*" } },
+    { "nomic_bert", "nomic_bert.", LDR_NORM_LAYER, LDR__POST, 1, LDR__HALVES, 0, 0, 0, 0, LDR__HF_KEYS,
+      "layer_norm_eps", "silu", "encoder.layers.%d.",
+      { LDR__FUSED("attn.Wqkv"), "attn.out_proj", "mlp.fc12", "mlp.fc11", "mlp.fc2", "norm1", "norm2" },
+      LDR__BERT_WORDS, NULL, LDR__BERT_TYPES, "emb_ln", NULL, NULL, "cls.predictions.transform.dense",
+      "cls.predictions.transform.layer_norm", "cls.predictions.decoder.weight", "cls.predictions.bias",
       0, LDR__KEYS_BERT | LDR__KEYS_ROPE, { "*pooler.*", "cls.*", "classifier.*" } },
-    { "gte", "gte.", LDR_NORM_LAYER, LDR__POST, 1, LDR__HALVES, 0, LDR__QKV_BIASES | 1 << LDR__O | 1 << LDR__DOWN, 0, 0, LDR__HF_KEYS, "layer_norm_eps", "gelu",
-#define LDR__GTE "encoder.layer.%d."
-      { LDR__GTE "attention.qkv_proj.weight", LDR__GTE "attention.qkv_proj.weight", LDR__GTE "attention.qkv_proj.weight", LDR__GTE "attention.o_proj.weight",
-        LDR__GTE "mlp.up_gate_proj.weight", LDR__GTE "mlp.up_gate_proj.weight", LDR__GTE "mlp.down_proj.weight",
-        LDR__GTE "attention.qkv_proj.bias", LDR__GTE "attention.qkv_proj.bias", LDR__GTE "attention.qkv_proj.bias", LDR__GTE "attention.o_proj.bias",
-        NULL, NULL, LDR__GTE "mlp.down_proj.bias", LDR__GTE "attn_ln.weight", LDR__GTE "attn_ln.bias", LDR__GTE "mlp_ln.weight", LDR__GTE "mlp_ln.bias" },
-#undef LDR__GTE
-      "embeddings.word_embeddings.weight", NULL, "embeddings.token_type_embeddings.weight", "embeddings.LayerNorm", NULL, NULL,
-      "lm_head.dense", "lm_head.norm", "lm_head.decoder.weight", "lm_head.decoder.bias", LDR__OF_UP_FIRST, LDR__KEYS_BERT | LDR__KEYS_ROPE,
-      { "*pooler.*", "lm_head.*", "classifier.*" } },
-    { "deberta-v2", "deberta.", LDR_NORM_LAYER, LDR__POST, 0, 0, 0, LDR__ALL_BIASES, 0, 0, LDR__HF_KEYS,
-            "layer_norm_eps", "gelu",
-#define LDR__PLACED(kind) "encoder.layer.%d.attention.self.query_proj." kind, "encoder.layer.%d.attention.self.key_proj." kind, \
-        "encoder.layer.%d.attention.self.value_proj." kind, "encoder.layer.%d.attention.output.dense." kind, NULL, \
-        "encoder.layer.%d.intermediate.dense." kind, "encoder.layer.%d.output.dense." kind
-      { LDR__PLACED("weight"), LDR__PLACED("bias"), "encoder.layer.%d.attention.output.LayerNorm.weight",
-              "encoder.layer.%d.attention.output.LayerNorm.bias",
-        "encoder.layer.%d.output.LayerNorm.weight", "encoder.layer.%d.output.LayerNorm.bias" },
-#undef LDR__PLACED
-      LDR__BERT_EMBEDDINGS, NULL, NULL, LDR__BERT_HEAD, LDR__OF_PLACES, LDR__KEYS_BERT | LDR__KEYS_PLACES,
-      { "*embeddings.position_ids", "*pooler.*", "cls.*", "classifier.*", "qa_outputs.*", "lm_predictions.*",
-              "mask_predictions.*" } },
+    { "gte", "gte.", LDR_NORM_LAYER, LDR__POST, 1, LDR__HALVES, 0, LDR__QKV_BIASES | 1 << LDR__O | 1 << LDR__DOWN, 0, 0,
+      LDR__HF_KEYS, "layer_norm_eps", "gelu", "encoder.layer.%d.",
+      { LDR__FUSED("attention.qkv_proj"), "attention.o_proj", "mlp.up_gate_proj",
+        "mlp.up_gate_proj", "mlp.down_proj", "attn_ln", "mlp_ln" },
+      LDR__BERT_WORDS, NULL, LDR__BERT_TYPES, LDR__BERT_NORM, NULL, NULL,
+      "lm_head.dense", "lm_head.norm", "lm_head.decoder.weight", "lm_head.decoder.bias",
+      LDR__OF_UP_FIRST, LDR__KEYS_BERT | LDR__KEYS_ROPE, { "*pooler.*", "lm_head.*", "classifier.*" } },
+    { "deberta-v2", "deberta.", LDR__BERT_TYPE,
+      LDR__BERT_PARTS("attention.self.query_proj", "attention.self.key_proj", "attention.self.value_proj",
+                      "attention.output.dense", "attention.output.LayerNorm"),
+      LDR__BERT_TABLES(LDR__BERT_TYPES), LDR__BERT_NORM, NULL, NULL, LDR__BERT_HEAD,
+      LDR__OF_PLACES, LDR__KEYS_BERT | LDR__KEYS_PLACES,
+      { LDR__BERT_OTHERS, "cls.*", "lm_predictions.*", "mask_predictions.*" } },
     { "deberta", "deberta.", LDR_NORM_LAYER, LDR__POST, 0, 0, 0, LDR__ALL_BIASES & ~(1 << LDR__K), 0, 0, LDR__HF_KEYS,
-            "layer_norm_eps", "gelu",
-#define LDR__SELF "encoder.layer.%d.attention.self."
-      { LDR__SELF "in_proj.weight", LDR__SELF "in_proj.weight", LDR__SELF "in_proj.weight",
-              "encoder.layer.%d.attention.output.dense.weight", NULL,
-        "encoder.layer.%d.intermediate.dense.weight", "encoder.layer.%d.output.dense.weight", LDR__SELF "q_bias", NULL,
-                LDR__SELF "v_bias",
-        "encoder.layer.%d.attention.output.dense.bias", NULL, "encoder.layer.%d.intermediate.dense.bias",
-                "encoder.layer.%d.output.dense.bias",
-        "encoder.layer.%d.attention.output.LayerNorm.weight", "encoder.layer.%d.attention.output.LayerNorm.bias",
-        "encoder.layer.%d.output.LayerNorm.weight", "encoder.layer.%d.output.LayerNorm.bias" },
-#undef LDR__SELF
-      LDR__BERT_EMBEDDINGS, NULL, NULL, LDR__BERT_HEAD, LDR__OF_PLACES | LDR__OF_HEAD_BY_HEAD,
-              LDR__KEYS_BERT | LDR__KEYS_PLACES,
-      { "*embeddings.position_ids", "*pooler.*", "cls.*", "classifier.*", "qa_outputs.*", "lm_predictions.*" } },
-    { "modernbert", "model.", LDR_NORM_LAYER, LDR__PRE, 1, LDR__HALVES, 0, 0, 0, 0,
-      "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "max_position_embeddings", "hidden_activation", "norm_eps", "gelu",
-#define LDR__MODERN(kind) "layers.%d.attn.Wqkv." kind, "layers.%d.attn.Wqkv." kind, "layers.%d.attn.Wqkv." kind, "layers.%d.attn.Wo." kind, \
-        "layers.%d.mlp.Wi." kind, "layers.%d.mlp.Wi." kind, "layers.%d.mlp.Wo." kind
-      { LDR__MODERN("weight"), LDR__MODERN("bias"), "layers.%d.attn_norm.weight", "layers.%d.attn_norm.bias", "layers.%d.mlp_norm.weight", "layers.%d.mlp_norm.bias" },
-#undef LDR__MODERN
+      "layer_norm_eps", "gelu",
+      LDR__BERT_PARTS("attention.self.in_proj attention.self.q_bias", "attention.self.in_proj",
+                      "attention.self.in_proj attention.self.v_bias", "attention.output.dense",
+                      "attention.output.LayerNorm"),
+      LDR__BERT_TABLES(LDR__BERT_TYPES), LDR__BERT_NORM, NULL, NULL, LDR__BERT_HEAD,
+      LDR__OF_PLACES | LDR__OF_BY_HEAD, LDR__KEYS_BERT | LDR__KEYS_PLACES,
+      { LDR__BERT_OTHERS, "cls.*", "lm_predictions.*" } },
+    { "modernbert", "model.", LDR_NORM_LAYER, LDR__PRE, 1, LDR__HALVES, 0, 0, 0, 0, "hidden_size", "num_hidden_layers",
+      "num_attention_heads", "intermediate_size", "max_position_embeddings", "hidden_activation", "norm_eps", "gelu",
+      "layers.%d.", { LDR__FUSED("attn.Wqkv"), "attn.Wo", "mlp.Wi", "mlp.Wi", "mlp.Wo", "attn_norm",
+                      "mlp_norm" },
       "embeddings.tok_embeddings.weight", NULL, NULL, "embeddings.norm", NULL, "final_norm",
-      "head.dense", "head.norm", "decoder.weight", "decoder.bias", LDR__OF_MODERN | LDR__OF_BIAS_KEYS, LDR__KEYS_MODERN | LDR__KEYS_ROPE,
-      { "head.*", "classifier.*", "decoder.*" } }
+      "head.dense", "head.norm", "decoder.weight", "decoder.bias",
+      LDR__OF_MODERN | LDR__OF_BIAS_KEYS, LDR__KEYS_MODERN | LDR__KEYS_ROPE,
+      { "head.*", "classifier.*", "decoder.*" } },
+    { "gpt_neox", "gpt_neox.", LDR_NORM_LAYER, LDR__PRE, 0, LDR__HALVES, 1, LDR__ALL_BIASES, 0, 0, LDR__HF_KEYS,
+      "layer_norm_eps", "gelu", "layers.%d.",
+      { LDR__FUSED("attention.query_key_value"), "attention.dense", NULL, "mlp.dense_h_to_4h", "mlp.dense_4h_to_h",
+        "input_layernorm", "post_attention_layernorm" },
+      "embed_in.weight", NULL, NULL, NULL, NULL, "final_layer_norm", NULL, NULL, "embed_out.weight", NULL,
+      LDR__OF_BY_HEAD, LDR__KEYS_NEOX | LDR__KEYS_ROPE,
+      { "*.attention.bias", "*.attention.masked_bias", "*rotary_emb.inv_freq", "score.*" } },
+    { "gptj", "transformer.", LDR_NORM_LAYER, LDR__PRE, 0, LDR__PAIRS, 1, LDR__FFN_BIASES, 0, 0, "n_embd", "n_layer",
+      "n_head", "n_inner", "n_positions", "activation_function", "layer_norm_epsilon", "gelu_new", "h.%d.",
+      { "attn.q_proj", "attn.k_proj", "attn.v_proj", "attn.out_proj", NULL, "mlp.fc_in", "mlp.fc_out", "ln_1" },
+      "wte.weight", NULL, NULL, NULL, NULL, "ln_f", NULL, NULL, "lm_head.weight", "lm_head.bias",
+      LDR__OF_PARALLEL, LDR__KEYS_GPT | LDR__KEYS_J, { "*.attn.bias", "*.attn.masked_bias", "score.*" } },
+    { "phi", "model.", LDR_NORM_LAYER, LDR__PRE, 0, LDR__HALVES, 1, LDR__ALL_BIASES, 0, 0, LDR__HF_KEYS,
+      "layer_norm_eps", "gelu_new", "layers.%d.",
+      { "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.dense", NULL, "mlp.fc1", "mlp.fc2",
+        "input_layernorm", NULL, NULL, NULL, "self_attn.q_layernorm", "self_attn.k_layernorm" },
+      "embed_tokens.weight", NULL, NULL, NULL, NULL, "final_layernorm", NULL, NULL, "lm_head.weight", "lm_head.bias",
+      LDR__OF_PARALLEL, LDR__KEYS_LLAMA | LDR__KEYS_ROPE | LDR__KEYS_PHI, { "*rotary_emb.inv_freq", "score.*" } },
+    { "phi3", "model.", LDR_NORM_RMS, LDR__PRE, 1, LDR__HALVES, 1, 0, 0, 0, LDR__HF_KEYS, "rms_norm_eps", "silu",
+      "layers.%d.", { LDR__FUSED("self_attn.qkv_proj"), "self_attn.o_proj", "mlp.gate_up_proj", "mlp.gate_up_proj",
+                      "mlp.down_proj", "input_layernorm", "post_attention_layernorm" },
+      LDR__LLAMA_ENDS, LDR__OF_WINDOWS, LDR__KEYS_LLAMA | LDR__KEYS_ROPE | LDR__KEYS_WINDOW | LDR__KEYS_PHI3,
+      { "*rotary_emb.inv_freq", "score.*" } },
+    { "stablelm", "model.", LDR_NORM_LAYER, LDR__PRE, 1, LDR__HALVES, 1, 0, 0, 0, LDR__HF_KEYS, "layer_norm_eps",
+      "silu", "layers.%d.", { LDR__LLAMA_PARTS, "input_layernorm", "post_attention_layernorm", NULL, NULL,
+                              "self_attn.q_layernorm.norms", "self_attn.k_layernorm.norms" },
+      LDR__LLAMA_ENDS, 0, LDR__KEYS_LLAMA | LDR__KEYS_ROPE | LDR__KEYS_STABLE, { "*rotary_emb.inv_freq", "score.*" } },
+    { "cohere", "model.", LDR_NORM_LAYER, LDR__PRE, 1, LDR__PAIRS, 1, 0, 0, 0, LDR__HF_KEYS, "layer_norm_eps", "silu",
+      LDR__LLAMA_LAYER, LDR__LLAMA_ENDS, LDR__OF_PARALLEL | LDR__OF_BARE | LDR__OF_TIED | LDR__OF_BIAS_KEYS,
+      LDR__KEYS_LLAMA | LDR__KEYS_ROPE | LDR__KEYS_COHERE, { "*rotary_emb.inv_freq", "score.*" } },
+    { "olmo", "model.", LDR_NORM_LAYER, LDR__PRE, 1, LDR__HALVES, 1, 0, 0, 0, LDR__HF_KEYS, NULL, "silu",
+      LDR__LLAMA_LAYER, LDR__LLAMA_ENDS, LDR__OF_NO_GAINS | LDR__OF_BIAS_KEYS,
+      LDR__KEYS_LLAMA | LDR__KEYS_ROPE | LDR__KEYS_OLMO, { "*rotary_emb.inv_freq", "score.*" } },
+    { "olmo2", "model.", LDR_NORM_RMS, LDR__NO_NORM, 1, LDR__HALVES, 1, 0, 0, 0, LDR__HF_KEYS, "rms_norm_eps", "silu",
+      "layers.%d.", { LDR__LLAMA_PARTS, NULL, NULL, "post_attention_layernorm", "post_feedforward_layernorm",
+                      "self_attn.q_norm", "self_attn.k_norm" },
+      LDR__LLAMA_ENDS, LDR__OF_AFTER | LDR__OF_WHOLE_NORMS | LDR__OF_BIAS_KEYS, LDR__KEYS_LLAMA | LDR__KEYS_ROPE,
+      { "*rotary_emb.inv_freq", "score.*" } },
+    { "gemma2", "model.", LDR_NORM_RMS, LDR__PRE, 1, LDR__HALVES, 1, 0, 0, 0, LDR__HF_KEYS, "rms_norm_eps",
+      "gelu_pytorch_tanh", "layers.%d.",
+      { LDR__LLAMA_PARTS, "input_layernorm", "pre_feedforward_layernorm", "post_attention_layernorm",
+        "post_feedforward_layernorm", "self_attn.q_norm", "self_attn.k_norm" },
+      LDR__LLAMA_ENDS, LDR__OF_GEMMA | LDR__OF_AFTER | LDR__OF_WINDOWS,
+              LDR__KEYS_LLAMA | LDR__KEYS_ROPE | LDR__KEYS_GEMMA,
+      { "*rotary_emb.inv_freq", "score.*" } },
+    { "bloom", "transformer.", LDR_NORM_LAYER, LDR__PRE, 0, 0, 1, LDR__ALL_BIASES, 0, 0, "hidden_size n_embed",
+            "n_layer",
+      "n_head num_attention_heads", "n_inner", "seq_length", "activation_function", "layer_norm_epsilon", "gelu_new",
+      "h.%d.", { LDR__FALCON_PARTS, "input_layernorm", "post_attention_layernorm" },
+      "word_embeddings.weight", NULL, NULL, "word_embeddings_layernorm", NULL, "ln_f", NULL, NULL, "lm_head.weight",
+              NULL,
+      LDR__OF_BY_HEAD | LDR__OF_ALIBI | LDR__OF_TIED, LDR__KEYS_BLOOM, { "score.*" } },
+    { "falcon", "transformer.", LDR_NORM_LAYER, LDR__PRE, 0, LDR__HALVES, 1, 0, 0, 0, LDR__FALCON_KEYS, "h.%d.",
+      { LDR__FALCON_PARTS, "input_layernorm", "post_attention_layernorm" }, LDR__FALCON_ENDS,
+      LDR__OF_BY_HEAD | LDR__OF_TIED, LDR__KEYS_FALCON | LDR__KEYS_ROPE, { "score.*" } },
+    { "falcon with two norms", "transformer.", LDR_NORM_LAYER, LDR__PRE, 0, LDR__HALVES, 1, 0, 0, 0, LDR__FALCON_KEYS,
+      "h.%d.", { LDR__FALCON_PARTS, "ln_attn", "ln_mlp" }, LDR__FALCON_ENDS,
+      LDR__OF_BY_HEAD | LDR__OF_TIED, LDR__KEYS_FALCON | LDR__KEYS_ROPE, { "score.*" } }
 };
 
 /* Names under which a family is published again: its row, what else it does, other keys, theta where none is given. */
@@ -11041,13 +11342,47 @@ static const struct { const char *type, *row; uint32_t traits, keys; double thet
     { "mistral", "llama", LDR__OF_WINDOWS, LDR__KEYS_WINDOW, 0 },
     { "qwen2", "llama", LDR__OF_WINDOWS | LDR__OF_QKV, LDR__KEYS_WINDOW, 0 },
     { "qwen3", "llama", LDR__OF_WINDOWS | LDR__OF_HEAD_NORMS, LDR__KEYS_WINDOW, 0 },
-    { "smollm3", "llama", LDR__OF_TIED | LDR__OF_WINDOWS | LDR__OF_UNTURNED, LDR__KEYS_WINDOW | LDR__KEYS_UNTURNED, 2e6 } };
-#undef LDR__BERT_LINEARS
-#undef LDR__BERT_EMBEDDINGS
-#undef LDR__BERT_HEAD
-#undef LDR__LLAMA_SLOTS
-#undef LDR__BERT_SLOTS
+    { "granite", "llama", 0, LDR__KEYS_GRANITE, 0 },
+    { "gemma", "llama", LDR__OF_GEMMA | LDR__OF_TIED, LDR__KEYS_GEMMA, 0 },
+    { "gemma3_text", "gemma2", LDR__OF_HEAD_NORMS | LDR__OF_TWO_THETAS, 0, 1e6 },
+    { "smollm3", "llama", LDR__OF_TIED | LDR__OF_WINDOWS | LDR__OF_UNTURNED, LDR__KEYS_WINDOW | LDR__KEYS_UNTURNED,
+            2e6 }
+};
 #undef LDR__HF_KEYS
+#undef LDR__BERT_TYPE
+#undef LDR__BERT_PARTS
+#undef LDR__BERT_LAYER
+#undef LDR__BERT_WORDS
+#undef LDR__BERT_TYPES
+#undef LDR__BERT_NORM
+#undef LDR__BERT_TABLES
+#undef LDR__BERT_HEAD
+#undef LDR__ROBERTA_HEAD
+#undef LDR__BERT_OTHERS
+#undef LDR__LLAMA_PARTS
+#undef LDR__LLAMA_LAYER
+#undef LDR__LLAMA_ENDS
+#undef LDR__FUSED
+#undef LDR__FALCON_KEYS
+#undef LDR__FALCON_PARTS
+#undef LDR__FALCON_ENDS
+
+/* The name of a layer's tensor, behind the family's prefix: its part, then .weight or .bias; a part with a blank in it has
+   after that a bias of another name. inner: layers that stand in turn in a group; others' patterns name one number.
+   0: the family has no such part. */
+static int ldr__part_name(char *name, size_t cap, const ldr__family *f, int slot, int32_t layer, int32_t inner) {
+    int bias, part = ldr__slot_part(slot, &bias);
+    const char *s = f->parts[part], *other = s ? strchr(s, ' ') : NULL;
+    char stem[96];
+    size_t n = s ? strcspn(s, " ") : 0;
+    if (!s) return 0;
+    ldr__format(name, cap, f->layer, layer / inner, layer % inner);
+    memcpy(stem, s, n);
+    stem[n] = 0;
+    if (bias && other) ldr__format(name + strlen(name), cap - strlen(name), "%s", other + 1);
+    else ldr__format(name + strlen(name), cap - strlen(name), "%s%s", stem, bias ? ".bias" : ".weight");
+    return 1;
+}
 
 /* The tensors before the first block and after the last. */
 typedef enum ldr__end {
@@ -11064,7 +11399,8 @@ typedef struct ldr__ends {
 
 /* Rotary frequencies: theta, and how they are stretched for longer texts than the model first learned from. */
 typedef struct ldr__rope { float theta, factor, low, high, fast, slow, original, score; int32_t kind; } ldr__rope;
-enum { LDR__ROPE_PLAIN, LDR__ROPE_LINEAR, LDR__ROPE_LLAMA3, LDR__ROPE_YARN };
+enum { LDR__ROPE_PLAIN, LDR__ROPE_LINEAR, LDR__ROPE_LLAMA3, LDR__ROPE_YARN, LDR__ROPE_LONG };
+enum { LDR__LONG_DIMS = 128 };      /* frequencies that longrope divides one by one */
 /* by q's and k's matrices; normed; positions in the input as well */
 enum { LDR__PLACED_SHARED = 1, LDR__PLACED_NORM = 2, LDR__PLACED_INPUT = 4 };
 
@@ -11123,7 +11459,10 @@ struct ldr_model {
     char              *labels;                     /* names of the task's classes, each with its 0, or NULL */
     size_t             label_bytes, label_count;
     float             *frequency;                  /* rotary: [head_dim/2], of global layers, then of local ones */
-    const float       *relative;                   /* see ldr__attention                       */
+    const float       *relative, *slopes;          /* see ldr__attention                       */
+    int32_t            long_dims[2];
+    float              stretch[2][LDR__LONG_DIMS]; /* longrope: what divides them in short texts, and in long ones */
+    float              word_scale, score_scale, logit_scale, logit_cap;      /* 0: none        */
     ldr__conv          conv;                       /* DeBERTa v2: beside the first block; taps 0: none */
     /* DeBERTa: rows each way, of them shared by logarithm (0: none), LDR__PLACED_... */
     int32_t            far, buckets, placed;
@@ -11218,11 +11557,26 @@ static size_t ldr__end_shape(const ldr_model *m, int end, size_t *rows, size_t *
 
 /* ---- configuration -------------------------------------------------------------------- */
 
+/* The member that one of the names has, each separated by a blank, and that is not null; else -1. */
+static int32_t ldr__config_get(const ldr_json *j, int32_t object, const char *names) {
+    char name[64];
+    while (names && *names) {
+        size_t n = strcspn(names, " ");
+        int32_t node;
+        memcpy(name, names, LDR__MIN(n, sizeof name - 1));
+        name[LDR__MIN(n, sizeof name - 1)] = 0;
+        node = ldr_json_get(j, object, name);
+        if (node >= 0 && j->nodes[node].type != LDR_JSON_NULL) return node;
+        names += n + (names[n] != 0);
+    }
+    return -1;
+}
+
 static ldr_status ldr__config_int(const ldr_json *j, const char *key, int32_t otherwise, int64_t low, int64_t high, int32_t *out, ldr_error *err) {
-    int32_t node = ldr_json_get(j, 0, key);
+    int32_t node = ldr__config_get(j, 0, key);
     const ldr_json_node *n = ldr_json_node_at(j, node);
     int64_t v;
-    if ((!n || n->type == LDR_JSON_NULL) && otherwise >= 0) {
+    if (!n && otherwise >= 0) {
         *out = otherwise;
         return LDR_OK;
     }
@@ -11235,10 +11589,11 @@ static ldr_status ldr__config_int(const ldr_json *j, const char *key, int32_t ot
 
 /* A number from low to high; missing or null: `otherwise`. */
 static ldr_status ldr__config_real_in(const ldr_json *j, int32_t object, const char *key, double otherwise, double low, double high, float *out, ldr_error *err) {
-    int32_t node = key ? ldr_json_get(j, object, key) : -1;
+    int32_t node = ldr__config_get(j, object, key);
     const ldr_json_node *n = ldr_json_node_at(j, node);
     double v = ldr_json_number(j, node, otherwise);
-    if (n && n->type != LDR_JSON_NULL && n->type != LDR_JSON_NUMBER) return ldr__fail(err, LDR_FORMAT, n->begin, "config.json: \"%s\" must be a number", key);
+    if (n && n->type != LDR_JSON_NUMBER) return ldr__fail(err, LDR_FORMAT, n->begin,
+            "config.json: \"%s\" must be a number", key);
     if (!(v >= low && v <= high)) return ldr__fail(err, LDR_LIMIT, n ? n->begin : LDR_NO_OFFSET, "config.json: \"%s\" is out of its range", key);
     *out = (float)v;
     return LDR_OK;
@@ -11249,8 +11604,8 @@ static ldr_status ldr__config_real(const ldr_json *j, const char *key, double ot
 }
 
 static int ldr__config_true_or(const ldr_json *j, const char *key, int otherwise) {
-    const ldr_json_node *n = ldr_json_node_at(j, ldr_json_get(j, 0, key));
-    return n && n->type != LDR_JSON_NULL ? n->type == LDR_JSON_TRUE : otherwise;
+    const ldr_json_node *n = ldr_json_node_at(j, ldr__config_get(j, 0, key));
+    return n ? n->type == LDR_JSON_TRUE : otherwise;
 }
 
 static int ldr__config_true(const ldr_json *j, const char *key) { return ldr__config_true_or(j, key, 0); }
@@ -11268,8 +11623,9 @@ static int ldr__in_words(const char *list, const char *word, size_t n) {
 
 /* ---- rotary positions ----------------------------------------------------------------- */
 
-/* frequency[n/2]. Sources: linear (Chen et al. 2023), Llama 3.1's ramp by wave length, YaRN (Peng et al. 2023). */
-static void ldr__rope_fill(float *frequency, const ldr__rope *r, int32_t n) {
+/* frequency[n/2]. Sources: linear (Chen et al. 2023), Llama 3.1's ramp by wave length, YaRN (Peng et al. 2023), LongRoPE
+   (Ding et al. 2024), by[n/2]. */
+static void ldr__rope_fill(float *frequency, const ldr__rope *r, int32_t n, const float *by) {
     const double tau = 6.283185307179586, base = (double)r->theta;
     double low = floor(n * log((double)r->original / ((double)r->fast * tau)) / (2 * log(base)));
     double high = ceil(n * log((double)r->original / ((double)r->slow * tau)) / (2 * log(base)));
@@ -11283,15 +11639,51 @@ static void ldr__rope_fill(float *frequency, const ldr__rope *r, int32_t n) {
         if (r->kind == LDR__ROPE_LLAMA3) keep = (waves - (double)r->low) / ((double)r->high - (double)r->low);
         if (r->kind == LDR__ROPE_YARN) keep = 1 - (i - low) / (high - low);
         keep = keep < 0 ? 0 : keep > 1 ? 1 : keep;
+        if (r->kind == LDR__ROPE_LONG) stretched = f / (double)by[i];
         frequency[i] = (float)(keep * f + (1 - keep) * stretched);
     }
 }
 
+/* Frequencies divided one by one, by numbers for texts up to the original length, and by others for longer ones. */
+static ldr_status ldr__rope_long(ldr_model *m, ldr__rope *r, const ldr_json *j, int32_t object, ldr_error *err) {
+    static const char *const lists[2] = { "short_factor", "long_factor" };
+    float factor;
+    double score;
+    int32_t i, k, l;
+    if (ldr__config_real(j, "original_max_position_embeddings", (double)r->original, 1, 1e9, &r->original, err) ||
+            ldr__config_real_in(j, object, "factor", (double)m->positions / (double)r->original, 1e-6, 1e6, &factor,
+                    err))
+        return err->status;
+    score = factor > 1 ? sqrt(1 + log((double)factor) / log((double)r->original)) : 1;
+    if (ldr__config_real_in(j, object, "attention_factor", score, 1e-6, 1e6, &r->score, err)) return err->status;
+    r->score *= r->score;
+    for (i = 0; i < 2; i++) {
+        const ldr_json_node *n = ldr_json_node_at(j, ldr_json_get(j, object, lists[i]));
+        if (!n || n->type != LDR_JSON_ARRAY || n->count < 1 || n->count > LDR__LONG_DIMS)
+            return ldr__fail(err, LDR_FORMAT, n ? n->begin : LDR_NO_OFFSET,
+                    "config.json: longrope needs \"%s\": up to %d numbers, one for each frequency", lists[i],
+                            LDR__LONG_DIMS);
+        for (k = 0, l = n->first; k < n->count; k++, l = j->nodes[l].next) {
+            m->stretch[i][k] = (float)ldr_json_number(j, l, 0);
+            if (!(m->stretch[i][k] > 0)) return ldr__fail(err, LDR_LIMIT, j->nodes[l].begin,
+                    "config.json: \"%s\": a number above 0 is needed", lists[i]);
+        }
+        m->long_dims[i] = n->count;
+    }
+    return LDR_OK;
+}
+
 /* One description of rotary positions: an object (or none, -1), and the theta beside it. */
-static ldr_status ldr__rope_read(const ldr_model *m, ldr__rope *r, const ldr_json *j, int32_t object, float theta, ldr_error *err) {
-    static const char *const names[] = { "default", "linear", "llama3", "yarn", "dynamic" };
+static ldr_status ldr__rope_read(ldr_model *m, ldr__rope *r, const ldr_json *j, int32_t object, float theta,
+        ldr_error *err) {
+    /* dynamic: plain for what is no longer than the model's positions, and longer texts are refused */
+    static const struct { const char *name; int32_t kind; } names[] = { { "default", LDR__ROPE_PLAIN },
+            { "linear", LDR__ROPE_LINEAR },
+        { "llama3", LDR__ROPE_LLAMA3 }, { "yarn", LDR__ROPE_YARN }, { "longrope", LDR__ROPE_LONG },
+                { "su", LDR__ROPE_LONG },
+        { "dynamic", LDR__ROPE_PLAIN }, { NULL, 0 } };
     static const char *const known = "rope_type type rope_theta factor low_freq_factor high_freq_factor original_max_position_embeddings beta_fast "
-                                     "beta_slow attention_factor";
+                                     "beta_slow attention_factor partial_rotary_factor short_factor long_factor";
     const ldr_json_node *n = ldr_json_node_at(j, object);
     int32_t type, k, kind = 0;
     char shown[LDR__SHOWN];
@@ -11300,26 +11692,30 @@ static ldr_status ldr__rope_read(const ldr_model *m, ldr__rope *r, const ldr_jso
     for (k = object < 0 ? -1 : n->first; k >= 0; k = j->nodes[j->nodes[k].next].next) {
         const ldr_json_node *key = &j->nodes[k], *value = &j->nodes[key->next];
         if (value->type == LDR_JSON_NULL || ldr__in_words(known, j->text + key->begin, key->end - key->begin)) continue;
-        if (ldr_json_equals(j, k, "partial_rotary_factor") && ldr_json_number(j, key->next, 0) == 1.0) continue;
         return ldr__fail(err, LDR_UNSUPPORTED, key->begin, "config.json: \"%s\" of the rotary positions is not supported", ldr__show(shown, j->text + key->begin, key->end - key->begin));
     }
     type = object < 0 ? -1 : ldr_json_get(j, object, "rope_type");
     if (type < 0 && object >= 0) type = ldr_json_get(j, object, "type");
-    for (; type >= 0 && kind < 5 && !ldr_json_equals(j, type, names[kind]); kind++) {}
-    if (kind == 5) return ldr__fail(err, LDR_UNSUPPORTED, j->nodes[type].begin, "config.json: rope_type %s is not supported (default, linear, llama3, yarn and dynamic are)",
-            ldr__show(shown, j->text + j->nodes[type].begin, j->nodes[type].end - j->nodes[type].begin));
-    r->kind = kind < 4 ? kind : LDR__ROPE_PLAIN;      /* dynamic: plain for what is no longer than the model's positions, and longer texts are refused */
+    for (; type >= 0 && !ldr_json_equals(j, type, names[kind].name); kind++)
+        if (!names[kind].name) return ldr__fail(err, LDR_UNSUPPORTED, j->nodes[type].begin,
+                "config.json: rope_type %s is not supported (default, linear, llama3, yarn, longrope and dynamic are)",
+                ldr__show(shown, j->text + j->nodes[type].begin, j->nodes[type].end - j->nodes[type].begin));
+    r->kind = names[kind].kind;
     r->score = r->factor = 1;
     if (ldr__config_real_in(j, LDR__MAX(object, 0), "rope_theta", (double)theta, 1, 1e12, &r->theta, err)) return err->status;
     if (object < 0) object = 0;
     if (ldr__config_real_in(j, object, "original_max_position_embeddings", m->positions, 1, 1e9, &r->original, err) ||
         ldr__config_real_in(j, object, "low_freq_factor", 1, 1e-6, 1e6, &r->low, err) || ldr__config_real_in(j, object, "high_freq_factor", 4, 1e-6, 1e6, &r->high, err) ||
         ldr__config_real_in(j, object, "beta_fast", 32, 1e-6, 1e6, &r->fast, err) || ldr__config_real_in(j, object, "beta_slow", 1, 1e-6, 1e6, &r->slow, err)) return err->status;
-    if (kind == 0 || kind == 4) return LDR_OK;
-    if (ldr_json_get(j, object, "factor") < 0) return ldr__fail(err, LDR_MISSING, j->nodes[object].begin, "config.json: rope_type %s needs a \"factor\"", names[kind]);
+    if (r->kind == LDR__ROPE_PLAIN) return LDR_OK;
+    if (r->kind == LDR__ROPE_LONG) return ldr__rope_long(m, r, j, object, err);
+    if (ldr_json_get(j, object, "factor") < 0) return ldr__fail(err, LDR_MISSING, j->nodes[object].begin,
+            "config.json: rope_type %s needs a \"factor\"", names[kind].name);
     if (ldr__config_real_in(j, object, "factor", 1, 1, 1e6, &r->factor, err)) return err->status;
-    if (kind == LDR__ROPE_LLAMA3 && !(r->low < r->high)) return ldr__fail(err, LDR_FORMAT, j->nodes[object].begin, "config.json: low_freq_factor must be below high_freq_factor");
-    if (kind == LDR__ROPE_YARN && ldr__config_real_in(j, object, "attention_factor", 0.1 * log((double)r->factor) + 1, 1e-6, 1e6, &r->score, err)) return err->status;
+    if (r->kind == LDR__ROPE_LLAMA3 && !(r->low < r->high)) return ldr__fail(err, LDR_FORMAT, j->nodes[object].begin,
+            "config.json: low_freq_factor must be below high_freq_factor");
+    if (r->kind == LDR__ROPE_YARN && ldr__config_real_in(j, object, "attention_factor",
+            0.1 * log((double)r->factor) + 1, 1e-6, 1e6, &r->score, err)) return err->status;
     r->score *= r->score;                              /* queries and keys both have it           */
     return LDR_OK;
 }
@@ -11327,12 +11723,20 @@ static ldr_status ldr__rope_read(const ldr_model *m, ldr__rope *r, const ldr_jso
 /* Which layers are local, and which have no rotary positions. */
 static ldr_status ldr__config_layers(ldr_model *m, const ldr_json *j, ldr_error *err) {
     int32_t list = ldr_json_get(j, 0, m->keys & LDR__KEYS_NEO ? "attention_layers" : "layer_types"), turned = ldr_json_get(j, 0, "no_rope_layers"), l, k, every, from = 0;
-    int window = (m->traits & LDR__OF_WINDOWS) && ldr__config_true_or(j, "use_sliding_window", !(m->traits & (LDR__OF_QKV | LDR__OF_HEAD_NORMS | LDR__OF_UNTURNED)));
+    int window = (m->traits & LDR__OF_WINDOWS) && ldr__config_true_or(j, "use_sliding_window",
+            (m->keys & LDR__KEYS_GEMMA) || !(m->traits & (LDR__OF_QKV | LDR__OF_HEAD_NORMS | LDR__OF_UNTURNED)));
     const ldr_json_node *n = ldr_json_node_at(j, list);
     char shown[LDR__SHOWN];
-    if (ldr__config_int(j, m->keys & LDR__KEYS_NEO ? "window_size" : "sliding_window", m->keys & LDR__KEYS_NEO ? 256 : 0, 0, 1 << 24, &m->window, err)) return err->status;
+    if (ldr__config_int(j, m->keys & LDR__KEYS_NEO ? "window_size" : "sliding_window",
+            m->keys & LDR__KEYS_NEO ? 256 : m->keys & LDR__KEYS_GEMMA ? 4096 : 0, 0, 1 << 24, &m->window,
+            err)) return err->status;
     if (!window) m->window = 0;
-    if (m->traits & LDR__OF_MODERN) {
+    if (m->keys & LDR__KEYS_GEMMA) {
+        if (ldr__config_int(j, "sliding_window_pattern _sliding_window_pattern", m->traits & LDR__OF_HEAD_NORMS ? 6 : 2,
+                1,
+                1024, &every, err)) return err->status;
+        for (l = 0; l < m->layers; l++) m->kinds[l] = m->window && (l + 1) % every != 0;
+    } else if (m->traits & LDR__OF_MODERN) {
         if (ldr__config_int(j, "local_attention", 128, 1, 1 << 24, &m->window, err) || ldr__config_int(j, "global_attn_every_n_layers", 3, 1, 1024, &every, err)) return err->status;
         m->window = m->window / 2 + 1;
         for (l = 0; l < m->layers; l++) m->kinds[l] = (unsigned char)((l % every != 0) | (l == 0) << 2);
@@ -11360,22 +11764,50 @@ static ldr_status ldr__config_layers(ldr_model *m, const ldr_json *j, ldr_error 
     return LDR_OK;
 }
 
+static ldr_status ldr__config_turned(ldr_model *m, int32_t n, ldr_error *err) {
+    if (n < 2 || n % 2 || n > m->shape.head_dim)
+        return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET,
+                "config.json: %d of a head's %d dimensions cannot turn: an even number of them can", n,
+                        m->shape.head_dim);
+    if (m->rope[0].kind == LDR__ROPE_LONG && (m->long_dims[0] != n / 2 || m->long_dims[1] != n / 2))
+        return ldr__fail(err, LDR_FORMAT, LDR_NO_OFFSET,
+                "config.json: longrope has %d and %d factors, %d frequencies need one",
+                m->long_dims[0], m->long_dims[1], n / 2);
+    m->shape.turned = n < m->shape.head_dim ? n : 0;
+    return LDR_OK;
+}
+
 static ldr_status ldr__config_rope(ldr_model *m, const ldr_json *j, ldr_error *err) {
-    static const char *const kinds[2] = { "full_attention", "sliding_attention" }, *const olds[2] = { "global_rope_theta", "local_rope_theta" };
-    int32_t object = ldr_json_get(j, 0, "rope_parameters"), i, modern = (m->traits & LDR__OF_MODERN) != 0;
-    float theta = m->rope[0].theta > 0 ? m->rope[0].theta : 10000.0f;
+    static const char *const kinds[2] = { "full_attention", "sliding_attention" },
+        *const olds[2] = { "global_rope_theta", "local_rope_theta rope_local_base_freq" };
+    int32_t object = ldr_json_get(j, 0, "rope_parameters"), i,
+            modern = (m->traits & (LDR__OF_MODERN | LDR__OF_TWO_THETAS)) != 0;
+    float theta = m->rope[0].theta > 0 ? m->rope[0].theta : 10000.0f, turned, first = theta;
     if (!(m->keys & LDR__KEYS_ROPE)) {
         m->rope[0].theta = 10000.0f;
         m->rope[0].factor = m->rope[0].fast = m->rope[0].slow = m->rope[0].original = m->rope[0].high = m->rope[0].score = 1;
-        return LDR_OK;
+        if (!(m->keys & LDR__KEYS_J)) return LDR_OK;
+        return ldr__config_int(j, "rotary_dim", 64, 2, 4096, &i, err) ? err->status : ldr__config_turned(m, i, err);
     }
     if (object < 0 || j->nodes[object].type == LDR_JSON_NULL) object = ldr_json_get(j, 0, "rope_scaling");
-    if (ldr__config_real(j, "rope_theta", (double)theta, 1, 1e12, &theta, err)) return err->status;
+    if (ldr__config_real(j, "rope_theta rotary_emb_base", (double)theta, 1, 1e12, &theta, err)) return err->status;
     for (i = 0; i < 1 + modern; i++) {
-        if (modern && ldr__config_real(j, olds[i], i ? 10000.0 : 160000.0, 1, 1e12, &theta, err)) return err->status;
-        if (ldr__rope_read(m, &m->rope[i], j, modern && object >= 0 && j->nodes[object].type == LDR_JSON_OBJECT ? ldr_json_get(j, object, kinds[i]) : object, theta, err)) return err->status;
+        int32_t at = object;
+        if (modern && ldr__config_real(j, olds[i], i ? 10000.0 : m->traits & LDR__OF_MODERN ? 160000.0 : (double)theta,
+                1, 1e12, &theta, err))
+            return err->status;
+        if (modern && object >= 0 && j->nodes[object].type == LDR_JSON_OBJECT) {
+            at = ldr_json_get(j, object, kinds[i]);
+            if (at < 0 && i == 0 && (m->traits & LDR__OF_TWO_THETAS)) at = object;      /* as transformers 4 has it */
+        }
+        if (ldr__rope_read(m, &m->rope[i], j, at, theta, err)) return err->status;
     }
-    return LDR_OK;
+    /* The part of a head that turns. */
+    first = m->keys & (LDR__KEYS_NEOX | LDR__KEYS_STABLE) ? 0.25f : m->keys & LDR__KEYS_PHI ? 0.5f : 1.0f;
+    if (ldr__config_real(j, "partial_rotary_factor rotary_pct", (double)first, 0, 1, &first, err) ||
+            ldr__config_real_in(j, LDR__MAX(object, 0), "partial_rotary_factor", (double)first, 0, 1, &turned, err))
+        return err->status;
+    return ldr__config_turned(m, (int32_t)((float)m->shape.head_dim * turned), err);
 }
 
 /* Every key of a configuration that is known, the groups that know it, and the values that are understood (NULL: all).
@@ -11392,7 +11824,7 @@ static const struct { uint32_t groups; const char *keys, *fine; } ldr__known_key
       "_attn_implementation _attn_implementation_autoset classifier_dropout classifier_dropout_prob hidden_dropout_prob hidden_dropout "
       "attention_probs_dropout_prob attention_dropout embedding_dropout mlp_dropout dropout activation_dropout resid_pdrop embd_pdrop attn_pdrop "
       "residual_dropout embed_dropout resid_dropout layerdrop name license downstream_task sentence_transformers unsloth_version "
-      "model_max_length custom_pipelines", NULL },
+      "model_max_length custom_pipelines auto_map", NULL },
     { UINT32_MAX, "is_decoder is_encoder_decoder add_cross_attention tie_encoder_decoder pruned_heads", "false" },
     { LDR__KEYS_BERT, "num_hidden_layers num_attention_heads intermediate_size hidden_act max_position_embeddings type_vocab_size layer_norm_eps "
       "directionality pooler_fc_size pooler_num_attention_heads pooler_num_fc_layers pooler_size_per_head pooler_type", NULL },
@@ -11419,7 +11851,27 @@ static const struct { uint32_t groups; const char *keys, *fine; } ldr__known_key
     { LDR__KEYS_LLAMA, "num_hidden_layers num_attention_heads num_key_value_heads intermediate_size hidden_act max_position_embeddings "
       "rms_norm_eps pretraining_tp attention_bias mlp_bias classifier_pooling", NULL },
     { LDR__KEYS_ROPE, "rope_theta rope_parameters rope_scaling head_dim", NULL },
-    { LDR__KEYS_ROPE, "partial_rotary_factor", "1 1.0" },
+    { LDR__KEYS_ROPE, "partial_rotary_factor", NULL },
+    { LDR__KEYS_NEOX, "num_hidden_layers num_attention_heads intermediate_size hidden_act max_position_embeddings "
+      "layer_norm_eps attention_bias use_parallel_residual rotary_pct rotary_emb_base", NULL },
+    { LDR__KEYS_J, "rotary rotary_dim", NULL },
+    { LDR__KEYS_PHI | LDR__KEYS_STABLE, "layer_norm_eps qk_layernorm", NULL },
+    { LDR__KEYS_STABLE, "use_parallel_residual use_qkv_bias", NULL },
+    { LDR__KEYS_PHI3, "original_max_position_embeddings", NULL },
+    { LDR__KEYS_COHERE, "layer_norm_eps logit_scale use_qk_norm", NULL },
+    { LDR__KEYS_OLMO, "clip_qkv", NULL },
+    { LDR__KEYS_GRANITE, "embedding_multiplier residual_multiplier attention_multiplier logits_scaling", NULL },
+    { LDR__KEYS_GEMMA, "hidden_activation query_pre_attn_scalar attn_logit_softcapping final_logit_softcapping "
+      "sliding_window sliding_window_pattern _sliding_window_pattern rope_local_base_freq cache_implementation", NULL },
+    { LDR__KEYS_GEMMA, "use_bidirectional_attention", "false" },
+    { LDR__KEYS_BLOOM,
+            "n_embed n_layer n_head num_attention_heads n_inner seq_length layer_norm_epsilon pretraining_tp "
+      "slow_but_exact offset_alibi bias_dropout_fusion skip_bias_add skip_bias_add_qkv masked_softmax_fusion "
+      "attention_softmax_in_fp32", NULL },
+    { LDR__KEYS_FALCON, "num_hidden_layers num_attention_heads num_kv_heads ffn_hidden_size max_position_embeddings "
+      "activation layer_norm_epsilon alibi new_decoder_architecture num_ln_in_parallel_attn multi_query parallel_attn "
+      "bias", NULL },
+    { LDR__KEYS_BLOOM | LDR__KEYS_FALCON, "apply_residual_connection_post_layernorm", "false" },
     { LDR__KEYS_LLAMA, "layer_types", NULL },
     { LDR__KEYS_WINDOW, "sliding_window use_sliding_window max_window_layers layer_types", NULL },
     { LDR__KEYS_UNTURNED, "no_rope_layers no_rope_layer_interval", NULL },
@@ -11468,12 +11920,14 @@ static ldr_status ldr__config_refuse(const ldr_model *m, const ldr_json *j, ldr_
 static ldr_status ldr__config_activation(ldr_activation *out, const ldr_json *j, const char *key,
         const char *otherwise, ldr_error *err) {
     static const struct { const char *name; ldr_activation value; } names[] = {
-        { "gelu", LDR_GELU }, { "gelu_new", LDR_GELU_TANH }, { "gelu_pytorch_tanh", LDR_GELU_TANH }, { "relu", LDR_RELU }, { "silu", LDR_SILU }, { "swish", LDR_SILU }, { "tanh", LDR_TANH } };
-    int32_t node = ldr_json_get(j, 0, key);
+        { "gelu", LDR_GELU }, { "gelu_new", LDR_GELU_TANH }, { "gelu_pytorch_tanh", LDR_GELU_TANH },
+                { "gelu_fast", LDR_GELU_TANH }, { "relu", LDR_RELU }, { "silu", LDR_SILU }, { "swish", LDR_SILU },
+                { "tanh", LDR_TANH } };
+    int32_t node = ldr__config_get(j, 0, key);
     const ldr_json_node *n = ldr_json_node_at(j, node);
     char text[64];
     size_t i;
-    if (n && n->type != LDR_JSON_NULL && n->type != LDR_JSON_STRING)
+    if (n && n->type != LDR_JSON_STRING)
         return ldr__fail(err, LDR_FORMAT, n->begin, "config.json: \"%s\" must be a name", key);
     if (ldr_json_string(text, sizeof text, j, node) < 0) ldr__format(text, sizeof text, "%s", otherwise);
     for (i = 0; i < sizeof names / sizeof names[0]; i++)
@@ -11488,7 +11942,7 @@ static ldr_status ldr__config_activation(ldr_activation *out, const ldr_json *j,
 static ldr_status ldr__config_family(ldr_model *m, const ldr_json *j, ldr_error *err) {
     int32_t node = ldr_json_get(j, 0, "model_type");
     const char *row = NULL;
-    char text[64], list[400];
+    char text[64], list[700];
     ldr__text known;
     size_t i;
     if (node < 0 && ldr_json_number(j, ldr_json_get(j, 0, "type_vocab_size"), 0) == 2.0) ldr__format(text, sizeof text, "bert");      /* BERT is older than this key */
@@ -11504,6 +11958,11 @@ static ldr_status ldr__config_family(ldr_model *m, const ldr_json *j, ldr_error 
         m->traits = ldr__kin[i].traits;
         m->keys = ldr__kin[i].keys;
         m->rope[0].theta = (float)ldr__kin[i].theta;
+    }
+    if (strcmp(text, "falcon") == 0 && ldr__config_true(j, "new_decoder_architecture") &&
+            ldr_json_number(j, ldr_json_get(j, 0, "num_ln_in_parallel_attn"), 2) == 2) {
+        row = "falcon with two norms";
+        m->type = "falcon";
     }
     for (i = 0; i < sizeof ldr__families / sizeof ldr__families[0]; i++) {
         if (i) ldr__text_string(&known, ", ");
@@ -11522,8 +11981,11 @@ static ldr_status ldr__config_family(ldr_model *m, const ldr_json *j, ldr_error 
 static ldr_status ldr__config_heads(ldr_model *m, const ldr_json *j, ldr_error *err) {
     const ldr__family *f = m->family;
     ldr__shape *s = &m->shape;
-    if (ldr__config_int(j, "num_key_value_heads", s->heads, 1, 1024, &s->kv_heads, err)) return err->status;
-    if (!(m->keys & LDR__KEYS_LLAMA)) s->kv_heads = s->heads;
+    if (ldr__config_int(j, m->keys & LDR__KEYS_FALCON ? "num_kv_heads" : "num_key_value_heads", s->heads, 1, 1024,
+            &s->kv_heads, err)) return err->status;
+    if (!(m->keys & (LDR__KEYS_LLAMA | LDR__KEYS_FALCON))) s->kv_heads = s->heads;
+    if ((m->keys & LDR__KEYS_FALCON) && !ldr__config_true(j, "new_decoder_architecture"))
+        s->kv_heads = ldr__config_true_or(j, "multi_query", 1) ? 1 : s->heads;
     if (s->heads % s->kv_heads) return ldr__fail(err, LDR_FORMAT, LDR_NO_OFFSET, "config.json: %d heads cannot share %d key/value heads", s->heads, s->kv_heads);
     if (ldr__config_int(j, "head_dim", s->width / s->heads, 1, 4096, &s->head_dim, err)) return err->status;
     if (!f->rotary) s->head_dim = s->width / s->heads;
@@ -11534,9 +11996,64 @@ static ldr_status ldr__config_heads(ldr_model *m, const ldr_json *j, ldr_error *
     else if (m->traits & LDR__OF_BIAS_KEYS)
         s->biases = (ldr__config_true(j, "attention_bias") ? LDR__QKV_BIASES | 1 << LDR__O : 0) | (ldr__config_true(j, "mlp_bias") ? LDR__FFN_BIASES : 0);
     if ((m->keys & LDR__KEYS_VALUES) && ldr__config_true(j, "rotary_value")) s->rotary |= LDR__TURNS_VALUES;
-    m->bare_norms = (m->traits & LDR__OF_MODERN) && !ldr__config_true(j, "norm_bias");
+    m->bare_norms = ((m->traits & LDR__OF_MODERN) && !ldr__config_true(j, "norm_bias")) || (m->traits & LDR__OF_BARE);
     m->by_layer = (m->keys & LDR__KEYS_GPT) && ldr__config_true(j, "scale_attn_by_inverse_layer_idx");
     if ((m->keys & LDR__KEYS_GPT) && !ldr__config_true_or(j, "scale_attn_weights", 1)) m->traits |= LDR__OF_UNSCALED;
+    return LDR_OK;
+}
+
+/* What decoders do to a block besides: see ldr__shape. */
+static ldr_status ldr__config_block(ldr_model *m, const ldr_json *j, ldr_error *err) {
+    ldr__shape *s = &m->shape;
+    float by = 0;
+    int parallel = (m->traits & LDR__OF_PARALLEL) != 0, own = 0;
+    if (m->keys & (LDR__KEYS_NEOX | LDR__KEYS_STABLE)) {
+        own = (m->keys & LDR__KEYS_NEOX) != 0;
+        parallel = ldr__config_true_or(j, "use_parallel_residual", own);
+    }
+    if (m->keys & LDR__KEYS_FALCON) {
+        own = strcmp(m->family->type, m->type) != 0;
+        parallel = ldr__config_true(j, "new_decoder_architecture") || ldr__config_true_or(j, "parallel_attn", 1);
+        s->biases = ldr__config_true(j, "bias") ? LDR__ALL_BIASES : 0;
+        if (ldr__config_true(j, "alibi")) {
+            m->traits |= LDR__OF_ALIBI;
+            s->rotary = 0;
+        }
+    }
+    s->parallel = parallel + (parallel && own);
+    s->after = (m->traits & LDR__OF_AFTER) != 0;
+    if ((m->keys & LDR__KEYS_NEOX) && !ldr__config_true_or(j, "attention_bias", 1)) s->biases = LDR__FFN_BIASES;
+    if ((m->keys & LDR__KEYS_STABLE) && ldr__config_true(j, "use_qkv_bias")) s->biases = LDR__QKV_BIASES;
+    if (m->traits & LDR__OF_WHOLE_NORMS) s->head_norms = LDR__NORM_WHOLE;
+    if ((m->traits & LDR__OF_HEAD_NORMS) || ((m->keys & LDR__KEYS_PHI) && ldr__config_true(j, "qk_layernorm")))
+        s->head_norms = LDR__NORM_SHARED;
+    if (((m->keys & LDR__KEYS_COHERE) && ldr__config_true(j, "use_qk_norm")) ||
+            ((m->keys & LDR__KEYS_STABLE) && ldr__config_true(j, "qk_layernorm"))) s->head_norms = LDR__NORM_EACH;
+    if (m->traits & LDR__OF_GEMMA) m->word_scale = sqrtf((float)s->width);
+    if ((m->keys & LDR__KEYS_OLMO) && ldr__config_real(j, "clip_qkv", 0, 0, 1e6, &s->clip, err)) return err->status;
+    if ((m->keys & LDR__KEYS_COHERE) && ldr__config_real(j, "logit_scale", 0.0625, 1e-9, 1e9, &m->logit_scale, err))
+            return err->status;
+    if (m->keys & LDR__KEYS_GRANITE) {
+        if (ldr__config_real(j, "embedding_multiplier", 1, 1e-9, 1e9, &m->word_scale, err) ||
+                ldr__config_real(j, "residual_multiplier", 1, 1e-9, 1e9, &s->grow, err) ||
+                ldr__config_real(j, "attention_multiplier", 1, 1e-9, 1e9, &m->score_scale, err) ||
+                ldr__config_real(j, "logits_scaling", 1, 1e-9, 1e9, &by, err)) return err->status;
+        m->score_scale *= sqrtf((float)s->head_dim);
+        m->logit_scale = 1.0f / by;
+    }
+    if (s->after && (m->keys & LDR__KEYS_GEMMA)) {
+        static const struct { const char *key; double otherwise; } caps[2] = {
+            { "attn_logit_softcapping", 50 }, { "final_logit_softcapping", 30 } };
+        int k;
+        if (ldr__config_real(j, "query_pre_attn_scalar", 256, 1e-9, 1e9, &by, err)) return err->status;
+        m->score_scale = sqrtf((float)s->head_dim / by);
+        for (k = 0; k < 2; k++) {                      /* null, and gemma3's default: none        */
+            int none = (m->traits & LDR__OF_HEAD_NORMS) || ldr_json_get(j, 0, caps[k].key) >= 0;
+            if (ldr__config_real(j, caps[k].key, none ? 0 : caps[k].otherwise, 0, 1e9, k ? &m->logit_cap : &s->cap,
+                    err))
+                return err->status;
+        }
+    }
     return LDR_OK;
 }
 
@@ -11602,6 +12119,10 @@ static ldr_status ldr__config_embeddings(ldr_model *m, const ldr_json *j, ldr_er
     return LDR_OK;
 }
 
+static uint64_t ldr__settings_add(uint64_t h, float v, uint64_t which) {
+    return v != 0 ? ldr__mix64(h + ldr__bits_from_float(v) + (which << 32)) : h;
+}
+
 /* A number for what the weights do not tell, so that kept results of other settings are not taken for these. */
 static uint64_t ldr__config_settings(const ldr_model *m) {
     uint64_t h = 0;
@@ -11610,6 +12131,15 @@ static uint64_t ldr__config_settings(const ldr_model *m) {
     if (h) h = ldr__mix64(h + (uint64_t)m->window);
     if (m->conv.taps) h = ldr__mix64(h + (uint64_t)m->conv.activation * 64 + (uint64_t)m->conv.taps);
     if (m->by_layer || (m->traits & ~m->family->traits)) h = ldr__mix64(h + m->traits * UINT64_C(2) + (uint64_t)m->by_layer);
+    for (i = 0; m->rope[0].kind == LDR__ROPE_LONG && i < m->long_dims[0]; i++)
+        h = ldr__settings_add(ldr__settings_add(h, m->stretch[0][i], 8), m->stretch[1][i], 9);
+    h = ldr__settings_add(h, m->word_scale, 1);
+    h = ldr__settings_add(h, m->score_scale, 2);
+    h = ldr__settings_add(h, m->shape.clip, 3);
+    h = ldr__settings_add(h, m->shape.cap, 4);
+    h = ldr__settings_add(h, m->shape.grow, 5);
+    h = ldr__settings_add(h, (float)m->shape.parallel, 6);
+    h = ldr__settings_add(h, (float)m->shape.turned, 7);
     for (i = 0; i < 2; i++)
         if (m->rope[i].kind || (i && m->rope[i].theta > 0)) h = ldr__mix64(h + ldr__bits_from_float(m->rope[i].theta) + ((uint64_t)ldr__bits_from_float(m->rope[i].factor) << 32)
             + (uint64_t)m->rope[i].kind + ldr__mix64(ldr__bits_from_float(m->rope[i].original) + ((uint64_t)ldr__bits_from_float(m->rope[i].score) << 32)));
@@ -11631,7 +12161,9 @@ static const struct ldr__task_row { uint32_t tasks; const char *types, *dense, *
     { 1 << LDR_TASK_SEQUENCE | 1 << LDR_TASK_TOKENS | 1 << LDR_TASK_SPAN, "modernbert", "head.dense", "head.norm",
             "classifier",
       LDR__OWN_ACTIVATION },
-    { 1 << LDR_TASK_SEQUENCE | 1 << LDR_TASK_TOKENS, "gpt2 gpt_neo opt llama mistral qwen2 qwen3 smollm3 starcoder2",
+    { 1 << LDR_TASK_SEQUENCE | 1 << LDR_TASK_TOKENS,
+            "gpt2 gpt_neo gpt_neox gptj opt bloom falcon llama mistral qwen2 qwen3 smollm3 starcoder2 gemma gemma2 gemma3_text "
+            "phi phi3 stablelm",
             NULL, NULL, "score", 0 },
     { 1 << LDR_TASK_SEQUENCE | 1 << LDR_TASK_CHOICE | 1 << LDR_TASK_POOLER, "albert", "pooler", NULL, "classifier",
             LDR_TANH },
@@ -11741,7 +12273,8 @@ static ldr_status ldr__config_read(ldr_model *m, const ldr_json *j, ldr_error *e
     s->biases = f->biases;
     if (ldr__config_int(j, f->k_width, -1, 1, 65536, &s->width, err) || ldr__config_int(j, f->k_layers, -1, 1, 1024, &m->layers, err) ||
         ldr__config_int(j, f->k_heads, -1, 1, 1024, &s->heads, err) || ldr__config_int(j, f->k_ffn, s->width * 4, 1, 1 << 20, &s->ffn, err) ||
-        ldr__config_int(j, "vocab_size", -1, 1, big, &m->vocabulary, err) || ldr__config_int(j, f->k_positions, f->rotary ? 2048 : -1, 1, big, &m->positions, err))
+        ldr__config_int(j, "vocab_size", -1, 1, big, &m->vocabulary, err) ||
+                ldr__config_int(j, f->k_positions, f->position ? -1 : 2048, 1, big, &m->positions, err))
         return err->status;
     m->groups = m->inner = 1;
     if (f->shared) {
@@ -11749,9 +12282,11 @@ static ldr_status ldr__config_read(ldr_model *m, const ldr_json *j, ldr_error *e
                 ldr__config_int(j, "inner_group_num", 1, 1, 1024 / m->layers, &m->inner, err)) return err->status;
         m->layers *= m->inner;
     }
-    if (ldr__config_activation(&s->activation, j, f->k_activation, f->activation, err)) return err->status;
+    if (ldr__config_activation(&s->activation, j, f->k_activation, m->traits & LDR__OF_GEMMA ? "gelu_pytorch_tanh"
+            : f->activation, err)) return err->status;
     if (ldr__config_real(j, f->k_eps, f->norm == LDR_NORM_RMS ? 1e-6 : f->place == LDR__POST ? 1e-12 : 1e-5, 0, 1, &s->eps, err)) return err->status;
-    if (ldr__config_heads(m, j, err) || ldr__config_embeddings(m, j, err) || ldr__config_rope(m, j, err) || ldr__config_layers(m, j, err)) return err->status;
+    if (ldr__config_heads(m, j, err) || ldr__config_block(m, j, err) || ldr__config_embeddings(m, j, err) ||
+            ldr__config_rope(m, j, err) || ldr__config_layers(m, j, err)) return err->status;
     m->tied = ldr__config_true_or(j, "tie_word_embeddings", !(m->keys & LDR__KEYS_LLAMA) || (m->traits & LDR__OF_TIED));
     m->settings = ldr__config_settings(m);
     ldr__config_end(m, j);
@@ -11822,107 +12357,127 @@ static ldr_status ldr__bind_check(ldr__binder *b, const ldr_tensor *t, int32_t d
     return ldr__fail(b->err, LDR_SHAPE, t->offset, "tensor \"%s\": shape [%s], config.json asks for [%s]", shown, found, wanted);
 }
 
-/* inner: layers that stand in turn in a group; the pattern of others names one number. */
-static void ldr__bind_name_in(char *name, size_t cap, const char *prefix, const char *pattern, int32_t layer,
-        int32_t inner) {
-    char rest[192];
-    ldr__format(rest, sizeof rest, pattern, layer / inner, layer % inner);
-    ldr__format(name, cap, "%s%s", prefix, rest);
-}
-
-static void ldr__bind_name(char *name, size_t cap, const char *prefix, const char *pattern, int32_t layer) {
-    ldr__bind_name_in(name, cap, prefix, pattern, layer, 1);
-}
-
-/* The matrix W[rows,columns]. part of parts: a slice of a fused [parts*out, in], or of Conv1D's [in, parts*out]. */
-static ldr_status ldr__bind_matrix(ldr__binder *b, ldr__mat *out, const char *prefix, const char *pattern, int32_t layer, size_t rows, size_t columns, int conv1d, size_t part, size_t parts) {
+/* The matrix W[rows,columns]: rows from `first` on of a fused [total,in], or of Conv1D's [in,total]. */
+static ldr_status ldr__bind_rows(ldr__binder *b, ldr__mat *out, const char *prefix, const char *stem, size_t rows,
+        size_t columns, int conv1d, size_t first, size_t total) {
     char name[256];
     const ldr_tensor *t;
-    ldr__bind_name_in(name, sizeof name, prefix, pattern, layer, b->m->inner);
+    ldr__format(name, sizeof name, "%s%s", prefix, stem);
     t = ldr__bind_use(b, name);
     if (!t) return ldr__fail(b->err, LDR_MISSING, LDR_NO_OFFSET, "tensor \"%s\" is missing", name);
     conv1d ^= ldr__ends_with(t->name, ".kernel");
-    if (ldr__bind_check(b, t, 2, conv1d ? columns : rows * parts, conv1d ? rows * parts : columns)) return b->err->status;
+    if (ldr__bind_check(b, t, 2, conv1d ? columns : total, conv1d ? total : columns)) return b->err->status;
     out->data = t->data;
     out->dtype = t->dtype;
     out->rs = conv1d ? 1 : columns;
-    out->cs = conv1d ? rows * parts : 1;
+    out->cs = conv1d ? total : 1;
     out->first = 0;
-    *out = ldr__mat_at(*out, part * rows, 0);
+    *out = ldr__mat_at(*out, first, 0);
     if (b->plan->base) b->m->parameters += rows * columns;
     return LDR_OK;
 }
 
-/* The rows of q, k or v (part) where they stand side by side for each head, [heads * 3 * head_dim, in]: a copy in the order of heads. */
-static ldr_status ldr__bind_by_head(ldr__binder *b, ldr__mat *out, const char *pattern, int32_t layer, size_t rows,
-        size_t columns, size_t part) {
-    size_t d = (size_t)b->m->shape.head_dim, r;
+static ldr_status ldr__bind_matrix(ldr__binder *b, ldr__mat *out, const char *prefix, const char *stem, size_t rows,
+        size_t columns) {
+    return ldr__bind_rows(b, out, prefix, stem, rows, columns, 0, 0, rows);
+}
+
+/* Where row r of q, k or v (slot) lies where those of a key head and its query heads stand side by side. */
+static size_t ldr__by_head_row(const ldr__shape *s, int slot, size_t r) {
+    size_t d = (size_t)s->head_dim, group = (size_t)(s->heads / s->kv_heads), head = r / d;
+    size_t at = slot == LDR__Q ? head / group * (group + 2) + head % group
+            : head * (group + 2) + group + (slot == LDR__V);
+    return at * d + r % d;
+}
+
+/* Such a matrix: a copy in the order of heads. */
+static ldr_status ldr__bind_by_head(ldr__binder *b, ldr__mat *out, const char *stem, int slot, size_t rows,
+        size_t columns, size_t total) {
     float *copy = ldr__place_floats(b->plan, "reordered weights", rows * columns);
     ldr__mat all;
-    if (ldr__bind_matrix(b, &all, b->prefix, pattern, layer, 3 * rows, columns, 0, 0, 1)) return b->err->status;
-    if (copy) b->m->parameters -= 2 * rows * columns;      /* three of these read the one */
+    size_t r;
+    if (ldr__bind_rows(b, &all, b->prefix, stem, rows, columns, 0, 0, total)) return b->err->status;
     for (r = 0; copy && r < rows; r++) ldr__mat_run(b->m->kernels, copy + r * columns, &all,
-            (r / d * 3 + part) * d + r % d, 0, columns);
+            ldr__by_head_row(&b->m->shape, slot, r), 0, columns);
     *out = ldr__mat_float(copy, columns, 1);
     return LDR_OK;
 }
 
-/* A vector, copied as float; part of parts as above. */
-static ldr_status ldr__bind_vector(ldr__binder *b, const float **out, const char *prefix, const char *pattern, int32_t layer, size_t n, size_t part, size_t parts) {
+/* A vector of n, copied as float: from `first` on of the file's `total`, or head by head. */
+static ldr_status ldr__bind_numbers(ldr__binder *b, const float **out, const char *prefix, const char *stem, size_t n,
+        size_t first, size_t total, int by_head, int slot) {
+    int gguf = ldr_weights_meta(b->m->weights, "general.architecture") != NULL;      /* has them whole */
+    float plus = b->m->traits & LDR__OF_GEMMA && !gguf && ldr__ends_with(stem, "norm.weight") ? 1.0f : 0.0f;
     char name[256];
     const ldr_tensor *t;
+    size_t i, piece = by_head ? (size_t)b->m->shape.head_dim : n;
     float *v;
-    ldr__bind_name_in(name, sizeof name, prefix, pattern, layer, b->m->inner);
+    ldr__format(name, sizeof name, "%s%s", prefix, stem);
     t = ldr__bind_use(b, name);
     if (!t) return ldr__fail(b->err, LDR_MISSING, LDR_NO_OFFSET, "tensor \"%s\" is missing", name);
-    if (ldr__bind_check(b, t, 1, n * parts, 0)) return b->err->status;
+    if (ldr__bind_check(b, t, 1, total, 0)) return b->err->status;
     v = ldr__place_floats(b->plan, "vectors", n);
-    if (v) {
-        ldr_tensor_read(v, t, part * n, n);
-        b->m->parameters += n;
-    }
+    for (i = 0; v && i < n; i += piece)
+        ldr_tensor_read(v + i, t, by_head ? ldr__by_head_row(&b->m->shape, slot, i) : first, piece);
+    for (i = 0; v && i < n; i++) v[i] += plus;
+    if (v) b->m->parameters += n;
     *out = v;
     return LDR_OK;
 }
 
-/* The bias of a norm that has none: zeros. */
-static ldr_status ldr__bind_zeros(ldr__binder *b, const float **out, size_t n) {
+static ldr_status ldr__bind_vector(ldr__binder *b, const float **out, const char *prefix, const char *stem, size_t n) {
+    return ldr__bind_numbers(b, out, prefix, stem, n, 0, n, 0, 0);
+}
+
+/* The gain or shift of a norm that has none. */
+static ldr_status ldr__bind_constant(ldr__binder *b, const float **out, size_t n, float value) {
     float *v = ldr__place_floats(b->plan, "vectors", n);
-    if (v) memset(v, 0, n * sizeof *v);
+    size_t i;
+    for (i = 0; v && i < n; i++) v[i] = value;
     *out = v;
     return LDR_OK;
 }
+
+static ldr_status ldr__bind_zeros(ldr__binder *b, const float **out, size_t n) { return ldr__bind_constant(b, out, n,
+        0); }
 
 static ldr_status ldr__bind_norm(ldr__binder *b, const float *out[2], const char *prefix, const char *stem, size_t n, ldr_norm kind) {
     char name[192];
     ldr__format(name, sizeof name, "%s.weight", stem);
-    if (ldr__bind_vector(b, &out[0], prefix, name, 0, n, 0, 1)) return b->err->status;
+    if (b->m->traits & LDR__OF_NO_GAINS) return ldr__bind_constant(b, &out[0], n, 1) ? b->err->status
+            : ldr__bind_zeros(b, &out[1], n);
+    if (ldr__bind_vector(b, &out[0], prefix, name, n)) return b->err->status;
     ldr__format(name, sizeof name, "%s.bias", stem);
     if (kind == LDR_NORM_LAYER && b->m->bare_norms) return ldr__bind_zeros(b, &out[1], n);
-    return kind == LDR_NORM_LAYER ? ldr__bind_vector(b, &out[1], prefix, name, 0, n, 0, 1) : LDR_OK;
+    return kind == LDR_NORM_LAYER ? ldr__bind_vector(b, &out[1], prefix, name, n) : LDR_OK;
 }
 
-static int ldr__bind_has(ldr__binder *b, const char *prefix, const char *pattern, int32_t layer) {
+static int ldr__bind_has(ldr__binder *b, const char *prefix, const char *stem) {
     char name[256];
-    if (!pattern) return 0;
-    ldr__bind_name_in(name, sizeof name, prefix, pattern, layer, b->m->inner);
+    if (!stem) return 0;
+    ldr__format(name, sizeof name, "%s%s", prefix, stem);
     return ldr__bind_find(b, name) != NULL;
 }
 
-/* Of how many slots' tensors, side by side or one below the other, the file makes one, and which of them this is. */
-static size_t ldr__fused(const ldr__family *f, int slot, size_t *part) {
-    int bias = slot >= LDR__MATRICES, first = bias ? LDR__QB : LDR__Q, of = slot - first;
-    const char *const *s = f->slots + first;
-    *part = 0;
-    if (slot >= LDR__NORM1) return 1;
-    if (of <= LDR__V && s[LDR__Q] && s[LDR__K] && strcmp(s[LDR__Q], s[LDR__K]) == 0) {
-        *part = (size_t)of;
-        return 3;
+/* How many parts the file keeps in one tensor, and which of its `total` rows are this slot's: from *first on. */
+static int ldr__fused(const ldr_model *m, int slot, size_t *first, size_t *total) {
+    const char *const *parts = m->family->parts;
+    int bias, part = ldr__slot_part(slot, &bias), from = part <= LDR__V ? LDR__Q : LDR__GATE,
+            n = part <= LDR__V ? 3 : 2, i;
+    *first = *total = 0;
+    if (part > LDR__UP || part == LDR__O || !parts[from] || (bias && strchr(parts[from], ' '))) n = 1;
+    for (i = 0; n > 1 && i < n; i++) {
+        const char *s = parts[from + i];
+        size_t rows, columns, k = strcspn(parts[from], " ");
+        if (!s || strcspn(s, " ") != k || strncmp(s, parts[from], k) != 0) n = 1;
+        ldr__slot_size(&m->shape, from + i, &rows, &columns);
+        *total += rows;
+        if (from == LDR__GATE && (m->traits & LDR__OF_UP_FIRST) ? from + i > part : from + i < part) *first += rows;
     }
-    if ((of == LDR__GATE || of == LDR__UP) && s[LDR__GATE] && s[LDR__UP] && strcmp(s[LDR__GATE], s[LDR__UP]) == 0) {
-        *part = (of == LDR__UP) != ((f->traits & LDR__OF_UP_FIRST) != 0);
-        return 2;
-    }
+    if (n > 1) return n;
+    *first = 0;
+    ldr__slot_size(&m->shape, slot, bias || slot >= LDR__NORM1 ? NULL : total, bias ||
+            slot >= LDR__NORM1 ? total : NULL);
     return 1;
 }
 
@@ -11934,31 +12489,70 @@ static ldr__manner ldr__layer_manner(const ldr_model *m, int32_t layer) {
     own.unturned = m->kinds[layer] >> 1 & 1;
     own.bare = m->kinds[layer] >> 2 & 1;
     own.relative = m->relative;
-    own.frequency = local && (m->traits & LDR__OF_MODERN) && m->frequency ? m->frequency + m->shape.head_dim / 2 : m->frequency;
-    own.score = m->rope[0].score / (m->by_layer ? (float)(layer + 1) : 1.0f);
+    own.slopes = m->slopes;
+    if (m->rope[0].kind == LDR__ROPE_LONG && m->frequency) {
+        own.longer = m->frequency + m->shape.head_dim / 2;
+        own.most = (int32_t)m->rope[0].original;
+    }
+    /* what stretches rotary positions multiplies q and k: all of them, and so the scores; or the part that turns */
+    if (m->shape.turned || own.longer) own.stretched = sqrtf(m->rope[0].score);
+    own.frequency = local && (m->traits & (LDR__OF_MODERN | LDR__OF_TWO_THETAS)) &&
+            m->frequency ? m->frequency + m->shape.head_dim / 2 : m->frequency;
+    own.score = (own.stretched > 0 ? 1.0f : m->rope[0].score) / (m->by_layer ? (float)(layer + 1) : 1.0f);
+    if (m->score_scale > 0) own.score *= m->score_scale;
     if (m->traits & LDR__OF_UNSCALED) own.score *= sqrtf((float)m->shape.head_dim);
     if (m->traits & LDR__OF_PLACES) own.score /= sqrtf(3.0f);      /* three products are added */
     return own;
 }
 
+/* 1: the files have no such vector of a norm: a shift is 0, a gain is 1. */
+static int ldr__norm_unnamed(const ldr_model *m, int slot) {
+    if (slot < LDR__NORM1 || slot >= LDR__SLOTS) return 0;
+    return (m->traits & LDR__OF_NO_GAINS) || (ldr__norm_shift(slot) &&
+            (m->bare_norms || (slot >= LDR__QNORM && m->shape.head_norms == LDR__NORM_EACH)));
+}
+
+/* Gains of the norms of heads, each of its own: in one [heads, head_dim], or name.0.weight, name.1.weight, ... */
+static ldr_status ldr__bind_gains(ldr__binder *b, const float **out, const char *stem, size_t n) {
+    size_t d = (size_t)b->m->shape.head_dim, h;
+    int whole = !(b->m->keys & LDR__KEYS_STABLE);
+    char name[256];
+    const ldr_tensor *t;
+    float *v = ldr__place_floats(b->plan, "vectors", n);
+    *out = v;
+    for (h = 0; h < n / d; h++) {
+        ldr__format(name, sizeof name, "%s%s", b->prefix, stem);
+        if (!whole) ldr__format(name + strlen(name) - strlen("weight"), sizeof name / 2, "%d.weight", (int)h);
+        t = ldr__bind_use(b, name);
+        if (!t) return ldr__fail(b->err, LDR_MISSING, LDR_NO_OFFSET, "tensor \"%s\" is missing", name);
+        if (ldr__bind_check(b, t, whole ? 2 : 1, whole ? n / d : d, d)) return b->err->status;
+        if (v) ldr_tensor_read(v + h * d, t, whole ? h * d : 0, d);
+    }
+    if (v) b->m->parameters += n;
+    return LDR_OK;
+}
+
 static ldr_status ldr__bind_block(ldr__binder *b, ldr__block *block, int32_t layer) {
-    const ldr__family *f = b->m->family;
+    const ldr_model *m = b->m;
+    char name[192];
     int slot;
-    block->manner = ldr__layer_manner(b->m, layer);
-    for (slot = 0; slot < 2 && (b->m->traits & LDR__OF_HEAD_NORMS); slot++)
-        if (ldr__bind_vector(b, &block->manner.norms[slot], b->prefix, slot ? "layers.%d.self_attn.k_norm.weight" : "layers.%d.self_attn.q_norm.weight", layer,
-                (size_t)b->m->shape.head_dim, 0, 1)) return b->err->status;
+    block->manner = ldr__layer_manner(m, layer);
     for (slot = 0; slot < LDR__SLOTS; slot++) {
-        size_t rows, columns, part, parts = ldr__fused(f, slot, &part);
-        if (!ldr__slot_size(&b->m->shape, slot, &rows, &columns)) continue;
+        size_t rows, columns, first, total;
+        int by_head, vector = slot >= LDR__MATRICES;
+        if (!ldr__slot_size(&m->shape, slot, &rows, &columns)) continue;
         if (block->manner.bare && (slot == LDR__NORM1 || slot == LDR__NORM1B)) continue;
-        if (b->m->bare_norms && (slot == LDR__NORM1B || slot == LDR__NORM2B)) {
-            if (ldr__bind_zeros(b, &block->v[slot], columns)) return b->err->status;
-        } else if (parts == 3 && (b->m->traits & LDR__OF_HEAD_BY_HEAD) && slot < LDR__MATRICES) {
-            if (ldr__bind_by_head(b, &block->m[slot], f->slots[slot], layer, rows, columns,
-                    part)) return b->err->status;
-        } else if (slot < LDR__MATRICES ? ldr__bind_matrix(b, &block->m[slot], b->prefix, f->slots[slot], layer, rows, columns, f->conv1d, part, parts)
-                                 : ldr__bind_vector(b, &block->v[slot], b->prefix, f->slots[slot], layer, columns, part, parts)) return b->err->status;
+        by_head = ldr__fused(m, slot, &first, &total) == 3 && (m->traits & LDR__OF_BY_HEAD);
+        if (!ldr__part_name(name, sizeof name, m->family, slot, layer, m->inner)) name[0] = 0;
+        if (ldr__norm_unnamed(m, slot) ? ldr__bind_constant(b, &block->v[slot], columns,
+                ldr__norm_shift(slot) ? 0.0f : 1.0f)
+            : slot >= LDR__QNORM && m->shape.head_norms == LDR__NORM_EACH
+                    ? ldr__bind_gains(b, &block->v[slot], name, columns)
+            : vector ? ldr__bind_numbers(b, &block->v[slot], b->prefix, name, columns, first, total, by_head,
+                    slot - LDR__QB)
+            : by_head ? ldr__bind_by_head(b, &block->m[slot], name, slot, rows, columns, total)
+            : ldr__bind_rows(b, &block->m[slot], b->prefix, name, rows, columns, m->family->conv1d, first, total))
+            return b->err->status;
     }
     return LDR_OK;
 }
@@ -11971,16 +12565,23 @@ static ldr_status ldr__bind_head(ldr__binder *b) {
     char name[192];
     if (f->head_dense) {
         ldr__format(name, sizeof name, "%s.weight", f->head_dense);
-        if (!ldr__bind_has(b, "", name, 0)) return LDR_OK;
-        if ((m->traits & LDR__OF_MODERN) && !ldr__bind_has(b, "", f->head_bias, 0)) return LDR_OK;      /* a classifier's */
-        if (ldr__bind_matrix(b, &m->ends.m[LDR__LM_DENSE], "", name, 0, e, w, 0, 0, 1)) return b->err->status;
+        if (!ldr__bind_has(b, "", name)) return LDR_OK;
+        /* a classifier's */
+        if ((m->traits & LDR__OF_MODERN) && !ldr__bind_has(b, "", f->head_bias)) return LDR_OK;
+        if (ldr__bind_matrix(b, &m->ends.m[LDR__LM_DENSE], "", name, e, w)) return b->err->status;
         ldr__format(name, sizeof name, "%s.bias", f->head_dense);
-        if ((m->traits & LDR__OF_MODERN) && !ldr__bind_has(b, "", name, 0) ? ldr__bind_zeros(b, &m->ends.v[LDR__LM_DENSEB], e)
-            : ldr__bind_vector(b, &m->ends.v[LDR__LM_DENSEB], "", name, 0, e, 0, 1)) return b->err->status;
+        if ((m->traits & LDR__OF_MODERN) && !ldr__bind_has(b, "", name)
+                ? ldr__bind_zeros(b, &m->ends.v[LDR__LM_DENSEB], e)
+            : ldr__bind_vector(b, &m->ends.v[LDR__LM_DENSEB], "", name, e)) return b->err->status;
         if ( ldr__bind_norm(b, &m->ends.v[LDR__LM_NORM], "", f->head_norm, e, LDR_NORM_LAYER) ||
-            ldr__bind_vector(b, &m->ends.v[LDR__LM_BIAS], "", f->head_bias, 0, (size_t)m->vocabulary, 0, 1)) return b->err->status;
+            ldr__bind_vector(b, &m->ends.v[LDR__LM_BIAS], "", f->head_bias,
+                    (size_t)m->vocabulary)) return b->err->status;
     }
-    if (ldr__bind_has(b, "", f->head_out, 0)) return ldr__bind_matrix(b, &m->ends.m[LDR__LM_OUT], "", f->head_out, 0, (size_t)m->vocabulary, e, 0, 0, 1);
+    if (!f->head_dense && f->head_bias && ldr__bind_has(b, "", f->head_bias) &&
+            ldr__bind_vector(b, &m->ends.v[LDR__LM_BIAS], "", f->head_bias,
+                    (size_t)m->vocabulary)) return b->err->status;
+    if (ldr__bind_has(b, "", f->head_out)) return ldr__bind_matrix(b, &m->ends.m[LDR__LM_OUT], "", f->head_out,
+            (size_t)m->vocabulary, e);
     if (!f->head_dense && ldr_weights_find(m->weights, "score.weight")) return LDR_OK;      /* a classifier's file */
     if (m->tied || f->head_dense) m->ends.m[LDR__LM_OUT] = m->ends.m[LDR__WORD];
     return LDR_OK;
@@ -11996,14 +12597,14 @@ static ldr_status ldr__bind_layer(ldr__binder *b, ldr__mat *w, const float **bia
     *rows = 0;
     if (!stem) return LDR_OK;
     ldr__format(name, sizeof name, "%s.weight", stem);
-    if (!ldr__bind_has(b, prefix, name, 0)) prefix = "";
-    if (!ldr__bind_has(b, prefix, name, 0)) return LDR_OK;
+    if (!ldr__bind_has(b, prefix, name)) prefix = "";
+    if (!ldr__bind_has(b, prefix, name)) return LDR_OK;
     ldr__format(name, sizeof name, "%s%s.weight", prefix, stem);
     t = ldr_weights_find(b->m->weights, name);
     *rows = t->dims == 2 && t->shape[0] > 0 && t->shape[0] <= 1 << 24 ? (int32_t)t->shape[0] : 1;
-    if (ldr__bind_matrix(b, w, "", name, 0, (size_t)*rows, columns, 0, 0, 1)) return b->err->status;
+    if (ldr__bind_matrix(b, w, "", name, (size_t)*rows, columns)) return b->err->status;
     ldr__format(name, sizeof name, "%s.bias", stem);
-    return ldr__bind_has(b, prefix, name, 0) ? ldr__bind_vector(b, bias, prefix, name, 0, (size_t)*rows, 0, 1) : LDR_OK;
+    return ldr__bind_has(b, prefix, name) ? ldr__bind_vector(b, bias, prefix, name, (size_t)*rows) : LDR_OK;
 }
 
 /* The head for a task; the files need not hold it. */
@@ -12017,10 +12618,10 @@ static ldr_status ldr__bind_task(ldr__binder *b) {
     if (t->hidden && row->norm) {
         char name[192];
         ldr__format(name, sizeof name, "%s.weight", row->norm);
-        if (ldr__bind_vector(b, &t->norm, "", name, 0, (size_t)t->hidden, 0, 1)) return b->err->status;
+        if (ldr__bind_vector(b, &t->norm, "", name, (size_t)t->hidden)) return b->err->status;
         ldr__format(name, sizeof name, "%s.bias", row->norm);
-        if (!ldr__bind_has(b, "", name, 0) ? ldr__bind_zeros(b, &t->norm_bias, (size_t)t->hidden)
-            : ldr__bind_vector(b, &t->norm_bias, "", name, 0, (size_t)t->hidden, 0, 1)) return b->err->status;
+        if (!ldr__bind_has(b, "", name) ? ldr__bind_zeros(b, &t->norm_bias, (size_t)t->hidden)
+            : ldr__bind_vector(b, &t->norm_bias, "", name, (size_t)t->hidden)) return b->err->status;
     }
     if (t->task == LDR_TASK_POOLER) t->classes = t->hidden;
     else if ((t->hidden || !row->dense) &&
@@ -12082,7 +12683,8 @@ static ldr_status ldr__bind_relative(ldr__binder *b) {
     float *table = ldr__place_floats(b->plan, "relative positions", (size_t)heads * LDR__RELATIVE_ROW);
     ldr__mat w;
     memset(&w, 0, sizeof w);
-    if (ldr__bind_matrix(b, &w, b->prefix, "encoder.relative_attention_bias.weight", 0, 32, (size_t)heads, 0, 0, 1)) return b->err->status;
+    if (ldr__bind_matrix(b, &w, b->prefix, "encoder.relative_attention_bias.weight", 32, (size_t)heads))
+            return b->err->status;
     for (at = 0; table && at < LDR__RELATIVE_ROW; at++) {
         int32_t bucket;
         far = at < LDR__FAR ? LDR__FAR - at : at - LDR__FAR;
@@ -12091,6 +12693,20 @@ static ldr_status ldr__bind_relative(ldr__binder *b) {
         for (h = 0; h < heads; h++) table[h * LDR__RELATIVE_ROW + at] = ldr__mat_get(&w, (size_t)bucket, (size_t)h) * sqrtf((float)m->shape.head_dim);
     }
     m->relative = table;
+    return LDR_OK;
+}
+
+/* Slopes of heads (Press et al. 2021): 2^(-8 h/n) for the first n heads, a power of 2, then those between. Falcon's are
+   multiplied by the scale of scores as well. */
+static ldr_status ldr__bind_slopes(ldr__binder *b) {
+    ldr_model *m = b->m;
+    int32_t heads = m->shape.heads, n = 1, h;
+    float *v = ldr__place_floats(b->plan, "slopes", (size_t)heads);
+    while (2 * n <= heads) n *= 2;
+    for (h = 0; v && h < heads; h++)
+        v[h] = (float)(pow(2.0, h < n ? -8.0 * (h + 1) / n : -4.0 * (2 * (h - n) + 1) / n) *
+                (m->keys & LDR__KEYS_FALCON ? 1.0 : sqrt((double)m->shape.head_dim)));
+    m->slopes = v;
     return LDR_OK;
 }
 
@@ -12104,8 +12720,8 @@ static ldr_status ldr__bind_distances(ldr__binder *b) {
     const float *norm[2];
     b->distances = ldr__place_floats(b->plan, "relative positions", rows * w);
     memset(&b->distance_table, 0, sizeof b->distance_table);
-    if (ldr__bind_matrix(b, &b->distance_table, b->prefix, "encoder.rel_embeddings.weight", 0, rows, w, 0, 0,
-            1)) return b->err->status;
+    if (ldr__bind_matrix(b, &b->distance_table, b->prefix, "encoder.rel_embeddings.weight", rows, w))
+            return b->err->status;
     if ((m->placed & LDR__PLACED_NORM) &&
             ldr__bind_norm(b, norm, b->prefix, "encoder.LayerNorm", w, LDR_NORM_LAYER)) return b->err->status;
     for (r = 0; b->distances && r < rows; r++) {
@@ -12141,13 +12757,13 @@ static ldr_status ldr__bind_places(ldr__binder *b, ldr__block *block, int32_t la
         out[i] = ldr__place_floats(b->plan, "relative positions", rows * w);
         if (!(m->placed & LDR__PLACED_SHARED)) {
             ldr__format(stem, sizeof stem, "encoder.layer.%d.attention.self.%s", layer,
-                    names[(m->traits & LDR__OF_HEAD_BY_HEAD) != 0][i]);
+                    names[(m->traits & LDR__OF_BY_HEAD) != 0][i]);
             ldr__format(name, sizeof name, "%s.weight", stem);
-            if (ldr__bind_matrix(b, &matrix, b->prefix, name, 0, w, w, 0, 0, 1)) return b->err->status;
+            if (ldr__bind_matrix(b, &matrix, b->prefix, name, w, w)) return b->err->status;
             ldr__format(name, sizeof name, "%s.bias", stem);
             bias = NULL;
-            if (ldr__bind_has(b, b->prefix, name, 0) &&
-                    ldr__bind_vector(b, &bias, b->prefix, name, 0, w, 0, 1)) return b->err->status;
+            if (ldr__bind_has(b, b->prefix, name) &&
+                    ldr__bind_vector(b, &bias, b->prefix, name, w)) return b->err->status;
         }
         if (!out[i]) continue;
         room = (float *)ldr__alloc(&m->alloc, (scratch + 16) * sizeof *room);
@@ -12182,7 +12798,7 @@ static ldr_status ldr__bind_conv(ldr__binder *b) {
     c->data = t->data;
     c->dtype = t->dtype;
     if (b->plan->base) b->m->parameters += w * w * (size_t)c->taps;
-    if (ldr__bind_vector(b, &c->bias, b->prefix, "encoder.conv.conv.bias", 0, w, 0, 1)) return b->err->status;
+    if (ldr__bind_vector(b, &c->bias, b->prefix, "encoder.conv.conv.bias", w)) return b->err->status;
     return ldr__bind_norm(b, c->norm, b->prefix, "encoder.conv.LayerNorm", w, LDR_NORM_LAYER);
 }
 
@@ -12193,29 +12809,33 @@ static ldr_status ldr__bind_all(ldr__binder *b) {
     int32_t i, blocks = ldr__distinct_blocks(m);
     ldr__block one, *block;
     char name[192];
-    if (ldr__bind_matrix(b, &m->ends.m[LDR__WORD], b->prefix, f->word, 0, (size_t)m->vocabulary, e, 0, 0, 1)) return b->err->status;
+    if (ldr__bind_matrix(b, &m->ends.m[LDR__WORD], b->prefix, f->word, (size_t)m->vocabulary, e)) return b->err->status;
     if (f->position && (!(m->traits & LDR__OF_PLACES) || (m->placed & LDR__PLACED_INPUT)) &&
-            ldr__bind_matrix(b, &m->ends.m[LDR__POSITION], b->prefix, f->position, 0, (size_t)m->positions, e, 0, 0,
-            1)) return b->err->status;
-    if (m->segments && ldr__bind_matrix(b, &m->ends.m[LDR__SEGMENT], b->prefix, f->segment, 0, (size_t)m->segments, e,
-            0, 0, 1)) return b->err->status;
+            ldr__bind_matrix(b, &m->ends.m[LDR__POSITION], b->prefix, f->position, (size_t)m->positions,
+                    e)) return b->err->status;
+    if (m->segments && ldr__bind_matrix(b, &m->ends.m[LDR__SEGMENT], b->prefix, f->segment, (size_t)m->segments, e))
+            return b->err->status;
     if (f->embed_norm && ldr__bind_norm(b, &m->ends.v[LDR__EMBED_NORM], b->prefix, f->embed_norm, e, LDR_NORM_LAYER)) return b->err->status;
     if (ldr__projects(m)) {
         ldr__format(name, sizeof name, "%s.weight", f->project);
-        if (ldr__bind_matrix(b, &m->ends.m[LDR__PROJECT], b->prefix, name, 0, w, e, 0, 0, 1)) return b->err->status;
+        if (ldr__bind_matrix(b, &m->ends.m[LDR__PROJECT], b->prefix, name, w, e)) return b->err->status;
         ldr__format(name, sizeof name, "%s.bias", f->project);
-        if (ldr__bind_vector(b, &m->ends.v[LDR__PROJECTB], b->prefix, name, 0, w, 0, 1)) return b->err->status;
+        if (ldr__bind_vector(b, &m->ends.v[LDR__PROJECTB], b->prefix, name, w)) return b->err->status;
     }
-    if (f->rotary) {
+    if ((m->traits & LDR__OF_ALIBI) && ldr__bind_slopes(b)) return b->err->status;
+    if (m->shape.rotary) {
         m->frequency = ldr__place_floats(b->plan, "rotary table", (size_t)m->shape.head_dim);
-        for (i = 0; m->frequency && i < 1 + (m->rope[1].theta > 0); i++) ldr__rope_fill(m->frequency + i * (m->shape.head_dim / 2), &m->rope[i], m->shape.head_dim);
-        if (ldr__bind_has(b, "", "rope_freqs.weight", 0)) {      /* Llama 3 in a GGUF file: what each frequency is divided by */
+        for (i = 0; m->frequency && i < 1 + (m->rope[1].theta > 0 || m->rope[0].kind == LDR__ROPE_LONG); i++)
+            ldr__rope_fill(m->frequency + i * (m->shape.head_dim / 2), &m->rope[m->rope[1].theta > 0 ? i : 0],
+                           m->shape.turned ? m->shape.turned : m->shape.head_dim, m->stretch[i]);
+        if (ldr__bind_has(b, "", "rope_freqs.weight")) {      /* Llama 3 in a GGUF file: what each frequency is divided by */
             const float *by = NULL;
-            if (ldr__bind_vector(b, &by, "", "rope_freqs.weight", 0, (size_t)m->shape.head_dim / 2, 0, 1)) return b->err->status;
+            if (ldr__bind_vector(b, &by, "", "rope_freqs.weight", (size_t)m->shape.head_dim / 2)) return b->err->status;
             for (i = 0; by && i < m->shape.head_dim / 2; i++) m->frequency[i] /= by[i] > 0 ? by[i] : 1.0f;
         }
     }
-    if (m->task_types && ldr__bind_matrix(b, &m->tasks, b->prefix, "embeddings.task_type_embeddings.weight", 0, (size_t)m->task_types, e, 0, 0, 1)) return b->err->status;
+    if (m->task_types && ldr__bind_matrix(b, &m->tasks, b->prefix, "embeddings.task_type_embeddings.weight",
+            (size_t)m->task_types, e)) return b->err->status;
     if ((m->traits & LDR__OF_RELATIVE) && ldr__bind_relative(b)) return b->err->status;
     if ((m->traits & LDR__OF_PLACES) && ldr__bind_distances(b)) return b->err->status;
     if (m->conv.taps && ldr__bind_conv(b)) return b->err->status;
@@ -12573,16 +13193,22 @@ static ldr_status ldr__adapter_merge(ldr_model *m, const char *dir, ldr_error *e
 
 /* Architectures by llama.cpp's names, and how their rows of q and k lie. */
 static const struct { const char *arch, *type; int32_t rotary; } ldr__gguf_kin[] = {
-    { "llama", "llama", LDR__PAIRS }, { "qwen2", "qwen2", LDR__HALVES }, { "qwen3", "qwen3", LDR__HALVES }, { "bert", "bert", 0 }, { "nomic-bert", "nomic_bert", LDR__HALVES } };
+    { "llama", "llama", LDR__PAIRS }, { "qwen2", "qwen2", LDR__HALVES }, { "qwen3", "qwen3", LDR__HALVES },
+    { "bert", "bert", 0 }, { "nomic-bert", "nomic_bert", LDR__HALVES }, { "gemma", "gemma", LDR__HALVES },
+    { "gemma2", "gemma2", LDR__HALVES }, { "gemma3", "gemma3_text", LDR__HALVES }, { "phi3", "phi3", LDR__HALVES },
+    { "olmo2", "olmo2", LDR__HALVES } };
 
 /* What tensors are called there; what is done with a number that is only said. */
 static const struct { int slot; const char *pre, *post; } ldr__gguf_slots[] = {
     { LDR__Q, "attn_q", "attn_q" }, { LDR__Q, "attn_qkv", "attn_qkv" }, { LDR__K, "attn_k", "attn_k" }, { LDR__V, "attn_v", "attn_v" },
     { LDR__O, "attn_output", "attn_output" }, { LDR__GATE, "ffn_gate", "ffn_gate" }, { LDR__UP, "ffn_up", "ffn_up" }, { LDR__DOWN, "ffn_down", "ffn_down" },
-    { LDR__NORM1, "attn_norm", "attn_output_norm" }, { LDR__NORM2, "ffn_norm", "layer_output_norm" } };
+    { LDR__NORM1, "attn_norm", "attn_output_norm" }, { LDR__NORM2, "ffn_norm", "layer_output_norm" },
+    { LDR__QNORM, "attn_q_norm", "attn_q_norm" }, { LDR__KNORM, "attn_k_norm", "attn_k_norm" },
+    { LDR__NORM3, "post_attention_norm", "" }, { LDR__NORM4, "post_ffw_norm", "" } };
 static const char *const ldr__gguf_known = "block_count context_length embedding_length feed_forward_length vocab_size attention.head_count attention.head_count_kv "
     "attention.key_length attention.value_length attention.layer_norm_rms_epsilon attention.layer_norm_epsilon attention.causal rope.freq_base "
-    "rope.dimension_count rope.scaling.type rope.scaling.factor rope.scaling.original_context_length pooling_type tensor_data_layout";
+    "rope.dimension_count rope.scaling.type rope.scaling.factor rope.scaling.original_context_length pooling_type tensor_data_layout "
+    "attention.sliding_window attn_logit_softcapping final_logit_softcapping";
 
 /* The name of a tensor in the family's own files, or NULL. */
 static const char *ldr__gguf_rename(ldr_model *m, char name[256], const char *old) {
@@ -12612,17 +13238,13 @@ static const char *ldr__gguf_rename(ldr_model *m, char name[256], const char *ol
     for (stem = old + 4; ldr__digit(*stem) && layer < 100000; stem++) layer = layer * 10 + (uint64_t)(*stem - '0');
     if (*stem++ != '.') return NULL;
     n = (size_t)(dot - stem);
-    if ((m->traits & LDR__OF_HEAD_NORMS) && n == 11 && !bias && (memcmp(stem, "attn_q_norm", n) == 0 || memcmp(stem, "attn_k_norm", n) == 0)) {
-        ldr__format(name, 256, "%slayers.%d.self_attn.%s_norm.weight", f->prefix, (int)layer, stem[5] == 'q' ? "q" : "k");
-        return name;
-    }
     for (i = 0; dot > stem && i < sizeof ldr__gguf_slots / sizeof *ldr__gguf_slots; i++) {
         const char *as = f->place == LDR__POST ? ldr__gguf_slots[i].post : ldr__gguf_slots[i].pre;
         int slot = ldr__gguf_slots[i].slot;
         if (strlen(as) != n || memcmp(as, stem, n) != 0) continue;
-        to = f->slots[!bias ? slot : slot < LDR__MATRICES ? slot + LDR__QB : slot + 1];
-        if (to) ldr__bind_name(name, 256, f->prefix, to, (int32_t)layer);
-        return to ? name : NULL;
+        if (bias) slot += slot < LDR__MATRICES ? (int)LDR__QB : 1;
+        ldr__format(name, 256, "%s", f->prefix);
+        return ldr__part_name(name + strlen(name), 256 - strlen(name), f, slot, (int32_t)layer, 1) ? name : NULL;
     }
     return NULL;
 }
@@ -12693,6 +13315,17 @@ static ldr_status ldr__model_gguf(ldr_model *m, ldr_error *err) {
     if (types && types->dims == 2) ldr__format(text + n, sizeof text - n, ",\"type_vocab_size\":%I}", types->shape[0]);
     else if (ldr__gguf_kin[k].rotary) ldr__format(text + n, sizeof text - n, ",\"num_key_value_heads\":%U,\"head_dim\":%U}", kv, ldr__gguf_get(w, arch, "attention.key_length", heads ? width / heads : 0));
     else ldr__format(text + n, sizeof text - n, "}");
+    n = strlen(text) - 1;
+    if (ldr__gguf_get(w, arch, "attention.sliding_window", 0))
+        ldr__format(text + n, sizeof text - n, ",\"sliding_window\":%U}",
+                ldr__gguf_get(w, arch, "attention.sliding_window", 0));
+    n = strlen(text) - 1;
+    if (strncmp(arch, "gemma", 5) == 0) {              /* as llama.cpp has it: the largest of each kind scale otherwise */
+        uint64_t depth = ldr__gguf_get(w, arch, "block_count", 0), wide = ldr__gguf_get(w, arch, "attention.key_length",
+                256);
+        if (depth == 46 || depth == 62) wide = heads ? width / heads : wide;
+        if (arch[5]) ldr__format(text + n, sizeof text - n, ",\"query_pre_attn_scalar\":%U}", wide);
+    }
     n = strlen(text) - 1;                              /* only llama's configuration says it   */
     if (strcmp(arch, "llama") == 0)
         ldr__format(text + n, sizeof text - n, ",\"attention_bias\":%s,\"mlp_bias\":%s}",
@@ -12706,6 +13339,10 @@ static ldr_status ldr__model_gguf(ldr_model *m, ldr_error *err) {
     }
     m->shape.eps = (float)ldr__gguf_get_real(w, arch, m->shape.norm == LDR_NORM_RMS ? "attention.layer_norm_rms_epsilon" : "attention.layer_norm_epsilon", (double)m->shape.eps);
     if (!(m->shape.eps >= 0 && m->shape.eps <= 1)) return ldr__fail(err, LDR_LIMIT, LDR_NO_OFFSET, "GGUF: the norm's epsilon is out of its range");
+    m->shape.cap = (float)ldr__gguf_get_real(w, arch, "attn_logit_softcapping", (double)m->shape.cap);
+    m->logit_cap = (float)ldr__gguf_get_real(w, arch, "final_logit_softcapping", (double)m->logit_cap);
+    if (!(m->shape.cap >= 0 && m->shape.cap <= 1e9f && m->logit_cap >= 0 && m->logit_cap <= 1e9f))
+        return ldr__fail(err, LDR_LIMIT, LDR_NO_OFFSET, "GGUF: a softcapping is out of its range");
     m->shape.rotary = ldr__gguf_kin[k].rotary;
     if (ldr__gguf_rope(m, arch, err)) return err->status;
     m->settings = ldr__config_settings(m);
@@ -12770,10 +13407,8 @@ static ldr_status ldr__model_vocabulary(ldr_model *m, const char *dir, const voi
 
 LDR__DEF ldr_model *ldr_model_load_memory(const void *config, size_t config_size, const void *weights, size_t weights_size, const void *vocab, size_t vocab_size,
                                           const ldr_model_desc *desc, ldr_error *err) {
-    ldr_error local;
     ldr_model *m;
-    memset(&local, 0, sizeof local);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    LDR__OWN_ERROR(err);
     m = ldr__model_new(desc, err);
     if (!m) return NULL;
     if (desc && desc->adapter) ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_model_load_memory: adapters are read from files (ldr_model_load)");
@@ -12789,14 +13424,12 @@ LDR__DEF ldr_model *ldr_model_load_memory(const void *config, size_t config_size
 
 #ifndef LADDER_NO_STDIO
 LDR__DEF ldr_model *ldr_model_load(const char *dir, const ldr_model_desc *desc, ldr_error *err) {
-    ldr_error local;
     char path[LADDER_MAX_PATH];
     const char *config = "config.json";
     ldr__source s;
     ldr_status status;
     ldr_model *m;
-    memset(&local, 0, sizeof local);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    LDR__OWN_ERROR(err);
     m = ldr__model_new(desc, err);
     if (!m) return NULL;
     memset(&s, 0, sizeof s);
@@ -13015,7 +13648,7 @@ static void ldr__frozen_forward(const ldr__exec *ex, const ldr__backbone *b, con
     }
 }
 
-/* word[id] + position[pos] + segment[type] of token i; -1, -2, ... are a prompt's vectors, or nothing. */
+/* word_scale word[id] + position[pos] + segment[type] of token i; -1, -2, ... are a prompt's vectors, or nothing. */
 static void ldr__embed_sum(const ldr__exec *ex, const ldr_model *m, const ldr__ends *ends, float *row, const int32_t *ids, const int32_t *segments, const ldr__tokens *t, size_t i) {
     const ldr__mat *position = &ends->m[LDR__POSITION], *segment = &ends->m[LDR__SEGMENT];
     size_t e = (size_t)m->embed_width, pos = (size_t)(t->position[i] + m->position_offset), type = segments && m->segments > 1 ? (size_t)segments[i] : 0, j;
@@ -13024,6 +13657,7 @@ static void ldr__embed_sum(const ldr__exec *ex, const ldr_model *m, const ldr__e
     if (ids[i] >= 0) ldr__mat_run(ex->kernels, row, &ends->m[LDR__WORD], (size_t)ids[i], 0, e);
     else if (ends->v[LDR__PROMPT]) memcpy(row, ends->v[LDR__PROMPT] + (size_t)(-1 - ids[i]) * e, e * sizeof(float));
     else memset(row, 0, e * sizeof(float));
+    for (j = 0; m->word_scale > 0 && j < e; j++) row[j] *= m->word_scale;
     for (j = 0; j < e; j += 64) {
         float run[64];
         size_t n = LDR__MIN((size_t)64, e - j);
@@ -13087,7 +13721,8 @@ static void ldr__embed_backward(const ldr__exec *ex, const ldr_model *m, const l
             into[1] = grad[LDR__POSITION] ? grad[LDR__POSITION] + (size_t)(t->position[i] + m->position_offset) * e : NULL;
             into[2] = grad[LDR__SEGMENT] ? grad[LDR__SEGMENT] + type * e : NULL;
             for (n = 0; n < 3; n++)
-                for (j = j0; into[n] && j < j1; j++) into[n][j] += de[i * e + j];
+                for (j = j0; into[n] && j < j1; j++) into[n][j] += n == 0 &&
+                        m->word_scale > 0 ? m->word_scale * de[i * e + j] : de[i * e + j];
         }
     }
 }
@@ -13241,11 +13876,9 @@ static void ldr__viewer_final(const ldr__viewer *r, float *hidden, size_t rows) 
 }
 
 LDR__DEF ldr_status ldr_model_hidden(const ldr_model *m, float *hidden, const ldr_batch *batch, int32_t layer, ldr_error *err) {
-    ldr_error local;
     ldr__viewer r;
     size_t longest, rows;
-    memset(&local, 0, sizeof local);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    LDR__OWN_ERROR(err);
     if (!m || !hidden) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_model_hidden: no model or no destination");
     if (layer < -1 || layer > m->layers) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "layer %d does not exist, the model has 0 (embeddings) to %d", layer, m->layers);
     if (ldr__batch_check(m, batch, &longest, err)) return err->status;
@@ -13258,15 +13891,38 @@ LDR__DEF ldr_status ldr_model_hidden(const ldr_model *m, float *hidden, const ld
     return LDR_OK;
 }
 
+/* z[T,V] = cap tanh(scale (x[T,n] out^T + bias) / cap), or without what is 0. */
+static void ldr__word_scores(const ldr__exec *ex, const ldr_model *m, const ldr__ends *ends, float *z, const float *x,
+        size_t rows, size_t n) {
+    size_t v = (size_t)m->vocabulary;
+    float scale = m->logit_scale > 0 ? m->logit_scale : 1.0f, cap = m->logit_cap;
+    ldr__linear_forward(ex, z, v, x, n, ends->m[LDR__LM_OUT], ends->v[LDR__LM_BIAS], rows, v, n);
+    if (scale == 1.0f && !(cap > 0)) return;
+    LDR__ROW_LOOP(t, rows, ex, {
+        float *row = z + t * v;
+        size_t i;
+        for (i = 0; i < v; i++) row[i] = cap > 0 ? cap * tanhf(scale * row[i] / cap) : scale * row[i];
+    })
+}
+
+/* From p = exp(z - peak) to one (p / sum - q) dz/dx, where q is the label's 1 or (not NULL) a teacher's. */
+static void ldr__word_gradients(float *p, const ldr_model *m, float peak, float sum, const float *q, int32_t y,
+        float one) {
+    float scale = m->logit_scale > 0 ? m->logit_scale : 1.0f, cap = m->logit_cap;
+    int32_t i;
+    for (i = 0; i < m->vocabulary; i++) {
+        float z = cap > 0 ? (peak + logf(p[i])) / cap : 0.0f, wish = q ? q[i] : (float)(i == y);
+        p[i] = p[i] > 0 || wish > 0 ? one * (p[i] / sum - wish) * scale * (1 - z * z) : 0.0f;
+    }
+}
+
 LDR__DEF ldr_status ldr_model_logits(const ldr_model *m, float *logits, const float *hidden, int32_t rows, ldr_error *err) {
-    ldr_error local;
     ldr__plan plan;
     ldr__exec ex;
     float *x = NULL;
     size_t e, w, n;
     int pass;
-    memset(&local, 0, sizeof local);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    LDR__OWN_ERROR(err);
     if (!m || !logits || !hidden || rows < 1) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_model_logits: no model, rows or destination");
     if (!m->ends.m[LDR__LM_OUT].data) return ldr__fail(err, LDR_MISSING, LDR_NO_OFFSET, "this model's files hold no language-model head");
     e = (size_t)m->embed_width;
@@ -13286,7 +13942,7 @@ LDR__DEF ldr_status ldr_model_logits(const ldr_model *m, float *logits, const fl
         })
         hidden = x;
     }
-    ldr__linear_forward(&ex, logits, (size_t)m->vocabulary, hidden, m->ends.m[LDR__LM_DENSE].data ? e : w, m->ends.m[LDR__LM_OUT], m->ends.v[LDR__LM_BIAS], n, (size_t)m->vocabulary, m->ends.m[LDR__LM_DENSE].data ? e : w);
+    ldr__word_scores(&ex, m, &m->ends, logits, hidden, n, m->ends.m[LDR__LM_DENSE].data ? e : w);
     ldr__plan_end(plan.memory, plan.size, &m->alloc);
     return LDR_OK;
 }
@@ -13313,14 +13969,12 @@ static size_t ldr__task_rows_of(const ldr__task_head *t, float *x, const float *
 LDR__DEF ldr_status ldr_model_scores(const ldr_model *m, float *scores, const float *hidden, const ldr_batch *batch,
         ldr_error *err) {
     const ldr__task_head *t = m ? &m->task : NULL;
-    ldr_error local;
     ldr__plan plan;
     ldr__exec ex;
     float *x = NULL, *y = NULL;
     size_t w, h, n, longest;
     int pass;
-    memset(&local, 0, sizeof local);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    LDR__OWN_ERROR(err);
     if (!m || !scores || !hidden) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET,
             "ldr_model_scores: no model, states or destination");
     if (!t->task) return ldr__fail(err, LDR_MISSING, LDR_NO_OFFSET, "this model's files hold no head for a task");
@@ -13438,6 +14092,9 @@ struct ldr_dataset {
     int32_t       cut;                         /* texts that lost tokens to max_len             */
     ldr_encoding  encoding;                    /* reused by ldr_dataset_add_text                */
 };
+
+/* Sequences of an example. */
+static int32_t ldr__per(const ldr_dataset *d) { return d->head == LDR_HEAD_CHOICE ? d->choices : 1; }
 
 LDR__DEF ldr_dataset *ldr_dataset_create(const ldr_dataset_desc *desc, ldr_error *err) {
     ldr_allocator a = ldr__allocator(desc ? &desc->alloc : NULL);
@@ -14330,6 +14987,7 @@ static const ldr__method ldr__methods[] = {
     { LDR_METHOD_ADAPTER, "adapter",       1,     0,    1,     1,      0, 1e-3f, 0 },
     { LDR_METHOD_PROMPT,  "prompt",        1,     0,    0,     0,      0, 1e-2f, 0 },
     { LDR_METHOD_PREFIX,  "prefix",        1,     0,    0,     0,      0, 1e-2f, 0 },
+    { LDR_METHOD_IA3,     "ia3",           1,     0,    0,     1,      1, 1e-2f, 0 },
     { LDR_METHOD_THESEUS, "theseus",       1,     0,    0,     0,      1, 1e-4f, 1 } };
 
 /* The method's row, or NULL. */
@@ -14485,7 +15143,14 @@ static ldr_status ldr__ladder_method(ldr_ladder *l, const ldr_ladder_desc *d, ld
     }
     if (d->method == LDR_METHOD_ADAPTER) s->bottleneck = d->bottleneck;
     if (d->method == LDR_METHOD_PREFIX) s->prefix = d->virtual_tokens;
+    s->scaled = d->method == LDR_METHOD_IA3;
     return LDR_OK;
+}
+
+/* Nothing but what every block has. */
+static void ldr__shape_plain(ldr__shape *s) {
+    s->parallel = s->after = s->head_norms = s->turned = 0;
+    s->clip = s->cap = s->grow = 0;
 }
 
 /* The dimensions of a side block, and the reasons a wish cannot be met. */
@@ -14496,9 +15161,6 @@ static ldr_status ldr__ladder_shape(ldr__shape *s, const ldr_model *m, const ldr
     s->width = d->width;
     s->ffn = d->ffn;
     s->heads = d->heads;
-    if ((m->traits & LDR__OF_HEAD_NORMS) && ((d->method != LDR_METHOD_LADDER && d->method != LDR_METHOD_HEAD) || d->top > 0 ||
-            (d->method == LDR_METHOD_LADDER && d->preset != LDR_PRESET_HEAD && d->preset != LDR_PRESET_CLUE && d->preset != LDR_PRESET_MLP)))
-        return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "the heads of a %s model have norms, which are only run, not trained: use the preset clue, mlp or head", m->type);
     if (m->conv.taps && (ldr__method_of(d->method)->deep || d->top >= m->layers))
         return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "the convolution beside the first block of this %s model "
                 "is only run, not trained: use a ladder that copies later blocks", m->type);
@@ -14534,6 +15196,7 @@ static ldr_status ldr__ladder_shape(ldr__shape *s, const ldr_model *m, const ldr
         s->heads = s->kv_heads = 0;
         s->gated = s->rotary = 0;
         s->biases = LDR__ALL_BIASES;
+        ldr__shape_plain(s);
         return LDR_OK;
     }
     if (d->preset == LDR_PRESET_CLUE) {                 /* a BERT block whatever the backbone is       */
@@ -14546,6 +15209,7 @@ static ldr_status ldr__ladder_shape(ldr__shape *s, const ldr_model *m, const ldr
         s->kv_heads = s->heads;
         s->head_dim = s->width / s->heads;
         s->eps = 1e-12f;
+        ldr__shape_plain(s);
         return LDR_OK;
     }
     if (d->slice_heads == LDR_HEADS_WHOLE) {
@@ -14556,6 +15220,11 @@ static ldr_status ldr__ladder_shape(ldr__shape *s, const ldr_model *m, const ldr
     if (d->heads != b->heads || b->head_dim % r) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "keeping all %d heads needs a reduction that divides the head size %d, not %d; or slice whole heads", b->heads, b->head_dim, r);
     if (d->preset == LDR_PRESET_PAPER && (b->width % r || b->ffn % r)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "the paper's recipe needs a reduction that divides width %d and ffn %d, not %d", b->width, b->ffn, r);
     s->head_dim = b->head_dim / r;
+    if (r > 1 && (s->head_norms || s->turned || m->rope[0].kind == LDR__ROPE_LONG))
+        return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET,
+                "the heads of a %s model cannot be made smaller, for they "
+                "have norms, or positions turn a part of them, or each number by its own factor: slice whole heads",
+                        m->type);
     if (s->rotary && s->head_dim % 2) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "rotary positions need an even side head size, not %d: use a smaller reduction or whole heads", s->head_dim);
     return LDR_OK;
 }
@@ -14614,7 +15283,7 @@ static size_t ldr__end_size(const ldr_model *m, const ldr_ladder_desc *d, int en
 static int ldr__trains_slot(const ldr_ladder_desc *d, int slot) {
     if (slot >= LDR__SLOTS || d->method == LDR_METHOD_THESEUS) return 1;      /* there, or in a successor, only because the method added it */
     if (d->method == LDR_METHOD_LADDER && slot >= LDR__MATRICES) return 1;    /* a copy's biases and norms */
-    if (slot >= LDR__NORM1) return d->tune_norms == LDR_ON || ((slot == LDR__NORM1B || slot == LDR__NORM2B) && d->tune_biases == LDR_ON);
+    if (slot >= LDR__NORM1) return d->tune_norms == LDR_ON || (ldr__norm_shift(slot) && d->tune_biases == LDR_ON);
     if (slot >= LDR__MATRICES) return d->tune_biases == LDR_ON;
     return d->method == LDR_METHOD_FULL || (d->method == LDR_METHOD_LADDER && d->rank < 0);
 }
@@ -14722,6 +15391,7 @@ static void ldr__tuned_start(ldr_ladder *l) {
             if (slot < LDR__MATRICES) for (r = 0; r < rows; r++) ldr__mat_row(m->kernels, v + r * columns, &b->m[slot], r, columns);
             else if (slot < LDR__SLOTS && b->v[slot]) memcpy(v, b->v[slot], columns * sizeof(float));
             else if (slot >= LDR__LOW_A && slot < LDR__LOW_B) ldr__fill_normal(v, rows * columns, ldr__stream(d->seed, LDR__STREAM_INIT, (uint64_t)p), 1.0 / sqrt(3.0 * (double)columns));
+            else if (slot >= LDR__SCALE_K) for (r = 0; r < columns; r++) v[r] = 1;
             else if (slot >= LDR__PREFIX_K || slot == LDR__ADAPTER1 || slot == LDR__ADAPTER2) ldr__fill_normal(v, rows * columns, ldr__stream(d->seed, LDR__STREAM_INIT, (uint64_t)p), 0.02);
             else memset(v, 0, rows * columns * sizeof(float));         /* B, Up and biases that were not there */
         }
@@ -14804,11 +15474,11 @@ static ldr__manner ldr__rung_manner(const ldr_ladder *l, int32_t layer) {
     memset(&own, 0, sizeof own);
     if (l->d.preset == LDR_PRESET_CLUE || l->d.preset == LDR_PRESET_MLP) return own;
     own = ldr__model_block(l->m, layer)->manner;
-    if (l->side.head_dim != l->m->shape.head_dim) own.frequency = NULL;
+    if (l->side.head_dim != l->m->shape.head_dim) own.frequency = own.longer = NULL;
     if (l->side.heads != l->m->shape.heads) own.relative = NULL;
     if (l->side.heads != l->m->shape.heads || l->side.head_dim != l->m->shape.head_dim) memset(&own.places, 0,
             sizeof own.places);
-    own.norms[0] = own.norms[1] = NULL;
+    if (l->side.heads != l->m->shape.heads) own.slopes = NULL;
     return own;
 }
 
@@ -14981,7 +15651,7 @@ static ldr_ladder *ldr__ladder_new(const ldr_model *m, const ldr_ladder_desc *de
     if (ldr__ladder_rungs(l->rung_layers, m, &d, err)) goto fail;
     for (i = 0; i < d.rung_count; i++) l->rungs[i].layer = l->rung_layers[i];
     l->d.rungs = l->rung_layers;
-    if (l->frequency) ldr__rope_fill(l->frequency, &m->rope[0], l->side.head_dim);
+    if (l->frequency) ldr__rope_fill(l->frequency, &m->rope[0], l->side.head_dim, l->m->stretch[0]);
     for (i = 0; i < d.span_size / 2; i++) l->span_frequency[i] = (float)pow(10000.0, -2.0 * i / d.span_size);
     for (i = 0; (desc->label_names || desc->published_head) && i < d.classes; i++) {
         const char *label = desc->label_names ? desc->label_names[i] : ldr_model_label(m, i);
@@ -16106,8 +16776,8 @@ static double ldr__words_loss(ldr__pass *s, double normalizer) {
         const float *x = s->words + first * e;
         size_t r;
         n = LDR__MIN((size_t)LDR__WORD_ROWS, s->row_count - first);
-        ldr__linear_forward(&s->ex, z, v, x, e, h->m[LDR__LM_OUT], h->v[LDR__LM_BIAS], n, v, e);
-        if (distil) ldr__linear_forward(&s->ex, s->teacher_scores, v, s->teacher + first * e, e, h->m[LDR__LM_OUT], h->v[LDR__LM_BIAS], n, v, e);
+        ldr__word_scores(&s->ex, l->m, h, z, x, n, e);
+        if (distil) ldr__word_scores(&s->ex, l->m, h, s->teacher_scores, s->teacher + first * e, n, e);
         LDR__FOR(row, (int64_t)n, s->ex.threads) {
             float *p = z + (size_t)row * v, *q = distil ? s->teacher_scores + (size_t)row * v : NULL, peak, sum, scale, one;
             size_t at = first + (size_t)row, i;
@@ -16121,6 +16791,10 @@ static double ldr__words_loss(ldr__pass *s, double normalizer) {
             sum = s->ex.kernels->rows->exp(p, v, 1.0f, &peak);
             s->row_loss[row] = (double)peak + log((double)sum) - zy;
             one = normalizer > 0 ? (float)(1.0 / normalizer) : 0.0f;
+            if (l->m->logit_scale > 0 || l->m->logit_cap > 0) {
+                ldr__word_gradients(p, l->m, peak, sum, q, y, one);
+                continue;
+            }
             scale = one / sum;
             for (i = 0; i < v; i++) p[i] *= scale;
             for (i = 0; q && i < v; i++) p[i] -= one * q[i];
@@ -16425,7 +17099,7 @@ static void ldr__spans_count(double *n, const ldr__pass *s, int32_t q, const int
 static void ldr__spans_turn(ldr__pass *s, float *z, float direction) {
     const ldr_ladder *l = s->l;
     if (l->d.span_size) ldr__rotary(&s->ex, z, (size_t)ldr__head_outputs(&l->d), s->span_position, s->row_count,
-            l->d.classes - 1, l->d.span_size, 0, l->span_frequency, direction);
+            l->d.classes - 1, l->d.span_size, l->d.span_size, 0, l->span_frequency, 1.0f, direction);
 }
 
 /* hidden_in to the logits. */
@@ -16593,7 +17267,7 @@ static void ldr__pass_backward(ldr__pass *s) {
 
 /* Copies examples[0..count) into a pass, labels and values as its head reads them. */
 static void ldr__pass_load(ldr__pass *s, const ldr_dataset *d, const int32_t *examples, int32_t count, const uint64_t *ordinals, float dropout, uint64_t step_key) {
-    int32_t i, c, n = 0, per = d->head == LDR_HEAD_CHOICE ? d->choices : 1;
+    int32_t i, c, n = 0, per = ldr__per(d);
     size_t at = 0;
     s->offsets[0] = 0;
     s->sets = d;
@@ -16633,7 +17307,7 @@ static double ldr__batch_weight(const ldr__pass *s, const ldr__targets *t) {
 
 /* Sequences and tokens of the largest batch of `batch` examples a set can give. */
 static void ldr__batch_limits(const ldr_dataset *d, int32_t batch, size_t *tokens, size_t *sequences) {
-    int32_t per = d->head == LDR_HEAD_CHOICE ? d->choices : 1, i, n = (int32_t)d->count / per;
+    int32_t per = ldr__per(d), i, n = (int32_t)d->count / per;
     /* a histogram of lengths would be exact; the longest example times the batch is simple and
        only generous when a few examples are much longer than the rest */
     size_t longest = 0, at;
@@ -16923,7 +17597,7 @@ static void ldr__slice_vector(ldr_ladder *l, int32_t param, const float *from, c
 
 static void ldr__slice_block(ldr_ladder *l, int32_t rung, const ldr__block *b, const ldr__cut *c) {
     const int32_t *slot = l->rungs[rung].slot;
-    int pre = l->side.place == LDR__PRE;
+    int pre = l->side.place == LDR__PRE, i;
     ldr__slice_matrix(l, slot[LDR__Q], b->m[LDR__Q], c->q, c->in);
     ldr__slice_matrix(l, slot[LDR__K], b->m[LDR__K], c->k, c->in);
     ldr__slice_matrix(l, slot[LDR__V], b->m[LDR__V], c->v, c->in);
@@ -16942,6 +17616,16 @@ static void ldr__slice_block(ldr_ladder *l, int32_t rung, const ldr__block *b, c
     ldr__slice_vector(l, slot[LDR__NORM1B], b->v[LDR__NORM1B], pre ? c->in : c->mid);
     ldr__slice_vector(l, slot[LDR__NORM2], b->v[LDR__NORM2], pre ? c->mid : c->out);
     ldr__slice_vector(l, slot[LDR__NORM2B], b->v[LDR__NORM2B], pre ? c->mid : c->out);
+    ldr__slice_vector(l, slot[LDR__NORM3], b->v[LDR__NORM3], c->mid);
+    ldr__slice_vector(l, slot[LDR__NORM3B], b->v[LDR__NORM3B], c->mid);
+    ldr__slice_vector(l, slot[LDR__NORM4], b->v[LDR__NORM4], c->out);
+    ldr__slice_vector(l, slot[LDR__NORM4B], b->v[LDR__NORM4B], c->out);
+    for (i = LDR__QNORM; i < LDR__SLOTS; i++) {
+        if (l->side.head_norms != LDR__NORM_SHARED) ldr__slice_vector(l, slot[i], b->v[i],
+                i < LDR__KNORM ? c->q : c->k);
+        else if (slot[i] >= 0) memcpy(l->values + l->params[slot[i]].offset, b->v[i],
+                (size_t)l->side.head_dim * sizeof(float));
+    }
 }
 
 /* down: row k reads residual dimension index[k]; up: its transpose. Biases are 0 already. */
@@ -17082,7 +17766,7 @@ static ldr_status ldr__importance_sample(ldr__importance *im, const ldr_ladder *
     ldr__plan plan;
     ldr__pass s;
     size_t tokens = 0, sequences = 0;
-    int32_t per = set->head == LDR_HEAD_CHOICE ? set->choices : 1, n = (int32_t)set->count / per, i, take, *order;
+    int32_t per = ldr__per(set), n = (int32_t)set->count / per, i, take, *order;
     int pass;
     if (ldr__dataset_check(l, set, "the sample", err)) return err->status;
     memset(&back, 0, sizeof back);
@@ -17190,10 +17874,8 @@ static ldr_status ldr__ladder_publish(ldr_ladder *l, ldr_error *err) {
 }
 
 LDR__DEF ldr_ladder *ldr_ladder_create(const ldr_model *m, const ldr_ladder_desc *desc, ldr_error *err) {
-    ldr_error local;
     ldr_ladder *l;
-    memset(&local, 0, sizeof local);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    LDR__OWN_ERROR(err);
     l = ldr__ladder_new(m, desc, SIZE_MAX / 16, err);
     if (!l) return NULL;
     if ((l->d.init == LDR_INIT_SLICE && l->d.rung_count > 0 && ldr__ladder_slice(l, desc->sample, err)) ||
@@ -17529,6 +18211,7 @@ static double ldr__rate(const ldr_train_desc *d, int64_t t, int64_t n) {
 
    and appears under its name only when the last record is in. Every record is checked whenever it
    is read; one that fails is computed and written again, a file that does not fit is made anew.
+   Several processes write one file, each its own sequences; what they leave when they die, the next start goes on with.
    ====================================================================================== */
 
 enum { LDR__TAPS_HEADER = 128, LDR__TAPS_END = 16 };
@@ -17546,7 +18229,7 @@ typedef struct ldr__cache {
     char               note[320];
 #ifndef LADDER_NO_STDIO
     FILE              *f;
-    int                writable;
+    int                writable, shared;   /* shared: by several processes                     */
     uint64_t           seed;               /* of the records' hashes                           */
     ldr__writer        writer;             /* of a file in the making; its path always         */
 #endif
@@ -17662,11 +18345,15 @@ static const char *ldr__cache_misfit(FILE *f, const unsigned char *header, uint6
     return NULL;
 }
 
-/* Looks for the file of an earlier run; without one that fits, begins a new one. */
-static ldr_status ldr__cache_open(ldr__cache *c, const ldr_ladder *l, const char *dir, const char *name, ldr_error *err) {
+/* Looks for the file of an earlier run; without one that fits, begins a new one. rank: of several processes, which go
+   on with what an earlier start or process 0 began; -1: alone. */
+static ldr_status ldr__cache_open(ldr__cache *c, const ldr_ladder *l, const char *dir, const char *name, int32_t rank,
+        ldr_error *err) {
     unsigned char header[LDR__TAPS_HEADER];
     char path[LADDER_MAX_PATH];
     const char *misfit;
+    unsigned char begun[LDR__TAPS_HEADER];
+    ldr__writer *w = &c->writer;
     if (!ldr__path_join(path, sizeof path, dir, name)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "the path of the tap cache is longer than %d bytes", LADDER_MAX_PATH - 32);
 #if !defined(_WIN32) && LONG_MAX < INT64_MAX
     if (ldr__cache_file_size(c) > (uint64_t)LONG_MAX) return ldr__fail(err, LDR_LIMIT, LDR_NO_OFFSET, "%s: %U bytes are more than this system's files can be moved about in: use a smaller type or fewer rungs", path, ldr__cache_file_size(c));
@@ -17694,12 +18381,24 @@ static ldr_status ldr__cache_open(ldr__cache *c, const ldr_ladder *l, const char
 #if LDR__HAVE_MMAP
     mkdir(dir, 0777);                      /* what cannot be, the next line says                  */
 #endif
-    if (ldr__writer_open(&c->writer, path, err)) return err->status;
-    c->f = c->writer.f;
+    c->shared = rank >= 0;
     c->writable = 1;
-    setvbuf(c->f, NULL, _IONBF, 0);        /* records go straight between file and room            */
-    ldr__writer_put(&c->writer, header, sizeof header, err);
-    return c->writer.status;
+    ldr__format(w->path, sizeof w->path, "%s", path);
+    ldr__format(w->temporary, sizeof w->temporary, "%s.partial", path);
+    w->f = c->shared ? fopen(w->temporary, "r+b") : NULL;
+    if (w->f) setvbuf(w->f, NULL, _IONBF, 0);          /* records go straight between file and room */
+    if (!w->f || fread(begun, 1, sizeof begun, w->f) != sizeof begun || memcmp(begun, header, sizeof begun) != 0) {
+        if (w->f) fclose(w->f);
+        w->f = NULL;
+        if (rank > 0)
+            return ldr__fail(err, LDR_IO, LDR_NO_OFFSET, "%s: process %d does not find what process 0 began: cache_dir "
+                    "must be one folder for all", w->temporary, rank);
+        if (ldr__writer_open(w, path, err)) return err->status;
+        setvbuf(w->f, NULL, _IONBF, 0);
+        ldr__writer_put(w, header, sizeof header, err);
+    }
+    c->f = w->f;
+    return w->status;
 }
 
 /* All records are in: the file gets its end and its name. */
@@ -17719,11 +18418,11 @@ static ldr_status ldr__cache_finish(ldr__cache *c, ldr_error *err) {
 }
 
 static void ldr__cache_close(ldr__cache *c) {
-    if (c->writer.f) {                     /* not all records are in: nothing may look like a cache */
+    if (c->writer.f && !c->shared) {       /* not all records are in: nothing may look like a cache */
         c->writer.status = LDR_IO;
         ldr__writer_close(&c->writer, NULL);
     } else if (c->f) fclose(c->f);
-    c->f = NULL;
+    c->f = c->writer.f = NULL;
 }
 #endif
 
@@ -17939,11 +18638,21 @@ static ldr_status ldr__fill_batch(ldr__cache *c, ldr__pass *s, ldr__hidden *stat
     return ldr__fill_record(c, s, first, c->taps, s->final, err);
 }
 
-/* Every example through layer 0, then through layer 1, ...: each layer is read once, and its pages are given back behind it. */
-static ldr_status ldr__cache_fill(ldr__cache *c, ldr__pass *s, int32_t part, const ldr_allocator *a, ldr_error *err) {
+/* How many examples from the i-th on, before `end` and at most `most`, are not all there. */
+static int32_t ldr__cache_missing(const ldr__cache *c, int32_t i, int32_t end, int32_t most) {
+    size_t per = (size_t)ldr__per(c->d);
+    int32_t n = 0;
+    while (n < LDR__MIN(LDR__MIN(most, 64), end - i) && memchr(c->have + (size_t)(i + n) * per, 0, per)) n++;
+    return n;
+}
+
+/* Examples [from,to) through layer 0, then through layer 1, ...: each layer is read once, and its pages are given back
+   behind it. */
+static ldr_status ldr__cache_fill(ldr__cache *c, ldr__pass *s, int32_t part, int32_t from, int32_t to,
+        const ldr_allocator *a, ldr_error *err) {
     const ldr_ladder *l = s->l;
     const ldr_dataset *d = c->d;
-    int32_t per = d->head == LDR_HEAD_CHOICE ? d->choices : 1, n = (int32_t)(d->count / (size_t)per), layers, layer, i, k, take, batch[64];
+    int32_t per = ldr__per(d), layers, layer, i, k, take, batch[64];
     ldr__hidden states;
     ldr_status status;
     if (c->filled == d->count) return LDR_OK;
@@ -17951,8 +18660,9 @@ static ldr_status ldr__cache_fill(ldr__cache *c, ldr__pass *s, int32_t part, con
             : l->rungs[l->d.rung_count - 1].layer + 1;
     status = ldr__hidden_open(&states, c, a, err);
     for (layer = 0; layer < layers && !status; layer++) {
-        for (i = 0; i < n && !status; i += take) {
-            take = LDR__MIN(LDR__MIN(part, n - i), 64);
+        for (i = from; i < to && !status; i += LDR__MAX(take, 1)) {
+            take = ldr__cache_missing(c, i, to, part);
+            if (!take) continue;
             for (k = 0; k < take; k++) batch[k] = i + k;
             ldr__pass_load(s, d, batch, take, NULL, 0, 0);
             status = ldr__fill_batch(c, s, &states, (size_t)i * (size_t)per, layer, layers, err);
@@ -17961,13 +18671,18 @@ static ldr_status ldr__cache_fill(ldr__cache *c, ldr__pass *s, int32_t part, con
         ldr__release_layer(l->m, layer);
     }
     ldr__hidden_close(&states, a);
-    if (status) return status;
-    memset(c->have, 1, d->count);
-    c->filled = d->count;
-#ifndef LADDER_NO_STDIO
-    if (c->hash) status = ldr__cache_finish(c, err);
-#endif
     return status;
+}
+
+/* All taps are there. */
+static ldr_status ldr__cache_whole(ldr__cache *c, ldr_error *err) {
+    memset(c->have, 1, c->d->count);
+    c->filled = c->d->count;
+#ifndef LADDER_NO_STDIO
+    if (c->hash) return ldr__cache_finish(c, err);
+#endif
+    (void)err;
+    return LDR_OK;
 }
 
 /* ======================================================================================
@@ -17980,6 +18695,9 @@ typedef struct ldr__scale {
     int32_t weight, bias, tap;     /* parameters; which tap is read, -1: what the head reads  */
     float  *mean, *deviation;      /* [d]                                                     */
 } ldr__scale;
+
+/* Leaves [first, first + size) of a sum of many, and where they travel. */
+typedef struct ldr__branch { size_t first, size, slot; } ldr__branch;
 
 struct ldr_trainer {
     ldr_allocator      alloc;
@@ -18006,6 +18724,11 @@ struct ldr_trainer {
     size_t             scale_size;
     int32_t            order_epoch, epoch_done, best_epoch, stopped;
     uint64_t           version;            /* of the training set that was checked last        */
+    float             *sums, *room, *saved;        /* of several processes                      */
+    ldr__branch       *branches;
+    double            *losses;             /* of all parts of a batch                          */
+    uint64_t          *marks;              /* of all processes: what they must agree in        */
+    int32_t            agreed;
     double             best_metric, epoch_loss, epoch_weight, last_loss, last_metric, last_rate, last_norm, last_step_loss;
     void              *plan_memory;
     size_t             plan_size;
@@ -18053,7 +18776,8 @@ LDR__DEF ldr_train_desc ldr_train_desc_defaults(const ldr_ladder *l, const ldr_t
         d.rate *= LDR__MIN(10.0f, LDR__MAX(1.0f, 768.0f / (float)l->m->shape.width));
     if (!d.epochs) d.epochs = 10;
     if (!d.batch) d.batch = 32;
-    if (!d.accumulate) d.accumulate = 1;
+    if (!d.accumulate) d.accumulate = d.reduce ? LDR__MAX(1, LDR__MIN(8, d.batch)) : 1;
+    if (!d.ranks) d.ranks = 1;
     if (d.beta1 == 0) d.beta1 = 0.9f;
     if (d.beta2 == 0) d.beta2 = 0.999f;
     if (d.epsilon == 0) d.epsilon = 1e-8f;
@@ -18065,7 +18789,7 @@ LDR__DEF ldr_train_desc ldr_train_desc_defaults(const ldr_ladder *l, const ldr_t
     return d;
 }
 
-static int32_t ldr__examples(const ldr_dataset *d) { return d ? (int32_t)(d->count / (size_t)(d->head == LDR_HEAD_CHOICE ? d->choices : 1)) : 0; }
+static int32_t ldr__examples(const ldr_dataset *d) { return d ? (int32_t)(d->count / (size_t)ldr__per(d)) : 0; }
 
 static int ldr__balances(const ldr_trainer *t) { return t->d.balance && !t->d.class_weights && ldr__head_of(t->l->d.head)->weighted; }
 
@@ -18186,7 +18910,7 @@ static void ldr__features_place(ldr__plan *p, ldr__features *f, const ldr_traine
     memset(f, 0, sizeof *f);
     f->room = d ? LDR__MIN(most, ldr__per_token(d->head) ? d->tokens : d->count) : 0;
     f->d = d;
-    f->per = d && d->head == LDR_HEAD_CHOICE ? (size_t)d->choices : 1;
+    f->per = d ? (size_t)ldr__per(d) : 1;
     f->x = ldr__place_matrix(p, "head fit", f->room, (size_t)t->l->head_width);
     f->values = ldr__place_floats(p, "head fit", f->room);
     f->labels = (int32_t *)ldr__place(p, "head fit", f->room, sizeof(int32_t));
@@ -18202,6 +18926,149 @@ static void ldr__fit_place(ldr__plan *p, ldr__fit *f, const ldr_trainer *t) {
     f->side = ldr__place_matrix(p, "head fit", LDR__SIDE_TEXTS, (size_t)t->l->d.width);
     f->best = ldr__place_floats(p, "head fit", t->l->size);
     f->variance = t->d.optimizer != LDR_SGD ? t->v : ldr__place_floats(p, "head fit", t->l->size);
+}
+
+/* ---- several processes -------------------------------------------------------------------
+   A batch has the same parts whoever computes them: the leaves of a tree, ((0+1)+(2+3))+..., of which each process has
+   a run. It adds up what is whole in its run, in branches. Every branch then gets a slot that is zero in all other
+   processes, but two that are halves of one share theirs: so reduce meets at most two numbers that are not zero, and
+   the sum of two has the same bits in any order. The rest of the tree each process adds by itself. */
+
+enum { LDR__MESSAGE = 1 << 18, LDR__MARK_COUNT = 7 };      /* floats that travel at once; see ldr__processes_agree */
+
+static uint64_t ldr__run_digest(const ldr_trainer *t, uint64_t *marks);
+static uint64_t ldr__floats_digest(uint64_t h, const float *v, size_t n);
+
+/* Where a process's run of n things begins. */
+static size_t ldr__run(const ldr_trainer *t, int32_t rank, size_t n) {
+    return (size_t)((uint64_t)n * (uint64_t)rank / (uint64_t)t->d.ranks);
+}
+
+static size_t ldr__part_count(const ldr_trainer *t, int32_t count) { return (size_t)((count + t->part - 1) / t->part); }
+
+/* The largest branches of a tree of n leaves that lie whole in [from,to); out may be NULL. Returns how many. */
+static size_t ldr__branches(ldr__branch *out, size_t from, size_t to, size_t n) {
+    size_t count, size;
+    for (count = 0; from < to; from = LDR__MIN(from + size, n), count++) {
+        for (size = 1; size < n && from % (2 * size) == 0 && LDR__MIN(from + 2 * size, n) <= to;) size *= 2;
+        if (!out) continue;
+        out[count].first = from;
+        out[count].size = size;
+    }
+    return count;
+}
+
+static void ldr__processes_place(ldr__plan *p, ldr_trainer *t) {
+    const char *name = "with other processes";
+    size_t parts = ldr__part_count(t, t->batch), n = parts, most = 0, i, k;
+    for (i = 0; i < 2; i++, n = ldr__part_count(t, t->examples - (t->steps_per_epoch - 1) * t->batch))
+        for (k = ldr__run(t, t->d.rank, n); k < ldr__run(t, t->d.rank + 1, n); k++)
+            most = LDR__MAX(most, ldr__branches(NULL, ldr__run(t, t->d.rank, n), k + 1, n));
+    t->sums = ldr__place_matrix(p, "gradients of parts", t->d.reduce_plain ? 0 : most, t->l->size);
+    t->room = ldr__place_floats(p, name, LDR__MAX((size_t)LDR__MESSAGE, parts));
+    t->saved = ldr__place_matrix(p, name, t->pass.max_rows, (size_t)t->l->head_width);
+    t->branches = (ldr__branch *)ldr__place(p, name, parts, sizeof *t->branches);
+    t->losses = (double *)ldr__place(p, name, parts, sizeof(double));
+    t->marks = (uint64_t *)ldr__place(p, name, (size_t)t->d.ranks * LDR__MARK_COUNT, sizeof(uint64_t));
+}
+
+static ldr_status ldr__reduce(const ldr_trainer *t, float *x, size_t n, ldr_error *err) {
+    size_t at, take;
+    int32_t answer;
+    for (at = 0; t->d.ranks > 1 && at < n; at += take) {
+        take = LDR__MIN(n - at, (size_t)LDR__MESSAGE);
+        answer = t->d.reduce(x + at, take, t->d.reduce_user);
+        if (answer) return ldr__fail(err, LDR_IO, LDR_NO_OFFSET, "process %d of %d, step %I: reduce failed with %d",
+                t->d.rank, t->d.ranks, t->step + 1, answer);
+    }
+    return LDR_OK;
+}
+
+/* data[n], of which this process has [from,to), comes to all, two bytes in a float. */
+static ldr_status ldr__share(const ldr_trainer *t, void *data, uint64_t n, uint64_t from, uint64_t to,
+        ldr_error *err) {
+    unsigned char *bytes = (unsigned char *)data;
+    uint64_t at, take, i;
+    for (at = 0; t->d.ranks > 1 && at < n; at += take) {
+        take = LDR__MIN(n - at, 2 * (uint64_t)LDR__MESSAGE);
+        memset(t->room, 0, LDR__MESSAGE * sizeof(float));
+        for (i = LDR__MAX(at, from); i < LDR__MIN(at + take, to); i++)
+            t->room[(i - at) / 2] += (float)(bytes[i] << i % 2 * 8);
+        if (ldr__reduce(t, t->room, (size_t)(take + 1) / 2, err)) return err->status;
+        for (i = at; i < at + take; i++)
+            bytes[i] = (unsigned char)((uint32_t)t->room[(i - at) / 2] >> i % 2 * 8);
+    }
+    return LDR_OK;
+}
+
+static void ldr__add(float *x, const float *y, size_t n) { LDR__LANE_LOOP(i, n, x[i] += y[i]); }
+
+/* Takes the gradients of part p of `parts` to the branches of this process. */
+static void ldr__branch_take(ldr_trainer *t, size_t *held, size_t p, size_t parts) {
+    size_t n = t->l->size, branches = ldr__branches(NULL, ldr__run(t, t->d.rank, parts), p + 1, parts);
+    while (*held >= branches) ldr__add(t->grads, t->sums + --*held * n, n);
+    memcpy(t->sums + (*held)++ * n, t->grads, n * sizeof(float));
+}
+
+/* The rest of a tree, from slots of n numbers; what is added up is in the slot of its first branch. */
+static void ldr__branches_add(float *x, size_t n, const ldr__branch *b, size_t count, size_t parts) {
+    size_t size, i, k;
+    for (size = 1; size < parts; size *= 2)
+        for (i = 1; i < count; i++) {
+            if (b[i].first % (2 * size) != size || b[i].size > size) continue;
+            for (k = i; b[k].first != b[i].first - size;) k--;
+            if (b[k].slot != b[i].slot) ldr__add(x + b[k].slot * n, x + b[i].slot * n, n);
+        }
+}
+
+/* The gradients of all parts from the branches of all processes. */
+static ldr_status ldr__branches_join(ldr_trainer *t, size_t parts, ldr_error *err) {
+    ldr__branch *b = t->branches;
+    size_t count = 0, slots = 0, own = 0, at, n, i;
+    int32_t r;
+    for (r = 0; r < t->d.ranks; r++) {
+        if (r == t->d.rank) own = count;
+        count += ldr__branches(b + count, ldr__run(t, r, parts), ldr__run(t, r + 1, parts), parts);
+    }
+    for (i = 0; i < count; i++) {
+        int half = i && b[i].size == b[i - 1].size && b[i].first % (2 * b[i].size) == b[i].size;
+        b[i].slot = half ? b[i - 1].slot : slots++;
+    }
+    for (at = 0; at < t->l->size; at += n) {
+        n = LDR__MIN(t->l->size - at, LDR__MAX((size_t)LDR__MESSAGE / slots, (size_t)1));
+        memset(t->room, 0, slots * n * sizeof(float));
+        for (i = own; i < count && b[i].first < ldr__run(t, t->d.rank + 1, parts); i++)
+            memcpy(t->room + b[i].slot * n, t->sums + (i - own) * t->l->size + at, n * sizeof(float));
+        if (ldr__reduce(t, t->room, slots * n, err)) return err->status;
+        ldr__branches_add(t->room, n, b, count, parts);
+        for (i = 0; i < n; i++) t->grads[at + i] = t->room[i] + 0.0f;      /* a zero may have lost its sign */
+    }
+    return LDR_OK;
+}
+
+/* Names what differs, and the first process that differs from process 0 in it. */
+static ldr_status ldr__processes_agree(ldr_trainer *t, ldr_error *err) {
+    static const char *const names[LDR__MARK_COUNT] = { "another instruction set (ldr_model_desc.simd) or version",
+        "another backbone", "another ladder", "another ladder or training description", "another training set",
+        "another dev set", "other parameters, or another step," };
+    const int32_t n[5] = { t->d.cache, t->d.cache_layers, t->caches[0].hash != 0, t->d.head_epochs, t->d.ranks };
+    const uint64_t bytes = LDR__MARK_COUNT * sizeof(uint64_t), at = (uint64_t)t->d.rank * bytes;
+    const char *kernels = t->l->m->kernels->name;
+    uint64_t *mine = t->marks + t->d.rank * LDR__MARK_COUNT;
+    int32_t r, k;
+    mine[0] = ldr__digest(LADDER_VERSION_NUMBER, kernels, strlen(kernels));
+    mine[1] = t->l->fingerprint;
+    mine[2] = (uint64_t)t->l->size << 8 ^ (uint64_t)t->l->d.preset;
+    ldr__run_digest(t, mine + 3);
+    for (k = 0; k < 5; k++) mine[3] = ldr__mix64(mine[3] ^ (uint64_t)n[k]);
+    mine[6] = ldr__floats_digest(ldr__floats_digest((uint64_t)t->step, t->l->values, t->l->size), t->m, t->l->size);
+    if (ldr__share(t, t->marks, (uint64_t)t->d.ranks * bytes, at, at + bytes, err)) return err->status;
+    for (k = 0; k < LDR__MARK_COUNT; k++)
+        for (r = 1; r < t->d.ranks; r++)
+            if (t->marks[r * LDR__MARK_COUNT + k] != t->marks[k])
+                return ldr__fail(err, LDR_MISMATCH, LDR_NO_OFFSET, "process %d has %s than process 0", r, names[k]);
+    t->agreed = 1;
+    return LDR_OK;
 }
 
 static void ldr__trainer_place(ldr__plan *p, ldr_trainer *t) {
@@ -18225,6 +19092,7 @@ static void ldr__trainer_place(ldr__plan *p, ldr_trainer *t) {
     t->ordinals = (uint64_t *)ldr__place(p, "tables", sequences, sizeof(uint64_t));
     if (l->d.head == LDR_HEAD_REGRESS) values = 4 * (size_t)LDR__MAX(t->examples, ldr__examples(t->dev));
     t->values = ldr__place_floats(p, "tables", values);
+    if (t->d.reduce) ldr__processes_place(p, t);
     for (i = 0; i < 2; i++)
         if (t->caches[i].d) ldr__cache_place(p, &t->caches[i]);
 }
@@ -18237,6 +19105,9 @@ static ldr_status ldr__trainer_check(const ldr_ladder *l, const ldr_dataset *tra
         !(d->replace_rate > 0 && d->replace_rate <= 1) || !(d->replace_until > 0 && d->replace_until <= 1) || (int)d->replace_schedule < 0 || d->replace_schedule > LDR_REPLACE_CONSTANT ||
         (int)d->schedule < 0 || d->schedule > LDR_CONSTANT || ldr__metric_row(d->metric) == LDR__METRICS || !ldr__packs(d->cache_type) || !ldr__packs(d->tap_type))
         return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a value of the training description is out of its range");
+    if (d->ranks < 1 || d->rank < 0 || d->rank >= d->ranks || (!d->reduce && (d->ranks > 1 || d->reduce_plain)))
+        return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET,
+                "rank %d of %d processes: ranks count from 0, and several need reduce", d->rank, d->ranks);
     if (d->cache && l->d.beside) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a tap cache keeps what a frozen backbone computes, and the one of this ladder is tuned: train without a cache");
     if (d->cache && l->deep && !l->top)
         return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET,
@@ -18360,7 +19231,7 @@ static double ldr__examples_weight(const ldr_trainer *t, const ldr_dataset *d, c
     memset(&target, 0, sizeof target);
     target.class_weights = t->class_weights;
     for (i = 0; i < count; i++) {
-        ldr_example e = ldr_dataset_get(d, examples[i] * (d->head == LDR_HEAD_CHOICE ? d->choices : 1));
+        ldr_example e = ldr_dataset_get(d, examples[i] * ldr__per(d));
         target.labels = e.labels;
         for (k = 0; k < (ldr__per_token(d->head) && !ldr__spans_of(d->head) ? e.count : 1); k++)
             weight += ldr__target_weight(&target, d->head, (size_t)k);
@@ -18376,31 +19247,16 @@ static void ldr__trainer_order(ldr_trainer *t, int32_t epoch) {
     ldr__shuffle(t->order, t->examples, ldr__stream(t->d.seed, LDR__STREAM_SHUFFLE, (uint64_t)epoch));
 }
 
-/* Opens the cache's files, and with cache_layers fills it. */
-static ldr_status ldr__trainer_caches(ldr_trainer *t, ldr_error *err) {
-    int i;
-    for (i = 0; i < 2; i++) {
-        ldr__cache *c = &t->caches[i];
-        if (!c->d) continue;
-#ifndef LADDER_NO_STDIO
-        if (c->hash && ldr__cache_open(c, t->l, t->d.cache_dir, i ? "dev.taps" : "train.taps", err)) return err->status;
-#endif
-        if (t->d.cache_layers && ldr__cache_fill(c, &t->pass, t->part, &t->alloc, err)) return err->status;
-    }
-    t->d.cache_dir = NULL;                 /* its text belongs to the caller                      */
-    return LDR_OK;
-}
+static ldr_status ldr__trainer_caches(ldr_trainer *t, ldr_error *err);
 
 /* only_scores: it will never take a step, so there is no room for one. */
 static ldr_trainer *ldr__trainer_new(ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev, const ldr_train_desc *desc, int32_t only_scores, ldr_error *err) {
     ldr_train_desc d = ldr_train_desc_defaults(l, desc);
-    ldr_error local;
     ldr__plan plan;
     ldr_trainer *t;
     ldr_allocator a;
     int32_t c;
-    memset(&local, 0, sizeof local);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    LDR__OWN_ERROR(err);
     if (ldr__trainer_check(l, train, dev, &d, err)) return NULL;
     a = d.alloc.alloc_fn ? d.alloc : l->alloc;
     t = (ldr_trainer *)ldr__alloc(&a, sizeof *t);
@@ -18428,7 +19284,7 @@ static ldr_trainer *ldr__trainer_new(ldr_ladder *l, const ldr_dataset *train, co
         ldr_trainer_free(t);
         return NULL;
     }
-    if (ldr__trainer_caches(t, err)) {
+    if ((t->room && ldr__processes_agree(t, err)) || ldr__trainer_caches(t, err)) {
         ldr_trainer_free(t);
         return NULL;
     }
@@ -18439,7 +19295,7 @@ static ldr_trainer *ldr__trainer_new(ldr_ladder *l, const ldr_dataset *train, co
 /* Taps for the batch in the pass: from the cache when every sequence is there, else from the backbone. */
 static ldr_status ldr__trainer_forward(ldr_trainer *t, const ldr_dataset *d, const int32_t *examples, int32_t count, ldr_error *err) {
     ldr__cache *c = t->d.cache ? (d == t->train ? &t->caches[0] : d == t->dev ? &t->caches[1] : NULL) : NULL;
-    int32_t q, per = d->head == LDR_HEAD_CHOICE ? d->choices : 1, n = count * per, all = c && ldr__cache_get(c, &t->pass, examples, per, n);
+    int32_t q, per = ldr__per(d), n = count * per, all = c && ldr__cache_get(c, &t->pass, examples, per, n);
     if (!all) {
         t->backbone_runs++;
         ldr__pass_backbone(&t->pass);
@@ -18457,6 +19313,106 @@ static ldr_status ldr__trainer_forward(ldr_trainer *t, const ldr_dataset *d, con
         ldr__pass_from_taps(&t->pass, all && ldr__cache_in_memory(c) ? ldr__cache_fetch : NULL, &from);
     }
     ldr__head_forward(&t->pass);
+    return LDR_OK;
+}
+
+/* Examples from the i-th of an order on (NULL: as they lie), `most` at most, into the pass; returns how many. */
+static int32_t ldr__trainer_load(ldr_trainer *t, const ldr_dataset *d, const int32_t *order, int32_t i, int32_t most,
+        int32_t *batch) {
+    int32_t n;
+    for (n = 0; n < LDR__MIN(most, ldr__examples(d) - i); n++) batch[n] = order ? order[i + n] : i + n;
+    ldr__pass_load(&t->pass, d, batch, n, NULL, 0, 0);
+    return n;
+}
+
+/* The logits of one of the parts that follow each other, `take` examples from the i-th on. If not alone each process
+   runs another part, up to what the head reads, which then goes to all. */
+static ldr_status ldr__trainer_scan(ldr_trainer *t, const ldr_dataset *d, const int32_t *order, int32_t i, int32_t take,
+        int alone, ldr_error *err) {
+    ldr__pass *s = &t->pass;
+    int32_t part = LDR__MIN(t->part, 64), turn = i / part % t->d.ranks, own = i + t->d.rank * part, batch[64], n;
+    size_t width = (size_t)t->l->head_width;
+    if (alone || t->d.ranks == 1) {
+        n = ldr__trainer_load(t, d, order, i, take, batch);
+        return ldr__trainer_forward(t, d, batch, n, err);
+    }
+    if (turn == 0 && own < ldr__examples(d)) {
+        n = ldr__trainer_load(t, d, order, own, part, batch);
+        if (ldr__trainer_forward(t, d, batch, n, err)) return err->status;
+        memcpy(t->saved, s->hidden_in, s->row_count * width * sizeof(float));
+    }
+    ldr__trainer_load(t, d, order, i, take, batch);
+    if (turn == t->d.rank) memcpy(s->hidden_in, t->saved, s->row_count * width * sizeof(float));
+    else memset(s->hidden_in, 0, s->row_count * width * sizeof(float));
+    if (!ldr__reduce(t, s->hidden_in, s->row_count * width, err)) ldr__head_scores(s);
+    return err->status;
+}
+
+#ifndef LADDER_NO_STDIO
+/* The file of a cache. Of several processes 0 opens it first, and each keeps what an earlier start left of its run. */
+static ldr_status ldr__trainer_open(ldr_trainer *t, ldr__cache *c, const char *name, size_t s, size_t end,
+        ldr_error *err) {
+    float zero = 0;
+    size_t k;
+    if (t->d.rank && ldr__reduce(t, &zero, 1, err)) return err->status;
+    if (ldr__cache_open(c, t->l, t->d.cache_dir, name, t->room ? t->d.rank : -1, err)) return err->status;
+    if (!t->d.rank && ldr__reduce(t, &zero, 1, err)) return err->status;
+    if (!t->room || c->reused) return LDR_OK;
+    for (; s < end; s++) {
+        c->filled += c->have[s] = 1;
+        for (k = 0; k < c->records && c->have[s]; k++)
+            ldr__cache_read(c, s, k, ldr__cache_rows(c, k, (size_t)(c->d->offsets[s + 1] - c->d->offsets[s])));
+    }
+    c->damaged = 0;
+    ldr__format(c->note, sizeof c->note, c->filled ? "%s: %U sequences of an earlier start are used again" : "",
+            c->writer.path, (uint64_t)c->filled);
+    return LDR_OK;
+}
+
+/* The file is whole when all processes have closed it and 0 has given it its name. */
+static ldr_status ldr__trainer_close(ldr_trainer *t, ldr__cache *c, ldr_error *err) {
+    float zero = 0;
+    if (t->d.rank) ldr__cache_close(c);
+    if (ldr__reduce(t, &zero, 1, err)) return err->status;
+    if (!t->d.rank && ldr__cache_whole(c, err)) return err->status;
+    if (ldr__reduce(t, &zero, 1, err)) return err->status;
+    if (t->d.rank) c->f = fopen(c->writer.path, "r+b");
+    if (!c->f)
+        return ldr__fail(err, LDR_IO, LDR_NO_OFFSET, "%s: cannot be opened: %s", c->writer.path, strerror(errno));
+    setvbuf(c->f, NULL, _IONBF, 0);
+    return LDR_OK;
+}
+#endif
+
+/* Opens a cache's file, and with cache_layers or several processes fills the cache, each process its run. */
+static ldr_status ldr__trainer_fill(ldr_trainer *t, ldr__cache *c, const char *name, ldr_error *err) {
+    size_t per = (size_t)ldr__per(c->d), n = c->d->count / per;
+    size_t first = ldr__run(t, t->d.rank, n) * per, end = ldr__run(t, t->d.rank + 1, n) * per;
+    int32_t i = (int32_t)(first / per), to = (int32_t)(end / per), take;
+#ifndef LADDER_NO_STDIO
+    if (c->hash && ldr__trainer_open(t, c, name, first, end, err)) return err->status;
+#else
+    (void)name;
+#endif
+    if (c->reused || (!t->d.cache_layers && !t->room)) return LDR_OK;
+    if (t->d.cache_layers) {
+        if (ldr__cache_fill(c, &t->pass, t->part, i, to, &t->alloc, err)) return err->status;
+    } else for (; i < to; i += LDR__MAX(take, 1)) {
+        take = ldr__cache_missing(c, i, to, t->part);
+        if (take && ldr__trainer_scan(t, c->d, NULL, i, take, 1, err)) return err->status;
+    }
+#ifndef LADDER_NO_STDIO
+    if (t->room && c->writer.f && ldr__trainer_close(t, c, err)) return err->status;
+#endif
+    if (!c->hash && ldr__share(t, c->data, ldr__cache_at(c, c->d->count, 0), ldr__cache_at(c, first, 0),
+            ldr__cache_at(c, end, 0), err)) return err->status;
+    return ldr__cache_whole(c, err);
+}
+
+static ldr_status ldr__trainer_caches(ldr_trainer *t, ldr_error *err) {
+    if (t->caches[0].d && ldr__trainer_fill(t, &t->caches[0], "train.taps", err)) return err->status;
+    if (t->caches[1].d && ldr__trainer_fill(t, &t->caches[1], "dev.taps", err)) return err->status;
+    t->d.cache_dir = NULL;                 /* its text belongs to the caller                      */
     return LDR_OK;
 }
 
@@ -18508,12 +19464,12 @@ static ldr_status ldr__features_read(ldr_trainer *t, ldr__features *f, const ldr
         double *sums, size_t *tokens, ldr_error *err) {
     ldr__pass *s = &t->pass;
     size_t width = (size_t)t->l->head_width, tap_width = (size_t)t->l->m->shape.width;
-    int32_t i, take, k, batch[64];
+    int32_t i, take, k, alone = 0, batch[64];
+    for (k = 0; sums && k < t->scale_count; k++) alone |= t->scales[k].tap >= 0;       /* each process needs all taps */
     for (i = 0; i < ldr__examples(d); i += take) {
         take = ldr__features_take(t, f, d, order, i, batch);
         if (!take) break;
-        ldr__pass_load(s, d, batch, take, NULL, 0, 0);
-        if (ldr__trainer_forward(t, d, batch, take, err)) return err->status;
+        if (ldr__trainer_scan(t, d, order, i, take, alone, err)) return err->status;
         memcpy(f->x + f->rows * width, s->hidden_in, s->row_count * width * sizeof(float));
         memcpy(f->labels + f->rows / f->per, s->labels, s->row_count / f->per * sizeof(int32_t));
         memcpy(f->values + f->rows / f->per, s->values, s->row_count / f->per * sizeof(float));
@@ -18726,10 +19682,8 @@ static ldr_status ldr__learnable(const ldr_dataset *d, ldr_error *err) {
 
 LDR__DEF ldr_trainer *ldr_trainer_create(ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev,
         const ldr_train_desc *desc, ldr_error *err) {
-    ldr_error local;
     ldr_trainer *t;
-    memset(&local, 0, sizeof local);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    LDR__OWN_ERROR(err);
     t = ldr__learnable(train, err) ? NULL : ldr__trainer_new(l, train, dev, desc, 0, err);
     if (!t || !ldr__trainer_prepare(t, err)) return t;
     ldr_trainer_free(t);
@@ -18774,30 +19728,37 @@ static void ldr__trainer_route(ldr_trainer *t) {
 /* Gradients of the mean loss over `count` examples, in parts of at most t->part; *loss is the sum of losses. */
 static ldr_status ldr__trainer_gradients(ldr_trainer *t, double *loss, const int32_t *examples, int32_t count, double weight, float dropout, ldr_error *err) {
     ldr__pass *s = &t->pass;
-    int32_t i, q, per = t->train->head == LDR_HEAD_CHOICE ? t->train->choices : 1;
+    int32_t i, q, per = ldr__per(t->train);
     uint64_t key = ldr__stream(t->d.seed, LDR__STREAM_DROPOUT, (uint64_t)t->step);
+    size_t parts = ldr__part_count(t, count), from = ldr__run(t, t->d.rank, parts);
+    size_t to = ldr__run(t, t->d.rank + 1, parts), p, held = 0;
     *loss = 0;
     memset(t->grads, 0, t->l->size * sizeof(float));
-    for (i = 0; i < count; i += t->part) {
-        int32_t n = LDR__MIN(t->part, count - i);
+    for (p = from; p < to; p++) {
+        int32_t n = LDR__MIN(t->part, count - (i = (int32_t)p * t->part));
         ldr__targets target;
+        double part_loss;
+        if (held) memset(t->grads, 0, t->l->size * sizeof(float));
         for (q = 0; q < n * per; q++) t->ordinals[q] = (uint64_t)(i * per + q);
         ldr__pass_load(s, t->train, examples + i, n, t->ordinals, dropout, key);
         ldr__trainer_route(t);
         target = ldr__pass_targets(s, t->class_weights, t->d.label_smoothing, t->train->choices);
         if (ldr__trainer_forward(t, t->train, examples + i, n, err)) return err->status;
-        *loss += ldr__pass_loss(s, &target, weight);
+        *loss += part_loss = ldr__pass_loss(s, &target, weight);
         ldr__pass_backward(s);
+        if (t->room) t->losses[p] = part_loss;
+        if (t->room && !t->d.reduce_plain) ldr__branch_take(t, &held, p, parts);
     }
-    return LDR_OK;
+    if (!t->room) return LDR_OK;
+    if (ldr__share(t, t->losses, parts * 8, from * 8, to * 8, err)) return err->status;
+    for (*loss = 0, p = 0; p < parts; p++) *loss += t->losses[p];
+    return t->d.reduce_plain ? ldr__reduce(t, t->grads, t->l->size, err) : ldr__branches_join(t, parts, err);
 }
 
 LDR__DEF ldr_status ldr_trainer_gradients(ldr_trainer *t, double *loss, const int32_t *examples, int32_t count, ldr_error *err) {
-    ldr_error local;
     double weight, sum;
     int32_t i;
-    memset(&local, 0, sizeof local);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    LDR__OWN_ERROR(err);
     if (!t || !examples || count < 1) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_trainer_gradients: no trainer or examples");
     for (i = 0; i < count; i++)
         if (examples[i] < 0 || examples[i] >= t->examples) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "example %d: the training set has %d", examples[i], t->examples);
@@ -18823,12 +19784,10 @@ static double ldr__gradient_norm(const ldr_ladder *l) {
 }
 
 LDR__DEF ldr_status ldr_trainer_evaluate(ldr_trainer *t, const ldr_dataset *d, ldr_score *score, ldr_error *err) {
-    ldr_error local;
     ldr__tally y;
     ldr_metric metric;
-    int32_t i, n, k, part;
-    memset(&local, 0, sizeof local);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    int32_t i, n, part;
+    LDR__OWN_ERROR(err);
     if (!t || !d || !score) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_trainer_evaluate: no trainer, data set or score");
     if (d != t->dev && d != t->train) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a trainer has room for its own two sets: use ldr_evaluate for another");
     memset(&y, 0, sizeof y);
@@ -18836,14 +19795,11 @@ LDR__DEF ldr_status ldr_trainer_evaluate(ldr_trainer *t, const ldr_dataset *d, l
     y.predicted = t->values;
     y.actual = t->values + n;
     metric = ldr__metric_for(t->d.metric, d->head);
+    part = LDR__MIN(t->part, 64);
     for (i = 0; i < n; i += part) {
-        int32_t batch[64];
         ldr__targets target;
-        part = LDR__MIN(LDR__MIN(t->part, n - i), 64);
-        for (k = 0; k < part; k++) batch[k] = i + k;
-        ldr__pass_load(&t->pass, d, batch, part, NULL, 0, 0);
+        if (ldr__trainer_scan(t, d, NULL, i, part, 0, err)) return err->status;
         target = ldr__pass_targets(&t->pass, NULL, 0, d->choices);
-        if (ldr__trainer_forward(t, d, batch, part, err)) return err->status;
         ldr__tally_batch(&y, &t->pass, &target, t->tags);
     }
     memset(score, 0, sizeof *score);
@@ -18903,18 +19859,18 @@ static ldr_status ldr__trainer_epoch_end(ldr_trainer *t, ldr_error *err) {
 }
 
 LDR__DEF ldr_status ldr_trainer_step(ldr_trainer *t, ldr_progress *p, ldr_error *err) {
-    ldr_error local;
     ldr_progress progress;
     const int32_t *examples;
     int32_t in_epoch, count, i;
     double weight, loss = 0, scale = 1;
+    float stop = 0;
     int end;
-    memset(&local, 0, sizeof local);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    LDR__OWN_ERROR(err);
     if (ldr_trainer_done(t)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_trainer_step: no trainer, or its training is over");
     t->l->grads = t->grads;
     if (ldr__trainer_refilled(t, err)) return err->status;
     in_epoch = (int32_t)(t->step % t->steps_per_epoch);
+    if (t->room && (!in_epoch || !t->agreed) && ldr__processes_agree(t, err)) return err->status;
     ldr__trainer_order(t, (int32_t)(t->step / t->steps_per_epoch));
     examples = t->order + (size_t)in_epoch * (size_t)t->batch;
     count = LDR__MIN(t->batch, t->examples - in_epoch * t->batch);
@@ -18932,7 +19888,7 @@ LDR__DEF ldr_status ldr_trainer_step(ldr_trainer *t, ldr_progress *p, ldr_error 
     }
     t->step++;
     for (i = 0; i < count; i++) {
-        int32_t per = t->train->head == LDR_HEAD_CHOICE ? t->train->choices : 1;
+        int32_t per = ldr__per(t->train);
         t->tokens += (int64_t)(t->train->offsets[(examples[i] + 1) * per] - t->train->offsets[examples[i] * per]);
     }
     t->last_step_loss = ldr__ratio(loss, weight);
@@ -18942,7 +19898,9 @@ LDR__DEF ldr_status ldr_trainer_step(ldr_trainer *t, ldr_progress *p, ldr_error 
     if (end && ldr__trainer_epoch_end(t, err)) return err->status;
     progress = ldr_trainer_progress(t);
     if (p) *p = progress;
-    if (t->d.progress_fn && t->d.progress_fn(&progress, t->d.user)) t->stopped = 1;
+    if (t->d.progress_fn && t->d.progress_fn(&progress, t->d.user)) stop = 1;
+    if (ldr__reduce(t, &stop, 1, err)) return err->status;     /* one stops all */
+    if (stop != 0) t->stopped = 1;
     return LDR_OK;
 }
 
@@ -18951,11 +19909,9 @@ LDR__DEF void ldr_trainer_restore_best(ldr_trainer *t) {
 }
 
 LDR__DEF ldr_status ldr_fit(ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev, const ldr_train_desc *desc, ldr_fit_result *result, ldr_error *err) {
-    ldr_error local;
     ldr_trainer *t;
     ldr_status status = LDR_OK;
-    memset(&local, 0, sizeof local);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    LDR__OWN_ERROR(err);
     t = ldr_trainer_create(l, train, dev, desc, err);
     if (!t) return err->status;
     while (!status && !ldr_trainer_done(t)) status = ldr_trainer_step(t, NULL, err);
@@ -18985,12 +19941,10 @@ struct ldr_predictor {
 };
 
 LDR__DEF ldr_predictor *ldr_predictor_create(ldr_ladder *l, int32_t max_sequences, int32_t max_tokens, ldr_error *err) {
-    ldr_error local;
     ldr_predictor *p;
     ldr__plan plan;
     int pass;
-    memset(&local, 0, sizeof local);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    LDR__OWN_ERROR(err);
     if (!l || max_sequences < 1 || max_tokens < 1) {
         ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_predictor_create: no ladder, or room for nothing");
         return NULL;
@@ -19046,11 +20000,9 @@ static ldr_status ldr__predictor_run(ldr__pass *s, const ldr_batch *batch, ldr_e
 }
 
 LDR__DEF ldr_status ldr_predict(ldr_predictor *p, float *scores, const ldr_batch *batch, ldr_error *err) {
-    ldr_error local;
     ldr__pass *s;
     const ldr_ladder *l;
-    memset(&local, 0, sizeof local);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    LDR__OWN_ERROR(err);
     if (!p || !scores) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET,
             "ldr_predict: no predictor or no destination");
     s = &p->pass;
@@ -19066,13 +20018,11 @@ LDR__DEF ldr_status ldr_predict(ldr_predictor *p, float *scores, const ldr_batch
 LDR__DEF ldr_status ldr_predict_spans(ldr_predictor *p, ldr_span *spans, int32_t capacity, int32_t *count,
         const ldr_batch *batch,
         const int32_t *labels, int32_t longest, float least, ldr_error *err) {
-    ldr_error local;
     ldr__pass *s;
     ldr__span_list out;
     size_t r;
     int32_t q;
-    memset(&local, 0, sizeof local);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    LDR__OWN_ERROR(err);
     if (!p || !count || capacity < 0 || (capacity && !spans) || longest < 0 || !(least - least == 0))
         return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_predict_spans: no predictor or destination, or a limit "
                 "that cannot be");
@@ -19153,13 +20103,11 @@ static void ldr__session_layout(ldr__plan *p, ldr_session *s) {
 }
 
 LDR__DEF ldr_session *ldr_session_create(const ldr_model *m, const ldr_ladder *l, int32_t capacity, ldr_error *err) {
-    ldr_error local;
     ldr_session *s;
     ldr__plan plan;
     int32_t most = m ? m->positions - m->position_offset : 0;
     int pass;
-    memset(&local, 0, sizeof local);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    LDR__OWN_ERROR(err);
     if (!m || (l && l->m != m) || capacity < 0 || capacity > most)
         ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET,
                 "ldr_session_create: no model, a ladder of another one, or room for %d tokens where the model has %d positions", capacity, most);
@@ -19248,12 +20196,12 @@ static void ldr__session_run(ldr_session *s, const int32_t *ids, int32_t count) 
 /* scores of the last state. */
 static void ldr__session_logits(ldr_session *s, float *logits) {
     const ldr_model *m = s->m;
-    size_t w = (size_t)m->shape.width, v = (size_t)m->vocabulary;
+    size_t w = (size_t)m->shape.width;
     const float *x = s->last;
     if (s->ends.v[LDR__FINAL]) ldr__norm_forward(&s->ex, s->b.x, NULL, s->last, s->ends.v[LDR__FINAL],
             s->ends.v[LDR__FINALB], 1, w, m->shape.norm, m->shape.eps);
     if (s->ends.v[LDR__FINAL]) x = s->b.x;
-    ldr__linear_forward(&s->ex, logits, v, x, w, s->ends.m[LDR__LM_OUT], s->ends.v[LDR__LM_BIAS], 1, v, w);
+    ldr__word_scores(&s->ex, m, &s->ends, logits, x, 1, w);
 }
 
 LDR__DEF ldr_status ldr_session_read(ldr_session *s, float *logits, const int32_t *ids, int32_t count, ldr_error *err) {
@@ -19374,7 +20322,7 @@ LDR__DEF ldr_status ldr_generate(ldr_session *s, int32_t *out, int32_t *made, co
 static ldr_dataset *ldr__dataset_some(const ldr_dataset *d, int32_t most, int32_t first, int32_t step, ldr_error *err) {
     ldr_dataset_desc desc;
     ldr_dataset *some;
-    int32_t per = d->head == LDR_HEAD_CHOICE ? d->choices : 1, n = ldr__examples(d), i, c;
+    int32_t per = ldr__per(d), n = ldr__examples(d), i, c;
     memset(&desc, 0, sizeof desc);
     desc.alloc = d->alloc;
     desc.head = d->head;
@@ -19956,11 +20904,9 @@ static ldr_ladder *ldr__ladder_from(const ldr_model *m, const ldr_weights *w, co
 }
 
 LDR__DEF ldr_ladder *ldr_ladder_load_memory(const ldr_model *m, const void *data, size_t size, const ldr_allocator *alloc, ldr_error *err) {
-    ldr_error local;
     ldr_weights *w;
     ldr_ladder *l = NULL;
-    memset(&local, 0, sizeof local);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    LDR__OWN_ERROR(err);
     if (!m) ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_ladder_load_memory: no model");
     w = m ? ldr_weights_open_memory(data, size, alloc ? alloc : &m->alloc, err) : NULL;
     if (w) l = ldr__ladder_from(m, w, alloc, err);
@@ -19970,11 +20916,9 @@ LDR__DEF ldr_ladder *ldr_ladder_load_memory(const ldr_model *m, const void *data
 
 #ifndef LADDER_NO_STDIO
 LDR__DEF ldr_ladder *ldr_ladder_load(const ldr_model *m, const char *path, const ldr_allocator *alloc, ldr_error *err) {
-    ldr_error local;
     ldr_weights *w;
     ldr_ladder *l = NULL;
-    memset(&local, 0, sizeof local);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    LDR__OWN_ERROR(err);
     if (!m || !path) ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_ladder_load: no model or no path");
     w = m && path ? ldr__weights_open_one(path, alloc ? alloc : &m->alloc, err) : NULL;
     if (w) {
@@ -19987,8 +20931,11 @@ LDR__DEF ldr_ladder *ldr_ladder_load(const ldr_model *m, const char *path, const
 
 /* ---- training state -------------------------------------------------------------------- */
 
-/* What a run is: two runs with the same digest and the same step continue each other. */
-static uint64_t ldr__run_digest(const ldr_trainer *t) {
+#endif /* LADDER_NO_STDIO */
+
+/* What a run is: two runs with the same digest and the same step continue each other. marks[3] or NULL: without the
+   sets, with train, and all. */
+static uint64_t ldr__run_digest(const ldr_trainer *t, uint64_t *marks) {
     const ldr_train_desc *d = &t->d;
     const ldr_dataset *sets[2];
     uint64_t h = t->l->fingerprint;
@@ -20004,6 +20951,7 @@ static uint64_t ldr__run_digest(const ldr_trainer *t) {
     if (t->l->m->compute != LDR_COMPUTE_F32) h = ldr__mix64(h ^ UINT64_C(0x696e7438) ^ (uint64_t)t->l->m->compute);     /* as do those of a rounded backbone */
     if (t->class_weights) h = ldr__floats_digest(h, t->class_weights, (size_t)t->l->d.classes);
     if (d->distil) h = ldr__mix64(h ^ UINT64_C(0x64697374));
+    if (d->reduce) h = ldr__mix64(h ^ UINT64_C(0x74726565) ^ (uint64_t)d->reduce_plain);
     for (i = 0; i < (int)(sizeof ldr__fields / sizeof ldr__fields[0]); i++) {
         uint32_t bits;
         memcpy(&bits, (const unsigned char *)&t->l->d + ldr__fields[i].offset, 4);
@@ -20014,6 +20962,7 @@ static uint64_t ldr__run_digest(const ldr_trainer *t) {
     sets[1] = t->dev;
     for (i = 0; i < 2; i++) {
         size_t k, labels;
+        if (marks) marks[i] = h;
         if (!sets[i]) continue;
         labels = ldr__per_token(sets[i]->head) ? sets[i]->tokens : sets[i]->count;
         h = ldr__mix64(h ^ (uint64_t)sets[i]->choices);
@@ -20028,9 +20977,11 @@ static uint64_t ldr__run_digest(const ldr_trainer *t) {
         for (k = 0; k <= sets[i]->count; k++) h = ldr__mix64(h ^ sets[i]->offsets[k]);
         h = ldr__floats_digest(h, sets[i]->values, sets[i]->count);
     }
+    if (marks) marks[2] = h;
     return h;
 }
 
+#ifndef LADDER_NO_STDIO
 static uint64_t ldr__double_bits(double v) {
     uint64_t b;
     memcpy(&b, &v, 8);
@@ -20065,7 +21016,6 @@ static int ldr__state_arrays(const ldr_trainer *t, ldr__array *a) {
 }
 
 LDR__DEF ldr_status ldr_trainer_save(const ldr_trainer *t, const char *path, ldr_error *err) {
-    ldr_error local;
     ldr__array a[LDR__STATE_ARRAYS];
     ldr__text text;
     ldr__writer w;
@@ -20073,8 +21023,7 @@ LDR__DEF ldr_status ldr_trainer_save(const ldr_trainer *t, const char *path, ldr
     int n, i;
     size_t s, bound;
     char *buffer;
-    memset(&local, 0, sizeof local);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    LDR__OWN_ERROR(err);
     if (!t || !path) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_trainer_save: no trainer or no path");
     bound = ldr__header_bound(t->l);
     buffer = (char *)ldr__alloc(&t->alloc, bound);
@@ -20085,7 +21034,7 @@ LDR__DEF ldr_status ldr_trainer_save(const ldr_trainer *t, const char *path, ldr
     ldr__text_string(&text, "{\"__metadata__\":{");
     ldr__text_meta(&text, "format", "ladder-run");
     ldr__meta_ladder(&text, t->l);
-    ldr__meta_hex(&text, "run", ldr__run_digest(t), 16);
+    ldr__meta_hex(&text, "run", ldr__run_digest(t, NULL), 16);
     for (s = 0; s < sizeof ldr__states / sizeof ldr__states[0]; s++) {
         const unsigned char *from = (const unsigned char *)t + ldr__states[s].offset;
         int32_t small;
@@ -20123,7 +21072,7 @@ static ldr_status ldr__resume_check(const ldr_trainer *t, const ldr_weights *w, 
     int i;
     size_t s;
     if (!format || strcmp(format, "ladder-run") != 0 || !ldr__parse_hex(ldr_weights_meta(w, "run"), 16, &run) || !ldr__parse_hex(ldr_weights_meta(w, "checksum"), 16, &wanted)) return ldr__meta_missing("format", err);
-    if (run != ldr__run_digest(t)) return ldr__fail(err, LDR_MISMATCH, LDR_NO_OFFSET, "the saved run had another backbone, ladder, data set or training description");
+    if (run != ldr__run_digest(t, NULL)) return ldr__fail(err, LDR_MISMATCH, LDR_NO_OFFSET, "the saved run had another backbone, ladder, data set or training description");
     for (s = 0; s < sizeof ldr__states / sizeof ldr__states[0]; s++) {
         const char *text = ldr_weights_meta(w, ldr__states[s].key);
         if (ldr__states[s].kind == LDR__STATE_DOUBLE ? !ldr__parse_hex(text, 16, &bits) : !ldr__parse_i64(text, &v) || v < 0 || v > INT64_MAX / 2) return ldr__meta_missing(ldr__states[s].key, err);
@@ -20142,13 +21091,11 @@ static ldr_status ldr__resume_check(const ldr_trainer *t, const ldr_weights *w, 
 }
 
 LDR__DEF ldr_status ldr_trainer_resume(ldr_trainer *t, const char *path, ldr_error *err) {
-    ldr_error local;
     ldr__array a[LDR__STATE_ARRAYS];
     ldr_weights *w;
     int n, i;
     size_t s;
-    memset(&local, 0, sizeof local);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    LDR__OWN_ERROR(err);
     if (!t || !path) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_trainer_resume: no trainer or no path");
     w = ldr__weights_open_one(path, &t->alloc, err);
     if (!w) return err->status;
@@ -20174,6 +21121,7 @@ LDR__DEF ldr_status ldr_trainer_resume(ldr_trainer *t, const char *path, ldr_err
         }
         memset(&t->start, 0, sizeof t->start);         /* what was fitted here is gone again */
         t->order_epoch = -1;
+        t->agreed = 0;
         t->stopped = t->dev && t->d.patience > 0 && t->epoch_done - t->best_epoch >= t->d.patience;
     }
     ldr_weights_close(w);
@@ -20216,8 +21164,8 @@ static int ldr__end_published(char *name, size_t cap, const ldr_model *m, int en
     stems[LDR__SEGMENT] = f->segment;
     stems[LDR__PROJECT] = stems[LDR__PROJECTB] = ldr__projects(m) ? f->project : NULL;
     stems[LDR__EMBED_NORM] = stems[LDR__EMBED_NORMB] = f->embed_norm;
-    stems[LDR__FINAL] = f->final_norm;
-    stems[LDR__FINALB] = f->norm == LDR_NORM_LAYER ? f->final_norm : NULL;
+    stems[LDR__FINAL] = m->traits & LDR__OF_NO_GAINS ? NULL : f->final_norm;
+    stems[LDR__FINALB] = f->norm == LDR_NORM_LAYER && !m->bare_norms ? stems[LDR__FINAL] : NULL;
     stems[LDR__LM_DENSE] = stems[LDR__LM_DENSEB] = f->head_dense;
     stems[LDR__LM_NORM] = stems[LDR__LM_NORMB] = f->head_norm;
     stems[LDR__LM_OUT] = f->head_out;
@@ -20250,11 +21198,14 @@ static int ldr__published_next(ldr__published *p, const ldr_model *m, const ldr_
             if (!ldr__end_published(p->name, sizeof p->name, m, slot)) continue;
             ldr__end_shape(m, slot, &p->rows, &p->columns);
         } else {
-            size_t part;
-            int fused = ldr__fused(f, slot, &part) > 1;
-            if (!f->slots[slot] || !ldr__slot_size(&m->shape, slot, &p->rows, &p->columns) || (fused && slot != LDR__Q && slot != LDR__QB)) continue;
+            size_t first, total;
+            int fused = ldr__fused(m, slot, &first, &total) > 1;
+            ldr__format(p->name, sizeof p->name, "%s", f->prefix);
+            if ((fused && first) || !ldr__slot_size(&m->shape, slot, &p->rows, &p->columns) ||
+                    !ldr__part_name(p->name + strlen(p->name), sizeof p->name - strlen(p->name), f, slot, layer,
+                            m->inner))
+                continue;
             if (fused) p->parts = 3;
-            ldr__bind_name_in(p->name, sizeof p->name, f->prefix, f->slots[slot], layer, m->inner);
         }
         ++*at;
         return 1;
@@ -20301,21 +21252,29 @@ static void ldr__published_row(float *row, const ldr_model *m, const ldr_ladder 
     int32_t slot = p->slot + part;
     size_t i, k, n;
     if (!l) {
-        int norm = p->layer < 0 ? slot == LDR__EMBED_NORM || slot == LDR__FINAL || slot == LDR__LM_NORM : slot == LDR__NORM1 || slot == LDR__NORM2;
+        int norm = p->layer < 0 ? slot == LDR__EMBED_NORM || slot == LDR__FINAL ||
+                slot == LDR__LM_NORM : slot >= LDR__NORM1 && !ldr__norm_shift(slot);
+        norm = norm && !(m->traits & LDR__OF_GEMMA);
         for (i = 0; i < p->columns; i++) row[i] = ldr__published_matrix(p) ? (float)(0.02 * ldr__random_normal(key, r * p->columns + i)) : norm ? 1.0f : 0.0f;
     } else if (p->layer < 0) {
         ldr__ends e = ldr__tuned_ends(l);
         if (ldr__published_matrix(p)) ldr__mat_row(m->kernels, row, &e.m[slot], r, p->columns);
         else memcpy(row, e.v[slot], p->columns * sizeof(float));
+        for (i = 0; slot == LDR__FINAL && (m->traits & LDR__OF_GEMMA) && i < p->columns; i++) row[i] -= 1;
     } else {
         ldr__block b = ldr__tuned_block(l, l->successors ? m->layers + p->layer : p->layer);
-        if (!ldr__published_matrix(p)) memcpy(row, b.v[slot], p->columns * sizeof(float));
-        else {
+        const float *by = slot == LDR__K || slot == LDR__KB ? b.v[LDR__SCALE_K] : slot == LDR__V ||
+                slot == LDR__VB ? b.v[LDR__SCALE_V] : slot == LDR__DOWN ? b.v[LDR__SCALE_F] : NULL;
+        if (!ldr__published_matrix(p)) {
+            memcpy(row, b.v[slot], p->columns * sizeof(float));
+            for (i = 0; slot >= LDR__NORM1 && (m->traits & LDR__OF_GEMMA) && i < p->columns; i++) row[i] -= 1;
+        } else {
             ldr__mat_row(m->kernels, row, &b.m[slot], r, p->columns);
             n = (size_t)l->tuned_shape.low_rank;
             for (k = 0; b.v[LDR__LOW_A + slot] && k < n; k++)
                 for (i = 0; i < p->columns; i++) row[i] += l->tuned_shape.low_scale * b.v[LDR__LOW_B + slot][r * n + k] * b.v[LDR__LOW_A + slot][k * p->columns + i];
         }
+        for (i = 0; by && i < p->columns; i++) row[i] *= by[slot == LDR__K || slot == LDR__V ? r : i];
     }
 }
 
@@ -20342,11 +21301,13 @@ static ldr_status ldr__publish(const ldr_model *m, const ldr_ladder *l, const ch
     float *row = NULL, *turned = NULL;
     int32_t at;
     int pass;
-    if (ldr__fused(m->family, LDR__UP, &widest) > 1 ||
-            (!m->family->conv1d && ldr__fused(m->family, LDR__K, &widest) > 1) || m->task_types ||
-            (m->traits & (LDR__OF_RELATIVE | LDR__OF_HEAD_NORMS | LDR__OF_PLACES)))
+    if (ldr__fused(m, LDR__UP, &widest, &largest) > 1 ||
+            (!m->family->conv1d && ldr__fused(m, LDR__K, &widest, &largest) > 1) || m->task_types ||
+            (m->traits & (LDR__OF_RELATIVE | LDR__OF_PLACES | LDR__OF_NO_GAINS | LDR__OF_BY_HEAD)) ||
+            m->shape.head_norms == LDR__NORM_EACH)
         return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "writing a %s model is not supported (matrices that lie in one, or a table beside the usual ones): save the ladder file instead", m->type);
     widest = 1;
+    largest = 0;
     for (at = 0; ldr__published_next(&p, m, l, &at);) {
         bound += 512 + strlen(p.name);
         widest = LDR__MAX(widest, p.columns);
@@ -20371,20 +21332,25 @@ static ldr_status ldr__publish(const ldr_model *m, const ldr_ladder *l, const ch
 }
 
 LDR__DEF ldr_status ldr_ladder_export(const ldr_ladder *l, const char *path, ldr_dtype type, ldr_error *err) {
-    ldr_error local;
+    char name[192];
     int32_t i;
     int slot;
-    memset(&local, 0, sizeof local);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    LDR__OWN_ERROR(err);
     if (!l || !path || (type != LDR_F32 && type != LDR_F16 && type != LDR_BF16)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_ladder_export: no ladder or no path, or a type other than F32, F16 and BF16");
     if (!ldr__method_of(l->d.method)->exports)
         return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "what method %s adds has no place in a %s model: save the ladder file instead", ldr_method_name(l->d.method), l->m->family->type);
     if (l->d.rung_count)
         return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET,
                 "narrow rungs have no place in a %s model: save the ladder file instead", l->m->family->type);
+    for (slot = 0; l->deep && slot < LDR__PROMPT; slot++)
+        if (l->end[slot] >= 0 && !ldr__end_published(name, sizeof name, l->m, slot))
+            return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET,
+                    "a %s model has no name for the trained \"%s\": save the ladder file instead", l->m->type,
+                    ldr__end_names[slot]);
     for (i = 0; l->deep && i < ldr__tuned_blocks(l); i++)
         for (slot = 0; slot < LDR__SLOTS; slot++)
-            if (l->tuned[i].slot[slot] >= 0 && (!l->m->family->slots[slot] || !ldr__slot_size(&l->m->shape, slot, NULL, NULL) || (l->m->bare_norms && (slot == LDR__NORM1B || slot == LDR__NORM2B))))
+            if (l->tuned[i].slot[slot] >= 0 && (!ldr__part_name(name, sizeof name, l->m->family, slot, 0, 1) ||
+                    !ldr__slot_size(&l->m->shape, slot, NULL, NULL) || ldr__norm_unnamed(l->m, slot)))
                 return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "a %s model has no name for the trained \"%s\": save the ladder file instead", l->m->type, ldr__slot_names[slot]);
     return ldr__publish(l->m, l, path, type, 0, err);
 }
@@ -20418,11 +21384,9 @@ LDR__DEF ldr_status ldr_ladder_export_config(const ldr_ladder *l, const void *co
 }
 
 LDR__DEF ldr_status ldr_model_init(const void *config, size_t config_size, const char *path, uint64_t seed, ldr_error *err) {
-    ldr_error local;
     ldr_model *m;
     ldr_status status;
-    memset(&local, 0, sizeof local);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    LDR__OWN_ERROR(err);
     if (!config || !path) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_model_init: no configuration or no path");
     m = ldr__model_new(NULL, err);
     if (!m) return err->status;

@@ -24,9 +24,9 @@ static inline ldr_batch one_sequence(int32_t offsets[2], const int32_t *ids, int
     return b;
 }
 
-enum { FAMILIES = 13 };
+enum { FAMILIES = 19 };
 static const char *const families[FAMILIES] = { "bert", "roberta", "albert", "electra", "distilbert", "gpt2", "llama",
-    "qwen2", "gte", "roformer", "mpnet", "modernbert", "deberta-v2" };
+    "qwen2", "gte", "roformer", "mpnet", "modernbert", "deberta-v2", "gpt_neox", "phi", "cohere", "olmo2", "gemma2", "falcon" };
 
 /* 1: of the families after llama, whose tensors are made from their row. */
 static inline int tiny_is_later(const char *family) {
@@ -42,11 +42,11 @@ static inline int tiny_is_of(const char *list, const char *family) {
     return at != NULL;
 }
 
-static inline int tiny_turns(const char *family) { return tiny_is_of("llama qwen2 gte roformer modernbert", family); }
+static inline int tiny_turns(const char *family) { return tiny_is_of("llama qwen2 gte roformer modernbert gpt_neox phi cohere olmo2 gemma2", family); }
 /* 1: gate has a matrix of its own. */
-static inline int tiny_gated(const char *family) { return tiny_is_of("llama qwen2 gte modernbert", family); }
+static inline int tiny_gated(const char *family) { return tiny_is_of("llama qwen2 gte modernbert cohere olmo2 gemma2", family); }
 /* 1: can be written as a model file. */
-static inline int tiny_published(const char *family) { return !tiny_is_of("gte mpnet modernbert deberta-v2", family); }
+static inline int tiny_published(const char *family) { return !tiny_is_of("gte mpnet modernbert deberta-v2 gpt_neox cohere falcon", family); }
 
 /* 1: embeddings are narrower than states and go through a matrix. */
 static inline int tiny_projects(const char *family) { return strstr(family, "albert") != NULL || strstr(family, "electra") != NULL; }
@@ -136,7 +136,7 @@ static inline tiny_spec tiny_default(const char *family) {
     s.layers = 3;
     s.width = 24;
     s.heads = 4;
-    s.kv = strcmp(family, "llama") == 0 || strcmp(family, "qwen2") == 0 ? 2 : 4;
+    s.kv = tiny_is_of("llama qwen2 cohere olmo2 gemma2", family) ? 2 : 4;
     s.ffn = 40;
     s.vocab = 31;
     s.positions = 40;
@@ -203,7 +203,7 @@ static void tiny_config(char *c, const tiny_spec *s) {
     int gpt = strcmp(s->family, "gpt2") == 0, distil = strcmp(s->family, "distilbert") == 0, llama = strcmp(s->family, "llama") == 0, roberta = strcmp(s->family, "roberta") == 0;
     c += sprintf(c, "{\"model_type\":\"%s\",\"vocab_size\":%d,\"%s\":%d,\"%s\":%d,\"%s\":%d,\"%s\":%d,\"%s\":%d", s->family, s->vocab, gpt ? "n_embd" : distil ? "dim" : "hidden_size", s->width,
                  gpt ? "n_layer" : distil ? "n_layers" : "num_hidden_layers", s->layers, gpt ? "n_head" : distil ? "n_heads" : "num_attention_heads", s->heads,
-                 gpt ? "n_inner" : distil ? "hidden_dim" : "intermediate_size", s->ffn, gpt ? "n_positions" : "max_position_embeddings", s->positions + (roberta || strcmp(s->family, "mpnet") == 0 ? 2 : 0));
+                 gpt ? "n_inner" : distil ? "hidden_dim" : strcmp(s->family, "falcon") == 0 ? "ffn_hidden_size" : "intermediate_size", s->ffn, gpt ? "n_positions" : "max_position_embeddings", s->positions + (roberta || strcmp(s->family, "mpnet") == 0 ? 2 : 0));
     if (llama) c += sprintf(c, ",\"num_key_value_heads\":%d,\"rms_norm_eps\":1e-5,\"hidden_act\":\"silu\",\"rope_theta\":10000.0,\"tie_word_embeddings\":true", s->kv);
     if (tiny_projects(s->family)) c += sprintf(c, ",\"embedding_size\":%d", s->embed);
     if (strcmp(s->family, "albert") == 0 && s->layers % 2 == 0) c += sprintf(c, ",\"num_hidden_groups\":2");
@@ -216,6 +216,14 @@ static void tiny_config(char *c, const tiny_spec *s) {
         c += sprintf(c, ",\"relative_attention\":true,\"pos_att_type\":[\"p2c\",\"c2p\"],\"position_buckets\":4,\"norm_rel_ebd\":\"layer_norm\",\"type_vocab_size\":0,"
                      "\"share_att_key\":%s,\"position_biased_input\":false", s->seed & 1 ? "true" : "false");
     if (strcmp(s->family, "modernbert") == 0) c += sprintf(c, ",\"local_attention\":4,\"global_attn_every_n_layers\":2");
+    if (strcmp(s->family, "gpt_neox") == 0) c += sprintf(c, ",\"rotary_pct\":0.67,\"tie_word_embeddings\":true");
+    if (strcmp(s->family, "phi") == 0) c += sprintf(c, ",\"partial_rotary_factor\":0.67,\"qk_layernorm\":true,\"tie_word_embeddings\":true");
+    if (strcmp(s->family, "cohere") == 0) c += sprintf(c, ",\"num_key_value_heads\":%d,\"use_qk_norm\":true,\"logit_scale\":0.5", s->kv);
+    if (strcmp(s->family, "olmo2") == 0) c += sprintf(c, ",\"num_key_value_heads\":%d,\"tie_word_embeddings\":true", s->kv);
+    if (strcmp(s->family, "gemma2") == 0)
+        c += sprintf(c, ",\"num_key_value_heads\":%d,\"head_dim\":%d,\"sliding_window\":3,\"query_pre_attn_scalar\":5,\"attn_logit_softcapping\":2,\"final_logit_softcapping\":3",
+                     s->kv, s->width / s->heads);
+    if (strcmp(s->family, "falcon") == 0) c += sprintf(c, ",\"alibi\":true,\"multi_query\":false,\"parallel_attn\":false,\"bias\":true");
     if (s->task) c += sprintf(c, ",\"architectures\":[\"Tiny%s\"],\"id2label\":{\"0\":\"no\",\"1\":\"yes\",\"2\":\"per\\u0068aps\"}",
                               ldr__task_names[s->task - 1].ending);
     sprintf(c, "}");
@@ -244,7 +252,7 @@ static void tiny_row(tiny_file *f, const tiny_spec *s) {
     ldr_model *m = ldr__model_new(NULL, NULL);
     const ldr__family *row;
     char config[1024], name[256];
-    size_t rows, columns, part, parts;
+    size_t rows, columns, first, total;
     int l, i;
     memset(&err, 0, sizeof err);
     tiny_config(config, s);
@@ -277,14 +285,16 @@ static void tiny_row(tiny_file *f, const tiny_spec *s) {
     }
     for (l = 0; l < m->layers; l++)
         for (i = 0; i < LDR__SLOTS; i++) {
-            int norm = i >= LDR__NORM1, bias = i >= LDR__MATRICES && i != LDR__NORM1 && i != LDR__NORM2;
-            parts = ldr__fused(row, i, &part);
-            if (!ldr__slot_size(&m->shape, i, &rows, &columns) || (parts > 1 && part) || (norm && bias && m->bare_norms)) continue;
+            int bias = i < LDR__NORM1 ? i >= LDR__MATRICES : ldr__norm_shift(i), fused;
+            fused = ldr__fused(m, i, &first, &total) > 1;
+            if (!ldr__slot_size(&m->shape, i, &rows, &columns) || (fused && first) || ldr__norm_unnamed(m, i)) continue;
             if ((m->kinds[l] & 4) && (i == LDR__NORM1 || i == LDR__NORM1B)) continue;
             sprintf(name, "%s", row->prefix);
-            sprintf(name + strlen(name), row->slots[i], l);
-            if (i < LDR__MATRICES) tiny_tensor(f, name, (int)(rows * parts), (int)columns, 0, 0.9 / sqrt((double)columns), s->dtype);
-            else tiny_tensor(f, name, 0, (int)(columns * parts), bias ? 0 : 1, bias ? 0.1 : 0.2, s->dtype);
+            ldr__part_name(name + strlen(name), 200, row, i, l, 1);
+            if (i < LDR__MATRICES) tiny_tensor(f, name, (int)total, (int)columns, 0, 0.9 / sqrt((double)columns), s->dtype);
+            else if (i >= LDR__QNORM && m->shape.head_norms == LDR__NORM_EACH)      /* [heads, head_dim] */
+                tiny_tensor(f, name, (int)total / m->shape.head_dim, m->shape.head_dim, 1, 0.2, s->dtype);
+            else tiny_tensor(f, name, 0, (int)total, bias ? 0 : 1, bias ? 0.1 : 0.2, s->dtype);
         }
     sprintf(name, "%s%s", row->prefix, row->final_norm ? row->final_norm : "");
     if (row->final_norm) tiny_norm(f, name, m->shape.width, row->norm == LDR_NORM_LAYER && !m->bare_norms, s->dtype);

@@ -506,6 +506,37 @@ TEST(a_ladder_learns_to_answer) {
     CHECK(one_error_line());
     EXPECT(1, "echo '{\"messages\":[]}' | $L generate --model speaker --json");
     CHECK(one_error_line());
+    CHECK(put_file("talk.jinja", "{% for m in messages %}w{{ loop.index }} {{ m.content }} {% endfor %}{% if add_generation_prompt %}w9{% endif %}\n"));
+    EXPECT(1, "echo '{\"messages\":[{\"role\":\"user\",\"content\":\"w5\"}]}' | $L generate --model speaker --chat --json");
+    CHECK(one_error_line());
+    text = slurp("err", NULL);
+    CHECK(text && strstr(text, "has no chat template"));
+    EXPECT(0, "echo '{\"messages\":[{\"role\":\"user\",\"content\":\"w5\"}]}' | $L tokenize --model speaker --chat --template talk.jinja --json");
+    free(text);
+    text = slurp("out", NULL);
+    CHECK_STR(text ? text : "", "{\"text\":\"w1 w5 \",\"ids\":[1,5],\"assistant_mask\":[0,0]}\n");
+    EXPECT(0, "echo '{\"ids\":[1,5,9]}' | $L generate --model speaker --max-new 4 --json && mv out plain.out");
+    EXPECT(0, "echo '{\"messages\":[{\"role\":\"user\",\"content\":\"w5\"}]}' | $L generate --model speaker --chat --template talk.jinja --max-new 4 --json && cmp out plain.out");
+    /* a conversation that goes on is what is said when all of it is given at once */
+    EXPECT(0, "cp talk.jinja speaker/chat_template.jinja && printf 'w5\\nw6\\n' | $L generate --model speaker --chat --max-new 2 && mv out turns.out");
+    EXPECT(0, "first=$(head -1 turns.out) && printf '{\"messages\":[{\"role\":\"user\",\"content\":\"w5\"},{\"role\":\"assistant\",\"content\":\"%%s\"},"
+           "{\"role\":\"user\",\"content\":\"w6\"}]}\\n' \"$first\" | $L generate --model speaker --chat --max-new 2 --json | sed 's/.*\"text\":\"//; s/\"}//' >again.out && tail -1 turns.out | cmp - again.out");
+    EXPECT(0, "for i in 1 2 3 4 5 6 7 8; do echo '{\"messages\":[{\"role\":\"user\",\"content\":\"w5\"},{\"role\":\"assistant\",\"content\":\"w7 w8 w30\"}]}'; "
+           "echo '{\"conversations\":[{\"from\":\"human\",\"value\":\"w6\"},{\"from\":\"gpt\",\"value\":\"w8 w30\"}]}'; done >talks.jsonl");
+    EXPECT(0, "echo '{%% for m in messages %%}{%% if m.role == \"assistant\" %%}w2 {%% endif %%}{{ m.content }} {%% endfor %%}"
+           "{%% if add_generation_prompt %%}w2 {%% endif %%}' >end.jinja && $L train --model speaker --task chat --template end.jinja --train talks.jsonl --epochs 60 --lr 0.02 --batch 8 --threads 1 --out chat.ladder");
+    EXPECT(0, "printf 'w5\\n' | $L generate --model speaker --ladder chat.ladder --chat --template end.jinja --max-new 5");
+    free(text);
+    text = slurp("out", NULL);
+    CHECK_STR(text ? text : "", "w7 w8 w30\n");
+    EXPECT(1, "echo '{\"messages\":7}' | $L train --model speaker --task chat --template end.jinja --train - --out x.ladder");
+    EXPECT(1, "$L train --model speaker --task text --template end.jinja --train tale.txt --out x.ladder");
+    CHECK(one_error_line());
+    EXPECT(2, "echo w1 | $L generate --model speaker --template talk.jinja");
+    EXPECT(2, "echo '[1]' | $L tokenize --model speaker --chat --decode --json");
+    EXPECT(1, "echo '{\"text\":\"w1\"}' | $L tokenize --model speaker --chat --json");
+    CHECK(one_error_line());
+    free(text);
     if (model_folder(path, "en-mini")) {
         EXPECT(1, "echo hello | $L generate --model '%s'", path);
         CHECK(one_error_line());

@@ -944,7 +944,7 @@ TEST(rotary_positions_turn_and_turn_back) {
     for (i = 0; i < N / 2; i++) frequency[i] = (float)pow(10000.0, -2.0 * i / (int)N);
     for (t = 0; t < ROWS; t++) position[t] = t * 7 % 50;
     memcpy(y, x, ROWS * LD * sizeof(float));
-    ldr__rotary(&g.ex, y, LD, position, ROWS, HEADS, N, 0, frequency, 1);
+    ldr__rotary(&g.ex, y, LD, position, ROWS, HEADS, N, N, 0, frequency, 1, 1);
     for (t = 0; t < ROWS; t++)
         for (h = 0; h < HEADS; h++)
             for (i = 0; i < N / 2; i++) {
@@ -954,7 +954,7 @@ TEST(rotary_positions_turn_and_turn_back) {
             }
     for (t = 0; t < ROWS; t++)
         for (i = HEADS * N; i < LD; i++) CHECK(y[t * LD + i] == x[t * LD + i]);
-    ldr__rotary(&g.ex, y, LD, position, ROWS, HEADS, N, 0, frequency, -1);      /* a rotation's gradient is its inverse */
+    ldr__rotary(&g.ex, y, LD, position, ROWS, HEADS, N, N, 0, frequency, 1, -1);      /* a rotation's gradient is its inverse */
     for (t = 0; t < ROWS * LD; t++) CHECK_NEAR(y[t], x[t], 1e-6);
     free(x);
     free(y);

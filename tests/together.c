@@ -85,12 +85,23 @@
 #undef LDR_TEST_SUITE
 #undef TESTS
 
+#define LDR_TEST_SUITE test_chat
+#include "test_chat.c"
+#undef LDR_TEST_SUITE
+#undef TESTS
+
+#define LDR_TEST_SUITE test_processes
+#include "test_processes.c"
+#undef LDR_TEST_SUITE
+#undef TESTS
+
 int main(int argc, char **argv) {
     static const struct { const char *name; int (*run)(int argc, char **argv); } suites[] = {
         { "test_core", test_core }, { "test_parity", test_parity }, { "test_ladder", test_ladder }, { "test_methods", test_methods },
         { "test_trainer", test_trainer }, { "test_cache", test_cache }, { "test_quantise", test_quantise }, { "test_failures", test_failures },
         { "test_hostile", test_hostile }, { "test_tokenizer", test_tokenizer }, { "test_recipe", test_recipe },
-        { "test_spans", test_spans }, { "test_words", test_words }, { "test_files", test_files }, { "test_session", test_session }
+        { "test_spans", test_spans }, { "test_words", test_words }, { "test_files", test_files }, { "test_session", test_session },
+        { "test_chat", test_chat }, { "test_processes", test_processes }
     };
     size_t i;
     for (i = 0; argc > 1 && i < sizeof suites / sizeof suites[0]; i++)

@@ -3,9 +3,9 @@
 
    Order of the file: methods and what is kept of a run, running the program, reading what it left, the table, JSON, charts, the page. */
 
-enum { COMPARE_ROWS = 9, CURVE_BINS = 192, STEP_TIMES = 4096, MAX_TICKS = 16 };
+enum { COMPARE_ROWS = 10, CURVE_BINS = 192, STEP_TIMES = 4096, MAX_TICKS = 16 };
 
-#define COMPARE_METHODS "head|ladder|ladder-cached|bitfit|lora|adapter|prefix|prompt|full"
+#define COMPARE_METHODS "head|ladder|ladder-cached|bitfit|lora|adapter|prefix|prompt|full|ia3"
 
 /* owner: whose options it takes. top, scale: a ladder of --search, with so many copies and so many times the usual rate. */
 typedef struct compare_method { const char *word, *title, *method, *owner; int32_t number, top; double scale; } compare_method;
@@ -15,7 +15,8 @@ static const compare_method compare_methods[COMPARE_ROWS] = {
     COMPARE_METHOD(0, "head", "head", "head"), COMPARE_METHOD(1, "ladder", "ladder", "ladder"),
     COMPARE_METHOD(2, "ladder-cached", "ladder, cached", "ladder"), COMPARE_METHOD(3, "bitfit", "bitfit", "bitfit"),
     COMPARE_METHOD(4, "lora", "lora", "lora"), COMPARE_METHOD(5, "adapter", "adapter", "adapter"),
-    COMPARE_METHOD(6, "prefix", "prefix", "prefix"), COMPARE_METHOD(7, "prompt", "prompt", "prompt"), COMPARE_METHOD(8, "full", "full", "full") };
+    COMPARE_METHOD(6, "prefix", "prefix", "prefix"), COMPARE_METHOD(7, "prompt", "prompt", "prompt"), COMPARE_METHOD(8, "full", "full", "full"),
+    COMPARE_METHOD(9, "ia3", "ia3", "ia3") };
 
 enum { ROW_HEAD = 0, ROW_LADDER = 1, ROW_CACHED = 2, ROW_FULL = 8, ROW_SEARCH = 100 };
 
@@ -24,8 +25,8 @@ static const struct { const char *option, *methods; } compare_owned[] = {
     { "--rank", "lora" }, { "--alpha", "lora" }, { "--targets", "lora" }, { "--bottleneck", "adapter" }, { "--virtual-tokens", "prefix|prompt" }, { "--prompt-hidden", "prompt" },
     { "--preset", "ladder|ladder-cached" }, { "--reduction", "ladder|ladder-cached" }, { "--rungs", "ladder|ladder-cached" }, { "--init", "ladder|ladder-cached" },
     { "--importance", "ladder|ladder-cached" }, { "--slice-heads", "ladder|ladder-cached" }, { "--cache-type", "ladder-cached" }, { "--cache-fill", "ladder-cached" },
-    { "--tune-layers", "bitfit|lora|adapter|prefix|prompt|full" }, { "--tune-biases", "bitfit|lora|adapter|prefix|prompt|full" },
-    { "--tune-norms", "bitfit|lora|adapter|prefix|prompt|full" }, { "--recompute", "ladder|ladder-cached|bitfit|lora|adapter|prefix|prompt|full" },
+    { "--tune-layers", "bitfit|lora|adapter|prefix|prompt|full|ia3" }, { "--tune-biases", "bitfit|lora|adapter|prefix|prompt|full|ia3" },
+    { "--tune-norms", "bitfit|lora|adapter|prefix|prompt|full|ia3" }, { "--recompute", "ladder|ladder-cached|bitfit|lora|adapter|prefix|prompt|full|ia3" },
     { "--tap-type", "ladder" }, { "--top", "ladder|ladder-cached" }, { "--standardise", "head|ladder|ladder-cached" }, { "--head-epochs", "head|ladder|ladder-cached" },
     { "--recipe", "ladder|ladder-cached" }, { "--budget-seconds", "ladder|ladder-cached" }, { "--budget-memory", "ladder|ladder-cached" } };
 

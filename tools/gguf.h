@@ -313,11 +313,11 @@ static uint32_t gguf_type(ldr_dtype type) {
 
 /* ---- tensors ---------------------------------------------------------------------------- */
 
-/* One tensor of the file: a published one, or the norm of the heads of q or k; `slot` < 0 then: -1 q, -2 k. */
+/* One tensor of the file. */
 typedef struct gguf_tensor { char name[64]; ldr__published from; ldr_dtype type; int paired; size_t bytes;
         } gguf_tensor;
 
-typedef struct gguf_model { run *r; const char *arch; int rotary; ldr_dtype type; int32_t at, norms; } gguf_model;
+typedef struct gguf_model { run *r; const char *arch; int rotary; ldr_dtype type; int32_t at; } gguf_model;
 
 static const char *gguf_name(const ldr_model *m, const ldr__published *p) {
     static const struct { int end; const char *name; } ends[] = {
@@ -340,7 +340,6 @@ static const char *gguf_name(const ldr_model *m, const ldr__published *p) {
 /* The next tensor, or 0. What GGUF has no place for (the head of masked words) is left out. */
 static int gguf_next(gguf_model *k, gguf_tensor *t) {
     const ldr_model *m = k->r->model;
-    int32_t blocks = ldr__final_blocks(k->r->ladder);
     size_t n;
     memset(t, 0, sizeof *t);
     while (ldr__published_next(&t->from, m, k->r->ladder, &k->at)) {
@@ -349,7 +348,7 @@ static int gguf_next(gguf_model *k, gguf_tensor *t) {
         if (!name) continue;
         if (t->from.layer < 0) ldr__format(t->name, sizeof t->name, "%s", name);
         else ldr__format(t->name, sizeof t->name, "blk.%d.%s.%s", t->from.layer, name, slot < LDR__MATRICES ||
-                slot == LDR__NORM1 || slot == LDR__NORM2 ? "weight" : "bias");
+                (slot >= LDR__NORM1 && !ldr__norm_shift(slot)) ? "weight" : "bias");
         t->paired = t->from.layer >= 0 && k->rotary == LDR__PAIRS && m->shape.rotary == LDR__HALVES &&
                     (slot == LDR__Q || slot == LDR__K || slot == LDR__QB || slot == LDR__KB);
         t->type = !matrix || (t->from.layer < 0 && slot != LDR__WORD && slot != LDR__LM_OUT) ? LDR_F32 : k->type;
@@ -358,14 +357,7 @@ static int gguf_next(gguf_model *k, gguf_tensor *t) {
         t->bytes = n / ldr_dtype_block(t->type) * ldr_dtype_size(t->type);
         return 1;
     }
-    if (!(m->traits & LDR__OF_HEAD_NORMS) || k->norms >= 2 * blocks) return 0;
-    ldr__format(t->name, sizeof t->name, "blk.%d.attn_%s_norm.weight", k->norms / 2, k->norms % 2 ? "k" : "q");
-    t->from.layer = k->norms / 2;
-    t->from.slot = -1 - k->norms++ % 2;
-    t->from.columns = (size_t)m->shape.head_dim;
-    t->type = LDR_F32;
-    t->bytes = 4 * t->from.columns;
-    return 1;
+    return 0;
 }
 
 /* Where row r of a matrix of q or k stands when pairs are turned and not halves: [head, half, i] is [head, i, half]. */
@@ -391,11 +383,10 @@ static void gguf_write_tensor(gguf_model *k, ldr__writer *w, const gguf_tensor *
     const ldr_model *m = k->r->model;
     size_t r, i, head = (size_t)m->shape.head_dim;
     float *turned = row + t->from.columns;
-    int matrix = t->from.slot >= 0 && ldr__published_matrix(&t->from);
+    int matrix = ldr__published_matrix(&t->from);
     for (r = 0; r < (matrix ? t->from.rows : 1) && !w->status; r++) {
         const float *out = row;
-        if (t->from.slot < 0) out = ldr__model_block(m, t->from.layer)->manner.norms[-1 - t->from.slot];
-        else ldr__published_row(row, m, k->r->ladder, &t->from, 0, t->paired && matrix ? gguf_paired_row(r, head) : r,
+        ldr__published_row(row, m, k->r->ladder, &t->from, 0, t->paired && matrix ? gguf_paired_row(r, head) : r,
                 0);
         if (t->paired && !matrix) {
             for (i = 0; i < t->from.columns; i++) turned[i] = row[gguf_paired_row(i, head)];
@@ -468,7 +459,7 @@ static int gguf_describe(gguf_model *k, gguf_text *g) {
 
 static int gguf_fits(gguf_model *k) {
     const ldr_model *m = k->r->model;
-    size_t i;
+    size_t i, all;
     for (i = 0; i < sizeof ldr__gguf_kin / sizeof *ldr__gguf_kin; i++)
         if (strcmp(ldr__gguf_kin[i].type, m->type) == 0) {
             k->arch = ldr__gguf_kin[i].arch;
@@ -478,7 +469,7 @@ static int gguf_fits(gguf_model *k) {
         k->arch = ldr__gguf_kin[0].arch;
         k->rotary = ldr__gguf_kin[0].rotary;
     }
-    if (!k->arch || ldr__fused(m->family, LDR__UP, &i) > 1 || ldr__fused(m->family, LDR__K, &i) > 1)
+    if (!k->arch || ldr__fused(m, LDR__UP, &i, &all) > 1 || ldr__fused(m, LDR__K, &i, &all) > 1)
         return fail(k->r, LDR_UNSUPPORTED,
                 "a %s model is not written as GGUF: llama, mistral, qwen2, qwen3 and bert are", m->type);
     if (m->window) return fail(k->r, LDR_UNSUPPORTED, "%s: windows of attention are not written as GGUF",
@@ -511,7 +502,7 @@ static int gguf_write(gguf_model *k, gguf_text *g, const char *path) {
     if (g->failed || !row) fail(r, LDR_MEMORY, "out of memory while writing %s", path);
     else if (!ldr__writer_open(&w, path, &r->err)) {
         ldr__writer_put(&w, g->data, g->used, &r->err);
-        k->at = k->norms = 0;
+        k->at = 0;
         while (!w.status && gguf_next(k, &t)) gguf_write_tensor(k, &w, &t, row, (unsigned char *)(row + 2 * widest));
         ldr__writer_close(&w, &r->err);
     }

@@ -187,14 +187,14 @@ enum { MAX_RUNGS = 256 };
 /* A word option holds the place of its word, counted from 1; 0 is "not given" everywhere. */
 typedef struct options {
     unsigned    command;
-    const char *model, *ladder, *task, *train, *dev, *test, *data, *out, *resume, *checkpoint, *log, *file, *cache, *targets, *texts, *held_out, *word_list, *with_ladder, *vocab, *methods, *report, *teacher, *tokenizer, *answers, *allow, *adapter;
+    const char *model, *ladder, *task, *train, *dev, *test, *data, *out, *resume, *checkpoint, *log, *file, *cache, *targets, *texts, *held_out, *word_list, *with_ladder, *vocab, *methods, *report, *teacher, *tokenizer, *answers, *allow, *adapter, *chat_template;
     int32_t     method, preset, init, importance, slice_heads, optimizer, schedule, cache_type, tap_type, cache_fill, simd, compute, pool, head_pool, type, format, truncate;
     float       budget_seconds, budget_memory;
     int32_t     published_head, most, top_k;
     float       temperature, top_p, min_p, repetition;
     int32_t     recipe, reduction, top, standardise, head_epochs, head_hidden, epochs, batch, accumulate, max_len, patience, stop_at, threads, layer;
     int32_t     rank, bottleneck, virtual_tokens, prompt_hidden, successors, replace_schedule, tune_layers, layers, width, heads, ffn, size, steps, whole_words, warm_start, distil, cased, seeds, embedding, vocabulary, positions;
-    int32_t     regress, balance, ids, pair, pieces, no_special, decode, release, pack, recompute, tune_biases, tune_norms, json, help;
+    int32_t     regress, balance, ids, pair, pieces, no_special, decode, chat, release, pack, recompute, tune_biases, tune_norms, json, help;
     float       replace_rate, replace_until, alpha, lr, lr_scale, warmup, weight_decay, dropout, label_smoothing, clip, masked, word_weight, text_weight, layer_weight;
     uint64_t    seed;
     int32_t     rungs[MAX_RUNGS], rung_count;
@@ -227,7 +227,7 @@ static const option option_table[] = {
     { "--dev", KIND_TEXT, AT(dev), CMD_FIT, 0, "FILE", 0, 0, "scored after each epoch; the best epoch is kept" },
     { "--test", KIND_TEXT, AT(test), CMD_TRAIN | CMD_COMPARE, 0, "FILE", 0, 0, "scored once at the end, with the best parameters" },
     { "--out", KIND_TEXT, AT(out), CMD_TRAIN, CMD_TRAIN, "FILE", 0, 0, "the ladder file to write" },
-    { "--methods", KIND_TEXT, AT(methods), CMD_COMPARE, 0, "LIST", 0, 0, "some of head,ladder,ladder-cached,bitfit,lora,adapter,prefix,prompt,full; all if not given" },
+    { "--methods", KIND_TEXT, AT(methods), CMD_COMPARE, 0, "LIST", 0, 0, "some of head,ladder,ladder-cached,bitfit,lora,adapter,prefix,prompt,full,ia3; all if not given" },
     { "--seeds", KIND_COUNT, AT(seeds), CMD_COMPARE, 0, "N", 1, 1000, "run every method with the seeds 1 to N, 1 if not given" },
     { "--search", KIND_FLAG, AT(search), CMD_COMPARE, 0, NULL, 0, 0, "instead of methods: ladders of three heights at three rates, which share the taps they read" },
     { "--report", KIND_TEXT, AT(report), CMD_COMPARE, 0, "FILE", 0, 0, "write a page with table and charts, one HTML file" },
@@ -298,7 +298,7 @@ static const option option_table[] = {
     { "--max-answer", KIND_COUNT, AT(max_answer), CMD_TRAIN | CMD_EVAL | CMD_PREDICT, 0, "N", 1, 1000000,
       "questions: most tokens of an answer, 30 if not given" },
     { "--regress", KIND_FLAG, AT(regress), CMD_FIT, 0, NULL, 0, 0, "without a task: labels are numbers to be predicted" },
-    { "--method", KIND_WORD, AT(method), CMD_ONE, 0, "ladder|head|full|bitfit|lora|adapter|prompt|prefix|theseus", 0, 0, "what is trained; all but the first two go back through the backbone" },
+    { "--method", KIND_WORD, AT(method), CMD_ONE, 0, "ladder|head|full|bitfit|lora|adapter|prompt|prefix|ia3|theseus", 0, 0, "what is trained; all but the first two go back through the backbone" },
     { "--rank", KIND_COUNT, AT(rank), CMD_FIT, 0, "N", 1, 4096, "lora, and copies of a ladder: of the update; 8, and 16 in a ladder, if not given" },
     { "--alpha", KIND_NUMBER, AT(alpha), CMD_FIT, 0, "X", 0, 1e6, "lora, and copies of a ladder: the update is scaled by alpha / rank; twice the rank if not given" },
     { "--targets", KIND_TEXT, AT(targets), CMD_FIT, 0, "LIST", 0, 0, "lora, and copies of a ladder: some of query,key,value,output,gate,up,down; query,value, and all in a ladder, if not given" },
@@ -372,13 +372,15 @@ static const option option_table[] = {
     { "--repetition", KIND_NUMBER, AT(repetition), CMD_GENERATE, 0, "X", 0, 100, "scores of tokens that stand in the text are divided by this" },
     { "--seed", KIND_SEED, AT(seed), CMD_GENERATE, 0, "N", 0, 0, "of the draws" },
     { "--ids", KIND_FLAG, AT(ids), CMD_GENERATE, 0, NULL, 0, 0, "prompts and answers are token ids, not text" },
-    { "--json", KIND_FLAG, AT(json), CMD_GENERATE, 0, NULL, 0, 0, "lines are JSON values, \"prompt\" or {\"ids\":[..]}, and so are the answers: {\"ids\":[..],\"text\":\"..\"}" },
+    { "--json", KIND_FLAG, AT(json), CMD_GENERATE, 0, NULL, 0, 0, "lines are JSON values, \"prompt\", {\"ids\":[..]} or, with --chat, {\"messages\":[..]}, and so are the answers: {\"ids\":[..],\"text\":\"..\"}" },
     { "--pair", KIND_FLAG, AT(pair), CMD_FEATURES | CMD_TOKENIZE, 0, NULL, 0, 0, "a TAB separates two texts" },
     { "--pieces", KIND_FLAG, AT(pieces), CMD_TOKENIZE, 0, NULL, 0, 0, "print the pieces instead of their ids" },
     { "--no-special", KIND_FLAG, AT(no_special), CMD_TOKENIZE, 0, NULL, 0, 0, "without the tokens around a text ([CLS], [SEP]); --decode: leave special tokens out" },
     { "--tokenizer", KIND_TEXT, AT(tokenizer), CMD_TOKENIZE, 0, "FILE", 0, 0, "a tokenizer without a model: tokenizer.json, vocab.json, a SentencePiece model, vocab.txt, a GGUF file, or their directory" },
     { "--truncate", KIND_WORD, AT(truncate), CMD_TOKENIZE, 0, "longest_first|only_first", 0, 0, "with --max-len: which of two texts is cut" },
     { "--decode", KIND_FLAG, AT(decode), CMD_TOKENIZE, 0, NULL, 0, 0, "token ids to text" },
+    { "--chat", KIND_FLAG, AT(chat), CMD_TOKENIZE | CMD_GENERATE, 0, NULL, 0, 0, "conversations, by the model's own template; JSON lines are {\"messages\":[{\"role\":..,\"content\":..}],..}" },
+    { "--template", KIND_TEXT, AT(chat_template), CMD_TOKENIZE | CMD_GENERATE | CMD_FIT | CMD_EVAL, 0, "FILE", 0, 0, "with --chat, or --task chat: this template (Jinja) in place of the model's own" },
     { "--json", KIND_FLAG, AT(json), CMD_FEATURES, 0, NULL, 0, 0,
       "a JSON value a line: \"text\", {\"text\":..,\"pair\":..} or {\"ids\":[..],\"types\":[..]}" },
     { "--json", KIND_FLAG, AT(json), CMD_TOKENIZE, 0, NULL, 0, 0, "a JSON value a line in and out: \"text\" or {\"text\":..,\"pair\":..}; --decode: [ids]" },
@@ -599,13 +601,18 @@ static int check_needed(const struct command *c, const options *o) {
         return usage_error(c, "--model", "goes on from a student as it is: without --layers, --width and what else makes a new one");
     if (c->bit == CMD_INSPECT && !o->file) return usage_error(c, "FILE or DIR", "is missing");
     if (c->bit == CMD_TOKENIZE) {
-        if (!o->model == !o->tokenizer) return usage_error(c, o->model ? "--tokenizer" : "--model DIR or --tokenizer FILE", o->model ? "does not go with --model" : "is missing");
+        if (o->chat && !o->json) return usage_error(c, "--json", "is missing: conversations are JSON lines");
+        if (o->chat && (o->decode || o->max_len)) return usage_error(c, o->decode ? "--decode" : "--max-len", "does not go with --chat");
+        if (!(o->chat && o->chat_template && !o->model && !o->tokenizer) && !o->model == !o->tokenizer) return usage_error(c, o->model ? "--tokenizer" : "--model DIR or --tokenizer FILE", o->model ? "does not go with --model" : "is missing");
         if (o->decode && (o->pair || o->pieces || o->max_len || o->truncate)) return usage_error(c, o->pair ? "--pair" : o->pieces ? "--pieces" : o->max_len ? "--max-len" : "--truncate", "has no effect with --decode");
         if (o->json && (o->pair || o->pieces)) return usage_error(c, o->pair ? "--pair" : "--pieces", "has no effect with --json");
         if (o->truncate && !o->max_len) return usage_error(c, "--truncate", "has no effect without --max-len");
     }
     if (c->bit == CMD_GENERATE && !(o->temperature > 0) && (o->top_k || o->top_p > 0 || o->min_p > 0))
         return usage_error(c, o->top_k ? "--top-k" : o->top_p > 0 ? "--top-p" : "--min-p", "has no effect without --temperature");
+    if (o->chat_template && !o->chat && !o->task)
+        return usage_error(c, "--template", "goes with --chat, or --task chat, only");
+    if (c->bit == CMD_GENERATE && o->chat && o->ids) return usage_error(c, "--ids", "does not go with --chat");
     if (c->bit == CMD_GENERATE && o->ids && o->json) return usage_error(c, "--ids", "has no effect with --json, whose lines may be {\"ids\":[..]}");
     if (o->multi && (o->task || o->regress)) return usage_error(c, "--multi", o->task ? "does not go with --task, which knows its labels" : "does not go with --regress");
     if (o->task && (o->columns || o->many_labels) && c->bit != CMD_PREDICT) return usage_error(c, o->columns ? "--columns" : "--many-labels", "does not go with --task, which knows its files");
@@ -660,6 +667,8 @@ static int parse_options(const struct command *c, options *o, int argc, char **a
     return o->help ? EXIT_DONE : check_needed(c, o);
 }
 
+#include "jinja.h"
+#include "chat.h"
 #include "tasks.h"
 #include "submit.h"
 
@@ -791,6 +800,8 @@ static task_reading reading(const run *r) {
     task_reading how;
     how.skip_bad = r->o.skip_bad;
     how.encoding = r->o.encoding;
+    how.model = r->o.model;
+    how.chat_template = r->o.chat_template;
     how.stride = r->o.stride;
     return how;
 }
@@ -1388,7 +1399,7 @@ static uint64_t replaced_parameters(const ldr_ladder *l) {
     for (i = 0; i < ldr_ladder_params(l); i++) {
         ldr_param p = ldr_ladder_param(l, i);
         int backbone = strncmp(p.name, "layer.", 6) == 0 || strncmp(p.name, "embeddings.", 11) == 0 || strncmp(p.name, "backbone.", 9) == 0;
-        int added = strstr(p.name, ".low_") || strstr(p.name, ".adapter") || strstr(p.name, ".prefix") || strstr(p.name, ".prompt");
+        int added = strstr(p.name, ".low_") || strstr(p.name, ".adapter") || strstr(p.name, ".prefix") || strstr(p.name, ".scale.") || strstr(p.name, ".prompt");
         if (backbone && !added) n += (uint64_t)p.rows * (uint64_t)p.columns;
     }
     return n;

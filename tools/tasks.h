@@ -25,7 +25,7 @@ static int has_classes(ldr_head head) {
 
 typedef enum task_form {
     FORM_TEXTS, FORM_CHOICE, FORM_CLOZE, FORM_PRONOUN, FORM_ENTITIES, FORM_CONLL, FORM_LINES,
-    FORM_BESIDE, FORM_QUESTIONS, FORM_ANSWERED
+    FORM_BESIDE, FORM_QUESTIONS, FORM_ANSWERED, FORM_CHAT
 } task_form;
 
 typedef enum task_submission { SUBMIT_NONE, SUBMIT_CLUE, SUBMIT_CLOZE, SUBMIT_GLUE, SUBMIT_ANSWERS } task_submission;
@@ -140,6 +140,8 @@ static const task_info task_table[] = {
       SUBMIT_NONE },
     { "instruct", FORM_TEXTS, TASK_WORDS, 512, 8, 3, 0, { "completion", "prompt", NULL }, TASK_NAMED, NULL, NULL,
       TASK_FILES, SUBMIT_NONE },
+    { "chat", FORM_CHAT, TASK_WORDS, 1024, 8, 3, 0, { NULL, NULL, NULL }, TASK_NAMED, NULL, NULL, TASK_FILES,
+      SUBMIT_NONE },
 };
 
 #define TASK_OF_CHOICES "choice"       /* whose files are anybody's                              */
@@ -342,6 +344,7 @@ typedef struct rows {
     name_list    *names;                   /* first pass: the labels seen                     */
     ldr_encoding  encoding, answer;        /* entities, words, choices: reused                */
     int32_t       ends_text;               /* words: what ends a completion, or -1            */
+    chat          talk;                    /* conversations: the model's template             */
     int32_t      *classes;
     int32_t       class_capacity;
     ldr_status  (*row_fn)(struct rows *s, int pair, size_t at, ldr_error *err);
@@ -453,6 +456,31 @@ static ldr_status add_words(rows *s, const int32_t *ids, int32_t n, int32_t firs
         e.ids = ids + from;
         e.labels = s->classes + from;
         status = ldr_dataset_add(s->r.d, &e, err);
+    }
+    return status;
+}
+
+/* The same, where learn[n] says of each token whether it is to be foreseen. Pieces with nothing to learn are left out. */
+static ldr_status add_marked(rows *s, const int32_t *ids, int32_t n, const int32_t *learn, ldr_error *err) {
+    int32_t most = s->r.desc.max_len, from, i, any;
+    ldr_status status = LDR_OK;
+    ldr_example e;
+    if (n > s->class_capacity) {
+        int32_t *classes = (int32_t *)realloc(s->classes, (size_t)n * sizeof *classes);
+        if (!classes) return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while reading texts");
+        s->classes = classes;
+        s->class_capacity = n;
+    }
+    memset(&e, 0, sizeof e);
+    for (from = 0; !status && from + 1 < n; from += most) {
+        e.count = LDR__MIN(most, n - 1 - from);
+        for (any = 0, i = from; i < from + e.count; i++) {
+            s->classes[i] = learn[i + 1] ? ids[i + 1] : LDR_IGNORE;
+            any |= learn[i + 1];
+        }
+        e.ids = ids + from;
+        e.labels = s->classes + from;
+        if (any) status = ldr_dataset_add(s->r.d, &e, err);
     }
     return status;
 }
@@ -1508,6 +1536,37 @@ static ldr_status read_beside(rows *s, ldr_error *err) {
 
 /* ---- whole files ------------------------------------------------------------------------ */
 
+/* {"messages":[{"role":..,"content":..}, ..]}, or ShareGPT's, by the model's template: its own messages are learned. */
+static ldr_status read_conversation(rows *s, const ldr_json *j, int32_t object, size_t base, ldr_error *err) {
+    const ldr_json_node *node = ldr_json_node_at(j, object);
+    size_t at = base + node->begin;
+    jinja_buffer b = { NULL, NULL, 0, 0 };
+    ldr_encoding *e = &s->encoding;
+    ldr_encode_desc d;
+    ldr_json *own;
+    int32_t i;
+    memset(&d, 0, sizeof d);
+    d.no_special = 1;
+    start_example(s);
+    s->seen++;
+    b.j = &s->talk.j;
+    if (ldr_json_get(j, object, "messages") < 0 && !chat_sharegpt(&b, j, object)) {
+        free(b.data);
+        return damaged(s, at, err, "there are no \"messages\" with \"role\" and \"content\", nor ShareGPT's "
+                "\"conversations\"");
+    }
+    own = b.used ? ldr_json_parse(b.data, b.used, NULL, err)
+            : ldr_json_parse(j->text + node->begin, node->end - node->begin, NULL, err);
+    if (own && !chat_answers(&s->talk, own, err) &&
+            !ldr_tokenizer_encode_with(s->r.tokenizer, e, s->talk.j.out, s->talk.j.used, NULL, 0, &d, err)) {
+        for (i = 0; i < e->count; i++) e->segments[i] = chat_assistant(&s->talk, e, i);
+        add_marked(s, e->ids, e->count, e->segments, err);
+    }
+    ldr_json_free(own);
+    free(b.data);
+    return err->status;
+}
+
 /* Forms of files: their reader as JSON, the reader of anything else, and what they are for people. */
 static const struct form_row {
     task_form   form;
@@ -1525,6 +1584,7 @@ static const struct form_row {
     { FORM_BESIDE, NULL, read_beside, "seq.in, and label or seq.out beside it" },
     { FORM_QUESTIONS, NULL, NULL, "SQuAD's JSON or JSON lines: question, context, answers" },       /* load_questions */
     { FORM_ANSWERED, NULL, NULL, "the same; every question has an answer" },
+    { FORM_CHAT, read_conversation, NULL, "JSON lines with messages, or ShareGPT's" },
 };
 
 static const struct form_row *form_of(const task_info *k) {
@@ -1631,6 +1691,7 @@ static void free_rows(rows *s) {
     ldr__reader_free(&s->r);
     ldr_encoding_free(&s->encoding);
     ldr_encoding_free(&s->answer);
+    chat_close(&s->talk);
     free(s->id.data);
     free(s->line.data);
     free(s->side.data);
@@ -1640,7 +1701,8 @@ static void free_rows(rows *s) {
 }
 
 /* What of the command line matters here. */
-typedef struct task_reading { int skip_bad; const char *encoding; int32_t stride; } task_reading;
+typedef struct task_reading { int skip_bad; const char *encoding, *model, *chat_template; int32_t stride;
+        } task_reading;
 
 /* The labels of the files of a list, and the most choices that an example of theirs has. */
 static ldr_status read_labels(const task_info *k, const task_reading *o, const char *list, name_list *names,
@@ -1787,6 +1849,10 @@ static ldr_dataset *load_task(const task_info *k, const task_reading *o, const l
     s.r.tokenizer = ldr_model_tokenizer(m);
     if (!s.r.tokenizer)
         status = ldr__fail(err, LDR_MISSING, LDR_NO_OFFSET, "the model has no vocabulary, so texts cannot be read");
+    if (!status && o->chat_template && k->form != FORM_CHAT)
+        status = ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "--template goes with --task chat, not with %s", k->name);
+    if (!status && k->form == FORM_CHAT)
+        status = chat_open(&s.talk, o->chat_template, o->model, s.r.tokenizer, 0, err);
     if (!status && k->head == LDR_HEAD_CHOICE && s.r.desc.choices <= 2)
         status = read_labels(k, o, list, NULL, &s.r.desc.choices, err);
     if (!status) s.r.d = ldr_dataset_create(&s.r.desc, err);

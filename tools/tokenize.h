@@ -3,6 +3,7 @@
 
 /* A run of the command. With --decode the ids are ours: the library frees only what it allocated. */
 typedef struct tokenizing {
+    chat           talk;               /* --chat                                               */
     run           *r;
     ldr_tokenizer *t;
     filling        f;
@@ -138,6 +139,27 @@ static int decode_json(tokenizing *k, const ldr_json *j) {
     return print_decoded(k, 1);
 }
 
+/* A conversation: its text and, with a tokenizer, the tokens and which of them the model is to say. */
+static int chat_line(tokenizing *k, const ldr_json *j) {
+    const char *said;
+    int32_t i;
+    if (chat_render(&k->talk, j, &k->r->err)) return EXIT_FAILED;
+    said = k->talk.j.out ? k->talk.j.out : "";
+    fputs("{\"text\":", stdout);
+    put_bytes(stdout, said, k->talk.j.used);
+    if (k->t) {
+        ldr_encode_desc d;
+        memset(&d, 0, sizeof d);
+        d.no_special = 1;
+        if (ldr_tokenizer_encode_with(k->t, &k->e, said, k->talk.j.used, NULL, 0, &d, &k->r->err)) return EXIT_FAILED;
+        print_list(",\"ids\":", k->e.ids, k->e.count);
+        for (i = 0; i < k->e.count; i++) k->e.segments[i] = chat_assistant(&k->talk, &k->e, i);
+        print_list(",\"assistant_mask\":", k->e.segments, k->e.count);
+    }
+    fputs("}\n", stdout);
+    return EXIT_DONE;
+}
+
 static int tokenize_line(tokenizing *k) {
     run *r = k->r;
     ldr_json *j;
@@ -153,7 +175,8 @@ static int tokenize_line(tokenizing *k) {
     }
     j = ldr_json_parse(k->line.data, k->line.used, NULL, &r->err);
     if (!j) return EXIT_FAILED;
-    if (r->o.decode) status = decode_json(k, j);
+    if (r->o.chat) status = chat_line(k, j);
+    else if (r->o.decode) status = decode_json(k, j);
     else {
         status = json_texts(r, j, &k->first, &k->second, &s);
         if (!status) status = encode_line(k, &s);
@@ -229,21 +252,24 @@ static ldr_status filling_read(filling *f, const char *path, ldr_error *err) {
 }
 
 static int command_tokenize(run *r) {
+    const char *path;
     tokenizing k;
-    const char *path = r->o.model ? r->o.model : r->o.tokenizer;
     int status = EXIT_FAILED;
     memset(&k, 0, sizeof k);
     k.r = r;
-    k.t = ldr_tokenizer_load(path, NULL, &r->err);
-    if (k.t && !filling_read(&k.f, path, &r->err))
+    path = r->o.model ? r->o.model : r->o.tokenizer;
+    k.t = path ? ldr_tokenizer_load(path, NULL, &r->err) : NULL;
+    if (r->o.chat && (k.t || !path)) status = chat_open(&k.talk, r->o.chat_template, path, k.t, 0, &r->err) ? EXIT_FAILED : tokenize_lines(&k, NULL);
+    else if (k.t && !filling_read(&k.f, path, &r->err))
         status = k.f.on && !k.f.length && !r->o.decode ? tokenize_padded(&k) : tokenize_lines(&k, NULL);
-    if (status && k.t && k.lines) {
+    if (status && k.lines) {
         char message[sizeof r->err.message];
         memcpy(message, r->err.message, sizeof message);
         ldr__format(r->err.message, sizeof r->err.message, "line %U: %s", k.lines, message);
     }
     if (r->o.decode) free(k.e.ids);
     else ldr_encoding_free(&k.e);
+    chat_close(&k.talk);
     ldr_text_free(&k.out);
     ldr_tokenizer_free(k.t);
     free(k.line.data);
