@@ -468,7 +468,7 @@ typedef struct ldr_encoding {
     int32_t  count, capacity;
     int32_t *ids;
     int32_t *segments;             /* the template's type of each token: 0 or 1                */
-    int32_t *text;                 /* 0 or 1: which text the token is from, -1: the template's, -2: padding */
+    int32_t *text;                 /* 0 or 1: which text the token is from, -1: the template's */
     int32_t *begin, *end;          /* bytes of that text the token covers; 0,0 for added tokens */
     int32_t *surface;              /* see ldr_encoding_piece                                   */
     int32_t  cut;                  /* tokens known to be cut away by max_len: 0 means none     */
@@ -524,9 +524,6 @@ LDR_API ldr_status ldr_tokenizer_encode(const ldr_tokenizer *t, ldr_encoding *ou
    into e. */
 LDR_API const char *ldr_encoding_piece(const ldr_tokenizer *t, const ldr_encoding *e, int32_t i, size_t *bytes);
 LDR_API void        ldr_encoding_free(ldr_encoding *e);
-/* Fills e up with the padding of a tokenizer.json, as its own library does: to a fixed length or to `longest`, the most
-   tokens of those encoded together; then to a multiple; behind or in front. Models here take no padding. */
-LDR_API ldr_status  ldr_tokenizer_pad(const ldr_tokenizer *t, ldr_encoding *e, int32_t longest, ldr_error *err);
 
 /* The text of tokens, by the tokenizer's decoders; ids that are none are left out. skip_special: special tokens too
    (but, as in the original, those that normalising changes). */
@@ -6042,49 +6039,50 @@ static int ldr__char_class(uint32_t c);          /* canonical combining class   
 /* Lower case of one character; U+0130, the only one that becomes two, is its caller's. */
 static uint32_t ldr__char_lower(uint32_t c);
 
-/* What c is made of, canonically or (compat) by compatibility: up to 18 characters into out[24]. A Hangul syllable is
-   its jamo by arithmetic (Unicode 3.12). */
+/* What c is made of, canonically or (compat) by compatibility: up to 18 characters into out[24]. */
 static int ldr__decompose(uint32_t *out, uint32_t c, int compat);
 
 /* The character that a and b compose to, or 0. */
 static uint32_t ldr__compose(uint32_t a, uint32_t b);
 
 static int ldr__char_in(uint32_t c, uint32_t set) { return (int)(set >> ldr__char_category(c) & 1u); }
+static int ldr__char_is(uint32_t c, uint32_t set, int odd) { return ldr__char_in(c, set) != ldr__char_odd(odd, c); }
 
 static int ldr__char_white(uint32_t c) {
     if (c < 0x80) return c == ' ' || (c >= 9 && c <= 13);
     return c == 0x85 || c == 0xa0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 ||
             c == 0x202f || c == 0x205f || c == 0x3000;
 }
-static int ldr__char_letter_ascii(uint32_t c) { return (c | 32) >= 'a' && (c | 32) <= 'z'; }
 static int ldr__char_digit_ascii(uint32_t c) { return c >= '0' && c <= '9'; }
+static int ldr__char_alnum_ascii(uint32_t c) {
+    return ((c | 32) >= 'a' && (c | 32) <= 'z') || ldr__char_digit_ascii(c);
+}
 static int ldr__char_punct(uint32_t c) {
-    if (c < 0x80) return c > ' ' && c < 0x7f && !ldr__char_letter_ascii(c) && !ldr__char_digit_ascii(c);
-    return ldr__char_in(c, LDR__PUNCTS) != ldr__char_odd(LDR__ODD_PUNCT, c);
+    if (c < 0x80) return c > ' ' && c < 0x7f && !ldr__char_alnum_ascii(c);
+    return ldr__char_is(c, LDR__PUNCTS, LDR__ODD_PUNCT);
 }
 static int ldr__char_number(uint32_t c) {
-    if (c < 0x80) return ldr__char_digit_ascii(c);
-    return ldr__char_in(c, LDR__NUMBERS) != ldr__char_odd(LDR__ODD_NUMBER, c);
+    return c < 0x80 ? ldr__char_digit_ascii(c) : ldr__char_is(c, LDR__NUMBERS, LDR__ODD_NUMBER);
 }
 static int ldr__char_word(uint32_t c) {
-    if (c < 0x80) return ldr__char_letter_ascii(c) || ldr__char_digit_ascii(c) || c == '_';
-    return ldr__char_in(c, LDR__WORDS) != ldr__char_odd(LDR__ODD_WORD, c);
+    return c < 0x80 ? ldr__char_alnum_ascii(c) || c == '_' : ldr__char_is(c, LDR__WORDS, LDR__ODD_WORD);
 }
 /* BERT's control characters: tab and line ends are white space to it. */
 static int ldr__char_control(uint32_t c) {
     if (c < 0x80) return (c < 32 && c != 9 && c != 10 && c != 13) || c == 0x7f;
-    return c == 0xfffd || ldr__char_in(c, LDR__OTHERS) != ldr__char_odd(LDR__ODD_CONTROL, c);
+    return c == 0xfffd || ldr__char_is(c, LDR__OTHERS, LDR__ODD_CONTROL);
 }
-static int ldr__hex_digit(char c) {
-    return c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
+static int ldr__char_nonspacing(uint32_t c) {
+    return c >= 0x300 && ldr__char_is(c, LDR__BIT(LDR__GC_MN), LDR__ODD_NONSPACING);
 }
-static int ldr__char_mark(uint32_t c, uint32_t set, int odd) {
-    return c >= 0x300 && ldr__char_in(c, set) != ldr__char_odd(odd, c);
-}
-static int ldr__char_nonspacing(uint32_t c) { return ldr__char_mark(c, LDR__BIT(LDR__GC_MN), LDR__ODD_NONSPACING); }
-static int ldr__char_combining(uint32_t c) { return ldr__char_mark(c, LDR__MARKS, LDR__ODD_COMBINING); }
+static int ldr__char_combining(uint32_t c) { return c >= 0x300 && ldr__char_is(c, LDR__MARKS, LDR__ODD_COMBINING); }
 /* Does c belong to the grapheme that began before it? */
-static int ldr__char_joins(uint32_t c) { return ldr__char_mark(c, LDR__MARKS, LDR__ODD_JOINING); }
+static int ldr__char_joins(uint32_t c) { return c >= 0x300 && ldr__char_is(c, LDR__MARKS, LDR__ODD_JOINING); }
+
+/* The value of a hexadecimal digit, or -1. */
+static int ldr__hex_digit(char c) {
+    return ldr__digit(c) ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
+}
 
 /* One form for all cases of a letter. */
 static uint32_t ldr__char_fold(uint32_t c) { return c == 0x17f ? 's' : c == 0x3c2 ? 0x3c3 : ldr__char_lower(c); }
@@ -6098,22 +6096,18 @@ static int ldr__char_cjk(uint32_t c) {
            (c >= 0x2a700 && c <= 0x2ceaf && (c < 0x2b820 || c > 0x2b91f)) || (c >= 0x2f800 && c <= 0x2fa1f);
 }
 
-/* The character of a sequence that ldr__utf8_length has accepted. */
-static uint32_t ldr__utf8_char(const unsigned char *s, size_t n) {
-    uint32_t c;
-    if (n == 1) return s[0];
-    if (n == 2) return (s[0] & 0x1fu) << 6 | (s[1] & 0x3fu);
-    c = (s[0] & 0x0fu) << 12 | (s[1] & 0x3fu) << 6 | (s[2] & 0x3fu);
-    if (n == 3) return c;
-    return (s[0] & 0x07u) << 18 | (s[1] & 0x3fu) << 12 | (s[2] & 0x3fu) << 6 | (s[3] & 0x3fu);
-}
-
 /* The bytes of the character that starts with c, and the character, in text known to be UTF-8. */
-static int32_t ldr__utf8_bytes(unsigned char c) { return c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4; }
+static int32_t ldr__utf8_bytes(char c) {
+    return (unsigned char)c < 0x80 ? 1 : (unsigned char)c < 0xe0 ? 2 : (unsigned char)c < 0xf0 ? 3 : 4;
+}
 LDR__INLINE uint32_t ldr__utf8_at(const char *s, int32_t *bytes) {
     const unsigned char *u = (const unsigned char *)s;
-    *bytes = ldr__utf8_bytes(u[0]);
-    return ldr__utf8_char(u, (size_t)*bytes);
+    uint32_t c;
+    *bytes = ldr__utf8_bytes(s[0]);
+    if (*bytes == 1) return u[0];
+    if (*bytes == 2) return (u[0] & 0x1fu) << 6 | (u[1] & 0x3fu);
+    c = (u[0] & 0x0fu) << 12 | (u[1] & 0x3fu) << 6 | (u[2] & 0x3fu);
+    return *bytes == 3 ? c : c << 6 | (u[3] & 0x3fu);
 }
 /* Where s is no UTF-8 any more, or (nul) has a NUL; n: nowhere. */
 static size_t ldr__utf8_bad(const unsigned char *s, size_t n, int nul) {
@@ -6143,8 +6137,9 @@ typedef struct ldr__trie {
 
 typedef struct ldr__merge { uint32_t left, right, rank; int32_t id; } ldr__merge;
 
-/* Text with the place each byte came from: bytes begin[i] to end[i] of the caller's text. A view lies in another's. */
-typedef struct ldr__str { char *text; int32_t *begin, *end; int32_t size, room; } ldr__str, ldr__view;
+/* Text with the bytes of the caller's text that each byte came from. A view lies in another's. */
+typedef struct ldr__origin { int32_t begin, end; } ldr__origin;
+typedef struct ldr__str { char *text; ldr__origin *from; int32_t size, room; } ldr__str, ldr__view;
 typedef struct ldr__string { const char *text; int32_t bytes; } ldr__string;
 
 typedef struct ldr__cutting ldr__cutting;
@@ -6153,8 +6148,7 @@ typedef struct ldr__lines ldr__lines;
 typedef struct ldr__step ldr__step;
 typedef struct ldr__reading ldr__reading;
 
-/* A setting of a part: its key in a tokenizer.json, what it sets, and to what where the key is absent; without a key it
-   is always that. */
+/* A setting of a part: its key in a tokenizer.json, what it sets, and to what where the key is absent or NULL. */
 typedef struct ldr__key { const char *name; int what; int32_t otherwise; const char *text; } ldr__key;
 
 /* A kind of part: its name in a tokenizer.json, one of three functions, its settings, and a reader of what is left. */
@@ -6180,10 +6174,14 @@ enum { LDR__REMOVED, LDR__ISOLATED, LDR__CONTIGUOUS, LDR__WITH_PREVIOUS, LDR__WI
 enum { LDR__FIND_TEXT, LDR__FIND_REGEX, LDR__FIND_WHITE, LDR__FIND_PUNCT, LDR__FIND_NUMBER, LDR__FIND_WORD };
 
 static ldr__string ldr__string_of(const char *text) {
-    ldr__string s;
-    s.text = text;
-    s.bytes = (int32_t)strlen(text);
+    const ldr__string s = { text, (int32_t)strlen(text) };
     return s;
+}
+static int ldr__string_is(ldr__string a, const char *s, int32_t n) {
+    return a.bytes == n && (!n || memcmp(a.text, s, (size_t)n) == 0);
+}
+static int ldr__string_starts(ldr__string a, const char *s, int32_t n) {
+    return a.bytes && n >= a.bytes && memcmp(s, a.text, (size_t)a.bytes) == 0;
 }
 
 struct ldr__step {
@@ -6194,7 +6192,7 @@ struct ldr__step {
     const int32_t *program;            /* the regular expression, compiled                    */
     const unsigned char *units;        /* a map of characters: double array, and its texts    */
     uint32_t       unit_count;
-    int16_t        single[128];        /* ... what it makes of an ASCII character alone: 0 itself, -1 look */
+    unsigned char  single[128];        /* ... 1: it has something for this ASCII character alone */
 };
 
 #define LDR__PARTS 24                  /* of one kind                                         */
@@ -6202,8 +6200,9 @@ enum { LDR__NORMALIZERS, LDR__SPLITTERS, LDR__DECODERS, LDR__PROCESSORS };
 typedef struct ldr__parts { ldr__step steps[LDR__PARTS]; int32_t count; } ldr__parts;
 
 /* The template: tokens around the text or texts. sequence 0, 1: the text; -1: the token id. */
-typedef struct ldr__slot_of_template { int32_t sequence, id, type; } ldr__template_item;
-typedef struct ldr__template { int32_t count, added; ldr__template_item items[32]; } ldr__template;
+#define LDR__TEMPLATE 32
+typedef struct ldr__template_item { int32_t sequence, id, type; } ldr__template_item;
+typedef struct ldr__template { int32_t count, added; ldr__template_item items[LDR__TEMPLATE]; } ldr__template;
 
 typedef struct ldr__added {
     int32_t id;
@@ -6211,16 +6210,13 @@ typedef struct ldr__added {
     unsigned char lstrip, rstrip, single_word, normalized, special;
 } ldr__added;
 
-/* The file's own padding: its token, and to how many: `length`, or (0) the longest of those encoded together, then to
-   the next of `multiple` if that is not 0. left: in front. */
-typedef struct ldr__padding { int on; int32_t id, type, length, multiple, left; ldr__string token; } ldr__padding;
-
 /* Before each block of memory, all of which live as long as the tokenizer or until they have grown. */
 typedef struct ldr__chunk { struct ldr__chunk *next, **link; size_t size; } ldr__chunk;
 #define LDR__CHUNK_HEAD ((sizeof(ldr__chunk) + 15) / 16 * 16)
 
 struct ldr_tokenizer {
     ldr_allocator alloc;
+    ldr_error    *err;                 /* while it is read: the first failure                 */
     size_t        memory_size;
     ldr__chunk   *chunks;
     char         *kept;                /* where the next small thing goes                     */
@@ -6255,15 +6251,15 @@ struct ldr_tokenizer {
     size_t        merge_slots;
     unsigned char *together;           /* 65536 bits: pairs of characters that meet in a piece; NULL: any may */
     double        lowest, highest;     /* of the scores                                       */
-    int32_t       max_len, strategy, left;     /* the file's own truncation; 0: none; left: of the beginning */
-    ldr__padding  padding;
+
     int32_t       room_hint, top_id;   /* while reading: tokens that other files add          */
 };
 
-/* Zeroed. */
+/* Zeroed. NULL: t->err says that there is no memory. */
 static void *ldr__tokenizer_alloc(ldr_tokenizer *t, size_t bytes) {
     size_t size = bytes + LDR__CHUNK_HEAD;
     ldr__chunk *k = size > bytes ? (ldr__chunk *)ldr__alloc(&t->alloc, size) : NULL;
+    if (!k) ldr__fail(t->err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while reading a tokenizer");
     if (!k) return NULL;
     memset(k, 0, size);
     k->size = size;
@@ -6286,24 +6282,21 @@ static void ldr__tokenizer_release(ldr_tokenizer *t, void *p) {
 
 /* The same for what is small. */
 static void *ldr__tokenizer_keep(ldr_tokenizer *t, size_t bytes) {
-    size_t size = LDR__MAX((size_t)2048, (bytes + 15) / 16 * 16);
-    if (t->kept_left < bytes) {
-        char *p = (char *)ldr__tokenizer_alloc(t, size);
+    size_t size = (bytes + 15) / 16 * 16;
+    if (t->kept_left < size) {
+        char *p = (char *)ldr__tokenizer_alloc(t, LDR__MAX(2048, size));
         if (!p) return NULL;
         t->kept = p;
-        t->kept_left = size;
+        t->kept_left = LDR__MAX(2048, size);
     }
-    bytes = (bytes + 15) / 16 * 16;
-    t->kept += bytes;
-    t->kept_left -= bytes;
-    return t->kept - bytes;
+    t->kept_left -= size;
+    t->kept += size;
+    return t->kept - size;
 }
 
 LDR__DEF void ldr_tokenizer_free(ldr_tokenizer *t) {
-    ldr_allocator alloc;
-    if (!t) return;
-    while (t->chunks) ldr__tokenizer_release(t, (char *)t->chunks + LDR__CHUNK_HEAD);
-    alloc = t->alloc;
+    ldr_allocator alloc = ldr__allocator(t ? &t->alloc : NULL);
+    while (t && t->chunks) ldr__tokenizer_release(t, (char *)t->chunks + LDR__CHUNK_HEAD);
     ldr__free(&alloc, t, sizeof *t);
 }
 
@@ -6339,23 +6332,22 @@ static int32_t ldr__piece_find(const ldr_tokenizer *t, const char *s, size_t n) 
 }
 
 /* Room for ids below `room`, with scores and types where the file has them; `text` bytes of pieces to begin with. */
-static int ldr__pieces_begin(ldr_tokenizer *t, int32_t room, int scores, int types, size_t text) {
+static void ldr__pieces_begin(ldr_tokenizer *t, int32_t room, int scores, int types, size_t text) {
     size_t n = (size_t)LDR__MAX(LDR__MAX(room, 1), t->top_id < 4 * (int64_t)room + 65536 ? t->top_id + 1 : 0);
     t->pieces = (ldr__vocab_piece *)ldr__tokenizer_alloc(t, n * sizeof *t->pieces);
     if (scores) t->scores = (double *)ldr__tokenizer_alloc(t, n * sizeof *t->scores);
     if (types) t->types = (unsigned char *)ldr__tokenizer_alloc(t, n);
     t->text = (char *)ldr__tokenizer_alloc(t, text + 16);
-    if (!t->pieces || !t->text || (scores && !t->scores) || (types && !t->types)) return 0;
     t->text_room = text + 16;
     t->piece_room = (int32_t)n;
     t->text_used = 1;                              /* start 0 is that of holes                 */
-    return 1;
 }
 
-/* Room for the text of piece `id`, which is below piece_room; NULL: out of memory. */
+/* Room for the text of piece `id`, which is below piece_room; NULL: reading has failed. */
 static char *ldr__piece_put(ldr_tokenizer *t, int32_t id, size_t bytes) {
     size_t need = t->text_used + bytes + 1, room = LDR__MAX(t->text_room * 2, need);
     char *p = t->text;
+    if (t->err->status) return NULL;
     if (need > t->text_room) {
         p = (char *)ldr__tokenizer_alloc(t, room);
         if (!p) return NULL;
@@ -6383,13 +6375,13 @@ static void ldr__piece_index(ldr_tokenizer *t, int32_t id) {
 }
 
 /* Builds the index of all pieces; there is room in it for piece_room. */
-static int ldr__pieces_index(ldr_tokenizer *t) {
+static void ldr__pieces_index(ldr_tokenizer *t) {
     static const char hex[] = "0123456789ABCDEF";
     size_t i, n = 4;
     int32_t id;
     while (n < (size_t)t->piece_room + (size_t)t->piece_room / 2) n *= 2;
-    t->slots = (ldr__vocab_slot *)ldr__tokenizer_alloc(t, n * sizeof *t->slots);
-    if (!t->slots) return 0;
+    t->slots = t->err->status ? NULL : (ldr__vocab_slot *)ldr__tokenizer_alloc(t, n * sizeof *t->slots);
+    if (!t->slots) return;
     t->slot_count = n;
     for (i = 0; i < n; i++) t->slots[i].id = -1;
     for (id = 0; id < t->count; id++)
@@ -6404,7 +6396,6 @@ static int ldr__pieces_index(ldr_tokenizer *t) {
         name[4] = hex[i & 15];
         t->bytes[i] = ldr__piece_find(t, name, 6);
     }
-    return 1;
 }
 
 /* ---- all beginnings of some texts ------------------------------------------------------- */
@@ -6427,12 +6418,12 @@ static void ldr__trie_hang(ldr__trie *trie, uint32_t key, uint32_t child) {
     trie->slots[i][1] = child;
 }
 
-/* Twice the room, or the first. */
-static int ldr__trie_grow(ldr_tokenizer *t, ldr__trie *trie) {
+/* Twice the room, or the first, of which node 0 is the root. */
+static void ldr__trie_grow(ldr_tokenizer *t, ldr__trie *trie) {
     uint32_t old = trie->room * 2, room = old ? old : 64, (*slots)[2] = trie->slots, i;
     int32_t *values = (int32_t *)ldr__tokenizer_alloc(t, room * sizeof *values);
     void *more = ldr__tokenizer_alloc(t, 2 * (size_t)room * sizeof *slots);
-    if (!values || !more) return 0;
+    if (!values || !more) return;
     if (old) memcpy(values, trie->values, trie->nodes * sizeof *values);
     else values[trie->nodes++] = -1;
     ldr__tokenizer_release(t, trie->values);
@@ -6443,26 +6434,25 @@ static int ldr__trie_grow(ldr_tokenizer *t, ldr__trie *trie) {
     for (i = 0; i < old; i++)
         if (slots[i][0]) ldr__trie_hang(trie, slots[i][0], slots[i][1]);
     ldr__tokenizer_release(t, slots);
-    return 1;
 }
 
-/* 1, or 0 without memory. The first or (again) the last of two equal texts counts. */
-static int ldr__trie_add(ldr_tokenizer *t, ldr__trie *trie, const char *s, size_t n, int32_t value, int again) {
+/* The first or (again) the last of two equal texts counts. */
+static void ldr__trie_add(ldr_tokenizer *t, ldr__trie *trie, const char *s, size_t n, int32_t value, int again) {
     uint32_t node = 0, next;
     size_t i;
-    if (!trie->room && !ldr__trie_grow(t, trie)) return 0;
     for (i = 0; i < n; i++, node = next) {
+        if (trie->nodes == trie->room) ldr__trie_grow(t, trie);
+        if (trie->nodes == trie->room || trie->nodes == 0xfffffe)
+            ldr__fail(t->err, LDR_MEMORY, LDR_NO_OFFSET, "the tokenizer has too many pieces");
+        if (t->err->status) return;
         next = ldr__trie_step(trie, node, (unsigned char)s[i]);
         if (next) continue;
-        if (trie->nodes == 0xfffffe) return 0;
-        if (trie->nodes == trie->room && !ldr__trie_grow(t, trie)) return 0;
         next = trie->nodes++;
         trie->values[next] = -1;
         if (node) ldr__trie_hang(trie, node * 256 + (unsigned char)s[i] + 1, next);
         else trie->root[(unsigned char)s[i]] = next;
     }
     if (n && (again || trie->values[node] < 0)) trie->values[node] = value;
-    return 1;
 }
 
 /* The longest text of the trie that s begins with: its value and bytes, or -1. */
@@ -6489,7 +6479,7 @@ static int32_t ldr__trie_find(const ldr__trie *trie, const char *s, size_t n) {
 
 /* Arrays that grow and are used again: one for each use that may be under way at the same time. */
 enum { LDR__ROOM_MARKS, LDR__ROOM_BEHIND, LDR__ROOM_NODES, LDR__ROOM_SYMBOLS, LDR__ROOM_HEAP, LDR__ROOM_FRAMES,
-       LDR__ROOM_SORT, LDR__ROOM_SURFACES, LDR__ROOMS };
+       LDR__ROOM_SURFACES, LDR__ROOMS };
 
 typedef struct ldr__work {
     ldr__str str[2 + LDR__PARTS];      /* two for normalising, one for each splitter          */
@@ -6510,9 +6500,8 @@ struct ldr__cutting {
 };
 
 static void ldr__cut_fail(ldr__cutting *c, ldr_status status, const char *why) {
-    if (c->status) return;
-    c->status = status;
-    c->why = why;
+    if (!c->status) c->why = why;
+    if (!c->status) c->status = status;
 }
 
 static int ldr__cutting_begin(ldr__cutting *c, const ldr_tokenizer *t, ldr_encoding *out) {
@@ -6537,42 +6526,52 @@ static void *ldr__room(ldr__cutting *c, int which, size_t bytes) {
     return bytes <= w->bytes[which] ? w->room[which] : NULL;
 }
 
-static size_t ldr__str_bytes(int32_t room) { return (size_t)room * (2 * sizeof(int32_t) + 1); }
+/* Item `at` of those of one kind, which are `size` bytes each. */
+static void *ldr__room_item(ldr__cutting *c, int which, size_t at, size_t size) {
+    char *p = (char *)ldr__room(c, which, (at + 1) * size);
+    return p ? p + at * size : NULL;
+}
 
-/* Room for `more` bytes behind what is there. */
-static int ldr__str_room(ldr__cutting *c, ldr__str *s, int32_t more) {
-    int32_t room, *block;
-    if (s->room - s->size >= more) return 1;
-    if (s->size > INT32_MAX / 4 || more > INT32_MAX / 4) {
+static size_t ldr__str_bytes(int32_t room) { return (size_t)room * (sizeof(ldr__origin) + 1); }
+
+static int ldr__str_grow(ldr__cutting *c, ldr__str *s, int32_t more) {
+    ldr__str old = *s;
+    void *block = NULL;
+    s->room = LDR__MAX(s->size / 2 + more / 2 < INT32_MAX / 4 ? LDR__MAX(s->size * 2, s->size + more) : 0, 256);
+    if (s->size > INT32_MAX / 4 || more > INT32_MAX / 4)
         ldr__cut_fail(c, LDR_LIMIT, "normalised text of more than 512 MB; encode it in parts");
-        return 0;
-    }
-    room = LDR__MAX(LDR__MAX(s->size * 2, s->size + more), 256);
-    block = (int32_t *)ldr__alloc(&c->out->alloc, ldr__str_bytes(room));
-    if (!block) ldr__cut_fail(c, LDR_MEMORY, "out of memory");
+    else if ((block = ldr__alloc(&c->out->alloc, ldr__str_bytes(s->room))) == NULL)
+        ldr__cut_fail(c, LDR_MEMORY, "out of memory");
+    if (!block) s->room = old.room;
     if (!block) return 0;
-    if (s->size) {
-        memcpy(block, s->begin, (size_t)s->size * sizeof *block);
-        memcpy(block + room, s->end, (size_t)s->size * sizeof *block);
-        memcpy(block + 2 * (size_t)room, s->text, (size_t)s->size);
-    }
-    ldr__free(&c->out->alloc, s->begin, ldr__str_bytes(s->room));
-    s->begin = block;
-    s->end = block + room;
-    s->text = (char *)(block + 2 * (size_t)room);
-    s->room = room;
+    s->from = (ldr__origin *)block;
+    s->text = (char *)(s->from + s->room);
+    if (s->size) memcpy(s->from, old.from, (size_t)s->size * sizeof *s->from);
+    if (s->size) memcpy(s->text, old.text, (size_t)s->size);
+    ldr__free(&c->out->alloc, old.from, ldr__str_bytes(old.room));
     return 1;
 }
 
-static void ldr__str_put(ldr__cutting *c, ldr__str *s, const char *text, int32_t n, int32_t begin, int32_t end) {
+/* Room for `more` bytes behind what is there. */
+LDR__INLINE int ldr__str_room(ldr__cutting *c, ldr__str *s, int32_t more) {
+    return s->room - s->size >= more || ldr__str_grow(c, s, more);
+}
+
+/* A byte for which there is room. */
+LDR__INLINE void ldr__str_byte(ldr__str *s, char byte, ldr__origin from) {
+    s->text[s->size] = byte;
+    s->from[s->size++] = from;
+}
+
+static void ldr__str_put(ldr__cutting *c, ldr__str *s, const char *text, int32_t n, ldr__origin from) {
     int32_t i;
-    if (s->room - s->size < n && !ldr__str_room(c, s, n)) return;
-    for (i = 0; i < n; i++) {
-        s->text[s->size + i] = text[i];
-        s->begin[s->size + i] = begin;
-        s->end[s->size + i] = end;
-    }
-    s->size += n;
+    if (!ldr__str_room(c, s, n)) return;
+    for (i = 0; i < n; i++) ldr__str_byte(s, text[i], from);
+}
+
+static void ldr__str_char(ldr__cutting *c, ldr__str *s, uint32_t ch, ldr__origin from) {
+    char utf8[4];
+    ldr__str_put(c, s, utf8, (int32_t)ldr__utf8_put(utf8, ch), from);
 }
 
 /* Bytes from..to of a view, each from where it was. */
@@ -6580,19 +6579,8 @@ static void ldr__str_copy(ldr__cutting *c, ldr__str *s, const ldr__view *v, int3
     size_t n = (size_t)(to - from);
     if (!ldr__str_room(c, s, to - from)) return;
     memcpy(s->text + s->size, v->text + from, n);
-    memcpy(s->begin + s->size, v->begin + from, n * sizeof *s->begin);
-    memcpy(s->end + s->size, v->end + from, n * sizeof *s->end);
+    memcpy(s->from + s->size, v->from + from, n * sizeof *s->from);
     s->size += to - from;
-}
-
-static ldr__view ldr__view_part(const ldr__view *v, int32_t from, int32_t to) {
-    ldr__view part;
-    part.text = v->text + from;
-    part.begin = v->begin + from;
-    part.end = v->end + from;
-    part.size = to - from;
-    part.room = 0;
-    return part;
 }
 
 /* ---- normalising: f(text) -> text ------------------------------------------------------- */
@@ -6602,27 +6590,20 @@ static ldr__view ldr__view_part(const ldr__view *v, int32_t from, int32_t to) {
    before. */
 struct ldr__norm { ldr__cutting *c; ldr__view in; ldr__str *out; int32_t at, shift; int same; };
 
-static void ldr__put(ldr__norm *p, uint32_t ch, int32_t change) {
-    char utf8[4];
-    int32_t begin = p->shift, end = p->shift, n = (int32_t)ldr__utf8_put(utf8, ch);
-    if (change > 0 || p->at >= p->in.size) {
-        if (p->at > 0) {
-            begin = p->in.begin[p->at - 1];
-            end = p->in.end[p->at - 1];
-        }
-    } else {
-        begin = p->in.begin[p->at];
-        end = p->in.end[p->at];
-        for (; change <= 0 && p->at < p->in.size; change++) p->at += ldr__utf8_bytes((unsigned char)p->in.text[p->at]);
-    }
-    ldr__str_put(p->c, p->out, utf8, n, begin, end);
+/* Where the byte of `in` before `at` came from, or the beginning. */
+static ldr__origin ldr__norm_before(const ldr__norm *p, int32_t at) {
+    const ldr__origin from = { p->shift, p->shift };
+    return at > 0 ? p->in.from[at - 1] : from;
 }
 
-/* A string in the place of the `chars` characters from p->at on: all of it comes from the last of these. */
+static void ldr__put(ldr__norm *p, uint32_t ch, int32_t change) {
+    ldr__str_char(p->c, p->out, ch, ldr__norm_before(p, p->at + (change <= 0 && p->at < p->in.size)));
+    for (; change <= 0 && p->at < p->in.size; change++) p->at += ldr__utf8_bytes(p->in.text[p->at]);
+}
+
+/* A string in the place of what lies between p->at and `to`: all of it comes from the last byte of that. */
 static void ldr__put_string(ldr__norm *p, ldr__string s, int32_t to) {
-    int32_t from = to > 0 ? to - 1 : -1;
-    ldr__str_put(p->c, p->out, s.text, s.bytes, from >= 0 ? p->in.begin[from] : p->shift,
-            from >= 0 ? p->in.end[from] : p->shift);
+    ldr__str_put(p->c, p->out, s.text, s.bytes, ldr__norm_before(p, to));
     p->at = to;
 }
 
@@ -6635,36 +6616,34 @@ static void ldr__put_same(ldr__norm *p, int32_t to) {
 static void ldr__normalize_bert(ldr__norm *p, const ldr__step *part) {
     int clean = part->flags[0], cjk = part->flags[1], strip = part->flags[2], lower = part->flags[3];
     while (p->at < p->in.size && !p->c->status) {
-        int32_t i, n, begin = p->in.begin[p->at], end = p->in.end[p->at];
-        unsigned char byte = (unsigned char)p->in.text[p->at];
-        uint32_t ch, parts[24];
-        char utf8[4];
+        ldr__origin from = p->in.from[p->at];
+        uint32_t parts[24], ch = (unsigned char)p->in.text[p->at];
+        int32_t n = 1;
         int k, count = 1;
-        if (byte < 0x80) {
+        if (ch < 0x80) {
             p->at++;
-            if (clean && (byte < 32 || byte == 0x7f)) {
-                if (byte != 9 && byte != 10 && byte != 13) continue;
-                byte = ' ';
+            if (clean && (ch < 32 || ch == 0x7f)) {
+                if (ldr__char_control(ch)) continue;
+                ch = ' ';
             }
-            if (lower && byte >= 'A' && byte <= 'Z') byte = (unsigned char)(byte + 32);
-            utf8[0] = (char)byte;
-            ldr__str_put(p->c, p->out, utf8, 1, begin, end);
+            if (lower && ch >= 'A' && ch <= 'Z') ch += 32;
+            if (ldr__str_room(p->c, p->out, 1)) ldr__str_byte(p->out, (char)ch, from);
             continue;
         }
-        ch = ldr__utf8_at(p->in.text + p->at, &n);
+        parts[0] = ch = ldr__utf8_at(p->in.text + p->at, &n);
         p->at += n;
         if (clean && ldr__char_control(ch)) continue;
-        if (clean && ldr__char_white(ch)) ch = ' ';
-        parts[0] = ch;
-        if (cjk && ldr__char_cjk(ch)) ldr__str_put(p->c, p->out, " ", 1, begin, end);
+        if (clean && ldr__char_white(ch)) parts[0] = ch = ' ';
+        n = cjk && ldr__char_cjk(ch);
+        if (n) ldr__str_char(p->c, p->out, ' ', from);
         if (strip) count = ldr__decompose(parts, ch, 0);
         for (k = 0; k < count; k++) {
             if (strip && ldr__char_nonspacing(parts[k])) continue;
-            if (lower && parts[k] == 0x130) ldr__str_put(p->c, p->out, "i", 1, begin, end);
-            i = (int32_t)ldr__utf8_put(utf8, !lower ? parts[k] : parts[k] == 0x130 ? 0x307 : ldr__char_lower(parts[k]));
-            ldr__str_put(p->c, p->out, utf8, i, begin, end);
+            ch = lower ? ldr__char_lower(parts[k]) : parts[k];
+            if (lower && parts[k] == 0x130) ldr__str_char(p->c, p->out, 'i', from);
+            ldr__str_char(p->c, p->out, lower && parts[k] == 0x130 ? 0x307 : ch, from);
         }
-        if (cjk && ldr__char_cjk(ch)) ldr__str_put(p->c, p->out, " ", 1, begin, end);
+        if (n) ldr__str_char(p->c, p->out, ' ', from);
     }
 }
 
@@ -6699,13 +6678,12 @@ static void ldr__normalize_strip(ldr__norm *p, const ldr__step *part) {
 static void ldr__normalize_prepend(ldr__norm *p, const ldr__step *part) {
     int32_t n;
     if (!p->in.size) return;
-    n = ldr__utf8_bytes((unsigned char)p->in.text[0]);
-    ldr__str_put(p->c, p->out, part->a.text, part->a.bytes, p->in.begin[n - 1], p->in.end[n - 1]);
+    n = ldr__utf8_bytes(p->in.text[0]);
+    ldr__str_put(p->c, p->out, part->a.text, part->a.bytes, p->in.from[n - 1]);
     ldr__put_same(p, p->in.size);
 }
 
-/* Byte b as the character that stands for it in the vocabularies of byte-level tokenizers: itself where it can be seen,
-   else one of the characters from U+0100 on, in order. */
+/* The character that stands for a byte in byte-level vocabularies: itself where it can be seen, else U+0100 and on. */
 static uint32_t ldr__byte_char(unsigned char b) {
     if ((b >= 33 && b <= 126) || (b >= 161 && b <= 172) || b >= 174) return b;
     return b < 33 ? 256u + b : b < 161 ? 256u + 33 + b - 127u : 256u + 67;
@@ -6720,11 +6698,7 @@ static int ldr__char_byte(uint32_t c) {
 static void ldr__put_bytes(ldr__cutting *c, ldr__str *out, const ldr__view *v) {
     int32_t i;
     if (!ldr__str_room(c, out, v->size * 2)) return;
-    for (i = 0; i < v->size; i++) {
-        char utf8[4];
-        ldr__str_put(c, out, utf8, (int32_t)ldr__utf8_put(utf8, ldr__byte_char((unsigned char)v->text[i])), v->begin[i],
-                v->end[i]);
-    }
+    for (i = 0; i < v->size; i++) ldr__str_char(c, out, ldr__byte_char((unsigned char)v->text[i]), v->from[i]);
 }
 
 static void ldr__normalize_bytes(ldr__norm *p, const ldr__step *part) {
@@ -6738,60 +6712,44 @@ typedef struct ldr__mark { uint32_t c; int32_t change, rank; } ldr__mark;
 typedef struct ldr__form { ldr__norm *p; size_t marks, behind; int compose, any, last; ldr__mark starter; } ldr__form;
 
 static void ldr__form_push(ldr__form *f, int room, size_t *n, const ldr__mark *m) {
-    ldr__mark *list = (ldr__mark *)ldr__room(f->p->c, room, (*n + 1) * sizeof *list);
-    if (list) list[(*n)++] = *m;
+    ldr__mark *to = (ldr__mark *)ldr__room_item(f->p->c, room, *n, sizeof *to);
+    if (to) *to = *m;
+    *n += to != NULL;
 }
 
 /* The canonical composition algorithm, one character in canonical order at a time. */
 static void ldr__form_compose(ldr__form *f, const ldr__mark *m) {
-    ldr__mark *behind;
+    const ldr__mark *behind = (const ldr__mark *)f->p->c->w->room[LDR__ROOM_BEHIND];
+    uint32_t whole = f->any && f->last < m->rank ? ldr__compose(f->starter.c, m->c) : 0;
     size_t i;
-    uint32_t whole;
-    if (!f->any) {
-        if (m->rank || !f->compose) ldr__put(f->p, m->c, m->change);
-        else f->starter = *m;
-        f->any = !m->rank && f->compose;
-        return;
-    }
-    whole = f->last < 0 || f->last < m->rank ? ldr__compose(f->starter.c, m->c) : 0;
     if (whole) {
         f->starter.c = whole;
         f->starter.change += m->change - 1;
-        return;
-    }
-    if (m->rank) {
+    } else if (f->any && m->rank) {
         ldr__form_push(f, LDR__ROOM_BEHIND, &f->behind, m);
         f->last = m->rank;
-        return;
+    } else {
+        if (f->any) ldr__put(f->p, f->starter.c, f->starter.change);
+        for (i = 0; i < f->behind; i++) ldr__put(f->p, behind[i].c, behind[i].change);
+        f->behind = 0;
+        f->last = -1;
+        f->any = !m->rank && f->compose;
+        if (!f->any) ldr__put(f->p, m->c, m->change);
+        f->starter = *m;
     }
-    ldr__put(f->p, f->starter.c, f->starter.change);
-    behind = (ldr__mark *)f->p->c->w->room[LDR__ROOM_BEHIND];
-    for (i = 0; i < f->behind; i++) ldr__put(f->p, behind[i].c, behind[i].change);
-    f->behind = 0;
-    f->last = -1;
-    f->starter = *m;
 }
 
-/* The marks since the last starter, sorted by class: by insertion, or where they are many by counting. */
+/* The marks since the last starter, in the order of their classes: a pass for each class that is there. */
 static void ldr__form_flush(ldr__form *f) {
-    ldr__mark *list = (ldr__mark *)f->p->c->w->room[LDR__ROOM_MARKS], *sorted, m;
-    size_t n = f->marks, i, k, starts[257];
-    f->marks = 0;
-    if (n > 32) {
-        sorted = (ldr__mark *)ldr__room(f->p->c, LDR__ROOM_SORT, n * sizeof *sorted);
-        if (!sorted) return;
-        memset(starts, 0, sizeof starts);
-        for (i = 0; i < n; i++) starts[(uint32_t)list[i].rank + 1]++;
-        for (i = 0; i < 256; i++) starts[i + 1] += starts[i];
-        for (i = 0; i < n; i++) sorted[starts[list[i].rank]++] = list[i];
-        list = sorted;
-    } else
-        for (i = 1; i < n; i++) {
-            m = list[i];
-            for (k = i; k > 0 && list[k - 1].rank > m.rank; k--) list[k] = list[k - 1];
-            list[k] = m;
-        }
-    for (i = 0; i < n; i++) ldr__form_compose(f, &list[i]);
+    const ldr__mark *list = (const ldr__mark *)f->p->c->w->room[LDR__ROOM_MARKS];
+    int32_t rank = 0, next = 0;
+    size_t i, n = f->marks;
+    for (f->marks = 0; next < 256; rank = next) {
+        for (i = 0; i < n && rank; i++)
+            if (list[i].rank == rank) ldr__form_compose(f, &list[i]);
+        for (next = 256, i = 0; i < n; i++)
+            if (list[i].rank > rank && list[i].rank < next) next = list[i].rank;
+    }
 }
 
 /* Characters of which no normal form changes anything unless a mark follows. */
@@ -6802,19 +6760,14 @@ static int ldr__form_inert(uint32_t c, int compat, int compose) {
 static void ldr__normalize_form(ldr__norm *p, const ldr__step *part) {
     int compat = part->flags[0];
     int32_t i, n, seen = 0;
-    ldr__form f;
-    memset(&f, 0, sizeof f);
-    f.p = p;
-    f.compose = part->flags[1];
-    f.last = -1;
+    const ldr__mark none = { 0, 0, 0 };
+    ldr__form f = { p, 0, 0, part->flags[1], 0, -1, none };
+    ldr__mark m;
     while (seen < p->in.size && ldr__form_inert(ldr__utf8_at(p->in.text + seen, &n), compat, f.compose)) seen += n;
-    if (seen == p->in.size) {
-        p->same = 1;
-        return;
-    }
+    p->same = seen == p->in.size;
+    if (p->same) return;
     if (seen > 0) ldr__put_same(p, ldr__utf8_before(p->in.text, seen));
     for (seen = p->at; seen < p->in.size && !p->c->status; seen += n) {
-        ldr__mark m;
         uint32_t out[24], ch = ldr__utf8_at(p->in.text + seen, &n);
         int32_t count = ldr__decompose(out, ch, compat);
         for (i = 0; i < count; i++) {
@@ -6827,11 +6780,7 @@ static void ldr__normalize_form(ldr__norm *p, const ldr__step *part) {
         }
     }
     ldr__form_flush(&f);
-    if (f.any) {
-        ldr__mark none;
-        memset(&none, 0, sizeof none);
-        ldr__form_compose(&f, &none);                /* puts what waits; the NUL itself stays behind */
-    }
+    if (f.any) ldr__form_compose(&f, &none);             /* puts what waits; the NUL itself stays behind */
 }
 
 /* ---- SentencePiece's map of characters -------------------------------------------------- */
@@ -6840,8 +6789,7 @@ static uint32_t ldr__map_unit(const ldr__step *m, uint32_t i) {
     return i < m->unit_count ? ldr__load_u32(m->units + 4 * (size_t)i) : 0;
 }
 
-/* The text that stands for the shortest or longest beginning of s that the map knows, and the bytes of that; NULL:
-   none. */
+/* The text for the shortest or longest beginning of s that the map knows, and the bytes of that; or NULL. */
 static const char *ldr__map_find(const ldr__step *m, const char *s, int32_t n, int longest, int32_t *bytes) {
     uint32_t unit = ldr__map_unit(m, 0), node = unit >> 10 << ((unit & 512) >> 6), value;
     const char *found = NULL;
@@ -6865,7 +6813,7 @@ static const char *ldr__map_find(const ldr__step *m, const char *s, int32_t n, i
    missing from the last one it put, which may be one of before. */
 static void ldr__put_mapped(ldr__norm *p, const char *by, int32_t total, int32_t chars, ldr__mark *last) {
     int32_t n = 0, bytes, k;
-    for (k = 0; k < total; k += ldr__utf8_bytes((unsigned char)by[k])) n++;
+    for (k = 0; k < total; k += ldr__utf8_bytes(by[k])) n++;
     if (n < chars && n == 0) last->change += n - chars;
     for (k = 0; k < n; k++, by += bytes) {
         if (last->rank) ldr__put(p, last->c, last->change);
@@ -6878,17 +6826,10 @@ static void ldr__put_mapped(ldr__norm *p, const char *by, int32_t total, int32_t
 /* What n bytes, of so many characters, become: 0 if several together become nothing known. ASCII by table. */
 static int ldr__map_some(ldr__norm *p, const ldr__step *m, const char *s, int32_t n, int32_t chars, ldr__mark *last) {
     int32_t bytes;
-    const char *by = n > 1 || m->single[(unsigned char)*s] < 0 ? ldr__map_find(m, s, n, 0, &bytes) : NULL;
+    const char *by = n > 1 || m->single[(unsigned char)*s] ? ldr__map_find(m, s, n, 0, &bytes) : NULL;
     if (!by && chars > 1) return 0;
-    if (by) {
-        p->same = 0;
-        ldr__put_mapped(p, by, (int32_t)strlen(by), chars, last);
-        return 1;
-    }
-    if (last->rank) ldr__put(p, last->c, last->change);
-    last->c = ldr__utf8_at(s, &bytes);
-    last->change = 0;
-    last->rank = 1;
+    if (by) p->same = 0;
+    ldr__put_mapped(p, by ? by : s, by ? (int32_t)strlen(by) : n, chars, last);
     return 1;
 }
 
@@ -6899,8 +6840,7 @@ static int ldr__hangul(uint32_t c) {
     return c < 0x1160 ? 1 | 16 * (1 | 2 | 8) : c < 0x11a8 ? 2 | 16 * (2 | 4) : 4 | 16 * 4;
 }
 
-/* The end of the grapheme that starts at `at`: what joins, and what jamo, prepended signs and line ends have of their
-   own. */
+/* The end of the grapheme at `at`: what joins; jamo, prepended signs and line ends have rules of their own. */
 static int32_t ldr__grapheme(const char *s, int32_t n, int32_t at, int32_t *chars) {
     int32_t bytes;
     uint32_t c = ldr__utf8_at(s + at, &bytes), next;
@@ -6912,14 +6852,11 @@ static int32_t ldr__grapheme(const char *s, int32_t n, int32_t at, int32_t *char
     }
     if (c < 32 || (c >= 0x7f && c < 0xa0) || c == 0xad || c == 0x2028 || c == 0x2029 ||
             (c >= 0x200b && c <= 0x200f && c != 0x200c && c != 0x200d)) return at;
-    while (at < n) {
-        if ((unsigned char)s[at] < 0x80 && !(c >= 0x600 && ldr__char_odd(LDR__ODD_PREPENDING, c))) break;
+    for (; at < n; at += bytes, c = next, ++*chars) {
+        int prepended = c >= 0x600 && ldr__char_odd(LDR__ODD_PREPENDING, c);
+        if ((unsigned char)s[at] < 0x80 && !prepended) break;
         next = ldr__utf8_at(s + at, &bytes);
-        if (!ldr__char_joins(next) && !(ldr__hangul(c) >> 4 & ldr__hangul(next)) &&
-                !(c >= 0x600 && ldr__char_odd(LDR__ODD_PREPENDING, c) && next >= 32)) break;
-        c = next;
-        ++*chars;
-        at += bytes;
+        if (!ldr__char_joins(next) && !(ldr__hangul(c) >> 4 & ldr__hangul(next)) && !(prepended && next >= 32)) break;
     }
     return at;
 }
@@ -6938,7 +6875,7 @@ static void ldr__normalize_map(ldr__norm *p, const ldr__step *m) {
             to = ldr__grapheme(p->in.text, p->in.size, at, &chars);
         if (chars > 1 && to - at < 6 && ldr__map_some(p, m, s, to - at, chars, &last)) continue;
         for (; s < p->in.text + to; s += n) {
-            n = ldr__utf8_bytes((unsigned char)*s);
+            n = ldr__utf8_bytes(*s);
             ldr__map_some(p, m, s, n, 1, &last);
         }
     }
@@ -6946,8 +6883,7 @@ static void ldr__normalize_map(ldr__norm *p, const ldr__step *m) {
 }
 
 /* As SentencePiece does it: the longest known beginning at each place; blanks at the ends and behind blanks go
-   (flags[1]), one comes before all (flags[0]), and each is U+2581 (flags[2]). Pieces that are never cut stay as they
-   are. */
+   (flags[1]), one comes before all (flags[0]), and each is U+2581 (flags[2]). Pieces that are never cut stay. */
 static void ldr__normalize_sentencepiece(ldr__norm *p, const ldr__step *m) {
     static const char blank[] = "\xe2\x96\x81";
     const char *space = m->flags[2] ? blank : " ";
@@ -6955,31 +6891,26 @@ static void ldr__normalize_sentencepiece(ldr__norm *p, const ldr__step *m) {
     int blanks = m->flags[1], first = 1;
     while (at < p->in.size && !p->c->status) {
         const char *s = p->in.text + at, *by = NULL;
-        int32_t begin = p->in.begin[at], end;
-        if (p->c->t->frozen.root[(unsigned char)*s] &&
-                ldr__trie_longest(&p->c->t->frozen, s, p->in.size - at, &bytes) >= 0) {
-            by = s;
-            n = bytes;
-        } else {
-            if (m->unit_count) by = ldr__map_find(m, s, p->in.size - at, 1, &bytes);
-            n = by ? (int32_t)strlen(by) : 0;
-            if (!by) {
-                by = s;
-                n = bytes = ldr__utf8_bytes((unsigned char)*s);
-            }
-        }
-        end = p->in.end[at + bytes - 1];
+        ldr__origin from = p->in.from[at];
+        const ldr__origin before = { from.begin, from.begin };
+        int frozen = p->c->t->frozen.root[(unsigned char)*s] &&
+                ldr__trie_longest(&p->c->t->frozen, s, p->in.size - at, &bytes) >= 0;
+        if (!frozen && m->unit_count) by = ldr__map_find(m, s, p->in.size - at, 1, &bytes);
+        if (!frozen && !by) bytes = ldr__utf8_bytes(*s);
+        n = by ? (int32_t)strlen(by) : bytes;
+        if (!by) by = s;
+        from.end = p->in.from[at + bytes - 1].end;
         at += bytes;
         for (k = 0; k < n && blanks && by[k] == ' '; k++) continue;
         if (first && (k < n || !m->flags[1])) {
-            if (m->flags[0]) ldr__str_put(p->c, p->out, space, wide, begin, begin);
+            if (m->flags[0]) ldr__str_put(p->c, p->out, space, wide, before);
             first = 0;
         }
         for (; k < n; k++) {
-            if (by[k] == ' ') ldr__str_put(p->c, p->out, space, wide, begin, end);
-            else ldr__str_put(p->c, p->out, by + k, 1, begin, end);
+            if (by[k] == ' ') ldr__str_put(p->c, p->out, space, wide, from);
+            else if (ldr__str_room(p->c, p->out, 1)) ldr__str_byte(p->out, by[k], from);
         }
-        if (n) blanks = m->flags[1] && (by[n - 1] == ' ');
+        if (n) blanks = m->flags[1] && by[n - 1] == ' ';
     }
     while (m->flags[1] && p->out->size - start >= wide &&
             memcmp(p->out->text + p->out->size - wide, space, (size_t)wide) == 0) p->out->size -= wide;
@@ -6989,7 +6920,7 @@ static void ldr__normalize_sentencepiece(ldr__norm *p, const ldr__step *m) {
 
 /* A pattern becomes a list of numbers, tried with backtracking: the first way that fits wins, as in Oniguruma and Perl.
        CHAR c | FOLD c | ANY | CLASS size flags ascii[4] items...    one character
-       LOOP kind least most, then one of these                      greedy, lazy or possessive run of it
+       LOOP kind least most, then one of these                      greedy or possessive run of it
        SPLIT d       go on here, else d further on;   RSPLIT d       the other way round;   JUMP d
        LOOK kind d, then a program up to ACCEPT     ahead, not ahead, one character behind or not, or a group without
                                                     way back
@@ -6998,9 +6929,8 @@ enum { LDR__RX_CHAR, LDR__RX_FOLD, LDR__RX_ANY, LDR__RX_CLASS, LDR__RX_LOOP, LDR
        LDR__RX_JUMP, LDR__RX_LOOK, LDR__RX_ACCEPT, LDR__RX_BOL, LDR__RX_EOL, LDR__RX_BOS, LDR__RX_EOS, LDR__RX_EOSN,
        LDR__RX_WORDB, LDR__RX_NWORDB };
 enum { LDR__LOOK_AHEAD, LDR__LOOK_NOT_AHEAD, LDR__LOOK_BEHIND, LDR__LOOK_NOT_BEHIND, LDR__LOOK_ATOMIC };
-enum { LDR__RUN_GREEDY, LDR__RUN_LAZY, LDR__RUN_POSSESSIVE };
-/* Items of a class: a range, a set of categories, white space, word characters, a script, a class within; `and` joins
-   what stands before and behind it. Odd: not. */
+enum { LDR__RUN_GREEDY, LDR__RUN_POSSESSIVE, LDR__RUN_LAZY };
+/* Items of a class; `and` joins what stands before and behind it. Odd: not. */
 enum { LDR__IN_RANGE = 0, LDR__IN_CATEGORIES = 2, LDR__IN_WHITE = 4, LDR__IN_WORD = 6, LDR__IN_SCRIPT = 8,
         LDR__IN_CLASS = 10, LDR__IN_AND = 12 };
 
@@ -7026,9 +6956,8 @@ typedef struct ldr__rx {               /* compiling                             
 } ldr__rx;
 
 static void ldr__rx_fail(ldr__rx *r, const char *why) {
-    if (r->why) return;
-    r->why = why;
-    r->where = r->at;
+    if (!r->why) r->where = r->at;
+    if (!r->why) r->why = why;
 }
 
 static void ldr__rx_put(ldr__rx *r, int32_t v) {
@@ -7041,13 +6970,10 @@ static void ldr__rx_put2(ldr__rx *r, int32_t v, int32_t w) {
     ldr__rx_put(r, w);
 }
 
-/* Puts the first n of four numbers before the code from `at` on. */
+/* Puts the first n of these before the code from `at` on. */
 static void ldr__rx_front(ldr__rx *r, int32_t at, int32_t n, int32_t a, int32_t b, int32_t c, int32_t d) {
-    int32_t i, numbers[4];
-    numbers[0] = a;
-    numbers[1] = b;
-    numbers[2] = c;
-    numbers[3] = d;
+    const int32_t numbers[4] = { a, b, c, d };
+    int32_t i;
     for (i = 0; i < n; i++) ldr__rx_put(r, 0);
     if (r->why) return;
     memmove(r->code + at + n, r->code + at, (size_t)(r->used - at - n) * sizeof *r->code);
@@ -7065,25 +6991,17 @@ static int ldr__rx_take(ldr__rx *r, const char *word) {
 }
 
 static uint32_t ldr__rx_char(ldr__rx *r) {
-    int32_t bytes;
-    uint32_t c;
-    if (r->at >= r->n) {
-        ldr__rx_fail(r, "ends too early");
-        return 0;
-    }
-    c = ldr__utf8_at(r->s + r->at, &bytes);
+    int32_t bytes = 0;
+    uint32_t c = r->at < r->n ? ldr__utf8_at(r->s + r->at, &bytes) : 0;
+    if (!bytes) ldr__rx_fail(r, "ends too early");
     r->at += bytes;
     return c;
 }
 
 static uint32_t ldr__rx_hex(ldr__rx *r, int least, int most) {
     uint32_t v = 0;
-    int n = 0;
-    for (; n < most && r->at < r->n; n++, r->at++) {
-        int d = ldr__hex_digit(r->s[r->at]);
-        if (d < 0) break;
-        v = v * 16 + (uint32_t)d;
-    }
+    int n = 0, d;
+    for (; n < most && (d = ldr__hex_digit(ldr__rx_peek(r))) >= 0; n++, r->at++) v = v * 16 + (uint32_t)d;
     if (n < least || v > 0x10ffff) ldr__rx_fail(r, "has an escape without a character's number");
     return v;
 }
@@ -7103,52 +7021,38 @@ static uint32_t ldr__category_set(const char *name) {
     return set;
 }
 
-/* \p{..}: the item and its value. */
-static void ldr__rx_property(ldr__rx *r, int negate, int32_t *item, int32_t *value) {
+/* \p{..} as an item. */
+static void ldr__rx_property(ldr__rx *r, int negate) {
     char name[24];
-    size_t i, n = 0;
+    size_t n = 0;
+    uint32_t value, i, scripts = sizeof ldr__scripts / sizeof *ldr__scripts;
     if (ldr__rx_char(r) != '{') ldr__rx_fail(r, "has \\p without {..}");
     if (ldr__rx_take(r, "^")) negate = !negate;
     while (ldr__rx_more(r) && ldr__rx_peek(r) != '}' && n < sizeof name - 1) name[n++] = r->s[r->at++];
     name[n] = 0;
-    if (ldr__rx_char(r) != '}') ldr__rx_fail(r, "has a property that is not known");
-    *value = (int32_t)ldr__category_set(name);
-    *item = LDR__IN_CATEGORIES + negate;
-    for (i = 1; !*value && i < sizeof ldr__scripts / sizeof *ldr__scripts; i++)
-        if (strcmp(name, ldr__scripts[i]) == 0) {
-            *item = LDR__IN_SCRIPT + negate;
-            *value = (int32_t)i;
-        }
-    if (!*value) ldr__rx_fail(r, "has a property that is not known");
+    value = ldr__rx_char(r) == '}' ? ldr__category_set(name) : 0;
+    for (i = 1; i < scripts && strcmp(name, ldr__scripts[i]) != 0;) i++;
+    if (!value && i == scripts) ldr__rx_fail(r, "has a property that is not known");
+    ldr__rx_put2(r, (value ? LDR__IN_CATEGORIES : LDR__IN_SCRIPT) + negate, (int32_t)(value ? value : i));
 }
 
-/* Behind a backslash: a character, or (1) an item of a class. */
-static int ldr__rx_escape(ldr__rx *r, uint32_t *c, int32_t *item, int32_t *value) {
-    static const char letters[] = "nrtfvae0", meant[] = "\n\r\t\f\v\a\x1b";
-    uint32_t e = ldr__rx_char(r);
+/* Behind a backslash: a character, or (1, and then it is put) an item of a class. */
+static int ldr__rx_escape(ldr__rx *r, uint32_t *c) {
+    static const char letters[] = "nrtfvae0", meant[] = "\n\r\t\f\v\a\x1b", items[] = "sSwWdDpP";
+    uint32_t e = ldr__rx_char(r), upper = (e & 32) == 0;
     const char *letter = e && e < 128 ? strchr(letters, (int)e) : NULL;
-    *value = 0;
+    int item = e && e < 128 && strchr(items, (int)e);
     *c = letter ? (unsigned char)meant[letter - letters] : e;
-    if (letter) return 0;
-    switch (e) {
-    case 'u': *c = ldr__rx_hex(r, 4, 4); return 0;
-    case 'x':
-        if (ldr__rx_take(r, "{")) {
-            *c = ldr__rx_hex(r, 1, 8);
-            if (ldr__rx_char(r) != '}') ldr__rx_fail(r, "has an escape without a character's number");
-        } else *c = ldr__rx_hex(r, 1, 2);
-        return 0;
-    case 's': case 'S': *item = LDR__IN_WHITE + (e == 'S'); return 1;
-    case 'w': case 'W': *item = LDR__IN_WORD + (e == 'W'); return 1;
-    case 'd': case 'D':
-        *item = LDR__IN_CATEGORIES + (e == 'D');
-        *value = (int32_t)LDR__BIT(LDR__GC_ND);
-        return 1;
-    case 'p': case 'P': ldr__rx_property(r, e == 'P', item, value); return 1;
-    default: break;
-    }
-    if (ldr__char_letter_ascii(e) || ldr__char_digit_ascii(e)) ldr__rx_fail(r, "has an escape that is not known");
-    return 0;
+    if (item) {
+        if ((e | 32) == 'p') ldr__rx_property(r, (int)upper);
+        else if ((e | 32) == 'd') ldr__rx_put2(r, LDR__IN_CATEGORIES + (int32_t)upper, (int32_t)LDR__BIT(LDR__GC_ND));
+        else ldr__rx_put2(r, ((e | 32) == 's' ? LDR__IN_WHITE : LDR__IN_WORD) + (int32_t)upper, 0);
+    } else if (e == 'x' && ldr__rx_take(r, "{")) {
+        *c = ldr__rx_hex(r, 1, 8);
+        if (ldr__rx_char(r) != '}') ldr__rx_fail(r, "has an escape without a character's number");
+    } else if (e == 'x' || e == 'u') *c = ldr__rx_hex(r, e == 'u' ? 4 : 1, e == 'u' ? 4 : 2);
+    else if (!letter && ldr__char_alnum_ascii(e)) ldr__rx_fail(r, "has an escape that is not known");
+    return item;
 }
 
 static int ldr__rx_class_has(const int32_t *code, uint32_t c);
@@ -7243,39 +7147,30 @@ static int ldr__rx_posix(ldr__rx *r) {
 
 /* Behind '['. */
 static void ldr__rx_class(ldr__rx *r) {
-    int32_t start, item = 0, value = 0;
-    int first = 1;
+    int32_t start, first = 1;
     if (++r->depth > LDR__RX_DEPTH) ldr__rx_fail(r, "is nested too deeply");
     start = ldr__rx_class_begin(r, ldr__rx_take(r, "^"));
     for (; ldr__rx_more(r) && (first || ldr__rx_peek(r) != ']'); first = 0) {
         uint32_t c, last;
         if (ldr__rx_posix(r)) continue;
-        if (ldr__rx_take(r, "&&")) {
-            ldr__rx_put(r, LDR__IN_AND);
-            continue;
-        }
-        c = last = ldr__rx_char(r);
-        if (c == '[') {
+        if (ldr__rx_take(r, "&&")) ldr__rx_put(r, LDR__IN_AND);
+        else if (ldr__rx_take(r, "[")) {
             ldr__rx_put(r, LDR__IN_CLASS);
             ldr__rx_class(r);
-            continue;
-        }
-        if (c == '\\') {
-            if (ldr__rx_escape(r, &c, &item, &value)) {
-                ldr__rx_put2(r, item, value);
-                continue;
-            }
+        } else {
+            c = ldr__rx_char(r);
+            if (c == '\\' && ldr__rx_escape(r, &c)) continue;
             last = c;
+            if (ldr__rx_peek(r) == '-' && r->at + 1 < r->n && r->s[r->at + 1] != ']') {
+                r->at++;
+                last = ldr__rx_char(r);
+                if (last == '[' || (last == '\\' && ldr__rx_escape(r, &last)))
+                    ldr__rx_fail(r, "has a range up to a class");
+                if (last < c) ldr__rx_fail(r, "has a range that ends before it begins");
+            }
+            ldr__rx_put2(r, LDR__IN_RANGE, (int32_t)c);
+            ldr__rx_put(r, (int32_t)last);
         }
-        if (ldr__rx_peek(r) == '-' && r->at + 1 < r->n && r->s[r->at + 1] != ']') {
-            r->at++;
-            last = ldr__rx_char(r);
-            if (last == '[') ldr__rx_fail(r, "has a range up to a class");
-            if (last == '\\' && ldr__rx_escape(r, &last, &item, &value)) ldr__rx_fail(r, "has a range up to a class");
-            if (last < c) ldr__rx_fail(r, "has a range that ends before it begins");
-        }
-        ldr__rx_put2(r, LDR__IN_RANGE, (int32_t)c);
-        ldr__rx_put(r, (int32_t)last);
     }
     if (ldr__rx_char(r) != ']') ldr__rx_fail(r, "has a class without end");
     ldr__rx_class_end(r, start);
@@ -7318,62 +7213,54 @@ static int ldr__rx_group(ldr__rx *r) {
     return kind == LDR__LOOK_ATOMIC ? least : 0;
 }
 
-/* One thing that can be repeated: its least number of characters, -1 at the end of the alternative. *one: a single
-   character. */
+/* One thing that can be repeated: 0 if it may be nothing. *one: a single character. */
 static int ldr__rx_atom(ldr__rx *r, int *one) {
     static const char places[] = "AzZbB";               /* of BOS and those that follow            */
-    const char *place;
     uint32_t c = ldr__rx_char(r);
-    int32_t item = 0, value = 0, start;
-    *one = 1;
-    if (c == '[') {
-        ldr__rx_class(r);
-        return 1;
-    }
-    *one = 0;
+    const char *place = c == '\\' && ldr__rx_peek(r) ? strchr(places, ldr__rx_peek(r)) : NULL;
+    int32_t start = r->used;
+    *one = c != '(' && c != '^' && c != '$' && !place;
     if (c == '(') return ldr__rx_group(r);
-    if (c == '^' || c == '$') {
-        ldr__rx_put(r, c == '^' ? LDR__RX_BOL : LDR__RX_EOL);
-        return 0;
+    if (place) r->at++;
+    if (place) ldr__rx_put(r, LDR__RX_BOS + (int32_t)(place - places));
+    else if (!*one) ldr__rx_put(r, c == '^' ? LDR__RX_BOL : LDR__RX_EOL);
+    else if (c == '[') ldr__rx_class(r);
+    else if (c == '*' || c == '+' || c == '?') ldr__rx_fail(r, "repeats nothing");
+    else if (c == '.') ldr__rx_put(r, LDR__RX_ANY);
+    else {
+        if (c == '\\') {
+            ldr__rx_class_begin(r, 0);
+            if (ldr__rx_escape(r, &c)) {
+                ldr__rx_class_end(r, start);
+                return 1;
+            }
+            r->used = start;
+        }
+        ldr__rx_put2(r, r->fold ? LDR__RX_FOLD : LDR__RX_CHAR, (int32_t)(r->fold ? ldr__char_fold(c) : c));
     }
-    place = c == '\\' && ldr__rx_peek(r) ? strchr(places, ldr__rx_peek(r)) : NULL;
-    if (place) {
-        r->at++;
-        ldr__rx_put(r, LDR__RX_BOS + (int32_t)(place - places));
-        return 0;
-    }
-    *one = 1;
-    if (c == '*' || c == '+' || c == '?') ldr__rx_fail(r, "repeats nothing");
-    if (c == '.') ldr__rx_put(r, LDR__RX_ANY);
-    else if (c == '\\' && ldr__rx_escape(r, &c, &item, &value)) {
-        start = ldr__rx_class_begin(r, 0);
-        ldr__rx_put2(r, item, value);
-        ldr__rx_class_end(r, start);
-    } else ldr__rx_put2(r, r->fold ? LDR__RX_FOLD : LDR__RX_CHAR, (int32_t)(r->fold ? ldr__char_fold(c) : c));
-    return 1;
+    return *one;
+}
+
+static int32_t ldr__rx_number(ldr__rx *r) {
+    int32_t v = 0;
+    while (ldr__digit(ldr__rx_peek(r)) && v <= 1000) v = v * 10 + (r->s[r->at++] - '0');
+    return v;
 }
 
 /* {n}, {n,}, {n,m}, * + ?: 0 when nothing of the kind is there. most -1: no limit. */
 static int ldr__rx_count(ldr__rx *r, int32_t *least, int32_t *most) {
-    char c = ldr__rx_peek(r);
-    int32_t v[2], k = 0, at = r->at + 1, digits = 0;
-    *least = c == '+';
-    *most = c == '?' ? 1 : -1;
+    int32_t start = r->at, some;
+    *least = ldr__rx_peek(r) == '+';
+    *most = ldr__rx_peek(r) == '?' ? 1 : -1;
     if (ldr__rx_take(r, "*") || ldr__rx_take(r, "+") || ldr__rx_take(r, "?")) return 1;
-    if (c != '{') return 0;
-    v[0] = v[1] = 0;
-    for (; at < r->n && r->s[at] != '}'; at++) {
-        if (r->s[at] == ',' && !k++) digits = 0;
-        else if (!ldr__char_digit_ascii((unsigned char)r->s[at]) || v[k] > 1000 || k > 1) return 0;
-        else {
-            v[k] = v[k] * 10 + (r->s[at] - '0');
-            digits++;
-        }
+    if (!ldr__rx_take(r, "{")) return 0;
+    *least = *most = ldr__rx_number(r);
+    some = r->at > start + 1 || ldr__rx_peek(r) == ',';
+    if (ldr__rx_take(r, ",")) *most = ldr__rx_peek(r) == '}' ? -1 : ldr__rx_number(r);
+    if (!some || !ldr__rx_take(r, "}")) {
+        r->at = start;
+        return 0;
     }
-    if (at >= r->n || (!digits && !k)) return 0;
-    r->at = at + 1;
-    *least = v[0];
-    *most = !k ? v[0] : digits ? v[1] : -1;
     if (*most >= 0 && *most < *least) ldr__rx_fail(r, "repeats less than the least");
     return 1;
 }
@@ -7382,11 +7269,8 @@ static int ldr__rx_count(ldr__rx *r, int32_t *least, int32_t *most) {
 static void ldr__rx_repeat(ldr__rx *r, int32_t start, int32_t least, int32_t most, int kind) {
     int32_t size = r->used - start, i, k, split = kind == LDR__RUN_LAZY ? LDR__RX_RSPLIT : LDR__RX_SPLIT,
             copies = LDR__MAX(least, most < 0 ? least + 1 : most);
-    if ((int64_t)copies * (size + 4) > LDR__RX_SIZE) {
-        ldr__rx_fail(r, "is too long or repeats too much");
-        return;
-    }
-    for (k = 0; k < copies; k++) {                 /* behind the pattern itself, which goes at the end */
+    if ((int64_t)copies * (size + 4) > LDR__RX_SIZE) ldr__rx_fail(r, "is too long or repeats too much");
+    for (k = 0; k < copies && !r->why; k++) {                 /* behind the pattern itself, which goes at the end */
         if (k >= least) ldr__rx_put2(r, split, most < 0 ? size + 4 : (copies - k) * (size + 2));
         for (i = 0; i < size; i++) ldr__rx_put(r, r->why ? 0 : r->code[start + i]);
         if (most < 0 && k == least) ldr__rx_put2(r, LDR__RX_JUMP, -(size + 2));
@@ -7405,7 +7289,8 @@ static int ldr__rx_sequence(ldr__rx *r) {
             /* {n}+ repeats again, as in Ruby */
             kind = ldr__rx_take(r, "?") ? LDR__RUN_LAZY
                     : r->s[r->at - 1] != '}' && ldr__rx_take(r, "+") ? LDR__RUN_POSSESSIVE : LDR__RUN_GREEDY;
-            if (one) ldr__rx_front(r, start, 4, LDR__RX_LOOP, kind, least, most < 0 ? INT32_MAX : most);
+            if (one && (kind != LDR__RUN_LAZY || least == most))
+                ldr__rx_front(r, start, 4, LDR__RX_LOOP, kind, least, most < 0 ? INT32_MAX : most);
             else if (size == 0 && most < 0) ldr__rx_fail(r, "repeats what may be nothing");
             else if (kind != LDR__RUN_POSSESSIVE) ldr__rx_repeat(r, start, least, most, kind);
             else {
@@ -7443,24 +7328,17 @@ static int ldr__rx_alternatives(ldr__rx *r) {
 
 /* Reads a pattern into a program of the tokenizer's; NULL with an error that says what is not understood. */
 static const int32_t *ldr__regex_compile(ldr_tokenizer *t, ldr__string pattern, uint64_t offset, ldr_error *err) {
-    ldr__rx r;
-    int32_t *program;
-    memset(&r, 0, sizeof r);
-    r.s = pattern.text;
-    r.n = pattern.bytes;
-    r.room = LDR__RX_SIZE;
-    r.code = (int32_t *)ldr__alloc(&t->alloc, LDR__RX_SIZE * sizeof *r.code);
-    if (r.code) {
-        ldr__rx_alternatives(&r);
-        if (r.at < r.n) ldr__rx_fail(&r, "has a ) without (");
-        ldr__rx_put(&r, LDR__RX_ACCEPT);
-    }
-    program = r.why || !r.code ? NULL : (int32_t *)ldr__tokenizer_keep(t, (size_t)r.used * sizeof *program);
-    if (program) memcpy(program, r.code, (size_t)r.used * sizeof *program);
-    ldr__free(&t->alloc, r.code, LDR__RX_SIZE * sizeof *r.code);
-    if (r.why) ldr__fail(err, LDR_UNSUPPORTED, offset, "the regular expression %s (byte %d of it)", r.why,
-            (int)r.where);
-    else if (!program) ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory for a regular expression");
+    int32_t *program, *code = (int32_t *)ldr__alloc(&t->alloc, LDR__RX_SIZE * sizeof *code);
+    ldr__rx r = { pattern.text, pattern.bytes, 0, 0, code ? LDR__RX_SIZE : 0, 0, 0, code, NULL, 0 };
+    ldr__rx_alternatives(&r);
+    if (r.at < r.n) ldr__rx_fail(&r, "has a ) without (");
+    ldr__rx_put(&r, LDR__RX_ACCEPT);
+    program = r.why ? NULL : (int32_t *)ldr__tokenizer_keep(t, (size_t)r.used * sizeof *program);
+    if (program) memcpy(program, code, (size_t)r.used * sizeof *program);
+    if (!code) ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory for a regular expression");
+    ldr__free(&t->alloc, code, LDR__RX_SIZE * sizeof *code);
+    if (r.why)
+        ldr__fail(err, LDR_UNSUPPORTED, offset, "the regular expression %s (byte %d of it)", r.why, (int)r.where);
     return program;
 }
 
@@ -7479,7 +7357,10 @@ LDR__INLINE int ldr__regex_one(const int32_t *code, const char *s, int32_t n, in
 
 static int ldr__regex_word(const char *s, int32_t n, int32_t at) {
     int32_t bytes;
-    return at >= 0 && at < n && ldr__char_word(ldr__utf8_at(s + at, &bytes));
+    return at < n && ldr__char_word(ldr__utf8_at(s + at, &bytes));
+}
+static int ldr__regex_word_before(const char *s, int32_t n, int32_t at) {
+    return at > 0 && ldr__regex_word(s, n, ldr__utf8_before(s, at));
 }
 
 static int ldr__regex_place(int32_t what, const char *s, int32_t n, int32_t at) {
@@ -7489,25 +7370,18 @@ static int ldr__regex_place(int32_t what, const char *s, int32_t n, int32_t at) 
     case LDR__RX_BOS: return at == 0;
     case LDR__RX_EOS: return at == n;
     case LDR__RX_EOSN: return at == n || (at == n - 1 && s[at] == '\n');
-    default: break;
+    default: return (ldr__regex_word_before(s, n, at) != ldr__regex_word(s, n, at)) == (what == LDR__RX_WORDB);
     }
-    return (ldr__regex_word(s, n, at > 0 ? ldr__utf8_before(s, at) : -1) != ldr__regex_word(s, n, at)) ==
-            (what == LDR__RX_WORDB);
 }
 
-/* A place to go on from when what was tried fails. least >= 0: a run of characters from `least` on, now up to `at`. */
-/* A place to go on from when what was tried fails. least >= 0: a run of characters from `least` on, now up to `at`. */
-typedef struct ldr__frame { const int32_t *pc; int32_t at, least, most; } ldr__frame;
+/* A place to go on from when what was tried fails: behind a run of characters `at` may go back down to `least`. */
+typedef struct ldr__frame { const int32_t *pc; int32_t at, least; } ldr__frame;
 
-static void ldr__regex_push(ldr__cutting *c, int32_t *frames, const int32_t *pc, int32_t at, int32_t least,
-        int32_t most) {
-    ldr__frame *f = (ldr__frame *)ldr__room(c, LDR__ROOM_FRAMES, ((size_t)*frames + 1) * sizeof *f);
-    if (!f) return;
-    f += (*frames)++;
-    f->pc = pc;
-    f->at = at;
-    f->least = least;
-    f->most = most;
+static void ldr__regex_push(ldr__cutting *c, int32_t *frames, const int32_t *pc, int32_t at, int32_t least) {
+    const ldr__frame f = { pc, at, least };
+    ldr__frame *to = (ldr__frame *)ldr__room_item(c, LDR__ROOM_FRAMES, (size_t)*frames, sizeof f);
+    if (to) *to = f;
+    *frames += to != NULL;
 }
 
 static int32_t ldr__regex_match(ldr__cutting *c, const int32_t *pc, const char *s, int32_t n, int32_t at, int32_t base);
@@ -7515,59 +7389,39 @@ static int32_t ldr__regex_match(ldr__cutting *c, const int32_t *pc, const char *
 /* A look around or a group without way back: where to go on, or -1. */
 static int32_t ldr__regex_look(ldr__cutting *c, const int32_t *pc, const char *s, int32_t n, int32_t at, int32_t base) {
     int32_t bytes = 0, to, kind = pc[1];
-    if (kind == LDR__LOOK_BEHIND || kind == LDR__LOOK_NOT_BEHIND)
-        return (at > 0 && ldr__regex_one(pc + 3, s, n, ldr__utf8_before(s, at), &bytes)) == (kind == LDR__LOOK_BEHIND)
-                ? at : -1;
-    to = ldr__regex_match(c, pc + 3, s, n, at, base);
+    if (kind != LDR__LOOK_BEHIND && kind != LDR__LOOK_NOT_BEHIND) to = ldr__regex_match(c, pc + 3, s, n, at, base);
+    else to = at > 0 && ldr__regex_one(pc + 3, s, n, ldr__utf8_before(s, at), &bytes) ? at : -1;
     if (kind == LDR__LOOK_ATOMIC) return to;
-    return (to >= 0) == (kind == LDR__LOOK_AHEAD) ? at : -1;
+    return (to >= 0) == (kind == LDR__LOOK_AHEAD || kind == LDR__LOOK_BEHIND) ? at : -1;
 }
 
-/* A run of characters: takes as many as it may, or (lazy) as few, and leaves a frame to come back to. */
+/* A run of characters: takes as many as it may, and leaves a frame to come back to. */
 static int32_t ldr__regex_run(ldr__cutting *c, const int32_t *pc, const int32_t *next, const char *s, int32_t n,
         int32_t at, int32_t *frames) {
-    int32_t kind = pc[1], least = pc[2], most = kind == LDR__RUN_LAZY ? pc[2] : pc[3], k = 0, bytes = 0, from = at;
+    int32_t least = pc[2], most = pc[3], k = 0, bytes = 0, from = at;
     for (; k < most && ldr__regex_one(pc + 4, s, n, at, &bytes); k++) {
         at += bytes;
         if (k + 1 == least) from = at;
     }
     if (k < least) return -1;
-    if (kind == LDR__RUN_GREEDY && at > from) ldr__regex_push(c, frames, next, at, from, -1);
-    if (kind == LDR__RUN_LAZY && k < pc[3]) ldr__regex_push(c, frames, pc, at, -2, pc[3] - k);
+    if (pc[1] == LDR__RUN_GREEDY && at > from) ldr__regex_push(c, frames, next, ldr__utf8_before(s, at), from);
     c->steps -= k / 8;
     return at;
 }
 
-/* Back to the last frame: where to go on, or -1 with nothing left. */
-static int32_t ldr__regex_back(ldr__cutting *c, const int32_t **pc, const char *s, int32_t n, int32_t *frames,
-        int32_t base) {
-    ldr__frame *list = (ldr__frame *)c->w->room[LDR__ROOM_FRAMES], *f;
-    int32_t bytes = 0;
+/* Back to the last frame, of a run one character less each time: where to go on, or -1 with nothing left. */
+static int32_t ldr__regex_back(ldr__cutting *c, const int32_t **pc, const char *s, int32_t *frames, int32_t base) {
+    ldr__frame *f;
+    int32_t at;
     if (--c->steps < 0)
         ldr__cut_fail(c, LDR_LIMIT, "a regular expression of the tokenizer takes too long on this text");
-    if (c->status) return -1;
-    while (*frames > base) {
-        f = &list[*frames - 1];
-        *pc = f->pc;
-        if (f->least == -1) {
-            --*frames;
-            return f->at;
-        }
-        if (f->least == -2) {                            /* lazy: one more                         */
-            if (f->most > 0 && ldr__regex_one(f->pc + 4, s, n, f->at, &bytes)) {
-                f->at += bytes;
-                f->most--;
-                *pc = f->pc + 4 + ldr__regex_size(f->pc + 4);
-                return f->at;
-            }
-            --*frames;
-            continue;
-        }
-        f->at = ldr__utf8_before(s, f->at);              /* greedy: one less                       */
-        if (f->at <= f->least) --*frames;
-        return f->at;
-    }
-    return -1;
+    if (c->status || *frames <= base) return -1;
+    f = (ldr__frame *)c->w->room[LDR__ROOM_FRAMES] + *frames - 1;
+    *pc = f->pc;
+    at = f->at;
+    if (at > f->least) f->at = ldr__utf8_before(s, at);
+    else --*frames;
+    return at;
 }
 
 /* Tries the program at s[at]: the end of what fits, or -1. Frames below `base` belong to the caller. */
@@ -7588,7 +7442,7 @@ static int32_t ldr__regex_match(ldr__cutting *c, const int32_t *pc, const char *
             break;
         }
         case LDR__RX_SPLIT: case LDR__RX_RSPLIT:
-            ldr__regex_push(c, &frames, pc[0] == LDR__RX_SPLIT ? pc + pc[1] : pc + 2, at, -1, -1);
+            ldr__regex_push(c, &frames, pc[0] == LDR__RX_SPLIT ? pc + pc[1] : pc + 2, at, at);
             pc = pc[0] == LDR__RX_SPLIT ? pc + 2 : pc + pc[1];
             to = at;
             break;
@@ -7605,7 +7459,7 @@ static int32_t ldr__regex_match(ldr__cutting *c, const int32_t *pc, const char *
             pc++;
             break;
         }
-        if (to < 0) to = ldr__regex_back(c, &pc, s, n, &frames, base);
+        if (to < 0) to = ldr__regex_back(c, &pc, s, &frames, base);
         if (to < 0 || c->status) return -1;
         at = to;
     }
@@ -7625,10 +7479,10 @@ static int32_t ldr__find_word(const char *s, int32_t n, int32_t at) {
     return at;
 }
 
-/* The next place from `from` on where the part's pattern is: 1, and its bytes. */
-static int ldr__find(ldr__cutting *c, const ldr__step *p, const char *s, int32_t n, int32_t from, int32_t *begin,
+/* The next place from *next on where the part's pattern is: 1, its bytes, and where to look for the one after it. */
+static int ldr__find(ldr__cutting *c, const ldr__step *p, const char *s, int32_t n, int32_t *next, int32_t *begin,
         int32_t *end) {
-    int32_t bytes = 1, to = -1;
+    int32_t from = *next, bytes = 1, to = -1;
     for (; from < n || (from == n && p->find == LDR__FIND_REGEX); from += bytes) {
         if (p->find == LDR__FIND_REGEX) {
             to = ldr__regex_match(c, p->program, s, n, from, 0);
@@ -7638,15 +7492,15 @@ static int ldr__find(ldr__cutting *c, const ldr__step *p, const char *s, int32_t
                 int32_t at = from;
                 for (; ldr__regex_one(p->program + 4, s, n, at, &bytes); at += bytes) from = at;
             }
-            if (to < 0) bytes = ldr__utf8_bytes((unsigned char)s[from]);
+            if (to < 0) bytes = ldr__utf8_bytes(s[from]);
         } else if (p->find == LDR__FIND_TEXT) {
             const char *hit = p->a.bytes ? (const char *)memchr(s + from, p->a.text[0], (size_t)(n - from)) : NULL;
             if (!hit) return 0;
             from = (int32_t)(hit - s);
-            if (n - from >= p->a.bytes && memcmp(hit, p->a.text, (size_t)p->a.bytes) == 0) to = from + p->a.bytes;
+            if (ldr__string_starts(p->a, hit, n - from)) to = from + p->a.bytes;
         } else if (p->find == LDR__FIND_WORD) {              /* \w+|[^\w\s]+                          */
             to = ldr__find_word(s, n, from);
-            bytes = ldr__utf8_bytes((unsigned char)s[from]);
+            bytes = ldr__utf8_bytes(s[from]);
             if (to == from) to = -1;
         } else {
             uint32_t ch = ldr__utf8_at(s + from, &bytes);
@@ -7656,6 +7510,7 @@ static int ldr__find(ldr__cutting *c, const ldr__step *p, const char *s, int32_t
         if (to < 0) continue;
         *begin = from;
         *end = to;
+        *next = to > from ? to : to < n ? to + ldr__utf8_bytes(s[to]) : n + 1;
         return 1;
     }
     return 0;
@@ -7665,7 +7520,7 @@ static void ldr__split(ldr__cutting *c, int stage, const ldr__view *v);
 
 /* Bytes from..to of a text on to the next splitter. */
 static void ldr__split_part(ldr__cutting *c, int stage, const ldr__view *v, int32_t from, int32_t to) {
-    ldr__view part = ldr__view_part(v, from, to);
+    const ldr__view part = { v->text + from, v->from + from, to - from, 0 };
     ldr__split(c, stage + 1, &part);
 }
 
@@ -7673,72 +7528,52 @@ typedef struct ldr__splits {
     ldr__cutting    *c;
     const ldr__step *p;
     const ldr__view *v;
-    int              stage, any, match;
-    int32_t          from, to;
+    int              stage, match;
+    int32_t          from, to;         /* the stretch held back; from -1: none                */
 } ldr__splits;
-
-static void ldr__splits_pass(ldr__splits *s) {
-    if (s->any && s->to > s->from) ldr__split_part(s->c, s->stage, s->v, s->from, s->to);
-    s->any = 0;
-}
 
 /* One stretch of text, which is a match or lies between two: held back until it is known whether the next joins it. */
 static void ldr__splits_add(ldr__splits *s, int32_t from, int32_t to, int match) {
     int behaviour = s->p->behaviour, joins;
-    if (s->p->invert) match = !match;
+    match = match != s->p->invert;
     if (behaviour == LDR__REMOVED && match) return;
-    joins = s->any && ((behaviour == LDR__CONTIGUOUS && s->match == match) ||
+    joins = s->from >= 0 && ((behaviour == LDR__CONTIGUOUS && s->match == match) ||
             (behaviour == LDR__WITH_PREVIOUS && match && !s->match) ||
             (behaviour == LDR__WITH_NEXT && s->match && !match));
-    if (!joins) {
-        ldr__splits_pass(s);
-        s->from = from;
-        s->any = 1;
-    }
+    if (!joins && s->to > s->from && s->from >= 0) ldr__split_part(s->c, s->stage, s->v, s->from, s->to);
+    if (!joins) s->from = from;
     s->to = to;
     s->match = match;
 }
 
 static void ldr__split_find(ldr__cutting *c, const ldr__step *p, int stage, const ldr__view *v) {
     int32_t at = 0, from = 0, begin = 0, end = 0;
-    ldr__splits s;
-    memset(&s, 0, sizeof s);
-    s.c = c;
-    s.p = p;
-    s.v = v;
-    s.stage = stage;
-    while (!c->status && c->out->count < c->stop && ldr__find(c, p, v->text, v->size, from, &begin, &end)) {
+    ldr__splits s = { c, p, v, stage, 0, -1, 0 };
+    while (!c->status && c->out->count < c->stop && ldr__find(c, p, v->text, v->size, &from, &begin, &end)) {
         if (begin > at) ldr__splits_add(&s, at, begin, 0);
-        if (end > begin) ldr__splits_add(&s, begin, end, 1);
-        else if (p->behaviour != LDR__REMOVED && begin > at) ldr__splits_add(&s, begin, end, 1);
+        if (end > begin || (p->behaviour != LDR__REMOVED && begin > at)) ldr__splits_add(&s, begin, end, 1);
         at = end;
-        from = end > begin ? end : end < v->size ? end + ldr__utf8_bytes((unsigned char)v->text[end]) : v->size + 1;
     }
     if (at < v->size) ldr__splits_add(&s, at, v->size, 0);
-    ldr__splits_pass(&s);
-}
-
-/* On to the next splitter, or (pattern) first through this one's pattern. */
-static void ldr__split_on(ldr__cutting *c, const ldr__step *p, int stage, const ldr__view *v, int pattern) {
-    if (pattern && !c->status) ldr__split_find(c, p, stage, v);
-    else ldr__split(c, stage + 1, v);
+    if (s.to > s.from && s.from >= 0) ldr__split_part(c, stage, v, s.from, s.to);
 }
 
 /* Blanks become the sign for a blank (a), one comes in front (flags[0]: 0 never, 1 always, 2 of the first text), and
    (flags[1]) each starts a text of its own. */
 static void ldr__split_metaspace(ldr__cutting *c, const ldr__step *p, int stage, const ldr__view *v) {
     ldr__str *out = &c->w->str[2 + stage];
-    int starts = v->text[0] == ' ' || (v->size >= p->a.bytes && memcmp(v->text, p->a.text, (size_t)p->a.bytes) == 0);
+    int starts = v->text[0] == ' ' || ldr__string_starts(p->a, v->text, v->size);
     int32_t i, to;
     out->size = 0;
-    if (!starts && (p->flags[0] == 1 || (p->flags[0] == 2 && v->begin[0] == 0)))
-        ldr__str_put(c, out, p->a.text, p->a.bytes, v->begin[0], v->end[0]);
+    if (!starts && (p->flags[0] == 1 || (p->flags[0] == 2 && v->from[0].begin == 0)))
+        ldr__str_put(c, out, p->a.text, p->a.bytes, v->from[0]);
     for (i = 0; i < v->size && !c->status; i = to) {
         for (to = i; to < v->size && v->text[to] != ' ';) to++;
         if (to > i) ldr__str_copy(c, out, v, i, to);
-        else ldr__str_put(c, out, p->a.text, p->a.bytes, v->begin[to++], v->end[i]);
+        else ldr__str_put(c, out, p->a.text, p->a.bytes, v->from[to++]);
     }
-    ldr__split_on(c, p, stage, out, p->flags[1]);
+    if (p->flags[1]) ldr__split_find(c, p, stage, out);
+    else ldr__split(c, stage + 1, out);
 }
 
 /* A blank in front (flags[0]), GPT-2's expression (flags[1]), then every byte a character that can be seen. */
@@ -7746,27 +7581,26 @@ static void ldr__split_bytes(ldr__cutting *c, const ldr__step *p, int stage, con
     ldr__str *out = &c->w->str[2 + stage];
     out->size = 0;
     if (p->flags[0] && v->text[0] != ' ') {
-        ldr__str_put(c, out, " ", 1, v->begin[0], v->end[0]);
+        ldr__str_char(c, out, ' ', v->from[0]);
         ldr__str_copy(c, out, v, 0, v->size);
         v = out;
     }
-    ldr__split_on(c, p, stage, v, p->flags[1]);
+    if (p->flags[1]) ldr__split_find(c, p, stage, v);
+    else ldr__split(c, stage + 1, v);
 }
 
 static void ldr__split_to_bytes(ldr__cutting *c, const ldr__step *p, int stage, const ldr__view *v) {
-    ldr__str *out = &c->w->str[2 + stage];
-    out->size = 0;
-    ldr__put_bytes(c, out, v);
-    ldr__split_on(c, p, stage, out, 0);
+    c->w->str[2 + stage].size = 0;
+    ldr__put_bytes(c, &c->w->str[2 + stage], v);
+    ldr__split(c, stage + 1, &c->w->str[2 + stage]);
+    (void)p;
 }
 
-/* A new text where the script changes; kana count as Han, a blank belongs to any, and what comes before the first
-   script goes. */
+/* A new text where the script changes; kana are Han, a blank is of any, what comes before the first script goes. */
 static void ldr__split_scripts(ldr__cutting *c, const ldr__step *p, int stage, const ldr__view *v) {
     int32_t i, n, from = -1;
     int last = -1, script;
-    (void)p;
-    for (i = 0; i < v->size; i += n) {
+    for (i = 0, (void)p; i < v->size; i += n) {
         uint32_t ch = ldr__utf8_at(v->text + i, &n);
         script = ch == ' ' ? LDR__SCRIPT_NONE : ch == 0x30fc ? LDR__SCRIPT_HAN : ldr__char_script(ch);
         if (script == LDR__SCRIPT_HIRAGANA || script == LDR__SCRIPT_KATAKANA) script = LDR__SCRIPT_HAN;
@@ -7781,7 +7615,7 @@ static void ldr__split_scripts(ldr__cutting *c, const ldr__step *p, int stage, c
 static void ldr__split_lengths(ldr__cutting *c, const ldr__step *p, int stage, const ldr__view *v) {
     int32_t i = 0, from = 0, chars = 0;
     while (i < v->size) {
-        i += ldr__utf8_bytes((unsigned char)v->text[i]);
+        i += ldr__utf8_bytes(v->text[i]);
         if (++chars < p->flags[0] && i < v->size) continue;
         ldr__split_part(c, stage, v, from, i);
         from = i;
@@ -7799,46 +7633,46 @@ static void ldr__split(ldr__cutting *c, int stage, const ldr__view *v) {
 
 /* ---- encodings ------------------------------------------------------------------------ */
 
+/* Six arrays of `capacity` numbers one behind the other, ids first, so that growing moves all of them or none. */
 #define LDR__COLUMNS 6
-static void ldr__encoding_columns(ldr_encoding *e, int32_t **columns[LDR__COLUMNS]) {
-    columns[0] = &e->ids;
-    columns[1] = &e->segments;
-    columns[2] = &e->text;
-    columns[3] = &e->begin;
-    columns[4] = &e->end;
-    columns[5] = &e->surface;
-}
+static size_t ldr__encoding_bytes(int32_t capacity) { return (size_t)capacity * LDR__COLUMNS * sizeof(int32_t); }
 
-/* The six arrays are one block, so that growing either moves all of them or none. */
 static ldr_status ldr__encoding_grow(ldr_encoding *e, int32_t need) {
-    int32_t capacity = e->capacity ? e->capacity : 64, *block, *old = e->ids, **columns[LDR__COLUMNS];
-    size_t k;
-    while (capacity < need) {
-        if (capacity > INT32_MAX / 2) return LDR_MEMORY;
-        capacity *= 2;
-    }
+    int32_t capacity = e->capacity ? e->capacity : 64, *block;
+    size_t k, n;
+    while (capacity < need && capacity <= INT32_MAX / 2) capacity *= 2;
     if (e->capacity >= need) return LDR_OK;
-    if ((uint64_t)capacity > SIZE_MAX / (LDR__COLUMNS * sizeof *block)) return LDR_MEMORY;
-    block = (int32_t *)ldr__alloc(&e->alloc, (size_t)capacity * LDR__COLUMNS * sizeof *block);
+    n = (size_t)capacity;
+    block = capacity < need || n > SIZE_MAX / (LDR__COLUMNS * sizeof *block) ? NULL
+            : (int32_t *)ldr__alloc(&e->alloc, ldr__encoding_bytes(capacity));
     if (!block) return LDR_MEMORY;
-    ldr__encoding_columns(e, columns);
-    for (k = 0; k < LDR__COLUMNS; k++) {
-        if (e->count) memcpy(block + k * (size_t)capacity, *columns[k], (size_t)e->count * sizeof *block);
-        *columns[k] = block + k * (size_t)capacity;
-    }
-    ldr__free(&e->alloc, old, (size_t)e->capacity * LDR__COLUMNS * sizeof *block);
+    for (k = 0; k < LDR__COLUMNS && e->count; k++)
+        memcpy(block + k * n, e->ids + k * (size_t)e->capacity, (size_t)e->count * sizeof *block);
+    ldr__free(&e->alloc, e->ids, ldr__encoding_bytes(e->capacity));
+    e->ids = block;
+    e->segments = block + n;
+    e->text = block + 2 * n;
+    e->begin = block + 3 * n;
+    e->end = block + 4 * n;
+    e->surface = block + 5 * n;
     e->capacity = capacity;
     return LDR_OK;
+}
+
+static void ldr__encoding_move(ldr_encoding *e, int32_t to, int32_t from, int32_t n) {
+    int32_t *column = e->ids, k;
+    for (k = 0; k < LDR__COLUMNS && n > 0; k++, column += e->capacity)
+        memmove(column + to, column + from, (size_t)n * sizeof *column);
 }
 
 LDR__DEF void ldr_encoding_free(ldr_encoding *e) {
     ldr__work *w;
     int i;
     if (!e) return;
-    ldr__free(&e->alloc, e->ids, (size_t)e->capacity * LDR__COLUMNS * sizeof *e->ids);
+    ldr__free(&e->alloc, e->ids, ldr__encoding_bytes(e->capacity));
     w = (ldr__work *)e->work;
     if (w) {
-        for (i = 0; i < 2 + LDR__PARTS; i++) ldr__free(&e->alloc, w->str[i].begin, ldr__str_bytes(w->str[i].room));
+        for (i = 0; i < 2 + LDR__PARTS; i++) ldr__free(&e->alloc, w->str[i].from, ldr__str_bytes(w->str[i].room));
         for (i = 0; i < LDR__ROOMS; i++) ldr__free(&e->alloc, w->room[i], w->bytes[i]);
         ldr__free(&e->alloc, w, sizeof *w);
     }
@@ -7865,14 +7699,13 @@ static void ldr__emit(ldr__cutting *c, int32_t id, int32_t text, int32_t begin, 
 
 /* Bytes from..to of the view as a token. */
 LDR__INLINE void ldr__emit_part(ldr__cutting *c, int32_t id, const ldr__view *v, int32_t from, int32_t to) {
-    ldr__emit(c, id, c->which, v->begin[from], v->end[to - 1]);
+    ldr__emit(c, id, c->which, v->from[from].begin, v->from[to - 1].end);
 }
 
 /* The last token reads otherwise than its piece: its length and its text, kept until the next encoding. */
 static void ldr__emit_surface(ldr__cutting *c, const char *s, int32_t n) {
     size_t used = c->w->surface_used, more = sizeof n + (size_t)n + 1;
-    char *p = used + more < INT32_MAX / 2 ? (char *)ldr__room(c, LDR__ROOM_SURFACES, used + more) : NULL;
-    if (!p) ldr__cut_fail(c, LDR_MEMORY, "out of memory");
+    char *p = (char *)ldr__room(c, LDR__ROOM_SURFACES, used + more < INT32_MAX / 2 ? used + more : SIZE_MAX);
     if (c->status) return;
     p += used;
     memcpy(p, &n, sizeof n);
@@ -7882,21 +7715,21 @@ static void ldr__emit_surface(ldr__cutting *c, const char *s, int32_t n) {
     c->w->surface_used += more;
 }
 
-/* The unknown token for bytes from..to; 0 when there is none. */
-static int ldr__emit_unknown(ldr__cutting *c, const ldr__view *v, int32_t from, int32_t to) {
-    int32_t id = c->t->unk;
-    if (id < 0) return 0;
-    ldr__emit_part(c, id, v, from, to);
-    return 1;
+/* Does the tokenizer write bytes that no piece covers as the tokens that stand for them, and is there one for each? */
+static int ldr__bytes_known(const ldr_tokenizer *t, const char *s, int32_t n) {
+    int32_t i = 0;
+    while (t->byte_fallback && i < n && t->bytes[(unsigned char)s[i]] >= 0) i++;
+    return i == n;
 }
 
-/* The bytes of a text that no piece covers, each as the token that stands for it; 0 when one is not there. */
-static int ldr__emit_bytes(ldr__cutting *c, const ldr__view *v, int32_t from, int32_t to) {
-    int32_t i;
-    for (i = from; i < to; i++)
-        if (c->t->bytes[(unsigned char)v->text[i]] < 0) return 0;
-    for (i = from; i < to; i++) ldr__emit_part(c, c->t->bytes[(unsigned char)v->text[i]], v, from, to);
-    return 1;
+/* Bytes from..to, which are no piece: as tokens of bytes, or (1) the unknown one. */
+static int ldr__emit_unknown(ldr__cutting *c, const ldr__view *v, int32_t from, int32_t to) {
+    int32_t i, known = ldr__bytes_known(c->t, v->text + from, to - from);
+    for (i = from; i < to && known; i++) ldr__emit_part(c, c->t->bytes[(unsigned char)v->text[i]], v, from, to);
+    if (!known && c->t->unk < 0)
+        ldr__cut_fail(c, LDR_VOCAB, "a part of the text is not in the vocabulary, which has no unknown token");
+    if (!known) ldr__emit_part(c, c->t->unk, v, from, to);
+    return !known;
 }
 
 /* ---- cutting: f(text) -> tokens --------------------------------------------------------- */
@@ -7905,41 +7738,32 @@ static int ldr__emit_bytes(ldr__cutting *c, const ldr__view *v, int32_t from, in
 static void ldr__cut_word(ldr__cutting *c, const ldr__view *v) {
     int32_t id = ldr__piece_find(c->t, v->text, (size_t)v->size);
     if (id >= 0) ldr__emit_part(c, id, v, 0, v->size);
-    else if (!ldr__emit_unknown(c, v, 0, v->size))
-        ldr__cut_fail(c, LDR_VOCAB, "a word is not in the vocabulary, which has no unknown token");
+    else ldr__emit_unknown(c, v, 0, v->size);
 }
 
-/* WordPiece: the longest piece that fits, again and again; a word with a part that no piece covers is unknown as a
-   whole. */
+/* WordPiece: the longest piece that fits, again and again; a word with a part that is none is unknown as a whole. */
 static void ldr__cut_wordpiece(ldr__cutting *c, const ldr__view *v) {
     const ldr_tokenizer *t = c->t;
-    uint32_t hashes[LADDER_MAX_WORD_CHARS];
-    int32_t at[LADDER_MAX_WORD_CHARS + 1], chars = 0, start = 0, i = 0, id, first = c->out->count;
-    for (at[0] = 0; at[chars] < v->size; chars++) {
-        if (chars == t->word_chars) {
-            ldr__emit_unknown(c, v, 0, v->size);
-            return;
-        }
-        at[chars + 1] = at[chars] + ldr__utf8_bytes((unsigned char)v->text[at[chars]]);
-    }
-    while (start < chars && !c->status) {
+    uint32_t hash, hashes[4 * LADDER_MAX_WORD_CHARS + 1];    /* of the text from `start` up to each byte   */
+    int32_t chars = 0, start = 0, i, n, id = 0, first = c->out->count;
+    for (i = 0; i < v->size && chars <= t->word_chars; i += ldr__utf8_bytes(v->text[i])) chars++;
+    for (; chars <= t->word_chars && start < v->size && id >= 0; start = i) {
         size_t prefix = start ? (size_t)t->prefix.bytes : 0;
-        uint32_t hash = start ? t->prefix_hash : LDR__HASH_SEED;
-        for (i = start; i < chars && (size_t)(at[i + 1] - at[start]) + prefix <= t->longest; i++)
-            hashes[i] = hash = ldr__vocab_hash(hash, v->text + at[i], (size_t)(at[i + 1] - at[i]));
-        for (id = -1; i > start; i--) {
-            id = ldr__slot_find(t, hashes[i - 1], t->prefix.text, prefix, v->text + at[start],
-                    (size_t)(at[i] - at[start]))->id;
+        hash = start ? t->prefix_hash : LDR__HASH_SEED;
+        for (i = start; i < v->size; i += n, hashes[i] = hash) {
+            n = ldr__utf8_bytes(v->text[i]);
+            if ((size_t)(i + n - start) + prefix > t->longest) break;
+            hash = ldr__vocab_hash(hash, v->text + i, (size_t)n);
+        }
+        for (id = -1; i > start; i = ldr__utf8_before(v->text, i)) {
+            id = ldr__slot_find(t, hashes[i], t->prefix.text, prefix, v->text + start, (size_t)(i - start))->id;
             if (id >= 0) break;
         }
-        if (id < 0) {
-            c->out->count = first;
-            ldr__emit_unknown(c, v, 0, v->size);
-            return;
-        }
-        ldr__emit_part(c, id, v, at[start], at[i]);
-        start = i;
+        if (id >= 0) ldr__emit_part(c, id, v, start, i);
     }
+    if (chars <= t->word_chars && id >= 0) return;
+    c->out->count = first;
+    if (t->unk >= 0) ldr__emit_part(c, t->unk, v, 0, v->size);
 }
 
 /* ---- BPE: joins the pair of lowest rank, the leftmost first, until none is left ------------ */
@@ -7949,9 +7773,13 @@ typedef struct ldr__symbol { int32_t id, at, bytes, before, next; ldr__pair pair
 
 #define LDR__NO_RANK UINT32_MAX
 
-LDR__INLINE size_t ldr__merge_slot(uint32_t a, uint32_t b) {
+/* The merge of a and b, or the free slot (id -1, no rank) where it would go. */
+LDR__INLINE ldr__merge *ldr__merge_find(const ldr_tokenizer *t, uint32_t a, uint32_t b) {
     uint64_t h = ((uint64_t)a << 32 | b) * UINT64_C(0x9e3779b97f4a7c15);
-    return (size_t)(h >> 32 ^ h >> 47);
+    size_t i = (size_t)(h >> 32 ^ h >> 47) & (t->merge_slots - 1);
+    while (t->merges[i].id >= 0 && (t->merges[i].left != a || t->merges[i].right != b))
+        i = (i + 1) & (t->merge_slots - 1);
+    return &t->merges[i];
 }
 
 /* Scores as numbers of which the smallest belongs to the highest score. */
@@ -7962,9 +7790,7 @@ static uint32_t ldr__score_rank(double score) {
 }
 
 static ldr__pair ldr__pair_find(const ldr_tokenizer *t, const char *text, const ldr__symbol *a, const ldr__symbol *b) {
-    ldr__pair p;
-    p.rank = LDR__NO_RANK;
-    p.id = -1;
+    ldr__pair p = { LDR__NO_RANK, -1 };
     if (t->by_score) {
         if (a->id == -2 || b->id == -2) return p;
         p.id = ldr__piece_find(t, text + a->at, (size_t)(a->bytes + b->bytes));
@@ -7972,13 +7798,9 @@ static ldr__pair ldr__pair_find(const ldr_tokenizer *t, const char *text, const 
                 t->types[p.id] != LDR__SP_UNUSED) p.id = -1;
         if (p.id >= 0) p.rank = ldr__score_rank(t->scores[p.id]);
     } else if (a->id >= 0 && b->id >= 0 && t->merge_slots) {
-        size_t i = ldr__merge_slot((uint32_t)a->id, (uint32_t)b->id) & (t->merge_slots - 1);
-        for (; t->merges[i].id >= 0; i = (i + 1) & (t->merge_slots - 1))
-            if (t->merges[i].left == (uint32_t)a->id && t->merges[i].right == (uint32_t)b->id) {
-                p.rank = t->merges[i].rank;
-                p.id = t->merges[i].id;
-                break;
-            }
+        const ldr__merge *m = ldr__merge_find(t, (uint32_t)a->id, (uint32_t)b->id);
+        p.rank = m->rank;
+        p.id = m->id;
     }
     return p;
 }
@@ -8081,7 +7903,8 @@ static int ldr__bpe_together(const ldr_tokenizer *t, const char *text, const ldr
 
 /* Joins n symbols: between neighbours that never meet in a piece each stretch for itself, so that few are looked at
    together. Returns how many stay. */
-static int32_t ldr__bpe(ldr__cutting *c, const char *text, ldr__symbol *s, int32_t n) {
+static int32_t ldr__bpe(ldr__cutting *c, const char *text, int32_t n) {
+    ldr__symbol *s = (ldr__symbol *)c->w->room[LDR__ROOM_SYMBOLS];
     int32_t from, to, k, i, stay = 0;
     if (n <= LDR__BPE_SHORT / 2) return ldr__bpe_short(c->t, text, s, n);
     for (from = 0; from < n && !c->status; from = to) {
@@ -8094,12 +7917,12 @@ static int32_t ldr__bpe(ldr__cutting *c, const char *text, ldr__symbol *s, int32
 }
 
 static void ldr__symbol_add(ldr__cutting *c, int32_t *n, int32_t id, int32_t at, int32_t bytes) {
-    ldr__symbol *s = (ldr__symbol *)ldr__room(c, LDR__ROOM_SYMBOLS, ((size_t)*n + 1) * sizeof *s);
+    ldr__symbol *s = (ldr__symbol *)ldr__room_item(c, LDR__ROOM_SYMBOLS, (size_t)*n, sizeof *s);
     if (!s) return;
-    s += (*n)++;
     s->id = id;
     s->at = at;
     s->bytes = bytes;
+    ++*n;
 }
 
 /* The piece of one character, with what marks the inside and the end of words. */
@@ -8110,58 +7933,44 @@ static int32_t ldr__bpe_char(const ldr_tokenizer *t, const char *s, int32_t byte
     memcpy(name + n, s, (size_t)bytes);
     if (end) memcpy(name + n + bytes, t->suffix.text, (size_t)end);
     *name_bytes = n + bytes + end;
-    if (*name_bytes > 2 || t->prefix.bytes || end) return ldr__piece_find(t, name, (size_t)*name_bytes);
-    return t->low[ldr__utf8_char((const unsigned char *)s, (size_t)bytes)];
+    if (bytes > 2 || n || end) return ldr__piece_find(t, name, (size_t)*name_bytes);
+    return t->low[ldr__utf8_at(name, &bytes)];
 }
 
 /* The text as symbols, one a character, a byte or a run of unknown characters. */
 static int32_t ldr__bpe_symbols(ldr__cutting *c, const ldr__view *v) {
     const ldr_tokenizer *t = c->t;
-    int32_t i, k, n = 0, bytes, unknown = -1, unknown_bytes = 0, name_bytes;
+    int32_t i, k, n = 0, id, bytes, unknown = 0, unknown_bytes = 0, name_bytes;
     char name[72];
     for (i = 0; i < v->size && !c->status; i += bytes) {
-        int32_t id, all;
-        bytes = ldr__utf8_bytes((unsigned char)v->text[i]);
+        bytes = ldr__utf8_bytes(v->text[i]);
         id = ldr__bpe_char(t, v->text + i, bytes, i == 0, i + bytes >= v->size, name, &name_bytes);
-        if (id < 0 && t->byte_fallback) {
-            for (all = 1, k = 0; k < name_bytes; k++) all = all && t->bytes[(unsigned char)name[k]] >= 0;
-            if (all) {
-                for (k = 0; k < name_bytes; k++) ldr__symbol_add(c, &n, t->bytes[(unsigned char)name[k]], i, 1);
-                continue;
-            }
-        }
-        if (id < 0) {
-            if (t->unk < 0) continue;
-            if (unknown >= 0 && !t->fuse_unk) {
-                ldr__symbol_add(c, &n, t->unk, unknown, unknown_bytes);
-                unknown = -1;
-            }
-            if (unknown < 0) {
-                unknown = i;
-                unknown_bytes = 0;
-            }
-            unknown_bytes += bytes;
+        if (id < 0 && ldr__bytes_known(t, name, name_bytes)) {
+            for (k = 0; k < name_bytes; k++) ldr__symbol_add(c, &n, t->bytes[(unsigned char)name[k]], i, 1);
             continue;
         }
-        if (unknown >= 0) ldr__symbol_add(c, &n, t->unk, unknown, unknown_bytes);
-        unknown = -1;
-        ldr__symbol_add(c, &n, id, i, bytes);
+        if (id < 0 && t->unk < 0) continue;
+        if (unknown_bytes && (id >= 0 || !t->fuse_unk)) {
+            ldr__symbol_add(c, &n, t->unk, unknown, unknown_bytes);
+            unknown_bytes = 0;
+        }
+        if (id >= 0) ldr__symbol_add(c, &n, id, i, bytes);
+        else {
+            if (!unknown_bytes) unknown = i;
+            unknown_bytes += bytes;
+        }
     }
-    if (unknown >= 0) ldr__symbol_add(c, &n, t->unk, unknown, unknown_bytes);
+    if (unknown_bytes) ldr__symbol_add(c, &n, t->unk, unknown, unknown_bytes);
     return c->status ? 0 : n;
 }
 
 static void ldr__cut_bpe(ldr__cutting *c, const ldr__view *v) {
-    const ldr_tokenizer *t = c->t;
-    ldr__symbol *s;
-    int32_t n, k, end, at = 0, id;
-    if (t->ignore_merges && (id = ldr__piece_find(t, v->text, (size_t)v->size)) >= 0) {
-        ldr__emit_part(c, id, v, 0, v->size);
-        return;
-    }
-    n = ldr__bpe_symbols(c, v);
-    s = (ldr__symbol *)c->w->room[LDR__ROOM_SYMBOLS];
-    n = ldr__bpe(c, v->text, s, n);
+    const ldr__symbol *s;
+    int32_t n, k, end, at = 0, id = c->t->ignore_merges ? ldr__piece_find(c->t, v->text, (size_t)v->size) : -1;
+    if (id >= 0) ldr__emit_part(c, id, v, 0, v->size);
+    if (id >= 0) return;
+    n = ldr__bpe(c, v->text, ldr__bpe_symbols(c, v));
+    s = (const ldr__symbol *)c->w->room[LDR__ROOM_SYMBOLS];
     for (k = 0; k < n && !c->status; k++, at = end) {
         end = LDR__MIN(at + s[k].bytes, v->size);
         if (at < end) ldr__emit_part(c, s[k].id, v, at, end);
@@ -8172,32 +7981,26 @@ static void ldr__cut_bpe(ldr__cutting *c, const ldr__view *v) {
 
 /* Bytes from..to, which are a symbol: its piece, or the two it was made of where that is never used. */
 static void ldr__emit_symbol(ldr__cutting *c, const ldr__view *v, int32_t from, int32_t to, int32_t *unknown) {
-    const ldr_tokenizer *t = c->t;
-    int32_t id = ldr__piece_find(t, v->text + from, (size_t)(to - from)), unk = t->unk;
-    if (id >= 0 && t->types[id] == LDR__SP_UNKNOWN) id = -1;
-    if (id >= 0) ldr__emit_part(c, id, v, from, to);
-    else if (t->byte_fallback && ldr__emit_bytes(c, v, from, to)) id = 0;
-    else if (*unknown == c->out->count && c->out->count > 0) {
-        c->out->end[c->out->count - 1] = v->end[to - 1];
-    } else if (unk >= 0) ldr__emit_part(c, unk, v, from, to);
-    else ldr__cut_fail(c, LDR_VOCAB, "a character has no piece, and the model no unknown one");
-    if (id < 0) *unknown = c->out->count;
+    int32_t id = ldr__piece_find(c->t, v->text + from, (size_t)(to - from)), count = c->out->count;
+    if (id >= 0 && c->t->types[id] != LDR__SP_UNKNOWN) ldr__emit_part(c, id, v, from, to);
+    else if (*unknown == count && count > 0 && !ldr__bytes_known(c->t, v->text + from, to - from))
+        c->out->end[count - 1] = v->from[to - 1].end;
+    else if (ldr__emit_unknown(c, v, from, to)) *unknown = c->out->count;
 }
 
 static void ldr__cut_by_score(ldr__cutting *c, const ldr__view *v) {
     int32_t n = 0, i, bytes, unknown = -1;
-    ldr__symbol *s;
     for (i = 0; i < v->size && !c->status; i += bytes) {
-        int32_t id = -1;
-        if (c->t->frozen.root[(unsigned char)v->text[i]] &&
-                ldr__trie_longest(&c->t->frozen, v->text + i, v->size - i, &bytes) >= 0) id = -2;
-        else bytes = ldr__utf8_bytes((unsigned char)v->text[i]);
-        ldr__symbol_add(c, &n, id, i, bytes);
+        int frozen = c->t->frozen.root[(unsigned char)v->text[i]] &&
+                ldr__trie_longest(&c->t->frozen, v->text + i, v->size - i, &bytes) >= 0;
+        if (!frozen) bytes = ldr__utf8_bytes(v->text[i]);
+        ldr__symbol_add(c, &n, frozen ? -2 : -1, i, bytes);
     }
-    if (c->status || !n) return;
-    s = (ldr__symbol *)c->w->room[LDR__ROOM_SYMBOLS];
-    if (c->t->by_score) n = ldr__bpe(c, v->text, s, n);
-    for (i = 0; i < n && !c->status; i++) ldr__emit_symbol(c, v, s[i].at, s[i].at + s[i].bytes, &unknown);
+    if (c->t->by_score && !c->status) n = ldr__bpe(c, v->text, n);
+    for (i = 0; i < n && !c->status; i++) {
+        const ldr__symbol *s = (const ldr__symbol *)c->w->room[LDR__ROOM_SYMBOLS] + i;
+        ldr__emit_symbol(c, v, s->at, s->at + s->bytes, &unknown);
+    }
 }
 
 /* ---- Unigram: the cut whose pieces' scores have the greatest sum (Viterbi) ------------------ */
@@ -8223,8 +8026,8 @@ LDR__INLINE void ldr__unigram_end(const ldr_tokenizer *t, ldr__node *node, doubl
     node->id = id;
 }
 
-/* best(j) = max over pieces i..j of best(i) + score(piece), the first of equals; a character without a piece of its own
-   costs the lowest score and 10. */
+/* best(j) = max over pieces i..j of best(i) + score(piece), the first of equals; a character that is no piece costs 10
+   more than the lowest score. */
 static ldr__node *ldr__unigram_nodes(ldr__cutting *c, const ldr__view *v) {
     const ldr_tokenizer *t = c->t;
     ldr__node *nodes = (ldr__node *)ldr__room(c, LDR__ROOM_NODES, ((size_t)v->size + 1) * sizeof *nodes);
@@ -8237,7 +8040,7 @@ static ldr__node *ldr__unigram_nodes(ldr__cutting *c, const ldr__view *v) {
         uint32_t node = 0;
         int alone = 0;
         double here = nodes[i].score;
-        bytes = ldr__utf8_bytes((unsigned char)v->text[i]);
+        bytes = ldr__utf8_bytes(v->text[i]);
         for (k = i; k < v->size;) {
             node = ldr__trie_step(&t->pieces_trie, node, (unsigned char)v->text[k++]);
             if (!node) break;
@@ -8254,12 +8057,9 @@ static ldr__node *ldr__unigram_nodes(ldr__cutting *c, const ldr__view *v) {
 }
 
 static void ldr__emit_unigram(ldr__cutting *c, const ldr__view *v, int32_t from, int32_t to) {
-    const ldr_tokenizer *t = c->t;
-    int32_t id = ldr__piece_find(t, v->text + from, (size_t)(to - from));
-    if (id >= 0 && !t->sentencepiece) ldr__emit_part(c, id, v, from, to);
-    else if (t->byte_fallback && ldr__emit_bytes(c, v, from, to)) return;
+    int32_t id = c->t->sentencepiece ? -1 : ldr__piece_find(c->t, v->text + from, (size_t)(to - from));
+    if (id >= 0) ldr__emit_part(c, id, v, from, to);
     else if (ldr__emit_unknown(c, v, from, to)) ldr__emit_surface(c, v->text + from, to - from);
-    else ldr__cut_fail(c, LDR_VOCAB, "a character has no piece, and the model no unknown one");
 }
 
 static void ldr__cut_unigram(ldr__cutting *c, const ldr__view *v) {
@@ -8287,23 +8087,20 @@ static void ldr__cut_unigram(ldr__cutting *c, const ldr__view *v) {
 /* ---- encoding ------------------------------------------------------------------------ */
 
 /* Text into UTF-8 with places; a byte that is none becomes U+FFFD. */
-static void ldr__text_load(ldr__cutting *c, ldr__str *out, const unsigned char *s, int32_t from, int32_t to) {
-    int32_t i = from, n;
+static ldr__str *ldr__text_load(ldr__cutting *c, const unsigned char *s, int32_t from, int32_t to) {
+    ldr__str *out = &c->w->str[0];
+    ldr__origin at;
+    int32_t n;
     out->size = 0;
-    if (!ldr__str_room(c, out, to - from)) return;
-    while (i < to) {
-        for (; i < to && s[i] < 0x80 && out->size < out->room; i++) {
-            out->text[out->size] = (char)s[i];
-            out->begin[out->size] = i;
-            out->end[out->size++] = i + 1;
-        }
-        if (i >= to) break;
-        n = (int32_t)ldr__utf8_length(s + i, (size_t)(to - i));
-        if (n) ldr__str_put(c, out, (const char *)s + i, n, i, i + n);
-        else ldr__str_put(c, out, "\xef\xbf\xbd", 3, i, i + 1);
-        if (c->status) return;
-        i += n ? n : 1;
+    ldr__str_room(c, out, to - from);
+    for (at.begin = from; at.begin < to && !c->status; at.begin = at.end) {
+        n = s[at.begin] < 0x80 ? 1 : (int32_t)ldr__utf8_length(s + at.begin, (size_t)(to - at.begin));
+        at.end = at.begin + LDR__MAX(n, 1);
+        if (n == 1 && out->size < out->room) ldr__str_byte(out, (char)s[at.begin], at);
+        else if (n) ldr__str_put(c, out, (const char *)s + at.begin, n, at);
+        else ldr__str_char(c, out, 0xfffd, at);
     }
+    return out;
 }
 
 typedef struct ldr__hit { int32_t begin, end, next; const ldr__added *token; } ldr__hit;
@@ -8311,7 +8108,7 @@ typedef struct ldr__hit { int32_t begin, end, next; const ldr__added *token; } l
 /* The bytes of the white space at s[at], which may be no UTF-8: 0 for none. */
 static int32_t ldr__white_at(const char *s, int32_t n, int32_t at) {
     int32_t bytes = (int32_t)ldr__utf8_length((const unsigned char *)s + at, (size_t)(n - at));
-    return bytes && ldr__char_white(ldr__utf8_char((const unsigned char *)s + at, (size_t)bytes)) ? bytes : 0;
+    return bytes && ldr__char_white(ldr__utf8_at(s + at, &bytes)) ? bytes : 0;
 }
 
 /* The next added token of s from hit->next on, with the blanks it takes along but not those before `taken`. */
@@ -8320,24 +8117,18 @@ static int ldr__added_find(const ldr_tokenizer *t, const ldr__trie *trie, const 
     int32_t i, bytes = 0, k, size = 0;
     if (!trie->room) return 0;
     for (i = hit->next; i < n; i += size) {
-        const ldr__added *a;
-        size = 1;
-        if (!trie->root[(unsigned char)s[i]]) continue;
-        k = ldr__trie_longest(trie, s + i, n - i, &bytes);
-        if (k < 0) continue;
-        a = &t->added[k];
-        size = bytes;
+        k = trie->root[(unsigned char)s[i]] ? ldr__trie_longest(trie, s + i, n - i, &bytes) : -1;
+        size = k < 0 ? 1 : bytes;
+        if (k < 0 || (t->added[k].single_word &&
+                (ldr__regex_word_before(s, n, i) || ldr__regex_word(s, n, i + bytes)))) continue;
+        hit->token = &t->added[k];
         hit->begin = i;
         hit->end = hit->next = i + bytes;
-        if (a->single_word &&
-                (ldr__regex_word(s, n, i > 0 ? ldr__utf8_before(s, i) : -1) ||
-                ldr__regex_word(s, n, i + bytes))) continue;
-        for (; a->lstrip && hit->begin > taken; hit->begin = k) {
+        for (; hit->token->lstrip && hit->begin > taken; hit->begin = k) {
             k = ldr__utf8_before(s, hit->begin);
             if (!ldr__white_at(s, n, k)) break;
         }
-        if (a->rstrip) while (hit->end < n && (bytes = ldr__white_at(s, n, hit->end)) > 0) hit->end += bytes;
-        hit->token = a;
+        while (hit->token->rstrip && hit->end < n && (bytes = ldr__white_at(s, n, hit->end)) > 0) hit->end += bytes;
         return 1;
     }
     return 0;
@@ -8347,23 +8138,17 @@ static int ldr__added_find(const ldr_tokenizer *t, const ldr__trie *trie, const 
 static void ldr__emit_added(ldr__cutting *c, const ldr__hit *hit, const char *s, int32_t begin, int32_t end) {
     const ldr__added *a = hit->token;
     ldr__emit(c, a->id, c->which, begin, end);
-    if (hit->end - hit->begin != a->text.bytes || memcmp(s + hit->begin, a->text.text, (size_t)a->text.bytes) != 0)
+    if (!ldr__string_is(a->text, s + hit->begin, hit->end - hit->begin))
         ldr__emit_surface(c, s + hit->begin, hit->end - hit->begin);
 }
 
 /* Bytes from..to of the text through all normalisers. */
 static void ldr__normalize(ldr__cutting *c, const unsigned char *s, int32_t from, int32_t to, ldr__view *v) {
     const ldr__parts *parts = &c->t->parts[LDR__NORMALIZERS];
-    ldr__str *in = &c->w->str[0], *out = &c->w->str[1], *swap;
+    ldr__str *in = ldr__text_load(c, s, from, to), *out = &c->w->str[1], *swap;
     int32_t i;
-    ldr__text_load(c, in, s, from, to);
     for (i = 0; i < parts->count && !c->status; i++) {
-        ldr__norm p;
-        memset(&p, 0, sizeof p);
-        p.c = c;
-        p.in = *in;
-        p.out = out;
-        p.shift = from;
+        ldr__norm p = { c, *in, out, 0, from, 0 };
         out->size = 0;
         parts->steps[i].part->normalize(&p, &parts->steps[i]);
         if (p.same) continue;
@@ -8374,8 +8159,6 @@ static void ldr__normalize(ldr__cutting *c, const unsigned char *s, int32_t from
     *v = *in;
 }
 
-static void ldr__encode_segment(ldr__cutting *c, const char *s, int32_t from, int32_t to);
-
 /* The added tokens of a text, and what lies between them: of the text as it came (without places) on to be normalised,
    of normalised text to be split and cut. */
 static void ldr__encode_between(ldr__cutting *c, const ldr__trie *trie, const ldr__view *v) {
@@ -8385,54 +8168,38 @@ static void ldr__encode_between(ldr__cutting *c, const ldr__trie *trie, const ld
     while (found && !c->status && c->out->count < c->stop) {
         found = ldr__added_find(c->t, trie, v->text, v->size, at, &hit);
         to = found ? hit.begin : v->size;
-        if (at < to && v->begin) ldr__split_part(c, -1, v, at, to);
-        else if (at < to) ldr__encode_segment(c, v->text, at, to);
-        if (found && v->begin) ldr__emit_added(c, &hit, v->text, v->begin[hit.begin], v->end[hit.end - 1]);
+        if (at < to && v->from) ldr__split_part(c, -1, v, at, to);
+        else if (at < to) {
+            ldr__view part;
+            ldr__normalize(c, (const unsigned char *)v->text, at, to, &part);
+            ldr__encode_between(c, &c->t->normal, &part);
+        }
+        if (found && v->from) ldr__emit_added(c, &hit, v->text, v->from[hit.begin].begin, v->from[hit.end - 1].end);
         else if (found) ldr__emit_added(c, &hit, v->text, hit.begin, hit.end);
         at = hit.end;
     }
 }
 
-static void ldr__encode_segment(ldr__cutting *c, const char *s, int32_t from, int32_t to) {
-    ldr__view v;
-    ldr__normalize(c, (const unsigned char *)s, from, to, &v);
-    ldr__encode_between(c, &c->t->normal, &v);
-}
-
-/* Stops early once there are `limit` tokens: what comes after them is cut away anyway. */
-static void ldr__encode_text(ldr__cutting *c, const char *text, size_t size, int32_t limit) {
-    ldr__view v;
-    memset(&v, 0, sizeof v);
-    v.text = (char *)(uintptr_t)text;
-    v.size = (int32_t)size;
-    c->stop = limit < INT32_MAX - c->out->count ? c->out->count + limit : INT32_MAX;
-    c->steps = 1000000 + (int64_t)size * 4000;
-    ldr__encode_between(c, &c->t->raw, &v);
-}
-
 /* Longest first: how many of n1 tokens stay when n1 + n2 must fit into room. The shorter text stays whole if it is at
    most half of the room; else both get a half, the longer one (the second of two equals) the odd token. */
 static int32_t ldr__longest_first(int32_t n1, int32_t n2, int32_t room) {
-    int32_t small = LDR__MIN(n1, n2), large;
+    int32_t small = LDR__MIN(n1, n2);
     if (n1 <= room - n2) return n1;
-    large = small > room ? small : LDR__MAX(small, room - small);
-    if (small > room - large) {
-        small = room / 2;
-        large = room - small;
-    }
-    return n1 > n2 ? large : small;
+    if (small > room - small) small = room / 2;
+    return n1 > n2 ? room - small : small;
 }
 
 static ldr_status ldr__encode_check(const ldr_tokenizer *t, ldr_encoding *out, const char *text, size_t size,
         const char *text2, size_t size2, const ldr_encode_desc *d, ldr_error *err) {
+    const char *why = NULL;
     int32_t added;
     if (!t || !out || (!text && size) || (!text2 && size2) || d->max_len < 0)
-        return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "an argument of ldr_tokenizer_encode is NULL or negative");
-    if (!ldr__allocator_valid(&out->alloc))
-        return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET,
-                "the allocator of the encoding has one function of two; set both or neither");
-    if ((unsigned)d->truncate > LDR_TRUNCATE_ONLY_SECOND)
-        return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "the kind of truncation is none of LDR_TRUNCATE_*");
+        why = "an argument of ldr_tokenizer_encode is NULL or negative";
+    else if (!ldr__allocator_valid(&out->alloc))
+        why = "the allocator of the encoding has one function of two; set both or neither";
+    else if ((unsigned)d->truncate > LDR_TRUNCATE_ONLY_SECOND)
+        why = "the kind of truncation is none of LDR_TRUNCATE_*";
+    if (why) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "%s", why);
     if (size > (size_t)INT32_MAX || size2 > (size_t)INT32_MAX)
         return ldr__fail(err, LDR_LIMIT, LDR_NO_OFFSET, "the text is longer than %d bytes; encode it in parts",
                 (int)INT32_MAX);
@@ -8440,51 +8207,29 @@ static ldr_status ldr__encode_check(const ldr_tokenizer *t, ldr_encoding *out, c
     if (d->max_len && d->max_len < added)
         return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "max_len %d does not hold the %d added tokens",
                 (int)d->max_len, (int)added);
-    if (!d->no_special && t->no_template)
-        return ldr__fail(err, LDR_VOCAB, LDR_NO_OFFSET,
-                "the vocabulary has no [CLS] or no [SEP]; encode without special tokens");
-    return LDR_OK;
+    return d->no_special || !t->no_template ? LDR_OK : ldr__fail(err, LDR_VOCAB, LDR_NO_OFFSET,
+            "the vocabulary has no [CLS] or no [SEP]; encode without special tokens");
 }
 
-/* Moves n tokens. */
-static void ldr__encoding_move(ldr_encoding *e, int32_t to, int32_t from, int32_t n) {
-    int32_t **columns[LDR__COLUMNS];
-    int k;
-    if (n <= 0 || to == from) return;
-    ldr__encoding_columns(e, columns);
-    for (k = 0; k < LDR__COLUMNS; k++) memmove(*columns[k] + to, *columns[k] + from, (size_t)n * sizeof *e->ids);
-}
-
-/* The place `chars` characters further on or (negative) back in a text, not beyond `to`. */
-static int32_t ldr__text_walk(const char *s, int32_t from, int32_t to, int32_t chars) {
-    for (; chars > 0 && from < to; chars--)
-        do from++;
-        while (from < to && ((unsigned char)s[from] & 0xc0) == 0x80);
-    for (; chars < 0 && from > to; chars++) from = ldr__utf8_before(s, from);
-    return from;
+/* Is the character at s[k] a blank of byte-level tokens, or white space? *bytes: of it. */
+static int ldr__trim_blank(const char *s, int32_t k, int32_t *bytes) {
+    uint32_t ch = ldr__utf8_at(s + k, bytes);
+    return ch == 0x120 || ldr__char_white(ch);
 }
 
 /* Byte-level tokens hold the blank before a word; offsets that leave it out, as RoBERTa's and GPT-2's are. */
 static void ldr__encode_trim(ldr__cutting *c, const char *text, int32_t first, int32_t count) {
     ldr_encoding *e = c->out;
-    int32_t i;
-    for (i = first; i < first + count; i++) {
+    int32_t i, k, bytes, *begin = e->begin + first, *end = e->end + first;
+    for (i = first; i < first + count; i++, begin++, end++) {
         size_t size = 0;
         const char *s = ldr_encoding_piece(c->t, e, i, &size);
-        int32_t n = (int32_t)size, k, bytes, lead = 0, trail = 0;
-        uint32_t ch;
-        for (k = 0; k < n; k += bytes, lead++) {
-            ch = ldr__utf8_at(s + k, &bytes);
-            if (ch != 0x120 && !ldr__char_white(ch)) break;
-        }
-        for (k = n; k > 0; trail++) {
-            k = ldr__utf8_before(s, k);
-            ch = ldr__utf8_at(s + k, &bytes);
-            if (ch != 0x120 && !ldr__char_white(ch)) break;
-        }
-        if (c->t->trim_prefix && (i == first || e->begin[i] == 0)) lead = 0;
-        e->begin[i] = ldr__text_walk(text, e->begin[i], e->end[i], lead);
-        e->end[i] = ldr__text_walk(text, e->end[i], e->begin[i], -trail);
+        int32_t from = *begin, to = *end, keep = c->t->trim_prefix && (i == first || from == 0);
+        for (k = 0; k < (int32_t)size && ldr__trim_blank(s, k, &bytes) && !keep; k += bytes)
+            do *begin += *begin < to;
+            while (*begin < to && ((unsigned char)text[*begin] & 0xc0) == 0x80);
+        for (k = (int32_t)size; k > 0 && ldr__trim_blank(s, k = ldr__utf8_before(s, k), &bytes);)
+            if (*end > *begin) *end = ldr__utf8_before(text, *end);
     }
 }
 
@@ -8492,35 +8237,30 @@ static void ldr__encode_trim(ldr__cutting *c, const char *text, int32_t first, i
 static void ldr__encode_template(ldr__cutting *c, const ldr__template *m, int32_t n1, int32_t n2, int special) {
     ldr_encoding *e = c->out;
     int32_t total = n1 + n2 + (special ? m->added : 0), at = total, i, k, n, end = n1 + n2;
-    if (ldr__encoding_grow(e, total)) {
-        ldr__cut_fail(c, LDR_MEMORY, "out of memory");
-        return;
-    }
+    if (ldr__encoding_grow(e, total)) ldr__cut_fail(c, LDR_MEMORY, "out of memory");
+    if (c->status) return;
     e->count = total;
     for (i = m->count - 1; i >= 0; i--) {                /* from the end, so that nothing is overwritten */
         const ldr__template_item *item = &m->items[i];
-        if (item->sequence < 0) {
-            if (special) ldr__token_set(e, --at, item->id, item->type, -1, 0, 0);
-            continue;
-        }
-        n = item->sequence ? n2 : n1;
-        ldr__encoding_move(e, at - n, end - n, n);
-        at -= n;
-        end -= n;
+        if (item->sequence < 0 && special) ldr__token_set(e, --at, item->id, item->type, -1, 0, 0);
+        n = item->sequence < 0 ? 0 : item->sequence ? n2 : n1;
+        ldr__encoding_move(e, at -= n, end -= n, n);
         for (k = 0; k < n; k++) e->segments[at + k] = item->type;
     }
 }
 
-/* The tokens of both texts, one after the other, each up to `limit`. */
+/* The tokens of both texts, one after the other, each up to `limit`: what comes behind those is cut away anyway. */
 static void ldr__encode_texts(ldr__cutting *c, const char *const text[2], const size_t size[2], int32_t limit,
         int32_t n[2]) {
-    int32_t before;
-    int k;
+    int32_t before, k;
     n[0] = n[1] = c->out->count = 0;
     for (k = 0; k < 2 && (k == 0 || text[k]) && !c->status; k++) {
+        const ldr__view v = { (char *)(uintptr_t)text[k], NULL, (int32_t)size[k], 0 };
         before = c->out->count;
         c->which = k;
-        ldr__encode_text(c, text[k], size[k], limit);
+        c->stop = limit < INT32_MAX - before ? before + limit : INT32_MAX;
+        c->steps = 1000000 + (int64_t)size[k] * 4000;
+        ldr__encode_between(c, &c->t->raw, &v);
         n[k] = LDR__MIN(c->out->count - before, limit);
         c->out->count = before + n[k];
     }
@@ -8530,21 +8270,20 @@ static void ldr__encode_both(ldr__cutting *c, const char *const text[2], const s
         const ldr_encode_desc *d) {
     const ldr__template *m = text[1] ? &c->t->pair : &c->t->single;
     int32_t room = d->max_len ? d->max_len - (d->no_special ? 0 : m->added) : INT32_MAX, n[2], keep[2];
-    int only = d->truncate == LDR_TRUNCATE_ONLY_FIRST ? 0 : d->truncate == LDR_TRUNCATE_ONLY_SECOND ? 1 : -1;
+    int only = d->truncate == LDR_TRUNCATE_ONLY_FIRST ? 0 : d->truncate == LDR_TRUNCATE_ONLY_SECOND ? 1 : -1, cut;
     ldr__encode_texts(c, text, size, room < INT32_MAX ? room + 1 : room, n);
     /* which is longer decides */
     if (n[0] > room && n[1] > room && room % 2) ldr__encode_texts(c, text, size, INT32_MAX, n);
-    keep[0] = n[0];
-    keep[1] = n[1];
-    if (n[0] > room - n[1] && room == 0) keep[0] = keep[1] = 0;
-    else if (n[0] > room - n[1] && only >= 0) keep[only] = room - n[1 - only];
-    else if (n[0] > room - n[1]) {
-        keep[0] = text[1] ? ldr__longest_first(n[0], n[1], room) : room;
-        keep[1] = LDR__MIN(n[1], room - keep[0]);
+    cut = n[0] > room - n[1];
+    keep[0] = text[1] ? ldr__longest_first(n[0], n[1], room) : LDR__MIN(n[0], room);
+    keep[1] = LDR__MIN(n[1], room - keep[0]);
+    if (cut && only >= 0 && room) {
+        keep[1 - only] = n[1 - only];
+        keep[only] = room - n[1 - only];
+        if (keep[only] < 1)
+            ldr__cut_fail(c, LDR_DATA, "the text that may be cut is too short for what must go; give max_len more room "
+                    "or cut longest first");
     }
-    if (only >= 0 && keep[only] < 1 && n[0] > room - n[1] && room)
-        ldr__cut_fail(c, LDR_DATA, "the text that may be cut is too short for what must go; give max_len more room or "
-                "cut longest first");
     if (c->status) return;
     c->out->cut = n[0] - keep[0] + n[1] - keep[1];
     ldr__encoding_move(c->out, keep[0], n[0], keep[1]);
@@ -8558,8 +8297,8 @@ static void ldr__encode_both(ldr__cutting *c, const char *const text[2], const s
 
 LDR__DEF ldr_status ldr_tokenizer_encode_with(const ldr_tokenizer *t, ldr_encoding *out, const char *text, size_t size,
         const char *text2, size_t size2, const ldr_encode_desc *desc, ldr_error *err) {
-    const char *texts[2];
-    size_t sizes[2];
+    const char *texts[2] = { text, text2 };
+    size_t sizes[2] = { size, size2 };
     ldr__cutting c;
     ldr_encode_desc d;
     ldr_status status;
@@ -8569,10 +8308,6 @@ LDR__DEF ldr_status ldr_tokenizer_encode_with(const ldr_tokenizer *t, ldr_encodi
     if (out) out->count = out->cut = 0;
     if (status) return status;
     if (!out->capacity && !out->work && !out->alloc.alloc_fn) out->alloc = t->alloc;
-    texts[0] = text;
-    texts[1] = text2;
-    sizes[0] = size;
-    sizes[1] = size2;
     if (ldr__cutting_begin(&c, t, out)) ldr__encode_both(&c, texts, sizes, &d);
     if (!c.status) return LDR_OK;
     out->count = 0;
@@ -8582,28 +8317,8 @@ LDR__DEF ldr_status ldr_tokenizer_encode_with(const ldr_tokenizer *t, ldr_encodi
 
 LDR__DEF ldr_status ldr_tokenizer_encode(const ldr_tokenizer *t, ldr_encoding *out, const char *text, size_t size,
         const char *text2, size_t size2, int32_t max_len, int32_t special, ldr_error *err) {
-    ldr_encode_desc d;
-    memset(&d, 0, sizeof d);
-    d.max_len = max_len;
-    d.no_special = !special;
+    const ldr_encode_desc d = { max_len, LDR_TRUNCATE_LONGEST_FIRST, !special };
     return ldr_tokenizer_encode_with(t, out, text, size, text2, size2, &d, err);
-}
-
-LDR__DEF ldr_status ldr_tokenizer_pad(const ldr_tokenizer *t, ldr_encoding *e, int32_t longest, ldr_error *err) {
-    const ldr__padding *p = t ? &t->padding : NULL;
-    int32_t i, n, to, rest;
-    if (!t || !e) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "an argument of ldr_tokenizer_pad is NULL");
-    to = p->length ? p->length : longest;
-    n = e->count;
-    rest = p->multiple && to > 0 ? to % p->multiple : 0;
-    if (rest && to < INT32_MAX - p->multiple) to += p->multiple - rest;
-    if (!p->on || to <= n) return LDR_OK;
-    if (ldr__encoding_grow(e, to))
-        return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while filling up to %d tokens", (int)to);
-    if (p->left) ldr__encoding_move(e, to - n, 0, n);
-    for (i = 0; i < to - n; i++) ldr__token_set(e, p->left ? i : n + i, p->id, p->type, -2, 0, 0);
-    e->count = to;
-    return LDR_OK;
 }
 
 LDR__DEF const char *ldr_encoding_piece(const ldr_tokenizer *t, const ldr_encoding *e, int32_t i, size_t *bytes) {
@@ -8636,57 +8351,47 @@ struct ldr__lines {
 
 static int32_t ldr__lines_at(const ldr__lines *l, int32_t i) { return i < 0 ? 0 : ((const int32_t *)l->ends)[i]; }
 
-static void ldr__lines_put(ldr__lines *l, const char *s, size_t n) {
+static void ldr__lines_put(ldr__lines *l, const char *s, int32_t bytes) {
+    size_t n = (size_t)bytes;
     if (l->used + n > INT32_MAX / 2 || !ldr__grow(l->alloc, &l->text, &l->room, l->used + n + 1, 1)) l->failed = 1;
     if (l->failed) return;
     if (n) memcpy((char *)l->text + l->used, s, n);
     l->used += n;
 }
 
-static void ldr__lines_end(ldr__lines *l) {
+/* The line that ends here, with s as the last of it. */
+static void ldr__lines_end(ldr__lines *l, const char *s, int32_t n) {
+    ldr__lines_put(l, s, n);
     if (!ldr__grow(l->alloc, &l->ends, &l->ends_room, (size_t)l->count + 1, sizeof(int32_t))) l->failed = 1;
     if (!l->failed) ((int32_t *)l->ends)[l->count++] = (int32_t)l->used;
-}
-
-static void ldr__lines_free(ldr__lines *l) {
-    ldr__free(l->alloc, l->text, l->room);
-    ldr__free(l->alloc, l->ends, l->ends_room * sizeof(int32_t));
-}
-
-static int ldr__starts_with(const char *s, int32_t n, ldr__string what) {
-    return what.bytes && n >= what.bytes && memcmp(s, what.text, (size_t)what.bytes) == 0;
 }
 
 /* s with every `from` replaced by `to`. */
 static void ldr__lines_replace(ldr__lines *l, const char *s, int32_t n, ldr__string from, ldr__string to) {
     int32_t i, k = 0;
-    for (i = 0; i < n;) {
-        if (ldr__starts_with(s + i, n - i, from)) {
-            ldr__lines_put(l, s + k, (size_t)(i - k));
-            ldr__lines_put(l, to.text, (size_t)to.bytes);
-            i += from.bytes;
-            k = i;
-        } else i++;
+    for (i = 0; i < n; i++) {
+        if (!ldr__string_starts(from, s + i, n - i)) continue;
+        ldr__lines_put(l, s + k, i - k);
+        ldr__lines_put(l, to.text, to.bytes);
+        k = i + from.bytes;
+        i = k - 1;
     }
-    ldr__lines_put(l, s + k, (size_t)(n - k));
+    ldr__lines_put(l, s + k, n - k);
 }
 
 /* WordPiece's blanks before punctuation and English contractions, taken out of what was put since `start`. */
 static void ldr__lines_cleanup(ldr__lines *l, size_t start) {
-    static const char *const from[] = {
-        " .", " ?", " !", " ,", " ' ", " n't", " 'm", " do not", " 's", " 've", " 're" };
-    static const char *const to[] = { ".", "?", "!", ",", "'", "n't", "'m", " don't", "'s", "'ve", "'re" };
+    static const char *const pairs[][2] = { { " .", "." }, { " ?", "?" }, { " !", "!" }, { " ,", "," }, { " ' ", "'" },
+            { " n't", "n't" }, { " 'm", "'m" }, { " do not", " don't" }, { " 's", "'s" }, { " 've", "'ve" },
+            { " 're", "'re" } };
     char *text = (char *)l->text;
-    size_t i, k, a, b, w;
-    for (i = 0; i < sizeof from / sizeof *from && !l->failed; i++) {
-        a = strlen(from[i]);
-        b = strlen(to[i]);
-        for (k = w = start; k < l->used; ) {
-            if (l->used - k >= a && memcmp(text + k, from[i], a) == 0) {
-                memcpy(text + w, to[i], b);
-                w += b;
-                k += a;
-            } else text[w++] = text[k++];
+    size_t i, k, w;
+    for (i = 0; i < sizeof pairs / sizeof *pairs && !l->failed; i++) {
+        size_t a = strlen(pairs[i][0]), b = strlen(pairs[i][1]), hit;
+        for (k = w = start; k < l->used; k += hit ? a : 1, w += hit ? b : 1) {
+            hit = l->used - k >= a && memcmp(text + k, pairs[i][0], a) == 0;
+            if (hit) memcpy(text + w, pairs[i][1], b);
+            else text[w] = text[k];
         }
         l->used = w;
     }
@@ -8694,115 +8399,96 @@ static void ldr__lines_cleanup(ldr__lines *l, size_t start) {
 
 static void ldr__decode_wordpiece(ldr__lines *l, const char *s, int32_t n) {
     size_t start = l->used;
-    int32_t inside = l->place && ldr__starts_with(s, n, l->p->a) ? l->p->a.bytes : 0;
+    int32_t inside = l->place && ldr__string_starts(l->p->a, s, n) ? l->p->a.bytes : 0;
     if (l->place && !inside && l->p->a.bytes) ldr__lines_put(l, " ", 1);
-    ldr__lines_put(l, s + inside, (size_t)(n - inside));
+    ldr__lines_put(l, s + inside, n - inside);
     if (l->p->flags[0]) ldr__lines_cleanup(l, start);
-    ldr__lines_end(l);
+    ldr__lines_end(l, NULL, 0);
 }
 
 /* a becomes b, but nothing in the last token (invert: its place is -1) or (flags[0]) in the first. */
 static void ldr__decode_replace(ldr__lines *l, const char *s, int32_t n) {
     int nothing = l->place < 0 || (l->place == 0 && l->p->flags[0]);
     ldr__lines_replace(l, s, n, l->p->a, nothing ? ldr__string_of("") : l->p->b);
-    ldr__lines_end(l);
+    ldr__lines_end(l, NULL, 0);
 }
 
 static void ldr__decode_strip(ldr__lines *l, const char *s, int32_t n) {
     ldr__string a = l->p->a;
     int32_t k;
-    for (k = 0; k < l->p->flags[0] && ldr__starts_with(s, n, a); k++) {
+    for (k = 0; k < l->p->flags[0] && ldr__string_starts(a, s, n); k++) {
         s += a.bytes;
         n -= a.bytes;
     }
-    for (k = 0; k < l->p->flags[1] && n >= a.bytes && ldr__starts_with(s + n - a.bytes, a.bytes, a); k++) n -= a.bytes;
-    ldr__lines_put(l, s, (size_t)n);
-    ldr__lines_end(l);
-}
-
-static void ldr__decode_fuse(ldr__lines *l, const char *s, int32_t n) {
-    ldr__lines_put(l, s, (size_t)n);
+    for (k = l->p->flags[1]; k > 0 && n >= a.bytes && ldr__string_starts(a, s + n - a.bytes, a.bytes); k--)
+        n -= a.bytes;
+    ldr__lines_end(l, s, n);
 }
 
 /* The bytes that characters stand for; a token with a character that stands for none is its own bytes. */
 static void ldr__decode_bytes(ldr__lines *l, const char *s, int32_t n) {
-    int32_t k, bytes;
-    int all = 1;
-    for (k = 0; k < n && all; k += bytes) all = ldr__char_byte(ldr__utf8_at(s + k, &bytes)) >= 0;
-    for (k = 0; k < n && all; k += bytes) {
-        char byte = (char)ldr__char_byte(ldr__utf8_at(s + k, &bytes));
-        ldr__lines_put(l, &byte, 1);
+    size_t start = l->used;
+    int32_t k, bytes, byte = 0;
+    for (k = 0; k < n && byte >= 0; k += bytes) {
+        char c = (char)(byte = ldr__char_byte(ldr__utf8_at(s + k, &bytes)));
+        ldr__lines_put(l, &c, 1);
     }
-    if (!all) ldr__lines_put(l, s, (size_t)n);
+    if (byte < 0) l->used = start;
+    if (byte < 0) ldr__lines_put(l, s, n);
 }
 
 /* A run of <0x..>: its bytes if they are UTF-8, else U+FFFD for each. */
 static void ldr__decode_fallback_end(ldr__lines *l) {
-    const unsigned char *run = l->text ? (const unsigned char *)l->text + l->used - l->pending_used : NULL;
-    size_t i, bytes = l->pending_used;
-    int good = !bytes || ldr__utf8_bad(run, bytes, 0) == bytes;
+    size_t i, bytes = l->pending_used, start = l->used - bytes;
+    int good = !bytes || ldr__utf8_bad((const unsigned char *)l->text + start, bytes, 0) == bytes;
     l->pending_used = 0;
-    if (bytes && good) ldr__lines_end(l);
-    if (!good) l->used -= bytes;
-    for (i = 0; i < bytes && !good; i++) {
-        ldr__lines_put(l, "\xef\xbf\xbd", 3);
-        ldr__lines_end(l);
-    }
+    if (bytes && good) ldr__lines_end(l, NULL, 0);
+    if (!good) l->used = start;
+    for (i = 0; i < bytes && !good; i++) ldr__lines_end(l, "\xef\xbf\xbd", 3);
 }
 
 static void ldr__decode_fallback(ldr__lines *l, const char *s, int32_t n) {
-    int high = -1, low = -1;
-    if (n == 6 && memcmp(s, "<0x", 3) == 0 && s[5] == '>') {
-        high = ldr__hex_digit(s[3]);
-        low = ldr__hex_digit(s[4]);
-    }
+    int whole = n == 6 && memcmp(s, "<0x", 3) == 0 && s[5] == '>', high = whole ? ldr__hex_digit(s[3]) : -1,
+            low = whole ? ldr__hex_digit(s[4]) : -1;
+    char byte = (char)(high * 16 + low);
     if (high >= 0 && low >= 0) {
-        char byte = (char)(high * 16 + low);
         ldr__lines_put(l, &byte, 1);
         l->pending_used += !l->failed;
-        return;
+    } else {
+        ldr__decode_fallback_end(l);
+        ldr__lines_end(l, s, n);
     }
-    ldr__decode_fallback_end(l);
-    ldr__lines_put(l, s, (size_t)n);
-    ldr__lines_end(l);
 }
 
 /* Connectionist temporal classification: neighbours that are equal count once, the padding token is nothing. */
 static void ldr__decode_ctc(ldr__lines *l, const char *s, int32_t n) {
     size_t start = l->used;
-    if (n == l->p->a.bytes && memcmp(s, l->p->a.text, (size_t)n) == 0) return;
+    if (ldr__string_is(l->p->a, s, n)) return;
     if (l->p->flags[0]) {
         ldr__lines_replace(l, s, n, l->p->b, ldr__string_of(" "));
         ldr__lines_cleanup(l, start);
     } else ldr__lines_replace(l, s, n, l->p->a, ldr__string_of(""));
-    if (l->used > start) ldr__lines_end(l);
+    if (l->used > start) ldr__lines_end(l, NULL, 0);
 }
 
 /* Bytes that are no UTF-8 become U+FFFD, one for each longest beginning of a character. */
 static void ldr__lines_utf8(ldr__lines *out, const char *s, size_t size) {
-    size_t i, n, k;
+    size_t i, n;
+    out->used = 0;
+    out->count = 0;
     for (i = 0; i < size && !out->failed; i += n) {
-        const unsigned char *u = (const unsigned char *)s + i;
-        n = ldr__utf8_length(u, size - i);
-        if (n) {
-            ldr__lines_put(out, s + i, n);
-            continue;
-        }
-        n = 1;
-        if (u[0] >= 0xc2 && u[0] <= 0xf4) {
-            k = u[0] < 0xe0 ? 2 : u[0] < 0xf0 ? 3 : 4;
-            while (n < k && i + n < size) {
-                unsigned low = 0x80, high = 0xbf;
-                if (n == 1 && u[0] == 0xe0) low = 0xa0;
-                if (n == 1 && u[0] == 0xed) high = 0x9f;
-                if (n == 1 && u[0] == 0xf0) low = 0x90;
-                if (n == 1 && u[0] == 0xf4) high = 0x8f;
-                if (u[n] < low || u[n] > high) break;
-                n++;
-            }
+        unsigned char all[4];
+        n = ldr__utf8_length((const unsigned char *)s + i, size - i);
+        if (n) ldr__lines_put(out, s + i, (int32_t)n);
+        if (n) continue;
+        for (n = LDR__MIN(3, size - i); n > 1; n--) {        /* of a character that any bytes might end        */
+            memset(all, 0x80, sizeof all);
+            memcpy(all, s + i, n);
+            if (ldr__utf8_length(all, sizeof all) > n) break;
         }
         ldr__lines_put(out, "\xef\xbf\xbd", 3);
     }
+    ldr__lines_end(out, NULL, 0);
 }
 
 /* One decoder over all lines of `in`. */
@@ -8819,7 +8505,7 @@ static void ldr__decode_part(ldr__lines *out, const ldr__lines *in, const ldr__s
         p->part->decode(out, s, n);
     }
     if (p->part->decode == ldr__decode_fallback) ldr__decode_fallback_end(out);
-    if (p->part->decode == ldr__decode_fuse || p->part->decode == ldr__decode_bytes) ldr__lines_end(out);
+    if (p->part->decode == ldr__lines_put || p->part->decode == ldr__decode_bytes) ldr__lines_end(out, NULL, 0);
 }
 
 /* The text of a token into a line; none for an id that is none, as in the originals. */
@@ -8835,15 +8521,13 @@ static void ldr__decode_token(const ldr_tokenizer *t, ldr__lines *l, int32_t id,
     if (t->sentencepiece && t->types[id] == LDR__SP_UNKNOWN) piece = ldr__string_of(" \xe2\x81\x87 ");
     if (t->sentencepiece && t->types[id] == LDR__SP_CONTROL && skip_special) return;
     if (!t->parts[LDR__DECODERS].count && l->count) ldr__lines_put(l, " ", 1);
-    ldr__lines_put(l, piece.text, (size_t)piece.bytes);
-    ldr__lines_end(l);
+    ldr__lines_end(l, piece.text, piece.bytes);
 }
 
 LDR__DEF ldr_status ldr_tokenizer_decode(const ldr_tokenizer *t, ldr_text *out, const int32_t *ids, int32_t count,
         int32_t skip_special, ldr_error *err) {
     ldr__lines lines[2], *in = &lines[0], *to = &lines[1], *swap;
-    int32_t i;
-    ldr_allocator alloc;
+    int32_t i, failed = 0;
     void *data;
     if (!t || !out || count < 0 || (!ids && count))
         return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "an argument of ldr_tokenizer_decode is NULL or negative");
@@ -8851,37 +8535,34 @@ LDR__DEF ldr_status ldr_tokenizer_decode(const ldr_tokenizer *t, ldr_text *out, 
         return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET,
                 "the allocator of the text has one function of two; set both or neither");
     if (!out->data && !out->alloc.alloc_fn) out->alloc = t->alloc;
-    alloc = out->alloc;
     out->size = 0;
     memset(lines, 0, sizeof lines);
-    in->alloc = to->alloc = &alloc;
+    in->alloc = to->alloc = &out->alloc;
     for (i = 0; i < count; i++) ldr__decode_token(t, in, ids[i], skip_special);
-    for (i = 0; i < t->parts[LDR__DECODERS].count && !in->failed && !to->failed; i++) {
+    for (i = 0; i < t->parts[LDR__DECODERS].count && !in->failed; i++) {
         const ldr__step *p = &t->parts[LDR__DECODERS].steps[i];
         ldr__decode_part(to, in, p);
-        if (p->part->decode == ldr__decode_bytes && !to->failed) {
-            in->used = 0;
-            in->count = 0;
-            ldr__lines_utf8(in, to->text ? (const char *)to->text : "", to->used);
-            ldr__lines_end(in);
-            continue;
-        }
+        swap = in;
+        in = to;
+        to = swap;
+        if (p->part->decode != ldr__decode_bytes || in->failed) continue;
+        ldr__lines_utf8(to, (const char *)in->text, in->used);
         swap = in;
         in = to;
         to = swap;
     }
     data = out->data;
-    if (!ldr__grow(&alloc, &data, &out->capacity, in->used + 1, 1)) in->failed = 1;
+    failed = in->failed || !ldr__grow(&out->alloc, &data, &out->capacity, in->used + 1, 1);
     out->data = (char *)data;
-    if (!in->failed && !to->failed) {
-        if (in->used) memcpy(out->data, in->text, in->used);
-        out->data[in->used] = 0;
-        out->size = in->used;
+    out->size = failed ? 0 : in->used;
+    if (out->size) memcpy(out->data, in->text, out->size);
+    if (!failed) out->data[out->size] = 0;
+    for (i = 0; i < 2; i++) {
+        ldr__free(&out->alloc, lines[i].text, lines[i].room);
+        ldr__free(&out->alloc, lines[i].ends, lines[i].ends_room * sizeof(int32_t));
     }
-    i = in->failed || to->failed;
-    ldr__lines_free(in);
-    ldr__lines_free(to);
-    return i ? ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while decoding %d tokens", (int)count) : LDR_OK;
+    return !failed ? LDR_OK
+            : ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while decoding %d tokens", (int)count);
 }
 
 LDR__DEF void ldr_text_free(ldr_text *text) {
@@ -8910,6 +8591,13 @@ static int ldr__json_is(const ldr_json *j, int32_t node, int32_t type) {
     return n && n->type == type;
 }
 
+/* The place of a text among `words`, NULL after the last: behind them if it is none. */
+static int ldr__json_word(const ldr_json *j, int32_t node, const char *const *words) {
+    int i = 0;
+    while (words[i] && !ldr_json_equals(j, node, words[i])) i++;
+    return i;
+}
+
 /* A value that is there and not null; key may be NULL. */
 static int32_t ldr__json_there(const ldr_json *j, int32_t object, const char *key) {
     int32_t node = key && ldr__json_is(j, object, LDR_JSON_OBJECT) ? ldr_json_get(j, object, key) : -1;
@@ -8921,10 +8609,6 @@ static int32_t ldr__json_first(const ldr_json *j, int32_t list) {
     return ldr__json_is(j, list, LDR_JSON_ARRAY) ? ldr_json_node_at(j, list)->first : -1;
 }
 static int32_t ldr__json_next(const ldr_json *j, int32_t node) { return ldr_json_node_at(j, node)->next; }
-
-static void ldr__read_memory(ldr__reading *r) {
-    ldr__fail(r->err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while reading a tokenizer");
-}
 
 /* The error that names what is in the file. */
 static void ldr__read_fail(ldr__reading *r, ldr_status status, int32_t node, const char *what) {
@@ -8947,26 +8631,18 @@ static int32_t ldr__read_int(ldr__reading *r, int32_t object, const char *key, i
         int32_t otherwise) {
     int32_t node = ldr__json_there(r->j, object, key);
     int64_t v = otherwise;
-    if (node < 0) return otherwise;
-    if (!ldr__json_integer(r->j, node, &v) || v < low || v > high) {
+    if (node >= 0 && (!ldr__json_integer(r->j, node, &v) || v < low || v > high))
         ldr__fail(r->err, LDR_FORMAT, ldr__json_offset(r->j, node),
                 "the tokenizer's \"%s\" is not a number from %d to %d", key, (int)low, (int)high);
-        return otherwise;
-    }
-    return (int32_t)v;
+    return r->err->status ? otherwise : (int32_t)v;
 }
 
 /* A string node, kept with the tokenizer. */
 static ldr__string ldr__read_string(ldr__reading *r, int32_t node) {
-    ldr__string s;
+    ldr__string s = ldr__string_of("");
     ptrdiff_t n = ldr_json_string(NULL, 0, r->j, node);
-    char *p;
-    s.text = "";
-    s.bytes = 0;
+    char *p = n < 0 ? NULL : (char *)ldr__tokenizer_keep(r->t, (size_t)n + 1);
     if (n < 0) ldr__read_fail(r, LDR_FORMAT, node, "a setting of the tokenizer must be a text");
-    if (n < 0) return s;
-    p = n < INT32_MAX / 2 ? (char *)ldr__tokenizer_keep(r->t, (size_t)n + 1) : NULL;
-    if (!p) ldr__read_memory(r);
     if (!p) return s;
     ldr_json_string(p, (size_t)n + 1, r->j, node);
     s.text = p;
@@ -8999,25 +8675,20 @@ static void ldr__read_pattern(ldr__reading *r, ldr__step *p, int32_t node) {
 }
 
 static void ldr__read_behaviour(ldr__reading *r, ldr__step *p, int32_t node, const char *key, int32_t otherwise) {
-    static const char *const names[] = { "Removed", "Isolated", "Contiguous", "MergedWithPrevious", "MergedWithNext" };
-    int32_t value = ldr__json_there(r->j, node, key), i;
-    p->behaviour = otherwise;
-    if (value < 0) return;
-    for (i = 0; i < 5; i++)
-        if (ldr_json_equals(r->j, value, names[i])) break;
-    if (i == 5) ldr__read_fail(r, LDR_UNSUPPORTED, value, "the \"behavior\" of a splitter is not known");
-    p->behaviour = i;
+    static const char *const names[] = { "Removed", "Isolated", "Contiguous", "MergedWithPrevious", "MergedWithNext",
+            NULL };
+    int32_t value = ldr__json_there(r->j, node, key);
+    p->behaviour = value < 0 ? otherwise : ldr__json_word(r->j, value, names);
+    if (p->behaviour == 5) ldr__read_fail(r, LDR_UNSUPPORTED, value, "the \"behavior\" of a splitter is not known");
 }
 
 /* 0 never, 1 always, 2 of the first text only. */
 static int32_t ldr__read_prepend_scheme(ldr__reading *r, int32_t node) {
-    int32_t scheme = ldr__json_there(r->j, node, "prepend_scheme");
-    if (scheme < 0) return ldr__read_flag(r, node, "add_prefix_space", 1);
-    if (ldr_json_equals(r->j, scheme, "always")) return 1;
-    if (ldr_json_equals(r->j, scheme, "first")) return 2;
-    if (!ldr_json_equals(r->j, scheme, "never"))
-        ldr__read_fail(r, LDR_UNSUPPORTED, scheme, "the \"prepend_scheme\" is not known");
-    return 0;
+    static const char *const names[] = { "never", "always", "first", NULL };
+    int32_t value = ldr__json_there(r->j, node, "prepend_scheme"), scheme;
+    scheme = value < 0 ? ldr__read_flag(r, node, "add_prefix_space", 1) : ldr__json_word(r->j, value, names);
+    if (scheme == 3) ldr__read_fail(r, LDR_UNSUPPORTED, value, "the \"prepend_scheme\" is not known");
+    return scheme;
 }
 
 /* ---- settings ---------------------------------------------------------------------------- */
@@ -9036,10 +8707,10 @@ static void ldr__read_keys(ldr__reading *r, ldr__step *p, int32_t node) {
     for (k = p->part->keys; k->what; k++) {
         int32_t other = k->otherwise;
         switch (k->what) {
-        case LDR__SET_A: case LDR__SET_NEEDED:
+        case LDR__SET_NEEDED: case LDR__SET_A:
             p->a = ldr__read_text(r, node, k->name, k->text);
-            if (k->what == LDR__SET_NEEDED && !p->a.bytes)
-                ldr__read_fail(r, LDR_FORMAT, node, "a text that a splitter looks for is empty");
+            if (k->what == LDR__SET_A || p->a.bytes) break;
+            ldr__read_fail(r, LDR_FORMAT, node, "a text that a splitter looks for is empty");
             break;
         case LDR__SET_B: p->b = ldr__read_text(r, node, k->name, k->text); break;
         case LDR__SET_FIND: p->find = other; break;
@@ -9077,17 +8748,14 @@ static ldr__step *ldr__part_add(ldr__reading *r, int kind, const ldr__part_row *
 
 static void ldr__normalize_replace(ldr__norm *p, const ldr__step *part) {
     int32_t from = 0, begin = 0, end = 0;
-    while (!p->c->status && ldr__find(p->c, part, p->in.text, p->in.size, from, &begin, &end)) {
+    while (!p->c->status && ldr__find(p->c, part, p->in.text, p->in.size, &from, &begin, &end)) {
         ldr__put_same(p, begin);
         ldr__put_string(p, part->b, end);
-        from = end > begin ? end : end < p->in.size ? end + ldr__utf8_bytes((unsigned char)p->in.text[end])
-                : p->in.size + 1;
     }
     ldr__put_same(p, p->in.size);
 }
 
-/* Checks a map of characters and notes which ASCII characters it leaves alone. bytes: 4 of size, the double array, the
-   texts. */
+/* Checks a map of characters and notes which ASCII characters it knows. bytes: 4 of size, the double array, texts. */
 static ldr_status ldr__map_open(ldr__step *p, const unsigned char *bytes, size_t n, uint64_t offset, ldr_error *err) {
     uint32_t size = n >= 4 ? ldr__load_u32(bytes) : 0, i, leaf, unit, value;
     char c;
@@ -9113,29 +8781,22 @@ static ldr_status ldr__map_open(ldr__step *p, const unsigned char *bytes, size_t
         return ldr__fail(err, LDR_FORMAT, offset, "the texts of the map of characters are not UTF-8");
     for (i = 0; i < 128; i++) {
         c = (char)i;
-        p->single[i] = (int16_t)(i && ldr__map_find(p, &c, 1, 0, &used) ? -1 : 0);
+        p->single[i] = i && ldr__map_find(p, &c, 1, 0, &used);
     }
     return LDR_OK;
 }
 
 static void ldr__read_map(ldr__reading *r, ldr__step *p, int32_t node) {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    int32_t value = ldr__json_there(r->j, node, "precompiled_charsmap"), i, k = 0, bits = 0;
-    ldr__string s;
-    unsigned char *out;
+    int32_t value = ldr__json_there(r->j, node, "precompiled_charsmap"), i, k = 0;
+    ldr__string s = ldr__read_text(r, node, "precompiled_charsmap", "");
+    unsigned char *out = (unsigned char *)ldr__tokenizer_keep(r->t, (size_t)s.bytes / 4 * 3 + 4);
     uint32_t v = 0;
-    if (value < 0) return;
-    s = ldr__read_string(r, value);
-    out = (unsigned char *)ldr__tokenizer_keep(r->t, (size_t)s.bytes / 4 * 3 + 4);
-    if (!out) ldr__read_memory(r);
     for (i = 0; i < s.bytes && s.text[i] != '=' && !r->err->status; i++) {
         const char *d = s.text[i] ? strchr(digits, s.text[i]) : NULL;
         if (!d) ldr__read_fail(r, LDR_FORMAT, value, "the map of characters is not base64");
-        v = (v << 6 | (uint32_t)(d ? d - digits : 0)) & 0xffffffu;
-        bits += 6;
-        if (bits < 8) continue;
-        bits -= 8;
-        out[k++] = (unsigned char)(v >> bits & 255);
+        v = v << 6 | (uint32_t)(d ? d - digits : 0);
+        if (i % 4) out[k++] = (unsigned char)(v >> (6 - i % 4 * 2) & 255);
     }
     if (k && !r->err->status) ldr__map_open(p, out, (size_t)k, ldr__json_offset(r->j, value), r->err);
 }
@@ -9217,7 +8878,7 @@ static const ldr__part_row ldr__decoders[] = {
     { "WordPiece", LDR__RUN_DECODE(wordpiece), NULL, { LDR__TEXT("prefix", A, "##"), LDR__FLAG("cleanup", 0, 1) } },
     { "ByteLevel", LDR__RUN_DECODE(bytes), NULL, { LDR__FLAG(NULL, 0, 0) } },
     { "ByteFallback", LDR__RUN_DECODE(fallback), NULL, { LDR__FLAG(NULL, 0, 0) } },
-    { "Fuse", LDR__RUN_DECODE(fuse), NULL, { LDR__FLAG(NULL, 0, 0) } },
+    { "Fuse", NULL, NULL, ldr__lines_put, NULL, { LDR__FLAG(NULL, 0, 0) } },
     { "Strip", LDR__RUN_DECODE(strip), NULL, { LDR__TEXT("content", A, " "), LDR__KEY("start", COUNT, 0),
             { "stop", LDR__SET_COUNT + 1, 0, NULL } } },
     { "Replace", LDR__RUN_DECODE(replace), ldr__more_replace,
@@ -9255,12 +8916,10 @@ static void ldr__read_list(ldr__reading *r, int kind, int32_t node, int depth) {
     char name[32], unknown[80];
     if (r->err->status || !ldr_json_node_at(r->j, node) || ldr__json_is(r->j, node, LDR_JSON_NULL)) return;
     type = ldr__json_there(r->j, node, "type");
-    if (ldr_json_string(name, sizeof name, r->j, type) < 0 || depth > 8) {
+    if (ldr_json_string(name, sizeof name, r->j, type) < 0 || depth > 8)
         ldr__fail(r->err, LDR_FORMAT, ldr__json_offset(r->j, node),
                 "the %s has no \"type\", or they are nested too deeply", ldr__kinds[kind].what);
-        return;
-    }
-    if (strcmp(name, "Sequence") == 0) {
+    else if (strcmp(name, "Sequence") == 0) {
         k = ldr__json_there(r->j, node, ldr__kinds[kind].members);
         if (!ldr__json_is(r->j, k, LDR_JSON_ARRAY)) ldr__read_fail(r, LDR_FORMAT, node, "a Sequence has no members");
         for (k = ldr__json_first(r->j, k); k >= 0; k = ldr__json_next(r->j, k)) ldr__read_list(r, kind, k, depth + 1);
@@ -9274,19 +8933,14 @@ static void ldr__read_list(ldr__reading *r, int kind, int32_t node, int depth) {
 /* ---- post-processors -------------------------------------------------------------------- */
 
 static void ldr__template_add(ldr__reading *r, ldr__template *m, int32_t sequence, int32_t id, int32_t type) {
-    if (m->count == (int32_t)(sizeof m->items / sizeof *m->items)) {
-        ldr__fail(r->err, LDR_LIMIT, LDR_NO_OFFSET, "the template of the tokenizer has more than %d parts",
-                (int)m->count);
-        return;
-    }
-    m->items[m->count].sequence = sequence;
-    m->items[m->count].id = id;
-    m->items[m->count++].type = type;
+    const ldr__template_item item = { sequence, id, type };
+    if (m->count == LDR__TEMPLATE)
+        ldr__fail(r->err, LDR_LIMIT, LDR_NO_OFFSET, "the tokenizer's template has more than %d parts", LDR__TEMPLATE);
+    else m->items[m->count++] = item;
     m->added += sequence < 0;
 }
 
-/* A template by its shape: A and B are the texts, c and s the tokens unless they are -1, a digit is the type of all
-   that follows. */
+/* A template by its shape: texts A and B, tokens c and s unless they are -1, digits: the type of what follows. */
 static void ldr__template_put(ldr__reading *r, ldr__template *m, const char *shape, int32_t cls, int32_t sep) {
     int32_t type = 0;
     memset(m, 0, sizeof *m);
@@ -9307,8 +8961,8 @@ static void ldr__templates(ldr__reading *r, const char *single, const char *pair
 static int32_t ldr__read_token_pair(ldr__reading *r, int32_t node, const char *key) {
     int32_t list = ldr__json_there(r->j, node, key), id = ldr__json_first(r->j, list);
     int64_t v = -1;
-    if (id >= 0) id = ldr_json_node_at(r->j, list)->count == 2 ? ldr__json_next(r->j, id) : -1;
-    if (id < 0 || !ldr__json_integer(r->j, id, &v) || v >= r->t->count)
+    if (id < 0 || ldr_json_node_at(r->j, list)->count != 2 ||
+            !ldr__json_integer(r->j, ldr__json_next(r->j, id), &v) || v >= r->t->count)
         ldr__read_fail(r, LDR_FORMAT, list >= 0 ? list : node,
                 "the post-processor has no token with an id of the vocabulary");
     return (int32_t)v;
@@ -9351,7 +9005,6 @@ static void ldr__read_processor(ldr__reading *r, const char *type, int32_t node)
         r->t->trim = 1;
         r->t->trim_prefix = ldr__read_flag(r, node, "add_prefix_space", 1);
     }
-    if (strcmp(type, "ByteLevel") == 0) return;
     if (strcmp(type, "TemplateProcessing") == 0) {
         if (!ldr__json_is(r->j, ldr__json_there(r->j, node, "single"), LDR_JSON_ARRAY))
             ldr__read_fail(r, LDR_FORMAT, node, "the template has no \"single\" list");
@@ -9361,7 +9014,7 @@ static void ldr__read_processor(ldr__reading *r, const char *type, int32_t node)
     } else if (roberta || strcmp(type, "BertProcessing") == 0) {
         cls = ldr__read_token_pair(r, node, "cls");
         ldr__templates(r, "cAs", roberta ? "cAssBs" : "cAs1Bs", cls, ldr__read_token_pair(r, node, "sep"));
-    } else
+    } else if (strcmp(type, "ByteLevel") != 0)
         ldr__read_fail(r, LDR_UNSUPPORTED, ldr__json_there(r->j, node, "type"),
                 "the tokenizer has a post-processor that is not known");
 }
@@ -9373,7 +9026,6 @@ static void ldr__read_piece(ldr__reading *r, int32_t id, int32_t node) {
     ptrdiff_t n = ldr_json_string(NULL, 0, r->j, node);
     char *p = ldr__piece_put(r->t, id, (size_t)n);
     if (p) ldr_json_string(p, (size_t)n + 1, r->j, node);
-    else ldr__read_memory(r);
     if (p && strlen(p) != (size_t)n)
         ldr__read_fail(r, LDR_VOCAB, node, "a piece of the vocabulary holds a NUL character");
 }
@@ -9381,8 +9033,7 @@ static void ldr__read_piece(ldr__reading *r, int32_t id, int32_t node) {
 /* A piece from bytes, with a text before them. */
 static void ldr__piece_add(ldr__reading *r, int32_t id, const char *front, const void *s, size_t n) {
     size_t before = strlen(front);
-    char *p = r->err->status ? NULL : ldr__piece_put(r->t, id, before + n);
-    if (!p) ldr__read_memory(r);
+    char *p = ldr__piece_put(r->t, id, before + n);
     if (p) memcpy(p, front, before);
     if (p && n) memcpy(p + before, s, n);
 }
@@ -9396,18 +9047,16 @@ static void ldr__read_vocab(ldr__reading *r, int32_t model, int32_t extra) {
     if (!ldr__json_is(r->j, vocab, LDR_JSON_OBJECT))
         ldr__fail(r->err, LDR_VOCAB, ldr__json_offset(r->j, vocab >= 0 ? vocab : model),
                 "model.vocab is not a table of pieces and ids");
-    for (key = r->err->status ? -1 : v->first; key >= 0; key = ldr__json_next(r->j, value)) {
+    for (key = r->err->status ? -1 : v->first; key >= 0 && !r->err->status; key = ldr__json_next(r->j, value)) {
         value = ldr__json_next(r->j, key);
-        if (!ldr__json_integer(r->j, value, &id) || id < 0 || id > 2 * (int64_t)v->count + 65536) {
+        if (!ldr__json_integer(r->j, value, &id) || id > 2 * (int64_t)v->count + 65536)
             ldr__fail(r->err, LDR_VOCAB, ldr__json_offset(r->j, value),
                     "the ids of %d pieces must be numbers from 0 on with few holes, and this is none of them",
                     (int)v->count);
-            return;
-        }
-        if (id > top) top = id;
+        top = LDR__MAX(top, id);
     }
     if (r->err->status) return;
-    if (!ldr__pieces_begin(t, (int32_t)top + 1 + extra, 0, 0, (v->end - v->begin) / 2)) ldr__read_memory(r);
+    ldr__pieces_begin(t, (int32_t)top + 1 + extra, 0, 0, (v->end - v->begin) / 2);
     for (key = v->first; key >= 0 && !r->err->status; key = ldr__json_next(r->j, value)) {
         value = ldr__json_next(r->j, key);
         ldr__json_integer(r->j, value, &id);
@@ -9417,7 +9066,7 @@ static void ldr__read_vocab(ldr__reading *r, int32_t model, int32_t extra) {
         else ldr__read_piece(r, (int32_t)id, key);
     }
     if (!t->count) ldr__fail(r->err, LDR_VOCAB, LDR_NO_OFFSET, "the vocabulary is empty");
-    if (!r->err->status && !ldr__pieces_index(t)) ldr__read_memory(r);
+    ldr__pieces_index(t);
 }
 
 /* The unknown token of the model; it must be a piece. */
@@ -9444,18 +9093,16 @@ static void ldr__read_wordpiece(ldr__reading *r, int32_t model) {
     int32_t chars = ldr__json_there(r->j, model, "max_input_chars_per_word");
     int64_t n = LDR__MIN(100, LADDER_MAX_WORD_CHARS);
     ldr__set_prefix(r->t, ldr__read_text(r, model, "continuing_subword_prefix", "##"));
-    if (chars >= 0 && (!ldr__json_integer(r->j, chars, &n) || n < 1 || n > LADDER_MAX_WORD_CHARS)) {
+    if (chars >= 0 && (!ldr__json_integer(r->j, chars, &n) || n < 1 || n > LADDER_MAX_WORD_CHARS))
         ldr__fail(r->err, LDR_LIMIT, ldr__json_offset(r->j, chars), "model.max_input_chars_per_word is not a number "
                 "from 1 to %d; define LADDER_MAX_WORD_CHARS to raise the limit", LADDER_MAX_WORD_CHARS);
-        return;
-    }
     r->t->word_chars = (int32_t)n;
     ldr__read_unknown(r, model, "[UNK]");
 }
 
 /* A piece into a trie, under its id. */
 static void ldr__trie_piece(ldr__reading *r, ldr__trie *trie, int32_t id) {
-    if (!ldr__trie_add(r->t, trie, ldr__piece_text(r->t, id), ldr__piece_bytes(r->t, id), id, 1)) ldr__read_memory(r);
+    ldr__trie_add(r->t, trie, ldr__piece_text(r->t, id), ldr__piece_bytes(r->t, id), id, 1);
 }
 
 static void ldr__read_unigram(ldr__reading *r, int32_t model) {
@@ -9475,37 +9122,34 @@ static void ldr__read_scored(ldr__reading *r, int32_t model, int32_t extra) {
     ldr_tokenizer *t = r->t;
     int32_t vocab = ldr__json_there(r->j, model, "vocab"), k, id = 0, score;
     const ldr_json_node *v = ldr_json_node_at(r->j, vocab);
-    if (!ldr__json_is(r->j, vocab, LDR_JSON_ARRAY) || !v->count) {
+    if (!ldr__json_is(r->j, vocab, LDR_JSON_ARRAY) || !v->count)
         ldr__read_fail(r, LDR_VOCAB, vocab >= 0 ? vocab : model, "model.vocab is not a list of pieces and scores");
-        return;
-    }
-    if (!ldr__pieces_begin(t, v->count + extra, 1, 0, (v->end - v->begin) / 3)) ldr__read_memory(r);
+    if (r->err->status) return;
+    ldr__pieces_begin(t, v->count + extra, 1, 0, (v->end - v->begin) / 3);
     for (k = v->first; k >= 0 && !r->err->status; k = ldr__json_next(r->j, k), id++) {
         int32_t piece = ldr__json_first(r->j, k);
         score = ldr__json_is(r->j, piece, LDR_JSON_STRING) && ldr_json_node_at(r->j, k)->count == 2
                 ? ldr__json_next(r->j, piece) : -1;
-        if (!ldr__json_is(r->j, score, LDR_JSON_NUMBER)) {
-            ldr__read_fail(r, LDR_VOCAB, k, "an entry of model.vocab is not a piece and its score");
-            return;
-        }
         t->scores[id] = ldr_json_number(r->j, score, 0);
-        if (t->scores[id] - t->scores[id] != 0)
+        if (!ldr__json_is(r->j, score, LDR_JSON_NUMBER))
+            ldr__read_fail(r, LDR_VOCAB, k, "an entry of model.vocab is not a piece and its score");
+        else if (t->scores[id] - t->scores[id] != 0)
             ldr__read_fail(r, LDR_VOCAB, score, "the score of a piece is not finite");
-        ldr__read_piece(r, id, piece);
+        else ldr__read_piece(r, id, piece);
     }
-    if (!r->err->status && !ldr__pieces_index(t)) ldr__read_memory(r);
+    ldr__pieces_index(t);
 }
 
 /* Room for n merges. */
-static int ldr__merges_begin(ldr_tokenizer *t, size_t n) {
+static void ldr__merges_begin(ldr_tokenizer *t, size_t n) {
+    const ldr__merge none = { 0, 0, LDR__NO_RANK, -1 };
     size_t slots = 4, i;
     while (slots < n + n / 2) slots *= 2;
-    t->merges = (ldr__merge *)ldr__tokenizer_alloc(t, slots * sizeof *t->merges);
-    if (!t->merges) return 0;
-    t->merge_slots = slots;
-    for (i = 0; i < slots; i++) t->merges[i].id = -1;
     t->together = (unsigned char *)ldr__tokenizer_keep(t, 8192);
-    return t->together != NULL;
+    t->merges = (ldr__merge *)ldr__tokenizer_alloc(t, slots * sizeof *t->merges);
+    if (!t->merges) return;
+    t->merge_slots = slots;
+    for (i = 0; i < slots; i++) t->merges[i] = none;
 }
 
 /* The characters around s[at] meet in a piece. */
@@ -9518,20 +9162,19 @@ static void ldr__meet(ldr_tokenizer *t, uint32_t a, const char *b) {
 /* One merge of rank `rank`: 0, or what is wrong with it. */
 static const char *ldr__merge_add(ldr_tokenizer *t, const char *a, size_t an, const char *b, size_t bn, uint32_t rank) {
     int32_t left = ldr__piece_find(t, a, an), right = ldr__piece_find(t, b, bn), id, bytes;
-    size_t skip = (size_t)t->prefix.bytes, i;
+    size_t skip = (size_t)t->prefix.bytes;
+    ldr__merge m;
     uint32_t hash;
     if (left < 0 || right < 0) return "a merge has a part that is not in the vocabulary";
     if (bn < skip || !an || !bn) return "a merge has a part that is too short";
     hash = ldr__vocab_hash(ldr__vocab_hash(LDR__HASH_SEED, a, an), b + skip, bn - skip);
     id = ldr__slot_find(t, hash, a, an, b + skip, bn - skip)->id;
     if (id < 0) return "what a merge joins is not in the vocabulary";
-    i = ldr__merge_slot((uint32_t)left, (uint32_t)right) & (t->merge_slots - 1);
-    while (t->merges[i].id >= 0 && (t->merges[i].left != (uint32_t)left || t->merges[i].right != (uint32_t)right))
-        i = (i + 1) & (t->merge_slots - 1);
-    t->merges[i].left = (uint32_t)left;
-    t->merges[i].right = (uint32_t)right;
-    t->merges[i].rank = rank;
-    t->merges[i].id = id;
+    m.left = (uint32_t)left;
+    m.right = (uint32_t)right;
+    m.rank = rank;
+    m.id = id;
+    *ldr__merge_find(t, m.left, m.right) = m;
     ldr__meet(t, ldr__utf8_at(a + ldr__utf8_before(a, (int32_t)an), &bytes), b + skip);
     if ((an == 6 && memcmp(a, "<0x", 3) == 0) || (bn == 6 && memcmp(b, "<0x", 3) == 0)) t->together = NULL;
     return NULL;
@@ -9578,7 +9221,7 @@ static void ldr__read_bpe(ldr__reading *r, int32_t model) {
     if (!ldr__json_is(r->j, merges, LDR_JSON_ARRAY))
         ldr__read_fail(r, LDR_VOCAB, merges >= 0 ? merges : model, "model.merges is not a list");
     if (r->err->status) return;
-    if (!ldr__merges_begin(t, (size_t)ldr_json_node_at(r->j, merges)->count)) ldr__read_memory(r);
+    ldr__merges_begin(t, (size_t)ldr_json_node_at(r->j, merges)->count);
     for (k = ldr__json_first(r->j, merges); k >= 0 && !r->err->status; k = ldr__json_next(r->j, k))
         ldr__read_merge(r, k, rank++);
 }
@@ -9591,23 +9234,21 @@ static const ldr__cutter ldr__cutters[] = {
 };
 static const ldr__cutter ldr__cutter_by_score = { "SentencePiece", NULL, ldr__cut_by_score };
 
+enum { LDR__WORDPIECE, LDR__BPE, LDR__UNIGRAM, LDR__WORDLEVEL, LDR__CUTTERS };
+
 static const ldr__cutter *ldr__cutter_of(ldr__reading *r, int32_t model) {
-    int32_t type = ldr__json_there(r->j, model, "type");
-    size_t i;
-    for (i = 0; type >= 0 && i < sizeof ldr__cutters / sizeof *ldr__cutters; i++)
-        if (ldr_json_equals(r->j, type, ldr__cutters[i].name)) return &ldr__cutters[i];
-    if (type >= 0) {
-        ldr__read_fail(r, LDR_UNSUPPORTED, type,
-                "the tokenizer's model is of a type that is not known: WordPiece, BPE, Unigram and WordLevel are");
-        return NULL;
-    }
+    int32_t type = ldr__json_there(r->j, model, "type"), i = 0;
+    if (type >= 0) while (i < LDR__CUTTERS && !ldr_json_equals(r->j, type, ldr__cutters[i].name)) i++;
     /* without a type, as old files are: what is in it decides */
-    if (ldr__json_there(r->j, model, "merges") >= 0) return &ldr__cutters[1];
-    if (ldr__json_is(r->j, ldr__json_there(r->j, model, "vocab"), LDR_JSON_ARRAY)) return &ldr__cutters[2];
-    if (ldr__json_there(r->j, model, "continuing_subword_prefix") >= 0 ||
-            ldr__json_there(r->j, model, "max_input_chars_per_word") >= 0) return &ldr__cutters[0];
-    if (ldr__json_there(r->j, model, "vocab") >= 0) return &ldr__cutters[3];
-    ldr__read_fail(r, LDR_UNSUPPORTED, model, "the tokenizer's model has no \"type\" and is of no kind that is known");
+    else if (ldr__json_there(r->j, model, "merges") >= 0) i = LDR__BPE;
+    else if (ldr__json_is(r->j, ldr__json_there(r->j, model, "vocab"), LDR_JSON_ARRAY)) i = LDR__UNIGRAM;
+    else if (ldr__json_there(r->j, model, "continuing_subword_prefix") < 0 &&
+            ldr__json_there(r->j, model, "max_input_chars_per_word") < 0)
+        i = ldr__json_there(r->j, model, "vocab") >= 0 ? LDR__WORDLEVEL : LDR__CUTTERS;
+    if (i < LDR__CUTTERS) return &ldr__cutters[i];
+    ldr__read_fail(r, LDR_UNSUPPORTED, type >= 0 ? type : model, type >= 0
+            ? "the tokenizer's model is of a type that is not known: WordPiece, BPE, Unigram and WordLevel are"
+            : "the tokenizer's model has no \"type\" and is of no kind that is known");
     return NULL;
 }
 
@@ -9620,66 +9261,48 @@ static void ldr__added_put(ldr__reading *r, const ldr__added *a, int32_t node) {
     int32_t at = ldr__trie_find(&t->names, a->text.text, (size_t)a->text.bytes),
             id = ldr__piece_find(t, a->text.text, (size_t)a->text.bytes);
     if (r->err->status) return;
-    if (at >= 0) {                                       /* said again: the last word counts        */
-        id = t->added[at].id;
-        t->added[at] = *a;
-        t->added[at].id = id;
-        return;
-    }
-    if (id < 0) {
+    if (at >= 0) id = t->added[at].id;                   /* said again: the last word counts        */
+    else if (id < 0) {
         /* an id far off is not believed: the next one, as upstream */
         id = a->id >= 0 && a->id < t->piece_room ? a->id : t->count;
-        if (id >= t->piece_room || (id < t->count && t->pieces[id].start)) {
+        if (id >= t->piece_room || (id < t->count && t->pieces[id].start))
             ldr__read_fail(r, LDR_VOCAB, node, "the id of an added token belongs to another piece or leaves a gap");
-            return;
-        }
-        ldr__piece_add(r, id, "", a->text.text, (size_t)a->text.bytes);
+        else ldr__piece_add(r, id, "", a->text.text, (size_t)a->text.bytes);
     }
-    t->added[t->added_count] = *a;
-    t->added[t->added_count].id = id;
-    if (!ldr__trie_add(t, &t->names, a->text.text, (size_t)a->text.bytes, t->added_count++, 1)) ldr__read_memory(r);
+    if (r->err->status) return;
+    if (at < 0) ldr__trie_add(t, &t->names, a->text.text, (size_t)a->text.bytes, at = t->added_count++, 1);
+    t->added[at] = *a;
+    t->added[at].id = id;
 }
 
-/* What decoding makes of the token: its text as it was normalised. 0: out of memory. */
-static int ldr__added_shown(ldr_tokenizer *t, ldr__added *a, const ldr__view *v) {
-    char *p;
-    a->shown = a->text;
-    if (v->size == a->text.bytes && (!v->size || memcmp(v->text, a->text.text, (size_t)v->size) == 0)) return 1;
-    p = (char *)ldr__tokenizer_keep(t, (size_t)v->size + 1);
-    if (!p) return 0;
-    if (v->size) memcpy(p, v->text, (size_t)v->size);
-    a->shown.text = p;
-    a->shown.bytes = v->size;
-    return 1;
-}
-
-/* Builds the tries once all added tokens are known; those that stand for normalised text are normalised. */
-static ldr_status ldr__added_finish(ldr_tokenizer *t, ldr_error *err) {
+/* Builds the tries of added tokens, of normalised text where they stand for that: so decoding shows them, too. */
+static void ldr__added_finish(ldr_tokenizer *t) {
     int32_t i, special;
     ldr_encoding e;
     ldr__cutting c;
-    ldr_status status = LDR_OK;
     memset(&e, 0, sizeof e);
     e.alloc = t->alloc;
-    if (!ldr__cutting_begin(&c, t, &e)) status = ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory");
-    for (special = 1; special >= 0 && !status; special--)       /* of two equal texts the special token wins */
-        for (i = 0; i < t->added_count && !status; i++) {
+    ldr__cutting_begin(&c, t, &e);
+    for (special = 1; special >= 0; special--)                  /* of two equal texts the special token wins */
+        for (i = 0; i < t->added_count && !c.status && !t->err->status; i++) {
             ldr__added *a = &t->added[i];
             ldr__view v;
+            char *p;
             if (a->special != special) continue;
             c.steps = 100000000;
             if (a->normalized) ldr__normalize(&c, (const unsigned char *)a->text.text, 0, a->text.bytes, &v);
-            else {
-                ldr__text_load(&c, &c.w->str[0], (const unsigned char *)a->text.text, 0, a->text.bytes);
-                v = c.w->str[0];
+            else v = *ldr__text_load(&c, (const unsigned char *)a->text.text, 0, a->text.bytes);
+            a->shown = a->text;
+            if (!c.status && !ldr__string_is(a->text, v.text, v.size)) {
+                p = (char *)ldr__tokenizer_keep(t, (size_t)v.size + 1);
+                if (p && v.size) memcpy(p, v.text, (size_t)v.size);
+                a->shown.text = p;
+                a->shown.bytes = p ? v.size : 0;
             }
-            if (c.status) status = ldr__fail(err, c.status, LDR_NO_OFFSET, "an added token: %s", c.why);
-            else if (!ldr__added_shown(t, a, &v) ||
-                    (v.size && !ldr__trie_add(t, a->normalized ? &t->normal : &t->raw, v.text, (size_t)v.size, i, 0)))
-                status = ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while reading a tokenizer");
+            ldr__trie_add(t, a->normalized ? &t->normal : &t->raw, a->shown.text, (size_t)a->shown.bytes, i, 0);
         }
+    if (c.status) ldr__fail(t->err, c.status, LDR_NO_OFFSET, "an added token: %s", c.why);
     ldr_encoding_free(&e);
-    return status;
 }
 
 /* An added token: an object or (beside: in a file beside the vocabulary, which gives the id) also a text alone.
@@ -9688,10 +9311,9 @@ static void ldr__read_added(ldr__reading *r, int32_t node, int64_t id, int speci
     ldr__added a;
     int32_t text = beside && ldr__json_is(r->j, node, LDR_JSON_STRING),
             content = text ? node : ldr__json_there(r->j, node, "content");
-    if (!ldr__json_is(r->j, content, LDR_JSON_STRING)) {
-        if (!beside) ldr__read_fail(r, LDR_FORMAT, node, "an added token has no content");
-        return;
-    }
+    if (!beside && !ldr__json_is(r->j, content, LDR_JSON_STRING))
+        ldr__read_fail(r, LDR_FORMAT, node, "an added token has no content");
+    if (!ldr__json_is(r->j, content, LDR_JSON_STRING)) return;
     memset(&a, 0, sizeof a);
     a.text = ldr__read_string(r, content);
     a.id = beside ? (int32_t)id : ldr__read_int(r, node, "id", 0, INT32_MAX - 1, -1);
@@ -9710,36 +9332,10 @@ static void ldr__read_added(ldr__reading *r, int32_t node, int64_t id, int speci
 
 /* ---- the whole file --------------------------------------------------------------------- */
 
-static void ldr__read_truncation(ldr__reading *r, int32_t node) {
-    int32_t strategy = ldr__json_there(r->j, node, "strategy");
-    if (node < 0) return;
-    r->t->max_len = ldr__read_int(r, node, "max_length", 1, INT32_MAX - 1, 0);
-    r->t->strategy = ldr_json_equals(r->j, strategy, "OnlyFirst") ? LDR_TRUNCATE_ONLY_FIRST
-            : ldr_json_equals(r->j, strategy, "OnlySecond") ? LDR_TRUNCATE_ONLY_SECOND : LDR_TRUNCATE_LONGEST_FIRST;
-    r->t->left = ldr_json_equals(r->j, ldr__json_there(r->j, node, "direction"), "Left");
-}
-
-static void ldr__read_padding(ldr__reading *r, int32_t node) {
-    ldr__padding *p = &r->t->padding;
-    int32_t strategy = ldr__json_there(r->j, node, "strategy");
-    if (node < 0) return;
-    p->on = 1;
-    if (ldr__json_there(r->j, strategy, "Fixed") >= 0)
-        p->length = ldr__read_int(r, strategy, "Fixed", 1, INT32_MAX - 1, 1);
-    else if (strategy >= 0 && !ldr_json_equals(r->j, strategy, "BatchLongest"))
-        ldr__read_fail(r, LDR_UNSUPPORTED, strategy, "the \"strategy\" of padding is neither BatchLongest nor Fixed");
-    p->multiple = ldr__read_int(r, node, "pad_to_multiple_of", 0, INT32_MAX - 1, 0);
-    p->id = ldr__read_int(r, node, "pad_id", 0, INT32_MAX - 1, 0);
-    p->type = ldr__read_int(r, node, "pad_type_id", 0, INT32_MAX - 1, 0);
-    p->token = ldr__read_text(r, node, "pad_token", "[PAD]");
-    p->left = ldr_json_equals(r->j, ldr__json_there(r->j, node, "direction"), "Left");
-}
-
 /* Room for added tokens: `more`, and those of the files beside. */
 static void ldr__added_room(ldr__reading *r, int32_t more) {
     ldr_tokenizer *t = r->t;
     t->added = (ldr__added *)ldr__tokenizer_keep(t, ((size_t)t->room_hint + (size_t)more) * sizeof *t->added);
-    if (!t->added) ldr__read_memory(r);
 }
 
 static void ldr__read_tokenizer(ldr__reading *r) {
@@ -9759,24 +9355,10 @@ static void ldr__read_tokenizer(ldr__reading *r) {
     for (k = ldr__json_first(r->j, added); k >= 0 && !r->err->status; k = ldr__json_next(r->j, k))
         ldr__read_added(r, k, -1, 0, 0);
     for (k = 0; k < 4; k++) ldr__read_list(r, order[k], ldr__json_there(r->j, 0, ldr__kinds[order[k]].key), 0);
-    ldr__read_truncation(r, ldr__json_there(r->j, 0, "truncation"));
-    ldr__read_padding(r, ldr__json_there(r->j, 0, "padding"));
+
 }
 
 /* ---- other vocabularies ----------------------------------------------------------------- */
-
-static ldr_tokenizer *ldr__tokenizer_new(const ldr_allocator *alloc, ldr_error *err) {
-    ldr_tokenizer *t = (ldr_tokenizer *)ldr__alloc(alloc, sizeof *t);
-    if (!t) {
-        ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while reading a tokenizer");
-        return NULL;
-    }
-    memset(t, 0, sizeof *t);
-    t->alloc = *alloc;
-    t->memory_size = sizeof *t;
-    t->unk = -1;
-    return t;
-}
 
 /* What a model's other files say: LDR_AUTO where they say nothing. */
 typedef struct ldr__rules { ldr_choice lower, strip, cjk, bos, eos, prefix_space; int fairseq; char class_name[48];
@@ -9804,8 +9386,7 @@ static void ldr__rules_apply(ldr_tokenizer *t, const ldr_tokenizer_desc *d, cons
     }
 }
 
-/* Length of the line at s; *next is where the one after it starts. CR, LF and CR LF end a line,
-   as in Python's text files. */
+/* Length of the line at s; *next: where the one after it starts. CR, LF and CR LF end lines, as in Python. */
 static size_t ldr__vocab_line(const unsigned char *s, size_t n, size_t *next) {
     size_t i = 0;
     while (i < n && s[i] != '\n' && s[i] != '\r') i++;
@@ -9829,7 +9410,7 @@ static int32_t ldr__added_special(ldr__reading *r, const char *name, int lstrip)
 static void ldr__parts_bert(ldr__reading *r) {
     ldr_tokenizer *t = r->t;
     int32_t cls, sep;
-    t->cutter = &ldr__cutters[0];
+    t->cutter = &ldr__cutters[LDR__WORDPIECE];
     t->word_chars = LDR__MIN(100, LADDER_MAX_WORD_CHARS);
     ldr__set_prefix(t, ldr__string_of("##"));
     t->unk = ldr__added_special(r, "[UNK]", 0);
@@ -9841,28 +9422,25 @@ static void ldr__parts_bert(ldr__reading *r) {
     ldr__part_named(r, LDR__SPLITTERS, "BertPreTokenizer", -1);
     ldr__part_named(r, LDR__DECODERS, "WordPiece", -1);
     t->no_template = cls < 0 || sep < 0;
-    if (t->no_template) ldr__templates(r, "A", "A1B", -1, -1);
-    else ldr__templates(r, "cAs", "cAs1Bs", cls, sep);
+    ldr__templates(r, "cAs", "cAs1Bs", t->no_template ? -1 : cls, t->no_template ? -1 : sep);
     if (t->unk < 0)
         ldr__fail(r->err, LDR_VOCAB, LDR_NO_OFFSET, "none of the %d pieces is [UNK], which stands for unknown words; "
                 "is this the WordPiece vocabulary of a BERT?", (int)t->count);
 }
 
 static void ldr__read_lines(ldr__reading *r, const unsigned char *s, size_t n) {
-    size_t at, next, length;
+    size_t at = ldr__utf8_bad(s, n, 1), next, length;
     int32_t count = 0;
-    at = ldr__utf8_bad(s, n, 1);
     if (at < n)
         ldr__fail(r->err, LDR_VOCAB, at,
                 "the vocabulary is not UTF-8 text; expected one piece a line, or a tokenizer.json");
-    if (at < n) return;
     for (at = 0; at < n; at += next, count++) ldr__vocab_line(s + at, n - at, &next);
-    if (!ldr__pieces_begin(r->t, count + r->t->room_hint, 0, 0, n + (size_t)count)) ldr__read_memory(r);
+    ldr__pieces_begin(r->t, count + r->t->room_hint, 0, 0, n + (size_t)count);
     for (at = 0, count = 0; at < n && !r->err->status; at += next, count++) {
         length = ldr__vocab_line(s + at, n - at, &next);
         ldr__piece_add(r, count, "", s + at, length);
     }
-    if (!r->err->status && !ldr__pieces_index(r->t)) ldr__read_memory(r);
+    ldr__pieces_index(r->t);
     if (!r->err->status) ldr__parts_bert(r);
 }
 
@@ -9871,60 +9449,62 @@ static void ldr__read_lines(ldr__reading *r, const unsigned char *s, size_t n) {
 /* One field of a protocol buffer message: its number, and its value or its bytes. */
 typedef struct ldr__field { uint64_t number, value; const unsigned char *bytes; size_t size; } ldr__field;
 
-static int ldr__proto_varint(const unsigned char *s, size_t n, size_t *at, uint64_t *v) {
+static ldr__cursor ldr__proto_begin(const unsigned char *s, size_t n) {
+    const ldr__cursor c = { s, n, 0, 0 };
+    return c;
+}
+
+static uint64_t ldr__proto_varint(ldr__cursor *c) {
+    uint64_t v = 0;
     int shift = 0;
-    for (*v = 0; *at < n && shift < 64; shift += 7) {
-        unsigned char byte = s[(*at)++];
-        *v |= (uint64_t)(byte & 127) << shift;
-        if (byte < 128) return 1;
+    for (; shift < 64 && !c->bad; shift += 7) {
+        uint64_t byte = ldr__take_number(c, 1);
+        v |= (byte & 127) << shift;
+        if (byte < 128) return v;
     }
+    c->bad = 1;
     return 0;
 }
 
-/* The field at *at; 0 at the end or where the message is broken (then *at < n). */
-static int ldr__proto_next(const unsigned char *s, size_t n, size_t *at, ldr__field *f) {
-    size_t start = *at;
+/* The next field; 0 at the end or where the message is broken (then c->bad). */
+static int ldr__proto_next(ldr__cursor *c, ldr__field *f) {
+    size_t start = c->at;
     uint64_t key;
     memset(f, 0, sizeof *f);
-    if (start >= n) return 0;
-    if (ldr__proto_varint(s, n, at, &key)) {
-        f->number = key >> 3;
-        f->size = (key & 7) == 1 ? 8 : (key & 7) == 5 ? 4 : 0;
-        if ((key & 7) == 0 && ldr__proto_varint(s, n, at, &f->value)) return 1;
-        if ((key & 7) == 2 && ldr__proto_varint(s, n, at, &f->value) && f->value <= n - *at) f->size = (size_t)f->value;
-        else if (!f->size) key = 7;
-        if ((key & 7) != 7 && f->size <= n - *at) {
-            f->bytes = s + *at;
-            if (f->size == 4 && (key & 7) == 5) f->value = ldr__load_u32(f->bytes);
-            *at += f->size;
-            return 1;
-        }
-    }
-    *at = start;
-    return 0;
+    if (c->bad || start >= c->size) return 0;
+    key = ldr__proto_varint(c);
+    f->number = key >> 3;
+    if ((key & 7) == 0 || (key & 7) == 2) f->value = ldr__proto_varint(c);
+    f->size = (key & 7) == 1 ? 8 : (key & 7) == 5 ? 4 : (size_t)LDR__MIN(f->value, SIZE_MAX);
+    if ((key & 7) != 0) f->bytes = ldr__take(c, f->size);
+    if ((key & 7) == 3 || (key & 7) == 4 || (key & 7) > 5) c->bad = 1;
+    if (c->bad) c->at = start;
+    else if ((key & 7) == 5) f->value = ldr__load_u32(f->bytes);
+    return !c->bad;
 }
 
 /* Is s a message whose first fields are pieces? */
 static int ldr__looks_like_sentencepiece(const unsigned char *s, size_t n) {
-    size_t at = 0, inner = 0;
+    ldr__cursor c = ldr__proto_begin(s, n), inner;
     ldr__field f, piece;
-    return n > 4 && s[0] == 0x0a && ldr__proto_next(s, n, &at, &f) && f.number == 1 &&
-            ldr__proto_next(f.bytes, f.size, &inner, &piece) && piece.number == 1;
+    if (n <= 4 || s[0] != 0x0a || !ldr__proto_next(&c, &f)) return 0;
+    inner = ldr__proto_begin(f.bytes, f.size);
+    return ldr__proto_next(&inner, &piece) && piece.number == 1;
 }
 
 /* The text of a piece, its score and type. */
 static const char *ldr__sp_piece(const ldr__field *f, ldr__field *text, float *score, uint64_t *type) {
-    size_t at = 0;
+    ldr__cursor c = ldr__proto_begin(f->bytes, f->bytes ? f->size : 0);
     ldr__field g;
     memset(text, 0, sizeof *text);
     *score = 0;
     *type = LDR__SP_NORMAL;
-    while (ldr__proto_next(f->bytes, f->size, &at, &g)) {
+    while (ldr__proto_next(&c, &g)) {
         if (g.number == 1 && g.bytes) *text = g;
         if (g.number == 2) *score = ldr__float_from_bits((uint32_t)g.value);
         if (g.number == 3) *type = g.value;
     }
-    if (at < f->size || !text->bytes) return "a piece of the model is broken";
+    if (c.bad || !text->bytes) return "a piece of the model is broken";
     if (*type < LDR__SP_NORMAL || *type > LDR__SP_BYTE) return "a piece of the model is of no kind that is known";
     if (!(*score - *score == 0)) return "the score of a piece is not finite";
     return ldr__utf8_bad(text->bytes, text->size, 1) < text->size ? "a piece of the model is not UTF-8" : NULL;
@@ -9935,16 +9515,15 @@ static void ldr__sp_map(ldr__reading *r, ldr__step *p, const unsigned char *byte
     unsigned char *copy = (unsigned char *)ldr__tokenizer_keep(r->t, n);
     if (copy) memcpy(copy, bytes, n);
     if (copy) ldr__map_open(p, copy, n, offset, r->err);
-    else ldr__read_memory(r);
 }
 
 /* The rules of normalising that are in the file. */
 static void ldr__sp_normalizer(ldr__reading *r, const ldr__field *spec, uint64_t offset) {
     ldr__step *p = ldr__part_add(r, LDR__NORMALIZERS, &ldr__normalizer_sentencepiece, -1);
+    ldr__cursor c = ldr__proto_begin(spec->bytes, spec->size);
     ldr__field f, map;
-    size_t at = 0;
     memset(&map, 0, sizeof map);
-    while (spec && ldr__proto_next(spec->bytes, spec->size, &at, &f)) {
+    while (ldr__proto_next(&c, &f)) {
         if (f.number == 2 && f.bytes) map = f;
         if (f.number >= 3 && f.number <= 5) p->flags[f.number - 3] = f.value != 0;
     }
@@ -9981,29 +9560,27 @@ static void ldr__piece_typed(ldr__reading *r, int32_t id, const char *front, con
     if (type == LDR__SP_UNKNOWN && r->t->unk < 0) r->t->unk = id;
 }
 
-/* The pieces: with `fairseq` XLM-RoBERTa's ids, <s> <pad> </s> <unk>, then the model's from the fourth on, then
-   <mask>. */
+/* The pieces; with `fairseq` XLM-RoBERTa's: <s> <pad> </s> <unk>, the model's from the fourth on, <mask>. */
 static void ldr__sp_pieces(ldr__reading *r, const unsigned char *s, size_t n, int32_t count, int fairseq) {
     static const char *const first[] = { "<s>", "<pad>", "</s>", "<unk>" };
+    ldr__cursor c = ldr__proto_begin(s, n);
     ldr__field f, text;
-    size_t at = 0;
     int32_t id = 0, k;
     uint64_t type;
     float score;
-    if (!ldr__pieces_begin(r->t, count + 2 * fairseq + r->t->room_hint, 1, 1, n)) ldr__read_memory(r);
+    ldr__pieces_begin(r->t, count + 2 * fairseq + r->t->room_hint, 1, 1, n);
     for (k = 0; fairseq && k < 4; k++)
         ldr__piece_typed(r, k, "", first[k], strlen(first[k]), 0, k == 3 ? LDR__SP_UNKNOWN : LDR__SP_CONTROL);
-    while (!r->err->status && ldr__proto_next(s, n, &at, &f)) {
-        const char *why;
+    while (!r->err->status && ldr__proto_next(&c, &f)) {
+        const char *why = f.number == 1 ? ldr__sp_piece(&f, &text, &score, &type) : NULL;
         if (f.number != 1) continue;
-        why = ldr__sp_piece(&f, &text, &score, &type);
-        if (why) ldr__fail(r->err, LDR_VOCAB, (uint64_t)(f.bytes - s), "%s", why);
+        if (why) ldr__fail(r->err, LDR_VOCAB, c.at - (f.bytes ? f.size : 0), "%s", why);
         else if (!fairseq || id >= 3)
             ldr__piece_typed(r, id + fairseq, "", text.bytes, text.size, score, (int)type);
         id++;
     }
     if (fairseq) ldr__piece_typed(r, id + 1, "", "<mask>", 6, 0, LDR__SP_CONTROL);
-    if (!r->err->status && !ldr__pieces_index(r->t)) ldr__read_memory(r);
+    ldr__pieces_index(r->t);
 }
 
 /* What the cutters need: the range of scores, Unigram's pieces, those that are never cut. */
@@ -10013,10 +9590,10 @@ static void ldr__sp_cutter(ldr__reading *r, uint64_t kind) {
     uint32_t c, before = 0;
     int any = 0;
     t->sentencepiece = 1;
-    t->cutter = kind == 1 ? &ldr__cutters[2] : &ldr__cutter_by_score;
+    t->cutter = kind == 1 ? &ldr__cutters[LDR__UNIGRAM] : &ldr__cutter_by_score;
     t->by_score = kind == 2;
     t->together = kind == 2 ? (unsigned char *)ldr__tokenizer_keep(t, 8192) : NULL;
-    if (kind == 2 && !t->together) ldr__read_memory(r);
+
     for (id = 0; id < t->count && !r->err->status; id++) {
         int type = t->types[id], cuts = type == LDR__SP_NORMAL || type == LDR__SP_USER ||
                 (type == LDR__SP_UNUSED && kind != 1);
@@ -10036,19 +9613,17 @@ static void ldr__sp_cutter(ldr__reading *r, uint64_t kind) {
 
 static void ldr__read_sentencepiece(ldr__reading *r, const unsigned char *s, size_t n, const ldr__rules *rules) {
     static const char *const kinds[] = { "", "UNIGRAM", "BPE", "WORD", "CHAR" };
+    ldr__cursor c = ldr__proto_begin(s, n), inner;
     ldr__field f, g, spec;
-    size_t at = 0, inner = 0;
-    uint64_t kind = 1, offset = LDR_NO_OFFSET;
+    uint64_t kind = 1;
     int64_t bos = 1, eos = 2;
     int32_t count = 0, shift = rules->fairseq;
     memset(&spec, 0, sizeof spec);
-    while (ldr__proto_next(s, n, &at, &f)) {
+    while (ldr__proto_next(&c, &f)) {
         if (f.number == 1 && f.bytes) count++;
-        if (f.number == 3 && f.bytes) {
-            spec = f;
-            offset = (uint64_t)(f.bytes - s);
-        }
-        for (inner = 0; f.number == 2 && f.bytes && ldr__proto_next(f.bytes, f.size, &inner, &g);) {
+        if (f.number == 3 && f.bytes) spec = f;
+        inner = ldr__proto_begin(f.bytes, f.number == 2 && f.bytes ? f.size : 0);
+        while (ldr__proto_next(&inner, &g)) {
             if (g.number == 3) kind = g.value;
             if (g.number == 35) r->t->byte_fallback = g.value != 0;
             if (g.number == 41) bos = (int64_t)g.value;
@@ -10058,15 +9633,15 @@ static void ldr__read_sentencepiece(ldr__reading *r, const unsigned char *s, siz
                         "the model puts blanks behind words, which is not supported");
         }
     }
-    if (at < n || count < 3)
-        ldr__fail(r->err, LDR_FORMAT, at, "the SentencePiece model is cut off or damaged");
+    if (c.bad || count < 3)
+        ldr__fail(r->err, LDR_FORMAT, c.at, "the SentencePiece model is cut off or damaged");
     else if (kind < 1 || kind > 4 || kind == 3)
         ldr__fail(r->err, LDR_UNSUPPORTED, LDR_NO_OFFSET,
                 "the SentencePiece model is of type %s; UNIGRAM, BPE and CHAR are supported",
                 kind <= 4 ? kinds[kind] : "unknown");
     if (!r->err->status) ldr__sp_pieces(r, s, n, count, rules->fairseq);
     if (!r->err->status) ldr__sp_cutter(r, kind);
-    if (!r->err->status) ldr__sp_normalizer(r, spec.bytes ? &spec : NULL, offset);
+    if (!r->err->status) ldr__sp_normalizer(r, &spec, spec.bytes ? (uint64_t)(spec.bytes - s) : LDR_NO_OFFSET);
     if (r->err->status) return;
     ldr__sp_decoders(r, r->t->parts[LDR__NORMALIZERS].steps[0].flags[0]);
     if (bos < 0 || bos >= count || r->t->types[bos + shift] != LDR__SP_CONTROL) bos = -1;
@@ -10114,7 +9689,7 @@ static void ldr__read_merge_lines(ldr__reading *r, const char *s, size_t n) {
     size_t at, next, length, lines = 0;
     uint32_t rank = 0;
     for (at = 0; at < n; at += next) lines += ldr__vocab_line((const unsigned char *)s + at, n - at, &next) > 0;
-    if (!ldr__merges_begin(r->t, lines)) ldr__read_memory(r);
+    ldr__merges_begin(r->t, lines);
     for (at = 0; at < n && !r->err->status; at += next) {
         const char *why;
         length = ldr__vocab_line((const unsigned char *)s + at, n - at, &next);
@@ -10124,24 +9699,25 @@ static void ldr__read_merge_lines(ldr__reading *r, const char *s, size_t n) {
     }
 }
 
+static ldr__step *ldr__part_regex(ldr__reading *r, const char *pattern) {
+    ldr__step *p = ldr__part_add(r, LDR__SPLITTERS, &ldr__splitter_regex, -1);
+    ldr__read_regex(r, p, ldr__string_of(pattern), LDR_NO_OFFSET);
+    return p;
+}
+
 /* The parts around a byte-level BPE. prefix: a blank in front of the first word. */
 static void ldr__pair_parts(ldr__reading *r, const ldr__pair_row *row, int prefix) {
     ldr_tokenizer *t = r->t;
     ldr__step *p;
     int32_t cls = -1, sep = -1;
-    t->cutter = &ldr__cutters[1];
+    t->cutter = &ldr__cutters[LDR__BPE];
     t->unk = -1;                                        /* bytes are never unknown                 */
     t->ignore_merges = row->whole;
     if (row->nfc) ldr__part_named(r, LDR__NORMALIZERS, "NFC", -1);
     if (row->lower) ldr__part_named(r, LDR__NORMALIZERS, "Lowercase", -1);
-    if (row->first)
-        ldr__read_regex(r, ldr__part_add(r, LDR__SPLITTERS, &ldr__splitter_regex, -1), ldr__string_of(row->first),
-                LDR_NO_OFFSET);
-    if (row->pattern) {
-        p = ldr__part_add(r, LDR__SPLITTERS, &ldr__splitter_regex, -1);
-        ldr__read_regex(r, p, ldr__string_of(row->pattern), LDR_NO_OFFSET);
-        ldr__part_add(r, LDR__SPLITTERS, &ldr__splitter_to_bytes, -1);
-    } else p = ldr__part_named(r, LDR__SPLITTERS, "ByteLevel", -1);
+    if (row->first) ldr__part_regex(r, row->first);
+    p = row->pattern ? ldr__part_regex(r, row->pattern) : ldr__part_named(r, LDR__SPLITTERS, "ByteLevel", -1);
+    if (row->pattern) ldr__part_add(r, LDR__SPLITTERS, &ldr__splitter_to_bytes, -1);
     p->flags[0] = prefix;
     if (row->suffix) {
         p->behaviour = LDR__REMOVED;
@@ -10165,6 +9741,9 @@ static void ldr__pair_parts(ldr__reading *r, const ldr__pair_row *row, int prefi
 /* vocab.json, read, and the text of merges.txt: byte-level BPE in the form of GPT-2, RoBERTa, CLIP or Qwen. */
 static void ldr__read_vocab_merges(ldr__reading *r, const char *merges, size_t size, const ldr__rules *rules) {
     const ldr__pair_row *row = ldr__pair_rows;
+    r->whole = 1;
+    ldr__read_vocab(r, 0, r->t->room_hint + 8);
+    if (r->err->status) return;
     while (*row->sign &&
             !(rules->class_name[0] ? strncmp(rules->class_name, row->class_name, strlen(row->class_name)) == 0
             : ldr__piece_find(r->t, row->sign, strlen(row->sign)) >= 0)) row++;
@@ -10203,7 +9782,7 @@ static void ldr__gguf_pieces(ldr__reading *r, const ldr_weights *w, int bert) {
             (nt && (nt != n || of[2] < 4 || of[2] > 5)))
         ldr__fail(r->err, LDR_VOCAB, tokens.at, "GGUF: %U tokens with %U scores and %U types (tokenizer.ggml.tokens, "
                 "scores, token_type) are no vocabulary", n, ns, nt);
-    else if (!ldr__pieces_begin(r->t, (int32_t)n, 1, 1, (size_t)(8 * n))) ldr__read_memory(r);
+    else ldr__pieces_begin(r->t, (int32_t)n, 1, 1, (size_t)(8 * n));
     for (i = 0; i < n && !r->err->status; i++) {
         uint64_t size = ldr__take_number(&tokens, 8), at = tokens.at;
         const unsigned char *s = ldr__take(&tokens, size);
@@ -10219,7 +9798,7 @@ static void ldr__gguf_pieces(ldr__reading *r, const ldr_weights *w, int bert) {
         ldr__piece_typed(r, (int32_t)i, plain || start ? "" : "##", s + start, (size_t)size - (size_t)start, score,
                 type);
     }
-    if (!r->err->status && !ldr__pieces_index(r->t)) ldr__read_memory(r);
+    ldr__pieces_index(r->t);
 }
 
 static void ldr__gguf_merges(ldr__reading *r, const ldr_weights *w) {
@@ -10229,7 +9808,7 @@ static void ldr__gguf_merges(ldr__reading *r, const ldr_weights *w) {
     ldr__set_prefix(r->t, ldr__string_of(""));
     r->t->suffix = ldr__string_of("");
     if (of != 8 || n > 1 << 28) ldr__fail(r->err, LDR_VOCAB, LDR_NO_OFFSET, "GGUF: no list tokenizer.ggml.merges");
-    else if (!ldr__merges_begin(r->t, (size_t)n)) ldr__read_memory(r);
+    else ldr__merges_begin(r->t, (size_t)n);
     for (rank = 0; rank < n && !r->err->status; rank++) {
         const char *s, *why = "a merge is cut off";
         size = ldr__take_number(&c, 8);
@@ -10278,25 +9857,29 @@ static void ldr__read_gguf(ldr__reading *r, const ldr_weights *w) {
     char name[64];
     size_t i;
     int32_t id, more = 8;
-    ldr__format(name, sizeof name, " %s ", pre ? pre : "");
-    for (i = 0; bytes && i < sizeof ldr__pair_rows / sizeof *ldr__pair_rows; i++)
-        if (pre && strstr(ldr__pair_rows[i].pre, name)) row = &ldr__pair_rows[i];
     if (!model) ldr__fail(r->err, LDR_MISSING, LDR_NO_OFFSET, "the GGUF file has no tokenizer (tokenizer.ggml.model)");
     else if (!bytes && !bert && !unigram && !llama)
         ldr__fail(r->err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "GGUF: tokenizer.ggml.model is \"%s\", and gpt2, llama, bert "
                 "and t5 are known", model);
-    else if (bytes && !row)
+    ldr__format(name, sizeof name, " %s ", pre ? pre : "no name");
+    for (i = 0; bytes && i < sizeof ldr__pair_rows / sizeof *ldr__pair_rows; i++)
+        if (strstr(ldr__pair_rows[i].pre, name)) row = &ldr__pair_rows[i];
+    if (bytes && !row)
         ldr__fail(r->err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "GGUF: tokenizer.ggml.pre is \"%s\", a way to split texts "
                 "that is not known", pre ? pre : "");
-    else ldr__gguf_pieces(r, w, bert);
+    if (!r->err->status) ldr__gguf_pieces(r, w, bert);
     if (r->err->status) return;
     for (id = 0; id < r->t->count; id++) more += r->t->types[id] != LDR__SP_NORMAL && r->t->types[id] != LDR__SP_BYTE;
     ldr__added_room(r, more);
-    if (bert && !r->err->status) ldr__parts_bert(r);
-    if (bytes) ldr__gguf_merges(r, w);
-    if (bytes) ldr__pair_parts(r, row, ldr__gguf_whole(w, "tokenizer.ggml.add_space_prefix", 0) != 0);
-    if (llama || unigram) ldr__sp_cutter(r, unigram ? 1 : 2);
-    if (llama || unigram) ldr__gguf_sentencepiece(r, w, unigram);
+    if (r->err->status) return;
+    if (bert) ldr__parts_bert(r);
+    if (bytes) {
+        ldr__gguf_merges(r, w);
+        ldr__pair_parts(r, row, ldr__gguf_whole(w, "tokenizer.ggml.add_space_prefix", 0) != 0);
+    } else if (!bert) {
+        ldr__sp_cutter(r, unigram ? 1 : 2);
+        ldr__gguf_sentencepiece(r, w, unigram);
+    }
     memset(&rules, 0, sizeof rules);
     rules.bos = ldr__gguf_whole(w, "tokenizer.ggml.add_bos_token", llama || (row && row->bos)) ? LDR_ON : LDR_OFF;
     rules.eos = ldr__gguf_whole(w, "tokenizer.ggml.add_eos_token", (uint64_t)unigram) ? LDR_ON : LDR_OFF;
@@ -10305,9 +9888,10 @@ static void ldr__read_gguf(ldr__reading *r, const ldr_weights *w) {
 
 /* ---- files beside the vocabulary --------------------------------------------------------- */
 
-enum { LDR__BESIDE_CONFIG, LDR__BESIDE_ADDED, LDR__BESIDE_MAP, LDR__BESIDE_MERGES, LDR__BESIDES };
+/* In the order in which they count: the first word on a token stays. */
+enum { LDR__BESIDE_ADDED, LDR__BESIDE_CONFIG, LDR__BESIDE_MAP, LDR__BESIDE_MERGES, LDR__BESIDES };
 static const char *const ldr__beside_names[] = {
-    "tokenizer_config.json", "added_tokens.json", "special_tokens_map.json", "merges.txt" };
+    "added_tokens.json", "tokenizer_config.json", "special_tokens_map.json", "merges.txt" };
 
 /* The first member of the object of tokens and ids of such a file, or -1. */
 static int32_t ldr__beside_list(const ldr__reading *r, int which) {
@@ -10382,8 +9966,7 @@ static ldr_choice ldr__json_choice(const ldr_json *j, int32_t object, const char
     return ldr__json_is(j, n, LDR_JSON_TRUE) ? LDR_ON : ldr__json_is(j, n, LDR_JSON_FALSE) ? LDR_OFF : LDR_AUTO;
 }
 
-/* tokenizer_config.json: switches, the class, and two keys by which Japanese models name a splitter that is not
-   BERT's. */
+/* tokenizer_config.json: switches, the class, and two keys of Japanese models, whose splitters are not BERT's. */
 static void ldr__rules_read(ldr__rules *r, const ldr_json *j, ldr_error *err) {
     static const char *const only[][3] = { { "word_tokenizer_type", "basic", "word tokenizer" },
             { "subword_tokenizer_type", "wordpiece", "subword tokenizer" } };
@@ -10417,40 +10000,25 @@ static void ldr__read_main(ldr__reading *r, const ldr__files *f, ldr_json **j) {
         ldr_weights_close(w);
         return;
     }
-    if (!ldr__looks_like_json(s, n)) {
-        ldr__added_room(r, 8);
-        if (r->err->status) return;
-        if (ldr__looks_like_sentencepiece(s, n)) ldr__read_sentencepiece(r, s, n, &f->rules);
-        else ldr__read_lines(r, s, n);
-        return;
-    }
-    r->j = *j = ldr_json_parse((const char *)s, n, &r->t->alloc, r->err);
-    if (!*j) return;
+    if (ldr__looks_like_json(s, n)) r->j = *j = ldr_json_parse((const char *)s, n, &r->t->alloc, r->err);
+    else ldr__added_room(r, 8);
     model = ldr_json_get(*j, 0, "model");
-    if (model >= 0 && !ldr__json_is(*j, model, LDR_JSON_NUMBER)) ldr__read_tokenizer(r);
+    if (r->err->status) return;
+    if (!*j && ldr__looks_like_sentencepiece(s, n)) ldr__read_sentencepiece(r, s, n, &f->rules);
+    else if (!*j) ldr__read_lines(r, s, n);
+    else if (model >= 0 && !ldr__json_is(*j, model, LDR_JSON_NUMBER)) ldr__read_tokenizer(r);
     else if (!f->beside[LDR__BESIDE_MERGES])
         ldr__fail(r->err, LDR_MISSING, 0, "the tokenizer file has no \"model\" table; is it a tokenizer.json? "
                 "(A vocab.json needs the merges.txt beside it)");
-    else {
-        r->whole = 1;
-        ldr__read_vocab(r, 0, r->t->room_hint + 8);
-        if (!r->err->status)
-            ldr__read_vocab_merges(r, (const char *)f->beside[LDR__BESIDE_MERGES], f->beside_size[LDR__BESIDE_MERGES],
-                    &f->rules);
-    }
-}
-
-static void ldr__beside_failed(ldr_error *err, const char *name) {
-    char copy[sizeof err->message];
-    memcpy(copy, err->message, sizeof copy);
-    ldr__format(err->message, sizeof err->message, "%s: %s", name, copy);
+    else ldr__read_vocab_merges(r, (const char *)f->beside[LDR__BESIDE_MERGES], f->beside_size[LDR__BESIDE_MERGES],
+                &f->rules);
 }
 
 static ldr_tokenizer *ldr__tokenizer_build(ldr__files *f, const ldr_tokenizer_desc *desc, ldr_error *err) {
-    static const int order[] = { LDR__BESIDE_MAP, LDR__BESIDE_CONFIG, LDR__BESIDE_ADDED };
     ldr__reading r;
     ldr_json *main_json = NULL, *beside[LDR__BESIDES];
-    int k;
+    char message[sizeof err->message];
+    int k, failed = -1;
     memset(&r, 0, sizeof r);
     memset(beside, 0, sizeof beside);
     r.err = err;
@@ -10458,53 +10026,62 @@ static ldr_tokenizer *ldr__tokenizer_build(ldr__files *f, const ldr_tokenizer_de
     else if (f->size > LDR__VOCAB_BYTES && !ldr__gguf_is(f->data, f->size))
         ldr__fail(err, LDR_LIMIT, LDR_NO_OFFSET, "the vocabulary is %U bytes long, and at most %U are read",
                 (uint64_t)f->size, (uint64_t)LDR__VOCAB_BYTES);
-    else r.t = ldr__tokenizer_new(&desc->alloc, err);
+    else if ((r.t = (ldr_tokenizer *)ldr__alloc(&desc->alloc, sizeof *r.t)) == NULL)
+        ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while reading a tokenizer");
     if (!r.t) return NULL;
+    memset(r.t, 0, sizeof *r.t);
+    r.t->err = err;
+    r.t->alloc = desc->alloc;
+    r.t->memory_size = sizeof *r.t;
+    r.t->unk = -1;
     for (k = 0; k < LDR__BESIDE_MERGES && !err->status; k++) {
         if (!f->beside[k]) continue;
         r.j = beside[k] = ldr_json_parse((const char *)f->beside[k], f->beside_size[k], &desc->alloc, err);
         if (r.j && k == LDR__BESIDE_CONFIG) ldr__rules_read(&f->rules, r.j, err);
         if (r.j) ldr__besides_count(&r, k);
-        if (err->status) ldr__beside_failed(err, ldr__beside_names[k]);
+        if (err->status) failed = k;
     }
     if (!err->status) ldr__read_main(&r, f, &main_json);
-    for (k = LDR__BESIDE_MERGES - 1; k >= 0 && !err->status; k--) {
-        r.j = beside[order[k]];
-        r.known_stay = main_json && !r.whole;
-        if (r.j) ldr__read_besides(&r, order[k]);
-        if (err->status) ldr__beside_failed(err, ldr__beside_names[order[k]]);
+    r.known_stay = main_json && !r.whole;
+    for (k = 0; k < LDR__BESIDE_MERGES && !err->status; k++) {
+        r.j = beside[k];
+        if (r.j) ldr__read_besides(&r, k);
+        if (err->status) failed = k;
     }
+    memcpy(message, err->message, sizeof message);
+    if (failed >= 0) ldr__format(err->message, sizeof message, "%s: %s", ldr__beside_names[failed], message);
     ldr__rules_apply(r.t, desc, &f->rules);
-    if (!err->status) ldr__added_finish(r.t, err);
+    if (!err->status) ldr__added_finish(r.t);
     ldr_json_free(main_json);
     for (k = 0; k < LDR__BESIDES; k++) ldr_json_free(beside[k]);
+    r.t->err = NULL;
     if (!err->status) return r.t;
     ldr_tokenizer_free(r.t);
     return NULL;
 }
 
-static ldr_status ldr__tokenizer_desc_check(ldr_tokenizer_desc *out, const ldr_tokenizer_desc *desc, ldr_error *err) {
-    memset(out, 0, sizeof *out);
-    if (desc) *out = *desc;
-    if (!ldr__allocator_valid(&out->alloc))
-        return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET,
-                "the allocator has one function of two; set both or neither");
-    if ((unsigned)out->lower_case > LDR_OFF || (unsigned)out->strip_accents > LDR_OFF ||
-            (unsigned)out->cjk_spacing > LDR_OFF)
-        return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET,
-                "a choice of the tokenizer is not LDR_AUTO, LDR_ON or LDR_OFF");
-    return LDR_OK;
+/* The choices, checked; an earlier error stays as it is, and *local takes this one. */
+static ldr_error *ldr__tokenizer_begin(ldr_tokenizer_desc *d, const ldr_tokenizer_desc *desc, ldr_error *err,
+        ldr_error *local, const char *why) {
+    memset(d, 0, sizeof *d);
+    memset(local, 0, sizeof *local);
+    if (!err || err->status) err = local;
+    if (desc) *d = *desc;
+    if (!ldr__allocator_valid(&d->alloc)) why = "the allocator has one function of two; set both or neither";
+    else if ((unsigned)d->lower_case > LDR_OFF || (unsigned)d->strip_accents > LDR_OFF ||
+            (unsigned)d->cjk_spacing > LDR_OFF) why = "a choice of the tokenizer is not LDR_AUTO, LDR_ON or LDR_OFF";
+    if (why) ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "%s", why);
+    return err;
 }
 
 LDR__DEF ldr_tokenizer *ldr_tokenizer_load_memory(const void *data, size_t size, const ldr_tokenizer_desc *desc,
         ldr_error *err) {
     ldr_tokenizer_desc d;
     ldr__files f;
+    ldr_error local;
     memset(&f, 0, sizeof f);
-    LDR__OWN_ERROR(err);
-    if (ldr__tokenizer_desc_check(&d, desc, err)) return NULL;
-    if (!data && size) ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "data is NULL");
-    if (!data && size) return NULL;
+    err = ldr__tokenizer_begin(&d, desc, err, &local, !data && size ? "data is NULL" : NULL);
+    if (err->status) return NULL;
     f.data = (const unsigned char *)data;
     f.size = size;
     f.beside[LDR__BESIDE_MERGES] = (const unsigned char *)d.merges;
@@ -10521,17 +10098,15 @@ static int ldr__tokenizer_has(char *path, const char *dir, const char *name) {
 
 /* The main files, in the order in which they are looked for: the whole tokenizer before its parts. */
 static const char *const ldr__tokenizer_files[] = { "tokenizer.json", "vocab.json", "tokenizer.model", "spiece.model",
-        "sentencepiece.bpe.model", "vocab.txt" };
+        "sentencepiece.bpe.model", "vocab.txt", NULL };
 
 /* The main file of a directory into path; 0 when there is none. */
 static int ldr__tokenizer_main(char *path, const char *dir) {
     char merges[LADDER_MAX_PATH];
-    size_t i;
-    for (i = 0; i < sizeof ldr__tokenizer_files / sizeof *ldr__tokenizer_files; i++) {
-        if (!ldr__tokenizer_has(path, dir, ldr__tokenizer_files[i])) continue;
-        if (i != 1 || ldr__tokenizer_has(merges, dir, "merges.txt")) return 1;
-    }
-    return 0;
+    const char *const *name = ldr__tokenizer_files;
+    while (*name && !(ldr__tokenizer_has(path, dir, *name) &&
+            (name != ldr__tokenizer_files + 1 || ldr__tokenizer_has(merges, dir, "merges.txt")))) name++;
+    return *name != NULL;
 }
 
 /* Opens what is there, dir's main file or the file itself, and reads it. */
@@ -10543,27 +10118,22 @@ static ldr_tokenizer *ldr__tokenizer_open(char *path, const char *dir, const ldr
     int directory = ldr__tokenizer_has(path, dir, "."), k, opened = 0;
     size_t n = strlen(dir);
     memset(&f, 0, sizeof f);
-    memcpy(folder, dir, n + 1);
-    if (directory && !ldr__tokenizer_main(path, dir)) {
+    if (!directory) memcpy(path, dir, n + 1);
+    else if (!ldr__tokenizer_main(path, dir))
         ldr__fail(err, LDR_MISSING, LDR_NO_OFFSET,
                 "no tokenizer is there: none of tokenizer.json, vocab.json with merges.txt, tokenizer.model, "
                 "spiece.model, sentencepiece.bpe.model and vocab.txt");
-        return NULL;
-    }
-    if (!directory) {
-        memcpy(path, dir, n + 1);
-        while (n > 0 && folder[n - 1] != '/' && folder[n - 1] != '\\') n--;
-        if (n == 0) folder[n++] = '.';
-        folder[n] = 0;
-    }
-    if (ldr__source_open(&source, path, &desc->alloc, err)) return NULL;
+    while (!directory && n > 0 && dir[n - 1] != '/' && dir[n - 1] != '\\') n--;
+    memcpy(folder, n ? dir : ".", LDR__MAX(n, 1));
+    folder[LDR__MAX(n, 1)] = 0;
+    if (err->status || ldr__source_open(&source, path, &desc->alloc, err)) return NULL;
     f.data = source.data;
     f.size = source.size;
     f.rules.fairseq = ldr__ends_with(path, "sentencepiece.bpe.model");
     for (k = 0; k < LDR__BESIDES; k++, opened = k) {
         memset(&beside[k], 0, sizeof beside[k]);
-        if (!directory && k != LDR__BESIDE_MERGES) continue;
-        if (!ldr__tokenizer_has(other, folder, ldr__beside_names[k])) continue;
+        if ((!directory && k != LDR__BESIDE_MERGES) || !ldr__tokenizer_has(other, folder, ldr__beside_names[k]))
+            continue;
         if (ldr__source_open(&beside[k], other, &desc->alloc, err)) break;
         f.beside[k] = beside[k].data;
         f.beside_size[k] = beside[k].size;
@@ -10576,15 +10146,12 @@ static ldr_tokenizer *ldr__tokenizer_open(char *path, const char *dir, const ldr
 
 LDR__DEF ldr_tokenizer *ldr_tokenizer_load(const char *dir, const ldr_tokenizer_desc *desc, ldr_error *err) {
     ldr_tokenizer_desc d;
+    ldr_error local;
     ldr_tokenizer *t;
     char path[LADDER_MAX_PATH];
-    LDR__OWN_ERROR(err);
-    if (ldr__tokenizer_desc_check(&d, desc, err)) return NULL;
-    if (!dir || !*dir || strlen(dir) > LADDER_MAX_PATH - 32) {
-        ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, dir && *dir ? "the path of the tokenizer is too long"
-                : "no path of a tokenizer was given");
-        return NULL;
-    }
+    err = ldr__tokenizer_begin(&d, desc, err, &local, !dir || !*dir ? "no path of a tokenizer was given"
+            : strlen(dir) > LADDER_MAX_PATH - 32 ? "the path of the tokenizer is too long" : NULL);
+    if (err->status) return NULL;
     memcpy(path, dir, strlen(dir) + 1);
     t = ldr__tokenizer_open(path, dir, &d, err);
     if (!t) ldr__fail_in_file(err, path);

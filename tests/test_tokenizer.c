@@ -4,6 +4,7 @@
 #define LADDER_IMPLEMENTATION
 #endif
 #include "../ladder.h"
+#include "../tools/padding.h"
 #include "ldr_test.h"
 #include "ldr_tiny.h"
 #include "ldr_files.h"
@@ -919,7 +920,7 @@ static int check_padded(const ldr_tokenizer *t, ldr_encoding *e, const ldr_json 
     static const char *const names[] = { "[PAD]", "<pad>", "<|endoftext|>", "</s>" };
     char key[64];
     int32_t list, k, node;
-    ldr__padding p;
+    filling p;
     sprintf(key, "%s_padded20", what);
     list = ldr_json_get(j, 0, key);
     if (list < 0) return 1;
@@ -927,8 +928,7 @@ static int check_padded(const ldr_tokenizer *t, ldr_encoding *e, const ldr_json 
     p.on = 1;
     p.length = 20;
     for (k = 0, p.id = -1; k < 4 && p.id < 0; k++) p.id = ldr_tokenizer_find(t, names[k]);
-    ((ldr_tokenizer *)(uintptr_t)t)->padding = p;
-    if (ldr_tokenizer_pad(t, e, 0, NULL) || !same_list(e, e->ids, j, list)) return 0;
+    if (fill_up(&p, e, 0, NULL) || !same_list(e, e->ids, j, list)) return 0;
     sprintf(key, "%s_type", what);
     node = ldr_json_get(j, 0, key);
     if (node >= 0 && !same_list(e, e->segments, j, node)) return 0;
@@ -1276,17 +1276,27 @@ TEST(padding) {
         { "{\"strategy\":\"BatchLongest\",\"pad_id\":1,\"pad_to_multiple_of\":4,\"direction\":\"Left\"}", 5, 8, 6 },
         { "{\"strategy\":{\"Fixed\":3},\"pad_id\":1,\"pad_to_multiple_of\":null}", 9, 3, 0 },
         { "{\"strategy\":{\"Fixed\":1},\"pad_id\":1}", 1, 2, 0 }, { "null", 7, 2, 0 } };
+    static const char *const wrong[] = { "{\"padding\":{\"strategy\":\"Shortest\"}}", "{\"padding\":{\"strategy\":{\"Fixed\":0}}}",
+        "{\"padding\":{\"pad_id\":-1}}", "{\"padding\":{\"pad_token\":1}}", "{\"truncation\":{\"max_length\":0}}" };
     char file[512];
     size_t i;
+    filling f;
+    ldr_error err;
+    ldr_json *j;
     for (i = 0; i < sizeof cases / sizeof *cases; i++) {
         ldr_tokenizer *t;
         ldr_encoding e;
         int32_t k;
         memset(&e, 0, sizeof e);
+        memset(&f, 0, sizeof f);
+        memset(&err, 0, sizeof err);
         sprintf(file, "{\"padding\":%s,\"pre_tokenizer\":{\"type\":\"WhitespaceSplit\"},\"model\":{\"type\":\"WordLevel\",\"unk_token\":\"u\",\"vocab\":{\"u\":0,\"a\":2}}}", cases[i].padding);
         t = load_text(file, NULL);
         CHECK_INT(ldr_tokenizer_encode(t, &e, "a b", 3, NULL, 0, 0, 1, NULL), LDR_OK);
-        CHECK_INT(ldr_tokenizer_pad(t, &e, cases[i].longest, NULL), LDR_OK);
+        j = ldr_json_parse(file, strlen(file), NULL, NULL);
+        CHECK_INT(filling_parse(&f, j, &err), LDR_OK);
+        CHECK_INT(fill_up(&f, &e, cases[i].longest, NULL), LDR_OK);
+        ldr_json_free(j);
         CHECK_INT(e.count, cases[i].count);
         for (k = 0; k < e.count; k++) {
             int32_t at = k - cases[i].first;
@@ -1297,8 +1307,12 @@ TEST(padding) {
         ldr_encoding_free(&e);
         ldr_tokenizer_free(t);
     }
-    CHECK_INT(ldr_tokenizer_pad(NULL, NULL, 0, NULL), LDR_ARGUMENT);
-    CHECK(ldr_tokenizer_load_memory("{\"padding\":{\"strategy\":\"Shortest\"},\"model\":{\"type\":\"WordLevel\",\"unk_token\":\"u\",\"vocab\":{\"u\":0}}}", 91, NULL, NULL) == NULL);
+    for (i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        memset(&err, 0, sizeof err);
+        j = ldr_json_parse(wrong[i], strlen(wrong[i]), NULL, NULL);
+        CHECK(filling_parse(&f, j, &err) != LDR_OK && err.message[0]);
+        ldr_json_free(j);
+    }
 }
 
 /* Unknown characters without an unknown token are left out, and what stood around them may be joined: in long words as

@@ -1035,7 +1035,7 @@ static size_t blank_length(const char *s) {
 /* Characters of s[n], a blank for four of them: so many tokens at most in Chinese. *step: bytes to the next. */
 static int32_t cloze_unit(const char *s, size_t *step) {
     size_t blank = blank_length(s);
-    *step = blank ? blank : (size_t)ldr__utf8_bytes((unsigned char)*s);
+    *step = blank ? blank : (size_t)ldr__utf8_bytes(*s);
     return blank ? 4 : 1;
 }
 
@@ -1398,7 +1398,7 @@ static ldr_status add_token(rows *s, sentence *c, const char *token, size_t n, c
     memcpy(t + c->used, token, n);
     c->used += n;
     first = c->characters;
-    for (i = 0; i < n; i += (size_t)ldr__utf8_bytes((unsigned char)token[i])) c->characters++;
+    for (i = 0; i < n; i += (size_t)ldr__utf8_bytes(token[i])) c->characters++;
     if (m == 1 && *tag == 'O') {
         c->open = 0;
         return LDR_OK;

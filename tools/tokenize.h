@@ -1,10 +1,12 @@
 /* tokenize.h: ladder tokenize, part of tools/ladder.c. Text to tokens and back, by lines or (--json) by JSON values. */
+#include "padding.h"
 
 /* A run of the command. With --decode the ids are ours: the library frees only what it allocated. */
 typedef struct tokenizing {
     chat           talk;               /* --chat                                               */
     run           *r;
     ldr_tokenizer *t;
+    filling        f;
     ldr_encoding   e;
     int32_t        capacity, longest;  /* longest: the most tokens of a line; measure: nothing but that is wanted yet */
     int            measure;
@@ -16,8 +18,8 @@ typedef struct tokenizing {
 /* A token's text: the file's own where it pads. */
 static const char *token_text(const tokenizing *k, int32_t i, size_t *bytes) {
     if (k->e.text[i] > -2) return ldr_encoding_piece(k->t, &k->e, i, bytes);
-    *bytes = (size_t)k->t->padding.token.bytes;
-    return k->t->padding.token.text;
+    *bytes = k->f.token_size;
+    return k->f.token;
 }
 
 static void print_list(const char *name, const int32_t *values, int32_t count) {
@@ -51,7 +53,7 @@ static void print_tokens(tokenizing *k) {
         for (i = 0; i < e->count; i++) printf(i ? ",[%d,%d]" : "[%d,%d]", (int)e->begin[i], (int)e->end[i]);
         putchar(']');
         for (i = 0; i < e->count; i++) e->text[i] = e->text[i] > -2;      /* what is no padding */
-        if (k->t->padding.on) print_list(",\"mask\":", e->text, e->count);
+        if (k->f.on) print_list(",\"mask\":", e->text, e->count);
         putchar('}');
     }
     putchar('\n');
@@ -76,15 +78,15 @@ static int encode_line(tokenizing *k, const texts *s) {
     d.max_len = r->o.max_len;
     d.truncate = r->o.truncate == 2 ? LDR_TRUNCATE_ONLY_FIRST : LDR_TRUNCATE_LONGEST_FIRST;
     d.no_special = r->o.no_special;
-    if (!d.max_len && k->t->max_len) {
-        if (k->t->left) return fail(r, LDR_UNSUPPORTED, "%s: its tokenizer cuts the beginning of long texts; say --max-len, which cuts the end", r->o.model ? r->o.model : r->o.tokenizer);
-        d.max_len = k->t->max_len;
-        d.truncate = (ldr_truncate)k->t->strategy;
+    if (!d.max_len && k->f.max_len) {
+        if (k->f.cuts_beginning) return fail(r, LDR_UNSUPPORTED, "%s: its tokenizer cuts the beginning of long texts; say --max-len, which cuts the end", r->o.model ? r->o.model : r->o.tokenizer);
+        d.max_len = k->f.max_len;
+        d.truncate = (ldr_truncate)k->f.truncate;
     }
     if (ldr_tokenizer_encode_with(k->t, &k->e, s->first, s->size, s->second, s->size2, &d, &r->err)) return EXIT_FAILED;
     if (k->e.count > k->longest) k->longest = k->e.count;
     if (k->measure) return EXIT_DONE;
-    if (ldr_tokenizer_pad(k->t, &k->e, k->longest, &r->err)) return EXIT_FAILED;
+    if (fill_up(&k->f, &k->e, k->longest, &r->err)) return EXIT_FAILED;
     print_tokens(k);
     return EXIT_DONE;
 }
@@ -229,6 +231,26 @@ static int tokenize_padded(tokenizing *k) {
     return status ? status : tokenize_lines(k, &at);
 }
 
+/* How a tokenizer's directory or file cuts and fills up; other files than a tokenizer.json say nothing of it. */
+static ldr_status filling_read(filling *f, const char *path, ldr_error *err) {
+    char file[LADDER_MAX_PATH];
+    ldr__source source;
+    ldr_json *j = NULL;
+    int32_t model;
+    memset(f, 0, sizeof *f);
+    if (!ldr__tokenizer_has(file, path, ".")) ldr__format(file, sizeof file, "%s", path);
+    else if (!ldr__tokenizer_main(file, path)) return LDR_OK;
+    if (ldr__source_open(&source, file, NULL, err)) return err->status;
+    if (!ldr__gguf_is(source.data, source.size) && ldr__looks_like_json(source.data, source.size))
+        j = ldr_json_parse((const char *)source.data, source.size, NULL, err);
+    model = ldr_json_get(j, 0, "model");                     /* a vocab.json may have such a piece */
+    if (model >= 0 && !ldr__json_is(j, model, LDR_JSON_NUMBER)) filling_parse(f, j, err);
+    if (err->status) ldr__fail_in_file(err, file);
+    ldr_json_free(j);
+    ldr__source_close(&source);
+    return err->status;
+}
+
 static int command_tokenize(run *r) {
     const char *path;
     tokenizing k;
@@ -238,7 +260,8 @@ static int command_tokenize(run *r) {
     path = r->o.model ? r->o.model : r->o.tokenizer;
     k.t = path ? ldr_tokenizer_load(path, NULL, &r->err) : NULL;
     if (r->o.chat && (k.t || !path)) status = chat_open(&k.talk, r->o.chat_template, path, k.t, 0, &r->err) ? EXIT_FAILED : tokenize_lines(&k, NULL);
-    else if (k.t) status = k.t->padding.on && !k.t->padding.length && !r->o.decode ? tokenize_padded(&k) : tokenize_lines(&k, NULL);
+    else if (k.t && !filling_read(&k.f, path, &r->err))
+        status = k.f.on && !k.f.length && !r->o.decode ? tokenize_padded(&k) : tokenize_lines(&k, NULL);
     if (status && k.lines) {
         char message[sizeof r->err.message];
         memcpy(message, r->err.message, sizeof message);

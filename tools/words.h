@@ -220,6 +220,7 @@ static size_t words_special_at(const unsigned char *s, size_t n) {
    the last few wait for more, as a character or a special token may be cut in two there. */
 static size_t words_split(words_splitter *s, const unsigned char *p, size_t n, int last, int *bad) {
     size_t i = 0, step;
+    int32_t bytes;
     while (!s->failed && (last ? i < n : i + 8 <= n)) {
         step = p[i] == '[' ? words_special_at(p + i, n - i) : 0;
         if (step) words_flush(s);
@@ -229,7 +230,7 @@ static size_t words_split(words_splitter *s, const unsigned char *p, size_t n, i
                 *bad = 1;
                 break;
             }
-            words_char(s, ldr__utf8_char(p + i, step));
+            words_char(s, ldr__utf8_at((const char *)p + i, &bytes));
         }
         i += step;
     }
@@ -534,6 +535,7 @@ static ldr_status words_alphabet(words_maker *m, ldr_error *err) {
     words_char_count *letters = (words_char_count *)calloc(0x110000, sizeof *letters);
     uint64_t needed = 0;
     size_t i, k, n = 0, taken;
+    int32_t bytes;
     ldr_status status = LDR_OK;
     char utf8[4];
     m->outer = (int32_t *)calloc(0x110000, sizeof *m->outer);
@@ -544,10 +546,9 @@ static ldr_status words_alphabet(words_maker *m, ldr_error *err) {
     }
     for (i = 0; i < m->table->count; i++) {
         const words_entry *e = m->table->entries + i;
-        const unsigned char *s = (const unsigned char *)m->table->chars + e->at;
-        for (k = 0; k < e->bytes; k += taken) {
-            taken = ldr__utf8_length(s + k, e->bytes - k);
-            letters[ldr__utf8_char(s + k, taken)].count += e->count;
+        const char *s = m->table->chars + e->at;
+        for (k = 0; k < e->bytes; k += (size_t)bytes) {
+            letters[ldr__utf8_at(s + k, &bytes)].count += e->count;
         }
     }
     for (i = 0; i < 0x110000; i++) {
@@ -578,12 +579,11 @@ static ldr_status words_alphabet(words_maker *m, ldr_error *err) {
 
 /* The letters of a word as pieces; 0 when it has none for one, the tokenizer does not know such a word. */
 static size_t words_spell(const words_maker *m, const words_entry *e, int32_t *out) {
-    const unsigned char *s = (const unsigned char *)m->table->chars + e->at;
-    size_t n = 0, k, step;
-    for (k = 0; k < e->bytes; k += step) {
-        int32_t id;
-        step = ldr__utf8_length(s + k, e->bytes - k);
-        id = (n ? m->inner : m->outer)[ldr__utf8_char(s + k, step)] - 1;
+    const char *s = m->table->chars + e->at;
+    size_t n = 0, k;
+    int32_t id, bytes;
+    for (k = 0; k < e->bytes; k += (size_t)bytes) {
+        id = (n ? m->inner : m->outer)[ldr__utf8_at(s + k, &bytes)] - 1;
         if (id < 0) return 0;
         out[n++] = id;
     }
