@@ -321,8 +321,8 @@ typedef enum ldr_status {
    Every function takes NULL for "do not report". */
 typedef struct ldr_error {
     ldr_status status;
-    uint64_t   offset;            /* byte in the file or text, or LDR_NO_OFFSET             */
-    char       message[480];      /* one sentence: what was found, expected, what to do     */
+    uint64_t   offset;            /* byte in the file or text, or LDR_NO_OFFSET */
+    char       message[480];      /* one sentence: what was found, expected, what to do */
 } ldr_error;
 
 /* "LDR_FORMAT" and "the file breaks the rules of its format"; never NULL. */
@@ -357,14 +357,14 @@ typedef struct ldr_memory {
 typedef enum ldr_dtype {
     LDR_F32, LDR_F16, LDR_BF16, LDR_F64, LDR_I8, LDR_U8, LDR_I16, LDR_U16, LDR_I32, LDR_U32,
     LDR_I64, LDR_U64, LDR_BOOL,
-    LDR_Q8_0, LDR_Q4_0,                  /* blocks of 32 elements of a row, as in ggml      */
+    LDR_Q8_0, LDR_Q4_0,                  /* blocks of 32 elements of a row, as in ggml */
     LDR_Q4_1, LDR_Q5_0, LDR_Q5_1, LDR_IQ4_NL,                                       /* the same; read only */
-    LDR_Q2_K, LDR_Q3_K, LDR_Q4_K, LDR_Q5_K, LDR_Q6_K, LDR_IQ4_XS,                   /* of 256; read only   */
+    LDR_Q2_K, LDR_Q3_K, LDR_Q4_K, LDR_Q5_K, LDR_Q6_K, LDR_IQ4_XS,                   /* of 256; read only */
     LDR_DTYPE_COUNT
 } ldr_dtype;
 
 LDR_API const char *ldr_dtype_name(ldr_dtype dtype);      /* "F32", as safetensors spells it */
-LDR_API size_t      ldr_dtype_size(ldr_dtype dtype);      /* bytes of one element, or block  */
+LDR_API size_t      ldr_dtype_size(ldr_dtype dtype);      /* bytes of one element, or block */
 LDR_API size_t      ldr_dtype_block(ldr_dtype dtype);     /* elements in these bytes: 1, 32 or 256 */
 
 /* A block begins with a scale d, an F16. Q8_0: 32 signed bytes q follow, an element is d q. Q4_0: 16 bytes follow,
@@ -377,14 +377,14 @@ LDR_API size_t      ldr_dtype_block(ldr_dtype dtype);     /* elements in these b
 #endif
 
 typedef struct ldr_tensor {
-    const char *name;                    /* owned by the ldr_weights                        */
+    const char *name;                    /* owned by the ldr_weights */
     ldr_dtype   dtype;
-    int32_t     dims;                    /* 0 = scalar                                      */
+    int32_t     dims;                    /* 0 = scalar */
     int64_t     shape[LADDER_MAX_DIMS];
-    const void *data;                    /* little endian, any alignment, never written     */
+    const void *data;                    /* little endian, any alignment, never written */
     uint64_t    bytes;
-    uint64_t    offset;                  /* of `data` in its file                           */
-    int32_t     file;                    /* which file of a sharded set                     */
+    uint64_t    offset;                  /* of `data` in its file */
+    int32_t     file;                    /* which file of a sharded set */
 } ldr_tensor;
 
 typedef struct ldr_weights ldr_weights;
@@ -400,7 +400,7 @@ LDR_API ldr_weights *ldr_weights_open(const char *path, const ldr_allocator *all
 /* The same from constant memory (flash, an embedded array): borrowed, never copied or written,
    any alignment; must outlive the result. */
 LDR_API ldr_weights *ldr_weights_open_memory(const void *data, size_t size, const ldr_allocator *alloc, ldr_error *err);
-LDR_API void              ldr_weights_close(ldr_weights *w);                     /* NULL is fine  */
+LDR_API void              ldr_weights_close(ldr_weights *w);                     /* NULL is fine */
 LDR_API int32_t           ldr_weights_count(const ldr_weights *w);
 LDR_API const ldr_tensor *ldr_weights_at(const ldr_weights *w, int32_t index);   /* sorted by name */
 LDR_API const ldr_tensor *ldr_weights_find(const ldr_weights *w, const char *name);
@@ -420,11 +420,11 @@ LDR_API int ldr_tensor_read(float *dst, const ldr_tensor *t, uint64_t first, siz
 typedef enum ldr_json_type { LDR_JSON_NULL, LDR_JSON_FALSE, LDR_JSON_TRUE, LDR_JSON_NUMBER, LDR_JSON_STRING, LDR_JSON_ARRAY, LDR_JSON_OBJECT } ldr_json_type;
 
 typedef struct ldr_json_node {
-    int32_t type;          /* ldr_json_type                                                  */
-    int32_t next;          /* index of the next sibling, or -1                               */
+    int32_t type;          /* ldr_json_type */
+    int32_t next;          /* index of the next sibling, or -1 */
     int32_t first;         /* containers: index of the first child (object: key,value,...) or -1 */
-    int32_t count;         /* containers: number of elements or members                      */
-    size_t  begin, end;    /* the text of the value; strings without their quotes            */
+    int32_t count;         /* containers: number of elements or members */
+    size_t  begin, end;    /* the text of the value; strings without their quotes */
 } ldr_json_node;
 
 typedef struct ldr_json ldr_json;
@@ -456,8 +456,8 @@ typedef enum ldr_choice { LDR_AUTO, LDR_ON, LDR_OFF } ldr_choice;
 typedef struct ldr_tokenizer_desc {
     ldr_allocator alloc;
     ldr_choice    lower_case;      /* of BERT's normaliser. AUTO: tokenizer_config.json / tokenizer.json, else on */
-    ldr_choice    strip_accents;   /* AUTO: the file's word, else the same as lower_case        */
-    ldr_choice    cjk_spacing;     /* AUTO: the file's word, else on                            */
+    ldr_choice    strip_accents;   /* AUTO: the file's word, else the same as lower_case */
+    ldr_choice    cjk_spacing;     /* AUTO: the file's word, else on */
     const char   *merges;          /* for a vocab.json in memory: the merges.txt that belongs to it */
     size_t        merges_size;
 } ldr_tokenizer_desc;
@@ -467,29 +467,29 @@ typedef struct ldr_tokenizer_desc {
 typedef struct ldr_encoding {
     int32_t  count, capacity;
     int32_t *ids;
-    int32_t *segments;             /* the template's type of each token: 0 or 1                */
+    int32_t *segments;             /* the template's type of each token: 0 or 1 */
     int32_t *text;                 /* 0 or 1: which text the token is from, -1: the template's */
     int32_t *begin, *end;          /* bytes of that text the token covers; 0,0 for added tokens */
-    int32_t *surface;              /* see ldr_encoding_piece                                   */
-    int32_t  cut;                  /* tokens known to be cut away by max_len: 0 means none     */
-    void    *work;                 /* room the tokenizer uses again                            */
-    ldr_allocator alloc;           /* zero: the tokenizer's                                    */
+    int32_t *surface;              /* see ldr_encoding_piece */
+    int32_t  cut;                  /* tokens known to be cut away by max_len: 0 means none */
+    void    *work;                 /* room the tokenizer uses again */
+    ldr_allocator alloc;           /* zero: the tokenizer's */
 } ldr_encoding;
 
 typedef enum ldr_truncate { LDR_TRUNCATE_LONGEST_FIRST, LDR_TRUNCATE_ONLY_FIRST,
         LDR_TRUNCATE_ONLY_SECOND } ldr_truncate;
 
 typedef struct ldr_encode_desc {
-    int32_t      max_len;          /* tokens in all; 0: no limit                               */
+    int32_t      max_len;          /* tokens in all; 0: no limit */
     ldr_truncate truncate;         /* which text is cut. ONLY_*: an error when it is too short */
-    int32_t      no_special;       /* 1: without the template's tokens                         */
+    int32_t      no_special;       /* 1: without the template's tokens */
 } ldr_encode_desc;
 
 /* A text that grows; zero-initialise, reuse freely, ldr_text_free at the end. */
 typedef struct ldr_text {
-    char         *data;            /* UTF-8 with a NUL behind it                               */
+    char         *data;            /* UTF-8 with a NUL behind it */
     size_t        size, capacity;
-    ldr_allocator alloc;           /* zero: the tokenizer's                                    */
+    ldr_allocator alloc;           /* zero: the tokenizer's */
 } ldr_text;
 
 #ifndef LADDER_NO_TOKENIZER
@@ -504,10 +504,10 @@ LDR_API ldr_tokenizer *ldr_tokenizer_load(const char *dir, const ldr_tokenizer_d
    copied. */
 LDR_API ldr_tokenizer *ldr_tokenizer_load_memory(const void *data, size_t size, const ldr_tokenizer_desc *desc, ldr_error *err);
 LDR_API void           ldr_tokenizer_free(ldr_tokenizer *t);
-LDR_API int32_t        ldr_tokenizer_size(const ldr_tokenizer *t);                       /* highest id + 1        */
+LDR_API int32_t        ldr_tokenizer_size(const ldr_tokenizer *t);                       /* highest id + 1 */
 /* NULL if out of range, "" in a gap */
 LDR_API const char    *ldr_tokenizer_piece(const ldr_tokenizer *t, int32_t id);
-LDR_API int32_t        ldr_tokenizer_find(const ldr_tokenizer *t, const char *piece);    /* -1 if not there       */
+LDR_API int32_t        ldr_tokenizer_find(const ldr_tokenizer *t, const char *piece);    /* -1 if not there */
 
 /* One text or a pair (text2 NULL for one), with the tokens the tokenizer's template puts around them ([CLS] text
    [SEP]), cut to desc->max_len tokens. Bytes that are not UTF-8 count as U+FFFD. Replaces what out held. desc may be
@@ -568,8 +568,8 @@ typedef enum ldr_compute { LDR_COMPUTE_F32, LDR_COMPUTE_INT8, LDR_COMPUTE_BF16 }
 typedef struct ldr_model_desc {
     ldr_allocator alloc;
     ldr_tokenizer_desc tokenizer;
-    int32_t       no_tokenizer;    /* 1: do not look for a vocabulary                         */
-    int32_t       threads;         /* 0: what OpenMP says; without OpenMP always 1            */
+    int32_t       no_tokenizer;    /* 1: do not look for a vocabulary */
+    int32_t       threads;         /* 0: what OpenMP says; without OpenMP always 1 */
     ldr_simd      simd;
     ldr_compute   compute;
     int32_t       pack;            /* 1: F32 lays the blocks' matrices out at load as the kernels read them, in a copy of floats that the model
@@ -601,37 +601,37 @@ LDR_API void       ldr_model_free(ldr_model *m);
 /* What the head of a published model is for, as the class in its config.json's "architectures" says; one score or more for... */
 typedef enum ldr_task {
     LDR_TASK_NONE,
-    LDR_TASK_SEQUENCE,             /* each text: its classes, or one number                    */
-    LDR_TASK_TOKENS,               /* each token: its classes                                  */
-    LDR_TASK_SPAN,                 /* each token: as the start and as the end of an answer     */
-    LDR_TASK_CHOICE,               /* each text: as one of several choices                     */
-    LDR_TASK_REPLACED,             /* each token: that it is not the one that was there (ELECTRA)       */
-    LDR_TASK_POOLER                /* each text: its vector, tanh(W h + b) of the first token  */
+    LDR_TASK_SEQUENCE,             /* each text: its classes, or one number */
+    LDR_TASK_TOKENS,               /* each token: its classes */
+    LDR_TASK_SPAN,                 /* each token: as the start and as the end of an answer */
+    LDR_TASK_CHOICE,               /* each text: as one of several choices */
+    LDR_TASK_REPLACED,             /* each token: that it is not the one that was there (ELECTRA) */
+    LDR_TASK_POOLER                /* each text: its vector, tanh(W h + b) of the first token */
 } ldr_task;
 
 typedef struct ldr_model_info {
-    const char *family;            /* "bert", "roberta", ...                                   */
+    const char *family;            /* "bert", "roberta", ... */
     int32_t  layers, width, heads, kv_heads, head_dim, ffn, vocabulary, positions;
-    int32_t  causal;               /* 1: decoder, a token sees only what is before it          */
-    int32_t  has_logits;           /* 1: ldr_model_logits can be called                        */
+    int32_t  causal;               /* 1: decoder, a token sees only what is before it */
+    int32_t  has_logits;           /* 1: ldr_model_logits can be called */
     ldr_task task;                 /* what the other head in the files is for, or LDR_TASK_NONE: ldr_model_scores */
-    int32_t  classes;              /* scores that it gives                                     */
-    uint64_t parameters;           /* elements of the tensors in use                           */
-    uint64_t weight_bytes;         /* mapped or borrowed                                       */
+    int32_t  classes;              /* scores that it gives */
+    uint64_t parameters;           /* elements of the tensors in use */
+    uint64_t weight_bytes;         /* mapped or borrowed */
 } ldr_model_info;
 
 LDR_API ldr_model_info       ldr_model_info_get(const ldr_model *m);
 /* A 64-bit hash of the shape and of every weight byte in use; names the backbone in ladder files. Reads
    every weight once. */
 LDR_API uint64_t             ldr_model_fingerprint(const ldr_model *m);
-LDR_API const ldr_tokenizer *ldr_model_tokenizer(const ldr_model *m);     /* NULL when none was found   */
+LDR_API const ldr_tokenizer *ldr_model_tokenizer(const ldr_model *m);     /* NULL when none was found */
 LDR_API ldr_memory           ldr_model_memory(const ldr_model *m);        /* what the model object holds; of a mapping that is given back (release), what is in memory at once */
 
 /* Sequences laid end to end, never padded: sequence s is tokens offsets[s] .. offsets[s+1]-1. */
 typedef struct ldr_batch {
     int32_t        sequences;
-    const int32_t *offsets;        /* [sequences+1], offsets[0] = 0                            */
-    const int32_t *ids;            /* [offsets[sequences]]                                     */
+    const int32_t *offsets;        /* [sequences+1], offsets[0] = 0 */
+    const int32_t *ids;            /* [offsets[sequences]] */
     const int32_t *segments;       /* token types, same length, or NULL for all 0; with a table of tasks (ernie): type + types * task */
 } ldr_batch;
 
@@ -669,8 +669,8 @@ LDR_API ldr_status ldr_model_quantise(const ldr_model *m, const char *path, ldr_
    ====================================================================================== */
 
 typedef enum ldr_head {
-    LDR_HEAD_CLASSIFY,             /* one label a sequence; softmax cross-entropy              */
-    LDR_HEAD_REGRESS,              /* one number a sequence; mean squared error                */
+    LDR_HEAD_CLASSIFY,             /* one label a sequence; softmax cross-entropy */
+    LDR_HEAD_REGRESS,              /* one number a sequence; mean squared error */
     LDR_HEAD_TOKENS,               /* one label a token, -100 = ignored; softmax cross-entropy */
     LDR_HEAD_CHOICE,               /* `choices` sequences an example, one score each; softmax over them */
     LDR_HEAD_WORDS,                /* one word a token, -100 = ignored: the model's own language-model head. Masked words or
@@ -681,16 +681,16 @@ typedef enum ldr_head {
     LDR_HEAD_SPANS,                /* at most one span of each type, as a softmax over first and one over last tokens.
                                       Where there is none both are the sequence's first token ([CLS]), which is in no
                                       span */
-    LDR_HEAD_ANSWER,               /* the same as one softmax over all pairs, scored as below  */
+    LDR_HEAD_ANSWER,               /* the same as one softmax over all pairs, scored as below */
     LDR_HEAD_POINTER               /* any number of spans, which may overlap (GlobalPointer, Su et al. 2022): (i,j) is
                                       one of type k where (R_i q_ki) . (R_j k_kj) / sqrt(span_size) > 0; R turns by
                                       the place */
 } ldr_head;
-LDR_API const char *ldr_head_name(ldr_head head);              /* "classify", "regress", ...   */
+LDR_API const char *ldr_head_name(ldr_head head);              /* "classify", "regress", ... */
 
-#define LDR_IGNORE (-100)             /* a token without a label                                */
+#define LDR_IGNORE (-100)             /* a token without a label */
 #define LDR_UNSEEN (-101)             /* CLASSIFY, in sets to be scored: a label that no class stands for. It has no loss and
-                                         counts as wrong, for no answer could be right          */
+                                         counts as wrong, for no answer could be right */
 
 typedef struct ldr_dataset ldr_dataset;
 
@@ -698,13 +698,13 @@ typedef struct ldr_dataset_desc {
     ldr_allocator alloc;
     ldr_head      head;
     int32_t       max_len;         /* texts are cut to so many tokens, 0: 128 (ldr_dataset_load: or the model's positions) */
-    int32_t       choices;         /* LDR_HEAD_CHOICE: sequences an example                    */
+    int32_t       choices;         /* LDR_HEAD_CHOICE: sequences an example */
     /* Reading files (ldr_dataset_load): */
     const char   *text, *text2, *label;   /* JSON fields; NULL: "text" or "sentence" or "sentence1", "text2" or "sentence2", "label" */
     const ldr_dataset *labels;     /* take the label names of this set: others are LDR_UNSEEN, see ldr_dataset_unseen */
-    int32_t       many_labels;     /* 1: as many classes as examples is meant, and no mistake  */
+    int32_t       many_labels;     /* 1: as many classes as examples is meant, and no mistake */
     const char   *encoding;        /* NULL: UTF-8, or UTF-16 with its mark; else utf-16le, utf-16be, latin-1,
-                                      windows-1252                                        */
+                                      windows-1252 */
     const char   *columns;         /* TSV, CSV: what they hold, "text,-,label"; NULL: as a first line of names says, or
                                       "label,text,text2" */
 } ldr_dataset_desc;
@@ -732,12 +732,12 @@ LDR_API ldr_status ldr_dataset_add_text(ldr_dataset *d, const ldr_tokenizer *t, 
 LDR_API void       ldr_dataset_clear(ldr_dataset *d);
 LDR_API int32_t    ldr_dataset_count(const ldr_dataset *d);               /* sequences (CHOICE: count / choices examples) */
 LDR_API int64_t    ldr_dataset_tokens(const ldr_dataset *d);
-LDR_API int32_t    ldr_dataset_cut(const ldr_dataset *d);                 /* texts that max_len cut                     */
+LDR_API int32_t    ldr_dataset_cut(const ldr_dataset *d);                 /* texts that max_len cut */
 LDR_API ldr_example ldr_dataset_get(const ldr_dataset *d, int32_t index); /* pointers into d, until the next add */
 /* Names of the classes: index of `name`, added when `add`, else -1. */
 LDR_API int32_t     ldr_dataset_label(ldr_dataset *d, const char *name, int32_t add, ldr_error *err);
 LDR_API int32_t     ldr_dataset_labels(const ldr_dataset *d);
-LDR_API const char *ldr_dataset_label_name(const ldr_dataset *d, int32_t index);  /* NULL: unnamed      */
+LDR_API const char *ldr_dataset_label_name(const ldr_dataset *d, int32_t index);  /* NULL: unnamed */
 /* MULTI: classes[count], each once, as the label of an example that is added next. LDR_UNSEEN may be among them. -1: an error. */
 LDR_API int32_t     ldr_dataset_label_set(ldr_dataset *d, const int32_t *classes, int32_t count, ldr_error *err);
 /* Those of one example into classes[capacity]; returns how many there are. */
@@ -774,18 +774,18 @@ LDR_API ldr_dataset *ldr_dataset_load(const ldr_model *m, const char *path, cons
    from what they train. Only LADDER and HEAD leave the backbone without a gradient. The others cannot use a tap cache
    or a backbone rounded at load (LDR_COMPUTE_INT8, LDR_COMPUTE_BF16); quantised and half weights are fine. */
 typedef enum ldr_method {
-    LDR_METHOD_LADDER,             /* the side network                                        */
-    LDR_METHOD_HEAD,               /* nothing but the head                                    */
-    LDR_METHOD_FULL,               /* every tensor of the backbone, as a float copy           */
-    LDR_METHOD_BITFIT,             /* every bias, added where there was none (Ben Zaken et al. 2022)  */
-    LDR_METHOD_LORA,               /* W + (alpha/rank) B A (Hu et al. 2021)                   */
+    LDR_METHOD_LADDER,             /* the side network */
+    LDR_METHOD_HEAD,               /* nothing but the head */
+    LDR_METHOD_FULL,               /* every tensor of the backbone, as a float copy */
+    LDR_METHOD_BITFIT,             /* every bias, added where there was none (Ben Zaken et al. 2022) */
+    LDR_METHOD_LORA,               /* W + (alpha/rank) B A (Hu et al. 2021) */
     LDR_METHOD_ADAPTER,            /* z + Up gelu(Down z) after attention and FFN, and the norms (Houlsby et al. 2019) */
-    LDR_METHOD_PROMPT,             /* virtual tokens before every text (Lester et al. 2021)   */
+    LDR_METHOD_PROMPT,             /* virtual tokens before every text (Lester et al. 2021) */
     LDR_METHOD_PREFIX,             /* keys and values of virtual tokens in every block (Li & Liang 2021) */
     LDR_METHOD_IA3,                /* vectors that multiply keys, values and FFN's units (IA3: Liu et al. 2022) */
     LDR_METHOD_THESEUS             /* fewer blocks, learning in the place of groups of the backbone's (Xu et al. 2020): `successors` */
 } ldr_method;
-LDR_API const char *ldr_method_name(ldr_method method);       /* "ladder", "head", "full", ...            */
+LDR_API const char *ldr_method_name(ldr_method method);       /* "ladder", "head", "full", ... */
 
 /* Matrices LoRA may change; added up. GATE exists in gated blocks only. */
 typedef enum ldr_target { LDR_TARGET_QUERY = 1, LDR_TARGET_KEY = 2, LDR_TARGET_VALUE = 4, LDR_TARGET_OUTPUT = 8, LDR_TARGET_GATE = 16, LDR_TARGET_UP = 32, LDR_TARGET_DOWN = 64 } ldr_target;
@@ -794,11 +794,11 @@ typedef enum ldr_preset {
     LDR_PRESET_DEFAULT,            /* copies of the last half of the blocks with updates of low rank, on standardised
                                       channels, behind a fitted head; narrow rungs below them when asked for, and
                                       instead of them where blocks share tensors, and for words in encoders */
-    LDR_PRESET_PAPER,              /* LST: block outputs, scalar gates with T = 0.1, same heads, U s            */
-    LDR_PRESET_CLUE,               /* LST-CLUE: 4 x 128, added after the block, no biases, s                    */
-    LDR_PRESET_MLP,                /* adapter-like rungs without attention                                      */
-    LDR_PRESET_HEAD,               /* no rungs: a head on the frozen backbone (a baseline)                      */
-    LDR_PRESET_TOP,                /* copies of the last blocks, never narrow rungs                             */
+    LDR_PRESET_PAPER,              /* LST: block outputs, scalar gates with T = 0.1, same heads, U s */
+    LDR_PRESET_CLUE,               /* LST-CLUE: 4 x 128, added after the block, no biases, s */
+    LDR_PRESET_MLP,                /* adapter-like rungs without attention */
+    LDR_PRESET_HEAD,               /* no rungs: a head on the frozen backbone (a baseline) */
+    LDR_PRESET_TOP,                /* copies of the last blocks, never narrow rungs */
     LDR_PRESET_SLICED,             /* a small copy of the backbone: block inputs, per-channel gates, sliced, mixed with
                                       the backbone's output */
     LDR_PRESET_COUNT
@@ -825,9 +825,9 @@ typedef struct ldr_ladder_desc {
     ldr_method     method;
     int32_t        rank;           /* LORA; 0: 8. LADDER: of the copies' updates; negative: all of their numbers
                                       learn */
-    float          alpha;          /* LORA; 0: 2 rank                                          */
+    float          alpha;          /* LORA; 0: 2 rank */
     int32_t        targets;        /* LORA: sum of ldr_target; 0: query and value (LADDER: all) */
-    int32_t        bottleneck;     /* ADAPTER; 0: d/16, at least 4                             */
+    int32_t        bottleneck;     /* ADAPTER; 0: d/16, at least 4 */
     int32_t        virtual_tokens; /* PROMPT, PREFIX; 0: 16. A prompt takes as many of the model's positions */
     int32_t        prompt_hidden;  /* PROMPT; h > 0: its vectors go through a network of their own that is trained with them (P-tuning),
                                       e + B tanh(A e + a) + b, A[h,e], B = 0 at the start; the sum, which keeps a start from words as it
@@ -835,50 +835,50 @@ typedef struct ldr_ladder_desc {
     int32_t        successors;     /* THESEUS: n blocks for L layers; 0: L/2. Successor g stands for layers g L/n to (g+1) L/n - 1 (rounded
                                       down) and starts as a copy of layer g, so all together as the first n. They and the head are
                                       trained (tune_norms: the final norm, too). Dev scores, predictions and the export are those of
-                                      the successors alone. How they take over: replace_rate in ldr_train_desc  */
+                                      the successors alone. How they take over: replace_rate in ldr_train_desc */
     ldr_choice     tune_biases, tune_norms;   /* train these too; AUTO: as the method's entry above says */
     int32_t        tune_layers;    /* methods inside the backbone: only its last so many blocks, and no embeddings; 0: all */
-    ldr_preset     preset;         /* LADDER; the other methods have no rungs                  */
+    ldr_preset     preset;         /* LADDER; the other methods have no rungs */
     int32_t        reduction;      /* r: side width d/r. 0: 8, less (to 2) where d/8 < 64; paper: 8 */
     const int32_t *rungs;          /* backbone layers, 0-based, ascending; NULL: all up to 12, else 12 spread evenly;
                                       clue: 4; default: none beside copies, unless reduction or width is given */
-    int32_t        rung_count;     /* of `rungs`; -1: no narrow rungs                          */
+    int32_t        rung_count;     /* of `rungs`; -1: no narrow rungs */
     int32_t        top;            /* LADDER: copies of the last so many blocks learn, above all rungs; 0: preset,
                                       negative: none */
     ldr_choice     standardise;    /* the trainer measures mean and deviation of every channel that the down-projections
                                       and the head read, and steps as if they were 0 and 1; the head is fitted alone
                                       first. AUTO: default, top, head */
-    int32_t        width, heads, ffn;     /* side dimensions, 0: from r                        */
+    int32_t        width, heads, ffn;     /* side dimensions, 0: from r */
     ldr_tap        tap;
     ldr_gate       gate;
-    float          gate_init;      /* g at the start: 0 means a = 1/2                          */
-    float          gate_temperature;      /* T; 0: 1 (paper 0.1)                               */
-    float          gate_fixed;     /* LDR_GATE_FIXED: a itself, 0 to 1                         */
+    float          gate_init;      /* g at the start: 0 means a = 1/2 */
+    float          gate_temperature;      /* T; 0: 1 (paper 0.1) */
+    float          gate_fixed;     /* LDR_GATE_FIXED: a itself, 0 to 1 */
     ldr_mix        mix;
     ldr_output     output;
-    float          output_init;    /* v at the start; 0: 1, that is 0.73 of the backbone       */
+    float          output_init;    /* v at the start; 0: 1, that is 0.73 of the backbone */
     ldr_init       init;
-    ldr_importance importance;     /* 0: LDR_MAGNITUDE                                         */
-    ldr_heads      slice_heads;    /* whole heads, or the best dimensions inside every head    */
+    ldr_importance importance;     /* 0: LDR_MAGNITUDE */
+    ldr_heads      slice_heads;    /* whole heads, or the best dimensions inside every head */
     const ldr_dataset *sample;     /* LDR_FISHER, LDR_ENERGY: text to look at; labels for Fisher */
-    int32_t        samples;        /* of it at most so many; 0: 1024 (Fisher), 256 (energy)    */
-    float          dropout;        /* 0: preset (paper, clue 0.1; else none); negative: none   */
-    ldr_choice     final_norm;     /* AUTO: where the family has one                           */
-    ldr_choice     down_bias;      /* AUTO: on, clue off                                       */
+    int32_t        samples;        /* of it at most so many; 0: 1024 (Fisher), 256 (energy) */
+    float          dropout;        /* 0: preset (paper, clue 0.1; else none); negative: none */
+    ldr_choice     final_norm;     /* AUTO: where the family has one */
+    ldr_choice     down_bias;      /* AUTO: on, clue off */
     ldr_head       head;
-    int32_t        classes;        /* labels (REGRESS, CHOICE: 1)                              */
-    ldr_pool       pool;           /* heads with a label a token do not ask                    */
+    int32_t        classes;        /* labels (REGRESS, CHOICE: 1) */
+    ldr_pool       pool;           /* heads with a label a token do not ask */
     /* >0: dense, activation, out; 0: preset (paper: the output width, else none); <0: none */
     int32_t        head_hidden;
-    ldr_activation head_activation;       /* of the hidden layer; 0: tanh                      */
-    int32_t        span_size;      /* ANSWER, POINTER: of q and k, even; 0: 64                 */
+    ldr_activation head_activation;       /* of the hidden layer; 0: tanh */
+    int32_t        span_size;      /* ANSWER, POINTER: of q and k, even; 0: 64 */
     int32_t        published_head; /* 1: the head is, and starts as, the one in the model's files (ldr_model_info: task): head,
                                       classes, pool, head_hidden, head_activation and label_names are taken from there.
                                       LDR_MISSING without one, LDR_UNSUPPORTED for spans, poolers and heads with a norm */
     const struct ldr_ladder *beside;      /* LADDER, HEAD: read the backbone as this one has tuned it so far, and not as it was loaded, so
                                              that both can be trained step by step. FULL, BITFIT, LORA or ADAPTER on the same
                                              model; borrowed, must outlive the ladder. No cache. A file names the model as it was loaded */
-    const char *const *label_names;       /* [classes] or NULL; copied, saved with the ladder  */
+    const char *const *label_names;       /* [classes] or NULL; copied, saved with the ladder */
     uint64_t       seed;
 } ldr_ladder_desc;
 
@@ -892,15 +892,15 @@ LDR_API void        ldr_ladder_free(ldr_ladder *l);
 LDR_API ldr_ladder_desc ldr_ladder_desc_get(const ldr_ladder *l);    /* as it is; pointers belong to l */
 
 typedef struct ldr_param {
-    const char *name;              /* "rung.0.block.attention.query.weight"                    */
-    float      *value, *grad;      /* [rows,columns]; grad NULL before a trainer exists        */
-    int32_t     rows, columns;     /* a vector has one row                                     */
+    const char *name;              /* "rung.0.block.attention.query.weight" */
+    float      *value, *grad;      /* [rows,columns]; grad NULL before a trainer exists */
+    int32_t     rows, columns;     /* a vector has one row */
     int32_t     trainable;
 } ldr_param;
 
 LDR_API int32_t   ldr_ladder_params(const ldr_ladder *l);
 LDR_API ldr_param ldr_ladder_param(const ldr_ladder *l, int32_t index);
-LDR_API int32_t   ldr_ladder_find(const ldr_ladder *l, const char *name);     /* index or -1   */
+LDR_API int32_t   ldr_ladder_find(const ldr_ladder *l, const char *name);     /* index or -1 */
 LDR_API uint64_t  ldr_ladder_trainable(const ldr_ladder *l);                  /* numbers trained */
 LDR_API const char *ldr_ladder_label(const ldr_ladder *l, int32_t index);     /* class name or NULL */
 
@@ -987,8 +987,8 @@ LDR_API ldr_status   ldr_session_rewind(ldr_session *s, int32_t length, ldr_erro
 
 /* How the next token is drawn from logits z. 0 everywhere: the likeliest. */
 typedef struct ldr_sampling {
-    float    temperature;          /* softmax(z / temperature); 0: the likeliest              */
-    int32_t  top_k;                /* of the k likeliest alone; 0: all                        */
+    float    temperature;          /* softmax(z / temperature); 0: the likeliest */
+    int32_t  top_k;                /* of the k likeliest alone; 0: all */
     float    top_p;                /* of the fewest whose probabilities reach p (Holtzman et al. 2020); 0: all */
     float    min_p;                /* of those with at least so much of the likeliest's probability; 0: all */
     /* z of tokens in `seen` is divided by this, multiplied where negative (Keskar et al. 2019); 0: 1 */
@@ -1001,9 +1001,9 @@ LDR_API int32_t ldr_sample(float *logits, int32_t n, const ldr_sampling *how, co
 
 typedef struct ldr_generate_desc {
     ldr_sampling sampling;
-    int32_t      most;             /* tokens; 0: as many as there is room for                 */
+    int32_t      most;             /* tokens; 0: as many as there is room for */
     int32_t      ignore_end;       /* 1: go on behind a token that ends a text (eos_token_id of config.json) */
-    int32_t    (*token)(void *user, int32_t id);      /* NULL, or called for each; nonzero: stop     */
+    int32_t    (*token)(void *user, int32_t id);      /* NULL, or called for each; nonzero: stop */
     void        *user;
 } ldr_generate_desc;
 /* Reads prompt[count] and draws tokens until one ends the text, `most` are there, or the session is full. out[most] receives
@@ -1030,51 +1030,51 @@ typedef enum ldr_metric {
 LDR_API const char *ldr_metric_name(ldr_metric metric);
 
 typedef struct ldr_progress {
-    int32_t  epoch, epochs, step, steps;      /* counted from 1; steps of the whole run        */
-    double   loss, step_loss;                 /* mean over this epoch so far; of this step     */
+    int32_t  epoch, epochs, step, steps;      /* counted from 1; steps of the whole run */
+    double   loss, step_loss;                 /* mean over this epoch so far; of this step */
     double   rate, gradient_norm;
-    int64_t  tokens;                          /* trained on so far, all epochs                 */
-    int32_t  evaluated;                       /* 1: an epoch ended and `metric` is its score   */
+    int64_t  tokens;                          /* trained on so far, all epochs */
+    int32_t  evaluated;                       /* 1: an epoch ended and `metric` is its score */
     double   metric, best_metric;
-    int32_t  best_epoch;           /* 0: the start, a fitted head, or nothing was scored yet     */
+    int32_t  best_epoch;           /* 0: the start, a fitted head, or nothing was scored yet */
 } ldr_progress;
 
 typedef struct ldr_train_desc {
     ldr_allocator alloc;
-    int32_t       epochs;          /* 0: 10                                                    */
-    int32_t       batch;           /* examples a step; 0: 32                                   */
-    int32_t       accumulate;      /* the step's batch in so many parts; 0: 1, with reduce 8   */
+    int32_t       epochs;          /* 0: 10 */
+    int32_t       batch;           /* examples a step; 0: 32 */
+    int32_t       accumulate;      /* the step's batch in so many parts; 0: 1, with reduce 8 */
     ldr_optimizer optimizer;
     float         rate;            /* 0: 1e-3, prompt and prefix 1e-2, head 3e-3; at width 768, and as many times more
                                       (to 10) as the backbone is narrower: full and theseus 1e-4, lora 1e-3 (adafactor
                                       5e-3, relative). Default ladder: copies 2e-3 (all of their numbers: 3e-4), rungs
                                       1e-3 at width 64 and less when wider, the head 1e-3 */
-    float         beta1, beta2, epsilon;      /* 0: 0.9, 0.999, 1e-8                            */
-    float         momentum;        /* SGD                                                      */
+    float         beta1, beta2, epsilon;      /* 0: 0.9, 0.999, 1e-8 */
+    float         momentum;        /* SGD */
     int32_t       nesterov;
     int32_t       head_epochs;     /* a ladder that standardises: so many epochs of the head alone come first, on states
                                       that are read once; the best on dev is kept. 0: 30, negative: none */
     float         weight_decay;    /* decoupled in AdamW, added to the gradient elsewhere; matrices only */
-    float         clip;            /* global norm; 0: 1, negative: off                          */
+    float         clip;            /* global norm; 0: 1, negative: off */
     ldr_schedule  schedule;
-    float         warmup;          /* share of all steps; 0: 0.1, negative: none                */
-    float         label_smoothing; /* 0 to below 1                                              */
-    const float  *class_weights;   /* [classes] or NULL; copied                                 */
+    float         warmup;          /* share of all steps; 0: 0.1, negative: none */
+    float         label_smoothing; /* 0 to below 1 */
+    const float  *class_weights;   /* [classes] or NULL; copied */
     int32_t       balance;         /* 1: weight class c by examples / (classes * examples of c); not with class_weights */
     int32_t       patience;        /* stop after so many epochs without a better dev score; 0: never */
     ldr_metric    metric;
     int32_t       cache;           /* 1: keep every example's taps after the first visit; later epochs never run the backbone */
     const char   *cache_dir;       /* keep them in train.taps and dev.taps of this directory (on POSIX made if it is not there), where
                                       the next run finds them again; NULL: in memory. Implies cache. One run at a time may fill it */
-    ldr_dtype     cache_type;      /* of the kept taps: LDR_F32 changes nothing; LDR_BF16 or LDR_I8 (a scale a token) round them  */
+    ldr_dtype     cache_type;      /* of the kept taps: LDR_F32 changes nothing; LDR_BF16 or LDR_I8 (a scale a token) round them */
     int32_t       cache_layers;    /* 1: ldr_trainer_create fills the cache, one backbone layer after the other over all examples;
                                       the memory of a layer that is mapped is given back behind it */
     /* THESEUS (Xu et al. 2020): each step draws, for each group and for its whole batch, whether the successor runs, with probability p,
        or the group's frozen layers. After t of T steps: LINEAR p = min(1, b + (1-b) t/(u T)); CONSTANT p = b while t < u T, then 1.
        The steps with p = 1 train the successors together. Dropout is in successors and head only */
-    float         replace_rate;    /* b, up to 1; 0: 0.5                                       */
-    float         replace_until;   /* u, up to 1; 0: 0.5                                       */
-    ldr_replacement replace_schedule;      /* 0: LINEAR                                        */
+    float         replace_rate;    /* b, up to 1; 0: 0.5 */
+    float         replace_until;   /* u, up to 1; 0: 0.5 */
+    ldr_replacement replace_schedule;      /* 0: LINEAR */
     int32_t       checkpoint;      /* keep little of a block and make the rest again on the way back: the same numbers and far less memory.
                                       Methods inside the backbone keep a state a block, for about a third more time (Chen et al. 2016);
                                       a ladder keeps what attention gave as well, which is dear to make (Korthikanti et al. 2022) */
@@ -1091,7 +1091,7 @@ typedef struct ldr_train_desc {
     /* Several processes (>>manual-processes): x[n] becomes its sum over all, the same bits in each. Non-zero: failed */
     int32_t     (*reduce)(float *x, size_t n, void *user);
     void         *reduce_user;
-    int32_t       rank, ranks;     /* this process, from 0, and how many there are (0: 1)      */
+    int32_t       rank, ranks;     /* this process, from 0, and how many there are (0: 1) */
     int32_t       reduce_plain;    /* 1: gradients are added as reduce adds: less travels, last bits depend on ranks */
 } ldr_train_desc;
 
@@ -1126,17 +1126,17 @@ typedef struct ldr_start {
     int32_t random_instead;        /* 1: they were nearly all alike (0.95 or more), so the rungs start from random
                                       numbers */
     int32_t texts;                 /* that channels were measured on and the head was fitted to */
-    int32_t head_fitted;           /* 1: with head_epochs                                      */
+    int32_t head_fitted;           /* 1: with head_epochs */
     double  metric;                /* of that start on dev; the best epoch is 0 while no later one beats it */
 } ldr_start;
 LDR_API ldr_start ldr_trainer_start(const ldr_trainer *t);
 /* How the tap cache stands; all 0 without one but for backbone_runs. */
 typedef struct ldr_cache_info {
-    int32_t     sequences, filled; /* of both sets; those whose taps are kept                  */
-    int32_t     reused;            /* sets whose taps an earlier run left behind: 0 to 2       */
-    int32_t     damaged;           /* records whose checksum was wrong; computed again         */
-    int64_t     backbone_runs;     /* batches that went through the backbone                   */
-    uint64_t    memory, disk;      /* bytes                                                    */
+    int32_t     sequences, filled; /* of both sets; those whose taps are kept */
+    int32_t     reused;            /* sets whose taps an earlier run left behind: 0 to 2 */
+    int32_t     damaged;           /* records whose checksum was wrong; computed again */
+    int64_t     backbone_runs;     /* batches that went through the backbone */
+    uint64_t    memory, disk;      /* bytes */
     const char *note[2];           /* train, dev: what became of an earlier file, or "". Belongs to the trainer */
 } ldr_cache_info;
 LDR_API ldr_cache_info ldr_trainer_cache(const ldr_trainer *t);
@@ -1150,7 +1150,7 @@ LDR_API ldr_status   ldr_trainer_resume(ldr_trainer *t, const char *path, ldr_er
 #endif
 
 typedef struct ldr_score {
-    double  value;                 /* the metric                                                */
+    double  value;                 /* the metric */
     double  loss, accuracy;
     int32_t examples;
 } ldr_score;
@@ -1164,10 +1164,10 @@ LDR_API ldr_status ldr_evaluate(ldr_ladder *l, const ldr_dataset *d, ldr_metric 
 
 typedef struct ldr_fit_result {
     int32_t  best_epoch, steps;
-    double   metric;               /* dev score of the best epoch                               */
-    double   loss;                 /* training loss of the last epoch                           */
+    double   metric;               /* dev score of the best epoch */
+    double   loss;                 /* training loss of the last epoch */
     int64_t  tokens;
-    uint64_t peak_bytes;           /* what the trainer held                                     */
+    uint64_t peak_bytes;           /* what the trainer held */
 } ldr_fit_result;
 
 /* Trains to the end and leaves the best epoch's parameters in the ladder. desc and result may be NULL. */
@@ -1178,13 +1178,13 @@ LDR_API ldr_status ldr_fit(ldr_ladder *l, const ldr_dataset *train, const ldr_da
    ====================================================================================== */
 
 typedef struct ldr_budget {
-    double   seconds;              /* for the whole run; 0: no limit. Needs forward_rate       */
+    double   seconds;              /* for the whole run; 0: no limit. Needs forward_rate */
     double   forward_rate;         /* tokens a second through the frozen backbone, as the caller measured it
                                       (ldr_model_hidden) */
     uint64_t memory;               /* bytes beside the weights; 0: no limit but that a cache in memory takes at most a
                                       quarter of what full fine-tuning keeps (16 bytes for each number of the
                                       backbone) */
-    int32_t  no_cache;             /* 1: taps are not kept                                     */
+    int32_t  no_cache;             /* 1: taps are not kept */
 } ldr_budget;
 
 /* Fills in what is 0 in *ladder (LDR_METHOD_LADDER, LDR_PRESET_DEFAULT) and *train:
@@ -1251,13 +1251,13 @@ LDR_API ldr_status ldr_recipe(ldr_ladder_desc *ladder, ldr_train_desc *train, ch
   extern int madvise(void *address, size_t length, int advice);
 #endif
 
-#ifndef LADDER_MAX_HEADER          /* bytes of a safetensors header                          */
+#ifndef LADDER_MAX_HEADER          /* bytes of a safetensors header */
 #define LADDER_MAX_HEADER 100000000u
 #endif
 #ifndef LADDER_MAX_JSON_DEPTH
 #define LADDER_MAX_JSON_DEPTH 64
 #endif
-#ifndef LADDER_MAX_FILES           /* shards of one model                                    */
+#ifndef LADDER_MAX_FILES           /* shards of one model */
 #define LADDER_MAX_FILES 1024
 #endif
 #ifndef LADDER_MAX_PATH
@@ -1477,22 +1477,33 @@ static void ldr__format(char *dst, size_t cap, const char *format, ...) {
     memset(&ldr__own, 0, sizeof ldr__own);     \
     if (!err || err->status) err = &ldr__own
 
-static LDR__NOINLINE ldr_status ldr__fail(ldr_error *err, ldr_status status, uint64_t offset, const char *format, ...) {
-    if (err && err->status == LDR_OK) {
-        ldr__text t;
-        va_list args;
-        err->status = status;
-        err->offset = offset;
-        ldr__text_init(&t, err->message, sizeof err->message);
-        va_start(args, format);
-        ldr__text_format(&t, format, args);
-        va_end(args);
-        if (offset != LDR_NO_OFFSET) {
-            ldr__text_string(&t, " (offset ");
-            ldr__text_u64(&t, offset);
-            ldr__text_string(&t, ")");
-        }
-    }
+static void ldr__fail_with(ldr_error *err, ldr_status status, uint64_t offset, const char *format, va_list args) {
+    ldr__text t;
+    if (!err || err->status) return;
+    err->status = status;
+    err->offset = offset;
+    ldr__text_init(&t, err->message, sizeof err->message);
+    ldr__text_format(&t, format, args);
+    if (offset == LDR_NO_OFFSET) return;
+    ldr__text_string(&t, " (offset ");
+    ldr__text_u64(&t, offset);
+    ldr__text_string(&t, ")");
+}
+
+static LDR__NOINLINE ldr_status ldr__fail(ldr_error *err, ldr_status status, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    ldr__fail_with(err, status, LDR_NO_OFFSET, format, args);
+    va_end(args);
+    return status;
+}
+
+/* What a byte of a file is to blame for. */
+static LDR__NOINLINE ldr_status ldr__fail_at(ldr_error *err, ldr_status status, uint64_t offset, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    ldr__fail_with(err, status, offset, format, args);
+    va_end(args);
     return status;
 }
 
@@ -1590,11 +1601,11 @@ static int ldr__grow(const ldr_allocator *a, void **data, size_t *capacity, size
 #endif
 
 typedef struct ldr__plan {
-    unsigned char *base;       /* NULL while counting                                        */
+    unsigned char *base;       /* NULL while counting */
     size_t         used;
     int            overflow;
-    ldr_memory    *report;     /* optional: what each named part takes                       */
-    void          *memory;     /* what ldr__plan_begin allocated                             */
+    ldr_memory    *report;     /* optional: what each named part takes */
+    void          *memory;     /* what ldr__plan_begin allocated */
     size_t         size;
 } ldr__plan;
 
@@ -1657,10 +1668,10 @@ static void ldr__large_pages(void *memory, size_t size) {
 /* After counting: allocates what was counted, zeroed, and makes the plan ready to place. */
 static ldr_status ldr__plan_begin(ldr__plan *p, const ldr_allocator *a, ldr_error *err) {
     size_t pad;
-    if (p->overflow) return ldr__fail(err, LDR_LIMIT, LDR_NO_OFFSET, "the sizes asked for do not fit the address space");
+    if (p->overflow) return ldr__fail(err, LDR_LIMIT, "the sizes asked for do not fit the address space");
     p->size = p->used + LDR__ALIGN;
     p->memory = ldr__alloc(a, p->size);
-    if (!p->memory) return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory: %U bytes could not be allocated", (uint64_t)p->size);
+    if (!p->memory) return ldr__fail(err, LDR_MEMORY, "out of memory: %U bytes could not be allocated", (uint64_t)p->size);
     if (!a || !a->alloc_fn) ldr__large_pages(p->memory, p->size);      /* what the user's allocator hands out is the user's */
     memset(p->memory, 0, p->size);
     pad = (size_t)(LDR__ALIGN - (uintptr_t)p->memory % LDR__ALIGN) % LDR__ALIGN;
@@ -1789,7 +1800,7 @@ enum { LDR__BLOCK_MOST = 256 };
 typedef struct ldr__codes {
     unsigned char code[LDR__BLOCK_MOST];
     float         scale[LDR__BLOCK_MOST / 16], least[LDR__BLOCK_MOST / 16];
-    int           zero, group;                         /* group: codes a scale, 16 or 32       */
+    int           zero, group;                         /* group: codes a scale, 16 or 32 */
 } ldr__codes;
 
 static const signed char ldr__curve[16] = { -127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113 };
@@ -2000,8 +2011,8 @@ enum { LDR__LANES = 16, LDR__TILE_MAX_N = 32 };
    what sums made before must be multiplied by now. Masked as a function of row and key (ldr__mask_factor). */
 typedef struct ldr__softmax {
     float    peak[LDR__TILE_MAX_N], sum[LDR__TILE_MAX_N], fix[LDR__TILE_MAX_N], scale;
-    uint32_t row[LDR__TILE_MAX_N], threshold;       /* threshold 0: no mask                                    */
-    float    kept;                     /* what the others are multiplied by                       */
+    uint32_t row[LDR__TILE_MAX_N], threshold;       /* threshold 0: no mask */
+    float    kept;                     /* what the others are multiplied by */
 } ldr__softmax;
 
 /* The way back, where keys stand side by side: of each query the log-sum-exp of its scores, the product of O and its
@@ -2015,7 +2026,7 @@ typedef struct ldr__softmax_back {
 
 /* Loops over one row of n numbers, written once for lanes of fixed length (see LDR__GROUPS). */
 typedef struct ldr__row_kernels {
-    /* x = exp(x*scale - max(x*scale)), returns the sum; *peak receives the maximum.         */
+    /* x = exp(x*scale - max(x*scale)), returns the sum; *peak receives the maximum. */
     float (*exp)(float *x, size_t n, float scale, float *peak);
     /* Scores s[keys,n] of the n queries of q, side by side (>>ops), to exp(s*scale - peak), masked; peak, sum and fix
        follow. Back, from scores s[queries,n] and e, the gradient of their softmax: s becomes that softmax p =
@@ -2023,11 +2034,11 @@ typedef struct ldr__row_kernels {
        number of the first key. */
     void (*softmax)(float *s, size_t keys, size_t n, ldr__softmax *q, size_t first);
     void (*softmax_backward)(float *s, float *e, size_t queries, size_t n, const ldr__softmax_back *q, size_t first);
-    void (*activate)(float *y, const float *x, size_t n, int32_t kind);             /* y = f(x)      */
+    void (*activate)(float *y, const float *x, size_t n, int32_t kind);             /* y = f(x) */
     /* y = f(x), x = f'(x): less than one after the other */
     void (*activate_both)(float *y, float *x, size_t n, int32_t kind);
-    void (*multiply)(float *y, const float *x, size_t n);                           /* y *= x        */
-    void (*add)(float *y, const float *x, size_t n);                                /* y += x        */
+    void (*multiply)(float *y, const float *x, size_t n);                           /* y *= x */
+    void (*add)(float *y, const float *x, size_t n);                                /* y += x */
     void (*mask)(float *x, size_t n, uint32_t row, uint32_t threshold, float scale);
     /* See ldr__norm_forward and ldr__norm_backward. columns: the gradients of g and b at up to 32 columns from rows of
        x and dy. */
@@ -2043,7 +2054,7 @@ typedef struct ldr__row_kernels {
     void (*mix_backward)(float *dm, float *ds, const float *du, const float *a, size_t n);
     void (*mix_columns)(float *sums, const float *du, const float *s, const float *m, size_t ld, size_t rows,
                         size_t columns);
-    double (*squares)(const float *x, size_t n);                                    /* sum x^2       */
+    double (*squares)(const float *x, size_t n);                                    /* sum x^2 */
     /* Rows of n floats as little-endian F32, BF16, or I8 after its scale; back from I8 (from the others: to_float). */
     void (*pack)(unsigned char *out, const float *x, size_t rows, size_t n, ldr_dtype type);
     void (*unpack_int8)(float *x, const unsigned char *in, size_t rows, size_t n);
@@ -2071,7 +2082,7 @@ typedef struct ldr__tile {
 
 typedef struct ldr__kernels {
     const char *name;
-    int32_t     mr, nr;        /* rows and columns of the register tile                     */
+    int32_t     mr, nr;        /* rows and columns of the register tile */
     void (*tile)(const ldr__tile *t);
     void (*to_float)(float *dst, const void *src, ldr_dtype dtype, size_t n);       /* src: the start of a block */
     /* A panel of rows: dst[p*nr + j] = src[j*stride + p] for j < columns <= nr, else 0; p < depth. */
@@ -2113,7 +2124,7 @@ LDR__INLINE float ldr__exp(float x) {
     float shifted = clamped * 1.44269504f + 12582912.0f;          /* 1.5 * 2^23: rounds to an integer */
     /* by its bits: x87 may hold `shifted` unrounded */
     float n = (float)(int32_t)(ldr__bits_from_float(shifted) - 0x4b400000u);
-    float r = clamped - n * 0.693359375f + n * 2.12194440e-4f;    /* ln 2 in two parts               */
+    float r = clamped - n * 0.693359375f + n * 2.12194440e-4f;    /* ln 2 in two parts */
     float p = 1.0f / 720.0f;
     p = p * r + 1.0f / 120.0f;
     p = p * r + 1.0f / 24.0f;
@@ -2157,7 +2168,7 @@ LDR__INLINE float ldr__sigmoid(float x) {
 }
 
 /* f(x):  gelu  x Phi(x)   gelu_tanh  x/2 (1 + tanh(sqrt(2/pi)(x + 0.044715 x^3)))
-          relu  max(x,0)   silu  x sigmoid(x)   tanh                                     */
+          relu  max(x,0)   silu  x sigmoid(x)   tanh */
 LDR__INLINE float ldr__activation(float x, int32_t kind) {
     switch (kind) {
         case LDR_GELU:      return 0.5f * x * (1.0f + ldr__erf(x * 0.70710678f));
@@ -2275,7 +2286,7 @@ LDR__INLINE float ldr__exp_row_body(float *x, size_t count, float scale, float *
     for (l = 0; l < LDR__LANES; l++) sums[l] = 0;
     LDR__GROUPS(count) {
         float e[LDR__LANES];
-        LDR__IN(v, x, -FLT_MAX);                                   /* whose exp is 0                 */
+        LDR__IN(v, x, -FLT_MAX);                                   /* whose exp is 0 */
         LDR__EACH(e[l] = ldr__exp(v[l] * scale - m); sums[l] += e[l])
         LDR__OUT(x, e);
     }
@@ -2803,15 +2814,15 @@ static const ldr__kernels *ldr__kernels_pick(ldr_simd wish);
    ====================================================================================== */
 
 enum { LDR__KC = 256, LDR__MC = 84,
-       LDR__DEEP = 768, LDR__NB = 96,                /* of a block whose a is read in place    */
+       LDR__DEEP = 768, LDR__NB = 96,                /* of a block whose a is read in place */
        LDR__LONG_DEEP = 128, LDR__LONG_NB = 384,     /* of weight gradients: a by columns */
        LDR__COPY_DEEP = LDR__KC, LDR__COPY_NB = 768, LDR__COPY_LD = LDR__MC + 12,        /* of one whose a is copied */
-       LDR__FEW_ROWS = 512,                          /* below them tasks share columns first       */
+       LDR__FEW_ROWS = 512,                          /* below them tasks share columns first */
        /* of rounded weights; sums over KC of products of 127 by 127 stay below 2^24 */
        LDR__PACKED_KC = 1024, LDR__PACKED_NB = 192 };
 LDR__STATIC_ASSERT(copies_fit, LDR__COPY_LD >= LDR__MC && LDR__DEEP % LDR__KC == 0);
 
-typedef struct ldr__mat {       /* element (i,j) is number first + i*rs + j*cs of data        */
+typedef struct ldr__mat {       /* element (i,j) is number first + i*rs + j*cs of data */
     const void *data;           /* a part of a matrix may begin inside a block, so `first` moves and not this */
     ldr_dtype   dtype;
     size_t      rs, cs, first;
@@ -2823,11 +2834,11 @@ typedef struct ldr__mat {       /* element (i,j) is number first + i*rs + j*cs o
 typedef struct ldr__exec {
     const ldr__kernels *kernels;
     int32_t             threads;
-    float              *scratch;        /* threads * scratch_size floats                      */
+    float              *scratch;        /* threads * scratch_size floats */
     size_t              scratch_size;
     float              *narrowed;       /* int8 and bf16: room for the rounded rows of one product */
     float              *row_scales;
-    size_t              narrow_size;    /* floats of one such row at most                     */
+    size_t              narrow_size;    /* floats of one such row at most */
 } ldr__exec;
 
 /* What a thread alone needs for up to `rows` rows, inside a loop over tasks of which each runs operations. */
@@ -2901,7 +2912,7 @@ static size_t ldr__round_up(size_t n, size_t to) { return (n + to - 1) / to * to
 static void ldr__pack_panels(const ldr__kernels *ker, float *panels, ldr__mat b, size_t k, size_t n) {
     size_t nr = (size_t)ker->nr, whole = ldr__round_up(n, nr), p, j;
     const unsigned char *data = ldr__element_at(b.data, b.dtype, b.first);
-    if (b.cs == 1) {                                   /* rows of b are contiguous              */
+    if (b.cs == 1) {                                   /* rows of b are contiguous */
         float line[64];
         size_t step = 64 / nr * nr, x;
         for (j = 0; b.dtype == LDR__NATIVE && j < n; j += nr) {
@@ -3213,8 +3224,8 @@ typedef enum ldr__packing { LDR__PACK_F32, LDR__PACK_BF16, LDR__PACK_INT8 } ldr_
 typedef struct ldr__packed {
     ldr__packing type;
     void    *data;
-    float   *scale, *bias;              /* [panels * nr]; scale: int8 only; bias NULL: none   */
-    int32_t *sums;                      /* of q: [blocks of depth][panels * nr]               */
+    float   *scale, *bias;              /* [panels * nr]; scale: int8 only; bias NULL: none */
+    int32_t *sums;                      /* of q: [blocks of depth][panels * nr] */
     size_t   out, in;
 } ldr__packed;
 
@@ -3390,7 +3401,7 @@ static void ldr__packed_forward(const ldr__exec *ex, float *y, size_t ldy, float
    but overwrites the gradient of the input unless its comment says otherwise.
    ====================================================================================== */
 
-enum { LDR__ROWS = 64 };           /* rows a task of a row-wise loop owns                     */
+enum { LDR__ROWS = 64 };           /* rows a task of a row-wise loop owns */
 
 #define LDR__ROW_LOOP(t, rows, ex, ...)                                                   \
     LDR__FOR(t##_block, ((int64_t)(rows) + LDR__ROWS - 1) / LDR__ROWS, (ex)->threads) {   \
@@ -3402,7 +3413,7 @@ enum { LDR__ROWS = 64 };           /* rows a task of a row-wise loop owns       
    y = x m / (1-p). The same call on a gradient is its own backward. p = 0 is the identity. */
 typedef struct ldr__dropout {
     float           p;
-    uint64_t        key;           /* step and place in the network                         */
+    uint64_t        key;           /* step and place in the network */
     const uint64_t *rows;          /* a number for every token that does not depend on its batch */
 } ldr__dropout;
 
@@ -3426,14 +3437,14 @@ typedef enum ldr__sum_kind { LDR__SUM_PRODUCT, LDR__SUM_COLUMNS, LDR__SUM_NORM, 
 typedef struct ldr__sum {
     ldr__sum_kind kind;
     ldr__product  product;
-    float        *to;              /* else: s[n] of columns of [rows, n], rows `ld` apart      */
+    float        *to;              /* else: s[n] of columns of [rows, n], rows `ld` apart */
     const float  *dy, *x, *other;
     size_t        ld, rows, n, tasks;
 } ldr__sum;
 
 enum { LDR__SUMS = 24, LDR__SUM_WIDTH = 32 };        /* columns of a task */
 
-typedef struct ldr__sums {         /* a few kB: on the stack                                  */
+typedef struct ldr__sums {         /* a few kB: on the stack */
     const ldr__exec *ex;
     size_t           count, tasks;
     ldr__sum         each[LDR__SUMS];
@@ -3641,16 +3652,16 @@ typedef struct ldr__attention {
     int32_t        heads, kv_heads, head_dim, causal;
     float          scale;
     int32_t        sequences;
-    const int32_t *offsets;            /* [sequences+1]; rows are counted from offsets[0] on  */
+    const int32_t *offsets;            /* [sequences+1]; rows are counted from offsets[0] on */
     /* [sequences] the one row of each that asks, counted likewise; NULL: every row does. out has these rows alone */
     const int32_t *only;
     size_t         ld;                 /* row stride of q, k, v: heads*head_dim + 2*kv_heads*head_dim */
     const ldr__dropout *drop;
-    size_t         window;             /* of which |i - j| < window is seen; 0: all           */
+    size_t         window;             /* of which |i - j| < window is seen; 0: all */
     const float   *relative;           /* [heads][LDR__RELATIVE_ROW] added to scores before `scale`, by j - i; or NULL */
     /* one sequence: keys and values of all its tokens, [past + new, kept_ld], of which qkv has the last; or NULL */
     const float   *kept;
-    size_t         kept_ld, past;      /* past: tokens before those of qkv                    */
+    size_t         kept_ld, past;      /* past: tokens before those of qkv */
     const ldr__places *places;         /* q_i . K[i - j] + k_j . Q[i - j] are added to scores before `scale`; or NULL */
     const float   *slopes;             /* [heads] times j - i is added to scores before `scale`, or NULL (Press et al. 2021) */
     float          cap;                /* scores, with `scale`, are cap tanh(s / cap); 0: not */
@@ -4070,13 +4081,13 @@ static int32_t ldr__json_value(ldr_json *j, const char *s, size_t n, size_t *at,
     size_t i = *at, length, w, bad = 0;
     int32_t node = -1;
     if (i >= n) {
-        ldr__fail(err, LDR_JSON, i, "JSON: the text ends where a value should be");
+        ldr__fail_at(err, LDR_JSON, i, "JSON: the text ends where a value should be");
         return -1;
     }
     if (s[i] == '"') {
         length = ldr__json_string_end(s, n, i + 1, &bad);
         if (!length) {
-            ldr__fail(err, LDR_JSON, bad, bad >= n ? "JSON: a string has no closing quote"
+            ldr__fail_at(err, LDR_JSON, bad, bad >= n ? "JSON: a string has no closing quote"
                                                     : "JSON: a string holds a bad escape, a control character or bytes that are not UTF-8");
             return -1;
         }
@@ -4092,13 +4103,13 @@ static int32_t ldr__json_value(ldr_json *j, const char *s, size_t n, size_t *at,
         for (w = 0; w < 3; w++)
             if (n - i >= words[w].length && memcmp(s + i, words[w].word, words[w].length) == 0) break;
         if (w == 3) {
-            ldr__fail(err, LDR_JSON, i, "JSON: expected a value");
+            ldr__fail_at(err, LDR_JSON, i, "JSON: expected a value");
             return -1;
         }
         node = ldr__json_push(j, words[w].type, i, i + words[w].length);
         *at = i + words[w].length;
     }
-    if (node < 0) ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while reading JSON");
+    if (node < 0) ldr__fail(err, LDR_MEMORY, "out of memory while reading JSON");
     return node;
 }
 
@@ -4109,7 +4120,7 @@ static ldr_status ldr__json_parse_value(ldr_json *j, const char *s, size_t n, si
     for (;;) {
         if (expect_value) {
             int is_key = depth > 0 && j->nodes[stack[depth - 1]].type == LDR_JSON_OBJECT && last[depth - 1] == -2;
-            if (is_key && (i >= n || s[i] != '"')) return ldr__fail(err, LDR_JSON, i, "JSON: expected a key in double quotes");
+            if (is_key && (i >= n || s[i] != '"')) return ldr__fail_at(err, LDR_JSON, i, "JSON: expected a key in double quotes");
             node = ldr__json_value(j, s, n, &i, err);
             if (node < 0) return err ? err->status : LDR_JSON;
             if (depth > 0) {
@@ -4117,7 +4128,7 @@ static ldr_status ldr__json_parse_value(ldr_json *j, const char *s, size_t n, si
                 if (parent->first < 0) parent->first = node;
                 if (is_key) {
                     i = ldr__json_space(s, n, i);
-                    if (i >= n || s[i] != ':') return ldr__fail(err, LDR_JSON, i, "JSON: expected ':' after a key");
+                    if (i >= n || s[i] != ':') return ldr__fail_at(err, LDR_JSON, i, "JSON: expected ':' after a key");
                     i = ldr__json_space(s, n, i + 1);
                     last[depth - 1] = node;
                     continue;
@@ -4125,7 +4136,7 @@ static ldr_status ldr__json_parse_value(ldr_json *j, const char *s, size_t n, si
                 parent->count++;
             }
             if (j->nodes[node].type >= LDR_JSON_ARRAY) {
-                if (depth == LADDER_MAX_JSON_DEPTH) return ldr__fail(err, LDR_LIMIT, i - 1, "JSON: nested deeper than %d levels (LADDER_MAX_JSON_DEPTH)", LADDER_MAX_JSON_DEPTH);
+                if (depth == LADDER_MAX_JSON_DEPTH) return ldr__fail_at(err, LDR_LIMIT, i - 1, "JSON: nested deeper than %d levels (LADDER_MAX_JSON_DEPTH)", LADDER_MAX_JSON_DEPTH);
                 stack[depth] = node;
                 last[depth++] = -2;
                 i = ldr__json_space(s, n, i);
@@ -4146,7 +4157,7 @@ static ldr_status ldr__json_parse_value(ldr_json *j, const char *s, size_t n, si
             i = ldr__json_space(s, n, i + 1);
             last[depth - 1] = -2;
             expect_value = 1;
-        } else return ldr__fail(err, LDR_JSON, i, "JSON: expected ',' or the end of the %s", j->nodes[node].type == LDR_JSON_OBJECT ? "object" : "array");
+        } else return ldr__fail_at(err, LDR_JSON, i, "JSON: expected ',' or the end of the %s", j->nodes[node].type == LDR_JSON_OBJECT ? "object" : "array");
     }
     *at = i;
     return LDR_OK;
@@ -4188,12 +4199,12 @@ LDR__DEF ldr_json *ldr_json_parse_next(const char *text, size_t size, size_t *us
     size_t at = 0;
     LDR__OWN_ERROR(err);
     if (!text || !used || !ldr__allocator_valid(alloc)) {
-        ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_json_parse: text or allocator missing");
+        ldr__fail(err, LDR_ARGUMENT, "ldr_json_parse: text or allocator missing");
         return NULL;
     }
     j = (ldr_json *)ldr__alloc(&a, sizeof *j);
     if (!j) {
-        ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while reading JSON");
+        ldr__fail(err, LDR_MEMORY, "out of memory while reading JSON");
         return NULL;
     }
     memset(j, 0, sizeof *j);
@@ -4214,7 +4225,7 @@ LDR__DEF ldr_json *ldr_json_parse(const char *text, size_t size, const ldr_alloc
     size_t used = 0;
     ldr_json *j = ldr_json_parse_next(text, size, &used, alloc, err);
     if (j && used != size) {
-        ldr__fail(err, LDR_JSON, used, "JSON: something stands after the value");
+        ldr__fail_at(err, LDR_JSON, used, "JSON: something stands after the value");
         ldr_json_free(j);
         return NULL;
     }
@@ -4334,7 +4345,7 @@ LDR__DEF double ldr_json_number(const ldr_json *j, int32_t node, double otherwis
 typedef struct ldr__source {
     const unsigned char *data;
     size_t               size;
-    int                  kind;      /* 0 borrowed, 1 allocated, 2 mapped                     */
+    int                  kind;      /* 0 borrowed, 1 allocated, 2 mapped */
     ldr_allocator        alloc;
 } ldr__source;
 
@@ -4389,12 +4400,12 @@ static void ldr__writer_put(ldr__writer *w, const void *data, size_t n, ldr_erro
     w->used += n;
 #ifndef LADDER_NO_STDIO
     if (w->f) {
-        if (n && fwrite(data, 1, n, w->f) != n) w->status = ldr__fail(err, LDR_IO, LDR_NO_OFFSET, "%s: writing failed: %s", w->temporary, strerror(errno));
+        if (n && fwrite(data, 1, n, w->f) != n) w->status = ldr__fail(err, LDR_IO, "%s: writing failed: %s", w->temporary, strerror(errno));
         return;
     }
 #endif
     if (!w->memory) return;
-    if (w->used > w->capacity) w->status = ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "the memory given holds %U bytes and more are needed: ask for the size first", (uint64_t)w->capacity);
+    if (w->used > w->capacity) w->status = ldr__fail(err, LDR_ARGUMENT, "the memory given holds %U bytes and more are needed: ask for the size first", (uint64_t)w->capacity);
     else memcpy(w->memory + w->used - n, data, n);
 }
 
@@ -4425,7 +4436,7 @@ static ldr_status ldr__source_stream(ldr__source *s, FILE *f, const char *path, 
     for (;;) {
         if (!ldr__grow(alloc, &data, &capacity, used + 65536, 1)) {
             ldr__free(alloc, data, capacity);
-            return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "%s: out of memory after %U bytes", path, (uint64_t)used);
+            return ldr__fail(err, LDR_MEMORY, "%s: out of memory after %U bytes", path, (uint64_t)used);
         }
         got = fread((char *)data + used, 1, capacity - used - 1, f);
         used += got;
@@ -4433,14 +4444,14 @@ static ldr_status ldr__source_stream(ldr__source *s, FILE *f, const char *path, 
     }
     if (ferror(f)) {
         ldr__free(alloc, data, capacity);
-        return ldr__fail(err, LDR_IO, used, "%s: reading failed: %s", path, strerror(errno));
+        return ldr__fail_at(err, LDR_IO, used, "%s: reading failed: %s", path, strerror(errno));
     }
     ((unsigned char *)data)[used] = 0;
     if (capacity != used + 1) {          /* give back the slack: ldr__free wants the exact size */
         void *exact = ldr__alloc(alloc, used + 1);
         if (!exact) {
             ldr__free(alloc, data, capacity);
-            return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "%s: out of memory: %U bytes could not be allocated", path, (uint64_t)used + 1);
+            return ldr__fail(err, LDR_MEMORY, "%s: out of memory: %U bytes could not be allocated", path, (uint64_t)used + 1);
         }
         memcpy(exact, data, used + 1);
         ldr__free(alloc, data, capacity);
@@ -4456,7 +4467,7 @@ static ldr_status ldr__source_stream(ldr__source *s, FILE *f, const char *path, 
 static ldr_status ldr__source_read(ldr__source *s, const char *path, const ldr_allocator *alloc, ldr_error *err) {
     ldr_status status;
     FILE *f = fopen(path, "rb");
-    if (!f) return ldr__fail(err, LDR_IO, LDR_NO_OFFSET, "%s: cannot be opened: %s", path, strerror(errno));
+    if (!f) return ldr__fail(err, LDR_IO, "%s: cannot be opened: %s", path, strerror(errno));
     status = ldr__source_stream(s, f, path, alloc, err);
     fclose(f);
     return status;
@@ -4469,7 +4480,7 @@ static ldr_status ldr__source_open(ldr__source *s, const char *path, const ldr_a
         struct stat st;
         void *map;
         int fd = open(path, O_RDONLY);
-        if (fd < 0) return ldr__fail(err, LDR_IO, LDR_NO_OFFSET, "%s: cannot be opened: %s", path, strerror(errno));
+        if (fd < 0) return ldr__fail(err, LDR_IO, "%s: cannot be opened: %s", path, strerror(errno));
         if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 && (uint64_t)st.st_size <= SIZE_MAX) {
             map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
             if (map != MAP_FAILED) {
@@ -4496,9 +4507,9 @@ static ldr_status ldr__writer_open(ldr__writer *w, const char *path, ldr_error *
     ldr__text_init(&t, w->temporary, sizeof w->temporary);
     ldr__text_string(&t, path);
     ldr__text_string(&t, ".partial");
-    if (t.full) return w->status = ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "the path is longer than %d bytes", LADDER_MAX_PATH - 16);
-    w->f = fopen(w->temporary, "w+b");      /* a tap cache reads what it has written            */
-    if (!w->f) return w->status = ldr__fail(err, LDR_IO, LDR_NO_OFFSET, "%s: cannot be created: %s", w->temporary, strerror(errno));
+    if (t.full) return w->status = ldr__fail(err, LDR_ARGUMENT, "the path is longer than %d bytes", LADDER_MAX_PATH - 16);
+    w->f = fopen(w->temporary, "w+b");      /* a tap cache reads what it has written */
+    if (!w->f) return w->status = ldr__fail(err, LDR_IO, "%s: cannot be created: %s", w->temporary, strerror(errno));
     return LDR_OK;
 }
 
@@ -4506,19 +4517,19 @@ static ldr_status ldr__writer_close(ldr__writer *w, ldr_error *err) {
     if (w->f) {
         int bad = fclose(w->f) != 0;
 #if LDR__HAVE_MMAP
-        int fd = bad ? -1 : open(w->temporary, O_RDWR);      /* fileno is hidden in strict C99      */
+        int fd = bad ? -1 : open(w->temporary, O_RDWR);      /* fileno is hidden in strict C99 */
         if (fd >= 0) {
             if (fsync(fd) != 0 && errno != EINVAL && errno != EROFS) bad = 1;
             close(fd);
         }
 #endif
-        if (bad && !w->status) w->status = ldr__fail(err, LDR_IO, LDR_NO_OFFSET, "%s: writing failed: %s", w->temporary, strerror(errno));
+        if (bad && !w->status) w->status = ldr__fail(err, LDR_IO, "%s: writing failed: %s", w->temporary, strerror(errno));
         w->f = NULL;
         if (!w->status) {
 #ifdef _WIN32
-            remove(w->path);             /* rename does not replace on Windows                  */
+            remove(w->path);             /* rename does not replace on Windows */
 #endif
-            if (rename(w->temporary, w->path) != 0) w->status = ldr__fail(err, LDR_IO, LDR_NO_OFFSET, "%s: cannot be renamed into place: %s", w->temporary, strerror(errno));
+            if (rename(w->temporary, w->path) != 0) w->status = ldr__fail(err, LDR_IO, "%s: cannot be renamed into place: %s", w->temporary, strerror(errno));
         }
         if (w->status) remove(w->temporary);
     }
@@ -4540,7 +4551,7 @@ typedef struct ldr__copy { void *data; size_t size; } ldr__copy;
 
 struct ldr_weights {
     ldr_allocator alloc;
-    ldr__copy    *copies;              /* tensors that lie otherwise in their file           */
+    ldr__copy    *copies;              /* tensors that lie otherwise in their file */
     size_t        copy_count, copy_capacity;
     ldr__source  *files;
     int32_t       file_count;
@@ -4560,7 +4571,7 @@ static char *ldr__weights_room(ldr_weights *w, size_t n, ldr_error *err) {
         w->strings = (char **)strings;
         s = (char *)ldr__alloc(&w->alloc, n + 1);
     }
-    if (!s) ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while reading the names of weights");
+    if (!s) ldr__fail(err, LDR_MEMORY, "out of memory while reading the names of weights");
     return s;
 }
 
@@ -4568,7 +4579,7 @@ static char *ldr__weights_room(ldr_weights *w, size_t n, ldr_error *err) {
 static const char *ldr__weights_text(ldr_weights *w, const unsigned char *text, size_t n, uint64_t at, ldr_error *err) {
     char *s;
     if (memchr(text, 0, n)) {
-        ldr__fail(err, LDR_FORMAT, at, "a name or metadata text holds a NUL character");
+        ldr__fail_at(err, LDR_FORMAT, at, "a name or metadata text holds a NUL character");
         return NULL;
     }
     s = ldr__weights_room(w, n, err);
@@ -4585,14 +4596,14 @@ static const char *ldr__weights_string(ldr_weights *w, const ldr_json *j, int32_
     ldr_json_string(s, (size_t)n + 1, j, node);
     if (strlen(s) == (size_t)n) return w->strings[w->string_count++] = s;
     ldr__free(&w->alloc, s, (size_t)n + 1);
-    ldr__fail(err, LDR_FORMAT, 8 + ldr_json_node_at(j, node)->begin, "safetensors header: a name or metadata text holds a NUL character");
+    ldr__fail_at(err, LDR_FORMAT, 8 + ldr_json_node_at(j, node)->begin, "safetensors header: a name or metadata text holds a NUL character");
     return NULL;
 }
 
 static ldr_tensor *ldr__weights_add(ldr_weights *w, ldr_error *err) {
     void *tensors = w->tensors;
     if (!ldr__grow(&w->alloc, &tensors, &w->capacity, w->count + 1, sizeof *w->tensors)) {
-        ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while reading the names of weights");
+        ldr__fail(err, LDR_MEMORY, "out of memory while reading the names of weights");
         return NULL;
     }
     w->tensors = (ldr_tensor *)tensors;
@@ -4609,7 +4620,7 @@ static unsigned char *ldr__weights_copy(ldr_weights *w, size_t bytes, ldr_error 
         copy = (unsigned char *)ldr__alloc(&w->alloc, LDR__MAX(bytes, 1));
     }
     if (!copy) {
-        ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET,
+        ldr__fail(err, LDR_MEMORY,
                 "out of memory: %U bytes for a tensor that is not used as it lies in its file", (uint64_t)bytes);
         return NULL;
     }
@@ -4623,7 +4634,7 @@ static ldr_status ldr__weights_meta_add(ldr_weights *w, const char *key, const c
     void *metas = w->metas;
     if (!key || !value) return err->status;
     if (!ldr__grow(&w->alloc, &metas, &w->meta_capacity, w->meta_count + 1, sizeof *w->metas))
-        return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while reading metadata");
+        return ldr__fail(err, LDR_MEMORY, "out of memory while reading metadata");
     w->metas = (ldr__meta *)metas;
     w->metas[w->meta_count].key = key;
     w->metas[w->meta_count].value = value;
@@ -4662,27 +4673,27 @@ static ldr_status ldr__safetensors_tensor(ldr_weights *w, const ldr_json *j, int
     shape = ldr_json_node_at(j, ldr_json_get(j, value, "shape"));
     range = ldr_json_node_at(j, ldr_json_get(j, value, "data_offsets"));
     if (node->type != LDR_JSON_OBJECT || dtype < 0 || !shape || shape->type != LDR_JSON_ARRAY || !range || range->type != LDR_JSON_ARRAY || range->count != 2)
-        return ldr__fail(err, LDR_FORMAT, at, "tensor \"%s\": the header entry must hold dtype, shape and two data_offsets", shown);
+        return ldr__fail_at(err, LDR_FORMAT, at, "tensor \"%s\": the header entry must hold dtype, shape and two data_offsets", shown);
     for (d = 0; d < LDR_DTYPE_COUNT; d++)
         if (ldr__dtypes[d].block == 1 && ldr_json_equals(j, dtype, ldr__dtypes[d].name)) break;
     if (d == LDR_DTYPE_COUNT) {
         char type_shown[LDR__SHOWN];
         const ldr_json_node *n = ldr_json_node_at(j, dtype);
-        return ldr__fail(err, LDR_DTYPE, 8 + n->begin, "tensor \"%s\": element type %s is not known", shown, ldr__show(type_shown, j->text + n->begin, n->end - n->begin));
+        return ldr__fail_at(err, LDR_DTYPE, 8 + n->begin, "tensor \"%s\": element type %s is not known", shown, ldr__show(type_shown, j->text + n->begin, n->end - n->begin));
     }
     t->dtype = (ldr_dtype)d;
-    if (shape->count > LADDER_MAX_DIMS) return ldr__fail(err, LDR_LIMIT, 8 + shape->begin, "tensor \"%s\": %d dimensions, at most %d (LADDER_MAX_DIMS)", shown, shape->count, LADDER_MAX_DIMS);
+    if (shape->count > LADDER_MAX_DIMS) return ldr__fail_at(err, LDR_LIMIT, 8 + shape->begin, "tensor \"%s\": %d dimensions, at most %d (LADDER_MAX_DIMS)", shown, shape->count, LADDER_MAX_DIMS);
     for (k = shape->first, d = 0; k >= 0; k = ldr_json_node_at(j, k)->next, d++) {
         if (!ldr__json_integer(j, k, &t->shape[d]) || !ldr__mul_u64(&elements, elements, (uint64_t)t->shape[d]))
-            return ldr__fail(err, LDR_FORMAT, 8 + ldr_json_node_at(j, k)->begin, "tensor \"%s\": its shape is not a list of whole numbers with a product below 2^64", shown);
+            return ldr__fail_at(err, LDR_FORMAT, 8 + ldr_json_node_at(j, k)->begin, "tensor \"%s\": its shape is not a list of whole numbers with a product below 2^64", shown);
     }
     t->dims = shape->count;
     if (!ldr__json_integer(j, range->first, &begin) || !ldr__json_integer(j, ldr_json_node_at(j, range->first)->next, &end) || end < begin)
-        return ldr__fail(err, LDR_FORMAT, 8 + range->begin, "tensor \"%s\": data_offsets must be two whole numbers, begin <= end", shown);
+        return ldr__fail_at(err, LDR_FORMAT, 8 + range->begin, "tensor \"%s\": data_offsets must be two whole numbers, begin <= end", shown);
     if (!ldr__mul_u64(&bytes, elements, ldr_dtype_size(t->dtype)) || bytes != (uint64_t)(end - begin))
-        return ldr__fail(err, LDR_FORMAT, 8 + range->begin, "tensor \"%s\": shape and type need %U bytes, data_offsets span %I", shown, bytes, end - begin);
+        return ldr__fail_at(err, LDR_FORMAT, 8 + range->begin, "tensor \"%s\": shape and type need %U bytes, data_offsets span %I", shown, bytes, end - begin);
     if ((uint64_t)end > data_size)
-        return ldr__fail(err, LDR_FORMAT, 8 + range->begin, "tensor \"%s\": its data ends at byte %U of the file, the file has %U: truncated?", shown, data_offset + (uint64_t)end, data_offset + data_size);
+        return ldr__fail_at(err, LDR_FORMAT, 8 + range->begin, "tensor \"%s\": its data ends at byte %U of the file, the file has %U: truncated?", shown, data_offset + (uint64_t)end, data_offset + data_size);
     t->bytes = bytes;
     t->offset = data_offset + (uint64_t)begin;
     t->data = data + begin;
@@ -4723,28 +4734,28 @@ static ldr_status ldr__safetensors_parse(ldr_weights *w, int32_t file, ldr_error
     ldr_json *j;
     int32_t k;
     ldr_status status = LDR_OK;
-    if (s->size < 8) return ldr__fail(err, LDR_FORMAT, 0, "not a safetensors file: %U bytes, the header length alone takes 8", (uint64_t)s->size);
+    if (s->size < 8) return ldr__fail_at(err, LDR_FORMAT, 0, "not a safetensors file: %U bytes, the header length alone takes 8", (uint64_t)s->size);
     header = ldr__load_u64(s->data);
-    if (header > LADDER_MAX_HEADER) return ldr__fail(err, LDR_LIMIT, 0, "not a safetensors file, or its header of %U bytes is over %U (LADDER_MAX_HEADER)", header, (uint64_t)LADDER_MAX_HEADER);
-    if (header > s->size - 8) return ldr__fail(err, LDR_FORMAT, 0, "the header claims %U bytes, the file has %U after the length: truncated?", header, (uint64_t)s->size - 8);
+    if (header > LADDER_MAX_HEADER) return ldr__fail_at(err, LDR_LIMIT, 0, "not a safetensors file, or its header of %U bytes is over %U (LADDER_MAX_HEADER)", header, (uint64_t)LADDER_MAX_HEADER);
+    if (header > s->size - 8) return ldr__fail_at(err, LDR_FORMAT, 0, "the header claims %U bytes, the file has %U after the length: truncated?", header, (uint64_t)s->size - 8);
     memset(&json_error, 0, sizeof json_error);
     j = ldr_json_parse((const char *)s->data + 8, (size_t)header, &w->alloc, &json_error);
     if (!j) {
         char *inner = strstr(json_error.message, " (offset ");       /* counted from the header, not the file */
         if (inner) *inner = 0;
     }
-    if (!j) return ldr__fail(err, json_error.status, json_error.offset == LDR_NO_OFFSET ? LDR_NO_OFFSET : json_error.offset + 8, "safetensors header: %s", json_error.message);
-    if (j->nodes[0].type != LDR_JSON_OBJECT) status = ldr__fail(err, LDR_FORMAT, 8, "safetensors header: must be a JSON object");
+    if (!j) return ldr__fail_at(err, json_error.status, json_error.offset == LDR_NO_OFFSET ? LDR_NO_OFFSET : json_error.offset + 8, "safetensors header: %s", json_error.message);
+    if (j->nodes[0].type != LDR_JSON_OBJECT) status = ldr__fail_at(err, LDR_FORMAT, 8, "safetensors header: must be a JSON object");
     for (k = j->nodes[0].type == LDR_JSON_OBJECT ? j->nodes[0].first : -1; k >= 0 && !status;) {
         int32_t value = j->nodes[k].next;
         if (ldr_json_equals(j, k, "__metadata__")) {
             int32_t m = j->nodes[value].first;
-            if (j->nodes[value].type != LDR_JSON_OBJECT) status = ldr__fail(err, LDR_FORMAT, 8 + j->nodes[value].begin, "safetensors header: __metadata__ must be an object of strings");
+            if (j->nodes[value].type != LDR_JSON_OBJECT) status = ldr__fail_at(err, LDR_FORMAT, 8 + j->nodes[value].begin, "safetensors header: __metadata__ must be an object of strings");
             while (m >= 0 && !status) {
                 int32_t text = j->nodes[m].next;
                 const char *name;
                 if (j->nodes[text].type != LDR_JSON_STRING) {
-                    status = ldr__fail(err, LDR_FORMAT, 8 + j->nodes[text].begin, "safetensors header: __metadata__ must be an object of strings");
+                    status = ldr__fail_at(err, LDR_FORMAT, 8 + j->nodes[text].begin, "safetensors header: __metadata__ must be an object of strings");
                     break;
                 }
                 name = ldr__weights_string(w, j, m, err);
@@ -4761,10 +4772,10 @@ static ldr_status ldr__safetensors_parse(ldr_weights *w, int32_t file, ldr_error
         const ldr_tensor *t = &w->tensors[i];
         char shown[LDR__SHOWN];
         if (t->offset != at)
-            return ldr__fail(err, LDR_FORMAT, LDR__MIN(t->offset, at), t->offset < at ? "tensor \"%s\": its data overlaps another tensor's" : "tensor \"%s\": unused bytes before its data", ldr__show(shown, t->name, strlen(t->name)));
+            return ldr__fail_at(err, LDR_FORMAT, LDR__MIN(t->offset, at), t->offset < at ? "tensor \"%s\": its data overlaps another tensor's" : "tensor \"%s\": unused bytes before its data", ldr__show(shown, t->name, strlen(t->name)));
         at += t->bytes;
     }
-    if (at != s->size) return ldr__fail(err, LDR_FORMAT, at, "%U bytes after the last tensor belong to none", s->size - at);
+    if (at != s->size) return ldr__fail_at(err, LDR_FORMAT, at, "%U bytes after the last tensor belong to none", s->size - at);
     return LDR_OK;
 }
 
@@ -4783,13 +4794,13 @@ static ldr_status ldr__weights_quantised(ldr_weights *w, ldr_error *err) {
         ldr__show(shown, name, strlen(name));
         for (d = 0; d < LDR_DTYPE_COUNT; d++)
             if (ldr__dtypes[d].block > 1 && d <= LDR_Q4_0 && strcmp(ldr__dtypes[d].name, m->value) == 0) break;
-        if (d == LDR_DTYPE_COUNT) return ldr__fail(err, LDR_UNSUPPORTED, m->at, "tensor \"%s\": the metadata says it is quantised as \"%s\": only Q8_0 and Q4_0 are known", shown, ldr__show(format, m->value, strlen(m->value)));
+        if (d == LDR_DTYPE_COUNT) return ldr__fail_at(err, LDR_UNSUPPORTED, m->at, "tensor \"%s\": the metadata says it is quantised as \"%s\": only Q8_0 and Q4_0 are known", shown, ldr__show(format, m->value, strlen(m->value)));
         t = (ldr_tensor *)(uintptr_t)ldr_weights_find(w, name);
-        if (!t) return ldr__fail(err, LDR_MISSING, m->at, "the metadata says that tensor \"%s\" is quantised: no such tensor is there", shown);
-        if (t->dtype != LDR_U8) return ldr__fail(err, LDR_DTYPE, m->at, "tensor \"%s\": type %s, %s blocks must be U8 and be named once", shown, ldr_dtype_name(t->dtype), m->value);
+        if (!t) return ldr__fail_at(err, LDR_MISSING, m->at, "the metadata says that tensor \"%s\" is quantised: no such tensor is there", shown);
+        if (t->dtype != LDR_U8) return ldr__fail_at(err, LDR_DTYPE, m->at, "tensor \"%s\": type %s, %s blocks must be U8 and be named once", shown, ldr_dtype_name(t->dtype), m->value);
         size = ldr__dtypes[d].size;
-        if (t->dims != 2 || t->shape[1] % (int64_t)size) return ldr__fail(err, LDR_SHAPE, m->at, "tensor \"%s\": %d dimensions, the last of %I bytes; %s needs 2, the last a multiple of %d", shown, t->dims, t->dims ? t->shape[t->dims - 1] : (int64_t)0, m->value, (int)size);
-        if (t->shape[1] / (int64_t)size > INT64_MAX / LDR__QBLOCK || t->bytes / size > SIZE_MAX / LDR__QBLOCK) return ldr__fail(err, LDR_LIMIT, m->at, "tensor \"%s\": more elements than this machine can count", shown);
+        if (t->dims != 2 || t->shape[1] % (int64_t)size) return ldr__fail_at(err, LDR_SHAPE, m->at, "tensor \"%s\": %d dimensions, the last of %I bytes; %s needs 2, the last a multiple of %d", shown, t->dims, t->dims ? t->shape[t->dims - 1] : (int64_t)0, m->value, (int)size);
+        if (t->shape[1] / (int64_t)size > INT64_MAX / LDR__QBLOCK || t->bytes / size > SIZE_MAX / LDR__QBLOCK) return ldr__fail_at(err, LDR_LIMIT, m->at, "tensor \"%s\": more elements than this machine can count", shown);
         t->dtype = (ldr_dtype)d;
         t->shape[1] = t->shape[1] / (int64_t)size * LDR__QBLOCK;
     }
@@ -4802,7 +4813,7 @@ static ldr_status ldr__weights_finish(ldr_weights *w, ldr_error *err) {
     ldr__sort_tensors(w->tensors, w->count, ldr__before_by_name);
     for (i = 1; i < w->count; i++)
         if (strcmp(w->tensors[i - 1].name, w->tensors[i].name) == 0)
-            return ldr__fail(err, LDR_FORMAT, w->tensors[i].offset, "tensor \"%s\" is there twice", ldr__show(shown, w->tensors[i].name, strlen(w->tensors[i].name)));
+            return ldr__fail_at(err, LDR_FORMAT, w->tensors[i].offset, "tensor \"%s\" is there twice", ldr__show(shown, w->tensors[i].name, strlen(w->tensors[i].name)));
     return ldr__weights_quantised(w, err);
 }
 
@@ -4856,12 +4867,12 @@ static ldr_status ldr__gguf_value(ldr_weights *w, ldr__cursor *c, const char *ke
     uint64_t at = c->at, n;
     const unsigned char *p;
     char text[32];
-    if (c->bad || type > 12) return ldr__fail(err, LDR_FORMAT, at, "GGUF: the value of \"%s\" has type %U, there are 0 to 12", key, (uint64_t)type);
+    if (c->bad || type > 12) return ldr__fail_at(err, LDR_FORMAT, at, "GGUF: the value of \"%s\" has type %U, there are 0 to 12", key, (uint64_t)type);
     if (type == 9) {
         of = (uint32_t)ldr__take_number(c, 4);
         n = ldr__take_number(c, 8);
-        if (c->bad || of > 12 || of == 9) return ldr__fail(err, c->bad || of > 12 ? LDR_FORMAT : LDR_UNSUPPORTED, at, "GGUF: \"%s\" is a list of values of type %U", key, (uint64_t)of);
-        if (n > c->size - c->at) return ldr__fail(err, LDR_FORMAT, at, "GGUF: \"%s\" claims %U values, the file has %U bytes left", key, n, (uint64_t)(c->size - c->at));
+        if (c->bad || of > 12 || of == 9) return ldr__fail_at(err, c->bad || of > 12 ? LDR_FORMAT : LDR_UNSUPPORTED, at, "GGUF: \"%s\" is a list of values of type %U", key, (uint64_t)of);
+        if (n > c->size - c->at) return ldr__fail_at(err, LDR_FORMAT, at, "GGUF: \"%s\" claims %U values, the file has %U bytes left", key, n, (uint64_t)(c->size - c->at));
         if (of != 8) ldr__take(c, n * ldr__gguf_sizes[of]);
         else while (n-- && !c->bad) ldr__take(c, ldr__take_number(c, 8));
         ldr__format(text, sizeof text, "[...]");
@@ -4869,7 +4880,7 @@ static ldr_status ldr__gguf_value(ldr_weights *w, ldr__cursor *c, const char *ke
     }
     n = type == 8 ? ldr__take_number(c, 8) : ldr__gguf_sizes[type];
     p = ldr__take(c, n);
-    if (!p) return ldr__fail(err, LDR_FORMAT, at, "GGUF: the value of \"%s\" ends behind the file: truncated, or damaged by line-end conversion?", key);
+    if (!p) return ldr__fail_at(err, LDR_FORMAT, at, "GGUF: the value of \"%s\" ends behind the file: truncated, or damaged by line-end conversion?", key);
     if (type != 8) {
         ldr__cursor v = *c;
         uint64_t number;
@@ -4892,27 +4903,27 @@ static ldr_status ldr__gguf_tensor(ldr_weights *w, ldr__cursor *c, int32_t file,
     ldr_tensor *t = ldr__weights_add(w, err);
     size_t i;
     if (!t) return err->status;
-    if (c->bad) return ldr__fail(err, LDR_FORMAT, at, "GGUF: the list of tensors ends behind the file: truncated?");
+    if (c->bad) return ldr__fail_at(err, LDR_FORMAT, at, "GGUF: the list of tensors ends behind the file: truncated?");
     t->name = ldr__weights_text(w, name, (size_t)n, at, err);
     if (!t->name) return err->status;
     ldr__show(shown, t->name, (size_t)n);
-    if (dims > LADDER_MAX_DIMS) return ldr__fail(err, LDR_LIMIT, at, "tensor \"%s\": %U dimensions, at most %d (LADDER_MAX_DIMS)", shown, (uint64_t)dims, LADDER_MAX_DIMS);
+    if (dims > LADDER_MAX_DIMS) return ldr__fail_at(err, LDR_LIMIT, at, "tensor \"%s\": %U dimensions, at most %d (LADDER_MAX_DIMS)", shown, (uint64_t)dims, LADDER_MAX_DIMS);
     t->dims = (int32_t)dims;
     t->file = file;
-    for (d = 0; d < dims; d++) {                       /* the fastest first                       */
+    for (d = 0; d < dims; d++) {                       /* the fastest first */
         uint64_t k = ldr__take_number(c, 8);
-        if (k > INT64_MAX || !ldr__mul_u64(&elements, elements, k)) return ldr__fail(err, LDR_FORMAT, at, "tensor \"%s\": the product of its shape is not below 2^64", shown);
+        if (k > INT64_MAX || !ldr__mul_u64(&elements, elements, k)) return ldr__fail_at(err, LDR_FORMAT, at, "tensor \"%s\": the product of its shape is not below 2^64", shown);
         t->shape[dims - 1 - d] = (int64_t)k;
     }
     type = (uint32_t)ldr__take_number(c, 4);
     t->offset = ldr__take_number(c, 8);
-    if (c->bad) return ldr__fail(err, LDR_FORMAT, at, "GGUF: the list of tensors ends behind the file: truncated?");
+    if (c->bad) return ldr__fail_at(err, LDR_FORMAT, at, "GGUF: the list of tensors ends behind the file: truncated?");
     for (i = 0; i < sizeof ldr__gguf_types / sizeof *ldr__gguf_types && ldr__gguf_types[i].type != type; i++) {}
-    if (i == sizeof ldr__gguf_types / sizeof *ldr__gguf_types) return ldr__fail(err, LDR_DTYPE, at, "tensor \"%s\": ggml's element type %U is not known here", shown, (uint64_t)type);
+    if (i == sizeof ldr__gguf_types / sizeof *ldr__gguf_types) return ldr__fail_at(err, LDR_DTYPE, at, "tensor \"%s\": ggml's element type %U is not known here", shown, (uint64_t)type);
     t->dtype = ldr__gguf_types[i].dtype;
     n = ldr_dtype_block(t->dtype);
-    if (n > 1 && (dims == 0 || (uint64_t)t->shape[dims - 1] % n)) return ldr__fail(err, LDR_SHAPE, at, "tensor \"%s\": rows are no multiple of the %U elements of a block", shown, n);
-    if (!ldr__mul_u64(&t->bytes, elements / n, ldr_dtype_size(t->dtype))) return ldr__fail(err, LDR_FORMAT, at, "tensor \"%s\": more bytes than 2^64", shown);
+    if (n > 1 && (dims == 0 || (uint64_t)t->shape[dims - 1] % n)) return ldr__fail_at(err, LDR_SHAPE, at, "tensor \"%s\": rows are no multiple of the %U elements of a block", shown, n);
+    if (!ldr__mul_u64(&t->bytes, elements / n, ldr_dtype_size(t->dtype))) return ldr__fail_at(err, LDR_FORMAT, at, "tensor \"%s\": more bytes than 2^64", shown);
     w->count++;
     return LDR_OK;
 }
@@ -4954,29 +4965,29 @@ static ldr_status ldr__gguf_parse(ldr_weights *w, int32_t file, ldr_error *err) 
     version = ldr__take_number(&c, 4);
     tensors = ldr__take_number(&c, 8);
     values = ldr__take_number(&c, 8);
-    if (c.bad) return ldr__fail(err, LDR_FORMAT, 0, "a GGUF file of %U bytes: truncated?", (uint64_t)s->size);
-    if (version != 2 && version != 3) return ldr__fail(err, LDR_UNSUPPORTED, 4, "GGUF of version %U: 2 and 3 are supported%s", version, version > 0xffff ? " (this one is big endian)" : "");
-    if (tensors > s->size / 24 || values > s->size / 12) return ldr__fail(err, LDR_FORMAT, 8, "GGUF: %U tensors and %U values do not fit into %U bytes", tensors, values, (uint64_t)s->size);
+    if (c.bad) return ldr__fail_at(err, LDR_FORMAT, 0, "a GGUF file of %U bytes: truncated?", (uint64_t)s->size);
+    if (version != 2 && version != 3) return ldr__fail_at(err, LDR_UNSUPPORTED, 4, "GGUF of version %U: 2 and 3 are supported%s", version, version > 0xffff ? " (this one is big endian)" : "");
+    if (tensors > s->size / 24 || values > s->size / 12) return ldr__fail_at(err, LDR_FORMAT, 8, "GGUF: %U tensors and %U values do not fit into %U bytes", tensors, values, (uint64_t)s->size);
     for (i = 0; i < values; i++) {
         uint64_t at = c.at;
         const unsigned char *key;
         const char *name;
         n = ldr__take_number(&c, 8);
         key = ldr__take(&c, n);
-        if (!key) return ldr__fail(err, LDR_FORMAT, at, "GGUF: value %U has a key of %U bytes, which ends behind the file: truncated, or damaged by line-end conversion?", i, n);
+        if (!key) return ldr__fail_at(err, LDR_FORMAT, at, "GGUF: value %U has a key of %U bytes, which ends behind the file: truncated, or damaged by line-end conversion?", i, n);
         name = ldr__weights_text(w, key, (size_t)n, at, err);
         if (!name || ldr__gguf_value(w, &c, name, err)) return err->status;
     }
     for (i = 0; i < tensors; i++) if (ldr__gguf_tensor(w, &c, file, err)) return err->status;
     align = ldr__gguf_whole(w, "general.alignment", 32);
-    if (align < 1 || align > 65536 || (align & (align - 1))) return ldr__fail(err, LDR_FORMAT, 8, "GGUF: an alignment of %U", align);
+    if (align < 1 || align > 65536 || (align & (align - 1))) return ldr__fail_at(err, LDR_FORMAT, 8, "GGUF: an alignment of %U", align);
     data = ((uint64_t)c.at + align - 1) & ~(align - 1);
     for (k = first; k < w->count; k++) {
         ldr_tensor *t = &w->tensors[k];
         char shown[LDR__SHOWN];
         if (data > s->size || t->offset > s->size - data || t->bytes > s->size - data - t->offset)
-            return ldr__fail(err, LDR_FORMAT, c.at, "tensor \"%s\": its data ends behind the file of %U bytes: truncated?", ldr__show(shown, t->name, strlen(t->name)), (uint64_t)s->size);
-        if (t->offset % align) return ldr__fail(err, LDR_FORMAT, c.at, "tensor \"%s\": its data is not aligned to %U bytes", ldr__show(shown, t->name, strlen(t->name)), align);
+            return ldr__fail_at(err, LDR_FORMAT, c.at, "tensor \"%s\": its data ends behind the file of %U bytes: truncated?", ldr__show(shown, t->name, strlen(t->name)), (uint64_t)s->size);
+        if (t->offset % align) return ldr__fail_at(err, LDR_FORMAT, c.at, "tensor \"%s\": its data is not aligned to %U bytes", ldr__show(shown, t->name, strlen(t->name)), align);
         t->offset += data;
         t->data = s->data + (size_t)t->offset;
     }
@@ -5011,12 +5022,12 @@ static void ldr__pickle_free(ldr__pickle *p) {
 }
 
 static ldr_status ldr__pickle_fail(ldr__pickle *p, const char *what) {
-    return p->err->status ? p->err->status : ldr__fail(p->err, LDR_FORMAT, p->c.at, "pickle: %s", what);
+    return p->err->status ? p->err->status : ldr__fail_at(p->err, LDR_FORMAT, p->c.at, "pickle: %s", what);
 }
 
 static int ldr__pickle_room(ldr__pickle *p, void **data, size_t *capacity, size_t need, size_t item) {
     if (need < INT32_MAX && ldr__grow(&p->alloc, data, capacity, need, item)) return 1;
-    ldr__fail(p->err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while reading a pickle");
+    ldr__fail(p->err, LDR_MEMORY, "out of memory while reading a pickle");
     return 0;
 }
 
@@ -5113,7 +5124,7 @@ static int ldr__pickle_global(ldr__pickle *p, const unsigned char *module, size_
             strlen(ldr__pickle_globals[i].name) == n && memcmp(ldr__pickle_globals[i].name, name, n) == 0) return ldr__pickle_push_new(p, LDR__P_GLOBAL, (int64_t)i, NULL, 0);
     ldr__show(a, (const char *)module, m);
     ldr__show(b, (const char *)name, n);
-    ldr__fail(p->err, LDR_UNSUPPORTED, p->c.at, "the pickle asks for %s.%s, which is no tensor and no container: refused, nothing was run", a, b);
+    ldr__fail_at(p->err, LDR_UNSUPPORTED, p->c.at, "the pickle asks for %s.%s, which is no tensor and no container: refused, nothing was run", a, b);
     return 0;
 }
 
@@ -5229,7 +5240,7 @@ static int ldr__pickle_step(ldr__pickle *p) {
         case 'b':                                      /* attributes of a container: nothing of it counts here */
             x = ldr__pickle_pop(p);
             return x >= 0 && p->depth && p->values[p->stack[p->depth - 1]].kind == LDR__P_DICT;
-        case 'Q':                                      /* ('storage', type, key, place, elements)  */
+        case 'Q':                                      /* ('storage', type, key, place, elements) */
             x = ldr__pickle_pop(p);
             y = ldr__pickle_item(p, x, 1);
             if (!ldr__pickle_is(p, ldr__pickle_item(p, x, 0), LDR__P_TEXT, "storage") || !ldr__pickle_is(p, y, LDR__P_GLOBAL, NULL) ||
@@ -5242,7 +5253,7 @@ static int ldr__pickle_step(ldr__pickle *p) {
         case 'r': return ldr__pickle_memo(p, ldr__take_number(&p->c, 4));
         case 0x94: return ldr__pickle_memo(p, p->memo_count);
         default:
-            ldr__fail(p->err, LDR_UNSUPPORTED, p->c.at - 1, "the pickle has an operation %d that tensors and containers do not need: refused", (int)*op);
+            ldr__fail_at(p->err, LDR_UNSUPPORTED, p->c.at - 1, "the pickle has an operation %d that tensors and containers do not need: refused", (int)*op);
             return 0;
     }
 }
@@ -5303,28 +5314,28 @@ static ldr_status ldr__torch_tensor(ldr__torch *h, int32_t name, int32_t value) 
     t->file = h->file;
     t->dtype = ldr__pickle_globals[p->values[ldr__pickle_item(p, id, 1)].number].dtype;
     if (!ldr__pickle_is(p, sizes, LDR__P_LIST, NULL) || !ldr__pickle_is(p, strides, LDR__P_LIST, NULL) || !ldr__pickle_is(p, offset, LDR__P_NUMBER, NULL) ||
-        p->values[sizes].count != p->values[strides].count || p->values[offset].number < 0) return ldr__fail(h->err, LDR_FORMAT, LDR_NO_OFFSET, "tensor \"%s\": its shape and strides are no lists of one length", shown);
-    if (p->values[sizes].count > LADDER_MAX_DIMS) return ldr__fail(h->err, LDR_LIMIT, LDR_NO_OFFSET, "tensor \"%s\": %d dimensions, at most %d (LADDER_MAX_DIMS)", shown, p->values[sizes].count, LADDER_MAX_DIMS);
+        p->values[sizes].count != p->values[strides].count || p->values[offset].number < 0) return ldr__fail(h->err, LDR_FORMAT, "tensor \"%s\": its shape and strides are no lists of one length", shown);
+    if (p->values[sizes].count > LADDER_MAX_DIMS) return ldr__fail(h->err, LDR_LIMIT, "tensor \"%s\": %d dimensions, at most %d (LADDER_MAX_DIMS)", shown, p->values[sizes].count, LADDER_MAX_DIMS);
     t->dims = p->values[sizes].count;
     ldr__pickle_name(text, &p->values[key]);
     s = ldr_weights_find(h->stores, text);
-    if (!s) return ldr__fail(h->err, LDR_MISSING, LDR_NO_OFFSET, "tensor \"%s\": its storage \"%s\" is not in the file", shown, text);
+    if (!s) return ldr__fail(h->err, LDR_MISSING, "tensor \"%s\": its storage \"%s\" is not in the file", shown, text);
     held = s->bytes / ldr_dtype_size(t->dtype);
     for (d = t->dims; d-- > 0;) {
         int32_t a = ldr__pickle_item(p, sizes, d), b = ldr__pickle_item(p, strides, d);
         if (!ldr__pickle_is(p, a, LDR__P_NUMBER, NULL) || !ldr__pickle_is(p, b, LDR__P_NUMBER, NULL) || p->values[a].number < 0 || p->values[b].number < 0 ||
-            !ldr__mul_u64(&elements, elements, (uint64_t)p->values[a].number)) return ldr__fail(h->err, LDR_FORMAT, LDR_NO_OFFSET, "tensor \"%s\": a shape or stride that cannot be", shown);
+            !ldr__mul_u64(&elements, elements, (uint64_t)p->values[a].number)) return ldr__fail(h->err, LDR_FORMAT, "tensor \"%s\": a shape or stride that cannot be", shown);
         t->shape[d] = p->values[a].number;
         stride[d] = p->values[b].number;
         whole &= t->shape[d] == 1 || (uint64_t)stride[d] == expected;
         expected = elements;
         if (!ldr__mul_u64(&step, t->shape[d] ? (uint64_t)t->shape[d] - 1 : 0, (uint64_t)stride[d]) || step > held || (reach += step) > held)
-            return ldr__fail(h->err, LDR_FORMAT, LDR_NO_OFFSET, "tensor \"%s\": reaches behind its storage of %U elements", shown, held);
+            return ldr__fail(h->err, LDR_FORMAT, "tensor \"%s\": reaches behind its storage of %U elements", shown, held);
     }
     if (elements && ((uint64_t)p->values[offset].number >= held || reach >= held - (uint64_t)p->values[offset].number))
-        return ldr__fail(h->err, LDR_FORMAT, s->offset, "tensor \"%s\": reaches behind its storage of %U elements: truncated?", shown, held);
+        return ldr__fail_at(h->err, LDR_FORMAT, s->offset, "tensor \"%s\": reaches behind its storage of %U elements: truncated?", shown, held);
     if (!whole && elements > (2 * (uint64_t)h->w->files[h->file].size + 65536 - h->copied) / ldr_dtype_size(t->dtype))
-        return ldr__fail(h->err, LDR_UNSUPPORTED, s->offset, "tensor \"%s\": %U elements spread out of %U that are stored", shown, elements, held);
+        return ldr__fail_at(h->err, LDR_UNSUPPORTED, s->offset, "tensor \"%s\": %U elements spread out of %U that are stored", shown, elements, held);
     t->bytes = elements * ldr_dtype_size(t->dtype);
     t->offset = s->offset + (uint64_t)p->values[offset].number * ldr_dtype_size(t->dtype);
     t->data = (const unsigned char *)s->data + (elements ? (size_t)p->values[offset].number * ldr_dtype_size(t->dtype) : 0);
@@ -5340,10 +5351,10 @@ static ldr_status ldr__torch_tensors(ldr__torch *h, int32_t dict, int depth) {
     const ldr__pickle *p = &h->p;
     size_t before = h->w->count;
     int32_t cell, pass;
-    if (!ldr__pickle_is(p, dict, LDR__P_DICT, NULL)) return ldr__fail(h->err, LDR_FORMAT, LDR_NO_OFFSET, "the pickle holds no dictionary of tensors");
+    if (!ldr__pickle_is(p, dict, LDR__P_DICT, NULL)) return ldr__fail(h->err, LDR_FORMAT, "the pickle holds no dictionary of tensors");
     for (cell = p->values[dict].head; cell >= 0; cell = p->cells[p->cells[cell].next].next) {
         int32_t key = p->cells[cell].value, value;
-        if (p->cells[cell].next < 0) return ldr__fail(h->err, LDR_FORMAT, LDR_NO_OFFSET, "pickle: a key without a value");
+        if (p->cells[cell].next < 0) return ldr__fail(h->err, LDR_FORMAT, "pickle: a key without a value");
         value = p->cells[p->cells[cell].next].value;
         if (!ldr__pickle_is(p, value, LDR__P_TENSOR, NULL) || !ldr__pickle_is(p, key, LDR__P_TEXT, NULL)) continue;
         if (ldr__torch_tensor(h, key, value)) return h->err->status;
@@ -5353,7 +5364,7 @@ static ldr_status ldr__torch_tensors(ldr__torch *h, int32_t dict, int depth) {
         for (cell = p->values[dict].head; cell >= 0; cell = p->cells[p->cells[cell].next].next)
             if (ldr__pickle_is(p, p->cells[cell].value, LDR__P_TEXT, names[pass]) && ldr__pickle_is(p, p->cells[p->cells[cell].next].value, LDR__P_DICT, NULL))
                 return ldr__torch_tensors(h, p->cells[p->cells[cell].next].value, depth + 1);
-    return ldr__fail(h->err, LDR_MISSING, LDR_NO_OFFSET, "the pickle holds no tensors, neither by name nor under state_dict");
+    return ldr__fail(h->err, LDR_MISSING, "the pickle holds no tensors, neither by name nor under state_dict");
 }
 
 /* A storage or a member of the archive. */
@@ -5379,12 +5390,12 @@ static ldr_status ldr__zip_members(ldr__torch *h, const unsigned char **pickle, 
     uint64_t count, at, k;
     ldr__cursor c;
     while (s->size >= 22 && end > least && ldr__load_u32(s->data + end) != 0x06054b50u) end--;
-    if (s->size < 22 || ldr__load_u32(s->data + end) != 0x06054b50u) return ldr__fail(h->err, LDR_FORMAT, s->size, "a zip archive without its list of members at the end: truncated?");
+    if (s->size < 22 || ldr__load_u32(s->data + end) != 0x06054b50u) return ldr__fail_at(h->err, LDR_FORMAT, s->size, "a zip archive without its list of members at the end: truncated?");
     count = ldr__load_u16(s->data + end + 10);
     at = ldr__load_u32(s->data + end + 16);
     if ((at == 0xffffffffu || count == 0xffff) && end >= 20 && ldr__load_u32(s->data + end - 20) == 0x07064b50u) {
         uint64_t z = ldr__load_u64(s->data + end - 12);
-        if (s->size < 56 || z > s->size - 56 || ldr__load_u32(s->data + z) != 0x06064b50u) return ldr__fail(h->err, LDR_FORMAT, end - 20, "a zip archive whose list of members is not where it says");
+        if (s->size < 56 || z > s->size - 56 || ldr__load_u32(s->data + z) != 0x06064b50u) return ldr__fail_at(h->err, LDR_FORMAT, end - 20, "a zip archive whose list of members is not where it says");
         count = ldr__load_u64(s->data + z + 32);
         at = ldr__load_u64(s->data + z + 48);
     }
@@ -5397,7 +5408,7 @@ static ldr_status ldr__zip_members(ldr__torch *h, const unsigned char **pickle, 
         const unsigned char *e = ldr__take(&c, 46), *name, *extra, *local;
         uint64_t packed, size, place;
         uint32_t n, x, stop;
-        if (!e || ldr__load_u32(e) != 0x02014b50u) return ldr__fail(h->err, LDR_FORMAT, from, "a zip archive whose list of members is damaged");
+        if (!e || ldr__load_u32(e) != 0x02014b50u) return ldr__fail_at(h->err, LDR_FORMAT, from, "a zip archive whose list of members is damaged");
         n = ldr__load_u16(e + 28);
         x = ldr__load_u16(e + 30);
         packed = ldr__load_u32(e + 20);
@@ -5405,7 +5416,7 @@ static ldr_status ldr__zip_members(ldr__torch *h, const unsigned char **pickle, 
         place = ldr__load_u32(e + 42);
         name = ldr__take(&c, n);
         extra = ldr__take(&c, x);
-        if (!ldr__take(&c, ldr__load_u16(e + 32)) && c.bad) return ldr__fail(h->err, LDR_FORMAT, from, "a zip archive whose list of members is damaged");
+        if (!ldr__take(&c, ldr__load_u16(e + 32)) && c.bad) return ldr__fail_at(h->err, LDR_FORMAT, from, "a zip archive whose list of members is damaged");
         for (i = 0; i + 4 <= x; i += 4 + stop) {       /* 64-bit numbers in place of those that are all ones */
             ldr__cursor z;
             stop = ldr__load_u16(extra + i + 2);
@@ -5420,11 +5431,11 @@ static ldr_status ldr__zip_members(ldr__torch *h, const unsigned char **pickle, 
         for (slash = n; slash > 0 && name[slash - 1] != '/'; slash--) {}
         if (n - slash == 8 && memcmp(name + slash, "data.pkl", 8) == 0) slash = SIZE_MAX;
         else if (slash < 6 || memcmp(name + slash - 6, "/data/", 6) != 0) continue;
-        if (s->size < 30 || place > s->size - 30 || ldr__load_u32(s->data + place) != 0x04034b50u) return ldr__fail(h->err, LDR_FORMAT, from, "a zip archive that points at no member");
+        if (s->size < 30 || place > s->size - 30 || ldr__load_u32(s->data + place) != 0x04034b50u) return ldr__fail_at(h->err, LDR_FORMAT, from, "a zip archive that points at no member");
         local = s->data + place;
         place += 30u + ldr__load_u16(local + 26) + ldr__load_u16(local + 28);
-        if (ldr__load_u16(e + 10) != 0 || packed != size) return ldr__fail(h->err, LDR_UNSUPPORTED, from, "a zip archive whose members are compressed: PyTorch stores them as they are");
-        if (place > s->size || size > s->size - place) return ldr__fail(h->err, LDR_FORMAT, from, "a member of the zip archive ends behind the file: truncated?");
+        if (ldr__load_u16(e + 10) != 0 || packed != size) return ldr__fail_at(h->err, LDR_UNSUPPORTED, from, "a zip archive whose members are compressed: PyTorch stores them as they are");
+        if (place > s->size || size > s->size - place) return ldr__fail_at(h->err, LDR_FORMAT, from, "a member of the zip archive ends behind the file: truncated?");
         if (slash == SIZE_MAX) {
             *pickle = s->data + place;
             *pickle_size = (size_t)size;
@@ -5458,8 +5469,8 @@ static ldr_status ldr__legacy_stores(ldr__torch *h, int32_t keys) {
             ldr__pickle_name(name, key);
             t = (ldr_tensor *)(uintptr_t)ldr_weights_find(s, name);
         }
-        if (!t) return ldr__fail(h->err, LDR_FORMAT, at, "a storage that no tensor asks for");
-        if (!ldr__mul_u64(&bytes, elements, ldr_dtype_size(t->dtype)) || !ldr__take(&p->c, bytes)) return ldr__fail(h->err, LDR_FORMAT, at, "a storage ends behind the file: truncated?");
+        if (!t) return ldr__fail_at(h->err, LDR_FORMAT, at, "a storage that no tensor asks for");
+        if (!ldr__mul_u64(&bytes, elements, ldr_dtype_size(t->dtype)) || !ldr__take(&p->c, bytes)) return ldr__fail_at(h->err, LDR_FORMAT, at, "a storage ends behind the file: truncated?");
         t->data = p->c.p + (size_t)at;
         t->offset = at;
         t->bytes = bytes;
@@ -5483,9 +5494,9 @@ static ldr_status ldr__torch_parse(ldr_weights *w, int32_t file, ldr_error *err,
     if (!h.stores) return err->status;
     if (!legacy) {
         pickle = NULL;
-        if (!ldr__zip_members(&h, &pickle, &size) && !pickle) ldr__fail(err, LDR_FORMAT, 0, "a zip archive, but not one of PyTorch's: no data.pkl is in it. Unpack it first");
+        if (!ldr__zip_members(&h, &pickle, &size) && !pickle) ldr__fail_at(err, LDR_FORMAT, 0, "a zip archive, but not one of PyTorch's: no data.pkl is in it. Unpack it first");
     }
-    if (!err->status && !legacy && size > LADDER_MAX_HEADER) ldr__fail(err, LDR_LIMIT, 0, "a pickle of %U bytes is over %U (LADDER_MAX_HEADER)", (uint64_t)size, (uint64_t)LADDER_MAX_HEADER);
+    if (!err->status && !legacy && size > LADDER_MAX_HEADER) ldr__fail_at(err, LDR_LIMIT, 0, "a pickle of %U bytes is over %U (LADDER_MAX_HEADER)", (uint64_t)size, (uint64_t)LADDER_MAX_HEADER);
     h.p.c.p = pickle;
     h.p.c.size = size;
     for (i = 0; i < 3 && legacy && !err->status; i++) ldr__pickle_run(&h.p);      /* magic number, version, the machine it was made on */
@@ -5537,21 +5548,21 @@ static const struct { const char *begins; size_t n; const char *what; } ldr__not
 static ldr_status ldr__weights_parse(ldr_weights *w, int32_t file, ldr_error *err) {
     const ldr__source *s = &w->files[file];
     size_t i;
-    if (s->size == 0) return ldr__fail(err, LDR_FORMAT, 0, "an empty file, not a safetensors file: the download failed?");
+    if (s->size == 0) return ldr__fail_at(err, LDR_FORMAT, 0, "an empty file, not a safetensors file: the download failed?");
     for (i = 0; i < sizeof ldr__not_weights / sizeof *ldr__not_weights; i++)
         if (s->size >= ldr__not_weights[i].n && memcmp(s->data, ldr__not_weights[i].begins, ldr__not_weights[i].n) == 0)
-            return ldr__fail(err, LDR_FORMAT, 0, "%s", ldr__not_weights[i].what);
+            return ldr__fail_at(err, LDR_FORMAT, 0, "%s", ldr__not_weights[i].what);
     for (i = 0; i < sizeof ldr__formats / sizeof *ldr__formats; i++)
         if (ldr__formats[i].is(s->data, s->size)) return ldr__formats[i].parse(w, file, err);
-    if (s->size > 1 && s->data[0] == 0x80 && s->data[1] < 6) return ldr__fail(err, LDR_UNSUPPORTED, 0, "a pickle that PyTorch did not write: only its own are read");
-    return ldr__safetensors_parse(w, file, err);       /* which says what is wrong               */
+    if (s->size > 1 && s->data[0] == 0x80 && s->data[1] < 6) return ldr__fail_at(err, LDR_UNSUPPORTED, 0, "a pickle that PyTorch did not write: only its own are read");
+    return ldr__safetensors_parse(w, file, err);       /* which says what is wrong */
 }
 
 static ldr_weights *ldr__weights_new(int32_t files, const ldr_allocator *alloc, ldr_error *err) {
     ldr_allocator a = ldr__allocator(alloc);
     ldr_weights *w;
     if (!ldr__allocator_valid(alloc)) {
-        ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "the allocator must set alloc_fn and free_fn, or neither");
+        ldr__fail(err, LDR_ARGUMENT, "the allocator must set alloc_fn and free_fn, or neither");
         return NULL;
     }
     w = (ldr_weights *)ldr__alloc(&a, sizeof *w);
@@ -5566,7 +5577,7 @@ static ldr_weights *ldr__weights_new(int32_t files, const ldr_allocator *alloc, 
         }
         ldr__free(&a, w, sizeof *w);
     }
-    ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while opening weights");
+    ldr__fail(err, LDR_MEMORY, "out of memory while opening weights");
     return NULL;
 }
 
@@ -5592,7 +5603,7 @@ LDR__DEF ldr_weights *ldr_weights_open_memory(const void *data, size_t size, con
     w = ldr__weights_new(1, alloc, err);
     if (!w) return NULL;
     ldr__source_borrow(&w->files[0], data, size);
-    if (!data) ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_weights_open_memory: no data");
+    if (!data) ldr__fail(err, LDR_ARGUMENT, "ldr_weights_open_memory: no data");
     else if (!ldr__weights_parse(w, 0, err) && !ldr__weights_finish(w, err)) return w;
     ldr_weights_close(w);
     return NULL;
@@ -5620,14 +5631,14 @@ static ldr_status ldr__gguf_open_others(ldr_weights *w, const char *path, uint64
     size_t n = strlen(path), k = sizeof first - 1;
     ldr__source *files;
     int32_t i;
-    if (parts > LADDER_MAX_FILES) return ldr__fail(err, LDR_LIMIT, LDR_NO_OFFSET,
+    if (parts > LADDER_MAX_FILES) return ldr__fail(err, LDR_LIMIT,
             "a model in %U files: at most %d (LADDER_MAX_FILES)", parts, LADDER_MAX_FILES);
     ldr__five_digits(first + 10, parts);
     if (ldr__gguf_whole(w, "split.no", 0) != 0 || n < k || n >= sizeof name || memcmp(path + n - k, first, k) != 0)
-        return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET,
+        return ldr__fail(err, LDR_ARGUMENT,
                 "one of %U files of a model: open the first, whose name ends with %s", parts, first);
     files = (ldr__source *)ldr__alloc(&w->alloc, (size_t)parts * sizeof *files);
-    if (!files) return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while opening weights");
+    if (!files) return ldr__fail(err, LDR_MEMORY, "out of memory while opening weights");
     memset(files, 0, (size_t)parts * sizeof *files);
     files[0] = w->files[0];
     ldr__free(&w->alloc, w->files, sizeof *files);
@@ -5637,7 +5648,7 @@ static ldr_status ldr__gguf_open_others(ldr_weights *w, const char *path, uint64
     for (i = 1; i < (int32_t)parts; i++) {
         ldr__five_digits(name + n - k + 1, (uint64_t)i + 1);
         if (ldr__source_open(&files[i], name, &w->alloc, err)) return err->status;
-        if (!ldr__gguf_is(files[i].data, files[i].size)) ldr__fail(err, LDR_FORMAT, 0, "not a GGUF file");
+        if (!ldr__gguf_is(files[i].data, files[i].size)) ldr__fail_at(err, LDR_FORMAT, 0, "not a GGUF file");
         else ldr__gguf_parse(w, i, err);
         if (err->status) {
             ldr__fail_in_file(err, name);
@@ -5718,16 +5729,16 @@ static ldr_status ldr__bundle_header(ldr__bundle *h, ldr__cursor c) {
         if (field == 1) shards = value;
         if (field == 2) big = value;
     }
-    if (c.bad || shards < 1 || shards > LADDER_MAX_FILES || h->w) return ldr__fail(h->err, LDR_FORMAT, 0,
+    if (c.bad || shards < 1 || shards > LADDER_MAX_FILES || h->w) return ldr__fail_at(h->err, LDR_FORMAT, 0,
             "TensorFlow checkpoint: its first entry does not tell 1 to %d files", LADDER_MAX_FILES);
-    if (big) return ldr__fail(h->err, LDR_UNSUPPORTED, 0, "TensorFlow checkpoint: written big-endian");
+    if (big) return ldr__fail_at(h->err, LDR_UNSUPPORTED, 0, "TensorFlow checkpoint: written big-endian");
     h->w = ldr__weights_new((int32_t)shards, &h->alloc, h->err);
     for (i = 0; h->w && i < (int32_t)shards; i++) {
         char tail[] = ".data-00000-of-00000";
         size_t n = strlen(h->path) - strlen(".index");
         ldr__five_digits(tail + 6, (uint64_t)i);
         ldr__five_digits(tail + 15, shards);
-        if (n + sizeof tail > sizeof path) return ldr__fail(h->err, LDR_ARGUMENT, LDR_NO_OFFSET,
+        if (n + sizeof tail > sizeof path) return ldr__fail(h->err, LDR_ARGUMENT,
                 "the path is too long");
         memcpy(path, h->path, n);
         memcpy(path + n, tail, sizeof tail);
@@ -5746,10 +5757,10 @@ static ldr_status ldr__bundle_entry(ldr__bundle *h, ldr__cursor c, uint64_t at) 
     ldr__cursor part, dim, inner;
     size_t i;
     if (!h->key[0]) return ldr__bundle_header(h, c);
-    if (!h->w) return ldr__fail(h->err, LDR_FORMAT, at, "TensorFlow checkpoint: its first entry is missing");
+    if (!h->w) return ldr__fail_at(h->err, LDR_FORMAT, at, "TensorFlow checkpoint: its first entry is missing");
     ldr__show(shown, h->key, strlen(h->key));
     if (strstr(h->key, ".ATTRIBUTES") || strstr(h->key, "OBJECT_GRAPH"))
-        return ldr__fail(h->err, LDR_UNSUPPORTED, at,
+        return ldr__fail_at(h->err, LDR_UNSUPPORTED, at,
                 "a checkpoint of TensorFlow 2's objects (\"%s\"): only those of named variables, as BERT was published, are read", shown);
     if (!ldr__bundle_name(h->key)) return LDR_OK;
     t = ldr__weights_add(h->w, h->err);
@@ -5766,19 +5777,19 @@ static ldr_status ldr__bundle_entry(ldr__bundle *h, ldr__cursor c, uint64_t at) 
                 while ((field = ldr__take_field(&dim, &value, &inner)) != 0)
                     if (field == 1) n = (int64_t)LDR__MIN(value, (uint64_t)INT64_MAX);
                 field = 2;
-                if (t->dims == LADDER_MAX_DIMS) return ldr__fail(h->err, LDR_LIMIT, at,
+                if (t->dims == LADDER_MAX_DIMS) return ldr__fail_at(h->err, LDR_LIMIT, at,
                         "tensor \"%s\": over %d dimensions (LADDER_MAX_DIMS)", shown, LADDER_MAX_DIMS);
                 t->shape[t->dims++] = n;
                 if (!ldr__mul_u64(&elements, elements, (uint64_t)n)) c.bad = 1;
             }
         if (part.bad) c.bad = 1;
     }
-    if (c.bad) return ldr__fail(h->err, LDR_FORMAT, at, "TensorFlow checkpoint: the entry of \"%s\" cannot be read",
+    if (c.bad) return ldr__fail_at(h->err, LDR_FORMAT, at, "TensorFlow checkpoint: the entry of \"%s\" cannot be read",
             shown);
-    if (sliced) return ldr__fail(h->err, LDR_UNSUPPORTED, at,
+    if (sliced) return ldr__fail_at(h->err, LDR_UNSUPPORTED, at,
             "tensor \"%s\": it is stored in slices, which are not read", shown);
     for (i = 0; i < sizeof types / sizeof *types && types[i].type != type; i++) {}
-    if (i == sizeof types / sizeof *types) return ldr__fail(h->err, LDR_DTYPE, at,
+    if (i == sizeof types / sizeof *types) return ldr__fail_at(h->err, LDR_DTYPE, at,
             "tensor \"%s\": TensorFlow's element type %U is not known here", shown, type);
     t->dtype = types[i].dtype;
     t->name = ldr__weights_text(h->w, (const unsigned char *)h->key, strlen(h->key), at, h->err);
@@ -5786,7 +5797,7 @@ static ldr_status ldr__bundle_entry(ldr__bundle *h, ldr__cursor c, uint64_t at) 
     if (!ldr__mul_u64(&t->bytes, elements, ldr_dtype_size(t->dtype)) || t->bytes != size ||
             shard >= (uint64_t)h->w->file_count ||
             t->offset > h->w->files[shard].size || size > h->w->files[shard].size - t->offset)
-        return ldr__fail(h->err, LDR_FORMAT, at,
+        return ldr__fail_at(h->err, LDR_FORMAT, at,
                 "tensor \"%s\": %U bytes at %U of file %U do not fit its shape and that file: truncated?", shown, size,
                 t->offset, shard);
     t->file = (int32_t)shard;
@@ -5801,12 +5812,12 @@ static ldr_status ldr__bundle_block(ldr__bundle *h, uint64_t at, uint64_t size, 
     uint64_t restarts;
     ldr__cursor c;
     if (at > whole || size < 4 || size > whole - at || whole - at - size < 5 || (h->read += size) > whole)
-        return ldr__fail(h->err, LDR_FORMAT, at,
+        return ldr__fail_at(h->err, LDR_FORMAT, at,
                 "TensorFlow checkpoint: a block lies outside the index or over another one");
-    if (h->index.data[at + size]) return ldr__fail(h->err, LDR_UNSUPPORTED, at,
+    if (h->index.data[at + size]) return ldr__fail_at(h->err, LDR_UNSUPPORTED, at,
             "TensorFlow checkpoint: a compressed block: TensorFlow itself writes none");
     restarts = ldr__load_u32(h->index.data + at + size - 4);
-    if (restarts > (size - 4) / 4) return ldr__fail(h->err, LDR_FORMAT, at,
+    if (restarts > (size - 4) / 4) return ldr__fail_at(h->err, LDR_FORMAT, at,
             "TensorFlow checkpoint: a block's end cannot be read");
     memset(&c, 0, sizeof c);
     c.p = h->index.data + at;
@@ -5822,7 +5833,7 @@ static ldr_status ldr__bundle_block(ldr__bundle *h, uint64_t at, uint64_t size, 
         value.p = ldr__take(&c, n);
         if (c.bad || (!index &&
                 (shared > strlen(h->key) || shared + more >= sizeof h->key - 16 || memchr(key, 0, (size_t)more))))
-            return ldr__fail(h->err, LDR_FORMAT, entry,
+            return ldr__fail_at(h->err, LDR_FORMAT, entry,
                     "TensorFlow checkpoint: an entry cannot be read, or its name is over %d characters",
                     (int)sizeof h->key - 16);
         if (index) {
@@ -5845,7 +5856,7 @@ static ldr_status ldr__bundle_read(ldr__bundle *h) {
     uint64_t at, size = h->index.size;
     ldr__cursor c;
     if (size < 48 || ldr__load_u64(h->index.data + size - 8) != UINT64_C(0xdb4775248b80fb57))
-        return ldr__fail(h->err, LDR_FORMAT, size ? size - 1 : 0,
+        return ldr__fail_at(h->err, LDR_FORMAT, size ? size - 1 : 0,
                 "not the index of a TensorFlow checkpoint, whatever its name is, or truncated");
     memset(&c, 0, sizeof c);
     c.p = h->index.data + size - 48;
@@ -5854,9 +5865,9 @@ static ldr_status ldr__bundle_read(ldr__bundle *h) {
     ldr__take_varint(&c);
     at = ldr__take_varint(&c);
     size = ldr__take_varint(&c);
-    if (c.bad) return ldr__fail(h->err, LDR_FORMAT, h->index.size - 48,
+    if (c.bad) return ldr__fail_at(h->err, LDR_FORMAT, h->index.size - 48,
             "TensorFlow checkpoint: its footer cannot be read");
-    if (!ldr__bundle_block(h, at, size, 1) && !h->w) ldr__fail(h->err, LDR_FORMAT, at,
+    if (!ldr__bundle_block(h, at, size, 1) && !h->w) ldr__fail_at(h->err, LDR_FORMAT, at,
             "TensorFlow checkpoint: it holds nothing");
     return h->err->status ? h->err->status : ldr__weights_finish(h->w, h->err);
 }
@@ -5881,18 +5892,18 @@ static ldr_status ldr__index_files(ldr_weights *w, const ldr_json *j, const char
     enum { SLOTS = 2 * LADDER_MAX_FILES };
     int32_t map = ldr_json_get(j, 0, "weight_map"), k, files = 0, slots[SLOTS];      /* 1 + the entry that named a shard first */
     char name[512], path[LADDER_MAX_PATH];
-    if (map < 0 || j->nodes[map].type != LDR_JSON_OBJECT) return ldr__fail(err, LDR_FORMAT, 0, "the index has no weight_map object");
+    if (map < 0 || j->nodes[map].type != LDR_JSON_OBJECT) return ldr__fail_at(err, LDR_FORMAT, 0, "the index has no weight_map object");
     memset(slots, 0, sizeof slots);
     for (k = j->nodes[map].first; k >= 0;) {
         int32_t value = j->nodes[k].next;
         uint32_t slot = 2166136261u;                                                  /* FNV-1a */
         ptrdiff_t n = ldr_json_string(name, sizeof name, j, value), i;
-        if (n <= 0 || (size_t)n >= sizeof name || strchr(name, '/') || strchr(name, '\\')) return ldr__fail(err, LDR_FORMAT, j->nodes[value].begin, "the index names a file that is not a plain file name");
+        if (n <= 0 || (size_t)n >= sizeof name || strchr(name, '/') || strchr(name, '\\')) return ldr__fail_at(err, LDR_FORMAT, j->nodes[value].begin, "the index names a file that is not a plain file name");
         for (i = 0; i < n; i++) slot = (slot ^ (unsigned char)name[i]) * 16777619u;
         for (slot = (slot ^ slot >> 15) % SLOTS; slots[slot] && !ldr_json_equals(j, slots[slot] - 1, name); slot = (slot + 1) % SLOTS) {}
         if (!slots[slot]) {
-            if (files == w->file_count) return ldr__fail(err, LDR_LIMIT, j->nodes[value].begin, "more than %d shards (LADDER_MAX_FILES)", w->file_count);
-            if (!ldr__path_join(path, sizeof path, dir, name)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "the path is longer than %d bytes", LADDER_MAX_PATH);
+            if (files == w->file_count) return ldr__fail_at(err, LDR_LIMIT, j->nodes[value].begin, "more than %d shards (LADDER_MAX_FILES)", w->file_count);
+            if (!ldr__path_join(path, sizeof path, dir, name)) return ldr__fail(err, LDR_ARGUMENT, "the path is longer than %d bytes", LADDER_MAX_PATH);
             if (ldr__source_open(&w->files[files], path, &w->alloc, err)) return err->status;
             if (ldr__weights_parse(w, files, err)) {
                 ldr__fail_in_file(err, path);
@@ -5906,7 +5917,7 @@ static ldr_status ldr__index_files(ldr_weights *w, const ldr_json *j, const char
     if (ldr__weights_finish(w, err)) return err->status;
     for (k = j->nodes[map].first; k >= 0; k = j->nodes[j->nodes[k].next].next) {
         if (ldr_json_string(name, sizeof name, j, k) < (ptrdiff_t)sizeof name && !ldr_weights_find(w, name))
-            return ldr__fail(err, LDR_MISSING, j->nodes[k].begin, "the index names tensor \"%s\", no shard holds it", name);
+            return ldr__fail_at(err, LDR_MISSING, j->nodes[k].begin, "the index names tensor \"%s\", no shard holds it", name);
     }
     return LDR_OK;
 }
@@ -5945,7 +5956,7 @@ LDR__DEF ldr_weights *ldr_weights_open(const char *path, const ldr_allocator *al
     size_t i;
     LDR__OWN_ERROR(err);
     if (!path) {
-        ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_weights_open: no path");
+        ldr__fail(err, LDR_ARGUMENT, "ldr_weights_open: no path");
         return NULL;
     }
     if (ldr__ends_with(path, ".json")) return ldr__weights_open_index(path, alloc, err);
@@ -5954,7 +5965,7 @@ LDR__DEF ldr_weights *ldr_weights_open(const char *path, const ldr_allocator *al
         if (ldr__path_join(full, sizeof full, path, names[i].name) &&
                 ldr__file_exists(full)) return names[i].open(full, alloc, err);
     if (ldr__path_join(full, sizeof full, path, "config.json") && ldr__file_exists(full)) {
-        ldr__fail(err, LDR_MISSING, LDR_NO_OFFSET, "%s: no model.safetensors and no model.safetensors.index.json, nor the same of pytorch_model.bin", path);
+        ldr__fail(err, LDR_MISSING, "%s: no model.safetensors and no model.safetensors.index.json, nor the same of pytorch_model.bin", path);
         return NULL;
     }
     return ldr__weights_open_one(path, alloc, err);
@@ -6002,7 +6013,7 @@ LDR__DEF const char *ldr_weights_meta_at(const ldr_weights *w, int32_t i, const 
 
 #ifndef LADDER_NO_TOKENIZER
 
-#ifndef LADDER_MAX_WORD_CHARS      /* characters of a word that WordPiece looks up at all     */
+#ifndef LADDER_MAX_WORD_CHARS      /* characters of a word that WordPiece looks up at all */
 #define LADDER_MAX_WORD_CHARS 100
 #endif
 #define LDR__VOCAB_BYTES 0x40000000u
@@ -6032,9 +6043,9 @@ enum { LDR__ODD_CONTROL, LDR__ODD_NONSPACING, LDR__ODD_COMBINING, LDR__ODD_PUNCT
        LDR__ODD_JOINING, LDR__ODD_PREPENDING };
 static int ldr__char_odd(int property, uint32_t c);
 
-static int ldr__char_category(uint32_t c);       /* LDR__GC_                                      */
-static int ldr__char_script(uint32_t c);         /* a place in ldr__scripts                       */
-static int ldr__char_class(uint32_t c);          /* canonical combining class                     */
+static int ldr__char_category(uint32_t c);       /* LDR__GC_ */
+static int ldr__char_script(uint32_t c);         /* a place in ldr__scripts */
+static int ldr__char_class(uint32_t c);          /* canonical combining class */
 
 /* Lower case of one character; U+0130, the only one that becomes two, is its caller's. */
 static uint32_t ldr__char_lower(uint32_t c);
@@ -6129,9 +6140,9 @@ typedef struct ldr__vocab_piece { uint32_t start, bytes; } ldr__vocab_piece;
 
 /* All beginnings of a set of texts: the child of node under a byte by hashing, that of node 0 by a table. */
 typedef struct ldr__trie {
-    uint32_t (*slots)[2];              /* [mask + 1]: node * 256 + byte + 1, child; 0 = free  */
+    uint32_t (*slots)[2];              /* [mask + 1]: node * 256 + byte + 1, child; 0 = free */
     uint32_t  mask, nodes, room;
-    int32_t  *values;                  /* [room]: of the text that ends at a node, or -1      */
+    int32_t  *values;                  /* [room]: of the text that ends at a node, or -1 */
     uint32_t  root[256];
 } ldr__trie;
 
@@ -6189,13 +6200,13 @@ struct ldr__step {
     int32_t        find, behaviour, invert;
     int32_t        flags[4];
     ldr__string    a, b;               /* what is looked for or put before; what takes its place */
-    const int32_t *program;            /* the regular expression, compiled                    */
-    const unsigned char *units;        /* a map of characters: double array, and its texts    */
+    const int32_t *program;            /* the regular expression, compiled */
+    const unsigned char *units;        /* a map of characters: double array, and its texts */
     uint32_t       unit_count;
     unsigned char  single[128];        /* ... 1: it has something for this ASCII character alone */
 };
 
-#define LDR__PARTS 24                  /* of one kind                                         */
+#define LDR__PARTS 24                  /* of one kind */
 enum { LDR__NORMALIZERS, LDR__SPLITTERS, LDR__DECODERS, LDR__PROCESSORS };
 typedef struct ldr__parts { ldr__step steps[LDR__PARTS]; int32_t count; } ldr__parts;
 
@@ -6216,21 +6227,21 @@ typedef struct ldr__chunk { struct ldr__chunk *next, **link; size_t size; } ldr_
 
 struct ldr_tokenizer {
     ldr_allocator alloc;
-    ldr_error    *err;                 /* while it is read: the first failure                 */
+    ldr_error    *err;                 /* while it is read: the first failure */
     size_t        memory_size;
     ldr__chunk   *chunks;
-    char         *kept;                /* where the next small thing goes                     */
+    char         *kept;                /* where the next small thing goes */
     size_t        kept_left;
     /* vocabulary */
     int32_t       count, piece_room;   /* ids are below count; a piece of 0 bytes at start 0 is a hole */
     ldr__vocab_piece *pieces;
     char         *text;
     size_t        text_used, text_room;
-    ldr__vocab_slot *slots;            /* [slot_count], a power of two, id -1 = free          */
+    ldr__vocab_slot *slots;            /* [slot_count], a power of two, id -1 = free */
     size_t        slot_count, longest;
-    double       *scores;              /* [count], of models that have them                   */
-    unsigned char *types;              /* [count], of SentencePiece's models                  */
-    int32_t       unk;                 /* the token of what is unknown, or -1                 */
+    double       *scores;              /* [count], of models that have them */
+    unsigned char *types;              /* [count], of SentencePiece's models */
+    int32_t       unk;                 /* the token of what is unknown, or -1 */
     ldr__added   *added;
     int32_t       added_count;
     ldr__trie     raw, normal, names, pieces_trie, frozen;   /* added tokens before and after normalising, all by name;
@@ -6245,21 +6256,21 @@ struct ldr_tokenizer {
     ldr__string   prefix, suffix;
     uint32_t      prefix_hash;
     int           byte_fallback, fuse_unk, ignore_merges, sentencepiece, by_score;
-    int32_t       bytes[256];          /* the ids of <0x00> to <0xFF>, or -1                  */
-    int32_t       low[0x800];          /* the ids of characters below U+0800 as pieces        */
-    ldr__merge   *merges;              /* [merge_slots], a power of two, id -1 = free         */
+    int32_t       bytes[256];          /* the ids of <0x00> to <0xFF>, or -1 */
+    int32_t       low[0x800];          /* the ids of characters below U+0800 as pieces */
+    ldr__merge   *merges;              /* [merge_slots], a power of two, id -1 = free */
     size_t        merge_slots;
     unsigned char *together;           /* 65536 bits: pairs of characters that meet in a piece; NULL: any may */
-    double        lowest, highest;     /* of the scores                                       */
+    double        lowest, highest;     /* of the scores */
 
-    int32_t       room_hint, top_id;   /* while reading: tokens that other files add          */
+    int32_t       room_hint, top_id;   /* while reading: tokens that other files add */
 };
 
 /* Zeroed. NULL: t->err says that there is no memory. */
 static void *ldr__tokenizer_alloc(ldr_tokenizer *t, size_t bytes) {
     size_t size = bytes + LDR__CHUNK_HEAD;
     ldr__chunk *k = size > bytes ? (ldr__chunk *)ldr__alloc(&t->alloc, size) : NULL;
-    if (!k) ldr__fail(t->err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while reading a tokenizer");
+    if (!k) ldr__fail(t->err, LDR_MEMORY, "out of memory while reading a tokenizer");
     if (!k) return NULL;
     memset(k, 0, size);
     k->size = size;
@@ -6340,7 +6351,7 @@ static void ldr__pieces_begin(ldr_tokenizer *t, int32_t room, int scores, int ty
     t->text = (char *)ldr__tokenizer_alloc(t, text + 16);
     t->text_room = text + 16;
     t->piece_room = (int32_t)n;
-    t->text_used = 1;                              /* start 0 is that of holes                 */
+    t->text_used = 1;                              /* start 0 is that of holes */
 }
 
 /* Room for the text of piece `id`, which is below piece_room; NULL: reading has failed. */
@@ -6443,7 +6454,7 @@ static void ldr__trie_add(ldr_tokenizer *t, ldr__trie *trie, const char *s, size
     for (i = 0; i < n; i++, node = next) {
         if (trie->nodes == trie->room) ldr__trie_grow(t, trie);
         if (trie->nodes == trie->room || trie->nodes == 0xfffffe)
-            ldr__fail(t->err, LDR_MEMORY, LDR_NO_OFFSET, "the tokenizer has too many pieces");
+            ldr__fail(t->err, LDR_MEMORY, "the tokenizer has too many pieces");
         if (t->err->status) return;
         next = ldr__trie_step(trie, node, (unsigned char)s[i]);
         if (next) continue;
@@ -6482,7 +6493,7 @@ enum { LDR__ROOM_MARKS, LDR__ROOM_BEHIND, LDR__ROOM_NODES, LDR__ROOM_SYMBOLS, LD
        LDR__ROOM_SURFACES, LDR__ROOMS };
 
 typedef struct ldr__work {
-    ldr__str str[2 + LDR__PARTS];      /* two for normalising, one for each splitter          */
+    ldr__str str[2 + LDR__PARTS];      /* two for normalising, one for each splitter */
     void    *room[LDR__ROOMS];
     size_t   bytes[LDR__ROOMS];
     size_t   surface_used;             /* of the texts of tokens that are not those of their pieces */
@@ -6492,9 +6503,9 @@ struct ldr__cutting {
     const ldr_tokenizer *t;
     ldr_encoding        *out;
     ldr__work           *w;
-    int32_t              which;        /* 0 first text, 1 second                              */
-    int32_t              stop;         /* tokens after which the rest would be cut away       */
-    int64_t              steps;        /* left to regular expressions                         */
+    int32_t              which;        /* 0 first text, 1 second */
+    int32_t              stop;         /* tokens after which the rest would be cut away */
+    int64_t              steps;        /* left to regular expressions */
     ldr_status           status;
     const char          *why;
 };
@@ -6934,8 +6945,8 @@ enum { LDR__RUN_GREEDY, LDR__RUN_POSSESSIVE, LDR__RUN_LAZY };
 enum { LDR__IN_RANGE = 0, LDR__IN_CATEGORIES = 2, LDR__IN_WHITE = 4, LDR__IN_WORD = 6, LDR__IN_SCRIPT = 8,
         LDR__IN_CLASS = 10, LDR__IN_AND = 12 };
 
-#define LDR__RX_SIZE  16384            /* numbers of one program                              */
-#define LDR__RX_DEPTH 32               /* groups within groups                                */
+#define LDR__RX_SIZE  16384            /* numbers of one program */
+#define LDR__RX_DEPTH 32               /* groups within groups */
 
 /* The categories in their order. One letter means all that begin with it, and so do these words. */
 static const char ldr__categories[] = "CnCcCfCoCsLuLlLtLmLoMnMcMeNdNlNoPcPdPsPePiPfPoSmScSkSoZsZlZp";
@@ -6947,11 +6958,11 @@ static const char *const ldr__scripts[] = {
     "Thai", "Hangul", "Hiragana", "Katakana", "Han" };
 enum { LDR__SCRIPT_NONE, LDR__SCRIPT_HIRAGANA = 13, LDR__SCRIPT_KATAKANA, LDR__SCRIPT_HAN };
 
-typedef struct ldr__rx {               /* compiling                                           */
+typedef struct ldr__rx {               /* compiling */
     const char *s;
     int32_t n, at, used, room, fold, depth;
-    int32_t *code;                     /* [room]                                              */
-    const char *why;                   /* the pattern cannot be used, and where               */
+    int32_t *code;                     /* [room] */
+    const char *why;                   /* the pattern cannot be used, and where */
     int32_t where;
 } ldr__rx;
 
@@ -7215,7 +7226,7 @@ static int ldr__rx_group(ldr__rx *r) {
 
 /* One thing that can be repeated: 0 if it may be nothing. *one: a single character. */
 static int ldr__rx_atom(ldr__rx *r, int *one) {
-    static const char places[] = "AzZbB";               /* of BOS and those that follow            */
+    static const char places[] = "AzZbB";               /* of BOS and those that follow */
     uint32_t c = ldr__rx_char(r);
     const char *place = c == '\\' && ldr__rx_peek(r) ? strchr(places, ldr__rx_peek(r)) : NULL;
     int32_t start = r->used;
@@ -7312,7 +7323,7 @@ static int ldr__rx_alternatives(ldr__rx *r) {
     if (++r->depth > LDR__RX_DEPTH) ldr__rx_fail(r, "is nested too deeply");
     least = ldr__rx_sequence(r);
     while (!r->why && ldr__rx_take(r, "|")) {
-        ldr__rx_put2(r, LDR__RX_JUMP, jumps);       /* for now: the jump before                */
+        ldr__rx_put2(r, LDR__RX_JUMP, jumps);       /* for now: the jump before */
         ldr__rx_front(r, start, 2, LDR__RX_SPLIT, r->used + 2 - start, 0, 0);
         jumps = r->used - 1;
         start = r->used;
@@ -7335,10 +7346,10 @@ static const int32_t *ldr__regex_compile(ldr_tokenizer *t, ldr__string pattern, 
     ldr__rx_put(&r, LDR__RX_ACCEPT);
     program = r.why ? NULL : (int32_t *)ldr__tokenizer_keep(t, (size_t)r.used * sizeof *program);
     if (program) memcpy(program, code, (size_t)r.used * sizeof *program);
-    if (!code) ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory for a regular expression");
+    if (!code) ldr__fail(err, LDR_MEMORY, "out of memory for a regular expression");
     ldr__free(&t->alloc, code, LDR__RX_SIZE * sizeof *code);
     if (r.why)
-        ldr__fail(err, LDR_UNSUPPORTED, offset, "the regular expression %s (byte %d of it)", r.why, (int)r.where);
+        ldr__fail_at(err, LDR_UNSUPPORTED, offset, "the regular expression %s (byte %d of it)", r.why, (int)r.where);
     return program;
 }
 
@@ -7498,7 +7509,7 @@ static int ldr__find(ldr__cutting *c, const ldr__step *p, const char *s, int32_t
             if (!hit) return 0;
             from = (int32_t)(hit - s);
             if (ldr__string_starts(p->a, hit, n - from)) to = from + p->a.bytes;
-        } else if (p->find == LDR__FIND_WORD) {              /* \w+|[^\w\s]+                          */
+        } else if (p->find == LDR__FIND_WORD) {              /* \w+|[^\w\s]+ */
             to = ldr__find_word(s, n, from);
             bytes = ldr__utf8_bytes(s[from]);
             if (to == from) to = -1;
@@ -7529,7 +7540,7 @@ typedef struct ldr__splits {
     const ldr__step *p;
     const ldr__view *v;
     int              stage, match;
-    int32_t          from, to;         /* the stretch held back; from -1: none                */
+    int32_t          from, to;         /* the stretch held back; from -1: none */
 } ldr__splits;
 
 /* One stretch of text, which is a match or lies between two: held back until it is known whether the next joins it. */
@@ -7744,7 +7755,7 @@ static void ldr__cut_word(ldr__cutting *c, const ldr__view *v) {
 /* WordPiece: the longest piece that fits, again and again; a word with a part that is none is unknown as a whole. */
 static void ldr__cut_wordpiece(ldr__cutting *c, const ldr__view *v) {
     const ldr_tokenizer *t = c->t;
-    uint32_t hash, hashes[4 * LADDER_MAX_WORD_CHARS + 1];    /* of the text from `start` up to each byte   */
+    uint32_t hash, hashes[4 * LADDER_MAX_WORD_CHARS + 1];    /* of the text from `start` up to each byte */
     int32_t chars = 0, start = 0, i, n, id = 0, first = c->out->count;
     for (i = 0; i < v->size && chars <= t->word_chars; i += ldr__utf8_bytes(v->text[i])) chars++;
     for (; chars <= t->word_chars && start < v->size && id >= 0; start = i) {
@@ -8066,7 +8077,7 @@ static void ldr__cut_unigram(ldr__cutting *c, const ldr__view *v) {
     ldr__node *nodes = ldr__unigram_nodes(c, v);
     int32_t at, next = -1, from, unknown = -1, unk = c->t->unk;
     if (!nodes) return;
-    for (at = v->size; at > 0; at = from) {              /* turns the links around                  */
+    for (at = v->size; at > 0; at = from) {              /* turns the links around */
         from = nodes[at].start;
         nodes[at].start = next;
         next = at;
@@ -8199,15 +8210,15 @@ static ldr_status ldr__encode_check(const ldr_tokenizer *t, ldr_encoding *out, c
         why = "the allocator of the encoding has one function of two; set both or neither";
     else if ((unsigned)d->truncate > LDR_TRUNCATE_ONLY_SECOND)
         why = "the kind of truncation is none of LDR_TRUNCATE_*";
-    if (why) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "%s", why);
+    if (why) return ldr__fail(err, LDR_ARGUMENT, "%s", why);
     if (size > (size_t)INT32_MAX || size2 > (size_t)INT32_MAX)
-        return ldr__fail(err, LDR_LIMIT, LDR_NO_OFFSET, "the text is longer than %d bytes; encode it in parts",
+        return ldr__fail(err, LDR_LIMIT, "the text is longer than %d bytes; encode it in parts",
                 (int)INT32_MAX);
     added = d->no_special ? 0 : t->no_template ? 2 + (text2 != NULL) : (text2 ? t->pair : t->single).added;
     if (d->max_len && d->max_len < added)
-        return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "max_len %d does not hold the %d added tokens",
+        return ldr__fail(err, LDR_ARGUMENT, "max_len %d does not hold the %d added tokens",
                 (int)d->max_len, (int)added);
-    return d->no_special || !t->no_template ? LDR_OK : ldr__fail(err, LDR_VOCAB, LDR_NO_OFFSET,
+    return d->no_special || !t->no_template ? LDR_OK : ldr__fail(err, LDR_VOCAB,
             "the vocabulary has no [CLS] or no [SEP]; encode without special tokens");
 }
 
@@ -8311,7 +8322,7 @@ LDR__DEF ldr_status ldr_tokenizer_encode_with(const ldr_tokenizer *t, ldr_encodi
     if (ldr__cutting_begin(&c, t, out)) ldr__encode_both(&c, texts, sizes, &d);
     if (!c.status) return LDR_OK;
     out->count = 0;
-    return ldr__fail(err, c.status, LDR_NO_OFFSET, "%s (while encoding a text of %U bytes)", c.why,
+    return ldr__fail(err, c.status, "%s (while encoding a text of %U bytes)", c.why,
             (uint64_t)size + size2);
 }
 
@@ -8340,13 +8351,13 @@ LDR__DEF const char *ldr_encoding_piece(const ldr_tokenizer *t, const ldr_encodi
 /* The tokens' texts on their way through the decoders: line i is text + ends[i - 1] up to ends[i]. */
 struct ldr__lines {
     const ldr_allocator *alloc;
-    const ldr__step *p;                /* of the decoder under way                            */
-    int32_t  place;                    /* the line it is at                                   */
-    void    *text, *ends;              /* of char and of int32_t                              */
+    const ldr__step *p;                /* of the decoder under way */
+    int32_t  place;                    /* the line it is at */
+    void    *text, *ends;              /* of char and of int32_t */
     size_t   used, room, ends_room;
     int32_t  count;
     int      failed;
-    uint32_t pending_used;             /* bytes of a run of <0x..>                            */
+    uint32_t pending_used;             /* bytes of a run of <0x..> */
 };
 
 static int32_t ldr__lines_at(const ldr__lines *l, int32_t i) { return i < 0 ? 0 : ((const int32_t *)l->ends)[i]; }
@@ -8481,7 +8492,7 @@ static void ldr__lines_utf8(ldr__lines *out, const char *s, size_t size) {
         n = ldr__utf8_length((const unsigned char *)s + i, size - i);
         if (n) ldr__lines_put(out, s + i, (int32_t)n);
         if (n) continue;
-        for (n = LDR__MIN(3, size - i); n > 1; n--) {        /* of a character that any bytes might end        */
+        for (n = LDR__MIN(3, size - i); n > 1; n--) {        /* of a character that any bytes might end */
             memset(all, 0x80, sizeof all);
             memcpy(all, s + i, n);
             if (ldr__utf8_length(all, sizeof all) > n) break;
@@ -8530,9 +8541,9 @@ LDR__DEF ldr_status ldr_tokenizer_decode(const ldr_tokenizer *t, ldr_text *out, 
     int32_t i, failed = 0;
     void *data;
     if (!t || !out || count < 0 || (!ids && count))
-        return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "an argument of ldr_tokenizer_decode is NULL or negative");
+        return ldr__fail(err, LDR_ARGUMENT, "an argument of ldr_tokenizer_decode is NULL or negative");
     if (!ldr__allocator_valid(&out->alloc))
-        return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET,
+        return ldr__fail(err, LDR_ARGUMENT,
                 "the allocator of the text has one function of two; set both or neither");
     if (!out->data && !out->alloc.alloc_fn) out->alloc = t->alloc;
     out->size = 0;
@@ -8562,7 +8573,7 @@ LDR__DEF ldr_status ldr_tokenizer_decode(const ldr_tokenizer *t, ldr_text *out, 
         ldr__free(&out->alloc, lines[i].ends, lines[i].ends_room * sizeof(int32_t));
     }
     return !failed ? LDR_OK
-            : ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while decoding %d tokens", (int)count);
+            : ldr__fail(err, LDR_MEMORY, "out of memory while decoding %d tokens", (int)count);
 }
 
 LDR__DEF void ldr_text_free(ldr_text *text) {
@@ -8576,9 +8587,9 @@ LDR__DEF void ldr_text_free(ldr_text *text) {
 struct ldr__reading {
     ldr_tokenizer   *t;
     const ldr_json  *j;
-    ldr_error       *err;             /* the first one counts                                 */
-    int              whole;           /* the file is a vocab.json: an object of pieces alone  */
-    int              known_stay;      /* added tokens that are known are not said again       */
+    ldr_error       *err;             /* the first one counts */
+    int              whole;           /* the file is a vocab.json: an object of pieces alone */
+    int              known_stay;      /* added tokens that are known are not said again */
 };
 
 static uint64_t ldr__json_offset(const ldr_json *j, int32_t node) {
@@ -8614,8 +8625,8 @@ static int32_t ldr__json_next(const ldr_json *j, int32_t node) { return ldr_json
 static void ldr__read_fail(ldr__reading *r, ldr_status status, int32_t node, const char *what) {
     char shown[LDR__SHOWN];
     const ldr_json_node *n = ldr_json_node_at(r->j, node);
-    if (!n) ldr__fail(r->err, status, LDR_NO_OFFSET, "%s", what);
-    else ldr__fail(r->err, status, n->begin, "%s (found %s)", what,
+    if (!n) ldr__fail(r->err, status, "%s", what);
+    else ldr__fail_at(r->err, status, n->begin, "%s (found %s)", what,
             ldr__show(shown, r->j->text + n->begin, n->end - n->begin));
 }
 
@@ -8632,7 +8643,7 @@ static int32_t ldr__read_int(ldr__reading *r, int32_t object, const char *key, i
     int32_t node = ldr__json_there(r->j, object, key);
     int64_t v = otherwise;
     if (node >= 0 && (!ldr__json_integer(r->j, node, &v) || v < low || v > high))
-        ldr__fail(r->err, LDR_FORMAT, ldr__json_offset(r->j, node),
+        ldr__fail_at(r->err, LDR_FORMAT, ldr__json_offset(r->j, node),
                 "the tokenizer's \"%s\" is not a number from %d to %d", key, (int)low, (int)high);
     return r->err->status ? otherwise : (int32_t)v;
 }
@@ -8734,7 +8745,7 @@ static ldr__step *ldr__part_add(ldr__reading *r, int kind, const ldr__part_row *
     ldr__parts *parts = &r->t->parts[kind];
     ldr__step *p = &parts->steps[parts->count];
     if (parts->count == LDR__PARTS) {
-        ldr__fail(r->err, LDR_LIMIT, LDR_NO_OFFSET, "the tokenizer has more than %d parts of one kind", LDR__PARTS);
+        ldr__fail(r->err, LDR_LIMIT, "the tokenizer has more than %d parts of one kind", LDR__PARTS);
         return NULL;
     }
     parts->count++;
@@ -8761,24 +8772,24 @@ static ldr_status ldr__map_open(ldr__step *p, const unsigned char *bytes, size_t
     char c;
     int32_t used;
     if (n < 8 || size % 4 || size < 4 || size > n - 4 || n > 0x7fffffff)
-        return ldr__fail(err, LDR_FORMAT, offset, "the map of characters is cut off or claims %U bytes of %U",
+        return ldr__fail_at(err, LDR_FORMAT, offset, "the map of characters is cut off or claims %U bytes of %U",
                 (uint64_t)size, (uint64_t)n);
     p->units = bytes + 4;
     p->unit_count = size / 4;
     p->a.text = (const char *)bytes + 4 + size;
     p->a.bytes = (int32_t)(n - 4 - size);
     if (!p->a.bytes || p->a.text[p->a.bytes - 1] != 0)
-        return ldr__fail(err, LDR_FORMAT, offset, "the texts of the map of characters have no end");
+        return ldr__fail_at(err, LDR_FORMAT, offset, "the texts of the map of characters have no end");
     for (i = 0; i < p->unit_count; i++) {
         unit = ldr__map_unit(p, i);
         if (!(unit & 256) || unit & 0x80000000u) continue;
         leaf = i ^ unit >> 10 << ((unit & 512) >> 6);
         value = ldr__map_unit(p, leaf) & 0x7fffffffu;
         if (leaf >= p->unit_count || value >= (uint32_t)p->a.bytes)
-            return ldr__fail(err, LDR_FORMAT, offset, "entry %U of the map of characters leads outside", (uint64_t)i);
+            return ldr__fail_at(err, LDR_FORMAT, offset, "entry %U of the map of characters leads outside", (uint64_t)i);
     }
     if (ldr__utf8_bad((const unsigned char *)p->a.text, (size_t)p->a.bytes, 0) < (size_t)p->a.bytes)
-        return ldr__fail(err, LDR_FORMAT, offset, "the texts of the map of characters are not UTF-8");
+        return ldr__fail_at(err, LDR_FORMAT, offset, "the texts of the map of characters are not UTF-8");
     for (i = 0; i < 128; i++) {
         c = (char)i;
         p->single[i] = i && ldr__map_find(p, &c, 1, 0, &used);
@@ -8917,7 +8928,7 @@ static void ldr__read_list(ldr__reading *r, int kind, int32_t node, int depth) {
     if (r->err->status || !ldr_json_node_at(r->j, node) || ldr__json_is(r->j, node, LDR_JSON_NULL)) return;
     type = ldr__json_there(r->j, node, "type");
     if (ldr_json_string(name, sizeof name, r->j, type) < 0 || depth > 8)
-        ldr__fail(r->err, LDR_FORMAT, ldr__json_offset(r->j, node),
+        ldr__fail_at(r->err, LDR_FORMAT, ldr__json_offset(r->j, node),
                 "the %s has no \"type\", or they are nested too deeply", ldr__kinds[kind].what);
     else if (strcmp(name, "Sequence") == 0) {
         k = ldr__json_there(r->j, node, ldr__kinds[kind].members);
@@ -8935,7 +8946,7 @@ static void ldr__read_list(ldr__reading *r, int kind, int32_t node, int depth) {
 static void ldr__template_add(ldr__reading *r, ldr__template *m, int32_t sequence, int32_t id, int32_t type) {
     const ldr__template_item item = { sequence, id, type };
     if (m->count == LDR__TEMPLATE)
-        ldr__fail(r->err, LDR_LIMIT, LDR_NO_OFFSET, "the tokenizer's template has more than %d parts", LDR__TEMPLATE);
+        ldr__fail(r->err, LDR_LIMIT, "the tokenizer's template has more than %d parts", LDR__TEMPLATE);
     else m->items[m->count++] = item;
     m->added += sequence < 0;
 }
@@ -9045,12 +9056,12 @@ static void ldr__read_vocab(ldr__reading *r, int32_t model, int32_t extra) {
     const ldr_json_node *v = ldr_json_node_at(r->j, vocab);
     int64_t id = -1, top = -1;
     if (!ldr__json_is(r->j, vocab, LDR_JSON_OBJECT))
-        ldr__fail(r->err, LDR_VOCAB, ldr__json_offset(r->j, vocab >= 0 ? vocab : model),
+        ldr__fail_at(r->err, LDR_VOCAB, ldr__json_offset(r->j, vocab >= 0 ? vocab : model),
                 "model.vocab is not a table of pieces and ids");
     for (key = r->err->status ? -1 : v->first; key >= 0 && !r->err->status; key = ldr__json_next(r->j, value)) {
         value = ldr__json_next(r->j, key);
         if (!ldr__json_integer(r->j, value, &id) || id > 2 * (int64_t)v->count + 65536)
-            ldr__fail(r->err, LDR_VOCAB, ldr__json_offset(r->j, value),
+            ldr__fail_at(r->err, LDR_VOCAB, ldr__json_offset(r->j, value),
                     "the ids of %d pieces must be numbers from 0 on with few holes, and this is none of them",
                     (int)v->count);
         top = LDR__MAX(top, id);
@@ -9061,11 +9072,11 @@ static void ldr__read_vocab(ldr__reading *r, int32_t model, int32_t extra) {
         value = ldr__json_next(r->j, key);
         ldr__json_integer(r->j, value, &id);
         if (t->pieces[id].start)
-            ldr__fail(r->err, LDR_VOCAB, ldr__json_offset(r->j, value), "two pieces of the vocabulary have the id %I",
+            ldr__fail_at(r->err, LDR_VOCAB, ldr__json_offset(r->j, value), "two pieces of the vocabulary have the id %I",
                     id);
         else ldr__read_piece(r, (int32_t)id, key);
     }
-    if (!t->count) ldr__fail(r->err, LDR_VOCAB, LDR_NO_OFFSET, "the vocabulary is empty");
+    if (!t->count) ldr__fail(r->err, LDR_VOCAB, "the vocabulary is empty");
     ldr__pieces_index(t);
 }
 
@@ -9076,7 +9087,7 @@ static void ldr__read_unknown(ldr__reading *r, int32_t model, const char *otherw
     if (r->err->status || !unk.bytes) return;
     r->t->unk = ldr__piece_find(r->t, unk.text, (size_t)unk.bytes);
     if (r->t->unk < 0)
-        ldr__fail(r->err, LDR_VOCAB, LDR_NO_OFFSET,
+        ldr__fail(r->err, LDR_VOCAB,
                 "none of the %d pieces is %s, which stands for unknown words; is this the right vocabulary?",
                 (int)r->t->count, ldr__show(shown, unk.text, (size_t)unk.bytes));
 }
@@ -9094,7 +9105,7 @@ static void ldr__read_wordpiece(ldr__reading *r, int32_t model) {
     int64_t n = LDR__MIN(100, LADDER_MAX_WORD_CHARS);
     ldr__set_prefix(r->t, ldr__read_text(r, model, "continuing_subword_prefix", "##"));
     if (chars >= 0 && (!ldr__json_integer(r->j, chars, &n) || n < 1 || n > LADDER_MAX_WORD_CHARS))
-        ldr__fail(r->err, LDR_LIMIT, ldr__json_offset(r->j, chars), "model.max_input_chars_per_word is not a number "
+        ldr__fail_at(r->err, LDR_LIMIT, ldr__json_offset(r->j, chars), "model.max_input_chars_per_word is not a number "
                 "from 1 to %d; define LADDER_MAX_WORD_CHARS to raise the limit", LADDER_MAX_WORD_CHARS);
     r->t->word_chars = (int32_t)n;
     ldr__read_unknown(r, model, "[UNK]");
@@ -9261,7 +9272,7 @@ static void ldr__added_put(ldr__reading *r, const ldr__added *a, int32_t node) {
     int32_t at = ldr__trie_find(&t->names, a->text.text, (size_t)a->text.bytes),
             id = ldr__piece_find(t, a->text.text, (size_t)a->text.bytes);
     if (r->err->status) return;
-    if (at >= 0) id = t->added[at].id;                   /* said again: the last word counts        */
+    if (at >= 0) id = t->added[at].id;                   /* said again: the last word counts */
     else if (id < 0) {
         /* an id far off is not believed: the next one, as upstream */
         id = a->id >= 0 && a->id < t->piece_room ? a->id : t->count;
@@ -9301,7 +9312,7 @@ static void ldr__added_finish(ldr_tokenizer *t) {
             }
             ldr__trie_add(t, a->normalized ? &t->normal : &t->raw, a->shown.text, (size_t)a->shown.bytes, i, 0);
         }
-    if (c.status) ldr__fail(t->err, c.status, LDR_NO_OFFSET, "an added token: %s", c.why);
+    if (c.status) ldr__fail(t->err, c.status, "an added token: %s", c.why);
     ldr_encoding_free(&e);
 }
 
@@ -9343,7 +9354,7 @@ static void ldr__read_tokenizer(ldr__reading *r) {
     ldr_tokenizer *t = r->t;
     int32_t model = ldr_json_get(r->j, 0, "model"), added = ldr__json_there(r->j, 0, "added_tokens"), extra = 0, k;
     if (!ldr__json_is(r->j, model, LDR_JSON_OBJECT))
-        ldr__fail(r->err, LDR_MISSING, 0, "the tokenizer file has no \"model\" table; is it a tokenizer.json?");
+        ldr__fail_at(r->err, LDR_MISSING, 0, "the tokenizer file has no \"model\" table; is it a tokenizer.json?");
     else t->cutter = ldr__cutter_of(r, model);
     if (ldr__json_is(r->j, added, LDR_JSON_ARRAY)) extra = ldr_json_node_at(r->j, added)->count;
     if (r->err->status) return;
@@ -9424,7 +9435,7 @@ static void ldr__parts_bert(ldr__reading *r) {
     t->no_template = cls < 0 || sep < 0;
     ldr__templates(r, "cAs", "cAs1Bs", t->no_template ? -1 : cls, t->no_template ? -1 : sep);
     if (t->unk < 0)
-        ldr__fail(r->err, LDR_VOCAB, LDR_NO_OFFSET, "none of the %d pieces is [UNK], which stands for unknown words; "
+        ldr__fail(r->err, LDR_VOCAB, "none of the %d pieces is [UNK], which stands for unknown words; "
                 "is this the WordPiece vocabulary of a BERT?", (int)t->count);
 }
 
@@ -9432,7 +9443,7 @@ static void ldr__read_lines(ldr__reading *r, const unsigned char *s, size_t n) {
     size_t at = ldr__utf8_bad(s, n, 1), next, length;
     int32_t count = 0;
     if (at < n)
-        ldr__fail(r->err, LDR_VOCAB, at,
+        ldr__fail_at(r->err, LDR_VOCAB, at,
                 "the vocabulary is not UTF-8 text; expected one piece a line, or a tokenizer.json");
     for (at = 0; at < n; at += next, count++) ldr__vocab_line(s + at, n - at, &next);
     ldr__pieces_begin(r->t, count + r->t->room_hint, 0, 0, n + (size_t)count);
@@ -9574,7 +9585,7 @@ static void ldr__sp_pieces(ldr__reading *r, const unsigned char *s, size_t n, in
     while (!r->err->status && ldr__proto_next(&c, &f)) {
         const char *why = f.number == 1 ? ldr__sp_piece(&f, &text, &score, &type) : NULL;
         if (f.number != 1) continue;
-        if (why) ldr__fail(r->err, LDR_VOCAB, c.at - (f.bytes ? f.size : 0), "%s", why);
+        if (why) ldr__fail_at(r->err, LDR_VOCAB, c.at - (f.bytes ? f.size : 0), "%s", why);
         else if (!fairseq || id >= 3)
             ldr__piece_typed(r, id + fairseq, "", text.bytes, text.size, score, (int)type);
         id++;
@@ -9629,14 +9640,14 @@ static void ldr__read_sentencepiece(ldr__reading *r, const unsigned char *s, siz
             if (g.number == 41) bos = (int64_t)g.value;
             if (g.number == 42) eos = (int64_t)g.value;
             if (g.number == 24 && g.value)
-                ldr__fail(r->err, LDR_UNSUPPORTED, (uint64_t)(f.bytes - s),
+                ldr__fail_at(r->err, LDR_UNSUPPORTED, (uint64_t)(f.bytes - s),
                         "the model puts blanks behind words, which is not supported");
         }
     }
     if (c.bad || count < 3)
-        ldr__fail(r->err, LDR_FORMAT, c.at, "the SentencePiece model is cut off or damaged");
+        ldr__fail_at(r->err, LDR_FORMAT, c.at, "the SentencePiece model is cut off or damaged");
     else if (kind < 1 || kind > 4 || kind == 3)
-        ldr__fail(r->err, LDR_UNSUPPORTED, LDR_NO_OFFSET,
+        ldr__fail(r->err, LDR_UNSUPPORTED,
                 "the SentencePiece model is of type %s; UNIGRAM, BPE and CHAR are supported",
                 kind <= 4 ? kinds[kind] : "unknown");
     if (!r->err->status) ldr__sp_pieces(r, s, n, count, rules->fairseq);
@@ -9695,7 +9706,7 @@ static void ldr__read_merge_lines(ldr__reading *r, const char *s, size_t n) {
         length = ldr__vocab_line((const unsigned char *)s + at, n - at, &next);
         if (!length || (at == 0 && length >= 8 && memcmp(s, "#version", 8) == 0)) continue;
         why = ldr__merge_text(r->t, s + at, length, rank++);
-        if (why) ldr__fail(r->err, LDR_VOCAB, at, "merges.txt: %s", why);
+        if (why) ldr__fail_at(r->err, LDR_VOCAB, at, "merges.txt: %s", why);
     }
 }
 
@@ -9711,7 +9722,7 @@ static void ldr__pair_parts(ldr__reading *r, const ldr__pair_row *row, int prefi
     ldr__step *p;
     int32_t cls = -1, sep = -1;
     t->cutter = &ldr__cutters[LDR__BPE];
-    t->unk = -1;                                        /* bytes are never unknown                 */
+    t->unk = -1;                                        /* bytes are never unknown */
     t->ignore_merges = row->whole;
     if (row->nfc) ldr__part_named(r, LDR__NORMALIZERS, "NFC", -1);
     if (row->lower) ldr__part_named(r, LDR__NORMALIZERS, "Lowercase", -1);
@@ -9780,7 +9791,7 @@ static void ldr__gguf_pieces(ldr__reading *r, const ldr_weights *w, int bert) {
             nt = ldr__gguf_list(w, "tokenizer.ggml.token_type", &types, &of[2]);
     if (!n || n > 1 << 28 || of[0] != 8 || (ns && (ns != n || of[1] != 6)) ||
             (nt && (nt != n || of[2] < 4 || of[2] > 5)))
-        ldr__fail(r->err, LDR_VOCAB, tokens.at, "GGUF: %U tokens with %U scores and %U types (tokenizer.ggml.tokens, "
+        ldr__fail_at(r->err, LDR_VOCAB, tokens.at, "GGUF: %U tokens with %U scores and %U types (tokenizer.ggml.tokens, "
                 "scores, token_type) are no vocabulary", n, ns, nt);
     else ldr__pieces_begin(r->t, (int32_t)n, 1, 1, (size_t)(8 * n));
     for (i = 0; i < n && !r->err->status; i++) {
@@ -9790,7 +9801,7 @@ static void ldr__gguf_pieces(ldr__reading *r, const ldr_weights *w, int bert) {
         float score = ns ? ldr__float_from_bits((uint32_t)ldr__take_number(&scores, 4)) : 0;
         if (!s || ldr__utf8_bad(s, (size_t)size, 1) < size || type < LDR__SP_NORMAL || type > LDR__SP_BYTE ||
                 !(score - score == 0)) {
-            ldr__fail(r->err, LDR_VOCAB, at, "GGUF: token %U is no text, or its type or score is none", i);
+            ldr__fail_at(r->err, LDR_VOCAB, at, "GGUF: token %U is no text, or its type or score is none", i);
             return;
         }
         plain = !bert || (size > 1 && s[0] == '[' && s[size - 1] == ']');
@@ -9807,14 +9818,14 @@ static void ldr__gguf_merges(ldr__reading *r, const ldr_weights *w) {
     uint64_t n = ldr__gguf_list(w, "tokenizer.ggml.merges", &c, &of), size;
     ldr__set_prefix(r->t, ldr__string_of(""));
     r->t->suffix = ldr__string_of("");
-    if (of != 8 || n > 1 << 28) ldr__fail(r->err, LDR_VOCAB, LDR_NO_OFFSET, "GGUF: no list tokenizer.ggml.merges");
+    if (of != 8 || n > 1 << 28) ldr__fail(r->err, LDR_VOCAB, "GGUF: no list tokenizer.ggml.merges");
     else ldr__merges_begin(r->t, (size_t)n);
     for (rank = 0; rank < n && !r->err->status; rank++) {
         const char *s, *why = "a merge is cut off";
         size = ldr__take_number(&c, 8);
         s = (const char *)ldr__take(&c, size);
         if (s) why = ldr__merge_text(r->t, s, (size_t)size, rank);
-        if (why) ldr__fail(r->err, LDR_VOCAB, c.at, "GGUF: tokenizer.ggml.merges: %s", why);
+        if (why) ldr__fail_at(r->err, LDR_VOCAB, c.at, "GGUF: tokenizer.ggml.merges: %s", why);
     }
 }
 
@@ -9857,15 +9868,15 @@ static void ldr__read_gguf(ldr__reading *r, const ldr_weights *w) {
     char name[64];
     size_t i;
     int32_t id, more = 8;
-    if (!model) ldr__fail(r->err, LDR_MISSING, LDR_NO_OFFSET, "the GGUF file has no tokenizer (tokenizer.ggml.model)");
+    if (!model) ldr__fail(r->err, LDR_MISSING, "the GGUF file has no tokenizer (tokenizer.ggml.model)");
     else if (!bytes && !bert && !unigram && !llama)
-        ldr__fail(r->err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "GGUF: tokenizer.ggml.model is \"%s\", and gpt2, llama, bert "
+        ldr__fail(r->err, LDR_UNSUPPORTED, "GGUF: tokenizer.ggml.model is \"%s\", and gpt2, llama, bert "
                 "and t5 are known", model);
     ldr__format(name, sizeof name, " %s ", pre ? pre : "no name");
     for (i = 0; bytes && i < sizeof ldr__pair_rows / sizeof *ldr__pair_rows; i++)
         if (strstr(ldr__pair_rows[i].pre, name)) row = &ldr__pair_rows[i];
     if (bytes && !row)
-        ldr__fail(r->err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "GGUF: tokenizer.ggml.pre is \"%s\", a way to split texts "
+        ldr__fail(r->err, LDR_UNSUPPORTED, "GGUF: tokenizer.ggml.pre is \"%s\", a way to split texts "
                 "that is not known", pre ? pre : "");
     if (!r->err->status) ldr__gguf_pieces(r, w, bert);
     if (r->err->status) return;
@@ -9984,7 +9995,7 @@ static void ldr__rules_read(ldr__rules *r, const ldr_json *j, ldr_error *err) {
     for (k = 0; k < 2; k++) {
         const ldr_json_node *n = ldr_json_node_at(j, node = ldr__json_there(j, 0, only[k][0]));
         if (n && !ldr_json_equals(j, node, only[k][1]))
-            ldr__fail(err, LDR_UNSUPPORTED, n->begin, "the %s is %s, and only %s is supported", only[k][2],
+            ldr__fail_at(err, LDR_UNSUPPORTED, n->begin, "the %s is %s, and only %s is supported", only[k][2],
                     ldr__show(shown, j->text + n->begin, n->end - n->begin), only[k][1]);
     }
 }
@@ -10008,7 +10019,7 @@ static void ldr__read_main(ldr__reading *r, const ldr__files *f, ldr_json **j) {
     else if (!*j) ldr__read_lines(r, s, n);
     else if (model >= 0 && !ldr__json_is(*j, model, LDR_JSON_NUMBER)) ldr__read_tokenizer(r);
     else if (!f->beside[LDR__BESIDE_MERGES])
-        ldr__fail(r->err, LDR_MISSING, 0, "the tokenizer file has no \"model\" table; is it a tokenizer.json? "
+        ldr__fail_at(r->err, LDR_MISSING, 0, "the tokenizer file has no \"model\" table; is it a tokenizer.json? "
                 "(A vocab.json needs the merges.txt beside it)");
     else ldr__read_vocab_merges(r, (const char *)f->beside[LDR__BESIDE_MERGES], f->beside_size[LDR__BESIDE_MERGES],
                 &f->rules);
@@ -10022,12 +10033,12 @@ static ldr_tokenizer *ldr__tokenizer_build(ldr__files *f, const ldr_tokenizer_de
     memset(&r, 0, sizeof r);
     memset(beside, 0, sizeof beside);
     r.err = err;
-    if (f->size == 0) ldr__fail(err, LDR_VOCAB, 0, "the vocabulary is empty");
+    if (f->size == 0) ldr__fail_at(err, LDR_VOCAB, 0, "the vocabulary is empty");
     else if (f->size > LDR__VOCAB_BYTES && !ldr__gguf_is(f->data, f->size))
-        ldr__fail(err, LDR_LIMIT, LDR_NO_OFFSET, "the vocabulary is %U bytes long, and at most %U are read",
+        ldr__fail(err, LDR_LIMIT, "the vocabulary is %U bytes long, and at most %U are read",
                 (uint64_t)f->size, (uint64_t)LDR__VOCAB_BYTES);
     else if ((r.t = (ldr_tokenizer *)ldr__alloc(&desc->alloc, sizeof *r.t)) == NULL)
-        ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while reading a tokenizer");
+        ldr__fail(err, LDR_MEMORY, "out of memory while reading a tokenizer");
     if (!r.t) return NULL;
     memset(r.t, 0, sizeof *r.t);
     r.t->err = err;
@@ -10070,7 +10081,7 @@ static ldr_error *ldr__tokenizer_begin(ldr_tokenizer_desc *d, const ldr_tokenize
     if (!ldr__allocator_valid(&d->alloc)) why = "the allocator has one function of two; set both or neither";
     else if ((unsigned)d->lower_case > LDR_OFF || (unsigned)d->strip_accents > LDR_OFF ||
             (unsigned)d->cjk_spacing > LDR_OFF) why = "a choice of the tokenizer is not LDR_AUTO, LDR_ON or LDR_OFF";
-    if (why) ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "%s", why);
+    if (why) ldr__fail(err, LDR_ARGUMENT, "%s", why);
     return err;
 }
 
@@ -10120,7 +10131,7 @@ static ldr_tokenizer *ldr__tokenizer_open(char *path, const char *dir, const ldr
     memset(&f, 0, sizeof f);
     if (!directory) memcpy(path, dir, n + 1);
     else if (!ldr__tokenizer_main(path, dir))
-        ldr__fail(err, LDR_MISSING, LDR_NO_OFFSET,
+        ldr__fail(err, LDR_MISSING,
                 "no tokenizer is there: none of tokenizer.json, vocab.json with merges.txt, tokenizer.model, "
                 "spiece.model, sentencepiece.bpe.model and vocab.txt");
     while (!directory && n > 0 && dir[n - 1] != '/' && dir[n - 1] != '\\') n--;
@@ -10243,22 +10254,26 @@ typedef struct ldr__shape {
     ldr__place_of_norm place;
     ldr_activation activation;
     int32_t  gated, rotary, causal;
-    int32_t  biases;                               /* a bit for each matrix that has one      */
+    int32_t  biases;                               /* a bit for each matrix that has one */
     float    eps;
     int32_t  parallel, after;                      /* see above; 2: FFN has a norm of its own */
-    int32_t  head_norms;                           /* of q and k, LDR__NORM_...; 0: none      */
+    int32_t  head_norms;                           /* of q and k, LDR__NORM_...; 0: none */
     int32_t  turned;                               /* dimensions of a head that positions turn */
     float    clip, cap, grow;                      /* q, k, v are cut to [-clip, clip]; scores are cap tanh(s / cap);
                                                       what is added to x is multiplied by grow. 0: none of it */
     int32_t  low_rank, low_set, bottleneck, prefix, scaled;        /* added by tuning; low_set: a bit for each matrix */
-    float    low_scale;                            /* alpha / rank                            */
+    float    low_scale;                            /* alpha / rank */
 } ldr__shape;
+
+/* Floats of a token's queries, and of its keys. */
+static size_t ldr__q_width(const ldr__shape *s) { return (size_t)s->heads * (size_t)s->head_dim; }
+static size_t ldr__kv_width(const ldr__shape *s) { return (size_t)s->kv_heads * (size_t)s->head_dim; }
 
 #define LDR__HAS_BIAS(matrix) (s->biases >> LDR__##matrix & 1)
 
 /* Rows and columns of a slot, 0 when the block has no such tensor; a vector has one row. */
 static size_t ldr__slot_size(const ldr__shape *s, int slot, size_t *rows, size_t *columns) {
-    size_t w = (size_t)s->width, q = (size_t)s->heads * (size_t)s->head_dim, kv = (size_t)s->kv_heads * (size_t)s->head_dim, f = (size_t)s->ffn;
+    size_t w = (size_t)s->width, q = ldr__q_width(s), kv = ldr__kv_width(s), f = (size_t)s->ffn;
     size_t r = 1, c = 0, n = (size_t)s->bottleneck;
     int of = (slot - LDR__LOW_A) % LDR__MATRICES;
     if (slot >= LDR__LOW_A && slot < LDR__ADAPTER1) {
@@ -10306,27 +10321,27 @@ static size_t ldr__slot_size(const ldr__shape *s, int slot, size_t *rows, size_t
 
 /* What sets a layer apart from others of its shape, and is no tensor. All 0: nothing does. */
 typedef struct ldr__manner {
-    const float *frequency;             /* of rotary positions; NULL: the model's             */
-    const float *relative;              /* see ldr__attention                                 */
-    ldr__places  places;                /* keys NULL: none                                    */
+    const float *frequency;             /* of rotary positions; NULL: the model's */
+    const float *relative;              /* see ldr__attention */
+    ldr__places  places;                /* keys NULL: none */
     int32_t      window;
-    int32_t      unturned;              /* no rotary positions here                           */
-    int32_t      bare;                  /* pre-norm, but attention reads the state as it is   */
-    float        score;                 /* scores are multiplied by this; 0: 1                */
-    const float *slopes;                /* see ldr__attention                                 */
+    int32_t      unturned;              /* no rotary positions here */
+    int32_t      bare;                  /* pre-norm, but attention reads the state as it is */
+    float        score;                 /* scores are multiplied by this; 0: 1 */
+    const float *slopes;                /* see ldr__attention */
     const float *longer;                /* frequencies of texts of more than `most` tokens; NULL: the same */
     int32_t      most;
-    float        stretched;             /* what turns is multiplied by this; 0: 1             */
+    float        stretched;             /* what turns is multiplied by this; 0: 1 */
 } ldr__manner;
 
 /* The matrices of a block, rounded; q, k and v are one. */
 typedef struct ldr__packed_block { ldr__packed qkv, o, gate, up, down; } ldr__packed_block;
 
 typedef struct ldr__block {
-    ldr__mat     m[LDR__MATRICES];      /* W[out,in]; data NULL where absent                  */
+    ldr__mat     m[LDR__MATRICES];      /* W[out,in]; data NULL where absent */
     const float *v[LDR__ALL_SLOTS];     /* everything else, indexed by slot; NULL where absent */
     ldr__manner  manner;
-    const ldr__packed_block *packed;        /* used in place of m and its biases; or NULL         */
+    const ldr__packed_block *packed;        /* used in place of m and its biases; or NULL */
 } ldr__block;
 
 /* What a forward pass keeps. With `y` == `x` and u reused in place the same fields serve a frozen block. */
@@ -10357,7 +10372,7 @@ static size_t ldr__qkv_width(const ldr__shape *s) { return (size_t)(s->heads + 2
 enum { LDR__KEEP = 1, LDR__KEEP_INSIDE = 2, LDR__KEEP_NOTHING = 3 };
 
 /* A row of what is first q, k, v and attention, then FFN's units. */
-static size_t ldr__room_width(const ldr__shape *s) { return LDR__MAX(ldr__qkv_width(s) + (size_t)s->heads * (size_t)s->head_dim, ldr__ffn_ld(s)); }
+static size_t ldr__room_width(const ldr__shape *s) { return LDR__MAX(ldr__qkv_width(s) + ldr__q_width(s), ldr__ffn_ld(s)); }
 
 /* Places the activations of one block over `rows` tokens. keep: 0, when y is x, or one of the above. */
 static void ldr__acts_place(ldr__plan *p, const char *name, ldr__acts *a, const ldr__shape *s, size_t rows, int keep) {
@@ -10372,13 +10387,13 @@ static void ldr__acts_place(ldr__plan *p, const char *name, ldr__acts *a, const 
     a->n2 = s->place == LDR__NO_NORM || (s->place == LDR__POST && !keep) ? a->r1 : ldr__place_matrix(p, name, rows, w);
     a->n1 = s->place == LDR__PRE ? (keep ? ldr__place_matrix(p, name, rows, w) : a->n2) : a->x;
     a->r2 = s->place == LDR__POST && keep ? ldr__place_matrix(p, name, rows, w) : a->y;
-    if (s->heads && !keep) {                           /* FFN's units come where the queries were   */
+    if (s->heads && !keep) {                           /* FFN's units come where the queries were */
         a->u = a->qkv = ldr__place_matrix(p, name, rows, ldr__room_width(s));
         a->attention = a->qkv ? a->qkv + rows * ldr__qkv_width(s) : NULL;
     } else {
         if (s->heads) {
             a->qkv = ldr__place_matrix(p, name, rows, ldr__qkv_width(s));
-            a->attention = ldr__place_matrix(p, name, rows, (size_t)s->heads * (size_t)s->head_dim);
+            a->attention = ldr__place_matrix(p, name, rows, ldr__q_width(s));
             a->lse = ldr__place_matrix(p, name, rows, (size_t)s->heads);
         }
         a->u = ldr__place_matrix(p, name, rows, ldr__ffn_ld(s));
@@ -10428,7 +10443,7 @@ static ldr__acts ldr__acts_from(ldr__acts a, const ldr__shape *s, size_t first, 
     a.n1 = ldr__row_of(a.n1, first, w);
     a.qkv = ldr__row_of(a.qkv, first, ldr__qkv_width(s));
     a.lse = ldr__row_of(a.lse, first, (size_t)s->heads);
-    a.attention = ldr__row_of(a.attention, out, (size_t)s->heads * (size_t)s->head_dim);
+    a.attention = ldr__row_of(a.attention, out, ldr__q_width(s));
     a.r1 = ldr__row_of(a.r1, out, w);
     a.n2 = ldr__row_of(a.n2, out, w);
     a.r2 = ldr__row_of(a.r2, out, w);
@@ -10465,14 +10480,14 @@ static ldr__acts ldr__acts_apart(ldr__acts a, const ldr__shape *s, size_t first,
 typedef struct ldr__tokens {
     int32_t         sequences;
     const int32_t  *offsets;            /* [sequences+1]; rows of every matrix are counted from offsets[0] on */
-    const int32_t  *position;           /* [T] place in its sequence                          */
-    const uint64_t *rows;               /* [T] dropout row numbers                            */
-    size_t          count;              /* T                                                  */
+    const int32_t  *position;           /* [T] place in its sequence */
+    const uint64_t *rows;               /* [T] dropout row numbers */
+    size_t          count;              /* T */
     const int32_t  *only;               /* [sequences] the one row of each whose output is wanted; NULL: all. Output, and its gradient, have
                                            these rows alone: only keys and values are made for the others */
-    const uint64_t *only_rows;          /* their dropout row numbers                          */
-    const float    *frequency;          /* rotary frequencies for this head size, or NULL     */
-    /* see ldr__attention; the block puts the new ones behind those of `past` tokens  */
+    const uint64_t *only_rows;          /* their dropout row numbers */
+    const float    *frequency;          /* rotary frequencies for this head size, or NULL */
+    /* see ldr__attention; the block puts the new ones behind those of `past` tokens */
     float          *kept;
     size_t          past;
     float           dropout;
@@ -10549,7 +10564,7 @@ static ldr__attention ldr__block_attention(const ldr__shape *s, const ldr__manne
     a.cap = s->cap;
     a.places = m->places.keys ? &m->places : NULL;
     a.kept = t->kept;
-    a.kept_ld = 2 * (size_t)s->kv_heads * (size_t)s->head_dim;
+    a.kept_ld = 2 * ldr__kv_width(s);
     a.past = t->past;
     a.sequences = t->sequences;
     a.offsets = t->offsets;
@@ -10602,7 +10617,7 @@ static void ldr__scale_gradient(const ldr__exec *ex, float *to, const float *dy,
 
 /* k, v times their trained scales; x is q, k, v of a token. */
 static void ldr__scale_heads(float *x, const ldr__block *b, const ldr__shape *s) {
-    size_t q = (size_t)s->heads * (size_t)s->head_dim, kv = (size_t)s->kv_heads * (size_t)s->head_dim, i;
+    size_t q = ldr__q_width(s), kv = ldr__kv_width(s), i;
     const float *k = b->v[LDR__SCALE_K], *v = b->v[LDR__SCALE_V];
     for (i = 0; k && i < kv; i++) {
         x[q + i] *= k[i];
@@ -10639,7 +10654,7 @@ static void ldr__head_norms_forward(const ldr__exec *ex, const ldr__acts *a, con
    scales, what the norms read. (No family has both norms and clip.) */
 static void ldr__head_norms_backward(const ldr__exec *ex, float *dqkv, float *room, float *const *grad,
         const ldr__acts *a, const ldr__block *b, const ldr__shape *s, size_t rows) {
-    size_t ld = ldr__qkv_width(s), kv = (size_t)s->kv_heads * (size_t)s->head_dim, q = ld - 2 * kv;
+    size_t ld = ldr__qkv_width(s), kv = ldr__kv_width(s), q = ld - 2 * kv;
     int32_t units = s->head_norms ? ldr__head_units(s) : 0;
     int scaled = b->v[LDR__SCALE_K] != NULL;
     if (room) memcpy(room, scaled ? a->raw : dqkv, rows * ld * sizeof(float));
@@ -10706,10 +10721,10 @@ static void ldr__added_backward(const ldr__exec *ex, float *dr, float *given, co
 /* Gradients on the way back, kept until those of the block's tensors are made of them; shared by all blocks of one shape. */
 typedef struct ldr__back {
     float *dn1, *dn2;              /* of what norm1 made, and of what norm2 made (post-norm: that is y) */
-    float *dattn, *dffn;           /* of what Attn and FFN add                                */
+    float *dattn, *dffn;           /* of what Attn and FFN add */
     float *f, *df, *dg;            /* f: the activated units again, where the forward pass had room for them */
     float *attention, *qkv, *low, *bent;
-    float *added[2], *heads;       /* of what norm3, norm4 and the norms of q and k made      */
+    float *added[2], *heads;       /* of what norm3, norm4 and the norms of q and k made */
 } ldr__back;
 
 static void ldr__back_place(ldr__plan *p, const char *name, ldr__back *k, const ldr__shape *s, size_t rows, float *f) {
@@ -10723,7 +10738,7 @@ static void ldr__back_place(ldr__plan *p, const char *name, ldr__back *k, const 
     if (s->gated) k->dg = ldr__place_matrix(p, name, rows, ldr__ffn_ld(s));
     if (s->heads) {
         k->dattn = ldr__place_matrix(p, name, rows, w);
-        k->attention = ldr__place_matrix(p, name, rows, (size_t)s->heads * (size_t)s->head_dim);
+        k->attention = ldr__place_matrix(p, name, rows, ldr__q_width(s));
         k->qkv = ldr__place_matrix(p, name, rows, ldr__qkv_width(s));
     }
     if (s->head_norms || s->scaled) k->heads = ldr__place_matrix(p, name, rows, ldr__qkv_width(s));
@@ -10743,7 +10758,7 @@ static ldr__back ldr__back_from(ldr__back k, const ldr__shape *s, size_t first, 
     k.f = ldr__row_of(k.f, out, ldr__ffn_ld(s));
     k.df = ldr__row_of(k.df, out, ldr__ffn_ld(s));
     k.dg = ldr__row_of(k.dg, out, ldr__ffn_ld(s));
-    k.attention = ldr__row_of(k.attention, out, (size_t)s->heads * (size_t)s->head_dim);
+    k.attention = ldr__row_of(k.attention, out, ldr__q_width(s));
     k.qkv = ldr__row_of(k.qkv, first, ldr__qkv_width(s));
     k.low = ldr__row_of(k.low, first, (size_t)s->low_rank);
     k.bent = ldr__row_of(k.bent, out, (size_t)s->bottleneck);
@@ -10799,7 +10814,7 @@ static int ldr__mat_follows(const ldr__mat *a, size_t rows, const ldr__mat *b) {
 
 /* 1: Wq, Wk and Wv lie one after another, as in every ladder and in GPT-2, and are a single matrix; their biases as well. */
 static int ldr__qkv_is_one(const ldr__block *b, const ldr__shape *s) {
-    size_t q = (size_t)s->heads * (size_t)s->head_dim, kv = (size_t)s->kv_heads * (size_t)s->head_dim;
+    size_t q = ldr__q_width(s), kv = ldr__kv_width(s);
     const float *const *v = b->v + LDR__QB;
     if (!s->heads || b->v[LDR__LOW_A + LDR__Q] || b->v[LDR__LOW_A + LDR__K] || b->v[LDR__LOW_A + LDR__V]) return 0;
     if (!ldr__mat_follows(&b->m[LDR__Q], q, &b->m[LDR__K]) || !ldr__mat_follows(&b->m[LDR__K], kv, &b->m[LDR__V])) return 0;
@@ -10808,14 +10823,14 @@ static int ldr__qkv_is_one(const ldr__block *b, const ldr__shape *s) {
 
 /* 1: their gradients lie so too, or none is wanted. */
 static int ldr__qkv_gradients_are_one(const ldr__shape *s, float *const *grad) {
-    size_t q = (size_t)s->heads * (size_t)s->head_dim, kv = (size_t)s->kv_heads * (size_t)s->head_dim, w = (size_t)s->width;
+    size_t q = ldr__q_width(s), kv = ldr__kv_width(s), w = (size_t)s->width;
     if (!grad[LDR__Q] ? grad[LDR__K] || grad[LDR__V] : grad[LDR__K] != grad[LDR__Q] + q * w || grad[LDR__V] != grad[LDR__K] + kv * w) return 0;
     return !grad[LDR__QB] ? !grad[LDR__KB] && !grad[LDR__VB] : grad[LDR__KB] == grad[LDR__QB] + q && grad[LDR__VB] == grad[LDR__KB] + kv;
 }
 
 /* qkv[T,q+2kv] = n1[T,w] [Wq; Wk; Wv]^T + b */
 static void ldr__qkv_forward(const ldr__exec *ex, const ldr__acts *a, const ldr__block *b, const ldr__shape *s, size_t rows) {
-    size_t w = (size_t)s->width, q = (size_t)s->heads * (size_t)s->head_dim, kv = (size_t)s->kv_heads * (size_t)s->head_dim, ld = ldr__qkv_width(s);
+    size_t w = (size_t)s->width, q = ldr__q_width(s), kv = ldr__kv_width(s), ld = ldr__qkv_width(s);
     if (b->packed) ldr__packed_forward(ex, a->qkv, ld, NULL, a->n1, w, &b->packed->qkv, rows, 0);
     else if (ldr__qkv_is_one(b, s)) ldr__linear_forward(ex, a->qkv, ld, a->n1, w, b->m[LDR__Q], b->v[LDR__QB], rows, ld, w);
     else {
@@ -10827,7 +10842,7 @@ static void ldr__qkv_forward(const ldr__exec *ex, const ldr__acts *a, const ldr_
 
 /* dn1[T,w] (+)= dqkv [Wq; Wk; Wv] */
 static void ldr__qkv_backward(const ldr__exec *ex, float *dn1, int add, float *const *grad, const float *dqkv, const ldr__acts *a, const ldr__block *b, const ldr__shape *s, size_t rows, float *dlow) {
-    size_t w = (size_t)s->width, q = (size_t)s->heads * (size_t)s->head_dim, kv = (size_t)s->kv_heads * (size_t)s->head_dim, ld = ldr__qkv_width(s);
+    size_t w = (size_t)s->width, q = ldr__q_width(s), kv = ldr__kv_width(s), ld = ldr__qkv_width(s);
     if (ldr__qkv_is_one(b, s)) ldr__linear_backward(ex, dn1, w, add, NULL, NULL, dqkv, ld, ldr__mat_float(a->n1, w, 1), b->m[LDR__Q], rows, ld, w);
     else {
         ldr__block_linear_backward(ex, dn1, w, add, grad, dqkv, ld, a->n1, w, b, s, LDR__Q, rows, a->low, dlow);
@@ -10837,7 +10852,7 @@ static void ldr__qkv_backward(const ldr__exec *ex, float *dn1, int add, float *c
 }
 
 static void ldr__qkv_gradients(ldr__sums *sums, float *const *grad, const float *dqkv, const ldr__acts *a, const ldr__shape *s, size_t rows) {
-    size_t w = (size_t)s->width, q = (size_t)s->heads * (size_t)s->head_dim, kv = (size_t)s->kv_heads * (size_t)s->head_dim, ld = ldr__qkv_width(s);
+    size_t w = (size_t)s->width, q = ldr__q_width(s), kv = ldr__kv_width(s), ld = ldr__qkv_width(s);
     if (ldr__qkv_gradients_are_one(s, grad)) ldr__linear_gradients(sums, grad[LDR__Q], grad[LDR__QB], dqkv, ld, ldr__mat_float(a->n1, w, 1), rows, ld, w);
     else {
         ldr__block_linear_gradients(sums, grad, dqkv, ld, a->n1, w, s, LDR__Q, rows);
@@ -10871,7 +10886,7 @@ static void ldr__adapter_backward(const ldr__exec *ex, float *dz, float *const *
 
 /* The keys and values of the first tokens of every sequence are the prefix, whatever those tokens hold. */
 static void ldr__prefix_forward(float *qkv, const ldr__block *b, const ldr__shape *s, const ldr__tokens *t) {
-    size_t q = (size_t)s->heads * (size_t)s->head_dim, kv = (size_t)s->kv_heads * (size_t)s->head_dim, ld = ldr__qkv_width(s), p;
+    size_t q = ldr__q_width(s), kv = ldr__kv_width(s), ld = ldr__qkv_width(s), p;
     int32_t i;
     for (i = 0; s->prefix && i < t->sequences; i++)
         for (p = 0; p < (size_t)s->prefix; p++) {
@@ -10883,7 +10898,7 @@ static void ldr__prefix_forward(float *qkv, const ldr__block *b, const ldr__shap
 
 /* Takes the gradient out of those rows: nothing flows on to what they replaced. */
 static void ldr__prefix_backward(float *dqkv, float *const *grad, const ldr__shape *s, const ldr__tokens *t) {
-    size_t q = (size_t)s->heads * (size_t)s->head_dim, kv = (size_t)s->kv_heads * (size_t)s->head_dim, ld = ldr__qkv_width(s), p, c;
+    size_t q = ldr__q_width(s), kv = ldr__kv_width(s), ld = ldr__qkv_width(s), p, c;
     int32_t i;
     for (i = 0; s->prefix && i < t->sequences; i++)
         for (p = 0; p < (size_t)s->prefix; p++) {
@@ -10922,7 +10937,7 @@ enum { LDR__ALL_OF_IT, LDR__BUT_ATTENTION, LDR__ONLY_INSIDE };
 
 /* a->x[T,w] to a->y[T,w]. `f` (and `fg` when gated) is room for [T,ffn]; a frozen block passes a->u, a->g. */
 static void ldr__block_forward(const ldr__exec *ex, ldr__acts *a, const ldr__block *b, const ldr__shape *s, const ldr__tokens *t, float *f, float *fg, int part) {
-    size_t rows = t->count, w = (size_t)s->width, q = (size_t)s->heads * (size_t)s->head_dim, r;
+    size_t rows = t->count, w = (size_t)s->width, q = ldr__q_width(s), r;
     const float *x = t->only ? a->y : a->x;            /* what is wanted of it; y is written last, and may be x */
     ldr__dropout scores = ldr__tokens_dropout(t, LDR__PLACE_SCORES), after = ldr__tokens_dropout(t, LDR__PLACE_ATTENTION), last = ldr__tokens_dropout(t, LDR__PLACE_FFN);
     if (s->heads) {
@@ -10984,7 +10999,7 @@ static void ldr__ffn_backward(const ldr__exec *ex, float *dn, int add, float *co
     LDR__ROW_LOOP(t, rows, ex, {
         float *df = k->df + t * ld;
         if (!s->gated) ex->kernels->rows->multiply(df, a->u + t * ld, n);
-        else {                                     /* dg holds f(g), and g its slope            */
+        else {                                     /* dg holds f(g), and g its slope */
             float *dg = k->dg + t * ld;
             const float *u = a->u + t * ld;
             LDR__LANE_LOOP(i, n, {
@@ -11001,7 +11016,7 @@ static void ldr__ffn_backward(const ldr__exec *ex, float *dn, int add, float *co
 
 /* dz[T,w] (+)= gradient of Attn's input from k->dattn, the gradient of its output. */
 static void ldr__self_attention_backward(const ldr__exec *ex, float *dz, int add, float *const *grad, const ldr__acts *a, const ldr__block *b, const ldr__shape *s, const ldr__tokens *t, const ldr__back *k) {
-    size_t rows = t->count, w = (size_t)s->width, q = (size_t)s->heads * (size_t)s->head_dim;
+    size_t rows = t->count, w = (size_t)s->width, q = ldr__q_width(s);
     ldr__dropout scores = ldr__tokens_dropout(t, LDR__PLACE_SCORES);
     ldr__attention at = ldr__block_attention(s, &b->manner, t, &scores);
     ldr__block_linear_backward(ex, k->attention, q, 0, grad, k->dattn, w, a->attention, q, b, s, LDR__O, ldr__tokens_out(t), a->low, k->low);
@@ -11058,7 +11073,7 @@ static void ldr__block_gradients(ldr__sums *sums, float *const *grad, const floa
     ldr__block_linear_gradients(sums, grad, k->df, ld, a->n2, w, s, LDR__UP, rows);
     if (s->gated) ldr__block_linear_gradients(sums, grad, k->dg, ld, a->n2, w, s, LDR__GATE, rows);
     if (s->heads) {
-        ldr__block_linear_gradients(sums, grad, k->dattn, w, a->attention, (size_t)s->heads * (size_t)s->head_dim, s, LDR__O, rows);
+        ldr__block_linear_gradients(sums, grad, k->dattn, w, a->attention, ldr__q_width(s), s, LDR__O, rows);
         ldr__qkv_gradients(sums, grad, k->qkv, a, s, t->count);
         ldr__head_norms_gradients(sums, grad, k->heads, a, s, t->count);
     }
@@ -11084,46 +11099,46 @@ static void ldr__block_gradients(ldr__sums *sums, float *const *grad, const floa
    ====================================================================================== */
 
 typedef struct ldr__family {
-    const char *type, *prefix;                     /* model_type; optional name prefix          */
+    const char *type, *prefix;                     /* model_type; optional name prefix */
     ldr_norm norm;
     ldr__place_of_norm place;
     int32_t gated, rotary, causal, biases;
-    int32_t conv1d;                                /* matrices stored [in,out]                  */
-    int32_t shared;                                /* all layers use block 0's tensors          */
-    /* configuration keys: width, layers, heads, ffn, positions, activation, norm epsilon       */
+    int32_t conv1d;                                /* matrices stored [in,out] */
+    int32_t shared;                                /* all layers use block 0's tensors */
+    /* configuration keys: width, layers, heads, ffn, positions, activation, norm epsilon */
     const char *k_width, *k_layers, *k_heads, *k_ffn, *k_positions, *k_activation, *k_eps;
-    const char *activation;                        /* when the configuration does not say       */
+    const char *activation;                        /* when the configuration does not say */
     const char *layer, *parts[LDR__BLOCK_PARTS];   /* names of a layer's tensors: see ldr__part_name */
     const char *word, *position, *segment, *embed_norm, *project, *final_norm;
-    /* language-model head: dense + activation + norm, then the output matrix and its bias      */
+    /* language-model head: dense + activation + norm, then the output matrix and its bias */
     const char *head_dense, *head_norm, *head_out, *head_bias;
     uint32_t traits, keys;                         /* LDR__OF_..., and which configuration keys are known */
-    const char *ignored[12];                       /* other heads and buffers; '*' any text     */
+    const char *ignored[12];                       /* other heads and buffers; '*' any text */
 } ldr__family;
 
 /* What else a family does. */
 enum {
-    LDR__OF_PAD = 1,                /* positions start behind the padding id                    */
-    LDR__OF_TWO = 2,                /* positions start at 2, and the table has two rows more    */
-    LDR__OF_WINDOWS = 4,            /* sliding_window, for the layers that layer_types names    */
-    LDR__OF_QKV = 8,                /* biases of q, k and v alone                               */
+    LDR__OF_PAD = 1,                /* positions start behind the padding id */
+    LDR__OF_TWO = 2,                /* positions start at 2, and the table has two rows more */
+    LDR__OF_WINDOWS = 4,            /* sliding_window, for the layers that layer_types names */
+    LDR__OF_QKV = 8,                /* biases of q, k and v alone */
     LDR__OF_TIED = 16,              /* the output matrix is the word embeddings unless the configuration says no */
-    LDR__OF_BIAS_KEYS = 32,         /* attention_bias and mlp_bias say which matrices have one  */
-    LDR__OF_UNTURNED = 64,          /* no_rope_layers                                           */
+    LDR__OF_BIAS_KEYS = 32,         /* attention_bias and mlp_bias say which matrices have one */
+    LDR__OF_UNTURNED = 64,          /* no_rope_layers */
     LDR__OF_MODERN = 128,           /* local layers around global ones, each kind with a theta; the first reads the embeddings bare */
-    LDR__OF_UP_FIRST = 256,         /* a fused FFN matrix holds up, then gate                   */
+    LDR__OF_UP_FIRST = 256,         /* a fused FFN matrix holds up, then gate */
     LDR__OF_RELATIVE = 512,         /* encoder.relative_attention_bias [buckets, heads], for all layers */
-    LDR__OF_UNSCALED = 1024,        /* scores are not divided by sqrt(d_head)                   */
-    LDR__OF_HEAD_NORMS = 4096,      /* an RMS norm of each head of q and k                      */
-    LDR__OF_PLACES = 8192,          /* queries and keys of distances: encoder.rel_embeddings    */
-    LDR__OF_BY_HEAD = 16384,   /* the fused q, k and v stand side by side for each head    */
-    LDR__OF_PARALLEL = 1 << 15,     /* FFN stands beside attention                              */
-    LDR__OF_AFTER = 1 << 16,        /* norms of what attention and FFN give                     */
+    LDR__OF_UNSCALED = 1024,        /* scores are not divided by sqrt(d_head) */
+    LDR__OF_HEAD_NORMS = 4096,      /* an RMS norm of each head of q and k */
+    LDR__OF_PLACES = 8192,          /* queries and keys of distances: encoder.rel_embeddings */
+    LDR__OF_BY_HEAD = 16384,   /* the fused q, k and v stand side by side for each head */
+    LDR__OF_PARALLEL = 1 << 15,     /* FFN stands beside attention */
+    LDR__OF_AFTER = 1 << 16,        /* norms of what attention and FFN give */
     LDR__OF_GEMMA = 1 << 17,        /* gains are stored less 1; embeddings are multiplied by sqrt(width) */
-    LDR__OF_NO_GAINS = 1 << 18,     /* norms have neither gain nor shift                        */
-    LDR__OF_TWO_THETAS = 1 << 19,   /* local layers have a theta of their own                   */
-    LDR__OF_BARE = 1 << 20,         /* norms have a gain only                                   */
-    LDR__OF_WHOLE_NORMS = 1 << 21,  /* an RMS norm of all heads of q as one row, and of k       */
+    LDR__OF_NO_GAINS = 1 << 18,     /* norms have neither gain nor shift */
+    LDR__OF_TWO_THETAS = 1 << 19,   /* local layers have a theta of their own */
+    LDR__OF_BARE = 1 << 20,         /* norms have a gain only */
+    LDR__OF_WHOLE_NORMS = 1 << 21,  /* an RMS norm of all heads of q as one row, and of k */
     LDR__OF_ALIBI = 1 << 22,        /* scores fall with the distance, for each head at its slope */
     LDR__OF_OWN_WIDTH = 2048        /* embeddings are as wide as states unless embedding_size says no */
 };
@@ -11393,7 +11408,7 @@ typedef enum ldr__end {
 } ldr__end;
 
 typedef struct ldr__ends {
-    ldr__mat     m[LDR__END_MATRICES];  /* data NULL where absent                             */
+    ldr__mat     m[LDR__END_MATRICES];  /* data NULL where absent */
     const float *v[LDR__ENDS];
 } ldr__ends;
 
@@ -11418,11 +11433,11 @@ typedef struct ldr__conv {
 /* The head for a task: scores = out(norm(activation(dense(x)))); what is absent is left out. */
 typedef struct ldr__task_head {
     ldr_task       task;
-    ldr_head       head;           /* the same as a ladder's head                             */
+    ldr_head       head;           /* the same as a ladder's head */
     ldr_pool       pool;
     ldr_activation activation;
     int32_t        hidden, classes;
-    ldr__mat       dense, out;     /* data NULL: absent                                       */
+    ldr__mat       dense, out;     /* data NULL: absent */
     const float   *dense_bias, *norm, *norm_bias, *out_bias;
 } ldr__task_head;
 
@@ -11435,34 +11450,34 @@ struct ldr_model {
     ldr_tokenizer     *tokenizer;
     ldr__shape         shape;
     int32_t            layers, vocabulary, positions, position_offset, segments, embed_width;
-    int32_t            tied;                       /* logits through the word embeddings       */
-    uint32_t           traits, keys;               /* the family's and its kin's               */
-    const char        *type;                       /* as the configuration says                */
-    const char        *allow;                      /* keys not known that may be there         */
+    int32_t            tied;                       /* logits through the word embeddings */
+    uint32_t           traits, keys;               /* the family's and its kin's */
+    const char        *type;                       /* as the configuration says */
+    const char        *allow;                      /* keys not known that may be there */
     ldr_weights       *adapter;                    /* whose tensors stand in the weights' list, or NULL */
     ldr__rope          rope[2];                    /* of all layers, or of global and local ones */
     unsigned char      kinds[1024];                /* of each layer: 1 local, 2 unturned, 4 bare */
-    int32_t            window;                     /* of local layers                          */
+    int32_t            window;                     /* of local layers */
     /* of layers that share their tensors, and how many stand in turn; else 1 */
     int32_t            groups, inner;
-    int32_t            by_layer;                   /* scores are divided by the layer's number  */
-    ldr__mat           tasks;                      /* a third table of embeddings, or none     */
+    int32_t            by_layer;                   /* scores are divided by the layer's number */
+    ldr__mat           tasks;                      /* a third table of embeddings, or none */
     int32_t            task_types, bare_norms;
     uint64_t           settings;                   /* hash of what no weight tells; 0: nothing unusual */
     ldr__ends          ends;
-    ldr__block        *blocks;                     /* [layers], or [1] when shared             */
-    ldr__packed_block *packed;                     /* the same, rounded, or NULL              */
+    ldr__block        *blocks;                     /* [layers], or [1] when shared */
+    ldr__packed_block *packed;                     /* the same, rounded, or NULL */
     ldr_compute        compute;
-    int32_t            pack;               /* blocks of floats are laid out as well            */
+    int32_t            pack;               /* blocks of floats are laid out as well */
     ldr__task_head     task;
-    int32_t            ends_text[8], end_count;    /* tokens that end a text, by eos_token_id  */
+    int32_t            ends_text[8], end_count;    /* tokens that end a text, by eos_token_id */
     char              *labels;                     /* names of the task's classes, each with its 0, or NULL */
     size_t             label_bytes, label_count;
     float             *frequency;                  /* rotary: [head_dim/2], of global layers, then of local ones */
-    const float       *relative, *slopes;          /* see ldr__attention                       */
+    const float       *relative, *slopes;          /* see ldr__attention */
     int32_t            long_dims[2];
     float              stretch[2][LDR__LONG_DIMS]; /* longrope: what divides them in short texts, and in long ones */
-    float              word_scale, score_scale, logit_scale, logit_cap;      /* 0: none        */
+    float              word_scale, score_scale, logit_scale, logit_cap;      /* 0: none */
     ldr__conv          conv;                       /* DeBERTa v2: beside the first block; taps 0: none */
     /* DeBERTa: rows each way, of them shared by logarithm (0: none), LDR__PLACED_... */
     int32_t            far, buckets, placed;
@@ -11580,9 +11595,9 @@ static ldr_status ldr__config_int(const ldr_json *j, const char *key, int32_t ot
         *out = otherwise;
         return LDR_OK;
     }
-    if (!n) return ldr__fail(err, LDR_MISSING, LDR_NO_OFFSET, "config.json: \"%s\" is missing", key);
-    if (!ldr__json_integer(j, node, &v)) return ldr__fail(err, LDR_FORMAT, n->begin, "config.json: \"%s\" must be a whole number", key);
-    if (v < low || v > high) return ldr__fail(err, LDR_LIMIT, n->begin, "config.json: \"%s\" is %I, expected %I to %I", key, v, low, high);
+    if (!n) return ldr__fail(err, LDR_MISSING, "config.json: \"%s\" is missing", key);
+    if (!ldr__json_integer(j, node, &v)) return ldr__fail_at(err, LDR_FORMAT, n->begin, "config.json: \"%s\" must be a whole number", key);
+    if (v < low || v > high) return ldr__fail_at(err, LDR_LIMIT, n->begin, "config.json: \"%s\" is %I, expected %I to %I", key, v, low, high);
     *out = (int32_t)v;
     return LDR_OK;
 }
@@ -11592,9 +11607,9 @@ static ldr_status ldr__config_real_in(const ldr_json *j, int32_t object, const c
     int32_t node = ldr__config_get(j, object, key);
     const ldr_json_node *n = ldr_json_node_at(j, node);
     double v = ldr_json_number(j, node, otherwise);
-    if (n && n->type != LDR_JSON_NUMBER) return ldr__fail(err, LDR_FORMAT, n->begin,
+    if (n && n->type != LDR_JSON_NUMBER) return ldr__fail_at(err, LDR_FORMAT, n->begin,
             "config.json: \"%s\" must be a number", key);
-    if (!(v >= low && v <= high)) return ldr__fail(err, LDR_LIMIT, n ? n->begin : LDR_NO_OFFSET, "config.json: \"%s\" is out of its range", key);
+    if (!(v >= low && v <= high)) return ldr__fail_at(err, LDR_LIMIT, n ? n->begin : LDR_NO_OFFSET, "config.json: \"%s\" is out of its range", key);
     *out = (float)v;
     return LDR_OK;
 }
@@ -11660,12 +11675,12 @@ static ldr_status ldr__rope_long(ldr_model *m, ldr__rope *r, const ldr_json *j, 
     for (i = 0; i < 2; i++) {
         const ldr_json_node *n = ldr_json_node_at(j, ldr_json_get(j, object, lists[i]));
         if (!n || n->type != LDR_JSON_ARRAY || n->count < 1 || n->count > LDR__LONG_DIMS)
-            return ldr__fail(err, LDR_FORMAT, n ? n->begin : LDR_NO_OFFSET,
+            return ldr__fail_at(err, LDR_FORMAT, n ? n->begin : LDR_NO_OFFSET,
                     "config.json: longrope needs \"%s\": up to %d numbers, one for each frequency", lists[i],
                             LDR__LONG_DIMS);
         for (k = 0, l = n->first; k < n->count; k++, l = j->nodes[l].next) {
             m->stretch[i][k] = (float)ldr_json_number(j, l, 0);
-            if (!(m->stretch[i][k] > 0)) return ldr__fail(err, LDR_LIMIT, j->nodes[l].begin,
+            if (!(m->stretch[i][k] > 0)) return ldr__fail_at(err, LDR_LIMIT, j->nodes[l].begin,
                     "config.json: \"%s\": a number above 0 is needed", lists[i]);
         }
         m->long_dims[i] = n->count;
@@ -11688,16 +11703,16 @@ static ldr_status ldr__rope_read(ldr_model *m, ldr__rope *r, const ldr_json *j, 
     int32_t type, k, kind = 0;
     char shown[LDR__SHOWN];
     if (object >= 0 && n->type == LDR_JSON_NULL) object = -1;
-    if (object >= 0 && n->type != LDR_JSON_OBJECT) return ldr__fail(err, LDR_FORMAT, n->begin, "config.json: rope_parameters and rope_scaling are objects");
+    if (object >= 0 && n->type != LDR_JSON_OBJECT) return ldr__fail_at(err, LDR_FORMAT, n->begin, "config.json: rope_parameters and rope_scaling are objects");
     for (k = object < 0 ? -1 : n->first; k >= 0; k = j->nodes[j->nodes[k].next].next) {
         const ldr_json_node *key = &j->nodes[k], *value = &j->nodes[key->next];
         if (value->type == LDR_JSON_NULL || ldr__in_words(known, j->text + key->begin, key->end - key->begin)) continue;
-        return ldr__fail(err, LDR_UNSUPPORTED, key->begin, "config.json: \"%s\" of the rotary positions is not supported", ldr__show(shown, j->text + key->begin, key->end - key->begin));
+        return ldr__fail_at(err, LDR_UNSUPPORTED, key->begin, "config.json: \"%s\" of the rotary positions is not supported", ldr__show(shown, j->text + key->begin, key->end - key->begin));
     }
     type = object < 0 ? -1 : ldr_json_get(j, object, "rope_type");
     if (type < 0 && object >= 0) type = ldr_json_get(j, object, "type");
     for (; type >= 0 && !ldr_json_equals(j, type, names[kind].name); kind++)
-        if (!names[kind].name) return ldr__fail(err, LDR_UNSUPPORTED, j->nodes[type].begin,
+        if (!names[kind].name) return ldr__fail_at(err, LDR_UNSUPPORTED, j->nodes[type].begin,
                 "config.json: rope_type %s is not supported (default, linear, llama3, yarn, longrope and dynamic are)",
                 ldr__show(shown, j->text + j->nodes[type].begin, j->nodes[type].end - j->nodes[type].begin));
     r->kind = names[kind].kind;
@@ -11709,14 +11724,14 @@ static ldr_status ldr__rope_read(ldr_model *m, ldr__rope *r, const ldr_json *j, 
         ldr__config_real_in(j, object, "beta_fast", 32, 1e-6, 1e6, &r->fast, err) || ldr__config_real_in(j, object, "beta_slow", 1, 1e-6, 1e6, &r->slow, err)) return err->status;
     if (r->kind == LDR__ROPE_PLAIN) return LDR_OK;
     if (r->kind == LDR__ROPE_LONG) return ldr__rope_long(m, r, j, object, err);
-    if (ldr_json_get(j, object, "factor") < 0) return ldr__fail(err, LDR_MISSING, j->nodes[object].begin,
+    if (ldr_json_get(j, object, "factor") < 0) return ldr__fail_at(err, LDR_MISSING, j->nodes[object].begin,
             "config.json: rope_type %s needs a \"factor\"", names[kind].name);
     if (ldr__config_real_in(j, object, "factor", 1, 1, 1e6, &r->factor, err)) return err->status;
-    if (r->kind == LDR__ROPE_LLAMA3 && !(r->low < r->high)) return ldr__fail(err, LDR_FORMAT, j->nodes[object].begin,
+    if (r->kind == LDR__ROPE_LLAMA3 && !(r->low < r->high)) return ldr__fail_at(err, LDR_FORMAT, j->nodes[object].begin,
             "config.json: low_freq_factor must be below high_freq_factor");
     if (r->kind == LDR__ROPE_YARN && ldr__config_real_in(j, object, "attention_factor",
             0.1 * log((double)r->factor) + 1, 1e-6, 1e6, &r->score, err)) return err->status;
-    r->score *= r->score;                              /* queries and keys both have it           */
+    r->score *= r->score;                              /* queries and keys both have it */
     return LDR_OK;
 }
 
@@ -11744,21 +11759,21 @@ static ldr_status ldr__config_layers(ldr_model *m, const ldr_json *j, ldr_error 
         if (m->traits & (LDR__OF_QKV | LDR__OF_HEAD_NORMS) && ldr__config_int(j, "max_window_layers", 28, 0, 1024, &from, err)) return err->status;
         if (m->keys & LDR__KEYS_NEO) from = m->layers;
         for (l = 0; l < m->layers; l++) m->kinds[l] = m->window && l >= from;
-        if (m->keys & LDR__KEYS_NEO && !n) return ldr__fail(err, LDR_MISSING, LDR_NO_OFFSET, "config.json: \"attention_layers\" is missing");
+        if (m->keys & LDR__KEYS_NEO && !n) return ldr__fail(err, LDR_MISSING, "config.json: \"attention_layers\" is missing");
     }
     if (n && n->type != LDR_JSON_NULL) {
-        if (n->type != LDR_JSON_ARRAY || n->count != m->layers) return ldr__fail(err, LDR_FORMAT, n->begin, "config.json: a kind is needed for each of %d layers", m->layers);
+        if (n->type != LDR_JSON_ARRAY || n->count != m->layers) return ldr__fail_at(err, LDR_FORMAT, n->begin, "config.json: a kind is needed for each of %d layers", m->layers);
         for (l = 0, k = n->first; l < m->layers; l++, k = j->nodes[k].next) {
             int local = ldr_json_equals(j, k, "sliding_attention") || ldr_json_equals(j, k, "local");
             if ((!local && !ldr_json_equals(j, k, "full_attention") && !ldr_json_equals(j, k, "global")) || (local && !m->window))
-                return ldr__fail(err, LDR_UNSUPPORTED, j->nodes[k].begin, "config.json: a layer of kind %s is not supported here", ldr__show(shown, j->text + j->nodes[k].begin, j->nodes[k].end - j->nodes[k].begin));
+                return ldr__fail_at(err, LDR_UNSUPPORTED, j->nodes[k].begin, "config.json: a layer of kind %s is not supported here", ldr__show(shown, j->text + j->nodes[k].begin, j->nodes[k].end - j->nodes[k].begin));
             m->kinds[l] = (unsigned char)((m->kinds[l] & ~1) | local);
         }
     }
     if (!(m->traits & LDR__OF_UNTURNED)) return LDR_OK;
     if (ldr__config_int(j, "no_rope_layer_interval", 4, 1, 1024, &every, err)) return err->status;
     n = ldr_json_node_at(j, turned);
-    if (n && n->type != LDR_JSON_NULL && (n->type != LDR_JSON_ARRAY || n->count != m->layers)) return ldr__fail(err, LDR_FORMAT, n->begin, "config.json: \"no_rope_layers\" needs a number for each of %d layers", m->layers);
+    if (n && n->type != LDR_JSON_NULL && (n->type != LDR_JSON_ARRAY || n->count != m->layers)) return ldr__fail_at(err, LDR_FORMAT, n->begin, "config.json: \"no_rope_layers\" needs a number for each of %d layers", m->layers);
     for (l = 0, k = n && n->type == LDR_JSON_ARRAY ? n->first : -1; l < m->layers; l++, k = k < 0 ? k : j->nodes[k].next)
         if (k < 0 ? (l + 1) % every == 0 : ldr_json_number(j, k, 1) == 0) m->kinds[l] |= 2;
     return LDR_OK;
@@ -11766,11 +11781,11 @@ static ldr_status ldr__config_layers(ldr_model *m, const ldr_json *j, ldr_error 
 
 static ldr_status ldr__config_turned(ldr_model *m, int32_t n, ldr_error *err) {
     if (n < 2 || n % 2 || n > m->shape.head_dim)
-        return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET,
+        return ldr__fail(err, LDR_UNSUPPORTED,
                 "config.json: %d of a head's %d dimensions cannot turn: an even number of them can", n,
                         m->shape.head_dim);
     if (m->rope[0].kind == LDR__ROPE_LONG && (m->long_dims[0] != n / 2 || m->long_dims[1] != n / 2))
-        return ldr__fail(err, LDR_FORMAT, LDR_NO_OFFSET,
+        return ldr__fail(err, LDR_FORMAT,
                 "config.json: longrope has %d and %d factors, %d frequencies need one",
                 m->long_dims[0], m->long_dims[1], n / 2);
     m->shape.turned = n < m->shape.head_dim ? n : 0;
@@ -11909,8 +11924,8 @@ static ldr_status ldr__config_refuse(const ldr_model *m, const ldr_json *j, ldr_
         if (known == 2 || (known && n->type >= LDR_JSON_ARRAY && n->count == 0)) continue;
         ldr__show(shown_key, name, length);
         ldr__show(shown, j->text + n->begin, n->end - n->begin);
-        if (known) return ldr__fail(err, LDR_UNSUPPORTED, n->begin, "config.json: \"%s\": %s is not supported", shown_key, shown);
-        return ldr__fail(err, LDR_UNSUPPORTED, n->begin,
+        if (known) return ldr__fail_at(err, LDR_UNSUPPORTED, n->begin, "config.json: \"%s\": %s is not supported", shown_key, shown);
+        return ldr__fail_at(err, LDR_UNSUPPORTED, n->begin,
                 "config.json: \"%s\": %s is not known here for models of type %s and could change the results (--allow %s passes it)",
                 shown_key, shown, m->type, shown_key);
     }
@@ -11928,14 +11943,14 @@ static ldr_status ldr__config_activation(ldr_activation *out, const ldr_json *j,
     char text[64];
     size_t i;
     if (n && n->type != LDR_JSON_STRING)
-        return ldr__fail(err, LDR_FORMAT, n->begin, "config.json: \"%s\" must be a name", key);
+        return ldr__fail_at(err, LDR_FORMAT, n->begin, "config.json: \"%s\" must be a name", key);
     if (ldr_json_string(text, sizeof text, j, node) < 0) ldr__format(text, sizeof text, "%s", otherwise);
     for (i = 0; i < sizeof names / sizeof names[0]; i++)
         if (strcmp(text, names[i].name) == 0) {
             *out = names[i].value;
             return LDR_OK;
         }
-    return ldr__fail(err, LDR_UNSUPPORTED, n ? n->begin : LDR_NO_OFFSET,
+    return ldr__fail_at(err, LDR_UNSUPPORTED, n ? n->begin : LDR_NO_OFFSET,
             "config.json: \"%s\": \"%s\" is not supported (gelu, gelu_new, relu, silu, tanh are)", key, text);
 }
 
@@ -11946,7 +11961,7 @@ static ldr_status ldr__config_family(ldr_model *m, const ldr_json *j, ldr_error 
     ldr__text known;
     size_t i;
     if (node < 0 && ldr_json_number(j, ldr_json_get(j, 0, "type_vocab_size"), 0) == 2.0) ldr__format(text, sizeof text, "bert");      /* BERT is older than this key */
-    else if (ldr_json_string(text, sizeof text, j, node) < 0) return ldr__fail(err, LDR_MISSING, LDR_NO_OFFSET, "config.json: \"model_type\" is missing");
+    else if (ldr_json_string(text, sizeof text, j, node) < 0) return ldr__fail(err, LDR_MISSING, "config.json: \"model_type\" is missing");
     for (i = 0; text[i]; i++) if (text[i] == '-' && strcmp(text, "nomic-bert") == 0) text[i] = '_';
     ldr__text_init(&known, list, sizeof list);
     for (i = 0; i < sizeof ldr__kin / sizeof ldr__kin[0]; i++) {
@@ -11969,7 +11984,7 @@ static ldr_status ldr__config_family(ldr_model *m, const ldr_json *j, ldr_error 
         ldr__text_string(&known, ldr__families[i].type);
         if (strcmp(ldr__families[i].type, row ? row : text) == 0) m->family = &ldr__families[i];
     }
-    if (!m->family) return ldr__fail(err, LDR_UNSUPPORTED, ldr_json_node_at(j, node)->begin,
+    if (!m->family) return ldr__fail_at(err, LDR_UNSUPPORTED, ldr_json_node_at(j, node)->begin,
             "config.json: model_type \"%s\" is not supported (%s are)", text, list);
     m->type = m->type ? m->type : m->family->type;
     m->traits |= m->family->traits;
@@ -11986,12 +12001,12 @@ static ldr_status ldr__config_heads(ldr_model *m, const ldr_json *j, ldr_error *
     if (!(m->keys & (LDR__KEYS_LLAMA | LDR__KEYS_FALCON))) s->kv_heads = s->heads;
     if ((m->keys & LDR__KEYS_FALCON) && !ldr__config_true(j, "new_decoder_architecture"))
         s->kv_heads = ldr__config_true_or(j, "multi_query", 1) ? 1 : s->heads;
-    if (s->heads % s->kv_heads) return ldr__fail(err, LDR_FORMAT, LDR_NO_OFFSET, "config.json: %d heads cannot share %d key/value heads", s->heads, s->kv_heads);
+    if (s->heads % s->kv_heads) return ldr__fail(err, LDR_FORMAT, "config.json: %d heads cannot share %d key/value heads", s->heads, s->kv_heads);
     if (ldr__config_int(j, "head_dim", s->width / s->heads, 1, 4096, &s->head_dim, err)) return err->status;
     if (!f->rotary) s->head_dim = s->width / s->heads;
-    if (s->head_dim < 1) return ldr__fail(err, LDR_FORMAT, LDR_NO_OFFSET, "config.json: width %d is less than one for each of %d heads", s->width, s->heads);
-    if (!f->rotary && s->width % s->heads) return ldr__fail(err, LDR_FORMAT, LDR_NO_OFFSET, "config.json: width %d is not a multiple of %d heads", s->width, s->heads);
-    if (f->rotary && s->head_dim % 2) return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "config.json: rotary positions need an even head size, not %d", s->head_dim);
+    if (s->head_dim < 1) return ldr__fail(err, LDR_FORMAT, "config.json: width %d is less than one for each of %d heads", s->width, s->heads);
+    if (!f->rotary && s->width % s->heads) return ldr__fail(err, LDR_FORMAT, "config.json: width %d is not a multiple of %d heads", s->width, s->heads);
+    if (f->rotary && s->head_dim % 2) return ldr__fail(err, LDR_UNSUPPORTED, "config.json: rotary positions need an even head size, not %d", s->head_dim);
     if (m->traits & LDR__OF_QKV) s->biases = LDR__QKV_BIASES;
     else if (m->traits & LDR__OF_BIAS_KEYS)
         s->biases = (ldr__config_true(j, "attention_bias") ? LDR__QKV_BIASES | 1 << LDR__O : 0) | (ldr__config_true(j, "mlp_bias") ? LDR__FFN_BIASES : 0);
@@ -12047,7 +12062,7 @@ static ldr_status ldr__config_block(ldr_model *m, const ldr_json *j, ldr_error *
         int k;
         if (ldr__config_real(j, "query_pre_attn_scalar", 256, 1e-9, 1e9, &by, err)) return err->status;
         m->score_scale = sqrtf((float)s->head_dim / by);
-        for (k = 0; k < 2; k++) {                      /* null, and gemma3's default: none        */
+        for (k = 0; k < 2; k++) {                      /* null, and gemma3's default: none */
             int none = (m->traits & LDR__OF_HEAD_NORMS) || ldr_json_get(j, 0, caps[k].key) >= 0;
             if (ldr__config_real(j, caps[k].key, none ? 0 : caps[k].otherwise, 0, 1e9, k ? &m->logit_cap : &s->cap,
                     err))
@@ -12063,14 +12078,14 @@ static ldr_status ldr__config_places(ldr_model *m, const ldr_json *j, ldr_error 
     char shown[LDR__SHOWN];
     int32_t k;
     if (!ldr__config_true(j, "relative_attention"))
-        return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET,
+        return ldr__fail(err, LDR_UNSUPPORTED,
                 "config.json: a %s model without \"relative_attention\" is not supported", m->type);
     for (k = n && n->type == LDR_JSON_ARRAY ? n->first : -1; k >= 0; k = j->nodes[k].next)
         m->placed |= ldr_json_equals(j, k, "c2p") ? 1 : ldr_json_equals(j, k, "p2c") ? 2 : 4;
     if (m->placed != 3 &&
             !(n && (ldr_json_equals(j, ldr_json_get(j, 0, "pos_att_type"), "p2c|c2p") ||
             ldr_json_equals(j, ldr_json_get(j, 0, "pos_att_type"), "c2p|p2c"))))
-        return ldr__fail(err, LDR_UNSUPPORTED, n ? n->begin : LDR_NO_OFFSET,
+        return ldr__fail_at(err, LDR_UNSUPPORTED, n ? n->begin : LDR_NO_OFFSET,
                 "config.json: \"pos_att_type\": only c2p and p2c together are supported, not %s",
             n ? ldr__show(shown, j->text + n->begin, n->end - n->begin) : "neither");
     if (ldr_json_number(j, ldr_json_get(j, 0, "max_relative_positions"), -1) < 1) m->far = m->positions;
@@ -12085,7 +12100,7 @@ static ldr_status ldr__config_places(ldr_model *m, const ldr_json *j, ldr_error 
     if (ldr__config_true_or(j, "position_biased_input", 1)) m->placed |= LDR__PLACED_INPUT;
     if (ldr__config_int(j, "conv_kernel_size", 0, 0, 63, &m->conv.taps, err)) return err->status;
     if (m->conv.taps && (m->conv.taps % 2 == 0 || m->layers < 2))
-        return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "config.json: \"conv_kernel_size\": a convolution of %d "
+        return ldr__fail(err, LDR_UNSUPPORTED, "config.json: \"conv_kernel_size\": a convolution of %d "
                 "tokens in a model of %d layers is not supported (odd, and two layers)", m->conv.taps, m->layers);
     return ldr__config_activation(&m->conv.activation, j, "conv_act", "tanh", err);
 }
@@ -12105,7 +12120,7 @@ static ldr_status ldr__config_embeddings(ldr_model *m, const ldr_json *j, ldr_er
         return err->status;
     if (m->keys & LDR__KEYS_OPT) {
         if (ldr__config_int(j, "word_embed_proj_dim", m->shape.width, 1, 65536, &inner, err)) return err->status;
-        if (inner != m->shape.width) return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "config.json: \"word_embed_proj_dim\": %d is not supported, only the width %d", inner, m->shape.width);
+        if (inner != m->shape.width) return ldr__fail(err, LDR_UNSUPPORTED, "config.json: \"word_embed_proj_dim\": %d is not supported, only the width %d", inner, m->shape.width);
     }
     if (m->traits & LDR__OF_PAD) {
         if (ldr__config_int(j, "pad_token_id", 1, 0, 1000, &pad, err)) return err->status;
@@ -12115,7 +12130,7 @@ static ldr_status ldr__config_embeddings(ldr_model *m, const ldr_json *j, ldr_er
         m->position_offset = 2;
         m->positions += 2;
     }
-    if (m->position_offset >= m->positions) return ldr__fail(err, LDR_FORMAT, LDR_NO_OFFSET, "config.json: pad_token_id %d leaves none of %d positions", pad, m->positions);
+    if (m->position_offset >= m->positions) return ldr__fail(err, LDR_FORMAT, "config.json: pad_token_id %d leaves none of %d positions", pad, m->positions);
     return LDR_OK;
 }
 
@@ -12196,7 +12211,7 @@ static ldr_status ldr__config_labels(ldr_model *m, const ldr_json *j, ldr_error 
     if (!list || list->type != LDR_JSON_OBJECT || m->labels) return LDR_OK;
     for (i = list->first; i >= 0; i = j->nodes[j->nodes[i].next].next) bytes += 1 + j->nodes[j->nodes[i].next].end - j->nodes[j->nodes[i].next].begin;
     m->labels = (char *)ldr__alloc(&m->alloc, LDR__MAX(bytes, 1));
-    if (!m->labels) return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory for the names of classes");
+    if (!m->labels) return ldr__fail(err, LDR_MEMORY, "out of memory for the names of classes");
     m->label_bytes = LDR__MAX(bytes, 1);
     for (i = 0, next = list->first; i < list->count; i++) {
         int32_t node;
@@ -12205,7 +12220,7 @@ static ldr_status ldr__config_labels(ldr_model *m, const ldr_json *j, ldr_error 
         node = ldr_json_equals(j, next, number) ? j->nodes[next].next : ldr_json_get(j, ldr_json_get(j, 0, "id2label"), number);
         next = j->nodes[j->nodes[next].next].next;
         if (node < 0 || ldr_json_string(m->labels + at, bytes - (size_t)at, j, node) < 0)
-            return ldr__fail(err, LDR_FORMAT, list->begin,
+            return ldr__fail_at(err, LDR_FORMAT, list->begin,
                     "config.json: \"id2label\" has %d members, and the name of class %d is not one of them",
                     list->count, i);
         at += (int32_t)strlen(m->labels + at) + 1;
@@ -12298,9 +12313,9 @@ static ldr_status ldr__config_read(ldr_model *m, const ldr_json *j, ldr_error *e
 typedef struct ldr__binder {
     ldr_model     *m;
     ldr__plan     *plan;
-    unsigned char *used;           /* [tensors]                                               */
+    unsigned char *used;           /* [tensors] */
     const char    *prefix;
-    ldr__mat       distance_table;     /* DeBERTa's, and the same normed                      */
+    ldr__mat       distance_table;     /* DeBERTa's, and the same normed */
     float         *distances;
     ldr_error     *err;
 } ldr__binder;
@@ -12345,7 +12360,7 @@ static ldr_status ldr__bind_check(ldr__binder *b, const ldr_tensor *t, int32_t d
     ldr__text text;
     int32_t i;
     ldr__show(shown, t->name, strlen(t->name));
-    if (!ldr__dtype_is_float(t->dtype)) return ldr__fail(b->err, LDR_DTYPE, t->offset, "tensor \"%s\": type %s, expected F32, F16, BF16, F64 or named quantised blocks", shown, ldr_dtype_name(t->dtype));
+    if (!ldr__dtype_is_float(t->dtype)) return ldr__fail_at(b->err, LDR_DTYPE, t->offset, "tensor \"%s\": type %s, expected F32, F16, BF16, F64 or named quantised blocks", shown, ldr_dtype_name(t->dtype));
     if (t->dims == dims && (uint64_t)t->shape[0] == d0 && (dims == 1 || (uint64_t)t->shape[1] == d1)) return LDR_OK;
     ldr__text_init(&text, found, sizeof found);
     for (i = 0; i < t->dims; i++) {
@@ -12354,7 +12369,7 @@ static ldr_status ldr__bind_check(ldr__binder *b, const ldr_tensor *t, int32_t d
     }
     if (dims == 1) ldr__format(wanted, sizeof wanted, "%U", (uint64_t)d0);
     else ldr__format(wanted, sizeof wanted, "%U,%U", (uint64_t)d0, (uint64_t)d1);
-    return ldr__fail(b->err, LDR_SHAPE, t->offset, "tensor \"%s\": shape [%s], config.json asks for [%s]", shown, found, wanted);
+    return ldr__fail_at(b->err, LDR_SHAPE, t->offset, "tensor \"%s\": shape [%s], config.json asks for [%s]", shown, found, wanted);
 }
 
 /* The matrix W[rows,columns]: rows from `first` on of a fused [total,in], or of Conv1D's [in,total]. */
@@ -12364,7 +12379,7 @@ static ldr_status ldr__bind_rows(ldr__binder *b, ldr__mat *out, const char *pref
     const ldr_tensor *t;
     ldr__format(name, sizeof name, "%s%s", prefix, stem);
     t = ldr__bind_use(b, name);
-    if (!t) return ldr__fail(b->err, LDR_MISSING, LDR_NO_OFFSET, "tensor \"%s\" is missing", name);
+    if (!t) return ldr__fail(b->err, LDR_MISSING, "tensor \"%s\" is missing", name);
     conv1d ^= ldr__ends_with(t->name, ".kernel");
     if (ldr__bind_check(b, t, 2, conv1d ? columns : total, conv1d ? total : columns)) return b->err->status;
     out->data = t->data;
@@ -12414,7 +12429,7 @@ static ldr_status ldr__bind_numbers(ldr__binder *b, const float **out, const cha
     float *v;
     ldr__format(name, sizeof name, "%s%s", prefix, stem);
     t = ldr__bind_use(b, name);
-    if (!t) return ldr__fail(b->err, LDR_MISSING, LDR_NO_OFFSET, "tensor \"%s\" is missing", name);
+    if (!t) return ldr__fail(b->err, LDR_MISSING, "tensor \"%s\" is missing", name);
     if (ldr__bind_check(b, t, 1, total, 0)) return b->err->status;
     v = ldr__place_floats(b->plan, "vectors", n);
     for (i = 0; v && i < n; i += piece)
@@ -12524,7 +12539,7 @@ static ldr_status ldr__bind_gains(ldr__binder *b, const float **out, const char 
         ldr__format(name, sizeof name, "%s%s", b->prefix, stem);
         if (!whole) ldr__format(name + strlen(name) - strlen("weight"), sizeof name / 2, "%d.weight", (int)h);
         t = ldr__bind_use(b, name);
-        if (!t) return ldr__fail(b->err, LDR_MISSING, LDR_NO_OFFSET, "tensor \"%s\" is missing", name);
+        if (!t) return ldr__fail(b->err, LDR_MISSING, "tensor \"%s\" is missing", name);
         if (ldr__bind_check(b, t, whole ? 2 : 1, whole ? n / d : d, d)) return b->err->status;
         if (v) ldr_tensor_read(v + h * d, t, whole ? h * d : 0, d);
     }
@@ -12629,7 +12644,7 @@ static ldr_status ldr__bind_task(ldr__binder *b) {
         return b->err->status;
     if (!t->classes) t->task = LDR_TASK_NONE;
     else if (labels && labels != t->classes)
-        return ldr__fail(b->err, LDR_MISMATCH, LDR_NO_OFFSET,
+        return ldr__fail(b->err, LDR_MISMATCH,
                 "config.json names %d classes in \"id2label\", the head in the weights has %d", labels, t->classes);
     if (t->task == LDR_TASK_SEQUENCE && t->classes == 1) t->head = LDR_HEAD_REGRESS;
     return LDR_OK;
@@ -12656,7 +12671,7 @@ static ldr__packed ldr__packed_place(ldr__binder *b, size_t out, size_t in) {
 static void ldr__bind_packed(ldr__binder *b, ldr__packed_block *block, const ldr__block *from) {
     const ldr__shape *s = &b->m->shape;
     const ldr__kernels *ker = b->m->kernels;
-    size_t w = (size_t)s->width, q = (size_t)s->heads * (size_t)s->head_dim, kv = (size_t)s->kv_heads * (size_t)s->head_dim, n = (size_t)s->ffn;
+    size_t w = (size_t)s->width, q = ldr__q_width(s), kv = ldr__kv_width(s), n = (size_t)s->ffn;
     ldr__packed_block i;
     float *row = ldr__place_floats(b->plan, "packed weights", LDR__MAX(LDR__MAX(w, q), n));
     i.qkv = ldr__packed_place(b, q + 2 * kv, w);
@@ -12767,7 +12782,7 @@ static ldr_status ldr__bind_places(ldr__binder *b, ldr__block *block, int32_t la
         }
         if (!out[i]) continue;
         room = (float *)ldr__alloc(&m->alloc, (scratch + 16) * sizeof *room);
-        if (!room) return ldr__fail(b->err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while loading a model");
+        if (!room) return ldr__fail(b->err, LDR_MEMORY, "out of memory while loading a model");
         memset(&ex, 0, sizeof ex);
         ex.kernels = m->kernels;
         ex.threads = m->threads;
@@ -12790,10 +12805,10 @@ static ldr_status ldr__bind_conv(ldr__binder *b) {
     const ldr_tensor *t;
     ldr__format(name, sizeof name, "%s%s", b->prefix, stem);
     t = ldr__bind_use(b, name);
-    if (!t) return ldr__fail(b->err, LDR_MISSING, LDR_NO_OFFSET, "tensor \"%s\" is missing", name);
+    if (!t) return ldr__fail(b->err, LDR_MISSING, "tensor \"%s\" is missing", name);
     if (t->dims != 3 || t->shape[0] != (int64_t)w || t->shape[1] != (int64_t)w || t->shape[2] != c->taps ||
             ldr_dtype_block(t->dtype) > 1 || !ldr__dtype_is_float(t->dtype))
-        return ldr__fail(b->err, LDR_MISMATCH, t->offset, "tensor \"%s\" is not %U x %U x %d numbers", name,
+        return ldr__fail_at(b->err, LDR_MISMATCH, t->offset, "tensor \"%s\" is not %U x %U x %d numbers", name,
                 (uint64_t)w, (uint64_t)w, c->taps);
     c->data = t->data;
     c->dtype = t->dtype;
@@ -12868,7 +12883,7 @@ static ldr_status ldr__bind_extras(ldr__binder *b) {
         if (b->used[i] || ldr__in_words(m->allow, t->name, strlen(t->name))) continue;
         for (k = 0; k < 12 && m->family->ignored[k]; k++)
             if (ldr__match(m->family->ignored[k], t->name)) break;
-        if (k == 12 || !m->family->ignored[k]) return ldr__fail(b->err, LDR_EXTRA, t->offset, "tensor \"%s\" has no place in a %s model with %d layers: wrong config.json?", ldr__show(shown, t->name, strlen(t->name)), m->family->type, m->layers);
+        if (k == 12 || !m->family->ignored[k]) return ldr__fail_at(b->err, LDR_EXTRA, t->offset, "tensor \"%s\" has no place in a %s model with %d layers: wrong config.json?", ldr__show(shown, t->name, strlen(t->name)), m->family->type, m->layers);
     }
     return LDR_OK;
 }
@@ -12900,7 +12915,7 @@ static ldr_status ldr__model_bind(ldr_model *m, ldr_error *err) {
     b.plan = &plan;
     b.err = err;
     b.used = (unsigned char *)ldr__alloc(&m->alloc, m->weights->count);
-    if (!b.used) return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while loading a model");
+    if (!b.used) return ldr__fail(err, LDR_MEMORY, "out of memory while loading a model");
     memset(b.used, 0, m->weights->count);
     ldr__weights_unwrap(m->weights);
     ldr__format(name, sizeof name, "%s%s", m->family->prefix, m->family->word);
@@ -12921,16 +12936,16 @@ static ldr_model *ldr__model_new(const ldr_model_desc *desc, ldr_error *err) {
     ldr_allocator a = ldr__allocator(desc ? &desc->alloc : NULL);
     ldr_model *m;
     if (!ldr__allocator_valid(&a)) {
-        ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "the allocator must set alloc_fn and free_fn, or neither");
+        ldr__fail(err, LDR_ARGUMENT, "the allocator must set alloc_fn and free_fn, or neither");
         return NULL;
     }
     if (desc && ((int)desc->compute < 0 || desc->compute > LDR_COMPUTE_BF16 || (int)desc->simd < 0 || desc->simd >= LDR_SIMD_COUNT)) {
-        ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_model_desc: compute is %d and simd %d, one of them no value of its enum", (int)desc->compute, (int)desc->simd);
+        ldr__fail(err, LDR_ARGUMENT, "ldr_model_desc: compute is %d and simd %d, one of them no value of its enum", (int)desc->compute, (int)desc->simd);
         return NULL;
     }
     m = (ldr_model *)ldr__alloc(&a, sizeof *m);
     if (!m) {
-        ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while loading a model");
+        ldr__fail(err, LDR_MEMORY, "out of memory while loading a model");
         return NULL;
     }
     memset(m, 0, sizeof *m);
@@ -12965,8 +12980,8 @@ static ldr_status ldr__model_config(ldr_model *m, const char *text, size_t size,
 typedef struct ldr__adapter {
     ldr_model      *m;
     ldr_weights    *w;
-    const ldr_json *j;             /* adapter_config.json                                     */
-    int             conv1d, rooted, dora;      /* fan_in_fan_out, use_rslora, use_dora        */
+    const ldr_json *j;             /* adapter_config.json */
+    int             conv1d, rooted, dora;      /* fan_in_fan_out, use_rslora, use_dora */
     ldr_error      *err;
 } ldr__adapter;
 
@@ -13022,11 +13037,11 @@ static ldr_status ldr__adapter_merge_one(const ldr__adapter *p, const ldr_tensor
     char shown[LDR__SHOWN];
     ldr__show(shown, a->name, n);
     if (!v) v = ldr__adapter_part(p, a->name, n, ".lora_magnitude_vector.weight");
-    if (!base) return ldr__fail(p->err, LDR_EXTRA, a->offset,
+    if (!base) return ldr__fail_at(p->err, LDR_EXTRA, a->offset,
             "adapter: \"%s\" is no matrix of this model: made for another one?", shown);
     if (!b || a->dims != 2 || b->dims != 2 || base->dims != 2 || a->shape[0] != b->shape[1] || a->shape[0] < 1 ||
             (p->dora && !v))
-        return ldr__fail(p->err, LDR_SHAPE, a->offset, "adapter: \"%s\" needs A[r,in] and B[out,r]%s", shown,
+        return ldr__fail_at(p->err, LDR_SHAPE, a->offset, "adapter: \"%s\" needs A[r,in] and B[out,r]%s", shown,
                 p->dora ? " and magnitudes" : "");
     r = (size_t)a->shape[0];
     in = (size_t)a->shape[1];
@@ -13035,17 +13050,17 @@ static ldr_status ldr__adapter_merge_one(const ldr__adapter *p, const ldr_tensor
     columns = turned ? out : in;
     if ((size_t)base->shape[0] != rows || (size_t)base->shape[1] != columns || !ldr__dtype_is_float(base->dtype) ||
             (v && (v->dims != 1 || (size_t)v->shape[0] != out)))
-        return ldr__fail(p->err, LDR_SHAPE, a->offset,
+        return ldr__fail_at(p->err, LDR_SHAPE, a->offset,
                 "adapter: \"%s\" changes [%U,%U] numbers, the model has [%I,%I]", shown, (uint64_t)rows,
                 (uint64_t)columns, base->shape[0], base->shape[1]);
-    if (v && turned) return ldr__fail(p->err, LDR_UNSUPPORTED, a->offset,
+    if (v && turned) return ldr__fail_at(p->err, LDR_UNSUPPORTED, a->offset,
             "adapter: \"%s\": use_dora with embeddings or fan_in_fan_out is not supported", shown);
     scale = (float)(ldr__adapter_alpha(p, a->name, n) / (p->rooted ? sqrt((double)r) : (double)r));
     copy = ldr__weights_copy(p->m->weights, rows * columns * sizeof(float), p->err);
     row = (float *)ldr__alloc(&p->m->alloc, (r * (in + out) + columns) * sizeof(float));
     if (!copy || !row) {
         if (row) ldr__free(&p->m->alloc, row, (r * (in + out) + columns) * sizeof(float));
-        return ldr__fail(p->err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory for an adapter");
+        return ldr__fail(p->err, LDR_MEMORY, "out of memory for an adapter");
     }
     fa = row + columns;
     fb = fa + r * in;
@@ -13079,7 +13094,7 @@ static ldr_status ldr__adapter_put(const ldr__adapter *p, const ldr_tensor *t) {
     size_t i;
     for (i = 0; i < 3 && !at && dot; i++) if ((at = strstr(t->name, layers[i])) != NULL &&
             (i == 2 || at + strlen(layers[i]) - 1 == dot)) break;
-    if (!dot || !at) return ldr__fail(p->err, LDR_EXTRA, t->offset, "adapter: tensor \"%s\" is not understood",
+    if (!dot || !at) return ldr__fail_at(p->err, LDR_EXTRA, t->offset, "adapter: tensor \"%s\" is not understood",
             t->name);
     to = ldr__adapter_base(p, t->name, (size_t)((i == 2 ? dot : at) - t->name), dot);
     if (!to) {
@@ -13109,14 +13124,14 @@ static ldr_status ldr__adapter_config(ldr__adapter *p) {
     size_t i;
     char key[LDR__SHOWN], value[LDR__SHOWN];
     if (!ldr_json_equals(j, ldr_json_get(j, 0, "peft_type"), "LORA"))
-        return ldr__fail(p->err, LDR_UNSUPPORTED, LDR_NO_OFFSET,
+        return ldr__fail(p->err, LDR_UNSUPPORTED,
                 "adapter_config.json: only \"peft_type\": \"LORA\" is supported");
     for (k = j->nodes[0].first; k >= 0; k = j->nodes[j->nodes[k].next].next) {
         const ldr_json_node *name = &j->nodes[k], *n = &j->nodes[name->next];
         if (n->type == LDR_JSON_NULL || n->type == LDR_JSON_FALSE ||
                 (n->type >= LDR_JSON_ARRAY && n->count == 0)) continue;
         if (ldr__in_words(known, j->text + name->begin, name->end - name->begin)) continue;
-        return ldr__fail(p->err, LDR_UNSUPPORTED, n->begin, "adapter_config.json: \"%s\": %s is not supported",
+        return ldr__fail_at(p->err, LDR_UNSUPPORTED, n->begin, "adapter_config.json: \"%s\": %s is not supported",
             ldr__show(key, j->text + name->begin, name->end - name->begin),
                     ldr__show(value, j->text + n->begin, n->end - n->begin));
     }
@@ -13149,7 +13164,7 @@ static ldr_status ldr__adapter_tensors(const ldr__adapter *p) {
         if (k == 6 ? ldr__adapter_put(p, t) : k < 2 ? ldr__adapter_merge_one(p, t, parts[k + 2], stem,
                 k == 1 || p->conv1d) : LDR_OK) return p->err->status;
         if (k > 1 && k < 6 && !ldr__adapter_part(p, t->name, stem, parts[k == 3]))
-            return ldr__fail(p->err, LDR_MISSING, t->offset, "adapter: tensor \"%s\" has no A beside it", t->name);
+            return ldr__fail_at(p->err, LDR_MISSING, t->offset, "adapter: tensor \"%s\" has no A beside it", t->name);
     }
     return LDR_OK;
 }
@@ -13167,10 +13182,9 @@ static ldr_status ldr__adapter_merge(ldr_model *m, const char *dir, ldr_error *e
     p.err = err;
     ldr__weights_unwrap(m->weights);
     if (m->shape.rotary == LDR__PAIRS && ldr_weights_meta(m->weights, "general.architecture"))
-        return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET,
+        return ldr__fail(err, LDR_UNSUPPORTED,
                 "an adapter cannot be added to a GGUF file whose queries and keys lie in another order than in the model it was trained on");
-    if (!ldr__path_join(path, sizeof path, dir, "adapter_config.json")) return ldr__fail(err, LDR_ARGUMENT,
-            LDR_NO_OFFSET, "the adapter's path is too long");
+    if (!ldr__path_join(path, sizeof path, dir, "adapter_config.json")) return ldr__fail(err, LDR_ARGUMENT, "the adapter's path is too long");
     if (!ldr__source_open(&s, path, &m->alloc, err)) j = ldr_json_parse((const char *)s.data, s.size, &m->alloc, err);
     p.j = j;
     if (j && !ldr__adapter_config(&p)) {
@@ -13270,18 +13284,18 @@ static ldr_status ldr__gguf_rope(ldr_model *m, const char *arch, ldr_error *err)
     int32_t kind;
     if (!m->shape.rotary) return LDR_OK;
     r->theta = (float)ldr__gguf_get_real(m->weights, arch, "rope.freq_base", 10000);
-    if (!(r->theta >= 1 && r->theta <= 1e12f)) return ldr__fail(err, LDR_LIMIT, LDR_NO_OFFSET, "GGUF: %s.rope.freq_base is out of its range", arch);
+    if (!(r->theta >= 1 && r->theta <= 1e12f)) return ldr__fail(err, LDR_LIMIT, "GGUF: %s.rope.freq_base is out of its range", arch);
     if (ldr__gguf_get(m->weights, arch, "rope.dimension_count", (uint64_t)m->shape.head_dim) != (uint64_t)m->shape.head_dim)
-        return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "GGUF: %s.rope.dimension_count is not the head size %d: rotating a part of a head is not supported", arch, m->shape.head_dim);
+        return ldr__fail(err, LDR_UNSUPPORTED, "GGUF: %s.rope.dimension_count is not the head size %d: rotating a part of a head is not supported", arch, m->shape.head_dim);
     ldr__format(full, sizeof full, "%s.rope.scaling.type", arch);
     scaling = ldr_weights_meta(m->weights, full);
     for (kind = 0; scaling && kind < 4 && strcmp(scaling, kinds[kind]) != 0; kind++) {}
-    if (kind > 3 || kind == 2) return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "GGUF: %s is not supported (none, linear and yarn are)", full);
+    if (kind > 3 || kind == 2) return ldr__fail(err, LDR_UNSUPPORTED, "GGUF: %s is not supported (none, linear and yarn are)", full);
     r->kind = kind;
     if (!kind) return LDR_OK;
     r->factor = (float)ldr__gguf_get_real(m->weights, arch, "rope.scaling.factor", 0);
     r->original = (float)ldr__gguf_get(m->weights, arch, "rope.scaling.original_context_length", (uint64_t)m->positions);
-    if (!(r->factor >= 1 && r->factor <= 1e6f) || !(r->original >= 1)) return ldr__fail(err, LDR_LIMIT, LDR_NO_OFFSET, "GGUF: %s.rope.scaling.factor is out of its range", arch);
+    if (!(r->factor >= 1 && r->factor <= 1e6f) || !(r->original >= 1)) return ldr__fail(err, LDR_LIMIT, "GGUF: %s.rope.scaling.factor is out of its range", arch);
     r->score = kind == LDR__ROPE_YARN ? (float)(0.1 * log((double)r->factor) + 1) : 1;
     r->score *= r->score;
     return LDR_OK;
@@ -13297,14 +13311,14 @@ static ldr_status ldr__model_gguf(ldr_model *m, ldr_error *err) {
     size_t i, k, n;
     for (k = 0; arch && k < sizeof ldr__gguf_kin / sizeof *ldr__gguf_kin; k++) if (strcmp(ldr__gguf_kin[k].arch, arch) == 0) break;
     if (!arch || k == sizeof ldr__gguf_kin / sizeof *ldr__gguf_kin)
-        return ldr__fail(err, LDR_UNSUPPORTED, 0, "GGUF: the architecture \"%s\" is not supported (llama, qwen2, qwen3, bert and nomic-bert are)", arch ? ldr__show(shown, arch, strlen(arch)) : "");
+        return ldr__fail_at(err, LDR_UNSUPPORTED, 0, "GGUF: the architecture \"%s\" is not supported (llama, qwen2, qwen3, bert and nomic-bert are)", arch ? ldr__show(shown, arch, strlen(arch)) : "");
     n = strlen(arch);
     for (i = 0; i < w->meta_count; i++) {
         const char *key = w->metas[i].key;
         if (strncmp(key, arch, n) != 0 || key[n] != '.' || ldr__in_words(ldr__gguf_known, key + n + 1, strlen(key) - n - 1) || ldr__in_words(m->allow, key, strlen(key))) continue;
-        return ldr__fail(err, LDR_UNSUPPORTED, w->metas[i].at, "GGUF: \"%s\": %s is not known here and could change the results (--allow passes it)", ldr__show(shown, key, strlen(key)), w->metas[i].value);
+        return ldr__fail_at(err, LDR_UNSUPPORTED, w->metas[i].at, "GGUF: \"%s\": %s is not known here and could change the results (--allow passes it)", ldr__show(shown, key, strlen(key)), w->metas[i].value);
     }
-    if (!words || words->dims != 2) return ldr__fail(err, LDR_MISSING, LDR_NO_OFFSET, "GGUF: \"token_embd.weight\" is missing: a vocabulary alone?");
+    if (!words || words->dims != 2) return ldr__fail(err, LDR_MISSING, "GGUF: \"token_embd.weight\" is missing: a vocabulary alone?");
     heads = ldr__gguf_get(w, arch, "attention.head_count", 0);
     width = ldr__gguf_get(w, arch, "embedding_length", 0);
     kv = ldr__gguf_get(w, arch, "attention.head_count_kv", heads);
@@ -13326,7 +13340,7 @@ static ldr_status ldr__model_gguf(ldr_model *m, ldr_error *err) {
         if (depth == 46 || depth == 62) wide = heads ? width / heads : wide;
         if (arch[5]) ldr__format(text + n, sizeof text - n, ",\"query_pre_attn_scalar\":%U}", wide);
     }
-    n = strlen(text) - 1;                              /* only llama's configuration says it   */
+    n = strlen(text) - 1;                              /* only llama's configuration says it */
     if (strcmp(arch, "llama") == 0)
         ldr__format(text + n, sizeof text - n, ",\"attention_bias\":%s,\"mlp_bias\":%s}",
                 ldr_weights_find(w, "blk.0.attn_q.bias") ? "true" : "false",
@@ -13338,11 +13352,11 @@ static ldr_status ldr__model_gguf(ldr_model *m, ldr_error *err) {
         return err->status;
     }
     m->shape.eps = (float)ldr__gguf_get_real(w, arch, m->shape.norm == LDR_NORM_RMS ? "attention.layer_norm_rms_epsilon" : "attention.layer_norm_epsilon", (double)m->shape.eps);
-    if (!(m->shape.eps >= 0 && m->shape.eps <= 1)) return ldr__fail(err, LDR_LIMIT, LDR_NO_OFFSET, "GGUF: the norm's epsilon is out of its range");
+    if (!(m->shape.eps >= 0 && m->shape.eps <= 1)) return ldr__fail(err, LDR_LIMIT, "GGUF: the norm's epsilon is out of its range");
     m->shape.cap = (float)ldr__gguf_get_real(w, arch, "attn_logit_softcapping", (double)m->shape.cap);
     m->logit_cap = (float)ldr__gguf_get_real(w, arch, "final_logit_softcapping", (double)m->logit_cap);
     if (!(m->shape.cap >= 0 && m->shape.cap <= 1e9f && m->logit_cap >= 0 && m->logit_cap <= 1e9f))
-        return ldr__fail(err, LDR_LIMIT, LDR_NO_OFFSET, "GGUF: a softcapping is out of its range");
+        return ldr__fail(err, LDR_LIMIT, "GGUF: a softcapping is out of its range");
     m->shape.rotary = ldr__gguf_kin[k].rotary;
     if (ldr__gguf_rope(m, arch, err)) return err->status;
     m->settings = ldr__config_settings(m);
@@ -13396,7 +13410,7 @@ static ldr_status ldr__model_vocabulary(ldr_model *m, const char *dir, const voi
     else return LDR_OK;
     if (!m->tokenizer) return err->status;
     if (ldr_tokenizer_size(m->tokenizer) > m->vocabulary)
-        return ldr__fail(err, LDR_VOCAB, LDR_NO_OFFSET,
+        return ldr__fail(err, LDR_VOCAB,
                 "%s%s%d pieces in the vocabulary, the model has embeddings for %d", dir ? dir : "", dir ? ": " : "",
                 ldr_tokenizer_size(m->tokenizer), m->vocabulary);
 #else
@@ -13411,8 +13425,8 @@ LDR__DEF ldr_model *ldr_model_load_memory(const void *config, size_t config_size
     LDR__OWN_ERROR(err);
     m = ldr__model_new(desc, err);
     if (!m) return NULL;
-    if (desc && desc->adapter) ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_model_load_memory: adapters are read from files (ldr_model_load)");
-    else if (!weights || (!config && !ldr__gguf_is((const unsigned char *)weights, weights_size))) ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_model_load_memory: config and weights are needed");
+    if (desc && desc->adapter) ldr__fail(err, LDR_ARGUMENT, "ldr_model_load_memory: adapters are read from files (ldr_model_load)");
+    else if (!weights || (!config && !ldr__gguf_is((const unsigned char *)weights, weights_size))) ldr__fail(err, LDR_ARGUMENT, "ldr_model_load_memory: config and weights are needed");
     else if (!config || !ldr__model_config(m, (const char *)config, config_size, err)) {
         m->weights = ldr_weights_open_memory(weights, weights_size, &m->alloc, err);
         if (m->weights && (config || !ldr__model_gguf(m, err)) && !ldr__model_bind(m, err) &&
@@ -13435,7 +13449,7 @@ LDR__DEF ldr_model *ldr_model_load(const char *dir, const ldr_model_desc *desc, 
     memset(&s, 0, sizeof s);
     if (dir && ldr__ends_with(dir, ".gguf")) {
         m->weights = ldr_weights_open(dir, &m->alloc, err);
-        if (m->weights && !ldr__gguf_is(m->weights->files[0].data, m->weights->files[0].size)) ldr__fail(err, LDR_FORMAT, 0, "not a GGUF file, whatever its name is");
+        if (m->weights && !ldr__gguf_is(m->weights->files[0].data, m->weights->files[0].size)) ldr__fail_at(err, LDR_FORMAT, 0, "not a GGUF file, whatever its name is");
         if (m->weights && !err->status && !ldr__model_gguf(m, err) &&
                 (!desc || !desc->adapter || !ldr__adapter_merge(m, desc->adapter, err)) &&
                 !ldr__model_bind(m, err) && !ldr__model_vocabulary(m, NULL, NULL, 0, desc, err)) return m;
@@ -13446,7 +13460,7 @@ LDR__DEF ldr_model *ldr_model_load(const char *dir, const ldr_model_desc *desc, 
     if (dir && ldr__path_join(path, sizeof path, dir, "bert_config.json") && ldr__file_exists(path))
         config = "bert_config.json";
     if (dir && ldr__path_join(path, sizeof path, dir, "config.json") && ldr__file_exists(path)) config = "config.json";
-    if (!dir || !ldr__path_join(path, sizeof path, dir, config)) status = ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET,
+    if (!dir || !ldr__path_join(path, sizeof path, dir, config)) status = ldr__fail(err, LDR_ARGUMENT,
             "ldr_model_load: no directory, or its path is too long");
     else status = ldr__source_open(&s, path, &m->alloc, err);
     if (!status) {
@@ -13591,11 +13605,11 @@ enum { LDR__CHUNK = 512, LDR__PACKED_CHUNK = 128 };
 
 /* What a pass over the backbone needs. Nothing but the state survives a block; the rest is as large as a chunk. */
 typedef struct ldr__backbone {
-    ldr__acts acts;                /* of a chunk                                              */
+    ldr__acts acts;                /* of a chunk */
     size_t    chunk;
-    int32_t  *part_at;             /* [sequences + 1] first sequence of each part or chunk    */
-    float    *x;                   /* [T,d] the state                                         */
-    float    *embed;               /* [T,embed_width] when it differs from the width          */
+    int32_t  *part_at;             /* [sequences + 1] first sequence of each part or chunk */
+    float    *x;                   /* [T,d] the state */
+    float    *embed;               /* [T,embed_width] when it differs from the width */
     float    *kept, *beside;       /* [T,d] what a convolution beside the first block reads, and its result, or NULL */
     void    (*seen)(void *context, const ldr__acts *a, size_t rows);      /* NULL, or who looks at a chunk once its block has run */
     void     *context;
@@ -13777,17 +13791,17 @@ static size_t ldr__shape_scratch(const ldr__shape *s, size_t rows, size_t longes
 static ldr_status ldr__batch_check(const ldr_model *m, const ldr_batch *b, size_t *longest, ldr_error *err) {
     int32_t s, t, limit = m->positions - m->position_offset;
     *longest = 0;
-    if (!b || !b->offsets || !b->ids || b->sequences < 1 || b->offsets[0] != 0) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a batch needs ids, offsets starting at 0, and a sequence");
+    if (!b || !b->offsets || !b->ids || b->sequences < 1 || b->offsets[0] != 0) return ldr__fail(err, LDR_ARGUMENT, "a batch needs ids, offsets starting at 0, and a sequence");
     for (s = 0; s < b->sequences; s++) {
         int32_t n;
-        if (b->offsets[s + 1] <= b->offsets[s]) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "sequence %d of the batch is empty", s);
+        if (b->offsets[s + 1] <= b->offsets[s]) return ldr__fail(err, LDR_ARGUMENT, "sequence %d of the batch is empty", s);
         n = b->offsets[s + 1] - b->offsets[s];
-        if (n > limit) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "sequence %d has %d tokens, the model has %d positions", s, n, limit);
+        if (n > limit) return ldr__fail(err, LDR_DATA, "sequence %d has %d tokens, the model has %d positions", s, n, limit);
         *longest = LDR__MAX(*longest, (size_t)n);
     }
     for (t = 0; t < b->offsets[b->sequences]; t++) {
-        if (b->ids[t] < 0 || b->ids[t] >= m->vocabulary) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "token %d of the batch has id %d, the vocabulary has %d", t, b->ids[t], m->vocabulary);
-        if (b->segments && m->segments > 1 && (b->segments[t] < 0 || b->segments[t] >= ldr__segment_kinds(m))) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "token %d of the batch has segment %d, the model has %d", t, b->segments[t], ldr__segment_kinds(m));
+        if (b->ids[t] < 0 || b->ids[t] >= m->vocabulary) return ldr__fail(err, LDR_DATA, "token %d of the batch has id %d, the vocabulary has %d", t, b->ids[t], m->vocabulary);
+        if (b->segments && m->segments > 1 && (b->segments[t] < 0 || b->segments[t] >= ldr__segment_kinds(m))) return ldr__fail(err, LDR_DATA, "token %d of the batch has segment %d, the model has %d", t, b->segments[t], ldr__segment_kinds(m));
     }
     return LDR_OK;
 }
@@ -13879,8 +13893,8 @@ LDR__DEF ldr_status ldr_model_hidden(const ldr_model *m, float *hidden, const ld
     ldr__viewer r;
     size_t longest, rows;
     LDR__OWN_ERROR(err);
-    if (!m || !hidden) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_model_hidden: no model or no destination");
-    if (layer < -1 || layer > m->layers) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "layer %d does not exist, the model has 0 (embeddings) to %d", layer, m->layers);
+    if (!m || !hidden) return ldr__fail(err, LDR_ARGUMENT, "ldr_model_hidden: no model or no destination");
+    if (layer < -1 || layer > m->layers) return ldr__fail(err, LDR_ARGUMENT, "layer %d does not exist, the model has 0 (embeddings) to %d", layer, m->layers);
     if (ldr__batch_check(m, batch, &longest, err)) return err->status;
     rows = (size_t)batch->offsets[batch->sequences];
     if (ldr__viewer_open(&r, m, rows, (size_t)batch->sequences, longest, err)) return err->status;
@@ -13923,8 +13937,8 @@ LDR__DEF ldr_status ldr_model_logits(const ldr_model *m, float *logits, const fl
     size_t e, w, n;
     int pass;
     LDR__OWN_ERROR(err);
-    if (!m || !logits || !hidden || rows < 1) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_model_logits: no model, rows or destination");
-    if (!m->ends.m[LDR__LM_OUT].data) return ldr__fail(err, LDR_MISSING, LDR_NO_OFFSET, "this model's files hold no language-model head");
+    if (!m || !logits || !hidden || rows < 1) return ldr__fail(err, LDR_ARGUMENT, "ldr_model_logits: no model, rows or destination");
+    if (!m->ends.m[LDR__LM_OUT].data) return ldr__fail(err, LDR_MISSING, "this model's files hold no language-model head");
     e = (size_t)m->embed_width;
     w = (size_t)m->shape.width;
     n = (size_t)rows;
@@ -13975,9 +13989,9 @@ LDR__DEF ldr_status ldr_model_scores(const ldr_model *m, float *scores, const fl
     size_t w, h, n, longest;
     int pass;
     LDR__OWN_ERROR(err);
-    if (!m || !scores || !hidden) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET,
+    if (!m || !scores || !hidden) return ldr__fail(err, LDR_ARGUMENT,
             "ldr_model_scores: no model, states or destination");
-    if (!t->task) return ldr__fail(err, LDR_MISSING, LDR_NO_OFFSET, "this model's files hold no head for a task");
+    if (!t->task) return ldr__fail(err, LDR_MISSING, "this model's files hold no head for a task");
     if (ldr__batch_check(m, batch, &longest, err)) return err->status;
     w = (size_t)m->shape.width;
     h = (size_t)t->hidden;
@@ -14017,13 +14031,13 @@ typedef struct ldr__pass ldr__pass;
 typedef struct ldr__head {
     ldr_head    head;
     const char *name;
-    int         per_token;         /* a label for every token, else one an example             */
-    int         weighted;          /* classes may have weights, labels be smoothed             */
-    ldr_metric  metric;            /* that LDR_METRIC_AUTO stands for                          */
+    int         per_token;         /* a label for every token, else one an example */
+    int         weighted;          /* classes may have weights, labels be smoothed */
+    ldr_metric  metric;            /* that LDR_METRIC_AUTO stands for */
     double    (*loss)(float *dz, const float *z, const ldr__targets *t, size_t rows, size_t classes, double normalizer);
     void      (*tally)(ldr__tally *y, const ldr__pass *s, const ldr__targets *t, int32_t *scratch);
-    void      (*scores)(float *z, size_t rows, size_t n);      /* NULL: logits are scores      */
-    int         spans;             /* LDR__SPANS_...; 0: none                                  */
+    void      (*scores)(float *z, size_t rows, size_t n);      /* NULL: logits are scores */
+    int         spans;             /* LDR__SPANS_...; 0: none */
 } ldr__head;
 
 /* How spans are scored, and whether a sequence has one of each type at most. */
@@ -14077,20 +14091,20 @@ struct ldr_dataset {
     ldr_allocator alloc;
     ldr_head      head;
     int32_t       max_len, choices;
-    int32_t      *ids, *segments;              /* [tokens]                                      */
-    int32_t      *labels;                      /* TOKENS: [tokens], else [count]                */
-    float        *values;                      /* REGRESS: [count]                              */
-    uint64_t     *offsets;                     /* [count+1]                                     */
-    char        **names;                       /* of the classes                                */
+    int32_t      *ids, *segments;              /* [tokens] */
+    int32_t      *labels;                      /* TOKENS: [tokens], else [count] */
+    float        *values;                      /* REGRESS: [count] */
+    uint64_t     *offsets;                     /* [count+1] */
+    char        **names;                       /* of the classes */
     size_t        ids_cap, segments_cap, labels_cap, values_cap, offsets_cap, names_cap;
     size_t        tokens, count, name_count;
-    int32_t      *set_items;                   /* MULTI: the classes of all label sets          */
-    uint64_t     *set_ends;                    /* [set_count] where each ends among them        */
+    int32_t      *set_items;                   /* MULTI: the classes of all label sets */
+    uint64_t     *set_ends;                    /* [set_count] where each ends among them */
     size_t        set_count, set_used, set_items_cap, set_ends_cap;
-    char         *unseen;                      /* the first label of a file that no class has   */
-    uint64_t      version;                     /* how often it was emptied                      */
-    int32_t       cut;                         /* texts that lost tokens to max_len             */
-    ldr_encoding  encoding;                    /* reused by ldr_dataset_add_text                */
+    char         *unseen;                      /* the first label of a file that no class has */
+    uint64_t      version;                     /* how often it was emptied */
+    int32_t       cut;                         /* texts that lost tokens to max_len */
+    ldr_encoding  encoding;                    /* reused by ldr_dataset_add_text */
 };
 
 /* Sequences of an example. */
@@ -14101,7 +14115,7 @@ LDR__DEF ldr_dataset *ldr_dataset_create(const ldr_dataset_desc *desc, ldr_error
     ldr_dataset *d;
     void *offsets = NULL;
     if (!ldr__allocator_valid(&a) || (desc && (desc->max_len < 0 || !ldr__head_of(desc->head) || (desc->head == LDR_HEAD_CHOICE && desc->choices < 2)))) {
-        ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_dataset_create: head, max_len, choices (at least 2) or the allocator cannot be");
+        ldr__fail(err, LDR_ARGUMENT, "ldr_dataset_create: head, max_len, choices (at least 2) or the allocator cannot be");
         return NULL;
     }
     d = (ldr_dataset *)ldr__alloc(&a, sizeof *d);
@@ -14120,7 +14134,7 @@ LDR__DEF ldr_dataset *ldr_dataset_create(const ldr_dataset_desc *desc, ldr_error
         }
         ldr__free(&a, d, sizeof *d);
     }
-    ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while making a data set");
+    ldr__fail(err, LDR_MEMORY, "out of memory while making a data set");
     return NULL;
 }
 
@@ -14162,16 +14176,16 @@ LDR__DEF void ldr_dataset_clear(ldr_dataset *d) {
 LDR__DEF ldr_status ldr_dataset_add(ldr_dataset *d, const ldr_example *e, ldr_error *err) {
     size_t n, i, labels;
     void *values, *offsets;
-    if (!d || !e || !e->ids || e->count < 1 || (d->head != LDR_HEAD_REGRESS && !e->labels)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_dataset_add: an example needs token ids and labels");
-    if (d->count >= INT32_MAX / 2) return ldr__fail(err, LDR_LIMIT, LDR_NO_OFFSET, "a data set holds at most %d sequences", INT32_MAX / 2);
+    if (!d || !e || !e->ids || e->count < 1 || (d->head != LDR_HEAD_REGRESS && !e->labels)) return ldr__fail(err, LDR_ARGUMENT, "ldr_dataset_add: an example needs token ids and labels");
+    if (d->count >= INT32_MAX / 2) return ldr__fail(err, LDR_LIMIT, "a data set holds at most %d sequences", INT32_MAX / 2);
     n = (size_t)e->count;
     labels = ldr__per_token(d->head) ? n : 1;
     for (i = 0; d->head != LDR_HEAD_REGRESS && i < labels; i++)
         if (e->labels[i] < 0 && !(ldr__per_token(d->head) && e->labels[i] == LDR_IGNORE) &&
-            !(d->head == LDR_HEAD_CLASSIFY && e->labels[i] == LDR_UNSEEN)) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "example %U: label %d is negative", (uint64_t)d->count, e->labels[i]);
+            !(d->head == LDR_HEAD_CLASSIFY && e->labels[i] == LDR_UNSEEN)) return ldr__fail(err, LDR_DATA, "example %U: label %d is negative", (uint64_t)d->count, e->labels[i]);
     if (d->head == LDR_HEAD_MULTI && (size_t)e->labels[0] >= d->set_count)
-        return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "example %U: there is no label set %d: make it with ldr_dataset_label_set", (uint64_t)d->count, e->labels[0]);
-    if (d->head == LDR_HEAD_REGRESS && !(e->value - e->value == 0)) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "example %U: its value is not a finite number", (uint64_t)d->count);
+        return ldr__fail(err, LDR_DATA, "example %U: there is no label set %d: make it with ldr_dataset_label_set", (uint64_t)d->count, e->labels[0]);
+    if (d->head == LDR_HEAD_REGRESS && !(e->value - e->value == 0)) return ldr__fail(err, LDR_DATA, "example %U: its value is not a finite number", (uint64_t)d->count);
     values = d->values;
     offsets = d->offsets;
     if (!ldr__grow_i32(&d->alloc, &d->ids, &d->ids_cap, d->tokens + n) || !ldr__grow_i32(&d->alloc, &d->segments, &d->segments_cap, d->tokens + n) ||
@@ -14190,7 +14204,7 @@ LDR__DEF ldr_status ldr_dataset_add(ldr_dataset *d, const ldr_example *e, ldr_er
     d->offsets[++d->count] = d->tokens;
     return LDR_OK;
 memory:
-    return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory after %U examples", (uint64_t)d->count);
+    return ldr__fail(err, LDR_MEMORY, "out of memory after %U examples", (uint64_t)d->count);
 }
 
 LDR__DEF int32_t ldr_dataset_count(const ldr_dataset *d) { return d ? (int32_t)d->count : 0; }
@@ -14225,19 +14239,19 @@ LDR__DEF int32_t ldr_dataset_label_set(ldr_dataset *d, const int32_t *classes, i
     void *ends;
     int32_t i, k;
     if (!d || d->head != LDR_HEAD_MULTI || count < 0 || (count && !classes)) {
-        ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_dataset_label_set: it is for data sets with LDR_HEAD_MULTI");
+        ldr__fail(err, LDR_ARGUMENT, "ldr_dataset_label_set: it is for data sets with LDR_HEAD_MULTI");
         return -1;
     }
     for (i = 0; i < count; i++) {
         for (k = 0; k < i && classes[k] != classes[i]; k++) {}
         if ((classes[i] >= 0 || classes[i] == LDR_UNSEEN) && (k == i || classes[i] == LDR_UNSEEN)) continue;
-        ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "label %d of a set is negative or stands twice", classes[i]);
+        ldr__fail(err, LDR_DATA, "label %d of a set is negative or stands twice", classes[i]);
         return -1;
     }
     ends = d->set_ends;
     if (d->set_count >= INT32_MAX || !ldr__grow_i32(&d->alloc, &d->set_items, &d->set_items_cap, d->set_used + (size_t)count + 1) ||
         !ldr__grow(&d->alloc, &ends, &d->set_ends_cap, d->set_count + 1, sizeof *d->set_ends)) {
-        ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory for a label set");
+        ldr__fail(err, LDR_MEMORY, "out of memory for a label set");
         return -1;
     }
     d->set_ends = (uint64_t *)ends;
@@ -14279,7 +14293,7 @@ LDR__DEF int32_t ldr_dataset_label(ldr_dataset *d, const char *name, int32_t add
         if (strcmp(d->names[i], name) == 0) return (int32_t)i;
     if (!add) return -1;
     if (!ldr__is_utf8(name)) {
-        ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "a label is not UTF-8 and could not be saved: convert the file");
+        ldr__fail(err, LDR_DATA, "a label is not UTF-8 and could not be saved: convert the file");
         return -1;
     }
     n = strlen(name) + 1;
@@ -14293,15 +14307,15 @@ LDR__DEF int32_t ldr_dataset_label(ldr_dataset *d, const char *name, int32_t add
             return (int32_t)d->name_count++;
         }
     }
-    ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory for a label name");
+    ldr__fail(err, LDR_MEMORY, "out of memory for a label name");
     return -1;
 }
 
 #ifndef LADDER_NO_TOKENIZER
 LDR__DEF ldr_status ldr_dataset_add_text(ldr_dataset *d, const ldr_tokenizer *t, const char *text, const char *text2, int32_t label, float value, ldr_error *err) {
     ldr_example e;
-    if (!d || !t || !text) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_dataset_add_text: no data set, tokenizer or text");
-    if (ldr__per_token(d->head)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a data set with a label for every token takes ldr_dataset_add");
+    if (!d || !t || !text) return ldr__fail(err, LDR_ARGUMENT, "ldr_dataset_add_text: no data set, tokenizer or text");
+    if (ldr__per_token(d->head)) return ldr__fail(err, LDR_ARGUMENT, "a data set with a label for every token takes ldr_dataset_add");
     if (!d->encoding.alloc.alloc_fn) d->encoding.alloc = d->alloc;
     if (ldr_tokenizer_encode(t, &d->encoding, text, strlen(text), text2, text2 ? strlen(text2) : 0, d->max_len ? d->max_len : 128, 1, err)) return err ? err->status : LDR_DATA;
     d->cut += d->encoding.cut > 0;
@@ -14331,16 +14345,16 @@ typedef struct ldr__reader {
     ldr_dataset         *d;
     const ldr_tokenizer *tokenizer;
     ldr_dataset_desc     desc;
-    const char          *data;                    /* the whole file; offsets count from here  */
-    size_t               size, begin;             /* begin: after a byte order mark           */
-    void                *field[LDR__FIELDS + 1];  /* the last: a column that is not used      */
+    const char          *data;                    /* the whole file; offsets count from here */
+    size_t               size, begin;             /* begin: after a byte order mark */
+    void                *field[LDR__FIELDS + 1];  /* the last: a column that is not used */
     size_t               capacity[LDR__FIELDS + 1];
-    int                  column[LDR__MAX_COLUMNS];    /* the field of each                        */
+    int                  column[LDR__MAX_COLUMNS];    /* the field of each */
     int                  columns, optional;       /* optional: so many of the last may be missing */
-    int                  named;                   /* the first line names the columns         */
+    int                  named;                   /* the first line names the columns */
     char                 separator;
     int                  unlabelled;              /* texts to be answered: a label may be missing */
-    int64_t              lines;                   /* before the first                         */
+    int64_t              lines;                   /* before the first */
     /* Takes the example whose fields have been copied; NULL: ldr__reader_add. */
     ldr_status         (*row_fn)(struct ldr__reader *r, int pair, size_t at, ldr_error *err);
     void                *user;
@@ -14355,12 +14369,12 @@ static int64_t ldr__reader_line(const ldr__reader *r, size_t at) {
 }
 
 static ldr_status ldr__reader_fail(const ldr__reader *r, size_t at, ldr_error *err, const char *what) {
-    return ldr__fail(err, LDR_DATA, at, "line %I: %s", ldr__reader_line(r, at), what);
+    return ldr__fail_at(err, LDR_DATA, at, "line %I: %s", ldr__reader_line(r, at), what);
 }
 
 static char *ldr__reader_room(ldr__reader *r, int k, size_t size, ldr_error *err) {
     if (size < SIZE_MAX && ldr__grow(&r->desc.alloc, &r->field[k], &r->capacity[k], size + 1, 1)) return (char *)r->field[k];
-    ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while reading examples");
+    ldr__fail(err, LDR_MEMORY, "out of memory while reading examples");
     return NULL;
 }
 
@@ -14427,7 +14441,7 @@ static ldr_status ldr__reader_utf8(const ldr__reader *r, ldr_error *err) {
     size_t i = r->begin, n;
     for (; i < r->size; i += n) {
         n = ldr__utf8_length((const unsigned char *)r->data + i, r->size - i);
-        if (!n) return ldr__fail(err, LDR_DATA, i, "line %I: byte %d is not UTF-8; say the file's encoding (--encoding "
+        if (!n) return ldr__fail_at(err, LDR_DATA, i, "line %I: byte %d is not UTF-8; say the file's encoding (--encoding "
                 "latin-1, windows-1252 or utf-16), or convert another one (for example iconv -f gbk -t utf-8)",
                 ldr__reader_line(r, i), (int)(unsigned char)r->data[i]);
     }
@@ -14445,7 +14459,7 @@ static ldr_status ldr__reader_encoding(int *kind, const char *name, ldr_error *e
             *kind = names[i].kind;
             return LDR_OK;
         }
-    return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET,
+    return ldr__fail(err, LDR_UNSUPPORTED,
             "the encoding \"%s\" is none of utf-8, utf-16, utf-16le, utf-16be, "
             "latin-1, windows-1252: convert the file to UTF-8 (iconv -f %s -t utf-8)", name, name);
 }
@@ -14481,15 +14495,15 @@ static ldr_status ldr__reader_decode(ldr__reader *r, ldr__source *s, ldr_error *
     ldr__source copy;
     if (status) return status;
     if (!r->desc.encoding && mark) kind = LDR__UTF16;
-    if (kind == LDR__UTF16 && !mark) return ldr__fail(err, LDR_DATA, 0, "no byte order mark: say utf-16le or utf-16be");
+    if (kind == LDR__UTF16 && !mark) return ldr__fail_at(err, LDR_DATA, 0, "no byte order mark: say utf-16le or utf-16be");
     if (kind == LDR__UTF16) kind = s->data[0] == 0xff ? LDR__UTF16LE : LDR__UTF16BE;
     if (kind != LDR__UTF8) {
         memset(&copy, 0, sizeof copy);
         copy.alloc = s->kind ? s->alloc : ldr__allocator(&r->desc.alloc);
         copy.kind = 1;
-        copy.size = s->size > SIZE_MAX / 4 ? 0 : 3 * s->size;      /* no character takes more       */
+        copy.size = s->size > SIZE_MAX / 4 ? 0 : 3 * s->size;      /* no character takes more */
         copy.data = (unsigned char *)ldr__alloc(&copy.alloc, copy.size + 1);
-        if (!copy.data) return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while reading examples");
+        if (!copy.data) return ldr__fail(err, LDR_MEMORY, "out of memory while reading examples");
         for (at = kind != LDR__WINDOWS1252 && mark ? 2 : 0; at < s->size; at += bytes) {
             uint32_t c = ldr__reader_char(s->data + at, s->size - at, kind, &bytes);
             if (c == 0xffffffffu) break;
@@ -14497,7 +14511,7 @@ static ldr_status ldr__reader_decode(ldr__reader *r, ldr__source *s, ldr_error *
         }
         r->data = (const char *)copy.data;
         r->size = used;
-        if (at < s->size) status = ldr__fail(err, LDR_DATA, at, "line %I: the bytes are not the encoding's",
+        if (at < s->size) status = ldr__fail_at(err, LDR_DATA, at, "line %I: the bytes are not the encoding's",
                 ldr__reader_line(r, used));
         ldr__source_close(s);
         *s = copy;
@@ -14522,13 +14536,13 @@ static ldr_status ldr__reader_open(ldr__reader *r, ldr__source *s, const char *p
 /* As many classes as examples: most likely the columns are swapped. */
 static ldr_status ldr__reader_suspicious(const ldr__reader *r, ldr_error *err) {
     int32_t n = ldr_dataset_count(r->d);
-    if (n == 0) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "the file holds no examples");
+    if (n == 0) return ldr__fail(err, LDR_DATA, "the file holds no examples");
     if (ldr_dataset_unseen(r->d, NULL) == n)
-        return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "none of its %d labels is known: the first is \"%s\", training had \"%s\"", (int)n,
+        return ldr__fail(err, LDR_DATA, "none of its %d labels is known: the first is \"%s\", training had \"%s\"", (int)n,
                 r->d->unseen, ldr_dataset_label_name(r->d, 0));
     if (r->desc.head != LDR_HEAD_CLASSIFY || r->desc.labels || r->desc.many_labels || n < 8 ||
             ldr_dataset_labels(r->d) < n) return LDR_OK;
-    return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET,
+    return ldr__fail(err, LDR_DATA,
             "all %d examples have labels of their own: is the text in the label's place? The first is \"%s\". Say many_labels (--many-labels) if it is meant", (int)n, ldr_dataset_label_name(r->d, 0));
 }
 
@@ -14538,11 +14552,11 @@ static int32_t ldr__reader_class(ldr__reader *r, const char *label, ldr_error *e
     if (index >= 0 || !r->desc.labels) return index;
     if (!r->d->unseen) r->d->unseen = ldr__copy_text(&r->d->alloc, label);
     if (r->d->unseen) return LDR_UNSEEN;
-    ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory for a label name");
+    ldr__fail(err, LDR_MEMORY, "out of memory for a label name");
     return -1;
 }
 
-enum { LDR__MOST_LABELS = 256 };       /* of one text                                            */
+enum { LDR__MOST_LABELS = 256 };       /* of one text */
 
 /* "a|b": the classes of a text with several labels, or none, as a label set. -1: an error. */
 static int32_t ldr__reader_classes(ldr__reader *r, char *label, size_t at, ldr_error *err) {
@@ -14577,7 +14591,7 @@ static ldr_status ldr__reader_add(ldr__reader *r, int pair, size_t at, ldr_error
     if (!*text) return ldr__reader_fail(r, at, err, "the example has no text");
     if (r->desc.head == LDR_HEAD_REGRESS) {
         if (!ldr__reader_number(label, &value))
-            return ldr__fail(err, LDR_DATA, at, "line %I: the label \"%s\" is not a number", ldr__reader_line(r, at), ldr__show(shown, label, strlen(label)));
+            return ldr__fail_at(err, LDR_DATA, at, "line %I: the label \"%s\" is not a number", ldr__reader_line(r, at), ldr__show(shown, label, strlen(label)));
     } else {
         index = r->desc.head == LDR_HEAD_MULTI ? ldr__reader_classes(r, (char *)r->field[LDR__FIELD_LABEL], at, err) : ldr__reader_class(r, label, err);
         if (index == -1) return err->status ? err->status : LDR_MEMORY;
@@ -14624,10 +14638,10 @@ static ldr_status ldr__reader_columns(ldr__reader *r, const char *list, int opti
         have[f] = 1;
         r->column[r->columns++] = f;
         if (!*(s += n)) return have[LDR__FIELD_TEXT] && (have[LDR__FIELD_LABEL] || r->unlabelled) ? LDR_OK :
-                ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "columns \"%s\" name no %s", list,
+                ldr__fail(err, LDR_ARGUMENT, "columns \"%s\" name no %s", list,
                 have[LDR__FIELD_TEXT] ? "label" : "text");
     }
-    return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET,
+    return ldr__fail(err, LDR_ARGUMENT,
             "columns \"%s\": expected label, text, text2 once each, and - for what is not used", list);
 }
 
@@ -14673,12 +14687,12 @@ static ldr_status ldr__reader_give(ldr__reader *r, int pair, size_t at, ldr_erro
 }
 
 static ldr_status ldr__reader_wrong(const ldr__reader *r, int n, size_t at, ldr_error *err) {
-    if (r->desc.columns || r->named) return ldr__fail(err, LDR_DATA, at, "line %I: it has %d columns, %s",
+    if (r->desc.columns || r->named) return ldr__fail_at(err, LDR_DATA, at, "line %I: it has %d columns, %s",
             ldr__reader_line(r, at), n,
             r->named ? "the first line names another number" : "and not those that were named");
     if (n < r->columns) return ldr__reader_fail(r, at, err,
             "the example has no text; expected label<TAB>text or label<TAB>text<TAB>text2 (.csv: commas)");
-    return ldr__fail(err, LDR_DATA, at,
+    return ldr__fail_at(err, LDR_DATA, at,
             "line %I: %d columns, more than %s; name them (--columns label,text,-: \"-\" is not used), in "
             "the first line or there, or put quotes around commas", ldr__reader_line(r, at), n, r->unlabelled ?
             "text<TAB>text2" : "label<TAB>text<TAB>text2");
@@ -14715,7 +14729,7 @@ static ldr_status ldr__reader_member(ldr__reader *r, int k, const ldr_json *j, i
     const ldr_json_node *n = ldr_json_node_at(j, node);
     int word = n->type == LDR_JSON_NUMBER || n->type == LDR_JSON_TRUE || n->type == LDR_JSON_FALSE;
     if (n->type == LDR_JSON_STRING) {
-        size_t size = n->end - n->begin;              /* escapes only shrink                  */
+        size_t size = n->end - n->begin;              /* escapes only shrink */
         char *field = ldr__reader_room(r, k, size, err);
         if (!field) return LDR_MEMORY;
         ldr__drop_nul(field, (size_t)ldr_json_string(field, size + 1, j, node));
@@ -14764,11 +14778,11 @@ static ldr_status ldr__reader_object(ldr__reader *r, const ldr_json *j, int32_t 
         return status ? status : ldr__reader_give(r, 0, at, err);
     }
     if (ldr_json_node_at(j, object)->type != LDR_JSON_OBJECT) return ldr__reader_fail(r, at, err, "an example is a JSON object");
-    if (label < 0 && !r->unlabelled) return ldr__fail(err, LDR_DATA, at,
+    if (label < 0 && !r->unlabelled) return ldr__fail_at(err, LDR_DATA, at,
             "line %I: the example has no label: no member \"%s\"", ldr__reader_line(r, at), r->desc.label ?
             r->desc.label : "label");
-    if (text < 0) return ldr__fail(err, LDR_DATA, at, "line %I: the example has no text: no member \"%s\"", ldr__reader_line(r, at), r->desc.text ? r->desc.text : "text\", \"sentence\" or \"sentence1");
-    if (text2 < 0 && r->desc.text2) return ldr__fail(err, LDR_DATA, at, "line %I: the example has no second text: no member \"%s\"", ldr__reader_line(r, at), r->desc.text2);
+    if (text < 0) return ldr__fail_at(err, LDR_DATA, at, "line %I: the example has no text: no member \"%s\"", ldr__reader_line(r, at), r->desc.text ? r->desc.text : "text\", \"sentence\" or \"sentence1");
+    if (text2 < 0 && r->desc.text2) return ldr__fail_at(err, LDR_DATA, at, "line %I: the example has no second text: no member \"%s\"", ldr__reader_line(r, at), r->desc.text2);
     status = r->unlabelled ? LDR_OK : r->desc.head == LDR_HEAD_MULTI && ldr_json_node_at(j, label)->type == LDR_JSON_ARRAY ?
             ldr__reader_label_list(r, j, label, base, err) : ldr__reader_member(r, LDR__FIELD_LABEL, j, label, base, err);
     if (!status) status = ldr__reader_member(r, LDR__FIELD_TEXT, j, text, base, err);
@@ -14787,7 +14801,7 @@ static ldr_json *ldr__reader_json(const ldr__reader *r, size_t at, size_t *used,
     where = local.offset == LDR_NO_OFFSET ? at : at + (size_t)local.offset;
     for (i = strlen(local.message); i > 0 && local.message[i] != '('; i--) {}
     if (i > 0 && local.offset != LDR_NO_OFFSET) local.message[i - 1] = 0;      /* an offset of its own is put there again */
-    ldr__fail(err, local.status, local.offset == LDR_NO_OFFSET ? LDR_NO_OFFSET : where, "line %I: %s", ldr__reader_line(r, where), local.message);
+    ldr__fail_at(err, local.status, local.offset == LDR_NO_OFFSET ? LDR_NO_OFFSET : where, "line %I: %s", ldr__reader_line(r, where), local.message);
     return NULL;
 }
 
@@ -14821,7 +14835,7 @@ static ldr_status ldr__reader_labels(ldr__reader *r, ldr_error *err) {
     int32_t i;
     for (i = 0; i < ldr_dataset_labels(r->desc.labels); i++) {
         const char *name = ldr_dataset_label_name(r->desc.labels, i);
-        if (!name) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_dataset_load: the data set given for its labels has classes without a name");
+        if (!name) return ldr__fail(err, LDR_ARGUMENT, "ldr_dataset_load: the data set given for its labels has classes without a name");
         if (ldr_dataset_label(r->d, name, 1, err) < 0) return err->status ? err->status : LDR_MEMORY;
     }
     return LDR_OK;
@@ -14868,16 +14882,16 @@ LDR__DEF ldr_dataset *ldr_dataset_load(const ldr_model *m, const char *path, con
     memset(&local, 0, sizeof local);
     if (desc) r.desc = *desc;
     if (!m || !path) {
-        ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_dataset_load: no model or no path");
+        ldr__fail(err, LDR_ARGUMENT, "ldr_dataset_load: no model or no path");
         return NULL;
     }
     if (r.desc.head != LDR_HEAD_CLASSIFY && r.desc.head != LDR_HEAD_REGRESS && r.desc.head != LDR_HEAD_MULTI) {
-        ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_dataset_load: files hold one label or one number a text; add other examples with ldr_dataset_add");
+        ldr__fail(err, LDR_ARGUMENT, "ldr_dataset_load: files hold one label or one number a text; add other examples with ldr_dataset_add");
         return NULL;
     }
     r.tokenizer = ldr_model_tokenizer(m);
     if (!r.tokenizer) {
-        ldr__fail(err, LDR_MISSING, LDR_NO_OFFSET, "%s: the model has no vocabulary, so texts cannot be read", path);
+        ldr__fail(err, LDR_MISSING, "%s: the model has no vocabulary, so texts cannot be read", path);
         return NULL;
     }
     if (r.desc.max_len == 0) r.desc.max_len = LDR__MIN(128, ldr_model_info_get(m).positions);
@@ -14906,15 +14920,15 @@ enum { LDR__MAX_NOTE = 4096 };
 
 typedef struct ldr__param {
     char    name[64];
-    size_t  offset;                /* in ldr_ladder.values                                   */
+    size_t  offset;                /* in ldr_ladder.values */
     int32_t rows, columns;
-    int32_t decay;                 /* weight decay applies: matrices only                    */
-    float   rate;                  /* of its steps, as a multiple of the trainer's           */
+    int32_t decay;                 /* weight decay applies: matrices only */
+    float   rate;                  /* of its steps, as a multiple of the trainer's */
 } ldr__param;
 
 typedef struct ldr__rung {
-    int32_t layer;                 /* tapped backbone layer, 0-based                         */
-    int32_t down, down_bias, gate; /* parameter indices, -1: none                            */
+    int32_t layer;                 /* tapped backbone layer, 0-based */
+    int32_t down, down_bias, gate; /* parameter indices, -1: none */
     int32_t slot[LDR__ALL_SLOTS];
 } ldr__rung;
 
@@ -14926,29 +14940,29 @@ typedef struct ldr__note { char *key, *value; } ldr__note;
 struct ldr_ladder {
     ldr_allocator    alloc;
     const ldr_model *m;
-    ldr_ladder_desc  d;            /* resolved; its pointers lead into this object           */
+    ldr_ladder_desc  d;            /* resolved; its pointers lead into this object */
     ldr__shape       side;
-    int32_t          has_first;    /* D_first reads the embeddings                           */
+    int32_t          has_first;    /* D_first reads the embeddings */
     int32_t          first, first_bias, final_norm, final_norm_bias, up, up_bias, out_gate, head_dense, head_dense_bias, head_out, head_out_bias;
-    int32_t          head_width;   /* of the rows the head reads                             */
+    int32_t          head_width;   /* of the rows the head reads */
     ldr__rung       *rungs;
     int32_t         *rung_layers;
     int32_t          deep;         /* 1: parameters inside the backbone, or in copies of its last blocks */
     int32_t          from;         /* first block with any; the backward pass ends there, or goes on into the rungs */
     int32_t          top;          /* LADDER: copies; what rungs leave is added to what the first reads */
     int32_t          successors;   /* blocks layers, layers+1, ...: stand for groups of the backbone's layers; 0: none */
-    ldr__shape       tuned_shape;  /* of a backbone block with what the method adds           */
-    ldr__tuned      *tuned;        /* [layers + successors], when deep                        */
+    ldr__shape       tuned_shape;  /* of a backbone block with what the method adds */
+    ldr__tuned      *tuned;        /* [layers + successors], when deep */
     int32_t          end[LDR__ENDS];
     int32_t          prompt_dense, prompt_dense_bias, prompt_out, prompt_out_bias;     /* -1: the prompt's vectors are what is trained */
     ldr__param      *params;
     int32_t          count;
-    size_t           size;         /* floats in values, padding between parameters included  */
+    size_t           size;         /* floats in values, padding between parameters included */
     uint64_t         trainable;
     float           *values, *grads;           /* grads belong to a trainer, NULL without one */
-    float           *frequency;    /* rotary table of the side heads                         */
-    float           *span_frequency;       /* [span_size/2] the same of a head that scores pairs      */
-    uint64_t         fingerprint;  /* of the backbone                                        */
+    float           *frequency;    /* rotary table of the side heads */
+    float           *span_frequency;       /* [span_size/2] the same of a head that scores pairs */
+    uint64_t         fingerprint;  /* of the backbone */
     int32_t          fresh;        /* no trainer has had it: its head may be fitted and its slice replaced */
     char           **labels;
     ldr__note       *notes;
@@ -15113,26 +15127,26 @@ static ldr_status ldr__ladder_method(ldr_ladder *l, const ldr_ladder_desc *d, ld
     l->top = d->method == LDR_METHOD_LADDER ? d->top : 0;
     l->deep = ldr__method_of(d->method)->deep || l->top;
     if (d->beside && (l->deep || d->beside->m != m || !ldr__method_of(d->beside->d.method)->beside))
-        return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "beside: a ladder or a head can stand beside a backbone tuned by full, bitfit, lora or adapter, and the model must be the same");
+        return ldr__fail(err, LDR_ARGUMENT, "beside: a ladder or a head can stand beside a backbone tuned by full, bitfit, lora or adapter, and the model must be the same");
     if (!l->deep) return LDR_OK;
     if (l->top > m->layers || (l->top && m->family->shared))
-        return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET,
+        return ldr__fail(err, LDR_ARGUMENT,
                 "%d copies of the last blocks: the model has %d, and they must not share their tensors", l->top, m->layers);
     if (!l->top && m->compute != LDR_COMPUTE_F32)
-        return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET,
+        return ldr__fail(err, LDR_UNSUPPORTED,
                 "method %s needs gradients through the backbone, and products of rounded weights have none: load the model with LDR_COMPUTE_F32", ldr_method_name(d->method));
     if (d->tune_layers < 0 || d->tune_layers > m->layers || (d->tune_layers && (m->family->shared || d->method == LDR_METHOD_PROMPT || d->method == LDR_METHOD_THESEUS)))
-        return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "the last %d of %d blocks cannot be tuned alone (layers that share their tensors, prompts and successors need all)", d->tune_layers, m->layers);
+        return ldr__fail(err, LDR_ARGUMENT, "the last %d of %d blocks cannot be tuned alone (layers that share their tensors, prompts and successors need all)", d->tune_layers, m->layers);
     if ((d->method == LDR_METHOD_LORA || (l->top && d->rank >= 0)) &&
             (d->rank < 1 || d->rank > 4096 || !(d->alpha - d->alpha == 0) || d->targets < 1 ||
             d->targets >= 1 << LDR__MATRICES))
-        return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "LoRA of rank %d on the matrices %d cannot be", d->rank, d->targets);
-    if (d->method == LDR_METHOD_ADAPTER && (d->bottleneck < 1 || d->bottleneck > 65536)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "an adapter %d wide cannot be", d->bottleneck);
-    if (d->prompt_hidden < 0 || d->prompt_hidden > 65536) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a network %d wide for the prompt cannot be", d->prompt_hidden);
+        return ldr__fail(err, LDR_ARGUMENT, "LoRA of rank %d on the matrices %d cannot be", d->rank, d->targets);
+    if (d->method == LDR_METHOD_ADAPTER && (d->bottleneck < 1 || d->bottleneck > 65536)) return ldr__fail(err, LDR_ARGUMENT, "an adapter %d wide cannot be", d->bottleneck);
+    if (d->prompt_hidden < 0 || d->prompt_hidden > 65536) return ldr__fail(err, LDR_ARGUMENT, "a network %d wide for the prompt cannot be", d->prompt_hidden);
     if (d->virtual_tokens < 0 || d->virtual_tokens > 4096 || (d->method == LDR_METHOD_PROMPT && d->virtual_tokens >= m->positions - m->position_offset))
-        return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "%d virtual tokens: the model has %d positions", d->virtual_tokens, m->positions - m->position_offset);
-    if (d->method == LDR_METHOD_THESEUS && m->family->shared) return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "method theseus replaces layers, and those of a model of type %s are one: it is as small as it gets", m->family->type);
-    if (d->method == LDR_METHOD_THESEUS && (d->successors < 1 || d->successors > m->layers)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "%d successors: the model has %d layers, give 1 to as many", d->successors, m->layers);
+        return ldr__fail(err, LDR_ARGUMENT, "%d virtual tokens: the model has %d positions", d->virtual_tokens, m->positions - m->position_offset);
+    if (d->method == LDR_METHOD_THESEUS && m->family->shared) return ldr__fail(err, LDR_UNSUPPORTED, "method theseus replaces layers, and those of a model of type %s are one: it is as small as it gets", m->family->type);
+    if (d->method == LDR_METHOD_THESEUS && (d->successors < 1 || d->successors > m->layers)) return ldr__fail(err, LDR_ARGUMENT, "%d successors: the model has %d layers, give 1 to as many", d->successors, m->layers);
     l->successors = d->method == LDR_METHOD_THESEUS ? d->successors : 0;
     l->from = l->successors ? m->layers : l->top ? m->layers - l->top : d->tune_layers ? m->layers - d->tune_layers : 0;
     if (d->method == LDR_METHOD_BITFIT) s->biases = LDR__ALL_BIASES;
@@ -15162,34 +15176,34 @@ static ldr_status ldr__ladder_shape(ldr__shape *s, const ldr_model *m, const ldr
     s->ffn = d->ffn;
     s->heads = d->heads;
     if (m->conv.taps && (ldr__method_of(d->method)->deep || d->top >= m->layers))
-        return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "the convolution beside the first block of this %s model "
+        return ldr__fail(err, LDR_UNSUPPORTED, "the convolution beside the first block of this %s model "
                 "is only run, not trained: use a ladder that copies later blocks", m->type);
-    if (d->samples < 1) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "slicing needs at least one sample");
+    if (d->samples < 1) return ldr__fail(err, LDR_ARGUMENT, "slicing needs at least one sample");
     if (r < 1 || r > 1024 || d->width < 1 || d->width > 65536 || d->ffn < 1 || d->ffn > (1 << 20) || d->heads < 0 || d->heads > 4096)
-        return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "reduction %d, side width %d, %d heads or ffn %d cannot be", r, d->width, d->heads, d->ffn);
-    if (d->classes < 1 || d->classes > (1 << 24)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "the head needs classes, not %d", d->classes);
+        return ldr__fail(err, LDR_ARGUMENT, "reduction %d, side width %d, %d heads or ffn %d cannot be", r, d->width, d->heads, d->ffn);
+    if (d->classes < 1 || d->classes > (1 << 24)) return ldr__fail(err, LDR_ARGUMENT, "the head needs classes, not %d", d->classes);
     if (ldr__spans_of(d->head) && (d->classes < 3 || d->classes % 2 == 0 || d->span_size < 0 || d->span_size % 2 ||
             d->span_size > (1 << 24) / d->classes))
-        return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a head for spans has the classes O, B-x, I-x, B-y, ... and "
+        return ldr__fail(err, LDR_ARGUMENT, "a head for spans has the classes O, B-x, I-x, B-y, ... and "
                 "an even span_size, not %d and %d: give the tags' names in that order", d->classes, d->span_size);
     if ((int)d->tap < 1 || d->tap > LDR_TAP_OUTPUT || (int)d->gate < 1 || d->gate > LDR_GATE_FIXED || (int)d->mix < 1 ||
             d->mix > LDR_MIX_AFTER || (int)d->output < 1 || d->output > LDR_OUTPUT_RESIDUAL ||
         (int)d->init < 1 || d->init > LDR_INIT_SLICE || (int)d->importance < 1 || d->importance > LDR_ENERGY || (int)d->slice_heads < 1 || d->slice_heads > LDR_HEADS_WITHIN)
-        return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "tap, gate, mix, output, init, importance or slice_heads is none of its names");
-    if (d->head == LDR_HEAD_WORDS && !m->ends.m[LDR__LM_OUT].data) return ldr__fail(err, LDR_MISSING, LDR_NO_OFFSET, "a words head is the model's own language-model head, and its files hold none");
-    if (d->head == LDR_HEAD_WORDS && d->output == LDR_OUTPUT_SIDE && d->rung_count) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "the language-model head reads rows as wide as the backbone: use output MIXED or UP");
-    if (!(d->dropout < 1.0f)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "dropout must be below 1");
-    if (d->gate == LDR_GATE_FIXED && !(d->gate_fixed >= 0 && d->gate_fixed <= 1)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a fixed gate must lie between 0 and 1");
-    if (d->init == LDR_INIT_SLICE && (d->width > b->width || d->ffn > b->ffn)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a sliced side network cannot be wider than the backbone (%d of %d, ffn %d of %d)", d->width, b->width, d->ffn, b->ffn);
+        return ldr__fail(err, LDR_ARGUMENT, "tap, gate, mix, output, init, importance or slice_heads is none of its names");
+    if (d->head == LDR_HEAD_WORDS && !m->ends.m[LDR__LM_OUT].data) return ldr__fail(err, LDR_MISSING, "a words head is the model's own language-model head, and its files hold none");
+    if (d->head == LDR_HEAD_WORDS && d->output == LDR_OUTPUT_SIDE && d->rung_count) return ldr__fail(err, LDR_ARGUMENT, "the language-model head reads rows as wide as the backbone: use output MIXED or UP");
+    if (!(d->dropout < 1.0f)) return ldr__fail(err, LDR_ARGUMENT, "dropout must be below 1");
+    if (d->gate == LDR_GATE_FIXED && !(d->gate_fixed >= 0 && d->gate_fixed <= 1)) return ldr__fail(err, LDR_ARGUMENT, "a fixed gate must lie between 0 and 1");
+    if (d->init == LDR_INIT_SLICE && (d->width > b->width || d->ffn > b->ffn)) return ldr__fail(err, LDR_ARGUMENT, "a sliced side network cannot be wider than the backbone (%d of %d, ffn %d of %d)", d->width, b->width, d->ffn, b->ffn);
     if (d->top && d->rung_count && d->output != LDR_OUTPUT_RESIDUAL)
-        return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET,
+        return ldr__fail(err, LDR_ARGUMENT,
                 "copies of the last blocks read what the rungs add to the backbone's state: use output RESIDUAL, or no copies (top -1)");
     if (d->preset == LDR_PRESET_TOP && d->top < 1)
-        return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET,
+        return ldr__fail(err, LDR_ARGUMENT,
                 "the preset top is copies of the last blocks, and there are none: %s", m->family->shared ? "this model's blocks are one tensor, use the default preset" : "give top at least 1");
     if (d->preset == LDR_PRESET_HEAD || d->preset == LDR_PRESET_TOP)
         return d->rung_count
-        ? ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "the presets head and top have no rungs, %d were given",
+        ? ldr__fail(err, LDR_ARGUMENT, "the presets head and top have no rungs, %d were given",
         d->rung_count) : LDR_OK;
     if (d->preset == LDR_PRESET_MLP) {
         s->place = LDR__NO_NORM;
@@ -15199,8 +15213,8 @@ static ldr_status ldr__ladder_shape(ldr__shape *s, const ldr_model *m, const ldr
         ldr__shape_plain(s);
         return LDR_OK;
     }
-    if (d->preset == LDR_PRESET_CLUE) {                 /* a BERT block whatever the backbone is       */
-        if (d->width % d->heads) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "side width %d is not a multiple of %d heads", d->width, d->heads);
+    if (d->preset == LDR_PRESET_CLUE) {                 /* a BERT block whatever the backbone is */
+        if (d->width % d->heads) return ldr__fail(err, LDR_ARGUMENT, "side width %d is not a multiple of %d heads", d->width, d->heads);
         s->norm = LDR_NORM_LAYER;
         s->place = LDR__POST;
         s->gated = s->rotary = 0;
@@ -15213,19 +15227,19 @@ static ldr_status ldr__ladder_shape(ldr__shape *s, const ldr_model *m, const ldr
         return LDR_OK;
     }
     if (d->slice_heads == LDR_HEADS_WHOLE) {
-        if (d->heads % group || d->heads > b->heads) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "%d side heads: whole heads come in groups of %d and there are %d", d->heads, group, b->heads);
+        if (d->heads % group || d->heads > b->heads) return ldr__fail(err, LDR_ARGUMENT, "%d side heads: whole heads come in groups of %d and there are %d", d->heads, group, b->heads);
         s->kv_heads = d->heads / group;
         return LDR_OK;
     }
-    if (d->heads != b->heads || b->head_dim % r) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "keeping all %d heads needs a reduction that divides the head size %d, not %d; or slice whole heads", b->heads, b->head_dim, r);
-    if (d->preset == LDR_PRESET_PAPER && (b->width % r || b->ffn % r)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "the paper's recipe needs a reduction that divides width %d and ffn %d, not %d", b->width, b->ffn, r);
+    if (d->heads != b->heads || b->head_dim % r) return ldr__fail(err, LDR_ARGUMENT, "keeping all %d heads needs a reduction that divides the head size %d, not %d; or slice whole heads", b->heads, b->head_dim, r);
+    if (d->preset == LDR_PRESET_PAPER && (b->width % r || b->ffn % r)) return ldr__fail(err, LDR_ARGUMENT, "the paper's recipe needs a reduction that divides width %d and ffn %d, not %d", b->width, b->ffn, r);
     s->head_dim = b->head_dim / r;
     if (r > 1 && (s->head_norms || s->turned || m->rope[0].kind == LDR__ROPE_LONG))
-        return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET,
+        return ldr__fail(err, LDR_UNSUPPORTED,
                 "the heads of a %s model cannot be made smaller, for they "
                 "have norms, or positions turn a part of them, or each number by its own factor: slice whole heads",
                         m->type);
-    if (s->rotary && s->head_dim % 2) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "rotary positions need an even side head size, not %d: use a smaller reduction or whole heads", s->head_dim);
+    if (s->rotary && s->head_dim % 2) return ldr__fail(err, LDR_ARGUMENT, "rotary positions need an even side head size, not %d: use a smaller reduction or whole heads", s->head_dim);
     return LDR_OK;
 }
 
@@ -15233,7 +15247,7 @@ static ldr_status ldr__ladder_shape(ldr__shape *s, const ldr_model *m, const ldr
 
 typedef struct ldr__layout {
     ldr_ladder *l;
-    int32_t     count;             /* parameters so far                                      */
+    int32_t     count;             /* parameters so far */
     size_t      floats;
     uint64_t    trainable;
 } ldr__layout;
@@ -15507,12 +15521,12 @@ static ldr_status ldr__ladder_rungs(int32_t *layers, const ldr_model *m, const l
     int32_t i, n = d->rung_count, count = m->layers - d->top;
     for (i = 0; i < n; i++) {
         if (d->top && (d->rungs ? d->rungs[i] : 0) >= count)
-            return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET,
+            return ldr__fail(err, LDR_ARGUMENT,
                     "rung %d taps layer %d, which is a copy here: with the last %d blocks copied, rungs tap layers 0 to %d", i,
                     d->rungs ? d->rungs[i] : 0, d->top, count - 1);
         layers[i] = d->rungs ? d->rungs[i] : (int32_t)((int64_t)(i + 1) * count / n) - 1;
         if (layers[i] < 0 || layers[i] >= m->layers || (i && layers[i] <= layers[i - 1]))
-            return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "rung %d taps layer %d: layers must ascend from 0 to %d",
+            return ldr__fail(err, LDR_ARGUMENT, "rung %d taps layer %d: layers must ascend from 0 to %d",
                     i, layers[i], m->layers - 1);
     }
     return LDR_OK;
@@ -15589,15 +15603,15 @@ static ldr_ladder *ldr__ladder_new(const ldr_model *m, const ldr_ladder_desc *de
             (int)desc->pool < 0 || desc->pool > LDR_POOL_MEAN || !ldr__allocator_valid(&a) ||
             (int)desc->head_activation < 0 || desc->head_activation > LDR_SILU ||
             (desc->rungs && desc->rung_count < 1)) {
-        ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_ladder_create: no model or description, or one that cannot be");
+        ldr__fail(err, LDR_ARGUMENT, "ldr_ladder_create: no model or description, or one that cannot be");
         return NULL;
     }
     if (desc->published_head &&
             (!m->task.task || !m->task.out.data || m->task.norm || m->task.task == LDR_TASK_SPAN ||
             m->task.task == LDR_TASK_REPLACED)) {
-        if (m->task.task) ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET,
+        if (m->task.task) ldr__fail(err, LDR_UNSUPPORTED,
                 "published_head: the head in the model's files is for spans, for replaced tokens, a pooler or holds a norm, and cannot be learned further");
-        else ldr__fail(err, LDR_MISSING, LDR_NO_OFFSET,
+        else ldr__fail(err, LDR_MISSING,
                 "published_head: the model's files hold no head for a task, or its config.json names no architecture that has one");
         return NULL;
     }
@@ -15606,7 +15620,7 @@ static ldr_ladder *ldr__ladder_new(const ldr_model *m, const ldr_ladder_desc *de
     d.alloc = a;
     l = (ldr_ladder *)ldr__alloc(&a, sizeof *l);
     if (!l) {
-        ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while making a ladder");
+        ldr__fail(err, LDR_MEMORY, "out of memory while making a ladder");
         return NULL;
     }
     memset(l, 0, sizeof *l);
@@ -15628,11 +15642,11 @@ static ldr_ladder *ldr__ladder_new(const ldr_model *m, const ldr_ladder_desc *de
         }
         if (!pass) ldr__ladder_layout(&y, NULL, NULL);
         if (y.trainable > limit) {
-            ldr__fail(err, LDR_FORMAT, LDR_NO_OFFSET, "the ladder described has %U numbers, there are %U", y.trainable, limit);
+            ldr__fail(err, LDR_FORMAT, "the ladder described has %U numbers, there are %U", y.trainable, limit);
             goto fail;
         }
         if (y.count == 0) {
-            ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "nothing would be trained: a frozen words head on a frozen backbone");
+            ldr__fail(err, LDR_ARGUMENT, "nothing would be trained: a frozen words head on a frozen backbone");
             goto fail;
         }
         l->count = y.count;
@@ -15656,12 +15670,12 @@ static ldr_ladder *ldr__ladder_new(const ldr_model *m, const ldr_ladder_desc *de
     for (i = 0; (desc->label_names || desc->published_head) && i < d.classes; i++) {
         const char *label = desc->label_names ? desc->label_names[i] : ldr_model_label(m, i);
         if (label && !ldr__is_utf8(label)) {
-            ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "the name of label %d is not UTF-8", i);
+            ldr__fail(err, LDR_ARGUMENT, "the name of label %d is not UTF-8", i);
             goto fail;
         }
         l->labels[i] = label ? ldr__copy_text(&a, label) : NULL;
         if (label && !l->labels[i]) {
-            ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while making a ladder");
+            ldr__fail(err, LDR_MEMORY, "out of memory while making a ladder");
             goto fail;
         }
     }
@@ -15716,9 +15730,9 @@ LDR__DEF ldr_status ldr_ladder_note(ldr_ladder *l, const char *key, const char *
     size_t i;
     void *notes;
     char *k, *v;
-    if (!l || !key || !value || strlen(key) + strlen(value) > LDR__MAX_NOTE || !ldr__is_utf8(key) || !ldr__is_utf8(value)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a note needs a key and a value in UTF-8 of together at most %d bytes", LDR__MAX_NOTE);
+    if (!l || !key || !value || strlen(key) + strlen(value) > LDR__MAX_NOTE || !ldr__is_utf8(key) || !ldr__is_utf8(value)) return ldr__fail(err, LDR_ARGUMENT, "a note needs a key and a value in UTF-8 of together at most %d bytes", LDR__MAX_NOTE);
     v = ldr__copy_text(&l->alloc, value);
-    if (!v) return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory for a note");
+    if (!v) return ldr__fail(err, LDR_MEMORY, "out of memory for a note");
     for (i = 0; i < l->note_count; i++)
         if (strcmp(l->notes[i].key, key) == 0) {
             ldr__free(&l->alloc, l->notes[i].value, strlen(l->notes[i].value) + 1);
@@ -15730,7 +15744,7 @@ LDR__DEF ldr_status ldr_ladder_note(ldr_ladder *l, const char *key, const char *
     if (!k || !ldr__grow(&l->alloc, &notes, &l->note_capacity, l->note_count + 1, sizeof *l->notes)) {
         ldr__free(&l->alloc, v, strlen(v) + 1);
         if (k) ldr__free(&l->alloc, k, strlen(k) + 1);
-        return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory for a note");
+        return ldr__fail(err, LDR_MEMORY, "out of memory for a note");
     }
     l->notes = (ldr__note *)notes;
     l->notes[l->note_count].key = k;
@@ -15749,10 +15763,10 @@ LDR__DEF ldr_status ldr_ladder_note(ldr_ladder *l, const char *key, const char *
 /* What the loss is measured against; arrays run over the rows of the head. */
 struct ldr__targets {
     const int32_t *labels;         /* [R] class, LDR_IGNORE: none; CHOICE: [R/choices]; MULTI: label set */
-    const float   *values;         /* REGRESS: [R]                                            */
-    const float   *class_weights;  /* [classes] or NULL                                       */
-    const ldr_dataset *sets;       /* MULTI: whose label sets                                 */
-    const ldr__pass *pass;         /* spans: whose sequences                                  */
+    const float   *values;         /* REGRESS: [R] */
+    const float   *class_weights;  /* [classes] or NULL */
+    const ldr_dataset *sets;       /* MULTI: whose label sets */
+    const ldr__pass *pass;         /* spans: whose sequences */
     float          smoothing;
     int32_t        choices;
 };
@@ -15895,13 +15909,13 @@ static void ldr__softmax_rows(float *z, size_t rows, size_t n) {
    ====================================================================================== */
 
 enum { LDR__PLACE_FIRST = 1000, LDR__PLACE_HEAD };
-enum { LDR__WORD_ROWS = 128 };          /* rows with scores for a whole vocabulary at a time     */
+enum { LDR__WORD_ROWS = 128 };          /* rows with scores for a whole vocabulary at a time */
 
 /* The way through the backbone and back. state[i] is what the block at place from+i of the route reads. */
 typedef struct ldr__deep {
-    int32_t          from, checkpoint;         /* from: first place with anything trained       */
+    int32_t          from, checkpoint;         /* from: first place with anything trained */
     ldr__acts       *acts;         /* of every place from there, or one that is filled again for each (checkpoint) */
-    float          **state;        /* [blocks + 1] of [T,d]                                   */
+    float          **state;        /* [blocks + 1] of [T,d] */
     float           *f, *fg, *dx, *dy;         /* dx: gradient of the block's output; backward writes its input's to dy, then swaps them */
     ldr__back        back;
     ldr__embed_back  embed;
@@ -15911,11 +15925,11 @@ struct ldr__pass {
     ldr_ladder    *l;
     ldr__exec      ex;
     ldr__backbone  backbone;
-    ldr__ends      ends;           /* the model's, with what is trained of them               */
+    ldr__ends      ends;           /* the model's, with what is trained of them */
     float         *prompt, *prompt_hidden, *dprompt, *dprompt_hidden;      /* with prompt_hidden: what its network makes, [virtual tokens, e or h] */
     ldr__deep      deep;
     int32_t        keep, again;    /* for a backward pass, which makes what is inside a rung again */
-    int32_t       *route, places;  /* [places] numbers of the blocks that run, in order       */
+    int32_t       *route, places;  /* [places] numbers of the blocks that run, in order */
     /* NULL, or called on the way back with the state y[T,d] after the block at `place` of the route and its gradient,
        to which it may add: for losses of states (distilling). Only of a backbone that is trained inside */
     void         (*pull)(void *context, const ldr__pass *s, int32_t place, const float *y, float *dy);
@@ -15923,17 +15937,17 @@ struct ldr__pass {
     size_t         max_tokens, max_sequences, max_rows;
     /* the batch; t.offsets counts virtual tokens, offsets does not */
     int32_t       *offsets, *wide_offsets, *ids, *segments, *position, *labels;
-    const ldr_dataset *sets;       /* MULTI: whose label sets the labels are                  */
+    const ldr_dataset *sets;       /* MULTI: whose label sets the labels are */
     float         *values;
     uint64_t      *token_rows;
-    int32_t       *rows;           /* token each head row reads                               */
-    uint64_t      *only_rows;      /* its dropout row number                                  */
+    int32_t       *rows;           /* token each head row reads */
+    uint64_t      *only_rows;      /* its dropout row number */
     size_t         row_count;
-    int32_t       *spans;          /* LDR_POOL_MEAN: tokens each row is the mean of, else NULL  */
+    int32_t       *spans;          /* LDR_POOL_MEAN: tokens each row is the mean of, else NULL */
     float         *pooled;
     ldr__tokens    t;
     int32_t       *part_at, parts;         /* [parts + 1] first sequence of each part the ladder works through */
-    size_t         part_rows;              /* tokens of the longest                                   */
+    size_t         part_rows;              /* tokens of the longest */
     float         *panels;                 /* a rung's matrices as all parts multiply by them (ldr__rung_pack) */
     /* taps: [has_first + rungs] of [T,d], and the backbone's final state at the head's rows */
     float        **taps, *final;
@@ -15944,13 +15958,13 @@ struct ldr__pass {
     const void    *fetch_from;
     /* the ladder */
     ldr__acts     *acts;           /* [rungs], or one shared; with `again` rungs share what is made again */
-    float        **m;              /* [rungs] D_i tap_i                                       */
+    float        **m;              /* [rungs] D_i tap_i */
     float         *first, *top, *f, *fg, *gate, *gate_sums;
     float         *picked, *normed, *stats, *up, *mixed, *hidden_in, *hidden, *logits;
     /* spans, a piece a sequence: place in it; tokens that can end a span, their tags; where one ends; scores; counts */
     int32_t       *span_position, *span_at, *span_tags, *span_ends;
     float         *span_scores;
-    double        *span_sums;              /* [sequences][4]                                    */
+    double        *span_sums;              /* [sequences][4] */
     /* LDR_HEAD_WORDS: dense, activated, normed rows; best words; losses of a chunk */
     float         *words_u, *words_f, *words, *words_stats, *dwords;
     float         *teacher, *teacher_scores;      /* to distil: what `words` is to the ladder, of the backbone; scores of a chunk */
@@ -15959,7 +15973,7 @@ struct ldr__pass {
     /* backward */
     ldr__back      back;
     float         *ds, *du, *next_ds, *dm;         /* of the state above a rung; of what its block read (mix after: made); of the state below; of D tap */
-    float         *slope;                  /* of the hidden layer's activation                */
+    float         *slope;                  /* of the hidden layer's activation */
     float         *dlogits, *dhidden, *dout, *dup, *dnormed, *dpicked;
 };
 
@@ -16243,7 +16257,7 @@ static void ldr__pass_begin(ldr__pass *s, int32_t sequences, const uint64_t *ord
         s->row_count = (size_t)s->offsets[sequences];
         for (i = 0; i < sequences; i++)
             for (t = s->offsets[i]; t < s->offsets[i + 1]; t++) s->rows[t] = t + (i + 1) * virtuals;
-    } else if (l->d.head == LDR_HEAD_WORDS) {          /* only rows with a target are looked at       */
+    } else if (l->d.head == LDR_HEAD_WORDS) {          /* only rows with a target are looked at */
         s->row_count = 0;
         for (i = 0; i < sequences; i++)
             for (t = s->offsets[i]; t < s->offsets[i + 1]; t++) {
@@ -16285,7 +16299,7 @@ static ldr__tokens ldr__side_tokens(const ldr__pass *s, int32_t rung) {
 typedef struct ldr__part {
     ldr__exec ex;
     int32_t   from, to;
-    size_t    first, rows;         /* its tokens                                              */
+    size_t    first, rows;         /* its tokens */
 } ldr__part;
 
 static ldr__part ldr__part_of(const ldr__pass *s, int32_t i) {
@@ -16410,7 +16424,7 @@ typedef struct ldr__rung_part {
     ldr__block  b;
     ldr__tokens t;
     ldr__acts   a;
-    size_t      out;               /* the first row it makes                                  */
+    size_t      out;               /* the first row it makes */
     float      *f, *fg;
 } ldr__rung_part;
 
@@ -16862,7 +16876,7 @@ typedef struct ldr__spans {
     const ldr__pass *s;
     size_t   first, n, ld, size, types;
     int32_t *at, *tags, *ends;     /* [n] row; tag; last of the true span of the type that begins here, or -1 */
-    float   *scores;               /* [n] of the pairs of one beginning                        */
+    float   *scores;               /* [n] of the pairs of one beginning */
     int      one, pairs;
 } ldr__spans;
 
@@ -17210,7 +17224,7 @@ static void ldr__rung_backward(ldr__pass *s, int32_t k, const float *tap, const 
     int alone = ldr__rung_is_alone(l, k), before = l->d.mix == LDR_MIX_BEFORE;
     ldr__rung_part r = ldr__rung_part_of(s, p, k, 1);
     ldr__back back = ldr__back_from(s->back, &l->side, p->first, r.out);
-    float *none[LDR__ALL_SLOTS];                       /* tuning adds nothing to a rung               */
+    float *none[LDR__ALL_SLOTS];                       /* tuning adds nothing to a rung */
     (void)tap;
     memset(none, 0, sizeof none);
     if (s->again) {                                    /* all else is kept: y to mix before, x to mix after */
@@ -17325,22 +17339,22 @@ static ldr_status ldr__dataset_check(const ldr_ladder *l, const ldr_dataset *d, 
     const ldr_model *m = l->m;
     size_t i, n = ldr__per_token(d->head) ? d->tokens : d->count;
     int32_t limit = ldr__text_positions(l);
-    if (d->head != l->d.head) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "%s: its examples are made for another kind of head than the ladder's", what);
-    if (d->count < 1 || (d->head == LDR_HEAD_CHOICE && d->count % (size_t)d->choices)) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "%s: %U sequences are no whole number of examples", what, (uint64_t)d->count);
+    if (d->head != l->d.head) return ldr__fail(err, LDR_ARGUMENT, "%s: its examples are made for another kind of head than the ladder's", what);
+    if (d->count < 1 || (d->head == LDR_HEAD_CHOICE && d->count % (size_t)d->choices)) return ldr__fail(err, LDR_DATA, "%s: %U sequences are no whole number of examples", what, (uint64_t)d->count);
     for (i = 0; i < d->tokens; i++) {
-        if (d->ids[i] < 0 || d->ids[i] >= m->vocabulary) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "%s: token id %d, the vocabulary has %d", what, d->ids[i], m->vocabulary);
-        if (m->segments > 1 && (d->segments[i] < 0 || d->segments[i] >= ldr__segment_kinds(m))) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "%s: segment %d, the model has %d", what, d->segments[i], ldr__segment_kinds(m));
+        if (d->ids[i] < 0 || d->ids[i] >= m->vocabulary) return ldr__fail(err, LDR_DATA, "%s: token id %d, the vocabulary has %d", what, d->ids[i], m->vocabulary);
+        if (m->segments > 1 && (d->segments[i] < 0 || d->segments[i] >= ldr__segment_kinds(m))) return ldr__fail(err, LDR_DATA, "%s: segment %d, the model has %d", what, d->segments[i], ldr__segment_kinds(m));
     }
     for (i = 0; i < d->count; i++)
-        if (d->offsets[i + 1] - d->offsets[i] > (uint64_t)limit) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "%s: example %U has %U tokens, the model has %d positions for it: set max_len", what, (uint64_t)i, d->offsets[i + 1] - d->offsets[i], limit);
+        if (d->offsets[i + 1] - d->offsets[i] > (uint64_t)limit) return ldr__fail(err, LDR_DATA, "%s: example %U has %U tokens, the model has %d positions for it: set max_len", what, (uint64_t)i, d->offsets[i + 1] - d->offsets[i], limit);
     for (i = 0; ldr__spans_of(d->head) & LDR__SPANS_ONE && i < d->count; i++)
-        if (d->labels[d->offsets[i]] > 0) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET,
+        if (d->labels[d->offsets[i]] > 0) return ldr__fail(err, LDR_DATA,
                 "%s: the first token of example %U stands for no span and cannot be in one: label it LDR_IGNORE", what,
                 (uint64_t)i);
     for (i = 0; d->head == LDR_HEAD_MULTI && i < d->set_used; i++)
-        if (d->set_items[i] >= l->d.classes) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "%s: label %d, the head has %d classes", what, d->set_items[i], l->d.classes);
+        if (d->set_items[i] >= l->d.classes) return ldr__fail(err, LDR_DATA, "%s: label %d, the head has %d classes", what, d->set_items[i], l->d.classes);
     for (i = 0; d->head != LDR_HEAD_MULTI && i < n; i++)
-        if (d->labels[i] >= (d->head == LDR_HEAD_CHOICE ? d->choices : l->d.classes)) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "%s: label %d, the head has %d classes", what, d->labels[i], d->head == LDR_HEAD_CHOICE ? d->choices : l->d.classes);
+        if (d->labels[i] >= (d->head == LDR_HEAD_CHOICE ? d->choices : l->d.classes)) return ldr__fail(err, LDR_DATA, "%s: label %d, the head has %d classes", what, d->labels[i], d->head == LDR_HEAD_CHOICE ? d->choices : l->d.classes);
     return LDR_OK;
 }
 
@@ -17358,17 +17372,16 @@ static ldr_status ldr__dataset_check(const ldr_ladder *l, const ldr_dataset *d, 
 typedef struct ldr__importance {
     const ldr_model *m;
     ldr_importance   kind;
-    float           *fisher;           /* [blocks][block_size], squared gradients               */
-    float           *gradient, *row;   /* of a block; room for one token, twice                 */
+    float           *fisher;           /* [blocks][block_size], squared gradients */
+    float           *gradient, *row;   /* of a block; room for one token, twice */
     size_t           block_size, slot_offset[LDR__SLOTS];
-    double          *embedding;        /* [d]                                                   */
-    double          *residual;         /* [d]                                                   */
-    double          *qk, *vo, *ffn;    /* [layers][kv*hd], [layers][kv*hd], [layers][ffn]       */
-    int32_t         *work, layer;      /* layer: the one that is looked at                      */
+    double          *embedding;        /* [d] */
+    double          *residual;         /* [d] */
+    double          *qk, *vo, *ffn;    /* [layers][kv*hd], [layers][kv*hd], [layers][ffn] */
+    int32_t         *work, layer;      /* layer: the one that is looked at */
     double          *scores;
 } ldr__importance;
 
-static size_t ldr__kv_width(const ldr__shape *s) { return (size_t)s->kv_heads * (size_t)s->head_dim; }
 
 static void ldr__importance_place(ldr__plan *p, ldr__importance *i, const ldr_model *m, ldr_importance kind) {
     const ldr__shape *s = &m->shape;
@@ -17470,7 +17483,7 @@ static void ldr__top_indices(int32_t *out, size_t k, const double *score, size_t
 typedef struct ldr__cut { int32_t *in, *q, *k, *v, *o, *mid, *ffn, *out; } ldr__cut;
 
 static void ldr__cut_place(ldr__plan *p, ldr__cut *c, const ldr__shape *side) {
-    size_t w = (size_t)side->width, q = (size_t)(side->heads * side->head_dim), kv = ldr__kv_width(side);
+    size_t w = (size_t)side->width, q = ldr__q_width(side), kv = ldr__kv_width(side);
     c->in = (int32_t *)ldr__place(p, "slices", w, sizeof(int32_t));
     c->q = (int32_t *)ldr__place(p, "slices", q, sizeof(int32_t));
     c->k = (int32_t *)ldr__place(p, "slices", kv, sizeof(int32_t));
@@ -17547,9 +17560,9 @@ static void ldr__row_scores(const ldr__importance *im, int32_t layer, int slot, 
 /* One layer of the reference's chain; `running` is the last index picked, and becomes this layer's. */
 static void ldr__cut_paper(ldr__cut *c, const ldr__importance *im, const ldr_ladder *l, int32_t layer, int32_t *running) {
     const ldr__shape *b = &im->m->shape, *s = &l->side;
-    size_t w = (size_t)s->width, q = (size_t)(b->heads * b->head_dim), qs = (size_t)(s->heads * s->head_dim), kv = ldr__kv_width(b), kvs = ldr__kv_width(s), r, i, group = (size_t)(b->heads / b->kv_heads), hd = (size_t)b->head_dim;
+    size_t w = (size_t)s->width, q = ldr__q_width(b), qs = ldr__q_width(s), kv = ldr__kv_width(b), kvs = ldr__kv_width(s), r, i, group = (size_t)(b->heads / b->kv_heads), hd = (size_t)b->head_dim;
     memcpy(c->in, running, w * sizeof(int32_t));
-    for (r = 0; r < q; r++) {                          /* F(q) F(k) F(v) on the kept columns, summed     */
+    for (r = 0; r < q; r++) {                          /* F(q) F(k) F(v) on the kept columns, summed */
         size_t kr = r / hd / group * hd + r % hd;
         im->scores[r] = 0;
         for (i = 0; i < w; i++) {
@@ -17560,7 +17573,7 @@ static void ldr__cut_paper(ldr__cut *c, const ldr__importance *im, const ldr_lad
     ldr__top_indices(c->q, qs, im->scores, q, im->work);
     memcpy(c->o, c->q, qs * sizeof(int32_t));
     if (group == 1) memcpy(c->k, c->q, qs * sizeof(int32_t));
-    else {                                             /* grouped heads: keys pick among themselves     */
+    else {                                             /* grouped heads: keys pick among themselves */
         ldr__row_scores(im, layer, LDR__K, c->in, w);
         ldr__top_indices(c->k, kvs, im->scores, kv, im->work);
     }
@@ -17655,7 +17668,7 @@ static void ldr__slice_all(ldr_ladder *l, ldr__importance *im, ldr__cut *c, int3
     }
     ldr__slice_vector(l, l->final_norm, m->ends.v[LDR__FINAL], running);
     ldr__slice_vector(l, l->final_norm_bias, m->ends.v[LDR__FINALB], running);
-    if (paper) return;                                 /* D and U stay random in the reference        */
+    if (paper) return;                                 /* D and U stay random in the reference */
     ldr__slice_selection(l, l->first, running, 0);
     for (rung = 0; rung < l->d.rung_count; rung++) ldr__slice_selection(l, l->rungs[rung].down, running, 0);
     if (l->d.output != LDR_OUTPUT_RESIDUAL) ldr__slice_selection(l, l->up, running, 1);
@@ -17825,9 +17838,9 @@ static ldr_status ldr__ladder_slice(ldr_ladder *l, const ldr_dataset *sample, ld
     int32_t *running = NULL;
     int pass;
     ldr_status status = LDR_OK;
-    if (l->d.preset == LDR_PRESET_CLUE || l->d.preset == LDR_PRESET_MLP) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "this preset's blocks are not shaped like the backbone's and cannot be sliced from it");
-    if (l->d.importance == LDR_ENERGY && l->d.preset == LDR_PRESET_PAPER) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "the paper's chain ranks single weights: use magnitude or fisher, not energy");
-    if (l->d.importance != LDR_MAGNITUDE && !sample) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "slicing by fisher or energy needs sample text in the description");
+    if (l->d.preset == LDR_PRESET_CLUE || l->d.preset == LDR_PRESET_MLP) return ldr__fail(err, LDR_ARGUMENT, "this preset's blocks are not shaped like the backbone's and cannot be sliced from it");
+    if (l->d.importance == LDR_ENERGY && l->d.preset == LDR_PRESET_PAPER) return ldr__fail(err, LDR_ARGUMENT, "the paper's chain ranks single weights: use magnitude or fisher, not energy");
+    if (l->d.importance != LDR_MAGNITUDE && !sample) return ldr__fail(err, LDR_ARGUMENT, "slicing by fisher or energy needs sample text in the description");
     memset(&plan, 0, sizeof plan);
     for (pass = 0; pass < 2; pass++) {
         if (pass && ldr__plan_begin(&plan, &l->alloc, err)) return err->status;
@@ -17853,14 +17866,14 @@ static ldr_status ldr__ladder_publish(ldr_ladder *l, ldr_error *err) {
         { l->head_dense, l->head_dense_bias, t->hidden, &t->dense, t->dense_bias },
                 { l->head_out, l->head_out_bias, t->classes, &t->out, t->out_bias } };
     if (l->head_width != l->m->shape.width)
-        return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET,
+        return ldr__fail(err, LDR_UNSUPPORTED,
                 "published_head: it reads states %d wide, this ladder ends in %d", l->m->shape.width, l->head_width);
     for (i = 0; i < 2; i++) {
         size_t rows = (size_t)parts[i].rows;
         float *bias;
         if (!parts[i].w->data) continue;
         if (parts[i].rows != ldr_ladder_param(l, parts[i].param).rows)
-            return ldr__fail(err, LDR_SHAPE, LDR_NO_OFFSET,
+            return ldr__fail(err, LDR_SHAPE,
                     "published_head: the head in the weights has %d classes, one for \"%s\" has %d", parts[i].rows,
                     ldr_head_name(l->d.head), ldr_ladder_param(l, parts[i].param).rows);
         bias = ldr_ladder_param(l, parts[i].bias).value;
@@ -17928,9 +17941,9 @@ static int ldr__metric_fits(ldr_metric metric, ldr_head head) {
 /* Everything the metrics need, gathered batch by batch. Positive class of F1 and Matthews: 1. */
 struct ldr__tally {
     double  loss, weight;
-    int64_t right, counted, tp, fp, tn, fn;            /* of class 1                              */
-    int64_t found, wanted, matched;                    /* entities; MULTI: labels                 */
-    float  *predicted, *actual;                        /* REGRESS: [examples]                     */
+    int64_t right, counted, tp, fp, tn, fn;            /* of class 1 */
+    int64_t found, wanted, matched;                    /* entities; MULTI: labels */
+    float  *predicted, *actual;                        /* REGRESS: [examples] */
     size_t  values;
 };
 
@@ -18116,7 +18129,7 @@ static double ldr__tally_value(const ldr__tally *y, ldr_metric metric, float *sc
    m = beta1 m + (1-beta1) u,  w -= rate max(1e-3, rms(w)) m, one rms a tensor.
    ====================================================================================== */
 
-enum { LDR__PIECE = 1 << 14 };     /* numbers a task of the optimiser owns                    */
+enum { LDR__PIECE = 1 << 14 };     /* numbers a task of the optimiser owns */
 
 /* The root of the mean square, from sums over parts whose number does not depend on threads. */
 static double ldr__rms(const ldr_model *m, const float *v, size_t n) {
@@ -18220,18 +18233,18 @@ typedef struct ldr__cache {
     const ldr_dataset *d;
     ldr_dtype          type;
     size_t             width, row, hash;   /* numbers and bytes of a row; bytes of a record's hash */
-    size_t             taps, records;      /* a sequence: without and with the final state     */
-    int                token_rows;         /* the head reads every token                       */
-    unsigned char     *data;               /* all records, or room for one                     */
-    unsigned char     *have;               /* [sequences]                                      */
+    size_t             taps, records;      /* a sequence: without and with the final state */
+    int                token_rows;         /* the head reads every token */
+    unsigned char     *data;               /* all records, or room for one */
+    unsigned char     *have;               /* [sequences] */
     size_t             filled, damaged;
     int                reused;
     char               note[320];
 #ifndef LADDER_NO_STDIO
     FILE              *f;
-    int                writable, shared;   /* shared: by several processes                     */
-    uint64_t           seed;               /* of the records' hashes                           */
-    ldr__writer        writer;             /* of a file in the making; its path always         */
+    int                writable, shared;   /* shared: by several processes */
+    uint64_t           seed;               /* of the records' hashes */
+    ldr__writer        writer;             /* of a file in the making; its path always */
 #endif
 } ldr__cache;
 
@@ -18354,9 +18367,9 @@ static ldr_status ldr__cache_open(ldr__cache *c, const ldr_ladder *l, const char
     const char *misfit;
     unsigned char begun[LDR__TAPS_HEADER];
     ldr__writer *w = &c->writer;
-    if (!ldr__path_join(path, sizeof path, dir, name)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "the path of the tap cache is longer than %d bytes", LADDER_MAX_PATH - 32);
+    if (!ldr__path_join(path, sizeof path, dir, name)) return ldr__fail(err, LDR_ARGUMENT, "the path of the tap cache is longer than %d bytes", LADDER_MAX_PATH - 32);
 #if !defined(_WIN32) && LONG_MAX < INT64_MAX
-    if (ldr__cache_file_size(c) > (uint64_t)LONG_MAX) return ldr__fail(err, LDR_LIMIT, LDR_NO_OFFSET, "%s: %U bytes are more than this system's files can be moved about in: use a smaller type or fewer rungs", path, ldr__cache_file_size(c));
+    if (ldr__cache_file_size(c) > (uint64_t)LONG_MAX) return ldr__fail(err, LDR_LIMIT, "%s: %U bytes are more than this system's files can be moved about in: use a smaller type or fewer rungs", path, ldr__cache_file_size(c));
 #endif
     ldr__cache_header(c, l, header);
     c->seed = ldr__load_u64(header + LDR__TAPS_HEADER - 8);
@@ -18379,7 +18392,7 @@ static ldr_status ldr__cache_open(ldr__cache *c, const ldr_ladder *l, const char
         c->f = NULL;
     }
 #if LDR__HAVE_MMAP
-    mkdir(dir, 0777);                      /* what cannot be, the next line says                  */
+    mkdir(dir, 0777);                      /* what cannot be, the next line says */
 #endif
     c->shared = rank >= 0;
     c->writable = 1;
@@ -18391,7 +18404,7 @@ static ldr_status ldr__cache_open(ldr__cache *c, const ldr_ladder *l, const char
         if (w->f) fclose(w->f);
         w->f = NULL;
         if (rank > 0)
-            return ldr__fail(err, LDR_IO, LDR_NO_OFFSET, "%s: process %d does not find what process 0 began: cache_dir "
+            return ldr__fail(err, LDR_IO, "%s: process %d does not find what process 0 began: cache_dir "
                     "must be one folder for all", w->temporary, rank);
         if (ldr__writer_open(w, path, err)) return err->status;
         setvbuf(w->f, NULL, _IONBF, 0);
@@ -18407,12 +18420,12 @@ static ldr_status ldr__cache_finish(ldr__cache *c, ldr_error *err) {
     ldr__writer *w = &c->writer;
     if (!w->f || c->filled < c->d->count) return LDR_OK;
     ldr__cache_end(end, c->seed);
-    if (!ldr__file_seek(w->f, ldr__cache_file_size(c) - sizeof end)) w->status = ldr__fail(err, LDR_IO, LDR_NO_OFFSET, "%s: writing failed: %s", w->temporary, strerror(errno));
+    if (!ldr__file_seek(w->f, ldr__cache_file_size(c) - sizeof end)) w->status = ldr__fail(err, LDR_IO, "%s: writing failed: %s", w->temporary, strerror(errno));
     ldr__writer_put(w, end, sizeof end, err);
     c->f = NULL;
     if (ldr__writer_close(w, err)) return w->status;
     c->f = fopen(w->path, "r+b");
-    if (!c->f) return ldr__fail(err, LDR_IO, LDR_NO_OFFSET, "%s: cannot be opened: %s", w->path, strerror(errno));
+    if (!c->f) return ldr__fail(err, LDR_IO, "%s: cannot be opened: %s", w->path, strerror(errno));
     setvbuf(c->f, NULL, _IONBF, 0);
     return LDR_OK;
 }
@@ -18440,10 +18453,10 @@ static ldr_status ldr__cache_write(ldr__cache *c, size_t sequence, size_t k, uns
     uint64_t at = LDR__TAPS_HEADER + ldr__cache_at(c, sequence, k);
     size_t n = rows * c->row;
     if (!c->hash || !c->writable) return LDR_OK;
-    if (!c->f) return ldr__fail(err, LDR_IO, LDR_NO_OFFSET, "%s: the tap cache could not be finished", c->writer.path);
+    if (!c->f) return ldr__fail(err, LDR_IO, "%s: the tap cache could not be finished", c->writer.path);
     ldr__store_u64(packed + n, ldr__record_hash(c, packed, n, at));
     if (!ldr__file_seek(c->f, at) || fwrite(packed, 1, n + 8, c->f) != n + 8)
-        return ldr__fail(err, LDR_IO, at, "%s: writing %U bytes of taps failed: %s", c->writer.f ? c->writer.temporary : c->writer.path, (uint64_t)n + 8, strerror(errno));
+        return ldr__fail_at(err, LDR_IO, at, "%s: writing %U bytes of taps failed: %s", c->writer.f ? c->writer.temporary : c->writer.path, (uint64_t)n + 8, strerror(errno));
 #else
     (void)c; (void)sequence; (void)k; (void)packed; (void)rows; (void)err;
 #endif
@@ -18553,18 +18566,18 @@ static ldr_status ldr__hidden_open(ldr__hidden *s, const ldr__cache *c, const ld
         ldr__text_init(&t, s->path, sizeof s->path);
         ldr__text_string(&t, c->writer.path);
         ldr__text_string(&t, ".states");
-        if (t.full) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "the path of the tap cache is longer than %d bytes", LADDER_MAX_PATH - 32);
+        if (t.full) return ldr__fail(err, LDR_ARGUMENT, "the path of the tap cache is longer than %d bytes", LADDER_MAX_PATH - 32);
         s->f = fopen(s->path, "w+b");
-        if (!s->f) return ldr__fail(err, LDR_IO, LDR_NO_OFFSET, "%s: cannot be created: %s", s->path, strerror(errno));
+        if (!s->f) return ldr__fail(err, LDR_IO, "%s: cannot be created: %s", s->path, strerror(errno));
         setvbuf(s->f, NULL, _IONBF, 0);
 #if LDR__HAVE_MMAP
-        remove(s->path);                   /* an open file needs no name: a crash leaves nothing   */
+        remove(s->path);                   /* an open file needs no name: a crash leaves nothing */
 #endif
         return LDR_OK;
     }
 #endif
     s->memory = (float *)ldr__alloc(a, s->size);
-    return s->memory ? LDR_OK : ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory: %U bytes for the states between two layers; fill the cache in the first epoch instead, or keep it on disk", (uint64_t)s->size);
+    return s->memory ? LDR_OK : ldr__fail(err, LDR_MEMORY, "out of memory: %U bytes for the states between two layers; fill the cache in the first epoch instead, or keep it on disk", (uint64_t)s->size);
 }
 
 static void ldr__hidden_close(ldr__hidden *s, const ldr_allocator *a) {
@@ -18586,7 +18599,7 @@ static ldr_status ldr__hidden_move(ldr__hidden *s, float *x, uint64_t first, siz
     if (s->f) {
         uint64_t at = first * s->width * sizeof(float);
         if (!ldr__file_seek(s->f, at) || (store ? fwrite(x, 1, bytes, s->f) : fread(x, 1, bytes, s->f)) != bytes)
-            return ldr__fail(err, LDR_IO, at, "%s: %s failed: %s", s->path, store ? "writing" : "reading", strerror(errno));
+            return ldr__fail_at(err, LDR_IO, at, "%s: %s failed: %s", s->path, store ? "writing" : "reading", strerror(errno));
         return LDR_OK;
     }
 #else
@@ -18692,8 +18705,8 @@ static ldr_status ldr__cache_whole(ldr__cache *c, ldr_error *err) {
 /* A matrix W[n,d] with bias b[n] that reads standardised channels: the trainer steps V = W diag(deviation) and c = b +
    W mean, which give the same output, V z + c = W x + b with z = (x - mean) / deviation. */
 typedef struct ldr__scale {
-    int32_t weight, bias, tap;     /* parameters; which tap is read, -1: what the head reads  */
-    float  *mean, *deviation;      /* [d]                                                     */
+    int32_t weight, bias, tap;     /* parameters; which tap is read, -1: what the head reads */
+    float  *mean, *deviation;      /* [d] */
 } ldr__scale;
 
 /* Leaves [first, first + size) of a sum of many, and where they travel. */
@@ -18705,29 +18718,29 @@ struct ldr_trainer {
     const ldr_dataset *train, *dev;
     ldr_train_desc     d;
     ldr__pass          pass;
-    ldr__cache         caches[2];          /* train, dev; unused without cache                 */
+    ldr__cache         caches[2];          /* train, dev; unused without cache */
     float             *grads, *m, *v, *best;
     float             *class_weights;
-    int64_t           *class_counts;       /* for balancing                                    */
-    int32_t           *order, *tags;       /* examples of this epoch; predicted tags           */
-    float             *values;             /* correlation: 4 x examples                        */
+    int64_t           *class_counts;       /* for balancing */
+    int32_t           *order, *tags;       /* examples of this epoch; predicted tags */
+    float             *values;             /* correlation: 4 x examples */
     uint64_t          *ordinals;
     int32_t            examples, batch, part, steps_per_epoch;
-    int64_t            step, tokens;       /* done                                             */
+    int64_t            step, tokens;       /* done */
     int64_t            backbone_runs;
     size_t             fill_size, fit_size;        /* held for a while by ldr_trainer_create, one after the other */
-    int32_t            only_scores;        /* never takes a step                               */
-    ldr__scale        *scales;             /* what is standardised                             */
+    int32_t            only_scores;        /* never takes a step */
+    ldr__scale        *scales;             /* what is standardised */
     int32_t            scale_count;
     ldr_start          start;
-    float             *scale_values;       /* all means and deviations                         */
+    float             *scale_values;       /* all means and deviations */
     size_t             scale_size;
     int32_t            order_epoch, epoch_done, best_epoch, stopped;
-    uint64_t           version;            /* of the training set that was checked last        */
-    float             *sums, *room, *saved;        /* of several processes                      */
+    uint64_t           version;            /* of the training set that was checked last */
+    float             *sums, *room, *saved;        /* of several processes */
     ldr__branch       *branches;
-    double            *losses;             /* of all parts of a batch                          */
-    uint64_t          *marks;              /* of all processes: what they must agree in        */
+    double            *losses;             /* of all parts of a batch */
+    uint64_t          *marks;              /* of all processes: what they must agree in */
     int32_t            agreed;
     double             best_metric, epoch_loss, epoch_weight, last_loss, last_metric, last_rate, last_norm, last_step_loss;
     void              *plan_memory;
@@ -18895,15 +18908,15 @@ static size_t ldr__features_row(const ldr__features *f, size_t group) { return f
 /* What fitting the head needs for its time. */
 typedef struct ldr__fit {
     ldr__features train, dev;
-    double       *sums;            /* moments of every standardised channel                   */
+    double       *sums;            /* moments of every standardised channel */
     int32_t      *order;
-    float        *side;            /* the last rung's mean state of a few texts               */
+    float        *side;            /* the last rung's mean state of a few texts */
     float        *best, *variance;
 } ldr__fit;
 
 enum { LDR__SIDE_TEXTS = 64 };
 
-enum { LDR__FIT_BYTES = 1 << 25 };      /* of features at most: texts beyond are not looked at for the start  */
+enum { LDR__FIT_BYTES = 1 << 25 };      /* of features at most: texts beyond are not looked at for the start */
 
 static void ldr__features_place(ldr__plan *p, ldr__features *f, const ldr_trainer *t, const ldr_dataset *d) {
     size_t most = (size_t)LDR__FIT_BYTES / sizeof(float) / (size_t)t->l->head_width;
@@ -18978,7 +18991,7 @@ static ldr_status ldr__reduce(const ldr_trainer *t, float *x, size_t n, ldr_erro
     for (at = 0; t->d.ranks > 1 && at < n; at += take) {
         take = LDR__MIN(n - at, (size_t)LDR__MESSAGE);
         answer = t->d.reduce(x + at, take, t->d.reduce_user);
-        if (answer) return ldr__fail(err, LDR_IO, LDR_NO_OFFSET, "process %d of %d, step %I: reduce failed with %d",
+        if (answer) return ldr__fail(err, LDR_IO, "process %d of %d, step %I: reduce failed with %d",
                 t->d.rank, t->d.ranks, t->step + 1, answer);
     }
     return LDR_OK;
@@ -19066,7 +19079,7 @@ static ldr_status ldr__processes_agree(ldr_trainer *t, ldr_error *err) {
     for (k = 0; k < LDR__MARK_COUNT; k++)
         for (r = 1; r < t->d.ranks; r++)
             if (t->marks[r * LDR__MARK_COUNT + k] != t->marks[k])
-                return ldr__fail(err, LDR_MISMATCH, LDR_NO_OFFSET, "process %d has %s than process 0", r, names[k]);
+                return ldr__fail(err, LDR_MISMATCH, "process %d has %s than process 0", r, names[k]);
     t->agreed = 1;
     return LDR_OK;
 }
@@ -19099,33 +19112,33 @@ static void ldr__trainer_place(ldr__plan *p, ldr_trainer *t) {
 
 static ldr_status ldr__trainer_check(const ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev, const ldr_train_desc *d, ldr_error *err) {
     int32_t c;
-    if (!l || !train || !ldr__allocator_valid(&d->alloc)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "training needs a ladder and a training set");
+    if (!l || !train || !ldr__allocator_valid(&d->alloc)) return ldr__fail(err, LDR_ARGUMENT, "training needs a ladder and a training set");
     if (d->epochs < 0 || d->batch < 1 || d->accumulate < 1 || d->accumulate > d->batch || !(d->rate >= 0) || !(d->beta1 >= 0 && d->beta1 < 1) || !(d->beta2 >= 0 && d->beta2 < 1) || !(d->epsilon > 0) ||
         !(d->momentum >= 0 && d->momentum < 1) || !(d->weight_decay >= 0) || !(d->warmup <= 1) || d->clip != d->clip || d->patience < 0 || !(d->label_smoothing >= 0 && d->label_smoothing < 1) || (int)d->optimizer < 0 || d->optimizer > LDR_ADAFACTOR ||
         !(d->replace_rate > 0 && d->replace_rate <= 1) || !(d->replace_until > 0 && d->replace_until <= 1) || (int)d->replace_schedule < 0 || d->replace_schedule > LDR_REPLACE_CONSTANT ||
         (int)d->schedule < 0 || d->schedule > LDR_CONSTANT || ldr__metric_row(d->metric) == LDR__METRICS || !ldr__packs(d->cache_type) || !ldr__packs(d->tap_type))
-        return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a value of the training description is out of its range");
+        return ldr__fail(err, LDR_ARGUMENT, "a value of the training description is out of its range");
     if (d->ranks < 1 || d->rank < 0 || d->rank >= d->ranks || (!d->reduce && (d->ranks > 1 || d->reduce_plain)))
-        return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET,
+        return ldr__fail(err, LDR_ARGUMENT,
                 "rank %d of %d processes: ranks count from 0, and several need reduce", d->rank, d->ranks);
-    if (d->cache && l->d.beside) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a tap cache keeps what a frozen backbone computes, and the one of this ladder is tuned: train without a cache");
+    if (d->cache && l->d.beside) return ldr__fail(err, LDR_ARGUMENT, "a tap cache keeps what a frozen backbone computes, and the one of this ladder is tuned: train without a cache");
     if (d->cache && l->deep && !l->top)
-        return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET,
+        return ldr__fail(err, LDR_ARGUMENT,
                 "a tap cache keeps what a frozen backbone computes, and method %s changes the backbone: train without a cache",
                 ldr_method_name(l->d.method));
-    if (d->cache && l->d.head == LDR_HEAD_WORDS) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a tap cache keeps the rows a head reads, and those of a words head change with the masks: train without a cache");
+    if (d->cache && l->d.head == LDR_HEAD_WORDS) return ldr__fail(err, LDR_ARGUMENT, "a tap cache keeps the rows a head reads, and those of a words head change with the masks: train without a cache");
 #ifdef LADDER_NO_STDIO
-    if (d->cache_dir) return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "this build has no files (LADDER_NO_STDIO): a tap cache can be in memory only");
+    if (d->cache_dir) return ldr__fail(err, LDR_UNSUPPORTED, "this build has no files (LADDER_NO_STDIO): a tap cache can be in memory only");
 #endif
-    if ((int64_t)d->epochs * ldr__examples(train) > INT32_MAX) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "%d epochs of %d examples are more steps than can be counted", d->epochs, ldr__examples(train));
+    if ((int64_t)d->epochs * ldr__examples(train) > INT32_MAX) return ldr__fail(err, LDR_ARGUMENT, "%d epochs of %d examples are more steps than can be counted", d->epochs, ldr__examples(train));
     if (!ldr__metric_fits(d->metric, l->d.head))
-        return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "metric %s does not fit the ladder's head", ldr_metric_name(d->metric));
+        return ldr__fail(err, LDR_ARGUMENT, "metric %s does not fit the ladder's head", ldr_metric_name(d->metric));
     if ((l->d.head == LDR_HEAD_WORDS || l->d.head == LDR_HEAD_MULTI || ldr__spans_of(l->d.head)) &&
             (d->class_weights || d->balance || d->label_smoothing > 0))
-        return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a %s head has no class weights and no label smoothing", ldr_head_name(l->d.head));
-    if (d->distil && (l->d.head != LDR_HEAD_WORDS || l->d.method != LDR_METHOD_LADDER || !l->d.rung_count || !ldr__uses_final(l))) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "distilling is for a ladder with a words head and output MIXED or RESIDUAL: others have nothing to learn from the backbone's scores");
+        return ldr__fail(err, LDR_ARGUMENT, "a %s head has no class weights and no label smoothing", ldr_head_name(l->d.head));
+    if (d->distil && (l->d.head != LDR_HEAD_WORDS || l->d.method != LDR_METHOD_LADDER || !l->d.rung_count || !ldr__uses_final(l))) return ldr__fail(err, LDR_ARGUMENT, "distilling is for a ladder with a words head and output MIXED or RESIDUAL: others have nothing to learn from the backbone's scores");
     for (c = 0; d->class_weights && c < l->d.classes; c++)
-        if (!(d->class_weights[c] >= 0 && d->class_weights[c] <= FLT_MAX)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "the weight of class %d is negative or not finite", c);
+        if (!(d->class_weights[c] >= 0 && d->class_weights[c] <= FLT_MAX)) return ldr__fail(err, LDR_ARGUMENT, "the weight of class %d is negative or not finite", c);
     if (ldr__dataset_check(l, train, "the training set", err)) return err->status;
     return dev ? ldr__dataset_check(l, dev, "the dev set", err) : LDR_OK;
 }
@@ -19261,7 +19274,7 @@ static ldr_trainer *ldr__trainer_new(ldr_ladder *l, const ldr_dataset *train, co
     a = d.alloc.alloc_fn ? d.alloc : l->alloc;
     t = (ldr_trainer *)ldr__alloc(&a, sizeof *t);
     if (!t) {
-        ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while making a trainer");
+        ldr__fail(err, LDR_MEMORY, "out of memory while making a trainer");
         return NULL;
     }
     ldr__trainer_init(t, l, train, dev, &d);
@@ -19280,7 +19293,7 @@ static ldr_trainer *ldr__trainer_new(ldr_ladder *l, const ldr_dataset *train, co
     t->d.class_weights = t->class_weights;
     ldr__trainer_order(t, 0);
     if (!(ldr__examples_weight(t, train, t->order, t->examples) > 0)) {
-        ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "no example of the training set has a target that counts");
+        ldr__fail(err, LDR_DATA, "no example of the training set has a target that counts");
         ldr_trainer_free(t);
         return NULL;
     }
@@ -19378,7 +19391,7 @@ static ldr_status ldr__trainer_close(ldr_trainer *t, ldr__cache *c, ldr_error *e
     if (ldr__reduce(t, &zero, 1, err)) return err->status;
     if (t->d.rank) c->f = fopen(c->writer.path, "r+b");
     if (!c->f)
-        return ldr__fail(err, LDR_IO, LDR_NO_OFFSET, "%s: cannot be opened: %s", c->writer.path, strerror(errno));
+        return ldr__fail(err, LDR_IO, "%s: cannot be opened: %s", c->writer.path, strerror(errno));
     setvbuf(c->f, NULL, _IONBF, 0);
     return LDR_OK;
 }
@@ -19412,7 +19425,7 @@ static ldr_status ldr__trainer_fill(ldr_trainer *t, ldr__cache *c, const char *n
 static ldr_status ldr__trainer_caches(ldr_trainer *t, ldr_error *err) {
     if (t->caches[0].d && ldr__trainer_fill(t, &t->caches[0], "train.taps", err)) return err->status;
     if (t->caches[1].d && ldr__trainer_fill(t, &t->caches[1], "dev.taps", err)) return err->status;
-    t->d.cache_dir = NULL;                 /* its text belongs to the caller                      */
+    t->d.cache_dir = NULL;                 /* its text belongs to the caller */
     return LDR_OK;
 }
 
@@ -19677,7 +19690,7 @@ static ldr_status ldr__trainer_prepare(ldr_trainer *t, ldr_error *err) {
 /* Labels that no class stands for can be scored, not learned. */
 static ldr_status ldr__learnable(const ldr_dataset *d, ldr_error *err) {
     int32_t n = ldr_dataset_unseen(d, NULL);
-    return n == 0 ? LDR_OK : ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "the training set: %d of its labels stand for no class: they can be scored, not learned", n);
+    return n == 0 ? LDR_OK : ldr__fail(err, LDR_DATA, "the training set: %d of its labels stand for no class: they can be scored, not learned", n);
 }
 
 LDR__DEF ldr_trainer *ldr_trainer_create(ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev,
@@ -19698,9 +19711,9 @@ static ldr_status ldr__name_not_finite(const ldr_trainer *t, ldr_error *err) {
             const float *v = (which ? l->grads : l->values) + l->params[p].offset;
             size_t i, n = (size_t)l->params[p].rows * (size_t)l->params[p].columns;
             for (i = 0; i < n; i++)
-                if (!(v[i] - v[i] == 0)) return ldr__fail(err, LDR_NUMERIC, LDR_NO_OFFSET, "step %I: %s \"%s\" holds a value that is not finite: lower the rate or clip", t->step + 1, which ? "the gradient of" : "parameter", l->params[p].name);
+                if (!(v[i] - v[i] == 0)) return ldr__fail(err, LDR_NUMERIC, "step %I: %s \"%s\" holds a value that is not finite: lower the rate or clip", t->step + 1, which ? "the gradient of" : "parameter", l->params[p].name);
         }
-    return ldr__fail(err, LDR_NUMERIC, LDR_NO_OFFSET, "step %I: the loss is not finite: \"logits\" overflow; lower the rate", t->step + 1);
+    return ldr__fail(err, LDR_NUMERIC, "step %I: the loss is not finite: \"logits\" overflow; lower the rate", t->step + 1);
 }
 
 /* A training set that was filled again must fit what the old one was given room for. */
@@ -19710,7 +19723,7 @@ static ldr_status ldr__trainer_refilled(ldr_trainer *t, ldr_error *err) {
     if (ldr__learnable(t->train, err) || ldr__dataset_check(t->l, t->train, "the training set", err)) return err->status;
     ldr__batch_limits(t->train, t->part, &tokens, &sequences);
     if (t->d.cache || ldr__examples(t->train) != t->examples || tokens > t->pass.max_tokens)
-        return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "the training set was filled again with %d examples and up to %U tokens a batch: the trainer has no cache and room for %d and %U", ldr__examples(t->train), (uint64_t)tokens, t->examples, (uint64_t)t->pass.max_tokens);
+        return ldr__fail(err, LDR_ARGUMENT, "the training set was filled again with %d examples and up to %U tokens a batch: the trainer has no cache and room for %d and %U", ldr__examples(t->train), (uint64_t)tokens, t->examples, (uint64_t)t->pass.max_tokens);
     t->version = t->train->version;
     return LDR_OK;
 }
@@ -19759,13 +19772,13 @@ LDR__DEF ldr_status ldr_trainer_gradients(ldr_trainer *t, double *loss, const in
     double weight, sum;
     int32_t i;
     LDR__OWN_ERROR(err);
-    if (!t || !examples || count < 1) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_trainer_gradients: no trainer or examples");
+    if (!t || !examples || count < 1) return ldr__fail(err, LDR_ARGUMENT, "ldr_trainer_gradients: no trainer or examples");
     for (i = 0; i < count; i++)
-        if (examples[i] < 0 || examples[i] >= t->examples) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "example %d: the training set has %d", examples[i], t->examples);
+        if (examples[i] < 0 || examples[i] >= t->examples) return ldr__fail(err, LDR_ARGUMENT, "example %d: the training set has %d", examples[i], t->examples);
     t->l->grads = t->grads;
     if (ldr__trainer_refilled(t, err)) return err->status;
     weight = ldr__examples_weight(t, t->train, examples, count);
-    if (!(weight > 0)) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "no example of the batch has a target");
+    if (!(weight > 0)) return ldr__fail(err, LDR_DATA, "no example of the batch has a target");
     if (ldr__trainer_gradients(t, &sum, examples, count, weight, t->l->d.dropout, err)) return err->status;
     if (loss) *loss = sum / weight;
     return sum - sum == 0 ? LDR_OK : ldr__name_not_finite(t, err);
@@ -19788,8 +19801,8 @@ LDR__DEF ldr_status ldr_trainer_evaluate(ldr_trainer *t, const ldr_dataset *d, l
     ldr_metric metric;
     int32_t i, n, part;
     LDR__OWN_ERROR(err);
-    if (!t || !d || !score) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_trainer_evaluate: no trainer, data set or score");
-    if (d != t->dev && d != t->train) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a trainer has room for its own two sets: use ldr_evaluate for another");
+    if (!t || !d || !score) return ldr__fail(err, LDR_ARGUMENT, "ldr_trainer_evaluate: no trainer, data set or score");
+    if (d != t->dev && d != t->train) return ldr__fail(err, LDR_ARGUMENT, "a trainer has room for its own two sets: use ldr_evaluate for another");
     memset(&y, 0, sizeof y);
     n = ldr__examples(d);
     y.predicted = t->values;
@@ -19866,7 +19879,7 @@ LDR__DEF ldr_status ldr_trainer_step(ldr_trainer *t, ldr_progress *p, ldr_error 
     float stop = 0;
     int end;
     LDR__OWN_ERROR(err);
-    if (ldr_trainer_done(t)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_trainer_step: no trainer, or its training is over");
+    if (ldr_trainer_done(t)) return ldr__fail(err, LDR_ARGUMENT, "ldr_trainer_step: no trainer, or its training is over");
     t->l->grads = t->grads;
     if (ldr__trainer_refilled(t, err)) return err->status;
     in_epoch = (int32_t)(t->step % t->steps_per_epoch);
@@ -19946,16 +19959,16 @@ LDR__DEF ldr_predictor *ldr_predictor_create(ldr_ladder *l, int32_t max_sequence
     int pass;
     LDR__OWN_ERROR(err);
     if (!l || max_sequences < 1 || max_tokens < 1) {
-        ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_predictor_create: no ladder, or room for nothing");
+        ldr__fail(err, LDR_ARGUMENT, "ldr_predictor_create: no ladder, or room for nothing");
         return NULL;
     }
     if (l->d.head == LDR_HEAD_WORDS) {
-        ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "a words head has as many scores as the vocabulary: export the model and use ldr_model_hidden and ldr_model_logits");
+        ldr__fail(err, LDR_UNSUPPORTED, "a words head has as many scores as the vocabulary: export the model and use ldr_model_hidden and ldr_model_logits");
         return NULL;
     }
     p = (ldr_predictor *)ldr__alloc(&l->alloc, sizeof *p);
     if (!p) {
-        ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while making a predictor");
+        ldr__fail(err, LDR_MEMORY, "out of memory while making a predictor");
         return NULL;
     }
     memset(&plan, 0, sizeof plan);
@@ -19985,10 +19998,10 @@ static ldr_status ldr__predictor_run(ldr__pass *s, const ldr_batch *batch, ldr_e
     const ldr_ladder *l = s->l;
     size_t longest, n;
     if (ldr__batch_check(l->m, batch, &longest, err)) return err->status;
-    if (longest > (size_t)ldr__text_positions(l)) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "a sequence of the batch has %U tokens, beside its prompt there are %d positions", (uint64_t)longest, ldr__text_positions(l));
+    if (longest > (size_t)ldr__text_positions(l)) return ldr__fail(err, LDR_DATA, "a sequence of the batch has %U tokens, beside its prompt there are %d positions", (uint64_t)longest, ldr__text_positions(l));
     n = (size_t)batch->offsets[batch->sequences];
     if ((size_t)batch->sequences > s->max_sequences || n > s->max_tokens)
-        return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a batch of %d sequences and %U tokens: the predictor was made for %U and %U", batch->sequences, (uint64_t)n, (uint64_t)s->max_sequences, (uint64_t)s->max_tokens);
+        return ldr__fail(err, LDR_ARGUMENT, "a batch of %d sequences and %U tokens: the predictor was made for %U and %U", batch->sequences, (uint64_t)n, (uint64_t)s->max_sequences, (uint64_t)s->max_tokens);
     memcpy(s->offsets, batch->offsets, ((size_t)batch->sequences + 1) * sizeof(int32_t));
     memcpy(s->ids, batch->ids, n * sizeof(int32_t));
     if (batch->segments) memcpy(s->segments, batch->segments, n * sizeof(int32_t));
@@ -20003,11 +20016,11 @@ LDR__DEF ldr_status ldr_predict(ldr_predictor *p, float *scores, const ldr_batch
     ldr__pass *s;
     const ldr_ladder *l;
     LDR__OWN_ERROR(err);
-    if (!p || !scores) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET,
+    if (!p || !scores) return ldr__fail(err, LDR_ARGUMENT,
             "ldr_predict: no predictor or no destination");
     s = &p->pass;
     l = s->l;
-    if (ldr__spans_of(l->d.head)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET,
+    if (ldr__spans_of(l->d.head)) return ldr__fail(err, LDR_ARGUMENT,
             "ldr_predict: this ladder's head gives spans: use ldr_predict_spans");
     if (ldr__predictor_run(s, batch, err)) return err->status;
     memcpy(scores, s->logits, s->row_count * (size_t)l->d.classes * sizeof(float));
@@ -20024,10 +20037,10 @@ LDR__DEF ldr_status ldr_predict_spans(ldr_predictor *p, ldr_span *spans, int32_t
     int32_t q;
     LDR__OWN_ERROR(err);
     if (!p || !count || capacity < 0 || (capacity && !spans) || longest < 0 || !(least - least == 0))
-        return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_predict_spans: no predictor or destination, or a limit "
+        return ldr__fail(err, LDR_ARGUMENT, "ldr_predict_spans: no predictor or destination, or a limit "
                 "that cannot be");
     s = &p->pass;
-    if (!ldr__spans_of(s->l->d.head)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET,
+    if (!ldr__spans_of(s->l->d.head)) return ldr__fail(err, LDR_ARGUMENT,
             "ldr_predict_spans: this ladder's head is %s: use ldr_predict", ldr_head_name(s->l->d.head));
     if (ldr__predictor_run(s, batch, err)) return err->status;
     for (r = 0; r < s->row_count; r++) s->labels[r] = labels && labels[r] == LDR_IGNORE ? LDR_IGNORE : 0;
@@ -20037,7 +20050,7 @@ LDR__DEF ldr_status ldr_predict_spans(ldr_predictor *p, ldr_span *spans, int32_t
     out.longest = longest ? (size_t)longest : SIZE_MAX;
     out.least = (double)least;
     for (q = 0; q < s->t.sequences; q++) ldr__spans_find(&out, s, q, s->labels);
-    if (out.count > INT32_MAX) return ldr__fail(err, LDR_LIMIT, LDR_NO_OFFSET,
+    if (out.count > INT32_MAX) return ldr__fail(err, LDR_LIMIT,
             "ldr_predict_spans: %U spans are more than can be counted: raise `least`", (uint64_t)out.count);
     *count = (int32_t)out.count;
     return LDR_OK;
@@ -20071,15 +20084,15 @@ enum { LDR__READ = 256 };
 
 struct ldr_session {
     const ldr_model  *m;
-    const ldr_ladder *l;               /* NULL: the model alone                                   */
+    const ldr_ladder *l;               /* NULL: the model alone */
     ldr__shape        shape;
     ldr__ends         ends;
     int32_t           capacity, length, blocks;
-    float            *kept;            /* [blocks][capacity][keys and values]                     */
-    float            *last;            /* [width] the final state of the last token               */
-    int32_t          *seen;            /* [capacity] what was read                                */
+    float            *kept;            /* [blocks][capacity][keys and values] */
+    float            *last;            /* [width] the final state of the last token */
+    int32_t          *seen;            /* [capacity] what was read */
     int32_t          *position;
-    float            *logits;          /* [vocabulary], of ldr_generate                           */
+    float            *logits;          /* [vocabulary], of ldr_generate */
     ldr__backbone     b;
     ldr__exec         ex;
     ldr_memory        memory;
@@ -20109,19 +20122,19 @@ LDR__DEF ldr_session *ldr_session_create(const ldr_model *m, const ldr_ladder *l
     int pass;
     LDR__OWN_ERROR(err);
     if (!m || (l && l->m != m) || capacity < 0 || capacity > most)
-        ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET,
+        ldr__fail(err, LDR_ARGUMENT,
                 "ldr_session_create: no model, a ladder of another one, or room for %d tokens where the model has %d positions", capacity, most);
     else if (!m->shape.causal || !m->ends.m[LDR__LM_OUT].data)
-        ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "a %s model does not say what comes next: %s", m->type,
+        ldr__fail(err, LDR_UNSUPPORTED, "a %s model does not say what comes next: %s", m->type,
                 m->shape.causal ? "its files hold no language-model head" : "it is an encoder");
     else if (l && (l->d.head != LDR_HEAD_WORDS || l->d.rung_count || l->d.beside || l->d.method == LDR_METHOD_PROMPT ||
             l->d.method == LDR_METHOD_PREFIX))
-        ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET,
+        ldr__fail(err, LDR_UNSUPPORTED,
                 "text comes from ladders of copies that were trained on words, not from other heads, narrow rungs, prompts or prefixes");
     if (err->status) return NULL;
     s = (ldr_session *)ldr__alloc(&m->alloc, sizeof *s);
     if (!s) {
-        ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while opening a session");
+        ldr__fail(err, LDR_MEMORY, "out of memory while opening a session");
         return NULL;
     }
     memset(s, 0, sizeof *s);
@@ -20160,7 +20173,7 @@ LDR__DEF ldr_memory ldr_session_memory(const ldr_session *s) {
 LDR__DEF int32_t ldr_session_length(const ldr_session *s) { return s ? s->length : 0; }
 
 LDR__DEF ldr_status ldr_session_rewind(ldr_session *s, int32_t length, ldr_error *err) {
-    if (!s || length < 0 || length > s->length) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET,
+    if (!s || length < 0 || length > s->length) return ldr__fail(err, LDR_ARGUMENT,
             "ldr_session_rewind: %d of %d tokens cannot be kept", length, s ? s->length : 0);
     s->length = length;
     return LDR_OK;
@@ -20207,12 +20220,12 @@ static void ldr__session_logits(ldr_session *s, float *logits) {
 LDR__DEF ldr_status ldr_session_read(ldr_session *s, float *logits, const int32_t *ids, int32_t count, ldr_error *err) {
     size_t w = s ? (size_t)s->m->shape.width : 0;
     int32_t at, n, i;
-    if (!s || !ids || count < 1) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET,
+    if (!s || !ids || count < 1) return ldr__fail(err, LDR_ARGUMENT,
             "ldr_session_read: no session or no tokens");
-    if (count > s->capacity - s->length) return ldr__fail(err, LDR_LIMIT, LDR_NO_OFFSET,
+    if (count > s->capacity - s->length) return ldr__fail(err, LDR_LIMIT,
             "the session has room for %d tokens and holds %d: %d more do not fit", s->capacity, s->length, count);
     for (i = 0; i < count; i++)
-        if (ids[i] < 0 || ids[i] >= s->m->vocabulary) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET,
+        if (ids[i] < 0 || ids[i] >= s->m->vocabulary) return ldr__fail(err, LDR_DATA,
                 "token %d has id %d, the vocabulary has %d", i, ids[i], s->m->vocabulary);
     for (at = 0; at < count; at += n) {
         n = LDR__MIN(count - at, LDR__READ);
@@ -20263,7 +20276,7 @@ LDR__DEF int32_t ldr_sample(float *logits, int32_t n, const ldr_sampling *how, c
             !(h.min_p >= 0 && h.min_p <= 1) || !(h.repetition >= 0)) return -1;
     for (i = 0; i < n; i++) if (!(logits[i] - logits[i] == 0)) return -1;
     for (i = 0; i < count && h.repetition > 0 && h.repetition != 1.0f; i++) {
-        for (k = 0; k < i && seen[k] != seen[i]; k++) {}                 /* a token counts once                     */
+        for (k = 0; k < i && seen[k] != seen[i]; k++) {}                 /* a token counts once */
         if (k == i && seen[i] >= 0 && seen[i] < n) logits[seen[i]] = logits[seen[i]] > 0
                 ? logits[seen[i]] / h.repetition : logits[seen[i]] * h.repetition;
     }
@@ -20297,14 +20310,14 @@ LDR__DEF ldr_status ldr_generate(ldr_session *s, int32_t *out, int32_t *made, co
     memset(&d, 0, sizeof d);
     if (!err || err->status) err = &local;      /* an earlier error stays as it is */
     if (desc) d = *desc;
-    if (!s || !out || !made || d.most < 0) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET,
+    if (!s || !out || !made || d.most < 0) return ldr__fail(err, LDR_ARGUMENT,
             "ldr_generate: no session or no destination");
     *made = 0;
     if (ldr_session_read(s, s->logits, prompt, count, err)) return err->status;
     most = LDR__MIN(d.most ? d.most : s->capacity, s->capacity - s->length + 1);
     while (*made < most && !stop) {
         id = ldr_sample(s->logits, s->m->vocabulary, &d.sampling, s->seen, s->length);
-        if (id < 0) return ldr__fail(err, LDR_NUMERIC, LDR_NO_OFFSET,
+        if (id < 0) return ldr__fail(err, LDR_NUMERIC,
                 "a score of the next token is not finite, or the sampling cannot be");
         out[(*made)++] = id;
         for (i = 0; i < s->m->end_count && !d.ignore_end; i++) stop |= s->m->ends_text[i] == id;
@@ -20455,7 +20468,7 @@ static ldr_status ldr__recipe_try(ldr_ladder_desc *ladder, ldr_train_desc *train
     if (!d.top) d.top = ldr__recipes[i].share &&
             !m->family->shared ? LDR__MAX(1, m->layers / ldr__recipes[i].share) : -1;
     if (!d.rank && d.top > 0) d.rank = ldr__recipes[i].rank;
-    d.init = LDR_INIT_RANDOM;                          /* sizes alone are wanted                      */
+    d.init = LDR_INIT_RANDOM;                          /* sizes alone are wanted */
     if (!t.cache && !t.cache_dir) {
         t.cache = ldr__recipe_caches[k].cache;
         t.cache_type = ldr__recipe_caches[k].type;
@@ -20486,10 +20499,10 @@ LDR__DEF ldr_status ldr_recipe(ldr_ladder_desc *ladder, ldr_train_desc *train, c
     memset(&cost, 0, sizeof cost);
     if (!err || err->status) err = &local;      /* an earlier error stays as it is */
     if (!ladder || !train || !m || !set)
-        return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_recipe: no description, model or training set");
+        return ldr__fail(err, LDR_ARGUMENT, "ldr_recipe: no description, model or training set");
     if (budget) b = *budget;
     if (b.seconds > 0 && !(b.forward_rate > 0))
-        return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET,
+        return ldr__fail(err, LDR_ARGUMENT,
                 "ldr_recipe: a limit of seconds can be kept only if the caller measures the backbone: forward_rate");
     if (size) text[0] = 0;
     if (ladder->method != LDR_METHOD_LADDER || ladder->preset != LDR_PRESET_DEFAULT || ladder->beside ||
@@ -20505,7 +20518,7 @@ LDR__DEF ldr_status ldr_recipe(ldr_ladder_desc *ladder, ldr_train_desc *train, c
                 return err->status;
             if (done) return LDR_OK;
         }
-    return ldr__fail(err, LDR_LIMIT, LDR_NO_OFFSET,
+    return ldr__fail(err, LDR_LIMIT,
             "no ladder fits the budget: the cheapest takes %U MB beside the weights and, as far as the backbone's speed tells, %U s", cost.memory >> 20, (uint64_t)(cost.seconds + 0.5));
 }
 
@@ -20736,7 +20749,7 @@ static void ldr__writer_floats(ldr__writer *w, const float *v, size_t n, ldr_err
 static void ldr__writer_header(ldr__writer *w, ldr__text *t, ldr_error *err) {
     unsigned char length[8];
     while (t->used % 8 && !t->full) ldr__text_bytes(t, " ", 1);      /* data aligned for a mapping */
-    if (t->full) w->status = ldr__fail(err, LDR_LIMIT, LDR_NO_OFFSET, "names and metadata are too long: a header of %U bytes is the most that can be read again", (uint64_t)LADDER_MAX_HEADER);
+    if (t->full) w->status = ldr__fail(err, LDR_LIMIT, "names and metadata are too long: a header of %U bytes is the most that can be read again", (uint64_t)LADDER_MAX_HEADER);
     ldr__store_u64(length, t->used);
     ldr__writer_put(w, length, 8, err);
     ldr__writer_put(w, t->data, t->used, err);
@@ -20748,7 +20761,7 @@ static ldr_status ldr__ladder_write(ldr__writer *w, const ldr_ladder *l, ldr_err
     size_t bound = ldr__header_bound(l);
     char *text = (char *)ldr__alloc(&l->alloc, bound);
     int32_t i;
-    if (!text) return w->status = ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while saving a ladder");
+    if (!text) return w->status = ldr__fail(err, LDR_MEMORY, "out of memory while saving a ladder");
     for (i = 0; i < l->count; i++) {
         ldr__array a = ldr__ladder_array(l, i);
         h = ldr__floats_digest(h, a.data, a.rows * a.columns);
@@ -20775,7 +20788,7 @@ static ldr_status ldr__ladder_write(ldr__writer *w, const ldr_ladder *l, ldr_err
 
 LDR__DEF ldr_status ldr_ladder_save_memory(const ldr_ladder *l, void *data, size_t capacity, size_t *size, ldr_error *err) {
     ldr__writer w;
-    if (!l || !size) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_ladder_save_memory: no ladder, or nowhere to put the size");
+    if (!l || !size) return ldr__fail(err, LDR_ARGUMENT, "ldr_ladder_save_memory: no ladder, or nowhere to put the size");
     memset(&w, 0, sizeof w);
     w.memory = (unsigned char *)data;
     w.capacity = capacity;
@@ -20787,7 +20800,7 @@ LDR__DEF ldr_status ldr_ladder_save_memory(const ldr_ladder *l, void *data, size
 #ifndef LADDER_NO_STDIO
 LDR__DEF ldr_status ldr_ladder_save(const ldr_ladder *l, const char *path, ldr_error *err) {
     ldr__writer w;
-    if (!l || !path) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_ladder_save: no ladder or no path");
+    if (!l || !path) return ldr__fail(err, LDR_ARGUMENT, "ldr_ladder_save: no ladder or no path");
     if (ldr__writer_open(&w, path, err)) return w.status;
     ldr__ladder_write(&w, l, err);
     return ldr__writer_close(&w, err);
@@ -20798,14 +20811,14 @@ LDR__DEF ldr_status ldr_ladder_save(const ldr_ladder *l, const char *path, ldr_e
 static ldr_status ldr__array_read(const ldr_weights *w, const ldr__array *a, ldr_error *err) {
     const ldr_tensor *t = ldr_weights_find(w, a->name);
     uint64_t n = (uint64_t)a->rows * a->columns;
-    if (!t) return ldr__fail(err, LDR_MISSING, LDR_NO_OFFSET, "tensor \"%s\" is missing", a->name);
-    if (t->dtype != LDR_F32) return ldr__fail(err, LDR_DTYPE, t->offset, "tensor \"%s\": type %s, expected F32", a->name, ldr_dtype_name(t->dtype));
-    if (t->bytes != 4 * n) return ldr__fail(err, LDR_SHAPE, t->offset, "tensor \"%s\": %U values, expected %U", a->name, t->bytes / 4, n);
+    if (!t) return ldr__fail(err, LDR_MISSING, "tensor \"%s\" is missing", a->name);
+    if (t->dtype != LDR_F32) return ldr__fail_at(err, LDR_DTYPE, t->offset, "tensor \"%s\": type %s, expected F32", a->name, ldr_dtype_name(t->dtype));
+    if (t->bytes != 4 * n) return ldr__fail_at(err, LDR_SHAPE, t->offset, "tensor \"%s\": %U values, expected %U", a->name, t->bytes / 4, n);
     ldr_tensor_read(a->data, t, 0, (size_t)n);
     return LDR_OK;
 }
 
-static ldr_status ldr__meta_missing(const char *key, ldr_error *err) { return ldr__fail(err, LDR_FORMAT, LDR_NO_OFFSET, "not a ladder file, or a damaged one: metadata \"%s\" is missing or unreadable", key); }
+static ldr_status ldr__meta_missing(const char *key, ldr_error *err) { return ldr__fail(err, LDR_FORMAT, "not a ladder file, or a damaged one: metadata \"%s\" is missing or unreadable", key); }
 
 static ldr_status ldr__meta_desc(const ldr_weights *w, ldr_ladder_desc *d, int32_t *rungs, ldr_error *err) {
     char key[64];
@@ -20859,7 +20872,7 @@ static ldr_status ldr__ladder_read_texts(ldr_ladder *l, const ldr_weights *w, ld
         label = ldr_weights_meta(w, key);
         if (!label) continue;
         l->labels[i] = ldr__copy_text(&l->alloc, label);
-        if (!l->labels[i]) return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while loading a ladder");
+        if (!l->labels[i]) return ldr__fail(err, LDR_MEMORY, "out of memory while loading a ladder");
     }
     for (i = 0; i < ldr_weights_meta_count(w); i++) {
         const char *value = NULL, *name = ldr_weights_meta_at(w, i, &value);
@@ -20884,19 +20897,19 @@ static ldr_ladder *ldr__ladder_from(const ldr_model *m, const ldr_weights *w, co
     mine = ldr_model_fingerprint(m);
     if (mine != fingerprint) {
         const char *family = ldr_weights_meta(w, "backbone.family");
-        ldr__fail(err, LDR_MISMATCH, LDR_NO_OFFSET, "this ladder was trained on another backbone (a %s, fingerprint %s); the model given is a %s with other weights", family ? family : "?", ldr_weights_meta(w, "backbone.fingerprint"), m->family->type);
+        ldr__fail(err, LDR_MISMATCH, "this ladder was trained on another backbone (a %s, fingerprint %s); the model given is a %s with other weights", family ? family : "?", ldr_weights_meta(w, "backbone.fingerprint"), m->family->type);
         return NULL;
     }
     for (i = 0; i < ldr_weights_count(w); i++) held += ldr_weights_at(w, i)->bytes / 4;
     l = ldr__ladder_new(m, &d, held, err);
     if (!l) return NULL;
     l->fingerprint = mine;
-    if (ldr_weights_count(w) != l->count) ldr__fail(err, LDR_EXTRA, LDR_NO_OFFSET, "%d tensors in the file, the ladder it describes has %d", ldr_weights_count(w), l->count);
+    if (ldr_weights_count(w) != l->count) ldr__fail(err, LDR_EXTRA, "%d tensors in the file, the ladder it describes has %d", ldr_weights_count(w), l->count);
     for (i = 0; i < l->count && !err->status; i++) {
         ldr__array a = ldr__ladder_array(l, i);
         if (!ldr__array_read(w, &a, err)) h = ldr__floats_digest(h, a.data, a.rows * a.columns);
     }
-    if (!err->status && ldr__mix64(h ^ ldr__meta_digest(w)) != wanted) ldr__fail(err, LDR_CORRUPT, LDR_NO_OFFSET, "the parameters or the metadata do not match their checksum: the file was damaged");
+    if (!err->status && ldr__mix64(h ^ ldr__meta_digest(w)) != wanted) ldr__fail(err, LDR_CORRUPT, "the parameters or the metadata do not match their checksum: the file was damaged");
     if (!err->status) ldr__ladder_read_texts(l, w, err);
     if (!err->status) return l;
     ldr_ladder_free(l);
@@ -20907,7 +20920,7 @@ LDR__DEF ldr_ladder *ldr_ladder_load_memory(const ldr_model *m, const void *data
     ldr_weights *w;
     ldr_ladder *l = NULL;
     LDR__OWN_ERROR(err);
-    if (!m) ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_ladder_load_memory: no model");
+    if (!m) ldr__fail(err, LDR_ARGUMENT, "ldr_ladder_load_memory: no model");
     w = m ? ldr_weights_open_memory(data, size, alloc ? alloc : &m->alloc, err) : NULL;
     if (w) l = ldr__ladder_from(m, w, alloc, err);
     ldr_weights_close(w);
@@ -20919,7 +20932,7 @@ LDR__DEF ldr_ladder *ldr_ladder_load(const ldr_model *m, const char *path, const
     ldr_weights *w;
     ldr_ladder *l = NULL;
     LDR__OWN_ERROR(err);
-    if (!m || !path) ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_ladder_load: no model or no path");
+    if (!m || !path) ldr__fail(err, LDR_ARGUMENT, "ldr_ladder_load: no model or no path");
     w = m && path ? ldr__weights_open_one(path, alloc ? alloc : &m->alloc, err) : NULL;
     if (w) {
         l = ldr__ladder_from(m, w, alloc, err);
@@ -21024,10 +21037,10 @@ LDR__DEF ldr_status ldr_trainer_save(const ldr_trainer *t, const char *path, ldr
     size_t s, bound;
     char *buffer;
     LDR__OWN_ERROR(err);
-    if (!t || !path) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_trainer_save: no trainer or no path");
+    if (!t || !path) return ldr__fail(err, LDR_ARGUMENT, "ldr_trainer_save: no trainer or no path");
     bound = ldr__header_bound(t->l);
     buffer = (char *)ldr__alloc(&t->alloc, bound);
-    if (!buffer) return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while saving a run");
+    if (!buffer) return ldr__fail(err, LDR_MEMORY, "out of memory while saving a run");
     n = ldr__state_arrays(t, a);
     for (i = 0; i < n; i++) h = ldr__floats_digest(h, a[i].data, a[i].columns);
     ldr__text_init(&text, buffer, bound);
@@ -21072,7 +21085,7 @@ static ldr_status ldr__resume_check(const ldr_trainer *t, const ldr_weights *w, 
     int i;
     size_t s;
     if (!format || strcmp(format, "ladder-run") != 0 || !ldr__parse_hex(ldr_weights_meta(w, "run"), 16, &run) || !ldr__parse_hex(ldr_weights_meta(w, "checksum"), 16, &wanted)) return ldr__meta_missing("format", err);
-    if (run != ldr__run_digest(t, NULL)) return ldr__fail(err, LDR_MISMATCH, LDR_NO_OFFSET, "the saved run had another backbone, ladder, data set or training description");
+    if (run != ldr__run_digest(t, NULL)) return ldr__fail(err, LDR_MISMATCH, "the saved run had another backbone, ladder, data set or training description");
     for (s = 0; s < sizeof ldr__states / sizeof ldr__states[0]; s++) {
         const char *text = ldr_weights_meta(w, ldr__states[s].key);
         if (ldr__states[s].kind == LDR__STATE_DOUBLE ? !ldr__parse_hex(text, 16, &bits) : !ldr__parse_i64(text, &v) || v < 0 || v > INT64_MAX / 2) return ldr__meta_missing(ldr__states[s].key, err);
@@ -21080,14 +21093,14 @@ static ldr_status ldr__resume_check(const ldr_trainer *t, const ldr_weights *w, 
     for (i = 0; i < n; i++) {
         const ldr_tensor *x = ldr_weights_find(w, a[i].name);
         size_t at, take;
-        if (!x) return ldr__fail(err, LDR_MISSING, LDR_NO_OFFSET, "tensor \"%s\" is missing", a[i].name);
-        if (x->dtype != LDR_F32 || x->bytes != 4 * (uint64_t)a[i].columns) return ldr__fail(err, LDR_SHAPE, x->offset, "tensor \"%s\": %U bytes, expected %U", a[i].name, x->bytes, 4 * (uint64_t)a[i].columns);
+        if (!x) return ldr__fail(err, LDR_MISSING, "tensor \"%s\" is missing", a[i].name);
+        if (x->dtype != LDR_F32 || x->bytes != 4 * (uint64_t)a[i].columns) return ldr__fail_at(err, LDR_SHAPE, x->offset, "tensor \"%s\": %U bytes, expected %U", a[i].name, x->bytes, 4 * (uint64_t)a[i].columns);
         for (at = 0; at < a[i].columns; at += take) {
             take = LDR__MIN((size_t)LDR__BLOCK, a[i].columns - at);
             h = ldr__digest(h, (const unsigned char *)x->data + 4 * at, 4 * take);
         }
     }
-    return ldr__mix64(h ^ ldr__meta_digest(w)) == wanted ? LDR_OK : ldr__fail(err, LDR_CORRUPT, LDR_NO_OFFSET, "the saved run does not match its checksum: the file was damaged");
+    return ldr__mix64(h ^ ldr__meta_digest(w)) == wanted ? LDR_OK : ldr__fail(err, LDR_CORRUPT, "the saved run does not match its checksum: the file was damaged");
 }
 
 LDR__DEF ldr_status ldr_trainer_resume(ldr_trainer *t, const char *path, ldr_error *err) {
@@ -21096,7 +21109,7 @@ LDR__DEF ldr_status ldr_trainer_resume(ldr_trainer *t, const char *path, ldr_err
     int n, i;
     size_t s;
     LDR__OWN_ERROR(err);
-    if (!t || !path) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_trainer_resume: no trainer or no path");
+    if (!t || !path) return ldr__fail(err, LDR_ARGUMENT, "ldr_trainer_resume: no trainer or no path");
     w = ldr__weights_open_one(path, &t->alloc, err);
     if (!w) return err->status;
     n = ldr__state_arrays(t, a);
@@ -21305,7 +21318,7 @@ static ldr_status ldr__publish(const ldr_model *m, const ldr_ladder *l, const ch
             (!m->family->conv1d && ldr__fused(m, LDR__K, &widest, &largest) > 1) || m->task_types ||
             (m->traits & (LDR__OF_RELATIVE | LDR__OF_PLACES | LDR__OF_NO_GAINS | LDR__OF_BY_HEAD)) ||
             m->shape.head_norms == LDR__NORM_EACH)
-        return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "writing a %s model is not supported (matrices that lie in one, or a table beside the usual ones): save the ladder file instead", m->type);
+        return ldr__fail(err, LDR_UNSUPPORTED, "writing a %s model is not supported (matrices that lie in one, or a table beside the usual ones): save the ladder file instead", m->type);
     widest = 1;
     largest = 0;
     for (at = 0; ldr__published_next(&p, m, l, &at);) {
@@ -21336,22 +21349,22 @@ LDR__DEF ldr_status ldr_ladder_export(const ldr_ladder *l, const char *path, ldr
     int32_t i;
     int slot;
     LDR__OWN_ERROR(err);
-    if (!l || !path || (type != LDR_F32 && type != LDR_F16 && type != LDR_BF16)) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_ladder_export: no ladder or no path, or a type other than F32, F16 and BF16");
+    if (!l || !path || (type != LDR_F32 && type != LDR_F16 && type != LDR_BF16)) return ldr__fail(err, LDR_ARGUMENT, "ldr_ladder_export: no ladder or no path, or a type other than F32, F16 and BF16");
     if (!ldr__method_of(l->d.method)->exports)
-        return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "what method %s adds has no place in a %s model: save the ladder file instead", ldr_method_name(l->d.method), l->m->family->type);
+        return ldr__fail(err, LDR_UNSUPPORTED, "what method %s adds has no place in a %s model: save the ladder file instead", ldr_method_name(l->d.method), l->m->family->type);
     if (l->d.rung_count)
-        return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET,
+        return ldr__fail(err, LDR_UNSUPPORTED,
                 "narrow rungs have no place in a %s model: save the ladder file instead", l->m->family->type);
     for (slot = 0; l->deep && slot < LDR__PROMPT; slot++)
         if (l->end[slot] >= 0 && !ldr__end_published(name, sizeof name, l->m, slot))
-            return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET,
+            return ldr__fail(err, LDR_UNSUPPORTED,
                     "a %s model has no name for the trained \"%s\": save the ladder file instead", l->m->type,
                     ldr__end_names[slot]);
     for (i = 0; l->deep && i < ldr__tuned_blocks(l); i++)
         for (slot = 0; slot < LDR__SLOTS; slot++)
             if (l->tuned[i].slot[slot] >= 0 && (!ldr__part_name(name, sizeof name, l->m->family, slot, 0, 1) ||
                     !ldr__slot_size(&l->m->shape, slot, NULL, NULL) || ldr__norm_unnamed(l->m, slot)))
-                return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "a %s model has no name for the trained \"%s\": save the ladder file instead", l->m->type, ldr__slot_names[slot]);
+                return ldr__fail(err, LDR_UNSUPPORTED, "a %s model has no name for the trained \"%s\": save the ladder file instead", l->m->type, ldr__slot_names[slot]);
     return ldr__publish(l->m, l, path, type, 0, err);
 }
 
@@ -21366,11 +21379,11 @@ LDR__DEF ldr_status ldr_ladder_export_config(const ldr_ladder *l, const void *co
     memset(&local, 0, sizeof local);
     memset(&w, 0, sizeof w);
     if (!err || err->status) err = &local;      /* an earlier error stays as it is */
-    if (!l || !config || !path) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_ladder_export_config: no ladder, configuration or path");
+    if (!l || !config || !path) return ldr__fail(err, LDR_ARGUMENT, "ldr_ladder_export_config: no ladder, configuration or path");
     j = ldr_json_parse(text, config_size, &l->alloc, err);
     if (!j) return err->status;
     w.status = ldr__config_int(j, l->m->family->k_layers, -1, 1, 1024, &layers, err);
-    if (!w.status && layers != l->m->layers) w.status = ldr__fail(err, LDR_MISMATCH, LDR_NO_OFFSET, "config.json: \"%s\" is %d, the backbone has %d: it is another model's", l->m->family->k_layers, layers, l->m->layers);
+    if (!w.status && layers != l->m->layers) w.status = ldr__fail(err, LDR_MISMATCH, "config.json: \"%s\" is %d, the backbone has %d: it is another model's", l->m->family->k_layers, layers, l->m->layers);
     if (!w.status && !ldr__writer_open(&w, path, err)) {
         n = ldr_json_node_at(j, ldr_json_get(j, 0, l->m->family->k_layers));
         ldr__format(number, sizeof number, "%d", ldr__final_blocks(l));
@@ -21387,7 +21400,7 @@ LDR__DEF ldr_status ldr_model_init(const void *config, size_t config_size, const
     ldr_model *m;
     ldr_status status;
     LDR__OWN_ERROR(err);
-    if (!config || !path) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_model_init: no configuration or no path");
+    if (!config || !path) return ldr__fail(err, LDR_ARGUMENT, "ldr_model_init: no configuration or no path");
     m = ldr__model_new(NULL, err);
     if (!m) return err->status;
     status = ldr__model_config(m, (const char *)config, config_size, err);
@@ -21492,7 +21505,7 @@ static void ldr__quantised_tensor(ldr__writer *w, const ldr_model *m, const ldr_
         m->kernels->to_float(x, ldr__element_at(t->data, t->dtype, done * LDR__QBLOCK), t->dtype, take * LDR__QBLOCK);
         for (i = 0; i < take; i++)
             if (!ldr__quantise_block(out + i * size, x + i * LDR__QBLOCK, type)) {
-                w->status = ldr__fail(err, LDR_NUMERIC, t->offset + (uint64_t)(done + i) * LDR__QBLOCK * ldr_dtype_size(t->dtype),
+                w->status = ldr__fail_at(err, LDR_NUMERIC, t->offset + (uint64_t)(done + i) * LDR__QBLOCK * ldr_dtype_size(t->dtype),
                                       "tensor \"%s\": 32 values from here on are not finite or too large for %s blocks", ldr__show(shown, t->name, strlen(t->name)), ldr_dtype_name(type));
                 return;
             }
@@ -21508,18 +21521,18 @@ LDR__DEF ldr_status ldr_model_quantise(const ldr_model *m, const char *path, ldr
     uint64_t bound = 4096;
     size_t at, i, changed = 0;
     char *header, shown[LDR__SHOWN];
-    if (!m || !path) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_model_quantise: no model or no path");
-    if (format != LDR_Q8_0 && format != LDR_Q4_0) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "ldr_model_quantise: the format must be LDR_Q8_0 or LDR_Q4_0");
+    if (!m || !path) return ldr__fail(err, LDR_ARGUMENT, "ldr_model_quantise: no model or no path");
+    if (format != LDR_Q8_0 && format != LDR_Q4_0) return ldr__fail(err, LDR_ARGUMENT, "ldr_model_quantise: the format must be LDR_Q8_0 or LDR_Q4_0");
     for (i = 0; i < m->weights->count; i++) {
         t = &m->weights->tensors[i];
-        if (ldr_dtype_block(t->dtype) > 1) return ldr__fail(err, LDR_ARGUMENT, t->offset, "tensor \"%s\" is quantised already: start from the float model", ldr__show(shown, t->name, strlen(t->name)));
+        if (ldr_dtype_block(t->dtype) > 1) return ldr__fail_at(err, LDR_ARGUMENT, t->offset, "tensor \"%s\" is quantised already: start from the float model", ldr__show(shown, t->name, strlen(t->name)));
         changed += ldr__quantised_type(m, t, format) != t->dtype;
         bound += 512 + 12 * (uint64_t)strlen(t->name);
     }
-    if (changed == 0) return ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "nothing to quantise: no matrix of the model has rows of a multiple of 32 elements");
+    if (changed == 0) return ldr__fail(err, LDR_UNSUPPORTED, "nothing to quantise: no matrix of the model has rows of a multiple of 32 elements");
     bound = LDR__MIN(bound + 6 * (uint64_t)strlen(ldr_weights_meta(m->weights, "format") ? ldr_weights_meta(m->weights, "format") : ""), (uint64_t)LADDER_MAX_HEADER);
     header = (char *)ldr__alloc(&m->alloc, (size_t)bound);
-    if (!header) return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while quantising a model");
+    if (!header) return ldr__fail(err, LDR_MEMORY, "out of memory while quantising a model");
     ldr__text_init(&text, header, (size_t)bound);
     ldr__quantised_header(&text, m, format);
     if (!ldr__writer_open(&w, path, err)) {
@@ -23199,7 +23212,7 @@ static uint32_t ldr__char_lower(uint32_t c) {
     const char *record;
     uint32_t shape, behind;
     if (c < 128) return c >= 'A' && c <= 'Z' ? c + 32 : c;
-    if (c >= 0x2e80 && c < 0xa640) return c;               /* the scripts of East Asia          */
+    if (c >= 0x2e80 && c < 0xa640) return c;               /* the scripts of East Asia */
     if (c < 0x600 && (ldr__char_quick(c) < 30 || ldr__char_quick(c) % 30 == LDR__GC_LL)) return c;
     record = LDR__RECORD(ldr__lower_runs, 8, 3, ldr__near(c));
     shape = ldr__digits91(record + 3, 2);
@@ -23208,7 +23221,7 @@ static uint32_t ldr__char_lower(uint32_t c) {
 }
 
 static int ldr__char_script(uint32_t c) {
-    c = LDR__MIN(ldr__near(c), 0x40fff);                   /* as the last                        */
+    c = LDR__MIN(ldr__near(c), 0x40fff);                   /* as the last */
     return (int)(ldr__digits91(LDR__RECORD(ldr__script_runs, 4, 4, c << 8 | 255), 4) & 255);
 }
 

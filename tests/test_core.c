@@ -148,13 +148,13 @@ TEST(statuses_have_names_and_texts) {
 TEST(the_first_error_wins) {
     ldr_error err, before;
     memset(&err, 0, sizeof err);
-    CHECK_INT(ldr__fail(&err, LDR_SHAPE, 17, "a %s of %d, %I and %U%%", "word", -3, (int64_t)-5000000000, UINT64_MAX), LDR_SHAPE);
+    CHECK_INT(ldr__fail_at(&err, LDR_SHAPE, 17, "a %s of %d, %I and %U%%", "word", -3, (int64_t)-5000000000, UINT64_MAX), LDR_SHAPE);
     CHECK_STR(err.message, "a word of -3, -5000000000 and 18446744073709551615% (offset 17)");
     CHECK_INT(err.offset, 17);
-    CHECK_INT(ldr__fail(&err, LDR_DTYPE, 1, "another"), LDR_DTYPE);
+    CHECK_INT(ldr__fail_at(&err, LDR_DTYPE, 1, "another"), LDR_DTYPE);
     CHECK_INT(err.status, LDR_SHAPE);
     CHECK(strncmp(err.message, "a word", 6) == 0);
-    CHECK_INT(ldr__fail(NULL, LDR_IO, 0, "nobody reads this"), LDR_IO);
+    CHECK_INT(ldr__fail_at(NULL, LDR_IO, 0, "nobody reads this"), LDR_IO);
     before = err;
     CHECK(ldr_json_parse("[", 1, NULL, &err) == NULL);
     CHECK(ldr_weights_open_memory("12345678", 8, NULL, &err) == NULL);
@@ -185,7 +185,7 @@ TEST(long_messages_are_cut_not_overrun) {
     text[sizeof text - 1] = 0;
     memset(&e, 0, sizeof e);
     memset(e.guard, 77, sizeof e.guard);
-    ldr__fail(&e.err, LDR_IO, 5, "%s", text);
+    ldr__fail_at(&e.err, LDR_IO, 5, "%s", text);
     CHECK_INT(strlen(e.err.message), sizeof e.err.message - 1);
     CHECK_INT(e.guard[0], 77);
     CHECK_INT(e.err.offset, 5);

@@ -171,7 +171,7 @@ static ldr_status predict_question_lines(run *r, answerer *w, FILE *f, answer_fi
     free(line.data);
     free_questions(&q);
     if (!status && more < 0) status = words_no_memory("a line", &r->err);
-    return !status && ferror(f) ? ldr__fail(&r->err, LDR_IO, LDR_NO_OFFSET, "reading failed") : status;
+    return !status && ferror(f) ? ldr__fail(&r->err, LDR_IO, "reading failed") : status;
 }
 
 /* JSON files as a whole, other files and standard input line by line. */

@@ -120,7 +120,7 @@ static ldr_status chat_open(chat *c, const char *given, const char *path, const 
     if (answer) jinja_put_string(&members, members.used > 1 ? ",\"add_generation_prompt\":true"
             : "\"add_generation_prompt\":true");
     jinja_put_string(&members, "}");
-    if (!err->status && !c->j.count) ldr__fail(err, LDR_MISSING, LDR_NO_OFFSET,
+    if (!err->status && !c->j.count) ldr__fail(err, LDR_MISSING,
             "%s has no chat template: --template FILE gives one", path ? path : "the tokenizer");
     c->text = members.data;
     if (!err->status) c->given = ldr_json_parse(members.data, members.used, NULL, err);
@@ -136,7 +136,7 @@ static ldr_status chat_open(chat *c, const char *given, const char *path, const 
 /* A conversation's text into c->j.out: the line's members, over what the tokenizer's files give. */
 static ldr_status chat_render(chat *c, const ldr_json *j, ldr_error *err) {
     if (ldr_json_node_at(j, 0)->type != LDR_JSON_OBJECT || ldr_json_get(j, 0, "messages") < 0)
-        return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "a line is {\"messages\":[{\"role\":..,\"content\":..}, ..]}");
+        return ldr__fail(err, LDR_DATA, "a line is {\"messages\":[{\"role\":..,\"content\":..}, ..]}");
     return jinja_render(&c->j, c->given, 0, j, err);
 }
 
@@ -176,7 +176,7 @@ static ldr_status chat_answers(chat *c, const ldr_json *j, ldr_error *err) {
         with = err->status ? NULL : chat_part(c, j, i + 1, 0, &m, err);
         for (same = 0; with && same < m && same < whole && with[same] == all[same]; same++) {}
         if (before && with && (n > same || memcmp(before, all, n) != 0))
-            ldr__fail(err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "chat template: it writes earlier messages otherwise when more "
+            ldr__fail(err, LDR_UNSUPPORTED, "chat template: it writes earlier messages otherwise when more "
                     "follow, so what is learned cannot be told: mark it with {%% generation %%}");
         while (same > n && jinja_blank(all[same - 1])) same--;
         found[spans].begin = n;

@@ -1116,7 +1116,7 @@ static int cut_pieces(distil *d, int32_t keep) {
         always += ranks[i].class_of == 0;
     }
     if (!status && keep < always) {
-        ldr__fail(&r->err, LDR_ARGUMENT, LDR_NO_OFFSET, "--vocabulary %d: the teacher's special tokens and single characters are %d already, and all of them are kept", keep, always);
+        ldr__fail(&r->err, LDR_ARGUMENT, "--vocabulary %d: the teacher's special tokens and single characters are %d already, and all of them are kept", keep, always);
         status = EXIT_FAILED;
     }
     if (!status) status = count_pieces(d, ranks);
@@ -1184,12 +1184,12 @@ static int make_student(distil *d) {
     n.ffn = o->ffn ? o->ffn : 4 * o->width;
     n.positions = o->positions ? o->positions : LDR__MIN(512, d->teacher->positions - d->teacher->position_offset);
     if (n.width > s->width) {
-        ldr__fail(&r->err, LDR_ARGUMENT, LDR_NO_OFFSET, "--width %d: the student may not be wider than the teacher, which is %d wide", n.width, s->width);
+        ldr__fail(&r->err, LDR_ARGUMENT, "--width %d: the student may not be wider than the teacher, which is %d wide", n.width, s->width);
         return EXIT_FAILED;
     }
     if (n.embedding > n.width) return fail(r, LDR_ARGUMENT, "--embedding: embeddings may be narrower than the states, not wider", "");
     if (n.width % n.heads) {
-        ldr__fail(&r->err, LDR_ARGUMENT, LDR_NO_OFFSET, "%d heads do not divide a width of %d: give --heads", n.heads, n.width);
+        ldr__fail(&r->err, LDR_ARGUMENT, "%d heads do not divide a width of %d: give --heads", n.heads, n.width);
         return EXIT_FAILED;
     }
     if (!make_directory(o->out)) return fail(r, LDR_IO, "%s: the directory cannot be made", o->out);

@@ -233,7 +233,7 @@ static int command_features(run *r) {
     if (!status && r->o.pool == POOL_MODEL) status = features_modules(r, &r->pooling);
     if (!status) status = choose_max_len(r, r->pooling.max_len ? r->pooling.max_len : r->info.positions);
     if (!status && r->o.layer > r->info.layers) {
-        ldr__fail(&r->err, LDR_ARGUMENT, LDR_NO_OFFSET, "--layer %d: the model has %d layers", r->o.layer, r->info.layers);
+        ldr__fail(&r->err, LDR_ARGUMENT, "--layer %d: the model has %d layers", r->o.layer, r->info.layers);
         status = EXIT_FAILED;
     }
     if (!status) status = features_lines(r, &line, &c);

@@ -374,7 +374,7 @@ static void gguf_write_row(gguf_model *k, ldr__writer *w, const gguf_tensor *t, 
     }
     for (i = 0; i < blocks && !w->status; i++)
         if (!ldr__quantise_block(packed + i * size, row + i * LDR__QBLOCK, t->type))
-            w->status = ldr__fail(&k->r->err, LDR_NUMERIC, LDR_NO_OFFSET,
+            w->status = ldr__fail(&k->r->err, LDR_NUMERIC,
                     "%s: numbers that are not finite or too large for blocks", t->name);
     ldr__writer_put(w, packed, blocks * size, &k->r->err);
 }

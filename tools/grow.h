@@ -20,7 +20,7 @@ static void *words_grow(void *data, size_t *capacity, size_t need, size_t item) 
 }
 
 static ldr_status words_no_memory(const char *what, ldr_error *err) {
-    return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory for %s", what);
+    return ldr__fail(err, LDR_MEMORY, "out of memory for %s", what);
 }
 
 #endif

@@ -87,7 +87,7 @@ static jinja_value jinja_of(jinja_kind kind) {
 
 static jinja_value jinja_fail(jinja *j, const char *what, const char *s, size_t n) {
     char shown[LDR__SHOWN];
-    ldr__fail(j->err, LDR_UNSUPPORTED, LDR_NO_OFFSET, "chat template: %s%s", what, n ? ldr__show(shown, s, n) : "");
+    ldr__fail(j->err, LDR_UNSUPPORTED, "chat template: %s%s", what, n ? ldr__show(shown, s, n) : "");
     return jinja_of(JINJA_UNDEFINED);
 }
 
@@ -99,7 +99,7 @@ static void *jinja_memory(jinja *j, size_t n) {
     }
     a = (jinja_arena *)malloc(sizeof *a + n);
     if (!a) {
-        ldr__fail(j->err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory for a chat template");
+        ldr__fail(j->err, LDR_MEMORY, "out of memory for a chat template");
         return NULL;
     }
     a->before = j->arena;

@@ -718,7 +718,7 @@ static void free_run(run *r) {
 }
 
 static int fail(run *r, ldr_status status, const char *what, const char *name) {
-    ldr__fail(&r->err, status, LDR_NO_OFFSET, what, name);
+    ldr__fail(&r->err, status, what, name);
     return EXIT_FAILED;
 }
 
@@ -744,7 +744,7 @@ static int choose_max_len(run *r, int32_t usual) {
     r->max_len = r->o.max_len ? r->o.max_len : usual ? usual : 128;
     if (r->info.positions > 0 && r->max_len > r->info.positions) {
         if (r->o.max_len) {
-            ldr__fail(&r->err, LDR_ARGUMENT, LDR_NO_OFFSET, "--max-len %d is more than the model's %d positions", r->o.max_len, r->info.positions);
+            ldr__fail(&r->err, LDR_ARGUMENT, "--max-len %d is more than the model's %d positions", r->o.max_len, r->info.positions);
             return EXIT_FAILED;
         }
         r->max_len = r->info.positions;
@@ -809,7 +809,7 @@ static task_reading reading(const run *r) {
 /* A directory that has none of the files of a role is no file. */
 static int check_file(run *r, const char *path, int role) {
     if (!path || strchr(path, '\n') || !is_directory(path)) return EXIT_DONE;
-    ldr__fail(&r->err, LDR_MISSING, LDR_NO_OFFSET, "%s: the directory has none of %s", path, task_files(r->task, role));
+    ldr__fail(&r->err, LDR_MISSING, "%s: the directory has none of %s", path, task_files(r->task, role));
     return EXIT_FAILED;
 }
 
@@ -889,7 +889,7 @@ static int load_sets(run *r) {
     r->train = load_set(r, paths[0], r->labels, &r->train_items);
     if (!r->train) return EXIT_FAILED;
     if (r->o.published_head && ldr_dataset_unseen(r->train, &unseen)) {
-        ldr__fail(&r->err, LDR_DATA, LDR_NO_OFFSET, "%s: label \"%s\" is none of the %d classes of the model's head (\"%s\", ...)", paths[0],
+        ldr__fail(&r->err, LDR_DATA, "%s: label \"%s\" is none of the %d classes of the model's head (\"%s\", ...)", paths[0],
                 unseen ? unseen : "", ldr_dataset_labels(r->labels), ldr_dataset_label_name(r->labels, 0) ? ldr_dataset_label_name(r->labels, 0) : "");
         return EXIT_FAILED;
     }
@@ -912,7 +912,7 @@ static int make_full_batch(run *r) {
     desc.max_len = r->max_len;
     desc.choices = r->task && r->task->choices ? r->task->choices : 4;
     if (zeros) r->train = ldr_dataset_create(&desc, &r->err);
-    else ldr__fail(&r->err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory");
+    else ldr__fail(&r->err, LDR_MEMORY, "out of memory");
     bad = r->train == NULL;
     if (!bad && ldr__spans_of(r->head)) bad = ldr_dataset_label(r->train, "O", 1, &r->err) < 0;
     if (!bad && has_classes(r->head))
@@ -1245,7 +1245,7 @@ static int check_writable(run *r, const char *path) {
     strcat(partial, ".partial");
     f = fopen(partial, "wb");
     if (!f) {
-        ldr__fail(&r->err, LDR_IO, LDR_NO_OFFSET, "%s: cannot be created: %s", path, strerror(errno));
+        ldr__fail(&r->err, LDR_IO, "%s: cannot be created: %s", path, strerror(errno));
         return EXIT_FAILED;
     }
     fclose(f);
@@ -1299,7 +1299,7 @@ static int stop_early(run *r, const watch *w, const ldr_progress *p) {
     }
     clear_bar(w);
     if (ldr_trainer_save(r->trainer, path, &r->err)) return EXIT_FAILED;
-    ldr__fail(&r->err, LDR_OK, LDR_NO_OFFSET, "stopped after step %d of %d; --resume %s goes on from here", p->step, p->steps, path);
+    ldr__fail(&r->err, LDR_OK, "stopped after step %d of %d; --resume %s goes on from here", p->step, p->steps, path);
     return EXIT_FAILED;
 }
 
@@ -1687,7 +1687,7 @@ static ldr_status find_spans(run *r, ldr_predictor *p, queue *q, const ldr_batch
         q->room = q->found;
         q->spans = (ldr_span *)malloc((size_t)q->room * sizeof *q->spans);
         q->entities = (found_entity *)malloc((size_t)q->room * sizeof *q->entities);
-        if (!q->spans || !q->entities) return ldr__fail(&r->err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory");
+        if (!q->spans || !q->entities) return ldr__fail(&r->err, LDR_MEMORY, "out of memory");
     }
 }
 
@@ -1868,7 +1868,7 @@ static ldr_status row_answer(rows *s, int pair, size_t at, ldr_error *err) {
     if (status) return status;
     line->used = name->used = 0;
     if (!text_room(line, n + 1) || !text_room(name, s->id.used + 1))
-        return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory: a text is too long");
+        return ldr__fail(err, LDR_MEMORY, "out of memory: a text is too long");
     memcpy(line->data, first, n);
     line->used = n;
     if (s->id.used) memcpy(name->data, s->id.data, s->id.used);

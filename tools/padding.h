@@ -16,7 +16,7 @@ static int32_t filling_number(const ldr_json *j, int32_t object, const char *key
     int32_t node = ldr__json_there(j, object, key);
     int64_t v = 0;
     if (node >= 0 && (!ldr__json_integer(j, node, &v) || v < low || v > INT32_MAX - 1))
-        ldr__fail(err, LDR_FORMAT, ldr__json_offset(j, node), "the tokenizer's \"%s\" is not a number from %d to %d", key,
+        ldr__fail_at(err, LDR_FORMAT, ldr__json_offset(j, node), "the tokenizer's \"%s\" is not a number from %d to %d", key,
                 (int)low, (int)INT32_MAX - 1);
     return (int32_t)v;
 }
@@ -34,7 +34,7 @@ static ldr_status filling_parse(filling *f, const ldr_json *j, ldr_error *err) {
     f->on = pad >= 0;
     f->length = filling_number(j, strategy, "Fixed", 1, err);
     if (strategy >= 0 && !f->length && !ldr_json_equals(j, strategy, "BatchLongest"))
-        ldr__fail(err, LDR_UNSUPPORTED, ldr__json_offset(j, strategy),
+        ldr__fail_at(err, LDR_UNSUPPORTED, ldr__json_offset(j, strategy),
                 "the \"strategy\" of padding is neither BatchLongest nor Fixed");
     f->multiple = filling_number(j, pad, "pad_to_multiple_of", 0, err);
     f->id = filling_number(j, pad, "pad_id", 0, err);
@@ -43,7 +43,7 @@ static ldr_status filling_parse(filling *f, const ldr_json *j, ldr_error *err) {
     n = ldr_json_string(f->token, sizeof f->token, j, token);
     if (token < 0) n = (ptrdiff_t)strlen(strcpy(f->token, "[PAD]"));
     if (n < 0 || n >= (ptrdiff_t)sizeof f->token)
-        ldr__fail(err, LDR_FORMAT, ldr__json_offset(j, token), "the \"pad_token\" is no text of at most %d bytes",
+        ldr__fail_at(err, LDR_FORMAT, ldr__json_offset(j, token), "the \"pad_token\" is no text of at most %d bytes",
                 (int)sizeof f->token - 1);
     f->token_size = (size_t)n;
     return err->status;
@@ -55,7 +55,7 @@ static ldr_status fill_up(const filling *f, ldr_encoding *e, int32_t longest, ld
     if (rest && to < INT32_MAX - f->multiple) to += f->multiple - rest;
     if (!f->on || to <= n) return LDR_OK;
     if (ldr__encoding_grow(e, to))
-        return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while filling up to %d tokens", (int)to);
+        return ldr__fail(err, LDR_MEMORY, "out of memory while filling up to %d tokens", (int)to);
     if (f->in_front) ldr__encoding_move(e, to - n, 0, n);
     for (i = 0; i < to - n; i++) ldr__token_set(e, f->in_front ? i : n + i, f->id, f->type, -2, 0, 0);
     e->count = to;

@@ -315,7 +315,7 @@ static ldr_status read_questions(questions *q, const char *path, int answered, l
         status = read_question_bytes(&s, err);
         ldr__source_close(&source);
     }
-    if (!status && !q->count) status = ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "the file holds no questions");
+    if (!status && !q->count) status = ldr__fail(err, LDR_DATA, "the file holds no questions");
     if (status && status != LDR_IO) ldr__fail_in_file(err, path);
     ldr__reader_free(&s.r);
     return status;
@@ -360,13 +360,13 @@ static ldr_status ask(cutter *a, const ldr_tokenizer *t, const char *said, const
     if (ldr_tokenizer_encode(t, c, said, strlen(said), context, strlen(context), INT32_MAX, 1, err)) return err->status;
     for (a->from = 0; a->from < c->count && c->text[a->from] != 1; a->from++) {}
     for (a->to = a->from; a->to < c->count && c->text[a->to] == 1; a->to++) {}
-    if (a->from == a->to) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET,
+    if (a->from == a->to) return ldr__fail(err, LDR_DATA,
             "the text that is asked about is empty: \"%.60s\"", said);
     for (i = a->cut = a->before = 0; i < a->from; i++)
         if (c->text[i] == 0 && n++ >= a->asked) a->cut++;
         else a->before++;
     a->room = a->max_len - a->before - (c->count - a->to);
-    if (a->room < 1) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET,
+    if (a->room < 1) return ldr__fail(err, LDR_ARGUMENT,
             "%d tokens have no room for a question and a part of its text: give a larger --max-len", a->max_len);
     n = a->room - LDR__MIN(a->stride, a->room / 2);
     a->windows = a->to - a->from <= a->room ? 1 : 1 + (a->to - a->from - a->room + n - 1) / n;

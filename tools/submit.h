@@ -123,7 +123,7 @@ static ldr_status score_choices(ldr_ladder *l, const ldr_dataset *d, const item_
     a->scores = (float *)calloc((size_t)n * (size_t)choices + 1, sizeof *a->scores);
     for (i = 0; i < n; i++)
         longest = LDR__MAX(longest, (int32_t)(d->offsets[(i + 1) * choices] - d->offsets[i * choices]));
-    if (!offsets || !a->answer || !a->scores) status = ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory");
+    if (!offsets || !a->answer || !a->scores) status = ldr__fail(err, LDR_MEMORY, "out of memory");
     else p = ldr_predictor_create(l, choices, longest, err);
     if (!status && !p) status = err->status;
     for (i = 0; !status && i < n; i++) {
@@ -144,7 +144,7 @@ static ldr_status score_choices(ldr_ladder *l, const ldr_dataset *d, const item_
         last = i + 1;
         while (last < n && items->group[i] >= 0 && items->group[last] == items->group[i]) last++;
         if (!answer_group(a, items, choices, i, last))
-            status = ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory");
+            status = ldr__fail(err, LDR_MEMORY, "out of memory");
     }
     for (i = 0; !status && i < n; i++)
         a->accuracy += (a->answer[i] == ldr_dataset_get(d, i * choices).labels[0]) / (double)n;

@@ -250,12 +250,12 @@ static ldr_status add_name(name_list *l, const char *name, ldr_error *err) {
     if (l->count == l->capacity) {
         int32_t capacity = l->capacity ? l->capacity * 2 : 32;
         char **names = (char **)realloc(l->names, (size_t)capacity * sizeof *names);
-        if (!names) return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while reading labels");
+        if (!names) return ldr__fail(err, LDR_MEMORY, "out of memory while reading labels");
         l->names = names;
         l->capacity = capacity;
     }
     l->names[l->count] = (char *)malloc(strlen(name) + 1);
-    if (!l->names[l->count]) return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while reading labels");
+    if (!l->names[l->count]) return ldr__fail(err, LDR_MEMORY, "out of memory while reading labels");
     strcpy(l->names[l->count++], name);
     return LDR_OK;
 }
@@ -399,7 +399,7 @@ static ldr_status mark_span(rows *s, const span *e, const char *t, size_t n, siz
     int32_t i, begin, inside = 0;
     snprintf(name, sizeof name, "B-%s", e->type);
     begin = ldr_dataset_label(s->r.d, name, 0, err);
-    if (begin < 0) return ldr__fail(err, LDR_DATA, at, "line %I: the entity type \"%s\" is none of the known ones",
+    if (begin < 0) return ldr__fail_at(err, LDR_DATA, at, "line %I: the entity type \"%s\" is none of the known ones",
             ldr__reader_line(&s->r, at), e->type);
     for (i = 0; i < c->count; i++) {
         if (c->text[i] != 0 || (size_t)c->end[i] <= from || (size_t)c->begin[i] >= to || s->classes[i] != 0) continue;
@@ -420,7 +420,7 @@ static ldr_status row_entities(rows *s, int pair, size_t at, ldr_error *err) {
     if (status) return status;
     if (s->encoding.count > s->class_capacity) {
         int32_t *classes = (int32_t *)realloc(s->classes, (size_t)s->encoding.count * sizeof *classes);
-        if (!classes) return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while reading entities");
+        if (!classes) return ldr__fail(err, LDR_MEMORY, "out of memory while reading entities");
         s->classes = classes;
         s->class_capacity = s->encoding.count;
     }
@@ -445,7 +445,7 @@ static ldr_status add_words(rows *s, const int32_t *ids, int32_t n, int32_t firs
     s->r.d->cut += from > 0;
     if (n - 1 > s->class_capacity) {
         int32_t *classes = (int32_t *)realloc(s->classes, (size_t)n * sizeof *classes);
-        if (!classes) return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while reading texts");
+        if (!classes) return ldr__fail(err, LDR_MEMORY, "out of memory while reading texts");
         s->classes = classes;
         s->class_capacity = n;
     }
@@ -467,7 +467,7 @@ static ldr_status add_marked(rows *s, const int32_t *ids, int32_t n, const int32
     ldr_example e;
     if (n > s->class_capacity) {
         int32_t *classes = (int32_t *)realloc(s->classes, (size_t)n * sizeof *classes);
-        if (!classes) return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while reading texts");
+        if (!classes) return ldr__fail(err, LDR_MEMORY, "out of memory while reading texts");
         s->classes = classes;
         s->class_capacity = n;
     }
@@ -502,7 +502,7 @@ static ldr_status row_words(rows *s, int pair, size_t at, ldr_error *err) {
     n = a->count + b->count;
     end = s->ends_text;
     ids = (int32_t *)malloc(((size_t)n + 1) * sizeof *ids);
-    if (!ids) return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while reading texts");
+    if (!ids) return ldr__fail(err, LDR_MEMORY, "out of memory while reading texts");
     memcpy(ids, a->ids, (size_t)a->count * sizeof *ids);
     memcpy(ids + a->count, b->ids, (size_t)b->count * sizeof *ids);
     if (end >= 0) ids[n++] = end;
@@ -551,7 +551,7 @@ static ldr_status note_item(rows *s, ldr_error *err) {
         group = choices ? (int32_t *)realloc(l->group, capacity * sizeof *group) : NULL;
         if (group) l->group = group;
         id = group ? (size_t *)realloc(l->id, capacity * sizeof *id) : NULL;
-        if (!id) return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while reading examples");
+        if (!id) return ldr__fail(err, LDR_MEMORY, "out of memory while reading examples");
         l->id = id;
         l->capacity = capacity;
     }
@@ -647,7 +647,7 @@ static ldr_status set_id(rows *s, const char *value, size_t n, ldr_error *err) {
 static ldr_status set_choice(rows *s, size_t *place, int32_t k, const char *value, size_t n, ldr_error *err) {
     choice_list *c = &s->choices;
     size_t at = c->all.used;
-    if (k >= MAX_CHOICES) return ldr__fail(err, LDR_LIMIT, LDR_NO_OFFSET, "more than %d choices", (int)MAX_CHOICES);
+    if (k >= MAX_CHOICES) return ldr__fail(err, LDR_LIMIT, "more than %d choices", (int)MAX_CHOICES);
     if (growing_add(&c->all, value, n, err) || growing_add(&c->all, "", 1, err)) return LDR_MEMORY;
     place[k] = at + 1;
     c->count = LDR__MAX(c->count, k + 1);
@@ -1279,7 +1279,7 @@ static ldr_status add_span(rows *s, const char *type, size_t n, int32_t first, i
     if (s->span_count == s->span_capacity) {
         int32_t capacity = s->span_capacity ? s->span_capacity * 2 : 16;
         span *spans = (span *)realloc(s->spans, (size_t)capacity * sizeof *spans);
-        if (!spans) return ldr__fail(err, LDR_MEMORY, LDR_NO_OFFSET, "out of memory while reading entities");
+        if (!spans) return ldr__fail(err, LDR_MEMORY, "out of memory while reading entities");
         s->spans = spans;
         s->span_capacity = capacity;
     }
@@ -1404,7 +1404,7 @@ static ldr_status add_token(rows *s, sentence *c, const char *token, size_t n, c
         return LDR_OK;
     }
     if (m < 3 || tag[1] != '-' || !strchr("BIESMLU", tag[0])) {
-        return ldr__fail(err, LDR_DATA, at, "line %I: the last column is a tag: O, or B-, I-, E- or S- and a type",
+        return ldr__fail_at(err, LDR_DATA, at, "line %I: the last column is a tag: O, or B-, I-, E- or S- and a type",
                 ldr__reader_line(&s->r, at));
     }
     opens = strchr("BSU", tag[0]) || !c->open || strlen(last->type) != m - 2 || memcmp(last->type, tag + 2, m - 2) != 0;
@@ -1530,7 +1530,7 @@ static ldr_status read_beside(rows *s, ldr_error *err) {
         else status = give_row(s, 0, from, err);
     }
     if (!status && other < s->beside_size)
-        return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "the file of labels beside this one has more lines");
+        return ldr__fail(err, LDR_DATA, "the file of labels beside this one has more lines");
     return status;
 }
 
@@ -1614,10 +1614,10 @@ static ldr_status read_values(rows *s, ldr_error *err) {
 /* One damaged example in a hundred is left out and said; with more of them the file is not what it should be. */
 static ldr_status check_damage(const rows *s, ldr_error *err) {
     if (s->skip_bad || (int64_t)s->dropped * 100 <= s->seen) return LDR_OK;
-    if (s->bad) return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET,
+    if (s->bad) return ldr__fail(err, LDR_DATA,
             "%d of %d entities are not at their places; %s (--skip-bad leaves such texts out)", (int)s->bad,
             (int)s->entities, s->first_bad);
-    return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "%d of %d examples are damaged; %s (--skip-bad leaves them out)",
+    return ldr__fail(err, LDR_DATA, "%d of %d examples are damaged; %s (--skip-bad leaves them out)",
             (int)s->dropped, (int)s->seen, s->first_bad);
 }
 
@@ -1641,7 +1641,7 @@ static ldr_status open_other(ldr__source *source, const char *path, size_t cut, 
     size_t n = strlen(path);
     memset(source, 0, sizeof *source);
     if (n < cut || n - cut + strlen(tail) >= sizeof name)
-        return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "%s: the path is too long", path);
+        return ldr__fail(err, LDR_ARGUMENT, "%s: the path is too long", path);
     memcpy(name, path, n - cut);
     strcpy(name + n - cut, tail);
     if (!needed && !ldr__file_exists(name)) return LDR_OK;
@@ -1652,7 +1652,7 @@ static ldr_status open_other(ldr__source *source, const char *path, size_t cut, 
 static ldr_json *read_key(const ldr__source *source, ldr_error *err) {
     ldr_json *j = source->data ? ldr_json_parse((const char *)source->data, source->size, NULL, err) : NULL;
     if (!j || ldr_json_node_at(j, 0)->type == LDR_JSON_OBJECT) return j;
-    ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "the file of answers beside it is no object {\"#idiom000000#\": 3, ..}");
+    ldr__fail(err, LDR_DATA, "the file of answers beside it is no object {\"#idiom000000#\": 3, ..}");
     ldr_json_free(j);
     return NULL;
 }
@@ -1668,7 +1668,7 @@ static ldr_status read_task_file(rows *s, const char *path, ldr_error *err) {
         return status;
     }
     memset(&other, 0, sizeof other);
-    if (beside && !ldr__ends_with(path, "seq.in")) status = ldr__fail(err, LDR_DATA, LDR_NO_OFFSET,
+    if (beside && !ldr__ends_with(path, "seq.in")) status = ldr__fail(err, LDR_DATA,
             "expected a file seq.in, or a directory with one in train, dev and test");
     else if (beside) status = open_other(&other, path, strlen("seq.in"), reads_entities(s->task) ? "seq.out"
             : "label", 1, err);
@@ -1787,7 +1787,7 @@ static ldr_status (*row_reader(const task_info *k))(rows *, int, size_t, ldr_err
 /* What is wrong with the answers of a file is told; questions that nothing can be learned from are left out or refused. */
 static ldr_status judge_questions(const questions *q, const char *path, int skip, ldr_error *err) {
     if (q->damaged && !skip)
-        return ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "%s: %d of %d questions have no answer at its place; %s "
+        return ldr__fail(err, LDR_DATA, "%s: %d of %d questions have no answer at its place; %s "
                 "(--skip-bad leaves such questions out)", path, q->damaged, q->count, q->first_bad);
     if (q->moved) fprintf(stderr, "ladder: %s: %d of %d answers are not where they are said to be, but at one other "
             "place, which is taken\n", path, (int)q->moved, (int)q->answers);
@@ -1809,7 +1809,7 @@ static ldr_dataset *load_questions(const task_info *k, const task_reading *o, co
     desc.head = k->head;
     desc.max_len = max_len;
     if (!ldr_model_tokenizer(m))
-        ldr__fail(err, LDR_MISSING, LDR_NO_OFFSET, "the model has no vocabulary, so texts cannot be read");
+        ldr__fail(err, LDR_MISSING, "the model has no vocabulary, so texts cannot be read");
     d = ldr_model_tokenizer(m) ? ldr_dataset_create(&desc, err) : NULL;
     status = d ? read_questions(&q, path, 1, err) : err->status;
     for (i = 0; i < 3 && !status; i++) status = ldr_dataset_label(d, answer_tags[i], 1, err) < 0 ? err->status : LDR_OK;
@@ -1817,7 +1817,7 @@ static ldr_dataset *load_questions(const task_info *k, const task_reading *o, co
     if (!status)
         status = add_windows(d, &q, ldr_model_tokenizer(m), max_len, o->stride ? o->stride : WINDOW_STRIDE, &cut, err);
     if (!status && ldr_dataset_count(d) == 0)
-        status = ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "%s: the file holds no questions to learn from", path);
+        status = ldr__fail(err, LDR_DATA, "%s: the file holds no questions to learn from", path);
     if (!status && cut) fprintf(stderr, "ladder: %s: %d questions are longer than %d tokens and were cut\n", path,
             (int)cut, (int)LDR__MIN((int32_t)QUESTION_TOKENS, max_len / 2));
     free_questions(&q);
@@ -1848,9 +1848,9 @@ static ldr_dataset *load_task(const task_info *k, const task_reading *o, const l
     s.r.desc.choices = labels ? labels->choices : 0;
     s.r.tokenizer = ldr_model_tokenizer(m);
     if (!s.r.tokenizer)
-        status = ldr__fail(err, LDR_MISSING, LDR_NO_OFFSET, "the model has no vocabulary, so texts cannot be read");
+        status = ldr__fail(err, LDR_MISSING, "the model has no vocabulary, so texts cannot be read");
     if (!status && o->chat_template && k->form != FORM_CHAT)
-        status = ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "--template goes with --task chat, not with %s", k->name);
+        status = ldr__fail(err, LDR_ARGUMENT, "--template goes with --task chat, not with %s", k->name);
     if (!status && k->form == FORM_CHAT)
         status = chat_open(&s.talk, o->chat_template, o->model, s.r.tokenizer, 0, err);
     if (!status && k->head == LDR_HEAD_CHOICE && s.r.desc.choices <= 2)
@@ -1862,7 +1862,7 @@ static ldr_dataset *load_task(const task_info *k, const task_reading *o, const l
         if (!status) tell_damage(path, &s);
     }
     if (s.r.d && !status && ldr_dataset_count(s.r.d) == 0)
-        status = ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "%s: the file holds no examples", list);
+        status = ldr__fail(err, LDR_DATA, "%s: the file holds no examples", list);
     if (status) {
         ldr_dataset_free(s.r.d);
         s.r.d = NULL;

@@ -247,7 +247,7 @@ static ldr_status words_read(words_table *t, const char *path, int lower, ldr_er
     unsigned char *block;
     ldr_status status = LDR_OK;
     FILE *f = fopen(path, "rb");
-    if (!f) return ldr__fail(err, LDR_IO, LDR_NO_OFFSET, "%s: cannot be opened: %s", path, strerror(errno));
+    if (!f) return ldr__fail(err, LDR_IO, "%s: cannot be opened: %s", path, strerror(errno));
     block = (unsigned char *)malloc(BLOCK);
     memset(&s, 0, sizeof s);
     s.table = t;
@@ -261,8 +261,8 @@ static ldr_status words_read(words_table *t, const char *path, int lower, ldr_er
         have -= taken;
         memmove(block, block + taken, have);
     } while (got && !bad && !s.failed);
-    if (block && ferror(f)) status = ldr__fail(err, LDR_IO, LDR_NO_OFFSET, "%s: cannot be read: %s", path, strerror(errno));
-    else if (bad) status = ldr__fail(err, LDR_DATA, offset, "%s: the text is not UTF-8: convert the file", path);
+    if (block && ferror(f)) status = ldr__fail(err, LDR_IO, "%s: cannot be read: %s", path, strerror(errno));
+    else if (bad) status = ldr__fail_at(err, LDR_DATA, offset, "%s: the text is not UTF-8: convert the file", path);
     else {
         words_flush(&s);
         if (s.failed || !block) status = words_no_memory("the table of words", err);
@@ -559,9 +559,9 @@ static ldr_status words_alphabet(words_maker *m, ldr_error *err) {
     }
     qsort(letters, n, sizeof *letters, words_by_count);
     taken = words_letters(letters, n, m->size, &needed);
-    if (n == 0) status = ldr__fail(err, LDR_DATA, LDR_NO_OFFSET, "the texts hold no words");
+    if (n == 0) status = ldr__fail(err, LDR_DATA, "the texts hold no words");
     else if (needed > (uint64_t)m->size)
-        status = ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "%I pieces do not hold the %d special tokens and the letters of the texts; ask for %U or more", (int64_t)m->size + WORDS_SPECIAL, (int)WORDS_SPECIAL,
+        status = ldr__fail(err, LDR_ARGUMENT, "%I pieces do not hold the %d special tokens and the letters of the texts; ask for %U or more", (int64_t)m->size + WORDS_SPECIAL, (int)WORDS_SPECIAL,
                            needed + WORDS_SPECIAL);
     for (k = 0; k < 2 && !status; k++)
         for (i = 0; i < taken && !status; i++) {
@@ -711,9 +711,9 @@ static ldr_status make_vocabulary(const char *const *paths, int count, int32_t s
     words_maker maker;
     ldr_status status = LDR_OK;
     int i;
-    if (!paths || count < 1 || !out) return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "no text or no name for the vocabulary was given");
+    if (!paths || count < 1 || !out) return ldr__fail(err, LDR_ARGUMENT, "no text or no name for the vocabulary was given");
     if (size <= WORDS_SPECIAL || size > WORDS_MOST_PIECES)
-        return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a vocabulary of %I pieces was asked for; there must be more than the %d special tokens, and %d at most", (int64_t)size, (int)WORDS_SPECIAL, (int)WORDS_MOST_PIECES);
+        return ldr__fail(err, LDR_ARGUMENT, "a vocabulary of %I pieces was asked for; there must be more than the %d special tokens, and %d at most", (int64_t)size, (int)WORDS_SPECIAL, (int)WORDS_MOST_PIECES);
     memset(&table, 0, sizeof table);
     memset(&maker, 0, sizeof maker);
     table.limit = WORDS_LIMIT;
@@ -752,7 +752,7 @@ static void word_counts_free(word_counts *c) {
 static word_counts *word_counts_create(int32_t vocabulary, int32_t first, ldr_error *err) {
     word_counts *c = NULL;
     if (vocabulary < 1 || first < 0 || first >= vocabulary) {
-        ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "a vocabulary of %I tokens that starts at %I has nothing to count", (int64_t)vocabulary, (int64_t)first);
+        ldr__fail(err, LDR_ARGUMENT, "a vocabulary of %I tokens that starts at %I has nothing to count", (int64_t)vocabulary, (int64_t)first);
         return NULL;
     }
     c = (word_counts *)calloc(1, sizeof *c);
@@ -1062,7 +1062,7 @@ static ldr_status word_vectors(float *out, const word_counts *c, int32_t width, 
     ldr_status status = LDR_OK;
     int round;
     if (!out || !c || width < 1 || width > WIDEST || !(scale > 0) || scale > 1e30)
-        return ldr__fail(err, LDR_ARGUMENT, LDR_NO_OFFSET, "word vectors need counts, a width of 1 to %d and a scale above 0", (int)WIDEST);
+        return ldr__fail(err, LDR_ARGUMENT, "word vectors need counts, a width of 1 to %d and a scale above 0", (int)WIDEST);
     memset(&m, 0, sizeof m);
     height = (size_t)c->vocabulary;
     k = ((size_t)width + MORE + AXES_LANES - 1) / AXES_LANES * AXES_LANES;
