@@ -782,8 +782,8 @@ typedef enum ldr_method {
     LDR_METHOD_ADAPTER,            /* z + Up gelu(Down z) after attention and FFN, and the norms (Houlsby et al. 2019) */
     LDR_METHOD_PROMPT,             /* virtual tokens before every text (Lester et al. 2021) */
     LDR_METHOD_PREFIX,             /* keys and values of virtual tokens in every block (Li & Liang 2021) */
-    LDR_METHOD_IA3,                /* vectors that multiply keys, values and FFN's units (IA3: Liu et al. 2022) */
-    LDR_METHOD_THESEUS             /* fewer blocks, learning in the place of groups of the backbone's (Xu et al. 2020): `successors` */
+    LDR_METHOD_THESEUS,            /* `successors`: fewer blocks, learning in the place of groups of the backbone's (Xu et al. 2020) */
+    LDR_METHOD_IA3                 /* vectors that multiply keys, values and FFN's units (Liu et al. 2022) */
 } ldr_method;
 LDR_API const char *ldr_method_name(ldr_method method);       /* "ladder", "head", "full", ... */
 
@@ -1601,12 +1601,12 @@ static int ldr__grow(const ldr_allocator *a, void **data, size_t *capacity, size
 #endif
 
 typedef struct ldr__plan {
-    unsigned char *base;       /* NULL while counting */
-    size_t         used;
-    int            overflow;
-    ldr_memory    *report;     /* optional: what each named part takes */
-    void          *memory;     /* what ldr__plan_begin allocated */
-    size_t         size;
+    unsigned char *base; /* NULL while counting */
+    size_t used;
+    int overflow;
+    ldr_memory *report; /* optional: what each named part takes */
+    void *memory; /* what ldr__plan_begin allocated */
+    size_t size;
 } ldr__plan;
 
 static void ldr__report(ldr_memory *report, const char *name, uint64_t bytes) {
@@ -1672,7 +1672,7 @@ static ldr_status ldr__plan_begin(ldr__plan *p, const ldr_allocator *a, ldr_erro
     p->size = p->used + LDR__ALIGN;
     p->memory = ldr__alloc(a, p->size);
     if (!p->memory) return ldr__fail(err, LDR_MEMORY, "out of memory: %U bytes could not be allocated", (uint64_t)p->size);
-    if (!a || !a->alloc_fn) ldr__large_pages(p->memory, p->size);      /* what the user's allocator hands out is the user's */
+    if (!a || !a->alloc_fn) ldr__large_pages(p->memory, p->size); /* what the user's allocator hands out is the user's */
     memset(p->memory, 0, p->size);
     pad = (size_t)(LDR__ALIGN - (uintptr_t)p->memory % LDR__ALIGN) % LDR__ALIGN;
     p->base = (unsigned char *)p->memory + pad;
@@ -1799,8 +1799,8 @@ enum { LDR__BLOCK_MOST = 256 };
    are the same. Loops are of one length and over bytes apart from floats, so that compilers make vectors of them. */
 typedef struct ldr__codes {
     unsigned char code[LDR__BLOCK_MOST];
-    float         scale[LDR__BLOCK_MOST / 16], least[LDR__BLOCK_MOST / 16];
-    int           zero, group;                         /* group: codes a scale, 16 or 32 */
+    float scale[LDR__BLOCK_MOST / 16], least[LDR__BLOCK_MOST / 16];
+    int zero, group; /* group: codes a scale, 16 or 32 */
 } ldr__codes;
 
 static const signed char ldr__curve[16] = { -127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113 };
@@ -1930,7 +1930,7 @@ LDR__INLINE float ldr__load(const void *data, ldr_dtype dtype, size_t i) {
         return f;
     }
     switch (dtype) {
-        case LDR_F16:  return ldr__half_to_float(ldr__load_u16(p + 2 * i));
+        case LDR_F16: return ldr__half_to_float(ldr__load_u16(p + 2 * i));
         case LDR_BF16: return ldr__float_from_bits(ldr__load_u16(p + 2 * i) << 16);
         case LDR_F64: {
             uint64_t bits = ldr__load_u64(p + 8 * i);
@@ -2010,18 +2010,18 @@ enum { LDR__LANES = 16, LDR__TILE_MAX_N = 32 };
 /* A panel of queries during softmax over keys that come in pieces: largest score so far, sum of exp(score - peak), and
    what sums made before must be multiplied by now. Masked as a function of row and key (ldr__mask_factor). */
 typedef struct ldr__softmax {
-    float    peak[LDR__TILE_MAX_N], sum[LDR__TILE_MAX_N], fix[LDR__TILE_MAX_N], scale;
-    uint32_t row[LDR__TILE_MAX_N], threshold;       /* threshold 0: no mask */
-    float    kept;                     /* what the others are multiplied by */
+    float peak[LDR__TILE_MAX_N], sum[LDR__TILE_MAX_N], fix[LDR__TILE_MAX_N], scale;
+    uint32_t row[LDR__TILE_MAX_N], threshold; /* threshold 0: no mask */
+    float kept; /* what the others are multiplied by */
 } ldr__softmax;
 
 /* The way back, where keys stand side by side: of each query the log-sum-exp of its scores, the product of O and its
    gradient, and its row. */
 typedef struct ldr__softmax_back {
-    const float    *lse, *dot;
+    const float *lse, *dot;
     const uint32_t *row;
-    uint32_t        threshold;
-    float           scale, kept;
+    uint32_t threshold;
+    float scale, kept;
 } ldr__softmax_back;
 
 /* Loops over one row of n numbers, written once for lanes of fixed length (see LDR__GROUPS). */
@@ -2034,11 +2034,11 @@ typedef struct ldr__row_kernels {
        number of the first key. */
     void (*softmax)(float *s, size_t keys, size_t n, ldr__softmax *q, size_t first);
     void (*softmax_backward)(float *s, float *e, size_t queries, size_t n, const ldr__softmax_back *q, size_t first);
-    void (*activate)(float *y, const float *x, size_t n, int32_t kind);             /* y = f(x) */
+    void (*activate)(float *y, const float *x, size_t n, int32_t kind); /* y = f(x) */
     /* y = f(x), x = f'(x): less than one after the other */
     void (*activate_both)(float *y, float *x, size_t n, int32_t kind);
-    void (*multiply)(float *y, const float *x, size_t n);                           /* y *= x */
-    void (*add)(float *y, const float *x, size_t n);                                /* y += x */
+    void (*multiply)(float *y, const float *x, size_t n); /* y *= x */
+    void (*add)(float *y, const float *x, size_t n); /* y += x */
     void (*mask)(float *x, size_t n, uint32_t row, uint32_t threshold, float scale);
     /* See ldr__norm_forward and ldr__norm_backward. columns: the gradients of g and b at up to 32 columns from rows of
        x and dy. */
@@ -2054,7 +2054,7 @@ typedef struct ldr__row_kernels {
     void (*mix_backward)(float *dm, float *ds, const float *du, const float *a, size_t n);
     void (*mix_columns)(float *sums, const float *du, const float *s, const float *m, size_t ld, size_t rows,
                         size_t columns);
-    double (*squares)(const float *x, size_t n);                                    /* sum x^2 */
+    double (*squares)(const float *x, size_t n); /* sum x^2 */
     /* Rows of n floats as little-endian F32, BF16, or I8 after its scale; back from I8 (from the others: to_float). */
     void (*pack)(unsigned char *out, const float *x, size_t rows, size_t n, ldr_dtype type);
     void (*unpack_int8)(float *x, const unsigned char *in, size_t rows, size_t n);
@@ -2070,21 +2070,21 @@ typedef struct ldr__row_kernels {
    a_scale[i] b_scale[j]; b_sum[j] is the panel's column sums. Scales, sums and, but for floats, bias go on to nr. What
    lies at ahead + p*step bytes, p < k/2, is wanted soon. */
 typedef struct ldr__tile {
-    float         *c;
-    const void    *a, *b;
-    size_t         ldc, rs, cs, k, step;
-    const float   *bias, *a_scale, *b_scale;
+    float *c;
+    const void *a, *b;
+    size_t ldc, rs, cs, k, step;
+    const float *bias, *a_scale, *b_scale;
     const int32_t *b_sum;
-    uintptr_t      ahead;
-    int32_t        rows, columns;
-    int            accumulate;
+    uintptr_t ahead;
+    int32_t rows, columns;
+    int accumulate;
 } ldr__tile;
 
 typedef struct ldr__kernels {
     const char *name;
-    int32_t     mr, nr;        /* rows and columns of the register tile */
+    int32_t mr, nr; /* rows and columns of the register tile */
     void (*tile)(const ldr__tile *t);
-    void (*to_float)(float *dst, const void *src, ldr_dtype dtype, size_t n);       /* src: the start of a block */
+    void (*to_float)(float *dst, const void *src, ldr_dtype dtype, size_t n); /* src: the start of a block */
     /* A panel of rows: dst[p*nr + j] = src[j*stride + p] for j < columns <= nr, else 0; p < depth. */
     void (*interleave)(float *dst, const float *src, size_t stride, size_t columns, size_t depth);
     const struct ldr__row_kernels *rows;
@@ -2094,7 +2094,7 @@ typedef struct ldr__kernels {
     size_t unit;
     int32_t excess;
     void (*quantise)(void *q, float *scale, const float *x, size_t n, size_t padded);
-    void (*widen)(int16_t *dst, const int8_t *src, size_t n);                       /* unit 2: a panel for use */
+    void (*widen)(int16_t *dst, const int8_t *src, size_t n); /* unit 2: a panel for use */
     void (*tile_int8)(const ldr__tile *t);
     /* The same of pairs of bf16, summed in float; NULL: this set has no such product. to_bf16: nearest, zeros to
        `padded`. */
@@ -2121,10 +2121,10 @@ LDR__INLINE float ldr__with_sign(float x, float sign) {
    Relative error below 2.5e-7; 0 below -87.3; above 88 the value at 88. NaN stays NaN. */
 LDR__INLINE float ldr__exp(float x) {
     float low = ldr__select(x < -87.3f, -87.3f, x), clamped = ldr__select(low > 88.0f, 88.0f, low);
-    float shifted = clamped * 1.44269504f + 12582912.0f;          /* 1.5 * 2^23: rounds to an integer */
+    float shifted = clamped * 1.44269504f + 12582912.0f; /* 1.5 * 2^23: rounds to an integer */
     /* by its bits: x87 may hold `shifted` unrounded */
     float n = (float)(int32_t)(ldr__bits_from_float(shifted) - 0x4b400000u);
-    float r = clamped - n * 0.693359375f + n * 2.12194440e-4f;    /* ln 2 in two parts */
+    float r = clamped - n * 0.693359375f + n * 2.12194440e-4f; /* ln 2 in two parts */
     float p = 1.0f / 720.0f;
     p = p * r + 1.0f / 120.0f;
     p = p * r + 1.0f / 24.0f;
@@ -2171,11 +2171,11 @@ LDR__INLINE float ldr__sigmoid(float x) {
           relu  max(x,0)   silu  x sigmoid(x)   tanh */
 LDR__INLINE float ldr__activation(float x, int32_t kind) {
     switch (kind) {
-        case LDR_GELU:      return 0.5f * x * (1.0f + ldr__erf(x * 0.70710678f));
+        case LDR_GELU: return 0.5f * x * (1.0f + ldr__erf(x * 0.70710678f));
         case LDR_GELU_TANH: return 0.5f * x * (1.0f + ldr__tanh(0.79788456f * (x + 0.044715f * x * x * x)));
-        case LDR_RELU:      return ldr__select(x < 0, 0, x);
-        case LDR_SILU:      return x * ldr__sigmoid(x);
-        default:            return ldr__tanh(x);
+        case LDR_RELU: return ldr__select(x < 0, 0, x);
+        case LDR_SILU: return x * ldr__sigmoid(x);
+        default: return ldr__tanh(x);
     }
 }
 
@@ -2190,7 +2190,7 @@ LDR__INLINE float ldr__activation_slope(float x, int32_t kind) {
             float t = ldr__tanh(0.79788456f * (z + 0.044715f * z * z * z));
             return 0.5f * (1.0f + t) + 0.5f * z * (1.0f - t * t) * 0.79788456f * (1.0f + 0.134145f * z * z);
         }
-        case LDR_RELU:      return ldr__select(x > 0, 1.0f, 0.0f);
+        case LDR_RELU: return ldr__select(x > 0, 1.0f, 0.0f);
         case LDR_SILU: {
             float s = ldr__sigmoid(x);
             return s + x * s * (1.0f - s);
@@ -2279,14 +2279,14 @@ LDR__INLINE float ldr__exp_row_body(float *x, size_t count, float scale, float *
     int l;
     for (l = 0; l < LDR__LANES; l++) most[l] = -FLT_MAX;
     LDR__GROUPS(count) {
-        LDR__IN(v, x, x[at]);                                      /* filled with a value of the row */
+        LDR__IN(v, x, x[at]); /* filled with a value of the row */
         LDR__EACH(most[l] = ldr__select(most[l] < v[l] * scale, v[l] * scale, most[l]))
     }
     m = ldr__lanes_max(most);
     for (l = 0; l < LDR__LANES; l++) sums[l] = 0;
     LDR__GROUPS(count) {
         float e[LDR__LANES];
-        LDR__IN(v, x, -FLT_MAX);                                   /* whose exp is 0 */
+        LDR__IN(v, x, -FLT_MAX); /* whose exp is 0 */
         LDR__EACH(e[l] = ldr__exp(v[l] * scale - m); sums[l] += e[l])
         LDR__OUT(x, e);
     }
@@ -2499,12 +2499,12 @@ LDR__INLINE void ldr__mix_backward_body(float *dm, float *ds, const float *du, c
 }
 
 LDR__INLINE void ldr__activate_body(float *y, const float *x, size_t n, int32_t kind) {
-    switch (kind) {                    /* one loop a kind: a branch inside would stop the vectoriser */
-        case LDR_GELU:      LDR__LANE_MAP(y, x, x, n, ldr__activation(z, LDR_GELU)); break;
+    switch (kind) { /* one loop a kind: a branch inside would stop the vectoriser */
+        case LDR_GELU: LDR__LANE_MAP(y, x, x, n, ldr__activation(z, LDR_GELU)); break;
         case LDR_GELU_TANH: LDR__LANE_MAP(y, x, x, n, ldr__activation(z, LDR_GELU_TANH)); break;
-        case LDR_RELU:      LDR__LANE_MAP(y, x, x, n, ldr__activation(z, LDR_RELU)); break;
-        case LDR_SILU:      LDR__LANE_MAP(y, x, x, n, ldr__activation(z, LDR_SILU)); break;
-        default:            LDR__LANE_MAP(y, x, x, n, ldr__activation(z, LDR_TANH)); break;
+        case LDR_RELU: LDR__LANE_MAP(y, x, x, n, ldr__activation(z, LDR_RELU)); break;
+        case LDR_SILU: LDR__LANE_MAP(y, x, x, n, ldr__activation(z, LDR_SILU)); break;
+        default: LDR__LANE_MAP(y, x, x, n, ldr__activation(z, LDR_TANH)); break;
     }
 }
 
@@ -2544,11 +2544,11 @@ LDR__INLINE void ldr__activate_both_body(float *y, float *x, size_t count, int32
     size_t at;
     int l;
     switch (kind) {
-        case LDR_GELU:      LDR__ACTIVATE_BOTH(LDR_GELU) break;
+        case LDR_GELU: LDR__ACTIVATE_BOTH(LDR_GELU) break;
         case LDR_GELU_TANH: LDR__ACTIVATE_BOTH(LDR_GELU_TANH) break;
-        case LDR_RELU:      LDR__ACTIVATE_BOTH(LDR_RELU) break;
-        case LDR_SILU:      LDR__ACTIVATE_BOTH(LDR_SILU) break;
-        default:            LDR__ACTIVATE_BOTH(LDR_TANH) break;
+        case LDR_RELU: LDR__ACTIVATE_BOTH(LDR_RELU) break;
+        case LDR_SILU: LDR__ACTIVATE_BOTH(LDR_SILU) break;
+        default: LDR__ACTIVATE_BOTH(LDR_TANH) break;
     }
 }
 #undef LDR__ACTIVATE_BOTH
@@ -2642,7 +2642,7 @@ static void ldr__to_float_portable(float *dst, const void *src, ldr_dtype dtype,
             for (l = 0; l < LDR__LANES; l++) v[l] = ldr__float_from_bits((uint32_t)ldr__little_u16(h[l]) << 16);
             memcpy(dst + i, v, sizeof v);
         }
-    if (dtype == LDR_Q8_0)                             /* whole blocks: the scale is widened once */
+    if (dtype == LDR_Q8_0) /* whole blocks: the scale is widened once */
         for (; i + LDR__QBLOCK <= n; i += LDR__QBLOCK, s += LDR__Q8_0_BYTES) {
             float d = ldr__half_to_float(ldr__load_u16(s));
             for (l = 0; l < LDR__QBLOCK; l++) dst[i + (size_t)l] = d * (float)((int32_t)(s[2 + l] ^ 128u) - 128);
@@ -2814,18 +2814,18 @@ static const ldr__kernels *ldr__kernels_pick(ldr_simd wish);
    ====================================================================================== */
 
 enum { LDR__KC = 256, LDR__MC = 84,
-       LDR__DEEP = 768, LDR__NB = 96,                /* of a block whose a is read in place */
-       LDR__LONG_DEEP = 128, LDR__LONG_NB = 384,     /* of weight gradients: a by columns */
-       LDR__COPY_DEEP = LDR__KC, LDR__COPY_NB = 768, LDR__COPY_LD = LDR__MC + 12,        /* of one whose a is copied */
-       LDR__FEW_ROWS = 512,                          /* below them tasks share columns first */
+       LDR__DEEP = 768, LDR__NB = 96, /* of a block whose a is read in place */
+       LDR__LONG_DEEP = 128, LDR__LONG_NB = 384, /* of weight gradients: a by columns */
+       LDR__COPY_DEEP = LDR__KC, LDR__COPY_NB = 768, LDR__COPY_LD = LDR__MC + 12, /* of one whose a is copied */
+       LDR__FEW_ROWS = 512, /* below them tasks share columns first */
        /* of rounded weights; sums over KC of products of 127 by 127 stay below 2^24 */
        LDR__PACKED_KC = 1024, LDR__PACKED_NB = 192 };
 LDR__STATIC_ASSERT(copies_fit, LDR__COPY_LD >= LDR__MC && LDR__DEEP % LDR__KC == 0);
 
-typedef struct ldr__mat {       /* element (i,j) is number first + i*rs + j*cs of data */
-    const void *data;           /* a part of a matrix may begin inside a block, so `first` moves and not this */
-    ldr_dtype   dtype;
-    size_t      rs, cs, first;
+typedef struct ldr__mat { /* element (i,j) is number first + i*rs + j*cs of data */
+    const void *data; /* a part of a matrix may begin inside a block, so `first` moves and not this */
+    ldr_dtype dtype;
+    size_t rs, cs, first;
     /* NULL, or the whole matrix as a product packs it for its b, and its transpose (ldr__pack_panels) */
     const float *panels[2];
 } ldr__mat;
@@ -2833,12 +2833,12 @@ typedef struct ldr__mat {       /* element (i,j) is number first + i*rs + j*cs o
 /* Everything an operation needs to run: kernels, threads, and scratch planned beforehand. */
 typedef struct ldr__exec {
     const ldr__kernels *kernels;
-    int32_t             threads;
-    float              *scratch;        /* threads * scratch_size floats */
-    size_t              scratch_size;
-    float              *narrowed;       /* int8 and bf16: room for the rounded rows of one product */
-    float              *row_scales;
-    size_t              narrow_size;    /* floats of one such row at most */
+    int32_t threads;
+    float *scratch; /* threads * scratch_size floats */
+    size_t scratch_size;
+    float *narrowed; /* int8 and bf16: room for the rounded rows of one product */
+    float *row_scales;
+    size_t narrow_size; /* floats of one such row at most */
 } ldr__exec;
 
 /* What a thread alone needs for up to `rows` rows, inside a loop over tasks of which each runs operations. */
@@ -2912,7 +2912,7 @@ static size_t ldr__round_up(size_t n, size_t to) { return (n + to - 1) / to * to
 static void ldr__pack_panels(const ldr__kernels *ker, float *panels, ldr__mat b, size_t k, size_t n) {
     size_t nr = (size_t)ker->nr, whole = ldr__round_up(n, nr), p, j;
     const unsigned char *data = ldr__element_at(b.data, b.dtype, b.first);
-    if (b.cs == 1) {                                   /* rows of b are contiguous */
+    if (b.cs == 1) { /* rows of b are contiguous */
         float line[64];
         size_t step = 64 / nr * nr, x;
         for (j = 0; b.dtype == LDR__NATIVE && j < n; j += nr) {
@@ -2934,8 +2934,8 @@ static void ldr__pack_panels(const ldr__kernels *ker, float *panels, ldr__mat b,
                 for (x = 0; x < width; x += nr) memcpy(to + x * k, line + x, nr * sizeof(float));
                 j += width;
             }
-    } else if (b.rs == 1) {                            /* columns of b are contiguous: transpose */
-        float lines[LDR__PACK_LINES];                  /* nr runs; long ones, for a block of 256 is unpacked whole */
+    } else if (b.rs == 1) { /* columns of b are contiguous: transpose */
+        float lines[LDR__PACK_LINES]; /* nr runs; long ones, for a block of 256 is unpacked whole */
         const size_t deep = LDR__MIN((size_t)LDR__BLOCK_MOST, LDR__PACK_LINES / nr);
         for (j = 0; j < n; j += nr) {
             float *to = panels + j * k;
@@ -2959,9 +2959,9 @@ static void ldr__pack_panels(const ldr__kernels *ker, float *panels, ldr__mat b,
 /* What becomes of finished elements of c: bias[N] is added; with f, f[M,N] = activation(c). f may be c. */
 typedef struct ldr__finish {
     const float *bias;
-    float       *f;
-    size_t       ldf;
-    int32_t      activation;
+    float *f;
+    size_t ldf;
+    int32_t activation;
 } ldr__finish;
 
 static ldr__finish ldr__finish_bias(const float *bias) {
@@ -2979,7 +2979,7 @@ static ldr__finish ldr__finish_at(ldr__finish f, size_t i, size_t j) {
    they multiply, each a row or what it can of one. Fetching past the end is no access. */
 typedef struct ldr__ahead {
     uintptr_t at;
-    size_t    step, count, stride, rows, done;
+    size_t step, count, stride, rows, done;
 } ldr__ahead;
 
 /* A list of them, fetched in its order. The first place is for the next rows of a, which products fill in; no list is
@@ -2987,13 +2987,13 @@ typedef struct ldr__ahead {
 enum { LDR__LINE = 64, LDR__FETCHES_MOST = 9 };
 typedef struct ldr__fetches {
     ldr__ahead each[LDR__FETCHES_MOST];
-    int        at, count;
+    int at, count;
 } ldr__fetches;
 
 /* `rows` rows of `bytes`, to be fetched by so many tiles: row by row, or, where rows are more than tiles, all of them a
    line at a time. */
 static ldr__ahead ldr__ahead_of(uintptr_t at, size_t stride, size_t rows, size_t bytes, size_t tiles) {
-    const int one = rows > 1 && stride <= bytes + bytes / 2;       /* no gaps to speak of */
+    const int one = rows > 1 && stride <= bytes + bytes / 2; /* no gaps to speak of */
     const size_t lines = ((one ? rows * stride : bytes) + LDR__LINE - 1) / LDR__LINE;
     ldr__ahead by_row = { at, LDR__LINE, lines, stride, one ? 1 : rows, 0 };
     ldr__ahead by_line = { at, stride, rows, LDR__LINE, lines, 0 };
@@ -3050,7 +3050,7 @@ static void ldr__tiles_down(void (*run)(const ldr__tile *t), ldr__tile t, size_t
     for (; left; left--, rows -= height) {
         height = (rows + left - 1) / left;
         t.rows = (int32_t)height;
-        t.ahead = (uintptr_t)t.b;                          /* what is near already */
+        t.ahead = (uintptr_t)t.b; /* what is near already */
         t.step = 0;
         if (soon) ldr__fetches_take(soon, t.k, &t.ahead, &t.step);
         run(&t);
@@ -3149,13 +3149,13 @@ static ldr__grid ldr__grid_of(const ldr__exec *ex, size_t m, size_t n, size_t nb
 
 /* One product (see ldr__gemm), and how it is cut. */
 typedef struct ldr__product {
-    float       *c;
+    float *c;
     const float *a;
-    size_t       ldc, rs, cs, m, n, k, deep;
-    ldr__mat     b;
-    ldr__finish  finish;
-    int          accumulate, copied;
-    ldr__grid    g;
+    size_t ldc, rs, cs, m, n, k, deep;
+    ldr__mat b;
+    ldr__finish finish;
+    int accumulate, copied;
+    ldr__grid g;
 } ldr__product;
 
 static ldr__product ldr__product_of(const ldr__exec *ex, float *c, size_t ldc, const float *a, size_t rs, size_t cs,
@@ -3194,7 +3194,7 @@ static void ldr__product_task(const ldr__exec *ex, const ldr__product *p, size_t
                 if (!p->copied && p->rs == 1)
                     ldr__fetches_add(&soon, ldr__ahead_of((uintptr_t)a + kc * p->cs * sizeof(float),
                                                           p->cs * sizeof(float), deep, height * sizeof(float), tiles));
-            } else if (next < p->g.tasks && later != j)          /* likely to be this thread's next task */
+            } else if (next < p->g.tasks && later != j) /* likely to be this thread's next task */
                 ldr__fetches_add(&soon, ldr__ahead_of_mat(p->b, 0, later, LDR__MIN(p->deep, p->k),
                                                           LDR__MIN(p->g.nb, p->n - later), tiles));
             ldr__pack_panels(ker, packed, ldr__mat_at(p->b, k0, j), kc, mine);
@@ -3223,10 +3223,10 @@ typedef enum ldr__packing { LDR__PACK_F32, LDR__PACK_BF16, LDR__PACK_INT8 } ldr_
    in 8 bits ~ scale[o] q(o,i). bias is float. */
 typedef struct ldr__packed {
     ldr__packing type;
-    void    *data;
-    float   *scale, *bias;              /* [panels * nr]; scale: int8 only; bias NULL: none */
-    int32_t *sums;                      /* of q: [blocks of depth][panels * nr] */
-    size_t   out, in;
+    void *data;
+    float *scale, *bias; /* [panels * nr]; scale: int8 only; bias NULL: none */
+    int32_t *sums; /* of q: [blocks of depth][panels * nr] */
+    size_t out, in;
 } ldr__packed;
 
 /* 1: activations are rounded too, for a product of this set's own; else weights are widened as they are used, or are
@@ -3289,12 +3289,12 @@ static void ldr__packed_fill(const ldr__kernels *ker, ldr__packed *m, size_t fir
    narrowed. */
 typedef struct ldr__packed_product {
     const ldr__packed *w;
-    float       *y, *f;
+    float *y, *f;
     const float *x;
-    size_t       ldy, ldx, rows, depth, number, stride;      /* number: bytes of one of w; stride: of a narrowed row */
-    int32_t      activation;
-    int          narrow, widen;
-    ldr__grid    g;
+    size_t ldy, ldx, rows, depth, number, stride; /* number: bytes of one of w; stride: of a narrowed row */
+    int32_t activation;
+    int narrow, widen;
+    ldr__grid g;
 } ldr__packed_product;
 
 /* A part of a task: rows [i, end) of those up to `high` and columns [j0, j0 + n), steps [d0, d0 + dc) down k, whose
@@ -3401,7 +3401,7 @@ static void ldr__packed_forward(const ldr__exec *ex, float *y, size_t ldy, float
    but overwrites the gradient of the input unless its comment says otherwise.
    ====================================================================================== */
 
-enum { LDR__ROWS = 64 };           /* rows a task of a row-wise loop owns */
+enum { LDR__ROWS = 64 }; /* rows a task of a row-wise loop owns */
 
 #define LDR__ROW_LOOP(t, rows, ex, ...)                                                   \
     LDR__FOR(t##_block, ((int64_t)(rows) + LDR__ROWS - 1) / LDR__ROWS, (ex)->threads) {   \
@@ -3412,9 +3412,9 @@ enum { LDR__ROWS = 64 };           /* rows a task of a row-wise loop owns */
 /* Dropout (Srivastava et al. 2014) with masks that are functions of (step, place, token, column):
    y = x m / (1-p). The same call on a gradient is its own backward. p = 0 is the identity. */
 typedef struct ldr__dropout {
-    float           p;
-    uint64_t        key;           /* step and place in the network */
-    const uint64_t *rows;          /* a number for every token that does not depend on its batch */
+    float p;
+    uint64_t key; /* step and place in the network */
+    const uint64_t *rows; /* a number for every token that does not depend on its batch */
 } ldr__dropout;
 
 static uint32_t ldr__dropout_row(const ldr__dropout *d, size_t t, uint64_t part) {
@@ -3436,18 +3436,18 @@ typedef enum ldr__sum_kind { LDR__SUM_PRODUCT, LDR__SUM_COLUMNS, LDR__SUM_NORM, 
 
 typedef struct ldr__sum {
     ldr__sum_kind kind;
-    ldr__product  product;
-    float        *to;              /* else: s[n] of columns of [rows, n], rows `ld` apart */
-    const float  *dy, *x, *other;
-    size_t        ld, rows, n, tasks;
+    ldr__product product;
+    float *to; /* else: s[n] of columns of [rows, n], rows `ld` apart */
+    const float *dy, *x, *other;
+    size_t ld, rows, n, tasks;
 } ldr__sum;
 
-enum { LDR__SUMS = 24, LDR__SUM_WIDTH = 32 };        /* columns of a task */
+enum { LDR__SUMS = 24, LDR__SUM_WIDTH = 32 }; /* columns of a task */
 
-typedef struct ldr__sums {         /* a few kB: on the stack */
+typedef struct ldr__sums { /* a few kB: on the stack */
     const ldr__exec *ex;
-    size_t           count, tasks;
-    ldr__sum         each[LDR__SUMS];
+    size_t count, tasks;
+    ldr__sum each[LDR__SUMS];
 } ldr__sums;
 
 static void ldr__sum_task(const ldr__exec *ex, const ldr__sum *m, size_t task) {
@@ -3455,12 +3455,12 @@ static void ldr__sum_task(const ldr__exec *ex, const ldr__sum *m, size_t task) {
     const ldr__row_kernels *row = ex->kernels->rows;
     switch (m->kind) {
         case LDR__SUM_COLUMNS: row->columns(m->to + j, m->dy + j, m->ld, m->rows, n); break;
-        case LDR__SUM_NORM:    row->norm_columns(m->to + j, m->dy + j, m->x + j, m->other, m->ld, m->rows, n); break;
+        case LDR__SUM_NORM: row->norm_columns(m->to + j, m->dy + j, m->x + j, m->other, m->ld, m->rows, n); break;
         case LDR__SUM_TIMES:
             for (t = 0; t < m->rows; t++)
                 for (c = j; c < j + n; c++) m->to[c] += m->dy[t * m->ld + c] * m->x[t * m->ld + c];
             break;
-        default:               row->mix_columns(m->to + j, m->dy + j, m->x + j, m->other + j, m->ld, m->rows, n); break;
+        default: row->mix_columns(m->to + j, m->dy + j, m->x + j, m->other + j, m->ld, m->rows, n); break;
     }
 }
 
@@ -3649,22 +3649,22 @@ enum { LDR__STRETCH = 128 };
 typedef struct ldr__places { const float *keys, *queries; const int32_t *row; } ldr__places;
 
 typedef struct ldr__attention {
-    int32_t        heads, kv_heads, head_dim, causal;
-    float          scale;
-    int32_t        sequences;
-    const int32_t *offsets;            /* [sequences+1]; rows are counted from offsets[0] on */
+    int32_t heads, kv_heads, head_dim, causal;
+    float scale;
+    int32_t sequences;
+    const int32_t *offsets; /* [sequences+1]; rows are counted from offsets[0] on */
     /* [sequences] the one row of each that asks, counted likewise; NULL: every row does. out has these rows alone */
     const int32_t *only;
-    size_t         ld;                 /* row stride of q, k, v: heads*head_dim + 2*kv_heads*head_dim */
+    size_t ld; /* row stride of q, k, v: heads*head_dim + 2*kv_heads*head_dim */
     const ldr__dropout *drop;
-    size_t         window;             /* of which |i - j| < window is seen; 0: all */
-    const float   *relative;           /* [heads][LDR__RELATIVE_ROW] added to scores before `scale`, by j - i; or NULL */
+    size_t window; /* of which |i - j| < window is seen; 0: all */
+    const float *relative; /* [heads][LDR__RELATIVE_ROW] added to scores before `scale`, by j - i; or NULL */
     /* one sequence: keys and values of all its tokens, [past + new, kept_ld], of which qkv has the last; or NULL */
-    const float   *kept;
-    size_t         kept_ld, past;      /* past: tokens before those of qkv */
-    const ldr__places *places;         /* q_i . K[i - j] + k_j . Q[i - j] are added to scores before `scale`; or NULL */
-    const float   *slopes;             /* [heads] times j - i is added to scores before `scale`, or NULL (Press et al. 2021) */
-    float          cap;                /* scores, with `scale`, are cap tanh(s / cap); 0: not */
+    const float *kept;
+    size_t kept_ld, past; /* past: tokens before those of qkv */
+    const ldr__places *places; /* q_i . K[i - j] + k_j . Q[i - j] are added to scores before `scale`; or NULL */
+    const float *slopes; /* [heads] times j - i is added to scores before `scale`, or NULL (Press et al. 2021) */
+    float cap; /* scores, with `scale`, are cap tanh(s / cap); 0: not */
 } ldr__attention;
 
 /* Beyond this distance all positions are one to a relative bias (Raffel et al. 2020). */
@@ -3894,12 +3894,12 @@ static void ldr__attention_backward(const ldr__exec *ex, float *dqkv, const floa
                     ldr__panels_multiply(ker, e, nr, g + i0 * d, d, 1, v, d, rows, nr, d, NULL, NULL, 0, &soon);
                     ldr__attention_shifts(s, a, qkv + first * ld, h, rows, keys, nr, begin + i0, j0, 1);
                     if (a->cap > 0) memcpy(t, s, rows * nr * sizeof(float));
-                    for (i = 0; a->causal && i < rows && begin + i0 + i < j0 + keys; i++) {      /* keys that come later */
+                    for (i = 0; a->causal && i < rows && begin + i0 + i < j0 + keys; i++) { /* keys that come later */
                         size_t l;
                         for (l = begin + i0 + i + 1 - j0; l < keys; l++) s[i * nr + l] = -FLT_MAX;
                     }
                     ker->rows->softmax_backward(s, e, rows, nr, &soft, j0);
-                    for (i = 0; a->cap > 0 && i < rows * nr; i++) {                 /* the slope of cap tanh(s / cap) */
+                    for (i = 0; a->cap > 0 && i < rows * nr; i++) { /* the slope of cap tanh(s / cap) */
                         float y = t[i] == -FLT_MAX ? 0.0f : t[i] * a->scale / a->cap;
                         e[i] *= 1 - y * y;
                     }
@@ -3925,10 +3925,10 @@ static void ldr__attention_backward(const ldr__exec *ex, float *dqkv, const floa
    ====================================================================================== */
 
 struct ldr_json {
-    ldr_allocator  alloc;
-    const char    *text;
+    ldr_allocator alloc;
+    const char *text;
     ldr_json_node *nodes;
-    size_t         count, capacity;
+    size_t count, capacity;
 };
 
 /* Length of the well-formed UTF-8 sequence at s (1 to 4), or 0. Unicode 15, table 3-7. */
@@ -4290,7 +4290,7 @@ LDR__DEF int32_t ldr_json_get(const ldr_json *j, int32_t object, const char *key
     if (!n || n->type != LDR_JSON_OBJECT) return -1;
     for (k = n->first; k >= 0;) {
         int32_t value = j->nodes[k].next;
-        if (ldr_json_equals(j, k, key)) found = value;     /* a repeated key: the last one counts, as in Python */
+        if (ldr_json_equals(j, k, key)) found = value; /* a repeated key: the last one counts, as in Python */
         k = j->nodes[value].next;
     }
     return found;
@@ -4344,9 +4344,9 @@ LDR__DEF double ldr_json_number(const ldr_json *j, int32_t node, double otherwis
 
 typedef struct ldr__source {
     const unsigned char *data;
-    size_t               size;
-    int                  kind;      /* 0 borrowed, 1 allocated, 2 mapped */
-    ldr_allocator        alloc;
+    size_t size;
+    int kind; /* 0 borrowed, 1 allocated, 2 mapped */
+    ldr_allocator alloc;
 } ldr__source;
 
 static void ldr__source_borrow(ldr__source *s, const void *data, size_t size) {
@@ -4377,7 +4377,7 @@ static void ldr__source_release(const ldr__source *s, const void *data, size_t s
 }
 
 static void ldr__source_close(ldr__source *s) {
-    if (s->kind == 1) ldr__free(&s->alloc, (void *)(uintptr_t)s->data, s->size + 1);      /* and the spare NUL */
+    if (s->kind == 1) ldr__free(&s->alloc, (void *)(uintptr_t)s->data, s->size + 1); /* and the spare NUL */
 #if LDR__HAVE_MMAP
     if (s->kind == 2) munmap((void *)(uintptr_t)s->data, s->size);
 #endif
@@ -4386,12 +4386,12 @@ static void ldr__source_close(ldr__source *s) {
 
 /* Where a saved object goes: a file, or memory (NULL: only counted). */
 typedef struct ldr__writer {
-    ldr_status     status;
+    ldr_status status;
     unsigned char *memory;
-    size_t         capacity, used;
+    size_t capacity, used;
 #ifndef LADDER_NO_STDIO
-    FILE          *f;
-    char           path[LADDER_MAX_PATH], temporary[LADDER_MAX_PATH];
+    FILE *f;
+    char path[LADDER_MAX_PATH], temporary[LADDER_MAX_PATH];
 #endif
 } ldr__writer;
 
@@ -4447,7 +4447,7 @@ static ldr_status ldr__source_stream(ldr__source *s, FILE *f, const char *path, 
         return ldr__fail_at(err, LDR_IO, used, "%s: reading failed: %s", path, strerror(errno));
     }
     ((unsigned char *)data)[used] = 0;
-    if (capacity != used + 1) {          /* give back the slack: ldr__free wants the exact size */
+    if (capacity != used + 1) { /* give back the slack: ldr__free wants the exact size */
         void *exact = ldr__alloc(alloc, used + 1);
         if (!exact) {
             ldr__free(alloc, data, capacity);
@@ -4508,7 +4508,7 @@ static ldr_status ldr__writer_open(ldr__writer *w, const char *path, ldr_error *
     ldr__text_string(&t, path);
     ldr__text_string(&t, ".partial");
     if (t.full) return w->status = ldr__fail(err, LDR_ARGUMENT, "the path is longer than %d bytes", LADDER_MAX_PATH - 16);
-    w->f = fopen(w->temporary, "w+b");      /* a tap cache reads what it has written */
+    w->f = fopen(w->temporary, "w+b");  /* a tap cache reads what it has written */
     if (!w->f) return w->status = ldr__fail(err, LDR_IO, "%s: cannot be created: %s", w->temporary, strerror(errno));
     return LDR_OK;
 }
@@ -4517,7 +4517,7 @@ static ldr_status ldr__writer_close(ldr__writer *w, ldr_error *err) {
     if (w->f) {
         int bad = fclose(w->f) != 0;
 #if LDR__HAVE_MMAP
-        int fd = bad ? -1 : open(w->temporary, O_RDWR);      /* fileno is hidden in strict C99 */
+        int fd = bad ? -1 : open(w->temporary, O_RDWR); /* fileno is hidden in strict C99 */
         if (fd >= 0) {
             if (fsync(fd) != 0 && errno != EINVAL && errno != EROFS) bad = 1;
             close(fd);
@@ -4527,7 +4527,7 @@ static ldr_status ldr__writer_close(ldr__writer *w, ldr_error *err) {
         w->f = NULL;
         if (!w->status) {
 #ifdef _WIN32
-            remove(w->path);             /* rename does not replace on Windows */
+            remove(w->path); /* rename does not replace on Windows */
 #endif
             if (rename(w->temporary, w->path) != 0) w->status = ldr__fail(err, LDR_IO, "%s: cannot be renamed into place: %s", w->temporary, strerror(errno));
         }
@@ -4545,22 +4545,22 @@ static ldr_status ldr__writer_close(ldr__writer *w, ldr_error *err) {
    After that a tensor is a pointer, a type and a shape that can be trusted.
    ====================================================================================== */
 
-typedef struct ldr__meta { const char *key, *value; uint64_t at; } ldr__meta;      /* at: the value's place in its file */
+typedef struct ldr__meta { const char *key, *value; uint64_t at; } ldr__meta; /* at: the value's place in its file */
 
 typedef struct ldr__copy { void *data; size_t size; } ldr__copy;
 
 struct ldr_weights {
     ldr_allocator alloc;
-    ldr__copy    *copies;              /* tensors that lie otherwise in their file */
-    size_t        copy_count, copy_capacity;
-    ldr__source  *files;
-    int32_t       file_count;
-    ldr_tensor   *tensors;
-    size_t        count, capacity;
-    ldr__meta    *metas;
-    size_t        meta_count, meta_capacity;
-    char        **strings;             /* every unescaped name and metadata text, for freeing */
-    size_t        string_count, string_capacity;
+    ldr__copy *copies; /* tensors that lie otherwise in their file */
+    size_t copy_count, copy_capacity;
+    ldr__source *files;
+    int32_t file_count;
+    ldr_tensor *tensors;
+    size_t count, capacity;
+    ldr__meta *metas;
+    size_t meta_count, meta_capacity;
+    char **strings; /* every unescaped name and metadata text, for freeing */
+    size_t string_count, string_capacity;
 };
 
 /* Room for n characters, which become w's when they are put behind its strings; NULL: out of memory. */
@@ -4741,7 +4741,7 @@ static ldr_status ldr__safetensors_parse(ldr_weights *w, int32_t file, ldr_error
     memset(&json_error, 0, sizeof json_error);
     j = ldr_json_parse((const char *)s->data + 8, (size_t)header, &w->alloc, &json_error);
     if (!j) {
-        char *inner = strstr(json_error.message, " (offset ");       /* counted from the header, not the file */
+        char *inner = strstr(json_error.message, " (offset ");  /* counted from the header, not the file */
         if (inner) *inner = 0;
     }
     if (!j) return ldr__fail_at(err, json_error.status, json_error.offset == LDR_NO_OFFSET ? LDR_NO_OFFSET : json_error.offset + 8, "safetensors header: %s", json_error.message);
@@ -4910,7 +4910,7 @@ static ldr_status ldr__gguf_tensor(ldr_weights *w, ldr__cursor *c, int32_t file,
     if (dims > LADDER_MAX_DIMS) return ldr__fail_at(err, LDR_LIMIT, at, "tensor \"%s\": %U dimensions, at most %d (LADDER_MAX_DIMS)", shown, (uint64_t)dims, LADDER_MAX_DIMS);
     t->dims = (int32_t)dims;
     t->file = file;
-    for (d = 0; d < dims; d++) {                       /* the fastest first */
+    for (d = 0; d < dims; d++) { /* the fastest first */
         uint64_t k = ldr__take_number(c, 8);
         if (k > INT64_MAX || !ldr__mul_u64(&elements, elements, k)) return ldr__fail_at(err, LDR_FORMAT, at, "tensor \"%s\": the product of its shape is not below 2^64", shown);
         t->shape[dims - 1 - d] = (int64_t)k;
@@ -5005,13 +5005,13 @@ typedef struct ldr__pvalue { int32_t kind, head, tail, count; int64_t number; co
 typedef struct ldr__pcell { int32_t value, next; } ldr__pcell;
 
 typedef struct ldr__pickle {
-    ldr__cursor    c;
-    ldr_allocator  alloc;
-    ldr__pvalue   *values;
-    ldr__pcell    *cells;
-    int32_t       *stack, *memo;
-    size_t         value_count, value_capacity, cell_count, cell_capacity, depth, stack_capacity, memo_count, memo_capacity;
-    ldr_error     *err;
+    ldr__cursor c;
+    ldr_allocator alloc;
+    ldr__pvalue *values;
+    ldr__pcell *cells;
+    int32_t *stack, *memo;
+    size_t value_count, value_capacity, cell_count, cell_capacity, depth, stack_capacity, memo_count, memo_capacity;
+    ldr_error *err;
 } ldr__pickle;
 
 static void ldr__pickle_free(ldr__pickle *p) {
@@ -5162,7 +5162,7 @@ static int ldr__pickle_line(ldr__pickle *p, const unsigned char **s, size_t *n) 
 static int ldr__pickle_memo(ldr__pickle *p, uint64_t at) {
     void *memo = p->memo;
     size_t i;
-    if (!p->depth || at > p->memo_count + 4096 || at > p->c.size) return 0;      /* numbers come in order, nearly */
+    if (!p->depth || at > p->memo_count + 4096 || at > p->c.size) return 0; /* numbers come in order, nearly */
     if (!ldr__pickle_room(p, &memo, &p->memo_capacity, (size_t)at + 1, sizeof *p->memo)) return 0;
     p->memo = (int32_t *)memo;
     for (i = p->memo_count; i <= at; i++) p->memo[i] = -1;
@@ -5237,10 +5237,10 @@ static int ldr__pickle_step(ldr__pickle *p) {
             if (!ldr__pickle_is(p, x, LDR__P_TEXT, NULL) || !ldr__pickle_is(p, y, LDR__P_TEXT, NULL)) return 0;
             return ldr__pickle_global(p, p->values[x].text, p->values[x].size, p->values[y].text, p->values[y].size);
         case 'R': return ldr__pickle_reduce(p);
-        case 'b':                                      /* attributes of a container: nothing of it counts here */
+        case 'b':  /* attributes of a container: nothing of it counts here */
             x = ldr__pickle_pop(p);
             return x >= 0 && p->depth && p->values[p->stack[p->depth - 1]].kind == LDR__P_DICT;
-        case 'Q':                                      /* ('storage', type, key, place, elements) */
+        case 'Q':  /* ('storage', type, key, place, elements) */
             x = ldr__pickle_pop(p);
             y = ldr__pickle_item(p, x, 1);
             if (!ldr__pickle_is(p, ldr__pickle_item(p, x, 0), LDR__P_TEXT, "storage") || !ldr__pickle_is(p, y, LDR__P_GLOBAL, NULL) ||
@@ -5417,7 +5417,7 @@ static ldr_status ldr__zip_members(ldr__torch *h, const unsigned char **pickle, 
         name = ldr__take(&c, n);
         extra = ldr__take(&c, x);
         if (!ldr__take(&c, ldr__load_u16(e + 32)) && c.bad) return ldr__fail_at(h->err, LDR_FORMAT, from, "a zip archive whose list of members is damaged");
-        for (i = 0; i + 4 <= x; i += 4 + stop) {       /* 64-bit numbers in place of those that are all ones */
+        for (i = 0; i + 4 <= x; i += 4 + stop) { /* 64-bit numbers in place of those that are all ones */
             ldr__cursor z;
             stop = ldr__load_u16(extra + i + 2);
             if (ldr__load_u16(extra + i) != 1 || stop > x - i - 4) continue;
@@ -5499,7 +5499,7 @@ static ldr_status ldr__torch_parse(ldr_weights *w, int32_t file, ldr_error *err,
     if (!err->status && !legacy && size > LADDER_MAX_HEADER) ldr__fail_at(err, LDR_LIMIT, 0, "a pickle of %U bytes is over %U (LADDER_MAX_HEADER)", (uint64_t)size, (uint64_t)LADDER_MAX_HEADER);
     h.p.c.p = pickle;
     h.p.c.size = size;
-    for (i = 0; i < 3 && legacy && !err->status; i++) ldr__pickle_run(&h.p);      /* magic number, version, the machine it was made on */
+    for (i = 0; i < 3 && legacy && !err->status; i++) ldr__pickle_run(&h.p); /* magic number, version, the machine it was made on */
     if (!err->status) top = ldr__pickle_run(&h.p);
     if (legacy && !err->status) {
         keys = ldr__pickle_run(&h.p);
@@ -5555,7 +5555,7 @@ static ldr_status ldr__weights_parse(ldr_weights *w, int32_t file, ldr_error *er
     for (i = 0; i < sizeof ldr__formats / sizeof *ldr__formats; i++)
         if (ldr__formats[i].is(s->data, s->size)) return ldr__formats[i].parse(w, file, err);
     if (s->size > 1 && s->data[0] == 0x80 && s->data[1] < 6) return ldr__fail_at(err, LDR_UNSUPPORTED, 0, "a pickle that PyTorch did not write: only its own are read");
-    return ldr__safetensors_parse(w, file, err);       /* which says what is wrong */
+    return ldr__safetensors_parse(w, file, err); /* which says what is wrong */
 }
 
 static ldr_weights *ldr__weights_new(int32_t files, const ldr_allocator *alloc, ldr_error *err) {
@@ -5861,7 +5861,7 @@ static ldr_status ldr__bundle_read(ldr__bundle *h) {
     memset(&c, 0, sizeof c);
     c.p = h->index.data + size - 48;
     c.size = 40;
-    ldr__take_varint(&c);                              /* of metadata, which TensorFlow does not write */
+    ldr__take_varint(&c); /* of metadata, which TensorFlow does not write */
     ldr__take_varint(&c);
     at = ldr__take_varint(&c);
     size = ldr__take_varint(&c);
@@ -5890,13 +5890,13 @@ static ldr_weights *ldr__weights_open_bundle(const char *path, const ldr_allocat
    looked up by hash: comparing with every entry before would let an index cost quadratic time. */
 static ldr_status ldr__index_files(ldr_weights *w, const ldr_json *j, const char *dir, ldr_error *err) {
     enum { SLOTS = 2 * LADDER_MAX_FILES };
-    int32_t map = ldr_json_get(j, 0, "weight_map"), k, files = 0, slots[SLOTS];      /* 1 + the entry that named a shard first */
+    int32_t map = ldr_json_get(j, 0, "weight_map"), k, files = 0, slots[SLOTS];  /* 1 + the entry that named a shard first */
     char name[512], path[LADDER_MAX_PATH];
     if (map < 0 || j->nodes[map].type != LDR_JSON_OBJECT) return ldr__fail_at(err, LDR_FORMAT, 0, "the index has no weight_map object");
     memset(slots, 0, sizeof slots);
     for (k = j->nodes[map].first; k >= 0;) {
         int32_t value = j->nodes[k].next;
-        uint32_t slot = 2166136261u;                                                  /* FNV-1a */
+        uint32_t slot = 2166136261u; /* FNV-1a */
         ptrdiff_t n = ldr_json_string(name, sizeof name, j, value), i;
         if (n <= 0 || (size_t)n >= sizeof name || strchr(name, '/') || strchr(name, '\\')) return ldr__fail_at(err, LDR_FORMAT, j->nodes[value].begin, "the index names a file that is not a plain file name");
         for (i = 0; i < n; i++) slot = (slot ^ (unsigned char)name[i]) * 16777619u;
@@ -6043,9 +6043,9 @@ enum { LDR__ODD_CONTROL, LDR__ODD_NONSPACING, LDR__ODD_COMBINING, LDR__ODD_PUNCT
        LDR__ODD_JOINING, LDR__ODD_PREPENDING };
 static int ldr__char_odd(int property, uint32_t c);
 
-static int ldr__char_category(uint32_t c);       /* LDR__GC_ */
-static int ldr__char_script(uint32_t c);         /* a place in ldr__scripts */
-static int ldr__char_class(uint32_t c);          /* canonical combining class */
+static int ldr__char_category(uint32_t c); /* LDR__GC_ */
+static int ldr__char_script(uint32_t c); /* a place in ldr__scripts */
+static int ldr__char_class(uint32_t c); /* canonical combining class */
 
 /* Lower case of one character; U+0130, the only one that becomes two, is its caller's. */
 static uint32_t ldr__char_lower(uint32_t c);
@@ -6140,10 +6140,10 @@ typedef struct ldr__vocab_piece { uint32_t start, bytes; } ldr__vocab_piece;
 
 /* All beginnings of a set of texts: the child of node under a byte by hashing, that of node 0 by a table. */
 typedef struct ldr__trie {
-    uint32_t (*slots)[2];              /* [mask + 1]: node * 256 + byte + 1, child; 0 = free */
-    uint32_t  mask, nodes, room;
-    int32_t  *values;                  /* [room]: of the text that ends at a node, or -1 */
-    uint32_t  root[256];
+    uint32_t (*slots)[2]; /* [mask + 1]: node * 256 + byte + 1, child; 0 = free */
+    uint32_t mask, nodes, room;
+    int32_t *values; /* [room]: of the text that ends at a node, or -1 */
+    uint32_t root[256];
 } ldr__trie;
 
 typedef struct ldr__merge { uint32_t left, right, rank; int32_t id; } ldr__merge;
@@ -6197,13 +6197,13 @@ static int ldr__string_starts(ldr__string a, const char *s, int32_t n) {
 
 struct ldr__step {
     const ldr__part_row *part;
-    int32_t        find, behaviour, invert;
-    int32_t        flags[4];
-    ldr__string    a, b;               /* what is looked for or put before; what takes its place */
-    const int32_t *program;            /* the regular expression, compiled */
-    const unsigned char *units;        /* a map of characters: double array, and its texts */
-    uint32_t       unit_count;
-    unsigned char  single[128];        /* ... 1: it has something for this ASCII character alone */
+    int32_t find, behaviour, invert;
+    int32_t flags[4];
+    ldr__string a, b; /* what is looked for or put before; what takes its place */
+    const int32_t *program; /* the regular expression, compiled */
+    const unsigned char *units; /* a map of characters: double array, and its texts */
+    uint32_t unit_count;
+    unsigned char single[128]; /* ... 1: it has something for this ASCII character alone */
 };
 
 #define LDR__PARTS 24                  /* of one kind */
@@ -6227,43 +6227,43 @@ typedef struct ldr__chunk { struct ldr__chunk *next, **link; size_t size; } ldr_
 
 struct ldr_tokenizer {
     ldr_allocator alloc;
-    ldr_error    *err;                 /* while it is read: the first failure */
-    size_t        memory_size;
-    ldr__chunk   *chunks;
-    char         *kept;                /* where the next small thing goes */
-    size_t        kept_left;
+    ldr_error *err; /* while it is read: the first failure */
+    size_t memory_size;
+    ldr__chunk *chunks;
+    char *kept; /* where the next small thing goes */
+    size_t kept_left;
     /* vocabulary */
-    int32_t       count, piece_room;   /* ids are below count; a piece of 0 bytes at start 0 is a hole */
+    int32_t count, piece_room; /* ids are below count; a piece of 0 bytes at start 0 is a hole */
     ldr__vocab_piece *pieces;
-    char         *text;
-    size_t        text_used, text_room;
-    ldr__vocab_slot *slots;            /* [slot_count], a power of two, id -1 = free */
-    size_t        slot_count, longest;
-    double       *scores;              /* [count], of models that have them */
-    unsigned char *types;              /* [count], of SentencePiece's models */
-    int32_t       unk;                 /* the token of what is unknown, or -1 */
-    ldr__added   *added;
-    int32_t       added_count;
-    ldr__trie     raw, normal, names, pieces_trie, frozen;   /* added tokens before and after normalising, all by name;
+    char *text;
+    size_t text_used, text_room;
+    ldr__vocab_slot *slots; /* [slot_count], a power of two, id -1 = free */
+    size_t slot_count, longest;
+    double *scores; /* [count], of models that have them */
+    unsigned char *types; /* [count], of SentencePiece's models */
+    int32_t unk; /* the token of what is unknown, or -1 */
+    ldr__added *added;
+    int32_t added_count;
+    ldr__trie raw, normal, names, pieces_trie, frozen; /* added tokens before and after normalising, all by name;
                                                                 Unigram's pieces; pieces never cut */
     /* parts, in the order in which text passes */
-    ldr__parts    parts[LDR__PROCESSORS];
+    ldr__parts parts[LDR__PROCESSORS];
     const ldr__cutter *cutter;
     ldr__template single, pair;
-    int           trim, trim_prefix, no_template;
+    int trim, trim_prefix, no_template;
     /* cutters */
-    int32_t       word_chars;
-    ldr__string   prefix, suffix;
-    uint32_t      prefix_hash;
-    int           byte_fallback, fuse_unk, ignore_merges, sentencepiece, by_score;
-    int32_t       bytes[256];          /* the ids of <0x00> to <0xFF>, or -1 */
-    int32_t       low[0x800];          /* the ids of characters below U+0800 as pieces */
-    ldr__merge   *merges;              /* [merge_slots], a power of two, id -1 = free */
-    size_t        merge_slots;
-    unsigned char *together;           /* 65536 bits: pairs of characters that meet in a piece; NULL: any may */
-    double        lowest, highest;     /* of the scores */
+    int32_t word_chars;
+    ldr__string prefix, suffix;
+    uint32_t prefix_hash;
+    int byte_fallback, fuse_unk, ignore_merges, sentencepiece, by_score;
+    int32_t bytes[256]; /* the ids of <0x00> to <0xFF>, or -1 */
+    int32_t low[0x800]; /* the ids of characters below U+0800 as pieces */
+    ldr__merge *merges; /* [merge_slots], a power of two, id -1 = free */
+    size_t merge_slots;
+    unsigned char *together; /* 65536 bits: pairs of characters that meet in a piece; NULL: any may */
+    double lowest, highest; /* of the scores */
 
-    int32_t       room_hint, top_id;   /* while reading: tokens that other files add */
+    int32_t room_hint, top_id; /* while reading: tokens that other files add */
 };
 
 /* Zeroed. NULL: t->err says that there is no memory. */
@@ -6351,7 +6351,7 @@ static void ldr__pieces_begin(ldr_tokenizer *t, int32_t room, int scores, int ty
     t->text = (char *)ldr__tokenizer_alloc(t, text + 16);
     t->text_room = text + 16;
     t->piece_room = (int32_t)n;
-    t->text_used = 1;                              /* start 0 is that of holes */
+    t->text_used = 1; /* start 0 is that of holes */
 }
 
 /* Room for the text of piece `id`, which is below piece_room; NULL: reading has failed. */
@@ -6493,21 +6493,21 @@ enum { LDR__ROOM_MARKS, LDR__ROOM_BEHIND, LDR__ROOM_NODES, LDR__ROOM_SYMBOLS, LD
        LDR__ROOM_SURFACES, LDR__ROOMS };
 
 typedef struct ldr__work {
-    ldr__str str[2 + LDR__PARTS];      /* two for normalising, one for each splitter */
-    void    *room[LDR__ROOMS];
-    size_t   bytes[LDR__ROOMS];
-    size_t   surface_used;             /* of the texts of tokens that are not those of their pieces */
+    ldr__str str[2 + LDR__PARTS]; /* two for normalising, one for each splitter */
+    void *room[LDR__ROOMS];
+    size_t bytes[LDR__ROOMS];
+    size_t surface_used; /* of the texts of tokens that are not those of their pieces */
 } ldr__work;
 
 struct ldr__cutting {
     const ldr_tokenizer *t;
-    ldr_encoding        *out;
-    ldr__work           *w;
-    int32_t              which;        /* 0 first text, 1 second */
-    int32_t              stop;         /* tokens after which the rest would be cut away */
-    int64_t              steps;        /* left to regular expressions */
-    ldr_status           status;
-    const char          *why;
+    ldr_encoding *out;
+    ldr__work *w;
+    int32_t which; /* 0 first text, 1 second */
+    int32_t stop; /* tokens after which the rest would be cut away */
+    int64_t steps; /* left to regular expressions */
+    ldr_status status;
+    const char *why;
 };
 
 static void ldr__cut_fail(ldr__cutting *c, ldr_status status, const char *why) {
@@ -6791,7 +6791,7 @@ static void ldr__normalize_form(ldr__norm *p, const ldr__step *part) {
         }
     }
     ldr__form_flush(&f);
-    if (f.any) ldr__form_compose(&f, &none);             /* puts what waits; the NUL itself stays behind */
+    if (f.any) ldr__form_compose(&f, &none); /* puts what waits; the NUL itself stays behind */
 }
 
 /* ---- SentencePiece's map of characters -------------------------------------------------- */
@@ -6958,11 +6958,11 @@ static const char *const ldr__scripts[] = {
     "Thai", "Hangul", "Hiragana", "Katakana", "Han" };
 enum { LDR__SCRIPT_NONE, LDR__SCRIPT_HIRAGANA = 13, LDR__SCRIPT_KATAKANA, LDR__SCRIPT_HAN };
 
-typedef struct ldr__rx {               /* compiling */
+typedef struct ldr__rx { /* compiling */
     const char *s;
     int32_t n, at, used, room, fold, depth;
-    int32_t *code;                     /* [room] */
-    const char *why;                   /* the pattern cannot be used, and where */
+    int32_t *code; /* [room] */
+    const char *why; /* the pattern cannot be used, and where */
     int32_t where;
 } ldr__rx;
 
@@ -7210,7 +7210,7 @@ static int ldr__rx_group(ldr__rx *r) {
     if (i < count) {
         kind = groups[i].kind;
         if (groups[i].fold >= 0) r->fold = groups[i].fold;
-        if (i + 1 == count) return 0;                        /* from here to the end of the group around */
+        if (i + 1 == count) return 0; /* from here to the end of the group around */
     } else if (ldr__rx_peek(r) == '?') ldr__rx_fail(r, "has a group of a kind that is not known");
     least = ldr__rx_alternatives(r);
     if (ldr__rx_char(r) != ')') ldr__rx_fail(r, "has a group without end");
@@ -7226,7 +7226,7 @@ static int ldr__rx_group(ldr__rx *r) {
 
 /* One thing that can be repeated: 0 if it may be nothing. *one: a single character. */
 static int ldr__rx_atom(ldr__rx *r, int *one) {
-    static const char places[] = "AzZbB";               /* of BOS and those that follow */
+    static const char places[] = "AzZbB";  /* of BOS and those that follow */
     uint32_t c = ldr__rx_char(r);
     const char *place = c == '\\' && ldr__rx_peek(r) ? strchr(places, ldr__rx_peek(r)) : NULL;
     int32_t start = r->used;
@@ -7281,7 +7281,7 @@ static void ldr__rx_repeat(ldr__rx *r, int32_t start, int32_t least, int32_t mos
     int32_t size = r->used - start, i, k, split = kind == LDR__RUN_LAZY ? LDR__RX_RSPLIT : LDR__RX_SPLIT,
             copies = LDR__MAX(least, most < 0 ? least + 1 : most);
     if ((int64_t)copies * (size + 4) > LDR__RX_SIZE) ldr__rx_fail(r, "is too long or repeats too much");
-    for (k = 0; k < copies && !r->why; k++) {                 /* behind the pattern itself, which goes at the end */
+    for (k = 0; k < copies && !r->why; k++) { /* behind the pattern itself, which goes at the end */
         if (k >= least) ldr__rx_put2(r, split, most < 0 ? size + 4 : (copies - k) * (size + 2));
         for (i = 0; i < size; i++) ldr__rx_put(r, r->why ? 0 : r->code[start + i]);
         if (most < 0 && k == least) ldr__rx_put2(r, LDR__RX_JUMP, -(size + 2));
@@ -7323,7 +7323,7 @@ static int ldr__rx_alternatives(ldr__rx *r) {
     if (++r->depth > LDR__RX_DEPTH) ldr__rx_fail(r, "is nested too deeply");
     least = ldr__rx_sequence(r);
     while (!r->why && ldr__rx_take(r, "|")) {
-        ldr__rx_put2(r, LDR__RX_JUMP, jumps);       /* for now: the jump before */
+        ldr__rx_put2(r, LDR__RX_JUMP, jumps); /* for now: the jump before */
         ldr__rx_front(r, start, 2, LDR__RX_SPLIT, r->used + 2 - start, 0, 0);
         jumps = r->used - 1;
         start = r->used;
@@ -7509,7 +7509,7 @@ static int ldr__find(ldr__cutting *c, const ldr__step *p, const char *s, int32_t
             if (!hit) return 0;
             from = (int32_t)(hit - s);
             if (ldr__string_starts(p->a, hit, n - from)) to = from + p->a.bytes;
-        } else if (p->find == LDR__FIND_WORD) {              /* \w+|[^\w\s]+ */
+        } else if (p->find == LDR__FIND_WORD) { /* \w+|[^\w\s]+ */
             to = ldr__find_word(s, n, from);
             bytes = ldr__utf8_bytes(s[from]);
             if (to == from) to = -1;
@@ -7536,11 +7536,11 @@ static void ldr__split_part(ldr__cutting *c, int stage, const ldr__view *v, int3
 }
 
 typedef struct ldr__splits {
-    ldr__cutting    *c;
+    ldr__cutting *c;
     const ldr__step *p;
     const ldr__view *v;
-    int              stage, match;
-    int32_t          from, to;         /* the stretch held back; from -1: none */
+    int stage, match;
+    int32_t from, to; /* the stretch held back; from -1: none */
 } ldr__splits;
 
 /* One stretch of text, which is a match or lies between two: held back until it is known whether the next joins it. */
@@ -7755,7 +7755,7 @@ static void ldr__cut_word(ldr__cutting *c, const ldr__view *v) {
 /* WordPiece: the longest piece that fits, again and again; a word with a part that is none is unknown as a whole. */
 static void ldr__cut_wordpiece(ldr__cutting *c, const ldr__view *v) {
     const ldr_tokenizer *t = c->t;
-    uint32_t hash, hashes[4 * LADDER_MAX_WORD_CHARS + 1];    /* of the text from `start` up to each byte */
+    uint32_t hash, hashes[4 * LADDER_MAX_WORD_CHARS + 1]; /* of the text from `start` up to each byte */
     int32_t chars = 0, start = 0, i, n, id = 0, first = c->out->count;
     for (i = 0; i < v->size && chars <= t->word_chars; i += ldr__utf8_bytes(v->text[i])) chars++;
     for (; chars <= t->word_chars && start < v->size && id >= 0; start = i) {
@@ -8077,7 +8077,7 @@ static void ldr__cut_unigram(ldr__cutting *c, const ldr__view *v) {
     ldr__node *nodes = ldr__unigram_nodes(c, v);
     int32_t at, next = -1, from, unknown = -1, unk = c->t->unk;
     if (!nodes) return;
-    for (at = v->size; at > 0; at = from) {              /* turns the links around */
+    for (at = v->size; at > 0; at = from) { /* turns the links around */
         from = nodes[at].start;
         nodes[at].start = next;
         next = at;
@@ -8251,7 +8251,7 @@ static void ldr__encode_template(ldr__cutting *c, const ldr__template *m, int32_
     if (ldr__encoding_grow(e, total)) ldr__cut_fail(c, LDR_MEMORY, "out of memory");
     if (c->status) return;
     e->count = total;
-    for (i = m->count - 1; i >= 0; i--) {                /* from the end, so that nothing is overwritten */
+    for (i = m->count - 1; i >= 0; i--) { /* from the end, so that nothing is overwritten */
         const ldr__template_item *item = &m->items[i];
         if (item->sequence < 0 && special) ldr__token_set(e, --at, item->id, item->type, -1, 0, 0);
         n = item->sequence < 0 ? 0 : item->sequence ? n2 : n1;
@@ -8351,13 +8351,13 @@ LDR__DEF const char *ldr_encoding_piece(const ldr_tokenizer *t, const ldr_encodi
 /* The tokens' texts on their way through the decoders: line i is text + ends[i - 1] up to ends[i]. */
 struct ldr__lines {
     const ldr_allocator *alloc;
-    const ldr__step *p;                /* of the decoder under way */
-    int32_t  place;                    /* the line it is at */
-    void    *text, *ends;              /* of char and of int32_t */
-    size_t   used, room, ends_room;
-    int32_t  count;
-    int      failed;
-    uint32_t pending_used;             /* bytes of a run of <0x..> */
+    const ldr__step *p; /* of the decoder under way */
+    int32_t place; /* the line it is at */
+    void *text, *ends; /* of char and of int32_t */
+    size_t used, room, ends_room;
+    int32_t count;
+    int failed;
+    uint32_t pending_used; /* bytes of a run of <0x..> */
 };
 
 static int32_t ldr__lines_at(const ldr__lines *l, int32_t i) { return i < 0 ? 0 : ((const int32_t *)l->ends)[i]; }
@@ -8492,7 +8492,7 @@ static void ldr__lines_utf8(ldr__lines *out, const char *s, size_t size) {
         n = ldr__utf8_length((const unsigned char *)s + i, size - i);
         if (n) ldr__lines_put(out, s + i, (int32_t)n);
         if (n) continue;
-        for (n = LDR__MIN(3, size - i); n > 1; n--) {        /* of a character that any bytes might end */
+        for (n = LDR__MIN(3, size - i); n > 1; n--) { /* of a character that any bytes might end */
             memset(all, 0x80, sizeof all);
             memcpy(all, s + i, n);
             if (ldr__utf8_length(all, sizeof all) > n) break;
@@ -8585,11 +8585,11 @@ LDR__DEF void ldr_text_free(ldr_text *text) {
 /* ---- reading a tokenizer.json ------------------------------------------------------------ */
 
 struct ldr__reading {
-    ldr_tokenizer   *t;
-    const ldr_json  *j;
-    ldr_error       *err;             /* the first one counts */
-    int              whole;           /* the file is a vocab.json: an object of pieces alone */
-    int              known_stay;      /* added tokens that are known are not said again */
+    ldr_tokenizer *t;
+    const ldr_json *j;
+    ldr_error *err; /* the first one counts */
+    int whole; /* the file is a vocab.json: an object of pieces alone */
+    int known_stay; /* added tokens that are known are not said again */
 };
 
 static uint64_t ldr__json_offset(const ldr_json *j, int32_t node) {
@@ -9272,7 +9272,7 @@ static void ldr__added_put(ldr__reading *r, const ldr__added *a, int32_t node) {
     int32_t at = ldr__trie_find(&t->names, a->text.text, (size_t)a->text.bytes),
             id = ldr__piece_find(t, a->text.text, (size_t)a->text.bytes);
     if (r->err->status) return;
-    if (at >= 0) id = t->added[at].id;                   /* said again: the last word counts */
+    if (at >= 0) id = t->added[at].id; /* said again: the last word counts */
     else if (id < 0) {
         /* an id far off is not believed: the next one, as upstream */
         id = a->id >= 0 && a->id < t->piece_room ? a->id : t->count;
@@ -9294,7 +9294,7 @@ static void ldr__added_finish(ldr_tokenizer *t) {
     memset(&e, 0, sizeof e);
     e.alloc = t->alloc;
     ldr__cutting_begin(&c, t, &e);
-    for (special = 1; special >= 0; special--)                  /* of two equal texts the special token wins */
+    for (special = 1; special >= 0; special--) /* of two equal texts the special token wins */
         for (i = 0; i < t->added_count && !c.status && !t->err->status; i++) {
             ldr__added *a = &t->added[i];
             ldr__view v;
@@ -9722,7 +9722,7 @@ static void ldr__pair_parts(ldr__reading *r, const ldr__pair_row *row, int prefi
     ldr__step *p;
     int32_t cls = -1, sep = -1;
     t->cutter = &ldr__cutters[LDR__BPE];
-    t->unk = -1;                                        /* bytes are never unknown */
+    t->unk = -1; /* bytes are never unknown */
     t->ignore_merges = row->whole;
     if (row->nfc) ldr__part_named(r, LDR__NORMALIZERS, "NFC", -1);
     if (row->lower) ldr__part_named(r, LDR__NORMALIZERS, "Lowercase", -1);
@@ -9960,8 +9960,8 @@ static void ldr__read_besides(ldr__reading *r, int which) {
 /* Everything a tokenizer is read from: the main file, and those beside it where they are. */
 typedef struct ldr__files {
     const unsigned char *data, *beside[LDR__BESIDES];
-    size_t               size, beside_size[LDR__BESIDES];
-    ldr__rules           rules;
+    size_t size, beside_size[LDR__BESIDES];
+    ldr__rules rules;
 } ldr__files;
 
 /* A tokenizer.json is an object: '{' and then a name or '}'. No vocab.txt starts so. */
@@ -10249,20 +10249,20 @@ enum { LDR__HALVES = 1, LDR__PAIRS = 2, LDR__TURNS_VALUES = 4 };
 typedef enum ldr__place_of_norm { LDR__POST, LDR__PRE, LDR__NO_NORM } ldr__place_of_norm;
 
 typedef struct ldr__shape {
-    int32_t  width, heads, kv_heads, head_dim, ffn;
+    int32_t width, heads, kv_heads, head_dim, ffn;
     ldr_norm norm;
     ldr__place_of_norm place;
     ldr_activation activation;
-    int32_t  gated, rotary, causal;
-    int32_t  biases;                               /* a bit for each matrix that has one */
-    float    eps;
-    int32_t  parallel, after;                      /* see above; 2: FFN has a norm of its own */
-    int32_t  head_norms;                           /* of q and k, LDR__NORM_...; 0: none */
-    int32_t  turned;                               /* dimensions of a head that positions turn */
-    float    clip, cap, grow;                      /* q, k, v are cut to [-clip, clip]; scores are cap tanh(s / cap);
+    int32_t gated, rotary, causal;
+    int32_t biases; /* a bit for each matrix that has one */
+    float eps;
+    int32_t parallel, after; /* see above; 2: FFN has a norm of its own */
+    int32_t head_norms; /* of q and k, LDR__NORM_...; 0: none */
+    int32_t turned; /* dimensions of a head that positions turn */
+    float clip, cap, grow; /* q, k, v are cut to [-clip, clip]; scores are cap tanh(s / cap);
                                                       what is added to x is multiplied by grow. 0: none of it */
-    int32_t  low_rank, low_set, bottleneck, prefix, scaled;        /* added by tuning; low_set: a bit for each matrix */
-    float    low_scale;                            /* alpha / rank */
+    int32_t low_rank, low_set, bottleneck, prefix, scaled; /* added by tuning; low_set: a bit for each matrix */
+    float low_scale; /* alpha / rank */
 } ldr__shape;
 
 /* Floats of a token's queries, and of its keys. */
@@ -10321,35 +10321,35 @@ static size_t ldr__slot_size(const ldr__shape *s, int slot, size_t *rows, size_t
 
 /* What sets a layer apart from others of its shape, and is no tensor. All 0: nothing does. */
 typedef struct ldr__manner {
-    const float *frequency;             /* of rotary positions; NULL: the model's */
-    const float *relative;              /* see ldr__attention */
-    ldr__places  places;                /* keys NULL: none */
-    int32_t      window;
-    int32_t      unturned;              /* no rotary positions here */
-    int32_t      bare;                  /* pre-norm, but attention reads the state as it is */
-    float        score;                 /* scores are multiplied by this; 0: 1 */
-    const float *slopes;                /* see ldr__attention */
-    const float *longer;                /* frequencies of texts of more than `most` tokens; NULL: the same */
-    int32_t      most;
-    float        stretched;             /* what turns is multiplied by this; 0: 1 */
+    const float *frequency; /* of rotary positions; NULL: the model's */
+    const float *relative; /* see ldr__attention */
+    ldr__places places; /* keys NULL: none */
+    int32_t window;
+    int32_t unturned; /* no rotary positions here */
+    int32_t bare; /* pre-norm, but attention reads the state as it is */
+    float score; /* scores are multiplied by this; 0: 1 */
+    const float *slopes; /* see ldr__attention */
+    const float *longer; /* frequencies of texts of more than `most` tokens; NULL: the same */
+    int32_t most;
+    float stretched; /* what turns is multiplied by this; 0: 1 */
 } ldr__manner;
 
 /* The matrices of a block, rounded; q, k and v are one. */
 typedef struct ldr__packed_block { ldr__packed qkv, o, gate, up, down; } ldr__packed_block;
 
 typedef struct ldr__block {
-    ldr__mat     m[LDR__MATRICES];      /* W[out,in]; data NULL where absent */
-    const float *v[LDR__ALL_SLOTS];     /* everything else, indexed by slot; NULL where absent */
-    ldr__manner  manner;
-    const ldr__packed_block *packed;        /* used in place of m and its biases; or NULL */
+    ldr__mat m[LDR__MATRICES]; /* W[out,in]; data NULL where absent */
+    const float *v[LDR__ALL_SLOTS]; /* everything else, indexed by slot; NULL where absent */
+    ldr__manner manner;
+    const ldr__packed_block *packed; /* used in place of m and its biases; or NULL */
 } ldr__block;
 
 /* What a forward pass keeps. With `y` == `x` and u reused in place the same fields serve a frozen block. */
 typedef struct ldr__acts {
     float *x, *n1, *qkv, *attention, *lse, *r1, *n2, *u, *g, *r2, *y, *stats1, *stats2;
-    float *low, *z[2], *down[2], *bent;     /* A z; what each adapter read, Down of it, f of that */
-    float *added[2], *stats3, *stats4;      /* what norm3 and norm4 read; a parallel block: what norm2 reads */
-    float *raw, *raw_stats;                 /* q, k, v as their matrices made them; [units][raw_rows][2] of their norms */
+    float *low, *z[2], *down[2], *bent; /* A z; what each adapter read, Down of it, f of that */
+    float *added[2], *stats3, *stats4; /* what norm3 and norm4 read; a parallel block: what norm2 reads */
+    float *raw, *raw_stats; /* q, k, v as their matrices made them; [units][raw_rows][2] of their norms */
     size_t raw_rows;
 } ldr__acts;
 
@@ -10387,7 +10387,7 @@ static void ldr__acts_place(ldr__plan *p, const char *name, ldr__acts *a, const 
     a->n2 = s->place == LDR__NO_NORM || (s->place == LDR__POST && !keep) ? a->r1 : ldr__place_matrix(p, name, rows, w);
     a->n1 = s->place == LDR__PRE ? (keep ? ldr__place_matrix(p, name, rows, w) : a->n2) : a->x;
     a->r2 = s->place == LDR__POST && keep ? ldr__place_matrix(p, name, rows, w) : a->y;
-    if (s->heads && !keep) {                           /* FFN's units come where the queries were */
+    if (s->heads && !keep) { /* FFN's units come where the queries were */
         a->u = a->qkv = ldr__place_matrix(p, name, rows, ldr__room_width(s));
         a->attention = a->qkv ? a->qkv + rows * ldr__qkv_width(s) : NULL;
     } else {
@@ -10478,20 +10478,20 @@ static ldr__acts ldr__acts_apart(ldr__acts a, const ldr__shape *s, size_t first,
 
 /* The tokens a pass works on. */
 typedef struct ldr__tokens {
-    int32_t         sequences;
-    const int32_t  *offsets;            /* [sequences+1]; rows of every matrix are counted from offsets[0] on */
-    const int32_t  *position;           /* [T] place in its sequence */
-    const uint64_t *rows;               /* [T] dropout row numbers */
-    size_t          count;              /* T */
-    const int32_t  *only;               /* [sequences] the one row of each whose output is wanted; NULL: all. Output, and its gradient, have
+    int32_t sequences;
+    const int32_t *offsets; /* [sequences+1]; rows of every matrix are counted from offsets[0] on */
+    const int32_t *position; /* [T] place in its sequence */
+    const uint64_t *rows; /* [T] dropout row numbers */
+    size_t count; /* T */
+    const int32_t *only; /* [sequences] the one row of each whose output is wanted; NULL: all. Output, and its gradient, have
                                            these rows alone: only keys and values are made for the others */
-    const uint64_t *only_rows;          /* their dropout row numbers */
-    const float    *frequency;          /* rotary frequencies for this head size, or NULL */
+    const uint64_t *only_rows; /* their dropout row numbers */
+    const float *frequency; /* rotary frequencies for this head size, or NULL */
     /* see ldr__attention; the block puts the new ones behind those of `past` tokens */
-    float          *kept;
-    size_t          past;
-    float           dropout;
-    uint64_t        dropout_key;
+    float *kept;
+    size_t past;
+    float dropout;
+    uint64_t dropout_key;
 } ldr__tokens;
 
 enum { LDR__PLACE_SCORES, LDR__PLACE_ATTENTION, LDR__PLACE_FFN, LDR__PLACES };
@@ -10580,7 +10580,7 @@ static void ldr__block_rotary(const ldr__exec *ex, float *qkv, const ldr__shape 
     int32_t heads = s->heads + (s->rotary & LDR__TURNS_VALUES ? 2 : 1) * s->kv_heads, i, end;
     const float *frequency = m->frequency ? m->frequency : t->frequency;
     if (!s->rotary || m->unturned) return;
-    for (i = 0; i < t->sequences; i = end) {                   /* those of one table at a time */
+    for (i = 0; i < t->sequences; i = end) { /* those of one table at a time */
         int longer = m->longer && t->offsets[i + 1] - t->offsets[i] + (int32_t)t->past > m->most;
         size_t first = (size_t)(t->offsets[i] - t->offsets[0]);
         for (end = m->longer ? i + 1 : t->sequences; end < t->sequences && longer ==
@@ -10720,11 +10720,11 @@ static void ldr__added_backward(const ldr__exec *ex, float *dr, float *given, co
 
 /* Gradients on the way back, kept until those of the block's tensors are made of them; shared by all blocks of one shape. */
 typedef struct ldr__back {
-    float *dn1, *dn2;              /* of what norm1 made, and of what norm2 made (post-norm: that is y) */
-    float *dattn, *dffn;           /* of what Attn and FFN add */
-    float *f, *df, *dg;            /* f: the activated units again, where the forward pass had room for them */
+    float *dn1, *dn2; /* of what norm1 made, and of what norm2 made (post-norm: that is y) */
+    float *dattn, *dffn; /* of what Attn and FFN add */
+    float *f, *df, *dg; /* f: the activated units again, where the forward pass had room for them */
     float *attention, *qkv, *low, *bent;
-    float *added[2], *heads;       /* of what norm3, norm4 and the norms of q and k made */
+    float *added[2], *heads; /* of what norm3, norm4 and the norms of q and k made */
 } ldr__back;
 
 static void ldr__back_place(ldr__plan *p, const char *name, ldr__back *k, const ldr__shape *s, size_t rows, float *f) {
@@ -10919,7 +10919,7 @@ static void ldr__ffn_forward(const ldr__exec *ex, float *f, float *fg, const ldr
         ldr__packed_forward(ex, a->u, ld, s->gated ? NULL : f, a->n2, w, &b->packed->up, rows, (int32_t)s->activation);
         if (s->gated) ldr__packed_forward(ex, a->g, ld, fg, a->n2, w, &b->packed->gate, rows, (int32_t)s->activation);
     } else {
-        const int last = s->gated ? LDR__GATE : LDR__UP;       /* what is activated */
+        const int last = s->gated ? LDR__GATE : LDR__UP; /* what is activated */
         float *y = s->gated ? a->g : a->u, *fy = s->gated ? fg : f;
         if (s->gated) ldr__block_linear_forward(ex, a->u, ld, a->n2, w, b, s, LDR__UP, rows, a->low);
         if (!b->v[LDR__LOW_A + last]) ldr__linear_activate_forward(ex, y, fy, ld, a->n2, b->m[last], b->v[LDR__QB + last], rows, n, w, s->activation);
@@ -10938,7 +10938,7 @@ enum { LDR__ALL_OF_IT, LDR__BUT_ATTENTION, LDR__ONLY_INSIDE };
 /* a->x[T,w] to a->y[T,w]. `f` (and `fg` when gated) is room for [T,ffn]; a frozen block passes a->u, a->g. */
 static void ldr__block_forward(const ldr__exec *ex, ldr__acts *a, const ldr__block *b, const ldr__shape *s, const ldr__tokens *t, float *f, float *fg, int part) {
     size_t rows = t->count, w = (size_t)s->width, q = ldr__q_width(s), r;
-    const float *x = t->only ? a->y : a->x;            /* what is wanted of it; y is written last, and may be x */
+    const float *x = t->only ? a->y : a->x; /* what is wanted of it; y is written last, and may be x */
     ldr__dropout scores = ldr__tokens_dropout(t, LDR__PLACE_SCORES), after = ldr__tokens_dropout(t, LDR__PLACE_ATTENTION), last = ldr__tokens_dropout(t, LDR__PLACE_FFN);
     if (s->heads) {
         ldr__attention at = ldr__block_attention(s, &b->manner, t, &scores);
@@ -10999,7 +10999,7 @@ static void ldr__ffn_backward(const ldr__exec *ex, float *dn, int add, float *co
     LDR__ROW_LOOP(t, rows, ex, {
         float *df = k->df + t * ld;
         if (!s->gated) ex->kernels->rows->multiply(df, a->u + t * ld, n);
-        else {                                     /* dg holds f(g), and g its slope */
+        else { /* dg holds f(g), and g its slope */
             float *dg = k->dg + t * ld;
             const float *u = a->u + t * ld;
             LDR__LANE_LOOP(i, n, {
@@ -11084,7 +11084,7 @@ static void ldr__block_gradients(ldr__sums *sums, float *const *grad, const floa
     if (s->place == LDR__NO_NORM) return;
     if (s->parallel == 1) {
         ldr__norm_gradients(sums, grad[LDR__NORM1], grad[LDR__NORM1B], k->dn2, a->added[0], a->stats2, rows, w);
-        ldr__sums_make(sums);                          /* the same gain gets attention's share below */
+        ldr__sums_make(sums); /* the same gain gets attention's share below */
     } else ldr__norm_gradients(sums, grad[LDR__NORM2], grad[LDR__NORM2B], post ? dy : k->dn2,
                 post ? a->r2 : s->parallel ? a->added[0] : a->r1, a->stats2, rows, w);
     if (post || !m->bare) ldr__norm_gradients(sums, grad[LDR__NORM1], grad[LDR__NORM1B], k->dn1, post ? a->r1 : a->x, a->stats1, post ? rows : t->count, w);
@@ -11099,48 +11099,48 @@ static void ldr__block_gradients(ldr__sums *sums, float *const *grad, const floa
    ====================================================================================== */
 
 typedef struct ldr__family {
-    const char *type, *prefix;                     /* model_type; optional name prefix */
+    const char *type, *prefix; /* model_type; optional name prefix */
     ldr_norm norm;
     ldr__place_of_norm place;
     int32_t gated, rotary, causal, biases;
-    int32_t conv1d;                                /* matrices stored [in,out] */
-    int32_t shared;                                /* all layers use block 0's tensors */
+    int32_t conv1d; /* matrices stored [in,out] */
+    int32_t shared; /* all layers use block 0's tensors */
     /* configuration keys: width, layers, heads, ffn, positions, activation, norm epsilon */
     const char *k_width, *k_layers, *k_heads, *k_ffn, *k_positions, *k_activation, *k_eps;
-    const char *activation;                        /* when the configuration does not say */
-    const char *layer, *parts[LDR__BLOCK_PARTS];   /* names of a layer's tensors: see ldr__part_name */
+    const char *activation; /* when the configuration does not say */
+    const char *layer, *parts[LDR__BLOCK_PARTS]; /* names of a layer's tensors: see ldr__part_name */
     const char *word, *position, *segment, *embed_norm, *project, *final_norm;
     /* language-model head: dense + activation + norm, then the output matrix and its bias */
     const char *head_dense, *head_norm, *head_out, *head_bias;
-    uint32_t traits, keys;                         /* LDR__OF_..., and which configuration keys are known */
-    const char *ignored[12];                       /* other heads and buffers; '*' any text */
+    uint32_t traits, keys; /* LDR__OF_..., and which configuration keys are known */
+    const char *ignored[12]; /* other heads and buffers; '*' any text */
 } ldr__family;
 
 /* What else a family does. */
 enum {
-    LDR__OF_PAD = 1,                /* positions start behind the padding id */
-    LDR__OF_TWO = 2,                /* positions start at 2, and the table has two rows more */
-    LDR__OF_WINDOWS = 4,            /* sliding_window, for the layers that layer_types names */
-    LDR__OF_QKV = 8,                /* biases of q, k and v alone */
-    LDR__OF_TIED = 16,              /* the output matrix is the word embeddings unless the configuration says no */
-    LDR__OF_BIAS_KEYS = 32,         /* attention_bias and mlp_bias say which matrices have one */
-    LDR__OF_UNTURNED = 64,          /* no_rope_layers */
-    LDR__OF_MODERN = 128,           /* local layers around global ones, each kind with a theta; the first reads the embeddings bare */
-    LDR__OF_UP_FIRST = 256,         /* a fused FFN matrix holds up, then gate */
-    LDR__OF_RELATIVE = 512,         /* encoder.relative_attention_bias [buckets, heads], for all layers */
-    LDR__OF_UNSCALED = 1024,        /* scores are not divided by sqrt(d_head) */
-    LDR__OF_HEAD_NORMS = 4096,      /* an RMS norm of each head of q and k */
-    LDR__OF_PLACES = 8192,          /* queries and keys of distances: encoder.rel_embeddings */
-    LDR__OF_BY_HEAD = 16384,   /* the fused q, k and v stand side by side for each head */
-    LDR__OF_PARALLEL = 1 << 15,     /* FFN stands beside attention */
-    LDR__OF_AFTER = 1 << 16,        /* norms of what attention and FFN give */
-    LDR__OF_GEMMA = 1 << 17,        /* gains are stored less 1; embeddings are multiplied by sqrt(width) */
-    LDR__OF_NO_GAINS = 1 << 18,     /* norms have neither gain nor shift */
-    LDR__OF_TWO_THETAS = 1 << 19,   /* local layers have a theta of their own */
-    LDR__OF_BARE = 1 << 20,         /* norms have a gain only */
-    LDR__OF_WHOLE_NORMS = 1 << 21,  /* an RMS norm of all heads of q as one row, and of k */
-    LDR__OF_ALIBI = 1 << 22,        /* scores fall with the distance, for each head at its slope */
-    LDR__OF_OWN_WIDTH = 2048        /* embeddings are as wide as states unless embedding_size says no */
+    LDR__OF_PAD = 1, /* positions start behind the padding id */
+    LDR__OF_TWO = 2, /* positions start at 2, and the table has two rows more */
+    LDR__OF_WINDOWS = 4, /* sliding_window, for the layers that layer_types names */
+    LDR__OF_QKV = 8, /* biases of q, k and v alone */
+    LDR__OF_TIED = 16, /* the output matrix is the word embeddings unless the configuration says no */
+    LDR__OF_BIAS_KEYS = 32, /* attention_bias and mlp_bias say which matrices have one */
+    LDR__OF_UNTURNED = 64, /* no_rope_layers */
+    LDR__OF_MODERN = 128, /* local layers around global ones, each kind with a theta; the first reads the embeddings bare */
+    LDR__OF_UP_FIRST = 256, /* a fused FFN matrix holds up, then gate */
+    LDR__OF_RELATIVE = 512, /* encoder.relative_attention_bias [buckets, heads], for all layers */
+    LDR__OF_UNSCALED = 1024, /* scores are not divided by sqrt(d_head) */
+    LDR__OF_HEAD_NORMS = 4096, /* an RMS norm of each head of q and k */
+    LDR__OF_PLACES = 8192, /* queries and keys of distances: encoder.rel_embeddings */
+    LDR__OF_BY_HEAD = 16384, /* the fused q, k and v stand side by side for each head */
+    LDR__OF_PARALLEL = 1 << 15, /* FFN stands beside attention */
+    LDR__OF_AFTER = 1 << 16, /* norms of what attention and FFN give */
+    LDR__OF_GEMMA = 1 << 17, /* gains are stored less 1; embeddings are multiplied by sqrt(width) */
+    LDR__OF_NO_GAINS = 1 << 18, /* norms have neither gain nor shift */
+    LDR__OF_TWO_THETAS = 1 << 19, /* local layers have a theta of their own */
+    LDR__OF_BARE = 1 << 20, /* norms have a gain only */
+    LDR__OF_WHOLE_NORMS = 1 << 21, /* an RMS norm of all heads of q as one row, and of k */
+    LDR__OF_ALIBI = 1 << 22, /* scores fall with the distance, for each head at its slope */
+    LDR__OF_OWN_WIDTH = 2048  /* embeddings are as wide as states unless embedding_size says no */
 };
 
 /* Groups of configuration keys. */
@@ -11403,19 +11403,19 @@ static int ldr__part_name(char *name, size_t cap, const ldr__family *f, int slot
 typedef enum ldr__end {
     LDR__WORD, LDR__POSITION, LDR__SEGMENT, LDR__PROJECT, LDR__LM_DENSE, LDR__LM_OUT, LDR__END_MATRICES,
     LDR__PROJECTB = LDR__END_MATRICES, LDR__LM_DENSEB, LDR__LM_BIAS, LDR__EMBED_NORM, LDR__EMBED_NORMB, LDR__FINAL, LDR__FINALB, LDR__LM_NORM, LDR__LM_NORMB,
-    LDR__PROMPT,                        /* added by prompt tuning: [virtual tokens, embed_width] */
+    LDR__PROMPT, /* added by prompt tuning: [virtual tokens, embed_width] */
     LDR__ENDS
 } ldr__end;
 
 typedef struct ldr__ends {
-    ldr__mat     m[LDR__END_MATRICES];  /* data NULL where absent */
+    ldr__mat m[LDR__END_MATRICES]; /* data NULL where absent */
     const float *v[LDR__ENDS];
 } ldr__ends;
 
 /* Rotary frequencies: theta, and how they are stretched for longer texts than the model first learned from. */
 typedef struct ldr__rope { float theta, factor, low, high, fast, slow, original, score; int32_t kind; } ldr__rope;
 enum { LDR__ROPE_PLAIN, LDR__ROPE_LINEAR, LDR__ROPE_LLAMA3, LDR__ROPE_YARN, LDR__ROPE_LONG };
-enum { LDR__LONG_DIMS = 128 };      /* frequencies that longrope divides one by one */
+enum { LDR__LONG_DIMS = 128 }; /* frequencies that longrope divides one by one */
 /* by q's and k's matrices; normed; positions in the input as well */
 enum { LDR__PLACED_SHARED = 1, LDR__PLACED_NORM = 2, LDR__PLACED_INPUT = 4 };
 
@@ -11423,69 +11423,69 @@ enum { LDR__PLACED_SHARED = 1, LDR__PLACED_NORM = 2, LDR__PLACED_INPUT = 4 };
        y_t = norm(block(x)_t + f(bias + sum_k W_k x_t+k)),  k from -taps/2 to taps/2
    W[out,in,taps] as the file has it. */
 typedef struct ldr__conv {
-    int32_t        taps;
+    int32_t taps;
     ldr_activation activation;
-    const void    *data;
-    ldr_dtype      dtype;
-    const float   *bias, *norm[2];
+    const void *data;
+    ldr_dtype dtype;
+    const float *bias, *norm[2];
 } ldr__conv;
 
 /* The head for a task: scores = out(norm(activation(dense(x)))); what is absent is left out. */
 typedef struct ldr__task_head {
-    ldr_task       task;
-    ldr_head       head;           /* the same as a ladder's head */
-    ldr_pool       pool;
+    ldr_task task;
+    ldr_head head; /* the same as a ladder's head */
+    ldr_pool pool;
     ldr_activation activation;
-    int32_t        hidden, classes;
-    ldr__mat       dense, out;     /* data NULL: absent */
-    const float   *dense_bias, *norm, *norm_bias, *out_bias;
+    int32_t hidden, classes;
+    ldr__mat dense, out; /* data NULL: absent */
+    const float *dense_bias, *norm, *norm_bias, *out_bias;
 } ldr__task_head;
 
 struct ldr_model {
-    ldr_allocator      alloc;
+    ldr_allocator alloc;
     const ldr__family *family;
     const ldr__kernels *kernels;
-    int32_t            threads, release;
-    ldr_weights       *weights;
-    ldr_tokenizer     *tokenizer;
-    ldr__shape         shape;
-    int32_t            layers, vocabulary, positions, position_offset, segments, embed_width;
-    int32_t            tied;                       /* logits through the word embeddings */
-    uint32_t           traits, keys;               /* the family's and its kin's */
-    const char        *type;                       /* as the configuration says */
-    const char        *allow;                      /* keys not known that may be there */
-    ldr_weights       *adapter;                    /* whose tensors stand in the weights' list, or NULL */
-    ldr__rope          rope[2];                    /* of all layers, or of global and local ones */
-    unsigned char      kinds[1024];                /* of each layer: 1 local, 2 unturned, 4 bare */
-    int32_t            window;                     /* of local layers */
+    int32_t threads, release;
+    ldr_weights *weights;
+    ldr_tokenizer *tokenizer;
+    ldr__shape shape;
+    int32_t layers, vocabulary, positions, position_offset, segments, embed_width;
+    int32_t tied; /* logits through the word embeddings */
+    uint32_t traits, keys; /* the family's and its kin's */
+    const char *type; /* as the configuration says */
+    const char *allow; /* keys not known that may be there */
+    ldr_weights *adapter; /* whose tensors stand in the weights' list, or NULL */
+    ldr__rope rope[2]; /* of all layers, or of global and local ones */
+    unsigned char kinds[1024]; /* of each layer: 1 local, 2 unturned, 4 bare */
+    int32_t window; /* of local layers */
     /* of layers that share their tensors, and how many stand in turn; else 1 */
-    int32_t            groups, inner;
-    int32_t            by_layer;                   /* scores are divided by the layer's number */
-    ldr__mat           tasks;                      /* a third table of embeddings, or none */
-    int32_t            task_types, bare_norms;
-    uint64_t           settings;                   /* hash of what no weight tells; 0: nothing unusual */
-    ldr__ends          ends;
-    ldr__block        *blocks;                     /* [layers], or [1] when shared */
-    ldr__packed_block *packed;                     /* the same, rounded, or NULL */
-    ldr_compute        compute;
-    int32_t            pack;               /* blocks of floats are laid out as well */
-    ldr__task_head     task;
-    int32_t            ends_text[8], end_count;    /* tokens that end a text, by eos_token_id */
-    char              *labels;                     /* names of the task's classes, each with its 0, or NULL */
-    size_t             label_bytes, label_count;
-    float             *frequency;                  /* rotary: [head_dim/2], of global layers, then of local ones */
-    const float       *relative, *slopes;          /* see ldr__attention */
-    int32_t            long_dims[2];
-    float              stretch[2][LDR__LONG_DIMS]; /* longrope: what divides them in short texts, and in long ones */
-    float              word_scale, score_scale, logit_scale, logit_cap;      /* 0: none */
-    ldr__conv          conv;                       /* DeBERTa v2: beside the first block; taps 0: none */
+    int32_t groups, inner;
+    int32_t by_layer; /* scores are divided by the layer's number */
+    ldr__mat tasks; /* a third table of embeddings, or none */
+    int32_t task_types, bare_norms;
+    uint64_t settings; /* hash of what no weight tells; 0: nothing unusual */
+    ldr__ends ends;
+    ldr__block *blocks; /* [layers], or [1] when shared */
+    ldr__packed_block *packed; /* the same, rounded, or NULL */
+    ldr_compute compute;
+    int32_t pack; /* blocks of floats are laid out as well */
+    ldr__task_head task;
+    int32_t ends_text[8], end_count; /* tokens that end a text, by eos_token_id */
+    char *labels; /* names of the task's classes, each with its 0, or NULL */
+    size_t label_bytes, label_count;
+    float *frequency; /* rotary: [head_dim/2], of global layers, then of local ones */
+    const float *relative, *slopes; /* see ldr__attention */
+    int32_t long_dims[2];
+    float stretch[2][LDR__LONG_DIMS]; /* longrope: what divides them in short texts, and in long ones */
+    float word_scale, score_scale, logit_scale, logit_cap; /* 0: none */
+    ldr__conv conv; /* DeBERTa v2: beside the first block; taps 0: none */
     /* DeBERTa: rows each way, of them shared by logarithm (0: none), LDR__PLACED_... */
-    int32_t            far, buckets, placed;
-    const int32_t     *place_row;                  /* the row of distance 0, of [2 positions + 1] */
-    uint64_t           parameters;
-    ldr_memory         memory;
-    void              *plan_memory;
-    size_t             plan_size;
+    int32_t far, buckets, placed;
+    const int32_t *place_row; /* the row of distance 0, of [2 positions + 1] */
+    uint64_t parameters;
+    ldr_memory memory;
+    void *plan_memory;
+    size_t plan_size;
 };
 
 /* 1: states are made of embeddings by a matrix. ALBERT always has it, ELECTRA where they differ in width. */
@@ -11537,7 +11537,7 @@ static void ldr__release_layer(const ldr_model *m, int32_t layer) {
         if (ldr__slot_size(&m->shape, slot, &rows, &columns)) ldr__release_matrix(m, &b->m[slot], rows, columns);
 }
 
-enum { LDR__EMBED_ROWS = 128 };          /* after so many, pages of the tables are given back: systems map 64 kB for each that is touched */
+enum { LDR__EMBED_ROWS = 128 }; /* after so many, pages of the tables are given back: systems map 64 kB for each that is touched */
 
 static void ldr__release_embeddings(const ldr_model *m) {
     ldr__release_matrix(m, &m->ends.m[LDR__WORD], (size_t)m->vocabulary, (size_t)m->embed_width);
@@ -11731,7 +11731,7 @@ static ldr_status ldr__rope_read(ldr_model *m, ldr__rope *r, const ldr_json *j, 
             "config.json: low_freq_factor must be below high_freq_factor");
     if (r->kind == LDR__ROPE_YARN && ldr__config_real_in(j, object, "attention_factor",
             0.1 * log((double)r->factor) + 1, 1e-6, 1e6, &r->score, err)) return err->status;
-    r->score *= r->score;                              /* queries and keys both have it */
+    r->score *= r->score; /* queries and keys both have it */
     return LDR_OK;
 }
 
@@ -11782,7 +11782,7 @@ static ldr_status ldr__config_layers(ldr_model *m, const ldr_json *j, ldr_error 
 static ldr_status ldr__config_turned(ldr_model *m, int32_t n, ldr_error *err) {
     if (n < 2 || n % 2 || n > m->shape.head_dim)
         return ldr__fail(err, LDR_UNSUPPORTED,
-                "config.json: %d of a head's %d dimensions cannot turn: an even number of them can", n,
+                "config.json: %d of a head's %d dimensions cannot turn, an even number of them can (partial_rotary_factor)", n,
                         m->shape.head_dim);
     if (m->rope[0].kind == LDR__ROPE_LONG && (m->long_dims[0] != n / 2 || m->long_dims[1] != n / 2))
         return ldr__fail(err, LDR_FORMAT,
@@ -11813,7 +11813,7 @@ static ldr_status ldr__config_rope(ldr_model *m, const ldr_json *j, ldr_error *e
             return err->status;
         if (modern && object >= 0 && j->nodes[object].type == LDR_JSON_OBJECT) {
             at = ldr_json_get(j, object, kinds[i]);
-            if (at < 0 && i == 0 && (m->traits & LDR__OF_TWO_THETAS)) at = object;      /* as transformers 4 has it */
+            if (at < 0 && i == 0 && (m->traits & LDR__OF_TWO_THETAS)) at = object; /* as transformers 4 has it */
         }
         if (ldr__rope_read(m, &m->rope[i], j, at, theta, err)) return err->status;
     }
@@ -11960,7 +11960,7 @@ static ldr_status ldr__config_family(ldr_model *m, const ldr_json *j, ldr_error 
     char text[64], list[700];
     ldr__text known;
     size_t i;
-    if (node < 0 && ldr_json_number(j, ldr_json_get(j, 0, "type_vocab_size"), 0) == 2.0) ldr__format(text, sizeof text, "bert");      /* BERT is older than this key */
+    if (node < 0 && ldr_json_number(j, ldr_json_get(j, 0, "type_vocab_size"), 0) == 2.0) ldr__format(text, sizeof text, "bert");  /* BERT is older than this key */
     else if (ldr_json_string(text, sizeof text, j, node) < 0) return ldr__fail(err, LDR_MISSING, "config.json: \"model_type\" is missing");
     for (i = 0; text[i]; i++) if (text[i] == '-' && strcmp(text, "nomic-bert") == 0) text[i] = '_';
     ldr__text_init(&known, list, sizeof list);
@@ -12062,7 +12062,7 @@ static ldr_status ldr__config_block(ldr_model *m, const ldr_json *j, ldr_error *
         int k;
         if (ldr__config_real(j, "query_pre_attn_scalar", 256, 1e-9, 1e9, &by, err)) return err->status;
         m->score_scale = sqrtf((float)s->head_dim / by);
-        for (k = 0; k < 2; k++) {                      /* null, and gemma3's default: none */
+        for (k = 0; k < 2; k++) { /* null, and gemma3's default: none */
             int none = (m->traits & LDR__OF_HEAD_NORMS) || ldr_json_get(j, 0, caps[k].key) >= 0;
             if (ldr__config_real(j, caps[k].key, none ? 0 : caps[k].otherwise, 0, 1e9, k ? &m->logit_cap : &s->cap,
                     err))
@@ -12163,7 +12163,7 @@ static uint64_t ldr__config_settings(const ldr_model *m) {
 
 /* ---- the head for a task ---------------------------------------------------------------- */
 
-enum { LDR__OWN_ACTIVATION = -1 };       /* the blocks' */
+enum { LDR__OWN_ACTIVATION = -1 }; /* the blocks' */
 
 /* Where its tensors are. The first row that names the task, and the type (NULL: any), counts. */
 static const struct ldr__task_row { uint32_t tasks; const char *types, *dense, *norm,
@@ -12311,13 +12311,13 @@ static ldr_status ldr__config_read(ldr_model *m, const ldr_json *j, ldr_error *e
 /* ---- binding -------------------------------------------------------------------------- */
 
 typedef struct ldr__binder {
-    ldr_model     *m;
-    ldr__plan     *plan;
-    unsigned char *used;           /* [tensors] */
-    const char    *prefix;
-    ldr__mat       distance_table;     /* DeBERTa's, and the same normed */
-    float         *distances;
-    ldr_error     *err;
+    ldr_model *m;
+    ldr__plan *plan;
+    unsigned char *used; /* [tensors] */
+    const char *prefix;
+    ldr__mat distance_table; /* DeBERTa's, and the same normed */
+    float *distances;
+    ldr_error *err;
 } ldr__binder;
 
 static int ldr__match(const char *pattern, const char *text) {
@@ -12421,7 +12421,7 @@ static ldr_status ldr__bind_by_head(ldr__binder *b, ldr__mat *out, const char *s
 /* A vector of n, copied as float: from `first` on of the file's `total`, or head by head. */
 static ldr_status ldr__bind_numbers(ldr__binder *b, const float **out, const char *prefix, const char *stem, size_t n,
         size_t first, size_t total, int by_head, int slot) {
-    int gguf = ldr_weights_meta(b->m->weights, "general.architecture") != NULL;      /* has them whole */
+    int gguf = ldr_weights_meta(b->m->weights, "general.architecture") != NULL;  /* has them whole */
     float plus = b->m->traits & LDR__OF_GEMMA && !gguf && ldr__ends_with(stem, "norm.weight") ? 1.0f : 0.0f;
     char name[256];
     const ldr_tensor *t;
@@ -12516,7 +12516,7 @@ static ldr__manner ldr__layer_manner(const ldr_model *m, int32_t layer) {
     own.score = (own.stretched > 0 ? 1.0f : m->rope[0].score) / (m->by_layer ? (float)(layer + 1) : 1.0f);
     if (m->score_scale > 0) own.score *= m->score_scale;
     if (m->traits & LDR__OF_UNSCALED) own.score *= sqrtf((float)m->shape.head_dim);
-    if (m->traits & LDR__OF_PLACES) own.score /= sqrtf(3.0f);      /* three products are added */
+    if (m->traits & LDR__OF_PLACES) own.score /= sqrtf(3.0f); /* three products are added */
     return own;
 }
 
@@ -12597,7 +12597,7 @@ static ldr_status ldr__bind_head(ldr__binder *b) {
                     (size_t)m->vocabulary)) return b->err->status;
     if (ldr__bind_has(b, "", f->head_out)) return ldr__bind_matrix(b, &m->ends.m[LDR__LM_OUT], "", f->head_out,
             (size_t)m->vocabulary, e);
-    if (!f->head_dense && ldr_weights_find(m->weights, "score.weight")) return LDR_OK;      /* a classifier's file */
+    if (!f->head_dense && ldr_weights_find(m->weights, "score.weight")) return LDR_OK;  /* a classifier's file */
     if (m->tied || f->head_dense) m->ends.m[LDR__LM_OUT] = m->ends.m[LDR__WORD];
     return LDR_OK;
 }
@@ -12843,7 +12843,7 @@ static ldr_status ldr__bind_all(ldr__binder *b) {
         for (i = 0; m->frequency && i < 1 + (m->rope[1].theta > 0 || m->rope[0].kind == LDR__ROPE_LONG); i++)
             ldr__rope_fill(m->frequency + i * (m->shape.head_dim / 2), &m->rope[m->rope[1].theta > 0 ? i : 0],
                            m->shape.turned ? m->shape.turned : m->shape.head_dim, m->stretch[i]);
-        if (ldr__bind_has(b, "", "rope_freqs.weight")) {      /* Llama 3 in a GGUF file: what each frequency is divided by */
+        if (ldr__bind_has(b, "", "rope_freqs.weight")) {  /* Llama 3 in a GGUF file: what each frequency is divided by */
             const float *by = NULL;
             if (ldr__bind_vector(b, &by, "", "rope_freqs.weight", (size_t)m->shape.head_dim / 2)) return b->err->status;
             for (i = 0; by && i < m->shape.head_dim / 2; i++) m->frequency[i] /= by[i] > 0 ? by[i] : 1.0f;
@@ -12959,7 +12959,7 @@ static ldr_model *ldr__model_new(const ldr_model_desc *desc, ldr_error *err) {
     m->compute = desc ? desc->compute : LDR_COMPUTE_F32;
     m->pack = desc && desc->pack;
     m->allow = desc ? desc->allow : NULL;
-    m->release = desc && (desc->release || desc->pack || desc->compute != LDR_COMPUTE_F32);      /* the originals are hardly read again */
+    m->release = desc && (desc->release || desc->pack || desc->compute != LDR_COMPUTE_F32); /* the originals are hardly read again */
     return m;
 }
 
@@ -12978,11 +12978,11 @@ static ldr_status ldr__model_config(ldr_model *m, const char *text, size_t size,
 /* W' = W + scale B A, scale = alpha / r, or alpha / sqrt r (Hu et al. 2021; Kalajdzievski 2023); with magnitudes v the rows of
    that are brought to the lengths v (DoRA, Liu et al. 2024). */
 typedef struct ldr__adapter {
-    ldr_model      *m;
-    ldr_weights    *w;
-    const ldr_json *j;             /* adapter_config.json */
-    int             conv1d, rooted, dora;      /* fan_in_fan_out, use_rslora, use_dora */
-    ldr_error      *err;
+    ldr_model *m;
+    ldr_weights *w;
+    const ldr_json *j; /* adapter_config.json */
+    int conv1d, rooted, dora; /* fan_in_fan_out, use_rslora, use_dora */
+    ldr_error *err;
 } ldr__adapter;
 
 /* The model's tensor "stem.kind"; either may have the family's prefix where the other has none. */
@@ -13334,13 +13334,13 @@ static ldr_status ldr__model_gguf(ldr_model *m, ldr_error *err) {
         ldr__format(text + n, sizeof text - n, ",\"sliding_window\":%U}",
                 ldr__gguf_get(w, arch, "attention.sliding_window", 0));
     n = strlen(text) - 1;
-    if (strncmp(arch, "gemma", 5) == 0) {              /* as llama.cpp has it: the largest of each kind scale otherwise */
+    if (strncmp(arch, "gemma", 5) == 0) {  /* as llama.cpp has it: the largest of each kind scale otherwise */
         uint64_t depth = ldr__gguf_get(w, arch, "block_count", 0), wide = ldr__gguf_get(w, arch, "attention.key_length",
                 256);
         if (depth == 46 || depth == 62) wide = heads ? width / heads : wide;
         if (arch[5]) ldr__format(text + n, sizeof text - n, ",\"query_pre_attn_scalar\":%U}", wide);
     }
-    n = strlen(text) - 1;                              /* only llama's configuration says it */
+    n = strlen(text) - 1; /* only llama's configuration says it */
     if (strcmp(arch, "llama") == 0)
         ldr__format(text + n, sizeof text - n, ",\"attention_bias\":%s,\"mlp_bias\":%s}",
                 ldr_weights_find(w, "blk.0.attn_q.bias") ? "true" : "false",
@@ -13589,7 +13589,7 @@ LDR__DEF uint64_t ldr_model_fingerprint(const ldr_model *m) {
         const ldr_tensor *t = &m->weights->tensors[i];
         for (k = 0; k < 12 && m->family->ignored[k]; k++)
             if (ldr__match(m->family->ignored[k], t->name)) break;
-        if (k < 12 && m->family->ignored[k]) continue;        /* a head that came and went does not make another backbone */
+        if (k < 12 && m->family->ignored[k]) continue; /* a head that came and went does not make another backbone */
         h = ldr__digest(h, t->name, strlen(t->name));
         h = ldr__digest_behind(m->release ? m : NULL, h + (uint64_t)t->dtype, t->data, (size_t)t->bytes);
         if (m->release) ldr__release(m, t->data, (size_t)t->bytes);
@@ -13605,14 +13605,14 @@ enum { LDR__CHUNK = 512, LDR__PACKED_CHUNK = 128 };
 
 /* What a pass over the backbone needs. Nothing but the state survives a block; the rest is as large as a chunk. */
 typedef struct ldr__backbone {
-    ldr__acts acts;                /* of a chunk */
-    size_t    chunk;
-    int32_t  *part_at;             /* [sequences + 1] first sequence of each part or chunk */
-    float    *x;                   /* [T,d] the state */
-    float    *embed;               /* [T,embed_width] when it differs from the width */
-    float    *kept, *beside;       /* [T,d] what a convolution beside the first block reads, and its result, or NULL */
-    void    (*seen)(void *context, const ldr__acts *a, size_t rows);      /* NULL, or who looks at a chunk once its block has run */
-    void     *context;
+    ldr__acts acts; /* of a chunk */
+    size_t chunk;
+    int32_t *part_at; /* [sequences + 1] first sequence of each part or chunk */
+    float *x; /* [T,d] the state */
+    float *embed; /* [T,embed_width] when it differs from the width */
+    float *kept, *beside; /* [T,d] what a convolution beside the first block reads, and its result, or NULL */
+    void (*seen)(void *context, const ldr__acts *a, size_t rows); /* NULL, or who looks at a chunk once its block has run */
+    void *context;
 } ldr__backbone;
 
 /* A chunk holds whole sequences, so at least one of the longest. */
@@ -13725,7 +13725,7 @@ static void ldr__embed_backward(const ldr__exec *ex, const ldr_model *m, const l
     if (ends->v[LDR__EMBED_NORM]) ldr__norm_forward(ex, k->normed, k->stats, k->sums, ends->v[LDR__EMBED_NORM], ends->v[LDR__EMBED_NORMB], t->count, e, LDR_NORM_LAYER, m->shape.eps);
     if (k->dsums) ldr__linear_backward(ex, de, e, 0, grad[LDR__PROJECT], grad[LDR__PROJECTB], dx, w, ldr__mat_float(k->normed, e, 1), ends->m[LDR__PROJECT], t->count, w, e);
     if (ends->v[LDR__EMBED_NORM]) ldr__norm_backward(ex, de, 0, grad[LDR__EMBED_NORM], grad[LDR__EMBED_NORMB], de, k->sums, k->stats, ends->v[LDR__EMBED_NORM], t->count, e, LDR_NORM_LAYER);
-    LDR__FOR(block, ((int64_t)e + 31) / 32, ex->threads) {         /* a column has one owner, tokens come in order */
+    LDR__FOR(block, ((int64_t)e + 31) / 32, ex->threads) { /* a column has one owner, tokens come in order */
         size_t j0 = (size_t)block * 32, j1 = LDR__MIN(e, j0 + 32), i, j;
         for (i = 0; i < t->count; i++) {
             size_t type = segments && m->segments > 1 ? (size_t)segments[i] % (size_t)m->segments : 0;
@@ -13831,10 +13831,10 @@ static void ldr__exec_place(ldr__plan *p, ldr__exec *ex, const ldr_model *m, siz
 /* Room for passes over the frozen model alone, of batches of up to so many rows and sequences. */
 typedef struct ldr__viewer {
     const ldr_model *m;
-    ldr__plan        plan;
-    ldr__backbone    b;
-    ldr__exec        ex;
-    int32_t         *position;
+    ldr__plan plan;
+    ldr__backbone b;
+    ldr__exec ex;
+    int32_t *position;
 } ldr__viewer;
 
 static void ldr__viewer_close(ldr__viewer *r) {
@@ -14029,15 +14029,15 @@ typedef struct ldr__pass ldr__pass;
 /* A head is a row: what its targets are, its loss (>>heads), what it adds to the metrics (>>metrics) and how its logits
    become scores. To add one: a row, its functions, a reader of its labels, and a gradient check in tests/test_ladder.c. */
 typedef struct ldr__head {
-    ldr_head    head;
+    ldr_head head;
     const char *name;
-    int         per_token;         /* a label for every token, else one an example */
-    int         weighted;          /* classes may have weights, labels be smoothed */
-    ldr_metric  metric;            /* that LDR_METRIC_AUTO stands for */
-    double    (*loss)(float *dz, const float *z, const ldr__targets *t, size_t rows, size_t classes, double normalizer);
-    void      (*tally)(ldr__tally *y, const ldr__pass *s, const ldr__targets *t, int32_t *scratch);
-    void      (*scores)(float *z, size_t rows, size_t n);      /* NULL: logits are scores */
-    int         spans;             /* LDR__SPANS_...; 0: none */
+    int per_token; /* a label for every token, else one an example */
+    int weighted; /* classes may have weights, labels be smoothed */
+    ldr_metric metric; /* that LDR_METRIC_AUTO stands for */
+    double (*loss)(float *dz, const float *z, const ldr__targets *t, size_t rows, size_t classes, double normalizer);
+    void (*tally)(ldr__tally *y, const ldr__pass *s, const ldr__targets *t, int32_t *scratch);
+    void (*scores)(float *z, size_t rows, size_t n); /* NULL: logits are scores */
+    int spans; /* LDR__SPANS_...; 0: none */
 } ldr__head;
 
 /* How spans are scored, and whether a sequence has one of each type at most. */
@@ -14089,22 +14089,22 @@ static int ldr__spans_of(ldr_head head) { return ldr__head_of(head) ? ldr__head_
 
 struct ldr_dataset {
     ldr_allocator alloc;
-    ldr_head      head;
-    int32_t       max_len, choices;
-    int32_t      *ids, *segments;              /* [tokens] */
-    int32_t      *labels;                      /* TOKENS: [tokens], else [count] */
-    float        *values;                      /* REGRESS: [count] */
-    uint64_t     *offsets;                     /* [count+1] */
-    char        **names;                       /* of the classes */
-    size_t        ids_cap, segments_cap, labels_cap, values_cap, offsets_cap, names_cap;
-    size_t        tokens, count, name_count;
-    int32_t      *set_items;                   /* MULTI: the classes of all label sets */
-    uint64_t     *set_ends;                    /* [set_count] where each ends among them */
-    size_t        set_count, set_used, set_items_cap, set_ends_cap;
-    char         *unseen;                      /* the first label of a file that no class has */
-    uint64_t      version;                     /* how often it was emptied */
-    int32_t       cut;                         /* texts that lost tokens to max_len */
-    ldr_encoding  encoding;                    /* reused by ldr_dataset_add_text */
+    ldr_head head;
+    int32_t max_len, choices;
+    int32_t *ids, *segments; /* [tokens] */
+    int32_t *labels; /* TOKENS: [tokens], else [count] */
+    float *values; /* REGRESS: [count] */
+    uint64_t *offsets; /* [count+1] */
+    char **names; /* of the classes */
+    size_t ids_cap, segments_cap, labels_cap, values_cap, offsets_cap, names_cap;
+    size_t tokens, count, name_count;
+    int32_t *set_items; /* MULTI: the classes of all label sets */
+    uint64_t *set_ends; /* [set_count] where each ends among them */
+    size_t set_count, set_used, set_items_cap, set_ends_cap;
+    char *unseen; /* the first label of a file that no class has */
+    uint64_t version; /* how often it was emptied */
+    int32_t cut; /* texts that lost tokens to max_len */
+    ldr_encoding encoding; /* reused by ldr_dataset_add_text */
 };
 
 /* Sequences of an example. */
@@ -14342,22 +14342,22 @@ LDR__DEF ldr_status ldr_dataset_add_text(ldr_dataset *d, const ldr_tokenizer *t,
 enum { LDR__FIELD_LABEL, LDR__FIELD_TEXT, LDR__FIELD_TEXT2, LDR__FIELDS, LDR__MAX_COLUMNS = 64 };
 
 typedef struct ldr__reader {
-    ldr_dataset         *d;
+    ldr_dataset *d;
     const ldr_tokenizer *tokenizer;
-    ldr_dataset_desc     desc;
-    const char          *data;                    /* the whole file; offsets count from here */
-    size_t               size, begin;             /* begin: after a byte order mark */
-    void                *field[LDR__FIELDS + 1];  /* the last: a column that is not used */
-    size_t               capacity[LDR__FIELDS + 1];
-    int                  column[LDR__MAX_COLUMNS];    /* the field of each */
-    int                  columns, optional;       /* optional: so many of the last may be missing */
-    int                  named;                   /* the first line names the columns */
-    char                 separator;
-    int                  unlabelled;              /* texts to be answered: a label may be missing */
-    int64_t              lines;                   /* before the first */
+    ldr_dataset_desc desc;
+    const char *data; /* the whole file; offsets count from here */
+    size_t size, begin; /* begin: after a byte order mark */
+    void *field[LDR__FIELDS + 1]; /* the last: a column that is not used */
+    size_t capacity[LDR__FIELDS + 1];
+    int column[LDR__MAX_COLUMNS]; /* the field of each */
+    int columns, optional; /* optional: so many of the last may be missing */
+    int named; /* the first line names the columns */
+    char separator;
+    int unlabelled; /* texts to be answered: a label may be missing */
+    int64_t lines; /* before the first */
     /* Takes the example whose fields have been copied; NULL: ldr__reader_add. */
-    ldr_status         (*row_fn)(struct ldr__reader *r, int pair, size_t at, ldr_error *err);
-    void                *user;
+    ldr_status (*row_fn)(struct ldr__reader *r, int pair, size_t at, ldr_error *err);
+    void *user;
 } ldr__reader;
 
 /* Lines are counted only when something is wrong: a file is read far more often than it is broken. */
@@ -14501,7 +14501,7 @@ static ldr_status ldr__reader_decode(ldr__reader *r, ldr__source *s, ldr_error *
         memset(&copy, 0, sizeof copy);
         copy.alloc = s->kind ? s->alloc : ldr__allocator(&r->desc.alloc);
         copy.kind = 1;
-        copy.size = s->size > SIZE_MAX / 4 ? 0 : 3 * s->size;      /* no character takes more */
+        copy.size = s->size > SIZE_MAX / 4 ? 0 : 3 * s->size; /* no character takes more */
         copy.data = (unsigned char *)ldr__alloc(&copy.alloc, copy.size + 1);
         if (!copy.data) return ldr__fail(err, LDR_MEMORY, "out of memory while reading examples");
         for (at = kind != LDR__WINDOWS1252 && mark ? 2 : 0; at < s->size; at += bytes) {
@@ -14556,7 +14556,7 @@ static int32_t ldr__reader_class(ldr__reader *r, const char *label, ldr_error *e
     return -1;
 }
 
-enum { LDR__MOST_LABELS = 256 };       /* of one text */
+enum { LDR__MOST_LABELS = 256 }; /* of one text */
 
 /* "a|b": the classes of a text with several labels, or none, as a label set. -1: an error. */
 static int32_t ldr__reader_classes(ldr__reader *r, char *label, size_t at, ldr_error *err) {
@@ -14729,7 +14729,7 @@ static ldr_status ldr__reader_member(ldr__reader *r, int k, const ldr_json *j, i
     const ldr_json_node *n = ldr_json_node_at(j, node);
     int word = n->type == LDR_JSON_NUMBER || n->type == LDR_JSON_TRUE || n->type == LDR_JSON_FALSE;
     if (n->type == LDR_JSON_STRING) {
-        size_t size = n->end - n->begin;              /* escapes only shrink */
+        size_t size = n->end - n->begin; /* escapes only shrink */
         char *field = ldr__reader_room(r, k, size, err);
         if (!field) return LDR_MEMORY;
         ldr__drop_nul(field, (size_t)ldr_json_string(field, size + 1, j, node));
@@ -14800,7 +14800,7 @@ static ldr_json *ldr__reader_json(const ldr__reader *r, size_t at, size_t *used,
     if (j) return j;
     where = local.offset == LDR_NO_OFFSET ? at : at + (size_t)local.offset;
     for (i = strlen(local.message); i > 0 && local.message[i] != '('; i--) {}
-    if (i > 0 && local.offset != LDR_NO_OFFSET) local.message[i - 1] = 0;      /* an offset of its own is put there again */
+    if (i > 0 && local.offset != LDR_NO_OFFSET) local.message[i - 1] = 0; /* an offset of its own is put there again */
     ldr__fail_at(err, local.status, local.offset == LDR_NO_OFFSET ? LDR_NO_OFFSET : where, "line %I: %s", ldr__reader_line(r, where), local.message);
     return NULL;
 }
@@ -14919,15 +14919,15 @@ LDR__DEF ldr_dataset *ldr_dataset_load(const ldr_model *m, const char *path, con
 enum { LDR__MAX_NOTE = 4096 };
 
 typedef struct ldr__param {
-    char    name[64];
-    size_t  offset;                /* in ldr_ladder.values */
+    char name[64];
+    size_t offset; /* in ldr_ladder.values */
     int32_t rows, columns;
-    int32_t decay;                 /* weight decay applies: matrices only */
-    float   rate;                  /* of its steps, as a multiple of the trainer's */
+    int32_t decay; /* weight decay applies: matrices only */
+    float rate; /* of its steps, as a multiple of the trainer's */
 } ldr__param;
 
 typedef struct ldr__rung {
-    int32_t layer;                 /* tapped backbone layer, 0-based */
+    int32_t layer; /* tapped backbone layer, 0-based */
     int32_t down, down_bias, gate; /* parameter indices, -1: none */
     int32_t slot[LDR__ALL_SLOTS];
 } ldr__rung;
@@ -14938,37 +14938,37 @@ typedef struct ldr__tuned { int32_t slot[LDR__ALL_SLOTS]; } ldr__tuned;
 typedef struct ldr__note { char *key, *value; } ldr__note;
 
 struct ldr_ladder {
-    ldr_allocator    alloc;
+    ldr_allocator alloc;
     const ldr_model *m;
-    ldr_ladder_desc  d;            /* resolved; its pointers lead into this object */
-    ldr__shape       side;
-    int32_t          has_first;    /* D_first reads the embeddings */
-    int32_t          first, first_bias, final_norm, final_norm_bias, up, up_bias, out_gate, head_dense, head_dense_bias, head_out, head_out_bias;
-    int32_t          head_width;   /* of the rows the head reads */
-    ldr__rung       *rungs;
-    int32_t         *rung_layers;
-    int32_t          deep;         /* 1: parameters inside the backbone, or in copies of its last blocks */
-    int32_t          from;         /* first block with any; the backward pass ends there, or goes on into the rungs */
-    int32_t          top;          /* LADDER: copies; what rungs leave is added to what the first reads */
-    int32_t          successors;   /* blocks layers, layers+1, ...: stand for groups of the backbone's layers; 0: none */
-    ldr__shape       tuned_shape;  /* of a backbone block with what the method adds */
-    ldr__tuned      *tuned;        /* [layers + successors], when deep */
-    int32_t          end[LDR__ENDS];
-    int32_t          prompt_dense, prompt_dense_bias, prompt_out, prompt_out_bias;     /* -1: the prompt's vectors are what is trained */
-    ldr__param      *params;
-    int32_t          count;
-    size_t           size;         /* floats in values, padding between parameters included */
-    uint64_t         trainable;
-    float           *values, *grads;           /* grads belong to a trainer, NULL without one */
-    float           *frequency;    /* rotary table of the side heads */
-    float           *span_frequency;       /* [span_size/2] the same of a head that scores pairs */
-    uint64_t         fingerprint;  /* of the backbone */
-    int32_t          fresh;        /* no trainer has had it: its head may be fitted and its slice replaced */
-    char           **labels;
-    ldr__note       *notes;
-    size_t           note_count, note_capacity;
-    void            *plan_memory;
-    size_t           plan_size;
+    ldr_ladder_desc d; /* resolved; its pointers lead into this object */
+    ldr__shape side;
+    int32_t has_first; /* D_first reads the embeddings */
+    int32_t first, first_bias, final_norm, final_norm_bias, up, up_bias, out_gate, head_dense, head_dense_bias, head_out, head_out_bias;
+    int32_t head_width; /* of the rows the head reads */
+    ldr__rung *rungs;
+    int32_t *rung_layers;
+    int32_t deep; /* 1: parameters inside the backbone, or in copies of its last blocks */
+    int32_t from; /* first block with any; the backward pass ends there, or goes on into the rungs */
+    int32_t top; /* LADDER: copies; what rungs leave is added to what the first reads */
+    int32_t successors; /* blocks layers, layers+1, ...: stand for groups of the backbone's layers; 0: none */
+    ldr__shape tuned_shape; /* of a backbone block with what the method adds */
+    ldr__tuned *tuned; /* [layers + successors], when deep */
+    int32_t end[LDR__ENDS];
+    int32_t prompt_dense, prompt_dense_bias, prompt_out, prompt_out_bias; /* -1: the prompt's vectors are what is trained */
+    ldr__param *params;
+    int32_t count;
+    size_t size; /* floats in values, padding between parameters included */
+    uint64_t trainable;
+    float *values, *grads; /* grads belong to a trainer, NULL without one */
+    float *frequency; /* rotary table of the side heads */
+    float *span_frequency; /* [span_size/2] the same of a head that scores pairs */
+    uint64_t fingerprint; /* of the backbone */
+    int32_t fresh; /* no trainer has had it: its head may be fitted and its slice replaced */
+    char **labels;
+    ldr__note *notes;
+    size_t note_count, note_capacity;
+    void *plan_memory;
+    size_t plan_size;
 };
 
 static const float *ldr__value(const ldr_ladder *l, int32_t param) { return param < 0 ? NULL : l->values + l->params[param].offset; }
@@ -15213,7 +15213,7 @@ static ldr_status ldr__ladder_shape(ldr__shape *s, const ldr_model *m, const ldr
         ldr__shape_plain(s);
         return LDR_OK;
     }
-    if (d->preset == LDR_PRESET_CLUE) {                 /* a BERT block whatever the backbone is */
+    if (d->preset == LDR_PRESET_CLUE) { /* a BERT block whatever the backbone is */
         if (d->width % d->heads) return ldr__fail(err, LDR_ARGUMENT, "side width %d is not a multiple of %d heads", d->width, d->heads);
         s->norm = LDR_NORM_LAYER;
         s->place = LDR__POST;
@@ -15247,9 +15247,9 @@ static ldr_status ldr__ladder_shape(ldr__shape *s, const ldr_model *m, const ldr
 
 typedef struct ldr__layout {
     ldr_ladder *l;
-    int32_t     count;             /* parameters so far */
-    size_t      floats;
-    uint64_t    trainable;
+    int32_t count; /* parameters so far */
+    size_t floats;
+    uint64_t trainable;
 } ldr__layout;
 
 /* `of` is a pattern for the number of the rung or block; number -1: the name stands alone. */
@@ -15262,11 +15262,11 @@ static int32_t ldr__add_part(ldr__layout *y, const char *of, int32_t number, con
         p->offset = y->floats;
         p->rows = (int32_t)rows;
         p->columns = (int32_t)columns;
-        p->decay = strstr(p->name, ".weight") != NULL && strstr(p->name, "norm") == NULL;      /* a matrix may have one row */
+        p->decay = strstr(p->name, ".weight") != NULL && strstr(p->name, "norm") == NULL;  /* a matrix may have one row */
         p->rate = 1;
     }
     y->floats += ldr__round_up(rows * columns, 16);
-    y->trainable += (uint64_t)rows * columns;           /* 64 bits everywhere: `floats` may have wrapped, this has not */
+    y->trainable += (uint64_t)rows * columns; /* 64 bits everywhere: `floats` may have wrapped, this has not */
     return y->count++;
 }
 
@@ -15295,8 +15295,8 @@ static size_t ldr__end_size(const ldr_model *m, const ldr_ladder_desc *d, int en
 
 /* What a method trains, by kind of tensor. */
 static int ldr__trains_slot(const ldr_ladder_desc *d, int slot) {
-    if (slot >= LDR__SLOTS || d->method == LDR_METHOD_THESEUS) return 1;      /* there, or in a successor, only because the method added it */
-    if (d->method == LDR_METHOD_LADDER && slot >= LDR__MATRICES) return 1;    /* a copy's biases and norms */
+    if (slot >= LDR__SLOTS || d->method == LDR_METHOD_THESEUS) return 1; /* there, or in a successor, only because the method added it */
+    if (d->method == LDR_METHOD_LADDER && slot >= LDR__MATRICES) return 1; /* a copy's biases and norms */
     if (slot >= LDR__NORM1) return d->tune_norms == LDR_ON || (ldr__norm_shift(slot) && d->tune_biases == LDR_ON);
     if (slot >= LDR__MATRICES) return d->tune_biases == LDR_ON;
     return d->method == LDR_METHOD_FULL || (d->method == LDR_METHOD_LADDER && d->rank < 0);
@@ -15393,7 +15393,7 @@ static void ldr__tuned_start(ldr_ladder *l) {
     size_t r;
     if (!l->deep) return;
     for (i = 0; i < blocks; i++) {
-        const ldr__block *b = ldr__model_block(m, i % m->layers);       /* a successor: the first layers, as in the paper's code */
+        const ldr__block *b = ldr__model_block(m, i % m->layers); /* a successor: the first layers, as in the paper's code */
         for (slot = 0; slot < LDR__ALL_SLOTS; slot++) {
             float *v;
             size_t rows, columns;
@@ -15407,7 +15407,7 @@ static void ldr__tuned_start(ldr_ladder *l) {
             else if (slot >= LDR__LOW_A && slot < LDR__LOW_B) ldr__fill_normal(v, rows * columns, ldr__stream(d->seed, LDR__STREAM_INIT, (uint64_t)p), 1.0 / sqrt(3.0 * (double)columns));
             else if (slot >= LDR__SCALE_K) for (r = 0; r < columns; r++) v[r] = 1;
             else if (slot >= LDR__PREFIX_K || slot == LDR__ADAPTER1 || slot == LDR__ADAPTER2) ldr__fill_normal(v, rows * columns, ldr__stream(d->seed, LDR__STREAM_INIT, (uint64_t)p), 0.02);
-            else memset(v, 0, rows * columns * sizeof(float));         /* B, Up and biases that were not there */
+            else memset(v, 0, rows * columns * sizeof(float)); /* B, Up and biases that were not there */
         }
         if (m->release) ldr__release_layer(m, m->family->shared ? m->layers - 1 : i % m->layers);
     }
@@ -15418,7 +15418,7 @@ static void ldr__tuned_start(ldr_ladder *l) {
         v = l->values + l->params[p].offset;
         if (slot < LDR__END_MATRICES) for (r = 0; r < (size_t)l->params[p].rows; r++) ldr__mat_row(m->kernels, v + r * (size_t)l->params[p].columns, &m->ends.m[slot], r, (size_t)l->params[p].columns);
         else if (slot != LDR__PROMPT) memcpy(v, m->ends.v[slot], (size_t)l->params[p].columns * sizeof(float));
-        else for (r = 0; r < (size_t)l->params[p].rows; r++)           /* words at random, as Lester et al. found to work */
+        else for (r = 0; r < (size_t)l->params[p].rows; r++) /* words at random, as Lester et al. found to work */
             ldr__mat_run(m->kernels, v + r * (size_t)m->embed_width, &m->ends.m[LDR__WORD], ldr__random_below(ldr__stream(d->seed, LDR__STREAM_INIT, (uint64_t)p), r, (uint32_t)m->vocabulary), 0, (size_t)m->embed_width);
     }
     if (l->prompt_dense >= 0) {
@@ -15762,13 +15762,13 @@ LDR__DEF ldr_status ldr_ladder_note(ldr_ladder *l, const char *key, const char *
 
 /* What the loss is measured against; arrays run over the rows of the head. */
 struct ldr__targets {
-    const int32_t *labels;         /* [R] class, LDR_IGNORE: none; CHOICE: [R/choices]; MULTI: label set */
-    const float   *values;         /* REGRESS: [R] */
-    const float   *class_weights;  /* [classes] or NULL */
-    const ldr_dataset *sets;       /* MULTI: whose label sets */
-    const ldr__pass *pass;         /* spans: whose sequences */
-    float          smoothing;
-    int32_t        choices;
+    const int32_t *labels; /* [R] class, LDR_IGNORE: none; CHOICE: [R/choices]; MULTI: label set */
+    const float *values; /* REGRESS: [R] */
+    const float *class_weights; /* [classes] or NULL */
+    const ldr_dataset *sets; /* MULTI: whose label sets */
+    const ldr__pass *pass; /* spans: whose sequences */
+    float smoothing;
+    int32_t choices;
 };
 
 /* Cross-entropy of one row of n scores with label y and smoothing e:
@@ -15909,72 +15909,72 @@ static void ldr__softmax_rows(float *z, size_t rows, size_t n) {
    ====================================================================================== */
 
 enum { LDR__PLACE_FIRST = 1000, LDR__PLACE_HEAD };
-enum { LDR__WORD_ROWS = 128 };          /* rows with scores for a whole vocabulary at a time */
+enum { LDR__WORD_ROWS = 128 }; /* rows with scores for a whole vocabulary at a time */
 
 /* The way through the backbone and back. state[i] is what the block at place from+i of the route reads. */
 typedef struct ldr__deep {
-    int32_t          from, checkpoint;         /* from: first place with anything trained */
-    ldr__acts       *acts;         /* of every place from there, or one that is filled again for each (checkpoint) */
-    float          **state;        /* [blocks + 1] of [T,d] */
-    float           *f, *fg, *dx, *dy;         /* dx: gradient of the block's output; backward writes its input's to dy, then swaps them */
-    ldr__back        back;
-    ldr__embed_back  embed;
+    int32_t from, checkpoint; /* from: first place with anything trained */
+    ldr__acts *acts; /* of every place from there, or one that is filled again for each (checkpoint) */
+    float **state; /* [blocks + 1] of [T,d] */
+    float *f, *fg, *dx, *dy; /* dx: gradient of the block's output; backward writes its input's to dy, then swaps them */
+    ldr__back back;
+    ldr__embed_back embed;
 } ldr__deep;
 
 struct ldr__pass {
-    ldr_ladder    *l;
-    ldr__exec      ex;
-    ldr__backbone  backbone;
-    ldr__ends      ends;           /* the model's, with what is trained of them */
-    float         *prompt, *prompt_hidden, *dprompt, *dprompt_hidden;      /* with prompt_hidden: what its network makes, [virtual tokens, e or h] */
-    ldr__deep      deep;
-    int32_t        keep, again;    /* for a backward pass, which makes what is inside a rung again */
-    int32_t       *route, places;  /* [places] numbers of the blocks that run, in order */
+    ldr_ladder *l;
+    ldr__exec ex;
+    ldr__backbone backbone;
+    ldr__ends ends; /* the model's, with what is trained of them */
+    float *prompt, *prompt_hidden, *dprompt, *dprompt_hidden; /* with prompt_hidden: what its network makes, [virtual tokens, e or h] */
+    ldr__deep deep;
+    int32_t keep, again; /* for a backward pass, which makes what is inside a rung again */
+    int32_t *route, places; /* [places] numbers of the blocks that run, in order */
     /* NULL, or called on the way back with the state y[T,d] after the block at `place` of the route and its gradient,
        to which it may add: for losses of states (distilling). Only of a backbone that is trained inside */
-    void         (*pull)(void *context, const ldr__pass *s, int32_t place, const float *y, float *dy);
-    void          *pull_context;
-    size_t         max_tokens, max_sequences, max_rows;
+    void (*pull)(void *context, const ldr__pass *s, int32_t place, const float *y, float *dy);
+    void *pull_context;
+    size_t max_tokens, max_sequences, max_rows;
     /* the batch; t.offsets counts virtual tokens, offsets does not */
-    int32_t       *offsets, *wide_offsets, *ids, *segments, *position, *labels;
-    const ldr_dataset *sets;       /* MULTI: whose label sets the labels are */
-    float         *values;
-    uint64_t      *token_rows;
-    int32_t       *rows;           /* token each head row reads */
-    uint64_t      *only_rows;      /* its dropout row number */
-    size_t         row_count;
-    int32_t       *spans;          /* LDR_POOL_MEAN: tokens each row is the mean of, else NULL */
-    float         *pooled;
-    ldr__tokens    t;
-    int32_t       *part_at, parts;         /* [parts + 1] first sequence of each part the ladder works through */
-    size_t         part_rows;              /* tokens of the longest */
-    float         *panels;                 /* a rung's matrices as all parts multiply by them (ldr__rung_pack) */
+    int32_t *offsets, *wide_offsets, *ids, *segments, *position, *labels;
+    const ldr_dataset *sets; /* MULTI: whose label sets the labels are */
+    float *values;
+    uint64_t *token_rows;
+    int32_t *rows; /* token each head row reads */
+    uint64_t *only_rows; /* its dropout row number */
+    size_t row_count;
+    int32_t *spans; /* LDR_POOL_MEAN: tokens each row is the mean of, else NULL */
+    float *pooled;
+    ldr__tokens t;
+    int32_t *part_at, parts; /* [parts + 1] first sequence of each part the ladder works through */
+    size_t part_rows; /* tokens of the longest */
+    float *panels; /* a rung's matrices as all parts multiply by them (ldr__rung_pack) */
     /* taps: [has_first + rungs] of [T,d], and the backbone's final state at the head's rows */
-    float        **taps, *final;
-    unsigned char **kept;          /* or rounded; then there are no taps, and the way back unpacks one at a time */
-    ldr_dtype      tap_type;
-    int32_t        tap_count;
-    void         (*fetch)(const void *from, const ldr__pass *s, int32_t k, int32_t q);      /* ldr__pass_from_taps */
-    const void    *fetch_from;
+    float **taps, *final;
+    unsigned char **kept; /* or rounded; then there are no taps, and the way back unpacks one at a time */
+    ldr_dtype tap_type;
+    int32_t tap_count;
+    void (*fetch)(const void *from, const ldr__pass *s, int32_t k, int32_t q); /* ldr__pass_from_taps */
+    const void *fetch_from;
     /* the ladder */
-    ldr__acts     *acts;           /* [rungs], or one shared; with `again` rungs share what is made again */
-    float        **m;              /* [rungs] D_i tap_i */
-    float         *first, *top, *f, *fg, *gate, *gate_sums;
-    float         *picked, *normed, *stats, *up, *mixed, *hidden_in, *hidden, *logits;
+    ldr__acts *acts; /* [rungs], or one shared; with `again` rungs share what is made again */
+    float **m; /* [rungs] D_i tap_i */
+    float *first, *top, *f, *fg, *gate, *gate_sums;
+    float *picked, *normed, *stats, *up, *mixed, *hidden_in, *hidden, *logits;
     /* spans, a piece a sequence: place in it; tokens that can end a span, their tags; where one ends; scores; counts */
-    int32_t       *span_position, *span_at, *span_tags, *span_ends;
-    float         *span_scores;
-    double        *span_sums;              /* [sequences][4] */
+    int32_t *span_position, *span_at, *span_tags, *span_ends;
+    float *span_scores;
+    double *span_sums; /* [sequences][4] */
     /* LDR_HEAD_WORDS: dense, activated, normed rows; best words; losses of a chunk */
-    float         *words_u, *words_f, *words, *words_stats, *dwords;
-    float         *teacher, *teacher_scores;      /* to distil: what `words` is to the ladder, of the backbone; scores of a chunk */
-    int32_t       *guess;
-    double        *row_loss;
+    float *words_u, *words_f, *words, *words_stats, *dwords;
+    float *teacher, *teacher_scores; /* to distil: what `words` is to the ladder, of the backbone; scores of a chunk */
+    int32_t *guess;
+    double *row_loss;
     /* backward */
-    ldr__back      back;
-    float         *ds, *du, *next_ds, *dm;         /* of the state above a rung; of what its block read (mix after: made); of the state below; of D tap */
-    float         *slope;                  /* of the hidden layer's activation */
-    float         *dlogits, *dhidden, *dout, *dup, *dnormed, *dpicked;
+    ldr__back back;
+    float *ds, *du, *next_ds, *dm; /* of the state above a rung; of what its block read (mix after: made); of the state below; of D tap */
+    float *slope; /* of the hidden layer's activation */
+    float *dlogits, *dhidden, *dout, *dup, *dnormed, *dpicked;
 };
 
 static size_t ldr__pass_longest(size_t max_tokens, const ldr_model *m) { return LDR__MIN(max_tokens, (size_t)(m->positions - m->position_offset)); }
@@ -16062,7 +16062,7 @@ static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, size_t ma
     memset(&shared, 0, sizeof shared);
     rows = ldr__per_token(l->d.head) ? max_tokens : max_sequences;
     if (virtuals && max_sequences > SIZE_MAX / 16 / virtuals) p->overflow = 1;
-    wide = max_tokens + virtuals * max_sequences;               /* tokens in the backbone */
+    wide = max_tokens + virtuals * max_sequences; /* tokens in the backbone */
     longest = LDR__MIN(wide, ldr__pass_longest(max_tokens, m) + virtuals);
     memset(s, 0, sizeof *s);
     s->l = l;
@@ -16097,7 +16097,7 @@ static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, size_t ma
         ldr__backbone_place(p, &s->backbone, m, &l->tuned_shape, wide, max_sequences, longest);
     else s->backbone.embed = m->ends.m[LDR__PROJECT].data ? ldr__place_matrix(p, "backbone activations", wide, (size_t)m->embed_width) : NULL;
     scratch = LDR__MAX(ldr__shape_scratch(&l->tuned_shape, wide, longest), ldr__shape_scratch(&l->side, max_tokens, longest));
-    k = LDR__MAX(LDR__MAX(c, hh), LDR__MAX(d, (size_t)m->embed_width));        /* the head, and ALBERT's projection */
+    k = LDR__MAX(LDR__MAX(c, hh), LDR__MAX(d, (size_t)m->embed_width)); /* the head, and ALBERT's projection */
     if (l->prompt_dense >= 0) k = LDR__MAX(k, (size_t)l->d.prompt_hidden);
     ldr__exec_place(p, &s->ex, m, LDR__MAX(scratch, ldr__gemm_scratch(k, LDR__MAX(k, wide))), ldr__chunk_rows(m, wide, longest));
     s->tap_type = train && !train->cache && !ldr__method_of(l->d.method)->deep ? train->tap_type : LDR_F32;
@@ -16119,7 +16119,7 @@ static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, size_t ma
         if (k == 0 || !s->again) {
             ldr__acts_place(p, side, &a, &l->side, max_tokens, keep);
             shared = a;
-            if (s->again && l->d.mix == LDR_MIX_BEFORE && !l->has_first) a = ldr__acts_between(a, &l->side, mk, a.y);      /* the first rung mixes nothing: its m is its x */
+            if (s->again && l->d.mix == LDR_MIX_BEFORE && !l->has_first) a = ldr__acts_between(a, &l->side, mk, a.y); /* the first rung mixes nothing: its m is its x */
         } else {
             a = l->d.mix == LDR_MIX_BEFORE ? ldr__acts_between(shared, &l->side, shared.x, ldr__place_matrix(p, side, max_tokens, w))
                                            : ldr__acts_between(shared, &l->side, ldr__place_matrix(p, side, max_tokens, w), shared.y);
@@ -16142,7 +16142,7 @@ static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, size_t ma
         s->fg = l->side.gated ? ldr__place_matrix(p, side, max_tokens, ldr__ffn_ld(&l->side)) : NULL;
         s->gate = ldr__place_floats(p, side, w);
         s->gate_sums = ldr__place_floats(p, side, w);
-        size_t out = l->top ? max_tokens : r;          /* what rungs leave is added to every token's state below copies,
+        size_t out = l->top ? max_tokens : r; /* what rungs leave is added to every token's state below copies,
                                                           else to what the head reads */
         s->picked = ldr__place_matrix(p, "head", out, w);
         s->normed = l->final_norm >= 0 ? ldr__place_matrix(p, "head", out, w) : s->picked;
@@ -16251,13 +16251,13 @@ static void ldr__pass_begin(ldr__pass *s, int32_t sequences, const uint64_t *ord
     ldr__pass_cut(s);
     for (i = 0; i < sequences; i++)
         for (t = s->wide_offsets[i]; t < s->wide_offsets[i + 1]; t++) s->token_rows[t] = ldr__mix64(ordinals ? ordinals[i] : (uint64_t)i) + (uint64_t)s->position[t];
-    for (i = 0; l->tuned_shape.prefix && i < sequences; i++)        /* a prefix takes no position from the text */
+    for (i = 0; l->tuned_shape.prefix && i < sequences; i++) /* a prefix takes no position from the text */
         for (t = s->wide_offsets[i]; t < s->wide_offsets[i + 1]; t++) s->position[t] = LDR__MAX(0, s->position[t] - virtuals);
     if (ldr__per_token(l->d.head) && l->d.head != LDR_HEAD_WORDS) {
         s->row_count = (size_t)s->offsets[sequences];
         for (i = 0; i < sequences; i++)
             for (t = s->offsets[i]; t < s->offsets[i + 1]; t++) s->rows[t] = t + (i + 1) * virtuals;
-    } else if (l->d.head == LDR_HEAD_WORDS) {          /* only rows with a target are looked at */
+    } else if (l->d.head == LDR_HEAD_WORDS) { /* only rows with a target are looked at */
         s->row_count = 0;
         for (i = 0; i < sequences; i++)
             for (t = s->offsets[i]; t < s->offsets[i + 1]; t++) {
@@ -16298,13 +16298,13 @@ static ldr__tokens ldr__side_tokens(const ldr__pass *s, int32_t rung) {
 /* Sequences [from, to) of the batch, and what runs them: all threads if there is one part, else the thread that asks. */
 typedef struct ldr__part {
     ldr__exec ex;
-    int32_t   from, to;
-    size_t    first, rows;         /* its tokens */
+    int32_t from, to;
+    size_t first, rows; /* its tokens */
 } ldr__part;
 
 static ldr__part ldr__part_of(const ldr__pass *s, int32_t i) {
     ldr__part p;
-    p.ex = s->parts > 1 ? ldr__exec_alone(&s->ex, 0) : s->ex;        /* nothing is rounded beside the backbone */
+    p.ex = s->parts > 1 ? ldr__exec_alone(&s->ex, 0) : s->ex; /* nothing is rounded beside the backbone */
     p.from = s->part_at[i];
     p.to = s->part_at[i + 1];
     p.first = (size_t)(s->t.offsets[p.from] - s->t.offsets[0]);
@@ -16421,11 +16421,11 @@ static void ldr__first_dropout(const ldr__exec *ex, const ldr__pass *s, float *x
 
 /* The block of rung k over a part: what it works on, where, and with what. */
 typedef struct ldr__rung_part {
-    ldr__block  b;
+    ldr__block b;
     ldr__tokens t;
-    ldr__acts   a;
-    size_t      out;               /* the first row it makes */
-    float      *f, *fg;
+    ldr__acts a;
+    size_t out; /* the first row it makes */
+    float *f, *fg;
 } ldr__rung_part;
 
 static ldr__rung_part ldr__rung_part_of(const ldr__pass *s, const ldr__part *p, int32_t k, int back) {
@@ -16439,13 +16439,13 @@ static ldr__rung_part ldr__rung_part_of(const ldr__pass *s, const ldr__part *p, 
     r.t = ldr__tokens_part(&all, p->from, p->to);
     r.out = all.only ? (size_t)p->from : p->first;
     r.a = ldr__acts_from(s->acts[k], side, p->first, r.out);
-    first = back ? r.out : s->parts > 1 ? (size_t)ldr__thread() * s->part_rows : 0;      /* on the way forward nobody asks for f again: a thread keeps to the same place */
+    first = back ? r.out : s->parts > 1 ? (size_t)ldr__thread() * s->part_rows : 0; /* on the way forward nobody asks for f again: a thread keeps to the same place */
     r.f = ldr__row_of(s->f, first, ldr__ffn_ld(side));
     r.fg = ldr__row_of(s->fg, first, ldr__ffn_ld(side));
     return r;
 }
 
-static int ldr__rung_is_alone(const ldr_ladder *l, int32_t k) { return k == 0 && !l->has_first; }      /* there is nothing to mix with yet */
+static int ldr__rung_is_alone(const ldr_ladder *l, int32_t k) { return k == 0 && !l->has_first; }  /* there is nothing to mix with yet */
 
 static void ldr__rung_forward(ldr__pass *s, int32_t k, const float *tap, const ldr__part *p) {
     const ldr_ladder *l = s->l;
@@ -16774,7 +16774,7 @@ static void ldr__words_of(ldr__pass *s, float *words, const float *x) {
 
 static void ldr__words_forward(ldr__pass *s) {
     if (s->teacher) ldr__words_of(s, s->teacher, s->final);
-    ldr__words_of(s, s->words, s->hidden_in);       /* last: its inner values stay for the way back */
+    ldr__words_of(s, s->words, s->hidden_in); /* last: its inner values stay for the way back */
 }
 
 /* Sum of the cross-entropies of all rows. normalizer > 0: goes back as well, from the sum divided by it to s->dwords, the
@@ -16874,10 +16874,10 @@ static void ldr__ladder_output(ldr__pass *s) {
 
 typedef struct ldr__spans {
     const ldr__pass *s;
-    size_t   first, n, ld, size, types;
-    int32_t *at, *tags, *ends;     /* [n] row; tag; last of the true span of the type that begins here, or -1 */
-    float   *scores;               /* [n] of the pairs of one beginning */
-    int      one, pairs;
+    size_t first, n, ld, size, types;
+    int32_t *at, *tags, *ends; /* [n] row; tag; last of the true span of the type that begins here, or -1 */
+    float *scores; /* [n] of the pairs of one beginning */
+    int one, pairs;
 } ldr__spans;
 
 /* Sequence q of the pass with its labels. */
@@ -17224,10 +17224,10 @@ static void ldr__rung_backward(ldr__pass *s, int32_t k, const float *tap, const 
     int alone = ldr__rung_is_alone(l, k), before = l->d.mix == LDR_MIX_BEFORE;
     ldr__rung_part r = ldr__rung_part_of(s, p, k, 1);
     ldr__back back = ldr__back_from(s->back, &l->side, p->first, r.out);
-    float *none[LDR__ALL_SLOTS];                       /* tuning adds nothing to a rung */
+    float *none[LDR__ALL_SLOTS]; /* tuning adds nothing to a rung */
     (void)tap;
     memset(none, 0, sizeof none);
-    if (s->again) {                                    /* all else is kept: y to mix before, x to mix after */
+    if (s->again) { /* all else is kept: y to mix before, x to mix after */
         if (before && !alone) ldr__mix_forward(s, p, s->acts[k].x, ldr__state_before(s, k), s->m[k]);
         ldr__block_forward(&p->ex, &r.a, &r.b, &l->side, &r.t, r.f, r.fg, before ? LDR__ONLY_INSIDE : LDR__BUT_ATTENTION);
     }
@@ -17371,15 +17371,15 @@ static ldr_status ldr__dataset_check(const ldr_ladder *l, const ldr_dataset *d, 
 
 typedef struct ldr__importance {
     const ldr_model *m;
-    ldr_importance   kind;
-    float           *fisher;           /* [blocks][block_size], squared gradients */
-    float           *gradient, *row;   /* of a block; room for one token, twice */
-    size_t           block_size, slot_offset[LDR__SLOTS];
-    double          *embedding;        /* [d] */
-    double          *residual;         /* [d] */
-    double          *qk, *vo, *ffn;    /* [layers][kv*hd], [layers][kv*hd], [layers][ffn] */
-    int32_t         *work, layer;      /* layer: the one that is looked at */
-    double          *scores;
+    ldr_importance kind;
+    float *fisher; /* [blocks][block_size], squared gradients */
+    float *gradient, *row; /* of a block; room for one token, twice */
+    size_t block_size, slot_offset[LDR__SLOTS];
+    double *embedding; /* [d] */
+    double *residual; /* [d] */
+    double *qk, *vo, *ffn; /* [layers][kv*hd], [layers][kv*hd], [layers][ffn] */
+    int32_t *work, layer; /* layer: the one that is looked at */
+    double *scores;
 } ldr__importance;
 
 
@@ -17433,7 +17433,7 @@ static void ldr__importance_units(ldr__importance *im) {
                     double e = ldr__element(im, l, slot, r, c);
                     size_t inner = writer ? c : r;
                     im->residual[writer ? r : c] += e;
-                    if (slot == LDR__Q || slot == LDR__O) inner = inner / hd / group * hd + inner % hd;     /* query head to its kv head */
+                    if (slot == LDR__Q || slot == LDR__O) inner = inner / hd / group * hd + inner % hd; /* query head to its kv head */
                     if (slot == LDR__Q || slot == LDR__K) im->qk[(size_t)l * kv + inner] += e;
                     else if (slot == LDR__V || slot == LDR__O) im->vo[(size_t)l * kv + inner] += e;
                     else im->ffn[(size_t)l * (size_t)s->ffn + inner] += e;
@@ -17562,7 +17562,7 @@ static void ldr__cut_paper(ldr__cut *c, const ldr__importance *im, const ldr_lad
     const ldr__shape *b = &im->m->shape, *s = &l->side;
     size_t w = (size_t)s->width, q = ldr__q_width(b), qs = ldr__q_width(s), kv = ldr__kv_width(b), kvs = ldr__kv_width(s), r, i, group = (size_t)(b->heads / b->kv_heads), hd = (size_t)b->head_dim;
     memcpy(c->in, running, w * sizeof(int32_t));
-    for (r = 0; r < q; r++) {                          /* F(q) F(k) F(v) on the kept columns, summed */
+    for (r = 0; r < q; r++) { /* F(q) F(k) F(v) on the kept columns, summed */
         size_t kr = r / hd / group * hd + r % hd;
         im->scores[r] = 0;
         for (i = 0; i < w; i++) {
@@ -17573,7 +17573,7 @@ static void ldr__cut_paper(ldr__cut *c, const ldr__importance *im, const ldr_lad
     ldr__top_indices(c->q, qs, im->scores, q, im->work);
     memcpy(c->o, c->q, qs * sizeof(int32_t));
     if (group == 1) memcpy(c->k, c->q, qs * sizeof(int32_t));
-    else {                                             /* grouped heads: keys pick among themselves */
+    else { /* grouped heads: keys pick among themselves */
         ldr__row_scores(im, layer, LDR__K, c->in, w);
         ldr__top_indices(c->k, kvs, im->scores, kv, im->work);
     }
@@ -17668,7 +17668,7 @@ static void ldr__slice_all(ldr_ladder *l, ldr__importance *im, ldr__cut *c, int3
     }
     ldr__slice_vector(l, l->final_norm, m->ends.v[LDR__FINAL], running);
     ldr__slice_vector(l, l->final_norm_bias, m->ends.v[LDR__FINALB], running);
-    if (paper) return;                                 /* D and U stay random in the reference */
+    if (paper) return; /* D and U stay random in the reference */
     ldr__slice_selection(l, l->first, running, 0);
     for (rung = 0; rung < l->d.rung_count; rung++) ldr__slice_selection(l, l->rungs[rung].down, running, 0);
     if (l->d.output != LDR_OUTPUT_RESIDUAL) ldr__slice_selection(l, l->up, running, 1);
@@ -17721,7 +17721,7 @@ static void ldr__fisher_embedding(ldr__importance *im, const ldr__pass *s, float
     const ldr_model *m = im->m;
     float *row = im->row;
     size_t d = (size_t)m->shape.width, i, t, u;
-    if (m->ends.m[LDR__PROJECT].data) {                             /* the projection's rows write the stream: its bias gradient */
+    if (m->ends.m[LDR__PROJECT].data) { /* the projection's rows write the stream: its bias gradient */
         for (i = 0; i < d; i++) {
             double g = 0;
             for (t = 0; t < s->t.count; t++) g += (double)dx[t * d + i];
@@ -17802,7 +17802,7 @@ static ldr_status ldr__importance_sample(ldr__importance *im, const ldr_ladder *
             return err->status;
         }
         ldr__pass_place(&plan, &s, head, tokens, sequences, &back);
-        if (im->kind != LDR_FISHER) s.backbone.acts.u = ldr__place_matrix(&plan, "units", tokens, ldr__ffn_ld(&l->m->shape));      /* energy reads them beside the queries */
+        if (im->kind != LDR_FISHER) s.backbone.acts.u = ldr__place_matrix(&plan, "units", tokens, ldr__ffn_ld(&l->m->shape));  /* energy reads them beside the queries */
         if (im->kind == LDR_FISHER) ldr__deep_place(&plan, &s.deep, l->m, &l->m->shape, l->m->layers, tokens, 0, 0);
         order = (int32_t *)ldr__place(&plan, "order", (size_t)n, sizeof(int32_t));
     }
@@ -17940,11 +17940,11 @@ static int ldr__metric_fits(ldr_metric metric, ldr_head head) {
 
 /* Everything the metrics need, gathered batch by batch. Positive class of F1 and Matthews: 1. */
 struct ldr__tally {
-    double  loss, weight;
-    int64_t right, counted, tp, fp, tn, fn;            /* of class 1 */
-    int64_t found, wanted, matched;                    /* entities; MULTI: labels */
-    float  *predicted, *actual;                        /* REGRESS: [examples] */
-    size_t  values;
+    double loss, weight;
+    int64_t right, counted, tp, fp, tn, fn; /* of class 1 */
+    int64_t found, wanted, matched; /* entities; MULTI: labels */
+    float *predicted, *actual; /* REGRESS: [examples] */
+    size_t values;
 };
 
 static double ldr__ratio(double a, double b) { return b > 0 ? a / b : 0; }
@@ -17956,7 +17956,7 @@ static size_t ldr__entity_end(const int32_t *tag, size_t i, size_t n) {
     int32_t kind;
     if (tag[i] <= 0) return i;
     kind = (tag[i] - 1) / 2;
-    if (tag[i] % 2 == 0 && i > 0 && tag[i - 1] > 0 && (tag[i - 1] - 1) / 2 == kind) return i;      /* inside one */
+    if (tag[i] % 2 == 0 && i > 0 && tag[i - 1] > 0 && (tag[i - 1] - 1) / 2 == kind) return i; /* inside one */
     for (j = i + 1; j < n && tag[j] == 2 + 2 * kind; j++) {}
     return j;
 }
@@ -18129,7 +18129,7 @@ static double ldr__tally_value(const ldr__tally *y, ldr_metric metric, float *sc
    m = beta1 m + (1-beta1) u,  w -= rate max(1e-3, rms(w)) m, one rms a tensor.
    ====================================================================================== */
 
-enum { LDR__PIECE = 1 << 14 };     /* numbers a task of the optimiser owns */
+enum { LDR__PIECE = 1 << 14 }; /* numbers a task of the optimiser owns */
 
 /* The root of the mean square, from sums over parts whose number does not depend on threads. */
 static double ldr__rms(const ldr_model *m, const float *v, size_t n) {
@@ -18231,20 +18231,20 @@ enum { LDR__TAPS_HEADER = 128, LDR__TAPS_END = 16 };
 
 typedef struct ldr__cache {
     const ldr_dataset *d;
-    ldr_dtype          type;
-    size_t             width, row, hash;   /* numbers and bytes of a row; bytes of a record's hash */
-    size_t             taps, records;      /* a sequence: without and with the final state */
-    int                token_rows;         /* the head reads every token */
-    unsigned char     *data;               /* all records, or room for one */
-    unsigned char     *have;               /* [sequences] */
-    size_t             filled, damaged;
-    int                reused;
-    char               note[320];
+    ldr_dtype type;
+    size_t width, row, hash; /* numbers and bytes of a row; bytes of a record's hash */
+    size_t taps, records; /* a sequence: without and with the final state */
+    int token_rows; /* the head reads every token */
+    unsigned char *data; /* all records, or room for one */
+    unsigned char *have; /* [sequences] */
+    size_t filled, damaged;
+    int reused;
+    char note[320];
 #ifndef LADDER_NO_STDIO
-    FILE              *f;
-    int                writable, shared;   /* shared: by several processes */
-    uint64_t           seed;               /* of the records' hashes */
-    ldr__writer        writer;             /* of a file in the making; its path always */
+    FILE *f;
+    int writable, shared; /* shared: by several processes */
+    uint64_t seed; /* of the records' hashes */
+    ldr__writer writer; /* of a file in the making; its path always */
 #endif
 } ldr__cache;
 
@@ -18392,14 +18392,14 @@ static ldr_status ldr__cache_open(ldr__cache *c, const ldr_ladder *l, const char
         c->f = NULL;
     }
 #if LDR__HAVE_MMAP
-    mkdir(dir, 0777);                      /* what cannot be, the next line says */
+    mkdir(dir, 0777); /* what cannot be, the next line says */
 #endif
     c->shared = rank >= 0;
     c->writable = 1;
     ldr__format(w->path, sizeof w->path, "%s", path);
     ldr__format(w->temporary, sizeof w->temporary, "%s.partial", path);
     w->f = c->shared ? fopen(w->temporary, "r+b") : NULL;
-    if (w->f) setvbuf(w->f, NULL, _IONBF, 0);          /* records go straight between file and room */
+    if (w->f) setvbuf(w->f, NULL, _IONBF, 0); /* records go straight between file and room */
     if (!w->f || fread(begun, 1, sizeof begun, w->f) != sizeof begun || memcmp(begun, header, sizeof begun) != 0) {
         if (w->f) fclose(w->f);
         w->f = NULL;
@@ -18431,7 +18431,7 @@ static ldr_status ldr__cache_finish(ldr__cache *c, ldr_error *err) {
 }
 
 static void ldr__cache_close(ldr__cache *c) {
-    if (c->writer.f && !c->shared) {       /* not all records are in: nothing may look like a cache */
+    if (c->writer.f && !c->shared) { /* not all records are in: nothing may look like a cache */
         c->writer.status = LDR_IO;
         ldr__writer_close(&c->writer, NULL);
     } else if (c->f) fclose(c->f);
@@ -18518,8 +18518,8 @@ static int ldr__cache_get(ldr__cache *c, const ldr__pass *s, const int32_t *exam
 /* A batch whose taps are in memory: they come into the pass one at a time, when the ladder gets there. */
 typedef struct ldr__cached_batch {
     const ldr__cache *c;
-    const int32_t    *examples;
-    int32_t           per;
+    const int32_t *examples;
+    int32_t per;
 } ldr__cached_batch;
 
 static void ldr__cache_fetch(const void *from, const ldr__pass *s, int32_t k, int32_t q) {
@@ -18549,8 +18549,8 @@ typedef struct ldr__hidden {
     float *memory;
     size_t size, width;
 #ifndef LADDER_NO_STDIO
-    FILE  *f;
-    char   path[LADDER_MAX_PATH];
+    FILE *f;
+    char path[LADDER_MAX_PATH];
 #endif
 } ldr__hidden;
 
@@ -18571,7 +18571,7 @@ static ldr_status ldr__hidden_open(ldr__hidden *s, const ldr__cache *c, const ld
         if (!s->f) return ldr__fail(err, LDR_IO, "%s: cannot be created: %s", s->path, strerror(errno));
         setvbuf(s->f, NULL, _IONBF, 0);
 #if LDR__HAVE_MMAP
-        remove(s->path);                   /* an open file needs no name: a crash leaves nothing */
+        remove(s->path); /* an open file needs no name: a crash leaves nothing */
 #endif
         return LDR_OK;
     }
@@ -18705,46 +18705,46 @@ static ldr_status ldr__cache_whole(ldr__cache *c, ldr_error *err) {
 /* A matrix W[n,d] with bias b[n] that reads standardised channels: the trainer steps V = W diag(deviation) and c = b +
    W mean, which give the same output, V z + c = W x + b with z = (x - mean) / deviation. */
 typedef struct ldr__scale {
-    int32_t weight, bias, tap;     /* parameters; which tap is read, -1: what the head reads */
-    float  *mean, *deviation;      /* [d] */
+    int32_t weight, bias, tap; /* parameters; which tap is read, -1: what the head reads */
+    float *mean, *deviation; /* [d] */
 } ldr__scale;
 
 /* Leaves [first, first + size) of a sum of many, and where they travel. */
 typedef struct ldr__branch { size_t first, size, slot; } ldr__branch;
 
 struct ldr_trainer {
-    ldr_allocator      alloc;
-    ldr_ladder        *l;
+    ldr_allocator alloc;
+    ldr_ladder *l;
     const ldr_dataset *train, *dev;
-    ldr_train_desc     d;
-    ldr__pass          pass;
-    ldr__cache         caches[2];          /* train, dev; unused without cache */
-    float             *grads, *m, *v, *best;
-    float             *class_weights;
-    int64_t           *class_counts;       /* for balancing */
-    int32_t           *order, *tags;       /* examples of this epoch; predicted tags */
-    float             *values;             /* correlation: 4 x examples */
-    uint64_t          *ordinals;
-    int32_t            examples, batch, part, steps_per_epoch;
-    int64_t            step, tokens;       /* done */
-    int64_t            backbone_runs;
-    size_t             fill_size, fit_size;        /* held for a while by ldr_trainer_create, one after the other */
-    int32_t            only_scores;        /* never takes a step */
-    ldr__scale        *scales;             /* what is standardised */
-    int32_t            scale_count;
-    ldr_start          start;
-    float             *scale_values;       /* all means and deviations */
-    size_t             scale_size;
-    int32_t            order_epoch, epoch_done, best_epoch, stopped;
-    uint64_t           version;            /* of the training set that was checked last */
-    float             *sums, *room, *saved;        /* of several processes */
-    ldr__branch       *branches;
-    double            *losses;             /* of all parts of a batch */
-    uint64_t          *marks;              /* of all processes: what they must agree in */
-    int32_t            agreed;
-    double             best_metric, epoch_loss, epoch_weight, last_loss, last_metric, last_rate, last_norm, last_step_loss;
-    void              *plan_memory;
-    size_t             plan_size;
+    ldr_train_desc d;
+    ldr__pass pass;
+    ldr__cache caches[2]; /* train, dev; unused without cache */
+    float *grads, *m, *v, *best;
+    float *class_weights;
+    int64_t *class_counts; /* for balancing */
+    int32_t *order, *tags; /* examples of this epoch; predicted tags */
+    float *values; /* correlation: 4 x examples */
+    uint64_t *ordinals;
+    int32_t examples, batch, part, steps_per_epoch;
+    int64_t step, tokens; /* done */
+    int64_t backbone_runs;
+    size_t fill_size, fit_size; /* held for a while by ldr_trainer_create, one after the other */
+    int32_t only_scores; /* never takes a step */
+    ldr__scale *scales; /* what is standardised */
+    int32_t scale_count;
+    ldr_start start;
+    float *scale_values; /* all means and deviations */
+    size_t scale_size;
+    int32_t order_epoch, epoch_done, best_epoch, stopped;
+    uint64_t version; /* of the training set that was checked last */
+    float *sums, *room, *saved; /* of several processes */
+    ldr__branch *branches;
+    double *losses; /* of all parts of a batch */
+    uint64_t *marks; /* of all processes: what they must agree in */
+    int32_t agreed;
+    double best_metric, epoch_loss, epoch_weight, last_loss, last_metric, last_rate, last_norm, last_step_loss;
+    void *plan_memory;
+    size_t plan_size;
 };
 
 /* Rates of the default recipe. A wide rung learns with smaller steps than a narrow one (1e-3 suits 64, 3e-4
@@ -18896,11 +18896,11 @@ static void ldr__scales_gradients(const ldr_trainer *t) {
 /* What the head reads of some examples, x[rows,width], with its targets. */
 typedef struct ldr__features {
     const ldr_dataset *d;
-    float   *x, *values;
+    float *x, *values;
     int32_t *labels;
-    size_t   rows, room, groups, per;      /* per: rows of a choice, that have one label together */
+    size_t rows, room, groups, per; /* per: rows of a choice, that have one label together */
     /* spans, whose groups are sequences: [groups + 1] their first rows; else NULL */
-    size_t  *at;
+    size_t *at;
 } ldr__features;
 
 static size_t ldr__features_row(const ldr__features *f, size_t group) { return f->at ? f->at[group] : group * f->per; }
@@ -18908,15 +18908,15 @@ static size_t ldr__features_row(const ldr__features *f, size_t group) { return f
 /* What fitting the head needs for its time. */
 typedef struct ldr__fit {
     ldr__features train, dev;
-    double       *sums;            /* moments of every standardised channel */
-    int32_t      *order;
-    float        *side;            /* the last rung's mean state of a few texts */
-    float        *best, *variance;
+    double *sums; /* moments of every standardised channel */
+    int32_t *order;
+    float *side; /* the last rung's mean state of a few texts */
+    float *best, *variance;
 } ldr__fit;
 
 enum { LDR__SIDE_TEXTS = 64 };
 
-enum { LDR__FIT_BYTES = 1 << 25 };      /* of features at most: texts beyond are not looked at for the start */
+enum { LDR__FIT_BYTES = 1 << 25 }; /* of features at most: texts beyond are not looked at for the start */
 
 static void ldr__features_place(ldr__plan *p, ldr__features *f, const ldr_trainer *t, const ldr_dataset *d) {
     size_t most = (size_t)LDR__FIT_BYTES / sizeof(float) / (size_t)t->l->head_width;
@@ -18947,7 +18947,7 @@ static void ldr__fit_place(ldr__plan *p, ldr__fit *f, const ldr_trainer *t) {
    processes, but two that are halves of one share theirs: so reduce meets at most two numbers that are not zero, and
    the sum of two has the same bits in any order. The rest of the tree each process adds by itself. */
 
-enum { LDR__MESSAGE = 1 << 18, LDR__MARK_COUNT = 7 };      /* floats that travel at once; see ldr__processes_agree */
+enum { LDR__MESSAGE = 1 << 18, LDR__MARK_COUNT = 7 }; /* floats that travel at once; see ldr__processes_agree */
 
 static uint64_t ldr__run_digest(const ldr_trainer *t, uint64_t *marks);
 static uint64_t ldr__floats_digest(uint64_t h, const float *v, size_t n);
@@ -19054,7 +19054,7 @@ static ldr_status ldr__branches_join(ldr_trainer *t, size_t parts, ldr_error *er
             memcpy(t->room + b[i].slot * n, t->sums + (i - own) * t->l->size + at, n * sizeof(float));
         if (ldr__reduce(t, t->room, slots * n, err)) return err->status;
         ldr__branches_add(t->room, n, b, count, parts);
-        for (i = 0; i < n; i++) t->grads[at + i] = t->room[i] + 0.0f;      /* a zero may have lost its sign */
+        for (i = 0; i < n; i++) t->grads[at + i] = t->room[i] + 0.0f; /* a zero may have lost its sign */
     }
     return LDR_OK;
 }
@@ -19182,7 +19182,7 @@ LDR__DEF ldr_memory ldr_trainer_plan(const ldr_ladder *l, const ldr_dataset *tra
     ldr__trainer_place(&plan, &t);
     memset(&plan, 0, sizeof plan);
     if (t.scale_count) ldr__fit_place(&plan, &fit, &t);
-    fit_size = t.scale_count ? plan.used + LDR__ALIGN : 0;          /* only one of the two is held at a time */
+    fit_size = t.scale_count ? plan.used + LDR__ALIGN : 0; /* only one of the two is held at a time */
     if (fit_size > t.fill_size) ldr__report(&report, "head fit", fit_size);
     else if (t.fill_size) ldr__report(&report, "tap cache: states while filling", t.fill_size);
     return report;
@@ -19318,7 +19318,7 @@ static ldr_status ldr__trainer_forward(ldr_trainer *t, const ldr_dataset *d, con
         if (c && c->hash && ldr__cache_finish(c, err)) return err->status;
 #endif
     }
-    if (all || (c && c->type != LDR_F32)) {            /* after rounding once more */
+    if (all || (c && c->type != LDR_F32)) { /* after rounding once more */
         ldr__cached_batch from;
         from.c = c;
         from.examples = examples;
@@ -19425,7 +19425,7 @@ static ldr_status ldr__trainer_fill(ldr_trainer *t, ldr__cache *c, const char *n
 static ldr_status ldr__trainer_caches(ldr_trainer *t, ldr_error *err) {
     if (t->caches[0].d && ldr__trainer_fill(t, &t->caches[0], "train.taps", err)) return err->status;
     if (t->caches[1].d && ldr__trainer_fill(t, &t->caches[1], "dev.taps", err)) return err->status;
-    t->d.cache_dir = NULL;                 /* its text belongs to the caller */
+    t->d.cache_dir = NULL; /* its text belongs to the caller */
     return LDR_OK;
 }
 
@@ -19478,7 +19478,7 @@ static ldr_status ldr__features_read(ldr_trainer *t, ldr__features *f, const ldr
     ldr__pass *s = &t->pass;
     size_t width = (size_t)t->l->head_width, tap_width = (size_t)t->l->m->shape.width;
     int32_t i, take, k, alone = 0, batch[64];
-    for (k = 0; sums && k < t->scale_count; k++) alone |= t->scales[k].tap >= 0;       /* each process needs all taps */
+    for (k = 0; sums && k < t->scale_count; k++) alone |= t->scales[k].tap >= 0; /* each process needs all taps */
     for (i = 0; i < ldr__examples(d); i += take) {
         take = ldr__features_take(t, f, d, order, i, batch);
         if (!take) break;
@@ -19912,7 +19912,7 @@ LDR__DEF ldr_status ldr_trainer_step(ldr_trainer *t, ldr_progress *p, ldr_error 
     progress = ldr_trainer_progress(t);
     if (p) *p = progress;
     if (t->d.progress_fn && t->d.progress_fn(&progress, t->d.user)) stop = 1;
-    if (ldr__reduce(t, &stop, 1, err)) return err->status;     /* one stops all */
+    if (ldr__reduce(t, &stop, 1, err)) return err->status; /* one stops all */
     if (stop != 0) t->stopped = 1;
     return LDR_OK;
 }
@@ -19948,9 +19948,9 @@ LDR__DEF ldr_status ldr_fit(ldr_ladder *l, const ldr_dataset *train, const ldr_d
 
 struct ldr_predictor {
     ldr_allocator alloc;
-    ldr__pass     pass;
-    void         *plan_memory;
-    size_t        plan_size;
+    ldr__pass pass;
+    void *plan_memory;
+    size_t plan_size;
 };
 
 LDR__DEF ldr_predictor *ldr_predictor_create(ldr_ladder *l, int32_t max_sequences, int32_t max_tokens, ldr_error *err) {
@@ -20063,7 +20063,7 @@ LDR__DEF ldr_status ldr_evaluate(ldr_ladder *l, const ldr_dataset *d, ldr_metric
     ldr_status status;
     memset(&local, 0, sizeof local);
     memset(&td, 0, sizeof td);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    if (!err || err->status) err = &local; /* an earlier error stays as it is */
     td.metric = metric;
     t = ldr__trainer_new(l, d, NULL, &td, 1, err);
     if (!t) return err->status;
@@ -20083,21 +20083,21 @@ LDR__DEF ldr_status ldr_evaluate(ldr_ladder *l, const ldr_dataset *d, ldr_metric
 enum { LDR__READ = 256 };
 
 struct ldr_session {
-    const ldr_model  *m;
-    const ldr_ladder *l;               /* NULL: the model alone */
-    ldr__shape        shape;
-    ldr__ends         ends;
-    int32_t           capacity, length, blocks;
-    float            *kept;            /* [blocks][capacity][keys and values] */
-    float            *last;            /* [width] the final state of the last token */
-    int32_t          *seen;            /* [capacity] what was read */
-    int32_t          *position;
-    float            *logits;          /* [vocabulary], of ldr_generate */
-    ldr__backbone     b;
-    ldr__exec         ex;
-    ldr_memory        memory;
-    void             *plan_memory;
-    size_t            plan_size;
+    const ldr_model *m;
+    const ldr_ladder *l; /* NULL: the model alone */
+    ldr__shape shape;
+    ldr__ends ends;
+    int32_t capacity, length, blocks;
+    float *kept; /* [blocks][capacity][keys and values] */
+    float *last; /* [width] the final state of the last token */
+    int32_t *seen; /* [capacity] what was read */
+    int32_t *position;
+    float *logits; /* [vocabulary], of ldr_generate */
+    ldr__backbone b;
+    ldr__exec ex;
+    ldr_memory memory;
+    void *plan_memory;
+    size_t plan_size;
 };
 
 static void ldr__session_layout(ldr__plan *p, ldr_session *s) {
@@ -20276,7 +20276,7 @@ LDR__DEF int32_t ldr_sample(float *logits, int32_t n, const ldr_sampling *how, c
             !(h.min_p >= 0 && h.min_p <= 1) || !(h.repetition >= 0)) return -1;
     for (i = 0; i < n; i++) if (!(logits[i] - logits[i] == 0)) return -1;
     for (i = 0; i < count && h.repetition > 0 && h.repetition != 1.0f; i++) {
-        for (k = 0; k < i && seen[k] != seen[i]; k++) {}                 /* a token counts once */
+        for (k = 0; k < i && seen[k] != seen[i]; k++) {}  /* a token counts once */
         if (k == i && seen[i] >= 0 && seen[i] < n) logits[seen[i]] = logits[seen[i]] > 0
                 ? logits[seen[i]] / h.repetition : logits[seen[i]] * h.repetition;
     }
@@ -20308,7 +20308,7 @@ LDR__DEF ldr_status ldr_generate(ldr_session *s, int32_t *out, int32_t *made, co
     int32_t i, id, most, stop = 0;
     memset(&local, 0, sizeof local);
     memset(&d, 0, sizeof d);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    if (!err || err->status) err = &local; /* an earlier error stays as it is */
     if (desc) d = *desc;
     if (!s || !out || !made || d.most < 0) return ldr__fail(err, LDR_ARGUMENT,
             "ldr_generate: no session or no destination");
@@ -20386,7 +20386,7 @@ static ldr_status ldr__recipe_pool(ldr_ladder_desc *desc, const ldr_model *m, co
         head.pool = pools[i];
         head.seed = desc->seed;
         train.seed = desc->seed;
-        l = ldr__ladder_new(m, &head, SIZE_MAX / 16, err);         /* without the fingerprint, which reads every weight */
+        l = ldr__ladder_new(m, &head, SIZE_MAX / 16, err); /* without the fingerprint, which reads every weight */
         if (l) l->fresh = 1;
         if (l) t = ldr_trainer_create(l, some, other, &train, err);
         if (t && !ldr_trainer_evaluate(t, other, &score, err) && (i == 0 || score.loss < best.loss)) {
@@ -20468,7 +20468,7 @@ static ldr_status ldr__recipe_try(ldr_ladder_desc *ladder, ldr_train_desc *train
     if (!d.top) d.top = ldr__recipes[i].share &&
             !m->family->shared ? LDR__MAX(1, m->layers / ldr__recipes[i].share) : -1;
     if (!d.rank && d.top > 0) d.rank = ldr__recipes[i].rank;
-    d.init = LDR_INIT_RANDOM;                          /* sizes alone are wanted */
+    d.init = LDR_INIT_RANDOM; /* sizes alone are wanted */
     if (!t.cache && !t.cache_dir) {
         t.cache = ldr__recipe_caches[k].cache;
         t.cache_type = ldr__recipe_caches[k].type;
@@ -20497,7 +20497,7 @@ LDR__DEF ldr_status ldr_recipe(ldr_ladder_desc *ladder, ldr_train_desc *train, c
     memset(&local, 0, sizeof local);
     memset(&b, 0, sizeof b);
     memset(&cost, 0, sizeof cost);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    if (!err || err->status) err = &local; /* an earlier error stays as it is */
     if (!ladder || !train || !m || !set)
         return ldr__fail(err, LDR_ARGUMENT, "ldr_recipe: no description, model or training set");
     if (budget) b = *budget;
@@ -20530,7 +20530,7 @@ LDR__DEF ldr_status ldr_recipe(ldr_ladder_desc *ladder, ldr_train_desc *train, c
    ====================================================================================== */
 
 /* The configuration of a ladder as metadata: one row a field, used for writing and for reading. */
-enum { LDR__FIELD_INT, LDR__FIELD_FLOAT, LDR__FIELD_OPTION };      /* an option may be missing: 0, and is not written then */
+enum { LDR__FIELD_INT, LDR__FIELD_FLOAT, LDR__FIELD_OPTION }; /* an option may be missing: 0, and is not written then */
 static const struct { const char *key; size_t offset; int kind; } ldr__fields[] = {
 #define LDR__INT(name)   { "ladder." #name, offsetof(ldr_ladder_desc, name), LDR__FIELD_INT }
 #define LDR__FLOAT(name) { "ladder." #name, offsetof(ldr_ladder_desc, name), LDR__FIELD_FLOAT }
@@ -20748,7 +20748,7 @@ static void ldr__writer_floats(ldr__writer *w, const float *v, size_t n, ldr_err
 
 static void ldr__writer_header(ldr__writer *w, ldr__text *t, ldr_error *err) {
     unsigned char length[8];
-    while (t->used % 8 && !t->full) ldr__text_bytes(t, " ", 1);      /* data aligned for a mapping */
+    while (t->used % 8 && !t->full) ldr__text_bytes(t, " ", 1);  /* data aligned for a mapping */
     if (t->full) w->status = ldr__fail(err, LDR_LIMIT, "names and metadata are too long: a header of %U bytes is the most that can be read again", (uint64_t)LADDER_MAX_HEADER);
     ldr__store_u64(length, t->used);
     ldr__writer_put(w, length, 8, err);
@@ -20959,9 +20959,9 @@ static uint64_t ldr__run_digest(const ldr_trainer *t, uint64_t *marks) {
     n[0] = d->epochs; n[1] = d->batch; n[2] = d->accumulate; n[3] = d->optimizer; n[4] = d->nesterov; n[5] = d->schedule; n[6] = d->patience; n[7] = d->metric; n[8] = (int64_t)t->l->size; n[9] = (int64_t)(d->seed & INT64_MAX); n[10] = d->replace_schedule;
     h = ldr__floats_digest(h, f, 11);
     for (i = 0; i < 11; i++) h = ldr__mix64(h ^ (uint64_t)n[i]);
-    if (t->d.cache && t->d.cache_type != LDR_F32) h = ldr__mix64(h ^ (uint64_t)t->d.cache_type);      /* rounded taps make another run */
+    if (t->d.cache && t->d.cache_type != LDR_F32) h = ldr__mix64(h ^ (uint64_t)t->d.cache_type); /* rounded taps make another run */
     if (t->pass.tap_type != LDR_F32) h = ldr__mix64(h ^ (uint64_t)t->d.tap_type << 8);
-    if (t->l->m->compute != LDR_COMPUTE_F32) h = ldr__mix64(h ^ UINT64_C(0x696e7438) ^ (uint64_t)t->l->m->compute);     /* as do those of a rounded backbone */
+    if (t->l->m->compute != LDR_COMPUTE_F32) h = ldr__mix64(h ^ UINT64_C(0x696e7438) ^ (uint64_t)t->l->m->compute); /* as do those of a rounded backbone */
     if (t->class_weights) h = ldr__floats_digest(h, t->class_weights, (size_t)t->l->d.classes);
     if (d->distil) h = ldr__mix64(h ^ UINT64_C(0x64697374));
     if (d->reduce) h = ldr__mix64(h ^ UINT64_C(0x74726565) ^ (uint64_t)d->reduce_plain);
@@ -20979,7 +20979,7 @@ static uint64_t ldr__run_digest(const ldr_trainer *t, uint64_t *marks) {
         if (!sets[i]) continue;
         labels = ldr__per_token(sets[i]->head) ? sets[i]->tokens : sets[i]->count;
         h = ldr__mix64(h ^ (uint64_t)sets[i]->choices);
-        if (sets[i]->version) {                /* its examples pass by: what comes next is the caller's to repeat */
+        if (sets[i]->version) { /* its examples pass by: what comes next is the caller's to repeat */
             h = ldr__mix64(h ^ (uint64_t)sets[i]->count);
             continue;
         }
@@ -21132,7 +21132,7 @@ LDR__DEF ldr_status ldr_trainer_resume(ldr_trainer *t, const char *path, ldr_err
             if (ldr__states[s].kind == LDR__STATE_I32) memcpy(to, &small, 4);
             else memcpy(to, &v, 8);
         }
-        memset(&t->start, 0, sizeof t->start);         /* what was fitted here is gone again */
+        memset(&t->start, 0, sizeof t->start); /* what was fitted here is gone again */
         t->order_epoch = -1;
         t->agreed = 0;
         t->stopped = t->dev && t->d.patience > 0 && t->epoch_done - t->best_epoch >= t->d.patience;
@@ -21165,7 +21165,7 @@ static uint32_t ldr__float_to_half(float f) {
 }
 
 /* A tensor of the file: `parts` matrices or vectors of block `layer` from `slot` on side by side (a fused q k v), or an end. */
-typedef struct ldr__published { char name[256]; int32_t layer, slot, parts; size_t rows, columns; } ldr__published;      /* of one part */
+typedef struct ldr__published { char name[256]; int32_t layer, slot, parts; size_t rows, columns; } ldr__published; /* of one part */
 
 /* Name of a tensor outside the blocks; 0 when the family, or this model, has none. m without weights: all it should have. */
 static int ldr__end_published(char *name, size_t cap, const ldr_model *m, int end) {
@@ -21378,7 +21378,7 @@ LDR__DEF ldr_status ldr_ladder_export_config(const ldr_ladder *l, const void *co
     int32_t layers;
     memset(&local, 0, sizeof local);
     memset(&w, 0, sizeof w);
-    if (!err || err->status) err = &local;      /* an earlier error stays as it is */
+    if (!err || err->status) err = &local; /* an earlier error stays as it is */
     if (!l || !config || !path) return ldr__fail(err, LDR_ARGUMENT, "ldr_ladder_export_config: no ladder, configuration or path");
     j = ldr_json_parse(text, config_size, &l->alloc, err);
     if (!j) return err->status;
@@ -21427,7 +21427,7 @@ static int ldr__quantise_block(unsigned char *out, const float *x, ldr_dtype for
         if (fabsf(x[i]) > fabsf(peak)) peak = x[i];
     }
     scale = ldr__rounded(format == LDR_Q8_0 ? fabsf(peak) / 127.0f : peak / -8.0f);
-    inverse = fabsf(scale) > 1e-37f ? ldr__rounded(1.0f / scale) : 0.0f;       /* less is 0 as a half anyway */
+    inverse = fabsf(scale) > 1e-37f ? ldr__rounded(1.0f / scale) : 0.0f; /* less is 0 as a half anyway */
     half = ldr__float_to_half(scale);
     if ((half & 0x7fffu) == 0x7c00u) return 0;
     out[0] = (unsigned char)(half & 255u);
@@ -21477,7 +21477,7 @@ static void ldr__quantised_header(ldr__text *text, const ldr_model *m, ldr_dtype
     uint64_t offset = 0;
     size_t at;
     ldr__text_string(text, "{\"__metadata__\":{");
-    if (as) ldr__text_meta(text, "format", as);        /* "pt": other readers ask for it */
+    if (as) ldr__text_meta(text, "format", as);  /* "pt": other readers ask for it */
     for (at = 0; (t = ldr__quantised_next(m, format, &at, &type)) != NULL;) {
         if (type == t->dtype) continue;
         if (text->data[text->used - 1] != '{') ldr__text_string(text, ",");
@@ -21495,8 +21495,8 @@ static void ldr__quantised_header(ldr__text *text, const ldr_model *m, ldr_dtype
 }
 
 static void ldr__quantised_tensor(ldr__writer *w, const ldr_model *m, const ldr_tensor *t, ldr_dtype type, ldr_error *err) {
-    enum { TAKE = 32 };                                /* blocks at a time */
-    float x[(int)TAKE * (int)LDR__QBLOCK];               /* C++20 warns of products of two enums */
+    enum { TAKE = 32 }; /* blocks at a time */
+    float x[(int)TAKE * (int)LDR__QBLOCK]; /* C++20 warns of products of two enums */
     unsigned char out[(int)TAKE * (int)LDR__Q8_0_BYTES];
     size_t blocks = (size_t)(t->bytes / ldr_dtype_size(t->dtype) / LDR__QBLOCK), done, take, i, size = ldr_dtype_size(type);
     char shown[LDR__SHOWN];
@@ -21697,7 +21697,7 @@ static int ldr__arm_sdot(int asked) {
 #if defined(__ARM_FEATURE_DOTPROD) || !LDR__HAVE_SDOT
     return LDR__HAVE_SDOT;
 #else
-    return (getauxval(AT_HWCAP) & (1u << 20)) != 0;       /* HWCAP_ASIMDDP */
+    return (getauxval(AT_HWCAP) & (1u << 20)) != 0; /* HWCAP_ASIMDDP */
 #endif
 }
 #endif
@@ -22308,7 +22308,7 @@ LDR__AVX512 static void ldr__interleave_avx512(float *dst, const float *src, siz
     size_t p = 0, j;
     if (columns == 32)
         for (; p + 4 <= depth; p += 4) {
-            if (p % 16 == 0 && p + 64 <= depth)        /* more rows at once than a processor follows by itself */
+            if (p % 16 == 0 && p + 64 <= depth) /* more rows at once than a processor follows by itself */
                 for (j = 0; j < 32; j++) _mm_prefetch((const char *)(src + j * stride + p + 48), _MM_HINT_T0);
             for (j = 0; j < 32; j += 16) {
                 const float *s = src + j * stride + p;
@@ -22648,7 +22648,7 @@ static int ldr__x86_saves(unsigned bits) {
 
 static int ldr__x86_avx2(int asked) {
     (void)asked;
-    return ldr__x86_has(1, 0, 2, 1u << 27 | 1u << 12 | 1u << 29) && ldr__x86_saves(6)      /* OSXSAVE, FMA, F16C */
+    return ldr__x86_has(1, 0, 2, 1u << 27 | 1u << 12 | 1u << 29) && ldr__x86_saves(6) /* OSXSAVE, FMA, F16C */
         && ldr__x86_has(7, 0, 1, 1u << 5);
 }
 
@@ -22657,7 +22657,7 @@ static int ldr__x86_avx2vnni(int asked) {
     return LDR__HAVE_VNNI256 && ldr__x86_avx2(asked) && ldr__x86_has(7, 1, 0, 1u << 4);
 }
 
-static int ldr__x86_avx512(int asked) {      /* F, DQ, BW, VL */
+static int ldr__x86_avx512(int asked) { /* F, DQ, BW, VL */
     return ldr__x86_avx2(asked) && ldr__x86_saves(0xe6) && ldr__x86_has(7, 0, 1, 1u << 16 | 1u << 17 | 1u << 30
         | 1u << 31);
 }
@@ -23212,7 +23212,7 @@ static uint32_t ldr__char_lower(uint32_t c) {
     const char *record;
     uint32_t shape, behind;
     if (c < 128) return c >= 'A' && c <= 'Z' ? c + 32 : c;
-    if (c >= 0x2e80 && c < 0xa640) return c;               /* the scripts of East Asia */
+    if (c >= 0x2e80 && c < 0xa640) return c; /* the scripts of East Asia */
     if (c < 0x600 && (ldr__char_quick(c) < 30 || ldr__char_quick(c) % 30 == LDR__GC_LL)) return c;
     record = LDR__RECORD(ldr__lower_runs, 8, 3, ldr__near(c));
     shape = ldr__digits91(record + 3, 2);
@@ -23221,7 +23221,7 @@ static uint32_t ldr__char_lower(uint32_t c) {
 }
 
 static int ldr__char_script(uint32_t c) {
-    c = LDR__MIN(ldr__near(c), 0x40fff);                   /* as the last */
+    c = LDR__MIN(ldr__near(c), 0x40fff); /* as the last */
     return (int)(ldr__digits91(LDR__RECORD(ldr__script_runs, 4, 4, c << 8 | 255), 4) & 255);
 }
 

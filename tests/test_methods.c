@@ -72,7 +72,7 @@ static void check_method_gradients(const char *family, ldr_ladder_desc d, int32_
 TEST(gradients_of_every_family_and_method) {
     int f, m;
     for (f = 0; f < FAMILIES; f++)
-        for (m = LDR_METHOD_FULL; m <= LDR_METHOD_THESEUS; m++) {
+        for (m = LDR_METHOD_FULL; m <= LDR_METHOD_IA3; m++) {
             ldr_ladder_desc d = method_desc((ldr_method)m);
             if (m == LDR_METHOD_THESEUS && strcmp(families[f], "albert") == 0) continue;
             d.dropout = 0.1f;
@@ -408,7 +408,7 @@ TEST(every_method_starts_at_the_backbone) {
 /* A step changes what the method trains and not a byte of what was loaded. */
 TEST(the_loaded_weights_are_never_written) {
     int m;
-    for (m = LDR_METHOD_FULL; m <= LDR_METHOD_THESEUS; m++) {
+    for (m = LDR_METHOD_FULL; m <= LDR_METHOD_IA3; m++) {
         fixture x = open_fixture(tiny_default("bert"), method_desc((ldr_method)m), plain_training());
         char *copy = (char *)malloc(x.m.size);
         int32_t p, i, moved = 0;
@@ -432,7 +432,7 @@ TEST(the_loaded_weights_are_never_written) {
 
 TEST(checkpointing_and_threads_change_no_bit) {
     int m, k;
-    for (m = LDR_METHOD_FULL; m <= LDR_METHOD_THESEUS; m++) {
+    for (m = LDR_METHOD_FULL; m <= LDR_METHOD_IA3; m++) {
         uint64_t digest[4];
         uint64_t bytes[2];
         for (k = 0; k < 4; k++) {
@@ -493,7 +493,7 @@ TEST(narrow_ffn_has_scratch_for_queries_keys_and_values) {
 
 TEST(saved_and_loaded_it_answers_the_same) {
     int m, i;
-    for (m = LDR_METHOD_FULL; m <= LDR_METHOD_THESEUS; m++) {
+    for (m = LDR_METHOD_FULL; m <= LDR_METHOD_IA3; m++) {
         ldr_ladder_desc d = method_desc((ldr_method)m);
         fixture x;
         size_t size = 0;
@@ -526,7 +526,7 @@ TEST(saved_and_loaded_it_answers_the_same) {
 /* The loss goes down: labels follow the first token. */
 TEST(every_method_learns) {
     int m;
-    for (m = LDR_METHOD_FULL; m <= LDR_METHOD_THESEUS; m++) {
+    for (m = LDR_METHOD_FULL; m <= LDR_METHOD_IA3; m++) {
         ldr_train_desc td = plain_training();
         fixture x;
         ldr_progress p;

@@ -889,7 +889,7 @@ static int start_block(distil *d, int32_t layer, int32_t from) {
     if (ok) {
         start_writing(d, value_of(r, slot[LDR__O]), value_of(r, slot[LDR__OB]), &b->m[LDR__O], b->v[LDR__OB], heads, mine->head_dim, h, (size_t)s->heads * (size_t)s->head_dim, in, room);
         start_writing(d, value_of(r, slot[LDR__DOWN]), value_of(r, slot[LDR__DOWNB]), &b->m[LDR__DOWN], b->v[LDR__DOWNB], units, 1, (size_t)mine->ffn, (size_t)s->ffn, between, room);
-        for (which = LDR__NORM1; n == d->to && which < LDR__SLOTS; which++) memcpy(value_of(r, slot[which]), b->v[which], n * sizeof(float));
+        for (which = LDR__NORM1; n == d->to && which <= LDR__NORM2B; which++) memcpy(value_of(r, slot[which]), b->v[which], n * sizeof(float));
     }
     free(heads);
     free(units);
