@@ -21446,14 +21446,18 @@ static int ldr__quantise_block(unsigned char *out, const float *x, ldr_dtype for
 /* What a tensor of the model becomes. Word embeddings and the output matrix stay at 8 bits: a token meets one row
    of them alone, and little else is left of the file. */
 static ldr_dtype ldr__quantised_type(const ldr_model *m, const ldr_tensor *t, ldr_dtype format) {
+    char fused[192]; /* q, k and v head by head, of which the blocks have copies */
     int32_t l;
     int slot;
     if (t->dims != 2 || !ldr__dtype_is_float(t->dtype) || t->bytes == 0 || t->shape[1] % LDR__QBLOCK) return t->dtype;
     if (t->data == m->ends.m[LDR__WORD].data || t->data == m->ends.m[LDR__LM_OUT].data) return LDR_Q8_0;
     if (t->data == m->ends.m[LDR__PROJECT].data || t->data == m->ends.m[LDR__LM_DENSE].data) return format;
-    for (l = 0; l < ldr__distinct_blocks(m); l++)
+    for (l = 0; l < ldr__distinct_blocks(m); l++) {
         for (slot = 0; slot < LDR__MATRICES; slot++)
             if (t->data == m->blocks[l].m[slot].data) return format;
+        if ((m->traits & LDR__OF_BY_HEAD) && ldr__part_name(fused, sizeof fused, m->family, LDR__Q, l, 1) &&
+                ldr__ends_with(t->name, fused)) return format;
+    }
     return t->dtype;
 }
 

@@ -28,7 +28,7 @@ static inline ldr_batch one_sequence(int32_t offsets[2], const int32_t *ids, int
    nothing that a family sees. */
 enum { ALL_FAMILIES = 19, SHORT_FAMILIES = 10 };
 static const char *const families[ALL_FAMILIES] = { "bert", "roberta", "albert", "electra", "distilbert", "gpt2", "llama",
-    "qwen2", "gemma2", "phi", "gte", "roformer", "mpnet", "modernbert", "deberta-v2", "gpt_neox", "cohere", "olmo2", "falcon" };
+    "qwen2", "phi", "gemma2", "gte", "roformer", "mpnet", "modernbert", "deberta-v2", "gpt_neox", "olmo2", "cohere", "falcon" };
 #define FAMILIES (getenv("LDR_TEST_SHORT") ? (int)SHORT_FAMILIES : (int)ALL_FAMILIES)
 
 /* 1: of the families after llama, whose tensors are made from their row. */
