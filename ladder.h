@@ -11711,8 +11711,8 @@ static ldr_status ldr__rope_read(ldr_model *m, ldr__rope *r, const ldr_json *j, 
     }
     type = object < 0 ? -1 : ldr_json_get(j, object, "rope_type");
     if (type < 0 && object >= 0) type = ldr_json_get(j, object, "type");
-    for (; type >= 0 && !ldr_json_equals(j, type, names[kind].name); kind++)
-        if (!names[kind].name) return ldr__fail_at(err, LDR_UNSUPPORTED, j->nodes[type].begin,
+    for (; type >= 0 && names[kind].name && !ldr_json_equals(j, type, names[kind].name); kind++) {}
+    if (!names[kind].name) return ldr__fail_at(err, LDR_UNSUPPORTED, j->nodes[type].begin,
                 "config.json: rope_type %s is not supported (default, linear, llama3, yarn, longrope and dynamic are)",
                 ldr__show(shown, j->text + j->nodes[type].begin, j->nodes[type].end - j->nodes[type].begin));
     r->kind = names[kind].kind;
