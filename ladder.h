@@ -11289,7 +11289,7 @@ static const ldr__family ldr__families[] = {
                       "mlp_norm" },
       "embeddings.tok_embeddings.weight", NULL, NULL, "embeddings.norm", NULL, "final_norm",
       "head.dense", "head.norm", "decoder.weight", "decoder.bias",
-      LDR__OF_MODERN | LDR__OF_BIAS_KEYS, LDR__KEYS_MODERN | LDR__KEYS_ROPE,
+      LDR__OF_MODERN | LDR__OF_TWO_THETAS | LDR__OF_BIAS_KEYS, LDR__KEYS_MODERN | LDR__KEYS_ROPE,
       { "head.*", "classifier.*", "decoder.*" } },
     { "gpt_neox", "gpt_neox.", LDR_NORM_LAYER, LDR__PRE, 0, LDR__HALVES, 1, LDR__ALL_BIASES, 0, 0, LDR__HF_KEYS,
       "layer_norm_eps", "gelu", "layers.%d.",
@@ -11333,7 +11333,7 @@ static const ldr__family ldr__families[] = {
       "gelu_pytorch_tanh", "layers.%d.",
       { LDR__LLAMA_PARTS, "input_layernorm", "pre_feedforward_layernorm", "post_attention_layernorm",
         "post_feedforward_layernorm", "self_attn.q_norm", "self_attn.k_norm" },
-      LDR__LLAMA_ENDS, LDR__OF_GEMMA | LDR__OF_AFTER | LDR__OF_WINDOWS,
+      LDR__LLAMA_ENDS, LDR__OF_GEMMA | LDR__OF_AFTER | LDR__OF_WINDOWS | LDR__OF_TIED,
               LDR__KEYS_LLAMA | LDR__KEYS_ROPE | LDR__KEYS_GEMMA,
       { "*rotary_emb.inv_freq", "score.*" } },
     { "bloom", "transformer.", LDR_NORM_LAYER, LDR__PRE, 0, 0, 1, LDR__ALL_BIASES, 0, 0, "hidden_size n_embed",
@@ -11717,8 +11717,9 @@ static ldr_status ldr__rope_read(ldr_model *m, ldr__rope *r, const ldr_json *j, 
                 ldr__show(shown, j->text + j->nodes[type].begin, j->nodes[type].end - j->nodes[type].begin));
     r->kind = names[kind].kind;
     r->score = r->factor = 1;
-    if (ldr__config_real_in(j, LDR__MAX(object, 0), "rope_theta", (double)theta, 1, 1e12, &r->theta, err)) return err->status;
+    r->theta = theta;
     if (object < 0) object = 0;
+    else if (ldr__config_real_in(j, object, "rope_theta", (double)theta, 1, 1e12, &r->theta, err)) return err->status;
     if (ldr__config_real_in(j, object, "original_max_position_embeddings", m->positions, 1, 1e9, &r->original, err) ||
         ldr__config_real_in(j, object, "low_freq_factor", 1, 1e-6, 1e6, &r->low, err) || ldr__config_real_in(j, object, "high_freq_factor", 4, 1e-6, 1e6, &r->high, err) ||
         ldr__config_real_in(j, object, "beta_fast", 32, 1e-6, 1e6, &r->fast, err) || ldr__config_real_in(j, object, "beta_slow", 1, 1e-6, 1e6, &r->slow, err)) return err->status;
@@ -11796,8 +11797,8 @@ static ldr_status ldr__config_rope(ldr_model *m, const ldr_json *j, ldr_error *e
     static const char *const kinds[2] = { "full_attention", "sliding_attention" },
         *const olds[2] = { "global_rope_theta", "local_rope_theta rope_local_base_freq" };
     int32_t object = ldr_json_get(j, 0, "rope_parameters"), i,
-            modern = (m->traits & (LDR__OF_MODERN | LDR__OF_TWO_THETAS)) != 0;
-    float theta = m->rope[0].theta > 0 ? m->rope[0].theta : 10000.0f, turned, first = theta;
+            modern = (m->traits & LDR__OF_TWO_THETAS) != 0;
+    float theta = m->rope[0].theta > 0 ? m->rope[0].theta : 10000.0f, turned, part;
     if (!(m->keys & LDR__KEYS_ROPE)) {
         m->rope[0].theta = 10000.0f;
         m->rope[0].factor = m->rope[0].fast = m->rope[0].slow = m->rope[0].original = m->rope[0].high = m->rope[0].score = 1;
@@ -11813,14 +11814,14 @@ static ldr_status ldr__config_rope(ldr_model *m, const ldr_json *j, ldr_error *e
             return err->status;
         if (modern && object >= 0 && j->nodes[object].type == LDR_JSON_OBJECT) {
             at = ldr_json_get(j, object, kinds[i]);
-            if (at < 0 && i == 0 && (m->traits & LDR__OF_TWO_THETAS)) at = object; /* as transformers 4 has it */
+            if (at < 0 && i == 0) at = object; /* as transformers 4 has it */
         }
         if (ldr__rope_read(m, &m->rope[i], j, at, theta, err)) return err->status;
     }
     /* The part of a head that turns. */
-    first = m->keys & (LDR__KEYS_NEOX | LDR__KEYS_STABLE) ? 0.25f : m->keys & LDR__KEYS_PHI ? 0.5f : 1.0f;
-    if (ldr__config_real(j, "partial_rotary_factor rotary_pct", (double)first, 0, 1, &first, err) ||
-            ldr__config_real_in(j, LDR__MAX(object, 0), "partial_rotary_factor", (double)first, 0, 1, &turned, err))
+    part = m->keys & (LDR__KEYS_NEOX | LDR__KEYS_STABLE) ? 0.25f : m->keys & LDR__KEYS_PHI ? 0.5f : 1.0f;
+    if (ldr__config_real(j, "partial_rotary_factor rotary_pct", (double)part, 0, 1, &part, err) ||
+            ldr__config_real_in(j, LDR__MAX(object, 0), "partial_rotary_factor", (double)part, 0, 1, &turned, err))
         return err->status;
     return ldr__config_turned(m, (int32_t)((float)m->shape.head_dim * turned), err);
 }
@@ -12511,7 +12512,7 @@ static ldr__manner ldr__layer_manner(const ldr_model *m, int32_t layer) {
     }
     /* what stretches rotary positions multiplies q and k: all of them, and so the scores; or the part that turns */
     if (m->shape.turned || own.longer) own.stretched = sqrtf(m->rope[0].score);
-    own.frequency = local && (m->traits & (LDR__OF_MODERN | LDR__OF_TWO_THETAS)) &&
+    own.frequency = local && (m->traits & LDR__OF_TWO_THETAS) &&
             m->frequency ? m->frequency + m->shape.head_dim / 2 : m->frequency;
     own.score = (own.stretched > 0 ? 1.0f : m->rope[0].score) / (m->by_layer ? (float)(layer + 1) : 1.0f);
     if (m->score_scale > 0) own.score *= m->score_scale;

@@ -36,7 +36,7 @@ static inline int tiny_is_later(const char *family) {
     int i;
     for (i = 7; i < ALL_FAMILIES; i++)
         if (strcmp(families[i], family) == 0) return 1;
-    return 0;
+    return strcmp(family, "gemma") == 0 || strcmp(family, "gemma3_text") == 0 || strcmp(family, "phi3") == 0;      /* as GGUF */
 }
 
 static inline int tiny_is_of(const char *list, const char *family) {
@@ -139,7 +139,7 @@ static inline tiny_spec tiny_default(const char *family) {
     s.layers = 3;
     s.width = 24;
     s.heads = 4;
-    s.kv = tiny_is_of("llama qwen2 cohere olmo2 gemma2", family) ? 2 : 4;
+    s.kv = tiny_is_of("llama qwen2 cohere olmo2 gemma gemma2 gemma3_text phi3", family) ? 2 : 4;
     s.ffn = 40;
     s.vocab = 31;
     s.positions = 40;
@@ -226,6 +226,9 @@ static void tiny_config(char *c, const tiny_spec *s) {
     if (strcmp(s->family, "gemma2") == 0)
         c += sprintf(c, ",\"num_key_value_heads\":%d,\"head_dim\":%d,\"sliding_window\":3,\"query_pre_attn_scalar\":5,\"attn_logit_softcapping\":2,\"final_logit_softcapping\":3",
                      s->kv, s->width / s->heads);
+    if (tiny_is_of("gemma gemma3_text phi3", s->family)) c += sprintf(c, ",\"num_key_value_heads\":%d,\"head_dim\":%d,\"tie_word_embeddings\":true", s->kv, s->width / s->heads);
+    if (tiny_is_of("gemma3_text phi3", s->family)) c += sprintf(c, ",\"sliding_window\":3");
+    if (strcmp(s->family, "gemma3_text") == 0) c += sprintf(c, ",\"query_pre_attn_scalar\":%d", s->width / s->heads);
     if (strcmp(s->family, "falcon") == 0) c += sprintf(c, ",\"alibi\":true,\"multi_query\":false,\"parallel_attn\":false,\"bias\":true");
     if (s->task) c += sprintf(c, ",\"architectures\":[\"Tiny%s\"],\"id2label\":{\"0\":\"no\",\"1\":\"yes\",\"2\":\"per\\u0068aps\"}",
                               ldr__task_names[s->task - 1].ending);

@@ -333,37 +333,94 @@ static double golden_difference(const ldr_model *m, const char *golden, ldr_erro
     return g && m ? worst : -1;
 }
 
+/* Directories of models/hf whose every state is that of transformers. */
+static const char *const hf_dirs[] = {
+    "bert-mlm", "bert-cls", "bert-base", "bert-tokcls", "bert-qa", "roberta-mlm", "roberta-cls", "xlm-roberta-mlm", "xlm-roberta-cls", "camembert-mlm",
+    "distilbert-mlm", "distilbert-cls", "electra-disc", "electra-mlm", "electra-cls", "albert-mlm", "mpnet-mlm", "mpnet-cls", "modernbert-mlm", "modernbert-cls",
+    "nomic-bert-mlm", "gte-mlm", "gte-cls", "ernie-cls", "roformer-mlm", "roformer-cls", "eurobert-mlm", "megatron-bert-mlm", "gpt2", "gpt2-scaled",
+    "gpt2-cls", "gpt_neo", "opt", "llama", "llama-llama3rope", "llama-linear", "llama-yarn", "llama-oldcfg", "llama-cls", "mistral", "qwen2", "qwen2-window",
+    "starcoder2", "smollm3", "qwen3", "deberta-v2-mlm", "deberta-v2-cls", "deberta-mlm", "albert-cls",
+    "gpt_neox", "gpt_neox-seq", "gptj", "phi", "phi-qkln", "phi3", "phi3-longrope", "stablelm", "stablelm-12b", "cohere", "cohere-qknorm",
+    "olmo", "olmo2", "gemma", "gemma2", "gemma3", "granite", "bloom", "falcon-7b", "falcon-40b", "falcon-rw" };
+enum { HF_DIRS = (int)(sizeof hf_dirs / sizeof *hf_dirs) };
+
 TEST(outside_families_equal_transformers) {
-    static const char *const dirs[] = {
-        "bert-mlm", "bert-cls", "bert-base", "bert-tokcls", "bert-qa", "roberta-mlm", "roberta-cls", "xlm-roberta-mlm", "xlm-roberta-cls", "camembert-mlm",
-        "distilbert-mlm", "distilbert-cls", "electra-disc", "electra-mlm", "electra-cls", "albert-mlm", "mpnet-mlm", "mpnet-cls", "modernbert-mlm", "modernbert-cls",
-        "nomic-bert-mlm", "gte-mlm", "gte-cls", "ernie-cls", "roformer-mlm", "roformer-cls", "eurobert-mlm", "megatron-bert-mlm", "gpt2", "gpt2-scaled",
-        "gpt2-cls", "gpt_neo", "opt", "llama", "llama-llama3rope", "llama-linear", "llama-yarn", "llama-oldcfg", "llama-cls", "mistral", "qwen2", "qwen2-window",
-        "starcoder2", "smollm3", "qwen3", "deberta-v2-mlm", "deberta-v2-cls", "deberta-mlm", "albert-cls",
-        "gpt_neox", "gpt_neox-seq", "gptj", "phi", "phi-qkln", "phi3", "phi3-longrope", "stablelm", "stablelm-12b", "cohere", "cohere-qknorm",
-        "olmo", "olmo2", "gemma", "gemma2", "gemma3", "granite", "bloom", "falcon-7b", "falcon-40b", "falcon-rw" };
     char path[1024], golden[1100];
     double worst = 0;
     size_t i;
     if (!ldr_test_data_path(path, sizeof path, "models/hf/bert-mlm/config.json")) SKIP("no models/hf (set LADDER_DATA to the data folder)");
-    for (i = 0; i < sizeof dirs / sizeof *dirs; i++) {
+    for (i = 0; i < (size_t)HF_DIRS; i++) {
         char name[128];
         ldr_error err;
         ldr_model *m;
         double e;
         memset(&err, 0, sizeof err);
-        sprintf(name, "models/hf/%s", dirs[i]);
+        sprintf(name, "models/hf/%s", hf_dirs[i]);
         CHECK(ldr_test_data_path(path, sizeof path, name));
         m = ldr_model_load(path, NULL, &err);
         CHECK_STR(err.message, "");
         sprintf(golden, "%s/golden.safetensors", path);
         e = golden_difference(m, golden, &err);
-        if (!(e >= 0 && e <= 2e-5)) printf("  %s: %g %s\n", dirs[i], e, err.message);
+        if (!(e >= 0 && e <= 2e-5)) printf("  %s: %g %s\n", hf_dirs[i], e, err.message);
         CHECK(e >= 0 && e <= 2e-5);
         worst = fmax(worst, e);
         ldr_model_free(m);
     }
-    printf("  %d directories: every layer within %.1e\n", (int)(sizeof dirs / sizeof *dirs), worst);
+    printf("  %d directories: every layer within %.1e\n", (int)HF_DIRS, worst);
+}
+
+/* The same weights under the configuration that transformers 4 wrote, which leaves out what was its default: the same states,
+   and the same scores of words. */
+TEST(outside_configurations_of_version_4) {
+    char path[1024], name[128];
+    int checked = 0, worded = 0;
+    size_t i;
+    if (!ldr_test_data_path(path, sizeof path, "models/hf/bert-mlm/config.json")) SKIP("no models/hf (set LADDER_DATA to the data folder)");
+    for (i = 0; i < (size_t)HF_DIRS; i++) {
+        static const int32_t ids[7] = { 3, 9, 27, 81, 5, 17, 40 };
+        int32_t offsets[2];
+        ldr_batch b = one_sequence(offsets, ids, 7);
+        size_t n = 0, size = 0, h;
+        char *config, *weights;
+        ldr_model *m, *old;
+        ldr_error err;
+        sprintf(name, "models/hf/%s/config.v4.json", hf_dirs[i]);
+        if (!ldr_test_data_path(path, sizeof path, name)) continue;      /* version 4 has no such family */
+        memset(&err, 0, sizeof err);
+        config = ldr_test_read(path, &n);
+        sprintf(name, "models/hf/%s/model.safetensors", hf_dirs[i]);
+        CHECK(ldr_test_data_path(path, sizeof path, name));
+        weights = ldr_test_read(path, &size);
+        old = ldr_model_load_memory(config, n, weights, size, NULL, 0, NULL, &err);
+        CHECK_STR(err.message, "");
+        *strrchr(path, '/') = 0;
+        m = ldr_model_load(path, NULL, &err);
+        CHECK_STR(err.message, "");
+        if (m && old) {
+            size_t w = 7 * (size_t)m->shape.width, v = 7 * (size_t)m->vocabulary;
+            float *x = (float *)malloc((w + v) * sizeof *x), *y = (float *)malloc((w + v) * sizeof *y);
+            int words = ldr_model_info_get(m).has_logits;
+            CHECK_INT(ldr_model_info_get(old).has_logits, words);
+            CHECK_INT(ldr_model_info_get(old).task, ldr_model_info_get(m).task);
+            CHECK_INT(ldr_model_hidden(m, x, &b, -1, &err), LDR_OK);
+            CHECK_INT(ldr_model_hidden(old, y, &b, -1, &err), LDR_OK);
+            if (words) CHECK_INT(ldr_model_logits(m, x + w, x, 7, &err), LDR_OK);
+            if (words) CHECK_INT(ldr_model_logits(old, y + w, y, 7, &err), LDR_OK);
+            for (h = 0; h < w + (words ? v : 0) && x[h] == y[h]; h++) {}
+            CHECK(h == w + (words ? v : 0));
+            if (h < w + (words ? v : 0) || ldr_model_info_get(old).has_logits != words) printf("  %s differs\n", hf_dirs[i]);
+            worded += words;
+            checked++;
+            free(x);
+            free(y);
+        }
+        ldr_model_free(m);
+        ldr_model_free(old);
+        free(config);
+        free(weights);
+    }
+    CHECK(checked > 60 && worded > 40);
+    printf("  %d configurations, %d with a head of words\n", checked, worded);
 }
 
 /* Norms of heads do not fit heads of which a part was cut away; all presets that keep heads whole train with them. */
@@ -467,6 +524,108 @@ TEST(outside_containers) {
             CHECK_NEAR(golden_difference(m, golden, &err), 0, 2e-5);
             ldr_model_free(m);
         }
+}
+
+/* llama.cpp's names, as its converter writes them, of a family whose norms after attention and FFN are named `after`. */
+static void decoder_gguf_name(char out[128], const char *name, int after) {
+    const char *const pairs[][2] = { { "post_attention_layernorm.", after ? "post_attention_norm." : "ffn_norm." }, { "pre_feedforward_layernorm.", "ffn_norm." },
+        { "post_feedforward_layernorm.", "post_ffw_norm." }, { "self_attn.q_norm.", "attn_q_norm." }, { "self_attn.k_norm.", "attn_k_norm." },
+        { "self_attn.qkv_proj.", "attn_qkv." }, { "mlp.gate_up_proj.", "ffn_up." } };
+    size_t i;
+    for (i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        const char *at = strstr(name, pairs[i][0]);
+        if (!at) continue;
+        sprintf(out, "blk.%d.%s%s", atoi(strstr(name, "layers.") + 7), pairs[i][1], at + strlen(pairs[i][0]));
+        return;
+    }
+    gguf_name(out, name);
+}
+
+/* A tiny decoder as its GGUF: norms of gemma hold 1 more there. */
+static file_bytes decoder_gguf(const tiny_spec *s, const char *arch, int after) {
+    static const float one = 1;
+    size_t size, i, at = 0;
+    char *weights = tiny_weights(s, &size), name[128], key[64];
+    ldr_weights *w = ldr_weights_open_memory(weights, size, NULL, NULL);
+    const struct { const char *what; int type; uint64_t value; } keys[] = { { "block_count", 4, (uint64_t)s->layers }, { "embedding_length", 4, (uint64_t)s->width },
+        { "feed_forward_length", 4, (uint64_t)s->ffn }, { "attention.head_count", 4, (uint64_t)s->heads }, { "attention.head_count_kv", 4, (uint64_t)s->kv },
+        { "context_length", 4, (uint64_t)s->positions }, { "attention.key_length", 4, (uint64_t)(s->width / s->heads) }, { "attention.layer_norm_rms_epsilon", 6, ldr__bits_from_float(1e-6f) },
+        { "rope.freq_base", 6, ldr__bits_from_float(strcmp(arch, "gemma3") == 0 ? 1e6f : 1e4f) }, { "attention.sliding_window", 4, 3 } };
+    size_t count = sizeof keys / sizeof *keys - (strcmp(arch, "gemma3") != 0 && strcmp(arch, "phi3") != 0);
+    int32_t k, d;
+    file_bytes f;
+    memset(&f, 0, sizeof f);
+    put(&f, "GGUF", 4);
+    put_number(&f, 3, 4);
+    put_number(&f, (uint64_t)ldr_weights_count(w), 8);
+    put_number(&f, count + 1, 8);
+    put_text(&f, "general.architecture", 8);
+    put_number(&f, 8, 4);
+    put_text(&f, arch, 8);
+    for (i = 0; i < count; i++) {
+        sprintf(key, "%s.%s", arch, keys[i].what);
+        put_key(&f, key, keys[i].type, keys[i].value);
+    }
+    for (k = 0; k < ldr_weights_count(w); k++) {
+        const ldr_tensor *t = ldr_weights_at(w, k);
+        decoder_gguf_name(name, t->name, after);
+        put_text(&f, name, 8);
+        put_number(&f, (uint64_t)t->dims, 4);
+        for (d = t->dims; d-- > 0;) put_number(&f, (uint64_t)t->shape[d], 8);
+        put_number(&f, 0, 4);
+        put_number(&f, at, 8);
+        at += ((size_t)t->bytes + 31) / 32 * 32;
+    }
+    while (f.n % 32) put(&f, "", 1);
+    for (k = 0; k < ldr_weights_count(w); k++) {
+        const ldr_tensor *t = ldr_weights_at(w, k);
+        uint64_t n = t->bytes / 4, e;
+        for (e = 0; e < n; e++) {
+            float v;
+            unsigned char b[4];
+            ldr_tensor_read(&v, t, e, 1);
+            if (strncmp(arch, "gemma", 5) == 0 && strstr(t->name, "norm.")) v += one;
+            ldr__store_u32(b, ldr__bits_from_float(v));
+            put(&f, b, 4);
+        }
+        while (f.n % 32) put(&f, "", 1);
+    }
+    ldr_weights_close(w);
+    free(weights);
+    return f;
+}
+
+TEST(decoders_as_gguf_are_the_same_model) {
+    static const struct { const char *family, *arch; int after; } rows[] = { { "gemma", "gemma", 0 }, { "gemma3_text", "gemma3", 1 }, { "phi3", "phi3", 0 }, { "olmo2", "olmo2", 1 } };
+    size_t i;
+    for (i = 0; i < sizeof rows / sizeof *rows; i++) {
+        static const int32_t ids[9] = { 1, 5, 7, 2, 9, 30, 4, 4, 12 };
+        static float want[9 * 24], got[9 * 24], want_words[9 * 31], got_words[9 * 31];
+        tiny_spec s = tiny_default(rows[i].family);
+        int32_t offsets[2];
+        ldr_batch b = one_sequence(offsets, ids, 9);
+        tiny_model t;
+        ldr_error err;
+        file_bytes f = decoder_gguf(&s, rows[i].arch, rows[i].after);
+        ldr_model *m;
+        memset(&err, 0, sizeof err);
+        t = tiny_open(s, &err);
+        CHECK_STR(err.message, "");
+        m = ldr_model_load_memory(NULL, 0, f.p, f.n, NULL, 0, NULL, &err);
+        CHECK_STR(err.message, "");
+        if (t.m && m) {
+            CHECK_INT(ldr_model_hidden(t.m, want, &b, -1, &err), LDR_OK);
+            CHECK_INT(ldr_model_hidden(m, got, &b, -1, &err), LDR_OK);
+            CHECK(relative(got, want, 9 * 24, 1) < 1e-5);
+            CHECK_INT(ldr_model_logits(t.m, want_words, want, 9, &err), LDR_OK);
+            CHECK_INT(ldr_model_logits(m, got_words, got, 9, &err), LDR_OK);
+            CHECK(relative(got_words, want_words, 9 * 31, 1) < 1e-5);
+            CHECK(largest(want, 9 * 24) > 0.1);
+        }
+        ldr_model_free(m);
+        tiny_close(&t);
+        free(f.p);
+    }
 }
 
 TEST(outside_gguf_files) {
@@ -1008,7 +1167,7 @@ TEST(adapters_are_added_or_refused) {
 
 #define TESTS(X)                                                                                                          \
     X(gguf_is_the_same_model) X(gguf_in_several_files) X(torch_files_are_the_same_model) X(the_wrong_thing_is_named) X(bad_gguf_files) X(bad_torch_files) X(readers_survive_without_memory) \
-    X(rotary_positions_are_stretched_as_by_transformers) X(outside_families_equal_transformers) X(outside_heads_with_norms_stay_whole) X(outside_a_convolution_is_run_only) X(outside_containers) X(outside_gguf_files)  \
+    X(rotary_positions_are_stretched_as_by_transformers) X(outside_families_equal_transformers) X(outside_configurations_of_version_4) X(outside_heads_with_norms_stay_whole) X(outside_a_convolution_is_run_only) X(outside_containers) X(decoders_as_gguf_are_the_same_model) X(outside_gguf_files)  \
     X(outside_blocks_are_unpacked_bit_for_bit) X(unknown_keys_of_a_configuration_are_refused) \
     X(a_checkpoint_of_tensorflow_is_the_same_model) X(bad_checkpoints_of_tensorflow) X(a_published_head_is_where_a_ladder_starts) X(heads_that_cannot_be_gone_on_with_are_named) X(outside_heads_equal_transformers)  \
     X(outside_adapters_equal_peft) X(adapters_are_added_or_refused)

@@ -128,10 +128,10 @@ TEST(gradients_where_only_the_last_blocks_are_tuned) {
 
 /* The model's own head: trained with everything, or frozen at the end of a ladder or a low-rank update. */
 TEST(gradients_of_the_words_head) {
-    static const char *const with_head[] = { "bert", "gpt2", "llama" };
+    static const char *const with_head[] = { "bert", "gpt2", "llama", "gemma2", "cohere" };      /* the last two bend or scale the scores */
     static const ldr_method methods[] = { LDR_METHOD_LADDER, LDR_METHOD_FULL, LDR_METHOD_LORA, LDR_METHOD_PROMPT };
     int f, m;
-    for (f = 0; f < 3; f++)
+    for (f = 0; f < 5; f++)
         for (m = 0; m < 4; m++) {
             ldr_ladder_desc d = method_desc(methods[m]);
             d.head = LDR_HEAD_WORDS;

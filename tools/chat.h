@@ -1,5 +1,5 @@
-/* chat.h: conversations, part of tools/ladder.c: tokenize --chat, generate --chat, --task chat. A model's own template says how
-   messages become text; it lies in chat_template.jinja, in tokenizer_config.json, or in a GGUF file. */
+/* chat.h: conversations, part of tools/ladder.c: tokenize --chat, generate --chat, --task chat. A model's own template
+   says how messages become text; it lies in chat_template.jinja, in tokenizer_config.json, or in a GGUF file. */
 
 enum { CHAT_TOKENS = 4 };
 
@@ -49,21 +49,24 @@ static int32_t chat_default(const ldr_json *j, int32_t node) {
     return -1;
 }
 
+/* "name":"text" into an object that is being written. */
+static void chat_give(jinja_buffer *members, const char *name, const char *value, size_t n) {
+    jinja_value v = jinja_word(name);
+    if (members->used > 1) jinja_put_string(members, ",");
+    jinja_put_quoted(members, &v, 1);
+    jinja_put_string(members, ":");
+    v = jinja_view(value, n);
+    jinja_put_quoted(members, &v, 1);
+}
+
 /* What tokenizer_config.json says: the template (unless one is open already), the special tokens. */
 static ldr_status chat_config(chat *c, const ldr_json *j, jinja_buffer *members, ldr_error *err) {
     size_t n = 0;
     char *s;
     int i;
     for (i = 0; i < CHAT_TOKENS; i++) {
-        jinja_value v;
         s = chat_string(j, ldr_json_get(j, 0, chat_tokens[i]), &n);
-        if (!s) continue;
-        if (members->used > 1) jinja_put_string(members, ",");
-        v = jinja_word(chat_tokens[i]);
-        jinja_put_quoted(members, &v, 1);
-        jinja_put_string(members, ":");
-        v = jinja_view(s, n);
-        jinja_put_quoted(members, &v, 1);
+        if (s) chat_give(members, chat_tokens[i], s, n);
         free(s);
     }
     s = c->j.count ? NULL : chat_string(j, chat_default(j, ldr_json_get(j, 0, "chat_template")), &n);
@@ -72,31 +75,37 @@ static ldr_status chat_config(chat *c, const ldr_json *j, jinja_buffer *members,
     return err->status;
 }
 
+/* 1: a GGUF file, whatever its name. */
+static int chat_is_gguf(const char *path) {
+    ldr__source s;
+    ldr_error none;
+    int yes;
+    memset(&none, 0, sizeof none);
+    memset(&s, 0, sizeof s);
+    if (ldr__source_open(&s, path, NULL, &none)) return 0;
+    yes = s.size >= 4 && memcmp(s.data, "GGUF", 4) == 0;
+    ldr__source_close(&s);
+    return yes;
+}
+
 static ldr_status chat_gguf(chat *c, const char *path, const ldr_tokenizer *t, jinja_buffer *members, ldr_error *err) {
     static const char *const keys[CHAT_TOKENS] = { "tokenizer.ggml.bos_token_id", "tokenizer.ggml.eos_token_id",
-            "tokenizer.ggml.unknown_token_id", "tokenizer.ggml.padding_token_id" };
+        "tokenizer.ggml.unknown_token_id", "tokenizer.ggml.padding_token_id" };
     ldr_weights *w = ldr_weights_open(path, NULL, err);
     const char *s = ldr_weights_meta(w, "tokenizer.chat_template");
     int i;
     if (s && !c->j.count) jinja_open(&c->j, s, strlen(s), err);
     for (i = 0; w && i < CHAT_TOKENS; i++) {
-        const char *id = ldr_weights_meta(w, keys[i]), *piece = id ? ldr_tokenizer_piece(t,
-                (int32_t)strtol(id, NULL, 10)) : NULL;
-        jinja_value v;
-        if (!piece) continue;
-        if (members->used > 1) jinja_put_string(members, ",");
-        v = jinja_word(chat_tokens[i]);
-        jinja_put_quoted(members, &v, 1);
-        jinja_put_string(members, ":");
-        v = jinja_word(piece);
-        jinja_put_quoted(members, &v, 1);
+        const char *id = ldr_weights_meta(w, keys[i]),
+                *piece = id ? ldr_tokenizer_piece(t, (int32_t)strtol(id, NULL, 10)) : NULL;
+        if (piece) chat_give(members, chat_tokens[i], piece, strlen(piece));
     }
     ldr_weights_close(w);
     return err->status;
 }
 
-/* From the file `given` (--template) or, NULL, from what lies beside the tokenizer (path NULL: nothing does). answer: the
-   text ends where the model's answer begins, unless a line says otherwise. */
+/* From the file `given` (--template) or, NULL, from what lies beside the tokenizer (path NULL: nothing does). answer:
+   the text ends where the model's answer begins, unless a line says otherwise. */
 static ldr_status chat_open(chat *c, const char *given, const char *path, const ldr_tokenizer *t, int answer,
         ldr_error *err) {
     jinja_buffer members = { NULL, NULL, 0, 0 };
@@ -116,7 +125,7 @@ static ldr_status chat_open(chat *c, const char *given, const char *path, const 
         if (j) chat_config(c, j, &members, err);
         ldr_json_free(j);
         ldr__source_close(&s);
-    } else if (!err->status && path && t && ldr__ends_with(path, ".gguf")) chat_gguf(c, path, t, &members, err);
+    } else if (!err->status && path && t && chat_is_gguf(path)) chat_gguf(c, path, t, &members, err);
     if (answer) jinja_put_string(&members, members.used > 1 ? ",\"add_generation_prompt\":true"
             : "\"add_generation_prompt\":true");
     jinja_put_string(&members, "}");
@@ -147,16 +156,19 @@ static char *chat_part(chat *c, const ldr_json *j, size_t count, int answer, siz
     char *s = NULL;
     c->j.most = count == CHAT_ALL ? 0 : count + 1;
     c->j.answer = answer;
-    if (!chat_render(c, j, err)) s = (char *)malloc(c->j.used + 1);
-    if (s) memcpy(s, c->j.out ? c->j.out : "", c->j.used);
+    if (!chat_render(c, j, err)) {
+        s = (char *)malloc(c->j.used + 1);
+        if (s) memcpy(s, c->j.out ? c->j.out : "", c->j.used);
+        else words_no_memory("a conversation", err);
+    }
     *n = c->j.used;
     c->j.most = 0;
     c->j.answer = -1;
     return s;
 }
 
-/* What the model is to say of a conversation, as spans of its text. Where the template does not mark it, an answer is what
-   comes between the text before it, as far as an answer is asked for there, and the text with it. */
+/* What the model is to say of a conversation, as spans of its text. Where the template does not mark it, an answer is
+   what comes between the text before it, as far as an answer is asked for there, and the text with it. */
 static ldr_status chat_answers(chat *c, const ldr_json *j, ldr_error *err) {
     const ldr_json_node *list = ldr_json_node_at(j, ldr_json_get(j, 0, "messages"));
     size_t n = 0, whole = 0, i, spans = 0;
@@ -168,7 +180,8 @@ static ldr_status chat_answers(chat *c, const ldr_json *j, ldr_error *err) {
         return err->status;
     }
     found = (jinja_span *)malloc(((size_t)list->count + 1) * sizeof *found);
-    for (i = 0, k = list->first; found && all && k >= 0 && !err->status; i++, k = ldr_json_node_at(j, k)->next) {
+    if (!found) words_no_memory("a conversation", err);
+    for (i = 0, k = list->first; k >= 0 && !err->status; i++, k = ldr_json_node_at(j, k)->next) {
         size_t m = 0, same;
         char *before, *with;
         if (!ldr_json_equals(j, ldr_json_get(j, k, "role"), "assistant")) continue;

@@ -11,9 +11,9 @@
    cannot hang nor exhaust memory: steps, bytes and depth are counted.
 
    Order of the file: values, memory and errors; cutting the template into pieces; printing and comparing values;
-   methods, filters and tests; expressions; statements. An expression is evaluated while it is read: there is no tree. Where it
-   must be passed over (the other half of an `if`, what follows `false and`), it is read with `live` 0 and makes
-   nothing. */
+   methods, filters and tests; expressions; statements. An expression is evaluated while it is read: there is no
+   tree. Where it must be passed over (the other half of an `if`, what follows `false and`), it is read with `live` 0
+   and makes nothing. */
 
 #ifndef JINJA_H
 #define JINJA_H
@@ -843,7 +843,7 @@ static jinja_value jinja_indent(jinja *j, jinja_value s, const jinja_call *c) {
     return jinja_kept(&b);
 }
 
-static jinja_value jinja_to_number(jinja *j, jinja_value v, int real, const jinja_value *otherwise) {
+static jinja_value jinja_to_number(jinja_value v, int real, const jinja_value *otherwise) {
     char digits[64];
     char *end;
     double d;
@@ -856,7 +856,6 @@ static jinja_value jinja_to_number(jinja *j, jinja_value v, int real, const jinj
         d = strtod(digits, &end);
         if (!*end && fabs(d) < 9e15) return real ? jinja_real(d) : jinja_int((int64_t)d);
     }
-    (void)j;
     return otherwise ? *otherwise : real ? jinja_real(0) : jinja_int(0);
 }
 
@@ -921,7 +920,7 @@ static jinja_value jinja_filter(jinja *j, jinja_value v, const jinja_value *name
         all = jinja_unique(j, v, jinja_is(name, "reverse"));
         return v.kind == JINJA_STRING && jinja_is(name, "reverse") ? jinja_join_all(j, all, NULL, NULL) : all;
     }
-    if (jinja_is(name, "int") || jinja_is(name, "float")) return jinja_to_number(j, v, jinja_is(name, "float"),
+    if (jinja_is(name, "int") || jinja_is(name, "float")) return jinja_to_number(v, jinja_is(name, "float"),
             jinja_argument(c, 0, "default"));
     if (jinja_is(name, "abs") && jinja_is_number(&v)) return v.kind == JINJA_FLOAT ? jinja_real(fabs(v.real))
             : jinja_int(v.number < 0 ? -v.number : v.number);
@@ -1861,7 +1860,8 @@ static ldr_status jinja_render(jinja *j, const ldr_json *given, int32_t object, 
             jinja_declare(j, all.list->items[i].text, all.list->items[i].bytes, *v);
         }
     }
-    if (j->answer >= 0) jinja_declare(j, "add_generation_prompt", strlen("add_generation_prompt"), jinja_bool(j->answer));
+    if (j->answer >= 0)
+        jinja_declare(j, "add_generation_prompt", strlen("add_generation_prompt"), jinja_bool(j->answer));
     jinja_declare(j, "", 0, all);              /* a scope of 0 is that of the template itself  */
     if (!jinja_failed(j)) jinja_run(j, 0, j->count);
     if (j->flow) jinja_fail(j, "break and continue stand outside of a loop", NULL, 0);

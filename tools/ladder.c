@@ -602,7 +602,8 @@ static int check_needed(const struct command *c, const options *o) {
     if (c->bit == CMD_INSPECT && !o->file) return usage_error(c, "FILE or DIR", "is missing");
     if (c->bit == CMD_TOKENIZE) {
         if (o->chat && !o->json) return usage_error(c, "--json", "is missing: conversations are JSON lines");
-        if (o->chat && (o->decode || o->max_len)) return usage_error(c, o->decode ? "--decode" : "--max-len", "does not go with --chat");
+        if (o->chat && (o->decode || o->max_len || o->no_special))
+            return usage_error(c, o->decode ? "--decode" : o->max_len ? "--max-len" : "--no-special", "does not go with --chat");
         if (!(o->chat && o->chat_template && !o->model && !o->tokenizer) && !o->model == !o->tokenizer) return usage_error(c, o->model ? "--tokenizer" : "--model DIR or --tokenizer FILE", o->model ? "does not go with --model" : "is missing");
         if (o->decode && (o->pair || o->pieces || o->max_len || o->truncate)) return usage_error(c, o->pair ? "--pair" : o->pieces ? "--pieces" : o->max_len ? "--max-len" : "--truncate", "has no effect with --decode");
         if (o->json && (o->pair || o->pieces)) return usage_error(c, o->pair ? "--pair" : "--pieces", "has no effect with --json");

@@ -410,6 +410,17 @@ static ldr_status mark_span(rows *s, const span *e, const char *t, size_t n, siz
     return LDR_OK;
 }
 
+/* Room for a class of each of n tokens. */
+static ldr_status classes_room(rows *s, int32_t n, ldr_error *err) {
+    int32_t *classes;
+    if (n <= s->class_capacity) return LDR_OK;
+    classes = (int32_t *)realloc(s->classes, (size_t)n * sizeof *classes);
+    if (!classes) return words_no_memory("the classes of tokens", err);
+    s->classes = classes;
+    s->class_capacity = n;
+    return LDR_OK;
+}
+
 static ldr_status row_entities(rows *s, int pair, size_t at, ldr_error *err) {
     const char *t = (const char *)s->r.field[LDR__FIELD_TEXT];
     size_t n = strlen(t);
@@ -418,12 +429,7 @@ static ldr_status row_entities(rows *s, int pair, size_t at, ldr_error *err) {
     int32_t i;
     (void)pair;
     if (status) return status;
-    if (s->encoding.count > s->class_capacity) {
-        int32_t *classes = (int32_t *)realloc(s->classes, (size_t)s->encoding.count * sizeof *classes);
-        if (!classes) return ldr__fail(err, LDR_MEMORY, "out of memory while reading entities");
-        s->classes = classes;
-        s->class_capacity = s->encoding.count;
-    }
+    if (classes_room(s, s->encoding.count, err)) return LDR_MEMORY;
     for (i = 0; i < s->encoding.count; i++) s->classes[i] = s->encoding.text[i] < 0 ? LDR_IGNORE : 0;
     for (i = 0; i < s->span_count && !status; i++) status = mark_span(s, &s->spans[i], t, n, at, err);
     if (status) return status;
@@ -443,12 +449,7 @@ static ldr_status add_words(rows *s, const int32_t *ids, int32_t n, int32_t firs
     ldr_status status = LDR_OK;
     ldr_example e;
     s->r.d->cut += from > 0;
-    if (n - 1 > s->class_capacity) {
-        int32_t *classes = (int32_t *)realloc(s->classes, (size_t)n * sizeof *classes);
-        if (!classes) return ldr__fail(err, LDR_MEMORY, "out of memory while reading texts");
-        s->classes = classes;
-        s->class_capacity = n;
-    }
+    if (classes_room(s, n, err)) return LDR_MEMORY;
     for (i = 0; i + 1 < n; i++) s->classes[i] = i + 1 >= first ? ids[i + 1] : LDR_IGNORE;
     memset(&e, 0, sizeof e);
     for (; !status && from + 1 < n; from += most) {
@@ -460,17 +461,14 @@ static ldr_status add_words(rows *s, const int32_t *ids, int32_t n, int32_t firs
     return status;
 }
 
-/* The same, where learn[n] says of each token whether it is to be foreseen. Pieces with nothing to learn are left out. */
+/* The same, where learn[n] says of each token whether it is to be foreseen. Pieces with nothing to learn are left
+   out. */
 static ldr_status add_marked(rows *s, const int32_t *ids, int32_t n, const int32_t *learn, ldr_error *err) {
     int32_t most = s->r.desc.max_len, from, i, any;
     ldr_status status = LDR_OK;
     ldr_example e;
-    if (n > s->class_capacity) {
-        int32_t *classes = (int32_t *)realloc(s->classes, (size_t)n * sizeof *classes);
-        if (!classes) return ldr__fail(err, LDR_MEMORY, "out of memory while reading texts");
-        s->classes = classes;
-        s->class_capacity = n;
-    }
+    if (classes_room(s, n, err)) return LDR_MEMORY;
+    s->r.d->cut += n - 1 > most;                   /* a later piece does not see the earlier  */
     memset(&e, 0, sizeof e);
     for (from = 0; !status && from + 1 < n; from += most) {
         e.count = LDR__MIN(most, n - 1 - from);
@@ -1534,38 +1532,45 @@ static ldr_status read_beside(rows *s, ldr_error *err) {
     return status;
 }
 
-/* ---- whole files ------------------------------------------------------------------------ */
+/* ---- conversations ---------------------------------------------------------------------- */
 
-/* {"messages":[{"role":..,"content":..}, ..]}, or ShareGPT's, by the model's template: its own messages are learned. */
+/* {"messages":[{"role":..,"content":..}, ..]}, or ShareGPT's, by the model's template: what the model says is learned.
+   A conversation that the template refuses, or in which the model says nothing, is damaged. */
 static ldr_status read_conversation(rows *s, const ldr_json *j, int32_t object, size_t base, ldr_error *err) {
     const ldr_json_node *node = ldr_json_node_at(j, object);
     size_t at = base + node->begin;
     jinja_buffer b = { NULL, NULL, 0, 0 };
     ldr_encoding *e = &s->encoding;
     ldr_encode_desc d;
-    ldr_json *own;
-    int32_t i;
+    ldr_error refused;
+    ldr_json *own = NULL;
+    int32_t i, learned = 0;
     memset(&d, 0, sizeof d);
+    memset(&refused, 0, sizeof refused);
     d.no_special = 1;
     start_example(s);
     s->seen++;
+    s->talk.j.err = &refused;
     b.j = &s->talk.j;
-    if (ldr_json_get(j, object, "messages") < 0 && !chat_sharegpt(&b, j, object)) {
-        free(b.data);
-        return damaged(s, at, err, "there are no \"messages\" with \"role\" and \"content\", nor ShareGPT's "
-                "\"conversations\"");
-    }
-    own = b.used ? ldr_json_parse(b.data, b.used, NULL, err)
-            : ldr_json_parse(j->text + node->begin, node->end - node->begin, NULL, err);
-    if (own && !chat_answers(&s->talk, own, err) &&
-            !ldr_tokenizer_encode_with(s->r.tokenizer, e, s->talk.j.out, s->talk.j.used, NULL, 0, &d, err)) {
-        for (i = 0; i < e->count; i++) e->segments[i] = chat_assistant(&s->talk, e, i);
-        add_marked(s, e->ids, e->count, e->segments, err);
+    if (ldr_json_get(j, object, "messages") >= 0)
+        own = ldr_json_parse(j->text + node->begin, node->end - node->begin, NULL, &refused);
+    else if (chat_sharegpt(&b, j, object)) own = ldr_json_parse(b.data, b.used, NULL, &refused);
+    else ldr__fail(&refused, LDR_DATA, "there are no \"messages\" with \"role\" and \"content\", nor ShareGPT's "
+            "\"conversations\"");
+    if (own && !chat_answers(&s->talk, own, &refused) &&
+            !ldr_tokenizer_encode_with(s->r.tokenizer, e, s->talk.j.out ? s->talk.j.out : "", s->talk.j.used, NULL, 0,
+            &d, &refused)) {
+        for (i = 0; i < e->count; i++) learned += e->segments[i] = chat_assistant(&s->talk, e, i);
+        if (!learned) ldr__fail(&refused, LDR_DATA, "the model says nothing in it");
     }
     ldr_json_free(own);
     free(b.data);
-    return err->status;
+    if (refused.status == LDR_MEMORY) return words_no_memory("a conversation", err);
+    if (refused.status) return damaged(s, at, err, "%s", refused.message);
+    return add_marked(s, e->ids, e->count, e->segments, err);
 }
+
+/* ---- whole files ------------------------------------------------------------------------ */
 
 /* Forms of files: their reader as JSON, the reader of anything else, and what they are for people. */
 static const struct form_row {
@@ -1784,7 +1789,8 @@ static ldr_status (*row_reader(const task_info *k))(rows *, int, size_t, ldr_err
             : k->head == LDR_HEAD_CHOICE ? row_choices : row_example;
 }
 
-/* What is wrong with the answers of a file is told; questions that nothing can be learned from are left out or refused. */
+/* What is wrong with the answers of a file is told; questions that nothing can be learned from are left out or
+   refused. */
 static ldr_status judge_questions(const questions *q, const char *path, int skip, ldr_error *err) {
     if (q->damaged && !skip)
         return ldr__fail(err, LDR_DATA, "%s: %d of %d questions have no answer at its place; %s "
