@@ -6,9 +6,8 @@
        j.out, j.used: the text
        jinja_close(&j);
 
-   Every member of the JSON object is a variable. What is not understood is refused by its name,
-           never left out. A template
-   cannot hang nor exhaust memory: steps, bytes and depth are counted.
+   Every member of the JSON object is a variable. What is not understood is refused by its name, never left out. A
+   template cannot hang nor exhaust memory: steps, bytes and depth are counted.
 
    Order of the file: values, memory and errors; cutting the template into pieces; printing and comparing values;
    methods, filters and tests; expressions; statements. An expression is evaluated while it is read: there is no
