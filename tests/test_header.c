@@ -8,175 +8,175 @@ static const char *header_path(void) { return ldr_test_exists("../ladder.h") ? "
 
 /* Built as C++, this file still checks C programs, and those with the C compiler. */
 static const char *compiler(const char *variable, const char *otherwise) {
-    const char *c = getenv(variable);
+  const char *c = getenv(variable);
 #ifdef __cplusplus
-    c = NULL;
+  c = NULL;
 #endif
-    return c && *c ? c : otherwise;
+  return c && *c ? c : otherwise;
 }
 
 static int run_command(const char *command) {
-    int rc;
-    fflush(stdout);
-    rc = system(command);
-    return rc;
+  int rc;
+  fflush(stdout);
+  rc = system(command);
+  return rc;
 }
 
 static int have(const char *program) {
-    char command[512];
-    sprintf(command, "command -v %.200s >/dev/null 2>&1", program);
-    return run_command(command) == 0;
+  char command[512];
+  sprintf(command, "command -v %.200s >/dev/null 2>&1", program);
+  return run_command(command) == 0;
 }
 
 static int write_text(const char *path, const char *text) { return ldr_test_write(path, text, strlen(text)); }
 
 /* Compiles `text` as `file` with `flags`; the log's first line is printed when that fails. */
 static int compiles(const char *cc, const char *file, const char *text, const char *flags) {
-    char command[2048], *log;
-    size_t n;
-    int ok;
-    CHECK(write_text(file, text));
-    sprintf(command, "%.200s %.900s -I. -I.. %.100s%s >header-test.log 2>&1", cc, flags, file, strstr(flags, " -c ") ? "" : " -lm");
-    ok = run_command(command) == 0;
-    log = ldr_test_read("header-test.log", &n);
-    if (!ok) printf("  %s\n  %.300s\n", command, log ? log : "");
-    free(log);
-    remove("header-test.log");
-    remove(file);
-    return ok;
+  char command[2048], *log;
+  size_t n;
+  int ok;
+  CHECK(write_text(file, text));
+  sprintf(command, "%.200s %.900s -I. -I.. %.100s%s >header-test.log 2>&1", cc, flags, file, strstr(flags, " -c ") ? "" : " -lm");
+  ok = run_command(command) == 0;
+  log = ldr_test_read("header-test.log", &n);
+  if (!ok) printf("  %s\n  %.300s\n", command, log ? log : "");
+  free(log);
+  remove("header-test.log");
+  remove(file);
+  return ok;
 }
 
 #define STRICT "-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Werror "
 static const char implementation[] = "#define LADDER_IMPLEMENTATION\n#include \"ladder.h\"\nint main(void) { return ldr_status_name(LDR_OK)[0] != 'L'; }\n";
 
 TEST(quick_start) {
-    size_t size;
-    char *text = ldr_test_read(header_path(), &size), *begin, *end, command[512];
-    CHECK(text != NULL);
-    if (!have(compiler("CC", "cc"))) {
-        free(text);
-        SKIP("no C compiler to run");
-    }
-    begin = text ? strstr(text, "// >>quick-start\n") : NULL;
-    end = begin ? strstr(begin, "// <<quick-start") : NULL;
-    CHECK(begin && end);
-    if (end) {
-        *end = 0;
-        CHECK(compiles(compiler("CC", "cc"), "header-test.c", strchr(begin, '\n') + 1, "-Wall -Wextra -Werror -O0 -o header-test.out"
+  size_t size;
+  char *text = ldr_test_read(header_path(), &size), *begin, *end, command[512];
+  CHECK(text != NULL);
+  if (!have(compiler("CC", "cc"))) {
+    free(text);
+    SKIP("no C compiler to run");
+  }
+  begin = text ? strstr(text, "// >>quick-start\n") : NULL;
+  end = begin ? strstr(begin, "// <<quick-start") : NULL;
+  CHECK(begin && end);
+  if (end) {
+    *end = 0;
+    CHECK(compiles(compiler("CC", "cc"), "header-test.c", strchr(begin, '\n') + 1, "-Wall -Wextra -Werror -O0 -o header-test.out"
 #ifdef _OPENMP
-                       " -fopenmp"
+             " -fopenmp"
 #endif
-                       ));
-    }
-    free(text);
-    sprintf(command, "./header-test.out no-such-directory >header-test.log 2>&1");
-    CHECK(run_command(command) != 0);                  /* it answers, and does not crash            */
-    text = ldr_test_read("header-test.log", &size);
-    CHECK(text && strstr(text, "no-such-directory/config.json"));
-    free(text);
-    remove("header-test.log");
-    remove("header-test.out");
+             ));
+  }
+  free(text);
+  sprintf(command, "./header-test.out no-such-directory >header-test.log 2>&1");
+  CHECK(run_command(command) != 0);                  /* it answers, and does not crash            */
+  text = ldr_test_read("header-test.log", &size);
+  CHECK(text && strstr(text, "no-such-directory/config.json"));
+  free(text);
+  remove("header-test.log");
+  remove("header-test.out");
 }
 
 TEST(table_of_contents_finds_every_tag) {
-    size_t size;
-    char *text = ldr_test_read(header_path(), &size), *p, *end, tag[64];
-    int tags = 0;
-    CHECK(text != NULL);
-    if (!text) return;
-    p = strstr(text, "TABLE OF CONTENTS");
-    end = p ? strstr(p, ">>manual-steps         STEP") : NULL;
-    CHECK(p && end);
-    while (p && end && (p = strstr(p, ">>")) != NULL && p < end) {
-        size_t n = 2 + strspn(p + 2, "abcdefghijklmnopqrstuvwxyz-");
-        int found = 0;
-        char *q;
-        memcpy(tag, p, n);
-        tag[n] = 0;
-        for (q = strstr(end, tag); q; q = strstr(q + 1, tag)) found += q[n] == ' ';
-        if (found != 1) printf("  tag %s stands %d times\n", tag, found);
-        CHECK_INT(found, 1);
-        tags++;
-        p += n;
-    }
-    CHECK(tags > 40);
-    free(text);
+  size_t size;
+  char *text = ldr_test_read(header_path(), &size), *p, *end, tag[64];
+  int tags = 0;
+  CHECK(text != NULL);
+  if (!text) return;
+  p = strstr(text, "TABLE OF CONTENTS");
+  end = p ? strstr(p, ">>manual-steps         STEP") : NULL;
+  CHECK(p && end);
+  while (p && end && (p = strstr(p, ">>")) != NULL && p < end) {
+    size_t n = 2 + strspn(p + 2, "abcdefghijklmnopqrstuvwxyz-");
+    int found = 0;
+    char *q;
+    memcpy(tag, p, n);
+    tag[n] = 0;
+    for (q = strstr(end, tag); q; q = strstr(q + 1, tag)) found += q[n] == ' ';
+    if (found != 1) printf("  tag %s stands %d times\n", tag, found);
+    CHECK_INT(found, 1);
+    tags++;
+    p += n;
+  }
+  CHECK(tags > 40);
+  free(text);
 }
 
 TEST(version_is_the_same_everywhere) {
-    size_t size;
-    char *text = ldr_test_read(header_path(), &size), want[64];
-    sprintf(want, "ladder.h - version %s - ", LADDER_VERSION);
-    CHECK(text && strstr(text, want));
-    sprintf(want, "     %s  first version", LADDER_VERSION);
-    CHECK(text && strstr(text, want));
-    CHECK_INT(LADDER_VERSION_NUMBER, 100);
-    CHECK(size < 1250000);
-    free(text);
+  size_t size;
+  char *text = ldr_test_read(header_path(), &size), want[64];
+  sprintf(want, "ladder.h - version %s - ", LADDER_VERSION);
+  CHECK(text && strstr(text, want));
+  sprintf(want, "     %s  first version", LADDER_VERSION);
+  CHECK(text && strstr(text, want));
+  CHECK_INT(LADDER_VERSION_NUMBER, 100);
+  CHECK(size < 1250000);
+  free(text);
 }
 
 TEST(compiles_without_warnings) {
-    static const char *const standards[] = { "-std=c99", "-std=gnu17" };
-    static const char *const plus[] = { "-std=c++11", "-std=c++17" };
-    char flags[512];
-    size_t i;
-    if (!have("gcc") && !have("clang")) SKIP("no gcc or clang (other compilers know other warnings)");
-    for (i = 0; i < 2; i++) {
-        sprintf(flags, STRICT "-O0 %s -c -o header-test.o", standards[i]);
-        if (have("gcc")) CHECK(compiles("gcc", "header-test.c", implementation, flags));
-        if (have("clang") && i == 0) CHECK(compiles("clang", "header-test.c", implementation, flags));
-    }
-    for (i = 0; i < 2; i++) {
-        sprintf(flags, STRICT "-O0 %s -c -o header-test.o", plus[i]);
-        if (have("g++") && i == 0) CHECK(compiles("g++", "header-test.cpp", implementation, flags));
-        if (have("clang++") && i == 1) CHECK(compiles("clang++", "header-test.cpp", implementation, flags));
-    }
-    remove("header-test.o");
+  static const char *const standards[] = { "-std=c99", "-std=gnu17" };
+  static const char *const plus[] = { "-std=c++11", "-std=c++17" };
+  char flags[512];
+  size_t i;
+  if (!have("gcc") && !have("clang")) SKIP("no gcc or clang (other compilers know other warnings)");
+  for (i = 0; i < 2; i++) {
+    sprintf(flags, STRICT "-O0 %s -c -o header-test.o", standards[i]);
+    if (have("gcc")) CHECK(compiles("gcc", "header-test.c", implementation, flags));
+    if (have("clang") && i == 0) CHECK(compiles("clang", "header-test.c", implementation, flags));
+  }
+  for (i = 0; i < 2; i++) {
+    sprintf(flags, STRICT "-O0 %s -c -o header-test.o", plus[i]);
+    if (have("g++") && i == 0) CHECK(compiles("g++", "header-test.cpp", implementation, flags));
+    if (have("clang++") && i == 1) CHECK(compiles("clang++", "header-test.cpp", implementation, flags));
+  }
+  remove("header-test.o");
 }
 
 /* Each switch alone: builds, and what it removes is gone from the object. */
 TEST(switches_remove_what_they_say) {
-    static const struct { const char *define, *gone; } switches[] = {
-        { "LADDER_NO_STDIO", "fopen|fread|fwrite|mmap" }, { "LADDER_NO_MALLOC", " malloc| free$" }, { "LADDER_NO_MMAP", "mmap|munmap" },
-        { "LADDER_NO_SIMD", "avx" }, { "LADDER_NO_TOKENIZER", "ldr_tokenizer_|ldr__utf8_next|ldr__vocab" }, { "LADDER_STATIC", " T ldr_" } };
-    char flags[512], command[512];
-    size_t i;
-    if (!have("gcc") && !have("clang")) SKIP("no gcc or clang");
-    if (!have("nm") || !have("grep")) SKIP("no nm or grep");
-    for (i = 0; i < sizeof switches / sizeof switches[0]; i++) {
-        sprintf(flags, STRICT "-O1 -std=c99 -D%s -c -o header-test.o", switches[i].define);
-        CHECK(compiles(have("gcc") ? "gcc" : "clang", "header-test.c", implementation, flags));
-        sprintf(command, "nm header-test.o | grep -qE '%s'", switches[i].gone);
-        if (run_command(command) == 0) printf("  %s leaves something of %s\n", switches[i].define, switches[i].gone);
-        CHECK(run_command(command) != 0);
-        remove("header-test.o");
-    }
-    sprintf(flags, STRICT "-O1 -std=c99 -c -o header-test.o");
+  static const struct { const char *define, *gone; } switches[] = {
+    { "LADDER_NO_STDIO", "fopen|fread|fwrite|mmap" }, { "LADDER_NO_MALLOC", " malloc| free$" }, { "LADDER_NO_MMAP", "mmap|munmap" },
+    { "LADDER_NO_SIMD", "avx" }, { "LADDER_NO_TOKENIZER", "ldr_tokenizer_|ldr__utf8_next|ldr__vocab" }, { "LADDER_STATIC", " T ldr_" } };
+  char flags[512], command[512];
+  size_t i;
+  if (!have("gcc") && !have("clang")) SKIP("no gcc or clang");
+  if (!have("nm") || !have("grep")) SKIP("no nm or grep");
+  for (i = 0; i < sizeof switches / sizeof switches[0]; i++) {
+    sprintf(flags, STRICT "-O1 -std=c99 -D%s -c -o header-test.o", switches[i].define);
     CHECK(compiles(have("gcc") ? "gcc" : "clang", "header-test.c", implementation, flags));
-    for (i = 0; i < sizeof switches / sizeof switches[0]; i++) {       /* without them it is all there: the check can fail */
-        sprintf(command, "nm header-test.o | grep -qE '%s'", switches[i].gone);
-        if (strcmp(switches[i].define, "LADDER_NO_SIMD") != 0 || LDR__X86) CHECK(run_command(command) == 0);
-    }
+    sprintf(command, "nm header-test.o | grep -qE '%s'", switches[i].gone);
+    if (run_command(command) == 0) printf("  %s leaves something of %s\n", switches[i].define, switches[i].gone);
+    CHECK(run_command(command) != 0);
     remove("header-test.o");
-    CHECK(compiles(have("gcc") ? "gcc" : "clang", "header-test.c", implementation, STRICT "-O1 -std=c99 -DLADDER_NO_STDIO -DLADDER_NO_MALLOC -DLADDER_NO_SIMD -DLADDER_NO_TOKENIZER -DLADDER_STATIC -c -o header-test.o"));
-    remove("header-test.o");
+  }
+  sprintf(flags, STRICT "-O1 -std=c99 -c -o header-test.o");
+  CHECK(compiles(have("gcc") ? "gcc" : "clang", "header-test.c", implementation, flags));
+  for (i = 0; i < sizeof switches / sizeof switches[0]; i++) {       /* without them it is all there: the check can fail */
+    sprintf(command, "nm header-test.o | grep -qE '%s'", switches[i].gone);
+    if (strcmp(switches[i].define, "LADDER_NO_SIMD") != 0 || LDR__X86) CHECK(run_command(command) == 0);
+  }
+  remove("header-test.o");
+  CHECK(compiles(have("gcc") ? "gcc" : "clang", "header-test.c", implementation, STRICT "-O1 -std=c99 -DLADDER_NO_STDIO -DLADDER_NO_MALLOC -DLADDER_NO_SIMD -DLADDER_NO_TOKENIZER -DLADDER_STATIC -c -o header-test.o"));
+  remove("header-test.o");
 }
 
 /* One file implements, another only declares; and two files with a static copy each. */
 TEST(two_files_link) {
-    char command[1024];
-    if (!have(compiler("CC", "cc"))) SKIP("no C compiler to run");
-    CHECK(write_text("header-a.c", "#include \"ladder.h\"\n#define LADDER_IMPLEMENTATION\n#include \"ladder.h\"\nconst char *other(void);\nint main(void) { return other() != ldr_status_name(LDR_OK); }\n"));
-    CHECK(write_text("header-b.c", "#include \"ladder.h\"\n#include \"ladder.h\"\nconst char *other(void);\nconst char *other(void) { return ldr_status_name(LDR_OK); }\n"));
-    sprintf(command, "%.200s -O0 -I. -I.. header-a.c header-b.c -o header-test.out -lm >header-test.log 2>&1 && ./header-test.out", compiler("CC", "cc"));
-    CHECK(run_command(command) == 0);
-    CHECK(write_text("header-a.c", "#define LADDER_STATIC\n#define LADDER_IMPLEMENTATION\n#include \"ladder.h\"\nint other(void);\nint main(void) { return other() + (ldr_status_name(LDR_OK)[0] != 'L'); }\n"));
-    CHECK(write_text("header-b.c", "#define LADDER_STATIC\n#define LADDER_IMPLEMENTATION\n#include \"ladder.h\"\nint other(void);\nint other(void) { return ldr_status_name(LDR_OK)[0] != 'L'; }\n"));
-    CHECK(run_command(command) == 0);
-    remove("header-a.c");
-    remove("header-b.c");
-    remove("header-test.out");
-    remove("header-test.log");
+  char command[1024];
+  if (!have(compiler("CC", "cc"))) SKIP("no C compiler to run");
+  CHECK(write_text("header-a.c", "#include \"ladder.h\"\n#define LADDER_IMPLEMENTATION\n#include \"ladder.h\"\nconst char *other(void);\nint main(void) { return other() != ldr_status_name(LDR_OK); }\n"));
+  CHECK(write_text("header-b.c", "#include \"ladder.h\"\n#include \"ladder.h\"\nconst char *other(void);\nconst char *other(void) { return ldr_status_name(LDR_OK); }\n"));
+  sprintf(command, "%.200s -O0 -I. -I.. header-a.c header-b.c -o header-test.out -lm >header-test.log 2>&1 && ./header-test.out", compiler("CC", "cc"));
+  CHECK(run_command(command) == 0);
+  CHECK(write_text("header-a.c", "#define LADDER_STATIC\n#define LADDER_IMPLEMENTATION\n#include \"ladder.h\"\nint other(void);\nint main(void) { return other() + (ldr_status_name(LDR_OK)[0] != 'L'); }\n"));
+  CHECK(write_text("header-b.c", "#define LADDER_STATIC\n#define LADDER_IMPLEMENTATION\n#include \"ladder.h\"\nint other(void);\nint other(void) { return ldr_status_name(LDR_OK)[0] != 'L'; }\n"));
+  CHECK(run_command(command) == 0);
+  remove("header-a.c");
+  remove("header-b.c");
+  remove("header-test.out");
+  remove("header-test.log");
 }
 
 #define TESTS(X) X(quick_start) X(table_of_contents_finds_every_tag) X(version_is_the_same_everywhere) X(compiles_without_warnings) X(switches_remove_what_they_say) X(two_files_link)

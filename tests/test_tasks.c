@@ -10,91 +10,91 @@
 
 /* The largest sum of score[i, column of i] when no column is taken twice, by trying all. */
 static double best_sum(const float *score, int n, int m, int row, unsigned taken) {
-    double best = -1e300;
-    int j;
-    if (row == n) return 0;
-    for (j = 0; j < m; j++)
-        if (!(taken & 1u << j)) best = fmax(best, (double)score[row * m + j] + best_sum(score, n, m, row + 1, taken | 1u << j));
-    return best;
+  double best = -1e300;
+  int j;
+  if (row == n) return 0;
+  for (j = 0; j < m; j++)
+    if (!(taken & 1u << j)) best = fmax(best, (double)score[row * m + j] + best_sum(score, n, m, row + 1, taken | 1u << j));
+  return best;
 }
 
 TEST(assignments_are_the_best_ones) {
-    int round, n, m, i, j;
-    float score[6 * 7];
-    int32_t out[6];
-    for (round = 0; round < 2000; round++) {
-        uint64_t h = ldr__mix64((uint64_t)round + 1);
-        double sum = 0;
-        unsigned taken = 0;
-        n = 1 + (int)(h % 6);
-        m = n + (int)(h / 6 % (uint64_t)(8 - n));
-        for (i = 0; i < n * m; i++) {
-            h = ldr__mix64(h + 1);
-            score[i] = (float)(h % (round % 3 ? 1000 : 3)) / 10 - 20;      /* every third: many equal ones */
-        }
-        CHECK(assign_columns(out, score, n, m));
-        for (i = 0; i < n; i++) {
-            CHECK(out[i] >= 0 && out[i] < m && !(taken & 1u << out[i]));
-            taken |= 1u << out[i];
-            sum += (double)score[i * m + out[i]];
-        }
-        CHECK_NEAR(sum, best_sum(score, n, m, 0, 0), 1e-4);
+  int round, n, m, i, j;
+  float score[6 * 7];
+  int32_t out[6];
+  for (round = 0; round < 2000; round++) {
+    uint64_t h = ldr__mix64((uint64_t)round + 1);
+    double sum = 0;
+    unsigned taken = 0;
+    n = 1 + (int)(h % 6);
+    m = n + (int)(h / 6 % (uint64_t)(8 - n));
+    for (i = 0; i < n * m; i++) {
+      h = ldr__mix64(h + 1);
+      score[i] = (float)(h % (round % 3 ? 1000 : 3)) / 10 - 20;      /* every third: many equal ones */
     }
-    for (i = 0; i < 6 * 7; i++) score[i] = 0;
-    for (j = 0; j < 6; j++) score[j * 7 + (6 - j)] = 1;
-    CHECK(assign_columns(out, score, 6, 7));
-    for (j = 0; j < 6; j++) CHECK_INT(out[j], 6 - j);
-    /* numbers that are none end it all the same, and every row has a column of its own */
-    for (i = 0; i < 6 * 7; i++) score[i] = i % 3 == 0 ? NAN : i % 3 == 1 ? INFINITY : -INFINITY;
-    CHECK(assign_columns(out, score, 6, 7));
-    for (i = 0; i < 6; i++)
-        for (j = 0; j < i; j++) CHECK(out[i] >= 0 && out[i] < 7 && out[i] != out[j]);
+    CHECK(assign_columns(out, score, n, m));
+    for (i = 0; i < n; i++) {
+      CHECK(out[i] >= 0 && out[i] < m && !(taken & 1u << out[i]));
+      taken |= 1u << out[i];
+      sum += (double)score[i * m + out[i]];
+    }
+    CHECK_NEAR(sum, best_sum(score, n, m, 0, 0), 1e-4);
+  }
+  for (i = 0; i < 6 * 7; i++) score[i] = 0;
+  for (j = 0; j < 6; j++) score[j * 7 + (6 - j)] = 1;
+  CHECK(assign_columns(out, score, 6, 7));
+  for (j = 0; j < 6; j++) CHECK_INT(out[j], 6 - j);
+  /* numbers that are none end it all the same, and every row has a column of its own */
+  for (i = 0; i < 6 * 7; i++) score[i] = i % 3 == 0 ? NAN : i % 3 == 1 ? INFINITY : -INFINITY;
+  CHECK(assign_columns(out, score, 6, 7));
+  for (i = 0; i < 6; i++)
+    for (j = 0; j < i; j++) CHECK(out[i] >= 0 && out[i] < 7 && out[i] != out[j]);
 }
 
 /* The tables agree with themselves. */
 TEST(rows_of_tasks_are_whole) {
-    int i, k;
-    for (i = 0; i < TASK_COUNT; i++) {
-        const task_info *t = &task_table[i];
-        for (k = 0; k < i; k++) CHECK(strcmp(t->name, task_table[k].name) != 0);
-        CHECK(find_task(t->name) == t);
-        CHECK(form_of(t)->object || form_of(t)->plain || reads_questions(t));
-        CHECK((t->field[LDR__FIELD_TEXT] || t->form == FORM_CHAT) && t->max_len > 0 && t->batch > 0 && t->epochs > 0);
-        CHECK((t->head == LDR_HEAD_CHOICE) == (t->choices > 1));
-    }
-    CHECK(find_task(TASK_OF_CHOICES) != NULL && find_task("nothing") == NULL && find_task(NULL) == NULL);
-    CHECK_INT(word_among("a|bc=1|d", "bc", 2), 2);
-    CHECK_INT(word_among("a|bc=1|d", "1", 1), 2);
-    CHECK_INT(word_among("a|bc=1|d", "b", 1), 0);
-    CHECK_INT(word_among("a|bc=1|d", "d", 1), 3);
-    CHECK_INT(word_among(NULL, "d", 1), 0);
-    CHECK_INT(choice_number("ending3", 7), 3);
-    CHECK_INT(choice_number("B", 1), 1);
-    CHECK_INT(choice_number("option_b", 8), -1);
-    CHECK_INT(choice_number("ending", 6), -1);
+  int i, k;
+  for (i = 0; i < TASK_COUNT; i++) {
+    const task_info *t = &task_table[i];
+    for (k = 0; k < i; k++) CHECK(strcmp(t->name, task_table[k].name) != 0);
+    CHECK(find_task(t->name) == t);
+    CHECK(form_of(t)->object || form_of(t)->plain || reads_questions(t));
+    CHECK((t->field[LDR__FIELD_TEXT] || t->form == FORM_CHAT) && t->max_len > 0 && t->batch > 0 && t->epochs > 0);
+    CHECK((t->head == LDR_HEAD_CHOICE) == (t->choices > 1));
+  }
+  CHECK(find_task(TASK_OF_CHOICES) != NULL && find_task("nothing") == NULL && find_task(NULL) == NULL);
+  CHECK_INT(word_among("a|bc=1|d", "bc", 2), 2);
+  CHECK_INT(word_among("a|bc=1|d", "1", 1), 2);
+  CHECK_INT(word_among("a|bc=1|d", "b", 1), 0);
+  CHECK_INT(word_among("a|bc=1|d", "d", 1), 3);
+  CHECK_INT(word_among(NULL, "d", 1), 0);
+  CHECK_INT(choice_number("ending3", 7), 3);
+  CHECK_INT(choice_number("B", 1), 1);
+  CHECK_INT(choice_number("option_b", 8), -1);
+  CHECK_INT(choice_number("ending", 6), -1);
 }
 
 /* What stays of a long text lies around its blank, and the marked mask is the blank's. */
 TEST(cloze_windows_are_around_the_blank) {
-    static const struct { const char *text; int blank, room; const char *want; int mask; } cases[] = {
-        { "abc#idiom#def", 0, 20, "abc____def", 1 }, { "abcdefgh#idiom#ijklmnop", 0, 6, "fgh____ijk", 1 },
-        { "abcdefgh#idiom#i", 0, 6, "defgh____i", 1 }, { "a#idiom#bcdefgh", 0, 6, "a____bcdef", 1 },
-        { "a#idiom000001#b#idiom000002#c", 1, 20, "a________________b____c", 5 }, { "a#idiom000001#b#idiom000002#c", 0, 20, "a____b________________c", 1 },
-        { "aaaa#idiom#b#idiom#c", 1, 5, "b____c", 1 }, { "\xe4\xb8\x80\xe4\xba\x8c\xe4\xb8\x89#idiom#", 0, 2, "\xe4\xba\x8c\xe4\xb8\x89____", 1 } };
-    size_t i;
-    for (i = 0; i < sizeof cases / sizeof *cases; i++) {
-        const char *at = cases[i].text;
-        ldr_error err;
-        rows s;
-        int k;
-        memset(&s, 0, sizeof s);
-        memset(&err, 0, sizeof err);
-        for (k = 0; (at = strstr(at, "#idiom")) != NULL && k < cases[i].blank; k++) at += 6;
-        CHECK_INT(cut_cloze(&s, cases[i].text, (size_t)(at - cases[i].text), (size_t)(at - cases[i].text) + blank_length(at), cases[i].room, &err), LDR_OK);
-        CHECK_STR(row_field(&s, LDR__FIELD_TEXT2), cases[i].want);
-        CHECK_INT(s.cloze, cases[i].mask);
-        free_rows(&s);
-    }
+  static const struct { const char *text; int blank, room; const char *want; int mask; } cases[] = {
+    { "abc#idiom#def", 0, 20, "abc____def", 1 }, { "abcdefgh#idiom#ijklmnop", 0, 6, "fgh____ijk", 1 },
+    { "abcdefgh#idiom#i", 0, 6, "defgh____i", 1 }, { "a#idiom#bcdefgh", 0, 6, "a____bcdef", 1 },
+    { "a#idiom000001#b#idiom000002#c", 1, 20, "a________________b____c", 5 }, { "a#idiom000001#b#idiom000002#c", 0, 20, "a____b________________c", 1 },
+    { "aaaa#idiom#b#idiom#c", 1, 5, "b____c", 1 }, { "\xe4\xb8\x80\xe4\xba\x8c\xe4\xb8\x89#idiom#", 0, 2, "\xe4\xba\x8c\xe4\xb8\x89____", 1 } };
+  size_t i;
+  for (i = 0; i < sizeof cases / sizeof *cases; i++) {
+    const char *at = cases[i].text;
+    ldr_error err;
+    rows s;
+    int k;
+    memset(&s, 0, sizeof s);
+    memset(&err, 0, sizeof err);
+    for (k = 0; (at = strstr(at, "#idiom")) != NULL && k < cases[i].blank; k++) at += 6;
+    CHECK_INT(cut_cloze(&s, cases[i].text, (size_t)(at - cases[i].text), (size_t)(at - cases[i].text) + blank_length(at), cases[i].room, &err), LDR_OK);
+    CHECK_STR(row_field(&s, LDR__FIELD_TEXT2), cases[i].want);
+    CHECK_INT(s.cloze, cases[i].mask);
+    free_rows(&s);
+  }
 }
 
 #if defined(__unix__) || defined(__APPLE__)
@@ -108,296 +108,296 @@ TEST(cloze_windows_are_around_the_blank) {
 /* A random BERT that knows the words w6 to w30, "[MASK]" and "[unused1]"; and a head, or none. said: what its
    configuration says it is for. */
 static int tiny_folder(const char *name, ldr_task task, ldr_task said) {
-    tiny_spec s = tiny_default("bert");
-    char config[1200], path[LADDER_MAX_PATH], inside[64], words[400] = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n[unused1]\n";
-    unsigned char *file;
-    size_t size;
-    int i, ok;
-    s.task = task;
-    if (shellf("mkdir -p %s", name) != 0) return 0;
-    for (i = 6; i < s.vocab; i++) sprintf(words + strlen(words), "w%d\n", i);
-    file = (unsigned char *)tiny_weights(&s, &size);
-    snprintf(inside, sizeof inside, "%s/model.safetensors", name);
-    full_path(path, inside);
-    ok = ldr_test_write(path, file, size);
-    s.task = said;
-    tiny_config(config, &s);
-    snprintf(inside, sizeof inside, "%s/config.json", name);
-    ok &= put_file(inside, config);
-    snprintf(inside, sizeof inside, "%s/vocab.txt", name);
-    ok &= put_file(inside, words);
-    free(file);
-    return ok;
+  tiny_spec s = tiny_default("bert");
+  char config[1200], path[LADDER_MAX_PATH], inside[64], words[400] = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n[unused1]\n";
+  unsigned char *file;
+  size_t size;
+  int i, ok;
+  s.task = task;
+  if (shellf("mkdir -p %s", name) != 0) return 0;
+  for (i = 6; i < s.vocab; i++) sprintf(words + strlen(words), "w%d\n", i);
+  file = (unsigned char *)tiny_weights(&s, &size);
+  snprintf(inside, sizeof inside, "%s/model.safetensors", name);
+  full_path(path, inside);
+  ok = ldr_test_write(path, file, size);
+  s.task = said;
+  tiny_config(config, &s);
+  snprintf(inside, sizeof inside, "%s/config.json", name);
+  ok &= put_file(inside, config);
+  snprintf(inside, sizeof inside, "%s/vocab.txt", name);
+  ok &= put_file(inside, words);
+  free(file);
+  return ok;
 }
 
 #define NEED_TINY() do { NEED_PROGRAM(); CHECK(tiny_folder("tiny", LDR_TASK_NONE, LDR_TASK_NONE)); } while (0)
 
 TEST(tasks_are_listed) {
-    char *out, *line, *next;
-    size_t n;
-    int i = 0;
-    NEED_PROGRAM();
-    EXPECT(0, "$L tasks --json");
-    out = slurp("out", &n);
-    for (line = out; line && *line; line = next, i++) {
-        ldr_json *j;
-        next = strchr(line, '\n') + 1;
-        j = ldr_json_parse(line, (size_t)(next - line), NULL, NULL);
-        CHECK(j && i < TASK_COUNT && ldr_json_equals(j, ldr_json_get(j, 0, "task"), task_table[i].name));
-        CHECK(j && ldr_json_get(j, ldr_json_get(j, 0, "files"), "dev") >= 0);
-        ldr_json_free(j);
-    }
-    CHECK_INT(i, TASK_COUNT);
-    free(out);
-    EXPECT(0, "$L tasks");
-    for (i = 0; i < TASK_COUNT; i++) CHECK(holds("out", task_table[i].name));
-    CHECK(holds("out", "dev_matched.tsv") && holds("out", "m-train.json+d-train.json"));
-    EXPECT(2, "$L tasks --task c3");
+  char *out, *line, *next;
+  size_t n;
+  int i = 0;
+  NEED_PROGRAM();
+  EXPECT(0, "$L tasks --json");
+  out = slurp("out", &n);
+  for (line = out; line && *line; line = next, i++) {
+    ldr_json *j;
+    next = strchr(line, '\n') + 1;
+    j = ldr_json_parse(line, (size_t)(next - line), NULL, NULL);
+    CHECK(j && i < TASK_COUNT && ldr_json_equals(j, ldr_json_get(j, 0, "task"), task_table[i].name));
+    CHECK(j && ldr_json_get(j, ldr_json_get(j, 0, "files"), "dev") >= 0);
+    ldr_json_free(j);
+  }
+  CHECK_INT(i, TASK_COUNT);
+  free(out);
+  EXPECT(0, "$L tasks");
+  for (i = 0; i < TASK_COUNT; i++) CHECK(holds("out", task_table[i].name));
+  CHECK(holds("out", "dev_matched.tsv") && holds("out", "m-train.json+d-train.json"));
+  EXPECT(2, "$L tasks --task c3");
 }
 
 /* Three questions in all the forms that are known: the same tokens, the same answers. */
 TEST(choices_have_many_forms) {
-    static const char *const forms[] = {
-        "number.jsonl", "{\"context\":\"w7 w8\",\"question\":\"w9\",\"choices\":[\"w10\",\"w11\",\"w12\"],\"label\":2}\n"
-        "{\"context\":\"w13\",\"question\":\"w14\",\"choices\":[\"w15\",\"w16\"],\"label\":0}\n{\"context\":\"w17\",\"question\":\"w18 w19\",\"choices\":[\"w20\",\"w21\",\"w22 w23\"],\"label\":\"1\"}\n",
-        "text.json", "[{\"passage\":[\"w7\",\"w8\"],\"question\":\"w9\",\"options\":[\"w10\",\"w11\",\"w12\"],\"answer\":\"w12\"},"
-        "{\"passage\":[\"w13\"],\"question\":\"w14\",\"options\":[\"w15\",\"w16\"],\"answer\":\"w15\"},{\"passage\":\"w17\",\"question\":\"w18 w19\",\"options\":[\"w20\",\"w21\",\"w22 w23\"],\"answer\":\"w21\"}]",
-        "nested.json", "[[[\"w7\",\"w8\"],[{\"question\":\"w9\",\"choice\":[\"w10\",\"w11\",\"w12\"],\"answer\":\"w12\",\"id\":1}],\"5-1\"],\n"
-        "[[\"w13\"],[{\"question\":\"w14\",\"choice\":[\"w15\",\"w16\"],\"answer\":\"w15\"}],\"5-2\"],[[\"w17\"],[{\"question\":\"w18 w19\",\"choice\":[\"w20\",\"w21\",\"w22 w23\"],\"answer\":\"w21\"}],\"5-3\"]]",
-        "marks.jsonl", "{\"passage\":\"w7 w8\",\"question\":{\"stem\":\"w9\",\"choices\":[{\"label\":\"1\",\"text\":\"w10\"},{\"label\":\"2\",\"text\":\"w11\"},{\"label\":\"3\",\"text\":\"w12\"}]},\"answerKey\":\"3\"}\n"
-        "{\"passage\":\"w13\",\"question\":\"w14\",\"choices\":{\"text\":[\"w15\",\"w16\"],\"label\":[\"A\",\"B\"]},\"answerKey\":\"A\"}\n{\"passage\":\"w17\",\"question\":\"w18 w19\",\"A\":\"w20\",\"B\":\"w21\",\"C\":\"w22 w23\",\"answer\":\"B\"}\n",
-        "columns.csv", ",video-id,sent1,sent2,gold-source,ending0,ending1,ending2,label\n0,x,w7 w8,w9,gold,w10,w11,w12,2\n1,x,\"w13\",w14,gold,w15,w16,,0\n2,x,w17,w18 w19,gold,w20,w21,\"w22 w23\",1\n",
-        "columns.tsv", "context\tquestion\tchoice1\tchoice2\tchoice3\tanswer\nw7 w8\tw9\tw10\tw11\tw12\tw12\nw13\tw14\tw15\tw16\t\tw15\nw17\tw18 w19\tw20\tw21\tw22 w23\tB\n" };
-    size_t i;
-    NEED_TINY();
-    for (i = 0; i < sizeof forms / sizeof *forms; i += 2) CHECK(put_file(forms[i], forms[i + 1]));
-    EXPECT(0, "$L train --task choice --model tiny --train number.jsonl --dev number.jsonl --max-len 30 --out l --recipe plain --epochs 60 --batch 3 --lr 1e-2 --seed 1 --method full");
-    CHECK(holds("out", "train: 3 questions, 3 choices, "));
-    CHECK(holds("out", "accuracy 1.0000 on dev"));
-    EXPECT(0, "$L eval --model tiny --ladder l --data number.jsonl --json > want; $L predict --model tiny --ladder l number.jsonl > answers; grep -q '^{\"label\":2,\"scores\":\\[' answers");
-    EXPECT(0, "test $(wc -l < answers) = 3 && sed -n 2p answers | grep -q '^{\"label\":0,\"scores\":\\[[^,]*,[^,]*\\]}$'");      /* no score of a choice that is not there */
-    for (i = 2; i < sizeof forms / sizeof *forms; i += 2) {
-        EXPECT(0, "$L eval --model tiny --ladder l --data %s --json | cmp - want", forms[i]);
-        EXPECT(0, "$L predict --model tiny --ladder l %s | sed 's/\"id\":[0-9]*,//' | cmp - answers", forms[i]);
-    }
-    EXPECT(0, "$L predict --model tiny --ladder l < number.jsonl | sed 's/0\\.[0-9e-]*/x/g' > lines; sed 's/0\\.[0-9e-]*/x/g' answers | cmp - lines");
-    EXPECT(0, "mkdir -p c3 && cp nested.json c3/c3-m-train.json && cp nested.json c3/c3-d-train.json && cp nested.json c3/m-dev.json");
-    EXPECT(0, "$L train --task c3 --model tiny --train c3 --max-len 30 --out c " QUICK);
-    CHECK(holds("out", "train: 6 questions, 3 choices") && holds("out", "dev: 3 questions"));
-    EXPECT(0, "$L predict --model tiny --ladder c --submission s nested.json && test $(wc -l < s) = 3 && head -n 1 s | grep -Eq '^\\{\"id\":1,\"label\":[0-2]\\}$'");
-    EXPECT(0, "$L plan --task c3 --model tiny --json");
-    EXPECT(1, "mkdir -p nothing; $L train --task c3 --model tiny --train nothing --out c " QUICK);
-    CHECK(one_error_line() && holds("err", "the directory has none of train.json"));
+  static const char *const forms[] = {
+    "number.jsonl", "{\"context\":\"w7 w8\",\"question\":\"w9\",\"choices\":[\"w10\",\"w11\",\"w12\"],\"label\":2}\n"
+    "{\"context\":\"w13\",\"question\":\"w14\",\"choices\":[\"w15\",\"w16\"],\"label\":0}\n{\"context\":\"w17\",\"question\":\"w18 w19\",\"choices\":[\"w20\",\"w21\",\"w22 w23\"],\"label\":\"1\"}\n",
+    "text.json", "[{\"passage\":[\"w7\",\"w8\"],\"question\":\"w9\",\"options\":[\"w10\",\"w11\",\"w12\"],\"answer\":\"w12\"},"
+    "{\"passage\":[\"w13\"],\"question\":\"w14\",\"options\":[\"w15\",\"w16\"],\"answer\":\"w15\"},{\"passage\":\"w17\",\"question\":\"w18 w19\",\"options\":[\"w20\",\"w21\",\"w22 w23\"],\"answer\":\"w21\"}]",
+    "nested.json", "[[[\"w7\",\"w8\"],[{\"question\":\"w9\",\"choice\":[\"w10\",\"w11\",\"w12\"],\"answer\":\"w12\",\"id\":1}],\"5-1\"],\n"
+    "[[\"w13\"],[{\"question\":\"w14\",\"choice\":[\"w15\",\"w16\"],\"answer\":\"w15\"}],\"5-2\"],[[\"w17\"],[{\"question\":\"w18 w19\",\"choice\":[\"w20\",\"w21\",\"w22 w23\"],\"answer\":\"w21\"}],\"5-3\"]]",
+    "marks.jsonl", "{\"passage\":\"w7 w8\",\"question\":{\"stem\":\"w9\",\"choices\":[{\"label\":\"1\",\"text\":\"w10\"},{\"label\":\"2\",\"text\":\"w11\"},{\"label\":\"3\",\"text\":\"w12\"}]},\"answerKey\":\"3\"}\n"
+    "{\"passage\":\"w13\",\"question\":\"w14\",\"choices\":{\"text\":[\"w15\",\"w16\"],\"label\":[\"A\",\"B\"]},\"answerKey\":\"A\"}\n{\"passage\":\"w17\",\"question\":\"w18 w19\",\"A\":\"w20\",\"B\":\"w21\",\"C\":\"w22 w23\",\"answer\":\"B\"}\n",
+    "columns.csv", ",video-id,sent1,sent2,gold-source,ending0,ending1,ending2,label\n0,x,w7 w8,w9,gold,w10,w11,w12,2\n1,x,\"w13\",w14,gold,w15,w16,,0\n2,x,w17,w18 w19,gold,w20,w21,\"w22 w23\",1\n",
+    "columns.tsv", "context\tquestion\tchoice1\tchoice2\tchoice3\tanswer\nw7 w8\tw9\tw10\tw11\tw12\tw12\nw13\tw14\tw15\tw16\t\tw15\nw17\tw18 w19\tw20\tw21\tw22 w23\tB\n" };
+  size_t i;
+  NEED_TINY();
+  for (i = 0; i < sizeof forms / sizeof *forms; i += 2) CHECK(put_file(forms[i], forms[i + 1]));
+  EXPECT(0, "$L train --task choice --model tiny --train number.jsonl --dev number.jsonl --max-len 30 --out l --recipe plain --epochs 60 --batch 3 --lr 1e-2 --seed 1 --method full");
+  CHECK(holds("out", "train: 3 questions, 3 choices, "));
+  CHECK(holds("out", "accuracy 1.0000 on dev"));
+  EXPECT(0, "$L eval --model tiny --ladder l --data number.jsonl --json > want; $L predict --model tiny --ladder l number.jsonl > answers; grep -q '^{\"label\":2,\"scores\":\\[' answers");
+  EXPECT(0, "test $(wc -l < answers) = 3 && sed -n 2p answers | grep -q '^{\"label\":0,\"scores\":\\[[^,]*,[^,]*\\]}$'");      /* no score of a choice that is not there */
+  for (i = 2; i < sizeof forms / sizeof *forms; i += 2) {
+    EXPECT(0, "$L eval --model tiny --ladder l --data %s --json | cmp - want", forms[i]);
+    EXPECT(0, "$L predict --model tiny --ladder l %s | sed 's/\"id\":[0-9]*,//' | cmp - answers", forms[i]);
+  }
+  EXPECT(0, "$L predict --model tiny --ladder l < number.jsonl | sed 's/0\\.[0-9e-]*/x/g' > lines; sed 's/0\\.[0-9e-]*/x/g' answers | cmp - lines");
+  EXPECT(0, "mkdir -p c3 && cp nested.json c3/c3-m-train.json && cp nested.json c3/c3-d-train.json && cp nested.json c3/m-dev.json");
+  EXPECT(0, "$L train --task c3 --model tiny --train c3 --max-len 30 --out c " QUICK);
+  CHECK(holds("out", "train: 6 questions, 3 choices") && holds("out", "dev: 3 questions"));
+  EXPECT(0, "$L predict --model tiny --ladder c --submission s nested.json && test $(wc -l < s) = 3 && head -n 1 s | grep -Eq '^\\{\"id\":1,\"label\":[0-2]\\}$'");
+  EXPECT(0, "$L plan --task c3 --model tiny --json");
+  EXPECT(1, "mkdir -p nothing; $L train --task c3 --model tiny --train nothing --out c " QUICK);
+  CHECK(one_error_line() && holds("err", "the directory has none of train.json"));
 }
 
 /* A published head for choices answers and goes on from where it is; compare knows such tasks. */
 TEST(published_choices) {
-    NEED_TINY();
-    CHECK(tiny_folder("chooser", LDR_TASK_CHOICE, LDR_TASK_CHOICE) && tiny_folder("three", LDR_TASK_SEQUENCE, LDR_TASK_CHOICE));
-    CHECK(put_file("q.jsonl", "{\"text\":\"w7\",\"choices\":[\"w8\",\"w9\",\"w10\"],\"label\":2}\n{\"text\":\"w11\",\"choices\":[\"w12\",\"w13\"],\"label\":0}\n"));
-    EXPECT(0, "$L predict --model chooser q.jsonl > a && test $(wc -l < a) = 2 && $L eval --model chooser --data q.jsonl --json | grep -q '\"examples\":2'");
-    EXPECT(0, "$L train --model chooser --published-head --train q.jsonl --dev q.jsonl --max-len 20 --epochs 1 --lr 1e-9 --head-epochs 0 --method head --recipe plain --out l && $L predict --model chooser --ladder l q.jsonl > b");
-    EXPECT(0, "sed 's/\"scores.*//' a > c; sed 's/\"scores.*//' b | cmp - c");
-    EXPECT(1, "$L predict --model three q.jsonl");
-    CHECK(one_error_line() && holds("err", "has 3 classes, one for \"choice\" has 1"));
-    EXPECT(0, "$L compare --task choice --model tiny --train q.jsonl --dev q.jsonl --methods head --max-len 20 --epochs 1 --json | grep -q accuracy");
+  NEED_TINY();
+  CHECK(tiny_folder("chooser", LDR_TASK_CHOICE, LDR_TASK_CHOICE) && tiny_folder("three", LDR_TASK_SEQUENCE, LDR_TASK_CHOICE));
+  CHECK(put_file("q.jsonl", "{\"text\":\"w7\",\"choices\":[\"w8\",\"w9\",\"w10\"],\"label\":2}\n{\"text\":\"w11\",\"choices\":[\"w12\",\"w13\"],\"label\":0}\n"));
+  EXPECT(0, "$L predict --model chooser q.jsonl > a && test $(wc -l < a) = 2 && $L eval --model chooser --data q.jsonl --json | grep -q '\"examples\":2'");
+  EXPECT(0, "$L train --model chooser --published-head --train q.jsonl --dev q.jsonl --max-len 20 --epochs 1 --lr 1e-9 --head-epochs 0 --method head --recipe plain --out l && $L predict --model chooser --ladder l q.jsonl > b");
+  EXPECT(0, "sed 's/\"scores.*//' a > c; sed 's/\"scores.*//' b | cmp - c");
+  EXPECT(1, "$L predict --model three q.jsonl");
+  CHECK(one_error_line() && holds("err", "has 3 classes, one for \"choice\" has 1"));
+  EXPECT(0, "$L compare --task choice --model tiny --train q.jsonl --dev q.jsonl --methods head --max-len 20 --epochs 1 --json | grep -q accuracy");
 }
 
 /* Blanks of a text share their candidates. */
 TEST(cloze_forms_and_answers_without_repeats) {
-    static const char texts[] = "{\"content\":[\"w7 #idiom000001# w8 #idiom000002# w9\",\"w10 #idiom000003#\"],\"candidates\":[\"w20\",\"w21\",\"w22\",\"w23\"]}\n"
-        "{\"content\":[\"#idiom000004# w11\"],\"candidates\":[\"w20\",\"w21\",\"w24\",\"w25\"]}\n";
-    static const char hub[] = "{\"content\":[\"w7 #idiom000001# w8 #idiom000002# w9\",\"w10 #idiom000003#\"],\"candidates\":[\"w20\",\"w21\",\"w22\",\"w23\"],\"answers\":{\"candidate_id\":[1,0,3]}}\n"
-        "{\"content\":[\"#idiom000004# w11\"],\"candidates\":[\"w20\",\"w21\",\"w24\",\"w25\"],\"answers\":{\"candidate_id\":[2]}}\n";
-    static const char one[] = "{\"id\":15,\"content\":\"w7 #idiom# w8\",\"candidates\":[\"w20\",\"w21\",\"w22\"],\"answer\":1}\n{\"id\":16,\"content\":\"w9 #idiom# w8\",\"candidates\":[\"w20\",\"w21\",\"w22\"],\"answer\":\"w20\"}\n";
-    static const char own[] = "{\"content\":\"w7 #idiom# w8 #idiom# w9\",\"groundTruth\":[\"w21\",\"w20\"],\"candidates\":[[\"w20\",\"w21\"],[\"w20\",\"w22\"]]}\n";
-    ldr_json *j;
-    char *out;
-    size_t n;
-    NEED_TINY();
-    CHECK(put_file("train.json", texts) && put_file("train_answer.json", "{\"#idiom000001#\": 1, \"#idiom000002#\": 0, \"#idiom000003#\": 3,\n\"#idiom000004#\": 2}"));
-    CHECK(put_file("hub.json", hub) && put_file("one.json", one) && put_file("own.json", own));
-    EXPECT(0, "$L train --task chid --model tiny --train train.json --dev train.json --max-len 24 --out l --recipe plain --epochs 80 --batch 4 --lr 1e-2 --seed 1 --method full");
-    CHECK(holds("out", "train: 4 questions, 4 choices") && holds("out", "accuracy 1.0000 on dev"));
-    EXPECT(0, "$L eval --model tiny --ladder l --data train.json --json > want; $L eval --model tiny --ladder l --data hub.json --json | cmp - want");
-    EXPECT(0, "$L predict --model tiny --ladder l --submission s train.json | grep -q '^{\"id\":\"#idiom000003#\",\"label\":3,'");
-    out = slurp("s", &n);
-    j = out ? ldr_json_parse(out, n, NULL, NULL) : NULL;
-    CHECK(j && ldr_json_node_at(j, 0)->count == 4 && ldr_json_number(j, ldr_json_get(j, 0, "#idiom000001#"), -1) == 1 && ldr_json_number(j, ldr_json_get(j, 0, "#idiom000004#"), -1) == 2);
-    ldr_json_free(j);
-    free(out);
-    EXPECT(0, "$L eval --model tiny --ladder l --data one.json --json | grep -q '\"examples\":2'");
-    EXPECT(0, "$L predict --model tiny --ladder l one.json | grep -q '^{\"id\":16,\"label\":'");
-    EXPECT(0, "$L eval --model tiny --ladder l --data own.json --json | grep -q '\"examples\":2'");
-    /* both blanks want the same word, for they are the same text: one of them has to take another */
-    CHECK(put_file("same.json", "{\"content\":[\"w10 #idiom000001#\",\"w10 #idiom000002#\"],\"candidates\":[\"w20\",\"w21\",\"w22\",\"w23\"]}\n"
-                                "{\"content\":[\"w10 #idiom000003#\"],\"candidates\":[\"w20\",\"w21\",\"w22\",\"w23\"]}\n"));
-    EXPECT(0, "$L predict --model tiny --ladder l same.json | sed 's/.*\"label\":\\([0-9]\\).*/\\1/' > a; test $(sed -n 3p a) = 3 && test $(head -n 2 a | sort -u | wc -l) = 2 && head -n 2 a | grep -q 3");
-    /* a long text loses what is far from the blank, and never the blank */
-    EXPECT(0, "awk 'BEGIN { printf \"{\\\"content\\\":\\\"\"; for (i = 0; i < 300; i++) printf \"w7 \"; printf \"w10 #idiom#\"; for (i = 0; i < 300; i++) printf \" w8\"; print \"\\\",\\\"candidates\\\":[\\\"w20\\\",\\\"w21\\\"],\\\"answer\\\":0}\" }' > long.json");
-    EXPECT(0, "$L eval --model tiny --ladder l --data long.json && ! grep -q cut err");
+  static const char texts[] = "{\"content\":[\"w7 #idiom000001# w8 #idiom000002# w9\",\"w10 #idiom000003#\"],\"candidates\":[\"w20\",\"w21\",\"w22\",\"w23\"]}\n"
+    "{\"content\":[\"#idiom000004# w11\"],\"candidates\":[\"w20\",\"w21\",\"w24\",\"w25\"]}\n";
+  static const char hub[] = "{\"content\":[\"w7 #idiom000001# w8 #idiom000002# w9\",\"w10 #idiom000003#\"],\"candidates\":[\"w20\",\"w21\",\"w22\",\"w23\"],\"answers\":{\"candidate_id\":[1,0,3]}}\n"
+    "{\"content\":[\"#idiom000004# w11\"],\"candidates\":[\"w20\",\"w21\",\"w24\",\"w25\"],\"answers\":{\"candidate_id\":[2]}}\n";
+  static const char one[] = "{\"id\":15,\"content\":\"w7 #idiom# w8\",\"candidates\":[\"w20\",\"w21\",\"w22\"],\"answer\":1}\n{\"id\":16,\"content\":\"w9 #idiom# w8\",\"candidates\":[\"w20\",\"w21\",\"w22\"],\"answer\":\"w20\"}\n";
+  static const char own[] = "{\"content\":\"w7 #idiom# w8 #idiom# w9\",\"groundTruth\":[\"w21\",\"w20\"],\"candidates\":[[\"w20\",\"w21\"],[\"w20\",\"w22\"]]}\n";
+  ldr_json *j;
+  char *out;
+  size_t n;
+  NEED_TINY();
+  CHECK(put_file("train.json", texts) && put_file("train_answer.json", "{\"#idiom000001#\": 1, \"#idiom000002#\": 0, \"#idiom000003#\": 3,\n\"#idiom000004#\": 2}"));
+  CHECK(put_file("hub.json", hub) && put_file("one.json", one) && put_file("own.json", own));
+  EXPECT(0, "$L train --task chid --model tiny --train train.json --dev train.json --max-len 24 --out l --recipe plain --epochs 80 --batch 4 --lr 1e-2 --seed 1 --method full");
+  CHECK(holds("out", "train: 4 questions, 4 choices") && holds("out", "accuracy 1.0000 on dev"));
+  EXPECT(0, "$L eval --model tiny --ladder l --data train.json --json > want; $L eval --model tiny --ladder l --data hub.json --json | cmp - want");
+  EXPECT(0, "$L predict --model tiny --ladder l --submission s train.json | grep -q '^{\"id\":\"#idiom000003#\",\"label\":3,'");
+  out = slurp("s", &n);
+  j = out ? ldr_json_parse(out, n, NULL, NULL) : NULL;
+  CHECK(j && ldr_json_node_at(j, 0)->count == 4 && ldr_json_number(j, ldr_json_get(j, 0, "#idiom000001#"), -1) == 1 && ldr_json_number(j, ldr_json_get(j, 0, "#idiom000004#"), -1) == 2);
+  ldr_json_free(j);
+  free(out);
+  EXPECT(0, "$L eval --model tiny --ladder l --data one.json --json | grep -q '\"examples\":2'");
+  EXPECT(0, "$L predict --model tiny --ladder l one.json | grep -q '^{\"id\":16,\"label\":'");
+  EXPECT(0, "$L eval --model tiny --ladder l --data own.json --json | grep -q '\"examples\":2'");
+  /* both blanks want the same word, for they are the same text: one of them has to take another */
+  CHECK(put_file("same.json", "{\"content\":[\"w10 #idiom000001#\",\"w10 #idiom000002#\"],\"candidates\":[\"w20\",\"w21\",\"w22\",\"w23\"]}\n"
+                              "{\"content\":[\"w10 #idiom000003#\"],\"candidates\":[\"w20\",\"w21\",\"w22\",\"w23\"]}\n"));
+  EXPECT(0, "$L predict --model tiny --ladder l same.json | sed 's/.*\"label\":\\([0-9]\\).*/\\1/' > a; test $(sed -n 3p a) = 3 && test $(head -n 2 a | sort -u | wc -l) = 2 && head -n 2 a | grep -q 3");
+  /* a long text loses what is far from the blank, and never the blank */
+  EXPECT(0, "awk 'BEGIN { printf \"{\\\"content\\\":\\\"\"; for (i = 0; i < 300; i++) printf \"w7 \"; printf \"w10 #idiom#\"; for (i = 0; i < 300; i++) printf \" w8\"; print \"\\\",\\\"candidates\\\":[\\\"w20\\\",\\\"w21\\\"],\\\"answer\\\":0}\" }' > long.json");
+  EXPECT(0, "$L eval --model tiny --ladder l --data long.json && ! grep -q cut err");
 }
 
 TEST(pronouns_are_marked) {
-    static const char data[] = "{\"text\":\"w7 w8 w9 w10\",\"target\":{\"span1_text\":\"w8\",\"span1_index\":3,\"span2_text\":\"w10\",\"span2_index\":9},\"idx\":4,\"label\":\"true\"}\n"
-        "{\"text\":\"w10 w8 w9\",\"target\":{\"span2_text\":\"w10\",\"span2_index\":0,\"span1_text\":\"w9\",\"span1_index\":7},\"idx\":5,\"label\":\"false\"}\n";
-    NEED_TINY();
-    CHECK(put_file("w.json", data) && put_file("marked.jsonl", "{\"text\":\"w7 _w8_ w9 [w10]\"}\n{\"text\":\"[w10] w8 _w9_\"}\n"));
-    EXPECT(0, "$L train --task wsc --model tiny --train w.json --max-len 30 --out l " QUICK);
-    EXPECT(0, "$L predict --model tiny --ladder l --submission s w.json > a; $L predict --model tiny --ladder l marked.jsonl | cmp - a; grep -Eq '^\\{\"id\":4,\"label\":\"(true|false)\"\\}$' s");
-    CHECK(put_file("bad.json", "{\"text\":\"w7 w8\",\"target\":{\"span1_text\":\"w8\",\"span1_index\":2,\"span2_text\":\"w7\",\"span2_index\":0},\"label\":\"true\"}\n"));
-    EXPECT(1, "$L train --task wsc --model tiny --train bad.json --out k " QUICK);
-    CHECK(holds("err", "1 of 1 examples are damaged") && holds("err", "line 1") && holds("err", "span1_text"));
-    EXPECT(1, "$L predict --model tiny --ladder l bad.json");
-    CHECK(holds("err", "line 1"));
+  static const char data[] = "{\"text\":\"w7 w8 w9 w10\",\"target\":{\"span1_text\":\"w8\",\"span1_index\":3,\"span2_text\":\"w10\",\"span2_index\":9},\"idx\":4,\"label\":\"true\"}\n"
+    "{\"text\":\"w10 w8 w9\",\"target\":{\"span2_text\":\"w10\",\"span2_index\":0,\"span1_text\":\"w9\",\"span1_index\":7},\"idx\":5,\"label\":\"false\"}\n";
+  NEED_TINY();
+  CHECK(put_file("w.json", data) && put_file("marked.jsonl", "{\"text\":\"w7 _w8_ w9 [w10]\"}\n{\"text\":\"[w10] w8 _w9_\"}\n"));
+  EXPECT(0, "$L train --task wsc --model tiny --train w.json --max-len 30 --out l " QUICK);
+  EXPECT(0, "$L predict --model tiny --ladder l --submission s w.json > a; $L predict --model tiny --ladder l marked.jsonl | cmp - a; grep -Eq '^\\{\"id\":4,\"label\":\"(true|false)\"\\}$' s");
+  CHECK(put_file("bad.json", "{\"text\":\"w7 w8\",\"target\":{\"span1_text\":\"w8\",\"span1_index\":2,\"span2_text\":\"w7\",\"span2_index\":0},\"label\":\"true\"}\n"));
+  EXPECT(1, "$L train --task wsc --model tiny --train bad.json --out k " QUICK);
+  CHECK(holds("err", "1 of 1 examples are damaged") && holds("err", "line 1") && holds("err", "span1_text"));
+  EXPECT(1, "$L predict --model tiny --ladder l bad.json");
+  CHECK(holds("err", "line 1"));
 }
 
 /* The columns of GLUE's files, with and without names, and the same as JSON with numbers for labels. */
 TEST(glue_files_in_all_their_forms) {
-    static const struct { const char *task, *tsv, *json, *test, *head; } tasks[] = {
-        { "qnli", "index\tquestion\tsentence\tlabel\n0\tw7\tw8 \"w9\tentailment\n1\tw10\tw11\tnot_entailment\n", "{\"question\":\"w7\",\"sentence\":\"w8 \\\"w9\",\"label\":0,\"idx\":0}\n{\"question\":\"w10\",\"sentence\":\"w11\",\"label\":1,\"idx\":1}\n",
-          "index\tquestion\tsentence\n0\tw7\tw8 \"w9\n1\tw10\tw11\n", "0\t" },
-        { "rte", "index\tsentence1\tsentence2\tlabel\n7\tw7\tw8\tnot_entailment\n9\tw10\tw11\tentailment\n", "{\"sentence1\":\"w7\",\"sentence2\":\"w8\",\"label\":1,\"idx\":0}\n{\"sentence1\":\"w10\",\"sentence2\":\"w11\",\"label\":0}\n",
-          "index\tsentence1\tsentence2\n7\tw7\tw8\n9\tw10\tw11\n", "7\t" },
-        { "qqp", "id\tqid1\tqid2\tquestion1\tquestion2\tis_duplicate\n133273\t21\t22\tw7\tw8\t0\n4\t1\t2\tw10\tw11\t1\n", "{\"question1\":\"w7\",\"question2\":\"w8\",\"label\":0}\n{\"question1\":\"w10\",\"question2\":\"w11\",\"label\":1}\n",
-          "id\tquestion1\tquestion2\n133273\tw7\tw8\n4\tw10\tw11\n", "133273\t" },
-        { "mnli", "index\tpromptID\tgenre\tsentence1_parse\tsentence1\tsentence2\tlabel1\tlabel2\tgold_label\n0\t1\tg\tx\tw7\tw8\tneutral\tneutral\tentailment\n1\t2\tg\tx\tw10\tw11\tneutral\t-\tneutral\n2\t2\tg\tx\tw12\tw13\t-\t-\tcontradiction\n",
-          "{\"premise\":\"w7\",\"hypothesis\":\"w8\",\"label\":0}\n{\"premise\":\"w10\",\"hypothesis\":\"w11\",\"label\":1}\n{\"premise\":\"w12\",\"hypothesis\":\"w13\",\"label\":2}\n",
-          "index\tpromptID\tsentence1\tsentence2\n0\t1\tw7\tw8\n1\t2\tw10\tw11\n2\t2\tw12\tw13\n", "0\t" },
-        { "mrpc", "\xef\xbb\xbfQuality\t#1 ID\t#2 ID\t#1 String\t#2 String\r\n1\t11\t12\tw7\tw8\r\n0\t13\t14\tw10\tw11\r\n", "{\"sentence1\":\"w7\",\"sentence2\":\"w8\",\"label\":1}\n{\"sentence1\":\"w10\",\"sentence2\":\"w11\",\"label\":0}\n",
-          "index\t#1 ID\t#2 ID\t#1 String\t#2 String\n0\t11\t12\tw7\tw8\n1\t13\t14\tw10\tw11\n", "0\t" },
-        { "cola", "gj04\t1\t\tw7 w8\ngj04\t0\t*\tw9\n", "{\"sentence\":\"w7 w8\",\"label\":1}\n{\"sentence\":\"w9\",\"label\":0}\n", "index\tsentence\n0\tw7 w8\n1\tw9\n", "0\t" },
-        { "sst2", "sentence\tlabel\nw7 w8 \t0\nw9 \t1\n", "{\"sentence\":\"w7 w8\",\"label\":0}\n{\"sentence\":\"w9\",\"label\":1}\n", "index\tsentence\n0\tw7 w8\n1\tw9\n", "0\t" },
-        { "stsb", "index\tgenre\tfilename\tyear\told_index\tsource1\tsource2\tsentence1\tsentence2\tscore\n0\ta\tb\t2012\t1\tx\tx\tw7\tw8\t5.000\n1\ta\tb\t2012\t1\tx\tx\tw9\tw10\t0.5\n",
-          "{\"sentence1\":\"w7\",\"sentence2\":\"w8\",\"label\":5.0}\n{\"sentence1\":\"w9\",\"sentence2\":\"w10\",\"label\":0.5}\n",
-          "index\tgenre\tfilename\tyear\told_index\tsource1\tsource2\tsentence1\tsentence2\n0\ta\tb\t2012\t1\tx\tx\tw7\tw8\n1\ta\tb\t2012\t1\tx\tx\tw9\tw10\n", "0\t" } };
-    size_t i;
-    NEED_TINY();
-    for (i = 0; i < sizeof tasks / sizeof *tasks; i++) {
-        CHECK(put_file("t.tsv", tasks[i].tsv) && put_file("t.jsonl", tasks[i].json) && put_file("test.tsv", tasks[i].test));
-        EXPECT(0, "$L train --task %s --model tiny --train t.tsv --max-len 20 --out l " QUICK, tasks[i].task);
-        EXPECT(0, "$L eval --model tiny --ladder l --data t.tsv > a; $L eval --model tiny --ladder l --data t.jsonl | cmp - a");
-        EXPECT(0, "$L train --task %s --model tiny --train t.jsonl --max-len 20 --out k " QUICK " && cmp l k", tasks[i].task);
-        EXPECT(0, "$L predict --model tiny --ladder l --submission s test.tsv > p && $L predict --model tiny --ladder l t.tsv | cmp - p && $L predict --model tiny --ladder l t.jsonl | cmp - p");
-        EXPECT(0, "head -n 1 s | grep -q '^index.prediction$' && sed -n 2p s | grep -q '^%s' && test $(wc -l < s) = $(($(wc -l < p) + 1))", tasks[i].head);
-    }
-    EXPECT(0, "grep -Eq '^1.-?[0-9]+\\.[0-9]{3}$' s");                        /* a number, of stsb */
-    EXPECT(0, "mkdir -p mnli && printf 'sentence1\\tsentence2\\tgold_label\\nw7\\tw8\\tneutral\\n' | tee mnli/train.tsv mnli/dev_matched.tsv > mnli/dev_mismatched.tsv; echo 'w9\tw10\tneutral' >> mnli/dev_mismatched.tsv");
-    EXPECT(0, "$L train --task mnli --model tiny --train mnli --test mnli --max-len 20 --out l " QUICK);
-    CHECK(holds("out", "dev: 1 texts") && holds("out", "test: 2 texts"));
+  static const struct { const char *task, *tsv, *json, *test, *head; } tasks[] = {
+    { "qnli", "index\tquestion\tsentence\tlabel\n0\tw7\tw8 \"w9\tentailment\n1\tw10\tw11\tnot_entailment\n", "{\"question\":\"w7\",\"sentence\":\"w8 \\\"w9\",\"label\":0,\"idx\":0}\n{\"question\":\"w10\",\"sentence\":\"w11\",\"label\":1,\"idx\":1}\n",
+      "index\tquestion\tsentence\n0\tw7\tw8 \"w9\n1\tw10\tw11\n", "0\t" },
+    { "rte", "index\tsentence1\tsentence2\tlabel\n7\tw7\tw8\tnot_entailment\n9\tw10\tw11\tentailment\n", "{\"sentence1\":\"w7\",\"sentence2\":\"w8\",\"label\":1,\"idx\":0}\n{\"sentence1\":\"w10\",\"sentence2\":\"w11\",\"label\":0}\n",
+      "index\tsentence1\tsentence2\n7\tw7\tw8\n9\tw10\tw11\n", "7\t" },
+    { "qqp", "id\tqid1\tqid2\tquestion1\tquestion2\tis_duplicate\n133273\t21\t22\tw7\tw8\t0\n4\t1\t2\tw10\tw11\t1\n", "{\"question1\":\"w7\",\"question2\":\"w8\",\"label\":0}\n{\"question1\":\"w10\",\"question2\":\"w11\",\"label\":1}\n",
+      "id\tquestion1\tquestion2\n133273\tw7\tw8\n4\tw10\tw11\n", "133273\t" },
+    { "mnli", "index\tpromptID\tgenre\tsentence1_parse\tsentence1\tsentence2\tlabel1\tlabel2\tgold_label\n0\t1\tg\tx\tw7\tw8\tneutral\tneutral\tentailment\n1\t2\tg\tx\tw10\tw11\tneutral\t-\tneutral\n2\t2\tg\tx\tw12\tw13\t-\t-\tcontradiction\n",
+      "{\"premise\":\"w7\",\"hypothesis\":\"w8\",\"label\":0}\n{\"premise\":\"w10\",\"hypothesis\":\"w11\",\"label\":1}\n{\"premise\":\"w12\",\"hypothesis\":\"w13\",\"label\":2}\n",
+      "index\tpromptID\tsentence1\tsentence2\n0\t1\tw7\tw8\n1\t2\tw10\tw11\n2\t2\tw12\tw13\n", "0\t" },
+    { "mrpc", "\xef\xbb\xbfQuality\t#1 ID\t#2 ID\t#1 String\t#2 String\r\n1\t11\t12\tw7\tw8\r\n0\t13\t14\tw10\tw11\r\n", "{\"sentence1\":\"w7\",\"sentence2\":\"w8\",\"label\":1}\n{\"sentence1\":\"w10\",\"sentence2\":\"w11\",\"label\":0}\n",
+      "index\t#1 ID\t#2 ID\t#1 String\t#2 String\n0\t11\t12\tw7\tw8\n1\t13\t14\tw10\tw11\n", "0\t" },
+    { "cola", "gj04\t1\t\tw7 w8\ngj04\t0\t*\tw9\n", "{\"sentence\":\"w7 w8\",\"label\":1}\n{\"sentence\":\"w9\",\"label\":0}\n", "index\tsentence\n0\tw7 w8\n1\tw9\n", "0\t" },
+    { "sst2", "sentence\tlabel\nw7 w8 \t0\nw9 \t1\n", "{\"sentence\":\"w7 w8\",\"label\":0}\n{\"sentence\":\"w9\",\"label\":1}\n", "index\tsentence\n0\tw7 w8\n1\tw9\n", "0\t" },
+    { "stsb", "index\tgenre\tfilename\tyear\told_index\tsource1\tsource2\tsentence1\tsentence2\tscore\n0\ta\tb\t2012\t1\tx\tx\tw7\tw8\t5.000\n1\ta\tb\t2012\t1\tx\tx\tw9\tw10\t0.5\n",
+      "{\"sentence1\":\"w7\",\"sentence2\":\"w8\",\"label\":5.0}\n{\"sentence1\":\"w9\",\"sentence2\":\"w10\",\"label\":0.5}\n",
+      "index\tgenre\tfilename\tyear\told_index\tsource1\tsource2\tsentence1\tsentence2\n0\ta\tb\t2012\t1\tx\tx\tw7\tw8\n1\ta\tb\t2012\t1\tx\tx\tw9\tw10\n", "0\t" } };
+  size_t i;
+  NEED_TINY();
+  for (i = 0; i < sizeof tasks / sizeof *tasks; i++) {
+    CHECK(put_file("t.tsv", tasks[i].tsv) && put_file("t.jsonl", tasks[i].json) && put_file("test.tsv", tasks[i].test));
+    EXPECT(0, "$L train --task %s --model tiny --train t.tsv --max-len 20 --out l " QUICK, tasks[i].task);
+    EXPECT(0, "$L eval --model tiny --ladder l --data t.tsv > a; $L eval --model tiny --ladder l --data t.jsonl | cmp - a");
+    EXPECT(0, "$L train --task %s --model tiny --train t.jsonl --max-len 20 --out k " QUICK " && cmp l k", tasks[i].task);
+    EXPECT(0, "$L predict --model tiny --ladder l --submission s test.tsv > p && $L predict --model tiny --ladder l t.tsv | cmp - p && $L predict --model tiny --ladder l t.jsonl | cmp - p");
+    EXPECT(0, "head -n 1 s | grep -q '^index.prediction$' && sed -n 2p s | grep -q '^%s' && test $(wc -l < s) = $(($(wc -l < p) + 1))", tasks[i].head);
+  }
+  EXPECT(0, "grep -Eq '^1.-?[0-9]+\\.[0-9]{3}$' s");                        /* a number, of stsb */
+  EXPECT(0, "mkdir -p mnli && printf 'sentence1\\tsentence2\\tgold_label\\nw7\\tw8\\tneutral\\n' | tee mnli/train.tsv mnli/dev_matched.tsv > mnli/dev_mismatched.tsv; echo 'w9\tw10\tneutral' >> mnli/dev_mismatched.tsv");
+  EXPECT(0, "$L train --task mnli --model tiny --train mnli --test mnli --max-len 20 --out l " QUICK);
+  CHECK(holds("out", "dev: 1 texts") && holds("out", "test: 2 texts"));
 }
 
 /* What is damaged is counted, said, and never learned from. */
 TEST(damaged_examples_are_said) {
-    static const struct { const char *task, *good, *bad, *says; } cases[] = {
-        { "choice", "{\"text\":\"w7\",\"choices\":[\"w8\",\"w9\"],\"label\":1}", "{\"text\":\"w7\",\"choices\":[\"w8\",\"w9\"],\"label\":2}", "\"2\" is none of the 2 choices" },
-        { "choice", "{\"text\":\"w7\",\"choices\":[\"w8\",\"w9\"],\"label\":1}", "{\"text\":\"w7\",\"choices\":[\"w8\",\"w9\"],\"answer\":\"w10\"}", "\"w10\" is none of the 2 choices" },
-        { "choice", "{\"text\":\"w7\",\"choices\":[\"w8\",\"w9\"],\"label\":1}", "{\"text\":\"w7\",\"choices\":[\"w8\"],\"label\":0}", "has 1 choices" },
-        { "choice", "{\"text\":\"w7\",\"choices\":[\"w8\",\"w9\"],\"label\":1}", "{\"text\":\"w7\",\"label\":0}", "has 0 choices" },
-        { "choice", "{\"text\":\"w7\",\"choices\":[\"w8\",\"w9\"],\"label\":1}", "{\"text\":\"w7\",\"choices\":[\"w8\",\"\",\"w9\"],\"label\":0}", "choice 1 of 3 is empty" },
-        { "choice", "{\"text\":\"w7\",\"choices\":[\"w8\",\"w9\"],\"label\":1}", "{\"text\":\"w7\",\"choices\":[\"w8\",\"w9\"]}", "no answer" },
-        { "chid", "{\"content\":\"w7 #idiom#\",\"candidates\":[\"w8\",\"w9\"],\"answer\":1}", "{\"content\":\"w7 #idiom#\",\"candidates\":[\"w8\",\"w9\"]}", "no answer" },
-        { "chid", "{\"content\":\"w7 #idiom#\",\"candidates\":[\"w8\",\"w9\"],\"answer\":1}", "{\"content\":\"w7\",\"candidates\":[\"w8\",\"w9\"],\"answer\":1}", "no text with a blank" },
-        { "chid", "{\"content\":\"w7 #idiom#\",\"candidates\":[\"w8\",\"w9\"],\"answer\":1}", "{\"content\":\"w7 #idiom#\",\"answer\":1}", "has 0 choices" },
-        { "ocnli", "{\"sentence1\":\"w7\",\"sentence2\":\"w8\",\"label\":\"neutral\"}", "{\"sentence1\":\"w7\",\"sentence2\":\"w8\",\"label\":\"entailmnt\"}", "\"entailmnt\" is none of neutral" },
-        { "ocnli", "{\"sentence1\":\"w7\",\"sentence2\":\"w8\",\"label\":\"neutral\"}", "{\"sentence1\":\"w7\",\"label\":\"neutral\"}", "no member \"sentence2\"" },
-        { "ocnli", "{\"sentence1\":\"w7\",\"sentence2\":\"w8\",\"label\":\"neutral\"}", "{\"sentence1\":\"\",\"sentence2\":\"w8\",\"label\":\"neutral\"}", "no text" },
-        { "stsb", "{\"sentence1\":\"w7\",\"sentence2\":\"w8\",\"score\":4.5}", "{\"sentence1\":\"w7\",\"sentence2\":\"w8\",\"score\":\"much\"}", "\"much\" is not a number" } };
-    size_t i;
-    NEED_TINY();
-    for (i = 0; i < sizeof cases / sizeof *cases; i++) {
-        CHECK(put_file("good", cases[i].good) && put_file("bad", cases[i].bad));
-        EXPECT(0, "for i in 1 2 3; do cat good; echo; done > few.json; cat bad >> few.json; for i in $(seq 120); do cat good; echo; done > many.json; cat bad >> many.json");
-        EXPECT(1, "$L train --task %s --model tiny --train few.json --max-len 20 --out l " QUICK, cases[i].task);
-        CHECK(one_error_line() && holds("err", "1 of 4 examples are damaged; line 4: ") && holds("err", cases[i].says));
-        EXPECT(0, "$L train --task %s --model tiny --train few.json --skip-bad --max-len 20 --out l " QUICK, cases[i].task);
-        CHECK(holds("err", "1 of 4 examples are damaged and left out; line 4: ") && holds("err", cases[i].says) && (holds("out", "train: 3 texts") || holds("out", "train: 3 questions")));
-        EXPECT(0, "$L train --task %s --model tiny --train many.json --max-len 20 --out l " QUICK, cases[i].task);
-        CHECK(holds("err", "1 of 121 examples are damaged and left out; line 121: ") && (holds("out", "train: 120 texts") || holds("out", "train: 120 questions")));
-    }
-    CHECK(put_file("short.tsv", "index\tsentence1\tsentence2\tlabel\n0\tw7\tw8\tentailment\n1\tw7\tentailment\n"));
-    EXPECT(1, "$L train --task rte --model tiny --train short.tsv --out l " QUICK);
-    CHECK(holds("err", "line 3: it has 3 columns and not the 4 of the first line"));
-    CHECK(put_file("drop.json", "{\"sentence1\":\"w7\",\"sentence2\":\"w8\",\"label\":\"neutral\"}\n{\"sentence1\":\"w7\",\"sentence2\":\"w8\",\"label\":\"-\"}\n"));
-    EXPECT(0, "$L train --task cmnli --model tiny --train drop.json --max-len 20 --out l " QUICK);
-    CHECK(holds("err", "1 of 2 examples have no label") && holds("out", "train: 1 texts"));
-    CHECK(put_file("answerless.json", "{\"text\":\"w7\",\"choices\":[\"w8\",\"w9\"]}\n{\"text\":\"w7\",\"choices\":[\"w8\"]}\n"));
-    EXPECT(0, "for i in 1 2 3; do cat good; echo; done > g.json; echo '{\"text\":\"w7\",\"choices\":[\"w8\",\"w9\"],\"label\":1}' > c.json; $L train --task choice --model tiny --train c.json --max-len 20 --out l " QUICK);
-    EXPECT(1, "$L predict --model tiny --ladder l answerless.json");           /* an answer for every question, or none */
-    CHECK(holds("err", "line 2") && holds("err", "has 1 choices"));
-    EXPECT(1, "$L predict --model tiny --ladder l --submission s c.json");
-    CHECK(holds("err", "--submission"));
-    EXPECT(1, "printf 'w7\\tw8\\n' > none.tsv; $L train --task ocnli --model tiny --train none.tsv --out l " QUICK);
-    CHECK(holds("err", "names no columns"));
+  static const struct { const char *task, *good, *bad, *says; } cases[] = {
+    { "choice", "{\"text\":\"w7\",\"choices\":[\"w8\",\"w9\"],\"label\":1}", "{\"text\":\"w7\",\"choices\":[\"w8\",\"w9\"],\"label\":2}", "\"2\" is none of the 2 choices" },
+    { "choice", "{\"text\":\"w7\",\"choices\":[\"w8\",\"w9\"],\"label\":1}", "{\"text\":\"w7\",\"choices\":[\"w8\",\"w9\"],\"answer\":\"w10\"}", "\"w10\" is none of the 2 choices" },
+    { "choice", "{\"text\":\"w7\",\"choices\":[\"w8\",\"w9\"],\"label\":1}", "{\"text\":\"w7\",\"choices\":[\"w8\"],\"label\":0}", "has 1 choices" },
+    { "choice", "{\"text\":\"w7\",\"choices\":[\"w8\",\"w9\"],\"label\":1}", "{\"text\":\"w7\",\"label\":0}", "has 0 choices" },
+    { "choice", "{\"text\":\"w7\",\"choices\":[\"w8\",\"w9\"],\"label\":1}", "{\"text\":\"w7\",\"choices\":[\"w8\",\"\",\"w9\"],\"label\":0}", "choice 1 of 3 is empty" },
+    { "choice", "{\"text\":\"w7\",\"choices\":[\"w8\",\"w9\"],\"label\":1}", "{\"text\":\"w7\",\"choices\":[\"w8\",\"w9\"]}", "no answer" },
+    { "chid", "{\"content\":\"w7 #idiom#\",\"candidates\":[\"w8\",\"w9\"],\"answer\":1}", "{\"content\":\"w7 #idiom#\",\"candidates\":[\"w8\",\"w9\"]}", "no answer" },
+    { "chid", "{\"content\":\"w7 #idiom#\",\"candidates\":[\"w8\",\"w9\"],\"answer\":1}", "{\"content\":\"w7\",\"candidates\":[\"w8\",\"w9\"],\"answer\":1}", "no text with a blank" },
+    { "chid", "{\"content\":\"w7 #idiom#\",\"candidates\":[\"w8\",\"w9\"],\"answer\":1}", "{\"content\":\"w7 #idiom#\",\"answer\":1}", "has 0 choices" },
+    { "ocnli", "{\"sentence1\":\"w7\",\"sentence2\":\"w8\",\"label\":\"neutral\"}", "{\"sentence1\":\"w7\",\"sentence2\":\"w8\",\"label\":\"entailmnt\"}", "\"entailmnt\" is none of neutral" },
+    { "ocnli", "{\"sentence1\":\"w7\",\"sentence2\":\"w8\",\"label\":\"neutral\"}", "{\"sentence1\":\"w7\",\"label\":\"neutral\"}", "no member \"sentence2\"" },
+    { "ocnli", "{\"sentence1\":\"w7\",\"sentence2\":\"w8\",\"label\":\"neutral\"}", "{\"sentence1\":\"\",\"sentence2\":\"w8\",\"label\":\"neutral\"}", "no text" },
+    { "stsb", "{\"sentence1\":\"w7\",\"sentence2\":\"w8\",\"score\":4.5}", "{\"sentence1\":\"w7\",\"sentence2\":\"w8\",\"score\":\"much\"}", "\"much\" is not a number" } };
+  size_t i;
+  NEED_TINY();
+  for (i = 0; i < sizeof cases / sizeof *cases; i++) {
+    CHECK(put_file("good", cases[i].good) && put_file("bad", cases[i].bad));
+    EXPECT(0, "for i in 1 2 3; do cat good; echo; done > few.json; cat bad >> few.json; for i in $(seq 120); do cat good; echo; done > many.json; cat bad >> many.json");
+    EXPECT(1, "$L train --task %s --model tiny --train few.json --max-len 20 --out l " QUICK, cases[i].task);
+    CHECK(one_error_line() && holds("err", "1 of 4 examples are damaged; line 4: ") && holds("err", cases[i].says));
+    EXPECT(0, "$L train --task %s --model tiny --train few.json --skip-bad --max-len 20 --out l " QUICK, cases[i].task);
+    CHECK(holds("err", "1 of 4 examples are damaged and left out; line 4: ") && holds("err", cases[i].says) && (holds("out", "train: 3 texts") || holds("out", "train: 3 questions")));
+    EXPECT(0, "$L train --task %s --model tiny --train many.json --max-len 20 --out l " QUICK, cases[i].task);
+    CHECK(holds("err", "1 of 121 examples are damaged and left out; line 121: ") && (holds("out", "train: 120 texts") || holds("out", "train: 120 questions")));
+  }
+  CHECK(put_file("short.tsv", "index\tsentence1\tsentence2\tlabel\n0\tw7\tw8\tentailment\n1\tw7\tentailment\n"));
+  EXPECT(1, "$L train --task rte --model tiny --train short.tsv --out l " QUICK);
+  CHECK(holds("err", "line 3: it has 3 columns and not the 4 of the first line"));
+  CHECK(put_file("drop.json", "{\"sentence1\":\"w7\",\"sentence2\":\"w8\",\"label\":\"neutral\"}\n{\"sentence1\":\"w7\",\"sentence2\":\"w8\",\"label\":\"-\"}\n"));
+  EXPECT(0, "$L train --task cmnli --model tiny --train drop.json --max-len 20 --out l " QUICK);
+  CHECK(holds("err", "1 of 2 examples have no label") && holds("out", "train: 1 texts"));
+  CHECK(put_file("answerless.json", "{\"text\":\"w7\",\"choices\":[\"w8\",\"w9\"]}\n{\"text\":\"w7\",\"choices\":[\"w8\"]}\n"));
+  EXPECT(0, "for i in 1 2 3; do cat good; echo; done > g.json; echo '{\"text\":\"w7\",\"choices\":[\"w8\",\"w9\"],\"label\":1}' > c.json; $L train --task choice --model tiny --train c.json --max-len 20 --out l " QUICK);
+  EXPECT(1, "$L predict --model tiny --ladder l answerless.json");           /* an answer for every question, or none */
+  CHECK(holds("err", "line 2") && holds("err", "has 1 choices"));
+  EXPECT(1, "$L predict --model tiny --ladder l --submission s c.json");
+  CHECK(holds("err", "--submission"));
+  EXPECT(1, "printf 'w7\\tw8\\n' > none.tsv; $L train --task ocnli --model tiny --train none.tsv --out l " QUICK);
+  CHECK(holds("err", "names no columns"));
 }
 
 TEST(clue_files_of_answers) {
-    NEED_TINY();
-    CHECK(put_file("t.json", "{\"id\":3,\"sentence\":\"w7 w8\",\"label\":\"100\"}\n{\"id\":5,\"sentence\":\"w9\",\"label\":\"101\"}\n{\"sentence\":\"w9\",\"label\":\"101\"}\n"));
-    EXPECT(0, "$L train --task tnews --model tiny --train t.json --max-len 20 --out l " QUICK " && $L predict --model tiny --ladder l --submission s t.json");
-    EXPECT(0, "test $(grep -Ec '^\\{\"id\":[352],\"label\":\"10[01]\"\\}$' s) = 3 && sed -n 2p s | grep -q '\"id\":5,'");
-    CHECK(put_file("e.json", "{\"id\":8,\"text\":\"w7 w8 w9 w7\",\"label\":{\"name\":{\"w7\":[[0,1],[9,10]]},\"place\":{\"w8 w9\":[[3,7]]}}}\n"));
-    EXPECT(0, "$L train --task cluener --model tiny --train e.json --max-len 20 --out l --recipe plain --method full --lr 1e-2 --epochs 80 --seed 1 && $L predict --model tiny --ladder l --submission s e.json");
-    CHECK(holds("s", "{\"id\":8,\"label\":{\"name\":{\"w7\":[[0,1],[9,10]]},\"place\":{\"w8 w9\":[[3,7]]}}}\n"));
+  NEED_TINY();
+  CHECK(put_file("t.json", "{\"id\":3,\"sentence\":\"w7 w8\",\"label\":\"100\"}\n{\"id\":5,\"sentence\":\"w9\",\"label\":\"101\"}\n{\"sentence\":\"w9\",\"label\":\"101\"}\n"));
+  EXPECT(0, "$L train --task tnews --model tiny --train t.json --max-len 20 --out l " QUICK " && $L predict --model tiny --ladder l --submission s t.json");
+  EXPECT(0, "test $(grep -Ec '^\\{\"id\":[352],\"label\":\"10[01]\"\\}$' s) = 3 && sed -n 2p s | grep -q '\"id\":5,'");
+  CHECK(put_file("e.json", "{\"id\":8,\"text\":\"w7 w8 w9 w7\",\"label\":{\"name\":{\"w7\":[[0,1],[9,10]]},\"place\":{\"w8 w9\":[[3,7]]}}}\n"));
+  EXPECT(0, "$L train --task cluener --model tiny --train e.json --max-len 20 --out l --recipe plain --method full --lr 1e-2 --epochs 80 --seed 1 && $L predict --model tiny --ladder l --submission s e.json");
+  CHECK(holds("s", "{\"id\":8,\"label\":{\"name\":{\"w7\":[[0,1],[9,10]]},\"place\":{\"w8 w9\":[[3,7]]}}}\n"));
 }
 
 /* ATIS as it is published: texts in one file, intents or the tags of their tokens in others. */
 TEST(labels_in_a_file_beside) {
-    NEED_TINY();
-    EXPECT(0, "mkdir -p atis/train atis/dev; printf 'w7 w8\\nw9 w10 w11\\n' | tee atis/dev/seq.in > atis/train/seq.in; printf 'a\\nb\\n' | tee atis/dev/label > atis/train/label; printf 'O B-x\\nB-y I-y O\\n' | tee atis/dev/seq.out > atis/train/seq.out");
-    EXPECT(0, "$L train --task atis --model tiny --train atis --max-len 20 --out l " QUICK);
-    CHECK(holds("out", "train: 2 texts") && holds("out", "dev: 2 texts") && holds("out", "2 classes: a 1, b 1"));
-    EXPECT(0, "$L train --task atis-slots --model tiny --train atis --max-len 20 --out l " QUICK);
-    CHECK(holds("out", "entities: x, y"));
-    EXPECT(0, "$L predict --model tiny --ladder l atis/dev/seq.in && test $(wc -l < out) = 2");
-    EXPECT(1, "printf 'O\\nB-y I-y O\\n' > atis/train/seq.out; $L train --task atis-slots --model tiny --train atis --max-len 20 --out l " QUICK);
-    CHECK(holds("err", "2 tokens and 1 tags"));
-    EXPECT(1, "printf 'a\\n' > atis/train/label; $L train --task atis --model tiny --train atis --max-len 20 --out l " QUICK);
-    CHECK(holds("err", "fewer lines"));
-    EXPECT(1, "rm atis/train/label; $L train --task atis --model tiny --train atis --max-len 20 --out l " QUICK);
+  NEED_TINY();
+  EXPECT(0, "mkdir -p atis/train atis/dev; printf 'w7 w8\\nw9 w10 w11\\n' | tee atis/dev/seq.in > atis/train/seq.in; printf 'a\\nb\\n' | tee atis/dev/label > atis/train/label; printf 'O B-x\\nB-y I-y O\\n' | tee atis/dev/seq.out > atis/train/seq.out");
+  EXPECT(0, "$L train --task atis --model tiny --train atis --max-len 20 --out l " QUICK);
+  CHECK(holds("out", "train: 2 texts") && holds("out", "dev: 2 texts") && holds("out", "2 classes: a 1, b 1"));
+  EXPECT(0, "$L train --task atis-slots --model tiny --train atis --max-len 20 --out l " QUICK);
+  CHECK(holds("out", "entities: x, y"));
+  EXPECT(0, "$L predict --model tiny --ladder l atis/dev/seq.in && test $(wc -l < out) = 2");
+  EXPECT(1, "printf 'O\\nB-y I-y O\\n' > atis/train/seq.out; $L train --task atis-slots --model tiny --train atis --max-len 20 --out l " QUICK);
+  CHECK(holds("err", "2 tokens and 1 tags"));
+  EXPECT(1, "printf 'a\\n' > atis/train/label; $L train --task atis --model tiny --train atis --max-len 20 --out l " QUICK);
+  CHECK(holds("err", "fewer lines"));
+  EXPECT(1, "rm atis/train/label; $L train --task atis --model tiny --train atis --max-len 20 --out l " QUICK);
 }
 
 /* Without a task: pairs, numbers, several labels and tagged tokens are the same from TSV, CSV and JSON lines. */
 TEST(general_forms_agree) {
-    static const struct { const char *how, *tsv, *csv, *json; } forms[] = {
-        { "", "a\tw7 w8\tw9\nb\tw10\tw11\n", "label,text,text2\na,w7 w8,w9\nb,\"w10\",w11\n", "{\"label\":\"a\",\"text\":\"w7 w8\",\"text2\":\"w9\"}\n{\"label\":\"b\",\"sentence1\":\"w10\",\"sentence2\":\"w11\"}\n" },
-        { "--regress", "0.5\tw7 w8\n-2\tw10\n", "text,score\nw7 w8,0.5\nw10,-2\n", "[{\"label\":0.5,\"text\":\"w7 w8\"},{\"label\":\"-2\",\"text\":\"w10\"}]" },
-        { "--multi", "a|b\tw7 w8\nb\tw10\n", "labels,text\na|b,w7 w8\nb,w10\n", "{\"label\":[\"a\",\"b\"],\"text\":\"w7 w8\"}\n{\"label\":[\"b\"],\"text\":\"w10\"}\n" },
-        { "--task conll", "w7 B-x\nw8 I-x\n\nw9 O\nw10 B-y\n", NULL, "{\"tokens\":[\"w7\",\"w8\"],\"tags\":[\"B-x\",\"I-x\"]}\n{\"tokens\":[\"w9\",\"w10\"],\"ner_tags\":[\"O\",\"S-y\"]}\n" } };
-    size_t i;
-    NEED_TINY();
-    for (i = 0; i < sizeof forms / sizeof *forms; i++) {
-        CHECK(put_file("t.tsv", forms[i].tsv) && put_file("t.csv", forms[i].csv ? forms[i].csv : "") && put_file("t.jsonl", forms[i].json));
-        EXPECT(0, "$L train %s --model tiny --train t.tsv --max-len 20 --out l " QUICK, forms[i].how);
-        EXPECT(0, "$L train %s --model tiny --train t.jsonl --max-len 20 --out k " QUICK " && cmp l k", forms[i].how);
-        if (forms[i].csv) EXPECT(0, "$L train %s --model tiny --train t.csv --max-len 20 --out k " QUICK " && cmp l k", forms[i].how);
-    }
-    EXPECT(1, "echo '{\"tokens\":[\"w7\",\"w8\"],\"tags\":[\"O\"]}' > t.jsonl; $L train --task conll --model tiny --train t.jsonl --out l " QUICK);
-    CHECK(holds("err", "1 of 1 examples are damaged"));
+  static const struct { const char *how, *tsv, *csv, *json; } forms[] = {
+    { "", "a\tw7 w8\tw9\nb\tw10\tw11\n", "label,text,text2\na,w7 w8,w9\nb,\"w10\",w11\n", "{\"label\":\"a\",\"text\":\"w7 w8\",\"text2\":\"w9\"}\n{\"label\":\"b\",\"sentence1\":\"w10\",\"sentence2\":\"w11\"}\n" },
+    { "--regress", "0.5\tw7 w8\n-2\tw10\n", "text,score\nw7 w8,0.5\nw10,-2\n", "[{\"label\":0.5,\"text\":\"w7 w8\"},{\"label\":\"-2\",\"text\":\"w10\"}]" },
+    { "--multi", "a|b\tw7 w8\nb\tw10\n", "labels,text\na|b,w7 w8\nb,w10\n", "{\"label\":[\"a\",\"b\"],\"text\":\"w7 w8\"}\n{\"label\":[\"b\"],\"text\":\"w10\"}\n" },
+    { "--task conll", "w7 B-x\nw8 I-x\n\nw9 O\nw10 B-y\n", NULL, "{\"tokens\":[\"w7\",\"w8\"],\"tags\":[\"B-x\",\"I-x\"]}\n{\"tokens\":[\"w9\",\"w10\"],\"ner_tags\":[\"O\",\"S-y\"]}\n" } };
+  size_t i;
+  NEED_TINY();
+  for (i = 0; i < sizeof forms / sizeof *forms; i++) {
+    CHECK(put_file("t.tsv", forms[i].tsv) && put_file("t.csv", forms[i].csv ? forms[i].csv : "") && put_file("t.jsonl", forms[i].json));
+    EXPECT(0, "$L train %s --model tiny --train t.tsv --max-len 20 --out l " QUICK, forms[i].how);
+    EXPECT(0, "$L train %s --model tiny --train t.jsonl --max-len 20 --out k " QUICK " && cmp l k", forms[i].how);
+    if (forms[i].csv) EXPECT(0, "$L train %s --model tiny --train t.csv --max-len 20 --out k " QUICK " && cmp l k", forms[i].how);
+  }
+  EXPECT(1, "echo '{\"tokens\":[\"w7\",\"w8\"],\"tags\":[\"O\"]}' > t.jsonl; $L train --task conll --model tiny --train t.jsonl --out l " QUICK);
+  CHECK(holds("err", "1 of 1 examples are damaged"));
 }
 
 /* Real files, in the forms in which they lie there, have as many examples as their publishers say. */
 TEST(published_files_load) {
-    static const struct { const char *task, *path; int examples; } files[] = {
-        { "c3", "tasks/c3/c3-m-dev.json", 1991 }, { "c3", "tasks/c3/c3-d-test.json", 1890 }, { "chid", "tasks/fewclue/chid/test_public.json", 2002 },
-        { "wsc", "tasks/fewclue/cluewsc/test_public.json", 976 }, { "eprstmt", "tasks/fewclue/eprstmt/test_public.json", 610 },
-        { "cmnli", "tasks/fewclue/ocnli/test_public.json", 2520 }, { "rte", "tasks/glue/RTE/test.tsv", 1384 }, { "stsb", "tasks/glue/STS-B/dev.tsv", 1500 },
-        { "atis", "tasks/atis/test/seq.in", 893 }, { "atis-slots", "tasks/atis/dev/seq.in", 500 } };
-    char probe[LADDER_MAX_PATH], path[LADDER_MAX_PATH], says[64];
-    size_t i, found = 0;
-    NEED_TINY();
-    for (i = 0; i < sizeof files / sizeof *files; i++) {
-        if (!ldr_test_data_path(probe, sizeof probe, files[i].path) || !realpath(probe, path)) continue;
-        found++;
-        EXPECT(0, "$L train --task %s --model tiny --train '%s' --max-len 20 --batch 64 --stop-at 1 --out l " QUICK " || grep -q 'stopped after step 1' err", files[i].task, path);
-        sprintf(says, "train: %d %s", files[i].examples, find_task(files[i].task)->head == LDR_HEAD_CHOICE ? "questions" : "texts");
-        CHECK(holds("out", says));
-    }
-    if (!found) SKIP("no tasks (set LADDER_DATA to the data folder)");
+  static const struct { const char *task, *path; int examples; } files[] = {
+    { "c3", "tasks/c3/c3-m-dev.json", 1991 }, { "c3", "tasks/c3/c3-d-test.json", 1890 }, { "chid", "tasks/fewclue/chid/test_public.json", 2002 },
+    { "wsc", "tasks/fewclue/cluewsc/test_public.json", 976 }, { "eprstmt", "tasks/fewclue/eprstmt/test_public.json", 610 },
+    { "cmnli", "tasks/fewclue/ocnli/test_public.json", 2520 }, { "rte", "tasks/glue/RTE/test.tsv", 1384 }, { "stsb", "tasks/glue/STS-B/dev.tsv", 1500 },
+    { "atis", "tasks/atis/test/seq.in", 893 }, { "atis-slots", "tasks/atis/dev/seq.in", 500 } };
+  char probe[LADDER_MAX_PATH], path[LADDER_MAX_PATH], says[64];
+  size_t i, found = 0;
+  NEED_TINY();
+  for (i = 0; i < sizeof files / sizeof *files; i++) {
+    if (!ldr_test_data_path(probe, sizeof probe, files[i].path) || !realpath(probe, path)) continue;
+    found++;
+    EXPECT(0, "$L train --task %s --model tiny --train '%s' --max-len 20 --batch 64 --stop-at 1 --out l " QUICK " || grep -q 'stopped after step 1' err", files[i].task, path);
+    sprintf(says, "train: %d %s", files[i].examples, find_task(files[i].task)->head == LDR_HEAD_CHOICE ? "questions" : "texts");
+    CHECK(holds("out", says));
+  }
+  if (!found) SKIP("no tasks (set LADDER_DATA to the data folder)");
 }
 
 #define TESTS(X) X(assignments_are_the_best_ones) X(rows_of_tasks_are_whole) X(cloze_windows_are_around_the_blank) X(tasks_are_listed) X(choices_have_many_forms) X(published_choices) X(cloze_forms_and_answers_without_repeats) \
-    X(pronouns_are_marked) X(glue_files_in_all_their_forms) X(damaged_examples_are_said) X(clue_files_of_answers) X(labels_in_a_file_beside) X(general_forms_agree) X(published_files_load)
+  X(pronouns_are_marked) X(glue_files_in_all_their_forms) X(damaged_examples_are_said) X(clue_files_of_answers) X(labels_in_a_file_beside) X(general_forms_agree) X(published_files_load)
 
 #else
 #define TESTS(X) X(assignments_are_the_best_ones) X(rows_of_tasks_are_whole) X(cloze_windows_are_around_the_blank)

@@ -9,302 +9,302 @@
 typedef struct corner { tiny_spec s; tiny_model m; ldr_dataset *set; ldr_ladder_desc d; ldr_ladder *l; ldr_error err; } corner;
 
 static corner open_corner(ldr_head head) {
-    corner f;
-    memset(&f, 0, sizeof f);
-    f.s = tiny_default("bert");
-    f.m = tiny_open(f.s, &f.err);
-    f.set = tiny_dataset(&f.s, head, 3, 9, 3);
-    f.d.head = head;
-    f.d.classes = 3;
-    f.d.reduction = 2;
-    f.l = ldr_ladder_create(f.m.m, &f.d, &f.err);
-    CHECK_STR(f.err.message, "");
-    return f;
+  corner f;
+  memset(&f, 0, sizeof f);
+  f.s = tiny_default("bert");
+  f.m = tiny_open(f.s, &f.err);
+  f.set = tiny_dataset(&f.s, head, 3, 9, 3);
+  f.d.head = head;
+  f.d.classes = 3;
+  f.d.reduction = 2;
+  f.l = ldr_ladder_create(f.m.m, &f.d, &f.err);
+  CHECK_STR(f.err.message, "");
+  return f;
 }
 
 static void close_corner(corner *f) {
-    ldr_ladder_free(f->l);
-    ldr_dataset_free(f->set);
-    tiny_close(&f->m);
+  ldr_ladder_free(f->l);
+  ldr_dataset_free(f->set);
+  tiny_close(&f->m);
 }
 
 /* The gradient of an example named three times is the gradient of that example. */
 TEST(an_example_may_come_twice) {
-    corner f = open_corner(LDR_HEAD_CLASSIFY);
-    int32_t longest = 0, batch[9], i;
-    double once, thrice;
-    ldr_train_desc td;
-    ldr_trainer *t;
-    memset(&td, 0, sizeof td);
-    td.batch = 9;
-    for (i = 1; i < 9; i++)
-        if (ldr_dataset_get(f.set, i).count > ldr_dataset_get(f.set, longest).count) longest = i;
-    for (i = 0; i < 9; i++) batch[i] = longest;
-    t = ldr_trainer_create(f.l, f.set, NULL, &td, &f.err);
-    CHECK_INT(ldr_trainer_gradients(t, &once, batch, 1, &f.err), LDR_OK);
-    CHECK_INT(ldr_trainer_gradients(t, &thrice, batch, 9, &f.err), LDR_OK);
-    CHECK_NEAR(thrice, once, 1e-6);
-    ldr_trainer_free(t);
-    close_corner(&f);
+  corner f = open_corner(LDR_HEAD_CLASSIFY);
+  int32_t longest = 0, batch[9], i;
+  double once, thrice;
+  ldr_train_desc td;
+  ldr_trainer *t;
+  memset(&td, 0, sizeof td);
+  td.batch = 9;
+  for (i = 1; i < 9; i++)
+    if (ldr_dataset_get(f.set, i).count > ldr_dataset_get(f.set, longest).count) longest = i;
+  for (i = 0; i < 9; i++) batch[i] = longest;
+  t = ldr_trainer_create(f.l, f.set, NULL, &td, &f.err);
+  CHECK_INT(ldr_trainer_gradients(t, &once, batch, 1, &f.err), LDR_OK);
+  CHECK_INT(ldr_trainer_gradients(t, &thrice, batch, 9, &f.err), LDR_OK);
+  CHECK_NEAR(thrice, once, 1e-6);
+  ldr_trainer_free(t);
+  close_corner(&f);
 }
 
 TEST(metrics_weights_and_targets_must_fit) {
-    corner f = open_corner(LDR_HEAD_CLASSIFY), g = open_corner(LDR_HEAD_REGRESS), k = open_corner(LDR_HEAD_TOKENS);
-    float bad[3];
-    int i;
-    ldr_train_desc td;
+  corner f = open_corner(LDR_HEAD_CLASSIFY), g = open_corner(LDR_HEAD_REGRESS), k = open_corner(LDR_HEAD_TOKENS);
+  float bad[3];
+  int i;
+  ldr_train_desc td;
+  memset(&td, 0, sizeof td);
+  td.metric = LDR_METRIC_CORRELATION;
+  CHECK(ldr_trainer_create(f.l, f.set, NULL, &td, &f.err) == NULL && f.err.status == LDR_ARGUMENT && strstr(f.err.message, "correlation"));
+  td.metric = LDR_METRIC_ENTITY_F1;
+  f.err.status = LDR_OK;
+  CHECK(ldr_trainer_create(f.l, f.set, NULL, &td, &f.err) == NULL && f.err.status == LDR_ARGUMENT);
+  td.metric = LDR_METRIC_ACCURACY;
+  CHECK(ldr_trainer_create(g.l, g.set, NULL, &td, &g.err) == NULL && g.err.status == LDR_ARGUMENT);
+  for (i = 0; i < 2; i++) {
+    bad[0] = bad[2] = 1;
+    bad[1] = i ? -1.0f : ldr__float_from_bits(0x7fc00000u);
     memset(&td, 0, sizeof td);
-    td.metric = LDR_METRIC_CORRELATION;
-    CHECK(ldr_trainer_create(f.l, f.set, NULL, &td, &f.err) == NULL && f.err.status == LDR_ARGUMENT && strstr(f.err.message, "correlation"));
-    td.metric = LDR_METRIC_ENTITY_F1;
+    td.class_weights = bad;
     f.err.status = LDR_OK;
-    CHECK(ldr_trainer_create(f.l, f.set, NULL, &td, &f.err) == NULL && f.err.status == LDR_ARGUMENT);
-    td.metric = LDR_METRIC_ACCURACY;
-    CHECK(ldr_trainer_create(g.l, g.set, NULL, &td, &g.err) == NULL && g.err.status == LDR_ARGUMENT);
-    for (i = 0; i < 2; i++) {
-        bad[0] = bad[2] = 1;
-        bad[1] = i ? -1.0f : ldr__float_from_bits(0x7fc00000u);
-        memset(&td, 0, sizeof td);
-        td.class_weights = bad;
-        f.err.status = LDR_OK;
-        CHECK(ldr_trainer_create(f.l, f.set, NULL, &td, &f.err) == NULL && f.err.status == LDR_ARGUMENT && strstr(f.err.message, "class 1"));
-    }
-    {                                                  /* nothing to learn from is said, not trained on */
-        ldr_dataset_desc sd;
-        ldr_dataset *none;
-        static const int32_t ids[] = { 1, 2 }, ignored[] = { LDR_IGNORE, LDR_IGNORE };
-        ldr_example e;
-        memset(&sd, 0, sizeof sd);
-        memset(&e, 0, sizeof e);
-        sd.head = LDR_HEAD_TOKENS;
-        none = ldr_dataset_create(&sd, NULL);
-        e.count = 2;
-        e.ids = ids;
-        e.labels = ignored;
-        CHECK_INT(ldr_dataset_add(none, &e, NULL), LDR_OK);
-        CHECK(ldr_trainer_create(k.l, none, NULL, NULL, &k.err) == NULL && k.err.status == LDR_DATA);
-        ldr_dataset_free(none);
-    }
-    close_corner(&f);
-    close_corner(&g);
-    close_corner(&k);
+    CHECK(ldr_trainer_create(f.l, f.set, NULL, &td, &f.err) == NULL && f.err.status == LDR_ARGUMENT && strstr(f.err.message, "class 1"));
+  }
+  {                                                  /* nothing to learn from is said, not trained on */
+    ldr_dataset_desc sd;
+    ldr_dataset *none;
+    static const int32_t ids[] = { 1, 2 }, ignored[] = { LDR_IGNORE, LDR_IGNORE };
+    ldr_example e;
+    memset(&sd, 0, sizeof sd);
+    memset(&e, 0, sizeof e);
+    sd.head = LDR_HEAD_TOKENS;
+    none = ldr_dataset_create(&sd, NULL);
+    e.count = 2;
+    e.ids = ids;
+    e.labels = ignored;
+    CHECK_INT(ldr_dataset_add(none, &e, NULL), LDR_OK);
+    CHECK(ldr_trainer_create(k.l, none, NULL, NULL, &k.err) == NULL && k.err.status == LDR_DATA);
+    ldr_dataset_free(none);
+  }
+  close_corner(&f);
+  close_corner(&g);
+  close_corner(&k);
 }
 
 TEST(evaluating_leaves_a_living_trainer_its_gradients) {
-    corner f = open_corner(LDR_HEAD_CLASSIFY);
-    static const int32_t batch[] = { 0, 1 };
-    ldr_trainer *t = ldr_trainer_create(f.l, f.set, NULL, NULL, &f.err);
-    ldr_score score;
-    float before;
-    CHECK_INT(ldr_trainer_gradients(t, NULL, batch, 2, &f.err), LDR_OK);
-    before = ldr_ladder_param(f.l, 0).grad[0];
-    CHECK_INT(ldr_evaluate(f.l, f.set, LDR_METRIC_AUTO, &score, &f.err), LDR_OK);
-    CHECK(ldr_ladder_param(f.l, 0).grad != NULL && ldr_ladder_param(f.l, 0).grad[0] == before);
-    ldr_trainer_free(t);
-    CHECK(ldr_ladder_param(f.l, 0).grad == NULL);
-    close_corner(&f);
+  corner f = open_corner(LDR_HEAD_CLASSIFY);
+  static const int32_t batch[] = { 0, 1 };
+  ldr_trainer *t = ldr_trainer_create(f.l, f.set, NULL, NULL, &f.err);
+  ldr_score score;
+  float before;
+  CHECK_INT(ldr_trainer_gradients(t, NULL, batch, 2, &f.err), LDR_OK);
+  before = ldr_ladder_param(f.l, 0).grad[0];
+  CHECK_INT(ldr_evaluate(f.l, f.set, LDR_METRIC_AUTO, &score, &f.err), LDR_OK);
+  CHECK(ldr_ladder_param(f.l, 0).grad != NULL && ldr_ladder_param(f.l, 0).grad[0] == before);
+  ldr_trainer_free(t);
+  CHECK(ldr_ladder_param(f.l, 0).grad == NULL);
+  close_corner(&f);
 }
 
 /* Scoring has no way back to make room for. */
 TEST(evaluating_takes_a_fraction_of_training) {
-    static const ldr_method methods[] = { LDR_METHOD_LADDER, LDR_METHOD_FULL };
-    size_t i;
-    for (i = 0; i < sizeof methods / sizeof methods[0]; i++) {
-        corner f = open_corner(LDR_HEAD_CLASSIFY);
-        ldr_test_heap heap;
-        ldr_memory plan;
-        ldr_score score;
-        ldr_ladder_free(f.l);
-        f.d.method = methods[i];
-        f.d.alloc = ldr_test_alloc(&heap, 0);
-        f.l = ldr_ladder_create(f.m.m, &f.d, &f.err);
-        plan = ldr_trainer_plan(f.l, f.set, NULL, NULL);
-        heap.peak = 0;
-        heap.bytes = 0;
-        CHECK_INT(ldr_evaluate(f.l, f.set, LDR_METRIC_AUTO, &score, &f.err), LDR_OK);
-        CHECK(heap.peak > 0 && heap.peak * 2 < plan.total);
-        CHECK(ldr_ladder_param(f.l, 0).grad == NULL);
-        if (heap.peak * 2 >= plan.total) printf("  %s: %lu of %lu bytes\n", ldr_method_name(methods[i]), (unsigned long)heap.peak, (unsigned long)plan.total);
-        close_corner(&f);
-    }
+  static const ldr_method methods[] = { LDR_METHOD_LADDER, LDR_METHOD_FULL };
+  size_t i;
+  for (i = 0; i < sizeof methods / sizeof methods[0]; i++) {
+    corner f = open_corner(LDR_HEAD_CLASSIFY);
+    ldr_test_heap heap;
+    ldr_memory plan;
+    ldr_score score;
+    ldr_ladder_free(f.l);
+    f.d.method = methods[i];
+    f.d.alloc = ldr_test_alloc(&heap, 0);
+    f.l = ldr_ladder_create(f.m.m, &f.d, &f.err);
+    plan = ldr_trainer_plan(f.l, f.set, NULL, NULL);
+    heap.peak = 0;
+    heap.bytes = 0;
+    CHECK_INT(ldr_evaluate(f.l, f.set, LDR_METRIC_AUTO, &score, &f.err), LDR_OK);
+    CHECK(heap.peak > 0 && heap.peak * 2 < plan.total);
+    CHECK(ldr_ladder_param(f.l, 0).grad == NULL);
+    if (heap.peak * 2 >= plan.total) printf("  %s: %lu of %lu bytes\n", ldr_method_name(methods[i]), (unsigned long)heap.peak, (unsigned long)plan.total);
+    close_corner(&f);
+  }
 }
 
 /* A run belongs to its ladder: the same sizes with other rungs, gates or dropout are another run. */
 TEST(a_run_does_not_resume_into_another_ladder) {
-    corner f = open_corner(LDR_HEAD_CLASSIFY);
-    static const int32_t lower[] = { 0, 1 }, upper[] = { 1, 2 };
-    const char *path = "trainer-test.run";
-    ldr_progress before, after;
-    int i;
-    ldr_ladder_free(f.l);
-    f.d.rungs = lower;
-    f.d.rung_count = 2;
-    f.l = ldr_ladder_create(f.m.m, &f.d, &f.err);
-    for (i = 0; i < 4; i++) {
-        ldr_ladder_desc d = f.d;
-        ldr_ladder *l;
-        ldr_trainer *t;
-        if (i == 1) d.rungs = upper;
-        if (i == 2) d.dropout = 0.1f;
-        if (i == 3) d.gate_temperature = 0.5f;
-        if (i == 0) {
-            t = ldr_trainer_create(f.l, f.set, NULL, NULL, &f.err);
-            CHECK_INT(ldr_trainer_step(t, &before, &f.err), LDR_OK);
-            CHECK_INT(ldr_trainer_save(t, path, &f.err), LDR_OK);
-            ldr_trainer_free(t);
-        }
-        l = ldr_ladder_create(f.m.m, &d, &f.err);
-        t = ldr_trainer_create(l, f.set, NULL, NULL, &f.err);
-        CHECK_INT(ldr_trainer_resume(t, path, &f.err), i ? LDR_MISMATCH : LDR_OK);
-        if (i == 0) {                                  /* and it knows where it stands */
-            after = ldr_trainer_progress(t);
-            CHECK(after.step == 1 && after.rate == before.rate && after.gradient_norm == before.gradient_norm && after.step_loss == before.step_loss);
-            ldr_trainer_restore_best(t);               /* no dev set: nothing to restore, nothing to crash on */
-        }
-        f.err.status = LDR_OK;
-        ldr_trainer_free(t);
-        ldr_ladder_free(l);
+  corner f = open_corner(LDR_HEAD_CLASSIFY);
+  static const int32_t lower[] = { 0, 1 }, upper[] = { 1, 2 };
+  const char *path = "trainer-test.run";
+  ldr_progress before, after;
+  int i;
+  ldr_ladder_free(f.l);
+  f.d.rungs = lower;
+  f.d.rung_count = 2;
+  f.l = ldr_ladder_create(f.m.m, &f.d, &f.err);
+  for (i = 0; i < 4; i++) {
+    ldr_ladder_desc d = f.d;
+    ldr_ladder *l;
+    ldr_trainer *t;
+    if (i == 1) d.rungs = upper;
+    if (i == 2) d.dropout = 0.1f;
+    if (i == 3) d.gate_temperature = 0.5f;
+    if (i == 0) {
+      t = ldr_trainer_create(f.l, f.set, NULL, NULL, &f.err);
+      CHECK_INT(ldr_trainer_step(t, &before, &f.err), LDR_OK);
+      CHECK_INT(ldr_trainer_save(t, path, &f.err), LDR_OK);
+      ldr_trainer_free(t);
     }
-    remove(path);
-    close_corner(&f);
+    l = ldr_ladder_create(f.m.m, &d, &f.err);
+    t = ldr_trainer_create(l, f.set, NULL, NULL, &f.err);
+    CHECK_INT(ldr_trainer_resume(t, path, &f.err), i ? LDR_MISMATCH : LDR_OK);
+    if (i == 0) {                                  /* and it knows where it stands */
+      after = ldr_trainer_progress(t);
+      CHECK(after.step == 1 && after.rate == before.rate && after.gradient_norm == before.gradient_norm && after.step_loss == before.step_loss);
+      ldr_trainer_restore_best(t);               /* no dev set: nothing to restore, nothing to crash on */
+    }
+    f.err.status = LDR_OK;
+    ldr_trainer_free(t);
+    ldr_ladder_free(l);
+  }
+  remove(path);
+  close_corner(&f);
 }
 
 /* Pieces of a word labelled "ignore" do not cut an entity in two. */
 TEST(entities_run_across_ignored_tokens) {
-    static const struct { int32_t gold[6], guess[6]; int n, wanted, found, matched; } cases[] = {
-        { { 1, LDR_IGNORE, 2, 0, 0 }, { 1, 5, 0, 0, 0 }, 5, 1, 1, 0 },
-        { { 1, LDR_IGNORE, 2, 0, 0 }, { 1, 5, 2, 0, 0 }, 5, 1, 1, 1 },
-        { { LDR_IGNORE, 1, 2, 3, 0, LDR_IGNORE }, { 0, 1, 2, 3, 0, 0 }, 6, 2, 2, 2 },
-        { { 0, 2, 2, 0, 1 }, { 0, 1, 2, 0, 3 }, 5, 2, 2, 1 },                         /* a stray I- opens one */
-        { { 1, 1, 0 }, { 1, 2, 0 }, 3, 2, 1, 0 } };
-    size_t i;
-    for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        int32_t gold[6], guess[6];
-        ldr__tally y;
-        memset(&y, 0, sizeof y);
-        memcpy(gold, cases[i].gold, sizeof gold);
-        memcpy(guess, cases[i].guess, sizeof guess);
-        ldr__tally_entities(&y, guess, gold, (size_t)cases[i].n);
-        CHECK_INT(y.wanted, cases[i].wanted);
-        CHECK_INT(y.found, cases[i].found);
-        CHECK_INT(y.matched, cases[i].matched);
-    }
+  static const struct { int32_t gold[6], guess[6]; int n, wanted, found, matched; } cases[] = {
+    { { 1, LDR_IGNORE, 2, 0, 0 }, { 1, 5, 0, 0, 0 }, 5, 1, 1, 0 },
+    { { 1, LDR_IGNORE, 2, 0, 0 }, { 1, 5, 2, 0, 0 }, 5, 1, 1, 1 },
+    { { LDR_IGNORE, 1, 2, 3, 0, LDR_IGNORE }, { 0, 1, 2, 3, 0, 0 }, 6, 2, 2, 2 },
+    { { 0, 2, 2, 0, 1 }, { 0, 1, 2, 0, 3 }, 5, 2, 2, 1 },                         /* a stray I- opens one */
+    { { 1, 1, 0 }, { 1, 2, 0 }, 3, 2, 1, 0 } };
+  size_t i;
+  for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    int32_t gold[6], guess[6];
+    ldr__tally y;
+    memset(&y, 0, sizeof y);
+    memcpy(gold, cases[i].gold, sizeof gold);
+    memcpy(guess, cases[i].guess, sizeof guess);
+    ldr__tally_entities(&y, guess, gold, (size_t)cases[i].n);
+    CHECK_INT(y.wanted, cases[i].wanted);
+    CHECK_INT(y.found, cases[i].found);
+    CHECK_INT(y.matched, cases[i].matched);
+  }
 }
 
 TEST(every_matrix_decays_and_no_vector) {
-    int h, p, i;
-    for (h = 0; h < TINY_HEADS; h++)
-        for (p = 0; p < LDR_PRESET_COUNT; p++) {
-            corner f = open_corner(tiny_heads[h]);
-            ldr_ladder *l;
-            f.d.preset = (ldr_preset)p;
-            f.d.width = p == LDR_PRESET_CLUE ? 16 : 0;
-            f.d.head_hidden = 1;
-            l = ldr_ladder_create(f.m.m, &f.d, &f.err);
-            CHECK_STR(f.err.message, "");
-            for (i = 0; i < l->count; i++) {
-                const char *name = l->params[i].name;
-                int vector = strstr(name, "bias") || strstr(name, "norm") || strcmp(name, "output.gate") == 0 || (strlen(name) > 5 && strcmp(name + strlen(name) - 5, ".gate") == 0);
-                CHECK_INT(l->params[i].decay, !vector);
-            }
-            CHECK(ldr_ladder_param(l, ldr_ladder_find(l, "head.dense.weight")).value[0] != 0);
-            ldr_ladder_free(l);
-            close_corner(&f);
-        }
+  int h, p, i;
+  for (h = 0; h < TINY_HEADS; h++)
+    for (p = 0; p < LDR_PRESET_COUNT; p++) {
+      corner f = open_corner(tiny_heads[h]);
+      ldr_ladder *l;
+      f.d.preset = (ldr_preset)p;
+      f.d.width = p == LDR_PRESET_CLUE ? 16 : 0;
+      f.d.head_hidden = 1;
+      l = ldr_ladder_create(f.m.m, &f.d, &f.err);
+      CHECK_STR(f.err.message, "");
+      for (i = 0; i < l->count; i++) {
+        const char *name = l->params[i].name;
+        int vector = strstr(name, "bias") || strstr(name, "norm") || strcmp(name, "output.gate") == 0 || (strlen(name) > 5 && strcmp(name + strlen(name) - 5, ".gate") == 0);
+        CHECK_INT(l->params[i].decay, !vector);
+      }
+      CHECK(ldr_ladder_param(l, ldr_ladder_find(l, "head.dense.weight")).value[0] != 0);
+      ldr_ladder_free(l);
+      close_corner(&f);
+    }
 }
 
 /* A label that no class stands for is scored as wrong, has no loss, and cannot be learned. */
 TEST(unseen_labels_count_as_wrong) {
-    corner f = open_corner(LDR_HEAD_CLASSIFY);
-    ldr_example e = ldr_dataset_get(f.set, 0);
-    int32_t unseen = LDR_UNSEEN;
-    ldr_score before, after;
-    CHECK_INT(ldr_evaluate(f.l, f.set, LDR_METRIC_ACCURACY, &before, &f.err), LDR_OK);
-    e.labels = &unseen;
-    CHECK_INT(ldr_dataset_add(f.set, &e, &f.err), LDR_OK);
-    CHECK_INT(ldr_dataset_unseen(f.set, NULL), 1);
-    CHECK_INT(ldr_evaluate(f.l, f.set, LDR_METRIC_ACCURACY, &after, &f.err), LDR_OK);
-    CHECK_NEAR(after.value, before.value * 9 / 10, 1e-9);
-    CHECK_NEAR(after.loss, before.loss, 1e-9);
-    CHECK(ldr_trainer_create(f.l, f.set, NULL, NULL, &f.err) == NULL && f.err.status == LDR_DATA && strstr(f.err.message, "not learned"));
-    close_corner(&f);
+  corner f = open_corner(LDR_HEAD_CLASSIFY);
+  ldr_example e = ldr_dataset_get(f.set, 0);
+  int32_t unseen = LDR_UNSEEN;
+  ldr_score before, after;
+  CHECK_INT(ldr_evaluate(f.l, f.set, LDR_METRIC_ACCURACY, &before, &f.err), LDR_OK);
+  e.labels = &unseen;
+  CHECK_INT(ldr_dataset_add(f.set, &e, &f.err), LDR_OK);
+  CHECK_INT(ldr_dataset_unseen(f.set, NULL), 1);
+  CHECK_INT(ldr_evaluate(f.l, f.set, LDR_METRIC_ACCURACY, &after, &f.err), LDR_OK);
+  CHECK_NEAR(after.value, before.value * 9 / 10, 1e-9);
+  CHECK_NEAR(after.loss, before.loss, 1e-9);
+  CHECK(ldr_trainer_create(f.l, f.set, NULL, NULL, &f.err) == NULL && f.err.status == LDR_DATA && strstr(f.err.message, "not learned"));
+  close_corner(&f);
 }
 
 /* The loss and micro F1 of a head of several labels, beside their formulas; sets are checked. */
 TEST(label_sets_are_scored_by_their_formulas) {
-    corner f = open_corner(LDR_HEAD_MULTI);
-    ldr_predictor *p = ldr_predictor_create(f.l, 1, 64, &f.err);
-    int32_t i, c, k, twice[2] = { 1, 1 }, of[3], found = 0, wanted = 0, matched = 0;
-    double loss = 0;
-    ldr_score score;
-    ldr_train_desc td;
-    for (i = 0; i < 9; i++) {
-        ldr_example e = ldr_dataset_get(f.set, i);
-        int32_t offsets[2] = { 0, 0 }, n = ldr_dataset_label_set_get(f.set, of, 3, i);
-        float scores[3];
-        ldr_batch b;
-        memset(&b, 0, sizeof b);
-        offsets[1] = e.count;
-        b.sequences = 1;
-        b.offsets = offsets;
-        b.ids = e.ids;
-        b.segments = e.segments;
-        CHECK_INT(ldr_predict(p, scores, &b, &f.err), LDR_OK);
-        wanted += n;
-        for (c = 0; c < 3; c++) {
-            for (k = 0; k < n && of[k] != c; k++) {}
-            loss -= log(k < n ? (double)scores[c] : 1 - (double)scores[c]) / 3 / 9;
-            found += scores[c] > 0.5f;
-            matched += scores[c] > 0.5f && k < n;
-        }
+  corner f = open_corner(LDR_HEAD_MULTI);
+  ldr_predictor *p = ldr_predictor_create(f.l, 1, 64, &f.err);
+  int32_t i, c, k, twice[2] = { 1, 1 }, of[3], found = 0, wanted = 0, matched = 0;
+  double loss = 0;
+  ldr_score score;
+  ldr_train_desc td;
+  for (i = 0; i < 9; i++) {
+    ldr_example e = ldr_dataset_get(f.set, i);
+    int32_t offsets[2] = { 0, 0 }, n = ldr_dataset_label_set_get(f.set, of, 3, i);
+    float scores[3];
+    ldr_batch b;
+    memset(&b, 0, sizeof b);
+    offsets[1] = e.count;
+    b.sequences = 1;
+    b.offsets = offsets;
+    b.ids = e.ids;
+    b.segments = e.segments;
+    CHECK_INT(ldr_predict(p, scores, &b, &f.err), LDR_OK);
+    wanted += n;
+    for (c = 0; c < 3; c++) {
+      for (k = 0; k < n && of[k] != c; k++) {}
+      loss -= log(k < n ? (double)scores[c] : 1 - (double)scores[c]) / 3 / 9;
+      found += scores[c] > 0.5f;
+      matched += scores[c] > 0.5f && k < n;
     }
-    CHECK_INT(ldr_evaluate(f.l, f.set, LDR_METRIC_AUTO, &score, &f.err), LDR_OK);
-    CHECK_NEAR(score.loss, loss, 1e-5);
-    CHECK_NEAR(score.value, found + wanted ? 2.0 * matched / (found + wanted) : 0, 1e-9);
-    CHECK_INT(ldr_dataset_label_set(f.set, twice, 2, &f.err), -1);
-    CHECK(f.err.status == LDR_DATA && strstr(f.err.message, "stands twice"));
-    memset(&td, 0, sizeof td);
-    td.balance = 1;
-    f.err.status = LDR_OK;
-    CHECK(ldr_trainer_create(f.l, f.set, NULL, &td, &f.err) == NULL && strstr(f.err.message, "a multi head has no class weights"));
-    ldr_predictor_free(p);
-    close_corner(&f);
+  }
+  CHECK_INT(ldr_evaluate(f.l, f.set, LDR_METRIC_AUTO, &score, &f.err), LDR_OK);
+  CHECK_NEAR(score.loss, loss, 1e-5);
+  CHECK_NEAR(score.value, found + wanted ? 2.0 * matched / (found + wanted) : 0, 1e-9);
+  CHECK_INT(ldr_dataset_label_set(f.set, twice, 2, &f.err), -1);
+  CHECK(f.err.status == LDR_DATA && strstr(f.err.message, "stands twice"));
+  memset(&td, 0, sizeof td);
+  td.balance = 1;
+  f.err.status = LDR_OK;
+  CHECK(ldr_trainer_create(f.l, f.set, NULL, &td, &f.err) == NULL && strstr(f.err.message, "a multi head has no class weights"));
+  ldr_predictor_free(p);
+  close_corner(&f);
 }
 
 TEST(names_must_be_utf8) {
-    corner f = open_corner(LDR_HEAD_CLASSIFY);
-    static const char *const names[] = { "one", "caf\xe9", "three" };
-    CHECK(ldr_dataset_label(f.set, "caf\xe9", 1, &f.err) == -1 && f.err.status == LDR_DATA);
-    f.err.status = LDR_OK;
-    CHECK(ldr_dataset_label(f.set, "caf\xc3\xa9", 1, &f.err) == 0);
-    f.d.label_names = names;
-    CHECK(ldr_ladder_create(f.m.m, &f.d, &f.err) == NULL && f.err.status == LDR_ARGUMENT && strstr(f.err.message, "label 1"));
-    f.err.status = LDR_OK;
-    CHECK_INT(ldr_ladder_note(f.l, "task", "caf\xe9", &f.err), LDR_ARGUMENT);
-    close_corner(&f);
+  corner f = open_corner(LDR_HEAD_CLASSIFY);
+  static const char *const names[] = { "one", "caf\xe9", "three" };
+  CHECK(ldr_dataset_label(f.set, "caf\xe9", 1, &f.err) == -1 && f.err.status == LDR_DATA);
+  f.err.status = LDR_OK;
+  CHECK(ldr_dataset_label(f.set, "caf\xc3\xa9", 1, &f.err) == 0);
+  f.d.label_names = names;
+  CHECK(ldr_ladder_create(f.m.m, &f.d, &f.err) == NULL && f.err.status == LDR_ARGUMENT && strstr(f.err.message, "label 1"));
+  f.err.status = LDR_OK;
+  CHECK_INT(ldr_ladder_note(f.l, "task", "caf\xe9", &f.err), LDR_ARGUMENT);
+  close_corner(&f);
 }
 
 TEST(a_head_has_no_rungs_and_padding_leaves_positions) {
-    corner f = open_corner(LDR_HEAD_CLASSIFY);
-    static const int32_t rungs[] = { 1 };
-    tiny_spec s = tiny_default("roberta");
-    char config[1024];
-    size_t size;
-    char *weights = tiny_weights(&s, &size);
-    f.d.preset = LDR_PRESET_HEAD;
-    f.d.rungs = rungs;
-    f.d.rung_count = 1;
-    CHECK(ldr_ladder_create(f.m.m, &f.d, &f.err) == NULL && f.err.status == LDR_ARGUMENT);
-    tiny_config(config, &s);
-    strcpy(config + strlen(config) - 1, ",\"pad_token_id\":1000}");
-    f.err.status = LDR_OK;
-    CHECK(ldr_model_load_memory(config, strlen(config), weights, size, NULL, 0, NULL, &f.err) == NULL && f.err.status == LDR_FORMAT && strstr(f.err.message, "pad_token_id"));
-    free(weights);
-    close_corner(&f);
+  corner f = open_corner(LDR_HEAD_CLASSIFY);
+  static const int32_t rungs[] = { 1 };
+  tiny_spec s = tiny_default("roberta");
+  char config[1024];
+  size_t size;
+  char *weights = tiny_weights(&s, &size);
+  f.d.preset = LDR_PRESET_HEAD;
+  f.d.rungs = rungs;
+  f.d.rung_count = 1;
+  CHECK(ldr_ladder_create(f.m.m, &f.d, &f.err) == NULL && f.err.status == LDR_ARGUMENT);
+  tiny_config(config, &s);
+  strcpy(config + strlen(config) - 1, ",\"pad_token_id\":1000}");
+  f.err.status = LDR_OK;
+  CHECK(ldr_model_load_memory(config, strlen(config), weights, size, NULL, 0, NULL, &f.err) == NULL && f.err.status == LDR_FORMAT && strstr(f.err.message, "pad_token_id"));
+  free(weights);
+  close_corner(&f);
 }
 
 #define TESTS(X)                                                                                                   \
-    X(an_example_may_come_twice) X(metrics_weights_and_targets_must_fit) X(evaluating_leaves_a_living_trainer_its_gradients) X(evaluating_takes_a_fraction_of_training) \
-    X(a_run_does_not_resume_into_another_ladder) X(entities_run_across_ignored_tokens) X(every_matrix_decays_and_no_vector)  \
-    X(names_must_be_utf8) X(unseen_labels_count_as_wrong) X(label_sets_are_scored_by_their_formulas) X(a_head_has_no_rungs_and_padding_leaves_positions)
+  X(an_example_may_come_twice) X(metrics_weights_and_targets_must_fit) X(evaluating_leaves_a_living_trainer_its_gradients) X(evaluating_takes_a_fraction_of_training) \
+  X(a_run_does_not_resume_into_another_ladder) X(entities_run_across_ignored_tokens) X(every_matrix_decays_and_no_vector)  \
+  X(names_must_be_utf8) X(unseen_labels_count_as_wrong) X(label_sets_are_scored_by_their_formulas) X(a_head_has_no_rungs_and_padding_leaves_positions)
 LDR_TEST_MAIN("trainer", TESTS)

@@ -96,18 +96,18 @@
 #undef TESTS
 
 int main(int argc, char **argv) {
-    static const struct { const char *name; int (*run)(int argc, char **argv); } suites[] = {
-        { "test_core", test_core }, { "test_parity", test_parity }, { "test_ladder", test_ladder }, { "test_methods", test_methods },
-        { "test_trainer", test_trainer }, { "test_cache", test_cache }, { "test_quantise", test_quantise }, { "test_failures", test_failures },
-        { "test_hostile", test_hostile }, { "test_tokenizer", test_tokenizer }, { "test_recipe", test_recipe },
-        { "test_spans", test_spans }, { "test_words", test_words }, { "test_files", test_files }, { "test_session", test_session },
-        { "test_chat", test_chat }, { "test_processes", test_processes }
-    };
-    size_t i;
-    for (i = 0; argc > 1 && i < sizeof suites / sizeof suites[0]; i++)
-        if (strcmp(argv[1], suites[i].name) == 0) return suites[i].run(argc - 1, argv + 1);
-    printf("together NAME [FILTER]: NAME is one of");
-    for (i = 0; i < sizeof suites / sizeof suites[0]; i++) printf(" %s", suites[i].name);
-    printf("\n");
-    return 1;
+  static const struct { const char *name; int (*run)(int argc, char **argv); } suites[] = {
+    { "test_core", test_core }, { "test_parity", test_parity }, { "test_ladder", test_ladder }, { "test_methods", test_methods },
+    { "test_trainer", test_trainer }, { "test_cache", test_cache }, { "test_quantise", test_quantise }, { "test_failures", test_failures },
+    { "test_hostile", test_hostile }, { "test_tokenizer", test_tokenizer }, { "test_recipe", test_recipe },
+    { "test_spans", test_spans }, { "test_words", test_words }, { "test_files", test_files }, { "test_session", test_session },
+    { "test_chat", test_chat }, { "test_processes", test_processes }
+  };
+  size_t i;
+  for (i = 0; argc > 1 && i < sizeof suites / sizeof suites[0]; i++)
+    if (strcmp(argv[1], suites[i].name) == 0) return suites[i].run(argc - 1, argv + 1);
+  printf("together NAME [FILTER]: NAME is one of");
+  for (i = 0; i < sizeof suites / sizeof suites[0]; i++) printf(" %s", suites[i].name);
+  printf("\n");
+  return 1;
 }

@@ -26,21 +26,21 @@
 
 static double now(void) {
 #if defined(CLOCK_MONOTONIC)
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 #else
-    return (double)clock() / CLOCKS_PER_SEC;
+  return (double)clock() / CLOCKS_PER_SEC;
 #endif
 }
 
 static double peak_megabytes(void) {
 #if defined(__unix__) || defined(__APPLE__)
-    struct rusage u;
-    getrusage(RUSAGE_SELF, &u);
-    return (double)u.ru_maxrss / 1024;
+  struct rusage u;
+  getrusage(RUSAGE_SELF, &u);
+  return (double)u.ru_maxrss / 1024;
 #else
-    return 0;
+  return 0;
 #endif
 }
 
@@ -57,16 +57,16 @@ static volatile float sink;
 #define END(i, add) a = add(a, c##i);
 #define PEAK(name, target, sums, all, vector, first, second, code, add, number, count) \
 target static LDR__NOINLINE double name(void) {                                   \
-    long n = 3000000, k;                                                          \
-    double t;                                                                     \
-    vector a = first, b = second, v = a;                                          \
-    sums(START, vector)                                                           \
-    t = now();                                                                    \
-    for (k = 0; k < n; k++) { sums(STEP, code) }                                  \
-    t = now() - t;                                                                \
-    sums(END, add)                                                                \
-    sink = (float)number(add(a, v));                                              \
-    return (all) * (double)(count) * (double)n / t * 1e-9;                        \
+  long n = 3000000, k;                                                          \
+  double t;                                                                     \
+  vector a = first, b = second, v = a;                                          \
+  sums(START, vector)                                                           \
+  t = now();                                                                    \
+  for (k = 0; k < n; k++) { sums(STEP, code) }                                  \
+  t = now() - t;                                                                \
+  sums(END, add)                                                                \
+  sink = (float)number(add(a, v));                                              \
+  return (all) * (double)(count) * (double)n / t * 1e-9;                        \
 }
 #define FIRST_INT(v) _mm256_extract_epi32(v, 0)
 PEAK(peak_avx2, LDR__AVX2, TEN, 10, __m256, _mm256_set1_ps(0.999f), _mm256_set1_ps(1e-3f), "vfmadd213ps %3, %2, %0", _mm256_add_ps, _mm256_cvtss_f32, 16)
@@ -91,146 +91,146 @@ PEAK(peak_bytes, LDR__VNNI, TWENTY, 20, __m512i, _mm512_set1_epi8(3), _mm512_set
 /* GFLOP/s or GOP/s of one thread in 0: f32, 1: int8, 2: bf16; 0 where nobody wrote the loop. The portable set is measured beside AVX2, which the machine has. */
 static double peak_once(const ldr__kernels *k, int type) {
 #if LDR__X86
-    if (type == 2 && k->tile_bf16) return peak_bf16();
-    if (type == 1) return k->unit == 4 ? k->nr == 32 ? peak_bytes() : peak_bytes256() : ldr__x86_avx2(1) ? peak_pairs() * (k->nr == 32 ? 2 : 1) : 0;
-    return k->nr == 32 ? peak_avx512() : ldr__x86_avx2(1) ? peak_avx2() : 0;
+  if (type == 2 && k->tile_bf16) return peak_bf16();
+  if (type == 1) return k->unit == 4 ? k->nr == 32 ? peak_bytes() : peak_bytes256() : ldr__x86_avx2(1) ? peak_pairs() * (k->nr == 32 ? 2 : 1) : 0;
+  return k->nr == 32 ? peak_avx512() : ldr__x86_avx2(1) ? peak_avx2() : 0;
 #else
-    (void)k;
-    (void)type;
-    return 0;
+  (void)k;
+  (void)type;
+  return 0;
 #endif
 }
 
 /* Sums 256 MB that no core's own cache holds, GB/s of all threads together. */
 static double memory_read(const ldr__kernels *kernels, int threads) {
-    size_t n = (size_t)1 << 26, i;
-    float *p = (float *)malloc(n * sizeof(float));
-    double best = 0, t;
-    int r;
-    if (!p) return 0;
-    for (i = 0; i < n; i++) p[i] = (float)(i & 15);
-    for (r = 0; r < 5; r++) {
-        t = now();
-        LDR__FOR(block, 64, threads) {
-            float sums[32] = { 0 };
-            kernels->rows->columns(sums, p + (size_t)block * (n / 64), 32, n / 64 / 32, 32);
-            p[(size_t)block * (n / 64)] = sums[0] > 1e30f;
-        }
-        t = (double)n * sizeof(float) / (now() - t) * 1e-9;
-        if (t > best) best = t;
+  size_t n = (size_t)1 << 26, i;
+  float *p = (float *)malloc(n * sizeof(float));
+  double best = 0, t;
+  int r;
+  if (!p) return 0;
+  for (i = 0; i < n; i++) p[i] = (float)(i & 15);
+  for (r = 0; r < 5; r++) {
+    t = now();
+    LDR__FOR(block, 64, threads) {
+      float sums[32] = { 0 };
+      kernels->rows->columns(sums, p + (size_t)block * (n / 64), 32, n / 64 / 32, 32);
+      p[(size_t)block * (n / 64)] = sums[0] > 1e30f;
     }
-    free(p);
-    return best;
+    t = (double)n * sizeof(float) / (now() - t) * 1e-9;
+    if (t > best) best = t;
+  }
+  free(p);
+  return best;
 }
 
 static int by_value(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
+  double x = *(const double *)a, y = *(const double *)b;
+  return x < y ? -1 : x > y;
 }
 
 /* All threads at once, so that a clock shared between cores shows. */
 static double peak_all(const ldr__kernels *k, int threads, int type) {
-    double each[LADDER_MAX_THREADS], sum = 0;
-    int i;
-    LDR__FOR(t, threads, threads) { each[t] = peak_once(k, type); }
-    for (i = 0; i < threads; i++) sum += each[i];
-    return sum;
+  double each[LADDER_MAX_THREADS], sum = 0;
+  int i;
+  LDR__FOR(t, threads, threads) { each[t] = peak_once(k, type); }
+  for (i = 0; i < threads; i++) sum += each[i];
+  return sum;
 }
 
 /* Floats from a cache line on, in large pages, as a plan lays them out; *block is to be freed. */
 static float *floats(void **block, size_t n) {
-    unsigned char *p = (unsigned char *)malloc(n * sizeof(float) + LDR__LINE);
-    float *at = (float *)(void *)(p + (LDR__LINE - (uintptr_t)p % LDR__LINE));
-    *block = p;
-    ldr__large_pages(at, n * sizeof(float));
-    return at;
+  unsigned char *p = (unsigned char *)malloc(n * sizeof(float) + LDR__LINE);
+  float *at = (float *)(void *)(p + (LDR__LINE - (uintptr_t)p % LDR__LINE));
+  *block = p;
+  ldr__large_pages(at, n * sizeof(float));
+  return at;
 }
 
 /* mode 0: y = x W^T, 1: dx = dy W, 2: dW = dy^T x, 3: y = x W^T in 8 bits, 4: in bf16, 5: W in blocks of `type`,
    which are multiplied as they lie in the file */
 static void bench_gemm(size_t m, size_t n, size_t k, int mode, ldr_dtype type, int threads, int json,
-        const ldr__kernels *kernels) {
-    static const char *const names[] = { "NT", "NN", "TN", "int8", "bf16" };
-    const char *name = mode == 5 ? ldr_dtype_name(type) : names[mode];
-    size_t whole = ldr__round_up(n, LDR__TILE_MAX_N), i;
-    void *blocks[4];
-    float *a = floats(&blocks[0], m * k), *b = floats(&blocks[1], k * n), *c = floats(&blocks[2], m * n), *row = (float *)malloc(k * 4);
-    ldr__mat file = ldr__mat_float(b, 1, k);
-    ldr__exec ex;
-    ldr__packed w;
-    double rate[64], peak = 0, median, flop = 2.0 * (double)m * (double)n * (double)k * 1e-9;
-    int reps = 0, inner = (int)(0.2 / flop) + 1;
-    memset(&ex, 0, sizeof ex);
-    memset(&w, 0, sizeof w);
-    ex.kernels = kernels;
-    ex.threads = threads;
-    ex.scratch_size = ldr__gemm_scratch(n, k);
-    ex.scratch = floats(&blocks[3], ex.scratch_size * (size_t)threads);
-    for (i = 0; i < m * k; i++) a[i] = (float)(i % 13) - 6;
-    for (i = 0; i < k * n; i++) b[i] = (float)(i % 11) - 5;
-    if (mode == 5) {                                   /* bytes below 0x3c: no half of them is an infinity */
-        file.dtype = type;
-        for (i = 0; i < k * n * 4; i++) ((unsigned char *)b)[i] = (unsigned char)(i * 2654435761u / 8192 % 60);
+    const ldr__kernels *kernels) {
+  static const char *const names[] = { "NT", "NN", "TN", "int8", "bf16" };
+  const char *name = mode == 5 ? ldr_dtype_name(type) : names[mode];
+  size_t whole = ldr__round_up(n, LDR__TILE_MAX_N), i;
+  void *blocks[4];
+  float *a = floats(&blocks[0], m * k), *b = floats(&blocks[1], k * n), *c = floats(&blocks[2], m * n), *row = (float *)malloc(k * 4);
+  ldr__mat file = ldr__mat_float(b, 1, k);
+  ldr__exec ex;
+  ldr__packed w;
+  double rate[64], peak = 0, median, flop = 2.0 * (double)m * (double)n * (double)k * 1e-9;
+  int reps = 0, inner = (int)(0.2 / flop) + 1;
+  memset(&ex, 0, sizeof ex);
+  memset(&w, 0, sizeof w);
+  ex.kernels = kernels;
+  ex.threads = threads;
+  ex.scratch_size = ldr__gemm_scratch(n, k);
+  ex.scratch = floats(&blocks[3], ex.scratch_size * (size_t)threads);
+  for (i = 0; i < m * k; i++) a[i] = (float)(i % 13) - 6;
+  for (i = 0; i < k * n; i++) b[i] = (float)(i % 11) - 5;
+  if (mode == 5) {                                   /* bytes below 0x3c: no half of them is an infinity */
+    file.dtype = type;
+    for (i = 0; i < k * n * 4; i++) ((unsigned char *)b)[i] = (unsigned char)(i * 2654435761u / 8192 % 60);
+  }
+  if (mode == 3 || mode == 4) {
+    w.type = mode == 3 ? LDR__PACK_INT8 : LDR__PACK_BF16;
+    w.out = n;
+    w.in = k;
+    w.data = calloc(ldr__packed_bytes(kernels, n, k, w.type), 1);
+    w.scale = w.type != LDR__PACK_INT8 ? NULL : (float *)calloc(whole, 4);
+    w.sums = (int32_t *)calloc(whole * ldr__packed_blocks(k), 4);
+    ex.narrowed = (float *)malloc(m * ldr__narrow_stride(k));
+    ex.row_scales = (float *)malloc(m * 4);
+    ldr__packed_fill(kernels, &w, 0, ldr__mat_float(b, k, 1), NULL, n, row);
+  }
+  while (reps < 21) {
+    double t = now();
+    int r;
+    for (r = 0; r < inner; r++) {
+      if (mode == 0 || mode == 5) ldr__gemm(&ex, c, n, a, k, 1, file, ldr__finish_bias(NULL), m, n, k, 0);
+      if (mode == 1) ldr__gemm(&ex, c, n, a, k, 1, ldr__mat_float(b, n, 1), ldr__finish_bias(NULL), m, n, k, 0);
+      if (mode == 2) ldr__gemm(&ex, c, n, a, 1, m, ldr__mat_float(b, n, 1), ldr__finish_bias(NULL), m, n, k, 0);
+      if (mode == 3 || mode == 4) ldr__packed_forward(&ex, c, n, NULL, a, k, &w, m, 0);
     }
-    if (mode == 3 || mode == 4) {
-        w.type = mode == 3 ? LDR__PACK_INT8 : LDR__PACK_BF16;
-        w.out = n;
-        w.in = k;
-        w.data = calloc(ldr__packed_bytes(kernels, n, k, w.type), 1);
-        w.scale = w.type != LDR__PACK_INT8 ? NULL : (float *)calloc(whole, 4);
-        w.sums = (int32_t *)calloc(whole * ldr__packed_blocks(k), 4);
-        ex.narrowed = (float *)malloc(m * ldr__narrow_stride(k));
-        ex.row_scales = (float *)malloc(m * 4);
-        ldr__packed_fill(kernels, &w, 0, ldr__mat_float(b, k, 1), NULL, n, row);
-    }
-    while (reps < 21) {
-        double t = now();
-        int r;
-        for (r = 0; r < inner; r++) {
-            if (mode == 0 || mode == 5) ldr__gemm(&ex, c, n, a, k, 1, file, ldr__finish_bias(NULL), m, n, k, 0);
-            if (mode == 1) ldr__gemm(&ex, c, n, a, k, 1, ldr__mat_float(b, n, 1), ldr__finish_bias(NULL), m, n, k, 0);
-            if (mode == 2) ldr__gemm(&ex, c, n, a, 1, m, ldr__mat_float(b, n, 1), ldr__finish_bias(NULL), m, n, k, 0);
-            if (mode == 3 || mode == 4) ldr__packed_forward(&ex, c, n, NULL, a, k, &w, m, 0);
-        }
-        rate[reps++] = flop * inner / (now() - t);
-        if (reps % 3 == 1) peak = LDR__MAX(peak, peak_all(kernels, threads, mode == 3 ? 1 : mode == 4 ? 2 : 0));
-    }
-    qsort(rate, (size_t)reps, sizeof rate[0], by_value);
-    median = rate[reps / 2];
-    if (json) printf("{\"product\":\"%s\",\"m\":%d,\"n\":%d,\"k\":%d,\"threads\":%d,\"kernels\":\"%s\",\"median\":%.1f,\"best\":%.1f,\"peak\":%.1f}\n", name, (int)m, (int)n, (int)k, threads, kernels->name, median, rate[reps - 1], peak);
-    else printf("%-6s %5d x %5d x %5d  %d threads  median %6.1f  best %6.1f  %3.0f %% and %3.0f %% of the peak %.1f\n", name, (int)m, (int)n, (int)k, threads, median, rate[reps - 1],
-                peak > 0 ? 100 * median / peak : 0, peak > 0 ? 100 * rate[reps - 1] / peak : 0, peak);
-    fflush(stdout);
-    for (i = 0; i < 4; i++) free(blocks[i]);
-    free(row);
-    free(w.data);
-    free(w.scale);
-    free(w.sums);
-    free(ex.narrowed);
-    free(ex.row_scales);
+    rate[reps++] = flop * inner / (now() - t);
+    if (reps % 3 == 1) peak = LDR__MAX(peak, peak_all(kernels, threads, mode == 3 ? 1 : mode == 4 ? 2 : 0));
+  }
+  qsort(rate, (size_t)reps, sizeof rate[0], by_value);
+  median = rate[reps / 2];
+  if (json) printf("{\"product\":\"%s\",\"m\":%d,\"n\":%d,\"k\":%d,\"threads\":%d,\"kernels\":\"%s\",\"median\":%.1f,\"best\":%.1f,\"peak\":%.1f}\n", name, (int)m, (int)n, (int)k, threads, kernels->name, median, rate[reps - 1], peak);
+  else printf("%-6s %5d x %5d x %5d  %d threads  median %6.1f  best %6.1f  %3.0f %% and %3.0f %% of the peak %.1f\n", name, (int)m, (int)n, (int)k, threads, median, rate[reps - 1],
+        peak > 0 ? 100 * median / peak : 0, peak > 0 ? 100 * rate[reps - 1] / peak : 0, peak);
+  fflush(stdout);
+  for (i = 0; i < 4; i++) free(blocks[i]);
+  free(row);
+  free(w.data);
+  free(w.scale);
+  free(w.sums);
+  free(ex.narrowed);
+  free(ex.row_scales);
 }
 
 static void bench_products(const ldr__kernels *kernels, int threads, int json) {
-    static const int shapes[][4] = { { 2048, 768, 768, 0 }, { 2048, 3072, 768, 0 }, { 2048, 768, 3072, 0 }, { 512, 768, 768, 0 }, { 128, 768, 768, 0 }, { 2048, 768, 768, 1 }, { 2048, 768, 3072, 1 },
-                                     { 768, 768, 2048, 2 }, { 3072, 768, 2048, 2 }, { 2048, 96, 96, 0 }, { 2048, 96, 768, 0 }, { 2048, 384, 96, 0 }, { 2048, 96, 384, 1 }, { 96, 768, 2048, 2 }, { 96, 96, 2048, 2 },
-                                     { 2048, 768, 768, 3 }, { 2048, 3072, 768, 3 }, { 2048, 768, 3072, 3 }, { 128, 768, 768, 3 },
-                                     { 2048, 768, 768, 4 }, { 2048, 3072, 768, 4 }, { 2048, 768, 3072, 4 }, { 128, 768, 768, 4 } };
-    static const ldr_dtype types[] = { LDR_F16, LDR_Q8_0, LDR_Q4_0, LDR_Q5_1, LDR_Q2_K, LDR_Q3_K, LDR_Q4_K, LDR_Q5_K, LDR_Q6_K, LDR_IQ4_XS };
-    int max = threads ? threads : ldr__max_threads();
-    size_t i;
-    for (threads = max; threads >= 1; threads = threads > 1 ? 1 : 0) {
-        double f = 0, q = 0, h = 0, r = memory_read(kernels, threads);
-        int k;
-        for (k = 0; k < 5; k++) {
-            f = LDR__MAX(f, peak_all(kernels, threads, 0));
-            q = LDR__MAX(q, peak_all(kernels, threads, 1));
-            h = LDR__MAX(h, peak_all(kernels, threads, 2));
-        }
-        if (json) printf("{\"peaks\":\"%s\",\"threads\":%d,\"f32\":%.1f,\"int8\":%.1f,\"bf16\":%.1f,\"read_gigabytes\":%.1f}\n", kernels->name, threads, f, q, h, r);
-        else printf("%s, %d threads: multiply-add %.1f GFLOP/s, 8-bit dot %.1f GOP/s, bf16 %.1f GFLOP/s, memory read %.1f GB/s\n", kernels->name, threads, f, q, h, r);
-        for (i = 0; i < sizeof shapes / sizeof shapes[0]; i++) bench_gemm((size_t)shapes[i][0], (size_t)shapes[i][1], (size_t)shapes[i][2], shapes[i][3], LDR_F32, threads, json, kernels);
-        for (i = 0; i < 2 * sizeof types / sizeof *types; i++) bench_gemm(i % 2 ? 1 : 512, 3072, 768, 5, types[i / 2], threads, json, kernels);
+  static const int shapes[][4] = { { 2048, 768, 768, 0 }, { 2048, 3072, 768, 0 }, { 2048, 768, 3072, 0 }, { 512, 768, 768, 0 }, { 128, 768, 768, 0 }, { 2048, 768, 768, 1 }, { 2048, 768, 3072, 1 },
+                   { 768, 768, 2048, 2 }, { 3072, 768, 2048, 2 }, { 2048, 96, 96, 0 }, { 2048, 96, 768, 0 }, { 2048, 384, 96, 0 }, { 2048, 96, 384, 1 }, { 96, 768, 2048, 2 }, { 96, 96, 2048, 2 },
+                   { 2048, 768, 768, 3 }, { 2048, 3072, 768, 3 }, { 2048, 768, 3072, 3 }, { 128, 768, 768, 3 },
+                   { 2048, 768, 768, 4 }, { 2048, 3072, 768, 4 }, { 2048, 768, 3072, 4 }, { 128, 768, 768, 4 } };
+  static const ldr_dtype types[] = { LDR_F16, LDR_Q8_0, LDR_Q4_0, LDR_Q5_1, LDR_Q2_K, LDR_Q3_K, LDR_Q4_K, LDR_Q5_K, LDR_Q6_K, LDR_IQ4_XS };
+  int max = threads ? threads : ldr__max_threads();
+  size_t i;
+  for (threads = max; threads >= 1; threads = threads > 1 ? 1 : 0) {
+    double f = 0, q = 0, h = 0, r = memory_read(kernels, threads);
+    int k;
+    for (k = 0; k < 5; k++) {
+      f = LDR__MAX(f, peak_all(kernels, threads, 0));
+      q = LDR__MAX(q, peak_all(kernels, threads, 1));
+      h = LDR__MAX(h, peak_all(kernels, threads, 2));
     }
+    if (json) printf("{\"peaks\":\"%s\",\"threads\":%d,\"f32\":%.1f,\"int8\":%.1f,\"bf16\":%.1f,\"read_gigabytes\":%.1f}\n", kernels->name, threads, f, q, h, r);
+    else printf("%s, %d threads: multiply-add %.1f GFLOP/s, 8-bit dot %.1f GOP/s, bf16 %.1f GFLOP/s, memory read %.1f GB/s\n", kernels->name, threads, f, q, h, r);
+    for (i = 0; i < sizeof shapes / sizeof shapes[0]; i++) bench_gemm((size_t)shapes[i][0], (size_t)shapes[i][1], (size_t)shapes[i][2], shapes[i][3], LDR_F32, threads, json, kernels);
+    for (i = 0; i < 2 * sizeof types / sizeof *types; i++) bench_gemm(i % 2 ? 1 : 512, 3072, 768, 5, types[i / 2], threads, json, kernels);
+  }
 }
 
 /* ---- one ladder step -------------------------------------------------------------------- */
@@ -238,316 +238,316 @@ static void bench_products(const ldr__kernels *kernels, int threads, int json) {
 typedef struct step_options { int layers, width, heads, ffn, batch, len, steps, reduction, threads, cache, json, method; ldr_preset preset; ldr_compute compute; int recompute; ldr_dtype tap_type; const char *lengths; int accumulate; ldr_simd simd; int pack; } step_options;
 
 static void put_tensor(char **header, float **data, size_t *at, const char *name, int rows, int columns, float mean, float scale) {
-    size_t n = (size_t)(rows ? rows : 1) * (size_t)columns, i;
-    if (rows) *header += sprintf(*header, ",\"%s\":{\"dtype\":\"F32\",\"shape\":[%d,%d],\"data_offsets\":[%llu,%llu]}", name, rows, columns, (unsigned long long)*at * 4, (unsigned long long)(*at + n) * 4);
-    else *header += sprintf(*header, ",\"%s\":{\"dtype\":\"F32\",\"shape\":[%d],\"data_offsets\":[%llu,%llu]}", name, columns, (unsigned long long)*at * 4, (unsigned long long)(*at + n) * 4);
-    for (i = 0; *data && i < n; i++) (*data)[*at + i] = mean + scale * ((float)(ldr__mix64(*at + i) >> 40) / 8388608.0f - 1.0f);
-    *at += n;
+  size_t n = (size_t)(rows ? rows : 1) * (size_t)columns, i;
+  if (rows) *header += sprintf(*header, ",\"%s\":{\"dtype\":\"F32\",\"shape\":[%d,%d],\"data_offsets\":[%llu,%llu]}", name, rows, columns, (unsigned long long)*at * 4, (unsigned long long)(*at + n) * 4);
+  else *header += sprintf(*header, ",\"%s\":{\"dtype\":\"F32\",\"shape\":[%d],\"data_offsets\":[%llu,%llu]}", name, columns, (unsigned long long)*at * 4, (unsigned long long)(*at + n) * 4);
+  for (i = 0; *data && i < n; i++) (*data)[*at + i] = mean + scale * ((float)(ldr__mix64(*at + i) >> 40) / 8388608.0f - 1.0f);
+  *at += n;
 }
 
 /* A BERT of random weights: header text and, when `data` is there, the numbers. Returns the floats. */
 static size_t random_bert(char *header, float *data, const step_options *o) {
-    static const struct { const char *name; int out, in; } linears[] = {      /* 0: width, 1: ffn */
-        { "attention.self.query", 0, 0 }, { "attention.self.key", 0, 0 }, { "attention.self.value", 0, 0 }, { "attention.output.dense", 0, 0 }, { "intermediate.dense", 1, 0 }, { "output.dense", 0, 1 } };
-    static const char *const norms[] = { "attention.output.LayerNorm", "output.LayerNorm" };
-    size_t at = 0;
-    char name[128];
-    int l, i, w = o->width;
-    header += sprintf(header, "{\"__metadata__\":{}");
-    put_tensor(&header, &data, &at, "embeddings.word_embeddings.weight", 30522, w, 0, 0.05f);
-    put_tensor(&header, &data, &at, "embeddings.position_embeddings.weight", 512, w, 0, 0.05f);
-    put_tensor(&header, &data, &at, "embeddings.token_type_embeddings.weight", 2, w, 0, 0.05f);
-    put_tensor(&header, &data, &at, "embeddings.LayerNorm.weight", 0, w, 1, 0);
-    put_tensor(&header, &data, &at, "embeddings.LayerNorm.bias", 0, w, 0, 0);
-    for (l = 0; l < o->layers; l++) {
-        for (i = 0; i < 6; i++) {
-            int out = linears[i].out ? o->ffn : w, in = linears[i].in ? o->ffn : w;
-            sprintf(name, "encoder.layer.%d.%s.weight", l, linears[i].name);
-            put_tensor(&header, &data, &at, name, out, in, 0, 1.7f / sqrtf((float)in));
-            sprintf(name, "encoder.layer.%d.%s.bias", l, linears[i].name);
-            put_tensor(&header, &data, &at, name, 0, out, 0, 0.02f);
-        }
-        for (i = 0; i < 2; i++) {
-            sprintf(name, "encoder.layer.%d.%s.weight", l, norms[i]);
-            put_tensor(&header, &data, &at, name, 0, w, 1, 0);
-            sprintf(name, "encoder.layer.%d.%s.bias", l, norms[i]);
-            put_tensor(&header, &data, &at, name, 0, w, 0, 0);
-        }
+  static const struct { const char *name; int out, in; } linears[] = {      /* 0: width, 1: ffn */
+    { "attention.self.query", 0, 0 }, { "attention.self.key", 0, 0 }, { "attention.self.value", 0, 0 }, { "attention.output.dense", 0, 0 }, { "intermediate.dense", 1, 0 }, { "output.dense", 0, 1 } };
+  static const char *const norms[] = { "attention.output.LayerNorm", "output.LayerNorm" };
+  size_t at = 0;
+  char name[128];
+  int l, i, w = o->width;
+  header += sprintf(header, "{\"__metadata__\":{}");
+  put_tensor(&header, &data, &at, "embeddings.word_embeddings.weight", 30522, w, 0, 0.05f);
+  put_tensor(&header, &data, &at, "embeddings.position_embeddings.weight", 512, w, 0, 0.05f);
+  put_tensor(&header, &data, &at, "embeddings.token_type_embeddings.weight", 2, w, 0, 0.05f);
+  put_tensor(&header, &data, &at, "embeddings.LayerNorm.weight", 0, w, 1, 0);
+  put_tensor(&header, &data, &at, "embeddings.LayerNorm.bias", 0, w, 0, 0);
+  for (l = 0; l < o->layers; l++) {
+    for (i = 0; i < 6; i++) {
+      int out = linears[i].out ? o->ffn : w, in = linears[i].in ? o->ffn : w;
+      sprintf(name, "encoder.layer.%d.%s.weight", l, linears[i].name);
+      put_tensor(&header, &data, &at, name, out, in, 0, 1.7f / sqrtf((float)in));
+      sprintf(name, "encoder.layer.%d.%s.bias", l, linears[i].name);
+      put_tensor(&header, &data, &at, name, 0, out, 0, 0.02f);
     }
-    strcpy(header, "}");
-    return at;
+    for (i = 0; i < 2; i++) {
+      sprintf(name, "encoder.layer.%d.%s.weight", l, norms[i]);
+      put_tensor(&header, &data, &at, name, 0, w, 1, 0);
+      sprintf(name, "encoder.layer.%d.%s.bias", l, norms[i]);
+      put_tensor(&header, &data, &at, name, 0, w, 0, 0);
+    }
+  }
+  strcpy(header, "}");
+  return at;
 }
 
 enum { MOST_TEXTS = 16384 };
 
 /* Lengths of the texts: what the file says, at most 512, or a few of one length. */
 static int text_lengths(int *lengths, const step_options *o) {
-    FILE *f = o->lengths ? fopen(o->lengths, "r") : NULL;
-    int n = 0;
-    while (f && n < MOST_TEXTS && fscanf(f, "%d", &lengths[n]) == 1) {
-        if (lengths[n] < 1) lengths[n] = 1;
-        if (lengths[n] > 512) lengths[n] = 512;
-        n++;
-    }
-    if (f) fclose(f);
-    for (; !o->lengths && n < 3 * o->batch; n++) lengths[n] = o->len;
-    return n;
+  FILE *f = o->lengths ? fopen(o->lengths, "r") : NULL;
+  int n = 0;
+  while (f && n < MOST_TEXTS && fscanf(f, "%d", &lengths[n]) == 1) {
+    if (lengths[n] < 1) lengths[n] = 1;
+    if (lengths[n] > 512) lengths[n] = 512;
+    n++;
+  }
+  if (f) fclose(f);
+  for (; !o->lengths && n < 3 * o->batch; n++) lengths[n] = o->len;
+  return n;
 }
 
 static int bench_step(const step_options *o, int forward) {
-    static int lengths[MOST_TEXTS];
-    static char header[1 << 20];
-    char config[512];
-    float *none = NULL, *data;
-    unsigned char *file;
-    size_t floats, length, size;
-    ldr_error err;
-    ldr_model_desc md;
-    ldr_ladder_desc ld;
-    ldr_train_desc td;
-    ldr_dataset_desc dd;
-    ldr_model *m;
-    ldr_ladder *l;
-    ldr_dataset *d;
-    ldr_trainer *t;
-    double seconds[256], base, all = 0, tokens = 0;
-    int i, k, texts = text_lengths(lengths, o), status = 1;
-    if (!texts) {
-        fprintf(stderr, "bench: %s holds no lengths\n", o->lengths);
-        return 1;
+  static int lengths[MOST_TEXTS];
+  static char header[1 << 20];
+  char config[512];
+  float *none = NULL, *data;
+  unsigned char *file;
+  size_t floats, length, size;
+  ldr_error err;
+  ldr_model_desc md;
+  ldr_ladder_desc ld;
+  ldr_train_desc td;
+  ldr_dataset_desc dd;
+  ldr_model *m;
+  ldr_ladder *l;
+  ldr_dataset *d;
+  ldr_trainer *t;
+  double seconds[256], base, all = 0, tokens = 0;
+  int i, k, texts = text_lengths(lengths, o), status = 1;
+  if (!texts) {
+    fprintf(stderr, "bench: %s holds no lengths\n", o->lengths);
+    return 1;
+  }
+  memset(&err, 0, sizeof err);
+  memset(&md, 0, sizeof md);
+  memset(&ld, 0, sizeof ld);
+  memset(&td, 0, sizeof td);
+  memset(&dd, 0, sizeof dd);
+  floats = random_bert(header, none, o);
+  length = (strlen(header) + 7) / 8 * 8;
+  size = 8 + length + floats * 4;
+  file = (unsigned char *)malloc(size + 4096);
+  if (!file) return 1;
+  data = (float *)(void *)(file + 8 + length);
+  memset(file, ' ', 8 + length);
+  ldr__store_u64(file, length);
+  memcpy(file + 8, header, strlen(header));
+  random_bert(header, data, o);
+  sprintf(config, "{\"model_type\":\"bert\",\"vocab_size\":30522,\"hidden_size\":%d,\"num_hidden_layers\":%d,\"num_attention_heads\":%d,\"intermediate_size\":%d,\"max_position_embeddings\":512}", o->width, o->layers, o->heads, o->ffn);
+  md.threads = o->threads;
+  md.compute = o->compute;
+  md.simd = o->simd;
+  md.pack = o->pack;
+  m = ldr_model_load_memory(config, strlen(config), file, size, NULL, 0, &md, &err);
+  ld.preset = o->preset;
+  ld.method = (ldr_method)o->method;
+  ld.reduction = o->reduction;
+  ld.classes = 2;
+  ld.dropout = -1;                             /* off, as in the peers */
+  l = m ? ldr_ladder_create(m, &ld, &err) : NULL;
+  dd.max_len = 512;
+  d = ldr_dataset_create(&dd, &err);
+  for (i = 0; d && i < texts; i++) {
+    int32_t ids[512], label = i & 1;
+    ldr_example e;
+    memset(&e, 0, sizeof e);
+    for (k = 0; k < lengths[i]; k++) ids[k] = (int32_t)(ldr__mix64((uint64_t)(i * 512 + k)) % 30522);
+    e.count = lengths[i];
+    e.ids = ids;
+    e.labels = &label;
+    ldr_dataset_add(d, &e, &err);
+  }
+  base = peak_megabytes();
+  td.epochs = 1000;
+  td.batch = o->batch;
+  td.cache = o->cache;
+  td.checkpoint = o->recompute;
+  td.accumulate = o->accumulate;
+  td.tap_type = o->tap_type;
+  td.schedule = LDR_CONSTANT;
+  if (forward) {
+    static int32_t ids[4096 * 512], offsets[4097];
+    float *hidden = (float *)malloc((size_t)o->batch * (size_t)o->len * (size_t)o->width * 4);
+    ldr_batch b;
+    memset(&b, 0, sizeof b);
+    for (i = 0; i < o->batch * o->len; i++) ids[i] = (int32_t)(ldr__mix64((uint64_t)i) % 30522);
+    for (i = 0; i <= o->batch; i++) offsets[i] = i * o->len;
+    b.ids = ids;
+    b.offsets = offsets;
+    b.sequences = o->batch;
+    for (i = -2; m && hidden && i < o->steps; i++) {
+      double start = now();
+      if (ldr_model_hidden(m, hidden, &b, -1, &err)) break;
+      if (i >= 0) seconds[i] = now() - start;
     }
-    memset(&err, 0, sizeof err);
-    memset(&md, 0, sizeof md);
-    memset(&ld, 0, sizeof ld);
-    memset(&td, 0, sizeof td);
-    memset(&dd, 0, sizeof dd);
-    floats = random_bert(header, none, o);
-    length = (strlen(header) + 7) / 8 * 8;
-    size = 8 + length + floats * 4;
-    file = (unsigned char *)malloc(size + 4096);
-    if (!file) return 1;
-    data = (float *)(void *)(file + 8 + length);
-    memset(file, ' ', 8 + length);
-    ldr__store_u64(file, length);
-    memcpy(file + 8, header, strlen(header));
-    random_bert(header, data, o);
-    sprintf(config, "{\"model_type\":\"bert\",\"vocab_size\":30522,\"hidden_size\":%d,\"num_hidden_layers\":%d,\"num_attention_heads\":%d,\"intermediate_size\":%d,\"max_position_embeddings\":512}", o->width, o->layers, o->heads, o->ffn);
-    md.threads = o->threads;
-    md.compute = o->compute;
-    md.simd = o->simd;
-    md.pack = o->pack;
-    m = ldr_model_load_memory(config, strlen(config), file, size, NULL, 0, &md, &err);
-    ld.preset = o->preset;
-    ld.method = (ldr_method)o->method;
-    ld.reduction = o->reduction;
-    ld.classes = 2;
-    ld.dropout = -1;                             /* off, as in the peers */
-    l = m ? ldr_ladder_create(m, &ld, &err) : NULL;
-    dd.max_len = 512;
-    d = ldr_dataset_create(&dd, &err);
-    for (i = 0; d && i < texts; i++) {
-        int32_t ids[512], label = i & 1;
-        ldr_example e;
-        memset(&e, 0, sizeof e);
-        for (k = 0; k < lengths[i]; k++) ids[k] = (int32_t)(ldr__mix64((uint64_t)(i * 512 + k)) % 30522);
-        e.count = lengths[i];
-        e.ids = ids;
-        e.labels = &label;
-        ldr_dataset_add(d, &e, &err);
-    }
-    base = peak_megabytes();
-    td.epochs = 1000;
-    td.batch = o->batch;
-    td.cache = o->cache;
-    td.checkpoint = o->recompute;
-    td.accumulate = o->accumulate;
-    td.tap_type = o->tap_type;
-    td.schedule = LDR_CONSTANT;
-    if (forward) {
-        static int32_t ids[4096 * 512], offsets[4097];
-        float *hidden = (float *)malloc((size_t)o->batch * (size_t)o->len * (size_t)o->width * 4);
-        ldr_batch b;
-        memset(&b, 0, sizeof b);
-        for (i = 0; i < o->batch * o->len; i++) ids[i] = (int32_t)(ldr__mix64((uint64_t)i) % 30522);
-        for (i = 0; i <= o->batch; i++) offsets[i] = i * o->len;
-        b.ids = ids;
-        b.offsets = offsets;
-        b.sequences = o->batch;
-        for (i = -2; m && hidden && i < o->steps; i++) {
-            double start = now();
-            if (ldr_model_hidden(m, hidden, &b, -1, &err)) break;
-            if (i >= 0) seconds[i] = now() - start;
-        }
-        free(hidden);
-    }
-    t = !forward && l && d ? ldr_trainer_create(l, d, NULL, &td, &err) : NULL;
-    for (i = -3; t && i < o->steps; i++) {
-        double start = now();
-        if (i == 0) tokens = -(double)ldr_trainer_progress(t).tokens;
-        if (ldr_trainer_step(t, NULL, &err)) break;
-        if (i >= 0) all += seconds[i] = now() - start;
-    }
-    if ((t || (forward && m)) && !err.status) {
-        double median, rate;
-        char tokens_each[24];
-        sprintf(tokens_each, "%d", o->len);
-        if (o->lengths) strcpy(tokens_each, "various");
-        qsort(seconds, (size_t)o->steps, sizeof seconds[0], by_value);
-        median = seconds[o->steps / 2];
-        rate = o->lengths && t ? (tokens + (double)ldr_trainer_progress(t).tokens) / all : o->batch * o->len / median;
-        if (o->json) printf("{\"step\":%.4f,\"best\":%.4f,\"tokens_per_second\":%.0f,\"trainable\":%llu,\"peak_megabytes\":%.1f,\"beyond_weights_megabytes\":%.1f}\n", median, seconds[0], rate, (unsigned long long)ldr_ladder_trainable(l), peak_megabytes(), peak_megabytes() - base);
-        else printf("%s%d layers x %d, %d x %s tokens, preset %d, %s%s%s: median %.3f s, best %.3f s, %.0f tokens/s, %llu trained, peak %.0f MB of which %.0f beyond the weights\n", forward ? "forward, " : "step, ", o->layers, o->width, o->batch, tokens_each, (int)o->preset,
-                    m->kernels->name, o->compute == LDR_COMPUTE_BF16 ? ", bf16" : o->compute ? ", int8" : o->pack ? ", packed" : "", o->cache ? ", cached taps" : "", median, seconds[0], rate, (unsigned long long)ldr_ladder_trainable(l), peak_megabytes(), peak_megabytes() - base);
-        status = 0;
-    } else fprintf(stderr, "bench: %s\n", err.message);
-    ldr_trainer_free(t);
-    ldr_dataset_free(d);
-    ldr_ladder_free(l);
-    ldr_model_free(m);
-    free(file);
-    return status;
+    free(hidden);
+  }
+  t = !forward && l && d ? ldr_trainer_create(l, d, NULL, &td, &err) : NULL;
+  for (i = -3; t && i < o->steps; i++) {
+    double start = now();
+    if (i == 0) tokens = -(double)ldr_trainer_progress(t).tokens;
+    if (ldr_trainer_step(t, NULL, &err)) break;
+    if (i >= 0) all += seconds[i] = now() - start;
+  }
+  if ((t || (forward && m)) && !err.status) {
+    double median, rate;
+    char tokens_each[24];
+    sprintf(tokens_each, "%d", o->len);
+    if (o->lengths) strcpy(tokens_each, "various");
+    qsort(seconds, (size_t)o->steps, sizeof seconds[0], by_value);
+    median = seconds[o->steps / 2];
+    rate = o->lengths && t ? (tokens + (double)ldr_trainer_progress(t).tokens) / all : o->batch * o->len / median;
+    if (o->json) printf("{\"step\":%.4f,\"best\":%.4f,\"tokens_per_second\":%.0f,\"trainable\":%llu,\"peak_megabytes\":%.1f,\"beyond_weights_megabytes\":%.1f}\n", median, seconds[0], rate, (unsigned long long)ldr_ladder_trainable(l), peak_megabytes(), peak_megabytes() - base);
+    else printf("%s%d layers x %d, %d x %s tokens, preset %d, %s%s%s: median %.3f s, best %.3f s, %.0f tokens/s, %llu trained, peak %.0f MB of which %.0f beyond the weights\n", forward ? "forward, " : "step, ", o->layers, o->width, o->batch, tokens_each, (int)o->preset,
+          m->kernels->name, o->compute == LDR_COMPUTE_BF16 ? ", bf16" : o->compute ? ", int8" : o->pack ? ", packed" : "", o->cache ? ", cached taps" : "", median, seconds[0], rate, (unsigned long long)ldr_ladder_trainable(l), peak_megabytes(), peak_megabytes() - base);
+    status = 0;
+  } else fprintf(stderr, "bench: %s\n", err.message);
+  ldr_trainer_free(t);
+  ldr_dataset_free(d);
+  ldr_ladder_free(l);
+  ldr_model_free(m);
+  free(file);
+  return status;
 }
 
 /* The lines of a file, without special tokens, three times; the best of them in processor time. */
 static int bench_tokenize(const char *path, const char *file) {
-    ldr_error err;
-    ldr_encoding e;
-    ldr_tokenizer *t;
-    FILE *f = fopen(file, "rb");
-    char *s = NULL;
-    size_t n = 0, at, next;
-    double best = 0, seconds;
-    long tokens = 0;
-    int round;
-    memset(&err, 0, sizeof err);
-    memset(&e, 0, sizeof e);
-    t = ldr_tokenizer_load(path, NULL, &err);
-    if (f && !fseek(f, 0, SEEK_END) && ftell(f) > 0) {
-        n = (size_t)ftell(f);
-        s = (char *)malloc(n);
-        rewind(f);
-        n = s ? fread(s, 1, n, f) : 0;
+  ldr_error err;
+  ldr_encoding e;
+  ldr_tokenizer *t;
+  FILE *f = fopen(file, "rb");
+  char *s = NULL;
+  size_t n = 0, at, next;
+  double best = 0, seconds;
+  long tokens = 0;
+  int round;
+  memset(&err, 0, sizeof err);
+  memset(&e, 0, sizeof e);
+  t = ldr_tokenizer_load(path, NULL, &err);
+  if (f && !fseek(f, 0, SEEK_END) && ftell(f) > 0) {
+    n = (size_t)ftell(f);
+    s = (char *)malloc(n);
+    rewind(f);
+    n = s ? fread(s, 1, n, f) : 0;
+  }
+  if (f) fclose(f);
+  for (round = 0; round < 3 && t && n; round++) {
+    clock_t start = clock();
+    for (tokens = 0, at = 0; at < n; at = next) {
+      const char *end = (const char *)memchr(s + at, '\n', n - at);
+      size_t length = end ? (size_t)(end - s) - at : n - at;
+      next = at + length + 1;
+      if (ldr_tokenizer_encode(t, &e, s + at, length, NULL, 0, 0, 0, &err)) break;
+      tokens += e.count;
     }
-    if (f) fclose(f);
-    for (round = 0; round < 3 && t && n; round++) {
-        clock_t start = clock();
-        for (tokens = 0, at = 0; at < n; at = next) {
-            const char *end = (const char *)memchr(s + at, '\n', n - at);
-            size_t length = end ? (size_t)(end - s) - at : n - at;
-            next = at + length + 1;
-            if (ldr_tokenizer_encode(t, &e, s + at, length, NULL, 0, 0, 0, &err)) break;
-            tokens += e.count;
-        }
-        seconds = (double)(clock() - start) / CLOCKS_PER_SEC;
-        if (round == 0 || seconds < best) best = seconds;
-    }
-    if (err.status || !n) fprintf(stderr, "bench: %s\n", err.status ? err.message : "the file cannot be read or is empty");
-    else printf("%s: %ld tokens, %.1f MB/s\n", path, tokens, (double)n / 1e6 / best);
-    ldr_encoding_free(&e);
-    ldr_tokenizer_free(t);
-    free(s);
-    return err.status || !n;
+    seconds = (double)(clock() - start) / CLOCKS_PER_SEC;
+    if (round == 0 || seconds < best) best = seconds;
+  }
+  if (err.status || !n) fprintf(stderr, "bench: %s\n", err.status ? err.message : "the file cannot be read or is empty");
+  else printf("%s: %ld tokens, %.1f MB/s\n", path, tokens, (double)n / 1e6 / best);
+  ldr_encoding_free(&e);
+  ldr_tokenizer_free(t);
+  free(s);
+  return err.status || !n;
 }
 
 /* Seconds of the best of `rounds`: 512 tokens read at once, or (single) 64 one after the other behind 16. */
 static double generate_seconds(ldr_session *s, const int32_t *ids, int single, int rounds, ldr_error *err) {
-    double best = 0;
-    int round, i;
-    for (round = 0; round < rounds && !err->status; round++) {
-        double t;
-        ldr_session_rewind(s, 0, err);
-        if (single) ldr_session_read(s, NULL, ids, 16, err);
-        t = now();
-        if (!single) ldr_session_read(s, NULL, ids, 512, err);
-        for (i = 0; single && i < 64; i++) ldr_session_read(s, NULL, ids + i, 1, err);
-        t = now() - t;
-        if (round == 0 || t < best) best = t;
-    }
-    return best;
+  double best = 0;
+  int round, i;
+  for (round = 0; round < rounds && !err->status; round++) {
+    double t;
+    ldr_session_rewind(s, 0, err);
+    if (single) ldr_session_read(s, NULL, ids, 16, err);
+    t = now();
+    if (!single) ldr_session_read(s, NULL, ids, 512, err);
+    for (i = 0; single && i < 64; i++) ldr_session_read(s, NULL, ids + i, 1, err);
+    t = now() - t;
+    if (round == 0 || t < best) best = t;
+  }
+  return best;
 }
 
 /* A language model's tokens a second, read in one piece and one by one, beside what its weights and memory allow. */
 static int bench_generate(int argc, char **argv) {
-    ldr_model_desc d;
-    ldr_error err;
-    ldr_model *m;
-    ldr_session *s = NULL;
-    int32_t ids[512];
-    double all, one, bytes = 0, memory;
-    size_t i;
-    int k;
-    memset(&d, 0, sizeof d);
-    memset(&err, 0, sizeof err);
-    for (k = 3; k < argc; k++) {
-        if (strcmp(argv[k], "--pack") == 0) d.pack = 1;
-        else if (strcmp(argv[k], "--int8") == 0) d.compute = LDR_COMPUTE_INT8;
-        else if (strcmp(argv[k], "--bf16") == 0) d.compute = LDR_COMPUTE_BF16;
-        else if (strcmp(argv[k], "--threads") == 0 && k + 1 < argc) d.threads = atoi(argv[++k]);
-    }
-    m = ldr_model_load(argv[2], &d, &err);
-    if (m) s = ldr_session_create(m, NULL, 600, &err);
-    for (i = 0; m && i < 512; i++) ids[i] = (int32_t)((uint64_t)i * 2654435761u / 7 % (uint64_t)m->vocabulary);
-    for (i = 0; m && i < m->weights->count; i++) bytes += (double)m->weights->tensors[i].bytes;
-    all = s ? generate_seconds(s, ids, 0, 3, &err) : 0;
-    one = s ? generate_seconds(s, ids, 1, 3, &err) / 64 : 0;
-    if (err.status) fprintf(stderr, "bench: %s\n", err.message);
-    else {
-        memory = memory_read(m->kernels, m->threads);
-        printf("%s: 512 tokens %.0f a second, single ones %.1f a second; the file's %.0f MB at %.1f GB/s, memory reads %.1f GB/s\n",
-                argv[2], 512 / all, 1 / one, bytes / 1e6, bytes / one / 1e9, memory);
-    }
-    ldr_session_free(s);
-    ldr_model_free(m);
-    return err.status != LDR_OK;
+  ldr_model_desc d;
+  ldr_error err;
+  ldr_model *m;
+  ldr_session *s = NULL;
+  int32_t ids[512];
+  double all, one, bytes = 0, memory;
+  size_t i;
+  int k;
+  memset(&d, 0, sizeof d);
+  memset(&err, 0, sizeof err);
+  for (k = 3; k < argc; k++) {
+    if (strcmp(argv[k], "--pack") == 0) d.pack = 1;
+    else if (strcmp(argv[k], "--int8") == 0) d.compute = LDR_COMPUTE_INT8;
+    else if (strcmp(argv[k], "--bf16") == 0) d.compute = LDR_COMPUTE_BF16;
+    else if (strcmp(argv[k], "--threads") == 0 && k + 1 < argc) d.threads = atoi(argv[++k]);
+  }
+  m = ldr_model_load(argv[2], &d, &err);
+  if (m) s = ldr_session_create(m, NULL, 600, &err);
+  for (i = 0; m && i < 512; i++) ids[i] = (int32_t)((uint64_t)i * 2654435761u / 7 % (uint64_t)m->vocabulary);
+  for (i = 0; m && i < m->weights->count; i++) bytes += (double)m->weights->tensors[i].bytes;
+  all = s ? generate_seconds(s, ids, 0, 3, &err) : 0;
+  one = s ? generate_seconds(s, ids, 1, 3, &err) / 64 : 0;
+  if (err.status) fprintf(stderr, "bench: %s\n", err.message);
+  else {
+    memory = memory_read(m->kernels, m->threads);
+    printf("%s: 512 tokens %.0f a second, single ones %.1f a second; the file's %.0f MB at %.1f GB/s, memory reads %.1f GB/s\n",
+        argv[2], 512 / all, 1 / one, bytes / 1e6, bytes / one / 1e9, memory);
+  }
+  ldr_session_free(s);
+  ldr_model_free(m);
+  return err.status != LDR_OK;
 }
 
 int main(int argc, char **argv) {
-    static const char *const presets[] = { "default", "paper", "clue", "mlp", "head" };
-    step_options o = { 12, 768, 12, 3072, 16, 128, 7, 8, 0, 0, 0, 0, LDR_PRESET_DEFAULT, LDR_COMPUTE_F32, 0, LDR_F32, NULL, 1, LDR_SIMD_AUTO, 0 };
-    struct { const char *name; int *value; } options[] = { { "--layers", &o.layers }, { "--width", &o.width }, { "--heads", &o.heads }, { "--ffn", &o.ffn }, { "--batch", &o.batch }, { "--len", &o.len },
-                                                           { "--steps", &o.steps }, { "--reduction", &o.reduction }, { "--threads", &o.threads }, { "--accumulate", &o.accumulate } };
-    int i, step = argc > 1 ? strcmp(argv[1], "step") == 0 ? 1 : strcmp(argv[1], "forward") == 0 ? 2 : 0 : 0;
-    size_t k;
-    if (argc == 4 && strcmp(argv[1], "tokenize") == 0) return bench_tokenize(argv[2], argv[3]);
-    if (argc > 2 && strcmp(argv[1], "generate") == 0) return bench_generate(argc, argv);
-    for (i = 1 + (step > 0); i < argc; i++) {
-        if (strcmp(argv[i], "--json") == 0) o.json = 1;
-        else if (strcmp(argv[i], "--cache") == 0) o.cache = 1;
-        else if (strcmp(argv[i], "--lengths") == 0 && i + 1 < argc) o.lengths = argv[++i];
-        else if (strcmp(argv[i], "--recompute") == 0) o.recompute = 1;
-        else if (strcmp(argv[i], "--tap-type") == 0 && i + 1 < argc) {
-            i++;
-            o.tap_type = strcmp(argv[i], "bf16") == 0 ? LDR_BF16 : strcmp(argv[i], "int8") == 0 ? LDR_I8 : LDR_F32;
-        }
-        else if (strcmp(argv[i], "--pack") == 0) o.pack = 1;
-        else if (strcmp(argv[i], "--int8") == 0) o.compute = LDR_COMPUTE_INT8;
-        else if (strcmp(argv[i], "--bf16") == 0) o.compute = LDR_COMPUTE_BF16;
-        else if (strcmp(argv[i], "--simd") == 0 && i + 1 < argc) {
-            ldr_simd set;
-            int w;
-            for (w = 0, i++; ldr_simd_word(w, &set); w++)
-                if (strcmp(argv[i], ldr_simd_word(w, NULL)) == 0) o.simd = set;
-        }
-        else if (strcmp(argv[i], "--method") == 0 && i + 1 < argc) {
-            for (i++, o.method = 0; o.method < LDR_METHOD_IA3 && strcmp(argv[i], ldr_method_name((ldr_method)o.method)); o.method++) {}
-        } else if (strcmp(argv[i], "--preset") == 0 && i + 1 < argc) {
-            for (k = 0, i++; k < 5; k++)
-                if (strcmp(argv[i], presets[k]) == 0) o.preset = (ldr_preset)k;
-        } else {
-            for (k = 0; k < sizeof options / sizeof options[0]; k++)
-                if (strcmp(argv[i], options[k].name) == 0 && i + 1 < argc) break;
-            if (k == sizeof options / sizeof options[0]) {
-                fprintf(stderr, "bench: unknown option %s (see the top of tools/bench.c)\n", argv[i]);
-                return 2;
-            }
-            *options[k].value = atoi(argv[++i]);
-        }
+  static const char *const presets[] = { "default", "paper", "clue", "mlp", "head" };
+  step_options o = { 12, 768, 12, 3072, 16, 128, 7, 8, 0, 0, 0, 0, LDR_PRESET_DEFAULT, LDR_COMPUTE_F32, 0, LDR_F32, NULL, 1, LDR_SIMD_AUTO, 0 };
+  struct { const char *name; int *value; } options[] = { { "--layers", &o.layers }, { "--width", &o.width }, { "--heads", &o.heads }, { "--ffn", &o.ffn }, { "--batch", &o.batch }, { "--len", &o.len },
+                               { "--steps", &o.steps }, { "--reduction", &o.reduction }, { "--threads", &o.threads }, { "--accumulate", &o.accumulate } };
+  int i, step = argc > 1 ? strcmp(argv[1], "step") == 0 ? 1 : strcmp(argv[1], "forward") == 0 ? 2 : 0 : 0;
+  size_t k;
+  if (argc == 4 && strcmp(argv[1], "tokenize") == 0) return bench_tokenize(argv[2], argv[3]);
+  if (argc > 2 && strcmp(argv[1], "generate") == 0) return bench_generate(argc, argv);
+  for (i = 1 + (step > 0); i < argc; i++) {
+    if (strcmp(argv[i], "--json") == 0) o.json = 1;
+    else if (strcmp(argv[i], "--cache") == 0) o.cache = 1;
+    else if (strcmp(argv[i], "--lengths") == 0 && i + 1 < argc) o.lengths = argv[++i];
+    else if (strcmp(argv[i], "--recompute") == 0) o.recompute = 1;
+    else if (strcmp(argv[i], "--tap-type") == 0 && i + 1 < argc) {
+      i++;
+      o.tap_type = strcmp(argv[i], "bf16") == 0 ? LDR_BF16 : strcmp(argv[i], "int8") == 0 ? LDR_I8 : LDR_F32;
     }
-    if (o.len < 1 || o.len > 512 || o.steps < 1 || o.steps > 256 || o.batch < 1 || o.batch > 4096) {
-        fprintf(stderr, "bench: --len 1 to 512, --steps 1 to 256, --batch 1 to 4096\n");
+    else if (strcmp(argv[i], "--pack") == 0) o.pack = 1;
+    else if (strcmp(argv[i], "--int8") == 0) o.compute = LDR_COMPUTE_INT8;
+    else if (strcmp(argv[i], "--bf16") == 0) o.compute = LDR_COMPUTE_BF16;
+    else if (strcmp(argv[i], "--simd") == 0 && i + 1 < argc) {
+      ldr_simd set;
+      int w;
+      for (w = 0, i++; ldr_simd_word(w, &set); w++)
+        if (strcmp(argv[i], ldr_simd_word(w, NULL)) == 0) o.simd = set;
+    }
+    else if (strcmp(argv[i], "--method") == 0 && i + 1 < argc) {
+      for (i++, o.method = 0; o.method < LDR_METHOD_IA3 && strcmp(argv[i], ldr_method_name((ldr_method)o.method)); o.method++) {}
+    } else if (strcmp(argv[i], "--preset") == 0 && i + 1 < argc) {
+      for (k = 0, i++; k < 5; k++)
+        if (strcmp(argv[i], presets[k]) == 0) o.preset = (ldr_preset)k;
+    } else {
+      for (k = 0; k < sizeof options / sizeof options[0]; k++)
+        if (strcmp(argv[i], options[k].name) == 0 && i + 1 < argc) break;
+      if (k == sizeof options / sizeof options[0]) {
+        fprintf(stderr, "bench: unknown option %s (see the top of tools/bench.c)\n", argv[i]);
         return 2;
+      }
+      *options[k].value = atoi(argv[++i]);
     }
-    if (step) return bench_step(&o, step == 2);
-    bench_products(ldr__kernels_pick(o.simd), o.threads, o.json);
-    return 0;
+  }
+  if (o.len < 1 || o.len > 512 || o.steps < 1 || o.steps > 256 || o.batch < 1 || o.batch > 4096) {
+    fprintf(stderr, "bench: --len 1 to 512, --steps 1 to 256, --batch 1 to 4096\n");
+    return 2;
+  }
+  if (step) return bench_step(&o, step == 2);
+  bench_products(ldr__kernels_pick(o.simd), o.threads, o.json);
+  return 0;
 }
