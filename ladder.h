@@ -19,24 +19,24 @@
        #include "ladder.h"
        #include <stdio.h>
        int main(int argc, char **argv) {
-           ldr_error        err = {0};
-           ldr_dataset_desc set = {0};
-           ldr_ladder_desc  desc = {0};
-           ldr_fit_result   result = {0};
-           const char      *dir = argc > 1 ? argv[1] : "bert-base-uncased", *file = argc > 2 ? argv[2] : "train.tsv";
-           ldr_model       *model = ldr_model_load(dir, NULL, &err);
-           ldr_dataset     *train = ldr_dataset_load(model, file, &set, &err);
-           ldr_ladder      *ladder;
-           desc.classes = ldr_dataset_labels(train);
-           ladder = ldr_ladder_create(model, &desc, &err);
-           if (ladder && ldr_fit(ladder, train, NULL, NULL, &result, &err) == LDR_OK && ldr_ladder_save(ladder, "my.ladder", &err) == LDR_OK)
-               printf("loss %.4f after %d steps, %llu numbers trained\n", result.loss, (int)result.steps, (unsigned long long)ldr_ladder_trainable(ladder));
-           else
-               fprintf(stderr, "%s\n", err.message);
-           ldr_ladder_free(ladder);
-           ldr_dataset_free(train);
-           ldr_model_free(model);
-           return err.status != LDR_OK;
+         ldr_error        err = {0};
+         ldr_dataset_desc set = {0};
+         ldr_ladder_desc  desc = {0};
+         ldr_answer       answer = {0};
+         const char      *dir = argc > 1 ? argv[1] : "bert-base-uncased", *file = argc > 2 ? argv[2] : "train.tsv";
+         ldr_model       *model = ldr_model_load(dir, NULL, &err);
+         ldr_dataset     *train = ldr_dataset_load(model, file, &set, &err);
+         ldr_ladder      *ladder;
+         desc.labels = train;
+         ladder = ldr_ladder_create(model, &desc, &err);
+         if (ladder && !ldr_fit(ladder, train, NULL, NULL, NULL, &err) && !ldr_ladder_save(ladder, "my.ladder", &err) &&
+             !ldr_predict_text(ladder, &answer, argc > 3 ? argv[3] : "What is this?", NULL, &err))
+           printf("%s (%.2f)\n", answer.name, answer.score);
+         else fprintf(stderr, "%s\n", err.message);
+         ldr_ladder_free(ladder);
+         ldr_dataset_free(train);
+         ldr_model_free(model);
+         return err.status != LDR_OK;
        }
 // <<quick-start
 
@@ -879,6 +879,8 @@ typedef struct ldr_ladder_desc {
                                            that both can be trained step by step. FULL, BITFIT, LORA or ADAPTER on the same
                                            model; borrowed, must outlive the ladder. No cache. A file names the model as it was loaded */
   const char *const *label_names;       /* [classes] or NULL; copied, saved with the ladder */
+  const ldr_dataset *labels;     /* or: head, classes and their names are those of this set, and its max_len is kept as
+                                    the note "max_len" */
   uint64_t       seed;
 } ldr_ladder_desc;
 
@@ -948,6 +950,20 @@ LDR_API void           ldr_predictor_free(ldr_predictor *p);
 /* scores: CLASSIFY, MULTI [sequences,classes] probabilities; REGRESS [sequences]; CHOICE [sequences] raw scores;
    TOKENS [tokens,classes] probabilities. Allocates nothing. */
 LDR_API ldr_status     ldr_predict(ldr_predictor *p, float *scores, const ldr_batch *batch, ldr_error *err);
+/* The same bits for several ladders of one model, each with a predictor of its own (none twice): what is frozen runs
+   once for all, so a further one costs its side network alone. Ladders that change the backbone run by themselves. */
+LDR_API ldr_status     ldr_predict_together(ldr_predictor *const *p, float *const *scores, int32_t count,
+    const ldr_batch *batch, ldr_error *err);
+#ifndef LADDER_NO_TOKENIZER
+typedef struct ldr_answer {
+  int32_t     label;             /* CLASSIFY: the likeliest class and its name, which belongs to the ladder, or NULL */
+  const char *name;
+  float       score;             /* its probability; REGRESS: the value */
+} ldr_answer;
+/* One text, or two (text2 NULL: one), cut to the note "max_len" or to 128 tokens. It makes a predictor and frees it: for
+   many texts make one. LDR_UNSUPPORTED: a head of another kind. */
+LDR_API ldr_status     ldr_predict_text(ldr_ladder *l, ldr_answer *answer, const char *text, const char *text2, ldr_error *err);
+#endif
 
 /* Tokens first to last of a sequence of the batch. score: log of the odds against its not being one (POINTER), or
    against there being none in the sequence (SPANS, ANSWER). A type's name is that of class 1 + 2 type, less "B-". */
@@ -15924,8 +15940,13 @@ typedef struct ldr__deep {
   ldr__embed_back embed;
 } ldr__deep;
 
+/* The way of one ladder up the backbone: its next tap and rung. Blocks below `end` are read, the others are its own. */
+typedef struct ldr__walk { int32_t tap, rung, end; int few; } ldr__walk;
+
 struct ldr__pass {
   ldr_ladder *l;
+  ldr__pass *beside; /* the next ladder of those that read one way up the backbone */
+  ldr__walk walk;
   ldr__exec ex;
   ldr__backbone backbone;
   ldr__ends ends; /* the model's, with what is trained of them */
@@ -16710,47 +16731,87 @@ static void ldr__deep_backward(ldr__pass *s) {
   if (s->prompt) ldr__prompt_backward(s);
 }
 
-/* Runs the frozen backbone, feeding the ladder on the way. */
-static void ldr__pass_backbone(ldr__pass *s) {
-  const ldr_ladder *l = s->l, *backbone = ldr__backbone_of(l);
-  const ldr_model *m = l->m;
-  int32_t layer, tap = 0, rung = 0, last = l->d.rung_count ? l->rungs[l->d.rung_count - 1].layer : -1;
+/* `few`: the last block is run for the rows the head reads alone, if there is one a sequence and no rung reads the others. */
+static void ldr__walk_begin(ldr__walk *w, const ldr__pass *s) {
+  const ldr_ladder *l = s->l;
+  int32_t last = l->d.rung_count ? l->rungs[l->d.rung_count - 1].layer : -1, output = l->d.tap == LDR_TAP_OUTPUT;
   int need_final = ldr__uses_final(l) || l->top;
-  /* The last block is run for the rows the head reads alone, if there is one a sequence and no rung reads the others. */
-  int few = need_final && ldr__few(s) && !(l->d.tap == LDR_TAP_OUTPUT && last == m->layers - 1);
+  w->tap = w->rung = 0;
+  w->end = l->top ? l->from : need_final ? s->places : last + output;
+  w->few = need_final && ldr__few(s) && !(output && last == l->m->layers - 1);
+}
+
+static void ldr__walk_tap(ldr__pass *s, int32_t layer, ldr_tap tap, const float *x) {
+  ldr__walk *w = &s->walk;
+  if (w->rung >= s->l->d.rung_count || s->l->rungs[w->rung].layer != layer || s->l->d.tap != tap) return;
+  ldr__tap_forward(s, w->tap++, x);
+  w->rung++;
+}
+
+/* Blocks first to end - 1 of s on its state, which all ladders in the list that begins with s read on the way. What has
+   copies takes the state along to where they begin. */
+static void ldr__walk_blocks(ldr__pass *s, int32_t first, int32_t end, int few) {
+  const ldr_ladder *l = s->l, *backbone = ldr__backbone_of(l);
   float *x = s->backbone.x;
   ldr__tokens t = s->t;
+  int32_t layer;
+  ldr__pass *p;
+  t.dropout = 0;
+  t.frequency = l->m->frequency;
+  for (layer = first;; layer++) {
+    for (p = s; p; p = p->beside) {
+      ldr__walk_tap(p, layer, LDR_TAP_INPUT, x);
+      if (p != s && p->l->top && layer == p->walk.end) memcpy(p->backbone.x, x, t.count * (size_t)l->m->shape.width * sizeof(float));
+    }
+    if (layer == end) return;
+    if (few && layer == s->places - 1) ldr__only_few(s, &t);
+    if (backbone->deep && s->route[layer] >= backbone->from) {
+      ldr__block b = ldr__tuned_block(backbone, s->route[layer]);
+      ldr__frozen_forward(&s->ex, &s->backbone, &b, &l->tuned_shape, &t);
+      ldr__deep_release(s, layer);
+    } else ldr__model_block_forward(&s->ex, l->m, &s->backbone, layer, &t);
+    for (p = s; p; p = p->beside) ldr__walk_tap(p, layer, LDR_TAP_OUTPUT, x);
+  }
+}
+
+/* From the state x where the shared way ends to the final state at the head's rows. */
+static void ldr__walk_end(ldr__pass *s, const float *x, int few) {
+  const ldr_ladder *l = s->l;
+  s->beside = NULL;
+  if (l->top && s->keep) ldr__top_forward(s, s->walk.tap, x);
+  else if (l->top) {
+    ldr__top_input(s, s->backbone.x, s->backbone.x);
+    ldr__walk_blocks(s, l->from, s->places, s->walk.few);
+    ldr__final_rows(s, s->backbone.x, s->walk.few);
+  } else if (ldr__uses_final(l)) ldr__final_rows(s, x, few);
+}
+
+/* Runs the frozen backbone once, feeding all ladders of the list that begins with s on the way. */
+static void ldr__pass_backbone(ldr__pass *s) {
+  const ldr_ladder *l = s->l;
+  float *x = s->backbone.x;
+  ldr__tokens t = s->t;
+  ldr__pass *p, *next;
+  int few;
   if (s->prompt) ldr__prompt_forward(s);
   if (s->keep && l->deep && !l->top) {
     ldr__deep_forward(s);
     return;
   }
   t.dropout = 0;
-  t.frequency = m->frequency;
-  ldr__embed_forward(&s->ex, m, &s->ends, x, s->backbone.embed, s->ids, s->segments, &t);
-  if (l->has_first) ldr__tap_forward(s, tap++, x);
-  for (layer = 0; layer < s->places && (need_final || layer <= last); layer++) {
-    int here = rung < l->d.rung_count && l->rungs[rung].layer == layer;
-    if (l->top && layer == l->from && s->keep) break;
-    if (l->top && layer == l->from) ldr__top_input(s, x, x);
-    if (here && l->d.tap == LDR_TAP_INPUT) {
-      ldr__tap_forward(s, tap++, x);
-      rung++;
-      if (!need_final && rung == l->d.rung_count) break;
-    }
-    if (few && layer == s->places - 1) ldr__only_few(s, &t);
-    if (backbone->deep && s->route[layer] >= backbone->from) {
-      ldr__block b = ldr__tuned_block(backbone, s->route[layer]);
-      ldr__frozen_forward(&s->ex, &s->backbone, &b, &l->tuned_shape, &t);
-      ldr__deep_release(s, layer);
-    } else ldr__model_block_forward(&s->ex, m, &s->backbone, layer, &t);
-    if (here && l->d.tap == LDR_TAP_OUTPUT) {
-      ldr__tap_forward(s, tap++, x);
-      rung++;
-    }
+  t.frequency = l->m->frequency;
+  ldr__embed_forward(&s->ex, l->m, &s->ends, x, s->backbone.embed, s->ids, s->segments, &t);
+  for (p = s; p; p = p->beside) {
+    ldr__walk_begin(&p->walk, p);
+    if (p->l->has_first) ldr__tap_forward(p, p->walk.tap++, x);
   }
-  if (l->top && s->keep) ldr__top_forward(s, tap, x);
-  else if (need_final) ldr__final_rows(s, x, few);
+  few = !s->beside && s->walk.few;
+  ldr__walk_blocks(s, 0, s->walk.end, few);
+  for (p = s->beside; p; p = next) {
+    next = p->beside;
+    ldr__walk_end(p, x, few);
+  }
+  ldr__walk_end(s, x, few);
 }
 
 /* The ladder alone on taps from a cache: fetch puts tap k of sequence q into its place; NULL: they are there already. */
@@ -17890,12 +17951,24 @@ static ldr_status ldr__ladder_publish(ldr_ladder *l, ldr_error *err) {
 }
 
 LDR__DEF ldr_ladder *ldr_ladder_create(const ldr_model *m, const ldr_ladder_desc *desc, ldr_error *err) {
+  const ldr_dataset *set = desc ? desc->labels : NULL;
+  ldr_ladder_desc d;
   ldr_ladder *l;
+  char length[16] = "";
   LDR__OWN_ERROR(err);
+  if (set) {
+    d = *desc;
+    d.head = set->head;
+    if (set->name_count || !d.classes) d.classes = (int32_t)LDR__MAX(set->name_count, (size_t)1);
+    d.label_names = set->name_count ? (const char *const *)set->names : NULL;
+    desc = &d;
+    ldr__format(length, sizeof length, "%d", set->max_len);
+  }
   l = ldr__ladder_new(m, desc, SIZE_MAX / 16, err);
   if (!l) return NULL;
   if ((l->d.init == LDR_INIT_SLICE && l->d.rung_count > 0 && ldr__ladder_slice(l, desc->sample, err)) ||
-      (l->d.published_head && ldr__ladder_publish(l, err))) {
+      (l->d.published_head && ldr__ladder_publish(l, err)) ||
+      (set && set->max_len < INT32_MAX && ldr_ladder_note(l, "max_len", length, err))) {
     ldr_ladder_free(l);
     return NULL;
   }
@@ -19996,8 +20069,7 @@ LDR__DEF void ldr_predictor_free(ldr_predictor *p) {
   ldr__free(&a, p, sizeof *p);
 }
 
-/* The batch to the logits of its rows. */
-static ldr_status ldr__predictor_run(ldr__pass *s, const ldr_batch *batch, ldr_error *err) {
+static ldr_status ldr__predictor_take(ldr__pass *s, const ldr_batch *batch, ldr_error *err) {
   const ldr_ladder *l = s->l;
   size_t longest, n;
   if (ldr__batch_check(l->m, batch, &longest, err)) return err->status;
@@ -20010,26 +20082,112 @@ static ldr_status ldr__predictor_run(ldr__pass *s, const ldr_batch *batch, ldr_e
   if (batch->segments) memcpy(s->segments, batch->segments, n * sizeof(int32_t));
   else memset(s->segments, 0, n * sizeof(int32_t));
   ldr__pass_begin(s, batch->sequences, NULL, 0, 0);
+  return LDR_OK;
+}
+
+/* The batch to the logits of its rows. */
+static ldr_status ldr__predictor_run(ldr__pass *s, const ldr_batch *batch, ldr_error *err) {
+  if (ldr__predictor_take(s, batch, err)) return err->status;
   ldr__pass_backbone(s);
   ldr__head_forward(s);
   return LDR_OK;
 }
 
-LDR__DEF ldr_status ldr_predict(ldr_predictor *p, float *scores, const ldr_batch *batch, ldr_error *err) {
-  ldr__pass *s;
-  const ldr_ladder *l;
+/* 1: it reads the backbone as it was loaded, so others may read the same pass. */
+static int ldr__reads_frozen(const ldr_ladder *l) { return (!l->deep || l->top) && !ldr__virtual_tokens(l) && ldr__backbone_of(l) == l; }
+
+/* The ladders that share a pass, the one that needs most of it first; the others run alone. */
+static void ldr__predict_shared(ldr_predictor *const *p, int32_t count) {
+  ldr__pass *first = NULL;
+  int32_t i;
+  for (i = 0; i < count; i++) {
+    ldr__pass *s = &p[i]->pass;
+    if (!ldr__reads_frozen(s->l)) {
+      ldr__pass_backbone(s);
+      continue;
+    }
+    ldr__walk_begin(&s->walk, s);
+    if (first && s->walk.end <= first->walk.end) {
+      s->beside = first->beside;
+      first->beside = s;
+    } else {
+      s->beside = first;
+      first = s;
+    }
+  }
+  if (first) ldr__pass_backbone(first);
+}
+
+LDR__DEF ldr_status ldr_predict_together(ldr_predictor *const *p, float *const *scores, int32_t count,
+    const ldr_batch *batch, ldr_error *err) {
+  int32_t i;
   LDR__OWN_ERROR(err);
-  if (!p || !scores) return ldr__fail(err, LDR_ARGUMENT,
-      "ldr_predict: no predictor or no destination");
-  s = &p->pass;
-  l = s->l;
-  if (ldr__spans_of(l->d.head)) return ldr__fail(err, LDR_ARGUMENT,
-      "ldr_predict: this ladder's head gives spans: use ldr_predict_spans");
-  if (ldr__predictor_run(s, batch, err)) return err->status;
-  memcpy(scores, s->logits, s->row_count * (size_t)l->d.classes * sizeof(float));
-  if (ldr__head_of(l->d.head)->scores) ldr__head_of(l->d.head)->scores(scores, s->row_count, (size_t)l->d.classes);
+  for (i = 0; i < count || !i; i++) {
+    int32_t k = i;
+    if (!p || !scores || count < 1 || !p[i] || !scores[i]) return ldr__fail(err, LDR_ARGUMENT,
+        "ldr_predict: no predictor or no destination");
+    if (ldr__spans_of(p[i]->pass.l->d.head)) return ldr__fail(err, LDR_ARGUMENT,
+        "ldr_predict: this ladder's head gives spans: use ldr_predict_spans");
+    if (p[i]->pass.l->m != p[0]->pass.l->m) return ldr__fail(err, LDR_ARGUMENT,
+        "ldr_predict_together: the ladders are of different models");
+    while (k > 0 && p[--k] != p[i]) {}
+    if (i && p[k] == p[i]) return ldr__fail(err, LDR_ARGUMENT, "ldr_predict_together: predictor %d stands twice", i);
+  }
+  for (i = 0; i < count; i++)
+    if (ldr__predictor_take(&p[i]->pass, batch, err)) return err->status;
+  ldr__predict_shared(p, count);
+  for (i = 0; i < count; i++) {
+    ldr__pass *s = &p[i]->pass;
+    const ldr__head *h = ldr__head_of(s->l->d.head);
+    size_t classes = (size_t)s->l->d.classes;
+    ldr__head_forward(s);
+    memcpy(scores[i], s->logits, s->row_count * classes * sizeof(float));
+    if (h->scores) h->scores(scores[i], s->row_count, classes);
+  }
   return LDR_OK;
 }
+
+LDR__DEF ldr_status ldr_predict(ldr_predictor *p, float *scores, const ldr_batch *batch, ldr_error *err) { return ldr_predict_together(&p, &scores, 1, batch, err); }
+
+#ifndef LADDER_NO_TOKENIZER
+LDR__DEF ldr_status ldr_predict_text(ldr_ladder *l, ldr_answer *answer, const char *text, const char *text2, ldr_error *err) {
+  const ldr_tokenizer *t = l ? ldr_model_tokenizer(l->m) : NULL;
+  const char *note = ldr_ladder_note_get(l, "max_len");
+  int32_t offsets[2] = { 0, 0 }, max_len = 0;
+  size_t bytes, k;
+  ldr_encoding e;
+  ldr_predictor *p = NULL;
+  float *scores = NULL;
+  ldr_batch batch;
+  LDR__OWN_ERROR(err);
+  memset(&e, 0, sizeof e);
+  if (!l || !answer || !text) return ldr__fail(err, LDR_ARGUMENT, "ldr_predict_text: no ladder, no text or no answer to fill");
+  if (l->d.head != LDR_HEAD_CLASSIFY && l->d.head != LDR_HEAD_REGRESS)
+    return ldr__fail(err, LDR_UNSUPPORTED, "ldr_predict_text: this ladder's head is %s: use ldr_predict", ldr_head_name(l->d.head));
+  if (!t) return ldr__fail(err, LDR_MISSING, "ldr_predict_text: the model has no vocabulary");
+  for (; note && *note >= '0' && *note <= '9' && max_len < 100000000; note++) max_len = max_len * 10 + (*note - '0');
+  max_len = LDR__MIN(max_len ? max_len : 128, ldr__text_positions(l));
+  bytes = (size_t)l->d.classes * sizeof *scores;
+  if (!ldr_tokenizer_encode(t, &e, text, strlen(text), text2, text2 ? strlen(text2) : 0, max_len, 1, err)) p = ldr_predictor_create(l, 1, e.count, err);
+  scores = p ? (float *)ldr__alloc(&l->alloc, bytes) : NULL;
+  offsets[1] = e.count;
+  batch.sequences = 1;
+  batch.offsets = offsets;
+  batch.ids = e.ids;
+  batch.segments = e.segments;
+  if (p && !scores) ldr__fail(err, LDR_MEMORY, "out of memory for an answer");
+  if (scores && !ldr_predict(p, scores, &batch, err)) {
+    k = l->d.head == LDR_HEAD_CLASSIFY ? (size_t)ldr__argmax(scores, (size_t)l->d.classes) : 0;
+    answer->label = (int32_t)k;
+    answer->name = ldr_ladder_label(l, answer->label);
+    answer->score = scores[k];
+  }
+  if (scores) ldr__free(&l->alloc, scores, bytes);
+  ldr_predictor_free(p);
+  ldr_encoding_free(&e);
+  return err->status;
+}
+#endif
 
 LDR__DEF ldr_status ldr_predict_spans(ldr_predictor *p, ldr_span *spans, int32_t capacity, int32_t *count,
     const ldr_batch *batch,

@@ -74,6 +74,15 @@ TEST(quick_start) {
   text = ldr_test_read("header-test.log", &size);
   CHECK(text && strstr(text, "no-such-directory/config.json"));
   free(text);
+  /* the shipped backbone learns what a joke is; the file answers on the command line's side, too (test_cli) */
+  sprintf(command, "./header-test.out ../examples/tiny header-test.tsv \"%s\" >header-test.log 2>&1", "the screen is broken");
+  CHECK(write_file("header-test.tsv", learn_lines()));
+  CHECK_INT(run_command(command), 0);
+  text = ldr_test_read("header-test.log", &size);
+  CHECK(text && strstr(text, "bad (0.") == text);
+  free(text);
+  remove("header-test.tsv");
+  remove("my.ladder");
   remove("header-test.log");
   remove("header-test.out");
 }
