@@ -74,12 +74,14 @@ TEST(quick_start) {
   text = ldr_test_read("header-test.log", &size);
   CHECK(text && strstr(text, "no-such-directory/config.json"));
   free(text);
-  /* the shipped backbone learns what a joke is; the file answers on the command line's side, too (test_cli) */
+  /* the shipped backbone learns from eight lines, and the answer has a name */
   sprintf(command, "./header-test.out ../examples/tiny header-test.tsv \"%s\" >header-test.log 2>&1", "the screen is broken");
-  CHECK(write_file("header-test.tsv", learn_lines()));
+  CHECK(write_text("header-test.tsv", "good\tthe screen works\nbad\tthe radio is broken\ngood\tmy phone works very well\n"
+      "bad\tthe door is broken\ngood\tthe lamp works\nbad\tmy lamp is broken again\ngood\tthe door works\n"
+      "bad\tthe phone is broken\n"));
   CHECK_INT(run_command(command), 0);
   text = ldr_test_read("header-test.log", &size);
-  CHECK(text && strstr(text, "bad (0.") == text);
+  CHECK(text && strstr(text, "bad (") == text);
   free(text);
   remove("header-test.tsv");
   remove("my.ladder");
@@ -121,6 +123,18 @@ TEST(version_is_the_same_everywhere) {
   CHECK(text && strstr(text, want));
   CHECK_INT(LADDER_VERSION_NUMBER, 100);
   CHECK(size < 1250000);
+  free(text);
+}
+
+TEST(no_line_is_wider_than_120_columns) {
+  size_t size, wide = 0, columns = 0;
+  char *text = ldr_test_read(header_path(), &size), *at;
+  for (at = text; at && *at; at++) {
+    columns = *at == '\n' ? 0 : columns + (((unsigned char)*at & 0xc0) != 0x80);
+    wide += columns == 121;
+  }
+  CHECK(text != NULL);
+  CHECK_INT(wide, 0);
   free(text);
 }
 
@@ -188,5 +202,5 @@ TEST(two_files_link) {
   remove("header-test.log");
 }
 
-#define TESTS(X) X(quick_start) X(table_of_contents_finds_every_tag) X(version_is_the_same_everywhere) X(compiles_without_warnings) X(switches_remove_what_they_say) X(two_files_link)
+#define TESTS(X) X(quick_start) X(table_of_contents_finds_every_tag) X(version_is_the_same_everywhere) X(no_line_is_wider_than_120_columns) X(compiles_without_warnings) X(switches_remove_what_they_say) X(two_files_link)
 LDR_TEST_MAIN("header", TESTS)
