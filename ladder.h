@@ -1187,6 +1187,14 @@ LDR_API int32_t      ldr_trainer_done(const ldr_trainer *t);          /* 1: all 
    for tests and for loops of your own. Gradients are in ldr_ladder_param(...).grad. */
 LDR_API ldr_status ldr_trainer_gradients(
     ldr_trainer *t, double *loss, const int32_t *examples, int32_t count, ldr_error *err);
+/* Learning while a program runs: one step of the description's rate, without a schedule, on all examples of `fresh`
+   (like those of the training set; it may change between calls) and on `replay` that are drawn from the training set,
+   so that what was learned before stays. *loss (may be NULL) = the mean over all of them before the step. Epochs and
+   ldr_trainer_done do not count these steps, ldr_trainer_save keeps them; to forget, ldr_trainer_resume an earlier save.
+   LDR_LIMIT: min(batch, 64) examples of fresh's longest are more tokens than a batch of the training set. Allocates
+   nothing. */
+LDR_API ldr_status ldr_trainer_learn(
+    ldr_trainer *t, const ldr_dataset *fresh, int32_t replay, double *loss, ldr_error *err);
 /* Puts the parameters of the best dev epoch into the ladder (no dev set: does nothing). */
 LDR_API void         ldr_trainer_restore_best(ldr_trainer *t);
 /* What ldr_trainer_create found and did before the first step of a ladder that standardises (all 0 for others, and
@@ -19622,7 +19630,7 @@ struct ldr_trainer {
   float *values; /* correlation: 4 x examples */
   uint64_t *ordinals;
   int32_t examples, batch, part, steps_per_epoch;
-  int64_t step, tokens; /* done */
+  int64_t step, tokens, learned; /* done */
   int64_t backbone_runs;
   size_t fill_size, fit_size; /* held for a while by ldr_trainer_create, one after the other */
   int32_t only_scores; /* never takes a step */
@@ -20676,28 +20684,36 @@ static void ldr__trainer_route(ldr_trainer *t) {
       ldr__stream(t->d.seed, LDR__STREAM_REPLACE, (uint64_t)t->step));
 }
 
+/* Adds n examples of d to the gradients of a mean loss; *loss += their losses. They are the first-th and so on of a step. */
+static ldr_status ldr__trainer_part(ldr_trainer *t, double *loss, const ldr_dataset *d, const int32_t *examples,
+    int32_t first, int32_t n, double weight, float dropout, ldr_error *err) {
+  int32_t q, per = ldr__per(d);
+  ldr__targets target;
+  for (q = 0; q < n * per; q++) t->ordinals[q] = (uint64_t)(first * per + q);
+  ldr__pass_load(&t->pass, d, examples, n, t->ordinals, dropout,
+      ldr__stream(t->d.seed, LDR__STREAM_DROPOUT, (uint64_t)(t->step + t->learned)));
+  ldr__trainer_route(t);
+  target = ldr__pass_targets(&t->pass, t->class_weights, t->d.label_smoothing, d->choices);
+  if (ldr__trainer_forward(t, d, examples, n, err)) return err->status;
+  *loss += ldr__pass_loss(&t->pass, &target, weight);
+  ldr__pass_backward(&t->pass);
+  return LDR_OK;
+}
+
 /* Gradients of the mean loss over `count` examples, in parts of at most t->part; *loss is the sum of losses. */
 static ldr_status ldr__trainer_gradients(ldr_trainer *t, double *loss, const int32_t *examples, int32_t count,
     double weight, float dropout, ldr_error *err) {
-  ldr__pass *s = &t->pass;
-  int32_t i, q, per = ldr__per(t->train);
-  uint64_t key = ldr__stream(t->d.seed, LDR__STREAM_DROPOUT, (uint64_t)t->step);
+  int32_t i;
   size_t parts = ldr__part_count(t, count), from = ldr__run(t, t->d.rank, parts);
   size_t to = ldr__run(t, t->d.rank + 1, parts), p, held = 0;
   *loss = 0;
   memset(t->grads, 0, t->l->size * sizeof(float));
   for (p = from; p < to; p++) {
     int32_t n = LDR__MIN(t->part, count - (i = (int32_t)p * t->part));
-    ldr__targets target;
-    double part_loss;
+    double part_loss = 0;
     if (held) memset(t->grads, 0, t->l->size * sizeof(float));
-    for (q = 0; q < n * per; q++) t->ordinals[q] = (uint64_t)(i * per + q);
-    ldr__pass_load(s, t->train, examples + i, n, t->ordinals, dropout, key);
-    ldr__trainer_route(t);
-    target = ldr__pass_targets(s, t->class_weights, t->d.label_smoothing, t->train->choices);
-    if (ldr__trainer_forward(t, t->train, examples + i, n, err)) return err->status;
-    *loss += part_loss = ldr__pass_loss(s, &target, weight);
-    ldr__pass_backward(s);
+    if (ldr__trainer_part(t, &part_loss, t->train, examples + i, i, n, weight, dropout, err)) return err->status;
+    *loss += part_loss;
     if (t->room) t->losses[p] = part_loss;
     if (t->room && !t->d.reduce_plain) ldr__branch_take(t, &held, p, parts);
   }
@@ -20816,11 +20832,70 @@ static ldr_status ldr__trainer_epoch_end(ldr_trainer *t, ldr_error *err) {
   return LDR_OK;
 }
 
+/* The step along the gradients, whose loss is `loss`. */
+static ldr_status ldr__trainer_move(ldr_trainer *t, double loss, double rate, ldr_error *err) {
+  double scale = 1;
+  ldr__scales_gradients(t);
+  t->last_norm = ldr__gradient_norm(t->l);
+  if (!(loss - loss == 0) || !(t->last_norm - t->last_norm == 0)) return ldr__name_not_finite(t, err);
+  if (t->d.clip > 0 && t->last_norm > (double)t->d.clip) scale = (double)t->d.clip / (t->last_norm + 1e-6);
+  t->last_rate = rate;
+  ldr__scales_values(t, 0);
+  ldr__optimise(t->l, 0, t->m, t->v, &t->d, t->last_rate, scale, t->step + t->learned + 1);
+  ldr__scales_values(t, 1);
+  return LDR_OK;
+}
+
+/* Examples i, i + 1, .. of the new ones, or (`old`) drawn from the training set, into batch[at most 64]. */
+static int32_t ldr__learn_batch(const ldr_trainer *t, int32_t *batch, int32_t i, int32_t count, int old) {
+  uint64_t key = ldr__stream(t->d.seed, LDR__STREAM_SAMPLE, (uint64_t)t->learned);
+  int32_t n = LDR__MIN(LDR__MIN(t->part, 64), count - i), k;
+  for (k = 0; k < n; k++)
+    batch[k] = old ? (int32_t)ldr__random_below(key, (uint64_t)(i + k), (uint32_t)t->examples) : i + k;
+  return n;
+}
+
+LDR__DEF ldr_status ldr_trainer_learn(
+    ldr_trainer *t, const ldr_dataset *fresh, int32_t replay, double *loss, ldr_error *err) {
+  int32_t batch[64], counts[2], i, n;
+  size_t tokens = 0, sequences = 0;
+  double weight = 0, sum = 0;
+  int old;
+  LDR__OWN_ERROR(err);
+  if (!t || !fresh || replay < 0) return ldr__fail(err, LDR_ARGUMENT, "ldr_trainer_learn: no trainer or no examples");
+  if (t->room) return ldr__fail(err, LDR_UNSUPPORTED, "ldr_trainer_learn: the trainer is one of several processes");
+  if (ldr__dataset_check(t->l, fresh, "the new examples", err) || ldr__learnable(fresh, err)) return err->status;
+  ldr__batch_limits(fresh, LDR__MIN(t->part, 64), &tokens, &sequences);
+  if (tokens > t->pass.max_tokens || sequences > t->pass.max_sequences)
+    return ldr__fail(err, LDR_LIMIT, "the new examples need up to %U tokens at a time, the trainer has room for %U",
+        (uint64_t)tokens, (uint64_t)t->pass.max_tokens);
+  counts[0] = ldr__examples(fresh);
+  counts[1] = replay;
+  for (old = 0; old < 2; old++)
+    for (i = 0; i < counts[old]; i += n) {
+      n = ldr__learn_batch(t, batch, i, counts[old], old);
+      weight += ldr__examples_weight(t, old ? t->train : fresh, batch, n);
+    }
+  if (!(weight > 0)) return ldr__fail(err, LDR_DATA, "no example has a target");
+  t->l->grads = t->grads;
+  memset(t->grads, 0, t->l->size * sizeof(float));
+  for (old = 0; old < 2; old++)
+    for (i = 0; i < counts[old]; i += n) {
+      n = ldr__learn_batch(t, batch, i, counts[old], old);
+      if (ldr__trainer_part(t, &sum, old ? t->train : fresh, batch, old * counts[0] + i, n, weight, t->l->d.dropout, err))
+        return err->status;
+    }
+  if (ldr__trainer_move(t, sum, (double)t->d.rate, err)) return err->status;
+  t->learned++;
+  if (loss) *loss = sum / weight;
+  return LDR_OK;
+}
+
 LDR__DEF ldr_status ldr_trainer_step(ldr_trainer *t, ldr_progress *p, ldr_error *err) {
   ldr_progress progress;
   const int32_t *examples;
   int32_t in_epoch, count, i;
-  double weight, loss = 0, scale = 1;
+  double weight, loss = 0;
   float stop = 0;
   int end;
   LDR__OWN_ERROR(err);
@@ -20835,14 +20910,8 @@ LDR__DEF ldr_status ldr_trainer_step(ldr_trainer *t, ldr_progress *p, ldr_error 
   weight = ldr__examples_weight(t, t->train, examples, count);
   if (weight > 0) {
     if (ldr__trainer_gradients(t, &loss, examples, count, weight, t->l->d.dropout, err)) return err->status;
-    ldr__scales_gradients(t);
-    t->last_norm = ldr__gradient_norm(t->l);
-    if (!(loss - loss == 0) || !(t->last_norm - t->last_norm == 0)) return ldr__name_not_finite(t, err);
-    if (t->d.clip > 0 && t->last_norm > (double)t->d.clip) scale = (double)t->d.clip / (t->last_norm + 1e-6);
-    t->last_rate = ldr__rate(&t->d, t->step, (int64_t)t->d.epochs * t->steps_per_epoch);
-    ldr__scales_values(t, 0);
-    ldr__optimise(t->l, 0, t->m, t->v, &t->d, t->last_rate, scale, t->step + 1);
-    ldr__scales_values(t, 1);
+    if (ldr__trainer_move(t, loss, ldr__rate(&t->d, t->step, (int64_t)t->d.epochs * t->steps_per_epoch), err))
+      return err->status;
   }
   t->step++;
   for (i = 0; i < count; i++) {
@@ -22085,8 +22154,9 @@ static uint64_t ldr__double_bits(double v) {
 /* The scalars of a trainer, one row each, for writing and reading. */
 enum { LDR__STATE_I32, LDR__STATE_I64, LDR__STATE_DOUBLE };
 static const struct { const char *key; size_t offset; int kind; } ldr__states[] = {
-  { "state.step", offsetof(ldr_trainer, step), LDR__STATE_I64 }, { "state.tokens",
-  offsetof(ldr_trainer, tokens), LDR__STATE_I64 },
+  { "state.step", offsetof(ldr_trainer, step), LDR__STATE_I64 },
+  { "state.tokens", offsetof(ldr_trainer, tokens), LDR__STATE_I64 },
+  { "state.learned", offsetof(ldr_trainer, learned), LDR__STATE_I64 },
   { "state.epoch_done", offsetof(ldr_trainer, epoch_done), LDR__STATE_I32 },
   { "state.best_epoch", offsetof(ldr_trainer, best_epoch), LDR__STATE_I32 },
   { "state.best_metric", offsetof(ldr_trainer, best_metric), LDR__STATE_DOUBLE },
