@@ -1118,6 +1118,7 @@ typedef struct ldr_train_desc {
   float         weight_decay;    /* decoupled in AdamW, added to the gradient elsewhere; matrices only */
   float         clip;            /* global norm; 0: 1, negative: off */
   ldr_schedule  schedule;
+  float         learn_rate;      /* of ldr_trainer_learn; 0: a tenth of rate */
   float         warmup;          /* share of all steps; 0: 0.1, negative: none */
   float         label_smoothing; /* 0 to below 1 */
   const float  *class_weights;   /* [classes] or NULL; copied */
@@ -1187,12 +1188,11 @@ LDR_API int32_t      ldr_trainer_done(const ldr_trainer *t);          /* 1: all 
    for tests and for loops of your own. Gradients are in ldr_ladder_param(...).grad. */
 LDR_API ldr_status ldr_trainer_gradients(
     ldr_trainer *t, double *loss, const int32_t *examples, int32_t count, ldr_error *err);
-/* Learning while a program runs: one step of the description's rate, without a schedule, on all examples of `fresh`
-   (like those of the training set; it may change between calls) and on `replay` that are drawn from the training set,
-   so that what was learned before stays. *loss (may be NULL) = the mean over all of them before the step. Epochs and
-   ldr_trainer_done do not count these steps, ldr_trainer_save keeps them; to forget, ldr_trainer_resume an earlier save.
-   LDR_LIMIT: min(batch, 64) examples of fresh's longest are more tokens than a batch of the training set. Allocates
-   nothing. */
+/* Learning while a program runs: one step of learn_rate, without a schedule, on all examples of `fresh` (like those of
+   the training set; it may change between calls) and on `replay` that are drawn from the training set, so that what was
+   learned before stays. *loss (may be NULL) = the mean over all of them before the step. Epochs and ldr_trainer_done do
+   not count these steps, ldr_trainer_save keeps them; to forget, ldr_trainer_resume an earlier save. LDR_LIMIT:
+   min(batch, 64) examples of fresh's longest are more tokens than a batch of the training set. Allocates nothing. */
 LDR_API ldr_status ldr_trainer_learn(
     ldr_trainer *t, const ldr_dataset *fresh, int32_t replay, double *loss, ldr_error *err);
 /* Puts the parameters of the best dev epoch into the ladder (no dev set: does nothing). */
@@ -19691,6 +19691,7 @@ LDR__DEF ldr_train_desc ldr_train_desc_defaults(const ldr_ladder *l, const ldr_t
   if (d.rate == 0) d.rate = d.optimizer == LDR_ADAFACTOR ? 5e-3f : method->rate;
   if (l && method->scaled && !(desc && desc->rate != 0) && d.optimizer != LDR_ADAFACTOR)
     d.rate *= LDR__MIN(10.0f, LDR__MAX(1.0f, 768.0f / (float)l->m->shape.width));
+  if (d.learn_rate == 0) d.learn_rate = 0.1f * d.rate;
   if (!d.epochs) d.epochs = 10;
   if (!d.batch) d.batch = 32;
   if (!d.accumulate) d.accumulate = d.reduce ? LDR__MAX(1, LDR__MIN(8, d.batch)) : 1;
@@ -20022,7 +20023,7 @@ static ldr_status ldr__trainer_check(
   int32_t c;
   if (!l || !train || !ldr__allocator_valid(&d->alloc))
     return ldr__fail(err, LDR_ARGUMENT, "training needs a ladder and a training set");
-  if (d->epochs < 0 || d->batch < 1 || d->accumulate < 1 || d->accumulate > d->batch || !(d->rate >= 0) ||
+  if (d->epochs < 0 || d->batch < 1 || d->accumulate < 1 || d->accumulate > d->batch || !(d->rate >= 0) || !(d->learn_rate >= 0) ||
       !(d->beta1 >= 0 && d->beta1 < 1) || !(d->beta2 >= 0 && d->beta2 < 1) || !(d->epsilon > 0) ||
       !(d->momentum >= 0 && d->momentum < 1) || !(d->weight_decay >= 0) || !(d->warmup <= 1) || d->clip != d->clip ||
       d->patience < 0 || !(d->label_smoothing >= 0 && d->label_smoothing < 1) || (int)d->optimizer < 0 ||
@@ -20885,7 +20886,7 @@ LDR__DEF ldr_status ldr_trainer_learn(
       if (ldr__trainer_part(t, &sum, old ? t->train : fresh, batch, old * counts[0] + i, n, weight, t->l->d.dropout, err))
         return err->status;
     }
-  if (ldr__trainer_move(t, sum, (double)t->d.rate, err)) return err->status;
+  if (ldr__trainer_move(t, sum, (double)t->d.learn_rate, err)) return err->status;
   t->learned++;
   if (loss) *loss = sum / weight;
   return LDR_OK;
