@@ -308,6 +308,7 @@ static ldr_trainer *learner(corner *f, ldr_dataset *set, int cache, int batch, l
   memset(&td, 0, sizeof td);
   td.batch = batch;
   td.rate = 1e-2f;
+  td.learn_rate = 1e-2f;
   td.optimizer = optimizer;
   td.schedule = LDR_CONSTANT;
   td.warmup = -1;
@@ -327,10 +328,11 @@ static float *values_of(const corner *f, size_t *n) {
 TEST(learning_while_it_runs_is_a_step_that_can_be_taken_back) {
   int cache, k;
   size_t n, i;
-  float *stepped, *learned[2], *again;
-  double far = 0, first = 0, loss = 0;
+  float *before, *stepped, *learned[2], *again;
+  double far = 0, moved = 0, first = 0, loss = 0;
   corner f = open_corner(LDR_HEAD_CLASSIFY);
   ldr_trainer *t = learner(&f, f.set, 0, 9, LDR_SGD);
+  before = values_of(&f, &n);
   CHECK_INT(ldr_trainer_step(t, NULL, &f.err), LDR_OK);
   stepped = values_of(&f, &n);
   ldr_trainer_free(t);
@@ -338,8 +340,12 @@ TEST(learning_while_it_runs_is_a_step_that_can_be_taken_back) {
   f = open_corner(LDR_HEAD_CLASSIFY);
   t = learner(&f, f.set, 0, 9, LDR_SGD);
   CHECK_INT(ldr_trainer_learn(t, f.set, 0, NULL, &f.err), LDR_OK);
-  for (i = 0; i < n; i++) far = LDR__MAX(far, fabs((double)(f.l->values[i] - stepped[i])));
-  CHECK(far < 1e-6);                         /* the sums are taken in another order */
+  for (i = 0; i < n; i++) {
+    far = LDR__MAX(far, fabs((double)(f.l->values[i] - stepped[i])));
+    moved = LDR__MAX(moved, fabs((double)(stepped[i] - before[i])));
+  }
+  CHECK(far < 1e-3 * moved);                 /* the sums are taken in another order */
+  free(before);
   CHECK_INT(ldr_trainer_progress(t).step, 0);
   ldr_trainer_free(t);
   close_corner(&f);
