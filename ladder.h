@@ -1238,9 +1238,13 @@ LDR_API ldr_status ldr_recipe(ldr_ladder_desc *ladder, ldr_train_desc *train, ch
 #if !defined(LADDER_NO_STDIO) && !defined(LADDER_NO_MMAP) && (defined(__unix__) || defined(__APPLE__)) && !defined(__wasm__)
   #define LDR__HAVE_MMAP 1
   #include <fcntl.h>
+  #include <sys/file.h>
   #include <sys/mman.h>
   #include <sys/stat.h>
   #include <unistd.h>
+  #ifndef __cplusplus
+  extern ssize_t readlink(const char *path, char *to, size_t room); /* as madvise, below */
+  #endif
 #else
   #define LDR__HAVE_MMAP 0
 #endif
@@ -4391,6 +4395,7 @@ typedef struct ldr__writer {
   size_t capacity, used;
 #ifndef LADDER_NO_STDIO
   FILE *f;
+  int in_place; /* not beside its name first: no file is there to keep */
   char path[LADDER_MAX_PATH], temporary[LADDER_MAX_PATH];
 #endif
 } ldr__writer;
@@ -4411,6 +4416,45 @@ static void ldr__writer_put(ldr__writer *w, const void *data, size_t n, ldr_erro
 
 #ifndef LADDER_NO_STDIO
 
+/* Names of files are UTF-8, which Windows takes as UTF-16 alone; and its own rename replaces nothing. */
+#ifdef _WIN32
+#ifdef __cplusplus
+extern "C" {
+#endif
+__declspec(dllimport) int __stdcall MoveFileExW(const wchar_t *from, const wchar_t *to, unsigned long flags);
+__declspec(dllimport) int __stdcall MultiByteToWideChar(unsigned int page, unsigned long flags, const char *from,
+    int size, wchar_t *to, int room);
+#ifdef __cplusplus
+}
+#endif
+
+static const wchar_t *ldr__wide(wchar_t *w, const char *s) {
+  if (!MultiByteToWideChar(65001, 8, s, -1, w, LADDER_MAX_PATH)) w[0] = 0;
+  return w;
+}
+
+static FILE *ldr__fopen(const char *path, const char *mode) {
+  wchar_t w[LADDER_MAX_PATH], m[LADDER_MAX_PATH];
+  return _wfopen(ldr__wide(w, path), ldr__wide(m, mode));
+}
+
+static int ldr__remove(const char *path) {
+  wchar_t w[LADDER_MAX_PATH];
+  return _wremove(ldr__wide(w, path));
+}
+
+static int ldr__rename(const char *from, const char *to) {
+  wchar_t w[LADDER_MAX_PATH], v[LADDER_MAX_PATH];
+  if (MoveFileExW(ldr__wide(w, from), ldr__wide(v, to), 1 | 8)) return 0; /* replace, and wait for the disk */
+  errno = EACCES;
+  return -1;
+}
+#else
+#define ldr__fopen  fopen
+#define ldr__remove remove
+#define ldr__rename rename
+#endif
+
 static int ldr__path_join(char *dst, size_t cap, const char *dir, const char *name) {
   ldr__text t;
   ldr__text_init(&t, dst, cap);
@@ -4420,10 +4464,13 @@ static int ldr__path_join(char *dst, size_t cap, const char *dir, const char *na
   return !t.full;
 }
 
+/* What is there and cannot be opened is there: whoever opens it next says why. */
 static int ldr__file_exists(const char *path) {
-  FILE *f = fopen(path, "rb");
+  FILE *f;
+  errno = 0;
+  f = ldr__fopen(path, "rb");
   if (f) fclose(f);
-  return f != NULL;
+  return f || (errno && errno != ENOENT && errno != ENOTDIR);
 }
 
 /* Reads in growing blocks and never asks for the size: `ftell` is 32-bit on some systems and
@@ -4466,7 +4513,7 @@ static ldr_status ldr__source_stream(ldr__source *s, FILE *f, const char *path, 
 
 static ldr_status ldr__source_read(ldr__source *s, const char *path, const ldr_allocator *alloc, ldr_error *err) {
   ldr_status status;
-  FILE *f = fopen(path, "rb");
+  FILE *f = ldr__fopen(path, "rb");
   if (!f) return ldr__fail(err, LDR_IO, "%s: cannot be opened: %s", path, strerror(errno));
   status = ldr__source_stream(s, f, path, alloc, err);
   fclose(f);
@@ -4498,17 +4545,42 @@ static ldr_status ldr__source_open(ldr__source *s, const char *path, const ldr_a
 }
 
 /* A file appears whole or not at all: written beside its final name, flushed to the disk, then
-   renamed over it. A crash at any byte leaves the old file as it was. */
-static ldr_status ldr__writer_open(ldr__writer *w, const char *path, ldr_error *err) {
-  ldr__text t;
+   renamed over it. A crash at any byte leaves the old file as it was. Links are followed; a device or a pipe is written to.
+   This says where, and opens nothing. */
+static ldr_status ldr__writer_place(ldr__writer *w, const char *path, ldr_error *err) {
+  size_t size = strlen(path);
+#if LDR__HAVE_MMAP
+  int links = 0;
+#endif
   memset(w, 0, sizeof *w);
-  ldr__text_init(&t, w->path, sizeof w->path);
-  ldr__text_string(&t, path);
-  ldr__text_init(&t, w->temporary, sizeof w->temporary);
-  ldr__text_string(&t, path);
-  ldr__text_string(&t, ".partial");
-  if (t.full) return w->status = ldr__fail(err, LDR_ARGUMENT, "the path is longer than %d bytes", LADDER_MAX_PATH - 16);
-  w->f = fopen(w->temporary, "w+b");  /* a tap cache reads what it has written */
+  if (size > LADDER_MAX_PATH - 16) return w->status = ldr__fail(err, LDR_ARGUMENT, "the path is longer than %d bytes", LADDER_MAX_PATH - 16);
+  memcpy(w->path, path, size + 1);
+#if LDR__HAVE_MMAP
+  for (;;) {
+    struct stat st;
+    char *end;
+    ssize_t n;
+    if (stat(w->path, &st) == 0 && !S_ISREG(st.st_mode)) {
+      w->in_place = 1;
+      if (S_ISDIR(st.st_mode)) return w->status = ldr__fail(err, LDR_IO, "%s: is a folder, and not replaced by a file", path);
+      break;
+    }
+    n = readlink(w->path, w->temporary, LADDER_MAX_PATH - 16);
+    if (n < 0) break;
+    end = strrchr(w->path, '/');
+    end = end && w->temporary[0] != '/' ? end + 1 : w->path;
+    if (++links > 40 || end + n > w->path + LADDER_MAX_PATH - 16) return w->status = ldr__fail(err, LDR_IO, "%s: too many links, or too long ones", path);
+    memcpy(end, w->temporary, (size_t)n);
+    end[n] = 0;
+  }
+#endif
+  ldr__format(w->temporary, sizeof w->temporary, w->in_place ? "%s" : "%s.partial", w->path);
+  return LDR_OK;
+}
+
+static ldr_status ldr__writer_open(ldr__writer *w, const char *path, ldr_error *err) {
+  if (ldr__writer_place(w, path, err)) return w->status;
+  w->f = ldr__fopen(w->temporary, w->in_place ? "wb" : "w+b"); /* a tap cache reads what it has written */
   if (!w->f) return w->status = ldr__fail(err, LDR_IO, "%s: cannot be created: %s", w->temporary, strerror(errno));
   return LDR_OK;
 }
@@ -4517,21 +4589,17 @@ static ldr_status ldr__writer_close(ldr__writer *w, ldr_error *err) {
   if (w->f) {
     int bad = fclose(w->f) != 0;
 #if LDR__HAVE_MMAP
-    int fd = bad ? -1 : open(w->temporary, O_RDWR); /* fileno is hidden in strict C99 */
-    if (fd >= 0) {
-      if (fsync(fd) != 0 && errno != EINVAL && errno != EROFS) bad = 1;
-      close(fd);
+    if (!bad && !w->status && !w->in_place) {
+      int fd = open(w->temporary, O_RDWR); /* fileno is hidden in strict C99 */
+      bad = fd < 0 || (fsync(fd) != 0 && errno != EINVAL && errno != EROFS);
+      if (fd >= 0 && close(fd) != 0) bad = 1;
     }
 #endif
     if (bad && !w->status) w->status = ldr__fail(err, LDR_IO, "%s: writing failed: %s", w->temporary, strerror(errno));
     w->f = NULL;
-    if (!w->status) {
-#ifdef _WIN32
-      remove(w->path); /* rename does not replace on Windows */
-#endif
-      if (rename(w->temporary, w->path) != 0) w->status = ldr__fail(err, LDR_IO, "%s: cannot be renamed into place: %s", w->temporary, strerror(errno));
-    }
-    if (w->status) remove(w->temporary);
+    if (w->in_place) return w->status;
+    if (!w->status && ldr__rename(w->temporary, w->path) != 0) w->status = ldr__fail(err, LDR_IO, "%s: cannot be renamed into place: %s", w->temporary, strerror(errno));
+    if (w->status) ldr__remove(w->temporary);
   }
   return w->status;
 }
@@ -18246,6 +18314,7 @@ typedef struct ldr__cache {
 #ifndef LADDER_NO_STDIO
   FILE *f;
   int writable, shared; /* shared: by several processes */
+  int lock; /* 1 + the file of ldr__cache_lock */
   uint64_t seed; /* of the records' hashes */
   ldr__writer writer; /* of a file in the making; its path always */
 #endif
@@ -18361,6 +18430,43 @@ static const char *ldr__cache_misfit(FILE *f, const unsigned char *header, uint6
   return NULL;
 }
 
+/* One process at a time fills PATH, and holds PATH.lock while it lives. Others wait, and look again when it is done or gone. */
+static ldr_status ldr__cache_lock(ldr__cache *c, ldr_error *err) {
+#if LDR__HAVE_MMAP
+  while (!c->lock) {
+    char name[LADDER_MAX_PATH], filler[sizeof(pid_t)];
+    struct stat mine, there;
+    pid_t here = getpid();
+    int fd, other;
+    ldr__format(name, sizeof name, "%s.lock", c->writer.path);
+    fd = open(name, O_RDWR | O_CREAT, 0666);
+    if (fd < 0) break; /* where there are no locks, two processes spoil each other's file, and both say so */
+    other = flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    if (other && read(fd, filler, sizeof filler) == (ssize_t)sizeof filler && memcmp(filler, &here, sizeof here) == 0) {
+      close(fd);
+      return ldr__fail(err, LDR_ARGUMENT, "%s: another trainer of this process is filling it: free that one first", c->writer.path);
+    }
+    if ((!other || flock(fd, LOCK_EX) == 0) && fstat(fd, &mine) == 0 && stat(name, &there) == 0 &&
+        mine.st_ino == there.st_ino && mine.st_dev == there.st_dev && write(fd, &here, sizeof here) > 0) c->lock = fd + 1;
+    else close(fd); /* its holder removed it meanwhile */
+  }
+#else
+  (void)c; (void)err;
+#endif
+  return LDR_OK;
+}
+
+static void ldr__cache_unlock(ldr__cache *c) {
+#if LDR__HAVE_MMAP
+  char name[LADDER_MAX_PATH];
+  if (!c->lock) return;
+  ldr__format(name, sizeof name, "%s.lock", c->writer.path);
+  remove(name);
+  close(c->lock - 1);
+#endif
+  c->lock = 0;
+}
+
 /* Looks for the file of an earlier run; without one that fits, begins a new one. rank: of several processes, which go
    on with what an earlier start or process 0 began; -1: alone. */
 static ldr_status ldr__cache_open(ldr__cache *c, const ldr_ladder *l, const char *dir, const char *name, int32_t rank,
@@ -18376,32 +18482,36 @@ static ldr_status ldr__cache_open(ldr__cache *c, const ldr_ladder *l, const char
 #endif
   ldr__cache_header(c, l, header);
   c->seed = ldr__load_u64(header + LDR__TAPS_HEADER - 8);
-  c->f = fopen(path, "r+b");
-  c->writable = c->f != NULL;
-  if (!c->f) c->f = fopen(path, "rb");
-  if (c->f) {
-    setvbuf(c->f, NULL, _IONBF, 0);
-    misfit = ldr__cache_misfit(c->f, header, ldr__cache_file_size(c));
-    if (!misfit) {
-      ldr__format(c->writer.path, sizeof c->writer.path, "%s", path);
-      ldr__format(c->note, sizeof c->note, "%s: taps of an earlier run are used again", path);
-      memset(c->have, 1, c->d->count);
-      c->filled = c->d->count;
-      c->reused = 1;
-      return LDR_OK;
+  if (ldr__writer_place(w, path, err)) return err->status;
+  for (;;) {
+    int locked = c->lock;
+    c->f = ldr__fopen(path, "r+b");
+    c->writable = c->f != NULL;
+    if (!c->f) c->f = ldr__fopen(path, "rb");
+    if (c->f) {
+      setvbuf(c->f, NULL, _IONBF, 0);
+      misfit = ldr__cache_misfit(c->f, header, ldr__cache_file_size(c));
+      if (!misfit) {
+        ldr__format(c->note, sizeof c->note, "%s: taps of an earlier run are used again", path);
+        memset(c->have, 1, c->d->count);
+        c->filled = c->d->count;
+        c->reused = 1;
+        ldr__cache_unlock(c);
+        return LDR_OK;
+      }
+      ldr__format(c->note, sizeof c->note, "%s: %s; it is made again", path, misfit);
+      fclose(c->f);
+      c->f = NULL;
     }
-    ldr__format(c->note, sizeof c->note, "%s: %s; it is made again", path, misfit);
-    fclose(c->f);
-    c->f = NULL;
-  }
 #if LDR__HAVE_MMAP
-  mkdir(dir, 0777); /* what cannot be, the next line says */
+    mkdir(dir, 0777); /* what cannot be, the next lines say */
 #endif
+    if (rank < 0 && ldr__cache_lock(c, err)) return err->status;
+    if (locked == c->lock) break; /* there is none to have, or this was the look behind it */
+  }
   c->shared = rank >= 0;
   c->writable = 1;
-  ldr__format(w->path, sizeof w->path, "%s", path);
-  ldr__format(w->temporary, sizeof w->temporary, "%s.partial", path);
-  w->f = c->shared ? fopen(w->temporary, "r+b") : NULL;
+  w->f = c->shared ? ldr__fopen(w->temporary, "r+b") : NULL;
   if (w->f) setvbuf(w->f, NULL, _IONBF, 0); /* records go straight between file and room */
   if (!w->f || fread(begun, 1, sizeof begun, w->f) != sizeof begun || memcmp(begun, header, sizeof begun) != 0) {
     if (w->f) fclose(w->f);
@@ -18426,8 +18536,10 @@ static ldr_status ldr__cache_finish(ldr__cache *c, ldr_error *err) {
   if (!ldr__file_seek(w->f, ldr__cache_file_size(c) - sizeof end)) w->status = ldr__fail(err, LDR_IO, "%s: writing failed: %s", w->temporary, strerror(errno));
   ldr__writer_put(w, end, sizeof end, err);
   c->f = NULL;
-  if (ldr__writer_close(w, err)) return w->status;
-  c->f = fopen(w->path, "r+b");
+  ldr__writer_close(w, err);
+  ldr__cache_unlock(c);
+  if (w->status) return w->status;
+  c->f = ldr__fopen(w->path, "r+b");
   if (!c->f) return ldr__fail(err, LDR_IO, "%s: cannot be opened: %s", w->path, strerror(errno));
   setvbuf(c->f, NULL, _IONBF, 0);
   return LDR_OK;
@@ -18438,6 +18550,7 @@ static void ldr__cache_close(ldr__cache *c) {
     c->writer.status = LDR_IO;
     ldr__writer_close(&c->writer, NULL);
   } else if (c->f) fclose(c->f);
+  ldr__cache_unlock(c);
   c->f = c->writer.f = NULL;
 }
 #endif
@@ -18570,11 +18683,11 @@ static ldr_status ldr__hidden_open(ldr__hidden *s, const ldr__cache *c, const ld
     ldr__text_string(&t, c->writer.path);
     ldr__text_string(&t, ".states");
     if (t.full) return ldr__fail(err, LDR_ARGUMENT, "the path of the tap cache is longer than %d bytes", LADDER_MAX_PATH - 32);
-    s->f = fopen(s->path, "w+b");
+    s->f = ldr__fopen(s->path, "w+b");
     if (!s->f) return ldr__fail(err, LDR_IO, "%s: cannot be created: %s", s->path, strerror(errno));
     setvbuf(s->f, NULL, _IONBF, 0);
 #if LDR__HAVE_MMAP
-    remove(s->path); /* an open file needs no name: a crash leaves nothing */
+    ldr__remove(s->path); /* an open file needs no name: a crash leaves nothing */
 #endif
     return LDR_OK;
   }
@@ -18588,7 +18701,7 @@ static void ldr__hidden_close(ldr__hidden *s, const ldr_allocator *a) {
   if (s->f) {
     fclose(s->f);
 #if !LDR__HAVE_MMAP
-    remove(s->path);
+    ldr__remove(s->path);
 #endif
   }
 #endif
@@ -19392,7 +19505,7 @@ static ldr_status ldr__trainer_close(ldr_trainer *t, ldr__cache *c, ldr_error *e
   if (ldr__reduce(t, &zero, 1, err)) return err->status;
   if (!t->d.rank && ldr__cache_whole(c, err)) return err->status;
   if (ldr__reduce(t, &zero, 1, err)) return err->status;
-  if (t->d.rank) c->f = fopen(c->writer.path, "r+b");
+  if (t->d.rank) c->f = ldr__fopen(c->writer.path, "r+b");
   if (!c->f)
     return ldr__fail(err, LDR_IO, "%s: cannot be opened: %s", c->writer.path, strerror(errno));
   setvbuf(c->f, NULL, _IONBF, 0);
