@@ -13960,6 +13960,16 @@ static void ldr__viewer_final(const ldr__viewer *r, float *hidden, size_t rows) 
   else if (hidden != r->b.x) memcpy(hidden, r->b.x, rows * w * sizeof(float));
 }
 
+/* What is given out is finite, or an error says where it is not. */
+static ldr_status ldr__finite(const float *x, size_t rows, size_t width, const char *what, ldr_error *err) {
+  size_t i;
+  float sum = 0;
+  for (i = 0; i < rows * width; i++) sum += x[i] - x[i];
+  if (sum == 0) return LDR_OK;
+  for (i = 0; x[i] - x[i] == 0;) i++;
+  return ldr__fail(err, LDR_NUMERIC, "%s: number %U of row %U is not finite: the weights are damaged, or too large for this type", what, (uint64_t)(i % width), (uint64_t)(i / width));
+}
+
 LDR__DEF ldr_status ldr_model_hidden(const ldr_model *m, float *hidden, const ldr_batch *batch, int32_t layer, ldr_error *err) {
   ldr__viewer r;
   size_t longest, rows;
@@ -13973,7 +13983,7 @@ LDR__DEF ldr_status ldr_model_hidden(const ldr_model *m, float *hidden, const ld
   if (layer < 0 || layer == m->layers) ldr__viewer_final(&r, hidden, rows);
   else memcpy(hidden, r.b.x, rows * (size_t)m->shape.width * sizeof(float));
   ldr__viewer_close(&r);
-  return LDR_OK;
+  return ldr__finite(hidden, rows, (size_t)m->shape.width, "states", err);
 }
 
 /* z[T,V] = cap tanh(scale (x[T,n] out^T + bias) / cap), or without what is 0. */
@@ -14029,7 +14039,7 @@ LDR__DEF ldr_status ldr_model_logits(const ldr_model *m, float *logits, const fl
   }
   ldr__word_scores(&ex, m, &m->ends, logits, hidden, n, m->ends.m[LDR__LM_DENSE].data ? e : w);
   ldr__plan_end(plan.memory, plan.size, &m->alloc);
-  return LDR_OK;
+  return ldr__finite(logits, n, (size_t)m->vocabulary, "scores of words", err);
 }
 
 /* What the head for a task reads of hidden[T,w]: x[R,w], a row a sequence or a token. */
@@ -14086,7 +14096,7 @@ LDR__DEF ldr_status ldr_model_scores(const ldr_model *m, float *scores, const fl
     ldr__linear_forward(&ex, scores, (size_t)t->classes, h ? y : x, h ? h : w, t->out, t->out_bias, n,
         (size_t)t->classes, h ? h : w);
   ldr__plan_end(plan.memory, plan.size, &m->alloc);
-  return LDR_OK;
+  return ldr__finite(scores, n, t->task == LDR_TASK_POOLER ? h : (size_t)t->classes, "scores", err);
 }
 
 /* ======================================================================================
@@ -19936,7 +19946,7 @@ LDR__DEF ldr_status ldr_trainer_evaluate(ldr_trainer *t, const ldr_dataset *d, l
   score->loss = ldr__ratio(y.loss, y.weight);
   score->accuracy = ldr__ratio((double)y.right, (double)y.counted);
   score->examples = n;
-  return LDR_OK;
+  return score->loss - score->loss == 0 ? LDR_OK : ldr__fail(err, LDR_NUMERIC, "the loss of a set is not finite: its scores are not, or too large");
 }
 
 LDR__DEF int32_t ldr_trainer_done(const ldr_trainer *t) { return !t || t->stopped || t->step >= (int64_t)t->d.epochs * t->steps_per_epoch; }
@@ -20140,6 +20150,7 @@ LDR__DEF ldr_status ldr_predict(ldr_predictor *p, float *scores, const ldr_batch
       "ldr_predict: this ladder's head gives spans: use ldr_predict_spans");
   if (ldr__predictor_run(s, batch, err)) return err->status;
   memcpy(scores, s->logits, s->row_count * (size_t)l->d.classes * sizeof(float));
+  if (ldr__finite(scores, s->row_count, (size_t)l->d.classes, "scores", err)) return err->status;
   if (ldr__head_of(l->d.head)->scores) ldr__head_of(l->d.head)->scores(scores, s->row_count, (size_t)l->d.classes);
   return LDR_OK;
 }
@@ -21062,19 +21073,29 @@ LDR__DEF ldr_ladder *ldr_ladder_load(const ldr_model *m, const char *path, const
 
 #endif /* LADDER_NO_STDIO */
 
+/* What must be the same in a run that goes on; what only says where, how fast and with what it is computed may differ. */
+static const struct { const char *key; size_t offset; int real; } ldr__run_fields[] = {
+#define LDR__RUN(name, real) { "run." #name, offsetof(ldr_train_desc, name), real }
+  LDR__RUN(rate, 1), LDR__RUN(beta1, 1), LDR__RUN(beta2, 1), LDR__RUN(epsilon, 1), LDR__RUN(momentum, 1), LDR__RUN(weight_decay, 1),
+  LDR__RUN(clip, 1), LDR__RUN(warmup, 1), LDR__RUN(label_smoothing, 1), LDR__RUN(replace_rate, 1), LDR__RUN(replace_until, 1),
+  LDR__RUN(epochs, 0), LDR__RUN(batch, 0), LDR__RUN(accumulate, 0), LDR__RUN(optimizer, 0), LDR__RUN(nesterov, 0),
+  LDR__RUN(schedule, 0), LDR__RUN(patience, 0), LDR__RUN(metric, 0), LDR__RUN(replace_schedule, 0)
+#undef LDR__RUN
+};
+enum { LDR__RUN_FIELDS = (int)(sizeof ldr__run_fields / sizeof ldr__run_fields[0]) };
+
 /* What a run is: two runs with the same digest and the same step continue each other. marks[3] or NULL: without the
    sets, with train, and all. */
 static uint64_t ldr__run_digest(const ldr_trainer *t, uint64_t *marks) {
   const ldr_train_desc *d = &t->d;
   const ldr_dataset *sets[2];
-  uint64_t h = t->l->fingerprint;
-  float f[11];
-  int64_t n[11];
+  uint64_t h = ldr__mix64(ldr__mix64(t->l->fingerprint ^ (uint64_t)t->l->size) ^ d->seed);
   int i;
-  f[0] = d->rate; f[1] = d->beta1; f[2] = d->beta2; f[3] = d->epsilon; f[4] = d->momentum; f[5] = d->weight_decay; f[6] = d->clip; f[7] = d->warmup; f[8] = d->label_smoothing; f[9] = d->replace_rate; f[10] = d->replace_until;
-  n[0] = d->epochs; n[1] = d->batch; n[2] = d->accumulate; n[3] = d->optimizer; n[4] = d->nesterov; n[5] = d->schedule; n[6] = d->patience; n[7] = d->metric; n[8] = (int64_t)t->l->size; n[9] = (int64_t)(d->seed & INT64_MAX); n[10] = d->replace_schedule;
-  h = ldr__floats_digest(h, f, 11);
-  for (i = 0; i < 11; i++) h = ldr__mix64(h ^ (uint64_t)n[i]);
+  uint32_t bits;
+  for (i = 0; i < LDR__RUN_FIELDS; i++) {
+    memcpy(&bits, (const unsigned char *)d + ldr__run_fields[i].offset, 4);
+    h = ldr__mix64(h ^ bits);
+  }
   if (t->d.cache && t->d.cache_type != LDR_F32) h = ldr__mix64(h ^ (uint64_t)t->d.cache_type); /* rounded taps make another run */
   if (t->pass.tap_type != LDR_F32) h = ldr__mix64(h ^ (uint64_t)t->d.tap_type << 8);
   if (t->l->m->compute != LDR_COMPUTE_F32) h = ldr__mix64(h ^ UINT64_C(0x696e7438) ^ (uint64_t)t->l->m->compute); /* as do those of a rounded backbone */
@@ -21082,7 +21103,6 @@ static uint64_t ldr__run_digest(const ldr_trainer *t, uint64_t *marks) {
   if (d->distil) h = ldr__mix64(h ^ UINT64_C(0x64697374));
   if (d->reduce) h = ldr__mix64(h ^ UINT64_C(0x74726565) ^ (uint64_t)d->reduce_plain);
   for (i = 0; i < (int)(sizeof ldr__fields / sizeof ldr__fields[0]); i++) {
-    uint32_t bits;
     memcpy(&bits, (const unsigned char *)&t->l->d + ldr__fields[i].offset, 4);
     h = ldr__mix64(h ^ bits);
   }
@@ -21099,11 +21119,10 @@ static uint64_t ldr__run_digest(const ldr_trainer *t, uint64_t *marks) {
       h = ldr__mix64(h ^ (uint64_t)sets[i]->count);
       continue;
     }
-    for (k = 0; k < sets[i]->tokens; k++) h = ldr__mix64(h ^ ((uint64_t)(uint32_t)sets[i]->ids[k] << 16) ^ (uint64_t)(uint32_t)sets[i]->segments[k]);
+    h = ldr__mix64(h ^ ldr__texts_hash(sets[i]));
     for (k = 0; k < labels; k++) h = ldr__mix64(h ^ (uint64_t)(uint32_t)sets[i]->labels[k]);
     for (k = 0; k < sets[i]->set_used; k++) h = ldr__mix64(h ^ (uint64_t)(uint32_t)sets[i]->set_items[k]);
     for (k = 0; k < sets[i]->set_count; k++) h = ldr__mix64(h ^ sets[i]->set_ends[k]);
-    for (k = 0; k <= sets[i]->count; k++) h = ldr__mix64(h ^ sets[i]->offsets[k]);
     h = ldr__floats_digest(h, sets[i]->values, sets[i]->count);
   }
   if (marks) marks[2] = h;
@@ -21144,8 +21163,19 @@ static int ldr__state_arrays(const ldr_trainer *t, ldr__array *a) {
   return n;
 }
 
+static const char *ldr__run_value(char text[32], const ldr_trainer *t, int i) {
+  const unsigned char *at = (const unsigned char *)&t->d + ldr__run_fields[i].offset;
+  float real;
+  int32_t whole;
+  memcpy(&real, at, 4);
+  memcpy(&whole, at, 4);
+  sprintf(text, "%.9g", ldr__run_fields[i].real ? (double)real : (double)whole);
+  return text;
+}
+
 LDR__DEF ldr_status ldr_trainer_save(const ldr_trainer *t, const char *path, ldr_error *err) {
   ldr__array a[LDR__STATE_ARRAYS];
+  char value[32];
   ldr__text text;
   ldr__writer w;
   uint64_t h = 0, at = 0;
@@ -21164,6 +21194,7 @@ LDR__DEF ldr_status ldr_trainer_save(const ldr_trainer *t, const char *path, ldr
   ldr__text_meta(&text, "format", "ladder-run");
   ldr__meta_ladder(&text, t->l);
   ldr__meta_hex(&text, "run", ldr__run_digest(t, NULL), 16);
+  for (i = 0; i < LDR__RUN_FIELDS; i++) ldr__text_meta(&text, ldr__run_fields[i].key, ldr__run_value(value, t, i));
   for (s = 0; s < sizeof ldr__states / sizeof ldr__states[0]; s++) {
     const unsigned char *from = (const unsigned char *)t + ldr__states[s].offset;
     int32_t small;
@@ -21201,10 +21232,17 @@ static ldr_status ldr__resume_check(const ldr_trainer *t, const ldr_weights *w, 
   int i;
   size_t s;
   if (!format || strcmp(format, "ladder-run") != 0 || !ldr__parse_hex(ldr_weights_meta(w, "run"), 16, &run) || !ldr__parse_hex(ldr_weights_meta(w, "checksum"), 16, &wanted)) return ldr__meta_missing("format", err);
-  if (run != ldr__run_digest(t, NULL)) return ldr__fail(err, LDR_MISMATCH, "the saved run had another backbone, ladder, data set or training description");
+  for (i = 0; run != ldr__run_digest(t, NULL) && i < LDR__RUN_FIELDS; i++) {
+    char now[32];
+    const char *was = ldr_weights_meta(w, ldr__run_fields[i].key);
+    if (was && strcmp(was, ldr__run_value(now, t, i)) != 0)
+      return ldr__fail(err, LDR_MISMATCH, "the saved run had %s %s, and this one has %s: only threads, caches of floats and processes may differ", ldr__run_fields[i].key + 4, was, now);
+  }
+  if (run != ldr__run_digest(t, NULL)) return ldr__fail(err, LDR_MISMATCH, "the saved run had another backbone, ladder, data set, seed or type of taps");
   for (s = 0; s < sizeof ldr__states / sizeof ldr__states[0]; s++) {
     const char *text = ldr_weights_meta(w, ldr__states[s].key);
-    if (ldr__states[s].kind == LDR__STATE_DOUBLE ? !ldr__parse_hex(text, 16, &bits) : !ldr__parse_i64(text, &v) || v < 0 || v > INT64_MAX / 2) return ldr__meta_missing(ldr__states[s].key, err);
+    const int64_t most = ldr__states[s].kind == LDR__STATE_I32 ? t->d.epochs : s ? INT64_MAX / 2 : (int64_t)t->d.epochs * t->steps_per_epoch; /* the first is the step */
+    if (ldr__states[s].kind == LDR__STATE_DOUBLE ? !ldr__parse_hex(text, 16, &bits) : !ldr__parse_i64(text, &v) || v < 0 || v > most) return ldr__meta_missing(ldr__states[s].key, err);
   }
   for (i = 0; i < n; i++) {
     const ldr_tensor *x = ldr_weights_find(w, a[i].name);

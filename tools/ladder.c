@@ -475,6 +475,12 @@ static void print_help(const struct command *c, FILE *f) {
   }
 }
 
+static int end_of_help(void) {
+  if (fflush(stdout) == 0 && !ferror(stdout)) return EXIT_DONE;
+  fprintf(stderr, "ladder: standard output: writing failed: %s\n", strerror(errno));
+  return EXIT_FAILED;
+}
+
 /* Prints "ladder: NAME WHAT" as the one line a wrong call gets. */
 static int usage_error(const struct command *c, const char *name, const char *what) {
   fprintf(stderr, "ladder: %s%s%s (see `ladder %s%s--help`)\n", name, *what == ':' ? "" : " ", what, c ? c->name : "", c ? " " : "");
@@ -2419,7 +2425,7 @@ static int run_command(const struct command *c, int argc, char **argv) {
   if (status) return status;
   if (r.o.help) {
     print_help(c, stdout);
-    return EXIT_DONE;
+    return end_of_help();
   }
   for (i = 0; i < COMMAND_COUNT; i++)
     if (bodies[i].bit == c->bit) status = bodies[i].command(&r);
@@ -2484,11 +2490,11 @@ int main(int argc, char **argv) {
   if (c) return run_command(c, argc, argv);
   if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
     print_usage(stdout);
-    return EXIT_DONE;
+    return end_of_help();
   }
   if (strcmp(argv[1], "--version") == 0) {
     printf("ladder %s (%s)\n", LADDER_VERSION, ldr_simd_name(LDR_SIMD_AUTO));
-    return EXIT_DONE;
+    return end_of_help();
   }
   return usage_error(NULL, argv[1], "is no command");
 }
