@@ -14177,6 +14177,8 @@ struct ldr_dataset {
   float *values; /* REGRESS: [count] */
   uint64_t *offsets; /* [count+1] */
   char **names; /* of the classes */
+  int32_t *index; /* of names: 1 + number where its hash says, or behind */
+  size_t index_room; /* a power of two */
   size_t ids_cap, segments_cap, labels_cap, values_cap, offsets_cap, names_cap;
   size_t tokens, count, name_count;
   int32_t *set_items; /* MULTI: the classes of all label sets */
@@ -14230,6 +14232,7 @@ LDR__DEF void ldr_dataset_free(ldr_dataset *d) {
   for (i = 0; i < d->name_count; i++) ldr__free(&a, d->names[i], strlen(d->names[i]) + 1);
   if (d->unseen) ldr__free(&a, d->unseen, strlen(d->unseen) + 1);
   ldr__free(&a, d->names, d->names_cap * sizeof *d->names);
+  ldr__free(&a, d->index, d->index_room * sizeof *d->index);
   ldr__free(&a, d->set_items, d->set_items_cap * sizeof *d->set_items);
   ldr__free(&a, d->set_ends, d->set_ends_cap * sizeof *d->set_ends);
   ldr__free(&a, d->ids, d->ids_cap * sizeof *d->ids);
@@ -14365,13 +14368,33 @@ LDR__DEF int32_t ldr_dataset_unseen(const ldr_dataset *d, const char **name) {
   return n;
 }
 
+/* Where a name is in the index, or would be. Nobody can choose names that collide: they do not know the address. */
+static int32_t *ldr__label_place(const ldr_dataset *d, const char *name) {
+  size_t i = (size_t)ldr__digest((uint64_t)(uintptr_t)d, name, strlen(name)), mask = d->index_room - 1;
+  while (d->index[i & mask] && strcmp(d->names[d->index[i & mask] - 1], name) != 0) i++;
+  return d->index + (i & mask);
+}
+
+static int ldr__label_room(ldr_dataset *d) {
+  size_t i, old = d->index_room;
+  int32_t *index;
+  if (d->name_count < old / 2) return 1;
+  index = (int32_t *)ldr__alloc(&d->alloc, (old ? 2 * old : 16) * sizeof *index);
+  if (!index) return 0;
+  ldr__free(&d->alloc, d->index, old * sizeof *index);
+  d->index = index;
+  d->index_room = old ? 2 * old : 16;
+  memset(index, 0, d->index_room * sizeof *index);
+  for (i = 0; i < d->name_count; i++) *ldr__label_place(d, d->names[i]) = (int32_t)i + 1;
+  return 1;
+}
+
 LDR__DEF int32_t ldr_dataset_label(ldr_dataset *d, const char *name, int32_t add, ldr_error *err) {
-  size_t i, n;
+  size_t n;
   void *names;
   char *copy;
   if (!d || !name) return -1;
-  for (i = 0; i < d->name_count; i++)
-    if (strcmp(d->names[i], name) == 0) return (int32_t)i;
+  if (d->index_room && *ldr__label_place(d, name)) return *ldr__label_place(d, name) - 1;
   if (!add) return -1;
   if (!ldr__is_utf8(name)) {
     ldr__fail(err, LDR_DATA, "a label is not UTF-8 and could not be saved: convert the file");
@@ -14379,13 +14402,13 @@ LDR__DEF int32_t ldr_dataset_label(ldr_dataset *d, const char *name, int32_t add
   }
   n = strlen(name) + 1;
   names = d->names;
-  if (ldr__grow(&d->alloc, &names, &d->names_cap, d->name_count + 1, sizeof *d->names)) {
+  if (ldr__label_room(d) && ldr__grow(&d->alloc, &names, &d->names_cap, d->name_count + 1, sizeof *d->names)) {
     d->names = (char **)names;
     copy = (char *)ldr__alloc(&d->alloc, n);
     if (copy) {
       memcpy(copy, name, n);
       d->names[d->name_count] = copy;
-      return (int32_t)d->name_count++;
+      return (*ldr__label_place(d, name) = (int32_t)++d->name_count) - 1;
     }
   }
   ldr__fail(err, LDR_MEMORY, "out of memory for a label name");
