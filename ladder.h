@@ -1230,6 +1230,9 @@ LDR_API ldr_status ldr_recipe(ldr_ladder_desc *ladder, ldr_train_desc *train, ch
 #ifndef LADDER_NO_STDIO
   #include <errno.h>
   #include <stdio.h>
+  #ifdef _WIN32
+  #include <direct.h>
+  #endif
 #endif
 #ifdef _OPENMP
   #include <omp.h>
@@ -1303,12 +1306,18 @@ LDR_API ldr_status ldr_recipe(ldr_ladder_desc *ladder, ldr_train_desc *train, ch
     #pragma GCC diagnostic ignored "-Wuninitialized"
     #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
   #endif
+  #ifdef _MSC_VER /* clang would hide what the target has not: as if it were not for Windows' own compiler, it does not */
+    #include <malloc.h>
+    #pragma push_macro("_MSC_VER")
+    #undef _MSC_VER
+    #include <immintrin.h>
+    #pragma pop_macro("_MSC_VER")
+  #endif
   #include <immintrin.h>
   #if !defined(__clang__)
     #pragma GCC diagnostic pop
   #endif
   #endif
-  #include <cpuid.h>
 #else
   #define LDR__X86 0
 #endif
@@ -4449,10 +4458,20 @@ static int ldr__rename(const char *from, const char *to) {
   errno = EACCES;
   return -1;
 }
+
+static int ldr__mkdir(const char *path) {
+  wchar_t w[LADDER_MAX_PATH];
+  return _wmkdir(ldr__wide(w, path));
+}
 #else
 #define ldr__fopen  fopen
 #define ldr__remove remove
 #define ldr__rename rename
+#if LDR__HAVE_MMAP
+#define ldr__mkdir(path) mkdir(path, 0777)
+#else
+#define ldr__mkdir(path) (-1)
+#endif
 #endif
 
 static int ldr__path_join(char *dst, size_t cap, const char *dir, const char *name) {
@@ -18536,9 +18555,7 @@ static ldr_status ldr__cache_open(ldr__cache *c, const ldr_ladder *l, const char
       fclose(c->f);
       c->f = NULL;
     }
-#if LDR__HAVE_MMAP
-    mkdir(dir, 0777); /* what cannot be, the next lines say */
-#endif
+    (void)ldr__mkdir(dir); /* what cannot be, the next lines say */
     if (rank < 0 && ldr__cache_lock(c, err)) return err->status;
     if (locked == c->lock) break; /* there is none to have, or this was the look behind it */
   }
@@ -22827,10 +22844,18 @@ static const ldr__kernels ldr__kernels_bf16 = {
   #define ldr__kernels_bf16 ldr__kernels_vnni
 #endif
 
+/* <cpuid.h> would leave its macros behind. */
+static void ldr__cpuid(unsigned r[4], unsigned leaf, unsigned part) {
+  __asm__ volatile("cpuid" : "=a"(r[0]), "=b"(r[1]), "=c"(r[2]), "=d"(r[3]) : "0"(leaf), "2"(part));
+}
+
 /* All of these bits are set in a register (eax to edx are 0 to 3) of a leaf of cpuid. */
 static int ldr__x86_has(unsigned leaf, unsigned part, int which, unsigned bits) {
   unsigned r[4];
-  return __get_cpuid_count(leaf, part, &r[0], &r[1], &r[2], &r[3]) && (r[which] & bits) == bits;
+  ldr__cpuid(r, 0, 0);
+  if (r[0] < leaf) return 0;
+  ldr__cpuid(r, leaf, part);
+  return (r[which] & bits) == bits;
 }
 
 /* The operating system saves these registers. */

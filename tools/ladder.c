@@ -2262,11 +2262,8 @@ static int command_plan(run *r) {
 /* ---- quantize ------------------------------------------------------------------------- */
 
 static int make_directory(const char *path) {
-#if HAVE_POSIX
-  return mkdir(path, 0777) == 0 || errno == EEXIST;
-#elif defined(_WIN32)
-  wchar_t wide[LADDER_MAX_PATH];
-  return _wmkdir(ldr__wide(wide, path)) == 0 || errno == EEXIST;
+#if HAVE_POSIX || defined(_WIN32)
+  return ldr__mkdir(path) == 0 || errno == EEXIST;
 #else
   (void)path;
   return 1;                      /* opening a file in it will tell */
