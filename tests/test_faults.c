@@ -1,6 +1,7 @@
 /* Every command of the program on a file layer that fails at each of its calls in turn (ldr_faults.h): what is asked for is there,
    or the exit status is 1 and the reason is said; a file at its final name is the old one or the new one, whole; what was cut off
-   can be run again and gives the same bits. LDR_FAULTS=all tries every call, else a fixed sample of those of a long run. */
+   can be run again and gives the same bits. LDR_FAULTS=all tries every call, LDR_FAULTS=N
+   about N of each kind; else it is a fixed sample of a long run's. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE            /* fopencookie */
 #endif
@@ -15,7 +16,7 @@
 #include "ldr_tiny.h"
 #include <dirent.h>
 
-enum { SAMPLE = 8, SECONDS = 60 };
+enum { SAMPLE = 8, SECONDS = 60 };      /* SECONDS: what runs longer hangs */
 
 static char home[64];
 
@@ -248,12 +249,12 @@ static void check_run(const tried *c, const wanted *want, fault_kind kind, long 
   drop(&got);
 }
 
-static void every_call(const tried *c, const wanted *want, fault_kind kind, int no_map, long all) {
+static void every_call(const tried *c, const wanted *want, fault_kind kind, int no_map, long sample) {
   long calls, at, step;
   begin(c);
   CHECK_INT(run_child(c->line, c->in, kind, 0, no_map), 0);      /* counts, and fails nothing */
   calls = fault.calls;
-  step = all || calls <= SAMPLE ? 1 : (calls + SAMPLE - 1) / SAMPLE;
+  step = calls <= sample ? 1 : (calls + sample - 1) / sample;
   for (at = 1; at <= calls; at += step) check_run(c, want, kind, at, no_map);
 }
 
@@ -316,14 +317,14 @@ static int make_home(void) {
 
 /* The commands [from, to), all kinds of faults. */
 static void all_faults(int from, int to) {
-  const char *all = getenv("LDR_FAULTS");
+  const char *given = getenv("LDR_FAULTS");
+  long sample = !given ? SAMPLE : strcmp(given, "all") == 0 ? LONG_MAX : LDR__MAX(atol(given), 1);
   int i, k, before;
   CHECK(make_home());
   if (ldr_test.failures) return;
   for (i = from; i < to; i++) {
     const tried *c = &commands[i];
     wanted want;
-    if (all && strcmp(all, "all") != 0 && strcmp(all, c->name) != 0) continue;
     before = ldr_test.failures;
     begin(c);
     CHECK_INT(run_child(c->line, c->in, FAULT_NONE, 0, 0), 0);
@@ -333,7 +334,7 @@ static void all_faults(int from, int to) {
     else {
       check_run(c, &want, FAULT_SHORT, 1, 1);
       for (k = FAULT_IO; k < FAULT_KINDS; k++)
-        if (k != FAULT_SHORT) every_call(c, &want, (fault_kind)k, k == FAULT_IO, all != NULL);
+        if (k != FAULT_SHORT) every_call(c, &want, (fault_kind)k, k == FAULT_IO, sample);
     }
     drop(&want);
   }
