@@ -1313,6 +1313,9 @@ LDR_API ldr_status ldr_recipe(ldr_ladder_desc *ladder, ldr_train_desc *train, ch
 #ifndef LADDER_NO_STDIO
   #include <errno.h>
   #include <stdio.h>
+  #ifdef _WIN32
+  #include <direct.h>
+  #endif
 #endif
 #ifdef _OPENMP
   #include <omp.h>
@@ -1322,9 +1325,13 @@ LDR_API ldr_status ldr_recipe(ldr_ladder_desc *ladder, ldr_train_desc *train, ch
     !defined(__wasm__)
   #define LDR__HAVE_MMAP 1
   #include <fcntl.h>
+  #include <sys/file.h>
   #include <sys/mman.h>
   #include <sys/stat.h>
   #include <unistd.h>
+  #ifndef __cplusplus
+  extern ssize_t readlink(const char *path, char *to, size_t room); /* as madvise, below */
+  #endif
 #else
   #define LDR__HAVE_MMAP 0
 #endif
@@ -1385,12 +1392,18 @@ LDR_API ldr_status ldr_recipe(ldr_ladder_desc *ladder, ldr_train_desc *train, ch
     #pragma GCC diagnostic ignored "-Wuninitialized"
     #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
   #endif
+  #ifdef _MSC_VER /* clang hides there what the target has not; as if for another compiler, it does not */
+    #include <malloc.h>
+    #pragma push_macro("_MSC_VER")
+    #undef _MSC_VER
+    #include <immintrin.h>
+    #pragma pop_macro("_MSC_VER")
+  #endif
   #include <immintrin.h>
   #if !defined(__clang__)
     #pragma GCC diagnostic pop
   #endif
   #endif
-  #include <cpuid.h>
 #else
   #define LDR__X86 0
 #endif
@@ -4503,6 +4516,7 @@ typedef struct ldr__writer {
   size_t capacity, used;
 #ifndef LADDER_NO_STDIO
   FILE *f;
+  int in_place; /* not beside its name first: no file is there to keep */
   char path[LADDER_MAX_PATH], temporary[LADDER_MAX_PATH];
 #endif
 } ldr__writer;
@@ -4526,6 +4540,55 @@ static void ldr__writer_put(ldr__writer *w, const void *data, size_t n, ldr_erro
 
 #ifndef LADDER_NO_STDIO
 
+/* Names of files are UTF-8, which Windows takes as UTF-16 alone; and its own rename replaces nothing. */
+#ifdef _WIN32
+#ifdef __cplusplus
+extern "C" {
+#endif
+__declspec(dllimport) int __stdcall MoveFileExW(const wchar_t *from, const wchar_t *to, unsigned long flags);
+__declspec(dllimport) int __stdcall MultiByteToWideChar(unsigned int page, unsigned long flags, const char *from,
+    int size, wchar_t *to, int room);
+#ifdef __cplusplus
+}
+#endif
+
+static const wchar_t *ldr__wide(wchar_t *w, const char *s) {
+  if (!MultiByteToWideChar(65001, 8, s, -1, w, LADDER_MAX_PATH)) w[0] = 0;
+  return w;
+}
+
+static FILE *ldr__fopen(const char *path, const char *mode) {
+  wchar_t w[LADDER_MAX_PATH], m[LADDER_MAX_PATH];
+  return _wfopen(ldr__wide(w, path), ldr__wide(m, mode));
+}
+
+static int ldr__remove(const char *path) {
+  wchar_t w[LADDER_MAX_PATH];
+  return _wremove(ldr__wide(w, path));
+}
+
+static int ldr__rename(const char *from, const char *to) {
+  wchar_t w[LADDER_MAX_PATH], v[LADDER_MAX_PATH];
+  if (MoveFileExW(ldr__wide(w, from), ldr__wide(v, to), 1 | 8)) return 0; /* replace, and wait for the disk */
+  errno = EACCES;
+  return -1;
+}
+
+static int ldr__mkdir(const char *path) {
+  wchar_t w[LADDER_MAX_PATH];
+  return _wmkdir(ldr__wide(w, path));
+}
+#else
+#define ldr__fopen  fopen
+#define ldr__remove remove
+#define ldr__rename rename
+#if LDR__HAVE_MMAP
+#define ldr__mkdir(path) mkdir(path, 0777)
+#else
+#define ldr__mkdir(path) (-1)
+#endif
+#endif
+
 static int ldr__path_join(char *dst, size_t cap, const char *dir, const char *name) {
   ldr__text t;
   ldr__text_init(&t, dst, cap);
@@ -4535,10 +4598,13 @@ static int ldr__path_join(char *dst, size_t cap, const char *dir, const char *na
   return !t.full;
 }
 
+/* What is there and cannot be opened is there: whoever opens it next says why. */
 static int ldr__file_exists(const char *path) {
-  FILE *f = fopen(path, "rb");
+  FILE *f;
+  errno = 0;
+  f = ldr__fopen(path, "rb");
   if (f) fclose(f);
-  return f != NULL;
+  return f || (errno && errno != ENOENT && errno != ENOTDIR);
 }
 
 /* Reads in growing blocks and never asks for the size: `ftell` is 32-bit on some systems and
@@ -4581,7 +4647,7 @@ static ldr_status ldr__source_stream(ldr__source *s, FILE *f, const char *path, 
 
 static ldr_status ldr__source_read(ldr__source *s, const char *path, const ldr_allocator *alloc, ldr_error *err) {
   ldr_status status;
-  FILE *f = fopen(path, "rb");
+  FILE *f = ldr__fopen(path, "rb");
   if (!f) return ldr__fail(err, LDR_IO, "%s: cannot be opened: %s", path, strerror(errno));
   status = ldr__source_stream(s, f, path, alloc, err);
   fclose(f);
@@ -4613,17 +4679,45 @@ static ldr_status ldr__source_open(ldr__source *s, const char *path, const ldr_a
 }
 
 /* A file appears whole or not at all: written beside its final name, flushed to the disk, then
-   renamed over it. A crash at any byte leaves the old file as it was. */
-static ldr_status ldr__writer_open(ldr__writer *w, const char *path, ldr_error *err) {
-  ldr__text t;
+   renamed over it. A crash at any byte leaves the old file as it was. Links are followed; a device or a pipe is written
+   to. This says where, and opens nothing. */
+static ldr_status ldr__writer_place(ldr__writer *w, const char *path, ldr_error *err) {
+  size_t size = strlen(path);
+#if LDR__HAVE_MMAP
+  int links = 0;
+#endif
   memset(w, 0, sizeof *w);
-  ldr__text_init(&t, w->path, sizeof w->path);
-  ldr__text_string(&t, path);
-  ldr__text_init(&t, w->temporary, sizeof w->temporary);
-  ldr__text_string(&t, path);
-  ldr__text_string(&t, ".partial");
-  if (t.full) return w->status = ldr__fail(err, LDR_ARGUMENT, "the path is longer than %d bytes", LADDER_MAX_PATH - 16);
-  w->f = fopen(w->temporary, "w+b");  /* a tap cache reads what it has written */
+  if (size > LADDER_MAX_PATH - 16) return w->status = ldr__fail(err, LDR_ARGUMENT, "the path is longer than %d bytes",
+      LADDER_MAX_PATH - 16);
+  memcpy(w->path, path, size + 1);
+#if LDR__HAVE_MMAP
+  for (;;) {
+    struct stat st;
+    char *end;
+    ssize_t n;
+    if (stat(w->path, &st) == 0 && !S_ISREG(st.st_mode)) {
+      w->in_place = 1;
+      if (S_ISDIR(st.st_mode)) return w->status = ldr__fail(err, LDR_IO, "%s: is a folder, and not replaced by a file",
+          path);
+      break;
+    }
+    n = readlink(w->path, w->temporary, LADDER_MAX_PATH - 16);
+    if (n < 0) break;
+    end = strrchr(w->path, '/');
+    end = end && w->temporary[0] != '/' ? end + 1 : w->path;
+    if (++links > 40 || end + n > w->path + LADDER_MAX_PATH - 16) return w->status = ldr__fail(err, LDR_IO,
+        "%s: too many links, or too long ones", path);
+    memcpy(end, w->temporary, (size_t)n);
+    end[n] = 0;
+  }
+#endif
+  ldr__format(w->temporary, sizeof w->temporary, w->in_place ? "%s" : "%s.partial", w->path);
+  return LDR_OK;
+}
+
+static ldr_status ldr__writer_open(ldr__writer *w, const char *path, ldr_error *err) {
+  if (ldr__writer_place(w, path, err)) return w->status;
+  w->f = ldr__fopen(w->temporary, w->in_place ? "wb" : "w+b"); /* a tap cache reads what it has written */
   if (!w->f) return w->status = ldr__fail(err, LDR_IO, "%s: cannot be created: %s", w->temporary, strerror(errno));
   return LDR_OK;
 }
@@ -4632,22 +4726,18 @@ static ldr_status ldr__writer_close(ldr__writer *w, ldr_error *err) {
   if (w->f) {
     int bad = fclose(w->f) != 0;
 #if LDR__HAVE_MMAP
-    int fd = bad ? -1 : open(w->temporary, O_RDWR); /* fileno is hidden in strict C99 */
-    if (fd >= 0) {
-      if (fsync(fd) != 0 && errno != EINVAL && errno != EROFS) bad = 1;
-      close(fd);
+    if (!bad && !w->status && !w->in_place) {
+      int fd = open(w->temporary, O_RDWR); /* fileno is hidden in strict C99 */
+      bad = fd < 0 || (fsync(fd) != 0 && errno != EINVAL && errno != EROFS);
+      if (fd >= 0 && close(fd) != 0) bad = 1;
     }
 #endif
     if (bad && !w->status) w->status = ldr__fail(err, LDR_IO, "%s: writing failed: %s", w->temporary, strerror(errno));
     w->f = NULL;
-    if (!w->status) {
-#ifdef _WIN32
-      remove(w->path); /* rename does not replace on Windows */
-#endif
-      if (rename(w->temporary, w->path) != 0)
-        w->status = ldr__fail(err, LDR_IO, "%s: cannot be renamed into place: %s", w->temporary, strerror(errno));
-    }
-    if (w->status) remove(w->temporary);
+    if (w->in_place) return w->status;
+    if (!w->status && ldr__rename(w->temporary, w->path) != 0) w->status = ldr__fail(err, LDR_IO,
+        "%s: cannot be renamed into place: %s", w->temporary, strerror(errno));
+    if (w->status) ldr__remove(w->temporary);
   }
   return w->status;
 }
@@ -14399,8 +14489,20 @@ static void ldr__viewer_final(const ldr__viewer *r, float *hidden, size_t rows) 
   else if (hidden != r->b.x) memcpy(hidden, r->b.x, rows * w * sizeof(float));
 }
 
-LDR__DEF ldr_status ldr_model_hidden(
-    const ldr_model *m, float *hidden, const ldr_batch *batch, int32_t layer, ldr_error *err) {
+/* What is given out is finite, or an error says where it is not. */
+static ldr_status ldr__finite(const float *x, size_t rows, size_t width, const char *what, ldr_error *err) {
+  size_t i;
+  float sum = 0;
+  for (i = 0; i < rows * width; i++) sum += x[i] - x[i];
+  if (sum == 0) return LDR_OK;
+  for (i = 0; x[i] - x[i] == 0;) i++;
+  return ldr__fail(err, LDR_NUMERIC,
+      "%s: number %U of row %U is not finite: the weights are damaged, or too large for this type", what,
+      (uint64_t)(i % width), (uint64_t)(i / width));
+}
+
+LDR__DEF ldr_status ldr_model_hidden(const ldr_model *m, float *hidden, const ldr_batch *batch, int32_t layer,
+    ldr_error *err) {
   ldr__viewer r;
   size_t longest, rows;
   LDR__OWN_ERROR(err);
@@ -14415,7 +14517,7 @@ LDR__DEF ldr_status ldr_model_hidden(
   if (layer < 0 || layer == m->layers) ldr__viewer_final(&r, hidden, rows);
   else memcpy(hidden, r.b.x, rows * (size_t)m->shape.width * sizeof(float));
   ldr__viewer_close(&r);
-  return LDR_OK;
+  return ldr__finite(hidden, rows, (size_t)m->shape.width, "states", err);
 }
 
 /* z[T,V] = cap tanh(scale (x[T,n] out^T + bias) / cap), or without what is 0. */
@@ -14475,7 +14577,7 @@ LDR__DEF ldr_status ldr_model_logits(
   }
   ldr__word_scores(&ex, m, &m->ends, logits, hidden, n, m->ends.m[LDR__LM_DENSE].data ? e : w);
   ldr__plan_end(plan.memory, plan.size, &m->alloc);
-  return LDR_OK;
+  return ldr__finite(logits, n, (size_t)m->vocabulary, "scores of words", err);
 }
 
 /* What the head for a task reads of hidden[T,w]: x[R,w], a row a sequence or a token. */
@@ -14532,7 +14634,7 @@ LDR__DEF ldr_status ldr_model_scores(const ldr_model *m, float *scores, const fl
     ldr__linear_forward(&ex, scores, (size_t)t->classes, h ? y : x, h ? h : w, t->out, t->out_bias, n,
         (size_t)t->classes, h ? h : w);
   ldr__plan_end(plan.memory, plan.size, &m->alloc);
-  return LDR_OK;
+  return ldr__finite(scores, n, t->task == LDR_TASK_POOLER ? h : (size_t)t->classes, "scores", err);
 }
 
 /* ======================================================================================
@@ -14618,6 +14720,8 @@ struct ldr_dataset {
   float *values; /* REGRESS: [count] */
   uint64_t *offsets; /* [count+1] */
   char **names; /* of the classes */
+  int32_t *index; /* of names: 1 + number where its hash says, or behind */
+  size_t index_room; /* a power of two */
   size_t ids_cap, segments_cap, labels_cap, values_cap, offsets_cap, names_cap;
   size_t tokens, count, name_count;
   int32_t *set_items; /* MULTI: the classes of all label sets */
@@ -14673,6 +14777,7 @@ LDR__DEF void ldr_dataset_free(ldr_dataset *d) {
   for (i = 0; i < d->name_count; i++) ldr__free(&a, d->names[i], strlen(d->names[i]) + 1);
   if (d->unseen) ldr__free(&a, d->unseen, strlen(d->unseen) + 1);
   ldr__free(&a, d->names, d->names_cap * sizeof *d->names);
+  ldr__free(&a, d->index, d->index_room * sizeof *d->index);
   ldr__free(&a, d->set_items, d->set_items_cap * sizeof *d->set_items);
   ldr__free(&a, d->set_ends, d->set_ends_cap * sizeof *d->set_ends);
   ldr__free(&a, d->ids, d->ids_cap * sizeof *d->ids);
@@ -14818,13 +14923,33 @@ LDR__DEF int32_t ldr_dataset_unseen(const ldr_dataset *d, const char **name) {
   return n;
 }
 
+/* Where a name is in the index, or would be. Nobody can choose names that collide: they do not know the address. */
+static int32_t *ldr__label_place(const ldr_dataset *d, const char *name) {
+  size_t i = (size_t)ldr__digest((uint64_t)(uintptr_t)d, name, strlen(name)), mask = d->index_room - 1;
+  while (d->index[i & mask] && strcmp(d->names[d->index[i & mask] - 1], name) != 0) i++;
+  return d->index + (i & mask);
+}
+
+static int ldr__label_room(ldr_dataset *d) {
+  size_t i, old = d->index_room;
+  int32_t *index;
+  if (d->name_count < old / 2) return 1;
+  index = (int32_t *)ldr__alloc(&d->alloc, (old ? 2 * old : 16) * sizeof *index);
+  if (!index) return 0;
+  ldr__free(&d->alloc, d->index, old * sizeof *index);
+  d->index = index;
+  d->index_room = old ? 2 * old : 16;
+  memset(index, 0, d->index_room * sizeof *index);
+  for (i = 0; i < d->name_count; i++) *ldr__label_place(d, d->names[i]) = (int32_t)i + 1;
+  return 1;
+}
+
 LDR__DEF int32_t ldr_dataset_label(ldr_dataset *d, const char *name, int32_t add, ldr_error *err) {
-  size_t i, n;
+  size_t n;
   void *names;
   char *copy;
   if (!d || !name) return -1;
-  for (i = 0; i < d->name_count; i++)
-    if (strcmp(d->names[i], name) == 0) return (int32_t)i;
+  if (d->index_room && *ldr__label_place(d, name)) return *ldr__label_place(d, name) - 1;
   if (!add) return -1;
   if (!ldr__is_utf8(name)) {
     ldr__fail(err, LDR_DATA, "a label is not UTF-8 and could not be saved: convert the file");
@@ -14832,13 +14957,13 @@ LDR__DEF int32_t ldr_dataset_label(ldr_dataset *d, const char *name, int32_t add
   }
   n = strlen(name) + 1;
   names = d->names;
-  if (ldr__grow(&d->alloc, &names, &d->names_cap, d->name_count + 1, sizeof *d->names)) {
+  if (ldr__label_room(d) && ldr__grow(&d->alloc, &names, &d->names_cap, d->name_count + 1, sizeof *d->names)) {
     d->names = (char **)names;
     copy = (char *)ldr__alloc(&d->alloc, n);
     if (copy) {
       memcpy(copy, name, n);
       d->names[d->name_count] = copy;
-      return (int32_t)d->name_count++;
+      return (*ldr__label_place(d, name) = (int32_t)++d->name_count) - 1;
     }
   }
   ldr__fail(err, LDR_MEMORY, "out of memory for a label name");
@@ -19109,6 +19234,7 @@ typedef struct ldr__cache {
 #ifndef LADDER_NO_STDIO
   FILE *f;
   int writable, shared; /* shared: by several processes */
+  int lock; /* 1 + the file of ldr__cache_lock */
   uint64_t seed; /* of the records' hashes */
   ldr__writer writer; /* of a file in the making; its path always */
 #endif
@@ -19235,6 +19361,46 @@ static const char *ldr__cache_misfit(FILE *f, const unsigned char *header, uint6
   return NULL;
 }
 
+/* One process at a time fills PATH, and holds PATH.lock while it lives. Others wait, and look again when it is done or
+   gone. */
+static ldr_status ldr__cache_lock(ldr__cache *c, ldr_error *err) {
+#if LDR__HAVE_MMAP
+  while (!c->lock) {
+    char name[LADDER_MAX_PATH], filler[sizeof(pid_t)];
+    struct stat mine, there;
+    pid_t here = getpid();
+    int fd, other;
+    ldr__format(name, sizeof name, "%s.lock", c->writer.path);
+    fd = open(name, O_RDWR | O_CREAT, 0666);
+    if (fd < 0) break; /* where there are no locks, two processes spoil each other's file, and both say so */
+    other = flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    if (other && read(fd, filler, sizeof filler) == (ssize_t)sizeof filler && memcmp(filler, &here, sizeof here) == 0) {
+      close(fd);
+      return ldr__fail(err, LDR_ARGUMENT, "%s: another trainer of this process is filling it: free that one first",
+          c->writer.path);
+    }
+    if ((!other || flock(fd, LOCK_EX) == 0) && fstat(fd, &mine) == 0 && stat(name, &there) == 0 &&
+        mine.st_ino == there.st_ino && mine.st_dev == there.st_dev && write(fd, &here,
+            sizeof here) > 0) c->lock = fd + 1;
+    else close(fd); /* its holder removed it meanwhile */
+  }
+#else
+  (void)c; (void)err;
+#endif
+  return LDR_OK;
+}
+
+static void ldr__cache_unlock(ldr__cache *c) {
+#if LDR__HAVE_MMAP
+  char name[LADDER_MAX_PATH];
+  if (!c->lock) return;
+  ldr__format(name, sizeof name, "%s.lock", c->writer.path);
+  remove(name);
+  close(c->lock - 1);
+#endif
+  c->lock = 0;
+}
+
 /* Looks for the file of an earlier run; without one that fits, begins a new one. rank: of several processes, which go
    on with what an earlier start or process 0 began; -1: alone. */
 static ldr_status ldr__cache_open(ldr__cache *c, const ldr_ladder *l, const char *dir, const char *name, int32_t rank,
@@ -19253,32 +19419,34 @@ static ldr_status ldr__cache_open(ldr__cache *c, const ldr_ladder *l, const char
 #endif
   ldr__cache_header(c, l, header);
   c->seed = ldr__load_u64(header + LDR__TAPS_HEADER - 8);
-  c->f = fopen(path, "r+b");
-  c->writable = c->f != NULL;
-  if (!c->f) c->f = fopen(path, "rb");
-  if (c->f) {
-    setvbuf(c->f, NULL, _IONBF, 0);
-    misfit = ldr__cache_misfit(c->f, header, ldr__cache_file_size(c));
-    if (!misfit) {
-      ldr__format(c->writer.path, sizeof c->writer.path, "%s", path);
-      ldr__format(c->note, sizeof c->note, "%s: taps of an earlier run are used again", path);
-      memset(c->have, 1, c->d->count);
-      c->filled = c->d->count;
-      c->reused = 1;
-      return LDR_OK;
+  if (ldr__writer_place(w, path, err)) return err->status;
+  for (;;) {
+    int locked = c->lock;
+    c->f = ldr__fopen(path, "r+b");
+    c->writable = c->f != NULL;
+    if (!c->f) c->f = ldr__fopen(path, "rb");
+    if (c->f) {
+      setvbuf(c->f, NULL, _IONBF, 0);
+      misfit = ldr__cache_misfit(c->f, header, ldr__cache_file_size(c));
+      if (!misfit) {
+        ldr__format(c->note, sizeof c->note, "%s: taps of an earlier run are used again", path);
+        memset(c->have, 1, c->d->count);
+        c->filled = c->d->count;
+        c->reused = 1;
+        ldr__cache_unlock(c);
+        return LDR_OK;
+      }
+      ldr__format(c->note, sizeof c->note, "%s: %s; it is made again", path, misfit);
+      fclose(c->f);
+      c->f = NULL;
     }
-    ldr__format(c->note, sizeof c->note, "%s: %s; it is made again", path, misfit);
-    fclose(c->f);
-    c->f = NULL;
+    (void)ldr__mkdir(dir); /* what cannot be, the next lines say */
+    if (rank < 0 && ldr__cache_lock(c, err)) return err->status;
+    if (locked == c->lock) break; /* there is none to have, or this was the look behind it */
   }
-#if LDR__HAVE_MMAP
-  mkdir(dir, 0777); /* what cannot be, the next line says */
-#endif
   c->shared = rank >= 0;
   c->writable = 1;
-  ldr__format(w->path, sizeof w->path, "%s", path);
-  ldr__format(w->temporary, sizeof w->temporary, "%s.partial", path);
-  w->f = c->shared ? fopen(w->temporary, "r+b") : NULL;
+  w->f = c->shared ? ldr__fopen(w->temporary, "r+b") : NULL;
   if (w->f) setvbuf(w->f, NULL, _IONBF, 0); /* records go straight between file and room */
   if (!w->f || fread(begun, 1, sizeof begun, w->f) != sizeof begun || memcmp(begun, header, sizeof begun) != 0) {
     if (w->f) fclose(w->f);
@@ -19304,8 +19472,10 @@ static ldr_status ldr__cache_finish(ldr__cache *c, ldr_error *err) {
     w->status = ldr__fail(err, LDR_IO, "%s: writing failed: %s", w->temporary, strerror(errno));
   ldr__writer_put(w, end, sizeof end, err);
   c->f = NULL;
-  if (ldr__writer_close(w, err)) return w->status;
-  c->f = fopen(w->path, "r+b");
+  ldr__writer_close(w, err);
+  ldr__cache_unlock(c);
+  if (w->status) return w->status;
+  c->f = ldr__fopen(w->path, "r+b");
   if (!c->f) return ldr__fail(err, LDR_IO, "%s: cannot be opened: %s", w->path, strerror(errno));
   setvbuf(c->f, NULL, _IONBF, 0);
   return LDR_OK;
@@ -19316,6 +19486,7 @@ static void ldr__cache_close(ldr__cache *c) {
     c->writer.status = LDR_IO;
     ldr__writer_close(&c->writer, NULL);
   } else if (c->f) fclose(c->f);
+  ldr__cache_unlock(c);
   c->f = c->writer.f = NULL;
 }
 #endif
@@ -19460,13 +19631,13 @@ static ldr_status ldr__hidden_open(ldr__hidden *s, const ldr__cache *c, const ld
     ldr__text_init(&t, s->path, sizeof s->path);
     ldr__text_string(&t, c->writer.path);
     ldr__text_string(&t, ".states");
-    if (t.full)
-      return ldr__fail(err, LDR_ARGUMENT, "the path of the tap cache is longer than %d bytes", LADDER_MAX_PATH - 32);
-    s->f = fopen(s->path, "w+b");
+    if (t.full) return ldr__fail(err, LDR_ARGUMENT, "the path of the tap cache is longer than %d bytes",
+        LADDER_MAX_PATH - 32);
+    s->f = ldr__fopen(s->path, "w+b");
     if (!s->f) return ldr__fail(err, LDR_IO, "%s: cannot be created: %s", s->path, strerror(errno));
     setvbuf(s->f, NULL, _IONBF, 0);
 #if LDR__HAVE_MMAP
-    remove(s->path); /* an open file needs no name: a crash leaves nothing */
+    ldr__remove(s->path); /* an open file needs no name: a crash leaves nothing */
 #endif
     return LDR_OK;
   }
@@ -19484,7 +19655,7 @@ static void ldr__hidden_close(ldr__hidden *s, const ldr_allocator *a) {
   if (s->f) {
     fclose(s->f);
 #if !LDR__HAVE_MMAP
-    remove(s->path);
+    ldr__remove(s->path);
 #endif
   }
 #endif
@@ -20023,7 +20194,8 @@ static ldr_status ldr__trainer_check(
   int32_t c;
   if (!l || !train || !ldr__allocator_valid(&d->alloc))
     return ldr__fail(err, LDR_ARGUMENT, "training needs a ladder and a training set");
-  if (d->epochs < 0 || d->batch < 1 || d->accumulate < 1 || d->accumulate > d->batch || !(d->rate >= 0) || !(d->learn_rate >= 0) ||
+  if (d->epochs < 0 || d->batch < 1 || d->accumulate < 1 || d->accumulate > d->batch || !(d->rate >= 0)
+      || !(d->learn_rate >= 0) ||
       !(d->beta1 >= 0 && d->beta1 < 1) || !(d->beta2 >= 0 && d->beta2 < 1) || !(d->epsilon > 0) ||
       !(d->momentum >= 0 && d->momentum < 1) || !(d->weight_decay >= 0) || !(d->warmup <= 1) || d->clip != d->clip ||
       d->patience < 0 || !(d->label_smoothing >= 0 && d->label_smoothing < 1) || (int)d->optimizer < 0 ||
@@ -20324,7 +20496,7 @@ static ldr_status ldr__trainer_close(ldr_trainer *t, ldr__cache *c, ldr_error *e
   if (ldr__reduce(t, &zero, 1, err)) return err->status;
   if (!t->d.rank && ldr__cache_whole(c, err)) return err->status;
   if (ldr__reduce(t, &zero, 1, err)) return err->status;
-  if (t->d.rank) c->f = fopen(c->writer.path, "r+b");
+  if (t->d.rank) c->f = ldr__fopen(c->writer.path, "r+b");
   if (!c->f)
     return ldr__fail(err, LDR_IO, "%s: cannot be opened: %s", c->writer.path, strerror(errno));
   setvbuf(c->f, NULL, _IONBF, 0);
@@ -20685,7 +20857,8 @@ static void ldr__trainer_route(ldr_trainer *t) {
       ldr__stream(t->d.seed, LDR__STREAM_REPLACE, (uint64_t)t->step));
 }
 
-/* Adds n examples of d to the gradients of a mean loss; *loss += their losses. They are the first-th and so on of a step. */
+/* Adds n examples of d to the gradients of a mean loss; *loss += their losses. They are the first-th and so on of a
+   step. */
 static ldr_status ldr__trainer_part(ldr_trainer *t, double *loss, const ldr_dataset *d, const int32_t *examples,
     int32_t first, int32_t n, double weight, float dropout, ldr_error *err) {
   int32_t q, per = ldr__per(d);
@@ -20780,7 +20953,8 @@ LDR__DEF ldr_status ldr_trainer_evaluate(ldr_trainer *t, const ldr_dataset *d, l
   score->loss = ldr__ratio(y.loss, y.weight);
   score->accuracy = ldr__ratio((double)y.right, (double)y.counted);
   score->examples = n;
-  return LDR_OK;
+  return score->loss - score->loss == 0 ? LDR_OK : ldr__fail(err, LDR_NUMERIC,
+      "the loss of a set is not finite: its scores are not, or too large");
 }
 
 LDR__DEF int32_t ldr_trainer_done(const ldr_trainer *t) {
@@ -20883,7 +21057,8 @@ LDR__DEF ldr_status ldr_trainer_learn(
   for (old = 0; old < 2; old++)
     for (i = 0; i < counts[old]; i += n) {
       n = ldr__learn_batch(t, batch, i, counts[old], old);
-      if (ldr__trainer_part(t, &sum, old ? t->train : fresh, batch, old * counts[0] + i, n, weight, t->l->d.dropout, err))
+      if (ldr__trainer_part(t, &sum, old ? t->train : fresh, batch, old * counts[0] + i, n, weight, t->l->d.dropout,
+          err))
         return err->status;
     }
   if (ldr__trainer_move(t, sum, (double)t->d.learn_rate, err)) return err->status;
@@ -21088,6 +21263,7 @@ LDR__DEF ldr_status ldr_predict_together(ldr_predictor *const *p, float *const *
     size_t classes = (size_t)s->l->d.classes;
     ldr__head_forward(s);
     memcpy(scores[i], s->logits, s->row_count * classes * sizeof(float));
+    if (ldr__finite(scores[i], s->row_count, classes, "scores", err)) return err->status;
     if (h->scores) h->scores(scores[i], s->row_count, classes);
   }
   return LDR_OK;
@@ -22091,22 +22267,32 @@ LDR__DEF ldr_ladder *ldr_ladder_load(const ldr_model *m, const char *path, const
 
 #endif /* LADDER_NO_STDIO */
 
+/* What must be the same in a run that goes on; what only says where, how fast and with what it is computed may differ.
+   */
+static const struct { const char *key; size_t offset; int real; } ldr__run_fields[] = {
+#define LDR__RUN(name, real) { "run." #name, offsetof(ldr_train_desc, name), real }
+  LDR__RUN(rate, 1), LDR__RUN(beta1, 1), LDR__RUN(beta2, 1), LDR__RUN(epsilon, 1), LDR__RUN(momentum, 1),
+      LDR__RUN(weight_decay, 1),
+  LDR__RUN(clip, 1), LDR__RUN(warmup, 1), LDR__RUN(label_smoothing, 1), LDR__RUN(replace_rate, 1),
+      LDR__RUN(replace_until, 1),
+  LDR__RUN(epochs, 0), LDR__RUN(batch, 0), LDR__RUN(accumulate, 0), LDR__RUN(optimizer, 0), LDR__RUN(nesterov, 0),
+  LDR__RUN(schedule, 0), LDR__RUN(patience, 0), LDR__RUN(metric, 0), LDR__RUN(replace_schedule, 0)
+#undef LDR__RUN
+};
+enum { LDR__RUN_FIELDS = (int)(sizeof ldr__run_fields / sizeof ldr__run_fields[0]) };
+
 /* What a run is: two runs with the same digest and the same step continue each other. marks[3] or NULL: without the
    sets, with train, and all. */
 static uint64_t ldr__run_digest(const ldr_trainer *t, uint64_t *marks) {
   const ldr_train_desc *d = &t->d;
   const ldr_dataset *sets[2];
-  uint64_t h = t->l->fingerprint;
-  float f[11];
-  int64_t n[11];
+  uint64_t h = ldr__mix64(ldr__mix64(t->l->fingerprint ^ (uint64_t)t->l->size) ^ d->seed);
   int i;
-  f[0] = d->rate; f[1] = d->beta1; f[2] = d->beta2; f[3] = d->epsilon; f[4] = d->momentum; f[5] = d->weight_decay;
-  f[6] = d->clip; f[7] = d->warmup; f[8] = d->label_smoothing; f[9] = d->replace_rate; f[10] = d->replace_until;
-  n[0] = d->epochs; n[1] = d->batch; n[2] = d->accumulate; n[3] = d->optimizer; n[4] = d->nesterov; n[5] = d->schedule;
-  n[6] = d->patience; n[7] = d->metric; n[8] = (int64_t)t->l->size; n[9] = (int64_t)(d->seed & INT64_MAX);
-  n[10] = d->replace_schedule;
-  h = ldr__floats_digest(h, f, 11);
-  for (i = 0; i < 11; i++) h = ldr__mix64(h ^ (uint64_t)n[i]);
+  uint32_t bits;
+  for (i = 0; i < LDR__RUN_FIELDS; i++) {
+    memcpy(&bits, (const unsigned char *)d + ldr__run_fields[i].offset, 4);
+    h = ldr__mix64(h ^ bits);
+  }
   /* rounded taps make another run */
   if (t->d.cache && t->d.cache_type != LDR_F32) h = ldr__mix64(h ^ (uint64_t)t->d.cache_type);
   if (t->pass.tap_type != LDR_F32) h = ldr__mix64(h ^ (uint64_t)t->d.tap_type << 8);
@@ -22116,7 +22302,6 @@ static uint64_t ldr__run_digest(const ldr_trainer *t, uint64_t *marks) {
   if (d->distil) h = ldr__mix64(h ^ UINT64_C(0x64697374));
   if (d->reduce) h = ldr__mix64(h ^ UINT64_C(0x74726565) ^ (uint64_t)d->reduce_plain);
   for (i = 0; i < (int)(sizeof ldr__fields / sizeof ldr__fields[0]); i++) {
-    uint32_t bits;
     memcpy(&bits, (const unsigned char *)&t->l->d + ldr__fields[i].offset, 4);
     h = ldr__mix64(h ^ bits);
   }
@@ -22133,12 +22318,10 @@ static uint64_t ldr__run_digest(const ldr_trainer *t, uint64_t *marks) {
       h = ldr__mix64(h ^ (uint64_t)sets[i]->count);
       continue;
     }
-    for (k = 0; k < sets[i]->tokens; k++)
-      h = ldr__mix64(h ^ ((uint64_t)(uint32_t)sets[i]->ids[k] << 16) ^ (uint64_t)(uint32_t)sets[i]->segments[k]);
+    h = ldr__mix64(h ^ ldr__texts_hash(sets[i]));
     for (k = 0; k < labels; k++) h = ldr__mix64(h ^ (uint64_t)(uint32_t)sets[i]->labels[k]);
     for (k = 0; k < sets[i]->set_used; k++) h = ldr__mix64(h ^ (uint64_t)(uint32_t)sets[i]->set_items[k]);
     for (k = 0; k < sets[i]->set_count; k++) h = ldr__mix64(h ^ sets[i]->set_ends[k]);
-    for (k = 0; k <= sets[i]->count; k++) h = ldr__mix64(h ^ sets[i]->offsets[k]);
     h = ldr__floats_digest(h, sets[i]->values, sets[i]->count);
   }
   if (marks) marks[2] = h;
@@ -22186,8 +22369,25 @@ static int ldr__state_arrays(const ldr_trainer *t, ldr__array *a) {
   return n;
 }
 
+/* Fixed point, for people and for comparing: printf would bring its floating point, and the locale's comma. */
+static const char *ldr__run_value(char text[32], const ldr_trainer *t, int i) {
+  const unsigned char *at = (const unsigned char *)&t->d + ldr__run_fields[i].offset;
+  char part[10] = "";
+  float real;
+  int32_t whole, k;
+  int64_t nano, rest;
+  memcpy(&real, at, 4);
+  memcpy(&whole, at, 4);
+  nano = real > -9e9f && real < 9e9f ? (int64_t)((double)ldr__abs(real) * 1e9 + 0.5) : INT64_MAX;
+  for (k = 8, rest = nano; k >= 0; k--, rest /= 10) part[k] = (char)('0' + rest % 10);
+  if (ldr__run_fields[i].real) ldr__format(text, 32, "%s%I.%s", real < 0 ? "-" : "", nano / 1000000000, part);
+  else ldr__format(text, 32, "%d", (int)whole);
+  return text;
+}
+
 LDR__DEF ldr_status ldr_trainer_save(const ldr_trainer *t, const char *path, ldr_error *err) {
   ldr__array a[LDR__STATE_ARRAYS];
+  char value[32];
   ldr__text text;
   ldr__writer w;
   uint64_t h = 0, at = 0;
@@ -22206,6 +22406,7 @@ LDR__DEF ldr_status ldr_trainer_save(const ldr_trainer *t, const char *path, ldr
   ldr__text_meta(&text, "format", "ladder-run");
   ldr__meta_ladder(&text, t->l);
   ldr__meta_hex(&text, "run", ldr__run_digest(t, NULL), 16);
+  for (i = 0; i < LDR__RUN_FIELDS; i++) ldr__text_meta(&text, ldr__run_fields[i].key, ldr__run_value(value, t, i));
   for (s = 0; s < sizeof ldr__states / sizeof ldr__states[0]; s++) {
     const unsigned char *from = (const unsigned char *)t + ldr__states[s].offset;
     int32_t small;
@@ -22243,16 +22444,25 @@ static ldr_status ldr__resume_check(
   int64_t v;
   int i;
   size_t s;
-  if (!format || strcmp(format, "ladder-run") != 0 || !ldr__parse_hex(ldr_weights_meta(w, "run"), 16, &run) ||
-      !ldr__parse_hex(ldr_weights_meta(w, "checksum"), 16, &wanted))
-    return ldr__meta_missing("format", err);
-  if (run != ldr__run_digest(t, NULL))
-    return ldr__fail(err, LDR_MISMATCH, "the saved run had another backbone, ladder, data set or training description");
+  if (!format || strcmp(format, "ladder-run") != 0 || !ldr__parse_hex(ldr_weights_meta(w, "run"), 16, &run)
+      || !ldr__parse_hex(ldr_weights_meta(w, "checksum"), 16, &wanted)) return ldr__meta_missing("format", err);
+  for (i = 0; run != ldr__run_digest(t, NULL) && i < LDR__RUN_FIELDS; i++) {
+    char now[32];
+    const char *was = ldr_weights_meta(w, ldr__run_fields[i].key);
+    if (was && strcmp(was, ldr__run_value(now, t, i)) != 0)
+      return ldr__fail(err, LDR_MISMATCH,
+          "the saved run had %s %s, and this one has %s: only threads, caches of floats and processes may differ",
+          ldr__run_fields[i].key + 4, was, now);
+  }
+  if (run != ldr__run_digest(t, NULL)) return ldr__fail(err, LDR_MISMATCH,
+      "the saved run had another backbone, ladder, data set, seed or type of taps");
   for (s = 0; s < sizeof ldr__states / sizeof ldr__states[0]; s++) {
     const char *text = ldr_weights_meta(w, ldr__states[s].key);
-    if (ldr__states[s].kind == LDR__STATE_DOUBLE ? !ldr__parse_hex(text, 16, &bits)
-                                                 : !ldr__parse_i64(text, &v) || v < 0 || v > INT64_MAX / 2)
-      return ldr__meta_missing(ldr__states[s].key, err);
+    /* the first is the step */
+    const int64_t most = ldr__states[s].kind == LDR__STATE_I32 ? t->d.epochs
+        : s ? INT64_MAX / 2 : (int64_t)t->d.epochs * t->steps_per_epoch;
+    if (ldr__states[s].kind == LDR__STATE_DOUBLE ? !ldr__parse_hex(text, 16, &bits) : !ldr__parse_i64(text, &v)
+        || v < 0 || v > most) return ldr__meta_missing(ldr__states[s].key, err);
   }
   for (i = 0; i < n; i++) {
     const ldr_tensor *x = ldr_weights_find(w, a[i].name);
@@ -23868,10 +24078,18 @@ static const ldr__kernels ldr__kernels_bf16 = {
   #define ldr__kernels_bf16 ldr__kernels_vnni
 #endif
 
+/* <cpuid.h> would leave its macros behind. */
+static void ldr__cpuid(unsigned r[4], unsigned leaf, unsigned part) {
+  __asm__ volatile("cpuid" : "=a"(r[0]), "=b"(r[1]), "=c"(r[2]), "=d"(r[3]) : "0"(leaf), "2"(part));
+}
+
 /* All of these bits are set in a register (eax to edx are 0 to 3) of a leaf of cpuid. */
 static int ldr__x86_has(unsigned leaf, unsigned part, int which, unsigned bits) {
   unsigned r[4];
-  return __get_cpuid_count(leaf, part, &r[0], &r[1], &r[2], &r[3]) && (r[which] & bits) == bits;
+  ldr__cpuid(r, 0, 0);
+  if (r[0] < leaf) return 0;
+  ldr__cpuid(r, leaf, part);
+  return (r[which] & bits) == bits;
 }
 
 /* The operating system saves these registers. */

@@ -185,6 +185,33 @@ TEST(switches_remove_what_they_say) {
   remove("header-test.o");
 }
 
+/* Where Windows' own compiler looks: its headers are stubs of ours (msvc/), enough to compile and no more. */
+TEST(compiles_for_windows) {
+  static const char *const mingw[] = { "x86_64-w64-mingw32-gcc", "i686-w64-mingw32-gcc" }, *const targets[] = { "x86_64-pc-windows-msvc", "i686-pc-windows-msvc" };
+  static const char tool[] = "#include \"../tools/ladder.c\"\n";
+  static const char leaks[] = "#define LADDER_IMPLEMENTATION\n#include \"ladder.h\"\n#include <windows.h>\n#include <intrin.h>\nint main(void) { return 0; }\n";
+  char flags[512];
+  size_t i, found = 0;
+  if (!ldr_test_exists("msvc/stdio.h")) SKIP("not in the tests folder");
+  for (i = 0; i < 2; i++) {
+    if (have("clang")) {
+      found++;
+      sprintf(flags, STRICT "--target=%s -isystem msvc -std=c99 -c -fsyntax-only", targets[i]);
+      CHECK(compiles("clang", "header-test.c", implementation, flags));
+      CHECK(compiles("clang", "header-test.c", tool, flags));
+      strcat(flags, " -march=x86-64-v3");
+      CHECK(compiles("clang", "header-test.c", implementation, flags));
+    }
+    if (have(mingw[i])) {
+      found++;
+      CHECK(compiles(mingw[i], "header-test.c", implementation, STRICT "-std=c99 -c -fsyntax-only"));
+      CHECK(compiles(mingw[i], "header-test.c", tool, STRICT "-std=c99 -c -fsyntax-only"));
+      CHECK(compiles(mingw[i], "header-test.c", leaks, "-std=gnu99 -c -fsyntax-only"));
+    }
+  }
+  if (!found) SKIP("no clang and no mingw");
+}
+
 /* One file implements, another only declares; and two files with a static copy each. */
 TEST(two_files_link) {
   char command[1024];
@@ -202,5 +229,5 @@ TEST(two_files_link) {
   remove("header-test.log");
 }
 
-#define TESTS(X) X(quick_start) X(table_of_contents_finds_every_tag) X(version_is_the_same_everywhere) X(no_line_is_wider_than_120_columns) X(compiles_without_warnings) X(switches_remove_what_they_say) X(two_files_link)
+#define TESTS(X) X(quick_start) X(table_of_contents_finds_every_tag) X(version_is_the_same_everywhere) X(no_line_is_wider_than_120_columns) X(compiles_without_warnings) X(switches_remove_what_they_say) X(compiles_for_windows) X(two_files_link)
 LDR_TEST_MAIN("header", TESTS)

@@ -4,6 +4,7 @@
 #endif
 #include "../ladder.h"
 #include "ldr_test.h"
+#include <time.h>
 #include "ldr_tiny.h"
 
 typedef struct corner { tiny_spec s; tiny_model m; ldr_dataset *set; ldr_ladder_desc d; ldr_ladder *l; ldr_error err; } corner;
@@ -271,6 +272,34 @@ TEST(label_sets_are_scored_by_their_formulas) {
   close_corner(&f);
 }
 
+static double seconds_of_labels(int n) {
+  ldr_dataset *d = ldr_dataset_create(NULL, NULL);
+  clock_t begin = clock();
+  char name[32];
+  int i;
+  for (i = 0; i < 2 * n; i++) {          /* each once new and once known */
+    sprintf(name, "label %d", i % n);
+    if (ldr_dataset_label(d, name, 1, NULL) != i % n) break;
+  }
+  CHECK_INT(i, 2 * n);
+  CHECK_INT(ldr_dataset_labels(d), n);
+  CHECK_INT(ldr_dataset_label(d, "label", 0, NULL), -1);
+  ldr_dataset_free(d);
+  return (double)(clock() - begin) / CLOCKS_PER_SEC;
+}
+
+/* Four times as many labels take four times as long, and not sixteen. */
+TEST(any_number_of_labels_takes_linear_time) {
+  double few = 1e9, many = 1e9;
+  int i;
+  for (i = 0; i < 3; i++) {
+    few = fmin(few, seconds_of_labels(20000));
+    many = fmin(many, seconds_of_labels(80000));
+  }
+  if (many >= 8 * few + 0.02) printf("  %g and %g seconds\n", few, many);
+  CHECK(many < 8 * few + 0.02);
+}
+
 TEST(names_must_be_utf8) {
   corner f = open_corner(LDR_HEAD_CLASSIFY);
   static const char *const names[] = { "one", "caf\xe9", "three" };
@@ -430,6 +459,6 @@ TEST(what_cannot_be_learned_is_said) {
 #define TESTS(X)                                                                                                   \
   X(an_example_may_come_twice) X(metrics_weights_and_targets_must_fit) X(evaluating_leaves_a_living_trainer_its_gradients) X(evaluating_takes_a_fraction_of_training) \
   X(a_run_does_not_resume_into_another_ladder) X(entities_run_across_ignored_tokens) X(every_matrix_decays_and_no_vector)  \
-  X(names_must_be_utf8) X(unseen_labels_count_as_wrong) X(label_sets_are_scored_by_their_formulas) X(a_head_has_no_rungs_and_padding_leaves_positions) \
+  X(any_number_of_labels_takes_linear_time) X(names_must_be_utf8) X(unseen_labels_count_as_wrong) X(label_sets_are_scored_by_their_formulas) X(a_head_has_no_rungs_and_padding_leaves_positions) \
   X(learning_while_it_runs_is_a_step_that_can_be_taken_back) X(what_cannot_be_learned_is_said)
 LDR_TEST_MAIN("trainer", TESTS)

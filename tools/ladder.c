@@ -28,6 +28,10 @@
 #endif
 #ifdef _WIN32
   #include <direct.h>
+  #include <fcntl.h>
+  #include <io.h>
+  #define fopen  ldr__fopen      /* names are UTF-8 */
+  #define remove ldr__remove
 #endif
 
 enum { EXIT_DONE, EXIT_FAILED, EXIT_USAGE };
@@ -88,6 +92,21 @@ static int on_terminal(void) {
   return isatty(2);
 #else
   return 0;
+#endif
+}
+
+/* A file that is opened later must not get the number of a stream that was closed: what is printed would end up in it. Reading or
+   writing these fails. A reader that goes away is an error of writing, and not the end of a training. */
+static void keep_streams(void) {
+#if HAVE_POSIX
+  static const int modes[] = { O_WRONLY, O_RDONLY, O_RDWR };
+  int i;
+  for (i = 0; i < 3; i++)
+    if (fcntl(i, F_GETFD) < 0) open("/dev/null", modes[i]);
+  signal(SIGPIPE, SIG_IGN);
+#elif defined(_WIN32)
+  _setmode(0, _O_BINARY);
+  _setmode(1, _O_BINARY);
 #endif
 }
 
@@ -447,15 +466,22 @@ static void print_help(const struct command *c, FILE *f) {
   fprintf(f, "usage: ladder %s%s [OPTIONS]\n%s\n\n", c->name, c->takes, c->help);
   for (i = 0; i < OPTION_COUNT; i++) {
     const option *o = &option_table[i];
-    char head[64], words[200] = "";
+    char words[200] = "";
+    int wide;
     if (!(o->commands & c->bit)) continue;
     if (o->kind == KIND_SIMD) {
       strcpy(words, ": ");
       simd_words(words + 2, sizeof words - 2);
     }
-    snprintf(head, sizeof head, "%s%s%s", o->name, o->value ? " " : "", o->value ? o->value : "");
-    fprintf(f, "  %-38s %s%s%s\n", head, o->help, words, o->needed & c->bit ? " (needed)" : "");
+    wide = fprintf(f, "  %s%s%s", o->name, o->value ? " " : "", o->value ? o->value : "");
+    fprintf(f, "%*s%s%s%s\n", LDR__MAX(41 - wide, 1), "", o->help, words, o->needed & c->bit ? " (needed)" : "");
   }
+}
+
+static int end_of_help(void) {
+  if (fflush(stdout) == 0 && !ferror(stdout)) return EXIT_DONE;
+  fprintf(stderr, "ladder: standard output: writing failed: %s\n", strerror(errno));
+  return EXIT_FAILED;
 }
 
 /* Prints "ladder: NAME WHAT" as the one line a wrong call gets. */
@@ -1246,19 +1272,19 @@ static double majority_share(const ldr_dataset *d) {
 
 /* Found out before hours of training, not after: the place of the result can be written. */
 static int check_writable(run *r, const char *path) {
-  char partial[LADDER_MAX_PATH];
-  FILE *f;
-  if (strlen(path) + sizeof ".partial" > sizeof partial) return fail(r, LDR_ARGUMENT, "%s: the path is too long", path);
-  strcpy(partial, path);
-  strcat(partial, ".partial");
-  f = fopen(partial, "wb");
-  if (!f) {
-    ldr__fail(&r->err, LDR_IO, "%s: cannot be created: %s", path, strerror(errno));
-    return EXIT_FAILED;
-  }
-  fclose(f);
-  remove(partial);
+  ldr__writer w;
+  if (ldr__writer_place(&w, path, &r->err)) return EXIT_FAILED;
+  if (w.in_place) return EXIT_DONE;        /* opening a pipe and closing it would be its end     */
+  if (ldr__writer_open(&w, path, &r->err)) return EXIT_FAILED;
+  w.status = LDR_IO;                       /* nothing is to be there                             */
+  ldr__writer_close(&w, NULL);
   return EXIT_DONE;
+}
+
+/* Answers leave line by line; where they do not arrive, the rest is not worth the time. */
+static int flush_answers(run *r) {
+  if (fflush(stdout) == 0 && !ferror(stdout)) return EXIT_DONE;
+  return fail(r, LDR_IO, "standard output: writing failed: %s", strerror(errno));
 }
 
 #include "answers.h"
@@ -1506,7 +1532,6 @@ static int command_train(run *r) {
   status = summarize(r, &w, &p, &s);
   if (!status && reads_questions(r->task)) status = score_sets(r);
   if (status || save_ladder(r)) return EXIT_FAILED;
-  if (r->log && fflush(r->log) != 0) return fail(r, LDR_IO, "%s: writing failed", r->o.log);
   if (r->o.json) print_summary_json(r, &s);
   else print_summary(r, &s);
   return EXIT_DONE;
@@ -1871,8 +1896,7 @@ static int predict_queue(answers *a) {
       ldr_predict_together(a->p, a->scores, a->count, &batch, &r->err))) return EXIT_FAILED;
   print_queue(a);
   q->count = 0;
-  fflush(stdout);
-  return EXIT_DONE;
+  return flush_answers(r);
 }
 
 /* Does every line begin with one of these labels, before another column? Then it is no text to be answered. */
@@ -1992,7 +2016,7 @@ static ldr_status answer_choices(rows *s, const char *path, int json, ldr_error 
     for (i = 0; i < a.count; i++) print_choice(r, &a, &items, i, s->r.d->choices);
     s->answers->cut += ldr_dataset_cut(s->r.d);
     s->answers->texts += ldr_dataset_count(s->r.d);
-    fflush(stdout);
+    if (flush_answers(r)) status = err->status;
   }
   free_choice_answers(&a);
   free_items(&items);
@@ -2106,8 +2130,7 @@ static int command_predict(run *r) {
   if (!ldr_model_tokenizer(r->model)) return fail(r, LDR_MISSING, "%s: the model has no vocabulary", r->o.model);
   if (r->o.submission && (!r->task || r->task->submission == SUBMIT_NONE)) return fail(r, LDR_ARGUMENT,
       "--submission is for ladders that were trained with the --task of CLUE or GLUE", "");
-  if (r->o.submission && !submission_open(&r->submitted, r->o.submission, r->task->submission))
-    return fail(r, LDR_IO, "%s: the file cannot be created", r->o.submission);
+  if (r->o.submission && submission_open(&r->submitted, r->o.submission, r->task->submission, &r->err)) return EXIT_FAILED;
   s.task = r->task;
   s.answers = &a;
   s.row_fn = row_answer;
@@ -2123,8 +2146,7 @@ static int command_predict(run *r) {
   free_answers(&a);
   free_rows(&s);
   free_queue(&q);
-  if (!submission_close(&r->submitted) && !status) status = fail(r, LDR_IO, "%s: writing failed", r->o.submission);
-  if (status && r->o.submission) remove(r->o.submission);        /* half of the answers are no submission */
+  if (r->submitted.f && submission_close(&r->submitted, status ? LDR_IO : LDR_OK, &r->err)) status = EXIT_FAILED;
   return status;
 }
 
@@ -2319,10 +2341,8 @@ static int command_plan(run *r) {
 /* ---- quantize ------------------------------------------------------------------------- */
 
 static int make_directory(const char *path) {
-#if HAVE_POSIX
-  return mkdir(path, 0777) == 0 || errno == EEXIST;
-#elif defined(_WIN32)
-  return _mkdir(path) == 0 || errno == EEXIST;
+#if HAVE_POSIX || defined(_WIN32)
+  return ldr__mkdir(path) == 0 || errno == EEXIST;
 #else
   (void)path;
   return 1;                      /* opening a file in it will tell */
@@ -2481,11 +2501,14 @@ static int run_command(const struct command *c, int argc, char **argv) {
   if (status) return status;
   if (r.o.help) {
     print_help(c, stdout);
-    return EXIT_DONE;
+    return end_of_help();
   }
   for (i = 0; i < COMMAND_COUNT; i++)
     if (bodies[i].bit == c->bit) status = bodies[i].command(&r);
-  if (!status && (fflush(stdout) != 0 || ferror(stdout))) status = fail(&r, LDR_IO, "standard output: writing failed", "");
+  /* what is finished is kept; that not all of it was read, or arrived, is a failure all the same */
+  if (!status) status = flush_answers(&r);
+  if (!status && ferror(stdin)) status = fail(&r, LDR_IO, "standard input: reading failed", "");
+  if (!status && r.log && (fflush(r.log) != 0 || ferror(r.log))) status = fail(&r, LDR_IO, "%s: writing failed", r.o.log);
   if (status == EXIT_FAILED) {
     for (i = 0; r.err.message[i]; i++)
       if ((unsigned char)r.err.message[i] < 32) r.err.message[i] = ' ';
@@ -2496,8 +2519,46 @@ static int run_command(const struct command *c, int argc, char **argv) {
   return status;
 }
 
+/* Windows hands over its arguments in the letters of one country. */
+#ifdef _WIN32
+  #ifdef __cplusplus
+extern "C" {
+  #endif
+__declspec(dllimport) wchar_t *__stdcall GetCommandLineW(void);
+__declspec(dllimport) wchar_t **__stdcall CommandLineToArgvW(const wchar_t *line, int *count);
+__declspec(dllimport) int __stdcall WideCharToMultiByte(unsigned int page, unsigned long flags, const wchar_t *from, int size, char *to, int room,
+    const char *otherwise, int *used);
+  #ifdef __cplusplus
+}
+  #endif
+  #ifdef _MSC_VER
+  #pragma comment(lib, "shell32")
+  #endif
+#endif
+
+static void own_arguments(int *argc, char ***argv) {
+#ifdef _WIN32
+  static char *words[1024];
+  static char bytes[131072];
+  wchar_t **wide = CommandLineToArgvW(GetCommandLineW(), argc);
+  int i, used = 0;
+  for (i = 0; wide && i < *argc && i < 1023; i++) {
+    words[i] = bytes + used;
+    used += WideCharToMultiByte(65001, 0, wide[i], -1, bytes + used, (int)sizeof bytes - used, NULL, NULL);
+  }
+  if (wide) *argv = words;
+  *argc = i;
+#else
+  (void)argc;
+  (void)argv;
+#endif
+}
+
 int main(int argc, char **argv) {
-  const struct command *c = argc > 1 ? find_command(argv[1]) : NULL;
+  const struct command *c;
+  keep_streams();
+  own_arguments(&argc, &argv);
+  c = argc > 1 ? find_command(argv[1]) : NULL;
   if (argc < 2) {
     print_usage(stderr);
     return EXIT_USAGE;
@@ -2505,11 +2566,11 @@ int main(int argc, char **argv) {
   if (c) return run_command(c, argc, argv);
   if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
     print_usage(stdout);
-    return EXIT_DONE;
+    return end_of_help();
   }
   if (strcmp(argv[1], "--version") == 0) {
     printf("ladder %s (%s)\n", LADDER_VERSION, ldr_simd_name(LDR_SIMD_AUTO));
-    return EXIT_DONE;
+    return end_of_help();
   }
   return usage_error(NULL, argv[1], "is no command");
 }
