@@ -4431,6 +4431,7 @@ static void ldr__writer_put(ldr__writer *w, const void *data, size_t n, ldr_erro
 extern "C" {
 #endif
 __declspec(dllimport) int __stdcall MoveFileExW(const wchar_t *from, const wchar_t *to, unsigned long flags);
+__declspec(dllimport) unsigned long __stdcall GetFileAttributesW(const wchar_t *path);
 __declspec(dllimport) int __stdcall MultiByteToWideChar(unsigned int page, unsigned long flags, const char *from,
     int size, wchar_t *to, int room);
 #ifdef __cplusplus
@@ -4483,13 +4484,20 @@ static int ldr__path_join(char *dst, size_t cap, const char *dir, const char *na
   return !t.full;
 }
 
-/* What is there and cannot be opened is there: whoever opens it next says why. */
+/* What is there and cannot be opened is there: whoever opens it next says why. PATH/. is there if PATH is a folder. */
 static int ldr__file_exists(const char *path) {
+#ifdef _WIN32
+  wchar_t w[LADDER_MAX_PATH];
+  unsigned long found = GetFileAttributesW(ldr__wide(w, path));
+  size_t n = strlen(path);
+  return found != 0xffffffffu && (found & 16 || n < 2 || strcmp(path + n - 2, "/.") != 0);
+#else
   FILE *f;
   errno = 0;
   f = ldr__fopen(path, "rb");
   if (f) fclose(f);
   return f || (errno && errno != ENOENT && errno != ENOTDIR);
+#endif
 }
 
 /* Reads in growing blocks and never asks for the size: `ftell` is 32-bit on some systems and
