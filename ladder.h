@@ -1392,7 +1392,7 @@ LDR_API ldr_status ldr_recipe(ldr_ladder_desc *ladder, ldr_train_desc *train, ch
     #pragma GCC diagnostic ignored "-Wuninitialized"
     #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
   #endif
-  #ifdef _MSC_VER /* clang hides there what the target has not; as if for another compiler, it does not */
+  #ifdef _MSC_VER /* beside this, clang hides what the target has not */
     #include <malloc.h>
     #pragma push_macro("_MSC_VER")
     #undef _MSC_VER
@@ -4546,6 +4546,7 @@ static void ldr__writer_put(ldr__writer *w, const void *data, size_t n, ldr_erro
 extern "C" {
 #endif
 __declspec(dllimport) int __stdcall MoveFileExW(const wchar_t *from, const wchar_t *to, unsigned long flags);
+__declspec(dllimport) unsigned long __stdcall GetFileAttributesW(const wchar_t *path);
 __declspec(dllimport) int __stdcall MultiByteToWideChar(unsigned int page, unsigned long flags, const char *from,
     int size, wchar_t *to, int room);
 #ifdef __cplusplus
@@ -4598,13 +4599,20 @@ static int ldr__path_join(char *dst, size_t cap, const char *dir, const char *na
   return !t.full;
 }
 
-/* What is there and cannot be opened is there: whoever opens it next says why. */
+/* What is there and cannot be opened is there: whoever opens it next says why. PATH/. is there if PATH is a folder. */
 static int ldr__file_exists(const char *path) {
+#ifdef _WIN32
+  wchar_t w[LADDER_MAX_PATH];
+  unsigned long found = GetFileAttributesW(ldr__wide(w, path));
+  size_t n = strlen(path);
+  return found != 0xffffffffu && (found & 16 || n < 2 || strcmp(path + n - 2, "/.") != 0);
+#else
   FILE *f;
   errno = 0;
   f = ldr__fopen(path, "rb");
   if (f) fclose(f);
   return f || (errno && errno != ENOENT && errno != ENOTDIR);
+#endif
 }
 
 /* Reads in growing blocks and never asks for the size: `ftell` is 32-bit on some systems and
@@ -4678,17 +4686,16 @@ static ldr_status ldr__source_open(ldr__source *s, const char *path, const ldr_a
   return ldr__source_read(s, path, alloc, err);
 }
 
-/* A file appears whole or not at all: written beside its final name, flushed to the disk, then
-   renamed over it. A crash at any byte leaves the old file as it was. Links are followed; a device or a pipe is written
-   to. This says where, and opens nothing. */
+/* A file appears whole or not at all: written beside its final name, flushed to the disk, then renamed over it. A crash
+   at any byte leaves the old file as it was. Links are followed; a device or a pipe is written to. Opens nothing. */
 static ldr_status ldr__writer_place(ldr__writer *w, const char *path, ldr_error *err) {
   size_t size = strlen(path);
 #if LDR__HAVE_MMAP
   int links = 0;
 #endif
   memset(w, 0, sizeof *w);
-  if (size > LADDER_MAX_PATH - 16) return w->status = ldr__fail(err, LDR_ARGUMENT, "the path is longer than %d bytes",
-      LADDER_MAX_PATH - 16);
+  if (size > LADDER_MAX_PATH - 16)
+    return w->status = ldr__fail(err, LDR_ARGUMENT, "the path is longer than %d bytes", LADDER_MAX_PATH - 16);
   memcpy(w->path, path, size + 1);
 #if LDR__HAVE_MMAP
   for (;;) {
@@ -4697,16 +4704,16 @@ static ldr_status ldr__writer_place(ldr__writer *w, const char *path, ldr_error 
     ssize_t n;
     if (stat(w->path, &st) == 0 && !S_ISREG(st.st_mode)) {
       w->in_place = 1;
-      if (S_ISDIR(st.st_mode)) return w->status = ldr__fail(err, LDR_IO, "%s: is a folder, and not replaced by a file",
-          path);
+      if (S_ISDIR(st.st_mode))
+        return w->status = ldr__fail(err, LDR_IO, "%s: is a folder, and not replaced by a file", path);
       break;
     }
     n = readlink(w->path, w->temporary, LADDER_MAX_PATH - 16);
     if (n < 0) break;
     end = strrchr(w->path, '/');
     end = end && w->temporary[0] != '/' ? end + 1 : w->path;
-    if (++links > 40 || end + n > w->path + LADDER_MAX_PATH - 16) return w->status = ldr__fail(err, LDR_IO,
-        "%s: too many links, or too long ones", path);
+    if (++links > 40 || end + n > w->path + LADDER_MAX_PATH - 16)
+      return w->status = ldr__fail(err, LDR_IO, "%s: too many links, or too long ones", path);
     memcpy(end, w->temporary, (size_t)n);
     end[n] = 0;
   }
@@ -4735,8 +4742,8 @@ static ldr_status ldr__writer_close(ldr__writer *w, ldr_error *err) {
     if (bad && !w->status) w->status = ldr__fail(err, LDR_IO, "%s: writing failed: %s", w->temporary, strerror(errno));
     w->f = NULL;
     if (w->in_place) return w->status;
-    if (!w->status && ldr__rename(w->temporary, w->path) != 0) w->status = ldr__fail(err, LDR_IO,
-        "%s: cannot be renamed into place: %s", w->temporary, strerror(errno));
+    if (!w->status && ldr__rename(w->temporary, w->path) != 0)
+      w->status = ldr__fail(err, LDR_IO, "%s: cannot be renamed into place: %s", w->temporary, strerror(errno));
     if (w->status) ldr__remove(w->temporary);
   }
   return w->status;
@@ -14496,8 +14503,7 @@ static ldr_status ldr__finite(const float *x, size_t rows, size_t width, const c
   for (i = 0; i < rows * width; i++) sum += x[i] - x[i];
   if (sum == 0) return LDR_OK;
   for (i = 0; x[i] - x[i] == 0;) i++;
-  return ldr__fail(err, LDR_NUMERIC,
-      "%s: number %U of row %U is not finite: the weights are damaged, or too large for this type", what,
+  return ldr__fail(err, LDR_NUMERIC, "%s: number %U of row %U is not finite: weights are damaged, or too large", what,
       (uint64_t)(i % width), (uint64_t)(i / width));
 }
 
@@ -19276,6 +19282,15 @@ static void ldr__cache_place(ldr__plan *p, ldr__cache *c) {
   c->have = (unsigned char *)ldr__place(p, "tap cache: marks", c->d->count, 1);
 }
 
+/* Token ids stand for the tokenizer, the length limit and the texts alike. Labels are no part of a tap. */
+static uint64_t ldr__texts_hash(const ldr_dataset *d) {
+  uint64_t h = (uint64_t)d->count;
+  size_t k;
+  for (k = 0; k < d->tokens; k++) h = ldr__mix64(h ^ ((uint64_t)(uint32_t)d->ids[k] << 16) ^ (uint64_t)(uint32_t)d->segments[k]);
+  for (k = 0; k <= d->count; k++) h = ldr__mix64(h ^ d->offsets[k]);
+  return h;
+}
+
 /* ---- the file -------------------------------------------------------------------------- */
 
 #ifndef LADDER_NO_STDIO
@@ -19310,16 +19325,6 @@ static uint64_t ldr__settings_hash(const ldr_ladder *l, const ldr__cache *c) {
   for (r = 0; r < l->d.rung_count; r++) h = ldr__mix64(h ^ ((uint64_t)l->rungs[r].layer << 2 | (uint64_t)l->d.tap));
   if (l->top) h = ldr__mix64(h ^ UINT64_C(0x746f70) ^ (uint64_t)l->from << 32);
   if (ldr__uses_final(l) && !c->token_rows) h = ldr__mix64(h ^ (uint64_t)l->d.pool);
-  return h;
-}
-
-/* Token ids stand for the tokenizer, the length limit and the texts alike. Labels are no part of a tap. */
-static uint64_t ldr__texts_hash(const ldr_dataset *d) {
-  uint64_t h = (uint64_t)d->count;
-  size_t k;
-  for (k = 0; k < d->tokens; k++)
-    h = ldr__mix64(h ^ ((uint64_t)(uint32_t)d->ids[k] << 16) ^ (uint64_t)(uint32_t)d->segments[k]);
-  for (k = 0; k <= d->count; k++) h = ldr__mix64(h ^ d->offsets[k]);
   return h;
 }
 
@@ -19361,8 +19366,7 @@ static const char *ldr__cache_misfit(FILE *f, const unsigned char *header, uint6
   return NULL;
 }
 
-/* One process at a time fills PATH, and holds PATH.lock while it lives. Others wait, and look again when it is done or
-   gone. */
+/* One process at a time fills PATH, and holds PATH.lock while it lives. Others wait, and look again when it is gone. */
 static ldr_status ldr__cache_lock(ldr__cache *c, ldr_error *err) {
 #if LDR__HAVE_MMAP
   while (!c->lock) {
@@ -19376,12 +19380,11 @@ static ldr_status ldr__cache_lock(ldr__cache *c, ldr_error *err) {
     other = flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
     if (other && read(fd, filler, sizeof filler) == (ssize_t)sizeof filler && memcmp(filler, &here, sizeof here) == 0) {
       close(fd);
-      return ldr__fail(err, LDR_ARGUMENT, "%s: another trainer of this process is filling it: free that one first",
-          c->writer.path);
+      return ldr__fail(err, LDR_ARGUMENT, "%s: another trainer of this process is filling it", c->writer.path);
     }
     if ((!other || flock(fd, LOCK_EX) == 0) && fstat(fd, &mine) == 0 && stat(name, &there) == 0 &&
-        mine.st_ino == there.st_ino && mine.st_dev == there.st_dev && write(fd, &here,
-            sizeof here) > 0) c->lock = fd + 1;
+        mine.st_ino == there.st_ino && mine.st_dev == there.st_dev && write(fd, &here, sizeof here) > 0)
+      c->lock = fd + 1;
     else close(fd); /* its holder removed it meanwhile */
   }
 #else
@@ -20953,8 +20956,7 @@ LDR__DEF ldr_status ldr_trainer_evaluate(ldr_trainer *t, const ldr_dataset *d, l
   score->loss = ldr__ratio(y.loss, y.weight);
   score->accuracy = ldr__ratio((double)y.right, (double)y.counted);
   score->examples = n;
-  return score->loss - score->loss == 0 ? LDR_OK : ldr__fail(err, LDR_NUMERIC,
-      "the loss of a set is not finite: its scores are not, or too large");
+  return score->loss - score->loss == 0 ? LDR_OK : ldr__fail(err, LDR_NUMERIC, "the loss of a set is not finite");
 }
 
 LDR__DEF int32_t ldr_trainer_done(const ldr_trainer *t) {
@@ -22267,16 +22269,14 @@ LDR__DEF ldr_ladder *ldr_ladder_load(const ldr_model *m, const char *path, const
 
 #endif /* LADDER_NO_STDIO */
 
-/* What must be the same in a run that goes on; what only says where, how fast and with what it is computed may differ.
-   */
+/* What must be the same in a run that goes on. */
 static const struct { const char *key; size_t offset; int real; } ldr__run_fields[] = {
 #define LDR__RUN(name, real) { "run." #name, offsetof(ldr_train_desc, name), real }
   LDR__RUN(rate, 1), LDR__RUN(beta1, 1), LDR__RUN(beta2, 1), LDR__RUN(epsilon, 1), LDR__RUN(momentum, 1),
-      LDR__RUN(weight_decay, 1),
-  LDR__RUN(clip, 1), LDR__RUN(warmup, 1), LDR__RUN(label_smoothing, 1), LDR__RUN(replace_rate, 1),
-      LDR__RUN(replace_until, 1),
-  LDR__RUN(epochs, 0), LDR__RUN(batch, 0), LDR__RUN(accumulate, 0), LDR__RUN(optimizer, 0), LDR__RUN(nesterov, 0),
-  LDR__RUN(schedule, 0), LDR__RUN(patience, 0), LDR__RUN(metric, 0), LDR__RUN(replace_schedule, 0)
+  LDR__RUN(weight_decay, 1), LDR__RUN(clip, 1), LDR__RUN(warmup, 1), LDR__RUN(label_smoothing, 1),
+  LDR__RUN(replace_rate, 1), LDR__RUN(replace_until, 1), LDR__RUN(epochs, 0), LDR__RUN(batch, 0),
+  LDR__RUN(accumulate, 0), LDR__RUN(optimizer, 0), LDR__RUN(nesterov, 0), LDR__RUN(schedule, 0),
+  LDR__RUN(patience, 0), LDR__RUN(metric, 0), LDR__RUN(replace_schedule, 0)
 #undef LDR__RUN
 };
 enum { LDR__RUN_FIELDS = (int)(sizeof ldr__run_fields / sizeof ldr__run_fields[0]) };
@@ -22450,19 +22450,17 @@ static ldr_status ldr__resume_check(
     char now[32];
     const char *was = ldr_weights_meta(w, ldr__run_fields[i].key);
     if (was && strcmp(was, ldr__run_value(now, t, i)) != 0)
-      return ldr__fail(err, LDR_MISMATCH,
-          "the saved run had %s %s, and this one has %s: only threads, caches of floats and processes may differ",
-          ldr__run_fields[i].key + 4, was, now);
+      return ldr__fail(err, LDR_MISMATCH, "the saved run had %s %s, and this one has %s: only threads, caches of "
+          "floats and processes may differ", ldr__run_fields[i].key + 4, was, now);
   }
   if (run != ldr__run_digest(t, NULL)) return ldr__fail(err, LDR_MISMATCH,
       "the saved run had another backbone, ladder, data set, seed or type of taps");
   for (s = 0; s < sizeof ldr__states / sizeof ldr__states[0]; s++) {
     const char *text = ldr_weights_meta(w, ldr__states[s].key);
-    /* the first is the step */
-    const int64_t most = ldr__states[s].kind == LDR__STATE_I32 ? t->d.epochs
-        : s ? INT64_MAX / 2 : (int64_t)t->d.epochs * t->steps_per_epoch;
-    if (ldr__states[s].kind == LDR__STATE_DOUBLE ? !ldr__parse_hex(text, 16, &bits) : !ldr__parse_i64(text, &v)
-        || v < 0 || v > most) return ldr__meta_missing(ldr__states[s].key, err);
+    const int64_t most = ldr__states[s].kind == LDR__STATE_I32 ? t->d.epochs : s ? INT64_MAX / 2 /* 0 is the step */
+        : (int64_t)t->d.epochs * t->steps_per_epoch;
+    if (ldr__states[s].kind == LDR__STATE_DOUBLE ? !ldr__parse_hex(text, 16, &bits)
+        : !ldr__parse_i64(text, &v) || v < 0 || v > most) return ldr__meta_missing(ldr__states[s].key, err);
   }
   for (i = 0; i < n; i++) {
     const ldr_tensor *x = ldr_weights_find(w, a[i].name);

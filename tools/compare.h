@@ -237,7 +237,7 @@ static void remove_directory(const char *path) {
 }
 
 static void remove_folder(const comparison *c) {
-  static const char *const files[] = { "train.taps", "dev.taps", "train.taps.partial", "dev.taps.partial" };
+  static const char *const files[] = { "train.taps", "dev.taps", "train.taps.partial", "dev.taps.partial", "train.taps.lock", "dev.taps.lock" };
   char folder[LADDER_MAX_PATH], path[LADDER_MAX_PATH];
   size_t n;
   int i;
