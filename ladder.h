@@ -1391,7 +1391,7 @@ LDR__DEF const char *ldr_status_name(ldr_status status) {
     LDR_STATUSES(LDR__NAME)
 #undef LDR__NAME
   };
-  return (int)status >= 0 && status < LDR_STATUS_COUNT ? names[status] : "LDR_UNKNOWN";
+  return (unsigned)status < LDR_STATUS_COUNT ? names[status] : "LDR_UNKNOWN";
 }
 
 LDR__DEF const char *ldr_status_text(ldr_status status) {
@@ -1400,7 +1400,7 @@ LDR__DEF const char *ldr_status_text(ldr_status status) {
     LDR_STATUSES(LDR__TEXT)
 #undef LDR__TEXT
   };
-  return (int)status >= 0 && status < LDR_STATUS_COUNT ? texts[status] : "unknown status";
+  return (unsigned)status < LDR_STATUS_COUNT ? texts[status] : "unknown status";
 }
 
 /* A text being built in a fixed buffer: always NUL-terminated, `full` once something was cut. */
@@ -1960,10 +1960,10 @@ static const struct { const char *name; size_t size, block; } ldr__dtypes[LDR_DT
   { "", 4, 1 } };                                    /* LDR__NATIVE where it is a type of its own */
 
 LDR__DEF const char *ldr_dtype_name(ldr_dtype d) {
-  return (int)d >= 0 && d < LDR_DTYPE_COUNT ? ldr__dtypes[d].name : "?";
+  return (unsigned)d < LDR_DTYPE_COUNT ? ldr__dtypes[d].name : "?";
 }
-LDR__DEF size_t ldr_dtype_size(ldr_dtype d) { return (int)d >= 0 && d < LDR_DTYPE_COUNT ? ldr__dtypes[d].size : 0; }
-LDR__DEF size_t ldr_dtype_block(ldr_dtype d) { return (int)d >= 0 && d < LDR_DTYPE_COUNT ? ldr__dtypes[d].block : 0; }
+LDR__DEF size_t ldr_dtype_size(ldr_dtype d) { return (unsigned)d < LDR_DTYPE_COUNT ? ldr__dtypes[d].size : 0; }
+LDR__DEF size_t ldr_dtype_block(ldr_dtype d) { return (unsigned)d < LDR_DTYPE_COUNT ? ldr__dtypes[d].block : 0; }
 static int ldr__dtype_is_float(ldr_dtype d) {
   return d == LDR_F32 || d == LDR_F16 || d == LDR_BF16 || d == LDR_F64 || (d >= LDR_Q8_0 && d < LDR_DTYPE_COUNT);
 }
@@ -12942,7 +12942,7 @@ static ldr_model *ldr__model_new(const ldr_model_desc *desc, ldr_error *err) {
     ldr__fail(err, LDR_ARGUMENT, "the allocator must set alloc_fn and free_fn, or neither");
     return NULL;
   }
-  if (desc && ((int)desc->compute < 0 || desc->compute > LDR_COMPUTE_BF16 || (int)desc->simd < 0 || desc->simd >= LDR_SIMD_COUNT)) {
+  if (desc && ((unsigned)desc->compute > LDR_COMPUTE_BF16 || (unsigned)desc->simd >= LDR_SIMD_COUNT)) {
     ldr__fail(err, LDR_ARGUMENT, "ldr_model_desc: compute is %d and simd %d, one of them no value of its enum", (int)desc->compute, (int)desc->simd);
     return NULL;
   }
@@ -15056,7 +15056,7 @@ LDR__DEF ldr_ladder_desc ldr_ladder_desc_defaults(const ldr_model *m, const ldr_
   int32_t r, group, kv;
   memset(&d, 0, sizeof d);
   if (desc) d = *desc;
-  if (!m || (int)d.preset < 0 || d.preset >= LDR_PRESET_COUNT || !ldr__method_of(d.method))
+  if (!m || (unsigned)d.preset >= LDR_PRESET_COUNT || !ldr__method_of(d.method))
     return d;
   if (d.published_head && m->task.task) {
     d.head = m->task.head;
@@ -15601,10 +15601,10 @@ static ldr_ladder *ldr__ladder_new(const ldr_model *m, const ldr_ladder_desc *de
   ldr_allocator a = ldr__allocator(desc ? &desc->alloc : NULL);
   int32_t i;
   int pass;
-  if (!m || !desc || (int)desc->preset < 0 || desc->preset >= LDR_PRESET_COUNT || !ldr__method_of(desc->method) ||
+  if (!m || !desc || (unsigned)desc->preset >= LDR_PRESET_COUNT || !ldr__method_of(desc->method) ||
       !ldr__head_of(desc->head) ||
-      (int)desc->pool < 0 || desc->pool > LDR_POOL_MEAN || !ldr__allocator_valid(&a) ||
-      (int)desc->head_activation < 0 || desc->head_activation > LDR_SILU ||
+      (unsigned)desc->pool > LDR_POOL_MEAN || !ldr__allocator_valid(&a) ||
+      (unsigned)desc->head_activation > LDR_SILU ||
       (desc->rungs && desc->rung_count < 1)) {
     ldr__fail(err, LDR_ARGUMENT, "ldr_ladder_create: no model or description, or one that cannot be");
     return NULL;
@@ -19117,9 +19117,9 @@ static ldr_status ldr__trainer_check(const ldr_ladder *l, const ldr_dataset *tra
   int32_t c;
   if (!l || !train || !ldr__allocator_valid(&d->alloc)) return ldr__fail(err, LDR_ARGUMENT, "training needs a ladder and a training set");
   if (d->epochs < 0 || d->batch < 1 || d->accumulate < 1 || d->accumulate > d->batch || !(d->rate >= 0) || !(d->beta1 >= 0 && d->beta1 < 1) || !(d->beta2 >= 0 && d->beta2 < 1) || !(d->epsilon > 0) ||
-    !(d->momentum >= 0 && d->momentum < 1) || !(d->weight_decay >= 0) || !(d->warmup <= 1) || d->clip != d->clip || d->patience < 0 || !(d->label_smoothing >= 0 && d->label_smoothing < 1) || (int)d->optimizer < 0 || d->optimizer > LDR_ADAFACTOR ||
-    !(d->replace_rate > 0 && d->replace_rate <= 1) || !(d->replace_until > 0 && d->replace_until <= 1) || (int)d->replace_schedule < 0 || d->replace_schedule > LDR_REPLACE_CONSTANT ||
-    (int)d->schedule < 0 || d->schedule > LDR_CONSTANT || ldr__metric_row(d->metric) == LDR__METRICS || !ldr__packs(d->cache_type) || !ldr__packs(d->tap_type))
+    !(d->momentum >= 0 && d->momentum < 1) || !(d->weight_decay >= 0) || !(d->warmup <= 1) || d->clip != d->clip || d->patience < 0 || !(d->label_smoothing >= 0 && d->label_smoothing < 1) || (unsigned)d->optimizer > LDR_ADAFACTOR ||
+    !(d->replace_rate > 0 && d->replace_rate <= 1) || !(d->replace_until > 0 && d->replace_until <= 1) || (unsigned)d->replace_schedule > LDR_REPLACE_CONSTANT ||
+    (unsigned)d->schedule > LDR_CONSTANT || ldr__metric_row(d->metric) == LDR__METRICS || !ldr__packs(d->cache_type) || !ldr__packs(d->tap_type))
     return ldr__fail(err, LDR_ARGUMENT, "a value of the training description is out of its range");
   if (d->ranks < 1 || d->rank < 0 || d->rank >= d->ranks || (!d->reduce && (d->ranks > 1 || d->reduce_plain)))
     return ldr__fail(err, LDR_ARGUMENT,
@@ -20534,10 +20534,12 @@ LDR__DEF ldr_status ldr_recipe(ldr_ladder_desc *ladder, ldr_train_desc *train, c
 
 /* The configuration of a ladder as metadata: one row a field, used for writing and for reading. */
 enum { LDR__FIELD_INT, LDR__FIELD_FLOAT, LDR__FIELD_OPTION }; /* an option may be missing: 0, and is not written then */
-static const struct { const char *key; size_t offset; int kind; } ldr__fields[] = {
-#define LDR__INT(name)   { "ladder." #name, offsetof(ldr_ladder_desc, name), LDR__FIELD_INT }
-#define LDR__FLOAT(name) { "ladder." #name, offsetof(ldr_ladder_desc, name), LDR__FIELD_FLOAT }
-#define LDR__OPTION(name) { "ladder." #name, offsetof(ldr_ladder_desc, name), LDR__FIELD_OPTION }
+static const struct { const char *key; size_t offset, size; int kind; } ldr__fields[] = {
+#define LDR__FIELD(name, kind) \
+  { "ladder." #name, offsetof(ldr_ladder_desc, name), sizeof(((ldr_ladder_desc *)0)->name), LDR__FIELD_##kind }
+#define LDR__INT(name)   LDR__FIELD(name, INT)
+#define LDR__FLOAT(name) LDR__FIELD(name, FLOAT)
+#define LDR__OPTION(name) LDR__FIELD(name, OPTION)
   LDR__INT(method), LDR__INT(rank), LDR__FLOAT(alpha), LDR__INT(targets), LDR__INT(bottleneck), LDR__INT(virtual_tokens), LDR__INT(successors), LDR__INT(tune_biases), LDR__INT(tune_norms), LDR__INT(tune_layers),
   LDR__INT(preset), LDR__INT(reduction), LDR__INT(rung_count), LDR__INT(width), LDR__INT(heads), LDR__INT(ffn), LDR__INT(tap), LDR__INT(gate),
   LDR__FLOAT(gate_init), LDR__FLOAT(gate_temperature), LDR__FLOAT(gate_fixed), LDR__INT(mix), LDR__INT(output), LDR__FLOAT(output_init), LDR__INT(init),
@@ -20548,8 +20550,10 @@ static const struct { const char *key; size_t offset; int kind; } ldr__fields[] 
 #undef LDR__INT
 #undef LDR__FLOAT
 #undef LDR__OPTION
+#undef LDR__FIELD
 };
-LDR__STATIC_ASSERT(enums_are_ints, sizeof(ldr_preset) == sizeof(int32_t));
+/* Bytes: what ARM's embedded compilers make of them (-fshort-enums). */
+LDR__STATIC_ASSERT(enums_are_ints_or_bytes, sizeof(ldr_preset) == sizeof(int32_t) || sizeof(ldr_preset) == 1);
 
 static void ldr__text_hex(ldr__text *t, uint64_t v, int digits) {
   static const char hex[] = "0123456789abcdef";
@@ -20641,13 +20645,11 @@ static void ldr__meta_ladder(ldr__text *t, const ldr_ladder *l) {
   ldr__text_meta(t, "backbone.family", l->m->family->type);
   for (f = 0; f < sizeof ldr__fields / sizeof ldr__fields[0]; f++) {
     const unsigned char *at = (const unsigned char *)&l->d + ldr__fields[f].offset;
-    int32_t v;
-    uint32_t bits;
-    memcpy(&v, at, 4);
-    memcpy(&bits, at, 4);
+    int32_t v = *at;
+    if (ldr__fields[f].size > 1) memcpy(&v, at, 4);
     if (ldr__fields[f].kind == LDR__FIELD_OPTION && v == 0) continue;
     if (ldr__fields[f].kind != LDR__FIELD_FLOAT) ldr__meta_i64(t, ldr__fields[f].key, v);
-    else ldr__meta_hex(t, ldr__fields[f].key, bits, 8);
+    else ldr__meta_hex(t, ldr__fields[f].key, (uint32_t)v, 8);
   }
   ldr__meta_hex(t, "ladder.seed", l->d.seed, 16);
   for (i = 0; i < l->d.rung_count; i++) {
@@ -20834,10 +20836,13 @@ static ldr_status ldr__meta_desc(const ldr_weights *w, ldr_ladder_desc *d, int32
     unsigned char *at = (unsigned char *)d + ldr__fields[f].offset;
     if (ldr__fields[f].kind == LDR__FIELD_OPTION && !text) continue;
     if (ldr__fields[f].kind != LDR__FIELD_FLOAT) {
+      const int whole = ldr__fields[f].size > 1;
       int32_t small;
-      if (!ldr__parse_i64(text, &v) || v < INT32_MIN || v > INT32_MAX) return ldr__meta_missing(ldr__fields[f].key, err);
+      if (!ldr__parse_i64(text, &v) || v < (whole ? INT32_MIN : 0) || v > (whole ? INT32_MAX : 255))
+        return ldr__meta_missing(ldr__fields[f].key, err);
       small = (int32_t)v;
-      memcpy(at, &small, 4);
+      *at = (unsigned char)v;
+      if (whole) memcpy(at, &small, 4);
     } else {
       uint32_t small;
       if (!ldr__parse_hex(text, 8, &bits)) return ldr__meta_missing(ldr__fields[f].key, err);
@@ -20846,10 +20851,10 @@ static ldr_status ldr__meta_desc(const ldr_weights *w, ldr_ladder_desc *d, int32
     }
   }
   if (!ldr__parse_hex(ldr_weights_meta(w, "ladder.seed"), 16, &d->seed)) return ldr__meta_missing("ladder.seed", err);
-  if (d->rung_count < 0 || d->rung_count > 1024 || (int)d->preset < 0 || d->preset >= LDR_PRESET_COUNT ||
+  if (d->rung_count < 0 || d->rung_count > 1024 || (unsigned)d->preset >= LDR_PRESET_COUNT ||
       !ldr__method_of(d->method) || d->tap < 1 || d->tap > 2 || d->gate < 1 ||
       d->gate > 4 || d->mix < 1 || d->mix > 2 || d->output < 1 || d->output > LDR_OUTPUT_RESIDUAL ||
-      d->pool < 1 || d->pool > LDR_POOL_MEAN || (int)d->head_activation < 0 || d->head_activation > LDR_SILU ||
+      d->pool < 1 || d->pool > LDR_POOL_MEAN || (unsigned)d->head_activation > LDR_SILU ||
     !(d->gate_temperature > 0) || !(d->dropout >= 0)) return ldr__meta_missing("ladder", err);
   for (i = 0; i < d->rung_count; i++) {
     ldr__format(key, sizeof key, "rung.%d", i);
