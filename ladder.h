@@ -745,12 +745,17 @@ LDR_API int32_t     ldr_dataset_label_set_get(const ldr_dataset *d, int32_t *cla
 /* Examples labelled LDR_UNSEEN. `name` (may be NULL) = the first such label that a file brought, else NULL. */
 LDR_API int32_t     ldr_dataset_unseen(const ldr_dataset *d, const char **name);
 
-#if !defined(LADDER_NO_STDIO) && !defined(LADDER_NO_TOKENIZER)
+#ifndef LADDER_NO_TOKENIZER
 /* Reads examples for CLASSIFY or REGRESS: lines with TAB-separated columns (.tsv, .txt), records of RFC 4180 (.csv,
    also with semicolons), JSON lines or a JSON array (.jsonl, .json); "-" is standard input. A first line that names a label
    and a text column says which columns count. What is not UTF-8, and an example without text or label, is an error with
    its line. */
+#ifndef LADDER_NO_STDIO
 LDR_API ldr_dataset *ldr_dataset_load(const ldr_model *m, const char *path, const ldr_dataset_desc *desc, ldr_error *err);
+#endif
+/* The same from the bytes of a file, read during the call only. name: what it would be called, for its form and for errors. */
+LDR_API ldr_dataset *ldr_dataset_load_memory(const ldr_model *m, const char *name, const void *data, size_t size,
+    const ldr_dataset_desc *desc, ldr_error *err);
 #endif
 
 /* ======================================================================================
@@ -945,6 +950,8 @@ typedef struct ldr_predictor ldr_predictor;
 /* A workspace for batches of up to max_sequences sequences and max_tokens tokens together. */
 LDR_API ldr_predictor *ldr_predictor_create(ldr_ladder *l, int32_t max_sequences, int32_t max_tokens, ldr_error *err);
 LDR_API void           ldr_predictor_free(ldr_predictor *p);
+/* What ldr_predictor_create would allocate, item by item; nothing is allocated. Empty where it would refuse. */
+LDR_API ldr_memory     ldr_predictor_plan(const ldr_ladder *l, int32_t max_sequences, int32_t max_tokens);
 /* scores: CLASSIFY, MULTI [sequences,classes] probabilities; REGRESS [sequences]; CHOICE [sequences] raw scores;
    TOKENS [tokens,classes] probabilities. Allocates nothing. */
 LDR_API ldr_status     ldr_predict(ldr_predictor *p, float *scores, const ldr_batch *batch, ldr_error *err);
@@ -1507,6 +1514,15 @@ static LDR__NOINLINE ldr_status ldr__fail_at(ldr_error *err, ldr_status status, 
   return status;
 }
 
+/* Puts the file's name before the sentence about it. */
+static LDR__UNUSED void ldr__fail_in_file(ldr_error *err, const char *path) {
+  char copy[sizeof err->message];
+  size_t n = strlen(path), keep = n > 120 ? n - 120 : 0;
+  memcpy(copy, err->message, sizeof copy);
+  if (err->status == LDR_MEMORY || strncmp(copy, path, n) == 0) return;
+  ldr__format(err->message, sizeof err->message, "%s%s: %s", keep ? "..." : "", path + keep, copy);
+}
+
 /* Names taken from a file may be long or hold anything; messages show a printable, short form. */
 #define LDR__SHOWN 96
 static const char *ldr__show(char *dst, const char *s, size_t n) {
@@ -1584,7 +1600,11 @@ static int ldr__grow(const ldr_allocator *a, void **data, size_t *capacity, size
   return 1;
 }
 
+#ifdef LADDER_SMALL
+#define LDR__ALIGN 16u
+#else
 #define LDR__ALIGN 64u
+#endif
 
 #if defined(__SANITIZE_ADDRESS__)
   #define LDR__ASAN 1
@@ -2813,6 +2833,11 @@ static const ldr__kernels *ldr__kernels_pick(ldr_simd wish);
    number of threads. After Goto & van de Geijn 2008.
    ====================================================================================== */
 
+#ifdef LADDER_SMALL
+enum { LDR__KC = 32, LDR__MC = 8, LDR__DEEP = 32, LDR__NB = 32, LDR__LONG_DEEP = 32, LDR__LONG_NB = 32,
+       LDR__COPY_DEEP = LDR__KC, LDR__COPY_NB = 32, LDR__COPY_LD = LDR__MC + 12, LDR__FEW_ROWS = 512,
+       LDR__PACKED_KC = 64, LDR__PACKED_NB = 32 };
+#else
 enum { LDR__KC = 256, LDR__MC = 84,
      LDR__DEEP = 768, LDR__NB = 96, /* of a block whose a is read in place */
      LDR__LONG_DEEP = 128, LDR__LONG_NB = 384, /* of weight gradients: a by columns */
@@ -2820,6 +2845,7 @@ enum { LDR__KC = 256, LDR__MC = 84,
      LDR__FEW_ROWS = 512, /* below them tasks share columns first */
      /* of rounded weights; sums over KC of products of 127 by 127 stay below 2^24 */
      LDR__PACKED_KC = 1024, LDR__PACKED_NB = 192 };
+#endif
 LDR__STATIC_ASSERT(copies_fit, LDR__COPY_LD >= LDR__MC && LDR__DEEP % LDR__KC == 0);
 
 typedef struct ldr__mat { /* element (i,j) is number first + i*rs + j*cs of data */
@@ -2902,7 +2928,9 @@ static ldr__mat ldr__mat_transposed(ldr__mat m) {
 static size_t ldr__round_up(size_t n, size_t to) { return (n + to - 1) / to * to; }
 
 /* Floats on the stack of what packs: small where stacks are. */
-#if LDR__X86
+#ifdef LADDER_SMALL
+  #define LDR__PACK_LINES (LDR__TILE_MAX_N * (size_t)16)
+#elif LDR__X86
   #define LDR__PACK_LINES (LDR__TILE_MAX_N * (size_t)LDR__BLOCK_MOST)
 #else
   #define LDR__PACK_LINES (LDR__TILE_MAX_N * (size_t)64)
@@ -5610,15 +5638,6 @@ LDR__DEF ldr_weights *ldr_weights_open_memory(const void *data, size_t size, con
 }
 
 #ifndef LADDER_NO_STDIO
-
-/* Puts the file's name before the sentence about it. */
-static void ldr__fail_in_file(ldr_error *err, const char *path) {
-  char copy[sizeof err->message];
-  size_t n = strlen(path), keep = n > 120 ? n - 120 : 0;
-  memcpy(copy, err->message, sizeof copy);
-  if (err->status == LDR_MEMORY || strncmp(copy, path, n) == 0) return;
-  ldr__format(err->message, sizeof err->message, "%s%s: %s", keep ? "..." : "", path + keep, copy);
-}
 
 static void ldr__five_digits(char *at, uint64_t v) {
   int i;
@@ -14340,7 +14359,7 @@ LDR__DEF ldr_status ldr_dataset_add_text(ldr_dataset *d, const ldr_tokenizer *t,
    mapped and its fields carry no final NUL.
    ====================================================================================== */
 
-#if !defined(LADDER_NO_STDIO) && !defined(LADDER_NO_TOKENIZER)
+#ifndef LADDER_NO_TOKENIZER
 
 enum { LDR__FIELD_LABEL, LDR__FIELD_TEXT, LDR__FIELD_TEXT2, LDR__FIELDS, LDR__MAX_COLUMNS = 64 };
 
@@ -14526,6 +14545,7 @@ static ldr_status ldr__reader_decode(ldr__reader *r, ldr__source *s, ldr_error *
   return status ? status : ldr__reader_utf8(r, err);
 }
 
+#ifndef LADDER_NO_STDIO
 /* The file's text; "-" is standard input. */
 static ldr_status ldr__reader_open(ldr__reader *r, ldr__source *s, const char *path, ldr_error *err) {
   ldr_status status = strcmp(path, "-") == 0 ? ldr__source_stream(s, stdin, "standard input", &r->desc.alloc, err)
@@ -14535,6 +14555,7 @@ static ldr_status ldr__reader_open(ldr__reader *r, ldr__source *s, const char *p
   if (status) ldr__source_close(s);
   return status;
 }
+#endif
 
 /* As many classes as examples: most likely the columns are swapped. */
 static ldr_status ldr__reader_suspicious(const ldr__reader *r, ldr_error *err) {
@@ -14864,6 +14885,7 @@ static ldr_status ldr__reader_bytes(ldr__reader *r, const char *path, ldr_error 
   return status;
 }
 
+#ifndef LADDER_NO_STDIO
 static ldr_status ldr__reader_run(ldr__reader *r, const char *path, ldr_error *err) {
   ldr__source source;
   ldr_status status = ldr__reader_open(r, &source, path, err);
@@ -14872,20 +14894,23 @@ static ldr_status ldr__reader_run(ldr__reader *r, const char *path, ldr_error *e
   ldr__source_close(&source);
   return status;
 }
+#endif
 
 static void ldr__reader_free(ldr__reader *r) {
   int k;
   for (k = 0; k <= LDR__FIELDS; k++) ldr__free(&r->desc.alloc, r->field[k], r->capacity[k]);
 }
 
-LDR__DEF ldr_dataset *ldr_dataset_load(const ldr_model *m, const char *path, const ldr_dataset_desc *desc, ldr_error *err) {
+/* The examples of `bytes`, or of the file. */
+static ldr_dataset *ldr__dataset_read(const ldr_model *m, const char *path, ldr__source *bytes, const ldr_dataset_desc *desc, ldr_error *err) {
   ldr__reader r;
   ldr_error local;
+  ldr_status status;
   memset(&r, 0, sizeof r);
   memset(&local, 0, sizeof local);
   if (desc) r.desc = *desc;
-  if (!m || !path) {
-    ldr__fail(err, LDR_ARGUMENT, "ldr_dataset_load: no model or no path");
+  if (!m || !path || (bytes && !bytes->data)) {
+    ldr__fail(err, LDR_ARGUMENT, "ldr_dataset_load: no model, path or bytes");
     return NULL;
   }
   if (r.desc.head != LDR_HEAD_CLASSIFY && r.desc.head != LDR_HEAD_REGRESS && r.desc.head != LDR_HEAD_MULTI) {
@@ -14900,7 +14925,16 @@ LDR__DEF ldr_dataset *ldr_dataset_load(const ldr_model *m, const char *path, con
   if (r.desc.max_len == 0) r.desc.max_len = LDR__MIN(128, ldr_model_info_get(m).positions);
   r.d = ldr_dataset_create(&r.desc, err);
   if (!r.d) return NULL;
-  if (ldr__reader_run(&r, path, &local)) {
+#ifndef LADDER_NO_STDIO
+  if (!bytes) status = ldr__reader_run(&r, path, &local);
+  else
+#endif
+  {
+    status = ldr__reader_decode(&r, bytes, &local);
+    if (!status) status = ldr__reader_bytes(&r, path, &local);
+    ldr__source_close(bytes);
+  }
+  if (status) {
     if (local.status != LDR_IO) ldr__fail_in_file(&local, path);
     if (err && err->status == LDR_OK) *err = local;
     ldr_dataset_free(r.d);
@@ -14910,7 +14944,20 @@ LDR__DEF ldr_dataset *ldr_dataset_load(const ldr_model *m, const char *path, con
   return r.d;
 }
 
-#endif /* !LADDER_NO_STDIO && !LADDER_NO_TOKENIZER */
+#ifndef LADDER_NO_STDIO
+LDR__DEF ldr_dataset *ldr_dataset_load(const ldr_model *m, const char *path, const ldr_dataset_desc *desc, ldr_error *err) {
+  return ldr__dataset_read(m, path, NULL, desc, err);
+}
+#endif
+
+LDR__DEF ldr_dataset *ldr_dataset_load_memory(const ldr_model *m, const char *name, const void *data, size_t size,
+    const ldr_dataset_desc *desc, ldr_error *err) {
+  ldr__source s;
+  ldr__source_borrow(&s, data, size);
+  return ldr__dataset_read(m, name, &s, desc, err);
+}
+
+#endif /* LADDER_NO_TOKENIZER */
 
 /* ======================================================================================
    >>ladder            The side network: dimensions, parameters, layout
@@ -19956,19 +20003,33 @@ struct ldr_predictor {
   size_t plan_size;
 };
 
+static ldr_status ldr__predictor_check(const ldr_ladder *l, int32_t max_sequences, int32_t max_tokens, ldr_error *err) {
+  if (!l || max_sequences < 1 || max_tokens < 1)
+    return ldr__fail(err, LDR_ARGUMENT, "ldr_predictor_create: no ladder, or room for nothing");
+  if (l->d.head != LDR_HEAD_WORDS) return LDR_OK;
+  return ldr__fail(err, LDR_UNSUPPORTED, "a words head has as many scores as the vocabulary: export the model and use ldr_model_hidden and ldr_model_logits");
+}
+
+LDR__DEF ldr_memory ldr_predictor_plan(const ldr_ladder *l, int32_t max_sequences, int32_t max_tokens) {
+  ldr_memory report;
+  ldr__plan plan;
+  ldr__pass s;
+  memset(&report, 0, sizeof report);
+  memset(&plan, 0, sizeof plan);
+  if (ldr__predictor_check(l, max_sequences, max_tokens, NULL)) return report;
+  plan.report = &report;
+  ldr__report(&report, "predictor", sizeof(ldr_predictor) + LDR__ALIGN);
+  ldr__pass_place(&plan, &s, (ldr_ladder *)(uintptr_t)l, (size_t)max_tokens, (size_t)max_sequences, NULL);
+  if (plan.overflow) memset(&report, 0, sizeof report);
+  return report;
+}
+
 LDR__DEF ldr_predictor *ldr_predictor_create(ldr_ladder *l, int32_t max_sequences, int32_t max_tokens, ldr_error *err) {
   ldr_predictor *p;
   ldr__plan plan;
   int pass;
   LDR__OWN_ERROR(err);
-  if (!l || max_sequences < 1 || max_tokens < 1) {
-    ldr__fail(err, LDR_ARGUMENT, "ldr_predictor_create: no ladder, or room for nothing");
-    return NULL;
-  }
-  if (l->d.head == LDR_HEAD_WORDS) {
-    ldr__fail(err, LDR_UNSUPPORTED, "a words head has as many scores as the vocabulary: export the model and use ldr_model_hidden and ldr_model_logits");
-    return NULL;
-  }
+  if (ldr__predictor_check(l, max_sequences, max_tokens, err)) return NULL;
   p = (ldr_predictor *)ldr__alloc(&l->alloc, sizeof *p);
   if (!p) {
     ldr__fail(err, LDR_MEMORY, "out of memory while making a predictor");
