@@ -244,6 +244,8 @@
      LADDER_NO_MALLOC         never call malloc; allocators must be given
      LADDER_NO_MMAP           read files instead of mapping them
      LADDER_NO_SIMD           portable kernels only
+     LADDER_SMALL             the same with small buffers, for parts with little memory and models a hundred wide;
+                              tokenizers of at most 8 parts of one kind
      LADDER_NO_TOKENIZER *    no tokenizer and no Unicode tables (about 180 KB of code and data less)
      LADDER_MAX_HEADER        bytes of a safetensors header             100000000
      LADDER_MAX_JSON_DEPTH    nesting of JSON                                  64
@@ -1242,6 +1244,15 @@ LDR_API ldr_status ldr_recipe(ldr_ladder_desc *ladder, ldr_train_desc *train, ch
   #include <omp.h>
 #endif
 
+#ifdef LADDER_SMALL                /* buffers for small models, and what only large ones need left out */
+  #define LDR__SIZE(usual, small) small
+  #ifndef LADDER_NO_SIMD
+  #define LADDER_NO_SIMD
+  #endif
+#else
+  #define LDR__SIZE(usual, small) usual
+#endif
+
 #if !defined(LADDER_NO_STDIO) && !defined(LADDER_NO_MMAP) && (defined(__unix__) || defined(__APPLE__)) && !defined(__wasm__)
   #define LDR__HAVE_MMAP 1
   #include <fcntl.h>
@@ -1600,11 +1611,7 @@ static int ldr__grow(const ldr_allocator *a, void **data, size_t *capacity, size
   return 1;
 }
 
-#ifdef LADDER_SMALL
-#define LDR__ALIGN 16u
-#else
-#define LDR__ALIGN 64u
-#endif
+#define LDR__ALIGN LDR__SIZE(64u, 16u)
 
 #if defined(__SANITIZE_ADDRESS__)
   #define LDR__ASAN 1
@@ -2025,7 +2032,7 @@ LDR__DEF int ldr_tensor_read(float *dst, const ldr_tensor *t, uint64_t first, si
    compiled again in a shell with the wider instruction set.
    ====================================================================================== */
 
-enum { LDR__LANES = 16, LDR__TILE_MAX_N = 32 };
+enum { LDR__LANES = 16, LDR__TILE_MAX_N = LDR__SIZE(32, 8) };
 
 /* A panel of queries during softmax over keys that come in pieces: largest score so far, sum of exp(score - peak), and
    what sums made before must be multiplied by now. Masked as a function of row and key (ldr__mask_factor). */
@@ -2833,19 +2840,15 @@ static const ldr__kernels *ldr__kernels_pick(ldr_simd wish);
    number of threads. After Goto & van de Geijn 2008.
    ====================================================================================== */
 
-#ifdef LADDER_SMALL
-enum { LDR__KC = 32, LDR__MC = 8, LDR__DEEP = 32, LDR__NB = 32, LDR__LONG_DEEP = 32, LDR__LONG_NB = 32,
-       LDR__COPY_DEEP = LDR__KC, LDR__COPY_NB = 32, LDR__COPY_LD = LDR__MC + 12, LDR__FEW_ROWS = 512,
-       LDR__PACKED_KC = 64, LDR__PACKED_NB = 32 };
-#else
-enum { LDR__KC = 256, LDR__MC = 84,
-     LDR__DEEP = 768, LDR__NB = 96, /* of a block whose a is read in place */
-     LDR__LONG_DEEP = 128, LDR__LONG_NB = 384, /* of weight gradients: a by columns */
-     LDR__COPY_DEEP = LDR__KC, LDR__COPY_NB = 768, LDR__COPY_LD = LDR__MC + 12, /* of one whose a is copied */
+enum { LDR__KC = LDR__SIZE(256, 32), LDR__MC = LDR__SIZE(84, 8),
+     LDR__DEEP = LDR__SIZE(768, 32), LDR__NB = LDR__SIZE(96, 32), /* of a block whose a is read in place */
+     /* of weight gradients: a by columns */
+     LDR__LONG_DEEP = LDR__SIZE(128, 32), LDR__LONG_NB = LDR__SIZE(384, 32),
+     /* of one whose a is copied */
+     LDR__COPY_DEEP = LDR__KC, LDR__COPY_NB = LDR__SIZE(768, 32), LDR__COPY_LD = LDR__MC + 12,
      LDR__FEW_ROWS = 512, /* below them tasks share columns first */
      /* of rounded weights; sums over KC of products of 127 by 127 stay below 2^24 */
-     LDR__PACKED_KC = 1024, LDR__PACKED_NB = 192 };
-#endif
+     LDR__PACKED_KC = LDR__SIZE(1024, 64), LDR__PACKED_NB = LDR__SIZE(192, 32) };
 LDR__STATIC_ASSERT(copies_fit, LDR__COPY_LD >= LDR__MC && LDR__DEEP % LDR__KC == 0);
 
 typedef struct ldr__mat { /* element (i,j) is number first + i*rs + j*cs of data */
@@ -2928,9 +2931,7 @@ static ldr__mat ldr__mat_transposed(ldr__mat m) {
 static size_t ldr__round_up(size_t n, size_t to) { return (n + to - 1) / to * to; }
 
 /* Floats on the stack of what packs: small where stacks are. */
-#ifdef LADDER_SMALL
-  #define LDR__PACK_LINES (LDR__TILE_MAX_N * (size_t)16)
-#elif LDR__X86
+#if LDR__X86
   #define LDR__PACK_LINES (LDR__TILE_MAX_N * (size_t)LDR__BLOCK_MOST)
 #else
   #define LDR__PACK_LINES (LDR__TILE_MAX_N * (size_t)64)
@@ -3671,7 +3672,7 @@ static void ldr__rows_unpack(const ldr__kernels *ker, float *x, const unsigned c
    query (Dao et al. 2022), so nothing of size T x T is ever stored; there keys stand side by side
    and meet as many queries, so that only one of its products, dQ, is as narrow as a head. A task
    is one sequence and one key/value head: it alone writes that head's O, dQ, dK and dV. */
-enum { LDR__STRETCH = 128 };
+enum { LDR__STRETCH = LDR__SIZE(128, 16) };
 
 /* Queries and keys of distances themselves (He et al. 2021, DeBERTa): rows [.,heads*head_dim], which row a distance has. */
 typedef struct ldr__places { const float *keys, *queries; const int32_t *row; } ldr__places;
@@ -6225,7 +6226,8 @@ struct ldr__step {
   unsigned char single[128]; /* ... 1: it has something for this ASCII character alone */
 };
 
-#define LDR__PARTS 24                  /* of one kind */
+#define LDR__PARTS LDR__SIZE(24, 8)     /* of one kind */
+#define LDR__LOW LDR__SIZE(0x800, 0x80)
 enum { LDR__NORMALIZERS, LDR__SPLITTERS, LDR__DECODERS, LDR__PROCESSORS };
 typedef struct ldr__parts { ldr__step steps[LDR__PARTS]; int32_t count; } ldr__parts;
 
@@ -6276,7 +6278,7 @@ struct ldr_tokenizer {
   uint32_t prefix_hash;
   int byte_fallback, fuse_unk, ignore_merges, sentencepiece, by_score;
   int32_t bytes[256]; /* the ids of <0x00> to <0xFF>, or -1 */
-  int32_t low[0x800]; /* the ids of characters below U+0800 as pieces */
+  int32_t low[LDR__LOW]; /* the ids of characters below it as pieces */
   ldr__merge *merges; /* [merge_slots], a power of two, id -1 = free */
   size_t merge_slots;
   unsigned char *together; /* 65536 bits: pairs of characters that meet in a piece; NULL: any may */
@@ -6416,7 +6418,7 @@ static void ldr__pieces_index(ldr_tokenizer *t) {
   for (i = 0; i < n; i++) t->slots[i].id = -1;
   for (id = 0; id < t->count; id++)
     if (t->pieces[id].start) ldr__piece_index(t, id);
-  for (i = 0; i < 0x800; i++) {
+  for (i = 0; i < LDR__LOW; i++) {
     char utf8[4];
     t->low[i] = ldr__piece_find(t, utf8, ldr__utf8_put(utf8, (uint32_t)i));
   }
@@ -7964,7 +7966,7 @@ static int32_t ldr__bpe_char(const ldr_tokenizer *t, const char *s, int32_t byte
   memcpy(name + n, s, (size_t)bytes);
   if (end) memcpy(name + n + bytes, t->suffix.text, (size_t)end);
   *name_bytes = n + bytes + end;
-  if (bytes > 2 || n || end) return ldr__piece_find(t, name, (size_t)*name_bytes);
+  if (bytes > LDR__SIZE(2, 1) || n || end) return ldr__piece_find(t, name, (size_t)*name_bytes);
   return t->low[ldr__utf8_at(name, &bytes)];
 }
 
