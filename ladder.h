@@ -241,6 +241,7 @@
      LADDER_STATIC *          everything static, for one copy a file
      LDR_API *                your own linkage for the declarations
      LADDER_NO_STDIO *        no file functions (about 20 KB of code less)
+     LADDER_NO_TRAIN *        a predictor: ladders are loaded and not made
      LADDER_NO_MALLOC         never call malloc; allocators must be given
      LADDER_NO_MMAP           read files instead of mapping them
      LADDER_NO_SIMD           portable kernels only
@@ -894,7 +895,9 @@ typedef struct ldr_ladder ldr_ladder;
 /* What will really run for this model: every 0 replaced. `rungs` is left alone when NULL. */
 LDR_API ldr_ladder_desc ldr_ladder_desc_defaults(const ldr_model *m, const ldr_ladder_desc *desc);
 /* The model is borrowed and must outlive the ladder. One ladder may be used by one thread at a time. */
+#ifndef LADDER_NO_TRAIN
 LDR_API ldr_ladder *ldr_ladder_create(const ldr_model *m, const ldr_ladder_desc *desc, ldr_error *err);
+#endif
 LDR_API void        ldr_ladder_free(ldr_ladder *l);
 LDR_API ldr_ladder_desc ldr_ladder_desc_get(const ldr_ladder *l);    /* as it is; pointers belong to l */
 
@@ -1104,6 +1107,7 @@ typedef struct ldr_train_desc {
   int32_t       reduce_plain;    /* 1: gradients are added as reduce adds: less travels, last bits depend on ranks */
 } ldr_train_desc;
 
+#ifndef LADDER_NO_TRAIN
 /* What will really run: every 0 replaced. l says the method and may be NULL (a ladder's). */
 LDR_API ldr_train_desc ldr_train_desc_defaults(const ldr_ladder *l, const ldr_train_desc *desc);
 
@@ -1207,6 +1211,7 @@ typedef struct ldr_budget {
 LDR_API ldr_status ldr_recipe(ldr_ladder_desc *ladder, ldr_train_desc *train, char *text, size_t size,
     const ldr_model *m,
                               const ldr_dataset *set, const ldr_dataset *dev, const ldr_budget *budget, ldr_error *err);
+#endif /* LADDER_NO_TRAIN */
 
 #ifdef __cplusplus
 }
@@ -1219,6 +1224,10 @@ LDR_API ldr_status ldr_recipe(ldr_ladder_desc *ladder, ldr_train_desc *train, ch
 
 #ifdef LADDER_IMPLEMENTATION
 #undef LADDER_IMPLEMENTATION
+#if defined(LADDER_NO_TRAIN) && defined(__GNUC__)      /* ways back that nothing goes */
+  #pragma GCC diagnostic push
+  #pragma GCC diagnostic ignored "-Wunused-function"
+#endif
 
 /* ======================================================================================
    >>platform          Compiler, operating system, the one OpenMP macro
@@ -14073,6 +14082,15 @@ static double ldr__loss_choice(float *dz, const float *z, const ldr__targets *t,
 static double ldr__loss_sets(float *dz, const float *z, const ldr__targets *t, size_t rows, size_t classes, double normalizer);
 static double ldr__loss_spans(float *dz, const float *z, const ldr__targets *t, size_t rows, size_t classes,
     double normalizer);
+static void ldr__softmax_rows(float *z, size_t rows, size_t n);
+static void ldr__sigmoid_rows(float *z, size_t rows, size_t n);
+
+#ifdef LADDER_NO_TRAIN
+  #define LDR__LOSS(of)  NULL
+  #define LDR__TALLY(of) NULL
+#else
+  #define LDR__LOSS(of)  ldr__loss_##of
+  #define LDR__TALLY(of) ldr__tally_##of
 static void ldr__tally_classes(ldr__tally *y, const ldr__pass *s, const ldr__targets *t, int32_t *scratch);
 static void ldr__tally_numbers(ldr__tally *y, const ldr__pass *s, const ldr__targets *t, int32_t *scratch);
 static void ldr__tally_tags(ldr__tally *y, const ldr__pass *s, const ldr__targets *t, int32_t *scratch);
@@ -14080,23 +14098,21 @@ static void ldr__tally_choice(ldr__tally *y, const ldr__pass *s, const ldr__targ
 static void ldr__tally_words(ldr__tally *y, const ldr__pass *s, const ldr__targets *t, int32_t *scratch);
 static void ldr__tally_sets(ldr__tally *y, const ldr__pass *s, const ldr__targets *t, int32_t *scratch);
 static void ldr__tally_spans(ldr__tally *y, const ldr__pass *s, const ldr__targets *t, int32_t *scratch);
-static void ldr__softmax_rows(float *z, size_t rows, size_t n);
-static void ldr__sigmoid_rows(float *z, size_t rows, size_t n);
-
+#endif
 static const ldr__head ldr__heads[] = {
-  { LDR_HEAD_CLASSIFY, "classify", 0, 1, LDR_METRIC_ACCURACY, ldr__loss_classes, ldr__tally_classes,
+  { LDR_HEAD_CLASSIFY, "classify", 0, 1, LDR_METRIC_ACCURACY, LDR__LOSS(classes), LDR__TALLY(classes),
       ldr__softmax_rows, 0 },
-  { LDR_HEAD_REGRESS, "regress", 0, 0, LDR_METRIC_CORRELATION, ldr__loss_numbers, ldr__tally_numbers, NULL, 0 },
-  { LDR_HEAD_TOKENS, "tokens", 1, 1, LDR_METRIC_ENTITY_F1, ldr__loss_classes, ldr__tally_tags, ldr__softmax_rows, 0 },
-  { LDR_HEAD_CHOICE, "choice", 0, 0, LDR_METRIC_ACCURACY, ldr__loss_choice, ldr__tally_choice, NULL, 0 },
+  { LDR_HEAD_REGRESS, "regress", 0, 0, LDR_METRIC_CORRELATION, LDR__LOSS(numbers), LDR__TALLY(numbers), NULL, 0 },
+  { LDR_HEAD_TOKENS, "tokens", 1, 1, LDR_METRIC_ENTITY_F1, LDR__LOSS(classes), LDR__TALLY(tags), ldr__softmax_rows, 0 },
+  { LDR_HEAD_CHOICE, "choice", 0, 0, LDR_METRIC_ACCURACY, LDR__LOSS(choice), LDR__TALLY(choice), NULL, 0 },
   /* loss: ldr__words_loss */
-  { LDR_HEAD_WORDS, "words", 1, 0, LDR_METRIC_ACCURACY, NULL, ldr__tally_words, NULL, 0 },
-  { LDR_HEAD_MULTI, "multi", 0, 0, LDR_METRIC_MICRO_F1, ldr__loss_sets, ldr__tally_sets, ldr__sigmoid_rows, 0 },
-  { LDR_HEAD_SPANS, "spans", 1, 0, LDR_METRIC_ACCURACY, ldr__loss_spans, ldr__tally_spans, NULL,
+  { LDR_HEAD_WORDS, "words", 1, 0, LDR_METRIC_ACCURACY, NULL, LDR__TALLY(words), NULL, 0 },
+  { LDR_HEAD_MULTI, "multi", 0, 0, LDR_METRIC_MICRO_F1, LDR__LOSS(sets), LDR__TALLY(sets), ldr__sigmoid_rows, 0 },
+  { LDR_HEAD_SPANS, "spans", 1, 0, LDR_METRIC_ACCURACY, LDR__LOSS(spans), LDR__TALLY(spans), NULL,
       LDR__SPANS_ENDS | LDR__SPANS_ONE },
-  { LDR_HEAD_ANSWER, "answer", 1, 0, LDR_METRIC_ACCURACY, ldr__loss_spans, ldr__tally_spans, NULL,
+  { LDR_HEAD_ANSWER, "answer", 1, 0, LDR_METRIC_ACCURACY, LDR__LOSS(spans), LDR__TALLY(spans), NULL,
       LDR__SPANS_PAIRS | LDR__SPANS_ONE },
-  { LDR_HEAD_POINTER, "pointer", 1, 0, LDR_METRIC_ENTITY_F1, ldr__loss_spans, ldr__tally_spans, NULL,
+  { LDR_HEAD_POINTER, "pointer", 1, 0, LDR_METRIC_ENTITY_F1, LDR__LOSS(spans), LDR__TALLY(spans), NULL,
       LDR__SPANS_PAIRS } };
 
 /* The head's row, or NULL. */
@@ -15639,7 +15655,11 @@ LDR__DEF void ldr_ladder_free(ldr_ladder *l) {
   ldr__free(&a, l, sizeof *l);
 }
 
+#ifdef LADDER_NO_TRAIN
+#define ldr__ladder_rates(l) ((void)0)
+#else
 static void ldr__ladder_rates(ldr_ladder *l);
+#endif
 
 /* A ladder with a random start; slicing comes after. At most `limit` numbers: a file cannot ask for more than it holds. */
 static ldr_ladder *ldr__ladder_new(const ldr_model *m, const ldr_ladder_desc *desc, uint64_t limit, ldr_error *err) {
@@ -16957,7 +16977,17 @@ static ldr__spans ldr__spans_open(const ldr__pass *s, int32_t q, const int32_t *
   return v;
 }
 
-static size_t ldr__entity_end(const int32_t *tag, size_t i, size_t n);
+/* The entity that starts at tag i of BIO tags (0: O, 1+2k: B-k, 2+2k: I-k): its end, or i when none
+   does. A stray I- opens an entity too, as in the CoNLL evaluation. */
+static size_t ldr__entity_end(const int32_t *tag, size_t i, size_t n) {
+  size_t j;
+  int32_t kind;
+  if (tag[i] <= 0) return i;
+  kind = (tag[i] - 1) / 2;
+  if (tag[i] % 2 == 0 && i > 0 && tag[i - 1] > 0 && (tag[i - 1] - 1) / 2 == kind) return i; /* inside one */
+  for (j = i + 1; j < n && tag[j] == 2 + 2 * kind; j++) {}
+  return j;
+}
 
 /* True spans of a type: fills `ends`, and returns how many. Of several, where there is one at most, each is right. */
 static size_t ldr__spans_true(const ldr__spans *v, size_t type) {
@@ -17410,6 +17440,7 @@ static ldr_status ldr__dataset_check(const ldr_ladder *l, const ldr_dataset *d, 
   return LDR_OK;
 }
 
+#ifndef LADDER_NO_TRAIN
 /* ======================================================================================
    >>slice             Starting the ladder from the backbone's own weights
    --------------------------------------------------------------------------------------
@@ -18000,18 +18031,6 @@ struct ldr__tally {
 };
 
 static double ldr__ratio(double a, double b) { return b > 0 ? a / b : 0; }
-
-/* The entity that starts at tag i of BIO tags (0: O, 1+2k: B-k, 2+2k: I-k): its end, or i when none
-   does. A stray I- opens an entity too, as in the CoNLL evaluation. */
-static size_t ldr__entity_end(const int32_t *tag, size_t i, size_t n) {
-  size_t j;
-  int32_t kind;
-  if (tag[i] <= 0) return i;
-  kind = (tag[i] - 1) / 2;
-  if (tag[i] % 2 == 0 && i > 0 && tag[i - 1] > 0 && (tag[i - 1] - 1) / 2 == kind) return i; /* inside one */
-  for (j = i + 1; j < n && tag[j] == 2 + 2 * kind; j++) {}
-  return j;
-}
 
 /* Ignored tokens (the later pieces of a word, often) are not there: an entity runs across them. Both
    lists are closed up in place. */
@@ -19994,6 +20013,8 @@ LDR__DEF ldr_status ldr_fit(ldr_ladder *l, const ldr_dataset *train, const ldr_d
   return status;
 }
 
+#endif /* LADDER_NO_TRAIN */
+
 /* ======================================================================================
    >>predict           Scores from a trained ladder
    ====================================================================================== */
@@ -20122,6 +20143,7 @@ LDR__DEF ldr_status ldr_predict_spans(ldr_predictor *p, ldr_span *spans, int32_t
   return LDR_OK;
 }
 
+#ifndef LADDER_NO_TRAIN
 LDR__DEF ldr_status ldr_evaluate(ldr_ladder *l, const ldr_dataset *d, ldr_metric metric, ldr_score *score, ldr_error *err) {
   ldr_train_desc td;
   ldr_error local;
@@ -20137,6 +20159,7 @@ LDR__DEF ldr_status ldr_evaluate(ldr_ladder *l, const ldr_dataset *d, ldr_metric
   ldr_trainer_free(t);
   return status;
 }
+#endif
 
 /* ======================================================================================
    >>session           Text from a causal model, token by token
@@ -20393,6 +20416,7 @@ LDR__DEF ldr_status ldr_generate(ldr_session *s, int32_t *out, int32_t *made, co
   return LDR_OK;
 }
 
+#ifndef LADDER_NO_TRAIN
 /* ======================================================================================
    >>recipe            Width, copies, epochs, pooling and cache from the data and a budget
    ====================================================================================== */
@@ -20587,6 +20611,8 @@ LDR__DEF ldr_status ldr_recipe(ldr_ladder_desc *ladder, ldr_train_desc *train, c
   return ldr__fail(err, LDR_LIMIT,
       "no ladder fits the budget: the cheapest takes %U MB beside the weights and, as far as the backbone's speed tells, %U s", cost.memory >> 20, (uint64_t)(cost.seconds + 0.5));
 }
+
+#endif /* LADDER_NO_TRAIN */
 
 /* ======================================================================================
    >>ladder-file       Saving, loading, stopping and going on
@@ -21013,9 +21039,11 @@ LDR__DEF ldr_ladder *ldr_ladder_load(const ldr_model *m, const char *path, const
   return l;
 }
 
+#endif /* LADDER_NO_STDIO */
+
 /* ---- training state -------------------------------------------------------------------- */
 
-#endif /* LADDER_NO_STDIO */
+#ifndef LADDER_NO_TRAIN
 
 /* What a run is: two runs with the same digest and the same step continue each other. marks[3] or NULL: without the
    sets, with train, and all. */
@@ -21037,8 +21065,8 @@ static uint64_t ldr__run_digest(const ldr_trainer *t, uint64_t *marks) {
   if (d->distil) h = ldr__mix64(h ^ UINT64_C(0x64697374));
   if (d->reduce) h = ldr__mix64(h ^ UINT64_C(0x74726565) ^ (uint64_t)d->reduce_plain);
   for (i = 0; i < (int)(sizeof ldr__fields / sizeof ldr__fields[0]); i++) {
-    uint32_t bits;
-    memcpy(&bits, (const unsigned char *)&t->l->d + ldr__fields[i].offset, 4);
+    uint32_t bits = 0;
+    memcpy(&bits, (const unsigned char *)&t->l->d + ldr__fields[i].offset, ldr__fields[i].size);
     h = ldr__mix64(h ^ bits);
   }
   for (i = 0; i < t->l->d.rung_count; i++) h = ldr__mix64(h ^ (uint64_t)t->l->rung_layers[i]);
@@ -21212,6 +21240,7 @@ LDR__DEF ldr_status ldr_trainer_resume(ldr_trainer *t, const char *path, ldr_err
   return err->status;
 }
 #endif /* LADDER_NO_STDIO */
+#endif /* LADDER_NO_TRAIN */
 
 #ifndef LADDER_NO_STDIO
 /* ======================================================================================
@@ -23394,6 +23423,9 @@ static uint32_t ldr__compose(uint32_t a, uint32_t b) {
 }
 #endif /* LADDER_NO_TOKENIZER */
 
+#if defined(LADDER_NO_TRAIN) && defined(__GNUC__)
+  #pragma GCC diagnostic pop
+#endif
 #endif /* LADDER_IMPLEMENTATION */
 
 /*
