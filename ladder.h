@@ -1261,6 +1261,7 @@ LDR_API ldr_status ldr_recipe(ldr_ladder_desc *ladder, ldr_train_desc *train, ch
 #else
   #define LDR__SIZE(usual, small) usual
 #endif
+enum { LDR__MANY = LDR__SIZE(1024, 64) };          /* layers, or heads of one, at most */
 
 #if !defined(LADDER_NO_STDIO) && !defined(LADDER_NO_MMAP) && (defined(__unix__) || defined(__APPLE__)) && !defined(__wasm__)
   #define LDR__HAVE_MMAP 1
@@ -1291,7 +1292,7 @@ LDR_API ldr_status ldr_recipe(ldr_ladder_desc *ladder, ldr_train_desc *train, ch
 #define LADDER_MAX_PATH 4096
 #endif
 #ifndef LADDER_MAX_THREADS
-#define LADDER_MAX_THREADS 64
+#define LADDER_MAX_THREADS LDR__SIZE(64, 1)
 #endif
 
 #if defined(__GNUC__) || defined(__clang__)
@@ -3480,7 +3481,7 @@ typedef struct ldr__sum {
   size_t ld, rows, n, tasks;
 } ldr__sum;
 
-enum { LDR__SUMS = 24, LDR__SUM_WIDTH = 32 }; /* columns of a task */
+enum { LDR__SUMS = LDR__SIZE(24, 2), LDR__SUM_WIDTH = 32 }; /* columns of a task */
 
 typedef struct ldr__sums { /* a few kB: on the stack */
   const ldr__exec *ex;
@@ -6163,7 +6164,7 @@ static int32_t ldr__utf8_before(const char *s, int32_t at) {
 
 /* ---- what a tokenizer is made of -------------------------------------------------------- */
 
-typedef struct ldr__vocab_slot { uint32_t hash; int32_t id; } ldr__vocab_slot;
+typedef struct ldr__vocab_slot { LDR__SIZE(uint32_t hash;, ) int32_t id; } ldr__vocab_slot;
 /* text + start, with a NUL behind it */
 typedef struct ldr__vocab_piece { uint32_t start, bytes; } ldr__vocab_piece;
 
@@ -6362,7 +6363,7 @@ static ldr__vocab_slot *ldr__slot_find(const ldr_tokenizer *t, uint32_t hash, co
     ldr__vocab_slot *slot = t->slots + i;
     const char *piece;
     if (slot->id < 0) return slot;
-    if (slot->hash != hash || ldr__piece_bytes(t, slot->id) != prefix_bytes + n) continue;
+    if (LDR__SIZE(slot->hash != hash ||, ) ldr__piece_bytes(t, slot->id) != prefix_bytes + n) continue;
     piece = ldr__piece_text(t, slot->id);
     if (memcmp(piece, prefix, prefix_bytes) == 0 && memcmp(piece + prefix_bytes, s, n) == 0) return slot;
   }
@@ -6410,7 +6411,7 @@ static char *ldr__piece_put(ldr_tokenizer *t, int32_t id, size_t bytes) {
 static void ldr__piece_index(ldr_tokenizer *t, int32_t id) {
   uint32_t hash = ldr__vocab_hash(LDR__HASH_SEED, ldr__piece_text(t, id), ldr__piece_bytes(t, id));
   ldr__vocab_slot *slot = ldr__slot_find(t, hash, "", 0, ldr__piece_text(t, id), ldr__piece_bytes(t, id));
-  slot->hash = hash;
+  LDR__SIZE(slot->hash = hash;, )
   slot->id = id;
   if (ldr__piece_bytes(t, id) > t->longest) t->longest = ldr__piece_bytes(t, id);
 }
@@ -11488,7 +11489,7 @@ struct ldr_model {
   const char *allow; /* keys not known that may be there */
   ldr_weights *adapter; /* whose tensors stand in the weights' list, or NULL */
   ldr__rope rope[2]; /* of all layers, or of global and local ones */
-  unsigned char kinds[1024]; /* of each layer: 1 local, 2 unturned, 4 bare */
+  unsigned char kinds[LDR__MANY]; /* of each layer: 1 local, 2 unturned, 4 bare */
   int32_t window; /* of local layers */
   /* of layers that share their tensors, and how many stand in turn; else 1 */
   int32_t groups, inner;
@@ -12029,7 +12030,7 @@ static ldr_status ldr__config_family(ldr_model *m, const ldr_json *j, ldr_error 
 static ldr_status ldr__config_heads(ldr_model *m, const ldr_json *j, ldr_error *err) {
   const ldr__family *f = m->family;
   ldr__shape *s = &m->shape;
-  if (ldr__config_int(j, m->keys & LDR__KEYS_FALCON ? "num_kv_heads" : "num_key_value_heads", s->heads, 1, 1024,
+  if (ldr__config_int(j, m->keys & LDR__KEYS_FALCON ? "num_kv_heads" : "num_key_value_heads", s->heads, 1, LDR__MANY,
       &s->kv_heads, err)) return err->status;
   if (!(m->keys & (LDR__KEYS_LLAMA | LDR__KEYS_FALCON))) s->kv_heads = s->heads;
   if ((m->keys & LDR__KEYS_FALCON) && !ldr__config_true(j, "new_decoder_architecture"))
@@ -12319,15 +12320,15 @@ static ldr_status ldr__config_read(ldr_model *m, const ldr_json *j, ldr_error *e
   s->rotary = f->rotary;
   s->causal = f->causal;
   s->biases = f->biases;
-  if (ldr__config_int(j, f->k_width, -1, 1, 65536, &s->width, err) || ldr__config_int(j, f->k_layers, -1, 1, 1024, &m->layers, err) ||
-    ldr__config_int(j, f->k_heads, -1, 1, 1024, &s->heads, err) || ldr__config_int(j, f->k_ffn, s->width * 4, 1, 1 << 20, &s->ffn, err) ||
+  if (ldr__config_int(j, f->k_width, -1, 1, 65536, &s->width, err) || ldr__config_int(j, f->k_layers, -1, 1, LDR__MANY, &m->layers, err) ||
+    ldr__config_int(j, f->k_heads, -1, 1, LDR__MANY, &s->heads, err) || ldr__config_int(j, f->k_ffn, s->width * 4, 1, 1 << 20, &s->ffn, err) ||
     ldr__config_int(j, "vocab_size", -1, 1, big, &m->vocabulary, err) ||
         ldr__config_int(j, f->k_positions, f->position ? -1 : 2048, 1, big, &m->positions, err))
     return err->status;
   m->groups = m->inner = 1;
   if (f->shared) {
     if (ldr__config_int(j, "num_hidden_groups", 1, 1, m->layers, &m->groups, err) ||
-        ldr__config_int(j, "inner_group_num", 1, 1, 1024 / m->layers, &m->inner, err)) return err->status;
+        ldr__config_int(j, "inner_group_num", 1, 1, LDR__MANY / m->layers, &m->inner, err)) return err->status;
     m->layers *= m->inner;
   }
   if (ldr__config_activation(&s->activation, j, f->k_activation, m->traits & LDR__OF_GEMMA ? "gelu_pytorch_tanh"
@@ -17603,7 +17604,7 @@ static void ldr__cut_default(ldr__cut *c, const ldr__importance *im, const ldr_l
   const ldr__shape *b = &im->m->shape, *s = &l->side;
   size_t hd = (size_t)b->head_dim, keep = (size_t)s->head_dim, kv = ldr__kv_width(b), group = (size_t)(b->heads / b->kv_heads), g, h, i;
   const double *qk = im->qk + (size_t)layer * kv, *vo = im->vo + (size_t)layer * kv;
-  int32_t heads[1024];
+  int32_t heads[LDR__MANY];
   memcpy(c->in, residual, (size_t)s->width * sizeof(int32_t));
   memcpy(c->mid, residual, (size_t)s->width * sizeof(int32_t));
   memcpy(c->out, residual, (size_t)s->width * sizeof(int32_t));
@@ -20766,7 +20767,7 @@ static size_t ldr__header_bound(const ldr_ladder *l) {
 }
 
 /* Floats as little-endian bytes, a block at a time; the digest runs over the same blocks. */
-enum { LDR__BLOCK = 1024 };
+enum { LDR__BLOCK = LDR__SIZE(1024, 64) };
 
 static size_t ldr__float_block(unsigned char *bytes, const float *v, size_t n) {
   size_t i, take = LDR__MIN(n, (size_t)LDR__BLOCK);
@@ -20940,14 +20941,14 @@ static ldr_status ldr__meta_desc(const ldr_weights *w, ldr_ladder_desc *d, int32
     }
   }
   if (!ldr__parse_hex(ldr_weights_meta(w, "ladder.seed"), 16, &d->seed)) return ldr__meta_missing("ladder.seed", err);
-  if (d->rung_count < 0 || d->rung_count > 1024 || (unsigned)d->preset >= LDR_PRESET_COUNT ||
+  if (d->rung_count < 0 || d->rung_count > LDR__MANY || (unsigned)d->preset >= LDR_PRESET_COUNT ||
       !ldr__method_of(d->method) || d->tap < 1 || d->tap > 2 || d->gate < 1 ||
       d->gate > 4 || d->mix < 1 || d->mix > 2 || d->output < 1 || d->output > LDR_OUTPUT_RESIDUAL ||
       d->pool < 1 || d->pool > LDR_POOL_MEAN || (unsigned)d->head_activation > LDR_SILU ||
     !(d->gate_temperature > 0) || !(d->dropout >= 0)) return ldr__meta_missing("ladder", err);
   for (i = 0; i < d->rung_count; i++) {
     ldr__format(key, sizeof key, "rung.%d", i);
-    if (!ldr__parse_i64(ldr_weights_meta(w, key), &v) || v < 0 || v > 1024) return ldr__meta_missing(key, err);
+    if (!ldr__parse_i64(ldr_weights_meta(w, key), &v) || v < 0 || v > LDR__MANY) return ldr__meta_missing(key, err);
     rungs[i] = (int32_t)v;
   }
   /* the stored values are final: keep 0 from meaning "preset" again */
@@ -20981,7 +20982,7 @@ static ldr_status ldr__ladder_read_texts(ldr_ladder *l, const ldr_weights *w, ld
 static ldr_ladder *ldr__ladder_from(const ldr_model *m, const ldr_weights *w, const ldr_allocator *alloc, ldr_error *err) {
   ldr_ladder_desc d;
   ldr_ladder *l = NULL;
-  int32_t rungs[1024], i;
+  int32_t rungs[LDR__MANY], i;
   uint64_t held = 0, fingerprint = 0, mine, h = 0, wanted = 0;
   const char *format = ldr_weights_meta(w, "format");
   memset(&d, 0, sizeof d);
