@@ -20767,7 +20767,7 @@ static size_t ldr__header_bound(const ldr_ladder *l) {
 }
 
 /* Floats as little-endian bytes, a block at a time; the digest runs over the same blocks. */
-enum { LDR__BLOCK = LDR__SIZE(1024, 64) };
+enum { LDR__BLOCK = 1024 };
 
 static size_t ldr__float_block(unsigned char *bytes, const float *v, size_t n) {
   size_t i, take = LDR__MIN(n, (size_t)LDR__BLOCK);

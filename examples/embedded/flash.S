@@ -1,5 +1,5 @@
 /* flash.S: files as constants in flash. The assembler copies them as they are, so nothing has to be generated.
-   MODEL is a directory that ladder.h reads (ladder quantize has made its weights 8 bits wide), LADDER a ladder file. */
+   ladder quantize has made the model's weights 8 bits wide; ladder.h reads them where they lie. */
 .macro file name, path
   .section .model.\name, "a"
   .balign 16
@@ -14,6 +14,6 @@
   file model_config, MODEL_CONFIG
   file model_weights, MODEL_WEIGHTS
   file model_vocabulary, MODEL_VOCABULARY
-#ifdef TRAINED_LADDER
+#ifdef LADDER_NO_TRAIN
   file trained_ladder, TRAINED_LADDER
 #endif

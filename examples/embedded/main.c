@@ -4,12 +4,11 @@
 
    A line of the other side, and what comes back:
        label<TAB>text     one more example                        ok 12
-       !train             learn them                              trained 60 steps, loss 0.021
-       text               which label?                            light_on 97
-       !memory            most that was used, in bytes            flash 24 heap 61440 stack 5120
-       !end
-   With LADDER_NO_TRAIN it answers by a ladder that lies in flash. The model is read where it lies: nothing of it is
-   copied but its vectors. */
+       !train             learn them                              trained 48 steps, loss 0.321
+       text               which label, and how sure, in %?        light_on 97
+       !memory            most bytes that were used               heap 175696 stack 11216
+       !end               the end of the program, in qemu
+   With LADDER_NO_TRAIN it answers by a ladder that lies in flash. The model's matrices are read where they lie. */
 #include "../../ladder.h"
 #include "board.h"
 #include <string.h>
@@ -39,8 +38,8 @@ static void complain(void) {
 static void read_line(char *to, size_t size) {
   size_t n = 0;
   int c;
-  while ((c = serial_get()) != '\n')
-    if (c != '\r' && n + 1 < size) to[n++] = (char)c;
+  while ((c = serial_get()) != '\n' && c != '\r')
+    if (n + 1 < size) to[n++] = (char)c;
   to[n] = 0;
 }
 
@@ -97,7 +96,9 @@ static void add(char *line, char *tab) {
 
 static void train(void) {
   const char *names[MOST_CLASSES];
+#ifdef BOARD_F405                      /* what fits into 192 KB */
   const int32_t last = ldr_model_info_get(model).layers - 1;
+#endif
   ldr_ladder_desc shape;
   ldr_train_desc how;
   ldr_progress p;
@@ -115,19 +116,19 @@ static void train(void) {
   shape.pool = LDR_POOL_MEAN;
   shape.preset = LDR_PRESET_SLICED;
   how.batch = 4;
-#ifdef LADDER_SMALL
+  how.accumulate = how.batch;         /* one text at a time */
+#ifdef BOARD_F405                      /* what fits into 192 KB */
   how.epochs = 6;
   how.rate = 5e-3f;
   shape.reduction = 16;
   shape.slice_heads = LDR_HEADS_WITHIN;
   shape.rungs = &last;                /* one rung, on the last layer */
   shape.rung_count = 1;
-  how.accumulate = how.batch;         /* one text at a time */
   how.checkpoint = 1;
   how.tap_type = LDR_I8;
 #else
   how.epochs = 8;
-  shape.reduction = 8;
+  shape.reduction = 16;
   shape.standardise = LDR_ON;         /* better, but it keeps something of every text for a while */
   how.cache = 1;                      /* the backbone runs once for each text */
   how.cache_type = LDR_I8;
@@ -143,9 +144,11 @@ static void train(void) {
   }
   say("trained ");
   say_number((uint32_t)p.step);
-  say(" steps, loss 0.");
-  for (i = 1; i < 1000 && p.loss * 1000 < 1000.0 / (i *= 10); ) say("0");
-  say_number((uint32_t)(p.loss * 1000));
+  say(" steps, loss ");
+  say_number((uint32_t)p.loss);
+  say(".");
+  for (i = 100; i > 1 && (uint32_t)(p.loss * 1000) % 1000 < (uint32_t)i; i /= 10) say("0");
+  say_number((uint32_t)(p.loss * 1000) % 1000);
   say("\n");
 }
 #endif
@@ -186,6 +189,6 @@ int main(void) {
     else if (strcmp(line, "!train") == 0) train();
     else if (tab) add(line, tab);
 #endif
-    else answer(tab ? tab + 1 : line);
+    else if (*line) answer(tab ? tab + 1 : line);
   }
 }
