@@ -95,7 +95,7 @@ static void near(double is, double table, double share, const char *image, const
   CHECK(fabs(is - table) <= share * table);
 }
 
-enum { COLUMN_CODE = 3, COLUMN_MODEL, COLUMN_STATIC, COLUMN_HEAP, COLUMN_STACK };
+enum { COLUMN_CODE = 1, COLUMN_MODEL, COLUMN_STATIC, COLUMN_HEAP, COLUMN_STACK };
 
 /* Another release of the compiler makes other code, so not to the byte. */
 static void check_table(const char *image) {
