@@ -245,7 +245,8 @@
      LADDER_NO_MALLOC         never call malloc; allocators must be given
      LADDER_NO_MMAP           read files instead of mapping them
      LADDER_NO_SIMD           portable kernels only
-     LADDER_SMALL             the same with small buffers, for parts with little memory and models a hundred wide;
+     LADDER_ONLY_AVX2         on x86 AVX2 and portable kernels only
+     LADDER_SMALL             LADDER_NO_SIMD with small buffers, for parts with little memory and models a hundred wide;
                               tokenizers of at most 8 parts of one kind
      LADDER_NO_TOKENIZER *    no tokenizer and no Unicode tables (about 180 KB of code and data less)
      LADDER_MAX_HEADER        bytes of a safetensors header             100000000
@@ -1224,9 +1225,10 @@ LDR_API ldr_status ldr_recipe(ldr_ladder_desc *ladder, ldr_train_desc *train, ch
 
 #ifdef LADDER_IMPLEMENTATION
 #undef LADDER_IMPLEMENTATION
-#if defined(LADDER_NO_TRAIN) && defined(__GNUC__)      /* ways back that nothing goes */
+#if (defined(LADDER_NO_TRAIN) || defined(LADDER_ONLY_AVX2)) && defined(__GNUC__)      /* ways back, and kernels, of nobody */
   #pragma GCC diagnostic push
   #pragma GCC diagnostic ignored "-Wunused-function"
+  #pragma GCC diagnostic ignored "-Wunused-variable"
 #endif
 
 /* ======================================================================================
@@ -22806,10 +22808,12 @@ static int ldr__everywhere(int asked) { return asked >= 0; }
 static const struct ldr__set { const char *word; ldr_simd wish; int (*here)(int asked); const ldr__kernels *kernels;
                 } ldr__sets[] = {
 #if LDR__X86
+#ifndef LADDER_ONLY_AVX2
   { "avx512bf16", LDR_SIMD_AVX512_BF16, ldr__x86_bf16,     &ldr__kernels_bf16 },
   { "avx512vnni", LDR_SIMD_AVX512_VNNI, ldr__x86_vnni,     &ldr__kernels_vnni },
   { "avx512",     LDR_SIMD_AVX512,      ldr__x86_avx512,   &ldr__kernels_avx512 },
   { "avx2vnni",   LDR_SIMD_AVX2_VNNI,   ldr__x86_avx2vnni, &ldr__kernels_avx2vnni },
+#endif
   { "avx2",       LDR_SIMD_AVX2,        ldr__x86_avx2,     &ldr__kernels_avx2 },
 #elif LDR__NEON
   { "neondot",    LDR_SIMD_NEON_DOT,    ldr__arm_sdot,     &ldr__kernels_neondot },
@@ -23424,7 +23428,7 @@ static uint32_t ldr__compose(uint32_t a, uint32_t b) {
 }
 #endif /* LADDER_NO_TOKENIZER */
 
-#if defined(LADDER_NO_TRAIN) && defined(__GNUC__)
+#if (defined(LADDER_NO_TRAIN) || defined(LADDER_ONLY_AVX2)) && defined(__GNUC__)
   #pragma GCC diagnostic pop
 #endif
 #endif /* LADDER_IMPLEMENTATION */
