@@ -1040,7 +1040,6 @@ typedef enum ldr_metric {
   LDR_METRIC_MICRO_F1,           /* of all labels of all examples together: 2 right / (answered + true) */
   LDR_METRIC_LIKELIHOOD          /* words: exp(-loss), the mean probability of the right one; 1 / perplexity */
 } ldr_metric;
-LDR_API const char *ldr_metric_name(ldr_metric metric);
 
 typedef struct ldr_progress {
   int32_t  epoch, epochs, step, steps;      /* counted from 1; steps of the whole run */
@@ -1109,6 +1108,7 @@ typedef struct ldr_train_desc {
 } ldr_train_desc;
 
 #ifndef LADDER_NO_TRAIN
+LDR_API const char *ldr_metric_name(ldr_metric metric);
 /* What will really run: every 0 replaced. l says the method and may be NULL (a ladder's). */
 LDR_API ldr_train_desc ldr_train_desc_defaults(const ldr_ladder *l, const ldr_train_desc *desc);
 
