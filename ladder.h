@@ -221,6 +221,8 @@
    >>manual-embedded      WITHOUT FILES OR MALLOC
      ldr_model_load_memory and ldr_ladder_load_memory run from constant memory (flash), unaligned and never written. With
      LADDER_NO_STDIO no file function is compiled; with LADDER_NO_MALLOC an ldr_allocator must be given in every description.
+     ldr_trainer_plan and ldr_predictor_plan tell what memory is needed; LADDER_SMALL needs less. examples/embedded learns
+     on microcontrollers, one with 192 KB.
 
    >>manual-cpp           C++
      The header and the implementation compile as C++11 and later. Start structs with `= {}` there.
