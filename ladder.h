@@ -1227,7 +1227,8 @@ LDR_API ldr_status ldr_recipe(ldr_ladder_desc *ladder, ldr_train_desc *train, ch
 
 #ifdef LADDER_IMPLEMENTATION
 #undef LADDER_IMPLEMENTATION
-#if (defined(LADDER_NO_TRAIN) || defined(LADDER_ONLY_AVX2)) && defined(__GNUC__)      /* ways back, and kernels, of nobody */
+/* Ways back that nothing goes, kernels that nobody takes. */
+#if (defined(LADDER_NO_TRAIN) || defined(LADDER_ONLY_AVX2)) && defined(__GNUC__)
   #pragma GCC diagnostic push
   #pragma GCC diagnostic ignored "-Wunused-function"
   #pragma GCC diagnostic ignored "-Wunused-variable"
@@ -14925,7 +14926,8 @@ static void ldr__reader_free(ldr__reader *r) {
 }
 
 /* The examples of `bytes`, or of the file. */
-static ldr_dataset *ldr__dataset_read(const ldr_model *m, const char *path, ldr__source *bytes, const ldr_dataset_desc *desc, ldr_error *err) {
+static ldr_dataset *ldr__dataset_read(const ldr_model *m, const char *path, ldr__source *bytes,
+    const ldr_dataset_desc *desc, ldr_error *err) {
   ldr__reader r;
   ldr_error local;
   ldr_status status;
