@@ -224,7 +224,8 @@
    >>manual-embedded      WITHOUT FILES OR MALLOC
      ldr_model_load_memory and ldr_ladder_load_memory run from constant memory (flash), unaligned and never written.
      With LADDER_NO_STDIO no file function is compiled; with LADDER_NO_MALLOC an ldr_allocator must be given in every
-     description.
+     description. ldr_trainer_plan and ldr_predictor_plan tell what memory is needed; LADDER_SMALL needs less.
+     examples/embedded learns on microcontrollers, one with 192 KB.
 
    >>manual-cpp           C++
      The header and the implementation compile as C++11 and later. Start structs with `= {}` there.
@@ -247,9 +248,13 @@
      LADDER_STATIC *          everything static, for one copy a file
      LDR_API *                your own linkage for the declarations
      LADDER_NO_STDIO *        no file functions (about 20 KB of code less)
+     LADDER_NO_TRAIN *        a predictor: ladders are loaded and not made
      LADDER_NO_MALLOC         never call malloc; allocators must be given
      LADDER_NO_MMAP           read files instead of mapping them
      LADDER_NO_SIMD           portable kernels only
+     LADDER_ONLY_AVX2         on x86 AVX2 and portable kernels only
+     LADDER_SMALL             LADDER_NO_SIMD with small buffers, for parts with little memory and models a hundred wide;
+                              tokenizers of at most 8 parts of one kind
      LADDER_NO_TOKENIZER *    no tokenizer and no Unicode tables (about 180 KB of code and data less)
      LADDER_MAX_HEADER        bytes of a safetensors header             100000000
      LADDER_MAX_JSON_DEPTH    nesting of JSON                                  64
@@ -771,13 +776,19 @@ LDR_API int32_t     ldr_dataset_label_set_get(const ldr_dataset *d, int32_t *cla
 /* Examples labelled LDR_UNSEEN. `name` (may be NULL) = the first such label that a file brought, else NULL. */
 LDR_API int32_t     ldr_dataset_unseen(const ldr_dataset *d, const char **name);
 
-#if !defined(LADDER_NO_STDIO) && !defined(LADDER_NO_TOKENIZER)
+#ifndef LADDER_NO_TOKENIZER
 /* Reads examples for CLASSIFY or REGRESS: lines with TAB-separated columns (.tsv, .txt), records of RFC 4180 (.csv,
    also with semicolons), JSON lines or a JSON array (.jsonl, .json); "-" is standard input. A first line that names a
    label and a text column says which columns count. What is not UTF-8, and an example without text or label, is an
    error with its line. */
+#ifndef LADDER_NO_STDIO
 LDR_API ldr_dataset *ldr_dataset_load(
     const ldr_model *m, const char *path, const ldr_dataset_desc *desc, ldr_error *err);
+#endif
+/* The same from the bytes of a file, read during the call only. name: what it would be called, for its form and for
+   errors. */
+LDR_API ldr_dataset *ldr_dataset_load_memory(const ldr_model *m, const char *name, const void *data, size_t size,
+    const ldr_dataset_desc *desc, ldr_error *err);
 #endif
 
 /* ======================================================================================
@@ -924,7 +935,9 @@ typedef struct ldr_ladder ldr_ladder;
 /* What will really run for this model: every 0 replaced. `rungs` is left alone when NULL. */
 LDR_API ldr_ladder_desc ldr_ladder_desc_defaults(const ldr_model *m, const ldr_ladder_desc *desc);
 /* The model is borrowed and must outlive the ladder. One ladder may be used by one thread at a time. */
+#ifndef LADDER_NO_TRAIN
 LDR_API ldr_ladder *ldr_ladder_create(const ldr_model *m, const ldr_ladder_desc *desc, ldr_error *err);
+#endif
 LDR_API void        ldr_ladder_free(ldr_ladder *l);
 LDR_API ldr_ladder_desc ldr_ladder_desc_get(const ldr_ladder *l);    /* as it is; pointers belong to l */
 
@@ -988,6 +1001,8 @@ typedef struct ldr_predictor ldr_predictor;
 /* A workspace for batches of up to max_sequences sequences and max_tokens tokens together. */
 LDR_API ldr_predictor *ldr_predictor_create(ldr_ladder *l, int32_t max_sequences, int32_t max_tokens, ldr_error *err);
 LDR_API void           ldr_predictor_free(ldr_predictor *p);
+/* What ldr_predictor_create would allocate, item by item; nothing is allocated. Empty where it would refuse. */
+LDR_API ldr_memory     ldr_predictor_plan(const ldr_ladder *l, int32_t max_sequences, int32_t max_tokens);
 /* scores: CLASSIFY, MULTI [sequences,classes] probabilities; REGRESS [sequences]; CHOICE [sequences] raw scores;
    TOKENS [tokens,classes] probabilities. Allocates nothing. */
 LDR_API ldr_status     ldr_predict(ldr_predictor *p, float *scores, const ldr_batch *batch, ldr_error *err);
@@ -1088,7 +1103,6 @@ typedef enum ldr_metric {
   LDR_METRIC_MICRO_F1,           /* of all labels of all examples together: 2 right / (answered + true) */
   LDR_METRIC_LIKELIHOOD          /* words: exp(-loss), the mean probability of the right one; 1 / perplexity */
 } ldr_metric;
-LDR_API const char *ldr_metric_name(ldr_metric metric);
 
 typedef struct ldr_progress {
   int32_t  epoch, epochs, step, steps;      /* counted from 1; steps of the whole run */
@@ -1163,6 +1177,8 @@ typedef struct ldr_train_desc {
   int32_t       reduce_plain;    /* 1: gradients are added as reduce adds: less travels, last bits depend on ranks */
 } ldr_train_desc;
 
+#ifndef LADDER_NO_TRAIN
+LDR_API const char *ldr_metric_name(ldr_metric metric);
 /* What will really run: every 0 replaced. l says the method and may be NULL (a ladder's). */
 LDR_API ldr_train_desc ldr_train_desc_defaults(const ldr_ladder *l, const ldr_train_desc *desc);
 
@@ -1281,6 +1297,7 @@ typedef struct ldr_budget {
 LDR_API ldr_status ldr_recipe(ldr_ladder_desc *ladder, ldr_train_desc *train, char *text, size_t size,
     const ldr_model *m,
                               const ldr_dataset *set, const ldr_dataset *dev, const ldr_budget *budget, ldr_error *err);
+#endif /* LADDER_NO_TRAIN */
 
 #ifdef __cplusplus
 }
@@ -1293,6 +1310,12 @@ LDR_API ldr_status ldr_recipe(ldr_ladder_desc *ladder, ldr_train_desc *train, ch
 
 #ifdef LADDER_IMPLEMENTATION
 #undef LADDER_IMPLEMENTATION
+/* Ways back that nothing goes, kernels that nobody takes. */
+#if (defined(LADDER_NO_TRAIN) || defined(LADDER_ONLY_AVX2)) && defined(__GNUC__)
+  #pragma GCC diagnostic push
+  #pragma GCC diagnostic ignored "-Wunused-function"
+  #pragma GCC diagnostic ignored "-Wunused-variable"
+#endif
 
 /* ======================================================================================
    >>platform          Compiler, operating system, the one OpenMP macro
@@ -1320,6 +1343,16 @@ LDR_API ldr_status ldr_recipe(ldr_ladder_desc *ladder, ldr_train_desc *train, ch
 #ifdef _OPENMP
   #include <omp.h>
 #endif
+
+#ifdef LADDER_SMALL                /* buffers for small models, and what only large ones need left out */
+  #define LDR__SIZE(usual, small) small
+  #ifndef LADDER_NO_SIMD
+  #define LADDER_NO_SIMD
+  #endif
+#else
+  #define LDR__SIZE(usual, small) usual
+#endif
+enum { LDR__MANY = LDR__SIZE(1024, 64) };          /* layers, or heads of one, at most */
 
 #if !defined(LADDER_NO_STDIO) && !defined(LADDER_NO_MMAP) && (defined(__unix__) || defined(__APPLE__)) && \
     !defined(__wasm__)
@@ -1356,7 +1389,7 @@ LDR_API ldr_status ldr_recipe(ldr_ladder_desc *ladder, ldr_train_desc *train, ch
 #define LADDER_MAX_PATH 4096
 #endif
 #ifndef LADDER_MAX_THREADS
-#define LADDER_MAX_THREADS 64
+#define LADDER_MAX_THREADS LDR__SIZE(64, 1)
 #endif
 
 #if defined(__GNUC__) || defined(__clang__)
@@ -1492,7 +1525,7 @@ LDR__DEF const char *ldr_status_name(ldr_status status) {
     LDR_STATUSES(LDR__NAME)
 #undef LDR__NAME
   };
-  return (int)status >= 0 && status < LDR_STATUS_COUNT ? names[status] : "LDR_UNKNOWN";
+  return (unsigned)status < LDR_STATUS_COUNT ? names[status] : "LDR_UNKNOWN";
 }
 
 LDR__DEF const char *ldr_status_text(ldr_status status) {
@@ -1501,7 +1534,7 @@ LDR__DEF const char *ldr_status_text(ldr_status status) {
     LDR_STATUSES(LDR__TEXT)
 #undef LDR__TEXT
   };
-  return (int)status >= 0 && status < LDR_STATUS_COUNT ? texts[status] : "unknown status";
+  return (unsigned)status < LDR_STATUS_COUNT ? texts[status] : "unknown status";
 }
 
 /* A text being built in a fixed buffer: always NUL-terminated, `full` once something was cut. */
@@ -1609,6 +1642,15 @@ static LDR__NOINLINE ldr_status ldr__fail_at(
   return status;
 }
 
+/* Puts the file's name before the sentence about it. */
+static LDR__UNUSED void ldr__fail_in_file(ldr_error *err, const char *path) {
+  char copy[sizeof err->message];
+  size_t n = strlen(path), keep = n > 120 ? n - 120 : 0;
+  memcpy(copy, err->message, sizeof copy);
+  if (err->status == LDR_MEMORY || strncmp(copy, path, n) == 0) return;
+  ldr__format(err->message, sizeof err->message, "%s%s: %s", keep ? "..." : "", path + keep, copy);
+}
+
 /* Names taken from a file may be long or hold anything; messages show a printable, short form. */
 #define LDR__SHOWN 96
 static const char *ldr__show(char *dst, const char *s, size_t n) {
@@ -1686,7 +1728,7 @@ static int ldr__grow(const ldr_allocator *a, void **data, size_t *capacity, size
   return 1;
 }
 
-#define LDR__ALIGN 64u
+#define LDR__ALIGN LDR__SIZE(64u, 16u)
 
 #if defined(__SANITIZE_ADDRESS__)
   #define LDR__ASAN 1
@@ -2071,10 +2113,10 @@ static const struct { const char *name; size_t size, block; } ldr__dtypes[LDR_DT
   { "", 4, 1 } };                                    /* LDR__NATIVE where it is a type of its own */
 
 LDR__DEF const char *ldr_dtype_name(ldr_dtype d) {
-  return (int)d >= 0 && d < LDR_DTYPE_COUNT ? ldr__dtypes[d].name : "?";
+  return (unsigned)d < LDR_DTYPE_COUNT ? ldr__dtypes[d].name : "?";
 }
-LDR__DEF size_t ldr_dtype_size(ldr_dtype d) { return (int)d >= 0 && d < LDR_DTYPE_COUNT ? ldr__dtypes[d].size : 0; }
-LDR__DEF size_t ldr_dtype_block(ldr_dtype d) { return (int)d >= 0 && d < LDR_DTYPE_COUNT ? ldr__dtypes[d].block : 0; }
+LDR__DEF size_t ldr_dtype_size(ldr_dtype d) { return (unsigned)d < LDR_DTYPE_COUNT ? ldr__dtypes[d].size : 0; }
+LDR__DEF size_t ldr_dtype_block(ldr_dtype d) { return (unsigned)d < LDR_DTYPE_COUNT ? ldr__dtypes[d].block : 0; }
 static int ldr__dtype_is_float(ldr_dtype d) {
   return d == LDR_F32 || d == LDR_F16 || d == LDR_BF16 || d == LDR_F64 || (d >= LDR_Q8_0 && d < LDR_DTYPE_COUNT);
 }
@@ -2116,7 +2158,7 @@ LDR__DEF int ldr_tensor_read(float *dst, const ldr_tensor *t, uint64_t first, si
    compiled again in a shell with the wider instruction set.
    ====================================================================================== */
 
-enum { LDR__LANES = 16, LDR__TILE_MAX_N = 32 };
+enum { LDR__LANES = 16, LDR__TILE_MAX_N = LDR__SIZE(32, 8) };
 
 /* A panel of queries during softmax over keys that come in pieces: largest score so far, sum of exp(score - peak), and
    what sums made before must be multiplied by now. Masked as a function of row and key (ldr__mask_factor). */
@@ -2924,13 +2966,15 @@ static const ldr__kernels *ldr__kernels_pick(ldr_simd wish);
    number of threads. After Goto & van de Geijn 2008.
    ====================================================================================== */
 
-enum { LDR__KC = 256, LDR__MC = 84,
-     LDR__DEEP = 768, LDR__NB = 96, /* of a block whose a is read in place */
-     LDR__LONG_DEEP = 128, LDR__LONG_NB = 384, /* of weight gradients: a by columns */
-     LDR__COPY_DEEP = LDR__KC, LDR__COPY_NB = 768, LDR__COPY_LD = LDR__MC + 12, /* of one whose a is copied */
+enum { LDR__KC = LDR__SIZE(256, 32), LDR__MC = LDR__SIZE(84, 8),
+     LDR__DEEP = LDR__SIZE(768, 32), LDR__NB = LDR__SIZE(96, 32), /* of a block whose a is read in place */
+     /* of weight gradients: a by columns */
+     LDR__LONG_DEEP = LDR__SIZE(128, 32), LDR__LONG_NB = LDR__SIZE(384, 32),
+     /* of one whose a is copied */
+     LDR__COPY_DEEP = LDR__KC, LDR__COPY_NB = LDR__SIZE(768, 32), LDR__COPY_LD = LDR__MC + 12,
      LDR__FEW_ROWS = 512, /* below them tasks share columns first */
      /* of rounded weights; sums over KC of products of 127 by 127 stay below 2^24 */
-     LDR__PACKED_KC = 1024, LDR__PACKED_NB = 192 };
+     LDR__PACKED_KC = LDR__SIZE(1024, 64), LDR__PACKED_NB = LDR__SIZE(192, 32) };
 LDR__STATIC_ASSERT(copies_fit, LDR__COPY_LD >= LDR__MC && LDR__DEEP % LDR__KC == 0);
 
 typedef struct ldr__mat { /* element (i,j) is number first + i*rs + j*cs of data */
@@ -3553,7 +3597,7 @@ typedef struct ldr__sum {
   size_t ld, rows, n, tasks;
 } ldr__sum;
 
-enum { LDR__SUMS = 24, LDR__SUM_WIDTH = 32 }; /* columns of a task */
+enum { LDR__SUMS = LDR__SIZE(24, 2), LDR__SUM_WIDTH = 32 }; /* columns of a task */
 
 typedef struct ldr__sums { /* a few kB: on the stack */
   const ldr__exec *ex;
@@ -3754,7 +3798,7 @@ static void ldr__rows_unpack(const ldr__kernels *ker, float *x, const unsigned c
    query (Dao et al. 2022), so nothing of size T x T is ever stored; there keys stand side by side
    and meet as many queries, so that only one of its products, dQ, is as narrow as a head. A task
    is one sequence and one key/value head: it alone writes that head's O, dQ, dK and dV. */
-enum { LDR__STRETCH = 128 };
+enum { LDR__STRETCH = LDR__SIZE(128, 16) };
 
 /* Queries and keys of distances themselves (He et al. 2021, DeBERTa): rows [.,heads*head_dim], which row a distance
    has. */
@@ -5969,15 +6013,6 @@ LDR__DEF ldr_weights *ldr_weights_open_memory(
 
 #ifndef LADDER_NO_STDIO
 
-/* Puts the file's name before the sentence about it. */
-static void ldr__fail_in_file(ldr_error *err, const char *path) {
-  char copy[sizeof err->message];
-  size_t n = strlen(path), keep = n > 120 ? n - 120 : 0;
-  memcpy(copy, err->message, sizeof copy);
-  if (err->status == LDR_MEMORY || strncmp(copy, path, n) == 0) return;
-  ldr__format(err->message, sizeof err->message, "%s%s: %s", keep ? "..." : "", path + keep, copy);
-}
-
 static void ldr__five_digits(char *at, uint64_t v) {
   int i;
   for (i = 5; i-- > 0; v /= 10) at[i] = (char)('0' + v % 10);
@@ -6508,7 +6543,7 @@ static int32_t ldr__utf8_before(const char *s, int32_t at) {
 
 /* ---- what a tokenizer is made of -------------------------------------------------------- */
 
-typedef struct ldr__vocab_slot { uint32_t hash; int32_t id; } ldr__vocab_slot;
+typedef struct ldr__vocab_slot { LDR__SIZE(uint32_t hash;, ) int32_t id; } ldr__vocab_slot;
 /* text + start, with a NUL behind it */
 typedef struct ldr__vocab_piece { uint32_t start, bytes; } ldr__vocab_piece;
 
@@ -6580,7 +6615,8 @@ struct ldr__step {
   unsigned char single[128]; /* ... 1: it has something for this ASCII character alone */
 };
 
-#define LDR__PARTS 24                  /* of one kind */
+#define LDR__PARTS LDR__SIZE(24, 8)     /* of one kind */
+#define LDR__LOW LDR__SIZE(0x800, 0x80)
 enum { LDR__NORMALIZERS, LDR__SPLITTERS, LDR__DECODERS, LDR__PROCESSORS };
 typedef struct ldr__parts { ldr__step steps[LDR__PARTS]; int32_t count; } ldr__parts;
 
@@ -6631,7 +6667,7 @@ struct ldr_tokenizer {
   uint32_t prefix_hash;
   int byte_fallback, fuse_unk, ignore_merges, sentencepiece, by_score;
   int32_t bytes[256]; /* the ids of <0x00> to <0xFF>, or -1 */
-  int32_t low[0x800]; /* the ids of characters below U+0800 as pieces */
+  int32_t low[LDR__LOW]; /* the ids of characters below it as pieces */
   ldr__merge *merges; /* [merge_slots], a power of two, id -1 = free */
   size_t merge_slots;
   unsigned char *together; /* 65536 bits: pairs of characters that meet in a piece; NULL: any may */
@@ -6706,7 +6742,7 @@ static ldr__vocab_slot *ldr__slot_find(const ldr_tokenizer *t, uint32_t hash, co
     ldr__vocab_slot *slot = t->slots + i;
     const char *piece;
     if (slot->id < 0) return slot;
-    if (slot->hash != hash || ldr__piece_bytes(t, slot->id) != prefix_bytes + n) continue;
+    if (LDR__SIZE(slot->hash != hash ||, ) ldr__piece_bytes(t, slot->id) != prefix_bytes + n) continue;
     piece = ldr__piece_text(t, slot->id);
     if (memcmp(piece, prefix, prefix_bytes) == 0 && memcmp(piece + prefix_bytes, s, n) == 0) return slot;
   }
@@ -6754,7 +6790,7 @@ static char *ldr__piece_put(ldr_tokenizer *t, int32_t id, size_t bytes) {
 static void ldr__piece_index(ldr_tokenizer *t, int32_t id) {
   uint32_t hash = ldr__vocab_hash(LDR__HASH_SEED, ldr__piece_text(t, id), ldr__piece_bytes(t, id));
   ldr__vocab_slot *slot = ldr__slot_find(t, hash, "", 0, ldr__piece_text(t, id), ldr__piece_bytes(t, id));
-  slot->hash = hash;
+  LDR__SIZE(slot->hash = hash;, )
   slot->id = id;
   if (ldr__piece_bytes(t, id) > t->longest) t->longest = ldr__piece_bytes(t, id);
 }
@@ -6771,7 +6807,7 @@ static void ldr__pieces_index(ldr_tokenizer *t) {
   for (i = 0; i < n; i++) t->slots[i].id = -1;
   for (id = 0; id < t->count; id++)
     if (t->pieces[id].start) ldr__piece_index(t, id);
-  for (i = 0; i < 0x800; i++) {
+  for (i = 0; i < LDR__LOW; i++) {
     char utf8[4];
     t->low[i] = ldr__piece_find(t, utf8, ldr__utf8_put(utf8, (uint32_t)i));
   }
@@ -8319,7 +8355,7 @@ static int32_t ldr__bpe_char(const ldr_tokenizer *t, const char *s, int32_t byte
   memcpy(name + n, s, (size_t)bytes);
   if (end) memcpy(name + n + bytes, t->suffix.text, (size_t)end);
   *name_bytes = n + bytes + end;
-  if (bytes > 2 || n || end) return ldr__piece_find(t, name, (size_t)*name_bytes);
+  if (bytes > LDR__SIZE(2, 1) || n || end) return ldr__piece_find(t, name, (size_t)*name_bytes);
   return t->low[ldr__utf8_at(name, &bytes)];
 }
 
@@ -11892,7 +11928,7 @@ struct ldr_model {
   const char *allow; /* keys not known that may be there */
   ldr_weights *adapter; /* whose tensors stand in the weights' list, or NULL */
   ldr__rope rope[2]; /* of all layers, or of global and local ones */
-  unsigned char kinds[1024]; /* of each layer: 1 local, 2 unturned, 4 bare */
+  unsigned char kinds[LDR__MANY]; /* of each layer: 1 local, 2 unturned, 4 bare */
   int32_t window; /* of local layers */
   /* of layers that share their tensors, and how many stand in turn; else 1 */
   int32_t groups, inner;
@@ -12491,7 +12527,7 @@ static ldr_status ldr__config_family(ldr_model *m, const ldr_json *j, ldr_error 
 static ldr_status ldr__config_heads(ldr_model *m, const ldr_json *j, ldr_error *err) {
   const ldr__family *f = m->family;
   ldr__shape *s = &m->shape;
-  if (ldr__config_int(j, m->keys & LDR__KEYS_FALCON ? "num_kv_heads" : "num_key_value_heads", s->heads, 1, 1024,
+  if (ldr__config_int(j, m->keys & LDR__KEYS_FALCON ? "num_kv_heads" : "num_key_value_heads", s->heads, 1, LDR__MANY,
       &s->kv_heads, err)) return err->status;
   if (!(m->keys & (LDR__KEYS_LLAMA | LDR__KEYS_FALCON))) s->kv_heads = s->heads;
   if ((m->keys & LDR__KEYS_FALCON) && !ldr__config_true(j, "new_decoder_architecture"))
@@ -12800,8 +12836,8 @@ static ldr_status ldr__config_read(ldr_model *m, const ldr_json *j, ldr_error *e
   s->causal = f->causal;
   s->biases = f->biases;
   if (ldr__config_int(j, f->k_width, -1, 1, 65536, &s->width, err) ||
-      ldr__config_int(j, f->k_layers, -1, 1, 1024, &m->layers, err) ||
-      ldr__config_int(j, f->k_heads, -1, 1, 1024, &s->heads, err) ||
+      ldr__config_int(j, f->k_layers, -1, 1, LDR__MANY, &m->layers, err) ||
+      ldr__config_int(j, f->k_heads, -1, 1, LDR__MANY, &s->heads, err) ||
       ldr__config_int(j, f->k_ffn, s->width * 4, 1, 1 << 20, &s->ffn, err) ||
       ldr__config_int(j, "vocab_size", -1, 1, big, &m->vocabulary, err) ||
       ldr__config_int(j, f->k_positions, f->position ? -1 : 2048, 1, big, &m->positions, err))
@@ -12809,7 +12845,7 @@ static ldr_status ldr__config_read(ldr_model *m, const ldr_json *j, ldr_error *e
   m->groups = m->inner = 1;
   if (f->shared) {
     if (ldr__config_int(j, "num_hidden_groups", 1, 1, m->layers, &m->groups, err) ||
-        ldr__config_int(j, "inner_group_num", 1, 1, 1024 / m->layers, &m->inner, err)) return err->status;
+        ldr__config_int(j, "inner_group_num", 1, 1, LDR__MANY / m->layers, &m->inner, err)) return err->status;
     m->layers *= m->inner;
   }
   if (ldr__config_activation(&s->activation, j, f->k_activation, m->traits & LDR__OF_GEMMA ? "gelu_pytorch_tanh"
@@ -13471,8 +13507,7 @@ static ldr_model *ldr__model_new(const ldr_model_desc *desc, ldr_error *err) {
     ldr__fail(err, LDR_ARGUMENT, "the allocator must set alloc_fn and free_fn, or neither");
     return NULL;
   }
-  if (desc && ((int)desc->compute < 0 || desc->compute > LDR_COMPUTE_BF16 || (int)desc->simd < 0 ||
-      desc->simd >= LDR_SIMD_COUNT)) {
+  if (desc && ((unsigned)desc->compute > LDR_COMPUTE_BF16 || (unsigned)desc->simd >= LDR_SIMD_COUNT)) {
     ldr__fail(err, LDR_ARGUMENT, "ldr_model_desc: compute is %d and simd %d, one of them no value of its enum",
         (int)desc->compute, (int)desc->simd);
     return NULL;
@@ -14679,6 +14714,15 @@ static double ldr__loss_sets(
     float *dz, const float *z, const ldr__targets *t, size_t rows, size_t classes, double normalizer);
 static double ldr__loss_spans(float *dz, const float *z, const ldr__targets *t, size_t rows, size_t classes,
     double normalizer);
+static void ldr__softmax_rows(float *z, size_t rows, size_t n);
+static void ldr__sigmoid_rows(float *z, size_t rows, size_t n);
+
+#ifdef LADDER_NO_TRAIN
+  #define LDR__LOSS(of)  NULL
+  #define LDR__TALLY(of) NULL
+#else
+  #define LDR__LOSS(of)  ldr__loss_##of
+  #define LDR__TALLY(of) ldr__tally_##of
 static void ldr__tally_classes(ldr__tally *y, const ldr__pass *s, const ldr__targets *t, int32_t *scratch);
 static void ldr__tally_numbers(ldr__tally *y, const ldr__pass *s, const ldr__targets *t, int32_t *scratch);
 static void ldr__tally_tags(ldr__tally *y, const ldr__pass *s, const ldr__targets *t, int32_t *scratch);
@@ -14686,23 +14730,21 @@ static void ldr__tally_choice(ldr__tally *y, const ldr__pass *s, const ldr__targ
 static void ldr__tally_words(ldr__tally *y, const ldr__pass *s, const ldr__targets *t, int32_t *scratch);
 static void ldr__tally_sets(ldr__tally *y, const ldr__pass *s, const ldr__targets *t, int32_t *scratch);
 static void ldr__tally_spans(ldr__tally *y, const ldr__pass *s, const ldr__targets *t, int32_t *scratch);
-static void ldr__softmax_rows(float *z, size_t rows, size_t n);
-static void ldr__sigmoid_rows(float *z, size_t rows, size_t n);
-
+#endif
 static const ldr__head ldr__heads[] = {
-  { LDR_HEAD_CLASSIFY, "classify", 0, 1, LDR_METRIC_ACCURACY, ldr__loss_classes, ldr__tally_classes,
+  { LDR_HEAD_CLASSIFY, "classify", 0, 1, LDR_METRIC_ACCURACY, LDR__LOSS(classes), LDR__TALLY(classes),
       ldr__softmax_rows, 0 },
-  { LDR_HEAD_REGRESS, "regress", 0, 0, LDR_METRIC_CORRELATION, ldr__loss_numbers, ldr__tally_numbers, NULL, 0 },
-  { LDR_HEAD_TOKENS, "tokens", 1, 1, LDR_METRIC_ENTITY_F1, ldr__loss_classes, ldr__tally_tags, ldr__softmax_rows, 0 },
-  { LDR_HEAD_CHOICE, "choice", 0, 0, LDR_METRIC_ACCURACY, ldr__loss_choice, ldr__tally_choice, NULL, 0 },
+  { LDR_HEAD_REGRESS, "regress", 0, 0, LDR_METRIC_CORRELATION, LDR__LOSS(numbers), LDR__TALLY(numbers), NULL, 0 },
+  { LDR_HEAD_TOKENS, "tokens", 1, 1, LDR_METRIC_ENTITY_F1, LDR__LOSS(classes), LDR__TALLY(tags), ldr__softmax_rows, 0 },
+  { LDR_HEAD_CHOICE, "choice", 0, 0, LDR_METRIC_ACCURACY, LDR__LOSS(choice), LDR__TALLY(choice), NULL, 0 },
   /* loss: ldr__words_loss */
-  { LDR_HEAD_WORDS, "words", 1, 0, LDR_METRIC_ACCURACY, NULL, ldr__tally_words, NULL, 0 },
-  { LDR_HEAD_MULTI, "multi", 0, 0, LDR_METRIC_MICRO_F1, ldr__loss_sets, ldr__tally_sets, ldr__sigmoid_rows, 0 },
-  { LDR_HEAD_SPANS, "spans", 1, 0, LDR_METRIC_ACCURACY, ldr__loss_spans, ldr__tally_spans, NULL,
+  { LDR_HEAD_WORDS, "words", 1, 0, LDR_METRIC_ACCURACY, NULL, LDR__TALLY(words), NULL, 0 },
+  { LDR_HEAD_MULTI, "multi", 0, 0, LDR_METRIC_MICRO_F1, LDR__LOSS(sets), LDR__TALLY(sets), ldr__sigmoid_rows, 0 },
+  { LDR_HEAD_SPANS, "spans", 1, 0, LDR_METRIC_ACCURACY, LDR__LOSS(spans), LDR__TALLY(spans), NULL,
       LDR__SPANS_ENDS | LDR__SPANS_ONE },
-  { LDR_HEAD_ANSWER, "answer", 1, 0, LDR_METRIC_ACCURACY, ldr__loss_spans, ldr__tally_spans, NULL,
+  { LDR_HEAD_ANSWER, "answer", 1, 0, LDR_METRIC_ACCURACY, LDR__LOSS(spans), LDR__TALLY(spans), NULL,
       LDR__SPANS_PAIRS | LDR__SPANS_ONE },
-  { LDR_HEAD_POINTER, "pointer", 1, 0, LDR_METRIC_ENTITY_F1, ldr__loss_spans, ldr__tally_spans, NULL,
+  { LDR_HEAD_POINTER, "pointer", 1, 0, LDR_METRIC_ENTITY_F1, LDR__LOSS(spans), LDR__TALLY(spans), NULL,
       LDR__SPANS_PAIRS } };
 
 /* The head's row, or NULL. */
@@ -15006,7 +15048,7 @@ LDR__DEF ldr_status ldr_dataset_add_text(ldr_dataset *d, const ldr_tokenizer *t,
    mapped and its fields carry no final NUL.
    ====================================================================================== */
 
-#if !defined(LADDER_NO_STDIO) && !defined(LADDER_NO_TOKENIZER)
+#ifndef LADDER_NO_TOKENIZER
 
 enum { LDR__FIELD_LABEL, LDR__FIELD_TEXT, LDR__FIELD_TEXT2, LDR__FIELDS, LDR__MAX_COLUMNS = 64 };
 
@@ -15194,6 +15236,7 @@ static ldr_status ldr__reader_decode(ldr__reader *r, ldr__source *s, ldr_error *
   return status ? status : ldr__reader_utf8(r, err);
 }
 
+#ifndef LADDER_NO_STDIO
 /* The file's text; "-" is standard input. */
 static ldr_status ldr__reader_open(ldr__reader *r, ldr__source *s, const char *path, ldr_error *err) {
   ldr_status status = strcmp(path, "-") == 0 ? ldr__source_stream(s, stdin, "standard input", &r->desc.alloc, err)
@@ -15203,6 +15246,7 @@ static ldr_status ldr__reader_open(ldr__reader *r, ldr__source *s, const char *p
   if (status) ldr__source_close(s);
   return status;
 }
+#endif
 
 /* As many classes as examples: most likely the columns are swapped. */
 static ldr_status ldr__reader_suspicious(const ldr__reader *r, ldr_error *err) {
@@ -15556,6 +15600,7 @@ static ldr_status ldr__reader_bytes(ldr__reader *r, const char *path, ldr_error 
   return status;
 }
 
+#ifndef LADDER_NO_STDIO
 static ldr_status ldr__reader_run(ldr__reader *r, const char *path, ldr_error *err) {
   ldr__source source;
   ldr_status status = ldr__reader_open(r, &source, path, err);
@@ -15564,21 +15609,24 @@ static ldr_status ldr__reader_run(ldr__reader *r, const char *path, ldr_error *e
   ldr__source_close(&source);
   return status;
 }
+#endif
 
 static void ldr__reader_free(ldr__reader *r) {
   int k;
   for (k = 0; k <= LDR__FIELDS; k++) ldr__free(&r->desc.alloc, r->field[k], r->capacity[k]);
 }
 
-LDR__DEF ldr_dataset *ldr_dataset_load(
-    const ldr_model *m, const char *path, const ldr_dataset_desc *desc, ldr_error *err) {
+/* The examples of `bytes`, or of the file. */
+static ldr_dataset *ldr__dataset_read(const ldr_model *m, const char *path, ldr__source *bytes,
+    const ldr_dataset_desc *desc, ldr_error *err) {
   ldr__reader r;
   ldr_error local;
+  ldr_status status;
   memset(&r, 0, sizeof r);
   memset(&local, 0, sizeof local);
   if (desc) r.desc = *desc;
-  if (!m || !path) {
-    ldr__fail(err, LDR_ARGUMENT, "ldr_dataset_load: no model or no path");
+  if (!m || !path || (bytes && !bytes->data)) {
+    ldr__fail(err, LDR_ARGUMENT, "ldr_dataset_load: no model, path or bytes");
     return NULL;
   }
   if (r.desc.head != LDR_HEAD_CLASSIFY && r.desc.head != LDR_HEAD_REGRESS && r.desc.head != LDR_HEAD_MULTI) {
@@ -15594,7 +15642,16 @@ LDR__DEF ldr_dataset *ldr_dataset_load(
   if (r.desc.max_len == 0) r.desc.max_len = LDR__MIN(128, ldr_model_info_get(m).positions);
   r.d = ldr_dataset_create(&r.desc, err);
   if (!r.d) return NULL;
-  if (ldr__reader_run(&r, path, &local)) {
+#ifndef LADDER_NO_STDIO
+  if (!bytes) status = ldr__reader_run(&r, path, &local);
+  else
+#endif
+  {
+    status = ldr__reader_decode(&r, bytes, &local);
+    if (!status) status = ldr__reader_bytes(&r, path, &local);
+    ldr__source_close(bytes);
+  }
+  if (status) {
     if (local.status != LDR_IO) ldr__fail_in_file(&local, path);
     if (err && err->status == LDR_OK) *err = local;
     ldr_dataset_free(r.d);
@@ -15604,7 +15661,21 @@ LDR__DEF ldr_dataset *ldr_dataset_load(
   return r.d;
 }
 
-#endif /* !LADDER_NO_STDIO && !LADDER_NO_TOKENIZER */
+#ifndef LADDER_NO_STDIO
+LDR__DEF ldr_dataset *ldr_dataset_load(const ldr_model *m, const char *path, const ldr_dataset_desc *desc,
+    ldr_error *err) {
+  return ldr__dataset_read(m, path, NULL, desc, err);
+}
+#endif
+
+LDR__DEF ldr_dataset *ldr_dataset_load_memory(const ldr_model *m, const char *name, const void *data, size_t size,
+    const ldr_dataset_desc *desc, ldr_error *err) {
+  ldr__source s;
+  ldr__source_borrow(&s, data, size);
+  return ldr__dataset_read(m, name, &s, desc, err);
+}
+
+#endif /* LADDER_NO_TOKENIZER */
 
 /* ======================================================================================
    >>ladder            The side network: dimensions, parameters, layout
@@ -15760,7 +15831,7 @@ LDR__DEF ldr_ladder_desc ldr_ladder_desc_defaults(const ldr_model *m, const ldr_
   int32_t r, group, kv;
   memset(&d, 0, sizeof d);
   if (desc) d = *desc;
-  if (!m || (int)d.preset < 0 || d.preset >= LDR_PRESET_COUNT || !ldr__method_of(d.method))
+  if (!m || (unsigned)d.preset >= LDR_PRESET_COUNT || !ldr__method_of(d.method))
     return d;
   if (d.published_head && m->task.task) {
     d.head = m->task.head;
@@ -16371,7 +16442,11 @@ LDR__DEF void ldr_ladder_free(ldr_ladder *l) {
   ldr__free(&a, l, sizeof *l);
 }
 
+#ifdef LADDER_NO_TRAIN
+#define ldr__ladder_rates(l) ((void)0)
+#else
 static void ldr__ladder_rates(ldr_ladder *l);
+#endif
 
 /* A ladder with a random start; slicing comes after. At most `limit` numbers: a file cannot ask for more than it
    holds. */
@@ -16383,10 +16458,10 @@ static ldr_ladder *ldr__ladder_new(const ldr_model *m, const ldr_ladder_desc *de
   ldr_allocator a = ldr__allocator(desc ? &desc->alloc : NULL);
   int32_t i;
   int pass;
-  if (!m || !desc || (int)desc->preset < 0 || desc->preset >= LDR_PRESET_COUNT || !ldr__method_of(desc->method) ||
+  if (!m || !desc || (unsigned)desc->preset >= LDR_PRESET_COUNT || !ldr__method_of(desc->method) ||
       !ldr__head_of(desc->head) ||
-      (int)desc->pool < 0 || desc->pool > LDR_POOL_MEAN || !ldr__allocator_valid(&a) ||
-      (int)desc->head_activation < 0 || desc->head_activation > LDR_SILU ||
+      (unsigned)desc->pool > LDR_POOL_MEAN || !ldr__allocator_valid(&a) ||
+      (unsigned)desc->head_activation > LDR_SILU ||
       (desc->rungs && desc->rung_count < 1)) {
     ldr__fail(err, LDR_ARGUMENT, "ldr_ladder_create: no model or description, or one that cannot be");
     return NULL;
@@ -17828,7 +17903,17 @@ static ldr__spans ldr__spans_open(const ldr__pass *s, int32_t q, const int32_t *
   return v;
 }
 
-static size_t ldr__entity_end(const int32_t *tag, size_t i, size_t n);
+/* The entity that starts at tag i of BIO tags (0: O, 1+2k: B-k, 2+2k: I-k): its end, or i when none
+   does. A stray I- opens an entity too, as in the CoNLL evaluation. */
+static size_t ldr__entity_end(const int32_t *tag, size_t i, size_t n) {
+  size_t j;
+  int32_t kind;
+  if (tag[i] <= 0) return i;
+  kind = (tag[i] - 1) / 2;
+  if (tag[i] % 2 == 0 && i > 0 && tag[i - 1] > 0 && (tag[i - 1] - 1) / 2 == kind) return i; /* inside one */
+  for (j = i + 1; j < n && tag[j] == 2 + 2 * kind; j++) {}
+  return j;
+}
 
 /* True spans of a type: fills `ends`, and returns how many. Of several, where there is one at most, each is right. */
 static size_t ldr__spans_true(const ldr__spans *v, size_t type) {
@@ -18304,6 +18389,7 @@ static ldr_status ldr__dataset_check(const ldr_ladder *l, const ldr_dataset *d, 
   return LDR_OK;
 }
 
+#ifndef LADDER_NO_TRAIN
 /* ======================================================================================
    >>slice             Starting the ladder from the backbone's own weights
    --------------------------------------------------------------------------------------
@@ -18472,7 +18558,7 @@ static void ldr__cut_default(
   size_t hd = (size_t)b->head_dim, keep = (size_t)s->head_dim, kv = ldr__kv_width(b),
          group = (size_t)(b->heads / b->kv_heads), g, h, i;
   const double *qk = im->qk + (size_t)layer * kv, *vo = im->vo + (size_t)layer * kv;
-  int32_t heads[1024];
+  int32_t heads[LDR__MANY];
   memcpy(c->in, residual, (size_t)s->width * sizeof(int32_t));
   memcpy(c->mid, residual, (size_t)s->width * sizeof(int32_t));
   memcpy(c->out, residual, (size_t)s->width * sizeof(int32_t));
@@ -18937,18 +19023,6 @@ struct ldr__tally {
 
 static double ldr__ratio(double a, double b) { return b > 0 ? a / b : 0; }
 
-/* The entity that starts at tag i of BIO tags (0: O, 1+2k: B-k, 2+2k: I-k): its end, or i when none
-   does. A stray I- opens an entity too, as in the CoNLL evaluation. */
-static size_t ldr__entity_end(const int32_t *tag, size_t i, size_t n) {
-  size_t j;
-  int32_t kind;
-  if (tag[i] <= 0) return i;
-  kind = (tag[i] - 1) / 2;
-  if (tag[i] % 2 == 0 && i > 0 && tag[i - 1] > 0 && (tag[i - 1] - 1) / 2 == kind) return i; /* inside one */
-  for (j = i + 1; j < n && tag[j] == 2 + 2 * kind; j++) {}
-  return j;
-}
-
 /* Ignored tokens (the later pieces of a word, often) are not there: an entity runs across them. Both
    lists are closed up in place. */
 static void ldr__tally_entities(ldr__tally *y, int32_t *guess, int32_t *gold, size_t n) {
@@ -19286,7 +19360,8 @@ static void ldr__cache_place(ldr__plan *p, ldr__cache *c) {
 static uint64_t ldr__texts_hash(const ldr_dataset *d) {
   uint64_t h = (uint64_t)d->count;
   size_t k;
-  for (k = 0; k < d->tokens; k++) h = ldr__mix64(h ^ ((uint64_t)(uint32_t)d->ids[k] << 16) ^ (uint64_t)(uint32_t)d->segments[k]);
+  for (k = 0; k < d->tokens; k++)
+    h = ldr__mix64(h ^ ((uint64_t)(uint32_t)d->ids[k] << 16) ^ (uint64_t)(uint32_t)d->segments[k]);
   for (k = 0; k <= d->count; k++) h = ldr__mix64(h ^ d->offsets[k]);
   return h;
 }
@@ -20197,15 +20272,14 @@ static ldr_status ldr__trainer_check(
   int32_t c;
   if (!l || !train || !ldr__allocator_valid(&d->alloc))
     return ldr__fail(err, LDR_ARGUMENT, "training needs a ladder and a training set");
-  if (d->epochs < 0 || d->batch < 1 || d->accumulate < 1 || d->accumulate > d->batch || !(d->rate >= 0)
-      || !(d->learn_rate >= 0) ||
-      !(d->beta1 >= 0 && d->beta1 < 1) || !(d->beta2 >= 0 && d->beta2 < 1) || !(d->epsilon > 0) ||
-      !(d->momentum >= 0 && d->momentum < 1) || !(d->weight_decay >= 0) || !(d->warmup <= 1) || d->clip != d->clip ||
-      d->patience < 0 || !(d->label_smoothing >= 0 && d->label_smoothing < 1) || (int)d->optimizer < 0 ||
-      d->optimizer > LDR_ADAFACTOR || !(d->replace_rate > 0 && d->replace_rate <= 1) ||
-      !(d->replace_until > 0 && d->replace_until <= 1) || (int)d->replace_schedule < 0 ||
-      d->replace_schedule > LDR_REPLACE_CONSTANT || (int)d->schedule < 0 || d->schedule > LDR_CONSTANT ||
-      ldr__metric_row(d->metric) == LDR__METRICS || !ldr__packs(d->cache_type) || !ldr__packs(d->tap_type))
+  if (d->epochs < 0 || d->batch < 1 || d->accumulate < 1 || d->accumulate > d->batch || !(d->rate >= 0) ||
+      !(d->learn_rate >= 0) || !(d->beta1 >= 0 && d->beta1 < 1) || !(d->beta2 >= 0 && d->beta2 < 1) ||
+      !(d->epsilon > 0) || !(d->momentum >= 0 && d->momentum < 1) || !(d->weight_decay >= 0) || !(d->warmup <= 1) ||
+      d->clip != d->clip || d->patience < 0 || !(d->label_smoothing >= 0 && d->label_smoothing < 1) ||
+      (unsigned)d->optimizer > LDR_ADAFACTOR || !(d->replace_rate > 0 && d->replace_rate <= 1) ||
+      !(d->replace_until > 0 && d->replace_until <= 1) || (unsigned)d->replace_schedule > LDR_REPLACE_CONSTANT ||
+      (unsigned)d->schedule > LDR_CONSTANT || ldr__metric_row(d->metric) == LDR__METRICS ||
+      !ldr__packs(d->cache_type) || !ldr__packs(d->tap_type))
     return ldr__fail(err, LDR_ARGUMENT, "a value of the training description is out of its range");
   if (d->ranks < 1 || d->rank < 0 || d->rank >= d->ranks || (!d->reduce && (d->ranks > 1 || d->reduce_plain)))
     return ldr__fail(err, LDR_ARGUMENT,
@@ -21135,6 +21209,8 @@ LDR__DEF ldr_status ldr_fit(ldr_ladder *l, const ldr_dataset *train, const ldr_d
   return status;
 }
 
+#endif /* LADDER_NO_TRAIN */
+
 /* ======================================================================================
    >>predict           Scores from a trained ladder
    ====================================================================================== */
@@ -21146,21 +21222,35 @@ struct ldr_predictor {
   size_t plan_size;
 };
 
+static ldr_status ldr__predictor_check(const ldr_ladder *l, int32_t max_sequences, int32_t max_tokens, ldr_error *err) {
+  if (!l || max_sequences < 1 || max_tokens < 1)
+    return ldr__fail(err, LDR_ARGUMENT, "ldr_predictor_create: no ladder, or room for nothing");
+  if (l->d.head != LDR_HEAD_WORDS) return LDR_OK;
+  return ldr__fail(err, LDR_UNSUPPORTED,
+      "a words head has as many scores as the vocabulary: export the model and use ldr_model_hidden and "
+      "ldr_model_logits");
+}
+
+LDR__DEF ldr_memory ldr_predictor_plan(const ldr_ladder *l, int32_t max_sequences, int32_t max_tokens) {
+  ldr_memory report;
+  ldr__plan plan;
+  ldr__pass s;
+  memset(&report, 0, sizeof report);
+  memset(&plan, 0, sizeof plan);
+  if (ldr__predictor_check(l, max_sequences, max_tokens, NULL)) return report;
+  plan.report = &report;
+  ldr__report(&report, "predictor", sizeof(ldr_predictor) + LDR__ALIGN);
+  ldr__pass_place(&plan, &s, (ldr_ladder *)(uintptr_t)l, (size_t)max_tokens, (size_t)max_sequences, NULL);
+  if (plan.overflow) memset(&report, 0, sizeof report);
+  return report;
+}
+
 LDR__DEF ldr_predictor *ldr_predictor_create(ldr_ladder *l, int32_t max_sequences, int32_t max_tokens, ldr_error *err) {
   ldr_predictor *p;
   ldr__plan plan;
   int pass;
   LDR__OWN_ERROR(err);
-  if (!l || max_sequences < 1 || max_tokens < 1) {
-    ldr__fail(err, LDR_ARGUMENT, "ldr_predictor_create: no ladder, or room for nothing");
-    return NULL;
-  }
-  if (l->d.head == LDR_HEAD_WORDS) {
-    ldr__fail(err, LDR_UNSUPPORTED,
-        "a words head has as many scores as the vocabulary: export the model and use ldr_model_hidden and "
-        "ldr_model_logits");
-    return NULL;
-  }
+  if (ldr__predictor_check(l, max_sequences, max_tokens, err)) return NULL;
   p = (ldr_predictor *)ldr__alloc(&l->alloc, sizeof *p);
   if (!p) {
     ldr__fail(err, LDR_MEMORY, "out of memory while making a predictor");
@@ -21346,6 +21436,7 @@ LDR__DEF ldr_status ldr_predict_spans(ldr_predictor *p, ldr_span *spans, int32_t
   return LDR_OK;
 }
 
+#ifndef LADDER_NO_TRAIN
 LDR__DEF ldr_status ldr_evaluate(
     ldr_ladder *l, const ldr_dataset *d, ldr_metric metric, ldr_score *score, ldr_error *err) {
   ldr_train_desc td;
@@ -21362,6 +21453,7 @@ LDR__DEF ldr_status ldr_evaluate(
   ldr_trainer_free(t);
   return status;
 }
+#endif
 
 /* ======================================================================================
    >>session           Text from a causal model, token by token
@@ -21620,6 +21712,7 @@ LDR__DEF ldr_status ldr_generate(ldr_session *s, int32_t *out, int32_t *made, co
   return LDR_OK;
 }
 
+#ifndef LADDER_NO_TRAIN
 /* ======================================================================================
    >>recipe            Width, copies, epochs, pooling and cache from the data and a budget
    ====================================================================================== */
@@ -21821,6 +21914,8 @@ LDR__DEF ldr_status ldr_recipe(ldr_ladder_desc *ladder, ldr_train_desc *train, c
       cost.memory >> 20, (uint64_t)(cost.seconds + 0.5));
 }
 
+#endif /* LADDER_NO_TRAIN */
+
 /* ======================================================================================
    >>ladder-file       Saving, loading, stopping and going on
    --------------------------------------------------------------------------------------
@@ -21830,10 +21925,12 @@ LDR__DEF ldr_status ldr_recipe(ldr_ladder_desc *ladder, ldr_train_desc *train, c
 
 /* The configuration of a ladder as metadata: one row a field, used for writing and for reading. */
 enum { LDR__FIELD_INT, LDR__FIELD_FLOAT, LDR__FIELD_OPTION }; /* an option may be missing: 0, and is not written then */
-static const struct { const char *key; size_t offset; int kind; } ldr__fields[] = {
-#define LDR__INT(name)   { "ladder." #name, offsetof(ldr_ladder_desc, name), LDR__FIELD_INT }
-#define LDR__FLOAT(name) { "ladder." #name, offsetof(ldr_ladder_desc, name), LDR__FIELD_FLOAT }
-#define LDR__OPTION(name) { "ladder." #name, offsetof(ldr_ladder_desc, name), LDR__FIELD_OPTION }
+static const struct { const char *key; size_t offset, size; int kind; } ldr__fields[] = {
+#define LDR__FIELD(name, kind) \
+  { "ladder." #name, offsetof(ldr_ladder_desc, name), sizeof(((ldr_ladder_desc *)0)->name), LDR__FIELD_##kind }
+#define LDR__INT(name)   LDR__FIELD(name, INT)
+#define LDR__FLOAT(name) LDR__FIELD(name, FLOAT)
+#define LDR__OPTION(name) LDR__FIELD(name, OPTION)
     LDR__INT(method), LDR__INT(rank), LDR__FLOAT(alpha), LDR__INT(targets), LDR__INT(bottleneck),
     LDR__INT(virtual_tokens), LDR__INT(successors), LDR__INT(tune_biases), LDR__INT(tune_norms), LDR__INT(tune_layers),
     LDR__INT(preset), LDR__INT(reduction), LDR__INT(rung_count), LDR__INT(width), LDR__INT(heads), LDR__INT(ffn),
@@ -21845,8 +21942,10 @@ static const struct { const char *key; size_t offset; int kind; } ldr__fields[] 
 #undef LDR__INT
 #undef LDR__FLOAT
 #undef LDR__OPTION
+#undef LDR__FIELD
 };
-LDR__STATIC_ASSERT(enums_are_ints, sizeof(ldr_preset) == sizeof(int32_t));
+/* Bytes: what ARM's embedded compilers make of them (-fshort-enums). */
+LDR__STATIC_ASSERT(enums_are_ints_or_bytes, sizeof(ldr_preset) == sizeof(int32_t) || sizeof(ldr_preset) == 1);
 
 static void ldr__text_hex(ldr__text *t, uint64_t v, int digits) {
   static const char hex[] = "0123456789abcdef";
@@ -21940,13 +22039,11 @@ static void ldr__meta_ladder(ldr__text *t, const ldr_ladder *l) {
   ldr__text_meta(t, "backbone.family", l->m->family->type);
   for (f = 0; f < sizeof ldr__fields / sizeof ldr__fields[0]; f++) {
     const unsigned char *at = (const unsigned char *)&l->d + ldr__fields[f].offset;
-    int32_t v;
-    uint32_t bits;
-    memcpy(&v, at, 4);
-    memcpy(&bits, at, 4);
+    int32_t v = *at;
+    if (ldr__fields[f].size > 1) memcpy(&v, at, 4);
     if (ldr__fields[f].kind == LDR__FIELD_OPTION && v == 0) continue;
     if (ldr__fields[f].kind != LDR__FIELD_FLOAT) ldr__meta_i64(t, ldr__fields[f].key, v);
-    else ldr__meta_hex(t, ldr__fields[f].key, bits, 8);
+    else ldr__meta_hex(t, ldr__fields[f].key, (uint32_t)v, 8);
   }
   ldr__meta_hex(t, "ladder.seed", l->d.seed, 16);
   for (i = 0; i < l->d.rung_count; i++) {
@@ -22145,11 +22242,13 @@ static ldr_status ldr__meta_desc(const ldr_weights *w, ldr_ladder_desc *d, int32
     unsigned char *at = (unsigned char *)d + ldr__fields[f].offset;
     if (ldr__fields[f].kind == LDR__FIELD_OPTION && !text) continue;
     if (ldr__fields[f].kind != LDR__FIELD_FLOAT) {
+      const int whole = ldr__fields[f].size > 1;
       int32_t small;
-      if (!ldr__parse_i64(text, &v) || v < INT32_MIN || v > INT32_MAX)
+      if (!ldr__parse_i64(text, &v) || v < (whole ? INT32_MIN : 0) || v > (whole ? INT32_MAX : 255))
         return ldr__meta_missing(ldr__fields[f].key, err);
       small = (int32_t)v;
-      memcpy(at, &small, 4);
+      *at = (unsigned char)v;
+      if (whole) memcpy(at, &small, 4);
     } else {
       uint32_t small;
       if (!ldr__parse_hex(text, 8, &bits)) return ldr__meta_missing(ldr__fields[f].key, err);
@@ -22158,14 +22257,14 @@ static ldr_status ldr__meta_desc(const ldr_weights *w, ldr_ladder_desc *d, int32
     }
   }
   if (!ldr__parse_hex(ldr_weights_meta(w, "ladder.seed"), 16, &d->seed)) return ldr__meta_missing("ladder.seed", err);
-  if (d->rung_count < 0 || d->rung_count > 1024 || (int)d->preset < 0 || d->preset >= LDR_PRESET_COUNT ||
+  if (d->rung_count < 0 || d->rung_count > LDR__MANY || (unsigned)d->preset >= LDR_PRESET_COUNT ||
       !ldr__method_of(d->method) || d->tap < 1 || d->tap > 2 || d->gate < 1 ||
       d->gate > 4 || d->mix < 1 || d->mix > 2 || d->output < 1 || d->output > LDR_OUTPUT_RESIDUAL ||
-      d->pool < 1 || d->pool > LDR_POOL_MEAN || (int)d->head_activation < 0 || d->head_activation > LDR_SILU ||
+      d->pool < 1 || d->pool > LDR_POOL_MEAN || (unsigned)d->head_activation > LDR_SILU ||
     !(d->gate_temperature > 0) || !(d->dropout >= 0)) return ldr__meta_missing("ladder", err);
   for (i = 0; i < d->rung_count; i++) {
     ldr__format(key, sizeof key, "rung.%d", i);
-    if (!ldr__parse_i64(ldr_weights_meta(w, key), &v) || v < 0 || v > 1024) return ldr__meta_missing(key, err);
+    if (!ldr__parse_i64(ldr_weights_meta(w, key), &v) || v < 0 || v > LDR__MANY) return ldr__meta_missing(key, err);
     rungs[i] = (int32_t)v;
   }
   /* the stored values are final: keep 0 from meaning "preset" again */
@@ -22200,7 +22299,7 @@ static ldr_ladder *ldr__ladder_from(
     const ldr_model *m, const ldr_weights *w, const ldr_allocator *alloc, ldr_error *err) {
   ldr_ladder_desc d;
   ldr_ladder *l = NULL;
-  int32_t rungs[1024], i;
+  int32_t rungs[LDR__MANY], i;
   uint64_t held = 0, fingerprint = 0, mine, h = 0, wanted = 0;
   const char *format = ldr_weights_meta(w, "format");
   memset(&d, 0, sizeof d);
@@ -22265,13 +22364,16 @@ LDR__DEF ldr_ladder *ldr_ladder_load(const ldr_model *m, const char *path, const
   return l;
 }
 
-/* ---- training state -------------------------------------------------------------------- */
-
 #endif /* LADDER_NO_STDIO */
 
+/* ---- training state -------------------------------------------------------------------- */
+
+#ifndef LADDER_NO_TRAIN
+
 /* What must be the same in a run that goes on. */
-static const struct { const char *key; size_t offset; int real; } ldr__run_fields[] = {
-#define LDR__RUN(name, real) { "run." #name, offsetof(ldr_train_desc, name), real }
+static const struct { const char *key; size_t offset, size; int real; } ldr__run_fields[] = {
+#define LDR__RUN(name, real) \
+  { "run." #name, offsetof(ldr_train_desc, name), sizeof(((ldr_train_desc *)0)->name), real }
   LDR__RUN(rate, 1), LDR__RUN(beta1, 1), LDR__RUN(beta2, 1), LDR__RUN(epsilon, 1), LDR__RUN(momentum, 1),
   LDR__RUN(weight_decay, 1), LDR__RUN(clip, 1), LDR__RUN(warmup, 1), LDR__RUN(label_smoothing, 1),
   LDR__RUN(replace_rate, 1), LDR__RUN(replace_until, 1), LDR__RUN(epochs, 0), LDR__RUN(batch, 0),
@@ -22288,9 +22390,9 @@ static uint64_t ldr__run_digest(const ldr_trainer *t, uint64_t *marks) {
   const ldr_dataset *sets[2];
   uint64_t h = ldr__mix64(ldr__mix64(t->l->fingerprint ^ (uint64_t)t->l->size) ^ d->seed);
   int i;
-  uint32_t bits;
   for (i = 0; i < LDR__RUN_FIELDS; i++) {
-    memcpy(&bits, (const unsigned char *)d + ldr__run_fields[i].offset, 4);
+    uint32_t bits = 0;
+    memcpy(&bits, (const unsigned char *)d + ldr__run_fields[i].offset, ldr__run_fields[i].size);
     h = ldr__mix64(h ^ bits);
   }
   /* rounded taps make another run */
@@ -22302,7 +22404,8 @@ static uint64_t ldr__run_digest(const ldr_trainer *t, uint64_t *marks) {
   if (d->distil) h = ldr__mix64(h ^ UINT64_C(0x64697374));
   if (d->reduce) h = ldr__mix64(h ^ UINT64_C(0x74726565) ^ (uint64_t)d->reduce_plain);
   for (i = 0; i < (int)(sizeof ldr__fields / sizeof ldr__fields[0]); i++) {
-    memcpy(&bits, (const unsigned char *)&t->l->d + ldr__fields[i].offset, 4);
+    uint32_t bits = 0;
+    memcpy(&bits, (const unsigned char *)&t->l->d + ldr__fields[i].offset, ldr__fields[i].size);
     h = ldr__mix64(h ^ bits);
   }
   for (i = 0; i < t->l->d.rung_count; i++) h = ldr__mix64(h ^ (uint64_t)t->l->rung_layers[i]);
@@ -22376,6 +22479,10 @@ static const char *ldr__run_value(char text[32], const ldr_trainer *t, int i) {
   float real;
   int32_t whole, k;
   int64_t nano, rest;
+  if (ldr__run_fields[i].size == 1) { /* a short enum */
+    ldr__format(text, 32, "%d", *at);
+    return text;
+  }
   memcpy(&real, at, 4);
   memcpy(&whole, at, 4);
   nano = real > -9e9f && real < 9e9f ? (int64_t)((double)ldr__abs(real) * 1e9 + 0.5) : INT64_MAX;
@@ -22517,6 +22624,7 @@ LDR__DEF ldr_status ldr_trainer_resume(ldr_trainer *t, const char *path, ldr_err
   return err->status;
 }
 #endif /* LADDER_NO_STDIO */
+#endif /* LADDER_NO_TRAIN */
 
 #ifndef LADDER_NO_STDIO
 /* ======================================================================================
@@ -23206,14 +23314,6 @@ static const ldr__kernels ldr__kernels_wasm = {
 
 #if LDR__X86
 
-#if defined(__SANITIZE_ADDRESS__)
-  #define LDR__ASAN 1
-#elif defined(__has_feature)
-  #define LDR__ASAN __has_feature(address_sanitizer)
-#else
-  #define LDR__ASAN 0
-#endif
-
 /* Whether the compiler knows the bf16 product, and the 8-bit one that came to 256 bits without the rest of AVX-512. */
 #if !defined(LADDER_IMMINTRIN) && (defined(__clang__) ? __clang_major__ >= 9 : __GNUC__ >= 10)
   #define LDR__HAVE_BF16 1
@@ -23268,7 +23368,7 @@ enum { LDR__OF_FLOATS, LDR__OF_FEW_FLOATS, LDR__OF_PAIRS, LDR__OF_FOURS, LDR__OF
 /* A tile is made once for each number of rows, so that the edge of a matrix costs what its rows cost. With an address
    sanitizer there is one for all: clang would take minutes to compile 28 of them. */
 #define LDR__CASE(rows, of, kind) case rows: of(t, rows, kind); break;
-#if LDR__ASAN
+#ifdef LDR__ASAN
 #define LDR__UP_TO_6(of, kind) default: of(t, t->rows, kind);
 #define LDR__UP_TO_14 LDR__UP_TO_6
 #else
@@ -24139,10 +24239,12 @@ static int ldr__everywhere(int asked) { return asked >= 0; }
 static const struct ldr__set { const char *word; ldr_simd wish; int (*here)(int asked); const ldr__kernels *kernels;
                 } ldr__sets[] = {
 #if LDR__X86
+#ifndef LADDER_ONLY_AVX2
   { "avx512bf16", LDR_SIMD_AVX512_BF16, ldr__x86_bf16,     &ldr__kernels_bf16 },
   { "avx512vnni", LDR_SIMD_AVX512_VNNI, ldr__x86_vnni,     &ldr__kernels_vnni },
   { "avx512",     LDR_SIMD_AVX512,      ldr__x86_avx512,   &ldr__kernels_avx512 },
   { "avx2vnni",   LDR_SIMD_AVX2_VNNI,   ldr__x86_avx2vnni, &ldr__kernels_avx2vnni },
+#endif
   { "avx2",       LDR_SIMD_AVX2,        ldr__x86_avx2,     &ldr__kernels_avx2 },
 #elif LDR__NEON
   { "neondot",    LDR_SIMD_NEON_DOT,    ldr__arm_sdot,     &ldr__kernels_neondot },
@@ -24758,6 +24860,9 @@ static uint32_t ldr__compose(uint32_t a, uint32_t b) {
 }
 #endif /* LADDER_NO_TOKENIZER */
 
+#if (defined(LADDER_NO_TRAIN) || defined(LADDER_ONLY_AVX2)) && defined(__GNUC__)
+  #pragma GCC diagnostic pop
+#endif
 #endif /* LADDER_IMPLEMENTATION */
 
 /*

@@ -769,6 +769,10 @@ TEST(null_is_refused_or_harmless) {
   REFUSED(ldr_dataset_add_text(r.train, NULL, "x", NULL, 0, 0, &err), LDR_ARGUMENT);
   REFUSED(ldr_dataset_load(NULL, "x", NULL, &err), LDR_ARGUMENT);
   REFUSED(ldr_dataset_load(r.m.m, NULL, NULL, &err), LDR_ARGUMENT);
+  REFUSED(ldr_dataset_load_memory(NULL, "x", "a\tb\n", 4, NULL, &err), LDR_ARGUMENT);
+  REFUSED(ldr_dataset_load_memory(r.m.m, NULL, "a\tb\n", 4, NULL, &err), LDR_ARGUMENT);
+  REFUSED(ldr_dataset_load_memory(r.m.m, "x", NULL, 0, NULL, &err), LDR_ARGUMENT);
+  REFUSED(ldr_dataset_load_memory(r.m.m, "x", "a\tb\n", 4, NULL, &err), LDR_MISSING);      /* no vocabulary */
   REFUSED(ldr_tokenizer_load(NULL, NULL, &err), LDR_ARGUMENT);
   REFUSED(ldr_tokenizer_load_memory(NULL, 3, NULL, &err), LDR_ARGUMENT);
   REFUSED(ldr_ladder_create(NULL, &ld, &err), LDR_ARGUMENT);
@@ -785,6 +789,7 @@ TEST(null_is_refused_or_harmless) {
   REFUSED(ldr_predictor_create(NULL, 1, 1, &err), LDR_ARGUMENT);
   REFUSED(ldr_predictor_create(r.l, 0, 1, &err), LDR_ARGUMENT);
   REFUSED(ldr_predictor_create(r.l, 1, 0, &err), LDR_ARGUMENT);
+  CHECK(ldr_predictor_plan(NULL, 1, 1).total == 0 && ldr_predictor_plan(r.l, 0, 1).total == 0 && ldr_predictor_plan(r.l, 1, 0).total == 0);
   REFUSED(ldr_predict(NULL, out, &b, &err), LDR_ARGUMENT);
   REFUSED(ldr_predict(p, NULL, &b, &err), LDR_ARGUMENT);
   REFUSED(ldr_predict(p, out, NULL, &err), LDR_ARGUMENT);

@@ -157,31 +157,44 @@ TEST(compiles_without_warnings) {
   remove("header-test.o");
 }
 
-/* Each switch alone: builds, and what it removes is gone from the object. */
+/* Each switch alone: builds, and what it removes is gone from the object. Then together, with what compilers there are. */
 TEST(switches_remove_what_they_say) {
   static const struct { const char *define, *gone; } switches[] = {
     { "LADDER_NO_STDIO", "fopen|fread|fwrite|mmap" }, { "LADDER_NO_MALLOC", " malloc| free$" }, { "LADDER_NO_MMAP", "mmap|munmap" },
-    { "LADDER_NO_SIMD", "avx" }, { "LADDER_NO_TOKENIZER", "ldr_tokenizer_|ldr__utf8_next|ldr__vocab" }, { "LADDER_STATIC", " T ldr_" } };
+    { "LADDER_NO_SIMD", "avx" }, { "LADDER_NO_TOKENIZER", "ldr_tokenizer_|ldr__utf8_next|ldr__vocab" }, { "LADDER_STATIC", " T ldr_" },
+    { "LADDER_NO_TRAIN", "ldr_trainer_|ldr_fit|ldr_ladder_create|ldr__slice|ldr__loss|ldr__block_backward" }, { "LADDER_ONLY_AVX2", "avx512|vnni" },
+    { "LADDER_SMALL", "avx" } };
+  static const char *const others[][3] = { { "clang", "header-test.c", STRICT "-std=c99 -fsyntax-only -Wno-unused-command-line-argument" },
+    { "g++", "header-test.cpp", STRICT "-std=c++11 -fsyntax-only" }, { "tcc", "header-test.c", "-Wall -Werror -c -o header-test.o" } };
+  static const char *const together[] = { "-DLADDER_NO_TRAIN -DLADDER_NO_STDIO -DLADDER_NO_TOKENIZER -DLADDER_ONLY_AVX2",
+    "-DLADDER_NO_TRAIN -DLADDER_NO_STDIO -DLADDER_NO_TOKENIZER -DLADDER_SMALL -DLADDER_NO_MALLOC -DLADDER_STATIC",
+    "-DLADDER_NO_TRAIN -DLADDER_SMALL", "-DLADDER_NO_STDIO -DLADDER_SMALL" };
   char flags[512], command[512];
-  size_t i;
+  size_t i, k;
   if (!have("gcc") && !have("clang")) SKIP("no gcc or clang");
   if (!have("nm") || !have("grep")) SKIP("no nm or grep");
   for (i = 0; i < sizeof switches / sizeof switches[0]; i++) {
-    sprintf(flags, STRICT "-O1 -std=c99 -D%s -c -o header-test.o", switches[i].define);
+    /* what nothing calls goes from -O1 on */
+    sprintf(flags, STRICT "-O%d -std=c99 -D%s -c -o header-test.o", strstr("LADDER_NO_TRAIN LADDER_ONLY_AVX2", switches[i].define) != NULL,
+        switches[i].define);
     CHECK(compiles(have("gcc") ? "gcc" : "clang", "header-test.c", implementation, flags));
     sprintf(command, "nm header-test.o | grep -qE '%s'", switches[i].gone);
     if (run_command(command) == 0) printf("  %s leaves something of %s\n", switches[i].define, switches[i].gone);
     CHECK(run_command(command) != 0);
     remove("header-test.o");
   }
-  sprintf(flags, STRICT "-O1 -std=c99 -c -o header-test.o");
+  sprintf(flags, STRICT "-O0 -std=c99 -c -o header-test.o");
   CHECK(compiles(have("gcc") ? "gcc" : "clang", "header-test.c", implementation, flags));
   for (i = 0; i < sizeof switches / sizeof switches[0]; i++) {       /* without them it is all there: the check can fail */
     sprintf(command, "nm header-test.o | grep -qE '%s'", switches[i].gone);
-    if (strcmp(switches[i].define, "LADDER_NO_SIMD") != 0 || LDR__X86) CHECK(run_command(command) == 0);
+    if (!strstr("LADDER_NO_SIMD LADDER_ONLY_AVX2 LADDER_SMALL", switches[i].define) || LDR__X86) CHECK(run_command(command) == 0);
   }
   remove("header-test.o");
-  CHECK(compiles(have("gcc") ? "gcc" : "clang", "header-test.c", implementation, STRICT "-O1 -std=c99 -DLADDER_NO_STDIO -DLADDER_NO_MALLOC -DLADDER_NO_SIMD -DLADDER_NO_TOKENIZER -DLADDER_STATIC -c -o header-test.o"));
+  for (k = 0; k < sizeof others / sizeof *others; k++)
+    for (i = 0; have(others[k][0]) && i < sizeof together / sizeof *together; i++) {
+      sprintf(flags, "%s %s", others[k][2], together[i]);
+      CHECK(compiles(others[k][0], others[k][1], implementation, flags));
+    }
   remove("header-test.o");
 }
 

@@ -1027,6 +1027,7 @@ TEST(the_plan_is_what_is_allocated) {
   ldr_dataset *set;
   ldr_ladder *l;
   ldr_trainer *t;
+  ldr_predictor *p;
   size_t before;
   long calls;
   uint64_t sum = 0;
@@ -1053,6 +1054,14 @@ TEST(the_plan_is_what_is_allocated) {
   while (!ldr_trainer_done(t)) CHECK_INT(ldr_trainer_step(t, NULL, &err), LDR_OK);
   CHECK_INT(heap.calls - calls, 0);                  /* a step allocates nothing */
   ldr_trainer_free(t);
+  before = heap.bytes;
+  plan = ldr_predictor_plan(l, 3, 20);
+  for (sum = 0, i = 0; i < plan.count; i++) sum += plan.items[i].bytes;
+  CHECK(sum == plan.total && plan.total > 0 && heap.bytes == before);
+  p = ldr_predictor_create(l, 3, 20, &err);
+  CHECK(p != NULL && heap.bytes - before == plan.total);
+  ldr_predictor_free(p);
+  CHECK_INT(ldr_predictor_plan(l, INT32_MAX, INT32_MAX).total > 0, sizeof(size_t) > 4);      /* what no address space holds */
   ldr_ladder_free(l);
   ldr_dataset_free(set);
   tiny_close(&m);

@@ -1734,8 +1734,44 @@ TEST(encodings_of_files) {
   file_encoding = NULL;
 }
 
+/* The same examples, and the same words about what is wrong, whether the bytes are a file's or lie in memory. */
+TEST(data_sets_come_from_memory_as_from_files) {
+  static const char text[] = "label,text\na,\"hello, world\"\nb,x\n", wide[] = "\xff\xfe" "a\0\t\0x\0\n\0";
+  ldr_error err;
+  tiny_spec s = tiny_default("bert");
+  tiny_model m;
+  ldr_model *model;
+  ldr_dataset *a, *b;
+  int i;
+  memset(&err, 0, sizeof err);
+  m = tiny_open(s, &err);
+  model = ldr_model_load_memory(m.config, strlen(m.config), m.weights, m.size, tiny, strlen(tiny), NULL, &err);
+  CHECK(ldr_test_write("memory-set.csv", text, sizeof text - 1));
+  a = ldr_dataset_load(model, "memory-set.csv", NULL, &err);
+  b = ldr_dataset_load_memory(model, "memory-set.csv", text, sizeof text - 1, NULL, &err);
+  CHECK_STR(err.message, "");
+  CHECK_INT(ldr_dataset_count(b), 2);
+  CHECK_INT(ldr_dataset_tokens(b), ldr_dataset_tokens(a));
+  for (i = 0; a && b && i < 2; i++) {
+    ldr_example x = ldr_dataset_get(a, i), y = ldr_dataset_get(b, i);
+    CHECK(x.count == y.count && memcmp(x.ids, y.ids, (size_t)x.count * sizeof *x.ids) == 0 && *x.labels == *y.labels);
+    CHECK_STR(ldr_dataset_label_name(b, i), ldr_dataset_label_name(a, i));
+  }
+  ldr_dataset_free(a);
+  ldr_dataset_free(b);
+  b = ldr_dataset_load_memory(model, "set.txt", wide, sizeof wide - 1, NULL, &err);
+  CHECK_INT(ldr_dataset_count(b), 1);
+  ldr_dataset_free(b);
+  CHECK(ldr_dataset_load_memory(model, "set.csv", "a,\"hello", 8, NULL, &err) == NULL);
+  CHECK_INT(err.status, LDR_DATA);
+  CHECK(strncmp(err.message, "set.csv: ", 9) == 0);
+  ldr_model_free(model);
+  tiny_close(&m);
+  remove("memory-set.csv");
+}
+
 #define TESTS(X)                                                                                                     \
-  X(vocabulary) X(vocabulary_lines) X(words_and_pieces) X(special_tokens_in_text) X(long_words)                    \
+  X(data_sets_come_from_memory_as_from_files) X(vocabulary) X(vocabulary_lines) X(words_and_pieces) X(special_tokens_in_text) X(long_words)                    \
   X(added_tokens_and_segments) X(wrong_calls) X(offsets) X(truncation) X(json_options) X(hostile_files)            \
   X(damaged_json) X(out_of_memory) X(files) X(model_directories) X(squad_questions) \
   X(llama_cpp_vectors) X(bert_base_uncased_cases) X(zh_mini) X(golden_strings) X(normalization_test) X(golden_tokenizers) X(golden_out_of_memory) X(hugging_face_vectors)  \

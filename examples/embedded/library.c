@@ -1,0 +1,3 @@
+/* library.c: the implementation, once. */
+#define LADDER_IMPLEMENTATION
+#include "../../ladder.h"
