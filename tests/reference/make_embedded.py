@@ -1,4 +1,4 @@
-"""cut.py FROM TO: a copy of a model directory without the word pieces that are not ASCII."""
+"""make_embedded.py FROM TO: a copy of a model directory without the word pieces that are not ASCII."""
 import json, pathlib, shutil, struct, sys
 
 source, target = map(pathlib.Path, sys.argv[1:])
