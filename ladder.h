@@ -19,36 +19,36 @@
        #include "ladder.h"
        #include <stdio.h>
        int main(int argc, char **argv) {
-           ldr_error        err = {0};
-           ldr_dataset_desc set = {0};
-           ldr_ladder_desc  desc = {0};
-           ldr_fit_result   result = {0};
-           const char      *dir = argc > 1 ? argv[1] : "bert-base-uncased", *file = argc > 2 ? argv[2] : "train.tsv";
-           ldr_model       *model = ldr_model_load(dir, NULL, &err);
-           ldr_dataset     *train = ldr_dataset_load(model, file, &set, &err);
-           ldr_ladder      *ladder;
-           desc.classes = ldr_dataset_labels(train);
-           ladder = ldr_ladder_create(model, &desc, &err);
-           if (ladder && ldr_fit(ladder, train, NULL, NULL, &result, &err) == LDR_OK && ldr_ladder_save(ladder, "my.ladder", &err) == LDR_OK)
-               printf("loss %.4f after %d steps, %llu numbers trained\n", result.loss, (int)result.steps, (unsigned long long)ldr_ladder_trainable(ladder));
-           else
-               fprintf(stderr, "%s\n", err.message);
-           ldr_ladder_free(ladder);
-           ldr_dataset_free(train);
-           ldr_model_free(model);
-           return err.status != LDR_OK;
+         ldr_error        err = {0};
+         ldr_dataset_desc set = {0};
+         ldr_ladder_desc  desc = {0};
+         ldr_answer       answer = {0};
+         const char      *dir = argc > 1 ? argv[1] : "bert-base-uncased", *file = argc > 2 ? argv[2] : "train.tsv";
+         ldr_model       *model = ldr_model_load(dir, NULL, &err);
+         ldr_dataset     *train = ldr_dataset_load(model, file, &set, &err);
+         ldr_ladder      *ladder;
+         desc.labels = train;
+         ladder = ldr_ladder_create(model, &desc, &err);
+         if (ladder && !ldr_fit(ladder, train, NULL, NULL, NULL, &err) && !ldr_ladder_save(ladder, "my.ladder", &err) &&
+             !ldr_predict_text(ladder, &answer, argc > 3 ? argv[3] : "What is this?", NULL, &err))
+           printf("%s (%.2f)\n", answer.name, answer.score);
+         else fprintf(stderr, "%s\n", err.message);
+         ldr_ladder_free(ladder);
+         ldr_dataset_free(train);
+         ldr_model_free(model);
+         return err.status != LDR_OK;
        }
 // <<quick-start
 
    DOES
-     read Hugging Face directories (safetensors, PyTorch and TensorFlow files) and GGUF files of seventeen kinds of encoders
-     and nine of decoders (>>manual-models), in place, never expanded in memory, with the heads they were published with
-     and adapters of PEFT; tokenise as their own tokenizers do (WordPiece, BPE,
+     read Hugging Face directories (safetensors, PyTorch and TensorFlow files) and GGUF files of seventeen kinds of
+     encoders and nine of decoders (>>manual-models), in place, never expanded in memory, with the heads they were
+     published with and adapters of PEFT; tokenise as their own tokenizers do (WordPiece, BPE,
      Unigram, WordLevel; tokenizer.json, vocab.json, SentencePiece models, vocab.txt) and back; train ladders of several
-     published recipes; classification, several labels a text, regression, sentence pairs, token labels, multiple choice;
-     next words; stop, save and go on with the same bits; predict, generate text. For comparison, and where a ladder is not enough, the methods that go back through the
-     backbone: full fine-tuning, BitFit, LoRA, adapters, prompts, prefixes; masked-word and next-word training, from
-     random weights if need be.
+     published recipes; classification, several labels a text, regression, sentence pairs, token labels, multiple
+     choice; next words; stop, save and go on with the same bits; predict, generate text. For comparison, and where a
+     ladder is not enough, the methods that go back through the backbone: full fine-tuning, BitFit, LoRA, adapters,
+     prompts, prefixes; masked-word and next-word training, from random weights if need be.
    DOES NOT
      run on a GPU, differentiate arbitrary graphs, download anything, run what a Python pickle asks for.
 
@@ -59,9 +59,9 @@
      interface    >>api-errors >>api-memory >>api-simd >>api-tensors >>api-json >>api-tokenizer >>api-model
                   >>api-dataset >>api-ladder >>api-predict >>api-session >>api-train >>api-recipe
      inside       >>platform >>sizes >>errors >>allocation >>random >>half >>kernels >>gemm >>ops >>json
-                  >>source >>safetensors >>formats >>tokenizer >>block >>model >>dataset >>dataset-files >>ladder >>tune >>heads >>pass
-                  >>slice >>metrics >>optimiser >>tap-cache >>trainer >>predict >>session >>recipe >>ladder-file >>export
-                  >>quantise
+                  >>source >>safetensors >>formats >>tokenizer >>block >>model >>dataset >>dataset-files >>ladder >>tune
+                  >>heads >>pass >>slice >>metrics >>optimiser >>tap-cache >>trainer >>predict >>session >>recipe
+                  >>ladder-file >>export >>quantise
      appendix     >>machine >>dispatch >>unicode
 
    >>manual-steps         STEP BY STEP
@@ -100,29 +100,29 @@
      positions  learned; rotary in halves or pairs, of whole heads or of a part, stretched as linear, llama3, yarn or
                 longrope (dynamic: up to the model's own length); by distance (mpnet, deberta, bloom, falcon); windows
                 of local layers
-     files      safetensors and PyTorch's own (zip, the older form, either in shards), TensorFlow checkpoints of named variables
-                (bert_model.ckpt.index with bert_config.json), GGUF 2 and 3, also in several files (llama, qwen2, qwen3,
-                gemma, gemma2, gemma3, phi3, olmo2, bert, nomic-bert), in F32 F16 BF16 F64 Q8_0 Q4_0 Q4_1 Q5_0 Q5_1
-                Q2_K to Q6_K IQ4_NL IQ4_XS, unpacked as they are used.
+     files      safetensors and PyTorch's own (zip, the older form, either in shards), TensorFlow checkpoints of named
+                variables (bert_model.ckpt.index with bert_config.json), GGUF 2 and 3, also in several files (llama,
+                qwen2, qwen3, gemma, gemma2, gemma3, phi3, olmo2, bert, nomic-bert), in F32 F16 BF16 F64 Q8_0 Q4_0 Q4_1
+                Q5_0 Q5_1 Q2_K to Q6_K IQ4_NL IQ4_XS, unpacked as they are used.
                 Recognised by content. Of a pickle only tensors and containers are understood; nothing in it is run
      heads      masked and next words (ldr_model_logits); classes of a text or of each token, numbers, answers as spans,
-                choices, ELECTRA's replaced tokens, poolers (ldr_model_scores, by "architectures" of config.json: a row of
-                ldr__task_rows says where each lies). desc.published_head of a ladder goes on from such a classifier
+                choices, ELECTRA's replaced tokens, poolers (ldr_model_scores, by "architectures" of config.json: a row
+                of ldr__task_rows says where each lies). desc.published_head of a ladder goes on from such a classifier
      adapters   LoRA by PEFT, rank-stabilised and DoRA as well (ldr_model_desc.adapter): added at load
-     A configuration is read by lists of keys: those that are used, those that change nothing, and all others are refused by
-     name (ldr_model_desc.allow passes them). What wrappers put before names (module., _orig_mod., 0.auto_model.,
-     base_model.model.) goes. Every family is trained on like any other, by all presets and methods. Frozen always:
-     distances (mpnet, deberta: also what its layers' matrices make of them), ernie's tasks; the convolution of the
-     largest deberta-v2: no method goes back through it. Heads that have norms (qwen3, gemma3, olmo2), or of which
-     positions turn a part (gpt_neox, gptj, phi, stablelm), stay whole: the preset paper, which makes them smaller, is
-     refused.
+     A configuration is read by lists of keys: those that are used, those that change nothing, and all others are
+     refused by name (ldr_model_desc.allow passes them). What wrappers put before names (module., _orig_mod.,
+     0.auto_model., base_model.model.) goes. Every family is trained on like any other, by all presets and methods.
+     Frozen always: distances (mpnet, deberta: also what its layers' matrices make of them), ernie's tasks; the
+     convolution of the largest deberta-v2: no method goes back through it. Heads that have norms (qwen3, gemma3,
+     olmo2), or of which positions turn a part (gpt_neox, gptj, phi, stablelm), stay whole: the preset paper, which
+     makes them smaller, is refused.
      `ladder export` writes safetensors; with --format gguf one file, tokenizer included, of llama, mistral, qwen2,
      qwen3 and bert.
      Not written as a model file again: gte, nomic_bert, modernbert, deberta, phi3, gpt_neox, bloom, falcon (matrices
      that lie in one), mpnet, deberta-v2, ernie with tasks, olmo, and cohere and stablelm where heads have norms.
-     To add a family: a row of ldr__families (names of its layers' parts, of the tensors around them, LDR__OF_... for what
-     it does otherwise), its keys in ldr__known_keys and, where they change a block, in ldr__config_block; or a row of
-     ldr__kin if it differs from another only by those. Its golden directory in tests/test_files.c, test_methods.c,
+     To add a family: a row of ldr__families (names of its layers' parts, of the tensors around them, LDR__OF_... for
+     what it does otherwise), its keys in ldr__known_keys and, where they change a block, in ldr__config_block; or a row
+     of ldr__kin if it differs from another only by those. Its golden directory in tests/test_files.c, test_methods.c,
      test_session.c.
      To add a format: how it begins and what reads it, a row of ldr__formats; bad files of it in tests/test_files.c.
 
@@ -133,71 +133,74 @@
        added tokens  of the normalised kind are found in what is left
        splitters     f(text) -> texts that never share a token: at blanks, punctuation, digits, by a regular expression.
                      Byte-level ones write each byte as a visible character, so that no text is unknown
-       cutter        f(text) -> pieces. WordPiece: the longest piece that fits, again and again. BPE: characters, of which the
-                     pair of lowest rank is joined until none is left. Unigram: the cut of greatest sum of scores,
-                     best(j) = max over pieces i..j of best(i) + score(i..j). WordLevel: the whole text
+       cutter        f(text) -> pieces. WordPiece: the longest piece that fits, again and again. BPE: characters, of
+                     which the pair of lowest rank is joined until none is left. Unigram: the cut of greatest sum of
+                     scores, best(j) = max over pieces i..j of best(i) + score(i..j). WordLevel: the whole text
        template      tokens around one text or two ([CLS] A [SEP] B [SEP]), and each token's type
        decoders      the way back, f(texts) -> texts
      Every byte carries the place it came from through all parts, so each token knows its bytes of your text (begin,
      end). It works without a model (ldr_tokenizer_load, ldr_tokenizer_load_memory). Regular expressions know
      alternatives, classes, \p{..}, counts (greedy, lazy, possessive), look-around, (?i:..); what they do not know is
-     refused by name. A GGUF file's tokenizer is read by its model (gpt2, llama, bert, t5) and, for gpt2, by its pre (the
-     names in ldr__pair_rows); others are refused by name. It answers as the model's own library, not as llama.cpp where
-     that drops accents and parts of Hangul (bert). To add a part: write its function beside the others in >>tokenizer, add
-     a row with its settings to ldr__normalizers, ldr__splitters, ldr__cutters or ldr__decoders, add a tokenizer with it to
-     tests/reference/make_tokenizers.py and run tests/test_tokenizer. To add a way to split that GGUF names: a name or a row
-     in ldr__pair_rows.
+     refused by name. A GGUF file's tokenizer is read by its model (gpt2, llama, bert, t5) and, for gpt2, by its pre
+     (the names in ldr__pair_rows); others are refused by name. It answers as the model's own library, not as llama.cpp
+     where that drops accents and parts of Hangul (bert). To add a part: write its function beside the others in
+     >>tokenizer, add a row with its settings to ldr__normalizers, ldr__splitters, ldr__cutters or ldr__decoders, add a
+     tokenizer with it to tests/reference/make_tokenizers.py and run tests/test_tokenizer. To add a way to split that
+     GGUF names: a name or a row in ldr__pair_rows.
 
    >>manual-methods       THE OTHER WAYS TO TUNE
-     desc.method chooses what is trained; trainer, file format and predictor stay the same. How far the way back goes follows
-     from the choice:
+     desc.method chooses what is trained; trainer, file format and predictor stay the same. How far the way back goes
+     follows from the choice:
        head                 nothing but the head: no way back at all, like the ladder's
        bitfit, lora, adapter, prefix, ia3, full      back to the first block that is changed (tune_layers: the last)
        prompt               back to the embeddings
        theseus              fewer blocks learn in the place of groups of the backbone's: the result is a smaller model
-     Few trained numbers do not make training cheap: all but head and ladder keep every block's activations and go through
-     every matrix a second time. `checkpoint` of ldr_train_desc trades the activations for time. ldr_ladder_export writes the
-     tuned model for other programs, LoRA merged into the weights.
-     LDR_HEAD_WORDS trains on plain text with the model's own language-model head: with full the model itself (ldr_model_init
-     makes one from a config.json), with ladder a ladder beside it, from which later ladders can start; `distil` lets that one
-     learn the model's predictions instead of the words, and `beside` lets it learn while the model does.
+     Few trained numbers do not make training cheap: all but head and ladder keep every block's activations and go
+     through every matrix a second time. `checkpoint` of ldr_train_desc trades the activations for time.
+     ldr_ladder_export writes the tuned model for other programs, LoRA merged into the weights.
+     LDR_HEAD_WORDS trains on plain text with the model's own language-model head: with full the model itself
+     (ldr_model_init makes one from a config.json), with ladder a ladder beside it, from which later ladders can start;
+     `distil` lets that one learn the model's predictions instead of the words, and `beside` lets it learn while the
+     model does.
 
      Heads for spans learn from tags (as LDR_HEAD_TOKENS does) and answer by ldr_predict_spans. LDR_HEAD_ANSWER and
      LDR_HEAD_SPANS: a question about a text, the best span or none; long texts as windows, each a sequence, and the
      best span of all counts (tools/spans.h, examples/13_answers.c). LDR_HEAD_POINTER: entities, which may overlap.
 
    >>manual-language      LANGUAGE MODELS
-     A decoder says which token comes next: p(x_t | x_1 .. x_t-1) = softmax(z_t). It learns from data sets with LDR_HEAD_WORDS,
-     where the label of a token is the one behind it, and LDR_IGNORE where nothing is to be learned (a question whose answer
-     alone is). The default ladder is copies of the last half of the blocks with updates of low rank, so it starts as the model.
-     Words are scored in chunks of rows: the scores of a large vocabulary never stand in memory for a whole batch.
-     ldr_session speaks: the keys and values of every layer are kept, a further token costs one pass of its own, and
-     ldr_session_rewind goes back to a beginning to try another end. Draws: ldr_sample. See examples/12_notes.c.
+     A decoder says which token comes next: p(x_t | x_1 .. x_t-1) = softmax(z_t). It learns from data sets with
+     LDR_HEAD_WORDS, where the label of a token is the one behind it, and LDR_IGNORE where nothing is to be learned (a
+     question whose answer alone is). The default ladder is copies of the last half of the blocks with updates of low
+     rank, so it starts as the model. Words are scored in chunks of rows: the scores of a large vocabulary never stand
+     in memory for a whole batch. ldr_session speaks: the keys and values of every layer are kept, a further token costs
+     one pass of its own, and ldr_session_rewind goes back to a beginning to try another end. Draws: ldr_sample. See
+     examples/12_notes.c.
 
    >>manual-memory        MEMORY
      Every object is planned before it is made and lives in one block: model, ladder, trainer, predictor. A training
-     step and a prediction allocate nothing. ldr_trainer_plan tells what a trainer will take, item by item, without making
-     it. Weights are read through the mapping in their own type; only vectors are copied. ldr_model_quantise writes a
-     backbone of 8 or 4 bits a weight, which is unpacked a tile at a time where it is used and never as a whole.
-     The taps of an example never change, so desc.cache keeps them and later epochs run the ladder alone: in memory or
-     (cache_dir) in files that the next run with the same backbone, rungs and texts uses again. f32 keeps the bits; bf16
-     and int8 take a half and a quarter of the room, and the scores in training are then those of rounded taps. A cache
-     is filled in the first epoch or (cache_layers) before it, one layer after the other over all examples. For a
-     backbone larger than memory: ldr_model_desc.release, best with cache_layers, which reads every layer once.
-     All allocations go through the ldr_allocator of a description, if one is given.
-     With `pack` the matrices of frozen blocks are laid out at load as the kernels read them, 4 bytes a weight, and the file's own
-     leave memory: the same bits, a sixth less time for a single text, some percent for a batch.
-     `compute` rounds the frozen blocks at load. LDR_COMPUTE_INT8: a quarter of the memory of F32 weights, about 3 times the
-     speed, states 1 to 3 % off. LDR_COMPUTE_BF16: half, 2 times, 0.5 %. The speed needs matching instructions.
+     step and a prediction allocate nothing. ldr_trainer_plan tells what a trainer will take, item by item, without
+     making it. Weights are read through the mapping in their own type; only vectors are copied. ldr_model_quantise
+     writes a backbone of 8 or 4 bits a weight, which is unpacked a tile at a time where it is used and never as a
+     whole. The taps of an example never change, so desc.cache keeps them and later epochs run the ladder alone: in
+     memory or (cache_dir) in files that the next run with the same backbone, rungs and texts uses again. f32 keeps the
+     bits; bf16 and int8 take a half and a quarter of the room, and the scores in training are then those of rounded
+     taps. A cache is filled in the first epoch or (cache_layers) before it, one layer after the other over all
+     examples. For a backbone larger than memory: ldr_model_desc.release, best with cache_layers, which reads every
+     layer once. All allocations go through the ldr_allocator of a description, if one is given.
+     With `pack` the matrices of frozen blocks are laid out at load as the kernels read them, 4 bytes a weight, and the
+     file's own leave memory: the same bits, a sixth less time for a single text, some percent for a batch.
+     `compute` rounds the frozen blocks at load. LDR_COMPUTE_INT8: a quarter of the memory of F32 weights, about 3 times
+     the speed, states 1 to 3 % off. LDR_COMPUTE_BF16: half, 2 times, 0.5 %. The speed needs matching instructions.
      A step needs least memory with `checkpoint` (each rung's activations are recomputed in the backward pass) plus
      tap_type = LDR_I8: together less than half of what it takes beside the weights.
 
    >>manual-threads       THREADS AND DETERMINISM
      With OpenMP the loops inside one call run on desc.threads threads (0: OpenMP's own choice). Results have the same
      bits for any number of threads and do not depend on what else is in a batch, because every output element has one
-     owner that adds in a fixed order. They may differ between instruction sets and between compilers (fused multiply-add,
-     libm); LDR_SIMD_PORTABLE with -ffp-contract=off removes most of that. -ffast-math breaks the NaN checks: do not use it.
-     Different objects may be used from different threads; one object by one thread at a time. A model is only read.
+     owner that adds in a fixed order. They may differ between instruction sets and between compilers (fused
+     multiply-add, libm); LDR_SIMD_PORTABLE with -ffp-contract=off removes most of that. -ffast-math breaks the NaN
+     checks: do not use it. Different objects may be used from different threads; one object by one thread at a time. A
+     model is only read.
 
    >>manual-processes     SEVERAL PROCESSES
      With desc.reduce, rank and ranks, processes on one machine or many train one ladder: each computes a share of the
@@ -219,25 +222,28 @@
      against a model that is trained to answer wrongly.
 
    >>manual-embedded      WITHOUT FILES OR MALLOC
-     ldr_model_load_memory and ldr_ladder_load_memory run from constant memory (flash), unaligned and never written. With
-     LADDER_NO_STDIO no file function is compiled; with LADDER_NO_MALLOC an ldr_allocator must be given in every description.
-     ldr_trainer_plan and ldr_predictor_plan tell what memory is needed; LADDER_SMALL needs less. examples/embedded learns
-     on microcontrollers, one with 192 KB.
+     ldr_model_load_memory and ldr_ladder_load_memory run from constant memory (flash), unaligned and never written.
+     With LADDER_NO_STDIO no file function is compiled; with LADDER_NO_MALLOC an ldr_allocator must be given in every
+     description.
+     ldr_trainer_plan and ldr_predictor_plan tell what memory is needed; LADDER_SMALL needs less. examples/embedded
+     learns on microcontrollers, one with 192 KB.
 
    >>manual-cpp           C++
      The header and the implementation compile as C++11 and later. Start structs with `= {}` there.
 
    >>manual-adding        TO ADD SOMETHING
      What comes in kinds is a table, and one more is a row and its functions:
-       head             ldr__heads (>>dataset): its targets, loss (>>heads), part in the metrics (>>metrics) and scores; labels
-                        in files: ldr__reader_add. The loops over tiny_heads in tests/ check gradients, caches and files
+       head             ldr__heads (>>dataset): its targets, loss (>>heads), part in the metrics (>>metrics) and scores;
+                        labels in files: ldr__reader_add. The loops over tiny_heads in tests/ check gradients, caches
+                        and files
        metric           ldr__metrics, and its value in ldr__tally_value
-       method           ldr__methods (>>ladder), the tensors it adds (ldr__slot), their part in the passes (>>block, >>tune);
-                        its gradients in tests/test_methods.c
+       method           ldr__methods (>>ladder), the tensors it adds (ldr__slot), their part in the passes (>>block,
+                        >>tune); its gradients in tests/test_methods.c
        instruction set  an ldr__kernels (>>machine), its row in ldr__sets (>>dispatch), its name in ldr_simd;
                         tests/test_core.c goes over every set
        task             a row of task_table in tools/tasks.h; a form of file, of task_forms there; tests/test_tasks.c
-       others           a family or a format: at the end of (>>manual-models); a part of tokenizers: of (>>manual-tokenizer)
+       others           a family or a format: at the end of (>>manual-models); a part of tokenizers: of
+                        (>>manual-tokenizer)
 
    >>options              OPTIONS (define before the implementation; those marked * also before every include)
      LADDER_STATIC *          everything static, for one copy a file
@@ -423,7 +429,8 @@ LDR_API int ldr_tensor_read(float *dst, const ldr_tensor *t, uint64_t first, siz
    >>api-json          A strict JSON reader (RFC 8259)
    ====================================================================================== */
 
-typedef enum ldr_json_type { LDR_JSON_NULL, LDR_JSON_FALSE, LDR_JSON_TRUE, LDR_JSON_NUMBER, LDR_JSON_STRING, LDR_JSON_ARRAY, LDR_JSON_OBJECT } ldr_json_type;
+typedef enum ldr_json_type { LDR_JSON_NULL, LDR_JSON_FALSE, LDR_JSON_TRUE, LDR_JSON_NUMBER, LDR_JSON_STRING,
+    LDR_JSON_ARRAY, LDR_JSON_OBJECT } ldr_json_type;
 
 typedef struct ldr_json_node {
   int32_t type;          /* ldr_json_type */
@@ -441,10 +448,12 @@ typedef struct ldr_json ldr_json;
 LDR_API ldr_json *ldr_json_parse(const char *text, size_t size, const ldr_allocator *alloc, ldr_error *err);
 /* The same for the first value of `text`; *used receives the bytes consumed (white space after
    the value included), so files of values one after another can be walked. */
-LDR_API ldr_json *ldr_json_parse_next(const char *text, size_t size, size_t *used, const ldr_allocator *alloc, ldr_error *err);
+LDR_API ldr_json *ldr_json_parse_next(
+    const char *text, size_t size, size_t *used, const ldr_allocator *alloc, ldr_error *err);
 LDR_API void                 ldr_json_free(ldr_json *j);
 LDR_API const ldr_json_node *ldr_json_node_at(const ldr_json *j, int32_t node);          /* NULL if out of range */
-LDR_API int32_t              ldr_json_get(const ldr_json *j, int32_t object, const char *key); /* node of the value or -1 */
+/* node of the value or -1 */
+LDR_API int32_t              ldr_json_get(const ldr_json *j, int32_t object, const char *key);
 /* Unescaped UTF-8 with a final NUL into dst[cap] (cut at cap-1); returns the full length, or
    -1 when the node is no string. dst may be NULL when cap is 0. */
 LDR_API ptrdiff_t            ldr_json_string(char *dst, size_t cap, const ldr_json *j, int32_t node);
@@ -506,9 +515,10 @@ typedef struct ldr_text {
 #ifndef LADDER_NO_STDIO
 LDR_API ldr_tokenizer *ldr_tokenizer_load(const char *dir, const ldr_tokenizer_desc *desc, ldr_error *err);
 #endif
-/* The same from memory: a tokenizer.json, a vocab.json (desc->merges), a SentencePiece model, a vocab.txt or a GGUF file;
-   copied. */
-LDR_API ldr_tokenizer *ldr_tokenizer_load_memory(const void *data, size_t size, const ldr_tokenizer_desc *desc, ldr_error *err);
+/* The same from memory: a tokenizer.json, a vocab.json (desc->merges), a SentencePiece model, a vocab.txt or a GGUF
+   file; copied. */
+LDR_API ldr_tokenizer *ldr_tokenizer_load_memory(
+    const void *data, size_t size, const ldr_tokenizer_desc *desc, ldr_error *err);
 LDR_API void           ldr_tokenizer_free(ldr_tokenizer *t);
 LDR_API int32_t        ldr_tokenizer_size(const ldr_tokenizer *t);                       /* highest id + 1 */
 /* NULL if out of range, "" in a gap */
@@ -524,7 +534,7 @@ LDR_API ldr_status ldr_tokenizer_encode_with(const ldr_tokenizer *t, ldr_encodin
                                                      ldr_error *err);
 /* The same, cut longest first to max_len tokens; special = 0: the pieces alone. */
 LDR_API ldr_status ldr_tokenizer_encode(const ldr_tokenizer *t, ldr_encoding *out, const char *text, size_t size,
-                                        const char *text2, size_t size2, int32_t max_len, int32_t special, ldr_error *err);
+    const char *text2, size_t size2, int32_t max_len, int32_t special, ldr_error *err);
 /* What token i reads: its piece, or the text itself where that differs (an unknown piece of a Unigram model, an added
    token with the blanks it took along), with a NUL behind it. bytes: its length, may be NULL. Until the next encoding
    into e. */
@@ -578,33 +588,39 @@ typedef struct ldr_model_desc {
   int32_t       threads;         /* 0: what OpenMP says; without OpenMP always 1 */
   ldr_simd      simd;
   ldr_compute   compute;
-  int32_t       pack;            /* 1: F32 lays the blocks' matrices out at load as the kernels read them, in a copy of floats that the model
-                                    owns: same bits, sooner. The others always do. Gradients through a block read its file's matrices */
-  const char   *adapter;         /* a directory of PEFT's (adapter_config.json, adapter_model.safetensors or .bin) that is added to the
-                                    weights at load, in float copies of those it changes: low-rank updates, also rank-stabilised,
-                                    weight-decomposed (DoRA) and of embeddings; whole tensors (biases, heads) replace the model's.
-                                    To ladder files the sum is another backbone. Files only */
-  const char   *allow;           /* keys of config.json and tensors, with commas between them, that are passed over though not known; read at load only */
-  int32_t       release;         /* 1: give the memory of mapped weights back to the system after each use, for a backbone
-                                    larger than memory. They are read again when needed: the same bits, slower */
+  int32_t       pack;            /* 1: F32 lays the blocks' matrices out at load as the kernels read them, in a copy of
+                                    floats that the model owns: same bits, sooner. The others always do. Gradients
+                                    through a block read its file's matrices */
+  const char   *adapter;         /* a directory of PEFT's (adapter_config.json, adapter_model.safetensors or .bin) that
+                                    is added to the weights at load, in float copies of those it changes: low-rank
+                                    updates, also rank-stabilised, weight-decomposed (DoRA) and of embeddings; whole
+                                    tensors (biases, heads) replace the model's. To ladder files the sum is another
+                                    backbone. Files only */
+  /* keys of config.json and tensors, with commas between them, that are passed over though not known; read at load
+     only */
+  const char   *allow;
+  int32_t       release;         /* 1: give the memory of mapped weights back to the system after each use, for a
+                                    backbone larger than memory. They are read again when needed: the same bits,
+                                    slower */
 } ldr_model_desc;
 
-/* Loads a Hugging Face directory: config.json (bert_config.json), model.safetensors or pytorch_model.bin (or the sharded
-   index of either) or bert_model.ckpt.index and, when there is one, the vocabulary; or a .gguf file with what it holds. Families: >>manual-models.
-   Weights stay in their file's type and are read in place; only vectors (biases, norms) are
-   copied as float. A missing, extra, misshapen or mistyped tensor, an unknown model_type or an
+/* Loads a Hugging Face directory: config.json (bert_config.json), model.safetensors or pytorch_model.bin (or the
+   sharded index of either) or bert_model.ckpt.index and, when there is one, the vocabulary; or a .gguf file with what
+   it holds. Families: >>manual-models. Weights stay in their file's type and are read in place; only vectors (biases,
+   norms) are copied as float. A missing, extra, misshapen or mistyped tensor, an unknown model_type or an
    option that would change the result is an error. desc may be NULL. */
 #ifndef LADDER_NO_STDIO
 LDR_API ldr_model *ldr_model_load(const char *dir, const ldr_model_desc *desc, ldr_error *err);
 #endif
 
-/* The same from memory, for flash and WebAssembly. weights are needed, config as well unless they are GGUF, vocab may be
-   NULL. weights is borrowed and must outlive the model; the others are only read here. */
-LDR_API ldr_model *ldr_model_load_memory(const void *config, size_t config_size, const void *weights, size_t weights_size,
-                                         const void *vocab, size_t vocab_size, const ldr_model_desc *desc, ldr_error *err);
+/* The same from memory, for flash and WebAssembly. weights are needed, config as well unless they are GGUF, vocab may
+   be NULL. weights is borrowed and must outlive the model; the others are only read here. */
+LDR_API ldr_model *ldr_model_load_memory(const void *config, size_t config_size, const void *weights,
+    size_t weights_size, const void *vocab, size_t vocab_size, const ldr_model_desc *desc, ldr_error *err);
 LDR_API void       ldr_model_free(ldr_model *m);
 
-/* What the head of a published model is for, as the class in its config.json's "architectures" says; one score or more for... */
+/* What the head of a published model is for, as the class in its config.json's "architectures" says; one score or more
+   for... */
 typedef enum ldr_task {
   LDR_TASK_NONE,
   LDR_TASK_SEQUENCE,             /* each text: its classes, or one number */
@@ -631,26 +647,30 @@ LDR_API ldr_model_info       ldr_model_info_get(const ldr_model *m);
    every weight once. */
 LDR_API uint64_t             ldr_model_fingerprint(const ldr_model *m);
 LDR_API const ldr_tokenizer *ldr_model_tokenizer(const ldr_model *m);     /* NULL when none was found */
-LDR_API ldr_memory           ldr_model_memory(const ldr_model *m);        /* what the model object holds; of a mapping that is given back (release), what is in memory at once */
+/* what the model object holds; of a mapping that is given back (release), what is in memory at once */
+LDR_API ldr_memory           ldr_model_memory(const ldr_model *m);
 
 /* Sequences laid end to end, never padded: sequence s is tokens offsets[s] .. offsets[s+1]-1. */
 typedef struct ldr_batch {
   int32_t        sequences;
   const int32_t *offsets;        /* [sequences+1], offsets[0] = 0 */
   const int32_t *ids;            /* [offsets[sequences]] */
-  const int32_t *segments;       /* token types, same length, or NULL for all 0; with a table of tasks (ernie): type + types * task */
+  /* token types, same length, or NULL for all 0; with a table of tasks (ernie): type + types * task */
+  const int32_t *segments;
 } ldr_batch;
 
 /* hidden[T,width] = state after block `layer` (0: the embedding output; layers or -1: the final hidden state,
    final norm applied where the family has one). Allocates and frees its own workspace. */
-LDR_API ldr_status ldr_model_hidden(const ldr_model *m, float *hidden, const ldr_batch *batch, int32_t layer, ldr_error *err);
+LDR_API ldr_status ldr_model_hidden(
+    const ldr_model *m, float *hidden, const ldr_batch *batch, int32_t layer, ldr_error *err);
 
 /* logits[rows,vocabulary] of the model's own language-model head on hidden[rows,width], final
    hidden states. LDR_MISSING when the files hold no such head. */
-LDR_API ldr_status ldr_model_logits(const ldr_model *m, float *logits, const float *hidden, int32_t rows, ldr_error *err);
+LDR_API ldr_status ldr_model_logits(
+    const ldr_model *m, float *logits, const float *hidden, int32_t rows, ldr_error *err);
 
-/* scores[rows,classes] of the head for `task` that is in the files, on hidden[tokens,width], final hidden states of `batch`;
-   rows: its tokens for TOKENS, SPAN and REPLACED, else its sequences. Allocates and frees its own workspace.
+/* scores[rows,classes] of the head for `task` that is in the files, on hidden[tokens,width], final hidden states of
+   `batch`; rows: its tokens for TOKENS, SPAN and REPLACED, else its sequences. Allocates and frees its own workspace.
    LDR_MISSING when the files hold no such head. */
 LDR_API ldr_status  ldr_model_scores(const ldr_model *m, float *scores, const float *hidden, const ldr_batch *batch,
     ldr_error *err);
@@ -679,8 +699,9 @@ typedef enum ldr_head {
   LDR_HEAD_REGRESS,              /* one number a sequence; mean squared error */
   LDR_HEAD_TOKENS,               /* one label a token, -100 = ignored; softmax cross-entropy */
   LDR_HEAD_CHOICE,               /* `choices` sequences an example, one score each; softmax over them */
-  LDR_HEAD_WORDS,                /* one word a token, -100 = ignored: the model's own language-model head. Masked words or
-                                    next words, as the labels say. It is trained by LDR_METHOD_FULL and frozen otherwise */
+  LDR_HEAD_WORDS,                /* one word a token, -100 = ignored: the model's own language-model head. Masked words
+                                    or next words, as the labels say. It is trained by LDR_METHOD_FULL and frozen
+                                    otherwise */
   LDR_HEAD_MULTI,                /* any number of labels a sequence; a sigmoid and binary cross-entropy a class */
   /* Spans of tokens. Labels are tags, one a token: class 0 is O, 1 + 2k begins a span of type k, 2 + 2k goes on with
      it, so there are 1 + 2 types classes. A token with LDR_IGNORE can be neither first nor last of a span. */
@@ -695,18 +716,20 @@ typedef enum ldr_head {
 LDR_API const char *ldr_head_name(ldr_head head);              /* "classify", "regress", ... */
 
 #define LDR_IGNORE (-100)             /* a token without a label */
-#define LDR_UNSEEN (-101)             /* CLASSIFY, in sets to be scored: a label that no class stands for. It has no loss and
-                                         counts as wrong, for no answer could be right */
+#define LDR_UNSEEN (-101)             /* CLASSIFY, in sets to be scored: a label that no class stands for. It has no
+                                         loss and counts as wrong, for no answer could be right */
 
 typedef struct ldr_dataset ldr_dataset;
 
 typedef struct ldr_dataset_desc {
   ldr_allocator alloc;
   ldr_head      head;
-  int32_t       max_len;         /* texts are cut to so many tokens, 0: 128 (ldr_dataset_load: or the model's positions) */
+  /* texts are cut to so many tokens, 0: 128 (ldr_dataset_load: or the model's positions) */
+  int32_t       max_len;
   int32_t       choices;         /* LDR_HEAD_CHOICE: sequences an example */
   /* Reading files (ldr_dataset_load): */
-  const char   *text, *text2, *label;   /* JSON fields; NULL: "text" or "sentence" or "sentence1", "text2" or "sentence2", "label" */
+  /* JSON fields; NULL: "text" or "sentence" or "sentence1", "text2" or "sentence2", "label" */
+  const char   *text, *text2, *label;
   const ldr_dataset *labels;     /* take the label names of this set: others are LDR_UNSEEN, see ldr_dataset_unseen */
   int32_t       many_labels;     /* 1: as many classes as examples is meant, and no mistake */
   const char   *encoding;        /* NULL: UTF-8, or UTF-16 with its mark; else utf-16le, utf-16be, latin-1,
@@ -719,8 +742,8 @@ LDR_API ldr_dataset *ldr_dataset_create(const ldr_dataset_desc *desc, ldr_error 
 LDR_API void         ldr_dataset_free(ldr_dataset *d);
 
 /* One sequence and its target. labels: one per token (TOKENS), else one (CLASSIFY; CHOICE: index
-   of the right choice, the same on every sequence of the group; MULTI: a set from ldr_dataset_label_set). value: REGRESS. Everything is
-   copied. segments may be NULL. */
+   of the right choice, the same on every sequence of the group; MULTI: a set from ldr_dataset_label_set). value:
+   REGRESS. Everything is copied. segments may be NULL. */
 typedef struct ldr_example {
   int32_t        count;
   const int32_t *ids, *segments, *labels;
@@ -730,13 +753,15 @@ typedef struct ldr_example {
 LDR_API ldr_status ldr_dataset_add(ldr_dataset *d, const ldr_example *e, ldr_error *err);
 #ifndef LADDER_NO_TOKENIZER
 /* Tokenises and adds; text2 NULL for a single text. label: class index. TOKENS needs ldr_dataset_add. */
-LDR_API ldr_status ldr_dataset_add_text(ldr_dataset *d, const ldr_tokenizer *t, const char *text, const char *text2, int32_t label, float value, ldr_error *err);
+LDR_API ldr_status ldr_dataset_add_text(ldr_dataset *d, const ldr_tokenizer *t, const char *text, const char *text2,
+    int32_t label, float value, ldr_error *err);
 #endif
 /* Takes all examples out and keeps the room and the label names. A trainer may go on with a set that was filled again
-   between two steps, with as many examples and no more tokens than before: for text that streams by. Whoever resumes such
-   a run gives it the examples that would have come. */
+   between two steps, with as many examples and no more tokens than before: for text that streams by. Whoever resumes
+   such a run gives it the examples that would have come. */
 LDR_API void       ldr_dataset_clear(ldr_dataset *d);
-LDR_API int32_t    ldr_dataset_count(const ldr_dataset *d);               /* sequences (CHOICE: count / choices examples) */
+/* sequences (CHOICE: count / choices examples) */
+LDR_API int32_t    ldr_dataset_count(const ldr_dataset *d);
 LDR_API int64_t    ldr_dataset_tokens(const ldr_dataset *d);
 LDR_API int32_t    ldr_dataset_cut(const ldr_dataset *d);                 /* texts that max_len cut */
 LDR_API ldr_example ldr_dataset_get(const ldr_dataset *d, int32_t index); /* pointers into d, until the next add */
@@ -744,7 +769,8 @@ LDR_API ldr_example ldr_dataset_get(const ldr_dataset *d, int32_t index); /* poi
 LDR_API int32_t     ldr_dataset_label(ldr_dataset *d, const char *name, int32_t add, ldr_error *err);
 LDR_API int32_t     ldr_dataset_labels(const ldr_dataset *d);
 LDR_API const char *ldr_dataset_label_name(const ldr_dataset *d, int32_t index);  /* NULL: unnamed */
-/* MULTI: classes[count], each once, as the label of an example that is added next. LDR_UNSEEN may be among them. -1: an error. */
+/* MULTI: classes[count], each once, as the label of an example that is added next. LDR_UNSEEN may be among them. -1: an
+   error. */
 LDR_API int32_t     ldr_dataset_label_set(ldr_dataset *d, const int32_t *classes, int32_t count, ldr_error *err);
 /* Those of one example into classes[capacity]; returns how many there are. */
 LDR_API int32_t     ldr_dataset_label_set_get(const ldr_dataset *d, int32_t *classes, int32_t capacity, int32_t index);
@@ -753,11 +779,12 @@ LDR_API int32_t     ldr_dataset_unseen(const ldr_dataset *d, const char **name);
 
 #ifndef LADDER_NO_TOKENIZER
 /* Reads examples for CLASSIFY or REGRESS: lines with TAB-separated columns (.tsv, .txt), records of RFC 4180 (.csv,
-   also with semicolons), JSON lines or a JSON array (.jsonl, .json); "-" is standard input. A first line that names a label
-   and a text column says which columns count. What is not UTF-8, and an example without text or label, is an error with
-   its line. */
+   also with semicolons), JSON lines or a JSON array (.jsonl, .json); "-" is standard input. A first line that names a
+   label and a text column says which columns count. What is not UTF-8, and an example without text or label, is an
+   error with its line. */
 #ifndef LADDER_NO_STDIO
-LDR_API ldr_dataset *ldr_dataset_load(const ldr_model *m, const char *path, const ldr_dataset_desc *desc, ldr_error *err);
+LDR_API ldr_dataset *ldr_dataset_load(
+    const ldr_model *m, const char *path, const ldr_dataset_desc *desc, ldr_error *err);
 #endif
 /* The same from the bytes of a file, read during the call only. name: what it would be called, for its form and for errors. */
 LDR_API ldr_dataset *ldr_dataset_load_memory(const ldr_model *m, const char *name, const void *data, size_t size,
@@ -793,13 +820,15 @@ typedef enum ldr_method {
   LDR_METHOD_ADAPTER,            /* z + Up gelu(Down z) after attention and FFN, and the norms (Houlsby et al. 2019) */
   LDR_METHOD_PROMPT,             /* virtual tokens before every text (Lester et al. 2021) */
   LDR_METHOD_PREFIX,             /* keys and values of virtual tokens in every block (Li & Liang 2021) */
-  LDR_METHOD_THESEUS,            /* `successors`: fewer blocks, learning in the place of groups of the backbone's (Xu et al. 2020) */
+  /* `successors`: fewer blocks, learning in the place of groups of the backbone's (Xu et al. 2020) */
+  LDR_METHOD_THESEUS,
   LDR_METHOD_IA3                 /* vectors that multiply keys, values and FFN's units (Liu et al. 2022) */
 } ldr_method;
 LDR_API const char *ldr_method_name(ldr_method method);       /* "ladder", "head", "full", ... */
 
 /* Matrices LoRA may change; added up. GATE exists in gated blocks only. */
-typedef enum ldr_target { LDR_TARGET_QUERY = 1, LDR_TARGET_KEY = 2, LDR_TARGET_VALUE = 4, LDR_TARGET_OUTPUT = 8, LDR_TARGET_GATE = 16, LDR_TARGET_UP = 32, LDR_TARGET_DOWN = 64 } ldr_target;
+typedef enum ldr_target { LDR_TARGET_QUERY = 1, LDR_TARGET_KEY = 2, LDR_TARGET_VALUE = 4, LDR_TARGET_OUTPUT = 8,
+    LDR_TARGET_GATE = 16, LDR_TARGET_UP = 32, LDR_TARGET_DOWN = 64 } ldr_target;
 
 typedef enum ldr_preset {
   LDR_PRESET_DEFAULT,            /* copies of the last half of the blocks with updates of low rank, on standardised
@@ -822,9 +851,10 @@ typedef enum ldr_output { LDR_OUTPUT_PRESET, LDR_OUTPUT_MIXED, LDR_OUTPUT_UP, LD
     LDR_OUTPUT_RESIDUAL } ldr_output;
 typedef enum ldr_init   { LDR_INIT_PRESET, LDR_INIT_RANDOM, LDR_INIT_SLICE } ldr_init;
 typedef enum ldr_importance { LDR_IMPORTANCE_PRESET, LDR_MAGNITUDE, LDR_FISHER, LDR_ENERGY } ldr_importance;
-/* What a head with one label a sequence reads: one token's state, or the mean of all of the text's. FIRST is [CLS] in BERT's
-   families; the mean suits models that were pretrained without a use for it. */
-typedef enum ldr_pool   { LDR_POOL_FAMILY, LDR_POOL_FIRST, LDR_POOL_LAST, LDR_POOL_MEAN } ldr_pool;   /* FAMILY: LAST in causal models, else FIRST */
+/* What a head with one label a sequence reads: one token's state, or the mean of all of the text's. FIRST is [CLS] in
+   BERT's families; the mean suits models that were pretrained without a use for it. */
+/* FAMILY: LAST in causal models, else FIRST */
+typedef enum ldr_pool   { LDR_POOL_FAMILY, LDR_POOL_FIRST, LDR_POOL_LAST, LDR_POOL_MEAN } ldr_pool;
 typedef enum ldr_heads  { LDR_HEADS_PRESET, LDR_HEADS_WHOLE, LDR_HEADS_WITHIN } ldr_heads;
 
 /* Of a head's hidden layer, and of blocks. GELU is exact, GELU_TANH its approximation by a tanh. */
@@ -840,15 +870,18 @@ typedef struct ldr_ladder_desc {
   int32_t        targets;        /* LORA: sum of ldr_target; 0: query and value (LADDER: all) */
   int32_t        bottleneck;     /* ADAPTER; 0: d/16, at least 4 */
   int32_t        virtual_tokens; /* PROMPT, PREFIX; 0: 16. A prompt takes as many of the model's positions */
-  int32_t        prompt_hidden;  /* PROMPT; h > 0: its vectors go through a network of their own that is trained with them (P-tuning),
-                                    e + B tanh(A e + a) + b, A[h,e], B = 0 at the start; the sum, which keeps a start from words as it
-                                    is, is that of residual prompt tuning (Razdaibiedina et al. 2023). 0: the vectors alone */
-  int32_t        successors;     /* THESEUS: n blocks for L layers; 0: L/2. Successor g stands for layers g L/n to (g+1) L/n - 1 (rounded
-                                    down) and starts as a copy of layer g, so all together as the first n. They and the head are
-                                    trained (tune_norms: the final norm, too). Dev scores, predictions and the export are those of
-                                    the successors alone. How they take over: replace_rate in ldr_train_desc */
+  int32_t        prompt_hidden;  /* PROMPT; h > 0: its vectors go through a network of their own that is trained with
+                                    them (P-tuning), e + B tanh(A e + a) + b, A[h,e], B = 0 at the start; the sum, which
+                                    keeps a start from words as it is, is that of residual prompt tuning (Razdaibiedina
+                                    et al. 2023). 0: the vectors alone */
+  int32_t        successors;     /* THESEUS: n blocks for L layers; 0: L/2. Successor g stands for layers g L/n to (g+1)
+                                    L/n - 1 (rounded down) and starts as a copy of layer g, so all together as the first
+                                    n. They and the head are trained (tune_norms: the final norm, too). Dev scores,
+                                    predictions and the export are those of the successors alone. How they take over:
+                                    replace_rate in ldr_train_desc */
   ldr_choice     tune_biases, tune_norms;   /* train these too; AUTO: as the method's entry above says */
-  int32_t        tune_layers;    /* methods inside the backbone: only its last so many blocks, and no embeddings; 0: all */
+  /* methods inside the backbone: only its last so many blocks, and no embeddings; 0: all */
+  int32_t        tune_layers;
   ldr_preset     preset;         /* LADDER; the other methods have no rungs */
   int32_t        reduction;      /* r: side width d/r. 0: 8, less (to 2) where d/8 < 64; paper: 8 */
   const int32_t *rungs;          /* backbone layers, 0-based, ascending; NULL: all up to 12, else 12 spread evenly;
@@ -883,13 +916,17 @@ typedef struct ldr_ladder_desc {
   int32_t        head_hidden;
   ldr_activation head_activation;       /* of the hidden layer; 0: tanh */
   int32_t        span_size;      /* ANSWER, POINTER: of q and k, even; 0: 64 */
-  int32_t        published_head; /* 1: the head is, and starts as, the one in the model's files (ldr_model_info: task): head,
-                                    classes, pool, head_hidden, head_activation and label_names are taken from there.
-                                    LDR_MISSING without one, LDR_UNSUPPORTED for spans, poolers and heads with a norm */
-  const struct ldr_ladder *beside;      /* LADDER, HEAD: read the backbone as this one has tuned it so far, and not as it was loaded, so
-                                           that both can be trained step by step. FULL, BITFIT, LORA or ADAPTER on the same
-                                           model; borrowed, must outlive the ladder. No cache. A file names the model as it was loaded */
+  int32_t        published_head; /* 1: the head is, and starts as, the one in the model's files (ldr_model_info: task):
+                                    head, classes, pool, head_hidden, head_activation and label_names are taken from
+                                    there. LDR_MISSING without one, LDR_UNSUPPORTED for spans, poolers and heads with a
+                                    norm */
+  const struct ldr_ladder *beside;      /* LADDER, HEAD: read the backbone as this one has tuned it so far, and not as
+                                           it was loaded, so that both can be trained step by step. FULL, BITFIT, LORA
+                                           or ADAPTER on the same model; borrowed, must outlive the ladder. No cache. A
+                                           file names the model as it was loaded */
   const char *const *label_names;       /* [classes] or NULL; copied, saved with the ladder */
+  const ldr_dataset *labels;     /* or: head, classes and their names are those of this set, and its max_len is kept as
+                                    the note "max_len" */
   uint64_t       seed;
 } ldr_ladder_desc;
 
@@ -927,27 +964,33 @@ LDR_API const char *ldr_ladder_note_get(const ldr_ladder *l, const char *key);  
 LDR_API ldr_status  ldr_ladder_save(const ldr_ladder *l, const char *path, ldr_error *err);
 #endif
 /* The same bytes into memory. *size receives what is needed; data NULL: only that. */
-LDR_API ldr_status  ldr_ladder_save_memory(const ldr_ladder *l, void *data, size_t capacity, size_t *size, ldr_error *err);
+LDR_API ldr_status ldr_ladder_save_memory(
+    const ldr_ladder *l, void *data, size_t capacity, size_t *size, ldr_error *err);
 #ifndef LADDER_NO_STDIO
-/* The backbone with what was trained of it, as a model.safetensors that Hugging Face's classes load (their names and shapes):
-   tensors of FULL and BITFIT in their places, low-rank updates added to their matrices, successors of THESEUS as layers 0, 1, ...
-   instead of the backbone's (the configuration changes: ldr_ladder_export_config), a ladder's copies as the blocks they are copies of.
-   The head of the ladder is not in it.
-   type: LDR_F32, LDR_F16 or LDR_BF16. Tensors this library does not use (a pooler) are left out. LDR_UNSUPPORTED for adapters,
-   prompts, prefixes and narrow rungs, which have no place in it, and for biases the family has no names for. Appears whole or not at all. */
+/* The backbone with what was trained of it, as a model.safetensors that Hugging Face's classes load (their names and
+   shapes): tensors of FULL and BITFIT in their places, low-rank updates added to their matrices, successors of THESEUS
+   as layers 0, 1, ... instead of the backbone's (the configuration changes: ldr_ladder_export_config), a ladder's
+   copies as the blocks they are copies of. The head of the ladder is not in it.
+   type: LDR_F32, LDR_F16 or LDR_BF16. Tensors this library does not use (a pooler) are left out. LDR_UNSUPPORTED for
+   adapters, prompts, prefixes and narrow rungs, which have no place in it, and for biases the family has no names for.
+   Appears whole or not at all. */
 LDR_API ldr_status  ldr_ladder_export(const ldr_ladder *l, const char *path, ldr_dtype type, ldr_error *err);
-/* The config.json that goes with it: `config`, the bytes of the backbone's own, with the number of layers that THESEUS leaves; the
-   same bytes for other methods. LDR_MISMATCH when it is of a model with another number of layers. Appears whole or not at all. */
-LDR_API ldr_status  ldr_ladder_export_config(const ldr_ladder *l, const void *config, size_t config_size, const char *path, ldr_error *err);
-/* Random weights for a config.json (its bytes), language-model head included: N(0, 0.02^2), norms 1, biases 0. What a model that
-   is to be trained from nothing starts as. Written like the above, as F32. */
-LDR_API ldr_status  ldr_model_init(const void *config, size_t config_size, const char *path, uint64_t seed, ldr_error *err);
+/* The config.json that goes with it: `config`, the bytes of the backbone's own, with the number of layers that THESEUS
+   leaves; the same bytes for other methods. LDR_MISMATCH when it is of a model with another number of layers. Appears
+   whole or not at all. */
+LDR_API ldr_status ldr_ladder_export_config(
+    const ldr_ladder *l, const void *config, size_t config_size, const char *path, ldr_error *err);
+/* Random weights for a config.json (its bytes), language-model head included: N(0, 0.02^2), norms 1, biases 0. What a
+   model that is to be trained from nothing starts as. Written like the above, as F32. */
+LDR_API ldr_status ldr_model_init(
+    const void *config, size_t config_size, const char *path, uint64_t seed, ldr_error *err);
 #endif
 /* LDR_MISMATCH when the file was trained on another backbone. */
 #ifndef LADDER_NO_STDIO
 LDR_API ldr_ladder *ldr_ladder_load(const ldr_model *m, const char *path, const ldr_allocator *alloc, ldr_error *err);
 #endif
-LDR_API ldr_ladder *ldr_ladder_load_memory(const ldr_model *m, const void *data, size_t size, const ldr_allocator *alloc, ldr_error *err);
+LDR_API ldr_ladder *ldr_ladder_load_memory(
+    const ldr_model *m, const void *data, size_t size, const ldr_allocator *alloc, ldr_error *err);
 
 /* ======================================================================================
    >>api-predict       Running a trained ladder
@@ -963,6 +1006,21 @@ LDR_API ldr_memory     ldr_predictor_plan(const ldr_ladder *l, int32_t max_seque
 /* scores: CLASSIFY, MULTI [sequences,classes] probabilities; REGRESS [sequences]; CHOICE [sequences] raw scores;
    TOKENS [tokens,classes] probabilities. Allocates nothing. */
 LDR_API ldr_status     ldr_predict(ldr_predictor *p, float *scores, const ldr_batch *batch, ldr_error *err);
+/* The same bits for several ladders of one model, each with a predictor of its own (none twice): what is frozen runs
+   once for all, so a further one costs its side network alone. Ladders that change the backbone run by themselves. */
+LDR_API ldr_status     ldr_predict_together(ldr_predictor *const *p, float *const *scores, int32_t count,
+    const ldr_batch *batch, ldr_error *err);
+#ifndef LADDER_NO_TOKENIZER
+typedef struct ldr_answer {
+  int32_t     label;             /* CLASSIFY: the likeliest class and its name, which belongs to the ladder, or NULL */
+  const char *name;
+  float       score;             /* its probability; REGRESS: the value */
+} ldr_answer;
+/* One text, or two (text2 NULL: one), cut to the note "max_len" or to 128 tokens. It makes a predictor and frees it:
+   for many texts make one. LDR_UNSUPPORTED: a head of another kind. */
+LDR_API ldr_status     ldr_predict_text(ldr_ladder *l, ldr_answer *answer, const char *text, const char *text2,
+    ldr_error *err);
+#endif
 
 /* Tokens first to last of a sequence of the batch. score: log of the odds against its not being one (POINTER), or
    against there being none in the sequence (SPANS, ANSWER). A type's name is that of class 1 + 2 type, less "B-". */
@@ -988,13 +1046,15 @@ LDR_API ldr_status     ldr_predict_spans(ldr_predictor *p, ldr_span *spans, int3
    ====================================================================================== */
 
 typedef struct ldr_session ldr_session;
-/* For one text of up to `capacity` tokens (0: as many as the model has positions). l may be NULL; model and ladder are borrowed and
-   must outlive it. One session is used by one thread at a time. LDR_UNSUPPORTED: a model that is not causal or has no
-   language-model head, a ladder with another head, with narrow rungs, prompts, prefixes or beside another. */
+/* For one text of up to `capacity` tokens (0: as many as the model has positions). l may be NULL; model and ladder are
+   borrowed and must outlive it. One session is used by one thread at a time. LDR_UNSUPPORTED: a model that is not
+   causal or has no language-model head, a ladder with another head, with narrow rungs, prompts, prefixes or beside
+   another. */
 LDR_API ldr_session *ldr_session_create(const ldr_model *m, const ldr_ladder *l, int32_t capacity, ldr_error *err);
 LDR_API void         ldr_session_free(ldr_session *s);
 LDR_API ldr_memory   ldr_session_memory(const ldr_session *s);
-/* Reads ids[count] behind what was read. logits[vocabulary], of the token that would follow; NULL: not wanted. LDR_LIMIT: no room. */
+/* Reads ids[count] behind what was read. logits[vocabulary], of the token that would follow; NULL: not wanted.
+   LDR_LIMIT: no room. */
 LDR_API ldr_status   ldr_session_read(ldr_session *s, float *logits, const int32_t *ids, int32_t count, ldr_error *err);
 LDR_API int32_t      ldr_session_length(const ldr_session *s);
 /* Forgets all but the first `length` tokens: for another continuation of the same beginning. */
@@ -1011,7 +1071,8 @@ typedef struct ldr_sampling {
   uint64_t seed;
 } ldr_sampling;
 /* The token drawn from logits[n], which are changed; seen[count]: the text so far. The same numbers give the same token
-   for any number of threads: the draw depends on seed and count alone. -1: a logit is not a number, or an argument cannot be. */
+   for any number of threads: the draw depends on seed and count alone. -1: a logit is not a number, or an argument
+   cannot be. */
 LDR_API int32_t ldr_sample(float *logits, int32_t n, const ldr_sampling *how, const int32_t *seen, int32_t count);
 
 typedef struct ldr_generate_desc {
@@ -1021,8 +1082,8 @@ typedef struct ldr_generate_desc {
   int32_t    (*token)(void *user, int32_t id);      /* NULL, or called for each; nonzero: stop */
   void        *user;
 } ldr_generate_desc;
-/* Reads prompt[count] and draws tokens until one ends the text, `most` are there, or the session is full. out[most] receives
-   them (the one that ends it as well), *made how many. */
+/* Reads prompt[count] and draws tokens until one ends the text, `most` are there, or the session is full. out[most]
+   receives them (the one that ends it as well), *made how many. */
 LDR_API ldr_status ldr_generate(ldr_session *s, int32_t *out, int32_t *made, const int32_t *prompt, int32_t count,
     const ldr_generate_desc *desc, ldr_error *err);
 
@@ -1071,33 +1132,40 @@ typedef struct ldr_train_desc {
   float         weight_decay;    /* decoupled in AdamW, added to the gradient elsewhere; matrices only */
   float         clip;            /* global norm; 0: 1, negative: off */
   ldr_schedule  schedule;
+  float         learn_rate;      /* of ldr_trainer_learn; 0: a tenth of rate */
   float         warmup;          /* share of all steps; 0: 0.1, negative: none */
   float         label_smoothing; /* 0 to below 1 */
   const float  *class_weights;   /* [classes] or NULL; copied */
   int32_t       balance;         /* 1: weight class c by examples / (classes * examples of c); not with class_weights */
   int32_t       patience;        /* stop after so many epochs without a better dev score; 0: never */
   ldr_metric    metric;
-  int32_t       cache;           /* 1: keep every example's taps after the first visit; later epochs never run the backbone */
-  const char   *cache_dir;       /* keep them in train.taps and dev.taps of this directory (on POSIX made if it is not there), where
-                                    the next run finds them again; NULL: in memory. Implies cache. One run at a time may fill it */
-  ldr_dtype     cache_type;      /* of the kept taps: LDR_F32 changes nothing; LDR_BF16 or LDR_I8 (a scale a token) round them */
-  int32_t       cache_layers;    /* 1: ldr_trainer_create fills the cache, one backbone layer after the other over all examples;
-                                    the memory of a layer that is mapped is given back behind it */
-  /* THESEUS (Xu et al. 2020): each step draws, for each group and for its whole batch, whether the successor runs, with probability p,
-     or the group's frozen layers. After t of T steps: LINEAR p = min(1, b + (1-b) t/(u T)); CONSTANT p = b while t < u T, then 1.
-     The steps with p = 1 train the successors together. Dropout is in successors and head only */
+  /* 1: keep every example's taps after the first visit; later epochs never run the backbone */
+  int32_t       cache;
+  const char   *cache_dir;       /* keep them in train.taps and dev.taps of this directory (on POSIX made if it is not
+                                    there), where the next run finds them again; NULL: in memory. Implies cache. One run
+                                    at a time may fill it */
+  /* of the kept taps: LDR_F32 changes nothing; LDR_BF16 or LDR_I8 (a scale a token) round them */
+  ldr_dtype     cache_type;
+  int32_t       cache_layers;    /* 1: ldr_trainer_create fills the cache, one backbone layer after the other over all
+                                    examples; the memory of a layer that is mapped is given back behind it */
+  /* THESEUS (Xu et al. 2020): each step draws, for each group and for its whole batch, whether the successor runs, with
+     probability p, or the group's frozen layers. After t of T steps: LINEAR p = min(1, b + (1-b) t/(u T)); CONSTANT p =
+     b while t < u T, then 1. The steps with p = 1 train the successors together. Dropout is in successors and head
+     only */
   float         replace_rate;    /* b, up to 1; 0: 0.5 */
   float         replace_until;   /* u, up to 1; 0: 0.5 */
   ldr_replacement replace_schedule;      /* 0: LINEAR */
-  int32_t       checkpoint;      /* keep little of a block and make the rest again on the way back: the same numbers and far less memory.
-                                    Methods inside the backbone keep a state a block, for about a third more time (Chen et al. 2016);
-                                    a ladder keeps what attention gave as well, which is dear to make (Korthikanti et al. 2022) */
-  ldr_dtype     tap_type;        /* how a ladder's step keeps its taps for the gradients of the down-projections, the only thing that reads
-                                    them twice: LDR_F32, or LDR_BF16 or LDR_I8 (a scale a token), which round nothing else. Without cache only */
-  int32_t       distil;          /* 1: a ladder with LDR_HEAD_WORDS learns the backbone's own scores at the rows that have a label, and
-                                    not the label: - sum_w softmax(z_backbone)_w log softmax(z)_w (Hinton et al. 2015). Needs
-                                    LDR_OUTPUT_MIXED or RESIDUAL and no copies. Scores of the dev set are those of the
-                                    labels */
+  int32_t       checkpoint;      /* keep little of a block and make the rest again on the way back: the same numbers and
+                                    far less memory. Methods inside the backbone keep a state a block, for about a third
+                                    more time (Chen et al. 2016); a ladder keeps what attention gave as well, which is
+                                    dear to make (Korthikanti et al. 2022) */
+  ldr_dtype     tap_type;        /* how a ladder's step keeps its taps for the gradients of the down-projections, the
+                                    only thing that reads them twice: LDR_F32, or LDR_BF16 or LDR_I8 (a scale a token),
+                                    which round nothing else. Without cache only */
+  int32_t       distil;          /* 1: a ladder with LDR_HEAD_WORDS learns the backbone's own scores at the rows that
+                                    have a label, and not the label: - sum_w softmax(z_backbone)_w log softmax(z)_w
+                                    (Hinton et al. 2015). Needs LDR_OUTPUT_MIXED or RESIDUAL and no copies. Scores of
+                                    the dev set are those of the labels */
   uint64_t      seed;
   /* Called after every step (the last of an epoch carries its score); non-zero stops cleanly. */
   int32_t     (*progress_fn)(const ldr_progress *p, void *user);
@@ -1117,13 +1185,16 @@ LDR_API ldr_train_desc ldr_train_desc_defaults(const ldr_ladder *l, const ldr_tr
 typedef struct ldr_trainer ldr_trainer;
 
 /* train and dev (may be NULL) are borrowed and must not change meanwhile. Everything a step needs is
-   allocated here. A ladder that standardises reads texts here (up to 32 MB of what its head reads of them, in the order of
-   the first epoch) and measures its channels on them; the first trainer of a ladder that was made by ldr_ladder_create also
-   fits the head to them and checks a sliced start (ldr_trainer_start). A ladder from a file keeps what it has learned. */
-LDR_API ldr_trainer *ldr_trainer_create(ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev, const ldr_train_desc *desc, ldr_error *err);
+   allocated here. A ladder that standardises reads texts here (up to 32 MB of what its head reads of them, in the order
+   of the first epoch) and measures its channels on them; the first trainer of a ladder that was made by
+   ldr_ladder_create also fits the head to them and checks a sliced start (ldr_trainer_start). A ladder from a file
+   keeps what it has learned. */
+LDR_API ldr_trainer *ldr_trainer_create(
+    ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev, const ldr_train_desc *desc, ldr_error *err);
 LDR_API void         ldr_trainer_free(ldr_trainer *t);
 /* What ldr_trainer_create would allocate, item by item; nothing is allocated. Empty where it would refuse. */
-LDR_API ldr_memory   ldr_trainer_plan(const ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev, const ldr_train_desc *desc);
+LDR_API ldr_memory ldr_trainer_plan(
+    const ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev, const ldr_train_desc *desc);
 /* One optimiser step; after an epoch's last one the dev set is scored and the best parameters are
    kept. LDR_NUMERIC names the step and the tensor. *p may be NULL. Allocates nothing. */
 LDR_API ldr_status   ldr_trainer_step(ldr_trainer *t, ldr_progress *p, ldr_error *err);
@@ -1131,7 +1202,15 @@ LDR_API ldr_progress ldr_trainer_progress(const ldr_trainer *t);      /* where i
 LDR_API int32_t      ldr_trainer_done(const ldr_trainer *t);          /* 1: all epochs run, or patience ran out */
 /* Loss and gradients of one batch of the training set (indices of examples, one may come twice) without a step:
    for tests and for loops of your own. Gradients are in ldr_ladder_param(...).grad. */
-LDR_API ldr_status   ldr_trainer_gradients(ldr_trainer *t, double *loss, const int32_t *examples, int32_t count, ldr_error *err);
+LDR_API ldr_status ldr_trainer_gradients(
+    ldr_trainer *t, double *loss, const int32_t *examples, int32_t count, ldr_error *err);
+/* Learning while a program runs: one step of learn_rate, without a schedule, on all examples of `fresh` (like those of
+   the training set; it may change between calls) and on `replay` that are drawn from the training set, so that what was
+   learned before stays. *loss (may be NULL) = the mean over all of them before the step. Epochs and ldr_trainer_done do
+   not count these steps, ldr_trainer_save keeps them; to forget, ldr_trainer_resume an earlier save. LDR_LIMIT:
+   min(batch, 64) examples of fresh's longest are more tokens than a batch of the training set. Allocates nothing. */
+LDR_API ldr_status ldr_trainer_learn(
+    ldr_trainer *t, const ldr_dataset *fresh, int32_t replay, double *loss, ldr_error *err);
 /* Puts the parameters of the best dev epoch into the ladder (no dev set: does nothing). */
 LDR_API void         ldr_trainer_restore_best(ldr_trainer *t);
 /* What ldr_trainer_create found and did before the first step of a ladder that standardises (all 0 for others, and
@@ -1156,9 +1235,10 @@ typedef struct ldr_cache_info {
   const char *note[2];           /* train, dev: what became of an earlier file, or "". Belongs to the trainer */
 } ldr_cache_info;
 LDR_API ldr_cache_info ldr_trainer_cache(const ldr_trainer *t);
-/* What the files of cache_dir will take in bytes; 0 without it, or where ldr_trainer_create would refuse. With cache_layers
-   tokens * width * 4 bytes of the larger set come and go while it is filled. */
-LDR_API uint64_t     ldr_trainer_plan_disk(const ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev, const ldr_train_desc *desc);
+/* What the files of cache_dir will take in bytes; 0 without it, or where ldr_trainer_create would refuse. With
+   cache_layers tokens * width * 4 bytes of the larger set come and go while it is filled. */
+LDR_API uint64_t ldr_trainer_plan_disk(
+    const ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev, const ldr_train_desc *desc);
 /* Everything needed to go on with the same bits as if never stopped. */
 #ifndef LADDER_NO_STDIO
 LDR_API ldr_status   ldr_trainer_save(const ldr_trainer *t, const char *path, ldr_error *err);
@@ -1171,12 +1251,14 @@ typedef struct ldr_score {
   int32_t examples;
 } ldr_score;
 
-/* Scores the ladder on one of the trainer's two sets (any other is LDR_ARGUMENT), or (ldr_evaluate, which makes room for the
-   time of the call, for batches of 32 without a way back) on any; metric AUTO as in training. Parameters, gradients and the
-   course of training stay as they are; the trainer's tap cache is used and filled, and can fail with LDR_IO.
-   LDR_ARGUMENT: a metric that does not fit the head. LDR_DATA: a set that does not fit the ladder, or without a target. */
+/* Scores the ladder on one of the trainer's two sets (any other is LDR_ARGUMENT), or (ldr_evaluate, which makes room
+   for the time of the call, for batches of 32 without a way back) on any; metric AUTO as in training. Parameters,
+   gradients and the course of training stay as they are; the trainer's tap cache is used and filled, and can fail with
+   LDR_IO. LDR_ARGUMENT: a metric that does not fit the head. LDR_DATA: a set that does not fit the ladder, or without a
+   target. */
 LDR_API ldr_status ldr_trainer_evaluate(ldr_trainer *t, const ldr_dataset *d, ldr_score *score, ldr_error *err);
-LDR_API ldr_status ldr_evaluate(ldr_ladder *l, const ldr_dataset *d, ldr_metric metric, ldr_score *score, ldr_error *err);
+LDR_API ldr_status ldr_evaluate(
+    ldr_ladder *l, const ldr_dataset *d, ldr_metric metric, ldr_score *score, ldr_error *err);
 
 typedef struct ldr_fit_result {
   int32_t  best_epoch, steps;
@@ -1187,7 +1269,8 @@ typedef struct ldr_fit_result {
 } ldr_fit_result;
 
 /* Trains to the end and leaves the best epoch's parameters in the ladder. desc and result may be NULL. */
-LDR_API ldr_status ldr_fit(ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev, const ldr_train_desc *desc, ldr_fit_result *result, ldr_error *err);
+LDR_API ldr_status ldr_fit(ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev, const ldr_train_desc *desc,
+    ldr_fit_result *result, ldr_error *err);
 
 /* ======================================================================================
    >>api-recipe        A recipe from the data, the backbone and what the user grants
@@ -1253,6 +1336,9 @@ LDR_API ldr_status ldr_recipe(ldr_ladder_desc *ladder, ldr_train_desc *train, ch
 #ifndef LADDER_NO_STDIO
   #include <errno.h>
   #include <stdio.h>
+  #ifdef _WIN32
+  #include <direct.h>
+  #endif
 #endif
 #ifdef _OPENMP
   #include <omp.h>
@@ -1268,16 +1354,22 @@ LDR_API ldr_status ldr_recipe(ldr_ladder_desc *ladder, ldr_train_desc *train, ch
 #endif
 enum { LDR__MANY = LDR__SIZE(1024, 64) };          /* layers, or heads of one, at most */
 
-#if !defined(LADDER_NO_STDIO) && !defined(LADDER_NO_MMAP) && (defined(__unix__) || defined(__APPLE__)) && !defined(__wasm__)
+#if !defined(LADDER_NO_STDIO) && !defined(LADDER_NO_MMAP) && (defined(__unix__) || defined(__APPLE__)) && \
+    !defined(__wasm__)
   #define LDR__HAVE_MMAP 1
   #include <fcntl.h>
+  #include <sys/file.h>
   #include <sys/mman.h>
   #include <sys/stat.h>
   #include <unistd.h>
+  #ifndef __cplusplus
+  extern ssize_t readlink(const char *path, char *to, size_t room); /* as madvise, below */
+  #endif
 #else
   #define LDR__HAVE_MMAP 0
 #endif
-/* glibc hides madvise in strict C99, but it is there. Only Linux promises that the pages leave at once and come back unchanged. */
+/* glibc hides madvise in strict C99, but it is there. Only Linux promises that the pages leave at once and come back
+   unchanged. */
 #if LDR__HAVE_MMAP && defined(__linux__) && !defined(MADV_DONTNEED) && !defined(__alpha__)
   #define MADV_DONTNEED 4
   #define MADV_HUGEPAGE 14
@@ -1321,7 +1413,8 @@ enum { LDR__MANY = LDR__SIZE(1024, 64) };          /* layers, or heads of one, a
 
 /* x86 with GCC or clang: kernels for newer instruction sets are compiled with a target
    attribute each and chosen at run time. tcc defines __x86_64__ but knows neither. */
-#if !defined(LADDER_NO_SIMD) && (defined(__x86_64__) || defined(__i386__)) && (defined(__GNUC__) || defined(__clang__)) && !defined(__TINYC__)
+#if !defined(LADDER_NO_SIMD) && (defined(__x86_64__) || defined(__i386__)) && \
+    (defined(__GNUC__) || defined(__clang__)) && !defined(__TINYC__)
   #define LDR__X86 1
   #ifdef LADDER_IMMINTRIN
   #include LADDER_IMMINTRIN
@@ -1332,12 +1425,18 @@ enum { LDR__MANY = LDR__SIZE(1024, 64) };          /* layers, or heads of one, a
     #pragma GCC diagnostic ignored "-Wuninitialized"
     #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
   #endif
+  #ifdef _MSC_VER /* clang hides there what the target has not; as if for another compiler, it does not */
+    #include <malloc.h>
+    #pragma push_macro("_MSC_VER")
+    #undef _MSC_VER
+    #include <immintrin.h>
+    #pragma pop_macro("_MSC_VER")
+  #endif
   #include <immintrin.h>
   #if !defined(__clang__)
     #pragma GCC diagnostic pop
   #endif
   #endif
-  #include <cpuid.h>
 #else
   #define LDR__X86 0
 #endif
@@ -1349,9 +1448,10 @@ enum { LDR__MANY = LDR__SIZE(1024, 64) };          /* layers, or heads of one, a
 #else
   #define LDR__NEON 0
 #endif
-/* 1: sdot may be there, and can be asked for where it is not taken for granted. (A program compiled for SVE without it runs where it
-   is not, and gcc would not inline such a program's functions into one with it.) */
-#if LDR__NEON && !defined(__AARCH64EB__) && (defined(__ARM_FEATURE_DOTPROD) || (defined(__linux__) && !defined(__ARM_FEATURE_SVE)))
+/* 1: sdot may be there, and can be asked for where it is not taken for granted. (A program compiled for SVE without it
+   runs where it is not, and gcc would not inline such a program's functions into one with it.) */
+#if LDR__NEON && !defined(__AARCH64EB__) && \
+    (defined(__ARM_FEATURE_DOTPROD) || (defined(__linux__) && !defined(__ARM_FEATURE_SVE)))
   #define LDR__HAVE_SDOT 1
   #ifdef __ARM_FEATURE_DOTPROD
   #define LDR__SDOT
@@ -1377,8 +1477,9 @@ enum { LDR__MANY = LDR__SIZE(1024, 64) };          /* layers, or heads of one, a
    is safe for reproducibility because no result depends on which thread ran an iteration. */
 #ifdef _OPENMP
   #define LDR__PRAGMA(text) _Pragma(#text)
-  #define LDR__FOR(index, count, thread_count)                                                          \
-    LDR__PRAGMA(omp parallel for num_threads(thread_count) schedule(dynamic, 1) if ((count) > 1 && (thread_count) > 1)) \
+  #define LDR__FOR(index, count, thread_count) \
+    LDR__PRAGMA(omp parallel for num_threads(thread_count) \
+        schedule(dynamic, 1) if ((count) > 1 && (thread_count) > 1)) \
     for (int64_t index = 0; index < (count); index++)
   static int ldr__thread(void) { return omp_get_thread_num(); }
   static int ldr__max_threads(void) { return omp_get_max_threads(); }
@@ -1532,7 +1633,8 @@ static LDR__NOINLINE ldr_status ldr__fail(ldr_error *err, ldr_status status, con
 }
 
 /* What a byte of a file is to blame for. */
-static LDR__NOINLINE ldr_status ldr__fail_at(ldr_error *err, ldr_status status, uint64_t offset, const char *format, ...) {
+static LDR__NOINLINE ldr_status ldr__fail_at(
+    ldr_error *err, ldr_status status, uint64_t offset, const char *format, ...) {
   va_list args;
   va_start(args, format);
   ldr__fail_with(err, status, offset, format, args);
@@ -1686,13 +1788,15 @@ static void *ldr__place(ldr__plan *p, const char *name, size_t count, size_t ite
   return p->base + start;
 }
 
-/* rows x columns floats. Columns are dimensions of a model (below 2^28), so only the product with rows can wrap, and ldr__place
-   looks at that. */
+/* rows x columns floats. Columns are dimensions of a model (below 2^28), so only the product with rows can wrap, and
+   ldr__place looks at that. */
 static float *ldr__place_matrix(ldr__plan *p, const char *name, size_t rows, size_t columns) {
   return (float *)ldr__place(p, name, rows, columns * sizeof(float));
 }
 
-static float *ldr__place_floats(ldr__plan *p, const char *name, size_t count) { return ldr__place_matrix(p, name, count, 1); }
+static float *ldr__place_floats(ldr__plan *p, const char *name, size_t count) {
+  return ldr__place_matrix(p, name, count, 1);
+}
 
 /* Large plans ask for large pages: rows of a batch are pages apart, and a matrix kernel that visits
    many rows would wait for address translation more than for data. A hint, without effect elsewhere. */
@@ -1713,7 +1817,8 @@ static ldr_status ldr__plan_begin(ldr__plan *p, const ldr_allocator *a, ldr_erro
   if (p->overflow) return ldr__fail(err, LDR_LIMIT, "the sizes asked for do not fit the address space");
   p->size = p->used + LDR__ALIGN;
   p->memory = ldr__alloc(a, p->size);
-  if (!p->memory) return ldr__fail(err, LDR_MEMORY, "out of memory: %U bytes could not be allocated", (uint64_t)p->size);
+  if (!p->memory)
+    return ldr__fail(err, LDR_MEMORY, "out of memory: %U bytes could not be allocated", (uint64_t)p->size);
   if (!a || !a->alloc_fn) ldr__large_pages(p->memory, p->size); /* what the user's allocator hands out is the user's */
   memset(p->memory, 0, p->size);
   pad = (size_t)(LDR__ALIGN - (uintptr_t)p->memory % LDR__ALIGN) % LDR__ALIGN;
@@ -1751,9 +1856,13 @@ static uint64_t ldr__stream(uint64_t seed, uint64_t purpose, uint64_t index) {
   return ldr__mix64(ldr__mix64(seed + UINT64_C(0x9e3779b97f4a7c15) * purpose) + index);
 }
 
-static uint64_t ldr__random_u64(uint64_t key, uint64_t i) { return ldr__mix64(key + UINT64_C(0x9e3779b97f4a7c15) * (i + 1)); }
+static uint64_t ldr__random_u64(uint64_t key, uint64_t i) {
+  return ldr__mix64(key + UINT64_C(0x9e3779b97f4a7c15) * (i + 1));
+}
 
-static double ldr__random_unit(uint64_t key, uint64_t i) { return (double)(ldr__random_u64(key, i) >> 11) * (1.0 / 9007199254740992.0); }
+static double ldr__random_unit(uint64_t key, uint64_t i) {
+  return (double)(ldr__random_u64(key, i) >> 11) * (1.0 / 9007199254740992.0);
+}
 
 /* Standard normal by Box-Muller from numbers 2i and 2i+1 of the stream. */
 static double ldr__random_normal(uint64_t key, uint64_t i) {
@@ -1762,7 +1871,9 @@ static double ldr__random_normal(uint64_t key, uint64_t i) {
 }
 
 /* An integer below n by 64-bit multiply-shift; the bias is below n / 2^32 and n is a data-set size. */
-static uint32_t ldr__random_below(uint64_t key, uint64_t i, uint32_t n) { return (uint32_t)(((ldr__random_u64(key, i) >> 32) * n) >> 32); }
+static uint32_t ldr__random_below(uint64_t key, uint64_t i, uint32_t n) {
+  return (uint32_t)(((ldr__random_u64(key, i) >> 32) * n) >> 32);
+}
 
 /* Fisher-Yates; order[i] = i on entry or any permutation. */
 static void ldr__shuffle(int32_t *order, int32_t n, uint64_t key) {
@@ -3689,7 +3800,8 @@ static void ldr__rows_unpack(const ldr__kernels *ker, float *x, const unsigned c
    is one sequence and one key/value head: it alone writes that head's O, dQ, dK and dV. */
 enum { LDR__STRETCH = LDR__SIZE(128, 16) };
 
-/* Queries and keys of distances themselves (He et al. 2021, DeBERTa): rows [.,heads*head_dim], which row a distance has. */
+/* Queries and keys of distances themselves (He et al. 2021, DeBERTa): rows [.,heads*head_dim], which row a distance
+   has. */
 typedef struct ldr__places { const float *keys, *queries; const int32_t *row; } ldr__places;
 
 typedef struct ldr__attention {
@@ -3748,8 +3860,8 @@ static void ldr__hide_later(float *s, size_t keys, size_t n, size_t j0, size_t i
     for (l = 0; l < n && l < j0 + j - i0; l++) s[j * n + l] = -FLT_MAX;
 }
 
-/* The score of query i and key j, both counted from the sequence's first, whose row of q, k and v is qkv: what a head adds for
-   their distance, and what is not seen. */
+/* The score of query i and key j, both counted from the sequence's first, whose row of q, k and v is qkv: what a head
+   adds for their distance, and what is not seen. */
 static void ldr__attention_shift(float *score, const ldr__attention *a, const float *qkv, size_t h, size_t i,
     size_t j) {
   size_t apart = i > j ? i - j : j - i, at = LDR__MIN(apart, (size_t)LDR__FAR), d = (size_t)a->head_dim,
@@ -3775,7 +3887,8 @@ static void ldr__attention_shifts(float *s, const ldr__attention *a, const float
       ldr__attention_shift(&s[r * n + c], a, qkv, h, i0 + (turned ? r : c), j0 + (turned ? c : r));
 }
 
-/* From e[queries,n], the gradient of scores, to those of q[.,apart] and k[d,n] through the distances; their own rows are frozen. */
+/* From e[queries,n], the gradient of scores, to those of q[.,apart] and k[d,n] through the distances; their own rows
+   are frozen. */
 static void ldr__attention_shifts_backward(float *dq, size_t apart, float *dk, const float *e, const ldr__attention *a,
     size_t h, size_t rows, size_t keys, size_t n, size_t i0, size_t j0) {
   size_t d = (size_t)a->head_dim, r, c, k;
@@ -4131,8 +4244,9 @@ static int32_t ldr__json_value(ldr_json *j, const char *s, size_t n, size_t *at,
   if (s[i] == '"') {
     length = ldr__json_string_end(s, n, i + 1, &bad);
     if (!length) {
-      ldr__fail_at(err, LDR_JSON, bad, bad >= n ? "JSON: a string has no closing quote"
-                                              : "JSON: a string holds a bad escape, a control character or bytes that are not UTF-8");
+      ldr__fail_at(err, LDR_JSON, bad,
+          bad >= n ? "JSON: a string has no closing quote"
+                   : "JSON: a string holds a bad escape, a control character or bytes that are not UTF-8");
       return -1;
     }
     node = ldr__json_push(j, LDR_JSON_STRING, i + 1, length - 1);
@@ -4164,7 +4278,8 @@ static ldr_status ldr__json_parse_value(ldr_json *j, const char *s, size_t n, si
   for (;;) {
     if (expect_value) {
       int is_key = depth > 0 && j->nodes[stack[depth - 1]].type == LDR_JSON_OBJECT && last[depth - 1] == -2;
-      if (is_key && (i >= n || s[i] != '"')) return ldr__fail_at(err, LDR_JSON, i, "JSON: expected a key in double quotes");
+      if (is_key && (i >= n || s[i] != '"'))
+        return ldr__fail_at(err, LDR_JSON, i, "JSON: expected a key in double quotes");
       node = ldr__json_value(j, s, n, &i, err);
       if (node < 0) return err ? err->status : LDR_JSON;
       if (depth > 0) {
@@ -4180,7 +4295,9 @@ static ldr_status ldr__json_parse_value(ldr_json *j, const char *s, size_t n, si
         parent->count++;
       }
       if (j->nodes[node].type >= LDR_JSON_ARRAY) {
-        if (depth == LADDER_MAX_JSON_DEPTH) return ldr__fail_at(err, LDR_LIMIT, i - 1, "JSON: nested deeper than %d levels (LADDER_MAX_JSON_DEPTH)", LADDER_MAX_JSON_DEPTH);
+        if (depth == LADDER_MAX_JSON_DEPTH)
+          return ldr__fail_at(err, LDR_LIMIT, i - 1, "JSON: nested deeper than %d levels (LADDER_MAX_JSON_DEPTH)",
+              LADDER_MAX_JSON_DEPTH);
         stack[depth] = node;
         last[depth++] = -2;
         i = ldr__json_space(s, n, i);
@@ -4201,7 +4318,9 @@ static ldr_status ldr__json_parse_value(ldr_json *j, const char *s, size_t n, si
       i = ldr__json_space(s, n, i + 1);
       last[depth - 1] = -2;
       expect_value = 1;
-    } else return ldr__fail_at(err, LDR_JSON, i, "JSON: expected ',' or the end of the %s", j->nodes[node].type == LDR_JSON_OBJECT ? "object" : "array");
+    } else
+      return ldr__fail_at(err, LDR_JSON, i, "JSON: expected ',' or the end of the %s",
+          j->nodes[node].type == LDR_JSON_OBJECT ? "object" : "array");
   }
   *at = i;
   return LDR_OK;
@@ -4232,12 +4351,14 @@ static void ldr__json_mark_subtrees(ldr_json *j) {
   size_t i;
   int32_t stack[LADDER_MAX_JSON_DEPTH], depth = 0;
   for (i = 0; i <= j->count; i++) {
-    while (depth > 0 && (i == j->count || j->nodes[i].begin >= j->nodes[stack[depth - 1]].end)) j->nodes[stack[--depth]].next = -(int32_t)i;
+    while (depth > 0 && (i == j->count || j->nodes[i].begin >= j->nodes[stack[depth - 1]].end))
+      j->nodes[stack[--depth]].next = -(int32_t)i;
     if (i < j->count && j->nodes[i].type >= LDR_JSON_ARRAY && j->nodes[i].first >= 0) stack[depth++] = (int32_t)i;
   }
 }
 
-LDR__DEF ldr_json *ldr_json_parse_next(const char *text, size_t size, size_t *used, const ldr_allocator *alloc, ldr_error *err) {
+LDR__DEF ldr_json *ldr_json_parse_next(
+    const char *text, size_t size, size_t *used, const ldr_allocator *alloc, ldr_error *err) {
   ldr_allocator a = ldr__allocator(alloc);
   ldr_json *j;
   size_t at = 0;
@@ -4369,7 +4490,10 @@ static double ldr__parse_double(const char *s, size_t n) {
     exponent += e_negative ? -e : e;
   }
   value = (double)mantissa;
-  if (mantissa != 0 && exponent != 0) value = exponent < -300 ? value / 1e300 / pow(10.0, (double)-(exponent + 300)) : exponent < 0 ? value / pow(10.0, (double)-exponent) : value * pow(10.0, (double)exponent);
+  if (mantissa != 0 && exponent != 0)
+    value = exponent < -300 ? value / 1e300 / pow(10.0, (double)-(exponent + 300))
+        : exponent < 0      ? value / pow(10.0, (double)-exponent)
+                            : value * pow(10.0, (double)exponent);
   return negative ? -value : value;
 }
 
@@ -4405,8 +4529,9 @@ static void ldr__source_borrow(ldr__source *s, const void *data, size_t size) {
   #define LDR__GIVES_BACK 0
 #endif
 
-/* Hands the memory of whole pages within data[0..size) back to the system. They are pages of a file that is only read: the next
-   look at them gets the same bytes again, from the system's cache or the disk. For anything but a mapping it does nothing. */
+/* Hands the memory of whole pages within data[0..size) back to the system. They are pages of a file that is only read:
+   the next look at them gets the same bytes again, from the system's cache or the disk. For anything but a mapping it
+   does nothing. */
 static void ldr__source_release(const ldr__source *s, const void *data, size_t size) {
 #if LDR__GIVES_BACK
   uintptr_t base = (uintptr_t)s->data, begin = (uintptr_t)data, end = begin + size;
@@ -4435,6 +4560,7 @@ typedef struct ldr__writer {
   size_t capacity, used;
 #ifndef LADDER_NO_STDIO
   FILE *f;
+  int in_place; /* not beside its name first: no file is there to keep */
   char path[LADDER_MAX_PATH], temporary[LADDER_MAX_PATH];
 #endif
 } ldr__writer;
@@ -4444,16 +4570,68 @@ static void ldr__writer_put(ldr__writer *w, const void *data, size_t n, ldr_erro
   w->used += n;
 #ifndef LADDER_NO_STDIO
   if (w->f) {
-    if (n && fwrite(data, 1, n, w->f) != n) w->status = ldr__fail(err, LDR_IO, "%s: writing failed: %s", w->temporary, strerror(errno));
+    if (n && fwrite(data, 1, n, w->f) != n)
+      w->status = ldr__fail(err, LDR_IO, "%s: writing failed: %s", w->temporary, strerror(errno));
     return;
   }
 #endif
   if (!w->memory) return;
-  if (w->used > w->capacity) w->status = ldr__fail(err, LDR_ARGUMENT, "the memory given holds %U bytes and more are needed: ask for the size first", (uint64_t)w->capacity);
+  if (w->used > w->capacity)
+    w->status = ldr__fail(err, LDR_ARGUMENT,
+        "the memory given holds %U bytes and more are needed: ask for the size first", (uint64_t)w->capacity);
   else memcpy(w->memory + w->used - n, data, n);
 }
 
 #ifndef LADDER_NO_STDIO
+
+/* Names of files are UTF-8, which Windows takes as UTF-16 alone; and its own rename replaces nothing. */
+#ifdef _WIN32
+#ifdef __cplusplus
+extern "C" {
+#endif
+__declspec(dllimport) int __stdcall MoveFileExW(const wchar_t *from, const wchar_t *to, unsigned long flags);
+__declspec(dllimport) int __stdcall MultiByteToWideChar(unsigned int page, unsigned long flags, const char *from,
+    int size, wchar_t *to, int room);
+#ifdef __cplusplus
+}
+#endif
+
+static const wchar_t *ldr__wide(wchar_t *w, const char *s) {
+  if (!MultiByteToWideChar(65001, 8, s, -1, w, LADDER_MAX_PATH)) w[0] = 0;
+  return w;
+}
+
+static FILE *ldr__fopen(const char *path, const char *mode) {
+  wchar_t w[LADDER_MAX_PATH], m[LADDER_MAX_PATH];
+  return _wfopen(ldr__wide(w, path), ldr__wide(m, mode));
+}
+
+static int ldr__remove(const char *path) {
+  wchar_t w[LADDER_MAX_PATH];
+  return _wremove(ldr__wide(w, path));
+}
+
+static int ldr__rename(const char *from, const char *to) {
+  wchar_t w[LADDER_MAX_PATH], v[LADDER_MAX_PATH];
+  if (MoveFileExW(ldr__wide(w, from), ldr__wide(v, to), 1 | 8)) return 0; /* replace, and wait for the disk */
+  errno = EACCES;
+  return -1;
+}
+
+static int ldr__mkdir(const char *path) {
+  wchar_t w[LADDER_MAX_PATH];
+  return _wmkdir(ldr__wide(w, path));
+}
+#else
+#define ldr__fopen  fopen
+#define ldr__remove remove
+#define ldr__rename rename
+#if LDR__HAVE_MMAP
+#define ldr__mkdir(path) mkdir(path, 0777)
+#else
+#define ldr__mkdir(path) (-1)
+#endif
+#endif
 
 static int ldr__path_join(char *dst, size_t cap, const char *dir, const char *name) {
   ldr__text t;
@@ -4464,10 +4642,13 @@ static int ldr__path_join(char *dst, size_t cap, const char *dir, const char *na
   return !t.full;
 }
 
+/* What is there and cannot be opened is there: whoever opens it next says why. */
 static int ldr__file_exists(const char *path) {
-  FILE *f = fopen(path, "rb");
+  FILE *f;
+  errno = 0;
+  f = ldr__fopen(path, "rb");
   if (f) fclose(f);
-  return f != NULL;
+  return f || (errno && errno != ENOENT && errno != ENOTDIR);
 }
 
 /* Reads in growing blocks and never asks for the size: `ftell` is 32-bit on some systems and
@@ -4510,7 +4691,7 @@ static ldr_status ldr__source_stream(ldr__source *s, FILE *f, const char *path, 
 
 static ldr_status ldr__source_read(ldr__source *s, const char *path, const ldr_allocator *alloc, ldr_error *err) {
   ldr_status status;
-  FILE *f = fopen(path, "rb");
+  FILE *f = ldr__fopen(path, "rb");
   if (!f) return ldr__fail(err, LDR_IO, "%s: cannot be opened: %s", path, strerror(errno));
   status = ldr__source_stream(s, f, path, alloc, err);
   fclose(f);
@@ -4542,17 +4723,45 @@ static ldr_status ldr__source_open(ldr__source *s, const char *path, const ldr_a
 }
 
 /* A file appears whole or not at all: written beside its final name, flushed to the disk, then
-   renamed over it. A crash at any byte leaves the old file as it was. */
-static ldr_status ldr__writer_open(ldr__writer *w, const char *path, ldr_error *err) {
-  ldr__text t;
+   renamed over it. A crash at any byte leaves the old file as it was. Links are followed; a device or a pipe is written
+   to. This says where, and opens nothing. */
+static ldr_status ldr__writer_place(ldr__writer *w, const char *path, ldr_error *err) {
+  size_t size = strlen(path);
+#if LDR__HAVE_MMAP
+  int links = 0;
+#endif
   memset(w, 0, sizeof *w);
-  ldr__text_init(&t, w->path, sizeof w->path);
-  ldr__text_string(&t, path);
-  ldr__text_init(&t, w->temporary, sizeof w->temporary);
-  ldr__text_string(&t, path);
-  ldr__text_string(&t, ".partial");
-  if (t.full) return w->status = ldr__fail(err, LDR_ARGUMENT, "the path is longer than %d bytes", LADDER_MAX_PATH - 16);
-  w->f = fopen(w->temporary, "w+b");  /* a tap cache reads what it has written */
+  if (size > LADDER_MAX_PATH - 16) return w->status = ldr__fail(err, LDR_ARGUMENT, "the path is longer than %d bytes",
+      LADDER_MAX_PATH - 16);
+  memcpy(w->path, path, size + 1);
+#if LDR__HAVE_MMAP
+  for (;;) {
+    struct stat st;
+    char *end;
+    ssize_t n;
+    if (stat(w->path, &st) == 0 && !S_ISREG(st.st_mode)) {
+      w->in_place = 1;
+      if (S_ISDIR(st.st_mode)) return w->status = ldr__fail(err, LDR_IO, "%s: is a folder, and not replaced by a file",
+          path);
+      break;
+    }
+    n = readlink(w->path, w->temporary, LADDER_MAX_PATH - 16);
+    if (n < 0) break;
+    end = strrchr(w->path, '/');
+    end = end && w->temporary[0] != '/' ? end + 1 : w->path;
+    if (++links > 40 || end + n > w->path + LADDER_MAX_PATH - 16) return w->status = ldr__fail(err, LDR_IO,
+        "%s: too many links, or too long ones", path);
+    memcpy(end, w->temporary, (size_t)n);
+    end[n] = 0;
+  }
+#endif
+  ldr__format(w->temporary, sizeof w->temporary, w->in_place ? "%s" : "%s.partial", w->path);
+  return LDR_OK;
+}
+
+static ldr_status ldr__writer_open(ldr__writer *w, const char *path, ldr_error *err) {
+  if (ldr__writer_place(w, path, err)) return w->status;
+  w->f = ldr__fopen(w->temporary, w->in_place ? "wb" : "w+b"); /* a tap cache reads what it has written */
   if (!w->f) return w->status = ldr__fail(err, LDR_IO, "%s: cannot be created: %s", w->temporary, strerror(errno));
   return LDR_OK;
 }
@@ -4561,21 +4770,18 @@ static ldr_status ldr__writer_close(ldr__writer *w, ldr_error *err) {
   if (w->f) {
     int bad = fclose(w->f) != 0;
 #if LDR__HAVE_MMAP
-    int fd = bad ? -1 : open(w->temporary, O_RDWR); /* fileno is hidden in strict C99 */
-    if (fd >= 0) {
-      if (fsync(fd) != 0 && errno != EINVAL && errno != EROFS) bad = 1;
-      close(fd);
+    if (!bad && !w->status && !w->in_place) {
+      int fd = open(w->temporary, O_RDWR); /* fileno is hidden in strict C99 */
+      bad = fd < 0 || (fsync(fd) != 0 && errno != EINVAL && errno != EROFS);
+      if (fd >= 0 && close(fd) != 0) bad = 1;
     }
 #endif
     if (bad && !w->status) w->status = ldr__fail(err, LDR_IO, "%s: writing failed: %s", w->temporary, strerror(errno));
     w->f = NULL;
-    if (!w->status) {
-#ifdef _WIN32
-      remove(w->path); /* rename does not replace on Windows */
-#endif
-      if (rename(w->temporary, w->path) != 0) w->status = ldr__fail(err, LDR_IO, "%s: cannot be renamed into place: %s", w->temporary, strerror(errno));
-    }
-    if (w->status) remove(w->temporary);
+    if (w->in_place) return w->status;
+    if (!w->status && ldr__rename(w->temporary, w->path) != 0) w->status = ldr__fail(err, LDR_IO,
+        "%s: cannot be renamed into place: %s", w->temporary, strerror(errno));
+    if (w->status) ldr__remove(w->temporary);
   }
   return w->status;
 }
@@ -4640,7 +4846,8 @@ static const char *ldr__weights_string(ldr_weights *w, const ldr_json *j, int32_
   ldr_json_string(s, (size_t)n + 1, j, node);
   if (strlen(s) == (size_t)n) return w->strings[w->string_count++] = s;
   ldr__free(&w->alloc, s, (size_t)n + 1);
-  ldr__fail_at(err, LDR_FORMAT, 8 + ldr_json_node_at(j, node)->begin, "safetensors header: a name or metadata text holds a NUL character");
+  ldr__fail_at(err, LDR_FORMAT, 8 + ldr_json_node_at(j, node)->begin,
+      "safetensors header: a name or metadata text holds a NUL character");
   return NULL;
 }
 
@@ -4674,7 +4881,8 @@ static unsigned char *ldr__weights_copy(ldr_weights *w, size_t bytes, ldr_error 
 }
 
 /* key and value are w's own; NULL: err says why. */
-static ldr_status ldr__weights_meta_add(ldr_weights *w, const char *key, const char *value, uint64_t at, ldr_error *err) {
+static ldr_status ldr__weights_meta_add(
+    ldr_weights *w, const char *key, const char *value, uint64_t at, ldr_error *err) {
   void *metas = w->metas;
   if (!key || !value) return err->status;
   if (!ldr__grow(&w->alloc, &metas, &w->meta_capacity, w->meta_count + 1, sizeof *w->metas))
@@ -4702,7 +4910,7 @@ static int ldr__json_integer(const ldr_json *j, int32_t node, int64_t *out) {
 }
 
 static ldr_status ldr__safetensors_tensor(ldr_weights *w, const ldr_json *j, int32_t key, int32_t value, int32_t file,
-                                          const unsigned char *data, uint64_t data_offset, uint64_t data_size, ldr_error *err) {
+    const unsigned char *data, uint64_t data_offset, uint64_t data_size, ldr_error *err) {
   const ldr_json_node *node = ldr_json_node_at(j, value), *shape, *range;
   int32_t dtype = ldr_json_get(j, value, "dtype"), k, d;
   uint64_t at = 8 + node->begin, elements = 1, bytes = 0;
@@ -4716,28 +4924,39 @@ static ldr_status ldr__safetensors_tensor(ldr_weights *w, const ldr_json *j, int
   ldr__show(shown, t->name, strlen(t->name));
   shape = ldr_json_node_at(j, ldr_json_get(j, value, "shape"));
   range = ldr_json_node_at(j, ldr_json_get(j, value, "data_offsets"));
-  if (node->type != LDR_JSON_OBJECT || dtype < 0 || !shape || shape->type != LDR_JSON_ARRAY || !range || range->type != LDR_JSON_ARRAY || range->count != 2)
-    return ldr__fail_at(err, LDR_FORMAT, at, "tensor \"%s\": the header entry must hold dtype, shape and two data_offsets", shown);
+  if (node->type != LDR_JSON_OBJECT || dtype < 0 || !shape || shape->type != LDR_JSON_ARRAY || !range ||
+      range->type != LDR_JSON_ARRAY || range->count != 2)
+    return ldr__fail_at(
+        err, LDR_FORMAT, at, "tensor \"%s\": the header entry must hold dtype, shape and two data_offsets", shown);
   for (d = 0; d < LDR_DTYPE_COUNT; d++)
     if (ldr__dtypes[d].block == 1 && ldr_json_equals(j, dtype, ldr__dtypes[d].name)) break;
   if (d == LDR_DTYPE_COUNT) {
     char type_shown[LDR__SHOWN];
     const ldr_json_node *n = ldr_json_node_at(j, dtype);
-    return ldr__fail_at(err, LDR_DTYPE, 8 + n->begin, "tensor \"%s\": element type %s is not known", shown, ldr__show(type_shown, j->text + n->begin, n->end - n->begin));
+    return ldr__fail_at(err, LDR_DTYPE, 8 + n->begin, "tensor \"%s\": element type %s is not known", shown,
+        ldr__show(type_shown, j->text + n->begin, n->end - n->begin));
   }
   t->dtype = (ldr_dtype)d;
-  if (shape->count > LADDER_MAX_DIMS) return ldr__fail_at(err, LDR_LIMIT, 8 + shape->begin, "tensor \"%s\": %d dimensions, at most %d (LADDER_MAX_DIMS)", shown, shape->count, LADDER_MAX_DIMS);
+  if (shape->count > LADDER_MAX_DIMS)
+    return ldr__fail_at(err, LDR_LIMIT, 8 + shape->begin, "tensor \"%s\": %d dimensions, at most %d (LADDER_MAX_DIMS)",
+        shown, shape->count, LADDER_MAX_DIMS);
   for (k = shape->first, d = 0; k >= 0; k = ldr_json_node_at(j, k)->next, d++) {
     if (!ldr__json_integer(j, k, &t->shape[d]) || !ldr__mul_u64(&elements, elements, (uint64_t)t->shape[d]))
-      return ldr__fail_at(err, LDR_FORMAT, 8 + ldr_json_node_at(j, k)->begin, "tensor \"%s\": its shape is not a list of whole numbers with a product below 2^64", shown);
+      return ldr__fail_at(err, LDR_FORMAT, 8 + ldr_json_node_at(j, k)->begin,
+          "tensor \"%s\": its shape is not a list of whole numbers with a product below 2^64", shown);
   }
   t->dims = shape->count;
-  if (!ldr__json_integer(j, range->first, &begin) || !ldr__json_integer(j, ldr_json_node_at(j, range->first)->next, &end) || end < begin)
-    return ldr__fail_at(err, LDR_FORMAT, 8 + range->begin, "tensor \"%s\": data_offsets must be two whole numbers, begin <= end", shown);
+  if (!ldr__json_integer(j, range->first, &begin) ||
+      !ldr__json_integer(j, ldr_json_node_at(j, range->first)->next, &end) || end < begin)
+    return ldr__fail_at(err, LDR_FORMAT, 8 + range->begin,
+        "tensor \"%s\": data_offsets must be two whole numbers, begin <= end", shown);
   if (!ldr__mul_u64(&bytes, elements, ldr_dtype_size(t->dtype)) || bytes != (uint64_t)(end - begin))
-    return ldr__fail_at(err, LDR_FORMAT, 8 + range->begin, "tensor \"%s\": shape and type need %U bytes, data_offsets span %I", shown, bytes, end - begin);
+    return ldr__fail_at(err, LDR_FORMAT, 8 + range->begin,
+        "tensor \"%s\": shape and type need %U bytes, data_offsets span %I", shown, bytes, end - begin);
   if ((uint64_t)end > data_size)
-    return ldr__fail_at(err, LDR_FORMAT, 8 + range->begin, "tensor \"%s\": its data ends at byte %U of the file, the file has %U: truncated?", shown, data_offset + (uint64_t)end, data_offset + data_size);
+    return ldr__fail_at(err, LDR_FORMAT, 8 + range->begin,
+        "tensor \"%s\": its data ends at byte %U of the file, the file has %U: truncated?", shown,
+        data_offset + (uint64_t)end, data_offset + data_size);
   t->bytes = bytes;
   t->offset = data_offset + (uint64_t)begin;
   t->data = data + begin;
@@ -4778,35 +4997,52 @@ static ldr_status ldr__safetensors_parse(ldr_weights *w, int32_t file, ldr_error
   ldr_json *j;
   int32_t k;
   ldr_status status = LDR_OK;
-  if (s->size < 8) return ldr__fail_at(err, LDR_FORMAT, 0, "not a safetensors file: %U bytes, the header length alone takes 8", (uint64_t)s->size);
+  if (s->size < 8)
+    return ldr__fail_at(
+        err, LDR_FORMAT, 0, "not a safetensors file: %U bytes, the header length alone takes 8", (uint64_t)s->size);
   header = ldr__load_u64(s->data);
-  if (header > LADDER_MAX_HEADER) return ldr__fail_at(err, LDR_LIMIT, 0, "not a safetensors file, or its header of %U bytes is over %U (LADDER_MAX_HEADER)", header, (uint64_t)LADDER_MAX_HEADER);
-  if (header > s->size - 8) return ldr__fail_at(err, LDR_FORMAT, 0, "the header claims %U bytes, the file has %U after the length: truncated?", header, (uint64_t)s->size - 8);
+  if (header > LADDER_MAX_HEADER)
+    return ldr__fail_at(err, LDR_LIMIT, 0,
+        "not a safetensors file, or its header of %U bytes is over %U (LADDER_MAX_HEADER)", header,
+        (uint64_t)LADDER_MAX_HEADER);
+  if (header > s->size - 8)
+    return ldr__fail_at(err, LDR_FORMAT, 0, "the header claims %U bytes, the file has %U after the length: truncated?",
+        header, (uint64_t)s->size - 8);
   memset(&json_error, 0, sizeof json_error);
   j = ldr_json_parse((const char *)s->data + 8, (size_t)header, &w->alloc, &json_error);
   if (!j) {
     char *inner = strstr(json_error.message, " (offset ");  /* counted from the header, not the file */
     if (inner) *inner = 0;
   }
-  if (!j) return ldr__fail_at(err, json_error.status, json_error.offset == LDR_NO_OFFSET ? LDR_NO_OFFSET : json_error.offset + 8, "safetensors header: %s", json_error.message);
-  if (j->nodes[0].type != LDR_JSON_OBJECT) status = ldr__fail_at(err, LDR_FORMAT, 8, "safetensors header: must be a JSON object");
+  if (!j)
+    return ldr__fail_at(err, json_error.status,
+        json_error.offset == LDR_NO_OFFSET ? LDR_NO_OFFSET : json_error.offset + 8, "safetensors header: %s",
+        json_error.message);
+  if (j->nodes[0].type != LDR_JSON_OBJECT)
+    status = ldr__fail_at(err, LDR_FORMAT, 8, "safetensors header: must be a JSON object");
   for (k = j->nodes[0].type == LDR_JSON_OBJECT ? j->nodes[0].first : -1; k >= 0 && !status;) {
     int32_t value = j->nodes[k].next;
     if (ldr_json_equals(j, k, "__metadata__")) {
       int32_t m = j->nodes[value].first;
-      if (j->nodes[value].type != LDR_JSON_OBJECT) status = ldr__fail_at(err, LDR_FORMAT, 8 + j->nodes[value].begin, "safetensors header: __metadata__ must be an object of strings");
+      if (j->nodes[value].type != LDR_JSON_OBJECT)
+        status = ldr__fail_at(err, LDR_FORMAT, 8 + j->nodes[value].begin,
+            "safetensors header: __metadata__ must be an object of strings");
       while (m >= 0 && !status) {
         int32_t text = j->nodes[m].next;
         const char *name;
         if (j->nodes[text].type != LDR_JSON_STRING) {
-          status = ldr__fail_at(err, LDR_FORMAT, 8 + j->nodes[text].begin, "safetensors header: __metadata__ must be an object of strings");
+          status = ldr__fail_at(err, LDR_FORMAT, 8 + j->nodes[text].begin,
+              "safetensors header: __metadata__ must be an object of strings");
           break;
         }
         name = ldr__weights_string(w, j, m, err);
-        status = ldr__weights_meta_add(w, name, name ? ldr__weights_string(w, j, text, err) : NULL, 8 + j->nodes[text].begin, err);
+        status = ldr__weights_meta_add(
+            w, name, name ? ldr__weights_string(w, j, text, err) : NULL, 8 + j->nodes[text].begin, err);
         m = j->nodes[text].next;
       }
-    } else status = ldr__safetensors_tensor(w, j, k, value, file, s->data + 8 + header, 8 + header, s->size - 8 - header, err);
+    } else
+      status = ldr__safetensors_tensor(
+          w, j, k, value, file, s->data + 8 + header, 8 + header, s->size - 8 - header, err);
     k = j->nodes[value].next;
   }
   ldr_json_free(j);
@@ -4816,10 +5052,14 @@ static ldr_status ldr__safetensors_parse(ldr_weights *w, int32_t file, ldr_error
     const ldr_tensor *t = &w->tensors[i];
     char shown[LDR__SHOWN];
     if (t->offset != at)
-      return ldr__fail_at(err, LDR_FORMAT, LDR__MIN(t->offset, at), t->offset < at ? "tensor \"%s\": its data overlaps another tensor's" : "tensor \"%s\": unused bytes before its data", ldr__show(shown, t->name, strlen(t->name)));
+      return ldr__fail_at(err, LDR_FORMAT, LDR__MIN(t->offset, at),
+          t->offset < at ? "tensor \"%s\": its data overlaps another tensor's"
+                         : "tensor \"%s\": unused bytes before its data",
+          ldr__show(shown, t->name, strlen(t->name)));
     at += t->bytes;
   }
-  if (at != s->size) return ldr__fail_at(err, LDR_FORMAT, at, "%U bytes after the last tensor belong to none", s->size - at);
+  if (at != s->size)
+    return ldr__fail_at(err, LDR_FORMAT, at, "%U bytes after the last tensor belong to none", s->size - at);
   return LDR_OK;
 }
 
@@ -4838,13 +5078,24 @@ static ldr_status ldr__weights_quantised(ldr_weights *w, ldr_error *err) {
     ldr__show(shown, name, strlen(name));
     for (d = 0; d < LDR_DTYPE_COUNT; d++)
       if (ldr__dtypes[d].block > 1 && d <= LDR_Q4_0 && strcmp(ldr__dtypes[d].name, m->value) == 0) break;
-    if (d == LDR_DTYPE_COUNT) return ldr__fail_at(err, LDR_UNSUPPORTED, m->at, "tensor \"%s\": the metadata says it is quantised as \"%s\": only Q8_0 and Q4_0 are known", shown, ldr__show(format, m->value, strlen(m->value)));
+    if (d == LDR_DTYPE_COUNT)
+      return ldr__fail_at(err, LDR_UNSUPPORTED, m->at,
+          "tensor \"%s\": the metadata says it is quantised as \"%s\": only Q8_0 and Q4_0 are known", shown,
+          ldr__show(format, m->value, strlen(m->value)));
     t = (ldr_tensor *)(uintptr_t)ldr_weights_find(w, name);
-    if (!t) return ldr__fail_at(err, LDR_MISSING, m->at, "the metadata says that tensor \"%s\" is quantised: no such tensor is there", shown);
-    if (t->dtype != LDR_U8) return ldr__fail_at(err, LDR_DTYPE, m->at, "tensor \"%s\": type %s, %s blocks must be U8 and be named once", shown, ldr_dtype_name(t->dtype), m->value);
+    if (!t)
+      return ldr__fail_at(
+          err, LDR_MISSING, m->at, "the metadata says that tensor \"%s\" is quantised: no such tensor is there", shown);
+    if (t->dtype != LDR_U8)
+      return ldr__fail_at(err, LDR_DTYPE, m->at, "tensor \"%s\": type %s, %s blocks must be U8 and be named once",
+          shown, ldr_dtype_name(t->dtype), m->value);
     size = ldr__dtypes[d].size;
-    if (t->dims != 2 || t->shape[1] % (int64_t)size) return ldr__fail_at(err, LDR_SHAPE, m->at, "tensor \"%s\": %d dimensions, the last of %I bytes; %s needs 2, the last a multiple of %d", shown, t->dims, t->dims ? t->shape[t->dims - 1] : (int64_t)0, m->value, (int)size);
-    if (t->shape[1] / (int64_t)size > INT64_MAX / LDR__QBLOCK || t->bytes / size > SIZE_MAX / LDR__QBLOCK) return ldr__fail_at(err, LDR_LIMIT, m->at, "tensor \"%s\": more elements than this machine can count", shown);
+    if (t->dims != 2 || t->shape[1] % (int64_t)size)
+      return ldr__fail_at(err, LDR_SHAPE, m->at,
+          "tensor \"%s\": %d dimensions, the last of %I bytes; %s needs 2, the last a multiple of %d", shown, t->dims,
+          t->dims ? t->shape[t->dims - 1] : (int64_t)0, m->value, (int)size);
+    if (t->shape[1] / (int64_t)size > INT64_MAX / LDR__QBLOCK || t->bytes / size > SIZE_MAX / LDR__QBLOCK)
+      return ldr__fail_at(err, LDR_LIMIT, m->at, "tensor \"%s\": more elements than this machine can count", shown);
     t->dtype = (ldr_dtype)d;
     t->shape[1] = t->shape[1] / (int64_t)size * LDR__QBLOCK;
   }
@@ -4857,7 +5108,8 @@ static ldr_status ldr__weights_finish(ldr_weights *w, ldr_error *err) {
   ldr__sort_tensors(w->tensors, w->count, ldr__before_by_name);
   for (i = 1; i < w->count; i++)
     if (strcmp(w->tensors[i - 1].name, w->tensors[i].name) == 0)
-      return ldr__fail_at(err, LDR_FORMAT, w->tensors[i].offset, "tensor \"%s\" is there twice", ldr__show(shown, w->tensors[i].name, strlen(w->tensors[i].name)));
+      return ldr__fail_at(err, LDR_FORMAT, w->tensors[i].offset, "tensor \"%s\" is there twice",
+          ldr__show(shown, w->tensors[i].name, strlen(w->tensors[i].name)));
   return ldr__weights_quantised(w, err);
 }
 
@@ -4901,8 +5153,10 @@ static const unsigned char ldr__gguf_sizes[13] = { 1, 1, 2, 2, 4, 4, 4, 1, 0, 0,
 
 /* Element types by ggml's numbers. */
 static const struct { uint32_t type; ldr_dtype dtype; } ldr__gguf_types[] = {
-  { 0, LDR_F32 }, { 1, LDR_F16 }, { 2, LDR_Q4_0 }, { 3, LDR_Q4_1 }, { 6, LDR_Q5_0 }, { 7, LDR_Q5_1 }, { 8, LDR_Q8_0 }, { 10, LDR_Q2_K },
-  { 11, LDR_Q3_K }, { 12, LDR_Q4_K }, { 13, LDR_Q5_K }, { 14, LDR_Q6_K }, { 20, LDR_IQ4_NL }, { 23, LDR_IQ4_XS }, { 24, LDR_I8 }, { 25, LDR_I16 },
+  { 0, LDR_F32 }, { 1, LDR_F16 }, { 2, LDR_Q4_0 }, { 3, LDR_Q4_1 }, { 6, LDR_Q5_0 }, { 7, LDR_Q5_1 }, { 8, LDR_Q8_0 },
+  { 10, LDR_Q2_K },
+  { 11, LDR_Q3_K }, { 12, LDR_Q4_K }, { 13, LDR_Q5_K }, { 14, LDR_Q6_K }, { 20, LDR_IQ4_NL }, { 23, LDR_IQ4_XS },
+  { 24, LDR_I8 }, { 25, LDR_I16 },
   { 26, LDR_I32 }, { 27, LDR_I64 }, { 28, LDR_F64 }, { 30, LDR_BF16 } };
 
 /* One value passed over; of a number or a text, what it says. */
@@ -4911,12 +5165,18 @@ static ldr_status ldr__gguf_value(ldr_weights *w, ldr__cursor *c, const char *ke
   uint64_t at = c->at, n;
   const unsigned char *p;
   char text[32];
-  if (c->bad || type > 12) return ldr__fail_at(err, LDR_FORMAT, at, "GGUF: the value of \"%s\" has type %U, there are 0 to 12", key, (uint64_t)type);
+  if (c->bad || type > 12)
+    return ldr__fail_at(
+        err, LDR_FORMAT, at, "GGUF: the value of \"%s\" has type %U, there are 0 to 12", key, (uint64_t)type);
   if (type == 9) {
     of = (uint32_t)ldr__take_number(c, 4);
     n = ldr__take_number(c, 8);
-    if (c->bad || of > 12 || of == 9) return ldr__fail_at(err, c->bad || of > 12 ? LDR_FORMAT : LDR_UNSUPPORTED, at, "GGUF: \"%s\" is a list of values of type %U", key, (uint64_t)of);
-    if (n > c->size - c->at) return ldr__fail_at(err, LDR_FORMAT, at, "GGUF: \"%s\" claims %U values, the file has %U bytes left", key, n, (uint64_t)(c->size - c->at));
+    if (c->bad || of > 12 || of == 9)
+      return ldr__fail_at(err, c->bad || of > 12 ? LDR_FORMAT : LDR_UNSUPPORTED, at,
+          "GGUF: \"%s\" is a list of values of type %U", key, (uint64_t)of);
+    if (n > c->size - c->at)
+      return ldr__fail_at(err, LDR_FORMAT, at, "GGUF: \"%s\" claims %U values, the file has %U bytes left", key, n,
+          (uint64_t)(c->size - c->at));
     if (of != 8) ldr__take(c, n * ldr__gguf_sizes[of]);
     else while (n-- && !c->bad) ldr__take(c, ldr__take_number(c, 8));
     ldr__format(text, sizeof text, "[...]");
@@ -4924,14 +5184,18 @@ static ldr_status ldr__gguf_value(ldr_weights *w, ldr__cursor *c, const char *ke
   }
   n = type == 8 ? ldr__take_number(c, 8) : ldr__gguf_sizes[type];
   p = ldr__take(c, n);
-  if (!p) return ldr__fail_at(err, LDR_FORMAT, at, "GGUF: the value of \"%s\" ends behind the file: truncated, or damaged by line-end conversion?", key);
+  if (!p)
+    return ldr__fail_at(err, LDR_FORMAT, at,
+        "GGUF: the value of \"%s\" ends behind the file: truncated, or damaged by line-end conversion?", key);
   if (type != 8) {
     ldr__cursor v = *c;
     uint64_t number;
     v.at = (size_t)at;
     number = ldr__take_number(&v, (int)n);
     if (type == 6 || type == 12) ldr__format(text, sizeof text, "(a number)");
-    else if (type == 1 || type == 3 || type == 5 || type == 11) ldr__format(text, sizeof text, "%I", n == 8 ? (int64_t)number : (int64_t)(number << (64 - 8 * n)) >> (64 - 8 * n));
+    else if (type == 1 || type == 3 || type == 5 || type == 11)
+      ldr__format(
+          text, sizeof text, "%I", n == 8 ? (int64_t)number : (int64_t)(number << (64 - 8 * n)) >> (64 - 8 * n));
     else ldr__format(text, sizeof text, "%U", number);
     p = (const unsigned char *)text;
     n = strlen(text);
@@ -4951,23 +5215,31 @@ static ldr_status ldr__gguf_tensor(ldr_weights *w, ldr__cursor *c, int32_t file,
   t->name = ldr__weights_text(w, name, (size_t)n, at, err);
   if (!t->name) return err->status;
   ldr__show(shown, t->name, (size_t)n);
-  if (dims > LADDER_MAX_DIMS) return ldr__fail_at(err, LDR_LIMIT, at, "tensor \"%s\": %U dimensions, at most %d (LADDER_MAX_DIMS)", shown, (uint64_t)dims, LADDER_MAX_DIMS);
+  if (dims > LADDER_MAX_DIMS)
+    return ldr__fail_at(err, LDR_LIMIT, at, "tensor \"%s\": %U dimensions, at most %d (LADDER_MAX_DIMS)", shown,
+        (uint64_t)dims, LADDER_MAX_DIMS);
   t->dims = (int32_t)dims;
   t->file = file;
   for (d = 0; d < dims; d++) { /* the fastest first */
     uint64_t k = ldr__take_number(c, 8);
-    if (k > INT64_MAX || !ldr__mul_u64(&elements, elements, k)) return ldr__fail_at(err, LDR_FORMAT, at, "tensor \"%s\": the product of its shape is not below 2^64", shown);
+    if (k > INT64_MAX || !ldr__mul_u64(&elements, elements, k))
+      return ldr__fail_at(err, LDR_FORMAT, at, "tensor \"%s\": the product of its shape is not below 2^64", shown);
     t->shape[dims - 1 - d] = (int64_t)k;
   }
   type = (uint32_t)ldr__take_number(c, 4);
   t->offset = ldr__take_number(c, 8);
   if (c->bad) return ldr__fail_at(err, LDR_FORMAT, at, "GGUF: the list of tensors ends behind the file: truncated?");
   for (i = 0; i < sizeof ldr__gguf_types / sizeof *ldr__gguf_types && ldr__gguf_types[i].type != type; i++) {}
-  if (i == sizeof ldr__gguf_types / sizeof *ldr__gguf_types) return ldr__fail_at(err, LDR_DTYPE, at, "tensor \"%s\": ggml's element type %U is not known here", shown, (uint64_t)type);
+  if (i == sizeof ldr__gguf_types / sizeof *ldr__gguf_types)
+    return ldr__fail_at(
+        err, LDR_DTYPE, at, "tensor \"%s\": ggml's element type %U is not known here", shown, (uint64_t)type);
   t->dtype = ldr__gguf_types[i].dtype;
   n = ldr_dtype_block(t->dtype);
-  if (n > 1 && (dims == 0 || (uint64_t)t->shape[dims - 1] % n)) return ldr__fail_at(err, LDR_SHAPE, at, "tensor \"%s\": rows are no multiple of the %U elements of a block", shown, n);
-  if (!ldr__mul_u64(&t->bytes, elements / n, ldr_dtype_size(t->dtype))) return ldr__fail_at(err, LDR_FORMAT, at, "tensor \"%s\": more bytes than 2^64", shown);
+  if (n > 1 && (dims == 0 || (uint64_t)t->shape[dims - 1] % n))
+    return ldr__fail_at(
+        err, LDR_SHAPE, at, "tensor \"%s\": rows are no multiple of the %U elements of a block", shown, n);
+  if (!ldr__mul_u64(&t->bytes, elements / n, ldr_dtype_size(t->dtype)))
+    return ldr__fail_at(err, LDR_FORMAT, at, "tensor \"%s\": more bytes than 2^64", shown);
   w->count++;
   return LDR_OK;
 }
@@ -5010,28 +5282,40 @@ static ldr_status ldr__gguf_parse(ldr_weights *w, int32_t file, ldr_error *err) 
   tensors = ldr__take_number(&c, 8);
   values = ldr__take_number(&c, 8);
   if (c.bad) return ldr__fail_at(err, LDR_FORMAT, 0, "a GGUF file of %U bytes: truncated?", (uint64_t)s->size);
-  if (version != 2 && version != 3) return ldr__fail_at(err, LDR_UNSUPPORTED, 4, "GGUF of version %U: 2 and 3 are supported%s", version, version > 0xffff ? " (this one is big endian)" : "");
-  if (tensors > s->size / 24 || values > s->size / 12) return ldr__fail_at(err, LDR_FORMAT, 8, "GGUF: %U tensors and %U values do not fit into %U bytes", tensors, values, (uint64_t)s->size);
+  if (version != 2 && version != 3)
+    return ldr__fail_at(err, LDR_UNSUPPORTED, 4, "GGUF of version %U: 2 and 3 are supported%s", version,
+        version > 0xffff ? " (this one is big endian)" : "");
+  if (tensors > s->size / 24 || values > s->size / 12)
+    return ldr__fail_at(err, LDR_FORMAT, 8, "GGUF: %U tensors and %U values do not fit into %U bytes", tensors, values,
+        (uint64_t)s->size);
   for (i = 0; i < values; i++) {
     uint64_t at = c.at;
     const unsigned char *key;
     const char *name;
     n = ldr__take_number(&c, 8);
     key = ldr__take(&c, n);
-    if (!key) return ldr__fail_at(err, LDR_FORMAT, at, "GGUF: value %U has a key of %U bytes, which ends behind the file: truncated, or damaged by line-end conversion?", i, n);
+    if (!key)
+      return ldr__fail_at(err, LDR_FORMAT, at,
+          "GGUF: value %U has a key of %U bytes, which ends behind the file: truncated, or damaged by line-end "
+          "conversion?",
+          i, n);
     name = ldr__weights_text(w, key, (size_t)n, at, err);
     if (!name || ldr__gguf_value(w, &c, name, err)) return err->status;
   }
   for (i = 0; i < tensors; i++) if (ldr__gguf_tensor(w, &c, file, err)) return err->status;
   align = ldr__gguf_whole(w, "general.alignment", 32);
-  if (align < 1 || align > 65536 || (align & (align - 1))) return ldr__fail_at(err, LDR_FORMAT, 8, "GGUF: an alignment of %U", align);
+  if (align < 1 || align > 65536 || (align & (align - 1)))
+    return ldr__fail_at(err, LDR_FORMAT, 8, "GGUF: an alignment of %U", align);
   data = ((uint64_t)c.at + align - 1) & ~(align - 1);
   for (k = first; k < w->count; k++) {
     ldr_tensor *t = &w->tensors[k];
     char shown[LDR__SHOWN];
     if (data > s->size || t->offset > s->size - data || t->bytes > s->size - data - t->offset)
-      return ldr__fail_at(err, LDR_FORMAT, c.at, "tensor \"%s\": its data ends behind the file of %U bytes: truncated?", ldr__show(shown, t->name, strlen(t->name)), (uint64_t)s->size);
-    if (t->offset % align) return ldr__fail_at(err, LDR_FORMAT, c.at, "tensor \"%s\": its data is not aligned to %U bytes", ldr__show(shown, t->name, strlen(t->name)), align);
+      return ldr__fail_at(err, LDR_FORMAT, c.at, "tensor \"%s\": its data ends behind the file of %U bytes: truncated?",
+          ldr__show(shown, t->name, strlen(t->name)), (uint64_t)s->size);
+    if (t->offset % align)
+      return ldr__fail_at(err, LDR_FORMAT, c.at, "tensor \"%s\": its data is not aligned to %U bytes",
+          ldr__show(shown, t->name, strlen(t->name)), align);
     t->offset += data;
     t->data = s->data + (size_t)t->offset;
   }
@@ -5042,10 +5326,12 @@ static ldr_status ldr__gguf_parse(ldr_weights *w, int32_t file, ldr_error *err) 
    A machine that knows tensors and containers. Whatever else a pickle asks for is refused by its
    name; nothing is ever run. Source: CPython's pickletools, torch/serialization.py and torch/_utils.py. */
 
-typedef enum ldr__pickled { LDR__P_NONE, LDR__P_NUMBER, LDR__P_TEXT, LDR__P_LIST, LDR__P_DICT, LDR__P_MARK, LDR__P_GLOBAL, LDR__P_STORAGE, LDR__P_TENSOR } ldr__pickled;
+typedef enum ldr__pickled { LDR__P_NONE, LDR__P_NUMBER, LDR__P_TEXT, LDR__P_LIST, LDR__P_DICT, LDR__P_MARK,
+    LDR__P_GLOBAL, LDR__P_STORAGE, LDR__P_TENSOR } ldr__pickled;
 
 /* Members of a list, a dictionary (key, value, ...) or what a tensor was made of hang in a chain of cells. */
-typedef struct ldr__pvalue { int32_t kind, head, tail, count; int64_t number; const unsigned char *text; size_t size; } ldr__pvalue;
+typedef struct ldr__pvalue { int32_t kind, head, tail, count; int64_t number; const unsigned char *text; size_t size;
+    } ldr__pvalue;
 typedef struct ldr__pcell { int32_t value, next; } ldr__pcell;
 
 typedef struct ldr__pickle {
@@ -5153,36 +5439,47 @@ static int ldr__pickle_is(const ldr__pickle *p, int32_t value, int32_t kind, con
 /* What a pickle may ask for: functions by number, and storages by the type of their elements. */
 enum { LDR__P_REBUILD, LDR__P_PARAMETER, LDR__P_ORDERED, LDR__P_PLAIN, LDR__P_STORAGES };
 static const struct { const char *module, *name; int32_t what; ldr_dtype dtype; } ldr__pickle_globals[] = {
-  { "torch._utils", "_rebuild_tensor_v2", LDR__P_REBUILD, LDR_F32 }, { "torch._utils", "_rebuild_parameter", LDR__P_PARAMETER, LDR_F32 },
+  { "torch._utils", "_rebuild_tensor_v2", LDR__P_REBUILD, LDR_F32 },
+  { "torch._utils", "_rebuild_parameter", LDR__P_PARAMETER, LDR_F32 },
   { "collections", "OrderedDict", LDR__P_ORDERED, LDR_F32 }, { "torch", "Size", LDR__P_PLAIN, LDR_F32 },
-  { "torch", "FloatStorage", LDR__P_STORAGES, LDR_F32 }, { "torch", "HalfStorage", LDR__P_STORAGES, LDR_F16 }, { "torch", "BFloat16Storage", LDR__P_STORAGES, LDR_BF16 },
-  { "torch", "DoubleStorage", LDR__P_STORAGES, LDR_F64 }, { "torch", "LongStorage", LDR__P_STORAGES, LDR_I64 }, { "torch", "IntStorage", LDR__P_STORAGES, LDR_I32 },
-  { "torch", "ShortStorage", LDR__P_STORAGES, LDR_I16 }, { "torch", "CharStorage", LDR__P_STORAGES, LDR_I8 }, { "torch", "ByteStorage", LDR__P_STORAGES, LDR_U8 },
+  { "torch", "FloatStorage", LDR__P_STORAGES, LDR_F32 }, { "torch", "HalfStorage", LDR__P_STORAGES, LDR_F16 },
+  { "torch", "BFloat16Storage", LDR__P_STORAGES, LDR_BF16 },
+  { "torch", "DoubleStorage", LDR__P_STORAGES, LDR_F64 }, { "torch", "LongStorage", LDR__P_STORAGES, LDR_I64 },
+  { "torch", "IntStorage", LDR__P_STORAGES, LDR_I32 },
+  { "torch", "ShortStorage", LDR__P_STORAGES, LDR_I16 }, { "torch", "CharStorage", LDR__P_STORAGES, LDR_I8 },
+  { "torch", "ByteStorage", LDR__P_STORAGES, LDR_U8 },
   { "torch", "BoolStorage", LDR__P_STORAGES, LDR_BOOL } };
 
-static int ldr__pickle_global(ldr__pickle *p, const unsigned char *module, size_t m, const unsigned char *name, size_t n) {
+static int ldr__pickle_global(
+    ldr__pickle *p, const unsigned char *module, size_t m, const unsigned char *name, size_t n) {
   char a[LDR__SHOWN], b[LDR__SHOWN];
   size_t i;
   for (i = 0; i < sizeof ldr__pickle_globals / sizeof *ldr__pickle_globals; i++)
     if (strlen(ldr__pickle_globals[i].module) == m && memcmp(ldr__pickle_globals[i].module, module, m) == 0 &&
-      strlen(ldr__pickle_globals[i].name) == n && memcmp(ldr__pickle_globals[i].name, name, n) == 0) return ldr__pickle_push_new(p, LDR__P_GLOBAL, (int64_t)i, NULL, 0);
+        strlen(ldr__pickle_globals[i].name) == n && memcmp(ldr__pickle_globals[i].name, name, n) == 0)
+      return ldr__pickle_push_new(p, LDR__P_GLOBAL, (int64_t)i, NULL, 0);
   ldr__show(a, (const char *)module, m);
   ldr__show(b, (const char *)name, n);
-  ldr__fail_at(p->err, LDR_UNSUPPORTED, p->c.at, "the pickle asks for %s.%s, which is no tensor and no container: refused, nothing was run", a, b);
+  ldr__fail_at(p->err, LDR_UNSUPPORTED, p->c.at,
+      "the pickle asks for %s.%s, which is no tensor and no container: refused, nothing was run", a, b);
   return 0;
 }
 
 /* callable(arguments) */
 static int ldr__pickle_reduce(ldr__pickle *p) {
   int32_t args = ldr__pickle_pop(p), f = args < 0 ? -1 : ldr__pickle_pop(p), made, what;
-  if (!ldr__pickle_is(p, f, LDR__P_GLOBAL, NULL) || !ldr__pickle_is(p, args, LDR__P_LIST, NULL)) return ldr__pickle_fail(p, "calls what is no function") == LDR_OK;
+  if (!ldr__pickle_is(p, f, LDR__P_GLOBAL, NULL) || !ldr__pickle_is(p, args, LDR__P_LIST, NULL))
+    return ldr__pickle_fail(p, "calls what is no function") == LDR_OK;
   what = ldr__pickle_globals[p->values[f].number].what;
   if (what == LDR__P_REBUILD) {
-    if (p->values[args].count < 4 || !ldr__pickle_is(p, ldr__pickle_item(p, args, 0), LDR__P_STORAGE, NULL)) return ldr__pickle_fail(p, "makes a tensor without a storage") == LDR_OK;
+    if (p->values[args].count < 4 || !ldr__pickle_is(p, ldr__pickle_item(p, args, 0), LDR__P_STORAGE, NULL))
+      return ldr__pickle_fail(p, "makes a tensor without a storage") == LDR_OK;
     made = ldr__pickle_new(p, LDR__P_TENSOR, args, NULL, 0);
     return ldr__pickle_push(p, made);
   }
-  if (what == LDR__P_PARAMETER) return ldr__pickle_push(p, ldr__pickle_item(p, args, 0)) || ldr__pickle_fail(p, "makes a parameter of nothing") == LDR_OK;
+  if (what == LDR__P_PARAMETER)
+    return ldr__pickle_push(p, ldr__pickle_item(p, args, 0)) ||
+        ldr__pickle_fail(p, "makes a parameter of nothing") == LDR_OK;
   if (what == LDR__P_ORDERED && p->values[args].count == 0) return ldr__pickle_push_new(p, LDR__P_DICT, 0, NULL, 0);
   if (what == LDR__P_PLAIN) return ldr__pickle_push(p, ldr__pickle_item(p, args, 0));
   return ldr__pickle_fail(p, "calls a function in a way that is not known") == LDR_OK;
@@ -5195,7 +5492,8 @@ static int ldr__pickle_text(ldr__pickle *p, int width) {
 }
 
 static int ldr__pickle_line(ldr__pickle *p, const unsigned char **s, size_t *n) {
-  const unsigned char *begin = p->c.p + p->c.at, *end = p->c.bad ? NULL : (const unsigned char *)memchr(begin, '\n', p->c.size - p->c.at);
+  const unsigned char *begin = p->c.p + p->c.at,
+                      *end = p->c.bad ? NULL : (const unsigned char *)memchr(begin, '\n', p->c.size - p->c.at);
   if (!end) return 0;
   *s = begin;
   *n = (size_t)(end - begin);
@@ -5215,7 +5513,9 @@ static int ldr__pickle_memo(ldr__pickle *p, uint64_t at) {
   return 1;
 }
 
-static int ldr__pickle_get(ldr__pickle *p, uint64_t at) { return at < p->memo_count && ldr__pickle_push(p, p->memo[at]); }
+static int ldr__pickle_get(ldr__pickle *p, uint64_t at) {
+  return at < p->memo_count && ldr__pickle_push(p, p->memo[at]);
+}
 
 static int ldr__pickle_signed(ldr__pickle *p, int bytes) {
   uint64_t v = bytes <= 8 ? ldr__take_number(&p->c, bytes) : (uint64_t)(ldr__take(&p->c, (uint64_t)bytes) != NULL) - 1;
@@ -5236,7 +5536,9 @@ static int ldr__pickle_container(ldr__pickle *p, int32_t kind, int last) {
 /* What follows the mark, or the last n, goes into the container below. */
 static int ldr__pickle_extend(ldr__pickle *p, int32_t kind, int last) {
   size_t from = last >= 0 ? p->depth - (size_t)last : ldr__pickle_mark(p), below = from - (last < 0);
-  if ((last >= 0 && p->depth < (size_t)last + 1) || (last < 0 && from < 2) || p->values[p->stack[below - 1]].kind != kind) return 0;
+  if ((last >= 0 && p->depth < (size_t)last + 1) || (last < 0 && from < 2) ||
+      p->values[p->stack[below - 1]].kind != kind)
+    return 0;
   return ldr__pickle_gather(p, p->stack[below - 1], from, last < 0);
 }
 
@@ -5287,9 +5589,12 @@ static int ldr__pickle_step(ldr__pickle *p) {
     case 'Q':  /* ('storage', type, key, place, elements) */
       x = ldr__pickle_pop(p);
       y = ldr__pickle_item(p, x, 1);
-      if (!ldr__pickle_is(p, ldr__pickle_item(p, x, 0), LDR__P_TEXT, "storage") || !ldr__pickle_is(p, y, LDR__P_GLOBAL, NULL) ||
-        ldr__pickle_globals[p->values[y].number].what != LDR__P_STORAGES || !ldr__pickle_is(p, ldr__pickle_item(p, x, 2), LDR__P_TEXT, NULL) ||
-        (p->values[x].count > 5 && !ldr__pickle_is(p, ldr__pickle_item(p, x, 5), LDR__P_NONE, NULL))) return ldr__pickle_fail(p, "a storage of a kind that is not known") == LDR_OK;
+      if (!ldr__pickle_is(p, ldr__pickle_item(p, x, 0), LDR__P_TEXT, "storage") ||
+          !ldr__pickle_is(p, y, LDR__P_GLOBAL, NULL) ||
+          ldr__pickle_globals[p->values[y].number].what != LDR__P_STORAGES ||
+          !ldr__pickle_is(p, ldr__pickle_item(p, x, 2), LDR__P_TEXT, NULL) ||
+          (p->values[x].count > 5 && !ldr__pickle_is(p, ldr__pickle_item(p, x, 5), LDR__P_NONE, NULL)))
+        return ldr__pickle_fail(p, "a storage of a kind that is not known") == LDR_OK;
       return ldr__pickle_push_new(p, LDR__P_STORAGE, x, NULL, 0);
     case 'h': return ldr__pickle_get(p, ldr__take_number(&p->c, 1));
     case 'j': return ldr__pickle_get(p, ldr__take_number(&p->c, 4));
@@ -5297,7 +5602,8 @@ static int ldr__pickle_step(ldr__pickle *p) {
     case 'r': return ldr__pickle_memo(p, ldr__take_number(&p->c, 4));
     case 0x94: return ldr__pickle_memo(p, p->memo_count);
     default:
-      ldr__fail_at(p->err, LDR_UNSUPPORTED, p->c.at - 1, "the pickle has an operation %d that tensors and containers do not need: refused", (int)*op);
+      ldr__fail_at(p->err, LDR_UNSUPPORTED, p->c.at - 1,
+          "the pickle has an operation %d that tensors and containers do not need: refused", (int)*op);
       return 0;
   }
 }
@@ -5315,7 +5621,8 @@ static int32_t ldr__pickle_run(ldr__pickle *p) {
 /* ---- PyTorch ---------------------------------------------------------------------------- */
 
 /* A storage by its key: the bytes, as a tensor of that name in a list of its own. */
-typedef struct ldr__torch { ldr_weights *w; int32_t file; ldr__pickle p; ldr_weights *stores; uint64_t copied; ldr_error *err; } ldr__torch;
+typedef struct ldr__torch { ldr_weights *w; int32_t file; ldr__pickle p; ldr_weights *stores; uint64_t copied;
+    ldr_error *err; } ldr__torch;
 
 /* Elements that do not lie one after another are copied into memory of the weights' own. */
 static ldr_status ldr__torch_gather(ldr__torch *h, ldr_tensor *t, const unsigned char *from, const int64_t *stride) {
@@ -5344,8 +5651,10 @@ static void ldr__pickle_name(char name[64], const ldr__pvalue *v) {
 /* _rebuild_tensor_v2(storage, offset, size, stride, ...) under a name. */
 static ldr_status ldr__torch_tensor(ldr__torch *h, int32_t name, int32_t value) {
   const ldr__pickle *p = &h->p;
-  int32_t args = (int32_t)p->values[value].number, store = ldr__pickle_item(p, args, 0), id = (int32_t)p->values[store].number, key = ldr__pickle_item(p, id, 2), d;
-  int32_t sizes = ldr__pickle_item(p, args, 2), strides = ldr__pickle_item(p, args, 3), offset = ldr__pickle_item(p, args, 1), whole = 1;
+  int32_t args = (int32_t)p->values[value].number, store = ldr__pickle_item(p, args, 0),
+          id = (int32_t)p->values[store].number, key = ldr__pickle_item(p, id, 2), d;
+  int32_t sizes = ldr__pickle_item(p, args, 2), strides = ldr__pickle_item(p, args, 3),
+          offset = ldr__pickle_item(p, args, 1), whole = 1;
   const ldr_tensor *s;
   ldr_tensor *t = ldr__weights_add(h->w, h->err);
   uint64_t elements = 1, reach = 0, expected = 1, held, step;
@@ -5357,9 +5666,13 @@ static ldr_status ldr__torch_tensor(ldr__torch *h, int32_t name, int32_t value) 
   ldr__show(shown, t->name, strlen(t->name));
   t->file = h->file;
   t->dtype = ldr__pickle_globals[p->values[ldr__pickle_item(p, id, 1)].number].dtype;
-  if (!ldr__pickle_is(p, sizes, LDR__P_LIST, NULL) || !ldr__pickle_is(p, strides, LDR__P_LIST, NULL) || !ldr__pickle_is(p, offset, LDR__P_NUMBER, NULL) ||
-    p->values[sizes].count != p->values[strides].count || p->values[offset].number < 0) return ldr__fail(h->err, LDR_FORMAT, "tensor \"%s\": its shape and strides are no lists of one length", shown);
-  if (p->values[sizes].count > LADDER_MAX_DIMS) return ldr__fail(h->err, LDR_LIMIT, "tensor \"%s\": %d dimensions, at most %d (LADDER_MAX_DIMS)", shown, p->values[sizes].count, LADDER_MAX_DIMS);
+  if (!ldr__pickle_is(p, sizes, LDR__P_LIST, NULL) || !ldr__pickle_is(p, strides, LDR__P_LIST, NULL) ||
+      !ldr__pickle_is(p, offset, LDR__P_NUMBER, NULL) || p->values[sizes].count != p->values[strides].count ||
+      p->values[offset].number < 0)
+    return ldr__fail(h->err, LDR_FORMAT, "tensor \"%s\": its shape and strides are no lists of one length", shown);
+  if (p->values[sizes].count > LADDER_MAX_DIMS)
+    return ldr__fail(h->err, LDR_LIMIT, "tensor \"%s\": %d dimensions, at most %d (LADDER_MAX_DIMS)", shown,
+        p->values[sizes].count, LADDER_MAX_DIMS);
   t->dims = p->values[sizes].count;
   ldr__pickle_name(text, &p->values[key]);
   s = ldr_weights_find(h->stores, text);
@@ -5367,22 +5680,28 @@ static ldr_status ldr__torch_tensor(ldr__torch *h, int32_t name, int32_t value) 
   held = s->bytes / ldr_dtype_size(t->dtype);
   for (d = t->dims; d-- > 0;) {
     int32_t a = ldr__pickle_item(p, sizes, d), b = ldr__pickle_item(p, strides, d);
-    if (!ldr__pickle_is(p, a, LDR__P_NUMBER, NULL) || !ldr__pickle_is(p, b, LDR__P_NUMBER, NULL) || p->values[a].number < 0 || p->values[b].number < 0 ||
-      !ldr__mul_u64(&elements, elements, (uint64_t)p->values[a].number)) return ldr__fail(h->err, LDR_FORMAT, "tensor \"%s\": a shape or stride that cannot be", shown);
+    if (!ldr__pickle_is(p, a, LDR__P_NUMBER, NULL) || !ldr__pickle_is(p, b, LDR__P_NUMBER, NULL) ||
+        p->values[a].number < 0 || p->values[b].number < 0 ||
+        !ldr__mul_u64(&elements, elements, (uint64_t)p->values[a].number))
+      return ldr__fail(h->err, LDR_FORMAT, "tensor \"%s\": a shape or stride that cannot be", shown);
     t->shape[d] = p->values[a].number;
     stride[d] = p->values[b].number;
     whole &= t->shape[d] == 1 || (uint64_t)stride[d] == expected;
     expected = elements;
-    if (!ldr__mul_u64(&step, t->shape[d] ? (uint64_t)t->shape[d] - 1 : 0, (uint64_t)stride[d]) || step > held || (reach += step) > held)
+    if (!ldr__mul_u64(&step, t->shape[d] ? (uint64_t)t->shape[d] - 1 : 0, (uint64_t)stride[d]) || step > held ||
+        (reach += step) > held)
       return ldr__fail(h->err, LDR_FORMAT, "tensor \"%s\": reaches behind its storage of %U elements", shown, held);
   }
   if (elements && ((uint64_t)p->values[offset].number >= held || reach >= held - (uint64_t)p->values[offset].number))
-    return ldr__fail_at(h->err, LDR_FORMAT, s->offset, "tensor \"%s\": reaches behind its storage of %U elements: truncated?", shown, held);
+    return ldr__fail_at(h->err, LDR_FORMAT, s->offset,
+        "tensor \"%s\": reaches behind its storage of %U elements: truncated?", shown, held);
   if (!whole && elements > (2 * (uint64_t)h->w->files[h->file].size + 65536 - h->copied) / ldr_dtype_size(t->dtype))
-    return ldr__fail_at(h->err, LDR_UNSUPPORTED, s->offset, "tensor \"%s\": %U elements spread out of %U that are stored", shown, elements, held);
+    return ldr__fail_at(h->err, LDR_UNSUPPORTED, s->offset,
+        "tensor \"%s\": %U elements spread out of %U that are stored", shown, elements, held);
   t->bytes = elements * ldr_dtype_size(t->dtype);
   t->offset = s->offset + (uint64_t)p->values[offset].number * ldr_dtype_size(t->dtype);
-  t->data = (const unsigned char *)s->data + (elements ? (size_t)p->values[offset].number * ldr_dtype_size(t->dtype) : 0);
+  t->data = (const unsigned char *)s->data +
+      (elements ? (size_t)p->values[offset].number * ldr_dtype_size(t->dtype) : 0);
   if (!whole) h->copied += t->bytes;
   if (!whole && elements > 1 && ldr__torch_gather(h, t, (const unsigned char *)t->data, stride)) return h->err->status;
   h->w->count++;
@@ -5395,7 +5714,8 @@ static ldr_status ldr__torch_tensors(ldr__torch *h, int32_t dict, int depth) {
   const ldr__pickle *p = &h->p;
   size_t before = h->w->count;
   int32_t cell, pass;
-  if (!ldr__pickle_is(p, dict, LDR__P_DICT, NULL)) return ldr__fail(h->err, LDR_FORMAT, "the pickle holds no dictionary of tensors");
+  if (!ldr__pickle_is(p, dict, LDR__P_DICT, NULL))
+    return ldr__fail(h->err, LDR_FORMAT, "the pickle holds no dictionary of tensors");
   for (cell = p->values[dict].head; cell >= 0; cell = p->cells[p->cells[cell].next].next) {
     int32_t key = p->cells[cell].value, value;
     if (p->cells[cell].next < 0) return ldr__fail(h->err, LDR_FORMAT, "pickle: a key without a value");
@@ -5406,7 +5726,8 @@ static ldr_status ldr__torch_tensors(ldr__torch *h, int32_t dict, int depth) {
   if (h->w->count > before) return LDR_OK;
   for (pass = 0; pass < 4 && depth < 3; pass++)
     for (cell = p->values[dict].head; cell >= 0; cell = p->cells[p->cells[cell].next].next)
-      if (ldr__pickle_is(p, p->cells[cell].value, LDR__P_TEXT, names[pass]) && ldr__pickle_is(p, p->cells[p->cells[cell].next].value, LDR__P_DICT, NULL))
+      if (ldr__pickle_is(p, p->cells[cell].value, LDR__P_TEXT, names[pass]) &&
+          ldr__pickle_is(p, p->cells[p->cells[cell].next].value, LDR__P_DICT, NULL))
         return ldr__torch_tensors(h, p->cells[p->cells[cell].next].value, depth + 1);
   return ldr__fail(h->err, LDR_MISSING, "the pickle holds no tensors, neither by name nor under state_dict");
 }
@@ -5426,20 +5747,23 @@ static ldr_status ldr__torch_store(ldr__torch *h, const unsigned char *name, siz
 
 static int ldr__zip_is(const unsigned char *p, size_t n) { return n >= 4 && memcmp(p, "PK\3\4", 4) == 0; }
 
-/* The members of an archive whose data is stored as it is: those under data/ by their number, and the pickle. Source: PKWARE's
-   APPNOTE, with the 64-bit records that files over 4 GB have. */
+/* The members of an archive whose data is stored as it is: those under data/ by their number, and the pickle. Source:
+   PKWARE's APPNOTE, with the 64-bit records that files over 4 GB have. */
 static ldr_status ldr__zip_members(ldr__torch *h, const unsigned char **pickle, size_t *pickle_size) {
   const ldr__source *s = &h->w->files[h->file];
   size_t end = s->size < 22 ? 0 : s->size - 22, least = end > 65535 ? end - 65535 : 0;
   uint64_t count, at, k;
   ldr__cursor c;
   while (s->size >= 22 && end > least && ldr__load_u32(s->data + end) != 0x06054b50u) end--;
-  if (s->size < 22 || ldr__load_u32(s->data + end) != 0x06054b50u) return ldr__fail_at(h->err, LDR_FORMAT, s->size, "a zip archive without its list of members at the end: truncated?");
+  if (s->size < 22 || ldr__load_u32(s->data + end) != 0x06054b50u)
+    return ldr__fail_at(
+        h->err, LDR_FORMAT, s->size, "a zip archive without its list of members at the end: truncated?");
   count = ldr__load_u16(s->data + end + 10);
   at = ldr__load_u32(s->data + end + 16);
   if ((at == 0xffffffffu || count == 0xffff) && end >= 20 && ldr__load_u32(s->data + end - 20) == 0x07064b50u) {
     uint64_t z = ldr__load_u64(s->data + end - 12);
-    if (s->size < 56 || z > s->size - 56 || ldr__load_u32(s->data + z) != 0x06064b50u) return ldr__fail_at(h->err, LDR_FORMAT, end - 20, "a zip archive whose list of members is not where it says");
+    if (s->size < 56 || z > s->size - 56 || ldr__load_u32(s->data + z) != 0x06064b50u)
+      return ldr__fail_at(h->err, LDR_FORMAT, end - 20, "a zip archive whose list of members is not where it says");
     count = ldr__load_u64(s->data + z + 32);
     at = ldr__load_u64(s->data + z + 48);
   }
@@ -5452,7 +5776,8 @@ static ldr_status ldr__zip_members(ldr__torch *h, const unsigned char **pickle, 
     const unsigned char *e = ldr__take(&c, 46), *name, *extra, *local;
     uint64_t packed, size, place;
     uint32_t n, x, stop;
-    if (!e || ldr__load_u32(e) != 0x02014b50u) return ldr__fail_at(h->err, LDR_FORMAT, from, "a zip archive whose list of members is damaged");
+    if (!e || ldr__load_u32(e) != 0x02014b50u)
+      return ldr__fail_at(h->err, LDR_FORMAT, from, "a zip archive whose list of members is damaged");
     n = ldr__load_u16(e + 28);
     x = ldr__load_u16(e + 30);
     packed = ldr__load_u32(e + 20);
@@ -5460,7 +5785,8 @@ static ldr_status ldr__zip_members(ldr__torch *h, const unsigned char **pickle, 
     place = ldr__load_u32(e + 42);
     name = ldr__take(&c, n);
     extra = ldr__take(&c, x);
-    if (!ldr__take(&c, ldr__load_u16(e + 32)) && c.bad) return ldr__fail_at(h->err, LDR_FORMAT, from, "a zip archive whose list of members is damaged");
+    if (!ldr__take(&c, ldr__load_u16(e + 32)) && c.bad)
+      return ldr__fail_at(h->err, LDR_FORMAT, from, "a zip archive whose list of members is damaged");
     for (i = 0; i + 4 <= x; i += 4 + stop) { /* 64-bit numbers in place of those that are all ones */
       ldr__cursor z;
       stop = ldr__load_u16(extra + i + 2);
@@ -5475,11 +5801,15 @@ static ldr_status ldr__zip_members(ldr__torch *h, const unsigned char **pickle, 
     for (slash = n; slash > 0 && name[slash - 1] != '/'; slash--) {}
     if (n - slash == 8 && memcmp(name + slash, "data.pkl", 8) == 0) slash = SIZE_MAX;
     else if (slash < 6 || memcmp(name + slash - 6, "/data/", 6) != 0) continue;
-    if (s->size < 30 || place > s->size - 30 || ldr__load_u32(s->data + place) != 0x04034b50u) return ldr__fail_at(h->err, LDR_FORMAT, from, "a zip archive that points at no member");
+    if (s->size < 30 || place > s->size - 30 || ldr__load_u32(s->data + place) != 0x04034b50u)
+      return ldr__fail_at(h->err, LDR_FORMAT, from, "a zip archive that points at no member");
     local = s->data + place;
     place += 30u + ldr__load_u16(local + 26) + ldr__load_u16(local + 28);
-    if (ldr__load_u16(e + 10) != 0 || packed != size) return ldr__fail_at(h->err, LDR_UNSUPPORTED, from, "a zip archive whose members are compressed: PyTorch stores them as they are");
-    if (place > s->size || size > s->size - place) return ldr__fail_at(h->err, LDR_FORMAT, from, "a member of the zip archive ends behind the file: truncated?");
+    if (ldr__load_u16(e + 10) != 0 || packed != size)
+      return ldr__fail_at(
+          h->err, LDR_UNSUPPORTED, from, "a zip archive whose members are compressed: PyTorch stores them as they are");
+    if (place > s->size || size > s->size - place)
+      return ldr__fail_at(h->err, LDR_FORMAT, from, "a member of the zip archive ends behind the file: truncated?");
     if (slash == SIZE_MAX) {
       *pickle = s->data + place;
       *pickle_size = (size_t)size;
@@ -5500,10 +5830,12 @@ static ldr_status ldr__legacy_stores(ldr__torch *h, int32_t keys) {
     if (v->kind != LDR__P_STORAGE) continue;
     key = &p->values[ldr__pickle_item(p, (int32_t)v->number, 2)];
     if (ldr__torch_store(h, key->text, key->size, 0, 0)) return h->err->status;
-    s->tensors[s->count - 1].dtype = ldr__pickle_globals[p->values[ldr__pickle_item(p, (int32_t)v->number, 1)].number].dtype;
+    s->tensors[s->count - 1].dtype =
+        ldr__pickle_globals[p->values[ldr__pickle_item(p, (int32_t)v->number, 1)].number].dtype;
   }
   ldr__sort_tensors(s->tensors, s->count, ldr__before_by_name);
-  for (k = 0; k < s->count; k++) if (n == 0 || strcmp(s->tensors[n - 1].name, s->tensors[k].name) != 0) s->tensors[n++] = s->tensors[k];
+  for (k = 0; k < s->count; k++)
+    if (n == 0 || strcmp(s->tensors[n - 1].name, s->tensors[k].name) != 0) s->tensors[n++] = s->tensors[k];
   s->count = n;
   for (cell = keys < 0 ? -1 : p->values[keys].head; cell >= 0; cell = p->cells[cell].next) {
     const ldr__pvalue *key = &p->values[p->cells[cell].value];
@@ -5514,7 +5846,8 @@ static ldr_status ldr__legacy_stores(ldr__torch *h, int32_t keys) {
       t = (ldr_tensor *)(uintptr_t)ldr_weights_find(s, name);
     }
     if (!t) return ldr__fail_at(h->err, LDR_FORMAT, at, "a storage that no tensor asks for");
-    if (!ldr__mul_u64(&bytes, elements, ldr_dtype_size(t->dtype)) || !ldr__take(&p->c, bytes)) return ldr__fail_at(h->err, LDR_FORMAT, at, "a storage ends behind the file: truncated?");
+    if (!ldr__mul_u64(&bytes, elements, ldr_dtype_size(t->dtype)) || !ldr__take(&p->c, bytes))
+      return ldr__fail_at(h->err, LDR_FORMAT, at, "a storage ends behind the file: truncated?");
     t->data = p->c.p + (size_t)at;
     t->offset = at;
     t->bytes = bytes;
@@ -5538,12 +5871,17 @@ static ldr_status ldr__torch_parse(ldr_weights *w, int32_t file, ldr_error *err,
   if (!h.stores) return err->status;
   if (!legacy) {
     pickle = NULL;
-    if (!ldr__zip_members(&h, &pickle, &size) && !pickle) ldr__fail_at(err, LDR_FORMAT, 0, "a zip archive, but not one of PyTorch's: no data.pkl is in it. Unpack it first");
+    if (!ldr__zip_members(&h, &pickle, &size) && !pickle)
+      ldr__fail_at(
+          err, LDR_FORMAT, 0, "a zip archive, but not one of PyTorch's: no data.pkl is in it. Unpack it first");
   }
-  if (!err->status && !legacy && size > LADDER_MAX_HEADER) ldr__fail_at(err, LDR_LIMIT, 0, "a pickle of %U bytes is over %U (LADDER_MAX_HEADER)", (uint64_t)size, (uint64_t)LADDER_MAX_HEADER);
+  if (!err->status && !legacy && size > LADDER_MAX_HEADER)
+    ldr__fail_at(err, LDR_LIMIT, 0, "a pickle of %U bytes is over %U (LADDER_MAX_HEADER)", (uint64_t)size,
+        (uint64_t)LADDER_MAX_HEADER);
   h.p.c.p = pickle;
   h.p.c.size = size;
-  for (i = 0; i < 3 && legacy && !err->status; i++) ldr__pickle_run(&h.p); /* magic number, version, the machine it was made on */
+  /* magic number, version, the machine it was made on */
+  for (i = 0; i < 3 && legacy && !err->status; i++) ldr__pickle_run(&h.p);
   if (!err->status) top = ldr__pickle_run(&h.p);
   if (legacy && !err->status) {
     keys = ldr__pickle_run(&h.p);
@@ -5558,8 +5896,12 @@ static ldr_status ldr__torch_parse(ldr_weights *w, int32_t file, ldr_error *err,
   return err->status;
 }
 
-static ldr_status ldr__zip_parse(ldr_weights *w, int32_t file, ldr_error *err) { return ldr__torch_parse(w, file, err, 0); }
-static ldr_status ldr__legacy_parse(ldr_weights *w, int32_t file, ldr_error *err) { return ldr__torch_parse(w, file, err, 1); }
+static ldr_status ldr__zip_parse(ldr_weights *w, int32_t file, ldr_error *err) {
+  return ldr__torch_parse(w, file, err, 0);
+}
+static ldr_status ldr__legacy_parse(ldr_weights *w, int32_t file, ldr_error *err) {
+  return ldr__torch_parse(w, file, err, 1);
+}
 
 static int ldr__legacy_is(const unsigned char *p, size_t n) {
   static const unsigned char magic[] = { 0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19 };
@@ -5568,7 +5910,11 @@ static int ldr__legacy_is(const unsigned char *p, size_t n) {
 
 static int ldr__safetensors_is(const unsigned char *p, size_t n) { return n >= 9 && p[8] == '{'; }
 
-static const struct { const char *name; int (*is)(const unsigned char *, size_t); ldr_status (*parse)(ldr_weights *, int32_t, ldr_error *); } ldr__formats[] = {
+static const struct {
+  const char *name;
+  int (*is)(const unsigned char *, size_t);
+  ldr_status (*parse)(ldr_weights *, int32_t, ldr_error *);
+} ldr__formats[] = {
   { "safetensors", ldr__safetensors_is, ldr__safetensors_parse }, { "GGUF", ldr__gguf_is, ldr__gguf_parse },
   { "PyTorch", ldr__zip_is, ldr__zip_parse }, { "PyTorch before 1.6", ldr__legacy_is, ldr__legacy_parse } };
 
@@ -5585,20 +5931,24 @@ static const struct { const char *begins; size_t n; const char *what; } ldr__not
   { "Rar!", 4, "a RAR archive: unpack it first" },
   { "\x89HDF", 4, "an HDF5 file (Keras, TensorFlow): convert it to safetensors" },
   { "\x93NUMPY", 6, "a NumPy array: convert it to safetensors" },
-  { "ggml", 4, "a GGML file of before GGUF: convert it to GGUF" }, { "lmgg", 4, "a GGML file of before GGUF: convert it to GGUF" },
+  { "ggml", 4, "a GGML file of before GGUF: convert it to GGUF" },
+  { "lmgg", 4, "a GGML file of before GGUF: convert it to GGUF" },
   { "tjgg", 4, "a GGML file of before GGUF: convert it to GGUF" },
-  { "\x08\x07\x12\x07pytorch", 11, "an ONNX model: export safetensors instead" }, { "\x08\x08\x12\x07pytorch", 11, "an ONNX model: export safetensors instead" } };
+  { "\x08\x07\x12\x07pytorch", 11, "an ONNX model: export safetensors instead" },
+  { "\x08\x08\x12\x07pytorch", 11, "an ONNX model: export safetensors instead" } };
 
 static ldr_status ldr__weights_parse(ldr_weights *w, int32_t file, ldr_error *err) {
   const ldr__source *s = &w->files[file];
   size_t i;
-  if (s->size == 0) return ldr__fail_at(err, LDR_FORMAT, 0, "an empty file, not a safetensors file: the download failed?");
+  if (s->size == 0)
+    return ldr__fail_at(err, LDR_FORMAT, 0, "an empty file, not a safetensors file: the download failed?");
   for (i = 0; i < sizeof ldr__not_weights / sizeof *ldr__not_weights; i++)
     if (s->size >= ldr__not_weights[i].n && memcmp(s->data, ldr__not_weights[i].begins, ldr__not_weights[i].n) == 0)
       return ldr__fail_at(err, LDR_FORMAT, 0, "%s", ldr__not_weights[i].what);
   for (i = 0; i < sizeof ldr__formats / sizeof *ldr__formats; i++)
     if (ldr__formats[i].is(s->data, s->size)) return ldr__formats[i].parse(w, file, err);
-  if (s->size > 1 && s->data[0] == 0x80 && s->data[1] < 6) return ldr__fail_at(err, LDR_UNSUPPORTED, 0, "a pickle that PyTorch did not write: only its own are read");
+  if (s->size > 1 && s->data[0] == 0x80 && s->data[1] < 6)
+    return ldr__fail_at(err, LDR_UNSUPPORTED, 0, "a pickle that PyTorch did not write: only its own are read");
   return ldr__safetensors_parse(w, file, err); /* which says what is wrong */
 }
 
@@ -5641,7 +5991,8 @@ LDR__DEF void ldr_weights_close(ldr_weights *w) {
   ldr__free(&a, w, sizeof *w);
 }
 
-LDR__DEF ldr_weights *ldr_weights_open_memory(const void *data, size_t size, const ldr_allocator *alloc, ldr_error *err) {
+LDR__DEF ldr_weights *ldr_weights_open_memory(
+    const void *data, size_t size, const ldr_allocator *alloc, ldr_error *err) {
   ldr_weights *w;
   LDR__OWN_ERROR(err);
   w = ldr__weights_new(1, alloc, err);
@@ -5708,9 +6059,10 @@ static ldr_weights *ldr__weights_open_one(const char *path, const ldr_allocator 
 
 /* ---- TensorFlow checkpoints: PREFIX.index and PREFIX.data-00000-of-00001 ------------------ */
 
-/* The index is a table of sorted keys in LevelDB's format (table_format.md): blocks of entries, each a key that shares its
-   beginning with the one before. A value says type, shape, file and place (tensor_bundle.proto). */
-typedef struct ldr__bundle { ldr_weights *w; const char *path; ldr__source index; ldr_allocator alloc; uint64_t read; char key[320]; ldr_error *err; } ldr__bundle;
+/* The index is a table of sorted keys in LevelDB's format (table_format.md): blocks of entries, each a key that shares
+   its beginning with the one before. A value says type, shape, file and place (tensor_bundle.proto). */
+typedef struct ldr__bundle { ldr_weights *w; const char *path; ldr__source index; ldr_allocator alloc; uint64_t read;
+    char key[320]; ldr_error *err; } ldr__bundle;
 
 static uint64_t ldr__take_varint(ldr__cursor *c) {
   uint64_t v = 0;
@@ -5739,7 +6091,8 @@ static uint64_t ldr__take_field(ldr__cursor *c, uint64_t *value, ldr__cursor *pa
   return c->bad ? 0 : tag >> 3;
 }
 
-/* As the family's tensors are called: "bert/encoder/layer_0/.../kernel" to "bert.encoder.layer.0....kernel". 0: not a weight. */
+/* As the family's tensors are called: "bert/encoder/layer_0/.../kernel" to "bert.encoder.layer.0....kernel". 0: not a
+   weight. */
 static int ldr__bundle_name(char *s) {
   static const char *const others[] = { "/adam_m", "/adam_v", "/Adam", "/Adam_1", "global_step", "beta1_power",
       "beta2_power" };
@@ -5796,7 +6149,9 @@ static ldr_status ldr__bundle_entry(ldr__bundle *h, ldr__cursor c, uint64_t at) 
   ldr__show(shown, h->key, strlen(h->key));
   if (strstr(h->key, ".ATTRIBUTES") || strstr(h->key, "OBJECT_GRAPH"))
     return ldr__fail_at(h->err, LDR_UNSUPPORTED, at,
-        "a checkpoint of TensorFlow 2's objects (\"%s\"): only those of named variables, as BERT was published, are read", shown);
+        "a checkpoint of TensorFlow 2's objects (\"%s\"): only those of named variables, as BERT was published, are "
+        "read",
+        shown);
   if (!ldr__bundle_name(h->key)) return LDR_OK;
   t = ldr__weights_add(h->w, h->err);
   if (!t) return h->err->status;
@@ -5925,20 +6280,28 @@ static ldr_weights *ldr__weights_open_bundle(const char *path, const ldr_allocat
    looked up by hash: comparing with every entry before would let an index cost quadratic time. */
 static ldr_status ldr__index_files(ldr_weights *w, const ldr_json *j, const char *dir, ldr_error *err) {
   enum { SLOTS = 2 * LADDER_MAX_FILES };
-  int32_t map = ldr_json_get(j, 0, "weight_map"), k, files = 0, slots[SLOTS];  /* 1 + the entry that named a shard first */
+  /* 1 + the entry that named a shard first */
+  int32_t map = ldr_json_get(j, 0, "weight_map"), k, files = 0, slots[SLOTS];
   char name[512], path[LADDER_MAX_PATH];
-  if (map < 0 || j->nodes[map].type != LDR_JSON_OBJECT) return ldr__fail_at(err, LDR_FORMAT, 0, "the index has no weight_map object");
+  if (map < 0 || j->nodes[map].type != LDR_JSON_OBJECT)
+    return ldr__fail_at(err, LDR_FORMAT, 0, "the index has no weight_map object");
   memset(slots, 0, sizeof slots);
   for (k = j->nodes[map].first; k >= 0;) {
     int32_t value = j->nodes[k].next;
     uint32_t slot = 2166136261u; /* FNV-1a */
     ptrdiff_t n = ldr_json_string(name, sizeof name, j, value), i;
-    if (n <= 0 || (size_t)n >= sizeof name || strchr(name, '/') || strchr(name, '\\')) return ldr__fail_at(err, LDR_FORMAT, j->nodes[value].begin, "the index names a file that is not a plain file name");
+    if (n <= 0 || (size_t)n >= sizeof name || strchr(name, '/') || strchr(name, '\\'))
+      return ldr__fail_at(
+          err, LDR_FORMAT, j->nodes[value].begin, "the index names a file that is not a plain file name");
     for (i = 0; i < n; i++) slot = (slot ^ (unsigned char)name[i]) * 16777619u;
-    for (slot = (slot ^ slot >> 15) % SLOTS; slots[slot] && !ldr_json_equals(j, slots[slot] - 1, name); slot = (slot + 1) % SLOTS) {}
+    for (slot = (slot ^ slot >> 15) % SLOTS; slots[slot] && !ldr_json_equals(j, slots[slot] - 1, name);
+        slot = (slot + 1) % SLOTS) {}
     if (!slots[slot]) {
-      if (files == w->file_count) return ldr__fail_at(err, LDR_LIMIT, j->nodes[value].begin, "more than %d shards (LADDER_MAX_FILES)", w->file_count);
-      if (!ldr__path_join(path, sizeof path, dir, name)) return ldr__fail(err, LDR_ARGUMENT, "the path is longer than %d bytes", LADDER_MAX_PATH);
+      if (files == w->file_count)
+        return ldr__fail_at(
+            err, LDR_LIMIT, j->nodes[value].begin, "more than %d shards (LADDER_MAX_FILES)", w->file_count);
+      if (!ldr__path_join(path, sizeof path, dir, name))
+        return ldr__fail(err, LDR_ARGUMENT, "the path is longer than %d bytes", LADDER_MAX_PATH);
       if (ldr__source_open(&w->files[files], path, &w->alloc, err)) return err->status;
       if (ldr__weights_parse(w, files, err)) {
         ldr__fail_in_file(err, path);
@@ -5952,7 +6315,8 @@ static ldr_status ldr__index_files(ldr_weights *w, const ldr_json *j, const char
   if (ldr__weights_finish(w, err)) return err->status;
   for (k = j->nodes[map].first; k >= 0; k = j->nodes[j->nodes[k].next].next) {
     if (ldr_json_string(name, sizeof name, j, k) < (ptrdiff_t)sizeof name && !ldr_weights_find(w, name))
-      return ldr__fail_at(err, LDR_MISSING, j->nodes[k].begin, "the index names tensor \"%s\", no shard holds it", name);
+      return ldr__fail_at(
+          err, LDR_MISSING, j->nodes[k].begin, "the index names tensor \"%s\", no shard holds it", name);
   }
   return LDR_OK;
 }
@@ -6000,7 +6364,8 @@ LDR__DEF ldr_weights *ldr_weights_open(const char *path, const ldr_allocator *al
     if (ldr__path_join(full, sizeof full, path, names[i].name) &&
         ldr__file_exists(full)) return names[i].open(full, alloc, err);
   if (ldr__path_join(full, sizeof full, path, "config.json") && ldr__file_exists(full)) {
-    ldr__fail(err, LDR_MISSING, "%s: no model.safetensors and no model.safetensors.index.json, nor the same of pytorch_model.bin", path);
+    ldr__fail(err, LDR_MISSING,
+        "%s: no model.safetensors and no model.safetensors.index.json, nor the same of pytorch_model.bin", path);
     return NULL;
   }
   return ldr__weights_open_one(path, alloc, err);
@@ -6009,7 +6374,9 @@ LDR__DEF ldr_weights *ldr_weights_open(const char *path, const ldr_allocator *al
 
 LDR__DEF int32_t ldr_weights_count(const ldr_weights *w) { return w ? (int32_t)w->count : 0; }
 
-LDR__DEF const ldr_tensor *ldr_weights_at(const ldr_weights *w, int32_t i) { return w && i >= 0 && (size_t)i < w->count ? &w->tensors[i] : NULL; }
+LDR__DEF const ldr_tensor *ldr_weights_at(const ldr_weights *w, int32_t i) {
+  return w && i >= 0 && (size_t)i < w->count ? &w->tensors[i] : NULL;
+}
 
 LDR__DEF const ldr_tensor *ldr_weights_find(const ldr_weights *w, const char *name) {
   size_t low = 0, high = w && name ? w->count : 0;
@@ -10250,7 +10617,8 @@ typedef enum ldr__slot {
   LDR__NORM1, LDR__NORM1B, LDR__NORM2, LDR__NORM2B, LDR__NORM3, LDR__NORM3B, LDR__NORM4, LDR__NORM4B,
   LDR__QNORM, LDR__QNORMB, LDR__KNORM, LDR__KNORMB, LDR__SLOTS,
   /* added by tuning methods: A and B of every matrix; adapters after attention, after FFN: down, bias, up, bias */
-  LDR__LOW_A = LDR__SLOTS, LDR__LOW_B = LDR__LOW_A + LDR__MATRICES, LDR__ADAPTER1 = LDR__LOW_B + LDR__MATRICES, LDR__ADAPTER2 = LDR__ADAPTER1 + 4,
+  LDR__LOW_A = LDR__SLOTS, LDR__LOW_B = LDR__LOW_A + LDR__MATRICES, LDR__ADAPTER1 = LDR__LOW_B + LDR__MATRICES,
+  LDR__ADAPTER2 = LDR__ADAPTER1 + 4,
   LDR__PREFIX_K = LDR__ADAPTER2 + 4, LDR__PREFIX_V, LDR__SCALE_K, LDR__SCALE_V, LDR__SCALE_F, LDR__ALL_SLOTS
 } ldr__slot;
 
@@ -10261,9 +10629,11 @@ static const char *const ldr__slot_names[LDR__ALL_SLOTS] = {
   "ffn.gate.bias", "ffn.up.bias", "ffn.down.bias", "norm1.weight", "norm1.bias", "norm2.weight", "norm2.bias",
   "norm3.weight", "norm3.bias", "norm4.weight", "norm4.bias",
   "attention.query_norm.weight", "attention.query_norm.bias", "attention.key_norm.weight", "attention.key_norm.bias",
-  "attention.query.low_a.weight", "attention.key.low_a.weight", "attention.value.low_a.weight", "attention.output.low_a.weight",
+  "attention.query.low_a.weight", "attention.key.low_a.weight", "attention.value.low_a.weight",
+  "attention.output.low_a.weight",
   "ffn.gate.low_a.weight", "ffn.up.low_a.weight", "ffn.down.low_a.weight",
-  "attention.query.low_b.weight", "attention.key.low_b.weight", "attention.value.low_b.weight", "attention.output.low_b.weight",
+  "attention.query.low_b.weight", "attention.key.low_b.weight", "attention.value.low_b.weight",
+  "attention.output.low_b.weight",
   "ffn.gate.low_b.weight", "ffn.up.low_b.weight", "ffn.down.low_b.weight",
   "adapter1.down.weight", "adapter1.down.bias", "adapter1.up.weight", "adapter1.up.bias",
   "adapter2.down.weight", "adapter2.down.bias", "adapter2.up.weight", "adapter2.up.bias", "prefix.key",
@@ -10406,11 +10776,14 @@ static void ldr__swap(float **a, float **b) {
 
 static size_t ldr__qkv_width(const ldr__shape *s) { return (size_t)(s->heads + 2 * s->kv_heads) * (size_t)s->head_dim; }
 
-/* What is kept for a backward pass. Blocks in a row share states: the caller has x and y (ldr__deep_acts, ldr__frozen_forward). */
+/* What is kept for a backward pass. Blocks in a row share states: the caller has x and y (ldr__deep_acts,
+   ldr__frozen_forward). */
 enum { LDR__KEEP = 1, LDR__KEEP_INSIDE = 2, LDR__KEEP_NOTHING = 3 };
 
 /* A row of what is first q, k, v and attention, then FFN's units. */
-static size_t ldr__room_width(const ldr__shape *s) { return LDR__MAX(ldr__qkv_width(s) + ldr__q_width(s), ldr__ffn_ld(s)); }
+static size_t ldr__room_width(const ldr__shape *s) {
+  return LDR__MAX(ldr__qkv_width(s) + ldr__q_width(s), ldr__ffn_ld(s));
+}
 
 /* Places the activations of one block over `rows` tokens. keep: 0, when y is x, or one of the above. */
 static void ldr__acts_place(ldr__plan *p, const char *name, ldr__acts *a, const ldr__shape *s, size_t rows, int keep) {
@@ -10473,7 +10846,8 @@ static ldr__acts ldr__acts_between(ldr__acts a, const ldr__shape *s, float *x, f
 
 static float *ldr__row_of(float *x, size_t row, size_t width) { return x ? x + row * width : NULL; }
 
-/* The same from token `first` on, and, where only some rows of each sequence go on after attention, from row `out` on: of a part of the sequences. */
+/* The same from token `first` on, and, where only some rows of each sequence go on after attention, from row `out` on:
+   of a part of the sequences. */
 static ldr__acts ldr__acts_from(ldr__acts a, const ldr__shape *s, size_t first, size_t out) {
   size_t w = (size_t)s->width, n = (size_t)s->bottleneck;
   int i;
@@ -10521,8 +10895,8 @@ typedef struct ldr__tokens {
   const int32_t *position; /* [T] place in its sequence */
   const uint64_t *rows; /* [T] dropout row numbers */
   size_t count; /* T */
-  const int32_t *only; /* [sequences] the one row of each whose output is wanted; NULL: all. Output, and its gradient, have
-                                         these rows alone: only keys and values are made for the others */
+  const int32_t *only; /* [sequences] the one row of each whose output is wanted; NULL: all. Output, and its gradient,
+                                         have these rows alone: only keys and values are made for the others */
   const uint64_t *only_rows; /* their dropout row numbers */
   const float *frequency; /* rotary frequencies for this head size, or NULL */
   /* see ldr__attention; the block puts the new ones behind those of `past` tokens */
@@ -10551,7 +10925,8 @@ static ldr__tokens ldr__tokens_part(const ldr__tokens *t, int32_t i, int32_t end
   return mine;
 }
 
-/* Cuts sequences into parts of up to `most` tokens, but of one sequence at least: at[parts + 1]. Returns their number, and the tokens of the longest. */
+/* Cuts sequences into parts of up to `most` tokens, but of one sequence at least: at[parts + 1]. Returns their number,
+   and the tokens of the longest. */
 static int32_t ldr__tokens_cut(int32_t *at, size_t *longest, const ldr__tokens *t, size_t most) {
   int32_t parts = 0, i;
   at[0] = 0;
@@ -10566,7 +10941,9 @@ static int32_t ldr__tokens_cut(int32_t *at, size_t *longest, const ldr__tokens *
 }
 
 /* 1: no thread waits long for another that works on the longest part. */
-static int ldr__cut_is_even(const ldr__tokens *t, size_t longest, int32_t threads) { return threads == 1 || 2 * longest * (size_t)threads <= t->count; }
+static int ldr__cut_is_even(const ldr__tokens *t, size_t longest, int32_t threads) {
+  return threads == 1 || 2 * longest * (size_t)threads <= t->count;
+}
 
 /* x[T,w] from its first rows, those of t->only, in place; the others are 0. */
 static void ldr__tokens_spread(float *x, const ldr__tokens *t, size_t w) {
@@ -10588,7 +10965,8 @@ static ldr__dropout ldr__tokens_dropout(const ldr__tokens *t, uint64_t place) {
   return d;
 }
 
-static ldr__attention ldr__block_attention(const ldr__shape *s, const ldr__manner *m, const ldr__tokens *t, const ldr__dropout *drop) {
+static ldr__attention ldr__block_attention(
+    const ldr__shape *s, const ldr__manner *m, const ldr__tokens *t, const ldr__dropout *drop) {
   ldr__attention a;
   memset(&a, 0, sizeof a);
   a.heads = s->heads;
@@ -10756,7 +11134,8 @@ static void ldr__added_backward(const ldr__exec *ex, float *dr, float *given, co
                      b->v[which ? LDR__NORM4 : LDR__NORM3], rows, w, s->norm);
 }
 
-/* Gradients on the way back, kept until those of the block's tensors are made of them; shared by all blocks of one shape. */
+/* Gradients on the way back, kept until those of the block's tensors are made of them; shared by all blocks of one
+   shape. */
 typedef struct ldr__back {
   float *dn1, *dn2; /* of what norm1 made, and of what norm2 made (post-norm: that is y) */
   float *dattn, *dffn; /* of what Attn and FFN add */
@@ -10807,37 +11186,45 @@ static ldr__back ldr__back_from(ldr__back k, const ldr__shape *s, size_t first, 
 }
 
 /* A z, times alpha/rank: low[T,rank]. */
-static void ldr__low_rank(const ldr__exec *ex, float *low, const float *x, size_t ldx, const ldr__block *b, const ldr__shape *s, int slot, size_t rows, size_t in) {
+static void ldr__low_rank(const ldr__exec *ex, float *low, const float *x, size_t ldx, const ldr__block *b,
+    const ldr__shape *s, int slot, size_t rows, size_t in) {
   size_t n = (size_t)s->low_rank;
   ldr__linear_forward(ex, low, n, x, ldx, ldr__mat_float(b->v[LDR__LOW_A + slot], in, 1), NULL, rows, n, in);
   LDR__ROW_LOOP(t, rows, ex, LDR__LANE_LOOP(i, n, low[t * n + i] *= s->low_scale);)
 }
 
 /* y[T,O] = x[T,I] W^T + b + (alpha/rank) x A^T B^T for the matrix in `slot`. low: room for [T,rank]. */
-static void ldr__block_linear_forward(const ldr__exec *ex, float *y, size_t ldy, const float *x, size_t ldx, const ldr__block *b, const ldr__shape *s, int slot, size_t rows, float *low) {
+static void ldr__block_linear_forward(const ldr__exec *ex, float *y, size_t ldy, const float *x, size_t ldx,
+    const ldr__block *b, const ldr__shape *s, int slot, size_t rows, float *low) {
   size_t out, in, n = (size_t)s->low_rank;
   ldr__slot_size(s, slot, &out, &in);
   ldr__linear_forward(ex, y, ldy, x, ldx, b->m[slot], b->v[LDR__QB + slot], rows, out, in);
   if (!b->v[LDR__LOW_A + slot]) return;
   ldr__low_rank(ex, low, x, ldx, b, s, slot, rows, in);
-  ldr__gemm(ex, y, ldy, low, n, 1, ldr__mat_transposed(ldr__mat_float(b->v[LDR__LOW_B + slot], n, 1)), ldr__finish_bias(NULL), rows, out, n, 1);
+  ldr__gemm(ex, y, ldy, low, n, 1, ldr__mat_transposed(ldr__mat_float(b->v[LDR__LOW_B + slot], n, 1)),
+      ldr__finish_bias(NULL), rows, out, n, 1);
 }
 
-/* dx (+)= dy W + (alpha/rank) dy B A, and the gradients of A and B that are wanted. A z is made again; dlow: room like low. */
-static void ldr__block_linear_backward(const ldr__exec *ex, float *dx, size_t lddx, int add, float *const *grad, const float *dy, size_t ldy, const float *x, size_t ldx,
-                                       const ldr__block *b, const ldr__shape *s, int slot, size_t rows, float *low, float *dlow) {
+/* dx (+)= dy W + (alpha/rank) dy B A, and the gradients of A and B that are wanted. A z is made again; dlow: room like
+   low. */
+static void ldr__block_linear_backward(const ldr__exec *ex, float *dx, size_t lddx, int add, float *const *grad,
+    const float *dy, size_t ldy, const float *x, size_t ldx, const ldr__block *b, const ldr__shape *s, int slot,
+    size_t rows, float *low, float *dlow) {
   size_t out, in, n = (size_t)s->low_rank;
   ldr__slot_size(s, slot, &out, &in);
   ldr__linear_backward(ex, dx, lddx, add, NULL, NULL, dy, ldy, ldr__mat_float(x, ldx, 1), b->m[slot], rows, out, in);
   if (!b->v[LDR__LOW_A + slot]) return;
   ldr__low_rank(ex, low, x, ldx, b, s, slot, rows, in);
-  ldr__linear_backward(ex, dlow, n, 0, grad[LDR__LOW_B + slot], NULL, dy, ldy, ldr__mat_float(low, n, 1), ldr__mat_float(b->v[LDR__LOW_B + slot], n, 1), rows, out, n);
+  ldr__linear_backward(ex, dlow, n, 0, grad[LDR__LOW_B + slot], NULL, dy, ldy, ldr__mat_float(low, n, 1),
+      ldr__mat_float(b->v[LDR__LOW_B + slot], n, 1), rows, out, n);
   LDR__ROW_LOOP(t, rows, ex, LDR__LANE_LOOP(i, n, dlow[t * n + i] *= s->low_scale);)
-  ldr__linear_backward(ex, dx, lddx, 1, grad[LDR__LOW_A + slot], NULL, dlow, n, ldr__mat_float(x, ldx, 1), ldr__mat_float(b->v[LDR__LOW_A + slot], in, 1), rows, n, in);
+  ldr__linear_backward(ex, dx, lddx, 1, grad[LDR__LOW_A + slot], NULL, dlow, n, ldr__mat_float(x, ldx, 1),
+      ldr__mat_float(b->v[LDR__LOW_A + slot], in, 1), rows, n, in);
 }
 
 /* The gradients of W and its bias. */
-static void ldr__block_linear_gradients(ldr__sums *sums, float *const *grad, const float *dy, size_t ldy, const float *x, size_t ldx, const ldr__shape *s, int slot, size_t rows) {
+static void ldr__block_linear_gradients(ldr__sums *sums, float *const *grad, const float *dy, size_t ldy,
+    const float *x, size_t ldx, const ldr__shape *s, int slot, size_t rows) {
   size_t out, in;
   ldr__slot_size(s, slot, &out, &in);
   ldr__linear_gradients(sums, grad[slot], grad[LDR__QB + slot], dy, ldy, ldr__mat_float(x, ldx, 1), rows, out, in);
@@ -10846,31 +11233,39 @@ static void ldr__block_linear_gradients(ldr__sums *sums, float *const *grad, con
 /* 1: the rows of b follow those of a, as if they were one matrix. */
 static int ldr__mat_follows(const ldr__mat *a, size_t rows, const ldr__mat *b) {
   size_t size = ldr__dtypes[a->dtype].size;
-  return a->dtype == b->dtype && ldr__dtypes[a->dtype].block == 1 && a->rs == b->rs && a->cs == b->cs
-    && (const unsigned char *)a->data + (a->first + rows * a->rs) * size == (const unsigned char *)b->data + b->first * size;
+  return a->dtype == b->dtype && ldr__dtypes[a->dtype].block == 1 && a->rs == b->rs && a->cs == b->cs &&
+      (const unsigned char *)a->data + (a->first + rows * a->rs) * size ==
+      (const unsigned char *)b->data + b->first * size;
 }
 
-/* 1: Wq, Wk and Wv lie one after another, as in every ladder and in GPT-2, and are a single matrix; their biases as well. */
+/* 1: Wq, Wk and Wv lie one after another, as in every ladder and in GPT-2, and are a single matrix; their biases as
+   well. */
 static int ldr__qkv_is_one(const ldr__block *b, const ldr__shape *s) {
   size_t q = ldr__q_width(s), kv = ldr__kv_width(s);
   const float *const *v = b->v + LDR__QB;
   if (!s->heads || b->v[LDR__LOW_A + LDR__Q] || b->v[LDR__LOW_A + LDR__K] || b->v[LDR__LOW_A + LDR__V]) return 0;
-  if (!ldr__mat_follows(&b->m[LDR__Q], q, &b->m[LDR__K]) || !ldr__mat_follows(&b->m[LDR__K], kv, &b->m[LDR__V])) return 0;
+  if (!ldr__mat_follows(&b->m[LDR__Q], q, &b->m[LDR__K]) || !ldr__mat_follows(&b->m[LDR__K], kv, &b->m[LDR__V]))
+    return 0;
   return !v[0] ? !v[1] && !v[2] : v[1] == v[0] + q && v[2] == v[1] + kv;
 }
 
 /* 1: their gradients lie so too, or none is wanted. */
 static int ldr__qkv_gradients_are_one(const ldr__shape *s, float *const *grad) {
   size_t q = ldr__q_width(s), kv = ldr__kv_width(s), w = (size_t)s->width;
-  if (!grad[LDR__Q] ? grad[LDR__K] || grad[LDR__V] : grad[LDR__K] != grad[LDR__Q] + q * w || grad[LDR__V] != grad[LDR__K] + kv * w) return 0;
-  return !grad[LDR__QB] ? !grad[LDR__KB] && !grad[LDR__VB] : grad[LDR__KB] == grad[LDR__QB] + q && grad[LDR__VB] == grad[LDR__KB] + kv;
+  if (!grad[LDR__Q] ? grad[LDR__K] || grad[LDR__V]
+                    : grad[LDR__K] != grad[LDR__Q] + q * w || grad[LDR__V] != grad[LDR__K] + kv * w)
+    return 0;
+  return !grad[LDR__QB] ? !grad[LDR__KB] && !grad[LDR__VB]
+                        : grad[LDR__KB] == grad[LDR__QB] + q && grad[LDR__VB] == grad[LDR__KB] + kv;
 }
 
 /* qkv[T,q+2kv] = n1[T,w] [Wq; Wk; Wv]^T + b */
-static void ldr__qkv_forward(const ldr__exec *ex, const ldr__acts *a, const ldr__block *b, const ldr__shape *s, size_t rows) {
+static void ldr__qkv_forward(
+    const ldr__exec *ex, const ldr__acts *a, const ldr__block *b, const ldr__shape *s, size_t rows) {
   size_t w = (size_t)s->width, q = ldr__q_width(s), kv = ldr__kv_width(s), ld = ldr__qkv_width(s);
   if (b->packed) ldr__packed_forward(ex, a->qkv, ld, NULL, a->n1, w, &b->packed->qkv, rows, 0);
-  else if (ldr__qkv_is_one(b, s)) ldr__linear_forward(ex, a->qkv, ld, a->n1, w, b->m[LDR__Q], b->v[LDR__QB], rows, ld, w);
+  else if (ldr__qkv_is_one(b, s))
+    ldr__linear_forward(ex, a->qkv, ld, a->n1, w, b->m[LDR__Q], b->v[LDR__QB], rows, ld, w);
   else {
     ldr__block_linear_forward(ex, a->qkv, ld, a->n1, w, b, s, LDR__Q, rows, a->low);
     ldr__block_linear_forward(ex, a->qkv + q, ld, a->n1, w, b, s, LDR__K, rows, a->low);
@@ -10879,9 +11274,11 @@ static void ldr__qkv_forward(const ldr__exec *ex, const ldr__acts *a, const ldr_
 }
 
 /* dn1[T,w] (+)= dqkv [Wq; Wk; Wv] */
-static void ldr__qkv_backward(const ldr__exec *ex, float *dn1, int add, float *const *grad, const float *dqkv, const ldr__acts *a, const ldr__block *b, const ldr__shape *s, size_t rows, float *dlow) {
+static void ldr__qkv_backward(const ldr__exec *ex, float *dn1, int add, float *const *grad, const float *dqkv,
+    const ldr__acts *a, const ldr__block *b, const ldr__shape *s, size_t rows, float *dlow) {
   size_t w = (size_t)s->width, q = ldr__q_width(s), kv = ldr__kv_width(s), ld = ldr__qkv_width(s);
-  if (ldr__qkv_is_one(b, s)) ldr__linear_backward(ex, dn1, w, add, NULL, NULL, dqkv, ld, ldr__mat_float(a->n1, w, 1), b->m[LDR__Q], rows, ld, w);
+  if (ldr__qkv_is_one(b, s))
+    ldr__linear_backward(ex, dn1, w, add, NULL, NULL, dqkv, ld, ldr__mat_float(a->n1, w, 1), b->m[LDR__Q], rows, ld, w);
   else {
     ldr__block_linear_backward(ex, dn1, w, add, grad, dqkv, ld, a->n1, w, b, s, LDR__Q, rows, a->low, dlow);
     ldr__block_linear_backward(ex, dn1, w, 1, grad, dqkv + q, ld, a->n1, w, b, s, LDR__K, rows, a->low, dlow);
@@ -10889,9 +11286,11 @@ static void ldr__qkv_backward(const ldr__exec *ex, float *dn1, int add, float *c
   }
 }
 
-static void ldr__qkv_gradients(ldr__sums *sums, float *const *grad, const float *dqkv, const ldr__acts *a, const ldr__shape *s, size_t rows) {
+static void ldr__qkv_gradients(
+    ldr__sums *sums, float *const *grad, const float *dqkv, const ldr__acts *a, const ldr__shape *s, size_t rows) {
   size_t w = (size_t)s->width, q = ldr__q_width(s), kv = ldr__kv_width(s), ld = ldr__qkv_width(s);
-  if (ldr__qkv_gradients_are_one(s, grad)) ldr__linear_gradients(sums, grad[LDR__Q], grad[LDR__QB], dqkv, ld, ldr__mat_float(a->n1, w, 1), rows, ld, w);
+  if (ldr__qkv_gradients_are_one(s, grad))
+    ldr__linear_gradients(sums, grad[LDR__Q], grad[LDR__QB], dqkv, ld, ldr__mat_float(a->n1, w, 1), rows, ld, w);
   else {
     ldr__block_linear_gradients(sums, grad, dqkv, ld, a->n1, w, s, LDR__Q, rows);
     ldr__block_linear_gradients(sums, grad, dqkv + q, ld, a->n1, w, s, LDR__K, rows);
@@ -10900,26 +11299,33 @@ static void ldr__qkv_gradients(ldr__sums *sums, float *const *grad, const float 
 }
 
 /* z[T,w] += Up f(Down z + b) + c, f = gelu; adapter 0 stands after attention, 1 after FFN. */
-static void ldr__adapter_forward(const ldr__exec *ex, float *z, const ldr__acts *a, const ldr__block *b, const ldr__shape *s, int which, size_t rows) {
+static void ldr__adapter_forward(const ldr__exec *ex, float *z, const ldr__acts *a, const ldr__block *b,
+    const ldr__shape *s, int which, size_t rows) {
   const float *const *v = b->v + (which ? LDR__ADAPTER2 : LDR__ADAPTER1);
   size_t w = (size_t)s->width, n = (size_t)s->bottleneck;
   if (!v[0]) return;
   if (a->z[which]) memcpy(a->z[which], z, rows * w * sizeof(float));
-  ldr__linear_activate_forward(ex, a->down[which], a->bent, n, z, ldr__mat_float(v[0], w, 1), v[1], rows, n, w, LDR_GELU_TANH);
+  ldr__linear_activate_forward(
+      ex, a->down[which], a->bent, n, z, ldr__mat_float(v[0], w, 1), v[1], rows, n, w, LDR_GELU_TANH);
   LDR__ROW_LOOP(t, rows, ex, LDR__LANE_LOOP(i, w, z[t * w + i] += v[3][i]);)
-  ldr__gemm(ex, z, w, a->bent, n, 1, ldr__mat_transposed(ldr__mat_float(v[2], n, 1)), ldr__finish_bias(NULL), rows, w, n, 1);
+  ldr__gemm(
+      ex, z, w, a->bent, n, 1, ldr__mat_transposed(ldr__mat_float(v[2], n, 1)), ldr__finish_bias(NULL), rows, w, n, 1);
 }
 
 /* dz[T,w]: from the gradient of the adapter's output to that of its input, in place. */
-static void ldr__adapter_backward(const ldr__exec *ex, float *dz, float *const *grad, const ldr__acts *a, const ldr__block *b, const ldr__shape *s, int which, size_t rows, const ldr__back *k) {
+static void ldr__adapter_backward(const ldr__exec *ex, float *dz, float *const *grad, const ldr__acts *a,
+    const ldr__block *b, const ldr__shape *s, int which, size_t rows, const ldr__back *k) {
   const int first = which ? LDR__ADAPTER2 : LDR__ADAPTER1;
   const float *const *v = b->v + first;
   size_t w = (size_t)s->width, n = (size_t)s->bottleneck;
   if (!v[0]) return;
-  LDR__ROW_LOOP(t, rows, ex, ex->kernels->rows->activate_both(a->bent + t * n, a->down[which] + t * n, n, LDR_GELU_TANH);)
-  ldr__linear_backward(ex, k->bent, n, 0, grad[first + 2], grad[first + 3], dz, w, ldr__mat_float(a->bent, n, 1), ldr__mat_float(v[2], n, 1), rows, w, n);
+  LDR__ROW_LOOP(
+      t, rows, ex, ex->kernels->rows->activate_both(a->bent + t * n, a->down[which] + t * n, n, LDR_GELU_TANH);)
+  ldr__linear_backward(ex, k->bent, n, 0, grad[first + 2], grad[first + 3], dz, w, ldr__mat_float(a->bent, n, 1),
+      ldr__mat_float(v[2], n, 1), rows, w, n);
   LDR__ROW_LOOP(t, rows, ex, ex->kernels->rows->multiply(k->bent + t * n, a->down[which] + t * n, n);)
-  ldr__linear_backward(ex, dz, w, 1, grad[first], grad[first + 1], k->bent, n, ldr__mat_float(a->z[which], w, 1), ldr__mat_float(v[0], w, 1), rows, n, w);
+  ldr__linear_backward(ex, dz, w, 1, grad[first], grad[first + 1], k->bent, n, ldr__mat_float(a->z[which], w, 1),
+      ldr__mat_float(v[0], w, 1), rows, n, w);
 }
 
 /* The keys and values of the first tokens of every sequence are the prefix, whatever those tokens hold. */
@@ -10950,7 +11356,8 @@ static void ldr__prefix_backward(float *dqkv, float *const *grad, const ldr__sha
 }
 
 /* The inner half of FFN: u = Up z and f = activation(u), or f = activation(Gate z) u. f may be u, fg may be g. */
-static void ldr__ffn_forward(const ldr__exec *ex, float *f, float *fg, const ldr__acts *a, const ldr__block *b, const ldr__shape *s, size_t rows) {
+static void ldr__ffn_forward(const ldr__exec *ex, float *f, float *fg, const ldr__acts *a, const ldr__block *b,
+    const ldr__shape *s, size_t rows) {
   size_t w = (size_t)s->width, n = (size_t)s->ffn, ld = ldr__ffn_ld(s);
   const float *by = b->v[LDR__SCALE_F];
   if (b->packed) {
@@ -10960,7 +11367,8 @@ static void ldr__ffn_forward(const ldr__exec *ex, float *f, float *fg, const ldr
     const int last = s->gated ? LDR__GATE : LDR__UP; /* what is activated */
     float *y = s->gated ? a->g : a->u, *fy = s->gated ? fg : f;
     if (s->gated) ldr__block_linear_forward(ex, a->u, ld, a->n2, w, b, s, LDR__UP, rows, a->low);
-    if (!b->v[LDR__LOW_A + last]) ldr__linear_activate_forward(ex, y, fy, ld, a->n2, b->m[last], b->v[LDR__QB + last], rows, n, w, s->activation);
+    if (!b->v[LDR__LOW_A + last])
+      ldr__linear_activate_forward(ex, y, fy, ld, a->n2, b->m[last], b->v[LDR__QB + last], rows, n, w, s->activation);
     else {
       ldr__block_linear_forward(ex, y, ld, a->n2, w, b, s, last, rows, a->low);
       LDR__ROW_LOOP(t, rows, ex, ex->kernels->rows->activate(fy + t * ld, y + t * ld, n, (int32_t)s->activation);)
@@ -10974,14 +11382,17 @@ static void ldr__ffn_forward(const ldr__exec *ex, float *f, float *fg, const ldr
 enum { LDR__ALL_OF_IT, LDR__BUT_ATTENTION, LDR__ONLY_INSIDE };
 
 /* a->x[T,w] to a->y[T,w]. `f` (and `fg` when gated) is room for [T,ffn]; a frozen block passes a->u, a->g. */
-static void ldr__block_forward(const ldr__exec *ex, ldr__acts *a, const ldr__block *b, const ldr__shape *s, const ldr__tokens *t, float *f, float *fg, int part) {
+static void ldr__block_forward(const ldr__exec *ex, ldr__acts *a, const ldr__block *b, const ldr__shape *s,
+    const ldr__tokens *t, float *f, float *fg, int part) {
   size_t rows = t->count, w = (size_t)s->width, q = ldr__q_width(s), r;
   const float *x = t->only ? a->y : a->x; /* what is wanted of it; y is written last, and may be x */
-  ldr__dropout scores = ldr__tokens_dropout(t, LDR__PLACE_SCORES), after = ldr__tokens_dropout(t, LDR__PLACE_ATTENTION), last = ldr__tokens_dropout(t, LDR__PLACE_FFN);
+  ldr__dropout scores = ldr__tokens_dropout(t, LDR__PLACE_SCORES), after = ldr__tokens_dropout(t, LDR__PLACE_ATTENTION),
+               last = ldr__tokens_dropout(t, LDR__PLACE_FFN);
   if (s->heads) {
     ldr__attention at = ldr__block_attention(s, &b->manner, t, &scores);
     if (s->place == LDR__PRE && b->manner.bare) memcpy(a->n1, a->x, rows * w * sizeof(float));
-    else if (s->place == LDR__PRE) ldr__norm_forward(ex, a->n1, a->stats1, a->x, b->v[LDR__NORM1], b->v[LDR__NORM1B], rows, w, s->norm, s->eps);
+    else if (s->place == LDR__PRE)
+      ldr__norm_forward(ex, a->n1, a->stats1, a->x, b->v[LDR__NORM1], b->v[LDR__NORM1B], rows, w, s->norm, s->eps);
     ldr__qkv_forward(ex, a, b, s, rows);
     ldr__head_norms_forward(ex, a, b, s, rows);
     ldr__block_rotary(ex, a->qkv, s, &b->manner, t, 1.0f);
@@ -10991,7 +11402,8 @@ static void ldr__block_forward(const ldr__exec *ex, ldr__acts *a, const ldr__blo
     if (part == LDR__ALL_OF_IT) ldr__attention_forward(ex, a->attention, a->lse, a->qkv, &at);
   }
   rows = ldr__tokens_out(t);
-  for (r = 0; t->only && r < rows; r++) memmove(a->y + r * w, a->x + (size_t)(t->only[r] - t->offsets[0]) * w, w * sizeof(float));
+  for (r = 0; t->only && r < rows; r++)
+    memmove(a->y + r * w, a->x + (size_t)(t->only[r] - t->offsets[0]) * w, w * sizeof(float));
   if (s->heads) {
     if (b->packed) ldr__packed_forward(ex, a->r1, w, NULL, a->attention, q, &b->packed->o, rows, 0);
     else ldr__block_linear_forward(ex, a->r1, w, a->attention, q, b, s, LDR__O, rows, a->low);
@@ -10999,8 +11411,8 @@ static void ldr__block_forward(const ldr__exec *ex, ldr__acts *a, const ldr__blo
     ldr__added_forward(ex, a->r1, a, b, s, 0, rows);
     /* post-norm normalises with norm1 here, pre-norm with norm2 */
     ldr__residual_norm_forward(ex, s->place == LDR__NO_NORM || s->parallel ? NULL : a->n2, a->r1, x,
-        s->place == LDR__POST ? a->stats1 : a->stats2,
-                               b->v[s->place == LDR__POST ? LDR__NORM1 : LDR__NORM2], b->v[s->place == LDR__POST ? LDR__NORM1B : LDR__NORM2B], rows, w, s->norm, s->eps, &after);
+        s->place == LDR__POST ? a->stats1 : a->stats2, b->v[s->place == LDR__POST ? LDR__NORM1 : LDR__NORM2],
+        b->v[s->place == LDR__POST ? LDR__NORM1B : LDR__NORM2B], rows, w, s->norm, s->eps, &after);
   } else memcpy(a->r1, x, rows * w * sizeof(float));
   if (s->parallel) {
     const float *const *v = b->v + (s->parallel == 1 ? LDR__NORM1 : LDR__NORM2);
@@ -11014,19 +11426,23 @@ static void ldr__block_forward(const ldr__exec *ex, ldr__acts *a, const ldr__blo
   else ldr__block_linear_forward(ex, a->r2, w, f, ldr__ffn_ld(s), b, s, LDR__DOWN, rows, a->low);
   ldr__adapter_forward(ex, a->r2, a, b, s, 1, rows);
   ldr__added_forward(ex, a->r2, a, b, s, 1, rows);
-  if (s->place == LDR__POST) ldr__residual_norm_forward(ex, a->y, a->r2, a->n2, a->stats2, b->v[LDR__NORM2], b->v[LDR__NORM2B], rows, w, s->norm, s->eps, &last);
+  if (s->place == LDR__POST)
+    ldr__residual_norm_forward(
+        ex, a->y, a->r2, a->n2, a->stats2, b->v[LDR__NORM2], b->v[LDR__NORM2B], rows, w, s->norm, s->eps, &last);
   else ldr__residual_norm_forward(ex, NULL, a->y, a->r1, NULL, NULL, NULL, rows, w, s->norm, s->eps, &last);
 }
 
-/* dn[T,w] (+)= gradient of FFN's input from k->dffn[T,w], the gradient of its output. f is made again from the stored u (and g):
-   f(u), or f(g) * u. What was activated is its own slope afterwards. */
-static void ldr__ffn_backward(const ldr__exec *ex, float *dn, int add, float *const *grad, const ldr__acts *a, const ldr__block *b, const ldr__shape *s, const ldr__back *k, size_t rows) {
+/* dn[T,w] (+)= gradient of FFN's input from k->dffn[T,w], the gradient of its output. f is made again from the stored u
+   (and g): f(u), or f(g) * u. What was activated is its own slope afterwards. */
+static void ldr__ffn_backward(const ldr__exec *ex, float *dn, int add, float *const *grad, const ldr__acts *a,
+    const ldr__block *b, const ldr__shape *s, const ldr__back *k, size_t rows) {
   size_t w = (size_t)s->width, n = (size_t)s->ffn, ld = ldr__ffn_ld(s);
   const float *by = b->v[LDR__SCALE_F];
   LDR__ROW_LOOP(t, rows, ex, {
     float *f = k->f + t * ld;
     const float *u = a->u + t * ld;
-    ex->kernels->rows->activate_both(s->gated ? k->dg + t * ld : f, (s->gated ? a->g : a->u) + t * ld, n, (int32_t)s->activation);
+    ex->kernels->rows->activate_both(
+        s->gated ? k->dg + t * ld : f, (s->gated ? a->g : a->u) + t * ld, n, (int32_t)s->activation);
     if (s->gated) LDR__LANE_LOOP(i, n, f[i] = u[i] * k->dg[t * ld + i]);
   })
   ldr__block_linear_backward(ex, k->df, ld, 0, grad, k->dffn, w, k->f, ld, b, s, LDR__DOWN, rows, a->low, k->low);
@@ -11049,15 +11465,18 @@ static void ldr__ffn_backward(const ldr__exec *ex, float *dn, int add, float *co
     }
   })
   ldr__block_linear_backward(ex, dn, w, add, grad, k->df, ld, a->n2, w, b, s, LDR__UP, rows, a->low, k->low);
-  if (s->gated) ldr__block_linear_backward(ex, dn, w, 1, grad, k->dg, ld, a->n2, w, b, s, LDR__GATE, rows, a->low, k->low);
+  if (s->gated)
+    ldr__block_linear_backward(ex, dn, w, 1, grad, k->dg, ld, a->n2, w, b, s, LDR__GATE, rows, a->low, k->low);
 }
 
 /* dz[T,w] (+)= gradient of Attn's input from k->dattn, the gradient of its output. */
-static void ldr__self_attention_backward(const ldr__exec *ex, float *dz, int add, float *const *grad, const ldr__acts *a, const ldr__block *b, const ldr__shape *s, const ldr__tokens *t, const ldr__back *k) {
+static void ldr__self_attention_backward(const ldr__exec *ex, float *dz, int add, float *const *grad,
+    const ldr__acts *a, const ldr__block *b, const ldr__shape *s, const ldr__tokens *t, const ldr__back *k) {
   size_t rows = t->count, w = (size_t)s->width, q = ldr__q_width(s);
   ldr__dropout scores = ldr__tokens_dropout(t, LDR__PLACE_SCORES);
   ldr__attention at = ldr__block_attention(s, &b->manner, t, &scores);
-  ldr__block_linear_backward(ex, k->attention, q, 0, grad, k->dattn, w, a->attention, q, b, s, LDR__O, ldr__tokens_out(t), a->low, k->low);
+  ldr__block_linear_backward(
+      ex, k->attention, q, 0, grad, k->dattn, w, a->attention, q, b, s, LDR__O, ldr__tokens_out(t), a->low, k->low);
   ldr__attention_backward(ex, k->qkv, k->attention, a->attention, a->lse, a->qkv, &at);
   ldr__prefix_backward(k->qkv, grad, s, t);
   ldr__block_rotary(ex, k->qkv, s, &b->manner, t, -1.0f);
@@ -11065,10 +11484,11 @@ static void ldr__self_attention_backward(const ldr__exec *ex, float *dz, int add
   ldr__qkv_backward(ex, dz, add, grad, k->qkv, a, b, s, rows, k->low);
 }
 
-/* dx[T,w] from dy, which has the rows of y and stays as it is. Adds to the gradients grad[slot] (NULL: not wanted) of what tuning added to
-   the block; those of its own tensors are made afterwards, of all rows at once (ldr__block_gradients). */
-static void ldr__block_backward(const ldr__exec *ex, float *dx, float *const *grad, const float *dy, const ldr__acts *a, const ldr__block *b, const ldr__shape *s,
-                                const ldr__tokens *t, const ldr__back *k) {
+/* dx[T,w] from dy, which has the rows of y and stays as it is. Adds to the gradients grad[slot] (NULL: not wanted) of
+   what tuning added to the block; those of its own tensors are made afterwards, of all rows at once
+   (ldr__block_gradients). */
+static void ldr__block_backward(const ldr__exec *ex, float *dx, float *const *grad, const float *dy, const ldr__acts *a,
+    const ldr__block *b, const ldr__shape *s, const ldr__tokens *t, const ldr__back *k) {
   size_t rows = ldr__tokens_out(t), w = (size_t)s->width;
   ldr__dropout after = ldr__tokens_dropout(t, LDR__PLACE_ATTENTION), last = ldr__tokens_dropout(t, LDR__PLACE_FFN);
   if (s->place == LDR__POST) {
@@ -11098,13 +11518,14 @@ static void ldr__block_backward(const ldr__exec *ex, float *dx, float *const *gr
   if (!s->heads) return;
   ldr__self_attention_backward(ex, s->place == LDR__PRE ? k->dn1 : dx, s->place != LDR__PRE, grad, a, b, s, t, k);
   if (s->place != LDR__PRE) return;
-  if (!b->manner.bare) ldr__norm_backward(ex, dx, 1, NULL, NULL, k->dn1, a->x, a->stats1, b->v[LDR__NORM1], t->count, w, s->norm);
+  if (!b->manner.bare)
+    ldr__norm_backward(ex, dx, 1, NULL, NULL, k->dn1, a->x, a->stats1, b->v[LDR__NORM1], t->count, w, s->norm);
   else LDR__ROW_LOOP(r, t->count, ex, ex->kernels->rows->add(dx + r * w, k->dn1 + r * w, w);)
 }
 
 /* What is to be added to the gradients of the block's own tensors, from what ldr__block_backward left of all rows. */
-static void ldr__block_gradients(ldr__sums *sums, float *const *grad, const float *dy, const ldr__acts *a, const ldr__manner *m, const ldr__shape *s,
-                                 const ldr__tokens *t, const ldr__back *k) {
+static void ldr__block_gradients(ldr__sums *sums, float *const *grad, const float *dy, const ldr__acts *a,
+    const ldr__manner *m, const ldr__shape *s, const ldr__tokens *t, const ldr__back *k) {
   size_t rows = ldr__tokens_out(t), w = (size_t)s->width, ld = ldr__ffn_ld(s);
   int post = s->place == LDR__POST;
   ldr__block_linear_gradients(sums, grad, k->dffn, w, k->f, ld, s, LDR__DOWN, rows);
@@ -11125,7 +11546,9 @@ static void ldr__block_gradients(ldr__sums *sums, float *const *grad, const floa
     ldr__sums_make(sums); /* the same gain gets attention's share below */
   } else ldr__norm_gradients(sums, grad[LDR__NORM2], grad[LDR__NORM2B], post ? dy : k->dn2,
         post ? a->r2 : s->parallel ? a->added[0] : a->r1, a->stats2, rows, w);
-  if (post || !m->bare) ldr__norm_gradients(sums, grad[LDR__NORM1], grad[LDR__NORM1B], k->dn1, post ? a->r1 : a->x, a->stats1, post ? rows : t->count, w);
+  if (post || !m->bare)
+    ldr__norm_gradients(
+        sums, grad[LDR__NORM1], grad[LDR__NORM1B], k->dn1, post ? a->r1 : a->x, a->stats1, post ? rows : t->count, w);
 }
 
 /* ======================================================================================
@@ -11163,7 +11586,8 @@ enum {
   LDR__OF_TIED = 16, /* the output matrix is the word embeddings unless the configuration says no */
   LDR__OF_BIAS_KEYS = 32, /* attention_bias and mlp_bias say which matrices have one */
   LDR__OF_UNTURNED = 64, /* no_rope_layers */
-  LDR__OF_MODERN = 128, /* local layers around global ones, each kind with a theta; the first reads the embeddings bare */
+  /* local layers around global ones, each kind with a theta; the first reads the embeddings bare */
+  LDR__OF_MODERN = 128,
   LDR__OF_UP_FIRST = 256, /* a fused FFN matrix holds up, then gate */
   LDR__OF_RELATIVE = 512, /* encoder.relative_attention_bias [buckets, heads], for all layers */
   LDR__OF_UNSCALED = 1024, /* scores are not divided by sqrt(d_head) */
@@ -11183,8 +11607,10 @@ enum {
 
 /* Groups of configuration keys. */
 enum {
-  LDR__KEYS_BERT = 1, LDR__KEYS_DISTIL = 2, LDR__KEYS_GPT = 4, LDR__KEYS_LLAMA = 8, LDR__KEYS_MODERN = 16, LDR__KEYS_NARROW = 32,
-  LDR__KEYS_ELECTRA = 64, LDR__KEYS_TASKS = 128, LDR__KEYS_ROPE = 256, LDR__KEYS_WINDOW = 512, LDR__KEYS_VALUES = 1024, LDR__KEYS_MPNET = 2048,
+  LDR__KEYS_BERT = 1, LDR__KEYS_DISTIL = 2, LDR__KEYS_GPT = 4, LDR__KEYS_LLAMA = 8, LDR__KEYS_MODERN = 16,
+  LDR__KEYS_NARROW = 32,
+  LDR__KEYS_ELECTRA = 64, LDR__KEYS_TASKS = 128, LDR__KEYS_ROPE = 256, LDR__KEYS_WINDOW = 512, LDR__KEYS_VALUES = 1024,
+  LDR__KEYS_MPNET = 2048,
   LDR__KEYS_UNTURNED = 4096, LDR__KEYS_ALBERT = 8192, LDR__KEYS_STAR = 16384, LDR__KEYS_NEO = 32768,
       LDR__KEYS_OPT = 65536, LDR__KEYS_NO_SHIFT = 131072,
   LDR__KEYS_PLACES = 262144, LDR__KEYS_NEOX = 1 << 19, LDR__KEYS_J = 1 << 20, LDR__KEYS_PHI = 1 << 21,
@@ -11420,8 +11846,8 @@ static const struct { const char *type, *row; uint32_t traits, keys; double thet
 #undef LDR__FALCON_PARTS
 #undef LDR__FALCON_ENDS
 
-/* The name of a layer's tensor, behind the family's prefix: its part, then .weight or .bias; a part with a blank in it has
-   after that a bias of another name. inner: layers that stand in turn in a group; others' patterns name one number.
+/* The name of a layer's tensor, behind the family's prefix: its part, then .weight or .bias; a part with a blank in it
+   has after that a bias of another name. inner: layers that stand in turn in a group; others' patterns name one number.
    0: the family has no such part. */
 static int ldr__part_name(char *name, size_t cap, const ldr__family *f, int slot, int32_t layer, int32_t inner) {
   int bias, part = ldr__slot_part(slot, &bias);
@@ -11440,7 +11866,8 @@ static int ldr__part_name(char *name, size_t cap, const ldr__family *f, int slot
 /* The tensors before the first block and after the last. */
 typedef enum ldr__end {
   LDR__WORD, LDR__POSITION, LDR__SEGMENT, LDR__PROJECT, LDR__LM_DENSE, LDR__LM_OUT, LDR__END_MATRICES,
-  LDR__PROJECTB = LDR__END_MATRICES, LDR__LM_DENSEB, LDR__LM_BIAS, LDR__EMBED_NORM, LDR__EMBED_NORMB, LDR__FINAL, LDR__FINALB, LDR__LM_NORM, LDR__LM_NORMB,
+  LDR__PROJECTB = LDR__END_MATRICES, LDR__LM_DENSEB, LDR__LM_BIAS, LDR__EMBED_NORM, LDR__EMBED_NORMB, LDR__FINAL,
+  LDR__FINALB, LDR__LM_NORM, LDR__LM_NORMB,
   LDR__PROMPT, /* added by prompt tuning: [virtual tokens, embed_width] */
   LDR__ENDS
 } ldr__end;
@@ -11533,7 +11960,8 @@ static int ldr__projects(const ldr_model *m) { return m->family->project &&
 /* Segment numbers: of a token's type, and with a table of tasks type + types * task. */
 static int32_t ldr__segment_kinds(const ldr_model *m) { return m->segments * LDR__MAX(m->task_types, 1); }
 
-/* Blocks that are not the same, and which of them a layer is: ALBERT's layers of a group share theirs, `inner` in turn. */
+/* Blocks that are not the same, and which of them a layer is: ALBERT's layers of a group share theirs, `inner` in
+   turn. */
 static int32_t ldr__distinct_blocks(const ldr_model *m) { return m->family->shared ? m->groups * m->inner : m->layers; }
 static int32_t ldr__block_index(const ldr_model *m, int32_t layer) {
   if (!m->family->shared) return layer;
@@ -11575,7 +12003,8 @@ static void ldr__release_layer(const ldr_model *m, int32_t layer) {
     if (ldr__slot_size(&m->shape, slot, &rows, &columns)) ldr__release_matrix(m, &b->m[slot], rows, columns);
 }
 
-enum { LDR__EMBED_ROWS = 128 }; /* after so many, pages of the tables are given back: systems map 64 kB for each that is touched */
+/* after so many, pages of the tables are given back: systems map 64 kB for each that is touched */
+enum { LDR__EMBED_ROWS = 128 };
 
 static void ldr__release_embeddings(const ldr_model *m) {
   ldr__release_matrix(m, &m->ends.m[LDR__WORD], (size_t)m->vocabulary, (size_t)m->embed_width);
@@ -11625,7 +12054,8 @@ static int32_t ldr__config_get(const ldr_json *j, int32_t object, const char *na
   return -1;
 }
 
-static ldr_status ldr__config_int(const ldr_json *j, const char *key, int32_t otherwise, int64_t low, int64_t high, int32_t *out, ldr_error *err) {
+static ldr_status ldr__config_int(
+    const ldr_json *j, const char *key, int32_t otherwise, int64_t low, int64_t high, int32_t *out, ldr_error *err) {
   int32_t node = ldr__config_get(j, 0, key);
   const ldr_json_node *n = ldr_json_node_at(j, node);
   int64_t v;
@@ -11634,25 +12064,30 @@ static ldr_status ldr__config_int(const ldr_json *j, const char *key, int32_t ot
     return LDR_OK;
   }
   if (!n) return ldr__fail(err, LDR_MISSING, "config.json: \"%s\" is missing", key);
-  if (!ldr__json_integer(j, node, &v)) return ldr__fail_at(err, LDR_FORMAT, n->begin, "config.json: \"%s\" must be a whole number", key);
-  if (v < low || v > high) return ldr__fail_at(err, LDR_LIMIT, n->begin, "config.json: \"%s\" is %I, expected %I to %I", key, v, low, high);
+  if (!ldr__json_integer(j, node, &v))
+    return ldr__fail_at(err, LDR_FORMAT, n->begin, "config.json: \"%s\" must be a whole number", key);
+  if (v < low || v > high)
+    return ldr__fail_at(err, LDR_LIMIT, n->begin, "config.json: \"%s\" is %I, expected %I to %I", key, v, low, high);
   *out = (int32_t)v;
   return LDR_OK;
 }
 
 /* A number from low to high; missing or null: `otherwise`. */
-static ldr_status ldr__config_real_in(const ldr_json *j, int32_t object, const char *key, double otherwise, double low, double high, float *out, ldr_error *err) {
+static ldr_status ldr__config_real_in(const ldr_json *j, int32_t object, const char *key, double otherwise, double low,
+    double high, float *out, ldr_error *err) {
   int32_t node = ldr__config_get(j, object, key);
   const ldr_json_node *n = ldr_json_node_at(j, node);
   double v = ldr_json_number(j, node, otherwise);
   if (n && n->type != LDR_JSON_NUMBER) return ldr__fail_at(err, LDR_FORMAT, n->begin,
       "config.json: \"%s\" must be a number", key);
-  if (!(v >= low && v <= high)) return ldr__fail_at(err, LDR_LIMIT, n ? n->begin : LDR_NO_OFFSET, "config.json: \"%s\" is out of its range", key);
+  if (!(v >= low && v <= high))
+    return ldr__fail_at(err, LDR_LIMIT, n ? n->begin : LDR_NO_OFFSET, "config.json: \"%s\" is out of its range", key);
   *out = (float)v;
   return LDR_OK;
 }
 
-static ldr_status ldr__config_real(const ldr_json *j, const char *key, double otherwise, double low, double high, float *out, ldr_error *err) {
+static ldr_status ldr__config_real(
+    const ldr_json *j, const char *key, double otherwise, double low, double high, float *out, ldr_error *err) {
   return ldr__config_real_in(j, 0, key, otherwise, low, high, out, err);
 }
 
@@ -11676,8 +12111,8 @@ static int ldr__in_words(const char *list, const char *word, size_t n) {
 
 /* ---- rotary positions ----------------------------------------------------------------- */
 
-/* frequency[n/2]. Sources: linear (Chen et al. 2023), Llama 3.1's ramp by wave length, YaRN (Peng et al. 2023), LongRoPE
-   (Ding et al. 2024), by[n/2]. */
+/* frequency[n/2]. Sources: linear (Chen et al. 2023), Llama 3.1's ramp by wave length, YaRN (Peng et al. 2023),
+   LongRoPE (Ding et al. 2024), by[n/2]. */
 static void ldr__rope_fill(float *frequency, const ldr__rope *r, int32_t n, const float *by) {
   const double tau = 6.283185307179586, base = (double)r->theta;
   double low = floor(n * log((double)r->original / ((double)r->fast * tau)) / (2 * log(base)));
@@ -11687,7 +12122,8 @@ static void ldr__rope_fill(float *frequency, const ldr__rope *r, int32_t n, cons
   high = high < n - 1 ? high : n - 1;
   if (low >= high) high = low + 0.001;
   for (i = 0; i < n / 2; i++) {
-    double f = pow(base, -2.0 * i / n), stretched = f / (double)r->factor, waves = (double)r->original * f / tau, keep = 0;
+    double f = pow(base, -2.0 * i / n), stretched = f / (double)r->factor, waves = (double)r->original * f / tau,
+           keep = 0;
     if (r->kind == LDR__ROPE_PLAIN) keep = 1;
     if (r->kind == LDR__ROPE_LLAMA3) keep = (waves - (double)r->low) / ((double)r->high - (double)r->low);
     if (r->kind == LDR__ROPE_YARN) keep = 1 - (i - low) / (high - low);
@@ -11735,17 +12171,21 @@ static ldr_status ldr__rope_read(ldr_model *m, ldr__rope *r, const ldr_json *j, 
     { "llama3", LDR__ROPE_LLAMA3 }, { "yarn", LDR__ROPE_YARN }, { "longrope", LDR__ROPE_LONG },
         { "su", LDR__ROPE_LONG },
     { "dynamic", LDR__ROPE_PLAIN }, { NULL, 0 } };
-  static const char *const known = "rope_type type rope_theta factor low_freq_factor high_freq_factor original_max_position_embeddings beta_fast "
+  static const char *const known = "rope_type type rope_theta factor low_freq_factor high_freq_factor "
+      "original_max_position_embeddings beta_fast "
                                    "beta_slow attention_factor partial_rotary_factor short_factor long_factor";
   const ldr_json_node *n = ldr_json_node_at(j, object);
   int32_t type, k, kind = 0;
   char shown[LDR__SHOWN];
   if (object >= 0 && n->type == LDR_JSON_NULL) object = -1;
-  if (object >= 0 && n->type != LDR_JSON_OBJECT) return ldr__fail_at(err, LDR_FORMAT, n->begin, "config.json: rope_parameters and rope_scaling are objects");
+  if (object >= 0 && n->type != LDR_JSON_OBJECT)
+    return ldr__fail_at(err, LDR_FORMAT, n->begin, "config.json: rope_parameters and rope_scaling are objects");
   for (k = object < 0 ? -1 : n->first; k >= 0; k = j->nodes[j->nodes[k].next].next) {
     const ldr_json_node *key = &j->nodes[k], *value = &j->nodes[key->next];
     if (value->type == LDR_JSON_NULL || ldr__in_words(known, j->text + key->begin, key->end - key->begin)) continue;
-    return ldr__fail_at(err, LDR_UNSUPPORTED, key->begin, "config.json: \"%s\" of the rotary positions is not supported", ldr__show(shown, j->text + key->begin, key->end - key->begin));
+    return ldr__fail_at(err, LDR_UNSUPPORTED, key->begin,
+        "config.json: \"%s\" of the rotary positions is not supported",
+        ldr__show(shown, j->text + key->begin, key->end - key->begin));
   }
   type = object < 0 ? -1 : ldr_json_get(j, object, "rope_type");
   if (type < 0 && object >= 0) type = ldr_json_get(j, object, "type");
@@ -11759,8 +12199,11 @@ static ldr_status ldr__rope_read(ldr_model *m, ldr__rope *r, const ldr_json *j, 
   if (object < 0) object = 0;
   else if (ldr__config_real_in(j, object, "rope_theta", (double)theta, 1, 1e12, &r->theta, err)) return err->status;
   if (ldr__config_real_in(j, object, "original_max_position_embeddings", m->positions, 1, 1e9, &r->original, err) ||
-    ldr__config_real_in(j, object, "low_freq_factor", 1, 1e-6, 1e6, &r->low, err) || ldr__config_real_in(j, object, "high_freq_factor", 4, 1e-6, 1e6, &r->high, err) ||
-    ldr__config_real_in(j, object, "beta_fast", 32, 1e-6, 1e6, &r->fast, err) || ldr__config_real_in(j, object, "beta_slow", 1, 1e-6, 1e6, &r->slow, err)) return err->status;
+      ldr__config_real_in(j, object, "low_freq_factor", 1, 1e-6, 1e6, &r->low, err) ||
+      ldr__config_real_in(j, object, "high_freq_factor", 4, 1e-6, 1e6, &r->high, err) ||
+      ldr__config_real_in(j, object, "beta_fast", 32, 1e-6, 1e6, &r->fast, err) ||
+      ldr__config_real_in(j, object, "beta_slow", 1, 1e-6, 1e6, &r->slow, err))
+    return err->status;
   if (r->kind == LDR__ROPE_PLAIN) return LDR_OK;
   if (r->kind == LDR__ROPE_LONG) return ldr__rope_long(m, r, j, object, err);
   if (ldr_json_get(j, object, "factor") < 0) return ldr__fail_at(err, LDR_MISSING, j->nodes[object].begin,
@@ -11776,7 +12219,8 @@ static ldr_status ldr__rope_read(ldr_model *m, ldr__rope *r, const ldr_json *j, 
 
 /* Which layers are local, and which have no rotary positions. */
 static ldr_status ldr__config_layers(ldr_model *m, const ldr_json *j, ldr_error *err) {
-  int32_t list = ldr_json_get(j, 0, m->keys & LDR__KEYS_NEO ? "attention_layers" : "layer_types"), turned = ldr_json_get(j, 0, "no_rope_layers"), l, k, every, from = 0;
+  int32_t list = ldr_json_get(j, 0, m->keys & LDR__KEYS_NEO ? "attention_layers" : "layer_types"),
+          turned = ldr_json_get(j, 0, "no_rope_layers"), l, k, every, from = 0;
   int window = (m->traits & LDR__OF_WINDOWS) && ldr__config_true_or(j, "use_sliding_window",
       (m->keys & LDR__KEYS_GEMMA) || !(m->traits & (LDR__OF_QKV | LDR__OF_HEAD_NORMS | LDR__OF_UNTURNED)));
   const ldr_json_node *n = ldr_json_node_at(j, list);
@@ -11791,28 +12235,39 @@ static ldr_status ldr__config_layers(ldr_model *m, const ldr_json *j, ldr_error 
         1024, &every, err)) return err->status;
     for (l = 0; l < m->layers; l++) m->kinds[l] = m->window && (l + 1) % every != 0;
   } else if (m->traits & LDR__OF_MODERN) {
-    if (ldr__config_int(j, "local_attention", 128, 1, 1 << 24, &m->window, err) || ldr__config_int(j, "global_attn_every_n_layers", 3, 1, 1024, &every, err)) return err->status;
+    if (ldr__config_int(j, "local_attention", 128, 1, 1 << 24, &m->window, err) ||
+        ldr__config_int(j, "global_attn_every_n_layers", 3, 1, 1024, &every, err))
+      return err->status;
     m->window = m->window / 2 + 1;
     for (l = 0; l < m->layers; l++) m->kinds[l] = (unsigned char)((l % every != 0) | (l == 0) << 2);
   } else {
-    if (m->traits & (LDR__OF_QKV | LDR__OF_HEAD_NORMS) && ldr__config_int(j, "max_window_layers", 28, 0, 1024, &from, err)) return err->status;
+    if (m->traits & (LDR__OF_QKV | LDR__OF_HEAD_NORMS) &&
+        ldr__config_int(j, "max_window_layers", 28, 0, 1024, &from, err))
+      return err->status;
     if (m->keys & LDR__KEYS_NEO) from = m->layers;
     for (l = 0; l < m->layers; l++) m->kinds[l] = m->window && l >= from;
-    if (m->keys & LDR__KEYS_NEO && !n) return ldr__fail(err, LDR_MISSING, "config.json: \"attention_layers\" is missing");
+    if (m->keys & LDR__KEYS_NEO && !n)
+      return ldr__fail(err, LDR_MISSING, "config.json: \"attention_layers\" is missing");
   }
   if (n && n->type != LDR_JSON_NULL) {
-    if (n->type != LDR_JSON_ARRAY || n->count != m->layers) return ldr__fail_at(err, LDR_FORMAT, n->begin, "config.json: a kind is needed for each of %d layers", m->layers);
+    if (n->type != LDR_JSON_ARRAY || n->count != m->layers)
+      return ldr__fail_at(err, LDR_FORMAT, n->begin, "config.json: a kind is needed for each of %d layers", m->layers);
     for (l = 0, k = n->first; l < m->layers; l++, k = j->nodes[k].next) {
       int local = ldr_json_equals(j, k, "sliding_attention") || ldr_json_equals(j, k, "local");
-      if ((!local && !ldr_json_equals(j, k, "full_attention") && !ldr_json_equals(j, k, "global")) || (local && !m->window))
-        return ldr__fail_at(err, LDR_UNSUPPORTED, j->nodes[k].begin, "config.json: a layer of kind %s is not supported here", ldr__show(shown, j->text + j->nodes[k].begin, j->nodes[k].end - j->nodes[k].begin));
+      if ((!local && !ldr_json_equals(j, k, "full_attention") && !ldr_json_equals(j, k, "global")) ||
+          (local && !m->window))
+        return ldr__fail_at(err, LDR_UNSUPPORTED, j->nodes[k].begin,
+            "config.json: a layer of kind %s is not supported here",
+            ldr__show(shown, j->text + j->nodes[k].begin, j->nodes[k].end - j->nodes[k].begin));
       m->kinds[l] = (unsigned char)((m->kinds[l] & ~1) | local);
     }
   }
   if (!(m->traits & LDR__OF_UNTURNED)) return LDR_OK;
   if (ldr__config_int(j, "no_rope_layer_interval", 4, 1, 1024, &every, err)) return err->status;
   n = ldr_json_node_at(j, turned);
-  if (n && n->type != LDR_JSON_NULL && (n->type != LDR_JSON_ARRAY || n->count != m->layers)) return ldr__fail_at(err, LDR_FORMAT, n->begin, "config.json: \"no_rope_layers\" needs a number for each of %d layers", m->layers);
+  if (n && n->type != LDR_JSON_NULL && (n->type != LDR_JSON_ARRAY || n->count != m->layers))
+    return ldr__fail_at(
+        err, LDR_FORMAT, n->begin, "config.json: \"no_rope_layers\" needs a number for each of %d layers", m->layers);
   for (l = 0, k = n && n->type == LDR_JSON_ARRAY ? n->first : -1; l < m->layers; l++, k = k < 0 ? k : j->nodes[k].next)
     if (k < 0 ? (l + 1) % every == 0 : ldr_json_number(j, k, 1) == 0) m->kinds[l] |= 2;
   return LDR_OK;
@@ -11839,7 +12294,8 @@ static ldr_status ldr__config_rope(ldr_model *m, const ldr_json *j, ldr_error *e
   float theta = m->rope[0].theta > 0 ? m->rope[0].theta : 10000.0f, turned, part;
   if (!(m->keys & LDR__KEYS_ROPE)) {
     m->rope[0].theta = 10000.0f;
-    m->rope[0].factor = m->rope[0].fast = m->rope[0].slow = m->rope[0].original = m->rope[0].high = m->rope[0].score = 1;
+    m->rope[0].factor = m->rope[0].fast = m->rope[0].slow = m->rope[0].original = m->rope[0].high = m->rope[0].score =
+        1;
     if (!(m->keys & LDR__KEYS_J)) return LDR_OK;
     return ldr__config_int(j, "rotary_dim", 64, 2, 4096, &i, err) ? err->status : ldr__config_turned(m, i, err);
   }
@@ -11867,42 +12323,62 @@ static ldr_status ldr__config_rope(ldr_model *m, const ldr_json *j, ldr_error *e
 /* Every key of a configuration that is known, the groups that know it, and the values that are understood (NULL: all).
    A key that is in no list could change what the network computes: it is refused by name. null is always fine. */
 static const struct { uint32_t groups; const char *keys, *fine; } ldr__known_keys[] = {
-  { UINT32_MAX, "model_type architectures transformers_version torch_dtype dtype vocab_size hidden_size tie_word_embeddings initializer_range "
-    "use_cache _name_or_path name_or_path _commit_hash id2label label2id num_labels _num_labels num_sequence_labels finetuning_task problem_type bos_token_id eos_token_id "
-    "pad_token_id eos_token_ids sep_token_id cls_token_id mask_token_id unk_token_id decoder_start_token_id tokenizer_class prefix task_specific_params "
-    "max_length min_length do_sample early_stopping num_beams num_beam_groups diversity_penalty temperature top_k top_p typical_p "
-    "repetition_penalty length_penalty no_repeat_ngram_size encoder_no_repeat_ngram_size bad_words_ids num_return_sequences output_scores "
-    "return_dict_in_generate forced_bos_token_id forced_eos_token_id remove_invalid_values exponential_decay_length_penalty suppress_tokens "
+  { UINT32_MAX, "model_type architectures transformers_version torch_dtype dtype vocab_size hidden_size "
+  "tie_word_embeddings initializer_range "
+    "use_cache _name_or_path name_or_path _commit_hash id2label label2id num_labels _num_labels num_sequence_labels "
+    "finetuning_task problem_type bos_token_id eos_token_id "
+    "pad_token_id eos_token_ids sep_token_id cls_token_id mask_token_id unk_token_id decoder_start_token_id "
+    "tokenizer_class prefix task_specific_params "
+    "max_length min_length do_sample early_stopping num_beams num_beam_groups diversity_penalty temperature top_k "
+    "top_p typical_p "
+    "repetition_penalty length_penalty no_repeat_ngram_size encoder_no_repeat_ngram_size bad_words_ids "
+    "num_return_sequences output_scores "
+    "return_dict_in_generate forced_bos_token_id forced_eos_token_id remove_invalid_values "
+    "exponential_decay_length_penalty suppress_tokens "
     "begin_suppress_tokens return_dict output_hidden_states output_attentions torchscript use_bfloat16 tf_legacy_loss "
-    "chunk_size_feed_forward cross_attention_hidden_size gradient_checkpointing xla_device output_past language attn_implementation "
-    "_attn_implementation _attn_implementation_autoset classifier_dropout classifier_dropout_prob hidden_dropout_prob hidden_dropout "
-    "attention_probs_dropout_prob attention_dropout embedding_dropout mlp_dropout dropout activation_dropout resid_pdrop embd_pdrop attn_pdrop "
-    "residual_dropout embed_dropout resid_dropout layerdrop name license downstream_task sentence_transformers unsloth_version "
+    "chunk_size_feed_forward cross_attention_hidden_size gradient_checkpointing xla_device output_past language "
+    "attn_implementation "
+    "_attn_implementation _attn_implementation_autoset classifier_dropout classifier_dropout_prob hidden_dropout_prob "
+    "hidden_dropout "
+    "attention_probs_dropout_prob attention_dropout embedding_dropout mlp_dropout dropout activation_dropout "
+    "resid_pdrop embd_pdrop attn_pdrop "
+    "residual_dropout embed_dropout resid_dropout layerdrop name license downstream_task sentence_transformers "
+    "unsloth_version "
     "model_max_length custom_pipelines auto_map", NULL },
   { UINT32_MAX, "is_decoder is_encoder_decoder add_cross_attention tie_encoder_decoder pruned_heads", "false" },
-  { LDR__KEYS_BERT, "num_hidden_layers num_attention_heads intermediate_size hidden_act max_position_embeddings type_vocab_size layer_norm_eps "
-    "directionality pooler_fc_size pooler_num_attention_heads pooler_num_fc_layers pooler_size_per_head pooler_type", NULL },
+  { LDR__KEYS_BERT, "num_hidden_layers num_attention_heads intermediate_size hidden_act max_position_embeddings "
+  "type_vocab_size layer_norm_eps "
+    "directionality pooler_fc_size pooler_num_attention_heads pooler_num_fc_layers pooler_size_per_head pooler_type",
+    NULL },
   { LDR__KEYS_BERT | LDR__KEYS_DISTIL, "position_embedding_type", "absolute" },
   { LDR__KEYS_NARROW, "embedding_size", NULL },
-  { LDR__KEYS_ALBERT, "num_hidden_groups inner_group_num net_structure_type net_type layers_to_keep down_scale_factor gap_size num_memory_blocks", NULL },
-  { LDR__KEYS_ELECTRA, "summary_type summary_use_proj summary_activation summary_last_dropout summary_first_dropout", NULL },
+  { LDR__KEYS_ALBERT, "num_hidden_groups inner_group_num net_structure_type net_type layers_to_keep down_scale_factor "
+  "gap_size num_memory_blocks", NULL },
+  { LDR__KEYS_ELECTRA, "summary_type summary_use_proj summary_activation summary_last_dropout summary_first_dropout",
+  NULL },
   { LDR__KEYS_TASKS, "use_task_id task_type_vocab_size", NULL },
   { LDR__KEYS_VALUES, "rotary_value", NULL },
   { LDR__KEYS_MPNET, "relative_attention_num_buckets", NULL },
-  { LDR__KEYS_PLACES, "max_relative_positions position_buckets norm_rel_ebd pos_att_type share_att_key position_biased_input pooler_dropout "
+  { LDR__KEYS_PLACES, "max_relative_positions position_buckets norm_rel_ebd pos_att_type share_att_key "
+  "position_biased_input pooler_dropout "
     "pooler_hidden_act pooler_hidden_size legacy", NULL },
   { LDR__KEYS_PLACES, "relative_attention", "true" },
   { LDR__KEYS_PLACES, "conv_kernel_size conv_act", NULL },
   { LDR__KEYS_PLACES, "conv_groups", "1" },
-  { LDR__KEYS_DISTIL, "dim n_layers n_heads hidden_dim activation max_position_embeddings sinusoidal_pos_embds qa_dropout seq_classif_dropout", NULL },
-  { LDR__KEYS_GPT, "n_embd n_layer n_head n_inner n_positions n_ctx activation_function layer_norm_epsilon summary_type summary_use_proj "
+  { LDR__KEYS_DISTIL, "dim n_layers n_heads hidden_dim activation max_position_embeddings sinusoidal_pos_embds "
+  "qa_dropout seq_classif_dropout", NULL },
+  { LDR__KEYS_GPT, "n_embd n_layer n_head n_inner n_positions n_ctx activation_function layer_norm_epsilon "
+  "summary_type summary_use_proj "
     "summary_activation summary_proj_to_labels summary_first_dropout reorder_and_upcast_attn scale_attn_weights "
     "scale_attn_by_inverse_layer_idx", NULL },
-  { LDR__KEYS_NEO, "num_layers num_heads intermediate_size max_position_embeddings window_size attention_layers attention_types summary_type", NULL },
-  { LDR__KEYS_OPT, "num_hidden_layers num_attention_heads ffn_dim max_position_embeddings activation_function word_embed_proj_dim init_std", NULL },
+  { LDR__KEYS_NEO, "num_layers num_heads intermediate_size max_position_embeddings window_size attention_layers "
+  "attention_types summary_type", NULL },
+  { LDR__KEYS_OPT, "num_hidden_layers num_attention_heads ffn_dim max_position_embeddings activation_function "
+  "word_embed_proj_dim init_std", NULL },
   { LDR__KEYS_OPT, "_remove_final_layer_norm", "false" },
   { LDR__KEYS_OPT, "do_layer_norm_before enable_bias layer_norm_elementwise_affine", "true" },
-  { LDR__KEYS_LLAMA, "num_hidden_layers num_attention_heads num_key_value_heads intermediate_size hidden_act max_position_embeddings "
+  { LDR__KEYS_LLAMA, "num_hidden_layers num_attention_heads num_key_value_heads intermediate_size hidden_act "
+  "max_position_embeddings "
     "rms_norm_eps pretraining_tp attention_bias mlp_bias classifier_pooling", NULL },
   { LDR__KEYS_ROPE, "rope_theta rope_parameters rope_scaling head_dim", NULL },
   { LDR__KEYS_ROPE, "partial_rotary_factor", NULL },
@@ -11931,10 +12407,14 @@ static const struct { uint32_t groups; const char *keys, *fine; } ldr__known_key
   { LDR__KEYS_UNTURNED, "no_rope_layers no_rope_layer_interval", NULL },
   { LDR__KEYS_STAR, "norm_epsilon", NULL },
   { LDR__KEYS_STAR, "use_bias", "true" },
-  { LDR__KEYS_MODERN, "num_hidden_layers num_attention_heads intermediate_size hidden_activation max_position_embeddings norm_eps norm_bias "
-    "attention_bias mlp_bias classifier_bias classifier_activation classifier_pooling decoder_bias global_attn_every_n_layers local_attention "
-    "global_rope_theta local_rope_theta layer_types deterministic_flash_attn initializer_cutoff_factor sparse_prediction "
-    "sparse_pred_ignore_index repad_logits_with_grad reference_compile layer_norm_eps position_embedding_type", NULL } };
+  { LDR__KEYS_MODERN, "num_hidden_layers num_attention_heads intermediate_size hidden_activation "
+  "max_position_embeddings norm_eps norm_bias "
+    "attention_bias mlp_bias classifier_bias classifier_activation classifier_pooling decoder_bias "
+    "global_attn_every_n_layers local_attention "
+    "global_rope_theta local_rope_theta layer_types deterministic_flash_attn initializer_cutoff_factor "
+    "sparse_prediction "
+    "sparse_pred_ignore_index repad_logits_with_grad reference_compile layer_norm_eps position_embedding_type",
+    NULL } };
 
 /* 2: a key that is known with this value; 1: known, but not with it; 0: not known. */
 static int ldr__config_knows(const ldr_model *m, const char *key, size_t n, const char *value, size_t size) {
@@ -11963,9 +12443,11 @@ static ldr_status ldr__config_refuse(const ldr_model *m, const ldr_json *j, ldr_
     if (known == 2 || (known && n->type >= LDR_JSON_ARRAY && n->count == 0)) continue;
     ldr__show(shown_key, name, length);
     ldr__show(shown, j->text + n->begin, n->end - n->begin);
-    if (known) return ldr__fail_at(err, LDR_UNSUPPORTED, n->begin, "config.json: \"%s\": %s is not supported", shown_key, shown);
+    if (known)
+      return ldr__fail_at(err, LDR_UNSUPPORTED, n->begin, "config.json: \"%s\": %s is not supported", shown_key, shown);
     return ldr__fail_at(err, LDR_UNSUPPORTED, n->begin,
-        "config.json: \"%s\": %s is not known here for models of type %s and could change the results (--allow %s passes it)",
+        "config.json: \"%s\": %s is not known here for models of type %s and could change the results (--allow %s "
+        "passes it)",
         shown_key, shown, m->type, shown_key);
   }
   return LDR_OK;
@@ -11999,8 +12481,11 @@ static ldr_status ldr__config_family(ldr_model *m, const ldr_json *j, ldr_error 
   char text[64], list[700];
   ldr__text known;
   size_t i;
-  if (node < 0 && ldr_json_number(j, ldr_json_get(j, 0, "type_vocab_size"), 0) == 2.0) ldr__format(text, sizeof text, "bert");  /* BERT is older than this key */
-  else if (ldr_json_string(text, sizeof text, j, node) < 0) return ldr__fail(err, LDR_MISSING, "config.json: \"model_type\" is missing");
+  /* BERT is older than this key */
+  if (node < 0 && ldr_json_number(j, ldr_json_get(j, 0, "type_vocab_size"), 0) == 2.0) ldr__format(text, sizeof text,
+      "bert");
+  else if (ldr_json_string(text, sizeof text, j, node) < 0) return ldr__fail(err, LDR_MISSING,
+      "config.json: \"model_type\" is missing");
   for (i = 0; text[i]; i++) if (text[i] == '-' && strcmp(text, "nomic-bert") == 0) text[i] = '_';
   ldr__text_init(&known, list, sizeof list);
   for (i = 0; i < sizeof ldr__kin / sizeof ldr__kin[0]; i++) {
@@ -12040,15 +12525,21 @@ static ldr_status ldr__config_heads(ldr_model *m, const ldr_json *j, ldr_error *
   if (!(m->keys & (LDR__KEYS_LLAMA | LDR__KEYS_FALCON))) s->kv_heads = s->heads;
   if ((m->keys & LDR__KEYS_FALCON) && !ldr__config_true(j, "new_decoder_architecture"))
     s->kv_heads = ldr__config_true_or(j, "multi_query", 1) ? 1 : s->heads;
-  if (s->heads % s->kv_heads) return ldr__fail(err, LDR_FORMAT, "config.json: %d heads cannot share %d key/value heads", s->heads, s->kv_heads);
+  if (s->heads % s->kv_heads)
+    return ldr__fail(err, LDR_FORMAT, "config.json: %d heads cannot share %d key/value heads", s->heads, s->kv_heads);
   if (ldr__config_int(j, "head_dim", s->width / s->heads, 1, 4096, &s->head_dim, err)) return err->status;
   if (!f->rotary) s->head_dim = s->width / s->heads;
-  if (s->head_dim < 1) return ldr__fail(err, LDR_FORMAT, "config.json: width %d is less than one for each of %d heads", s->width, s->heads);
-  if (!f->rotary && s->width % s->heads) return ldr__fail(err, LDR_FORMAT, "config.json: width %d is not a multiple of %d heads", s->width, s->heads);
-  if (f->rotary && s->head_dim % 2) return ldr__fail(err, LDR_UNSUPPORTED, "config.json: rotary positions need an even head size, not %d", s->head_dim);
+  if (s->head_dim < 1)
+    return ldr__fail(
+        err, LDR_FORMAT, "config.json: width %d is less than one for each of %d heads", s->width, s->heads);
+  if (!f->rotary && s->width % s->heads)
+    return ldr__fail(err, LDR_FORMAT, "config.json: width %d is not a multiple of %d heads", s->width, s->heads);
+  if (f->rotary && s->head_dim % 2)
+    return ldr__fail(err, LDR_UNSUPPORTED, "config.json: rotary positions need an even head size, not %d", s->head_dim);
   if (m->traits & LDR__OF_QKV) s->biases = LDR__QKV_BIASES;
   else if (m->traits & LDR__OF_BIAS_KEYS)
-    s->biases = (ldr__config_true(j, "attention_bias") ? LDR__QKV_BIASES | 1 << LDR__O : 0) | (ldr__config_true(j, "mlp_bias") ? LDR__FFN_BIASES : 0);
+    s->biases = (ldr__config_true(j, "attention_bias") ? LDR__QKV_BIASES | 1 << LDR__O : 0) |
+        (ldr__config_true(j, "mlp_bias") ? LDR__FFN_BIASES : 0);
   if ((m->keys & LDR__KEYS_VALUES) && ldr__config_true(j, "rotary_value")) s->rotary |= LDR__TURNS_VALUES;
   m->bare_norms = ((m->traits & LDR__OF_MODERN) && !ldr__config_true(j, "norm_bias")) || (m->traits & LDR__OF_BARE);
   m->by_layer = (m->keys & LDR__KEYS_GPT) && ldr__config_true(j, "scale_attn_by_inverse_layer_idx");
@@ -12153,13 +12644,17 @@ static ldr_status ldr__config_embeddings(ldr_model *m, const ldr_json *j, ldr_er
       m->traits & LDR__OF_PLACES ? 0 : 1, 1024, &m->segments, err))
     return err->status;
   if ((m->traits & LDR__OF_PLACES) && ldr__config_places(m, j, err)) return err->status;
-  if ((m->keys & LDR__KEYS_TASKS) && ldr__config_true(j, "use_task_id") && ldr__config_int(j, "task_type_vocab_size", 3, 1, 1024, &m->task_types, err)) return err->status;
+  if ((m->keys & LDR__KEYS_TASKS) && ldr__config_true(j, "use_task_id") &&
+      ldr__config_int(j, "task_type_vocab_size", 3, 1, 1024, &m->task_types, err))
+    return err->status;
   if (f->project && ldr__config_int(j, "embedding_size", m->traits & LDR__OF_OWN_WIDTH ? m->shape.width : 128, 1,
       65536, &m->embed_width, err))
     return err->status;
   if (m->keys & LDR__KEYS_OPT) {
     if (ldr__config_int(j, "word_embed_proj_dim", m->shape.width, 1, 65536, &inner, err)) return err->status;
-    if (inner != m->shape.width) return ldr__fail(err, LDR_UNSUPPORTED, "config.json: \"word_embed_proj_dim\": %d is not supported, only the width %d", inner, m->shape.width);
+    if (inner != m->shape.width)
+      return ldr__fail(err, LDR_UNSUPPORTED,
+          "config.json: \"word_embed_proj_dim\": %d is not supported, only the width %d", inner, m->shape.width);
   }
   if (m->traits & LDR__OF_PAD) {
     if (ldr__config_int(j, "pad_token_id", 1, 0, 1000, &pad, err)) return err->status;
@@ -12169,7 +12664,8 @@ static ldr_status ldr__config_embeddings(ldr_model *m, const ldr_json *j, ldr_er
     m->position_offset = 2;
     m->positions += 2;
   }
-  if (m->position_offset >= m->positions) return ldr__fail(err, LDR_FORMAT, "config.json: pad_token_id %d leaves none of %d positions", pad, m->positions);
+  if (m->position_offset >= m->positions)
+    return ldr__fail(err, LDR_FORMAT, "config.json: pad_token_id %d leaves none of %d positions", pad, m->positions);
   return LDR_OK;
 }
 
@@ -12184,7 +12680,8 @@ static uint64_t ldr__config_settings(const ldr_model *m) {
   for (l = 0; l < m->layers; l++) if (m->kinds[l]) h = ldr__mix64(h + (uint64_t)l * 8 + m->kinds[l]);
   if (h) h = ldr__mix64(h + (uint64_t)m->window);
   if (m->conv.taps) h = ldr__mix64(h + (uint64_t)m->conv.activation * 64 + (uint64_t)m->conv.taps);
-  if (m->by_layer || (m->traits & ~m->family->traits)) h = ldr__mix64(h + m->traits * UINT64_C(2) + (uint64_t)m->by_layer);
+  if (m->by_layer || (m->traits & ~m->family->traits))
+    h = ldr__mix64(h + m->traits * UINT64_C(2) + (uint64_t)m->by_layer);
   for (i = 0; m->rope[0].kind == LDR__ROPE_LONG && i < m->long_dims[0]; i++)
     h = ldr__settings_add(ldr__settings_add(h, m->stretch[0][i], 8), m->stretch[1][i], 9);
   h = ldr__settings_add(h, m->word_scale, 1);
@@ -12195,8 +12692,11 @@ static uint64_t ldr__config_settings(const ldr_model *m) {
   h = ldr__settings_add(h, (float)m->shape.parallel, 6);
   h = ldr__settings_add(h, (float)m->shape.turned, 7);
   for (i = 0; i < 2; i++)
-    if (m->rope[i].kind || (i && m->rope[i].theta > 0)) h = ldr__mix64(h + ldr__bits_from_float(m->rope[i].theta) + ((uint64_t)ldr__bits_from_float(m->rope[i].factor) << 32)
-      + (uint64_t)m->rope[i].kind + ldr__mix64(ldr__bits_from_float(m->rope[i].original) + ((uint64_t)ldr__bits_from_float(m->rope[i].score) << 32)));
+    if (m->rope[i].kind || (i && m->rope[i].theta > 0))
+      h = ldr__mix64(h + ldr__bits_from_float(m->rope[i].theta) +
+          ((uint64_t)ldr__bits_from_float(m->rope[i].factor) << 32) + (uint64_t)m->rope[i].kind +
+          ldr__mix64(
+              ldr__bits_from_float(m->rope[i].original) + ((uint64_t)ldr__bits_from_float(m->rope[i].score) << 32)));
   return h;
 }
 
@@ -12216,7 +12716,8 @@ static const struct ldr__task_row { uint32_t tasks; const char *types, *dense, *
       "classifier",
     LDR__OWN_ACTIVATION },
   { 1 << LDR_TASK_SEQUENCE | 1 << LDR_TASK_TOKENS,
-      "gpt2 gpt_neo gpt_neox gptj opt bloom falcon llama mistral qwen2 qwen3 smollm3 starcoder2 gemma gemma2 gemma3_text "
+      "gpt2 gpt_neo gpt_neox gptj opt bloom falcon llama mistral qwen2 qwen3 smollm3 starcoder2 gemma gemma2 "
+      "gemma3_text "
       "phi phi3 stablelm",
       NULL, NULL, "score", 0 },
   { 1 << LDR_TASK_SEQUENCE | 1 << LDR_TASK_CHOICE | 1 << LDR_TASK_POOLER, "albert", "pooler", NULL, "classifier",
@@ -12248,7 +12749,8 @@ static ldr_status ldr__config_labels(ldr_model *m, const ldr_json *j, ldr_error 
   int32_t i, next, at = 0;
   char number[16];
   if (!list || list->type != LDR_JSON_OBJECT || m->labels) return LDR_OK;
-  for (i = list->first; i >= 0; i = j->nodes[j->nodes[i].next].next) bytes += 1 + j->nodes[j->nodes[i].next].end - j->nodes[j->nodes[i].next].begin;
+  for (i = list->first; i >= 0; i = j->nodes[j->nodes[i].next].next)
+    bytes += 1 + j->nodes[j->nodes[i].next].end - j->nodes[j->nodes[i].next].begin;
   m->labels = (char *)ldr__alloc(&m->alloc, LDR__MAX(bytes, 1));
   if (!m->labels) return ldr__fail(err, LDR_MEMORY, "out of memory for the names of classes");
   m->label_bytes = LDR__MAX(bytes, 1);
@@ -12256,7 +12758,8 @@ static ldr_status ldr__config_labels(ldr_model *m, const ldr_json *j, ldr_error 
     int32_t node;
     ldr__format(number, sizeof number, "%d", i);
     /* Mostly they stand in order, and none has to be looked for. */
-    node = ldr_json_equals(j, next, number) ? j->nodes[next].next : ldr_json_get(j, ldr_json_get(j, 0, "id2label"), number);
+    node = ldr_json_equals(j, next, number) ? j->nodes[next].next
+                                            : ldr_json_get(j, ldr_json_get(j, 0, "id2label"), number);
     next = j->nodes[j->nodes[next].next].next;
     if (node < 0 || ldr_json_string(m->labels + at, bytes - (size_t)at, j, node) < 0)
       return ldr__fail_at(err, LDR_FORMAT, list->begin,
@@ -12325,10 +12828,12 @@ static ldr_status ldr__config_read(ldr_model *m, const ldr_json *j, ldr_error *e
   s->rotary = f->rotary;
   s->causal = f->causal;
   s->biases = f->biases;
-  if (ldr__config_int(j, f->k_width, -1, 1, 65536, &s->width, err) || ldr__config_int(j, f->k_layers, -1, 1, LDR__MANY, &m->layers, err) ||
-    ldr__config_int(j, f->k_heads, -1, 1, LDR__MANY, &s->heads, err) || ldr__config_int(j, f->k_ffn, s->width * 4, 1, 1 << 20, &s->ffn, err) ||
-    ldr__config_int(j, "vocab_size", -1, 1, big, &m->vocabulary, err) ||
-        ldr__config_int(j, f->k_positions, f->position ? -1 : 2048, 1, big, &m->positions, err))
+  if (ldr__config_int(j, f->k_width, -1, 1, 65536, &s->width, err) ||
+      ldr__config_int(j, f->k_layers, -1, 1, LDR__MANY, &m->layers, err) ||
+      ldr__config_int(j, f->k_heads, -1, 1, LDR__MANY, &s->heads, err) ||
+      ldr__config_int(j, f->k_ffn, s->width * 4, 1, 1 << 20, &s->ffn, err) ||
+      ldr__config_int(j, "vocab_size", -1, 1, big, &m->vocabulary, err) ||
+      ldr__config_int(j, f->k_positions, f->position ? -1 : 2048, 1, big, &m->positions, err))
     return err->status;
   m->groups = m->inner = 1;
   if (f->shared) {
@@ -12338,7 +12843,8 @@ static ldr_status ldr__config_read(ldr_model *m, const ldr_json *j, ldr_error *e
   }
   if (ldr__config_activation(&s->activation, j, f->k_activation, m->traits & LDR__OF_GEMMA ? "gelu_pytorch_tanh"
       : f->activation, err)) return err->status;
-  if (ldr__config_real(j, f->k_eps, f->norm == LDR_NORM_RMS ? 1e-6 : f->place == LDR__POST ? 1e-12 : 1e-5, 0, 1, &s->eps, err)) return err->status;
+  if (ldr__config_real(j, f->k_eps, f->norm == LDR_NORM_RMS ? 1e-6 : f->place == LDR__POST ? 1e-12 : 1e-5, 0, 1,
+      &s->eps, err)) return err->status;
   if (ldr__config_heads(m, j, err) || ldr__config_block(m, j, err) || ldr__config_embeddings(m, j, err) ||
       ldr__config_rope(m, j, err) || ldr__config_layers(m, j, err)) return err->status;
   m->tied = ldr__config_true_or(j, "tie_word_embeddings", !(m->keys & LDR__KEYS_LLAMA) || (m->traits & LDR__OF_TIED));
@@ -12399,7 +12905,10 @@ static ldr_status ldr__bind_check(ldr__binder *b, const ldr_tensor *t, int32_t d
   ldr__text text;
   int32_t i;
   ldr__show(shown, t->name, strlen(t->name));
-  if (!ldr__dtype_is_float(t->dtype)) return ldr__fail_at(b->err, LDR_DTYPE, t->offset, "tensor \"%s\": type %s, expected F32, F16, BF16, F64 or named quantised blocks", shown, ldr_dtype_name(t->dtype));
+  if (!ldr__dtype_is_float(t->dtype))
+    return ldr__fail_at(b->err, LDR_DTYPE, t->offset,
+        "tensor \"%s\": type %s, expected F32, F16, BF16, F64 or named quantised blocks", shown,
+        ldr_dtype_name(t->dtype));
   if (t->dims == dims && (uint64_t)t->shape[0] == d0 && (dims == 1 || (uint64_t)t->shape[1] == d1)) return LDR_OK;
   ldr__text_init(&text, found, sizeof found);
   for (i = 0; i < t->dims; i++) {
@@ -12408,7 +12917,8 @@ static ldr_status ldr__bind_check(ldr__binder *b, const ldr_tensor *t, int32_t d
   }
   if (dims == 1) ldr__format(wanted, sizeof wanted, "%U", (uint64_t)d0);
   else ldr__format(wanted, sizeof wanted, "%U,%U", (uint64_t)d0, (uint64_t)d1);
-  return ldr__fail_at(b->err, LDR_SHAPE, t->offset, "tensor \"%s\": shape [%s], config.json asks for [%s]", shown, found, wanted);
+  return ldr__fail_at(
+      b->err, LDR_SHAPE, t->offset, "tensor \"%s\": shape [%s], config.json asks for [%s]", shown, found, wanted);
 }
 
 /* The matrix W[rows,columns]: rows from `first` on of a fused [total,in], or of Conv1D's [in,total]. */
@@ -12495,7 +13005,8 @@ static ldr_status ldr__bind_constant(ldr__binder *b, const float **out, size_t n
 static ldr_status ldr__bind_zeros(ldr__binder *b, const float **out, size_t n) { return ldr__bind_constant(b, out, n,
     0); }
 
-static ldr_status ldr__bind_norm(ldr__binder *b, const float *out[2], const char *prefix, const char *stem, size_t n, ldr_norm kind) {
+static ldr_status ldr__bind_norm(
+    ldr__binder *b, const float *out[2], const char *prefix, const char *stem, size_t n, ldr_norm kind) {
   char name[192];
   ldr__format(name, sizeof name, "%s.weight", stem);
   if (b->m->traits & LDR__OF_NO_GAINS) return ldr__bind_constant(b, &out[0], n, 1) ? b->err->status
@@ -12641,8 +13152,8 @@ static ldr_status ldr__bind_head(ldr__binder *b) {
   return LDR_OK;
 }
 
-/* A matrix with as many rows as the file gives it, and its bias where there is one. A file may have the model's prefix before
-   the name. *rows = 0: no such matrix. */
+/* A matrix with as many rows as the file gives it, and its bias where there is one. A file may have the model's prefix
+   before the name. *rows = 0: no such matrix. */
 static ldr_status ldr__bind_layer(ldr__binder *b, ldr__mat *w, const float **bias, int32_t *rows, const char *stem,
     size_t columns) {
   char name[192];
@@ -12698,11 +13209,15 @@ static ldr__packed ldr__packed_place(ldr__binder *b, size_t out, size_t in) {
   w.out = out;
   w.in = in;
   if (out == 0) return w;
-  w.type = b->m->compute == LDR_COMPUTE_INT8 ? LDR__PACK_INT8 : b->m->compute == LDR_COMPUTE_BF16 ? LDR__PACK_BF16 : LDR__PACK_F32;
+  w.type = b->m->compute == LDR_COMPUTE_INT8 ? LDR__PACK_INT8
+      : b->m->compute == LDR_COMPUTE_BF16    ? LDR__PACK_BF16
+                                             : LDR__PACK_F32;
   w.data = ldr__place(b->plan, name, ldr__packed_bytes(ker, out, in, w.type), 1);
   w.scale = w.type != LDR__PACK_INT8 ? NULL : ldr__place_floats(b->plan, name, whole);
   w.bias = b->m->shape.biases ? ldr__place_floats(b->plan, name, whole) : NULL;
-  w.sums = w.type != LDR__PACK_INT8 ? NULL : (int32_t *)ldr__place(b->plan, name, whole * ldr__packed_blocks(in), sizeof(int32_t));
+  w.sums = w.type != LDR__PACK_INT8
+      ? NULL
+      : (int32_t *)ldr__place(b->plan, name, whole * ldr__packed_blocks(in), sizeof(int32_t));
   return w;
 }
 
@@ -12729,8 +13244,9 @@ static void ldr__bind_packed(ldr__binder *b, ldr__packed_block *block, const ldr
   *block = i;
 }
 
-/* What each head adds for the distance j - i (Raffel et al. 2020): [32 buckets, heads], half of them for keys that come later; distances
-   up to 7 have one each, longer ones share them by their logarithm. Divided by the scale of scores, which comes after. */
+/* What each head adds for the distance j - i (Raffel et al. 2020): [32 buckets, heads], half of them for keys that come
+   later; distances up to 7 have one each, longer ones share them by their logarithm. Divided by the scale of scores,
+   which comes after. */
 static ldr_status ldr__bind_relative(ldr__binder *b) {
   ldr_model *m = b->m;
   int32_t heads = m->shape.heads, far, at, h;
@@ -12744,7 +13260,8 @@ static ldr_status ldr__bind_relative(ldr__binder *b) {
     far = at < LDR__FAR ? LDR__FAR - at : at - LDR__FAR;
     bucket = far < 8 ? far : 8 + (int32_t)(log(far / 8.0) / log(16.0) * 8.0);
     bucket = LDR__MIN(bucket, 15) + (at > LDR__FAR ? 16 : 0);
-    for (h = 0; h < heads; h++) table[h * LDR__RELATIVE_ROW + at] = ldr__mat_get(&w, (size_t)bucket, (size_t)h) * sqrtf((float)m->shape.head_dim);
+    for (h = 0; h < heads; h++)
+      table[h * LDR__RELATIVE_ROW + at] = ldr__mat_get(&w, (size_t)bucket, (size_t)h) * sqrtf((float)m->shape.head_dim);
   }
   m->relative = table;
   return LDR_OK;
@@ -12764,8 +13281,8 @@ static ldr_status ldr__bind_slopes(ldr__binder *b) {
   return LDR_OK;
 }
 
-/* Which row distance i - j has: its own up to half of the buckets, beyond that one by its logarithm; without buckets the
-   farthest is for all that are farther. The rows themselves, normed, are kept for the layers. */
+/* Which row distance i - j has: its own up to half of the buckets, beyond that one by its logarithm; without buckets
+   the farthest is for all that are farther. The rows themselves, normed, are kept for the layers. */
 static ldr_status ldr__bind_distances(ldr__binder *b) {
   ldr_model *m = b->m;
   int32_t span = m->buckets > 0 ? m->buckets : m->far, mid = m->buckets / 2, n = m->positions, i;
@@ -12869,7 +13386,8 @@ static ldr_status ldr__bind_all(ldr__binder *b) {
                   e)) return b->err->status;
   if (m->segments && ldr__bind_matrix(b, &m->ends.m[LDR__SEGMENT], b->prefix, f->segment, (size_t)m->segments, e))
       return b->err->status;
-  if (f->embed_norm && ldr__bind_norm(b, &m->ends.v[LDR__EMBED_NORM], b->prefix, f->embed_norm, e, LDR_NORM_LAYER)) return b->err->status;
+  if (f->embed_norm && ldr__bind_norm(b, &m->ends.v[LDR__EMBED_NORM], b->prefix, f->embed_norm, e, LDR_NORM_LAYER))
+    return b->err->status;
   if (ldr__projects(m)) {
     ldr__format(name, sizeof name, "%s.weight", f->project);
     if (ldr__bind_matrix(b, &m->ends.m[LDR__PROJECT], b->prefix, name, w, e)) return b->err->status;
@@ -12907,7 +13425,8 @@ static ldr_status ldr__bind_all(ldr__binder *b) {
       if (m->packed && m->release) ldr__release_layer(m, f->shared ? m->layers - 1 : i);
     }
   }
-  if (f->final_norm && ldr__bind_norm(b, &m->ends.v[LDR__FINAL], b->prefix, f->final_norm, w, f->norm)) return b->err->status;
+  if (f->final_norm && ldr__bind_norm(b, &m->ends.v[LDR__FINAL], b->prefix, f->final_norm, w, f->norm))
+    return b->err->status;
   if (ldr__bind_head(b)) return b->err->status;
   return ldr__bind_task(b);
 }
@@ -12922,7 +13441,10 @@ static ldr_status ldr__bind_extras(ldr__binder *b) {
     if (b->used[i] || ldr__in_words(m->allow, t->name, strlen(t->name))) continue;
     for (k = 0; k < 12 && m->family->ignored[k]; k++)
       if (ldr__match(m->family->ignored[k], t->name)) break;
-    if (k == 12 || !m->family->ignored[k]) return ldr__fail_at(b->err, LDR_EXTRA, t->offset, "tensor \"%s\" has no place in a %s model with %d layers: wrong config.json?", ldr__show(shown, t->name, strlen(t->name)), m->family->type, m->layers);
+    if (k == 12 || !m->family->ignored[k])
+      return ldr__fail_at(b->err, LDR_EXTRA, t->offset,
+          "tensor \"%s\" has no place in a %s model with %d layers: wrong config.json?",
+          ldr__show(shown, t->name, strlen(t->name)), m->family->type, m->layers);
   }
   return LDR_OK;
 }
@@ -12979,7 +13501,8 @@ static ldr_model *ldr__model_new(const ldr_model_desc *desc, ldr_error *err) {
     return NULL;
   }
   if (desc && ((unsigned)desc->compute > LDR_COMPUTE_BF16 || (unsigned)desc->simd >= LDR_SIMD_COUNT)) {
-    ldr__fail(err, LDR_ARGUMENT, "ldr_model_desc: compute is %d and simd %d, one of them no value of its enum", (int)desc->compute, (int)desc->simd);
+    ldr__fail(err, LDR_ARGUMENT, "ldr_model_desc: compute is %d and simd %d, one of them no value of its enum",
+        (int)desc->compute, (int)desc->simd);
     return NULL;
   }
   m = (ldr_model *)ldr__alloc(&a, sizeof *m);
@@ -12998,7 +13521,8 @@ static ldr_model *ldr__model_new(const ldr_model_desc *desc, ldr_error *err) {
   m->compute = desc ? desc->compute : LDR_COMPUTE_F32;
   m->pack = desc && desc->pack;
   m->allow = desc ? desc->allow : NULL;
-  m->release = desc && (desc->release || desc->pack || desc->compute != LDR_COMPUTE_F32); /* the originals are hardly read again */
+  /* the originals are hardly read again */
+  m->release = desc && (desc->release || desc->pack || desc->compute != LDR_COMPUTE_F32);
   return m;
 }
 
@@ -13014,8 +13538,8 @@ static ldr_status ldr__model_config(ldr_model *m, const char *text, size_t size,
 /* ---- adapters of PEFT, added at load ----------------------------------------------------- */
 
 #ifndef LADDER_NO_STDIO
-/* W' = W + scale B A, scale = alpha / r, or alpha / sqrt r (Hu et al. 2021; Kalajdzievski 2023); with magnitudes v the rows of
-   that are brought to the lengths v (DoRA, Liu et al. 2024). */
+/* W' = W + scale B A, scale = alpha / r, or alpha / sqrt r (Hu et al. 2021; Kalajdzievski 2023); with magnitudes v the
+   rows of that are brought to the lengths v (DoRA, Liu et al. 2024). */
 typedef struct ldr__adapter {
   ldr_model *m;
   ldr_weights *w;
@@ -13156,7 +13680,8 @@ static ldr_status ldr__adapter_put(const ldr__adapter *p, const ldr_tensor *t) {
 static ldr_status ldr__adapter_config(ldr__adapter *p) {
   static const char *const known =
       "auto_mapping base_model_name_or_path bias exclude_modules fan_in_fan_out inference_mode init_lora_weights "
-    "layers_pattern layers_to_transform lora_alpha lora_dropout megatron_core modules_to_save peft_type peft_version qalora_group_size r "
+    "layers_pattern layers_to_transform lora_alpha lora_dropout megatron_core modules_to_save peft_type peft_version "
+    "qalora_group_size r "
     "rank_pattern alpha_pattern revision target_modules task_type use_dora use_rslora ensure_weight_tying";
   const ldr_json *j = p->j;
   int32_t k, task = ldr_json_get(j, 0, "task_type");
@@ -13222,8 +13747,10 @@ static ldr_status ldr__adapter_merge(ldr_model *m, const char *dir, ldr_error *e
   ldr__weights_unwrap(m->weights);
   if (m->shape.rotary == LDR__PAIRS && ldr_weights_meta(m->weights, "general.architecture"))
     return ldr__fail(err, LDR_UNSUPPORTED,
-        "an adapter cannot be added to a GGUF file whose queries and keys lie in another order than in the model it was trained on");
-  if (!ldr__path_join(path, sizeof path, dir, "adapter_config.json")) return ldr__fail(err, LDR_ARGUMENT, "the adapter's path is too long");
+        "an adapter cannot be added to a GGUF file whose queries and keys lie in another order than in the model it "
+        "was trained on");
+  if (!ldr__path_join(path, sizeof path, dir, "adapter_config.json"))
+    return ldr__fail(err, LDR_ARGUMENT, "the adapter's path is too long");
   if (!ldr__source_open(&s, path, &m->alloc, err)) j = ldr_json_parse((const char *)s.data, s.size, &m->alloc, err);
   p.j = j;
   if (j && !ldr__adapter_config(&p)) {
@@ -13253,20 +13780,26 @@ static const struct { const char *arch, *type; int32_t rotary; } ldr__gguf_kin[]
 
 /* What tensors are called there; what is done with a number that is only said. */
 static const struct { int slot; const char *pre, *post; } ldr__gguf_slots[] = {
-  { LDR__Q, "attn_q", "attn_q" }, { LDR__Q, "attn_qkv", "attn_qkv" }, { LDR__K, "attn_k", "attn_k" }, { LDR__V, "attn_v", "attn_v" },
-  { LDR__O, "attn_output", "attn_output" }, { LDR__GATE, "ffn_gate", "ffn_gate" }, { LDR__UP, "ffn_up", "ffn_up" }, { LDR__DOWN, "ffn_down", "ffn_down" },
+  { LDR__Q, "attn_q", "attn_q" }, { LDR__Q, "attn_qkv", "attn_qkv" }, { LDR__K, "attn_k", "attn_k" },
+  { LDR__V, "attn_v", "attn_v" },
+  { LDR__O, "attn_output", "attn_output" }, { LDR__GATE, "ffn_gate", "ffn_gate" }, { LDR__UP, "ffn_up", "ffn_up" },
+  { LDR__DOWN, "ffn_down", "ffn_down" },
   { LDR__NORM1, "attn_norm", "attn_output_norm" }, { LDR__NORM2, "ffn_norm", "layer_output_norm" },
   { LDR__QNORM, "attn_q_norm", "attn_q_norm" }, { LDR__KNORM, "attn_k_norm", "attn_k_norm" },
   { LDR__NORM3, "post_attention_norm", "" }, { LDR__NORM4, "post_ffw_norm", "" } };
-static const char *const ldr__gguf_known = "block_count context_length embedding_length feed_forward_length vocab_size attention.head_count attention.head_count_kv "
-  "attention.key_length attention.value_length attention.layer_norm_rms_epsilon attention.layer_norm_epsilon attention.causal rope.freq_base "
-  "rope.dimension_count rope.scaling.type rope.scaling.factor rope.scaling.original_context_length pooling_type tensor_data_layout "
+static const char *const ldr__gguf_known = "block_count context_length embedding_length feed_forward_length "
+    "vocab_size attention.head_count attention.head_count_kv "
+  "attention.key_length attention.value_length attention.layer_norm_rms_epsilon attention.layer_norm_epsilon "
+  "attention.causal rope.freq_base "
+  "rope.dimension_count rope.scaling.type rope.scaling.factor rope.scaling.original_context_length pooling_type "
+  "tensor_data_layout "
   "attention.sliding_window attn_logit_softcapping final_logit_softcapping";
 
 /* The name of a tensor in the family's own files, or NULL. */
 static const char *ldr__gguf_rename(ldr_model *m, char name[256], const char *old) {
   const ldr__family *f = m->family;
-  const char *const ends[6][2] = { { "token_embd", NULL }, { "position_embd", NULL }, { "token_types", NULL }, { "token_embd_norm", f->embed_norm },
+  const char *const ends[6][2] = { { "token_embd", NULL }, { "position_embd", NULL }, { "token_types", NULL },
+      { "token_embd_norm", f->embed_norm },
     { "output_norm", f->final_norm }, { "output", NULL } };
   const char *dot = strrchr(old, '.'), *kind, *stem = old, *to = NULL;
   uint64_t layer = 0;
@@ -13323,18 +13856,24 @@ static ldr_status ldr__gguf_rope(ldr_model *m, const char *arch, ldr_error *err)
   int32_t kind;
   if (!m->shape.rotary) return LDR_OK;
   r->theta = (float)ldr__gguf_get_real(m->weights, arch, "rope.freq_base", 10000);
-  if (!(r->theta >= 1 && r->theta <= 1e12f)) return ldr__fail(err, LDR_LIMIT, "GGUF: %s.rope.freq_base is out of its range", arch);
-  if (ldr__gguf_get(m->weights, arch, "rope.dimension_count", (uint64_t)m->shape.head_dim) != (uint64_t)m->shape.head_dim)
-    return ldr__fail(err, LDR_UNSUPPORTED, "GGUF: %s.rope.dimension_count is not the head size %d: rotating a part of a head is not supported", arch, m->shape.head_dim);
+  if (!(r->theta >= 1 && r->theta <= 1e12f))
+    return ldr__fail(err, LDR_LIMIT, "GGUF: %s.rope.freq_base is out of its range", arch);
+  if (ldr__gguf_get(m->weights, arch, "rope.dimension_count", (uint64_t)m->shape.head_dim) !=
+      (uint64_t)m->shape.head_dim)
+    return ldr__fail(err, LDR_UNSUPPORTED,
+        "GGUF: %s.rope.dimension_count is not the head size %d: rotating a part of a head is not supported", arch,
+        m->shape.head_dim);
   ldr__format(full, sizeof full, "%s.rope.scaling.type", arch);
   scaling = ldr_weights_meta(m->weights, full);
   for (kind = 0; scaling && kind < 4 && strcmp(scaling, kinds[kind]) != 0; kind++) {}
-  if (kind > 3 || kind == 2) return ldr__fail(err, LDR_UNSUPPORTED, "GGUF: %s is not supported (none, linear and yarn are)", full);
+  if (kind > 3 || kind == 2)
+    return ldr__fail(err, LDR_UNSUPPORTED, "GGUF: %s is not supported (none, linear and yarn are)", full);
   r->kind = kind;
   if (!kind) return LDR_OK;
   r->factor = (float)ldr__gguf_get_real(m->weights, arch, "rope.scaling.factor", 0);
   r->original = (float)ldr__gguf_get(m->weights, arch, "rope.scaling.original_context_length", (uint64_t)m->positions);
-  if (!(r->factor >= 1 && r->factor <= 1e6f) || !(r->original >= 1)) return ldr__fail(err, LDR_LIMIT, "GGUF: %s.rope.scaling.factor is out of its range", arch);
+  if (!(r->factor >= 1 && r->factor <= 1e6f) || !(r->original >= 1))
+    return ldr__fail(err, LDR_LIMIT, "GGUF: %s.rope.scaling.factor is out of its range", arch);
   r->score = kind == LDR__ROPE_YARN ? (float)(0.1 * log((double)r->factor) + 1) : 1;
   r->score *= r->score;
   return LDR_OK;
@@ -13344,29 +13883,44 @@ static ldr_status ldr__gguf_rope(ldr_model *m, const char *arch, ldr_error *err)
 static ldr_status ldr__model_gguf(ldr_model *m, ldr_error *err) {
   ldr_weights *w = m->weights;
   const char *arch = ldr_weights_meta(w, "general.architecture");
-  const ldr_tensor *words = ldr_weights_find(w, "token_embd.weight"), *types = ldr_weights_find(w, "token_types.weight");
+  const ldr_tensor *words = ldr_weights_find(w, "token_embd.weight"),
+                   *types = ldr_weights_find(w, "token_types.weight");
   char text[1024], name[256], shown[LDR__SHOWN];
   uint64_t heads, width, kv;
   size_t i, k, n;
-  for (k = 0; arch && k < sizeof ldr__gguf_kin / sizeof *ldr__gguf_kin; k++) if (strcmp(ldr__gguf_kin[k].arch, arch) == 0) break;
+  for (k = 0; arch && k < sizeof ldr__gguf_kin / sizeof *ldr__gguf_kin; k++)
+    if (strcmp(ldr__gguf_kin[k].arch, arch) == 0) break;
   if (!arch || k == sizeof ldr__gguf_kin / sizeof *ldr__gguf_kin)
-    return ldr__fail_at(err, LDR_UNSUPPORTED, 0, "GGUF: the architecture \"%s\" is not supported (llama, qwen2, qwen3, bert and nomic-bert are)", arch ? ldr__show(shown, arch, strlen(arch)) : "");
+    return ldr__fail_at(err, LDR_UNSUPPORTED, 0,
+        "GGUF: the architecture \"%s\" is not supported (llama, qwen2, qwen3, bert and nomic-bert are)",
+        arch ? ldr__show(shown, arch, strlen(arch)) : "");
   n = strlen(arch);
   for (i = 0; i < w->meta_count; i++) {
     const char *key = w->metas[i].key;
-    if (strncmp(key, arch, n) != 0 || key[n] != '.' || ldr__in_words(ldr__gguf_known, key + n + 1, strlen(key) - n - 1) || ldr__in_words(m->allow, key, strlen(key))) continue;
-    return ldr__fail_at(err, LDR_UNSUPPORTED, w->metas[i].at, "GGUF: \"%s\": %s is not known here and could change the results (--allow passes it)", ldr__show(shown, key, strlen(key)), w->metas[i].value);
+    if (strncmp(key, arch, n) != 0 || key[n] != '.' ||
+        ldr__in_words(ldr__gguf_known, key + n + 1, strlen(key) - n - 1) || ldr__in_words(m->allow, key, strlen(key)))
+      continue;
+    return ldr__fail_at(err, LDR_UNSUPPORTED, w->metas[i].at,
+        "GGUF: \"%s\": %s is not known here and could change the results (--allow passes it)",
+        ldr__show(shown, key, strlen(key)), w->metas[i].value);
   }
-  if (!words || words->dims != 2) return ldr__fail(err, LDR_MISSING, "GGUF: \"token_embd.weight\" is missing: a vocabulary alone?");
+  if (!words || words->dims != 2)
+    return ldr__fail(err, LDR_MISSING, "GGUF: \"token_embd.weight\" is missing: a vocabulary alone?");
   heads = ldr__gguf_get(w, arch, "attention.head_count", 0);
   width = ldr__gguf_get(w, arch, "embedding_length", 0);
   kv = ldr__gguf_get(w, arch, "attention.head_count_kv", heads);
-  ldr__format(text, sizeof text, "{\"model_type\":\"%s\",\"hidden_size\":%U,\"num_hidden_layers\":%U,\"num_attention_heads\":%U,\"intermediate_size\":%U,"
-    "\"max_position_embeddings\":%U,\"vocab_size\":%I,\"tie_word_embeddings\":%s", ldr__gguf_kin[k].type, width, ldr__gguf_get(w, arch, "block_count", 0), heads,
-    ldr__gguf_get(w, arch, "feed_forward_length", 0), ldr__gguf_get(w, arch, "context_length", 0), words->shape[0], ldr_weights_find(w, "output.weight") ? "false" : "true");
+  ldr__format(text, sizeof text,
+      "{\"model_type\":\"%s\",\"hidden_size\":%U,\"num_hidden_layers\":%U,\"num_attention_heads\":%U,\"intermediate_"
+      "size\":%U,"
+      "\"max_position_embeddings\":%U,\"vocab_size\":%I,\"tie_word_embeddings\":%s",
+      ldr__gguf_kin[k].type, width, ldr__gguf_get(w, arch, "block_count", 0), heads,
+      ldr__gguf_get(w, arch, "feed_forward_length", 0), ldr__gguf_get(w, arch, "context_length", 0), words->shape[0],
+      ldr_weights_find(w, "output.weight") ? "false" : "true");
   n = strlen(text);
   if (types && types->dims == 2) ldr__format(text + n, sizeof text - n, ",\"type_vocab_size\":%I}", types->shape[0]);
-  else if (ldr__gguf_kin[k].rotary) ldr__format(text + n, sizeof text - n, ",\"num_key_value_heads\":%U,\"head_dim\":%U}", kv, ldr__gguf_get(w, arch, "attention.key_length", heads ? width / heads : 0));
+  else if (ldr__gguf_kin[k].rotary)
+    ldr__format(text + n, sizeof text - n, ",\"num_key_value_heads\":%U,\"head_dim\":%U}", kv,
+        ldr__gguf_get(w, arch, "attention.key_length", heads ? width / heads : 0));
   else ldr__format(text + n, sizeof text - n, "}");
   n = strlen(text) - 1;
   if (ldr__gguf_get(w, arch, "attention.sliding_window", 0))
@@ -13390,8 +13944,11 @@ static ldr_status ldr__model_gguf(ldr_model *m, ldr_error *err) {
     ldr__format(err->message, sizeof err->message, "GGUF, its metadata as %s", copy);
     return err->status;
   }
-  m->shape.eps = (float)ldr__gguf_get_real(w, arch, m->shape.norm == LDR_NORM_RMS ? "attention.layer_norm_rms_epsilon" : "attention.layer_norm_epsilon", (double)m->shape.eps);
-  if (!(m->shape.eps >= 0 && m->shape.eps <= 1)) return ldr__fail(err, LDR_LIMIT, "GGUF: the norm's epsilon is out of its range");
+  m->shape.eps = (float)ldr__gguf_get_real(w, arch,
+      m->shape.norm == LDR_NORM_RMS ? "attention.layer_norm_rms_epsilon" : "attention.layer_norm_epsilon",
+      (double)m->shape.eps);
+  if (!(m->shape.eps >= 0 && m->shape.eps <= 1))
+    return ldr__fail(err, LDR_LIMIT, "GGUF: the norm's epsilon is out of its range");
   m->shape.cap = (float)ldr__gguf_get_real(w, arch, "attn_logit_softcapping", (double)m->shape.cap);
   m->logit_cap = (float)ldr__gguf_get_real(w, arch, "final_logit_softcapping", (double)m->logit_cap);
   if (!(m->shape.cap >= 0 && m->shape.cap <= 1e9f && m->logit_cap >= 0 && m->logit_cap <= 1e9f))
@@ -13425,8 +13982,8 @@ LDR__DEF void ldr_model_free(ldr_model *m) {
   ldr__free(&a, m, sizeof *m);
 }
 
-/* The vocabulary of a directory, in memory, or (both NULL) of the GGUF file that holds the weights. None is no error: such
-   a model still takes token ids. An unusable one is. */
+/* The vocabulary of a directory, in memory, or (both NULL) of the GGUF file that holds the weights. None is no error:
+   such a model still takes token ids. An unusable one is. */
 static ldr_status ldr__model_vocabulary(ldr_model *m, const char *dir, const void *vocab, size_t size,
                                         const ldr_model_desc *desc, ldr_error *err) {
 #ifndef LADDER_NO_TOKENIZER
@@ -13458,14 +14015,16 @@ static ldr_status ldr__model_vocabulary(ldr_model *m, const char *dir, const voi
   return LDR_OK;
 }
 
-LDR__DEF ldr_model *ldr_model_load_memory(const void *config, size_t config_size, const void *weights, size_t weights_size, const void *vocab, size_t vocab_size,
-                                          const ldr_model_desc *desc, ldr_error *err) {
+LDR__DEF ldr_model *ldr_model_load_memory(const void *config, size_t config_size, const void *weights,
+    size_t weights_size, const void *vocab, size_t vocab_size, const ldr_model_desc *desc, ldr_error *err) {
   ldr_model *m;
   LDR__OWN_ERROR(err);
   m = ldr__model_new(desc, err);
   if (!m) return NULL;
-  if (desc && desc->adapter) ldr__fail(err, LDR_ARGUMENT, "ldr_model_load_memory: adapters are read from files (ldr_model_load)");
-  else if (!weights || (!config && !ldr__gguf_is((const unsigned char *)weights, weights_size))) ldr__fail(err, LDR_ARGUMENT, "ldr_model_load_memory: config and weights are needed");
+  if (desc && desc->adapter)
+    ldr__fail(err, LDR_ARGUMENT, "ldr_model_load_memory: adapters are read from files (ldr_model_load)");
+  else if (!weights || (!config && !ldr__gguf_is((const unsigned char *)weights, weights_size)))
+    ldr__fail(err, LDR_ARGUMENT, "ldr_model_load_memory: config and weights are needed");
   else if (!config || !ldr__model_config(m, (const char *)config, config_size, err)) {
     m->weights = ldr_weights_open_memory(weights, weights_size, &m->alloc, err);
     if (m->weights && (config || !ldr__model_gguf(m, err)) && !ldr__model_bind(m, err) &&
@@ -13488,7 +14047,8 @@ LDR__DEF ldr_model *ldr_model_load(const char *dir, const ldr_model_desc *desc, 
   memset(&s, 0, sizeof s);
   if (dir && ldr__ends_with(dir, ".gguf")) {
     m->weights = ldr_weights_open(dir, &m->alloc, err);
-    if (m->weights && !ldr__gguf_is(m->weights->files[0].data, m->weights->files[0].size)) ldr__fail_at(err, LDR_FORMAT, 0, "not a GGUF file, whatever its name is");
+    if (m->weights && !ldr__gguf_is(m->weights->files[0].data, m->weights->files[0].size))
+      ldr__fail_at(err, LDR_FORMAT, 0, "not a GGUF file, whatever its name is");
     if (m->weights && !err->status && !ldr__model_gguf(m, err) &&
         (!desc || !desc->adapter || !ldr__adapter_merge(m, desc->adapter, err)) &&
         !ldr__model_bind(m, err) && !ldr__model_vocabulary(m, NULL, NULL, 0, desc, err)) return m;
@@ -13555,14 +14115,16 @@ LDR__DEF const char *ldr_model_label(const ldr_model *m, int32_t index) {
 
 LDR__DEF const ldr_tokenizer *ldr_model_tokenizer(const ldr_model *m) { return m ? m->tokenizer : NULL; }
 
-/* Most of a mapping that is in memory at once where pages are given back: a layer that is read, or what rows of the tables touch.
-   (Scores of a whole vocabulary read all of their matrix besides.) */
+/* Most of a mapping that is in memory at once where pages are given back: a layer that is read, or what rows of the
+   tables touch. (Scores of a whole vocabulary read all of their matrix besides.) */
 static uint64_t ldr__model_resident(const ldr_model *m) {
   const ldr__block *b = ldr__model_block(m, 0);
   uint64_t layer = 0, table = (uint64_t)m->vocabulary * (uint64_t)m->embed_width;
   size_t rows, columns;
   int slot;
-  for (slot = 0; !m->packed && slot < LDR__MATRICES; slot++) layer += ldr__slot_size(&m->shape, slot, &rows, &columns) / ldr__dtypes[b->m[slot].dtype].block * ldr__dtypes[b->m[slot].dtype].size;
+  for (slot = 0; !m->packed && slot < LDR__MATRICES; slot++)
+    layer += ldr__slot_size(&m->shape, slot, &rows, &columns) / ldr__dtypes[b->m[slot].dtype].block *
+        ldr__dtypes[b->m[slot].dtype].size;
   table = table / ldr__dtypes[m->ends.m[LDR__WORD].dtype].block * ldr__dtypes[m->ends.m[LDR__WORD].dtype].size;
   return LDR__MAX(layer, LDR__MIN(table, (uint64_t)LDR__EMBED_ROWS << 16));
 }
@@ -13581,7 +14143,9 @@ LDR__DEF ldr_memory ldr_model_memory(const ldr_model *m) {
     else mapped += s->size;
   }
   for (i = 0; i < m->weights->copy_count; i++) ldr__report(&r, "weights (changed at load)", m->weights->copies[i].size);
-  if (mapped) ldr__report(&r, "weights (mapped)", m->release && LDR__GIVES_BACK ? LDR__MIN(mapped, ldr__model_resident(m)) : mapped);
+  if (mapped)
+    ldr__report(
+        &r, "weights (mapped)", m->release && LDR__GIVES_BACK ? LDR__MIN(mapped, ldr__model_resident(m)) : mapped);
   ldr__report(&r, "tensor table", m->weights->capacity * sizeof(ldr_tensor));
 #ifndef LADDER_NO_TOKENIZER
   if (m->tokenizer) ldr__report(&r, "tokenizer", m->tokenizer->memory_size);
@@ -13589,8 +14153,8 @@ LDR__DEF ldr_memory ldr_model_memory(const ldr_model *m) {
   return r;
 }
 
-/* Four independent multiply-rotate lanes over 32-byte blocks: fast enough to be limited by memory. m: NULL, or a model whose
-   mapped pages are given back behind. */
+/* Four independent multiply-rotate lanes over 32-byte blocks: fast enough to be limited by memory. m: NULL, or a model
+   whose mapped pages are given back behind. */
 static uint64_t ldr__digest_behind(const ldr_model *m, uint64_t seed, const void *data, size_t n) {
   const size_t piece = (size_t)1 << 20;
   const unsigned char *p = (const unsigned char *)data;
@@ -13616,7 +14180,9 @@ static uint64_t ldr__digest_behind(const ldr_model *m, uint64_t seed, const void
   return ldr__mix64(h[0] ^ ldr__mix64(h[1] ^ ldr__mix64(h[2] ^ ldr__mix64(h[3] ^ (uint64_t)n))));
 }
 
-static uint64_t ldr__digest(uint64_t seed, const void *data, size_t n) { return ldr__digest_behind(NULL, seed, data, n); }
+static uint64_t ldr__digest(uint64_t seed, const void *data, size_t n) {
+  return ldr__digest_behind(NULL, seed, data, n);
+}
 
 LDR__DEF uint64_t ldr_model_fingerprint(const ldr_model *m) {
   uint64_t h;
@@ -13638,8 +14204,8 @@ LDR__DEF uint64_t ldr_model_fingerprint(const ldr_model *m) {
 
 /* ---- frozen forward ------------------------------------------------------------------- */
 
-/* Tokens, for each thread, that a frozen block works on at a time: enough to pack a weight for, few enough to stay in a cache.
-   Of packed weights fewer are worth a walk through all of them. */
+/* Tokens, for each thread, that a frozen block works on at a time: enough to pack a weight for, few enough to stay in a
+   cache. Of packed weights fewer are worth a walk through all of them. */
 enum { LDR__CHUNK = 512, LDR__PACKED_CHUNK = 128 };
 
 /* What a pass over the backbone needs. Nothing but the state survives a block; the rest is as large as a chunk. */
@@ -13650,14 +14216,18 @@ typedef struct ldr__backbone {
   float *x; /* [T,d] the state */
   float *embed; /* [T,embed_width] when it differs from the width */
   float *kept, *beside; /* [T,d] what a convolution beside the first block reads, and its result, or NULL */
-  void (*seen)(void *context, const ldr__acts *a, size_t rows); /* NULL, or who looks at a chunk once its block has run */
+  /* NULL, or who looks at a chunk once its block has run */
+  void (*seen)(void *context, const ldr__acts *a, size_t rows);
   void *context;
 } ldr__backbone;
 
 /* A chunk holds whole sequences, so at least one of the longest. */
-static size_t ldr__chunk_rows(const ldr_model *m, size_t tokens, size_t longest) { return LDR__MIN(tokens, LDR__MAX(longest, (size_t)LDR__CHUNK * (size_t)m->threads)); }
+static size_t ldr__chunk_rows(const ldr_model *m, size_t tokens, size_t longest) {
+  return LDR__MIN(tokens, LDR__MAX(longest, (size_t)LDR__CHUNK * (size_t)m->threads));
+}
 
-static void ldr__backbone_place(ldr__plan *p, ldr__backbone *b, const ldr_model *m, const ldr__shape *shape, size_t tokens, size_t sequences, size_t longest) {
+static void ldr__backbone_place(ldr__plan *p, ldr__backbone *b, const ldr_model *m, const ldr__shape *shape,
+    size_t tokens, size_t sequences, size_t longest) {
   const char *name = "backbone activations";
   memset(b, 0, sizeof *b);
   b->chunk = ldr__chunk_rows(m, tokens, longest);
@@ -13671,7 +14241,8 @@ static void ldr__backbone_place(ldr__plan *p, ldr__backbone *b, const ldr_model 
 }
 
 /* The state of sequences [i, end) through one block, with activations a. */
-static void ldr__frozen_part(const ldr__exec *ex, const ldr__backbone *b, ldr__acts *a, const ldr__block *block, const ldr__shape *s, const ldr__tokens *t, int32_t i, int32_t end) {
+static void ldr__frozen_part(const ldr__exec *ex, const ldr__backbone *b, ldr__acts *a, const ldr__block *block,
+    const ldr__shape *s, const ldr__tokens *t, int32_t i, int32_t end) {
   ldr__tokens mine = ldr__tokens_part(t, i, end);
   a->x = a->y = b->x + (size_t)(t->offsets[i] - t->offsets[0]) * (size_t)s->width;
   a->r2 = a->y;
@@ -13679,11 +14250,14 @@ static void ldr__frozen_part(const ldr__exec *ex, const ldr__backbone *b, ldr__a
   ldr__block_forward(ex, a, block, s, &mine, a->u, a->g, LDR__ALL_OF_IT);
 }
 
-/* The state through one block: parts of whole sequences, a thread each, where they can be shared well; else a chunk after the other, by all
-   threads. With t->only, its rows come to the front. */
-static void ldr__frozen_forward(const ldr__exec *ex, const ldr__backbone *b, const ldr__block *block, const ldr__shape *s, const ldr__tokens *t) {
-  size_t w = (size_t)s->width, threads = (size_t)ex->threads, room = b->chunk / threads, least = block->packed ? LDR__PACKED_CHUNK : LDR__CHUNK, longest;
-  int32_t *at = b->part_at, i, parts = ldr__tokens_cut(at, &longest, t, LDR__MIN(room, LDR__MAX(t->count / (2 * threads), least)));
+/* The state through one block: parts of whole sequences, a thread each, where they can be shared well; else a chunk
+   after the other, by all threads. With t->only, its rows come to the front. */
+static void ldr__frozen_forward(
+    const ldr__exec *ex, const ldr__backbone *b, const ldr__block *block, const ldr__shape *s, const ldr__tokens *t) {
+  size_t w = (size_t)s->width, threads = (size_t)ex->threads, room = b->chunk / threads,
+         least = block->packed ? LDR__PACKED_CHUNK : LDR__CHUNK, longest;
+  int32_t *at = b->part_at, i,
+          parts = ldr__tokens_cut(at, &longest, t, LDR__MIN(room, LDR__MAX(t->count / (2 * threads), least)));
   if (threads > 1 && !t->only && !b->seen && longest <= room && ldr__cut_is_even(t, longest, ex->threads)) {
     LDR__FOR(part, parts, ex->threads) {
       ldr__exec mine = ldr__exec_alone(ex, room);
@@ -13702,9 +14276,11 @@ static void ldr__frozen_forward(const ldr__exec *ex, const ldr__backbone *b, con
 }
 
 /* word_scale word[id] + position[pos] + segment[type] of token i; -1, -2, ... are a prompt's vectors, or nothing. */
-static void ldr__embed_sum(const ldr__exec *ex, const ldr_model *m, const ldr__ends *ends, float *row, const int32_t *ids, const int32_t *segments, const ldr__tokens *t, size_t i) {
+static void ldr__embed_sum(const ldr__exec *ex, const ldr_model *m, const ldr__ends *ends, float *row,
+    const int32_t *ids, const int32_t *segments, const ldr__tokens *t, size_t i) {
   const ldr__mat *position = &ends->m[LDR__POSITION], *segment = &ends->m[LDR__SEGMENT];
-  size_t e = (size_t)m->embed_width, pos = (size_t)(t->position[i] + m->position_offset), type = segments && m->segments > 1 ? (size_t)segments[i] : 0, j;
+  size_t e = (size_t)m->embed_width, pos = (size_t)(t->position[i] + m->position_offset),
+         type = segments && m->segments > 1 ? (size_t)segments[i] : 0, j;
   size_t task = m->tasks.data ? type / (size_t)m->segments : 0;
   type = m->tasks.data ? type % (size_t)m->segments : type;
   if (ids[i] >= 0) ldr__mat_run(ex->kernels, row, &ends->m[LDR__WORD], (size_t)ids[i], 0, e);
@@ -13730,18 +14306,22 @@ static void ldr__embed_sum(const ldr__exec *ex, const ldr_model *m, const ldr__e
 }
 
 /* x[T,d] = project(norm(word[id] + position[pos] + segment[type])) */
-static void ldr__embed_forward(const ldr__exec *ex, const ldr_model *m, const ldr__ends *ends, float *x, float *embed, const int32_t *ids, const int32_t *segments, const ldr__tokens *t) {
+static void ldr__embed_forward(const ldr__exec *ex, const ldr_model *m, const ldr__ends *ends, float *x, float *embed,
+    const int32_t *ids, const int32_t *segments, const ldr__tokens *t) {
   size_t e = (size_t)m->embed_width, w = (size_t)m->shape.width, first, n;
   for (first = 0; first < t->count; first += n) {
     n = m->release ? LDR__MIN((size_t)LDR__EMBED_ROWS, t->count - first) : t->count;
     LDR__ROW_LOOP(r, n, ex, {
       float *row = embed + (first + r) * e;
       ldr__embed_sum(ex, m, ends, row, ids, segments, t, first + r);
-      if (ends->v[LDR__EMBED_NORM]) ex->kernels->rows->norm(row, NULL, row, ends->v[LDR__EMBED_NORM], ends->v[LDR__EMBED_NORMB], e, 0, m->shape.eps);
+      if (ends->v[LDR__EMBED_NORM])
+        ex->kernels->rows->norm(
+            row, NULL, row, ends->v[LDR__EMBED_NORM], ends->v[LDR__EMBED_NORMB], e, 0, m->shape.eps);
     })
     if (m->release) ldr__release_embeddings(m);
   }
-  if (ends->m[LDR__PROJECT].data) ldr__linear_forward(ex, x, w, embed, e, ends->m[LDR__PROJECT], ends->v[LDR__PROJECTB], t->count, w, e);
+  if (ends->m[LDR__PROJECT].data)
+    ldr__linear_forward(ex, x, w, embed, e, ends->m[LDR__PROJECT], ends->v[LDR__PROJECTB], t->count, w, e);
 }
 
 /* Room for the way back: sums and their norms are made again. */
@@ -13756,21 +14336,29 @@ static void ldr__embed_back_place(ldr__plan *p, ldr__embed_back *k, const ldr_mo
 }
 
 /* From dx[T,d], which is used up, to the gradients of the tables that are wanted: grad[end]. */
-static void ldr__embed_backward(const ldr__exec *ex, const ldr_model *m, const ldr__ends *ends, float *const *grad, float *dx, const ldr__embed_back *k, const int32_t *ids, const int32_t *segments,
-                                const ldr__tokens *t) {
+static void ldr__embed_backward(const ldr__exec *ex, const ldr_model *m, const ldr__ends *ends, float *const *grad,
+    float *dx, const ldr__embed_back *k, const int32_t *ids, const int32_t *segments, const ldr__tokens *t) {
   size_t e = (size_t)m->embed_width, w = (size_t)m->shape.width;
   float *de = k->dsums ? k->dsums : dx;
   LDR__ROW_LOOP(i, t->count, ex, ldr__embed_sum(ex, m, ends, k->sums + i * e, ids, segments, t, i);)
-  if (ends->v[LDR__EMBED_NORM]) ldr__norm_forward(ex, k->normed, k->stats, k->sums, ends->v[LDR__EMBED_NORM], ends->v[LDR__EMBED_NORMB], t->count, e, LDR_NORM_LAYER, m->shape.eps);
-  if (k->dsums) ldr__linear_backward(ex, de, e, 0, grad[LDR__PROJECT], grad[LDR__PROJECTB], dx, w, ldr__mat_float(k->normed, e, 1), ends->m[LDR__PROJECT], t->count, w, e);
-  if (ends->v[LDR__EMBED_NORM]) ldr__norm_backward(ex, de, 0, grad[LDR__EMBED_NORM], grad[LDR__EMBED_NORMB], de, k->sums, k->stats, ends->v[LDR__EMBED_NORM], t->count, e, LDR_NORM_LAYER);
+  if (ends->v[LDR__EMBED_NORM])
+    ldr__norm_forward(ex, k->normed, k->stats, k->sums, ends->v[LDR__EMBED_NORM], ends->v[LDR__EMBED_NORMB], t->count,
+        e, LDR_NORM_LAYER, m->shape.eps);
+  if (k->dsums)
+    ldr__linear_backward(ex, de, e, 0, grad[LDR__PROJECT], grad[LDR__PROJECTB], dx, w, ldr__mat_float(k->normed, e, 1),
+        ends->m[LDR__PROJECT], t->count, w, e);
+  if (ends->v[LDR__EMBED_NORM])
+    ldr__norm_backward(ex, de, 0, grad[LDR__EMBED_NORM], grad[LDR__EMBED_NORMB], de, k->sums, k->stats,
+        ends->v[LDR__EMBED_NORM], t->count, e, LDR_NORM_LAYER);
   LDR__FOR(block, ((int64_t)e + 31) / 32, ex->threads) { /* a column has one owner, tokens come in order */
     size_t j0 = (size_t)block * 32, j1 = LDR__MIN(e, j0 + 32), i, j;
     for (i = 0; i < t->count; i++) {
       size_t type = segments && m->segments > 1 ? (size_t)segments[i] % (size_t)m->segments : 0;
       float *into[3];
       int n;
-      into[0] = ids[i] >= 0 ? (grad[LDR__WORD] ? grad[LDR__WORD] + (size_t)ids[i] * e : NULL) : grad[LDR__PROMPT] ? grad[LDR__PROMPT] + (size_t)(-1 - ids[i]) * e : NULL;
+      into[0] = ids[i] >= 0   ? (grad[LDR__WORD] ? grad[LDR__WORD] + (size_t)ids[i] * e : NULL)
+          : grad[LDR__PROMPT] ? grad[LDR__PROMPT] + (size_t)(-1 - ids[i]) * e
+                              : NULL;
       into[1] = grad[LDR__POSITION] ? grad[LDR__POSITION] + (size_t)(t->position[i] + m->position_offset) * e : NULL;
       into[2] = grad[LDR__SEGMENT] ? grad[LDR__SEGMENT] + type * e : NULL;
       for (n = 0; n < 3; n++)
@@ -13823,24 +14411,32 @@ static void ldr__model_block_forward(const ldr__exec *ex, const ldr_model *m, ld
 
 /* Scratch for passes of blocks of one shape over `rows` tokens in sequences of up to `longest`. */
 static size_t ldr__shape_scratch(const ldr__shape *s, size_t rows, size_t longest) {
-  size_t widest = (size_t)LDR__MAX(LDR__MAX(LDR__MAX(s->width, s->ffn), (int32_t)ldr__qkv_width(s)), LDR__MAX(s->low_rank, s->bottleneck));
-  return LDR__MAX(ldr__gemm_scratch(widest, LDR__MAX(widest, rows)), s->heads ? ldr__attention_scratch(longest, (size_t)s->head_dim) : 0);
+  size_t widest = (size_t)LDR__MAX(
+      LDR__MAX(LDR__MAX(s->width, s->ffn), (int32_t)ldr__qkv_width(s)), LDR__MAX(s->low_rank, s->bottleneck));
+  return LDR__MAX(ldr__gemm_scratch(widest, LDR__MAX(widest, rows)),
+      s->heads ? ldr__attention_scratch(longest, (size_t)s->head_dim) : 0);
 }
 
 static ldr_status ldr__batch_check(const ldr_model *m, const ldr_batch *b, size_t *longest, ldr_error *err) {
   int32_t s, t, limit = m->positions - m->position_offset;
   *longest = 0;
-  if (!b || !b->offsets || !b->ids || b->sequences < 1 || b->offsets[0] != 0) return ldr__fail(err, LDR_ARGUMENT, "a batch needs ids, offsets starting at 0, and a sequence");
+  if (!b || !b->offsets || !b->ids || b->sequences < 1 || b->offsets[0] != 0)
+    return ldr__fail(err, LDR_ARGUMENT, "a batch needs ids, offsets starting at 0, and a sequence");
   for (s = 0; s < b->sequences; s++) {
     int32_t n;
     if (b->offsets[s + 1] <= b->offsets[s]) return ldr__fail(err, LDR_ARGUMENT, "sequence %d of the batch is empty", s);
     n = b->offsets[s + 1] - b->offsets[s];
-    if (n > limit) return ldr__fail(err, LDR_DATA, "sequence %d has %d tokens, the model has %d positions", s, n, limit);
+    if (n > limit)
+      return ldr__fail(err, LDR_DATA, "sequence %d has %d tokens, the model has %d positions", s, n, limit);
     *longest = LDR__MAX(*longest, (size_t)n);
   }
   for (t = 0; t < b->offsets[b->sequences]; t++) {
-    if (b->ids[t] < 0 || b->ids[t] >= m->vocabulary) return ldr__fail(err, LDR_DATA, "token %d of the batch has id %d, the vocabulary has %d", t, b->ids[t], m->vocabulary);
-    if (b->segments && m->segments > 1 && (b->segments[t] < 0 || b->segments[t] >= ldr__segment_kinds(m))) return ldr__fail(err, LDR_DATA, "token %d of the batch has segment %d, the model has %d", t, b->segments[t], ldr__segment_kinds(m));
+    if (b->ids[t] < 0 || b->ids[t] >= m->vocabulary)
+      return ldr__fail(
+          err, LDR_DATA, "token %d of the batch has id %d, the vocabulary has %d", t, b->ids[t], m->vocabulary);
+    if (b->segments && m->segments > 1 && (b->segments[t] < 0 || b->segments[t] >= ldr__segment_kinds(m)))
+      return ldr__fail(err, LDR_DATA, "token %d of the batch has segment %d, the model has %d", t, b->segments[t],
+          ldr__segment_kinds(m));
   }
   return LDR_OK;
 }
@@ -13928,12 +14524,27 @@ static void ldr__viewer_final(const ldr__viewer *r, float *hidden, size_t rows) 
   else if (hidden != r->b.x) memcpy(hidden, r->b.x, rows * w * sizeof(float));
 }
 
-LDR__DEF ldr_status ldr_model_hidden(const ldr_model *m, float *hidden, const ldr_batch *batch, int32_t layer, ldr_error *err) {
+/* What is given out is finite, or an error says where it is not. */
+static ldr_status ldr__finite(const float *x, size_t rows, size_t width, const char *what, ldr_error *err) {
+  size_t i;
+  float sum = 0;
+  for (i = 0; i < rows * width; i++) sum += x[i] - x[i];
+  if (sum == 0) return LDR_OK;
+  for (i = 0; x[i] - x[i] == 0;) i++;
+  return ldr__fail(err, LDR_NUMERIC,
+      "%s: number %U of row %U is not finite: the weights are damaged, or too large for this type", what,
+      (uint64_t)(i % width), (uint64_t)(i / width));
+}
+
+LDR__DEF ldr_status ldr_model_hidden(const ldr_model *m, float *hidden, const ldr_batch *batch, int32_t layer,
+    ldr_error *err) {
   ldr__viewer r;
   size_t longest, rows;
   LDR__OWN_ERROR(err);
   if (!m || !hidden) return ldr__fail(err, LDR_ARGUMENT, "ldr_model_hidden: no model or no destination");
-  if (layer < -1 || layer > m->layers) return ldr__fail(err, LDR_ARGUMENT, "layer %d does not exist, the model has 0 (embeddings) to %d", layer, m->layers);
+  if (layer < -1 || layer > m->layers)
+    return ldr__fail(
+        err, LDR_ARGUMENT, "layer %d does not exist, the model has 0 (embeddings) to %d", layer, m->layers);
   if (ldr__batch_check(m, batch, &longest, err)) return err->status;
   rows = (size_t)batch->offsets[batch->sequences];
   if (ldr__viewer_open(&r, m, rows, (size_t)batch->sequences, longest, err)) return err->status;
@@ -13941,7 +14552,7 @@ LDR__DEF ldr_status ldr_model_hidden(const ldr_model *m, float *hidden, const ld
   if (layer < 0 || layer == m->layers) ldr__viewer_final(&r, hidden, rows);
   else memcpy(hidden, r.b.x, rows * (size_t)m->shape.width * sizeof(float));
   ldr__viewer_close(&r);
-  return LDR_OK;
+  return ldr__finite(hidden, rows, (size_t)m->shape.width, "states", err);
 }
 
 /* z[T,V] = cap tanh(scale (x[T,n] out^T + bias) / cap), or without what is 0. */
@@ -13969,15 +14580,18 @@ static void ldr__word_gradients(float *p, const ldr_model *m, float peak, float 
   }
 }
 
-LDR__DEF ldr_status ldr_model_logits(const ldr_model *m, float *logits, const float *hidden, int32_t rows, ldr_error *err) {
+LDR__DEF ldr_status ldr_model_logits(
+    const ldr_model *m, float *logits, const float *hidden, int32_t rows, ldr_error *err) {
   ldr__plan plan;
   ldr__exec ex;
   float *x = NULL;
   size_t e, w, n;
   int pass;
   LDR__OWN_ERROR(err);
-  if (!m || !logits || !hidden || rows < 1) return ldr__fail(err, LDR_ARGUMENT, "ldr_model_logits: no model, rows or destination");
-  if (!m->ends.m[LDR__LM_OUT].data) return ldr__fail(err, LDR_MISSING, "this model's files hold no language-model head");
+  if (!m || !logits || !hidden || rows < 1)
+    return ldr__fail(err, LDR_ARGUMENT, "ldr_model_logits: no model, rows or destination");
+  if (!m->ends.m[LDR__LM_OUT].data)
+    return ldr__fail(err, LDR_MISSING, "this model's files hold no language-model head");
   e = (size_t)m->embed_width;
   w = (size_t)m->shape.width;
   n = (size_t)rows;
@@ -13991,13 +14605,14 @@ LDR__DEF ldr_status ldr_model_logits(const ldr_model *m, float *logits, const fl
     ldr__linear_forward(&ex, x, e, hidden, w, m->ends.m[LDR__LM_DENSE], m->ends.v[LDR__LM_DENSEB], n, e, w);
     LDR__ROW_LOOP(t, n, &ex, {
       ex.kernels->rows->activate(x + t * e, x + t * e, e, (int32_t)m->shape.activation);
-      ex.kernels->rows->norm(x + t * e, NULL, x + t * e, m->ends.v[LDR__LM_NORM], m->ends.v[LDR__LM_NORMB], e, 0, m->shape.eps);
+      ex.kernels->rows->norm(
+          x + t * e, NULL, x + t * e, m->ends.v[LDR__LM_NORM], m->ends.v[LDR__LM_NORMB], e, 0, m->shape.eps);
     })
     hidden = x;
   }
   ldr__word_scores(&ex, m, &m->ends, logits, hidden, n, m->ends.m[LDR__LM_DENSE].data ? e : w);
   ldr__plan_end(plan.memory, plan.size, &m->alloc);
-  return LDR_OK;
+  return ldr__finite(logits, n, (size_t)m->vocabulary, "scores of words", err);
 }
 
 /* What the head for a task reads of hidden[T,w]: x[R,w], a row a sequence or a token. */
@@ -14054,7 +14669,7 @@ LDR__DEF ldr_status ldr_model_scores(const ldr_model *m, float *scores, const fl
     ldr__linear_forward(&ex, scores, (size_t)t->classes, h ? y : x, h ? h : w, t->out, t->out_bias, n,
         (size_t)t->classes, h ? h : w);
   ldr__plan_end(plan.memory, plan.size, &m->alloc);
-  return LDR_OK;
+  return ldr__finite(scores, n, t->task == LDR_TASK_POOLER ? h : (size_t)t->classes, "scores", err);
 }
 
 /* ======================================================================================
@@ -14066,7 +14681,8 @@ typedef struct ldr__tally ldr__tally;
 typedef struct ldr__pass ldr__pass;
 
 /* A head is a row: what its targets are, its loss (>>heads), what it adds to the metrics (>>metrics) and how its logits
-   become scores. To add one: a row, its functions, a reader of its labels, and a gradient check in tests/test_ladder.c. */
+   become scores. To add one: a row, its functions, a reader of its labels, and a gradient check in
+   tests/test_ladder.c. */
 typedef struct ldr__head {
   ldr_head head;
   const char *name;
@@ -14082,10 +14698,14 @@ typedef struct ldr__head {
 /* How spans are scored, and whether a sequence has one of each type at most. */
 enum { LDR__SPANS_ENDS = 1, LDR__SPANS_PAIRS = 2, LDR__SPANS_ONE = 4 };
 
-static double ldr__loss_classes(float *dz, const float *z, const ldr__targets *t, size_t rows, size_t classes, double normalizer);
-static double ldr__loss_numbers(float *dz, const float *z, const ldr__targets *t, size_t rows, size_t classes, double normalizer);
-static double ldr__loss_choice(float *dz, const float *z, const ldr__targets *t, size_t rows, size_t classes, double normalizer);
-static double ldr__loss_sets(float *dz, const float *z, const ldr__targets *t, size_t rows, size_t classes, double normalizer);
+static double ldr__loss_classes(
+    float *dz, const float *z, const ldr__targets *t, size_t rows, size_t classes, double normalizer);
+static double ldr__loss_numbers(
+    float *dz, const float *z, const ldr__targets *t, size_t rows, size_t classes, double normalizer);
+static double ldr__loss_choice(
+    float *dz, const float *z, const ldr__targets *t, size_t rows, size_t classes, double normalizer);
+static double ldr__loss_sets(
+    float *dz, const float *z, const ldr__targets *t, size_t rows, size_t classes, double normalizer);
 static double ldr__loss_spans(float *dz, const float *z, const ldr__targets *t, size_t rows, size_t classes,
     double normalizer);
 static void ldr__softmax_rows(float *z, size_t rows, size_t n);
@@ -14142,6 +14762,8 @@ struct ldr_dataset {
   float *values; /* REGRESS: [count] */
   uint64_t *offsets; /* [count+1] */
   char **names; /* of the classes */
+  int32_t *index; /* of names: 1 + number where its hash says, or behind */
+  size_t index_room; /* a power of two */
   size_t ids_cap, segments_cap, labels_cap, values_cap, offsets_cap, names_cap;
   size_t tokens, count, name_count;
   int32_t *set_items; /* MULTI: the classes of all label sets */
@@ -14160,7 +14782,9 @@ LDR__DEF ldr_dataset *ldr_dataset_create(const ldr_dataset_desc *desc, ldr_error
   ldr_allocator a = ldr__allocator(desc ? &desc->alloc : NULL);
   ldr_dataset *d;
   void *offsets = NULL;
-  if (!ldr__allocator_valid(&a) || (desc && (desc->max_len < 0 || !ldr__head_of(desc->head) || (desc->head == LDR_HEAD_CHOICE && desc->choices < 2)))) {
+  if (!ldr__allocator_valid(&a) ||
+      (desc &&
+          (desc->max_len < 0 || !ldr__head_of(desc->head) || (desc->head == LDR_HEAD_CHOICE && desc->choices < 2)))) {
     ldr__fail(err, LDR_ARGUMENT, "ldr_dataset_create: head, max_len, choices (at least 2) or the allocator cannot be");
     return NULL;
   }
@@ -14195,6 +14819,7 @@ LDR__DEF void ldr_dataset_free(ldr_dataset *d) {
   for (i = 0; i < d->name_count; i++) ldr__free(&a, d->names[i], strlen(d->names[i]) + 1);
   if (d->unseen) ldr__free(&a, d->unseen, strlen(d->unseen) + 1);
   ldr__free(&a, d->names, d->names_cap * sizeof *d->names);
+  ldr__free(&a, d->index, d->index_room * sizeof *d->index);
   ldr__free(&a, d->set_items, d->set_items_cap * sizeof *d->set_items);
   ldr__free(&a, d->set_ends, d->set_ends_cap * sizeof *d->set_ends);
   ldr__free(&a, d->ids, d->ids_cap * sizeof *d->ids);
@@ -14222,20 +14847,27 @@ LDR__DEF void ldr_dataset_clear(ldr_dataset *d) {
 LDR__DEF ldr_status ldr_dataset_add(ldr_dataset *d, const ldr_example *e, ldr_error *err) {
   size_t n, i, labels;
   void *values, *offsets;
-  if (!d || !e || !e->ids || e->count < 1 || (d->head != LDR_HEAD_REGRESS && !e->labels)) return ldr__fail(err, LDR_ARGUMENT, "ldr_dataset_add: an example needs token ids and labels");
-  if (d->count >= INT32_MAX / 2) return ldr__fail(err, LDR_LIMIT, "a data set holds at most %d sequences", INT32_MAX / 2);
+  if (!d || !e || !e->ids || e->count < 1 || (d->head != LDR_HEAD_REGRESS && !e->labels))
+    return ldr__fail(err, LDR_ARGUMENT, "ldr_dataset_add: an example needs token ids and labels");
+  if (d->count >= INT32_MAX / 2)
+    return ldr__fail(err, LDR_LIMIT, "a data set holds at most %d sequences", INT32_MAX / 2);
   n = (size_t)e->count;
   labels = ldr__per_token(d->head) ? n : 1;
   for (i = 0; d->head != LDR_HEAD_REGRESS && i < labels; i++)
     if (e->labels[i] < 0 && !(ldr__per_token(d->head) && e->labels[i] == LDR_IGNORE) &&
-      !(d->head == LDR_HEAD_CLASSIFY && e->labels[i] == LDR_UNSEEN)) return ldr__fail(err, LDR_DATA, "example %U: label %d is negative", (uint64_t)d->count, e->labels[i]);
+        !(d->head == LDR_HEAD_CLASSIFY && e->labels[i] == LDR_UNSEEN))
+      return ldr__fail(err, LDR_DATA, "example %U: label %d is negative", (uint64_t)d->count, e->labels[i]);
   if (d->head == LDR_HEAD_MULTI && (size_t)e->labels[0] >= d->set_count)
-    return ldr__fail(err, LDR_DATA, "example %U: there is no label set %d: make it with ldr_dataset_label_set", (uint64_t)d->count, e->labels[0]);
-  if (d->head == LDR_HEAD_REGRESS && !(e->value - e->value == 0)) return ldr__fail(err, LDR_DATA, "example %U: its value is not a finite number", (uint64_t)d->count);
+    return ldr__fail(err, LDR_DATA, "example %U: there is no label set %d: make it with ldr_dataset_label_set",
+        (uint64_t)d->count, e->labels[0]);
+  if (d->head == LDR_HEAD_REGRESS && !(e->value - e->value == 0))
+    return ldr__fail(err, LDR_DATA, "example %U: its value is not a finite number", (uint64_t)d->count);
   values = d->values;
   offsets = d->offsets;
-  if (!ldr__grow_i32(&d->alloc, &d->ids, &d->ids_cap, d->tokens + n) || !ldr__grow_i32(&d->alloc, &d->segments, &d->segments_cap, d->tokens + n) ||
-    !ldr__grow_i32(&d->alloc, &d->labels, &d->labels_cap, ldr__per_token(d->head) ? d->tokens + n : d->count + 1)) goto memory;
+  if (!ldr__grow_i32(&d->alloc, &d->ids, &d->ids_cap, d->tokens + n) ||
+      !ldr__grow_i32(&d->alloc, &d->segments, &d->segments_cap, d->tokens + n) ||
+      !ldr__grow_i32(&d->alloc, &d->labels, &d->labels_cap, ldr__per_token(d->head) ? d->tokens + n : d->count + 1))
+    goto memory;
   if (!ldr__grow(&d->alloc, &values, &d->values_cap, d->count + 1, sizeof *d->values)) goto memory;
   d->values = (float *)values;
   if (!ldr__grow(&d->alloc, &offsets, &d->offsets_cap, d->count + 2, sizeof *d->offsets)) goto memory;
@@ -14272,7 +14904,9 @@ LDR__DEF ldr_example ldr_dataset_get(const ldr_dataset *d, int32_t index) {
 }
 
 LDR__DEF int32_t ldr_dataset_labels(const ldr_dataset *d) { return d ? (int32_t)d->name_count : 0; }
-LDR__DEF const char *ldr_dataset_label_name(const ldr_dataset *d, int32_t i) { return d && i >= 0 && (size_t)i < d->name_count ? d->names[i] : NULL; }
+LDR__DEF const char *ldr_dataset_label_name(const ldr_dataset *d, int32_t i) {
+  return d && i >= 0 && (size_t)i < d->name_count ? d->names[i] : NULL;
+}
 
 /* Classes of label set `set`: items[return value]. */
 static size_t ldr__label_set(const ldr_dataset *d, int32_t set, const int32_t **items) {
@@ -14295,8 +14929,9 @@ LDR__DEF int32_t ldr_dataset_label_set(ldr_dataset *d, const int32_t *classes, i
     return -1;
   }
   ends = d->set_ends;
-  if (d->set_count >= INT32_MAX || !ldr__grow_i32(&d->alloc, &d->set_items, &d->set_items_cap, d->set_used + (size_t)count + 1) ||
-    !ldr__grow(&d->alloc, &ends, &d->set_ends_cap, d->set_count + 1, sizeof *d->set_ends)) {
+  if (d->set_count >= INT32_MAX ||
+      !ldr__grow_i32(&d->alloc, &d->set_items, &d->set_items_cap, d->set_used + (size_t)count + 1) ||
+      !ldr__grow(&d->alloc, &ends, &d->set_ends_cap, d->set_count + 1, sizeof *d->set_ends)) {
     ldr__fail(err, LDR_MEMORY, "out of memory for a label set");
     return -1;
   }
@@ -14330,13 +14965,33 @@ LDR__DEF int32_t ldr_dataset_unseen(const ldr_dataset *d, const char **name) {
   return n;
 }
 
+/* Where a name is in the index, or would be. Nobody can choose names that collide: they do not know the address. */
+static int32_t *ldr__label_place(const ldr_dataset *d, const char *name) {
+  size_t i = (size_t)ldr__digest((uint64_t)(uintptr_t)d, name, strlen(name)), mask = d->index_room - 1;
+  while (d->index[i & mask] && strcmp(d->names[d->index[i & mask] - 1], name) != 0) i++;
+  return d->index + (i & mask);
+}
+
+static int ldr__label_room(ldr_dataset *d) {
+  size_t i, old = d->index_room;
+  int32_t *index;
+  if (d->name_count < old / 2) return 1;
+  index = (int32_t *)ldr__alloc(&d->alloc, (old ? 2 * old : 16) * sizeof *index);
+  if (!index) return 0;
+  ldr__free(&d->alloc, d->index, old * sizeof *index);
+  d->index = index;
+  d->index_room = old ? 2 * old : 16;
+  memset(index, 0, d->index_room * sizeof *index);
+  for (i = 0; i < d->name_count; i++) *ldr__label_place(d, d->names[i]) = (int32_t)i + 1;
+  return 1;
+}
+
 LDR__DEF int32_t ldr_dataset_label(ldr_dataset *d, const char *name, int32_t add, ldr_error *err) {
-  size_t i, n;
+  size_t n;
   void *names;
   char *copy;
   if (!d || !name) return -1;
-  for (i = 0; i < d->name_count; i++)
-    if (strcmp(d->names[i], name) == 0) return (int32_t)i;
+  if (d->index_room && *ldr__label_place(d, name)) return *ldr__label_place(d, name) - 1;
   if (!add) return -1;
   if (!ldr__is_utf8(name)) {
     ldr__fail(err, LDR_DATA, "a label is not UTF-8 and could not be saved: convert the file");
@@ -14344,13 +14999,13 @@ LDR__DEF int32_t ldr_dataset_label(ldr_dataset *d, const char *name, int32_t add
   }
   n = strlen(name) + 1;
   names = d->names;
-  if (ldr__grow(&d->alloc, &names, &d->names_cap, d->name_count + 1, sizeof *d->names)) {
+  if (ldr__label_room(d) && ldr__grow(&d->alloc, &names, &d->names_cap, d->name_count + 1, sizeof *d->names)) {
     d->names = (char **)names;
     copy = (char *)ldr__alloc(&d->alloc, n);
     if (copy) {
       memcpy(copy, name, n);
       d->names[d->name_count] = copy;
-      return (int32_t)d->name_count++;
+      return (*ldr__label_place(d, name) = (int32_t)++d->name_count) - 1;
     }
   }
   ldr__fail(err, LDR_MEMORY, "out of memory for a label name");
@@ -14358,12 +15013,16 @@ LDR__DEF int32_t ldr_dataset_label(ldr_dataset *d, const char *name, int32_t add
 }
 
 #ifndef LADDER_NO_TOKENIZER
-LDR__DEF ldr_status ldr_dataset_add_text(ldr_dataset *d, const ldr_tokenizer *t, const char *text, const char *text2, int32_t label, float value, ldr_error *err) {
+LDR__DEF ldr_status ldr_dataset_add_text(ldr_dataset *d, const ldr_tokenizer *t, const char *text, const char *text2,
+    int32_t label, float value, ldr_error *err) {
   ldr_example e;
   if (!d || !t || !text) return ldr__fail(err, LDR_ARGUMENT, "ldr_dataset_add_text: no data set, tokenizer or text");
-  if (ldr__per_token(d->head)) return ldr__fail(err, LDR_ARGUMENT, "a data set with a label for every token takes ldr_dataset_add");
+  if (ldr__per_token(d->head))
+    return ldr__fail(err, LDR_ARGUMENT, "a data set with a label for every token takes ldr_dataset_add");
   if (!d->encoding.alloc.alloc_fn) d->encoding.alloc = d->alloc;
-  if (ldr_tokenizer_encode(t, &d->encoding, text, strlen(text), text2, text2 ? strlen(text2) : 0, d->max_len ? d->max_len : 128, 1, err)) return err ? err->status : LDR_DATA;
+  if (ldr_tokenizer_encode(
+          t, &d->encoding, text, strlen(text), text2, text2 ? strlen(text2) : 0, d->max_len ? d->max_len : 128, 1, err))
+    return err ? err->status : LDR_DATA;
   d->cut += d->encoding.cut > 0;
   memset(&e, 0, sizeof e);
   e.count = d->encoding.count;
@@ -14419,7 +15078,8 @@ static ldr_status ldr__reader_fail(const ldr__reader *r, size_t at, ldr_error *e
 }
 
 static char *ldr__reader_room(ldr__reader *r, int k, size_t size, ldr_error *err) {
-  if (size < SIZE_MAX && ldr__grow(&r->desc.alloc, &r->field[k], &r->capacity[k], size + 1, 1)) return (char *)r->field[k];
+  if (size < SIZE_MAX && ldr__grow(&r->desc.alloc, &r->field[k], &r->capacity[k], size + 1, 1))
+    return (char *)r->field[k];
   ldr__fail(err, LDR_MEMORY, "out of memory while reading examples");
   return NULL;
 }
@@ -14541,7 +15201,8 @@ static ldr_status ldr__reader_decode(ldr__reader *r, ldr__source *s, ldr_error *
   ldr__source copy;
   if (status) return status;
   if (!r->desc.encoding && mark) kind = LDR__UTF16;
-  if (kind == LDR__UTF16 && !mark) return ldr__fail_at(err, LDR_DATA, 0, "no byte order mark: say utf-16le or utf-16be");
+  if (kind == LDR__UTF16 && !mark)
+    return ldr__fail_at(err, LDR_DATA, 0, "no byte order mark: say utf-16le or utf-16be");
   if (kind == LDR__UTF16) kind = s->data[0] == 0xff ? LDR__UTF16LE : LDR__UTF16BE;
   if (kind != LDR__UTF8) {
     memset(&copy, 0, sizeof copy);
@@ -14591,10 +15252,13 @@ static ldr_status ldr__reader_suspicious(const ldr__reader *r, ldr_error *err) {
   if (r->desc.head != LDR_HEAD_CLASSIFY || r->desc.labels || r->desc.many_labels || n < 8 ||
       ldr_dataset_labels(r->d) < n) return LDR_OK;
   return ldr__fail(err, LDR_DATA,
-      "all %d examples have labels of their own: is the text in the label's place? The first is \"%s\". Say many_labels (--many-labels) if it is meant", (int)n, ldr_dataset_label_name(r->d, 0));
+      "all %d examples have labels of their own: is the text in the label's place? The first is \"%s\". Say "
+      "many_labels (--many-labels) if it is meant",
+      (int)n, ldr_dataset_label_name(r->d, 0));
 }
 
-/* The class that `label` names. LDR_UNSEEN: none of the known ones; real sets have rare classes that only dev holds. -1: an error. */
+/* The class that `label` names. LDR_UNSEEN: none of the known ones; real sets have rare classes that only dev holds.
+   -1: an error. */
 static int32_t ldr__reader_class(ldr__reader *r, const char *label, ldr_error *err) {
   int32_t index = ldr_dataset_label(r->d, label, r->desc.labels == NULL, err);
   if (index >= 0 || !r->desc.labels) return index;
@@ -14635,13 +15299,16 @@ static ldr_status ldr__reader_add(ldr__reader *r, int pair, size_t at, ldr_error
   int32_t index = 0;
   float value = 0;
   if (label) ldr__reader_trim((char *)r->field[LDR__FIELD_LABEL]);
-  if (!label || (!*label && r->desc.head != LDR_HEAD_MULTI)) return ldr__reader_fail(r, at, err, "the example has no label");
+  if (!label || (!*label && r->desc.head != LDR_HEAD_MULTI))
+    return ldr__reader_fail(r, at, err, "the example has no label");
   if (!*text) return ldr__reader_fail(r, at, err, "the example has no text");
   if (r->desc.head == LDR_HEAD_REGRESS) {
     if (!ldr__reader_number(label, &value))
-      return ldr__fail_at(err, LDR_DATA, at, "line %I: the label \"%s\" is not a number", ldr__reader_line(r, at), ldr__show(shown, label, strlen(label)));
+      return ldr__fail_at(err, LDR_DATA, at, "line %I: the label \"%s\" is not a number", ldr__reader_line(r, at),
+          ldr__show(shown, label, strlen(label)));
   } else {
-    index = r->desc.head == LDR_HEAD_MULTI ? ldr__reader_classes(r, (char *)r->field[LDR__FIELD_LABEL], at, err) : ldr__reader_class(r, label, err);
+    index = r->desc.head == LDR_HEAD_MULTI ? ldr__reader_classes(r, (char *)r->field[LDR__FIELD_LABEL], at, err)
+                                           : ldr__reader_class(r, label, err);
     if (index == -1) return err->status ? err->status : LDR_MEMORY;
   }
   return ldr_dataset_add_text(r->d, r->tokenizer, text, text2, index, value, err);
@@ -14650,7 +15317,8 @@ static ldr_status ldr__reader_add(ldr__reader *r, int pair, size_t at, ldr_error
 /* ---- lines and records -------------------------------------------------------------------- */
 
 /* Copies the column at byte i of a line or a record into field f; in a record (RFC 4180) quotes stand around
-   separators, line ends and doubled quotes. Returns the byte behind it, which is a separator, a line's end or the end. */
+   separators, line ends and doubled quotes. Returns the byte behind it, which is a separator, a line's end or the
+   end. */
 static size_t ldr__reader_column(ldr__reader *r, int f, size_t i, ldr_error *err) {
   int quotes = r->separator != '\t' && r->separator != '\n', open = quotes && i < r->size && r->data[i] == '"';
   const char *newline = open ? NULL : (const char *)memchr(r->data + i, '\n', r->size - i);
@@ -14773,7 +15441,8 @@ static ldr_status ldr__reader_rows(ldr__reader *r, ldr_error *err) {
 
 /* The member's string, or for labels also the text of a number, true or false. `base` is where
    the JSON text starts in the file. */
-static ldr_status ldr__reader_member(ldr__reader *r, int k, const ldr_json *j, int32_t node, size_t base, ldr_error *err) {
+static ldr_status ldr__reader_member(
+    ldr__reader *r, int k, const ldr_json *j, int32_t node, size_t base, ldr_error *err) {
   const ldr_json_node *n = ldr_json_node_at(j, node);
   int word = n->type == LDR_JSON_NUMBER || n->type == LDR_JSON_TRUE || n->type == LDR_JSON_FALSE;
   if (n->type == LDR_JSON_STRING) {
@@ -14784,7 +15453,9 @@ static ldr_status ldr__reader_member(ldr__reader *r, int k, const ldr_json *j, i
     return LDR_OK;
   }
   if (k == LDR__FIELD_LABEL && word) return ldr__reader_copy(r, k, r->data + base + n->begin, n->end - n->begin, err);
-  return ldr__reader_fail(r, base + n->begin, err, k == LDR__FIELD_LABEL ? "the label is neither a string nor a number nor true or false" : "the text is not a string");
+  return ldr__reader_fail(r, base + n->begin, err,
+      k == LDR__FIELD_LABEL ? "the label is neither a string nor a number nor true or false"
+                            : "the text is not a string");
 }
 
 /* Several labels, ["a","b"], become the "a|b" of the other forms. */
@@ -14818,21 +15489,29 @@ static ldr_status ldr__reader_object(ldr__reader *r, const ldr_json *j, int32_t 
   static const char *const labels[] = { "label", NULL }, *const texts[] = { "text", "sentence", "sentence1", NULL },
       *const seconds[] = { "text2", "sentence2", "pair", NULL };
   size_t at = base + ldr_json_node_at(j, object)->begin;
-  int32_t label = ldr__reader_find(j, object, r->desc.label, labels), text = ldr__reader_find(j, object, r->desc.text, texts);
+  int32_t label = ldr__reader_find(j, object, r->desc.label, labels),
+          text = ldr__reader_find(j, object, r->desc.text, texts);
   int32_t text2 = ldr__reader_find(j, object, r->desc.text2, seconds);
   ldr_status status;
   if (r->unlabelled && ldr_json_node_at(j, object)->type == LDR_JSON_STRING) {
     status = ldr__reader_member(r, LDR__FIELD_TEXT, j, object, base, err);
     return status ? status : ldr__reader_give(r, 0, at, err);
   }
-  if (ldr_json_node_at(j, object)->type != LDR_JSON_OBJECT) return ldr__reader_fail(r, at, err, "an example is a JSON object");
+  if (ldr_json_node_at(j, object)->type != LDR_JSON_OBJECT)
+    return ldr__reader_fail(r, at, err, "an example is a JSON object");
   if (label < 0 && !r->unlabelled) return ldr__fail_at(err, LDR_DATA, at,
       "line %I: the example has no label: no member \"%s\"", ldr__reader_line(r, at), r->desc.label ?
       r->desc.label : "label");
-  if (text < 0) return ldr__fail_at(err, LDR_DATA, at, "line %I: the example has no text: no member \"%s\"", ldr__reader_line(r, at), r->desc.text ? r->desc.text : "text\", \"sentence\" or \"sentence1");
-  if (text2 < 0 && r->desc.text2) return ldr__fail_at(err, LDR_DATA, at, "line %I: the example has no second text: no member \"%s\"", ldr__reader_line(r, at), r->desc.text2);
-  status = r->unlabelled ? LDR_OK : r->desc.head == LDR_HEAD_MULTI && ldr_json_node_at(j, label)->type == LDR_JSON_ARRAY ?
-      ldr__reader_label_list(r, j, label, base, err) : ldr__reader_member(r, LDR__FIELD_LABEL, j, label, base, err);
+  if (text < 0)
+    return ldr__fail_at(err, LDR_DATA, at, "line %I: the example has no text: no member \"%s\"",
+        ldr__reader_line(r, at), r->desc.text ? r->desc.text : "text\", \"sentence\" or \"sentence1");
+  if (text2 < 0 && r->desc.text2)
+    return ldr__fail_at(err, LDR_DATA, at, "line %I: the example has no second text: no member \"%s\"",
+        ldr__reader_line(r, at), r->desc.text2);
+  status = r->unlabelled ? LDR_OK
+      : r->desc.head == LDR_HEAD_MULTI && ldr_json_node_at(j, label)->type == LDR_JSON_ARRAY
+      ? ldr__reader_label_list(r, j, label, base, err)
+      : ldr__reader_member(r, LDR__FIELD_LABEL, j, label, base, err);
   if (!status) status = ldr__reader_member(r, LDR__FIELD_TEXT, j, text, base, err);
   if (!status && text2 >= 0) status = ldr__reader_member(r, LDR__FIELD_TEXT2, j, text2, base, err);
   return status ? status : ldr__reader_give(r, text2 >= 0, at, err);
@@ -14849,7 +15528,8 @@ static ldr_json *ldr__reader_json(const ldr__reader *r, size_t at, size_t *used,
   where = local.offset == LDR_NO_OFFSET ? at : at + (size_t)local.offset;
   for (i = strlen(local.message); i > 0 && local.message[i] != '('; i--) {}
   if (i > 0 && local.offset != LDR_NO_OFFSET) local.message[i - 1] = 0; /* an offset of its own is put there again */
-  ldr__fail_at(err, local.status, local.offset == LDR_NO_OFFSET ? LDR_NO_OFFSET : where, "line %I: %s", ldr__reader_line(r, where), local.message);
+  ldr__fail_at(err, local.status, local.offset == LDR_NO_OFFSET ? LDR_NO_OFFSET : where, "line %I: %s",
+      ldr__reader_line(r, where), local.message);
   return NULL;
 }
 
@@ -14863,10 +15543,13 @@ static ldr_status ldr__reader_values(ldr__reader *r, ldr_error *err) {
     int32_t node;
     if (!j) return err->status;
     if (!array) status = ldr__reader_object(r, j, 0, at, err);
-    else for (node = ldr_json_node_at(j, 0)->first; !status && node >= 0; node = ldr_json_node_at(j, node)->next) status = ldr__reader_object(r, j, node, at, err);
+    else
+      for (node = ldr_json_node_at(j, 0)->first; !status && node >= 0; node = ldr_json_node_at(j, node)->next)
+        status = ldr__reader_object(r, j, node, at, err);
     ldr_json_free(j);
     at += used;
-    if (!status && array && at < r->size) status = ldr__reader_fail(r, at, err, "something stands after the array of examples");
+    if (!status && array && at < r->size)
+      status = ldr__reader_fail(r, at, err, "something stands after the array of examples");
   }
   return status;
 }
@@ -14883,7 +15566,9 @@ static ldr_status ldr__reader_labels(ldr__reader *r, ldr_error *err) {
   int32_t i;
   for (i = 0; i < ldr_dataset_labels(r->desc.labels); i++) {
     const char *name = ldr_dataset_label_name(r->desc.labels, i);
-    if (!name) return ldr__fail(err, LDR_ARGUMENT, "ldr_dataset_load: the data set given for its labels has classes without a name");
+    if (!name)
+      return ldr__fail(
+          err, LDR_ARGUMENT, "ldr_dataset_load: the data set given for its labels has classes without a name");
     if (ldr_dataset_label(r->d, name, 1, err) < 0) return err->status ? err->status : LDR_MEMORY;
   }
   return LDR_OK;
@@ -14939,7 +15624,8 @@ static ldr_dataset *ldr__dataset_read(const ldr_model *m, const char *path, ldr_
     return NULL;
   }
   if (r.desc.head != LDR_HEAD_CLASSIFY && r.desc.head != LDR_HEAD_REGRESS && r.desc.head != LDR_HEAD_MULTI) {
-    ldr__fail(err, LDR_ARGUMENT, "ldr_dataset_load: files hold one label or one number a text; add other examples with ldr_dataset_add");
+    ldr__fail(err, LDR_ARGUMENT,
+        "ldr_dataset_load: files hold one label or one number a text; add other examples with ldr_dataset_add");
     return NULL;
   }
   r.tokenizer = ldr_model_tokenizer(m);
@@ -15018,7 +15704,8 @@ struct ldr_ladder {
   ldr_ladder_desc d; /* resolved; its pointers lead into this object */
   ldr__shape side;
   int32_t has_first; /* D_first reads the embeddings */
-  int32_t first, first_bias, final_norm, final_norm_bias, up, up_bias, out_gate, head_dense, head_dense_bias, head_out, head_out_bias;
+  int32_t first, first_bias, final_norm, final_norm_bias, up, up_bias, out_gate, head_dense, head_dense_bias, head_out,
+      head_out_bias;
   int32_t head_width; /* of the rows the head reads */
   ldr__rung *rungs;
   int32_t *rung_layers;
@@ -15029,7 +15716,8 @@ struct ldr_ladder {
   ldr__shape tuned_shape; /* of a backbone block with what the method adds */
   ldr__tuned *tuned; /* [layers + successors], when deep */
   int32_t end[LDR__ENDS];
-  int32_t prompt_dense, prompt_dense_bias, prompt_out, prompt_out_bias; /* -1: the prompt's vectors are what is trained */
+  /* -1: the prompt's vectors are what is trained */
+  int32_t prompt_dense, prompt_dense_bias, prompt_out, prompt_out_bias;
   ldr__param *params;
   int32_t count;
   size_t size; /* floats in values, padding between parameters included */
@@ -15046,8 +15734,12 @@ struct ldr_ladder {
   size_t plan_size;
 };
 
-static const float *ldr__value(const ldr_ladder *l, int32_t param) { return param < 0 ? NULL : l->values + l->params[param].offset; }
-static float *ldr__grad(const ldr_ladder *l, int32_t param) { return param < 0 || !l->grads ? NULL : l->grads + l->params[param].offset; }
+static const float *ldr__value(const ldr_ladder *l, int32_t param) {
+  return param < 0 ? NULL : l->values + l->params[param].offset;
+}
+static float *ldr__grad(const ldr_ladder *l, int32_t param) {
+  return param < 0 || !l->grads ? NULL : l->grads + l->params[param].offset;
+}
 
 static ldr__mat ldr__value_matrix(const ldr_ladder *l, int32_t param) {
   return ldr__mat_float(ldr__value(l, param), param < 0 ? 0 : (size_t)l->params[param].columns, 1);
@@ -15061,11 +15753,12 @@ static int32_t ldr__head_outputs(const ldr_ladder_desc *d) {
   return spans & LDR__SPANS_PAIRS ? (d->classes - 1) * d->span_size : spans ? d->classes - 1 : d->classes;
 }
 
-/* A method is a row. deep: goes back through the backbone; biases, norms: trains those unless told otherwise; beside: another
-   ladder can read what it makes of the backbone; exports: has a place in a model file; rate: the usual one at width 768,
-   scaled: more for narrower models. To add one: a row, the tensors it adds (ldr__slot, or ends of the model), their part in
-   the block's passes, and a gradient check in tests/test_methods.c. */
-typedef struct ldr__method { ldr_method method; const char *name; int deep, biases, norms, beside, exports; float rate; int scaled; } ldr__method;
+/* A method is a row. deep: goes back through the backbone; biases, norms: trains those unless told otherwise; beside:
+   another ladder can read what it makes of the backbone; exports: has a place in a model file; rate: the usual one at
+   width 768, scaled: more for narrower models. To add one: a row, the tensors it adds (ldr__slot, or ends of the
+   model), their part in the block's passes, and a gradient check in tests/test_methods.c. */
+typedef struct ldr__method { ldr_method method; const char *name; int deep, biases, norms, beside, exports; float rate;
+    int scaled; } ldr__method;
 static const ldr__method ldr__methods[] = {
   /*                                  deep biases norms beside exports   rate  scaled */
   { LDR_METHOD_LADDER,  "ladder",        0,     0,    0,     0,      1, 1e-3f, 0 },
@@ -15087,7 +15780,9 @@ static const ldr__method *ldr__method_of(ldr_method method) {
   return NULL;
 }
 
-LDR__DEF const char *ldr_method_name(ldr_method method) { return ldr__method_of(method) ? ldr__method_of(method)->name : "?"; }
+LDR__DEF const char *ldr_method_name(ldr_method method) {
+  return ldr__method_of(method) ? ldr__method_of(method)->name : "?";
+}
 
 /* ---- presets -------------------------------------------------------------------------- */
 
@@ -15112,17 +15807,18 @@ static int32_t ldr__default_top(const ldr_model *m, const ldr_ladder_desc *d) {
 }
 
 LDR__DEF ldr_ladder_desc ldr_ladder_desc_defaults(const ldr_model *m, const ldr_ladder_desc *desc) {
-  static const struct { ldr_tap tap; ldr_gate gate; float temperature; ldr_mix mix; ldr_output output; ldr_init init; ldr_heads heads; float dropout; } presets[] = {
-    { LDR_TAP_INPUT,  LDR_GATE_CHANNEL, 1.0f, LDR_MIX_BEFORE, LDR_OUTPUT_RESIDUAL, LDR_INIT_SLICE, LDR_HEADS_WHOLE,
+  static const struct { ldr_tap tap; ldr_gate gate; float temperature; ldr_mix mix; ldr_output output; ldr_init init;
+      ldr_heads heads; float dropout; } presets[] = {
+    { LDR_TAP_INPUT, LDR_GATE_CHANNEL, 1.0f, LDR_MIX_BEFORE, LDR_OUTPUT_RESIDUAL, LDR_INIT_SLICE, LDR_HEADS_WHOLE,
         0.0f },
-    { LDR_TAP_OUTPUT, LDR_GATE_SCALAR,  0.1f, LDR_MIX_BEFORE, LDR_OUTPUT_UP,    LDR_INIT_SLICE,  LDR_HEADS_WITHIN, 0.1f },
-    { LDR_TAP_OUTPUT, LDR_GATE_NONE,    1.0f, LDR_MIX_AFTER,  LDR_OUTPUT_SIDE,  LDR_INIT_RANDOM, LDR_HEADS_WITHIN, 0.1f },
-    { LDR_TAP_OUTPUT, LDR_GATE_SCALAR,  0.1f, LDR_MIX_BEFORE, LDR_OUTPUT_UP,    LDR_INIT_RANDOM, LDR_HEADS_WHOLE,  0.0f },
-    { LDR_TAP_INPUT,  LDR_GATE_NONE,    1.0f, LDR_MIX_BEFORE, LDR_OUTPUT_SIDE,  LDR_INIT_RANDOM, LDR_HEADS_WHOLE,
+    { LDR_TAP_OUTPUT, LDR_GATE_SCALAR, 0.1f, LDR_MIX_BEFORE, LDR_OUTPUT_UP, LDR_INIT_SLICE, LDR_HEADS_WITHIN, 0.1f },
+    { LDR_TAP_OUTPUT, LDR_GATE_NONE, 1.0f, LDR_MIX_AFTER, LDR_OUTPUT_SIDE, LDR_INIT_RANDOM, LDR_HEADS_WITHIN, 0.1f },
+    { LDR_TAP_OUTPUT, LDR_GATE_SCALAR, 0.1f, LDR_MIX_BEFORE, LDR_OUTPUT_UP, LDR_INIT_RANDOM, LDR_HEADS_WHOLE, 0.0f },
+    { LDR_TAP_INPUT, LDR_GATE_NONE, 1.0f, LDR_MIX_BEFORE, LDR_OUTPUT_SIDE, LDR_INIT_RANDOM, LDR_HEADS_WHOLE,
         0.0f },
-    { LDR_TAP_INPUT,  LDR_GATE_CHANNEL, 1.0f, LDR_MIX_BEFORE, LDR_OUTPUT_RESIDUAL, LDR_INIT_RANDOM, LDR_HEADS_WHOLE,
+    { LDR_TAP_INPUT, LDR_GATE_CHANNEL, 1.0f, LDR_MIX_BEFORE, LDR_OUTPUT_RESIDUAL, LDR_INIT_RANDOM, LDR_HEADS_WHOLE,
         0.0f },
-    { LDR_TAP_INPUT,  LDR_GATE_CHANNEL, 1.0f, LDR_MIX_BEFORE, LDR_OUTPUT_MIXED, LDR_INIT_SLICE,  LDR_HEADS_WHOLE,
+    { LDR_TAP_INPUT, LDR_GATE_CHANNEL, 1.0f, LDR_MIX_BEFORE, LDR_OUTPUT_MIXED, LDR_INIT_SLICE, LDR_HEADS_WHOLE,
         0.0f } };
   ldr_ladder_desc d;
   int32_t r, group, kv;
@@ -15202,26 +15898,43 @@ static ldr_status ldr__ladder_method(ldr_ladder *l, const ldr_ladder_desc *d, ld
   l->top = d->method == LDR_METHOD_LADDER ? d->top : 0;
   l->deep = ldr__method_of(d->method)->deep || l->top;
   if (d->beside && (l->deep || d->beside->m != m || !ldr__method_of(d->beside->d.method)->beside))
-    return ldr__fail(err, LDR_ARGUMENT, "beside: a ladder or a head can stand beside a backbone tuned by full, bitfit, lora or adapter, and the model must be the same");
+    return ldr__fail(err, LDR_ARGUMENT,
+        "beside: a ladder or a head can stand beside a backbone tuned by full, bitfit, lora or adapter, and the model "
+        "must be the same");
   if (!l->deep) return LDR_OK;
   if (l->top > m->layers || (l->top && m->family->shared))
     return ldr__fail(err, LDR_ARGUMENT,
         "%d copies of the last blocks: the model has %d, and they must not share their tensors", l->top, m->layers);
   if (!l->top && m->compute != LDR_COMPUTE_F32)
     return ldr__fail(err, LDR_UNSUPPORTED,
-        "method %s needs gradients through the backbone, and products of rounded weights have none: load the model with LDR_COMPUTE_F32", ldr_method_name(d->method));
-  if (d->tune_layers < 0 || d->tune_layers > m->layers || (d->tune_layers && (m->family->shared || d->method == LDR_METHOD_PROMPT || d->method == LDR_METHOD_THESEUS)))
-    return ldr__fail(err, LDR_ARGUMENT, "the last %d of %d blocks cannot be tuned alone (layers that share their tensors, prompts and successors need all)", d->tune_layers, m->layers);
+        "method %s needs gradients through the backbone, and products of rounded weights have none: load the model "
+        "with LDR_COMPUTE_F32",
+        ldr_method_name(d->method));
+  if (d->tune_layers < 0 || d->tune_layers > m->layers ||
+      (d->tune_layers && (m->family->shared || d->method == LDR_METHOD_PROMPT || d->method == LDR_METHOD_THESEUS)))
+    return ldr__fail(err, LDR_ARGUMENT,
+        "the last %d of %d blocks cannot be tuned alone (layers that share their tensors, prompts and successors need "
+        "all)",
+        d->tune_layers, m->layers);
   if ((d->method == LDR_METHOD_LORA || (l->top && d->rank >= 0)) &&
       (d->rank < 1 || d->rank > 4096 || !(d->alpha - d->alpha == 0) || d->targets < 1 ||
       d->targets >= 1 << LDR__MATRICES))
     return ldr__fail(err, LDR_ARGUMENT, "LoRA of rank %d on the matrices %d cannot be", d->rank, d->targets);
-  if (d->method == LDR_METHOD_ADAPTER && (d->bottleneck < 1 || d->bottleneck > 65536)) return ldr__fail(err, LDR_ARGUMENT, "an adapter %d wide cannot be", d->bottleneck);
-  if (d->prompt_hidden < 0 || d->prompt_hidden > 65536) return ldr__fail(err, LDR_ARGUMENT, "a network %d wide for the prompt cannot be", d->prompt_hidden);
-  if (d->virtual_tokens < 0 || d->virtual_tokens > 4096 || (d->method == LDR_METHOD_PROMPT && d->virtual_tokens >= m->positions - m->position_offset))
-    return ldr__fail(err, LDR_ARGUMENT, "%d virtual tokens: the model has %d positions", d->virtual_tokens, m->positions - m->position_offset);
-  if (d->method == LDR_METHOD_THESEUS && m->family->shared) return ldr__fail(err, LDR_UNSUPPORTED, "method theseus replaces layers, and those of a model of type %s are one: it is as small as it gets", m->family->type);
-  if (d->method == LDR_METHOD_THESEUS && (d->successors < 1 || d->successors > m->layers)) return ldr__fail(err, LDR_ARGUMENT, "%d successors: the model has %d layers, give 1 to as many", d->successors, m->layers);
+  if (d->method == LDR_METHOD_ADAPTER && (d->bottleneck < 1 || d->bottleneck > 65536))
+    return ldr__fail(err, LDR_ARGUMENT, "an adapter %d wide cannot be", d->bottleneck);
+  if (d->prompt_hidden < 0 || d->prompt_hidden > 65536)
+    return ldr__fail(err, LDR_ARGUMENT, "a network %d wide for the prompt cannot be", d->prompt_hidden);
+  if (d->virtual_tokens < 0 || d->virtual_tokens > 4096 ||
+      (d->method == LDR_METHOD_PROMPT && d->virtual_tokens >= m->positions - m->position_offset))
+    return ldr__fail(err, LDR_ARGUMENT, "%d virtual tokens: the model has %d positions", d->virtual_tokens,
+        m->positions - m->position_offset);
+  if (d->method == LDR_METHOD_THESEUS && m->family->shared)
+    return ldr__fail(err, LDR_UNSUPPORTED,
+        "method theseus replaces layers, and those of a model of type %s are one: it is as small as it gets",
+        m->family->type);
+  if (d->method == LDR_METHOD_THESEUS && (d->successors < 1 || d->successors > m->layers))
+    return ldr__fail(
+        err, LDR_ARGUMENT, "%d successors: the model has %d layers, give 1 to as many", d->successors, m->layers);
   l->successors = d->method == LDR_METHOD_THESEUS ? d->successors : 0;
   l->from = l->successors ? m->layers : l->top ? m->layers - l->top : d->tune_layers ? m->layers - d->tune_layers : 0;
   if (d->method == LDR_METHOD_BITFIT) s->biases = LDR__ALL_BIASES;
@@ -15254,28 +15967,40 @@ static ldr_status ldr__ladder_shape(ldr__shape *s, const ldr_model *m, const ldr
     return ldr__fail(err, LDR_UNSUPPORTED, "the convolution beside the first block of this %s model "
         "is only run, not trained: use a ladder that copies later blocks", m->type);
   if (d->samples < 1) return ldr__fail(err, LDR_ARGUMENT, "slicing needs at least one sample");
-  if (r < 1 || r > 1024 || d->width < 1 || d->width > 65536 || d->ffn < 1 || d->ffn > (1 << 20) || d->heads < 0 || d->heads > 4096)
-    return ldr__fail(err, LDR_ARGUMENT, "reduction %d, side width %d, %d heads or ffn %d cannot be", r, d->width, d->heads, d->ffn);
-  if (d->classes < 1 || d->classes > (1 << 24)) return ldr__fail(err, LDR_ARGUMENT, "the head needs classes, not %d", d->classes);
+  if (r < 1 || r > 1024 || d->width < 1 || d->width > 65536 || d->ffn < 1 || d->ffn > (1 << 20) || d->heads < 0 ||
+      d->heads > 4096)
+    return ldr__fail(
+        err, LDR_ARGUMENT, "reduction %d, side width %d, %d heads or ffn %d cannot be", r, d->width, d->heads, d->ffn);
+  if (d->classes < 1 || d->classes > (1 << 24))
+    return ldr__fail(err, LDR_ARGUMENT, "the head needs classes, not %d", d->classes);
   if (ldr__spans_of(d->head) && (d->classes < 3 || d->classes % 2 == 0 || d->span_size < 0 || d->span_size % 2 ||
       d->span_size > (1 << 24) / d->classes))
     return ldr__fail(err, LDR_ARGUMENT, "a head for spans has the classes O, B-x, I-x, B-y, ... and "
         "an even span_size, not %d and %d: give the tags' names in that order", d->classes, d->span_size);
   if ((int)d->tap < 1 || d->tap > LDR_TAP_OUTPUT || (int)d->gate < 1 || d->gate > LDR_GATE_FIXED || (int)d->mix < 1 ||
-      d->mix > LDR_MIX_AFTER || (int)d->output < 1 || d->output > LDR_OUTPUT_RESIDUAL ||
-    (int)d->init < 1 || d->init > LDR_INIT_SLICE || (int)d->importance < 1 || d->importance > LDR_ENERGY || (int)d->slice_heads < 1 || d->slice_heads > LDR_HEADS_WITHIN)
+      d->mix > LDR_MIX_AFTER || (int)d->output < 1 || d->output > LDR_OUTPUT_RESIDUAL || (int)d->init < 1 ||
+      d->init > LDR_INIT_SLICE || (int)d->importance < 1 || d->importance > LDR_ENERGY || (int)d->slice_heads < 1 ||
+      d->slice_heads > LDR_HEADS_WITHIN)
     return ldr__fail(err, LDR_ARGUMENT, "tap, gate, mix, output, init, importance or slice_heads is none of its names");
-  if (d->head == LDR_HEAD_WORDS && !m->ends.m[LDR__LM_OUT].data) return ldr__fail(err, LDR_MISSING, "a words head is the model's own language-model head, and its files hold none");
-  if (d->head == LDR_HEAD_WORDS && d->output == LDR_OUTPUT_SIDE && d->rung_count) return ldr__fail(err, LDR_ARGUMENT, "the language-model head reads rows as wide as the backbone: use output MIXED or UP");
+  if (d->head == LDR_HEAD_WORDS && !m->ends.m[LDR__LM_OUT].data)
+    return ldr__fail(err, LDR_MISSING, "a words head is the model's own language-model head, and its files hold none");
+  if (d->head == LDR_HEAD_WORDS && d->output == LDR_OUTPUT_SIDE && d->rung_count)
+    return ldr__fail(
+        err, LDR_ARGUMENT, "the language-model head reads rows as wide as the backbone: use output MIXED or UP");
   if (!(d->dropout < 1.0f)) return ldr__fail(err, LDR_ARGUMENT, "dropout must be below 1");
-  if (d->gate == LDR_GATE_FIXED && !(d->gate_fixed >= 0 && d->gate_fixed <= 1)) return ldr__fail(err, LDR_ARGUMENT, "a fixed gate must lie between 0 and 1");
-  if (d->init == LDR_INIT_SLICE && (d->width > b->width || d->ffn > b->ffn)) return ldr__fail(err, LDR_ARGUMENT, "a sliced side network cannot be wider than the backbone (%d of %d, ffn %d of %d)", d->width, b->width, d->ffn, b->ffn);
+  if (d->gate == LDR_GATE_FIXED && !(d->gate_fixed >= 0 && d->gate_fixed <= 1))
+    return ldr__fail(err, LDR_ARGUMENT, "a fixed gate must lie between 0 and 1");
+  if (d->init == LDR_INIT_SLICE && (d->width > b->width || d->ffn > b->ffn))
+    return ldr__fail(err, LDR_ARGUMENT,
+        "a sliced side network cannot be wider than the backbone (%d of %d, ffn %d of %d)", d->width, b->width, d->ffn,
+        b->ffn);
   if (d->top && d->rung_count && d->output != LDR_OUTPUT_RESIDUAL)
     return ldr__fail(err, LDR_ARGUMENT,
-        "copies of the last blocks read what the rungs add to the backbone's state: use output RESIDUAL, or no copies (top -1)");
+        "copies of the last blocks read what the rungs add to the backbone's state: use output RESIDUAL, or no copies "
+        "(top -1)");
   if (d->preset == LDR_PRESET_TOP && d->top < 1)
-    return ldr__fail(err, LDR_ARGUMENT,
-        "the preset top is copies of the last blocks, and there are none: %s", m->family->shared ? "this model's blocks are one tensor, use the default preset" : "give top at least 1");
+    return ldr__fail(err, LDR_ARGUMENT, "the preset top is copies of the last blocks, and there are none: %s",
+        m->family->shared ? "this model's blocks are one tensor, use the default preset" : "give top at least 1");
   if (d->preset == LDR_PRESET_HEAD || d->preset == LDR_PRESET_TOP)
     return d->rung_count
     ? ldr__fail(err, LDR_ARGUMENT, "the presets head and top have no rungs, %d were given",
@@ -15289,7 +16014,8 @@ static ldr_status ldr__ladder_shape(ldr__shape *s, const ldr_model *m, const ldr
     return LDR_OK;
   }
   if (d->preset == LDR_PRESET_CLUE) { /* a BERT block whatever the backbone is */
-    if (d->width % d->heads) return ldr__fail(err, LDR_ARGUMENT, "side width %d is not a multiple of %d heads", d->width, d->heads);
+    if (d->width % d->heads)
+      return ldr__fail(err, LDR_ARGUMENT, "side width %d is not a multiple of %d heads", d->width, d->heads);
     s->norm = LDR_NORM_LAYER;
     s->place = LDR__POST;
     s->gated = s->rotary = 0;
@@ -15302,19 +16028,28 @@ static ldr_status ldr__ladder_shape(ldr__shape *s, const ldr_model *m, const ldr
     return LDR_OK;
   }
   if (d->slice_heads == LDR_HEADS_WHOLE) {
-    if (d->heads % group || d->heads > b->heads) return ldr__fail(err, LDR_ARGUMENT, "%d side heads: whole heads come in groups of %d and there are %d", d->heads, group, b->heads);
+    if (d->heads % group || d->heads > b->heads)
+      return ldr__fail(err, LDR_ARGUMENT, "%d side heads: whole heads come in groups of %d and there are %d", d->heads,
+          group, b->heads);
     s->kv_heads = d->heads / group;
     return LDR_OK;
   }
-  if (d->heads != b->heads || b->head_dim % r) return ldr__fail(err, LDR_ARGUMENT, "keeping all %d heads needs a reduction that divides the head size %d, not %d; or slice whole heads", b->heads, b->head_dim, r);
-  if (d->preset == LDR_PRESET_PAPER && (b->width % r || b->ffn % r)) return ldr__fail(err, LDR_ARGUMENT, "the paper's recipe needs a reduction that divides width %d and ffn %d, not %d", b->width, b->ffn, r);
+  if (d->heads != b->heads || b->head_dim % r)
+    return ldr__fail(err, LDR_ARGUMENT,
+        "keeping all %d heads needs a reduction that divides the head size %d, not %d; or slice whole heads", b->heads,
+        b->head_dim, r);
+  if (d->preset == LDR_PRESET_PAPER && (b->width % r || b->ffn % r))
+    return ldr__fail(err, LDR_ARGUMENT, "the paper's recipe needs a reduction that divides width %d and ffn %d, not %d",
+        b->width, b->ffn, r);
   s->head_dim = b->head_dim / r;
   if (r > 1 && (s->head_norms || s->turned || m->rope[0].kind == LDR__ROPE_LONG))
     return ldr__fail(err, LDR_UNSUPPORTED,
         "the heads of a %s model cannot be made smaller, for they "
         "have norms, or positions turn a part of them, or each number by its own factor: slice whole heads",
                     m->type);
-  if (s->rotary && s->head_dim % 2) return ldr__fail(err, LDR_ARGUMENT, "rotary positions need an even side head size, not %d: use a smaller reduction or whole heads", s->head_dim);
+  if (s->rotary && s->head_dim % 2)
+    return ldr__fail(err, LDR_ARGUMENT,
+        "rotary positions need an even side head size, not %d: use a smaller reduction or whole heads", s->head_dim);
   return LDR_OK;
 }
 
@@ -15328,7 +16063,8 @@ typedef struct ldr__layout {
 } ldr__layout;
 
 /* `of` is a pattern for the number of the rung or block; number -1: the name stands alone. */
-static int32_t ldr__add_part(ldr__layout *y, const char *of, int32_t number, const char *name, size_t rows, size_t columns) {
+static int32_t ldr__add_part(
+    ldr__layout *y, const char *of, int32_t number, const char *name, size_t rows, size_t columns) {
   if (y->l->params) {
     ldr__param *p = &y->l->params[y->count];
     char first[32] = "";
@@ -15345,13 +16081,17 @@ static int32_t ldr__add_part(ldr__layout *y, const char *of, int32_t number, con
   return y->count++;
 }
 
-static int32_t ldr__add_param(ldr__layout *y, int32_t rung, const char *name, size_t rows, size_t columns) { return ldr__add_part(y, "rung.%d.", rung, name, rows, columns); }
+static int32_t ldr__add_param(ldr__layout *y, int32_t rung, const char *name, size_t rows, size_t columns) {
+  return ldr__add_part(y, "rung.%d.", rung, name, rows, columns);
+}
 
 /* ---- tuning inside the backbone: >>tune ----------------------------------------------- */
 
 static const char *const ldr__end_names[LDR__ENDS] = {
-  "embeddings.word.weight", "embeddings.position.weight", "embeddings.segment.weight", "embeddings.project.weight", "lm.dense.weight", "lm.out.weight",
-  "embeddings.project.bias", "lm.dense.bias", "lm.bias", "embeddings.norm.weight", "embeddings.norm.bias", "backbone.final_norm.weight", "backbone.final_norm.bias",
+  "embeddings.word.weight", "embeddings.position.weight", "embeddings.segment.weight", "embeddings.project.weight",
+  "lm.dense.weight", "lm.out.weight",
+  "embeddings.project.bias", "lm.dense.bias", "lm.bias", "embeddings.norm.weight", "embeddings.norm.bias",
+  "backbone.final_norm.weight", "backbone.final_norm.bias",
   "lm.norm.weight", "lm.norm.bias", "embeddings.prompt" };
 
 /* The output matrix is the table of word embeddings. */
@@ -15359,18 +16099,22 @@ static int ldr__tied(const ldr_model *m) { return m->ends.m[LDR__LM_OUT].data ==
 
 /* Rows and columns of a tensor outside the blocks, 0 when the model has none. */
 static size_t ldr__end_size(const ldr_model *m, const ldr_ladder_desc *d, int end, size_t *rows, size_t *columns) {
-  size_t n = end == LDR__PROMPT ? (d->method == LDR_METHOD_PROMPT ? (size_t)d->virtual_tokens * (size_t)m->embed_width : 0) : ldr__end_shape(m, end, rows, columns);
+  size_t n = end == LDR__PROMPT
+      ? (d->method == LDR_METHOD_PROMPT ? (size_t)d->virtual_tokens * (size_t)m->embed_width : 0)
+      : ldr__end_shape(m, end, rows, columns);
   if (end == LDR__PROMPT) {
     *rows = (size_t)d->virtual_tokens;
     *columns = (size_t)m->embed_width;
-  } else if ((end == LDR__LM_OUT && ldr__tied(m)) || (end < LDR__END_MATRICES ? !m->ends.m[end].data : !m->ends.v[end])) n = 0;
+  } else if ((end == LDR__LM_OUT && ldr__tied(m)) || (end < LDR__END_MATRICES ? !m->ends.m[end].data : !m->ends.v[end]))
+    n = 0;
   if (n == 0) *rows = *columns = 0;
   return n;
 }
 
 /* What a method trains, by kind of tensor. */
 static int ldr__trains_slot(const ldr_ladder_desc *d, int slot) {
-  if (slot >= LDR__SLOTS || d->method == LDR_METHOD_THESEUS) return 1; /* there, or in a successor, only because the method added it */
+  /* there, or in a successor, only because the method added it */
+  if (slot >= LDR__SLOTS || d->method == LDR_METHOD_THESEUS) return 1;
   if (d->method == LDR_METHOD_LADDER && slot >= LDR__MATRICES) return 1; /* a copy's biases and norms */
   if (slot >= LDR__NORM1) return d->tune_norms == LDR_ON || (ldr__norm_shift(slot) && d->tune_biases == LDR_ON);
   if (slot >= LDR__MATRICES) return d->tune_biases == LDR_ON;
@@ -15381,9 +16125,11 @@ static int ldr__trains_end(const ldr_ladder_desc *d, int end) {
   if (end == LDR__PROMPT) return 1;
   /* a copy, like the blocks below it */
   if (d->method == LDR_METHOD_LADDER) return end == LDR__FINAL || end == LDR__FINALB;
-  if (end == LDR__FINAL || end == LDR__FINALB) return d->tune_norms == LDR_ON || (end == LDR__FINALB && d->tune_biases == LDR_ON);
+  if (end == LDR__FINAL || end == LDR__FINALB)
+    return d->tune_norms == LDR_ON || (end == LDR__FINALB && d->tune_biases == LDR_ON);
   if (d->tune_layers || d->method == LDR_METHOD_THESEUS) return 0;
-  if (end == LDR__EMBED_NORM || end == LDR__EMBED_NORMB) return d->tune_norms == LDR_ON || (end == LDR__EMBED_NORMB && d->tune_biases == LDR_ON);
+  if (end == LDR__EMBED_NORM || end == LDR__EMBED_NORMB)
+    return d->tune_norms == LDR_ON || (end == LDR__EMBED_NORMB && d->tune_biases == LDR_ON);
   if (end == LDR__PROJECTB) return d->tune_biases == LDR_ON;
   return d->method == LDR_METHOD_FULL && (end <= LDR__PROJECT || d->head == LDR_HEAD_WORDS);
 }
@@ -15398,7 +16144,9 @@ static const ldr__tuned *ldr__tuned_at(const ldr_ladder *l, int32_t block) {
 static int32_t ldr__final_blocks(const ldr_ladder *l) { return l->successors ? l->successors : l->m->layers; }
 
 /* The first layer that its block g stands for. */
-static int32_t ldr__group_start(const ldr_ladder *l, int32_t g) { return (int32_t)((int64_t)g * l->m->layers / ldr__final_blocks(l)); }
+static int32_t ldr__group_start(const ldr_ladder *l, int32_t g) {
+  return (int32_t)((int64_t)g * l->m->layers / ldr__final_blocks(l));
+}
 
 static void ldr__tuned_layout(ldr__layout *y, ldr__tuned *tuned) {
   ldr_ladder *l = y->l;
@@ -15408,7 +16156,8 @@ static void ldr__tuned_layout(ldr__layout *y, ldr__tuned *tuned) {
   int slot;
   for (slot = 0; slot < LDR__ENDS; slot++) {
     l->end[slot] = -1;
-    if (l->deep && ldr__trains_end(&l->d, slot) && ldr__end_size(m, &l->d, slot, &rows, &columns)) l->end[slot] = ldr__add_param(y, -1, ldr__end_names[slot], rows, columns);
+    if (l->deep && ldr__trains_end(&l->d, slot) && ldr__end_size(m, &l->d, slot, &rows, &columns))
+      l->end[slot] = ldr__add_param(y, -1, ldr__end_names[slot], rows, columns);
   }
   if (l->d.method == LDR_METHOD_PROMPT && l->d.prompt_hidden) {
     size_t h = (size_t)l->d.prompt_hidden, e = (size_t)m->embed_width;
@@ -15419,8 +16168,12 @@ static void ldr__tuned_layout(ldr__layout *y, ldr__tuned *tuned) {
   }
   for (i = 0; l->deep && i < blocks; i++)
     for (slot = 0; slot < LDR__ALL_SLOTS; slot++) {
-      int32_t p = -1, bare = ldr__model_block(m, i % m->layers)->manner.bare && (slot == LDR__NORM1 || slot == LDR__NORM1B);
-      if (!bare && i >= l->from && ldr__trains_slot(&l->d, slot) && ldr__slot_size(&l->tuned_shape, slot, &rows, &columns)) p = ldr__add_part(y, i < m->layers ? "layer.%d." : "successor.%d.", i % m->layers, ldr__slot_names[slot], rows, columns);
+      int32_t p = -1,
+              bare = ldr__model_block(m, i % m->layers)->manner.bare && (slot == LDR__NORM1 || slot == LDR__NORM1B);
+      if (!bare && i >= l->from && ldr__trains_slot(&l->d, slot) &&
+          ldr__slot_size(&l->tuned_shape, slot, &rows, &columns))
+        p = ldr__add_part(
+            y, i < m->layers ? "layer.%d." : "successor.%d.", i % m->layers, ldr__slot_names[slot], rows, columns);
       if (tuned) tuned[i].slot[slot] = p;
     }
 }
@@ -15459,7 +16212,8 @@ static void ldr__fill_normal(float *v, size_t n, uint64_t key, double std) {
   for (i = 0; i < n; i++) v[i] = (float)(std * ldr__random_normal(key, i));
 }
 
-/* Parameters that stand for tensors of the backbone start as those; what a method adds starts so that it changes nothing. */
+/* Parameters that stand for tensors of the backbone start as those; what a method adds starts so that it changes
+   nothing. */
 static void ldr__tuned_start(ldr_ladder *l) {
   const ldr_model *m = l->m;
   const ldr_ladder_desc *d = &l->d;
@@ -15468,7 +16222,8 @@ static void ldr__tuned_start(ldr_ladder *l) {
   size_t r;
   if (!l->deep) return;
   for (i = 0; i < blocks; i++) {
-    const ldr__block *b = ldr__model_block(m, i % m->layers); /* a successor: the first layers, as in the paper's code */
+    /* a successor: the first layers, as in the paper's code */
+    const ldr__block *b = ldr__model_block(m, i % m->layers);
     for (slot = 0; slot < LDR__ALL_SLOTS; slot++) {
       float *v;
       size_t rows, columns;
@@ -15477,11 +16232,15 @@ static void ldr__tuned_start(ldr_ladder *l) {
       v = l->values + l->params[p].offset;
       rows = (size_t)l->params[p].rows;
       columns = (size_t)l->params[p].columns;
-      if (slot < LDR__MATRICES) for (r = 0; r < rows; r++) ldr__mat_row(m->kernels, v + r * columns, &b->m[slot], r, columns);
+      if (slot < LDR__MATRICES)
+        for (r = 0; r < rows; r++) ldr__mat_row(m->kernels, v + r * columns, &b->m[slot], r, columns);
       else if (slot < LDR__SLOTS && b->v[slot]) memcpy(v, b->v[slot], columns * sizeof(float));
-      else if (slot >= LDR__LOW_A && slot < LDR__LOW_B) ldr__fill_normal(v, rows * columns, ldr__stream(d->seed, LDR__STREAM_INIT, (uint64_t)p), 1.0 / sqrt(3.0 * (double)columns));
+      else if (slot >= LDR__LOW_A && slot < LDR__LOW_B)
+        ldr__fill_normal(
+            v, rows * columns, ldr__stream(d->seed, LDR__STREAM_INIT, (uint64_t)p), 1.0 / sqrt(3.0 * (double)columns));
       else if (slot >= LDR__SCALE_K) for (r = 0; r < columns; r++) v[r] = 1;
-      else if (slot >= LDR__PREFIX_K || slot == LDR__ADAPTER1 || slot == LDR__ADAPTER2) ldr__fill_normal(v, rows * columns, ldr__stream(d->seed, LDR__STREAM_INIT, (uint64_t)p), 0.02);
+      else if (slot >= LDR__PREFIX_K || slot == LDR__ADAPTER1 || slot == LDR__ADAPTER2)
+        ldr__fill_normal(v, rows * columns, ldr__stream(d->seed, LDR__STREAM_INIT, (uint64_t)p), 0.02);
       else memset(v, 0, rows * columns * sizeof(float)); /* B, Up and biases that were not there */
     }
     if (m->release) ldr__release_layer(m, m->family->shared ? m->layers - 1 : i % m->layers);
@@ -15491,14 +16250,20 @@ static void ldr__tuned_start(ldr_ladder *l) {
     p = l->end[slot];
     if (p < 0) continue;
     v = l->values + l->params[p].offset;
-    if (slot < LDR__END_MATRICES) for (r = 0; r < (size_t)l->params[p].rows; r++) ldr__mat_row(m->kernels, v + r * (size_t)l->params[p].columns, &m->ends.m[slot], r, (size_t)l->params[p].columns);
+    if (slot < LDR__END_MATRICES)
+      for (r = 0; r < (size_t)l->params[p].rows; r++)
+        ldr__mat_row(
+            m->kernels, v + r * (size_t)l->params[p].columns, &m->ends.m[slot], r, (size_t)l->params[p].columns);
     else if (slot != LDR__PROMPT) memcpy(v, m->ends.v[slot], (size_t)l->params[p].columns * sizeof(float));
     else for (r = 0; r < (size_t)l->params[p].rows; r++) /* words at random, as Lester et al. found to work */
-      ldr__mat_run(m->kernels, v + r * (size_t)m->embed_width, &m->ends.m[LDR__WORD], ldr__random_below(ldr__stream(d->seed, LDR__STREAM_INIT, (uint64_t)p), r, (uint32_t)m->vocabulary), 0, (size_t)m->embed_width);
+        ldr__mat_run(m->kernels, v + r * (size_t)m->embed_width, &m->ends.m[LDR__WORD],
+            ldr__random_below(ldr__stream(d->seed, LDR__STREAM_INIT, (uint64_t)p), r, (uint32_t)m->vocabulary), 0,
+            (size_t)m->embed_width);
   }
   if (l->prompt_dense >= 0) {
     const ldr__param *a = &l->params[l->prompt_dense], *b = &l->params[l->prompt_out];
-    ldr__fill_normal(l->values + a->offset, (size_t)a->rows * (size_t)a->columns, ldr__stream(d->seed, LDR__STREAM_INIT, (uint64_t)l->prompt_dense), 1.0 / sqrt((double)a->columns));
+    ldr__fill_normal(l->values + a->offset, (size_t)a->rows * (size_t)a->columns,
+        ldr__stream(d->seed, LDR__STREAM_INIT, (uint64_t)l->prompt_dense), 1.0 / sqrt((double)a->columns));
     memset(l->values + b->offset, 0, (size_t)b->rows * (size_t)b->columns * sizeof(float));
   }
   if (m->release) ldr__release_embeddings(m);
@@ -15511,7 +16276,8 @@ static void ldr__ladder_layout(ldr__layout *y, ldr__rung *rungs, ldr__tuned *tun
   size_t w = (size_t)d->width, big = (size_t)l->m->shape.width, rows, columns;
   char name[64];
   int32_t i, slot, bias = d->down_bias == LDR_ON, has_side = d->rung_count > 0;
-  l->first = l->first_bias = l->final_norm = l->final_norm_bias = l->up = l->up_bias = l->out_gate = l->head_dense = l->head_dense_bias = -1;
+  l->first = l->first_bias = l->final_norm = l->final_norm_bias = l->up = l->up_bias = l->out_gate = l->head_dense =
+      l->head_dense_bias = -1;
   l->prompt_dense = l->prompt_dense_bias = l->prompt_out = l->prompt_out_bias = -1;
   y->count = 0;
   y->floats = 0;
@@ -15526,7 +16292,8 @@ static void ldr__ladder_layout(ldr__layout *y, ldr__rung *rungs, ldr__tuned *tun
     g->down = ldr__add_param(y, i, "down.weight", w, big);
     g->down_bias = bias ? ldr__add_param(y, i, "down.bias", 1, w) : -1;
     g->gate = -1;
-    if ((i > 0 || l->has_first) && (d->gate == LDR_GATE_SCALAR || d->gate == LDR_GATE_CHANNEL)) g->gate = ldr__add_param(y, i, "gate", 1, d->gate == LDR_GATE_SCALAR ? 1 : w);
+    if ((i > 0 || l->has_first) && (d->gate == LDR_GATE_SCALAR || d->gate == LDR_GATE_CHANNEL))
+      g->gate = ldr__add_param(y, i, "gate", 1, d->gate == LDR_GATE_SCALAR ? 1 : w);
     for (slot = 0; slot < LDR__ALL_SLOTS; slot++) {
       g->slot[slot] = -1;
       if (!ldr__slot_size(&l->side, slot, &rows, &columns)) continue;
@@ -15556,8 +16323,8 @@ static void ldr__ladder_layout(ldr__layout *y, ldr__rung *rungs, ldr__tuned *tun
   l->head_out_bias = ldr__add_param(y, -1, "head.out.bias", 1, (size_t)ldr__head_outputs(d));
 }
 
-/* A rung reads as the layer does that it was cut from: its window, its frequencies where heads are whole. Heads add something
-   for distances only where all of them are there. */
+/* A rung reads as the layer does that it was cut from: its window, its frequencies where heads are whole. Heads add
+   something for distances only where all of them are there. */
 static ldr__manner ldr__rung_manner(const ldr_ladder *l, int32_t layer) {
   ldr__manner own;
   memset(&own, 0, sizeof own);
@@ -15628,12 +16395,16 @@ static void ldr__ladder_random(ldr_ladder *l) {
     float *v = l->values + q->offset;
     size_t n = (size_t)q->rows * (size_t)q->columns, k;
     uint64_t key = ldr__stream(d->seed, LDR__STREAM_INIT, (uint64_t)p);
-    int gate = strstr(q->name, "gate") != NULL && strstr(q->name, ".weight") == NULL && strstr(q->name, ".bias") == NULL;
+    int gate = strstr(q->name, "gate") != NULL && strstr(q->name, ".weight") == NULL &&
+        strstr(q->name, ".bias") == NULL;
     if (gate) for (k = 0; k < n; k++) v[k] = p == l->out_gate ? d->output_init : d->gate_init;
     else if (strstr(q->name, "norm") && strstr(q->name, "weight")) for (k = 0; k < n; k++) v[k] = 1;
     else if (!q->decay) memset(v, 0, n * sizeof(float));
-    else if (d->preset == LDR_PRESET_CLUE && p != l->head_out && p != l->head_dense) ldr__fill_truncated(v, n, key, 1.13684723 / sqrt((double)q->columns) / sqrt((double)d->rung_count));
-    else ldr__fill_normal(v, n, key, d->preset == LDR_PRESET_PAPER && p != l->head_out && p != l->head_dense ? 0.01 : 0.02);
+    else if (d->preset == LDR_PRESET_CLUE && p != l->head_out && p != l->head_dense)
+      ldr__fill_truncated(v, n, key, 1.13684723 / sqrt((double)q->columns) / sqrt((double)d->rung_count));
+    else
+      ldr__fill_normal(
+          v, n, key, d->preset == LDR_PRESET_PAPER && p != l->head_out && p != l->head_dense ? 0.01 : 0.02);
   }
   /* Without slicing a down-projection must keep the size of what it reads, or small states
      vanish behind the first block: scale by 1/sqrt(d). The paper's 0.01 is kept as it is. */
@@ -15642,7 +16413,9 @@ static void ldr__ladder_random(ldr_ladder *l) {
   if (d->preset != LDR_PRESET_PAPER && d->preset != LDR_PRESET_CLUE)
     for (i = -1; i < d->rung_count; i++) {
       int32_t down = i < 0 ? l->first : l->rungs[i].down;
-      if (down >= 0) ldr__fill_normal(l->values + l->params[down].offset, (size_t)d->width * (size_t)l->m->shape.width, ldr__stream(d->seed, LDR__STREAM_INIT, (uint64_t)down), 1.0 / sqrt((double)l->m->shape.width));
+      if (down >= 0)
+        ldr__fill_normal(l->values + l->params[down].offset, (size_t)d->width * (size_t)l->m->shape.width,
+            ldr__stream(d->seed, LDR__STREAM_INIT, (uint64_t)down), 1.0 / sqrt((double)l->m->shape.width));
     }
 }
 
@@ -15668,7 +16441,8 @@ LDR__DEF void ldr_ladder_free(ldr_ladder *l) {
 static void ldr__ladder_rates(ldr_ladder *l);
 #endif
 
-/* A ladder with a random start; slicing comes after. At most `limit` numbers: a file cannot ask for more than it holds. */
+/* A ladder with a random start; slicing comes after. At most `limit` numbers: a file cannot ask for more than it
+   holds. */
 static ldr_ladder *ldr__ladder_new(const ldr_model *m, const ldr_ladder_desc *desc, uint64_t limit, ldr_error *err) {
   ldr_ladder_desc d;
   ldr_ladder *l;
@@ -15688,10 +16462,14 @@ static ldr_ladder *ldr__ladder_new(const ldr_model *m, const ldr_ladder_desc *de
   if (desc->published_head &&
       (!m->task.task || !m->task.out.data || m->task.norm || m->task.task == LDR_TASK_SPAN ||
       m->task.task == LDR_TASK_REPLACED)) {
-    if (m->task.task) ldr__fail(err, LDR_UNSUPPORTED,
-        "published_head: the head in the model's files is for spans, for replaced tokens, a pooler or holds a norm, and cannot be learned further");
-    else ldr__fail(err, LDR_MISSING,
-        "published_head: the model's files hold no head for a task, or its config.json names no architecture that has one");
+    if (m->task.task)
+      ldr__fail(err, LDR_UNSUPPORTED,
+          "published_head: the head in the model's files is for spans, for replaced tokens, a pooler or holds a norm, "
+          "and cannot be learned further");
+    else
+      ldr__fail(err, LDR_MISSING,
+          "published_head: the model's files hold no head for a task, or its config.json names no architecture that "
+          "has one");
     return NULL;
   }
   if (!a.alloc_fn) a = m->alloc;
@@ -15734,7 +16512,8 @@ static ldr_ladder *ldr__ladder_new(const ldr_model *m, const ldr_ladder_desc *de
     l->params = (ldr__param *)ldr__place(&plan, "tables", (size_t)y.count, sizeof(ldr__param));
     l->rungs = (ldr__rung *)ldr__place(&plan, "tables", (size_t)d.rung_count, sizeof(ldr__rung));
     l->rung_layers = (int32_t *)ldr__place(&plan, "tables", (size_t)d.rung_count, sizeof(int32_t));
-    l->tuned = (ldr__tuned *)ldr__place(&plan, "tables", l->deep ? (size_t)m->layers + (size_t)l->successors : 0, sizeof(ldr__tuned));
+    l->tuned = (ldr__tuned *)ldr__place(
+        &plan, "tables", l->deep ? (size_t)m->layers + (size_t)l->successors : 0, sizeof(ldr__tuned));
     l->labels = (char **)ldr__place(&plan, "tables", (size_t)d.classes, sizeof(char *));
     l->values = ldr__place_floats(&plan, "parameters", y.floats);
     l->frequency = l->side.rotary ? ldr__place_floats(&plan, "tables", (size_t)l->side.head_dim / 2) : NULL;
@@ -15776,7 +16555,9 @@ LDR__DEF ldr_ladder_desc ldr_ladder_desc_get(const ldr_ladder *l) {
 
 LDR__DEF int32_t ldr_ladder_params(const ldr_ladder *l) { return l ? l->count : 0; }
 LDR__DEF uint64_t ldr_ladder_trainable(const ldr_ladder *l) { return l ? l->trainable : 0; }
-LDR__DEF const char *ldr_ladder_label(const ldr_ladder *l, int32_t i) { return l && i >= 0 && i < l->d.classes ? l->labels[i] : NULL; }
+LDR__DEF const char *ldr_ladder_label(const ldr_ladder *l, int32_t i) {
+  return l && i >= 0 && i < l->d.classes ? l->labels[i] : NULL;
+}
 
 LDR__DEF ldr_param ldr_ladder_param(const ldr_ladder *l, int32_t index) {
   ldr_param p;
@@ -15809,7 +16590,9 @@ LDR__DEF ldr_status ldr_ladder_note(ldr_ladder *l, const char *key, const char *
   size_t i;
   void *notes;
   char *k, *v;
-  if (!l || !key || !value || strlen(key) + strlen(value) > LDR__MAX_NOTE || !ldr__is_utf8(key) || !ldr__is_utf8(value)) return ldr__fail(err, LDR_ARGUMENT, "a note needs a key and a value in UTF-8 of together at most %d bytes", LDR__MAX_NOTE);
+  if (!l || !key || !value || strlen(key) + strlen(value) > LDR__MAX_NOTE || !ldr__is_utf8(key) || !ldr__is_utf8(value))
+    return ldr__fail(
+        err, LDR_ARGUMENT, "a note needs a key and a value in UTF-8 of together at most %d bytes", LDR__MAX_NOTE);
   v = ldr__copy_text(&l->alloc, value);
   if (!v) return ldr__fail(err, LDR_MEMORY, "out of memory for a note");
   for (i = 0; i < l->note_count; i++)
@@ -15853,7 +16636,8 @@ struct ldr__targets {
 /* Cross-entropy of one row of n scores with label y and smoothing e:
        loss = (1-e) w_y (-log p_y) + e/n sum_c w_c (-log p_c)
    d[n] = its gradient (may be NULL), *weight += w_y. d may be z. */
-static double ldr__cross_entropy_row(float *d, const float *z, size_t n, int32_t y, const float *w, float e, double *weight) {
+static double ldr__cross_entropy_row(
+    float *d, const float *z, size_t n, int32_t y, const float *w, float e, double *weight) {
   double peak = -1e300, sum = 0, loss, wy = w ? (double)w[y] : 1.0, smooth = 0, total = 0, es = (double)e;
   size_t c;
   for (c = 0; c < n; c++) peak = LDR__MAX(peak, (double)z[c]);
@@ -15870,7 +16654,8 @@ static double ldr__cross_entropy_row(float *d, const float *z, size_t n, int32_t
     double zy = (double)z[y];
     for (c = 0; c < n; c++) {
       double p = exp((c == (size_t)y ? zy : (double)z[c]) - peak) / sum, wc = w ? (double)w[c] : 1.0;
-      d[c] = (float)((1.0 - es) * wy * (p - (c == (size_t)y ? 1.0 : 0.0)) + es / (double)n * (total * p - (e > 0 ? wc : 0.0)));
+      d[c] = (float)((1.0 - es) * wy * (p - (c == (size_t)y ? 1.0 : 0.0)) +
+          es / (double)n * (total * p - (e > 0 ? wc : 0.0)));
     }
   }
   return (1.0 - es) * wy * loss + es / (double)n * smooth;
@@ -15893,32 +16678,38 @@ static double ldr__target_weight(const ldr__targets *t, ldr_head head, size_t r)
 /* A head's loss: the sum over all rows; dz (may be NULL) = gradient of that sum divided by `normalizer`. */
 
 /* One row of n scores with its label, which has no loss below 0. */
-static double ldr__loss_row(float *d, const float *z, size_t n, int32_t y, const float *weights, float smoothing, double normalizer) {
+static double ldr__loss_row(
+    float *d, const float *z, size_t n, int32_t y, const float *weights, float smoothing, double normalizer) {
   double weight = 0, loss = y >= 0 ? ldr__cross_entropy_row(d, z, n, y, weights, smoothing, &weight) : 0;
   size_t c;
   for (c = 0; d && c < n; c++) d[c] = y >= 0 ? (float)((double)d[c] / normalizer) : 0.0f;
   return loss;
 }
 
-static double ldr__loss_classes(float *dz, const float *z, const ldr__targets *t, size_t rows, size_t classes, double normalizer) {
+static double ldr__loss_classes(
+    float *dz, const float *z, const ldr__targets *t, size_t rows, size_t classes, double normalizer) {
   double loss = 0;
   size_t r;
   for (r = 0; r < rows; r++)
-    loss += ldr__loss_row(dz ? dz + r * classes : NULL, z + r * classes, classes, t->labels[r], t->class_weights, t->smoothing, normalizer);
+    loss += ldr__loss_row(dz ? dz + r * classes : NULL, z + r * classes, classes, t->labels[r], t->class_weights,
+        t->smoothing, normalizer);
   return loss;
 }
 
 /* The scores of a group are one row. */
-static double ldr__loss_choice(float *dz, const float *z, const ldr__targets *t, size_t rows, size_t classes, double normalizer) {
+static double ldr__loss_choice(
+    float *dz, const float *z, const ldr__targets *t, size_t rows, size_t classes, double normalizer) {
   double loss = 0;
   size_t r, n = (size_t)t->choices;
   (void)classes;
-  for (r = 0; r < rows; r += n) loss += ldr__loss_row(dz ? dz + r : NULL, z + r, n, t->labels[r / n], NULL, t->smoothing, normalizer);
+  for (r = 0; r < rows; r += n)
+    loss += ldr__loss_row(dz ? dz + r : NULL, z + r, n, t->labels[r / n], NULL, t->smoothing, normalizer);
   return loss;
 }
 
 /* (z - value)^2 */
-static double ldr__loss_numbers(float *dz, const float *z, const ldr__targets *t, size_t rows, size_t classes, double normalizer) {
+static double ldr__loss_numbers(
+    float *dz, const float *z, const ldr__targets *t, size_t rows, size_t classes, double normalizer) {
   double loss = 0;
   size_t r;
   (void)classes;
@@ -15931,7 +16722,8 @@ static double ldr__loss_numbers(float *dz, const float *z, const ldr__targets *t
 }
 
 /* 1/C sum_c (log(1 + exp(z_c)) - y_c z_c), y_c = 1 for the classes of the row's label set, else 0. */
-static double ldr__loss_sets(float *dz, const float *z, const ldr__targets *t, size_t rows, size_t classes, double normalizer) {
+static double ldr__loss_sets(
+    float *dz, const float *z, const ldr__targets *t, size_t rows, size_t classes, double normalizer) {
   double loss = 0, share = 1.0 / (double)classes;
   size_t r, c, k, n;
   for (r = 0; r < rows; r++, z += classes) {
@@ -16000,12 +16792,18 @@ typedef struct ldr__deep {
   ldr__embed_back embed;
 } ldr__deep;
 
+/* The way of one ladder up the backbone: its next tap and rung. Blocks below `end` are read, the others are its own. */
+typedef struct ldr__walk { int32_t tap, rung, end; int few; } ldr__walk;
+
 struct ldr__pass {
   ldr_ladder *l;
+  ldr__pass *beside; /* the next ladder of those that read one way up the backbone */
+  ldr__walk walk;
   ldr__exec ex;
   ldr__backbone backbone;
   ldr__ends ends; /* the model's, with what is trained of them */
-  float *prompt, *prompt_hidden, *dprompt, *dprompt_hidden; /* with prompt_hidden: what its network makes, [virtual tokens, e or h] */
+  /* with prompt_hidden: what its network makes, [virtual tokens, e or h] */
+  float *prompt, *prompt_hidden, *dprompt, *dprompt_hidden;
   ldr__deep deep;
   int32_t keep, again; /* for a backward pass, which makes what is inside a rung again */
   int32_t *route, places; /* [places] numbers of the blocks that run, in order */
@@ -16051,12 +16849,15 @@ struct ldr__pass {
   double *row_loss;
   /* backward */
   ldr__back back;
-  float *ds, *du, *next_ds, *dm; /* of the state above a rung; of what its block read (mix after: made); of the state below; of D tap */
+  /* of the state above a rung; of what its block read (mix after: made); of the state below; of D tap */
+  float *ds, *du, *next_ds, *dm;
   float *slope; /* of the hidden layer's activation */
   float *dlogits, *dhidden, *dout, *dup, *dnormed, *dpicked;
 };
 
-static size_t ldr__pass_longest(size_t max_tokens, const ldr_model *m) { return LDR__MIN(max_tokens, (size_t)(m->positions - m->position_offset)); }
+static size_t ldr__pass_longest(size_t max_tokens, const ldr_model *m) {
+  return LDR__MIN(max_tokens, (size_t)(m->positions - m->position_offset));
+}
 
 /* 1: the output reads the backbone's own final state. Copies make theirs. */
 static int ldr__uses_final(const ldr_ladder *l) { return !l->top &&
@@ -16065,16 +16866,24 @@ static int ldr__uses_final(const ldr_ladder *l) { return !l->top &&
 /* Taps: of the first projection, of every rung, and what the copies read. */
 static int32_t ldr__tap_count(const ldr_ladder *l) { return l->has_first + l->d.rung_count + (l->top > 0); }
 
-static size_t ldr__virtual_tokens(const ldr_ladder *l) { return l->d.method == LDR_METHOD_PROMPT || l->d.method == LDR_METHOD_PREFIX ? (size_t)l->d.virtual_tokens : 0; }
+static size_t ldr__virtual_tokens(const ldr_ladder *l) {
+  return l->d.method == LDR_METHOD_PROMPT || l->d.method == LDR_METHOD_PREFIX ? (size_t)l->d.virtual_tokens : 0;
+}
 
 /* Tokens of a text the model has positions for. */
-static int32_t ldr__text_positions(const ldr_ladder *l) { return l->m->positions - l->m->position_offset - (l->d.method == LDR_METHOD_PROMPT ? l->d.virtual_tokens : 0); }
+static int32_t ldr__text_positions(const ldr_ladder *l) {
+  return l->m->positions - l->m->position_offset - (l->d.method == LDR_METHOD_PROMPT ? l->d.virtual_tokens : 0);
+}
 
-/* Most blocks that are gone back through. The longest way ends at the first successor and begins with every other group's layers. */
-static int32_t ldr__deep_blocks(const ldr_ladder *l) { return l->successors ? l->m->layers + 1 - ldr__group_start(l, 1) : l->m->layers - l->from; }
+/* Most blocks that are gone back through. The longest way ends at the first successor and begins with every other
+   group's layers. */
+static int32_t ldr__deep_blocks(const ldr_ladder *l) {
+  return l->successors ? l->m->layers + 1 - ldr__group_start(l, 1) : l->m->layers - l->from;
+}
 
 /* Places what a backward pass through `blocks` blocks needs; embeddings: through those too. */
-static void ldr__deep_place(ldr__plan *p, ldr__deep *k, const ldr_model *m, const ldr__shape *shape, int32_t blocks, size_t tokens, int32_t checkpoint, int embeddings) {
+static void ldr__deep_place(ldr__plan *p, ldr__deep *k, const ldr_model *m, const ldr__shape *shape, int32_t blocks,
+    size_t tokens, int32_t checkpoint, int embeddings) {
   const char *name = "backbone activations";
   int32_t i;
   ldr__acts a;
@@ -16101,7 +16910,10 @@ static void ldr__deep_place(ldr__plan *p, ldr__deep *k, const ldr_model *m, cons
 static int ldr__tunes_embeddings(const ldr_ladder *l) {
   int end;
   for (end = 0; l->deep && end < LDR__ENDS; end++)
-    if (l->end[end] >= 0 && (end <= LDR__PROJECT || end == LDR__PROJECTB || end == LDR__EMBED_NORM || end == LDR__EMBED_NORMB || end == LDR__PROMPT)) return 1;
+    if (l->end[end] >= 0 &&
+        (end <= LDR__PROJECT || end == LDR__PROJECTB || end == LDR__EMBED_NORM || end == LDR__EMBED_NORMB ||
+            end == LDR__PROMPT))
+      return 1;
   return 0;
 }
 
@@ -16124,12 +16936,14 @@ static size_t ldr__rung_panels(const ldr__kernels *ker, const ldr__shape *s, siz
   size_t size = 0, out, in, nr = (size_t)ker->nr;
   int i;
   for (i = 0; i < which; i++)
-    if (ldr__rung_matrix(s, d, i, &out, &in)) size += LDR__MAX(ldr__round_up(out, nr) * in, ldr__round_up(in, nr) * out);
+    if (ldr__rung_matrix(s, d, i, &out, &in))
+      size += LDR__MAX(ldr__round_up(out, nr) * in, ldr__round_up(in, nr) * out);
   return size;
 }
 
 /* Places a pass for up to max_tokens and max_sequences; train: how it goes back, NULL when it does not. */
-static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, size_t max_tokens, size_t max_sequences, const ldr_train_desc *train) {
+static void ldr__pass_place(
+    ldr__plan *p, ldr__pass *s, ldr_ladder *l, size_t max_tokens, size_t max_sequences, const ldr_train_desc *train) {
   const ldr_model *m = l->m;
   size_t d = (size_t)m->shape.width, w = (size_t)l->d.width, c = (size_t)ldr__head_outputs(&l->d),
       hw = (size_t)l->head_width,
@@ -16162,8 +16976,12 @@ static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, size_t ma
   s->rows = (int32_t *)ldr__place(p, "batch", r, sizeof(int32_t));
   s->only_rows = (uint64_t *)ldr__place(p, "batch", r, sizeof(uint64_t));
   s->part_at = (int32_t *)ldr__place(p, "batch", max_sequences + 1, sizeof(int32_t));
-  s->panels = keep && rungs ? ldr__place_floats(p, "packing buffers", ldr__rung_panels(m->kernels, &l->side, d, LDR__RUNG_MATRICES)) : NULL;
-  s->spans = l->d.pool == LDR_POOL_MEAN && !ldr__per_token(l->d.head) ? (int32_t *)ldr__place(p, "batch", r, sizeof(int32_t)) : NULL;
+  s->panels = keep && rungs
+      ? ldr__place_floats(p, "packing buffers", ldr__rung_panels(m->kernels, &l->side, d, LDR__RUNG_MATRICES))
+      : NULL;
+  s->spans = l->d.pool == LDR_POOL_MEAN && !ldr__per_token(l->d.head)
+      ? (int32_t *)ldr__place(p, "batch", r, sizeof(int32_t))
+      : NULL;
   s->pooled = l->d.pool == LDR_POOL_MEAN ? ldr__place_floats(p, "batch", d) : NULL;
   if (l->prompt_dense >= 0) {
     s->prompt = ldr__place_matrix(p, "prompt", virtuals, (size_t)m->embed_width);
@@ -16171,20 +16989,31 @@ static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, size_t ma
     s->dprompt = keep ? ldr__place_matrix(p, "prompt", virtuals, (size_t)m->embed_width) : NULL;
     s->dprompt_hidden = keep ? ldr__place_matrix(p, "prompt", virtuals, (size_t)l->d.prompt_hidden) : NULL;
   }
-  if (keep && l->deep) ldr__deep_place(p, &s->deep, m, &l->tuned_shape, ldr__deep_blocks(l), wide, train->checkpoint, ldr__tunes_embeddings(l));
+  if (keep && l->deep)
+    ldr__deep_place(
+        p, &s->deep, m, &l->tuned_shape, ldr__deep_blocks(l), wide, train->checkpoint, ldr__tunes_embeddings(l));
   if (!keep || !l->deep || l->from || l->top)
     ldr__backbone_place(p, &s->backbone, m, &l->tuned_shape, wide, max_sequences, longest);
-  else s->backbone.embed = m->ends.m[LDR__PROJECT].data ? ldr__place_matrix(p, "backbone activations", wide, (size_t)m->embed_width) : NULL;
-  scratch = LDR__MAX(ldr__shape_scratch(&l->tuned_shape, wide, longest), ldr__shape_scratch(&l->side, max_tokens, longest));
+  else
+    s->backbone.embed = m->ends.m[LDR__PROJECT].data
+        ? ldr__place_matrix(p, "backbone activations", wide, (size_t)m->embed_width)
+        : NULL;
+  scratch = LDR__MAX(
+      ldr__shape_scratch(&l->tuned_shape, wide, longest), ldr__shape_scratch(&l->side, max_tokens, longest));
   k = LDR__MAX(LDR__MAX(c, hh), LDR__MAX(d, (size_t)m->embed_width)); /* the head, and ALBERT's projection */
   if (l->prompt_dense >= 0) k = LDR__MAX(k, (size_t)l->d.prompt_hidden);
-  ldr__exec_place(p, &s->ex, m, LDR__MAX(scratch, ldr__gemm_scratch(k, LDR__MAX(k, wide))), ldr__chunk_rows(m, wide, longest));
+  ldr__exec_place(
+      p, &s->ex, m, LDR__MAX(scratch, ldr__gemm_scratch(k, LDR__MAX(k, wide))), ldr__chunk_rows(m, wide, longest));
   s->tap_type = train && !train->cache && !ldr__method_of(l->d.method)->deep ? train->tap_type : LDR_F32;
   s->taps = (float **)ldr__place(p, "taps", (size_t)s->tap_count + 1, sizeof(float *));
-  s->kept = s->tap_type != LDR_F32 ? (unsigned char **)ldr__place(p, "taps", (size_t)s->tap_count + 1, sizeof(unsigned char *)) : NULL;
+  s->kept = s->tap_type != LDR_F32
+      ? (unsigned char **)ldr__place(p, "taps", (size_t)s->tap_count + 1, sizeof(unsigned char *))
+      : NULL;
   for (k = 0; k < (size_t)s->tap_count; k++) {
     float *tap = keep && s->tap_type == LDR_F32 ? ldr__place_matrix(p, "taps", max_tokens, d) : NULL;
-    unsigned char *rounded = s->tap_type != LDR_F32 ? (unsigned char *)ldr__place(p, "taps", max_tokens, ldr__packed_row(d, s->tap_type)) : NULL;
+    unsigned char *rounded = s->tap_type != LDR_F32
+        ? (unsigned char *)ldr__place(p, "taps", max_tokens, ldr__packed_row(d, s->tap_type))
+        : NULL;
     if (s->taps) s->taps[k] = tap;
     if (s->kept) s->kept[k] = rounded;
   }
@@ -16198,10 +17027,12 @@ static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, size_t ma
     if (k == 0 || !s->again) {
       ldr__acts_place(p, side, &a, &l->side, max_tokens, keep);
       shared = a;
-      if (s->again && l->d.mix == LDR_MIX_BEFORE && !l->has_first) a = ldr__acts_between(a, &l->side, mk, a.y); /* the first rung mixes nothing: its m is its x */
+      /* the first rung mixes nothing: its m is its x */
+      if (s->again && l->d.mix == LDR_MIX_BEFORE && !l->has_first) a = ldr__acts_between(a, &l->side, mk, a.y);
     } else {
-      a = l->d.mix == LDR_MIX_BEFORE ? ldr__acts_between(shared, &l->side, shared.x, ldr__place_matrix(p, side, max_tokens, w))
-                                     : ldr__acts_between(shared, &l->side, ldr__place_matrix(p, side, max_tokens, w), shared.y);
+      a = l->d.mix == LDR_MIX_BEFORE
+          ? ldr__acts_between(shared, &l->side, shared.x, ldr__place_matrix(p, side, max_tokens, w))
+          : ldr__acts_between(shared, &l->side, ldr__place_matrix(p, side, max_tokens, w), shared.y);
       if (l->side.heads) {
         a.attention = ldr__place_matrix(p, side, max_tokens, (size_t)l->side.heads * (size_t)l->side.head_dim);
         a.lse = ldr__place_matrix(p, side, max_tokens, (size_t)l->side.heads);
@@ -16215,7 +17046,8 @@ static void ldr__pass_place(ldr__plan *p, ldr__pass *s, ldr_ladder *l, size_t ma
     s->m[k] = s->m[0];
   }
   if (rungs) {
-    s->first = l->has_first ? (keep ? ldr__place_matrix(p, side, max_tokens, w) : (s->acts ? s->acts[0].x : NULL)) : NULL;
+    s->first = l->has_first ? (keep ? ldr__place_matrix(p, side, max_tokens, w) : (s->acts ? s->acts[0].x : NULL))
+                            : NULL;
     s->top = keep && l->d.mix == LDR_MIX_AFTER ? ldr__place_matrix(p, side, max_tokens, w) : NULL;
     s->f = ldr__place_matrix(p, side, max_tokens, ldr__ffn_ld(&l->side));
     s->fg = l->side.gated ? ldr__place_matrix(p, side, max_tokens, ldr__ffn_ld(&l->side)) : NULL;
@@ -16286,7 +17118,8 @@ static void ldr__pass_widen(ldr__pass *s, int32_t sequences, int32_t virtuals) {
   }
 }
 
-/* Each successor runs in the place of its group of layers with probability `rate`: where draw g of the stream is below it. */
+/* Each successor runs in the place of its group of layers with probability `rate`: where draw g of the stream is below
+   it. */
 static void ldr__pass_route(ldr__pass *s, double rate, uint64_t key) {
   const ldr_ladder *l = s->l;
   int32_t g, i;
@@ -16300,20 +17133,22 @@ static void ldr__pass_route(ldr__pass *s, double rate, uint64_t key) {
 /* Tokens of a part: few enough for what a rung makes of them to stay in the second-level cache. */
 enum { LDR__PART = 256 };
 
-/* Cuts the batch into parts of whole sequences, for each of which one thread runs a rung from end to end. One part is left for all threads
-   where a few long sequences would be shared badly, and without a way back, when activations lie in one another's place. What is computed
-   does not depend on the cut. */
+/* Cuts the batch into parts of whole sequences, for each of which one thread runs a rung from end to end. One part is
+   left for all threads where a few long sequences would be shared badly, and without a way back, when activations lie
+   in one another's place. What is computed does not depend on the cut. */
 static void ldr__pass_cut(ldr__pass *s) {
-  s->parts = ldr__tokens_cut(s->part_at, &s->part_rows, &s->t, LDR__MIN((size_t)LDR__PART, s->t.count / (2 * (size_t)s->ex.threads)));
+  s->parts = ldr__tokens_cut(
+      s->part_at, &s->part_rows, &s->t, LDR__MIN((size_t)LDR__PART, s->t.count / (2 * (size_t)s->ex.threads)));
   if (s->keep && ldr__cut_is_even(&s->t, s->part_rows, s->ex.threads)) return;
   s->parts = 1;
   s->part_at[1] = s->t.sequences;
 }
 
-/* After ids, segments and offsets are in place: route (successors alone), positions, dropout rows and the rows of the head.
-   `ordinals` numbers the sequences of the whole step, so a mask does not depend on how the step
+/* After ids, segments and offsets are in place: route (successors alone), positions, dropout rows and the rows of the
+   head. `ordinals` numbers the sequences of the whole step, so a mask does not depend on how the step
    was divided. */
-static void ldr__pass_begin(ldr__pass *s, int32_t sequences, const uint64_t *ordinals, float dropout, uint64_t step_key) {
+static void ldr__pass_begin(
+    ldr__pass *s, int32_t sequences, const uint64_t *ordinals, float dropout, uint64_t step_key) {
   const ldr_ladder *l = s->l;
   int32_t i, t, virtuals = (int32_t)ldr__virtual_tokens(l);
   if (virtuals) ldr__pass_widen(s, sequences, virtuals);
@@ -16329,9 +17164,11 @@ static void ldr__pass_begin(ldr__pass *s, int32_t sequences, const uint64_t *ord
   ldr__positions(s->position, s->wide_offsets, sequences);
   ldr__pass_cut(s);
   for (i = 0; i < sequences; i++)
-    for (t = s->wide_offsets[i]; t < s->wide_offsets[i + 1]; t++) s->token_rows[t] = ldr__mix64(ordinals ? ordinals[i] : (uint64_t)i) + (uint64_t)s->position[t];
+    for (t = s->wide_offsets[i]; t < s->wide_offsets[i + 1]; t++)
+      s->token_rows[t] = ldr__mix64(ordinals ? ordinals[i] : (uint64_t)i) + (uint64_t)s->position[t];
   for (i = 0; l->tuned_shape.prefix && i < sequences; i++) /* a prefix takes no position from the text */
-    for (t = s->wide_offsets[i]; t < s->wide_offsets[i + 1]; t++) s->position[t] = LDR__MAX(0, s->position[t] - virtuals);
+    for (t = s->wide_offsets[i]; t < s->wide_offsets[i + 1]; t++)
+      s->position[t] = LDR__MAX(0, s->position[t] - virtuals);
   if (ldr__per_token(l->d.head) && l->d.head != LDR_HEAD_WORDS) {
     s->row_count = (size_t)s->offsets[sequences];
     for (i = 0; i < sequences; i++)
@@ -16374,7 +17211,8 @@ static ldr__tokens ldr__side_tokens(const ldr__pass *s, int32_t rung) {
   return t;
 }
 
-/* Sequences [from, to) of the batch, and what runs them: all threads if there is one part, else the thread that asks. */
+/* Sequences [from, to) of the batch, and what runs them: all threads if there is one part, else the thread that
+   asks. */
 typedef struct ldr__part {
   ldr__exec ex;
   int32_t from, to;
@@ -16392,7 +17230,8 @@ static ldr__part ldr__part_of(const ldr__pass *s, int32_t i) {
 }
 
 /* f(s, k, tap, part) of every part. */
-static void ldr__each_part(ldr__pass *s, int32_t k, const float *tap, void (*f)(ldr__pass *s, int32_t k, const float *tap, const ldr__part *part)) {
+static void ldr__each_part(ldr__pass *s, int32_t k, const float *tap,
+    void (*f)(ldr__pass *s, int32_t k, const float *tap, const ldr__part *part)) {
   if (s->parts == 1) {
     ldr__part all = ldr__part_of(s, 0);
     f(s, k, tap, &all);
@@ -16432,7 +17271,8 @@ static void ldr__mix_backward(const ldr__pass *s, const ldr__part *p, float *dm,
 }
 
 /* dg += a(1-a)/T sum du (s - m): the sums, and what becomes of them. */
-static void ldr__mix_gradients(const ldr__pass *s, ldr__sums *sums, const float *du, const float *state, const float *m, int32_t rung) {
+static void ldr__mix_gradients(
+    const ldr__pass *s, ldr__sums *sums, const float *du, const float *state, const float *m, int32_t rung) {
   size_t w = (size_t)s->l->d.width;
   if (s->l->d.gate == LDR_GATE_NONE || !ldr__grad(s->l, s->l->rungs[rung].gate)) return;
   memset(s->gate_sums, 0, w * sizeof(float));
@@ -16467,7 +17307,8 @@ static float *ldr__state_after(const ldr__pass *s, int32_t k) {
 
 /* The panels of matrix `which`, once ldr__rung_pack has made them; NULL when a part packs for itself. */
 static float *ldr__rung_panel(const ldr__pass *s, int which) {
-  return s->parts > 1 ? s->panels + ldr__rung_panels(s->ex.kernels, &s->l->side, (size_t)s->l->m->shape.width, which) : NULL;
+  return s->parts > 1 ? s->panels + ldr__rung_panels(s->ex.kernels, &s->l->side, (size_t)s->l->m->shape.width, which)
+                      : NULL;
 }
 
 /* All of them, for the way forward (W^T) or back (W; nothing goes back through D). */
@@ -16478,17 +17319,22 @@ static void ldr__rung_pack(const ldr__pass *s, int32_t k, int back) {
     int i = (int)which;
     ldr__mat m = i == LDR__MATRICES ? ldr__value_matrix(l, l->rungs[k].down) : b.m[i];
     size_t out, in;
-    if (!ldr__rung_matrix(&l->side, (size_t)l->m->shape.width, i, &out, &in) || (i == LDR__Q && !ldr__qkv_is_one(&b, &l->side))) continue;
-    ldr__pack_panels(s->ex.kernels, ldr__rung_panel(s, i), back ? m : ldr__mat_transposed(m), back ? out : in, back ? in : out);
+    if (!ldr__rung_matrix(&l->side, (size_t)l->m->shape.width, i, &out, &in) ||
+        (i == LDR__Q && !ldr__qkv_is_one(&b, &l->side)))
+      continue;
+    ldr__pack_panels(
+        s->ex.kernels, ldr__rung_panel(s, i), back ? m : ldr__mat_transposed(m), back ? out : in, back ? in : out);
   }
 }
 
 /* D: m[T,w] = D tap[T,d] */
-static void ldr__down_forward(const ldr__pass *s, const ldr__part *p, float *m, const float *tap, int32_t weight, int32_t bias) {
+static void ldr__down_forward(
+    const ldr__pass *s, const ldr__part *p, float *m, const float *tap, int32_t weight, int32_t bias) {
   size_t d = (size_t)s->l->m->shape.width, w = (size_t)s->l->d.width;
   ldr__mat matrix = ldr__value_matrix(s->l, weight);
   matrix.panels[1] = weight != s->l->first ? ldr__rung_panel(s, LDR__MATRICES) : NULL;
-  ldr__linear_forward(&p->ex, m + p->first * w, w, tap + p->first * d, d, matrix, ldr__value(s->l, bias), p->rows, w, d);
+  ldr__linear_forward(
+      &p->ex, m + p->first * w, w, tap + p->first * d, d, matrix, ldr__value(s->l, bias), p->rows, w, d);
 }
 
 /* Of the state before all rungs, x[T,w], or its gradient: `rows` rows from `first` on. */
@@ -16514,17 +17360,20 @@ static ldr__rung_part ldr__rung_part_of(const ldr__pass *s, const ldr__part *p, 
   size_t first;
   int i;
   r.b = ldr__rung_block(s->l, k);
-  for (i = ldr__qkv_is_one(&r.b, side) ? LDR__Q : LDR__O; i < LDR__MATRICES; i++) r.b.m[i].panels[!back] = ldr__rung_panel(s, i);
+  for (i = ldr__qkv_is_one(&r.b, side) ? LDR__Q : LDR__O; i < LDR__MATRICES; i++)
+    r.b.m[i].panels[!back] = ldr__rung_panel(s, i);
   r.t = ldr__tokens_part(&all, p->from, p->to);
   r.out = all.only ? (size_t)p->from : p->first;
   r.a = ldr__acts_from(s->acts[k], side, p->first, r.out);
-  first = back ? r.out : s->parts > 1 ? (size_t)ldr__thread() * s->part_rows : 0; /* on the way forward nobody asks for f again: a thread keeps to the same place */
+  /* on the way forward nobody asks for f again: a thread keeps to the same place */
+  first = back ? r.out : s->parts > 1 ? (size_t)ldr__thread() * s->part_rows : 0;
   r.f = ldr__row_of(s->f, first, ldr__ffn_ld(side));
   r.fg = ldr__row_of(s->fg, first, ldr__ffn_ld(side));
   return r;
 }
 
-static int ldr__rung_is_alone(const ldr_ladder *l, int32_t k) { return k == 0 && !l->has_first; }  /* there is nothing to mix with yet */
+/* there is nothing to mix with yet */
+static int ldr__rung_is_alone(const ldr_ladder *l, int32_t k) { return k == 0 && !l->has_first; }
 
 static void ldr__rung_forward(ldr__pass *s, int32_t k, const float *tap, const ldr__part *p) {
   const ldr_ladder *l = s->l;
@@ -16541,7 +17390,9 @@ static void ldr__tap_part_forward(ldr__pass *s, int32_t k, const float *h, const
   const ldr_ladder *l = s->l;
   size_t d = (size_t)l->m->shape.width, row = s->kept ? ldr__packed_row(d, s->tap_type) : 0;
   if (s->fetch) LDR__FOR(q, p->to - p->from, p->ex.threads) s->fetch(s->fetch_from, s, k, p->from + (int32_t)q);
-  if (s->kept) LDR__ROW_LOOP(t, p->rows, &p->ex, s->ex.kernels->rows->pack(s->kept[k] + (p->first + t) * row, h + (p->first + t) * d, 1, d, s->tap_type);)
+  if (s->kept)
+    LDR__ROW_LOOP(t, p->rows, &p->ex,
+        s->ex.kernels->rows->pack(s->kept[k] + (p->first + t) * row, h + (p->first + t) * d, 1, d, s->tap_type);)
   else if (s->keep && h != s->taps[k]) {
     float *tap = s->taps[k];
     LDR__ROW_LOOP(t, p->rows, &p->ex, memcpy(tap + (p->first + t) * d, h + (p->first + t) * d, d * sizeof(float));)
@@ -16632,9 +17483,11 @@ static void ldr__prompt_forward(ldr__pass *s) {
   const ldr_ladder *l = s->l;
   size_t n = (size_t)l->d.virtual_tokens, h = (size_t)l->d.prompt_hidden, e = (size_t)l->m->embed_width, i;
   const float *vectors = ldr__value(l, l->end[LDR__PROMPT]);
-  ldr__linear_forward(&s->ex, s->prompt_hidden, h, vectors, e, ldr__value_matrix(l, l->prompt_dense), ldr__value(l, l->prompt_dense_bias), n, h, e);
+  ldr__linear_forward(&s->ex, s->prompt_hidden, h, vectors, e, ldr__value_matrix(l, l->prompt_dense),
+      ldr__value(l, l->prompt_dense_bias), n, h, e);
   s->ex.kernels->rows->activate(s->prompt_hidden, s->prompt_hidden, n * h, LDR_TANH);
-  ldr__linear_forward(&s->ex, s->prompt, e, s->prompt_hidden, h, ldr__value_matrix(l, l->prompt_out), ldr__value(l, l->prompt_out_bias), n, e, h);
+  ldr__linear_forward(&s->ex, s->prompt, e, s->prompt_hidden, h, ldr__value_matrix(l, l->prompt_out),
+      ldr__value(l, l->prompt_out_bias), n, e, h);
   for (i = 0; i < n * e; i++) s->prompt[i] += vectors[i];
   s->ends.v[LDR__PROMPT] = s->prompt;
 }
@@ -16645,10 +17498,12 @@ static void ldr__prompt_backward(ldr__pass *s) {
   size_t n = (size_t)l->d.virtual_tokens, h = (size_t)l->d.prompt_hidden, e = (size_t)l->m->embed_width, i;
   const float *u = s->prompt_hidden;
   float *de = ldr__grad(l, l->end[LDR__PROMPT]), *du = s->dprompt_hidden;
-  ldr__linear_backward(&s->ex, du, h, 0, ldr__grad(l, l->prompt_out), ldr__grad(l, l->prompt_out_bias), s->dprompt, e, ldr__mat_float(u, h, 1), ldr__value_matrix(l, l->prompt_out), n, e, h);
+  ldr__linear_backward(&s->ex, du, h, 0, ldr__grad(l, l->prompt_out), ldr__grad(l, l->prompt_out_bias), s->dprompt, e,
+      ldr__mat_float(u, h, 1), ldr__value_matrix(l, l->prompt_out), n, e, h);
   for (i = 0; i < n * h; i++) du[i] *= 1.0f - u[i] * u[i];
   for (i = 0; de && i < n * e; i++) de[i] += s->dprompt[i];
-  ldr__linear_backward(&s->ex, de, e, 1, ldr__grad(l, l->prompt_dense), ldr__grad(l, l->prompt_dense_bias), du, h, ldr__mat_float(ldr__value(l, l->end[LDR__PROMPT]), e, 1), ldr__value_matrix(l, l->prompt_dense), n, h, e);
+  ldr__linear_backward(&s->ex, de, e, 1, ldr__grad(l, l->prompt_dense), ldr__grad(l, l->prompt_dense_bias), du, h,
+      ldr__mat_float(ldr__value(l, l->end[LDR__PROMPT]), e, 1), ldr__value_matrix(l, l->prompt_dense), n, h, e);
 }
 
 /* No dropout in layers that have successors: what those learn from is the model as it is used. */
@@ -16665,7 +17520,8 @@ static ldr__tokens ldr__deep_tokens(const ldr__pass *s, int32_t place) {
 /* What the block at a place of the route keeps, with the states it reads and writes. */
 static ldr__acts ldr__deep_acts(const ldr__pass *s, int32_t place) {
   const ldr__deep *k = &s->deep;
-  return ldr__acts_between(k->acts[place - k->from], &s->l->m->shape, k->state[place - k->from], k->state[place - k->from + 1]);
+  return ldr__acts_between(
+      k->acts[place - k->from], &s->l->m->shape, k->state[place - k->from], k->state[place - k->from + 1]);
 }
 
 /* What a block reads of the loaded weights is given back, where that is asked for; successors have their own. */
@@ -16700,7 +17556,8 @@ static void ldr__deep_forward(ldr__pass *s) {
   int32_t place;
   t.dropout = 0;
   t.frequency = m->frequency;
-  ldr__embed_forward(&s->ex, m, &s->ends, x, m->ends.m[LDR__PROJECT].data ? s->backbone.embed : x, s->ids, s->segments, &t);
+  ldr__embed_forward(
+      &s->ex, m, &s->ends, x, m->ends.m[LDR__PROJECT].data ? s->backbone.embed : x, s->ids, s->segments, &t);
   for (place = 0; place < k->from; place++) ldr__model_block_forward(&s->ex, m, &s->backbone, s->route[place], &t);
   if (k->from) memcpy(k->state[0], x, t.count * (size_t)m->shape.width * sizeof(float));
   ldr__deep_blocks_forward(s);
@@ -16742,7 +17599,8 @@ static void ldr__final_backward(ldr__pass *s, float *dg, float *db) {
     for (t = 0; g && t < ldr__span(s, r); t++) {
       size_t at = (compact ? r : (size_t)s->rows[r] + t) * d;
       float stats[2], *dy = k->dx + at;
-      s->ex.kernels->rows->norm(s->final + r * d, stats, x + at, g, s->ends.v[LDR__FINALB], d, m->shape.norm == LDR_NORM_RMS, m->shape.eps);
+      s->ex.kernels->rows->norm(
+          s->final + r * d, stats, x + at, g, s->ends.v[LDR__FINALB], d, m->shape.norm == LDR_NORM_RMS, m->shape.eps);
       for (i = 0; dg && i < d; i++) dg[i] += dy[i] * (x[at + i] - stats[0]) * stats[1];
       for (i = 0; db && i < d; i++) db[i] += dy[i];
       s->ex.kernels->rows->norm_backward(dy, 0, dy, x + at, stats, g, d, m->shape.norm == LDR_NORM_RMS);
@@ -16779,58 +17637,104 @@ static void ldr__deep_backward(ldr__pass *s) {
   ldr__final_backward(s, ends[LDR__FINAL], ends[LDR__FINALB]);
   for (place = s->places - 1; place >= s->deep.from; place--) {
     if (s->pull) s->pull(s->pull_context, s, place, s->deep.state[place - s->deep.from + 1], s->deep.dx);
-    for (slot = 0; slot < LDR__ALL_SLOTS; slot++) grads[slot] = ldr__grad(l, ldr__tuned_at(l, s->route[place])->slot[slot]);
+    for (slot = 0; slot < LDR__ALL_SLOTS; slot++)
+      grads[slot] = ldr__grad(l, ldr__tuned_at(l, s->route[place])->slot[slot]);
     ldr__deep_block_backward(s, place, grads);
   }
-  if (ldr__tunes_embeddings(l)) ldr__embed_backward(&s->ex, l->m, &s->ends, ends, s->deep.dx, &s->deep.embed, s->ids, s->segments, &s->t);
+  if (ldr__tunes_embeddings(l))
+    ldr__embed_backward(&s->ex, l->m, &s->ends, ends, s->deep.dx, &s->deep.embed, s->ids, s->segments, &s->t);
   if (s->prompt) ldr__prompt_backward(s);
 }
 
-/* Runs the frozen backbone, feeding the ladder on the way. */
-static void ldr__pass_backbone(ldr__pass *s) {
-  const ldr_ladder *l = s->l, *backbone = ldr__backbone_of(l);
-  const ldr_model *m = l->m;
-  int32_t layer, tap = 0, rung = 0, last = l->d.rung_count ? l->rungs[l->d.rung_count - 1].layer : -1;
+/* `few`: the last block is run for the rows the head reads alone, if there is one a sequence and no rung reads the
+   others. */
+static void ldr__walk_begin(ldr__walk *w, const ldr__pass *s) {
+  const ldr_ladder *l = s->l;
+  int32_t last = l->d.rung_count ? l->rungs[l->d.rung_count - 1].layer : -1, output = l->d.tap == LDR_TAP_OUTPUT;
   int need_final = ldr__uses_final(l) || l->top;
-  /* The last block is run for the rows the head reads alone, if there is one a sequence and no rung reads the others. */
-  int few = need_final && ldr__few(s) && !(l->d.tap == LDR_TAP_OUTPUT && last == m->layers - 1);
+  w->tap = w->rung = 0;
+  w->end = l->top ? l->from : need_final ? s->places : last + output;
+  w->few = need_final && ldr__few(s) && !(output && last == l->m->layers - 1);
+}
+
+static void ldr__walk_tap(ldr__pass *s, int32_t layer, ldr_tap tap, const float *x) {
+  ldr__walk *w = &s->walk;
+  if (w->rung >= s->l->d.rung_count || s->l->rungs[w->rung].layer != layer || s->l->d.tap != tap) return;
+  ldr__tap_forward(s, w->tap++, x);
+  w->rung++;
+}
+
+/* Blocks first to end - 1 of s on its state, which all ladders in the list that begins with s read on the way. What has
+   copies takes the state along to where they begin. */
+static void ldr__walk_blocks(ldr__pass *s, int32_t first, int32_t end, int few) {
+  const ldr_ladder *l = s->l, *backbone = ldr__backbone_of(l);
   float *x = s->backbone.x;
   ldr__tokens t = s->t;
+  int32_t layer;
+  ldr__pass *p;
+  t.dropout = 0;
+  t.frequency = l->m->frequency;
+  for (layer = first;; layer++) {
+    for (p = s; p; p = p->beside) {
+      ldr__walk_tap(p, layer, LDR_TAP_INPUT, x);
+      if (p != s && p->l->top && layer == p->walk.end) memcpy(p->backbone.x, x,
+          t.count * (size_t)l->m->shape.width * sizeof(float));
+    }
+    if (layer == end) return;
+    if (few && layer == s->places - 1) ldr__only_few(s, &t);
+    if (backbone->deep && s->route[layer] >= backbone->from) {
+      ldr__block b = ldr__tuned_block(backbone, s->route[layer]);
+      ldr__frozen_forward(&s->ex, &s->backbone, &b, &l->tuned_shape, &t);
+      ldr__deep_release(s, layer);
+    } else ldr__model_block_forward(&s->ex, l->m, &s->backbone, layer, &t);
+    for (p = s; p; p = p->beside) ldr__walk_tap(p, layer, LDR_TAP_OUTPUT, x);
+  }
+}
+
+/* From the state x where the shared way ends to the final state at the head's rows. */
+static void ldr__walk_end(ldr__pass *s, const float *x, int few) {
+  const ldr_ladder *l = s->l;
+  s->beside = NULL;
+  if (l->top && s->keep) ldr__top_forward(s, s->walk.tap, x);
+  else if (l->top) {
+    ldr__top_input(s, s->backbone.x, s->backbone.x);
+    ldr__walk_blocks(s, l->from, s->places, s->walk.few);
+    ldr__final_rows(s, s->backbone.x, s->walk.few);
+  } else if (ldr__uses_final(l)) ldr__final_rows(s, x, few);
+}
+
+/* Runs the frozen backbone once, feeding all ladders of the list that begins with s on the way. */
+static void ldr__pass_backbone(ldr__pass *s) {
+  const ldr_ladder *l = s->l;
+  float *x = s->backbone.x;
+  ldr__tokens t = s->t;
+  ldr__pass *p, *next;
+  int few;
   if (s->prompt) ldr__prompt_forward(s);
   if (s->keep && l->deep && !l->top) {
     ldr__deep_forward(s);
     return;
   }
   t.dropout = 0;
-  t.frequency = m->frequency;
-  ldr__embed_forward(&s->ex, m, &s->ends, x, s->backbone.embed, s->ids, s->segments, &t);
-  if (l->has_first) ldr__tap_forward(s, tap++, x);
-  for (layer = 0; layer < s->places && (need_final || layer <= last); layer++) {
-    int here = rung < l->d.rung_count && l->rungs[rung].layer == layer;
-    if (l->top && layer == l->from && s->keep) break;
-    if (l->top && layer == l->from) ldr__top_input(s, x, x);
-    if (here && l->d.tap == LDR_TAP_INPUT) {
-      ldr__tap_forward(s, tap++, x);
-      rung++;
-      if (!need_final && rung == l->d.rung_count) break;
-    }
-    if (few && layer == s->places - 1) ldr__only_few(s, &t);
-    if (backbone->deep && s->route[layer] >= backbone->from) {
-      ldr__block b = ldr__tuned_block(backbone, s->route[layer]);
-      ldr__frozen_forward(&s->ex, &s->backbone, &b, &l->tuned_shape, &t);
-      ldr__deep_release(s, layer);
-    } else ldr__model_block_forward(&s->ex, m, &s->backbone, layer, &t);
-    if (here && l->d.tap == LDR_TAP_OUTPUT) {
-      ldr__tap_forward(s, tap++, x);
-      rung++;
-    }
+  t.frequency = l->m->frequency;
+  ldr__embed_forward(&s->ex, l->m, &s->ends, x, s->backbone.embed, s->ids, s->segments, &t);
+  for (p = s; p; p = p->beside) {
+    ldr__walk_begin(&p->walk, p);
+    if (p->l->has_first) ldr__tap_forward(p, p->walk.tap++, x);
   }
-  if (l->top && s->keep) ldr__top_forward(s, tap, x);
-  else if (need_final) ldr__final_rows(s, x, few);
+  few = !s->beside && s->walk.few;
+  ldr__walk_blocks(s, 0, s->walk.end, few);
+  for (p = s->beside; p; p = next) {
+    next = p->beside;
+    ldr__walk_end(p, x, few);
+  }
+  ldr__walk_end(s, x, few);
 }
 
-/* The ladder alone on taps from a cache: fetch puts tap k of sequence q into its place; NULL: they are there already. */
-static void ldr__pass_from_taps(ldr__pass *s, void (*fetch)(const void *from, const ldr__pass *s, int32_t k, int32_t q), const void *from) {
+/* The ladder alone on taps from a cache: fetch puts tap k of sequence q into its place; NULL: they are there
+   already. */
+static void ldr__pass_from_taps(
+    ldr__pass *s, void (*fetch)(const void *from, const ldr__pass *s, int32_t k, int32_t q), const void *from) {
   int32_t k;
   s->fetch = fetch;
   s->fetch_from = from;
@@ -16847,8 +17751,10 @@ static void ldr__words_of(ldr__pass *s, float *words, const float *x) {
   size_t e = (size_t)m->embed_width, d = (size_t)m->shape.width, R = s->row_count;
   if (!s->words_u) return;
   ldr__linear_forward(&s->ex, s->words_u, e, x, d, h->m[LDR__LM_DENSE], h->v[LDR__LM_DENSEB], R, e, d);
-  LDR__ROW_LOOP(t, R, &s->ex, s->ex.kernels->rows->activate(s->words_f + t * e, s->words_u + t * e, e, (int32_t)m->shape.activation);)
-  ldr__norm_forward(&s->ex, words, s->words_stats, s->words_f, h->v[LDR__LM_NORM], h->v[LDR__LM_NORMB], R, e, LDR_NORM_LAYER, m->shape.eps);
+  LDR__ROW_LOOP(t, R, &s->ex,
+      s->ex.kernels->rows->activate(s->words_f + t * e, s->words_u + t * e, e, (int32_t)m->shape.activation);)
+  ldr__norm_forward(&s->ex, words, s->words_stats, s->words_f, h->v[LDR__LM_NORM], h->v[LDR__LM_NORMB], R, e,
+      LDR_NORM_LAYER, m->shape.eps);
 }
 
 static void ldr__words_forward(ldr__pass *s) {
@@ -16856,13 +17762,14 @@ static void ldr__words_forward(ldr__pass *s) {
   ldr__words_of(s, s->words, s->hidden_in); /* last: its inner values stay for the way back */
 }
 
-/* Sum of the cross-entropies of all rows. normalizer > 0: goes back as well, from the sum divided by it to s->dwords, the
-   output matrix and its bias. The scores of a vocabulary are many numbers: a chunk of rows at a time has them. */
+/* Sum of the cross-entropies of all rows. normalizer > 0: goes back as well, from the sum divided by it to s->dwords,
+   the output matrix and its bias. The scores of a vocabulary are many numbers: a chunk of rows at a time has them. */
 static double ldr__words_loss(ldr__pass *s, double normalizer) {
   const ldr_ladder *l = s->l;
   const ldr__ends *h = &s->ends;
   size_t e = s->words_u ? (size_t)l->m->embed_width : (size_t)l->m->shape.width, v = (size_t)l->m->vocabulary, first, n;
-  float *z = s->logits, *dw = ldr__grad(l, l->end[ldr__tied(l->m) ? LDR__WORD : LDR__LM_OUT]), *db = ldr__grad(l, l->end[LDR__LM_BIAS]);
+  float *z = s->logits, *dw = ldr__grad(l, l->end[ldr__tied(l->m) ? LDR__WORD : LDR__LM_OUT]),
+        *db = ldr__grad(l, l->end[LDR__LM_BIAS]);
   double loss = 0;
   int distil = s->teacher && normalizer > 0;
   for (first = 0; first < s->row_count; first += n) {
@@ -16894,7 +17801,9 @@ static double ldr__words_loss(ldr__pass *s, double normalizer) {
       if (!q) p[y] -= one;
     }
     for (r = 0; r < n; r++) loss += s->row_loss[r];
-    if (normalizer > 0) ldr__linear_backward(&s->ex, s->dwords + first * e, e, 0, dw, db, z, v, ldr__mat_float(x, e, 1), h->m[LDR__LM_OUT], n, v, e);
+    if (normalizer > 0)
+      ldr__linear_backward(
+          &s->ex, s->dwords + first * e, e, 0, dw, db, z, v, ldr__mat_float(x, e, 1), h->m[LDR__LM_OUT], n, v, e);
   }
   return loss;
 }
@@ -16908,15 +17817,18 @@ static void ldr__words_backward(ldr__pass *s) {
     memcpy(s->dout, s->dwords, R * d * sizeof(float));
     return;
   }
-  ldr__norm_backward(&s->ex, s->dwords, 0, ldr__grad(l, l->end[LDR__LM_NORM]), ldr__grad(l, l->end[LDR__LM_NORMB]), s->dwords, s->words_f, s->words_stats, h->v[LDR__LM_NORM], R, e, LDR_NORM_LAYER);
+  ldr__norm_backward(&s->ex, s->dwords, 0, ldr__grad(l, l->end[LDR__LM_NORM]), ldr__grad(l, l->end[LDR__LM_NORMB]),
+      s->dwords, s->words_f, s->words_stats, h->v[LDR__LM_NORM], R, e, LDR_NORM_LAYER);
   LDR__ROW_LOOP(t, R, &s->ex, {
     s->ex.kernels->rows->activate_both(s->words_f + t * e, s->words_u + t * e, e, (int32_t)l->m->shape.activation);
     s->ex.kernels->rows->multiply(s->dwords + t * e, s->words_u + t * e, e);
   })
-  ldr__linear_backward(&s->ex, s->dout, d, 0, ldr__grad(l, l->end[LDR__LM_DENSE]), ldr__grad(l, l->end[LDR__LM_DENSEB]), s->dwords, e, ldr__mat_float(s->hidden_in, d, 1), h->m[LDR__LM_DENSE], R, e, d);
+  ldr__linear_backward(&s->ex, s->dout, d, 0, ldr__grad(l, l->end[LDR__LM_DENSE]), ldr__grad(l, l->end[LDR__LM_DENSEB]),
+      s->dwords, e, ldr__mat_float(s->hidden_in, d, 1), h->m[LDR__LM_DENSE], R, e, d);
 }
 
-/* Sum of the losses of the rows of the head. normalizer > 0: its gradient, divided by that, is left for ldr__head_backward. */
+/* Sum of the losses of the rows of the head. normalizer > 0: its gradient, divided by that, is left for
+   ldr__head_backward. */
 static double ldr__pass_loss(ldr__pass *s, const ldr__targets *t, double normalizer) {
   const ldr_ladder *l = s->l;
   if (l->d.head == LDR_HEAD_WORDS) return ldr__words_loss(s, normalizer);
@@ -17223,7 +18135,8 @@ static void ldr__head_scores(ldr__pass *s) {
       s->ex.kernels->rows->activate_both(s->hidden + r * hh, s->slope + r * hh, hh,
           (int32_t)l->d.head_activation);
   }
-  ldr__linear_forward(&s->ex, s->logits, c, s->hidden, hh ? hh : hw, ldr__value_matrix(l, l->head_out), ldr__value(l, l->head_out_bias), R, c, hh ? hh : hw);
+  ldr__linear_forward(&s->ex, s->logits, c, s->hidden, hh ? hh : hw, ldr__value_matrix(l, l->head_out),
+      ldr__value(l, l->head_out_bias), R, c, hh ? hh : hw);
   if (ldr__spans_of(l->d.head)) ldr__positions(s->span_position, s->offsets, s->t.sequences);
   ldr__spans_turn(s, s->logits, 1);
 }
@@ -17246,10 +18159,12 @@ static void ldr__head_backward(ldr__pass *s) {
     return;
   }
   ldr__spans_turn(s, s->dlogits, -1);
-  ldr__linear_backward(&s->ex, into, in, 0, ldr__grad(l, l->head_out), ldr__grad(l, l->head_out_bias), s->dlogits, c, ldr__mat_float(s->hidden, in, 1), ldr__value_matrix(l, l->head_out), R, c, in);
+  ldr__linear_backward(&s->ex, into, in, 0, ldr__grad(l, l->head_out), ldr__grad(l, l->head_out_bias), s->dlogits, c,
+      ldr__mat_float(s->hidden, in, 1), ldr__value_matrix(l, l->head_out), R, c, in);
   if (hh) {
     for (r = 0; r < R; r++) s->ex.kernels->rows->multiply(s->dhidden + r * hh, s->slope + r * hh, hh);
-    ldr__linear_backward(&s->ex, s->dout, hw, 0, ldr__grad(l, l->head_dense), ldr__grad(l, l->head_dense_bias), s->dhidden, hh, ldr__mat_float(s->hidden_in, hw, 1), ldr__value_matrix(l, l->head_dense), R, hh, hw);
+    ldr__linear_backward(&s->ex, s->dout, hw, 0, ldr__grad(l, l->head_dense), ldr__grad(l, l->head_dense_bias),
+        s->dhidden, hh, ldr__mat_float(s->hidden_in, hw, 1), ldr__value_matrix(l, l->head_dense), R, hh, hw);
   }
   for (r = 0; r < R; r++) ldr__dropout_apply(s->ex.kernels, s->dout + r * hw, hw, &drop, (size_t)s->rows[r], 0);
 }
@@ -17276,9 +18191,13 @@ static void ldr__output_backward(ldr__pass *s) {
       }
     }
   }
-  if (l->up >= 0) ldr__linear_backward(&s->ex, s->dnormed, w, 0, ldr__grad(l, l->up), ldr__grad(l, l->up_bias), dup, d, ldr__mat_float(s->normed, w, 1), ldr__value_matrix(l, l->up), R, d, w);
+  if (l->up >= 0)
+    ldr__linear_backward(&s->ex, s->dnormed, w, 0, ldr__grad(l, l->up), ldr__grad(l, l->up_bias), dup, d,
+        ldr__mat_float(s->normed, w, 1), ldr__value_matrix(l, l->up), R, d, w);
   else memcpy(s->dnormed, dup, R * w * sizeof(float));
-  if (l->final_norm >= 0) ldr__norm_backward(&s->ex, s->dpicked, 0, ldr__grad(l, l->final_norm), ldr__grad(l, l->final_norm_bias), s->dnormed, s->picked, s->stats, ldr__value(l, l->final_norm), R, w, l->side.norm);
+  if (l->final_norm >= 0)
+    ldr__norm_backward(&s->ex, s->dpicked, 0, ldr__grad(l, l->final_norm), ldr__grad(l, l->final_norm_bias), s->dnormed,
+        s->picked, s->stats, ldr__value(l, l->final_norm), R, w, l->side.norm);
   if (ldr__few_on_top(s) || l->top) {
     memcpy(s->ds, s->dpicked, R * w * sizeof(float));
     return;
@@ -17293,7 +18212,8 @@ static const float *ldr__tap_of(const ldr__pass *s, int32_t k) {
   float *tap = s->kept ? s->backbone.x : s->taps[k];
   if (s->kept) {
     size_t row = ldr__packed_row(d, s->tap_type);
-    LDR__ROW_LOOP(t, s->t.count, &s->ex, ldr__rows_unpack(s->ex.kernels, tap + t * d, s->kept[k] + t * row, 1, d, s->tap_type);)
+    LDR__ROW_LOOP(
+        t, s->t.count, &s->ex, ldr__rows_unpack(s->ex.kernels, tap + t * d, s->kept[k] + t * row, 1, d, s->tap_type);)
   }
   return tap;
 }
@@ -17303,7 +18223,8 @@ static void ldr__down_gradients(const ldr__pass *s, ldr__sums *sums, const float
     int32_t bias) {
   size_t d = (size_t)s->l->m->shape.width, w = (size_t)s->l->d.width;
   const float *tap = ldr__tap_of(s, k);
-  ldr__linear_gradients(sums, ldr__grad(s->l, weight), ldr__grad(s->l, bias), dm, w, ldr__mat_float(tap, d, 1), s->t.count, w, d);
+  ldr__linear_gradients(
+      sums, ldr__grad(s->l, weight), ldr__grad(s->l, bias), dm, w, ldr__mat_float(tap, d, 1), s->t.count, w, d);
 }
 
 /* One part of a rung back: from s->ds, the gradient of the state above, to s->dm and s->next_ds. */
@@ -17321,7 +18242,8 @@ static void ldr__rung_backward(ldr__pass *s, int32_t k, const float *tap, const 
     ldr__block_forward(&p->ex, &r.a, &r.b, &l->side, &r.t, r.f, r.fg, before ? LDR__ONLY_INSIDE : LDR__BUT_ATTENTION);
   }
   if (!before) ldr__mix_backward(s, p, s->dm, s->du, s->ds);
-  ldr__block_backward(&p->ex, (before ? s->du : s->next_ds) + p->first * w, none, (before ? s->ds : s->du) + r.out * w, &r.a, &r.b, &l->side, &r.t, &back);
+  ldr__block_backward(&p->ex, (before ? s->du : s->next_ds) + p->first * w, none, (before ? s->ds : s->du) + r.out * w,
+      &r.a, &r.b, &l->side, &r.t, &back);
   if (before && !alone) ldr__mix_backward(s, p, s->dm, s->next_ds, s->du);
 }
 
@@ -17338,7 +18260,8 @@ static void ldr__rung_gradients(ldr__pass *s, int32_t k) {
   ldr__sums_begin(&sums, &s->ex);
   ldr__down_gradients(s, &sums, alone ? s->du : s->dm, k + l->has_first, g->down, g->down_bias);
   ldr__block_gradients(&sums, grads, before ? s->ds : s->du, &s->acts[k], &b.manner, &l->side, &t, &s->back);
-  if (!alone) ldr__mix_gradients(s, &sums, before ? s->du : s->ds, before ? ldr__state_before(s, k) : s->acts[k].y, s->m[k], k);
+  if (!alone)
+    ldr__mix_gradients(s, &sums, before ? s->du : s->ds, before ? ldr__state_before(s, k) : s->acts[k].y, s->m[k], k);
   ldr__sums_make(&sums);
   if (!alone) ldr__mix_gradients_end(s, k);
 }
@@ -17369,7 +18292,8 @@ static void ldr__pass_backward(ldr__pass *s) {
 /* ---- batches of a data set ------------------------------------------------------------- */
 
 /* Copies examples[0..count) into a pass, labels and values as its head reads them. */
-static void ldr__pass_load(ldr__pass *s, const ldr_dataset *d, const int32_t *examples, int32_t count, const uint64_t *ordinals, float dropout, uint64_t step_key) {
+static void ldr__pass_load(ldr__pass *s, const ldr_dataset *d, const int32_t *examples, int32_t count,
+    const uint64_t *ordinals, float dropout, uint64_t step_key) {
   int32_t i, c, n = 0, per = ldr__per(d);
   size_t at = 0;
   s->offsets[0] = 0;
@@ -17388,7 +18312,8 @@ static void ldr__pass_load(ldr__pass *s, const ldr_dataset *d, const int32_t *ex
   ldr__pass_begin(s, n, ordinals, dropout, step_key);
 }
 
-static ldr__targets ldr__pass_targets(const ldr__pass *s, const float *class_weights, float smoothing, int32_t choices) {
+static ldr__targets ldr__pass_targets(
+    const ldr__pass *s, const float *class_weights, float smoothing, int32_t choices) {
   ldr__targets t;
   t.labels = s->labels;
   t.values = s->values;
@@ -17420,7 +18345,8 @@ static void ldr__batch_limits(const ldr_dataset *d, int32_t batch, size_t *token
   }
   *sequences = LDR__MAX(*sequences, (size_t)(LDR__MIN(batch, n) * per));
   /* not capped at d->tokens: ldr_trainer_gradients may name an example twice */
-  *tokens = LDR__MAX(*tokens, longest > SIZE_MAX / 16 / (size_t)LDR__MIN(batch, n) ? SIZE_MAX / 16 : longest * (size_t)LDR__MIN(batch, n));
+  *tokens = LDR__MAX(*tokens,
+      longest > SIZE_MAX / 16 / (size_t)LDR__MIN(batch, n) ? SIZE_MAX / 16 : longest * (size_t)LDR__MIN(batch, n));
 }
 
 /* A data set the ladder can learn from or be scored on: same head, ids and labels in range. */
@@ -17428,22 +18354,31 @@ static ldr_status ldr__dataset_check(const ldr_ladder *l, const ldr_dataset *d, 
   const ldr_model *m = l->m;
   size_t i, n = ldr__per_token(d->head) ? d->tokens : d->count;
   int32_t limit = ldr__text_positions(l);
-  if (d->head != l->d.head) return ldr__fail(err, LDR_ARGUMENT, "%s: its examples are made for another kind of head than the ladder's", what);
-  if (d->count < 1 || (d->head == LDR_HEAD_CHOICE && d->count % (size_t)d->choices)) return ldr__fail(err, LDR_DATA, "%s: %U sequences are no whole number of examples", what, (uint64_t)d->count);
+  if (d->head != l->d.head)
+    return ldr__fail(err, LDR_ARGUMENT, "%s: its examples are made for another kind of head than the ladder's", what);
+  if (d->count < 1 || (d->head == LDR_HEAD_CHOICE && d->count % (size_t)d->choices))
+    return ldr__fail(err, LDR_DATA, "%s: %U sequences are no whole number of examples", what, (uint64_t)d->count);
   for (i = 0; i < d->tokens; i++) {
-    if (d->ids[i] < 0 || d->ids[i] >= m->vocabulary) return ldr__fail(err, LDR_DATA, "%s: token id %d, the vocabulary has %d", what, d->ids[i], m->vocabulary);
-    if (m->segments > 1 && (d->segments[i] < 0 || d->segments[i] >= ldr__segment_kinds(m))) return ldr__fail(err, LDR_DATA, "%s: segment %d, the model has %d", what, d->segments[i], ldr__segment_kinds(m));
+    if (d->ids[i] < 0 || d->ids[i] >= m->vocabulary)
+      return ldr__fail(err, LDR_DATA, "%s: token id %d, the vocabulary has %d", what, d->ids[i], m->vocabulary);
+    if (m->segments > 1 && (d->segments[i] < 0 || d->segments[i] >= ldr__segment_kinds(m)))
+      return ldr__fail(err, LDR_DATA, "%s: segment %d, the model has %d", what, d->segments[i], ldr__segment_kinds(m));
   }
   for (i = 0; i < d->count; i++)
-    if (d->offsets[i + 1] - d->offsets[i] > (uint64_t)limit) return ldr__fail(err, LDR_DATA, "%s: example %U has %U tokens, the model has %d positions for it: set max_len", what, (uint64_t)i, d->offsets[i + 1] - d->offsets[i], limit);
+    if (d->offsets[i + 1] - d->offsets[i] > (uint64_t)limit)
+      return ldr__fail(err, LDR_DATA, "%s: example %U has %U tokens, the model has %d positions for it: set max_len",
+          what, (uint64_t)i, d->offsets[i + 1] - d->offsets[i], limit);
   for (i = 0; ldr__spans_of(d->head) & LDR__SPANS_ONE && i < d->count; i++)
     if (d->labels[d->offsets[i]] > 0) return ldr__fail(err, LDR_DATA,
         "%s: the first token of example %U stands for no span and cannot be in one: label it LDR_IGNORE", what,
         (uint64_t)i);
   for (i = 0; d->head == LDR_HEAD_MULTI && i < d->set_used; i++)
-    if (d->set_items[i] >= l->d.classes) return ldr__fail(err, LDR_DATA, "%s: label %d, the head has %d classes", what, d->set_items[i], l->d.classes);
+    if (d->set_items[i] >= l->d.classes)
+      return ldr__fail(err, LDR_DATA, "%s: label %d, the head has %d classes", what, d->set_items[i], l->d.classes);
   for (i = 0; d->head != LDR_HEAD_MULTI && i < n; i++)
-    if (d->labels[i] >= (d->head == LDR_HEAD_CHOICE ? d->choices : l->d.classes)) return ldr__fail(err, LDR_DATA, "%s: label %d, the head has %d classes", what, d->labels[i], d->head == LDR_HEAD_CHOICE ? d->choices : l->d.classes);
+    if (d->labels[i] >= (d->head == LDR_HEAD_CHOICE ? d->choices : l->d.classes))
+      return ldr__fail(err, LDR_DATA, "%s: label %d, the head has %d classes", what, d->labels[i],
+          d->head == LDR_HEAD_CHOICE ? d->choices : l->d.classes);
   return LDR_OK;
 }
 
@@ -17523,7 +18458,8 @@ static void ldr__importance_units(ldr__importance *im) {
           double e = ldr__element(im, l, slot, r, c);
           size_t inner = writer ? c : r;
           im->residual[writer ? r : c] += e;
-          if (slot == LDR__Q || slot == LDR__O) inner = inner / hd / group * hd + inner % hd; /* query head to its kv head */
+          /* query head to its kv head */
+          if (slot == LDR__Q || slot == LDR__O) inner = inner / hd / group * hd + inner % hd;
           if (slot == LDR__Q || slot == LDR__K) im->qk[(size_t)l * kv + inner] += e;
           else if (slot == LDR__V || slot == LDR__O) im->vo[(size_t)l * kv + inner] += e;
           else im->ffn[(size_t)l * (size_t)s->ffn + inner] += e;
@@ -17535,7 +18471,9 @@ static void ldr__importance_units(ldr__importance *im) {
 
 /* The k best of n scores as ascending indices; equal scores: the lower index. A heap whose top is
    the worst kept so far. */
-static int ldr__worse(const double *score, int32_t a, int32_t b) { return score[a] != score[b] ? score[a] < score[b] : a > b; }
+static int ldr__worse(const double *score, int32_t a, int32_t b) {
+  return score[a] != score[b] ? score[a] < score[b] : a > b;
+}
 
 static void ldr__sift(int32_t *heap, size_t n, size_t i, const double *score) {
   for (;;) {
@@ -17586,7 +18524,8 @@ static void ldr__cut_place(ldr__plan *p, ldr__cut *c, const ldr__shape *side) {
 
 /* The best `keep` dimensions of every kept head, or all of them. Rotary dimensions turn in pairs
    (i, i+hd/2), or (2i, 2i+1), and are kept or dropped together. Heads whose values turn as well: those pairs too. */
-static void ldr__cut_head_dims(int32_t *out, const ldr__importance *im, const double *score, size_t hd, size_t keep, int pairs) {
+static void ldr__cut_head_dims(
+    int32_t *out, const ldr__importance *im, const double *score, size_t hd, size_t keep, int pairs) {
   size_t i;
   if (!pairs) {
     ldr__top_indices(out, keep, score, hd, im->work);
@@ -17606,9 +18545,11 @@ static void ldr__cut_head_dims(int32_t *out, const ldr__importance *im, const do
   for (i = 0; i < keep / 2; i++) out[keep / 2 + i] = out[i] + (int32_t)(hd / 2);
 }
 
-static void ldr__cut_default(ldr__cut *c, const ldr__importance *im, const ldr_ladder *l, int32_t layer, const int32_t *residual) {
+static void ldr__cut_default(
+    ldr__cut *c, const ldr__importance *im, const ldr_ladder *l, int32_t layer, const int32_t *residual) {
   const ldr__shape *b = &im->m->shape, *s = &l->side;
-  size_t hd = (size_t)b->head_dim, keep = (size_t)s->head_dim, kv = ldr__kv_width(b), group = (size_t)(b->heads / b->kv_heads), g, h, i;
+  size_t hd = (size_t)b->head_dim, keep = (size_t)s->head_dim, kv = ldr__kv_width(b),
+         group = (size_t)(b->heads / b->kv_heads), g, h, i;
   const double *qk = im->qk + (size_t)layer * kv, *vo = im->vo + (size_t)layer * kv;
   int32_t heads[LDR__MANY];
   memcpy(c->in, residual, (size_t)s->width * sizeof(int32_t));
@@ -17648,16 +18589,19 @@ static void ldr__row_scores(const ldr__importance *im, int32_t layer, int slot, 
 }
 
 /* One layer of the reference's chain; `running` is the last index picked, and becomes this layer's. */
-static void ldr__cut_paper(ldr__cut *c, const ldr__importance *im, const ldr_ladder *l, int32_t layer, int32_t *running) {
+static void ldr__cut_paper(
+    ldr__cut *c, const ldr__importance *im, const ldr_ladder *l, int32_t layer, int32_t *running) {
   const ldr__shape *b = &im->m->shape, *s = &l->side;
-  size_t w = (size_t)s->width, q = ldr__q_width(b), qs = ldr__q_width(s), kv = ldr__kv_width(b), kvs = ldr__kv_width(s), r, i, group = (size_t)(b->heads / b->kv_heads), hd = (size_t)b->head_dim;
+  size_t w = (size_t)s->width, q = ldr__q_width(b), qs = ldr__q_width(s), kv = ldr__kv_width(b), kvs = ldr__kv_width(s),
+         r, i, group = (size_t)(b->heads / b->kv_heads), hd = (size_t)b->head_dim;
   memcpy(c->in, running, w * sizeof(int32_t));
   for (r = 0; r < q; r++) { /* F(q) F(k) F(v) on the kept columns, summed */
     size_t kr = r / hd / group * hd + r % hd;
     im->scores[r] = 0;
     for (i = 0; i < w; i++) {
       size_t column = (size_t)c->in[i];
-      im->scores[r] += ldr__element(im, layer, LDR__Q, r, column) * ldr__element(im, layer, LDR__K, kr, column) * ldr__element(im, layer, LDR__V, kr, column);
+      im->scores[r] += ldr__element(im, layer, LDR__Q, r, column) * ldr__element(im, layer, LDR__K, kr, column) *
+          ldr__element(im, layer, LDR__V, kr, column);
     }
   }
   ldr__top_indices(c->q, qs, im->scores, q, im->work);
@@ -17679,7 +18623,8 @@ static void ldr__cut_paper(ldr__cut *c, const ldr__importance *im, const ldr_lad
 
 /* ---- copying --------------------------------------------------------------------------- */
 
-static void ldr__slice_matrix(ldr_ladder *l, int32_t param, ldr__mat from, const int32_t *rows, const int32_t *columns) {
+static void ldr__slice_matrix(
+    ldr_ladder *l, int32_t param, ldr__mat from, const int32_t *rows, const int32_t *columns) {
   const ldr__param *p;
   size_t r, c;
   float *to;
@@ -17687,7 +18632,8 @@ static void ldr__slice_matrix(ldr_ladder *l, int32_t param, ldr__mat from, const
   p = &l->params[param];
   to = l->values + p->offset;
   for (r = 0; r < (size_t)p->rows; r++)
-    for (c = 0; c < (size_t)p->columns; c++) to[r * (size_t)p->columns + c] = ldr__mat_get(&from, (size_t)rows[r], (size_t)columns[c]);
+    for (c = 0; c < (size_t)p->columns; c++)
+      to[r * (size_t)p->columns + c] = ldr__mat_get(&from, (size_t)rows[r], (size_t)columns[c]);
 }
 
 static void ldr__slice_vector(ldr_ladder *l, int32_t param, const float *from, const int32_t *index) {
@@ -17740,7 +18686,9 @@ static void ldr__slice_selection(ldr_ladder *l, int32_t param, const int32_t *in
   p = &l->params[param];
   to = l->values + p->offset;
   memset(to, 0, (size_t)p->rows * (size_t)p->columns * sizeof(float));
-  for (k = 0; k < l->d.width; k++) to[transposed ? (size_t)index[k] * (size_t)p->columns + (size_t)k : (size_t)k * (size_t)p->columns + (size_t)index[k]] = 1.0f;
+  for (k = 0; k < l->d.width; k++)
+    to[transposed ? (size_t)index[k] * (size_t)p->columns + (size_t)k
+                  : (size_t)k * (size_t)p->columns + (size_t)index[k]] = 1.0f;
 }
 
 static void ldr__slice_all(ldr_ladder *l, ldr__importance *im, ldr__cut *c, int32_t *running) {
@@ -17770,7 +18718,9 @@ static void ldr__slice_all(ldr_ladder *l, ldr__importance *im, ldr__cut *c, int3
 static void ldr__energy_seen(void *context, const ldr__acts *a, size_t rows) {
   ldr__importance *im = (ldr__importance *)context;
   const ldr__shape *b = &im->m->shape;
-  size_t t, i, hd = (size_t)b->head_dim, q = (size_t)b->heads * hd, kv = ldr__kv_width(b), ld = ldr__qkv_width(b), group = (size_t)(b->heads / b->kv_heads), f = (size_t)b->ffn, fld = ldr__ffn_ld(b), layer = (size_t)im->layer;
+  size_t t, i, hd = (size_t)b->head_dim, q = (size_t)b->heads * hd, kv = ldr__kv_width(b), ld = ldr__qkv_width(b),
+               group = (size_t)(b->heads / b->kv_heads), f = (size_t)b->ffn, fld = ldr__ffn_ld(b),
+               layer = (size_t)im->layer;
   for (t = 0; t < rows; t++) {
     for (i = 0; i < q; i++) {
       size_t unit = layer * kv + i / hd / group * hd + i % hd;
@@ -17822,7 +18772,8 @@ static void ldr__fisher_embedding(ldr__importance *im, const ldr__pass *s, float
   for (t = 0; m->ends.v[LDR__EMBED_NORM] && t < s->t.count; t++) {
     float stats[2];
     ldr__embed_sum(&s->ex, m, &m->ends, row, s->ids, s->segments, &s->t, t);
-    s->ex.kernels->rows->norm(row + d, stats, row, m->ends.v[LDR__EMBED_NORM], m->ends.v[LDR__EMBED_NORMB], d, 0, m->shape.eps);
+    s->ex.kernels->rows->norm(
+        row + d, stats, row, m->ends.v[LDR__EMBED_NORM], m->ends.v[LDR__EMBED_NORMB], d, 0, m->shape.eps);
     s->ex.kernels->rows->norm_backward(dx + t * d, 0, dx + t * d, row, stats, m->ends.v[LDR__EMBED_NORM], d, 0);
   }
   for (t = 0; t < s->t.count; t++) {
@@ -17852,7 +18803,9 @@ static void ldr__fisher_sample(ldr__importance *im, ldr__pass *s, int32_t choice
   ldr__pass_loss(s, &target, weight);
   ldr__head_backward(s);
   ldr__final_backward(s, NULL, NULL);
-  for (slot = 0; slot < LDR__ALL_SLOTS; slot++) grads[slot] = slot < LDR__SLOTS && ldr__slot_size(&m->shape, slot, NULL, NULL) ? im->gradient + im->slot_offset[slot] : NULL;
+  for (slot = 0; slot < LDR__ALL_SLOTS; slot++)
+    grads[slot] =
+        slot < LDR__SLOTS && ldr__slot_size(&m->shape, slot, NULL, NULL) ? im->gradient + im->slot_offset[slot] : NULL;
   for (layer = m->layers - 1; layer >= 0; layer--) {
     ldr__deep_block_backward(s, layer, grads);
     /* all that share it have been gone back through */
@@ -17862,7 +18815,8 @@ static void ldr__fisher_sample(ldr__importance *im, ldr__pass *s, int32_t choice
 }
 
 /* Fills the importance; allocates for the time of the call. */
-static ldr_status ldr__importance_sample(ldr__importance *im, const ldr_ladder *l, const ldr_dataset *set, ldr_error *err) {
+static ldr_status ldr__importance_sample(
+    ldr__importance *im, const ldr_ladder *l, const ldr_dataset *set, ldr_error *err) {
   ldr_ladder_desc hd;
   ldr_train_desc back;
   ldr_ladder *head = NULL;
@@ -17892,7 +18846,9 @@ static ldr_status ldr__importance_sample(ldr__importance *im, const ldr_ladder *
       return err->status;
     }
     ldr__pass_place(&plan, &s, head, tokens, sequences, &back);
-    if (im->kind != LDR_FISHER) s.backbone.acts.u = ldr__place_matrix(&plan, "units", tokens, ldr__ffn_ld(&l->m->shape));  /* energy reads them beside the queries */
+    /* energy reads them beside the queries */
+    if (im->kind != LDR_FISHER) s.backbone.acts.u = ldr__place_matrix(&plan, "units", tokens,
+        ldr__ffn_ld(&l->m->shape));
     if (im->kind == LDR_FISHER) ldr__deep_place(&plan, &s.deep, l->m, &l->m->shape, l->m->layers, tokens, 0, 0);
     order = (int32_t *)ldr__place(&plan, "order", (size_t)n, sizeof(int32_t));
   }
@@ -17913,9 +18869,12 @@ static ldr_status ldr__importance_sample(ldr__importance *im, const ldr_ladder *
 /* Magnitude of the embeddings: of the word table, or of what projects it to the model's width. */
 static void ldr__embedding_magnitude(ldr__importance *im) {
   const ldr_model *m = im->m;
-  size_t d = (size_t)m->shape.width, i, v, n = m->ends.m[LDR__PROJECT].data ? (size_t)m->embed_width : (size_t)m->vocabulary;
+  size_t d = (size_t)m->shape.width, i, v,
+         n = m->ends.m[LDR__PROJECT].data ? (size_t)m->embed_width : (size_t)m->vocabulary;
   for (v = 0; v < n; v++) {
-    for (i = 0; i < d; i++) im->embedding[i] += fabs((double)(m->ends.m[LDR__PROJECT].data ? ldr__mat_get(&m->ends.m[LDR__PROJECT], i, v) : ldr__mat_get(&m->ends.m[LDR__WORD], v, i)));
+    for (i = 0; i < d; i++)
+      im->embedding[i] += fabs((double)(m->ends.m[LDR__PROJECT].data ? ldr__mat_get(&m->ends.m[LDR__PROJECT], i, v)
+                                                                     : ldr__mat_get(&m->ends.m[LDR__WORD], v, i)));
     if (m->release && v % (8 * LDR__EMBED_ROWS) == 0) ldr__release_embeddings(m);
   }
   if (m->release) ldr__release_embeddings(m);
@@ -17928,9 +18887,13 @@ static ldr_status ldr__ladder_slice(ldr_ladder *l, const ldr_dataset *sample, ld
   int32_t *running = NULL;
   int pass;
   ldr_status status = LDR_OK;
-  if (l->d.preset == LDR_PRESET_CLUE || l->d.preset == LDR_PRESET_MLP) return ldr__fail(err, LDR_ARGUMENT, "this preset's blocks are not shaped like the backbone's and cannot be sliced from it");
-  if (l->d.importance == LDR_ENERGY && l->d.preset == LDR_PRESET_PAPER) return ldr__fail(err, LDR_ARGUMENT, "the paper's chain ranks single weights: use magnitude or fisher, not energy");
-  if (l->d.importance != LDR_MAGNITUDE && !sample) return ldr__fail(err, LDR_ARGUMENT, "slicing by fisher or energy needs sample text in the description");
+  if (l->d.preset == LDR_PRESET_CLUE || l->d.preset == LDR_PRESET_MLP)
+    return ldr__fail(
+        err, LDR_ARGUMENT, "this preset's blocks are not shaped like the backbone's and cannot be sliced from it");
+  if (l->d.importance == LDR_ENERGY && l->d.preset == LDR_PRESET_PAPER)
+    return ldr__fail(err, LDR_ARGUMENT, "the paper's chain ranks single weights: use magnitude or fisher, not energy");
+  if (l->d.importance != LDR_MAGNITUDE && !sample)
+    return ldr__fail(err, LDR_ARGUMENT, "slicing by fisher or energy needs sample text in the description");
   memset(&plan, 0, sizeof plan);
   for (pass = 0; pass < 2; pass++) {
     if (pass && ldr__plan_begin(&plan, &l->alloc, err)) return err->status;
@@ -17977,12 +18940,24 @@ static ldr_status ldr__ladder_publish(ldr_ladder *l, ldr_error *err) {
 }
 
 LDR__DEF ldr_ladder *ldr_ladder_create(const ldr_model *m, const ldr_ladder_desc *desc, ldr_error *err) {
+  const ldr_dataset *set = desc ? desc->labels : NULL;
+  ldr_ladder_desc d;
   ldr_ladder *l;
+  char length[16] = "";
   LDR__OWN_ERROR(err);
+  if (set) {
+    d = *desc;
+    d.head = set->head;
+    if (set->name_count || !d.classes) d.classes = (int32_t)LDR__MAX(set->name_count, (size_t)1);
+    d.label_names = set->name_count ? (const char *const *)set->names : NULL;
+    desc = &d;
+    ldr__format(length, sizeof length, "%d", set->max_len);
+  }
   l = ldr__ladder_new(m, desc, SIZE_MAX / 16, err);
   if (!l) return NULL;
   if ((l->d.init == LDR_INIT_SLICE && l->d.rung_count > 0 && ldr__ladder_slice(l, desc->sample, err)) ||
-      (l->d.published_head && ldr__ladder_publish(l, err))) {
+      (l->d.published_head && ldr__ladder_publish(l, err)) ||
+      (set && set->max_len < INT32_MAX && ldr_ladder_note(l, "max_len", length, err))) {
     ldr_ladder_free(l);
     return NULL;
   }
@@ -18021,7 +18996,9 @@ LDR__DEF const char *ldr_metric_name(ldr_metric metric) {
   return row < LDR__METRICS ? ldr__metrics[row].name : "?";
 }
 
-static ldr_metric ldr__metric_for(ldr_metric metric, ldr_head head) { return metric != LDR_METRIC_AUTO ? metric : ldr__head_of(head)->metric; }
+static ldr_metric ldr__metric_for(ldr_metric metric, ldr_head head) {
+  return metric != LDR_METRIC_AUTO ? metric : ldr__head_of(head)->metric;
+}
 
 static int ldr__metric_fits(ldr_metric metric, ldr_head head) {
   int row = ldr__metric_row(metric);
@@ -18103,7 +19080,9 @@ static void ldr__tally_tags(ldr__tally *y, const ldr__pass *s, const ldr__target
     scratch[r] = ldr__argmax(s->logits + r * n, n);
     if (s->labels[r] != LDR_IGNORE) ldr__tally_class(y, scratch[r], s->labels[r]);
   }
-  for (q = 0; q < s->t.sequences; q++) ldr__tally_entities(y, scratch + s->offsets[q], s->labels + s->offsets[q], (size_t)(s->offsets[q + 1] - s->offsets[q]));
+  for (q = 0; q < s->t.sequences; q++)
+    ldr__tally_entities(
+        y, scratch + s->offsets[q], s->labels + s->offsets[q], (size_t)(s->offsets[q + 1] - s->offsets[q]));
 }
 
 /* A label is answered where its probability is above a half. */
@@ -18177,7 +19156,8 @@ static void ldr__ranks(float *rank, const float *v, size_t n) {
 }
 
 static double ldr__tally_value(const ldr__tally *y, ldr_metric metric, float *scratch) {
-  double accuracy = ldr__ratio((double)y->right, (double)y->counted), f1 = ldr__ratio(2.0 * (double)y->tp, 2.0 * (double)y->tp + (double)y->fp + (double)y->fn), under;
+  double accuracy = ldr__ratio((double)y->right, (double)y->counted),
+         f1 = ldr__ratio(2.0 * (double)y->tp, 2.0 * (double)y->tp + (double)y->fp + (double)y->fn), under;
   switch (metric) {
     case LDR_METRIC_F1: return f1;
     case LDR_METRIC_LIKELIHOOD: return y->weight > 0 ? exp(-y->loss / y->weight) : 0;
@@ -18202,8 +19182,8 @@ static double ldr__tally_value(const ldr__tally *y, ldr_metric metric, float *sc
    --------------------------------------------------------------------------------------
    t counts from 1.  Adam(W) (Kingma & Ba 2015, Loshchilov & Hutter 2019): ldr__moments_body with c =
    { beta1, beta2, rate/(1-beta1^t), 1/(1-beta2^t), eps, rate decay, scale of g }.  Adam adds decay to the
-   gradient, AdamW takes it from the weight.   SGD: b = mu b + g;  w -= rate (nesterov: g + mu b, else b).   Adafactor unfactored
-   (Shazeer & Stern 2018; lst-clue.md): beta2_t = 1 - t^-0.8, u = g / sqrt(v), u /= max(1, rms(u)),
+   gradient, AdamW takes it from the weight.   SGD: b = mu b + g;  w -= rate (nesterov: g + mu b, else b).   Adafactor
+   unfactored (Shazeer & Stern 2018; lst-clue.md): beta2_t = 1 - t^-0.8, u = g / sqrt(v), u /= max(1, rms(u)),
    m = beta1 m + (1-beta1) u,  w -= rate max(1e-3, rms(w)) m, one rms a tensor.
    ====================================================================================== */
 
@@ -18212,13 +19192,16 @@ enum { LDR__PIECE = 1 << 14 }; /* numbers a task of the optimiser owns */
 /* The root of the mean square, from sums over parts whose number does not depend on threads. */
 static double ldr__rms(const ldr_model *m, const float *v, size_t n) {
   double sums[64], s = 0;
-  size_t each = ldr__round_up(LDR__MAX((n + 63) / 64, (size_t)LDR__PIECE), LDR__LANES), parts = (n + each - 1) / each, i;
-  LDR__FOR(part, (int64_t)parts, m->threads) sums[part] = m->kernels->rows->squares(v + (size_t)part * each, LDR__MIN(each, n - (size_t)part * each));
+  size_t each = ldr__round_up(LDR__MAX((n + 63) / 64, (size_t)LDR__PIECE), LDR__LANES), parts = (n + each - 1) / each,
+         i;
+  LDR__FOR(part, (int64_t)parts, m->threads)
+  sums[part] = m->kernels->rows->squares(v + (size_t)part * each, LDR__MIN(each, n - (size_t)part * each));
   for (i = 0; i < parts; i++) s += sums[i];
   return n ? sqrt(s / (double)n) : 0;
 }
 
-static void ldr__adafactor(const ldr_model *model, float *w, float *m, float *v, float *g, size_t n, double rate, double beta1, int64_t t) {
+static void ldr__adafactor(
+    const ldr_model *model, float *w, float *m, float *v, float *g, size_t n, double rate, double beta1, int64_t t) {
   double b2 = 1.0 - pow((double)t, -0.8), scale;
   size_t i;
   for (i = 0; i < n; i++) {
@@ -18245,7 +19228,8 @@ static void ldr__optimise(const ldr_ladder *l, int32_t first_param, float *m, fl
     const size_t all = (size_t)q->rows * (size_t)q->columns;
     const float decay = q->decay ? d->weight_decay : 0;
     LDR__FOR(piece, ((int64_t)all + LDR__PIECE - 1) / LDR__PIECE, l->m->threads) {
-      size_t first = (size_t)piece * LDR__PIECE, at = q->offset + first, n = LDR__MIN(all - first, (size_t)LDR__PIECE), i;
+      size_t first = (size_t)piece * LDR__PIECE, at = q->offset + first, n = LDR__MIN(all - first, (size_t)LDR__PIECE),
+             i;
       float *w = l->values + at, *g = l->grads + at, s = (float)scale, c[7];
       if (d->optimizer != LDR_ADAMW && (!adam || decay > 0)) {
         for (i = 0; i < n; i++) g[i] = g[i] * s + decay * w[i];
@@ -18268,7 +19252,9 @@ static void ldr__optimise(const ldr_ladder *l, int32_t first_param, float *m, fl
         }
       }
     }
-    if (d->optimizer == LDR_ADAFACTOR) ldr__adafactor(l->m, l->values + q->offset, m + q->offset, v + q->offset, l->grads + q->offset, all, rate, (double)d->beta1, t);
+    if (d->optimizer == LDR_ADAFACTOR)
+      ldr__adafactor(l->m, l->values + q->offset, m + q->offset, v + q->offset, l->grads + q->offset, all, rate,
+          (double)d->beta1, t);
   }
 }
 
@@ -18321,6 +19307,7 @@ typedef struct ldr__cache {
 #ifndef LADDER_NO_STDIO
   FILE *f;
   int writable, shared; /* shared: by several processes */
+  int lock; /* 1 + the file of ldr__cache_lock */
   uint64_t seed; /* of the records' hashes */
   ldr__writer writer; /* of a file in the making; its path always */
 #endif
@@ -18348,7 +19335,9 @@ static void ldr__cache_shape(ldr__cache *c, const ldr_ladder *l, const ldr_datas
   c->token_rows = ldr__per_token(d->head);
 }
 
-static uint64_t ldr__cache_file_size(const ldr__cache *c) { return LDR__TAPS_HEADER + ldr__cache_at(c, c->d->count, 0) + LDR__TAPS_END; }
+static uint64_t ldr__cache_file_size(const ldr__cache *c) {
+  return LDR__TAPS_HEADER + ldr__cache_at(c, c->d->count, 0) + LDR__TAPS_END;
+}
 
 static void ldr__cache_place(ldr__plan *p, ldr__cache *c) {
   uint64_t bytes = ldr__cache_at(c, c->d->count, 0), limit, rows = (uint64_t)c->d->tokens * c->records;
@@ -18362,6 +19351,16 @@ static void ldr__cache_place(ldr__plan *p, ldr__cache *c) {
 
 /* ---- the file -------------------------------------------------------------------------- */
 
+/* Token ids stand for the tokenizer, the length limit and the texts alike. Labels are no part of a tap. */
+static uint64_t ldr__texts_hash(const ldr_dataset *d) {
+  uint64_t h = (uint64_t)d->count;
+  size_t k;
+  for (k = 0; k < d->tokens; k++)
+    h = ldr__mix64(h ^ ((uint64_t)(uint32_t)d->ids[k] << 16) ^ (uint64_t)(uint32_t)d->segments[k]);
+  for (k = 0; k <= d->count; k++) h = ldr__mix64(h ^ d->offsets[k]);
+  return h;
+}
+
 #ifndef LADDER_NO_STDIO
 
 /* Anywhere in a file of any size: fseek ends where long does. */
@@ -18373,11 +19372,14 @@ static int ldr__file_seek(FILE *f, uint64_t at) {
 #endif
 }
 
-static uint64_t ldr__record_hash(const ldr__cache *c, const unsigned char *bytes, size_t n, uint64_t at) { return ldr__digest(ldr__mix64(c->seed + at), bytes, n); }
+static uint64_t ldr__record_hash(const ldr__cache *c, const unsigned char *bytes, size_t n, uint64_t at) {
+  return ldr__digest(ldr__mix64(c->seed + at), bytes, n);
+}
 
 static uint64_t ldr__backbone_hash(const ldr_model *m, uint64_t fingerprint) {
-  const uint32_t n[5] = { ldr__bits_from_float(m->shape.eps), ldr__bits_from_float(m->rope[0].theta), (uint32_t)m->shape.activation, (uint32_t)m->position_offset,
-              (uint32_t)m->compute | (m->compute == LDR_COMPUTE_BF16 && m->kernels->tile_bf16 ? 256u : 0u) };
+  const uint32_t n[5] = {ldr__bits_from_float(m->shape.eps), ldr__bits_from_float(m->rope[0].theta),
+      (uint32_t)m->shape.activation, (uint32_t)m->position_offset,
+      (uint32_t)m->compute | (m->compute == LDR_COMPUTE_BF16 && m->kernels->tile_bf16 ? 256u : 0u)};
   int i;
   for (i = 0; i < 5; i++) fingerprint = ldr__mix64(fingerprint ^ n[i]);
   return fingerprint ^ m->settings;
@@ -18385,7 +19387,8 @@ static uint64_t ldr__backbone_hash(const ldr_model *m, uint64_t fingerprint) {
 
 /* What is kept, and by which kernels it was computed: instruction sets differ in the last bits. */
 static uint64_t ldr__settings_hash(const ldr_ladder *l, const ldr__cache *c) {
-  uint64_t h = ldr__digest((uint64_t)l->has_first * 4 + (uint64_t)ldr__uses_final(l) * 2 + (uint64_t)c->token_rows, l->m->kernels->name, strlen(l->m->kernels->name));
+  uint64_t h = ldr__digest((uint64_t)l->has_first * 4 + (uint64_t)ldr__uses_final(l) * 2 + (uint64_t)c->token_rows,
+      l->m->kernels->name, strlen(l->m->kernels->name));
   int32_t r;
   for (r = 0; r < l->d.rung_count; r++) h = ldr__mix64(h ^ ((uint64_t)l->rungs[r].layer << 2 | (uint64_t)l->d.tap));
   if (l->top) h = ldr__mix64(h ^ UINT64_C(0x746f70) ^ (uint64_t)l->from << 32);
@@ -18393,17 +19396,9 @@ static uint64_t ldr__settings_hash(const ldr_ladder *l, const ldr__cache *c) {
   return h;
 }
 
-/* Token ids stand for the tokenizer, the length limit and the texts alike. Labels are no part of a tap. */
-static uint64_t ldr__texts_hash(const ldr_dataset *d) {
-  uint64_t h = (uint64_t)d->count;
-  size_t k;
-  for (k = 0; k < d->tokens; k++) h = ldr__mix64(h ^ ((uint64_t)(uint32_t)d->ids[k] << 16) ^ (uint64_t)(uint32_t)d->segments[k]);
-  for (k = 0; k <= d->count; k++) h = ldr__mix64(h ^ d->offsets[k]);
-  return h;
-}
-
 static void ldr__cache_header(const ldr__cache *c, const ldr_ladder *l, unsigned char *header) {
-  const uint64_t n[8] = { ldr__backbone_hash(l->m, l->fingerprint), ldr__settings_hash(l, c), ldr__texts_hash(c->d), c->d->count, c->d->tokens, c->records, c->width, ldr__cache_file_size(c) };
+  const uint64_t n[8] = {ldr__backbone_hash(l->m, l->fingerprint), ldr__settings_hash(l, c), ldr__texts_hash(c->d),
+      c->d->count, c->d->tokens, c->records, c->width, ldr__cache_file_size(c)};
   int i;
   memset(header, 0, LDR__TAPS_HEADER);
   memcpy(header, "LDRTAPS1", 8);
@@ -18423,17 +19418,60 @@ static const char *ldr__cache_misfit(FILE *f, const unsigned char *header, uint6
   unsigned char found[LDR__TAPS_HEADER], end[LDR__TAPS_END], wanted[LDR__TAPS_END];
   if (fread(found, 1, sizeof found, f) != sizeof found) return "it is cut off";
   if (memcmp(found, header, 8) != 0) return "it is damaged, or no tap cache of this version";
-  if (ldr__load_u64(found + LDR__TAPS_HEADER - 8) != ldr__digest(0, found, LDR__TAPS_HEADER - 8)) return "its header is damaged";
+  if (ldr__load_u64(found + LDR__TAPS_HEADER - 8) != ldr__digest(0, found, LDR__TAPS_HEADER - 8))
+    return "its header is damaged";
   if (memcmp(found + 8, header + 8, 4) != 0) return "another version of this library wrote it";
   if (memcmp(found + 16, header + 16, 8) != 0) return "it was made with another backbone";
-  if (memcmp(found + 32, header + 32, 24) != 0) return "it was made from other texts, or with another tokenizer or length limit";
-  if (memcmp(found + 24, header + 24, 8) != 0) return "it was made for other rungs or taps, another kind of head, or on another instruction set";
+  if (memcmp(found + 32, header + 32, 24) != 0)
+    return "it was made from other texts, or with another tokenizer or length limit";
+  if (memcmp(found + 24, header + 24, 8) != 0)
+    return "it was made for other rungs or taps, another kind of head, or on another instruction set";
   if (memcmp(found + 12, header + 12, 4) != 0) return "it holds another element type";
   if (memcmp(found, header, sizeof found) != 0) return "its header is damaged";
   ldr__cache_end(wanted, ldr__load_u64(header + LDR__TAPS_HEADER - 8));
   if (!ldr__file_seek(f, size - sizeof end) || fread(end, 1, sizeof end, f) != sizeof end) return "it is cut off";
   if (memcmp(end, wanted, sizeof end) != 0 || getc(f) != EOF) return "its end is damaged";
   return NULL;
+}
+
+/* One process at a time fills PATH, and holds PATH.lock while it lives. Others wait, and look again when it is done or
+   gone. */
+static ldr_status ldr__cache_lock(ldr__cache *c, ldr_error *err) {
+#if LDR__HAVE_MMAP
+  while (!c->lock) {
+    char name[LADDER_MAX_PATH], filler[sizeof(pid_t)];
+    struct stat mine, there;
+    pid_t here = getpid();
+    int fd, other;
+    ldr__format(name, sizeof name, "%s.lock", c->writer.path);
+    fd = open(name, O_RDWR | O_CREAT, 0666);
+    if (fd < 0) break; /* where there are no locks, two processes spoil each other's file, and both say so */
+    other = flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    if (other && read(fd, filler, sizeof filler) == (ssize_t)sizeof filler && memcmp(filler, &here, sizeof here) == 0) {
+      close(fd);
+      return ldr__fail(err, LDR_ARGUMENT, "%s: another trainer of this process is filling it: free that one first",
+          c->writer.path);
+    }
+    if ((!other || flock(fd, LOCK_EX) == 0) && fstat(fd, &mine) == 0 && stat(name, &there) == 0 &&
+        mine.st_ino == there.st_ino && mine.st_dev == there.st_dev && write(fd, &here,
+            sizeof here) > 0) c->lock = fd + 1;
+    else close(fd); /* its holder removed it meanwhile */
+  }
+#else
+  (void)c; (void)err;
+#endif
+  return LDR_OK;
+}
+
+static void ldr__cache_unlock(ldr__cache *c) {
+#if LDR__HAVE_MMAP
+  char name[LADDER_MAX_PATH];
+  if (!c->lock) return;
+  ldr__format(name, sizeof name, "%s.lock", c->writer.path);
+  remove(name);
+  close(c->lock - 1);
+#endif
+  c->lock = 0;
 }
 
 /* Looks for the file of an earlier run; without one that fits, begins a new one. rank: of several processes, which go
@@ -18445,38 +19483,43 @@ static ldr_status ldr__cache_open(ldr__cache *c, const ldr_ladder *l, const char
   const char *misfit;
   unsigned char begun[LDR__TAPS_HEADER];
   ldr__writer *w = &c->writer;
-  if (!ldr__path_join(path, sizeof path, dir, name)) return ldr__fail(err, LDR_ARGUMENT, "the path of the tap cache is longer than %d bytes", LADDER_MAX_PATH - 32);
+  if (!ldr__path_join(path, sizeof path, dir, name)) return ldr__fail(err, LDR_ARGUMENT,
+      "the path of the tap cache is longer than %d bytes", LADDER_MAX_PATH - 32);
 #if !defined(_WIN32) && LONG_MAX < INT64_MAX
-  if (ldr__cache_file_size(c) > (uint64_t)LONG_MAX) return ldr__fail(err, LDR_LIMIT, "%s: %U bytes are more than this system's files can be moved about in: use a smaller type or fewer rungs", path, ldr__cache_file_size(c));
+  if (ldr__cache_file_size(c) > (uint64_t)LONG_MAX) return ldr__fail(err, LDR_LIMIT,
+      "%s: %U bytes are more than this system's files can be moved about in: use a smaller type or fewer rungs", path,
+      ldr__cache_file_size(c));
 #endif
   ldr__cache_header(c, l, header);
   c->seed = ldr__load_u64(header + LDR__TAPS_HEADER - 8);
-  c->f = fopen(path, "r+b");
-  c->writable = c->f != NULL;
-  if (!c->f) c->f = fopen(path, "rb");
-  if (c->f) {
-    setvbuf(c->f, NULL, _IONBF, 0);
-    misfit = ldr__cache_misfit(c->f, header, ldr__cache_file_size(c));
-    if (!misfit) {
-      ldr__format(c->writer.path, sizeof c->writer.path, "%s", path);
-      ldr__format(c->note, sizeof c->note, "%s: taps of an earlier run are used again", path);
-      memset(c->have, 1, c->d->count);
-      c->filled = c->d->count;
-      c->reused = 1;
-      return LDR_OK;
+  if (ldr__writer_place(w, path, err)) return err->status;
+  for (;;) {
+    int locked = c->lock;
+    c->f = ldr__fopen(path, "r+b");
+    c->writable = c->f != NULL;
+    if (!c->f) c->f = ldr__fopen(path, "rb");
+    if (c->f) {
+      setvbuf(c->f, NULL, _IONBF, 0);
+      misfit = ldr__cache_misfit(c->f, header, ldr__cache_file_size(c));
+      if (!misfit) {
+        ldr__format(c->note, sizeof c->note, "%s: taps of an earlier run are used again", path);
+        memset(c->have, 1, c->d->count);
+        c->filled = c->d->count;
+        c->reused = 1;
+        ldr__cache_unlock(c);
+        return LDR_OK;
+      }
+      ldr__format(c->note, sizeof c->note, "%s: %s; it is made again", path, misfit);
+      fclose(c->f);
+      c->f = NULL;
     }
-    ldr__format(c->note, sizeof c->note, "%s: %s; it is made again", path, misfit);
-    fclose(c->f);
-    c->f = NULL;
+    (void)ldr__mkdir(dir); /* what cannot be, the next lines say */
+    if (rank < 0 && ldr__cache_lock(c, err)) return err->status;
+    if (locked == c->lock) break; /* there is none to have, or this was the look behind it */
   }
-#if LDR__HAVE_MMAP
-  mkdir(dir, 0777); /* what cannot be, the next line says */
-#endif
   c->shared = rank >= 0;
   c->writable = 1;
-  ldr__format(w->path, sizeof w->path, "%s", path);
-  ldr__format(w->temporary, sizeof w->temporary, "%s.partial", path);
-  w->f = c->shared ? fopen(w->temporary, "r+b") : NULL;
+  w->f = c->shared ? ldr__fopen(w->temporary, "r+b") : NULL;
   if (w->f) setvbuf(w->f, NULL, _IONBF, 0); /* records go straight between file and room */
   if (!w->f || fread(begun, 1, sizeof begun, w->f) != sizeof begun || memcmp(begun, header, sizeof begun) != 0) {
     if (w->f) fclose(w->f);
@@ -18498,11 +19541,14 @@ static ldr_status ldr__cache_finish(ldr__cache *c, ldr_error *err) {
   ldr__writer *w = &c->writer;
   if (!w->f || c->filled < c->d->count) return LDR_OK;
   ldr__cache_end(end, c->seed);
-  if (!ldr__file_seek(w->f, ldr__cache_file_size(c) - sizeof end)) w->status = ldr__fail(err, LDR_IO, "%s: writing failed: %s", w->temporary, strerror(errno));
+  if (!ldr__file_seek(w->f, ldr__cache_file_size(c) - sizeof end))
+    w->status = ldr__fail(err, LDR_IO, "%s: writing failed: %s", w->temporary, strerror(errno));
   ldr__writer_put(w, end, sizeof end, err);
   c->f = NULL;
-  if (ldr__writer_close(w, err)) return w->status;
-  c->f = fopen(w->path, "r+b");
+  ldr__writer_close(w, err);
+  ldr__cache_unlock(c);
+  if (w->status) return w->status;
+  c->f = ldr__fopen(w->path, "r+b");
   if (!c->f) return ldr__fail(err, LDR_IO, "%s: cannot be opened: %s", w->path, strerror(errno));
   setvbuf(c->f, NULL, _IONBF, 0);
   return LDR_OK;
@@ -18513,6 +19559,7 @@ static void ldr__cache_close(ldr__cache *c) {
     c->writer.status = LDR_IO;
     ldr__writer_close(&c->writer, NULL);
   } else if (c->f) fclose(c->f);
+  ldr__cache_unlock(c);
   c->f = c->writer.f = NULL;
 }
 #endif
@@ -18520,13 +19567,15 @@ static void ldr__cache_close(ldr__cache *c) {
 /* ---- records --------------------------------------------------------------------------- */
 
 /* Packs x[rows,width] where the record lies in memory, or into the room for one. */
-static unsigned char *ldr__cache_pack(const ldr__cache *c, const ldr__pass *s, size_t sequence, size_t k, const float *x, size_t rows) {
+static unsigned char *ldr__cache_pack(
+    const ldr__cache *c, const ldr__pass *s, size_t sequence, size_t k, const float *x, size_t rows) {
   unsigned char *to = c->hash ? c->data : c->data + (size_t)ldr__cache_at(c, sequence, k);
   s->ex.kernels->rows->pack(to, x, rows, c->width, c->type);
   return to;
 }
 
-static ldr_status ldr__cache_write(ldr__cache *c, size_t sequence, size_t k, unsigned char *packed, size_t rows, ldr_error *err) {
+static ldr_status ldr__cache_write(
+    ldr__cache *c, size_t sequence, size_t k, unsigned char *packed, size_t rows, ldr_error *err) {
 #ifndef LADDER_NO_STDIO
   uint64_t at = LDR__TAPS_HEADER + ldr__cache_at(c, sequence, k);
   size_t n = rows * c->row;
@@ -18534,7 +19583,8 @@ static ldr_status ldr__cache_write(ldr__cache *c, size_t sequence, size_t k, uns
   if (!c->f) return ldr__fail(err, LDR_IO, "%s: the tap cache could not be finished", c->writer.path);
   ldr__store_u64(packed + n, ldr__record_hash(c, packed, n, at));
   if (!ldr__file_seek(c->f, at) || fwrite(packed, 1, n + 8, c->f) != n + 8)
-    return ldr__fail_at(err, LDR_IO, at, "%s: writing %U bytes of taps failed: %s", c->writer.f ? c->writer.temporary : c->writer.path, (uint64_t)n + 8, strerror(errno));
+    return ldr__fail_at(err, LDR_IO, at, "%s: writing %U bytes of taps failed: %s",
+        c->writer.f ? c->writer.temporary : c->writer.path, (uint64_t)n + 8, strerror(errno));
 #else
   (void)c; (void)sequence; (void)k; (void)packed; (void)rows; (void)err;
 #endif
@@ -18548,8 +19598,11 @@ static int ldr__cache_read(ldr__cache *c, size_t sequence, size_t k, size_t rows
 #ifndef LADDER_NO_STDIO
   uint64_t at = LDR__TAPS_HEADER + ldr__cache_at(c, sequence, k);
   size_t n = rows * c->row;
-  if (!c->f || !ldr__file_seek(c->f, at) || fread(c->data, 1, n + 8, c->f) != n + 8 || ldr__load_u64(c->data + n) != ldr__record_hash(c, c->data, n, at)) {
-    if (c->damaged++ == 0) ldr__format(c->note, sizeof c->note, "%s: the record at byte %U does not match its checksum; it is computed again", c->writer.path, at);
+  if (!c->f || !ldr__file_seek(c->f, at) || fread(c->data, 1, n + 8, c->f) != n + 8 ||
+      ldr__load_u64(c->data + n) != ldr__record_hash(c, c->data, n, at)) {
+    if (c->damaged++ == 0)
+      ldr__format(c->note, sizeof c->note,
+          "%s: the record at byte %U does not match its checksum; it is computed again", c->writer.path, at);
     c->have[sequence] = 0;
     c->filled--;
     return 0;
@@ -18567,13 +19620,17 @@ static float *ldr__cache_place_in(const ldr__cache *c, const ldr__pass *s, size_
 }
 
 /* Number in its set of the q-th sequence of a batch of examples with `per` sequences each. */
-static size_t ldr__sequence_of(const int32_t *examples, int32_t per, int32_t q) { return (size_t)examples[q / per] * (size_t)per + (size_t)(q % per); }
-
-static void ldr__cache_unpack(const ldr__cache *c, const ldr__pass *s, size_t sequence, size_t k, int32_t q) {
-  ldr__rows_unpack(s->ex.kernels, ldr__cache_place_in(c, s, k, q), c->data + (size_t)ldr__cache_at(c, sequence, k), ldr__cache_rows(c, k, (size_t)(s->offsets[q + 1] - s->offsets[q])), c->width, c->type);
+static size_t ldr__sequence_of(const int32_t *examples, int32_t per, int32_t q) {
+  return (size_t)examples[q / per] * (size_t)per + (size_t)(q % per);
 }
 
-/* Taps of a batch of n sequences into the pass, but for those in memory (ldr__cache_fetch); 0 when some are missing or damaged. */
+static void ldr__cache_unpack(const ldr__cache *c, const ldr__pass *s, size_t sequence, size_t k, int32_t q) {
+  ldr__rows_unpack(s->ex.kernels, ldr__cache_place_in(c, s, k, q), c->data + (size_t)ldr__cache_at(c, sequence, k),
+      ldr__cache_rows(c, k, (size_t)(s->offsets[q + 1] - s->offsets[q])), c->width, c->type);
+}
+
+/* Taps of a batch of n sequences into the pass, but for those in memory (ldr__cache_fetch); 0 when some are missing or
+   damaged. */
 static int ldr__cache_get(ldr__cache *c, const ldr__pass *s, const int32_t *examples, int32_t per, int32_t n) {
   int32_t q;
   size_t k;
@@ -18582,7 +19639,8 @@ static int ldr__cache_get(ldr__cache *c, const ldr__pass *s, const int32_t *exam
   if (!ldr__cache_in_memory(c)) {
     for (q = 0; q < n; q++)
       for (k = 0; k < c->records; k++) {
-        size_t sequence = ldr__sequence_of(examples, per, q), rows = ldr__cache_rows(c, k, (size_t)(s->offsets[q + 1] - s->offsets[q]));
+        size_t sequence = ldr__sequence_of(examples, per, q),
+               rows = ldr__cache_rows(c, k, (size_t)(s->offsets[q + 1] - s->offsets[q]));
         if (!ldr__cache_read(c, sequence, k, rows)) return 0;
         ldr__rows_unpack(s->ex.kernels, ldr__cache_place_in(c, s, k, q), c->data, rows, c->width, c->type);
       }
@@ -18632,7 +19690,9 @@ typedef struct ldr__hidden {
 #endif
 } ldr__hidden;
 
-static size_t ldr__hidden_size(const ldr__cache *c) { return c->hash ? 0 : c->d->tokens > SIZE_MAX / 8 / c->width ? SIZE_MAX / 2 : c->d->tokens * c->width * sizeof(float); }
+static size_t ldr__hidden_size(const ldr__cache *c) {
+  return c->hash ? 0 : c->d->tokens > SIZE_MAX / 8 / c->width ? SIZE_MAX / 2 : c->d->tokens * c->width * sizeof(float);
+}
 
 static ldr_status ldr__hidden_open(ldr__hidden *s, const ldr__cache *c, const ldr_allocator *a, ldr_error *err) {
   memset(s, 0, sizeof *s);
@@ -18644,18 +19704,23 @@ static ldr_status ldr__hidden_open(ldr__hidden *s, const ldr__cache *c, const ld
     ldr__text_init(&t, s->path, sizeof s->path);
     ldr__text_string(&t, c->writer.path);
     ldr__text_string(&t, ".states");
-    if (t.full) return ldr__fail(err, LDR_ARGUMENT, "the path of the tap cache is longer than %d bytes", LADDER_MAX_PATH - 32);
-    s->f = fopen(s->path, "w+b");
+    if (t.full) return ldr__fail(err, LDR_ARGUMENT, "the path of the tap cache is longer than %d bytes",
+        LADDER_MAX_PATH - 32);
+    s->f = ldr__fopen(s->path, "w+b");
     if (!s->f) return ldr__fail(err, LDR_IO, "%s: cannot be created: %s", s->path, strerror(errno));
     setvbuf(s->f, NULL, _IONBF, 0);
 #if LDR__HAVE_MMAP
-    remove(s->path); /* an open file needs no name: a crash leaves nothing */
+    ldr__remove(s->path); /* an open file needs no name: a crash leaves nothing */
 #endif
     return LDR_OK;
   }
 #endif
   s->memory = (float *)ldr__alloc(a, s->size);
-  return s->memory ? LDR_OK : ldr__fail(err, LDR_MEMORY, "out of memory: %U bytes for the states between two layers; fill the cache in the first epoch instead, or keep it on disk", (uint64_t)s->size);
+  return s->memory ? LDR_OK
+                   : ldr__fail(err, LDR_MEMORY,
+                         "out of memory: %U bytes for the states between two layers; fill the cache in the first epoch "
+                         "instead, or keep it on disk",
+                         (uint64_t)s->size);
 }
 
 static void ldr__hidden_close(ldr__hidden *s, const ldr_allocator *a) {
@@ -18663,7 +19728,7 @@ static void ldr__hidden_close(ldr__hidden *s, const ldr_allocator *a) {
   if (s->f) {
     fclose(s->f);
 #if !LDR__HAVE_MMAP
-    remove(s->path);
+    ldr__remove(s->path);
 #endif
   }
 #endif
@@ -18677,7 +19742,8 @@ static ldr_status ldr__hidden_move(ldr__hidden *s, float *x, uint64_t first, siz
   if (s->f) {
     uint64_t at = first * s->width * sizeof(float);
     if (!ldr__file_seek(s->f, at) || (store ? fwrite(x, 1, bytes, s->f) : fread(x, 1, bytes, s->f)) != bytes)
-      return ldr__fail_at(err, LDR_IO, at, "%s: %s failed: %s", s->path, store ? "writing" : "reading", strerror(errno));
+      return ldr__fail_at(
+          err, LDR_IO, at, "%s: %s failed: %s", s->path, store ? "writing" : "reading", strerror(errno));
     return LDR_OK;
   }
 #else
@@ -18689,7 +19755,8 @@ static ldr_status ldr__hidden_move(ldr__hidden *s, float *x, uint64_t first, siz
 }
 
 /* Record k of every sequence of the pass, from x[T,width] (the final one: from x[rows,width]). */
-static ldr_status ldr__fill_record(ldr__cache *c, const ldr__pass *s, size_t sequence, size_t k, const float *x, ldr_error *err) {
+static ldr_status ldr__fill_record(
+    ldr__cache *c, const ldr__pass *s, size_t sequence, size_t k, const float *x, ldr_error *err) {
   int32_t q;
   for (q = 0; q < s->t.sequences; q++) {
     size_t rows = ldr__cache_rows(c, k, (size_t)(s->offsets[q + 1] - s->offsets[q]));
@@ -18701,7 +19768,8 @@ static ldr_status ldr__fill_record(ldr__cache *c, const ldr__pass *s, size_t seq
 }
 
 /* One batch, from the sequence `first` on, through one layer; its taps go into the cache. */
-static ldr_status ldr__fill_batch(ldr__cache *c, ldr__pass *s, ldr__hidden *states, size_t first, int32_t layer, int32_t layers, ldr_error *err) {
+static ldr_status ldr__fill_batch(
+    ldr__cache *c, ldr__pass *s, ldr__hidden *states, size_t first, int32_t layer, int32_t layers, ldr_error *err) {
   const ldr_ladder *l = s->l;
   const ldr_model *m = l->m;
   ldr__tokens t = s->t;
@@ -18717,11 +19785,13 @@ static ldr_status ldr__fill_batch(ldr__cache *c, ldr__pass *s, ldr__hidden *stat
   } else if (ldr__hidden_move(states, x, c->d->offsets[first], t.count, 0, err)) return err->status;
   while (rung < l->d.rung_count && l->rungs[rung].layer != layer) rung++;
   here = rung < l->d.rung_count;
-  if (here && l->d.tap == LDR_TAP_INPUT && ldr__fill_record(c, s, first, (size_t)(l->has_first + rung), x, err)) return err->status;
+  if (here && l->d.tap == LDR_TAP_INPUT && ldr__fill_record(c, s, first, (size_t)(l->has_first + rung), x, err))
+    return err->status;
   /* nobody asks for what comes after */
   if (here && l->d.tap == LDR_TAP_INPUT && layer + 1 == layers && c->records == c->taps && !l->top) return LDR_OK;
   ldr__model_block_run(&s->ex, m, &s->backbone, layer, &t);
-  if (here && l->d.tap == LDR_TAP_OUTPUT && ldr__fill_record(c, s, first, (size_t)(l->has_first + rung), x, err)) return err->status;
+  if (here && l->d.tap == LDR_TAP_OUTPUT && ldr__fill_record(c, s, first, (size_t)(l->has_first + rung), x, err))
+    return err->status;
   if (layer + 1 < layers) return ldr__hidden_move(states, x, c->d->offsets[first], t.count, 1, err);
   if (l->top) return ldr__fill_record(c, s, first, c->taps - 1, x, err);
   if (c->records == c->taps) return LDR_OK;
@@ -18804,7 +19874,7 @@ struct ldr_trainer {
   float *values; /* correlation: 4 x examples */
   uint64_t *ordinals;
   int32_t examples, batch, part, steps_per_epoch;
-  int64_t step, tokens; /* done */
+  int64_t step, tokens, learned; /* done */
   int64_t backbone_runs;
   size_t fill_size, fit_size; /* held for a while by ldr_trainer_create, one after the other */
   int32_t only_scores; /* never takes a step */
@@ -18865,6 +19935,7 @@ LDR__DEF ldr_train_desc ldr_train_desc_defaults(const ldr_ladder *l, const ldr_t
   if (d.rate == 0) d.rate = d.optimizer == LDR_ADAFACTOR ? 5e-3f : method->rate;
   if (l && method->scaled && !(desc && desc->rate != 0) && d.optimizer != LDR_ADAFACTOR)
     d.rate *= LDR__MIN(10.0f, LDR__MAX(1.0f, 768.0f / (float)l->m->shape.width));
+  if (d.learn_rate == 0) d.learn_rate = 0.1f * d.rate;
   if (!d.epochs) d.epochs = 10;
   if (!d.batch) d.batch = 32;
   if (!d.accumulate) d.accumulate = d.reduce ? LDR__MAX(1, LDR__MIN(8, d.batch)) : 1;
@@ -18882,7 +19953,9 @@ LDR__DEF ldr_train_desc ldr_train_desc_defaults(const ldr_ladder *l, const ldr_t
 
 static int32_t ldr__examples(const ldr_dataset *d) { return d ? (int32_t)(d->count / (size_t)ldr__per(d)) : 0; }
 
-static int ldr__balances(const ldr_trainer *t) { return t->d.balance && !t->d.class_weights && ldr__head_of(t->l->d.head)->weighted; }
+static int ldr__balances(const ldr_trainer *t) {
+  return t->d.balance && !t->d.class_weights && ldr__head_of(t->l->d.head)->weighted;
+}
 
 /* Class weights that make every class count the same in the whole training set. */
 static void ldr__balance(ldr_trainer *t) {
@@ -19176,7 +20249,8 @@ static void ldr__trainer_place(ldr__plan *p, ldr_trainer *t) {
   }
   t->best = t->dev ? ldr__place_floats(p, "best parameters", l->size) : NULL;
   ldr__scales_place(p, t);
-  t->class_weights = t->d.class_weights || ldr__balances(t) ? ldr__place_floats(p, "tables", (size_t)l->d.classes) : NULL;
+  t->class_weights = t->d.class_weights || ldr__balances(t) ? ldr__place_floats(p, "tables", (size_t)l->d.classes)
+                                                            : NULL;
   t->class_counts = ldr__balances(t) ? (int64_t *)ldr__place(p, "tables", (size_t)l->d.classes, sizeof(int64_t)) : NULL;
   t->order = (int32_t *)ldr__place(p, "tables", (size_t)t->examples, sizeof(int32_t));
   t->tags = (int32_t *)ldr__place(p, "tables", tokens, sizeof(int32_t));
@@ -19188,40 +20262,62 @@ static void ldr__trainer_place(ldr__plan *p, ldr_trainer *t) {
     if (t->caches[i].d) ldr__cache_place(p, &t->caches[i]);
 }
 
-static ldr_status ldr__trainer_check(const ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev, const ldr_train_desc *d, ldr_error *err) {
+static ldr_status ldr__trainer_check(
+    const ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev, const ldr_train_desc *d, ldr_error *err) {
   int32_t c;
-  if (!l || !train || !ldr__allocator_valid(&d->alloc)) return ldr__fail(err, LDR_ARGUMENT, "training needs a ladder and a training set");
-  if (d->epochs < 0 || d->batch < 1 || d->accumulate < 1 || d->accumulate > d->batch || !(d->rate >= 0) || !(d->beta1 >= 0 && d->beta1 < 1) || !(d->beta2 >= 0 && d->beta2 < 1) || !(d->epsilon > 0) ||
-    !(d->momentum >= 0 && d->momentum < 1) || !(d->weight_decay >= 0) || !(d->warmup <= 1) || d->clip != d->clip || d->patience < 0 || !(d->label_smoothing >= 0 && d->label_smoothing < 1) || (unsigned)d->optimizer > LDR_ADAFACTOR ||
-    !(d->replace_rate > 0 && d->replace_rate <= 1) || !(d->replace_until > 0 && d->replace_until <= 1) || (unsigned)d->replace_schedule > LDR_REPLACE_CONSTANT ||
-    (unsigned)d->schedule > LDR_CONSTANT || ldr__metric_row(d->metric) == LDR__METRICS || !ldr__packs(d->cache_type) || !ldr__packs(d->tap_type))
+  if (!l || !train || !ldr__allocator_valid(&d->alloc))
+    return ldr__fail(err, LDR_ARGUMENT, "training needs a ladder and a training set");
+  if (d->epochs < 0 || d->batch < 1 || d->accumulate < 1 || d->accumulate > d->batch || !(d->rate >= 0)
+      || !(d->learn_rate >= 0) ||
+      !(d->beta1 >= 0 && d->beta1 < 1) || !(d->beta2 >= 0 && d->beta2 < 1) || !(d->epsilon > 0) ||
+      !(d->momentum >= 0 && d->momentum < 1) || !(d->weight_decay >= 0) || !(d->warmup <= 1) || d->clip != d->clip ||
+      d->patience < 0 || !(d->label_smoothing >= 0 && d->label_smoothing < 1) || (unsigned)d->optimizer > LDR_ADAFACTOR || !(d->replace_rate > 0 && d->replace_rate <= 1) ||
+      !(d->replace_until > 0 && d->replace_until <= 1) || (unsigned)d->replace_schedule > LDR_REPLACE_CONSTANT || (unsigned)d->schedule > LDR_CONSTANT ||
+      ldr__metric_row(d->metric) == LDR__METRICS || !ldr__packs(d->cache_type) || !ldr__packs(d->tap_type))
     return ldr__fail(err, LDR_ARGUMENT, "a value of the training description is out of its range");
   if (d->ranks < 1 || d->rank < 0 || d->rank >= d->ranks || (!d->reduce && (d->ranks > 1 || d->reduce_plain)))
     return ldr__fail(err, LDR_ARGUMENT,
         "rank %d of %d processes: ranks count from 0, and several need reduce", d->rank, d->ranks);
-  if (d->cache && l->d.beside) return ldr__fail(err, LDR_ARGUMENT, "a tap cache keeps what a frozen backbone computes, and the one of this ladder is tuned: train without a cache");
+  if (d->cache && l->d.beside)
+    return ldr__fail(err, LDR_ARGUMENT,
+        "a tap cache keeps what a frozen backbone computes, and the one of this ladder is tuned: train without a "
+        "cache");
   if (d->cache && l->deep && !l->top)
     return ldr__fail(err, LDR_ARGUMENT,
         "a tap cache keeps what a frozen backbone computes, and method %s changes the backbone: train without a cache",
         ldr_method_name(l->d.method));
-  if (d->cache && l->d.head == LDR_HEAD_WORDS) return ldr__fail(err, LDR_ARGUMENT, "a tap cache keeps the rows a head reads, and those of a words head change with the masks: train without a cache");
+  if (d->cache && l->d.head == LDR_HEAD_WORDS)
+    return ldr__fail(err, LDR_ARGUMENT,
+        "a tap cache keeps the rows a head reads, and those of a words head change with the masks: train without a "
+        "cache");
 #ifdef LADDER_NO_STDIO
-  if (d->cache_dir) return ldr__fail(err, LDR_UNSUPPORTED, "this build has no files (LADDER_NO_STDIO): a tap cache can be in memory only");
+  if (d->cache_dir)
+    return ldr__fail(
+        err, LDR_UNSUPPORTED, "this build has no files (LADDER_NO_STDIO): a tap cache can be in memory only");
 #endif
-  if ((int64_t)d->epochs * ldr__examples(train) > INT32_MAX) return ldr__fail(err, LDR_ARGUMENT, "%d epochs of %d examples are more steps than can be counted", d->epochs, ldr__examples(train));
+  if ((int64_t)d->epochs * ldr__examples(train) > INT32_MAX)
+    return ldr__fail(err, LDR_ARGUMENT, "%d epochs of %d examples are more steps than can be counted", d->epochs,
+        ldr__examples(train));
   if (!ldr__metric_fits(d->metric, l->d.head))
     return ldr__fail(err, LDR_ARGUMENT, "metric %s does not fit the ladder's head", ldr_metric_name(d->metric));
   if ((l->d.head == LDR_HEAD_WORDS || l->d.head == LDR_HEAD_MULTI || ldr__spans_of(l->d.head)) &&
       (d->class_weights || d->balance || d->label_smoothing > 0))
-    return ldr__fail(err, LDR_ARGUMENT, "a %s head has no class weights and no label smoothing", ldr_head_name(l->d.head));
-  if (d->distil && (l->d.head != LDR_HEAD_WORDS || l->d.method != LDR_METHOD_LADDER || !l->d.rung_count || !ldr__uses_final(l))) return ldr__fail(err, LDR_ARGUMENT, "distilling is for a ladder with a words head and output MIXED or RESIDUAL: others have nothing to learn from the backbone's scores");
+    return ldr__fail(
+        err, LDR_ARGUMENT, "a %s head has no class weights and no label smoothing", ldr_head_name(l->d.head));
+  if (d->distil &&
+      (l->d.head != LDR_HEAD_WORDS || l->d.method != LDR_METHOD_LADDER || !l->d.rung_count || !ldr__uses_final(l)))
+    return ldr__fail(err, LDR_ARGUMENT,
+        "distilling is for a ladder with a words head and output MIXED or RESIDUAL: others have nothing to learn from "
+        "the backbone's scores");
   for (c = 0; d->class_weights && c < l->d.classes; c++)
-    if (!(d->class_weights[c] >= 0 && d->class_weights[c] <= FLT_MAX)) return ldr__fail(err, LDR_ARGUMENT, "the weight of class %d is negative or not finite", c);
+    if (!(d->class_weights[c] >= 0 && d->class_weights[c] <= FLT_MAX))
+      return ldr__fail(err, LDR_ARGUMENT, "the weight of class %d is negative or not finite", c);
   if (ldr__dataset_check(l, train, "the training set", err)) return err->status;
   return dev ? ldr__dataset_check(l, dev, "the dev set", err) : LDR_OK;
 }
 
-static void ldr__trainer_init(ldr_trainer *t, ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev, const ldr_train_desc *d) {
+static void ldr__trainer_init(
+    ldr_trainer *t, ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev, const ldr_train_desc *d) {
   int i;
   memset(t, 0, sizeof *t);
   t->alloc = d->alloc.alloc_fn ? d->alloc : l->alloc;
@@ -19243,7 +20339,8 @@ static void ldr__trainer_init(ldr_trainer *t, ldr_ladder *l, const ldr_dataset *
     if (t->caches[i].d && d->cache_layers) t->fill_size = LDR__MAX(t->fill_size, ldr__hidden_size(&t->caches[i]));
 }
 
-LDR__DEF ldr_memory ldr_trainer_plan(const ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev, const ldr_train_desc *desc) {
+LDR__DEF ldr_memory ldr_trainer_plan(
+    const ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev, const ldr_train_desc *desc) {
   ldr_train_desc d = ldr_train_desc_defaults(l, desc);
   ldr_memory report;
   size_t fit_size;
@@ -19266,7 +20363,8 @@ LDR__DEF ldr_memory ldr_trainer_plan(const ldr_ladder *l, const ldr_dataset *tra
   return report;
 }
 
-LDR__DEF uint64_t ldr_trainer_plan_disk(const ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev, const ldr_train_desc *desc) {
+LDR__DEF uint64_t ldr_trainer_plan_disk(
+    const ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev, const ldr_train_desc *desc) {
   ldr_train_desc d = ldr_train_desc_defaults(l, desc);
   uint64_t bytes = 0;
   ldr_error err;
@@ -19341,7 +20439,8 @@ static void ldr__trainer_order(ldr_trainer *t, int32_t epoch) {
 static ldr_status ldr__trainer_caches(ldr_trainer *t, ldr_error *err);
 
 /* only_scores: it will never take a step, so there is no room for one. */
-static ldr_trainer *ldr__trainer_new(ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev, const ldr_train_desc *desc, int32_t only_scores, ldr_error *err) {
+static ldr_trainer *ldr__trainer_new(ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev,
+    const ldr_train_desc *desc, int32_t only_scores, ldr_error *err) {
   ldr_train_desc d = ldr_train_desc_defaults(l, desc);
   ldr__plan plan;
   ldr_trainer *t;
@@ -19384,7 +20483,8 @@ static ldr_trainer *ldr__trainer_new(ldr_ladder *l, const ldr_dataset *train, co
 }
 
 /* Taps for the batch in the pass: from the cache when every sequence is there, else from the backbone. */
-static ldr_status ldr__trainer_forward(ldr_trainer *t, const ldr_dataset *d, const int32_t *examples, int32_t count, ldr_error *err) {
+static ldr_status ldr__trainer_forward(
+    ldr_trainer *t, const ldr_dataset *d, const int32_t *examples, int32_t count, ldr_error *err) {
   ldr__cache *c = t->d.cache ? (d == t->train ? &t->caches[0] : d == t->dev ? &t->caches[1] : NULL) : NULL;
   int32_t q, per = ldr__per(d), n = count * per, all = c && ldr__cache_get(c, &t->pass, examples, per, n);
   if (!all) {
@@ -19467,7 +20567,7 @@ static ldr_status ldr__trainer_close(ldr_trainer *t, ldr__cache *c, ldr_error *e
   if (ldr__reduce(t, &zero, 1, err)) return err->status;
   if (!t->d.rank && ldr__cache_whole(c, err)) return err->status;
   if (ldr__reduce(t, &zero, 1, err)) return err->status;
-  if (t->d.rank) c->f = fopen(c->writer.path, "r+b");
+  if (t->d.rank) c->f = ldr__fopen(c->writer.path, "r+b");
   if (!c->f)
     return ldr__fail(err, LDR_IO, "%s: cannot be opened: %s", c->writer.path, strerror(errno));
   setvbuf(c->f, NULL, _IONBF, 0);
@@ -19725,7 +20825,8 @@ LDR__DEF ldr_start ldr_trainer_start(const ldr_trainer *t) {
   return t ? t->start : none;
 }
 
-/* Measures the channels; the first trainer of a ladder also fits its head, and scores that start. Allocates for its time. */
+/* Measures the channels; the first trainer of a ladder also fits its head, and scores that start. Allocates for its
+   time. */
 static ldr_status ldr__trainer_prepare(ldr_trainer *t, ldr_error *err) {
   size_t tap_width = (size_t)t->l->m->shape.width, width = (size_t)t->l->head_width, tokens = 0, ignored = 0;
   ldr_status status;
@@ -19768,7 +20869,9 @@ static ldr_status ldr__trainer_prepare(ldr_trainer *t, ldr_error *err) {
 /* Labels that no class stands for can be scored, not learned. */
 static ldr_status ldr__learnable(const ldr_dataset *d, ldr_error *err) {
   int32_t n = ldr_dataset_unseen(d, NULL);
-  return n == 0 ? LDR_OK : ldr__fail(err, LDR_DATA, "the training set: %d of its labels stand for no class: they can be scored, not learned", n);
+  return n == 0 ? LDR_OK
+                : ldr__fail(err, LDR_DATA,
+                      "the training set: %d of its labels stand for no class: they can be scored, not learned", n);
 }
 
 LDR__DEF ldr_trainer *ldr_trainer_create(ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev,
@@ -19789,9 +20892,13 @@ static ldr_status ldr__name_not_finite(const ldr_trainer *t, ldr_error *err) {
       const float *v = (which ? l->grads : l->values) + l->params[p].offset;
       size_t i, n = (size_t)l->params[p].rows * (size_t)l->params[p].columns;
       for (i = 0; i < n; i++)
-        if (!(v[i] - v[i] == 0)) return ldr__fail(err, LDR_NUMERIC, "step %I: %s \"%s\" holds a value that is not finite: lower the rate or clip", t->step + 1, which ? "the gradient of" : "parameter", l->params[p].name);
+        if (!(v[i] - v[i] == 0))
+          return ldr__fail(err, LDR_NUMERIC,
+              "step %I: %s \"%s\" holds a value that is not finite: lower the rate or clip", t->step + 1,
+              which ? "the gradient of" : "parameter", l->params[p].name);
     }
-  return ldr__fail(err, LDR_NUMERIC, "step %I: the loss is not finite: \"logits\" overflow; lower the rate", t->step + 1);
+  return ldr__fail(
+      err, LDR_NUMERIC, "step %I: the loss is not finite: \"logits\" overflow; lower the rate", t->step + 1);
 }
 
 /* A training set that was filled again must fit what the old one was given room for. */
@@ -19801,7 +20908,10 @@ static ldr_status ldr__trainer_refilled(ldr_trainer *t, ldr_error *err) {
   if (ldr__learnable(t->train, err) || ldr__dataset_check(t->l, t->train, "the training set", err)) return err->status;
   ldr__batch_limits(t->train, t->part, &tokens, &sequences);
   if (t->d.cache || ldr__examples(t->train) != t->examples || tokens > t->pass.max_tokens)
-    return ldr__fail(err, LDR_ARGUMENT, "the training set was filled again with %d examples and up to %U tokens a batch: the trainer has no cache and room for %d and %U", ldr__examples(t->train), (uint64_t)tokens, t->examples, (uint64_t)t->pass.max_tokens);
+    return ldr__fail(err, LDR_ARGUMENT,
+        "the training set was filled again with %d examples and up to %U tokens a batch: the trainer has no cache and "
+        "room for %d and %U",
+        ldr__examples(t->train), (uint64_t)tokens, t->examples, (uint64_t)t->pass.max_tokens);
   t->version = t->train->version;
   return LDR_OK;
 }
@@ -19811,32 +20921,44 @@ static double ldr__replace_rate(const ldr_train_desc *d, int64_t step, int64_t s
   return done >= 1 ? 1 : d->replace_schedule == LDR_REPLACE_CONSTANT ? b : b + (1 - b) * done;
 }
 
-/* After loading a part of this step's batch. The draws depend on seed and step alone, so they are those of every other part. */
+/* After loading a part of this step's batch. The draws depend on seed and step alone, so they are those of every other
+   part. */
 static void ldr__trainer_route(ldr_trainer *t) {
-  ldr__pass_route(&t->pass, ldr__replace_rate(&t->d, t->step, (int64_t)t->d.epochs * t->steps_per_epoch), ldr__stream(t->d.seed, LDR__STREAM_REPLACE, (uint64_t)t->step));
+  ldr__pass_route(&t->pass, ldr__replace_rate(&t->d, t->step, (int64_t)t->d.epochs * t->steps_per_epoch),
+      ldr__stream(t->d.seed, LDR__STREAM_REPLACE, (uint64_t)t->step));
+}
+
+/* Adds n examples of d to the gradients of a mean loss; *loss += their losses. They are the first-th and so on of a
+   step. */
+static ldr_status ldr__trainer_part(ldr_trainer *t, double *loss, const ldr_dataset *d, const int32_t *examples,
+    int32_t first, int32_t n, double weight, float dropout, ldr_error *err) {
+  int32_t q, per = ldr__per(d);
+  ldr__targets target;
+  for (q = 0; q < n * per; q++) t->ordinals[q] = (uint64_t)(first * per + q);
+  ldr__pass_load(&t->pass, d, examples, n, t->ordinals, dropout,
+      ldr__stream(t->d.seed, LDR__STREAM_DROPOUT, (uint64_t)(t->step + t->learned)));
+  ldr__trainer_route(t);
+  target = ldr__pass_targets(&t->pass, t->class_weights, t->d.label_smoothing, d->choices);
+  if (ldr__trainer_forward(t, d, examples, n, err)) return err->status;
+  *loss += ldr__pass_loss(&t->pass, &target, weight);
+  ldr__pass_backward(&t->pass);
+  return LDR_OK;
 }
 
 /* Gradients of the mean loss over `count` examples, in parts of at most t->part; *loss is the sum of losses. */
-static ldr_status ldr__trainer_gradients(ldr_trainer *t, double *loss, const int32_t *examples, int32_t count, double weight, float dropout, ldr_error *err) {
-  ldr__pass *s = &t->pass;
-  int32_t i, q, per = ldr__per(t->train);
-  uint64_t key = ldr__stream(t->d.seed, LDR__STREAM_DROPOUT, (uint64_t)t->step);
+static ldr_status ldr__trainer_gradients(ldr_trainer *t, double *loss, const int32_t *examples, int32_t count,
+    double weight, float dropout, ldr_error *err) {
+  int32_t i;
   size_t parts = ldr__part_count(t, count), from = ldr__run(t, t->d.rank, parts);
   size_t to = ldr__run(t, t->d.rank + 1, parts), p, held = 0;
   *loss = 0;
   memset(t->grads, 0, t->l->size * sizeof(float));
   for (p = from; p < to; p++) {
     int32_t n = LDR__MIN(t->part, count - (i = (int32_t)p * t->part));
-    ldr__targets target;
-    double part_loss;
+    double part_loss = 0;
     if (held) memset(t->grads, 0, t->l->size * sizeof(float));
-    for (q = 0; q < n * per; q++) t->ordinals[q] = (uint64_t)(i * per + q);
-    ldr__pass_load(s, t->train, examples + i, n, t->ordinals, dropout, key);
-    ldr__trainer_route(t);
-    target = ldr__pass_targets(s, t->class_weights, t->d.label_smoothing, t->train->choices);
-    if (ldr__trainer_forward(t, t->train, examples + i, n, err)) return err->status;
-    *loss += part_loss = ldr__pass_loss(s, &target, weight);
-    ldr__pass_backward(s);
+    if (ldr__trainer_part(t, &part_loss, t->train, examples + i, i, n, weight, dropout, err)) return err->status;
+    *loss += part_loss;
     if (t->room) t->losses[p] = part_loss;
     if (t->room && !t->d.reduce_plain) ldr__branch_take(t, &held, p, parts);
   }
@@ -19846,13 +20968,16 @@ static ldr_status ldr__trainer_gradients(ldr_trainer *t, double *loss, const int
   return t->d.reduce_plain ? ldr__reduce(t, t->grads, t->l->size, err) : ldr__branches_join(t, parts, err);
 }
 
-LDR__DEF ldr_status ldr_trainer_gradients(ldr_trainer *t, double *loss, const int32_t *examples, int32_t count, ldr_error *err) {
+LDR__DEF ldr_status ldr_trainer_gradients(
+    ldr_trainer *t, double *loss, const int32_t *examples, int32_t count, ldr_error *err) {
   double weight, sum;
   int32_t i;
   LDR__OWN_ERROR(err);
-  if (!t || !examples || count < 1) return ldr__fail(err, LDR_ARGUMENT, "ldr_trainer_gradients: no trainer or examples");
+  if (!t || !examples || count < 1)
+    return ldr__fail(err, LDR_ARGUMENT, "ldr_trainer_gradients: no trainer or examples");
   for (i = 0; i < count; i++)
-    if (examples[i] < 0 || examples[i] >= t->examples) return ldr__fail(err, LDR_ARGUMENT, "example %d: the training set has %d", examples[i], t->examples);
+    if (examples[i] < 0 || examples[i] >= t->examples)
+      return ldr__fail(err, LDR_ARGUMENT, "example %d: the training set has %d", examples[i], t->examples);
   t->l->grads = t->grads;
   if (ldr__trainer_refilled(t, err)) return err->status;
   weight = ldr__examples_weight(t, t->train, examples, count);
@@ -19880,7 +21005,8 @@ LDR__DEF ldr_status ldr_trainer_evaluate(ldr_trainer *t, const ldr_dataset *d, l
   int32_t i, n, part;
   LDR__OWN_ERROR(err);
   if (!t || !d || !score) return ldr__fail(err, LDR_ARGUMENT, "ldr_trainer_evaluate: no trainer, data set or score");
-  if (d != t->dev && d != t->train) return ldr__fail(err, LDR_ARGUMENT, "a trainer has room for its own two sets: use ldr_evaluate for another");
+  if (d != t->dev && d != t->train)
+    return ldr__fail(err, LDR_ARGUMENT, "a trainer has room for its own two sets: use ldr_evaluate for another");
   memset(&y, 0, sizeof y);
   n = ldr__examples(d);
   y.predicted = t->values;
@@ -19898,10 +21024,13 @@ LDR__DEF ldr_status ldr_trainer_evaluate(ldr_trainer *t, const ldr_dataset *d, l
   score->loss = ldr__ratio(y.loss, y.weight);
   score->accuracy = ldr__ratio((double)y.right, (double)y.counted);
   score->examples = n;
-  return LDR_OK;
+  return score->loss - score->loss == 0 ? LDR_OK : ldr__fail(err, LDR_NUMERIC,
+      "the loss of a set is not finite: its scores are not, or too large");
 }
 
-LDR__DEF int32_t ldr_trainer_done(const ldr_trainer *t) { return !t || t->stopped || t->step >= (int64_t)t->d.epochs * t->steps_per_epoch; }
+LDR__DEF int32_t ldr_trainer_done(const ldr_trainer *t) {
+  return !t || t->stopped || t->step >= (int64_t)t->d.epochs * t->steps_per_epoch;
+}
 
 static int ldr__has_best(const ldr_trainer *t) { return t->best_metric > -1e30; }
 
@@ -19949,11 +21078,71 @@ static ldr_status ldr__trainer_epoch_end(ldr_trainer *t, ldr_error *err) {
   return LDR_OK;
 }
 
+/* The step along the gradients, whose loss is `loss`. */
+static ldr_status ldr__trainer_move(ldr_trainer *t, double loss, double rate, ldr_error *err) {
+  double scale = 1;
+  ldr__scales_gradients(t);
+  t->last_norm = ldr__gradient_norm(t->l);
+  if (!(loss - loss == 0) || !(t->last_norm - t->last_norm == 0)) return ldr__name_not_finite(t, err);
+  if (t->d.clip > 0 && t->last_norm > (double)t->d.clip) scale = (double)t->d.clip / (t->last_norm + 1e-6);
+  t->last_rate = rate;
+  ldr__scales_values(t, 0);
+  ldr__optimise(t->l, 0, t->m, t->v, &t->d, t->last_rate, scale, t->step + t->learned + 1);
+  ldr__scales_values(t, 1);
+  return LDR_OK;
+}
+
+/* Examples i, i + 1, .. of the new ones, or (`old`) drawn from the training set, into batch[at most 64]. */
+static int32_t ldr__learn_batch(const ldr_trainer *t, int32_t *batch, int32_t i, int32_t count, int old) {
+  uint64_t key = ldr__stream(t->d.seed, LDR__STREAM_SAMPLE, (uint64_t)t->learned);
+  int32_t n = LDR__MIN(LDR__MIN(t->part, 64), count - i), k;
+  for (k = 0; k < n; k++)
+    batch[k] = old ? (int32_t)ldr__random_below(key, (uint64_t)(i + k), (uint32_t)t->examples) : i + k;
+  return n;
+}
+
+LDR__DEF ldr_status ldr_trainer_learn(
+    ldr_trainer *t, const ldr_dataset *fresh, int32_t replay, double *loss, ldr_error *err) {
+  int32_t batch[64], counts[2], i, n;
+  size_t tokens = 0, sequences = 0;
+  double weight = 0, sum = 0;
+  int old;
+  LDR__OWN_ERROR(err);
+  if (!t || !fresh || replay < 0) return ldr__fail(err, LDR_ARGUMENT, "ldr_trainer_learn: no trainer or no examples");
+  if (t->room) return ldr__fail(err, LDR_UNSUPPORTED, "ldr_trainer_learn: the trainer is one of several processes");
+  if (ldr__dataset_check(t->l, fresh, "the new examples", err) || ldr__learnable(fresh, err)) return err->status;
+  ldr__batch_limits(fresh, LDR__MIN(t->part, 64), &tokens, &sequences);
+  if (tokens > t->pass.max_tokens || sequences > t->pass.max_sequences)
+    return ldr__fail(err, LDR_LIMIT, "the new examples need up to %U tokens at a time, the trainer has room for %U",
+        (uint64_t)tokens, (uint64_t)t->pass.max_tokens);
+  counts[0] = ldr__examples(fresh);
+  counts[1] = replay;
+  for (old = 0; old < 2; old++)
+    for (i = 0; i < counts[old]; i += n) {
+      n = ldr__learn_batch(t, batch, i, counts[old], old);
+      weight += ldr__examples_weight(t, old ? t->train : fresh, batch, n);
+    }
+  if (!(weight > 0)) return ldr__fail(err, LDR_DATA, "no example has a target");
+  t->l->grads = t->grads;
+  memset(t->grads, 0, t->l->size * sizeof(float));
+  for (old = 0; old < 2; old++)
+    for (i = 0; i < counts[old]; i += n) {
+      n = ldr__learn_batch(t, batch, i, counts[old], old);
+      if (ldr__trainer_part(t, &sum, old ? t->train : fresh, batch, old * counts[0] + i, n, weight, t->l->d.dropout,
+          err))
+        return err->status;
+    }
+  if (ldr__trainer_move(t, sum, (double)t->d.learn_rate, err)) return err->status;
+  t->learned++;
+  if (loss) *loss = sum / weight;
+  return LDR_OK;
+}
+
 LDR__DEF ldr_status ldr_trainer_step(ldr_trainer *t, ldr_progress *p, ldr_error *err) {
   ldr_progress progress;
   const int32_t *examples;
   int32_t in_epoch, count, i;
-  double weight, loss = 0, scale = 1;
+  double weight, loss = 0;
   float stop = 0;
   int end;
   LDR__OWN_ERROR(err);
@@ -19968,14 +21157,8 @@ LDR__DEF ldr_status ldr_trainer_step(ldr_trainer *t, ldr_progress *p, ldr_error 
   weight = ldr__examples_weight(t, t->train, examples, count);
   if (weight > 0) {
     if (ldr__trainer_gradients(t, &loss, examples, count, weight, t->l->d.dropout, err)) return err->status;
-    ldr__scales_gradients(t);
-    t->last_norm = ldr__gradient_norm(t->l);
-    if (!(loss - loss == 0) || !(t->last_norm - t->last_norm == 0)) return ldr__name_not_finite(t, err);
-    if (t->d.clip > 0 && t->last_norm > (double)t->d.clip) scale = (double)t->d.clip / (t->last_norm + 1e-6);
-    t->last_rate = ldr__rate(&t->d, t->step, (int64_t)t->d.epochs * t->steps_per_epoch);
-    ldr__scales_values(t, 0);
-    ldr__optimise(t->l, 0, t->m, t->v, &t->d, t->last_rate, scale, t->step + 1);
-    ldr__scales_values(t, 1);
+    if (ldr__trainer_move(t, loss, ldr__rate(&t->d, t->step, (int64_t)t->d.epochs * t->steps_per_epoch), err))
+      return err->status;
   }
   t->step++;
   for (i = 0; i < count; i++) {
@@ -19999,7 +21182,8 @@ LDR__DEF void ldr_trainer_restore_best(ldr_trainer *t) {
   if (t && t->best && ldr__has_best(t)) memcpy(t->l->values, t->best, t->l->size * sizeof(float));
 }
 
-LDR__DEF ldr_status ldr_fit(ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev, const ldr_train_desc *desc, ldr_fit_result *result, ldr_error *err) {
+LDR__DEF ldr_status ldr_fit(ldr_ladder *l, const ldr_dataset *train, const ldr_dataset *dev, const ldr_train_desc *desc,
+    ldr_fit_result *result, ldr_error *err) {
   ldr_trainer *t;
   ldr_status status = LDR_OK;
   LDR__OWN_ERROR(err);
@@ -20087,40 +21271,135 @@ LDR__DEF void ldr_predictor_free(ldr_predictor *p) {
   ldr__free(&a, p, sizeof *p);
 }
 
-/* The batch to the logits of its rows. */
-static ldr_status ldr__predictor_run(ldr__pass *s, const ldr_batch *batch, ldr_error *err) {
+static ldr_status ldr__predictor_take(ldr__pass *s, const ldr_batch *batch, ldr_error *err) {
   const ldr_ladder *l = s->l;
   size_t longest, n;
   if (ldr__batch_check(l->m, batch, &longest, err)) return err->status;
-  if (longest > (size_t)ldr__text_positions(l)) return ldr__fail(err, LDR_DATA, "a sequence of the batch has %U tokens, beside its prompt there are %d positions", (uint64_t)longest, ldr__text_positions(l));
+  if (longest > (size_t)ldr__text_positions(l))
+    return ldr__fail(err, LDR_DATA, "a sequence of the batch has %U tokens, beside its prompt there are %d positions",
+        (uint64_t)longest, ldr__text_positions(l));
   n = (size_t)batch->offsets[batch->sequences];
   if ((size_t)batch->sequences > s->max_sequences || n > s->max_tokens)
-    return ldr__fail(err, LDR_ARGUMENT, "a batch of %d sequences and %U tokens: the predictor was made for %U and %U", batch->sequences, (uint64_t)n, (uint64_t)s->max_sequences, (uint64_t)s->max_tokens);
+    return ldr__fail(err, LDR_ARGUMENT, "a batch of %d sequences and %U tokens: the predictor was made for %U and %U",
+        batch->sequences, (uint64_t)n, (uint64_t)s->max_sequences, (uint64_t)s->max_tokens);
   memcpy(s->offsets, batch->offsets, ((size_t)batch->sequences + 1) * sizeof(int32_t));
   memcpy(s->ids, batch->ids, n * sizeof(int32_t));
   if (batch->segments) memcpy(s->segments, batch->segments, n * sizeof(int32_t));
   else memset(s->segments, 0, n * sizeof(int32_t));
   ldr__pass_begin(s, batch->sequences, NULL, 0, 0);
+  return LDR_OK;
+}
+
+/* The batch to the logits of its rows. */
+static ldr_status ldr__predictor_run(ldr__pass *s, const ldr_batch *batch, ldr_error *err) {
+  if (ldr__predictor_take(s, batch, err)) return err->status;
   ldr__pass_backbone(s);
   ldr__head_forward(s);
   return LDR_OK;
 }
 
-LDR__DEF ldr_status ldr_predict(ldr_predictor *p, float *scores, const ldr_batch *batch, ldr_error *err) {
-  ldr__pass *s;
-  const ldr_ladder *l;
+/* 1: it reads the backbone as it was loaded, so others may read the same pass. */
+static int ldr__reads_frozen(const ldr_ladder *l) { return (!l->deep || l->top) && !ldr__virtual_tokens(l)
+    && ldr__backbone_of(l) == l; }
+
+/* The ladders that share a pass, the one that needs most of it first; the others run alone. */
+static void ldr__predict_shared(ldr_predictor *const *p, int32_t count) {
+  ldr__pass *first = NULL;
+  int32_t i;
+  for (i = 0; i < count; i++) {
+    ldr__pass *s = &p[i]->pass;
+    if (!ldr__reads_frozen(s->l)) {
+      ldr__pass_backbone(s);
+      continue;
+    }
+    ldr__walk_begin(&s->walk, s);
+    if (first && s->walk.end <= first->walk.end) {
+      s->beside = first->beside;
+      first->beside = s;
+    } else {
+      s->beside = first;
+      first = s;
+    }
+  }
+  if (first) ldr__pass_backbone(first);
+}
+
+LDR__DEF ldr_status ldr_predict_together(ldr_predictor *const *p, float *const *scores, int32_t count,
+    const ldr_batch *batch, ldr_error *err) {
+  int32_t i;
   LDR__OWN_ERROR(err);
-  if (!p || !scores) return ldr__fail(err, LDR_ARGUMENT,
-      "ldr_predict: no predictor or no destination");
-  s = &p->pass;
-  l = s->l;
-  if (ldr__spans_of(l->d.head)) return ldr__fail(err, LDR_ARGUMENT,
-      "ldr_predict: this ladder's head gives spans: use ldr_predict_spans");
-  if (ldr__predictor_run(s, batch, err)) return err->status;
-  memcpy(scores, s->logits, s->row_count * (size_t)l->d.classes * sizeof(float));
-  if (ldr__head_of(l->d.head)->scores) ldr__head_of(l->d.head)->scores(scores, s->row_count, (size_t)l->d.classes);
+  for (i = 0; i < count || !i; i++) {
+    int32_t k = i;
+    if (!p || !scores || count < 1 || !p[i] || !scores[i]) return ldr__fail(err, LDR_ARGUMENT,
+        "ldr_predict: no predictor or no destination");
+    if (ldr__spans_of(p[i]->pass.l->d.head)) return ldr__fail(err, LDR_ARGUMENT,
+        "ldr_predict: this ladder's head gives spans: use ldr_predict_spans");
+    if (p[i]->pass.l->m != p[0]->pass.l->m) return ldr__fail(err, LDR_ARGUMENT,
+        "ldr_predict_together: the ladders are of different models");
+    while (k > 0 && p[--k] != p[i]) {}
+    if (i && p[k] == p[i]) return ldr__fail(err, LDR_ARGUMENT, "ldr_predict_together: predictor %d stands twice", i);
+  }
+  for (i = 0; i < count; i++)
+    if (ldr__predictor_take(&p[i]->pass, batch, err)) return err->status;
+  ldr__predict_shared(p, count);
+  for (i = 0; i < count; i++) {
+    ldr__pass *s = &p[i]->pass;
+    const ldr__head *h = ldr__head_of(s->l->d.head);
+    size_t classes = (size_t)s->l->d.classes;
+    ldr__head_forward(s);
+    memcpy(scores[i], s->logits, s->row_count * classes * sizeof(float));
+    if (ldr__finite(scores[i], s->row_count, classes, "scores", err)) return err->status;
+    if (h->scores) h->scores(scores[i], s->row_count, classes);
+  }
   return LDR_OK;
 }
+
+LDR__DEF ldr_status ldr_predict(ldr_predictor *p, float *scores, const ldr_batch *batch, ldr_error *err) {
+    return ldr_predict_together(&p, &scores, 1, batch, err); }
+
+#ifndef LADDER_NO_TOKENIZER
+LDR__DEF ldr_status ldr_predict_text(ldr_ladder *l, ldr_answer *answer, const char *text, const char *text2,
+    ldr_error *err) {
+  const ldr_tokenizer *t = l ? ldr_model_tokenizer(l->m) : NULL;
+  const char *note = ldr_ladder_note_get(l, "max_len");
+  int32_t offsets[2] = { 0, 0 }, max_len = 0;
+  size_t bytes, k;
+  ldr_encoding e;
+  ldr_predictor *p = NULL;
+  float *scores = NULL;
+  ldr_batch batch;
+  LDR__OWN_ERROR(err);
+  memset(&e, 0, sizeof e);
+  if (!l || !answer || !text) return ldr__fail(err, LDR_ARGUMENT,
+      "ldr_predict_text: no ladder, no text or no answer to fill");
+  if (l->d.head != LDR_HEAD_CLASSIFY && l->d.head != LDR_HEAD_REGRESS)
+    return ldr__fail(err, LDR_UNSUPPORTED, "ldr_predict_text: this ladder's head is %s: use ldr_predict",
+        ldr_head_name(l->d.head));
+  if (!t) return ldr__fail(err, LDR_MISSING, "ldr_predict_text: the model has no vocabulary");
+  for (; note && *note >= '0' && *note <= '9' && max_len < 100000000; note++) max_len = max_len * 10 + (*note - '0');
+  max_len = LDR__MIN(max_len ? max_len : 128, ldr__text_positions(l));
+  bytes = (size_t)l->d.classes * sizeof *scores;
+  if (!ldr_tokenizer_encode(t, &e, text, strlen(text), text2, text2 ? strlen(text2) : 0, max_len, 1,
+      err)) p = ldr_predictor_create(l, 1, e.count, err);
+  scores = p ? (float *)ldr__alloc(&l->alloc, bytes) : NULL;
+  offsets[1] = e.count;
+  batch.sequences = 1;
+  batch.offsets = offsets;
+  batch.ids = e.ids;
+  batch.segments = e.segments;
+  if (p && !scores) ldr__fail(err, LDR_MEMORY, "out of memory for an answer");
+  if (scores && !ldr_predict(p, scores, &batch, err)) {
+    k = l->d.head == LDR_HEAD_CLASSIFY ? (size_t)ldr__argmax(scores, (size_t)l->d.classes) : 0;
+    answer->label = (int32_t)k;
+    answer->name = ldr_ladder_label(l, answer->label);
+    answer->score = scores[k];
+  }
+  if (scores) ldr__free(&l->alloc, scores, bytes);
+  ldr_predictor_free(p);
+  ldr_encoding_free(&e);
+  return err->status;
+}
+#endif
 
 LDR__DEF ldr_status ldr_predict_spans(ldr_predictor *p, ldr_span *spans, int32_t capacity, int32_t *count,
     const ldr_batch *batch,
@@ -20151,7 +21430,8 @@ LDR__DEF ldr_status ldr_predict_spans(ldr_predictor *p, ldr_span *spans, int32_t
 }
 
 #ifndef LADDER_NO_TRAIN
-LDR__DEF ldr_status ldr_evaluate(ldr_ladder *l, const ldr_dataset *d, ldr_metric metric, ldr_score *score, ldr_error *err) {
+LDR__DEF ldr_status ldr_evaluate(
+    ldr_ladder *l, const ldr_dataset *d, ldr_metric metric, ldr_score *score, ldr_error *err) {
   ldr_train_desc td;
   ldr_error local;
   ldr_trainer *t;
@@ -20219,14 +21499,16 @@ LDR__DEF ldr_session *ldr_session_create(const ldr_model *m, const ldr_ladder *l
   LDR__OWN_ERROR(err);
   if (!m || (l && l->m != m) || capacity < 0 || capacity > most)
     ldr__fail(err, LDR_ARGUMENT,
-        "ldr_session_create: no model, a ladder of another one, or room for %d tokens where the model has %d positions", capacity, most);
+        "ldr_session_create: no model, a ladder of another one, or room for %d tokens where the model has %d positions",
+        capacity, most);
   else if (!m->shape.causal || !m->ends.m[LDR__LM_OUT].data)
     ldr__fail(err, LDR_UNSUPPORTED, "a %s model does not say what comes next: %s", m->type,
         m->shape.causal ? "its files hold no language-model head" : "it is an encoder");
   else if (l && (l->d.head != LDR_HEAD_WORDS || l->d.rung_count || l->d.beside || l->d.method == LDR_METHOD_PROMPT ||
       l->d.method == LDR_METHOD_PREFIX))
     ldr__fail(err, LDR_UNSUPPORTED,
-        "text comes from ladders of copies that were trained on words, not from other heads, narrow rungs, prompts or prefixes");
+        "text comes from ladders of copies that were trained on words, not from other heads, narrow rungs, prompts or "
+        "prefixes");
   if (err->status) return NULL;
   s = (ldr_session *)ldr__alloc(&m->alloc, sizeof *s);
   if (!s) {
@@ -20346,8 +21628,8 @@ static double ldr__sample_mass(const float *z, int32_t n, float least, float pea
   return sum;
 }
 
-/* The largest number x with few(x): at least `count` tokens, or `mass` of the probability, lie at z >= x. By halving the bits of
-   floats, which are in the order of their numbers: no list of the vocabulary is sorted. */
+/* The largest number x with few(x): at least `count` tokens, or `mass` of the probability, lie at z >= x. By halving
+   the bits of floats, which are in the order of their numbers: no list of the vocabulary is sorted. */
 static float ldr__sample_least(const float *z, int32_t n, float peak, int32_t count, double mass) {
   uint32_t low = 0, high = UINT32_MAX;
   while (low < high) {
@@ -20462,7 +21744,8 @@ static ldr_status ldr__recipe_pool(ldr_ladder_desc *desc, const ldr_model *m, co
     const ldr_dataset *dev, const ldr_allocator *a, ldr_error *err) {
   static const ldr_pool pools[] = { LDR_POOL_FIRST, LDR_POOL_MEAN };
   /* without a dev set every second of the texts looked at is held out */
-  int32_t n = ldr__examples(set), step = LDR__MAX(dev ? 1 : 2, (n + 511) / 512), step2 = dev ? (ldr__examples(dev) + 255) / 256 : step;
+  int32_t n = ldr__examples(set), step = LDR__MAX(dev ? 1 : 2, (n + 511) / 512),
+          step2 = dev ? (ldr__examples(dev) + 255) / 256 : step;
   ldr_dataset *some = ldr__dataset_some(set, 512, 0, step, err);
   ldr_dataset *other = some ? ldr__dataset_some(dev ? dev : set, 256, dev ? 0 : 1, step2, err) : NULL;
   ldr_score best;
@@ -20512,7 +21795,10 @@ static double ldr__recipe_seconds(const ldr_ladder *l, const ldr_train_desc *d, 
       learn = copies * (l->d.rank > 0 ? 2.2 : 3) + 3 * narrow, score = copies + narrow, runs = d->cache ? 1
       : (double)d->epochs;
   double tokens = (double)ldr_dataset_tokens(set), held = dev ? (double)ldr_dataset_tokens(dev) : 0;
-  return rate > 0 ? (tokens * (below * runs + learn * (double)d->epochs + score) + held * (below * runs + score * ((double)d->epochs + 1))) / rate : 0;
+  return rate > 0 ? (tokens * (below * runs + learn * (double)d->epochs + score) +
+                        held * (below * runs + score * ((double)d->epochs + 1))) /
+          rate
+                  : 0;
 }
 
 /* Ways to keep taps, the best first. */
@@ -20616,7 +21902,9 @@ LDR__DEF ldr_status ldr_recipe(ldr_ladder_desc *ladder, ldr_train_desc *train, c
       if (done) return LDR_OK;
     }
   return ldr__fail(err, LDR_LIMIT,
-      "no ladder fits the budget: the cheapest takes %U MB beside the weights and, as far as the backbone's speed tells, %U s", cost.memory >> 20, (uint64_t)(cost.seconds + 0.5));
+      "no ladder fits the budget: the cheapest takes %U MB beside the weights and, as far as the backbone's speed "
+      "tells, %U s",
+      cost.memory >> 20, (uint64_t)(cost.seconds + 0.5));
 }
 
 #endif /* LADDER_NO_TRAIN */
@@ -20636,13 +21924,14 @@ static const struct { const char *key; size_t offset, size; int kind; } ldr__fie
 #define LDR__INT(name)   LDR__FIELD(name, INT)
 #define LDR__FLOAT(name) LDR__FIELD(name, FLOAT)
 #define LDR__OPTION(name) LDR__FIELD(name, OPTION)
-  LDR__INT(method), LDR__INT(rank), LDR__FLOAT(alpha), LDR__INT(targets), LDR__INT(bottleneck), LDR__INT(virtual_tokens), LDR__INT(successors), LDR__INT(tune_biases), LDR__INT(tune_norms), LDR__INT(tune_layers),
-  LDR__INT(preset), LDR__INT(reduction), LDR__INT(rung_count), LDR__INT(width), LDR__INT(heads), LDR__INT(ffn), LDR__INT(tap), LDR__INT(gate),
-  LDR__FLOAT(gate_init), LDR__FLOAT(gate_temperature), LDR__FLOAT(gate_fixed), LDR__INT(mix), LDR__INT(output), LDR__FLOAT(output_init), LDR__INT(init),
-  LDR__INT(importance), LDR__INT(slice_heads), LDR__INT(samples), LDR__FLOAT(dropout), LDR__INT(final_norm),
-      LDR__INT(down_bias), LDR__INT(head), LDR__INT(classes), LDR__INT(pool), LDR__INT(head_hidden),
-      LDR__OPTION(prompt_hidden), LDR__INT(top), LDR__INT(standardise), LDR__OPTION(head_activation),
-          LDR__OPTION(span_size)
+    LDR__INT(method), LDR__INT(rank), LDR__FLOAT(alpha), LDR__INT(targets), LDR__INT(bottleneck),
+    LDR__INT(virtual_tokens), LDR__INT(successors), LDR__INT(tune_biases), LDR__INT(tune_norms), LDR__INT(tune_layers),
+    LDR__INT(preset), LDR__INT(reduction), LDR__INT(rung_count), LDR__INT(width), LDR__INT(heads), LDR__INT(ffn),
+    LDR__INT(tap), LDR__INT(gate), LDR__FLOAT(gate_init), LDR__FLOAT(gate_temperature), LDR__FLOAT(gate_fixed),
+    LDR__INT(mix), LDR__INT(output), LDR__FLOAT(output_init), LDR__INT(init), LDR__INT(importance),
+    LDR__INT(slice_heads), LDR__INT(samples), LDR__FLOAT(dropout), LDR__INT(final_norm), LDR__INT(down_bias),
+    LDR__INT(head), LDR__INT(classes), LDR__INT(pool), LDR__INT(head_hidden), LDR__OPTION(prompt_hidden), LDR__INT(top),
+    LDR__INT(standardise), LDR__OPTION(head_activation), LDR__OPTION(span_size)
 #undef LDR__INT
 #undef LDR__FLOAT
 #undef LDR__OPTION
@@ -20714,7 +22003,9 @@ static uint64_t ldr__meta_digest(const ldr_weights *w) {
   uint64_t h = 0;
   size_t i;
   for (i = 0; i < w->meta_count; i++)
-    if (strcmp(w->metas[i].key, "checksum") != 0) h = ldr__digest(ldr__digest(h, w->metas[i].key, strlen(w->metas[i].key)), w->metas[i].value, strlen(w->metas[i].value));
+    if (strcmp(w->metas[i].key, "checksum") != 0)
+      h = ldr__digest(
+          ldr__digest(h, w->metas[i].key, strlen(w->metas[i].key)), w->metas[i].value, strlen(w->metas[i].value));
   return h;
 }
 
@@ -20805,7 +22096,8 @@ static ldr__array ldr__ladder_array(const ldr_ladder *l, int32_t i) {
 }
 
 /* The entry of a tensor behind others; *at moves past its bytes. */
-static void ldr__header_tensor(ldr__text *t, const char *name, ldr_dtype type, const int64_t *shape, int32_t dims, uint64_t *at) {
+static void ldr__header_tensor(
+    ldr__text *t, const char *name, ldr_dtype type, const int64_t *shape, int32_t dims, uint64_t *at) {
   uint64_t bytes = ldr_dtype_size(type);
   int32_t k;
   ldr__text_bytes(t, ",", 1);
@@ -20826,7 +22118,8 @@ static void ldr__header_tensor(ldr__text *t, const char *name, ldr_dtype type, c
 }
 
 /* A matrix, or a vector. */
-static void ldr__header_matrix(ldr__text *t, const char *name, ldr_dtype type, int vector, size_t rows, size_t columns, uint64_t *at) {
+static void ldr__header_matrix(
+    ldr__text *t, const char *name, ldr_dtype type, int vector, size_t rows, size_t columns, uint64_t *at) {
   int64_t shape[2];
   shape[0] = (int64_t)rows;
   shape[1] = (int64_t)columns;
@@ -20850,7 +22143,10 @@ static void ldr__writer_floats(ldr__writer *w, const float *v, size_t n, ldr_err
 static void ldr__writer_header(ldr__writer *w, ldr__text *t, ldr_error *err) {
   unsigned char length[8];
   while (t->used % 8 && !t->full) ldr__text_bytes(t, " ", 1);  /* data aligned for a mapping */
-  if (t->full) w->status = ldr__fail(err, LDR_LIMIT, "names and metadata are too long: a header of %U bytes is the most that can be read again", (uint64_t)LADDER_MAX_HEADER);
+  if (t->full)
+    w->status = ldr__fail(err, LDR_LIMIT,
+        "names and metadata are too long: a header of %U bytes is the most that can be read again",
+        (uint64_t)LADDER_MAX_HEADER);
   ldr__store_u64(length, t->used);
   ldr__writer_put(w, length, 8, err);
   ldr__writer_put(w, t->data, t->used, err);
@@ -20887,7 +22183,8 @@ static ldr_status ldr__ladder_write(ldr__writer *w, const ldr_ladder *l, ldr_err
   return w->status;
 }
 
-LDR__DEF ldr_status ldr_ladder_save_memory(const ldr_ladder *l, void *data, size_t capacity, size_t *size, ldr_error *err) {
+LDR__DEF ldr_status ldr_ladder_save_memory(
+    const ldr_ladder *l, void *data, size_t capacity, size_t *size, ldr_error *err) {
   ldr__writer w;
   if (!l || !size) return ldr__fail(err, LDR_ARGUMENT, "ldr_ladder_save_memory: no ladder, or nowhere to put the size");
   memset(&w, 0, sizeof w);
@@ -20913,13 +22210,19 @@ static ldr_status ldr__array_read(const ldr_weights *w, const ldr__array *a, ldr
   const ldr_tensor *t = ldr_weights_find(w, a->name);
   uint64_t n = (uint64_t)a->rows * a->columns;
   if (!t) return ldr__fail(err, LDR_MISSING, "tensor \"%s\" is missing", a->name);
-  if (t->dtype != LDR_F32) return ldr__fail_at(err, LDR_DTYPE, t->offset, "tensor \"%s\": type %s, expected F32", a->name, ldr_dtype_name(t->dtype));
-  if (t->bytes != 4 * n) return ldr__fail_at(err, LDR_SHAPE, t->offset, "tensor \"%s\": %U values, expected %U", a->name, t->bytes / 4, n);
+  if (t->dtype != LDR_F32)
+    return ldr__fail_at(
+        err, LDR_DTYPE, t->offset, "tensor \"%s\": type %s, expected F32", a->name, ldr_dtype_name(t->dtype));
+  if (t->bytes != 4 * n)
+    return ldr__fail_at(err, LDR_SHAPE, t->offset, "tensor \"%s\": %U values, expected %U", a->name, t->bytes / 4, n);
   ldr_tensor_read(a->data, t, 0, (size_t)n);
   return LDR_OK;
 }
 
-static ldr_status ldr__meta_missing(const char *key, ldr_error *err) { return ldr__fail(err, LDR_FORMAT, "not a ladder file, or a damaged one: metadata \"%s\" is missing or unreadable", key); }
+static ldr_status ldr__meta_missing(const char *key, ldr_error *err) {
+  return ldr__fail(
+      err, LDR_FORMAT, "not a ladder file, or a damaged one: metadata \"%s\" is missing or unreadable", key);
+}
 
 static ldr_status ldr__meta_desc(const ldr_weights *w, ldr_ladder_desc *d, int32_t *rungs, ldr_error *err) {
   char key[64];
@@ -20985,7 +22288,8 @@ static ldr_status ldr__ladder_read_texts(ldr_ladder *l, const ldr_weights *w, ld
   return LDR_OK;
 }
 
-static ldr_ladder *ldr__ladder_from(const ldr_model *m, const ldr_weights *w, const ldr_allocator *alloc, ldr_error *err) {
+static ldr_ladder *ldr__ladder_from(
+    const ldr_model *m, const ldr_weights *w, const ldr_allocator *alloc, ldr_error *err) {
   ldr_ladder_desc d;
   ldr_ladder *l = NULL;
   int32_t rungs[LDR__MANY], i;
@@ -20994,33 +22298,40 @@ static ldr_ladder *ldr__ladder_from(const ldr_model *m, const ldr_weights *w, co
   memset(&d, 0, sizeof d);
   d.alloc = ldr__allocator(alloc);
   if (!format || strcmp(format, "ladder") != 0) ldr__meta_missing("format", err);
-  else if (!ldr__parse_hex(ldr_weights_meta(w, "backbone.fingerprint"), 16, &fingerprint)) ldr__meta_missing("backbone.fingerprint", err);
+  else if (!ldr__parse_hex(ldr_weights_meta(w, "backbone.fingerprint"), 16, &fingerprint))
+    ldr__meta_missing("backbone.fingerprint", err);
   else if (!ldr__parse_hex(ldr_weights_meta(w, "checksum"), 16, &wanted)) ldr__meta_missing("checksum", err);
   if (err->status) return NULL;
   if (ldr__meta_desc(w, &d, rungs, err)) return NULL;
   mine = ldr_model_fingerprint(m);
   if (mine != fingerprint) {
     const char *family = ldr_weights_meta(w, "backbone.family");
-    ldr__fail(err, LDR_MISMATCH, "this ladder was trained on another backbone (a %s, fingerprint %s); the model given is a %s with other weights", family ? family : "?", ldr_weights_meta(w, "backbone.fingerprint"), m->family->type);
+    ldr__fail(err, LDR_MISMATCH,
+        "this ladder was trained on another backbone (a %s, fingerprint %s); the model given is a %s with other "
+        "weights",
+        family ? family : "?", ldr_weights_meta(w, "backbone.fingerprint"), m->family->type);
     return NULL;
   }
   for (i = 0; i < ldr_weights_count(w); i++) held += ldr_weights_at(w, i)->bytes / 4;
   l = ldr__ladder_new(m, &d, held, err);
   if (!l) return NULL;
   l->fingerprint = mine;
-  if (ldr_weights_count(w) != l->count) ldr__fail(err, LDR_EXTRA, "%d tensors in the file, the ladder it describes has %d", ldr_weights_count(w), l->count);
+  if (ldr_weights_count(w) != l->count)
+    ldr__fail(err, LDR_EXTRA, "%d tensors in the file, the ladder it describes has %d", ldr_weights_count(w), l->count);
   for (i = 0; i < l->count && !err->status; i++) {
     ldr__array a = ldr__ladder_array(l, i);
     if (!ldr__array_read(w, &a, err)) h = ldr__floats_digest(h, a.data, a.rows * a.columns);
   }
-  if (!err->status && ldr__mix64(h ^ ldr__meta_digest(w)) != wanted) ldr__fail(err, LDR_CORRUPT, "the parameters or the metadata do not match their checksum: the file was damaged");
+  if (!err->status && ldr__mix64(h ^ ldr__meta_digest(w)) != wanted)
+    ldr__fail(err, LDR_CORRUPT, "the parameters or the metadata do not match their checksum: the file was damaged");
   if (!err->status) ldr__ladder_read_texts(l, w, err);
   if (!err->status) return l;
   ldr_ladder_free(l);
   return NULL;
 }
 
-LDR__DEF ldr_ladder *ldr_ladder_load_memory(const ldr_model *m, const void *data, size_t size, const ldr_allocator *alloc, ldr_error *err) {
+LDR__DEF ldr_ladder *ldr_ladder_load_memory(
+    const ldr_model *m, const void *data, size_t size, const ldr_allocator *alloc, ldr_error *err) {
   ldr_weights *w;
   ldr_ladder *l = NULL;
   LDR__OWN_ERROR(err);
@@ -21052,29 +22363,44 @@ LDR__DEF ldr_ladder *ldr_ladder_load(const ldr_model *m, const char *path, const
 
 #ifndef LADDER_NO_TRAIN
 
+/* What must be the same in a run that goes on; what only says where, how fast and with what it is computed may differ.
+   */
+static const struct { const char *key; size_t offset; int real; } ldr__run_fields[] = {
+#define LDR__RUN(name, real) { "run." #name, offsetof(ldr_train_desc, name), real }
+  LDR__RUN(rate, 1), LDR__RUN(beta1, 1), LDR__RUN(beta2, 1), LDR__RUN(epsilon, 1), LDR__RUN(momentum, 1),
+      LDR__RUN(weight_decay, 1),
+  LDR__RUN(clip, 1), LDR__RUN(warmup, 1), LDR__RUN(label_smoothing, 1), LDR__RUN(replace_rate, 1),
+      LDR__RUN(replace_until, 1),
+  LDR__RUN(epochs, 0), LDR__RUN(batch, 0), LDR__RUN(accumulate, 0), LDR__RUN(optimizer, 0), LDR__RUN(nesterov, 0),
+  LDR__RUN(schedule, 0), LDR__RUN(patience, 0), LDR__RUN(metric, 0), LDR__RUN(replace_schedule, 0)
+#undef LDR__RUN
+};
+enum { LDR__RUN_FIELDS = (int)(sizeof ldr__run_fields / sizeof ldr__run_fields[0]) };
+
 /* What a run is: two runs with the same digest and the same step continue each other. marks[3] or NULL: without the
    sets, with train, and all. */
 static uint64_t ldr__run_digest(const ldr_trainer *t, uint64_t *marks) {
   const ldr_train_desc *d = &t->d;
   const ldr_dataset *sets[2];
-  uint64_t h = t->l->fingerprint;
-  float f[11];
-  int64_t n[11];
+  uint64_t h = ldr__mix64(ldr__mix64(t->l->fingerprint ^ (uint64_t)t->l->size) ^ d->seed);
   int i;
-  f[0] = d->rate; f[1] = d->beta1; f[2] = d->beta2; f[3] = d->epsilon; f[4] = d->momentum; f[5] = d->weight_decay; f[6] = d->clip; f[7] = d->warmup; f[8] = d->label_smoothing; f[9] = d->replace_rate; f[10] = d->replace_until;
-  n[0] = d->epochs; n[1] = d->batch; n[2] = d->accumulate; n[3] = d->optimizer; n[4] = d->nesterov; n[5] = d->schedule; n[6] = d->patience; n[7] = d->metric; n[8] = (int64_t)t->l->size; n[9] = (int64_t)(d->seed & INT64_MAX); n[10] = d->replace_schedule;
-  h = ldr__floats_digest(h, f, 11);
-  for (i = 0; i < 11; i++) h = ldr__mix64(h ^ (uint64_t)n[i]);
-  if (t->d.cache && t->d.cache_type != LDR_F32) h = ldr__mix64(h ^ (uint64_t)t->d.cache_type); /* rounded taps make another run */
+  uint32_t bits;
+  for (i = 0; i < LDR__RUN_FIELDS; i++) {
+    memcpy(&bits, (const unsigned char *)d + ldr__run_fields[i].offset, 4);
+    h = ldr__mix64(h ^ bits);
+  }
+  /* rounded taps make another run */
+  if (t->d.cache && t->d.cache_type != LDR_F32) h = ldr__mix64(h ^ (uint64_t)t->d.cache_type);
   if (t->pass.tap_type != LDR_F32) h = ldr__mix64(h ^ (uint64_t)t->d.tap_type << 8);
-  if (t->l->m->compute != LDR_COMPUTE_F32) h = ldr__mix64(h ^ UINT64_C(0x696e7438) ^ (uint64_t)t->l->m->compute); /* as do those of a rounded backbone */
+  /* as do those of a rounded backbone */
+  if (t->l->m->compute != LDR_COMPUTE_F32) h = ldr__mix64(h ^ UINT64_C(0x696e7438) ^ (uint64_t)t->l->m->compute);
   if (t->class_weights) h = ldr__floats_digest(h, t->class_weights, (size_t)t->l->d.classes);
   if (d->distil) h = ldr__mix64(h ^ UINT64_C(0x64697374));
   if (d->reduce) h = ldr__mix64(h ^ UINT64_C(0x74726565) ^ (uint64_t)d->reduce_plain);
   for (i = 0; i < (int)(sizeof ldr__fields / sizeof ldr__fields[0]); i++) {
-    uint32_t bits = 0;
-    memcpy(&bits, (const unsigned char *)&t->l->d + ldr__fields[i].offset, ldr__fields[i].size);
-    h = ldr__mix64(h ^ bits);
+    uint32_t field = 0;
+    memcpy(&field, (const unsigned char *)&t->l->d + ldr__fields[i].offset, ldr__fields[i].size);
+    h = ldr__mix64(h ^ field);
   }
   for (i = 0; i < t->l->d.rung_count; i++) h = ldr__mix64(h ^ (uint64_t)t->l->rung_layers[i]);
   sets[0] = t->train;
@@ -21089,11 +22415,10 @@ static uint64_t ldr__run_digest(const ldr_trainer *t, uint64_t *marks) {
       h = ldr__mix64(h ^ (uint64_t)sets[i]->count);
       continue;
     }
-    for (k = 0; k < sets[i]->tokens; k++) h = ldr__mix64(h ^ ((uint64_t)(uint32_t)sets[i]->ids[k] << 16) ^ (uint64_t)(uint32_t)sets[i]->segments[k]);
+    h = ldr__mix64(h ^ ldr__texts_hash(sets[i]));
     for (k = 0; k < labels; k++) h = ldr__mix64(h ^ (uint64_t)(uint32_t)sets[i]->labels[k]);
     for (k = 0; k < sets[i]->set_used; k++) h = ldr__mix64(h ^ (uint64_t)(uint32_t)sets[i]->set_items[k]);
     for (k = 0; k < sets[i]->set_count; k++) h = ldr__mix64(h ^ sets[i]->set_ends[k]);
-    for (k = 0; k <= sets[i]->count; k++) h = ldr__mix64(h ^ sets[i]->offsets[k]);
     h = ldr__floats_digest(h, sets[i]->values, sets[i]->count);
   }
   if (marks) marks[2] = h;
@@ -21110,12 +22435,19 @@ static uint64_t ldr__double_bits(double v) {
 /* The scalars of a trainer, one row each, for writing and reading. */
 enum { LDR__STATE_I32, LDR__STATE_I64, LDR__STATE_DOUBLE };
 static const struct { const char *key; size_t offset; int kind; } ldr__states[] = {
-  { "state.step", offsetof(ldr_trainer, step), LDR__STATE_I64 }, { "state.tokens", offsetof(ldr_trainer, tokens), LDR__STATE_I64 },
-  { "state.epoch_done", offsetof(ldr_trainer, epoch_done), LDR__STATE_I32 }, { "state.best_epoch", offsetof(ldr_trainer, best_epoch), LDR__STATE_I32 },
-  { "state.best_metric", offsetof(ldr_trainer, best_metric), LDR__STATE_DOUBLE }, { "state.epoch_loss", offsetof(ldr_trainer, epoch_loss), LDR__STATE_DOUBLE },
-  { "state.epoch_weight", offsetof(ldr_trainer, epoch_weight), LDR__STATE_DOUBLE }, { "state.last_loss", offsetof(ldr_trainer, last_loss), LDR__STATE_DOUBLE },
-  { "state.last_metric", offsetof(ldr_trainer, last_metric), LDR__STATE_DOUBLE }, { "state.last_rate", offsetof(ldr_trainer, last_rate), LDR__STATE_DOUBLE },
-  { "state.last_norm", offsetof(ldr_trainer, last_norm), LDR__STATE_DOUBLE }, { "state.last_step_loss", offsetof(ldr_trainer, last_step_loss), LDR__STATE_DOUBLE } };
+  { "state.step", offsetof(ldr_trainer, step), LDR__STATE_I64 },
+  { "state.tokens", offsetof(ldr_trainer, tokens), LDR__STATE_I64 },
+  { "state.learned", offsetof(ldr_trainer, learned), LDR__STATE_I64 },
+  { "state.epoch_done", offsetof(ldr_trainer, epoch_done), LDR__STATE_I32 },
+  { "state.best_epoch", offsetof(ldr_trainer, best_epoch), LDR__STATE_I32 },
+  { "state.best_metric", offsetof(ldr_trainer, best_metric), LDR__STATE_DOUBLE },
+  { "state.epoch_loss", offsetof(ldr_trainer, epoch_loss), LDR__STATE_DOUBLE },
+  { "state.epoch_weight", offsetof(ldr_trainer, epoch_weight), LDR__STATE_DOUBLE },
+  { "state.last_loss", offsetof(ldr_trainer, last_loss), LDR__STATE_DOUBLE },
+  { "state.last_metric", offsetof(ldr_trainer, last_metric), LDR__STATE_DOUBLE },
+  { "state.last_rate", offsetof(ldr_trainer, last_rate), LDR__STATE_DOUBLE },
+  { "state.last_norm", offsetof(ldr_trainer, last_norm), LDR__STATE_DOUBLE },
+  { "state.last_step_loss", offsetof(ldr_trainer, last_step_loss), LDR__STATE_DOUBLE } };
 
 /* The arrays of a saved run; one that a run has not is left out. */
 enum { LDR__STATE_ARRAYS = 5 };
@@ -21134,8 +22466,25 @@ static int ldr__state_arrays(const ldr_trainer *t, ldr__array *a) {
   return n;
 }
 
+/* Fixed point, for people and for comparing: printf would bring its floating point, and the locale's comma. */
+static const char *ldr__run_value(char text[32], const ldr_trainer *t, int i) {
+  const unsigned char *at = (const unsigned char *)&t->d + ldr__run_fields[i].offset;
+  char part[10] = "";
+  float real;
+  int32_t whole, k;
+  int64_t nano, rest;
+  memcpy(&real, at, 4);
+  memcpy(&whole, at, 4);
+  nano = real > -9e9f && real < 9e9f ? (int64_t)((double)ldr__abs(real) * 1e9 + 0.5) : INT64_MAX;
+  for (k = 8, rest = nano; k >= 0; k--, rest /= 10) part[k] = (char)('0' + rest % 10);
+  if (ldr__run_fields[i].real) ldr__format(text, 32, "%s%I.%s", real < 0 ? "-" : "", nano / 1000000000, part);
+  else ldr__format(text, 32, "%d", (int)whole);
+  return text;
+}
+
 LDR__DEF ldr_status ldr_trainer_save(const ldr_trainer *t, const char *path, ldr_error *err) {
   ldr__array a[LDR__STATE_ARRAYS];
+  char value[32];
   ldr__text text;
   ldr__writer w;
   uint64_t h = 0, at = 0;
@@ -21154,6 +22503,7 @@ LDR__DEF ldr_status ldr_trainer_save(const ldr_trainer *t, const char *path, ldr
   ldr__text_meta(&text, "format", "ladder-run");
   ldr__meta_ladder(&text, t->l);
   ldr__meta_hex(&text, "run", ldr__run_digest(t, NULL), 16);
+  for (i = 0; i < LDR__RUN_FIELDS; i++) ldr__text_meta(&text, ldr__run_fields[i].key, ldr__run_value(value, t, i));
   for (s = 0; s < sizeof ldr__states / sizeof ldr__states[0]; s++) {
     const unsigned char *from = (const unsigned char *)t + ldr__states[s].offset;
     int32_t small;
@@ -21184,29 +22534,48 @@ LDR__DEF ldr_status ldr_trainer_save(const ldr_trainer *t, const char *path, ldr
 }
 
 /* Everything is checked before the first byte of the trainer changes. */
-static ldr_status ldr__resume_check(const ldr_trainer *t, const ldr_weights *w, const ldr__array *a, int n, ldr_error *err) {
+static ldr_status ldr__resume_check(
+    const ldr_trainer *t, const ldr_weights *w, const ldr__array *a, int n, ldr_error *err) {
   const char *format = ldr_weights_meta(w, "format");
   uint64_t run, wanted, h = 0, bits;
   int64_t v;
   int i;
   size_t s;
-  if (!format || strcmp(format, "ladder-run") != 0 || !ldr__parse_hex(ldr_weights_meta(w, "run"), 16, &run) || !ldr__parse_hex(ldr_weights_meta(w, "checksum"), 16, &wanted)) return ldr__meta_missing("format", err);
-  if (run != ldr__run_digest(t, NULL)) return ldr__fail(err, LDR_MISMATCH, "the saved run had another backbone, ladder, data set or training description");
+  if (!format || strcmp(format, "ladder-run") != 0 || !ldr__parse_hex(ldr_weights_meta(w, "run"), 16, &run)
+      || !ldr__parse_hex(ldr_weights_meta(w, "checksum"), 16, &wanted)) return ldr__meta_missing("format", err);
+  for (i = 0; run != ldr__run_digest(t, NULL) && i < LDR__RUN_FIELDS; i++) {
+    char now[32];
+    const char *was = ldr_weights_meta(w, ldr__run_fields[i].key);
+    if (was && strcmp(was, ldr__run_value(now, t, i)) != 0)
+      return ldr__fail(err, LDR_MISMATCH,
+          "the saved run had %s %s, and this one has %s: only threads, caches of floats and processes may differ",
+          ldr__run_fields[i].key + 4, was, now);
+  }
+  if (run != ldr__run_digest(t, NULL)) return ldr__fail(err, LDR_MISMATCH,
+      "the saved run had another backbone, ladder, data set, seed or type of taps");
   for (s = 0; s < sizeof ldr__states / sizeof ldr__states[0]; s++) {
     const char *text = ldr_weights_meta(w, ldr__states[s].key);
-    if (ldr__states[s].kind == LDR__STATE_DOUBLE ? !ldr__parse_hex(text, 16, &bits) : !ldr__parse_i64(text, &v) || v < 0 || v > INT64_MAX / 2) return ldr__meta_missing(ldr__states[s].key, err);
+    /* the first is the step */
+    const int64_t most = ldr__states[s].kind == LDR__STATE_I32 ? t->d.epochs
+        : s ? INT64_MAX / 2 : (int64_t)t->d.epochs * t->steps_per_epoch;
+    if (ldr__states[s].kind == LDR__STATE_DOUBLE ? !ldr__parse_hex(text, 16, &bits) : !ldr__parse_i64(text, &v)
+        || v < 0 || v > most) return ldr__meta_missing(ldr__states[s].key, err);
   }
   for (i = 0; i < n; i++) {
     const ldr_tensor *x = ldr_weights_find(w, a[i].name);
     size_t at, take;
     if (!x) return ldr__fail(err, LDR_MISSING, "tensor \"%s\" is missing", a[i].name);
-    if (x->dtype != LDR_F32 || x->bytes != 4 * (uint64_t)a[i].columns) return ldr__fail_at(err, LDR_SHAPE, x->offset, "tensor \"%s\": %U bytes, expected %U", a[i].name, x->bytes, 4 * (uint64_t)a[i].columns);
+    if (x->dtype != LDR_F32 || x->bytes != 4 * (uint64_t)a[i].columns)
+      return ldr__fail_at(err, LDR_SHAPE, x->offset, "tensor \"%s\": %U bytes, expected %U", a[i].name, x->bytes,
+          4 * (uint64_t)a[i].columns);
     for (at = 0; at < a[i].columns; at += take) {
       take = LDR__MIN((size_t)LDR__BLOCK, a[i].columns - at);
       h = ldr__digest(h, (const unsigned char *)x->data + 4 * at, 4 * take);
     }
   }
-  return ldr__mix64(h ^ ldr__meta_digest(w)) == wanted ? LDR_OK : ldr__fail(err, LDR_CORRUPT, "the saved run does not match its checksum: the file was damaged");
+  return ldr__mix64(h ^ ldr__meta_digest(w)) == wanted
+      ? LDR_OK
+      : ldr__fail(err, LDR_CORRUPT, "the saved run does not match its checksum: the file was damaged");
 }
 
 LDR__DEF ldr_status ldr_trainer_resume(ldr_trainer *t, const char *path, ldr_error *err) {
@@ -21271,10 +22640,13 @@ static uint32_t ldr__float_to_half(float f) {
   return sign | (a - 0x38000000u + 0x0fffu + (a >> 13 & 1u)) >> 13;
 }
 
-/* A tensor of the file: `parts` matrices or vectors of block `layer` from `slot` on side by side (a fused q k v), or an end. */
-typedef struct ldr__published { char name[256]; int32_t layer, slot, parts; size_t rows, columns; } ldr__published; /* of one part */
+/* A tensor of the file: `parts` matrices or vectors of block `layer` from `slot` on side by side (a fused q k v), or an
+   end. */
+/* of one part */
+typedef struct ldr__published { char name[256]; int32_t layer, slot, parts; size_t rows, columns; } ldr__published;
 
-/* Name of a tensor outside the blocks; 0 when the family, or this model, has none. m without weights: all it should have. */
+/* Name of a tensor outside the blocks; 0 when the family, or this model, has none. m without weights: all it should
+   have. */
 static int ldr__end_published(char *name, size_t cap, const ldr_model *m, int end) {
   const ldr__family *f = m->family;
   const char *stems[LDR__ENDS], *after = "", *prefix = f->prefix;
@@ -21290,9 +22662,14 @@ static int ldr__end_published(char *name, size_t cap, const ldr_model *m, int en
   stems[LDR__LM_NORM] = stems[LDR__LM_NORMB] = f->head_norm;
   stems[LDR__LM_OUT] = f->head_out;
   stems[LDR__LM_BIAS] = f->head_bias;
-  if (end == LDR__PROJECT || end == LDR__EMBED_NORM || end == LDR__FINAL || end == LDR__LM_DENSE || end == LDR__LM_NORM) after = ".weight";
-  if (end == LDR__PROJECTB || end == LDR__EMBED_NORMB || end == LDR__FINALB || end == LDR__LM_DENSEB || end == LDR__LM_NORMB) after = ".bias";
-  if (end == LDR__LM_DENSE || end == LDR__LM_DENSEB || end == LDR__LM_NORM || end == LDR__LM_NORMB || end == LDR__LM_OUT || end == LDR__LM_BIAS) prefix = "";
+  if (end == LDR__PROJECT || end == LDR__EMBED_NORM || end == LDR__FINAL || end == LDR__LM_DENSE || end == LDR__LM_NORM)
+    after = ".weight";
+  if (end == LDR__PROJECTB || end == LDR__EMBED_NORMB || end == LDR__FINALB || end == LDR__LM_DENSEB ||
+      end == LDR__LM_NORMB)
+    after = ".bias";
+  if (end == LDR__LM_DENSE || end == LDR__LM_DENSEB || end == LDR__LM_NORM || end == LDR__LM_NORMB ||
+      end == LDR__LM_OUT || end == LDR__LM_BIAS)
+    prefix = "";
   if (!stems[end]) return 0;
   if (m->weights && (end < LDR__END_MATRICES ? !m->ends.m[end].data : !m->ends.v[end])) return 0;
   if (end == LDR__LM_OUT && (m->weights ? ldr__tied(m) : m->tied || f->head_dense)) return 0;
@@ -21310,7 +22687,8 @@ static int ldr__published_next(ldr__published *p, const ldr_model *m, const ldr_
   const ldr__family *f = m->family;
   int32_t blocks = ldr__published_blocks(m, l);
   for (; *at < LDR__ENDS + blocks * LDR__SLOTS; ++*at) {
-    int32_t layer = *at < LDR__ENDS ? -1 : (*at - LDR__ENDS) / LDR__SLOTS, slot = layer < 0 ? *at : (*at - LDR__ENDS) % LDR__SLOTS;
+    int32_t layer = *at < LDR__ENDS ? -1 : (*at - LDR__ENDS) / LDR__SLOTS,
+            slot = layer < 0 ? *at : (*at - LDR__ENDS) % LDR__SLOTS;
     p->layer = layer;
     p->slot = slot;
     p->parts = 1;
@@ -21333,8 +22711,12 @@ static int ldr__published_next(ldr__published *p, const ldr_model *m, const ldr_
   return 0;
 }
 
-static int ldr__published_matrix(const ldr__published *p) { return p->slot < (p->layer < 0 ? (int32_t)LDR__END_MATRICES : (int32_t)LDR__MATRICES); }
-static int ldr__published_turned(const ldr_model *m, const ldr__published *p) { return m->family->conv1d && p->layer >= 0 && ldr__published_matrix(p); }
+static int ldr__published_matrix(const ldr__published *p) {
+  return p->slot < (p->layer < 0 ? (int32_t)LDR__END_MATRICES : (int32_t)LDR__MATRICES);
+}
+static int ldr__published_turned(const ldr_model *m, const ldr__published *p) {
+  return m->family->conv1d && p->layer >= 0 && ldr__published_matrix(p);
+}
 
 static void ldr__published_header(ldr__text *text, const ldr_model *m, const ldr_ladder *l, ldr_dtype type) {
   ldr__published p;
@@ -21368,14 +22750,18 @@ static void ldr__writer_numbers(ldr__writer *w, const float *v, size_t n, ldr_dt
 }
 
 /* Row r of a part as it is now: loaded or trained, with its low-rank update. l NULL: a random start. */
-static void ldr__published_row(float *row, const ldr_model *m, const ldr_ladder *l, const ldr__published *p, int32_t part, size_t r, uint64_t key) {
+static void ldr__published_row(float *row, const ldr_model *m, const ldr_ladder *l, const ldr__published *p,
+    int32_t part, size_t r, uint64_t key) {
   int32_t slot = p->slot + part;
   size_t i, k, n;
   if (!l) {
     int norm = p->layer < 0 ? slot == LDR__EMBED_NORM || slot == LDR__FINAL ||
         slot == LDR__LM_NORM : slot >= LDR__NORM1 && !ldr__norm_shift(slot);
     norm = norm && !(m->traits & LDR__OF_GEMMA);
-    for (i = 0; i < p->columns; i++) row[i] = ldr__published_matrix(p) ? (float)(0.02 * ldr__random_normal(key, r * p->columns + i)) : norm ? 1.0f : 0.0f;
+    for (i = 0; i < p->columns; i++)
+      row[i] = ldr__published_matrix(p) ? (float)(0.02 * ldr__random_normal(key, r * p->columns + i))
+          : norm                        ? 1.0f
+                                        : 0.0f;
   } else if (p->layer < 0) {
     ldr__ends e = ldr__tuned_ends(l);
     if (ldr__published_matrix(p)) ldr__mat_row(m->kernels, row, &e.m[slot], r, p->columns);
@@ -21392,26 +22778,32 @@ static void ldr__published_row(float *row, const ldr_model *m, const ldr_ladder 
       ldr__mat_row(m->kernels, row, &b.m[slot], r, p->columns);
       n = (size_t)l->tuned_shape.low_rank;
       for (k = 0; b.v[LDR__LOW_A + slot] && k < n; k++)
-        for (i = 0; i < p->columns; i++) row[i] += l->tuned_shape.low_scale * b.v[LDR__LOW_B + slot][r * n + k] * b.v[LDR__LOW_A + slot][k * p->columns + i];
+        for (i = 0; i < p->columns; i++)
+          row[i] += l->tuned_shape.low_scale * b.v[LDR__LOW_B + slot][r * n + k] *
+              b.v[LDR__LOW_A + slot][k * p->columns + i];
     }
     for (i = 0; by && i < p->columns; i++) row[i] *= by[slot == LDR__K || slot == LDR__V ? r : i];
   }
 }
 
 /* turned: room for the widest matrix, which Conv1D files hold the other way round. */
-static void ldr__published_tensor(ldr__writer *w, const ldr_model *m, const ldr_ladder *l, const ldr__published *p, float *row, float *turned, ldr_dtype type, uint64_t seed, ldr_error *err) {
+static void ldr__published_tensor(ldr__writer *w, const ldr_model *m, const ldr_ladder *l, const ldr__published *p,
+    float *row, float *turned, ldr_dtype type, uint64_t seed, ldr_error *err) {
   size_t r, i, all = p->rows * (size_t)p->parts;
   int32_t part;
   for (part = 0; part < p->parts; part++)
     for (r = 0; r < p->rows && !w->status; r++) {
-      ldr__published_row(row, m, l, p, part, r, ldr__stream(seed, LDR__STREAM_INIT, ldr__digest((uint64_t)part, p->name, strlen(p->name))));
-      if (ldr__published_turned(m, p)) for (i = 0; i < p->columns; i++) turned[i * all + (size_t)part * p->rows + r] = row[i];
+      ldr__published_row(row, m, l, p, part, r,
+          ldr__stream(seed, LDR__STREAM_INIT, ldr__digest((uint64_t)part, p->name, strlen(p->name))));
+      if (ldr__published_turned(m, p))
+        for (i = 0; i < p->columns; i++) turned[i * all + (size_t)part * p->rows + r] = row[i];
       else ldr__writer_numbers(w, row, p->columns, type, err);
     }
   if (ldr__published_turned(m, p)) ldr__writer_numbers(w, turned, all * p->columns, type, err);
 }
 
-static ldr_status ldr__publish(const ldr_model *m, const ldr_ladder *l, const char *path, ldr_dtype type, uint64_t seed, ldr_error *err) {
+static ldr_status ldr__publish(
+    const ldr_model *m, const ldr_ladder *l, const char *path, ldr_dtype type, uint64_t seed, ldr_error *err) {
   ldr__writer w;
   ldr__text text;
   ldr__plan plan;
@@ -21425,7 +22817,10 @@ static ldr_status ldr__publish(const ldr_model *m, const ldr_ladder *l, const ch
       (!m->family->conv1d && ldr__fused(m, LDR__K, &widest, &largest) > 1) || m->task_types ||
       (m->traits & (LDR__OF_RELATIVE | LDR__OF_PLACES | LDR__OF_NO_GAINS | LDR__OF_BY_HEAD)) ||
       m->shape.head_norms == LDR__NORM_EACH)
-    return ldr__fail(err, LDR_UNSUPPORTED, "writing a %s model is not supported (matrices that lie in one, or a table beside the usual ones): save the ladder file instead", m->type);
+    return ldr__fail(err, LDR_UNSUPPORTED,
+        "writing a %s model is not supported (matrices that lie in one, or a table beside the usual ones): save the "
+        "ladder file instead",
+        m->type);
   widest = 1;
   largest = 0;
   for (at = 0; ldr__published_next(&p, m, l, &at);) {
@@ -21444,7 +22839,8 @@ static ldr_status ldr__publish(const ldr_model *m, const ldr_ladder *l, const ch
   ldr__published_header(&text, m, l, type);
   if (!ldr__writer_open(&w, path, err)) {
     ldr__writer_header(&w, &text, err);
-    for (at = 0; !w.status && ldr__published_next(&p, m, l, &at);) ldr__published_tensor(&w, m, l, &p, row, turned, type, seed, err);
+    for (at = 0; !w.status && ldr__published_next(&p, m, l, &at);)
+      ldr__published_tensor(&w, m, l, &p, row, turned, type, seed, err);
     ldr__writer_close(&w, err);
   }
   ldr__plan_end(plan.memory, plan.size, &m->alloc);
@@ -21456,9 +22852,13 @@ LDR__DEF ldr_status ldr_ladder_export(const ldr_ladder *l, const char *path, ldr
   int32_t i;
   int slot;
   LDR__OWN_ERROR(err);
-  if (!l || !path || (type != LDR_F32 && type != LDR_F16 && type != LDR_BF16)) return ldr__fail(err, LDR_ARGUMENT, "ldr_ladder_export: no ladder or no path, or a type other than F32, F16 and BF16");
+  if (!l || !path || (type != LDR_F32 && type != LDR_F16 && type != LDR_BF16))
+    return ldr__fail(
+        err, LDR_ARGUMENT, "ldr_ladder_export: no ladder or no path, or a type other than F32, F16 and BF16");
   if (!ldr__method_of(l->d.method)->exports)
-    return ldr__fail(err, LDR_UNSUPPORTED, "what method %s adds has no place in a %s model: save the ladder file instead", ldr_method_name(l->d.method), l->m->family->type);
+    return ldr__fail(err, LDR_UNSUPPORTED,
+        "what method %s adds has no place in a %s model: save the ladder file instead", ldr_method_name(l->d.method),
+        l->m->family->type);
   if (l->d.rung_count)
     return ldr__fail(err, LDR_UNSUPPORTED,
         "narrow rungs have no place in a %s model: save the ladder file instead", l->m->family->type);
@@ -21471,11 +22871,14 @@ LDR__DEF ldr_status ldr_ladder_export(const ldr_ladder *l, const char *path, ldr
     for (slot = 0; slot < LDR__SLOTS; slot++)
       if (l->tuned[i].slot[slot] >= 0 && (!ldr__part_name(name, sizeof name, l->m->family, slot, 0, 1) ||
           !ldr__slot_size(&l->m->shape, slot, NULL, NULL) || ldr__norm_unnamed(l->m, slot)))
-        return ldr__fail(err, LDR_UNSUPPORTED, "a %s model has no name for the trained \"%s\": save the ladder file instead", l->m->type, ldr__slot_names[slot]);
+        return ldr__fail(err, LDR_UNSUPPORTED,
+            "a %s model has no name for the trained \"%s\": save the ladder file instead", l->m->type,
+            ldr__slot_names[slot]);
   return ldr__publish(l->m, l, path, type, 0, err);
 }
 
-LDR__DEF ldr_status ldr_ladder_export_config(const ldr_ladder *l, const void *config, size_t config_size, const char *path, ldr_error *err) {
+LDR__DEF ldr_status ldr_ladder_export_config(
+    const ldr_ladder *l, const void *config, size_t config_size, const char *path, ldr_error *err) {
   const char *text = (const char *)config;
   const ldr_json_node *n;
   ldr_error local;
@@ -21486,11 +22889,14 @@ LDR__DEF ldr_status ldr_ladder_export_config(const ldr_ladder *l, const void *co
   memset(&local, 0, sizeof local);
   memset(&w, 0, sizeof w);
   if (!err || err->status) err = &local; /* an earlier error stays as it is */
-  if (!l || !config || !path) return ldr__fail(err, LDR_ARGUMENT, "ldr_ladder_export_config: no ladder, configuration or path");
+  if (!l || !config || !path)
+    return ldr__fail(err, LDR_ARGUMENT, "ldr_ladder_export_config: no ladder, configuration or path");
   j = ldr_json_parse(text, config_size, &l->alloc, err);
   if (!j) return err->status;
   w.status = ldr__config_int(j, l->m->family->k_layers, -1, 1, 1024, &layers, err);
-  if (!w.status && layers != l->m->layers) w.status = ldr__fail(err, LDR_MISMATCH, "config.json: \"%s\" is %d, the backbone has %d: it is another model's", l->m->family->k_layers, layers, l->m->layers);
+  if (!w.status && layers != l->m->layers)
+    w.status = ldr__fail(err, LDR_MISMATCH, "config.json: \"%s\" is %d, the backbone has %d: it is another model's",
+        l->m->family->k_layers, layers, l->m->layers);
   if (!w.status && !ldr__writer_open(&w, path, err)) {
     n = ldr_json_node_at(j, ldr_json_get(j, 0, l->m->family->k_layers));
     ldr__format(number, sizeof number, "%d", ldr__final_blocks(l));
@@ -21503,7 +22909,8 @@ LDR__DEF ldr_status ldr_ladder_export_config(const ldr_ladder *l, const void *co
   return w.status;
 }
 
-LDR__DEF ldr_status ldr_model_init(const void *config, size_t config_size, const char *path, uint64_t seed, ldr_error *err) {
+LDR__DEF ldr_status ldr_model_init(
+    const void *config, size_t config_size, const char *path, uint64_t seed, ldr_error *err) {
   ldr_model *m;
   ldr_status status;
   LDR__OWN_ERROR(err);
@@ -21540,11 +22947,13 @@ static int ldr__quantise_block(unsigned char *out, const float *x, ldr_dtype for
   out[0] = (unsigned char)(half & 255u);
   out[1] = (unsigned char)(half >> 8);
   if (format == LDR_Q8_0) {
-    for (i = 0; i < LDR__QBLOCK; i++) out[2 + i] = (unsigned char)((uint32_t)(int32_t)roundf(ldr__rounded(x[i] * inverse)) & 255u);
+    for (i = 0; i < LDR__QBLOCK; i++)
+      out[2 + i] = (unsigned char)((uint32_t)(int32_t)roundf(ldr__rounded(x[i] * inverse)) & 255u);
     return 1;
   }
   for (i = 0; i < LDR__QBLOCK / 2; i++) {
-    int32_t low = (int32_t)ldr__rounded(ldr__rounded(x[i] * inverse) + 8.5f), high = (int32_t)ldr__rounded(ldr__rounded(x[i + LDR__QBLOCK / 2] * inverse) + 8.5f);
+    int32_t low = (int32_t)ldr__rounded(ldr__rounded(x[i] * inverse) + 8.5f),
+            high = (int32_t)ldr__rounded(ldr__rounded(x[i + LDR__QBLOCK / 2] * inverse) + 8.5f);
     out[2 + i] = (unsigned char)(LDR__MIN(low, 15) | LDR__MIN(high, 15) << 4);
   }
   return 1;
@@ -21600,24 +23009,30 @@ static void ldr__quantised_header(ldr__text *text, const ldr_model *m, ldr_dtype
   ldr__text_string(text, "}");
   for (at = 0; (t = ldr__quantised_next(m, format, &at, &type)) != NULL;) {
     if (type == t->dtype) ldr__header_tensor(text, t->name, type, t->shape, t->dims, &offset);
-    else ldr__header_matrix(text, t->name, LDR_U8, 0, (size_t)t->shape[0], (size_t)t->shape[1] / LDR__QBLOCK * ldr_dtype_size(type), &offset);
+    else
+      ldr__header_matrix(text, t->name, LDR_U8, 0, (size_t)t->shape[0],
+          (size_t)t->shape[1] / LDR__QBLOCK * ldr_dtype_size(type), &offset);
   }
   ldr__text_string(text, "}");
 }
 
-static void ldr__quantised_tensor(ldr__writer *w, const ldr_model *m, const ldr_tensor *t, ldr_dtype type, ldr_error *err) {
+static void ldr__quantised_tensor(
+    ldr__writer *w, const ldr_model *m, const ldr_tensor *t, ldr_dtype type, ldr_error *err) {
   enum { TAKE = 32 }; /* blocks at a time */
   float x[(int)TAKE * (int)LDR__QBLOCK]; /* C++20 warns of products of two enums */
   unsigned char out[(int)TAKE * (int)LDR__Q8_0_BYTES];
-  size_t blocks = (size_t)(t->bytes / ldr_dtype_size(t->dtype) / LDR__QBLOCK), done, take, i, size = ldr_dtype_size(type);
+  size_t blocks = (size_t)(t->bytes / ldr_dtype_size(t->dtype) / LDR__QBLOCK), done, take, i,
+         size = ldr_dtype_size(type);
   char shown[LDR__SHOWN];
   for (done = 0; done < blocks && !w->status; done += take) {
     take = LDR__MIN((size_t)TAKE, blocks - done);
     m->kernels->to_float(x, ldr__element_at(t->data, t->dtype, done * LDR__QBLOCK), t->dtype, take * LDR__QBLOCK);
     for (i = 0; i < take; i++)
       if (!ldr__quantise_block(out + i * size, x + i * LDR__QBLOCK, type)) {
-        w->status = ldr__fail_at(err, LDR_NUMERIC, t->offset + (uint64_t)(done + i) * LDR__QBLOCK * ldr_dtype_size(t->dtype),
-                              "tensor \"%s\": 32 values from here on are not finite or too large for %s blocks", ldr__show(shown, t->name, strlen(t->name)), ldr_dtype_name(type));
+        w->status = ldr__fail_at(err, LDR_NUMERIC,
+            t->offset + (uint64_t)(done + i) * LDR__QBLOCK * ldr_dtype_size(t->dtype),
+            "tensor \"%s\": 32 values from here on are not finite or too large for %s blocks",
+            ldr__show(shown, t->name, strlen(t->name)), ldr_dtype_name(type));
         return;
       }
     ldr__writer_put(w, out, take * size, err);
@@ -21633,15 +23048,22 @@ LDR__DEF ldr_status ldr_model_quantise(const ldr_model *m, const char *path, ldr
   size_t at, i, changed = 0;
   char *header, shown[LDR__SHOWN];
   if (!m || !path) return ldr__fail(err, LDR_ARGUMENT, "ldr_model_quantise: no model or no path");
-  if (format != LDR_Q8_0 && format != LDR_Q4_0) return ldr__fail(err, LDR_ARGUMENT, "ldr_model_quantise: the format must be LDR_Q8_0 or LDR_Q4_0");
+  if (format != LDR_Q8_0 && format != LDR_Q4_0)
+    return ldr__fail(err, LDR_ARGUMENT, "ldr_model_quantise: the format must be LDR_Q8_0 or LDR_Q4_0");
   for (i = 0; i < m->weights->count; i++) {
     t = &m->weights->tensors[i];
-    if (ldr_dtype_block(t->dtype) > 1) return ldr__fail_at(err, LDR_ARGUMENT, t->offset, "tensor \"%s\" is quantised already: start from the float model", ldr__show(shown, t->name, strlen(t->name)));
+    if (ldr_dtype_block(t->dtype) > 1)
+      return ldr__fail_at(err, LDR_ARGUMENT, t->offset,
+          "tensor \"%s\" is quantised already: start from the float model", ldr__show(shown, t->name, strlen(t->name)));
     changed += ldr__quantised_type(m, t, format) != t->dtype;
     bound += 512 + 12 * (uint64_t)strlen(t->name);
   }
-  if (changed == 0) return ldr__fail(err, LDR_UNSUPPORTED, "nothing to quantise: no matrix of the model has rows of a multiple of 32 elements");
-  bound = LDR__MIN(bound + 6 * (uint64_t)strlen(ldr_weights_meta(m->weights, "format") ? ldr_weights_meta(m->weights, "format") : ""), (uint64_t)LADDER_MAX_HEADER);
+  if (changed == 0)
+    return ldr__fail(
+        err, LDR_UNSUPPORTED, "nothing to quantise: no matrix of the model has rows of a multiple of 32 elements");
+  bound = LDR__MIN(bound +
+          6 * (uint64_t)strlen(ldr_weights_meta(m->weights, "format") ? ldr_weights_meta(m->weights, "format") : ""),
+      (uint64_t)LADDER_MAX_HEADER);
   header = (char *)ldr__alloc(&m->alloc, (size_t)bound);
   if (!header) return ldr__fail(err, LDR_MEMORY, "out of memory while quantising a model");
   ldr__text_init(&text, header, (size_t)bound);
@@ -21985,9 +23407,8 @@ LDR__UNWATCHED LDR__AVX2 LDR__INLINE __m256 ldr__add_product256(__m256 sum, __m2
 }
 
 /* Row i is reached from every third one: x86 adds a register times 1 or 2 to an address for nothing. */
-LDR__UNWATCHED LDR__AVX2 LDR__INLINE void ldr__step256(__m256 *x, __m256 *y, const unsigned char **a, const unsigned char *b,
-                                        size_t rs,
-                                        size_t cs, int rows, int kind) {
+LDR__UNWATCHED LDR__AVX2 LDR__INLINE void ldr__step256(
+    __m256 *x, __m256 *y, const unsigned char **a, const unsigned char *b, size_t rs, size_t cs, int rows, int kind) {
   const float *panel = (const float *)(const void *)b;
   const __m256 b0 = _mm256_loadu_ps(panel), b1 = _mm256_loadu_ps(panel + 8);
   int i;
@@ -22108,9 +23529,8 @@ LDR__UNWATCHED LDR__AVX512 LDR__INLINE __m512 ldr__add_product512(__m512 sum, __
   return _mm512_castsi512_ps(whole);
 }
 
-LDR__UNWATCHED LDR__AVX512 LDR__INLINE void ldr__step512(__m512 *x, __m512 *y, const unsigned char **a, const unsigned char *b,
-                                          size_t rs,
-                                          size_t cs, int rows, int kind) {
+LDR__UNWATCHED LDR__AVX512 LDR__INLINE void ldr__step512(
+    __m512 *x, __m512 *y, const unsigned char **a, const unsigned char *b, size_t rs, size_t cs, int rows, int kind) {
   const __m512i b0 = _mm512_loadu_si512((const void *)b);
   const __m512i b1 = kind == LDR__OF_FEW_FLOATS ? b0 : _mm512_loadu_si512((const void *)(b + 64));
   int32_t word;
@@ -22139,9 +23559,8 @@ LDR__UNWATCHED LDR__AVX512 LDR__INLINE __m512 ldr__start512(const ldr__tile *t, 
 
 /* Sixteen columns of a row that are there. The end of 8-bit products is a multiply-add by name: a compiler that may
    fuse does so in tiles of some heights only, and rows would depend on their batch. */
-LDR__UNWATCHED LDR__AVX512 LDR__INLINE void ldr__store512(float *c, __m512 sum, __m512 start, __mmask16 old, __mmask16 here,
-                                           float a_scale,
-                                           __m512 b_scale, int kind) {
+LDR__UNWATCHED LDR__AVX512 LDR__INLINE void ldr__store512(
+    float *c, __m512 sum, __m512 start, __mmask16 old, __mmask16 here, float a_scale, __m512 b_scale, int kind) {
   start = _mm512_mask_loadu_ps(start, old, c);
   if (kind == LDR__OF_PAIRS || kind == LDR__OF_FOURS) {
     sum = _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_castps_si512(sum)), _mm512_set1_ps(a_scale));
@@ -22757,10 +24176,18 @@ static const ldr__kernels ldr__kernels_bf16 = {
   #define ldr__kernels_bf16 ldr__kernels_vnni
 #endif
 
+/* <cpuid.h> would leave its macros behind. */
+static void ldr__cpuid(unsigned r[4], unsigned leaf, unsigned part) {
+  __asm__ volatile("cpuid" : "=a"(r[0]), "=b"(r[1]), "=c"(r[2]), "=d"(r[3]) : "0"(leaf), "2"(part));
+}
+
 /* All of these bits are set in a register (eax to edx are 0 to 3) of a leaf of cpuid. */
 static int ldr__x86_has(unsigned leaf, unsigned part, int which, unsigned bits) {
   unsigned r[4];
-  return __get_cpuid_count(leaf, part, &r[0], &r[1], &r[2], &r[3]) && (r[which] & bits) == bits;
+  ldr__cpuid(r, 0, 0);
+  if (r[0] < leaf) return 0;
+  ldr__cpuid(r, leaf, part);
+  return (r[which] & bits) == bits;
 }
 
 /* The operating system saves these registers. */
@@ -22857,8 +24284,8 @@ LDR__DEF const char *ldr_simd_word(int i, ldr_simd *set) {
 
 /* Generated by tests/reference/make_unicode.py: Unicode 16.0.0, and where tokenizers 0.23.3 differs. */
 
-/* General categories of planes 0 and 1. Record: where a run starts in its page of 256 * 32 + category (2 digits); the last
-   two categories are upper and lower case in turn. Each page starts with a record; 128 pages are one text. */
+/* General categories of planes 0 and 1. Record: where a run starts in its page of 256 * 32 + category (2 digits); the
+   last two categories are upper and lower case in turn. Each page starts with a record; 128 pages are one text. */
 static const char ldr__cat_runs[4][2579] = {
   "#%%D&H'/'M(6(g,g,s-K.C9Y9{=ODvHRIkJPJpnlo#oDqgrCrSt[uBv7vGwlxT|$}:}j#9'x(>(f)+)J3~=E>3^ObBbYg`k/vhyuzl{,|#|;}*}X#,"
   "*q,8,Z/h0.111S334.919ZBHCCD>DHDrH]JOS,S<U=U`VBX6[Djjk0sPsy#-$3$Q7Q7s868U8x9|<l>4>U?8?YB'EWFHG$J]JoK4PNPpQIQsTXUFU~"
@@ -22929,7 +24356,8 @@ static const char ldr__cat_page[] =
   "#6#7#8#9#:#;#<#=#>#?#@#A#B#C#D#E#F#G#H#I#J#K#L#M#N#O#P#Q#R#S#T#U#V#^#_#j#l#m#n#o#p#q#r#s#t#u$&$'$($)$*$+$,$-$.$/$0"
   "$1$2$3$4$5$8$9$;$A$C$R$Z$_${%:%J%a%b%c%q%r%s%t%u%{&-&7&@&A&G&N&O&X&^&g&h&i&p&u'^'_'k'o'y'{'|'}('(/(=(>(N(S(T(U(V";
 
-/* Pages 0 to 5, 0x20, 0x30 and 0xff: category + 30 * (1: has a lower case only, 2: may decompose or combine) of each (1). */
+/* Pages 0 to 5, 0x20, 0x30 and 0xff: category + 30 * (1: has a lower case only, 2: may decompose or combine) of each
+   (1). */
 static const char ldr__quick[] =
   "$$$$$$$$$$$$$$$$$$$$$$$$$$$$$$$$>999;999569:9499000000000099:::99FFFFFFFFFFFFFFFFFFFFFFFFFF596<3<)))))))))))))))))"
   ")))))))))5:6:$$$$$$$$$$$$$$$$$$$$$$$$$$$$$$$$${9;;;;=9y=i7:%=y=:ooyf99yoi8ooo9eeeeeeFeeeeeeeeeFeeeeee:FeeeeeF)ffff"

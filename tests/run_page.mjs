@@ -8,6 +8,9 @@ const bytes = async (name) => new Uint8Array(await readFile(path.join(root, name
 const lines = (await readFile(path.join(root, 'train.tsv'), 'utf8')).trim().split('\n').slice(0, 150);
 const text = (keep) => new TextEncoder().encode(lines.filter((_, i) => keep(i)).join('\n') + '\n');
 const tests = {
+  async 'the module stays below 500 KB'() {
+    assert.ok((await readFile(path.join(root, 'page.wasm'))).length < 500 * 1024);
+  },
   async 'a model, texts, a ladder, answers, the same bits after a rest'() {
     const whole = await ready();
     assert.match(whole.begin(2), /copies of the last/);

@@ -14,6 +14,7 @@
   #define HAVE_POSIX 1
   #include <signal.h>
   #include <sys/resource.h>
+  #include <sys/select.h>
   #include <sys/stat.h>
   #include <sys/wait.h>
   #include <unistd.h>
@@ -29,7 +30,7 @@
 #define DEV_FILE   DIR_NAME "/dev.taps"
 
 static void clear_files(void) {
-  static const char *const names[] = { TRAIN_FILE, DEV_FILE, TRAIN_FILE ".partial", DEV_FILE ".partial", TRAIN_FILE ".states", DEV_FILE ".states" };
+  static const char *const names[] = { TRAIN_FILE, DEV_FILE, TRAIN_FILE ".partial", DEV_FILE ".partial", TRAIN_FILE ".states", DEV_FILE ".states", TRAIN_FILE ".lock", DEV_FILE ".lock" };
   size_t i;
   for (i = 0; i < sizeof names / sizeof names[0]; i++) remove(names[i]);
 #if HAVE_POSIX
@@ -167,7 +168,8 @@ static outcome train(setup o) {
 }
 
 static int no_loose_ends(void) {
-  return !ldr_test_exists(TRAIN_FILE ".partial") && !ldr_test_exists(DEV_FILE ".partial") && !ldr_test_exists(TRAIN_FILE ".states") && !ldr_test_exists(DEV_FILE ".states");
+  return !ldr_test_exists(TRAIN_FILE ".partial") && !ldr_test_exists(DEV_FILE ".partial") && !ldr_test_exists(TRAIN_FILE ".states") && !ldr_test_exists(DEV_FILE ".states") &&
+    !ldr_test_exists(TRAIN_FILE ".lock") && !ldr_test_exists(DEV_FILE ".lock");
 }
 
 /* ---- element types ---------------------------------------------------------------------- */
@@ -605,7 +607,85 @@ TEST(a_killed_fill_leaves_no_cache) {
     }
   CHECK(killed > 10);
 }
-#define POSIX_TESTS(X) X(a_full_disk_is_an_error) X(a_killed_fill_leaves_no_cache) X(released_weights_give_the_same_bits)
+
+#if LDR__HAVE_MMAP
+/* 1: something can be read within so many thousandths of a second. */
+static int arrives(int fd, long thousandths) {
+  struct timeval wait;
+  fd_set set;
+  FD_ZERO(&set);
+  FD_SET(fd, &set);
+  wait.tv_sec = thousandths / 1000;
+  wait.tv_usec = thousandths % 1000 * 1000;
+  return select(fd + 1, &set, NULL, NULL, &wait) > 0;
+}
+
+/* Two processes on one folder: the second waits for the first and reads what it filled, or fills when the first was killed. */
+TEST(one_process_fills_and_others_wait) {
+  setup o = plain();
+  outcome want = train(o), got;
+  int killed, layers;
+  for (killed = 0; killed < 2; killed++)
+    for (layers = 0; layers < 2; layers++) {
+      int told[2], go[2], answer[2], status = 0;
+      char c = 0;
+      pid_t first, second;
+      CHECK(pipe(told) == 0 && pipe(go) == 0 && pipe(answer) == 0);
+      o = on_disk();
+      fflush(stdout);
+      first = fork();
+      if (first == 0) {
+        bench b = open_bench(&o, NULL);
+        ldr_trainer_step(b.t, NULL, &b.err);
+        if (write(told[1], "f", 1) != 1 || read(go[0], &c, 1) != 1) _exit(9);
+        while (b.t && !ldr_trainer_done(b.t) && !ldr_trainer_step(b.t, NULL, &b.err)) continue;
+        c = ldr__floats_digest(0, b.l->values, b.l->size) != want.bits;
+        close_bench(&b);
+        _exit(b.err.status != LDR_OK || c);
+      }
+      CHECK(arrives(told[0], 60000) && read(told[0], &c, 1) == 1);
+      o.layers = layers;
+      second = fork();
+      if (second == 0) {
+        got = train(o);
+        if (write(answer[1], &got, sizeof got) != (ssize_t)sizeof got) _exit(9);
+        _exit(ldr_test.failures != 0);
+      }
+      CHECK(!arrives(answer[0], 300));
+      CHECK((killed ? kill(first, SIGKILL) == 0 : write(go[1], "g", 1) == 1));
+      memset(&got, 0, sizeof got);
+      CHECK(arrives(answer[0], 60000) && read(answer[0], &got, sizeof got) == (ssize_t)sizeof got);
+      CHECK(got.bits == want.bits && got.loss == want.loss);
+      CHECK_INT(got.info.reused, killed ? 0 : 2);
+      CHECK(waitpid(first, &status, 0) == first && (killed || status == 0));
+      CHECK(waitpid(second, &status, 0) == second && status == 0);
+      CHECK(no_loose_ends() && ldr_test_exists(TRAIN_FILE) && ldr_test_exists(DEV_FILE));
+      close(told[0]); close(told[1]); close(go[0]); close(go[1]); close(answer[0]); close(answer[1]);
+      clear_files();
+    }
+}
+
+/* Waiting for oneself would be for ever. */
+TEST(a_trainer_does_not_wait_for_its_own_process) {
+  setup o = on_disk();
+  bench a = open_bench(&o, NULL), b;
+  CHECK_INT(ldr_trainer_step(a.t, NULL, &a.err), LDR_OK);
+  b = open_bench(&o, NULL);
+  CHECK(b.t == NULL && b.err.status == LDR_ARGUMENT && strstr(b.err.message, "another trainer of this process"));
+  while (!ldr_trainer_done(a.t) && !ldr_trainer_step(a.t, NULL, &a.err)) continue;
+  CHECK_STR(a.err.message, "");
+  close_bench(&b);
+  b = open_bench(&o, NULL);
+  CHECK(b.t && ldr_trainer_cache(b.t).reused == 2);
+  close_bench(&a);
+  close_bench(&b);
+  clear_files();
+}
+#define LOCK_TESTS(X) X(one_process_fills_and_others_wait) X(a_trainer_does_not_wait_for_its_own_process)
+#else
+#define LOCK_TESTS(X)
+#endif
+#define POSIX_TESTS(X) LOCK_TESTS(X) X(a_full_disk_is_an_error) X(a_killed_fill_leaves_no_cache) X(released_weights_give_the_same_bits)
 #else
 #define POSIX_TESTS(X)
 #endif

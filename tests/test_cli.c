@@ -645,6 +645,14 @@ TEST(quantize_makes_a_whole_model) {
   CHECK(one_error_line());
 }
 
+static int err_holds(const char *text) {
+  size_t n;
+  char *err = slurp("err", &n);
+  int holds = err && strstr(err, text) != NULL;
+  free(err);
+  return holds;
+}
+
 TEST(train_eval_predict) {
   static const char *const keys[] = { "metric", "dev", "best_epoch", "trainable", "total", "steps", "seconds", "tokens_per_second", "peak_bytes", "majority", "test" };
   char model[LADDER_MAX_PATH], *text;
@@ -684,6 +692,29 @@ TEST(train_eval_predict) {
   ldr_json_free(j);
   free(text);
   EXPECT(0, "cut -f2 dev.tsv > texts; $L predict --model '%s' --ladder a.ladder texts > p1; $L predict --model '%s' --ladder a.ladder < texts > p2; cmp p1 p2 && test $(wc -l < p1) = 40", model, model);
+}
+
+/* Several ladders on one model: each line holds what each says by itself. */
+TEST(ladders_are_served_together) {
+  char model[LADDER_MAX_PATH];
+  NEED_PROGRAM();
+  NEED_MODEL(model, "en-mini");
+  CHECK(write_texts());
+  EXPECT(0, "sed 's/^plus/1.5/;s/^minus/-0.5/' train.tsv > numbers.tsv; cut -f2 dev.tsv > texts");
+  EXPECT(0, "$L train --model '%s' --train train.tsv --out a.ladder --epochs 1 --batch 8", model);
+  EXPECT(0, "$L train --model '%s' --train numbers.tsv --regress --out n.ladder --epochs 1 --batch 8 --preset sliced", model);
+  EXPECT(0, "$L train --model '%s' --train train.tsv --out h.ladder --epochs 1 --batch 8 --method head", model);
+  EXPECT(0, "for n in a n h; do $L predict --model '%s' --ladder $n.ladder texts > $n.said; done; paste -d, a.said n.said h.said | sed 's/^/[/;s/$/]/' > want", model);
+  EXPECT(0, "$L predict --model '%s' --ladder a.ladder --ladder n.ladder --ladder=h.ladder texts > got; cmp want got && test $(wc -l < got) = 40", model);
+  EXPECT(0, "head -n 3 want > w3; head -n 3 texts | $L predict --model '%s' --ladder a.ladder --ladder n.ladder --ladder h.ladder | cmp - w3", model);
+  EXPECT(0, "$L train --model '%s' --train train.tsv --out s.ladder --epochs 1 --batch 8 --max-len 16 --method head", model);
+  EXPECT(1, "$L predict --model '%s' --ladder a.ladder --ladder s.ladder texts", model);
+  CHECK(one_error_line() && err_holds("s.ladder: it was trained on texts of another length"));
+  EXPECT(0, "$L predict --model '%s' --ladder a.ladder --ladder s.ladder --max-len 16 texts", model);
+  EXPECT(1, "$L predict --model '%s' --ladder a.ladder --ladder missing texts", model);
+  CHECK(one_error_line() && err_holds("missing"));
+  EXPECT(2, "$L predict --model '%s' --ladder a.ladder --ladder n.ladder --submission s texts", model);
+  EXPECT(2, "$L predict --model '%s' $(for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17; do echo --ladder a.ladder; done) texts", model);
 }
 
 /* Half of the blocks learn the task and are a model of their own: its configuration differs in one line, its tensors are those blocks'. */
@@ -745,14 +776,6 @@ TEST(interrupt_and_resume_change_nothing) {
   CHECK(one_error_line());
   EXPECT(0, "test ! -e cut.ladder && $L train %s --out cut.ladder --resume cut.ladder.checkpoint", options);
   CHECK(same_files("whole.ladder", "cut.ladder"));
-}
-
-static int err_holds(const char *text) {
-  size_t n;
-  char *err = slurp("err", &n);
-  int holds = err && strstr(err, text) != NULL;
-  free(err);
-  return holds;
 }
 
 /* Where taps lie and how they came there changes no byte of the result. */
@@ -971,7 +994,7 @@ TEST(entities_are_where_they_are_said_to_be) {
 
 #define TESTS(X) X(usage_errors) X(help_and_version) X(a_model_becomes_a_gguf_file) X(a_tuned_model_becomes_a_gguf_file) X(what_gguf_cannot_say_is_refused) \
   X(bad_weight_files_fail) X(bad_data_files_fail) X(labels_that_training_never_saw) X(several_labels_a_text) X(tokenize_and_features) X(inspect_and_plan_are_json) X(the_plan_is_the_peak) X(inspect_lists_what_a_broken_model_holds) X(a_published_classifier_is_used_and_continued) X(a_ladder_learns_to_answer) X(sentence_models_pool_as_they_say) \
-  X(quantize_makes_a_whole_model) X(train_eval_predict) X(the_default_ladder_is_not_below_the_head) X(theseus_makes_a_smaller_model) X(same_seed_same_bytes) X(resume_changes_nothing) X(interrupt_and_resume_change_nothing) X(the_cache_lies_in_a_folder) X(numbers_are_predicted) \
+  X(quantize_makes_a_whole_model) X(train_eval_predict) X(ladders_are_served_together) X(the_default_ladder_is_not_below_the_head) X(theseus_makes_a_smaller_model) X(same_seed_same_bytes) X(resume_changes_nothing) X(interrupt_and_resume_change_nothing) X(the_cache_lies_in_a_folder) X(numbers_are_predicted) \
   X(entities_have_character_offsets) X(task_files_are_understood) X(task_examples_are_counted) X(the_file_truncates) X(one_reader_for_all_commands) X(entities_are_where_they_are_said_to_be)
 
 #else

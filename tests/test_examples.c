@@ -9,9 +9,14 @@
 
 #if defined(__unix__) || defined(__APPLE__)
 
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
 
-static const char *const names[] = { "01_hello", "02_tokens", "03_memory_plan", "04_slicing", "05_by_hand", "06_save_resume", "07_allocator", "08_own_reader", "09_threads", "10_from_cpp", "11_any_model", "12_notes", "13_answers" };
+static const char *const names[] = { "01_hello", "02_tokens", "03_memory_plan", "04_slicing", "05_by_hand", "06_save_resume", "07_allocator", "08_own_reader", "09_threads", "10_from_cpp", "11_any_model", "12_notes", "13_answers", "14_web_server",
+  "15_online" };
 
 static char programs[LADDER_MAX_PATH], model[LADDER_MAX_PATH], folder[64];
 
@@ -314,7 +319,82 @@ TEST(answers) {
   free(text);
 }
 
-#define TESTS(X) X(the_shipped_model_is_small_and_whole) X(a_missing_model_is_explained) X(hello) X(tokens) X(memory_plan) X(slicing) X(by_hand) X(save_resume) X(allocator) X(own_reader) X(threads) X(from_cpp) X(tokens_of_a_file) X(any_model) X(notes) X(answers)
+/* One request to a port of this machine; the reply is for free(). */
+static char *fetch(int port, const char *path) {
+  char request[1024], *reply = (char *)calloc(1, 8192);
+  struct sockaddr_in at;
+  int s = socket(AF_INET, SOCK_STREAM, 0);
+  size_t used = 0;
+  ssize_t n = -1;
+  memset(&at, 0, sizeof at);
+  at.sin_family = AF_INET;
+  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  at.sin_port = htons((uint16_t)port);
+  snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: here\r\n\r\n", path);
+  if (reply && s >= 0 && connect(s, (struct sockaddr *)&at, sizeof at) == 0 &&
+      send(s, request, strlen(request), 0) == (ssize_t)strlen(request))
+    while (used < 8191 && (n = recv(s, reply + used, 8191 - used, 0)) > 0) used += (size_t)n;
+  if (s >= 0) close(s);
+  return reply;
+}
+
+TEST(web_server) {
+  char command[3 * LADDER_MAX_PATH], path[128], *text = NULL;
+  const struct timespec moment = { 0, 50000000 };
+  int tries, port = -1;
+  NEED("14_web_server");
+  NEED("05_by_hand");
+  NEED_SPEED();
+  text = output("05_by_hand", "train.tsv train.tsv");                  /* leaves by_hand.ladder behind */
+  free(text);
+  snprintf(command, sizeof command, "cd %s && { '%s/14_web_server' '%s' by_hand.ladder 0 >served 2>&1 & echo $! >server; }", folder, programs, model);
+  CHECK_INT(system(command), 0);
+  snprintf(path, sizeof path, "%s/served", folder);
+  for (tries = 0; tries < 600 && port < 0; tries++) {
+    size_t n;
+    text = ldr_test_read(path, &n);
+    port = (int)number_behind(text, "127.0.0.1:");
+    free(text);
+    nanosleep(&moment, NULL);
+  }
+  CHECK(port > 0);
+  text = fetch(port, "/?text=close+the%20curtains");
+  CHECK(strstr(text, "HTTP/1.1 200 OK\r\n") == text && count(text, "{\"label\":\"") == 1);
+  free(text);
+  text = fetch(port, "/?text=close+the%20curtains&more=1");
+  CHECK_INT(count(text, "\"score\":"), 1);
+  free(text);
+  text = fetch(port, "/favicon.ico");
+  CHECK(strstr(text, "HTTP/1.1 400 Bad Request\r\n") == text && count(text, "{\"error\":\"ask for /?text=") == 1);
+  free(text);
+  text = fetch(port, "/?text=%ff%00%");                               /* what is not text gets some answer */
+  CHECK(strstr(text, "HTTP/1.1 ") == text);
+  free(text);
+  snprintf(command, sizeof command, "kill $(cat %s/server)", folder);
+  CHECK_INT(system(command), 0);
+}
+
+/* A correction changes the answer, at once and after a restart; a line it cannot learn is said. */
+TEST(online) {
+  char path[128], *text;
+  static const char lines[] = "crank it up a notch\nvolume_up\tcrank it up a notch\ncrank it up a notch\nnonsense\thello\n";
+  NEED("15_online");
+  NEED_SPEED();
+  snprintf(path, sizeof path, "%s/lines", folder);
+  CHECK(ldr_test_write(path, lines, strlen(lines)));
+  text = output("15_online", "train.tsv state <lines");
+  CHECK_INT(count(text, "learned (loss "), 1);
+  CHECK_INT(count(text, "there is no label \"nonsense\""), 1);
+  CHECK_INT(count(text, ": crank it up a notch"), 2);
+  CHECK(text && strstr(text, "learned") && strstr(strstr(text, "learned"), "\nvolume_up ("));
+  free(text);
+  CHECK(ldr_test_write(path, lines, strcspn(lines, "\n") + 1));
+  text = output("15_online", "train.tsv state <lines");
+  CHECK(text && strstr(text, "volume_up (") == text);
+  free(text);
+}
+
+#define TESTS(X) X(the_shipped_model_is_small_and_whole) X(a_missing_model_is_explained) X(hello) X(tokens) X(memory_plan) X(slicing) X(by_hand) X(save_resume) X(allocator) X(own_reader) X(threads) X(from_cpp) X(tokens_of_a_file) X(any_model) X(notes) X(answers) X(web_server) X(online)
 
 #else
 

@@ -254,6 +254,14 @@ TEST(ladders_and_runs_are_not_mixed_up) {
   err = no_error();
   u = ldr_trainer_create(r.l, r.train, r.dev, &td, &err);
   CHECK_INT(ldr_trainer_resume(u, "hostile_run.tmp", &err), LDR_MISMATCH);
+  CHECK(strstr(err.message, "the saved run had rate 0.010000000, and this one has 0.020000000") != NULL);
+  ldr_trainer_free(u);
+  td.rate /= 2;
+  td.epochs += 2;
+  err = no_error();
+  u = ldr_trainer_create(r.l, r.train, r.dev, &td, &err);
+  CHECK_INT(ldr_trainer_resume(u, "hostile_run.tmp", &err), LDR_MISMATCH);
+  CHECK(strstr(err.message, "the saved run had epochs 3, and this one has 5") != NULL);
   ldr_trainer_free(u);
   run = ldr_test_read("hostile_run.tmp", &size);
   CHECK(run != NULL && size > 1000);
@@ -281,6 +289,50 @@ TEST(ladders_and_runs_are_not_mixed_up) {
   ldr_trainer_free(t);
   small_close(&r);
   small_close(&other);
+}
+
+/* A whole file, checksum and all, whose counters no run can have reached: 2^31 and its like would wrap. */
+TEST(counters_that_cannot_be_are_refused) {
+  static const char *const keys[] = { "state.step", "state.tokens", "state.epoch_done", "state.best_epoch" };
+  static const char *const values[] = { "-1", "10", "2147483647", "2147483648", "4294967297", "4611686018427387904", "9223372036854775807" };
+  small_run r = small_open(7);
+  ldr_train_desc td = small_train();
+  ldr_error err = no_error();
+  ldr_trainer *t = ldr_trainer_create(r.l, r.train, r.dev, &td, &err);
+  size_t k, v, size, changed_size;
+  char *run;
+  while (!ldr_trainer_done(t) && ldr_trainer_progress(t).step < 5) CHECK_INT(ldr_trainer_step(t, NULL, &err), LDR_OK);
+  CHECK_INT(ldr_trainer_save(t, "hostile_run.tmp", &err), LDR_OK);
+  run = ldr_test_read("hostile_run.tmp", &size);
+  for (k = 0; run && k < 4; k++)
+    for (v = k == 1 ? 5 : 0; v < sizeof values / sizeof *values; v++) {
+      ldr_weights *w = ldr_weights_open_memory(run, size, NULL, NULL);
+      char from[128], to[128], sum[64], *changed, *again;
+      ldr__array a[LDR__STATE_ARRAYS];
+      uint64_t h = 0;
+      int i, n = ldr__state_arrays(t, a);
+      sprintf(from, "\"%s\":\"%s\"", keys[k], ldr_weights_meta(w, keys[k]));
+      sprintf(to, "\"%s\":\"%s\"", keys[k], values[v]);
+      sprintf(sum, "\"checksum\":\"%s\"", ldr_weights_meta(w, "checksum"));
+      ldr_weights_close(w);
+      changed = replaced_header(run, size, from, to, &changed_size);
+      w = ldr_weights_open_memory(changed, changed_size, NULL, NULL);
+      for (i = 0; i < n; i++) h = ldr__floats_digest(h, a[i].data, a[i].columns);
+      sprintf(to, "\"checksum\":\"%016llx\"", (unsigned long long)ldr__mix64(h ^ ldr__meta_digest(w)));
+      ldr_weights_close(w);
+      again = replaced_header(changed, changed_size, sum, to, &changed_size);
+      CHECK(ldr_test_write("hostile_run.tmp", again, changed_size));
+      err = no_error();
+      CHECK(ldr_trainer_resume(t, "hostile_run.tmp", &err) != LDR_OK);
+      if (!strstr(err.message, keys[k])) printf("  %s %s: %s\n", keys[k], values[v], err.message);
+      CHECK(err.status == LDR_FORMAT && strstr(err.message, keys[k]));
+      free(changed);
+      free(again);
+    }
+  free(run);
+  remove("hostile_run.tmp");
+  ldr_trainer_free(t);
+  small_close(&r);
 }
 
 /* ---- memory that runs out ----------------------------------------------------------------------------- */
@@ -929,6 +981,6 @@ TEST(descriptions_out_of_range_are_refused) {
   small_close(&r);
 }
 
-#define TESTS(X) X(a_ladder_file_comes_back_or_is_refused) X(every_missing_piece_of_a_ladder_file_is_named) X(a_damaged_header_never_loads_another_ladder) X(a_small_ladder_file_cannot_take_much_memory) X(ladders_and_runs_are_not_mixed_up) \
+#define TESTS(X) X(a_ladder_file_comes_back_or_is_refused) X(every_missing_piece_of_a_ladder_file_is_named) X(a_damaged_header_never_loads_another_ladder) X(a_small_ladder_file_cannot_take_much_memory) X(ladders_and_runs_are_not_mixed_up) X(counters_that_cannot_be_are_refused) \
   X(every_failed_allocation_is_a_clean_error) X(steps_and_predictions_allocate_nothing) X(a_save_cut_at_any_byte_leaves_the_old_file) X(places_nothing_can_be_saved_at) X(null_is_refused_or_harmless) X(descriptions_out_of_range_are_refused)
 LDR_TEST_MAIN("failures", TESTS)

@@ -74,6 +74,17 @@ TEST(quick_start) {
   text = ldr_test_read("header-test.log", &size);
   CHECK(text && strstr(text, "no-such-directory/config.json"));
   free(text);
+  /* the shipped backbone learns from eight lines, and the answer has a name */
+  sprintf(command, "./header-test.out ../examples/tiny header-test.tsv \"%s\" >header-test.log 2>&1", "the screen is broken");
+  CHECK(write_text("header-test.tsv", "good\tthe screen works\nbad\tthe radio is broken\ngood\tmy phone works very well\n"
+      "bad\tthe door is broken\ngood\tthe lamp works\nbad\tmy lamp is broken again\ngood\tthe door works\n"
+      "bad\tthe phone is broken\n"));
+  CHECK_INT(run_command(command), 0);
+  text = ldr_test_read("header-test.log", &size);
+  CHECK(text && strstr(text, "bad (") == text);
+  free(text);
+  remove("header-test.tsv");
+  remove("my.ladder");
   remove("header-test.log");
   remove("header-test.out");
 }
@@ -112,6 +123,18 @@ TEST(version_is_the_same_everywhere) {
   CHECK(text && strstr(text, want));
   CHECK_INT(LADDER_VERSION_NUMBER, 100);
   CHECK(size < 1250000);
+  free(text);
+}
+
+TEST(no_line_is_wider_than_120_columns) {
+  size_t size, wide = 0, columns = 0;
+  char *text = ldr_test_read(header_path(), &size), *at;
+  for (at = text; at && *at; at++) {
+    columns = *at == '\n' ? 0 : columns + (((unsigned char)*at & 0xc0) != 0x80);
+    wide += columns == 121;
+  }
+  CHECK(text != NULL);
+  CHECK_INT(wide, 0);
   free(text);
 }
 
@@ -175,6 +198,33 @@ TEST(switches_remove_what_they_say) {
   remove("header-test.o");
 }
 
+/* Where Windows' own compiler looks: its headers are stubs of ours (msvc/), enough to compile and no more. */
+TEST(compiles_for_windows) {
+  static const char *const mingw[] = { "x86_64-w64-mingw32-gcc", "i686-w64-mingw32-gcc" }, *const targets[] = { "x86_64-pc-windows-msvc", "i686-pc-windows-msvc" };
+  static const char tool[] = "#include \"../tools/ladder.c\"\n";
+  static const char leaks[] = "#define LADDER_IMPLEMENTATION\n#include \"ladder.h\"\n#include <windows.h>\n#include <intrin.h>\nint main(void) { return 0; }\n";
+  char flags[512];
+  size_t i, found = 0;
+  if (!ldr_test_exists("msvc/stdio.h")) SKIP("not in the tests folder");
+  for (i = 0; i < 2; i++) {
+    if (have("clang")) {
+      found++;
+      sprintf(flags, STRICT "--target=%s -isystem msvc -std=c99 -c -fsyntax-only", targets[i]);
+      CHECK(compiles("clang", "header-test.c", implementation, flags));
+      CHECK(compiles("clang", "header-test.c", tool, flags));
+      strcat(flags, " -march=x86-64-v3");
+      CHECK(compiles("clang", "header-test.c", implementation, flags));
+    }
+    if (have(mingw[i])) {
+      found++;
+      CHECK(compiles(mingw[i], "header-test.c", implementation, STRICT "-std=c99 -c -fsyntax-only"));
+      CHECK(compiles(mingw[i], "header-test.c", tool, STRICT "-std=c99 -c -fsyntax-only"));
+      CHECK(compiles(mingw[i], "header-test.c", leaks, "-std=gnu99 -c -fsyntax-only"));
+    }
+  }
+  if (!found) SKIP("no clang and no mingw");
+}
+
 /* One file implements, another only declares; and two files with a static copy each. */
 TEST(two_files_link) {
   char command[1024];
@@ -192,5 +242,5 @@ TEST(two_files_link) {
   remove("header-test.log");
 }
 
-#define TESTS(X) X(quick_start) X(table_of_contents_finds_every_tag) X(version_is_the_same_everywhere) X(compiles_without_warnings) X(switches_remove_what_they_say) X(two_files_link)
+#define TESTS(X) X(quick_start) X(table_of_contents_finds_every_tag) X(version_is_the_same_everywhere) X(no_line_is_wider_than_120_columns) X(compiles_without_warnings) X(switches_remove_what_they_say) X(compiles_for_windows) X(two_files_link)
 LDR_TEST_MAIN("header", TESTS)

@@ -1144,6 +1144,88 @@ static void predicted_close(predicted *x) {
   tiny_close(&x->m);
 }
 
+/* Ladders of every kind that may stand beside one another, with numbers of their own in all that is trained. */
+enum { BESIDE = 9 };
+static ldr_ladder_desc beside_desc(int k) {
+  ldr_ladder_desc d;
+  memset(&d, 0, sizeof d);
+  d.classes = 3;
+  d.seed = (uint64_t)k + 7;
+  d.pool = k % 3 == 0 ? LDR_POOL_FIRST : k % 3 == 1 ? LDR_POOL_MEAN : LDR_POOL_LAST;
+  if (k == 1) d.preset = LDR_PRESET_PAPER;
+  if (k == 1 || k == 4) d.reduction = 2;
+  if (k == 1 || k == 4) d.slice_heads = LDR_HEADS_WHOLE;
+  if (k == 2) d.preset = LDR_PRESET_CLUE;
+  if (k == 3) d.method = LDR_METHOD_HEAD;
+  if (k == 4) d.preset = LDR_PRESET_SLICED;
+  if (k == 5) d.method = LDR_METHOD_LORA;                    /* changes the backbone: runs by itself */
+  if (k == 6) d.top = 1;
+  if (k == 7) d.head = LDR_HEAD_TOKENS;
+  if (k == 8) d.method = LDR_METHOD_PROMPT;
+  return d;
+}
+
+/* Scores of several ladders from one pass are the bits of each alone, in any order and for any number of them. */
+TEST(ladders_beside_one_another_share_a_pass) {
+  static const char *const of[] = { "bert", "llama", "electra", "gpt2", "qwen2" };
+  static const int32_t offsets[] = { 0, 7, 8, 13 };
+  int32_t ids[13];
+  size_t f, i, k;
+  int32_t n, first;
+  ldr_batch b;
+  memset(&b, 0, sizeof b);
+  b.sequences = 3;
+  b.offsets = offsets;
+  b.ids = ids;
+  for (i = 0; i < 13; i++) ids[i] = (int32_t)(3 + i * 7 % 11);
+  for (f = 0; f < sizeof of / sizeof *of; f++) {
+    tiny_spec s = tiny_default(of[f]);
+    ldr_error err;
+    tiny_model m;
+    ldr_ladder *l[BESIDE];
+    ldr_predictor *p[BESIDE], *list[BESIDE];
+    float alone[BESIDE][39], together[BESIDE][39], *to[BESIDE];
+    memset(&err, 0, sizeof err);
+    m = tiny_open(s, &err);
+    for (k = 0; k < BESIDE; k++) {
+      ldr_ladder_desc d = beside_desc((int)k);
+      int32_t j, at;
+      l[k] = ldr_ladder_create(m.m, &d, &err);
+      CHECK_STR(err.message, "");
+      for (j = 0; j < ldr_ladder_params(l[k]); j++) {
+        ldr_param v = ldr_ladder_param(l[k], j);
+        for (at = 0; v.trainable && at < v.rows * v.columns; at++)
+          v.value[at] += 0.1f * (float)ldr__random_unit(k * 1000 + (uint64_t)j, (uint64_t)at);
+      }
+      p[k] = ldr_predictor_create(l[k], 3, 13, &err);
+      CHECK_INT(ldr_predict(p[k], alone[k], &b, &err), LDR_OK);
+    }
+    for (n = 1; n <= BESIDE; n++)
+      for (first = 0; first < BESIDE; first++) {
+        memset(together, 0, sizeof together);
+        for (k = 0; k < (size_t)n; k++) {
+          size_t which = ((size_t)first + k * 2) % BESIDE;
+          list[k] = p[which];
+          to[k] = together[which];
+        }
+        CHECK_INT(ldr_predict_together(list, to, n, &b, &err), LDR_OK);
+        for (k = 0; k < (size_t)n; k++) {
+          size_t which = ((size_t)first + k * 2) % BESIDE;
+          CHECK(memcmp(alone[which], together[which], (which == 7 ? 39 : 9) * sizeof(float)) == 0);
+        }
+      }
+    list[0] = list[1] = p[0];
+    CHECK_INT(ldr_predict_together(list, to, 2, &b, &err), LDR_ARGUMENT);
+    CHECK(strstr(err.message, "stands twice") != NULL);
+    CHECK_INT(ldr_predict_together(list, to, 0, &b, NULL), LDR_ARGUMENT);
+    for (k = 0; k < BESIDE; k++) {
+      ldr_predictor_free(p[k]);
+      ldr_ladder_free(l[k]);
+    }
+    tiny_close(&m);
+  }
+}
+
 /* Of the last block only what the head reads is made, and that in the same bits as with everything else. */
 TEST(the_last_block_runs_for_the_rows_that_are_read) {
   static const ldr_pool pools[] = { LDR_POOL_FIRST, LDR_POOL_LAST };
@@ -1199,7 +1281,7 @@ TEST(large_batches_run_in_chunks) {
 
 #define TESTS(X)                                                                                                    \
   X(large_batches_run_in_chunks)                                                                                  \
-  X(the_last_block_runs_for_the_rows_that_are_read) X(gradients_of_every_family_and_preset) X(gradients_of_every_head) X(gradients_of_every_gate_mix_and_output)   \
+  X(the_last_block_runs_for_the_rows_that_are_read) X(ladders_beside_one_another_share_a_pass) X(gradients_of_every_family_and_preset) X(gradients_of_every_head) X(gradients_of_every_gate_mix_and_output)   \
   X(a_wrong_sign_is_caught) X(default_at_r1_is_the_backbone_for_any_gate)                                        \
   X(paper_at_r1_is_the_backbone_with_gates_on_the_side_stream) X(a_slice_starts_as_a_working_copy) X(energy_picks_what_a_naive_count_picks)               \
   X(published_parameter_counts) X(same_bits_for_any_number_of_threads) X(parts_of_a_batch_change_no_bit) X(stop_and_resume_gives_the_same_bits) X(recomputed_rungs_change_no_bit) X(rounded_taps_touch_only_down_projections)    \

@@ -4,6 +4,7 @@
 #endif
 #include "../ladder.h"
 #include "ldr_test.h"
+#include <time.h>
 #include "ldr_tiny.h"
 
 typedef struct corner { tiny_spec s; tiny_model m; ldr_dataset *set; ldr_ladder_desc d; ldr_ladder *l; ldr_error err; } corner;
@@ -271,6 +272,34 @@ TEST(label_sets_are_scored_by_their_formulas) {
   close_corner(&f);
 }
 
+static double seconds_of_labels(int n) {
+  ldr_dataset *d = ldr_dataset_create(NULL, NULL);
+  clock_t begin = clock();
+  char name[32];
+  int i;
+  for (i = 0; i < 2 * n; i++) {          /* each once new and once known */
+    sprintf(name, "label %d", i % n);
+    if (ldr_dataset_label(d, name, 1, NULL) != i % n) break;
+  }
+  CHECK_INT(i, 2 * n);
+  CHECK_INT(ldr_dataset_labels(d), n);
+  CHECK_INT(ldr_dataset_label(d, "label", 0, NULL), -1);
+  ldr_dataset_free(d);
+  return (double)(clock() - begin) / CLOCKS_PER_SEC;
+}
+
+/* Four times as many labels take four times as long, and not sixteen. */
+TEST(any_number_of_labels_takes_linear_time) {
+  double few = 1e9, many = 1e9;
+  int i;
+  for (i = 0; i < 3; i++) {
+    few = fmin(few, seconds_of_labels(20000));
+    many = fmin(many, seconds_of_labels(80000));
+  }
+  if (many >= 8 * few + 0.02) printf("  %g and %g seconds\n", few, many);
+  CHECK(many < 8 * few + 0.02);
+}
+
 TEST(names_must_be_utf8) {
   corner f = open_corner(LDR_HEAD_CLASSIFY);
   static const char *const names[] = { "one", "caf\xe9", "three" };
@@ -303,8 +332,133 @@ TEST(a_head_has_no_rungs_and_padding_leaves_positions) {
   close_corner(&f);
 }
 
+static ldr_trainer *learner(corner *f, ldr_dataset *set, int cache, int batch, ldr_optimizer optimizer) {
+  ldr_train_desc td;
+  memset(&td, 0, sizeof td);
+  td.batch = batch;
+  td.rate = 1e-2f;
+  td.learn_rate = 1e-2f;
+  td.optimizer = optimizer;
+  td.schedule = LDR_CONSTANT;
+  td.warmup = -1;
+  td.cache = cache;
+  return ldr_trainer_create(f->l, set, NULL, &td, &f->err);
+}
+
+static float *values_of(const corner *f, size_t *n) {
+  float *v = (float *)malloc(f->l->size * sizeof *v);
+  memcpy(v, f->l->values, f->l->size * sizeof *v);
+  *n = f->l->size;
+  return v;
+}
+
+/* All of a set at once is a step of training on it; with a cache, after a save and in a trainer of its own the bits are
+   the same. */
+TEST(learning_while_it_runs_is_a_step_that_can_be_taken_back) {
+  int cache, k;
+  size_t n, i;
+  float *before, *stepped, *learned[2], *again;
+  double far = 0, moved = 0, first = 0, loss = 0;
+  corner f = open_corner(LDR_HEAD_CLASSIFY);
+  ldr_trainer *t = learner(&f, f.set, 0, 9, LDR_SGD);
+  before = values_of(&f, &n);
+  CHECK_INT(ldr_trainer_step(t, NULL, &f.err), LDR_OK);
+  stepped = values_of(&f, &n);
+  ldr_trainer_free(t);
+  close_corner(&f);
+  f = open_corner(LDR_HEAD_CLASSIFY);
+  t = learner(&f, f.set, 0, 9, LDR_SGD);
+  CHECK_INT(ldr_trainer_learn(t, f.set, 0, NULL, &f.err), LDR_OK);
+  for (i = 0; i < n; i++) {
+    far = LDR__MAX(far, fabs((double)(f.l->values[i] - stepped[i])));
+    moved = LDR__MAX(moved, fabs((double)(stepped[i] - before[i])));
+  }
+  CHECK(far < 1e-3 * moved);                 /* the sums are taken in another order */
+  free(before);
+  CHECK_INT(ldr_trainer_progress(t).step, 0);
+  ldr_trainer_free(t);
+  close_corner(&f);
+  free(stepped);
+  for (cache = 0; cache < 2; cache++) {
+    ldr_dataset *fresh;
+    f = open_corner(LDR_HEAD_CLASSIFY);
+    fresh = tiny_dataset(&f.s, LDR_HEAD_CLASSIFY, 3, 2, 77);
+    t = learner(&f, f.set, cache, 4, LDR_ADAMW);
+    CHECK_INT(ldr_trainer_learn(t, fresh, 3, &first, &f.err), LDR_OK);
+    CHECK_INT(ldr_trainer_save(t, "trainer-test.run", &f.err), LDR_OK);
+    for (k = 0; k < 4; k++) CHECK_INT(ldr_trainer_learn(t, fresh, 3, &loss, &f.err), LDR_OK);
+    CHECK(loss < first);
+    learned[cache] = values_of(&f, &n);
+    CHECK_INT(ldr_trainer_resume(t, "trainer-test.run", &f.err), LDR_OK);
+    CHECK_INT(t->learned, 1);
+    ldr_trainer_free(t);
+    t = learner(&f, f.set, cache, 4, LDR_ADAMW);
+    CHECK_INT(ldr_trainer_resume(t, "trainer-test.run", &f.err), LDR_OK);
+    for (k = 0; k < 4; k++) CHECK_INT(ldr_trainer_learn(t, fresh, 3, &loss, &f.err), LDR_OK);
+    again = values_of(&f, &n);
+    CHECK(memcmp(learned[cache], again, n * sizeof(float)) == 0);
+    CHECK_STR(f.err.message, "");
+    free(again);
+    ldr_trainer_free(t);
+    ldr_dataset_free(fresh);
+    close_corner(&f);
+    remove("trainer-test.run");
+  }
+  CHECK(memcmp(learned[0], learned[1], n * sizeof(float)) == 0);
+  free(learned[0]);
+  free(learned[1]);
+}
+
+static int32_t alone(float *x, size_t n, void *user) {
+  (void)user;
+  (void)x;
+  (void)n;
+  return 0;
+}
+
+TEST(what_cannot_be_learned_is_said) {
+  corner f = open_corner(LDR_HEAD_CLASSIFY);
+  ldr_train_desc td;
+  ldr_dataset_desc sd;
+  int32_t ids[40], label = 0, i;
+  ldr_example e;
+  ldr_dataset *numbers = tiny_dataset(&f.s, LDR_HEAD_REGRESS, 1, 2, 5), *longer, *none;
+  ldr_trainer *t = learner(&f, f.set, 0, 1, LDR_ADAMW);
+  memset(&sd, 0, sizeof sd);
+  memset(&e, 0, sizeof e);
+  longer = ldr_dataset_create(&sd, &f.err);
+  none = ldr_dataset_create(&sd, &f.err);
+  for (i = 0; i < 40; i++) ids[i] = 5;
+  e.ids = ids;
+  e.labels = &label;
+  e.count = (int32_t)t->pass.max_tokens + 1;
+  CHECK(e.count <= 40);
+  CHECK_INT(ldr_dataset_add(longer, &e, &f.err), LDR_OK);
+  CHECK_INT(ldr_trainer_learn(t, longer, 0, NULL, &f.err), LDR_LIMIT);
+  CHECK(strstr(f.err.message, "the trainer has room for") != NULL);
+  f.err.status = LDR_OK;
+  CHECK_INT(ldr_trainer_learn(t, numbers, 0, NULL, &f.err), LDR_ARGUMENT);
+  f.err.status = LDR_OK;
+  CHECK_INT(ldr_trainer_learn(t, f.set, -1, NULL, &f.err), LDR_ARGUMENT);
+  CHECK_INT(ldr_trainer_learn(NULL, f.set, 1, NULL, NULL), LDR_ARGUMENT);
+  f.err.status = LDR_OK;
+  CHECK(ldr_trainer_learn(t, none, 1, NULL, &f.err) != LDR_OK);
+  ldr_trainer_free(t);
+  memset(&td, 0, sizeof td);
+  td.reduce = alone;
+  f.err.status = LDR_OK;
+  t = ldr_trainer_create(f.l, f.set, NULL, &td, &f.err);
+  CHECK_INT(ldr_trainer_learn(t, f.set, 1, NULL, &f.err), LDR_UNSUPPORTED);
+  ldr_trainer_free(t);
+  ldr_dataset_free(numbers);
+  ldr_dataset_free(longer);
+  ldr_dataset_free(none);
+  close_corner(&f);
+}
+
 #define TESTS(X)                                                                                                   \
   X(an_example_may_come_twice) X(metrics_weights_and_targets_must_fit) X(evaluating_leaves_a_living_trainer_its_gradients) X(evaluating_takes_a_fraction_of_training) \
   X(a_run_does_not_resume_into_another_ladder) X(entities_run_across_ignored_tokens) X(every_matrix_decays_and_no_vector)  \
-  X(names_must_be_utf8) X(unseen_labels_count_as_wrong) X(label_sets_are_scored_by_their_formulas) X(a_head_has_no_rungs_and_padding_leaves_positions)
+  X(any_number_of_labels_takes_linear_time) X(names_must_be_utf8) X(unseen_labels_count_as_wrong) X(label_sets_are_scored_by_their_formulas) X(a_head_has_no_rungs_and_padding_leaves_positions) \
+  X(learning_while_it_runs_is_a_step_that_can_be_taken_back) X(what_cannot_be_learned_is_said)
 LDR_TEST_MAIN("trainer", TESTS)

@@ -156,17 +156,18 @@ static ldr_status put_answer(FILE *f, const ldr_model *m, ldr_ladder *l, ldr_pre
 static ldr_status write_answers(const char *path, const ldr_model *m, ldr_ladder *l, const ldr_dataset *d, int32_t max_len, ldr_error *err) {
   ldr_predictor *p = ldr_predictor_create(l, 1, max_len, err);
   float *scores = (float *)malloc((size_t)LDR__MAX(ldr_ladder_desc_get(l).classes, 1) * sizeof *scores);
-  FILE *f = p && scores ? fopen(path, "wb") : NULL;
+  ldr__writer w;
   ldr_status status = !p ? err->status : !scores ? ldr__fail(err, LDR_MEMORY, "out of memory") : LDR_OK;
   ldr_text said;
   int32_t i;
   memset(&said, 0, sizeof said);
-  if (!status && !f) status = ldr__fail(err, LDR_IO, "%s: cannot be created: %s", path, strerror(errno));
+  memset(&w, 0, sizeof w);
+  if (!status) status = ldr__writer_open(&w, path, err);
   for (i = 0; !status && i < ldr_dataset_count(d); i++) {
     ldr_example e = ldr_dataset_get(d, i);
-    status = put_answer(f, m, l, p, &e, scores, &said, err);
+    status = put_answer(w.f, m, l, p, &e, scores, &said, err);
   }
-  if (f && (ferror(f) | fclose(f)) && !status) status = ldr__fail(err, LDR_IO, "%s: writing failed", path);
+  status = w.f ? end_stream(&w, status, err) : status;
   ldr_text_free(&said);
   free(scores);
   ldr_predictor_free(p);

@@ -5,7 +5,7 @@
 #define ASKING_H
 
 /* Where answers go beside the scores. */
-typedef struct answer_file { FILE *f; const char *path; int32_t count; int lines; } answer_file;
+typedef struct answer_file { ldr__writer w; FILE *f; int32_t count; int lines; } answer_file;
 
 /* {"answer", "start", "end", "score"}: characters of the text, counted from 0; `end` is the one behind the last. */
 static void print_found(FILE *f, const char *context, const found_answer *a) {
@@ -34,19 +34,15 @@ static ldr_status put_found(void *user, const question *e, const char *context, 
 static int open_answer_file(run *r, answer_file *to, int lines) {
   memset(to, 0, sizeof *to);
   to->lines = lines;
-  to->path = r->o.submission;
-  if (!to->path) return EXIT_DONE;
-  to->f = fopen(to->path, "wb");
-  return to->f ? EXIT_DONE : fail(r, LDR_IO, "%s: cannot be created", to->path);
+  if (r->o.submission && ldr__writer_open(&to->w, r->o.submission, &r->err)) return EXIT_FAILED;
+  to->f = to->w.f;
+  return EXIT_DONE;
 }
 
-static int close_answer_file(run *r, answer_file *to) {
-  int bad;
-  if (!to->f) return EXIT_DONE;
-  fputs(to->count ? "\n}\n" : "{}\n", to->f);
-  bad = ferror(to->f) != 0;
-  bad = fclose(to->f) != 0 || bad;
-  return bad ? fail(r, LDR_IO, "%s: writing failed", to->path) : EXIT_DONE;
+/* status: what came before. */
+static int close_answer_file(run *r, answer_file *to, ldr_status status) {
+  if (to->f) fputs(to->count ? "\n}\n" : "{}\n", to->f);
+  return status || (to->f && end_stream(&to->w, status, &r->err)) ? EXIT_FAILED : EXIT_DONE;
 }
 
 /* The stride that windows were trained with, if nothing else is said. */
@@ -108,7 +104,7 @@ static int eval_questions(run *r, const char *path) {
   int status = open_answer_file(r, &to, 0);
   memset(&y, 0, sizeof y);
   if (!status) status = score_file(r, path, &y, &to);
-  if (close_answer_file(r, &to) || status) return EXIT_FAILED;
+  if (close_answer_file(r, &to, status)) return EXIT_FAILED;
   if (!r->o.json) say_question_scores("", &y);
   else {
     fputs("{\"metric\":\"exact_match\",\"value\":", stdout);
@@ -142,7 +138,8 @@ static ldr_status read_question_line(questions *q, const text *line, int64_t num
 }
 
 /* Answers all questions that are there and forgets them. */
-static ldr_status ask_all(answerer *w, questions *q, answer_file *to, ldr_error *err) {
+static ldr_status ask_all(run *r, answerer *w, questions *q, answer_file *to) {
+  ldr_error *err = &r->err;
   ldr_status status = LDR_OK;
   int32_t i;
   for (i = 0; i < q->count && !status; i++) {
@@ -151,7 +148,7 @@ static ldr_status ask_all(answerer *w, questions *q, answer_file *to, ldr_error 
     status = answer_question(w, q->items[i].text, context, &f, err);
     if (!status) status = put_found(to, &q->items[i], context, &f, err);
   }
-  fflush(stdout);
+  if (!status && flush_answers(r)) status = err->status;
   free_questions(q);
   return status;
 }
@@ -165,7 +162,7 @@ static ldr_status predict_question_lines(run *r, answerer *w, FILE *f, answer_fi
   memset(&q, 0, sizeof q);
   while (!status && (more = read_line(f, &line)) > 0) {
     if (line.used) status = read_question_line(&q, &line, number, &r->err);
-    if (!status) status = ask_all(w, &q, to, &r->err);
+    if (!status) status = ask_all(r, w, &q, to);
     number++;
   }
   free(line.data);
@@ -188,11 +185,11 @@ static int predict_questions(run *r) {
   memset(&q, 0, sizeof q);
   status = open_asking(r, &w);
   if (!status && json) status = read_questions(&q, path, 0, &r->err);
-  if (!status) status = json ? ask_all(&w, &q, &to, &r->err) : predict_question_lines(r, &w, f, &to);
+  if (!status) status = json ? ask_all(r, &w, &q, &to) : predict_question_lines(r, &w, f, &to);
   if (f && f != stdin) fclose(f);
   free_questions(&q);
   free_answerer(&w);
-  return close_answer_file(r, &to) || status ? EXIT_FAILED : EXIT_DONE;
+  return close_answer_file(r, &to, status);
 }
 
 #endif

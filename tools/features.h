@@ -144,8 +144,7 @@ static int features_of(run *r, const ldr_encoding *c) {
   if (out) print_features(r, c, out, count, width);
   if (out != hidden) free(out);
   free(hidden);
-  fflush(stdout);
-  return out ? EXIT_DONE : EXIT_FAILED;
+  return out ? flush_answers(r) : EXIT_FAILED;
 }
 
 /* A list of whole numbers to *to, which grows. */

@@ -20,8 +20,8 @@ static int generate_decode(generation *g, int last) {
   while (!last && n > g->shown && n >= 3 && memcmp(g->text.data + n - 3, "\xef\xbf\xbd", 3) == 0) n -= 3;
   if (!g->r->o.json && n > g->shown) {
     fwrite(g->text.data + g->shown, 1, n - g->shown, stdout);
-    fflush(stdout);
     g->shown = n;
+    return flush_answers(g->r);
   }
   return EXIT_DONE;
 }
@@ -42,7 +42,10 @@ static int generate_print(generation *g) {
   }
   fputs(g->r->o.json ? "{\"ids\":[" : "", stdout);
   for (i = 0; i < g->made; i++) printf(i ? g->r->o.json ? ",%d" : " %d" : "%d", (int)g->out[i]);
-  if (!g->r->o.json) return putchar('\n') == EOF ? EXIT_FAILED : EXIT_DONE;
+  if (!g->r->o.json) {
+    putchar('\n');
+    return EXIT_DONE;
+  }
   fputs("]", stdout);
   if (ldr_model_tokenizer(g->r->model)) {
     if (ldr_tokenizer_decode(ldr_model_tokenizer(g->r->model), &g->text, g->out, g->made, 1, &g->r->err)) return EXIT_FAILED;
@@ -89,8 +92,7 @@ static int generate_from(generation *g, const ldr_encoding *c) {
   if (ldr_generate(g->session, g->out, &made, c->ids + known, c->count - known, &d, &g->r->err)) return EXIT_FAILED;
   generate_hold(g, c);
   status = generate_print(g);
-  fflush(stdout);
-  return status;
+  return status ? status : flush_answers(g->r);
 }
 
 static void generate_say(generation *g, const char *role, const char *s, size_t n) {

@@ -225,7 +225,7 @@ static const gguf_way gguf_ways[] = {
 /* What tokenizers differ in: cases, accents, digits, contractions, blanks, lines, scripts, tokens of their own. */
 static const char *const gguf_probes[] = {
   "Hello, world! It's 12345 o'clock; we'RE late.", "  two  blanks\tand\n\nlines \r\n",
-      "Stra\xc3\x9f" "e caf\xc3\xa9 na\xc3\xafve \xe2\x80\x94 100%",
+      ("Stra\xc3\x9f" "e caf\xc3\xa9 na\xc3\xafve \xe2\x80\x94 100%"),
   "\xe4\xbb\x8a\xe5\xa4\xa9\xe5\xa4\xa9\xe6\xb0\x94\xe5\xbe\x88\xe5\xa5\xbd\xef\xbc\x8c\xe6\x88\x91\xe4\xbb\xac",
       "if (x<=3) { return foo_bar[2]; } // a",
   "\xf0\x9f\x98\x80 \xd0\x9f\xd1\x80\xd0\xb8\xd0\xb2\xd0\xb5\xd1\x82 123456789 AbCdEf", "" };

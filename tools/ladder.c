@@ -28,6 +28,10 @@
 #endif
 #ifdef _WIN32
   #include <direct.h>
+  #include <fcntl.h>
+  #include <io.h>
+  #define fopen  ldr__fopen      /* names are UTF-8 */
+  #define remove ldr__remove
 #endif
 
 enum { EXIT_DONE, EXIT_FAILED, EXIT_USAGE };
@@ -88,6 +92,21 @@ static int on_terminal(void) {
   return isatty(2);
 #else
   return 0;
+#endif
+}
+
+/* A file that is opened later must not get the number of a stream that was closed: what is printed would end up in it. Reading or
+   writing these fails. A reader that goes away is an error of writing, and not the end of a training. */
+static void keep_streams(void) {
+#if HAVE_POSIX
+  static const int modes[] = { O_WRONLY, O_RDONLY, O_RDWR };
+  int i;
+  for (i = 0; i < 3; i++)
+    if (fcntl(i, F_GETFD) < 0) open("/dev/null", modes[i]);
+  signal(SIGPIPE, SIG_IGN);
+#elif defined(_WIN32)
+  _setmode(0, _O_BINARY);
+  _setmode(1, _O_BINARY);
 #endif
 }
 
@@ -182,7 +201,7 @@ enum { POOL_NONE = 1, POOL_CLS, POOL_MEAN, POOL_MODEL, POOL_MAX, POOL_MEAN_SQRT,
 enum { METHOD_LADDER = 1, METHOD_HEAD, METHOD_FULL, METHOD_BITFIT, METHOD_LORA, METHOD_ADAPTER, METHOD_PROMPT, METHOD_PREFIX, METHOD_THESEUS, METHOD_IA3 };
 enum { TYPE_F32 = 1, TYPE_BF16, TYPE_I8 };
 enum { FILL_EPOCH = 1, FILL_LAYERS };
-enum { MAX_RUNGS = 256 };
+enum { MAX_RUNGS = 256, MAX_LADDERS = 16 };
 
 /* A word option holds the place of its word, counted from 1; 0 is "not given" everywhere. */
 typedef struct options {
@@ -198,7 +217,8 @@ typedef struct options {
   float       replace_rate, replace_until, alpha, lr, lr_scale, warmup, weight_decay, dropout, label_smoothing, clip, masked, word_weight, text_weight, layer_weight;
   uint64_t    seed;
   int32_t     rungs[MAX_RUNGS], rung_count;
-  const char *encoding, *columns, *submission;
+  const char *encoding, *columns, *submission, *more_ladders[MAX_LADDERS - 1];
+  int32_t     more_count;
   int32_t     many_labels, baselines, search, multi, skip_bad;
   int32_t     head, stride, max_answer;
 } options;
@@ -282,7 +302,9 @@ static const option option_table[] = {
     "the model directory to write, without weights yet; gguf: the file" },
   { "--type", KIND_WORD, AT(type), CMD_QUANTIZE, 0, "q8_0|q4_0", 0, 0, "blocks of 32 weights in 34 or in 18 bytes; q8_0 if not given" },
   { "--out", KIND_TEXT, AT(out), CMD_QUANTIZE, CMD_QUANTIZE, "DIR", 0, 0, "the model directory to write, without weights yet" },
-  { "--ladder", KIND_TEXT, AT(ladder), CMD_EVAL | CMD_PREDICT, 0, "FILE", 0, 0, "a ladder file made by train; without one the classifier in the model's own files" },
+  { "--ladder", KIND_TEXT, AT(ladder), CMD_EVAL, 0, "FILE", 0, 0, "a ladder file made by train; without one the classifier in the model's own files" },
+  { "--ladder", KIND_TEXT, AT(ladder), CMD_PREDICT, 0, "FILE", 0, 0,
+    "a ladder file made by train; without one the classifier in the model's own files. Up to 16 times: the model is read once for all, and a line holds an array of their answers" },
   { "--data", KIND_TEXT, AT(data), CMD_EVAL, CMD_EVAL, "FILE", 0, 0, "the examples to score" },
   { "--task", KIND_TEXT, AT(task), CMD_FIT | CMD_EVAL, 0, "NAME", 0, 0, "a known task: its reader, head, metric and recipe (ladder tasks lists them)" },
   { "--published-head", KIND_FLAG, AT(published_head), CMD_TRAIN, 0, NULL, 0, 0, "go on with the classifier in the model's files: the head starts as it is, with its classes" },
@@ -444,15 +466,22 @@ static void print_help(const struct command *c, FILE *f) {
   fprintf(f, "usage: ladder %s%s [OPTIONS]\n%s\n\n", c->name, c->takes, c->help);
   for (i = 0; i < OPTION_COUNT; i++) {
     const option *o = &option_table[i];
-    char head[64], words[200] = "";
+    char words[200] = "";
+    int wide;
     if (!(o->commands & c->bit)) continue;
     if (o->kind == KIND_SIMD) {
       strcpy(words, ": ");
       simd_words(words + 2, sizeof words - 2);
     }
-    snprintf(head, sizeof head, "%s%s%s", o->name, o->value ? " " : "", o->value ? o->value : "");
-    fprintf(f, "  %-38s %s%s%s\n", head, o->help, words, o->needed & c->bit ? " (needed)" : "");
+    wide = fprintf(f, "  %s%s%s", o->name, o->value ? " " : "", o->value ? o->value : "");
+    fprintf(f, "%*s%s%s%s\n", LDR__MAX(41 - wide, 1), "", o->help, words, o->needed & c->bit ? " (needed)" : "");
   }
+}
+
+static int end_of_help(void) {
+  if (fflush(stdout) == 0 && !ferror(stdout)) return EXIT_DONE;
+  fprintf(stderr, "ladder: standard output: writing failed: %s\n", strerror(errno));
+  return EXIT_FAILED;
 }
 
 /* Prints "ladder: NAME WHAT" as the one line a wrong call gets. */
@@ -623,6 +652,7 @@ static int check_needed(const struct command *c, const options *o) {
   if (o->patience > 0 && !o->dev && !o->task && c->bit != CMD_PLAN) return usage_error(c, "--patience", "has no effect without --dev");
   if (c->bit == CMD_EXPORT && o->format != 2 && (o->type > 3 || o->pool))
     return usage_error(c, o->pool ? "--pool" : "--type", o->pool ? "is for --format gguf" : "q8_0 and q4_0 are for --format gguf; `quantize` writes a directory with them");
+  if (o->more_count && o->submission) return usage_error(c, "--submission", "takes the answers of one --ladder");
   if (o->task && o->regress) return usage_error(c, "--regress", "does not go with --task, which knows its labels");
   if (o->targets && !target_bits(o->targets)) return usage_error(c, "--targets", "takes some of query,key,value,output,gate,up,down");
   if (c->bit == CMD_COMPARE) return EXIT_DONE;           /* it gives each method the options that are for it */
@@ -663,7 +693,10 @@ static int parse_options(const struct command *c, options *o, int argc, char **a
       if (++i == argc) return usage_error(c, d->name, "needs a value");
       value = argv[i];
     }
-    if (!set_option(o, d, value)) return bad_value(c, d, value);
+    if (d->at == AT(ladder) && c->bit == CMD_PREDICT && o->ladder) {     /* one beside those before */
+      if (o->more_count == MAX_LADDERS - 1) return usage_error(c, d->name, "stands here more often than 16 times");
+      o->more_ladders[o->more_count++] = value;
+    } else if (!set_option(o, d, value)) return bad_value(c, d, value);
   }
   return o->help ? EXIT_DONE : check_needed(c, o);
 }
@@ -1239,19 +1272,19 @@ static double majority_share(const ldr_dataset *d) {
 
 /* Found out before hours of training, not after: the place of the result can be written. */
 static int check_writable(run *r, const char *path) {
-  char partial[LADDER_MAX_PATH];
-  FILE *f;
-  if (strlen(path) + sizeof ".partial" > sizeof partial) return fail(r, LDR_ARGUMENT, "%s: the path is too long", path);
-  strcpy(partial, path);
-  strcat(partial, ".partial");
-  f = fopen(partial, "wb");
-  if (!f) {
-    ldr__fail(&r->err, LDR_IO, "%s: cannot be created: %s", path, strerror(errno));
-    return EXIT_FAILED;
-  }
-  fclose(f);
-  remove(partial);
+  ldr__writer w;
+  if (ldr__writer_place(&w, path, &r->err)) return EXIT_FAILED;
+  if (w.in_place) return EXIT_DONE;        /* opening a pipe and closing it would be its end     */
+  if (ldr__writer_open(&w, path, &r->err)) return EXIT_FAILED;
+  w.status = LDR_IO;                       /* nothing is to be there                             */
+  ldr__writer_close(&w, NULL);
   return EXIT_DONE;
+}
+
+/* Answers leave line by line; where they do not arrive, the rest is not worth the time. */
+static int flush_answers(run *r) {
+  if (fflush(stdout) == 0 && !ferror(stdout)) return EXIT_DONE;
+  return fail(r, LDR_IO, "standard output: writing failed: %s", strerror(errno));
 }
 
 #include "answers.h"
@@ -1499,7 +1532,6 @@ static int command_train(run *r) {
   status = summarize(r, &w, &p, &s);
   if (!status && reads_questions(r->task)) status = score_sets(r);
   if (status || save_ladder(r)) return EXIT_FAILED;
-  if (r->log && fflush(r->log) != 0) return fail(r, LDR_IO, "%s: writing failed", r->o.log);
   if (r->o.json) print_summary_json(r, &s);
   else print_summary(r, &s);
   return EXIT_DONE;
@@ -1601,7 +1633,7 @@ static void print_scores(const run *r, const float *scores, int32_t classes) {
     putchar(':');
     put_number(stdout, (double)scores[i]);
   }
-  fputs("}}\n", stdout);
+  fputs("}}", stdout);
 }
 
 static void print_classes(const run *r, const float *scores, int32_t classes) {
@@ -1646,7 +1678,6 @@ typedef struct queue {
   ldr_encoding *encodings;
   found_entity *entities;                /* of one text                                      */
   int32_t      *offsets, *ids, *segments;
-  float        *scores;
   int32_t      *labels;                  /* spans: of tokens that none can begin or end with */
   ldr_span     *spans;
   int32_t       found, room;             /* spans of the lines; what there is room for       */
@@ -1711,7 +1742,7 @@ static void print_entities(const found_entity *e, int32_t n, const texts *t) {
   int32_t i;
   fputs("{\"entities\":[", stdout);
   for (i = 0; i < n; i++) print_entity(e[i].type, t->first, t->size, e[i].begin, e[i].end, i == 0);
-  fputs("]}\n", stdout);
+  fputs("]}", stdout);
 }
 
 static int same_text(const found_entity *a, const found_entity *b, const char *s) {
@@ -1767,10 +1798,9 @@ static void free_queue(queue *q) {
   free(q->segments);
   free(q->labels);
   free(q->spans);
-  free(q->scores);
 }
 
-static int make_queue(queue *q, int32_t capacity, int32_t max_len, int32_t classes) {
+static int make_queue(queue *q, int32_t capacity, int32_t max_len) {
   size_t n = (size_t)capacity, tokens = n * (size_t)max_len;
   memset(q, 0, sizeof *q);
   q->capacity = capacity;
@@ -1782,24 +1812,24 @@ static int make_queue(queue *q, int32_t capacity, int32_t max_len, int32_t class
   q->ids = (int32_t *)calloc(tokens, sizeof *q->ids);
   q->segments = (int32_t *)calloc(tokens, sizeof *q->segments);
   q->labels = (int32_t *)calloc(tokens, sizeof *q->labels);
-  q->scores = (float *)calloc(tokens * (size_t)classes, sizeof *q->scores);
-  return q->labels && q->lines && q->names && q->entities && q->encodings && q->offsets && q->ids && q->segments && q->scores;
+  return q->labels && q->lines && q->names && q->entities && q->encodings && q->offsets && q->ids && q->segments;
 }
 
 /* The answer to text number i, on standard output and, where one is asked for, in the file of answers. */
-static void print_answer(run *r, queue *q, int32_t i, int32_t classes) {
+static void print_answer(run *r, queue *q, int32_t i, const float *scores, int32_t classes) {
   texts t = split_line(&q->lines[i], 0);
-  const float *scores = q->scores + (size_t)i * (size_t)classes;
   char number[16];
   int32_t n = 0, best = 0;
   FILE *f = r->submitted.f;
-  if (f) submission_begin(&r->submitted, q->names[i].data);
   if (is_entity_head(r->head)) {
     n = r->head == LDR_HEAD_POINTER ? spans_of_line(r, q, i) : find_entities(r, &q->encodings[i],
-        q->scores + (size_t)q->offsets[i] * (size_t)classes, classes, q->entities);
+        scores + (size_t)q->offsets[i] * (size_t)classes, classes, q->entities);
     print_entities(q->entities, n, &t);
     if (f) submit_entities(f, q->entities, n, &t);
-  } else if (r->head == LDR_HEAD_MULTI) print_label_set(r, scores, classes);
+    return;
+  }
+  scores += (size_t)i * (size_t)classes;
+  if (r->head == LDR_HEAD_MULTI) print_label_set(r, scores, classes);
   else if (r->head == LDR_HEAD_CLASSIFY) {
     print_classes(r, scores, classes);
     for (n = 1; n < classes; n++)
@@ -1808,14 +1838,48 @@ static void print_answer(run *r, queue *q, int32_t i, int32_t classes) {
     else if (f) fputs(label_name(r, best, number), f);
   } else {
     fputs("{\"value\":", stdout);
-    put_number(stdout, (double)q->scores[i]);
-    fputs("}\n", stdout);
-    if (f) fprintf(f, "%.3f", (double)q->scores[i]);
+    put_number(stdout, (double)*scores);
+    putchar('}');
+    if (f) fprintf(f, "%.3f", (double)*scores);
   }
-  if (f) submission_end(&r->submitted);
 }
 
-static int predict_queue(run *r, ldr_predictor *p, queue *q, int32_t classes) {
+/* predict: texts on their way to the answers of one ladder or several, of which the first is the run's own. */
+typedef struct answers {
+  run           *r;
+  ldr_ladder    *ladder[MAX_LADDERS];
+  ldr_predictor *p[MAX_LADDERS];
+  float         *scores[MAX_LADDERS];
+  int32_t        count;
+  queue         *q;
+  int64_t        texts, cut;
+} answers;
+
+static int32_t score_count(const ldr_ladder *l) { return LDR__MAX(ldr_ladder_desc_get(l).classes, 1); }
+
+/* The lines of answers: an object a text, of several ladders an array of them. */
+static void print_queue(answers *a) {
+  run *r = a->r;
+  queue *q = a->q;
+  int32_t i, k;
+  for (i = 0; i < q->count; i++) {
+    if (r->submitted.f) submission_begin(&r->submitted, q->names[i].data);
+    for (k = 0; k < a->count; k++) {
+      r->ladder = a->ladder[k];
+      r->head = ldr_ladder_desc_get(r->ladder).head;
+      if (a->count > 1) putchar(k ? ',' : '[');
+      print_answer(r, q, i, a->scores[k], score_count(r->ladder));
+    }
+    fputs(a->count > 1 ? "]\n" : "\n", stdout);
+    r->ladder = a->ladder[0];
+    r->head = ldr_ladder_desc_get(r->ladder).head;
+    if (r->submitted.f) submission_end(&r->submitted);
+  }
+}
+
+static int predict_queue(answers *a) {
+  run *r = a->r;
+  queue *q = a->q;
   ldr_batch batch;
   int32_t i;
   for (i = 0; i < q->count; i++) {
@@ -1828,12 +1892,11 @@ static int predict_queue(run *r, ldr_predictor *p, queue *q, int32_t classes) {
   batch.offsets = q->offsets;
   batch.ids = q->ids;
   batch.segments = q->segments;
-  if (q->count && (r->head == LDR_HEAD_POINTER ? find_spans(r, p, q, &batch) : ldr_predict(p, q->scores, &batch,
-      &r->err))) return EXIT_FAILED;
-  for (i = 0; i < q->count; i++) print_answer(r, q, i, classes);
+  if (q->count && (r->head == LDR_HEAD_POINTER ? find_spans(r, a->p[0], q, &batch) :
+      ldr_predict_together(a->p, a->scores, a->count, &batch, &r->err))) return EXIT_FAILED;
+  print_queue(a);
   q->count = 0;
-  fflush(stdout);
-  return EXIT_DONE;
+  return flush_answers(r);
 }
 
 /* Does every line begin with one of these labels, before another column? Then it is no text to be answered. */
@@ -1855,9 +1918,6 @@ static int looks_labelled(ldr__reader *r, ldr_dataset *labels, int numbers, ldr_
   return count > 0;
 }
 
-/* predict: texts on their way to the answers. */
-typedef struct answers { run *r; ldr_predictor *p; queue *q; int32_t classes; int64_t texts, cut; } answers;
-
 static ldr_status row_answer(rows *s, int pair, size_t at, ldr_error *err) {
   answers *a = s->answers;
   queue *q = a->q;
@@ -1876,7 +1936,7 @@ static ldr_status row_answer(rows *s, int pair, size_t at, ldr_error *err) {
   name->data[s->id.used] = 0;
   a->texts++;
   a->cut += q->encodings[q->count].cut > 0;
-  if (++q->count == q->capacity && predict_queue(a->r, a->p, q, a->classes)) return err->status ? err->status : LDR_DATA;
+  if (++q->count == q->capacity && predict_queue(a)) return err->status ? err->status : LDR_DATA;
   return LDR_OK;
 }
 
@@ -1956,7 +2016,7 @@ static ldr_status answer_choices(rows *s, const char *path, int json, ldr_error 
     for (i = 0; i < a.count; i++) print_choice(r, &a, &items, i, s->r.d->choices);
     s->answers->cut += ldr_dataset_cut(s->r.d);
     s->answers->texts += ldr_dataset_count(s->r.d);
-    fflush(stdout);
+    if (flush_answers(r)) status = err->status;
   }
   free_choice_answers(&a);
   free_items(&items);
@@ -2004,6 +2064,48 @@ static int predict_file(run *r, rows *s) {
   return status ? EXIT_FAILED : EXIT_DONE;
 }
 
+/* The ladders beyond the first: whatever gives one row of scores a text, for texts of the same length. */
+static int open_more_ladders(run *r, answers *a) {
+  int32_t i;
+  a->ladder[a->count++] = r->ladder;
+  for (i = 0; i <= r->o.more_count; i++) {
+    const char *path = i ? r->o.more_ladders[i - 1] : r->o.ladder, *length;
+    uint64_t tokens = 0;
+    ldr_head head;
+    if (i && (a->ladder[a->count++] = ldr_ladder_load(r->model, path, NULL, &r->err)) == NULL) return EXIT_FAILED;
+    head = ldr_ladder_desc_get(a->ladder[i]).head;
+    length = ldr_ladder_note_get(a->ladder[i], "max_len");
+    if (r->o.more_count && head != LDR_HEAD_CLASSIFY && head != LDR_HEAD_MULTI && head != LDR_HEAD_REGRESS)
+      return fail(r, LDR_UNSUPPORTED, "%s: beside other ladders there are only those that classify or give a number", path);
+    if (!r->o.max_len && length && parse_u64(length, 0, &tokens) && tokens != (uint64_t)r->max_len)
+      return fail(r, LDR_MISMATCH, "%s: it was trained on texts of another length than the first: say --max-len", path);
+  }
+  return EXIT_DONE;
+}
+
+/* A predictor and room for the scores of each ladder. */
+static int make_predictors(answers *a, int32_t capacity) {
+  run *r = a->r;
+  int32_t i;
+  for (i = 0; i < a->count; i++) {
+    size_t n = (size_t)capacity * (is_entity_head(r->head) ? (size_t)r->max_len : 1) * (size_t)score_count(a->ladder[i]);
+    a->p[i] = ldr_predictor_create(a->ladder[i], capacity, capacity * r->max_len, &r->err);
+    if (!a->p[i]) return EXIT_FAILED;
+    a->scores[i] = (float *)calloc(n, sizeof(float));
+    if (!a->scores[i]) return fail(r, LDR_MEMORY, "out of memory", "");
+  }
+  return EXIT_DONE;
+}
+
+static void free_answers(answers *a) {
+  int32_t i;
+  for (i = 0; i < a->count; i++) {
+    ldr_predictor_free(a->p[i]);
+    free(a->scores[i]);
+    if (i) ldr_ladder_free(a->ladder[i]);
+  }
+}
+
 /* Standard input is answered line by line, because someone may be waiting for the answer before
    writing the next line; a file is read in batches. */
 static int command_predict(run *r) {
@@ -2014,18 +2116,21 @@ static int command_predict(run *r) {
   int status = open_ladder(r);
   if (!status) status = name_classes(r, ldr_ladder_desc_get(r->ladder).classes);
   if (status) return status;
+  memset(&a, 0, sizeof a);
+  memset(&q, 0, sizeof q);
+  memset(&s, 0, sizeof s);
+  a.r = r;
+  a.q = &q;
+  if ((status = open_more_ladders(r, &a)) != EXIT_DONE) {
+    free_answers(&a);
+    return status;
+  }
   if (reads_questions(r->task)) return predict_questions(r);
   if (capacity > INT32_MAX / r->max_len) return fail(r, LDR_ARGUMENT, "--batch times --max-len is too large", "");
   if (!ldr_model_tokenizer(r->model)) return fail(r, LDR_MISSING, "%s: the model has no vocabulary", r->o.model);
   if (r->o.submission && (!r->task || r->task->submission == SUBMIT_NONE)) return fail(r, LDR_ARGUMENT,
       "--submission is for ladders that were trained with the --task of CLUE or GLUE", "");
-  if (r->o.submission && !submission_open(&r->submitted, r->o.submission, r->task->submission))
-    return fail(r, LDR_IO, "%s: the file cannot be created", r->o.submission);
-  memset(&a, 0, sizeof a);
-  memset(&s, 0, sizeof s);
-  a.r = r;
-  a.q = &q;
-  a.classes = LDR__MAX(ldr_ladder_desc_get(r->ladder).classes, 1);
+  if (r->o.submission && submission_open(&r->submitted, r->o.submission, r->task->submission, &r->err)) return EXIT_FAILED;
   s.task = r->task;
   s.answers = &a;
   s.row_fn = row_answer;
@@ -2034,18 +2139,14 @@ static int command_predict(run *r) {
   s.r.tokenizer = ldr_model_tokenizer(r->model);
   s.r.desc.encoding = r->o.encoding;
   s.r.desc.columns = r->o.columns;
-  status = make_queue(&q, capacity, r->max_len, a.classes) ? EXIT_DONE : fail(r, LDR_MEMORY, "out of memory", "");
-  if (!status) {
-    a.p = ldr_predictor_create(r->ladder, capacity, capacity * r->max_len, &r->err);
-    status = !a.p ? EXIT_FAILED : r->o.file ? predict_file(r, &s) : predict_lines(r, &s);
-  }
-  if (!status) status = predict_queue(r, a.p, &q, a.classes);
+  status = make_queue(&q, capacity, r->max_len) ? make_predictors(&a, capacity) : fail(r, LDR_MEMORY, "out of memory", "");
+  if (!status) status = r->o.file ? predict_file(r, &s) : predict_lines(r, &s);
+  if (!status) status = predict_queue(&a);
   if (!status && a.cut) fprintf(stderr, "ladder: %" PRId64 " of %" PRId64 " texts are longer than %d tokens and were cut (--max-len)\n", a.cut, a.texts, (int)r->max_len);
-  ldr_predictor_free(a.p);
+  free_answers(&a);
   free_rows(&s);
   free_queue(&q);
-  if (!submission_close(&r->submitted) && !status) status = fail(r, LDR_IO, "%s: writing failed", r->o.submission);
-  if (status && r->o.submission) remove(r->o.submission);        /* half of the answers are no submission */
+  if (r->submitted.f && submission_close(&r->submitted, status ? LDR_IO : LDR_OK, &r->err)) status = EXIT_FAILED;
   return status;
 }
 
@@ -2240,10 +2341,8 @@ static int command_plan(run *r) {
 /* ---- quantize ------------------------------------------------------------------------- */
 
 static int make_directory(const char *path) {
-#if HAVE_POSIX
-  return mkdir(path, 0777) == 0 || errno == EEXIST;
-#elif defined(_WIN32)
-  return _mkdir(path) == 0 || errno == EEXIST;
+#if HAVE_POSIX || defined(_WIN32)
+  return ldr__mkdir(path) == 0 || errno == EEXIST;
 #else
   (void)path;
   return 1;                      /* opening a file in it will tell */
@@ -2402,11 +2501,14 @@ static int run_command(const struct command *c, int argc, char **argv) {
   if (status) return status;
   if (r.o.help) {
     print_help(c, stdout);
-    return EXIT_DONE;
+    return end_of_help();
   }
   for (i = 0; i < COMMAND_COUNT; i++)
     if (bodies[i].bit == c->bit) status = bodies[i].command(&r);
-  if (!status && (fflush(stdout) != 0 || ferror(stdout))) status = fail(&r, LDR_IO, "standard output: writing failed", "");
+  /* what is finished is kept; that not all of it was read, or arrived, is a failure all the same */
+  if (!status) status = flush_answers(&r);
+  if (!status && ferror(stdin)) status = fail(&r, LDR_IO, "standard input: reading failed", "");
+  if (!status && r.log && (fflush(r.log) != 0 || ferror(r.log))) status = fail(&r, LDR_IO, "%s: writing failed", r.o.log);
   if (status == EXIT_FAILED) {
     for (i = 0; r.err.message[i]; i++)
       if ((unsigned char)r.err.message[i] < 32) r.err.message[i] = ' ';
@@ -2417,8 +2519,46 @@ static int run_command(const struct command *c, int argc, char **argv) {
   return status;
 }
 
+/* Windows hands over its arguments in the letters of one country. */
+#ifdef _WIN32
+  #ifdef __cplusplus
+extern "C" {
+  #endif
+__declspec(dllimport) wchar_t *__stdcall GetCommandLineW(void);
+__declspec(dllimport) wchar_t **__stdcall CommandLineToArgvW(const wchar_t *line, int *count);
+__declspec(dllimport) int __stdcall WideCharToMultiByte(unsigned int page, unsigned long flags, const wchar_t *from, int size, char *to, int room,
+    const char *otherwise, int *used);
+  #ifdef __cplusplus
+}
+  #endif
+  #ifdef _MSC_VER
+  #pragma comment(lib, "shell32")
+  #endif
+#endif
+
+static void own_arguments(int *argc, char ***argv) {
+#ifdef _WIN32
+  static char *words[1024];
+  static char bytes[131072];
+  wchar_t **wide = CommandLineToArgvW(GetCommandLineW(), argc);
+  int i, used = 0;
+  for (i = 0; wide && i < *argc && i < 1023; i++) {
+    words[i] = bytes + used;
+    used += WideCharToMultiByte(65001, 0, wide[i], -1, bytes + used, (int)sizeof bytes - used, NULL, NULL);
+  }
+  if (wide) *argv = words;
+  *argc = i;
+#else
+  (void)argc;
+  (void)argv;
+#endif
+}
+
 int main(int argc, char **argv) {
-  const struct command *c = argc > 1 ? find_command(argv[1]) : NULL;
+  const struct command *c;
+  keep_streams();
+  own_arguments(&argc, &argv);
+  c = argc > 1 ? find_command(argv[1]) : NULL;
   if (argc < 2) {
     print_usage(stderr);
     return EXIT_USAGE;
@@ -2426,11 +2566,11 @@ int main(int argc, char **argv) {
   if (c) return run_command(c, argc, argv);
   if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
     print_usage(stdout);
-    return EXIT_DONE;
+    return end_of_help();
   }
   if (strcmp(argv[1], "--version") == 0) {
     printf("ladder %s (%s)\n", LADDER_VERSION, ldr_simd_name(LDR_SIMD_AUTO));
-    return EXIT_DONE;
+    return end_of_help();
   }
   return usage_error(NULL, argv[1], "is no command");
 }

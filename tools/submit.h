@@ -163,21 +163,30 @@ static int shares_candidates(const item_list *items) {
 
 /* ---- files of answers --------------------------------------------------------------------- */
 
+/* Ends a file that was written as a stream: only if all of it is there does it get its name. */
+static ldr_status end_stream(ldr__writer *w, ldr_status status, ldr_error *err) {
+  if (!status && w->f && ferror(w->f)) status = ldr__fail(err, LDR_IO, "%s: writing failed", w->path);
+  if (!w->status) w->status = status;
+  return ldr__writer_close(w, err);
+}
+
 /* CLUE: {"id":7,"label":"1"} a line, of chid one object for all; GLUE: index<TAB>prediction lines behind a first line
    of names. */
 typedef struct submission {
-  FILE           *f;
+  ldr__writer     w;
+  FILE           *f;                     /* of w, while it is open                           */
   task_submission form;
   int64_t         written;
 } submission;
 
-static int submission_open(submission *s, const char *path, task_submission form) {
+static ldr_status submission_open(submission *s, const char *path, task_submission form, ldr_error *err) {
   s->form = form;
   s->written = 0;
-  s->f = fopen(path, "wb");
+  ldr__writer_open(&s->w, path, err);
+  s->f = s->w.f;
   if (s->f && form == SUBMIT_GLUE) fputs("index\tprediction\n", s->f);
   if (s->f && form == SUBMIT_CLOZE) fputs("{", s->f);
-  return s->f != NULL;
+  return s->w.status;
 }
 
 /* What stands before an answer. id: as the file of examples has it; empty: their number, counted from 0. */
@@ -196,15 +205,11 @@ static void submission_end(submission *s) {
   fputs(s->form == SUBMIT_CLUE ? "}\n" : s->form == SUBMIT_GLUE ? "\n" : "", s->f);
 }
 
-/* 0: writing failed. */
-static int submission_close(submission *s) {
-  int bad;
-  if (!s->f) return 1;
+/* status: what came before. Half of the answers are no submission. */
+static ldr_status submission_close(submission *s, ldr_status status, ldr_error *err) {
   if (s->form == SUBMIT_CLOZE) fputs("\n}\n", s->f);
-  bad = ferror(s->f);
-  bad |= fclose(s->f);
   s->f = NULL;
-  return !bad;
+  return end_stream(&s->w, status, err);
 }
 
 #endif

@@ -207,7 +207,7 @@ static int tokenize_lines(tokenizing *k, size_t *at) {
     k->lines++;
     if (k->r->o.json && !k->line.used) continue;
     status = tokenize_line(k);
-    fflush(stdout);
+    if (!status) status = flush_answers(k->r);
   }
   return more < 0 ? fail(k->r, LDR_MEMORY, "out of memory: a line is too long", "") : status;
 }

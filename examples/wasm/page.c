@@ -5,6 +5,7 @@
    It is an ordinary program over files. In the browser files.js holds them in memory: /model is the model's directory,
    /data has train.tsv and perhaps dev.tsv, /out receives the ladder, /state a run that was stopped. Texts cross the
    border in one buffer, page_text. Every function returns 0, or -1 with the reason in page_text. */
+#define LADDER_STATIC                     /* what the page does not call is left out */
 #define LADDER_IMPLEMENTATION
 #include "../../ladder.h"
 #include <stdio.h>
@@ -51,13 +52,15 @@ static void forget_run(void) {
 /* Reads /model; page_text: what it is. */
 int32_t EXPORT(page_open)(void) {
   ldr_model_info i;
+  uint64_t tenths;
   forget_run();
   ldr_model_free(page.model);
   page.model = ldr_model_load("/model", NULL, &page.err);
   if (!page.model) return result();
   i = ldr_model_info_get(page.model);
-  snprintf(page.text, sizeof page.text, "%s, %d layers, width %d, %.1f million numbers", i.family, (int)i.layers,
-      (int)i.width, (double)i.parameters / 1e6);
+  tenths = (i.parameters + 50000) / 100000;        /* no floating point in printf: 7 KB of the page */
+  snprintf(page.text, sizeof page.text, "%s, %d layers, width %d, %d.%d million numbers", i.family, (int)i.layers,
+      (int)i.width, (int)(tenths / 10), (int)(tenths % 10));
   return 0;
 }
 
@@ -157,10 +160,11 @@ int32_t EXPORT(page_ask)(void) {
   scores = (float *)malloc((size_t)n * sizeof *scores);
   if (page.predictor && scores && !ldr_predict(page.predictor, scores, &b, &page.err))
     for (i = 0; i < n; i++) {
-      int32_t best = 0;
+      int32_t best = 0, parts;
       for (k = 1; k < n; k++) if (scores[k] > scores[best]) best = k;
-      used += (size_t)snprintf(page.text + used, sizeof page.text - used, "%.4f\t%s\n", (double)scores[best],
-          ldr_dataset_label_name(page.train, best));
+      parts = (int32_t)(scores[best] * 10000.0f + 0.5f);
+      used += (size_t)snprintf(page.text + used, sizeof page.text - used, "%d.%04d\t%s\n", (int)parts / 10000,
+          (int)parts % 10000, ldr_dataset_label_name(page.train, best));
       if (used >= sizeof page.text) break;
       scores[best] = -1;
     }
