@@ -19368,16 +19368,6 @@ static uint64_t ldr__texts_hash(const ldr_dataset *d) {
 
 /* ---- the file -------------------------------------------------------------------------- */
 
-/* Token ids stand for the tokenizer, the length limit and the texts alike. Labels are no part of a tap. */
-static uint64_t ldr__texts_hash(const ldr_dataset *d) {
-  uint64_t h = (uint64_t)d->count;
-  size_t k;
-  for (k = 0; k < d->tokens; k++)
-    h = ldr__mix64(h ^ ((uint64_t)(uint32_t)d->ids[k] << 16) ^ (uint64_t)(uint32_t)d->segments[k]);
-  for (k = 0; k <= d->count; k++) h = ldr__mix64(h ^ d->offsets[k]);
-  return h;
-}
-
 #ifndef LADDER_NO_STDIO
 
 /* Anywhere in a file of any size: fseek ends where long does. */
