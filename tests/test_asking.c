@@ -110,6 +110,8 @@ TEST(questions_that_have_answers) {
   CHECK(holds("out", "{\"answer\":\"") && said("end") >= said("start") && said("score") > -1e30);
   EXPECT(1, "echo 'who?' | $L predict --model m --ladder a.ladder");
   CHECK(one_error_line() && holds("err", "TAB"));
+  EXPECT(1, "printf 'who?\\ta b f g c\\nwho?\\n' | $L predict --model m --ladder a.ladder --submission half.json");
+  EXPECT(0, "test ! -e half.json && test ! -e half.json.partial");
   EXPECT(1, "$L predict --model m --ladder a.ladder nowhere.txt");
   CHECK(one_error_line());
 }

@@ -40,9 +40,13 @@ static int open_answer_file(run *r, answer_file *to, int lines) {
 }
 
 /* status: what came before. */
-static int close_answer_file(run *r, answer_file *to, ldr_status status) {
-  if (to->f) fputs(to->count ? "\n}\n" : "{}\n", to->f);
-  return status || (to->f && end_stream(&to->w, status, &r->err)) ? EXIT_FAILED : EXIT_DONE;
+static int close_answer_file(run *r, answer_file *to, int status) {
+  ldr_status bad = status ? LDR_DATA : LDR_OK;
+  if (to->f) {
+    fputs(to->count ? "\n}\n" : "{}\n", to->f);
+    bad = end_stream(&to->w, bad, &r->err);            /* half of the answers are none: they get no name */
+  }
+  return bad ? EXIT_FAILED : EXIT_DONE;
 }
 
 /* The stride that windows were trained with, if nothing else is said. */
