@@ -659,7 +659,7 @@ typedef struct ldr_batch {
 } ldr_batch;
 
 /* hidden[T,width] = state after block `layer` (0: the embedding output; layers or -1: the final hidden state,
-   final norm applied where the family has one). Allocates and frees its own workspace. */
+   final norm applied where the family has one). Allocates and frees its own workspace. LDR_NUMERIC: not finite. */
 LDR_API ldr_status ldr_model_hidden(
     const ldr_model *m, float *hidden, const ldr_batch *batch, int32_t layer, ldr_error *err);
 
@@ -1004,10 +1004,11 @@ LDR_API void           ldr_predictor_free(ldr_predictor *p);
 /* What ldr_predictor_create would allocate, item by item; nothing is allocated. Empty where it would refuse. */
 LDR_API ldr_memory     ldr_predictor_plan(const ldr_ladder *l, int32_t max_sequences, int32_t max_tokens);
 /* scores: CLASSIFY, MULTI [sequences,classes] probabilities; REGRESS [sequences]; CHOICE [sequences] raw scores;
-   TOKENS [tokens,classes] probabilities. Allocates nothing. */
+   TOKENS [tokens,classes] probabilities. Allocates nothing. LDR_NUMERIC: a score is not finite. */
 LDR_API ldr_status     ldr_predict(ldr_predictor *p, float *scores, const ldr_batch *batch, ldr_error *err);
-/* The same bits for several ladders of one model, each with a predictor of its own (none twice): what is frozen runs
-   once for all, so a further one costs its side network alone. Ladders that change the backbone run by themselves. */
+/* The same bits, into scores[i] as above, for several ladders of one model, each with a predictor of its own: what is
+   frozen runs once for all, so a further one costs its side network alone. Ladders that change the backbone run by
+   themselves. LDR_ARGUMENT: two models, a predictor that stands twice, a head that gives spans. */
 LDR_API ldr_status     ldr_predict_together(ldr_predictor *const *p, float *const *scores, int32_t count,
     const ldr_batch *batch, ldr_error *err);
 #ifndef LADDER_NO_TOKENIZER
@@ -1017,7 +1018,8 @@ typedef struct ldr_answer {
   float       score;             /* its probability; REGRESS: the value */
 } ldr_answer;
 /* One text, or two (text2 NULL: one), cut to the note "max_len" or to 128 tokens. It makes a predictor and frees it:
-   for many texts make one. LDR_UNSUPPORTED: a head of another kind. */
+   for many texts make one. An error leaves *answer as it was. LDR_UNSUPPORTED: a head that is neither; LDR_MISSING: the
+   model has no vocabulary. */
 LDR_API ldr_status     ldr_predict_text(ldr_ladder *l, ldr_answer *answer, const char *text, const char *text2,
     ldr_error *err);
 #endif
@@ -1208,7 +1210,8 @@ LDR_API ldr_status ldr_trainer_gradients(
    the training set; it may change between calls) and on `replay` that are drawn from the training set, so that what was
    learned before stays. *loss (may be NULL) = the mean over all of them before the step. Epochs and ldr_trainer_done do
    not count these steps, ldr_trainer_save keeps them; to forget, ldr_trainer_resume an earlier save. LDR_LIMIT:
-   min(batch, 64) examples of fresh's longest are more tokens than a batch of the training set. Allocates nothing. */
+   min(batch, 64) examples of fresh's longest are more tokens than a batch of the training set. LDR_UNSUPPORTED: one of
+   several processes. LDR_NUMERIC as of a step. Allocates nothing. */
 LDR_API ldr_status ldr_trainer_learn(
     ldr_trainer *t, const ldr_dataset *fresh, int32_t replay, double *loss, ldr_error *err);
 /* Puts the parameters of the best dev epoch into the ladder (no dev set: does nothing). */
@@ -1640,6 +1643,22 @@ static LDR__NOINLINE ldr_status ldr__fail_at(
   ldr__fail_with(err, status, offset, format, args);
   va_end(args);
   return status;
+}
+
+/* A whole number of at most 18 digits, and nothing else. */
+static LDR__UNUSED int ldr__parse_i64(const char *s, int64_t *out) {
+  int64_t v = 0;
+  int negative;
+  if (!s) return 0;
+  negative = *s == '-';
+  if (negative) s++;
+  if (!*s || strlen(s) > 18) return 0;
+  for (; *s; s++) {
+    if (*s < '0' || *s > '9') return 0;
+    v = v * 10 + (*s - '0');
+  }
+  *out = negative ? -v : v;
+  return 1;
 }
 
 /* Puts the file's name before the sentence about it. */
@@ -10769,8 +10788,9 @@ typedef struct ldr__acts {
 } ldr__acts;
 
 /* Pieces of q and k that are normed one by one. */
-static int32_t ldr__head_units(const ldr__shape *s) { return s->head_norms == LDR__NORM_WHOLE ? 2
-    : s->heads + s->kv_heads; }
+static int32_t ldr__head_units(const ldr__shape *s) {
+  return s->head_norms == LDR__NORM_WHOLE ? 2 : s->heads + s->kv_heads;
+}
 
 /* From one row of FFN units to the next: rows that lie 4096 bytes apart would share their cache sets. */
 static size_t ldr__ffn_ld(const ldr__shape *s) { return s->ffn % 1024 ? (size_t)s->ffn : (size_t)s->ffn + 16; }
@@ -11961,8 +11981,9 @@ struct ldr_model {
 };
 
 /* 1: states are made of embeddings by a matrix. ALBERT always has it, ELECTRA where they differ in width. */
-static int ldr__projects(const ldr_model *m) { return m->family->project &&
-    (m->family->shared || m->embed_width != m->shape.width); }
+static int ldr__projects(const ldr_model *m) {
+  return m->family->project && (m->family->shared || m->embed_width != m->shape.width);
+}
 
 /* Segment numbers: of a token's type, and with a table of tasks type + types * task. */
 static int32_t ldr__segment_kinds(const ldr_model *m) { return m->segments * LDR__MAX(m->task_types, 1); }
@@ -13009,8 +13030,9 @@ static ldr_status ldr__bind_constant(ldr__binder *b, const float **out, size_t n
   return LDR_OK;
 }
 
-static ldr_status ldr__bind_zeros(ldr__binder *b, const float **out, size_t n) { return ldr__bind_constant(b, out, n,
-    0); }
+static ldr_status ldr__bind_zeros(ldr__binder *b, const float **out, size_t n) {
+  return ldr__bind_constant(b, out, n, 0);
+}
 
 static ldr_status ldr__bind_norm(
     ldr__binder *b, const float *out[2], const char *prefix, const char *stem, size_t n, ldr_norm kind) {
@@ -16867,8 +16889,9 @@ static size_t ldr__pass_longest(size_t max_tokens, const ldr_model *m) {
 }
 
 /* 1: the output reads the backbone's own final state. Copies make theirs. */
-static int ldr__uses_final(const ldr_ladder *l) { return !l->top &&
-    (l->d.rung_count == 0 || l->d.output == LDR_OUTPUT_MIXED || l->d.output == LDR_OUTPUT_RESIDUAL); }
+static int ldr__uses_final(const ldr_ladder *l) {
+  return !l->top && (l->d.rung_count == 0 || l->d.output == LDR_OUTPUT_MIXED || l->d.output == LDR_OUTPUT_RESIDUAL);
+}
 
 /* Taps: of the first projection, of every rung, and what the copies read. */
 static int32_t ldr__tap_count(const ldr_ladder *l) { return l->has_first + l->d.rung_count + (l->top > 0); }
@@ -19909,11 +19932,13 @@ static float ldr__ladder_rate(const ldr_ladder *l, int of) {
   return 1e-3f * LDR__MIN(1.0f, 64.0f / (float)l->d.width);
 }
 
-static int ldr__has_recipe(const ldr_ladder *l) { return l->d.method == LDR_METHOD_LADDER &&
-    (l->d.preset == LDR_PRESET_DEFAULT || l->d.preset == LDR_PRESET_TOP); }
+static int ldr__has_recipe(const ldr_ladder *l) {
+  return l->d.method == LDR_METHOD_LADDER && (l->d.preset == LDR_PRESET_DEFAULT || l->d.preset == LDR_PRESET_TOP);
+}
 
-static float ldr__base_rate(const ldr_ladder *l) { return ldr__ladder_rate(l,
-    l->d.rung_count ? LDR__RUNG_RATE : LDR__COPY_RATE); }
+static float ldr__base_rate(const ldr_ladder *l) {
+  return ldr__ladder_rate(l, l->d.rung_count ? LDR__RUNG_RATE : LDR__COPY_RATE);
+}
 
 /* Each parameter's rate as a multiple of the trainer's, which is the rungs'. */
 static void ldr__ladder_rates(ldr_ladder *l) {
@@ -21306,8 +21331,9 @@ static ldr_status ldr__predictor_run(ldr__pass *s, const ldr_batch *batch, ldr_e
 }
 
 /* 1: it reads the backbone as it was loaded, so others may read the same pass. */
-static int ldr__reads_frozen(const ldr_ladder *l) { return (!l->deep || l->top) && !ldr__virtual_tokens(l)
-    && ldr__backbone_of(l) == l; }
+static int ldr__reads_frozen(const ldr_ladder *l) {
+  return (!l->deep || l->top) && !ldr__virtual_tokens(l) && ldr__backbone_of(l) == l;
+}
 
 /* The ladders that share a pass, the one that needs most of it first; the others run alone. */
 static void ldr__predict_shared(ldr_predictor *const *p, int32_t count) {
@@ -21362,14 +21388,15 @@ LDR__DEF ldr_status ldr_predict_together(ldr_predictor *const *p, float *const *
 }
 
 LDR__DEF ldr_status ldr_predict(ldr_predictor *p, float *scores, const ldr_batch *batch, ldr_error *err) {
-    return ldr_predict_together(&p, &scores, 1, batch, err); }
+  return ldr_predict_together(&p, &scores, 1, batch, err);
+}
 
 #ifndef LADDER_NO_TOKENIZER
 LDR__DEF ldr_status ldr_predict_text(ldr_ladder *l, ldr_answer *answer, const char *text, const char *text2,
     ldr_error *err) {
   const ldr_tokenizer *t = l ? ldr_model_tokenizer(l->m) : NULL;
-  const char *note = ldr_ladder_note_get(l, "max_len");
-  int32_t offsets[2] = { 0, 0 }, max_len = 0;
+  int32_t offsets[2] = { 0, 0 };
+  int64_t limit;
   size_t bytes, k;
   ldr_encoding e;
   ldr_predictor *p = NULL;
@@ -21383,11 +21410,12 @@ LDR__DEF ldr_status ldr_predict_text(ldr_ladder *l, ldr_answer *answer, const ch
     return ldr__fail(err, LDR_UNSUPPORTED, "ldr_predict_text: this ladder's head is %s: use ldr_predict",
         ldr_head_name(l->d.head));
   if (!t) return ldr__fail(err, LDR_MISSING, "ldr_predict_text: the model has no vocabulary");
-  for (; note && *note >= '0' && *note <= '9' && max_len < 100000000; note++) max_len = max_len * 10 + (*note - '0');
-  max_len = LDR__MIN(max_len ? max_len : 128, ldr__text_positions(l));
+  if (!ldr__parse_i64(ldr_ladder_note_get(l, "max_len"), &limit) || limit < 1) limit = 128;
+  limit = LDR__MIN(limit, (int64_t)ldr__text_positions(l));
   bytes = (size_t)l->d.classes * sizeof *scores;
-  if (!ldr_tokenizer_encode(t, &e, text, strlen(text), text2, text2 ? strlen(text2) : 0, max_len, 1,
-      err)) p = ldr_predictor_create(l, 1, e.count, err);
+  e.alloc = l->alloc;
+  if (!ldr_tokenizer_encode(t, &e, text, strlen(text), text2, text2 ? strlen(text2) : 0, (int32_t)limit, 1, err))
+    p = ldr_predictor_create(l, 1, e.count, err);
   scores = p ? (float *)ldr__alloc(&l->alloc, bytes) : NULL;
   offsets[1] = e.count;
   batch.sequences = 1;
@@ -21422,7 +21450,8 @@ LDR__DEF ldr_status ldr_predict_spans(ldr_predictor *p, ldr_span *spans, int32_t
   s = &p->pass;
   if (!ldr__spans_of(s->l->d.head)) return ldr__fail(err, LDR_ARGUMENT,
       "ldr_predict_spans: this ladder's head is %s: use ldr_predict", ldr_head_name(s->l->d.head));
-  if (ldr__predictor_run(s, batch, err)) return err->status;
+  if (ldr__predictor_run(s, batch, err) ||
+      ldr__finite(s->logits, s->row_count, (size_t)ldr__head_outputs(&s->l->d), "scores", err)) return err->status;
   for (r = 0; r < s->row_count; r++) s->labels[r] = labels && labels[r] == LDR_IGNORE ? LDR_IGNORE : 0;
   memset(&out, 0, sizeof out);
   out.spans = spans;
@@ -21962,21 +21991,6 @@ static int ldr__parse_hex(const char *s, int digits, uint64_t *out) {
     v = v << 4 | (uint64_t)(ldr__digit(c) ? c - '0' : c - 'a' + 10);
   }
   *out = v;
-  return 1;
-}
-
-static int ldr__parse_i64(const char *s, int64_t *out) {
-  int64_t v = 0;
-  int negative;
-  if (!s) return 0;
-  negative = *s == '-';
-  if (negative) s++;
-  if (!*s || strlen(s) > 18) return 0;
-  for (; *s; s++) {
-    if (!ldr__digit(*s)) return 0;
-    v = v * 10 + (*s - '0');
-  }
-  *out = negative ? -v : v;
   return 1;
 }
 

@@ -37,6 +37,7 @@ static void serve(int client, ldr_ladder *ladder) {
   char request[8192], name[512], body[1024], reply[2048], *text;
   ldr_error err = {0};
   ldr_answer answer = {0};
+  const char *why = "ask for /?text=..., in at most 8000 bytes";
   size_t used = 0, i;
   ssize_t n;
   do {
@@ -45,15 +46,14 @@ static void serve(int client, ldr_ladder *ladder) {
     request[used] = 0;
   } while (n > 0 && !strstr(request, "\r\n\r\n") && used < sizeof request - 1);
   text = asked(request);
-  if (!text) ldr__fail(&err, LDR_ARGUMENT, "ask for /?text=..., in at most 8000 bytes");
-  else ldr_predict_text(ladder, &answer, text, NULL, &err);
-  snprintf(name, sizeof name, "%s", err.status ? err.message : answer.name ? answer.name : "");
+  if (text) why = ldr_predict_text(ladder, &answer, text, NULL, &err) ? err.message : NULL;
+  snprintf(name, sizeof name, "%s", why ? why : answer.name ? answer.name : "");
   for (i = 0; name[i]; i++)
     if (name[i] == '"' || name[i] == '\\' || (unsigned char)name[i] < ' ') name[i] = '\'';
-  if (err.status) snprintf(body, sizeof body, "{\"error\":\"%s\"}\n", name);
+  if (why) snprintf(body, sizeof body, "{\"error\":\"%s\"}\n", name);
   else snprintf(body, sizeof body, "{\"label\":\"%s\",\"score\":%.4f}\n", name, (double)answer.score);
   n = snprintf(reply, sizeof reply, "HTTP/1.1 %s\r\nContent-Type: application/json\r\nContent-Length: %u\r\n"
-      "Connection: close\r\n\r\n%s", err.status ? "400 Bad Request" : "200 OK", (unsigned)strlen(body), body);
+      "Connection: close\r\n\r\n%s", why ? "400 Bad Request" : "200 OK", (unsigned)strlen(body), body);
   if (send(client, reply, (size_t)n, 0) < 0) perror("send");
 }
 

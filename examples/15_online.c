@@ -12,7 +12,8 @@
 enum { LESSONS = 8, STEPS = 12, REPLAY = 32 };          /* the last so many corrections are repeated together */
 
 static int give_up(const ldr_error *err) {
-  fprintf(stderr, "%s\nusage: online MODEL TRAIN [STATE]\n", err->message);
+  fprintf(stderr, "%s\n", err->message);
+  if (err->status == LDR_IO) fprintf(stderr, "usage: online MODEL TRAIN [STATE]\n");
   return err->status == LDR_IO ? 2 : 1;
 }
 
@@ -33,7 +34,13 @@ static ldr_status learn(ldr_trainer *t, ldr_dataset *lessons, const char *label,
   for (i = 0; i < seen && i < LESSONS; i++)
     if (ldr_dataset_add_text(lessons, words, last[i].text, NULL, last[i].label, 0, err)) return err->status;
   for (i = 0; i < STEPS; i++)
-    if (ldr_trainer_learn(t, lessons, REPLAY, &loss, err)) return err->status;
+    if (ldr_trainer_learn(t, lessons, REPLAY, &loss, err)) break;
+  if (err->status == LDR_LIMIT) {                       /* a text much longer than those of the training set */
+    printf("  %s\n", err->message);
+    memset(err, 0, sizeof *err);
+    return LDR_OK;
+  }
+  if (err->status) return err->status;
   printf("  learned (loss %.3f)\n", loss);
   return LDR_OK;
 }

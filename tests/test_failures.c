@@ -393,6 +393,41 @@ static int try_weights(const ldr_allocator *a, void *context, ldr_error *err) {
 }
 #endif
 
+/* A model with a vocabulary and a ladder on it; the head comes from a set. */
+static ldr_ladder *answering(ldr_model **m, const memory_case *c, const ldr_allocator *a, ldr_head head, ldr_error *err) {
+  ldr_model_desc d;
+  ldr_dataset_desc sd;
+  ldr_ladder_desc ld = small_desc();
+  ldr_dataset *set;
+  ldr_ladder *l = NULL;
+  memset(&d, 0, sizeof d);
+  memset(&sd, 0, sizeof sd);
+  if (a) d.alloc = sd.alloc = *a;
+  d.threads = 1;
+  sd.head = head;
+  sd.max_len = 6;
+  *m = ldr_model_load_memory(c->r.m.config, strlen(c->r.m.config), c->r.m.weights, c->r.m.size, c->vocab, strlen(c->vocab), &d, err);
+  set = *m ? ldr_dataset_create(&sd, err) : NULL;
+  if (set && (head == LDR_HEAD_REGRESS || (ldr_dataset_label(set, "O", 1, err) == 0 && ldr_dataset_label(set, "B-x", 1, err) == 1))) {
+    ld.labels = set;
+    l = ldr_ladder_create(*m, &ld, err);
+  }
+  ldr_dataset_free(set);
+  return l;
+}
+
+static int try_answer(const ldr_allocator *a, void *context, ldr_error *err) {
+  ldr_model *m = NULL;
+  ldr_answer answer;
+  ldr_ladder *l = answering(&m, (const memory_case *)context, a, LDR_HEAD_CLASSIFY, err);
+  int ok = l && ldr_predict_text(l, &answer, "word words", "word", err) == LDR_OK;
+  if (ok) CHECK(answer.name && strcmp(answer.name, answer.label ? "B-x" : "O") == 0 && answer.score >= 0.5f);
+  if (l) CHECK(ldr_ladder_note_get(l, "max_len") && strcmp(ldr_ladder_note_get(l, "max_len"), "6") == 0);
+  ldr_ladder_free(l);
+  ldr_model_free(m);
+  return ok;
+}
+
 static int try_dataset(const ldr_allocator *a, void *context, ldr_error *err) {
   static const int32_t ids[20] = { 1, 2, 3 }, labels[1] = { 1 };
   ldr_dataset_desc d;
@@ -476,6 +511,7 @@ TEST(every_failed_allocation_is_a_clean_error) {
   }
 #endif
   out_of_memory(try_dataset, &c, "dataset", 8);
+  out_of_memory(try_answer, &c, "answer", 8);
   c.init = LDR_INIT_RANDOM;
   out_of_memory(try_ladder, &c, "random ladder", 5);
   c.init = LDR_INIT_SLICE;
@@ -523,6 +559,7 @@ TEST(steps_and_predictions_allocate_nothing) {
       while (!ldr_trainer_done(t) && !ldr_trainer_step(t, NULL, &err)) continue;
       CHECK_INT(ldr_trainer_evaluate(t, dev, &score, &err), LDR_OK);
       CHECK_INT(ldr_trainer_gradients(t, NULL, some_offsets, 1, &err), LDR_OK);
+      CHECK_INT(ldr_trainer_learn(t, dev, 3, NULL, &err), LDR_OK);
       ldr_trainer_restore_best(t);
       CHECK_INT(h.calls, calls);
       CHECK_STR(err.message, "");
@@ -715,6 +752,36 @@ TEST(places_nothing_can_be_saved_at) {
     CHECK_INT(err.status, wanted);                 \
     CHECK(!err.status == !err.message[0]);         \
   } while (0)
+
+/* One text at a time: numbers have no name, tags no one answer, and a model without a vocabulary reads no text. */
+TEST(texts_that_cannot_be_answered) {
+  small_run r = small_open(7);
+  memory_case c;
+  ldr_error err = no_error();
+  ldr_model *m = NULL;
+  ldr_ladder *l;
+  ldr_answer answer = { 7, "as it was", 0.5f };
+  memset(&c, 0, sizeof c);
+  c.r = r;
+  c.vocab = "[PAD]\n[UNK]\n[CLS]\n[SEP]\nword\n##s\n";
+  REFUSED(ldr_predict_text(NULL, &answer, "word", NULL, &err), LDR_ARGUMENT);
+  REFUSED(ldr_predict_text(r.l, NULL, "word", NULL, &err), LDR_ARGUMENT);
+  REFUSED(ldr_predict_text(r.l, &answer, NULL, NULL, &err), LDR_ARGUMENT);
+  REFUSED(ldr_predict_text(r.l, &answer, "word", NULL, &err), LDR_MISSING);
+  l = answering(&m, &c, NULL, LDR_HEAD_TOKENS, &err);
+  REFUSED(ldr_predict_text(l, &answer, "word", NULL, &err), LDR_UNSUPPORTED);
+  CHECK(answer.label == 7 && strcmp(answer.name, "as it was") == 0);
+  ldr_ladder_free(l);
+  ldr_model_free(m);
+  err = no_error();
+  l = answering(&m, &c, NULL, LDR_HEAD_REGRESS, &err);
+  CHECK_STR(err.message, "");
+  REFUSED(ldr_predict_text(l, &answer, "word", NULL, &err), LDR_OK);
+  CHECK(answer.label == 0 && answer.name == NULL && answer.score - answer.score == 0);
+  ldr_ladder_free(l);
+  ldr_model_free(m);
+  small_close(&r);
+}
 
 TEST(null_is_refused_or_harmless) {
   small_run r = small_open(7);
@@ -982,5 +1049,5 @@ TEST(descriptions_out_of_range_are_refused) {
 }
 
 #define TESTS(X) X(a_ladder_file_comes_back_or_is_refused) X(every_missing_piece_of_a_ladder_file_is_named) X(a_damaged_header_never_loads_another_ladder) X(a_small_ladder_file_cannot_take_much_memory) X(ladders_and_runs_are_not_mixed_up) X(counters_that_cannot_be_are_refused) \
-  X(every_failed_allocation_is_a_clean_error) X(steps_and_predictions_allocate_nothing) X(a_save_cut_at_any_byte_leaves_the_old_file) X(places_nothing_can_be_saved_at) X(null_is_refused_or_harmless) X(descriptions_out_of_range_are_refused)
+  X(every_failed_allocation_is_a_clean_error) X(steps_and_predictions_allocate_nothing) X(a_save_cut_at_any_byte_leaves_the_old_file) X(places_nothing_can_be_saved_at) X(texts_that_cannot_be_answered) X(null_is_refused_or_harmless) X(descriptions_out_of_range_are_refused)
 LDR_TEST_MAIN("failures", TESTS)

@@ -680,6 +680,7 @@ TEST(weights_that_are_not_finite) {
             ldr_ladder *l;
             ldr_predictor *p;
             float scores[2 * 9];
+            int32_t found;
             CHECK_INT(ldr_model_hidden(m, hidden, &b, -1, &err), LDR_NUMERIC);
             CHECK(strstr(err.message, "of row 0 is not finite") != NULL);
             memset(&err, 0, sizeof err);
@@ -691,6 +692,15 @@ TEST(weights_that_are_not_finite) {
             CHECK_STR(err.message, "");      /* what is cut is ordered whatever the numbers are */
             p = ldr_predictor_create(l, 2, 9, &err);
             CHECK_INT(ldr_predict(p, scores, &b, &err), LDR_NUMERIC);
+            ldr_predictor_free(p);
+            ldr_ladder_free(l);
+            memset(&err, 0, sizeof err);
+            ld.head = LDR_HEAD_SPANS;
+            ld.classes = 3;
+            l = ldr_ladder_create(m, &ld, &err);
+            p = ldr_predictor_create(l, 2, 9, &err);
+            CHECK_STR(err.message, "");
+            CHECK_INT(ldr_predict_spans(p, NULL, 0, &found, &b, NULL, 0, 0, &err), LDR_NUMERIC);
             ldr_predictor_free(p);
             ldr_ladder_free(l);
           }
