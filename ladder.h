@@ -954,7 +954,7 @@ LDR_API int32_t   ldr_ladder_find(const ldr_ladder *l, const char *name);     /*
 LDR_API uint64_t  ldr_ladder_trainable(const ldr_ladder *l);                  /* numbers trained */
 LDR_API const char *ldr_ladder_label(const ldr_ladder *l, int32_t index);     /* class name or NULL */
 
-/* Short texts that travel in the ladder file: a task's name, a length limit. An old value is replaced. */
+/* Short texts that travel in the ladder file: a task's name, a length limit; at most 1000. An old value is replaced. */
 LDR_API ldr_status  ldr_ladder_note(ldr_ladder *l, const char *key, const char *value, ldr_error *err);
 LDR_API const char *ldr_ladder_note_get(const ldr_ladder *l, const char *key);      /* NULL when there is none */
 
@@ -6742,8 +6742,11 @@ LDR__DEF void ldr_tokenizer_free(ldr_tokenizer *t) {
 
 /* ---- the vocabulary ------------------------------------------------------------------ */
 
-/* FNV-1a, because the hash of every beginning of a word falls out of one pass over it. */
-#define LDR__HASH_SEED 2166136261u
+/* FNV-1a, because the hash of every beginning of a word falls out of one pass over it. It starts from the address of its
+   table: nobody can choose words that collide, because they do not know it. */
+static uint32_t ldr__address_hash(const void *table) {
+  return 2166136261u ^ ((uint32_t)((uintptr_t)table >> 4) * 2654435769u);
+}
 static uint32_t ldr__vocab_hash(uint32_t h, const char *s, size_t n) {
   size_t i;
   for (i = 0; i < n; i++) h = (h ^ (unsigned char)s[i]) * 16777619u;
@@ -6768,7 +6771,7 @@ static ldr__vocab_slot *ldr__slot_find(const ldr_tokenizer *t, uint32_t hash, co
 }
 
 static int32_t ldr__piece_find(const ldr_tokenizer *t, const char *s, size_t n) {
-  return ldr__slot_find(t, ldr__vocab_hash(LDR__HASH_SEED, s, n), "", 0, s, n)->id;
+  return ldr__slot_find(t, ldr__vocab_hash(ldr__address_hash(t), s, n), "", 0, s, n)->id;
 }
 
 /* Room for ids below `room`, with scores and types where the file has them; `text` bytes of pieces to begin with. */
@@ -6807,7 +6810,7 @@ static char *ldr__piece_put(ldr_tokenizer *t, int32_t id, size_t bytes) {
 
 /* A piece that occurs twice is found under its last id, as in the originals, whose vocabulary is a map. */
 static void ldr__piece_index(ldr_tokenizer *t, int32_t id) {
-  uint32_t hash = ldr__vocab_hash(LDR__HASH_SEED, ldr__piece_text(t, id), ldr__piece_bytes(t, id));
+  uint32_t hash = ldr__vocab_hash(ldr__address_hash(t), ldr__piece_text(t, id), ldr__piece_bytes(t, id));
   ldr__vocab_slot *slot = ldr__slot_find(t, hash, "", 0, ldr__piece_text(t, id), ldr__piece_bytes(t, id));
   LDR__SIZE(slot->hash = hash;, )
   slot->id = id;
@@ -6840,19 +6843,22 @@ static void ldr__pieces_index(ldr_tokenizer *t) {
 
 /* ---- all beginnings of some texts ------------------------------------------------------- */
 
-static uint32_t ldr__trie_mix(uint32_t key) { return (key * 2654435769u) ^ (key * 2654435769u) >> 15; }
+static uint32_t ldr__trie_mix(const ldr__trie *trie, uint32_t key) {
+  uint32_t h = (key ^ (uint32_t)((uintptr_t)trie->slots >> 4)) * 2654435769u;
+  return (h ^ h >> 15) & trie->mask;
+}
 
 /* The node one byte further, or 0. */
 LDR__INLINE uint32_t ldr__trie_step(const ldr__trie *trie, uint32_t node, unsigned char byte) {
   uint32_t key = node * 256 + byte + 1, i;
   if (!node) return trie->root[byte];
-  for (i = ldr__trie_mix(key) & trie->mask; trie->slots[i][0]; i = (i + 1) & trie->mask)
+  for (i = ldr__trie_mix(trie, key); trie->slots[i][0]; i = (i + 1) & trie->mask)
     if (trie->slots[i][0] == key) return trie->slots[i][1];
   return 0;
 }
 
 static void ldr__trie_hang(ldr__trie *trie, uint32_t key, uint32_t child) {
-  uint32_t i = ldr__trie_mix(key) & trie->mask;
+  uint32_t i = ldr__trie_mix(trie, key);
   while (trie->slots[i][0]) i = (i + 1) & trie->mask;
   trie->slots[i][0] = key;
   trie->slots[i][1] = child;
@@ -8190,7 +8196,7 @@ static void ldr__cut_wordpiece(ldr__cutting *c, const ldr__view *v) {
   for (i = 0; i < v->size && chars <= t->word_chars; i += ldr__utf8_bytes(v->text[i])) chars++;
   for (; chars <= t->word_chars && start < v->size && id >= 0; start = i) {
     size_t prefix = start ? (size_t)t->prefix.bytes : 0;
-    hash = start ? t->prefix_hash : LDR__HASH_SEED;
+    hash = start ? t->prefix_hash : ldr__address_hash(t);
     for (i = start; i < v->size; i += n, hashes[i] = hash) {
       n = ldr__utf8_bytes(v->text[i]);
       if ((size_t)(i + n - start) + prefix > t->longest) break;
@@ -8216,7 +8222,7 @@ typedef struct ldr__symbol { int32_t id, at, bytes, before, next; ldr__pair pair
 
 /* The merge of a and b, or the free slot (id -1, no rank) where it would go. */
 LDR__INLINE ldr__merge *ldr__merge_find(const ldr_tokenizer *t, uint32_t a, uint32_t b) {
-  uint64_t h = ((uint64_t)a << 32 | b) * UINT64_C(0x9e3779b97f4a7c15);
+  uint64_t h = ((uint64_t)a << 32 | (b ^ ldr__address_hash(t))) * UINT64_C(0x9e3779b97f4a7c15);
   size_t i = (size_t)(h >> 32 ^ h >> 47) & (t->merge_slots - 1);
   while (t->merges[i].id >= 0 && (t->merges[i].left != a || t->merges[i].right != b))
     i = (i + 1) & (t->merge_slots - 1);
@@ -9526,7 +9532,7 @@ static void ldr__read_unknown(ldr__reading *r, int32_t model, const char *otherw
 /* What stands before a piece inside a word. */
 static void ldr__set_prefix(ldr_tokenizer *t, ldr__string prefix) {
   t->prefix = prefix;
-  t->prefix_hash = ldr__vocab_hash(LDR__HASH_SEED, prefix.text, (size_t)prefix.bytes);
+  t->prefix_hash = ldr__vocab_hash(ldr__address_hash(t), prefix.text, (size_t)prefix.bytes);
 }
 
 static void ldr__read_wordlevel(ldr__reading *r, int32_t model) { ldr__read_unknown(r, model, "<unk>"); }
@@ -9609,7 +9615,7 @@ static const char *ldr__merge_add(ldr_tokenizer *t, const char *a, size_t an, co
   uint32_t hash;
   if (left < 0 || right < 0) return "a merge has a part that is not in the vocabulary";
   if (bn < skip || !an || !bn) return "a merge has a part that is too short";
-  hash = ldr__vocab_hash(ldr__vocab_hash(LDR__HASH_SEED, a, an), b + skip, bn - skip);
+  hash = ldr__vocab_hash(ldr__vocab_hash(ldr__address_hash(t), a, an), b + skip, bn - skip);
   id = ldr__slot_find(t, hash, a, an, b + skip, bn - skip)->id;
   if (id < 0) return "what a merge joins is not in the vocabulary";
   m.left = (uint32_t)left;
@@ -15706,7 +15712,7 @@ LDR__DEF ldr_dataset *ldr_dataset_load_memory(const ldr_model *m, const char *na
    optimiser state have the same layout, so an optimiser is one loop and a file is one walk.
    ====================================================================================== */
 
-enum { LDR__MAX_NOTE = 4096 };
+enum { LDR__MAX_NOTE = 4096, LDR__MAX_NOTES = 1000 };
 
 typedef struct ldr__param {
   char name[64];
@@ -16630,11 +16636,13 @@ LDR__DEF ldr_status ldr_ladder_note(ldr_ladder *l, const char *key, const char *
       l->notes[i].value = v;
       return LDR_OK;
     }
-  k = ldr__copy_text(&l->alloc, key);
+  k = l->note_count < LDR__MAX_NOTES ? ldr__copy_text(&l->alloc, key) : NULL;
   notes = l->notes;
   if (!k || !ldr__grow(&l->alloc, &notes, &l->note_capacity, l->note_count + 1, sizeof *l->notes)) {
     ldr__free(&l->alloc, v, strlen(v) + 1);
     if (k) ldr__free(&l->alloc, k, strlen(k) + 1);
+    if (l->note_count == LDR__MAX_NOTES)
+      return ldr__fail(err, LDR_LIMIT, "a ladder holds at most %d notes", LDR__MAX_NOTES);
     return ldr__fail(err, LDR_MEMORY, "out of memory for a note");
   }
   l->notes = (ldr__note *)notes;

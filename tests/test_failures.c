@@ -847,6 +847,13 @@ TEST(null_is_refused_or_harmless) {
   REFUSED(ldr_ladder_note(NULL, "a", "b", &err), LDR_ARGUMENT);
   REFUSED(ldr_ladder_note(r.l, NULL, "b", &err), LDR_ARGUMENT);
   REFUSED(ldr_ladder_note(r.l, "a", NULL, &err), LDR_ARGUMENT);
+  for (i = (int)r.l->note_count; i < LDR__MAX_NOTES; i++) {
+    char key[16];
+    sprintf(key, "key %d", i);
+    CHECK_INT(ldr_ladder_note(r.l, key, "x", &err), LDR_OK);
+  }
+  REFUSED(ldr_ladder_note(r.l, "one more", "x", &err), LDR_LIMIT);
+  CHECK_INT(ldr_ladder_note(r.l, "key 999", "y", &err), LDR_OK);
   REFUSED(ldr_ladder_save(NULL, "x", &err), LDR_ARGUMENT);
   REFUSED(ldr_ladder_save(r.l, NULL, &err), LDR_ARGUMENT);
   REFUSED(ldr_ladder_load(NULL, "x", NULL, &err), LDR_ARGUMENT);

@@ -1540,6 +1540,37 @@ TEST(hostile_expressions) {
   free(text);
 }
 
+/* Words chosen to collide in an index whose hash starts from a known number (FNV-1a's own) do not: the sum of all ways
+   from a word's home to its place stays a few times the number of words. */
+TEST(words_made_to_collide) {
+  enum { WORDS = 3000, SLOTS = 8192 };
+  char *text = (char *)malloc(WORDS * 12 + 64), word[16];
+  size_t used = 0, ways = 0, i, k;
+  int32_t found = 0, id;
+  uint32_t n;
+  ldr_tokenizer *t;
+  used += (size_t)sprintf(text, "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n");
+  for (n = 0; found < WORDS; n++) {
+    uint32_t h = 2166136261u;
+    size_t bytes = (size_t)sprintf(word, "%x", (unsigned)n);
+    h = ldr__vocab_hash(h, word, bytes);
+    if (((h ^ h >> 15) & (SLOTS - 1)) >= 16) continue;
+    used += (size_t)sprintf(text + used, "%s\n", word);
+    found++;
+  }
+  t = load_text(text, NULL);
+  CHECK(t != NULL && t->slot_count == SLOTS);
+  for (id = 0; t && id < t->count; id++) {
+    uint32_t h = ldr__vocab_hash(ldr__address_hash(t), ldr__piece_text(t, id), ldr__piece_bytes(t, id));
+    for (i = (h ^ h >> 15) & (t->slot_count - 1), k = 0; t->slots[i].id != id; i = (i + 1) & (t->slot_count - 1)) k++;
+    ways += k;
+  }
+  printf("  %.2f steps a word\n", (double)ways / WORDS);
+  CHECK(ways < 8 * WORDS);
+  ldr_tokenizer_free(t);
+  free(text);
+}
+
 TEST(decoding) {
   ldr_tokenizer *t = load_text(tiny, NULL);
   ldr_text out;
@@ -1775,7 +1806,7 @@ TEST(data_sets_come_from_memory_as_from_files) {
   X(added_tokens_and_segments) X(wrong_calls) X(offsets) X(truncation) X(json_options) X(hostile_files)            \
   X(damaged_json) X(out_of_memory) X(files) X(model_directories) X(squad_questions) \
   X(llama_cpp_vectors) X(bert_base_uncased_cases) X(zh_mini) X(golden_strings) X(normalization_test) X(golden_tokenizers) X(golden_out_of_memory) X(hugging_face_vectors)  \
-  X(sentencepiece_vectors) X(padding) X(joined_across_unknown) X(gguf_vectors) X(gguf_tokenizers) X(gguf_model_with_vocabulary) X(regular_expressions) X(hostile_expressions) X(decoding) X(no_allocation_while_cutting) X(labelled_files) X(columns_of_files) X(encodings_of_files)               \
+  X(sentencepiece_vectors) X(padding) X(joined_across_unknown) X(gguf_vectors) X(gguf_tokenizers) X(gguf_model_with_vocabulary) X(regular_expressions) X(hostile_expressions) X(words_made_to_collide) X(decoding) X(no_allocation_while_cutting) X(labelled_files) X(columns_of_files) X(encodings_of_files)               \
   X(random_bytes) X(utf8_stress_files)
 
 LDR_TEST_MAIN("tokenizer", TESTS)

@@ -131,7 +131,7 @@ static int words_table_room(words_table *t, uint32_t bytes) {
 
 /* Counts a word once more; 0: out of memory. */
 static int words_table_add(words_table *t, const char *word, uint32_t bytes) {
-  uint32_t hash = ldr__vocab_hash(LDR__HASH_SEED, word, bytes);
+  uint32_t hash = ldr__vocab_hash(ldr__address_hash(t), word, bytes);
   words_entry *e;
   size_t s;
   if (t->slot_count) {
@@ -335,7 +335,7 @@ static void words_maker_free(words_maker *m) {
 /* The piece of this text, made if there is none; -1: out of memory. Two pairs may make the same
    text: ab + c and a + bc are one piece. */
 static int32_t words_piece_get(words_maker *m, const char *s, uint32_t bytes, int inner) {
-  uint32_t hash = ldr__vocab_hash(inner ? ~LDR__HASH_SEED : LDR__HASH_SEED, s, bytes);
+  uint32_t hash = ldr__vocab_hash(ldr__address_hash(m) ^ (uint32_t)inner, s, bytes);
   size_t i = (hash ^ hash >> 15) & (m->slot_count - 1);
   words_piece *p;
   char *chars;
