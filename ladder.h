@@ -19229,7 +19229,7 @@ enum { LDR__PIECE = 1 << 14 }; /* numbers a task of the optimiser owns */
 
 /* The root of the mean square, from sums over parts whose number does not depend on threads. */
 static double ldr__rms(const ldr_model *m, const float *v, size_t n) {
-  double sums[64], s = 0;
+  double sums[64] = { 0 }, s = 0;
   size_t each = ldr__round_up(LDR__MAX((n + 63) / 64, (size_t)LDR__PIECE), LDR__LANES), parts = (n + each - 1) / each,
          i;
   LDR__FOR(part, (int64_t)parts, m->threads)

@@ -138,17 +138,13 @@ static void fuzz_ladder(const unsigned char *data, size_t n) {
 }
 
 /* A run that is taken for its own goes on to its end. */
-static void fuzz_resume(int kind, const unsigned char *data, size_t n) {
+static void fuzz_resume(int kind, const ldr_weights *w, const unsigned char *data, size_t n) {
   fuzz_run *r = fuzz_open(kind);
   ldr__array a[LDR__STATE_ARRAYS];
-  ldr_weights *w;
   ldr_error err;
-  int count = ldr__state_arrays(r->t, a), fits;
+  int count = ldr__state_arrays(r->t, a);
   memset(&err, 0, sizeof err);
-  w = ldr_weights_open_memory(data, n, NULL, &err);
-  fits = w && !ldr__resume_check(r->t, w, a, count, &err);
-  ldr_weights_close(w);
-  if (!fits || !ldr_test_write(FUZZ_FILE, data, n)) return;
+  if (ldr__resume_check(r->t, w, a, count, &err) || !ldr_test_write(FUZZ_FILE, data, n)) return;
   memset(&err, 0, sizeof err);
   if (!ldr_trainer_resume(r->t, FUZZ_FILE, &err))
     while (!ldr_trainer_done(r->t) && !ldr_trainer_step(r->t, NULL, &err)) continue;
@@ -158,12 +154,15 @@ static void fuzz_resume(int kind, const unsigned char *data, size_t n) {
 
 static void fuzz_one(const unsigned char *data, size_t n) {
   unsigned char *copy = (unsigned char *)malloc(n + !n);
+  ldr_weights *w;
   size_t i;
   int kind, parity = 0;
   for (i = 0; i < n; i++) parity ^= data[i] & 1;
   memcpy(copy, data, n);
   if (parity) fuzz_repair(copy, n);
   fuzz_ladder(copy, n);
-  for (kind = 0; kind < FUZZ_KINDS; kind++) fuzz_resume(kind, copy, n);
+  w = ldr_weights_open_memory(copy, n, NULL, NULL);
+  for (kind = 0; w && kind < FUZZ_KINDS; kind++) fuzz_resume(kind, w, copy, n);
+  ldr_weights_close(w);
   free(copy);
 }

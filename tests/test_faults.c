@@ -76,8 +76,9 @@ typedef struct tried {
 } tried;
 
 /* Files of those names are there before. A second run needs a folder of its own, for the first begins with a model that has
-   learned nothing. What is printed differs where files are not mapped. */
-enum { OLD = 1, ELSEWHERE = 2, OTHER_OUTPUT = 4 };
+   learned nothing. What is printed differs where files are not mapped, or names times. The first file is a page with times in it,
+   of which the end is compared. */
+enum { OLD = 1, ELSEWHERE = 2, OTHER_OUTPUT = 4, PAGE = 8 };
 
 static const char trainers[] = "train --model model --train train.tsv --dev dev.tsv --epochs 2 --batch 8 --seed 3 --threads 1 --recipe plain --json --out w/l.ladder";
 
@@ -101,7 +102,12 @@ static const tried commands[] = {
   { "export as GGUF", "export --model model --format gguf --out w/m.gguf", NULL, { "w/m.gguf" }, { NULL }, 0 },
   { "distil", "distil --teacher model --texts texts.txt --out w/d --layers 1 --width 16 --heads 2 --ffn 16 --steps 2 --batch 2 --max-len 12 --threads 1 --seed 1 --log w/log", NULL,
     { "w/d/model.safetensors", "w/d/config.json", "w/d/vocab.txt" }, { "w/log" }, ELSEWHERE },
+  { "pretrain", "pretrain --vocab model/vocab.txt --layers 1 --width 16 --heads 2 --ffn 16 --texts texts.txt --steps 2 --batch 2 --max-len 12 --threads 1 --seed 1 --out w/d --log w/log", NULL,
+    { "w/d/model.safetensors", "w/d/config.json", "w/d/vocab.txt" }, { "w/log" }, ELSEWHERE },
   { "pretrain a ladder", "pretrain --model model --method ladder --texts texts.txt --steps 2 --batch 2 --max-len 12 --threads 1 --seed 1 --out w/l.ladder --checkpoint w/ck", NULL, { "w/l.ladder", "w/ck" }, { NULL }, OLD },
+  /* it starts the program again, whose files are as they are */
+  { "compare", "compare --model model --train train.tsv --dev dev.tsv --test dev.tsv --methods head,ladder --epochs 1 --batch 8 --threads 1 --recipe plain --report w/r.html", NULL,
+    { "w/r.html" }, { NULL }, OLD | OTHER_OUTPUT | PAGE },
 };
 enum { COMMANDS = (int)(sizeof commands / sizeof *commands) };
 
@@ -110,7 +116,8 @@ static int run_child(const char *line, const char *in, fault_kind kind, long at,
   static char words[1024], *argv[64];
   int argc = 1, status = 0;
   pid_t child;
-  argv[0] = (char *)(uintptr_t) "ladder";
+  argv[0] = getenv("LADDER_CLI");
+  if (!argv[0]) argv[0] = (char *)(uintptr_t) "ladder";
   snprintf(words, sizeof words, "%s", line);
   for (argv[argc] = strtok(words, " "); argv[argc] && argc < 62; argv[++argc] = strtok(NULL, " ")) continue;
   argv[argc] = NULL;
@@ -162,27 +169,32 @@ static void drop(wanted *w) {
   free(w->out.data);
 }
 
+#define BEFORE "what was there before"
+enum { PAGE_END = 28 };
+
+static int is_old(const tried *c, const left *l) {
+  return (c->flags & OLD) ? l->data && l->size == strlen(BEFORE) && memcmp(l->data, BEFORE, l->size) == 0 : l->data == NULL;
+}
+
 static wanted take_all(const tried *c) {
   wanted w;
   int i;
   memset(&w, 0, sizeof w);
   for (i = 0; i < 4 && c->files[i]; i++) w.files[i] = take(c->files[i], 0);
+  if ((c->flags & PAGE) && w.files[0].size > PAGE_END && !is_old(c, &w.files[0])) {
+    memmove(w.files[0].data, w.files[0].data + w.files[0].size - PAGE_END, PAGE_END);
+    w.files[0].size = PAGE_END;
+  }
   for (i = 0; i < 3 && c->streams[i]; i++) w.streams[i] = take(c->streams[i], 1);
   w.out = take("out", 1);
   return w;
 }
-
-#define BEFORE "what was there before"
 
 static void begin(const tried *c) {
   int i;
   remove_tree("w");
   CHECK(mkdir("w", 0777) == 0);
   for (i = 0; (c->flags & OLD) && i < 4 && c->files[i]; i++) CHECK(file_put(c->files[i], BEFORE));
-}
-
-static int is_old(const tried *c, const left *l) {
-  return (c->flags & OLD) ? l->data && l->size == strlen(BEFORE) && memcmp(l->data, BEFORE, l->size) == 0 : l->data == NULL;
 }
 
 /* The last line says what went wrong. */
@@ -342,9 +354,14 @@ static void all_faults(int from, int to) {
 
 TEST(training_on_files_that_fail) { all_faults(0, 3); }
 TEST(asking_on_files_that_fail) { all_faults(3, 12); }
-TEST(making_models_on_files_that_fail) { all_faults(12, COMMANDS); }
+TEST(making_models_on_files_that_fail) { all_faults(12, COMMANDS - 1); }
+TEST(comparing_on_files_that_fail) {
+  const char *program = getenv("LADDER_CLI");
+  if (!program || program[0] != '/' || !ldr_test_exists(program)) SKIP("LADDER_CLI names no program by its whole path");
+  all_faults(COMMANDS - 1, COMMANDS);
+}
 
-#define TESTS(X) X(training_on_files_that_fail) X(asking_on_files_that_fail) X(making_models_on_files_that_fail)
+#define TESTS(X) X(training_on_files_that_fail) X(asking_on_files_that_fail) X(making_models_on_files_that_fail) X(comparing_on_files_that_fail)
 
 #else
 #define LADDER_IMPLEMENTATION

@@ -1000,6 +1000,7 @@ TEST(not_a_number_names_step_and_tensor) {
   ldr_dataset *set;
   ldr_ladder *l;
   ldr_trainer *t;
+  ldr_score score;
   memset(&err, 0, sizeof err);
   m = tiny_open(s, &err);
   set = tiny_dataset(&s, d.head, 3, 8, 3);
@@ -1009,6 +1010,10 @@ TEST(not_a_number_names_step_and_tensor) {
   ldr_ladder_param(l, ldr_ladder_find(l, "rung.1.block.ffn.up.weight")).value[3] = (float)HUGE_VAL;
   CHECK_INT(ldr_trainer_step(t, NULL, &err), LDR_NUMERIC);
   CHECK(strstr(err.message, "step 2") && strstr(err.message, "rung.1.block.ffn.up.weight"));
+  memset(&score, 0, sizeof score);
+  CHECK_INT(ldr_evaluate(l, set, LDR_METRIC_ACCURACY, &score, &err), LDR_NUMERIC);
+  CHECK(err.message[0] != 0);
+  CHECK_INT(ldr_trainer_evaluate(t, set, &score, &err), LDR_NUMERIC);
   ldr_trainer_free(t);
   ldr_ladder_free(l);
   ldr_dataset_free(set);

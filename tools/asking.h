@@ -193,7 +193,7 @@ static int predict_questions(run *r) {
   if (f && f != stdin) fclose(f);
   free_questions(&q);
   free_answerer(&w);
-  return close_answer_file(r, &to, status);
+  return close_answer_file(r, &to, (int)status);
 }
 
 #endif
