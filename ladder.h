@@ -1367,6 +1367,11 @@ enum { LDR__MANY = LDR__SIZE(1024, 64) };          /* layers, or heads of one, a
   #include <unistd.h>
   #ifndef __cplusplus
   extern ssize_t readlink(const char *path, char *to, size_t room); /* as madvise, below */
+  #ifndef LOCK_EX                  /* Apple's are hidden from programs that ask for POSIX alone */
+  #define LOCK_EX 2
+  #define LOCK_NB 4
+  extern int flock(int file, int operation);
+  #endif
   #endif
 #else
   #define LDR__HAVE_MMAP 0

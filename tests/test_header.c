@@ -225,6 +225,22 @@ TEST(compiles_for_windows) {
   if (!found) SKIP("no clang and no mingw");
 }
 
+/* What Apple's headers hide from a program that asks for POSIX alone is hidden by the stubs as well (apple/; the rest are msvc/'s). */
+TEST(compiles_for_apple) {
+  static const char *const targets[] = { "arm64-apple-macos12", "x86_64-apple-macos12" };
+  char flags[512];
+  size_t i;
+  if (!ldr_test_exists("apple/unistd.h")) SKIP("not in the tests folder");
+  if (!have("clang")) SKIP("no clang");
+  for (i = 0; i < 2; i++) {
+    sprintf(flags, STRICT "--target=%s -ffreestanding -D__int64=int64_t -isystem apple -isystem msvc -std=c99 -c -fsyntax-only", targets[i]);
+    CHECK(compiles("clang", "header-test.c", implementation, flags));
+    CHECK(compiles("clang", "header-test.c", "#include \"../tools/ladder.c\"\n", flags));
+    strcat(flags, " -D_POSIX_C_SOURCE=200809L");
+    CHECK(compiles("clang", "header-test.c", implementation, flags));
+  }
+}
+
 /* One file implements, another only declares; and two files with a static copy each. */
 TEST(two_files_link) {
   char command[1024];
@@ -242,5 +258,5 @@ TEST(two_files_link) {
   remove("header-test.log");
 }
 
-#define TESTS(X) X(quick_start) X(table_of_contents_finds_every_tag) X(version_is_the_same_everywhere) X(no_line_is_wider_than_120_columns) X(compiles_without_warnings) X(switches_remove_what_they_say) X(compiles_for_windows) X(two_files_link)
+#define TESTS(X) X(quick_start) X(table_of_contents_finds_every_tag) X(version_is_the_same_everywhere) X(no_line_is_wider_than_120_columns) X(compiles_without_warnings) X(switches_remove_what_they_say) X(compiles_for_windows) X(compiles_for_apple) X(two_files_link)
 LDR_TEST_MAIN("header", TESTS)

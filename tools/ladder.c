@@ -8,6 +8,7 @@
    2 wrong usage. */
 
 #define _POSIX_C_SOURCE 200809L      /* isatty, clock_gettime, getrusage in strict C99 */
+#define _DARWIN_C_SOURCE             /* what Apple would hide for that: mkdtemp */
 #define LADDER_IMPLEMENTATION
 #include "../ladder.h"
 
