@@ -13,6 +13,7 @@ static const unsigned char *fuzz_seed(int i, size_t *n) {
 static void fuzz_one(const unsigned char *data, size_t n) {
   static ldr_tokenizer *t;
   static unsigned turn;
+  static const char words[] = "[UNK]\n[CLS]\n[SEP]\na\n##b\n";
   static const char *const names[] = { "x.tsv", "x.csv", "x.json", "x" };
   static const char *const columns[] = { NULL, NULL, NULL, NULL, "text,label", "-,label,text,text2", NULL, "label,label" };
   static const char *const encodings[] = { NULL, NULL, NULL, NULL, "windows-1252", "utf-16le", "utf-16be", "utf-16" };
@@ -22,7 +23,7 @@ static void fuzz_one(const unsigned char *data, size_t n) {
   ldr_error err;
   memset(&err, 0, sizeof err);
   memset(&r, 0, sizeof r);
-  if (!t) t = ldr_tokenizer_load_memory("[UNK]\n[CLS]\n[SEP]\na\n##b\n", 26, NULL, NULL);
+  if (!t) t = ldr_tokenizer_load_memory(words, sizeof words - 1, NULL, NULL);
   r.tokenizer = t;
   r.desc.max_len = 16;
   r.desc.head = ++turn & 1 ? LDR_HEAD_CLASSIFY : LDR_HEAD_REGRESS;

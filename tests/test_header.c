@@ -241,6 +241,22 @@ TEST(compiles_for_apple) {
   }
 }
 
+/* Fuzzers are built by hand, and would not be missed when they no longer can be. */
+TEST(fuzzers_compile) {
+  static const char *const what[] = { "chat", "data", "files", "state", "tasks", "text", "tokenizer" };
+  const char *cc = compiler("CC", "cc");
+  char source[64], text[96];
+  size_t i;
+  if (!ldr_test_exists("fuzz.h")) SKIP("not in the tests folder");
+  if (!have(cc)) SKIP("no C compiler to run");
+  for (i = 0; i < sizeof what / sizeof *what; i++) {
+    sprintf(source, "fuzz_%s.c", what[i]);
+    CHECK(ldr_test_exists(source));
+    sprintf(text, "#include \"%s\"\n", source);
+    CHECK(compiles(cc, "header-test.c", text, " -c -fsyntax-only -w"));
+  }
+}
+
 /* One file implements, another only declares; and two files with a static copy each. */
 TEST(two_files_link) {
   char command[1024];
@@ -258,5 +274,5 @@ TEST(two_files_link) {
   remove("header-test.log");
 }
 
-#define TESTS(X) X(quick_start) X(table_of_contents_finds_every_tag) X(version_is_the_same_everywhere) X(no_line_is_wider_than_120_columns) X(compiles_without_warnings) X(switches_remove_what_they_say) X(compiles_for_windows) X(compiles_for_apple) X(two_files_link)
+#define TESTS(X) X(quick_start) X(table_of_contents_finds_every_tag) X(version_is_the_same_everywhere) X(no_line_is_wider_than_120_columns) X(compiles_without_warnings) X(switches_remove_what_they_say) X(compiles_for_windows) X(compiles_for_apple) X(fuzzers_compile) X(two_files_link)
 LDR_TEST_MAIN("header", TESTS)

@@ -1,5 +1,9 @@
 /* chat.h: conversations, part of tools/ladder.c: tokenize --chat, generate --chat, --task chat. A model's own template
    says how messages become text; it lies in chat_template.jinja, in tokenizer_config.json, or in a GGUF file. */
+#ifndef LADDER_CHAT_H
+#define LADDER_CHAT_H
+
+#include "jinja.h"
 
 enum { CHAT_TOKENS = 4 };
 
@@ -248,3 +252,5 @@ static int chat_sharegpt(jinja_buffer *b, const ldr_json *j, int32_t node) {
   jinja_put_string(b, "]}");
   return list && list->type == LDR_JSON_ARRAY;
 }
+
+#endif

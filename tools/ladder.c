@@ -702,8 +702,6 @@ static int parse_options(const struct command *c, options *o, int argc, char **a
   return o->help ? EXIT_DONE : check_needed(c, o);
 }
 
-#include "jinja.h"
-#include "chat.h"
 #include "tasks.h"
 #include "submit.h"
 

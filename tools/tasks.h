@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "chat.h"
 #include "spans.h"
 
 /* ---- the table ------------------------------------------------------------------------ */
