@@ -5959,12 +5959,23 @@ static const struct { const char *begins; size_t n; const char *what; } ldr__not
   { "\x93NUMPY", 6, "a NumPy array: convert it to safetensors" },
   { "ggml", 4, "a GGML file of before GGUF: convert it to GGUF" },
   { "lmgg", 4, "a GGML file of before GGUF: convert it to GGUF" },
-  { "tjgg", 4, "a GGML file of before GGUF: convert it to GGUF" },
-  { "\x08\x07\x12\x07pytorch", 11, "an ONNX model: export safetensors instead" },
-  { "\x08\x08\x12\x07pytorch", 11, "an ONNX model: export safetensors instead" } };
+  { "tjgg", 4, "a GGML file of before GGUF: convert it to GGUF" } };
+
+/* ONNX: a version, then the name of the program that wrote it. */
+static int ldr__onnx_is(const unsigned char *p, size_t n) {
+  return n > 8 && p[0] == 8 && p[2] == 0x12 && p[3] > 1 && p[3] < 64 && p[4] > 64 && p[4] < 123 && p[5] > 64;
+}
+
+static int ldr__text_is(const unsigned char *p, size_t n) {
+  size_t i;
+  for (i = 0; i < LDR__MIN(n, 64); i++)
+    if (p[i] > 126 || (p[i] < 32 && p[i] != 9 && p[i] != 10 && p[i] != 13)) return 0;
+  return 1;
+}
 
 static ldr_status ldr__weights_parse(ldr_weights *w, int32_t file, ldr_error *err) {
   const ldr__source *s = &w->files[file];
+  char shown[LDR__SHOWN];
   size_t i;
   if (s->size == 0)
     return ldr__fail_at(err, LDR_FORMAT, 0, "an empty file, not a safetensors file: the download failed?");
@@ -5973,6 +5984,12 @@ static ldr_status ldr__weights_parse(ldr_weights *w, int32_t file, ldr_error *er
       return ldr__fail_at(err, LDR_FORMAT, 0, "%s", ldr__not_weights[i].what);
   for (i = 0; i < sizeof ldr__formats / sizeof *ldr__formats; i++)
     if (ldr__formats[i].is(s->data, s->size)) return ldr__formats[i].parse(w, file, err);
+  if (ldr__onnx_is(s->data, s->size))
+    return ldr__fail_at(err, LDR_FORMAT, 0, "an ONNX model: export safetensors instead");
+  if (ldr__text_is(s->data, s->size))
+    return ldr__fail_at(err, LDR_FORMAT, 0,
+        "a text, not a safetensors file: \"%s\": a link that became a file, or a server's message?",
+        ldr__show(shown, (const char *)s->data, LDR__MIN(s->size, LDR__SHOWN - 1)));
   if (s->size > 1 && s->data[0] == 0x80 && s->data[1] < 6)
     return ldr__fail_at(err, LDR_UNSUPPORTED, 0, "a pickle that PyTorch did not write: only its own are read");
   return ldr__safetensors_parse(w, file, err); /* which says what is wrong */
@@ -6376,7 +6393,8 @@ LDR__DEF ldr_weights *ldr_weights_open(const char *path, const ldr_allocator *al
       ldr_error *); } names[] = {
     { "model.safetensors", ldr__weights_open_one }, { "model.safetensors.index.json", ldr__weights_open_index },
     { "pytorch_model.bin", ldr__weights_open_one }, { "pytorch_model.bin.index.json", ldr__weights_open_index },
-    { "bert_model.ckpt.index", ldr__weights_open_bundle }, { "model.ckpt.index", ldr__weights_open_bundle } };
+    { "bert_model.ckpt.index", ldr__weights_open_bundle }, { "model.ckpt.index", ldr__weights_open_bundle },
+    { "adapter_model.safetensors", ldr__weights_open_one }, { "adapter_model.bin", ldr__weights_open_one } };
   char full[LADDER_MAX_PATH];
   size_t i;
   LDR__OWN_ERROR(err);
@@ -6386,6 +6404,10 @@ LDR__DEF ldr_weights *ldr_weights_open(const char *path, const ldr_allocator *al
   }
   if (ldr__ends_with(path, ".json")) return ldr__weights_open_index(path, alloc, err);
   if (ldr__ends_with(path, ".index")) return ldr__weights_open_bundle(path, alloc, err);
+  if (strstr(path, ".ckpt.data-")) {
+    ldr__fail(err, LDR_ARGUMENT, "%s: numbers of a TensorFlow checkpoint: open the .index beside it", path);
+    return NULL;
+  }
   for (i = 0; i < sizeof names / sizeof *names; i++)
     if (ldr__path_join(full, sizeof full, path, names[i].name) &&
         ldr__file_exists(full)) return names[i].open(full, alloc, err);
@@ -12773,30 +12795,34 @@ static const struct ldr__task_row *ldr__task_row_of(const ldr_model *m) {
 /* The names of id2label, in the order of their numbers. */
 static ldr_status ldr__config_labels(ldr_model *m, const ldr_json *j, ldr_error *err) {
   const ldr_json_node *list = ldr_json_node_at(j, ldr_json_get(j, 0, "id2label"));
-  size_t bytes = 0;
-  int32_t i, next, at = 0;
+  size_t bytes = 0, used;
+  int32_t i, k, at = 0, *of; /* the node of each name */
   char number[16];
   if (!list || list->type != LDR_JSON_OBJECT || m->labels) return LDR_OK;
   for (i = list->first; i >= 0; i = j->nodes[j->nodes[i].next].next)
     bytes += 1 + j->nodes[j->nodes[i].next].end - j->nodes[j->nodes[i].next].begin;
-  m->labels = (char *)ldr__alloc(&m->alloc, LDR__MAX(bytes, 1));
-  if (!m->labels) return ldr__fail(err, LDR_MEMORY, "out of memory for the names of classes");
-  m->label_bytes = LDR__MAX(bytes, 1);
-  for (i = 0, next = list->first; i < list->count; i++) {
-    int32_t node;
-    ldr__format(number, sizeof number, "%d", i);
-    /* Mostly they stand in order, and none has to be looked for. */
-    node = ldr_json_equals(j, next, number) ? j->nodes[next].next
-                                            : ldr_json_get(j, ldr_json_get(j, 0, "id2label"), number);
-    next = j->nodes[j->nodes[next].next].next;
-    if (node < 0 || ldr_json_string(m->labels + at, bytes - (size_t)at, j, node) < 0)
-      return ldr__fail_at(err, LDR_FORMAT, list->begin,
-          "config.json: \"id2label\" has %d members, and the name of class %d is not one of them",
-          list->count, i);
-    at += (int32_t)strlen(m->labels + at) + 1;
+  bytes = LDR__MAX(bytes, 1);
+  used = (size_t)LDR__MAX(list->count, 1) * sizeof *of;
+  of = (int32_t *)ldr__alloc(&m->alloc, used);
+  m->labels = of ? (char *)ldr__alloc(&m->alloc, bytes) : NULL;
+  if (m->labels) m->label_bytes = bytes;
+  else ldr__fail(err, LDR_MEMORY, "out of memory for the names of classes");
+  if (of) memset(of, 255, used);
+  for (i = of ? list->first : -1; i >= 0; i = j->nodes[j->nodes[i].next].next) {
+    const char *c = number;
+    if (ldr_json_string(number, sizeof number, j, i) < 1 || (c[0] == '0' && c[1])) continue;
+    for (k = 0; k < list->count && ldr__digit(*c); c++) k = k * 10 + (*c - '0');
+    if (!*c && k < list->count) of[k] = j->nodes[i].next;
   }
+  for (k = 0; !err->status && k < list->count; at += (int32_t)strlen(m->labels + at) + 1, k++)
+    if (of[k] < 0 || ldr_json_string(m->labels + at, bytes - (size_t)at, j, of[k]) < 0) {
+      ldr__fail_at(err, LDR_FORMAT, list->begin,
+          "config.json: \"id2label\" has %d members, and the name of class %d is not one of them", list->count, k);
+      break;
+    }
+  if (of) ldr__free(&m->alloc, of, used);
   m->label_count = (size_t)list->count;
-  return LDR_OK;
+  return err->status;
 }
 
 /* The task, by the end of the class's name; PEFT's name for it. */
@@ -12928,6 +12954,16 @@ static const ldr_tensor *ldr__bind_use(ldr__binder *b, const char *name) {
   return t;
 }
 
+/* The same of what must be there. A name that is there tells what the file is of. */
+static const ldr_tensor *ldr__bind_need(ldr__binder *b, const char *name) {
+  const ldr_tensor *t = ldr__bind_use(b, name);
+  const ldr_weights *w = b->m->weights;
+  char shown[LDR__SHOWN];
+  if (!t) ldr__fail(b->err, LDR_MISSING, "tensor \"%s\" is missing; the first of the file's %d is \"%s\"", name,
+      (int)w->count, w->count ? ldr__show(shown, w->tensors[0].name, strlen(w->tensors[0].name)) : "");
+  return t;
+}
+
 static ldr_status ldr__bind_check(ldr__binder *b, const ldr_tensor *t, int32_t dims, size_t d0, size_t d1) {
   char shown[LDR__SHOWN], wanted[64], found[160];
   ldr__text text;
@@ -12955,8 +12991,8 @@ static ldr_status ldr__bind_rows(ldr__binder *b, ldr__mat *out, const char *pref
   char name[256];
   const ldr_tensor *t;
   ldr__format(name, sizeof name, "%s%s", prefix, stem);
-  t = ldr__bind_use(b, name);
-  if (!t) return ldr__fail(b->err, LDR_MISSING, "tensor \"%s\" is missing", name);
+  t = ldr__bind_need(b, name);
+  if (!t) return b->err->status;
   conv1d ^= ldr__ends_with(t->name, ".kernel");
   if (ldr__bind_check(b, t, 2, conv1d ? columns : total, conv1d ? total : columns)) return b->err->status;
   out->data = t->data;
@@ -13005,8 +13041,8 @@ static ldr_status ldr__bind_numbers(ldr__binder *b, const float **out, const cha
   size_t i, piece = by_head ? (size_t)b->m->shape.head_dim : n;
   float *v;
   ldr__format(name, sizeof name, "%s%s", prefix, stem);
-  t = ldr__bind_use(b, name);
-  if (!t) return ldr__fail(b->err, LDR_MISSING, "tensor \"%s\" is missing", name);
+  t = ldr__bind_need(b, name);
+  if (!t) return b->err->status;
   if (ldr__bind_check(b, t, 1, total, 0)) return b->err->status;
   v = ldr__place_floats(b->plan, "vectors", n);
   for (i = 0; v && i < n; i += piece)
@@ -13117,8 +13153,8 @@ static ldr_status ldr__bind_gains(ldr__binder *b, const float **out, const char 
   for (h = 0; h < n / d; h++) {
     ldr__format(name, sizeof name, "%s%s", b->prefix, stem);
     if (!whole) ldr__format(name + strlen(name) - strlen("weight"), sizeof name / 2, "%d.weight", (int)h);
-    t = ldr__bind_use(b, name);
-    if (!t) return ldr__fail(b->err, LDR_MISSING, "tensor \"%s\" is missing", name);
+    t = ldr__bind_need(b, name);
+    if (!t) return b->err->status;
     if (ldr__bind_check(b, t, whole ? 2 : 1, whole ? n / d : d, d)) return b->err->status;
     if (v) ldr_tensor_read(v + h * d, t, whole ? h * d : 0, d);
   }
@@ -13389,8 +13425,8 @@ static ldr_status ldr__bind_conv(ldr__binder *b) {
   char name[256];
   const ldr_tensor *t;
   ldr__format(name, sizeof name, "%s%s", b->prefix, stem);
-  t = ldr__bind_use(b, name);
-  if (!t) return ldr__fail(b->err, LDR_MISSING, "tensor \"%s\" is missing", name);
+  t = ldr__bind_need(b, name);
+  if (!t) return b->err->status;
   if (t->dims != 3 || t->shape[0] != (int64_t)w || t->shape[1] != (int64_t)w || t->shape[2] != c->taps ||
       ldr_dtype_block(t->dtype) > 1 || !ldr__dtype_is_float(t->dtype))
     return ldr__fail_at(b->err, LDR_MISMATCH, t->offset, "tensor \"%s\" is not %U x %U x %d numbers", name,
@@ -13573,6 +13609,7 @@ typedef struct ldr__adapter {
   ldr_model *m;
   ldr_weights *w;
   const ldr_json *j; /* adapter_config.json */
+  size_t had; /* the model's tensors, in order; what is added stands behind them until the end */
   int conv1d, rooted, dora; /* fan_in_fan_out, use_rslora, use_dora */
   ldr_error *err;
 } ldr__adapter;
@@ -13583,14 +13620,16 @@ static ldr_tensor *ldr__adapter_base(const ldr__adapter *p, const char *stem, si
   size_t skip = strlen(prefix);
   char name[3][256];
   const ldr_tensor *t = NULL;
+  ldr_weights own = *p->m->weights;
   int i;
   if (n > 200) return NULL;
+  own.count = p->had;
   for (i = 0; i < 3; i++) name[i][0] = 0;
   memcpy(name[0], stem, n);
   ldr__format(name[0] + n, sizeof name[0] - n, "%s", kind);
   ldr__format(name[1], sizeof name[1], "%s%s", prefix, name[0]);
   if (strncmp(name[0], prefix, skip) == 0) ldr__format(name[2], sizeof name[2], "%s", name[0] + skip);
-  for (i = 0; i < 3 && !t; i++) t = name[i][0] ? ldr_weights_find(p->m->weights, name[i]) : NULL;
+  for (i = 0; i < 3 && !t; i++) t = name[i][0] ? ldr_weights_find(&own, name[i]) : NULL;
   return (ldr_tensor *)(uintptr_t)t;
 }
 
@@ -13694,7 +13733,6 @@ static ldr_status ldr__adapter_put(const ldr__adapter *p, const ldr_tensor *t) {
     if (!to) return p->err->status;
     *to = *t;
     p->m->weights->count++;
-    ldr__sort_tensors(p->m->weights->tensors, p->m->weights->count, ldr__before_by_name);
     return LDR_OK;
   }
   to->dtype = t->dtype;
@@ -13788,7 +13826,9 @@ static ldr_status ldr__adapter_merge(ldr_model *m, const char *dir, ldr_error *e
     p.w = m->adapter;
     if (p.w) {
       ldr__weights_unwrap(p.w);
+      p.had = m->weights->count;
       ldr__adapter_tensors(&p);
+      ldr__sort_tensors(m->weights->tensors, m->weights->count, ldr__before_by_name);
     }
   }
   ldr_json_free(j);
