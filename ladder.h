@@ -41,8 +41,8 @@
 // <<quick-start
 
    DOES
-     read Hugging Face directories (safetensors, PyTorch and TensorFlow files) and GGUF files of seventeen kinds of
-     encoders and nine of decoders (>>manual-models), in place, never expanded in memory, with the heads they were
+     read Hugging Face directories (safetensors, PyTorch and TensorFlow files) and GGUF files of 17 kinds of
+     encoders and 23 of decoders (>>manual-models), in place, never expanded in memory, with the heads they were
      published with and adapters of PEFT; tokenise as their own tokenizers do (WordPiece, BPE,
      Unigram, WordLevel; tokenizer.json, vocab.json, SentencePiece models, vocab.txt) and back; train ladders of several
      published recipes; classification, several labels a text, regression, sentence pairs, token labels, multiple
@@ -5367,6 +5367,7 @@ typedef struct ldr__pickle {
   ldr__pcell *cells;
   int32_t *stack, *memo;
   size_t value_count, value_capacity, cell_count, cell_capacity, depth, stack_capacity, memo_count, memo_capacity;
+  size_t from; /* where it begins */
   ldr_error *err;
 } ldr__pickle;
 
@@ -5530,7 +5531,7 @@ static int ldr__pickle_line(ldr__pickle *p, const unsigned char **s, size_t *n) 
 static int ldr__pickle_memo(ldr__pickle *p, uint64_t at) {
   void *memo = p->memo;
   size_t i;
-  if (!p->depth || at > p->memo_count + 4096 || at > p->c.size) return 0; /* numbers come in order, nearly */
+  if (!p->depth || at > p->memo_count + 4096 || at > p->c.at - p->from) return 0; /* in order, nearly */
   if (!ldr__pickle_room(p, &memo, &p->memo_capacity, (size_t)at + 1, sizeof *p->memo)) return 0;
   p->memo = (int32_t *)memo;
   for (i = p->memo_count; i <= at; i++) p->memo[i] = -1;
@@ -5904,8 +5905,9 @@ static ldr_status ldr__torch_parse(ldr_weights *w, int32_t file, ldr_error *err,
   if (!err->status && !legacy && size > LADDER_MAX_HEADER)
     ldr__fail_at(err, LDR_LIMIT, 0, "a pickle of %U bytes is over %U (LADDER_MAX_HEADER)", (uint64_t)size,
         (uint64_t)LADDER_MAX_HEADER);
-  h.p.c.p = pickle;
-  h.p.c.size = size;
+  h.p.c.p = w->files[file].data; /* places are of the file */
+  h.p.c.at = h.p.from = pickle ? (size_t)(pickle - h.p.c.p) : 0;
+  h.p.c.size = h.p.c.at + size;
   /* magic number, version, the machine it was made on */
   for (i = 0; i < 3 && legacy && !err->status; i++) ldr__pickle_run(&h.p);
   if (!err->status) top = ldr__pickle_run(&h.p);

@@ -117,7 +117,8 @@ TEST(the_wrong_thing_is_named) {
   static const struct { const char *bytes, *says; } things[] = {
     { "version https://git-lfs.github.com/spec/v1\noid sha256:ab\nsize 12\n", "git lfs pull" }, { "<!DOCTYPE html><html>", "HTML" }, { "<html lang=en>", "HTML" },
     { "{\"error\":\"Repository not found\"}", "error message" }, { "\x1f\x8b\x08\x08", "gzip" }, { "\x89HDF\r\n\x1a\n", "HDF5" }, { "\x93NUMPY\x01", "NumPy" },
-    { "\x08\x07\x12\x07pytorch\x1a", "ONNX" }, { "", "empty" }, { "PK\3\4 but no archive", "zip" }, { "\x80\4}.", "pickle" }, { "ggjt12345", "not a safetensors" } };
+    { "\x08\x07\x12\x07pytorch\x1a", "ONNX" }, { "\x08\x0a\x12\x0aonnx.quant:", "ONNX" }, { "Repository not found", "\"Repository not found\": a link that became a file" },
+    { "{\n  \"model_type\": \"bert\"}", "a text, not a safetensors file" }, { "", "empty" }, { "PK\3\4 but no archive", "zip" }, { "\x80\4}.", "pickle" }, { "ggjt12345", "not a safetensors" } };
   size_t i;
   for (i = 0; i < sizeof things / sizeof *things; i++) {
     ldr_error err;
@@ -126,6 +127,28 @@ TEST(the_wrong_thing_is_named) {
     if (!strstr(err.message, things[i].says)) printf("  thing %d: %s\n", (int)i, err.message);
     CHECK(strstr(err.message, things[i].says) != NULL);
   }
+  {
+    ldr_error err;
+    char path[1024];
+    memset(&err, 0, sizeof err);
+    CHECK(ldr_test_golden_path(path, sizeof path, "tf/bert_model.ckpt.data-00000-of-00001"));
+    CHECK(ldr_weights_open(path, NULL, &err) == NULL && err.status == LDR_ARGUMENT && strstr(err.message, "open the .index"));
+  }
+}
+
+/* What a file is of shows when a name is not found in it. */
+TEST(a_missing_name_comes_with_one_that_is_there) {
+  tiny_spec s = small_spec("bert");
+  size_t size;
+  char *weights = tiny_weights(&s, &size), config[1024];
+  float out[9 * 24];
+  ldr_error err;
+  s.family = "roberta";
+  tiny_config(config, &s);
+  CHECK(!loaded_states(config, weights, size, out, &err) && err.status == LDR_MISSING);
+  CHECK(strstr(err.message, "\"embeddings.word_embeddings.weight\" is missing; the first of the file's ") != NULL);
+  CHECK(strstr(err.message, "is \"bert.embeddings.LayerNorm.bias\"") != NULL);
+  free(weights);
 }
 
 static size_t place_of(const file_bytes *f, const char *what, size_t n) {
@@ -134,14 +157,15 @@ static size_t place_of(const file_bytes *f, const char *what, size_t n) {
   return f->n;
 }
 
-/* One change to a good file, and what becomes of it. */
-typedef struct bad_file { const char *find; size_t n; int skip; const char *by; size_t by_n; ldr_status status; const char *says; } bad_file;
+/* One change to a good file, and what becomes of it; offset: where it is said to be (-1: nowhere), [1] in another file. */
+typedef struct bad_file { const char *find; size_t n; int skip; const char *by; size_t by_n; ldr_status status; const char *says; int offset[2]; } bad_file;
 
-static void check_bad(file_bytes good, const bad_file *bad, size_t count, const char *config) {
+static void check_bad(file_bytes good, const bad_file *bad, size_t count, const char *config, int other) {
   size_t i;
   for (i = 0; i < count; i++) {
     size_t at = place_of(&good, bad[i].find, bad[i].n) + (size_t)bad[i].skip;
     unsigned char *copy = (unsigned char *)malloc(good.n);
+    int before = ldr_test.failures;
     float out[9 * 24];
     ldr_error err;
     memcpy(copy, good.p, good.n);
@@ -150,31 +174,32 @@ static void check_bad(file_bytes good, const bad_file *bad, size_t count, const 
     CHECK(!loaded_states(config, copy, good.n, out, &err));
     CHECK_INT(err.status, bad[i].status);
     CHECK(strstr(err.message, bad[i].says) != NULL);
-    if (err.status != bad[i].status || !strstr(err.message, bad[i].says)) printf("  bad file %d: %s\n", (int)i, err.message);
+    CHECK(err.offset == (bad[i].offset[other] < 0 ? LDR_NO_OFFSET : (uint64_t)bad[i].offset[other]));
+    if (ldr_test.failures != before) printf("  bad file %d: offset %lld, %s\n", (int)i, (long long)err.offset, err.message);
     free(copy);
   }
 }
 
 TEST(bad_gguf_files) {
   static const bad_file bad[] = {
-    { "GGUF", 4, 4, "\1", 1, LDR_UNSUPPORTED, "version 1" }, { "GGUF", 4, 4, "\0\0\0\3", 4, LDR_UNSUPPORTED, "big endian" },
-    { "GGUF", 4, 8, "\xff\xff\xff\xff\xff\xff\xff\xff", 8, LDR_FORMAT, "do not fit" }, { "GGUF", 4, 16, "\xff\xff\xff\x7f", 4, LDR_FORMAT, "do not fit" },
-    { "general.arch", 12, -8, "\xff\xff\xff\xff\xff\xff\xff\xff", 8, LDR_FORMAT, "behind the file" }, { "general.arch", 12, 0, "\0", 1, LDR_FORMAT, "NUL" },
-    { "architecture", 12, 12, "\15", 1, LDR_FORMAT, "type 13" }, { "architecture", 12, 16, "\xff\xff\xff\xff\xff\xff\xff\x7f", 8, LDR_FORMAT, "behind the file" },
-    { "architecture", 12, 24, "zamba", 5, LDR_UNSUPPORTED, "zamba" }, { "block_count", 11, 15, "\0", 1, LDR_LIMIT, "num_hidden_layers" },
-    { "block_count", 11, 15, "\3", 1, LDR_MISSING, "layers.2" }, { "block_count", 11, 15, "\1", 1, LDR_EXTRA, "layers.1" }, { "block_count", 11, 0, "block_cousin", 11, LDR_UNSUPPORTED, "block_cousi" },
-    { "embedding_length", 16, 20, "\31", 1, LDR_SHAPE, "embed_tokens" }, { "rms_epsilon", 11, 15, "\0\0\300\177", 4, LDR_LIMIT, "epsilon" },
-    { "ml.tokens", 9, 13, "\11", 1, LDR_UNSUPPORTED, "list" }, { "ml.tokens", 9, 17, "\xff\xff\xff\xff\xff\xff", 6, LDR_FORMAT, "claims" },
-    { "token_embd.weight", 17, 0, "token_embe.weight", 17, LDR_MISSING, "token_embd" }, { "blk.0.attn_q.weight", 19, 5, "_", 1, LDR_MISSING, "q_proj" },
-    { "blk.0.attn_k.weight", 19, 11, "q", 1, LDR_FORMAT, "twice" },
-    { "token_embd.weight", 17, 17, "\17", 1, LDR_LIMIT, "dimensions" }, { "token_embd.weight", 17, 21, "\xff\xff\xff\xff\xff\xff\xff\xff", 8, LDR_FORMAT, "2^64" },
-    { "token_embd.weight", 17, 37, "\7", 1, LDR_SHAPE, "block" }, { "token_embd.weight", 17, 37, "\143", 1, LDR_DTYPE, "99" }, { "token_embd.weight", 17, 41, "\1", 1, LDR_FORMAT, "aligned" },
-    { "token_embd.weight", 17, 41, "\0\0\0\0\0\0\0\177", 8, LDR_FORMAT, "truncated" } };
+    { "GGUF", 4, 4, "\1", 1, LDR_UNSUPPORTED, "version 1", { 4 } }, { "GGUF", 4, 4, "\0\0\0\3", 4, LDR_UNSUPPORTED, "big endian", { 4 } },
+    { "GGUF", 4, 8, "\xff\xff\xff\xff\xff\xff\xff\xff", 8, LDR_FORMAT, "do not fit", { 8 } }, { "GGUF", 4, 16, "\xff\xff\xff\x7f", 4, LDR_FORMAT, "do not fit", { 8 } },
+    { "general.arch", 12, -8, "\xff\xff\xff\xff\xff\xff\xff\xff", 8, LDR_FORMAT, "behind the file", { 24 } }, { "general.arch", 12, 0, "\0", 1, LDR_FORMAT, "NUL", { 24 } },
+    { "architecture", 12, 12, "\15", 1, LDR_FORMAT, "type 13", { 56 } }, { "architecture", 12, 16, "\xff\xff\xff\xff\xff\xff\xff\x7f", 8, LDR_FORMAT, "behind the file", { 56 } },
+    { "architecture", 12, 24, "zamba", 5, LDR_UNSUPPORTED, "zamba", { 0 } }, { "block_count", 11, 15, "\0", 1, LDR_LIMIT, "num_hidden_layers", { 59 } },
+    { "block_count", 11, 15, "\3", 1, LDR_MISSING, "layers.2", { -1 } }, { "block_count", 11, 15, "\1", 1, LDR_EXTRA, "layers.1", { 23200 } }, { "block_count", 11, 0, "block_cousin", 11, LDR_UNSUPPORTED, "block_cousi", { 98 } },
+    { "embedding_length", 16, 20, "\31", 1, LDR_SHAPE, "embed_tokens", { 1600 } }, { "rms_epsilon", 11, 15, "\0\0\300\177", 4, LDR_LIMIT, "epsilon", { -1 } },
+    { "ml.tokens", 9, 13, "\11", 1, LDR_UNSUPPORTED, "list", { 292 } }, { "ml.tokens", 9, 17, "\xff\xff\xff\xff\xff\xff", 6, LDR_FORMAT, "claims", { 292 } },
+    { "token_embd.weight", 17, 0, "token_embe.weight", 17, LDR_MISSING, "token_embd", { -1 } }, { "blk.0.attn_q.weight", 19, 5, "_", 1, LDR_MISSING, "q_proj", { -1 } },
+    { "blk.0.attn_k.weight", 19, 11, "q", 1, LDR_FORMAT, "twice", { 19744 } },
+    { "token_embd.weight", 17, 17, "\17", 1, LDR_LIMIT, "dimensions", { 425 } }, { "token_embd.weight", 17, 21, "\xff\xff\xff\xff\xff\xff\xff\xff", 8, LDR_FORMAT, "2^64", { 425 } },
+    { "token_embd.weight", 17, 37, "\7", 1, LDR_SHAPE, "block", { 425 } }, { "token_embd.weight", 17, 37, "\143", 1, LDR_DTYPE, "99", { 425 } }, { "token_embd.weight", 17, 41, "\1", 1, LDR_FORMAT, "aligned", { 1590 } },
+    { "token_embd.weight", 17, 41, "\0\0\0\0\0\0\0\177", 8, LDR_FORMAT, "truncated", { 1590 } } };
   tiny_spec s = small_spec("llama");
   file_bytes g = file_gguf(&s, 3);
   size_t cut;
   int llama_states = 0;
-  check_bad(g, bad, sizeof bad / sizeof *bad, NULL);
+  check_bad(g, bad, sizeof bad / sizeof *bad, NULL, 0);
   for (cut = 0; cut < g.n - 64; cut += cut < 4096 ? 1 : 997) {      /* cut anywhere, it is refused */
     unsigned char *copy = (unsigned char *)malloc(cut + 1);
     float out[9 * 24];
@@ -189,14 +214,14 @@ TEST(bad_gguf_files) {
 
 TEST(bad_torch_files) {
   static const bad_file zip[] = {
-    { "PK\5\6", 4, 0, "PK\5\7", 4, LDR_FORMAT, "truncated" }, { "PK\5\6", 4, 16, "\xff\xff\xff\x7f", 4, LDR_FORMAT, "damaged" }, { "PK\1\2", 4, 10, "\10", 1, LDR_UNSUPPORTED, "compressed" },
-    { "PK\1\2", 4, 42, "\1", 1, LDR_FORMAT, "no member" }, { "PK\1\2", 4, 20, "\xff\xff\xff\x7f\xff\xff\xff\x7f", 8, LDR_FORMAT, "truncated" },
-    { "data.pklPK\1\2", 12, 0, "data.pyl", 8, LDR_FORMAT, "PyTorch" } };
+    { "PK\5\6", 4, 0, "PK\5\7", 4, LDR_FORMAT, "truncated", { 53120 } }, { "PK\5\6", 4, 16, "\xff\xff\xff\x7f", 4, LDR_FORMAT, "damaged", { 0 } }, { "PK\1\2", 4, 10, "\10", 1, LDR_UNSUPPORTED, "compressed", { 50789 } },
+    { "PK\1\2", 4, 42, "\1", 1, LDR_FORMAT, "no member", { 50789 } }, { "PK\1\2", 4, 20, "\xff\xff\xff\x7f\xff\xff\xff\x7f", 8, LDR_FORMAT, "truncated", { 50789 } },
+    { "data.pklPK\1\2", 12, 0, "data.pyl", 8, LDR_FORMAT, "PyTorch", { 0 } } };
   static const bad_file pickle[] = {
-    { "ccollections", 12, 0, "cposix\nsystem\nx", 15, LDR_UNSUPPORTED, "posix.system" }, { "FloatStorage", 12, 0, "QuickStorage", 12, LDR_UNSUPPORTED, "QuickStorage" },
-    { "_rebuild_tensor_v2", 18, 0, "_rebuild_sparse_te", 18, LDR_UNSUPPORTED, "_rebuild_sparse_te" }, { "storage", 7, 0, "borrage", 7, LDR_FORMAT, "storage" },
-    { "tQK", 3, 0, "tPK", 3, LDR_UNSUPPORTED, "operation 80" }, { "tQK", 3, 0, "tRK", 3, LDR_FORMAT, "pickle" }, { "tQK", 3, 3, "\5", 1, LDR_FORMAT, "reaches behind" },
-    { "tQK\0(J", 6, 0, "tQK\0(j", 6, LDR_FORMAT, "pickle" }, { "u.", 2, 0, "s.", 2, LDR_FORMAT, "" }, { "u.", 2, 0, "uu", 2, LDR_FORMAT, "pickle" } };
+    { "ccollections", 12, 0, "cposix\nsystem\nx", 15, LDR_UNSUPPORTED, "posix.system", { 62, 41 } }, { "FloatStorage", 12, 0, "QuickStorage", 12, LDR_UNSUPPORTED, "QuickStorage", { 178, 157 } },
+    { "_rebuild_tensor_v2", 18, 0, "_rebuild_sparse_te", 18, LDR_UNSUPPORTED, "_rebuild_sparse_te", { 144, 123 } }, { "storage", 7, 0, "borrage", 7, LDR_FORMAT, "storage", { 199, 178 } },
+    { "tQK", 3, 0, "tPK", 3, LDR_UNSUPPORTED, "operation 80", { 198, 177 } }, { "tQK", 3, 0, "tRK", 3, LDR_FORMAT, "pickle", { 199, 178 } }, { "tQK", 3, 3, "\5", 1, LDR_FORMAT, "reaches behind", { 6138, 6335 } },
+    { "tQK\0(J", 6, 0, "tQK\0(j", 6, LDR_FORMAT, "pickle", { 207, 186 } }, { "u.", 2, 0, "s.", 2, LDR_FORMAT, "", { 6093, 6072 } }, { "u.", 2, 0, "uu", 2, LDR_FORMAT, "pickle", { 6094, 6073 } } };
   tiny_spec s = small_spec("bert");
   char config[1024];
   int legacy, opened = 0;
@@ -204,8 +229,8 @@ TEST(bad_torch_files) {
   for (legacy = 0; legacy < 2; legacy++) {
     file_bytes g = file_torch(&s, legacy, "", 0);
     size_t cut;
-    if (!legacy) check_bad(g, zip, sizeof zip / sizeof *zip, config);
-    check_bad(g, pickle, sizeof pickle / sizeof *pickle, config);
+    if (!legacy) check_bad(g, zip, sizeof zip / sizeof *zip, config, 0);
+    check_bad(g, pickle, sizeof pickle / sizeof *pickle, config, legacy);
     for (cut = 0; cut < g.n; cut += cut < 300 ? 1 : 499) {
       unsigned char *copy = (unsigned char *)malloc(cut + 1);
       ldr_error err;
@@ -1277,15 +1302,20 @@ TEST(adapters_are_added_or_refused) {
     CHECK(ldr_model_load_memory(config, strlen(config), weights, size, NULL, 0, &d, &err) == NULL && err.status == LDR_ARGUMENT);
   }
   remove("adapter_config.json");
-  remove("adapter_model.safetensors");
   remove("config.json");
   remove("model.safetensors");
+  {                                                  /* a folder of an adapter alone can be looked into */
+    ldr_weights *w = ldr_weights_open(".", NULL, NULL);
+    CHECK_INT(ldr_weights_count(w), 2);
+    ldr_weights_close(w);
+  }
+  remove("adapter_model.safetensors");
   free(weights);
 #undef ADAPTER
 }
 
 #define TESTS(X)                                                                                                          \
-  X(gguf_is_the_same_model) X(gguf_in_several_files) X(torch_files_are_the_same_model) X(the_wrong_thing_is_named) X(bad_gguf_files) X(bad_torch_files) X(readers_survive_without_memory) \
+  X(gguf_is_the_same_model) X(gguf_in_several_files) X(torch_files_are_the_same_model) X(the_wrong_thing_is_named) X(a_missing_name_comes_with_one_that_is_there) X(bad_gguf_files) X(bad_torch_files) X(readers_survive_without_memory) \
   X(rotary_positions_are_stretched_as_by_transformers) X(outside_families_equal_transformers) X(outside_every_family_has_ladders) X(outside_configurations_of_version_4) X(outside_heads_with_norms_stay_whole) X(outside_a_convolution_is_run_only) X(outside_containers) X(decoders_as_gguf_are_the_same_model) X(outside_gguf_files)  \
   X(outside_blocks_are_unpacked_bit_for_bit) X(unknown_keys_of_a_configuration_are_refused) \
   X(a_checkpoint_of_tensorflow_is_the_same_model) X(bad_checkpoints_of_tensorflow) X(a_published_head_is_where_a_ladder_starts) X(heads_that_cannot_be_gone_on_with_are_named) X(outside_heads_equal_transformers)  \
