@@ -970,8 +970,9 @@ LDR_API ldr_status ldr_ladder_save_memory(
 /* The backbone with what was trained of it, as a model.safetensors that Hugging Face's classes load (their names and
    shapes): tensors of FULL and BITFIT in their places, low-rank updates added to their matrices, successors of THESEUS
    as layers 0, 1, ... instead of the backbone's (the configuration changes: ldr_ladder_export_config), a ladder's
-   copies as the blocks they are copies of. The head of the ladder is not in it.
-   type: LDR_F32, LDR_F16 or LDR_BF16. Tensors this library does not use (a pooler) are left out. LDR_UNSUPPORTED for
+   copies as the blocks they are copies of. The head of the ladder is not in it; with method HEAD, which changes nothing
+   below, the head for a task that the model was published with is.
+   type: LDR_F32, LDR_F16 or LDR_BF16. Tensors this library does not use are left out. LDR_UNSUPPORTED for
    adapters, prompts, prefixes and narrow rungs, which have no place in it, and for biases the family has no names for.
    Appears whole or not at all. */
 LDR_API ldr_status  ldr_ladder_export(const ldr_ladder *l, const char *path, ldr_dtype type, ldr_error *err);
@@ -14109,6 +14110,8 @@ LDR__DEF ldr_model *ldr_model_load_memory(const void *config, size_t config_size
 LDR__DEF ldr_model *ldr_model_load(const char *dir, const ldr_model_desc *desc, ldr_error *err) {
   char path[LADDER_MAX_PATH];
   const char *config = "config.json";
+  int gguf = 0;
+  ldr_error other;
   ldr__source s;
   ldr_status status;
   ldr_model *m;
@@ -14116,7 +14119,13 @@ LDR__DEF ldr_model *ldr_model_load(const char *dir, const ldr_model_desc *desc, 
   m = ldr__model_new(desc, err);
   if (!m) return NULL;
   memset(&s, 0, sizeof s);
-  if (dir && ldr__ends_with(dir, ".gguf")) {
+  memset(&other, 0, sizeof other);
+  /* whatever the name of a file is: a folder fails to open */
+  if (dir && !ldr__source_open(&s, dir, &m->alloc, &other)) {
+    gguf = ldr__gguf_is(s.data, s.size);
+    ldr__source_close(&s);
+  }
+  if (dir && (gguf || ldr__ends_with(dir, ".gguf"))) {
     m->weights = ldr_weights_open(dir, &m->alloc, err);
     if (m->weights && !ldr__gguf_is(m->weights->files[0].data, m->weights->files[0].size))
       ldr__fail_at(err, LDR_FORMAT, 0, "not a GGUF file, whatever its name is");
@@ -22741,6 +22750,26 @@ static int ldr__end_published(char *name, size_t cap, const ldr_model *m, int en
   return 1;
 }
 
+enum { LDR__OF_TASK = -2 }; /* in place of a layer: slot 0 the dense matrix, 1 its bias, 2 and 3 those behind */
+
+/* The same of the head for a task, as it was published. */
+static int ldr__task_published(ldr__published *p, const ldr_model *m, int32_t slot) {
+  const ldr__task_head *t = &m->task;
+  const struct ldr__task_row *row = t->task == LDR_TASK_NONE ? NULL : ldr__task_row_of(m);
+  const char *stem = !row ? NULL : slot < 2 ? row->dense : row->out;
+  const void *data = slot == 0 ? t->dense.data : slot == 1 ? t->dense_bias : slot == 2 ? t->out.data : t->out_bias;
+  size_t out = (size_t)(slot < 2 ? t->hidden : t->classes);
+  size_t in = (size_t)(slot && t->hidden ? t->hidden : m->shape.width);
+  if (!stem || !data) return 0;
+  p->layer = LDR__OF_TASK;
+  p->slot = slot;
+  p->rows = slot % 2 ? 1 : out;
+  p->columns = slot % 2 ? out : in;
+  ldr__format(p->name, sizeof p->name, "%s%s%s", strncmp(stem, "pooler", 6) == 0 ? m->family->prefix : "", stem,
+      slot % 2 ? ".bias" : ".weight");
+  return 1;
+}
+
 /* Blocks of the file. l NULL: of a random start. */
 static int32_t ldr__published_blocks(const ldr_model *m, const ldr_ladder *l) {
   return m->family->shared ? ldr__distinct_blocks(m) : l ? ldr__final_blocks(l) : m->layers;
@@ -22749,21 +22778,24 @@ static int32_t ldr__published_blocks(const ldr_model *m, const ldr_ladder *l) {
 /* The next tensor of the file; *at starts at 0. */
 static int ldr__published_next(ldr__published *p, const ldr_model *m, const ldr_ladder *l, int32_t *at) {
   const ldr__family *f = m->family;
-  int32_t blocks = ldr__published_blocks(m, l);
-  for (; *at < LDR__ENDS + blocks * LDR__SLOTS; ++*at) {
+  int32_t all = LDR__ENDS + ldr__published_blocks(m, l) * LDR__SLOTS;
+  int own = l && l->d.method == LDR_METHOD_HEAD && !l->d.published_head; /* else it would not fit what is below */
+  for (; *at < all + 4 * own; ++*at) {
     int32_t layer = *at < LDR__ENDS ? -1 : (*at - LDR__ENDS) / LDR__SLOTS,
             slot = layer < 0 ? *at : (*at - LDR__ENDS) % LDR__SLOTS;
     p->layer = layer;
     p->slot = slot;
     p->parts = 1;
-    if (layer < 0) {
+    if (*at >= all) {
+      if (!ldr__task_published(p, m, *at - all)) continue;
+    } else if (layer < 0) {
       if (!ldr__end_published(p->name, sizeof p->name, m, slot)) continue;
       ldr__end_shape(m, slot, &p->rows, &p->columns);
     } else {
       size_t first, total;
       int fused = ldr__fused(m, slot, &first, &total) > 1;
       ldr__format(p->name, sizeof p->name, "%s", f->prefix);
-      if ((fused && first) || !ldr__slot_size(&m->shape, slot, &p->rows, &p->columns) ||
+      if ((fused && first) || !ldr__slot_size(&m->shape, slot, &p->rows, &p->columns) || ldr__norm_unnamed(m, slot) ||
           !ldr__part_name(p->name + strlen(p->name), sizeof p->name - strlen(p->name), f, slot, layer,
                       m->inner))
         continue;
@@ -22776,6 +22808,7 @@ static int ldr__published_next(ldr__published *p, const ldr_model *m, const ldr_
 }
 
 static int ldr__published_matrix(const ldr__published *p) {
+  if (p->layer == LDR__OF_TASK) return p->slot % 2 == 0;
   return p->slot < (p->layer < 0 ? (int32_t)LDR__END_MATRICES : (int32_t)LDR__MATRICES);
 }
 static int ldr__published_turned(const ldr_model *m, const ldr__published *p) {
@@ -22826,13 +22859,19 @@ static void ldr__published_row(float *row, const ldr_model *m, const ldr_ladder 
       row[i] = ldr__published_matrix(p) ? (float)(0.02 * ldr__random_normal(key, r * p->columns + i))
           : norm                        ? 1.0f
                                         : 0.0f;
+  } else if (p->layer == LDR__OF_TASK) {
+    if (slot % 2 == 0) ldr__mat_row(m->kernels, row, slot ? &m->task.out : &m->task.dense, r, p->columns);
+    else memcpy(row, slot == 1 ? m->task.dense_bias : m->task.out_bias, p->columns * sizeof(float));
   } else if (p->layer < 0) {
     ldr__ends e = ldr__tuned_ends(l);
     if (ldr__published_matrix(p)) ldr__mat_row(m->kernels, row, &e.m[slot], r, p->columns);
     else memcpy(row, e.v[slot], p->columns * sizeof(float));
     for (i = 0; slot == LDR__FINAL && (m->traits & LDR__OF_GEMMA) && i < p->columns; i++) row[i] -= 1;
   } else {
-    ldr__block b = ldr__tuned_block(l, l->successors ? m->layers + p->layer : p->layer);
+    int32_t layer = l->successors ? m->layers + p->layer : m->family->shared ? 0 : p->layer;
+    ldr__block b;
+    while (m->family->shared && ldr__block_index(m, layer) != p->layer) layer++; /* the file has blocks, not layers */
+    b = ldr__tuned_block(l, layer);
     const float *by = slot == LDR__K || slot == LDR__KB ? b.v[LDR__SCALE_K] : slot == LDR__V ||
         slot == LDR__VB ? b.v[LDR__SCALE_V] : slot == LDR__DOWN ? b.v[LDR__SCALE_F] : NULL;
     if (!ldr__published_matrix(p)) {
@@ -22958,12 +22997,12 @@ LDR__DEF ldr_status ldr_ladder_export_config(
   j = ldr_json_parse(text, config_size, &l->alloc, err);
   if (!j) return err->status;
   w.status = ldr__config_int(j, l->m->family->k_layers, -1, 1, 1024, &layers, err);
-  if (!w.status && layers != l->m->layers)
+  if (!w.status && layers * l->m->inner != l->m->layers)
     w.status = ldr__fail(err, LDR_MISMATCH, "config.json: \"%s\" is %d, the backbone has %d: it is another model's",
         l->m->family->k_layers, layers, l->m->layers);
   if (!w.status && !ldr__writer_open(&w, path, err)) {
     n = ldr_json_node_at(j, ldr_json_get(j, 0, l->m->family->k_layers));
-    ldr__format(number, sizeof number, "%d", ldr__final_blocks(l));
+    ldr__format(number, sizeof number, "%d", ldr__final_blocks(l) / l->m->inner);
     ldr__writer_put(&w, text, n->begin, err);
     ldr__writer_put(&w, number, strlen(number), err);
     ldr__writer_put(&w, text + n->end, config_size - n->end, err);

@@ -88,6 +88,16 @@ TEST(gguf_in_several_files) {
   CHECK(strstr(err.message, "part-00003-of-00003.gguf") != NULL);
   remove("part-00001-of-00003.gguf");
   remove("part-00002-of-00003.gguf");
+  {                                                  /* one file, by its content: names of caches have no ending */
+    file_bytes f = file_gguf(&s, 3);
+    CHECK(ldr_test_write("sha256-5f70bf18", f.p, f.n));
+    memset(&err, 0, sizeof err);
+    m = ldr_model_load("sha256-5f70bf18", NULL, &err);
+    CHECK_STR(err.message, "");
+    ldr_model_free(m);
+    remove("sha256-5f70bf18");
+    free(f.p);
+  }
 }
 
 TEST(torch_files_are_the_same_model) {
@@ -564,6 +574,69 @@ TEST(outside_every_family_has_ladders) {
   }
   CHECK_INT(families_seen, sizeof ldr__families / sizeof *ldr__families + sizeof ldr__kin / sizeof *ldr__kin - 1);
   printf("  %d families, %d of them with heads that paper cannot cut: at r = 1 within %.1e\n", families_seen, whole, worst);
+}
+
+/* Each directory as a model file again: the same states and scores, to the bit, or it is refused by name. */
+TEST(outside_models_are_written_again) {
+  static const char file[] = "written-test.safetensors";
+  char path[1024];
+  int written = 0, heads = 0;
+  size_t i;
+  if (!ldr_test_data_path(path, sizeof path, "models/hf/bert-mlm/config.json")) SKIP("no models/hf (set LADDER_DATA to the data folder)");
+  for (i = 0; i < (size_t)HF_DIRS; i++) {
+    static const int32_t ids[7] = { 3, 9, 27, 81, 5, 17, 40 };
+    int32_t offsets[2], k;
+    ldr_batch b = one_sequence(offsets, ids, 7);
+    ldr_model *m, *again = NULL;
+    ldr_ladder_desc d;
+    ldr_ladder *l;
+    ldr_error err;
+    char name[128], *config, *weights;
+    size_t n = 0, size = 0;
+    float *x[2];
+    memset(&err, 0, sizeof err);
+    memset(&d, 0, sizeof d);
+    sprintf(name, "models/hf/%s/config.json", hf_dirs[i]);
+    CHECK(ldr_test_data_path(path, sizeof path, name));
+    config = ldr_test_read(path, &n);
+    *strrchr(path, '/') = 0;
+    m = ldr_model_load(path, NULL, &err);
+    d.method = LDR_METHOD_HEAD;
+    d.classes = 2;
+    l = ldr_ladder_create(m, &d, &err);
+    CHECK_STR(err.message, "");
+    if (ldr_ladder_export(l, file, LDR_F32, &err)) {
+      CHECK(err.status == LDR_UNSUPPORTED && strstr(err.message, m->type));
+      CHECK(strstr("gte nomic_bert modernbert deberta deberta-v2 phi3 gpt_neox bloom falcon mpnet ernie olmo cohere stablelm", m->type) != NULL);
+    } else {
+      weights = ldr_test_read(file, &size);
+      again = ldr_model_load_memory(config, n, weights, size, NULL, 0, NULL, &err);
+      CHECK_STR(err.message, "");
+      for (k = 0; again && k < 2; k++) {
+        ldr_model *of = k ? again : m;
+        ldr_model_info info = ldr_model_info_get(of);
+        size_t w = 7 * (size_t)info.width, v = 7 * (size_t)LDR__MAX(info.has_logits ? info.vocabulary : 0, info.classes);
+        x[k] = (float *)calloc(w + v, sizeof *x[k]);
+        CHECK_INT(ldr_model_hidden(of, x[k], &b, -1, &err), LDR_OK);
+        if (info.task) CHECK_INT(ldr_model_scores(of, x[k] + w, x[k], &b, &err), LDR_OK);
+        else if (info.has_logits) CHECK_INT(ldr_model_logits(of, x[k] + w, x[k], 7, &err), LDR_OK);
+        CHECK(info.task == m->task.task && info.classes == m->task.classes);
+        CHECK(!k || memcmp(x[0], x[1], (w + v) * sizeof *x[0]) == 0);
+        if (k && memcmp(x[0], x[1], (w + v) * sizeof *x[0]) != 0) printf("  %s differs\n", hf_dirs[i]);
+      }
+      for (k = 0; again && k < 2; k++) free(x[k]);
+      written++;
+      heads += m->task.task != LDR_TASK_NONE;
+      free(weights);
+    }
+    ldr_ladder_free(l);
+    ldr_model_free(again);
+    ldr_model_free(m);
+    free(config);
+    remove(file);
+  }
+  CHECK(written > 40 && heads > 10);
+  printf("  %d directories, %d with the head for a task\n", written, heads);
 }
 
 /* Norms of heads do not fit heads of which a part was cut away; all presets that keep heads whole train with them. */
@@ -1316,7 +1389,7 @@ TEST(adapters_are_added_or_refused) {
 
 #define TESTS(X)                                                                                                          \
   X(gguf_is_the_same_model) X(gguf_in_several_files) X(torch_files_are_the_same_model) X(the_wrong_thing_is_named) X(a_missing_name_comes_with_one_that_is_there) X(bad_gguf_files) X(bad_torch_files) X(readers_survive_without_memory) \
-  X(rotary_positions_are_stretched_as_by_transformers) X(outside_families_equal_transformers) X(outside_every_family_has_ladders) X(outside_configurations_of_version_4) X(outside_heads_with_norms_stay_whole) X(outside_a_convolution_is_run_only) X(outside_containers) X(decoders_as_gguf_are_the_same_model) X(outside_gguf_files)  \
+  X(rotary_positions_are_stretched_as_by_transformers) X(outside_families_equal_transformers) X(outside_every_family_has_ladders) X(outside_models_are_written_again) X(outside_configurations_of_version_4) X(outside_heads_with_norms_stay_whole) X(outside_a_convolution_is_run_only) X(outside_containers) X(decoders_as_gguf_are_the_same_model) X(outside_gguf_files)  \
   X(outside_blocks_are_unpacked_bit_for_bit) X(unknown_keys_of_a_configuration_are_refused) \
   X(a_checkpoint_of_tensorflow_is_the_same_model) X(bad_checkpoints_of_tensorflow) X(a_published_head_is_where_a_ladder_starts) X(heads_that_cannot_be_gone_on_with_are_named) X(outside_heads_equal_transformers)  \
   X(outside_adapters_equal_peft) X(adapters_are_added_or_refused)
