@@ -18550,9 +18550,11 @@ static void ldr__importance_units(ldr__importance *im) {
   }
 }
 
-/* The k best of n scores as ascending indices; equal scores: the lower index. A heap whose top is
-   the worst kept so far. */
+/* The k best of n scores as ascending indices; equal scores: the lower index; what is no number: worst of all. A heap
+   whose top is the worst kept so far. */
 static int ldr__worse(const double *score, int32_t a, int32_t b) {
+  const int lost = score[a] != score[a];
+  if (lost || score[b] != score[b]) return lost != (score[b] != score[b]) ? lost : a > b;
   return score[a] != score[b] ? score[a] < score[b] : a > b;
 }
 

@@ -693,6 +693,46 @@ TEST(a_model_file_damaged_anywhere) {
 }
 
 /* A matrix of every layout with one weight that is no number, or too large to be one in 8 bits. */
+/* A number that is none in every head, and then everywhere: what is cut is ordered all the same, whatever stood in memory. */
+TEST(slices_of_what_is_no_number) {
+  static const ldr_preset presets[] = { LDR_PRESET_DEFAULT, LDR_PRESET_SLICED, LDR_PRESET_PAPER };
+  size_t p, all, k, size;
+  for (p = 0; p < sizeof presets / sizeof *presets; p++)
+    for (all = 0; all < 2; all++) {
+      tiny_spec s = tiny_default("bert");
+      char config[1024], *weights = tiny_weights(&s, &size);
+      ldr_weights *file = ldr_weights_open_memory(weights, size, NULL, NULL);
+      const ldr_tensor *t = ldr_weights_find(file, "bert.encoder.layer.0.attention.self.query.weight");
+      ldr_ladder_desc d;
+      ldr_ladder *l;
+      ldr_model *m;
+      ldr_error err = no_error();
+      for (k = 0; k < (all ? (size_t)t->bytes / 4 : 4); k++) ldr__store_u32((unsigned char *)weights + t->offset + 4 * k * (all ? 1 : 6 * 24), 0x7fc00000u);
+      ldr_weights_close(file);
+      tiny_config(config, &s);
+      memset(&d, 0, sizeof d);
+      d.preset = presets[p];
+      d.classes = 2;
+      d.reduction = 2;
+      m = load_pair(config, weights, size, &err);
+      l = ldr_ladder_create(m, &d, &err);
+      CHECK_STR(err.message, "");
+      ldr_ladder_free(l);
+      ldr_model_free(m);
+      free(weights);
+    }
+  {
+    double score[5];
+    int32_t out[3], heap[3];
+    for (k = 0; k < 5; k++) score[k] = k == 3 ? 1 : (double)NAN;
+    ldr__top_indices(out, 3, score, 5, heap);
+    CHECK(out[0] == 0 && out[1] == 1 && out[2] == 3);
+    score[4] = -HUGE_VAL;
+    ldr__top_indices(out, 3, score, 5, heap);
+    CHECK(out[0] == 0 && out[1] == 3 && out[2] == 4);
+  }
+}
+
 TEST(weights_that_are_not_finite) {
   static const struct { const char *family, *name; } where[] = { { "bert", "bert.encoder.layer.1.output.dense.weight" }, { "gpt2", "transformer.h.1.mlp.c_proj.weight" }, { "llama", "model.layers.1.mlp.down_proj.weight" } };
   static const uint32_t bits[] = { 0x7fc00000u, 0xffffffffu, 0x7f800000u, 0xff800000u, 0x7f7fffffu };
@@ -764,5 +804,5 @@ TEST(weights_that_are_not_finite) {
 }
 
 #define TESTS(X) X(headers_that_lie_are_refused_at_their_place) X(header_lengths_that_lie) X(good_headers_are_read) X(published_weight_files) X(broken_downloads_and_other_formats) X(a_good_file_cut_or_damaged_anywhere) \
-  X(weights_in_shards) X(an_index_of_many_entries_costs_no_more_than_reading_it) X(long_lists_cost_no_more_than_reading_them) X(configurations_that_cannot_be) X(options_of_the_wrong_type_are_not_ignored) X(tensors_that_do_not_fit_the_model) X(examples_and_fingerprints_that_do_not_fit) X(weights_of_any_type_at_any_address) X(a_model_file_damaged_anywhere) X(weights_that_are_not_finite)
+  X(weights_in_shards) X(an_index_of_many_entries_costs_no_more_than_reading_it) X(long_lists_cost_no_more_than_reading_them) X(configurations_that_cannot_be) X(options_of_the_wrong_type_are_not_ignored) X(tensors_that_do_not_fit_the_model) X(examples_and_fingerprints_that_do_not_fit) X(weights_of_any_type_at_any_address) X(a_model_file_damaged_anywhere) X(slices_of_what_is_no_number) X(weights_that_are_not_finite)
 LDR_TEST_MAIN("hostile", TESTS)
