@@ -14120,12 +14120,13 @@ LDR__DEF ldr_model *ldr_model_load(const char *dir, const ldr_model_desc *desc, 
   if (!m) return NULL;
   memset(&s, 0, sizeof s);
   memset(&other, 0, sizeof other);
+  gguf = dir && ldr__ends_with(dir, ".gguf");
   /* whatever the name of a file is: a folder fails to open */
-  if (dir && !ldr__source_open(&s, dir, &m->alloc, &other)) {
+  if (dir && !gguf && !ldr__source_open(&s, dir, &m->alloc, &other)) {
     gguf = ldr__gguf_is(s.data, s.size);
     ldr__source_close(&s);
   }
-  if (dir && (gguf || ldr__ends_with(dir, ".gguf"))) {
+  if (gguf) {
     m->weights = ldr_weights_open(dir, &m->alloc, err);
     if (m->weights && !ldr__gguf_is(m->weights->files[0].data, m->weights->files[0].size))
       ldr__fail_at(err, LDR_FORMAT, 0, "not a GGUF file, whatever its name is");
