@@ -41,8 +41,8 @@
 // <<quick-start
 
    DOES
-     read Hugging Face directories (safetensors, PyTorch and TensorFlow files) and GGUF files of seventeen kinds of
-     encoders and nine of decoders (>>manual-models), in place, never expanded in memory, with the heads they were
+     read Hugging Face directories (safetensors, PyTorch and TensorFlow files) and GGUF files of 17 kinds of
+     encoders and 23 of decoders (>>manual-models), in place, never expanded in memory, with the heads they were
      published with and adapters of PEFT; tokenise as their own tokenizers do (WordPiece, BPE,
      Unigram, WordLevel; tokenizer.json, vocab.json, SentencePiece models, vocab.txt) and back; train ladders of several
      published recipes; classification, several labels a text, regression, sentence pairs, token labels, multiple
@@ -970,8 +970,9 @@ LDR_API ldr_status ldr_ladder_save_memory(
 /* The backbone with what was trained of it, as a model.safetensors that Hugging Face's classes load (their names and
    shapes): tensors of FULL and BITFIT in their places, low-rank updates added to their matrices, successors of THESEUS
    as layers 0, 1, ... instead of the backbone's (the configuration changes: ldr_ladder_export_config), a ladder's
-   copies as the blocks they are copies of. The head of the ladder is not in it.
-   type: LDR_F32, LDR_F16 or LDR_BF16. Tensors this library does not use (a pooler) are left out. LDR_UNSUPPORTED for
+   copies as the blocks they are copies of. The head of the ladder is not in it; with method HEAD, which changes nothing
+   below, the head for a task that the model was published with is.
+   type: LDR_F32, LDR_F16 or LDR_BF16. Tensors this library does not use are left out. LDR_UNSUPPORTED for
    adapters, prompts, prefixes and narrow rungs, which have no place in it, and for biases the family has no names for.
    Appears whole or not at all. */
 LDR_API ldr_status  ldr_ladder_export(const ldr_ladder *l, const char *path, ldr_dtype type, ldr_error *err);
@@ -5372,6 +5373,7 @@ typedef struct ldr__pickle {
   ldr__pcell *cells;
   int32_t *stack, *memo;
   size_t value_count, value_capacity, cell_count, cell_capacity, depth, stack_capacity, memo_count, memo_capacity;
+  size_t from; /* where it begins */
   ldr_error *err;
 } ldr__pickle;
 
@@ -5535,7 +5537,7 @@ static int ldr__pickle_line(ldr__pickle *p, const unsigned char **s, size_t *n) 
 static int ldr__pickle_memo(ldr__pickle *p, uint64_t at) {
   void *memo = p->memo;
   size_t i;
-  if (!p->depth || at > p->memo_count + 4096 || at > p->c.size) return 0; /* numbers come in order, nearly */
+  if (!p->depth || at > p->memo_count + 4096 || at > p->c.at - p->from) return 0; /* in order, nearly */
   if (!ldr__pickle_room(p, &memo, &p->memo_capacity, (size_t)at + 1, sizeof *p->memo)) return 0;
   p->memo = (int32_t *)memo;
   for (i = p->memo_count; i <= at; i++) p->memo[i] = -1;
@@ -5909,8 +5911,9 @@ static ldr_status ldr__torch_parse(ldr_weights *w, int32_t file, ldr_error *err,
   if (!err->status && !legacy && size > LADDER_MAX_HEADER)
     ldr__fail_at(err, LDR_LIMIT, 0, "a pickle of %U bytes is over %U (LADDER_MAX_HEADER)", (uint64_t)size,
         (uint64_t)LADDER_MAX_HEADER);
-  h.p.c.p = pickle;
-  h.p.c.size = size;
+  h.p.c.p = w->files[file].data; /* places are of the file */
+  h.p.c.at = h.p.from = pickle ? (size_t)(pickle - h.p.c.p) : 0;
+  h.p.c.size = h.p.c.at + size;
   /* magic number, version, the machine it was made on */
   for (i = 0; i < 3 && legacy && !err->status; i++) ldr__pickle_run(&h.p);
   if (!err->status) top = ldr__pickle_run(&h.p);
@@ -5964,12 +5967,23 @@ static const struct { const char *begins; size_t n; const char *what; } ldr__not
   { "\x93NUMPY", 6, "a NumPy array: convert it to safetensors" },
   { "ggml", 4, "a GGML file of before GGUF: convert it to GGUF" },
   { "lmgg", 4, "a GGML file of before GGUF: convert it to GGUF" },
-  { "tjgg", 4, "a GGML file of before GGUF: convert it to GGUF" },
-  { "\x08\x07\x12\x07pytorch", 11, "an ONNX model: export safetensors instead" },
-  { "\x08\x08\x12\x07pytorch", 11, "an ONNX model: export safetensors instead" } };
+  { "tjgg", 4, "a GGML file of before GGUF: convert it to GGUF" } };
+
+/* ONNX: a version, then the name of the program that wrote it. */
+static int ldr__onnx_is(const unsigned char *p, size_t n) {
+  return n > 8 && p[0] == 8 && p[2] == 0x12 && p[3] > 1 && p[3] < 64 && p[4] > 64 && p[4] < 123 && p[5] > 64;
+}
+
+static int ldr__text_is(const unsigned char *p, size_t n) {
+  size_t i;
+  for (i = 0; i < LDR__MIN(n, 64); i++)
+    if (p[i] > 126 || (p[i] < 32 && p[i] != 9 && p[i] != 10 && p[i] != 13)) return 0;
+  return 1;
+}
 
 static ldr_status ldr__weights_parse(ldr_weights *w, int32_t file, ldr_error *err) {
   const ldr__source *s = &w->files[file];
+  char shown[LDR__SHOWN];
   size_t i;
   if (s->size == 0)
     return ldr__fail_at(err, LDR_FORMAT, 0, "an empty file, not a safetensors file: the download failed?");
@@ -5978,6 +5992,12 @@ static ldr_status ldr__weights_parse(ldr_weights *w, int32_t file, ldr_error *er
       return ldr__fail_at(err, LDR_FORMAT, 0, "%s", ldr__not_weights[i].what);
   for (i = 0; i < sizeof ldr__formats / sizeof *ldr__formats; i++)
     if (ldr__formats[i].is(s->data, s->size)) return ldr__formats[i].parse(w, file, err);
+  if (ldr__onnx_is(s->data, s->size))
+    return ldr__fail_at(err, LDR_FORMAT, 0, "an ONNX model: export safetensors instead");
+  if (ldr__text_is(s->data, s->size))
+    return ldr__fail_at(err, LDR_FORMAT, 0,
+        "a text, not a safetensors file: \"%s\": a link that became a file, or a server's message?",
+        ldr__show(shown, (const char *)s->data, LDR__MIN(s->size, LDR__SHOWN - 1)));
   if (s->size > 1 && s->data[0] == 0x80 && s->data[1] < 6)
     return ldr__fail_at(err, LDR_UNSUPPORTED, 0, "a pickle that PyTorch did not write: only its own are read");
   return ldr__safetensors_parse(w, file, err); /* which says what is wrong */
@@ -6381,7 +6401,8 @@ LDR__DEF ldr_weights *ldr_weights_open(const char *path, const ldr_allocator *al
       ldr_error *); } names[] = {
     { "model.safetensors", ldr__weights_open_one }, { "model.safetensors.index.json", ldr__weights_open_index },
     { "pytorch_model.bin", ldr__weights_open_one }, { "pytorch_model.bin.index.json", ldr__weights_open_index },
-    { "bert_model.ckpt.index", ldr__weights_open_bundle }, { "model.ckpt.index", ldr__weights_open_bundle } };
+    { "bert_model.ckpt.index", ldr__weights_open_bundle }, { "model.ckpt.index", ldr__weights_open_bundle },
+    { "adapter_model.safetensors", ldr__weights_open_one }, { "adapter_model.bin", ldr__weights_open_one } };
   char full[LADDER_MAX_PATH];
   size_t i;
   LDR__OWN_ERROR(err);
@@ -6391,6 +6412,10 @@ LDR__DEF ldr_weights *ldr_weights_open(const char *path, const ldr_allocator *al
   }
   if (ldr__ends_with(path, ".json")) return ldr__weights_open_index(path, alloc, err);
   if (ldr__ends_with(path, ".index")) return ldr__weights_open_bundle(path, alloc, err);
+  if (strstr(path, ".ckpt.data-")) {
+    ldr__fail(err, LDR_ARGUMENT, "%s: numbers of a TensorFlow checkpoint: open the .index beside it", path);
+    return NULL;
+  }
   for (i = 0; i < sizeof names / sizeof *names; i++)
     if (ldr__path_join(full, sizeof full, path, names[i].name) &&
         ldr__file_exists(full)) return names[i].open(full, alloc, err);
@@ -12784,30 +12809,34 @@ static const struct ldr__task_row *ldr__task_row_of(const ldr_model *m) {
 /* The names of id2label, in the order of their numbers. */
 static ldr_status ldr__config_labels(ldr_model *m, const ldr_json *j, ldr_error *err) {
   const ldr_json_node *list = ldr_json_node_at(j, ldr_json_get(j, 0, "id2label"));
-  size_t bytes = 0;
-  int32_t i, next, at = 0;
+  size_t bytes = 0, used;
+  int32_t i, k, at = 0, *of; /* the node of each name */
   char number[16];
   if (!list || list->type != LDR_JSON_OBJECT || m->labels) return LDR_OK;
   for (i = list->first; i >= 0; i = j->nodes[j->nodes[i].next].next)
     bytes += 1 + j->nodes[j->nodes[i].next].end - j->nodes[j->nodes[i].next].begin;
-  m->labels = (char *)ldr__alloc(&m->alloc, LDR__MAX(bytes, 1));
-  if (!m->labels) return ldr__fail(err, LDR_MEMORY, "out of memory for the names of classes");
-  m->label_bytes = LDR__MAX(bytes, 1);
-  for (i = 0, next = list->first; i < list->count; i++) {
-    int32_t node;
-    ldr__format(number, sizeof number, "%d", i);
-    /* Mostly they stand in order, and none has to be looked for. */
-    node = ldr_json_equals(j, next, number) ? j->nodes[next].next
-                                            : ldr_json_get(j, ldr_json_get(j, 0, "id2label"), number);
-    next = j->nodes[j->nodes[next].next].next;
-    if (node < 0 || ldr_json_string(m->labels + at, bytes - (size_t)at, j, node) < 0)
-      return ldr__fail_at(err, LDR_FORMAT, list->begin,
-          "config.json: \"id2label\" has %d members, and the name of class %d is not one of them",
-          list->count, i);
-    at += (int32_t)strlen(m->labels + at) + 1;
+  bytes = LDR__MAX(bytes, 1);
+  used = (size_t)LDR__MAX(list->count, 1) * sizeof *of;
+  of = (int32_t *)ldr__alloc(&m->alloc, used);
+  m->labels = of ? (char *)ldr__alloc(&m->alloc, bytes) : NULL;
+  if (m->labels) m->label_bytes = bytes;
+  else ldr__fail(err, LDR_MEMORY, "out of memory for the names of classes");
+  if (of) memset(of, 255, used);
+  for (i = of ? list->first : -1; i >= 0; i = j->nodes[j->nodes[i].next].next) {
+    const char *c = number;
+    if (ldr_json_string(number, sizeof number, j, i) < 1 || (c[0] == '0' && c[1])) continue;
+    for (k = 0; k < list->count && ldr__digit(*c); c++) k = k * 10 + (*c - '0');
+    if (!*c && k < list->count) of[k] = j->nodes[i].next;
   }
+  for (k = 0; !err->status && k < list->count; at += (int32_t)strlen(m->labels + at) + 1, k++)
+    if (of[k] < 0 || ldr_json_string(m->labels + at, bytes - (size_t)at, j, of[k]) < 0) {
+      ldr__fail_at(err, LDR_FORMAT, list->begin,
+          "config.json: \"id2label\" has %d members, and the name of class %d is not one of them", list->count, k);
+      break;
+    }
+  if (of) ldr__free(&m->alloc, of, used);
   m->label_count = (size_t)list->count;
-  return LDR_OK;
+  return err->status;
 }
 
 /* The task, by the end of the class's name; PEFT's name for it. */
@@ -12939,6 +12968,16 @@ static const ldr_tensor *ldr__bind_use(ldr__binder *b, const char *name) {
   return t;
 }
 
+/* The same of what must be there. A name that is there tells what the file is of. */
+static const ldr_tensor *ldr__bind_need(ldr__binder *b, const char *name) {
+  const ldr_tensor *t = ldr__bind_use(b, name);
+  const ldr_weights *w = b->m->weights;
+  char shown[LDR__SHOWN];
+  if (!t) ldr__fail(b->err, LDR_MISSING, "tensor \"%s\" is missing; the first of the file's %d is \"%s\"", name,
+      (int)w->count, w->count ? ldr__show(shown, w->tensors[0].name, strlen(w->tensors[0].name)) : "");
+  return t;
+}
+
 static ldr_status ldr__bind_check(ldr__binder *b, const ldr_tensor *t, int32_t dims, size_t d0, size_t d1) {
   char shown[LDR__SHOWN], wanted[64], found[160];
   ldr__text text;
@@ -12966,8 +13005,8 @@ static ldr_status ldr__bind_rows(ldr__binder *b, ldr__mat *out, const char *pref
   char name[256];
   const ldr_tensor *t;
   ldr__format(name, sizeof name, "%s%s", prefix, stem);
-  t = ldr__bind_use(b, name);
-  if (!t) return ldr__fail(b->err, LDR_MISSING, "tensor \"%s\" is missing", name);
+  t = ldr__bind_need(b, name);
+  if (!t) return b->err->status;
   conv1d ^= ldr__ends_with(t->name, ".kernel");
   if (ldr__bind_check(b, t, 2, conv1d ? columns : total, conv1d ? total : columns)) return b->err->status;
   out->data = t->data;
@@ -13016,8 +13055,8 @@ static ldr_status ldr__bind_numbers(ldr__binder *b, const float **out, const cha
   size_t i, piece = by_head ? (size_t)b->m->shape.head_dim : n;
   float *v;
   ldr__format(name, sizeof name, "%s%s", prefix, stem);
-  t = ldr__bind_use(b, name);
-  if (!t) return ldr__fail(b->err, LDR_MISSING, "tensor \"%s\" is missing", name);
+  t = ldr__bind_need(b, name);
+  if (!t) return b->err->status;
   if (ldr__bind_check(b, t, 1, total, 0)) return b->err->status;
   v = ldr__place_floats(b->plan, "vectors", n);
   for (i = 0; v && i < n; i += piece)
@@ -13128,8 +13167,8 @@ static ldr_status ldr__bind_gains(ldr__binder *b, const float **out, const char 
   for (h = 0; h < n / d; h++) {
     ldr__format(name, sizeof name, "%s%s", b->prefix, stem);
     if (!whole) ldr__format(name + strlen(name) - strlen("weight"), sizeof name / 2, "%d.weight", (int)h);
-    t = ldr__bind_use(b, name);
-    if (!t) return ldr__fail(b->err, LDR_MISSING, "tensor \"%s\" is missing", name);
+    t = ldr__bind_need(b, name);
+    if (!t) return b->err->status;
     if (ldr__bind_check(b, t, whole ? 2 : 1, whole ? n / d : d, d)) return b->err->status;
     if (v) ldr_tensor_read(v + h * d, t, whole ? h * d : 0, d);
   }
@@ -13400,8 +13439,8 @@ static ldr_status ldr__bind_conv(ldr__binder *b) {
   char name[256];
   const ldr_tensor *t;
   ldr__format(name, sizeof name, "%s%s", b->prefix, stem);
-  t = ldr__bind_use(b, name);
-  if (!t) return ldr__fail(b->err, LDR_MISSING, "tensor \"%s\" is missing", name);
+  t = ldr__bind_need(b, name);
+  if (!t) return b->err->status;
   if (t->dims != 3 || t->shape[0] != (int64_t)w || t->shape[1] != (int64_t)w || t->shape[2] != c->taps ||
       ldr_dtype_block(t->dtype) > 1 || !ldr__dtype_is_float(t->dtype))
     return ldr__fail_at(b->err, LDR_MISMATCH, t->offset, "tensor \"%s\" is not %U x %U x %d numbers", name,
@@ -13584,6 +13623,7 @@ typedef struct ldr__adapter {
   ldr_model *m;
   ldr_weights *w;
   const ldr_json *j; /* adapter_config.json */
+  size_t had; /* the model's tensors, in order; what is added stands behind them until the end */
   int conv1d, rooted, dora; /* fan_in_fan_out, use_rslora, use_dora */
   ldr_error *err;
 } ldr__adapter;
@@ -13594,14 +13634,16 @@ static ldr_tensor *ldr__adapter_base(const ldr__adapter *p, const char *stem, si
   size_t skip = strlen(prefix);
   char name[3][256];
   const ldr_tensor *t = NULL;
+  ldr_weights own = *p->m->weights;
   int i;
   if (n > 200) return NULL;
+  own.count = p->had;
   for (i = 0; i < 3; i++) name[i][0] = 0;
   memcpy(name[0], stem, n);
   ldr__format(name[0] + n, sizeof name[0] - n, "%s", kind);
   ldr__format(name[1], sizeof name[1], "%s%s", prefix, name[0]);
   if (strncmp(name[0], prefix, skip) == 0) ldr__format(name[2], sizeof name[2], "%s", name[0] + skip);
-  for (i = 0; i < 3 && !t; i++) t = name[i][0] ? ldr_weights_find(p->m->weights, name[i]) : NULL;
+  for (i = 0; i < 3 && !t; i++) t = name[i][0] ? ldr_weights_find(&own, name[i]) : NULL;
   return (ldr_tensor *)(uintptr_t)t;
 }
 
@@ -13705,7 +13747,6 @@ static ldr_status ldr__adapter_put(const ldr__adapter *p, const ldr_tensor *t) {
     if (!to) return p->err->status;
     *to = *t;
     p->m->weights->count++;
-    ldr__sort_tensors(p->m->weights->tensors, p->m->weights->count, ldr__before_by_name);
     return LDR_OK;
   }
   to->dtype = t->dtype;
@@ -13799,7 +13840,9 @@ static ldr_status ldr__adapter_merge(ldr_model *m, const char *dir, ldr_error *e
     p.w = m->adapter;
     if (p.w) {
       ldr__weights_unwrap(p.w);
+      p.had = m->weights->count;
       ldr__adapter_tensors(&p);
+      ldr__sort_tensors(m->weights->tensors, m->weights->count, ldr__before_by_name);
     }
   }
   ldr_json_free(j);
@@ -14078,6 +14121,8 @@ LDR__DEF ldr_model *ldr_model_load_memory(const void *config, size_t config_size
 LDR__DEF ldr_model *ldr_model_load(const char *dir, const ldr_model_desc *desc, ldr_error *err) {
   char path[LADDER_MAX_PATH];
   const char *config = "config.json";
+  int gguf = 0;
+  ldr_error other;
   ldr__source s;
   ldr_status status;
   ldr_model *m;
@@ -14085,7 +14130,14 @@ LDR__DEF ldr_model *ldr_model_load(const char *dir, const ldr_model_desc *desc, 
   m = ldr__model_new(desc, err);
   if (!m) return NULL;
   memset(&s, 0, sizeof s);
-  if (dir && ldr__ends_with(dir, ".gguf")) {
+  memset(&other, 0, sizeof other);
+  gguf = dir && ldr__ends_with(dir, ".gguf");
+  /* whatever the name of a file is: a folder fails to open */
+  if (dir && !gguf && !ldr__source_open(&s, dir, &m->alloc, &other)) {
+    gguf = ldr__gguf_is(s.data, s.size);
+    ldr__source_close(&s);
+  }
+  if (gguf) {
     m->weights = ldr_weights_open(dir, &m->alloc, err);
     if (m->weights && !ldr__gguf_is(m->weights->files[0].data, m->weights->files[0].size))
       ldr__fail_at(err, LDR_FORMAT, 0, "not a GGUF file, whatever its name is");
@@ -18512,9 +18564,11 @@ static void ldr__importance_units(ldr__importance *im) {
   }
 }
 
-/* The k best of n scores as ascending indices; equal scores: the lower index. A heap whose top is
-   the worst kept so far. */
+/* The k best of n scores as ascending indices; equal scores: the lower index; what is no number: worst of all. A heap
+   whose top is the worst kept so far. */
 static int ldr__worse(const double *score, int32_t a, int32_t b) {
+  const int lost = score[a] != score[a];
+  if (lost || score[b] != score[b]) return lost != (score[b] != score[b]) ? lost : a > b;
   return score[a] != score[b] ? score[a] < score[b] : a > b;
 }
 
@@ -22712,6 +22766,26 @@ static int ldr__end_published(char *name, size_t cap, const ldr_model *m, int en
   return 1;
 }
 
+enum { LDR__OF_TASK = -2 }; /* in place of a layer: slot 0 the dense matrix, 1 its bias, 2 and 3 those behind */
+
+/* The same of the head for a task, as it was published. */
+static int ldr__task_published(ldr__published *p, const ldr_model *m, int32_t slot) {
+  const ldr__task_head *t = &m->task;
+  const struct ldr__task_row *row = t->task == LDR_TASK_NONE ? NULL : ldr__task_row_of(m);
+  const char *stem = !row ? NULL : slot < 2 ? row->dense : row->out;
+  const void *data = slot == 0 ? t->dense.data : slot == 1 ? t->dense_bias : slot == 2 ? t->out.data : t->out_bias;
+  size_t out = (size_t)(slot < 2 ? t->hidden : t->classes);
+  size_t in = (size_t)(slot && t->hidden ? t->hidden : m->shape.width);
+  if (!stem || !data) return 0;
+  p->layer = LDR__OF_TASK;
+  p->slot = slot;
+  p->rows = slot % 2 ? 1 : out;
+  p->columns = slot % 2 ? out : in;
+  ldr__format(p->name, sizeof p->name, "%s%s%s", strncmp(stem, "pooler", 6) == 0 ? m->family->prefix : "", stem,
+      slot % 2 ? ".bias" : ".weight");
+  return 1;
+}
+
 /* Blocks of the file. l NULL: of a random start. */
 static int32_t ldr__published_blocks(const ldr_model *m, const ldr_ladder *l) {
   return m->family->shared ? ldr__distinct_blocks(m) : l ? ldr__final_blocks(l) : m->layers;
@@ -22720,21 +22794,24 @@ static int32_t ldr__published_blocks(const ldr_model *m, const ldr_ladder *l) {
 /* The next tensor of the file; *at starts at 0. */
 static int ldr__published_next(ldr__published *p, const ldr_model *m, const ldr_ladder *l, int32_t *at) {
   const ldr__family *f = m->family;
-  int32_t blocks = ldr__published_blocks(m, l);
-  for (; *at < LDR__ENDS + blocks * LDR__SLOTS; ++*at) {
+  int32_t all = LDR__ENDS + ldr__published_blocks(m, l) * LDR__SLOTS;
+  int own = l && l->d.method == LDR_METHOD_HEAD && !l->d.published_head; /* else it would not fit what is below */
+  for (; *at < all + 4 * own; ++*at) {
     int32_t layer = *at < LDR__ENDS ? -1 : (*at - LDR__ENDS) / LDR__SLOTS,
             slot = layer < 0 ? *at : (*at - LDR__ENDS) % LDR__SLOTS;
     p->layer = layer;
     p->slot = slot;
     p->parts = 1;
-    if (layer < 0) {
+    if (*at >= all) {
+      if (!ldr__task_published(p, m, *at - all)) continue;
+    } else if (layer < 0) {
       if (!ldr__end_published(p->name, sizeof p->name, m, slot)) continue;
       ldr__end_shape(m, slot, &p->rows, &p->columns);
     } else {
       size_t first, total;
       int fused = ldr__fused(m, slot, &first, &total) > 1;
       ldr__format(p->name, sizeof p->name, "%s", f->prefix);
-      if ((fused && first) || !ldr__slot_size(&m->shape, slot, &p->rows, &p->columns) ||
+      if ((fused && first) || !ldr__slot_size(&m->shape, slot, &p->rows, &p->columns) || ldr__norm_unnamed(m, slot) ||
           !ldr__part_name(p->name + strlen(p->name), sizeof p->name - strlen(p->name), f, slot, layer,
                       m->inner))
         continue;
@@ -22747,6 +22824,7 @@ static int ldr__published_next(ldr__published *p, const ldr_model *m, const ldr_
 }
 
 static int ldr__published_matrix(const ldr__published *p) {
+  if (p->layer == LDR__OF_TASK) return p->slot % 2 == 0;
   return p->slot < (p->layer < 0 ? (int32_t)LDR__END_MATRICES : (int32_t)LDR__MATRICES);
 }
 static int ldr__published_turned(const ldr_model *m, const ldr__published *p) {
@@ -22797,13 +22875,19 @@ static void ldr__published_row(float *row, const ldr_model *m, const ldr_ladder 
       row[i] = ldr__published_matrix(p) ? (float)(0.02 * ldr__random_normal(key, r * p->columns + i))
           : norm                        ? 1.0f
                                         : 0.0f;
+  } else if (p->layer == LDR__OF_TASK) {
+    if (slot % 2 == 0) ldr__mat_row(m->kernels, row, slot ? &m->task.out : &m->task.dense, r, p->columns);
+    else memcpy(row, slot == 1 ? m->task.dense_bias : m->task.out_bias, p->columns * sizeof(float));
   } else if (p->layer < 0) {
     ldr__ends e = ldr__tuned_ends(l);
     if (ldr__published_matrix(p)) ldr__mat_row(m->kernels, row, &e.m[slot], r, p->columns);
     else memcpy(row, e.v[slot], p->columns * sizeof(float));
     for (i = 0; slot == LDR__FINAL && (m->traits & LDR__OF_GEMMA) && i < p->columns; i++) row[i] -= 1;
   } else {
-    ldr__block b = ldr__tuned_block(l, l->successors ? m->layers + p->layer : p->layer);
+    int32_t layer = l->successors ? m->layers + p->layer : m->family->shared ? 0 : p->layer;
+    ldr__block b;
+    while (m->family->shared && ldr__block_index(m, layer) != p->layer) layer++; /* the file has blocks, not layers */
+    b = ldr__tuned_block(l, layer);
     const float *by = slot == LDR__K || slot == LDR__KB ? b.v[LDR__SCALE_K] : slot == LDR__V ||
         slot == LDR__VB ? b.v[LDR__SCALE_V] : slot == LDR__DOWN ? b.v[LDR__SCALE_F] : NULL;
     if (!ldr__published_matrix(p)) {
@@ -22929,12 +23013,12 @@ LDR__DEF ldr_status ldr_ladder_export_config(
   j = ldr_json_parse(text, config_size, &l->alloc, err);
   if (!j) return err->status;
   w.status = ldr__config_int(j, l->m->family->k_layers, -1, 1, 1024, &layers, err);
-  if (!w.status && layers != l->m->layers)
+  if (!w.status && layers * l->m->inner != l->m->layers)
     w.status = ldr__fail(err, LDR_MISMATCH, "config.json: \"%s\" is %d, the backbone has %d: it is another model's",
         l->m->family->k_layers, layers, l->m->layers);
   if (!w.status && !ldr__writer_open(&w, path, err)) {
     n = ldr_json_node_at(j, ldr_json_get(j, 0, l->m->family->k_layers));
-    ldr__format(number, sizeof number, "%d", ldr__final_blocks(l));
+    ldr__format(number, sizeof number, "%d", ldr__final_blocks(l) / l->m->inner);
     ldr__writer_put(&w, text, n->begin, err);
     ldr__writer_put(&w, number, strlen(number), err);
     ldr__writer_put(&w, text + n->end, config_size - n->end, err);

@@ -114,6 +114,79 @@ TEST(table_of_contents_finds_every_tag) {
   free(text);
 }
 
+/* What stands between two texts, as words with blanks between them; free() it. */
+static char *words_between(const char *text, const char *from, const char *to) {
+  const char *a = text ? strstr(text, from) : NULL, *b = a ? strstr(a + strlen(from), to) : NULL;
+  char *s = (char *)malloc(b ? (size_t)(b - a) + 1 : 1), *p;
+  if (b) memcpy(s, a, (size_t)(b - a));
+  s[b ? b - a : 0] = 0;
+  CHECK(b != NULL);
+  for (p = s; *p; p++) if (strchr("\n.,:;()|", *p)) *p = ' ';
+  return s;
+}
+
+static int is_word(const char *list, const char *word) { return ldr__in_words(list, word, strlen(word)); }
+
+/* A type as lists for people have it. */
+static const char *shown_type(const char *type) {
+  static const char *const others[][2] = { { "nomic_bert", "nomic-bert" }, { "gemma3_text", "gemma3" } };
+  size_t i;
+  for (i = 0; i < 2; i++) if (strcmp(type, others[i][0]) == 0) return others[i][1];
+  return type;
+}
+
+/* Families, formats and the parts that cut, as the manual and README list them: each row, and nothing else. */
+TEST(the_manual_lists_what_the_tables_hold) {
+  enum { ROWS = (int)(sizeof ldr__families / sizeof *ldr__families), KIN = (int)(sizeof ldr__kin / sizeof *ldr__kin) };
+  size_t size, i, k, n[2] = { 0, 0 }, listed;
+  char *header = ldr_test_read(header_path(), &size), *readme = ldr_test_read(ldr_test_exists("../README.md") ? "../README.md" : "README.md", &size);
+  char *manual[2], *page[2], *files, *cutters, counted[64], *word;
+  CHECK(header && readme);
+  manual[0] = words_between(header, "families   encoders:", "Decoders:");
+  manual[1] = words_between(header, "Decoders: gpt2", "     positions");
+  page[0] = words_between(readme, "| encoders |", "\n");
+  page[1] = words_between(readme, "| decoders |", "\n");
+  for (i = 0; i < ROWS + KIN; i++) {
+    const char *type = i < ROWS ? ldr__families[i].type : ldr__kin[i - ROWS].type;
+    const char *row = i < ROWS ? type : ldr__kin[i - ROWS].row;
+    if (strchr(type, ' ')) continue;               /* another row of the same type */
+    for (k = 0; strcmp(ldr__families[k].type, row) != 0; k++) {}
+    k = ldr__families[k].causal != 0;
+    n[k]++;
+    if (!is_word(manual[k], shown_type(type)) && !is_word(manual[k], type)) printf("  %s is not in the manual\n", type);
+    CHECK(is_word(manual[k], shown_type(type)) || is_word(manual[k], type));
+    CHECK(is_word(page[k], shown_type(type)));
+  }
+  for (k = 0; k < 2; k++) {
+    for (listed = 0, word = strtok(manual[k], " "); word; word = strtok(NULL, " ")) listed++;
+    CHECK_INT(listed, n[k] + (k ? 1 : 4));         /* families, encoders, "(and v3)"; Decoders */
+  }
+  sprintf(counted, "%d kinds of", (int)n[0]);
+  CHECK(header && strstr(header, counted));
+  sprintf(counted, "encoders and %d of decoders", (int)n[1]);
+  CHECK(header && strstr(header, counted));
+  files = words_between(header, "     files      ", "     heads      ");
+  for (i = 0; i < sizeof ldr__gguf_kin / sizeof *ldr__gguf_kin; i++) CHECK(is_word(files, ldr__gguf_kin[i].arch));
+  for (i = 0; i < sizeof ldr__gguf_types / sizeof *ldr__gguf_types; i++)
+    CHECK(!ldr__dtype_is_float(ldr__gguf_types[i].dtype) || is_word(files, ldr_dtype_name(ldr__gguf_types[i].dtype)) ||
+        (ldr__gguf_types[i].dtype > LDR_Q2_K && ldr__gguf_types[i].dtype < LDR_Q6_K && strstr(files, "Q2_K to Q6_K")));
+  for (i = 0; i < sizeof ldr__formats / sizeof *ldr__formats; i++) {
+    static const char *const says[][2] = { { "safetensors", "safetensors" }, { "GGUF", "GGUF" }, { "PyTorch", "PyTorch's own" }, { "PyTorch before 1.6", "the older form" } };
+    for (k = 0; k < 4 && strcmp(says[k][0], ldr__formats[i].name) != 0; k++) {}
+    CHECK(k < 4 && strstr(files, says[k][1]));
+  }
+  cutters = words_between(header, "     cutter        ", "     template      ");
+  for (i = 0; i < sizeof ldr__cutters / sizeof *ldr__cutters; i++) CHECK(is_word(cutters, ldr__cutters[i].name));
+  for (k = 0; k < 2; k++) {
+    free(manual[k]);
+    free(page[k]);
+  }
+  free(cutters);
+  free(files);
+  free(readme);
+  free(header);
+}
+
 TEST(version_is_the_same_everywhere) {
   size_t size;
   char *text = ldr_test_read(header_path(), &size), want[64];
@@ -274,5 +347,6 @@ TEST(two_files_link) {
   remove("header-test.log");
 }
 
-#define TESTS(X) X(quick_start) X(table_of_contents_finds_every_tag) X(version_is_the_same_everywhere) X(no_line_is_wider_than_120_columns) X(compiles_without_warnings) X(switches_remove_what_they_say) X(compiles_for_windows) X(compiles_for_apple) X(fuzzers_compile) X(two_files_link)
+#define TESTS(X) X(quick_start) X(table_of_contents_finds_every_tag) X(the_manual_lists_what_the_tables_hold) X(version_is_the_same_everywhere) X(no_line_is_wider_than_120_columns) X(compiles_without_warnings) \
+  X(switches_remove_what_they_say) X(compiles_for_windows) X(compiles_for_apple) X(fuzzers_compile) X(two_files_link)
 LDR_TEST_MAIN("header", TESTS)

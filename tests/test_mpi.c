@@ -142,6 +142,8 @@ TEST(a_fill_that_dies_is_gone_on_with) {
   MPI(0, "m 3 $ALL cache=taps out=fill.ladder && test -f taps/train.taps && test ! -f taps/train.taps.partial");
   CHECK(holds("err", "of an earlier start are used again") || holds("err", "taps of an earlier run are used again"));      /* a fast machine */
   CHECK(same_files("fill.ladder", "fill1.ladder"));
+  MPI(0, "m 2 $ALL cache=layered layers=1 out=layers.ladder && test -f layered/train.taps");
+  CHECK(same_files("layers.ladder", "fill1.ladder"));
   MPI(0, "m 1 $ALL cache=taps out=again.ladder");
   CHECK(holds("err", "taps of an earlier run are used again") && same_files("again.ladder", "fill1.ladder"));
 }

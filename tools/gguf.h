@@ -343,6 +343,7 @@ static int gguf_next(gguf_model *k, gguf_tensor *t) {
   size_t n;
   memset(t, 0, sizeof *t);
   while (ldr__published_next(&t->from, m, k->r->ladder, &k->at)) {
+    if (t->from.layer == LDR__OF_TASK) continue;       /* has no place there: export says so      */
     const char *name = gguf_name(m, &t->from);
     int matrix = ldr__published_matrix(&t->from), slot = t->from.slot;
     if (!name) continue;
@@ -459,6 +460,7 @@ static int gguf_describe(gguf_model *k, gguf_text *g) {
 
 static int gguf_fits(gguf_model *k) {
   const ldr_model *m = k->r->model;
+  const char *written = "llama mistral qwen2 qwen3 bert";      /* those that llama.cpp has read from here */
   size_t i, all;
   for (i = 0; i < sizeof ldr__gguf_kin / sizeof *ldr__gguf_kin; i++)
     if (strcmp(ldr__gguf_kin[i].type, m->type) == 0) {
@@ -469,9 +471,11 @@ static int gguf_fits(gguf_model *k) {
     k->arch = ldr__gguf_kin[0].arch;
     k->rotary = ldr__gguf_kin[0].rotary;
   }
-  if (!k->arch || ldr__fused(m, LDR__UP, &i, &all) > 1 || ldr__fused(m, LDR__K, &i, &all) > 1)
+  if (!k->arch || !ldr__in_words(written, m->type, strlen(m->type)) || ldr__fused(m, LDR__UP, &i, &all) > 1 || ldr__fused(m, LDR__K, &i, &all) > 1)
     return fail(k->r, LDR_UNSUPPORTED,
         "a %s model is not written as GGUF: llama, mistral, qwen2, qwen3 and bert are", m->type);
+  if (m->shape.activation != (k->rotary ? LDR_SILU : LDR_GELU)) return fail(k->r, LDR_UNSUPPORTED,
+      "%s: GGUF has no word for an activation that is not the family's own", k->r->o.model);
   if (m->window) return fail(k->r, LDR_UNSUPPORTED, "%s: windows of attention are not written as GGUF",
       k->r->o.model);
   return EXIT_DONE;

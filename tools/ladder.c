@@ -2469,6 +2469,8 @@ static int command_export(run *r) {
   if (!status) status = export_ladder(r);
   if (!status && gguf) status = export_gguf(r, path);
   else if (!status) status = export_config(r) || ldr_ladder_export(r->ladder, path, written_type(r), &r->err) ? EXIT_FAILED : EXIT_DONE;
+  if (!status && ldr_model_info_get(r->model).task != LDR_TASK_NONE && (gguf || r->o.ladder))
+    fprintf(stderr, "ladder: note: the head for a task that the model was published with is not in it\n");
   if (!status) printf("%s written\n", path);
   return status;
 }

@@ -8,8 +8,9 @@
    more processes than parts are of use to the cache only). simd=avx2 makes unlike machines alike. plain=1 adds as MPI
    likes: less travels between four processes or more, and the last bits vary. state=FILE is written every so many steps
    (every=N), and when a process gets SIGTERM; the next start goes on from there, with as many processes as it has.
-   cache=DIR keeps taps in files, for later runs as well, and goes on with what an earlier start left there. Whatever
-   fails, in whichever process, ends all of them with the reason, and so does waiting for the others limit=SECONDS. */
+   cache=DIR keeps taps in files, for later runs as well, and goes on with what an earlier start left there; layers=1
+   fills it one backbone layer after the other, for a backbone larger than a machine's memory. Whatever fails, in
+   whichever process, ends all of them with the reason, and so does waiting for the others limit=SECONDS. */
 #define _POSIX_C_SOURCE 199309L
 #define LADDER_IMPLEMENTATION
 #include "../../ladder.h"
@@ -24,13 +25,13 @@
 static int rank, ranks;
 static const char *model_dir = "tiny", *train_file = "data/train.tsv", *dev_file = "data/dev.tsv", *out = "mpi.ladder";
 static const char *state, *cache_dir, *simd;
-static double epochs = 4, batch = 32, parts = 8, every = 20, limit = 600, seed = 1, plain;
+static double epochs = 4, batch = 32, parts = 8, every = 20, limit = 600, seed = 1, plain, layers;
 
 static const struct option { const char *name; const char **text; double *number; } options[] = {
   { "model", &model_dir, NULL }, { "train", &train_file, NULL }, { "dev", &dev_file, NULL }, { "out", &out, NULL },
   { "state", &state, NULL }, { "cache", &cache_dir, NULL }, { "epochs", NULL, &epochs }, { "batch", NULL, &batch },
   { "parts", NULL, &parts }, { "every", NULL, &every }, { "limit", NULL, &limit }, { "seed", NULL, &seed },
-  { "plain", NULL, &plain }, { "simd", &simd, NULL } };
+  { "plain", NULL, &plain }, { "layers", NULL, &layers }, { "simd", &simd, NULL } };
 
 static void give_up(const char *why) {
   fprintf(stderr, "process %d of %d: %s\n", rank, ranks, why);
@@ -76,12 +77,14 @@ static void on_signal(int number) { (void)number; asked = 1; }
 
 static int32_t after_step(const ldr_progress *p, void *user) {
   const int width = 30, full = (int)(width * (int64_t)p->step / p->steps), terminal = isatty(2);
+  const int tenth = (int)(10 * (int64_t)p->step / p->steps - 10 * (int64_t)(p->step - 1) / p->steps);
   (void)user;
-  if (rank == 0 && (terminal || p->evaluated)) {
+  if (rank == 0 && (terminal || p->evaluated || tenth)) {      /* mostly mpirun stands before the terminal */
     fprintf(stderr, "%s[%.*s%.*s] epoch %d of %d, step %d of %d, loss %.4f", terminal ? "\r" : "",
         full, "##############################", width - full, "..............................",
         (int)p->epoch, (int)p->epochs, (int)p->step, (int)p->steps, p->loss);
-    if (p->evaluated) fprintf(stderr, ", dev %.4f\n", p->metric);
+    if (p->evaluated) fprintf(stderr, ", dev %.4f", p->metric);
+    if (p->evaluated || !terminal) fprintf(stderr, "\n");
   }
   return asked;                          /* one that stops stops all */
 }
@@ -103,6 +106,7 @@ int main(int argc, char **argv) {
 
   for (i = 0; simd && ldr_simd_word(i, &kernels.simd) && strcmp(ldr_simd_word(i, NULL), simd) != 0; i++) continue;
   if (simd && !ldr_simd_word(i, NULL)) give_up("simd: no such instruction set (tools/ladder train --help has them)");
+  kernels.release = layers != 0;
   ldr_model   *model = ldr_model_load(model_dir, &kernels, &err);
   ldr_dataset *train = ldr_dataset_load(model, train_file, &set, &err);
   set.labels = train;
@@ -115,6 +119,7 @@ int main(int argc, char **argv) {
   recipe.accumulate = (int32_t)parts;
   recipe.cache = 1;
   recipe.cache_dir = cache_dir;
+  recipe.cache_layers = layers != 0;
   recipe.progress_fn = after_step;
   recipe.reduce = add_up;
   recipe.rank = rank;
