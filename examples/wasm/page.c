@@ -33,16 +33,21 @@ static int result(void) {
   return -1;
 }
 
+/* What was answered from numbers that have changed since. */
+static void forget_answers(void) {
+  ldr_predictor_free(page.predictor);
+  page.predictor = NULL;
+}
+
 char *EXPORT(page_text)(void) { return page.text; }
 int32_t EXPORT(page_room)(void) { return (int32_t)sizeof page.text; }
 
 static void forget_run(void) {
-  ldr_predictor_free(page.predictor);
+  forget_answers();
   ldr_trainer_free(page.trainer);
   ldr_ladder_free(page.ladder);
   ldr_dataset_free(page.dev);
   ldr_dataset_free(page.train);
-  page.predictor = NULL;
   page.trainer = NULL;
   page.ladder = NULL;
   page.dev = page.train = NULL;
@@ -105,6 +110,7 @@ int32_t EXPORT(page_begin)(int32_t epochs) {
 /* One step of the optimiser. 1: there are more. */
 int32_t EXPORT(page_step)(void) {
   if (!page.trainer || ldr_trainer_done(page.trainer)) return 0;
+  forget_answers();
   if (ldr_trainer_step(page.trainer, &page.now, &page.err)) return result();
   return !ldr_trainer_done(page.trainer);
 }
@@ -122,6 +128,7 @@ double EXPORT(page_number)(int32_t what) {
 
 /* The best epoch's numbers into the ladder, and the ladder to /out. */
 int32_t EXPORT(page_save)(void) {
+  forget_answers();
   ldr_trainer_restore_best(page.trainer);
   ldr_ladder_save(page.ladder, "/out/page.ladder", &page.err);
   return result();
