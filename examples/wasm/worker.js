@@ -1,7 +1,7 @@
 // The work, beside the page: messages in, messages out. { do, ... } -> { done: do, ... } or { failed, why }.
 import { load } from './files.js';
 
-let program, running = false, paused = false, epochs = 0, begun = 0;
+let program, running = false, paused = false, epochs = 0, begun = 0, known;
 const say = (message, move) => postMessage(message, move || []);
 
 // What a stopped run needs, in the browser's own storage, so that it goes on after the page was closed.
@@ -20,7 +20,7 @@ function storage(how) {
 
 function put(folder, files) {
   for (const path of [...program.files.all.keys()]) if (path.startsWith(folder)) program.files.all.delete(path);
-  for (const [name, bytes] of files) program.put(folder + name, new Uint8Array(bytes));
+  for (const [name, bytes] of files) program.put(folder + name.replace(/^\//, ''), new Uint8Array(bytes));
 }
 
 // Some steps, then whatever messages have come, then the next ones.
@@ -48,13 +48,37 @@ function steps() {
   }
 }
 
+async function module(name) {
+  const r = await fetch(name);
+  if (!r.ok) throw new Error(name + ' is not there: make -C examples wasm makes it');
+  return WebAssembly.compile(await r.arrayBuffer()).catch((e) => {
+    throw new Error(`this browser cannot run ${name}: it needs WebAssembly with 128-bit SIMD (${e.message})`);
+  });
+}
+
+// Threads share memory, which browsers give only to pages that are isolated by two headers.
+async function begin(most) {
+  const threads = Math.min(most || navigator.hardwareConcurrency || 1, 8);
+  if (threads < 2) return { why: '' };
+  if (!self.crossOriginIsolated) return { why: ', since the server does not isolate the page: Cross-Origin-Opener-Policy: same-origin ' +
+    'and Cross-Origin-Embedder-Policy: require-corp would' };
+  try { program = await load(await module('page-threads.wasm'), threads); } catch (e) { return { why: `, since ${e.message}` }; }
+  return { threads };
+}
+
 const acts = {
-  async load() { program = await load(await (await fetch('page.wasm')).arrayBuffer()); },
+  async load({ most }) {
+    const { threads, why } = await begin(most);
+    if (!threads) program = await load(await module('page.wasm'));
+    return { how: threads ? `${threads} threads, 128-bit SIMD` : 'one thread, 128-bit SIMD' + why };
+  },
   model({ files }) {
+    paused = false;                             // what is kept has its own model
     put('/model/', files);
-    return { what: program.open() };
+    return { what: known = program.open() };
   },
   async train(m) {
+    paused = false;
     put('/data/', m.texts);
     epochs = m.epochs;
     const recipe = program.begin(epochs);
@@ -63,28 +87,31 @@ const acts = {
     setTimeout(go, 0);
     return { recipe, now: program.now() };
   },
-  async pause() {
+  async pause({ page }) {
+    if (!running) return { ended: true };       // it was ready before it heard this
     running = false;
     paused = true;
     const run = program.pause().slice(), data = [...program.files.all].filter(([path]) => /^\/(model|data)\//.test(path));
-    await storage((s) => s.put({ run, data: data.map(([path, b]) => [path, b.slice()]), epochs }, 'run'));
-    return { now: program.now() };
+    const kept = storage((s) => s.put({ run, data: data.map(([path, b]) => [path, b.slice()]), epochs, page }, 'run'));
+    return { now: program.now(), lost: await kept.then(() => '', (e) => e.message) };
   },
   async resume() {
+    let page;
     if (!paused) {                              // another day: everything comes from storage
       const kept = await storage((s) => s.get('run'));
       if (!kept) throw new Error('no stopped run is kept here');
-      for (const [path, bytes] of kept.data) program.put(path, bytes);
+      put('/', kept.data);
       program.put('/state/run', kept.run);
       epochs = kept.epochs;
-      program.open();
+      page = kept.page;
+      known = program.open();
       program.resume(epochs);
     }
     paused = false;
     begun = performance.now();
     running = true;
     setTimeout(go, 0);
-    return { now: program.now() };
+    return { now: program.now(), what: known, page };
   },
   async kept() { return { is: !!(await storage((s) => s.get('run')).catch(() => null)) }; },
   ask({ text }) { return { answers: program.ask(text) }; },
