@@ -12,20 +12,22 @@ import assert from 'node:assert/strict';
 const { chromium } = createRequire(process.env.PLAYWRIGHT || import.meta.url)('playwright-core');
 const [, , folder, pictures] = process.argv, root = path.resolve(folder), question = 'Turn off the lights in the kitchen';
 const lines = (await readFile(path.join(root, 'train.tsv'), 'utf8')).split('\n').slice(0, 150).join('\n');
+const simd = (await readFile(path.join(root, 'modules.json'), 'utf8')).includes('relaxed') ? 'relaxed SIMD' : '128-bit SIMD';
 const types = { '.html': 'text/html', '.js': 'text/javascript', '.wasm': 'application/wasm' };
 const isolated = { 'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp' };
 const browser = await chromium.launch({ executablePath: process.env.CHROMIUM || '/usr/bin/chromium', args: ['--no-sandbox'] });
 
-const serve = (headers) => http.createServer(async (q, r) => {
+// changed: files as they are not on disk.
+const serve = (headers, changed = {}) => http.createServer(async (q, r) => {
   try {
-    const name = q.url.split('?')[0].replace(/\/$/, '/index.html'), body = await readFile(path.join(root, name));
+    const name = q.url.split('?')[0].replace(/\/$/, '/index.html'), body = changed[name] ?? await readFile(path.join(root, name));
     r.writeHead(200, { 'content-type': types[path.extname(name)] || 'application/octet-stream', ...headers });
     r.end(body);
   } catch { r.writeHead(404); r.end(); }
 }).listen(0);
 
-async function visit(headers, run) {
-  const server = serve(headers), context = await browser.newContext({ viewport: { width: 1100, height: 900 } });
+async function visit(headers, run, changed) {
+  const server = serve(headers, changed), context = await browser.newContext({ viewport: { width: 1100, height: 900 } });
   const page = await context.newPage(), wrong = [];
   page.on('console', (m) => { if (m.type() === 'error') wrong.push(m.text()); });
   page.on('pageerror', (e) => wrong.push(e.message));
@@ -69,7 +71,7 @@ const learned = {};
 const tests = {
   'the page on one thread, with a rest': () => visit({}, async ({ page, open, said, able, answer, ladder }) => {
     await open();
-    await said('how', 'one thread, 128-bit SIMD, since the server does not isolate the page');
+    await said('how', `one thread with ${simd}. Several threads need`);
     await page.click('#shipped');
     await said('what', 'electra, 3 layers');
     await page.click('#sample');
@@ -87,6 +89,7 @@ const tests = {
     await page.click('#resume');
     await said('what', 'electra, 3 layers');
     assert.equal(await page.inputValue('#lines'), lines);
+    assert.equal(await page.inputValue('#epochs'), '3');
     await page.waitForSelector('#save:not([hidden])', { timeout: 200000 });
     assert.ok(await page.evaluate(() => document.getElementById('plot').toDataURL().length) > drawn);
     assert.equal(await page.evaluate(() => document.getElementById('bar').value), 1);
@@ -108,7 +111,7 @@ const tests = {
   }),
   'the isolated page on two threads, directory and texts from outside': () => visit(isolated, async ({ page, open, said, able, drop, answer, ladder }) => {
     await open();
-    await said('how', 'Runs on 2 threads, 128-bit SIMD.');
+    await said('how', `Runs on 2 threads with ${simd}.$`);
     await drop('#model', 'config.json', '{}');
     await said('wrong', 'model_type');
     await said('what', 'None yet');
@@ -127,6 +130,20 @@ const tests = {
     assert.equal(await answer(), 'light_off');
     learned.two = await readFile(await ladder());
   }),
+  'what a browser lacks is said, and a directory is dropped': async () => {
+    await visit(isolated, async ({ page, open, said }) => {
+      await open();
+      await said('how', 'Runs on 2 threads with 128-bit SIMD, since ');
+      const to = await page.locator('#model').boundingBox(), chrome = await page.context().newCDPSession(page);
+      for (const type of ['dragEnter', 'dragOver', 'drop']) await chrome.send('Input.dispatchDragEvent', { type,
+        x: to.x + 20, y: to.y + 20, data: { items: [], files: [path.join(root, 'tiny')], dragOperationsMask: 1 } });
+      await said('what', 'electra, 3 layers');
+    }, { '/modules.json': '["page-relaxed", "page-threads", "page"]', '/page-relaxed.wasm': 'no module' });
+    await visit(isolated, async ({ open, said }) => {
+      await open();
+      await said('how', 'Runs on one thread with 128-bit SIMD.$');
+    }, { '/modules.json': '["page"]' });
+  },
   'the same bits': () => assert.ok(learned.one && learned.two && learned.one.equals(learned.two)),
 };
 

@@ -48,29 +48,40 @@ function steps() {
   }
 }
 
-async function module(name) {
+async function fetched(name) {
   const r = await fetch(name);
   if (!r.ok) throw new Error(name + ' is not there: make -C examples wasm makes it');
-  return WebAssembly.compile(await r.arrayBuffer()).catch((e) => {
-    throw new Error(`this browser cannot run ${name}: it needs WebAssembly with 128-bit SIMD (${e.message})`);
-  });
+  return r;
 }
 
-// Threads share memory, which browsers give only to pages that are isolated by two headers.
-async function begin(most) {
-  const threads = Math.min(most || navigator.hardwareConcurrency || 1, 8);
-  if (threads < 2) return { why: '' };
-  if (!self.crossOriginIsolated) return { why: ', since the server does not isolate the page: Cross-Origin-Opener-Policy: same-origin ' +
-    'and Cross-Origin-Embedder-Policy: require-corp would' };
-  try { program = await load(await module('page-threads.wasm'), threads); } catch (e) { return { why: `, since ${e.message}` }; }
-  return { threads };
+// One relaxed multiply and add: whether the browser knows such instructions.
+const relaxed = new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0, 1, 8, 1, 96, 3, 123, 123, 123, 1, 123, 3, 2, 1, 0,
+  10, 13, 1, 11, 0, 32, 0, 32, 1, 32, 2, 253, 133, 2, 11]);
+
+// The first that was built and that the browser can run. The upper two need memory that threads can share.
+const modules = [
+  { file: 'page-relaxed', simd: 'relaxed SIMD', fits: () => WebAssembly.validate(relaxed) },
+  { file: 'page-threads', simd: '128-bit SIMD', fits: (threads) => threads > 1 },
+  { file: 'page', simd: '128-bit SIMD', fits: () => true }];
+
+async function begin(threads) {
+  const built = await (await fetched('modules.json')).json(), wrong = [];
+  for (const { file, simd, fits } of modules) {
+    if (!built.includes(file) || !fits(threads)) continue;
+    try {
+      program = await load(await (await fetched(file + '.wasm')).arrayBuffer(), threads);
+      return `${program.threads > 1 ? program.threads + ' threads' : 'one thread'} with ${simd}` +
+        wrong.map((why) => `, since ${why}`).join('');
+    } catch (e) { wrong.push(e.message); }
+  }
+  throw new Error('this browser cannot run the page: it needs WebAssembly with 128-bit SIMD (' + wrong.join('; ') + ')');
 }
 
 const acts = {
+  // Browsers give threads only to pages that are isolated by two headers.
   async load({ most }) {
-    const { threads, why } = await begin(most);
-    if (!threads) program = await load(await module('page.wasm'));
-    return { how: threads ? `${threads} threads, 128-bit SIMD` : 'one thread, 128-bit SIMD' + why };
+    const threads = Math.min(most || navigator.hardwareConcurrency || 1, 8), alone = threads > 1 && !self.crossOriginIsolated;
+    return { how: await begin(alone ? 1 : threads), alone };
   },
   model({ files }) {
     paused = false;                             // what is kept has its own model
