@@ -159,8 +159,8 @@ export class Files {
   }
 }
 
-// Threads share the memory, so it is made before the program: as large as its link says (examples/Makefile), with as much
-// to grow into as the machine gives.
+// Threads share the memory, so it is made before the program: as large as its link says (examples/Makefile), with as
+// much to grow into as the machine gives.
 function sharedMemory() {
   for (let maximum = 65536; ; maximum /= 2) {
     try { return new WebAssembly.Memory({ initial: 128, maximum, shared: true }); }
@@ -183,8 +183,8 @@ function team(run, module, memory, more) {
   })));
 }
 
-// The program with files around it, and its functions as JavaScript has them: text in, text out, errors thrown. A module
-// that asks for its memory (page-threads.wasm) runs on that many threads.
+// The program with files around it, and its functions as JavaScript has them: text in, text out, errors thrown. A
+// module that asks for its memory (page-threads.wasm, page-relaxed.wasm) runs on that many threads.
 export async function load(source, threads = 1) {
   const files = new Files(), module = source instanceof WebAssembly.Module ? source : await WebAssembly.compile(source);
   const memory = WebAssembly.Module.imports(module).some((i) => i.kind === 'memory') ? sharedMemory() : null;

@@ -200,7 +200,8 @@ void __kmpc_fork_call(place *at, int32_t count, void (*run)(void), ...) {
 static loop *of(int32_t me) { return threads[me].deep ? &threads[me].own[threads[me].deep - 1] : &team.loop; }
 
 /* Every thread of a loop says the same. ladder.h's loops begin at 0 and go by ones. */
-void __kmpc_dispatch_init_8(place *at, int32_t me, int32_t how, int64_t first, int64_t last, int64_t by, int64_t chunk) {
+void __kmpc_dispatch_init_8(place *at, int32_t me, int32_t how, int64_t first, int64_t last, int64_t by,
+                            int64_t chunk) {
   (void)at, (void)how;
   if (first != 0 || by != 1 || chunk != 1) __builtin_trap();
   __atomic_store_n(&of(me)->last, last, __ATOMIC_SEQ_CST);

@@ -74,13 +74,14 @@ async function begin(threads) {
         wrong.map((why) => `, since ${why}`).join('');
     } catch (e) { wrong.push(e.message); }
   }
-  throw new Error('this browser cannot run the page: it needs WebAssembly with 128-bit SIMD (' + wrong.join('; ') + ')');
+  throw new Error(`this browser cannot run the page: it needs WebAssembly with 128-bit SIMD (${wrong.join('; ')})`);
 }
 
 const acts = {
   // Browsers give threads only to pages that are isolated by two headers.
   async load({ most }) {
-    const threads = Math.min(most || navigator.hardwareConcurrency || 1, 8), alone = threads > 1 && !self.crossOriginIsolated;
+    const threads = Math.min(most || navigator.hardwareConcurrency || 1, 8);
+    const alone = threads > 1 && !self.crossOriginIsolated;
     return { how: await begin(alone ? 1 : threads), alone };
   },
   model({ files }) {
@@ -102,8 +103,9 @@ const acts = {
     if (!running) return { ended: true };       // it was ready before it heard this
     running = false;
     paused = true;
-    const run = program.pause().slice(), data = [...program.files.all].filter(([path]) => /^\/(model|data)\//.test(path));
-    const kept = storage((s) => s.put({ run, data: data.map(([path, b]) => [path, b.slice()]), epochs, page }, 'run'));
+    const run = program.pause().slice(), data = [...program.files.all].filter(([path]) => /^\/(model|data)\//.test(path))
+      .map(([path, b]) => [path, b.slice()]);
+    const kept = storage((s) => s.put({ run, data, epochs, page }, 'run'));
     return { now: program.now(), lost: await kept.then(() => '', (e) => e.message) };
   },
   async resume() {
