@@ -23356,6 +23356,11 @@ static int ldr__arm_sdot(int asked) {
 
 #if LDR__WASM
 /* 4 x 8: engines on x86 have 16 registers for us, and a wider tile would spill. */
+#ifdef __wasm_relaxed_simd__ /* fused where the machine can */
+  #define LDR__WASM_MADD wasm_f32x4_relaxed_madd
+#else
+  #define LDR__WASM_MADD(a, b, sum) wasm_f32x4_add(sum, wasm_f32x4_mul(a, b))
+#endif
 LDR__INLINE void ldr__wasm_begin(const ldr__tile *t, const unsigned char **a, v128_t *x, v128_t *y) {
   int i;
   LDR__UNROLL
@@ -23388,8 +23393,8 @@ static void ldr__tile_wasm(const ldr__tile *t) {
     for (i = 0; i < 4; i++) {
       const v128_t v = wasm_v128_load32_splat(a[i]);
       a[i] += t->cs;
-      x[i] = wasm_f32x4_add(x[i], wasm_f32x4_mul(v, b0));
-      y[i] = wasm_f32x4_add(y[i], wasm_f32x4_mul(v, b1));
+      x[i] = LDR__WASM_MADD(v, b0, x[i]);
+      y[i] = LDR__WASM_MADD(v, b1, y[i]);
     }
   }
   ldr__wasm_end(sums, x, y);

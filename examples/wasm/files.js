@@ -10,7 +10,7 @@ export class Files {
   bind(memory) { this.memory = memory; }
   view() { return new DataView(this.memory.buffer); }
   bytes(at, n) { return new Uint8Array(this.memory.buffer, at, n); }
-  path(at, n) { return '/' + new TextDecoder().decode(this.bytes(at, n)).replace(/^\/+/, ''); }
+  path(at, n) { return '/' + new TextDecoder().decode(this.bytes(at, n).slice()).replace(/^\/+/, ''); }
 
   stat(at, size, kind) {                        // 4: a regular file, 3: a directory
     const v = this.view();
@@ -95,7 +95,7 @@ export class Files {
         if (!f && fd > 2) return F.BAD;
         files.view().setUint32(result, each(list, n, (from, size) => {
           const part = files.bytes(from, size);
-          if (!f) files.said += new TextDecoder().decode(part);
+          if (!f) files.said += new TextDecoder().decode(part.slice());
           else {
             if (f.at + size > f.data.length) {
               const more = new Uint8Array(2 * (f.at + size));
@@ -159,12 +159,39 @@ export class Files {
   }
 }
 
-// The program with files around it, and its functions as JavaScript has them: text in, text out, errors thrown.
-export async function load(source) {
+// Threads share the memory, so it is made before the program: as large as its link says (examples/Makefile), with as
+// much to grow into as the machine gives.
+function sharedMemory() {
+  for (let maximum = 65536; ; maximum /= 2) {
+    try { return new WebAssembly.Memory({ initial: 128, maximum, shared: true }); }
+    catch (e) { if (maximum <= 2048) throw e; }
+  }
+}
+
+// A worker for each thread beside the first. They wait in the program, and are there before it begins.
+function team(run, module, memory, more) {
+  const stacks = run.threads_begin(more), size = run.threads_stack();
+  if (!stacks) throw new Error('no memory for the threads');
+  return Promise.all(Array.from({ length: more }, (_, i) => new Promise((yes, no) => {
+    const thread = new Worker(new URL('thread.js', import.meta.url), { type: 'module' });
+    thread.onerror = (e) => no(new Error(e.message || 'a thread could not start'));
+    thread.onmessage = ({ data }) => {
+      if (data.failed) throw new Error('a thread has stopped: ' + data.failed);
+      yes();
+    };
+    thread.postMessage({ module, memory, top: stacks + size * (i + 1) });
+  })));
+}
+
+// The program with files around it, and its functions as JavaScript has them: text in, text out, errors thrown. A
+// module that asks for its memory (page-threads.wasm, page-relaxed.wasm) runs on that many threads.
+export async function load(source, threads = 1) {
   const files = new Files(), module = source instanceof WebAssembly.Module ? source : await WebAssembly.compile(source);
-  const run = (await WebAssembly.instantiate(module, files.imports())).exports;
-  files.bind(run.memory);
+  const memory = WebAssembly.Module.imports(module).some((i) => i.kind === 'memory') ? sharedMemory() : null;
+  const run = (await WebAssembly.instantiate(module, { ...files.imports(), env: { memory } })).exports;
+  files.bind(memory || run.memory);
   if (run._initialize) run._initialize();
+  if (memory && threads > 1) await team(run, module, memory, threads - 1);
   const text = () => {
     const b = files.bytes(run.page_text(), run.page_room());
     return new TextDecoder().decode(b.slice(0, b.indexOf(0)));
@@ -178,6 +205,7 @@ export async function load(source) {
   const names = ['epoch', 'epochs', 'step', 'steps', 'loss', 'score', 'best', 'ended', 'trained', 'labels'];
   return {
     files,
+    threads: memory ? threads : 1,
     put(path, bytes) { files.all.set(path, bytes); },
     take(path) { return files.all.get(path); },
     open() { checked(run.page_open()); return text(); },

@@ -24,7 +24,7 @@ static struct page {
   char          text[16384];
 } page;
 
-enum { LONGEST = 128 };
+enum { LONGEST = 128, MOST_PACKED = 40000000 };
 
 static int result(void) {
   if (!page.err.status) return 0;
@@ -33,16 +33,21 @@ static int result(void) {
   return -1;
 }
 
+/* What was answered from numbers that have changed since. */
+static void forget_answers(void) {
+  ldr_predictor_free(page.predictor);
+  page.predictor = NULL;
+}
+
 char *EXPORT(page_text)(void) { return page.text; }
 int32_t EXPORT(page_room)(void) { return (int32_t)sizeof page.text; }
 
 static void forget_run(void) {
-  ldr_predictor_free(page.predictor);
+  forget_answers();
   ldr_trainer_free(page.trainer);
   ldr_ladder_free(page.ladder);
   ldr_dataset_free(page.dev);
   ldr_dataset_free(page.train);
-  page.predictor = NULL;
   page.trainer = NULL;
   page.ladder = NULL;
   page.dev = page.train = NULL;
@@ -58,6 +63,13 @@ int32_t EXPORT(page_open)(void) {
   page.model = ldr_model_load("/model", NULL, &page.err);
   if (!page.model) return result();
   i = ldr_model_info_get(page.model);
+  if (i.parameters <= MOST_PACKED) {               /* the same bits sooner, for 4 bytes a number */
+    ldr_model_desc d = {0};
+    d.pack = 1;
+    ldr_model_free(page.model);
+    page.model = ldr_model_load("/model", &d, &page.err);
+    if (!page.model) return result();
+  }
   tenths = (i.parameters + 50000) / 100000;        /* no floating point in printf: 7 KB of the page */
   snprintf(page.text, sizeof page.text, "%s, %d layers, width %d, %d.%d million numbers", i.family, (int)i.layers,
       (int)i.width, (int)(tenths / 10), (int)(tenths % 10));
@@ -105,6 +117,7 @@ int32_t EXPORT(page_begin)(int32_t epochs) {
 /* One step of the optimiser. 1: there are more. */
 int32_t EXPORT(page_step)(void) {
   if (!page.trainer || ldr_trainer_done(page.trainer)) return 0;
+  forget_answers();
   if (ldr_trainer_step(page.trainer, &page.now, &page.err)) return result();
   return !ldr_trainer_done(page.trainer);
 }
@@ -122,6 +135,7 @@ double EXPORT(page_number)(int32_t what) {
 
 /* The best epoch's numbers into the ladder, and the ladder to /out. */
 int32_t EXPORT(page_save)(void) {
+  forget_answers();
   ldr_trainer_restore_best(page.trainer);
   ldr_ladder_save(page.ladder, "/out/page.ladder", &page.err);
   return result();
