@@ -78,7 +78,7 @@ static void fuzz_one(const unsigned char *data, size_t n) {
   s.beside_size = 10;
   s.row_fn = row_labels;
   status = ldr__reader_utf8(&s.r, &err);
-  if (!status) status = read_task_bytes(&s, paths[turn / TASK_COUNT % 5], &err);
+  if (!status && k->form != FORM_CHAT) status = read_task_bytes(&s, paths[turn / TASK_COUNT % 5], &err);
   s.r.desc.choices = LDR__MAX(2, s.most_choices);
   s.r.unlabelled = turn / TASK_COUNT / 5 % 4 == 3 && k->head == LDR_HEAD_CHOICE;
   s.row_fn = row_reader(k);
