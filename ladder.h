@@ -22358,20 +22358,17 @@ static ldr_status ldr__meta_desc(const ldr_weights *w, ldr_ladder_desc *d, int32
   return LDR_OK;
 }
 
+/* One walk over what the file says: a search for each label would be quadratic. */
 static ldr_status ldr__ladder_read_texts(ldr_ladder *l, const ldr_weights *w, ldr_error *err) {
   int32_t i;
-  char key[64];
-  for (i = 0; i < l->d.classes; i++) {
-    const char *label;
-    ldr__format(key, sizeof key, "label.%d", i);
-    label = ldr_weights_meta(w, key);
-    if (!label) continue;
-    l->labels[i] = ldr__copy_text(&l->alloc, label);
-    if (!l->labels[i]) return ldr__fail(err, LDR_MEMORY, "out of memory while loading a ladder");
-  }
   for (i = 0; i < ldr_weights_meta_count(w); i++) {
     const char *value = NULL, *name = ldr_weights_meta_at(w, i, &value);
+    int64_t n;
     if (strncmp(name, "note.", 5) == 0 && ldr_ladder_note(l, name + 5, value, err)) return err->status;
+    if (strncmp(name, "label.", 6) != 0 || !ldr__parse_i64(name + 6, &n) || n < 0 || n >= l->d.classes || l->labels[n])
+      continue;
+    l->labels[n] = ldr__copy_text(&l->alloc, value);
+    if (!l->labels[n]) return ldr__fail(err, LDR_MEMORY, "out of memory while loading a ladder");
   }
   return LDR_OK;
 }

@@ -423,6 +423,42 @@ TEST(long_lists_cost_no_more_than_reading_them) {
 #endif
 }
 
+/* The names in a ladder's file: each once was looked for among all. So many would take minutes. */
+TEST(a_ladder_of_many_labels_loads_at_once) {
+  enum { CLASSES = 200000 };
+  const tiny_spec s = tiny_default("bert");
+  char (*names)[8] = (char (*)[8])malloc(CLASSES * sizeof *names);
+  const char **labels = (const char **)malloc(CLASSES * sizeof *labels);
+  ldr_error err = no_error();
+  tiny_model m = tiny_open(s, &err);
+  ldr_ladder_desc d;
+  ldr_ladder *l, *back;
+  void *file = NULL;
+  size_t size = 0;
+  int i;
+  for (i = 0; i < CLASSES; i++) {
+    sprintf(names[i], "%d", i);
+    labels[i] = names[i];
+  }
+  memset(&d, 0, sizeof d);
+  d.method = LDR_METHOD_HEAD;
+  d.classes = CLASSES;
+  d.label_names = labels;
+  l = ldr_ladder_create(m.m, &d, &err);
+  CHECK_INT(ldr_ladder_save_memory(l, NULL, 0, &size, &err), LDR_OK);
+  file = malloc(size + !size);
+  CHECK_INT(ldr_ladder_save_memory(l, file, size, &size, &err), LDR_OK);
+  back = ldr_ladder_load_memory(m.m, file, size, NULL, &err);
+  CHECK_STR(err.message, "");
+  for (i = 0; i < CLASSES; i += CLASSES - 1) CHECK(back && ldr_ladder_label(back, i) && strcmp(ldr_ladder_label(back, i), labels[i]) == 0);
+  ldr_ladder_free(back);
+  ldr_ladder_free(l);
+  tiny_close(&m);
+  free(file);
+  free(labels);
+  free(names);
+}
+
 TEST(configurations_that_cannot_be) {
   static const struct { const char *family, *from, *to; ldr_status status; const char *culprit; int offset; } bad[] = {
     { "bert", "\"model_type\":\"bert\",", "", LDR_MISSING, "model_type", 0 },
@@ -804,5 +840,5 @@ TEST(weights_that_are_not_finite) {
 }
 
 #define TESTS(X) X(headers_that_lie_are_refused_at_their_place) X(header_lengths_that_lie) X(good_headers_are_read) X(published_weight_files) X(broken_downloads_and_other_formats) X(a_good_file_cut_or_damaged_anywhere) \
-  X(weights_in_shards) X(an_index_of_many_entries_costs_no_more_than_reading_it) X(long_lists_cost_no_more_than_reading_them) X(configurations_that_cannot_be) X(options_of_the_wrong_type_are_not_ignored) X(tensors_that_do_not_fit_the_model) X(examples_and_fingerprints_that_do_not_fit) X(weights_of_any_type_at_any_address) X(a_model_file_damaged_anywhere) X(slices_of_what_is_no_number) X(weights_that_are_not_finite)
+  X(weights_in_shards) X(an_index_of_many_entries_costs_no_more_than_reading_it) X(long_lists_cost_no_more_than_reading_them) X(a_ladder_of_many_labels_loads_at_once) X(configurations_that_cannot_be) X(options_of_the_wrong_type_are_not_ignored) X(tensors_that_do_not_fit_the_model) X(examples_and_fingerprints_that_do_not_fit) X(weights_of_any_type_at_any_address) X(a_model_file_damaged_anywhere) X(slices_of_what_is_no_number) X(weights_that_are_not_finite)
 LDR_TEST_MAIN("hostile", TESTS)
