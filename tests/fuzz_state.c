@@ -91,15 +91,14 @@ static const unsigned char *fuzz_seed(int i, size_t *n) {
   return seeds[i];
 }
 
-/* The checksum that these tensors and this metadata have, in the place of the one that is there. 1: the file names one. */
-static int fuzz_repair(unsigned char *data, size_t n) {
+/* The checksum that these tensors and this metadata have, in the place of the one that is there: in the file and in what was read
+   of it. */
+static void fuzz_repair(unsigned char *data, size_t n, ldr_weights *w) {
   static const char key[] = "\"checksum\":\"";
-  ldr_weights *w = ldr_weights_open_memory(data, n, NULL, NULL);
   uint64_t h = 0;
   size_t at, take, i;
-  char digits[20];
+  char digits[20], *value = (char *)(uintptr_t)ldr_weights_meta(w, "checksum");
   int32_t k;
-  int found = 0;
   for (k = 0; k < ldr_weights_count(w); k++) {
     const ldr_tensor *t = ldr_weights_at(w, k);
     for (at = 0; t->dtype == LDR_F32 && at < t->bytes / 4; at += take) {
@@ -107,27 +106,27 @@ static int fuzz_repair(unsigned char *data, size_t n) {
       h = ldr__digest(h, (const unsigned char *)t->data + 4 * at, 4 * take);
     }
   }
-  if (w) sprintf(digits, "%016llx", (unsigned long long)ldr__mix64(h ^ ldr__meta_digest(w)));
-  for (i = 8; w && !found && i + sizeof key + 16 < n; i++)
+  sprintf(digits, "%016llx", (unsigned long long)ldr__mix64(h ^ ldr__meta_digest(w)));
+  if (!value || strlen(value) != 16) return;
+  memcpy(value, digits, 16);
+  for (i = 8; i + sizeof key + 16 < n; i++)
     if (memcmp(data + i, key, sizeof key - 1) == 0) {
       memcpy(data + i + sizeof key - 1, digits, 16);
-      found = 1;
+      return;
     }
-  ldr_weights_close(w);
-  return found;
 }
 
 static volatile double sum;
 
 /* What loads answers, or says why not. */
-static void fuzz_ladder(const unsigned char *data, size_t n) {
+static void fuzz_ladder(const ldr_weights *w) {
   ldr_error err;
   ldr_ladder *l;
   ldr_predictor *p;
   int32_t ids[3] = { 7, 8, 9 }, offsets[2];
   ldr_batch b = one_sequence(offsets, ids, 3);
   memset(&err, 0, sizeof err);
-  l = ldr_ladder_load_memory(fuzz_model(), data, n, NULL, &err);
+  l = ldr__ladder_from(fuzz_model(), w, NULL, &err);
   if (l && ldr_ladder_desc_get(l).classes <= 64 && !ldr__per_token(ldr_ladder_desc_get(l).head) && !ldr__spans_of(ldr_ladder_desc_get(l).head)) {
     float scores[64];
     p = ldr_predictor_create(l, 1, 3, &err);
@@ -159,9 +158,9 @@ static void fuzz_one(const unsigned char *data, size_t n) {
   int kind, parity = 0;
   for (i = 0; i < n; i++) parity ^= data[i] & 1;
   memcpy(copy, data, n);
-  if (parity) fuzz_repair(copy, n);
-  fuzz_ladder(copy, n);
   w = ldr_weights_open_memory(copy, n, NULL, NULL);
+  if (w && parity) fuzz_repair(copy, n, w);
+  if (w) fuzz_ladder(w);
   for (kind = 0; w && kind < FUZZ_KINDS; kind++) fuzz_resume(kind, w, copy, n);
   ldr_weights_close(w);
   free(copy);
