@@ -6772,8 +6772,8 @@ LDR__DEF void ldr_tokenizer_free(ldr_tokenizer *t) {
 
 /* ---- the vocabulary ------------------------------------------------------------------ */
 
-/* FNV-1a, because the hash of every beginning of a word falls out of one pass over it. It starts from the address of its
-   table: nobody can choose words that collide, because they do not know it. */
+/* FNV-1a, because the hash of every beginning of a word falls out of one pass over it. It starts from the address of
+   its table: nobody can choose words that collide, because they do not know it. */
 static uint32_t ldr__address_hash(const void *table) {
   return 2166136261u ^ ((uint32_t)((uintptr_t)table >> 4) * 2654435769u);
 }
