@@ -954,7 +954,8 @@ LDR_API int32_t   ldr_ladder_find(const ldr_ladder *l, const char *name);     /*
 LDR_API uint64_t  ldr_ladder_trainable(const ldr_ladder *l);                  /* numbers trained */
 LDR_API const char *ldr_ladder_label(const ldr_ladder *l, int32_t index);     /* class name or NULL */
 
-/* Short texts that travel in the ladder file: a task's name, a length limit; at most 1000. An old value is replaced. */
+/* Short texts that travel in the ladder file, copied: a task's name, a length limit. An old value is replaced.
+   LDR_ARGUMENT: not UTF-8, or over 4096 bytes; LDR_LIMIT: more than 1000 keys. */
 LDR_API ldr_status  ldr_ladder_note(ldr_ladder *l, const char *key, const char *value, ldr_error *err);
 LDR_API const char *ldr_ladder_note_get(const ldr_ladder *l, const char *key);      /* NULL when there is none */
 
@@ -6873,6 +6874,7 @@ static void ldr__pieces_index(ldr_tokenizer *t) {
 
 /* ---- all beginnings of some texts ------------------------------------------------------- */
 
+/* Where a key's way begins; by the address as well, as with words. */
 static uint32_t ldr__trie_mix(const ldr__trie *trie, uint32_t key) {
   uint32_t h = (key ^ (uint32_t)((uintptr_t)trie->slots >> 4)) * 2654435769u;
   return (h ^ h >> 15) & trie->mask;

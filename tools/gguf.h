@@ -460,7 +460,7 @@ static int gguf_describe(gguf_model *k, gguf_text *g) {
 
 static int gguf_fits(gguf_model *k) {
   const ldr_model *m = k->r->model;
-  const char *written = "llama mistral qwen2 qwen3 bert";      /* those that llama.cpp has read from here */
+  static const char written[] = "llama mistral qwen2 qwen3 bert";      /* those that llama.cpp has read from here */
   size_t i, all;
   for (i = 0; i < sizeof ldr__gguf_kin / sizeof *ldr__gguf_kin; i++)
     if (strcmp(ldr__gguf_kin[i].type, m->type) == 0) {
@@ -471,7 +471,8 @@ static int gguf_fits(gguf_model *k) {
     k->arch = ldr__gguf_kin[0].arch;
     k->rotary = ldr__gguf_kin[0].rotary;
   }
-  if (!k->arch || !ldr__in_words(written, m->type, strlen(m->type)) || ldr__fused(m, LDR__UP, &i, &all) > 1 || ldr__fused(m, LDR__K, &i, &all) > 1)
+  if (!k->arch || !ldr__in_words(written, m->type, strlen(m->type)) ||
+      ldr__fused(m, LDR__UP, &i, &all) > 1 || ldr__fused(m, LDR__K, &i, &all) > 1)
     return fail(k->r, LDR_UNSUPPORTED,
         "a %s model is not written as GGUF: llama, mistral, qwen2, qwen3 and bert are", m->type);
   if (m->shape.activation != (k->rotary ? LDR_SILU : LDR_GELU)) return fail(k->r, LDR_UNSUPPORTED,
