@@ -100,8 +100,8 @@
      both       t5 (v1.1, flan-t5 too; or its encoder alone), mt5, bart, mbart, marian, pegasus, m2m_100. The model is
                 the decoder; ldr_model_encoder is the other, and ldr_batch.source what that reads
      positions  learned; sines; rotary in halves or pairs, of whole heads or of a part, stretched as linear, llama3,
-                yarn or longrope (dynamic: up to the model's own length); by distance (mpnet, deberta, bloom, falcon, t5);
-                windows of local layers
+                yarn or longrope (dynamic: up to the model's own length); by distance (mpnet, deberta, bloom, falcon,
+                t5); windows of local layers
      files      safetensors and PyTorch's own (zip, the older form, either in shards), TensorFlow checkpoints of named
                 variables (bert_model.ckpt.index with bert_config.json), GGUF 2 and 3, also in several files (llama,
                 qwen2, qwen3, gemma, gemma2, gemma3, phi3, olmo2, bert, nomic-bert), in F32 F16 BF16 F64 Q8_0 Q4_0 Q4_1
@@ -11543,12 +11543,17 @@ static void ldr__ffn_forward(const ldr__exec *ex, float *f, float *fg, const ldr
 /* What a forward pass may leave out when it is run again, on the way back: attention, whose result was kept, and y. */
 enum { LDR__ALL_OF_IT, LDR__BUT_ATTENTION, LDR__ONLY_INSIDE };
 
-/* What other blocks of its kind read of a text's states: x[T,w] to its keys and values kv[T,2kv]. low: as above. */
+/* The keys and values kv[T,2kv] that a block has of another text's states x[T,w], `most` rows at a time: low has room
+   for as many. */
 static void ldr__cross_keys(const ldr__exec *ex, float *kv, const float *x, const ldr__block *b, const ldr__shape *s,
-    size_t rows, float *low) {
-  size_t w = (size_t)s->width, n = ldr__kv_width(s);
-  ldr__block_linear_forward(ex, kv, 2 * n, x, w, b, s, LDR__XK, rows, low);
-  ldr__block_linear_forward(ex, kv + n, 2 * n, x, w, b, s, LDR__XV, rows, low);
+    size_t rows, float *low, size_t most) {
+  size_t w = (size_t)s->width, n = ldr__kv_width(s), at;
+  for (at = 0; at < rows; at += most) {
+    size_t take = LDR__MIN(rows - at, most);
+    float *to = kv + at * 2 * n;
+    ldr__block_linear_forward(ex, to, 2 * n, x + at * w, w, b, s, LDR__XK, take, low);
+    ldr__block_linear_forward(ex, to + n, 2 * n, x + at * w, w, b, s, LDR__XV, take, low);
+  }
 }
 
 /* From a->xn[T,w], and pre-norm a->r1, to a->xr and a->n2. */
@@ -11690,7 +11695,7 @@ static void ldr__cross_backward(const ldr__exec *ex, float *dxn, int add, float 
 
 /* dx[T,w] (NULL: not wanted) += gradient of the states x[T,w] from that of the keys and values, dkv[T,2kv], and the
    gradients of what made those. low, dlow: room for [T,rank]. */
-static LDR__UNUSED void ldr__cross_keys_backward(const ldr__exec *ex, float *dx, float *const *grad, const float *dkv,
+static void ldr__cross_keys_backward(const ldr__exec *ex, float *dx, float *const *grad, const float *dkv,
     const float *x, const ldr__block *b, const ldr__shape *s, size_t rows, float *low, float *dlow) {
   size_t w = (size_t)s->width, n = ldr__kv_width(s);
   ldr__sums sums;
@@ -14833,7 +14838,7 @@ static void ldr__model_block_run(const ldr__exec *ex, const ldr_model *m, ldr__b
   int beside = layer == 0 && m->conv.taps;
   if (beside) memcpy(b->kept, b->x, t->count * (size_t)m->shape.width * sizeof(float));
   if (b->source)
-    ldr__cross_keys(ex, b->cross, b->source, &block, &m->shape, (size_t)t->source[t->sequences], NULL);
+    ldr__cross_keys(ex, b->cross, b->source, &block, &m->shape, (size_t)t->source[t->sequences], NULL, b->chunk);
   if (b->source) mine.cross = b->cross;
   ldr__frozen_forward(ex, b, &block, &m->shape, &mine);
   if (beside) ldr__conv_forward(ex, m, b, t);
@@ -16176,6 +16181,8 @@ struct ldr_ladder {
   int32_t deep; /* 1: parameters inside the backbone, or in copies of its last blocks */
   int32_t from; /* first block with any; the backward pass ends there, or goes on into the rungs */
   int32_t top; /* LADDER: copies; what rungs leave is added to what the first reads */
+  ldr_ladder *reader; /* of a model with two stacks: the encoder's part, whose tensors stand among these; or NULL */
+  const ldr_ladder *owner; /* of such a part */
   int32_t successors; /* blocks layers, layers+1, ...: stand for groups of the backbone's layers; 0: none */
   ldr__shape tuned_shape; /* of a backbone block with what the method adds */
   ldr__tuned *tuned; /* [layers + successors], when deep */
@@ -16202,7 +16209,8 @@ static const float *ldr__value(const ldr_ladder *l, int32_t param) {
   return param < 0 ? NULL : l->values + l->params[param].offset;
 }
 static float *ldr__grad(const ldr_ladder *l, int32_t param) {
-  return param < 0 || !l->grads ? NULL : l->grads + l->params[param].offset;
+  const float *grads = l->owner ? l->owner->grads : l->grads;
+  return param < 0 || !grads ? NULL : (float *)(uintptr_t)grads + l->params[param].offset;
 }
 
 static ldr__mat ldr__value_matrix(const ldr_ladder *l, int32_t param) {
@@ -16305,7 +16313,7 @@ LDR__DEF ldr_ladder_desc ldr_ladder_desc_defaults(const ldr_model *m, const ldr_
   if (d.top && !d.rank) d.rank = 16;
   if (d.rank > 0 && d.alpha == 0) d.alpha = 2.0f * (float)d.rank;
   if (d.rank > 0 && !d.targets) d.targets = d.top ? (1 << (m->encoder ? LDR__MATRICES : LDR__XQ)) - 1
-      : LDR_TARGET_QUERY | LDR_TARGET_VALUE;
+      : LDR_TARGET_QUERY | LDR_TARGET_VALUE | (m->encoder ? 1 << LDR__XQ | 1 << LDR__XV : 0);
   if (d.standardise == LDR_AUTO) d.standardise = d.head != LDR_HEAD_WORDS && !d.beside &&
       (d.preset == LDR_PRESET_DEFAULT || d.preset == LDR_PRESET_TOP || d.method == LDR_METHOD_HEAD) ? LDR_ON
       : LDR_OFF;
@@ -16525,6 +16533,8 @@ typedef struct ldr__layout {
   int32_t count; /* parameters so far */
   size_t floats;
   uint64_t trainable;
+  const char *stack; /* before names */
+  int32_t words; /* the parameter that both stacks' embeddings are, or -1 */
 } ldr__layout;
 
 /* `of` is a pattern for the number of the rung or block; number -1: the name stands alone. */
@@ -16534,7 +16544,7 @@ static int32_t ldr__add_part(
     ldr__param *p = &y->l->params[y->count];
     char first[32] = "";
     if (number >= 0) ldr__format(first, sizeof first, of, number);
-    ldr__format(p->name, sizeof p->name, "%s%s", first, name);
+    ldr__format(p->name, sizeof p->name, "%s%s%s", y->stack ? y->stack : "", first, name);
     p->offset = y->floats;
     p->rows = (int32_t)rows;
     p->columns = (int32_t)columns;
@@ -16570,7 +16580,9 @@ static size_t ldr__end_size(const ldr_model *m, const ldr_ladder_desc *d, int en
   if (end == LDR__PROMPT) {
     *rows = (size_t)d->virtual_tokens;
     *columns = (size_t)m->embed_width;
-  } else if ((end == LDR__LM_OUT && ldr__tied(m)) || (end < LDR__END_MATRICES ? !m->ends.m[end].data : !m->ends.v[end]))
+  } else if ((end == LDR__LM_OUT && ldr__tied(m)) || (end == LDR__LM_BIAS && m->stack) ||
+      (end == LDR__POSITION && (m->traits & LDR__OF_WAVES)) ||
+      (end < LDR__END_MATRICES ? !m->ends.m[end].data : !m->ends.v[end]))
     n = 0;
   if (n == 0) *rows = *columns = 0;
   return n;
@@ -16620,7 +16632,8 @@ static void ldr__tuned_layout(ldr__layout *y, ldr__tuned *tuned) {
   int32_t i, blocks = ldr__tuned_blocks(l);
   int slot;
   for (slot = 0; slot < LDR__ENDS; slot++) {
-    l->end[slot] = -1;
+    l->end[slot] = slot == LDR__WORD && l->owner && l->deep ? y->words : -1;
+    if (l->end[slot] >= 0) continue;
     if (l->deep && ldr__trains_end(&l->d, slot) && ldr__end_size(m, &l->d, slot, &rows, &columns))
       l->end[slot] = ldr__add_param(y, -1, ldr__end_names[slot], rows, columns);
   }
@@ -16748,6 +16761,15 @@ static void ldr__ladder_layout(ldr__layout *y, ldr__rung *rungs, ldr__tuned *tun
   y->floats = 0;
   y->trainable = 0;
   ldr__tuned_layout(y, tuned);
+  if (l->reader) {
+    l->reader->params = l->params;
+    y->stack = "encoder.";
+    y->words = l->end[LDR__WORD];
+    y->l = l->reader;
+    ldr__tuned_layout(y, tuned ? l->reader->tuned : NULL);
+    y->l = l;
+    y->stack = NULL;
+  }
   if (l->has_first) {
     l->first = ldr__add_param(y, -1, "first.down.weight", w, big);
     if (bias) l->first_bias = ldr__add_param(y, -1, "first.down.bias", 1, w);
@@ -16897,6 +16919,7 @@ LDR__DEF void ldr_ladder_free(ldr_ladder *l) {
   for (i = 0; l->labels && i < (size_t)l->d.classes; i++)
     if (l->labels[i]) ldr__free(&a, l->labels[i], strlen(l->labels[i]) + 1);
   ldr__plan_end(l->plan_memory, l->plan_size, &a);
+  if (l->reader) ldr__free(&a, l->reader, sizeof *l);
   ldr__free(&a, l, sizeof *l);
 }
 
@@ -16908,6 +16931,33 @@ static void ldr__ladder_rates(ldr_ladder *l);
 
 /* A ladder with a random start; slicing comes after. At most `limit` numbers: a file cannot ask for more than it
    holds. */
+/* The part of a ladder that lies in the encoder: frozen below copies, else tuned as the decoder is. */
+static ldr_status ldr__ladder_reader(ldr_ladder *l, ldr_error *err) {
+  const ldr_ladder_desc *d = &l->d;
+  ldr_ladder *r;
+  if (!l->m->encoder) return LDR_OK;
+  if (d->head != LDR_HEAD_WORDS || d->rung_count || d->beside || l->successors || d->method == LDR_METHOD_PROMPT ||
+      d->method == LDR_METHOD_PREFIX)
+    return ldr__fail(err, LDR_UNSUPPORTED,
+        "a %s model with two stacks learns words, by copies of its decoder's last blocks or by full, bitfit, lora, "
+        "adapter or ia3; ldr_model_encoder gives its encoder, which learns like any other", l->m->type);
+  r = (ldr_ladder *)ldr__alloc(&l->alloc, sizeof *r);
+  if (!r) return ldr__fail(err, LDR_MEMORY, "out of memory while making a ladder");
+  memset(r, 0, sizeof *r);
+  l->reader = r;
+  r->alloc = l->alloc;
+  r->m = l->m->encoder;
+  r->d = *d;
+  r->owner = l;
+  r->d.head = LDR_HEAD_TOKENS; /* every state is wanted */
+  r->d.classes = 1;
+  r->d.top = 0;
+  r->head_width = r->m->shape.width;
+  r->prompt_dense = r->head_dense = r->final_norm = r->up = r->out_gate = -1;
+  if (d->tune_layers) r->d.method = LDR_METHOD_HEAD; /* below the last of the decoder's */
+  return ldr__ladder_method(r, &r->d, err);
+}
+
 static ldr_ladder *ldr__ladder_new(const ldr_model *m, const ldr_ladder_desc *desc, uint64_t limit, ldr_error *err) {
   ldr_ladder_desc d;
   ldr_ladder *l;
@@ -16922,11 +16972,6 @@ static ldr_ladder *ldr__ladder_new(const ldr_model *m, const ldr_ladder_desc *de
       (unsigned)desc->head_activation > LDR_SILU ||
       (desc->rungs && desc->rung_count < 1)) {
     ldr__fail(err, LDR_ARGUMENT, "ldr_ladder_create: no model or description, or one that cannot be");
-    return NULL;
-  }
-  if (m->encoder) {
-    ldr__fail(err, LDR_UNSUPPORTED,
-        "a %s model with two stacks is not trained on yet; ldr_model_encoder gives its encoder, which is", m->type);
     return NULL;
   }
   if (desc->published_head &&
@@ -16957,7 +17002,8 @@ static ldr_ladder *ldr__ladder_new(const ldr_model *m, const ldr_ladder_desc *de
   l->d.label_names = NULL;
   l->d.sample = NULL;
   l->has_first = d.rung_count > 0 && (d.tap == LDR_TAP_OUTPUT || d.mix == LDR_MIX_AFTER);
-  if (ldr__ladder_shape(&l->side, m, &d, err) || ldr__ladder_method(l, &d, err)) goto fail;
+  if (ldr__ladder_shape(&l->side, m, &d, err) || ldr__ladder_method(l, &d, err) || ldr__ladder_reader(l, err))
+    goto fail;
   memset(&plan, 0, sizeof plan);
   memset(&y, 0, sizeof y);
   y.l = l;
@@ -16984,6 +17030,8 @@ static ldr_ladder *ldr__ladder_new(const ldr_model *m, const ldr_ladder_desc *de
     l->rung_layers = (int32_t *)ldr__place(&plan, "tables", (size_t)d.rung_count, sizeof(int32_t));
     l->tuned = (ldr__tuned *)ldr__place(
         &plan, "tables", l->deep ? (size_t)m->layers + (size_t)l->successors : 0, sizeof(ldr__tuned));
+    if (l->reader) l->reader->tuned = (ldr__tuned *)ldr__place(
+        &plan, "tables", l->reader->deep ? (size_t)m->encoder->layers : 0, sizeof(ldr__tuned));
     l->labels = (char **)ldr__place(&plan, "tables", (size_t)d.classes, sizeof(char *));
     l->values = ldr__place_floats(&plan, "parameters", y.floats);
     l->frequency = l->side.rotary ? ldr__place_floats(&plan, "tables", (size_t)l->side.head_dim / 2) : NULL;
@@ -17010,6 +17058,10 @@ static ldr_ladder *ldr__ladder_new(const ldr_model *m, const ldr_ladder_desc *de
   l->d.label_names = (const char *const *)l->labels;
   ldr__ladder_random(l);
   ldr__tuned_start(l);
+  if (l->reader) {
+    l->reader->values = l->values;
+    ldr__tuned_start(l->reader);
+  }
   ldr__ladder_rates(l);
   return l;
 fail:
@@ -17273,6 +17325,8 @@ struct ldr__pass {
   ldr__walk walk;
   ldr__exec ex;
   ldr__backbone backbone;
+  ldr__pass *reader; /* two stacks: through the encoder, whose `final` the decoder's blocks read; or NULL */
+  float *dcross; /* gradient of a block's keys and values of it */
   ldr__ends ends; /* the model's, with what is trained of them */
   /* with prompt_hidden: what its network makes, [virtual tokens, e or h] */
   float *prompt, *prompt_hidden, *dprompt, *dprompt_hidden;
@@ -17437,6 +17491,11 @@ static void ldr__pass_place(
   s->max_sequences = max_sequences;
   r = s->max_rows = rows;
   s->tap_count = ldr__tap_count(l);
+  if (l->reader) {
+    ldr__pass own, *reader = (ldr__pass *)ldr__place(p, "batch", 1, sizeof own);
+    ldr__pass_place(p, reader ? reader : &own, l->reader, max_tokens, max_sequences, l->reader->deep ? train : NULL);
+    s->reader = reader;
+  }
   s->route = (int32_t *)ldr__place(p, "batch", (size_t)m->layers, sizeof(int32_t));
   s->offsets = (int32_t *)ldr__place(p, "batch", max_sequences + 1, sizeof(int32_t));
   s->wide_offsets = virtuals ? (int32_t *)ldr__place(p, "batch", max_sequences + 1, sizeof(int32_t)) : s->offsets;
@@ -17471,6 +17530,10 @@ static void ldr__pass_place(
     s->backbone.embed = m->ends.m[LDR__PROJECT].data
         ? ldr__place_matrix(p, "backbone activations", wide, (size_t)m->embed_width)
         : NULL;
+  if (l->reader) {
+    s->backbone.cross = ldr__place_matrix(p, "backbone activations", max_tokens, 2 * ldr__kv_width(&m->shape));
+    if (keep) s->dcross = ldr__place_matrix(p, "backbone gradients", max_tokens, 2 * ldr__kv_width(&m->shape));
+  }
   scratch = LDR__MAX(
       ldr__shape_scratch(&l->tuned_shape, wide, longest), ldr__shape_scratch(&l->side, max_tokens, longest));
   k = LDR__MAX(LDR__MAX(c, hh), LDR__MAX(d, (size_t)m->embed_width)); /* the head, and ALBERT's projection */
@@ -17617,6 +17680,27 @@ static void ldr__pass_cut(ldr__pass *s) {
   s->part_at[1] = s->t.sequences;
 }
 
+/* Two stacks: of each sequence the tokens of segment 0 are the encoder's, the others the decoder's. */
+static void ldr__pass_split(ldr__pass *s, int32_t sequences) {
+  ldr__pass *r = s->reader;
+  int32_t i, t = 0, n = 0, k = 0;
+  r->offsets[0] = 0;
+  for (i = 0; i < sequences; i++) {
+    int32_t end = s->offsets[i + 1];
+    for (; t < end; t++)
+      if (!s->segments[t]) {
+        r->ids[n] = s->ids[t];
+        r->segments[n++] = 0;
+      } else {
+        s->ids[k] = s->ids[t];
+        s->segments[k] = 0;
+        s->labels[k++] = s->labels[t];
+      }
+    r->offsets[i + 1] = n;
+    s->offsets[i + 1] = k;
+  }
+}
+
 /* After ids, segments and offsets are in place: route (successors alone), positions, dropout rows and the rows of the
    head. `ordinals` numbers the sequences of the whole step, so a mask does not depend on how the step
    was divided. */
@@ -17625,6 +17709,11 @@ static void ldr__pass_begin(
   const ldr_ladder *l = s->l;
   int32_t i, t, virtuals = (int32_t)ldr__virtual_tokens(l);
   if (virtuals) ldr__pass_widen(s, sequences, virtuals);
+  if (s->reader) {
+    ldr__pass_split(s, sequences);
+    ldr__pass_begin(s->reader, sequences, ordinals, dropout, ldr__mix64(step_key));
+    s->t.source = s->reader->offsets;
+  }
   ldr__pass_route(s, 1, 0);
   s->ends = ldr__tuned_ends(ldr__backbone_of(l));
   s->t.sequences = sequences;
@@ -18002,10 +18091,19 @@ static void ldr__deep_release(const ldr__pass *s, int32_t place) {
   if (s->l->m->release && s->route[place] < s->l->m->layers) ldr__release_layer(s->l->m, s->route[place]);
 }
 
+/* What a tuned block has of the source. low: room for `most` rows of a low rank's. */
+static void ldr__pass_cross(const ldr__pass *s, ldr__tokens *t, const ldr__block *b, float *low, size_t most) {
+  if (!s->reader) return;
+  ldr__cross_keys(&s->ex, s->backbone.cross, s->reader->final, b, &s->l->tuned_shape, s->reader->t.count, low, most);
+  t->cross = s->backbone.cross;
+  t->dcross = s->dcross;
+}
+
 static void ldr__deep_block_forward(ldr__pass *s, int32_t place) {
   ldr__acts a = ldr__deep_acts(s, place);
   ldr__block b = ldr__tuned_block(s->l, s->route[place]);
   ldr__tokens t = ldr__deep_tokens(s, place);
+  ldr__pass_cross(s, &t, &b, a.low, s->max_tokens);
   ldr__block_forward(&s->ex, &a, &b, &s->l->tuned_shape, &t, s->deep.f, s->deep.fg, LDR__ALL_OF_IT);
   ldr__deep_release(s, place);
 }
@@ -18088,11 +18186,14 @@ static void ldr__deep_block_backward(ldr__pass *s, int32_t place, float *const *
   ldr__block b = ldr__tuned_block(s->l, s->route[place]);
   ldr__tokens t = ldr__deep_tokens(s, place);
   ldr__sums sums;
+  ldr__pass_cross(s, &t, &b, a.low, s->max_tokens);
   if (k->checkpoint) ldr__block_forward(&s->ex, &a, &b, &s->l->tuned_shape, &t, k->f, k->fg, LDR__ALL_OF_IT);
   ldr__block_backward(&s->ex, k->dy, grads, k->dx, &a, &b, &s->l->tuned_shape, &t, &k->back);
   ldr__sums_begin(&sums, &s->ex);
   ldr__block_gradients(&sums, grads, k->dx, &a, &b.manner, &s->l->tuned_shape, &t, &k->back);
   ldr__sums_make(&sums);
+  if (s->reader) ldr__cross_keys_backward(&s->ex, s->reader->dout, grads, s->dcross, s->reader->final, &b,
+      &s->l->tuned_shape, s->reader->t.count, a.low, k->back.low);
   ldr__swap(&k->dx, &k->dy);
   ldr__deep_release(s, place);
 }
@@ -18107,6 +18208,8 @@ static void ldr__deep_backward(ldr__pass *s) {
     memset(s->dprompt, 0, (size_t)l->d.virtual_tokens * (size_t)l->m->embed_width * sizeof(float));
     ends[LDR__PROMPT] = s->dprompt;
   }
+  if (s->reader && s->reader->dout)
+    memset(s->reader->dout, 0, s->reader->t.count * (size_t)l->m->shape.width * sizeof(float));
   ldr__final_backward(s, ends[LDR__FINAL], ends[LDR__FINALB]);
   for (place = s->places - 1; place >= s->deep.from; place--) {
     if (s->pull) s->pull(s->pull_context, s, place, s->deep.state[place - s->deep.from + 1], s->deep.dx);
@@ -18117,6 +18220,7 @@ static void ldr__deep_backward(ldr__pass *s) {
   if (ldr__tunes_embeddings(l))
     ldr__embed_backward(&s->ex, l->m, &s->ends, ends, s->deep.dx, &s->deep.embed, s->ids, s->segments, &s->t);
   if (s->prompt) ldr__prompt_backward(s);
+  if (s->reader && s->reader->dout) ldr__deep_backward(s->reader);
 }
 
 /* `few`: the last block is run for the rows the head reads alone, if there is one a sequence and no rung reads the
@@ -18157,6 +18261,7 @@ static void ldr__walk_blocks(ldr__pass *s, int32_t first, int32_t end, int few) 
     if (few && layer == s->places - 1) ldr__only_few(s, &t);
     if (backbone->deep && s->route[layer] >= backbone->from) {
       ldr__block b = ldr__tuned_block(backbone, s->route[layer]);
+      ldr__pass_cross(s, &t, &b, s->backbone.acts.low, s->backbone.chunk);
       ldr__frozen_forward(&s->ex, &s->backbone, &b, &l->tuned_shape, &t);
       ldr__deep_release(s, layer);
     } else ldr__model_block_forward(&s->ex, l->m, &s->backbone, layer, &t);
@@ -18184,6 +18289,10 @@ static void ldr__pass_backbone(ldr__pass *s) {
   ldr__pass *p, *next;
   int few;
   if (s->prompt) ldr__prompt_forward(s);
+  if (s->reader) {
+    ldr__pass_backbone(s->reader);
+    s->backbone.source = s->reader->final;
+  }
   if (s->keep && l->deep && !l->top) {
     ldr__deep_forward(s);
     return;
@@ -18837,7 +18946,17 @@ static ldr_status ldr__dataset_check(const ldr_ladder *l, const ldr_dataset *d, 
     if (m->segments > 1 && (d->segments[i] < 0 || d->segments[i] >= ldr__segment_kinds(m)))
       return ldr__fail(err, LDR_DATA, "%s: segment %d, the model has %d", what, d->segments[i], ldr__segment_kinds(m));
   }
-  for (i = 0; i < d->count; i++)
+  for (i = 0; m->encoder && i < d->count; i++) {
+    const int32_t *of = d->segments + d->offsets[i];
+    uint64_t all = d->offsets[i + 1] - d->offsets[i], read, end;
+    for (read = 0; read < all && !of[read]; read++) {}
+    for (end = read; end < all && of[end] == 1; end++) {}
+    if (!read || end == read || end < all || LDR__MAX(read, all - read) > (uint64_t)limit)
+      return ldr__fail(err, LDR_DATA,
+          "%s: example %U has %U tokens of segment 0, then %U of segment 1: 1 to %d each, the encoder's and the "
+          "decoder's, are needed and nothing else", what, (uint64_t)i, read, end - read, limit);
+  }
+  for (i = 0; !m->encoder && i < d->count; i++)
     if (d->offsets[i + 1] - d->offsets[i] > (uint64_t)limit)
       return ldr__fail(err, LDR_DATA, "%s: example %U has %U tokens, the model has %d positions for it: set max_len",
           what, (uint64_t)i, d->offsets[i + 1] - d->offsets[i], limit);
@@ -21948,6 +22067,7 @@ struct ldr_session {
   float *kept; /* [blocks][capacity][keys and values] */
   /* Two stacks: what reads the source; [blocks][capacity][keys and values] of it; those in use, maybe another's. */
   ldr__viewer reader;
+  ldr__pass pass; /* with a ladder: in place of the reader */
   float *cross;
   const float *crossed;
   int32_t source[2]; /* 0 and its tokens */
@@ -21970,7 +22090,8 @@ static void ldr__session_layout(ldr__plan *p, ldr_session *s) {
   if (m->encoder) {
     s->cross = ldr__place_floats(p, "keys and values",
         (size_t)s->blocks * (size_t)s->capacity * 2 * ldr__kv_width(&m->shape));
-    ldr__viewer_place(p, &s->reader, m->encoder, (size_t)s->capacity, 1, (size_t)s->capacity, 0);
+    if (s->l) ldr__pass_place(p, &s->pass, s->l->reader, (size_t)s->capacity, 1, NULL);
+    else ldr__viewer_place(p, &s->reader, m->encoder, (size_t)s->capacity, 1, (size_t)s->capacity, 0);
     s->reader.m = m->encoder;
   }
   s->seen = (int32_t *)ldr__place(p, "tokens", (size_t)s->capacity, sizeof(int32_t));
@@ -22071,7 +22192,8 @@ static ldr__block ldr__session_block(const ldr_session *s, int32_t i) {
 }
 
 LDR__DEF ldr_status ldr_session_source(ldr_session *s, const int32_t *ids, int32_t count, ldr_error *err) {
-  size_t w, each, rows, at, n;
+  const float *x;
+  size_t each, n;
   ldr_batch b;
   int32_t i;
   LDR__OWN_ERROR(err);
@@ -22088,21 +22210,23 @@ LDR__DEF ldr_status ldr_session_source(ldr_session *s, const int32_t *ids, int32
     s->source[1] = 0;
     return err->status;
   }
-  rows = (size_t)count;
-  w = (size_t)s->m->shape.width;
-  each = 2 * ldr__kv_width(&s->m->shape);
+  each = 2 * (size_t)s->capacity * ldr__kv_width(&s->m->shape);
   s->crossed = s->cross;
-  ldr__viewer_run(&s->reader, &b, s->m->encoder->layers, NULL, NULL);
-  ldr__viewer_final(&s->reader, s->reader.b.x, rows);
+  if (s->l) {
+    ldr__predictor_take(&s->pass, &b, err);
+    ldr__pass_backbone(&s->pass);
+    x = s->pass.final;
+  } else {
+    ldr__viewer_run(&s->reader, &b, s->m->encoder->layers, NULL, NULL);
+    ldr__viewer_final(&s->reader, s->reader.b.x, (size_t)count);
+    x = s->reader.b.x;
+  }
   for (i = 0; i < s->blocks; i++) {
     ldr__block block = ldr__session_block(s, i);
-    for (at = 0; at < rows; at += n) {
-      n = LDR__MIN(rows - at, s->b.chunk);
-      ldr__cross_keys(&s->ex, s->cross + ((size_t)i * (size_t)s->capacity + at) * each, s->reader.b.x + at * w, &block,
-          &s->shape, n, s->b.acts.low);
-    }
+    ldr__cross_keys(&s->ex, s->cross + (size_t)i * each, x, &block, &s->shape, (size_t)count, s->b.acts.low,
+        s->b.chunk);
   }
-  return LDR_OK;
+  return err->status;
 }
 
 /* Up to LDR__READ tokens through all blocks; their states end in s->b.x. */

@@ -429,6 +429,134 @@ TEST(sessions_have_a_source) {
   stack_free(m);
 }
 
-#define TESTS(X) X(both_stacks_speak_as_transformers) X(sessions_have_a_source) X(both_stacks_equal_transformers) X(pairs_of_texts_do_not_meet) X(a_decoder_needs_its_source) \
+/* ---- learning --------------------------------------------------------------------------- */
+
+/* The pairs of a golden case as examples: the source's tokens, then the decoder's. */
+static ldr_dataset *stack_examples(const ldr_weights *g, int c) {
+  ldr_dataset_desc d;
+  ldr_dataset *set;
+  pair_of_texts p;
+  int32_t row, i;
+  memset(&d, 0, sizeof d);
+  d.head = LDR_HEAD_WORDS;
+  set = ldr_dataset_create(&d, NULL);
+  for (row = 0; case_read_pair(&p, g, c, row); row++) {
+    int32_t ids[128], segments[128], labels[128], n = p.source_offsets[1], k = p.offsets[1];
+    ldr_example e;
+    memset(&e, 0, sizeof e);
+    for (i = 0; i < n + k; i++) {
+      ids[i] = i < n ? p.source_ids[i] : p.ids[i - n];
+      segments[i] = i >= n;
+      labels[i] = i < n ? LDR_IGNORE : p.labels[i - n];
+    }
+    e.count = n + k;
+    e.ids = ids;
+    e.segments = segments;
+    e.labels = labels;
+    CHECK_INT(ldr_dataset_add(set, &e, NULL), LDR_OK);
+  }
+  return set;
+}
+
+/* |norm of a parameter's gradient - the golden one|; *largest: of all norms. Tensors that transformers has no gradient of: none. */
+static double norm_difference(const ldr_ladder *l, int32_t param, const char *name, const ldr_weights *g, double *largest, int *count) {
+  ldr_param q;
+  char full[300];
+  const ldr_tensor *t;
+  double sum = 0;
+  float want = 0;
+  int64_t i;
+  if (param < 0) return 0;
+  q = ldr_ladder_param(l, param);
+  snprintf(full, sizeof full, "case0.gradnorm.%s", name);
+  t = ldr_weights_find(g, full);
+  if (!t) printf("  no gradient of %s\n", name);
+  CHECK(t != NULL);
+  if (!t) return 1e30;
+  ldr_tensor_read(&want, t, 0, 1);
+  for (i = 0; i < (int64_t)q.rows * q.columns; i++) sum += (double)q.grad[i] * (double)q.grad[i];
+  *largest = fmax(*largest, (double)want);
+  ++*count;
+  return fabs(sqrt(sum) - (double)want);
+}
+
+/* Of every tensor that full fine-tuning trains, through the decoder, its cross-attention and the encoder. The table of words is
+   left out where transformers takes no gradient of the row that decoders begin with, its padding. */
+static double stack_gradients(const ldr_model *m, const ldr_weights *g, int *tensors) {
+  static const int32_t batch[] = { 0, 1 };
+  const char *base = strcmp(m->family->prefix, "") == 0 ? "" : m->family->prefix;
+  ldr_dataset *set = stack_examples(g, 0);
+  double loss = 0, worst = 0, largest = 0;
+  ldr_ladder_desc d;
+  ldr_train_desc td;
+  ldr_trainer *t;
+  ldr_ladder *l;
+  ldr_error err;
+  float want = 0;
+  int k;
+  memset(&d, 0, sizeof d);
+  memset(&td, 0, sizeof td);
+  memset(&err, 0, sizeof err);
+  d.method = LDR_METHOD_FULL;
+  d.head = LDR_HEAD_WORDS;
+  td.batch = 2;
+  l = ldr_ladder_create(m, &d, &err);
+  t = l ? ldr_trainer_create(l, set, NULL, &td, &err) : NULL;
+  CHECK_STR(err.message, "");
+  if (!t || ldr_trainer_gradients(t, &loss, batch, 2, &err)) return 1;
+  ldr_tensor_read(&want, ldr_weights_find(g, "case0.loss"), 0, 1);
+  CHECK_NEAR(loss, (double)want, 1e-5);
+  for (k = 0; k < 2; k++) {
+    const ldr_ladder *part = k ? l : l->reader;
+    char stem[64], name[256];
+    int32_t layer, slot;
+    snprintf(stem, sizeof stem, "%s%s", base, k ? "decoder." : "encoder.");
+    for (layer = 0; layer < part->m->layers; layer++)
+      for (slot = 0; slot < LDR__SLOTS; slot++) {
+        snprintf(name, sizeof name, "%s", stem);
+        if (part->tuned[layer].slot[slot] < 0 || !ldr__part_name(name + strlen(name), 160, m->family, slot, layer, 1)) continue;
+        if (strchr(name, '#')) *strchr(name, '#') = (char)('1' + k);
+        worst = fmax(worst, norm_difference(l, part->tuned[layer].slot[slot], name, g, &largest, tensors));
+      }
+    for (slot = 0; slot < LDR__ENDS; slot++) {
+      if (part->end[slot] < 0 || !ldr__end_published(name, sizeof name, part->m, slot)) continue;
+      if (slot != LDR__WORD && slot != LDR__LM_OUT) snprintf(name, sizeof name, "%s%s", stem, slot == LDR__POSITION ? m->family->position
+          : slot == LDR__EMBED_NORM ? "layernorm_embedding.weight" : slot == LDR__EMBED_NORMB ? "layernorm_embedding.bias"
+          : slot == LDR__FINAL ? (m->family->norm == LDR_NORM_RMS ? "final_layer_norm.weight" : "layer_norm.weight") : "layer_norm.bias");
+      if (slot == LDR__WORD && (strcmp(m->type, "marian") == 0 || strcmp(m->type, "pegasus") == 0)) continue;
+      worst = fmax(worst, norm_difference(l, part->end[slot], name, g, &largest, tensors));
+    }
+  }
+  ldr_trainer_free(t);
+  ldr_ladder_free(l);
+  ldr_dataset_free(set);
+  return worst / largest;
+}
+
+TEST(gradients_of_both_stacks_equal_transformers) {
+  char path[1024];
+  double worst = 0;
+  int i, tensors = 0;
+  NEED_DATA(path, "models/hf/t5/config.json");
+  for (i = 0; i < STACK_DIRS; i++) {
+    ldr_error err;
+    ldr_weights *g;
+    ldr_model *m;
+    double e;
+    memset(&err, 0, sizeof err);
+    m = stack_model(stack_dirs[i], "config.json", &err);
+    g = stack_golden(stack_dirs[i], &err);
+    CHECK_STR(err.message, "");
+    e = m && g ? stack_gradients(m, g, &tensors) : 1;
+    if (!(e <= 1e-5)) printf("  %s: %g\n", stack_dirs[i], e);
+    CHECK(e <= 1e-5);
+    worst = fmax(worst, e);
+    ldr_weights_close(g);
+    stack_free(m);
+  }
+  printf("  %d tensors: norms of gradients within %.1e of the largest\n", tensors, worst);
+}
+
+#define TESTS(X) X(gradients_of_both_stacks_equal_transformers) X(both_stacks_speak_as_transformers) X(sessions_have_a_source) X(both_stacks_equal_transformers) X(pairs_of_texts_do_not_meet) X(a_decoder_needs_its_source) \
   X(what_is_no_model_of_two_stacks_is_refused)
 LDR_TEST_MAIN("test_stacks", TESTS)
