@@ -557,6 +557,207 @@ TEST(gradients_of_both_stacks_equal_transformers) {
   printf("  %d tensors: norms of gradients within %.1e of the largest\n", tensors, worst);
 }
 
-#define TESTS(X) X(gradients_of_both_stacks_equal_transformers) X(both_stacks_speak_as_transformers) X(sessions_have_a_source) X(both_stacks_equal_transformers) X(pairs_of_texts_do_not_meet) X(a_decoder_needs_its_source) \
+/* What a model of two stacks learns by. */
+static const struct { const char *name; ldr_method method; int32_t top, rank; } ways[] = {
+  { "ladder", LDR_METHOD_LADDER, 0, 0 }, { "ladder of whole copies", LDR_METHOD_LADDER, 2, -1 }, { "full", LDR_METHOD_FULL, 0, 0 },
+  { "lora", LDR_METHOD_LORA, 0, 4 }, { "bitfit", LDR_METHOD_BITFIT, 0, 0 }, { "adapter", LDR_METHOD_ADAPTER, 0, 0 }, { "ia3", LDR_METHOD_IA3, 0, 0 } };
+enum { WAYS = (int)(sizeof ways / sizeof *ways) };
+
+static ldr_ladder *stack_ladder(const ldr_model *m, int way, ldr_error *err) {
+  ldr_ladder_desc d;
+  memset(&d, 0, sizeof d);
+  d.head = LDR_HEAD_WORDS;
+  d.method = ways[way].method;
+  d.top = ways[way].top;
+  d.rank = ways[way].rank;
+  d.dropout = -1;
+  d.seed = 7;
+  return ldr_ladder_create(m, &d, err);
+}
+
+static ldr_trainer *stack_trainer(ldr_ladder *l, const ldr_dataset *set, int checkpoint, ldr_error *err) {
+  ldr_train_desc td;
+  memset(&td, 0, sizeof td);
+  td.batch = 2;
+  td.epochs = 200;
+  td.rate = 3e-3f;
+  td.schedule = LDR_CONSTANT;
+  td.checkpoint = checkpoint;
+  return l ? ldr_trainer_create(l, set, NULL, &td, err) : NULL;
+}
+
+/* The mean loss of a set, from scores that a session gives token by token. */
+static double spoken_loss(const ldr_model *m, const ldr_ladder *l, const ldr_dataset *set, ldr_error *err) {
+  ldr_session *s = ldr_session_create(m, l, 64, err);
+  float *z = (float *)malloc((size_t)m->vocabulary * sizeof *z);
+  double sum = 0;
+  int32_t i, k, n, count = 0;
+  for (i = 0; s && i < ldr_dataset_count(set); i++) {
+    ldr_example e = ldr_dataset_get(set, i);
+    for (n = 0; n < e.count && !e.segments[n]; n++) {}
+    CHECK_INT(ldr_session_source(s, e.ids, n, err), LDR_OK);
+    for (; n < e.count; n++) {
+      double mass = 0;
+      CHECK_INT(ldr_session_read(s, z, e.ids + n, 1, err), LDR_OK);
+      if (e.labels[n] < 0) continue;
+      for (k = 0; k < m->vocabulary; k++) mass += exp((double)z[k]);
+      sum += log(mass) - (double)z[e.labels[n]];
+      count++;
+    }
+  }
+  ldr_session_free(s);
+  free(z);
+  return count ? sum / count : 1e30;
+}
+
+/* Each way starts as the model, learns, goes down along its own gradient as far as that says, speaks as it was trained, also from
+   a file, and gives the same bits when its activations are made again. */
+TEST(both_stacks_learn_in_every_way) {
+  static const char *const dirs[] = { "t5-v1_1", "bart", "pegasus" };
+  static const int32_t batch[] = { 0, 1 };
+  char path[1024];
+  double worst = 0, slope = 0;
+  int i, way;
+  NEED_DATA(path, "models/hf/t5/config.json");
+  for (i = 0; i < 3; i++) {
+    ldr_error err;
+    ldr_weights *g;
+    ldr_model *m;
+    ldr_dataset *set;
+    float golden = 0;
+    memset(&err, 0, sizeof err);
+    m = stack_model(dirs[i], "config.json", &err);
+    g = stack_golden(dirs[i], &err);
+    CHECK_STR(err.message, "");
+    if (!m || !g) return;
+    set = stack_examples(g, 0);
+    ldr_tensor_read(&golden, case_tensor(g, 0, "loss"), 0, 1);
+    for (way = 0; way < WAYS; way++) {
+      ldr_ladder *l = stack_ladder(m, way, &err), *again = NULL;
+      ldr_trainer *t = stack_trainer(l, set, 0, &err), *u;
+      double loss = 0, up = 0, down = 0, squares = 0, step, spoken;
+      ldr_score score;
+      size_t k, size = 0;
+      void *file = NULL;
+      float *grads;
+      CHECK_STR(err.message, "");
+      if (!t) continue;
+      CHECK_INT(ldr_trainer_gradients(t, &loss, batch, 2, &err), LDR_OK);
+      CHECK_NEAR(loss, (double)golden, 1e-5);        /* it starts as the model */
+      for (k = 0; k < 12; k++) CHECK_INT(ldr_trainer_step(t, NULL, &err), LDR_OK);
+      CHECK_INT(ldr_trainer_gradients(t, &loss, batch, 2, &err), LDR_OK);
+      if (!(loss < (double)golden - 0.01)) printf("  %s, %s: %g, before %g\n", dirs[i], ways[way].name, loss, (double)golden);
+      CHECK(loss < (double)golden - 0.01);
+      grads = (float *)malloc(l->size * sizeof *grads);
+      memcpy(grads, l->grads, l->size * sizeof *grads);
+      for (k = 0; k < l->size; k++) squares += (double)grads[k] * (double)grads[k];
+      spoken = spoken_loss(m, l, set, &err);
+      worst = fmax(worst, fabs(spoken - loss));
+      if (!(fabs(spoken - loss) <= 2e-5)) printf("  %s, %s: says %g, learned %g %s\n", dirs[i], ways[way].name, spoken, loss, err.message);
+      CHECK(fabs(spoken - loss) <= 2e-5);
+      CHECK_INT(ldr_evaluate(l, set, LDR_METRIC_LIKELIHOOD, &score, &err), LDR_OK);
+      CHECK_NEAR(score.loss, loss, 2e-5);
+      CHECK_INT(ldr_ladder_save_memory(l, NULL, 0, &size, &err), LDR_OK);
+      file = malloc(size);
+      CHECK_INT(ldr_ladder_save_memory(l, file, size, &size, &err), LDR_OK);
+      again = ldr_ladder_load_memory(m, file, size, NULL, &err);
+      CHECK_STR(err.message, "");
+      if (again) CHECK(spoken_loss(m, again, set, &err) == spoken);
+      free(file);
+      u = stack_trainer(again, set, 1, &err);        /* the same parameters, activations made again */
+      if (u) CHECK_INT(ldr_trainer_gradients(u, &up, batch, 2, &err), LDR_OK);
+      if (u) CHECK(up == loss && memcmp(again->grads, grads, l->size * sizeof *grads) == 0);
+      step = 2e-3 / sqrt(squares);                   /* along the gradient, there and back */
+      for (k = 0; k < l->size; k++) l->values[k] += (float)step * grads[k];
+      CHECK_INT(ldr_trainer_gradients(t, &up, batch, 2, &err), LDR_OK);
+      for (k = 0; k < l->size; k++) l->values[k] -= 2 * (float)step * grads[k];
+      CHECK_INT(ldr_trainer_gradients(t, &down, batch, 2, &err), LDR_OK);
+      up = (up - down) / (2 * step) / squares;
+      slope = fmax(slope, fabs(up - 1));
+      if (!(fabs(up - 1) <= 2e-2)) printf("  %s, %s: %g of the slope\n", dirs[i], ways[way].name, up);
+      CHECK(fabs(up - 1) <= 2e-2);
+      free(grads);
+      ldr_trainer_free(u);
+      ldr_ladder_free(again);
+      ldr_trainer_free(t);
+      ldr_ladder_free(l);
+    }
+    ldr_dataset_free(set);
+    ldr_weights_close(g);
+    stack_free(m);
+  }
+  printf("  %d ways: spoken losses within %.1e of learned ones, slopes within %.1e\n", WAYS, worst, slope);
+}
+
+/* Ladders that a model of two stacks cannot have, and sets it cannot learn from. */
+TEST(what_two_stacks_do_not_learn_is_refused) {
+  char path[1024];
+  ldr_error err;
+  ldr_model *m;
+  ldr_ladder_desc d;
+  ldr_dataset_desc sd;
+  ldr_ladder *l;
+  int i;
+  memset(&err, 0, sizeof err);
+  NEED_DATA(path, "models/hf/bart/config.json");
+  m = stack_model("bart", "config.json", &err);
+  CHECK_STR(err.message, "");
+  for (i = 0; m && i < 5; i++) {
+    static const int32_t rungs[] = { 0 };
+    memset(&d, 0, sizeof d);
+    memset(&err, 0, sizeof err);
+    d.head = i == 0 ? LDR_HEAD_CLASSIFY : LDR_HEAD_WORDS;
+    d.classes = 2;
+    if (i == 1) d.method = LDR_METHOD_PROMPT;
+    if (i == 2) d.method = LDR_METHOD_PREFIX;
+    if (i == 3) d.method = LDR_METHOD_THESEUS;
+    if (i == 4) {
+      d.rungs = rungs;
+      d.rung_count = 1;
+    }
+    l = ldr_ladder_create(m, &d, &err);
+    CHECK(!l && err.status == LDR_UNSUPPORTED && strstr(err.message, "two stacks"));
+    ldr_ladder_free(l);
+  }
+  memset(&err, 0, sizeof err);
+  memset(&d, 0, sizeof d);
+  d.classes = 2;                                     /* the encoder alone learns like any */
+  l = m ? ldr_ladder_create(ldr_model_encoder(m), &d, &err) : NULL;
+  CHECK(l != NULL);
+  CHECK_STR(err.message, "");
+  ldr_ladder_free(l);
+  memset(&sd, 0, sizeof sd);
+  sd.head = LDR_HEAD_WORDS;
+  for (i = 0; m && i < 5; i++) {                     /* no source, no target, the wrong order, another segment, too long */
+    static const int32_t segments[4][4] = { { 1, 1, 1, 1 }, { 0, 0, 0, 0 }, { 0, 1, 0, 1 }, { 0, 0, 1, 2 } };
+    int32_t ids[100], types[100], labels[100];
+    ldr_dataset *set = ldr_dataset_create(&sd, NULL);
+    ldr_train_desc td;
+    ldr_trainer *t;
+    ldr_example e;
+    int32_t k;
+    memset(&e, 0, sizeof e);
+    memset(&td, 0, sizeof td);
+    memset(&err, 0, sizeof err);
+    for (k = 0; k < 100; k++) {
+      ids[k] = labels[k] = 5;
+      types[k] = i < 4 && k < 4 ? segments[i][k] : k > 90;
+    }
+    e.count = i < 4 ? 4 : 100;
+    e.ids = ids;
+    e.segments = types;
+    e.labels = labels;
+    CHECK_INT(ldr_dataset_add(set, &e, &err), LDR_OK);
+    l = stack_ladder(m, 0, &err);
+    t = l ? ldr_trainer_create(l, set, NULL, &td, &err) : NULL;
+    CHECK(!t && err.status == LDR_DATA && strstr(err.message, "segment 0"));
+    ldr_trainer_free(t);
+    ldr_ladder_free(l);
+    ldr_dataset_free(set);
+  }
+  stack_free(m);
+}
+
+#define TESTS(X) X(both_stacks_learn_in_every_way) X(what_two_stacks_do_not_learn_is_refused) X(gradients_of_both_stacks_equal_transformers) X(both_stacks_speak_as_transformers) X(sessions_have_a_source) X(both_stacks_equal_transformers) X(pairs_of_texts_do_not_meet) X(a_decoder_needs_its_source) \
   X(what_is_no_model_of_two_stacks_is_refused)
 LDR_TEST_MAIN("test_stacks", TESTS)

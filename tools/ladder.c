@@ -1438,7 +1438,8 @@ static uint64_t replaced_parameters(const ldr_ladder *l) {
   int32_t i;
   for (i = 0; i < ldr_ladder_params(l); i++) {
     ldr_param p = ldr_ladder_param(l, i);
-    int backbone = strncmp(p.name, "layer.", 6) == 0 || strncmp(p.name, "embeddings.", 11) == 0 || strncmp(p.name, "backbone.", 9) == 0;
+    const char *name = p.name + (strncmp(p.name, "encoder.", 8) == 0 ? 8 : 0);
+    int backbone = strncmp(name, "layer.", 6) == 0 || strncmp(name, "embeddings.", 11) == 0 || strncmp(name, "backbone.", 9) == 0;
     int added = strstr(p.name, ".low_") || strstr(p.name, ".adapter") || strstr(p.name, ".prefix") || strstr(p.name, ".scale.") || strstr(p.name, ".prompt");
     if (backbone && !added) n += (uint64_t)p.rows * (uint64_t)p.columns;
   }
