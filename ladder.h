@@ -177,6 +177,13 @@
      in memory for a whole batch. ldr_session speaks: the keys and values of every layer are kept, a further token costs
      one pass of its own, and ldr_session_rewind goes back to a beginning to try another end. Draws: ldr_sample. See
      examples/12_notes.c.
+     An encoder-decoder says p(y_t | y_1 .. y_t-1, x) of a source text x: each decoder block also attends to the
+     encoder's final states, y = r + O softmax(Q norm(r) (K e)^T) V e. An example has the tokens of x with segment 0,
+     then the decoder's with segment 1 (its start token, ldr_model_info.start, and all of y but its last), with what
+     each of those is to say as labels. The default ladder is copies of the last decoder blocks, whose cross-attention
+     reads the frozen encoder; full, lora, bitfit, adapter and ia3 go on back through the encoder. A session reads its
+     source once (ldr_session_source) and copies share it (ldr_session_copy), as beams do (tools/generate.h). Heads for
+     classes stand on ldr_model_encoder. Frozen always: T5's distances, sines, BART's bias of words.
 
    >>manual-memory        MEMORY
      Every object is planned before it is made and lives in one block: model, ladder, trainer, predictor. A training

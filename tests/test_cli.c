@@ -558,6 +558,39 @@ TEST(a_ladder_learns_to_answer) {
 }
 
 /* One vector a text, as the model's own description of its sentence vectors has it. */
+/* Sources and targets by a ladder, LoRA and all of a model of two stacks; what the decoder says afterwards. */
+TEST(pairs_of_texts_are_learned) {
+  char data[LADDER_MAX_PATH], *text;
+  size_t n;
+  NEED_PROGRAM();
+  NEED_MODEL(data, "hf/t5");
+  CHECK(put_file("pairs.tsv", "the cat sat on the mat\tone\nit is a truth\ttwo truths\nwhat is the time\tnoon\n"));
+  CHECK(put_file("pairs.jsonl", "{\"source\":\"the cat sat on the mat\",\"target\":\"one\"}\n{\"source\":\"it is a truth\",\"target\":\"two truths\"}\n"
+      "{\"source\":\"what is the time\",\"target\":\"noon\"}\n"));
+  EXPECT(0, "$L train --model %s --task seq2seq --train pairs.tsv --dev pairs.tsv --method full --lr 1e-2 --epochs 60 --seed 1 --out full.ladder", data);
+  CHECK(holds("out", "95328 parameters trained, 48 frozen"));      /* all but two tables of distances */
+  EXPECT(0, "cut -f1 pairs.tsv | $L generate --model %s --ladder full.ladder --max-new 9", data);
+  text = slurp("out", &n);
+  CHECK_STR(text, "one\ntwo truths\nnoon\n");
+  free(text);
+  EXPECT(0, "cut -f1 pairs.tsv | $L generate --model %s --ladder full.ladder --max-new 9 --beams 3", data);
+  text = slurp("out", &n);
+  CHECK_STR(text, "one\ntwo truths\nnoon\n");
+  free(text);
+  EXPECT(0, "$L train --model %s --task seq2seq --train pairs.jsonl --dev pairs.jsonl --method full --lr 1e-2 --epochs 60 --seed 1 --out same.ladder", data);
+  CHECK(same_files("full.ladder", "same.ladder"));
+  EXPECT(0, "$L train --model %s --task seq2seq --train pairs.tsv --lr 3e-2 --epochs 20 --seed 1 --out narrow.ladder", data);
+  EXPECT(0, "$L eval --model %s --ladder narrow.ladder --data pairs.jsonl", data);
+  CHECK(holds("out", "on 3 examples"));
+  EXPECT(0, "echo 'it is a truth' | $L generate --model %s --ladder narrow.ladder --max-new 3", data);
+  CHECK(put_file("empty.tsv", "a cat\t\n"));
+  EXPECT(1, "$L train --model %s --task seq2seq --train empty.tsv --out x.ladder", data);
+  EXPECT(1, "$L train --model %s --task text --train pairs.tsv --out x.ladder", data);
+  CHECK(holds("err", "--task seq2seq"));
+  EXPECT(1, "$L train --model %s --task seq2seq --train pairs.tsv --method prompt --out x.ladder", data);
+  CHECK(holds("err", "two stacks"));
+}
+
 /* Models of two stacks: states by --stack, and text with one beam or several as transformers makes it
    (tests/reference/make_beams.py). */
 TEST(two_stacks_are_read_and_searched) {
@@ -1039,7 +1072,7 @@ TEST(entities_are_where_they_are_said_to_be) {
 #define TESTS(X) X(usage_errors) X(help_and_version) X(a_model_becomes_a_gguf_file) X(a_tuned_model_becomes_a_gguf_file) X(what_gguf_cannot_say_is_refused) \
   X(bad_weight_files_fail) X(bad_data_files_fail) X(labels_that_training_never_saw) X(several_labels_a_text) X(tokenize_and_features) X(inspect_and_plan_are_json) X(the_plan_is_the_peak) X(inspect_lists_what_a_broken_model_holds) X(a_published_classifier_is_used_and_continued) X(a_ladder_learns_to_answer) X(sentence_models_pool_as_they_say) \
   X(quantize_makes_a_whole_model) X(train_eval_predict) X(ladders_are_served_together) X(the_default_ladder_is_not_below_the_head) X(theseus_makes_a_smaller_model) X(same_seed_same_bytes) X(resume_changes_nothing) X(interrupt_and_resume_change_nothing) X(the_cache_lies_in_a_folder) X(numbers_are_predicted) \
-  X(entities_have_character_offsets) X(task_files_are_understood) X(task_examples_are_counted) X(the_file_truncates) X(one_reader_for_all_commands) X(entities_are_where_they_are_said_to_be) X(two_stacks_are_read_and_searched)
+  X(entities_have_character_offsets) X(task_files_are_understood) X(task_examples_are_counted) X(the_file_truncates) X(one_reader_for_all_commands) X(entities_are_where_they_are_said_to_be) X(two_stacks_are_read_and_searched) X(pairs_of_texts_are_learned)
 
 #else
 
