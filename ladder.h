@@ -42,8 +42,8 @@
 
    DOES
      read Hugging Face directories (safetensors, PyTorch and TensorFlow files) and GGUF files of 17 kinds of
-     encoders and 23 of decoders (>>manual-models), in place, never expanded in memory, with the heads they were
-     published with and adapters of PEFT; tokenise as their own tokenizers do (WordPiece, BPE,
+     encoders and 23 of decoders, and 7 of both in one (T5, BART; >>manual-models), in place, never expanded in memory,
+     with the heads they were published with and adapters of PEFT; tokenise as their own tokenizers do (WordPiece, BPE,
      Unigram, WordLevel; tokenizer.json, vocab.json, SentencePiece models, vocab.txt) and back; train ladders of several
      published recipes; classification, several labels a text, regression, sentence pairs, token labels, multiple
      choice; next words; stop, save and go on with the same bits; predict, generate text. For comparison, and where a
@@ -97,9 +97,11 @@
                 megatron-bert, nomic-bert, gte, eurobert, modernbert, deberta, deberta-v2 (and v3). Decoders: gpt2,
                 gpt_neo, gpt_neox, gptj, opt, bloom, falcon, llama, mistral, qwen2, qwen3, gemma, gemma2, gemma3_text,
                 phi, phi3, stablelm, starcoder2, smollm3, olmo, olmo2, granite, cohere
-     positions  learned; rotary in halves or pairs, of whole heads or of a part, stretched as linear, llama3, yarn or
-                longrope (dynamic: up to the model's own length); by distance (mpnet, deberta, bloom, falcon); windows
-                of local layers
+     both       t5 (v1.1, flan-t5 too; or its encoder alone), mt5, bart, mbart, marian, pegasus, m2m_100. The model is
+                the decoder; ldr_model_encoder is the other, and ldr_batch.source what that reads
+     positions  learned; sines; rotary in halves or pairs, of whole heads or of a part, stretched as linear, llama3,
+                yarn or longrope (dynamic: up to the model's own length); by distance (mpnet, deberta, bloom, falcon,
+                t5); windows of local layers
      files      safetensors and PyTorch's own (zip, the older form, either in shards), TensorFlow checkpoints of named
                 variables (bert_model.ckpt.index with bert_config.json), GGUF 2 and 3, also in several files (llama,
                 qwen2, qwen3, gemma, gemma2, gemma3, phi3, olmo2, bert, nomic-bert), in F32 F16 BF16 F64 Q8_0 Q4_0 Q4_1
@@ -175,6 +177,13 @@
      in memory for a whole batch. ldr_session speaks: the keys and values of every layer are kept, a further token costs
      one pass of its own, and ldr_session_rewind goes back to a beginning to try another end. Draws: ldr_sample. See
      examples/12_notes.c.
+     An encoder-decoder says p(y_t | y_1 .. y_t-1, x) of a source text x: each decoder block also attends to the
+     encoder's final states, y = r + O softmax(Q norm(r) (K e)^T) V e. An example has the tokens of x with segment 0,
+     then the decoder's with segment 1 (its start token, ldr_model_info.start, and all of y but its last), with what
+     each of those is to say as labels. The default ladder is copies of the last decoder blocks, whose cross-attention
+     reads the frozen encoder; full, lora, bitfit, adapter and ia3 go on back through the encoder. A session reads its
+     source once (ldr_session_source) and copies share it (ldr_session_copy), as beams do (tools/generate.h). Heads for
+     classes stand on ldr_model_encoder. Frozen always: T5's distances, sines, BART's bias of words.
 
    >>manual-memory        MEMORY
      Every object is planned before it is made and lives in one block: model, ladder, trainer, predictor. A training
@@ -637,11 +646,15 @@ typedef struct ldr_model_info {
   int32_t  has_logits;           /* 1: ldr_model_logits can be called */
   ldr_task task;                 /* what the other head in the files is for, or LDR_TASK_NONE: ldr_model_scores */
   int32_t  classes;              /* scores that it gives */
+  int32_t  start;                /* the token that a decoder's text begins with; -1: the model has no encoder */
   uint64_t parameters;           /* elements of the tensors in use */
   uint64_t weight_bytes;         /* mapped or borrowed */
 } ldr_model_info;
 
 LDR_API ldr_model_info       ldr_model_info_get(const ldr_model *m);
+/* The encoder of a model that has two stacks (T5, BART): a model of its own, which lives as long as m; else NULL. m is
+   then the decoder. */
+LDR_API const ldr_model     *ldr_model_encoder(const ldr_model *m);
 /* A 64-bit hash of the shape and of every weight byte in use; names the backbone in ladder files. Reads
    every weight once. */
 LDR_API uint64_t             ldr_model_fingerprint(const ldr_model *m);
@@ -656,6 +669,7 @@ typedef struct ldr_batch {
   const int32_t *ids;            /* [offsets[sequences]] */
   /* token types, same length, or NULL for all 0; with a table of tasks (ernie): type + types * task */
   const int32_t *segments;
+  const struct ldr_batch *source; /* what an encoder reads, a text for each sequence; NULL for models without one */
 } ldr_batch;
 
 /* hidden[T,width] = state after block `layer` (0: the embedding output; layers or -1: the final hidden state,
@@ -1062,6 +1076,10 @@ LDR_API ldr_memory   ldr_session_memory(const ldr_session *s);
 /* Reads ids[count] behind what was read. logits[vocabulary], of the token that would follow; NULL: not wanted.
    LDR_LIMIT: no room. */
 LDR_API ldr_status   ldr_session_read(ldr_session *s, float *logits, const int32_t *ids, int32_t count, ldr_error *err);
+/* Two stacks: what the decoder will read of. The session begins anew. */
+LDR_API ldr_status   ldr_session_source(ldr_session *s, const int32_t *ids, int32_t count, ldr_error *err);
+/* to becomes what from is, for another end of its text. A source is shared: from must then live as long. */
+LDR_API ldr_status   ldr_session_copy(ldr_session *to, const ldr_session *from, ldr_error *err);
 LDR_API int32_t      ldr_session_length(const ldr_session *s);
 /* Forgets all but the first `length` tokens: for another continuation of the same beginning. */
 LDR_API ldr_status   ldr_session_rewind(ldr_session *s, int32_t length, ldr_error *err);
@@ -1088,7 +1106,8 @@ typedef struct ldr_generate_desc {
   int32_t    (*token)(void *user, int32_t id);      /* NULL, or called for each; nonzero: stop */
   void        *user;
 } ldr_generate_desc;
-/* Reads prompt[count] and draws tokens until one ends the text, `most` are there, or the session is full. out[most]
+/* Reads prompt[count] (two stacks: the source; the text begins with the decoder's own token, and with those that
+   config.json forces) and draws tokens until one ends the text, `most` are there, or the session is full. out[most]
    receives them (the one that ends it as well), *made how many. */
 LDR_API ldr_status ldr_generate(ldr_session *s, int32_t *out, int32_t *made, const int32_t *prompt, int32_t count,
     const ldr_generate_desc *desc, ldr_error *err);
@@ -3846,6 +3865,11 @@ typedef struct ldr__attention {
   /* one sequence: keys and values of all its tokens, [past + new, kept_ld], of which qkv has the last; or NULL */
   const float *kept;
   size_t kept_ld, past; /* past: tokens before those of qkv */
+  /* [sequences+1] of whom kept has keys and values instead: other texts, from row keys[s] on; qkv is q alone; or NULL.
+     single: each sequence asks in one row, its number */
+  const int32_t *keys;
+  int32_t single;
+  float *dkept; /* [., kept_ld] their gradient, on the way back */
   const ldr__places *places; /* q_i . K[i - j] + k_j . Q[i - j] are added to scores before `scale`; or NULL */
   const float *slopes; /* [heads] times j - i is added to scores before `scale`, or NULL (Press et al. 2021) */
   float cap; /* scores, with `scale`, are cap tanh(s / cap); 0: not */
@@ -3955,7 +3979,7 @@ static void ldr__attention_ahead(ldr__fetches *s, const ldr__attention *a, size_
     kv = task % kv_heads, first, n;
   ldr__fetches_clear(s);
   s->count += places;
-  if (seq >= (size_t)a->sequences) return;
+  if (seq >= (size_t)a->sequences || a->keys) return;
   first = (size_t)(a->offsets[seq] - a->offsets[0]);
   n = (size_t)(a->offsets[seq + 1] - a->offsets[seq]);
   qkv += first * a->ld;
@@ -3977,13 +4001,15 @@ static void ldr__attention_forward(const ldr__exec *ex, float *out, float *lse, 
     group = (size_t)(a->heads / a->kv_heads);
   LDR__FOR(task, (int64_t)a->sequences * a->kv_heads, ex->threads) {
     size_t seq = (size_t)(task / a->kv_heads), kv = (size_t)(task % a->kv_heads), h, i0, j0, i, c, rows, keys;
-    size_t first = (size_t)(a->offsets[seq] - a->offsets[0]),
-        n = (size_t)(a->offsets[seq + 1] - a->offsets[seq]) + a->past;
+    size_t first = a->single ? seq : (size_t)(a->offsets[seq] - a->offsets[0]), after = a->past +
+        (a->single ? 1 : (size_t)(a->offsets[seq + 1] - a->offsets[seq])),
+        n = a->keys ? (size_t)(a->keys[seq + 1] - a->keys[seq]) : after;
     size_t begin = a->past + (a->only ? (size_t)(a->only[seq] - a->offsets[seq]) : 0),
-        end = a->only ? begin + 1 : n, to = a->only ? seq : first;
+        end = a->only ? begin + 1 : after, to = a->only ? seq : first;
     float *k = ex->scratch + (size_t)ldr__thread() * ex->scratch_size, *v = k + n * d, *q = v + n * d,
       *o = q + d * nr, *s = o + d * nr;
-    const float *base = qkv + first * ld, *keys_at = a->kept ? a->kept : base + inner;
+    const float *base = qkv + first * ld,
+        *keys_at = a->kept ? a->kept + (a->keys ? (size_t)a->keys[seq] * a->kept_ld : 0) : base + inner;
     size_t kld = a->kept ? a->kept_ld : ld;
     ldr__softmax soft;
     ldr__fetches soon;
@@ -4033,19 +4059,23 @@ static void ldr__attention_backward(const ldr__exec *ex, float *dqkv, const floa
     group = (size_t)(a->heads / a->kv_heads), apart = ldr__round_up(d, 16);
   LDR__FOR(task, (int64_t)a->sequences * a->kv_heads, ex->threads) {
     size_t seq = (size_t)(task / a->kv_heads), kv = (size_t)(task % a->kv_heads), h, i0, j0, i, rows, keys;
-    size_t first = (size_t)(a->offsets[seq] - a->offsets[0]), n = (size_t)(a->offsets[seq + 1] - a->offsets[seq]);
-    size_t begin = a->only ? (size_t)(a->only[seq] - a->offsets[seq]) : 0, asking = a->only ? 1 : n;
+    size_t first = a->single ? seq : (size_t)(a->offsets[seq] - a->offsets[0]),
+        tokens = a->single ? 1 : (size_t)(a->offsets[seq + 1] - a->offsets[seq]),
+        n = a->keys ? (size_t)(a->keys[seq + 1] - a->keys[seq]) : tokens, kld = a->keys ? a->kept_ld : ld;
+    size_t begin = a->only ? (size_t)(a->only[seq] - a->offsets[seq]) : 0, asking = a->only ? 1 : tokens;
     size_t to = a->only ? seq : first;
-    float *q = ex->scratch + (size_t)ldr__thread() * ex->scratch_size, *g = q + n * d, *dq = g + n * d,
-      *dot = dq + n * apart, *sums = dot + n;
+    float *q = ex->scratch + (size_t)ldr__thread() * ex->scratch_size, *g = q + tokens * d, *dq = g + tokens * d,
+      *dot = dq + tokens * apart, *sums = dot + tokens;
     /* kr: the rows of k, not side by side */
-    float *k = sums + n, *v = k + d * nr, *dk = v + d * nr, *dv = dk + d * nr, *kr = dv + d * nr,
+    float *k = sums + tokens, *v = k + d * nr, *dk = v + d * nr, *dv = dk + d * nr, *kr = dv + d * nr,
       *s = kr + nr * ldr__round_up(d, nr), *e = s + LDR__STRETCH * nr, *t = e + LDR__STRETCH * nr;
-    const float *keys_at = qkv + first * ld + inner + kv * d, *values_at = keys_at + (size_t)a->kv_heads * d;
-    float *dbase = dqkv + first * ld;
+    const float *keys_at = (a->keys ? a->kept + (size_t)a->keys[seq] * kld : qkv + first * ld + inner) + kv * d,
+        *values_at = keys_at + (size_t)a->kv_heads * d;
+    float *dbase = dqkv + first * ld,
+        *dkeys = (a->keys ? a->dkept + (size_t)a->keys[seq] * kld : dbase + inner) + kv * d;
     ldr__fetches soon;
     ldr__attention_ahead(&soon, a, (size_t)task + (size_t)ex->threads, qkv, out, dout, 3);
-    for (i = 0; a->only && i < n; i++) memset(dbase + i * ld + kv * group * d, 0, group * d * sizeof(float));
+    for (i = 0; a->only && i < tokens; i++) memset(dbase + i * ld + kv * group * d, 0, group * d * sizeof(float));
     for (h = kv * group; h < (kv + 1) * group; h++) {
       const float *at = dout + to * inner + h * d, *o = out + to * inner + h * d;
       ldr__head_rows(q, d, qkv + (first + begin) * ld + h * d, ld, asking, d);
@@ -4057,13 +4087,13 @@ static void ldr__attention_backward(const ldr__exec *ex, float *dqkv, const floa
       memset(dq, 0, asking * apart * sizeof(float));
       ldr__fetches_put(&soon, 3, ldr__head_ahead(dbase + begin * ld + h * d, ld, asking, d));
       for (j0 = 0; j0 < n; j0 += nr) {
-        float *to_k = dbase + j0 * ld + inner + kv * d, *to_v = to_k + (size_t)a->kv_heads * d;
+        float *to_k = dkeys + j0 * kld, *to_v = to_k + (size_t)a->kv_heads * d;
         keys = LDR__MIN(nr, n - j0);
-        ldr__fetches_put(&soon, 1, ldr__head_ahead(to_k, ld, keys, d));
-        ldr__fetches_put(&soon, 2, ldr__head_ahead(to_v, ld, keys, d));
-        ldr__pack_panels(ker, k, ldr__mat_float(keys_at + j0 * ld, 1, ld), d, keys);
-        ldr__pack_panels(ker, v, ldr__mat_float(values_at + j0 * ld, 1, ld), d, keys);
-        ldr__pack_panels(ker, kr, ldr__mat_float(keys_at + j0 * ld, ld, 1), keys, d);
+        ldr__fetches_put(&soon, 1, ldr__head_ahead(to_k, kld, keys, d));
+        ldr__fetches_put(&soon, 2, ldr__head_ahead(to_v, kld, keys, d));
+        ldr__pack_panels(ker, k, ldr__mat_float(keys_at + j0 * kld, 1, kld), d, keys);
+        ldr__pack_panels(ker, v, ldr__mat_float(values_at + j0 * kld, 1, kld), d, keys);
+        ldr__pack_panels(ker, kr, ldr__mat_float(keys_at + j0 * kld, kld, 1), keys, d);
         memset(dk, 0, 2 * d * nr * sizeof(float));
         for (i0 = a->causal && j0 > begin ? j0 - begin : 0; i0 < asking; i0 += rows) {
           uint32_t drops[LDR__STRETCH];
@@ -4094,8 +4124,8 @@ static void ldr__attention_backward(const ldr__exec *ex, float *dqkv, const floa
           ldr__panels_multiply(ker, dv, nr, g + i0 * d, 1, d, s, rows, d, nr, rows, NULL, NULL, 1, &soon);
           ldr__attention_shifts_backward(dq + i0 * apart, apart, dk, e, a, h, rows, keys, nr, begin + i0, j0);
         }
-        ker->rows->transpose(to_k, ld, dk, nr, NULL, keys, d, h > kv * group);
-        ker->rows->transpose(to_v, ld, dv, nr, NULL, keys, d, h > kv * group);
+        ker->rows->transpose(to_k, kld, dk, nr, NULL, keys, d, h > kv * group);
+        ker->rows->transpose(to_v, kld, dv, nr, NULL, keys, d, h > kv * group);
       }
       ldr__head_rows(dbase + begin * ld + h * d, ld, dq, apart, asking, d);
     }
@@ -10666,6 +10696,8 @@ LDR__DEF int32_t ldr_tokenizer_find(const ldr_tokenizer *t, const char *piece) {
        parallel:   r1 = x + Attn(norm1(x))                  y = r1 + FFN(norm1(x)), or FFN(norm2(x))
 
        after:      what Attn and FFN give is normed, by norm3 and norm4, before it is added
+       cross:      between them Cross(norm(r1)), or norm(n + Cross(n)): Attn whose keys and values come from the states
+                   of another text, which an encoder read
 
        Attn(z) = O softmax(Q z (K z)^T / sqrt(d_head)) V z       FFN(z) = Down f(Up z)   or   Down (f(Gate z) * Up z)
 
@@ -10678,10 +10710,10 @@ LDR__DEF int32_t ldr_tokenizer_find(const ldr_tokenizer *t, const char *piece) {
    ====================================================================================== */
 
 typedef enum ldr__slot {
-  LDR__Q, LDR__K, LDR__V, LDR__O, LDR__GATE, LDR__UP, LDR__DOWN, LDR__MATRICES,
+  LDR__Q, LDR__K, LDR__V, LDR__O, LDR__GATE, LDR__UP, LDR__DOWN, LDR__XQ, LDR__XK, LDR__XV, LDR__XO, LDR__MATRICES,
   LDR__QB = LDR__MATRICES, LDR__KB, LDR__VB, LDR__OB, LDR__GATEB, LDR__UPB, LDR__DOWNB,
-  LDR__NORM1, LDR__NORM1B, LDR__NORM2, LDR__NORM2B, LDR__NORM3, LDR__NORM3B, LDR__NORM4, LDR__NORM4B,
-  LDR__QNORM, LDR__QNORMB, LDR__KNORM, LDR__KNORMB, LDR__SLOTS,
+  LDR__NORM1 = 2 * LDR__MATRICES, LDR__NORM1B, LDR__NORM2, LDR__NORM2B, LDR__NORM3, LDR__NORM3B, LDR__NORM4,
+  LDR__NORM4B, LDR__QNORM, LDR__QNORMB, LDR__KNORM, LDR__KNORMB, LDR__XNORM, LDR__XNORMB, LDR__SLOTS,
   /* added by tuning methods: A and B of every matrix; adapters after attention, after FFN: down, bias, up, bias */
   LDR__LOW_A = LDR__SLOTS, LDR__LOW_B = LDR__LOW_A + LDR__MATRICES, LDR__ADAPTER1 = LDR__LOW_B + LDR__MATRICES,
   LDR__ADAPTER2 = LDR__ADAPTER1 + 4,
@@ -10691,26 +10723,36 @@ typedef enum ldr__slot {
 static const char *const ldr__slot_names[LDR__ALL_SLOTS] = {
   "attention.query.weight", "attention.key.weight", "attention.value.weight", "attention.output.weight",
   "ffn.gate.weight", "ffn.up.weight", "ffn.down.weight",
+  "cross.query.weight", "cross.key.weight", "cross.value.weight", "cross.output.weight",
   "attention.query.bias", "attention.key.bias", "attention.value.bias", "attention.output.bias",
-  "ffn.gate.bias", "ffn.up.bias", "ffn.down.bias", "norm1.weight", "norm1.bias", "norm2.weight", "norm2.bias",
+  "ffn.gate.bias", "ffn.up.bias", "ffn.down.bias",
+  "cross.query.bias", "cross.key.bias", "cross.value.bias", "cross.output.bias",
+  "norm1.weight", "norm1.bias", "norm2.weight", "norm2.bias",
   "norm3.weight", "norm3.bias", "norm4.weight", "norm4.bias",
   "attention.query_norm.weight", "attention.query_norm.bias", "attention.key_norm.weight", "attention.key_norm.bias",
+  "cross.norm.weight", "cross.norm.bias",
   "attention.query.low_a.weight", "attention.key.low_a.weight", "attention.value.low_a.weight",
   "attention.output.low_a.weight",
   "ffn.gate.low_a.weight", "ffn.up.low_a.weight", "ffn.down.low_a.weight",
+  "cross.query.low_a.weight", "cross.key.low_a.weight",
+  "cross.value.low_a.weight", "cross.output.low_a.weight",
   "attention.query.low_b.weight", "attention.key.low_b.weight", "attention.value.low_b.weight",
   "attention.output.low_b.weight",
   "ffn.gate.low_b.weight", "ffn.up.low_b.weight", "ffn.down.low_b.weight",
+  "cross.query.low_b.weight", "cross.key.low_b.weight",
+  "cross.value.low_b.weight", "cross.output.low_b.weight",
   "adapter1.down.weight", "adapter1.down.bias", "adapter1.up.weight", "adapter1.up.bias",
   "adapter2.down.weight", "adapter2.down.bias", "adapter2.up.weight", "adapter2.up.bias", "prefix.key",
       "prefix.value",
   "scale.key", "scale.value", "scale.ffn" };
 
-/* A part of a block is a matrix and its bias, or a norm's gain and shift. */
+/* A part of a block is a matrix and its bias, or a norm's gain and shift; those of cross-attention come last. */
 enum { LDR__BLOCK_PARTS = LDR__MATRICES + (LDR__SLOTS - LDR__NORM1) / 2 };
 static int ldr__slot_part(int slot, int *bias) {
   *bias = slot >= LDR__NORM1 ? (slot - LDR__NORM1) % 2 : slot >= LDR__MATRICES;
-  return slot >= LDR__NORM1 ? LDR__MATRICES + (slot - LDR__NORM1) / 2 : slot % LDR__MATRICES;
+  if (slot >= LDR__NORM1) return LDR__XQ + (slot - LDR__NORM1) / 2;
+  return slot % LDR__MATRICES < LDR__XQ ? slot % LDR__MATRICES
+      : slot % LDR__MATRICES + (LDR__SLOTS - LDR__NORM1) / 2;
 }
 static int ldr__norm_shift(int slot) { return slot >= LDR__NORM1 && slot < LDR__SLOTS && (slot - LDR__NORM1) % 2; }
 
@@ -10731,6 +10773,7 @@ typedef struct ldr__shape {
   int32_t biases; /* a bit for each matrix that has one */
   float eps;
   int32_t parallel, after; /* see above; 2: FFN has a norm of its own */
+  int32_t cross; /* attends to another text as well: see above */
   int32_t head_norms; /* of q and k, LDR__NORM_...; 0: none */
   int32_t turned; /* dimensions of a head that positions turn */
   float clip, cap, grow; /* q, k, v are cut to [-clip, clip]; scores are cap tanh(s / cap);
@@ -10767,6 +10810,14 @@ static size_t ldr__slot_size(const ldr__shape *s, int slot, size_t *rows, size_t
     case LDR__GATE: r = s->gated ? f : 0; c = w; break;
     case LDR__UP: r = f; c = w; break;
     case LDR__DOWN: r = w; c = f; break;
+    case LDR__XQ: r = s->cross ? q : 0; c = w; break;
+    case LDR__XK: case LDR__XV: r = s->cross ? kv : 0; c = w; break;
+    case LDR__XO: r = s->cross ? w : 0; c = q; break;
+    case LDR__XQ + LDR__QB: c = s->cross && LDR__HAS_BIAS(XQ) ? q : 0; break;
+    case LDR__XK + LDR__QB: c = s->cross && LDR__HAS_BIAS(XK) ? kv : 0; break;
+    case LDR__XV + LDR__QB: c = s->cross && LDR__HAS_BIAS(XV) ? kv : 0; break;
+    case LDR__XO + LDR__QB: c = s->cross && LDR__HAS_BIAS(XO) ? w : 0; break;
+    case LDR__XNORM: case LDR__XNORMB: c = s->cross ? w : 0; break;
     case LDR__QB: c = LDR__HAS_BIAS(Q) ? q : 0; break;
     case LDR__KB: c = LDR__HAS_BIAS(K) ? kv : 0; break;
     case LDR__VB: c = LDR__HAS_BIAS(V) ? kv : 0; break;
@@ -10825,6 +10876,7 @@ typedef struct ldr__acts {
   float *added[2], *stats3, *stats4; /* what norm3 and norm4 read; a parallel block: what norm2 reads */
   float *raw, *raw_stats; /* q, k, v as their matrices made them; [units][raw_rows][2] of their norms */
   size_t raw_rows;
+  float *xn, *xq, *xattention, *xlse, *xr, *xstats; /* of cross-attention; xq, xattention NULL: where q was */
 } ldr__acts;
 
 /* Pieces of q and k that are normed one by one. */
@@ -10887,6 +10939,16 @@ static void ldr__acts_place(ldr__plan *p, const char *name, ldr__acts *a, const 
     a->stats3 = ldr__place_matrix(p, name, rows, 2);
     a->stats4 = ldr__place_matrix(p, name, rows, 2);
   }
+  if (s->cross) {
+    a->xr = ldr__place_matrix(p, name, rows, w);
+    a->xn = keep ? ldr__place_matrix(p, name, rows, w) : a->n2;
+  }
+  if (keep && s->cross) {
+    a->xq = ldr__place_matrix(p, name, rows, ldr__q_width(s));
+    a->xattention = ldr__place_matrix(p, name, rows, ldr__q_width(s));
+    a->xlse = ldr__place_matrix(p, name, rows, (size_t)s->heads);
+    a->xstats = ldr__place_matrix(p, name, rows, 2);
+  }
   a->raw_rows = rows;
   if (keep && (s->head_norms || s->clip > 0 || s->scaled)) a->raw = ldr__place_matrix(p, name, rows,
       ldr__qkv_width(s));
@@ -10937,6 +10999,12 @@ static ldr__acts ldr__acts_from(ldr__acts a, const ldr__shape *s, size_t first, 
   a.raw_stats = ldr__row_of(a.raw_stats, first, 2);
   a.stats3 = ldr__row_of(a.stats3, out, 2);
   a.stats4 = ldr__row_of(a.stats4, out, 2);
+  a.xn = ldr__row_of(a.xn, out, w);
+  a.xq = ldr__row_of(a.xq, out, ldr__q_width(s));
+  a.xattention = ldr__row_of(a.xattention, out, ldr__q_width(s));
+  a.xlse = ldr__row_of(a.xlse, out, (size_t)s->heads);
+  a.xr = ldr__row_of(a.xr, out, w);
+  a.xstats = ldr__row_of(a.xstats, out, 2);
   for (i = 0; i < 2; i++) {
     a.added[i] = ldr__row_of(a.added[i], out, w);
     a.z[i] = ldr__row_of(a.z[i], out, w);
@@ -10969,11 +11037,16 @@ typedef struct ldr__tokens {
   /* see ldr__attention; the block puts the new ones behind those of `past` tokens */
   float *kept;
   size_t past;
+  /* cross-attention: the block's keys and values [., 2 kv] of other texts, of text s from row source[s] to
+     source[s + 1]; their gradient, on the way back */
+  const float *cross;
+  const int32_t *source;
+  float *dcross;
   float dropout;
   uint64_t dropout_key;
 } ldr__tokens;
 
-enum { LDR__PLACE_SCORES, LDR__PLACE_ATTENTION, LDR__PLACE_FFN, LDR__PLACES };
+enum { LDR__PLACE_SCORES, LDR__PLACE_ATTENTION, LDR__PLACE_FFN, LDR__PLACE_CROSS, LDR__PLACE_CROSS_SCORES };
 
 /* Rows of a block's output. */
 static size_t ldr__tokens_out(const ldr__tokens *t) { return t->only ? (size_t)t->sequences : t->count; }
@@ -10987,6 +11060,7 @@ static ldr__tokens ldr__tokens_part(const ldr__tokens *t, int32_t i, int32_t end
   mine.position += first;
   if (t->rows) mine.rows += first;
   mine.count = (size_t)(t->offsets[end] - t->offsets[i]);
+  if (t->source) mine.source += i;
   if (t->only) mine.only += i;
   if (t->only_rows) mine.only_rows += i;
   return mine;
@@ -11054,6 +11128,25 @@ static ldr__attention ldr__block_attention(
   a.only = t->only;
   a.ld = ldr__qkv_width(s);
   a.drop = drop;
+  return a;
+}
+
+/* The same to another text. */
+static ldr__attention ldr__cross_attention(
+    const ldr__shape *s, const ldr__manner *m, const ldr__tokens *t, const ldr__dropout *drop) {
+  ldr__manner own = *m;
+  ldr__attention a;
+  own.window = 0;
+  own.relative = own.slopes = own.places.keys = NULL;
+  a = ldr__block_attention(s, &own, t, drop);
+  a.causal = 0;
+  a.kept = t->cross;
+  a.keys = t->source;
+  a.dkept = t->dcross;
+  a.past = 0;
+  a.single = t->only != NULL;
+  a.only = NULL;
+  a.ld = ldr__q_width(s);
   return a;
 }
 
@@ -11209,6 +11302,7 @@ typedef struct ldr__back {
   float *f, *df, *dg; /* f: the activated units again, where the forward pass had room for them */
   float *attention, *qkv, *low, *bent;
   float *added[2], *heads; /* of what norm3, norm4 and the norms of q and k made */
+  float *xn, *xq, *xattention, *cross; /* of what cross-attention reads, its queries, what they gave, what it adds */
 } ldr__back;
 
 static void ldr__back_place(ldr__plan *p, const char *name, ldr__back *k, const ldr__shape *s, size_t rows, float *f) {
@@ -11224,6 +11318,12 @@ static void ldr__back_place(ldr__plan *p, const char *name, ldr__back *k, const 
     k->dattn = ldr__place_matrix(p, name, rows, w);
     k->attention = ldr__place_matrix(p, name, rows, ldr__q_width(s));
     k->qkv = ldr__place_matrix(p, name, rows, ldr__qkv_width(s));
+  }
+  if (s->cross) {
+    k->xn = ldr__place_matrix(p, name, rows, w);
+    k->cross = ldr__place_matrix(p, name, rows, w);
+    k->xq = ldr__place_matrix(p, name, rows, ldr__q_width(s));
+    k->xattention = ldr__place_matrix(p, name, rows, ldr__q_width(s));
   }
   if (s->head_norms || s->scaled) k->heads = ldr__place_matrix(p, name, rows, ldr__qkv_width(s));
   if (s->after) k->added[0] = ldr__place_matrix(p, name, rows, w);
@@ -11247,6 +11347,10 @@ static ldr__back ldr__back_from(ldr__back k, const ldr__shape *s, size_t first, 
   k.low = ldr__row_of(k.low, first, (size_t)s->low_rank);
   k.bent = ldr__row_of(k.bent, out, (size_t)s->bottleneck);
   k.heads = ldr__row_of(k.heads, first, ldr__qkv_width(s));
+  k.xn = ldr__row_of(k.xn, out, w);
+  k.cross = ldr__row_of(k.cross, out, w);
+  k.xq = ldr__row_of(k.xq, out, ldr__q_width(s));
+  k.xattention = ldr__row_of(k.xattention, out, ldr__q_width(s));
   k.added[0] = ldr__row_of(k.added[0], out, w);
   k.added[1] = ldr__row_of(k.added[1], out, w);
   return k;
@@ -11448,6 +11552,35 @@ static void ldr__ffn_forward(const ldr__exec *ex, float *f, float *fg, const ldr
 /* What a forward pass may leave out when it is run again, on the way back: attention, whose result was kept, and y. */
 enum { LDR__ALL_OF_IT, LDR__BUT_ATTENTION, LDR__ONLY_INSIDE };
 
+/* The keys and values kv[T,2kv] that a block has of another text's states x[T,w], `most` rows at a time: low has room
+   for as many. */
+static void ldr__cross_keys(const ldr__exec *ex, float *kv, const float *x, const ldr__block *b, const ldr__shape *s,
+    size_t rows, float *low, size_t most) {
+  size_t w = (size_t)s->width, n = ldr__kv_width(s), at;
+  for (at = 0; at < rows; at += most) {
+    size_t take = LDR__MIN(rows - at, most);
+    float *to = kv + at * 2 * n;
+    ldr__block_linear_forward(ex, to, 2 * n, x + at * w, w, b, s, LDR__XK, take, low);
+    ldr__block_linear_forward(ex, to + n, 2 * n, x + at * w, w, b, s, LDR__XV, take, low);
+  }
+}
+
+/* From a->xn[T,w], and pre-norm a->r1, to a->xr and a->n2. */
+static void ldr__cross_forward(const ldr__exec *ex, ldr__acts *a, const ldr__block *b, const ldr__shape *s,
+    const ldr__tokens *t, int part) {
+  size_t rows = ldr__tokens_out(t), w = (size_t)s->width, n = ldr__q_width(s);
+  int post = s->place == LDR__POST, next = post ? LDR__XNORM : LDR__NORM2;
+  float *q = a->xq ? a->xq : a->qkv, *out = a->xattention ? a->xattention : a->attention;
+  ldr__dropout scores = ldr__tokens_dropout(t, LDR__PLACE_CROSS_SCORES),
+      after = ldr__tokens_dropout(t, LDR__PLACE_CROSS);
+  ldr__attention at = ldr__cross_attention(s, &b->manner, t, &scores);
+  ldr__block_linear_forward(ex, q, n, a->xn, w, b, s, LDR__XQ, rows, a->low);
+  if (part == LDR__ALL_OF_IT) ldr__attention_forward(ex, out, a->xlse, q, &at);
+  ldr__block_linear_forward(ex, a->xr, w, out, n, b, s, LDR__XO, rows, a->low);
+  ldr__residual_norm_forward(ex, a->n2, a->xr, post ? a->xn : a->r1, post ? a->xstats : a->stats2, b->v[next],
+      b->v[next + 1], rows, w, s->norm, s->eps, &after);
+}
+
 /* a->x[T,w] to a->y[T,w]. `f` (and `fg` when gated) is room for [T,ffn]; a frozen block passes a->u, a->g. */
 static void ldr__block_forward(const ldr__exec *ex, ldr__acts *a, const ldr__block *b, const ldr__shape *s,
     const ldr__tokens *t, float *f, float *fg, int part) {
@@ -11455,6 +11588,7 @@ static void ldr__block_forward(const ldr__exec *ex, ldr__acts *a, const ldr__blo
   const float *x = t->only ? a->y : a->x; /* what is wanted of it; y is written last, and may be x */
   ldr__dropout scores = ldr__tokens_dropout(t, LDR__PLACE_SCORES), after = ldr__tokens_dropout(t, LDR__PLACE_ATTENTION),
                last = ldr__tokens_dropout(t, LDR__PLACE_FFN);
+  int post = s->place == LDR__POST, next = post ? LDR__NORM1 : s->cross ? LDR__XNORM : LDR__NORM2;
   if (s->heads) {
     ldr__attention at = ldr__block_attention(s, &b->manner, t, &scores);
     if (s->place == LDR__PRE && b->manner.bare) memcpy(a->n1, a->x, rows * w * sizeof(float));
@@ -11476,10 +11610,11 @@ static void ldr__block_forward(const ldr__exec *ex, ldr__acts *a, const ldr__blo
     else ldr__block_linear_forward(ex, a->r1, w, a->attention, q, b, s, LDR__O, rows, a->low);
     ldr__adapter_forward(ex, a->r1, a, b, s, 0, rows);
     ldr__added_forward(ex, a->r1, a, b, s, 0, rows);
-    /* post-norm normalises with norm1 here, pre-norm with norm2 */
-    ldr__residual_norm_forward(ex, s->place == LDR__NO_NORM || s->parallel ? NULL : a->n2, a->r1, x,
-        s->place == LDR__POST ? a->stats1 : a->stats2, b->v[s->place == LDR__POST ? LDR__NORM1 : LDR__NORM2],
-        b->v[s->place == LDR__POST ? LDR__NORM1B : LDR__NORM2B], rows, w, s->norm, s->eps, &after);
+    /* post-norm normalises with norm1 here, pre-norm with the norm that comes next */
+    ldr__residual_norm_forward(ex, s->place == LDR__NO_NORM || s->parallel ? NULL : s->cross ? a->xn : a->n2, a->r1, x,
+        post ? a->stats1 : s->cross ? a->xstats : a->stats2, b->v[next], b->v[next + 1], rows, w, s->norm, s->eps,
+        &after);
+    if (s->cross) ldr__cross_forward(ex, a, b, s, t, part);
   } else memcpy(a->r1, x, rows * w * sizeof(float));
   if (s->parallel) {
     const float *const *v = b->v + (s->parallel == 1 ? LDR__NORM1 : LDR__NORM2);
@@ -11496,7 +11631,8 @@ static void ldr__block_forward(const ldr__exec *ex, ldr__acts *a, const ldr__blo
   if (s->place == LDR__POST)
     ldr__residual_norm_forward(
         ex, a->y, a->r2, a->n2, a->stats2, b->v[LDR__NORM2], b->v[LDR__NORM2B], rows, w, s->norm, s->eps, &last);
-  else ldr__residual_norm_forward(ex, NULL, a->y, a->r1, NULL, NULL, NULL, rows, w, s->norm, s->eps, &last);
+  else ldr__residual_norm_forward(ex, NULL, a->y, s->cross ? a->xr : a->r1, NULL, NULL, NULL, rows, w, s->norm, s->eps,
+        &last);
 }
 
 /* dn[T,w] (+)= gradient of FFN's input from k->dffn[T,w], the gradient of its output. f is made again from the stored u
@@ -11551,6 +11687,37 @@ static void ldr__self_attention_backward(const ldr__exec *ex, float *dz, int add
   ldr__qkv_backward(ex, dz, add, grad, k->qkv, a, b, s, rows, k->low);
 }
 
+/* dxn[T,w] (+)= gradient of what cross-attention reads, from d[T,w], that of its sum with the stream; t->dcross is
+   that of the keys and values. */
+static void ldr__cross_backward(const ldr__exec *ex, float *dxn, int add, float *const *grad, const float *d,
+    const ldr__acts *a, const ldr__block *b, const ldr__shape *s, const ldr__tokens *t, const ldr__back *k) {
+  size_t rows = ldr__tokens_out(t), w = (size_t)s->width, q = ldr__q_width(s);
+  ldr__dropout scores = ldr__tokens_dropout(t, LDR__PLACE_CROSS_SCORES),
+      after = ldr__tokens_dropout(t, LDR__PLACE_CROSS);
+  ldr__attention at = ldr__cross_attention(s, &b->manner, t, &scores);
+  ldr__dropout_backward(ex, k->cross, d, rows, w, &after);
+  ldr__block_linear_backward(
+      ex, k->xattention, q, 0, grad, k->cross, w, a->xattention, q, b, s, LDR__XO, rows, a->low, k->low);
+  ldr__attention_backward(ex, k->xq, k->xattention, a->xattention, a->xlse, a->xq, &at);
+  ldr__block_linear_backward(ex, dxn, w, add, grad, k->xq, q, a->xn, w, b, s, LDR__XQ, rows, a->low, k->low);
+}
+
+/* dx[T,w] (NULL: not wanted) += gradient of the states x[T,w] from that of the keys and values, dkv[T,2kv], and the
+   gradients of what made those. low, dlow: room for [T,rank]. */
+static void ldr__cross_keys_backward(const ldr__exec *ex, float *dx, float *const *grad, const float *dkv,
+    const float *x, const ldr__block *b, const ldr__shape *s, size_t rows, float *low, float *dlow) {
+  size_t w = (size_t)s->width, n = ldr__kv_width(s);
+  ldr__sums sums;
+  int i;
+  ldr__sums_begin(&sums, ex);
+  for (i = 0; i < 2; i++) {
+    int slot = i ? LDR__XV : LDR__XK;
+    ldr__block_linear_gradients(&sums, grad, dkv + (size_t)i * n, 2 * n, x, w, s, slot, rows);
+    ldr__block_linear_backward(ex, dx, w, 1, grad, dkv + (size_t)i * n, 2 * n, x, w, b, s, slot, rows, low, dlow);
+  }
+  ldr__sums_make(&sums);
+}
+
 /* dx[T,w] from dy, which has the rows of y and stays as it is. Adds to the gradients grad[slot] (NULL: not wanted) of
    what tuning added to the block; those of its own tensors are made afterwards, of all rows at once
    (ldr__block_gradients). */
@@ -11564,15 +11731,24 @@ static void ldr__block_backward(const ldr__exec *ex, float *dx, float *const *gr
     ldr__added_backward(ex, k->dffn, k->added[1], a, b, s, 1, rows);
     ldr__adapter_backward(ex, k->dffn, grad, a, b, s, 1, rows, k);
     ldr__ffn_backward(ex, k->dn1, 1, grad, a, b, s, k, rows);
-    ldr__norm_backward(ex, dx, 0, NULL, NULL, k->dn1, a->r1, a->stats1, b->v[LDR__NORM1], rows, w, s->norm);
+    if (s->cross) {
+      ldr__norm_backward(ex, k->xn, 0, NULL, NULL, k->dn1, a->xr, a->xstats, b->v[LDR__XNORM], rows, w, s->norm);
+      ldr__cross_backward(ex, k->xn, 1, grad, k->xn, a, b, s, t, k);
+    }
+    ldr__norm_backward(ex, dx, 0, NULL, NULL, s->cross ? k->xn : k->dn1, a->r1, a->stats1, b->v[LDR__NORM1], rows, w,
+        s->norm);
   } else {
     ldr__dropout_backward(ex, k->dffn, dy, rows, w, &last);
     ldr__added_backward(ex, k->dffn, k->added[1], a, b, s, 1, rows);
     ldr__adapter_backward(ex, k->dffn, grad, a, b, s, 1, rows, k);
     memcpy(dx, dy, rows * w * sizeof(float));
     ldr__ffn_backward(ex, s->place == LDR__PRE ? k->dn2 : dx, s->place != LDR__PRE, grad, a, b, s, k, rows);
-    if (s->place == LDR__PRE && !s->parallel) ldr__norm_backward(ex, dx, 1, NULL, NULL, k->dn2, a->r1, a->stats2,
-        b->v[LDR__NORM2], rows, w, s->norm);
+    if (s->place == LDR__PRE && !s->parallel) ldr__norm_backward(ex, dx, 1, NULL, NULL, k->dn2,
+        s->cross ? a->xr : a->r1, a->stats2, b->v[LDR__NORM2], rows, w, s->norm);
+    if (s->cross) {
+      ldr__cross_backward(ex, k->xn, 0, grad, dx, a, b, s, t, k);
+      ldr__norm_backward(ex, dx, 1, NULL, NULL, k->xn, a->r1, a->xstats, b->v[LDR__XNORM], rows, w, s->norm);
+    }
   }
   if (s->heads) {
     ldr__dropout_backward(ex, k->dattn, s->parallel ? dy : dx, rows, w, &after);
@@ -11603,6 +11779,12 @@ static void ldr__block_gradients(ldr__sums *sums, float *const *grad, const floa
     ldr__qkv_gradients(sums, grad, k->qkv, a, s, t->count);
     ldr__head_norms_gradients(sums, grad, k->heads, a, s, t->count);
   }
+  if (s->cross) {
+    ldr__block_linear_gradients(sums, grad, k->cross, w, a->xattention, ldr__q_width(s), s, LDR__XO, rows);
+    ldr__block_linear_gradients(sums, grad, k->xq, ldr__q_width(s), a->xn, w, s, LDR__XQ, rows);
+    ldr__norm_gradients(sums, grad[LDR__XNORM], grad[LDR__XNORMB], post ? k->dn1 : k->xn, post ? a->xr : a->r1,
+        a->xstats, rows, w);
+  }
   if (s->after) {
     ldr__norm_gradients(sums, grad[LDR__NORM3], grad[LDR__NORM3B], k->added[0], a->added[0], a->stats3, rows, w);
     ldr__norm_gradients(sums, grad[LDR__NORM4], grad[LDR__NORM4B], k->added[1], a->added[1], a->stats4, rows, w);
@@ -11612,10 +11794,11 @@ static void ldr__block_gradients(ldr__sums *sums, float *const *grad, const floa
     ldr__norm_gradients(sums, grad[LDR__NORM1], grad[LDR__NORM1B], k->dn2, a->added[0], a->stats2, rows, w);
     ldr__sums_make(sums); /* the same gain gets attention's share below */
   } else ldr__norm_gradients(sums, grad[LDR__NORM2], grad[LDR__NORM2B], post ? dy : k->dn2,
-        post ? a->r2 : s->parallel ? a->added[0] : a->r1, a->stats2, rows, w);
+        post ? a->r2 : s->parallel ? a->added[0] : s->cross ? a->xr : a->r1, a->stats2, rows, w);
   if (post || !m->bare)
     ldr__norm_gradients(
-        sums, grad[LDR__NORM1], grad[LDR__NORM1B], k->dn1, post ? a->r1 : a->x, a->stats1, post ? rows : t->count, w);
+        sums, grad[LDR__NORM1], grad[LDR__NORM1B], post && s->cross ? k->xn : k->dn1, post ? a->r1 : a->x, a->stats1,
+        post ? rows : t->count, w);
 }
 
 /* ======================================================================================
@@ -11669,10 +11852,13 @@ enum {
   LDR__OF_BARE = 1 << 20, /* norms have a gain only */
   LDR__OF_WHOLE_NORMS = 1 << 21, /* an RMS norm of all heads of q as one row, and of k */
   LDR__OF_ALIBI = 1 << 22, /* scores fall with the distance, for each head at its slope */
+  LDR__OF_STACKS = 1 << 23, /* an encoder and a decoder that reads it: ldr_model.encoder */
+  LDR__OF_WAVES = 1 << 24, /* positions are sines, then cosines */
   LDR__OF_OWN_WIDTH = 2048  /* embeddings are as wide as states unless embedding_size says no */
 };
 
 /* Groups of configuration keys. */
+#define LDR__KEYS_BART 0x80000000u
 enum {
   LDR__KEYS_BERT = 1, LDR__KEYS_DISTIL = 2, LDR__KEYS_GPT = 4, LDR__KEYS_LLAMA = 8, LDR__KEYS_MODERN = 16,
   LDR__KEYS_NARROW = 32,
@@ -11682,7 +11868,8 @@ enum {
       LDR__KEYS_OPT = 65536, LDR__KEYS_NO_SHIFT = 131072,
   LDR__KEYS_PLACES = 262144, LDR__KEYS_NEOX = 1 << 19, LDR__KEYS_J = 1 << 20, LDR__KEYS_PHI = 1 << 21,
   LDR__KEYS_PHI3 = 1 << 22, LDR__KEYS_STABLE = 1 << 23, LDR__KEYS_COHERE = 1 << 24, LDR__KEYS_OLMO = 1 << 25,
-  LDR__KEYS_GEMMA = 1 << 26, LDR__KEYS_GRANITE = 1 << 27, LDR__KEYS_BLOOM = 1 << 28, LDR__KEYS_FALCON = 1 << 29
+  LDR__KEYS_GEMMA = 1 << 26, LDR__KEYS_GRANITE = 1 << 27, LDR__KEYS_BLOOM = 1 << 28, LDR__KEYS_FALCON = 1 << 29,
+  LDR__KEYS_T5 = 1 << 30
 };
 
 #define LDR__HF_KEYS "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", \
@@ -11711,6 +11898,26 @@ enum {
   "mlp.dense_h_to_4h", "mlp.dense_4h_to_h"
 #define LDR__FALCON_ENDS "word_embeddings.weight", NULL, NULL, NULL, NULL, "ln_f", NULL, NULL, "lm_head.weight", NULL
 #define LDR__LLAMA_ENDS "embed_tokens.weight", NULL, NULL, NULL, NULL, "norm", NULL, NULL, "lm_head.weight", NULL
+#define LDR__T5_FFN "layer.#.DenseReluDense."
+#define LDR__T5(type, gated, up) { type, "", LDR_NORM_RMS, LDR__PRE, gated, 0, 0, 0, 0, 0, "d_model", \
+  "num_layers|num_decoder_layers num_layers", "num_heads", "d_ff", NULL, "feed_forward_proj", "layer_norm_epsilon", \
+  "relu", "block.%d.", { "layer.0.SelfAttention.q", "layer.0.SelfAttention.k", "layer.0.SelfAttention.v", \
+  "layer.0.SelfAttention.o", LDR__T5_FFN "wi_0", LDR__T5_FFN up, LDR__T5_FFN "wo", "layer.0.layer_norm", \
+  "layer.#.layer_norm", NULL, NULL, NULL, NULL, "layer.1.layer_norm", "layer.1.EncDecAttention.q", \
+  "layer.1.EncDecAttention.k", "layer.1.EncDecAttention.v", "layer.1.EncDecAttention.o" }, \
+  "shared.weight", NULL, NULL, NULL, NULL, "final_layer_norm", NULL, NULL, "lm_head.weight", NULL, \
+  LDR__OF_STACKS | LDR__OF_RELATIVE | LDR__OF_UNSCALED | LDR__OF_TIED, LDR__KEYS_T5, \
+  { "*coder.embed_tokens.weight", "*.EncDecAttention.relative_attention_bias.weight" } }
+#define LDR__BART(type, place, position, embed_norm, final_norm, traits) { type, "model.", LDR_NORM_LAYER, place, 0, \
+  0, 0, LDR__ALL_BIASES, 0, 0, "d_model", "encoder_layers|decoder_layers", \
+  "encoder_attention_heads|decoder_attention_heads", "encoder_ffn_dim|decoder_ffn_dim", "max_position_embeddings", \
+  "activation_function", NULL, "gelu", "layers.%d.", { "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", \
+  "self_attn.out_proj", NULL, "fc1", "fc2", "self_attn_layer_norm", "final_layer_norm", NULL, NULL, NULL, NULL, \
+  "encoder_attn_layer_norm", "encoder_attn.q_proj", "encoder_attn.k_proj", "encoder_attn.v_proj", \
+  "encoder_attn.out_proj" }, "shared.weight", position, NULL, embed_norm, NULL, final_norm, NULL, NULL, \
+  "lm_head.weight", "final_logits_bias", LDR__OF_STACKS | LDR__OF_TIED | (traits), LDR__KEYS_BART, \
+  { "*coder.embed_tokens.weight", "*coder.version", \
+  (traits) & LDR__OF_WAVES ? "*coder.embed_positions.weight*" : NULL } }
 
 static const ldr__family ldr__families[] = {
   { "bert", "bert.", LDR__BERT_TYPE, LDR__BERT_LAYER, LDR__BERT_TABLES(LDR__BERT_TYPES), LDR__BERT_NORM, NULL, NULL,
@@ -11879,7 +12086,12 @@ static const ldr__family ldr__families[] = {
     LDR__OF_BY_HEAD | LDR__OF_TIED, LDR__KEYS_FALCON | LDR__KEYS_ROPE, { "score.*" } },
   { "falcon with two norms", "transformer.", LDR_NORM_LAYER, LDR__PRE, 0, LDR__HALVES, 1, 0, 0, 0, LDR__FALCON_KEYS,
     "h.%d.", { LDR__FALCON_PARTS, "ln_attn", "ln_mlp" }, LDR__FALCON_ENDS,
-    LDR__OF_BY_HEAD | LDR__OF_TIED, LDR__KEYS_FALCON | LDR__KEYS_ROPE, { "score.*" } }
+    LDR__OF_BY_HEAD | LDR__OF_TIED, LDR__KEYS_FALCON | LDR__KEYS_ROPE, { "score.*" } },
+  LDR__T5("t5", 0, "wi"), LDR__T5("t5 with gates", 1, "wi_1"),
+  LDR__BART("bart", LDR__POST, "embed_positions.weight", "layernorm_embedding", NULL, LDR__OF_TWO),
+  LDR__BART("mbart", LDR__PRE, "embed_positions.weight", "layernorm_embedding", "layer_norm", LDR__OF_TWO),
+  LDR__BART("marian", LDR__POST, NULL, NULL, NULL, LDR__OF_WAVES),
+  LDR__BART("pegasus", LDR__PRE, NULL, NULL, "layer_norm", LDR__OF_WAVES)
 };
 
 /* Names under which a family is published again: its row, what else it does, other keys, theta where none is given. */
@@ -11892,8 +12104,12 @@ static const struct { const char *type, *row; uint32_t traits, keys; double thet
   { "gemma", "llama", LDR__OF_GEMMA | LDR__OF_TIED, LDR__KEYS_GEMMA, 0 },
   { "gemma3_text", "gemma2", LDR__OF_HEAD_NORMS | LDR__OF_TWO_THETAS, 0, 1e6 },
   { "smollm3", "llama", LDR__OF_TIED | LDR__OF_WINDOWS | LDR__OF_UNTURNED, LDR__KEYS_WINDOW | LDR__KEYS_UNTURNED,
-      2e6 }
+      2e6 },
+  { "mt5", "t5", 0, 0, 0 }, { "m2m_100", "pegasus", LDR__OF_PAD, 0, 0 }
 };
+#undef LDR__T5_FFN
+#undef LDR__T5
+#undef LDR__BART
 #undef LDR__HF_KEYS
 #undef LDR__BERT_TYPE
 #undef LDR__BERT_PARTS
@@ -11914,8 +12130,8 @@ static const struct { const char *type, *row; uint32_t traits, keys; double thet
 #undef LDR__FALCON_ENDS
 
 /* The name of a layer's tensor, behind the family's prefix: its part, then .weight or .bias; a part with a blank in it
-   has after that a bias of another name. inner: layers that stand in turn in a group; others' patterns name one number.
-   0: the family has no such part. */
+   has after that a bias of another name; # is 1, or 2 where there is cross-attention. inner: layers that stand in turn
+   in a group; others' patterns name one number. 0: the family has no such part. */
 static int ldr__part_name(char *name, size_t cap, const ldr__family *f, int slot, int32_t layer, int32_t inner) {
   int bias, part = ldr__slot_part(slot, &bias);
   const char *s = f->parts[part], *other = s ? strchr(s, ' ') : NULL;
@@ -12014,11 +12230,17 @@ struct ldr_model {
   /* DeBERTa: rows each way, of them shared by logarithm (0: none), LDR__PLACED_... */
   int32_t far, buckets, placed;
   const int32_t *place_row; /* the row of distance 0, of [2 positions + 1] */
+  ldr_model *encoder; /* of a decoder that reads one: the same weights and vocabulary; or NULL */
+  int32_t stack; /* LDR__ENCODER, LDR__DECODER of two; 0: there is one */
+  int32_t borrowed; /* 1: weights and vocabulary are the decoder's */
+  int32_t start; /* a decoder's text begins with it */
+  int32_t forced[2]; /* its first token and the last that there is room for, or -1 */
   uint64_t parameters;
   ldr_memory memory;
   void *plan_memory;
   size_t plan_size;
 };
+enum { LDR__ENCODER = 1, LDR__DECODER = 2 };
 
 /* 1: states are made of embeddings by a matrix. ALBERT always has it, ELECTRA where they differ in width. */
 static int ldr__projects(const ldr_model *m) {
@@ -12414,6 +12636,16 @@ static const struct { uint32_t groups; const char *keys, *fine; } ldr__known_key
     "unsloth_version "
     "model_max_length custom_pipelines auto_map", NULL },
   { UINT32_MAX, "is_decoder is_encoder_decoder add_cross_attention tie_encoder_decoder pruned_heads", "false" },
+  { LDR__KEYS_T5 | LDR__KEYS_BART, "d_model is_encoder_decoder output_past", NULL },
+  { LDR__KEYS_T5, "d_kv d_ff num_layers num_decoder_layers num_heads n_positions relative_attention_num_buckets "
+    "relative_attention_max_distance feed_forward_proj dense_act_fn is_gated_act layer_norm_epsilon "
+    "initializer_factor dropout_rate scale_decoder_outputs", NULL },
+  { LDR__KEYS_BART, "encoder_layers decoder_layers encoder_attention_heads decoder_attention_heads encoder_ffn_dim "
+    "decoder_ffn_dim encoder_layerdrop decoder_layerdrop max_position_embeddings activation_function scale_embedding "
+    "init_std num_hidden_layers decoder_vocab_size classif_dropout add_bias_logits add_final_layer_norm "
+    "normalize_before normalize_embedding static_position_embeddings extra_pos_embeddings "
+    "force_bos_token_to_be_generated", NULL },
+  { LDR__KEYS_BART, "share_encoder_decoder_embeddings", "true" },
   { LDR__KEYS_BERT, "num_hidden_layers num_attention_heads intermediate_size hidden_act max_position_embeddings "
   "type_vocab_size layer_norm_eps "
     "directionality pooler_fc_size pooler_num_attention_heads pooler_num_fc_layers pooler_size_per_head pooler_type",
@@ -12526,7 +12758,7 @@ static ldr_status ldr__config_activation(ldr_activation *out, const ldr_json *j,
   static const struct { const char *name; ldr_activation value; } names[] = {
     { "gelu", LDR_GELU }, { "gelu_new", LDR_GELU_TANH }, { "gelu_pytorch_tanh", LDR_GELU_TANH },
         { "gelu_fast", LDR_GELU_TANH }, { "relu", LDR_RELU }, { "silu", LDR_SILU }, { "swish", LDR_SILU },
-        { "tanh", LDR_TANH } };
+        { "tanh", LDR_TANH }, { "gated-gelu", LDR_GELU_TANH }, { "gated-silu", LDR_SILU }, { "gated-relu", LDR_RELU } };
   int32_t node = ldr__config_get(j, 0, key);
   const ldr_json_node *n = ldr_json_node_at(j, node);
   char text[64];
@@ -12571,6 +12803,12 @@ static ldr_status ldr__config_family(ldr_model *m, const ldr_json *j, ldr_error 
     row = "falcon with two norms";
     m->type = "falcon";
   }
+  if (strcmp(row ? row : text, "t5") == 0) {
+    char name[32];
+    m->type = m->type ? m->type : "t5";
+    row = ldr_json_string(name, sizeof name, j, ldr_json_get(j, 0, "feed_forward_proj")) > 5 &&
+        memcmp(name, "gated-", 6) == 0 ? "t5 with gates" : "t5";
+  }
   for (i = 0; i < sizeof ldr__families / sizeof ldr__families[0]; i++) {
     if (i) ldr__text_string(&known, ", ");
     ldr__text_string(&known, ldr__families[i].type);
@@ -12597,10 +12835,11 @@ static ldr_status ldr__config_heads(ldr_model *m, const ldr_json *j, ldr_error *
     return ldr__fail(err, LDR_FORMAT, "config.json: %d heads cannot share %d key/value heads", s->heads, s->kv_heads);
   if (ldr__config_int(j, "head_dim", s->width / s->heads, 1, 4096, &s->head_dim, err)) return err->status;
   if (!f->rotary) s->head_dim = s->width / s->heads;
+  if ((m->keys & LDR__KEYS_T5) && ldr__config_int(j, "d_kv", 64, 1, 4096, &s->head_dim, err)) return err->status;
   if (s->head_dim < 1)
     return ldr__fail(
         err, LDR_FORMAT, "config.json: width %d is less than one for each of %d heads", s->width, s->heads);
-  if (!f->rotary && s->width % s->heads)
+  if (!f->rotary && !(m->keys & LDR__KEYS_T5) && s->width % s->heads)
     return ldr__fail(err, LDR_FORMAT, "config.json: width %d is not a multiple of %d heads", s->width, s->heads);
   if (f->rotary && s->head_dim % 2)
     return ldr__fail(err, LDR_UNSUPPORTED, "config.json: rotary positions need an even head size, not %d", s->head_dim);
@@ -12642,7 +12881,31 @@ static ldr_status ldr__config_block(ldr_model *m, const ldr_json *j, ldr_error *
     s->head_norms = LDR__NORM_SHARED;
   if (((m->keys & LDR__KEYS_COHERE) && ldr__config_true(j, "use_qk_norm")) ||
       ((m->keys & LDR__KEYS_STABLE) && ldr__config_true(j, "qk_layernorm"))) s->head_norms = LDR__NORM_EACH;
-  if (m->traits & LDR__OF_GEMMA) m->word_scale = sqrtf((float)s->width);
+  if (m->traits & LDR__OF_GEMMA || ((m->keys & LDR__KEYS_BART) && ldr__config_true(j, "scale_embedding")))
+    m->word_scale = sqrtf((float)s->width);
+  m->forced[0] = m->forced[1] = -1;
+  if (m->traits & LDR__OF_STACKS) {
+    s->cross = s->causal = m->stack == LDR__DECODER;
+    if (ldr__config_int(j, "decoder_vocab_size", m->vocabulary, m->vocabulary, m->vocabulary, &own, err) ||
+        ldr__config_int(j, "decoder_start_token_id bos_token_id pad_token_id", 0, 0, m->vocabulary - 1, &m->start, err))
+      return err->status;
+    for (own = 0; own < 2; own++) {
+      int32_t node = ldr_json_get(j, 0, own ? "forced_eos_token_id" : "forced_bos_token_id");
+      double id = ldr_json_number(j, node, -1);
+      m->forced[own] = id >= 0 && id < m->vocabulary ? (int32_t)id : -1;
+    }
+  }
+  if (m->traits & LDR__OF_RELATIVE) {
+    m->buckets = 32;
+    m->far = LDR__FAR;
+  }
+  if (m->keys & LDR__KEYS_T5) {
+    if (ldr__config_int(j, "relative_attention_num_buckets", 32, 4, 1 << 16, &m->buckets, err) ||
+        ldr__config_int(j, "relative_attention_max_distance", LDR__FAR, m->buckets, LDR__FAR, &m->far, err))
+      return err->status;
+    if (ldr__config_true_or(j, "scale_decoder_outputs", ldr__config_true_or(j, "tie_word_embeddings", 1)))
+      m->logit_scale = 1.0f / sqrtf((float)s->width);
+  }
   if ((m->keys & LDR__KEYS_OLMO) && ldr__config_real(j, "clip_qkv", 0, 0, 1e6, &s->clip, err)) return err->status;
   if ((m->keys & LDR__KEYS_COHERE) && ldr__config_real(j, "logit_scale", 0.0625, 1e-9, 1e9, &m->logit_scale, err))
       return err->status;
@@ -12732,6 +12995,7 @@ static ldr_status ldr__config_embeddings(ldr_model *m, const ldr_json *j, ldr_er
     m->position_offset = 2;
     m->positions += 2;
   }
+  if (m->traits & LDR__OF_WAVES) m->positions += m->position_offset;
   if (m->position_offset >= m->positions)
     return ldr__fail(err, LDR_FORMAT, "config.json: pad_token_id %d leaves none of %d positions", pad, m->positions);
   return LDR_OK;
@@ -12750,6 +13014,7 @@ static uint64_t ldr__config_settings(const ldr_model *m) {
   if (m->conv.taps) h = ldr__mix64(h + (uint64_t)m->conv.activation * 64 + (uint64_t)m->conv.taps);
   if (m->by_layer || (m->traits & ~m->family->traits))
     h = ldr__mix64(h + m->traits * UINT64_C(2) + (uint64_t)m->by_layer);
+  if (m->stack) h = ldr__mix64(h + (uint64_t)m->buckets * 65536 + (uint64_t)m->far) + (uint64_t)m->stack;
   for (i = 0; m->rope[0].kind == LDR__ROPE_LONG && i < m->long_dims[0]; i++)
     h = ldr__settings_add(ldr__settings_add(h, m->stretch[0][i], 8), m->stretch[1][i], 9);
   h = ldr__settings_add(h, m->word_scale, 1);
@@ -12778,6 +13043,8 @@ static const struct ldr__task_row { uint32_t tasks; const char *types, *dense, *
   { 1 << LDR_TASK_SEQUENCE, "roberta xlm-roberta camembert mpnet", "classifier.dense", NULL, "classifier.out_proj",
       LDR_TANH },
   { 1 << LDR_TASK_SEQUENCE, "electra", "classifier.dense", NULL, "classifier.out_proj", LDR_GELU },
+  { 1 << LDR_TASK_SEQUENCE, "bart mbart", "classification_head.dense", NULL, "classification_head.out_proj",
+      LDR_TANH },
   { 1 << LDR_TASK_SEQUENCE, "roformer", "classifier.dense", NULL, "classifier.out_proj", LDR__OWN_ACTIVATION },
   { 1 << LDR_TASK_SEQUENCE | 1 << LDR_TASK_CHOICE, "distilbert", "pre_classifier", NULL, "classifier", LDR_RELU },
   { 1 << LDR_TASK_SEQUENCE | 1 << LDR_TASK_TOKENS | 1 << LDR_TASK_SPAN, "modernbert", "head.dense", "head.norm",
@@ -12859,6 +13126,7 @@ static ldr_status ldr__config_task(ldr_model *m, const ldr_json *j, ldr_error *e
   int32_t problem = ldr_json_get(j, 0, "problem_type");
   char name[128];
   size_t i;
+  if (m->stack == LDR__ENCODER) return LDR_OK;
   if (!list || list->type != LDR_JSON_ARRAY || ldr_json_string(name, sizeof name, j, list->first) < 0) return LDR_OK;
   for (i = 0; i < sizeof ldr__task_names / sizeof *names && !ldr__ends_with(name, names[i].ending); i++) {}
   if (i == sizeof ldr__task_names / sizeof *names) return LDR_OK;
@@ -12888,12 +13156,31 @@ static void ldr__config_end(ldr_model *m, const ldr_json *j) {
     if (ldr__json_integer(j, k, &v) && v < m->vocabulary) m->ends_text[m->end_count++] = (int32_t)v;
 }
 
+/* What a key's name is for this stack, where it has one name before a | for encoders and one behind it. */
+static const char *ldr__stack_key(char own[64], const ldr_model *m, const char *names) {
+  size_t n = names ? strcspn(names, "|") : 0;
+  if (!names || !names[n]) return names;
+  if (m->stack == LDR__DECODER) return names + n + 1;
+  memcpy(own, names, n);
+  own[n] = 0;
+  return own;
+}
+
+static ldr_status ldr__config_encoder(ldr_model *m, const ldr_json *j, ldr_error *err);
+
 static ldr_status ldr__config_read(ldr_model *m, const ldr_json *j, ldr_error *err) {
   const ldr__family *f;
+  char key[64];
   ldr__shape *s = &m->shape;
   const int32_t big = 1 << 24;
   if (ldr__config_family(m, j, err) || ldr__config_refuse(m, j, err)) return err->status;
   f = m->family;
+  if ((m->traits & LDR__OF_STACKS) && !m->stack) {
+    const ldr_json_node *list = ldr_json_node_at(j, ldr_json_get(j, 0, "architectures"));
+    m->stack = LDR__DECODER;
+    if (list && list->type == LDR_JSON_ARRAY && ldr_json_string(key, sizeof key, j, list->first) >= 0 &&
+        ldr__ends_with(key, "EncoderModel")) m->stack = LDR__ENCODER;
+  }
   s->norm = f->norm;
   s->place = f->place;
   s->gated = f->gated;
@@ -12901,9 +13188,9 @@ static ldr_status ldr__config_read(ldr_model *m, const ldr_json *j, ldr_error *e
   s->causal = f->causal;
   s->biases = f->biases;
   if (ldr__config_int(j, f->k_width, -1, 1, 65536, &s->width, err) ||
-      ldr__config_int(j, f->k_layers, -1, 1, LDR__MANY, &m->layers, err) ||
-      ldr__config_int(j, f->k_heads, -1, 1, LDR__MANY, &s->heads, err) ||
-      ldr__config_int(j, f->k_ffn, s->width * 4, 1, 1 << 20, &s->ffn, err) ||
+      ldr__config_int(j, ldr__stack_key(key, m, f->k_layers), -1, 1, LDR__MANY, &m->layers, err) ||
+      ldr__config_int(j, ldr__stack_key(key, m, f->k_heads), -1, 1, LDR__MANY, &s->heads, err) ||
+      ldr__config_int(j, ldr__stack_key(key, m, f->k_ffn), s->width * 4, 1, 1 << 20, &s->ffn, err) ||
       ldr__config_int(j, "vocab_size", -1, 1, big, &m->vocabulary, err) ||
       ldr__config_int(j, f->k_positions, f->position ? -1 : 2048, 1, big, &m->positions, err))
     return err->status;
@@ -12915,14 +13202,34 @@ static ldr_status ldr__config_read(ldr_model *m, const ldr_json *j, ldr_error *e
   }
   if (ldr__config_activation(&s->activation, j, f->k_activation, m->traits & LDR__OF_GEMMA ? "gelu_pytorch_tanh"
       : f->activation, err)) return err->status;
-  if (ldr__config_real(j, f->k_eps, f->norm == LDR_NORM_RMS ? 1e-6 : f->place == LDR__POST ? 1e-12 : 1e-5, 0, 1,
-      &s->eps, err)) return err->status;
+  if (ldr__config_real(j, f->k_eps, f->norm == LDR_NORM_RMS ? 1e-6 : f->place == LDR__POST &&
+      !m->stack ? 1e-12 : 1e-5, 0, 1, &s->eps, err)) return err->status;
   if (ldr__config_heads(m, j, err) || ldr__config_block(m, j, err) || ldr__config_embeddings(m, j, err) ||
       ldr__config_rope(m, j, err) || ldr__config_layers(m, j, err)) return err->status;
   m->tied = ldr__config_true_or(j, "tie_word_embeddings", !(m->keys & LDR__KEYS_LLAMA) || (m->traits & LDR__OF_TIED));
   m->settings = ldr__config_settings(m);
   ldr__config_end(m, j);
+  if (m->stack == LDR__DECODER && ldr__config_encoder(m, j, err)) return err->status;
   return ldr__config_task(m, j, err);
+}
+
+static ldr_status ldr__config_encoder(ldr_model *m, const ldr_json *j, ldr_error *err) {
+  ldr_model *e = (ldr_model *)ldr__alloc(&m->alloc, sizeof *e);
+  if (!e) return ldr__fail(err, LDR_MEMORY, "out of memory while loading a model");
+  memset(e, 0, sizeof *e);
+  m->encoder = e;
+  e->alloc = m->alloc;
+  e->threads = m->threads;
+  e->kernels = m->kernels;
+  e->compute = m->compute;
+  e->pack = m->pack;
+  e->allow = m->allow;
+  e->release = m->release;
+  e->stack = LDR__ENCODER;
+  e->borrowed = 1;
+  if (ldr__config_read(e, j, err)) return err->status;
+  m->settings = ldr__mix64(m->settings + e->settings);
+  return LDR_OK;
 }
 
 /* ---- binding -------------------------------------------------------------------------- */
@@ -12931,7 +13238,8 @@ typedef struct ldr__binder {
   ldr_model *m;
   ldr__plan *plan;
   unsigned char *used; /* [tensors] */
-  const char *prefix;
+  const char *prefix; /* of blocks; with two stacks, the family's and the stack's */
+  const char *words; /* of word embeddings: the family's or none */
   ldr__mat distance_table; /* DeBERTa's, and the same normed */
   float *distances;
   ldr_error *err;
@@ -12992,6 +13300,7 @@ static ldr_status ldr__bind_check(ldr__binder *b, const ldr_tensor *t, int32_t d
         "tensor \"%s\": type %s, expected F32, F16, BF16, F64 or named quantised blocks", shown,
         ldr_dtype_name(t->dtype));
   if (t->dims == dims && (uint64_t)t->shape[0] == d0 && (dims == 1 || (uint64_t)t->shape[1] == d1)) return LDR_OK;
+  if (dims == 1 && t->dims == 2 && t->shape[0] == 1 && (uint64_t)t->shape[1] == d0) return LDR_OK;
   ldr__text_init(&text, found, sizeof found);
   for (i = 0; i < t->dims; i++) {
     if (i) ldr__text_string(&text, ",");
@@ -13192,6 +13501,7 @@ static ldr_status ldr__bind_block(ldr__binder *b, ldr__block *block, int32_t lay
     if (block->manner.bare && (slot == LDR__NORM1 || slot == LDR__NORM1B)) continue;
     by_head = ldr__fused(m, slot, &first, &total) == 3 && (m->traits & LDR__OF_BY_HEAD);
     if (!ldr__part_name(name, sizeof name, m->family, slot, layer, m->inner)) name[0] = 0;
+    if (strchr(name, '#')) *strchr(name, '#') = (char)('1' + m->shape.cross);
     if (ldr__norm_unnamed(m, slot) ? ldr__bind_constant(b, &block->v[slot], columns,
         ldr__norm_shift(slot) ? 0.0f : 1.0f)
       : slot >= LDR__QNORM && m->shape.head_norms == LDR__NORM_EACH
@@ -13211,6 +13521,7 @@ static ldr_status ldr__bind_head(ldr__binder *b) {
   const ldr__family *f = m->family;
   size_t e = (size_t)m->embed_width, w = (size_t)m->shape.width;
   char name[192];
+  if (m->stack == LDR__ENCODER) return LDR_OK;
   if (f->head_dense) {
     ldr__format(name, sizeof name, "%s.weight", f->head_dense);
     if (!ldr__bind_has(b, "", name)) return LDR_OK;
@@ -13327,27 +13638,44 @@ static void ldr__bind_packed(ldr__binder *b, ldr__packed_block *block, const ldr
   *block = i;
 }
 
-/* What each head adds for the distance j - i (Raffel et al. 2020): [32 buckets, heads], half of them for keys that come
-   later; distances up to 7 have one each, longer ones share them by their logarithm. Divided by the scale of scores,
-   which comes after. */
+/* What each head adds for the distance j - i (Raffel et al. 2020): [buckets, heads], half of them for keys that come
+   later, where there are any; half of those have a distance each, longer ones share them by their logarithm. Divided by
+   the scale of scores, which comes after. */
 static ldr_status ldr__bind_relative(ldr__binder *b) {
   ldr_model *m = b->m;
-  int32_t heads = m->shape.heads, far, at, h;
+  int32_t heads = m->shape.heads, far, at, h, n = m->shape.causal ? m->buckets : m->buckets / 2, exact = n / 2;
+  float by = m->traits & LDR__OF_UNSCALED ? 1.0f : sqrtf((float)m->shape.head_dim);
   float *table = ldr__place_floats(b->plan, "relative positions", (size_t)heads * LDR__RELATIVE_ROW);
   ldr__mat w;
   memset(&w, 0, sizeof w);
-  if (ldr__bind_matrix(b, &w, b->prefix, "encoder.relative_attention_bias.weight", 32, (size_t)heads))
-      return b->err->status;
+  if (ldr__bind_matrix(b, &w, b->prefix, m->stack ? "block.0.layer.0.SelfAttention.relative_attention_bias.weight"
+      : "encoder.relative_attention_bias.weight", (size_t)m->buckets, (size_t)heads)) return b->err->status;
   for (at = 0; table && at < LDR__RELATIVE_ROW; at++) {
     int32_t bucket;
     far = at < LDR__FAR ? LDR__FAR - at : at - LDR__FAR;
-    bucket = far < 8 ? far : 8 + (int32_t)(log(far / 8.0) / log(16.0) * 8.0);
-    bucket = LDR__MIN(bucket, 15) + (at > LDR__FAR ? 16 : 0);
+    bucket = far < exact ? far
+        : exact + (int32_t)(log((double)far / exact) / log((double)m->far / exact) * (n - exact));
+    bucket = m->shape.causal && at > LDR__FAR ? 0 : LDR__MIN(bucket, n - 1) + (at > LDR__FAR ? n : 0);
     for (h = 0; h < heads; h++)
-      table[h * LDR__RELATIVE_ROW + at] = ldr__mat_get(&w, (size_t)bucket, (size_t)h) * sqrtf((float)m->shape.head_dim);
+      table[h * LDR__RELATIVE_ROW + at] = ldr__mat_get(&w, (size_t)bucket, (size_t)h) * by;
   }
   m->relative = table;
   return LDR_OK;
+}
+
+/* Rows of sines, then cosines, of the place at falling frequencies (Vaswani et al. 2017); the last is 1/10000 of the
+   first where places are counted from the padding id on, otherwise the one after it would be. */
+static void ldr__bind_waves(ldr__binder *b) {
+  ldr_model *m = b->m;
+  size_t e = (size_t)m->embed_width, half = e / 2, n = (size_t)m->positions, r, i;
+  float *v = ldr__place_floats(b->plan, "positions", n * e);
+  for (r = 0; v && r < n; r++)
+    for (i = 0; i < half; i++) {
+      double angle = (double)r * pow(10000.0, -(double)i / (double)(half - (m->position_offset > 0)));
+      v[r * e + i] = (float)sin(angle);
+      v[r * e + half + i] = (float)cos(angle);
+    }
+  m->ends.m[LDR__POSITION] = ldr__mat_float(v, e, 1);
 }
 
 /* Slopes of heads (Press et al. 2021): 2^(-8 h/n) for the first n heads, a power of 2, then those between. Falcon's are
@@ -13463,7 +13791,7 @@ static ldr_status ldr__bind_all(ldr__binder *b) {
   int32_t i, blocks = ldr__distinct_blocks(m);
   ldr__block one, *block;
   char name[192];
-  if (ldr__bind_matrix(b, &m->ends.m[LDR__WORD], b->prefix, f->word, (size_t)m->vocabulary, e)) return b->err->status;
+  if (ldr__bind_matrix(b, &m->ends.m[LDR__WORD], b->words, f->word, (size_t)m->vocabulary, e)) return b->err->status;
   if (f->position && (!(m->traits & LDR__OF_PLACES) || (m->placed & LDR__PLACED_INPUT)) &&
       ldr__bind_matrix(b, &m->ends.m[LDR__POSITION], b->prefix, f->position, (size_t)m->positions,
                   e)) return b->err->status;
@@ -13478,6 +13806,7 @@ static ldr_status ldr__bind_all(ldr__binder *b) {
     if (ldr__bind_vector(b, &m->ends.v[LDR__PROJECTB], b->prefix, name, w)) return b->err->status;
   }
   if ((m->traits & LDR__OF_ALIBI) && ldr__bind_slopes(b)) return b->err->status;
+  if (m->traits & LDR__OF_WAVES) ldr__bind_waves(b);
   if (m->shape.rotary) {
     m->frequency = ldr__place_floats(b->plan, "rotary table", (size_t)m->shape.head_dim);
     for (i = 0; m->frequency && i < 1 + (m->rope[1].theta > 0 || m->rope[0].kind == LDR__ROPE_LONG); i++)
@@ -13548,31 +13877,44 @@ static void ldr__weights_unwrap(ldr_weights *w) {
   }
 }
 
-static ldr_status ldr__model_bind(ldr_model *m, ldr_error *err) {
+/* One stack; used[tensors]: those of an encoder before it are marked. */
+static ldr_status ldr__stack_bind(ldr_model *m, unsigned char *used, ldr_error *err) {
   ldr__plan plan;
   ldr__binder b;
   ldr_status status;
-  char name[192];
+  char name[192], prefix[64];
   memset(&plan, 0, sizeof plan);
   plan.report = &m->memory;
   b.m = m;
   b.plan = &plan;
   b.err = err;
-  b.used = (unsigned char *)ldr__alloc(&m->alloc, m->weights->count);
-  if (!b.used) return ldr__fail(err, LDR_MEMORY, "out of memory while loading a model");
-  memset(b.used, 0, m->weights->count);
-  ldr__weights_unwrap(m->weights);
+  b.used = used;
   ldr__format(name, sizeof name, "%s%s", m->family->prefix, m->family->word);
-  b.prefix = ldr_weights_find(m->weights, name) ? m->family->prefix : "";
+  b.words = ldr_weights_find(m->weights, name) ? m->family->prefix : "";
+  ldr__format(prefix, sizeof prefix, "%s%s", b.words,
+      !m->stack ? "" : m->stack == LDR__ENCODER ? "encoder." : "decoder.");
+  b.prefix = prefix;
   status = ldr__bind_all(&b);
-  if (!status) status = ldr__bind_extras(&b);
+  if (!status && !m->borrowed) status = ldr__bind_extras(&b);
   if (!status) status = ldr__plan_begin(&plan, &m->alloc, err);
-  if (!status) {
-    m->plan_memory = plan.memory;
-    m->plan_size = plan.size;
-    status = ldr__bind_all(&b);
+  if (status) return status;
+  m->plan_memory = plan.memory;
+  m->plan_size = plan.size;
+  return ldr__bind_all(&b);
+}
+
+static ldr_status ldr__model_bind(ldr_model *m, ldr_error *err) {
+  unsigned char *used = (unsigned char *)ldr__alloc(&m->alloc, m->weights->count);
+  ldr_status status = LDR_OK;
+  if (!used) return ldr__fail(err, LDR_MEMORY, "out of memory while loading a model");
+  memset(used, 0, m->weights->count);
+  ldr__weights_unwrap(m->weights);
+  if (m->encoder) {
+    m->encoder->weights = m->weights;
+    status = ldr__stack_bind(m->encoder, used, err);
   }
-  ldr__free(&m->alloc, b.used, m->weights->count);
+  if (!status) status = ldr__stack_bind(m, used, err);
+  ldr__free(&m->alloc, used, m->weights->count);
   return status;
 }
 
@@ -14059,10 +14401,11 @@ LDR__DEF void ldr_model_free(ldr_model *m) {
   ldr_allocator a;
   if (!m) return;
   a = m->alloc;
+  ldr_model_free(m->encoder);
 #ifndef LADDER_NO_TOKENIZER
-  ldr_tokenizer_free(m->tokenizer);
+  if (!m->borrowed) ldr_tokenizer_free(m->tokenizer);
 #endif
-  ldr_weights_close(m->weights);
+  if (!m->borrowed) ldr_weights_close(m->weights);
   ldr_weights_close(m->adapter);
   ldr__plan_end(m->plan_memory, m->plan_size, &a);
   if (m->labels) ldr__free(&a, m->labels, m->label_bytes);
@@ -14096,6 +14439,7 @@ static ldr_status ldr__model_vocabulary(ldr_model *m, const char *dir, const voi
     return ldr__fail(err, LDR_VOCAB,
         "%s%s%d pieces in the vocabulary, the model has embeddings for %d", dir ? dir : "", dir ? ": " : "",
         ldr_tokenizer_size(m->tokenizer), m->vocabulary);
+  if (m->encoder) m->encoder->tokenizer = m->tokenizer;
 #else
   (void)m; (void)dir; (void)vocab; (void)size; (void)desc; (void)err;
 #endif
@@ -14198,9 +14542,13 @@ LDR__DEF ldr_model_info ldr_model_info_get(const ldr_model *m) {
   i.task = m->task.task;
   i.classes = m->task.task ? m->task.classes : 0;
   i.parameters = m->parameters;
+  i.start = m->stack == LDR__DECODER ? m->start : -1;
+  if (m->encoder) i.parameters += m->encoder->parameters - (uint64_t)m->vocabulary * (uint64_t)m->embed_width;
   for (f = 0; f < m->weights->file_count; f++) i.weight_bytes += m->weights->files[f].size;
   return i;
 }
+
+LDR__DEF const ldr_model *ldr_model_encoder(const ldr_model *m) { return m ? m->encoder : NULL; }
 
 LDR__DEF const char *ldr_model_label(const ldr_model *m, int32_t index) {
   const char *s = m ? m->labels : NULL;
@@ -14312,6 +14660,8 @@ typedef struct ldr__backbone {
   float *x; /* [T,d] the state */
   float *embed; /* [T,embed_width] when it differs from the width */
   float *kept, *beside; /* [T,d] what a convolution beside the first block reads, and its result, or NULL */
+  float *cross; /* [S,2kv] keys and values that a decoder's block has of the S tokens its encoder read, or NULL */
+  const float *source; /* [S,d] the encoder's states of those */
   /* NULL, or who looks at a chunk once its block has run */
   void (*seen)(void *context, const ldr__acts *a, size_t rows);
   void *context;
@@ -14493,9 +14843,13 @@ static void ldr__conv_forward(const ldr__exec *ex, const ldr_model *m, const ldr
 static void ldr__model_block_run(const ldr__exec *ex, const ldr_model *m, ldr__backbone *b, int32_t layer,
     const ldr__tokens *t) {
   ldr__block block = ldr__run_block(m, layer);
+  ldr__tokens mine = *t;
   int beside = layer == 0 && m->conv.taps;
   if (beside) memcpy(b->kept, b->x, t->count * (size_t)m->shape.width * sizeof(float));
-  ldr__frozen_forward(ex, b, &block, &m->shape, t);
+  if (b->source)
+    ldr__cross_keys(ex, b->cross, b->source, &block, &m->shape, (size_t)t->source[t->sequences], NULL, b->chunk);
+  if (b->source) mine.cross = b->cross;
+  ldr__frozen_forward(ex, b, &block, &m->shape, &mine);
   if (beside) ldr__conv_forward(ex, m, b, t);
 }
 
@@ -14537,6 +14891,15 @@ static ldr_status ldr__batch_check(const ldr_model *m, const ldr_batch *b, size_
   return LDR_OK;
 }
 
+/* What a decoder's encoder reads: a text for each sequence. */
+static ldr_status ldr__source_check(const ldr_model *m, const ldr_batch *b, size_t *longest, ldr_error *err) {
+  if (!b->source || b->source->sequences != b->sequences)
+    return ldr__fail(err, LDR_ARGUMENT, "a %s model reads a text for each sequence: ldr_batch.source has %d of %d",
+        m->type, b->source ? b->source->sequences : 0, b->sequences);
+  if (ldr__batch_check(m->encoder, b->source, longest, err)) ldr__fail_in_file(err, "source");
+  return err->status;
+}
+
 static void ldr__positions(int32_t *position, const int32_t *offsets, int32_t sequences) {
   int32_t s, i;
   for (s = 0; s < sequences; s++)
@@ -14559,7 +14922,8 @@ static void ldr__exec_place(ldr__plan *p, ldr__exec *ex, const ldr_model *m, siz
   ex->scratch = ldr__place_floats(p, "packing buffers", ex->scratch_size * (size_t)m->threads);
 }
 
-/* Room for passes over the frozen model alone, of batches of up to so many rows and sequences. */
+/* Room for passes over the frozen model alone, of batches of up to so many rows and sequences; a decoder's encoder read
+   `source` rows. */
 typedef struct ldr__viewer {
   const ldr_model *m;
   ldr__plan plan;
@@ -14573,24 +14937,29 @@ static void ldr__viewer_close(ldr__viewer *r) {
   memset(r, 0, sizeof *r);
 }
 
+static void ldr__viewer_place(ldr__plan *p, ldr__viewer *r, const ldr_model *m, size_t rows, size_t sequences,
+    size_t longest, size_t source) {
+  ldr__backbone_place(p, &r->b, m, &m->shape, rows, sequences, longest);
+  if (source) r->b.cross = ldr__place_matrix(p, "backbone activations", source, 2 * ldr__kv_width(&m->shape));
+  ldr__exec_place(p, &r->ex, m, LDR__MAX(ldr__shape_scratch(&m->shape, LDR__MAX(rows, source), longest),
+      ldr__gemm_scratch((size_t)m->shape.width, (size_t)m->embed_width)), r->b.chunk);
+  r->position = (int32_t *)ldr__place(p, "positions", rows, sizeof(int32_t));
+}
+
 static ldr_status ldr__viewer_open(ldr__viewer *r, const ldr_model *m, size_t rows, size_t sequences, size_t longest,
-    ldr_error *err) {
+    size_t source, ldr_error *err) {
   int pass;
   memset(r, 0, sizeof *r);
   for (pass = 0; pass < 2; pass++) {
     if (pass && ldr__plan_begin(&r->plan, &m->alloc, err)) return err->status;
-    ldr__backbone_place(&r->plan, &r->b, m, &m->shape, rows, sequences, longest);
-    ldr__exec_place(&r->plan, &r->ex, m,
-        LDR__MAX(ldr__shape_scratch(&m->shape, rows, longest),
-        ldr__gemm_scratch((size_t)m->shape.width, (size_t)m->embed_width)), r->b.chunk);
-    r->position = (int32_t *)ldr__place(&r->plan, "positions", rows, sizeof(int32_t));
+    ldr__viewer_place(&r->plan, r, m, rows, sequences, longest, source);
   }
   r->m = m;
   return LDR_OK;
 }
 
 /* Runs the first `layers` blocks: r->b.x[T,d] is the state after the last. seen (may be NULL) is called with every
-   state before: of the embeddings as 0, of block i as i. */
+   state before: of the embeddings as 0, of block i as i. A decoder reads r->b.source, states of batch->source. */
 static void ldr__viewer_run(ldr__viewer *r, const ldr_batch *batch, int32_t layers,
     void (*seen)(void *context, int32_t layer, const float *x), void *context) {
   const ldr_model *m = r->m;
@@ -14603,6 +14972,7 @@ static void ldr__viewer_run(ldr__viewer *r, const ldr_batch *batch, int32_t laye
   t.position = r->position;
   t.count = (size_t)batch->offsets[batch->sequences];
   t.frequency = m->frequency;
+  if (r->b.source) t.source = batch->source->offsets;
   ldr__embed_forward(&r->ex, m, &m->ends, r->b.x, r->b.embed, batch->ids, batch->segments, &t);
   for (l = 0; l < layers; l++) {
     if (seen) seen(context, l, r->b.x);
@@ -14633,8 +15003,8 @@ static ldr_status ldr__finite(const float *x, size_t rows, size_t width, const c
 
 LDR__DEF ldr_status ldr_model_hidden(const ldr_model *m, float *hidden, const ldr_batch *batch, int32_t layer,
     ldr_error *err) {
-  ldr__viewer r;
-  size_t longest, rows;
+  ldr__viewer r, reader;
+  size_t longest, rows, farthest = 0, source = 0;
   LDR__OWN_ERROR(err);
   if (!m || !hidden) return ldr__fail(err, LDR_ARGUMENT, "ldr_model_hidden: no model or no destination");
   if (layer < -1 || layer > m->layers)
@@ -14642,12 +15012,24 @@ LDR__DEF ldr_status ldr_model_hidden(const ldr_model *m, float *hidden, const ld
         err, LDR_ARGUMENT, "layer %d does not exist, the model has 0 (embeddings) to %d", layer, m->layers);
   if (ldr__batch_check(m, batch, &longest, err)) return err->status;
   rows = (size_t)batch->offsets[batch->sequences];
-  if (ldr__viewer_open(&r, m, rows, (size_t)batch->sequences, longest, err)) return err->status;
-  ldr__viewer_run(&r, batch, layer < 0 ? m->layers : layer, NULL, NULL);
-  if (layer < 0 || layer == m->layers) ldr__viewer_final(&r, hidden, rows);
-  else memcpy(hidden, r.b.x, rows * (size_t)m->shape.width * sizeof(float));
+  memset(&reader, 0, sizeof reader);
+  memset(&r, 0, sizeof r);
+  if (m->encoder) {
+    if (ldr__source_check(m, batch, &farthest, err)) return err->status;
+    source = (size_t)batch->source->offsets[batch->sequences];
+    if (ldr__viewer_open(&reader, m->encoder, source, (size_t)batch->sequences, farthest, 0, err)) return err->status;
+    ldr__viewer_run(&reader, batch->source, m->encoder->layers, NULL, NULL);
+    ldr__viewer_final(&reader, reader.b.x, source);
+  }
+  if (!ldr__viewer_open(&r, m, rows, (size_t)batch->sequences, LDR__MAX(longest, farthest), source, err)) {
+    r.b.source = reader.b.x;
+    ldr__viewer_run(&r, batch, layer < 0 ? m->layers : layer, NULL, NULL);
+    if (layer < 0 || layer == m->layers) ldr__viewer_final(&r, hidden, rows);
+    else memcpy(hidden, r.b.x, rows * (size_t)m->shape.width * sizeof(float));
+  }
   ldr__viewer_close(&r);
-  return ldr__finite(hidden, rows, (size_t)m->shape.width, "states", err);
+  ldr__viewer_close(&reader);
+  return err->status ? err->status : ldr__finite(hidden, rows, (size_t)m->shape.width, "states", err);
 }
 
 /* z[T,V] = cap tanh(scale (x[T,n] out^T + bias) / cap), or without what is 0. */
@@ -15816,6 +16198,8 @@ struct ldr_ladder {
   int32_t deep; /* 1: parameters inside the backbone, or in copies of its last blocks */
   int32_t from; /* first block with any; the backward pass ends there, or goes on into the rungs */
   int32_t top; /* LADDER: copies; what rungs leave is added to what the first reads */
+  ldr_ladder *reader; /* of a model with two stacks: the encoder's part, whose tensors stand among these; or NULL */
+  const ldr_ladder *owner; /* of such a part */
   int32_t successors; /* blocks layers, layers+1, ...: stand for groups of the backbone's layers; 0: none */
   ldr__shape tuned_shape; /* of a backbone block with what the method adds */
   ldr__tuned *tuned; /* [layers + successors], when deep */
@@ -15842,7 +16226,8 @@ static const float *ldr__value(const ldr_ladder *l, int32_t param) {
   return param < 0 ? NULL : l->values + l->params[param].offset;
 }
 static float *ldr__grad(const ldr_ladder *l, int32_t param) {
-  return param < 0 || !l->grads ? NULL : l->grads + l->params[param].offset;
+  const float *grads = l->owner ? l->owner->grads : l->grads;
+  return param < 0 || !grads ? NULL : (float *)(uintptr_t)grads + l->params[param].offset;
 }
 
 static ldr__mat ldr__value_matrix(const ldr_ladder *l, int32_t param) {
@@ -15948,7 +16333,8 @@ LDR__DEF ldr_ladder_desc ldr_ladder_desc_defaults(const ldr_model *m, const ldr_
   if (d.method == LDR_METHOD_LORA && !d.rank) d.rank = 8;
   if (d.top && !d.rank) d.rank = 16;
   if (d.rank > 0 && d.alpha == 0) d.alpha = 2.0f * (float)d.rank;
-  if (d.rank > 0 && !d.targets) d.targets = d.top ? (1 << LDR__MATRICES) - 1 : LDR_TARGET_QUERY | LDR_TARGET_VALUE;
+  if (d.rank > 0 && !d.targets) d.targets = d.top ? (1 << (m->encoder ? LDR__MATRICES : LDR__XQ)) - 1
+      : LDR_TARGET_QUERY | LDR_TARGET_VALUE | (m->encoder ? 1 << LDR__XQ | 1 << LDR__XV : 0);
   if (d.standardise == LDR_AUTO) d.standardise = d.head != LDR_HEAD_WORDS && !d.beside &&
       (d.preset == LDR_PRESET_DEFAULT || d.preset == LDR_PRESET_TOP || d.method == LDR_METHOD_HEAD) ? LDR_ON
       : LDR_OFF;
@@ -16168,6 +16554,8 @@ typedef struct ldr__layout {
   int32_t count; /* parameters so far */
   size_t floats;
   uint64_t trainable;
+  const char *stack; /* before names */
+  int32_t words; /* the parameter that both stacks' embeddings are, or -1 */
 } ldr__layout;
 
 /* `of` is a pattern for the number of the rung or block; number -1: the name stands alone. */
@@ -16177,7 +16565,7 @@ static int32_t ldr__add_part(
     ldr__param *p = &y->l->params[y->count];
     char first[32] = "";
     if (number >= 0) ldr__format(first, sizeof first, of, number);
-    ldr__format(p->name, sizeof p->name, "%s%s", first, name);
+    ldr__format(p->name, sizeof p->name, "%s%s%s", y->stack ? y->stack : "", first, name);
     p->offset = y->floats;
     p->rows = (int32_t)rows;
     p->columns = (int32_t)columns;
@@ -16213,7 +16601,9 @@ static size_t ldr__end_size(const ldr_model *m, const ldr_ladder_desc *d, int en
   if (end == LDR__PROMPT) {
     *rows = (size_t)d->virtual_tokens;
     *columns = (size_t)m->embed_width;
-  } else if ((end == LDR__LM_OUT && ldr__tied(m)) || (end < LDR__END_MATRICES ? !m->ends.m[end].data : !m->ends.v[end]))
+  } else if ((end == LDR__LM_OUT && ldr__tied(m)) || (end == LDR__LM_BIAS && m->stack) ||
+      (end == LDR__POSITION && (m->traits & LDR__OF_WAVES)) ||
+      (end < LDR__END_MATRICES ? !m->ends.m[end].data : !m->ends.v[end]))
     n = 0;
   if (n == 0) *rows = *columns = 0;
   return n;
@@ -16263,7 +16653,8 @@ static void ldr__tuned_layout(ldr__layout *y, ldr__tuned *tuned) {
   int32_t i, blocks = ldr__tuned_blocks(l);
   int slot;
   for (slot = 0; slot < LDR__ENDS; slot++) {
-    l->end[slot] = -1;
+    l->end[slot] = slot == LDR__WORD && l->owner && l->deep ? y->words : -1;
+    if (l->end[slot] >= 0) continue;
     if (l->deep && ldr__trains_end(&l->d, slot) && ldr__end_size(m, &l->d, slot, &rows, &columns))
       l->end[slot] = ldr__add_param(y, -1, ldr__end_names[slot], rows, columns);
   }
@@ -16391,6 +16782,15 @@ static void ldr__ladder_layout(ldr__layout *y, ldr__rung *rungs, ldr__tuned *tun
   y->floats = 0;
   y->trainable = 0;
   ldr__tuned_layout(y, tuned);
+  if (l->reader) {
+    l->reader->params = l->params;
+    y->stack = "encoder.";
+    y->words = l->end[LDR__WORD];
+    y->l = l->reader;
+    ldr__tuned_layout(y, tuned ? l->reader->tuned : NULL);
+    y->l = l;
+    y->stack = NULL;
+  }
   if (l->has_first) {
     l->first = ldr__add_param(y, -1, "first.down.weight", w, big);
     if (bias) l->first_bias = ldr__add_param(y, -1, "first.down.bias", 1, w);
@@ -16541,6 +16941,7 @@ LDR__DEF void ldr_ladder_free(ldr_ladder *l) {
   for (i = 0; l->labels && i < (size_t)l->d.classes; i++)
     if (l->labels[i]) ldr__free(&a, l->labels[i], strlen(l->labels[i]) + 1);
   ldr__plan_end(l->plan_memory, l->plan_size, &a);
+  if (l->reader) ldr__free(&a, l->reader, sizeof *l);
   ldr__free(&a, l, sizeof *l);
 }
 
@@ -16552,6 +16953,33 @@ static void ldr__ladder_rates(ldr_ladder *l);
 
 /* A ladder with a random start; slicing comes after. At most `limit` numbers: a file cannot ask for more than it
    holds. */
+/* The part of a ladder that lies in the encoder: frozen below copies, else tuned as the decoder is. */
+static ldr_status ldr__ladder_reader(ldr_ladder *l, ldr_error *err) {
+  const ldr_ladder_desc *d = &l->d;
+  ldr_ladder *r;
+  if (!l->m->encoder) return LDR_OK;
+  if (d->head != LDR_HEAD_WORDS || d->rung_count || d->beside || l->successors || d->method == LDR_METHOD_PROMPT ||
+      d->method == LDR_METHOD_PREFIX)
+    return ldr__fail(err, LDR_UNSUPPORTED,
+        "a %s model with two stacks learns words, by copies of its decoder's last blocks or by full, bitfit, lora, "
+        "adapter or ia3; ldr_model_encoder gives its encoder, which learns like any other", l->m->type);
+  r = (ldr_ladder *)ldr__alloc(&l->alloc, sizeof *r);
+  if (!r) return ldr__fail(err, LDR_MEMORY, "out of memory while making a ladder");
+  memset(r, 0, sizeof *r);
+  l->reader = r;
+  r->alloc = l->alloc;
+  r->m = l->m->encoder;
+  r->d = *d;
+  r->owner = l;
+  r->d.head = LDR_HEAD_TOKENS; /* every state is wanted */
+  r->d.classes = 1;
+  r->d.top = 0;
+  r->head_width = r->m->shape.width;
+  r->prompt_dense = r->head_dense = r->final_norm = r->up = r->out_gate = -1;
+  if (d->tune_layers) r->d.method = LDR_METHOD_HEAD; /* below the last of the decoder's */
+  return ldr__ladder_method(r, &r->d, err);
+}
+
 static ldr_ladder *ldr__ladder_new(const ldr_model *m, const ldr_ladder_desc *desc, uint64_t limit, ldr_error *err) {
   ldr_ladder_desc d;
   ldr_ladder *l;
@@ -16596,7 +17024,8 @@ static ldr_ladder *ldr__ladder_new(const ldr_model *m, const ldr_ladder_desc *de
   l->d.label_names = NULL;
   l->d.sample = NULL;
   l->has_first = d.rung_count > 0 && (d.tap == LDR_TAP_OUTPUT || d.mix == LDR_MIX_AFTER);
-  if (ldr__ladder_shape(&l->side, m, &d, err) || ldr__ladder_method(l, &d, err)) goto fail;
+  if (ldr__ladder_shape(&l->side, m, &d, err) || ldr__ladder_method(l, &d, err) || ldr__ladder_reader(l, err))
+    goto fail;
   memset(&plan, 0, sizeof plan);
   memset(&y, 0, sizeof y);
   y.l = l;
@@ -16623,6 +17052,8 @@ static ldr_ladder *ldr__ladder_new(const ldr_model *m, const ldr_ladder_desc *de
     l->rung_layers = (int32_t *)ldr__place(&plan, "tables", (size_t)d.rung_count, sizeof(int32_t));
     l->tuned = (ldr__tuned *)ldr__place(
         &plan, "tables", l->deep ? (size_t)m->layers + (size_t)l->successors : 0, sizeof(ldr__tuned));
+    if (l->reader) l->reader->tuned = (ldr__tuned *)ldr__place(
+        &plan, "tables", l->reader->deep ? (size_t)m->encoder->layers : 0, sizeof(ldr__tuned));
     l->labels = (char **)ldr__place(&plan, "tables", (size_t)d.classes, sizeof(char *));
     l->values = ldr__place_floats(&plan, "parameters", y.floats);
     l->frequency = l->side.rotary ? ldr__place_floats(&plan, "tables", (size_t)l->side.head_dim / 2) : NULL;
@@ -16649,6 +17080,10 @@ static ldr_ladder *ldr__ladder_new(const ldr_model *m, const ldr_ladder_desc *de
   l->d.label_names = (const char *const *)l->labels;
   ldr__ladder_random(l);
   ldr__tuned_start(l);
+  if (l->reader) {
+    l->reader->values = l->values;
+    ldr__tuned_start(l->reader);
+  }
   ldr__ladder_rates(l);
   return l;
 fail:
@@ -16912,6 +17347,8 @@ struct ldr__pass {
   ldr__walk walk;
   ldr__exec ex;
   ldr__backbone backbone;
+  ldr__pass *reader; /* two stacks: through the encoder, whose `final` the decoder's blocks read; or NULL */
+  float *dcross; /* gradient of a block's keys and values of it */
   ldr__ends ends; /* the model's, with what is trained of them */
   /* with prompt_hidden: what its network makes, [virtual tokens, e or h] */
   float *prompt, *prompt_hidden, *dprompt, *dprompt_hidden;
@@ -17078,6 +17515,11 @@ static void ldr__pass_place(
   s->max_rows = rows;
   r = rows * ldr__pieces(&l->d);
   s->tap_count = ldr__tap_count(l);
+  if (l->reader) {
+    ldr__pass own, *reader = (ldr__pass *)ldr__place(p, "batch", 1, sizeof own);
+    ldr__pass_place(p, reader ? reader : &own, l->reader, max_tokens, max_sequences, l->reader->deep ? train : NULL);
+    s->reader = reader;
+  }
   s->route = (int32_t *)ldr__place(p, "batch", (size_t)m->layers, sizeof(int32_t));
   s->offsets = (int32_t *)ldr__place(p, "batch", max_sequences + 1, sizeof(int32_t));
   s->wide_offsets = virtuals ? (int32_t *)ldr__place(p, "batch", max_sequences + 1, sizeof(int32_t)) : s->offsets;
@@ -17110,6 +17552,10 @@ static void ldr__pass_place(
     s->backbone.embed = m->ends.m[LDR__PROJECT].data
         ? ldr__place_matrix(p, "backbone activations", wide, (size_t)m->embed_width)
         : NULL;
+  if (l->reader) {
+    s->backbone.cross = ldr__place_matrix(p, "backbone activations", max_tokens, 2 * ldr__kv_width(&m->shape));
+    if (keep) s->dcross = ldr__place_matrix(p, "backbone gradients", max_tokens, 2 * ldr__kv_width(&m->shape));
+  }
   scratch = LDR__MAX(
       ldr__shape_scratch(&l->tuned_shape, wide, longest), ldr__shape_scratch(&l->side, max_tokens, longest));
   k = LDR__MAX(LDR__MAX(c, hh), LDR__MAX(d, (size_t)m->embed_width)); /* the head, and ALBERT's projection */
@@ -17256,6 +17702,27 @@ static void ldr__pass_cut(ldr__pass *s) {
   s->part_at[1] = s->t.sequences;
 }
 
+/* Two stacks: of each sequence the tokens of segment 0 are the encoder's, the others the decoder's. */
+static void ldr__pass_split(ldr__pass *s, int32_t sequences) {
+  ldr__pass *r = s->reader;
+  int32_t i, t = 0, n = 0, k = 0;
+  r->offsets[0] = 0;
+  for (i = 0; i < sequences; i++) {
+    int32_t end = s->offsets[i + 1];
+    for (; t < end; t++)
+      if (!s->segments[t]) {
+        r->ids[n] = s->ids[t];
+        r->segments[n++] = 0;
+      } else {
+        s->ids[k] = s->ids[t];
+        s->segments[k] = 0;
+        s->labels[k++] = s->labels[t];
+      }
+    r->offsets[i + 1] = n;
+    s->offsets[i + 1] = k;
+  }
+}
+
 /* After ids, segments and offsets are in place: route (successors alone), positions, dropout rows and the rows of the
    head. `ordinals` numbers the sequences of the whole step, so a mask does not depend on how the step
    was divided. */
@@ -17264,6 +17731,11 @@ static void ldr__pass_begin(
   const ldr_ladder *l = s->l;
   int32_t i, t, virtuals = (int32_t)ldr__virtual_tokens(l), pieces = (int32_t)ldr__pieces(&l->d);
   if (virtuals) ldr__pass_widen(s, sequences, virtuals);
+  if (s->reader) {
+    ldr__pass_split(s, sequences);
+    ldr__pass_begin(s->reader, sequences, ordinals, dropout, ldr__mix64(step_key));
+    s->t.source = s->reader->offsets;
+  }
   ldr__pass_route(s, 1, 0);
   s->ends = ldr__tuned_ends(ldr__backbone_of(l));
   s->t.sequences = sequences;
@@ -17649,10 +18121,19 @@ static void ldr__deep_release(const ldr__pass *s, int32_t place) {
   if (s->l->m->release && s->route[place] < s->l->m->layers) ldr__release_layer(s->l->m, s->route[place]);
 }
 
+/* What a tuned block has of the source. low: room for `most` rows of a low rank's. */
+static void ldr__pass_cross(const ldr__pass *s, ldr__tokens *t, const ldr__block *b, float *low, size_t most) {
+  if (!s->reader) return;
+  ldr__cross_keys(&s->ex, s->backbone.cross, s->reader->final, b, &s->l->tuned_shape, s->reader->t.count, low, most);
+  t->cross = s->backbone.cross;
+  t->dcross = s->dcross;
+}
+
 static void ldr__deep_block_forward(ldr__pass *s, int32_t place) {
   ldr__acts a = ldr__deep_acts(s, place);
   ldr__block b = ldr__tuned_block(s->l, s->route[place]);
   ldr__tokens t = ldr__deep_tokens(s, place);
+  ldr__pass_cross(s, &t, &b, a.low, s->max_tokens);
   ldr__block_forward(&s->ex, &a, &b, &s->l->tuned_shape, &t, s->deep.f, s->deep.fg, LDR__ALL_OF_IT);
   ldr__deep_release(s, place);
 }
@@ -17735,11 +18216,14 @@ static void ldr__deep_block_backward(ldr__pass *s, int32_t place, float *const *
   ldr__block b = ldr__tuned_block(s->l, s->route[place]);
   ldr__tokens t = ldr__deep_tokens(s, place);
   ldr__sums sums;
+  ldr__pass_cross(s, &t, &b, a.low, s->max_tokens);
   if (k->checkpoint) ldr__block_forward(&s->ex, &a, &b, &s->l->tuned_shape, &t, k->f, k->fg, LDR__ALL_OF_IT);
   ldr__block_backward(&s->ex, k->dy, grads, k->dx, &a, &b, &s->l->tuned_shape, &t, &k->back);
   ldr__sums_begin(&sums, &s->ex);
   ldr__block_gradients(&sums, grads, k->dx, &a, &b.manner, &s->l->tuned_shape, &t, &k->back);
   ldr__sums_make(&sums);
+  if (s->reader) ldr__cross_keys_backward(&s->ex, s->reader->dout, grads, s->dcross, s->reader->final, &b,
+      &s->l->tuned_shape, s->reader->t.count, a.low, k->back.low);
   ldr__swap(&k->dx, &k->dy);
   ldr__deep_release(s, place);
 }
@@ -17754,6 +18238,8 @@ static void ldr__deep_backward(ldr__pass *s) {
     memset(s->dprompt, 0, (size_t)l->d.virtual_tokens * (size_t)l->m->embed_width * sizeof(float));
     ends[LDR__PROMPT] = s->dprompt;
   }
+  if (s->reader && s->reader->dout)
+    memset(s->reader->dout, 0, s->reader->t.count * (size_t)l->m->shape.width * sizeof(float));
   ldr__final_backward(s, ends[LDR__FINAL], ends[LDR__FINALB]);
   for (place = s->places - 1; place >= s->deep.from; place--) {
     if (s->pull) s->pull(s->pull_context, s, place, s->deep.state[place - s->deep.from + 1], s->deep.dx);
@@ -17764,6 +18250,7 @@ static void ldr__deep_backward(ldr__pass *s) {
   if (ldr__tunes_embeddings(l))
     ldr__embed_backward(&s->ex, l->m, &s->ends, ends, s->deep.dx, &s->deep.embed, s->ids, s->segments, &s->t);
   if (s->prompt) ldr__prompt_backward(s);
+  if (s->reader && s->reader->dout) ldr__deep_backward(s->reader);
 }
 
 /* `few`: the last block is run for the rows the head reads alone, if there is one a sequence and no rung reads the
@@ -17804,6 +18291,7 @@ static void ldr__walk_blocks(ldr__pass *s, int32_t first, int32_t end, int few) 
     if (few && layer == s->places - 1) ldr__only_few(s, &t);
     if (backbone->deep && s->route[layer] >= backbone->from) {
       ldr__block b = ldr__tuned_block(backbone, s->route[layer]);
+      ldr__pass_cross(s, &t, &b, s->backbone.acts.low, s->backbone.chunk);
       ldr__frozen_forward(&s->ex, &s->backbone, &b, &l->tuned_shape, &t);
       ldr__deep_release(s, layer);
     } else ldr__model_block_forward(&s->ex, l->m, &s->backbone, layer, &t);
@@ -17831,6 +18319,10 @@ static void ldr__pass_backbone(ldr__pass *s) {
   ldr__pass *p, *next;
   int few;
   if (s->prompt) ldr__prompt_forward(s);
+  if (s->reader) {
+    ldr__pass_backbone(s->reader);
+    s->backbone.source = s->reader->final;
+  }
   if (s->keep && l->deep && !l->top) {
     ldr__deep_forward(s);
     return;
@@ -18514,7 +19006,17 @@ static ldr_status ldr__dataset_check(const ldr_ladder *l, const ldr_dataset *d, 
     if (m->segments > 1 && (d->segments[i] < 0 || d->segments[i] >= ldr__segment_kinds(m)))
       return ldr__fail(err, LDR_DATA, "%s: segment %d, the model has %d", what, d->segments[i], ldr__segment_kinds(m));
   }
-  for (i = 0; i < d->count; i++)
+  for (i = 0; m->encoder && i < d->count; i++) {
+    const int32_t *of = d->segments + d->offsets[i];
+    uint64_t all = d->offsets[i + 1] - d->offsets[i], read, end;
+    for (read = 0; read < all && !of[read]; read++) {}
+    for (end = read; end < all && of[end] == 1; end++) {}
+    if (!read || end == read || end < all || LDR__MAX(read, all - read) > (uint64_t)limit)
+      return ldr__fail(err, LDR_DATA,
+          "%s: example %U has %U tokens of segment 0, then %U of segment 1: 1 to %d each, the encoder's and the "
+          "decoder's, are needed and nothing else", what, (uint64_t)i, read, end - read, limit);
+  }
+  for (i = 0; !m->encoder && i < d->count; i++)
     if (d->offsets[i + 1] - d->offsets[i] > (uint64_t)limit)
       return ldr__fail(err, LDR_DATA, "%s: example %U has %U tokens, the model has %d positions for it: set max_len",
           what, (uint64_t)i, d->offsets[i + 1] - d->offsets[i], limit);
@@ -21628,6 +22130,12 @@ struct ldr_session {
   ldr__ends ends;
   int32_t capacity, length, blocks;
   float *kept; /* [blocks][capacity][keys and values] */
+  /* Two stacks: what reads the source; [blocks][capacity][keys and values] of it; those in use, maybe another's. */
+  ldr__viewer reader;
+  ldr__pass pass; /* with a ladder: in place of the reader */
+  float *cross;
+  const float *crossed;
+  int32_t source[2]; /* 0 and its tokens */
   float *last; /* [width] the final state of the last token */
   int32_t *seen; /* [capacity] what was read */
   int32_t *position;
@@ -21643,7 +22151,14 @@ static void ldr__session_layout(ldr__plan *p, ldr_session *s) {
   const ldr_model *m = s->m;
   size_t rows = (size_t)LDR__MIN(s->capacity, LDR__READ), w = (size_t)m->shape.width, v = (size_t)m->vocabulary;
   s->kept = ldr__place_floats(p, "keys and values",
-      (size_t)s->blocks * (size_t)s->capacity * 2 * (size_t)(m->shape.kv_heads * m->shape.head_dim));
+      (size_t)s->blocks * (size_t)s->capacity * 2 * ldr__kv_width(&m->shape));
+  if (m->encoder) {
+    s->cross = ldr__place_floats(p, "keys and values",
+        (size_t)s->blocks * (size_t)s->capacity * 2 * ldr__kv_width(&m->shape));
+    if (s->l) ldr__pass_place(p, &s->pass, s->l->reader, (size_t)s->capacity, 1, NULL);
+    else ldr__viewer_place(p, &s->reader, m->encoder, (size_t)s->capacity, 1, (size_t)s->capacity, 0);
+    s->reader.m = m->encoder;
+  }
   s->seen = (int32_t *)ldr__place(p, "tokens", (size_t)s->capacity, sizeof(int32_t));
   s->position = (int32_t *)ldr__place(p, "tokens", rows, sizeof(int32_t));
   s->last = ldr__place_floats(p, "logits", w);
@@ -21713,6 +22228,22 @@ LDR__DEF ldr_memory ldr_session_memory(const ldr_session *s) {
 
 LDR__DEF int32_t ldr_session_length(const ldr_session *s) { return s ? s->length : 0; }
 
+LDR__DEF ldr_status ldr_session_copy(ldr_session *to, const ldr_session *from, ldr_error *err) {
+  size_t each, i, n;
+  if (!to || !from || to->m != from->m || to->l != from->l || to->capacity != from->capacity)
+    return ldr__fail(err, LDR_ARGUMENT, "ldr_session_copy: two sessions of one model, ladder and capacity are needed");
+  n = 2 * ldr__kv_width(&to->m->shape);
+  each = (size_t)to->capacity * n;
+  for (i = 0; i < (size_t)to->blocks; i++)
+    memcpy(to->kept + i * each, from->kept + i * each, (size_t)from->length * n * sizeof(float));
+  memcpy(to->seen, from->seen, (size_t)from->length * sizeof *to->seen);
+  memcpy(to->last, from->last, (size_t)to->m->shape.width * sizeof *to->last);
+  to->length = from->length;
+  to->crossed = from->crossed;
+  to->source[1] = from->source[1];
+  return LDR_OK;
+}
+
 LDR__DEF ldr_status ldr_session_rewind(ldr_session *s, int32_t length, ldr_error *err) {
   if (!s || length < 0 || length > s->length) return ldr__fail(err, LDR_ARGUMENT,
       "ldr_session_rewind: %d of %d tokens cannot be kept", length, s ? s->length : 0);
@@ -21720,10 +22251,53 @@ LDR__DEF ldr_status ldr_session_rewind(ldr_session *s, int32_t length, ldr_error
   return LDR_OK;
 }
 
+static ldr__block ldr__session_block(const ldr_session *s, int32_t i) {
+  int32_t layer = s->l && s->l->successors ? s->m->layers + i : i;
+  return s->l && s->l->deep && layer >= s->l->from ? ldr__tuned_block(s->l, layer) : ldr__run_block(s->m, layer);
+}
+
+LDR__DEF ldr_status ldr_session_source(ldr_session *s, const int32_t *ids, int32_t count, ldr_error *err) {
+  const float *x;
+  size_t each, n;
+  ldr_batch b;
+  int32_t i;
+  LDR__OWN_ERROR(err);
+  memset(&b, 0, sizeof b);
+  if (!s || !s->m->encoder || count > s->capacity) return ldr__fail(err, LDR_ARGUMENT,
+      "ldr_session_source: no session, a model without an encoder, or %d tokens where there is room for %d", count,
+      s ? s->capacity : 0);
+  s->source[1] = count;
+  b.sequences = 1;
+  b.offsets = s->source;
+  b.ids = ids;
+  s->length = 0;
+  if (ldr__batch_check(s->m->encoder, &b, &n, err)) {
+    s->source[1] = 0;
+    return err->status;
+  }
+  each = 2 * (size_t)s->capacity * ldr__kv_width(&s->m->shape);
+  s->crossed = s->cross;
+  if (s->l) {
+    ldr__predictor_take(&s->pass, &b, err);
+    ldr__pass_backbone(&s->pass);
+    x = s->pass.final;
+  } else {
+    ldr__viewer_run(&s->reader, &b, s->m->encoder->layers, NULL, NULL);
+    ldr__viewer_final(&s->reader, s->reader.b.x, (size_t)count);
+    x = s->reader.b.x;
+  }
+  for (i = 0; i < s->blocks; i++) {
+    ldr__block block = ldr__session_block(s, i);
+    ldr__cross_keys(&s->ex, s->cross + (size_t)i * each, x, &block, &s->shape, (size_t)count, s->b.acts.low,
+        s->b.chunk);
+  }
+  return err->status;
+}
+
 /* Up to LDR__READ tokens through all blocks; their states end in s->b.x. */
 static void ldr__session_run(ldr_session *s, const int32_t *ids, int32_t count) {
   const ldr_model *m = s->m;
-  size_t each = (size_t)s->capacity * 2 * (size_t)(m->shape.kv_heads * m->shape.head_dim);
+  size_t each = (size_t)s->capacity * 2 * ldr__kv_width(&m->shape);
   int32_t offsets[2], i;
   ldr__tokens t;
   memset(&t, 0, sizeof t);
@@ -21737,13 +22311,13 @@ static void ldr__session_run(ldr_session *s, const int32_t *ids, int32_t count) 
   t.frequency = m->frequency;
   t.past = (size_t)s->length;
   ldr__embed_forward(&s->ex, m, &s->ends, s->b.x, s->b.embed, ids, NULL, &t);
+  t.source = s->source;
   for (i = 0; i < s->blocks; i++) {
-    int32_t layer = s->l && s->l->successors ? m->layers + i : i;
-    ldr__block block = s->l && s->l->deep && layer >= s->l->from ? ldr__tuned_block(s->l, layer)
-        : ldr__run_block(m, layer);
+    ldr__block block = ldr__session_block(s, i);
     t.kept = s->kept + (size_t)i * each;
+    if (s->crossed) t.cross = s->crossed + (size_t)i * each;
     ldr__frozen_forward(&s->ex, &s->b, &block, &s->shape, &t);
-    if (m->release && layer < m->layers) ldr__release_layer(m, layer);
+    if (m->release && !(s->l && s->l->successors)) ldr__release_layer(m, i);
   }
 }
 
@@ -21763,6 +22337,8 @@ LDR__DEF ldr_status ldr_session_read(ldr_session *s, float *logits, const int32_
   int32_t at, n, i;
   if (!s || !ids || count < 1) return ldr__fail(err, LDR_ARGUMENT,
       "ldr_session_read: no session or no tokens");
+  if (s->m->encoder && !s->source[1]) return ldr__fail(err, LDR_ARGUMENT,
+      "ldr_session_read: a %s model reads a source first (ldr_session_source)", s->m->type);
   if (count > s->capacity - s->length) return ldr__fail(err, LDR_LIMIT,
       "the session has room for %d tokens and holds %d: %d more do not fit", s->capacity, s->length, count);
   for (i = 0; i < count; i++)
@@ -21854,10 +22430,16 @@ LDR__DEF ldr_status ldr_generate(ldr_session *s, int32_t *out, int32_t *made, co
   if (!s || !out || !made || d.most < 0) return ldr__fail(err, LDR_ARGUMENT,
       "ldr_generate: no session or no destination");
   *made = 0;
+  if (s->m->encoder) {
+    if (ldr_session_source(s, prompt, count, err)) return err->status;
+    prompt = &s->m->start;
+    count = 1;
+  }
   if (ldr_session_read(s, s->logits, prompt, count, err)) return err->status;
   most = LDR__MIN(d.most ? d.most : s->capacity, s->capacity - s->length + 1);
   while (*made < most && !stop) {
-    id = ldr_sample(s->logits, s->m->vocabulary, &d.sampling, s->seen, s->length);
+    id = d.ignore_end ? -1 : *made + 1 == most ? s->m->forced[1] : *made == 0 ? s->m->forced[0] : -1;
+    if (id < 0) id = ldr_sample(s->logits, s->m->vocabulary, &d.sampling, s->seen, s->length);
     if (id < 0) return ldr__fail(err, LDR_NUMERIC,
         "a score of the next token is not finite, or the sampling cannot be");
     out[(*made)++] = id;
@@ -23001,7 +23583,7 @@ static ldr_status ldr__publish(
   if (ldr__fused(m, LDR__UP, &widest, &largest) > 1 ||
       (!m->family->conv1d && ldr__fused(m, LDR__K, &widest, &largest) > 1) || m->task_types ||
       (m->traits & (LDR__OF_RELATIVE | LDR__OF_PLACES | LDR__OF_NO_GAINS | LDR__OF_BY_HEAD)) ||
-      m->shape.head_norms == LDR__NORM_EACH)
+      m->shape.head_norms == LDR__NORM_EACH || m->stack)
     return ldr__fail(err, LDR_UNSUPPORTED,
         "writing a %s model is not supported (matrices that lie in one, or a table beside the usual ones): save the "
         "ladder file instead",
@@ -23150,6 +23732,8 @@ static ldr_dtype ldr__quantised_type(const ldr_model *m, const ldr_tensor *t, ld
   char fused[192]; /* q, k and v head by head, of which the blocks have copies */
   int32_t l;
   int slot;
+  if (m->encoder && ldr__quantised_type(m->encoder, t, format) != t->dtype && t->data != m->ends.m[LDR__WORD].data)
+    return format;
   if (t->dims != 2 || !ldr__dtype_is_float(t->dtype) || t->bytes == 0 || t->shape[1] % LDR__QBLOCK) return t->dtype;
   if (t->data == m->ends.m[LDR__WORD].data || t->data == m->ends.m[LDR__LM_OUT].data) return LDR_Q8_0;
   if (t->data == m->ends.m[LDR__PROJECT].data || t->data == m->ends.m[LDR__LM_DENSE].data) return format;

@@ -558,6 +558,82 @@ TEST(a_ladder_learns_to_answer) {
 }
 
 /* One vector a text, as the model's own description of its sentence vectors has it. */
+/* Sources and targets by a ladder, LoRA and all of a model of two stacks; what the decoder says afterwards. */
+TEST(pairs_of_texts_are_learned) {
+  char data[LADDER_MAX_PATH], *text;
+  size_t n;
+  NEED_PROGRAM();
+  NEED_MODEL(data, "hf/t5");
+  CHECK(put_file("pairs.tsv", "the cat sat on the mat\tone\nit is a truth\ttwo truths\nwhat is the time\tnoon\n"));
+  CHECK(put_file("pairs.jsonl", "{\"source\":\"the cat sat on the mat\",\"target\":\"one\"}\n{\"source\":\"it is a truth\",\"target\":\"two truths\"}\n"
+      "{\"source\":\"what is the time\",\"target\":\"noon\"}\n"));
+  EXPECT(0, "$L train --model %s --task seq2seq --train pairs.tsv --dev pairs.tsv --method full --lr 1e-2 --epochs 60 --seed 1 --out full.ladder", data);
+  CHECK(holds("out", "95328 parameters trained, 48 frozen"));      /* all but two tables of distances */
+  EXPECT(0, "cut -f1 pairs.tsv | $L generate --model %s --ladder full.ladder --max-new 9", data);
+  text = slurp("out", &n);
+  CHECK_STR(text, "one\ntwo truths\nnoon\n");
+  free(text);
+  EXPECT(0, "cut -f1 pairs.tsv | $L generate --model %s --ladder full.ladder --max-new 9 --beams 3", data);
+  text = slurp("out", &n);
+  CHECK_STR(text, "one\ntwo truths\nnoon\n");
+  free(text);
+  EXPECT(0, "$L train --model %s --task seq2seq --train pairs.jsonl --dev pairs.jsonl --method full --lr 1e-2 --epochs 60 --seed 1 --out same.ladder", data);
+  CHECK(same_files("full.ladder", "same.ladder"));
+  EXPECT(0, "$L train --model %s --task seq2seq --train pairs.tsv --lr 3e-2 --epochs 20 --seed 1 --out narrow.ladder", data);
+  EXPECT(0, "$L eval --model %s --ladder narrow.ladder --data pairs.jsonl", data);
+  CHECK(holds("out", "on 3 examples"));
+  EXPECT(0, "echo 'it is a truth' | $L generate --model %s --ladder narrow.ladder --max-new 3", data);
+  CHECK(put_file("empty.tsv", "a cat\t\n"));
+  EXPECT(1, "$L train --model %s --task seq2seq --train empty.tsv --out x.ladder", data);
+  EXPECT(1, "$L train --model %s --task text --train pairs.tsv --out x.ladder", data);
+  CHECK(holds("err", "--task seq2seq"));
+  EXPECT(1, "$L train --model %s --task seq2seq --train pairs.tsv --method prompt --out x.ladder", data);
+  CHECK(holds("err", "two stacks"));
+}
+
+/* Models of two stacks: states by --stack, and text with one beam or several as transformers makes it
+   (tests/reference/make_beams.py). */
+TEST(two_stacks_are_read_and_searched) {
+  char data[LADDER_MAX_PATH], golden[1024], model[40], line[256], *all, *at, *end;
+  size_t size;
+  int lines = 0;
+  NEED_PROGRAM();
+  NEED_MODEL(data, "hf/t5");
+  EXPECT(0, "echo '{\"ids\":[3,4]}' | $L features --model %s --json", data);
+  CHECK(holds("out", "{\"ids\":[3,4],\"hidden\":[["));
+  EXPECT(0, "echo '{\"ids\":[3,4],\"decoder_ids\":[0,7,9]}' | $L features --model %s --json --stack decoder --layer 1", data);
+  CHECK(holds("out", "{\"ids\":[0,7,9],\"hidden\":[["));
+  EXPECT(0, "echo '{\"ids\":[3,4],\"decoder_ids\":[0,7,9]}' | $L features --model %s --json --layer logits", data);
+  CHECK(holds("out", "{\"ids\":[0,7,9],\"logits\":[["));
+  EXPECT(1, "echo '{\"ids\":[3,4]}' | $L features --model %s --json --layer logits", data);
+  CHECK(holds("err", "decoder_ids"));
+  EXPECT(1, "echo '{\"ids\":[3,4],\"decoder_ids\":[0]}' | $L features --model %s --json --stack decoder --layer 3", data);
+  CHECK(holds("err", "the model has 2 layers"));
+  EXPECT(1, "echo '{\"ids\":[3,4],\"decoder_ids\":[0]}' | $L features --model %s/../bert-mlm --json", data);
+  CHECK(holds("err", "neither"));
+  EXPECT(1, "echo '{\"ids\":[3,4]}' | $L features --model %s/../bert-mlm --json --stack decoder", data);
+  CHECK(holds("err", "one stack"));
+  EXPECT(1, "echo '{\"ids\":[3,4]}' | $L generate --model %s --json --beams 2 --temperature 1", data);
+  CHECK(holds("err", "--beams"));
+  CHECK(ldr_test_golden_path(golden, sizeof golden, "beams.jsonl"));
+  all = ldr_test_read(golden, &size);
+  *strrchr(data, '/') = 0;
+  for (at = all; at && at < all + size && (end = strchr(at, '\n')) != NULL; at = end + 1, lines++) {
+    int beams = 0;
+    double penalty = 0;
+    char stop[8], *ids = strstr(at, "\"ids\":"), *out = strstr(at, ",\"out\":");
+    if (lines % 3) continue;                       /* every third, and so of every model and rule */
+    CHECK(sscanf(at, "{\"model\":\"%39[^\"]\",\"beams\":%d,\"penalty\":%lf,\"stop\":\"%7[^\"]", model, &beams, &penalty, stop) == 4);
+    snprintf(line, sizeof line, "{%.*s}", (int)(out - ids), ids);
+    EXPECT(0, "echo '%s' | $L generate --model %s/%s --json --max-new 12 --beams %d --length-penalty %g --early-stopping %s", line, data, model, beams, penalty, stop);
+    snprintf(line, sizeof line, "\"ids\":%.*s", (int)(end - 1 - (out + 7)), out + 7);
+    if (!holds("out", line)) printf("  %.*s\n", (int)(end - at), at);
+    CHECK(holds("out", line));
+  }
+  CHECK_INT(lines, 72);
+  free(all);
+}
+
 TEST(sentence_models_pool_as_they_say) {
   static const char *const dirs[] = { "st-bge", "st-minilm", "st-max" };
   char model[LADDER_MAX_PATH], golden[LADDER_MAX_PATH + 40], name[64], line[400], *text;
@@ -996,7 +1072,7 @@ TEST(entities_are_where_they_are_said_to_be) {
 #define TESTS(X) X(usage_errors) X(help_and_version) X(a_model_becomes_a_gguf_file) X(a_tuned_model_becomes_a_gguf_file) X(what_gguf_cannot_say_is_refused) \
   X(bad_weight_files_fail) X(bad_data_files_fail) X(labels_that_training_never_saw) X(several_labels_a_text) X(tokenize_and_features) X(inspect_and_plan_are_json) X(the_plan_is_the_peak) X(inspect_lists_what_a_broken_model_holds) X(a_published_classifier_is_used_and_continued) X(a_ladder_learns_to_answer) X(sentence_models_pool_as_they_say) \
   X(quantize_makes_a_whole_model) X(train_eval_predict) X(ladders_are_served_together) X(the_default_ladder_is_not_below_the_head) X(theseus_makes_a_smaller_model) X(same_seed_same_bytes) X(resume_changes_nothing) X(interrupt_and_resume_change_nothing) X(the_cache_lies_in_a_folder) X(numbers_are_predicted) \
-  X(entities_have_character_offsets) X(task_files_are_understood) X(task_examples_are_counted) X(the_file_truncates) X(one_reader_for_all_commands) X(entities_are_where_they_are_said_to_be)
+  X(entities_have_character_offsets) X(task_files_are_understood) X(task_examples_are_counted) X(the_file_truncates) X(one_reader_for_all_commands) X(entities_are_where_they_are_said_to_be) X(two_stacks_are_read_and_searched) X(pairs_of_texts_are_learned)
 
 #else
 

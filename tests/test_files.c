@@ -379,7 +379,7 @@ static const char *const hf_dirs[] = {
   "gpt2-cls", "gpt_neo", "opt", "llama", "llama-llama3rope", "llama-linear", "llama-yarn", "llama-oldcfg", "llama-cls", "mistral", "qwen2", "qwen2-window",
   "starcoder2", "smollm3", "qwen3", "deberta-v2-mlm", "deberta-v2-cls", "deberta-mlm", "albert-cls",
   "gpt_neox", "gpt_neox-seq", "gptj", "phi", "phi-qkln", "phi3", "phi3-longrope", "stablelm", "stablelm-12b", "cohere", "cohere-qknorm",
-  "olmo", "olmo2", "gemma", "gemma2", "gemma3", "granite", "bloom", "falcon-7b", "falcon-40b", "falcon-rw" };
+  "olmo", "olmo2", "t5-enc", "gemma", "gemma2", "gemma3", "granite", "bloom", "falcon-7b", "falcon-40b", "falcon-rw" };
 enum { HF_DIRS = (int)(sizeof hf_dirs / sizeof *hf_dirs) };
 
 TEST(outside_families_equal_transformers) {
@@ -510,7 +510,7 @@ TEST(outside_every_family_has_ladders) {
   static const struct { ldr_preset preset; int reduction, width; } ways[] = { { LDR_PRESET_DEFAULT, 0, 0 }, { LDR_PRESET_SLICED, 2, 0 },
     { LDR_PRESET_PAPER, 2, 0 }, { LDR_PRESET_CLUE, 0, 16 } };
   char path[1024], seen[2048] = " ";
-  int families_seen = 0, whole = 0;
+  int families_seen = 0, whole = 0, whole_rows = 0;
   double worst = 0;
   size_t i, k;
   if (!ldr_test_data_path(path, sizeof path, "models/hf/bert-mlm/config.json")) SKIP("no models/hf (set LADDER_DATA to the data folder)");
@@ -572,7 +572,8 @@ TEST(outside_every_family_has_ladders) {
     ldr_dataset_free(set);
     ldr_model_free(m);
   }
-  CHECK_INT(families_seen, sizeof ldr__families / sizeof *ldr__families + sizeof ldr__kin / sizeof *ldr__kin - 1);
+  for (i = 0; i < sizeof ldr__families / sizeof *ldr__families; i++) whole_rows += !(ldr__families[i].traits & LDR__OF_STACKS);
+  CHECK_INT(families_seen, whole_rows + sizeof ldr__kin / sizeof *ldr__kin - 2);      /* falcon has two rows, t5's encoder one; mt5, m2m_100: test_stacks.c */
   printf("  %d families, %d of them with heads that paper cannot cut: at r = 1 within %.1e\n", families_seen, whole, worst);
 }
 

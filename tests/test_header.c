@@ -138,20 +138,22 @@ static const char *shown_type(const char *type) {
 /* Families, formats and the parts that cut, as the manual and README list them: each row, and nothing else. */
 TEST(the_manual_lists_what_the_tables_hold) {
   enum { ROWS = (int)(sizeof ldr__families / sizeof *ldr__families), KIN = (int)(sizeof ldr__kin / sizeof *ldr__kin) };
-  size_t size, i, k, n[2] = { 0, 0 }, listed;
+  size_t size, i, k, n[3] = { 0, 0, 0 }, listed;
   char *header = ldr_test_read(header_path(), &size), *readme = ldr_test_read(ldr_test_exists("../README.md") ? "../README.md" : "README.md", &size);
-  char *manual[2], *page[2], *files, *cutters, counted[64], *word;
+  char *manual[3], *page[3], *files, *cutters, counted[64], *word;
   CHECK(header && readme);
   manual[0] = words_between(header, "families   encoders:", "Decoders:");
-  manual[1] = words_between(header, "Decoders: gpt2", "     positions");
+  manual[1] = words_between(header, "Decoders: gpt2", "     both  ");
+  manual[2] = words_between(header, "     both       ", "     positions");
   page[0] = words_between(readme, "| encoders |", "\n");
   page[1] = words_between(readme, "| decoders |", "\n");
+  page[2] = words_between(readme, "| encoder-decoders |", "\n");
   for (i = 0; i < ROWS + KIN; i++) {
     const char *type = i < ROWS ? ldr__families[i].type : ldr__kin[i - ROWS].type;
     const char *row = i < ROWS ? type : ldr__kin[i - ROWS].row;
     if (strchr(type, ' ')) continue;               /* another row of the same type */
     for (k = 0; strcmp(ldr__families[k].type, row) != 0; k++) {}
-    k = ldr__families[k].causal != 0;
+    k = ldr__families[k].traits & LDR__OF_STACKS ? 2 : ldr__families[k].causal != 0;
     n[k]++;
     if (!is_word(manual[k], shown_type(type)) && !is_word(manual[k], type)) printf("  %s is not in the manual\n", type);
     CHECK(is_word(manual[k], shown_type(type)) || is_word(manual[k], type));
@@ -163,7 +165,7 @@ TEST(the_manual_lists_what_the_tables_hold) {
   }
   sprintf(counted, "%d kinds of", (int)n[0]);
   CHECK(header && strstr(header, counted));
-  sprintf(counted, "encoders and %d of decoders", (int)n[1]);
+  sprintf(counted, "encoders and %d of decoders, and %d of both", (int)n[1], (int)n[2]);
   CHECK(header && strstr(header, counted));
   files = words_between(header, "     files      ", "     heads      ");
   for (i = 0; i < sizeof ldr__gguf_kin / sizeof *ldr__gguf_kin; i++) CHECK(is_word(files, ldr__gguf_kin[i].arch));
@@ -177,7 +179,7 @@ TEST(the_manual_lists_what_the_tables_hold) {
   }
   cutters = words_between(header, "     cutter        ", "     template      ");
   for (i = 0; i < sizeof ldr__cutters / sizeof *ldr__cutters; i++) CHECK(is_word(cutters, ldr__cutters[i].name));
-  for (k = 0; k < 2; k++) {
+  for (k = 0; k < 3; k++) {
     free(manual[k]);
     free(page[k]);
   }

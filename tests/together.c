@@ -20,6 +20,11 @@
 #undef LDR_TEST_SUITE
 #undef TESTS
 
+#define LDR_TEST_SUITE test_stacks
+#include "test_stacks.c"
+#undef LDR_TEST_SUITE
+#undef TESTS
+
 #define LDR_TEST_SUITE test_ladder
 #include "test_ladder.c"
 #undef LDR_TEST_SUITE
@@ -102,7 +107,7 @@
 
 int main(int argc, char **argv) {
   static const struct { const char *name; int (*run)(int argc, char **argv); } suites[] = {
-    { "test_core", test_core }, { "test_parity", test_parity }, { "test_paths", test_paths }, { "test_ladder", test_ladder }, { "test_methods", test_methods },
+    { "test_core", test_core }, { "test_parity", test_parity }, { "test_stacks", test_stacks }, { "test_paths", test_paths }, { "test_ladder", test_ladder }, { "test_methods", test_methods },
     { "test_trainer", test_trainer }, { "test_cache", test_cache }, { "test_quantise", test_quantise }, { "test_failures", test_failures },
     { "test_hostile", test_hostile }, { "test_tokenizer", test_tokenizer }, { "test_recipe", test_recipe },
     { "test_spans", test_spans }, { "test_words", test_words }, { "test_files", test_files }, { "test_session", test_session },

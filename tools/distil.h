@@ -1363,7 +1363,7 @@ static int open_distil(distil *d) {
   if (d->layers > d->their_layers) return fail(r, LDR_ARGUMENT, "--layers: the student may not have more than the teacher", "");
   r->ladder = ldr_ladder_create(r->model, &l, &r->err);
   if (!r->ladder || place_distil(d)) return EXIT_FAILED;
-  if (ldr__viewer_open(&d->viewer, d->teacher, d->most_tokens, (size_t)d->batch, (size_t)longest, &r->err) || learn_views(d)) return EXIT_FAILED;
+  if (ldr__viewer_open(&d->viewer, d->teacher, d->most_tokens, (size_t)d->batch, (size_t)longest, 0, &r->err) || learn_views(d)) return EXIT_FAILED;
   printf("the states keep %.1f %% of the variance of the teacher's last layer\n", 100 * d->kept);
   fflush(stdout);
   o->seed = distil_digest(d);

@@ -117,10 +117,14 @@ static float *features_scores(run *r, const float *hidden, const ldr_batch *b, i
   return out;
 }
 
-static int features_of(run *r, const ldr_encoding *c) {
-  int32_t offsets[2], logits = r->o.layer == LAYER_LOGITS, count = c->count, width = r->info.width;
-  ldr_batch batch;
+/* decoder: what the decoder of a model with two stacks reads behind the encoder's c; NULL: nothing does. */
+static int features_of(run *r, const ldr_encoding *c, const ldr_encoding *decoder) {
+  int32_t offsets[2], ends[2] = { 0, 0 }, logits = r->o.layer == LAYER_LOGITS, count = c->count, width = r->info.width;
+  const ldr_model *m = r->model;
+  ldr_batch batch, source;
+  int32_t *ids = NULL, i;
   float *hidden, *out;
+  if (ldr_model_encoder(m) && !logits && r->o.stack != STACK_DECODER) m = ldr_model_encoder(m), decoder = NULL;
   if (c->count == 0) {
     puts(r->o.pool > POOL_NONE ? "{\"ids\":[],\"vector\":null}" :
         logits ? "{\"ids\":[],\"logits\":[]}" : "{\"ids\":[],\"hidden\":[]}");
@@ -133,9 +137,28 @@ static int features_of(run *r, const ldr_encoding *c) {
   batch.offsets = offsets;
   batch.ids = c->ids;
   batch.segments = c->segments;
+  if (ldr_model_encoder(m)) {
+    ids = (int32_t *)malloc((size_t)c->count * sizeof *ids);
+    if (!ids) return fail(r, LDR_MEMORY, "out of memory", "");
+    for (i = 0; i < c->count; i++) ids[i] = i ? c->ids[i - 1] : r->info.start;
+    /* a classifier's decoder reads the same text, a token later */
+    if (r->info.task == LDR_TASK_SEQUENCE && logits && (!decoder || !decoder->count)) decoder = c;
+    else {
+      free(ids);
+      ids = NULL;
+    }
+    if (!decoder || !decoder->count)
+      return fail(r, LDR_DATA, "the decoder of %s reads ids of its own: {\"ids\":[..],\"decoder_ids\":[..]}", r->o.model);
+    source = batch;
+    ends[1] = count = decoder->count;
+    batch.offsets = ends;
+    batch.ids = ids ? ids : decoder->ids;
+    batch.source = &source;
+    c = decoder;
+  }
   out = hidden = (float *)malloc((size_t)c->count * (size_t)r->info.width * sizeof *hidden);
   if (!hidden) return fail(r, LDR_MEMORY, "out of memory", "");
-  if (ldr_model_hidden(r->model, hidden, &batch, logits ? -1 : r->o.layer, &r->err)) out = NULL;
+  if (ldr_model_hidden(m, hidden, &batch, logits ? -1 : r->o.layer, &r->err)) out = NULL;
   else if (logits || r->pooling.mode == POOL_MODEL) out = features_scores(r, hidden, &batch, &count, &width);
   else if (r->pooling.mode > POOL_NONE) {
     features_pool(&r->pooling, out, count, width);
@@ -144,6 +167,7 @@ static int features_of(run *r, const ldr_encoding *c) {
   if (out) print_features(r, c, out, count, width);
   if (out != hidden) free(out);
   free(hidden);
+  free(ids);
   return out ? flush_answers(r) : EXIT_FAILED;
 }
 
@@ -165,16 +189,17 @@ static int features_list(run *r, const ldr_json *j, int32_t node, int32_t **to, 
 }
 
 /* {"ids":[..],"types":[..]}: the arrays of c are ours. */
-static int features_ids(run *r, const ldr_json *j, ldr_encoding *c) {
-  int32_t types = ldr_json_get(j, 0, "types"), n = 0;
+static int features_ids(run *r, const ldr_json *j, ldr_encoding *c, ldr_encoding *decoder) {
+  int32_t types = ldr_json_get(j, 0, "types"), own = ldr_model_encoder(r->model) ? ldr_json_get(j, 0, "decoder_ids") : -1, n = 0;
   int status;
-  if (ldr_json_node_at(j, 0)->count > 1 + (types >= 0))
+  if (ldr_json_node_at(j, 0)->count > 1 + (types >= 0) + (own >= 0))
     return fail(r, LDR_DATA, "a line has a member that is neither \"ids\" nor \"types\"", "");
   status = features_list(r, j, ldr_json_get(j, 0, "ids"), &c->ids, &c->count);
   if (!status && types >= 0) status = features_list(r, j, types, &c->segments, &n);
   if (!status && types >= 0 && n != c->count)
     status = fail(r, LDR_DATA, "\"types\" must be as long as \"ids\"", "");
-  if (!status) status = features_of(r, c);
+  if (!status && own >= 0) status = features_list(r, j, own, &decoder->ids, &decoder->count);
+  if (!status) status = features_of(r, c, decoder);
   return status;
 }
 
@@ -182,20 +207,22 @@ static int features_ids(run *r, const ldr_json *j, ldr_encoding *c) {
 static int features_json(run *r, const text *line, ldr_encoding *c, text *first, text *second) {
   const ldr_tokenizer *tokenizer = ldr_model_tokenizer(r->model);
   ldr_json *j = ldr_json_parse(line->data, line->used, NULL, &r->err);
-  ldr_encoding own;
+  ldr_encoding own, decoder;
   texts s;
   int status;
   if (!j) return EXIT_FAILED;
   memset(&own, 0, sizeof own);
+  memset(&decoder, 0, sizeof decoder);
   if (ldr_json_node_at(j, 0)->type == LDR_JSON_OBJECT && ldr_json_get(j, 0, "ids") >= 0) {
-    status = features_ids(r, j, &own);
+    status = features_ids(r, j, &own, &decoder);
+    free(decoder.ids);
     free(own.ids);
     free(own.segments);
   } else if (!tokenizer) status = fail(r, LDR_MISSING, "%s: the model has no vocabulary: give {\"ids\":[..]}", r->o.model);
   else {
     status = json_texts(r, j, first, second, &s);
     if (!status) status = ldr_tokenizer_encode(tokenizer, c, s.first, s.size, s.second, s.size2, r->max_len, 1, &r->err)
-        ? EXIT_FAILED : features_of(r, c);
+        ? EXIT_FAILED : features_of(r, c, NULL);
   }
   ldr_json_free(j);
   return status;
@@ -215,7 +242,7 @@ static int features_lines(run *r, text *line, ldr_encoding *c) {
       continue;
     } else if (r->o.ids) status = parse_ids(r, line, c, &capacity);
     else if (ldr_tokenizer_encode(tokenizer, c, t.first, t.size, t.second, t.size2, r->max_len, 1, &r->err)) status = EXIT_FAILED;
-    if (!status) status = features_of(r, c);
+    if (!status) status = features_of(r, c, NULL);
   }
   free(first.data);
   free(second.data);
@@ -226,13 +253,18 @@ static int features_lines(run *r, text *line, ldr_encoding *c) {
 static int command_features(run *r) {
   text line = { NULL, 0, 0 };
   ldr_encoding c;
+  int32_t layers;
   int status = open_model(r);
   memset(&c, 0, sizeof c);
   r->pooling.mode = r->o.pool;
   if (!status && r->o.pool == POOL_MODEL) status = features_modules(r, &r->pooling);
   if (!status) status = choose_max_len(r, r->pooling.max_len ? r->pooling.max_len : r->info.positions);
-  if (!status && r->o.layer > r->info.layers) {
-    ldr__fail(&r->err, LDR_ARGUMENT, "--layer %d: the model has %d layers", r->o.layer, r->info.layers);
+  layers = r->o.stack == STACK_DECODER || !ldr_model_encoder(r->model) ? r->info.layers :
+      ldr_model_info_get(ldr_model_encoder(r->model)).layers;
+  if (!status && r->o.stack == STACK_DECODER && !ldr_model_encoder(r->model))
+    status = fail(r, LDR_ARGUMENT, "--stack decoder: %s has one stack", r->o.model);
+  if (!status && r->o.layer > layers) {
+    ldr__fail(&r->err, LDR_ARGUMENT, "--layer %d: the model has %d layers", r->o.layer, layers);
     status = EXIT_FAILED;
   }
   if (!status) status = features_lines(r, &line, &c);

@@ -9,6 +9,10 @@ typedef struct generation {
   chat           talk;                   /* --chat                                           */
   jinja_buffer   said;                   /* without --json: the conversation so far          */
   int32_t       *held, held_count;       /* tokens that the session has read                 */
+  int32_t        beams, ended;           /* --beams; how many texts have ended               */
+  ldr_session  **sessions;
+  float         *scores;
+  struct beam_text *now, *next, *done;   /* [beams] each; done: the best first               */
 } generation;
 
 /* The text so far; a character that is not yet whole waits. */
@@ -70,6 +74,192 @@ static void generate_hold(generation *g, const ldr_encoding *c) {
   g->held_count = n;
 }
 
+/* ---- beams, as transformers searches them ------------------------------------------------ */
+
+enum { BEAMS_NO = 1, BEAMS_YES, BEAMS_NEVER };
+
+/* A text that grows, or one that has ended: its tokens and the sum of their log-probabilities, or what that is worth. */
+typedef struct beam_text { int32_t *ids, count; double score; } beam_text;
+typedef struct beam_choice { int32_t beam, id; double score; } beam_choice;
+
+/* generation_config.json says what was not asked for. */
+static int beams_defaults(run *r) {
+  options *o = &r->o;
+  char path[LADDER_MAX_PATH];
+  const ldr_json_node *stop;
+  ldr_json *j;
+  ldr__source s;
+  if (!ldr__path_join(path, sizeof path, o->model, "generation_config.json") || !ldr__file_exists(path)) return EXIT_DONE;
+  j = features_file(r, &s, "generation_config.json");
+  if (j) {
+    stop = ldr_json_node_at(j, ldr_json_get(j, 0, "early_stopping"));
+    if (!o->beams && ldr_model_encoder(r->model)) o->beams = (int32_t)LDR__MIN(1024.0, ldr_json_number(j, ldr_json_get(j, 0, "num_beams"), 1));
+    if (o->length_penalty == 0) {
+      o->length_penalty = (float)ldr_json_number(j, ldr_json_get(j, 0, "length_penalty"), 1);
+      if (o->length_penalty < 0) fail(r, LDR_UNSUPPORTED, "%s: a length_penalty below 0 is not supported", path);
+      if (o->length_penalty == 0) o->length_penalty = -1;
+    }
+    if (!o->early_stopping && stop) o->early_stopping = stop->type == LDR_JSON_TRUE ? BEAMS_YES : stop->type == LDR_JSON_STRING ? BEAMS_NEVER : BEAMS_NO;
+    ldr_json_free(j);
+  }
+  ldr__source_close(&s);
+  return r->err.status ? EXIT_FAILED : EXIT_DONE;
+}
+
+static double beams_worth(const options *o, double score, int32_t length) {
+  return score / pow((double)length, (double)(o->length_penalty == 0 ? 1.0f : LDR__MAX(o->length_penalty, 0.0f)));
+}
+
+/* The likeliest 2n of all that could come next, best first; z[n,V]: scores of each beam's next token. */
+static int32_t beams_choose(const generation *g, beam_choice *best, const beam_text *now, int32_t live, int32_t most) {
+  const ldr_model *m = g->r->model;
+  int32_t v = g->r->info.vocabulary, b, i, k, count = 0, forced = now->count + 1 == most ? m->forced[1] : now->count == 0 ? m->forced[0] : -1;
+  for (b = 0; b < live; b++) {
+    const float *z = g->scores + (size_t)b * (size_t)v;
+    double peak = (double)z[ldr__argmax(z, (size_t)v)], sum = 0;
+    for (i = 0; i < v; i++) sum += exp((double)z[i] - peak);
+    for (i = forced < 0 ? 0 : forced; i < (forced < 0 ? v : forced + 1); i++) {
+      beam_choice c;
+      c.beam = b;
+      c.id = i;
+      c.score = now[b].score + (forced < 0 ? (double)z[i] - peak - log(sum) : 0);
+      if (count == 2 * g->beams && !(c.score > best[count - 1].score)) continue;
+      for (k = count < 2 * g->beams ? count++ : count - 1; k > 0 && c.score > best[k - 1].score; k--) best[k] = best[k - 1];
+      best[k] = c;
+    }
+  }
+  return count;
+}
+
+/* A text that has ended takes the place of the worst, or of none. */
+static void beams_keep(generation *g, const beam_text *t, int32_t id, double worth) {
+  int32_t k;
+  beam_text *to;
+  if (g->ended == g->beams && !(worth > g->done[g->ended - 1].score)) return;
+  if (g->ended < g->beams) g->ended++;
+  to = &g->done[g->ended - 1];
+  memcpy(to->ids, t->ids, (size_t)t->count * sizeof *to->ids);
+  to->count = t->count;
+  if (id >= 0) to->ids[to->count++] = id;
+  to->score = worth;
+  for (k = g->ended - 1; k > 0 && g->done[k].score > g->done[k - 1].score; k--) {
+    beam_text other = g->done[k];
+    g->done[k] = g->done[k - 1];
+    g->done[k - 1] = other;
+  }
+}
+
+static int beams_ends(const ldr_model *m, int32_t id) {
+  int32_t i;
+  for (i = 0; i < m->end_count; i++) if (m->ends_text[i] == id) return 1;
+  return 0;
+}
+
+/* Each chosen text gets its beginning's session, or a copy of it in one that no other needs, and reads its token. */
+static int beams_go_on(generation *g, const beam_choice *next, int32_t live) {
+  ldr_session *taken[1024], **s = g->sessions;
+  int32_t c, f;
+  for (c = 0; c < g->beams; c++) {
+    ldr_session *own = s[next[c].beam];
+    for (f = 0; f < c && taken[f] != own; f++) {}
+    taken[c] = f == c ? own : NULL;
+  }
+  for (c = 0; c < g->beams; c++) {
+    for (f = 0; !taken[c] && f < g->beams; f++) {
+      int32_t k;
+      for (k = 0; k < g->beams && taken[k] != s[f]; k++) {}
+      if (k < g->beams) continue;
+      taken[c] = s[f];
+      if (ldr_session_copy(s[f], s[next[c].beam], &g->r->err)) return EXIT_FAILED;
+    }
+  }
+  memcpy(s, taken, (size_t)g->beams * sizeof *s);
+  for (c = 0; c < live; c++)
+    if (ldr_session_read(s[c], g->scores + (size_t)c * (size_t)g->r->info.vocabulary, &next[c].id, 1, &g->r->err)) return EXIT_FAILED;
+  return EXIT_DONE;
+}
+
+/* 1: nothing that grows can be better than the worst of what has ended. */
+static int beams_done(const generation *g, double best, int32_t length, int32_t most) {
+  const options *o = &g->r->o;
+  if (g->ended < g->beams) return 0;
+  if (o->early_stopping == BEAMS_YES) return 1;
+  if (o->early_stopping == BEAMS_NEVER && o->length_penalty >= 0) length = most;
+  return g->done[g->ended - 1].score >= beams_worth(o, best, length);
+}
+
+static int beams_search(generation *g, const ldr_encoding *c, int32_t most) {
+  const ldr_model *m = g->r->model;
+  beam_text *now = g->now, *next = g->next, *swap;
+  beam_choice best[2048], chosen[1024];
+  int32_t live = 1, made, i, k, n;
+  int status = EXIT_DONE, done = 0;
+  g->ended = now[0].count = 0;
+  now[0].score = 0;
+  if (ldr_model_encoder(m) ? ldr_session_source(g->sessions[0], c->ids, c->count, &g->r->err) || ldr_session_read(g->sessions[0], g->scores, &m->start, 1, &g->r->err)
+      : ldr_session_rewind(g->sessions[0], 0, &g->r->err) || ldr_session_read(g->sessions[0], g->scores, c->ids, c->count, &g->r->err)) return EXIT_FAILED;
+  for (made = 0; made < most && !done && !status; made++) {
+    n = beams_choose(g, best, now, live, most);
+    for (i = k = 0; i < n && k < g->beams; i++) {
+      const beam_text *from = &now[best[i].beam];
+      if (!(best[i].score - best[i].score == 0)) return fail(g->r, LDR_NUMERIC, "a score of the next token is not finite", "");
+      if (beams_ends(m, best[i].id)) {
+        if (i < g->beams) beams_keep(g, from, best[i].id, beams_worth(&g->r->o, best[i].score, made + 1));
+        continue;
+      }
+      memcpy(next[k].ids, from->ids, (size_t)made * sizeof *from->ids);
+      next[k].ids[made] = best[i].id;
+      next[k].count = made + 1;
+      next[k].score = best[i].score;
+      chosen[k++] = best[i];
+    }
+    swap = now;
+    now = next;
+    next = swap;
+    live = k;
+    done = k == 0 || interrupted || beams_done(g, best[0].score, made + 1, most);
+    for (i = k; i < g->beams && k; i++) chosen[i] = chosen[0];
+    if (!done && made + 1 < most) status = beams_go_on(g, chosen, live);
+  }
+  for (i = 0; i < live && !status && !done; i++) beams_keep(g, &now[i], -1, beams_worth(&g->r->o, now[i].score, now[i].count));
+  if (status || !g->ended) return status ? status : fail(g->r, LDR_DATA, "the search was stopped before a text ended", "");
+  g->made = g->done[0].count;
+  memcpy(g->out, g->done[0].ids, (size_t)g->made * sizeof *g->out);
+  status = generate_print(g);
+  return status ? status : flush_answers(g->r);
+}
+
+static void beams_close(generation *g) {
+  int32_t i;
+  for (i = 1; g->sessions && i < g->beams; i++) ldr_session_free(g->sessions[i] == g->session ? g->sessions[0] : g->sessions[i]);
+  for (i = 0; g->now && i < 3 * g->beams; i++) free(g->now[i].ids);
+  free(g->sessions);
+  free(g->scores);
+  free(g->now);
+}
+
+/* Sessions and room for as many texts. */
+static int beams_open(generation *g) {
+  int32_t i, most = LDR__MIN(g->r->o.most ? g->r->o.most : 256, g->capacity);
+  size_t n = (size_t)g->beams;
+  g->sessions = (ldr_session **)calloc(n, sizeof *g->sessions);
+  g->scores = (float *)malloc(n * (size_t)g->r->info.vocabulary * sizeof *g->scores);
+  g->now = (beam_text *)calloc(3 * n, sizeof *g->now);
+  if (!g->sessions || !g->scores || !g->now) return fail(g->r, LDR_MEMORY, "out of memory", "");
+  g->next = g->now + n;
+  g->done = g->next + n;
+  for (i = 0; i < 3 * g->beams; i++) {
+    g->now[i].ids = (int32_t *)malloc(((size_t)most + 1) * sizeof *g->now[i].ids);
+    if (!g->now[i].ids) return fail(g->r, LDR_MEMORY, "out of memory", "");
+  }
+  g->sessions[0] = g->session;
+  for (i = 1; i < g->beams; i++) {
+    g->sessions[i] = ldr_session_create(g->r->model, g->r->ladder, g->capacity, &g->r->err);
+    if (!g->sessions[i]) return EXIT_FAILED;
+  }
+  return EXIT_DONE;
+}
+
 static int generate_from(generation *g, const ldr_encoding *c) {
   const options *o = &g->r->o;
   ldr_generate_desc d;
@@ -89,6 +279,7 @@ static int generate_from(generation *g, const ldr_encoding *c) {
   g->shown = 0;
   ldr_session_rewind(g->session, known, NULL);
   if (!c->count) return fail(g->r, LDR_DATA, "a prompt holds no tokens", "");
+  if (g->beams > 1) return beams_search(g, c, LDR__MIN(d.most, g->capacity - (ldr_model_encoder(g->r->model) ? 0 : c->count - 1)));
   if (ldr_generate(g->session, g->out, &made, c->ids + known, c->count - known, &d, &g->r->err)) return EXIT_FAILED;
   generate_hold(g, c);
   status = generate_print(g);
@@ -186,6 +377,10 @@ static int command_generate(run *r) {
     if (!g.session) status = EXIT_FAILED;
     else if (!g.out || !g.held) status = fail(r, LDR_MEMORY, "out of memory", "");
   }
+  if (!status) status = beams_defaults(r);
+  g.beams = LDR__MAX(r->o.beams, 1);
+  if (!status && g.beams > 1 && (r->o.chat || r->o.temperature > 0 || r->o.repetition > 0)) status = fail(r, LDR_ARGUMENT, "--beams goes neither with --chat nor with draws", "");
+  if (!status && g.beams > 1) status = beams_open(&g);
   if (!status && r->o.chat && !ldr_model_tokenizer(r->model)) status = fail(r, LDR_MISSING, "%s: the model has no vocabulary", r->o.model);
   if (!status && r->o.chat && chat_open(&g.talk, r->o.chat_template, r->o.model, ldr_model_tokenizer(r->model), 1, &r->err)) status = EXIT_FAILED;
   g.said.j = &g.talk.j;
@@ -193,6 +388,7 @@ static int command_generate(run *r) {
   while (!status && !interrupted && (more = read_line(stdin, &line)) > 0)
     if (line.used) status = generate_line(&g, &line, &c, &ids_room, &first);
   if (more < 0) status = fail(r, LDR_MEMORY, "out of memory: a line is too long", "");
+  beams_close(&g);
   ldr_session_free(g.session);
   ldr_text_free(&g.text);
   if (r->o.ids) free(c.ids);

@@ -199,6 +199,7 @@ enum { CMD_TRAIN = 1, CMD_EVAL = 2, CMD_PREDICT = 4, CMD_FEATURES = 8, CMD_TOKEN
 enum { RECIPE_AUTO = 1, RECIPE_PLAIN };
 enum { INIT_RANDOM = 1, INIT_SLICE, INIT_RESERVED };
 enum { POOL_NONE = 1, POOL_CLS, POOL_MEAN, POOL_MODEL, POOL_MAX, POOL_MEAN_SQRT, POOL_LAST };      /* those behind MODEL a model asks for */
+enum { STACK_ENCODER = 1, STACK_DECODER };
 enum { METHOD_LADDER = 1, METHOD_HEAD, METHOD_FULL, METHOD_BITFIT, METHOD_LORA, METHOD_ADAPTER, METHOD_PROMPT, METHOD_PREFIX, METHOD_THESEUS, METHOD_IA3 };
 enum { TYPE_F32 = 1, TYPE_BF16, TYPE_I8 };
 enum { FILL_EPOCH = 1, FILL_LAYERS };
@@ -208,7 +209,7 @@ enum { MAX_RUNGS = 256, MAX_LADDERS = 16 };
 typedef struct options {
   unsigned    command;
   const char *model, *ladder, *task, *train, *dev, *test, *data, *out, *resume, *checkpoint, *log, *file, *cache, *targets, *texts, *held_out, *word_list, *with_ladder, *vocab, *methods, *report, *teacher, *tokenizer, *answers, *allow, *adapter, *chat_template;
-  int32_t     method, preset, init, importance, slice_heads, optimizer, schedule, cache_type, tap_type, cache_fill, simd, compute, pool, head_pool, type, format, truncate;
+  int32_t     method, preset, init, importance, slice_heads, optimizer, schedule, cache_type, tap_type, cache_fill, simd, compute, stack, pool, head_pool, type, format, truncate;
   float       budget_seconds, budget_memory;
   int32_t     published_head, most, top_k;
   float       temperature, top_p, min_p, repetition;
@@ -222,6 +223,8 @@ typedef struct options {
   int32_t     more_count;
   int32_t     many_labels, baselines, search, multi, skip_bad;
   int32_t     head, stride, max_answer;
+  int32_t     beams, early_stopping;
+  float       length_penalty;
 } options;
 
 /* OFF kinds: a given 0 means "none" and is kept as -1, because a 0 in a description means "the default". */
@@ -384,10 +387,14 @@ static const option option_table[] = {
   { "--log", KIND_TEXT, AT(log), CMD_TRAIN | CMD_STREAM, 0, "FILE", 0, 0, "a JSON line for each step and each epoch" },
   { "--layer", KIND_LAYER, AT(layer), CMD_FEATURES, 0, "N|logits", 0, 65536,
     "0: embeddings, i: output of block i; else the final state; logits: scores of the head in the file" },
+  { "--stack", KIND_WORD, AT(stack), CMD_FEATURES, 0, "encoder|decoder", 0, 0, "states of a model with two stacks (T5, BART): of which; encoder if not given" },
   { "--pool", KIND_WORD, AT(pool), CMD_FEATURES, 0, "none|cls|mean|model", 0, 0, "one vector a line: the first token's, the mean, or as the model's modules.json or pooler has it" },
   { "--ids", KIND_FLAG, AT(ids), CMD_FEATURES, 0, NULL, 0, 0, "lines are token ids, not text" },
   { "--ladder", KIND_TEXT, AT(ladder), CMD_GENERATE, 0, "FILE", 0, 0, "a ladder of copies that was trained on words (pretrain --method ladder --preset top)" },
   { "--max-new", KIND_COUNT, AT(most), CMD_GENERATE, 0, "N", 1, 1000000, "tokens of an answer, 256 if not given" },
+  { "--beams", KIND_COUNT, AT(beams), CMD_GENERATE, 0, "N", 1, 1024, "keep the N likeliest texts as they grow, and answer with the best; if not given, as generation_config.json says, or 1" },
+  { "--length-penalty", KIND_NUMBER_OFF, AT(length_penalty), CMD_GENERATE, 0, "X", 0, 100, "beams: a text's log-probability is divided by its length to the X; 1 if not given" },
+  { "--early-stopping", KIND_WORD, AT(early_stopping), CMD_GENERATE, 0, "no|yes|never", 0, 0, "beams: yes: stop once N texts have ended; no (if not given): once none that grows can win; never: nor could with a longer one" },
   { "--temperature", KIND_NUMBER_OFF, AT(temperature), CMD_GENERATE, 0, "X", 0, 1000, "draw the next token, the more freely the higher; if not given, the likeliest is taken" },
   { "--top-k", KIND_COUNT, AT(top_k), CMD_GENERATE, 0, "K", 1, 10000000, "of the K likeliest tokens alone" },
   { "--top-p", KIND_NUMBER, AT(top_p), CMD_GENERATE, 0, "P", 0, 1, "of the fewest whose probabilities reach P" },
@@ -1431,7 +1438,8 @@ static uint64_t replaced_parameters(const ldr_ladder *l) {
   int32_t i;
   for (i = 0; i < ldr_ladder_params(l); i++) {
     ldr_param p = ldr_ladder_param(l, i);
-    int backbone = strncmp(p.name, "layer.", 6) == 0 || strncmp(p.name, "embeddings.", 11) == 0 || strncmp(p.name, "backbone.", 9) == 0;
+    const char *name = p.name + (strncmp(p.name, "encoder.", 8) == 0 ? 8 : 0);
+    int backbone = strncmp(name, "layer.", 6) == 0 || strncmp(name, "embeddings.", 11) == 0 || strncmp(name, "backbone.", 9) == 0;
     int added = strstr(p.name, ".low_") || strstr(p.name, ".adapter") || strstr(p.name, ".prefix") || strstr(p.name, ".scale.") || strstr(p.name, ".prompt");
     if (backbone && !added) n += (uint64_t)p.rows * (uint64_t)p.columns;
   }

@@ -141,6 +141,8 @@ static const task_info task_table[] = {
     SUBMIT_NONE },
   { "instruct", FORM_TEXTS, TASK_WORDS, 512, 8, 3, 0, { "completion", "prompt", NULL }, TASK_NAMED, NULL, NULL,
     TASK_FILES, SUBMIT_NONE },
+  { "seq2seq", FORM_TEXTS, TASK_WORDS, 256, 8, 3, 0, { "target|completion", "source|prompt", NULL }, { 1, 0, -1 }, NULL,
+    NULL, TASK_FILES, SUBMIT_NONE },
   { "chat", FORM_CHAT, TASK_WORDS, 1024, 8, 3, 0, { NULL, NULL, NULL }, TASK_NAMED, NULL, NULL, TASK_FILES,
     SUBMIT_NONE },
 };
@@ -345,6 +347,7 @@ typedef struct rows {
   name_list    *names;                   /* first pass: the labels seen                     */
   ldr_encoding  encoding, answer;        /* entities, words, choices: reused                */
   int32_t       ends_text;               /* words: what ends a completion, or -1            */
+  int32_t       start;                   /* two stacks: what the decoder begins with; else -1 */
   chat          talk;                    /* conversations: the model's template             */
   int32_t      *classes;
   int32_t       class_capacity;
@@ -484,6 +487,36 @@ static ldr_status add_marked(rows *s, const int32_t *ids, int32_t n, const int32
   return status;
 }
 
+/* A pair for a model of two stacks: the encoder reads the source, the decoder its start token and the target, which as the
+   tokenizer ends it, or else with the model's own end, is learned. Each is cut to max_len. */
+static ldr_status add_pair(rows *s, const ldr_encoding *source, const ldr_encoding *target, ldr_error *err) {
+  int32_t most = s->r.desc.max_len, n = source->count, k = target->count, i, *ids, *segments,
+      ends = s->ends_text >= 0 && (k == 0 || target->ids[k - 1] != s->ends_text);
+  ldr_status status;
+  ldr_example e;
+  k = LDR__MIN(k, most - ends);
+  if (classes_room(s, n + k + 1, err)) return LDR_MEMORY;
+  ids = (int32_t *)malloc(2 * ((size_t)(n + k) + 1) * sizeof *ids);
+  if (!ids) return ldr__fail(err, LDR_MEMORY, "out of memory while reading texts");
+  segments = ids + n + k + 1;
+  memcpy(ids, source->ids, (size_t)n * sizeof *ids);
+  for (i = 0; i < n; i++) s->classes[i] = LDR_IGNORE;
+  for (i = 0; i < k + ends; i++) {
+    ids[n + i] = i ? target->ids[i - 1] : s->start;
+    s->classes[n + i] = i < k ? target->ids[i] : s->ends_text;
+  }
+  for (i = 0; i < n + k + ends; i++) segments[i] = i >= n;
+  memset(&e, 0, sizeof e);
+  e.count = n + k + ends;
+  e.ids = ids;
+  e.segments = segments;
+  e.labels = s->classes;
+  s->r.d->cut += source->cut > 0 || target->count > k;
+  status = ldr_dataset_add(s->r.d, &e, err);
+  free(ids);
+  return status;
+}
+
 /* A text, every token of which is to be foreseen from those before; or a prompt and the completion that alone is
    learned. */
 static ldr_status row_words(rows *s, int pair, size_t at, ldr_error *err) {
@@ -493,11 +526,14 @@ static ldr_status row_words(rows *s, int pair, size_t at, ldr_error *err) {
   int32_t *ids, n, end;
   ldr_status status;
   (void)pair;
-  if (ldr_tokenizer_encode(s->r.tokenizer, a, prompt, strlen(prompt), NULL, 0, INT32_MAX, 1, err)) return err->status;
+  if (ldr_tokenizer_encode(s->r.tokenizer, a, prompt, strlen(prompt), NULL, 0, s->start < 0 ? INT32_MAX : s->r.desc.max_len, 1, err))
+    return err->status;
   if (s->task->form == FORM_LINES) return add_words(s, a->ids, a->count, 0, err);
   if (!*completion) return ldr__reader_fail(&s->r, at, err, "the completion is empty: there is nothing to learn");
-  if (ldr_tokenizer_encode(s->r.tokenizer, b, completion, strlen(completion), NULL, 0, INT32_MAX, 0, err))
+  if (s->start >= 0 && !a->count) return ldr__reader_fail(&s->r, at, err, "the source is empty: there is nothing to read");
+  if (ldr_tokenizer_encode(s->r.tokenizer, b, completion, strlen(completion), NULL, 0, INT32_MAX, s->start >= 0, err))
     return err->status;
+  if (s->start >= 0) return add_pair(s, a, b, err);
   n = a->count + b->count;
   end = s->ends_text;
   ids = (int32_t *)malloc(((size_t)n + 1) * sizeof *ids);
@@ -1849,6 +1885,9 @@ static ldr_dataset *load_task(const task_info *k, const task_reading *o, const l
   s.r.desc.encoding = o->encoding;
   s.row_fn = row_reader(k);
   s.ends_text = m->end_count ? m->ends_text[0] : -1;
+  s.start = ldr_model_info_get(m).start;
+  if (s.start >= 0 && k->head == LDR_HEAD_WORDS && k->form != FORM_TEXTS)
+    status = ldr__fail(err, LDR_UNSUPPORTED, "--task %s is for models of one stack; this one learns by --task seq2seq", k->name);
   s.r.desc.head = k->head;
   s.r.desc.max_len = max_len;
   s.r.desc.labels = labels;

@@ -56,7 +56,7 @@ static void answer(const char *text) {
   static ldr_encoding tokens;
   float scores[MOST_CLASSES];
   int32_t offsets[2] = { 0, 0 }, i, best = 0;
-  ldr_batch batch = { 1, offsets, NULL, NULL };
+  ldr_batch batch = { 1, offsets, NULL, NULL, NULL };
   if (!predictor) {
     say("error: nothing was learned yet: send label<TAB>text lines, then !train\n");
     return;

@@ -1,0 +1,763 @@
+/* Models of two stacks, an encoder and a decoder that reads it (T5, BART and kin), against transformers' own numbers in
+   the data folder, and what is refused. */
+#ifndef LDR_TEST_SUITE
+#define LADDER_IMPLEMENTATION
+#endif
+#include "../ladder.h"
+#include "ldr_test.h"
+
+static const char *const stack_dirs[] = { "t5", "t5-v1_1", "mt5", "bart", "mbart", "marian", "pegasus", "m2m_100" };
+enum { STACK_DIRS = (int)(sizeof stack_dirs / sizeof *stack_dirs) };
+
+/* One row of a golden case: what the encoder reads, what the decoder reads, what it should say. */
+typedef struct pair_of_texts {
+  ldr_batch source, batch;
+  int32_t   source_ids[64], ids[64], labels[64], source_offsets[2], offsets[2];
+} pair_of_texts;
+
+static const ldr_tensor *case_tensor(const ldr_weights *g, int c, const char *what) {
+  char name[96];
+  snprintf(name, sizeof name, "case%d.%s", c, what);
+  return ldr_weights_find(g, name);
+}
+
+static int32_t case_row(int32_t *to, const ldr_tensor *t, int32_t row) {
+  int32_t n = t ? (int32_t)t->shape[1] : 0, i;
+  for (i = 0; i < n; i++) to[i] = (int32_t)ldr__load_u64((const unsigned char *)t->data + (size_t)(row * n + i) * 8);
+  return n;
+}
+
+static int case_read_pair(pair_of_texts *p, const ldr_weights *g, int c, int32_t row) {
+  const ldr_tensor *ids = case_tensor(g, c, "input_ids"), *mask = case_tensor(g, c, "attention_mask");
+  int32_t seen[64], n;
+  memset(p, 0, sizeof *p);
+  if (!ids || row >= ids->shape[0]) return 0;
+  n = case_row(p->source_ids, ids, row);
+  if (mask) for (case_row(seen, mask, row); n > 0 && !seen[n - 1]; n--) {}
+  p->source_offsets[1] = n;
+  p->source.sequences = p->batch.sequences = 1;
+  p->source.offsets = p->source_offsets;
+  p->source.ids = p->source_ids;
+  n = case_row(p->ids, case_tensor(g, c, "decoder_input_ids"), row);
+  case_row(p->labels, case_tensor(g, c, "labels"), row);
+  while (n > 1 && p->labels[n - 1] < 0) n--;       /* what pads has no place in a batch */
+  p->offsets[1] = n;
+  p->batch.offsets = p->offsets;
+  p->batch.ids = p->ids;
+  p->batch.source = &p->source;
+  return 1;
+}
+
+/* The largest difference of rows[n,w] from row `row` of a golden tensor; 0 where there is no such tensor. */
+static double from_golden(const float *rows, size_t n, size_t w, const ldr_tensor *t, int32_t row) {
+  double e = 0;
+  size_t i;
+  float *want = (float *)malloc(n * w * sizeof *want);
+  CHECK(t && ldr_tensor_read(want, t, (uint64_t)row * (uint64_t)t->shape[1] * w, n * w));
+  for (i = 0; i < n * w; i++) e = fmax(e, fabs((double)rows[i] - (double)want[i]));
+  free(want);
+  return e;
+}
+
+static ldr_model *stack_model(const char *dir, const char *config, ldr_error *err) {
+  char path[1024], name[128];
+  size_t n = 0, size = 0;
+  char *text, *weights;
+  ldr_model *m;
+  snprintf(name, sizeof name, "models/hf/%s/%s", dir, config);
+  CHECK(ldr_test_data_path(path, sizeof path, name));
+  text = ldr_test_read(path, &n);
+  snprintf(name, sizeof name, "models/hf/%s/model.safetensors", dir);
+  CHECK(ldr_test_data_path(path, sizeof path, name));
+  weights = ldr_test_read(path, &size);
+  m = ldr_model_load_memory(text, n, weights, size, NULL, 0, NULL, err);
+  free(text);
+  if (!m) free(weights);                           /* else they are the model's; see stack_free */
+  return m;
+}
+
+static void stack_free(ldr_model *m) {
+  void *weights = m ? (void *)(uintptr_t)m->weights->files[0].data : NULL;
+  ldr_model_free(m);
+  free(weights);
+}
+
+static ldr_weights *stack_golden(const char *dir, ldr_error *err) {
+  char path[1024], name[128];
+  snprintf(name, sizeof name, "models/hf/%s/golden.safetensors", dir);
+  CHECK(ldr_test_data_path(path, sizeof path, name));
+  return ldr_weights_open(path, NULL, err);
+}
+
+/* States of both stacks at every layer, scores of words and the loss. */
+static double stack_difference(const ldr_model *m, const ldr_weights *g, double *loss, ldr_error *err) {
+  const ldr_model *encoder = ldr_model_encoder(m);
+  size_t w = (size_t)m->shape.width, v = (size_t)m->vocabulary, n;
+  float *x = (float *)malloc(64 * (w + v) * sizeof *x), *z = x + 64 * w;
+  double worst = 0;
+  int32_t row, layer, i;
+  int c;
+  for (c = 0; c < 3; c++) {
+    pair_of_texts p;
+    double sum = 0;
+    float want = 0;
+    int32_t count = 0;
+    for (row = 0; case_read_pair(&p, g, c, row); row++) {
+      char name[40];
+      n = (size_t)p.source_offsets[1];
+      for (layer = 0; layer <= encoder->layers; layer++) {
+        snprintf(name, sizeof name, "encoder_hidden.%d", (int)layer);
+        CHECK_INT(ldr_model_hidden(encoder, x, &p.source, layer, err), LDR_OK);
+        worst = fmax(worst, from_golden(x, n, w, case_tensor(g, c, name), row));
+      }
+      n = (size_t)p.offsets[1];
+      for (layer = 0; layer <= m->layers; layer++) {
+        snprintf(name, sizeof name, "decoder_hidden.%d", (int)layer);
+        CHECK_INT(ldr_model_hidden(m, x, &p.batch, layer, err), LDR_OK);
+        worst = fmax(worst, from_golden(x, n, w, case_tensor(g, c, name), row));
+      }
+      CHECK_INT(ldr_model_logits(m, z, x, (int32_t)n, err), LDR_OK);
+      worst = fmax(worst, from_golden(z, n, v, case_tensor(g, c, "logits"), row));
+      for (i = 0; i < (int32_t)n; i++) {
+        double mass = 0;
+        size_t k;
+        if (p.labels[i] < 0) continue;
+        for (k = 0; k < v; k++) mass += exp((double)z[(size_t)i * v + k]);
+        sum += log(mass) - (double)z[(size_t)i * v + (size_t)p.labels[i]];
+        count++;
+      }
+    }
+    if (count && ldr_tensor_read(&want, case_tensor(g, c, "loss"), 0, 1)) *loss = fmax(*loss, fabs(sum / count - (double)want));
+  }
+  free(x);
+  return worst;
+}
+
+TEST(both_stacks_equal_transformers) {
+  static const char *const configs[] = { "config.json", "config.v4.json" };
+  char path[1024];
+  double worst = 0, loss = 0;
+  int i, k;
+  NEED_DATA(path, "models/hf/t5/config.json");
+  for (i = 0; i < STACK_DIRS; i++)
+    for (k = 0; k < 2; k++) {
+      ldr_error err;
+      ldr_weights *g;
+      ldr_model *m;
+      double e = 1e30;
+      memset(&err, 0, sizeof err);
+      m = stack_model(stack_dirs[i], configs[k], &err);
+      g = stack_golden(stack_dirs[i], &err);
+      CHECK_STR(err.message, "");
+      if (m && g) {
+        ldr_model_info info = ldr_model_info_get(m);
+        CHECK(info.causal && info.has_logits && info.start >= 0 && ldr_model_encoder(m) && !ldr_model_encoder(ldr_model_encoder(m)));
+        CHECK_INT(ldr_model_info_get(ldr_model_encoder(m)).start, -1);
+        CHECK(!ldr_model_info_get(ldr_model_encoder(m)).has_logits);
+        e = stack_difference(m, g, &loss, &err);
+      }
+      if (!(e <= 3e-5)) printf("  %s, %s: %g %s\n", stack_dirs[i], configs[k], e, err.message);
+      CHECK(e <= 3e-5);
+      worst = fmax(worst, e);
+      ldr_weights_close(g);
+      stack_free(m);
+    }
+  CHECK(loss <= 1e-5);
+  printf("  %d directories, both spellings: states and scores within %.1e, losses within %.1e\n", STACK_DIRS, worst, loss);
+}
+
+/* A result does not depend on what else is in the batch, nor on threads. */
+TEST(pairs_of_texts_do_not_meet) {
+  char path[1024];
+  ldr_error err;
+  ldr_weights *g;
+  ldr_model *m;
+  memset(&err, 0, sizeof err);
+  NEED_DATA(path, "models/hf/bart/config.json");
+  m = stack_model("bart", "config.json", &err);
+  g = stack_golden("bart", &err);
+  CHECK_STR(err.message, "");
+  if (m && g) {
+    pair_of_texts a, b, both;
+    size_t w = (size_t)m->shape.width, n, k;
+    int32_t offsets[3] = { 0, 0, 0 }, sources[3] = { 0, 0, 0 }, ids[128], from[128];
+    float *x = (float *)malloc(3 * 128 * w * sizeof *x), *y = x + 128 * w;
+    CHECK(case_read_pair(&a, g, 0, 0) && case_read_pair(&b, g, 0, 1));
+    both = a;
+    memcpy(ids, a.ids, (size_t)a.offsets[1] * sizeof *ids);
+    memcpy(ids + a.offsets[1], b.ids, (size_t)b.offsets[1] * sizeof *ids);
+    memcpy(from, a.source_ids, (size_t)a.source_offsets[1] * sizeof *from);
+    memcpy(from + a.source_offsets[1], b.source_ids, (size_t)b.source_offsets[1] * sizeof *from);
+    offsets[2] = (offsets[1] = a.offsets[1]) + b.offsets[1];
+    sources[2] = (sources[1] = a.source_offsets[1]) + b.source_offsets[1];
+    both.batch.sequences = both.source.sequences = 2;
+    both.batch.offsets = offsets;
+    both.batch.ids = ids;
+    both.batch.source = &both.source;
+    both.source.offsets = sources;
+    both.source.ids = from;
+    CHECK_INT(ldr_model_hidden(m, x, &both.batch, -1, &err), LDR_OK);
+    a.batch.source = &a.source;
+    a.batch.offsets = a.offsets;
+    a.batch.ids = a.ids;
+    a.source.offsets = a.source_offsets;
+    a.source.ids = a.source_ids;
+    b.batch.source = &b.source;
+    CHECK_INT(ldr_model_hidden(m, y, &a.batch, -1, &err), LDR_OK);
+    CHECK_INT(ldr_model_hidden(m, y + (size_t)offsets[1] * w, &b.batch, -1, &err), LDR_OK);
+    n = (size_t)offsets[2] * w;
+    for (k = 0; k < n && fabs((double)x[k] - (double)y[k]) <= 1e-5; k++) {}
+    CHECK(k == n);
+    free(x);
+  }
+  ldr_weights_close(g);
+  stack_free(m);
+}
+
+/* Batches that cannot be. */
+TEST(a_decoder_needs_its_source) {
+  char path[1024];
+  ldr_error err;
+  ldr_weights *g;
+  ldr_model *m;
+  memset(&err, 0, sizeof err);
+  NEED_DATA(path, "models/hf/t5/config.json");
+  m = stack_model("t5", "config.json", &err);
+  g = stack_golden("t5", &err);
+  CHECK_STR(err.message, "");
+  if (m && g) {
+    pair_of_texts p;
+    float *x = (float *)malloc(64 * (size_t)m->shape.width * sizeof *x);
+    ldr_memory used = ldr_model_memory(m);
+    CHECK(used.total > 0);
+    CHECK(case_read_pair(&p, g, 0, 0));
+    p.batch.source = NULL;
+    CHECK_INT(ldr_model_hidden(m, x, &p.batch, -1, &err), LDR_ARGUMENT);
+    CHECK(strstr(err.message, "ldr_batch.source has 0 of 1"));
+    memset(&err, 0, sizeof err);
+    p.batch.source = &p.source;
+    p.source.sequences = 2;
+    CHECK_INT(ldr_model_hidden(m, x, &p.batch, -1, &err), LDR_ARGUMENT);
+    CHECK(strstr(err.message, "has 2 of 1"));
+    memset(&err, 0, sizeof err);
+    p.source.sequences = 1;
+    p.source_offsets[1] = 0;
+    CHECK_INT(ldr_model_hidden(m, x, &p.batch, -1, &err), LDR_ARGUMENT);
+    CHECK(strstr(err.message, "source") && strstr(err.message, "empty"));
+    memset(&err, 0, sizeof err);
+    p.source_offsets[1] = 3;
+    p.source_ids[1] = m->vocabulary;
+    CHECK_INT(ldr_model_hidden(m, x, &p.batch, -1, &err), LDR_DATA);
+    CHECK(strstr(err.message, "source") && strstr(err.message, "vocabulary"));
+    memset(&err, 0, sizeof err);
+    p.source_ids[1] = 1;
+    p.offsets[1] = 0;
+    CHECK_INT(ldr_model_hidden(m, x, &p.batch, -1, &err), LDR_ARGUMENT);
+    memset(&err, 0, sizeof err);
+    p.offsets[1] = 2;
+    CHECK_INT(ldr_model_hidden(m, x, &p.batch, m->layers + 1, &err), LDR_ARGUMENT);
+    free(x);
+  }
+  ldr_weights_close(g);
+  stack_free(m);
+}
+
+/* A configuration with `from` replaced by `to`, on weights with the same done to a name: status and what is said. */
+static ldr_status stack_refusal(const char *dir, const char *from, const char *to, const char *tensor, const char *renamed, char said[512]) {
+  char path[1024], name[128];
+  size_t n = 0, size = 0;
+  char *text, *weights, *changed, *at;
+  ldr_error err;
+  ldr_model *m;
+  memset(&err, 0, sizeof err);
+  snprintf(name, sizeof name, "models/hf/%s/config.json", dir);
+  CHECK(ldr_test_data_path(path, sizeof path, name));
+  text = ldr_test_read(path, &n);
+  snprintf(name, sizeof name, "models/hf/%s/model.safetensors", dir);
+  CHECK(ldr_test_data_path(path, sizeof path, name));
+  weights = ldr_test_read(path, &size);
+  changed = (char *)malloc(n + 512);
+  memcpy(changed, text, n);
+  changed[n] = 0;
+  at = from ? strstr(changed, from) : NULL;
+  CHECK(!from || at);
+  if (at) {
+    memmove(at + strlen(to), at + strlen(from), strlen(at + strlen(from)) + 1);
+    memcpy(at, to, strlen(to));
+  }
+  if (tensor) {
+    size_t i, k = strlen(tensor);
+    for (i = 0; i + k < size && memcmp(weights + i, tensor, k) != 0; i++) {}
+    CHECK(i + k < size && strlen(renamed) == k);
+    memcpy(weights + i, renamed, k);
+  }
+  m = ldr_model_load_memory(changed, strlen(changed), weights, size, NULL, 0, NULL, &err);
+  snprintf(said, 512, "%s", err.message);
+  ldr_model_free(m);
+  free(changed);
+  free(text);
+  free(weights);
+  return err.status;
+}
+
+TEST(what_is_no_model_of_two_stacks_is_refused) {
+  static const struct { const char *dir, *from, *to, *tensor, *renamed; ldr_status status; const char *says; } rows[] = {
+    { "t5", NULL, NULL, "decoder.block.1.layer.1.EncDecAttention.k", "decoder.block.1.layer.1.EncDecAttention.x", LDR_MISSING, "decoder.block.1.layer.1.EncDecAttention.k.weight" },
+    { "bart", NULL, NULL, "model.decoder.layers.0.encoder_attn.out_proj.bias", "model.decoder.layers.0.encoder_attn.out_proj.biax", LDR_MISSING, "encoder_attn.out_proj.bias" },
+    { "t5", NULL, NULL, "encoder.final_layer_norm", "encoder.finaX_layer_norm", LDR_MISSING, "encoder.final_layer_norm.weight" },
+    { "t5", "\"num_layers\": 3", "\"num_layers\": 2", NULL, NULL, LDR_EXTRA, "encoder.block.2" },
+    { "t5", "\"num_layers\": 3", "\"num_layers\": 1000000000", NULL, NULL, LDR_LIMIT, "num_layers" },
+    { "t5", "\"num_decoder_layers\": 2", "\"num_decoder_layers\": 3", NULL, NULL, LDR_MISSING, "decoder.block.2" },
+    { "t5", "\"d_kv\": 8", "\"d_kv\": 0", NULL, NULL, LDR_LIMIT, "d_kv" },
+    { "t5", "\"d_kv\": 8", "\"d_kv\": 4096", NULL, NULL, LDR_SHAPE, "SelfAttention.q" },
+    { "t5", "\"relative_attention_max_distance\": 20", "\"relative_attention_max_distance\": 100000", NULL, NULL, LDR_LIMIT, "relative_attention_max_distance" },
+    { "t5", "\"relative_attention_num_buckets\": 8", "\"relative_attention_num_buckets\": 9", NULL, NULL, LDR_SHAPE, "relative_attention_bias" },
+    { "t5", "\"feed_forward_proj\": \"relu\"", "\"feed_forward_proj\": \"gated-gelu\"", NULL, NULL, LDR_MISSING, "wi_0" },
+    { "t5", "\"feed_forward_proj\": \"relu\"", "\"feed_forward_proj\": \"gated-mish\"", NULL, NULL, LDR_UNSUPPORTED, "gated-mish" },
+    { "t5", "\"d_ff\": 100", "\"d_ff\": 100, \"encoder_ffn_dim\": 64", NULL, NULL, LDR_UNSUPPORTED, "encoder_ffn_dim" },
+    { "bart", "\"d_model\": 48", "\"d_model\": 48, \"d_kv\": 8", NULL, NULL, LDR_UNSUPPORTED, "d_kv" },
+    { "bart", "\"decoder_layers\": 2", "\"decoder_layerz\": 2", NULL, NULL, LDR_UNSUPPORTED, "decoder_layerz" },
+    { "bart", "\"decoder_start_token_id\": 2", "\"decoder_start_token_id\": 320", NULL, NULL, LDR_LIMIT, "decoder_start_token_id" },
+    { "marian", "\"share_encoder_decoder_embeddings\": true", "\"share_encoder_decoder_embeddings\": false", NULL, NULL, LDR_UNSUPPORTED, "share_encoder_decoder_embeddings" },
+    { "marian", "\"decoder_vocab_size\": 160", "\"decoder_vocab_size\": 161", NULL, NULL, LDR_LIMIT, "decoder_vocab_size" } };
+  char path[1024], said[512];
+  size_t i;
+  NEED_DATA(path, "models/hf/t5/config.json");
+  for (i = 0; i < sizeof rows / sizeof *rows; i++) {
+    ldr_status status = stack_refusal(rows[i].dir, rows[i].from, rows[i].to, rows[i].tensor, rows[i].renamed, said);
+    if (status != rows[i].status || !strstr(said, rows[i].says)) printf("  row %d: %d %s\n", (int)i, (int)status, said);
+    CHECK_INT(status, rows[i].status);
+    CHECK(strstr(said, rows[i].says) != NULL);
+  }
+}
+
+/* Greedy text, token by token, as transformers makes it: with what the configuration forces, and without. */
+TEST(both_stacks_speak_as_transformers) {
+  char path[1024];
+  int i, tokens = 0;
+  NEED_DATA(path, "models/hf/t5/config.json");
+  for (i = 0; i < STACK_DIRS; i++) {
+    ldr_error err;
+    ldr_weights *g;
+    ldr_model *m;
+    ldr_session *s = NULL;
+    int k;
+    memset(&err, 0, sizeof err);
+    m = stack_model(stack_dirs[i], "config.json", &err);
+    g = stack_golden(stack_dirs[i], &err);
+    if (m) s = ldr_session_create(m, NULL, 40, &err);
+    CHECK_STR(err.message, "");
+    for (k = 0; s && g && k < 2; k++) {
+      int32_t ids[64], want[64], out[64], made = 0, count, n, at;
+      ldr_generate_desc d;
+      memset(&d, 0, sizeof d);
+      d.most = 20;
+      d.ignore_end = k;
+      count = case_row(ids, ldr_weights_find(g, "gen.input_ids"), 0);
+      n = case_row(want, ldr_weights_find(g, k || !ldr_weights_find(g, "gen.default_output_ids") ? "gen.output_ids" : "gen.default_output_ids"), 0) - 1;
+      CHECK_INT(want[0], ldr_model_info_get(m).start);
+      CHECK_INT(ldr_generate(s, out, &made, ids, count, &d, &err), LDR_OK);
+      CHECK_STR(err.message, "");
+      CHECK_INT(made, n);
+      for (at = 0; at < n && out[at] == want[at + 1]; at++) {}
+      if (at < n) printf("  %s: token %d is %d, not %d\n", stack_dirs[i], (int)at, (int)out[at], (int)want[at + 1]);
+      CHECK_INT(at, n);
+      tokens += at;
+    }
+    ldr_session_free(s);
+    ldr_weights_close(g);
+    stack_free(m);
+  }
+  printf("  %d tokens the same\n", tokens);
+}
+
+/* A session needs its source, reads another one anew, and is copied with it. */
+TEST(sessions_have_a_source) {
+  static const int32_t ids[] = { 5, 9, 4, 7, 8, 3 };
+  char path[1024];
+  ldr_error err;
+  ldr_model *m;
+  ldr_session *s, *other;
+  memset(&err, 0, sizeof err);
+  NEED_DATA(path, "models/hf/mbart/config.json");
+  m = stack_model("mbart", "config.json", &err);
+  s = ldr_session_create(m, NULL, 6, &err);
+  other = ldr_session_create(m, NULL, 6, &err);
+  CHECK_STR(err.message, "");
+  if (m && s && other) {
+    size_t v = (size_t)m->vocabulary, w = (size_t)m->shape.width, i;
+    float *a = (float *)malloc((4 * v + 8 * w) * sizeof *a), *b = a + v, *c = b + v, *x = c + v;
+    int32_t offsets[2] = { 0, 3 }, sources[2] = { 0, 5 };
+    ldr_batch batch, source;
+    CHECK_INT(ldr_session_read(s, a, ids, 1, &err), LDR_ARGUMENT);
+    CHECK(strstr(err.message, "ldr_session_source") != NULL);
+    memset(&err, 0, sizeof err);
+    CHECK_INT(ldr_session_source(s, ids, 7, &err), LDR_ARGUMENT);
+    memset(&err, 0, sizeof err);
+    CHECK_INT(ldr_session_source(s, ids, 0, &err), LDR_ARGUMENT);
+    CHECK(strstr(err.message, "empty") != NULL);
+    memset(&err, 0, sizeof err);
+    CHECK_INT(ldr_session_source(s, ids, 5, &err), LDR_OK);
+    CHECK_INT(ldr_session_read(s, NULL, ids, 2, &err), LDR_OK);
+    CHECK_INT(ldr_session_copy(other, s, &err), LDR_OK);
+    CHECK_INT(ldr_session_read(s, a, ids + 2, 1, &err), LDR_OK);
+    CHECK_INT(ldr_session_read(other, b, ids + 2, 1, &err), LDR_OK);
+    CHECK(memcmp(a, b, v * sizeof *a) == 0);
+    memset(&batch, 0, sizeof batch);
+    memset(&source, 0, sizeof source);
+    batch.sequences = source.sequences = 1;
+    batch.offsets = offsets;
+    source.offsets = sources;
+    batch.ids = source.ids = ids;
+    batch.source = &source;
+    CHECK_INT(ldr_model_hidden(m, x, &batch, -1, &err), LDR_OK);
+    CHECK_INT(ldr_model_logits(m, c, x + 2 * w, 1, &err), LDR_OK);
+    for (i = 0; i < v && fabs((double)a[i] - (double)c[i]) <= 1e-5; i++) {}
+    CHECK(i == v);
+    CHECK_INT(ldr_session_rewind(s, 2, &err), LDR_OK);
+    CHECK_INT(ldr_session_read(s, b, ids + 2, 1, &err), LDR_OK);
+    CHECK(memcmp(a, b, v * sizeof *a) == 0);
+    CHECK_INT(ldr_session_source(s, ids + 1, 4, &err), LDR_OK);
+    CHECK_INT(ldr_session_length(s), 0);
+    CHECK_INT(ldr_session_read(s, b, ids, 3, &err), LDR_OK);
+    CHECK(memcmp(a, b, v * sizeof *a) != 0);
+    free(a);
+  }
+  CHECK_INT(ldr_session_copy(s, NULL, &err), LDR_ARGUMENT);
+  ldr_session_free(s);
+  ldr_session_free(other);
+  stack_free(m);
+}
+
+/* ---- learning --------------------------------------------------------------------------- */
+
+/* The pairs of a golden case as examples: the source's tokens, then the decoder's. */
+static ldr_dataset *stack_examples(const ldr_weights *g, int c) {
+  ldr_dataset_desc d;
+  ldr_dataset *set;
+  pair_of_texts p;
+  int32_t row, i;
+  memset(&d, 0, sizeof d);
+  d.head = LDR_HEAD_WORDS;
+  set = ldr_dataset_create(&d, NULL);
+  for (row = 0; case_read_pair(&p, g, c, row); row++) {
+    int32_t ids[128], segments[128], labels[128], n = p.source_offsets[1], k = p.offsets[1];
+    ldr_example e;
+    memset(&e, 0, sizeof e);
+    for (i = 0; i < n + k; i++) {
+      ids[i] = i < n ? p.source_ids[i] : p.ids[i - n];
+      segments[i] = i >= n;
+      labels[i] = i < n ? LDR_IGNORE : p.labels[i - n];
+    }
+    e.count = n + k;
+    e.ids = ids;
+    e.segments = segments;
+    e.labels = labels;
+    CHECK_INT(ldr_dataset_add(set, &e, NULL), LDR_OK);
+  }
+  return set;
+}
+
+/* |norm of a parameter's gradient - the golden one|; *largest: of all norms. Tensors that transformers has no gradient of: none. */
+static double norm_difference(const ldr_ladder *l, int32_t param, const char *name, const ldr_weights *g, double *largest, int *count) {
+  ldr_param q;
+  char full[300];
+  const ldr_tensor *t;
+  double sum = 0;
+  float want = 0;
+  int64_t i;
+  if (param < 0) return 0;
+  q = ldr_ladder_param(l, param);
+  snprintf(full, sizeof full, "case0.gradnorm.%s", name);
+  t = ldr_weights_find(g, full);
+  if (!t) printf("  no gradient of %s\n", name);
+  CHECK(t != NULL);
+  if (!t) return 1e30;
+  ldr_tensor_read(&want, t, 0, 1);
+  for (i = 0; i < (int64_t)q.rows * q.columns; i++) sum += (double)q.grad[i] * (double)q.grad[i];
+  *largest = fmax(*largest, (double)want);
+  ++*count;
+  return fabs(sqrt(sum) - (double)want);
+}
+
+/* Of every tensor that full fine-tuning trains, through the decoder, its cross-attention and the encoder. The table of words is
+   left out where transformers takes no gradient of the row that decoders begin with, its padding. */
+static double stack_gradients(const ldr_model *m, const ldr_weights *g, int *tensors) {
+  static const int32_t batch[] = { 0, 1 };
+  const char *base = strcmp(m->family->prefix, "") == 0 ? "" : m->family->prefix;
+  ldr_dataset *set = stack_examples(g, 0);
+  double loss = 0, worst = 0, largest = 0;
+  ldr_ladder_desc d;
+  ldr_train_desc td;
+  ldr_trainer *t;
+  ldr_ladder *l;
+  ldr_error err;
+  float want = 0;
+  int k;
+  memset(&d, 0, sizeof d);
+  memset(&td, 0, sizeof td);
+  memset(&err, 0, sizeof err);
+  d.method = LDR_METHOD_FULL;
+  d.head = LDR_HEAD_WORDS;
+  td.batch = 2;
+  l = ldr_ladder_create(m, &d, &err);
+  t = l ? ldr_trainer_create(l, set, NULL, &td, &err) : NULL;
+  CHECK_STR(err.message, "");
+  if (!t || ldr_trainer_gradients(t, &loss, batch, 2, &err)) return 1;
+  ldr_tensor_read(&want, ldr_weights_find(g, "case0.loss"), 0, 1);
+  CHECK_NEAR(loss, (double)want, 1e-5);
+  for (k = 0; k < 2; k++) {
+    const ldr_ladder *part = k ? l : l->reader;
+    char stem[64], name[256];
+    int32_t layer, slot;
+    snprintf(stem, sizeof stem, "%s%s", base, k ? "decoder." : "encoder.");
+    for (layer = 0; layer < part->m->layers; layer++)
+      for (slot = 0; slot < LDR__SLOTS; slot++) {
+        snprintf(name, sizeof name, "%s", stem);
+        if (part->tuned[layer].slot[slot] < 0 || !ldr__part_name(name + strlen(name), 160, m->family, slot, layer, 1)) continue;
+        if (strchr(name, '#')) *strchr(name, '#') = (char)('1' + k);
+        worst = fmax(worst, norm_difference(l, part->tuned[layer].slot[slot], name, g, &largest, tensors));
+      }
+    for (slot = 0; slot < LDR__ENDS; slot++) {
+      if (part->end[slot] < 0 || !ldr__end_published(name, sizeof name, part->m, slot)) continue;
+      if (slot != LDR__WORD && slot != LDR__LM_OUT) snprintf(name, sizeof name, "%s%s", stem, slot == LDR__POSITION ? m->family->position
+          : slot == LDR__EMBED_NORM ? "layernorm_embedding.weight" : slot == LDR__EMBED_NORMB ? "layernorm_embedding.bias"
+          : slot == LDR__FINAL ? (m->family->norm == LDR_NORM_RMS ? "final_layer_norm.weight" : "layer_norm.weight") : "layer_norm.bias");
+      if (slot == LDR__WORD && (strcmp(m->type, "marian") == 0 || strcmp(m->type, "pegasus") == 0)) continue;
+      worst = fmax(worst, norm_difference(l, part->end[slot], name, g, &largest, tensors));
+    }
+  }
+  ldr_trainer_free(t);
+  ldr_ladder_free(l);
+  ldr_dataset_free(set);
+  return worst / largest;
+}
+
+TEST(gradients_of_both_stacks_equal_transformers) {
+  char path[1024];
+  double worst = 0;
+  int i, tensors = 0;
+  NEED_DATA(path, "models/hf/t5/config.json");
+  for (i = 0; i < STACK_DIRS; i++) {
+    ldr_error err;
+    ldr_weights *g;
+    ldr_model *m;
+    double e;
+    memset(&err, 0, sizeof err);
+    m = stack_model(stack_dirs[i], "config.json", &err);
+    g = stack_golden(stack_dirs[i], &err);
+    CHECK_STR(err.message, "");
+    e = m && g ? stack_gradients(m, g, &tensors) : 1;
+    if (!(e <= 1e-5)) printf("  %s: %g\n", stack_dirs[i], e);
+    CHECK(e <= 1e-5);
+    worst = fmax(worst, e);
+    ldr_weights_close(g);
+    stack_free(m);
+  }
+  printf("  %d tensors: norms of gradients within %.1e of the largest\n", tensors, worst);
+}
+
+/* What a model of two stacks learns by. */
+static const struct { const char *name; ldr_method method; int32_t top, rank; } ways[] = {
+  { "ladder", LDR_METHOD_LADDER, 0, 0 }, { "ladder of whole copies", LDR_METHOD_LADDER, 2, -1 }, { "full", LDR_METHOD_FULL, 0, 0 },
+  { "lora", LDR_METHOD_LORA, 0, 4 }, { "bitfit", LDR_METHOD_BITFIT, 0, 0 }, { "adapter", LDR_METHOD_ADAPTER, 0, 0 }, { "ia3", LDR_METHOD_IA3, 0, 0 } };
+enum { WAYS = (int)(sizeof ways / sizeof *ways) };
+
+static ldr_ladder *stack_ladder(const ldr_model *m, int way, ldr_error *err) {
+  ldr_ladder_desc d;
+  memset(&d, 0, sizeof d);
+  d.head = LDR_HEAD_WORDS;
+  d.method = ways[way].method;
+  d.top = ways[way].top;
+  d.rank = ways[way].rank;
+  d.dropout = -1;
+  d.seed = 7;
+  return ldr_ladder_create(m, &d, err);
+}
+
+static ldr_trainer *stack_trainer(ldr_ladder *l, const ldr_dataset *set, int checkpoint, ldr_error *err) {
+  ldr_train_desc td;
+  memset(&td, 0, sizeof td);
+  td.batch = 2;
+  td.epochs = 200;
+  td.rate = 3e-3f;
+  td.schedule = LDR_CONSTANT;
+  td.checkpoint = checkpoint;
+  return l ? ldr_trainer_create(l, set, NULL, &td, err) : NULL;
+}
+
+/* The mean loss of a set, from scores that a session gives token by token. */
+static double spoken_loss(const ldr_model *m, const ldr_ladder *l, const ldr_dataset *set, ldr_error *err) {
+  ldr_session *s = ldr_session_create(m, l, 64, err);
+  float *z = (float *)malloc((size_t)m->vocabulary * sizeof *z);
+  double sum = 0;
+  int32_t i, k, n, count = 0;
+  for (i = 0; s && i < ldr_dataset_count(set); i++) {
+    ldr_example e = ldr_dataset_get(set, i);
+    for (n = 0; n < e.count && !e.segments[n]; n++) {}
+    CHECK_INT(ldr_session_source(s, e.ids, n, err), LDR_OK);
+    for (; n < e.count; n++) {
+      double mass = 0;
+      CHECK_INT(ldr_session_read(s, z, e.ids + n, 1, err), LDR_OK);
+      if (e.labels[n] < 0) continue;
+      for (k = 0; k < m->vocabulary; k++) mass += exp((double)z[k]);
+      sum += log(mass) - (double)z[e.labels[n]];
+      count++;
+    }
+  }
+  ldr_session_free(s);
+  free(z);
+  return count ? sum / count : 1e30;
+}
+
+/* Each way starts as the model, learns, goes down along its own gradient as far as that says, speaks as it was trained, also from
+   a file, and gives the same bits when its activations are made again. */
+TEST(both_stacks_learn_in_every_way) {
+  static const char *const dirs[] = { "t5-v1_1", "bart", "pegasus" };
+  static const int32_t batch[] = { 0, 1 };
+  char path[1024];
+  double worst = 0, slope = 0;
+  int i, way;
+  NEED_DATA(path, "models/hf/t5/config.json");
+  for (i = 0; i < 3; i++) {
+    ldr_error err;
+    ldr_weights *g;
+    ldr_model *m;
+    ldr_dataset *set;
+    float golden = 0;
+    memset(&err, 0, sizeof err);
+    m = stack_model(dirs[i], "config.json", &err);
+    g = stack_golden(dirs[i], &err);
+    CHECK_STR(err.message, "");
+    if (!m || !g) return;
+    set = stack_examples(g, 0);
+    ldr_tensor_read(&golden, case_tensor(g, 0, "loss"), 0, 1);
+    for (way = 0; way < WAYS; way++) {
+      ldr_ladder *l = stack_ladder(m, way, &err), *again = NULL;
+      ldr_trainer *t = stack_trainer(l, set, 0, &err), *u;
+      double loss = 0, up = 0, down = 0, squares = 0, step, spoken;
+      ldr_score score;
+      size_t k, size = 0;
+      void *file = NULL;
+      float *grads;
+      CHECK_STR(err.message, "");
+      if (!t) continue;
+      CHECK_INT(ldr_trainer_gradients(t, &loss, batch, 2, &err), LDR_OK);
+      CHECK_NEAR(loss, (double)golden, 1e-5);        /* it starts as the model */
+      for (k = 0; k < 12; k++) CHECK_INT(ldr_trainer_step(t, NULL, &err), LDR_OK);
+      CHECK_INT(ldr_trainer_gradients(t, &loss, batch, 2, &err), LDR_OK);
+      if (!(loss < (double)golden - 0.01)) printf("  %s, %s: %g, before %g\n", dirs[i], ways[way].name, loss, (double)golden);
+      CHECK(loss < (double)golden - 0.01);
+      grads = (float *)malloc(l->size * sizeof *grads);
+      memcpy(grads, l->grads, l->size * sizeof *grads);
+      for (k = 0; k < l->size; k++) squares += (double)grads[k] * (double)grads[k];
+      spoken = spoken_loss(m, l, set, &err);
+      worst = fmax(worst, fabs(spoken - loss));
+      if (!(fabs(spoken - loss) <= 2e-5)) printf("  %s, %s: says %g, learned %g %s\n", dirs[i], ways[way].name, spoken, loss, err.message);
+      CHECK(fabs(spoken - loss) <= 2e-5);
+      CHECK_INT(ldr_evaluate(l, set, LDR_METRIC_LIKELIHOOD, &score, &err), LDR_OK);
+      CHECK_NEAR(score.loss, loss, 2e-5);
+      CHECK_INT(ldr_ladder_save_memory(l, NULL, 0, &size, &err), LDR_OK);
+      file = malloc(size);
+      CHECK_INT(ldr_ladder_save_memory(l, file, size, &size, &err), LDR_OK);
+      again = ldr_ladder_load_memory(m, file, size, NULL, &err);
+      CHECK_STR(err.message, "");
+      if (again) CHECK(spoken_loss(m, again, set, &err) == spoken);
+      free(file);
+      u = stack_trainer(again, set, 1, &err);        /* the same parameters, activations made again */
+      if (u) CHECK_INT(ldr_trainer_gradients(u, &up, batch, 2, &err), LDR_OK);
+      if (u) CHECK(up == loss && memcmp(again->grads, grads, l->size * sizeof *grads) == 0);
+      step = 2e-3 / sqrt(squares);                   /* along the gradient, there and back */
+      for (k = 0; k < l->size; k++) l->values[k] += (float)step * grads[k];
+      CHECK_INT(ldr_trainer_gradients(t, &up, batch, 2, &err), LDR_OK);
+      for (k = 0; k < l->size; k++) l->values[k] -= 2 * (float)step * grads[k];
+      CHECK_INT(ldr_trainer_gradients(t, &down, batch, 2, &err), LDR_OK);
+      up = (up - down) / (2 * step) / squares;
+      slope = fmax(slope, fabs(up - 1));
+      if (!(fabs(up - 1) <= 2e-2)) printf("  %s, %s: %g of the slope\n", dirs[i], ways[way].name, up);
+      CHECK(fabs(up - 1) <= 2e-2);
+      free(grads);
+      ldr_trainer_free(u);
+      ldr_ladder_free(again);
+      ldr_trainer_free(t);
+      ldr_ladder_free(l);
+    }
+    ldr_dataset_free(set);
+    ldr_weights_close(g);
+    stack_free(m);
+  }
+  printf("  %d ways: spoken losses within %.1e of learned ones, slopes within %.1e\n", WAYS, worst, slope);
+}
+
+/* Ladders that a model of two stacks cannot have, and sets it cannot learn from. */
+TEST(what_two_stacks_do_not_learn_is_refused) {
+  char path[1024];
+  ldr_error err;
+  ldr_model *m;
+  ldr_ladder_desc d;
+  ldr_dataset_desc sd;
+  ldr_ladder *l;
+  int i;
+  memset(&err, 0, sizeof err);
+  NEED_DATA(path, "models/hf/bart/config.json");
+  m = stack_model("bart", "config.json", &err);
+  CHECK_STR(err.message, "");
+  for (i = 0; m && i < 5; i++) {
+    static const int32_t rungs[] = { 0 };
+    memset(&d, 0, sizeof d);
+    memset(&err, 0, sizeof err);
+    d.head = i == 0 ? LDR_HEAD_CLASSIFY : LDR_HEAD_WORDS;
+    d.classes = 2;
+    if (i == 1) d.method = LDR_METHOD_PROMPT;
+    if (i == 2) d.method = LDR_METHOD_PREFIX;
+    if (i == 3) d.method = LDR_METHOD_THESEUS;
+    if (i == 4) {
+      d.rungs = rungs;
+      d.rung_count = 1;
+    }
+    l = ldr_ladder_create(m, &d, &err);
+    CHECK(!l && err.status == LDR_UNSUPPORTED && strstr(err.message, "two stacks"));
+    ldr_ladder_free(l);
+  }
+  memset(&err, 0, sizeof err);
+  memset(&d, 0, sizeof d);
+  d.classes = 2;                                     /* the encoder alone learns like any */
+  l = m ? ldr_ladder_create(ldr_model_encoder(m), &d, &err) : NULL;
+  CHECK(l != NULL);
+  CHECK_STR(err.message, "");
+  ldr_ladder_free(l);
+  memset(&sd, 0, sizeof sd);
+  sd.head = LDR_HEAD_WORDS;
+  for (i = 0; m && i < 5; i++) {                     /* no source, no target, the wrong order, another segment, too long */
+    static const int32_t segments[4][4] = { { 1, 1, 1, 1 }, { 0, 0, 0, 0 }, { 0, 1, 0, 1 }, { 0, 0, 1, 2 } };
+    int32_t ids[100], types[100], labels[100];
+    ldr_dataset *set = ldr_dataset_create(&sd, NULL);
+    ldr_train_desc td;
+    ldr_trainer *t;
+    ldr_example e;
+    int32_t k;
+    memset(&e, 0, sizeof e);
+    memset(&td, 0, sizeof td);
+    memset(&err, 0, sizeof err);
+    for (k = 0; k < 100; k++) {
+      ids[k] = labels[k] = 5;
+      types[k] = i < 4 && k < 4 ? segments[i][k] : k > 90;
+    }
+    e.count = i < 4 ? 4 : 100;
+    e.ids = ids;
+    e.segments = types;
+    e.labels = labels;
+    CHECK_INT(ldr_dataset_add(set, &e, &err), LDR_OK);
+    l = stack_ladder(m, 0, &err);
+    t = l ? ldr_trainer_create(l, set, NULL, &td, &err) : NULL;
+    CHECK(!t && err.status == LDR_DATA && strstr(err.message, "segment 0"));
+    ldr_trainer_free(t);
+    ldr_ladder_free(l);
+    ldr_dataset_free(set);
+  }
+  stack_free(m);
+}
+
+#define TESTS(X) X(both_stacks_learn_in_every_way) X(what_two_stacks_do_not_learn_is_refused) X(gradients_of_both_stacks_equal_transformers) X(both_stacks_speak_as_transformers) X(sessions_have_a_source) X(both_stacks_equal_transformers) X(pairs_of_texts_do_not_meet) X(a_decoder_needs_its_source) \
+  X(what_is_no_model_of_two_stacks_is_refused)
+LDR_TEST_MAIN("test_stacks", TESTS)
