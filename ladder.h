@@ -879,11 +879,70 @@ typedef enum ldr_activation { LDR_TANH, LDR_GELU, LDR_GELU_TANH, LDR_RELU, LDR_S
 /* Zero-initialise; 0 means the preset's own value, shown by ldr_ladder_desc_defaults. */
 typedef struct ldr_ladder_desc {
   ldr_allocator  alloc;
+
+  /* What is learned. */
+  ldr_head       head;
+  int32_t        classes;        /* labels (REGRESS, CHOICE: 1) */
+  ldr_pool       pool;           /* heads with a label a token do not ask */
+  const ldr_dataset *labels;     /* or: head, classes and their names are those of this set, and its max_len is kept as
+                                    the note "max_len" */
+  const char *const *label_names;       /* [classes] or NULL; copied, saved with the ladder */
+  uint64_t       seed;
+
+  /* How. */
   ldr_method     method;
+  ldr_preset     preset;         /* LADDER; the other methods have no rungs */
+  float          dropout;        /* 0: preset (paper, clue 0.1; else none); negative: none */
+  ldr_choice     standardise;    /* the trainer measures mean and deviation of every channel that the down-projections
+                                    and the head read, and steps as if they were 0 and 1; the head is fitted alone
+                                    first. AUTO: default, top, head */
+
+  /* Copies of the last blocks, and low-rank updates. */
+  int32_t        top;            /* LADDER: copies of the last so many blocks learn, above all rungs; 0: preset,
+                                    negative: none */
   int32_t        rank;           /* LORA; 0: 8. LADDER: of the copies' updates; negative: all of their numbers
                                     learn */
   float          alpha;          /* LORA; 0: 2 rank */
   int32_t        targets;        /* LORA: sum of ldr_target; 0: query and value (LADDER: all) */
+
+  /* Narrow rungs: which, how wide, how they read and end. */
+  int32_t        reduction;      /* r: side width d/r. 0: 8, less (to 2) where d/8 < 64; paper: 8 */
+  const int32_t *rungs;          /* backbone layers, 0-based, ascending; NULL: all up to 12, else 12 spread evenly;
+                                    clue: 4; default: none beside copies, unless reduction or width is given */
+  int32_t        rung_count;     /* of `rungs`; -1: no narrow rungs */
+  int32_t        width, heads, ffn;     /* side dimensions, 0: from r */
+  ldr_tap        tap;
+  ldr_gate       gate;
+  float          gate_init;      /* g at the start: 0 means a = 1/2 */
+  float          gate_temperature;      /* T; 0: 1 (paper 0.1) */
+  float          gate_fixed;     /* LDR_GATE_FIXED: a itself, 0 to 1 */
+  ldr_mix        mix;
+  ldr_output     output;
+  float          output_init;    /* v at the start; 0: 1, that is 0.73 of the backbone */
+  ldr_choice     final_norm;     /* AUTO: where the family has one */
+  ldr_choice     down_bias;      /* AUTO: on, clue off */
+
+  /* How those start. */
+  ldr_init       init;
+  ldr_importance importance;     /* 0: LDR_MAGNITUDE */
+  ldr_heads      slice_heads;    /* whole heads, or the best dimensions inside every head */
+  const ldr_dataset *sample;     /* LDR_FISHER, LDR_ENERGY: text to look at; labels for Fisher */
+  int32_t        samples;        /* of it at most so many; 0: 1024 (Fisher), 256 (energy) */
+
+  /* More of the head. */
+  /* >0: dense, activation, out; 0: preset (paper: the output width, else none); <0: none */
+  int32_t        head_hidden;
+  ldr_activation head_activation;       /* of the hidden layer; 0: tanh */
+  int32_t        span_size;      /* ANSWER, POINTER: of q and k, even; 0: 64 */
+  int32_t        published_head; /* 1: the head is, and starts as, the one in the model's files (ldr_model_info: task):
+                                    head, classes, pool, head_hidden, head_activation and label_names are taken from
+                                    there. LDR_MISSING without one, LDR_UNSUPPORTED for spans, poolers and heads with a
+                                    norm */
+
+  /* Other methods, and another ladder below. */
+  ldr_choice     tune_biases, tune_norms;   /* train these too; AUTO: as the method's entry above says */
+  /* methods inside the backbone: only its last so many blocks, and no embeddings; 0: all */
+  int32_t        tune_layers;
   int32_t        bottleneck;     /* ADAPTER; 0: d/16, at least 4 */
   int32_t        virtual_tokens; /* PROMPT, PREFIX; 0: 16. A prompt takes as many of the model's positions */
   int32_t        prompt_hidden;  /* PROMPT; h > 0: its vectors go through a network of their own that is trained with
@@ -895,55 +954,10 @@ typedef struct ldr_ladder_desc {
                                     n. They and the head are trained (tune_norms: the final norm, too). Dev scores,
                                     predictions and the export are those of the successors alone. How they take over:
                                     replace_rate in ldr_train_desc */
-  ldr_choice     tune_biases, tune_norms;   /* train these too; AUTO: as the method's entry above says */
-  /* methods inside the backbone: only its last so many blocks, and no embeddings; 0: all */
-  int32_t        tune_layers;
-  ldr_preset     preset;         /* LADDER; the other methods have no rungs */
-  int32_t        reduction;      /* r: side width d/r. 0: 8, less (to 2) where d/8 < 64; paper: 8 */
-  const int32_t *rungs;          /* backbone layers, 0-based, ascending; NULL: all up to 12, else 12 spread evenly;
-                                    clue: 4; default: none beside copies, unless reduction or width is given */
-  int32_t        rung_count;     /* of `rungs`; -1: no narrow rungs */
-  int32_t        top;            /* LADDER: copies of the last so many blocks learn, above all rungs; 0: preset,
-                                    negative: none */
-  ldr_choice     standardise;    /* the trainer measures mean and deviation of every channel that the down-projections
-                                    and the head read, and steps as if they were 0 and 1; the head is fitted alone
-                                    first. AUTO: default, top, head */
-  int32_t        width, heads, ffn;     /* side dimensions, 0: from r */
-  ldr_tap        tap;
-  ldr_gate       gate;
-  float          gate_init;      /* g at the start: 0 means a = 1/2 */
-  float          gate_temperature;      /* T; 0: 1 (paper 0.1) */
-  float          gate_fixed;     /* LDR_GATE_FIXED: a itself, 0 to 1 */
-  ldr_mix        mix;
-  ldr_output     output;
-  float          output_init;    /* v at the start; 0: 1, that is 0.73 of the backbone */
-  ldr_init       init;
-  ldr_importance importance;     /* 0: LDR_MAGNITUDE */
-  ldr_heads      slice_heads;    /* whole heads, or the best dimensions inside every head */
-  const ldr_dataset *sample;     /* LDR_FISHER, LDR_ENERGY: text to look at; labels for Fisher */
-  int32_t        samples;        /* of it at most so many; 0: 1024 (Fisher), 256 (energy) */
-  float          dropout;        /* 0: preset (paper, clue 0.1; else none); negative: none */
-  ldr_choice     final_norm;     /* AUTO: where the family has one */
-  ldr_choice     down_bias;      /* AUTO: on, clue off */
-  ldr_head       head;
-  int32_t        classes;        /* labels (REGRESS, CHOICE: 1) */
-  ldr_pool       pool;           /* heads with a label a token do not ask */
-  /* >0: dense, activation, out; 0: preset (paper: the output width, else none); <0: none */
-  int32_t        head_hidden;
-  ldr_activation head_activation;       /* of the hidden layer; 0: tanh */
-  int32_t        span_size;      /* ANSWER, POINTER: of q and k, even; 0: 64 */
-  int32_t        published_head; /* 1: the head is, and starts as, the one in the model's files (ldr_model_info: task):
-                                    head, classes, pool, head_hidden, head_activation and label_names are taken from
-                                    there. LDR_MISSING without one, LDR_UNSUPPORTED for spans, poolers and heads with a
-                                    norm */
   const struct ldr_ladder *beside;      /* LADDER, HEAD: read the backbone as this one has tuned it so far, and not as
                                            it was loaded, so that both can be trained step by step. FULL, BITFIT, LORA
                                            or ADAPTER on the same model; borrowed, must outlive the ladder. No cache. A
                                            file names the model as it was loaded */
-  const char *const *label_names;       /* [classes] or NULL; copied, saved with the ladder */
-  const ldr_dataset *labels;     /* or: head, classes and their names are those of this set, and its max_len is kept as
-                                    the note "max_len" */
-  uint64_t       seed;
 } ldr_ladder_desc;
 
 typedef struct ldr_ladder ldr_ladder;
@@ -1141,6 +1155,8 @@ typedef struct ldr_progress {
 
 typedef struct ldr_train_desc {
   ldr_allocator alloc;
+
+  /* How long, how much a step. */
   int32_t       epochs;          /* 0: 10 */
   int32_t       batch;           /* examples a step; 0: 32 */
   int32_t       accumulate;      /* the step's batch in so many parts; 0: 1, with reduce 8 */
@@ -1149,21 +1165,29 @@ typedef struct ldr_train_desc {
                                     (to 10) as the backbone is narrower: full and theseus 1e-4, lora 1e-3 (adafactor
                                     5e-3, relative). Default ladder: copies 2e-3 (all of their numbers: 3e-4), rungs
                                     1e-3 at width 64 and less when wider, the head 1e-3 */
+  ldr_schedule  schedule;
+  float         warmup;          /* share of all steps; 0: 0.1, negative: none */
+  float         weight_decay;    /* decoupled in AdamW, added to the gradient elsewhere; matrices only */
+  float         clip;            /* global norm; 0: 1, negative: off */
+  int32_t       patience;        /* stop after so many epochs without a better dev score; 0: never */
+  ldr_metric    metric;
+  uint64_t      seed;
+
+  /* The optimiser's own. */
   float         beta1, beta2, epsilon;      /* 0: 0.9, 0.999, 1e-8 */
   float         momentum;        /* SGD */
   int32_t       nesterov;
-  int32_t       head_epochs;     /* a ladder that standardises: so many epochs of the head alone come first, on states
-                                    that are read once; the best on dev is kept. 0: 30, negative: none */
-  float         weight_decay;    /* decoupled in AdamW, added to the gradient elsewhere; matrices only */
-  float         clip;            /* global norm; 0: 1, negative: off */
-  ldr_schedule  schedule;
-  float         learn_rate;      /* of ldr_trainer_learn; 0: a tenth of rate */
-  float         warmup;          /* share of all steps; 0: 0.1, negative: none */
+
+  /* The loss. */
   float         label_smoothing; /* 0 to below 1 */
   const float  *class_weights;   /* [classes] or NULL; copied */
   int32_t       balance;         /* 1: weight class c by examples / (classes * examples of c); not with class_weights */
-  int32_t       patience;        /* stop after so many epochs without a better dev score; 0: never */
-  ldr_metric    metric;
+  int32_t       distil;          /* 1: a ladder with LDR_HEAD_WORDS learns the backbone's own scores at the rows that
+                                    have a label, and not the label: - sum_w softmax(z_backbone)_w log softmax(z)_w
+                                    (Hinton et al. 2015). Needs LDR_OUTPUT_MIXED or RESIDUAL and no copies. Scores of
+                                    the dev set are those of the labels */
+
+  /* Taps that are kept, and less memory for more time. */
   /* 1: keep every example's taps after the first visit; later epochs never run the backbone */
   int32_t       cache;
   const char   *cache_dir;       /* keep them in train.taps and dev.taps of this directory (on POSIX made if it is not
@@ -1173,6 +1197,19 @@ typedef struct ldr_train_desc {
   ldr_dtype     cache_type;
   int32_t       cache_layers;    /* 1: ldr_trainer_create fills the cache, one backbone layer after the other over all
                                     examples; the memory of a layer that is mapped is given back behind it */
+  ldr_dtype     tap_type;        /* how a ladder's step keeps its taps for the gradients of the down-projections, the
+                                    only thing that reads them twice: LDR_F32, or LDR_BF16 or LDR_I8 (a scale a token),
+                                    which round nothing else. Without cache only */
+  int32_t       checkpoint;      /* keep little of a block and make the rest again on the way back: the same numbers and
+                                    far less memory. Methods inside the backbone keep a state a block, for about a third
+                                    more time (Chen et al. 2016); a ladder keeps what attention gave as well, which is
+                                    dear to make (Korthikanti et al. 2022) */
+
+  /* Before the first step, and after the last. */
+  int32_t       head_epochs;     /* a ladder that standardises: so many epochs of the head alone come first, on states
+                                    that are read once; the best on dev is kept. 0: 30, negative: none */
+  float         learn_rate;      /* of ldr_trainer_learn; 0: a tenth of rate */
+
   /* THESEUS (Xu et al. 2020): each step draws, for each group and for its whole batch, whether the successor runs, with
      probability p, or the group's frozen layers. After t of T steps: LINEAR p = min(1, b + (1-b) t/(u T)); CONSTANT p =
      b while t < u T, then 1. The steps with p = 1 train the successors together. Dropout is in successors and head
@@ -1180,18 +1217,8 @@ typedef struct ldr_train_desc {
   float         replace_rate;    /* b, up to 1; 0: 0.5 */
   float         replace_until;   /* u, up to 1; 0: 0.5 */
   ldr_replacement replace_schedule;      /* 0: LINEAR */
-  int32_t       checkpoint;      /* keep little of a block and make the rest again on the way back: the same numbers and
-                                    far less memory. Methods inside the backbone keep a state a block, for about a third
-                                    more time (Chen et al. 2016); a ladder keeps what attention gave as well, which is
-                                    dear to make (Korthikanti et al. 2022) */
-  ldr_dtype     tap_type;        /* how a ladder's step keeps its taps for the gradients of the down-projections, the
-                                    only thing that reads them twice: LDR_F32, or LDR_BF16 or LDR_I8 (a scale a token),
-                                    which round nothing else. Without cache only */
-  int32_t       distil;          /* 1: a ladder with LDR_HEAD_WORDS learns the backbone's own scores at the rows that
-                                    have a label, and not the label: - sum_w softmax(z_backbone)_w log softmax(z)_w
-                                    (Hinton et al. 2015). Needs LDR_OUTPUT_MIXED or RESIDUAL and no copies. Scores of
-                                    the dev set are those of the labels */
-  uint64_t      seed;
+
+  /* To look on, and to share the work. */
   /* Called after every step (the last of an epoch carries its score); non-zero stops cleanly. */
   int32_t     (*progress_fn)(const ldr_progress *p, void *user);
   void         *user;
