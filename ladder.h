@@ -857,6 +857,7 @@ typedef enum ldr_preset {
                                     the backbone's output */
   LDR_PRESET_COUNT
 } ldr_preset;
+LDR_API const char *ldr_preset_name(ldr_preset preset);       /* "default", "paper", ... */
 
 typedef enum ldr_tap    { LDR_TAP_PRESET, LDR_TAP_INPUT, LDR_TAP_OUTPUT } ldr_tap;
 typedef enum ldr_gate   { LDR_GATE_PRESET, LDR_GATE_SCALAR, LDR_GATE_CHANNEL, LDR_GATE_NONE, LDR_GATE_FIXED } ldr_gate;
@@ -16304,15 +16305,61 @@ LDR__DEF const char *ldr_method_name(ldr_method method) {
   return ldr__method_of(method) ? ldr__method_of(method)->name : "?";
 }
 
-/* ---- presets -------------------------------------------------------------------------- */
+/* ---- presets --------------------------------------------------------------------------
+   What a ladder is where its description does not say. kind: the block of a rung. rungs: most of them, 0: never any.
+   copies: of the last half of the blocks. paper: the chain of cuts, the start, the hidden layer and r = 8 of lst.md. */
+
+typedef enum ldr__kind { LDR__LIKE_BACKBONE, LDR__LIKE_BERT, LDR__LIKE_MLP } ldr__kind;
+
+typedef struct ldr__preset {
+  ldr_preset preset;
+  const char *name;
+  ldr_tap tap;
+  ldr_gate gate;
+  float temperature;
+  ldr_mix mix;
+  ldr_output output;
+  ldr_init init;
+  ldr_heads heads;
+  float dropout;
+  ldr__kind kind;
+  int32_t rungs, copies, paper;
+} ldr__preset;
+
+static const ldr__preset ldr__presets[] = {
+  { LDR_PRESET_DEFAULT, "default", LDR_TAP_INPUT, LDR_GATE_CHANNEL, 1.0f, LDR_MIX_BEFORE, LDR_OUTPUT_RESIDUAL,
+    LDR_INIT_SLICE, LDR_HEADS_WHOLE, 0.0f, LDR__LIKE_BACKBONE, 12, 1, 0 },
+  { LDR_PRESET_PAPER, "paper", LDR_TAP_OUTPUT, LDR_GATE_SCALAR, 0.1f, LDR_MIX_BEFORE, LDR_OUTPUT_UP,
+    LDR_INIT_SLICE, LDR_HEADS_WITHIN, 0.1f, LDR__LIKE_BACKBONE, 12, 0, 1 },
+  { LDR_PRESET_CLUE, "clue", LDR_TAP_OUTPUT, LDR_GATE_NONE, 1.0f, LDR_MIX_AFTER, LDR_OUTPUT_SIDE,
+    LDR_INIT_RANDOM, LDR_HEADS_WITHIN, 0.1f, LDR__LIKE_BERT, 4, 0, 0 },
+  { LDR_PRESET_MLP, "mlp", LDR_TAP_OUTPUT, LDR_GATE_SCALAR, 0.1f, LDR_MIX_BEFORE, LDR_OUTPUT_UP,
+    LDR_INIT_RANDOM, LDR_HEADS_WHOLE, 0.0f, LDR__LIKE_MLP, 12, 0, 0 },
+  { LDR_PRESET_HEAD, "head", LDR_TAP_INPUT, LDR_GATE_NONE, 1.0f, LDR_MIX_BEFORE, LDR_OUTPUT_SIDE,
+    LDR_INIT_RANDOM, LDR_HEADS_WHOLE, 0.0f, LDR__LIKE_BACKBONE, 0, 0, 0 },
+  { LDR_PRESET_TOP, "top", LDR_TAP_INPUT, LDR_GATE_CHANNEL, 1.0f, LDR_MIX_BEFORE, LDR_OUTPUT_RESIDUAL,
+    LDR_INIT_RANDOM, LDR_HEADS_WHOLE, 0.0f, LDR__LIKE_BACKBONE, 0, 1, 0 },
+  { LDR_PRESET_SLICED, "sliced", LDR_TAP_INPUT, LDR_GATE_CHANNEL, 1.0f, LDR_MIX_BEFORE, LDR_OUTPUT_MIXED,
+    LDR_INIT_SLICE, LDR_HEADS_WHOLE, 0.0f, LDR__LIKE_BACKBONE, 12, 0, 0 } };
+
+/* The preset's row, or NULL. */
+static const ldr__preset *ldr__preset_of(ldr_preset preset) {
+  size_t i;
+  for (i = 0; i < sizeof ldr__presets / sizeof *ldr__presets; i++)
+    if (ldr__presets[i].preset == preset) return &ldr__presets[i];
+  return NULL;
+}
+
+LDR__DEF const char *ldr_preset_name(ldr_preset preset) {
+  return ldr__preset_of(preset) ? ldr__preset_of(preset)->name : "?";
+}
 
 /* Beside copies, narrow rungs earn no place unless they are asked for: the same scores within the noise, for four times
    the taps. */
 static int32_t ldr__default_rungs(const ldr_model *m, const ldr_ladder_desc *d) {
-  if (d->preset == LDR_PRESET_HEAD || d->preset == LDR_PRESET_TOP || d->rung_count < 0) return 0;
-  if (d->preset == LDR_PRESET_DEFAULT && d->top > 0 && !d->reduction && !d->width) return 0;
-  if (d->preset == LDR_PRESET_CLUE) return LDR__MIN(4, m->layers);
-  return LDR__MIN(12, m->layers - LDR__MAX(0, d->top));
+  const ldr__preset *row = ldr__preset_of(d->preset);
+  if (d->rung_count < 0 || (row->copies && d->top > 0 && !d->reduction && !d->width)) return 0;
+  return LDR__MIN(row->rungs, m->layers - LDR__MAX(0, d->top));
 }
 
 /* Copies of the last half of the blocks, with updates of rank 16: topics, intents and opinions live there, and a step
@@ -16320,32 +16367,19 @@ static int32_t ldr__default_rungs(const ldr_model *m, const ldr_ladder_desc *d) 
 static int32_t ldr__default_top(const ldr_model *m, const ldr_ladder_desc *d) {
   int32_t most = m->layers;
   if (m->family->shared || d->beside || (d->head == LDR_HEAD_WORDS && !m->shape.causal) ||
-      (d->preset != LDR_PRESET_TOP && d->preset != LDR_PRESET_DEFAULT)) return 0;
+      !ldr__preset_of(d->preset)->copies) return 0;
   /* rungs that are asked for come first */
   if (d->rungs && d->rung_count > 0) most = m->layers - 1 - d->rungs[d->rung_count - 1];
   return LDR__MAX(0, LDR__MIN(most, LDR__MAX(1, m->layers / 2)));
 }
 
 LDR__DEF ldr_ladder_desc ldr_ladder_desc_defaults(const ldr_model *m, const ldr_ladder_desc *desc) {
-  static const struct { ldr_tap tap; ldr_gate gate; float temperature; ldr_mix mix; ldr_output output; ldr_init init;
-      ldr_heads heads; float dropout; } presets[] = {
-    { LDR_TAP_INPUT, LDR_GATE_CHANNEL, 1.0f, LDR_MIX_BEFORE, LDR_OUTPUT_RESIDUAL, LDR_INIT_SLICE, LDR_HEADS_WHOLE,
-        0.0f },
-    { LDR_TAP_OUTPUT, LDR_GATE_SCALAR, 0.1f, LDR_MIX_BEFORE, LDR_OUTPUT_UP, LDR_INIT_SLICE, LDR_HEADS_WITHIN, 0.1f },
-    { LDR_TAP_OUTPUT, LDR_GATE_NONE, 1.0f, LDR_MIX_AFTER, LDR_OUTPUT_SIDE, LDR_INIT_RANDOM, LDR_HEADS_WITHIN, 0.1f },
-    { LDR_TAP_OUTPUT, LDR_GATE_SCALAR, 0.1f, LDR_MIX_BEFORE, LDR_OUTPUT_UP, LDR_INIT_RANDOM, LDR_HEADS_WHOLE, 0.0f },
-    { LDR_TAP_INPUT, LDR_GATE_NONE, 1.0f, LDR_MIX_BEFORE, LDR_OUTPUT_SIDE, LDR_INIT_RANDOM, LDR_HEADS_WHOLE,
-        0.0f },
-    { LDR_TAP_INPUT, LDR_GATE_CHANNEL, 1.0f, LDR_MIX_BEFORE, LDR_OUTPUT_RESIDUAL, LDR_INIT_RANDOM, LDR_HEADS_WHOLE,
-        0.0f },
-    { LDR_TAP_INPUT, LDR_GATE_CHANNEL, 1.0f, LDR_MIX_BEFORE, LDR_OUTPUT_MIXED, LDR_INIT_SLICE, LDR_HEADS_WHOLE,
-        0.0f } };
+  const ldr__preset *row;
   ldr_ladder_desc d;
   int32_t r, group, kv;
   memset(&d, 0, sizeof d);
   if (desc) d = *desc;
-  if (!m || (unsigned)d.preset >= LDR_PRESET_COUNT || !ldr__method_of(d.method))
-    return d;
+  if (!m || !ldr__preset_of(d.preset) || !ldr__method_of(d.method)) return d;
   if (d.published_head && m->task.task) {
     d.head = m->task.head;
     d.classes = m->task.classes;
@@ -16355,6 +16389,7 @@ LDR__DEF ldr_ladder_desc ldr_ladder_desc_defaults(const ldr_model *m, const ldr_
   }
   if (d.method != LDR_METHOD_LADDER) d.preset = LDR_PRESET_HEAD;
   else if (d.preset == LDR_PRESET_HEAD) d.method = LDR_METHOD_HEAD;
+  row = ldr__preset_of(d.preset);
   if (!d.top) d.top = d.method == LDR_METHOD_LADDER ? ldr__default_top(m, &d) : 0;
   if (d.top < 0) d.top = 0;
   if (d.method == LDR_METHOD_LORA && !d.rank) d.rank = 8;
@@ -16363,7 +16398,7 @@ LDR__DEF ldr_ladder_desc ldr_ladder_desc_defaults(const ldr_model *m, const ldr_
   if (d.rank > 0 && !d.targets) d.targets = d.top ? (1 << (m->encoder ? LDR__MATRICES : LDR__XQ)) - 1
       : LDR_TARGET_QUERY | LDR_TARGET_VALUE | (m->encoder ? 1 << LDR__XQ | 1 << LDR__XV : 0);
   if (d.standardise == LDR_AUTO) d.standardise = d.head != LDR_HEAD_WORDS && !d.beside &&
-      (d.preset == LDR_PRESET_DEFAULT || d.preset == LDR_PRESET_TOP || d.method == LDR_METHOD_HEAD) ? LDR_ON
+      (row->copies || d.method == LDR_METHOD_HEAD) ? LDR_ON
       : LDR_OFF;
   if (d.method == LDR_METHOD_ADAPTER && !d.bottleneck) d.bottleneck = LDR__MAX(4, m->shape.width / 16);
   if ((d.method == LDR_METHOD_PROMPT || d.method == LDR_METHOD_PREFIX) && !d.virtual_tokens) d.virtual_tokens = 16;
@@ -16372,21 +16407,21 @@ LDR__DEF ldr_ladder_desc ldr_ladder_desc_defaults(const ldr_model *m, const ldr_
   if (d.tune_norms == LDR_AUTO) d.tune_norms = ldr__method_of(d.method)->norms ? LDR_ON : LDR_OFF;
   if (!d.rungs) d.rung_count = ldr__default_rungs(m, &d);
   /* Small backbones keep 64 channels where 8 times narrower would leave too few to learn with. */
-  if (!d.reduction) d.reduction = d.preset == LDR_PRESET_PAPER ? 8 : LDR__MAX(2, LDR__MIN(8, m->shape.width / 64));
+  if (!d.reduction) d.reduction = row->paper ? 8 : LDR__MAX(2, LDR__MIN(8, m->shape.width / 64));
   r = d.reduction > 0 ? d.reduction : 1;
-  if (!d.tap) d.tap = presets[d.preset].tap;
-  if (!d.gate) d.gate = presets[d.preset].gate;
-  if (!(d.gate_temperature > 0)) d.gate_temperature = presets[d.preset].temperature;
-  if (!d.mix) d.mix = presets[d.preset].mix;
-  if (!d.output) d.output = presets[d.preset].output;
+  if (!d.tap) d.tap = row->tap;
+  if (!d.gate) d.gate = row->gate;
+  if (!(d.gate_temperature > 0)) d.gate_temperature = row->temperature;
+  if (!d.mix) d.mix = row->mix;
+  if (!d.output) d.output = row->output;
   if (d.output_init == 0) d.output_init = 1.0f;
-  if (!d.init) d.init = presets[d.preset].init;
+  if (!d.init) d.init = row->init;
   if (!d.importance) d.importance = LDR_MAGNITUDE;
-  if (!d.slice_heads) d.slice_heads = presets[d.preset].heads;
+  if (!d.slice_heads) d.slice_heads = row->heads;
   if (!d.samples) d.samples = d.importance == LDR_FISHER ? 1024 : 256;
-  if (d.dropout == 0) d.dropout = presets[d.preset].dropout;
+  if (d.dropout == 0) d.dropout = row->dropout;
   if (d.dropout < 0) d.dropout = 0;
-  if (d.preset == LDR_PRESET_CLUE) {
+  if (row->kind == LDR__LIKE_BERT) {
     d.width = ldr__default_i32(d.width, 128);
     d.heads = ldr__default_i32(d.heads, 4);
     d.ffn = ldr__default_i32(d.ffn, 4 * d.width);
@@ -16394,19 +16429,18 @@ LDR__DEF ldr_ladder_desc ldr_ladder_desc_defaults(const ldr_model *m, const ldr_
     d.final_norm = LDR_OFF;
   }
   d.width = ldr__default_i32(d.width, LDR__MAX(1, m->shape.width / r));
-  if (d.preset == LDR_PRESET_MLP) d.ffn = ldr__default_i32(d.ffn, d.width);
+  if (row->kind == LDR__LIKE_MLP) d.ffn = ldr__default_i32(d.ffn, d.width);
   d.ffn = ldr__default_i32(d.ffn, LDR__MAX(1, m->shape.ffn / r));
   group = m->shape.heads / m->shape.kv_heads;
   kv = d.slice_heads == LDR_HEADS_WHOLE ? LDR__MAX(1, (m->shape.kv_heads + r / 2) / r) : m->shape.kv_heads;
-  d.heads = d.preset == LDR_PRESET_MLP || d.preset == LDR_PRESET_HEAD ||
-      d.preset == LDR_PRESET_TOP ? 0 : ldr__default_i32(d.heads, kv * group);
+  d.heads = row->kind == LDR__LIKE_MLP || !row->rungs ? 0 : ldr__default_i32(d.heads, kv * group);
   if (d.down_bias == LDR_AUTO) d.down_bias = LDR_ON;
-  if (d.final_norm == LDR_AUTO) d.final_norm = m->ends.v[LDR__FINAL] && d.preset != LDR_PRESET_MLP ? LDR_ON : LDR_OFF;
+  if (d.final_norm == LDR_AUTO) d.final_norm = m->ends.v[LDR__FINAL] && row->kind != LDR__LIKE_MLP ? LDR_ON : LDR_OFF;
   if (d.head == LDR_HEAD_REGRESS || d.head == LDR_HEAD_CHOICE) d.classes = 1;
   if (d.head == LDR_HEAD_WORDS) d.classes = m->vocabulary;
   d.span_size = ldr__spans_of(d.head) & LDR__SPANS_PAIRS ? ldr__default_i32(d.span_size, 64) : 0;
   if (d.pool == LDR_POOL_FAMILY) d.pool = m->shape.causal ? LDR_POOL_LAST : LDR_POOL_FIRST;
-  if (d.head_hidden == 0 && d.preset == LDR_PRESET_PAPER) d.head_hidden = m->shape.width;
+  if (d.head_hidden == 0 && row->paper) d.head_hidden = m->shape.width;
   if (d.head_hidden < 0 || d.head == LDR_HEAD_WORDS) d.head_hidden = 0;
   return d;
 }
@@ -16478,6 +16512,7 @@ static void ldr__shape_plain(ldr__shape *s) {
 
 /* The dimensions of a side block, and the reasons a wish cannot be met. */
 static ldr_status ldr__ladder_shape(ldr__shape *s, const ldr_model *m, const ldr_ladder_desc *d, ldr_error *err) {
+  const ldr__preset *row = ldr__preset_of(d->preset);
   const ldr__shape *b = &m->shape;
   int32_t r = d->reduction, group = b->heads / b->kv_heads;
   *s = *b;
@@ -16519,14 +16554,13 @@ static ldr_status ldr__ladder_shape(ldr__shape *s, const ldr_model *m, const ldr
     return ldr__fail(err, LDR_ARGUMENT,
         "copies of the last blocks read what the rungs add to the backbone's state: use output RESIDUAL, or no copies "
         "(top -1)");
-  if (d->preset == LDR_PRESET_TOP && d->top < 1)
-    return ldr__fail(err, LDR_ARGUMENT, "the preset top is copies of the last blocks, and there are none: %s",
+  if (row->copies && !row->rungs && d->top < 1)
+    return ldr__fail(err, LDR_ARGUMENT, "the preset %s is copies of the last blocks, and there are none: %s", row->name,
         m->family->shared ? "this model's blocks are one tensor, use the default preset" : "give top at least 1");
-  if (d->preset == LDR_PRESET_HEAD || d->preset == LDR_PRESET_TOP)
-    return d->rung_count
-    ? ldr__fail(err, LDR_ARGUMENT, "the presets head and top have no rungs, %d were given",
-    d->rung_count) : LDR_OK;
-  if (d->preset == LDR_PRESET_MLP) {
+  if (!row->rungs)
+    return d->rung_count ? ldr__fail(err, LDR_ARGUMENT, "the preset %s has no rungs, %d were given", row->name,
+        d->rung_count) : LDR_OK;
+  if (row->kind == LDR__LIKE_MLP) {
     s->place = LDR__NO_NORM;
     s->heads = s->kv_heads = 0;
     s->gated = s->rotary = 0;
@@ -16534,7 +16568,7 @@ static ldr_status ldr__ladder_shape(ldr__shape *s, const ldr_model *m, const ldr
     ldr__shape_plain(s);
     return LDR_OK;
   }
-  if (d->preset == LDR_PRESET_CLUE) { /* a BERT block whatever the backbone is */
+  if (row->kind == LDR__LIKE_BERT) { /* a BERT block whatever the backbone is */
     if (d->width % d->heads)
       return ldr__fail(err, LDR_ARGUMENT, "side width %d is not a multiple of %d heads", d->width, d->heads);
     s->norm = LDR_NORM_LAYER;
@@ -16559,7 +16593,7 @@ static ldr_status ldr__ladder_shape(ldr__shape *s, const ldr_model *m, const ldr
     return ldr__fail(err, LDR_ARGUMENT,
         "keeping all %d heads needs a reduction that divides the head size %d, not %d; or slice whole heads", b->heads,
         b->head_dim, r);
-  if (d->preset == LDR_PRESET_PAPER && (b->width % r || b->ffn % r))
+  if (row->paper && (b->width % r || b->ffn % r))
     return ldr__fail(err, LDR_ARGUMENT, "the paper's recipe needs a reduction that divides width %d and ffn %d, not %d",
         b->width, b->ffn, r);
   s->head_dim = b->head_dim / r;
@@ -16864,7 +16898,7 @@ static void ldr__ladder_layout(ldr__layout *y, ldr__rung *rungs, ldr__tuned *tun
 static ldr__manner ldr__rung_manner(const ldr_ladder *l, int32_t layer) {
   ldr__manner own;
   memset(&own, 0, sizeof own);
-  if (l->d.preset == LDR_PRESET_CLUE || l->d.preset == LDR_PRESET_MLP) return own;
+  if (ldr__preset_of(l->d.preset)->kind != LDR__LIKE_BACKBONE) return own;
   own = ldr__model_block(l->m, layer)->manner;
   if (l->side.head_dim != l->m->shape.head_dim) own.frequency = own.longer = NULL;
   if (l->side.heads != l->m->shape.heads) own.relative = NULL;
@@ -16925,6 +16959,7 @@ static void ldr__fill_truncated(float *v, size_t n, uint64_t key, double std) {
    (lst.md 2.1), N(0, 0.02^2) in heads and blocks without a backbone to slice, or LST-CLUE's rule. */
 static void ldr__ladder_random(ldr_ladder *l) {
   const ldr_ladder_desc *d = &l->d;
+  const ldr__preset *row = ldr__preset_of(d->preset);
   int32_t p, i;
   for (p = 0; p < l->count; p++) {
     ldr__param *q = &l->params[p];
@@ -16936,17 +16971,17 @@ static void ldr__ladder_random(ldr_ladder *l) {
     if (gate) for (k = 0; k < n; k++) v[k] = p == l->out_gate ? d->output_init : d->gate_init;
     else if (strstr(q->name, "norm") && strstr(q->name, "weight")) for (k = 0; k < n; k++) v[k] = 1;
     else if (!q->decay) memset(v, 0, n * sizeof(float));
-    else if (d->preset == LDR_PRESET_CLUE && p != l->head_out && p != l->head_dense)
+    else if (row->kind == LDR__LIKE_BERT && p != l->head_out && p != l->head_dense)
       ldr__fill_truncated(v, n, key, 1.13684723 / sqrt((double)q->columns) / sqrt((double)d->rung_count));
     else
       ldr__fill_normal(
-          v, n, key, d->preset == LDR_PRESET_PAPER && p != l->head_out && p != l->head_dense ? 0.01 : 0.02);
+          v, n, key, row->paper && p != l->head_out && p != l->head_dense ? 0.01 : 0.02);
   }
   /* Without slicing a down-projection must keep the size of what it reads, or small states
      vanish behind the first block: scale by 1/sqrt(d). The paper's 0.01 is kept as it is. */
   if (l->up >= 0 && d->output == LDR_OUTPUT_RESIDUAL)
     memset(l->values + l->params[l->up].offset, 0, (size_t)l->m->shape.width * (size_t)d->width * sizeof(float));
-  if (d->preset != LDR_PRESET_PAPER && d->preset != LDR_PRESET_CLUE)
+  if (!row->paper && row->kind != LDR__LIKE_BERT)
     for (i = -1; i < d->rung_count; i++) {
       int32_t down = i < 0 ? l->first : l->rungs[i].down;
       if (down >= 0)
@@ -17015,7 +17050,7 @@ static ldr_ladder *ldr__ladder_new(const ldr_model *m, const ldr_ladder_desc *de
   ldr_allocator a = ldr__allocator(desc ? &desc->alloc : NULL);
   int32_t i;
   int pass;
-  if (!m || !desc || (unsigned)desc->preset >= LDR_PRESET_COUNT || !ldr__method_of(desc->method) ||
+  if (!m || !desc || !ldr__preset_of(desc->preset) || !ldr__method_of(desc->method) ||
       !ldr__head_of(desc->head) ||
       (unsigned)desc->pool > LDR_POOL_PAIR || !ldr__allocator_valid(&a) ||
       (unsigned)desc->head_activation > LDR_SILU ||
@@ -19376,7 +19411,7 @@ static void ldr__slice_all(ldr_ladder *l, ldr__importance *im, ldr__cut *c, int3
   const ldr_model *m = l->m;
   size_t d = (size_t)m->shape.width, w = (size_t)l->d.width;
   int32_t layer, rung = 0;
-  int paper = l->d.preset == LDR_PRESET_PAPER;
+  int paper = ldr__preset_of(l->d.preset)->paper;
   ldr__top_indices(running, w, paper ? im->embedding : im->residual, d, im->work);
   for (layer = 0; layer < m->layers; layer++) {
     int here = rung < l->d.rung_count && l->rungs[rung].layer == layer;
@@ -19563,16 +19598,17 @@ static void ldr__embedding_magnitude(ldr__importance *im) {
 }
 
 static ldr_status ldr__ladder_slice(ldr_ladder *l, const ldr_dataset *sample, ldr_error *err) {
+  const ldr__preset *row = ldr__preset_of(l->d.preset);
   ldr__plan plan;
   ldr__importance im;
   ldr__cut cut;
   int32_t *running = NULL;
   int pass;
   ldr_status status = LDR_OK;
-  if (l->d.preset == LDR_PRESET_CLUE || l->d.preset == LDR_PRESET_MLP)
+  if (row->kind != LDR__LIKE_BACKBONE)
     return ldr__fail(
         err, LDR_ARGUMENT, "this preset's blocks are not shaped like the backbone's and cannot be sliced from it");
-  if (l->d.importance == LDR_ENERGY && l->d.preset == LDR_PRESET_PAPER)
+  if (l->d.importance == LDR_ENERGY && row->paper)
     return ldr__fail(err, LDR_ARGUMENT, "the paper's chain ranks single weights: use magnitude or fisher, not energy");
   if (l->d.importance != LDR_MAGNITUDE && !sample)
     return ldr__fail(err, LDR_ARGUMENT, "slicing by fisher or energy needs sample text in the description");
@@ -19586,7 +19622,7 @@ static ldr_status ldr__ladder_slice(ldr_ladder *l, const ldr_dataset *sample, ld
   if (l->d.importance != LDR_MAGNITUDE) status = ldr__importance_sample(&im, l, sample, err);
   if (!status) {
     if (l->d.importance == LDR_MAGNITUDE) ldr__embedding_magnitude(&im);
-    if (l->d.importance != LDR_ENERGY && l->d.preset != LDR_PRESET_PAPER) ldr__importance_units(&im);
+    if (l->d.importance != LDR_ENERGY && !row->paper) ldr__importance_units(&im);
     ldr__slice_all(l, &im, &cut, running);
   }
   ldr__plan_end(plan.memory, plan.size, &l->alloc);
@@ -20589,7 +20625,7 @@ static float ldr__ladder_rate(const ldr_ladder *l, int of) {
 }
 
 static int ldr__has_recipe(const ldr_ladder *l) {
-  return l->d.method == LDR_METHOD_LADDER && (l->d.preset == LDR_PRESET_DEFAULT || l->d.preset == LDR_PRESET_TOP);
+  return l->d.method == LDR_METHOD_LADDER && ldr__preset_of(l->d.preset)->copies;
 }
 
 static float ldr__base_rate(const ldr_ladder *l) {
@@ -23016,7 +23052,7 @@ static ldr_status ldr__meta_desc(const ldr_weights *w, ldr_ladder_desc *d, int32
     }
   }
   if (!ldr__parse_hex(ldr_weights_meta(w, "ladder.seed"), 16, &d->seed)) return ldr__meta_missing("ladder.seed", err);
-  if (d->rung_count < 0 || d->rung_count > LDR__MANY || (unsigned)d->preset >= LDR_PRESET_COUNT ||
+  if (d->rung_count < 0 || d->rung_count > LDR__MANY || !ldr__preset_of(d->preset) ||
       !ldr__method_of(d->method) || d->tap < 1 || d->tap > 2 || d->gate < 1 ||
       d->gate > 4 || d->mix < 1 || d->mix > 2 || d->output < 1 || d->output > LDR_OUTPUT_RESIDUAL ||
       d->pool < 1 || d->pool > LDR_POOL_PAIR || (unsigned)d->head_activation > LDR_SILU ||
