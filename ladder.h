@@ -1519,6 +1519,8 @@ LDR__STATIC_ASSERT(float_is_32_bits, sizeof(float) == 4);
    dimensions saturates to "too large" and never to something small.
    ====================================================================================== */
 
+#define LDR__COUNT(array) (sizeof(array) / sizeof *(array))
+
 static int ldr__mul_u64(uint64_t *out, uint64_t a, uint64_t b) {
   if (a != 0 && b > UINT64_MAX / a) return 0;
   *out = a * b;
@@ -1752,6 +1754,12 @@ static int ldr__grow(const ldr_allocator *a, void **data, size_t *capacity, size
   *data = p;
   *capacity = next;
   return 1;
+}
+
+/* The same of an array of any type, which is cast: where it lies now. *capacity tells whether there was memory. */
+static void *ldr__grown(const ldr_allocator *a, void *data, size_t *capacity, size_t need, size_t item) {
+  ldr__grow(a, &data, capacity, need, item);
+  return data;
 }
 
 #define LDR__ALIGN LDR__SIZE(64u, 16u)
@@ -4132,78 +4140,55 @@ static size_t ldr__utf8_length(const unsigned char *s, size_t n) {
   return need;
 }
 
-static int ldr__is_utf8(const char *s) {
-  size_t n = strlen(s), i, k;
-  for (i = 0; i < n; i += k) {
-    k = ldr__utf8_length((const unsigned char *)s + i, n - i);
-    if (!k) return 0;
+static size_t ldr__utf8_put(char *dst, uint32_t c) {
+  size_t n = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4, i;
+  if (n == 1) dst[0] = (char)c;
+  else {
+    for (i = n; i-- > 1; c >>= 6) dst[i] = (char)(0x80 | (c & 63));
+    dst[0] = (char)((0xf00u >> n & 0xff) | c);
   }
-  return 1;
+  return n;
 }
 
-static size_t ldr__utf8_put(char *dst, uint32_t c) {
-  if (c < 0x80) {
-    dst[0] = (char)c;
-    return 1;
-  }
-  if (c < 0x800) {
-    dst[0] = (char)(0xc0 | c >> 6);
-    dst[1] = (char)(0x80 | (c & 63));
-    return 2;
-  }
-  if (c < 0x10000) {
-    dst[0] = (char)(0xe0 | c >> 12);
-    dst[1] = (char)(0x80 | (c >> 6 & 63));
-    dst[2] = (char)(0x80 | (c & 63));
-    return 3;
-  }
-  dst[0] = (char)(0xf0 | c >> 18);
-  dst[1] = (char)(0x80 | (c >> 12 & 63));
-  dst[2] = (char)(0x80 | (c >> 6 & 63));
-  dst[3] = (char)(0x80 | (c & 63));
-  return 4;
+/* Where s is no UTF-8 any more, or (nul) has a NUL; n: nowhere. */
+static size_t ldr__utf8_bad(const void *text, size_t n, int nul) {
+  const unsigned char *s = (const unsigned char *)text;
+  size_t i = 0, step = 1;
+  for (; i < n && step; i += step) step = nul && !s[i] ? 0 : ldr__utf8_length(s + i, n - i);
+  return i;
+}
+static LDR__UNUSED int ldr__is_utf8(const char *s) { return !s[ldr__utf8_bad(s, strlen(s), 0)]; }
+
+static int ldr__digit(char c) { return c >= '0' && c <= '9'; }
+/* The value of a hexadecimal digit, or -1. */
+static int ldr__hex_digit(char c) {
+  return ldr__digit(c) ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
 }
 
 static int ldr__hex4(const char *s, size_t n, uint32_t *out) {
   size_t i;
-  uint32_t v = 0;
-  if (n < 4) return 0;
-  for (i = 0; i < 4; i++) {
-    char c = s[i];
-    if (c >= '0' && c <= '9') v = v * 16 + (uint32_t)(c - '0');
-    else if ((c | 32) >= 'a' && (c | 32) <= 'f') v = v * 16 + (uint32_t)((c | 32) - 'a') + 10;
-    else return 0;
+  for (i = 0, *out = 0; i < 4; i++) {
+    int digit = i < n ? ldr__hex_digit(s[i]) : -1;
+    if (digit < 0) return 0;
+    *out = *out * 16 + (uint32_t)digit;
   }
-  *out = v;
   return 1;
 }
 
 /* Steps over the escape whose backslash is at s[0]; returns its length (2, 6 or 12) and the
    character, or 0. A surrogate must come with its other half. */
 static size_t ldr__json_escape(const char *s, size_t n, uint32_t *out) {
-  uint32_t high, low;
-  if (n < 2) return 0;
-  switch (s[1]) {
-    case '"': case '\\': case '/': *out = (uint32_t)(unsigned char)s[1]; return 2;
-    case 'b': *out = 8; return 2;
-    case 'f': *out = 12; return 2;
-    case 'n': *out = 10; return 2;
-    case 'r': *out = 13; return 2;
-    case 't': *out = 9; return 2;
-    case 'u': break;
-    default: return 0;
-  }
-  if (!ldr__hex4(s + 2, n - 2, &high) || (high >= 0xdc00 && high <= 0xdfff)) return 0;
-  if (high < 0xd800 || high > 0xdfff) {
-    *out = high;
-    return 6;
-  }
+  static const char names[] = "\"\\/bfnrt", meant[] = "\"\\/\b\f\n\r\t";
+  const char *name = n > 1 && s[1] ? strchr(names, s[1]) : NULL;
+  uint32_t low;
+  if (name) *out = (uint32_t)(unsigned char)meant[name - names];
+  if (name) return 2;
+  if (n < 2 || s[1] != 'u' || !ldr__hex4(s + 2, n - 2, out) || (*out >= 0xdc00 && *out <= 0xdfff)) return 0;
+  if (*out < 0xd800 || *out > 0xdfff) return 6;
   if (n < 12 || s[6] != '\\' || s[7] != 'u' || !ldr__hex4(s + 8, n - 8, &low) || low < 0xdc00 || low > 0xdfff) return 0;
-  *out = 0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00);
+  *out = 0x10000 + ((*out - 0xd800) << 10) + (low - 0xdc00);
   return 12;
 }
-
-static int ldr__digit(char c) { return c >= '0' && c <= '9'; }
 
 /* Length of the JSON number at s, or 0. */
 static size_t ldr__json_number_length(const char *s, size_t n) {
@@ -4231,69 +4216,55 @@ static size_t ldr__json_space(const char *s, size_t n, size_t i) {
 
 /* Index after the closing quote of the string whose first character is s[i], or 0 with *bad set. */
 static size_t ldr__json_string_end(const char *s, size_t n, size_t i, size_t *bad) {
-  while (i < n && s[i] != '"') {
-    uint32_t c;
-    size_t step = (unsigned char)s[i] < 32 ? 0 : s[i] == '\\' ? ldr__json_escape(s + i, n - i, &c)
-                                                             : ldr__utf8_length((const unsigned char *)s + i, n - i);
-    if (step == 0) break;
-    i += step;
-  }
-  if (i < n && s[i] == '"') return i + 1;
+  size_t step = 1;
+  uint32_t c;
+  for (; i < n && s[i] != '"' && step; i += step)
+    step = (unsigned char)s[i] < 32 ? 0 : s[i] == '\\' ? ldr__json_escape(s + i, n - i, &c)
+        : ldr__utf8_length((const unsigned char *)s + i, n - i);
   *bad = i;
-  return 0;
+  return step && i < n ? i + 1 : 0;
 }
 
 static int32_t ldr__json_push(ldr_json *j, ldr_json_type type, size_t begin, size_t end) {
-  void *nodes = j->nodes;
-  ldr_json_node *n;
-  if (j->count >= INT32_MAX || !ldr__grow(&j->alloc, &nodes, &j->capacity, j->count + 1, sizeof *j->nodes)) return -1;
-  j->nodes = (ldr_json_node *)nodes;
-  n = &j->nodes[j->count];
-  n->type = (int32_t)type;
-  n->next = n->first = -1;
-  n->count = 0;
-  n->begin = begin;
-  n->end = end;
+  const ldr_json_node node = { (int32_t)type, -1, -1, 0, begin, end };
+  if (j->count >= INT32_MAX) return -1;
+  j->nodes = (ldr_json_node *)ldr__grown(&j->alloc, j->nodes, &j->capacity, j->count + 1, sizeof node);
+  if (j->capacity <= j->count) return -1;
+  j->nodes[j->count] = node;
   return (int32_t)j->count++;
 }
 
 /* Reads a scalar (or the opening of a container) at *at; returns its node or -1 with err set. */
 static int32_t ldr__json_value(ldr_json *j, const char *s, size_t n, size_t *at, ldr_error *err) {
-  static const struct { const char *word; size_t length; ldr_json_type type; } words[] = {
-    { "null", 4, LDR_JSON_NULL }, { "false", 5, LDR_JSON_FALSE }, { "true", 4, LDR_JSON_TRUE } };
-  size_t i = *at, length, w, bad = 0;
+  static const struct { const char *word; ldr_json_type type; } words[] = {
+    { "null", LDR_JSON_NULL }, { "false", LDR_JSON_FALSE }, { "true", LDR_JSON_TRUE } };
+  size_t i = *at, begin = i, end = i + 1, w = 0, bad = i;
+  ldr_json_type type = LDR_JSON_NUMBER;
+  const char *why = NULL;
   int32_t node = -1;
-  if (i >= n) {
-    ldr__fail_at(err, LDR_JSON, i, "JSON: the text ends where a value should be");
-    return -1;
-  }
-  if (s[i] == '"') {
-    length = ldr__json_string_end(s, n, i + 1, &bad);
-    if (!length) {
-      ldr__fail_at(err, LDR_JSON, bad,
-          bad >= n ? "JSON: a string has no closing quote"
-                   : "JSON: a string holds a bad escape, a control character or bytes that are not UTF-8");
-      return -1;
+  if (i >= n) why = "the text ends where a value should be";
+  else if (s[i] == '"') {
+    type = LDR_JSON_STRING;
+    begin = i + 1;
+    *at = ldr__json_string_end(s, n, begin, &bad);
+    end = bad;
+    if (!*at) why = bad >= n ? "a string has no closing quote"
+        : "a string holds a bad escape, a control character or bytes that are not UTF-8";
+  } else if (s[i] == '{' || s[i] == '[') type = s[i] == '{' ? LDR_JSON_OBJECT : LDR_JSON_ARRAY;
+  else {
+    size_t length = ldr__json_number_length(s + i, n - i);
+    for (; !length && w < 3; w++) {
+      size_t size = strlen(words[w].word);
+      type = words[w].type;
+      if (n - i >= size && memcmp(s + i, words[w].word, size) == 0) length = size;
     }
-    node = ldr__json_push(j, LDR_JSON_STRING, i + 1, length - 1);
-    *at = length;
-  } else if (s[i] == '{' || s[i] == '[') {
-    node = ldr__json_push(j, s[i] == '{' ? LDR_JSON_OBJECT : LDR_JSON_ARRAY, i, i + 1);
-    *at = i + 1;
-  } else if ((length = ldr__json_number_length(s + i, n - i)) > 0) {
-    node = ldr__json_push(j, LDR_JSON_NUMBER, i, i + length);
-    *at = i + length;
-  } else {
-    for (w = 0; w < 3; w++)
-      if (n - i >= words[w].length && memcmp(s + i, words[w].word, words[w].length) == 0) break;
-    if (w == 3) {
-      ldr__fail_at(err, LDR_JSON, i, "JSON: expected a value");
-      return -1;
-    }
-    node = ldr__json_push(j, words[w].type, i, i + words[w].length);
-    *at = i + words[w].length;
+    end = i + length;
+    if (!length) why = "expected a value";
   }
-  if (node < 0) ldr__fail(err, LDR_MEMORY, "out of memory while reading JSON");
+  if (why) ldr__fail_at(err, LDR_JSON, bad, "JSON: %s", why);
+  else node = ldr__json_push(j, type, begin, end);
+  if (!why && node < 0) ldr__fail(err, LDR_MEMORY, "out of memory while reading JSON");
+  if (type != LDR_JSON_STRING) *at = end;
   return node;
 }
 
@@ -4435,42 +4406,37 @@ LDR__DEF const ldr_json_node *ldr_json_node_at(const ldr_json *j, int32_t node) 
   return j && node >= 0 && (size_t)node < j->count ? &j->nodes[node] : NULL;
 }
 
+/* The character at text[*i] of a string, in UTF-8: its bytes; *i goes behind it. */
+static size_t ldr__json_char(const ldr_json *j, const ldr_json_node *n, size_t *i, char utf8[4]) {
+  uint32_t c;
+  size_t step = 1;
+  utf8[0] = j->text[*i];
+  if (utf8[0] == '\\') step = ldr__json_escape(j->text + *i, n->end - *i, &c);
+  *i += step;
+  return step > 1 ? ldr__utf8_put(utf8, c) : 1;
+}
+
 LDR__DEF ptrdiff_t ldr_json_string(char *dst, size_t cap, const ldr_json *j, int32_t node) {
   const ldr_json_node *n = ldr_json_node_at(j, node);
-  size_t i, length = 0;
+  size_t i, length = 0, bytes, k;
+  char utf8[4];
   if (cap) dst[0] = 0;
   if (!n || n->type != LDR_JSON_STRING) return -1;
-  for (i = n->begin; i < n->end;) {
-    char utf8[4];
-    uint32_t c;
-    size_t bytes = 1, k;
-    utf8[0] = j->text[i];
-    if (j->text[i] == '\\') {
-      i += ldr__json_escape(j->text + i, n->end - i, &c);
-      bytes = ldr__utf8_put(utf8, c);
-    } else i++;
-    for (k = 0; k < bytes; k++, length++)
+  for (i = n->begin; i < n->end;)
+    for (bytes = ldr__json_char(j, n, &i, utf8), k = 0; k < bytes; k++, length++)
       if (length + 1 < cap) dst[length] = utf8[k];
-  }
   if (cap) dst[LDR__MIN(length, cap - 1)] = 0;
   return (ptrdiff_t)length;
 }
 
 LDR__DEF int32_t ldr_json_equals(const ldr_json *j, int32_t node, const char *text) {
   const ldr_json_node *n = ldr_json_node_at(j, node);
-  size_t i, at = 0, length = strlen(text);
+  size_t i, at = 0, length = strlen(text), bytes;
+  char utf8[4];
   if (!n || n->type != LDR_JSON_STRING) return 0;
-  for (i = n->begin; i < n->end;) {
-    char utf8[4];
-    uint32_t c;
-    size_t bytes = 1;
-    utf8[0] = j->text[i];
-    if (j->text[i] == '\\') {
-      i += ldr__json_escape(j->text + i, n->end - i, &c);
-      bytes = ldr__utf8_put(utf8, c);
-    } else i++;
+  for (i = n->begin; i < n->end; at += bytes) {
+    bytes = ldr__json_char(j, n, &i, utf8);
     if (length - at < bytes || memcmp(text + at, utf8, bytes) != 0) return 0;
-    at += bytes;
   }
   return at == length;
 }
@@ -4848,24 +4814,18 @@ struct ldr_weights {
 
 /* Room for n characters, which become w's when they are put behind its strings; NULL: out of memory. */
 static char *ldr__weights_room(ldr_weights *w, size_t n, ldr_error *err) {
-  void *strings = w->strings;
   char *s = NULL;
-  if (ldr__grow(&w->alloc, &strings, &w->string_capacity, w->string_count + 1, sizeof *w->strings)) {
-    w->strings = (char **)strings;
-    s = (char *)ldr__alloc(&w->alloc, n + 1);
-  }
+  w->strings = (char **)ldr__grown(&w->alloc, w->strings, &w->string_capacity, w->string_count + 1, sizeof s);
+  if (w->string_capacity > w->string_count) s = (char *)ldr__alloc(&w->alloc, n + 1);
   if (!s) ldr__fail(err, LDR_MEMORY, "out of memory while reading the names of weights");
   return s;
 }
 
 /* A copy of text as a name or value; NULL with an error when it holds a NUL or there is no memory. */
 static const char *ldr__weights_text(ldr_weights *w, const unsigned char *text, size_t n, uint64_t at, ldr_error *err) {
-  char *s;
-  if (memchr(text, 0, n)) {
-    ldr__fail_at(err, LDR_FORMAT, at, "a name or metadata text holds a NUL character");
-    return NULL;
-  }
-  s = ldr__weights_room(w, n, err);
+  char *s = NULL;
+  if (memchr(text, 0, n)) ldr__fail_at(err, LDR_FORMAT, at, "a name or metadata text holds a NUL character");
+  else s = ldr__weights_room(w, n, err);
   if (!s) return NULL;
   memcpy(s, text, n);
   s[n] = 0;
@@ -4885,45 +4845,31 @@ static const char *ldr__weights_string(ldr_weights *w, const ldr_json *j, int32_
 }
 
 static ldr_tensor *ldr__weights_add(ldr_weights *w, ldr_error *err) {
-  void *tensors = w->tensors;
-  if (!ldr__grow(&w->alloc, &tensors, &w->capacity, w->count + 1, sizeof *w->tensors)) {
-    ldr__fail(err, LDR_MEMORY, "out of memory while reading the names of weights");
-    return NULL;
-  }
-  w->tensors = (ldr_tensor *)tensors;
-  memset(&w->tensors[w->count], 0, sizeof *w->tensors);
-  return &w->tensors[w->count];
+  w->tensors = (ldr_tensor *)ldr__grown(&w->alloc, w->tensors, &w->capacity, w->count + 1, sizeof *w->tensors);
+  if (w->capacity > w->count) return (ldr_tensor *)memset(&w->tensors[w->count], 0, sizeof *w->tensors);
+  ldr__fail(err, LDR_MEMORY, "out of memory while reading the names of weights");
+  return NULL;
 }
 
 /* Memory of the weights' own for a tensor that does not lie in a file as it is needed. */
 static unsigned char *ldr__weights_copy(ldr_weights *w, size_t bytes, ldr_error *err) {
-  void *copies = w->copies;
-  unsigned char *copy = NULL;
-  if (ldr__grow(&w->alloc, &copies, &w->copy_capacity, w->copy_count + 1, sizeof *w->copies)) {
-    w->copies = (ldr__copy *)copies;
-    copy = (unsigned char *)ldr__alloc(&w->alloc, LDR__MAX(bytes, 1));
-  }
-  if (!copy) {
-    ldr__fail(err, LDR_MEMORY,
-        "out of memory: %U bytes for a tensor that is not used as it lies in its file", (uint64_t)bytes);
-    return NULL;
-  }
-  w->copies[w->copy_count].data = copy;
-  w->copies[w->copy_count++].size = LDR__MAX(bytes, 1);
-  return copy;
+  ldr__copy copy = { NULL, LDR__MAX(bytes, 1) };
+  w->copies = (ldr__copy *)ldr__grown(&w->alloc, w->copies, &w->copy_capacity, w->copy_count + 1, sizeof copy);
+  if (w->copy_capacity > w->copy_count) copy.data = ldr__alloc(&w->alloc, copy.size);
+  if (copy.data) w->copies[w->copy_count++] = copy;
+  else ldr__fail(err, LDR_MEMORY, "out of memory: %U bytes for a tensor that is not used as it lies in its file",
+      (uint64_t)bytes);
+  return (unsigned char *)copy.data;
 }
 
 /* key and value are w's own; NULL: err says why. */
 static ldr_status ldr__weights_meta_add(
     ldr_weights *w, const char *key, const char *value, uint64_t at, ldr_error *err) {
-  void *metas = w->metas;
+  const ldr__meta meta = { key, value, at };
   if (!key || !value) return err->status;
-  if (!ldr__grow(&w->alloc, &metas, &w->meta_capacity, w->meta_count + 1, sizeof *w->metas))
-    return ldr__fail(err, LDR_MEMORY, "out of memory while reading metadata");
-  w->metas = (ldr__meta *)metas;
-  w->metas[w->meta_count].key = key;
-  w->metas[w->meta_count].value = value;
-  w->metas[w->meta_count++].at = at;
+  w->metas = (ldr__meta *)ldr__grown(&w->alloc, w->metas, &w->meta_capacity, w->meta_count + 1, sizeof meta);
+  if (w->meta_capacity <= w->meta_count) return ldr__fail(err, LDR_MEMORY, "out of memory while reading metadata");
+  w->metas[w->meta_count++] = meta;
   return LDR_OK;
 }
 
@@ -5179,7 +5125,43 @@ static uint64_t ldr__take_number(ldr__cursor *c, int bytes) {
   return v;
 }
 
-/* ---- GGUF (ggml-org/ggml, docs/gguf.md), versions 2 and 3 -------------------------------- */
+static ldr__cursor ldr__cursor_of(const unsigned char *p, size_t size) {
+  const ldr__cursor c = { p, size, 0, 0 };
+  return c;
+}
+
+/* ---- protocol buffers ---- */
+
+static uint64_t ldr__take_varint(ldr__cursor *c) {
+  uint64_t v = 0;
+  int shift;
+  for (shift = 0; shift < 64 && !c->bad; shift += 7) {
+    uint64_t b = ldr__take_number(c, 1);
+    v |= (b & 127) << shift;
+    if (b < 128) return v;
+  }
+  c->bad = 1;
+  return 0;
+}
+
+/* The next field of a message: its number and value, or its bytes in *part; 0: the end, or it is broken (c->bad). */
+static uint64_t ldr__take_field(ldr__cursor *c, uint64_t *value, ldr__cursor *part) {
+  size_t start = c->at;
+  uint64_t tag = !c->bad && start < c->size ? ldr__take_varint(c) : 0, kind = tag & 7;
+  *part = ldr__cursor_of(NULL, 0);
+  *value = 0;
+  if (kind == 0 && tag) *value = ldr__take_varint(c);
+  else if (kind == 1 || kind == 5) *value = ldr__take_number(c, kind == 1 ? 8 : 4);
+  else if (kind == 2) {
+    *value = ldr__take_varint(c);
+    part->p = ldr__take(c, *value);
+    part->size = part->p ? (size_t)*value : 0;
+  } else c->bad |= tag != 0 || c->at > start;
+  if (c->bad) c->at = start;
+  return c->bad ? 0 : tag >> 3;
+}
+
+/* ---- GGUF (ggml-org/ggml, docs/gguf.md), versions 2 and 3 ---- */
 
 /* Bytes of a value of each type; 8 is text, 9 a list. */
 static const unsigned char ldr__gguf_sizes[13] = { 1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8 };
@@ -5212,7 +5194,6 @@ static ldr_status ldr__gguf_value(ldr_weights *w, ldr__cursor *c, const char *ke
           (uint64_t)(c->size - c->at));
     if (of != 8) ldr__take(c, n * ldr__gguf_sizes[of]);
     else while (n-- && !c->bad) ldr__take(c, ldr__take_number(c, 8));
-    ldr__format(text, sizeof text, "[...]");
     return ldr__weights_meta_add(w, key, "[...]", at, err);
   }
   n = type == 8 ? ldr__take_number(c, 8) : ldr__gguf_sizes[type];
@@ -5262,8 +5243,8 @@ static ldr_status ldr__gguf_tensor(ldr_weights *w, ldr__cursor *c, int32_t file,
   type = (uint32_t)ldr__take_number(c, 4);
   t->offset = ldr__take_number(c, 8);
   if (c->bad) return ldr__fail_at(err, LDR_FORMAT, at, "GGUF: the list of tensors ends behind the file: truncated?");
-  for (i = 0; i < sizeof ldr__gguf_types / sizeof *ldr__gguf_types && ldr__gguf_types[i].type != type; i++) {}
-  if (i == sizeof ldr__gguf_types / sizeof *ldr__gguf_types)
+  for (i = 0; i < LDR__COUNT(ldr__gguf_types) && ldr__gguf_types[i].type != type; i++) {}
+  if (i == LDR__COUNT(ldr__gguf_types))
     return ldr__fail_at(
         err, LDR_DTYPE, at, "tensor \"%s\": ggml's element type %U is not known here", shown, (uint64_t)type);
   t->dtype = ldr__gguf_types[i].dtype;
@@ -5288,15 +5269,13 @@ static uint64_t ldr__gguf_whole(const ldr_weights *w, const char *key, uint64_t 
 /* A number of any type. */
 static double ldr__gguf_real(const ldr_weights *w, const char *key, double otherwise) {
   size_t i;
-  for (i = 0; i < w->meta_count; i++) {
-    const unsigned char *p = w->files[0].data + w->metas[i].at;
-    uint32_t type;
-    if (strcmp(w->metas[i].key, key) != 0) continue;
-    type = ldr__load_u32(p - 4);
-    if (type == 6) return (double)ldr__load(p, LDR_F32, 0);
-    if (type == 12) return (double)ldr__load(p, LDR_F64, 0);
-    return (double)ldr__gguf_whole(w, key, 0);
-  }
+  for (i = 0; i < w->meta_count; i++)
+    if (strcmp(w->metas[i].key, key) == 0) {
+      const unsigned char *p = w->files[0].data + w->metas[i].at;
+      uint32_t type = ldr__load_u32(p - 4);
+      return type == 6 || type == 12 ? (double)ldr__load(p, type == 6 ? LDR_F32 : LDR_F64, 0)
+          : (double)ldr__gguf_whole(w, key, 0);
+    }
   return otherwise;
 }
 
@@ -5307,9 +5286,7 @@ static ldr_status ldr__gguf_parse(ldr_weights *w, int32_t file, ldr_error *err) 
   uint64_t version, tensors, values, i, align, data, n;
   size_t first = w->count, k;
   ldr__cursor c;
-  memset(&c, 0, sizeof c);
-  c.p = s->data;
-  c.size = s->size;
+  c = ldr__cursor_of(s->data, s->size);
   c.at = 4;
   version = ldr__take_number(&c, 4);
   tensors = ldr__take_number(&c, 8);
@@ -5355,7 +5332,7 @@ static ldr_status ldr__gguf_parse(ldr_weights *w, int32_t file, ldr_error *err) 
   return LDR_OK;
 }
 
-/* ---- pickles ----------------------------------------------------------------------------
+/* ---- pickles ----
    A machine that knows tensors and containers. Whatever else a pickle asks for is refused by its
    name; nothing is ever run. Source: CPython's pickletools, torch/serialization.py and torch/_utils.py. */
 
@@ -5389,32 +5366,26 @@ static ldr_status ldr__pickle_fail(ldr__pickle *p, const char *what) {
   return p->err->status ? p->err->status : ldr__fail_at(p->err, LDR_FORMAT, p->c.at, "pickle: %s", what);
 }
 
-static int ldr__pickle_room(ldr__pickle *p, void **data, size_t *capacity, size_t need, size_t item) {
-  if (need < INT32_MAX && ldr__grow(&p->alloc, data, capacity, need, item)) return 1;
-  ldr__fail(p->err, LDR_MEMORY, "out of memory while reading a pickle");
-  return 0;
+/* Room for one more of an array of the pickle's; NULL: out of memory. */
+static void *ldr__pickle_room(ldr__pickle *p, void *data, size_t *capacity, size_t need, size_t item) {
+  if (need < INT32_MAX) data = ldr__grown(&p->alloc, data, capacity, need, item);
+  if (*capacity < need) ldr__fail(p->err, LDR_MEMORY, "out of memory while reading a pickle");
+  return data;
 }
 
 static int ldr__pickle_push(ldr__pickle *p, int32_t value) {
-  void *stack = p->stack;
-  if (value < 0 || !ldr__pickle_room(p, &stack, &p->stack_capacity, p->depth + 1, sizeof *p->stack)) return 0;
-  p->stack = (int32_t *)stack;
+  if (value < 0) return 0;
+  p->stack = (int32_t *)ldr__pickle_room(p, p->stack, &p->stack_capacity, p->depth + 1, sizeof *p->stack);
+  if (p->stack_capacity <= p->depth) return 0;
   p->stack[p->depth++] = value;
   return 1;
 }
 
 static int32_t ldr__pickle_new(ldr__pickle *p, int32_t kind, int64_t number, const unsigned char *text, size_t size) {
-  void *values = p->values;
-  ldr__pvalue *v;
-  if (!ldr__pickle_room(p, &values, &p->value_capacity, p->value_count + 1, sizeof *p->values)) return -1;
-  p->values = (ldr__pvalue *)values;
-  v = &p->values[p->value_count];
-  memset(v, 0, sizeof *v);
-  v->kind = kind;
-  v->head = v->tail = -1;
-  v->number = number;
-  v->text = text;
-  v->size = size;
+  const ldr__pvalue value = { kind, -1, -1, 0, number, text, size };
+  p->values = (ldr__pvalue *)ldr__pickle_room(p, p->values, &p->value_capacity, p->value_count + 1, sizeof value);
+  if (p->value_capacity <= p->value_count) return -1;
+  p->values[p->value_count] = value;
   return (int32_t)p->value_count++;
 }
 
@@ -5429,13 +5400,12 @@ static int32_t ldr__pickle_pop(ldr__pickle *p) {
 }
 
 static int ldr__pickle_hang(ldr__pickle *p, int32_t on, int32_t value) {
-  void *cells = p->cells;
-  ldr__pvalue *v;
-  if (value < 0 || !ldr__pickle_room(p, &cells, &p->cell_capacity, p->cell_count + 1, sizeof *p->cells)) return 0;
-  p->cells = (ldr__pcell *)cells;
-  p->cells[p->cell_count].value = value;
-  p->cells[p->cell_count].next = -1;
-  v = &p->values[on];
+  const ldr__pcell cell = { value, -1 };
+  ldr__pvalue *v = &p->values[on];
+  if (value < 0) return 0;
+  p->cells = (ldr__pcell *)ldr__pickle_room(p, p->cells, &p->cell_capacity, p->cell_count + 1, sizeof cell);
+  if (p->cell_capacity <= p->cell_count) return 0;
+  p->cells[p->cell_count] = cell;
   if (v->tail >= 0) p->cells[v->tail].next = (int32_t)p->cell_count;
   else v->head = (int32_t)p->cell_count;
   v->tail = (int32_t)p->cell_count++;
@@ -5488,7 +5458,7 @@ static int ldr__pickle_global(
     ldr__pickle *p, const unsigned char *module, size_t m, const unsigned char *name, size_t n) {
   char a[LDR__SHOWN], b[LDR__SHOWN];
   size_t i;
-  for (i = 0; i < sizeof ldr__pickle_globals / sizeof *ldr__pickle_globals; i++)
+  for (i = 0; i < LDR__COUNT(ldr__pickle_globals); i++)
     if (strlen(ldr__pickle_globals[i].module) == m && memcmp(ldr__pickle_globals[i].module, module, m) == 0 &&
         strlen(ldr__pickle_globals[i].name) == n && memcmp(ldr__pickle_globals[i].name, name, n) == 0)
       return ldr__pickle_push_new(p, LDR__P_GLOBAL, (int64_t)i, NULL, 0);
@@ -5536,13 +5506,10 @@ static int ldr__pickle_line(ldr__pickle *p, const unsigned char **s, size_t *n) 
 }
 
 static int ldr__pickle_memo(ldr__pickle *p, uint64_t at) {
-  void *memo = p->memo;
-  size_t i;
   if (!p->depth || at > p->memo_count + 4096 || at > p->c.at - p->from) return 0; /* in order, nearly */
-  if (!ldr__pickle_room(p, &memo, &p->memo_capacity, (size_t)at + 1, sizeof *p->memo)) return 0;
-  p->memo = (int32_t *)memo;
-  for (i = p->memo_count; i <= at; i++) p->memo[i] = -1;
-  p->memo_count = LDR__MAX(p->memo_count, (size_t)at + 1);
+  p->memo = (int32_t *)ldr__pickle_room(p, p->memo, &p->memo_capacity, (size_t)at + 1, sizeof *p->memo);
+  if (p->memo_capacity <= at) return 0;
+  for (; p->memo_count <= at; p->memo_count++) p->memo[p->memo_count] = -1;
   p->memo[at] = p->stack[p->depth - 1];
   return 1;
 }
@@ -5652,7 +5619,7 @@ static int32_t ldr__pickle_run(ldr__pickle *p) {
   return -1;
 }
 
-/* ---- PyTorch ---------------------------------------------------------------------------- */
+/* ---- PyTorch ---- */
 
 /* A storage by its key: the bytes, as a tensor of that name in a list of its own. */
 typedef struct ldr__torch { ldr_weights *w; int32_t file; ldr__pickle p; ldr_weights *stores; uint64_t copied;
@@ -5801,9 +5768,7 @@ static ldr_status ldr__zip_members(ldr__torch *h, const unsigned char **pickle, 
     count = ldr__load_u64(s->data + z + 32);
     at = ldr__load_u64(s->data + z + 48);
   }
-  memset(&c, 0, sizeof c);
-  c.p = s->data;
-  c.size = s->size;
+  c = ldr__cursor_of(s->data, s->size);
   ldr__take(&c, at);
   for (k = 0; k < count; k++) {
     size_t from = c.at, i, slash;
@@ -5825,9 +5790,7 @@ static ldr_status ldr__zip_members(ldr__torch *h, const unsigned char **pickle, 
       ldr__cursor z;
       stop = ldr__load_u16(extra + i + 2);
       if (ldr__load_u16(extra + i) != 1 || stop > x - i - 4) continue;
-      memset(&z, 0, sizeof z);
-      z.p = extra + i + 4;
-      z.size = stop;
+      z = ldr__cursor_of(extra + i + 4, stop);
       if (size == 0xffffffffu) size = ldr__take_number(&z, 8);
       if (packed == 0xffffffffu) packed = ldr__take_number(&z, 8);
       if (place == 0xffffffffu) place = ldr__take_number(&z, 8);
@@ -5988,10 +5951,10 @@ static ldr_status ldr__weights_parse(ldr_weights *w, int32_t file, ldr_error *er
   size_t i;
   if (s->size == 0)
     return ldr__fail_at(err, LDR_FORMAT, 0, "an empty file, not a safetensors file: the download failed?");
-  for (i = 0; i < sizeof ldr__not_weights / sizeof *ldr__not_weights; i++)
+  for (i = 0; i < LDR__COUNT(ldr__not_weights); i++)
     if (s->size >= ldr__not_weights[i].n && memcmp(s->data, ldr__not_weights[i].begins, ldr__not_weights[i].n) == 0)
       return ldr__fail_at(err, LDR_FORMAT, 0, "%s", ldr__not_weights[i].what);
-  for (i = 0; i < sizeof ldr__formats / sizeof *ldr__formats; i++)
+  for (i = 0; i < LDR__COUNT(ldr__formats); i++)
     if (ldr__formats[i].is(s->data, s->size)) return ldr__formats[i].parse(w, file, err);
   if (ldr__onnx_is(s->data, s->size))
     return ldr__fail_at(err, LDR_FORMAT, 0, "an ONNX model: export safetensors instead");
@@ -6109,39 +6072,13 @@ static ldr_weights *ldr__weights_open_one(const char *path, const ldr_allocator 
   return NULL;
 }
 
-/* ---- TensorFlow checkpoints: PREFIX.index and PREFIX.data-00000-of-00001 ------------------ */
+/* ---- TensorFlow checkpoints: PREFIX.index and PREFIX.data-00000-of-00001 ---- */
 
 /* The index is a table of sorted keys in LevelDB's format (table_format.md): blocks of entries, each a key that shares
    its beginning with the one before. A value says type, shape, file and place (tensor_bundle.proto). */
 typedef struct ldr__bundle { ldr_weights *w; const char *path; ldr__source index; ldr_allocator alloc; uint64_t read;
     char key[320]; ldr_error *err; } ldr__bundle;
 
-static uint64_t ldr__take_varint(ldr__cursor *c) {
-  uint64_t v = 0;
-  int shift;
-  for (shift = 0; shift < 64; shift += 7) {
-    uint64_t b = ldr__take_number(c, 1);
-    v |= (b & 127) << shift;
-    if (b < 128) return v;
-  }
-  c->bad = 1;
-  return 0;
-}
-
-/* The next field of a message: its number and value, or its bytes in *part; 0: the end. */
-static uint64_t ldr__take_field(ldr__cursor *c, uint64_t *value, ldr__cursor *part) {
-  uint64_t tag = c->at < c->size ? ldr__take_varint(c) : 0, kind = tag & 7;
-  memset(part, 0, sizeof *part);
-  *value = 0;
-  if (kind == 0 && tag) *value = ldr__take_varint(c);
-  else if (kind == 1 || kind == 5) *value = ldr__take_number(c, kind == 1 ? 8 : 4);
-  else if (kind == 2) {
-    *value = ldr__take_varint(c);
-    part->p = ldr__take(c, *value);
-    part->size = part->p ? (size_t)*value : 0;
-  } else c->bad |= tag != 0;
-  return c->bad ? 0 : tag >> 3;
-}
 
 /* As the family's tensors are called: "bert/encoder/layer_0/.../kernel" to "bert.encoder.layer.0....kernel". 0: not a
    weight. */
@@ -6150,7 +6087,7 @@ static int ldr__bundle_name(char *s) {
       "beta2_power" };
   size_t i, n;
   char *p;
-  for (i = 0; i < sizeof others / sizeof *others; i++) if (ldr__ends_with(s, others[i])) return 0;
+  for (i = 0; i < LDR__COUNT(others); i++) if (ldr__ends_with(s, others[i])) return 0;
   for (p = s; *p; p++) if (*p == '/') *p = '.';
   for (p = s; (p = strstr(p, "layer_")) != NULL; p += 6) if (ldr__digit(p[6])) p[5] = '.';
   n = strlen(s);
@@ -6230,8 +6167,8 @@ static ldr_status ldr__bundle_entry(ldr__bundle *h, ldr__cursor c, uint64_t at) 
       shown);
   if (sliced) return ldr__fail_at(h->err, LDR_UNSUPPORTED, at,
       "tensor \"%s\": it is stored in slices, which are not read", shown);
-  for (i = 0; i < sizeof types / sizeof *types && types[i].type != type; i++) {}
-  if (i == sizeof types / sizeof *types) return ldr__fail_at(h->err, LDR_DTYPE, at,
+  for (i = 0; i < LDR__COUNT(types) && types[i].type != type; i++) {}
+  if (i == LDR__COUNT(types)) return ldr__fail_at(h->err, LDR_DTYPE, at,
       "tensor \"%s\": TensorFlow's element type %U is not known here", shown, type);
   t->dtype = types[i].dtype;
   t->name = ldr__weights_text(h->w, (const unsigned char *)h->key, strlen(h->key), at, h->err);
@@ -6261,18 +6198,14 @@ static ldr_status ldr__bundle_block(ldr__bundle *h, uint64_t at, uint64_t size, 
   restarts = ldr__load_u32(h->index.data + at + size - 4);
   if (restarts > (size - 4) / 4) return ldr__fail_at(h->err, LDR_FORMAT, at,
       "TensorFlow checkpoint: a block's end cannot be read");
-  memset(&c, 0, sizeof c);
-  c.p = h->index.data + at;
-  c.size = (size_t)(size - 4 - 4 * restarts);
+  c = ldr__cursor_of(h->index.data + at, (size_t)(size - 4 - 4 * restarts));
   h->key[0] = 0;
   while (c.at < c.size && !h->err->status) {
     uint64_t entry = at + c.at, shared = ldr__take_varint(&c), more = ldr__take_varint(&c),
         n = ldr__take_varint(&c);
     const unsigned char *key = ldr__take(&c, more);
     ldr__cursor value;
-    memset(&value, 0, sizeof value);
-    value.size = (size_t)LDR__MIN(n, (uint64_t)c.size);
-    value.p = ldr__take(&c, n);
+    value = ldr__cursor_of(ldr__take(&c, n), (size_t)LDR__MIN(n, (uint64_t)c.size));
     if (c.bad || (!index &&
         (shared > strlen(h->key) || shared + more >= sizeof h->key - 16 || memchr(key, 0, (size_t)more))))
       return ldr__fail_at(h->err, LDR_FORMAT, entry,
@@ -6300,9 +6233,7 @@ static ldr_status ldr__bundle_read(ldr__bundle *h) {
   if (size < 48 || ldr__load_u64(h->index.data + size - 8) != UINT64_C(0xdb4775248b80fb57))
     return ldr__fail_at(h->err, LDR_FORMAT, size ? size - 1 : 0,
         "not the index of a TensorFlow checkpoint, whatever its name is, or truncated");
-  memset(&c, 0, sizeof c);
-  c.p = h->index.data + size - 48;
-  c.size = 40;
+  c = ldr__cursor_of(h->index.data + size - 48, 40);
   ldr__take_varint(&c); /* of metadata, which TensorFlow does not write */
   ldr__take_varint(&c);
   at = ldr__take_varint(&c);
@@ -6417,7 +6348,7 @@ LDR__DEF ldr_weights *ldr_weights_open(const char *path, const ldr_allocator *al
     ldr__fail(err, LDR_ARGUMENT, "%s: numbers of a TensorFlow checkpoint: open the .index beside it", path);
     return NULL;
   }
-  for (i = 0; i < sizeof names / sizeof *names; i++)
+  for (i = 0; i < LDR__COUNT(names); i++)
     if (ldr__path_join(full, sizeof full, path, names[i].name) &&
         ldr__file_exists(full)) return names[i].open(full, alloc, err);
   if (ldr__path_join(full, sizeof full, path, "config.json") && ldr__file_exists(full)) {
@@ -6477,7 +6408,7 @@ LDR__DEF const char *ldr_weights_meta_at(const ldr_weights *w, int32_t i, const 
 #endif
 #define LDR__VOCAB_BYTES 0x40000000u
 
-/* ---- characters ---------------------------------------------------------------------- */
+/* ---- characters ---- */
 
 /* In this order: the sets below are stretches of it, and ldr__categories names them. */
 enum { LDR__GC_CN, LDR__GC_CC, LDR__GC_CF, LDR__GC_CO, LDR__GC_CS, LDR__GC_LU, LDR__GC_LL, LDR__GC_LT, LDR__GC_LM,
@@ -6549,11 +6480,6 @@ static int ldr__char_combining(uint32_t c) { return c >= 0x300 && ldr__char_is(c
 /* Does c belong to the grapheme that began before it? */
 static int ldr__char_joins(uint32_t c) { return c >= 0x300 && ldr__char_is(c, LDR__MARKS, LDR__ODD_JOINING); }
 
-/* The value of a hexadecimal digit, or -1. */
-static int ldr__hex_digit(char c) {
-  return ldr__digit(c) ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
-}
-
 /* One form for all cases of a letter. */
 static uint32_t ldr__char_fold(uint32_t c) { return c == 0x17f ? 's' : c == 0x3c2 ? 0x3c3 : ldr__char_lower(c); }
 
@@ -6579,19 +6505,13 @@ LDR__INLINE uint32_t ldr__utf8_at(const char *s, int32_t *bytes) {
   c = (u[0] & 0x0fu) << 12 | (u[1] & 0x3fu) << 6 | (u[2] & 0x3fu);
   return *bytes == 3 ? c : c << 6 | (u[3] & 0x3fu);
 }
-/* Where s is no UTF-8 any more, or (nul) has a NUL; n: nowhere. */
-static size_t ldr__utf8_bad(const unsigned char *s, size_t n, int nul) {
-  size_t i = 0, step = 1;
-  for (; i < n && step; i += step) step = nul && !s[i] ? 0 : ldr__utf8_length(s + i, n - i);
-  return i;
-}
 static int32_t ldr__utf8_before(const char *s, int32_t at) {
   do at--;
   while (at > 0 && ((unsigned char)s[at] & 0xc0) == 0x80);
   return at;
 }
 
-/* ---- what a tokenizer is made of -------------------------------------------------------- */
+/* ---- what a tokenizer is made of ---- */
 
 typedef struct ldr__vocab_slot { LDR__SIZE(uint32_t hash;, ) int32_t id; } ldr__vocab_slot;
 /* text + start, with a NUL behind it */
@@ -6771,7 +6691,7 @@ LDR__DEF void ldr_tokenizer_free(ldr_tokenizer *t) {
   ldr__free(&alloc, t, sizeof *t);
 }
 
-/* ---- the vocabulary ------------------------------------------------------------------ */
+/* ---- the vocabulary ---- */
 
 /* FNV-1a, because the hash of every beginning of a word falls out of one pass over it. It starts from the address of
    its table: nobody can choose words that collide, because they do not know it. */
@@ -6872,7 +6792,7 @@ static void ldr__pieces_index(ldr_tokenizer *t) {
   }
 }
 
-/* ---- all beginnings of some texts ------------------------------------------------------- */
+/* ---- all beginnings of some texts ---- */
 
 /* Where a key's way begins; by the address as well, as with words. */
 static uint32_t ldr__trie_mix(const ldr__trie *trie, uint32_t key) {
@@ -6953,7 +6873,7 @@ static int32_t ldr__trie_find(const ldr__trie *trie, const char *s, size_t n) {
   return (size_t)bytes == n ? value : -1;
 }
 
-/* ---- text on its way -------------------------------------------------------------------- */
+/* ---- text on its way ---- */
 
 /* Arrays that grow and are used again: one for each use that may be under way at the same time. */
 enum { LDR__ROOM_MARKS, LDR__ROOM_BEHIND, LDR__ROOM_NODES, LDR__ROOM_SYMBOLS, LDR__ROOM_HEAP, LDR__ROOM_FRAMES,
@@ -7061,7 +6981,7 @@ static void ldr__str_copy(ldr__cutting *c, ldr__str *s, const ldr__view *v, int3
   s->size += to - from;
 }
 
-/* ---- normalising: f(text) -> text ------------------------------------------------------- */
+/* ---- normalising: f(text) -> text ---- */
 
 /* One normaliser under way. Where a character of the result came from follows the original's rule: a character put with
    change 0 stands for the next one of `in`, with change -k for that and the k after it, and with change 1 for the one
@@ -7184,7 +7104,7 @@ static void ldr__normalize_bytes(ldr__norm *p, const ldr__step *part) {
   ldr__put_bytes(p->c, p->out, &p->in);
 }
 
-/* ---- normal forms ----------------------------------------------------------------------- */
+/* ---- normal forms ---- */
 
 typedef struct ldr__mark { uint32_t c; int32_t change, rank; } ldr__mark;
 typedef struct ldr__form { ldr__norm *p; size_t marks, behind; int compose, any, last; ldr__mark starter; } ldr__form;
@@ -7261,7 +7181,7 @@ static void ldr__normalize_form(ldr__norm *p, const ldr__step *part) {
   if (f.any) ldr__form_compose(&f, &none); /* puts what waits; the NUL itself stays behind */
 }
 
-/* ---- SentencePiece's map of characters -------------------------------------------------- */
+/* ---- SentencePiece's map of characters ---- */
 
 static uint32_t ldr__map_unit(const ldr__step *m, uint32_t i) {
   return i < m->unit_count ? ldr__load_u32(m->units + 4 * (size_t)i) : 0;
@@ -7394,7 +7314,7 @@ static void ldr__normalize_sentencepiece(ldr__norm *p, const ldr__step *m) {
       memcmp(p->out->text + p->out->size - wide, space, (size_t)wide) == 0) p->out->size -= wide;
 }
 
-/* ---- regular expressions ---------------------------------------------------------------- */
+/* ---- regular expressions ---- */
 
 /* A pattern becomes a list of numbers, tried with backtracking: the first way that fits wins, as in Oniguruma and Perl.
        CHAR c | FOLD c | ANY | CLASS size flags ascii[4] items...    one character
@@ -7488,7 +7408,7 @@ static uint32_t ldr__rx_hex(ldr__rx *r, int least, int most) {
 static uint32_t ldr__category_set(const char *name) {
   uint32_t set = 0, i;
   char first = name[0];
-  for (i = 0; i < sizeof ldr__category_words / sizeof *ldr__category_words; i++)
+  for (i = 0; i < LDR__COUNT(ldr__category_words); i++)
     if (strcmp(name, ldr__category_words[i]) == 0) {
       first = i < 5 ? first : 'Z';
       name = "L";
@@ -7503,7 +7423,7 @@ static uint32_t ldr__category_set(const char *name) {
 static void ldr__rx_property(ldr__rx *r, int negate) {
   char name[24];
   size_t n = 0;
-  uint32_t value, i, scripts = sizeof ldr__scripts / sizeof *ldr__scripts;
+  uint32_t value, i, scripts = LDR__COUNT(ldr__scripts);
   if (ldr__rx_char(r) != '{') ldr__rx_fail(r, "has \\p without {..}");
   if (ldr__rx_take(r, "^")) negate = !negate;
   while (ldr__rx_more(r) && ldr__rx_peek(r) != '}' && n < sizeof name - 1) name[n++] = r->s[r->at++];
@@ -7615,7 +7535,7 @@ static int ldr__rx_posix(ldr__rx *r) {
     { "[:punct:]", LDR__IN_CATEGORIES, LDR__PUNCTS | LDR__SYMBOLS },
     { "[:alnum:]", LDR__IN_CATEGORIES, LDR__LETTERS | LDR__MARKS | LDR__BIT(LDR__GC_ND) } };
   size_t i;
-  for (i = 0; i < sizeof names / sizeof *names; i++)
+  for (i = 0; i < LDR__COUNT(names); i++)
     if (ldr__rx_take(r, names[i].name)) {
       ldr__rx_put2(r, names[i].item, (int32_t)names[i].set);
       return 1;
@@ -7670,7 +7590,7 @@ static int ldr__rx_group(ldr__rx *r) {
     { "?=", LDR__LOOK_AHEAD, -1 }, { "?!", LDR__LOOK_NOT_AHEAD, -1 }, { "?<=", LDR__LOOK_BEHIND, -1 },
     { "?<!", LDR__LOOK_NOT_BEHIND, -1 }, { "?>", LDR__LOOK_ATOMIC, -1 }, { "?:", -1, -1 }, { "?i:", -1, 1 },
     { "?-i:", -1, 0 }, { "?i)", -1, 1 } };
-  const size_t count = sizeof groups / sizeof *groups;
+  const size_t count = LDR__COUNT(groups);
   int32_t start = r->used, fold = r->fold;
   size_t i;
   int least, kind = -1;
@@ -7944,7 +7864,7 @@ static int32_t ldr__regex_match(ldr__cutting *c, const int32_t *pc, const char *
   }
 }
 
-/* ---- splitting: f(text) -> texts -------------------------------------------------------- */
+/* ---- splitting: f(text) -> texts ---- */
 
 /* The end of the longest run of word characters, or of others, from `at` on; no white space. */
 static int32_t ldr__find_word(const char *s, int32_t n, int32_t at) {
@@ -8110,7 +8030,7 @@ static void ldr__split(ldr__cutting *c, int stage, const ldr__view *v) {
   else c->t->cutter->run(c, v);
 }
 
-/* ---- encodings ------------------------------------------------------------------------ */
+/* ---- encodings ---- */
 
 /* Six arrays of `capacity` numbers one behind the other, ids first, so that growing moves all of them or none. */
 #define LDR__COLUMNS 6
@@ -8211,7 +8131,7 @@ static int ldr__emit_unknown(ldr__cutting *c, const ldr__view *v, int32_t from, 
   return !known;
 }
 
-/* ---- cutting: f(text) -> tokens --------------------------------------------------------- */
+/* ---- cutting: f(text) -> tokens ---- */
 
 /* WordLevel: the whole text is a piece or unknown. */
 static void ldr__cut_word(ldr__cutting *c, const ldr__view *v) {
@@ -8245,7 +8165,7 @@ static void ldr__cut_wordpiece(ldr__cutting *c, const ldr__view *v) {
   if (t->unk >= 0) ldr__emit_part(c, t->unk, v, 0, v->size);
 }
 
-/* ---- BPE: joins the pair of lowest rank, the leftmost first, until none is left ------------ */
+/* ---- BPE: joins the pair of lowest rank, the leftmost first, until none is left ---- */
 
 typedef struct ldr__pair { uint32_t rank; int32_t id; } ldr__pair;
 typedef struct ldr__symbol { int32_t id, at, bytes, before, next; ldr__pair pair; } ldr__symbol;
@@ -8456,7 +8376,7 @@ static void ldr__cut_bpe(ldr__cutting *c, const ldr__view *v) {
   }
 }
 
-/* ---- SentencePiece's BPE: joins the two neighbours that make the piece of highest score ----- */
+/* ---- SentencePiece's BPE: joins the two neighbours that make the piece of highest score ---- */
 
 /* Bytes from..to, which are a symbol: its piece, or the two it was made of where that is never used. */
 static void ldr__emit_symbol(ldr__cutting *c, const ldr__view *v, int32_t from, int32_t to, int32_t *unknown) {
@@ -8482,7 +8402,7 @@ static void ldr__cut_by_score(ldr__cutting *c, const ldr__view *v) {
   }
 }
 
-/* ---- Unigram: the cut whose pieces' scores have the greatest sum (Viterbi) ------------------ */
+/* ---- Unigram: the cut whose pieces' scores have the greatest sum (Viterbi) ---- */
 
 typedef struct ldr__node { double score; int32_t start, id; } ldr__node;
 
@@ -8563,7 +8483,7 @@ static void ldr__cut_unigram(ldr__cutting *c, const ldr__view *v) {
   if (unknown >= 0) ldr__emit_unigram(c, v, unknown, v->size);
 }
 
-/* ---- encoding ------------------------------------------------------------------------ */
+/* ---- encoding ---- */
 
 /* Text into UTF-8 with places; a byte that is none becomes U+FFFD. */
 static ldr__str *ldr__text_load(ldr__cutting *c, const unsigned char *s, int32_t from, int32_t to) {
@@ -8815,7 +8735,7 @@ LDR__DEF const char *ldr_encoding_piece(const ldr_tokenizer *t, const ldr_encodi
   return ldr_tokenizer_piece(t, e->ids[i]);
 }
 
-/* ---- decoding: tokens -> text ----------------------------------------------------------- */
+/* ---- decoding: tokens -> text ---- */
 
 /* The tokens' texts on their way through the decoders: line i is text + ends[i - 1] up to ends[i]. */
 struct ldr__lines {
@@ -8866,7 +8786,7 @@ static void ldr__lines_cleanup(ldr__lines *l, size_t start) {
       { " 're", "'re" } };
   char *text = (char *)l->text;
   size_t i, k, w;
-  for (i = 0; i < sizeof pairs / sizeof *pairs && !l->failed; i++) {
+  for (i = 0; i < LDR__COUNT(pairs) && !l->failed; i++) {
     size_t a = strlen(pairs[i][0]), b = strlen(pairs[i][1]), hit;
     for (k = w = start; k < l->used; k += hit ? a : 1, w += hit ? b : 1) {
       hit = l->used - k >= a && memcmp(text + k, pairs[i][0], a) == 0;
@@ -8920,7 +8840,7 @@ static void ldr__decode_bytes(ldr__lines *l, const char *s, int32_t n) {
 /* A run of <0x..>: its bytes if they are UTF-8, else U+FFFD for each. */
 static void ldr__decode_fallback_end(ldr__lines *l) {
   size_t i, bytes = l->pending_used, start = l->used - bytes;
-  int good = !bytes || ldr__utf8_bad((const unsigned char *)l->text + start, bytes, 0) == bytes;
+  int good = !bytes || ldr__utf8_bad((const char *)l->text + start, bytes, 0) == bytes;
   l->pending_used = 0;
   if (bytes && good) ldr__lines_end(l, NULL, 0);
   if (!good) l->used = start;
@@ -9051,7 +8971,7 @@ LDR__DEF void ldr_text_free(ldr_text *text) {
   memset(text, 0, sizeof *text);
 }
 
-/* ---- reading a tokenizer.json ------------------------------------------------------------ */
+/* ---- reading a tokenizer.json ---- */
 
 struct ldr__reading {
   ldr_tokenizer *t;
@@ -9171,7 +9091,7 @@ static int32_t ldr__read_prepend_scheme(ldr__reading *r, int32_t node) {
   return scheme;
 }
 
-/* ---- settings ---------------------------------------------------------------------------- */
+/* ---- settings ---- */
 
 enum { LDR__SET_NOTHING, LDR__SET_FLAG, LDR__SET_COUNT = LDR__SET_FLAG + 4, LDR__SET_A = LDR__SET_COUNT + 2,
      LDR__SET_NEEDED, LDR__SET_B, LDR__SET_FIND, LDR__SET_PATTERN, LDR__SET_BEHAVIOUR, LDR__SET_SINGLE,
@@ -9224,7 +9144,7 @@ static ldr__step *ldr__part_add(ldr__reading *r, int kind, const ldr__part_row *
   return p;
 }
 
-/* ---- rows of normalisers ---------------------------------------------------------------- */
+/* ---- rows of normalisers ---- */
 
 static void ldr__normalize_replace(ldr__norm *p, const ldr__step *part) {
   int32_t from = 0, begin = 0, end = 0;
@@ -9257,7 +9177,7 @@ static ldr_status ldr__map_open(ldr__step *p, const unsigned char *bytes, size_t
     if (leaf >= p->unit_count || value >= (uint32_t)p->a.bytes)
       return ldr__fail_at(err, LDR_FORMAT, offset, "entry %U of the map of characters leads outside", (uint64_t)i);
   }
-  if (ldr__utf8_bad((const unsigned char *)p->a.text, (size_t)p->a.bytes, 0) < (size_t)p->a.bytes)
+  if (ldr__utf8_bad(p->a.text, (size_t)p->a.bytes, 0) < (size_t)p->a.bytes)
     return ldr__fail_at(err, LDR_FORMAT, offset, "the texts of the map of characters are not UTF-8");
   for (i = 0; i < 128; i++) {
     c = (char)i;
@@ -9302,7 +9222,7 @@ static const ldr__part_row ldr__normalizers[] = {
 static const ldr__part_row ldr__normalizer_sentencepiece = { "SentencePiece", LDR__RUN_NORMALIZE(sentencepiece), NULL,
     { LDR__FLAG(NULL, 0, 1), LDR__FLAG(NULL, 1, 1), LDR__FLAG(NULL, 2, 1) } };
 
-/* ---- rows of splitters ------------------------------------------------------------------ */
+/* ---- rows of splitters ---- */
 
 #define LDR__RUN_SPLIT(name) NULL, ldr__split_##name, NULL
 static const ldr__part_row ldr__splitter_punct = { "", LDR__RUN_SPLIT(find), NULL,
@@ -9347,7 +9267,7 @@ static const ldr__part_row ldr__splitters[] = {
   { "FixedLength", LDR__RUN_SPLIT(lengths), NULL, { LDR__KEY("length", COUNT, 5) } },
 };
 
-/* ---- rows of decoders ------------------------------------------------------------------- */
+/* ---- rows of decoders ---- */
 
 static void ldr__more_replace(ldr__reading *r, ldr__step *p, int32_t node) {
   if (p->find == LDR__FIND_REGEX) ldr__read_fail(r, LDR_UNSUPPORTED, node, "a decoder replaces a regular expression");
@@ -9371,7 +9291,7 @@ static const ldr__part_row ldr__decoders[] = {
       LDR__TEXT("word_delimiter_token", B, "|"), LDR__FLAG("cleanup", 0, 1) } },
 };
 
-/* ---- lists of parts --------------------------------------------------------------------- */
+/* ---- lists of parts ---- */
 
 /* The kinds of parts: what a file calls one, the list, and the members of a sequence; and their rows. */
 #define LDR__PART_ROWS(table) table, sizeof table / sizeof *table
@@ -9410,7 +9330,7 @@ static void ldr__read_list(ldr__reading *r, int kind, int32_t node, int depth) {
   }
 }
 
-/* ---- post-processors -------------------------------------------------------------------- */
+/* ---- post-processors ---- */
 
 static void ldr__template_add(ldr__reading *r, ldr__template *m, int32_t sequence, int32_t id, int32_t type) {
   const ldr__template_item item = { sequence, id, type };
@@ -9499,7 +9419,7 @@ static void ldr__read_processor(ldr__reading *r, const char *type, int32_t node)
         "the tokenizer has a post-processor that is not known");
 }
 
-/* ---- rows of cutters -------------------------------------------------------------------- */
+/* ---- rows of cutters ---- */
 
 /* A piece from a JSON string. */
 static void ldr__read_piece(ldr__reading *r, int32_t id, int32_t node) {
@@ -9732,7 +9652,7 @@ static const ldr__cutter *ldr__cutter_of(ldr__reading *r, int32_t model) {
   return NULL;
 }
 
-/* ---- added tokens ----------------------------------------------------------------------- */
+/* ---- added tokens ---- */
 
 /* One more added token: its id is that of its text in the vocabulary, else the one given, else the next. The cutter
    does not see it. node: where it stands. */
@@ -9810,7 +9730,7 @@ static void ldr__read_added(ldr__reading *r, int32_t node, int64_t id, int speci
   ldr__added_put(r, &a, node);
 }
 
-/* ---- the whole file --------------------------------------------------------------------- */
+/* ---- the whole file ---- */
 
 /* Room for added tokens: `more`, and those of the files beside. */
 static void ldr__added_room(ldr__reading *r, int32_t more) {
@@ -9838,7 +9758,7 @@ static void ldr__read_tokenizer(ldr__reading *r) {
 
 }
 
-/* ---- other vocabularies ----------------------------------------------------------------- */
+/* ---- other vocabularies ---- */
 
 /* What a model's other files say: LDR_AUTO where they say nothing. */
 typedef struct ldr__rules { ldr_choice lower, strip, cjk, bos, eos, prefix_space; int fairseq; char class_name[48];
@@ -9924,70 +9844,32 @@ static void ldr__read_lines(ldr__reading *r, const unsigned char *s, size_t n) {
   if (!r->err->status) ldr__parts_bert(r);
 }
 
-/* ---- SentencePiece's model files ------------------------------------------------------- */
+/* ---- SentencePiece's model files ---- */
 
-/* One field of a protocol buffer message: its number, and its value or its bytes. */
-typedef struct ldr__field { uint64_t number, value; const unsigned char *bytes; size_t size; } ldr__field;
-
-static ldr__cursor ldr__proto_begin(const unsigned char *s, size_t n) {
-  const ldr__cursor c = { s, n, 0, 0 };
-  return c;
-}
-
-static uint64_t ldr__proto_varint(ldr__cursor *c) {
-  uint64_t v = 0;
-  int shift = 0;
-  for (; shift < 64 && !c->bad; shift += 7) {
-    uint64_t byte = ldr__take_number(c, 1);
-    v |= (byte & 127) << shift;
-    if (byte < 128) return v;
-  }
-  c->bad = 1;
-  return 0;
-}
-
-/* The next field; 0 at the end or where the message is broken (then c->bad). */
-static int ldr__proto_next(ldr__cursor *c, ldr__field *f) {
-  size_t start = c->at;
-  uint64_t key;
-  memset(f, 0, sizeof *f);
-  if (c->bad || start >= c->size) return 0;
-  key = ldr__proto_varint(c);
-  f->number = key >> 3;
-  if ((key & 7) == 0 || (key & 7) == 2) f->value = ldr__proto_varint(c);
-  f->size = (key & 7) == 1 ? 8 : (key & 7) == 5 ? 4 : (size_t)LDR__MIN(f->value, SIZE_MAX);
-  if ((key & 7) != 0) f->bytes = ldr__take(c, f->size);
-  if ((key & 7) == 3 || (key & 7) == 4 || (key & 7) > 5) c->bad = 1;
-  if (c->bad) c->at = start;
-  else if ((key & 7) == 5) f->value = ldr__load_u32(f->bytes);
-  return !c->bad;
-}
 
 /* Is s a message whose first fields are pieces? */
 static int ldr__looks_like_sentencepiece(const unsigned char *s, size_t n) {
-  ldr__cursor c = ldr__proto_begin(s, n), inner;
-  ldr__field f, piece;
-  if (n <= 4 || s[0] != 0x0a || !ldr__proto_next(&c, &f)) return 0;
-  inner = ldr__proto_begin(f.bytes, f.size);
-  return ldr__proto_next(&inner, &piece) && piece.number == 1;
+  ldr__cursor c = ldr__cursor_of(s, n), piece, part;
+  uint64_t value;
+  return n > 4 && s[0] == 0x0a && ldr__take_field(&c, &value, &piece) && ldr__take_field(&piece, &value, &part) == 1;
 }
 
 /* The text of a piece, its score and type. */
-static const char *ldr__sp_piece(const ldr__field *f, ldr__field *text, float *score, uint64_t *type) {
-  ldr__cursor c = ldr__proto_begin(f->bytes, f->bytes ? f->size : 0);
-  ldr__field g;
-  memset(text, 0, sizeof *text);
+static const char *ldr__sp_piece(ldr__cursor c, ldr__cursor *text, float *score, uint64_t *type) {
+  ldr__cursor part;
+  uint64_t field, value;
+  *text = ldr__cursor_of(NULL, 0);
   *score = 0;
   *type = LDR__SP_NORMAL;
-  while (ldr__proto_next(&c, &g)) {
-    if (g.number == 1 && g.bytes) *text = g;
-    if (g.number == 2) *score = ldr__float_from_bits((uint32_t)g.value);
-    if (g.number == 3) *type = g.value;
+  while ((field = ldr__take_field(&c, &value, &part)) != 0) {
+    if (field == 1 && part.p) *text = part;
+    if (field == 2) *score = ldr__float_from_bits((uint32_t)value);
+    if (field == 3) *type = value;
   }
-  if (c.bad || !text->bytes) return "a piece of the model is broken";
+  if (c.bad || !text->p) return "a piece of the model is broken";
   if (*type < LDR__SP_NORMAL || *type > LDR__SP_BYTE) return "a piece of the model is of no kind that is known";
   if (!(*score - *score == 0)) return "the score of a piece is not finite";
-  return ldr__utf8_bad(text->bytes, text->size, 1) < text->size ? "a piece of the model is not UTF-8" : NULL;
+  return ldr__utf8_bad(text->p, text->size, 1) < text->size ? "a piece of the model is not UTF-8" : NULL;
 }
 
 /* A map of characters, kept. */
@@ -9998,16 +9880,15 @@ static void ldr__sp_map(ldr__reading *r, ldr__step *p, const unsigned char *byte
 }
 
 /* The rules of normalising that are in the file. */
-static void ldr__sp_normalizer(ldr__reading *r, const ldr__field *spec, uint64_t offset) {
+static void ldr__sp_normalizer(ldr__reading *r, ldr__cursor spec, uint64_t offset) {
   ldr__step *p = ldr__part_add(r, LDR__NORMALIZERS, &ldr__normalizer_sentencepiece, -1);
-  ldr__cursor c = ldr__proto_begin(spec->bytes, spec->size);
-  ldr__field f, map;
-  memset(&map, 0, sizeof map);
-  while (ldr__proto_next(&c, &f)) {
-    if (f.number == 2 && f.bytes) map = f;
-    if (f.number >= 3 && f.number <= 5) p->flags[f.number - 3] = f.value != 0;
+  ldr__cursor part, map = ldr__cursor_of(NULL, 0);
+  uint64_t field, value;
+  while ((field = ldr__take_field(&spec, &value, &part)) != 0) {
+    if (field == 2 && part.p) map = part;
+    if (field >= 3 && field <= 5) p->flags[field - 3] = value != 0;
   }
-  if (map.size) ldr__sp_map(r, p, map.bytes, map.size, offset);
+  if (map.size) ldr__sp_map(r, p, map.p, map.size, offset);
 }
 
 static void ldr__sp_decoders(ldr__reading *r, int prefix) {
@@ -10019,10 +9900,11 @@ static void ldr__sp_decoders(ldr__reading *r, int prefix) {
 }
 
 /* Which tokens stand around a text: BERT's where the model has [CLS], `fairseq` XLM-RoBERTa's, T5's end where there is
-   no beginning, else Llama's beginning; `rules` may say otherwise. */
-static void ldr__sp_template(ldr__reading *r, const ldr__rules *rules, int fairseq, int32_t bos, int32_t eos) {
+   no beginning, else Llama's beginning; `rules` may say otherwise. An id that is none: there is no such token. */
+static void ldr__sp_template(ldr__reading *r, const ldr__rules *rules, int fairseq, uint64_t begin, uint64_t end) {
   ldr_tokenizer *t = r->t;
-  int32_t cls = ldr__piece_find(t, "[CLS]", 5), sep = ldr__piece_find(t, "[SEP]", 5);
+  int32_t cls = ldr__piece_find(t, "[CLS]", 5), sep = ldr__piece_find(t, "[SEP]", 5),
+      bos = begin < (uint64_t)t->count ? (int32_t)begin : -1, eos = end < (uint64_t)t->count ? (int32_t)end : -1;
   int has_bos = ldr__choose(LDR_AUTO, rules->bos, bos >= 0),
       has_eos = ldr__choose(LDR_AUTO, rules->eos, bos < 0 && eos >= 0);
   if (cls >= 0 && sep >= 0) ldr__templates(r, "cAs", "cAs1Bs", cls, sep);
@@ -10043,20 +9925,18 @@ static void ldr__piece_typed(ldr__reading *r, int32_t id, const char *front, con
 /* The pieces; with `fairseq` XLM-RoBERTa's: <s> <pad> </s> <unk>, the model's from the fourth on, <mask>. */
 static void ldr__sp_pieces(ldr__reading *r, const unsigned char *s, size_t n, int32_t count, int fairseq) {
   static const char *const first[] = { "<s>", "<pad>", "</s>", "<unk>" };
-  ldr__cursor c = ldr__proto_begin(s, n);
-  ldr__field f, text;
+  ldr__cursor c = ldr__cursor_of(s, n), part, text;
   int32_t id = 0, k;
-  uint64_t type;
+  uint64_t type, field, value;
   float score;
   ldr__pieces_begin(r->t, count + 2 * fairseq + r->t->room_hint, 1, 1, n);
   for (k = 0; fairseq && k < 4; k++)
     ldr__piece_typed(r, k, "", first[k], strlen(first[k]), 0, k == 3 ? LDR__SP_UNKNOWN : LDR__SP_CONTROL);
-  while (!r->err->status && ldr__proto_next(&c, &f)) {
-    const char *why = f.number == 1 ? ldr__sp_piece(&f, &text, &score, &type) : NULL;
-    if (f.number != 1) continue;
-    if (why) ldr__fail_at(r->err, LDR_VOCAB, c.at - (f.bytes ? f.size : 0), "%s", why);
-    else if (!fairseq || id >= 3)
-      ldr__piece_typed(r, id + fairseq, "", text.bytes, text.size, score, (int)type);
+  while (!r->err->status && (field = ldr__take_field(&c, &value, &part)) != 0) {
+    const char *why = field == 1 ? ldr__sp_piece(part, &text, &score, &type) : NULL;
+    if (field != 1) continue;
+    if (why) ldr__fail_at(r->err, LDR_VOCAB, c.at - part.size, "%s", why);
+    else if (!fairseq || id >= 3) ldr__piece_typed(r, id + fairseq, "", text.p, text.size, score, (int)type);
     id++;
   }
   if (fairseq) ldr__piece_typed(r, id + 1, "", "<mask>", 6, 0, LDR__SP_CONTROL);
@@ -10093,43 +9973,37 @@ static void ldr__sp_cutter(ldr__reading *r, uint64_t kind) {
 
 static void ldr__read_sentencepiece(ldr__reading *r, const unsigned char *s, size_t n, const ldr__rules *rules) {
   static const char *const kinds[] = { "", "UNIGRAM", "BPE", "WORD", "CHAR" };
-  ldr__cursor c = ldr__proto_begin(s, n), inner;
-  ldr__field f, g, spec;
-  uint64_t kind = 1;
-  int64_t bos = 1, eos = 2;
+  ldr__cursor c = ldr__cursor_of(s, n), part, inner, spec = ldr__cursor_of(NULL, 0);
+  uint64_t kind = 1, bos = 1, eos = 2, field, value;
   int32_t count = 0, shift = rules->fairseq;
-  memset(&spec, 0, sizeof spec);
-  while (ldr__proto_next(&c, &f)) {
-    if (f.number == 1 && f.bytes) count++;
-    if (f.number == 3 && f.bytes) spec = f;
-    inner = ldr__proto_begin(f.bytes, f.number == 2 && f.bytes ? f.size : 0);
-    while (ldr__proto_next(&inner, &g)) {
-      if (g.number == 3) kind = g.value;
-      if (g.number == 35) r->t->byte_fallback = g.value != 0;
-      if (g.number == 41) bos = (int64_t)g.value;
-      if (g.number == 42) eos = (int64_t)g.value;
-      if (g.number == 24 && g.value)
-        ldr__fail_at(r->err, LDR_UNSUPPORTED, (uint64_t)(f.bytes - s),
+  while ((field = ldr__take_field(&c, &value, &part)) != 0) {
+    if (field == 1 && part.p) count++;
+    if (field == 3 && part.p) spec = part;
+    for (inner = part; field == 2 && (field = ldr__take_field(&inner, &value, &part)) != 0; field = 2) {
+      if (field == 3) kind = value;
+      if (field == 35) r->t->byte_fallback = value != 0;
+      if (field == 41) bos = value;
+      if (field == 42) eos = value;
+      if (field == 24 && value)
+        ldr__fail_at(r->err, LDR_UNSUPPORTED, (uint64_t)(inner.p - s),
             "the model puts blanks behind words, which is not supported");
     }
   }
-  if (c.bad || count < 3)
-    ldr__fail_at(r->err, LDR_FORMAT, c.at, "the SentencePiece model is cut off or damaged");
+  if (c.bad || count < 3) ldr__fail_at(r->err, LDR_FORMAT, c.at, "the SentencePiece model is cut off or damaged");
   else if (kind < 1 || kind > 4 || kind == 3)
-    ldr__fail(r->err, LDR_UNSUPPORTED,
-        "the SentencePiece model is of type %s; UNIGRAM, BPE and CHAR are supported",
+    ldr__fail(r->err, LDR_UNSUPPORTED, "the SentencePiece model is of type %s; UNIGRAM, BPE and CHAR are supported",
         kind <= 4 ? kinds[kind] : "unknown");
   if (!r->err->status) ldr__sp_pieces(r, s, n, count, rules->fairseq);
   if (!r->err->status) ldr__sp_cutter(r, kind);
-  if (!r->err->status) ldr__sp_normalizer(r, &spec, spec.bytes ? (uint64_t)(spec.bytes - s) : LDR_NO_OFFSET);
+  if (!r->err->status) ldr__sp_normalizer(r, spec, spec.p ? (uint64_t)(spec.p - s) : LDR_NO_OFFSET);
   if (r->err->status) return;
   ldr__sp_decoders(r, r->t->parts[LDR__NORMALIZERS].steps[0].flags[0]);
-  if (bos < 0 || bos >= count || r->t->types[bos + shift] != LDR__SP_CONTROL) bos = -1;
-  if (eos < 0 || eos >= count || r->t->types[eos + shift] != LDR__SP_CONTROL) eos = -1;
-  ldr__sp_template(r, rules, rules->fairseq, (int32_t)bos, (int32_t)eos);
+  if (bos >= (uint64_t)count || r->t->types[(int32_t)bos + shift] != LDR__SP_CONTROL) bos = UINT64_MAX;
+  if (eos >= (uint64_t)count || r->t->types[(int32_t)eos + shift] != LDR__SP_CONTROL) eos = UINT64_MAX;
+  ldr__sp_template(r, rules, rules->fairseq, bos, eos);
 }
 
-/* ---- vocab.json and merges.txt ----------------------------------------------------------- */
+/* ---- vocab.json and merges.txt ---- */
 
 /* How byte-level BPE is used where the file does not say, as a vocab.json does not: by the name of the tokenizer's
    class, what is in the vocabulary, or (GGUF) one of the names in pre. The splitters are first, if there is one, and
@@ -10234,14 +10108,12 @@ static void ldr__read_vocab_merges(ldr__reading *r, const char *merges, size_t s
   ldr__pair_parts(r, row, ldr__choose(LDR_AUTO, rules->prefix_space, 0));
 }
 
-/* ---- tokenizers in GGUF files ------------------------------------------------------------- */
+/* ---- tokenizers in GGUF files ---- */
 
 /* A list of the metadata: how many values, where they begin and their type by GGUF's numbers; 0: there is none. */
 static uint64_t ldr__gguf_list(const ldr_weights *w, const char *key, ldr__cursor *c, uint32_t *type) {
   size_t i;
-  memset(c, 0, sizeof *c);
-  c->p = w->files[0].data;
-  c->size = w->files[0].size;
+  *c = ldr__cursor_of(w->files[0].data, w->files[0].size);
   for (i = 0; i < w->meta_count; i++) {
     c->at = (size_t)w->metas[i].at;
     if (strcmp(w->metas[i].key, key) != 0 || ldr__load_u32(c->p + c->at - 4) != 9) continue;
@@ -10318,8 +10190,7 @@ static void ldr__gguf_specials(ldr__reading *r, const ldr_weights *w, const ldr_
       eos = ldr__gguf_whole(w, "tokenizer.ggml.eos_token_id", UINT64_MAX);
   int32_t id, n = t->count;
   if (plain && rules->bos == LDR_OFF && rules->eos == LDR_OFF) ldr__templates(r, "A", "A1B", -1, -1);
-  else if (plain)
-    ldr__sp_template(r, rules, 0, bos < (uint64_t)n ? (int32_t)bos : -1, eos < (uint64_t)n ? (int32_t)eos : -1);
+  else if (plain) ldr__sp_template(r, rules, 0, bos, eos);
   for (id = 0; id < n && !r->err->status; id++) {
     int type = t->types[id];
     if (type != LDR__SP_CONTROL && type != (bytes ? LDR__SP_USER : LDR__SP_UNKNOWN)) continue;
@@ -10342,7 +10213,7 @@ static void ldr__read_gguf(ldr__reading *r, const ldr_weights *w) {
     ldr__fail(r->err, LDR_UNSUPPORTED, "GGUF: tokenizer.ggml.model is \"%s\", and gpt2, llama, bert "
         "and t5 are known", model);
   ldr__format(name, sizeof name, " %s ", pre ? pre : "no name");
-  for (i = 0; bytes && i < sizeof ldr__pair_rows / sizeof *ldr__pair_rows; i++)
+  for (i = 0; bytes && i < LDR__COUNT(ldr__pair_rows); i++)
     if (strstr(ldr__pair_rows[i].pre, name)) row = &ldr__pair_rows[i];
   if (bytes && !row)
     ldr__fail(r->err, LDR_UNSUPPORTED, "GGUF: tokenizer.ggml.pre is \"%s\", a way to split texts "
@@ -10366,7 +10237,7 @@ static void ldr__read_gguf(ldr__reading *r, const ldr_weights *w) {
   if (!r->err->status) ldr__gguf_specials(r, w, &rules, !bert && !(row && row->cls), bytes);
 }
 
-/* ---- files beside the vocabulary --------------------------------------------------------- */
+/* ---- files beside the vocabulary ---- */
 
 /* In the order in which they count: the first word on a token stays. */
 enum { LDR__BESIDE_ADDED, LDR__BESIDE_CONFIG, LDR__BESIDE_MAP, LDR__BESIDE_MERGES, LDR__BESIDES };
@@ -10418,13 +10289,13 @@ static void ldr__read_besides(ldr__reading *r, int which) {
     else ldr__read_added(r, which == LDR__BESIDE_ADDED ? k : value, id, 0, 1);
   }
   if (which != LDR__BESIDE_MAP) return;
-  for (i = 0; i < sizeof names / sizeof *names; i++)
+  for (i = 0; i < LDR__COUNT(names); i++)
     ldr__read_added(r, ldr__json_there(r->j, 0, names[i]), -1, 1, 1);
   k = ldr__json_first(r->j, ldr__json_there(r->j, 0, "additional_special_tokens"));
   for (; k >= 0; k = ldr__json_next(r->j, k)) ldr__read_added(r, k, -1, 1, 1);
 }
 
-/* ---- loading ------------------------------------------------------------------------- */
+/* ---- loading ---- */
 
 /* Everything a tokenizer is read from: the main file, and those beside it where they are. */
 typedef struct ldr__files {
@@ -14772,6 +14643,10 @@ LDR__DEF ldr_status ldr_model_scores(const ldr_model *m, float *scores, const fl
 typedef struct ldr__targets ldr__targets;
 typedef struct ldr__tally ldr__tally;
 typedef struct ldr__pass ldr__pass;
+typedef double ldr__loss_fn(
+    float *dz, const float *z, const ldr__targets *t, size_t rows, size_t classes, double normalizer);
+typedef void ldr__tally_fn(ldr__tally *y, const ldr__pass *s, const ldr__targets *t, int32_t *scratch);
+typedef void ldr__scores_fn(float *z, size_t rows, size_t n);
 
 /* A head is a row: what its targets are, its loss (>>heads), what it adds to the metrics (>>metrics) and how its logits
    become scores. To add one: a row, its functions, a reader of its labels, and a gradient check in
@@ -14782,27 +14657,17 @@ typedef struct ldr__head {
   int per_token; /* a label for every token, else one an example */
   int weighted; /* classes may have weights, labels be smoothed */
   ldr_metric metric; /* that LDR_METRIC_AUTO stands for */
-  double (*loss)(float *dz, const float *z, const ldr__targets *t, size_t rows, size_t classes, double normalizer);
-  void (*tally)(ldr__tally *y, const ldr__pass *s, const ldr__targets *t, int32_t *scratch);
-  void (*scores)(float *z, size_t rows, size_t n); /* NULL: logits are scores */
+  ldr__loss_fn *loss;
+  ldr__tally_fn *tally;
+  ldr__scores_fn *scores; /* NULL: logits are scores */
   int spans; /* LDR__SPANS_...; 0: none */
 } ldr__head;
 
 /* How spans are scored, and whether a sequence has one of each type at most. */
 enum { LDR__SPANS_ENDS = 1, LDR__SPANS_PAIRS = 2, LDR__SPANS_ONE = 4 };
 
-static double ldr__loss_classes(
-    float *dz, const float *z, const ldr__targets *t, size_t rows, size_t classes, double normalizer);
-static double ldr__loss_numbers(
-    float *dz, const float *z, const ldr__targets *t, size_t rows, size_t classes, double normalizer);
-static double ldr__loss_choice(
-    float *dz, const float *z, const ldr__targets *t, size_t rows, size_t classes, double normalizer);
-static double ldr__loss_sets(
-    float *dz, const float *z, const ldr__targets *t, size_t rows, size_t classes, double normalizer);
-static double ldr__loss_spans(float *dz, const float *z, const ldr__targets *t, size_t rows, size_t classes,
-    double normalizer);
-static void ldr__softmax_rows(float *z, size_t rows, size_t n);
-static void ldr__sigmoid_rows(float *z, size_t rows, size_t n);
+static ldr__loss_fn ldr__loss_classes, ldr__loss_numbers, ldr__loss_choice, ldr__loss_sets, ldr__loss_spans;
+static ldr__scores_fn ldr__softmax_rows, ldr__sigmoid_rows;
 
 #ifdef LADDER_NO_TRAIN
   #define LDR__LOSS(of)  NULL
@@ -14810,13 +14675,8 @@ static void ldr__sigmoid_rows(float *z, size_t rows, size_t n);
 #else
   #define LDR__LOSS(of)  ldr__loss_##of
   #define LDR__TALLY(of) ldr__tally_##of
-static void ldr__tally_classes(ldr__tally *y, const ldr__pass *s, const ldr__targets *t, int32_t *scratch);
-static void ldr__tally_numbers(ldr__tally *y, const ldr__pass *s, const ldr__targets *t, int32_t *scratch);
-static void ldr__tally_tags(ldr__tally *y, const ldr__pass *s, const ldr__targets *t, int32_t *scratch);
-static void ldr__tally_choice(ldr__tally *y, const ldr__pass *s, const ldr__targets *t, int32_t *scratch);
-static void ldr__tally_words(ldr__tally *y, const ldr__pass *s, const ldr__targets *t, int32_t *scratch);
-static void ldr__tally_sets(ldr__tally *y, const ldr__pass *s, const ldr__targets *t, int32_t *scratch);
-static void ldr__tally_spans(ldr__tally *y, const ldr__pass *s, const ldr__targets *t, int32_t *scratch);
+static ldr__tally_fn ldr__tally_classes, ldr__tally_numbers, ldr__tally_tags, ldr__tally_choice, ldr__tally_words,
+    ldr__tally_sets, ldr__tally_spans;
 #endif
 static const ldr__head ldr__heads[] = {
   { LDR_HEAD_CLASSIFY, "classify", 0, 1, LDR_METRIC_ACCURACY, LDR__LOSS(classes), LDR__TALLY(classes),
@@ -14837,7 +14697,7 @@ static const ldr__head ldr__heads[] = {
 /* The head's row, or NULL. */
 static const ldr__head *ldr__head_of(ldr_head head) {
   size_t i;
-  for (i = 0; i < sizeof ldr__heads / sizeof *ldr__heads; i++)
+  for (i = 0; i < LDR__COUNT(ldr__heads); i++)
     if (ldr__heads[i].head == head) return &ldr__heads[i];
   return NULL;
 }
@@ -14874,10 +14734,8 @@ static int32_t ldr__per(const ldr_dataset *d) { return d->head == LDR_HEAD_CHOIC
 LDR__DEF ldr_dataset *ldr_dataset_create(const ldr_dataset_desc *desc, ldr_error *err) {
   ldr_allocator a = ldr__allocator(desc ? &desc->alloc : NULL);
   ldr_dataset *d;
-  void *offsets = NULL;
-  if (!ldr__allocator_valid(&a) ||
-      (desc &&
-          (desc->max_len < 0 || !ldr__head_of(desc->head) || (desc->head == LDR_HEAD_CHOICE && desc->choices < 2)))) {
+  if (!ldr__allocator_valid(&a) || (desc && (desc->max_len < 0 || !ldr__head_of(desc->head) ||
+      (desc->head == LDR_HEAD_CHOICE && desc->choices < 2)))) {
     ldr__fail(err, LDR_ARGUMENT, "ldr_dataset_create: head, max_len, choices (at least 2) or the allocator cannot be");
     return NULL;
   }
@@ -14890,11 +14748,9 @@ LDR__DEF ldr_dataset *ldr_dataset_create(const ldr_dataset_desc *desc, ldr_error
       d->max_len = desc->max_len;
       d->choices = desc->choices;
     }
-    if (ldr__grow(&a, &offsets, &d->offsets_cap, 1, sizeof *d->offsets)) {
-      d->offsets = (uint64_t *)offsets;
-      d->offsets[0] = 0;
-      return d;
-    }
+    d->offsets = (uint64_t *)ldr__grown(&a, NULL, &d->offsets_cap, 1, sizeof *d->offsets);
+    if (d->offsets) d->offsets[0] = 0;
+    if (d->offsets) return d;
     ldr__free(&a, d, sizeof *d);
   }
   ldr__fail(err, LDR_MEMORY, "out of memory while making a data set");
@@ -14924,10 +14780,12 @@ LDR__DEF void ldr_dataset_free(ldr_dataset *d) {
 }
 
 static int ldr__grow_i32(const ldr_allocator *a, int32_t **p, size_t *capacity, size_t need) {
-  void *v = *p;
-  int ok = ldr__grow(a, &v, capacity, need, sizeof **p);
-  *p = (int32_t *)v;
-  return ok;
+  *p = (int32_t *)ldr__grown(a, *p, capacity, need, sizeof **p);
+  return *capacity >= need;
+}
+static int ldr__grow_u64(const ldr_allocator *a, uint64_t **p, size_t *capacity, size_t need) {
+  *p = (uint64_t *)ldr__grown(a, *p, capacity, need, sizeof **p);
+  return *capacity >= need;
 }
 
 LDR__DEF void ldr_dataset_clear(ldr_dataset *d) {
@@ -14939,7 +14797,6 @@ LDR__DEF void ldr_dataset_clear(ldr_dataset *d) {
 
 LDR__DEF ldr_status ldr_dataset_add(ldr_dataset *d, const ldr_example *e, ldr_error *err) {
   size_t n, i, labels;
-  void *values, *offsets;
   if (!d || !e || !e->ids || e->count < 1 || (d->head != LDR_HEAD_REGRESS && !e->labels))
     return ldr__fail(err, LDR_ARGUMENT, "ldr_dataset_add: an example needs token ids and labels");
   if (d->count >= INT32_MAX / 2)
@@ -14955,16 +14812,12 @@ LDR__DEF ldr_status ldr_dataset_add(ldr_dataset *d, const ldr_example *e, ldr_er
         (uint64_t)d->count, e->labels[0]);
   if (d->head == LDR_HEAD_REGRESS && !(e->value - e->value == 0))
     return ldr__fail(err, LDR_DATA, "example %U: its value is not a finite number", (uint64_t)d->count);
-  values = d->values;
-  offsets = d->offsets;
-  if (!ldr__grow_i32(&d->alloc, &d->ids, &d->ids_cap, d->tokens + n) ||
+  d->values = (float *)ldr__grown(&d->alloc, d->values, &d->values_cap, d->count + 1, sizeof *d->values);
+  if (d->values_cap <= d->count || !ldr__grow_i32(&d->alloc, &d->ids, &d->ids_cap, d->tokens + n) ||
       !ldr__grow_i32(&d->alloc, &d->segments, &d->segments_cap, d->tokens + n) ||
-      !ldr__grow_i32(&d->alloc, &d->labels, &d->labels_cap, ldr__per_token(d->head) ? d->tokens + n : d->count + 1))
-    goto memory;
-  if (!ldr__grow(&d->alloc, &values, &d->values_cap, d->count + 1, sizeof *d->values)) goto memory;
-  d->values = (float *)values;
-  if (!ldr__grow(&d->alloc, &offsets, &d->offsets_cap, d->count + 2, sizeof *d->offsets)) goto memory;
-  d->offsets = (uint64_t *)offsets;
+      !ldr__grow_i32(&d->alloc, &d->labels, &d->labels_cap, ldr__per_token(d->head) ? d->tokens + n : d->count + 1) ||
+      !ldr__grow_u64(&d->alloc, &d->offsets, &d->offsets_cap, d->count + 2))
+    return ldr__fail(err, LDR_MEMORY, "out of memory after %U examples", (uint64_t)d->count);
   memcpy(d->ids + d->tokens, e->ids, n * sizeof(int32_t));
   if (e->segments) memcpy(d->segments + d->tokens, e->segments, n * sizeof(int32_t));
   else memset(d->segments + d->tokens, 0, n * sizeof(int32_t));
@@ -14974,8 +14827,6 @@ LDR__DEF ldr_status ldr_dataset_add(ldr_dataset *d, const ldr_example *e, ldr_er
   d->tokens += n;
   d->offsets[++d->count] = d->tokens;
   return LDR_OK;
-memory:
-  return ldr__fail(err, LDR_MEMORY, "out of memory after %U examples", (uint64_t)d->count);
 }
 
 LDR__DEF int32_t ldr_dataset_count(const ldr_dataset *d) { return d ? (int32_t)d->count : 0; }
@@ -15009,7 +14860,6 @@ static size_t ldr__label_set(const ldr_dataset *d, int32_t set, const int32_t **
 }
 
 LDR__DEF int32_t ldr_dataset_label_set(ldr_dataset *d, const int32_t *classes, int32_t count, ldr_error *err) {
-  void *ends;
   int32_t i, k;
   if (!d || d->head != LDR_HEAD_MULTI || count < 0 || (count && !classes)) {
     ldr__fail(err, LDR_ARGUMENT, "ldr_dataset_label_set: it is for data sets with LDR_HEAD_MULTI");
@@ -15021,14 +14871,12 @@ LDR__DEF int32_t ldr_dataset_label_set(ldr_dataset *d, const int32_t *classes, i
     ldr__fail(err, LDR_DATA, "label %d of a set is negative or stands twice", classes[i]);
     return -1;
   }
-  ends = d->set_ends;
   if (d->set_count >= INT32_MAX ||
       !ldr__grow_i32(&d->alloc, &d->set_items, &d->set_items_cap, d->set_used + (size_t)count + 1) ||
-      !ldr__grow(&d->alloc, &ends, &d->set_ends_cap, d->set_count + 1, sizeof *d->set_ends)) {
+      !ldr__grow_u64(&d->alloc, &d->set_ends, &d->set_ends_cap, d->set_count + 1)) {
     ldr__fail(err, LDR_MEMORY, "out of memory for a label set");
     return -1;
   }
-  d->set_ends = (uint64_t *)ends;
   if (count) memcpy(d->set_items + d->set_used, classes, (size_t)count * sizeof *classes);
   d->set_used += (size_t)count;
   d->set_ends[d->set_count] = d->set_used;
@@ -15080,9 +14928,7 @@ static int ldr__label_room(ldr_dataset *d) {
 }
 
 LDR__DEF int32_t ldr_dataset_label(ldr_dataset *d, const char *name, int32_t add, ldr_error *err) {
-  size_t n;
-  void *names;
-  char *copy;
+  char *copy = NULL;
   if (!d || !name) return -1;
   if (d->index_room && *ldr__label_place(d, name)) return *ldr__label_place(d, name) - 1;
   if (!add) return -1;
@@ -15090,19 +14936,12 @@ LDR__DEF int32_t ldr_dataset_label(ldr_dataset *d, const char *name, int32_t add
     ldr__fail(err, LDR_DATA, "a label is not UTF-8 and could not be saved: convert the file");
     return -1;
   }
-  n = strlen(name) + 1;
-  names = d->names;
-  if (ldr__label_room(d) && ldr__grow(&d->alloc, &names, &d->names_cap, d->name_count + 1, sizeof *d->names)) {
-    d->names = (char **)names;
-    copy = (char *)ldr__alloc(&d->alloc, n);
-    if (copy) {
-      memcpy(copy, name, n);
-      d->names[d->name_count] = copy;
-      return (*ldr__label_place(d, name) = (int32_t)++d->name_count) - 1;
-    }
-  }
-  ldr__fail(err, LDR_MEMORY, "out of memory for a label name");
-  return -1;
+  d->names = (char **)ldr__grown(&d->alloc, d->names, &d->names_cap, d->name_count + 1, sizeof *d->names);
+  if (d->names_cap > d->name_count && ldr__label_room(d)) copy = ldr__copy_text(&d->alloc, name);
+  if (!copy) ldr__fail(err, LDR_MEMORY, "out of memory for a label name");
+  if (!copy) return -1;
+  d->names[d->name_count] = copy;
+  return (*ldr__label_place(d, name) = (int32_t)++d->name_count) - 1;
 }
 
 #ifndef LADDER_NO_TOKENIZER
@@ -15237,14 +15076,10 @@ static int ldr__reader_field(const char *name) {
 
 /* Text in another encoding is not read as if it were UTF-8: the first wrong byte of the file. */
 static ldr_status ldr__reader_utf8(const ldr__reader *r, ldr_error *err) {
-  size_t i = r->begin, n;
-  for (; i < r->size; i += n) {
-    n = ldr__utf8_length((const unsigned char *)r->data + i, r->size - i);
-    if (!n) return ldr__fail_at(err, LDR_DATA, i, "line %I: byte %d is not UTF-8; say the file's encoding (--encoding "
-        "latin-1, windows-1252 or utf-16), or convert another one (for example iconv -f gbk -t utf-8)",
-        ldr__reader_line(r, i), (int)(unsigned char)r->data[i]);
-  }
-  return LDR_OK;
+  size_t i = r->begin + ldr__utf8_bad(r->data + r->begin, r->size - r->begin, 0);
+  return i >= r->size ? LDR_OK : ldr__fail_at(err, LDR_DATA, i, "line %I: byte %d is not UTF-8; say the file's "
+      "encoding (--encoding latin-1, windows-1252 or utf-16), or convert another one (for example iconv -f gbk -t "
+      "utf-8)", ldr__reader_line(r, i), (int)(unsigned char)r->data[i]);
 }
 
 enum { LDR__UTF8, LDR__UTF16, LDR__UTF16LE, LDR__UTF16BE, LDR__WINDOWS1252 };
@@ -15253,7 +15088,7 @@ static ldr_status ldr__reader_encoding(int *kind, const char *name, ldr_error *e
       { "utf-16le", LDR__UTF16LE }, { "utf-16be", LDR__UTF16BE }, { "latin-1", LDR__WINDOWS1252 },
       { "iso-8859-1", LDR__WINDOWS1252 }, { "windows-1252", LDR__WINDOWS1252 } };
   size_t i;
-  for (i = 0; i < sizeof names / sizeof *names; i++)
+  for (i = 0; i < LDR__COUNT(names); i++)
     if (strcmp(name, names[i].name) == 0) {
       *kind = names[i].kind;
       return LDR_OK;
@@ -15407,7 +15242,7 @@ static ldr_status ldr__reader_add(ldr__reader *r, int pair, size_t at, ldr_error
   return ldr_dataset_add_text(r->d, r->tokenizer, text, text2, index, value, err);
 }
 
-/* ---- lines and records -------------------------------------------------------------------- */
+/* ---- lines and records ---- */
 
 /* Copies the column at byte i of a line or a record into field f; in a record (RFC 4180) quotes stand around
    separators, line ends and doubled quotes. Returns the byte behind it, which is a separator, a line's end or the
@@ -15530,7 +15365,7 @@ static ldr_status ldr__reader_rows(ldr__reader *r, ldr_error *err) {
   return status;
 }
 
-/* ---- JSON -------------------------------------------------------------------------------- */
+/* ---- JSON ---- */
 
 /* The member's string, or for labels also the text of a number, true or false. `base` is where
    the JSON text starts in the file. */
@@ -18603,7 +18438,7 @@ static void ldr__top_indices(int32_t *out, size_t k, const double *score, size_t
     if (i == last || ldr__worse(score, (int32_t)last, (int32_t)i)) out[j++] = (int32_t)i;
 }
 
-/* ---- which rows and columns ------------------------------------------------------------ */
+/* ---- which rows and columns ---- */
 
 /* Index lists of one sliced block: the columns of q,k,v and norm before attention (in), rows of q,
    of k, of v, columns of o, rows of o and columns of up (mid), FFN units, rows of down (out). */
@@ -18720,7 +18555,7 @@ static void ldr__cut_paper(
   memcpy(running, c->out, w * sizeof(int32_t));
 }
 
-/* ---- copying --------------------------------------------------------------------------- */
+/* ---- copying ---- */
 
 static void ldr__slice_matrix(
     ldr_ladder *l, int32_t param, ldr__mat from, const int32_t *rows, const int32_t *columns) {
@@ -18746,28 +18581,15 @@ static void ldr__slice_vector(ldr_ladder *l, int32_t param, const float *from, c
 static void ldr__slice_block(ldr_ladder *l, int32_t rung, const ldr__block *b, const ldr__cut *c) {
   const int32_t *slot = l->rungs[rung].slot;
   int pre = l->side.place == LDR__PRE, i;
-  ldr__slice_matrix(l, slot[LDR__Q], b->m[LDR__Q], c->q, c->in);
-  ldr__slice_matrix(l, slot[LDR__K], b->m[LDR__K], c->k, c->in);
-  ldr__slice_matrix(l, slot[LDR__V], b->m[LDR__V], c->v, c->in);
-  ldr__slice_matrix(l, slot[LDR__O], b->m[LDR__O], c->mid, c->o);
-  ldr__slice_matrix(l, slot[LDR__GATE], b->m[LDR__GATE], c->ffn, c->mid);
-  ldr__slice_matrix(l, slot[LDR__UP], b->m[LDR__UP], c->ffn, c->mid);
-  ldr__slice_matrix(l, slot[LDR__DOWN], b->m[LDR__DOWN], c->out, c->ffn);
-  ldr__slice_vector(l, slot[LDR__QB], b->v[LDR__QB], c->q);
-  ldr__slice_vector(l, slot[LDR__KB], b->v[LDR__KB], c->k);
-  ldr__slice_vector(l, slot[LDR__VB], b->v[LDR__VB], c->v);
-  ldr__slice_vector(l, slot[LDR__OB], b->v[LDR__OB], c->mid);
-  ldr__slice_vector(l, slot[LDR__GATEB], b->v[LDR__GATEB], c->ffn);
-  ldr__slice_vector(l, slot[LDR__UPB], b->v[LDR__UPB], c->ffn);
-  ldr__slice_vector(l, slot[LDR__DOWNB], b->v[LDR__DOWNB], c->out);
-  ldr__slice_vector(l, slot[LDR__NORM1], b->v[LDR__NORM1], pre ? c->in : c->mid);
-  ldr__slice_vector(l, slot[LDR__NORM1B], b->v[LDR__NORM1B], pre ? c->in : c->mid);
-  ldr__slice_vector(l, slot[LDR__NORM2], b->v[LDR__NORM2], pre ? c->mid : c->out);
-  ldr__slice_vector(l, slot[LDR__NORM2B], b->v[LDR__NORM2B], pre ? c->mid : c->out);
-  ldr__slice_vector(l, slot[LDR__NORM3], b->v[LDR__NORM3], c->mid);
-  ldr__slice_vector(l, slot[LDR__NORM3B], b->v[LDR__NORM3B], c->mid);
-  ldr__slice_vector(l, slot[LDR__NORM4], b->v[LDR__NORM4], c->out);
-  ldr__slice_vector(l, slot[LDR__NORM4B], b->v[LDR__NORM4B], c->out);
+  /* in the order of the slots: of matrices, which have their biases' rows; of norms 1 to 4 */
+  const int32_t *rows[] = { c->q, c->k, c->v, c->mid, c->ffn, c->ffn, c->out },
+      *columns[] = { c->in, c->in, c->in, c->o, c->mid, c->mid, c->ffn },
+      *norms[] = { pre ? c->in : c->mid, pre ? c->mid : c->out, c->mid, c->out };
+  for (i = 0; i < LDR__MATRICES; i++) {
+    ldr__slice_matrix(l, slot[i], b->m[i], rows[i], columns[i]);
+    ldr__slice_vector(l, slot[LDR__QB + i], b->v[LDR__QB + i], rows[i]);
+  }
+  for (i = LDR__NORM1; i < LDR__QNORM; i++) ldr__slice_vector(l, slot[i], b->v[i], norms[(i - LDR__NORM1) / 2]);
   for (i = LDR__QNORM; i < LDR__SLOTS; i++) {
     if (l->side.head_norms != LDR__NORM_SHARED) ldr__slice_vector(l, slot[i], b->v[i],
         i < LDR__KNORM ? c->q : c->k);
@@ -18811,7 +18633,7 @@ static void ldr__slice_all(ldr_ladder *l, ldr__importance *im, ldr__cut *c, int3
   if (l->d.output != LDR_OUTPUT_RESIDUAL) ldr__slice_selection(l, l->up, running, 1);
 }
 
-/* ---- looking at sample text: energy and Fisher ----------------------------------------- */
+/* ---- looking at sample text: energy and Fisher ---- */
 
 /* Mean square of states, of keys and queries, of attention outputs and of FFN units over the sample. */
 static void ldr__energy_seen(void *context, const ldr__acts *a, size_t rows) {
@@ -19082,7 +18904,7 @@ static const struct { ldr_metric metric; const char *name; int heads; } ldr__met
   { LDR_METRIC_ENTITY_F1, "entity_f1", 1 << LDR_HEAD_TOKENS | 1 << LDR_HEAD_POINTER | LDR__FOR_ONE },
   { LDR_METRIC_MICRO_F1, "micro_f1", 1 << LDR_HEAD_MULTI },
   { LDR_METRIC_LIKELIHOOD, "likelihood", 1 << LDR_HEAD_WORDS } };
-enum { LDR__METRICS = sizeof ldr__metrics / sizeof *ldr__metrics };
+enum { LDR__METRICS = LDR__COUNT(ldr__metrics) };
 
 static int ldr__metric_row(ldr_metric metric) {
   int i;
@@ -22120,7 +21942,7 @@ static void ldr__meta_ladder(ldr__text *t, const ldr_ladder *l) {
   ldr__text_meta(t, "ladder.version", LADDER_VERSION);
   ldr__meta_hex(t, "backbone.fingerprint", l->fingerprint, 16);
   ldr__text_meta(t, "backbone.family", l->m->family->type);
-  for (f = 0; f < sizeof ldr__fields / sizeof ldr__fields[0]; f++) {
+  for (f = 0; f < LDR__COUNT(ldr__fields); f++) {
     const unsigned char *at = (const unsigned char *)&l->d + ldr__fields[f].offset;
     int32_t v = *at;
     if (ldr__fields[f].size > 1) memcpy(&v, at, 4);
@@ -22320,7 +22142,7 @@ static ldr_status ldr__meta_desc(const ldr_weights *w, ldr_ladder_desc *d, int32
   int32_t i;
   int64_t v;
   uint64_t bits;
-  for (f = 0; f < sizeof ldr__fields / sizeof ldr__fields[0]; f++) {
+  for (f = 0; f < LDR__COUNT(ldr__fields); f++) {
     const char *text = ldr_weights_meta(w, ldr__fields[f].key);
     unsigned char *at = (unsigned char *)d + ldr__fields[f].offset;
     if (ldr__fields[f].kind == LDR__FIELD_OPTION && !text) continue;
@@ -22446,7 +22268,7 @@ LDR__DEF ldr_ladder *ldr_ladder_load(const ldr_model *m, const char *path, const
 
 #endif /* LADDER_NO_STDIO */
 
-/* ---- training state -------------------------------------------------------------------- */
+/* ---- training state ---- */
 
 #ifndef LADDER_NO_TRAIN
 
@@ -22461,7 +22283,7 @@ static const struct { const char *key; size_t offset, size; int real; } ldr__run
   LDR__RUN(patience, 0), LDR__RUN(metric, 0), LDR__RUN(replace_schedule, 0)
 #undef LDR__RUN
 };
-enum { LDR__RUN_FIELDS = (int)(sizeof ldr__run_fields / sizeof ldr__run_fields[0]) };
+enum { LDR__RUN_FIELDS = (int)(LDR__COUNT(ldr__run_fields)) };
 
 /* What a run is: two runs with the same digest and the same step continue each other. marks[3] or NULL: without the
    sets, with train, and all. */
@@ -22483,7 +22305,7 @@ static uint64_t ldr__run_digest(const ldr_trainer *t, uint64_t *marks) {
   if (t->class_weights) h = ldr__floats_digest(h, t->class_weights, (size_t)t->l->d.classes);
   if (d->distil) h = ldr__mix64(h ^ UINT64_C(0x64697374));
   if (d->reduce) h = ldr__mix64(h ^ UINT64_C(0x74726565) ^ (uint64_t)d->reduce_plain);
-  for (i = 0; i < (int)(sizeof ldr__fields / sizeof ldr__fields[0]); i++) {
+  for (i = 0; i < (int)(LDR__COUNT(ldr__fields)); i++) {
     uint32_t bits = 0;
     memcpy(&bits, (const unsigned char *)&t->l->d + ldr__fields[i].offset, ldr__fields[i].size);
     h = ldr__mix64(h ^ bits);
@@ -22594,7 +22416,7 @@ LDR__DEF ldr_status ldr_trainer_save(const ldr_trainer *t, const char *path, ldr
   ldr__meta_ladder(&text, t->l);
   ldr__meta_hex(&text, "run", ldr__run_digest(t, NULL), 16);
   for (i = 0; i < LDR__RUN_FIELDS; i++) ldr__text_meta(&text, ldr__run_fields[i].key, ldr__run_value(value, t, i));
-  for (s = 0; s < sizeof ldr__states / sizeof ldr__states[0]; s++) {
+  for (s = 0; s < LDR__COUNT(ldr__states); s++) {
     const unsigned char *from = (const unsigned char *)t + ldr__states[s].offset;
     int32_t small;
     int64_t large;
@@ -22642,7 +22464,7 @@ static ldr_status ldr__resume_check(
   }
   if (run != ldr__run_digest(t, NULL)) return ldr__fail(err, LDR_MISMATCH,
       "the saved run had another backbone, ladder, data set, seed or type of taps");
-  for (s = 0; s < sizeof ldr__states / sizeof ldr__states[0]; s++) {
+  for (s = 0; s < LDR__COUNT(ldr__states); s++) {
     const char *text = ldr_weights_meta(w, ldr__states[s].key);
     const int64_t most = ldr__states[s].kind == LDR__STATE_I32 ? t->d.epochs : s ? INT64_MAX / 2 /* 0 is the step */
         : (int64_t)t->d.epochs * t->steps_per_epoch;
@@ -22679,7 +22501,7 @@ LDR__DEF ldr_status ldr_trainer_resume(ldr_trainer *t, const char *path, ldr_err
   if (ldr__resume_check(t, w, a, n, err)) ldr__fail_in_file(err, path);
   else {
     for (i = 0; i < n; i++) ldr__array_read(w, &a[i], err);
-    for (s = 0; s < sizeof ldr__states / sizeof ldr__states[0]; s++) {
+    for (s = 0; s < LDR__COUNT(ldr__states); s++) {
       const char *text = ldr_weights_meta(w, ldr__states[s].key);
       unsigned char *to = (unsigned char *)t + ldr__states[s].offset;
       uint64_t bits = 0;
@@ -24516,241 +24338,214 @@ static const char ldr__lower_runs[] =
   "xL(3d#$#xV(3e#$#xS(3g#$#y*(3h#$#xn(3i#$#y'(3j#$)0_(3k#O)&M(3{#$)%x(3|#$#xT(3}#$$i[(3~#+)&M(4&#$#x0(4'#O)&M(47#$#uh"
   "(4P#$)&M*tf#p)&m+&J$>)&u+(D$2)&u+*N#B)&t+*Z#N)&t+*k#6)&t+*s#')&t+>B$`)'1+@]#d)&m+aL$&)&m.@A$&)&m.AF#m)&h2-_$,)&o";
 
-/* Decompositions: first (3), (where its entries start * 40 + kind) * 126 + count - 1 (4). Kind 0, 1: character k is the
-   entry + kind * k; n + 1: n entries each; + 20: by compatibility only. */
-static const char ldr__decomp_runs[2][3396] = {
-  "#$i##>c#$q##{8#$s#%.q#$x#%kF#${#&|G#$}#'ZT#$~#(k1#%%#*'*#%&#+o*#%'#,JM#%)#-dl#%-#5w/#%4#?&y#%>#Nrv#%F#[^|#%M#fF/#%"
-  "T#oQy#%_$#Av#%g$0-|#%m$9r9#%}$W)T#&$$Xur#&4${};#&:%)eN#&D%8]@#&F%;|{#&K%Ee/#&Q%R4N#&U%Vhv#&[%d88#&_%fD/#&g%shd#&w&"
-  "9p+#&{&=OU#'/&d7>#'6&&#x#'W&q#@#'g&usG#'|&{'9#()'4_N#(:'OJ=#(B'ZF;#(M'p~A#(P'w~9#(T'{^d#(e(?=d#(u(dm_#({(nTk#)'(r5"
-  "7#*V)0']#+#);$v#++)EC'#,0#6Od#,3)K,F#,4)LD?#,e)MSx#,k)O,T#,o)O|M#,u#'ZT#,v)Q8G#,x%S(F#,y)Tte#,})ZD1#-#)]4A#-?)b`p#"
-  "-`)oKu#-f)xrz#-i)|7y#-k*$/j#-l*%CT#.**&W?#.+*'mN#..*)#q#./)hGj#.3**7[#.:*+3r#.=*.p1#.A*0`?#.F*2OO#.S*8W?#.t*;#q#//"
-  "*=KG#/2*A+c#/6*Bwq#/;*Dh%#/U*Jor#0E*Ocy#0T*TW&#0Z*^+G#0_*b{R#0g*mwK#0o*xsJ#0}+3~y#2U+7zx#4:+:*n#52+Ezm#5~+Njq#6$+Q"
-  "6F#65+S^x#<j+V*M#<r+Yfj#<u+^F*#==+b&M#>U,#9r#>g,*UN#>j,1r*#?c,5QF#?f,91c#@-,<n%#@2,Gix#Bg,KI8#Bj,O)U#B{,VE2#CW,^aj"
-  "#D2,bA,#EU,m=##Fs,py?#Fz,tX]#F},{u9#HF-'4s#I|-20j#I~-5m,#Jz-A(c#LC-De##Lm-HD@#MA-O[j#My-Q4F#N'-Tpc#N,-XP##N1-]0?#N"
-  "6-`l[#NC-dKx#NM-h,8#NO-khU#NQ-sCq#NR-vdM#NS-z`M#N[-~$*#Nn.%`F#Nx.)?c#N}.,|##O&.0[?#O+.4;[#O8.7wx#PJ.;W8#Rk.?O*#p%."
-  "A'c#p'.Dd##p).HC?#p+.L#[#p-.O_x#p1.S?8#pZ.V{T#p].ZZq#p`._;2#pc.fVj#v).jQH#v-$UR@#v/.mRT#v0$nrj#v9.nj9#vI/&9G#vL/(b"
-  "+#v]/=}Q#vv/KzM#w=/M52#wM/bu,#wP/fS&#wT/gi>#xG/y.2#xW0<j2#xh0a)N#xx1$eN#y,1D|r#y<1dH+#yL2&p@#y]2E;U#ym2iVr#y}3*k:#"
-  "z+3AZ*#z,3C.T#z13Dzr#zA3eYr#zQ4,v2#zb4Miy#zr4pqN#{&56xz#{65K]+#{F5ndR#{N5zt6#{V6+($#{g6M/U#{w6p6}#|#6|Fa#|+7,VF#|4"
-  "7=Z*#|67@&[#|87Arj#|:7Cc+#|J7fjN#|L7j~##|M7l9x#|N7n%x#|O7o=q#|P7q)q#|Q7rAj#|R7t-j#|S7uEc#|T#rQ[#|U7w5q#|V7x}q#|W7z"
-  "9j#|X7|%j#|[7}=r#|l8>Q@#||8[ek#}08yy.#}69'a<#};91|[#}<938T#}=95DF#}>)khF#}?974U#}A9:T4#}F9BL3#}I9HOq#}J9Ihj#}K$W]j"
-  "#}L9KW~#}S9YS[#}V9ZlX#}[9fd?#}^9g|=#}d,{8c#}e9t/~#}l:'wj#}m:)3d#}o:-G8#}p:.[##}s:/sz#}w:5CH#}z:;G*#}{:<`##}|:>K##}"
-  "}:?cx#}~:ANx#~#:C'T#~%:DT9#~'##>k#~6:F'?#~<:G?8#~I&fw?#~J:I/F#~K:JDT#~T##>c#~X:L3?#~Y:N]8#~[:R;1#~]:Te*#~b:XC##~d:"
-  "ZkT#~m:]Ze#~}:L6*$#)##>c$#::ds1$#;#z-x$#>#/Oo$#D:f-h$#J:dt^$#T:f-g$#Z:lm}$#a%CUP$#e/1jx$#f&&%@$#s:sRT$$p:u|N$$r#?>"
-  "F$$s:|&x$$u:~Or$$w;)fx$$y;*~q$$z;-I,$%)#O.F$%*;8F?$%-.q4:$%0%t$+$%4;:nq$%5;=;j$%6;@vc$%8&f>x$%:)^|?$%<&f>x$%>%@lq$"
-  "%?(#9c$%@.l@2$%C#r5x$%D#Ah@$%G1B4?$%H#,JM$%I;C?P$%M#z-x$%O;DWF$%P;GXX$%Y;N<n$%e;Sl$$%g;Yu8$%h;^S<$%t#-cF$%u#I^x$%v"
-  ";4g#$%w<(;#$%x<*)j$%y2a>q$%z<+ux$%{<-gM$%|<04F$%}<35T$%~2|*j$&#<5%c$&$<6s8$&%<9<'$&*<>iq$&+<>2q$&,<?}[$&-/8N1$&.<A"
-  "mj$&/<C_?$&0<F,8$&1<I-F$&2)H|T$&3<JyT$&4<Lk*$&5<O3t$&B<SN?$&S<V52$&h<YqM$'+<[a^$'c<b1*$'h<dX[$'k<g%1$('<iLc$()<ku8"
-  "$(/<n]M$(0<r>1$(2<wi8$(3<{Ix$(D=$X?$(G='$q$(J=)LF$(L=+tx$(d=.@M$(f=00[$(q=2X5$(x==T+$(|=BH2$)(=G<9$),=L0@$)0=Q$G$)"
-  "T=UtP$*-=`[_$*7=jCm$*w=t)2$.A#+pU$.J=u[P$.U>+uG$._>?~P$.j>`Zd$.s>o8G$/'?7hN$/7?^O5$/<#+8C$/V#%0Q$/q:ds1$>=<n`8$?J?"
-  "j_q$?K?n=j$?L?m+F$@W?pI[$E0%;$c$E12a>q$Gn?s-c$K1?tyq$L*?vj#$L7?x]+$LG@9pU$LW@W($$Lh@u;N$LxA6Ny$M,ARN]$M<Apc+$MLB1v"
-  "U$M]BO.$$MmBmAN$M}C.Ty$N1CKiG$NACi|r$NQD+46$O&##>c$O]D6-?$O_@FXc$O`D7BN$OsD8uc$OuD:eq$OwD<U#$OyD>E1$O{D@5?$O}DB%M$"
-  "P#DCq[$P%DEaj$P'DGPx$P)DIA*$P+DK18$P-DL}F$P0DNmT$P2DP]c$P4DRLq$P;DT=$$P>DXTd$PAD]mG$PDDb)+$PGDf@k$P`DjXM$PgDle@$Pj"
-  "DoLT$PkDqXF$PxDse8$PzDuTF$P|DwDT$P~Dy4c$Q$D{$q$Q&D|q#$Q(D~a1$Q*E$P?$Q,E&@M$Q.E(0[$Q0E)|j$Q2E+lx$Q5E-]*$Q7E/L8$Q9E1"
-  "<F$Q@E3,U$QCE7D9$QFE;[y$QIE?t]$QLED0@$QeEHH#$QhEJ84$QoEQSj$QpES`[$RFEV*r$ROEgPo$RUEiBC$RZErLl$ReEt=)$RzEv.U$S.F7At"
-  "$S2F>].$S7F@Mk$SGF^b+$SLFbAS$T`F{xL$TnGJTj$T}H8[x$T~HB{*$U$HKJN$U4H}.9$UDIPY-$UHI]g&$UTIe)F$UUIhdM$UeJ$J$$UnG;su$U"
-  "sJ4sp$V%Ji'1$V&Jr1T$V'JyJF$V)J})N$V9K><y$VIKZ<]$VYKxOx$VZKzA]$VkLA%M$VsLX2H$VvLbu1$VwLeB*",
-  "$VxLh}#$VyLkIx$VzLo']$W.M&Rm$W2M+ER$W8M,Z_$W<M1MC$WAM2`c$WBM3tM$WCM5-a$WIEJQ-$WNM6Fz$WQMD}j$WRMH_M$WSMMQ2$WUMTpT$W"
-  "VMZw#$WWM`ie$WZMkg$$W]MuLk$W_M|h#$W`N#4x$WaN&r]$WcN0W#$WdN3'c$WeN90x$WfN@K1$WgN5LM$WhNFS$$WjNRb?$WkNWT%$WnNcQ?$WoN"
-  "hFj$WpNnM8$WqNs?z$WtN~:P$WxO,$$$WzO3BF$W{O9GM$W|O=)1$W}OAz[$W~OH#c$X#OK^]$X%OPUq$X&OV]?$X'O[Qj$X(ObVq$X)Of9x$X*Ol="
-  "[$X+OngX$X0P%$M$X1P)s1$X2P-Q*$X3P/{%$X6P:x?$X7P?k%$X:PJic$X;PPp1$X<PUaM$X=PX11$X>P_4q$X?Pa`2$XAPkEz$XDPvC8$XEP{4T$"
-  "XFP}^M$XGQ%?1$XHQ*0M$XIQ,]1$XJNBpx$XKQ2`z$XUQO=N$XfR*K2$XhR.,q$XiR1/H$XlR7q$$XnR=wQ$XsRNE[$XtRU_T$X|RfOq$X}RiU1$X~"
-  "Rmk0$Y)R~7t$Y-S0nl$Y7SD?G$Y9R9'F$Y:SIks$Y=R<+?$Y>SR?9$Y@SY$q$YAR([#$YBS^sW$YFSk*#$YGSq38$YHSxIN$YXTATk$YZTFK[$Y[TH"
-  "qH$Y_TP3j$Y`TU^q$YaTXaO$YkTp6#$YlTspy$YnTx.$$YpT}X*$YqU$'F$YrU')x$YsU*dt$YwU4MG$YyU;0@$Z&UIj$$Z6Un)7(0dV#'F(0e$qu8"
-  "(3&V$;1(4SV&+?(4TV'?*(>)V(U_*cOV.z@*c`VL1k*cpVjE9*d$W+Xd*d4WHm2*dDWg$]*dTX(8+*deXEKU*duXc`$*e)Y$sN*e9YB*y*eIY`>G*e"
-  "YY}Qr*ejZ>f@*ezZ[yk*f.Zz19*f>[;Db*fN[Tux*fP[Vf**fS[XX,*f_[kmj*fa[m]x*fd[oM**fe[q=8*fi[s0@*fy]4Ck*g-]QW9*g=]okd*gM^"
-  "1#&*gS^8>k*gd^UR9*gt^sfd*h(_4z2*h8_R1]*hH_pE+*hX`1XO*i-`D2%*i0`Js]*i2`QUN*i@`VIX*iJ`c=T*iL`ef**iM`hL%*iW`tAK*ifa95"
-  ".*ilaEDj*inaGm@*iqaLaG*itaQTU*i}ahi#*i~ak0G*j$alD4*j(amW{*j,anlf*j0ap$P*j4aq8;*j8arL&*j<as`m*j@attW*jDav,B*jHaw@-*"
-  "jLD[8m*jPaxSt*jTaykQ*jab,Ct*jeb-W_*jib.lI*jmb0$4*jqb17y*jsVx&P*jwb2Kd*jy%f$;*j}b3`P*k%+SvN*k'as(G*kJb4t;*kNb6.v*k["
-  "bEx&*k`(|4k*kbbG4+*krbdl$*ktbg3I*kxbhKN*l,c#W+*l<c9Ny*lLcVcG*l]ctvr*lmd,F0*l{d@O/*m%dRfG*m5dnQ@*mEe0A2*mUeH)2*mfe_"
-  "XG*mveuP9*n*f6dd*n:fM7y*nJfcSE*nXfw$z*n[g%{]*nlg=+9*n|g-;9*o0gY*y*o@gqnr*o[h$KU*olhA`$*o|hbwG*p0i-s$*pBiK*N*pRiiv@"
-  "*pcj,AU*psjM56*qEjZX]*qGjabw*qNjz$q*qOj|b1*qPk-wj*qQk3Ac*qfk7UA*r*kCf+*r:AXV?*r;/swP*rA%VH#*rB]<TT*rCkUzf*rGkW5=*r"
-  "Nk^u]*r_kq1%*rcktmB*rkkybl*rodCQ[*rql#je*r{l9(q*s.bnO&*s2lHqy*s4&$l4*s8c$gW*s<)nO_*s@)NL&*sD#?vm*sHlJ,T*sP%t[P*sT&"
-  "5o{*sXc9J_*s]c=*{*sacDFW*secH&t*sicIs&*smcMRB*sqcQ2_*suc].W*syZ__-*s}(-=W*t%(/f-*t)$C9I*t-..KB*t1+?6G*t3(|4k*t5)L$"
-  "P*t9lSr**tE:XA:*uHlcL$*uXlx0+*uiM$+=*uoM+ER*uuM,Z_*uyM1MC*u~M2`c*v#M3tM*v$M5-a*v*m/[<*v/m5c$*vPm7Qv*vXm9B(*vam;26*"
-  "vim<~A*vom>ow*vwmG@M*vx<VN-*v|mI0[*v}mJ|j+ItmLTF+IvmP4c+J)mSq#+KQmWP@+QLm_ly+UPmg,U+USmnH1+X>mr(N1F2myD01G4n6x=1MW"
-  "#+8C1Mr#%0Q1N0#+8C1NJ#%0>1NR#z/P1Ne#+8C1O##%0Q1O=#+6c1O?#?"
-  "?k1OC$nq?1OF%95y1OJ#O/m1OO&$581OW#%0;1O]/S:*1O_%'Up1Og/1lI1Or#+8C1P0#%0Q1PJ#+8+1PM$URB1PS%96#1P]&$571Pe#%0Q1Q##+8+"
-  "1Q&$URB1Q+#I`C1Q1#QUx1Q5&$571Q=#%0Q1QW#+8C1Qr#%0Q1R0#+8C1RJ#%0Q1Re#+8C1S##%0Q1S=#+8C1SW#%0Q1Sr#+8C1T0#%0Q1TJ#+8C1T"
-  "e#%0Q1U#nM+[1U$nN?F1U')SA^1U8nOS11U9**9)1U@nPgx1UA)fY;1UZnRYw1Ub)SA^1UsnOS11Ut**9)1U{nPgx1U|)fY;1V9nRYw1V@)SA^1VQn"
-  "OS11VR**9)1VYnPgx1VZ)fY;1VtnRYw1V{)SA^1W0nOS11W1**9)1W8nPgx1W9)fY;1WRnRYw1WY)SA^1WknOS11Wl**9)1WsnPgx1Wt)fY;1X1n[f"
-  "d1X<:dt^1XF:dt^1XP:dt^1XZ:dt^1Xe:dt^2;enh={2;jnlU`2;oZ_`P2;snqIr2<'o&MN2<*bnO#2<+)nO[2<-..K?2<0)NL#2<2)L$M2<3Z_`P2"
-  "<7nqIg2<=nx-{2<Bc=*x2<DcMR?2<K)nO[2<P)NL#2<R)L$M2<T(-=T2<Vo(v%2<Zc9J[2<[c].T2<^&5ox2<a#?vj2<cc=*x2<ecMR?2<gb17x2<i"
-  "o'_M2<kbnO#2<l)nO[2<n..K?2<qo+AW2<vo.}w2<~nx-{2='n|E_2=,o&Jc2=.o5b32=9o?IG2=IcMU*2=OniQe2=SnlU`2=Yo?IG2=jcMU*2D1oN"
-  "_B2DAoh$22DQp1g{2D]#?>F2D^%t$*2D_pMf22Db#+8C2D|pRY;2E$p]Bj2E%p`}c2E@pcI92Egph=?2F|pjer2F~D},T2G0poWd2G@q03k2GPqMG5"
-  "2GaqdAk2Gqr.[F2Grr0KT:P%r1~y:P5rO6G:PErmIr:PUs.^@:PfsKqk:Pvsj)9:Q*t+<d:Q:tHP2:QJtfd]:QZu'x+:QkuE/U:Q{ucC$:R/v$VN:R"
-  "?vAjy:ROv_~G:R`v}5r:Rpw>I@:S$w[]k:S4wyq9:SDx;(d:STxX<2:SexvO]:Suy7d+:T)yTwU:T9ys/$:TIz4BN:TYzQUy:TjzojG:Tz{0}r:U.{"
-  "N5@:U>{lHk:UN|-]9:U_|Jpd:Uo|i(0" };
+/* Decompositions: first (3), (where its entries start * 80 + kind) * 64 + count - 1 (4). Kind 0, 1: character k is the
+   entry + kind * k; n + 1: n entries each; + 20: behind a digit d, entries of one digit + 32 * d; + 40: by
+   compatibility only. */
+static const char ldr__decomp_runs[2][2955] = {
+  "#$i##@T#$q##zQ#$s#%3A#$x#%m>#${#'%J#$}#'`+#$~#(tw#%%#*/0#%&#+C}#%)#,Zv#%*#/d8#%-#5W*#%4#=ZT#%>#N>]#%F#YJD#%M#a8<#%"
+  "T#i;g#%_#y{o#%g$&#9#%m$,m,#%n$.`(#&$$IrS#&($Q<o#&:$q4y#&D%'Xd#&F%*6q#&K%1^&#&Q%=)s#&U%Adu#&[%M0e#&_%O?c#&g%Yo/#&i%"
+  "^Ss#&{%|6J#'&&)OO#'6&GMH#'W&HGR#'g&LfD#'|&Ph+#(#&X@C#()&`uc#(:&{Nx#(B'*Zf#(M'@+m#(P'C{K#(T'Ga'#(X'O+B#(i're-#({(:W"
+  ":#)'(><|#*V(Vc]#+#(bp'#++(l,=#,0(q|(#,3(rY$#,4(sp9#,e(u))#,k(v[J#,o(wT.#,u(y+O#,v(z$u#,x(}ei#,y(~|$#,})(SD#-#)*F3#"
+  "-?)/zY#-`)<y-#-f)F`T#-i)Hb+#-k)Lq2#.*)Nc|#..)Q3$#.3)Rsf#.:)Smp#.=)WRH#.A)YE5#.F)[8$#.S)alD#.t)c_1#//)eP{#/2)i6S#/6"
+  ")k)@#/;)lx/#/U)rOP#0E)wJZ#0T){06#0Z*&VC#0_**;}#0g*5Gf#0o*@ST#0}*X%L#2U*]57#4:*^Xr#52*k;:#5~*tq?#6$*w@D#65*ylI#<j*|"
+  ";N#<r+#}(#<u+'b^#==++UD#>U+5ve#>g+=Nz#>j+@W:#?c+BJ'#?f+D<p#@-+F/_#@2+JMN#Bg+L25#Bj+Osl#B{+WL%#CW+ZF;#D2+_+s#EU+j7Y"
+  "#Fs+my3#Fz+q^j#F}+y(y#HF,$O-#I|,/Zp#I~,3@K#Jz,>i>#LC,BMt#Lm,F3N#MA,MXx#My,O0=#N',Rqs#N,,VVL#N1,Z<&#N6,^}[#NC,bc5#N"
+  "M,fGk#NO,j-E#NQ,qp`#NR,u9-#NS,y:o#N[,|`<#Nn-$Dr#Nx-(*K#N}-+l%#O&-/PZ#O+-364#O8-6wj#PJ-:]C#Rk->^D#p%-@4f#p'-B`k#p)-"
+  "E/p#p+-GZu#p--J*z#p1-LV##pZ-O&(#p]-QQ-#p`-S}3#pc-Xx<#v)-[ck#v--_l,#v0-cP&#v9-dg5#v;-g6H#vL-zET#vX.-6w#vv.A#4#w=.B8"
+  "t#wM.WHq#wW._(c#xG.l}@#xQ/$io#xb/F1)#xr/f):#y&0+LP#y60J}z#yF0jv/#yV1-n@#yg1M|&#yw1l^c#z+21e^#z,23;>#z125.4#z;2E5-#"
+  "zK2csj#z[3%UJ#zl3A~V#z|3^52#{63{se#{<4,9,#{N4LFd#{V4Xh}#{]4f.D#{m5*<*#|#5JIb#|+5Vk}#|45gri#|65jAn#|85l4Z#|:5n'H#|<"
+  "5rEH#|L65u~#|M6707#|N68~?#|O6:8T#|P6<*]#|Q6=@r#|R6?2z#|S6@I3#|T6B;;#|U6CQP#|V6ECX#|W6FYn#|X6HKv#|[6Ic3#|a6R|:#|q6q"
+  "^w#}%73@W#}67Q#-#};7Z;@#}<7[QU#}=7^aN#}>7`6J#}?7aim#}A7dU$#}F7k|2#}I7qRn#}J7rj'#}K7t[/#}L7urJ#}S8&p5#}V8(*N#}[81Bb"
+  "#}^82X|#}d8=d{#}e8>{:#}l8M2U#}m8NHl#}o8Rfy#}s8U6d#}w8Zk*#}z8aAf#}{8bW{#}|8dJ'#}}8ea<#}~8gRD#~#8i)f#~%8jY~#~'8l0%#~"
+  "68ljZ#~<8n$p#~I8orx#~J8q;7#~K8s.e#~T8uJ>#~X8v(;#~Y8xT%#~[8|8v#~]8~e`#~b9&WZ#~d9(<A#~m9*=6#~}9.NE$#)93GE$#:942e$#>9"
+  "5rk$#D97-$$#J9=v:$#T9?0J$#Z9Ddu$#s9S+Y$$p9T{,$$r9Y-M$$s9ZCc$$u9]~S$$w9b0u$$y9cG.$$z9erW$%)9r7h$%*9sM}$%-9uN3$%49y4"
+  "I$%59{'w$%69}R;$%8:#6=$%::$/b$%<:%bB$%>:&Zh$%@:)F8$%C:*kT$%G:-,W$%O:5?H$%P:7[&$%Y:>W#$%e:B/u$%g:HA7$%h:L&7$%t:uom$"
+  "%u:wau$%v:y*4$%w:zyb$%x:}H&$%y;#,($%z;$PC$%{;&Cq$%|;(pZ$%};+wR$%~;-ZT$&#;/#p$&$;0sA$&%;3A%$&*;7';$&+;8vi$&,;;E-$&-"
+  ";=)/$&.;>MJ$&/;@@x$&0;Bmb$&1;EtY$&2;GW[$&3;H|w$&4;JpH$&5;M>+$&B;P9e$&S;S^N$&h;WC'$'+;Y5r$'c;_j6$'h;b9;$'k;de@$(';g"
+  "4E$();i`J$(/;lK[$(0;p1v$(2;ueW$(3;yJr$(D;~bG$(G<%1L$(J<']Q$(L<*,V$(d<,W[$(f<.JH$(q<0vQ$(x<<&7$(|<@}A$)(<ExK$),<JsU"
+  "$)0<On`$)T<Til$*-<_`$$*7<iU8$*w<sJ%$.A<t|i$.J<uiR$.U='~;$._=9?E$.j=U-n$.s=asp$/<>Jz*$/V>KVB$/q>L4&$>=>MKa$?J>U$5$?"
+  "K>WNU$?L>YB'$@W>[B5$E0>_;i$Gn>`|N$K1>bo;$L*>db($L7>fSv$L=>q`i$LM?3BI$L^?Q%*$Ln?ocg$L~@1EG$M2@LX#$MB@k:`$MRA,y@$McA"
+  "JZ}$MsAi=^$N'B*|>$N7BH^{$NGBg@[$O&C)#-$O]C)[E$O_C*qx$OsC0-q$OuC1|^$OwC3oJ$OyC5b7$O{C7T$$O}C9Fm$P#C;9Y$P%C=,F$P'C>{"
+  "3$P)C@m|$P+CB`i$P-CDRU$P0CFEB$P2CH8/$P4CJ*x$P;CKyf$P>CP;W$PACTYI$PDCXx;$PGC^:-$P`CbWz$PgCdgt$PjCgS($PkCib}$PxCkqv$"
+  "PzCmdc$P|CoVO$P~CqI<$Q$Cs<)$Q&Cu.r$Q(Cv}_$Q*CxpK$Q,Czc8$Q.C|U%$Q0C~Gn$Q2D$:Z$Q5D&-G$Q7D'|4$Q9D)n}$Q@D+(R",
+  "$QCD/FD$QFD3e6$QID8'($QLD<Dv$QeD@cg$QhDBUV$QoDI|c$QpDL/[$RFDM}l$ROD_a3$RUDaS`$RZDjl|$ReDl_t$RzDm<g$S)E%bP$S9ECD1$S"
+  "LEb&l$T`E|%<$TnFK?L$T}G)6a$T~G3eL$U$G<C)$U(GHeN$U8GxdR$UHHN1*$UTHUgb$UUHX64$UeHl6S$UnH|uv$UsH~j5$V%IEHy$V&IMK`$V'I"
+  "TqI$V)IXU>$V*IZH:$V:IvZr$VJJ8=R$VZJV.y$VjJj/}$VsJyZ6$VvK#y4$VwK%lb$VxK(;&$VyK*.S$VzK,J0$V~K1EF$W2KDSh$W8KEk&$WCKSE"
+  "*$WIKTZX$WNKUsw$WQKc8M$WRKee7$WSKj&E$WUKp8H$WVKul*$WWKyO}$WZL'Fu$W]L0&t$W_L66m$W`L8cV$WaL;lY$WcLCnZ$WdLF?j$WeLLQ-$"
+  "WfLR(k$WgLWZh$WhL[Ah$WjLfpR$WkLk1b$WnLtK@$WoLxjs$WpL}e<$WqM&&K$WtM.bK$WxM6fU$WzM=Tq$W{MAr=$W|MD{?$W}MHaY$W~MMZ>$X#"
+  "MPbx$X%MU&s$X&M[6m$X'M_y+$X(MeO($X)MhXk$X*MmQk$X+Mo~X$X0N$*,$X1N'j}$X2N*9A$X3N,,q$X6N40{$X7N9+F$X:NB~~$X;NGyG$X<NL"
+  "9p$X=NNh#$X>NSa#$X?NV1N$XAN]zb$XDNf[($XENj?8$XFNlk~$XGNo;h$XHNrB`$XINtpo$XJNy1;$XKN|8}$XUO1V/$XfOW;D$XhOZRK$XiO]}n"
+  "$XlOb@C$XnOfOM$XsOw4z$XtO~Yk$X|P2pA$X}P5@+$X~P89#$Y)PI+r$Y-PP|X$Y7Pewd$Y9Pj*j$Y:Pl,C$Y=Pr.5$Y>Ps}d$Y@Pzl>$YAQ#f#$Y"
+  "BQ%gY$YFQ-^A$YGQ3oa$YHQ;E,$YJQ>?Q$YZQe4v$Y[Qh;p$Y_QlM#$Y`Qr2g$YaQt^4$YkR%]A$YlR(+c$YnR+4e$YpR/Qq$YqR1F'$YrR4M`$YsR"
+  "6y'$YwR<C&$YyRC0?$Z&RRZX$Z-RcbT(0dS/Fx(3&S1+^(4SS3,Q(>)S4m:*cOS;>/*c^SU;8*cnSsyu*c~T5[U*d2TS>6*dBTq|s*dRU3_S*dcUQA"
+  "4*dsUp#q*e'V1bQ*e7VOD2*eGVn&o*eWW/eO*ehWMG0*exWl)m*f,X-hM*f<XKJ.*fNXj,[*fPXk{H*fSXmn>*f_Y$D-*faY&6v*fdY()d*fiY+k?*"
+  "fmY35Z*f}YPt;*g1YoUx*gAZ18X*gSZNw3*g^ZbM1*gn[$/n*g~[AnN*h2[`P/*hB[~2l*hR]?qL*i-]^~s*i0]cAH*i2]gPO*i@]lYc*iJ]s+I*iL"
+  "]tz6*iM]w,R*iV]}/#*iW]~)/*i[^-C#*if^9+|*il^?uo*in^Ah]*iq^Dpz*it^GyB*i}^S~G*i~^Upq*jD^lOH*kJ_8`{*kT_?"
+  "?o*kb_OGH*kq_u_2*kt_ylq*kx_{6p*l:`Dy>*l{a9T@*m%aL8b*m3a_2t*mtbRxv*nXcGb{*n[cMr{*necY[W*o[dNF>*pBeke+*qEfuAK*qGf|wJ"
+  "*qNg2p?*qOg5;q*qPgIYR*qQgRp`*qfgWii*r*ge/+*r9gvJ]*r;gwa3*rAgxwP*rNh+hn*rYh8<.*rch=pL*rkh@kG*rohF|$*rqhHnv*r{h_Z|*s"
+  "Ti%#A*t9iM4V*tEiWSp*tfiXjc*uHiYG1*uXioI.*uij&X>*uyj9g_*u~j:}|*v/jInk*vPjKa?*vXjMS,*vajOEu*vijQ8_*vojS,4*vwj[ht+Itj"
+  "f{s+IvjjaL+J)jnF&+KQjr+]+QLjyQl+UPk$x{+USk,C-+X>k0(d1F2k7Nx1G4kQK~1MWki#J1Mrki[c1N0kj8{1NJkjr$1NRkkNG1Nekle$1O#kmA"
+  "<1O=kmz|1O?knVT1OCkomi1OFkq&Y1OJkr<01OOksQe1OWkth51O]kuE/1O_kvZ%1OgkwpY1Orky*=1P0kycU1PJkz?U1PMkzxp1PSk|2H1P]k}Gx1"
+  "Pek~^`1Q#l#:`1Q&l#sz1Q+l%-O1Q1l&Ca1Q5l'XV1Q=l(o>1QWl)KV1Qrl*(o1R0l*b+1RJl+>C1Rel+w[1S#l,St1S=l-101SWl-jH1Srl.Fa1T0"
+  "l/#y1TJl/]51Tel09M1U#l0s21U'l3Ab1U8l4Wo1UAl@@?1UZlAVB1UblJod1UslL)q1U|lWnA1V9lY(D1V@lc@f1VQldVs1VZlp?C1VtlqUF1V{lz"
+  "nh1W0l|(u1W9m+mE1WRm-'H1WYm6?j1Wkm7Uw1WtmC>G1X1mDTL1X<mP<j1XFmQR>1XPmRho1XZmS~C1XemU7t2;emV]-2;jmYe^2<%miUi2<*ml_("
+  "2<-mnBj2<0moX>2<2mp|~2<=mwjo2<Bmze'2<Dm{zW2<Km}4,2<Pm~I]2<Rn#`12<Tn$ub2<Vn&=>2<Zn(iB2<^n*M(2<an+cX2<cn,y-2<en.2^2<"
+  "gn/H22<in0^c2<kn2&>2<nn3g$2<qn5.^2<vn86~2<~n=2)2='n@:F2=,nC4Z2=.nDX>2=9nKF<2=OnVQs2=SnX}z2=Yn]c`2D1nhp'2DAnw(}2D[o"
+  "KhN2D]oOYf2D_oQM72DboTFA2D|oU2o2E$oZgs2E%o^672E@o`)%2Egoc1A2F|odr)2F~oilM2G0ok&-2G<p$aF2GLpBC'2Gap_mQ2Gqq)Q-:P%q,v"
+  "c:P3qFsl:PCqeUL:PSr'8-:PdrDvj:PtrcXJ:Q(s%;+:Q8sByh:QHsa[H:QXt#>):Qit@|f:Qyt__F:R-t}A':R=u?#d:RMu]bD:R^u{D%:Rnv=&b:"
+  "R~vZeB:S2vyG#:SBw;)`:SRwXh@:ScwwI}:Ssx9,^:T'xVk>:T7xuL{:TGy7/[:TWyTn<:ThysOy:Txz52Y:U,zRq::U<zqRw:UL{35W:U]{Pt8:Um"
+  "{oUu" };
 
 /* Their entries, 1 to 3 digits each (ldr__decomp_next), and the characters that have one digit (3). */
 static const char ldr__decomp_pool[4][4001] = {
-  "oohiomko^-Qo+sc$7c=)#Wc=)k{=)#Wsbs^s+Ms+Nshs+U#g+s#ib#i^#i+M#ihyby^y+Myh#r+N#sb#s^#s+M#s+N#sh#yb#y^#y+M#yh#}^ibi^i"
-  "+Mi+Nihi+U$++s$-b$-^$-+M$-hpbp^p+Mph$6+N$7b$7^$7+M$7+N$7h$=b$=^$=+M$=h$A^$Ahsmims+Qi+Qs+ti+t#g^$+^#g+M$++M#gl$+l#g"
-  "z$+z#hz$,z#im$-m#i+Q$-+Q#il$-l#i+t$-+t#iz$-z#k+M$/+M#k+Q$/+Q#kl$/l#k+s$/+s#l+M$0+My+Np+Nympmy+Qp+Qy+tp+tyly#np$2#n"
-  "+M$2+M#o+s$3+s#p^$4^#p+s$4+s#pz$4z#p%$$4%$#r^$6^#r+s$6+s#rz$6z*c$6#sm$7m#s+Q$7+Q#s+V$7+V#v^$:^#v+s$:+s#vz$:z#w^$;^"
-  "#w+M$;+M#w+s$;+s#wz$;z#x+s$<+s#xz$<z#y+N$=+N#ym$=m#y+Q$=+Q#y+U$=+U#y+V$=+V#y+t$=+t#{+M$?+M#}+M$A+M#}h#~^$B^#~l$Bl#"
-  "~z$Bz#s+g$7+g#y+g$=+g#h'4#h'5$,'5#p#n#p$2$4$2#r#n#r$2$6$2szizyzpz#sz$7z#yz$=z%Im%jm%I^%j^%Iz%jz%Ib%jb%1m%Qm)'m)(m%"
-  "3m%Sm#kz$/z#oz$3z#s+t$7+t(Fm(Gm'oz*8z$2z#h#~#h$B$,$B#k^$/^#rb$6b%2^%R^%3^%S^%E^%f^s+Zi+Zs+]i+]#i+Z$-+Z#i+]$-+]y+Zp"
-  "+Zy+]p+]#s+Z$7+Z#s+]$7+]#v+Z$:+Z#v+]$:+]#y+Z$=+Z#y+]$=+]#w+r$;+r#x+r$<+r#lz$0zslil#i+s$-+s%Cm%dm%Bm%cm#sl$7l)/m)0m"
-  "#}m$Am$0)h$2$:){)}*'$?$Ao+Qolo+Uo+to+No+V)e$4$;$@*;+_h^*`oe#_$q^-&^-*^-,^-.^-4^-:^->^-`^-.h-:h-F^-J^-L^-N^-a^-Nh-Z"
-  "h-T^-Z^-_^-G-M-:-h^-hh-[-U-O-V---8.Ob.Oh.M^.@h.T^.Rb.^+Q.R+Q.s+Q.pb.ph.n^/5h.u^.sb.~+Q/S+Z/T+Z.P+Q.q+Q.J+Q.k+Q.Jh."
-  "kh.O+Q.p+Q0]h0^h.Ph.qh.Qh.rh.Rm.sm.Rh.sh.Xh.yh0mh0nh.hh/,h.^m.~m.^h.~h.^+V.~+V.bh/&h.fh/*h232P4?4l4?4m4a4m4?4n_4m4"
-  "?514a516)51_51674m6#4m644mE<iE<}E<qE<}E<tE<}E<UE<}E<VE<}E<WE<}E<]E<}E<bE<}E<cE<}E<lE<}E<pE<}E>QE>HE>QE>bE>+E>FE>,E"
-  ">FE>9E>FE?bE?lE?hE?lE?EE?lE?FE?lE?KE?lE?ZE?lEBfEBuEBfEB]EBfEBvEB?EBZEB@EBZECUED?ED.ED&ED/ED&ED.ED?EESEEdEFrEG,EFyE"
-  "G,EFyEG-EFyEFuEF}EG,EHBEH:EHCEH:EHBEHSEI{EIlEI{EIqEI~EIlEI{EJ%EK8EJyEL^ELBEL;EL)EL;EL1EM@EMxEO6EN&EO6EN+EO6EN0EO6E"
-  "N5EO6EMvEO4ENKENLENKENNEO1ENZEO1EN[EO2ENZEO2EN[ENKENZENmEO6ENwEO6EN|EO6EO%EO6EO*EO6ENkEO4EPIEPRERJEp$EpTEp&EpTEp(E"
-  "pTEp*EpTEp,EpTEp0EpTEpYEpTEp[EpTEp^EpTEp_EpTEpbEpTs%3#f'E#s)##t#v#x#y#{i)Q)REuZ$*$,$-)Z)])^$/$3q&^$7)UEuoEup$8$<$="
-  "Euv)q$>Eu~-G-H-I-[-]p$:$=$>-G-H-V-[-].x)S$+)V%^)^$.)a)c)g)j)k)lEvy*C)oEw'*E)s)r)t)z*(*)'c*/*0Euu*1*2$B*6*7*8-Ms+qi"
-  "+q#fl$*l#fr$*r#f+}$*+}%4^%T^#hl$,l#hr$,r#h+}$,+}#h+s$,+s#h+y$,+y&$b&%b&$^&%^#i+y$-+y#i+|$-+|))+Q)*+Q#jl$.l#km$/m#l"
-  "l$0l#lr$0r#lh$0h#l+s$0+s#l+z$0+zy+|p+|%<^%]^#o^$3^#or$3r#o+}$3+}#pr$4r7=m7>m#p+}$4+}#p+y$4+y#q^q^#qlql#qrqr#rl$6l#"
-  "rr$6r#r+}$6+}#r+y$6+y%B^%c^%Bh%ch&_b&`b&_^&`^#t^$8^#tl$8l#vl$:l#vr$:r7bm7cm#v+}$:+}#wl$;l#wr$;r&ml&nl&sl&tl7jl7kl#"
-  "xl$<l#xr$<r#x+}$<+}#x+y$<+y#y+p$=+p#y+|$=+|#y+y$=+y&{^&|^&}h&~h#z+N$>+N#zr$>r#{b$?b#{^$?^#{h$?h#{l$?l#{r$?r#|l$@l#"
-  "|h$@h#}l$Al#~+M$B+M#~r$Br#~+}$B+}$0+}$<h$?+U$A+Ui*e'6lsrirs+Ti+T%/^%O^%/b%Ob%/+T%O+T%/+N%O+N8L+M8M+M%p^%q^%pb%qb%p"
-  "+T%q+T%p+N%q+N8L+Q8M+Q#ir$-r#i+T$-+T#i+N$-+N%7^%W^%7b%Wb%7+T%W+T%7+N%W+N8e+M8f+My+Tp+Tyrpr#sr$7r#s+T$7+T%A^%b^%Ab%"
-  "bb%A+T%b+T%A+N%b+N8y+M8z+M'W^'X^'Wb'Xb'W+T'X+T'W+N'X+N'Wr'Xr#yr$=r#y+T$=+T'g^'h^'gb'hb'g+T'h+T'g+N'h+N'gr'hr#}b$Ab"
-  "#}r$Ar#}+T$A+T#}+N$A+N-F+_-F+`9Qb9Rb9Q^9R^9Q,29R,2-&+_-&+`9Yb9Zb9Y^9Z^9Y,29Z,2-J+_-J+`9bb9cb9b^9c^-*+_-*+`9jb9kb9j"
-  "^9k^-L+_-L+`9rb9sb9r^9s^9r,29s,2-,+_-,+`9zb9{b9z^9{^9z,29{,2-N+_-N+`:&b:'b:&^:'^:&,2:',2-.+_-.+`:.b:/b:.^:/^:.,2:/"
-  ",2-T+_-T+`:6b:7b:6^:7^-4+_-4+`:>b:?b:>^:?^-Z+_-Z+`:Fb:Gb:F^:G^:F,2:G,2-:+`:Ob:O^:O,2-_+_-_+`:Vb:Wb:V^:W^:V,2:W,2->"
-  "+_->+`:_b:`b:_^:`^:_,2:`,2-Fb-A-Jb-B-Lb-C-Nb-D-Tb-Zb-c-_b-d9Qe9Re9Se9Te9Ue9Ve9We9Xe9Ye9Ze9[e9]e9^e9_e9`e9ae9re9se9"
-  "te9ue9ve9we9xe9ye9ze9{e9|e9}e9~e:#e:$e:%e:Ve:We:Xe:Ye:Ze:[e:]e:^e:_e:`e:ae:be:ce:de:ee:fe-F+Q-Fm:ge-Fe-Ae-F,2;Qe-&"
-  "+Q-&m-&b,w-&eo+_o+_o,2$q,2:ke-Le-Ce-L,2;be-*b,y-,b-,e;Zb;Z^;Z,2-N+Q-Nm-`b-%-N,2-`,2-.+Q-.m-.b,{<>b<>^<>,2-Z+Q-Zm-a"
-  "b-V+_-V+`-Z,2-a,2-:+Q-:m-:b-#-6+`$qb,v$(:se-_e-de-_,2<6e-4b,}->b-$->e$}o+`<B<Po,#~~~~~<s<s<s<s<s<v<v<v<v<v#D#Do+P#"
-  "c#c#c#D#D#c#S#NF'q#a[]$6i$-$7$@)Z$0#v$;i#R$+i#R$;$y#g$+#R$7$+#R$='G$y#j$/#l#l#l$0&9yy#p$4#r$7#w#q#x#i#p#x#q3C#js#|"
-  "-U-H-(-5F'p#h$,$-p$2c=)#Zc=)#]c=)c#Sc=){k=){c=)#Xk=)#X{=)#X#W=)#Xc=)#Y#X=)#Yc=)#[{=)#[#X=)#[#Z=)#[yyyy#z#zy#zyy#zy"
-  "yyy#|#|y#|yy#p#g#h#qpppp$>$>p$>pp$>pppp$@$@p$@pp$4$+$,q#S=){@en@gn@inAInAMnAKnF'bnF'gnF'jnF(&nF((nF(.F(.F(.F(.F(.F"
-  "(1F(1F(1F(1F(1F(?nF(FnF(HnF(Kn#anF(enF(Pn#`n#bnF(hnF(inF(vnF(wnF(znF({nF(~nF)#nF)*nF)+nF).nF)/nF)JnF)PnF)QnF)SnF)$"
-  "nF)%nF)9nF",
-  "):nF)ZnF)[nF)]nF)^nB&c#Sccckc{c#Wc#Xc#Yc#Zc#[c#]k#S[c][k][{][#W][#X][#Y][#Z][#[][#]][c#S][cc][ck][c{][c#W][c#X][c#"
-  "Y][c#Z][c#[][c#]][k#S]c~k~{~#W~#X~#Y~#Z~#[~#]~c#S~cc~ck~c{~c#W~c#X~c#Y~c#Z~c#[~c#]~k#S~[i][$*][$+][$,][$-][$.][$/]"
-  "[$0][p][$2][$3][$4][q][$6][$7][$8][$9][$:][$;][$<][$=][$>][$?][$@][$A][$B]#^#^#a#a#aF@XnFG`HA;Iy'GHJGHsGI%GI.GIHGI"
-  "uGI|GJ4GJNGQVGQ}GR'GR>GRRGRhGSAGSVGSbGUFGVIGVfGVkGW-GW6GWQGW_GWxGXPGXcGX~Gb>Gc+Gh0GhGGhOGhZGhmGi^GntGoHGpfGp}Gq4Gq"
-  "JGr%Gr(Gv&Gv0Gv<GvIGwcGwkGwpGy.Gy8GyEGyMGz/Gz@GzRG{GH%kH&=H&RH._H.dH/[H/lH/yH02H0Y}H3XH3qH45H?DH@+H@BH@}HA9HABHAIH"
-  "A~HB'HBGHN:HS2HS>HSCHSGHSOHSbHSdHTYHV|HW%HZhHZrH[HH[OH[XH[aH]aH]hH`:H`AH`sHa(HaWHd3Hd:HdKHh&HiIHiOHkOHlKHlzHq,HrVH"
-  "xsHy2HylHzCH{,H{7H{=H{_H|OH|YI$GI$NI$WI$aI$qI%$I%(I%xI%|I&&I0nI10I6>I6JI6bI9lI9yI:eI;7IALIA[IAkIB2IBWIDiIDuIE]IHCI"
-  "HcIJ~IK7IK<IMcIOeIQ+IQ1IQ6I[NI[WI^=I_}I`$I`SIabIaoIasIazIc%IcGIcMIc[IeLIf$If(Ih)Ih,Ih?Ik*IkZIkbIlLIlVIlYIldIm&IqEI"
-  "ujIutIv>IvTIv]IvgIvkIw7Iw;IwLIwQIw_IwzIx-Ix5IxqIy$Iy(B0GW9BjjBljBnjBpjBrjBtjBvjBxjBzjB|jB~jC$jC'jC)jC+jC2jC2C^C5jC"
-  "5C^C8jC8C^C;jC;C^C>jC>C^BejojoC^CajCKCMCojCqjCsjCujCwjCyjC{jC}jD#jD%jD'jD)jD,jD.jD0jD7jD7C^D:jD:C^D=jD=C^D@jD@C^DC"
-  "jDCC^CjjDWjDXjDYjDZjDfjCwD0ERoERpETcERqETeETfERrERsERtETiES-ERuERvERwES4ERxESuEStES'ES(EU$EU%EU)EU+EU0EU4EU6ES/EU:"
-  "EU<ES0ES1ES3ES5ES6ES:ES<ES>ESEESIESSESZES`EUNEUOESkESlESmET<ET=ET@ETIETJETLETVETYGHJGI|GHSGbBGHTGHxGHUH[cGIHGHdGHK"
-  "GhoGc<GJN[ERo][ERq][ERr][ERt][ERu][ERv][ERx][ERz][ER{][ER}][ER~][ES#][ES$][ES%][ERoESu][ERqESu][ERrESu][ERtESu][ER"
-  "uESu][ERvESu][ERxESu][ERzESu][ER{ESu][ER}ESu][ER~ESu][ES#ESu][ES$ESu][ES%ESu][ER{ET&][ERzES}ER{ESyETd][ERzES}ES%ET"
-  "&][GHJ][GI|][GHS][GbB][GJ(][GR)][GHM][GR'][GIL][GW6][H3q][HN:][HBG][H45][IQ6][Gc+][}][H7&][H3r][Hh*][GYL][HT&][IB["
-  "][HhI][GU`][GJx][GZa][Go.][HaL][GK:][IC&][GWI][HhY][GKJ][I$N][I$W]G]~GwmH/[HnY#t#x#ikckkk{k#Wk#Xk#Yk#Zk#[k#]{#S{c{"
-  "k{{{#W{#XERoERqERrERtERuERvERxERzER{ERoESuERqESuERrESuERtESuERuESuERvESuERxESuERzESuER{ESuER}ESuER~ESuES#ESuES$ESu"
-  "ES%ESuER}ESuETpERoES}ER{ET&ERzET,ERzET&GHJGI|GHSGbBGJ(GR)GHMGR'GILGW6H3qHN:HBGH45IQ6Gc+}H7&H3rHh*GYLHT&IB[HhIGU`Hi"
-  "jH[hGi^IM:GQAGWfHDEIc`GKJGRUH@,GHTGHxGHUGv1GY2GW0Go`Go.HaLGK:IC&GWIGhb{#Y{#Z{#[{#]#W#S#Wc#Wk#W{#W#W#W#X#W#Y#W#Z#W#"
-  "[#W#]#X#ScH3qkH3q{H3q#WH3q#XH3q#YH3q#ZH3q#[H3q#]H3qc#SH3qccH3qckH3q#l$/$-$:$/$-#z#p#x#hCfChCjClCnCoCqCsCuCwCyC{C}D"
-  "#D%D'D)D,D.D0D2D:D=D@DCDFDLDNDPCfD9DeD0CfDSD=CeCfD[DBCfCfDeDSChD3D[CtChD[D)CjCmD[ClC}CsDeD1ClDeCoDeCnD[C}CnDeDHCoC"
-  "hDRCoDQD+D0CoDUDRDeCpDUD[CpD[DFCrCpCrD3DeCqDMDRDeCrDSD(DeCqDUCqDUCtDQDHCqDUDIDeD0DSCqDUDWD+D0CtDQDHD0D[CsDSD$ChDUC"
-  "sDUDeD5CuDeC}CwDSD2CwDeDECyChCsDSCyD[D)DeDHC{DRD[CtD#D[D)D#D[D0D(DeC}D/C{D1DSD0D[D2D6D6D+D0D7ChD,D9DeD#D[D0D9DeD,D"
-  "8DeDTDSD<CfC}D0DSD<CsDSD<CwD;DSD=CeDQD+D1D=CgDeD0D>D+C{CkDSD=DQD[D@CsD'DeDSDBD%DBD3D:D@DSD,DBD[C}DBDeC|DADeD'DEChD"
-  "[D0DDDSD0DCD[DED[D1DCDeDSDCDeD[DFChCsDUDFChDSDFD+D7DFDSCsDFD[C{DOD[DGCsDUD[DGDRDGDRD8DeDSDICpDICpD0D[DIDeD0DSDLDeD"
-  "1DLDeDSDNCfD[DRD+D0DSDRDQDSD<DeDSDeD>DSDTDHDTD[D0CvD[#SHO-cHO-kHO-{HO-#WHO-#XHO-#YHO-#ZHO-#[HO-#]HO-c#SHO-ccHO-ckH"
-  "O-c{HO-c#WHO-c#XHO-c#YHO-c#ZHO-c#[HO-c#]HO-k#SHO-kcHO-kkHO-k{HO-k#WHO-$0#ti$,is#y$*i$:$7#z$8$+$,q$,q${$,q$|y#yGwdH"
-  "%sH1KGZqGhmH@,H1,HCtH7&GyIGKSHh*$8s$6s-Qsqs$3s#o#f#q#f#k#f$+i$4$3$+i$4$8#j$6#j-Q#j-Q$/q$/$3$/#l$B$3#l$B#q#l$B#k#l$"
-  "B#x#l$B-Q?Bq?B$,?B$3?B$.q$6q-Qqqq$+q$3qqq${$+q${$3q${qq$|$+q$|$3q$|qF't$;qF't$;${$3#ti#q#ti#k#ti$:i$,$:i$,F't$;$:i"
-  "$,F't$;${$8$;$6$;-Q$;q$;$8#z$6#z-Q#zq#z$3#z#q#z$8#{$6#{-Q#{q#{$3#{#q#{$3->#q->i~q~#f$9$+$+$+$,#gF't$3$/#g$7~$,#f#k"
-  "$A$0i#l#tp$6#o#o#o#q$3$<$4q$4$6$4$7$/$4$@q$*qp$4q$7$4#t#l$8~q~#t#t#q#t#v$;$:#w$>#{$*#zF'tqsF'tqc}k}{}#W}#X}#Y}#Z}#"
-  "[}#]}c#S}cc}ck}c{}c#W}c#X}c#Y}c#Z}c#[}c#]}k#S}kc}kk}k{}k#W}k#X}k#Y}k#Z}k#[}k#]}{#S}{c}$/i$4/)J3%&8&fJ28J=`)mJ={IA^"
-  "H3]IHcIC'HIhGH}GY$Iy$Iy$Gi;IQ6G^ZGi2H%XH`-HygI0`I4oI8@IMaH<7HDyHOMHW{I+$IP*Ii)GIrGWkH?(HS#I0MItnGtQHLqI/HI9QH'vI$<"
-  "I5yGx`H4$HEmHUNINDGLeGRtGV.H-NH>RHRtHaPH{,I0&I0}IF=IaBIm;ItIHf.HhlHtHI)gITXIutI=WGh$Gy>HpuH|NHSkHfmIB}I`cGgyGquH<H"
-  "HG&HJJHs2Hv)I^mGU~H|[GS=GS-HjRHtgI*3I_;I?KH'|H<7I>$GI(GpTG|;HW#H]EGVhHgBGMBG{-GHWHD)H/LHs%GX^GfYHakI+0I=+HA(IK7HC@"
-  "H(OI'8H*;H",
-  "]:GJBGR%GS*H7~HrEI%yI=SIQ4GVEGZ&Gi^Gy&H0>HM(HgrI])IjGIv0IvhGUFH3.H@@IJDGweH$MH%cH-$HJ_HPcHYpHi[HuAH|?IIdI,{ILOIUCG"
-  "SyGUNG[FHO<I7fI=+Gx_G{zH)rH@xHpRHVmGJyGbaGpTGuaG|EHWNHYOHy|H{rIR>I`bIaXIcsGLjHi?IPuI`#G~TGIvGPLGp[GqQH/nH<7HR1H_bI"
-  "--IMMIxqH2KI^OGU4H5-H6JHECHI2HXJH].HeiHroId^GR)H&5I_>GNSGsvHG6IIhGzkH#]H6oHW#I_LGT/GYNGqxH11H4[H8IHDBHXGH^]HyZI7sI"
-  "8)IQ1I`MGW4HIPGY]HR3HZ#I/vI_jIonIv8H5IHFsI$LHlKHmEHqKHTnHNiI?#GJTI(.GT@GSiGx;H($Hr4GoMHD|H2xIIyI6JI^oI9yGxiGQWG_8G"
-  "fUH27GS?HU}Ha3Hh(HhJHhQHh|IagHqxHzCI02I=zILeINtIf8IfEIfrIs_INTI_~GM1GPYGQeGUuGV4GWFG^qG`#Ga*Gf;GgHGqwGr%G}cH$%H$KH"
-  "%TH/#H0[H2TH8&HEzHGgHJ^HQ,HS3HXdHf3Hh*Hh5Hh4Hh<HhBHhIHhzHh{HjwHk]Ho/HuAHuVHv3HySH{0I$QI&'I&'I+>I8XI:(I>'I>`IC2IChI"
-  "K=ILeI`NIcYId:G}CVu^I$}GHqGRrGR$GL_GQ]GR<GUsGVJG^qG^(G^mG_ZGfUGgSGi.Gi>Gl;GnKGxhGxoGzHG{1G~KH#gG~|H$KH#yH%TH&;H*`H"
-  "+]H,7H/*H27H4$H4(H4dH@BHA(HECHIrHIbHJ^HMHHQ,HcZHS=HT]HU}HYWH[6H[lH_<H_>Ha3HaDHa^HbXHbNHfoHl1Ho/Hq4Hs_HuAHx{H{0I(JI"
-  "*1I4-I9.I9tI:(I=@I=zI=LI>'I>$I=oI>`I?UIChIIvIMCIPYIS%I_BI`NIagIc5IcYIcfId:Il9Iy$V)cV)]VJ2FpdF}?F}aWDpWcLXh/Ix&Ixr$"
-  ".$.$.p$.$4$.$.p$.$.$4'6$<$;$<2B2D2B232B292L2D2B2;3L3'3f3*3U3C3F3G3N3O3P3[3^#N3]343]35Liw34Liw353C3*3C3+3C3/3D3/3E3"
-  "/3F3/3G3/3H3/3I3/3K3/3L3/3M3/3N3/3O3/3Q3/3S3/3T3/3V3/3W3/3Y3/3Z3/3[3/3]3/3^3/3H3,3D323N323W323C3O5.585;5=575<565b5"
-  "d5A5@5D5J5J5I5I5K5K5E5E5U5U5N5N5g5m5q5o5x5~5|5k6)6)6(6(6*6*546-6-6'6'6+6+62u4?u4?u67u67u4au4au6)u6)u6(u6(u6*u6*u62"
-  "u62u62ududud6.uau`uZudu_4@a4@`4@g4@Z4@d4@_waw`wgwZwdw_4Ca4CZ4Cd4C_a`aZ`a`Zgag`gZvav`vgvZ4M`4MZ4Na4N`4Ng4NZ4O`4OZ4P"
-  "Z4Qa4QZ4Ra4RZ4Ya4Y`4Yg4YZ4Yd4Y_4Z`4ZZ4Zd4Z_4[4?4[a4[`4[g4[f4[Z4[d4[_faf`fgfZfdf_ZaZ`ZgZZZdZ_tat`tgtZtdt_|a|Z|d|__a"
-  "_`_g_Z_d__4H5-4I5-d5-o4e4jo4f4jo4g4jo4h4jo4i4jo4j5-u4Iu4JuZutudu_4@4I4@4J4@Z4@t4@d4@_w4Iw4JwZwtwdw_4C4I4C4J4CZ4Ct4"
-  "Cd4C_4Yd4Y_4Zd4Z_4[4?4[f4[Z4[d4[_fZfdf_Z4?ZZt4It4JtZtttdt_d5-_4I_4J_Z_t_d__uau`uguZu|4@a4@`4@g4@Z4@|waw`wgwZw|4CZa"
-  "`aZ`a`ZgagZvav`vgvZ4M`4Mg4MZ4Na4N`4Ng4NZ4O`4PZ4Qa4QZ4Ra4RZ4Ya4Y`4Yg4YZ4Z`4ZZ4[a4[`4[g4[f4[Zfaf`fgfZf|ZaZ`ZgZZtat`t"
-  "gtZt||a|Z|5-_a_`_g_Z_|uZu|4@Z4@|wZw|4CZ4C|vZv|xZx|4[f4[ZfZtZt|_Z_|4X4g4j4X4h4j4X4i4j4Od4O_4Qd4Q_4Rd4R_vdv_xdx_`d`_"
-  "ada_gdg_4Md4M_4Nd4N_xax`xgxZx4Iv4I4M4I4N4I4Od4O_4Qd4Q_xax`xgxZx4Iv4I4M4I4N4Ixax`xgxZv|x|4OZvav`vgxax`xg4OZ4PZ4?4d4"
-  "?4dwaZw`aw`aw`ZwgZwZawZ`wZgaZ`aZ``Z_`Zdv`ava`vadvZ`vZ`vZavZZvZZ4M``4M``4MZZx`Zx`Zxa_xZgxZgxZZxZZ4N`d4NgZ4NgZ4OZ`4O"
-  "Z`4OZZ4OZ_4QaZ4QZZ4QZZ4QZd4RZZ4RZ_4RZd4YgZ4YgZ4ZZ`4ZZZf`Zf`_f`dfaafaafgZfgZfZ`fZ`Z`aZ`ZZ`_Za`ZaZZgaZgZZag|Za|ZZt`Z"
-  "t`dtaZtaZtadtZ_tZd_ZZ_ZZ4@g_wa_wadwg_wgdwZ_wZdaZ_a`daZdvgd4M`_x`_4N`_fa_fZ__`__a__Z_ZZ_4ZZ_t`_4ZZ`f`Z4QZ_4[Z_ta`Zg"
-  "_faZ4[ZZfaZta`a`_`a_Za_4YZ_4@`_4[ZZ4QaZ4MZZvg_ta_4Mf644Zf644?ff|4?4[4@4IZ`Z4G4Mf4QZ4Iv4af4Qf_|4avfZ4Mfd4Mfdo4?ff|o"
-  "4Qf_|o4avfZafoaf4?f|4I6.4?f#OA{A|#^#_#D#cB4B5<g<f<T<S$'$'[]$C$EB2B3B.B/B(B)B&=#$'$'$'#OA{~#_#^#c#D<T[]$C$EB2B3#F#I"
-  "#M#N#P#`#b#a$$#G#H#do4d4X4do4eo4g4X4go4h4X4ho4i4X4io4j4X4jo4k4X4k494:4:4;4;4<4<4=4=uuuu4?4?4A4G4G4H4H4I4I4J4Jf4:f4"
-  ":f4;f4;f4=f4=f4?f4?F<mF<nA|B*B+A{DdDZCeCgCiCkCmDKDMDOD+DeCfChCjClCnCoCqCsCuCwCyC{C}D#DWD[jC^FRzFRFFReFRkFRqFRw$k$l"
-  "$u$x$o$n>3F0-F1qF2@MIsMJ8MIuMJ8MJ#MJ8MKTMKJMKUMKJMQHMQ?MQHMQXMUNMUOMUNMUEMUNMURMX<MX3MX=MX3SF+SF9SF,SF9SF3SFBSF3SF"
-  "CSF3SFDSF3SFESF3SFFSG2SF9SG3SF9SG4SFBSG5SFBSG4SFCSG5SFC&C)8..F'fF'a./-g.*-k.+-lF'a./-g.*-k.+-l-r-s4?4@a4G4a4J`4O_v"
-  "4Q4Y4M4Z4Ixw4Cg4H4N4P4R5+5x5_5,tv4Q`4O_4[Ztv4Q4Y4M4Z4?4@a4G|4a4J`4O_fZtv4Q4Y4M4Z4Ixw4Cg4H4N4P#S~#S#Oc#Ok#O{#O#W#O#"
-  "X#O#Y#O#Z#O#[#O#]#O[s][#f][#g][#h][#i][#j][#k][#l][y][#n][#o][#p][#q][#r][#s][#t][#u][#v][#w][#x][#y][#z][#{][#|]["
-  "#}][#~]B2#wB3#g#h#{#~#l#z#q#z#w#h#w#w#t#t#z#{#g#q#g#q#h#h#nC>BjCwCwH&RGn{GXgD/GI|Gh`I:vGhoGJ8H1>HP:H/nGTSGzlGRIH0)"
-  "GT#HsEH[OIBdGh5GYyHJOH'AH)KGHJGHSILwGv1GHxGY2H(XIDuH&ZHhnHkUGYGHHrH3rH3qH[dGTyG_.IOiB2H49B3B2GHSB3B2GI|B3B2GoQB3B2"
-  "HO-B3B2H&ZB3B2Ha@B3B2GV-B3B2H/+B3GzwGY.GI,GI'GI0TrTGL>GM1GM>GN*GOGGOgGPYGPAF]%U$sGQeGQlGQ|GR3T}fF]@GR#GRIT~9GRSGRa"
-  "GJaGRiGRrYAeGSVGSeF]gGTAGTLGTyGT~F^AGUsGUuGV4GVJGVUGVVGVhGW>GWFGWOGWiGWsGWuGWuGWuU/|HN?GXeGXzU3FGY*GY0GYEG['GYxGZ,"
-  "GZLG[+G]$G]>G^&G^6G^WG^WG^mG_#G_+G_:Gb~G`#Gc#G`oGa6GSiGh3Ge$GeJGedGd<Gf-Gf,GgLUN.Gh7Gh<GhKGh`GhhGiLUS+USnGj|GkOGk["
-  "GjhGl?FcSF",
-  "cbGn+GnbGnbU[tGp0GpEGpTGpaU`WGpmGptGz2Gq4Fe0GqsGr%GrxGrDUhKGtDUhMGtpGtmGt~Gv,Gv-Fg(GvHGvtGw-GwYFg[Ur]FgvGxEGxHGxKG"
-  "x`YtQGy8UwCUwCI$fGy]Gy]FhfVG&Wq]GzAGzJFi&GzzG{QG{[G{~G}OFi~Fi`G}cV%XG~:H#aH#eH#gH#eH$7H$KH$pH$bH$mH%@H%TH%XH%sH%~H"
-  "&eH'^H(%H)FV1LH)3H(MH)_H)zH+$V3|H+cH*aH*DFlaH,NH,dH-'H,]FmCH/#H/@V?PH0]H3aH1hFo:H2TFo)FnaGRNGRQH3iH2`H|~G+sH4$H4(H"
-  "4.H4lH4aVI|FokH6QH57H7NH8&VKpH8/H6wH9ZFpdH:-H;3H;{H>'VR(H>ZFr(H?EVWfH?yFr_H@;H@iHA(HA)V^)Uf(V_;HBbVd6HCxHD*HB{HDtH"
-  "E@HEzHECHElHE{HF,Ve=HE6HG|HH`Fu2HIbHI^Vj)HGEHKNVk[Vl0HLKHMdHMHHMEFv:HMuHNLHNFHN}T}oHP_Vt-HQZVweHS0HS=HSXV~DHT-HTBW"
-  "%aW(.HVrHW'Fy?HWAFyKFyKHY-HYBHYWHYlHZUFzSH[TW3hH[oW4iH]EUryH_/W=DW=[W?1F}#F}/Ha^WA*WA)WAPWAkHb,Hb-Hb-HbXF}aHc>F}nF"
-  "~cWI}HeKHf.HfoG#TWOdHhBWP}WQLHh|Hi}G$EHjwHk%Hk*WY+W]EW]EHloG&cW`8Ho5Ho8G',WbWHr0G(JHrFHrAHr_Wk*HsgG)PHtpHuOHv7G*(W"
-  "rOWroG*MWtJHy[WuTHywH{%H{0Wz)WzsH|0W|AH|@VHsG+oH}'H}yG,IH~XGm3X%zX&,VIKVITI$fI$iIK%G-NI&?I&9I&KGU_I&`I&bI&lI'9X0%I"
-  "'8I'qI([I)JI'wI)ZI*)I+>I(KI)hI)jI)zX2jX62X4RG/XI,~I-$I-GXH+I.:X;,G0/G03X<VX?gG0=I0qI0}I1,I1.I1oI1MI2yI2LI4-I37I3{I"
-  "4:G1NI5:I5ZG1qI6_I6bXOKI7{I8&G2QI8BF]BXUqXWsG4$G4-I<}I=oI?UIAkXb&IBfIB|IC{ID|Xi0U)vIEuIEfIF>U,>IHmIIvX{nX|-IMfINhI"
-  "O,Y#^IO6IRBIT+IT,IS+IW<IWXY1/I[cG<#I]3Y5@G<uI`.GuXIa3Y@%YBDG>FG>NIc:YGnG?/YICIcfIcfId(YLRIf+G@UIfsIh:IhUIi6GB:Y[xI"
-  "l9IoVIq^GE)GEHIrmYlfGESYmAYp9YqbIvTGFVIw7Iw<IwCIwMIwTIwzY{B" };
+  "iibuiftiZ-Qiyh}h=)#Wh=)t#V=)#Wv[vZvmvqvbv+U#gy#i[#iZ#im#ib#m[#mZ#mm#mb#rq#s[#sZ#sm#sq#sbz[zZzmzb#}Zu[uZumuqubu+U$+"
+  "y$-[$-Z$-m$-b$1[$1Z$1m$1b$6q}[}Z}m}q}b~[~Z~m~b$AZ$Abvfufvlulv+tu+t#gZ$+Z#gm$+m#ge$+e#gk$+k#hk$,k#if$-f#il$-l#ie$-e"
+  "#i+t$-+t#ik$-k#km$/m#kl$/l#ke$/e#ky$/y#lm$0m#mq$1q#mf$1f#ml$1l#m+t$1+t#me%,-LM#nm$2m#oy$3y#pZ$4Z#py$4y#pk$4k#p%$$4"
+  "%$#rZ$6Z#ry$6y#rk$6k*c$6#sf}f#sl}l#s+V}+V#vZ$:Z#vy$:y#vk$:k#wZ$;Z#wm$;m#wy$;y#wk$;k#xy$<y#xk$<kzq~qzf~fzl~lz+U~+Uz"
+  "+V~+Vz+t~+t#{m$?m#}m$Am#}b#~Z$BZ#~e$Be#~k$Bk$;#s+g}+gz+g~+g#h'4#h'5$,'5%/-/MOM1-1MQMvkuk#mk$1k#sk}kzk~k%If%jf%IZ%j"
+  "Z%Ik%jk%I[%j[%1f%Qf)'f)(f%3f%Sf#kk$/k#ok$3k#s+t}+t(Ff(Gf'ok*8k$2k%'='^G^#kZ$/Z#r[$6[%2Z%RZ%3Z%SZ%EZ%fZv+Zu+Zv+]u+]"
+  "#i+Z$-+Z#i+]$-+]#m+Z$1+Z#m+]$1+]#s+Z}+Z#s+]}+]#v+Z$:+Z#v+]$:+]z+Z~+Zz+]~+]#w+r$;+r#x+r$<+r#lk$0kveue#iy$-y%Cf%df%B"
+  "f%cf#se}e)/f)0f#}f$Af$0)h$2$:){)}*'$?$Ailiei+Ui+tiqi+V)e$4$;$@*;[+_bZ*`i`#_iZ$qZ-&Z%$-*Z-,Z-.Z-4Z-:Z->Z-`Z-.b-:b-F"
+  "Z-JZ-LZ-NZ-aZ-Nb-Zb-TZ-ZZ-_Z@5;(-hZ-hbA)#@=DE?;X-8.O[.Ob.MZ.@b.TZ.R[.^l.Rl.sl.p[.pb.nZ/5b.uZ.s[.~l/S+Z/T+Z.Pl.ql.J"
+  "l.kl.Jb.kb.Ol.pl0]b0^b.Pb.qb.Qb.rb.Rf.sf.Rb.sb.Xb.yb0mb0nb.hb/,b.^f.~f.^b.~b.^+V.~+V.bb/&b.fb/*bN(E4?4l4?4m4a4m4?4"
+  "n4c4m4?514a516)514c51674m6#4m644mE<iE<}E<qE<}E<tE<}l8`9`:`?`D`E`N`R`E>QE>HE>QE>bq$?%?q2?u5?u;?t9`:`?`u.?EBfEBuEBfE"
+  "B]EBfEBv}$?%?ECUED?ED.ED&ED/ED&ED.ED?EESEEdEFrEG,EFyEG,EFyEG-EFyEFuEF}EG,EHBEH:EHCEH:EHBEHSEI{EIlEI{EIqEI~EIlEI{EJ"
+  "%EK8EJyEL^ELBEL;EL)EL;EL1EM@EMxEO6EN&EO6EN+EO6EN0EO6EN5EO6EMvEO4ENKENLENKENNEO1ENZEO1EN[EO2ENZEO2EN[ENKENZENmEO6EN"
+  "wEO6EN|EO6EO%EO6EO*EO6ENkEO4EPIEPRERJEp${Ep&{Ep({Ep*{Ep,{Ep0{EpY{Ep[{Ep^{Ep_{Epb{v%3#f#h#i'E#k#s)##t#v#xz#{u)Q)REu"
+  "Z$*$,$-)Z)])^$/$3w&^})UEuoEup$8$<~Euv)q$>Eu~-G-H-I-[-]$1$:~$>-G-H-V-[-].x)S$+)V%^)^$.)a)c)g)j)k)lEvy*C)oEw'6c43567"
+  "8;EF'c*/*0Euu*1*2$B*6*7*8-Mv+qu+q#fe$*e#fj$*j#f+}$*+}%4Z%TZ#he$,e#hj$,j#h+}$,+}#hy$,y#h+y$,+y&$[&%[&$Z&%Z#i+y$-+y#"
+  "i+|$-+|))l)*l#je$.e#kf$/f#le$0e#lj$0j#lb$0b#ly$0y#l+z$0+z#m+|$1+|%<Z%]Z#oZ$3Z#oj$3j#o+}$3+}#pj$4j7=f7>f#p+}$4+}#p+"
+  "y$4+y#qZwZ#qewe#qjwj#re$6e#rj$6j#r+}$6+}#r+y$6+y%BZ%cZ%Bb%cb&_[&`[&_Z&`Z#tZ$8Z#te$8e#ve$:e#vj$:j7bf7cf#v+}$:+}#we$"
+  ";e#wj$;j&me&ne&se&te7je7ke#xe$<e#xj$<j#x+}$<+}#x+y$<+yz+p~+pz+|~+|z+y~+y&{Z&|Z&}b&~b#zq$>q#zj$>j#{[$?[#{Z$?Z#{b$?b"
+  "#{e$?e#{j$?j#|e$@e#|b$@b#}e$Ae#~m$Bm#~j$Bj#~+}$B+}$0+}$<b$?+U$A+Uu*e'6evjujvxux%/Z%OZ%/[%O[%/x%Ox%/q%Oq8Lm8Mm%pZ%q"
+  "Z%p[%q[%px%qx%pq%qq8Ll8Ml#ij$-j#ix$-x#iq$-q%7Z%WZ%7[%W[%7x%Wx%7q%Wq8em8fm#mx$1x#mj$1j#sj}j#sx}x%AZ%bZ%A[%b[%Ax%bx%"
+  "Aq%bq8ym8zm'WZ'XZ'W['X['Wx'Xx'Wq'Xq'Wj'Xjzj~jzx~x'gZ'hZ'g['h['gx'hx'gq'hq'gj'hj#}[$A[#}j$Aj#}x$Ax#}q$Aq-F+_-F+`9Q["
+  "9R[9QZ9RZ9Qp9Rp-&+_-&+`9Y[9Z[9YZ9ZZ9Yp9Zp-J+_-J+`9b[9c[9bZ9cZ-*+_-*+`9j[9k[9jZ9kZ-L+_-L+`9r[9s[9rZ9sZ9rp9sp-,+_-,+"
+  "`9z[9{[9zZ9{Z9zp9{p-N+_-N+`:&[:'[:&Z:'Z:&p:'p-.+_-.+`:.[:/[:.Z:/Z:.p:/p-T+_-T+`:6[:7[:6Z:7Z-4+_-4+`:>[:?[:>Z:?Z-Z+"
+  "_-Z+`:F[:G[:FZ:GZ:Fp:Gp-:+`:O[:OZ:Op-_+_-_+`:V[:W[:VZ:WZ:Vp:Wp->+_->+`:_[:`[:_Z:`Z:_p:`p-F[-A-J[-B-L[-C-N[-D-T[-b-"
+  "Z[-c-_[-d9Q`9R`9S`9T`9U`9V`9W`9X`9Y`9Z`9[`9]`9^`9_`9``9a`9r`9s`9t`9u`9v`9w`9x`9y`9z`9{`9|`9}`9~`:#`:$`:%`:V`:W`:X`"
+  ":Y`:Z`:[`:]`:^`:_`:``:a`:b`:c`:d`:e`:f`-Fl-Ff:g`-F`-A`-Fp;Q`-&l-&f-&[,w-&`i+_-Ni+_ip$qp:k`-L`-C`-Lp;b`-*[,y-,[,z-,"
+  "`;Z[;ZZ;Zp-Nl-Nf-`[-%-Np-`p-.l-.f-.[,{<>[<>Z<>p-Zl-Zf-a[-E-V+_-V+`-Zp-ap-:l-:f-:[-#-6+`$q[,v$(:s`-_`-d`-_p<6`-4[,}"
+  "->[-$->`$}i+`<Bi<Pi,##Q$11$111i<s<s<s<s<s<v<v<v<v<v$$$i+P$BBB$$B<s<s<s<si$3m#W#NF'q#a]^$6#S#NF'q#a]^u$-}$@)Z$0$3$4"
+  "w$6$8$;$<%5V$e2ge2w#g$y#g$g2sg2y'G$y#j$/#l#l#l$0&9#m#m#p$4#r#r}%34555%60%7(/%70#~->#~#o%2#f%H()#q}3C3D3E3F$1%)$;-U"
+  "-H-(-5F'p%'GHLMh=)#Zh=)#]h=)h#Sh=)#Vt=)#Vh=)#Xt=)#X#V=)#X#W=)#Xh=)#Y#X=)#Yh=)#[#V=)#[#X=)#[#Z=)#[h=)#m%,,%,,,%,9#z"
+  "%9,%9,,%9,,,%,;#|%;,%;,,%/&'0L&,,&,,,&,9$>&9,&9,,&9,,,&,;$@&;,&;,,&/&'0#S=)#V@eg@gg@igAIgAMgAKgF'bgF'ggF'jgF(&gF(("
+  "gF(.F(.F(.F(.F(.F(1F(1F(1F(1F(1F(?gF(FgF(HgF(Kg#agF(egF(Pg#`g#bgF(hgF(igF(vgF(wgF(zgF({gF(~gF)#gF)*gF)+gF).gF)/gF)"
+  "JgF)PgF)QgF)SgF)$gF)%gF)9gF):gF)ZgF)[gF)]gF)^gB&h$434445464748494:4;4<53$+4,+5,+6,+7,+8,+9,+:,+;,+<,$+43,+44,+45,+"
+  "46,+47,+48,+49,+4:,+4;,+4<,+53,$415161718191:1;1<1$4314414514614714814914:14;14<1531+e,+f,+g,+h,+i,+j,+k,+l,+m,+n,"
+  "+o,+p,+q,+",
+  "r,+s,+t,+u,+v,+w,+x,+y,+z,+{,+|,+},+~,vu#SF(.F(.F(.F(.$==@$@@$@@@F@Xg%M9FG`HA;Iy'GHJGHsGI%GI.GIHGIuGI|GJ4GJNGQVGQ}"
+  "GR'GR>GRRGRhGSAGSVGSbGUFGVIGVfGVkGW-GW6GWQGW_GWxGXPGXcGX~Gb>Gc+Gh0GhGGhOGhZGhmGi^GntGoHGpfGp}Gq4GqJGr%Gr(Gv&Gv0Gv<"
+  "GvIGwcGwkGwpGy.Gy8GyEGyMGz/Gz@GzRG{GH%kH&=H&RH._H.dH/[H/lH/yH02H0Y_H3XoH45H?DH@+H@BH@}HA9HABHAIHA~HB'HBGHN:HS2HS>H"
+  "SCHSGHSOHSbHSdHTYHV|HW%HZhHZrH[HH[OH[XH[aH]aH]hH`:H`AH`sHa(HaWHd3Hd:HdKHh&HiIHiOHkOHlKHlzHq,HrVHxsHy2HylHzCH{,H{7H"
+  "{=H{_H|OH|YI$GI$NI$WI$aI$qI%$I%(I%xI%|I&&I0nI10I6>I6JI6bI9lI9yI:eI;7IALIA[IAkIB2IBWIDiIDuIE]IHCIHcIJ~IK7IK<IMcIOeI"
+  "Q+IQ1IQ6I[NI[WI^=I_}I`$I`SIabIaoIasIazIc%IcGIcMIc[IeLIf$If(Ih)Ih,Ih?Ik*IkZIkbIlLIlVIlYIldIm&IqEIujIutIv>IvTIv]IvgI"
+  "vkIw7Iw;IwLIwQIw_IwzIx-Ix5IxqIy$Iy(iB0GW6GW9GW:BjdBldBndBpdBrdBtdBvdBxdBzdB|dB~dC$dC'dC)dC+dC2dC2C^C5dC5C^C8dC8C^C"
+  ";dC;C^C>dC>C^BedidiC^CadCKCMCodCqdCsdCudCwdCydC{dC}dD#dD%dD'dD)dD,dD.d|dD7dD7C^D:dD:C^D=dD=C^D@dD@C^DCdDCC^CjdDWdD"
+  "XdDYdDZdDfdCw|ERoERpETcERqETeETfERrERsERtETiES-ERuERvERwES4ERxaEStES'ES(EU$EU%EU)EU+EU0EU4EU6ES/EU:EU<ES0ES1ES3ES5"
+  "ES6ES:ES<ES>ES?ES@ESAESBESEESIESSESZES`EUNEUOESkESlESmET<ET=ET@ETIETJETLETVETYGHJGI|GHSGbBGHTGHxGHUH[cGIHGHdGHKGho"
+  "Gc<GJN]ERo^]ERq^]ERr^]ERt^]ERu^]ERv^]ERx^]ERz^]ER{^]ER}^]ER~^]ES#^]ES$^]ES%^]ERoa^]ERqa^]ERra^]ERta^]ERua^]ERva^]E"
+  "Rxa^]ERza^]ER{a^]ER}a^]ER~a^]ES#a^]ES$a^]ES%a^]ER{ET&^]ERzES}ER{ESyETd^]ERzES}ES%ET&^]GHJ^]GI|^]GHS^]GbB^]GJ(^]GR)"
+  "^]GHM^]GR'^]GIL^]GW6^]o^]HN:^]HBG^]H45^]IQ6^]Gc+^]_^]H7&^]H3r^]Hh*^]GYL^]HT&^]IB[^]HhI^]GU`^]GJx^]GZa^]Go.^]HaL^]G"
+  "K:^]IC&^]GWI^]HhY^]GKJ^]I$N^]I$W^G]~GwmH/[HnY%37($5455565758595:5;5<636465666768ERoERqERrERtERuERvERxERzER{ER}ERoa"
+  "ERqaERraERtaERuaERvaERxaERzaER{aER}aER~aES#aES$aES%aER}aETpERoES}ER{ET&ERzET,ERzET&GHJGI|GHSGbBGJ(GR)GHMGR'GILGW6o"
+  "HN:HBGH45IQ6Gc+_H7&H3rHh*GYLHT&IB[HhIGU`HijH[hGi^IM:GQAGWfHDEIc`GKJGRUH@,GHTGHxGHUGv1GY2GW0Go`Go.HaLGK:IC&GWIGhb$6"
+  "96:6;6<737475767778797:7;7<83hoto#Vo#Wo#Xo#Yo#Zo#[o#]oh#Sohhohto%+J&(5*%H9%/7'CfChCjClCnCoCqCsCuCwCyC{C}D#D%D'D)D,"
+  "D.|D2D:D=D@DCDFDGDHDIDJDLDNDPDWCfD9n|CfsD=CeCfrDBCfCfnsChD3rCtChrD)CjCmrClC}CsnD1ClnConCnrC}CnnDHCoChDRCoDQD+|CoDU"
+  "DRnCpDUrCprDFCrCpCrD3nCqDMDRnCrsD(nCqDUCqDUCtDQDHCqDUDIn|sCqDUDWD+|CtDQDHCtDQDH|rCssD$ChDUCsDUnD5CunC}CwsD2CwnDECy"
+  "ChCssCyrD)nDHC{DRrCtD#rD)D#r|D(nC}D/C{D1s|rD2D6D6D+|D7ChD,D9nD#r|D9nD,D8nDTsD<CfC}|sD<CssD<CwD;sD=CeDQD+D1D=Cgn|D>"
+  "D+C{CksD=DQrD@CsD'nsDBD%DBD3D:D@sD,DBrC}DBnC|DAnD'DEChr|DDs|DCrDErD1DCnsDCnrDFChCsDUDFChsDFD+D7DFsCsDFrC{DOrDGCsDU"
+  "rDGDRDGDRD8nsDICpDICp|rDIn|sDLnD1DLnsDNCfrDRD+|sDRDQsD<nsnD>sDTDHDTr|CvrDWD+|#Schctc#Vc#Wc#Xc#Yc#Zc#[c#]ch#Schhcht"
+  "ch#Vch#Wch#Xch#Ych#Zch#[ch#]ct#Scthcttct#Vct#Wc$0#tu$,uvz&%$5%R9SFGP&'0v'0w#mzGwdH%sH1KGZqGhmH@,H1,HCtH7&GyIGKSHh*"
+  "$8v$6v-Qvwv$3v#o#f#q#f#k#f&&$/&.&$/$8#j$6#j-Q#j-Q$/w$/$3$/#l$B%N+^0+^*+^7+^-Q?Bw?B$,?B$3?B$.w$6w-Qwww$+w$3w&00v&0v"
+  "w${&.0v00w&0ww$|$3w$|wF't$;wF't$;${#tu%N3D03D*3DUDG$:u$,F't$;$:u$,F't$;${&3616-Q$;w$;$8#z$6#z-Q#zw#z$3#z#q#z$8#{$6"
+  "#{-Q#{w#{$3#{#q#{$3->#q->$e1q1%%TFFFG#gF't$3$/$Fs1%G%*]KD+3LQ...0NWOPOQ&/2*&/;0%&0,/02/%3+$t1q1%330%35VU6Y:E#zF'tw"
+  "vF'twh_t_#V_#W_#X_#Y_#Z_#[_#]_h#S_hh_ht_h#V_h#W_h#X_h#Y_h#Z_h#[_h#]_t#S_th_tt_t#V_t#W_t#X_t#Y_t#Z_t#[_t#]_#V#S_#Vh"
+  "_$/u$4E-/J3%,)VJ28J=`)mJ={IA^H3]IHcIC'HIhGH}GY$Iy$Iy$Gi;IQ6G^ZGi2H%XH`-HygI0`I4oI8@IMaH<7HDyHOMHW{I+$IP*Ii)GIrGWkH"
+  "?(HS#I0MItnGtQHLqI/HI9QH'vI$<I5yGx`H4$HEmHUNINDGLeGRtGV.H-NH>RHRtHaPH{,I0&I0}IF=IaBIm;ItIHf.HhlHtHI)gITXIutI=WGh$G"
+  "y>HpuH|NHSkHfmIB}I`cGgyGquH<HHG&HJJHs2Hv)I^mGU~H|[GS=GS-HjRHtgI*3I_;I?KH'|H<7I>$GI(GpTG|;HW#H]EGVhHgBGMBG{-GHWHD)H"
+  "/LHs%GX^GfYHakI+0I=+HA(IK7HC@H(OI'8H*;H]:GJBGR%GS*H7~HrEI%yI=SIQ4GVEGZ&Gi^Gy&H0>HM(HgrI])IjGIv0IvhGUFH3.H@@IJDGweH"
+  "$MH%cH-$HJ_HPcHYpHi[HuAH|?IIdI,{ILOIUCGSyGUNG[FHO<I7fI=+Gx_G{zH)rH@xHpRHVmGJyGbaGpTGuaG|EHWNHYOHy|H{rIR>I`bIaXIcsG"
+  "LjHi?IPuI`#G~TGIvGPLGp[GqQH/nH<7HR1H_bI--IMMIxqH2KI^OGU4H5-H6JHECHI2HXJH].HeiHroId^GR)H&5I_>GNSGsvHG6IIhGzkH#]H6oH"
+  "W#I_LGT/GYNGqxH11H4[H8IHDBHXGH^]HyZI7sI8)IQ1I`MGW4HIPGY]HR3HZ#I/vI_jIonIv8H5IHFsI$LHlKHmEHqKHTnHNiI?#GJTI(.GT@GSiG"
+  "x;H($Hr4GoMHD|H2xIIyI6JI^oI9yGxiGQWG_8GfUH27GS?HU}Ha3Hh(HhJHhQHh|IagHqxHzCI02I=zILeINtIf8IfEIfrIs_INTI_~GM1GPYGQeG"
+  "UuGV4GWFG^",
+  "qG`#Ga*Gf;GgHGqwGr%G}cH$%H$KH%TH/#H0[H2TH8&HEzHGgHJ^HQ,HS3HXdHf3Hh*Hh5Hh4Hh<HhBHhIHhzHh{HjwHk]Ho/HuAHuVHv3HySH{0I$"
+  "QI&'I&'I+>I8XI:(I>'I>`IC2IChIK=ILeI`NIcYId:G}CVu^I$}GHqGRrGR$GL_GQ]GR<GUsGVJG^qG^(G^mG_ZGfUGgSGi.Gi>Gl;GnKGxhGxoGz"
+  "HG{1G~KH#gG~|H$KH#yH%TH&;H*`H+]H,7H/*H27H4$H4(H4dH@BHA(HECHIrHIbHJ^HMHHQ,HcZHS=HT]HU}HYWH[6H[lH_<H_>Ha3HaDHa^HbXHb"
+  "NHfoHl1Ho/Hq4Hs_HuAHx{H{0I(JI*1I4-I9.I9tI:(I=@I=zI=LI>'I>$I=oI>`I?UIChIIvIMCIPYIS%I_BI`NIagIc5IcYIcfId:Il9Iy$V)cV)"
+  "]VJ2FpdF}?F}aWDpWcLXh/Ix&Ixr&))),)/&)),))/'6$<$;$<N797(7.A970P]7Pv:QE367>?@KM#N3]343]35Liw34Liw35PS:S;S?T?U?V?W?X?"
+  "Y?P[?]?^?_?`?Pb?Pd?e?Pg?h?Pj?k?l?m?n?X<TB_BhBQ3?V44>>>>AAAACCCC====BBBB<<<<hhhhjjjjW''''&&&&))))****00//11++;;44LL"
+  "LLRRRRVVVVTTTT^^____ddeeeebbbbvvwwX0000JJIIKK546-6-6'6'6+6+626262624b4b4>4?4>4?4>674>674>4a4>4a4>6)4>6)4>6(4>6(4>6"
+  "*4>6*4>624>624>62T)L)L)L6.T)/)0)H)L)M+/+0+1+H+L+M-/-0-1-H-L-M./.H.L.M/0/H0/0H1/101H6/60T616H808H9/90919H:0:H;H</<H"
+  "=/=HD/D0D1DHDLDME0EHELEMF*F/F0F1FGFHFLFMG/G0G1GHGLGMH/H0H1HHHLHMI/I0I1IHILIMJ/JHJLJMM/M0M1MHMLMM3t4tLti4e4ji4f4ji4"
+  "g4ji4h4ji4i4ji4j5-T)4)5)H)I)L)M+4+5+H+I+L+M-4-5T-H-I-L-M.4.5.H.I.L.MDLDMELEMF*FGFHFLFMGHGLGMH*HHI4I5IHIIILIMLtM4M5"
+  "MHMIMLMM)/)0)1)H)J+/+0+1+H+J-/-0-1-H-J.H/0/H0/0H1/1H6/60616H80T818H9/90919H:0;H</<H=/=HD/D0D1DHE0EHF/F0F1FGFHG/G0G"
+  "1GHGJH/H0H1HHI/I0I1IHIJJ/JHJtM/M0M1MHMJ)H)J+H+J-H-J.H.J6H6J7H7JFGFHGHIHIJMHMJU#14#24#34T:L:M<L<M=L=M6L6M7LT7M0L0M/"
+  "L/M1L1M8L8M9L9M7/70717H74648494:L:M<L<M=L=M6L6M7L7M0L0M/L/M1L1M8L8M9L9M7/70717H746484947/70717H6J7J:H6/60617/7071:"
+  "H;H*N*NT-/H-0/-0/-0H-1H-H/-H0-H1/H0/H00HM0HL60/6/06/L6H06H06H/6HH6HH8008008HH70H70H7/M7H17H17HH7HH90L91H91H:H0:H0:"
+  "HH:HM</H<HH<HH<HL=HH=HM=HLD1HD1HEH0EHHG0HG0MG0LG//G//G1HG1HGH0GH0H0/H0HH0MH/0H/HH1/H1HTH/1JH/JHHI0HI0LI/HI/HI/LIHM"
+  "IHLMHHMHH+1M-/M-/L-1M-1L-HM-HL/HM/0L/HL61L80M70M90MG/MGHMM0MM/MMHMHHMEHMI0MEH0G0H<HMFHMI/0H1MG/HFHHG/HI/0/0M0/MH/M"
+  "DHM+0MFHH</H8HH61MI/M4M4]644Z4]64T*GGJ*F+4H0H28G<H46KG<GMJK6GHT8GL4M4]4bi4?4]4]4`i4Q4]4c4`i4a4K4]4^4D4]i4D4]4?4]4`"
+  "4I6.4?4]#OA{A|#^#_#D#cB4B5<g<f<T<S$'$']^$C$EB2B3B.B/B(B)B&B*$#$%=#=#=#=#$'$'$'#OA{#Q#_#^#c#D<T]^$C$EB2B3$&)-.0?A@$"
+  "`'(Ci4d4X4di4ei4fi4g4X4gi4h4X4hi4i4X4ii4j4X4ji4k4X4kT$%%&&''(())))**++++,,----....////00001111223344556666T7777888"
+  "89999::::;;;;<<<<====DDDDEEEEFFFFGGGGHHHHIIIIJJJJKKLLMMMMTG%G%G&G&G(G(G*G*#DvF<mF<nA|B*B+A{DdDZCeCgCiCkCmDKDMDOD+n"
+  "CfChCjClCnCoCqCsCuCwCyC{C}D#D%D'D)D,D.|D2D3D4D5D6D7D:D=D@DCDFDLDNDPDQDRsDTDUDWrdC^FRzFRFFReFRkFRqFRw$k$l$u$x$o$n>3"
+  "F0-@e@f@g@hF1qF2@MIsMJ8MIuMJ8MJ#MJ8MKTMKJMKUMKJMQHMQ?MQHMQXMUNMUOMUNMUEMUNMURMX<MX3MX=MX3SF+SF9SF,SF9SF3SFBSF3SFCS"
+  "F3SFDSF3SFESF3SFFSG2SF9SG3SF9SG4SFBSG5SFBSG4SFCSG5SFCvuvu$1vuv#g#k#n#r#wu$.$0$8vuv#h#n#wuv#h#m#s#wuvuvuvuvuvuvu&C)"
+  "8-&..-8-9-:-;-<-=->F'f-FF'a./-g.*-k.+-l-&..-8-9-:-;-<-=->F'f-FF'a./-g.*-k.+-l-&..-8-9-:-;-<-=->F'f-FF'a./-g.*-k.+-"
+  "l-&..-8-9-:-;-<-=->F'f-FF'a./-g.*-k.+-l-&..-8-9-:-;-<-=->F'f-FF'a./-g.*-k.+-l-r-s#S#S#S#S#ST*+/2TK50:MFGHI6<D8E47-"
+  ".139;=V1~e2T+/4`4ETMFGHI6<D8ET7-.14N4R4D4E4c4]TI6<T8E4L4F4N4R5x5,T+/4`T0:MFTHI6<D8ET7-.1T9;=r5_T*+/2JK50:MTGHI6<D8"
+  "E47-.139;=T+/2TK50:MTGHI6<D8E47-.139;=$313/4/5/6/7/8/9/:/;/</$+D,+E,+F,+G,+H,+I,+J,+K,+L,+M,+N,+O,+P,+Q,+R,+S,+T,+"
+  "U,+V,+W,+X,+Y,+Z,+[,+],+^,B2#wB3%&5%&':=v%+9096'66%339%:&%0&0'%'-C>BjCwCwCyH&RGn{GXgD/GI|Gh`I:vGhoGJ8H1>HP:H/nGTSG"
+  "zlGRIH0)GT#HsEH[OIBdGh5GYyHJOH'AH)KGHJGHSILwGv1GHxGY2H(XIDuH&ZHhnHkUGYGHHrH3roH[dGTyG_.IOiB2H49B3B2GHSB3B2GI|B3B2G"
+  "oQB3B2cB3B2H&ZB3B2Ha@B3B2GV-B3B2H/+B3GzwGY.GI,GI'GI0TrTGL>GM1GM>GN*GOGGOgGPYGPAF]%U$sGQeGQlGQ|GR3T}fF]@GR#GRIT~9GR"
+  "SGRaGJaGRiGRrYAeGSVGSeF]gGTAGTLGTyGT~F^AGUsGUuGV4GVJGVUGVVGVhGW>GWFGWOGWiGWsGWuGWuGWuU/|HN?GXeGXzU3FGY*GY0GYEG['GY"
+  "xGZ,GZLG[+G]$G]>G^&G^6G^WG^WG^mG_#G_+G_:Gb~G`#Gc#G`oGa6GSiGh3Ge$GeJGedGd<Gf-Gf,GgLUN.Gh7Gh<GhKGh`GhhGiLUS+USnGj|Gk"
+  "OGk[GjhGl?FcSFcbGn+GnbGnbU[tGp0GpEGpTGpaU`WGpmGptGz2Gq4Fe0GqsGr%GrxGrDUhKGtDUhMGtpGtmGt~Gv,Gv-Fg(GvHGvtGw-GwYFg[Ur"
+  "]FgvGxEGxHGxKGx`YtQGy8UwCUwCI$fGy]Gy]FhfVG&Wq]GzAGzJFi&GzzG{QG{[G{~G}OFi~Fi`G}cV%XG~:H#aH#eH#gH#eH$7H$KH$pH$bH$mH%"
+  "@H%TH%XH%sH%~H&eH'^H(%H)FV1LH)3H(MH)_H)zH+$V3|H+cH*aH*DFlaH,NH,dH-'H,]FmCH/#H/@V?PH0]H3aH1hFo:H2TFo)FnaGRNGRQH3iH2"
+  "`H|~G+sH4$",
+  "H4(H4.H4lH4aVI|FokH6QH57H7NH8&VKpH8/H6wH9ZFpdH:-H;3H;{H>'VR(H>ZFr(H?EVWfH?yFr_H@;H@iHA(HA)V^)Uf(V_;HBbVd6HCxHD*HB{"
+  "HDtHE@HEzHECHElHE{HF,Ve=HE6HG|HH`Fu2HIbHI^Vj)HGEHKNVk[Vl0HLKHMdHMHHMEFv:HMuHNLHNFHN}T}oHP_Vt-HQZVweHS0HS=HSXV~DHT-"
+  "HTBW%aW(.HVrHW'Fy?HWAFyKFyKHY-HYBHYWHYlHZUFzSH[TW3hH[oW4iH]EUryH_/W=DW=[W?1F}#F}/Ha^WA*WA)WAPWAkHb,Hb-Hb-HbXF}aHc>"
+  "F}nF~cWI}HeKHf.HfoG#TWOdHhBWP}WQLHh|Hi}G$EHjwHk%Hk*WY+W]EW]EHloG&cW`8Ho5Ho8G',WbWHr0G(JHrFHrAHr_Wk*HsgG)PHtpHuOHv7"
+  "G*(WrOWroG*MWtJHy[WuTHywH{%H{0Wz)WzsH|0W|AH|@VHsG+oH}'H}yG,IH~XGm3X%zX&,VIKVITI$fI$iIK%G-NI&?I&9I&KGU_I&`I&bI&lI'9"
+  "X0%I'8I'qI([I)JI'wI)ZI*)I+>I(KI)hI)jI)zX2jX62X4RG/XI,~I-$I-GXH+I.:X;,G0/G03X<VX?gG0=I0qI0}I1,I1.I1oI1MI2yI2LI4-I37"
+  "I3{I4:G1NI5:I5ZG1qI6_I6bXOKI7{I8&G2QI8BF]BXUqXWsG4$G4-I<}I=oI?UIAkXb&IBfIB|IC{ID|Xi0U)vIEuIEfIF>U,>IHmIIvX{nX|-IMf"
+  "INhIO,Y#^IO6IRBIT+IT,IS+IW<IWXY1/I[cG<#I]3Y5@G<uI`.GuXIa3Y@%YBDG>FG>NIc:YGnG?/YICIcfIcfId(YLRIf+G@UIfsIh:IhUIi6GB:"
+  "Y[xIl9IoVIq^GE)GEHIrmYlfGESYmAYp9YqbIvTGFVIw7Iw<IwCIwMIwTIwzY{B" };
 
 static const char ldr__decomp_top[] =
-  "#4^##K##L#+L#4c#4E#4D#+K##T#4b#,5#4]#4F#+S#$)$Pe##U#+R#+O#,(##C#$1#$5#+o##e#4_#4>#4K#4B#4L##m#+W##V#4`&0_##Q";
+  "#+L#+K##K##L&0_#,5#Su#+S&O-$Pe#+R#+O#,(##T##C#+o#+W#+Q#+M$Qm&3q#,2#+N$Qd$Q[##U#$)##e#$5#+T#+s##y#pT$Q8#$7#$=";
 
-/* What pairs compose to, in the order of the pairs: the pair's place in the pool * 45 + c % 45 (3), c / 45 (2). */
-static const char ldr__compositions[2][2351] = {
-  "8=H%087n%08>v%0#2M#'#3M#'#4M#'#5{#'$&>#($(>#('i>#/#7L#'0@`$w#8L#'&H3#-'1}#.'4|#.0>`$w-Qd$s$+=#(-Tc$s-Wb$s-Za$s$.<#"
-  "($1;#($59#($88#(#9{#'-b^$s$:f#)-e]$s-l,$t-p*$t-h[$s#;z#'#=K#'#>y#'0oK$w$=g#)$@f#)$Dd#)#@x#'0kM$w$Ka#)'7{#.';y#.0hN"
-  "$w'k>#/$Gc#)-z&$t-~$$t.)|$t'#$#.$N`#).,{$t$R^#)$V[#)&h-#-$YZ#)$^X#)./z$t.5x$t'f9#/.2y$t.8w$t.<u$t#BI#'#CI#'#DI#'$b"
-  "X#)$eW#)$gW#)$mU#)#Ew#'1(p$x&J3#-'?w#.'Bv#.1+o$x$jV#).@s$t$qU#).Fq$t&k,#-.Ip$t$uS#).Lo$t$yR#)%#~#*.Pm$t$|$#*.Z;$u."
-  "Vk$t._9$u.ag$u.d8$u'&%#.%*}#*#Fx#'.ff$u%1z#*.ie$u%-|#*.pb$u.ld$u#Hw#'#JH#'#Kv#'#Mu#'%6z#*%9y#*'u:#/#Ot#'10n$x%=w#*"
-  "&L3#-'Eu#.'Is#.&.M#,1-o$x&n+#-/$[$u/'Z$u%Aw#*/*Y$u%Ht#*'Mq#.'Qo#./-X$u%Dv#*/3V$u%Ks#*%Nr#*/7T$u%Vn#*/:S$u'^i#.%Rp#"
-  "*/E~$v%^k#*/H}$v'bg#.%Ym#*/Oz$v/K|$v#QG#'#Ru#'#TF#'%a>#+%e<#+%h;#+#VE#'1Z[$x%l9#+%p7#+&O2#-'Um#.'Yk#.&2X#,1W]$x/Sx"
-  "$v%t5#+/[t$v/Wv$v/fp$v/jn$v/mm$v/pl$v%x3#+/vj$v/sk$v/yi$v/|h$v0#g$v1p%$y#Ws#'%|1#+1y}$y'{8#/0&f$v&$/#+1v#$y1s$$y&%"
-  "]#+0)e$v&([#+&+Z#+0-c$v00b$v#YF#'#Yu#(#Zu#(#]F#($'>#($)l#('j>#/#^t#(0B1$w#_t#(&I3#-'3N#.'6M#.0?`$w-S5$s$,k#(-V4$s-"
-  "Y3$s-]`$s$/j#($3:#($6g#($9f#(#aF#(-d/$s$<7#)-g.$s-n+$t-r)$t-j-$t#cE#(#ds#(#fD#(0qJ$w$?8#)$Be#)$F5#)#hC#(0mL$w$M2#)"
-  "'9z#.'=x#.0i|$w'm=#/$Ib#)-|%$t.$#$t.+M$t'$Q#.$P_#)..L$t$T]#)$X-#)&iZ#-$[Y#)$`W#).1K$t.7I$t'gg#/.4J$t.:v$t.>t$t042$"
-  "w#iq#(#jq#(#kq#($d*#)$fW#)$i)#)#mB#(1*A$x&K3#-'AH#.'DG#.1,o$x$l(#).BD$t$sT#)&wU#..HB$t&lY#-.KA$t$wR#).Nn$t${$#)%%O"
-  "#*.R>$t$~##*.]:$u.Xj$t.`g$u.c8$u.ef$u''R#.%,N#*#nC#(.h7$u%3K#*.k6$u%/{#*.ra$u.nc$u#pB#(#qp#(#sA#(#u@#(%8K#*%;x#*'v"
-  "h#/#w?#(12m$x%?v#*&Ma#-'Gt#.'Kr#.&0L#,1/@$x&p*#-/&-$u/),$u%CH#*/,+$u%JE#*'Op#.'Sn#.//*$u%Fu#*/5U$u%MD#*%Pq#*/9&$u%"
-  "X?#*/<%$u'`h#.%To#*/GO$v061$w%`<#*/JN$v'df#.%[l#*/Qy$v/M{$v#xo#(#z@#(#{n#(%c=#+%fj#+%j:#+#}m#(1]Z$x%n8#+%r6#+&P`#-"
-  "'Wl#.'[j#.&4W#,1Y.$x/Uw$v%v4#+/^s$v/Yu$v/ho$v/l?$v/o>$v/r=$v%z2#+/x;$v/u<$v07_$w/{:$v/~9$v0%8$v1qR$y$#>#(%~0#+1{|$"
-  "y'|f#/0(7$v$$m#(1w~$y09^$w1tQ$y&'.#+0+d$v&*-#+&-,#+0/4$v02a$v5ip$~(=2#75+&$}0F^$w0C_$w0MZ$w0I]$w&_.#-')$#.',##.&e,"
-  "#--__$s0vH$w0sI$w0|t$x0yG$w.Cr$t17k$x14l$x1>h$x1:j$x.t`$u'r;#/.w_$u'o<#/'.~#.&[.#-&U0#-&R1#-&X/#-0H/$w0E0$w0OY$w0K"
-  "[$w&`[#-'*Q#.'-P#.&fY#--a0$s0wv$w0tw$w0~s$x0zu$x.EC$t19<$x16=$x1@g$x1<i$x.v1$u'si#/.y0$u'pj#/'0O#.&][#-&V^#-&S_#-&"
-  "Y]#-0XU$w0UV$w0`R$w0[T$w0Z'$w0W($w0bQ$w0^S$w-t($t-w'$t-uU$t-xT$t.z^$u.}]$u.|/$u/#.$u/=R$u/?$$u/@Q$u/B#$u/`r$v/bC$v"
-  "/cq$v/eB$v0=.$w1Ic$x1Fd$x1P`$x1Lb$x1T^$x1K4$x1H5$x1R_$x1Na$x1V/$x1bX$x",
-  "1_Y$x1iU$x1eW$x1m&$y1d*$x1a+$x1kT$x1gV$x1nS$y&u(#-&r)#-&sV#-&b-#-&cZ#-.%~$t.'}$t'x9#/'yg#/&v(#.4~U$}(>`#74}($}4{)$"
-  "}2/{$y21z$y5%'$}55#$}(@2#72Gs$y2Ir$y57P$}(A`#72`=$z2b<$z59#$}5LK$~(C1#75Jz$~5H{$~(Jx#72|1$z2~0$z5uA$~(D`#738)$z3:("
-  "$z5gq$~5eC$~(F2#75cr$~5as$~(LI#73OP${5wo$~(G`#73eJ${3gI${5z@$~4v*$}50$$}3sD${(Mw#74qY$}4oZ$}1~%$y2$$$y4wX$}4tX$}3u"
-  "r${(OH#72=u$y2?t$y3xC${(Pv#72QC$z2SB$z51R$}5.R$}3zq${(RG#75@|$~5?N$}(U2#82n7$z2p6$z5D}$~3|q$|(X1#83.+$z30*$z5Xw$~5"
-  "Zv$~3~C$|(Y_#85Uw$~5Sx$~(V`#83AU${3CT${5]u$~4$q$|([0#83VP${3XO${5qq$~5nq$~5BM$~(I1#75F|$~5WH$~(Su#75_t$~5pB$~(`_#8"
-  "(b0#8(n*#9).~#>)2|#>(lU#9(iU#9)5}#>(k'#9)*s#>)<|#>)?{#>(p[#:)B|#>(t6#:)E{#>(o.#:)Hz#>)QK#?(r-#:)TJ#?)WI#?)[G#?)_H#"
-  "?)NL#?)0}#>)4M#>({<#;(x<#;)7|#>(yj#;),r#>)>M#>)AL#>)#p#;)DM#>(v'#;)GL#>(~B#;)JK#>)Ry#?)%A#;)Ux#?)YH#?)]u#?)`v#?)Oz"
-  "#?(|m#;)'*#<)))#<)9}#>);N#>)K{#>)ML#>)d`#E)f_#E)j]#E)h^#E)l[#E)w8#I)yG#I)u8#I){%#W)~*#W*%*#W*?{#Z*By#Z*dA#d*aA#d*g"
-  "?#d*pQ#e*s*#g*y&#g*v(#g*|E#i+#3#l+,4#l+&7#l+)5#l+/2#l+2'#o+8##o+5%#o+;'#r+>&#r+C~#r+A$#r,1a$#,6($b,9'$b,<&$b,?%$b,"
-  "B$$b,DS$c,Gz$c,Jy$c,MK$d,PI$d,SH$d.Sl$t.U=$t/0W$u/2)$u/CP$u/DP$v0QX$w0dP$w0SW$w0fO$w1$r$x1&q$x1Bf$x1De$x2&#$y2(~$y"
-  "2+}$y4'D$|2'P$y2*O$y2-|$y4(r$|4*C$|4+q$|4-B$|4.p$|40A$|41o$|23y$y26x$y29w$y43@$|25J$y28I$y2;v$y44n$|46?$|47m$|49>$"
-  "|4:l$|4<=$|4=k$|2As$y2Dr$y2CD$y2FC$y2Kq$y2Np$y2MB$y2Op$z2UA$z2X@$z2[?$z4?<$|2Vo$z2Yn$z2^>$z4@j$|4B;$|4Ci$|4E:$|4Fh"
-  "$|4H9$|4Ig$|2d;$z2g:$z2j9$z4K8$|2ei$z2hh$z2l8$z4Lf$|4N7$|4Oe$|4Q6$|4Rd$|4T5$|4Uc$|2r5$z2u4$z2x3$z2sc$z2vb$z2z2$z3$"
-  "/$z3'.$z3*-$z3%]$z3([$z3,,$z32)$z35($z33V$z36U$z3;U${3>T${3='${3@&${3ES${3HR${3KQ${3G%${3J$${3MP${3QP${3S#${3TQ${3"
-  "ZN${3^M${3aL${4W4$|3[|${3_{${3cK${4Xb$|4Z3$|4[a$|4]a$}4_2$}4``$}4b1$}3iH${3lG${3oF${4c_$}3jv${3mu${3qE${4e0$}4f^$}"
-  "4h/$}4i]$}4k.$}4l[$}4n-$}4s+$}5-%$}5mC$~4yW$}5:P$}5;~$}5=O$}53Q$}5sp$~5Nz$~5PK$~5Qy$~7j*%,7kW%,7m;%,7nY%-7qX%-7p+%"
-  "-7s1%.7u4%.7w5%.7xz%/7zz%/80(%/82)%/83X%085X%08;I%089@%08@G%08BF%08Cv%18Eu%18Gv%18Iu%18Kz%18My%18`l%38bk%38Oz%18Qy"
-  "%18Sz%18Uy%18dj%38fi%38Wm%28Yl%28[k%28^j%28hn%38jm%38ll%38nk%3>KJ&&>$)&$>%W&$>'*&$>(X&$>*+&$>+Y&$>,Z&%>.-&%>/[&%>1"
-  ".&%>2]&%>4/&%>5_&%>71&%>8`&%>:7&%>;e&%>=e&%>?6&%>A6&%>Bd&%>Dd&%>F5&%>H5&%>Ic&%>OP&&>{N&(>S-&&>T[&&>V.&&>W/&'>X^&'>"
-  "Z0&'>[_&'>^1&'>_`&'>a2&'>ba&'>d3&'>ec&'>g5&'>hd&'>j;&'>ki&'>mi&'>o:&'>q:&'>rh&'>th&'>v9&'>x9&'>yg&'>|~&(>~O&(?#}&("
-  "?%N&(?'#&(_bU4&_eT4&_h34'_k,4*_n*4*_q'46_t%46_z'4>_w)4>_}&4>`$>4C`'<4C" };
+/* Where in the pool the pairs lie that compose, in their order (3). */
+static const char ldr__compositions[] =
+  "#Kf#KZ#Ki##A##C##E##G#$o#$s#+W##I#;]##K#(y#*F#*L#;X#6+#$w#61#67#6=#$}#%'#%-#%3##N#6K#%9#6Q#6`#6f#6W##Q##T##W#<M#%?"
+  "#%E#%K##Z#<G#%Y#*R#*Z#<A#+[#%Q#6z#7&#74#*(#%`#7:#%f#%l#)Z#%r#%x#7@#7L#+Q#7F#7R#7X##^##a##d#%~#&(#&.#&<##g#<r#(}#*c"
+  "#*k#<x#&4#7a#&D#7o#)a#7u#&J#7{#&P#&]#8'#&V#8;#83#8C#8H#8M#*.#&k##j#8R#&w#8X#&q#8g#8_##m##p##s##v#'%#'*#+n##y#='#'/"
+  "#)'#*s#*z#(R#<~#)g#9+#91#'6#97#'B#+%#+-#9=#'<#9I#'H#'N#9Q#'Z#9W#+A#'T#9p#'g#9v#+I#'a#:(#9|##|##~#$$#'m#'q#'u#$&#=m"
+  "#'y#(##),#+5#+;#(Y#=i#:0#()#:<#:6#:N#:T#:Z#:a#(/#:m#:g#:s#:y#;##>3#$(#(5#>E#+y#;)#(;#>?#>9#(>#;/#(D#(J#;5#;;#$+#$-"
+  "#$/#$1#$q#$u#+Y#$3#;_#$5#({#*I#*O#;Z#6.#$z#64#6:#6A#%$#%*#%0#%6#$8#6N#%<#6T#6c#6j#6[#$;#$>#$A#<P#%B#%H#%N#$D#<J#%]"
+  "#*V#*_#<D#+_#%U#6~#7*#77#*+#%c#7=#%i#%o#)^#%u#%{#7C#7O#+T#7I#7U#7]#;C#$G#$J#$M#&%#&+#&1#$P#<u#)$#*g#*o#<{#&8#7e#&G"
+  "#)z#7r#)d#7x#&M#8##&S#&`#8*#&Y#8?#87#8F#8K#8P#*1#&n#$S#8U#&z#8[#&t#8k#8c#$V#$X#$Z#$]#'(#'-#+q#$_#=*#'3#)*#*w#*~#(V"
+  "#=%#)k#9.#94#'9#9:#'E#+)#+1#9@#'?#9M#'K#'Q#9T#'^#9Z#+E#'W#9s#;G#'j#9y#+M#'d#:,#:$#$a#$c#$e#'o#'s#'w#$g#=o#'|#(&#)."
+  "#+8#+>#(]#=k#:3#(,#:?#:9#:Q#:W#:^#:d#(2#:p#:j#;J#:v#:|#;&#>6#$i#(8#>H#+|#;,#$l#>B#;N#><#(A#;2#(G#(M#;8#;?#Ek#,[#DP"
+  "#;g#;a#;s#;m#)H#*4#*:#)T#6E#<Y#<S#<f#<`#7i#=2#=,#=>#=8#8o#+h#8u#+b#*@#)B#)6#)0#)<#;j#;d#;v#;p#)K#*7#*=#)W#6H#<]#<V"
+  "#<i#<c#7l#=5#=/#=A#=;#8r#+k#8x#+e#*C#)E#)9#)3#)?#<)#<##<5#</#<,#<&#<8#<2#6n#6t#6q#6w#8{#9%#8~#9(#9^#9a#9d#9g#:B#:E"
+  "#:H#:K#;U#=P#=J#=]#=V#=c#=S#=M#=`#=Y#=f#=w#=q#>'#=}#>-#=z#=t#>*#>$#>0#)t#)n#)q#)N#)Q#7.#71#+s#+v#)w#D>#,_#D;#D8#>f"
+  "#>j#DC#Dc#,d#?8#?<#Dh#,g#?g#?k#Dm#E4#,j#E1#E.#,y#@?#@C#F%#,m#@n#@r#Eg#Eb#,p#E_#E[#,|#A@#F*#,s#Ah#Al#F/#D/#DY#B&#-#"
+  "#D&#D##>K#>O#D2#D,#B+#-&#?$#?(#B0#-)#?L#?P#D]#DV#B5#-,#D|#Dy#-2#@%#@)#E(#B:#-8#@Y#@^#EM#EQ#B?#-;#EE#EB#-5#A&#A*#EU"
+  "#BD#->#AM#AQ#E{#Eu#E##,v#E+#EH#-/#EX#Ex#-E#-H#-a#.:#.@#-^#-W#.F#-Z#.4#.R#.X#-g#._#-m#.e#-d#.k#.}#-j#/'#/-#/5#/;#.w"
+  "#.=#.C#-y#-s#.I#-v#.7#.U#.[#.&#.b#-p#.h#.##.n#/$#.)#/*#/1#/8#/>#.z#-|#.,#.0#.L#.O#.q#.t#/D#/H#/P#/L#/T#/m#/q#/i#/u"
+  "#/{#0%#0<#0B#0g#0a#0m#0x#0~#1.#1(#14#1:#1L#1@#1F#1R#1X#1e#1_#1k#1q#1}#1w#3Y#3c#3g#3k#3o#3s#3w#3{#4##4'#4+#4/#8-#80"
+  "#9C#9F#9j#9m#;y#<;#;|#<>#<l#<o#=D#=G#>S#>Y#>`#BI#>V#>]#>c#BL#BO#BR#BU#BX#B[#B_#>n#>t#>z#Bb#>q#>w#>}#Be#Bh#Bk#Bn#Bq"
+  "#Bt#Bw#?,#?2#?/#?5#?@#?F#?C#?I#?T#?Z#?a#Bz#?W#?^#?d#B}#C$#C'#C*#C-#C0#C3#?o#?u#?{#C6#?r#?x#?~#C9#C<#C?#CB#CE#CH#CK"
+  "#@-#@3#@9#@0#@6#@<#@G#@M#@S#@J#@P#@V#@b#@h#@e#@k#@v#@|#@y#A##A.#A4#A:#A1#A7#A=#AD#AG#AJ#AU#A[#Ab#CN#AX#A_#Ae#CQ#CT"
+  "#CW#CZ#C^#Ca#Cd#Ap#Av#A|#Cg#As#Ay#B##Cj#Cm#Cp#Cs#Cv#Cy#C|#D)#DS#Er#D5#Dp#Ds#Dv#D`#E~#E9#E<#E?#Jb#Je#Jh#Jk#Jq#Jn#Jt"
+  "#Jx#J|#K$#K(#KJ#KN#KR#KV#Kb#K^#Kl#Kp#Kt#Kx#K|#L$#L(#L,#LP#LT#L0#L4#L8#L<#LX#L]#L@#LD#LH#LL#La#Le#Li#Lm#Ws#V~#W%#W("
+  "#W+#W.#W1#W4#W7#W:#W=#W@#WC#WF#WI#WL#WO#WR#WV#WY#W^#Wa#We#Wh#Wl#Wo#W{#Xv#X&#X)#X,#X/#X2#X5#X8#X;#X>#XA#XD#XG#XJ#XM"
+  "#XP#XR#XU#XY#X]#Xa#Xd#Xh#Xk#Xo#Xr#Xy#X|#Y##Y&#Y)$:H$:N$:T$:Z$:a$:g$:m$:y$:s$;#$;)$;/";
 
 /* Canonical combining classes: first (3), (last - first) * 256 + class (2). */
 static const char ldr__class_runs[] =
@@ -24905,10 +24700,12 @@ static int ldr__char_class(uint32_t c) {
 }
 
 /* The entry at digit *at of the pool, which is left behind it: up to 0x32 two digits of what is near, from 0x37 one. */
+LDR__INLINE uint32_t ldr__decomp_digit(uint32_t at) { return ldr__digit91(ldr__decomp_pool[at / 4000][at % 4000]); }
+/* The entry at digit *at of the pool, which is left behind it: up to 0x32 two digits of what is near, from 0x37 one. */
 static uint32_t ldr__decomp_next(uint32_t *at) {
   uint32_t d[3], i, n;
-  for (i = 0, n = 1; i < n; i++, ++*at) {
-    d[i] = ldr__digit91(ldr__decomp_pool[*at / 4000][*at % 4000]);
+  for (i = 0, n = 1; i < n; i++) {
+    d[i] = ldr__decomp_digit((*at)++);
     if (i == 0) n = d[0] < 34 ? 2 : d[0] < 55 ? 3 : 1;
   }
   if (n == 1) return ldr__digits91(ldr__decomp_top + 3 * (d[0] - 55), 3);
@@ -24917,22 +24714,27 @@ static uint32_t ldr__decomp_next(uint32_t *at) {
   return n < 0x700 ? n : n < 0xb00 ? n + 0x1700 : n + 0x2500;
 }
 
-/* How many entries from digit *at on c is made of; *step is added to each. Negative: by compatibility only. */
-static int ldr__decomp_row(uint32_t *at, uint32_t *step, uint32_t c) {
+/* How many entries from digit *at on c is made of, of one digit + *from if that is not negative; *step is added to
+   each. Negative: by compatibility only. */
+static int ldr__decomp_row(uint32_t *at, uint32_t *step, int32_t *from, uint32_t c) {
   int half = c >= ldr__digits91(ldr__decomp_runs[1], 3), n;
-  const char *record = LDR__RECORD(ldr__decomp_runs[half], 7, 3, ldr__near(c));
-  uint32_t row = ldr__digits91(record + 3, 4), k = c - ldr__digits91(record, 3), kind = row / 126 % 40, i;
-  if (k > row % 126) return 0;
+  const char *record = ldr__record(ldr__decomp_runs[half], sizeof ldr__decomp_runs[0] / 7, 7, 3, ldr__near(c));
+  uint32_t row = ldr__digits91(record + 3, 4), k = c - ldr__digits91(record, 3), kind = row / 64 % 80, i;
+  if (k > row % 64) return 0;
   n = (int)(kind % 20) - 1;
-  *at = row / 5040;
+  *at = row / 5120;
   *step = n == 0 ? k : 0;
-  for (i = n > 0 ? k * (uint32_t)n : 0; i > 0; i--) ldr__decomp_next(at);
+  i = n > 0 ? k * (uint32_t)n : 0;
+  *from = kind % 40 < 20 ? -1 : 32 * (int32_t)ldr__decomp_digit((*at)++);
+  if (*from >= 0) *at += i;
+  else for (; i > 0; i--) ldr__decomp_next(at);
   n = LDR__MAX(n, 1);
-  return kind < 20 ? n : -n;
+  return kind < 40 ? n : -n;
 }
 
 static int ldr__decompose(uint32_t *out, uint32_t c, int compat) {
   uint32_t at, step;
+  int32_t from;
   int n, used = 0;
   out[0] = c;
   if (c < 0xa0 || (c >= 0x3400 && c < 0xa69c) || (c < 0x600 && ldr__char_quick(c) < 60)) return 1;
@@ -24943,31 +24745,34 @@ static int ldr__decompose(uint32_t *out, uint32_t c, int compat) {
     out[2] = 0x11a7 + tail;
     return tail ? 3 : 2;
   }
-  n = ldr__decomp_row(&at, &step, c);
+  n = ldr__decomp_row(&at, &step, &from, c);
   if (n == 0 || (n < 0 && !compat)) return 1;
   for (n = n < 0 ? -n : n; n > 0 && used < 24; n--) {
-    uint32_t part = ldr__decomp_next(&at) + step;
+    uint32_t part = from < 0 ? ldr__decomp_next(&at) + step : (uint32_t)from + ldr__decomp_digit(at++);
     used += ldr__decompose(out + used, part, compat);
   }
   return used;
 }
 
 static uint32_t ldr__compose(uint32_t a, uint32_t b) {
-  const size_t half = (sizeof ldr__compositions[0] - 1) / 5;
-  size_t low = 0, n = half + strlen(ldr__compositions[1]) / 5, mid;
+  size_t low = 0, n = sizeof ldr__compositions / 3, mid;
   if (a >= 0x1100 && a < 0x1113 && b >= 0x1161 && b < 0x1176) return 0xac00 + ((a - 0x1100) * 21 + b - 0x1161) * 28;
   if (a >= 0xac00 && a <= 0xd7a3 && (a - 0xac00) % 28 == 0 && b > 0x11a7 && b < 0x11c3) return a + b - 0x11a7;
   if (b < 0x300 || (b >= 0x3400 && b < 0x10000)) return 0;
   while (low < n) {
-    uint32_t place, at, first, second;
-    const char *record;
-    mid = (low + n) / 2;
-    record = ldr__compositions[mid >= half] + 5 * (mid % half);
-    place = ldr__digits91(record, 3);
-    at = place / 45;
-    first = ldr__decomp_next(&at);
-    second = ldr__decomp_next(&at);
-    if (first == a && second == b) return ldr__digits91(record + 3, 2) * 45 + place % 45;
+    uint32_t place = ldr__digits91(ldr__compositions + 3 * (mid = (low + n) / 2), 3), at = place,
+        first = ldr__decomp_next(&at), second = ldr__decomp_next(&at), c;
+    if (first == a && second == b) { /* the row that holds the place */
+      int half = place >= ldr__digits91(ldr__decomp_runs[1] + 3, 4) / 5120;
+      const char *rows = ldr__decomp_runs[half] + 3,
+          *row = ldr__record(rows, sizeof ldr__decomp_runs[0] / 7, 7, 4, place * 5120 + 5119);
+      at = ldr__digits91(row, 4) / 5120;
+      for (c = ldr__digits91(row - 3, 3); at < place; c++) {
+        ldr__decomp_next(&at);
+        ldr__decomp_next(&at);
+      }
+      return c;
+    }
     if (first < a || (first == a && second < b)) low = mid + 1;
     else n = mid;
   }
