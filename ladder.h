@@ -1670,6 +1670,14 @@ static LDR__UNUSED int ldr__parse_i64(const char *s, int64_t *out) {
   return 1;
 }
 
+/* An error of a part that begins at byte `from`, of which it tells `what`: counted from the beginning of the whole. */
+static LDR__UNUSED ldr_status ldr__fail_inside(ldr_error *err, ldr_error *part, uint64_t from, const char *what) {
+  char *offset = strstr(part->message, " (offset ");
+  if (offset) *offset = 0; /* it is put there again */
+  return ldr__fail_at(err, part->status, part->offset == LDR_NO_OFFSET ? LDR_NO_OFFSET : from + part->offset, "%s: %s",
+      what, part->message);
+}
+
 /* Puts the file's name before the sentence about it. */
 static LDR__UNUSED void ldr__fail_in_file(ldr_error *err, const char *path) {
   char copy[sizeof err->message];
@@ -4269,89 +4277,48 @@ static int32_t ldr__json_value(ldr_json *j, const char *s, size_t n, size_t *at,
 }
 
 static ldr_status ldr__json_parse_value(ldr_json *j, const char *s, size_t n, size_t *at, ldr_error *err) {
-  int32_t stack[LADDER_MAX_JSON_DEPTH], last[LADDER_MAX_JSON_DEPTH], depth = 0, node;
+  int32_t stack[LADDER_MAX_JSON_DEPTH], last[LADDER_MAX_JSON_DEPTH], depth = 0, parent = -1, node; /* last: children */
   size_t i = ldr__json_space(s, n, *at);
-  int expect_value = 1;
   for (;;) {
-    if (expect_value) {
-      int is_key = depth > 0 && j->nodes[stack[depth - 1]].type == LDR_JSON_OBJECT && last[depth - 1] == -2;
-      if (is_key && (i >= n || s[i] != '"'))
+    int key = depth > 0 && j->nodes[parent].type == LDR_JSON_OBJECT, more;
+    for (more = 1 + key; more > 0; more--) { /* a key and its value, or a value */
+      if (more == 2 && (i >= n || s[i] != '"'))
         return ldr__fail_at(err, LDR_JSON, i, "JSON: expected a key in double quotes");
       node = ldr__json_value(j, s, n, &i, err);
       if (node < 0) return err ? err->status : LDR_JSON;
       if (depth > 0) {
-        ldr_json_node *parent = &j->nodes[stack[depth - 1]];
-        if (parent->first < 0) parent->first = node;
-        if (is_key) {
-          i = ldr__json_space(s, n, i);
-          if (i >= n || s[i] != ':') return ldr__fail_at(err, LDR_JSON, i, "JSON: expected ':' after a key");
-          i = ldr__json_space(s, n, i + 1);
-          last[depth - 1] = node;
-          continue;
-        }
-        parent->count++;
+        if (j->nodes[parent].first < 0) j->nodes[parent].first = node;
+        else j->nodes[last[depth - 1]].next = node;
+        last[depth - 1] = node;
       }
-      if (j->nodes[node].type >= LDR_JSON_ARRAY) {
-        if (depth == LADDER_MAX_JSON_DEPTH)
-          return ldr__fail_at(err, LDR_LIMIT, i - 1, "JSON: nested deeper than %d levels (LADDER_MAX_JSON_DEPTH)",
-              LADDER_MAX_JSON_DEPTH);
-        stack[depth] = node;
-        last[depth++] = -2;
-        i = ldr__json_space(s, n, i);
-        if (i < n && s[i] == (j->nodes[node].type == LDR_JSON_OBJECT ? '}' : ']')) expect_value = 0;
-        continue;
-      }
-      expect_value = 0;
+      if (more == 1) break;
+      i = ldr__json_space(s, n, i);
+      if (i >= n || s[i] != ':') return ldr__fail_at(err, LDR_JSON, i, "JSON: expected ':' after a key");
+      i = ldr__json_space(s, n, i + 1);
+    }
+    if (depth > 0) j->nodes[parent].count++;
+    if (j->nodes[node].type >= LDR_JSON_ARRAY) {
+      if (depth == LADDER_MAX_JSON_DEPTH)
+        return ldr__fail_at(err, LDR_LIMIT, i - 1, "JSON: nested deeper than %d levels (LADDER_MAX_JSON_DEPTH)",
+            LADDER_MAX_JSON_DEPTH);
+      stack[depth++] = parent = node;
+      i = ldr__json_space(s, n, i);
+      if (i >= n || s[i] != (j->nodes[node].type == LDR_JSON_OBJECT ? '}' : ']')) continue;
     }
     /* A value or an empty container stands complete: close containers, or go on after a comma. */
+    for (; depth > 0; parent = --depth > 0 ? stack[depth - 1] : -1) {
+      i = ldr__json_space(s, n, i);
+      if (i >= n || s[i] != (j->nodes[parent].type == LDR_JSON_OBJECT ? '}' : ']')) break;
+      j->nodes[parent].end = ++i;
+    }
     if (depth == 0) break;
-    i = ldr__json_space(s, n, i);
-    node = stack[depth - 1];
-    if (i < n && s[i] == (j->nodes[node].type == LDR_JSON_OBJECT ? '}' : ']')) {
-      i++;
-      j->nodes[node].end = i;
-      if (--depth == 0) break;
-    } else if (i < n && s[i] == ',') {
-      i = ldr__json_space(s, n, i + 1);
-      last[depth - 1] = -2;
-      expect_value = 1;
-    } else
+    if (i >= n || s[i] != ',')
       return ldr__fail_at(err, LDR_JSON, i, "JSON: expected ',' or the end of the %s",
-          j->nodes[node].type == LDR_JSON_OBJECT ? "object" : "array");
+          j->nodes[parent].type == LDR_JSON_OBJECT ? "object" : "array");
+    i = ldr__json_space(s, n, i + 1);
   }
   *at = i;
   return LDR_OK;
-}
-
-/* Siblings are linked afterwards: children are stored in order, and a node's subtree ends where
-   its text ends, so one backward sweep with the container ends is enough. */
-static void ldr__json_link(ldr_json *j) {
-  size_t i;
-  for (i = 0; i < j->count; i++) {
-    ldr_json_node *parent = &j->nodes[i];
-    int32_t child = parent->first, left;
-    if (child < 0) continue;
-    left = parent->count * (parent->type == LDR_JSON_OBJECT ? 2 : 1);
-    while (--left > 0) {
-      ldr_json_node *c = &j->nodes[child];
-      int32_t next = child + 1;
-      if (c->type >= LDR_JSON_ARRAY && c->first >= 0) next = -c->next;
-      c->next = next;
-      child = next;
-    }
-    j->nodes[child].next = -1;
-  }
-}
-
-/* Before linking, a non-empty container's `next` holds minus the index after its subtree. */
-static void ldr__json_mark_subtrees(ldr_json *j) {
-  size_t i;
-  int32_t stack[LADDER_MAX_JSON_DEPTH], depth = 0;
-  for (i = 0; i <= j->count; i++) {
-    while (depth > 0 && (i == j->count || j->nodes[i].begin >= j->nodes[stack[depth - 1]].end))
-      j->nodes[stack[--depth]].next = -(int32_t)i;
-    if (i < j->count && j->nodes[i].type >= LDR_JSON_ARRAY && j->nodes[i].first >= 0) stack[depth++] = (int32_t)i;
-  }
 }
 
 LDR__DEF ldr_json *ldr_json_parse_next(
@@ -4376,9 +4343,7 @@ LDR__DEF ldr_json *ldr_json_parse_next(
     ldr_json_free(j);
     return NULL;
   }
-  ldr__json_mark_subtrees(j);
-  ldr__json_link(j);
-  if (j->count > 0) j->nodes[0].next = -1;
+
   *used = ldr__json_space(text, size, at);
   return j;
 }
@@ -4989,36 +4954,23 @@ static ldr_status ldr__safetensors_parse(ldr_weights *w, int32_t file, ldr_error
         header, (uint64_t)s->size - 8);
   memset(&json_error, 0, sizeof json_error);
   j = ldr_json_parse((const char *)s->data + 8, (size_t)header, &w->alloc, &json_error);
-  if (!j) {
-    char *inner = strstr(json_error.message, " (offset ");  /* counted from the header, not the file */
-    if (inner) *inner = 0;
-  }
-  if (!j)
-    return ldr__fail_at(err, json_error.status,
-        json_error.offset == LDR_NO_OFFSET ? LDR_NO_OFFSET : json_error.offset + 8, "safetensors header: %s",
-        json_error.message);
+  if (!j) return ldr__fail_inside(err, &json_error, 8, "safetensors header");
   if (j->nodes[0].type != LDR_JSON_OBJECT)
     status = ldr__fail_at(err, LDR_FORMAT, 8, "safetensors header: must be a JSON object");
   for (k = j->nodes[0].type == LDR_JSON_OBJECT ? j->nodes[0].first : -1; k >= 0 && !status;) {
     int32_t value = j->nodes[k].next;
     if (ldr_json_equals(j, k, "__metadata__")) {
-      int32_t m = j->nodes[value].first;
-      if (j->nodes[value].type != LDR_JSON_OBJECT)
-        status = ldr__fail_at(err, LDR_FORMAT, 8 + j->nodes[value].begin,
-            "safetensors header: __metadata__ must be an object of strings");
-      while (m >= 0 && !status) {
-        int32_t text = j->nodes[m].next;
+      int32_t bad = j->nodes[value].type == LDR_JSON_OBJECT ? -1 : value, m = j->nodes[value].first, text;
+      for (; m >= 0 && bad < 0 && !status; m = j->nodes[text].next) {
         const char *name;
-        if (j->nodes[text].type != LDR_JSON_STRING) {
-          status = ldr__fail_at(err, LDR_FORMAT, 8 + j->nodes[text].begin,
-              "safetensors header: __metadata__ must be an object of strings");
-          break;
-        }
-        name = ldr__weights_string(w, j, m, err);
-        status = ldr__weights_meta_add(
-            w, name, name ? ldr__weights_string(w, j, text, err) : NULL, 8 + j->nodes[text].begin, err);
-        m = j->nodes[text].next;
+        text = j->nodes[m].next;
+        if (j->nodes[text].type != LDR_JSON_STRING) bad = text;
+        name = bad < 0 ? ldr__weights_string(w, j, m, err) : NULL;
+        if (bad < 0) status = ldr__weights_meta_add(w, name, name ? ldr__weights_string(w, j, text, err) : NULL,
+            8 + j->nodes[text].begin, err);
       }
+      if (bad >= 0) status = ldr__fail_at(err, LDR_FORMAT, 8 + j->nodes[bad].begin,
+          "safetensors header: __metadata__ must be an object of strings");
     } else
       status = ldr__safetensors_tensor(
           w, j, k, value, file, s->data + 8 + header, 8 + header, s->size - 8 - header, err);
@@ -5307,8 +5259,7 @@ static ldr_status ldr__gguf_parse(ldr_weights *w, int32_t file, ldr_error *err) 
     if (!key)
       return ldr__fail_at(err, LDR_FORMAT, at,
           "GGUF: value %U has a key of %U bytes, which ends behind the file: truncated, or damaged by line-end "
-          "conversion?",
-          i, n);
+          "conversion?", i, n);
     name = ldr__weights_text(w, key, (size_t)n, at, err);
     if (!name || ldr__gguf_value(w, &c, name, err)) return err->status;
   }
@@ -5362,8 +5313,10 @@ static void ldr__pickle_free(ldr__pickle *p) {
   ldr__free(&p->alloc, p->memo, p->memo_capacity * sizeof *p->memo);
 }
 
-static ldr_status ldr__pickle_fail(ldr__pickle *p, const char *what) {
-  return p->err->status ? p->err->status : ldr__fail_at(p->err, LDR_FORMAT, p->c.at, "pickle: %s", what);
+/* 0, as what fails gives. */
+static int ldr__pickle_fail(ldr__pickle *p, const char *what) {
+  ldr__fail_at(p->err, LDR_FORMAT, p->c.at, "pickle: %s", what);
+  return 0;
 }
 
 /* Room for one more of an array of the pickle's; NULL: out of memory. */
@@ -5471,22 +5424,20 @@ static int ldr__pickle_global(
 
 /* callable(arguments) */
 static int ldr__pickle_reduce(ldr__pickle *p) {
-  int32_t args = ldr__pickle_pop(p), f = args < 0 ? -1 : ldr__pickle_pop(p), made, what;
+  int32_t args = ldr__pickle_pop(p), f = args < 0 ? -1 : ldr__pickle_pop(p), what;
   if (!ldr__pickle_is(p, f, LDR__P_GLOBAL, NULL) || !ldr__pickle_is(p, args, LDR__P_LIST, NULL))
-    return ldr__pickle_fail(p, "calls what is no function") == LDR_OK;
+    return ldr__pickle_fail(p, "calls what is no function");
   what = ldr__pickle_globals[p->values[f].number].what;
   if (what == LDR__P_REBUILD) {
     if (p->values[args].count < 4 || !ldr__pickle_is(p, ldr__pickle_item(p, args, 0), LDR__P_STORAGE, NULL))
-      return ldr__pickle_fail(p, "makes a tensor without a storage") == LDR_OK;
-    made = ldr__pickle_new(p, LDR__P_TENSOR, args, NULL, 0);
-    return ldr__pickle_push(p, made);
+      return ldr__pickle_fail(p, "makes a tensor without a storage");
+    return ldr__pickle_push_new(p, LDR__P_TENSOR, args, NULL, 0);
   }
   if (what == LDR__P_PARAMETER)
-    return ldr__pickle_push(p, ldr__pickle_item(p, args, 0)) ||
-        ldr__pickle_fail(p, "makes a parameter of nothing") == LDR_OK;
+    return ldr__pickle_push(p, ldr__pickle_item(p, args, 0)) || ldr__pickle_fail(p, "makes a parameter of nothing");
   if (what == LDR__P_ORDERED && p->values[args].count == 0) return ldr__pickle_push_new(p, LDR__P_DICT, 0, NULL, 0);
   if (what == LDR__P_PLAIN) return ldr__pickle_push(p, ldr__pickle_item(p, args, 0));
-  return ldr__pickle_fail(p, "calls a function in a way that is not known") == LDR_OK;
+  return ldr__pickle_fail(p, "calls a function in a way that is not known");
 }
 
 static int ldr__pickle_text(ldr__pickle *p, int width) {
@@ -5567,8 +5518,7 @@ static int ldr__pickle_step(ldr__pickle *p) {
     case 'X': case 'T': case 'B': return ldr__pickle_text(p, 4);
     case 0x8c: case 'U': case 'C': return ldr__pickle_text(p, 1);
     case 0x8d: return ldr__pickle_text(p, 8);
-    case ')': return ldr__pickle_container(p, LDR__P_LIST, 0);
-    case ']': return ldr__pickle_container(p, LDR__P_LIST, 0);
+    case ')': case ']': return ldr__pickle_container(p, LDR__P_LIST, 0);
     case '}': return ldr__pickle_container(p, LDR__P_DICT, 0);
     case 0x85: case 0x86: case 0x87: return ldr__pickle_container(p, LDR__P_LIST, *op - 0x84);
     case 't': case 'l': return ldr__pickle_container(p, LDR__P_LIST, -1);
@@ -5595,7 +5545,7 @@ static int ldr__pickle_step(ldr__pickle *p) {
           ldr__pickle_globals[p->values[y].number].what != LDR__P_STORAGES ||
           !ldr__pickle_is(p, ldr__pickle_item(p, x, 2), LDR__P_TEXT, NULL) ||
           (p->values[x].count > 5 && !ldr__pickle_is(p, ldr__pickle_item(p, x, 5), LDR__P_NONE, NULL)))
-        return ldr__pickle_fail(p, "a storage of a kind that is not known") == LDR_OK;
+        return ldr__pickle_fail(p, "a storage of a kind that is not known");
       return ldr__pickle_push_new(p, LDR__P_STORAGE, x, NULL, 0);
     case 'h': return ldr__pickle_get(p, ldr__take_number(&p->c, 1));
     case 'j': return ldr__pickle_get(p, ldr__take_number(&p->c, 4));
@@ -5652,57 +5602,56 @@ static void ldr__pickle_name(char name[64], const ldr__pvalue *v) {
 /* _rebuild_tensor_v2(storage, offset, size, stride, ...) under a name. */
 static ldr_status ldr__torch_tensor(ldr__torch *h, int32_t name, int32_t value) {
   const ldr__pickle *p = &h->p;
-  int32_t args = (int32_t)p->values[value].number, store = ldr__pickle_item(p, args, 0),
-          id = (int32_t)p->values[store].number, key = ldr__pickle_item(p, id, 2), d;
-  int32_t sizes = ldr__pickle_item(p, args, 2), strides = ldr__pickle_item(p, args, 3),
-          offset = ldr__pickle_item(p, args, 1), whole = 1;
+  const ldr__pvalue *v = p->values;
+  int32_t args = (int32_t)v[value].number, id = (int32_t)v[ldr__pickle_item(p, args, 0)].number,
+      offset = ldr__pickle_item(p, args, 1), sizes = ldr__pickle_item(p, args, 2),
+      strides = ldr__pickle_item(p, args, 3), d, whole = 1;
   const ldr_tensor *s;
   ldr_tensor *t = ldr__weights_add(h->w, h->err);
-  uint64_t elements = 1, reach = 0, expected = 1, held, step;
+  uint64_t elements = 1, reach = 0, expected = 1, held, step, first, size;
   int64_t stride[LADDER_MAX_DIMS];
   char shown[LDR__SHOWN], text[64];
   if (!t) return h->err->status;
-  t->name = ldr__weights_text(h->w, p->values[name].text, p->values[name].size, LDR_NO_OFFSET, h->err);
+  t->name = ldr__weights_text(h->w, v[name].text, v[name].size, LDR_NO_OFFSET, h->err);
   if (!t->name) return h->err->status;
   ldr__show(shown, t->name, strlen(t->name));
   t->file = h->file;
-  t->dtype = ldr__pickle_globals[p->values[ldr__pickle_item(p, id, 1)].number].dtype;
+  t->dtype = ldr__pickle_globals[v[ldr__pickle_item(p, id, 1)].number].dtype;
   if (!ldr__pickle_is(p, sizes, LDR__P_LIST, NULL) || !ldr__pickle_is(p, strides, LDR__P_LIST, NULL) ||
-      !ldr__pickle_is(p, offset, LDR__P_NUMBER, NULL) || p->values[sizes].count != p->values[strides].count ||
-      p->values[offset].number < 0)
+      !ldr__pickle_is(p, offset, LDR__P_NUMBER, NULL) || v[sizes].count != v[strides].count || v[offset].number < 0)
     return ldr__fail(h->err, LDR_FORMAT, "tensor \"%s\": its shape and strides are no lists of one length", shown);
-  if (p->values[sizes].count > LADDER_MAX_DIMS)
+  if (v[sizes].count > LADDER_MAX_DIMS)
     return ldr__fail(h->err, LDR_LIMIT, "tensor \"%s\": %d dimensions, at most %d (LADDER_MAX_DIMS)", shown,
-        p->values[sizes].count, LADDER_MAX_DIMS);
-  t->dims = p->values[sizes].count;
-  ldr__pickle_name(text, &p->values[key]);
+        v[sizes].count, LADDER_MAX_DIMS);
+  t->dims = v[sizes].count;
+  ldr__pickle_name(text, &v[ldr__pickle_item(p, id, 2)]);
   s = ldr_weights_find(h->stores, text);
   if (!s) return ldr__fail(h->err, LDR_MISSING, "tensor \"%s\": its storage \"%s\" is not in the file", shown, text);
-  held = s->bytes / ldr_dtype_size(t->dtype);
+  size = ldr_dtype_size(t->dtype);
+  first = (uint64_t)v[offset].number;
+  held = s->bytes / size;
   for (d = t->dims; d-- > 0;) {
     int32_t a = ldr__pickle_item(p, sizes, d), b = ldr__pickle_item(p, strides, d);
     if (!ldr__pickle_is(p, a, LDR__P_NUMBER, NULL) || !ldr__pickle_is(p, b, LDR__P_NUMBER, NULL) ||
-        p->values[a].number < 0 || p->values[b].number < 0 ||
-        !ldr__mul_u64(&elements, elements, (uint64_t)p->values[a].number))
+        v[a].number < 0 || v[b].number < 0 || !ldr__mul_u64(&elements, elements, (uint64_t)v[a].number))
       return ldr__fail(h->err, LDR_FORMAT, "tensor \"%s\": a shape or stride that cannot be", shown);
-    t->shape[d] = p->values[a].number;
-    stride[d] = p->values[b].number;
+    t->shape[d] = v[a].number;
+    stride[d] = v[b].number;
     whole &= t->shape[d] == 1 || (uint64_t)stride[d] == expected;
     expected = elements;
     if (!ldr__mul_u64(&step, t->shape[d] ? (uint64_t)t->shape[d] - 1 : 0, (uint64_t)stride[d]) || step > held ||
         (reach += step) > held)
       return ldr__fail(h->err, LDR_FORMAT, "tensor \"%s\": reaches behind its storage of %U elements", shown, held);
   }
-  if (elements && ((uint64_t)p->values[offset].number >= held || reach >= held - (uint64_t)p->values[offset].number))
+  if (elements && (first >= held || reach >= held - first))
     return ldr__fail_at(h->err, LDR_FORMAT, s->offset,
         "tensor \"%s\": reaches behind its storage of %U elements: truncated?", shown, held);
-  if (!whole && elements > (2 * (uint64_t)h->w->files[h->file].size + 65536 - h->copied) / ldr_dtype_size(t->dtype))
+  if (!whole && elements > (2 * (uint64_t)h->w->files[h->file].size + 65536 - h->copied) / size)
     return ldr__fail_at(h->err, LDR_UNSUPPORTED, s->offset,
         "tensor \"%s\": %U elements spread out of %U that are stored", shown, elements, held);
-  t->bytes = elements * ldr_dtype_size(t->dtype);
-  t->offset = s->offset + (uint64_t)p->values[offset].number * ldr_dtype_size(t->dtype);
-  t->data = (const unsigned char *)s->data +
-      (elements ? (size_t)p->values[offset].number * ldr_dtype_size(t->dtype) : 0);
+  t->bytes = elements * size;
+  t->offset = s->offset + first * size;
+  t->data = (const unsigned char *)s->data + (elements ? (size_t)(first * size) : 0);
   if (!whole) h->copied += t->bytes;
   if (!whole && elements > 1 && ldr__torch_gather(h, t, (const unsigned char *)t->data, stride)) return h->err->status;
   h->w->count++;
@@ -5854,10 +5803,10 @@ static ldr_status ldr__legacy_stores(ldr__torch *h, int32_t keys) {
 
 static ldr_weights *ldr__weights_new(int32_t files, const ldr_allocator *alloc, ldr_error *err);
 
-static ldr_status ldr__torch_parse(ldr_weights *w, int32_t file, ldr_error *err, int legacy) {
+static ldr_status ldr__torch_parse(ldr_weights *w, int32_t file, ldr_error *err) {
   const unsigned char *pickle = w->files[file].data;
   size_t size = w->files[file].size;
-  int32_t top = -1, keys, i;
+  int32_t top = -1, keys, i, legacy = !ldr__zip_is(pickle, size);
   ldr__torch h;
   memset(&h, 0, sizeof h);
   h.w = w;
@@ -5894,13 +5843,6 @@ static ldr_status ldr__torch_parse(ldr_weights *w, int32_t file, ldr_error *err,
   return err->status;
 }
 
-static ldr_status ldr__zip_parse(ldr_weights *w, int32_t file, ldr_error *err) {
-  return ldr__torch_parse(w, file, err, 0);
-}
-static ldr_status ldr__legacy_parse(ldr_weights *w, int32_t file, ldr_error *err) {
-  return ldr__torch_parse(w, file, err, 1);
-}
-
 static int ldr__legacy_is(const unsigned char *p, size_t n) {
   static const unsigned char magic[] = { 0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19 };
   return n >= 14 && p[0] == 0x80 && memcmp(p + 2, magic, sizeof magic) == 0;
@@ -5914,24 +5856,21 @@ static const struct {
   ldr_status (*parse)(ldr_weights *, int32_t, ldr_error *);
 } ldr__formats[] = {
   { "safetensors", ldr__safetensors_is, ldr__safetensors_parse }, { "GGUF", ldr__gguf_is, ldr__gguf_parse },
-  { "PyTorch", ldr__zip_is, ldr__zip_parse }, { "PyTorch before 1.6", ldr__legacy_is, ldr__legacy_parse } };
+  { "PyTorch", ldr__zip_is, ldr__torch_parse }, { "PyTorch before 1.6", ldr__legacy_is, ldr__torch_parse } };
 
 /* What people have in place of weights, by its first bytes. */
-static const struct { const char *begins; size_t n; const char *what; } ldr__not_weights[] = {
-  { "version https://git-lfs", 23, "a Git LFS pointer, not the weights: run git lfs pull" },
-  { "<!DOCTYPE", 9, "an HTML page, not the weights: the download gave an error page or needs a login" },
-  { "<!doctype", 9, "an HTML page, not the weights: the download gave an error page or needs a login" },
-  { "<html", 5, "an HTML page, not the weights: the download gave an error page or needs a login" },
-  { "<?xml", 5, "an XML page, not the weights: the download gave an error page" },
-  { "{\"error", 7, "a server's error message, not the weights" },
-  { "\x1f\x8b", 2, "a gzip archive: unpack it first" },
-  { "7z\xbc\xaf", 4, "a 7-Zip archive: unpack it first" },
-  { "Rar!", 4, "a RAR archive: unpack it first" },
-  { "\x89HDF", 4, "an HDF5 file (Keras, TensorFlow): convert it to safetensors" },
-  { "\x93NUMPY", 6, "a NumPy array: convert it to safetensors" },
-  { "ggml", 4, "a GGML file of before GGUF: convert it to GGUF" },
-  { "lmgg", 4, "a GGML file of before GGUF: convert it to GGUF" },
-  { "tjgg", 4, "a GGML file of before GGUF: convert it to GGUF" } };
+#define LDR__HTML "an HTML page, not the weights: the download gave an error page or needs a login"
+#define LDR__GGML "a GGML file of before GGUF: convert it to GGUF"
+static const struct { const char *begins, *what; } ldr__not_weights[] = {
+  { "version https://git-lfs", "a Git LFS pointer, not the weights: run git lfs pull" },
+  { "<!DOCTYPE", LDR__HTML }, { "<!doctype", LDR__HTML }, { "<html", LDR__HTML },
+  { "<?xml", "an XML page, not the weights: the download gave an error page" },
+  { "{\"error", "a server's error message, not the weights" },
+  { "\x1f\x8b", "a gzip archive: unpack it first" }, { "7z\xbc\xaf", "a 7-Zip archive: unpack it first" },
+  { "Rar!", "a RAR archive: unpack it first" },
+  { "\x89HDF", "an HDF5 file (Keras, TensorFlow): convert it to safetensors" },
+  { "\x93NUMPY", "a NumPy array: convert it to safetensors" },
+  { "ggml", LDR__GGML }, { "lmgg", LDR__GGML }, { "tjgg", LDR__GGML } };
 
 /* ONNX: a version, then the name of the program that wrote it. */
 static int ldr__onnx_is(const unsigned char *p, size_t n) {
@@ -5951,9 +5890,11 @@ static ldr_status ldr__weights_parse(ldr_weights *w, int32_t file, ldr_error *er
   size_t i;
   if (s->size == 0)
     return ldr__fail_at(err, LDR_FORMAT, 0, "an empty file, not a safetensors file: the download failed?");
-  for (i = 0; i < LDR__COUNT(ldr__not_weights); i++)
-    if (s->size >= ldr__not_weights[i].n && memcmp(s->data, ldr__not_weights[i].begins, ldr__not_weights[i].n) == 0)
+  for (i = 0; i < LDR__COUNT(ldr__not_weights); i++) {
+    size_t n = strlen(ldr__not_weights[i].begins);
+    if (s->size >= n && memcmp(s->data, ldr__not_weights[i].begins, n) == 0)
       return ldr__fail_at(err, LDR_FORMAT, 0, "%s", ldr__not_weights[i].what);
+  }
   for (i = 0; i < LDR__COUNT(ldr__formats); i++)
     if (ldr__formats[i].is(s->data, s->size)) return ldr__formats[i].parse(w, file, err);
   if (ldr__onnx_is(s->data, s->size))
@@ -6115,8 +6056,7 @@ static ldr_status ldr__bundle_header(ldr__bundle *h, ldr__cursor c) {
     size_t n = strlen(h->path) - strlen(".index");
     ldr__five_digits(tail + 6, (uint64_t)i);
     ldr__five_digits(tail + 15, shards);
-    if (n + sizeof tail > sizeof path) return ldr__fail(h->err, LDR_ARGUMENT,
-        "the path is too long");
+    if (n + sizeof tail > sizeof path) return ldr__fail(h->err, LDR_ARGUMENT, "the path is too long");
     memcpy(path, h->path, n);
     memcpy(path + n, tail, sizeof tail);
     if (ldr__source_open(&h->w->files[i], path, &h->w->alloc, h->err)) return h->err->status;
@@ -6139,8 +6079,7 @@ static ldr_status ldr__bundle_entry(ldr__bundle *h, ldr__cursor c, uint64_t at) 
   if (strstr(h->key, ".ATTRIBUTES") || strstr(h->key, "OBJECT_GRAPH"))
     return ldr__fail_at(h->err, LDR_UNSUPPORTED, at,
         "a checkpoint of TensorFlow 2's objects (\"%s\"): only those of named variables, as BERT was published, are "
-        "read",
-        shown);
+        "read", shown);
   if (!ldr__bundle_name(h->key)) return LDR_OK;
   t = ldr__weights_add(h->w, h->err);
   if (!t) return h->err->status;
@@ -6201,16 +6140,14 @@ static ldr_status ldr__bundle_block(ldr__bundle *h, uint64_t at, uint64_t size, 
   c = ldr__cursor_of(h->index.data + at, (size_t)(size - 4 - 4 * restarts));
   h->key[0] = 0;
   while (c.at < c.size && !h->err->status) {
-    uint64_t entry = at + c.at, shared = ldr__take_varint(&c), more = ldr__take_varint(&c),
-        n = ldr__take_varint(&c);
+    uint64_t entry = at + c.at, shared = ldr__take_varint(&c), more = ldr__take_varint(&c), n = ldr__take_varint(&c);
     const unsigned char *key = ldr__take(&c, more);
     ldr__cursor value;
     value = ldr__cursor_of(ldr__take(&c, n), (size_t)LDR__MIN(n, (uint64_t)c.size));
     if (c.bad || (!index &&
         (shared > strlen(h->key) || shared + more >= sizeof h->key - 16 || memchr(key, 0, (size_t)more))))
       return ldr__fail_at(h->err, LDR_FORMAT, entry,
-          "TensorFlow checkpoint: an entry cannot be read, or its name is over %d characters",
-          (int)sizeof h->key - 16);
+          "TensorFlow checkpoint: an entry cannot be read, or its name is over %d characters", (int)sizeof h->key - 16);
     if (index) {
       uint64_t from = ldr__take_varint(&value), length = ldr__take_varint(&value);
       ldr__bundle_block(h, from, length, 0);
@@ -6277,8 +6214,8 @@ static ldr_status ldr__index_files(ldr_weights *w, const ldr_json *j, const char
       return ldr__fail_at(
           err, LDR_FORMAT, j->nodes[value].begin, "the index names a file that is not a plain file name");
     for (i = 0; i < n; i++) slot = (slot ^ (unsigned char)name[i]) * 16777619u;
-    for (slot = (slot ^ slot >> 15) % SLOTS; slots[slot] && !ldr_json_equals(j, slots[slot] - 1, name);
-        slot = (slot + 1) % SLOTS) {}
+    slot = (slot ^ slot >> 15) % SLOTS;
+    while (slots[slot] && !ldr_json_equals(j, slots[slot] - 1, name)) slot = (slot + 1) % SLOTS;
     if (!slots[slot]) {
       if (files == w->file_count)
         return ldr__fail_at(
@@ -7495,25 +7432,23 @@ static int ldr__rx_class_slow(const int32_t *code, uint32_t c) {
   return (all && any) != (code[2] & 1);
 }
 
+/* The same for any character, and for all cases of a letter where the class says so. */
+static int ldr__rx_class_any(const int32_t *code, uint32_t c) {
+  return ldr__rx_class_slow(code, c) || ((code[2] & 2) && (ldr__rx_class_slow(code, ldr__char_lower(c)) ||
+      ldr__rx_class_slow(code, ldr__char_fold(c)) || (c >= 'a' && c <= 'z' && ldr__rx_class_slow(code, c - 32))));
+}
+
 static int ldr__rx_class_has(const int32_t *code, uint32_t c) {
-  if (c < 128) return (int)((uint32_t)code[3 + c / 32] >> c % 32 & 1u);
-  if (!(code[2] & 2)) return ldr__rx_class_slow(code, c);
-  return ldr__rx_class_slow(code, c) || ldr__rx_class_slow(code, ldr__char_lower(c)) ||
-      ldr__rx_class_slow(code, ldr__char_fold(c));
+  return c < 128 ? (int)((uint32_t)code[3 + c / 32] >> c % 32 & 1u) : ldr__rx_class_any(code, c);
 }
 
 static void ldr__rx_class_end(ldr__rx *r, int32_t start) {
-  int32_t *ascii;
+  int32_t *code = r->code + start;
   uint32_t c;
   if (r->why) return;
-  ascii = r->code + start + 3;
-  r->code[start + 1] = r->used - start;
-  for (c = 0; c < 128; c++) {
-    int is = ldr__rx_class_slow(r->code + start, c);
-    if (r->code[start + 2] & 2) is = is || ldr__rx_class_slow(r->code + start, ldr__char_lower(c)) ||
-        (c >= 'a' && c <= 'z' && ldr__rx_class_slow(r->code + start, c - 32));
-    if (is) ascii[c / 32] = (int32_t)((uint32_t)ascii[c / 32] | (uint32_t)1 << c % 32);
-  }
+  code[1] = r->used - start;
+  for (c = 0; c < 128; c++)
+    if (ldr__rx_class_any(code, c)) code[3 + c / 32] = (int32_t)((uint32_t)code[3 + c / 32] | (uint32_t)1 << c % 32);
 }
 
 static int32_t ldr__rx_class_begin(ldr__rx *r, int flags) {
@@ -8544,16 +8479,15 @@ static void ldr__emit_added(ldr__cutting *c, const ldr__hit *hit, const char *s,
 /* Bytes from..to of the text through all normalisers. */
 static void ldr__normalize(ldr__cutting *c, const unsigned char *s, int32_t from, int32_t to, ldr__view *v) {
   const ldr__parts *parts = &c->t->parts[LDR__NORMALIZERS];
-  ldr__str *in = ldr__text_load(c, s, from, to), *out = &c->w->str[1], *swap;
+  ldr__str *in = ldr__text_load(c, s, from, to), *out = &c->w->str[1];
   int32_t i;
   for (i = 0; i < parts->count && !c->status; i++) {
     ldr__norm p = { c, *in, out, 0, from, 0 };
     out->size = 0;
     parts->steps[i].part->normalize(&p, &parts->steps[i]);
     if (p.same) continue;
-    swap = in;
-    in = out;
-    out = swap;
+    out = in;
+    in = p.out;
   }
   *v = *in;
 }
@@ -8600,12 +8534,10 @@ static ldr_status ldr__encode_check(const ldr_tokenizer *t, ldr_encoding *out, c
     why = "the kind of truncation is none of LDR_TRUNCATE_*";
   if (why) return ldr__fail(err, LDR_ARGUMENT, "%s", why);
   if (size > (size_t)INT32_MAX || size2 > (size_t)INT32_MAX)
-    return ldr__fail(err, LDR_LIMIT, "the text is longer than %d bytes; encode it in parts",
-        (int)INT32_MAX);
+    return ldr__fail(err, LDR_LIMIT, "the text is longer than %d bytes; encode it in parts", (int)INT32_MAX);
   added = d->no_special ? 0 : t->no_template ? 2 + (text2 != NULL) : (text2 ? t->pair : t->single).added;
   if (d->max_len && d->max_len < added)
-    return ldr__fail(err, LDR_ARGUMENT, "max_len %d does not hold the %d added tokens",
-        (int)d->max_len, (int)added);
+    return ldr__fail(err, LDR_ARGUMENT, "max_len %d does not hold the %d added tokens", (int)d->max_len, (int)added);
   return d->no_special || !t->no_template ? LDR_OK : ldr__fail(err, LDR_VOCAB,
       "the vocabulary has no [CLS] or no [SEP]; encode without special tokens");
 }
@@ -8711,8 +8643,7 @@ LDR__DEF ldr_status ldr_tokenizer_encode_with(const ldr_tokenizer *t, ldr_encodi
   if (ldr__cutting_begin(&c, t, out)) ldr__encode_both(&c, texts, sizes, &d);
   if (!c.status) return LDR_OK;
   out->count = 0;
-  return ldr__fail(err, c.status, "%s (while encoding a text of %U bytes)", c.why,
-      (uint64_t)size + size2);
+  return ldr__fail(err, c.status, "%s (while encoding a text of %U bytes)", c.why, (uint64_t)size + size2);
 }
 
 LDR__DEF ldr_status ldr_tokenizer_encode(const ldr_tokenizer *t, ldr_encoding *out, const char *text, size_t size,
@@ -8926,34 +8857,26 @@ static void ldr__decode_token(const ldr_tokenizer *t, ldr__lines *l, int32_t id,
 
 LDR__DEF ldr_status ldr_tokenizer_decode(const ldr_tokenizer *t, ldr_text *out, const int32_t *ids, int32_t count,
     int32_t skip_special, ldr_error *err) {
-  ldr__lines lines[2], *in = &lines[0], *to = &lines[1], *swap;
+  ldr__lines lines[2], *in = &lines[0];
   int32_t i, failed = 0;
-  void *data;
   if (!t || !out || count < 0 || (!ids && count))
     return ldr__fail(err, LDR_ARGUMENT, "an argument of ldr_tokenizer_decode is NULL or negative");
   if (!ldr__allocator_valid(&out->alloc))
-    return ldr__fail(err, LDR_ARGUMENT,
-        "the allocator of the text has one function of two; set both or neither");
+    return ldr__fail(err, LDR_ARGUMENT, "the allocator of the text has one function of two; set both or neither");
   if (!out->data && !out->alloc.alloc_fn) out->alloc = t->alloc;
   out->size = 0;
   memset(lines, 0, sizeof lines);
-  in->alloc = to->alloc = &out->alloc;
+  lines[0].alloc = lines[1].alloc = &out->alloc;
   for (i = 0; i < count; i++) ldr__decode_token(t, in, ids[i], skip_special);
   for (i = 0; i < t->parts[LDR__DECODERS].count && !in->failed; i++) {
     const ldr__step *p = &t->parts[LDR__DECODERS].steps[i];
+    ldr__lines *to = &lines[in == &lines[0]];
     ldr__decode_part(to, in, p);
-    swap = in;
-    in = to;
-    to = swap;
-    if (p->part->decode != ldr__decode_bytes || in->failed) continue;
-    ldr__lines_utf8(to, (const char *)in->text, in->used);
-    swap = in;
-    in = to;
-    to = swap;
+    if (p->part->decode != ldr__decode_bytes || to->failed) in = to;
+    else ldr__lines_utf8(in, (const char *)to->text, to->used);
   }
-  data = out->data;
-  failed = in->failed || !ldr__grow(&out->alloc, &data, &out->capacity, in->used + 1, 1);
-  out->data = (char *)data;
+  if (!in->failed) out->data = (char *)ldr__grown(&out->alloc, out->data, &out->capacity, in->used + 1, 1);
+  failed = in->failed || out->capacity <= in->used;
   out->size = failed ? 0 : in->used;
   if (out->size) memcpy(out->data, in->text, out->size);
   if (!failed) out->data[out->size] = 0;
@@ -8961,8 +8884,7 @@ LDR__DEF ldr_status ldr_tokenizer_decode(const ldr_tokenizer *t, ldr_text *out, 
     ldr__free(&out->alloc, lines[i].text, lines[i].room);
     ldr__free(&out->alloc, lines[i].ends, lines[i].ends_room * sizeof(int32_t));
   }
-  return !failed ? LDR_OK
-      : ldr__fail(err, LDR_MEMORY, "out of memory while decoding %d tokens", (int)count);
+  return !failed ? LDR_OK : ldr__fail(err, LDR_MEMORY, "out of memory while decoding %d tokens", (int)count);
 }
 
 LDR__DEF void ldr_text_free(ldr_text *text) {
@@ -9451,8 +9373,7 @@ static void ldr__read_vocab(ldr__reading *r, int32_t model, int32_t extra) {
     value = ldr__json_next(r->j, key);
     if (!ldr__json_integer(r->j, value, &id) || id > 2 * (int64_t)v->count + 65536)
       ldr__fail_at(r->err, LDR_VOCAB, ldr__json_offset(r->j, value),
-          "the ids of %d pieces must be numbers from 0 on with few holes, and this is none of them",
-          (int)v->count);
+          "the ids of %d pieces must be numbers from 0 on with few holes, and this is none of them", (int)v->count);
     top = LDR__MAX(top, id);
   }
   if (r->err->status) return;
@@ -9461,8 +9382,7 @@ static void ldr__read_vocab(ldr__reading *r, int32_t model, int32_t extra) {
     value = ldr__json_next(r->j, key);
     ldr__json_integer(r->j, value, &id);
     if (t->pieces[id].start)
-      ldr__fail_at(r->err, LDR_VOCAB, ldr__json_offset(r->j, value), "two pieces of the vocabulary have the id %I",
-          id);
+      ldr__fail_at(r->err, LDR_VOCAB, ldr__json_offset(r->j, value), "two pieces of the vocabulary have the id %I", id);
     else ldr__read_piece(r, (int32_t)id, key);
   }
   if (!t->count) ldr__fail(r->err, LDR_VOCAB, "the vocabulary is empty");
@@ -9725,8 +9645,7 @@ static void ldr__read_added(ldr__reading *r, int32_t node, int64_t id, int speci
   if (r->err->status || !a.text.bytes) return;
   if (strlen(a.text.text) != (size_t)a.text.bytes)
     ldr__read_fail(r, LDR_VOCAB, content, "an added token holds a NUL character");
-  if (beside && (r->known_stay || text) &&
-      ldr__trie_find(&r->t->names, a.text.text, (size_t)a.text.bytes) >= 0) return;
+  if (beside && (r->known_stay || text) && ldr__trie_find(&r->t->names, a.text.text, (size_t)a.text.bytes) >= 0) return;
   ldr__added_put(r, &a, node);
 }
 
@@ -10130,8 +10049,7 @@ static void ldr__gguf_pieces(ldr__reading *r, const ldr_weights *w, int bert) {
   uint64_t n = ldr__gguf_list(w, "tokenizer.ggml.tokens", &tokens, &of[0]), i,
       ns = ldr__gguf_list(w, "tokenizer.ggml.scores", &scores, &of[1]),
       nt = ldr__gguf_list(w, "tokenizer.ggml.token_type", &types, &of[2]);
-  if (!n || n > 1 << 28 || of[0] != 8 || (ns && (ns != n || of[1] != 6)) ||
-      (nt && (nt != n || of[2] < 4 || of[2] > 5)))
+  if (!n || n > 1 << 28 || of[0] != 8 || (ns && (ns != n || of[1] != 6)) || (nt && (nt != n || of[2] < 4 || of[2] > 5)))
     ldr__fail_at(r->err, LDR_VOCAB, tokens.at, "GGUF: %U tokens with %U scores and %U types (tokenizer.ggml.tokens, "
         "scores, token_type) are no vocabulary", n, ns, nt);
   else ldr__pieces_begin(r->t, (int32_t)n, 1, 1, (size_t)(8 * n));
@@ -10147,8 +10065,7 @@ static void ldr__gguf_pieces(ldr__reading *r, const ldr_weights *w, int bert) {
     }
     plain = !bert || (size > 1 && s[0] == '[' && s[size - 1] == ']');
     start = !plain && size >= 3 && memcmp(s, "\xe2\x96\x81", 3) == 0 ? 3 : 0;
-    ldr__piece_typed(r, (int32_t)i, plain || start ? "" : "##", s + start, (size_t)size - (size_t)start, score,
-        type);
+    ldr__piece_typed(r, (int32_t)i, plain || start ? "" : "##", s + start, (size_t)size - (size_t)start, score, type);
   }
   ldr__pieces_index(r->t);
 }
@@ -15093,8 +15010,7 @@ static ldr_status ldr__reader_encoding(int *kind, const char *name, ldr_error *e
       *kind = names[i].kind;
       return LDR_OK;
     }
-  return ldr__fail(err, LDR_UNSUPPORTED,
-      "the encoding \"%s\" is none of utf-8, utf-16, utf-16le, utf-16be, "
+  return ldr__fail(err, LDR_UNSUPPORTED, "the encoding \"%s\" is none of utf-8, utf-16, utf-16le, utf-16be, "
       "latin-1, windows-1252: convert the file to UTF-8 (iconv -f %s -t utf-8)", name, name);
 }
 
@@ -15181,8 +15097,7 @@ static ldr_status ldr__reader_suspicious(const ldr__reader *r, ldr_error *err) {
       ldr_dataset_labels(r->d) < n) return LDR_OK;
   return ldr__fail(err, LDR_DATA,
       "all %d examples have labels of their own: is the text in the label's place? The first is \"%s\". Say "
-      "many_labels (--many-labels) if it is meant",
-      (int)n, ldr_dataset_label_name(r->d, 0));
+      "many_labels (--many-labels) if it is meant", (int)n, ldr_dataset_label_name(r->d, 0));
 }
 
 /* The class that `label` names. LDR_UNSEEN: none of the known ones; real sets have rare classes that only dev holds.
@@ -15282,8 +15197,7 @@ static ldr_status ldr__reader_columns(ldr__reader *r, const char *list, int opti
     have[f] = 1;
     r->column[r->columns++] = f;
     if (!*(s += n)) return have[LDR__FIELD_TEXT] && (have[LDR__FIELD_LABEL] || r->unlabelled) ? LDR_OK :
-        ldr__fail(err, LDR_ARGUMENT, "columns \"%s\" name no %s", list,
-        have[LDR__FIELD_TEXT] ? "label" : "text");
+        ldr__fail(err, LDR_ARGUMENT, "columns \"%s\" name no %s", list, have[LDR__FIELD_TEXT] ? "label" : "text");
   }
   return ldr__fail(err, LDR_ARGUMENT,
       "columns \"%s\": expected label, text, text2 once each, and - for what is not used", list);
@@ -15449,15 +15363,13 @@ static ldr_status ldr__reader_object(ldr__reader *r, const ldr_json *j, int32_t 
 static ldr_json *ldr__reader_json(const ldr__reader *r, size_t at, size_t *used, ldr_error *err) {
   ldr_error local;
   ldr_json *j;
-  size_t where, i;
+  char line[32];
   memset(&local, 0, sizeof local);
   j = ldr_json_parse_next(r->data + at, r->size - at, used, &r->desc.alloc, &local);
   if (j) return j;
-  where = local.offset == LDR_NO_OFFSET ? at : at + (size_t)local.offset;
-  for (i = strlen(local.message); i > 0 && local.message[i] != '('; i--) {}
-  if (i > 0 && local.offset != LDR_NO_OFFSET) local.message[i - 1] = 0; /* an offset of its own is put there again */
-  ldr__fail_at(err, local.status, local.offset == LDR_NO_OFFSET ? LDR_NO_OFFSET : where, "line %I: %s",
-      ldr__reader_line(r, where), local.message);
+  ldr__format(line, sizeof line, "line %I",
+      ldr__reader_line(r, local.offset == LDR_NO_OFFSET ? at : at + (size_t)local.offset));
+  ldr__fail_inside(err, &local, at, line);
   return NULL;
 }
 
@@ -18339,6 +18251,12 @@ typedef struct ldr__importance {
   double *scores;
 } ldr__importance;
 
+static double *ldr__place_doubles(ldr__plan *p, size_t n) {
+  return (double *)ldr__place(p, "importance", n, sizeof(double));
+}
+static int32_t *ldr__place_indices(ldr__plan *p, size_t n) {
+  return (int32_t *)ldr__place(p, "slices", n, sizeof(int32_t));
+}
 
 static void ldr__importance_place(ldr__plan *p, ldr__importance *i, const ldr_model *m, ldr_importance kind) {
   const ldr__shape *s = &m->shape;
@@ -18355,13 +18273,13 @@ static void ldr__importance_place(ldr__plan *p, ldr__importance *i, const ldr_mo
       i->block_size * sizeof(float)) : NULL;
   i->gradient = kind == LDR_FISHER ? ldr__place_floats(p, "fisher", i->block_size) : NULL;
   i->row = ldr__place_floats(p, "importance", 2 * (size_t)s->width);
-  i->embedding = (double *)ldr__place(p, "importance", (size_t)s->width, sizeof(double));
-  i->residual = (double *)ldr__place(p, "importance", (size_t)s->width, sizeof(double));
-  i->qk = (double *)ldr__place(p, "importance", layers * ldr__kv_width(s), sizeof(double));
-  i->vo = (double *)ldr__place(p, "importance", layers * ldr__kv_width(s), sizeof(double));
-  i->ffn = (double *)ldr__place(p, "importance", layers * (size_t)s->ffn, sizeof(double));
-  i->scores = (double *)ldr__place(p, "importance", widest, sizeof(double));
-  i->work = (int32_t *)ldr__place(p, "importance", widest, sizeof(int32_t));
+  i->embedding = ldr__place_doubles(p, (size_t)s->width);
+  i->residual = ldr__place_doubles(p, (size_t)s->width);
+  i->qk = ldr__place_doubles(p, layers * ldr__kv_width(s));
+  i->vo = ldr__place_doubles(p, layers * ldr__kv_width(s));
+  i->ffn = ldr__place_doubles(p, layers * (size_t)s->ffn);
+  i->scores = ldr__place_doubles(p, widest);
+  i->work = ldr__place_indices(p, widest);
 }
 
 /* Importance of one element of a matrix. */
@@ -18446,37 +18364,32 @@ typedef struct ldr__cut { int32_t *in, *q, *k, *v, *o, *mid, *ffn, *out; } ldr__
 
 static void ldr__cut_place(ldr__plan *p, ldr__cut *c, const ldr__shape *side) {
   size_t w = (size_t)side->width, q = ldr__q_width(side), kv = ldr__kv_width(side);
-  c->in = (int32_t *)ldr__place(p, "slices", w, sizeof(int32_t));
-  c->q = (int32_t *)ldr__place(p, "slices", q, sizeof(int32_t));
-  c->k = (int32_t *)ldr__place(p, "slices", kv, sizeof(int32_t));
-  c->v = (int32_t *)ldr__place(p, "slices", kv, sizeof(int32_t));
-  c->o = (int32_t *)ldr__place(p, "slices", q, sizeof(int32_t));
-  c->mid = (int32_t *)ldr__place(p, "slices", w, sizeof(int32_t));
-  c->ffn = (int32_t *)ldr__place(p, "slices", (size_t)side->ffn, sizeof(int32_t));
-  c->out = (int32_t *)ldr__place(p, "slices", w, sizeof(int32_t));
+  c->in = ldr__place_indices(p, w);
+  c->q = ldr__place_indices(p, q);
+  c->k = ldr__place_indices(p, kv);
+  c->v = ldr__place_indices(p, kv);
+  c->o = ldr__place_indices(p, q);
+  c->mid = ldr__place_indices(p, w);
+  c->ffn = ldr__place_indices(p, (size_t)side->ffn);
+  c->out = ldr__place_indices(p, w);
 }
 
 /* The best `keep` dimensions of every kept head, or all of them. Rotary dimensions turn in pairs
    (i, i+hd/2), or (2i, 2i+1), and are kept or dropped together. Heads whose values turn as well: those pairs too. */
 static void ldr__cut_head_dims(
     int32_t *out, const ldr__importance *im, const double *score, size_t hd, size_t keep, int pairs) {
-  size_t i;
+  size_t i, near = pairs & LDR__PAIRS ? 2 : 1, far = pairs & LDR__PAIRS ? 1 : hd / 2;
   if (!pairs) {
     ldr__top_indices(out, keep, score, hd, im->work);
     return;
   }
-  if (pairs & LDR__PAIRS) {
-    for (i = 0; i < hd / 2; i++) im->scores[i] = score[2 * i] + score[2 * i + 1];
-    ldr__top_indices(out, keep / 2, im->scores, hd / 2, im->work);
-    for (i = keep / 2; i-- > 0;) {
-      out[2 * i + 1] = 2 * out[i] + 1;
-      out[2 * i] = 2 * out[i];
-    }
-    return;
-  }
-  for (i = 0; i < hd / 2; i++) im->scores[i] = score[i] + score[i + hd / 2];
+  for (i = 0; i < hd / 2; i++) im->scores[i] = score[near * i] + score[near * i + far];
   ldr__top_indices(out, keep / 2, im->scores, hd / 2, im->work);
-  for (i = 0; i < keep / 2; i++) out[keep / 2 + i] = out[i] + (int32_t)(hd / 2);
+  for (i = keep / 2; i-- > 0;) {
+    int32_t first = (int32_t)near * out[i];
+    out[near == 2 ? 2 * i + 1 : keep / 2 + i] = first + (int32_t)far;
+    out[near * i] = first;
+  }
 }
 
 static void ldr__cut_default(
@@ -18591,8 +18504,7 @@ static void ldr__slice_block(ldr_ladder *l, int32_t rung, const ldr__block *b, c
   }
   for (i = LDR__NORM1; i < LDR__QNORM; i++) ldr__slice_vector(l, slot[i], b->v[i], norms[(i - LDR__NORM1) / 2]);
   for (i = LDR__QNORM; i < LDR__SLOTS; i++) {
-    if (l->side.head_norms != LDR__NORM_SHARED) ldr__slice_vector(l, slot[i], b->v[i],
-        i < LDR__KNORM ? c->q : c->k);
+    if (l->side.head_norms != LDR__NORM_SHARED) ldr__slice_vector(l, slot[i], b->v[i], i < LDR__KNORM ? c->q : c->k);
     else if (slot[i] >= 0) memcpy(l->values + l->params[slot[i]].offset, b->v[i],
         (size_t)l->side.head_dim * sizeof(float));
   }
@@ -18820,7 +18732,7 @@ static ldr_status ldr__ladder_slice(ldr_ladder *l, const ldr_dataset *sample, ld
     if (pass && ldr__plan_begin(&plan, &l->alloc, err)) return err->status;
     ldr__importance_place(&plan, &im, l->m, l->d.importance);
     ldr__cut_place(&plan, &cut, &l->side);
-    running = (int32_t *)ldr__place(&plan, "slices", (size_t)l->d.width, sizeof(int32_t));
+    running = ldr__place_indices(&plan, (size_t)l->d.width);
   }
   if (l->d.importance != LDR_MAGNITUDE) status = ldr__importance_sample(&im, l, sample, err);
   if (!status) {
@@ -18847,9 +18759,8 @@ static ldr_status ldr__ladder_publish(ldr_ladder *l, ldr_error *err) {
     float *bias;
     if (!parts[i].w->data) continue;
     if (parts[i].rows != ldr_ladder_param(l, parts[i].param).rows)
-      return ldr__fail(err, LDR_SHAPE,
-          "published_head: the head in the weights has %d classes, one for \"%s\" has %d", parts[i].rows,
-          ldr_head_name(l->d.head), ldr_ladder_param(l, parts[i].param).rows);
+      return ldr__fail(err, LDR_SHAPE, "published_head: the head in the weights has %d classes, one for \"%s\" has %d",
+          parts[i].rows, ldr_head_name(l->d.head), ldr_ladder_param(l, parts[i].param).rows);
     bias = ldr_ladder_param(l, parts[i].bias).value;
     for (r = 0; r < rows; r++) ldr__mat_run(l->m->kernels, ldr_ladder_param(l, parts[i].param).value + r * columns,
         parts[i].w, r, 0, columns);
@@ -18962,7 +18873,6 @@ static void ldr__tally_class(ldr__tally *y, int32_t guess, int32_t gold) {
 }
 
 /* What a batch adds to the tally, a function a head. `scratch` is room for the predicted tags. */
-
 static void ldr__tally_words(ldr__tally *y, const ldr__pass *s, const ldr__targets *t, int32_t *scratch) {
   size_t r;
   (void)t;
@@ -22140,26 +22050,20 @@ static ldr_status ldr__meta_desc(const ldr_weights *w, ldr_ladder_desc *d, int32
   char key[64];
   size_t f;
   int32_t i;
-  int64_t v;
-  uint64_t bits;
+  int64_t v = 0;
   for (f = 0; f < LDR__COUNT(ldr__fields); f++) {
     const char *text = ldr_weights_meta(w, ldr__fields[f].key);
     unsigned char *at = (unsigned char *)d + ldr__fields[f].offset;
+    const int whole = ldr__fields[f].size > 1;
+    uint64_t bits = 0;
+    uint32_t small;
     if (ldr__fields[f].kind == LDR__FIELD_OPTION && !text) continue;
-    if (ldr__fields[f].kind != LDR__FIELD_FLOAT) {
-      const int whole = ldr__fields[f].size > 1;
-      int32_t small;
-      if (!ldr__parse_i64(text, &v) || v < (whole ? INT32_MIN : 0) || v > (whole ? INT32_MAX : 255))
-        return ldr__meta_missing(ldr__fields[f].key, err);
-      small = (int32_t)v;
-      *at = (unsigned char)v;
-      if (whole) memcpy(at, &small, 4);
-    } else {
-      uint32_t small;
-      if (!ldr__parse_hex(text, 8, &bits)) return ldr__meta_missing(ldr__fields[f].key, err);
-      small = (uint32_t)bits;
-      memcpy(at, &small, 4);
-    }
+    if (ldr__fields[f].kind == LDR__FIELD_FLOAT ? !ldr__parse_hex(text, 8, &bits)
+        : !ldr__parse_i64(text, &v) || v < (whole ? INT32_MIN : 0) || v > (whole ? INT32_MAX : 255))
+      return ldr__meta_missing(ldr__fields[f].key, err);
+    small = (uint32_t)(ldr__fields[f].kind == LDR__FIELD_FLOAT ? bits : (uint64_t)v);
+    if (whole) memcpy(at, &small, 4);
+    else *at = (unsigned char)small;
   }
   if (!ldr__parse_hex(ldr_weights_meta(w, "ladder.seed"), 16, &d->seed)) return ldr__meta_missing("ladder.seed", err);
   if (d->rung_count < 0 || d->rung_count > LDR__MANY || (unsigned)d->preset >= LDR_PRESET_COUNT ||
@@ -22334,11 +22238,6 @@ static uint64_t ldr__run_digest(const ldr_trainer *t, uint64_t *marks) {
 }
 
 #ifndef LADDER_NO_STDIO
-static uint64_t ldr__double_bits(double v) {
-  uint64_t b;
-  memcpy(&b, &v, 8);
-  return b;
-}
 
 /* The scalars of a trainer, one row each, for writing and reading. */
 enum { LDR__STATE_I32, LDR__STATE_I64, LDR__STATE_DOUBLE };
@@ -22418,19 +22317,12 @@ LDR__DEF ldr_status ldr_trainer_save(const ldr_trainer *t, const char *path, ldr
   for (i = 0; i < LDR__RUN_FIELDS; i++) ldr__text_meta(&text, ldr__run_fields[i].key, ldr__run_value(value, t, i));
   for (s = 0; s < LDR__COUNT(ldr__states); s++) {
     const unsigned char *from = (const unsigned char *)t + ldr__states[s].offset;
-    int32_t small;
-    int64_t large;
-    double real;
-    if (ldr__states[s].kind == LDR__STATE_I32) {
-      memcpy(&small, from, sizeof small);
-      ldr__meta_i64(&text, ldr__states[s].key, small);
-    } else if (ldr__states[s].kind == LDR__STATE_I64) {
-      memcpy(&large, from, sizeof large);
-      ldr__meta_i64(&text, ldr__states[s].key, large);
-    } else {
-      memcpy(&real, from, sizeof real);
-      ldr__meta_hex(&text, ldr__states[s].key, ldr__double_bits(real), 16);
-    }
+    int32_t small = 0;
+    uint64_t bits = 0;
+    if (ldr__states[s].kind == LDR__STATE_I32) memcpy(&small, from, sizeof small);
+    else memcpy(&bits, from, sizeof bits);
+    if (ldr__states[s].kind == LDR__STATE_DOUBLE) ldr__meta_hex(&text, ldr__states[s].key, bits, 16);
+    else ldr__meta_i64(&text, ldr__states[s].key, small ? small : (int64_t)bits);
   }
   ldr__meta_hex(&text, "checksum", ldr__mix64(h ^ text.digest), 16);
   ldr__text_bytes(&text, "}", 1);
@@ -22507,15 +22399,11 @@ LDR__DEF ldr_status ldr_trainer_resume(ldr_trainer *t, const char *path, ldr_err
       uint64_t bits = 0;
       int64_t v = 0;
       int32_t small;
-      if (ldr__states[s].kind == LDR__STATE_DOUBLE) {
-        ldr__parse_hex(text, 16, &bits);
-        memcpy(to, &bits, 8);
-        continue;
-      }
-      ldr__parse_i64(text, &v);
+      if (ldr__states[s].kind == LDR__STATE_DOUBLE) ldr__parse_hex(text, 16, &bits);
+      else if (ldr__parse_i64(text, &v)) bits = (uint64_t)v;
       small = (int32_t)v;
       if (ldr__states[s].kind == LDR__STATE_I32) memcpy(to, &small, 4);
-      else memcpy(to, &v, 8);
+      else memcpy(to, &bits, 8);
     }
     memset(&t->start, 0, sizeof t->start); /* what was fitted here is gone again */
     t->order_epoch = -1;
@@ -22759,8 +22647,7 @@ static ldr_status ldr__publish(
       m->shape.head_norms == LDR__NORM_EACH)
     return ldr__fail(err, LDR_UNSUPPORTED,
         "writing a %s model is not supported (matrices that lie in one, or a table beside the usual ones): save the "
-        "ladder file instead",
-        m->type);
+        "ladder file instead", m->type);
   widest = 1;
   largest = 0;
   for (at = 0; ldr__published_next(&p, m, l, &at);) {
@@ -24699,7 +24586,6 @@ static int ldr__char_class(uint32_t c) {
   return c - ldr__digits91(record, 3) <= shape >> 8 ? (int)(shape & 255) : 0;
 }
 
-/* The entry at digit *at of the pool, which is left behind it: up to 0x32 two digits of what is near, from 0x37 one. */
 LDR__INLINE uint32_t ldr__decomp_digit(uint32_t at) { return ldr__digit91(ldr__decomp_pool[at / 4000][at % 4000]); }
 /* The entry at digit *at of the pool, which is left behind it: up to 0x32 two digits of what is near, from 0x37 one. */
 static uint32_t ldr__decomp_next(uint32_t *at) {
