@@ -24110,7 +24110,7 @@ LDR__DEF const char *ldr_simd_word(int i, ldr_simd *set) {
 
 /* General categories of planes 0 and 1. Record: where a run starts in its page of 256 * 32 + category (2 digits); the
    last two categories are upper and lower case in turn. Each page starts with a record; 128 pages are one text. */
-static const char ldr__cat_runs[4][2579] = {
+static const char ldr__cat_runs[3][4077] = {
   "#%%D&H'/'M(6(g,g,s-K.C9Y9{=ODvHRIkJPJpnlo#oDqgrCrSt[uBv7vGwlxT|$}:}j#9'x(>(f)+)J3~=E>3^ObBbYg`k/vhyuzl{,|#|;}*}X#,"
   "*q,8,Z/h0.111S334.919ZBHCCD>DHDrH]JOS,S<U=U`VBX6[Djjk0sPsy#-$3$Q7Q7s868U8x9|<l>4>U?8?YB'EWFHG$J]JoK4PNPpQIQsTXUFU~"
   "Vl_J_tb9bcbzd,eHf7fVfyg}i<j,jbkQl5lTllofo{qMr)rRsXt3u%xPyDy||5|S|e}6}J}a###M$3$H$r&s(E(})k1I1s484b5=5g6B6l7G868L8x"
@@ -24132,53 +24132,49 @@ static const char ldr__cat_runs[4][2579] = {
   "w4wUwux:x_#=#:Q;Q]Q|RARaS&SESgT*TKTkU0UOUqV4VUVuW:WYW{X>X`Y(p1pRprq7q[|n}3}W#:#=4/;U<7>DKlLkWhXF#(3zDhEsFXG6IgJeKr"
   "L5LVNcODPBt9tnv|x1y1yRym{m}/}V#)0D0k1)2u333}GWJ.J]JgOjP-X,[D^f_3aTa~dCdmg2g[i}jJllm9oZp(rIrt#9#x$=$]$~%C&F&h'-'K'm"
   "(2+<+b,A,g-)-J-l.N.p/1/R/r070V0x1;1]2$3[4.7X8B9c:,:H:m?I@*A+ALAlB1BPBrC5CVCuD(P>Y1Ylym#=o:xb##$r3t4AU=UxVQX&[Dgmtt"
-  "xAxP#=-v.I2(<O?I?_E'P3SnbHgm#=#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,gm#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,"
-  "#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,",
-  "#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,*N*p#,#,#,#,TXUxi}m9{>}V#,#,'?'n(f.G1s2N9pIkJ0JR"
-  "KbKvOUOhPBYzZa[Du&xQyB{6#<+3.S/=3z4WJNJmMTO^RwSLT6UFU|W-Wg`4aZazc]iAj?kll1lKm5mVmqn;nUo9qey4z6zWz{{>{}|D#,#n$1%7%V"
-  "&}'@/J0.0p1C2X2o4'6<6{7A7G9ZL&M5P/PncIi&i]lbm=p`rty5{L|D|r})}k#0&[0N3I3}<*?{@TD_DrN{P.Q4QRc(cId-eSf7fyh-lKltm=p`r?"
-  "rst^t|uAxT|$}a#,1S3_4B5(5h6B9Z:a;$=p>5>J?<B_CYDrJNJpM/N#NENeO*OHb#bBbdchdMe1fxg[g}h@hWq-qmr?rsviw,wnx^y5yTz<z[zr##"
-  "#L%M&;(<)*++.C0e123S3zC<CKDoH$HUH}JLg[szt^u#ucv(vtw-wLwcxT{w#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,"
-  "#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,]aa~i}kO|[#'#'#'#'#'#'#'#'#&#&#&#&#&#&#&#&#&#&#&#&#&#&#&#&#&#&#&#&#&#&#&#&#&#,#,"
-  "IbJOp`#)%M)h+K->-`.#1a1s6B6l8L8v919Z:6:`;;;ebshWn>#,#,9$9C9l?8U^VKjAm*m0xP|t}:#-(s+=+_,&,0.D4.4I5-5p656T6v797Z7z8?"
-  "8_9$9C9e:(:I:i;.;Q<2<S<w>:?E@4@kB/BPBrC5CVCvD;D_EeF#FIG7GnH4HRH}JOL0LY||}c",
-  "#,'7'a0e127h858m9:>J?8D(P-|;#9$(%]5=6]9`L?MpScTRU=UxZ6[U[[mJ}*}@##P-Z6[DmPrts=|[#,.I/`2x:$:?=3=E?8LZN:P-ZV[1[DhxjJ"
-  "mFm_o:#(1/?8ZV[H_kaznUp%|[#,1)3}F2J<JKN:N`StT=VcW,WhX2[|]FbYc$eHeofMg[ym#,#,6B9ZA9DrGWP,R.RVb9bbei#,%-%w&2&[5~6K7'"
-  "858L9:A9ApB-DrM/MeP-Zw^uaursyLyvzQ|J#,*v,q.0.C7G9G9QP-ddf<fwgbm0n$#,#M$H$s%M'A(f*&*O+K+u5~6m7h9;9a<a?EB>DrO.OvP-ZE"
-  "[;g[j[jkt^u8vmx^zr#,5~7=9ZA9B-DrKKMDP-VBY'Z6_Yau#,<aP)bzgXyL|*#,/j1)4%7G9_=.>R>t?4FsH&IsJ.JLR.U4U^##DxO`P-_k`9a%a4"
-  "a~bYh@i<|f#,-D0n1)3};f?_A/B_JOPoRDSSa~iKkgrszr#.#M#o$16m<6>J@#G$JPJpKUL9LPOjPpQ2b$c(dNe2f#fOg(hAhWl-lKm9uyxT{w#-$1"
-  "0o2Y2y5^6/9h;$;F<)<@?8KUL&LYLqP.PpQ2c)d-g=g|iRjllAlVlvm=piq:qMq{rjs=z1#,)A)k2Y3^4d5G5i6,6y8w9:9|:6P-RNRxS3S]TyUFZV"
-  "[$_a_ka~rSrusyv^xT{w#-#o$H$r'W(E(})k1I1s484b5=5g7G7r8U8x9[9};;<+<a=P>J?8?OAeAzCmEXF2F}IAJPL0P-SSS}T8U&U=Ugd#dLdoes"
-  "gshBhWiGi]j,kFkrlUlwm:mYm{n>nlo:oqp?s8so#,5i6m9]:@;F;f<)=[?<BuCCCzD2DQEMP-b$c(e3eRetg<g~hAi%isj*jAm=p`##P-a`bdd#do"
-  "f7fyg<h-p(qNr)#,4#5'7s8V8x9;:,;$;;?<B_E#IAP-`9`Z`za?b#d.dMdme>eHg`k&m=t3#,,P-?-a.$.E/)0O0o2N4%7V8B9K9Z;|#,2Y3^6n71"
-  "7~8,[@gXrwvLyL}j#,%M&;&R'@*&*O+++T4#5~6M7'7r8W8w9:9]9{:A:a;1;|?<B_[D_*_tm[n`o{pjqOrts7sesxt>tS#,#M&|5'727P7r9G<*<@"
-  "?8?YAeBHCLS^X7XVYGZ?Zm]@a~{V#9&Rg[sDsNxT{w#,&2&[3_3~6B6m8x9;9Z:,;[?<BnIAJ]K4U^VL_*_U_ubDbdcIcidC#,%M%w&R&|4B6B7Q7h"
-  "868m9;;e<*<@?<B_DrFsG@GxHES_U=UhVBVnWQWsX6XUXm[H_k##rsyVz<{,{V#-#m$3$Q(})J5H6,7h8x9[9}:@:m?<BiC#a~b9gbo4q}sHy,}w#,"
-  "#,#,#,Y1#1J&J]L0P-#,:w####################Ugx~yL#,#,#,#,#,3v9[9{<*A9Dr#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,|;#,#,#,;|####"
-  "#################################################,-`1u2y4%7G#############,#,#,7'9ZDHDvH<IxJOg2g`k&m9wcxQzGzQ#,3~6X"
-  "8F9Y;1;U;[?<B_C2EMEwM5O(U^####9Y:`HeIWJSMv##9VDoP3XBYQ#,=E>u?8?ZRoUGVk[;rrseswt=tSxRy,#,#,#,#,#,#,#,#,#,#,#,#,#,#,"
-  "#,#,",
-  "#,#,#,#,#,#,#,#,{6#,#,#,#,#,o:}j#,&2####################################################################xOymz9|[}("
-  "}a#,#,/?4b4y?8@4@~A9F;GWJO#,|[###################,H]JON{P-S3UgY1Z0Z@[1[=]a###############################=xT{w#=#="
-  "c>#-333~;|?Ihx#=zQ#=0e1dF^GAHVILKMNDQCQtTR_uaNv^#=:@;U;[gbnUryym#=AYDxMU#(,65B>P@uA?G]PkYwZ6Z[[;]%]@^*^f_O`pa9d)eH"
-  "eof-fShxiBm5vC#)$M%-%R&s']*F*l-5-[6h7G7m919V;;;a;|=*?O?vI&R4[@eNnZwi#)%s/%81A?JKSY^E_/h.h=q;qJsS|R|b#)*^*m,v5u6(?&"
-  "?5A>J=JLSJSYUc_b_qhoh~k+kLkglX#=#=#-6]7rI[L:LkQSR(ReT8Y[[;[fau#########)&[&y-v0*2.#-%M%x+l,Z.{/I0$0N2.3|IbUGU^#,2o"
-  "3~6J8m9_=%>S?)?/##Uga>aTg[w,xT{w}y####m9vfw,xT{w##m9wmxPxu|;}w####rsu8ubv~wKx'xP}a#,i<j0m:oZ#(/%;%=M=f?<B_D>Di####"
-  "##Jv`ja#b1bHc_###R3M3c8m#,$H$r.:.d/?/i0$0n1)1R4y5F6c707G7q8,:?:V<)<@<j=%=N=f>3?/?X@4@^@uAcAzBGB_C,CCCmD(DQDiE6EnF;"
-  "FRG@H]I*KKKuM5M_N{OHO`P-SSS}Yr[e]a^._k`8f-x_y,###=2N42W'[UaTbSgRh1m0mkzQ#2'ra4u2#=$((w8,9l<a?I?pE'Fs#=|T#=#=#=o{q_"
-  "wBxb||#=LqNTp`s(v~xbxh#='7(w<@?IB_E'RoUxa4b3f-gmh7#=#=@TE'IbJaN{P>SSUWi}lfqerdv=xb{V#=VcWAxT{w########" };
+  "xAxP#=-v.I2(<O?I?_E'P3SnbHgm#=#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,gm#,*N*p#,#,#,#,TXUxi}m9{>}V#,#,"
+  "'?'n(f.G1s2N9pIkJ0JRKbKvOUOhPBYzZa[Du&xQyB{6#<+3.S/=3z4WJNJmMTO^RwSLT6UFU|W-Wg`4aZazc]iAj?kll1lKm5mVmqn;nUo9qey4z6"
+  "zWz{{>{}|D#,#n$1%7%V&}'@/J0.0p1C2X2o4'6<6{7A7G9ZL&M5P/PncIi&i]lbm=p`rty5{L|D|r})}k#0&[0N3I3}<*?{@TD_DrN{P.Q4QRc(cI"
+  "d-eSf7fyh-lKltm=p`r?rst^t|uAxT|$}a#,1S3_4B5(5h6B9Z:a;$=p>5>J?<B_CYDrJNJpM/N#NENeO*OHb#bBbdchdMe1fxg[g}h@hWq-qmr?rs"
+  "viw,wnx^y5yTz<z[zr###L%M&;(<)*++.C0e123S3zC<CKDoH$HUH}JLg[szt^u#ucv(vtw-wLwcxT{w#,]aa~i}kO|[#'#'#'#'#'#'#'#'#,#,Ib"
+  "JOp`#)%M)h+K->-`.#1a1s6B6l8L8v919Z:6:`;;;ebshWn>#,#,9$9C9l?8U^VKjAm*m0xP|t}:#-(s+=+_,&,0.D4.4I5-5p656T6v797Z7z8?8_"
+  "9$9C9e:(:I:i;.;Q<2<S<w>:?E@4@kB/BPBrC5CVCvD;D_EeF#FIG7GnH4HRH}JOL0LY||}c#,'7'a0e127h858m9:>J?8D(P-|;#9$(%]5=6]9`L?"
+  "MpScTRU=UxZ6[U[[mJ}*}@##P-Z6[DmPrts=|[#,.I/`2x:$:?=3=E?8LZN:P-ZV[1[DhxjJmFm_o:#(1/?8ZV[H_kaznUp%|[#,1)3}F2J<JKN:N`"
+  "StT=VcW,WhX2[|]FbYc$eHeofMg[ym#,#,6B9ZA9DrGWP,R.RVb9bbei#,%-%w&2&[5~6K7'858L9:A9ApB-DrM/MeP-Zw^uaursyLyvzQ|J#,*v,q"
+  ".0.C7G9G9QP-ddf<fwgbm0n$#,#M$H$s%M'A(f*&*O+K+u5~6m7h9;9a<a?EB>DrO.OvP-ZE[;g[j[jkt^u8vmx^zr#,5~7=9ZA9B-DrKKMDP-VBY'"
+  "Z6_Yau#,<aP)bzgXyL|*#,/j1)4%7G9_=.>R>t?4FsH&IsJ.JLR.U4U^##DxO`P-_k`9a%a4a~bYh@i<|f#,-D0n1)3};f?_A/B_JOPoRDSSa~iKkg"
+  "rszr#.#M#o$16m<6>J@#G$JPJpKUL9LPOjPpQ2b$c(dNe2f#fOg(hAhWl-lKm9uyxT{w#-$10o2Y2y5^6/9h;$;F<)<@?8KUL&LYLqP.PpQ2c)d-g="
+  "g|iRjllAlVlvm=piq:qMq{rjs=z1#,)A)k2Y3^4d5G5i6,6y8w9:9|:6P-RNRxS3S]TyUFZV[$_a_ka~rSrusyv^xT{w#-#o$H$r'W(E(})k1I1s48"
+  "4b5=5g7G7r8U8x9[9};;<+<a=P>J?8?OAeAzCmEXF2F}IAJPL0P-SSS}T8U&U=Ugd#dLdoesgshBhWiGi]j,kFkrlUlwm:mYm{n>nlo:oqp?s8so#,"
+  "5i6m9]:@;F;f<)=[?<BuCCCzD2DQEMP-b$c(e3eRetg<g~hAi%isj*jAm=p`##P-a`bdd#dof7fyg<h-p(qNr)",
+  "#,4#5'7s8V8x9;:,;$;;?<B_E#IAP-`9`Z`za?b#d.dMdme>eHg`k&m=t3#,,P-?-a.$.E/)0O0o2N4%7V8B9K9Z;|#,2Y3^6n717~8,[@gXrwvLyL"
+  "}j#,%M&;&R'@*&*O+++T4#5~6M7'7r8W8w9:9]9{:A:a;1;|?<B_[D_*_tm[n`o{pjqOrts7sesxt>tS#,#M&|5'727P7r9G<*<@?8?YAeBHCLS^X7"
+  "XVYGZ?Zm]@a~{V#9&Rg[sDsNxT{w#,&2&[3_3~6B6m8x9;9Z:,;[?<BnIAJ]K4U^VL_*_U_ubDbdcIcidC#,%M%w&R&|4B6B7Q7h868m9;;e<*<@?<"
+  "B_DrFsG@GxHES_U=UhVBVnWQWsX6XUXm[H_k##rsyVz<{,{V#-#m$3$Q(})J5H6,7h8x9[9}:@:m?<BiC#a~b9gbo4q}sHy,}w#,#,#,#,Y1#1J&J]"
+  "L0P-#,:w####################Ugx~yL#,#,#,#,#,3v9[9{<*A9Dr#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,|;#,#,#,;|##################"
+  "###################################,-`1u2y4%7G#############,#,#,7'9ZDHDvH<IxJOg2g`k&m9wcxQzGzQ#,3~6X8F9Y;1;U;[?<B_"
+  "C2EMEwM5O(U^####9Y:`HeIWJSMv##9VDoP3XBYQ#,=E>u?8?ZRoUGVk[;rrseswt=tSxRy,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,#,"
+  "#,#,#,{6#,#,#,#,#,o:}j#,&2################",
+  "####################################################xOymz9|[}(}a#,#,/?4b4y?8@4@~A9F;GWJO#,|[###################,H]"
+  "JON{P-S3UgY1Z0Z@[1[=]a###############################=xT{w#=#=c>#-333~;|?Ihx#=zQ#=0e1dF^GAHVILKMNDQCQtTR_uaNv^#=:@"
+  ";U;[gbnUryym#=AYDxMU#(,65B>P@uA?G]PkYwZ6Z[[;]%]@^*^f_O`pa9d)eHeof-fShxiBm5vC#)$M%-%R&s']*F*l-5-[6h7G7m919V;;;a;|=*"
+  "?O?vI&R4[@eNnZwi#)%s/%81A?JKSY^E_/h.h=q;qJsS|R|b#)*^*m,v5u6(?&?5A>J=JLSJSYUc_b_qhoh~k+kLkglX#=#=#-6]7rI[L:LkQSR(Re"
+  "T8Y[[;[fau#########)&[&y-v0*2.#-%M%x+l,Z.{/I0$0N2.3|IbUGU^#,2o3~6J8m9_=%>S?)?/##Uga>aTg[w,xT{w}y####m9vfw,xT{w##m9"
+  "wmxPxu|;}w####rsu8ubv~wKx'xP}a#,i<j0m:oZ#(/%;%=M=f?<B_D>Di######Jv`ja#b1bHc_###R3M3c8m#,$H$r.:.d/?/i0$0n1)1R4y5F6c"
+  "707G7q8,:?:V<)<@<j=%=N=f>3?/?X@4@^@uAcAzBGB_C,CCCmD(DQDiE6EnF;FRG@H]I*KKKuM5M_N{OHO`P-SSS}Yr[e]a^._k`8f-x_y,###=2N"
+  "42W'[UaTbSgRh1m0mkzQ#2'ra4u2#=$((w8,9l<a?I?pE'Fs#=|T#=#=#=o{q_wBxb||#=LqNTp`s(v~xbxh#='7(w<@?IB_E'RoUxa4b3f-gmh7#="
+  "#=@TE'IbJaN{P>SSUWi}lfqerdv=xb{V#=VcWAxT{w########" };
 
-/* The first record of each page among those of its 128 pages (2 digits). */
+/* The first record of each page among those of its 128 pages (2 digits); long stretches of one category are left
+   out. */
 static const char ldr__cat_page[] =
   "###############E#[#z$_%O&E'2'l(8(e)6)7)R)d)f)g)u*>*R*o+4+_,(,/,2,s,s-Z-[-m-t-z-}.A.B.c.d.m/)/H0#0&0&030?0@0A0B0C0D"
-  "0E0F0G0H0I0J0K0L0M0N0O0P0Q0R0S0T0U0V0W0X0Y0[0]0^0_0`0a0b0c0d0e0f0g0h0i0j0k0l0m0n0o0p0q0r0s0t0u0v0w0x0y0z0{0|0}0~1#"
-  "1$1%1&1'1(1)1*1+1,1-1.1/1011###$#%#&#'#(#)#*#+#,#-#.#/#0#1#2#3#4#5#6#7#8#9#:#;#<#=#>#?#@#A#B#C#F#G#H#I#P#Q#i$5$Y${"
-  "%P%p%q%r%s%t%u%v%w%x%y%z%{%|%}%~&#&$&%&&&'&(&)&*&+&,&-&.&/&0&1&2&3&4&5&6&7&8&9&:&;&<&=&>&?&E&F&G&H&I&J&K&L&M&N&O&P"
-  "&Q&R&S&T&U&V&W&X&Y&Z&[&]&^&_&`&a&b&c&d&e&f&g&h&l'&'''4'l###1#C#K#`#j$%$&$2$L$[$}%0%7%I%V%i&-&R&s'Z'z(+(H(X(f)1)I)P"
-  ")l*2*8*Q*R*S*T*V*[*^*_*`*a*b*c*d*e*f*g*k*l*m*n*o*v*w*x*y*z*{*|*}*~+#+$+%+&+'+(+*+++,+.+/+0+1+2+3+4+5+6+7+8+9+:+;+<"
-  "+=+>+?+@+A+B+C+D+E+F+G+H+N+O+P+Q+R+S+T+U+V+g+w+x,#,),9,:,;,<,=,>,?,@,A,B,C,D,E,F,G,H###$#%#&#'#(#)#*#,#-#.#/#0#3#5"
-  "#6#7#8#9#:#;#<#=#>#?#@#A#B#C#D#E#F#G#H#I#J#K#L#M#N#O#P#Q#R#S#T#U#V#^#_#j#l#m#n#o#p#q#r#s#t#u$&$'$($)$*$+$,$-$.$/$0"
-  "$1$2$3$4$5$8$9$;$A$C$R$Z$_${%:%J%a%b%c%q%r%s%t%u%{&-&7&@&A&G&N&O&X&^&g&h&i&p&u'^'_'k'o'y'{'|'}('(/(=(>(N(S(T(U(V";
+  "0E0F0G0H0I0J0K0L0M0N0O0P0Q0R0S0T0U0V0W0X0Y0[0_0`0a0b0i0j1%1M1r272i3,32333435363738393:3;3?3U3V3d4?4?4M4`4h4|5*5A5B"
+  "5N5i5x6=6L6S6f6s7)7I7o838w9:###@#P#^$)$A$H$d%*%0%I%J%K%L%N%S%U%V%W%X%Y%Z%[%]%^%_%c%d%e%f%g%n%o%p%q%r%s%t%u%v%w%x%y"
+  "%z%{%|%~&#&$&&&'&(&)&*&+&,&-&.&/&0&1&2&3&4&5&6&7&8&9&:&;&<&=&>&?&@&F&G&H&I&J&K&L&M&N&_&o&p&w&}'1'2'3'4'5'6'7'8'9':"
+  "';'<'='>'?'@'A'B'C'D'E'F'G'H'J'K'L'M'N'Q'S'T'U'V'W'X'Y'Z###$#%#&#'#(#)#*#+#,#-#.#/#0#1#2#3#4#5#6#7#8#9#:#;#<#C#D#O"
+  "#Q#R#S#T#U#V#W#X#Y#Z#h#i#j#k#l#m#n#o#p#q#r#s#t#u#v#w#z#{#}$'$)$8$@$D$a$|%0%F%G%H%V%W%X%Y%Z%a%o%y&&&'&-&4&5&>&C&L&M"
+  "&N&U&Z'C'D'P'T'_'a'b'c'i'q(#($(4(9(:(;(<(=";
 
 /* Pages 0 to 5, 0x20, 0x30 and 0xff: category + 30 * (1: has a lower case only, 2: may decompose or combine) of each
    (1). */
@@ -24225,214 +24221,209 @@ static const char ldr__lower_runs[] =
   "xL(3d#$#xV(3e#$#xS(3g#$#y*(3h#$#xn(3i#$#y'(3j#$)0_(3k#O)&M(3{#$)%x(3|#$#xT(3}#$$i[(3~#+)&M(4&#$#x0(4'#O)&M(47#$#uh"
   "(4P#$)&M*tf#p)&m+&J$>)&u+(D$2)&u+*N#B)&t+*Z#N)&t+*k#6)&t+*s#')&t+>B$`)'1+@]#d)&m+aL$&)&m.@A$&)&m.AF#m)&h2-_$,)&o";
 
-/* Decompositions: first (3), (where its entries start * 80 + kind) * 64 + count - 1 (4). Kind 0, 1: character k is the
-   entry + kind * k; n + 1: n entries each; + 20: behind a digit d, entries of one digit + 32 * d; + 40: by
-   compatibility only. */
-static const char ldr__decomp_runs[2][2955] = {
-  "#$i##@T#$q##zQ#$s#%3A#$x#%m>#${#'%J#$}#'`+#$~#(tw#%%#*/0#%&#+C}#%)#,Zv#%*#/d8#%-#5W*#%4#=ZT#%>#N>]#%F#YJD#%M#a8<#%"
-  "T#i;g#%_#y{o#%g$&#9#%m$,m,#%n$.`(#&$$IrS#&($Q<o#&:$q4y#&D%'Xd#&F%*6q#&K%1^&#&Q%=)s#&U%Adu#&[%M0e#&_%O?c#&g%Yo/#&i%"
-  "^Ss#&{%|6J#'&&)OO#'6&GMH#'W&HGR#'g&LfD#'|&Ph+#(#&X@C#()&`uc#(:&{Nx#(B'*Zf#(M'@+m#(P'C{K#(T'Ga'#(X'O+B#(i're-#({(:W"
-  ":#)'(><|#*V(Vc]#+#(bp'#++(l,=#,0(q|(#,3(rY$#,4(sp9#,e(u))#,k(v[J#,o(wT.#,u(y+O#,v(z$u#,x(}ei#,y(~|$#,})(SD#-#)*F3#"
-  "-?)/zY#-`)<y-#-f)F`T#-i)Hb+#-k)Lq2#.*)Nc|#..)Q3$#.3)Rsf#.:)Smp#.=)WRH#.A)YE5#.F)[8$#.S)alD#.t)c_1#//)eP{#/2)i6S#/6"
-  ")k)@#/;)lx/#/U)rOP#0E)wJZ#0T){06#0Z*&VC#0_**;}#0g*5Gf#0o*@ST#0}*X%L#2U*]57#4:*^Xr#52*k;:#5~*tq?#6$*w@D#65*ylI#<j*|"
-  ";N#<r+#}(#<u+'b^#==++UD#>U+5ve#>g+=Nz#>j+@W:#?c+BJ'#?f+D<p#@-+F/_#@2+JMN#Bg+L25#Bj+Osl#B{+WL%#CW+ZF;#D2+_+s#EU+j7Y"
-  "#Fs+my3#Fz+q^j#F}+y(y#HF,$O-#I|,/Zp#I~,3@K#Jz,>i>#LC,BMt#Lm,F3N#MA,MXx#My,O0=#N',Rqs#N,,VVL#N1,Z<&#N6,^}[#NC,bc5#N"
-  "M,fGk#NO,j-E#NQ,qp`#NR,u9-#NS,y:o#N[,|`<#Nn-$Dr#Nx-(*K#N}-+l%#O&-/PZ#O+-364#O8-6wj#PJ-:]C#Rk->^D#p%-@4f#p'-B`k#p)-"
-  "E/p#p+-GZu#p--J*z#p1-LV##pZ-O&(#p]-QQ-#p`-S}3#pc-Xx<#v)-[ck#v--_l,#v0-cP&#v9-dg5#v;-g6H#vL-zET#vX.-6w#vv.A#4#w=.B8"
-  "t#wM.WHq#wW._(c#xG.l}@#xQ/$io#xb/F1)#xr/f):#y&0+LP#y60J}z#yF0jv/#yV1-n@#yg1M|&#yw1l^c#z+21e^#z,23;>#z125.4#z;2E5-#"
-  "zK2csj#z[3%UJ#zl3A~V#z|3^52#{63{se#{<4,9,#{N4LFd#{V4Xh}#{]4f.D#{m5*<*#|#5JIb#|+5Vk}#|45gri#|65jAn#|85l4Z#|:5n'H#|<"
-  "5rEH#|L65u~#|M6707#|N68~?#|O6:8T#|P6<*]#|Q6=@r#|R6?2z#|S6@I3#|T6B;;#|U6CQP#|V6ECX#|W6FYn#|X6HKv#|[6Ic3#|a6R|:#|q6q"
-  "^w#}%73@W#}67Q#-#};7Z;@#}<7[QU#}=7^aN#}>7`6J#}?7aim#}A7dU$#}F7k|2#}I7qRn#}J7rj'#}K7t[/#}L7urJ#}S8&p5#}V8(*N#}[81Bb"
-  "#}^82X|#}d8=d{#}e8>{:#}l8M2U#}m8NHl#}o8Rfy#}s8U6d#}w8Zk*#}z8aAf#}{8bW{#}|8dJ'#}}8ea<#}~8gRD#~#8i)f#~%8jY~#~'8l0%#~"
-  "68ljZ#~<8n$p#~I8orx#~J8q;7#~K8s.e#~T8uJ>#~X8v(;#~Y8xT%#~[8|8v#~]8~e`#~b9&WZ#~d9(<A#~m9*=6#~}9.NE$#)93GE$#:942e$#>9"
-  "5rk$#D97-$$#J9=v:$#T9?0J$#Z9Ddu$#s9S+Y$$p9T{,$$r9Y-M$$s9ZCc$$u9]~S$$w9b0u$$y9cG.$$z9erW$%)9r7h$%*9sM}$%-9uN3$%49y4"
-  "I$%59{'w$%69}R;$%8:#6=$%::$/b$%<:%bB$%>:&Zh$%@:)F8$%C:*kT$%G:-,W$%O:5?H$%P:7[&$%Y:>W#$%e:B/u$%g:HA7$%h:L&7$%t:uom$"
-  "%u:wau$%v:y*4$%w:zyb$%x:}H&$%y;#,($%z;$PC$%{;&Cq$%|;(pZ$%};+wR$%~;-ZT$&#;/#p$&$;0sA$&%;3A%$&*;7';$&+;8vi$&,;;E-$&-"
-  ";=)/$&.;>MJ$&/;@@x$&0;Bmb$&1;EtY$&2;GW[$&3;H|w$&4;JpH$&5;M>+$&B;P9e$&S;S^N$&h;WC'$'+;Y5r$'c;_j6$'h;b9;$'k;de@$(';g"
-  "4E$();i`J$(/;lK[$(0;p1v$(2;ueW$(3;yJr$(D;~bG$(G<%1L$(J<']Q$(L<*,V$(d<,W[$(f<.JH$(q<0vQ$(x<<&7$(|<@}A$)(<ExK$),<JsU"
-  "$)0<On`$)T<Til$*-<_`$$*7<iU8$*w<sJ%$.A<t|i$.J<uiR$.U='~;$._=9?E$.j=U-n$.s=asp$/<>Jz*$/V>KVB$/q>L4&$>=>MKa$?J>U$5$?"
-  "K>WNU$?L>YB'$@W>[B5$E0>_;i$Gn>`|N$K1>bo;$L*>db($L7>fSv$L=>q`i$LM?3BI$L^?Q%*$Ln?ocg$L~@1EG$M2@LX#$MB@k:`$MRA,y@$McA"
-  "JZ}$MsAi=^$N'B*|>$N7BH^{$NGBg@[$O&C)#-$O]C)[E$O_C*qx$OsC0-q$OuC1|^$OwC3oJ$OyC5b7$O{C7T$$O}C9Fm$P#C;9Y$P%C=,F$P'C>{"
-  "3$P)C@m|$P+CB`i$P-CDRU$P0CFEB$P2CH8/$P4CJ*x$P;CKyf$P>CP;W$PACTYI$PDCXx;$PGC^:-$P`CbWz$PgCdgt$PjCgS($PkCib}$PxCkqv$"
-  "PzCmdc$P|CoVO$P~CqI<$Q$Cs<)$Q&Cu.r$Q(Cv}_$Q*CxpK$Q,Czc8$Q.C|U%$Q0C~Gn$Q2D$:Z$Q5D&-G$Q7D'|4$Q9D)n}$Q@D+(R",
-  "$QCD/FD$QFD3e6$QID8'($QLD<Dv$QeD@cg$QhDBUV$QoDI|c$QpDL/[$RFDM}l$ROD_a3$RUDaS`$RZDjl|$ReDl_t$RzDm<g$S)E%bP$S9ECD1$S"
-  "LEb&l$T`E|%<$TnFK?L$T}G)6a$T~G3eL$U$G<C)$U(GHeN$U8GxdR$UHHN1*$UTHUgb$UUHX64$UeHl6S$UnH|uv$UsH~j5$V%IEHy$V&IMK`$V'I"
-  "TqI$V)IXU>$V*IZH:$V:IvZr$VJJ8=R$VZJV.y$VjJj/}$VsJyZ6$VvK#y4$VwK%lb$VxK(;&$VyK*.S$VzK,J0$V~K1EF$W2KDSh$W8KEk&$WCKSE"
-  "*$WIKTZX$WNKUsw$WQKc8M$WRKee7$WSKj&E$WUKp8H$WVKul*$WWKyO}$WZL'Fu$W]L0&t$W_L66m$W`L8cV$WaL;lY$WcLCnZ$WdLF?j$WeLLQ-$"
-  "WfLR(k$WgLWZh$WhL[Ah$WjLfpR$WkLk1b$WnLtK@$WoLxjs$WpL}e<$WqM&&K$WtM.bK$WxM6fU$WzM=Tq$W{MAr=$W|MD{?$W}MHaY$W~MMZ>$X#"
-  "MPbx$X%MU&s$X&M[6m$X'M_y+$X(MeO($X)MhXk$X*MmQk$X+Mo~X$X0N$*,$X1N'j}$X2N*9A$X3N,,q$X6N40{$X7N9+F$X:NB~~$X;NGyG$X<NL"
-  "9p$X=NNh#$X>NSa#$X?NV1N$XAN]zb$XDNf[($XENj?8$XFNlk~$XGNo;h$XHNrB`$XINtpo$XJNy1;$XKN|8}$XUO1V/$XfOW;D$XhOZRK$XiO]}n"
-  "$XlOb@C$XnOfOM$XsOw4z$XtO~Yk$X|P2pA$X}P5@+$X~P89#$Y)PI+r$Y-PP|X$Y7Pewd$Y9Pj*j$Y:Pl,C$Y=Pr.5$Y>Ps}d$Y@Pzl>$YAQ#f#$Y"
-  "BQ%gY$YFQ-^A$YGQ3oa$YHQ;E,$YJQ>?Q$YZQe4v$Y[Qh;p$Y_QlM#$Y`Qr2g$YaQt^4$YkR%]A$YlR(+c$YnR+4e$YpR/Qq$YqR1F'$YrR4M`$YsR"
-  "6y'$YwR<C&$YyRC0?$Z&RRZX$Z-RcbT(0dS/Fx(3&S1+^(4SS3,Q(>)S4m:*cOS;>/*c^SU;8*cnSsyu*c~T5[U*d2TS>6*dBTq|s*dRU3_S*dcUQA"
-  "4*dsUp#q*e'V1bQ*e7VOD2*eGVn&o*eWW/eO*ehWMG0*exWl)m*f,X-hM*f<XKJ.*fNXj,[*fPXk{H*fSXmn>*f_Y$D-*faY&6v*fdY()d*fiY+k?*"
-  "fmY35Z*f}YPt;*g1YoUx*gAZ18X*gSZNw3*g^ZbM1*gn[$/n*g~[AnN*h2[`P/*hB[~2l*hR]?qL*i-]^~s*i0]cAH*i2]gPO*i@]lYc*iJ]s+I*iL"
-  "]tz6*iM]w,R*iV]}/#*iW]~)/*i[^-C#*if^9+|*il^?uo*in^Ah]*iq^Dpz*it^GyB*i}^S~G*i~^Upq*jD^lOH*kJ_8`{*kT_?"
-  "?o*kb_OGH*kq_u_2*kt_ylq*kx_{6p*l:`Dy>*l{a9T@*m%aL8b*m3a_2t*mtbRxv*nXcGb{*n[cMr{*necY[W*o[dNF>*pBeke+*qEfuAK*qGf|wJ"
-  "*qNg2p?*qOg5;q*qPgIYR*qQgRp`*qfgWii*r*ge/+*r9gvJ]*r;gwa3*rAgxwP*rNh+hn*rYh8<.*rch=pL*rkh@kG*rohF|$*rqhHnv*r{h_Z|*s"
-  "Ti%#A*t9iM4V*tEiWSp*tfiXjc*uHiYG1*uXioI.*uij&X>*uyj9g_*u~j:}|*v/jInk*vPjKa?*vXjMS,*vajOEu*vijQ8_*vojS,4*vwj[ht+Itj"
-  "f{s+IvjjaL+J)jnF&+KQjr+]+QLjyQl+UPk$x{+USk,C-+X>k0(d1F2k7Nx1G4kQK~1MWki#J1Mrki[c1N0kj8{1NJkjr$1NRkkNG1Nekle$1O#kmA"
-  "<1O=kmz|1O?knVT1OCkomi1OFkq&Y1OJkr<01OOksQe1OWkth51O]kuE/1O_kvZ%1OgkwpY1Orky*=1P0kycU1PJkz?U1PMkzxp1PSk|2H1P]k}Gx1"
-  "Pek~^`1Q#l#:`1Q&l#sz1Q+l%-O1Q1l&Ca1Q5l'XV1Q=l(o>1QWl)KV1Qrl*(o1R0l*b+1RJl+>C1Rel+w[1S#l,St1S=l-101SWl-jH1Srl.Fa1T0"
-  "l/#y1TJl/]51Tel09M1U#l0s21U'l3Ab1U8l4Wo1UAl@@?1UZlAVB1UblJod1UslL)q1U|lWnA1V9lY(D1V@lc@f1VQldVs1VZlp?C1VtlqUF1V{lz"
-  "nh1W0l|(u1W9m+mE1WRm-'H1WYm6?j1Wkm7Uw1WtmC>G1X1mDTL1X<mP<j1XFmQR>1XPmRho1XZmS~C1XemU7t2;emV]-2;jmYe^2<%miUi2<*ml_("
-  "2<-mnBj2<0moX>2<2mp|~2<=mwjo2<Bmze'2<Dm{zW2<Km}4,2<Pm~I]2<Rn#`12<Tn$ub2<Vn&=>2<Zn(iB2<^n*M(2<an+cX2<cn,y-2<en.2^2<"
-  "gn/H22<in0^c2<kn2&>2<nn3g$2<qn5.^2<vn86~2<~n=2)2='n@:F2=,nC4Z2=.nDX>2=9nKF<2=OnVQs2=SnX}z2=Yn]c`2D1nhp'2DAnw(}2D[o"
-  "KhN2D]oOYf2D_oQM72DboTFA2D|oU2o2E$oZgs2E%o^672E@o`)%2Egoc1A2F|odr)2F~oilM2G0ok&-2G<p$aF2GLpBC'2Gap_mQ2Gqq)Q-:P%q,v"
-  "c:P3qFsl:PCqeUL:PSr'8-:PdrDvj:PtrcXJ:Q(s%;+:Q8sByh:QHsa[H:QXt#>):Qit@|f:Qyt__F:R-t}A':R=u?#d:RMu]bD:R^u{D%:Rnv=&b:"
-  "R~vZeB:S2vyG#:SBw;)`:SRwXh@:ScwwI}:Ssx9,^:T'xVk>:T7xuL{:TGy7/[:TWyTn<:ThysOy:Txz52Y:U,zRq::U<zqRw:UL{35W:U]{Pt8:Um"
-  "{oUu" };
+/* Decompositions, canonical ones and by compatibility only: first (3), (where its entries start * 40 + kind) * 126
+   + count - 1 (4). Kind 0, 1: character k is the entry + kind * k; n + 1: n entries each; + 20: behind a digit d,
+   entries of one digit + 32 * d. */
+static const char ldr__decomp_canonical[] =
+  "#%-##'6#%4#*{9#%>#;FY#%F#FBQ#%M#M&h#%T#Tzk#%_#fF/#%g#n>.#%m#t~?#%n#vn]#&$$5YI#&($<v2#&:$[A@#&F$m}I#&K$u=(#&U%$8}#&"
+  "_%/4v#&g%9TG#&i%=4r#&{%ZH7#'&%dT+#'W&%hG#'g&*$+#()&-`U#(:&Go}#(B&Rk{#(P&hNy#(T&l/;#(X&sK$#(i'9RU#({']nd#)''aN0#,0'"
+  "y39#,3'ym##,4'{&1#,e'|8T#,o'}L?#,v'~bN#,x(&@F#,y('UV#,}(-&##-#(.r3#-?(4Ab#-`(A-g#-i(J9N#.:(Muk#.=(QU*#.A(SE8#.F(U5"
+  "H#.S(Zaq#.t(]Q##//(_A2#/2(b}M#/6(dm[#/;(f]l#/U(l-9#0E(p}@#0T(t]_#0Z({y9#0_)#XY#0g).TR#0o)9PQ#0})P]$#4:)T<C#5~)aL##"
+  "6$)ctT#65)f@*#<j)hh[#<r)lGx#<u)p(8#==)t$?#>U)~(+#>g*)`G#>j*,d?#?c*.SM#?f*0C[#@-*23l#@2*6KM#Bg*7{x#Bj*;[9#B{*C7U#CW"
+  "*E{j#D2*I[,#EU*TW##Fs*X7?#Fz*[s]#F}*d39#HF*kNs#I|*vJj#I~*z+,#My+)'##N'+,c?#N,+0B[#N1+3~x#N6+7_8#NC+;>T#NM+>zq#NO+B"
+  "Z2#NR+Ivj#N[+MV*#Nn+Q6F#Nx+Trc#N}+XR##O&+]2?#O++`n[#O8+dMx#PJ+h.8#p%+kjT#p'+n6*#p)+p^[#p++s*1#p-+uQc#p1+wz8#pZ+zEj"
+  "#p]+|n?#p`,#9r#pc,(-x#xG,*UV#xQ,>%y#xb,_ud#xr,~@y#y&-C4d#y6-c8@#yF.%`U#yV.D+k#yg.dgk#yw/%{9#z,/F6M#z1/H&e#z;/Wrk#z"
+  "K/v*9#z[07=d#zl0S=G#z|0o)@#{610<a#{<1<LN#{N1],D#{V1i<(#{]1uKr#{m29+r#|#2Xgh#|+2ewM#|42ugF#|62x2x#|82z#*#|:2{o9#|<3"
+  "$++#|L3C-1#|M3DB?#|N3F1*#|O3GF8#|P3I5##|Q3JJ1#|R3L8x#|S3MN*#|T3O<q#|U3PR##|V3R@j#|W3SUx#|X3UDc#|[3VYu#|a3`fk#|q3}z"
+  "9#}%4?1d#}64]E'#};4fOF#}<4geT#}>4iS?#}A4jiP#}F4r),#}I4wS1#}J4xi?#}K4zW*#}L4{m>#}S5,Vx#}V5-m.#}[56wM#}^580a#}d5C+1#"
+  "}e5D@E#}l5R>j#}m5SSy#}o5Wk9#}s5Z83#}w5`d^#}z5f2c#}{5gGq#}|5i6[#}}5jKj#}~5l:T#~%5mLy$%:5nc*$%>5ovr$&S5rCk$&h5v$*$'+"
+  "5wp:$'c5}?c$'h6#h8$'k6&3j$('6([?$()6+'q$(D6-OF$(G6/wx$(J62CM$(L64l#$(d677T$(f69'c$(q6;O<$(x6FK2$(|6K?9$)(6P3@$),6U"
+  "'G$)06YwN$)T6_kW$*-6iRf$*76s:t$*w6||9$@W6~6j$Os7$_?$Ou7&NM$Ow7(>[$Oy7*.j$O{7+zx$O}7-k*$P#7/Z8$P%71JF$P'73:T$P)75*c"
+  "$P+76vq$P-78g#$P07:V1$P27<F?$P47>6M$P;7@&]$P>7D>@$PA7HV$$PD7Lnd$PG7Q*G$P`7UB*$Pj7W28$Px7X~F$Pz7ZnT$P|7]^c$P~7_Mq$Q"
+  "$7a>#$Q&7c.1$Q(7dz?$Q*7fjM$Q,7hY[$Q.7jIj$Q07l9x$Q27n**$Q57ov8$Q77qfF$Q97sUT$Q@7tj@$QC7y&$$QF7}=d$QI8%UG$QL8)n+$Qe8"
+  ".)j$Qh8/u{$Qo875T*cO89$L*c^8RW]*cn8pl+*c~92#U*d29O7$*dB9mJN*dR:.^y*dc:KrG*ds:j)r*e';+=@*e7;HPk*eG;fe9*eW<'xd*eh<E0"
+  "2*ex<cC]*f,=$W+*f<=AkU*fN=_~q*fP=ao#*fS=c_:*f_=uvc*fa=wfq*fd=yV$*fi=}6B*fm>(R+*f}>EfU*g1>cz$*gA?%1N*gS?BDs*g^?T]N*"
+  "gn?rpy*g~@4(G*h2@Q;r*hB@oO@*hRA0ck*iJAN81*iLAP(?*iWAQWm*i[A]pN*ifAiGg*ilAp+x*inAqx+*iqAt|$*itAx$$+ItB';T+IvB*wq+J)"
+  "B.W1+KQB27N+QLB9S++UPB@od+USBH/?+X>BKk]1F2BS+>1G4Bm_K:P%C'T~:P3CA-2:PCC_@]:PSC|T+:PdD=hU:PtDZ|$:Q(Dy3N:Q8E:Fy:QHEW"
+  "ZG:QXEunr:QiF7&@:QyFT9k:R-FrM9:R=G3ad:RMGPu2:R^Go,]:RnH0@+:R~HMSU:S2Hkh$:SBI,{N:SRIJ2y:ScIhFG:SsJ)Yr:T'JFn@:T7Je%k"
+  ":TGK&99:TWKCLd:ThKaa2:TxK~t]:U,L@,+:U<L^?U:ULL{S$:U]M<gN:UmMYzy";
+
+static const char ldr__decomp_compat[] =
+  "#$iMx28#$qMxl##$sMy~F#$xMz[1#${M{m2#$}M|K?#$~M}^c#%%M~sq#%&N$*9#%)N%@l#&DN.gr#&QN1O+#&[N6C1#'6N8j?#'|N:#O#(#NAZo#("
+  "MNIRl#*VNMMN#+#NXJh#++NbU.#,kNh_?#,uNis*#-fNkE3#-kNmmd#.*No]s#..Nr)G#.3NsXq#2UNu.c#52Nv_4#JzO$F?#LCO(&[#LmO+by#MAO"
+  "2}1#NQO4nc#NSO8N##RkO<,x#v)O=y,#v-O@}%#v0OD[##v9OEq+#v;OH<k#vLO[0`#vXOjhy#vvO~8*#w=P#L$#wMP8Ke#wWP>p;#z+PLqF#}=PNa"
+  "T#}?PPPd#~#PST[#~'PU@d#~6PU{j#~<PW4x#~IPY#c#~JPZTT#~KP]F*#~TP_O1#~XP`,x#~YPbUq#~[Pf4j#~]Ph^c#~bPlX?#~dPn,j#~mPp8^#"
+  "~}Pt7F$#)Py'?$#:Py{G$#>P{MR$#DP|ca$#JQ'EV$#TQ(Z`$#ZQ.+6$#sQ<H#$$pQ>9U$$rQB2j$$sQCGx$$uQF1U$$wQJ*j$$yQK?x$$zQMg3$%)"
+  "QYvj$%*Q[/x$%-Q^:J$%4Qax*$%5Qci[$%6Qf3j$%8Qgbq$%<Qhv[$%@Qj-$$%CQk^s$%GQmji$%OQv%1$%PQx.<$%YR#.5$%eR&PU$%gR,Yj$%hR0"
+  "8n$%tRXFc$%uRZ5M$%vR[g?$%wR^Wq$%xRa##$%yRbQ*$%zRd&x$%{RetM$%|RhAF$%}RkBT$%~Rlq[$&#RnFM$&$Rp8#$&%Rr]n$&*Rv>M$&+Rx0#"
+  "$&,RzV1$&-R|)8$&.R}Z*$&/S#K[$&0S%uT$&1S(vc$&2S*Hj$&3S+z[$&4S-l1$&5S04{$&BS2{x$(/S6Yq$(0S:;T$(2S?f[$(3SCG?$.ASHod$."
+  "JSIjW$.USWkk$._Sip{$.jT)5N$.sT4kN$/<TyYX$/VTz5|$/qTzoM$>=T|+F$?JU'b?$?KU*,M$?LU+z#$E0U.Bk$GnU/s8$K1U1cF$L*U3RT$L7U"
+  "5Bh$L=U@>k$LMU^R9$L^U{fd$LnV<z2$L~VZ1]$M2VuyU$MBW71$$MRWTDN$McWrWy$MsX3lG$N'XQ#r$N7Xo7@$NGY0Jk$O&YM_*$O]YN:M$O_YON"
+  ":$PgYT|+$PkYX$#$QpYZKT$RFY]:G$ROYmaD$RUYoQu$RZYx]A$ReYzLZ$RzY{*;$S)Z32$$S9ZPEN$SLZnXw$T`[,3p$Tn[Vm1$T}]3pT$T~]>2c$"
+  "U$]F^{$U(]Rnk$U8^&*$$UH^Vft$UT^_Dx$UU^al8$Ue^tB$$Un_(h|$Us_*Z~$V%_LgT$V&_T^1$V'_[w#$V)_`Tx$V*_bE9$V:_}12$VJ`>D]$VZ"
+  "`[v1$Vj`oM@$Vs`~c:$Vva))F$Vwa*vx$Vxa-A*$Vya/2[$Vza1;f$V~a6/y$W2aH~D$W8aJ7W$WCaWYY$WIaXnB$WNaZ+^$WQag9x$WRaicq$WSam"
+  "z2$WUat(j$WVayRq$WWa}1l$WZb*w@$W]b3I@$W_b9Oj$W`b;yc$Wab?#$$WcbFt8$WdbICx$WebOM1$WfbTx8$WgbZDx$Whb_($$WjbiF1$Wkbm]O"
+  "$Wnbvj[$Wob{'c$Wpc#vF$Wqc(0e$Wtc0_f$Wxc8X+$Wzc?"
+  "?*$W{cCT#$W|cFY?$W}cJ;#$W~cO,?$X#cR.r$X%cVJc$X&c]Q1$X'ca2q$X(cf[T$X)cic8$X*cnR1$X+cp|.$X0d$mM$X1d(KF$X2d*rT$X3d,d,"
+  "$X6d4]M$X7d9O3$X:dC:*$X;dH,j$X<dLAc$X=dNnF$X>dS^?$X?dV,]$XAd]kO$XDdf@8$XEdiyj$XFdlFc$XGdnp[$XHdqqj$XIdtAM$XJdxVF$X"
+  "Kd{Y%$XUe0_9$XfeUi2$XheY.1$Xie[TA$Xle`nG$Xnedi'$Xseu71$Xte|P*$X|f0^*$X}f3+#$X~f5lS$Y)fFT{$Y-fN/z$Y7fby9$Y9ffsq$Y:f"
+  "i%,$Y=fnkq$Y>fp]G$Y@fwB#$YAf|3?$YBf~@W$YFg){[$YGg0(q$YHg7Z]$YJg:C$$YZg`mj$Y[gcnz$Y_ggmc$Y`gmWM$Yago~e$Ykg|l*$Ylh#6"
+  "9$Ynh&;U$Yph*Qq$Yqh,Dj$Yrh/G?$Ysh1nP$Ywh7#]$Yyh=bU$Z&hLwS$Z-h]g](0di(|$(3&i*OM(4Si,[@(>)i./m*i-i51,*i0i9J2*i2i=Dk*"
+  "i@iBTX*iMiI7N*iViO#T*i}iPTF*i~iRCJ*j<icl@*kJj46e*kTj:Z=*kbjJKc*kqjp;A*ktjt34*kxjuhl*l{l1O6*m%lD&2*m5lX/)*nXn<-H*n["
+  "nB4^*o[o@aM*pBp[/X*qEqd&$*qGqk_i*qNq}=M*qOr#_**qPr7Wx*qQr@_1*qfrEN3*r*rQ^x*r9rca2*r;rdt{*rArf.5*rNrtfI*rYs%5j*rcs*"
+  "b4*rks-Jl*ros3R[*rqs5Bs*r{sJzn*t9t7jF*tEtAlH*uHtC$d*uXtWdk*uitkWd*uyt~J.*u~u#`D*v/u2:G*vPu4*=*vXu5vK*vau7fY*viu9Ue"
+  "*vou;G>*vwuCwb1MWuN:'1MruNrJ1N0uOMn1NJuP)~1NRuPbP1NeuQvC1O#uRQg1O=uS/81O?uSf91OCuT{F1OFuV1k1OJuWEW1OOuXYF1OWuYn-1O"
+  "]uZJq1O_u[^>1Ogu]r-1Oru_*'1P0u_bJ1PJu`=U1PMu`u{1PSub-j1P]ucAS1PeudUQ1Q#ue1]1Q&uej&1Q+uf}n1Q1uh6x1Q5uiIE1Q=uj^C1QWu"
+  "k9g1Qrukr.1R0ulMQ1RJum)u1Reumb<1S#un=`1S=unv'1SWuoQJ1Srup-n1T0upf51TJuqAX1Teuqy|1U#urVN1U'ut}l1U8uv6r1UAv%i{1UZv&~"
+  "w1Ubv0-H1Usv1BN1U|v<uW1V9v>.S1V@vG9%1VQvHN+1VZvT%41VtvU:01V{v_D^1W0v`Yd1W9vl0m1WRvmEi1WYvvP:1Wkvwf@1Wtw'<I1X1w(QG1"
+  "X<w4(A1XFw5<,1XPw6Os1XZw7d^1Xew8xH2;ew:M42;jw=Q@2<%wL-B2<*wO192<-wPac2<0wQuM2<2wSI%2<=wZ-42<Bw]qF2<Dw_)12<Kw`<x2<P"
+  "waPc2<RwbeM2<Twcy82<VweLe2<Zwgu92<^wiHc2<awj]M2<cwkq82<ewm)#2<gwn<j2<iwoPT2<kwq%$2<nwrTM2<qwt({2<vww,w2<~w{|{2='x#"
+  "$t2=,x%i*2=.x'<^2=9x-|z2=Ox8xe2=Sx;D<2=Yx?$e2D1xI}{2DAxX#C2D[y,jj2D]y0d$2D_y2TU2Dby5:<2D|y64t2E$y;bc2E%y>,q2E@y?y$"
+  "2EgyB|x2F|yDPG2F~yIC*2G0yJV|2G<y`sN2GLy~*y2Gaz>-@2Gqzd5y";
 
 /* Their entries, 1 to 3 digits each (ldr__decomp_next), and the characters that have one digit (3). */
 static const char ldr__decomp_pool[4][4001] = {
-  "iibuiftiZ-Qiyh}h=)#Wh=)t#V=)#Wv[vZvmvqvbv+U#gy#i[#iZ#im#ib#m[#mZ#mm#mb#rq#s[#sZ#sm#sq#sbz[zZzmzb#}Zu[uZumuqubu+U$+"
-  "y$-[$-Z$-m$-b$1[$1Z$1m$1b$6q}[}Z}m}q}b~[~Z~m~b$AZ$Abvfufvlulv+tu+t#gZ$+Z#gm$+m#ge$+e#gk$+k#hk$,k#if$-f#il$-l#ie$-e"
-  "#i+t$-+t#ik$-k#km$/m#kl$/l#ke$/e#ky$/y#lm$0m#mq$1q#mf$1f#ml$1l#m+t$1+t#me%,-LM#nm$2m#oy$3y#pZ$4Z#py$4y#pk$4k#p%$$4"
-  "%$#rZ$6Z#ry$6y#rk$6k*c$6#sf}f#sl}l#s+V}+V#vZ$:Z#vy$:y#vk$:k#wZ$;Z#wm$;m#wy$;y#wk$;k#xy$<y#xk$<kzq~qzf~fzl~lz+U~+Uz"
-  "+V~+Vz+t~+t#{m$?m#}m$Am#}b#~Z$BZ#~e$Be#~k$Bk$;#s+g}+gz+g~+g#h'4#h'5$,'5%/-/MOM1-1MQMvkuk#mk$1k#sk}kzk~k%If%jf%IZ%j"
-  "Z%Ik%jk%I[%j[%1f%Qf)'f)(f%3f%Sf#kk$/k#ok$3k#s+t}+t(Ff(Gf'ok*8k$2k%'='^G^#kZ$/Z#r[$6[%2Z%RZ%3Z%SZ%EZ%fZv+Zu+Zv+]u+]"
-  "#i+Z$-+Z#i+]$-+]#m+Z$1+Z#m+]$1+]#s+Z}+Z#s+]}+]#v+Z$:+Z#v+]$:+]z+Z~+Zz+]~+]#w+r$;+r#x+r$<+r#lk$0kveue#iy$-y%Cf%df%B"
-  "f%cf#se}e)/f)0f#}f$Af$0)h$2$:){)}*'$?$Ailiei+Ui+tiqi+V)e$4$;$@*;[+_bZ*`i`#_iZ$qZ-&Z%$-*Z-,Z-.Z-4Z-:Z->Z-`Z-.b-:b-F"
-  "Z-JZ-LZ-NZ-aZ-Nb-Zb-TZ-ZZ-_Z@5;(-hZ-hbA)#@=DE?;X-8.O[.Ob.MZ.@b.TZ.R[.^l.Rl.sl.p[.pb.nZ/5b.uZ.s[.~l/S+Z/T+Z.Pl.ql.J"
-  "l.kl.Jb.kb.Ol.pl0]b0^b.Pb.qb.Qb.rb.Rf.sf.Rb.sb.Xb.yb0mb0nb.hb/,b.^f.~f.^b.~b.^+V.~+V.bb/&b.fb/*bN(E4?4l4?4m4a4m4?4"
-  "n4c4m4?514a516)514c51674m6#4m644mE<iE<}E<qE<}E<tE<}l8`9`:`?`D`E`N`R`E>QE>HE>QE>bq$?%?q2?u5?u;?t9`:`?`u.?EBfEBuEBfE"
-  "B]EBfEBv}$?%?ECUED?ED.ED&ED/ED&ED.ED?EESEEdEFrEG,EFyEG,EFyEG-EFyEFuEF}EG,EHBEH:EHCEH:EHBEHSEI{EIlEI{EIqEI~EIlEI{EJ"
-  "%EK8EJyEL^ELBEL;EL)EL;EL1EM@EMxEO6EN&EO6EN+EO6EN0EO6EN5EO6EMvEO4ENKENLENKENNEO1ENZEO1EN[EO2ENZEO2EN[ENKENZENmEO6EN"
-  "wEO6EN|EO6EO%EO6EO*EO6ENkEO4EPIEPRERJEp${Ep&{Ep({Ep*{Ep,{Ep0{EpY{Ep[{Ep^{Ep_{Epb{v%3#f#h#i'E#k#s)##t#v#xz#{u)Q)REu"
-  "Z$*$,$-)Z)])^$/$3w&^})UEuoEup$8$<~Euv)q$>Eu~-G-H-I-[-]$1$:~$>-G-H-V-[-].x)S$+)V%^)^$.)a)c)g)j)k)lEvy*C)oEw'6c43567"
-  "8;EF'c*/*0Euu*1*2$B*6*7*8-Mv+qu+q#fe$*e#fj$*j#f+}$*+}%4Z%TZ#he$,e#hj$,j#h+}$,+}#hy$,y#h+y$,+y&$[&%[&$Z&%Z#i+y$-+y#"
-  "i+|$-+|))l)*l#je$.e#kf$/f#le$0e#lj$0j#lb$0b#ly$0y#l+z$0+z#m+|$1+|%<Z%]Z#oZ$3Z#oj$3j#o+}$3+}#pj$4j7=f7>f#p+}$4+}#p+"
-  "y$4+y#qZwZ#qewe#qjwj#re$6e#rj$6j#r+}$6+}#r+y$6+y%BZ%cZ%Bb%cb&_[&`[&_Z&`Z#tZ$8Z#te$8e#ve$:e#vj$:j7bf7cf#v+}$:+}#we$"
-  ";e#wj$;j&me&ne&se&te7je7ke#xe$<e#xj$<j#x+}$<+}#x+y$<+yz+p~+pz+|~+|z+y~+y&{Z&|Z&}b&~b#zq$>q#zj$>j#{[$?[#{Z$?Z#{b$?b"
-  "#{e$?e#{j$?j#|e$@e#|b$@b#}e$Ae#~m$Bm#~j$Bj#~+}$B+}$0+}$<b$?+U$A+Uu*e'6evjujvxux%/Z%OZ%/[%O[%/x%Ox%/q%Oq8Lm8Mm%pZ%q"
-  "Z%p[%q[%px%qx%pq%qq8Ll8Ml#ij$-j#ix$-x#iq$-q%7Z%WZ%7[%W[%7x%Wx%7q%Wq8em8fm#mx$1x#mj$1j#sj}j#sx}x%AZ%bZ%A[%b[%Ax%bx%"
-  "Aq%bq8ym8zm'WZ'XZ'W['X['Wx'Xx'Wq'Xq'Wj'Xjzj~jzx~x'gZ'hZ'g['h['gx'hx'gq'hq'gj'hj#}[$A[#}j$Aj#}x$Ax#}q$Aq-F+_-F+`9Q["
-  "9R[9QZ9RZ9Qp9Rp-&+_-&+`9Y[9Z[9YZ9ZZ9Yp9Zp-J+_-J+`9b[9c[9bZ9cZ-*+_-*+`9j[9k[9jZ9kZ-L+_-L+`9r[9s[9rZ9sZ9rp9sp-,+_-,+"
-  "`9z[9{[9zZ9{Z9zp9{p-N+_-N+`:&[:'[:&Z:'Z:&p:'p-.+_-.+`:.[:/[:.Z:/Z:.p:/p-T+_-T+`:6[:7[:6Z:7Z-4+_-4+`:>[:?[:>Z:?Z-Z+"
-  "_-Z+`:F[:G[:FZ:GZ:Fp:Gp-:+`:O[:OZ:Op-_+_-_+`:V[:W[:VZ:WZ:Vp:Wp->+_->+`:_[:`[:_Z:`Z:_p:`p-F[-A-J[-B-L[-C-N[-D-T[-b-"
-  "Z[-c-_[-d9Q`9R`9S`9T`9U`9V`9W`9X`9Y`9Z`9[`9]`9^`9_`9``9a`9r`9s`9t`9u`9v`9w`9x`9y`9z`9{`9|`9}`9~`:#`:$`:%`:V`:W`:X`"
-  ":Y`:Z`:[`:]`:^`:_`:``:a`:b`:c`:d`:e`:f`-Fl-Ff:g`-F`-A`-Fp;Q`-&l-&f-&[,w-&`i+_-Ni+_ip$qp:k`-L`-C`-Lp;b`-*[,y-,[,z-,"
-  "`;Z[;ZZ;Zp-Nl-Nf-`[-%-Np-`p-.l-.f-.[,{<>[<>Z<>p-Zl-Zf-a[-E-V+_-V+`-Zp-ap-:l-:f-:[-#-6+`$q[,v$(:s`-_`-d`-_p<6`-4[,}"
-  "->[-$->`$}i+`<Bi<Pi,##Q$11$111i<s<s<s<s<s<v<v<v<v<v$$$i+P$BBB$$B<s<s<s<si$3m#W#NF'q#a]^$6#S#NF'q#a]^u$-}$@)Z$0$3$4"
-  "w$6$8$;$<%5V$e2ge2w#g$y#g$g2sg2y'G$y#j$/#l#l#l$0&9#m#m#p$4#r#r}%34555%60%7(/%70#~->#~#o%2#f%H()#q}3C3D3E3F$1%)$;-U"
-  "-H-(-5F'p%'GHLMh=)#Zh=)#]h=)h#Sh=)#Vt=)#Vh=)#Xt=)#X#V=)#X#W=)#Xh=)#Y#X=)#Yh=)#[#V=)#[#X=)#[#Z=)#[h=)#m%,,%,,,%,9#z"
-  "%9,%9,,%9,,,%,;#|%;,%;,,%/&'0L&,,&,,,&,9$>&9,&9,,&9,,,&,;$@&;,&;,,&/&'0#S=)#V@eg@gg@igAIgAMgAKgF'bgF'ggF'jgF(&gF(("
-  "gF(.F(.F(.F(.F(.F(1F(1F(1F(1F(1F(?gF(FgF(HgF(Kg#agF(egF(Pg#`g#bgF(hgF(igF(vgF(wgF(zgF({gF(~gF)#gF)*gF)+gF).gF)/gF)"
-  "JgF)PgF)QgF)SgF)$gF)%gF)9gF):gF)ZgF)[gF)]gF)^gB&h$434445464748494:4;4<53$+4,+5,+6,+7,+8,+9,+:,+;,+<,$+43,+44,+45,+"
-  "46,+47,+48,+49,+4:,+4;,+4<,+53,$415161718191:1;1<1$4314414514614714814914:14;14<1531+e,+f,+g,+h,+i,+j,+k,+l,+m,+n,"
-  "+o,+p,+q,+",
-  "r,+s,+t,+u,+v,+w,+x,+y,+z,+{,+|,+},+~,vu#SF(.F(.F(.F(.$==@$@@$@@@F@Xg%M9FG`HA;Iy'GHJGHsGI%GI.GIHGIuGI|GJ4GJNGQVGQ}"
-  "GR'GR>GRRGRhGSAGSVGSbGUFGVIGVfGVkGW-GW6GWQGW_GWxGXPGXcGX~Gb>Gc+Gh0GhGGhOGhZGhmGi^GntGoHGpfGp}Gq4GqJGr%Gr(Gv&Gv0Gv<"
-  "GvIGwcGwkGwpGy.Gy8GyEGyMGz/Gz@GzRG{GH%kH&=H&RH._H.dH/[H/lH/yH02H0Y_H3XoH45H?DH@+H@BH@}HA9HABHAIHA~HB'HBGHN:HS2HS>H"
-  "SCHSGHSOHSbHSdHTYHV|HW%HZhHZrH[HH[OH[XH[aH]aH]hH`:H`AH`sHa(HaWHd3Hd:HdKHh&HiIHiOHkOHlKHlzHq,HrVHxsHy2HylHzCH{,H{7H"
-  "{=H{_H|OH|YI$GI$NI$WI$aI$qI%$I%(I%xI%|I&&I0nI10I6>I6JI6bI9lI9yI:eI;7IALIA[IAkIB2IBWIDiIDuIE]IHCIHcIJ~IK7IK<IMcIOeI"
-  "Q+IQ1IQ6I[NI[WI^=I_}I`$I`SIabIaoIasIazIc%IcGIcMIc[IeLIf$If(Ih)Ih,Ih?Ik*IkZIkbIlLIlVIlYIldIm&IqEIujIutIv>IvTIv]IvgI"
-  "vkIw7Iw;IwLIwQIw_IwzIx-Ix5IxqIy$Iy(iB0GW6GW9GW:BjdBldBndBpdBrdBtdBvdBxdBzdB|dB~dC$dC'dC)dC+dC2dC2C^C5dC5C^C8dC8C^C"
-  ";dC;C^C>dC>C^BedidiC^CadCKCMCodCqdCsdCudCwdCydC{dC}dD#dD%dD'dD)dD,dD.d|dD7dD7C^D:dD:C^D=dD=C^D@dD@C^DCdDCC^CjdDWdD"
-  "XdDYdDZdDfdCw|ERoERpETcERqETeETfERrERsERtETiES-ERuERvERwES4ERxaEStES'ES(EU$EU%EU)EU+EU0EU4EU6ES/EU:EU<ES0ES1ES3ES5"
-  "ES6ES:ES<ES>ES?ES@ESAESBESEESIESSESZES`EUNEUOESkESlESmET<ET=ET@ETIETJETLETVETYGHJGI|GHSGbBGHTGHxGHUH[cGIHGHdGHKGho"
-  "Gc<GJN]ERo^]ERq^]ERr^]ERt^]ERu^]ERv^]ERx^]ERz^]ER{^]ER}^]ER~^]ES#^]ES$^]ES%^]ERoa^]ERqa^]ERra^]ERta^]ERua^]ERva^]E"
-  "Rxa^]ERza^]ER{a^]ER}a^]ER~a^]ES#a^]ES$a^]ES%a^]ER{ET&^]ERzES}ER{ESyETd^]ERzES}ES%ET&^]GHJ^]GI|^]GHS^]GbB^]GJ(^]GR)"
-  "^]GHM^]GR'^]GIL^]GW6^]o^]HN:^]HBG^]H45^]IQ6^]Gc+^]_^]H7&^]H3r^]Hh*^]GYL^]HT&^]IB[^]HhI^]GU`^]GJx^]GZa^]Go.^]HaL^]G"
-  "K:^]IC&^]GWI^]HhY^]GKJ^]I$N^]I$W^G]~GwmH/[HnY%37($5455565758595:5;5<636465666768ERoERqERrERtERuERvERxERzER{ER}ERoa"
-  "ERqaERraERtaERuaERvaERxaERzaER{aER}aER~aES#aES$aES%aER}aETpERoES}ER{ET&ERzET,ERzET&GHJGI|GHSGbBGJ(GR)GHMGR'GILGW6o"
-  "HN:HBGH45IQ6Gc+_H7&H3rHh*GYLHT&IB[HhIGU`HijH[hGi^IM:GQAGWfHDEIc`GKJGRUH@,GHTGHxGHUGv1GY2GW0Go`Go.HaLGK:IC&GWIGhb$6"
-  "96:6;6<737475767778797:7;7<83hoto#Vo#Wo#Xo#Yo#Zo#[o#]oh#Sohhohto%+J&(5*%H9%/7'CfChCjClCnCoCqCsCuCwCyC{C}D#D%D'D)D,"
-  "D.|D2D:D=D@DCDFDGDHDIDJDLDNDPDWCfD9n|CfsD=CeCfrDBCfCfnsChD3rCtChrD)CjCmrClC}CsnD1ClnConCnrC}CnnDHCoChDRCoDQD+|CoDU"
-  "DRnCpDUrCprDFCrCpCrD3nCqDMDRnCrsD(nCqDUCqDUCtDQDHCqDUDIn|sCqDUDWD+|CtDQDHCtDQDH|rCssD$ChDUCsDUnD5CunC}CwsD2CwnDECy"
-  "ChCssCyrD)nDHC{DRrCtD#rD)D#r|D(nC}D/C{D1s|rD2D6D6D+|D7ChD,D9nD#r|D9nD,D8nDTsD<CfC}|sD<CssD<CwD;sD=CeDQD+D1D=Cgn|D>"
-  "D+C{CksD=DQrD@CsD'nsDBD%DBD3D:D@sD,DBrC}DBnC|DAnD'DEChr|DDs|DCrDErD1DCnsDCnrDFChCsDUDFChsDFD+D7DFsCsDFrC{DOrDGCsDU"
-  "rDGDRDGDRD8nsDICpDICp|rDIn|sDLnD1DLnsDNCfrDRD+|sDRDQsD<nsnD>sDTDHDTr|CvrDWD+|#Schctc#Vc#Wc#Xc#Yc#Zc#[c#]ch#Schhcht"
-  "ch#Vch#Wch#Xch#Ych#Zch#[ch#]ct#Scthcttct#Vct#Wc$0#tu$,uvz&%$5%R9SFGP&'0v'0w#mzGwdH%sH1KGZqGhmH@,H1,HCtH7&GyIGKSHh*"
-  "$8v$6v-Qvwv$3v#o#f#q#f#k#f&&$/&.&$/$8#j$6#j-Q#j-Q$/w$/$3$/#l$B%N+^0+^*+^7+^-Q?Bw?B$,?B$3?B$.w$6w-Qwww$+w$3w&00v&0v"
-  "w${&.0v00w&0ww$|$3w$|wF't$;wF't$;${#tu%N3D03D*3DUDG$:u$,F't$;$:u$,F't$;${&3616-Q$;w$;$8#z$6#z-Q#zw#z$3#z#q#z$8#{$6"
-  "#{-Q#{w#{$3#{#q#{$3->#q->$e1q1%%TFFFG#gF't$3$/$Fs1%G%*]KD+3LQ...0NWOPOQ&/2*&/;0%&0,/02/%3+$t1q1%330%35VU6Y:E#zF'tw"
-  "vF'twh_t_#V_#W_#X_#Y_#Z_#[_#]_h#S_hh_ht_h#V_h#W_h#X_h#Y_h#Z_h#[_h#]_t#S_th_tt_t#V_t#W_t#X_t#Y_t#Z_t#[_t#]_#V#S_#Vh"
-  "_$/u$4E-/J3%,)VJ28J=`)mJ={IA^H3]IHcIC'HIhGH}GY$Iy$Iy$Gi;IQ6G^ZGi2H%XH`-HygI0`I4oI8@IMaH<7HDyHOMHW{I+$IP*Ii)GIrGWkH"
-  "?(HS#I0MItnGtQHLqI/HI9QH'vI$<I5yGx`H4$HEmHUNINDGLeGRtGV.H-NH>RHRtHaPH{,I0&I0}IF=IaBIm;ItIHf.HhlHtHI)gITXIutI=WGh$G"
-  "y>HpuH|NHSkHfmIB}I`cGgyGquH<HHG&HJJHs2Hv)I^mGU~H|[GS=GS-HjRHtgI*3I_;I?KH'|H<7I>$GI(GpTG|;HW#H]EGVhHgBGMBG{-GHWHD)H"
-  "/LHs%GX^GfYHakI+0I=+HA(IK7HC@H(OI'8H*;H]:GJBGR%GS*H7~HrEI%yI=SIQ4GVEGZ&Gi^Gy&H0>HM(HgrI])IjGIv0IvhGUFH3.H@@IJDGweH"
-  "$MH%cH-$HJ_HPcHYpHi[HuAH|?IIdI,{ILOIUCGSyGUNG[FHO<I7fI=+Gx_G{zH)rH@xHpRHVmGJyGbaGpTGuaG|EHWNHYOHy|H{rIR>I`bIaXIcsG"
-  "LjHi?IPuI`#G~TGIvGPLGp[GqQH/nH<7HR1H_bI--IMMIxqH2KI^OGU4H5-H6JHECHI2HXJH].HeiHroId^GR)H&5I_>GNSGsvHG6IIhGzkH#]H6oH"
-  "W#I_LGT/GYNGqxH11H4[H8IHDBHXGH^]HyZI7sI8)IQ1I`MGW4HIPGY]HR3HZ#I/vI_jIonIv8H5IHFsI$LHlKHmEHqKHTnHNiI?#GJTI(.GT@GSiG"
-  "x;H($Hr4GoMHD|H2xIIyI6JI^oI9yGxiGQWG_8GfUH27GS?HU}Ha3Hh(HhJHhQHh|IagHqxHzCI02I=zILeINtIf8IfEIfrIs_INTI_~GM1GPYGQeG"
-  "UuGV4GWFG^",
-  "qG`#Ga*Gf;GgHGqwGr%G}cH$%H$KH%TH/#H0[H2TH8&HEzHGgHJ^HQ,HS3HXdHf3Hh*Hh5Hh4Hh<HhBHhIHhzHh{HjwHk]Ho/HuAHuVHv3HySH{0I$"
-  "QI&'I&'I+>I8XI:(I>'I>`IC2IChIK=ILeI`NIcYId:G}CVu^I$}GHqGRrGR$GL_GQ]GR<GUsGVJG^qG^(G^mG_ZGfUGgSGi.Gi>Gl;GnKGxhGxoGz"
-  "HG{1G~KH#gG~|H$KH#yH%TH&;H*`H+]H,7H/*H27H4$H4(H4dH@BHA(HECHIrHIbHJ^HMHHQ,HcZHS=HT]HU}HYWH[6H[lH_<H_>Ha3HaDHa^HbXHb"
-  "NHfoHl1Ho/Hq4Hs_HuAHx{H{0I(JI*1I4-I9.I9tI:(I=@I=zI=LI>'I>$I=oI>`I?UIChIIvIMCIPYIS%I_BI`NIagIc5IcYIcfId:Il9Iy$V)cV)"
-  "]VJ2FpdF}?F}aWDpWcLXh/Ix&Ixr&))),)/&)),))/'6$<$;$<N797(7.A970P]7Pv:QE367>?@KM#N3]343]35Liw34Liw35PS:S;S?T?U?V?W?X?"
-  "Y?P[?]?^?_?`?Pb?Pd?e?Pg?h?Pj?k?l?m?n?X<TB_BhBQ3?V44>>>>AAAACCCC====BBBB<<<<hhhhjjjjW''''&&&&))))****00//11++;;44LL"
-  "LLRRRRVVVVTTTT^^____ddeeeebbbbvvwwX0000JJIIKK546-6-6'6'6+6+626262624b4b4>4?4>4?4>674>674>4a4>4a4>6)4>6)4>6(4>6(4>6"
-  "*4>6*4>624>624>62T)L)L)L6.T)/)0)H)L)M+/+0+1+H+L+M-/-0-1-H-L-M./.H.L.M/0/H0/0H1/101H6/60T616H808H9/90919H:0:H;H</<H"
-  "=/=HD/D0D1DHDLDME0EHELEMF*F/F0F1FGFHFLFMG/G0G1GHGLGMH/H0H1HHHLHMI/I0I1IHILIMJ/JHJLJMM/M0M1MHMLMM3t4tLti4e4ji4f4ji4"
-  "g4ji4h4ji4i4ji4j5-T)4)5)H)I)L)M+4+5+H+I+L+M-4-5T-H-I-L-M.4.5.H.I.L.MDLDMELEMF*FGFHFLFMGHGLGMH*HHI4I5IHIIILIMLtM4M5"
-  "MHMIMLMM)/)0)1)H)J+/+0+1+H+J-/-0-1-H-J.H/0/H0/0H1/1H6/60616H80T818H9/90919H:0;H</<H=/=HD/D0D1DHE0EHF/F0F1FGFHG/G0G"
-  "1GHGJH/H0H1HHI/I0I1IHIJJ/JHJtM/M0M1MHMJ)H)J+H+J-H-J.H.J6H6J7H7JFGFHGHIHIJMHMJU#14#24#34T:L:M<L<M=L=M6L6M7LT7M0L0M/"
-  "L/M1L1M8L8M9L9M7/70717H74648494:L:M<L<M=L=M6L6M7L7M0L0M/L/M1L1M8L8M9L9M7/70717H746484947/70717H6J7J:H6/60617/7071:"
-  "H;H*N*NT-/H-0/-0/-0H-1H-H/-H0-H1/H0/H00HM0HL60/6/06/L6H06H06H/6HH6HH8008008HH70H70H7/M7H17H17HH7HH90L91H91H:H0:H0:"
-  "HH:HM</H<HH<HH<HL=HH=HM=HLD1HD1HEH0EHHG0HG0MG0LG//G//G1HG1HGH0GH0H0/H0HH0MH/0H/HH1/H1HTH/1JH/JHHI0HI0LI/HI/HI/LIHM"
-  "IHLMHHMHH+1M-/M-/L-1M-1L-HM-HL/HM/0L/HL61L80M70M90MG/MGHMM0MM/MMHMHHMEHMI0MEH0G0H<HMFHMI/0H1MG/HFHHG/HI/0/0M0/MH/M"
-  "DHM+0MFHH</H8HH61MI/M4M4]644Z4]64T*GGJ*F+4H0H28G<H46KG<GMJK6GHT8GL4M4]4bi4?4]4]4`i4Q4]4c4`i4a4K4]4^4D4]i4D4]4?4]4`"
-  "4I6.4?4]#OA{A|#^#_#D#cB4B5<g<f<T<S$'$']^$C$EB2B3B.B/B(B)B&B*$#$%=#=#=#=#$'$'$'#OA{#Q#_#^#c#D<T]^$C$EB2B3$&)-.0?A@$"
-  "`'(Ci4d4X4di4ei4fi4g4X4gi4h4X4hi4i4X4ii4j4X4ji4k4X4kT$%%&&''(())))**++++,,----....////00001111223344556666T7777888"
-  "89999::::;;;;<<<<====DDDDEEEEFFFFGGGGHHHHIIIIJJJJKKLLMMMMTG%G%G&G&G(G(G*G*#DvF<mF<nA|B*B+A{DdDZCeCgCiCkCmDKDMDOD+n"
-  "CfChCjClCnCoCqCsCuCwCyC{C}D#D%D'D)D,D.|D2D3D4D5D6D7D:D=D@DCDFDLDNDPDQDRsDTDUDWrdC^FRzFRFFReFRkFRqFRw$k$l$u$x$o$n>3"
-  "F0-@e@f@g@hF1qF2@MIsMJ8MIuMJ8MJ#MJ8MKTMKJMKUMKJMQHMQ?MQHMQXMUNMUOMUNMUEMUNMURMX<MX3MX=MX3SF+SF9SF,SF9SF3SFBSF3SFCS"
-  "F3SFDSF3SFESF3SFFSG2SF9SG3SF9SG4SFBSG5SFBSG4SFCSG5SFCvuvu$1vuv#g#k#n#r#wu$.$0$8vuv#h#n#wuv#h#m#s#wuvuvuvuvuvuvu&C)"
-  "8-&..-8-9-:-;-<-=->F'f-FF'a./-g.*-k.+-l-&..-8-9-:-;-<-=->F'f-FF'a./-g.*-k.+-l-&..-8-9-:-;-<-=->F'f-FF'a./-g.*-k.+-"
-  "l-&..-8-9-:-;-<-=->F'f-FF'a./-g.*-k.+-l-&..-8-9-:-;-<-=->F'f-FF'a./-g.*-k.+-l-r-s#S#S#S#S#ST*+/2TK50:MFGHI6<D8E47-"
-  ".139;=V1~e2T+/4`4ETMFGHI6<D8ET7-.14N4R4D4E4c4]TI6<T8E4L4F4N4R5x5,T+/4`T0:MFTHI6<D8ET7-.1T9;=r5_T*+/2JK50:MTGHI6<D8"
-  "E47-.139;=T+/2TK50:MTGHI6<D8E47-.139;=$313/4/5/6/7/8/9/:/;/</$+D,+E,+F,+G,+H,+I,+J,+K,+L,+M,+N,+O,+P,+Q,+R,+S,+T,+"
-  "U,+V,+W,+X,+Y,+Z,+[,+],+^,B2#wB3%&5%&':=v%+9096'66%339%:&%0&0'%'-C>BjCwCwCyH&RGn{GXgD/GI|Gh`I:vGhoGJ8H1>HP:H/nGTSG"
-  "zlGRIH0)GT#HsEH[OIBdGh5GYyHJOH'AH)KGHJGHSILwGv1GHxGY2H(XIDuH&ZHhnHkUGYGHHrH3roH[dGTyG_.IOiB2H49B3B2GHSB3B2GI|B3B2G"
-  "oQB3B2cB3B2H&ZB3B2Ha@B3B2GV-B3B2H/+B3GzwGY.GI,GI'GI0TrTGL>GM1GM>GN*GOGGOgGPYGPAF]%U$sGQeGQlGQ|GR3T}fF]@GR#GRIT~9GR"
-  "SGRaGJaGRiGRrYAeGSVGSeF]gGTAGTLGTyGT~F^AGUsGUuGV4GVJGVUGVVGVhGW>GWFGWOGWiGWsGWuGWuGWuU/|HN?GXeGXzU3FGY*GY0GYEG['GY"
-  "xGZ,GZLG[+G]$G]>G^&G^6G^WG^WG^mG_#G_+G_:Gb~G`#Gc#G`oGa6GSiGh3Ge$GeJGedGd<Gf-Gf,GgLUN.Gh7Gh<GhKGh`GhhGiLUS+USnGj|Gk"
-  "OGk[GjhGl?FcSFcbGn+GnbGnbU[tGp0GpEGpTGpaU`WGpmGptGz2Gq4Fe0GqsGr%GrxGrDUhKGtDUhMGtpGtmGt~Gv,Gv-Fg(GvHGvtGw-GwYFg[Ur"
-  "]FgvGxEGxHGxKGx`YtQGy8UwCUwCI$fGy]Gy]FhfVG&Wq]GzAGzJFi&GzzG{QG{[G{~G}OFi~Fi`G}cV%XG~:H#aH#eH#gH#eH$7H$KH$pH$bH$mH%"
-  "@H%TH%XH%sH%~H&eH'^H(%H)FV1LH)3H(MH)_H)zH+$V3|H+cH*aH*DFlaH,NH,dH-'H,]FmCH/#H/@V?PH0]H3aH1hFo:H2TFo)FnaGRNGRQH3iH2"
-  "`H|~G+sH4$",
-  "H4(H4.H4lH4aVI|FokH6QH57H7NH8&VKpH8/H6wH9ZFpdH:-H;3H;{H>'VR(H>ZFr(H?EVWfH?yFr_H@;H@iHA(HA)V^)Uf(V_;HBbVd6HCxHD*HB{"
-  "HDtHE@HEzHECHElHE{HF,Ve=HE6HG|HH`Fu2HIbHI^Vj)HGEHKNVk[Vl0HLKHMdHMHHMEFv:HMuHNLHNFHN}T}oHP_Vt-HQZVweHS0HS=HSXV~DHT-"
-  "HTBW%aW(.HVrHW'Fy?HWAFyKFyKHY-HYBHYWHYlHZUFzSH[TW3hH[oW4iH]EUryH_/W=DW=[W?1F}#F}/Ha^WA*WA)WAPWAkHb,Hb-Hb-HbXF}aHc>"
-  "F}nF~cWI}HeKHf.HfoG#TWOdHhBWP}WQLHh|Hi}G$EHjwHk%Hk*WY+W]EW]EHloG&cW`8Ho5Ho8G',WbWHr0G(JHrFHrAHr_Wk*HsgG)PHtpHuOHv7"
-  "G*(WrOWroG*MWtJHy[WuTHywH{%H{0Wz)WzsH|0W|AH|@VHsG+oH}'H}yG,IH~XGm3X%zX&,VIKVITI$fI$iIK%G-NI&?I&9I&KGU_I&`I&bI&lI'9"
-  "X0%I'8I'qI([I)JI'wI)ZI*)I+>I(KI)hI)jI)zX2jX62X4RG/XI,~I-$I-GXH+I.:X;,G0/G03X<VX?gG0=I0qI0}I1,I1.I1oI1MI2yI2LI4-I37"
-  "I3{I4:G1NI5:I5ZG1qI6_I6bXOKI7{I8&G2QI8BF]BXUqXWsG4$G4-I<}I=oI?UIAkXb&IBfIB|IC{ID|Xi0U)vIEuIEfIF>U,>IHmIIvX{nX|-IMf"
-  "INhIO,Y#^IO6IRBIT+IT,IS+IW<IWXY1/I[cG<#I]3Y5@G<uI`.GuXIa3Y@%YBDG>FG>NIc:YGnG?/YICIcfIcfId(YLRIf+G@UIfsIh:IhUIi6GB:"
-  "Y[xIl9IoVIq^GE)GEHIrmYlfGESYmAYp9YqbIvTGFVIw7Iw<IwCIwMIwTIwzY{B" };
+  "v[vZvmvqvbv+U#gy#i[#iZ#im#ib#m[#mZ#mm#mb#rq#s[#sZ#sm#sq#sbz[zZzmzb#}Zu[uZumuqubu+U$+y$-[$-Z$-m$-b$1[$1Z$1m$1b$6q}["
+  "}Z}m}q}b~[~Z~m~b$AZ$Abvfufvlulv+tu+t#gZ$+Z#gm$+m#ge$+e#gk$+k#hk$,k#if$-f#il$-l#ie$-e#i+t$-+t#ik$-k#km$/m#kl$/l#ke$"
+  "/e#ky$/y#lm$0m#mq$1q#mf$1f#ml$1l#m+t$1+t#me#nm$2m#oy$3y#pZ$4Z#py$4y#pk$4k#rZ$6Z#ry$6y#rk$6k#sf}f#sl}l#s+V}+V#vZ$:Z"
+  "#vy$:y#vk$:k#wZ$;Z#wm$;m#wy$;y#wk$;k#xy$<y#xk$<kzq~qzf~fzl~lz+U~+Uz+V~+Vz+t~+t#{m$?m#}m$Am#}b#~Z$BZ#~e$Be#~k$Bk#s+"
+  "g}+gz+g~+gvkuk#mk$1k#sk}kzk~k%If%jf%IZ%jZ%Ik%jk%I[%j[%1f%Qf)'f)(f%3f%Sf#kk$/k#ok$3k#s+t}+t(Ff(Gf'ok*8k$2k#kZ$/Z#r["
+  "$6[%2Z%RZ%3Z%SZ%EZ%fZv+Zu+Zv+]u+]#i+Z$-+Z#i+]$-+]#m+Z$1+Z#m+]$1+]#s+Z}+Z#s+]}+]#v+Z$:+Z#v+]$:+]z+Z~+Zz+]~+]#w+r$;+"
+  "r#x+r$<+r#lk$0kveue#iy$-y%Cf%df%Bf%cf#se}e)/f)0f#}f$Af[+_bZ*`#_$qZ-&Z%$-*Z-,Z-.Z-4Z-:Z->Z-`Z-.b-:b-FZ-JZ-LZ-NZ-aZ-"
+  "Nb-Zb-TZ-ZZ-_Z-hZ-hb.O[.Ob.MZ.@b.TZ.R[.^l.Rl.sl.p[.pb.nZ/5b.uZ.s[.~l/S+Z/T+Z.Pl.ql.Jl.kl.Jb.kb.Ol.pl0]b0^b.Pb.qb.Q"
+  "b.rb.Rf.sf.Rb.sb.Xb.yb0mb0nb.hb/,b.^f.~f.^b.~b.^+V.~+V.bb/&b.fb/*b4?4l4?4m4a4m4?4n4c4m674m6#4m644mE<iE<}E<qE<}E<tE"
+  "<}l8`9`:`?`D`E`N`R`E>QE>HE>QE>bq$?%?q2?u5?u;?t9`:`?`u.?EBfEBuEBfEB]EBfEBv}$?%?ECUED?ED.ED&ED/ED&ED.ED?EESEEdEFrEG,"
+  "EFyEG,EFyEG-EFyEFuEF}EG,EHBEH:EHCEH:EHBEHSEI{EIlEI{EIqEI~EIlEI{EJ%EMxEO6EN&EO6EN+EO6EN0EO6EN5EO6EMvEO4ENKENLENKENN"
+  "EO1ENZEO2ENZENKENZENmEO6ENwEO6EN|EO6EO%EO6EO*EO6ENkEO4EPIEPREp${Ep&{Ep({Ep*{Ep,{Ep0{EpY{Ep[{Ep^{Ep_{Epb{v+qu+q#fe$"
+  "*e#fj$*j#f+}$*+}%4Z%TZ#he$,e#hj$,j#h+}$,+}#hy$,y#h+y$,+y&$[&%[&$Z&%Z#i+y$-+y#i+|$-+|))l)*l#je$.e#kf$/f#le$0e#lj$0j"
+  "#lb$0b#ly$0y#l+z$0+z#m+|$1+|%<Z%]Z#oZ$3Z#oj$3j#o+}$3+}#pj$4j7=f7>f#p+}$4+}#p+y$4+y#qZwZ#qewe#qjwj#re$6e#rj$6j#r+}$"
+  "6+}#r+y$6+y%BZ%cZ%Bb%cb&_[&`[&_Z&`Z#tZ$8Z#te$8e#ve$:e#vj$:j7bf7cf#v+}$:+}#we$;e#wj$;j&me&ne&se&te7je7ke#xe$<e#xj$<"
+  "j#x+}$<+}#x+y$<+yz+p~+pz+|~+|z+y~+y&{Z&|Z&}b&~b#zq$>q#zj$>j#{[$?[#{Z$?Z#{b$?b#{e$?e#{j$?j#|e$@e#|b$@b#}e$Ae#~m$Bm#"
+  "~j$Bj#~+}$B+}$0+}$<b$?+U$A+U'6evjujvxux%/Z%OZ%/[%O[%/x%Ox%/q%Oq8Lm8Mm%pZ%qZ%p[%q[%px%qx%pq%qq8Ll8Ml#ij$-j#ix$-x#iq"
+  "$-q%7Z%WZ%7[%W[%7x%Wx%7q%Wq8em8fm#mx$1x#mj$1j#sj}j#sx}x%AZ%bZ%A[%b[%Ax%bx%Aq%bq8ym8zm'WZ'XZ'W['X['Wx'Xx'Wq'Xq'Wj'X"
+  "jzj~jzx~x'gZ'hZ'g['h['gx'hx'gq'hq'gj'hj#}[$A[#}j$Aj#}x$Ax#}q$Aq-F+_-F+`9Q[9R[9QZ9RZ9Qp9Rp-&+_-&+`9Y[9Z[9YZ9ZZ9Yp9Z"
+  "p-J+_-J+`9b[9c[9bZ9cZ-*+_-*+`9j[9k[9jZ9kZ-L+_-L+`9r[9s[9rZ9sZ9rp9sp-,+_-,+`9z[9{[9zZ9{Z9zp9{p-N+_-N+`:&[:'[:&Z:'Z:"
+  "&p:'p-.+_-.+`:.[:/[:.Z:/Z:.p:/p-T+_-T+`:6[:7[:6Z:7Z-4+_-4+`:>[:?[:>Z:?Z-Z+_-Z+`:F[:G[:FZ:GZ:Fp:Gp-:+`:O[:OZ:Op-_+_"
+  "-_+`:V[:W[:VZ:WZ:Vp:Wp->+_->+`:_[:`[:_Z:`Z:_p:`p-F[-A-J[-B-L[-C-N[-D-T[-b-Z[-c-_[-d9Q`9R`9S`9T`9U`9V`9W`9X`9Y`9Z`9"
+  "[`9]`9^`9_`9``9a`9r`9s`9t`9u`9v`9w`9x`9y`9z`9{`9|`9}`9~`:#`:$`:%`:V`:W`:X`:Y`:Z`:[`:]`:^`:_`:``:a`:b`:c`:d`:e`:f`-"
+  "Fl-Ff:g`-F`-A`-Fp;Q`-&l-&f-&[,w-&`-N$qp:k`-L`-C`-Lp;b`-*[,y-,[,z-,`;Z[;ZZ;Zp-Nl-Nf-`[-%-Np-`p-.l-.f-.[,{<>[<>Z<>p-"
+  "Zl-Zf-a[-E-V+_-V+`-Zp-ap-:l-:f-:[-#-6+`$q[,v$(:s`-_`-d`-_p<6`-4[,}->[-$->`$}<B->#o%2@eg@gg@igAIgAMgAKgF'bgF'ggF'jg"
+  "F(&gF((gF(?gF(FgF(HgF(Kg#agF(egF(Pg#`g#bgF(hgF(igF(vgF(wgF(zgF({gF(~gF)#gF)*gF)+gF).gF)/gF)JgF)PgF)QgF)SgF)$gF)%gF"
+  ")9gF):gF)ZgF)[gF)]gF)^gB&F@XgBjdBldBndBpdBrdBtdBvdBxdBzdB|dB~dC$dC'dC)dC+dC2dC2C^C5dC5C^C8dC8C^C;dC;C^C>dC>C^BedCa"
+  "dCodCqdCsdCudCwdCydC{dC}dD#dD%dD'dD)dD,dD.d|dD7dD7C^D:dD:C^D=dD=C^D@dD@C^DCdDCC^CjdDWdDXdDYdDZdDfdIA^H3]IHcIC'HIhG"
+  "H}GY$Iy$Iy$Gi;IQ6G^ZGi2H%XH`-HygI0`I4oI8@IMaH<7HDyHOMHW{I+$IP*Ii)GIrGWkH?(HS#I0MItnGtQHLqI/HI9QH'vI$<I5yGx`H4$HEmH"
+  "UNINDGLeGRtGV.H-NH>RHRtHaPH{,I0&I0}IF=IaBIm;ItIHf.HhlHtHI)gITXIutI=WGh$Gy>HpuH|NHSkHfmIB}I`cGgyGquH<HHG&HJJHs2Hv)I"
+  "^mGU~H|[GS=GS-HjRHtgI*3I_;I?KH'|H<7I>$GI(GpTG|;HW#H]EGVhHgBGMBG{-GHWHD)H/LHs%GX^GfYHakI+0I=+HA(IK7HC@H(OI'8H*;H]:G"
+  "JBGR%GS*H7~HrEI%yI=SIQ4GVEGZ&Gi^Gy&H0>HM(HgrI])IjGIv0IvhGUFH3.H@@IJDGweH$MH%cH-$HJ_HPcHYpHi[HuAH|?IIdI,{ILOIUCGSyG"
+  "UNG[FHO<I7fI=+Gx_G{zH)rH@xHpRHVmGJyGbaGpTGuaG|EHWNHYOHy|H{rIR>I`bIaXIcsGLjHi?IPuI`#G~TGIvGPLGp[GqQH/nH<7HR1H_bI--I"
+  "MMIxqH2KI^OGU4H5-H6JHECHI2HXJH].HeiHroId^GR)H&5I_>GNSGsvHG6IIhGzkH#]H6oHW#I_LGT/GYNGqxH11H4[H8IHDBHXGH^]HyZI7sI8)I"
+  "Q1I`MGW4HIPGY]HR3HZ#I/vI_jIonIv8H5IHFsI$LHlKHmEHqKHTnHNiI?#GJTI(.GT@GSiGx;H($Hr4GoMHD|H2xIIyI6JI^oI9yGxiGQWG_8GfUH"
+  "27GS?HU}Ha",
+  "3Hh(HhJHhQHh|IagHqxHzCI02I=zILeINtIf8IfEIfrIs_INTI_~GM1GPYGQeGUuGV4GWFG^qG`#Ga*Gf;GgHGqwGr%G}cH$%H$KH%TH/#H0[H2TH8"
+  "&HEzHGgHJ^HQ,HS3HXdHf3Hh*Hh5Hh4Hh<HhBHhIHhzHh{HjwHk]Ho/HuAHuVHv3HySH{0I$QI&'I&'I+>I8XI:(I>'I>`IC2IChIK=ILeI`NIcYId"
+  ":G}CVu^I$}GHqGRrGR$GL_GQ]GR<GUsGVJG^qG^(G^mG_ZGfUGgSGi.Gi>Gl;GnKGxhGxoGzHG{1G~KH#gG~|H$KH#yH%TH&;H*`H+]H,7H/*H27H4"
+  "$H4(H4dH@BHA(HECHIrHIbHJ^HMHHQ,HcZHS=HT]HU}HYWH[6H[lH_<H_>Ha3HaDHa^HbXHbNHfoHl1Ho/Hq4Hs_HuAHx{H{0I(JI*1I4-I9.I9tI:"
+  "(I=@I=zI=LI>'I>$I=oI>`I?UIChIIvIMCIPYIS%I_BI`NIagIc5IcYIcfId:Il9Iy$V)cV)]VJ2FpdF}?F}aWDpWcLXh/Ix&IxrP]7Pv:3]343]35"
+  "Liw34Liw35PS:S;S?T?U?V?W?X?Y?P[?]?^?_?`?Pb?Pd?e?Pg?h?Pj?k?l?m?n?X<TB_BhBMIsMJ8MIuMJ8MJ#MJ8MKTMKJMKUMKJMQHMQ?MQHMQX"
+  "MUNMUOMUNMUEMUNMURMX<MX3MX=MX3SF+SF9SF,SF9SF3SFBSF3SFCSF3SFDSF3SFESF3SFFSG2SF9SG3SF9SG4SFBSG5SFBSG4SFCSG5SFCGI,GI'"
+  "GI0TrTGL>GM1GM>GN*GOGGOgGPYGPAF]%U$sGQeGQlGQ|GR3T}fF]@GR#GRIT~9GRSGRaGJaGRiGRrYAeGSVGSeF]gGTAGTLGTyGT~F^AGUsGUuGV4"
+  "GVJGVUGVVGVhGW>GWFGWOGWiGWsGWuGWuGWuU/|HN?GXeGXzU3FGY*GY0GYEG['GYxGZ,GZLG[+G]$G]>G^&G^6G^WG^WG^mG_#G_+G_:Gb~G`#Gc#"
+  "G`oGa6GSiGh3Ge$GeJGedGd<Gf-Gf,GgLUN.Gh7Gh<GhKGh`GhhGiLUS+USnGj|GkOGk[GjhGl?FcSFcbGn+GnbGnbU[tGp0GpEGpTGpaU`WGpmGpt"
+  "Gz2Gq4Fe0GqsGr%GrxGrDUhKGtDUhMGtpGtmGt~Gv,Gv-Fg(GvHGvtGw-GwYFg[Ur]FgvGxEGxHGxKGx`YtQGy8UwCUwCI$fGy]Gy]FhfVG&Wq]GzA"
+  "GzJFi&GzzG{QG{[G{~G}OFi~Fi`G}cV%XG~:H#aH#eH#gH#eH$7H$KH$pH$bH$mH%@H%TH%XH%sH%~H&eH'^H(%H)FV1LH)3H(MH)_H)zH+$V3|H+c"
+  "H*aH*DFlaH,NH,dH-'H,]FmCH/#H/@V?PH0]H3aH1hFo:H2TFo)FnaGRNGRQH3iH2`H|~G+sH4$H4(H4.H4lH4aVI|FokH6QH57H7NH8&VKpH8/H6w"
+  "H9ZFpdH:-H;3H;{H>'VR(H>ZFr(H?EVWfH?yFr_H@;H@iHA(HA)V^)Uf(V_;HBbVd6HCxHD*HB{HDtHE@HEzHECHElHE{HF,Ve=HE6HG|HH`Fu2HIb"
+  "HI^Vj)HGEHKNVk[Vl0HLKHMdHMHHMEFv:HMuHNLHNFHN}T}oHP_Vt-HQZVweHS0HS=HSXV~DHT-HTBW%aW(.HVrHW'Fy?HWAFyKFyKHY-HYBHYWHYl"
+  "HZUFzSH[TW3hH[oW4iH]EUryH_/W=DW=[W?1F}#F}/Ha^WA*WA)WAPWAkHb,Hb-Hb-HbXF}aHc>F}nF~cWI}HeKHf.HfoG#TWOdHhBWP}WQLHh|Hi}"
+  "G$EHjwHk%Hk*WY+W]EW]EHloG&cW`8Ho5Ho8G',WbWHr0G(JHrFHrAHr_Wk*HsgG)PHtpHuOHv7G*(WrOWroG*MWtJHy[WuTHywH{%H{0Wz)WzsH|0"
+  "W|AH|@VHsG+oH}'H}yG,IH~XGm3X%zX&,VIKVITI$fI$iIK%G-NI&?I&9I&KGU_I&`I&bI&lI'9X0%I'8I'qI([I)JI'wI)ZI*)I+>I(KI)hI)jI)z"
+  "X2jX62X4RG/XI,~I-$I-GXH+I.:X;,G0/G03X<VX?gG0=I0qI0}I1,I1.I1oI1MI2yI2LI4-I37I3{I4:G1NI5:I5ZG1qI6_I6bXOKI7{I8&G2QI8B"
+  "F]BXUqXWsG4$G4-I<}I=oI?UIAkXb&IBfIB|IC{ID|Xi0U)vIEuIEfIF>U,>IHmIIvX{nX|-IMfINhIO,Y#^IO6IRBIT+IT,IS+IW<IWXY1/I[cG<#"
+  "I]3Y5@G<uI`.GuXIa3Y@%YBDG>FG>NIc:YGnG?/YICIcfIcfId(YLRIf+G@UIfsIh:IhUIi6GB:Y[xIl9IoVIq^GE)GEHIrmYlfGESYmAYp9YqbIvT"
+  "GFVIw7Iw<IwCIwMIwTIwzY{BiibuiftiZ-Qiyh}h=)#Wh=)t#V=)#W%,-LM#p%$$4%$*c$6$;#h'4#h'5$,'5%/-/MOM1-1MQM%'='^G^$0)h$2$:)"
+  "{)}*'$?$Ailiei+Ui+tiqi+V)e$4$;$@*;i`iZ@5;(A)#@=DE?;X-8N(E4?514a516)514c51EK8EJyEL^ELBEL;EL)EL;EL1EM@EO1EN[EO2EN[ER"
+  "Jv%3#f#h#i'E#k#s)##t#v#xz#{u)Q)REuZ$*$,$-)Z)])^$/$3w&^})UEuoEup$8$<~Euv)q$>Eu~-G-H-I-[-]$1$:~$>-G-H-V-[-].x)S$+)V%"
+  "^)^$.)a)c)g)j)k)lEvy*C)oEw'6c435678;EF'c*/*0Euu*1*2$B*6*7*8-Mu*ei+_i+_ipi+`i<Pi,##Q$11$111i<s<s<s<s<s<v<v<v<v<v$$$"
+  "i+P$BBB$$B<s<s<s<si$3m#W#NF'q#a]^$6#S#NF'q#a]^u$-}$@)Z$0$3$4w$6$8$;$<%5V$e2ge2w#g$y#g$g2sg2y'G$y#j$/#l#l#l$0&9#m#m"
+  "#p$4#r#r}%34555%60%7(/%70#~#~#f%H()#q}3C3D3E3F$1%)$;-U-H-(-5F'p%'GHLMh=)#Zh=)#]h=)h#Sh=)#Vt=)#Vh=)#Xt=)#X#V=)#X#W="
+  ")#Xh=)#Y#X=)#Yh=)#[#V=)#[#X=)#[#Z=)#[h=)#m%,,%,,,%,9#z%9,%9,,%9,,,%,;#|%;,%;,,%/&'0L&,,&,,,&,9$>&9,&9,,&9,,,&,;$@&"
+  ";,&;,,&/&'0#S=)#VF(.F(.F(.F(.F(.F(1F(1F(1F(1F(1h$434445464748494:4;4<53$+4,+5,+6,+7,+8,+9,+:,+;,+<,$+43,+44,+45,+4"
+  "6,+47,+48,+49,+4:,+4;,+4<,+53,$415161718191:1;1<1$4314414514614714814914:14;14<1531+e,+f,+g,+h,+i,+j,+k,+l,+m,+n,+"
+  "o,+p,+q,+r,+s,+t,+u,+v,+w,+x,+y,+z,+{,+|,+},+~,vu#SF(.F(.F(.F(.$==@$@@$@@@%M9FG`HA;Iy'GHJGHsGI%GI.GIHGIuGI|GJ4GJNG"
+  "QVGQ}GR'GR>GRRGRhGSAGSVGSbGUFGVIGVfGVkGW-GW6GWQGW_GWxGXPGXcGX~Gb>Gc+Gh0GhGGhOGhZGhmGi^GntGoHGpfGp}Gq4GqJGr%Gr(Gv&G"
+  "v0Gv<GvIGwcGwkGwpGy.Gy8GyEGyMGz/Gz@GzRG{GH%kH&=H&RH._H.dH/[H/lH/yH02H0Y_H3XoH45H?DH@+H@BH@}HA9HABHAIHA~HB'HBGHN:HS"
+  "2HS>HSCHSGHSOHSbHSdHTYHV|HW%HZhHZrH[HH[OH[XH[aH]aH]hH`:H`AH`sHa(HaWHd3Hd:HdKHh&HiIHiOHkOHlKHlzHq,HrVHxsHy2HylHzCH{"
+  ",H{7H{=H{_H|OH|YI$GI$NI$WI$aI$qI%$I%(I%xI%|I&&I0nI10I6>I6JI6bI9lI9yI:eI;7IALIA[IAkIB2IBWIDiIDuIE]IHCIHcIJ~IK7IK<IM"
+  "cIOeIQ+IQ1",
+  "IQ6I[NI[WI^=I_}I`$I`SIabIaoIasIazIc%IcGIcMIc[IeLIf$If(Ih)Ih,Ih?Ik*IkZIkbIlLIlVIlYIldIm&IqEIujIutIv>IvTIv]IvgIvkIw7"
+  "Iw;IwLIwQIw_IwzIx-Ix5IxqIy$Iy(iB0GW6GW9GW:idiC^CKCMCw|ERoERpETcERqETeETfERrERsERtETiES-ERuERvERwES4ERxaEStES'ES(EU"
+  "$EU%EU)EU+EU0EU4EU6ES/EU:EU<ES0ES1ES3ES5ES6ES:ES<ES>ES?ES@ESAESBESEESIESSESZES`EUNEUOESkESlESmET<ET=ET@ETIETJETLET"
+  "VETYGHJGI|GHSGbBGHTGHxGHUH[cGIHGHdGHKGhoGc<GJN]ERo^]ERq^]ERr^]ERt^]ERu^]ERv^]ERx^]ERz^]ER{^]ER}^]ER~^]ES#^]ES$^]ES"
+  "%^]ERoa^]ERqa^]ERra^]ERta^]ERua^]ERva^]ERxa^]ERza^]ER{a^]ER}a^]ER~a^]ES#a^]ES$a^]ES%a^]ER{ET&^]ERzES}ER{ESyETd^]ER"
+  "zES}ES%ET&^]GHJ^]GI|^]GHS^]GbB^]GJ(^]GR)^]GHM^]GR'^]GIL^]GW6^]o^]HN:^]HBG^]H45^]IQ6^]Gc+^]_^]H7&^]H3r^]Hh*^]GYL^]H"
+  "T&^]IB[^]HhI^]GU`^]GJx^]GZa^]Go.^]HaL^]GK:^]IC&^]GWI^]HhY^]GKJ^]I$N^]I$W^G]~GwmH/[HnY%37($5455565758595:5;5<636465"
+  "666768ERoERqERrERtERuERvERxERzER{ER}ERoaERqaERraERtaERuaERvaERxaERzaER{aER}aER~aES#aES$aES%aER}aETpERoES}ER{ET&ERz"
+  "ET,ERzET&GHJGI|GHSGbBGJ(GR)GHMGR'GILGW6oHN:HBGH45IQ6Gc+_H7&H3rHh*GYLHT&IB[HhIGU`HijH[hGi^IM:GQAGWfHDEIc`GKJGRUH@,G"
+  "HTGHxGHUGv1GY2GW0Go`Go.HaLGK:IC&GWIGhb$696:6;6<737475767778797:7;7<83hoto#Vo#Wo#Xo#Yo#Zo#[o#]oh#Sohhohto%+J&(5*%H9"
+  "%/7'CfChCjClCnCoCqCsCuCwCyC{C}D#D%D'D)D,D.|D2D:D=D@DCDFDGDHDIDJDLDNDPDWCfD9n|CfsD=CeCfrDBCfCfnsChD3rCtChrD)CjCmrCl"
+  "C}CsnD1ClnConCnrC}CnnDHCoChDRCoDQD+|CoDUDRnCpDUrCprDFCrCpCrD3nCqDMDRnCrsD(nCqDUCqDUCtDQDHCqDUDIn|sCqDUDWD+|CtDQDHC"
+  "tDQDH|rCssD$ChDUCsDUnD5CunC}CwsD2CwnDECyChCssCyrD)nDHC{DRrCtD#rD)D#r|D(nC}D/C{D1s|rD2D6D6D+|D7ChD,D9nD#r|D9nD,D8nD"
+  "TsD<CfC}|sD<CssD<CwD;sD=CeDQD+D1D=Cgn|D>D+C{CksD=DQrD@CsD'nsDBD%DBD3D:D@sD,DBrC}DBnC|DAnD'DEChr|DDs|DCrDErD1DCnsDC"
+  "nrDFChCsDUDFChsDFD+D7DFsCsDFrC{DOrDGCsDUrDGDRDGDRD8nsDICpDICp|rDIn|sDLnD1DLnsDNCfrDRD+|sDRDQsD<nsnD>sDTDHDTr|CvrDW"
+  "D+|#Schctc#Vc#Wc#Xc#Yc#Zc#[c#]ch#Schhchtch#Vch#Wch#Xch#Ych#Zch#[ch#]ct#Scthcttct#Vct#Wc$0#tu$,uvz&%$5%R9SFGP&'0v'0"
+  "w#mzGwdH%sH1KGZqGhmH@,H1,HCtH7&GyIGKSHh*$8v$6v-Qvwv$3v#o#f#q#f#k#f&&$/&.&$/$8#j$6#j-Q#j-Q$/w$/$3$/#l$B%N+^0+^*+^7+"
+  "^-Q?Bw?B$,?B$3?B$.w$6w-Qwww$+w$3w&00v&0vw${&.0v00w&0ww$|$3w$|wF't$;wF't$;${#tu%N3D03D*3DUDG$:u$,F't$;$:u$,F't$;${&"
+  "3616-Q$;w$;$8#z$6#z-Q#zw#z$3#z#q#z$8#{$6#{-Q#{w#{$3#{#q#{$3->#q->$e1q1%%TFFFG#gF't$3$/$Fs1%G%*]KD+3LQ...0NWOPOQ&/2"
+  "*&/;0%&0,/02/%3+$t1q1%330%35VU6Y:E#zF'twvF'twh_t_#V_#W_#X_#Y_#Z_#[_#]_h#S_hh_ht_h#V_h#W_h#X_h#Y_h#Z_h#[_h#]_t#S_th"
+  "_tt_t#V_t#W_t#X_t#Y_t#Z_t#[_t#]_#V#S_#Vh_$/u$4E-/J3%,)VJ28J=`)mJ={&))),)/&)),))/'6$<$;$<N797(7.A970QE367>?@KM#NQ3?"
+  "V44>>>>AAAACCCC====BBBB<<<<WGGGGIIII''''&&&&))))****00//11++;;44LLLLRRRRVVVVTTTT^^____ddeeeebbbbvvwwX0000JJIIKK546"
+  "-6-6'6'6+6+626262624b4b4>4?4>4?4>674>674>4a4>4a4>6)4>6)4>6(4>6(4>6*4>6*4>624>624>62T)L)L)L6.T)/)0)H)L)M+/+0+1+H+L+"
+  "M-/-0-1-H-L-M./.H.L.M/0/H0/0H1/101H6/60616H808H9/90919H:0:H;H</<H=/=HD/D0D1DHDLDME0EHELEMF*F/F0F1FGFHFLFMG/G0G1GHG"
+  "LGMH/H0H1HHHLHMI/I0I1IHILIMJ/JHJLJMM/M0M1MHMLMM3t4tLti4e4ji4f4ji4g4ji4h4ji4i4ji4j5-T)4)5)H)I)L)M+4+5+H+I+L+M-4-5-H"
+  "-IT-L-M.4.5.H.I.L.MDLDMELEMF*FGFHFLFMGHGLGMH*HHI4I5IHIIILIMLtM4M5MHMIMLMM)/)0)1)H)J+/+0+1+H+J-/-0-1-H-J.H/0/H0/0H1"
+  "/1H6/60616H80818H9/90919H:0;H</<H=/=HD/D0D1DHE0EHF/F0F1FGFHG/G0G1GHGJH/H0H1HHI/I0I1IHIJJ/JHJtM/M0M1MHMJ)H)J+H+J-H-"
+  "J.H.J6H6J7H7JFGFHGHIHIJMHMJU#14#24#34T:L:M<L<M=L=M6L6M7L7M0L0M/L/M1L1M8L8M9L9M7/70717H74648494:L:M<L<M=L=M6L6M7L7M"
+  "0L0M/L/M1L1M8L8M9L9M7/70717H746484947/70717H6J7J:H6/60617/7071:H;H*N*NT-/H-0/-0/-0H-1H-H/-H0-H1/H0/H00HM0HL60/6/06"
+  "/L6H06H06H/6HH6HH8008008HH70H70H7/M7H17H17HH7HH90L91H91H:H0:H0:HH:HM</H<HH<HH<HL=HH=HM=HLD1HD1HEH0EHHG0HG0MG0LG//G"
+  "//G1HG1HGH0GH0H0/H0HH0MH/0H/HH1/H1HTH/1JH/JHHI0HI0LI/HI/HI/LIHMIHLMHHMHH+1M-/M-/L-1M-1L-HM-HL/HM/0L/HL61L80M70M90M"
+  "G/MGHMM0MM/MMHMHHMEHMI0MEH0G0H<HMFHMI/0H1MG/HFHHG/HI/0/0M0/MH/MDHM+0MFHH</H8HH61MI/M4M4]644Z4]64T*GGJ*F+4H0H28G<H4"
+  "6KG<GMJK6GHT8GL4M4]4bi4?4]4]4`i4Q4]4c4`i4a4K4]4^4D4]i4D4]4?4]4`4I6.4?4]#OA{A|#^#_#D#cB4B5<g<f<T<S$'$']^$C$EB2B3B.B"
+  "/B(B)B&B*$#$%=#=#=#=#$'$'$'#OA{#Q#_#^#c#D<T]^$C$EB2B3$&)-.0?A@$`'(Ci4d4X4di4ei4fi4g4X4gi4h4X4hi4i4X4ii4j4X4ji4k4X4"
+  "kT$%%&&''(())))**++++,,----....////00001111223344556666777788889999::::;;;;<<<<====DDDDEEEEFFFFGGGGHHHHIIIIJJJJKKL"
+  "LMMMMTG%G%",
+  "G&G&G(G(G*G*#DF<mF<nA|B*B+A{DdDZCeCgCiCkCmDKDMDOD+nCfChCjClCnCoCqCsCuCwCyC{C}D#D%D'D)D,D.|D2D3D4D5D6D7D:D=D@DCDFDL"
+  "DNDPDQDRsDTDUDWrdC^FRzFRFFReFRkFRqFRw$k$l$u$x$o$n>3F0-@e@f@g@hF1qF2@vuvu$1vuv#g#k#n#r#wu$.$0$8vuv#h#n#wuv#h#m#s#wu"
+  "vuvuvuvuvuvu&C)8-&..-8-9-:-;-<-=->F'f-FF'a./-g.*-k.+-l-&..-8-9-:-;-<-=->F'f-FF'a./-g.*-k.+-l-&..-8-9-:-;-<-=->F'f-"
+  "FF'a./-g.*-k.+-l-&..-8-9-:-;-<-=->F'f-FF'a./-g.*-k.+-l-&..-8-9-:-;-<-=->F'f-FF'a./-g.*-k.+-l-r-s#S#S#S#S#ST*+/2TK5"
+  "0:MFGHI6<D8E47-.139;=V1~e2T+/4`4ETMFGHI6<D8ET7-.14N4R4D4E4c4]TI6<T8E4L4F4N4R5x5,T+/4`T0:MFTHI6<D8ET7-.1T9;=r5_T*+/"
+  "2JK50:MTGHI6<D8E47-.139;=T+/2TK50:MTGHI6<D8E47-.139;=$313/4/5/6/7/8/9/:/;/</$+D,+E,+F,+G,+H,+I,+J,+K,+L,+M,+N,+O,+"
+  "P,+Q,+R,+S,+T,+U,+V,+W,+X,+Y,+Z,+[,+],+^,B2#wB3%&5%&':=v%+9096'66%339%:&%0&0'%'-C>BjCwCwCyH&RGn{GXgD/GI|Gh`I:vGhoG"
+  "J8H1>HP:H/nGTSGzlGRIH0)GT#HsEH[OIBdGh5GYyHJOH'AH)KGHJGHSILwGv1GHxGY2H(XIDuH&ZHhnHkUGYGHHrH3roH[dGTyG_.IOiB2H49B3B2"
+  "GHSB3B2GI|B3B2GoQB3B2cB3B2H&ZB3B2Ha@B3B2GV-B3B2H/+B3GzwGY." };
 
 static const char ldr__decomp_top[] =
   "#+L#+K##K##L&0_#,5#Su#+S&O-$Pe#+R#+O#,(##T##C#+o#+W#+Q#+M$Qm&3q#,2#+N$Qd$Q[##U#$)##e#$5#+T#+s##y#pT$Q8#$7#$=";
 
-/* Where in the pool the pairs lie that compose, in their order (3). */
+/* Where in the pool the pairs lie that compose, in their order (2). */
 static const char ldr__compositions[] =
-  "#Kf#KZ#Ki##A##C##E##G#$o#$s#+W##I#;]##K#(y#*F#*L#;X#6+#$w#61#67#6=#$}#%'#%-#%3##N#6K#%9#6Q#6`#6f#6W##Q##T##W#<M#%?"
-  "#%E#%K##Z#<G#%Y#*R#*Z#<A#+[#%Q#6z#7&#74#*(#%`#7:#%f#%l#)Z#%r#%x#7@#7L#+Q#7F#7R#7X##^##a##d#%~#&(#&.#&<##g#<r#(}#*c"
-  "#*k#<x#&4#7a#&D#7o#)a#7u#&J#7{#&P#&]#8'#&V#8;#83#8C#8H#8M#*.#&k##j#8R#&w#8X#&q#8g#8_##m##p##s##v#'%#'*#+n##y#='#'/"
-  "#)'#*s#*z#(R#<~#)g#9+#91#'6#97#'B#+%#+-#9=#'<#9I#'H#'N#9Q#'Z#9W#+A#'T#9p#'g#9v#+I#'a#:(#9|##|##~#$$#'m#'q#'u#$&#=m"
-  "#'y#(##),#+5#+;#(Y#=i#:0#()#:<#:6#:N#:T#:Z#:a#(/#:m#:g#:s#:y#;##>3#$(#(5#>E#+y#;)#(;#>?#>9#(>#;/#(D#(J#;5#;;#$+#$-"
-  "#$/#$1#$q#$u#+Y#$3#;_#$5#({#*I#*O#;Z#6.#$z#64#6:#6A#%$#%*#%0#%6#$8#6N#%<#6T#6c#6j#6[#$;#$>#$A#<P#%B#%H#%N#$D#<J#%]"
-  "#*V#*_#<D#+_#%U#6~#7*#77#*+#%c#7=#%i#%o#)^#%u#%{#7C#7O#+T#7I#7U#7]#;C#$G#$J#$M#&%#&+#&1#$P#<u#)$#*g#*o#<{#&8#7e#&G"
-  "#)z#7r#)d#7x#&M#8##&S#&`#8*#&Y#8?#87#8F#8K#8P#*1#&n#$S#8U#&z#8[#&t#8k#8c#$V#$X#$Z#$]#'(#'-#+q#$_#=*#'3#)*#*w#*~#(V"
-  "#=%#)k#9.#94#'9#9:#'E#+)#+1#9@#'?#9M#'K#'Q#9T#'^#9Z#+E#'W#9s#;G#'j#9y#+M#'d#:,#:$#$a#$c#$e#'o#'s#'w#$g#=o#'|#(&#)."
-  "#+8#+>#(]#=k#:3#(,#:?#:9#:Q#:W#:^#:d#(2#:p#:j#;J#:v#:|#;&#>6#$i#(8#>H#+|#;,#$l#>B#;N#><#(A#;2#(G#(M#;8#;?#Ek#,[#DP"
-  "#;g#;a#;s#;m#)H#*4#*:#)T#6E#<Y#<S#<f#<`#7i#=2#=,#=>#=8#8o#+h#8u#+b#*@#)B#)6#)0#)<#;j#;d#;v#;p#)K#*7#*=#)W#6H#<]#<V"
-  "#<i#<c#7l#=5#=/#=A#=;#8r#+k#8x#+e#*C#)E#)9#)3#)?#<)#<##<5#</#<,#<&#<8#<2#6n#6t#6q#6w#8{#9%#8~#9(#9^#9a#9d#9g#:B#:E"
-  "#:H#:K#;U#=P#=J#=]#=V#=c#=S#=M#=`#=Y#=f#=w#=q#>'#=}#>-#=z#=t#>*#>$#>0#)t#)n#)q#)N#)Q#7.#71#+s#+v#)w#D>#,_#D;#D8#>f"
-  "#>j#DC#Dc#,d#?8#?<#Dh#,g#?g#?k#Dm#E4#,j#E1#E.#,y#@?#@C#F%#,m#@n#@r#Eg#Eb#,p#E_#E[#,|#A@#F*#,s#Ah#Al#F/#D/#DY#B&#-#"
-  "#D&#D##>K#>O#D2#D,#B+#-&#?$#?(#B0#-)#?L#?P#D]#DV#B5#-,#D|#Dy#-2#@%#@)#E(#B:#-8#@Y#@^#EM#EQ#B?#-;#EE#EB#-5#A&#A*#EU"
-  "#BD#->#AM#AQ#E{#Eu#E##,v#E+#EH#-/#EX#Ex#-E#-H#-a#.:#.@#-^#-W#.F#-Z#.4#.R#.X#-g#._#-m#.e#-d#.k#.}#-j#/'#/-#/5#/;#.w"
-  "#.=#.C#-y#-s#.I#-v#.7#.U#.[#.&#.b#-p#.h#.##.n#/$#.)#/*#/1#/8#/>#.z#-|#.,#.0#.L#.O#.q#.t#/D#/H#/P#/L#/T#/m#/q#/i#/u"
-  "#/{#0%#0<#0B#0g#0a#0m#0x#0~#1.#1(#14#1:#1L#1@#1F#1R#1X#1e#1_#1k#1q#1}#1w#3Y#3c#3g#3k#3o#3s#3w#3{#4##4'#4+#4/#8-#80"
-  "#9C#9F#9j#9m#;y#<;#;|#<>#<l#<o#=D#=G#>S#>Y#>`#BI#>V#>]#>c#BL#BO#BR#BU#BX#B[#B_#>n#>t#>z#Bb#>q#>w#>}#Be#Bh#Bk#Bn#Bq"
-  "#Bt#Bw#?,#?2#?/#?5#?@#?F#?C#?I#?T#?Z#?a#Bz#?W#?^#?d#B}#C$#C'#C*#C-#C0#C3#?o#?u#?{#C6#?r#?x#?~#C9#C<#C?#CB#CE#CH#CK"
-  "#@-#@3#@9#@0#@6#@<#@G#@M#@S#@J#@P#@V#@b#@h#@e#@k#@v#@|#@y#A##A.#A4#A:#A1#A7#A=#AD#AG#AJ#AU#A[#Ab#CN#AX#A_#Ae#CQ#CT"
-  "#CW#CZ#C^#Ca#Cd#Ap#Av#A|#Cg#As#Ay#B##Cj#Cm#Cp#Cs#Cv#Cy#C|#D)#DS#Er#D5#Dp#Ds#Dv#D`#E~#E9#E<#E?#Jb#Je#Jh#Jk#Jq#Jn#Jt"
-  "#Jx#J|#K$#K(#KJ#KN#KR#KV#Kb#K^#Kl#Kp#Kt#Kx#K|#L$#L(#L,#LP#LT#L0#L4#L8#L<#LX#L]#L@#LD#LH#LL#La#Le#Li#Lm#Ws#V~#W%#W("
-  "#W+#W.#W1#W4#W7#W:#W=#W@#WC#WF#WI#WL#WO#WR#WV#WY#W^#Wa#We#Wh#Wl#Wo#W{#Xv#X&#X)#X,#X/#X2#X5#X8#X;#X>#XA#XD#XG#XJ#XM"
-  "#XP#XR#XU#XY#X]#Xa#Xd#Xh#Xk#Xo#Xr#Xy#X|#Y##Y&#Y)$:H$:N$:T$:Z$:a$:g$:m$:y$:s$;#$;)$;/";
+  "BdBXBg###%#'#)$P$T*b#+7J#-(.)P)V7F1x$X1~2(2.$_$e$k$q#02<$w2B2P2V2H#3#6#98;$}%'%-#<85%;)])e8/*f%32k2s3%)2%A3+%G%M(l"
+  "%S%Y313=*[373C3I#?#B#E%`%f%l%z#H8`(2)m)u8f%r3Q%}3`(r3f&'3l&-&93t&34,4$44494>)8&?#K4C&K4I&E4W4O#N#Q#T#W&Q&V*x#Z8q&["
+  "(8)}*('}8l(x4x4~&c5(&o*/*75.&i5:&u&{5B'+5H*K'%5a'75g*S'15u5m#^#`#b'='A'E#d9Z'I'O(=*?*E((9V5}'U6-6'6?6E6K6Q'[6^6W6d"
+  "6j6p9}#f'b:3+'6v'h:-:''k6|'q'w7&7,#i#k#m#o$R$V*d#q7L#s(0)S)Y7H1{$[2%2+22$b$h$n$t#v2?$z2E2S2Z2L#y#|$#8>%$%*%0$&88%>"
+  ")a)i82*i%72o2w3()5%D3.%J%P(o%V%]343@*_3:3F3M74$)$,$/%c%i%o$28c(5)q)y8i%v3U&$)/3c(u3i&*3p&0&<3w&6404(474<4A);&B$54F"
+  "&N4L&H4[4S$8$:$<$>&T&Y*{$@8t&`(;*%*,(%8o(|4{5%&f5+&r*3*;51&l5>&x&~5E'.5K*O'(5d78':5j*W'45y5q$B$D$F'?'C'G$H9]'L'R(?"
+  "*B*H(+9X6$'X606*6B6H6N6T'_6a6Z7;6g6m6s:$$J'e:6+*6y$M:07?:*'n7#'t'z7)70AP+6@67T7N7a7Z(Y)>)D(f268G8A8S8M3Y8|8v9,9&4`"
+  "*r4f*l)J(S(G(A(M7W7Q7d7^(])A)G(i298J8D8V8P3]9#8y9/9)4c*u4i*o)M(V(J(D(P7s7m8#7y7v7p8&7|2_2e2b2h4l4r4o4u5N5Q5T5W6366"
+  "696<7C9>989J9D9P9A9;9M9G9S9e9_9q9k9w9h9b9t9n9z)))#)&(`(c2{2~*}+$),@,+9@)@&:S:W@1@H+>;&;*@M+A;T;X@R@v+D@s@p+S<-<1Ag"
+  "+G<[<`ALAG+JADAA+V=.Al+M=U=YAq?y@?=p+Y?p?m:9:=?|?v=u+]:n:r=z+`;:;>@B@<>#+c@b@_+i;o;s@j>(+o<G<KA3A7>-+rA+A(+l<p<tA;"
+  ">2+u=;=?AaAZ@e+P@mA.+fA>A^+x+{,+,a,g,(+~,m,%,Z,y-#,1-),7-/,.-5-G,4-M-S-[-b-A,d,j,C,=,p,@,^,|-&,L-,,:-2,I-8-J,O-P-W"
+  "-_-e-D,F,R,V,s,v-;->-h-l-t-p-x.$.(-|.,.2.8.O.U.z.t/$///5/A/;/G/M/`/S/Y/f/l/x/r/~0(040.1E1K1O1S1W1[1`1d1h1l1p1t3z3}"
+  "54575Z5^7g8)7j8,8Y8]9295:A:G:M>7:D:J:P>:>=>@>C>F>I>L:[:b:h>O:_:e:k>R>U>X>[>_>b>e:v:|:y;#;.;4;1;7;B;H;N>h;E;K;Q>k>n"
+  ">q>t>w>z>};];c;i?$;`;f;l?'?*?-?0?3?6?9;w;}<';z<$<*<5<;<A<8<><D<O<U<R<X<d<j<g<m<x<~=(<{=%=+=2=5=8=C=I=O?<=F=L=R?"
+  "?"
+  "?B?E?H?K?N?Q=^=d=j?T=a=g=m?W?Z?^?a?d?g?j?s@9AW@#@U@X@[@EAd@{@~A%A~B%B(B+B1B.B4B8B<B@BDBHBLBPBTB`B[BjBnBrBvBzB~C&C*"
+  "CNCRC.C2C6C:CVCZC>CBCFCJC_CcCgCkDjCuCxC{C~D%D(D+D.D1D4D7D:D=D@DCDFDIDMDPDTDWD[D_DcDfDmEdDpDsDvDyD|E#E&E)E,E/E2E5E8"
+  "E;E>E@ECEGEJENEQEUEXE]E`EgEjEmEpEsV$V*V0V6V<VBVHVTVNVZVaVg";
 
 /* Canonical combining classes: first (3), (last - first) * 256 + class (2). */
 static const char ldr__class_runs[] =
@@ -24537,15 +24528,18 @@ LDR__INLINE int ldr__char_quick(uint32_t c) {
 
 static int ldr__char_category(uint32_t c) {
   const char *page, *part;
-  uint32_t low, high, run;
+  uint32_t number, low, high, run;
   int quick = ldr__char_quick(c);
   if (quick >= 0) return quick % (int)LDR__CATS;
-  if (c >= 0x4e00 && c <= 0x9fff) return LDR__GC_LO;
+  if ((c >= 0x4e00 && c <= 0x9fff) || (c >= 0xac00 && c < 0xd700)) return LDR__GC_LO;
+  if (c >= 0xe000 && c < 0xf900) return LDR__GC_CO;
   if (c >= 0x20000) return (int)(ldr__digits91(LDR__RECORD(ldr__cat_rest, 4, 4, ldr__near(c) << 5 | 31), 4) & 31);
-  part = ldr__cat_runs[c >> 15];
-  page = ldr__cat_page + 2 * (c >> 8);
+  number = c >> 8;
+  number -= number > 0xf8 ? 150 : number > 0xd6 ? 125 : number > 0x9f ? 82 : 0; /* those that are left out */
+  part = ldr__cat_runs[number / 128];
+  page = ldr__cat_page + 2 * number;
   low = ldr__digits91(page, 2);
-  high = (c >> 8 & 127) < 127 ? ldr__digits91(page + 2, 2) : (uint32_t)strlen(part) / 2;
+  high = number % 128 < 127 ? ldr__digits91(page + 2, 2) : (uint32_t)strlen(part) / 2;
   run = ldr__digits91(ldr__record(part + 2 * low, high - low, 2, 2, (c & 255) << 5 | 31), 2);
   if ((run & 31) < LDR__CATS) return (int)(run & 31);
   return (((c & 255) - (run >> 5)) & 1) == (run & 31) - LDR__CATS ? LDR__GC_LU : LDR__GC_LL;
@@ -24600,22 +24594,21 @@ static uint32_t ldr__decomp_next(uint32_t *at) {
   return n < 0x700 ? n : n < 0xb00 ? n + 0x1700 : n + 0x2500;
 }
 
-/* How many entries from digit *at on c is made of, of one digit + *from if that is not negative; *step is added to
-   each. Negative: by compatibility only. */
-static int ldr__decomp_row(uint32_t *at, uint32_t *step, int32_t *from, uint32_t c) {
-  int half = c >= ldr__digits91(ldr__decomp_runs[1], 3), n;
-  const char *record = ldr__record(ldr__decomp_runs[half], sizeof ldr__decomp_runs[0] / 7, 7, 3, ldr__near(c));
-  uint32_t row = ldr__digits91(record + 3, 4), k = c - ldr__digits91(record, 3), kind = row / 64 % 80, i;
-  if (k > row % 64) return 0;
-  n = (int)(kind % 20) - 1;
-  *at = row / 5120;
+/* How many entries from digit *at on c is made of by a table, of one digit + *from if that is not negative; *step is
+   added to each. */
+static int ldr__decomp_row(
+    const char *table, size_t rows, uint32_t *at, uint32_t *step, int32_t *from, uint32_t c) {
+  const char *record = ldr__record(table, rows, 7, 3, ldr__near(c));
+  uint32_t row = ldr__digits91(record + 3, 4), k = c - ldr__digits91(record, 3), kind = row / 126 % 40, i;
+  int n = (int)(kind % 20) - 1;
+  if (k > row % 126) return 0;
+  *at = row / 5040;
   *step = n == 0 ? k : 0;
   i = n > 0 ? k * (uint32_t)n : 0;
-  *from = kind % 40 < 20 ? -1 : 32 * (int32_t)ldr__decomp_digit((*at)++);
+  *from = kind < 20 ? -1 : 32 * (int32_t)ldr__decomp_digit((*at)++);
   if (*from >= 0) *at += i;
   else for (; i > 0; i--) ldr__decomp_next(at);
-  n = LDR__MAX(n, 1);
-  return kind < 40 ? n : -n;
+  return LDR__MAX(n, 1);
 }
 
 static int ldr__decompose(uint32_t *out, uint32_t c, int compat) {
@@ -24631,9 +24624,12 @@ static int ldr__decompose(uint32_t *out, uint32_t c, int compat) {
     out[2] = 0x11a7 + tail;
     return tail ? 3 : 2;
   }
-  n = ldr__decomp_row(&at, &step, &from, c);
-  if (n == 0 || (n < 0 && !compat)) return 1;
-  for (n = n < 0 ? -n : n; n > 0 && used < 24; n--) {
+  n = ldr__decomp_row(ldr__decomp_canonical, sizeof ldr__decomp_canonical / 7, &at, &step, &from, c);
+  /* marks, and the scripts from Arabic to Thai: nothing by compatibility alone */
+  if (!n && compat && !((c >= 0x300 && c < 0x37a) || (c > 0x678 && c < 0xeb3 && c != 0xe33)))
+    n = ldr__decomp_row(ldr__decomp_compat, sizeof ldr__decomp_compat / 7, &at, &step, &from, c);
+  if (!n) return 1;
+  for (; n > 0 && used < 24; n--) {
     uint32_t part = from < 0 ? ldr__decomp_next(&at) + step : (uint32_t)from + ldr__decomp_digit(at++);
     used += ldr__decompose(out + used, part, compat);
   }
@@ -24641,18 +24637,17 @@ static int ldr__decompose(uint32_t *out, uint32_t c, int compat) {
 }
 
 static uint32_t ldr__compose(uint32_t a, uint32_t b) {
-  size_t low = 0, n = sizeof ldr__compositions / 3, mid;
+  size_t low = 0, n = sizeof ldr__compositions / 2, mid;
   if (a >= 0x1100 && a < 0x1113 && b >= 0x1161 && b < 0x1176) return 0xac00 + ((a - 0x1100) * 21 + b - 0x1161) * 28;
   if (a >= 0xac00 && a <= 0xd7a3 && (a - 0xac00) % 28 == 0 && b > 0x11a7 && b < 0x11c3) return a + b - 0x11a7;
   if (b < 0x300 || (b >= 0x3400 && b < 0x10000)) return 0;
   while (low < n) {
-    uint32_t place = ldr__digits91(ldr__compositions + 3 * (mid = (low + n) / 2), 3), at = place,
+    uint32_t place = ldr__digits91(ldr__compositions + 2 * (mid = (low + n) / 2), 2), at = place,
         first = ldr__decomp_next(&at), second = ldr__decomp_next(&at), c;
     if (first == a && second == b) { /* the row that holds the place */
-      int half = place >= ldr__digits91(ldr__decomp_runs[1] + 3, 4) / 5120;
-      const char *rows = ldr__decomp_runs[half] + 3,
-          *row = ldr__record(rows, sizeof ldr__decomp_runs[0] / 7, 7, 4, place * 5120 + 5119);
-      at = ldr__digits91(row, 4) / 5120;
+      const char *row = ldr__record(
+          ldr__decomp_canonical + 3, sizeof ldr__decomp_canonical / 7, 7, 4, place * 5040 + 5039);
+      at = ldr__digits91(row, 4) / 5040;
       for (c = ldr__digits91(row - 3, 3); at < place; c++) {
         ldr__decomp_next(&at);
         ldr__decomp_next(&at);
