@@ -14631,7 +14631,8 @@ LDR__DEF uint64_t ldr_model_fingerprint(const ldr_model *m) {
   size_t i;
   int k;
   if (!m) return 0;
-  h = ldr__digest((uint64_t)m->layers * 1000003u + (uint64_t)m->shape.heads, m->family->type, strlen(m->family->type));
+  h = ldr__digest((uint64_t)m->layers * 1000003u + (uint64_t)m->shape.heads + ((uint64_t)m->stack << 40),
+      m->family->type, strlen(m->family->type));
   for (i = 0; i < m->weights->count; i++) {
     const ldr_tensor *t = &m->weights->tensors[i];
     for (k = 0; k < 12 && m->family->ignored[k]; k++)
@@ -14948,6 +14949,8 @@ static ldr_status ldr__viewer_open(ldr__viewer *r, const ldr_model *m, size_t ro
     size_t source, ldr_error *err) {
   int pass;
   memset(r, 0, sizeof *r);
+  if (m->shape.cross && !source)
+    return ldr__fail(err, LDR_UNSUPPORTED, "a %s model with two stacks has no states without a source", m->type);
   for (pass = 0; pass < 2; pass++) {
     if (pass && ldr__plan_begin(&r->plan, &m->alloc, err)) return err->status;
     ldr__viewer_place(&r->plan, r, m, rows, sequences, longest, source);

@@ -583,6 +583,12 @@ TEST(pairs_of_texts_are_learned) {
   EXPECT(0, "$L eval --model %s --ladder narrow.ladder --data pairs.jsonl", data);
   CHECK(holds("out", "on 3 examples"));
   EXPECT(0, "echo 'it is a truth' | $L generate --model %s --ladder narrow.ladder --max-new 3", data);
+  CHECK(put_file("kinds.tsv", "cat\tthe cat sat\ntime\twhat is the time\ncat\ta cat\ntime\tthe time is noon\n"));      /* classes stand on the encoder */
+  EXPECT(0, "$L train --model %s --train kinds.tsv --lr 1e-2 --epochs 20 --recipe plain --seed 1 --out kinds.ladder", data);
+  EXPECT(0, "printf 'the cat sat\\nwhat is the time\\n' | $L predict --model %s --ladder kinds.ladder", data);
+  text = slurp("out", &n);
+  CHECK(text && strstr(text, "{\"label\":\"cat\"") == text && strstr(text, "\n{\"label\":\"time\""));
+  free(text);
   CHECK(put_file("empty.tsv", "a cat\t\n"));
   EXPECT(1, "$L train --model %s --task seq2seq --train empty.tsv --out x.ladder", data);
   EXPECT(1, "$L train --model %s --task text --train pairs.tsv --out x.ladder", data);

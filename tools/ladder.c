@@ -722,7 +722,7 @@ typedef struct run {
   const task_info *task;
   task_info      chosen;         /* the task with another of its heads                       */
   ldr_error      err;
-  ldr_model     *model;
+  ldr_model     *model, *whole;          /* whole: of two stacks, where the encoder alone is the model */
   ldr_model_info info;
   int32_t        max_len;
   ldr_head       head;
@@ -753,7 +753,7 @@ static void free_run(run *r) {
   ldr_dataset_free(r->dev);
   ldr_dataset_free(r->train);
   ldr_dataset_free(r->labels);
-  ldr_model_free(r->model);
+  ldr_model_free(r->whole ? r->whole : r->model);
   if (r->log) fclose(r->log);
 }
 
@@ -777,6 +777,24 @@ static int open_model(run *r) {
   if (!r->model) return EXIT_FAILED;
   r->info = ldr_model_info_get(r->model);
   return EXIT_DONE;
+}
+
+/* Heads other than words stand on the encoder of a model with two stacks, and on no published decoder's. */
+static void use_encoder(run *r, int words) {
+  if (words || r->o.published_head || !ldr_model_encoder(r->model)) return;
+  r->whole = r->model;
+  r->model = (ldr_model *)(uintptr_t)ldr_model_encoder(r->whole);
+  r->info = ldr_model_info_get(r->model);
+}
+
+/* 1: the ladder of that file has a head for words. */
+static int ladder_of_words(run *r, const char *path) {
+  ldr_weights *w = ldr__weights_open_one(path, NULL, &r->err);
+  const char *head = w ? ldr_weights_meta(w, "ladder.head") : NULL;
+  uint64_t v = 0;
+  int words = head && parse_u64(head, 0, &v) && v == (uint64_t)LDR_HEAD_WORDS;
+  ldr_weights_close(w);
+  return words;
 }
 
 /* The length asked for must fit the model; the one a task or ladder brings is cut to it. */
@@ -1165,6 +1183,7 @@ static int use_published_head(run *r) {
 static int prepare(run *r) {
   int status = choose_task(r, r->o.task);
   if (!status) status = open_model(r);
+  if (!status) use_encoder(r, r->head == LDR_HEAD_WORDS);
   if (!status && r->head == LDR_HEAD_WORDS && (!r->info.causal || !r->info.has_logits))
     status = fail(r, LDR_UNSUPPORTED, "%s: a model that says what comes next is needed (a decoder with its language-model head); for encoders there is pretrain", r->o.model);
   if (!status) status = choose_max_len(r, r->task ? r->task->max_len : 0);
@@ -1556,6 +1575,7 @@ static int open_ladder(run *r) {
   memset(&own, 0, sizeof own);
   own.method = LDR_METHOD_HEAD;
   own.published_head = 1;
+  if (r->o.ladder && ldr_model_encoder(r->model)) use_encoder(r, ladder_of_words(r, r->o.ladder));
   if (r->o.ladder) r->ladder = ldr_ladder_load(r->model, r->o.ladder, NULL, &r->err);
   else if (r->info.task == LDR_TASK_NONE || r->info.task == LDR_TASK_POOLER)
     return fail(r, LDR_MISSING, "--ladder FILE is missing, and the files of %s hold no classifier", r->o.model);
