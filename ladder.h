@@ -866,9 +866,11 @@ typedef enum ldr_output { LDR_OUTPUT_PRESET, LDR_OUTPUT_MIXED, LDR_OUTPUT_UP, LD
 typedef enum ldr_init   { LDR_INIT_PRESET, LDR_INIT_RANDOM, LDR_INIT_SLICE } ldr_init;
 typedef enum ldr_importance { LDR_IMPORTANCE_PRESET, LDR_MAGNITUDE, LDR_FISHER, LDR_ENERGY } ldr_importance;
 /* What a head with one label a sequence reads: one token's state, or the mean of all of the text's. FIRST is [CLS] in
-   BERT's families; the mean suits models that were pretrained without a use for it. */
+   BERT's families; the mean suits models that were pretrained without a use for it. PAIR is [u; v; |u - v|] of the
+   means u and v of two texts (Reimers & Gurevych 2019, section 3): the second begins behind the first token that is the
+   sequence's last one too, "[CLS] a [SEP] | b [SEP]"; where none is, u = v is the mean of all. */
 /* FAMILY: LAST in causal models, else FIRST */
-typedef enum ldr_pool   { LDR_POOL_FAMILY, LDR_POOL_FIRST, LDR_POOL_LAST, LDR_POOL_MEAN } ldr_pool;
+typedef enum ldr_pool { LDR_POOL_FAMILY, LDR_POOL_FIRST, LDR_POOL_LAST, LDR_POOL_MEAN, LDR_POOL_PAIR } ldr_pool;
 typedef enum ldr_heads  { LDR_HEADS_PRESET, LDR_HEADS_WHOLE, LDR_HEADS_WITHIN } ldr_heads;
 
 /* Of a head's hidden layer, and of blocks. GELU is exact, GELU_TANH its approximation by a tanh. */
@@ -1311,7 +1313,7 @@ typedef struct ldr_budget {
 } ldr_budget;
 
 /* Fills in what is 0 in *ladder (LDR_METHOD_LADDER, LDR_PRESET_DEFAULT) and *train:
-       pool      first token or mean, whichever a head alone is better with on a few hundred texts
+       pool      first token, mean or, of pairs of texts, both means: what a head alone is best with on a few hundred
        epochs    3 + 9000 / examples, 12 at most
        top       copies of the last half of the blocks; with less time or memory of the last third, sixth, ...; at
                  last narrow rungs alone
@@ -15253,6 +15255,14 @@ struct ldr_dataset {
   ldr_encoding encoding; /* reused by ldr_dataset_add_text */
 };
 
+/* Where the second of two texts begins (LDR_POOL_PAIR), 0: there is one. */
+static int32_t ldr__second_text(const int32_t *ids, int32_t n) {
+  int32_t i;
+  for (i = 0; i + 1 < n; i++)
+    if (ids[i] == ids[n - 1]) return i + 1;
+  return 0;
+}
+
 /* Sequences of an example. */
 static int32_t ldr__per(const ldr_dataset *d) { return d->head == LDR_HEAD_CHOICE ? d->choices : 1; }
 
@@ -16230,6 +16240,10 @@ static ldr__mat ldr__value_matrix(const ldr_ladder *l, int32_t param) {
 static int32_t ldr__default_i32(int32_t v, int32_t d) { return v ? v : d; }
 
 /* Columns of the head's matrix: scores of the classes; of each type of span those of its ends, or q and k. */
+/* 1: the head reads all of a text; and of how many rows of states one of the head's is made. */
+static int ldr__reads_all(const ldr_ladder_desc *d) { return !ldr__per_token(d->head) && d->pool >= LDR_POOL_MEAN; }
+static size_t ldr__pieces(const ldr_ladder_desc *d) { return ldr__reads_all(d) && d->pool == LDR_POOL_PAIR ? 2 : 1; }
+
 static int32_t ldr__head_outputs(const ldr_ladder_desc *d) {
   int spans = ldr__spans_of(d->head);
   return spans & LDR__SPANS_PAIRS ? (d->classes - 1) * d->span_size : spans ? d->classes - 1 : d->classes;
@@ -16808,6 +16822,7 @@ static void ldr__ladder_layout(ldr__layout *y, ldr__rung *rungs, ldr__tuned *tun
     if (d->output == LDR_OUTPUT_MIXED) l->out_gate = ldr__add_param(y, -1, "output.gate", 1, big);
   }
   l->head_width = has_side && d->output == LDR_OUTPUT_SIDE ? d->width : l->m->shape.width;
+  if (ldr__pieces(d) > 1) l->head_width *= 3;
   columns = (size_t)l->head_width;
   if (d->head_hidden > 0) {
     l->head_dense = ldr__add_param(y, -1, "head.dense.weight", (size_t)d->head_hidden, columns);
@@ -16978,7 +16993,7 @@ static ldr_ladder *ldr__ladder_new(const ldr_model *m, const ldr_ladder_desc *de
   int pass;
   if (!m || !desc || (unsigned)desc->preset >= LDR_PRESET_COUNT || !ldr__method_of(desc->method) ||
       !ldr__head_of(desc->head) ||
-      (unsigned)desc->pool > LDR_POOL_MEAN || !ldr__allocator_valid(&a) ||
+      (unsigned)desc->pool > LDR_POOL_PAIR || !ldr__allocator_valid(&a) ||
       (unsigned)desc->head_activation > LDR_SILU ||
       (desc->rungs && desc->rung_count < 1)) {
     ldr__fail(err, LDR_ARGUMENT, "ldr_ladder_create: no model or description, or one that cannot be");
@@ -17491,6 +17506,7 @@ static void ldr__pass_place(
   ldr__acts shared;
   memset(&shared, 0, sizeof shared);
   rows = ldr__per_token(l->d.head) ? max_tokens : max_sequences;
+  if (rows > SIZE_MAX / 16) p->overflow = 1;
   if (virtuals && max_sequences > SIZE_MAX / 16 / virtuals) p->overflow = 1;
   wide = max_tokens + virtuals * max_sequences; /* tokens in the backbone */
   longest = LDR__MIN(wide, ldr__pass_longest(max_tokens, m) + virtuals);
@@ -17499,7 +17515,8 @@ static void ldr__pass_place(
   s->keep = keep;
   s->max_tokens = max_tokens;
   s->max_sequences = max_sequences;
-  r = s->max_rows = rows;
+  s->max_rows = rows;
+  r = rows * ldr__pieces(&l->d);
   s->tap_count = ldr__tap_count(l);
   if (l->reader) {
     ldr__pass own, *reader = (ldr__pass *)ldr__place(p, "batch", 1, sizeof own);
@@ -17521,10 +17538,8 @@ static void ldr__pass_place(
   s->panels = keep && rungs
       ? ldr__place_floats(p, "packing buffers", ldr__rung_panels(m->kernels, &l->side, d, LDR__RUNG_MATRICES))
       : NULL;
-  s->spans = l->d.pool == LDR_POOL_MEAN && !ldr__per_token(l->d.head)
-      ? (int32_t *)ldr__place(p, "batch", r, sizeof(int32_t))
-      : NULL;
-  s->pooled = l->d.pool == LDR_POOL_MEAN ? ldr__place_floats(p, "batch", d) : NULL;
+  s->spans = ldr__reads_all(&l->d) ? (int32_t *)ldr__place(p, "batch", r, sizeof(int32_t)) : NULL;
+  s->pooled = ldr__reads_all(&l->d) ? ldr__place_floats(p, "batch", d) : NULL;
   if (l->prompt_dense >= 0) {
     s->prompt = ldr__place_matrix(p, "prompt", virtuals, (size_t)m->embed_width);
     s->prompt_hidden = ldr__place_matrix(p, "prompt", virtuals, (size_t)l->d.prompt_hidden);
@@ -17717,7 +17732,7 @@ static void ldr__pass_split(ldr__pass *s, int32_t sequences) {
 static void ldr__pass_begin(
     ldr__pass *s, int32_t sequences, const uint64_t *ordinals, float dropout, uint64_t step_key) {
   const ldr_ladder *l = s->l;
-  int32_t i, t, virtuals = (int32_t)ldr__virtual_tokens(l);
+  int32_t i, t, virtuals = (int32_t)ldr__virtual_tokens(l), pieces = (int32_t)ldr__pieces(&l->d);
   if (virtuals) ldr__pass_widen(s, sequences, virtuals);
   if (s->reader) {
     ldr__pass_split(s, sequences);
@@ -17756,15 +17771,23 @@ static void ldr__pass_begin(
   } else {
     s->row_count = (size_t)sequences;
     for (i = 0; i < sequences; i++) {
-      s->rows[i] = l->d.pool == LDR_POOL_LAST ? s->wide_offsets[i + 1] - 1 : s->wide_offsets[i] + virtuals;
-      s->only_rows[i] = s->token_rows[s->rows[i]];
-      if (s->spans) s->spans[i] = s->wide_offsets[i + 1] - s->rows[i];
+      int32_t end = s->wide_offsets[i + 1], at = s->wide_offsets[i] + virtuals, k = i * pieces;
+      int32_t second = pieces > 1 ? ldr__second_text(s->ids + at, end - at) : 0;
+      s->rows[k] = l->d.pool == LDR_POOL_LAST ? end - 1 : at;
+      s->only_rows[k] = s->token_rows[s->rows[k]];
+      if (s->spans) s->spans[k] = second ? second : end - at;
+      if (pieces < 2) continue;
+      s->rows[k + 1] = at + second;
+      s->spans[k + 1] = second ? end - at - second : 0; /* no second text: v is u, which goes back once */
     }
   }
 }
 
 /* 1: the head reads one row of a sequence, so the block below it makes no others. */
-static int ldr__few(const ldr__pass *s) { return !ldr__per_token(s->l->d.head) && s->l->d.pool != LDR_POOL_MEAN; }
+static int ldr__few(const ldr__pass *s) { return !ldr__per_token(s->l->d.head) && !ldr__reads_all(&s->l->d); }
+
+/* Rows of states that the head's rows are made of. */
+static size_t ldr__state_rows(const ldr__pass *s) { return s->row_count * ldr__pieces(&s->l->d); }
 
 /* Output for the head's rows alone. */
 static void ldr__only_few(const ldr__pass *s, ldr__tokens *t) {
@@ -18017,7 +18040,7 @@ static void ldr__final_rows(ldr__pass *s, const float *x, int compact) {
   const ldr_model *m = s->l->m;
   const float *g = s->ends.v[LDR__FINAL], *b = s->ends.v[LDR__FINALB];
   size_t d = (size_t)m->shape.width, r, t;
-  for (r = 0; r < s->row_count; r++) {
+  for (r = 0; r < ldr__state_rows(s); r++) {
     const float *row = x + (compact ? r : (size_t)s->rows[r]) * d;
     size_t span = ldr__span(s, r);
     float *y = s->final + r * d;
@@ -18174,7 +18197,7 @@ static void ldr__final_backward(ldr__pass *s, float *dg, float *db) {
   size_t d = (size_t)m->shape.width, r, t, i;
   int compact = ldr__deep_few(s);
   if (!compact) memset(k->dx, 0, s->t.count * d * sizeof(float));
-  for (r = 0; r < s->row_count; r++) {
+  for (r = 0; r < ldr__state_rows(s); r++) {
     if (compact) memcpy(k->dx + r * d, s->dout + r * d, d * sizeof(float));
     else ldr__pool_backward(s, k->dx, s->dout + r * d, r, d);
     for (t = 0; g && t < ldr__span(s, r); t++) {
@@ -18428,10 +18451,34 @@ static double ldr__pass_loss(ldr__pass *s, const ldr__targets *t, double normali
       (size_t)ldr__head_outputs(&l->d), normalizer > 0 ? normalizer : 1.0);
 }
 
+/* LDR_POOL_PAIR: [u; v; |u - v|] of every two rows of s->mixed[2R,n]; and back, s->dout[R,3n] to [2R,n] in place. */
+static void ldr__pair_forward(ldr__pass *s) {
+  size_t n = (size_t)s->l->head_width / 3, r;
+  for (r = 0; r < s->row_count; r++) {
+    const float *u = s->mixed + 2 * r * n, *v = ldr__span(s, 2 * r + 1) ? u + n : u;
+    float *y = s->hidden_in + 3 * r * n;
+    memcpy(y, u, n * sizeof(float));
+    memcpy(y + n, v, n * sizeof(float));
+    LDR__LANE_LOOP(i, n, y[2 * n + i] = fabsf(u[i] - v[i]));
+  }
+}
+
+static void ldr__pair_backward(ldr__pass *s) {
+  size_t n = (size_t)s->l->head_width / 3, r, i;
+  for (r = 0; ldr__pieces(&s->l->d) > 1 && r < s->row_count; r++)
+    for (i = 0; i < n; i++) {
+      const float *u = s->mixed + 2 * r * n + i, *dy = s->dout + 3 * r * n + i;
+      float apart = u[0] > u[n] ? dy[2 * n] : u[0] < u[n] ? -dy[2 * n] : 0, du = dy[0] + apart, dv = dy[n] - apart;
+      int two = ldr__span(s, 2 * r + 1) > 0;
+      s->dout[2 * r * n + i] = two ? du : dy[0] + dy[n];
+      s->dout[(2 * r + 1) * n + i] = two ? dv : 0;
+    }
+}
+
 /* From the last side state to what the head reads: pick rows, final norm, U, output mix. */
 static void ldr__ladder_output(ldr__pass *s) {
   const ldr_ladder *l = s->l;
-  size_t d = (size_t)l->m->shape.width, w = (size_t)l->d.width, R = s->row_count, r;
+  size_t d = (size_t)l->m->shape.width, w = (size_t)l->d.width, R = ldr__state_rows(s), r;
   if (l->d.rung_count && !l->top) {
     const float *top = ldr__state_after(s, l->d.rung_count - 1);
     if (ldr__few_on_top(s)) memcpy(s->picked, top, R * w * sizeof(float));
@@ -18447,7 +18494,8 @@ static void ldr__ladder_output(ldr__pass *s) {
       });)
     }
   }
-  memcpy(s->hidden_in, s->mixed, R * (size_t)l->head_width * sizeof(float));
+  if (ldr__pieces(&l->d) > 1) ldr__pair_forward(s);
+  else memcpy(s->hidden_in, s->mixed, R * (size_t)l->head_width * sizeof(float));
 }
 
 /* ---- spans -----------------------------------------------------------------------------------
@@ -18709,6 +18757,9 @@ static void ldr__spans_turn(ldr__pass *s, float *z, float direction) {
       l->d.classes - 1, l->d.span_size, l->d.span_size, 0, l->span_frequency, 1.0f, direction);
 }
 
+/* What its dropout calls row r of the head. */
+static size_t ldr__head_row(const ldr__pass *s, size_t r) { return (size_t)s->rows[r * ldr__pieces(&s->l->d)]; }
+
 /* hidden_in to the logits. */
 static void ldr__head_scores(ldr__pass *s) {
   const ldr_ladder *l = s->l;
@@ -18719,7 +18770,8 @@ static void ldr__head_scores(ldr__pass *s) {
     ldr__words_forward(s);
     return;
   }
-  for (r = 0; r < R; r++) ldr__dropout_apply(s->ex.kernels, s->hidden_in + r * hw, hw, &drop, (size_t)s->rows[r], 0);
+  for (r = 0; r < R; r++)
+    ldr__dropout_apply(s->ex.kernels, s->hidden_in + r * hw, hw, &drop, ldr__head_row(s, r), 0);
   if (hh) {
     ldr__linear_forward(&s->ex, s->slope, hh, s->hidden_in, hw, ldr__value_matrix(l, l->head_dense),
         ldr__value(l, l->head_dense_bias), R, hh, hw);
@@ -18758,14 +18810,14 @@ static void ldr__head_backward(ldr__pass *s) {
     ldr__linear_backward(&s->ex, s->dout, hw, 0, ldr__grad(l, l->head_dense), ldr__grad(l, l->head_dense_bias),
         s->dhidden, hh, ldr__mat_float(s->hidden_in, hw, 1), ldr__value_matrix(l, l->head_dense), R, hh, hw);
   }
-  for (r = 0; r < R; r++) ldr__dropout_apply(s->ex.kernels, s->dout + r * hw, hw, &drop, (size_t)s->rows[r], 0);
+  for (r = 0; r < R; r++) ldr__dropout_apply(s->ex.kernels, s->dout + r * hw, hw, &drop, ldr__head_row(s, r), 0);
 }
 
 /* dout, or the gradient of what the copies read, to ds, the gradient of the last side state, through output mix, U and
    final norm. */
 static void ldr__output_backward(ldr__pass *s) {
   const ldr_ladder *l = s->l;
-  size_t d = (size_t)l->m->shape.width, w = (size_t)l->d.width, R = l->top ? s->t.count : s->row_count, r;
+  size_t d = (size_t)l->m->shape.width, w = (size_t)l->d.width, R = l->top ? s->t.count : ldr__state_rows(s), r;
   const float *dup = l->top ? s->deep.dx : s->dout;
   if (l->out_gate >= 0) {
     const float *v = ldr__value(l, l->out_gate);
@@ -18863,6 +18915,7 @@ static void ldr__pass_backward(ldr__pass *s) {
   ldr__sums sums;
   int32_t k;
   ldr__head_backward(s);
+  ldr__pair_backward(s);
   if (l->deep) ldr__deep_backward(s);
   if (!l->d.rung_count) return;
   ldr__output_backward(s);
@@ -19406,6 +19459,7 @@ static void ldr__fisher_sample(ldr__importance *im, ldr__pass *s, int32_t choice
   ldr__head_forward(s);
   ldr__pass_loss(s, &target, weight);
   ldr__head_backward(s);
+  ldr__pair_backward(s);
   ldr__final_backward(s, NULL, NULL);
   for (slot = 0; slot < LDR__ALL_SLOTS; slot++)
     grads[slot] =
@@ -19903,6 +19957,7 @@ typedef struct ldr__cache {
   size_t width, row, hash; /* numbers and bytes of a row; bytes of a record's hash */
   size_t taps, records; /* a sequence: without and with the final state */
   int token_rows; /* the head reads every token */
+  size_t pieces; /* else so many rows a sequence */
   unsigned char *data; /* all records, or room for one */
   unsigned char *have; /* [sequences] */
   size_t filled, damaged;
@@ -19918,12 +19973,14 @@ typedef struct ldr__cache {
 } ldr__cache;
 
 /* Rows of record k of a sequence of n tokens. */
-static size_t ldr__cache_rows(const ldr__cache *c, size_t k, size_t n) { return k < c->taps || c->token_rows ? n : 1; }
+static size_t ldr__cache_rows(const ldr__cache *c, size_t k, size_t n) {
+  return k < c->taps || c->token_rows ? n : c->pieces;
+}
 
 /* Where record k of a sequence lies, behind the header; sequence = count, k = 0: the end. */
 static uint64_t ldr__cache_at(const ldr__cache *c, size_t sequence, size_t k) {
   uint64_t before = c->d->offsets[sequence], rows = before * c->taps, n = k ? c->d->offsets[sequence + 1] - before : 0;
-  if (c->records > c->taps) rows += c->token_rows ? before : (uint64_t)sequence;
+  if (c->records > c->taps) rows += c->token_rows ? before : (uint64_t)sequence * c->pieces;
   return (rows + k * n) * c->row + ((uint64_t)sequence * c->records + k) * c->hash;
 }
 
@@ -19937,6 +19994,7 @@ static void ldr__cache_shape(ldr__cache *c, const ldr_ladder *l, const ldr_datas
   c->taps = (size_t)ldr__tap_count(l);
   c->records = c->taps + (size_t)ldr__uses_final(l);
   c->token_rows = ldr__per_token(d->head);
+  c->pieces = ldr__pieces(&l->d);
 }
 
 static uint64_t ldr__cache_file_size(const ldr__cache *c) {
@@ -19945,7 +20003,7 @@ static uint64_t ldr__cache_file_size(const ldr__cache *c) {
 
 static void ldr__cache_place(ldr__plan *p, ldr__cache *c) {
   uint64_t bytes = ldr__cache_at(c, c->d->count, 0), limit, rows = (uint64_t)c->d->tokens * c->records;
-  size_t i, longest = 1;
+  size_t i, longest = c->pieces;
   if (!ldr__mul_u64(&limit, rows, c->row + c->hash) || (!c->hash && bytes > SIZE_MAX / 2)) p->overflow = 1;
   for (i = 0; i < c->d->count; i++) longest = LDR__MAX(longest, (size_t)(c->d->offsets[i + 1] - c->d->offsets[i]));
   if (c->hash) c->data = (unsigned char *)ldr__place(p, "tap cache: one record", longest * c->row + c->hash, 1);
@@ -20217,7 +20275,7 @@ static int ldr__cache_read(ldr__cache *c, size_t sequence, size_t k, size_t rows
 
 /* The place in a pass of record k of its q-th sequence. */
 static float *ldr__cache_place_in(const ldr__cache *c, const ldr__pass *s, size_t k, int32_t q) {
-  size_t row = k < c->taps || c->token_rows ? (size_t)s->offsets[q] : (size_t)q;
+  size_t row = k < c->taps || c->token_rows ? (size_t)s->offsets[q] : (size_t)q * c->pieces;
   return (k < c->taps ? s->taps[k] : s->final) + row * c->width;
 }
 
@@ -20362,7 +20420,7 @@ static ldr_status ldr__fill_record(
   int32_t q;
   for (q = 0; q < s->t.sequences; q++) {
     size_t rows = ldr__cache_rows(c, k, (size_t)(s->offsets[q + 1] - s->offsets[q]));
-    const float *from = x + (k < c->taps || c->token_rows ? (size_t)s->offsets[q] : (size_t)q) * c->width;
+    const float *from = x + (k < c->taps || c->token_rows ? (size_t)s->offsets[q] : (size_t)q * c->pieces) * c->width;
     unsigned char *packed = ldr__cache_pack(c, s, sequence + (size_t)q, k, from, rows);
     if (ldr__cache_write(c, sequence + (size_t)q, k, packed, rows, err)) return err->status;
   }
@@ -22429,10 +22487,18 @@ static ldr_dataset *ldr__dataset_some(const ldr_dataset *d, int32_t most, int32_
   return some;
 }
 
+/* 1: the examples are pairs of texts, as nearly all of some hundred show. */
+static int ldr__recipe_pairs(const ldr_dataset *d) {
+  size_t i, seen = 0, pairs = 0, step = 1 + d->count / 256;
+  for (i = 0; i < d->count; i += step, seen++)
+    pairs += ldr__second_text(d->ids + d->offsets[i], (int32_t)(d->offsets[i + 1] - d->offsets[i])) > 0;
+  return pairs * 10 > seen * 9;
+}
+
 /* Which rows a head alone does better with. */
 static ldr_status ldr__recipe_pool(ldr_ladder_desc *desc, const ldr_model *m, const ldr_dataset *set,
     const ldr_dataset *dev, const ldr_allocator *a, ldr_error *err) {
-  static const ldr_pool pools[] = { LDR_POOL_FIRST, LDR_POOL_MEAN };
+  static const ldr_pool pools[] = { LDR_POOL_FIRST, LDR_POOL_MEAN, LDR_POOL_PAIR };
   /* without a dev set every second of the texts looked at is held out */
   int32_t n = ldr__examples(set), step = LDR__MAX(dev ? 1 : 2, (n + 511) / 512),
           step2 = dev ? (ldr__examples(dev) + 255) / 256 : step;
@@ -22441,7 +22507,7 @@ static ldr_status ldr__recipe_pool(ldr_ladder_desc *desc, const ldr_model *m, co
   ldr_score best;
   int i;
   memset(&best, 0, sizeof best);
-  for (i = 0; i < 2 && other && ldr_dataset_count(other) > 0; i++) {
+  for (i = 0; i < 2 + ldr__recipe_pairs(set) && other && ldr_dataset_count(other) > 0; i++) {
     ldr_ladder_desc head;
     ldr_train_desc train;
     ldr_ladder *l;
@@ -22514,8 +22580,9 @@ static int ldr__recipe_fits(ldr__cost *cost, const ldr_ladder *l, const ldr_trai
 
 static void ldr__recipe_text(char *text, size_t size, const ldr_ladder *l, const ldr_train_desc *t,
     const ldr__cost *cost, const ldr_budget *b) {
-  const char *reads = ldr__per_token(l->d.head) ? "every token" : l->d.pool == LDR_POOL_MEAN
-      ? "the mean of a text" : l->d.pool == LDR_POOL_LAST ? "the last token" : "the first token";
+  static const char *const pools[] = { "", "the first token", "the last token", "the mean of a text",
+    "the means of two texts and how they differ" };
+  const char *reads = ldr__per_token(l->d.head) ? "every token" : pools[l->d.pool];
   const char *keeps = !t->cache ? "not kept" : t->cache_dir ? "kept on disk" : t->cache_type == LDR_BF16
       ? "kept as bf16" : t->cache_type == LDR_I8 ? "kept as int8" : "kept";
   size_t used;
@@ -22928,7 +22995,7 @@ static ldr_status ldr__meta_desc(const ldr_weights *w, ldr_ladder_desc *d, int32
   if (d->rung_count < 0 || d->rung_count > LDR__MANY || (unsigned)d->preset >= LDR_PRESET_COUNT ||
       !ldr__method_of(d->method) || d->tap < 1 || d->tap > 2 || d->gate < 1 ||
       d->gate > 4 || d->mix < 1 || d->mix > 2 || d->output < 1 || d->output > LDR_OUTPUT_RESIDUAL ||
-      d->pool < 1 || d->pool > LDR_POOL_MEAN || (unsigned)d->head_activation > LDR_SILU ||
+      d->pool < 1 || d->pool > LDR_POOL_PAIR || (unsigned)d->head_activation > LDR_SILU ||
     !(d->gate_temperature > 0) || !(d->dropout >= 0)) return ldr__meta_missing("ladder", err);
   for (i = 0; i < d->rung_count; i++) {
     ldr__format(key, sizeof key, "rung.%d", i);

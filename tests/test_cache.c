@@ -255,7 +255,7 @@ TEST(every_exact_cache_changes_nothing) {
       outcome want, got;
       int layers;
       o.head = disk.head = tiny_heads[h];
-      o.pool = disk.pool = (ldr_pool)((h + p) % 4);
+      o.pool = disk.pool = (ldr_pool)((h + p) % 5);
       o.preset = disk.preset = (ldr_preset)p;
       o.family = disk.family = families[(h + p) % 4];
       o.compute = disk.compute = (h + p) % 3 == 1 ? LDR_COMPUTE_INT8 : LDR_COMPUTE_F32;

@@ -1150,7 +1150,7 @@ static void predicted_close(predicted *x) {
 }
 
 /* Ladders of every kind that may stand beside one another, with numbers of their own in all that is trained. */
-enum { BESIDE = 9 };
+enum { BESIDE = 10 };
 static ldr_ladder_desc beside_desc(int k) {
   ldr_ladder_desc d;
   memset(&d, 0, sizeof d);
@@ -1167,6 +1167,7 @@ static ldr_ladder_desc beside_desc(int k) {
   if (k == 6) d.top = 1;
   if (k == 7) d.head = LDR_HEAD_TOKENS;
   if (k == 8) d.method = LDR_METHOD_PROMPT;
+  if (k == 9) d.pool = LDR_POOL_PAIR;
   return d;
 }
 
@@ -1209,13 +1210,13 @@ TEST(ladders_beside_one_another_share_a_pass) {
       for (first = 0; first < BESIDE; first++) {
         memset(together, 0, sizeof together);
         for (k = 0; k < (size_t)n; k++) {
-          size_t which = ((size_t)first + k * 2) % BESIDE;
+          size_t which = ((size_t)first + k * 3) % BESIDE;
           list[k] = p[which];
           to[k] = together[which];
         }
         CHECK_INT(ldr_predict_together(list, to, n, &b, &err), LDR_OK);
         for (k = 0; k < (size_t)n; k++) {
-          size_t which = ((size_t)first + k * 2) % BESIDE;
+          size_t which = ((size_t)first + k * 3) % BESIDE;
           CHECK(memcmp(alone[which], together[which], (which == 7 ? 39 : 9) * sizeof(float)) == 0);
         }
       }
@@ -1228,6 +1229,33 @@ TEST(ladders_beside_one_another_share_a_pass) {
       ldr_ladder_free(l[k]);
     }
     tiny_close(&m);
+  }
+}
+
+/* LDR_POOL_PAIR: [u; v; |u - v|] of the means of both texts, which part behind the first token that is the last one too; of one text u = v.
+   A second text may be its last token alone. */
+TEST(a_pair_is_two_means_and_how_they_differ) {
+  static const int32_t offsets[] = { 0, 7, 10, 15, 16 }, ids[] = { 3, 5, 9, 6, 7, 5, 9, 3, 5, 4, 3, 8, 5, 9, 9, 7 }, second[] = { 3, 0, 4, 0 };
+  size_t f, i, r, k;
+  ldr_batch b;
+  memset(&b, 0, sizeof b);
+  b.sequences = 4;
+  b.offsets = offsets;
+  b.ids = ids;
+  for (f = 0; f < FAMILIES; f++) {
+    predicted x = predict_batch(families[f], LDR_POOL_PAIR, 0, &b);
+    for (r = 0; x.p && r < 4; r++)
+      for (i = 0; i < x.w; i++) {
+        const float *in = x.p->pass.hidden_in + 3 * r * x.w + i;
+        size_t from = (size_t)offsets[r], middle = from + (size_t)second[r], end = (size_t)offsets[r + 1];
+        double u = 0, v = 0;
+        for (k = from; k < (second[r] ? middle : end); k++) u += (double)x.hidden[k * x.w + i] / (double)((second[r] ? middle : end) - from);
+        for (k = middle; k < end; k++) v += (double)x.hidden[k * x.w + i] / (double)(end - middle);
+        CHECK_NEAR(in[0], u, 1e-5);
+        CHECK_NEAR(in[x.w], v, 1e-5);
+        CHECK_NEAR(in[2 * x.w], fabs(u - v), 2e-5);
+      }
+    predicted_close(&x);
   }
 }
 
@@ -1286,7 +1314,7 @@ TEST(large_batches_run_in_chunks) {
 
 #define TESTS(X)                                                                                                    \
   X(large_batches_run_in_chunks)                                                                                  \
-  X(the_last_block_runs_for_the_rows_that_are_read) X(ladders_beside_one_another_share_a_pass) X(gradients_of_every_family_and_preset) X(gradients_of_every_head) X(gradients_of_every_gate_mix_and_output)   \
+  X(a_pair_is_two_means_and_how_they_differ) X(the_last_block_runs_for_the_rows_that_are_read) X(ladders_beside_one_another_share_a_pass) X(gradients_of_every_family_and_preset) X(gradients_of_every_head) X(gradients_of_every_gate_mix_and_output)   \
   X(a_wrong_sign_is_caught) X(default_at_r1_is_the_backbone_for_any_gate)                                        \
   X(paper_at_r1_is_the_backbone_with_gates_on_the_side_stream) X(a_slice_starts_as_a_working_copy) X(energy_picks_what_a_naive_count_picks)               \
   X(published_parameter_counts) X(same_bits_for_any_number_of_threads) X(parts_of_a_batch_change_no_bit) X(stop_and_resume_gives_the_same_bits) X(recomputed_rungs_change_no_bit) X(rounded_taps_touch_only_down_projections)    \

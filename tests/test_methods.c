@@ -99,15 +99,16 @@ TEST(gradients_of_a_prompt_with_a_network) {
   }
 }
 
-/* The mean over a text, of every method that has a text; not over the virtual tokens before it. */
+/* The mean over a text, or of each of two, of every method that has a text; not over the virtual tokens before it. */
 TEST(gradients_of_pooled_heads) {
   static const ldr_method methods[] = { LDR_METHOD_LADDER, LDR_METHOD_HEAD, LDR_METHOD_FULL, LDR_METHOD_PROMPT, LDR_METHOD_PREFIX };
   int f, m, pool;
   for (f = 0; f < FAMILIES; f++)
     for (m = 0; m < 5; m++)
-      for (pool = LDR_POOL_FIRST; pool <= LDR_POOL_MEAN; pool++) {
+      for (pool = LDR_POOL_FIRST; pool <= LDR_POOL_PAIR; pool++) {
         ldr_ladder_desc d = method_desc(methods[m]);
-        if (pool != LDR_POOL_MEAN && (m + f) % 3) continue;
+        if (pool < LDR_POOL_MEAN && (m + f) % 3) continue;
+        if (pool == LDR_POOL_PAIR && (m + f) % 2) continue;
         d.pool = (ldr_pool)pool;
         d.reduction = 2;
         if (m == 0 && f % 2 && f < 5) d.preset = LDR_PRESET_PAPER;

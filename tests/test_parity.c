@@ -149,6 +149,7 @@ static void case_read(ladder_case *c, const ldr_json *j, int32_t node) {
   c->d.head = (ldr_head)whole(j, node, "head");
   c->d.pool = (ldr_pool)whole(j, node, "pool");
   c->d.head_hidden = whole(j, node, "head_hidden");
+  c->d.span_size = whole(j, node, "span_size");
   c->d.classes = whole(j, node, "classes");
   c->d.dropout = -1;
   c->d.init = LDR_INIT_RANDOM;
@@ -189,6 +190,7 @@ static ldr_dataset *golden_set(const golden *g, const char *prefix, ldr_head hea
     e.count = g->offsets[i + 1] - g->offsets[i];
     e.ids = g->ids + g->offsets[i];
     e.segments = g->segments + g->offsets[i];
+    if (ldr__spans_of(head) & LDR__SPANS_ONE) labels[g->offsets[i]] = LDR_IGNORE;      /* it stands for no span */
     e.labels = labels + (ldr__per_token(head) ? g->offsets[i] : head == LDR_HEAD_CHOICE ? i / 2 : i);
     e.value = values[i];
     ldr_dataset_add(set, &e, &err);
@@ -292,13 +294,13 @@ static void run_case(const golden *g, const ladder_case *c, const ldr_json *j, e
     CHECK_STR(err.message, "");
     loss_f = (float)loss;
     worse(&worst->loss, against(g->w, name2(name, sizeof name, c->name, ".loss"), &loss_f, 1));
-    if (part == 1 && c->d.head != LDR_HEAD_WORDS) worse(&worst->logits, against(g->w, name2(name, sizeof name, c->name, ".logits"), t->pass.logits, t->pass.row_count * (size_t)l->d.classes));
+    if (part == 1 && c->d.head != LDR_HEAD_WORDS) worse(&worst->logits, against(g->w, name2(name, sizeof name, c->name, ".logits"), t->pass.logits, t->pass.row_count * (size_t)ldr__head_outputs(&l->d)));
     e = walk(l, j, c->params, g->w, name2(name, sizeof name, c->name, ".grad"), COMPARE, 1, NULL, &at);
     if (e > 1e-3) printf("  %s, %d parts: gradient of %s is off by %.2e\n", c->name, part, at, e);
     worse(&worst->gradients, e);
     ldr_trainer_free(t);
   }
-  if (l && c->d.head != LDR_HEAD_WORDS && c->replaced < 0) {       /* the pass without a backward; it runs the successors alone */
+  if (l && c->d.head != LDR_HEAD_WORDS && !c->d.span_size && c->replaced < 0) {       /* the pass without a backward; it runs the successors alone */
     size_t n;
     float *z = floats(g->w, name2(name, sizeof name, c->name, ".logits"), &n), *scores = (float *)malloc((n + 1) * sizeof(float));
     ldr_predictor *p = ldr_predictor_create(l, g->batch.sequences, g->offsets[g->batch.sequences], &err);

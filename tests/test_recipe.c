@@ -431,6 +431,40 @@ TEST(a_recipe_follows_data_and_budget) {
   tiny_close(&m);
 }
 
+/* The label is the second text's: a head tells by the means of each better than by the mean of all, where there are two. */
+TEST(a_recipe_knows_pairs) {
+  tiny_spec s = tiny_default("bert");
+  ldr_error err;
+  tiny_model m;
+  int way, i;
+  memset(&err, 0, sizeof err);
+  m = tiny_open(s, &err);
+  for (way = 0; way < 2; way++) {
+    ldr_dataset *set = ldr_dataset_create(NULL, &err);
+    ldr_ladder_desc d;
+    ldr_train_desc t;
+    char text[256];
+    for (i = 0; i < 600; i++) {
+      int32_t a = 5 + i * 7 % 24, c = 5 + i * i % 23, label = c < 17, ids[15], k;
+      ldr_example e;
+      memset(&e, 0, sizeof e);
+      for (k = 0; k < 15; k++) ids[k] = k == 0 ? 2 : k == 7 ? 3 : k == 14 ? 4 - way : k < 7 ? a : c;      /* without a second 3 it is one text */
+      e.count = 15;
+      e.ids = ids;
+      e.labels = &label;
+      CHECK_INT(ldr_dataset_add(set, &e, &err), LDR_OK);
+    }
+    memset(&d, 0, sizeof d);
+    memset(&t, 0, sizeof t);
+    d.classes = 2;
+    CHECK_INT(ldr_recipe(&d, &t, text, sizeof text, m.m, set, NULL, NULL, &err), LDR_OK);
+    CHECK_INT(d.pool == LDR_POOL_PAIR, way);
+    CHECK_INT(strstr(text, "the means of two texts and how they differ") != NULL, way);
+    ldr_dataset_free(set);
+  }
+  tiny_close(&m);
+}
+
 /* The plan names what fitting the head takes for its time. */
 TEST(the_plan_knows_the_fit) {
   bed b = open_bed("bert", learns(LDR_PRESET_DEFAULT, LDR_HEAD_CLASSIFY), 0);
@@ -445,6 +479,6 @@ TEST(the_plan_knows_the_fit) {
   X(a_ladder_starts_where_the_head_ends) X(the_head_is_fitted_first_or_not_at_all) X(what_is_never_beaten_is_kept)    \
   X(a_ladder_from_a_file_keeps_its_head) X(copies_above_a_rounded_backbone) X(a_model_of_one_block_has_no_copies)     \
   X(standardising_changes_no_score) X(standardised_gradients_are_slopes) X(standardisation_is_folded_into_the_file)   \
-  X(a_channel_that_never_varies_gets_a_floor) X(a_collapsed_slice_is_noticed) X(a_recipe_follows_data_and_budget)     \
+  X(a_channel_that_never_varies_gets_a_floor) X(a_collapsed_slice_is_noticed) X(a_recipe_follows_data_and_budget) X(a_recipe_knows_pairs)     \
   X(the_plan_knows_the_fit)
 LDR_TEST_MAIN("recipe", TESTS)

@@ -352,7 +352,7 @@ static const option option_table[] = {
   { "--importance", KIND_WORD, AT(importance), CMD_FIT, 0, "magnitude|fisher|energy", 0, 0, "what decides which dimensions a slice keeps" },
   { "--slice-heads", KIND_WORD, AT(slice_heads), CMD_FIT, 0, "whole|within", 0, 0, "keep whole heads, or the best dimensions inside each" },
   { "--dropout", KIND_NUMBER_OFF, AT(dropout), CMD_FIT | CMD_PRETRAIN, 0, "P", 0, 1, "in the side network" },
-  { "--pool", KIND_WORD, AT(head_pool), CMD_FIT, 0, "first|last|mean", 0, 0, "the head reads a text's first or last token, or the mean of all; first if not given, last in causal models" },
+  { "--pool", KIND_WORD, AT(head_pool), CMD_FIT, 0, "first|last|mean|pair", 0, 0, "the head reads a text's first or last token, or the mean of all, or of two texts both means and how they differ; first if not given, last in causal models" },
   { "--head-hidden", KIND_COUNT_OFF, AT(head_hidden), CMD_FIT, 0, "N", 0, 65536, "a hidden layer of this width in the head" },
   { "--epochs", KIND_COUNT, AT(epochs), CMD_FIT, 0, "N", 1, 1000000, "passes over the training set" },
   { "--batch", KIND_COUNT, AT(batch), CMD_FIT | CMD_PREDICT | CMD_STREAM, 0, "N", 1, 65536, "examples a step; predict: lines at a time" },

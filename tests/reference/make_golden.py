@@ -37,8 +37,8 @@ BEFORE, AFTER = 1, 2
 MIXED, UP, SIDE = 1, 2, 3
 WHOLE, WITHIN = 1, 2
 ON, OFF = 1, 2
-FIRST, LAST, MEAN = 1, 2, 3
-CLASSIFY, REGRESS, TOKENS, CHOICE, WORDS = range(5)
+FIRST, LAST, MEAN, PAIR = 1, 2, 3, 4
+CLASSIFY, REGRESS, TOKENS, CHOICE, WORDS, MULTI, SPANS, ANSWER, POINTER = range(9)
 LADDER, JUST_HEAD, FULL, BITFIT, LORA, ADAPTER, PROMPT, PREFIX, THESEUS = range(9)
 ADAMW, ADAM, SGD, ADAFACTOR = range(4)
 
@@ -377,6 +377,8 @@ PRESETS = {  # tap, gate, temperature, mix, output, heads, hidden head (1: as wi
 def pooled(x, bb, case):
     """What a head with one label a sequence reads of the states x[T,n]: [1,n]"""
     pool = case.get("pool") or (LAST if bb.causal else FIRST)
+    if pool == PAIR:
+        return torch.cat([x[a:b].mean(0, keepdim=True) for a, b in case["parts"]])
     return x.mean(0, keepdim=True) if pool == MEAN else x[-1:] if pool == LAST else x[:1]
 
 
@@ -445,9 +447,12 @@ class Ladder:
             if self.output == MIXED:
                 s["output.gate"] = (d,)
         n = w if self.rungs and self.output == SIDE else d
+        if self.case.get("pool") == PAIR:
+            n *= 3
         if self.hidden:
             s["head.dense.weight"], s["head.dense.bias"], n = (self.hidden, n), (self.hidden,), self.hidden
-        s["head.out.weight"], s["head.out.bias"] = (self.classes, n), (self.classes,)
+        outputs = (self.classes - 1) * self.case["span_size"] if self.head in (ANSWER, POINTER) else self.classes
+        s["head.out.weight"], s["head.out.bias"] = (outputs, n), (outputs,)
         return s
 
     def random(self, seed):
@@ -500,7 +505,11 @@ class Ladder:
                 gate = a[self.gate]()
                 return state + m if gate is None else gate * state + (1 - gate) * m
             s = self.block(mix(s), P, p + "block.") if self.mix == BEFORE else mix(self.block(s, P, p + "block."))
-        pick = (lambda x: x) if self.head == TOKENS else lambda x: pooled(x, bb, self.case)
+        if self.case.get("pool") == PAIR:    # behind the first token that is the last one too
+            n = len(ids)
+            second = next((k + 1 for k in range(n - 1) if ids[k] == ids[-1]), 0)
+            self.case["parts"] = [(0, second), (second, n)] if second else [(0, n), (0, n)]
+        pick = (lambda x: x) if self.head in (TOKENS, ANSWER, POINTER) else lambda x: pooled(x, bb, self.case)
         out = pick(final)
         if self.rungs:
             s = pick(s)
@@ -512,9 +521,40 @@ class Ladder:
                 u = down(s, "up")
                 v = torch.sigmoid(P["output.gate"]) if self.output == MIXED else None
                 out = u if v is None else v * out + (1 - v) * u
+        if self.case.pop("parts", None):
+            out = torch.cat([out[:1], out[1:], (out[:1] - out[1:]).abs()], 1)
         if self.hidden:
             out = torch.tanh(down(out, "head.dense"))
-        return down(out, "head.out")
+        out = down(out, "head.out")
+        if self.head in (ANSWER, POINTER):   # q and k of each type, turned by their places
+            out = out.view(len(ids), -1, self.case["span_size"]).transpose(0, 1)
+            out = rotate(out, 10000.0).transpose(0, 1).reshape(len(ids), -1)
+        return out
+
+    def span_loss(self, z, tags):
+        """One sequence: z[n, types * 2 * size], BIO tags[n]; -100 is in no span."""
+        one, size = self.head == ANSWER, self.case["span_size"]
+        at = [i for i, t in enumerate(tags) if t != -100 or (one and i == 0)]
+        tags = [0 if one and i == 0 else tags[i] for i in at]
+        total, types = 0, z.shape[1] // (2 * size)
+        for k in range(types):
+            q, p = z[at, 2 * k * size:(2 * k + 1) * size], z[at, (2 * k + 1) * size:(2 * k + 2) * size]
+            score, true, a = q @ p.T / math.sqrt(size), set(), 0
+            while a < len(tags):
+                b = a + 1
+                if tags[a] in (1 + 2 * k, 2 + 2 * k):
+                    while b < len(tags) and tags[b] == 2 + 2 * k:
+                        b += 1
+                    true.add((a, b - 1))
+                a = b
+            pairs = [(a, b) for a in range(len(at)) for b in range(a, len(at)) if not one or a or not b]
+            if one:
+                true = true or {(0, 0)}
+                total = total + torch.stack([score[p] for p in pairs]).logsumexp(0) - torch.stack([score[p] for p in sorted(true)]).logsumexp(0)
+            else:
+                zero = torch.zeros((), dtype=z.dtype)
+                total = total + torch.stack([zero] + [score[p] for p in pairs if p not in true]).logsumexp(0) + torch.stack([zero] + [-score[p] for p in sorted(true)]).logsumexp(0)
+        return total / types
 
     def loss(self, logits, batch):
         c = self.case
@@ -523,6 +563,9 @@ class Ladder:
             return F.mse_loss(logits[:, 0], torch.tensor(batch["values"]))
         if self.head == CHOICE:
             return F.cross_entropy(logits.view(-1, 2), torch.tensor(batch["choice"]), label_smoothing=smoothing)
+        if self.head in (ANSWER, POINTER):
+            ends = np.cumsum([0] + list(LENGTHS))
+            return sum(self.span_loss(logits[a:b], batch["tags"][a:b]) for a, b in zip(ends, ends[1:])) / len(LENGTHS)
         labels = torch.tensor(batch["tags"] if self.head == TOKENS else batch["labels"])
         return F.cross_entropy(logits, labels, weight=torch.tensor(weights) if weights else None, label_smoothing=smoothing, ignore_index=-100)
 
@@ -820,6 +863,10 @@ def cases_of(family):
               {"name": "choice", "preset": DEFAULT, "reduction": 4, "head": CHOICE, "head_hidden": 9, "rungs": [0, 1]},
               {"name": "paper-tokens", "preset": PAPER, "reduction": 3, "head": TOKENS, "head_hidden": -1, "rungs": [2]},
               {"name": "head-tokens", "preset": HEAD, "head": TOKENS, "head_hidden": 5}]
+    if family == "bert":
+        c += [{"name": "clue-entities", "preset": CLUE, "width": 12, "heads": 3, "ffn": 20, "head": POINTER, "span_size": 4, "classes": 5},
+              {"name": "clue-answer", "preset": CLUE, "width": 12, "heads": 3, "ffn": 20, "head": ANSWER, "span_size": 6},
+              {"name": "pair", "preset": DEFAULT, "reduction": r, "pool": PAIR}]
     if family in ("bert", "llama"):
         c += [{"name": "after-scalar", "preset": DEFAULT, "reduction": 4, "gate": SCALAR, "gate_temperature": 0.5, "mix": AFTER, "output": SIDE, "final_norm": ON, "rungs": [0, 2]},
               {"name": "after-channel", "preset": DEFAULT, "reduction": 4, "gate": CHANNEL, "mix": AFTER, "tap": TAP_OUTPUT, "output": MIXED, "final_norm": OFF, "rungs": [0, 1]},
