@@ -121,7 +121,7 @@
      `ladder export` writes safetensors; with --format gguf one file, tokenizer included, of llama, mistral, qwen2,
      qwen3 and bert.
      Not written as a model file again: gte, nomic_bert, modernbert, deberta, phi3, gpt_neox, bloom, falcon (matrices
-     that lie in one), mpnet, deberta-v2, ernie with tasks, olmo, and cohere and stablelm where heads have norms.
+     that lie in one), those of two stacks, mpnet, deberta-v2, ernie with tasks, olmo, and cohere and stablelm where heads have norms.
      To add a family: a row of ldr__families (names of its layers' parts, of the tensors around them, LDR__OF_... for
      what it does otherwise), its keys in ldr__known_keys and, where they change a block, in ldr__config_block; or a row
      of ldr__kin if it differs from another only by those. Its golden directory in tests/test_files.c, test_methods.c,
@@ -842,7 +842,10 @@ LDR_API const char *ldr_method_name(ldr_method method);       /* "ladder", "head
 
 /* Matrices LoRA may change; added up. GATE exists in gated blocks only. */
 typedef enum ldr_target { LDR_TARGET_QUERY = 1, LDR_TARGET_KEY = 2, LDR_TARGET_VALUE = 4, LDR_TARGET_OUTPUT = 8,
-    LDR_TARGET_GATE = 16, LDR_TARGET_UP = 32, LDR_TARGET_DOWN = 64 } ldr_target;
+    LDR_TARGET_GATE = 16, LDR_TARGET_UP = 32, LDR_TARGET_DOWN = 64,
+    /* of attention to a source */
+    LDR_TARGET_CROSS_QUERY = 128, LDR_TARGET_CROSS_KEY = 256, LDR_TARGET_CROSS_VALUE = 512,
+    LDR_TARGET_CROSS_OUTPUT = 1024 } ldr_target;
 
 typedef enum ldr_preset {
   LDR_PRESET_DEFAULT,            /* copies of the last half of the blocks with updates of low rank, on standardised
@@ -16302,6 +16305,8 @@ static int32_t ldr__default_top(const ldr_model *m, const ldr_ladder_desc *d) {
   return LDR__MAX(0, LDR__MIN(most, LDR__MAX(1, m->layers / 2)));
 }
 
+static int32_t ldr__all_targets(const ldr_model *m) { return (1 << (m->stack ? LDR__MATRICES : LDR__XQ)) - 1; }
+
 LDR__DEF ldr_ladder_desc ldr_ladder_desc_defaults(const ldr_model *m, const ldr_ladder_desc *desc) {
   static const struct { ldr_tap tap; ldr_gate gate; float temperature; ldr_mix mix; ldr_output output; ldr_init init;
       ldr_heads heads; float dropout; } presets[] = {
@@ -16336,8 +16341,8 @@ LDR__DEF ldr_ladder_desc ldr_ladder_desc_defaults(const ldr_model *m, const ldr_
   if (d.method == LDR_METHOD_LORA && !d.rank) d.rank = 8;
   if (d.top && !d.rank) d.rank = 16;
   if (d.rank > 0 && d.alpha == 0) d.alpha = 2.0f * (float)d.rank;
-  if (d.rank > 0 && !d.targets) d.targets = d.top ? (1 << (m->encoder ? LDR__MATRICES : LDR__XQ)) - 1
-      : LDR_TARGET_QUERY | LDR_TARGET_VALUE | (m->encoder ? 1 << LDR__XQ | 1 << LDR__XV : 0);
+  if (d.rank > 0 && !d.targets) d.targets = d.top ? ldr__all_targets(m)
+      : LDR_TARGET_QUERY | LDR_TARGET_VALUE | (m->encoder ? LDR_TARGET_CROSS_QUERY | LDR_TARGET_CROSS_VALUE : 0);
   if (d.standardise == LDR_AUTO) d.standardise = d.head != LDR_HEAD_WORDS && !d.beside &&
       (d.preset == LDR_PRESET_DEFAULT || d.preset == LDR_PRESET_TOP || d.method == LDR_METHOD_HEAD) ? LDR_ON
       : LDR_OFF;
@@ -16415,7 +16420,7 @@ static ldr_status ldr__ladder_method(ldr_ladder *l, const ldr_ladder_desc *d, ld
         d->tune_layers, m->layers);
   if ((d->method == LDR_METHOD_LORA || (l->top && d->rank >= 0)) &&
       (d->rank < 1 || d->rank > 4096 || !(d->alpha - d->alpha == 0) || d->targets < 1 ||
-      d->targets >= 1 << LDR__MATRICES))
+      d->targets > ldr__all_targets(m)))
     return ldr__fail(err, LDR_ARGUMENT, "LoRA of rank %d on the matrices %d cannot be", d->rank, d->targets);
   if (d->method == LDR_METHOD_ADAPTER && (d->bottleneck < 1 || d->bottleneck > 65536))
     return ldr__fail(err, LDR_ARGUMENT, "an adapter %d wide cannot be", d->bottleneck);

@@ -720,6 +720,13 @@ TEST(what_two_stacks_do_not_learn_is_refused) {
     ldr_ladder_free(l);
   }
   memset(&err, 0, sizeof err);
+  memset(&d, 0, sizeof d);                           /* by default q and v of all three attentions */
+  d.method = LDR_METHOD_LORA;
+  d.head = LDR_HEAD_WORDS;
+  l = m ? ldr_ladder_create(m, &d, &err) : NULL;
+  CHECK_STR(err.message, "");
+  if (l) CHECK_INT(ldr_ladder_trainable(l), (2 + 2 + 2) * 2 * 8 * (48 + 48));
+  ldr_ladder_free(l);
   memset(&d, 0, sizeof d);
   d.classes = 2;                                     /* the encoder alone learns like any */
   l = m ? ldr_ladder_create(ldr_model_encoder(m), &d, &err) : NULL;

@@ -327,7 +327,7 @@ static const option option_table[] = {
   { "--method", KIND_WORD, AT(method), CMD_ONE, 0, "ladder|head|full|bitfit|lora|adapter|prompt|prefix|theseus|ia3", 0, 0, "what is trained; all but the first two go back through the backbone" },
   { "--rank", KIND_COUNT, AT(rank), CMD_FIT, 0, "N", 1, 4096, "lora, and copies of a ladder: of the update; 8, and 16 in a ladder, if not given" },
   { "--alpha", KIND_NUMBER, AT(alpha), CMD_FIT, 0, "X", 0, 1e6, "lora, and copies of a ladder: the update is scaled by alpha / rank; twice the rank if not given" },
-  { "--targets", KIND_TEXT, AT(targets), CMD_FIT, 0, "LIST", 0, 0, "lora, and copies of a ladder: some of query,key,value,output,gate,up,down; query,value, and all in a ladder, if not given" },
+  { "--targets", KIND_TEXT, AT(targets), CMD_FIT, 0, "LIST", 0, 0, "lora, and copies of a ladder: some of query,key,value,output,gate,up,down and, of a decoder with an encoder, cross_query,..; query,value, and all in a ladder, if not given" },
   { "--bottleneck", KIND_COUNT, AT(bottleneck), CMD_FIT, 0, "N", 1, 65536, "adapter: its width" },
   { "--virtual-tokens", KIND_COUNT, AT(virtual_tokens), CMD_FIT, 0, "N", 1, 4096, "prompt, prefix: so many, 16 if not given" },
   { "--prompt-hidden", KIND_COUNT, AT(prompt_hidden), CMD_FIT, 0, "N", 1, 65536, "prompt: its vectors go through a network with so many hidden units (P-tuning)" },
@@ -616,7 +616,7 @@ static int32_t target_bits(const char *list) {
     if (n >= sizeof word) return 0;
     memcpy(word, list, n);
     word[n] = 0;
-    i = word_index("query|key|value|output|gate|up|down", word);
+    i = word_index("query|key|value|output|gate|up|down|cross_query|cross_key|cross_value|cross_output", word);
     if (!i) return 0;
     bits |= 1 << (i - 1);
     list += n + (list[n] == ',');
