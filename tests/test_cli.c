@@ -577,6 +577,12 @@ TEST(pairs_of_texts_are_learned) {
   text = slurp("out", &n);
   CHECK_STR(text, "one\ntwo truths\nnoon\n");
   free(text);
+  EXPECT(0, "$L predict --model %s --ladder full.ladder pairs.tsv", data);
+  text = slurp("out", &n);
+  CHECK_STR(text, "{\"text\":\"one\"}\n{\"text\":\"two truths\"}\n{\"text\":\"noon\"}\n");
+  free(text);
+  EXPECT(0, "echo '\"it is a truth\"' | $L predict --model %s --ladder full.ladder --json", data);
+  CHECK(holds("out", "{\"text\":\"two truths\"}\n"));
   EXPECT(0, "$L train --model %s --task seq2seq --train pairs.jsonl --dev pairs.jsonl --method full --lr 1e-2 --epochs 60 --seed 1 --out same.ladder", data);
   CHECK(same_files("full.ladder", "same.ladder"));
   EXPECT(0, "$L train --model %s --task seq2seq --train pairs.tsv --lr 3e-2 --epochs 20 --seed 1 --out narrow.ladder", data);

@@ -2135,12 +2135,15 @@ static void free_answers(answers *a) {
 
 /* Standard input is answered line by line, because someone may be waiting for the answer before
    writing the next line; a file is read in batches. */
+static int predict_words(run *r);
+
 static int command_predict(run *r) {
   int32_t capacity = r->o.batch ? r->o.batch : r->o.file ? 32 : 1;
   queue q;
   answers a;
   rows s;
   int status = open_ladder(r);
+  if (!status && r->head == LDR_HEAD_WORDS) return predict_words(r);
   if (!status) status = name_classes(r, ldr_ladder_desc_get(r->ladder).classes);
   if (status) return status;
   memset(&a, 0, sizeof a);
