@@ -14584,6 +14584,7 @@ LDR__DEF ldr_memory ldr_model_memory(const ldr_model *m) {
   memset(&r, 0, sizeof r);
   if (!m) return r;
   r = m->memory;
+  if (m->encoder) ldr__report(&r, "encoder", m->encoder->memory.total);
   for (f = 0; f < m->weights->file_count; f++) {
     const ldr__source *s = &m->weights->files[f];
     if (s->kind == 1) ldr__report(&r, "weights (read)", s->size);
