@@ -3868,10 +3868,8 @@ typedef struct ldr__attention {
   /* one sequence: keys and values of all its tokens, [past + new, kept_ld], of which qkv has the last; or NULL */
   const float *kept;
   size_t kept_ld, past; /* past: tokens before those of qkv */
-  /* [sequences+1] of whom kept has keys and values instead: other texts, from row keys[s] on; qkv is q alone; or NULL.
-     single: each sequence asks in one row, its number */
+  /* [sequences+1] of whom kept has keys and values instead: other texts, from row keys[s] on; qkv is q alone; or NULL */
   const int32_t *keys;
-  int32_t single;
   float *dkept; /* [., kept_ld] their gradient, on the way back */
   const ldr__places *places; /* q_i . K[i - j] + k_j . Q[i - j] are added to scores before `scale`; or NULL */
   const float *slopes; /* [heads] times j - i is added to scores before `scale`, or NULL (Press et al. 2021) */
@@ -4004,8 +4002,8 @@ static void ldr__attention_forward(const ldr__exec *ex, float *out, float *lse, 
     group = (size_t)(a->heads / a->kv_heads);
   LDR__FOR(task, (int64_t)a->sequences * a->kv_heads, ex->threads) {
     size_t seq = (size_t)(task / a->kv_heads), kv = (size_t)(task % a->kv_heads), h, i0, j0, i, c, rows, keys;
-    size_t first = a->single ? seq : (size_t)(a->offsets[seq] - a->offsets[0]), after = a->past +
-        (a->single ? 1 : (size_t)(a->offsets[seq + 1] - a->offsets[seq])),
+    size_t first = (size_t)(a->offsets[seq] - a->offsets[0]),
+        after = (size_t)(a->offsets[seq + 1] - a->offsets[seq]) + a->past,
         n = a->keys ? (size_t)(a->keys[seq + 1] - a->keys[seq]) : after;
     size_t begin = a->past + (a->only ? (size_t)(a->only[seq] - a->offsets[seq]) : 0),
         end = a->only ? begin + 1 : after, to = a->only ? seq : first;
@@ -4062,8 +4060,8 @@ static void ldr__attention_backward(const ldr__exec *ex, float *dqkv, const floa
     group = (size_t)(a->heads / a->kv_heads), apart = ldr__round_up(d, 16);
   LDR__FOR(task, (int64_t)a->sequences * a->kv_heads, ex->threads) {
     size_t seq = (size_t)(task / a->kv_heads), kv = (size_t)(task % a->kv_heads), h, i0, j0, i, rows, keys;
-    size_t first = a->single ? seq : (size_t)(a->offsets[seq] - a->offsets[0]),
-        tokens = a->single ? 1 : (size_t)(a->offsets[seq + 1] - a->offsets[seq]),
+    size_t first = (size_t)(a->offsets[seq] - a->offsets[0]),
+        tokens = (size_t)(a->offsets[seq + 1] - a->offsets[seq]),
         n = a->keys ? (size_t)(a->keys[seq + 1] - a->keys[seq]) : tokens, kld = a->keys ? a->kept_ld : ld;
     size_t begin = a->only ? (size_t)(a->only[seq] - a->offsets[seq]) : 0, asking = a->only ? 1 : tokens;
     size_t to = a->only ? seq : first;
@@ -11134,7 +11132,7 @@ static ldr__attention ldr__block_attention(
   return a;
 }
 
-/* The same to another text. */
+/* The same to another text, for every row: heads that read one of each text stand on encoders. */
 static ldr__attention ldr__cross_attention(
     const ldr__shape *s, const ldr__manner *m, const ldr__tokens *t, const ldr__dropout *drop) {
   ldr__manner own = *m;
@@ -11147,8 +11145,6 @@ static ldr__attention ldr__cross_attention(
   a.keys = t->source;
   a.dkept = t->dcross;
   a.past = 0;
-  a.single = t->only != NULL;
-  a.only = NULL;
   a.ld = ldr__q_width(s);
   return a;
 }
