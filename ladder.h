@@ -121,7 +121,7 @@
      `ladder export` writes safetensors; with --format gguf one file, tokenizer included, of llama, mistral, qwen2,
      qwen3 and bert.
      Not written as a model file again: gte, nomic_bert, modernbert, deberta, phi3, gpt_neox, bloom, falcon (matrices
-     that lie in one), mpnet, deberta-v2, ernie with tasks, olmo, and cohere and stablelm where heads have norms.
+     that lie in one), those of two stacks, mpnet, deberta-v2, ernie with tasks, olmo, and cohere and stablelm where heads have norms.
      To add a family: a row of ldr__families (names of its layers' parts, of the tensors around them, LDR__OF_... for
      what it does otherwise), its keys in ldr__known_keys and, where they change a block, in ldr__config_block; or a row
      of ldr__kin if it differs from another only by those. Its golden directory in tests/test_files.c, test_methods.c,
@@ -842,7 +842,10 @@ LDR_API const char *ldr_method_name(ldr_method method);       /* "ladder", "head
 
 /* Matrices LoRA may change; added up. GATE exists in gated blocks only. */
 typedef enum ldr_target { LDR_TARGET_QUERY = 1, LDR_TARGET_KEY = 2, LDR_TARGET_VALUE = 4, LDR_TARGET_OUTPUT = 8,
-    LDR_TARGET_GATE = 16, LDR_TARGET_UP = 32, LDR_TARGET_DOWN = 64 } ldr_target;
+    LDR_TARGET_GATE = 16, LDR_TARGET_UP = 32, LDR_TARGET_DOWN = 64,
+    /* of attention to a source */
+    LDR_TARGET_CROSS_QUERY = 128, LDR_TARGET_CROSS_KEY = 256, LDR_TARGET_CROSS_VALUE = 512,
+    LDR_TARGET_CROSS_OUTPUT = 1024 } ldr_target;
 
 typedef enum ldr_preset {
   LDR_PRESET_DEFAULT,            /* copies of the last half of the blocks with updates of low rank, on standardised
@@ -3909,10 +3912,8 @@ typedef struct ldr__attention {
   /* one sequence: keys and values of all its tokens, [past + new, kept_ld], of which qkv has the last; or NULL */
   const float *kept;
   size_t kept_ld, past; /* past: tokens before those of qkv */
-  /* [sequences+1] of whom kept has keys and values instead: other texts, from row keys[s] on; qkv is q alone; or NULL.
-     single: each sequence asks in one row, its number */
+  /* [sequences+1] of whom kept has keys and values instead: other texts, from row keys[s] on; qkv is q alone; or NULL */
   const int32_t *keys;
-  int32_t single;
   float *dkept; /* [., kept_ld] their gradient, on the way back */
   const ldr__places *places; /* q_i . K[i - j] + k_j . Q[i - j] are added to scores before `scale`; or NULL */
   const float *slopes; /* [heads] times j - i is added to scores before `scale`, or NULL (Press et al. 2021) */
@@ -4045,8 +4046,8 @@ static void ldr__attention_forward(const ldr__exec *ex, float *out, float *lse, 
     group = (size_t)(a->heads / a->kv_heads);
   LDR__FOR(task, (int64_t)a->sequences * a->kv_heads, ex->threads) {
     size_t seq = (size_t)(task / a->kv_heads), kv = (size_t)(task % a->kv_heads), h, i0, j0, i, c, rows, keys;
-    size_t first = a->single ? seq : (size_t)(a->offsets[seq] - a->offsets[0]), after = a->past +
-        (a->single ? 1 : (size_t)(a->offsets[seq + 1] - a->offsets[seq])),
+    size_t first = (size_t)(a->offsets[seq] - a->offsets[0]),
+        after = (size_t)(a->offsets[seq + 1] - a->offsets[seq]) + a->past,
         n = a->keys ? (size_t)(a->keys[seq + 1] - a->keys[seq]) : after;
     size_t begin = a->past + (a->only ? (size_t)(a->only[seq] - a->offsets[seq]) : 0),
         end = a->only ? begin + 1 : after, to = a->only ? seq : first;
@@ -4103,8 +4104,8 @@ static void ldr__attention_backward(const ldr__exec *ex, float *dqkv, const floa
     group = (size_t)(a->heads / a->kv_heads), apart = ldr__round_up(d, 16);
   LDR__FOR(task, (int64_t)a->sequences * a->kv_heads, ex->threads) {
     size_t seq = (size_t)(task / a->kv_heads), kv = (size_t)(task % a->kv_heads), h, i0, j0, i, rows, keys;
-    size_t first = a->single ? seq : (size_t)(a->offsets[seq] - a->offsets[0]),
-        tokens = a->single ? 1 : (size_t)(a->offsets[seq + 1] - a->offsets[seq]),
+    size_t first = (size_t)(a->offsets[seq] - a->offsets[0]),
+        tokens = (size_t)(a->offsets[seq + 1] - a->offsets[seq]),
         n = a->keys ? (size_t)(a->keys[seq + 1] - a->keys[seq]) : tokens, kld = a->keys ? a->kept_ld : ld;
     size_t begin = a->only ? (size_t)(a->only[seq] - a->offsets[seq]) : 0, asking = a->only ? 1 : tokens;
     size_t to = a->only ? seq : first;
@@ -10947,7 +10948,7 @@ static ldr__attention ldr__block_attention(
   return a;
 }
 
-/* The same to another text. */
+/* The same to another text, for every row: heads that read one of each text stand on encoders. */
 static ldr__attention ldr__cross_attention(
     const ldr__shape *s, const ldr__manner *m, const ldr__tokens *t, const ldr__dropout *drop) {
   ldr__manner own = *m;
@@ -10960,8 +10961,6 @@ static ldr__attention ldr__cross_attention(
   a.keys = t->source;
   a.dkept = t->dcross;
   a.past = 0;
-  a.single = t->only != NULL;
-  a.only = NULL;
   a.ld = ldr__q_width(s);
   return a;
 }
@@ -14397,6 +14396,7 @@ LDR__DEF ldr_memory ldr_model_memory(const ldr_model *m) {
   memset(&r, 0, sizeof r);
   if (!m) return r;
   r = m->memory;
+  if (m->encoder) ldr__report(&r, "encoder", m->encoder->memory.total);
   for (f = 0; f < m->weights->file_count; f++) {
     const ldr__source *s = &m->weights->files[f];
     if (s->kind == 1) ldr__report(&r, "weights (read)", s->size);
@@ -14449,7 +14449,8 @@ LDR__DEF uint64_t ldr_model_fingerprint(const ldr_model *m) {
   size_t i;
   int k;
   if (!m) return 0;
-  h = ldr__digest((uint64_t)m->layers * 1000003u + (uint64_t)m->shape.heads, m->family->type, strlen(m->family->type));
+  h = ldr__digest((uint64_t)m->layers * 1000003u + (uint64_t)m->shape.heads + ((uint64_t)m->stack << 40),
+      m->family->type, strlen(m->family->type));
   for (i = 0; i < m->weights->count; i++) {
     const ldr_tensor *t = &m->weights->tensors[i];
     for (k = 0; k < 12 && m->family->ignored[k]; k++)
@@ -14766,6 +14767,8 @@ static ldr_status ldr__viewer_open(ldr__viewer *r, const ldr_model *m, size_t ro
     size_t source, ldr_error *err) {
   int pass;
   memset(r, 0, sizeof *r);
+  if (m->shape.cross && !source)
+    return ldr__fail(err, LDR_UNSUPPORTED, "a %s model with two stacks has no states without a source", m->type);
   for (pass = 0; pass < 2; pass++) {
     if (pass && ldr__plan_begin(&r->plan, &m->alloc, err)) return err->status;
     ldr__viewer_place(&r->plan, r, m, rows, sequences, longest, source);
@@ -16120,6 +16123,8 @@ static int32_t ldr__default_top(const ldr_model *m, const ldr_ladder_desc *d) {
   return LDR__MAX(0, LDR__MIN(most, LDR__MAX(1, m->layers / 2)));
 }
 
+static int32_t ldr__all_targets(const ldr_model *m) { return (1 << (m->stack ? LDR__MATRICES : LDR__XQ)) - 1; }
+
 LDR__DEF ldr_ladder_desc ldr_ladder_desc_defaults(const ldr_model *m, const ldr_ladder_desc *desc) {
   const ldr__preset *row;
   ldr_ladder_desc d;
@@ -16142,8 +16147,8 @@ LDR__DEF ldr_ladder_desc ldr_ladder_desc_defaults(const ldr_model *m, const ldr_
   if (d.method == LDR_METHOD_LORA && !d.rank) d.rank = 8;
   if (d.top && !d.rank) d.rank = 16;
   if (d.rank > 0 && d.alpha == 0) d.alpha = 2.0f * (float)d.rank;
-  if (d.rank > 0 && !d.targets) d.targets = d.top ? (1 << (m->encoder ? LDR__MATRICES : LDR__XQ)) - 1
-      : LDR_TARGET_QUERY | LDR_TARGET_VALUE | (m->encoder ? 1 << LDR__XQ | 1 << LDR__XV : 0);
+  if (d.rank > 0 && !d.targets) d.targets = d.top ? ldr__all_targets(m)
+      : LDR_TARGET_QUERY | LDR_TARGET_VALUE | (m->encoder ? LDR_TARGET_CROSS_QUERY | LDR_TARGET_CROSS_VALUE : 0);
   if (d.standardise == LDR_AUTO) d.standardise = d.head != LDR_HEAD_WORDS && !d.beside &&
       (row->copies || d.method == LDR_METHOD_HEAD) ? LDR_ON
       : LDR_OFF;
@@ -16220,7 +16225,7 @@ static ldr_status ldr__ladder_method(ldr_ladder *l, const ldr_ladder_desc *d, ld
         d->tune_layers, m->layers);
   if ((d->method == LDR_METHOD_LORA || (l->top && d->rank >= 0)) &&
       (d->rank < 1 || d->rank > 4096 || !(d->alpha - d->alpha == 0) || d->targets < 1 ||
-      d->targets >= 1 << LDR__MATRICES))
+      d->targets > ldr__all_targets(m)))
     return ldr__fail(err, LDR_ARGUMENT, "LoRA of rank %d on the matrices %d cannot be", d->rank, d->targets);
   if (d->method == LDR_METHOD_ADAPTER && (d->bottleneck < 1 || d->bottleneck > 65536))
     return ldr__fail(err, LDR_ARGUMENT, "an adapter %d wide cannot be", d->bottleneck);

@@ -577,12 +577,24 @@ TEST(pairs_of_texts_are_learned) {
   text = slurp("out", &n);
   CHECK_STR(text, "one\ntwo truths\nnoon\n");
   free(text);
+  EXPECT(0, "$L predict --model %s --ladder full.ladder pairs.tsv", data);
+  text = slurp("out", &n);
+  CHECK_STR(text, "{\"text\":\"one\"}\n{\"text\":\"two truths\"}\n{\"text\":\"noon\"}\n");
+  free(text);
+  EXPECT(0, "echo '\"it is a truth\"' | $L predict --model %s --ladder full.ladder --json", data);
+  CHECK(holds("out", "{\"text\":\"two truths\"}\n"));
   EXPECT(0, "$L train --model %s --task seq2seq --train pairs.jsonl --dev pairs.jsonl --method full --lr 1e-2 --epochs 60 --seed 1 --out same.ladder", data);
   CHECK(same_files("full.ladder", "same.ladder"));
   EXPECT(0, "$L train --model %s --task seq2seq --train pairs.tsv --lr 3e-2 --epochs 20 --seed 1 --out narrow.ladder", data);
   EXPECT(0, "$L eval --model %s --ladder narrow.ladder --data pairs.jsonl", data);
   CHECK(holds("out", "on 3 examples"));
   EXPECT(0, "echo 'it is a truth' | $L generate --model %s --ladder narrow.ladder --max-new 3", data);
+  CHECK(put_file("kinds.tsv", "cat\tthe cat sat\ntime\twhat is the time\ncat\ta cat\ntime\tthe time is noon\n"));      /* classes stand on the encoder */
+  EXPECT(0, "$L train --model %s --train kinds.tsv --lr 1e-2 --epochs 20 --recipe plain --seed 1 --out kinds.ladder", data);
+  EXPECT(0, "printf 'the cat sat\\nwhat is the time\\n' | $L predict --model %s --ladder kinds.ladder", data);
+  text = slurp("out", &n);
+  CHECK(text && strstr(text, "{\"label\":\"cat\"") == text && strstr(text, "\n{\"label\":\"time\""));
+  free(text);
   CHECK(put_file("empty.tsv", "a cat\t\n"));
   EXPECT(1, "$L train --model %s --task seq2seq --train empty.tsv --out x.ladder", data);
   EXPECT(1, "$L train --model %s --task text --train pairs.tsv --out x.ladder", data);

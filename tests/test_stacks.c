@@ -720,6 +720,13 @@ TEST(what_two_stacks_do_not_learn_is_refused) {
     ldr_ladder_free(l);
   }
   memset(&err, 0, sizeof err);
+  memset(&d, 0, sizeof d);                           /* by default q and v of all three attentions */
+  d.method = LDR_METHOD_LORA;
+  d.head = LDR_HEAD_WORDS;
+  l = m ? ldr_ladder_create(m, &d, &err) : NULL;
+  CHECK_STR(err.message, "");
+  if (l) CHECK_INT(ldr_ladder_trainable(l), (2 + 2 + 2) * 2 * 8 * (48 + 48));
+  ldr_ladder_free(l);
   memset(&d, 0, sizeof d);
   d.classes = 2;                                     /* the encoder alone learns like any */
   l = m ? ldr_ladder_create(ldr_model_encoder(m), &d, &err) : NULL;
@@ -758,6 +765,70 @@ TEST(what_two_stacks_do_not_learn_is_refused) {
   stack_free(m);
 }
 
-#define TESTS(X) X(both_stacks_learn_in_every_way) X(what_two_stacks_do_not_learn_is_refused) X(gradients_of_both_stacks_equal_transformers) X(both_stacks_speak_as_transformers) X(sessions_have_a_source) X(both_stacks_equal_transformers) X(pairs_of_texts_do_not_meet) X(a_decoder_needs_its_source) \
+/* Every allocation of loading, of a ladder, a trainer and a session fails in turn: LDR_MEMORY, and nothing is left. What a trainer
+   plans is what it takes, and a step takes nothing. */
+TEST(two_stacks_out_of_memory) {
+  char path[1024];
+  size_t n = 0, size = 0;
+  char *config, *weights;
+  ldr_error err;
+  ldr_weights *g;
+  ldr_dataset *set;
+  long at;
+  int done = 0;
+  NEED_DATA(path, "models/hf/bart/config.json");
+  config = ldr_test_read(path, &n);
+  CHECK(ldr_test_data_path(path, sizeof path, "models/hf/bart/model.safetensors"));
+  weights = ldr_test_read(path, &size);
+  memset(&err, 0, sizeof err);
+  g = stack_golden("bart", &err);
+  set = stack_examples(g, 0);
+  for (at = 1; !done && at < 500; at++) {
+    ldr_test_heap h;
+    ldr_model_desc d;
+    ldr_ladder_desc ld;
+    ldr_train_desc td;
+    ldr_model *m;
+    ldr_ladder *l = NULL;
+    ldr_trainer *t = NULL;
+    ldr_session *s = NULL;
+    memset(&d, 0, sizeof d);
+    memset(&ld, 0, sizeof ld);
+    memset(&td, 0, sizeof td);
+    memset(&err, 0, sizeof err);
+    d.alloc = ldr_test_alloc(&h, at);
+    ld.alloc = td.alloc = d.alloc;
+    ld.head = LDR_HEAD_WORDS;
+    ld.method = LDR_METHOD_LORA;
+    td.batch = 2;
+    m = ldr_model_load_memory(config, n, weights, size, NULL, 0, &d, &err);
+    if (m) l = ldr_ladder_create(m, &ld, &err);
+    if (l) {
+      uint64_t plan = ldr_trainer_plan(l, set, NULL, &td).total;
+      t = ldr_trainer_create(l, set, NULL, &td, &err);
+      if (t) CHECK(plan <= t->plan_size && t->plan_size <= plan + 64 * 600);      /* each part begins at a line of the cache */
+    }
+    if (t) s = ldr_session_create(m, l, 16, &err);
+    if (s) {
+      long calls = h.calls;
+      CHECK_INT(ldr_trainer_step(t, NULL, &err), LDR_OK);
+      CHECK_INT(h.calls, calls);
+      done = 1;
+    } else CHECK_INT(err.status, LDR_MEMORY);
+    ldr_session_free(s);
+    ldr_trainer_free(t);
+    ldr_ladder_free(l);
+    ldr_model_free(m);
+    CHECK(h.live == 0 && h.bytes == 0 && h.bad == 0);
+  }
+  CHECK(done && at > 10);
+  printf("  %ld allocations\n", at);
+  ldr_dataset_free(set);
+  ldr_weights_close(g);
+  free(weights);
+  free(config);
+}
+
+#define TESTS(X) X(two_stacks_out_of_memory) X(both_stacks_learn_in_every_way) X(what_two_stacks_do_not_learn_is_refused) X(gradients_of_both_stacks_equal_transformers) X(both_stacks_speak_as_transformers) X(sessions_have_a_source) X(both_stacks_equal_transformers) X(pairs_of_texts_do_not_meet) X(a_decoder_needs_its_source) \
   X(what_is_no_model_of_two_stacks_is_refused)
 LDR_TEST_MAIN("test_stacks", TESTS)

@@ -1430,8 +1430,8 @@ static int choose_ladders(comparison *c) {
   if (open_model(r)) return EXIT_FAILED;
   layers = r->info.layers;
   r->o.ids = ids;
-  ldr_model_free(r->model);
-  r->model = NULL;
+  ldr_model_free(r->whole ? r->whole : r->model);
+  r->model = r->whole = NULL;
   for (third = 2; third <= 4; third++) {
     int32_t top = LDR__MAX(layers * third / 6, 1);
     if (top == last) continue;

@@ -10,6 +10,7 @@ typedef struct generation {
   jinja_buffer   said;                   /* without --json: the conversation so far          */
   int32_t       *held, held_count;       /* tokens that the session has read                 */
   int32_t        beams, ended;           /* --beams; how many texts have ended               */
+  int            predicts;               /* {"text":..} a line                               */
   ldr_session  **sessions;
   float         *scores;
   struct beam_text *now, *next, *done;   /* [beams] each; done: the best first               */
@@ -34,11 +35,25 @@ static int32_t generate_token(void *user, int32_t id) {
   generation *g = (generation *)user;
   if (id == g->talk.end && g->r->o.chat) return 1;
   g->made++;                             /* it stands in g->out already */
-  return interrupted || (!g->r->o.json && !g->r->o.ids && generate_decode(g, 0));
+  return interrupted || (!g->predicts && !g->r->o.json && !g->r->o.ids && generate_decode(g, 0));
+}
+
+static int beams_ends(const ldr_model *m, int32_t id) {
+  int32_t i;
+  for (i = 0; i < m->end_count; i++) if (m->ends_text[i] == id) return 1;
+  return 0;
 }
 
 static int generate_print(generation *g) {
   int32_t i;
+  if (g->predicts) {
+    if (g->made && beams_ends(g->r->model, g->out[g->made - 1])) g->made--;
+    if (ldr_tokenizer_decode(ldr_model_tokenizer(g->r->model), &g->text, g->out, g->made, 1, &g->r->err)) return EXIT_FAILED;
+    fputs("{\"text\":", stdout);
+    put_bytes(stdout, g->text.data, g->text.size);
+    fputs("}\n", stdout);
+    return EXIT_DONE;
+  }
   if (!g->r->o.json && !g->r->o.ids) {
     int status = generate_decode(g, 1);
     putchar('\n');
@@ -147,12 +162,6 @@ static void beams_keep(generation *g, const beam_text *t, int32_t id, double wor
     g->done[k] = g->done[k - 1];
     g->done[k - 1] = other;
   }
-}
-
-static int beams_ends(const ldr_model *m, int32_t id) {
-  int32_t i;
-  for (i = 0; i < m->end_count; i++) if (m->ends_text[i] == id) return 1;
-  return 0;
 }
 
 /* Each chosen text gets its beginning's session, or a copy of it in one that no other needs, and reads its token. */
@@ -355,19 +364,18 @@ static int generate_line(generation *g, text *line, ldr_encoding *c, int32_t *id
   return status;
 }
 
-static int command_generate(run *r) {
+/* The lines of f, answered; predicts: as that command does. */
+static int generate_lines(run *r, FILE *f, int predicts) {
   text line = { NULL, 0, 0 }, first = { NULL, 0, 0 };
   int32_t ids_room = 0;
   ldr_encoding c;
   generation g;
-  int more = 0, status = open_model(r);
+  int more = 0, status = EXIT_DONE;
   memset(&c, 0, sizeof c);
   memset(&g, 0, sizeof g);
   g.r = r;
-  if (!status && r->o.ladder) {
-    r->ladder = ldr_ladder_load(r->model, r->o.ladder, NULL, &r->err);
-    status = r->ladder ? EXIT_DONE : EXIT_FAILED;
-  }
+  g.predicts = predicts;
+  if (predicts && !ldr_model_tokenizer(r->model)) status = fail(r, LDR_MISSING, "%s: the model has no vocabulary", r->o.model);
   if (!status) status = choose_max_len(r, LDR__MIN(r->info.positions, 4096));
   if (!status) {
     g.capacity = r->max_len;
@@ -385,8 +393,14 @@ static int command_generate(run *r) {
   if (!status && r->o.chat && chat_open(&g.talk, r->o.chat_template, r->o.model, ldr_model_tokenizer(r->model), 1, &r->err)) status = EXIT_FAILED;
   g.said.j = &g.talk.j;
   signal(SIGINT, on_signal);
-  while (!status && !interrupted && (more = read_line(stdin, &line)) > 0)
+  while (!status && !interrupted && (more = read_line(f, &line)) > 0) {
+    char *tab = predicts && !r->o.json && line.used ? (char *)memchr(line.data, '\t', line.used) : NULL;
+    if (tab) {                             /* a source; its target is not looked at        */
+      *tab = 0;
+      line.used = (size_t)(tab - line.data);
+    }
     if (line.used) status = generate_line(&g, &line, &c, &ids_room, &first);
+  }
   if (more < 0) status = fail(r, LDR_MEMORY, "out of memory: a line is too long", "");
   beams_close(&g);
   ldr_session_free(g.session);
@@ -399,5 +413,24 @@ static int command_generate(run *r) {
   free(g.out);
   free(line.data);
   free(first.data);
+  return status;
+}
+
+static int command_generate(run *r) {
+  int status = open_model(r);
+  if (!status && r->o.ladder) {
+    r->ladder = ldr_ladder_load(r->model, r->o.ladder, NULL, &r->err);
+    status = r->ladder ? EXIT_DONE : EXIT_FAILED;
+  }
+  return status ? status : generate_lines(r, stdin, 0);
+}
+
+/* predict, where the ladder's head is for words. */
+static int predict_words(run *r) {
+  FILE *f = r->o.file ? fopen(r->o.file, "rb") : stdin;
+  int status;
+  if (!f) return fail(r, LDR_IO, "%s: the file cannot be read", r->o.file);
+  status = generate_lines(r, f, 1);
+  if (f != stdin) fclose(f);
   return status;
 }

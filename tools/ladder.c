@@ -327,7 +327,7 @@ static const option option_table[] = {
   { "--method", KIND_WORD, AT(method), CMD_ONE, 0, "ladder|head|full|bitfit|lora|adapter|prompt|prefix|theseus|ia3", 0, 0, "what is trained; all but the first two go back through the backbone" },
   { "--rank", KIND_COUNT, AT(rank), CMD_FIT, 0, "N", 1, 4096, "lora, and copies of a ladder: of the update; 8, and 16 in a ladder, if not given" },
   { "--alpha", KIND_NUMBER, AT(alpha), CMD_FIT, 0, "X", 0, 1e6, "lora, and copies of a ladder: the update is scaled by alpha / rank; twice the rank if not given" },
-  { "--targets", KIND_TEXT, AT(targets), CMD_FIT, 0, "LIST", 0, 0, "lora, and copies of a ladder: some of query,key,value,output,gate,up,down; query,value, and all in a ladder, if not given" },
+  { "--targets", KIND_TEXT, AT(targets), CMD_FIT, 0, "LIST", 0, 0, "lora, and copies of a ladder: some of query,key,value,output,gate,up,down and, of a decoder with an encoder, cross_query,..; query,value, and all in a ladder, if not given" },
   { "--bottleneck", KIND_COUNT, AT(bottleneck), CMD_FIT, 0, "N", 1, 65536, "adapter: its width" },
   { "--virtual-tokens", KIND_COUNT, AT(virtual_tokens), CMD_FIT, 0, "N", 1, 4096, "prompt, prefix: so many, 16 if not given" },
   { "--prompt-hidden", KIND_COUNT, AT(prompt_hidden), CMD_FIT, 0, "N", 1, 65536, "prompt: its vectors go through a network with so many hidden units (P-tuning)" },
@@ -616,7 +616,7 @@ static int32_t target_bits(const char *list) {
     if (n >= sizeof word) return 0;
     memcpy(word, list, n);
     word[n] = 0;
-    i = word_index("query|key|value|output|gate|up|down", word);
+    i = word_index("query|key|value|output|gate|up|down|cross_query|cross_key|cross_value|cross_output", word);
     if (!i) return 0;
     bits |= 1 << (i - 1);
     list += n + (list[n] == ',');
@@ -722,7 +722,7 @@ typedef struct run {
   const task_info *task;
   task_info      chosen;         /* the task with another of its heads                       */
   ldr_error      err;
-  ldr_model     *model;
+  ldr_model     *model, *whole;          /* whole: of two stacks, where the encoder alone is the model */
   ldr_model_info info;
   int32_t        max_len;
   ldr_head       head;
@@ -753,7 +753,7 @@ static void free_run(run *r) {
   ldr_dataset_free(r->dev);
   ldr_dataset_free(r->train);
   ldr_dataset_free(r->labels);
-  ldr_model_free(r->model);
+  ldr_model_free(r->whole ? r->whole : r->model);
   if (r->log) fclose(r->log);
 }
 
@@ -777,6 +777,24 @@ static int open_model(run *r) {
   if (!r->model) return EXIT_FAILED;
   r->info = ldr_model_info_get(r->model);
   return EXIT_DONE;
+}
+
+/* Heads other than words stand on the encoder of a model with two stacks, and on no published decoder's. */
+static void use_encoder(run *r, int words) {
+  if (words || r->o.published_head || !ldr_model_encoder(r->model)) return;
+  r->whole = r->model;
+  r->model = (ldr_model *)(uintptr_t)ldr_model_encoder(r->whole);
+  r->info = ldr_model_info_get(r->model);
+}
+
+/* 1: the ladder of that file has a head for words. */
+static int ladder_of_words(run *r, const char *path) {
+  ldr_weights *w = ldr__weights_open_one(path, NULL, &r->err);
+  const char *head = w ? ldr_weights_meta(w, "ladder.head") : NULL;
+  uint64_t v = 0;
+  int words = head && parse_u64(head, 0, &v) && v == (uint64_t)LDR_HEAD_WORDS;
+  ldr_weights_close(w);
+  return words;
 }
 
 /* The length asked for must fit the model; the one a task or ladder brings is cut to it. */
@@ -1165,6 +1183,7 @@ static int use_published_head(run *r) {
 static int prepare(run *r) {
   int status = choose_task(r, r->o.task);
   if (!status) status = open_model(r);
+  if (!status) use_encoder(r, r->head == LDR_HEAD_WORDS);
   if (!status && r->head == LDR_HEAD_WORDS && (!r->info.causal || !r->info.has_logits))
     status = fail(r, LDR_UNSUPPORTED, "%s: a model that says what comes next is needed (a decoder with its language-model head); for encoders there is pretrain", r->o.model);
   if (!status) status = choose_max_len(r, r->task ? r->task->max_len : 0);
@@ -1556,6 +1575,7 @@ static int open_ladder(run *r) {
   memset(&own, 0, sizeof own);
   own.method = LDR_METHOD_HEAD;
   own.published_head = 1;
+  if (r->o.ladder && ldr_model_encoder(r->model)) use_encoder(r, ladder_of_words(r, r->o.ladder));
   if (r->o.ladder) r->ladder = ldr_ladder_load(r->model, r->o.ladder, NULL, &r->err);
   else if (r->info.task == LDR_TASK_NONE || r->info.task == LDR_TASK_POOLER)
     return fail(r, LDR_MISSING, "--ladder FILE is missing, and the files of %s hold no classifier", r->o.model);
@@ -2115,12 +2135,15 @@ static void free_answers(answers *a) {
 
 /* Standard input is answered line by line, because someone may be waiting for the answer before
    writing the next line; a file is read in batches. */
+static int predict_words(run *r);
+
 static int command_predict(run *r) {
   int32_t capacity = r->o.batch ? r->o.batch : r->o.file ? 32 : 1;
   queue q;
   answers a;
   rows s;
   int status = open_ladder(r);
+  if (!status && r->head == LDR_HEAD_WORDS) return predict_words(r);
   if (!status) status = name_classes(r, ldr_ladder_desc_get(r->ladder).classes);
   if (status) return status;
   memset(&a, 0, sizeof a);
