@@ -1344,7 +1344,7 @@ typedef struct ldr_budget {
 } ldr_budget;
 
 /* Fills in what is 0 in *ladder (LDR_METHOD_LADDER, LDR_PRESET_DEFAULT) and *train:
-       pool      first token, mean or, of pairs of texts, both means: what a head alone is best with on a few hundred
+       pool      first token or mean (pairs of texts: both means), what a head alone is best with on a few hundred
        epochs    3 + 9000 / examples, 12 at most
        top       copies of the last half of the blocks; with less time or memory of the last third, sixth, ...; at
                  last narrow rungs alone
@@ -22295,7 +22295,7 @@ static int ldr__recipe_pairs(const ldr_dataset *d) {
 /* Which rows a head alone does better with. */
 static ldr_status ldr__recipe_pool(ldr_ladder_desc *desc, const ldr_model *m, const ldr_dataset *set,
     const ldr_dataset *dev, const ldr_allocator *a, ldr_error *err) {
-  static const ldr_pool pools[] = { LDR_POOL_FIRST, LDR_POOL_MEAN, LDR_POOL_PAIR };
+  const ldr_pool pools[] = { LDR_POOL_FIRST, ldr__recipe_pairs(set) ? LDR_POOL_PAIR : LDR_POOL_MEAN };
   /* without a dev set every second of the texts looked at is held out */
   int32_t n = ldr__examples(set), step = LDR__MAX(dev ? 1 : 2, (n + 511) / 512),
           step2 = dev ? (ldr__examples(dev) + 255) / 256 : step;
@@ -22304,7 +22304,7 @@ static ldr_status ldr__recipe_pool(ldr_ladder_desc *desc, const ldr_model *m, co
   ldr_score best;
   int i;
   memset(&best, 0, sizeof best);
-  for (i = 0; i < 2 + ldr__recipe_pairs(set) && other && ldr_dataset_count(other) > 0; i++) {
+  for (i = 0; i < 2 && other && ldr_dataset_count(other) > 0; i++) {
     ldr_ladder_desc head;
     ldr_train_desc train;
     ldr_ladder *l;
