@@ -121,7 +121,8 @@
      `ladder export` writes safetensors; with --format gguf one file, tokenizer included, of llama, mistral, qwen2,
      qwen3 and bert.
      Not written as a model file again: gte, nomic_bert, modernbert, deberta, phi3, gpt_neox, bloom, falcon (matrices
-     that lie in one), those of two stacks, mpnet, deberta-v2, ernie with tasks, olmo, and cohere and stablelm where heads have norms.
+     that lie in one), those of two stacks, mpnet, deberta-v2, ernie with tasks, olmo, and cohere and stablelm where
+     heads have norms.
      To add a family: a row of ldr__families (names of its layers' parts, of the tensors around them, LDR__OF_... for
      what it does otherwise), its keys in ldr__known_keys and, where they change a block, in ldr__config_block; or a row
      of ldr__kin if it differs from another only by those. Its golden directory in tests/test_files.c, test_methods.c,
@@ -3868,7 +3869,7 @@ typedef struct ldr__attention {
   /* one sequence: keys and values of all its tokens, [past + new, kept_ld], of which qkv has the last; or NULL */
   const float *kept;
   size_t kept_ld, past; /* past: tokens before those of qkv */
-  /* [sequences+1] of whom kept has keys and values instead: other texts, from row keys[s] on; qkv is q alone; or NULL */
+  /* [sequences+1] kept has those of other texts instead, of text s from row keys[s] on, and qkv is q alone; or NULL */
   const int32_t *keys;
   float *dkept; /* [., kept_ld] their gradient, on the way back */
   const ldr__places *places; /* q_i . K[i - j] + k_j . Q[i - j] are added to scores before `scale`; or NULL */
